@@ -1,0 +1,73 @@
+import { cpus } from 'node:os'
+import { connectTopics, type OrderCreated, type SchemaRegistry } from '@orderly/contracts'
+import { type Contestant, type Measured, measureInRounds } from './rounds.ts'
+
+const options = { rounds: 15, roundMs: 60, samples: 512 }
+
+/** Our codec as the services use it (wire format, bounds check, schema resolution) against JSON from and to bytes. */
+export async function benchCodec(): Promise<string> {
+  const registry = createLocalRegistry()
+  const { ordersCreated: old } = await connectTopics(registry, { ordersCreated: 1 })
+  const { ordersCreated: current } = await connectTopics(registry, { ordersCreated: 2 })
+  const lines = [
+    `OrderCreated, Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}; ` +
+      `${options.rounds} rounds of ${options.roundMs} ms in turns; ratio: time compared to JSON in the same round\n`
+  ]
+  for (const items of [2, 20]) {
+    const orders = Array.from({ length: options.samples }, (_, index) => anOrder(index, items))
+    const json = orders.map(order => Buffer.from(JSON.stringify(order)))
+    const avro = orders.map(order => current.codec.encode(order))
+    const version1 = orders.map(order => old.codec.encode(order))
+    await current.codec.prepare([avro[0] as Buffer, version1[0] as Buffer])
+    const encoding: Contestant[] = [
+      { name: 'JSON.stringify to bytes', run: index => Buffer.from(JSON.stringify(orders[index])) },
+      { name: 'Avro', run: index => current.codec.encode(orders[index] as OrderCreated) }
+    ]
+    const decoding: Contestant[] = [
+      { name: 'JSON.parse from bytes', run: index => JSON.parse((json[index] as Buffer).toString()) },
+      { name: 'Avro', run: index => current.codec.decode(avro[index] as Buffer) },
+      { name: 'Avro V1 read as V2', run: index => current.codec.decode(version1[index] as Buffer) }
+    ]
+    lines.push(
+      `${items} lines: ${meanBytes(json)} bytes as JSON, ${meanBytes(avro)} as Avro`,
+      ...measureInRounds(encoding, options).map(measured => describe('encode', measured)),
+      ...measureInRounds(decoding, options).map(measured => describe('decode', measured)),
+      ''
+    )
+  }
+  return `${lines.join('\n')}\n`
+}
+
+function describe(operation: string, { name, medianNs, fastestNs, slowestNs, ratio }: Measured): string {
+  const time = `${Math.round(medianNs)} ns`.padStart(8)
+  const range = `(${Math.round(fastestNs)} to ${Math.round(slowestNs)})`.padEnd(16)
+  return `  ${operation}  ${name.padEnd(24)} ${time} ${range} × ${ratio.toFixed(2)}`
+}
+
+function meanBytes(values: readonly Buffer[]): number {
+  return Math.round(values.reduce((sum, value) => sum + value.length, 0) / values.length)
+}
+
+function anOrder(index: number, items: number): OrderCreated {
+  return {
+    orderID: `01982d4e-7c1a-7${String(index).padStart(3, '0')}-8f3e-${String(index * 7919).padStart(12, '0')}`,
+    userID: `user-${index * 31}`,
+    items: Array.from({ length: items }, (_, line) => ({
+      sku: `TEA-EARL-GREY-${line}-${index}G`,
+      quantity: 1 + ((index + line) % 9)
+    })),
+    totalMinor: 1_380 + index * 97,
+    currency: 'EUR',
+    createdAtMs: 1_700_000_000_000 + index
+  }
+}
+
+/** Gives ids and keeps nothing back: there is nothing to look up over a network in what is measured. */
+function createLocalRegistry(): SchemaRegistry {
+  const texts: string[] = []
+  return {
+    register: async (_subject, schema) => texts.push(JSON.stringify(schema)),
+    versions: async () => [],
+    schemaByID: async schemaID => ({ format: 'AVRO', text: texts[schemaID - 1] as string })
+  }
+}

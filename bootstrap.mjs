@@ -1,0 +1,193 @@
+/**
+ * Runs one of the project's TypeScript commands on a machine that has nothing of it yet:
+ *
+ *   node bootstrap.mjs stack/commands/start.ts [arguments]
+ *
+ * Installs the locked packages when the lock file has changed, gets a Node that runs TypeScript when this one is too old,
+ * and hands over. Needs Node 20 and nothing else. Standard output belongs to the command: what is said here goes to standard error.
+ */
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { constants } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+
+const project = fileURLToPath(new URL('.', import.meta.url))
+const orderly = join(project, '.orderly')
+const modules = join(project, 'node_modules')
+const lockFile = join(project, 'package-lock.json')
+// What a command allocates lives long or is little: a bigger young generation only makes the process bigger.
+const smallHeap = '--max-semi-space-size=4'
+const stampFile = join(modules, '.orderly-installed')
+
+const requiredMajor = 24
+const pinnedNode = '24.21.0'
+const pinnedNodeMB = 55
+const packagesMB = 120
+
+const [command, ...commandArguments] = process.argv.slice(2)
+if (command === undefined) leave('Say which command to run: node bootstrap.mjs stack/commands/start.ts')
+
+const hostIsNewEnough = Number(process.versions.node.split('.')[0]) >= requiredMajor
+const toolDirectory = join(orderly, 'tools', `node-${pinnedNode}`)
+const toolPackage = nodePackageOf(process.platform, process.arch)
+const node = hostIsNewEnough ? process.execPath : join(toolDirectory, 'node_modules', toolPackage, 'bin', 'node')
+
+if (!isPrepared()) await alone(prepare)
+run()
+
+function isPrepared() {
+  return existsSync(node) && isInstalled()
+}
+
+async function prepare() {
+  const tasks = []
+  if (!isInstalled()) {
+    refuseFullDisk()
+    tasks.push(step(`installing the locked npm packages (about ${packagesMB} MB)`, installPackages))
+  }
+  if (!existsSync(node)) {
+    const reason = `this is ${process.versions.node}, and TypeScript runs on ${requiredMajor} or newer`
+    tasks.push(step(`fetching Node.js ${pinnedNode} (${pinnedNodeMB} MB, once; ${reason})`, installNode))
+  }
+  const failed = (await Promise.allSettled(tasks)).find(result => result.status === 'rejected')
+  if (failed) leave(failed.reason.message)
+}
+
+/** Whether node_modules is what the lock file says: as we left it, or as somebody's own `npm install` did. */
+function isInstalled() {
+  const lock = read(lockFile)
+  if (read(stampFile) === hashOf(lock)) return true
+  const present = JSON.parse(read(join(modules, '.package-lock.json')) || '{}').packages
+  if (present === undefined) return false
+  const wanted = JSON.parse(lock).packages
+  const isSame = path => wanted[path]?.version === present[path]?.version
+  const isNeeded = path => path.startsWith('node_modules/') && !wanted[path].optional
+  return Object.keys(present).every(isSame) && Object.keys(wanted).every(path => !isNeeded(path) || isSame(path))
+}
+
+async function installPackages() {
+  await npm(project, 'ci', '--no-audit', '--no-fund', '--loglevel=error')
+  writeFileSync(stampFile, hashOf(read(lockFile)))
+}
+
+/** The package of this platform, which is all that npm's package `node` would install, by a script of its own. */
+async function installNode() {
+  mkdirSync(toolDirectory, { recursive: true })
+  writeFileSync(join(toolDirectory, 'package.json'), '{ "private": true }\n')
+  try {
+    await npm(
+      toolDirectory,
+      'install',
+      '--no-save',
+      '--no-package-lock',
+      '--no-audit',
+      '--no-fund',
+      `${toolPackage}@${pinnedNode}`
+    )
+  } catch (error) {
+    throw new Error(`${error.message}\nOr install Node.js ${requiredMajor} or newer yourself and run this again.`)
+  }
+}
+
+function nodePackageOf(platform, architecture) {
+  return `${platform === 'darwin' && architecture === 'arm64' ? 'node-bin' : 'node'}-${platform}-${architecture}`
+}
+
+/** Says nothing unless it fails. */
+function npm(directory, ...args) {
+  const [program, first] = process.env.npm_execpath ? [process.execPath, [process.env.npm_execpath]] : ['npm', []]
+  const child = spawn(program, [...first, ...args], { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', text => (output += text))
+  return new Promise((resolve, reject) => {
+    child.on('error', error => reject(new Error(`npm could not be started: ${error.message}`)))
+    child.on('close', code => {
+      if (code === 0) resolve()
+      else reject(new Error(`${output.trim()}\nnpm ${args[0]} failed; once what it names is mended, run this again.`))
+    })
+  })
+}
+
+async function step(what, work) {
+  const startedAt = performance.now()
+  process.stderr.write(`setup: ${what}\n`)
+  await work()
+  process.stderr.write(
+    `setup: done ${what.replace(/ \(.*/, '')} after ${Math.round((performance.now() - startedAt) / 1000)} s\n`
+  )
+}
+
+/** One at a time, as several commands may be started at once; the others find the work done. */
+async function alone(work) {
+  mkdirSync(orderly, { recursive: true })
+  const lock = join(orderly, 'setup.pid')
+  for (let isTold = false; ; await delay(200)) {
+    try {
+      writeFileSync(lock, String(process.pid), { flag: 'wx' })
+      break
+    } catch (error) {
+      if (error.code !== 'EEXIST') throw error
+      const holder = Number(read(lock))
+      if (holder && !isAlive(holder)) rmSync(lock, { force: true })
+      else if (!isTold) process.stderr.write('setup: waiting for another command that is at it already\n')
+      isTold = true
+    }
+  }
+  process.on('exit', () => rmSync(lock, { force: true }))
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(130))
+  if (!isPrepared()) await work()
+  process.removeAllListeners('exit')
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.removeAllListeners(signal)
+  rmSync(lock, { force: true })
+}
+
+function run() {
+  const env = { NODE_COMPILE_CACHE: join(orderly, 'compile-cache'), ...process.env }
+  const child = spawn(node, [smallHeap, join(project, command), ...commandArguments], { stdio: 'inherit', env })
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  stopWithNpm(child)
+  child.on('error', error => leave(`${node} could not be started: ${error.message}`))
+  child.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]))
+}
+
+/** npm forwards signals but cannot forward its own KILL; then this process has another parent. */
+function stopWithNpm(child) {
+  if (process.env.npm_lifecycle_event === undefined) return
+  const parent = process.ppid
+  setInterval(() => process.ppid !== parent && child.kill('SIGTERM'), 1000).unref()
+}
+
+function refuseFullDisk() {
+  const { bavail, bsize } = statfsSync(project)
+  const freeMB = Math.floor((bavail * bsize) / 1024 / 1024)
+  if (freeMB < 800)
+    leave(`Only ${freeMB} MB are free on the disk of this project and 800 MB are needed: free some and run this again.`)
+}
+
+function isAlive(pid) {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return error.code === 'EPERM'
+  }
+}
+
+function hashOf(text) {
+  return createHash('sha256').update(text).digest('hex')
+}
+
+function read(file) {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+function leave(message) {
+  process.stderr.write(`${message}\n`)
+  process.exit(1)
+}

@@ -1,0 +1,166 @@
+import type { Type, types } from 'avsc'
+import { ContractError } from '../errors.ts'
+
+/**
+ * Why this exists: avsc reads past the end without noticing until it is done, and trusts every count and block size in
+ * the bytes. A dozen bytes that announce an array of 2^40 items keep it busy for hours, and one such record would hang
+ * a consumer for good. So the bytes are walked once by the writer's schema before avsc sees them.
+ */
+interface Cursor {
+  readonly value: Buffer
+  position: number
+}
+
+type Walk = (cursor: Cursor) => void
+
+const MAX_VARINT_BYTES = 10
+
+/**
+ * @returns a function that throws ContractError unless, from a position on, the value is exactly one datum of the type.
+ */
+export function createBoundsCheck(type: Type): (value: Buffer, position: number) => void {
+  const walk = walkOf(type, new Map())
+  return (value, position) => {
+    const cursor = { value, position }
+    walk(cursor)
+    if (cursor.position < value.length) {
+      throw new ContractError(
+        'RECORD_TRAILING_BYTES',
+        `${value.length - cursor.position} bytes follow the end of the ${type.name ?? type.typeName}`
+      )
+    }
+  }
+}
+
+function walkOf(type: Type, records: Map<Type, Walk>): Walk {
+  switch (type.typeName) {
+    case 'null':
+      return () => {}
+    case 'boolean':
+      return cursor => advance(cursor, 1)
+    case 'int':
+      return walkInt
+    case 'long':
+      return walkLong
+    case 'float':
+      return cursor => advance(cursor, 4)
+    case 'double':
+      return cursor => advance(cursor, 8)
+    case 'bytes':
+    case 'string':
+      return cursor => advance(cursor, readVarint(cursor))
+    case 'fixed':
+      return walkFixed((type as types.FixedType).size)
+    case 'enum':
+      return walkEnum((type as types.EnumType).symbols.length)
+    case 'array':
+      return walkBlocks(walkOf((type as types.ArrayType).itemsType, records))
+    case 'map':
+      return walkMap(walkOf((type as types.MapType).valuesType, records))
+    case 'union:unwrapped':
+    case 'union:wrapped':
+      return walkUnion((type as types.UnwrappedUnionType).types.map(branch => walkOf(branch, records)))
+    case 'record':
+    case 'error':
+      return walkRecord(type as types.RecordType, records)
+    default:
+      throw new Error(`Avro type ${type.typeName} is not supported`)
+  }
+}
+
+function walkRecord(type: types.RecordType, records: Map<Type, Walk>): Walk {
+  const known = records.get(type)
+  if (known !== undefined) return known
+  const fields: Walk[] = []
+  const walk: Walk = cursor => {
+    for (const field of fields) field(cursor)
+  }
+  records.set(type, walk)
+  for (const field of type.fields) fields.push(walkOf(field.type, records))
+  return walk
+}
+
+function walkFixed(sizeBytes: number): Walk {
+  return cursor => advance(cursor, sizeBytes)
+}
+
+function walkEnum(symbols: number): Walk {
+  return cursor => readIndex(cursor, symbols)
+}
+
+function walkUnion(branches: readonly Walk[]): Walk {
+  return cursor => branches[readIndex(cursor, branches.length)]?.(cursor)
+}
+
+function walkMap(walkValue: Walk): Walk {
+  return walkBlocks(cursor => {
+    advance(cursor, readVarint(cursor))
+    walkValue(cursor)
+  })
+}
+
+/** Blocks until an empty one; a negative count is followed by the block's size in bytes. */
+function walkBlocks(walkItem: Walk): Walk {
+  return cursor => {
+    for (let count = readVarint(cursor); count !== 0; count = readVarint(cursor)) {
+      const sizeBytes = count < 0 ? readVarint(cursor) : undefined
+      const start = cursor.position
+      const items = Math.abs(count)
+      // An item takes a byte at least; items of no size (null, an empty record) are not worth a way around this.
+      if (items > cursor.value.length - start) throw truncated(cursor)
+      for (let item = 0; item < items; item++) walkItem(cursor)
+      if (sizeBytes !== undefined && cursor.position - start !== sizeBytes) {
+        throw invalid(`a block of ${sizeBytes} bytes took ${cursor.position - start}`)
+      }
+    }
+  }
+}
+
+function walkInt(cursor: Cursor): void {
+  const number = readVarint(cursor)
+  if (number !== (number | 0)) throw invalid('an int does not fit 32 bits')
+}
+
+/** Below -2^52 avsc loses a bit and with it the sign; above 2^53 it refuses by itself. */
+function walkLong(cursor: Cursor): void {
+  const negative = ((cursor.value[cursor.position] ?? 0) & 1) === 1
+  const number = readVarint(cursor)
+  if (negative !== number < 0 || number < -(2 ** 52)) throw invalid('a long is too far below zero to be read exactly')
+}
+
+function readIndex(cursor: Cursor, size: number): number {
+  const index = readVarint(cursor)
+  if (index < 0 || index >= size) throw invalid(`index ${index} of an enum or union with ${size} branches`)
+  return index
+}
+
+function advance(cursor: Cursor, bytes: number): void {
+  if (bytes < 0) throw invalid(`a negative length, ${bytes}`)
+  cursor.position += bytes
+  if (cursor.position > cursor.value.length) throw truncated(cursor)
+}
+
+/** A zigzag varint. Beyond 2^53 the result is inexact, which is enough to refuse it as a length. */
+function readVarint(cursor: Cursor): number {
+  const { value } = cursor
+  let position = cursor.position
+  let byte = value[position++]
+  if (byte === undefined) throw truncated(cursor)
+  let zigzag = byte & 0x7f
+  for (let scale = 128; byte & 0x80; scale *= 128) {
+    byte = value[position++]
+    if (byte === undefined) throw truncated(cursor)
+    if (position - cursor.position > MAX_VARINT_BYTES) throw invalid('a number longer than 64 bits')
+    zigzag += (byte & 0x7f) * scale
+  }
+  cursor.position = position
+  return zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2
+}
+
+function truncated(cursor: Cursor): ContractError {
+  return new ContractError('RECORD_TRUNCATED', `the record ends early, after ${cursor.value.length} bytes`)
+}
+
+function invalid(what: string): ContractError {
+  return new ContractError('RECORD_INVALID', `the record is not valid Avro: ${what}`)
+}

@@ -1,0 +1,202 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { ContractError } from '../errors.ts'
+import type { OrderCreated } from '../generated/order-created.ts'
+import { orderCreatedSchemas } from '../generated/order-created.ts'
+import type { SchemaRegistry } from '../registry/registry.ts'
+import {
+  anyInventoryFailed,
+  anyInventoryReserved,
+  anyOrderCreated,
+  createInMemoryRegistry,
+  inventoryFailed,
+  orderCreated
+} from '../testing/index.ts'
+import { connectTopics } from '../topics.ts'
+import { createAvroCodec } from './codec.ts'
+import { HEADER_BYTES, writeHeader } from './wire-format.ts'
+
+const topics = await connectTopics(createInMemoryRegistry())
+const { codec } = topics.ordersCreated
+
+function refusal(code: string) {
+  return (error: unknown) => error instanceof ContractError && error.code === code && !error.retryable
+}
+
+test('every event comes back from its bytes as it was, as a plain object', async () => {
+  for (const [topic, events] of [
+    [topics.ordersCreated, anyOrderCreated()],
+    [topics.inventoryReserved, anyInventoryReserved()],
+    [topics.inventoryFailed, anyInventoryFailed()]
+  ] as const) {
+    await fc.assert(
+      fc.asyncProperty(events as fc.Arbitrary<never>, async event => {
+        const value = topic.codec.encode(event)
+        await topic.codec.prepare([value])
+        assert.deepEqual(topic.codec.decode(value), event)
+      })
+    )
+  }
+})
+
+test('an event larger than the shared buffer comes back as it was', async () => {
+  const event = orderCreated({
+    items: Array.from({ length: 5_000 }, (_, line) => ({ sku: `SKU-${line}`, quantity: line }))
+  })
+  const value = codec.encode(event)
+  await codec.prepare([value])
+  assert.deepEqual(codec.decode(value), event)
+})
+
+test('the bytes are Confluent wire format: zero, the schema id in four bytes, the Avro body', async () => {
+  const written = createAvroCodec<OrderCreated>({
+    registry: createInMemoryRegistry(),
+    readerSchema: orderCreatedSchemas.versions[1],
+    writer: { schema: orderCreatedSchemas.versions[1], schemaID: 0x01020304 }
+  }).encode({
+    ...orderCreated(),
+    orderID: 'o',
+    userID: 'u',
+    items: [{ sku: 's', quantity: 2 }],
+    totalMinor: 64,
+    createdAtMs: 0
+  })
+  assert.equal(written.toString('hex'), ['0001020304', '026f', '0275', '02', '0273', '04', '00', '8001', '00'].join(''))
+})
+
+test('an event that does not fit the schema is refused by field name, without its values', () => {
+  const event = orderCreated({ userID: 'secret', totalMinor: 12.5, items: [{ sku: 'secret', quantity: 2 ** 31 }] })
+  assert.throws(
+    () => codec.encode(event),
+    (error: unknown) =>
+      refusal('EVENT_INVALID')(error) &&
+      /items\.0\.quantity is no int, totalMinor is no long/.test((error as Error).message) &&
+      !(error as Error).message.includes('secret')
+  )
+})
+
+test('whatever the bytes are, decode returns or throws a ContractError, at once', async () => {
+  const valid = codec.encode(orderCreated())
+  await codec.prepare([valid])
+  const withHeader = fc.uint8Array({ maxLength: 200 }).map(body => {
+    const value = Buffer.concat([Buffer.alloc(HEADER_BYTES), body])
+    writeHeader(value, valid.readInt32BE(1))
+    return value
+  })
+  const damaged = fc.tuple(fc.nat(valid.length - 1), fc.nat(255)).map(([position, byte]) => {
+    const value = Buffer.from(valid)
+    value[position] = byte
+    return value
+  })
+  fc.assert(
+    fc.property(fc.oneof(fc.uint8Array().map(Buffer.from), withHeader, damaged), value => {
+      try {
+        codec.decode(value)
+      } catch (error) {
+        assert.ok(error instanceof ContractError, String(error))
+      }
+    }),
+    { numRuns: 2_000 }
+  )
+})
+
+test('a record that announces more items than it has bytes is refused at once instead of read for minutes', async () => {
+  const empty = codec.encode(orderCreated({ orderID: '', userID: '', items: [] }))
+  await codec.prepare([empty])
+  const items = HEADER_BYTES + 2
+  for (const count of [zigzag(2n ** 31n), zigzag(2n ** 60n), Buffer.concat([zigzag(-(2n ** 31n)), zigzag(1n)])]) {
+    assert.throws(() => codec.decode(Buffer.concat([empty.subarray(0, items), count])), refusal('RECORD_TRUNCATED'))
+  }
+})
+
+test('every cut of a record is refused as truncated, and every byte after it as trailing', async () => {
+  const valid = codec.encode(orderCreated())
+  await codec.prepare([valid])
+  for (let length = HEADER_BYTES; length < valid.length; length++) {
+    assert.throws(() => codec.decode(valid.subarray(0, length)), refusal('RECORD_TRUNCATED'))
+  }
+  assert.throws(() => codec.decode(Buffer.concat([valid, Buffer.from([0])])), refusal('RECORD_TRAILING_BYTES'))
+})
+
+test('values that are not in wire format are refused and do not disturb the others', async () => {
+  const event = orderCreated()
+  const valid = codec.encode(event)
+  const foreign = [Buffer.alloc(0), Buffer.from([0, 0]), Buffer.from('{"orderID":"1"}')]
+  await codec.prepare([...foreign, valid])
+  for (const value of foreign) assert.throws(() => codec.decode(value), refusal('WIRE_FORMAT_INVALID'))
+  assert.deepEqual(codec.decode(valid), event)
+})
+
+test('an id that the registry does not know is refused by decode, not by prepare', async () => {
+  const value = Buffer.from(codec.encode(orderCreated()))
+  writeHeader(value, 4_711)
+  await codec.prepare([value])
+  assert.throws(() => codec.decode(value), refusal('SCHEMA_UNKNOWN'))
+})
+
+test("another event's record is refused as unreadable", async () => {
+  const value = topics.inventoryFailed.codec.encode(inventoryFailed())
+  await codec.prepare([value])
+  assert.throws(() => codec.decode(value), refusal('SCHEMA_UNREADABLE'))
+})
+
+test('a registry that is away or refuses makes prepare fail as retryable, and it is asked again next time', async () => {
+  const registry = createInMemoryRegistry()
+  const failures = [
+    new ContractError('REGISTRY_UNAVAILABLE', 'away'),
+    new ContractError('REGISTRY_REFUSED', 'password changed')
+  ]
+  const flaky: SchemaRegistry = {
+    ...registry,
+    async schemaByID(schemaID) {
+      const failure = failures.shift()
+      if (failure !== undefined) throw failure
+      return await registry.schemaByID(schemaID)
+    }
+  }
+  const { codec } = (await connectTopics(flaky)).ordersCreated
+  const event = orderCreated()
+  const value = codec.encode(event)
+  for (const reason of [/away/, /password changed/]) {
+    await assert.rejects(
+      codec.prepare([value]),
+      (error: unknown) => error instanceof ContractError && error.retryable && reason.test(error.message)
+    )
+  }
+  await codec.prepare([value])
+  assert.deepEqual(codec.decode(value), event)
+})
+
+test('a schema is looked up once, however many records carry its id', async () => {
+  const registry = createInMemoryRegistry()
+  let lookups = 0
+  const counting: SchemaRegistry = {
+    ...registry,
+    async schemaByID(schemaID) {
+      lookups++
+      return await registry.schemaByID(schemaID)
+    }
+  }
+  const { codec } = (await connectTopics(counting)).ordersCreated
+  const values = Array.from({ length: 100 }, () => codec.encode(orderCreated()))
+  await codec.prepare(values)
+  await codec.prepare(values)
+  assert.equal(lookups, 1)
+})
+
+test('a long that avsc would read with the wrong sign is refused', async () => {
+  const zeroTime = codec.encode(orderCreated({ createdAtMs: 0 }))
+  await codec.prepare([zeroTime])
+  for (const time of [-(2n ** 52n) - 1n, -(2n ** 53n), -(2n ** 63n)]) {
+    const value = Buffer.concat([zeroTime.subarray(0, -1), zigzag(time)])
+    assert.throws(() => codec.decode(value), refusal('RECORD_INVALID'))
+  }
+})
+
+function zigzag(number: bigint): Buffer {
+  const bytes: number[] = []
+  let rest = number < 0n ? -number * 2n - 1n : number * 2n
+  for (; rest > 0x7fn; rest >>= 7n) bytes.push(Number(rest & 0x7fn) | 0x80)
+  return Buffer.from([...bytes, Number(rest)])
+}

@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { test } from 'node:test'
+import type { Codec } from '@orderly/kafka'
+import fc from 'fast-check'
+import { ContractError } from '../errors.ts'
+import { type OrderCreated, orderCreatedSchemas } from '../generated/order-created.ts'
+import type { RecordSchema } from '../schema.ts'
+import { anyOrderCreated, createInMemoryRegistry, orderCreated } from '../testing/index.ts'
+import { createAvroCodec } from './codec.ts'
+
+const registry = createInMemoryRegistry()
+const today = orderCreatedSchemas.versions[2]
+
+/** A version that may come: a defaulted field, a nullable one, a map, a list of records and another order of fields. */
+const later: RecordSchema = {
+  ...today,
+  fields: [
+    { name: 'channel', type: { type: 'enum', name: 'Channel', symbols: ['WEB', 'STORE'] }, default: 'WEB' },
+    ...today.fields.toReversed(),
+    { name: 'note', type: ['null', 'string'], default: null },
+    { name: 'labels', type: { type: 'map', values: 'string' }, default: {} },
+    {
+      name: 'gifts',
+      type: {
+        type: 'array',
+        items: {
+          type: 'record',
+          name: 'Gift',
+          fields: [
+            { name: 'sku', type: 'string' },
+            { name: 'weight', type: 'double' }
+          ]
+        }
+      },
+      default: []
+    }
+  ]
+}
+
+interface LaterOrderCreated extends OrderCreated {
+  readonly channel: 'WEB' | 'STORE'
+  readonly note: string | null
+  readonly labels: Readonly<Record<string, string>>
+  readonly gifts: readonly { readonly sku: string; readonly weight: number }[]
+}
+
+const defaults = { channel: 'WEB' as const, note: null, labels: {}, gifts: [] }
+
+async function codecOf<Event>(readerSchema: RecordSchema, writerSchema: RecordSchema): Promise<Codec<Event>> {
+  const schemaID = await registry.register(`test.${randomUUID()}-value`, writerSchema)
+  return createAvroCodec<Event>({ registry, readerSchema, writer: { schema: writerSchema, schemaID } })
+}
+
+const todaysCode = await codecOf<OrderCreated>(today, today)
+const laterCode = await codecOf<LaterOrderCreated>(later, later)
+const laterCodeOnOldVersion = await codecOf<LaterOrderCreated>(later, today)
+
+const anyLaterOrder: fc.Arbitrary<LaterOrderCreated> = fc
+  .tuple(
+    anyOrderCreated(),
+    fc.record(
+      {
+        channel: fc.constantFrom('WEB' as const, 'STORE' as const),
+        note: fc.option(fc.string()),
+        labels: fc.dictionary(fc.stringMatching(/^[a-z]+$/), fc.string(), { noNullPrototype: true }),
+        gifts: fc.array(fc.record({ sku: fc.string(), weight: fc.double({ noNaN: true }) }, { noNullPrototype: true }))
+      },
+      { noNullPrototype: true }
+    )
+  )
+  .map(([order, added]) => ({ ...order, ...added }))
+
+test('newer code reads what older code wrote, with the defaults of the added fields', async () => {
+  await fc.assert(
+    fc.asyncProperty(anyOrderCreated(), async order => {
+      const value = todaysCode.encode(order)
+      await laterCode.prepare([value])
+      assert.deepEqual(laterCode.decode(value), { ...order, ...defaults })
+    })
+  )
+})
+
+test('older code reads what newer code wrote, without the fields that it does not know', async () => {
+  await fc.assert(
+    fc.asyncProperty(anyLaterOrder, async order => {
+      const value = laterCode.encode(order)
+      await todaysCode.prepare([value])
+      const { channel, note, labels, gifts, ...known } = order
+      assert.deepEqual(todaysCode.decode(value), known)
+    })
+  )
+})
+
+test('newer code told to write the older version writes what older code would have written', () => {
+  const order = orderCreated()
+  assert.deepEqual(
+    laterCodeOnOldVersion.encode({ ...order, ...defaults, note: 'ring twice' }),
+    todaysCode.encode(order)
+  )
+})
+
+test('records of two versions are read side by side', async () => {
+  const order = orderCreated()
+  const values = [todaysCode.encode(order), laterCode.encode({ ...order, ...defaults, note: 'ring twice' })]
+  await laterCode.prepare(values)
+  assert.deepEqual(
+    values.map(value => laterCode.decode(value).note),
+    [null, 'ring twice']
+  )
+})
+
+test('damaged records of another version are refused like those of the own', async () => {
+  const valid = laterCode.encode({
+    ...orderCreated(),
+    ...defaults,
+    labels: { a: 'b' },
+    gifts: [{ sku: 'c', weight: 1 }]
+  })
+  await todaysCode.prepare([valid])
+  for (let position = 5; position < valid.length; position++) {
+    for (const byte of [0, 1, 0x7f, 0x80, 0xff]) {
+      const value = Buffer.from(valid)
+      value[position] = byte
+      try {
+        todaysCode.decode(value)
+      } catch (error) {
+        assert.ok(error instanceof ContractError, String(error))
+      }
+    }
+  }
+})
+
+test('a version with a field that has no default cannot be read before this code knows the field', async () => {
+  const incompatible: RecordSchema = { ...today, fields: today.fields.slice(1) }
+  const value = (await codecOf<Omit<OrderCreated, 'orderID'>>(incompatible, incompatible)).encode(orderCreated())
+  await todaysCode.prepare([value])
+  assert.throws(
+    () => todaysCode.decode(value),
+    (error: unknown) =>
+      error instanceof ContractError && error.code === 'SCHEMA_UNREADABLE' && /orderID/.test(error.message)
+  )
+})

@@ -1,0 +1,142 @@
+import type { EnumModel, FieldModel, RecordModel, SchemaModel, UnionModel } from './schema-model.ts'
+
+/** Why records of one schema cannot be read with another one, by the rules of Avro's schema resolution. */
+export type ResolutionRule =
+  | 'FIELD_WITHOUT_DEFAULT'
+  | 'TYPE_CHANGED'
+  | 'NAME_CHANGED'
+  | 'ENUM_SYMBOL_UNKNOWN'
+  | 'FIXED_SIZE_CHANGED'
+  | 'UNION_BRANCH_UNKNOWN'
+
+export interface Obstacle {
+  readonly rule: ResolutionRule
+  /** The field, from the outermost record on: `items[].quantity`; empty for the record itself. */
+  readonly path: string
+  /** What the writer has and what the reader has, for people. */
+  readonly detail: string
+}
+
+/** What a reader's type takes besides itself. https://avro.apache.org/docs/1.12.0/specification/#schema-resolution */
+const promotions: Readonly<Record<string, readonly string[]>> = {
+  long: ['int'],
+  float: ['int', 'long'],
+  double: ['int', 'long', 'float'],
+  string: ['bytes'],
+  bytes: ['string']
+}
+
+/** @returns everything that keeps the reader from reading what the writer writes; nothing when it can. */
+export function findObstacles(reader: SchemaModel, writer: SchemaModel): Obstacle[] {
+  return resolve(reader, writer, '', new Map())
+}
+
+/** `underWay` holds the pairs of records that are being compared further out: schemas may contain themselves. */
+type UnderWay = Map<SchemaModel, Set<SchemaModel>>
+
+function resolve(reader: SchemaModel, writer: SchemaModel, path: string, underWay: UnderWay): Obstacle[] {
+  if (writer.kind === 'union') return resolveWriterUnion(reader, writer, path, underWay)
+  if (reader.kind === 'union') return resolveReaderUnion(reader, writer, path, underWay)
+  if (reader.kind === 'primitive' && writer.kind === 'primitive') {
+    const isReadable = reader.name === writer.name || promotions[reader.name]?.includes(writer.name) === true
+    return isReadable ? [] : [typeChanged(reader, writer, path)]
+  }
+  if (reader.kind === 'array' && writer.kind === 'array') {
+    return resolve(reader.items, writer.items, `${path}[]`, underWay)
+  }
+  if (reader.kind === 'map' && writer.kind === 'map') {
+    return resolve(reader.values, writer.values, `${path}{}`, underWay)
+  }
+  if (reader.kind === 'fixed' && writer.kind === 'fixed') {
+    const detail = `${writer.sizeBytes} bytes are written and ${reader.sizeBytes} expected`
+    return reader.sizeBytes === writer.sizeBytes
+      ? nameObstacles(reader, writer, path)
+      : [{ rule: 'FIXED_SIZE_CHANGED', path, detail }]
+  }
+  if (reader.kind === 'enum' && writer.kind === 'enum') return resolveEnum(reader, writer, path)
+  if (reader.kind === 'record' && writer.kind === 'record') return resolveRecord(reader, writer, path, underWay)
+  return [typeChanged(reader, writer, path)]
+}
+
+function resolveRecord(reader: RecordModel, writer: RecordModel, path: string, underWay: UnderWay): Obstacle[] {
+  if (underWay.get(reader)?.has(writer)) return []
+  underWay.set(reader, (underWay.get(reader) ?? new Set()).add(writer))
+  const obstacles = nameObstacles(reader, writer, path)
+  for (const field of reader.fields) {
+    const fieldPath = path === '' ? field.name : `${path}.${field.name}`
+    const source = writerFieldOf(field, writer)
+    if (source !== undefined) obstacles.push(...resolve(field.type, source.type, fieldPath, underWay))
+    else if (!('default' in field)) {
+      const detail = 'the field is expected, has no default, and is not written'
+      obstacles.push({ rule: 'FIELD_WITHOUT_DEFAULT', path: fieldPath, detail })
+    }
+  }
+  return obstacles
+}
+
+/** The field of the writer that a field of the reader is filled from: its own name first, then its former names. */
+export function writerFieldOf(field: FieldModel, writer: RecordModel): FieldModel | undefined {
+  for (const name of [field.name, ...field.aliases]) {
+    const source = writer.fields.find(candidate => candidate.name === name)
+    if (source !== undefined) return source
+  }
+  return undefined
+}
+
+function resolveEnum(reader: EnumModel, writer: EnumModel, path: string): Obstacle[] {
+  const obstacles = nameObstacles(reader, writer, path)
+  const unknown = writer.symbols.filter(symbol => !reader.symbols.includes(symbol))
+  if (unknown.length > 0 && reader.default === undefined) {
+    const detail = `${unknown.join(', ')} may be written and ${reader.symbols.join(', ')} are known`
+    obstacles.push({ rule: 'ENUM_SYMBOL_UNKNOWN', path, detail })
+  }
+  return obstacles
+}
+
+/** Whatever branch is written must be readable: which one it is shows only in the record. */
+function resolveWriterUnion(reader: SchemaModel, writer: UnionModel, path: string, underWay: UnderWay): Obstacle[] {
+  for (const branch of writer.branches) {
+    const obstacles = resolve(reader, branch, path, underWay)
+    const [first] = obstacles
+    if (first === undefined) continue
+    // A field further in says more than "some branch".
+    return first.path === path ? [unionBranchUnknown(reader, branch, path)] : obstacles
+  }
+  return []
+}
+
+function resolveReaderUnion(reader: UnionModel, writer: SchemaModel, path: string, underWay: UnderWay): Obstacle[] {
+  const isReadable = reader.branches.some(branch => resolve(branch, writer, path, copyOf(underWay)).length === 0)
+  if (isReadable) return []
+  const namesake = reader.branches.find(branch => branch.kind === writer.kind && branch.kind === 'record')
+  return namesake === undefined ? [unionBranchUnknown(reader, writer, path)] : resolve(namesake, writer, path, underWay)
+}
+
+/** A branch that was tried in vain must not count as compared. */
+function copyOf(underWay: UnderWay): UnderWay {
+  return new Map([...underWay].map(([reader, writers]) => [reader, new Set(writers)]))
+}
+
+function nameObstacles(
+  reader: { readonly name: string; readonly aliases: readonly string[] },
+  writer: { readonly name: string },
+  path: string
+): Obstacle[] {
+  if (reader.name === writer.name || reader.aliases.includes(writer.name)) return []
+  return [{ rule: 'NAME_CHANGED', path, detail: `${writer.name} is written and ${reader.name} expected` }]
+}
+
+function typeChanged(reader: SchemaModel, writer: SchemaModel, path: string): Obstacle {
+  return { rule: 'TYPE_CHANGED', path, detail: `${titleOf(writer)} is written and ${titleOf(reader)} expected` }
+}
+
+function unionBranchUnknown(reader: SchemaModel, writer: SchemaModel, path: string): Obstacle {
+  const detail = `${titleOf(writer)} may be written and ${titleOf(reader)} is expected`
+  return { rule: 'UNION_BRANCH_UNKNOWN', path, detail }
+}
+
+function titleOf(model: SchemaModel): string {
+  if (model.kind === 'union') return `[${model.branches.map(titleOf).join(', ')}]`
+  if (model.kind === 'primitive') return model.name
+  return 'name' in model ? `${model.kind} ${model.name}` : model.kind
+}

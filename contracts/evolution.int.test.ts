@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { integrationEnvironment } from '@orderly/stack/testing'
+import { createAvroCodec } from './avro/codec.ts'
+import { SchemaRejectedError } from './errors.ts'
+import { type OrderCreated, type OrderCreatedVersions, orderCreatedSchemas } from './generated/order-created.ts'
+import { createSchemaRegistry } from './registry/confluent.ts'
+import type { RecordSchema } from './schema.ts'
+import { orderCreated } from './testing/fixtures.ts'
+import { createRegistryView } from './testing/registry-view.ts'
+import { connectTopics } from './topics.ts'
+
+/** Every test has subjects of its own in the real registry. */
+const { registryURL } = integrationEnvironment()
+const subject = 'orders.created-value'
+const { 1: v1, 2: v2 } = orderCreatedSchemas.versions
+
+/** A version that may come. */
+const v3: RecordSchema = {
+  ...v2,
+  fields: [...v2.fields, { name: 'note', type: ['null', 'string'], default: null }]
+}
+
+const dollars = { currency: 'USD', totalMinor: 1_299 }
+
+test('consumers first: today’s code reads a V1 topic, and V2 records as soon as they come, side by side', async t => {
+  const { url } = await createRegistryView(t, registryURL)
+  const old = await connectTopics(createSchemaRegistry({ url }), { ordersCreated: 1 })
+  const { codec } = (await connectTopics(createSchemaRegistry({ url }), { ordersCreated: 'read' })).ordersCreated
+  const inEuros = orderCreated()
+  const first = old.ordersCreated.codec.encode(inEuros)
+  await codec.prepare([first])
+  assert.deepEqual(codec.decode(first), inEuros)
+
+  const current = await connectTopics(createSchemaRegistry({ url }), { ordersCreated: 2 })
+  const inDollars = orderCreated(dollars)
+  const mixed = [inEuros, inDollars, inEuros].map(order =>
+    (order === inEuros ? old : current).ordersCreated.codec.encode(order)
+  )
+  await codec.prepare(mixed)
+  assert.deepEqual(
+    mixed.map(value => codec.decode(value)),
+    [inEuros, inDollars, inEuros]
+  )
+})
+
+test('producers first: code that knows only V1 reads V2 and V3 records without the fields it does not know', async t => {
+  const { url } = await createRegistryView(t, registryURL)
+  const registry = createSchemaRegistry({ url })
+  const oldCode = createAvroCodec<OrderCreatedVersions[1]>({
+    registry: createSchemaRegistry({ url }),
+    readerSchema: v1
+  })
+  for (const schema of [v2, v3]) {
+    const writer = { schema, schemaID: await registry.register(subject, schema) }
+    const newCode = createAvroCodec<OrderCreated & { note: string | null }>({ registry, readerSchema: schema, writer })
+    const order = orderCreated(dollars)
+    const value = newCode.encode({ ...order, note: 'ring twice' })
+    await oldCode.prepare([value])
+    const { currency, ...known } = order
+    assert.deepEqual(oldCode.decode(value), known)
+  }
+})
+
+test('a rollback to V1 writes with the id that V1 always had, and everything in the topic stays readable', async t => {
+  const { url } = await createRegistryView(t, registryURL)
+  const order = orderCreated()
+  const values: Buffer[] = []
+  for (const version of [1, 2, 1]) {
+    const { ordersCreated } = await connectTopics(createSchemaRegistry({ url }), { ordersCreated: version })
+    values.push(ordersCreated.codec.encode(order))
+  }
+  assert.deepEqual(values[2], values[0])
+  assert.notDeepEqual(values[1], values[0])
+  const { codec } = (await connectTopics(createSchemaRegistry({ url }), { ordersCreated: 'read' })).ordersCreated
+  await codec.prepare(values)
+  for (const value of values) assert.deepEqual(codec.decode(value), order)
+})
+
+test('today’s code starts and reads when a future V3 is in the registry, and goes on writing V1 and V2', async t => {
+  const { url } = await createRegistryView(t, registryURL)
+  const registry = createSchemaRegistry({ url })
+  await connectTopics(registry, { ordersCreated: 2 })
+  const writer = { schema: v3, schemaID: await registry.register(subject, v3) }
+  const future = createAvroCodec<OrderCreated & { note: string }>({ registry, readerSchema: v3, writer })
+  const order = orderCreated(dollars)
+  const value = future.encode({ ...order, note: 'ring twice' })
+  for (const use of ['read', 1, 2] as const) {
+    const { codec } = (await connectTopics(createSchemaRegistry({ url }), { ordersCreated: use })).ordersCreated
+    await codec.prepare([value])
+    assert.deepEqual(codec.decode(value), order)
+  }
+})
+
+test('the registry itself refuses what is not compatible with every version, from whoever it comes', async t => {
+  const { url } = await createRegistryView(t, registryURL)
+  await connectTopics(createSchemaRegistry({ url }), { ordersCreated: 1 })
+  await connectTopics(createSchemaRegistry({ url }), { ordersCreated: 2 })
+  const register = (fields: readonly object[]) =>
+    fetch(`${url}/subjects/${subject}/versions`, {
+      method: 'POST',
+      body: JSON.stringify({ schema: JSON.stringify({ ...v1, fields }) })
+    })
+  assert.equal((await register([...v1.fields, { name: 'note', type: 'string' }])).status, 409)
+  assert.equal((await register(v1.fields.slice(1))).status, 409)
+  // Goes with V2, but a reader of it would find no currency in V1.
+  const withoutDefault = v2.fields.map(field =>
+    field.name === 'currency' ? { name: 'currency', type: 'string' } : field
+  )
+  assert.equal((await register(withoutDefault)).status, 409)
+  assert.equal((await register(v3.fields)).status, 200)
+})
+
+test('a mode that somebody loosened is set again by the next writer, and readers leave it alone', async t => {
+  const { url } = await createRegistryView(t, registryURL)
+  const mode = async () =>
+    ((await (await fetch(`${url}/config/${subject}`)).json()) as Record<string, unknown>).compatibilityLevel
+  await connectTopics(createSchemaRegistry({ url }), { ordersCreated: 1 })
+  assert.equal(await mode(), 'FULL_TRANSITIVE')
+  await fetch(`${url}/config/${subject}`, { method: 'PUT', body: '{"compatibility":"NONE"}' })
+  await connectTopics(createSchemaRegistry({ url }), { ordersCreated: 'read' })
+  assert.equal(await mode(), 'NONE')
+  await connectTopics(createSchemaRegistry({ url }), { ordersCreated: 1 })
+  assert.equal(await mode(), 'FULL_TRANSITIVE')
+})
+
+test('a writer and a reader whose schema does not go with the registry are refused, naming the subject', async t => {
+  const { url } = await createRegistryView(t, registryURL)
+  const foreign = { ...v1, fields: [{ name: 'number', type: 'long' }] }
+  await createSchemaRegistry({ url }).register(subject, foreign)
+  for (const use of ['read', 1, 2] as const) {
+    await assert.rejects(
+      connectTopics(createSchemaRegistry({ url }), { ordersCreated: use }),
+      error => error instanceof SchemaRejectedError && error.exitCode === 76 && error.message.includes(subject)
+    )
+  }
+})
+
+test('an id that a lagging registry does not know yet is asked for again, and the record is read', async t => {
+  const view = await createRegistryView(t, registryURL)
+  const { ordersCreated } = await connectTopics(createSchemaRegistry({ url: view.url }), { ordersCreated: 2 })
+  view.lag()
+  const follower = createSchemaRegistry({ url: view.url, confirmUnknownMs: 10 })
+  const { codec } = (await connectTopics(follower, { ordersCreated: 'read' })).ordersCreated
+  const order = orderCreated()
+  const value = ordersCreated.codec.encode(order)
+  await codec.prepare([value])
+  assert.deepEqual(codec.decode(value), order)
+  assert.equal(view.lagged(), 1)
+})

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createProducer, createTopics } from '@orderly/kafka'
+import { integrationEnvironment, readAvroWithJava, startBroker } from '@orderly/stack/testing'
+import { toRecord } from './records.ts'
+import { createSchemaRegistry } from './registry/confluent.ts'
+import { inventoryFailed, orderCreated } from './testing/fixtures.ts'
+import { connectTopics, topicNames } from './topics.ts'
+
+const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+
+test('Java reads a topic of mixed versions through the registry, each record with the fields of its own version', async t => {
+  const { registryURL } = integrationEnvironment()
+  const { brokers } = await startBroker(t)
+  const connection = { brokers, clientID: 'java-readers-test' }
+  const names = [topicNames.ordersCreated, topicNames.inventoryFailed]
+  await createTopics(
+    connection,
+    names.map(name => ({ name, partitions: 1, replicationFactor: 1 }))
+  )
+  const producer = await createProducer(connection)
+  t.after(() => producer.close())
+  const registry = createSchemaRegistry({ url: registryURL })
+  const old = await connectTopics(registry, { ordersCreated: 1 })
+  const current = await connectTopics(registry, { ordersCreated: 2, inventoryFailed: 'write' })
+  const order = orderCreated({ userID: 'ädå 😀', currency: 'JPY', totalMinor: 9_007_199_254_740_990 })
+  const failed = inventoryFailed()
+  await producer.send([
+    toRecord(old.ordersCreated, order, traceparent),
+    toRecord(current.ordersCreated, order, traceparent),
+    toRecord(current.inventoryFailed, failed, traceparent)
+  ])
+
+  const { currency, ...inVersion1 } = order
+  const [broker] = brokers as [string]
+  const orders = await readAvroWithJava(broker, topicNames.ordersCreated, registryURL)
+  assert.deepEqual(orders.map(asEvent), [inVersion1, order])
+  assert.deepEqual((await readAvroWithJava(broker, topicNames.inventoryFailed, registryURL)).map(asEvent), [failed])
+})
+
+/** Java prints a record as JSON, but for times, which it prints as times. */
+function asEvent(printed: string): unknown {
+  return JSON.parse(printed, (name, value) => (name.endsWith('AtMs') ? new Date(value).getTime() : value))
+}

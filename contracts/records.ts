@@ -1,0 +1,28 @@
+import type { OutputRecord, Topic } from '@orderly/kafka'
+
+/** The same order and event type always give the same id, however often the event is produced. */
+export function eventID(eventType: string, orderID: string): string {
+  return `${eventType}-${orderID}`
+}
+
+export function eventHeaders(eventType: string, orderID: string, traceparent: string): Record<string, string> {
+  return {
+    'event-id': eventID(eventType, orderID),
+    'content-type': 'application/vnd.confluent.avro',
+    traceparent
+  }
+}
+
+/** @throws ContractError `EVENT_INVALID` */
+export function toRecord<Event extends { readonly orderID: string; readonly userID: string }>(
+  topic: Topic<Event>,
+  event: Event,
+  traceparent: string
+): OutputRecord {
+  return {
+    topic: topic.name,
+    key: event.userID,
+    value: topic.codec.encode(event),
+    headers: eventHeaders(topic.eventType, event.orderID, traceparent)
+  }
+}

@@ -1,0 +1,157 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { ContractError, SchemaRejectedError } from '../errors.ts'
+import type { RecordSchema } from '../schema.ts'
+import { createRegistryRequest, type RegistryAddress, type RegistryResponse, type RetryOptions } from './http.ts'
+import { createLimit } from './limit.ts'
+import type { RegisteredSchema, SchemaRegistry, WriterSchema } from './registry.ts'
+import { createSchemaCache } from './schema-cache.ts'
+
+export interface SchemaRegistryOptions extends RegistryAddress, Partial<RetryOptions> {
+  /** After which time an id that the registry does not know is asked for once more before it counts as unknown. */
+  readonly confirmUnknownMs?: number
+}
+
+const CONFIRM_UNKNOWN_MS = 2_000
+const UNKNOWN_SCHEMA_MS = 30_000
+const MAX_UNKNOWN_SCHEMAS = 1_000
+const MAX_CONCURRENT_LOOKUPS = 8
+const COMPATIBILITY = 'FULL_TRANSITIVE'
+
+/** A registry that speaks the Confluent API: Confluent's own, Apicurio (`/apis/ccompat/v7`), Karapace, Redpanda. */
+export function createSchemaRegistry(options: SchemaRegistryOptions): SchemaRegistry {
+  const request = createRegistryRequest(options, {
+    timeoutMs: options.timeoutMs ?? 5_000,
+    attempts: options.attempts ?? 4,
+    retryDelayMs: options.retryDelayMs ?? 200
+  })
+  const lookups = createLimit(MAX_CONCURRENT_LOOKUPS)
+
+  async function findID(subject: string, schema: RecordSchema): Promise<number | undefined> {
+    const purpose = `look up the schema of ${subject}`
+    const response = await request({ purpose, path: subjectPath(subject), method: 'POST', payload: asPayload(schema) })
+    return isFound(response, purpose) ? idIn(response, purpose) : undefined
+  }
+
+  async function isEnforced(subject: string): Promise<boolean> {
+    const purpose = `read the compatibility mode of ${subject}`
+    const response = await request({ purpose, path: configPath(subject) })
+    return isFound(response, purpose) && response.body.compatibilityLevel === COMPATIBILITY
+  }
+
+  /** Before the first version is there, too, so that there is no moment without the rule. */
+  async function enforceCompatibility(subject: string): Promise<void> {
+    if (await isEnforced(subject)) return
+    const path = configPath(subject)
+    const set = `set the compatibility mode of ${subject} to ${COMPATIBILITY}`
+    const answer = await request({ purpose: set, path, method: 'PUT', payload: { compatibility: COMPATIBILITY } })
+    // Another instance may have set it in between, which some registries answer with a conflict.
+    if (!isFound(answer, set) && !(await isEnforced(subject))) {
+      const reason = String(answer.body.message ?? `HTTP ${answer.status}`)
+      throw new ContractError('REGISTRY_REFUSED', `cannot ${set}: ${reason}; see that it offers this mode`)
+    }
+  }
+
+  async function loadVersion(subject: string, version: unknown): Promise<RegisteredSchema[]> {
+    const purpose = `read version ${version} of ${subject}`
+    const response = await request({ purpose, path: `${subjectPath(subject)}/versions/${version}` })
+    // Deleted since the list was read.
+    if (!isFound(response, purpose)) return []
+    return [{ version: Number(version), ...schemaIn(response, purpose) }]
+  }
+
+  async function loadSchema(schemaID: number): Promise<WriterSchema | undefined> {
+    const purpose = `read the schema with id ${schemaID}`
+    const response = await request({ purpose, path: `/schemas/ids/${schemaID}` })
+    return isFound(response, purpose) ? schemaIn(response, purpose) : undefined
+  }
+
+  async function loadSchemaPatiently(schemaID: number): Promise<WriterSchema | undefined> {
+    const schema = await lookups.run(() => loadSchema(schemaID))
+    if (schema !== undefined) return schema
+    await delay(options.confirmUnknownMs ?? CONFIRM_UNKNOWN_MS)
+    return lookups.run(() => loadSchema(schemaID))
+  }
+
+  return {
+    async register(subject, schema) {
+      await enforceCompatibility(subject)
+      const known = await findID(subject, schema)
+      if (known !== undefined) return known
+      const purpose = `register the schema of ${subject}`
+      const path = `${subjectPath(subject)}/versions`
+      const response = await request({ purpose, path, method: 'POST', payload: asPayload(schema) })
+      if (response.status < 300) return idIn(response, purpose)
+      // Another instance may have registered the very same schema in between.
+      const registeredMeanwhile = await findID(subject, schema)
+      if (registeredMeanwhile !== undefined) return registeredMeanwhile
+      throw rejected(subject, schema, response)
+    },
+
+    async versions(subject) {
+      const purpose = `list the versions of ${subject}`
+      const response = await request({ purpose, path: `${subjectPath(subject)}/versions` })
+      if (!isFound(response, purpose)) return []
+      if (!Array.isArray(response.body)) throw notARegistry(purpose)
+      return (await Promise.all(response.body.map(version => loadVersion(subject, version)))).flat()
+    },
+
+    schemaByID: createSchemaCache(loadSchemaPatiently, {
+      unknownForMs: UNKNOWN_SCHEMA_MS,
+      maxUnknown: MAX_UNKNOWN_SCHEMAS
+    })
+  }
+}
+
+function subjectPath(subject: string): string {
+  return `/subjects/${encodeURIComponent(subject)}`
+}
+
+function configPath(subject: string): string {
+  return `/config/${encodeURIComponent(subject)}`
+}
+
+function asPayload(schema: RecordSchema): object {
+  return { schema: JSON.stringify(schema) }
+}
+
+/**
+ * A wrong base address answers 404 to everything. Taken for "no such schema", it would send good records to the dead
+ * letters; so only the registry's own codes 40401 to 40499 count. 422 answers the lookup of a schema that the registry
+ * cannot parse; registering it says so again.
+ */
+function isFound({ status, body }: RegistryResponse, purpose: string): boolean {
+  if (status === 404 && !/^404\d\d$/.test(String(body.error_code))) throw notARegistry(purpose)
+  return status < 300
+}
+
+function idIn(response: RegistryResponse, purpose: string): number {
+  const { id } = response.body
+  if (!Number.isInteger(id)) throw notARegistry(purpose)
+  return id as number
+}
+
+function schemaIn({ body }: RegistryResponse, purpose: string): WriterSchema {
+  const { schema, schemaType } = body
+  if (typeof schema !== 'string') throw notARegistry(purpose)
+  return { format: typeof schemaType === 'string' ? schemaType : 'AVRO', text: schema }
+}
+
+function notARegistry(purpose: string): ContractError {
+  return new ContractError(
+    'REGISTRY_REFUSED',
+    `cannot ${purpose}: the answer is not that of a schema registry; see SCHEMA_REGISTRY_URL`
+  )
+}
+
+function rejected(subject: string, schema: RecordSchema, { status, body }: RegistryResponse): SchemaRejectedError {
+  const reason = String(body.message ?? `HTTP ${status}`)
+  const advice =
+    status === 409
+      ? `it is not compatible (${COMPATIBILITY}) with a version that is registered already: undo the change of ` +
+        `${schema.name}, or give the new field a default; \`npm run check\` names the field`
+      : 'see the rules of this subject in the registry'
+  return new SchemaRejectedError(
+    subject,
+    `the schema registry does not accept ${schema.name} under ${subject}: ${advice} (${reason})`
+  )
+}

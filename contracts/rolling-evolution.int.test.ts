@@ -1,0 +1,219 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import type { TestService } from '@orderly/stack/testing'
+import { createAvroCodec } from './avro/codec.ts'
+import { inventoryReservedSchemas } from './generated/inventory-reserved.ts'
+import { orderCreatedSchemas } from './generated/order-created.ts'
+import { toRecord } from './records.ts'
+import { createSchemaRegistry } from './registry/confluent.ts'
+import type { RecordSchema } from './schema.ts'
+import { inventoryReserved, orderCreated } from './testing/fixtures.ts'
+import { type ServicePipeline, startServicePipeline, until } from './testing/service-pipeline.ts'
+import { connectTopics, topicNames } from './topics.ts'
+
+const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+const note = { name: 'note', type: ['null', 'string'], default: null }
+
+type FutureEvent = { readonly orderID: string; readonly userID: string; readonly [field: string]: unknown }
+
+interface Traffic {
+  readonly accepted: readonly string[]
+  stop(): Promise<void>
+}
+
+/** Places one order after the other until it is stopped. Every one must be accepted. */
+function placeOrders({ url }: TestService, orders: readonly object[]): Traffic {
+  const accepted: string[] = []
+  let isStopped = false
+  async function place(): Promise<void> {
+    for (let count = 0; !isStopped; count++) {
+      const answer = await fetch(`${url}/orders`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ userID: `user-${count % 40}`, ...orders[count % orders.length] })
+      })
+      const body = (await answer.json()) as { orderID: string }
+      assert.equal(answer.status, 202, JSON.stringify(body))
+      accepted.push(body.orderID)
+    }
+  }
+  const placing = place()
+  placing.catch(() => {})
+  return {
+    accepted,
+    stop() {
+      isStopped = true
+      return placing
+    }
+  }
+}
+
+async function untilTold({ told }: ServicePipeline, orderIDs: readonly string[]): Promise<void> {
+  await until(async () => {
+    const orders = await told()
+    return orderIDs.every(orderID => orders.has(orderID))
+  })
+}
+
+async function assertNothingParked({ errors, deadLetters }: ServicePipeline): Promise<void> {
+  assert.deepEqual(await errors(), [])
+  for (const name of [topicNames.ordersCreated, topicNames.inventoryReserved, topicNames.inventoryFailed]) {
+    assert.deepEqual(await deadLetters(name), [])
+  }
+}
+
+test('under a producer of V1 beside one of V2 every consumer restarts one by one: no error, no dead letter, all told', async t => {
+  const pipeline = await startServicePipeline(t)
+  const items = [{ sku: pipeline.sku, quantity: 1 }]
+  const consumers = new Map<string, TestService>()
+  const places = [
+    ['inventory', 'one'],
+    ['inventory', 'two'],
+    ['notification', 'one'],
+    ['notification', 'two']
+  ] as const
+  const [old, current] = await Promise.all([
+    pipeline.start('order', 'old', { ORDER_CREATED_VERSION: '1' }),
+    pipeline.start('order', 'current', { ORDER_CREATED_VERSION: '2' }),
+    ...places.map(async ([name, instance]) => {
+      const consumer = await pipeline.start(name, instance)
+      consumers.set(`${name} ${instance}`, consumer)
+      return consumer
+    })
+  ])
+  const traffic = [
+    placeOrders(old, [{ items, total: 12.5 }]),
+    placeOrders(current, [
+      { items, total: 12.5 },
+      { items, total: 2_500, currency: 'JPY' },
+      { items, total: 1.234, currency: 'KWD' }
+    ])
+  ]
+  const accepted = () => traffic.flatMap(({ accepted }) => accepted)
+  const untilMoreOf = (counts: readonly number[]) =>
+    until(() => traffic.every(({ accepted }, index) => accepted.length >= (counts[index] ?? 0) + 50))
+
+  for (const [name, instance] of places) {
+    await untilMoreOf(traffic.map(({ accepted }) => accepted.length))
+    const exit = await consumers.get(`${name} ${instance}`)?.stop('SIGTERM')
+    assert.equal(exit?.code, 0)
+    await untilMoreOf(traffic.map(({ accepted }) => accepted.length))
+    await pipeline.start(name, instance)
+  }
+  await untilMoreOf(traffic.map(({ accepted }) => accepted.length))
+  await Promise.all(traffic.map(({ stop }) => stop()))
+  t.diagnostic(`${traffic.map(({ accepted }) => accepted.length).join(' orders of V1 and ')} of V2`)
+
+  // The producers change places: one goes on to V2, the other one back to V1.
+  for (const [service, instance, version] of [
+    [old, 'old', '2'],
+    [current, 'current', '1']
+  ] as const) {
+    assert.equal((await service.stop('SIGTERM')).code, 0)
+    const producer = await pipeline.start('order', instance, { ORDER_CREATED_VERSION: version })
+    traffic.push(placeOrders(producer, [{ items, total: 12.5, ...(version === '2' && { currency: 'USD' }) }]))
+  }
+  await untilMoreOf([])
+  await Promise.all(traffic.map(({ stop }) => stop()))
+  await untilTold(pipeline, accepted())
+  await assertNothingParked(pipeline)
+})
+
+test('records of a future version are handled like any other, and what cannot be read is parked with the reason', async t => {
+  const pipeline = await startServicePipeline(t)
+  const registry = createSchemaRegistry({ url: pipeline.view.url })
+  const topics = await connectTopics(registry)
+  await pipeline.start('inventory', 'one')
+  await pipeline.start('notification', 'one')
+  const items = [{ sku: pipeline.sku, quantity: 1 }]
+
+  await t.test('OrderCreated V3 and InventoryReserved V2, which no service knows, are decided and told', async () => {
+    const order = orderCreated({ items })
+    const reserved = inventoryReserved()
+    const v3 = await futureTopic(registry, topics.ordersCreated, orderCreatedSchemas.versions[2])
+    const v2 = await futureTopic(registry, topics.inventoryReserved, inventoryReservedSchemas.versions[1])
+    await pipeline.producer.send([
+      toRecord(v3, { ...order, note: 'ring twice' }, traceparent),
+      toRecord(topics.ordersCreated, orderCreated({ items }), traceparent),
+      toRecord(v2, { ...reserved, note: 'gift' }, traceparent)
+    ])
+    await untilTold(pipeline, [order.orderID, reserved.orderID])
+    await assertNothingParked(pipeline)
+  })
+
+  await t.test('an unknown id, a truncated record and no Avro at all: parked, while the others go on', async () => {
+    const valid = toRecord(topics.ordersCreated, orderCreated({ items }), traceparent)
+    const value = valid.value as Buffer
+    const unknown = Buffer.from(value)
+    unknown.writeInt32BE(987_654_321, 1)
+    const damaged = [
+      ['SCHEMA_UNKNOWN', unknown],
+      ['RECORD_TRUNCATED', value.subarray(0, -3)],
+      ['WIRE_FORMAT_INVALID', Buffer.from('{"orderID":"1"}')]
+    ] as const
+    const others = Array.from({ length: 20 }, () => orderCreated({ items }))
+    await pipeline.producer.send([
+      ...damaged.map(([code, value]) => ({ ...valid, key: code, value })),
+      ...others.map(order => toRecord(topics.ordersCreated, order, traceparent))
+    ])
+    await untilTold(
+      pipeline,
+      others.map(({ orderID }) => orderID)
+    )
+    await until(async () => (await pipeline.deadLetters(topicNames.ordersCreated)).length === damaged.length)
+    const parked = await pipeline.deadLetters(topicNames.ordersCreated)
+    assert.deepEqual(
+      new Map(parked.map(({ headers, value }) => [headers['dlq-code'] ?? '', value])),
+      new Map<string, Buffer>(damaged)
+    )
+    for (const { headers } of parked) assert.ok(headers['dlq-reason'])
+  })
+
+  await t.test('a schema id that a lagging registry learns of a moment later parks nothing', async () => {
+    pipeline.view.lag()
+    const v4 = await futureTopic(registry, topics.ordersCreated, orderCreatedSchemas.versions[2], 'gift')
+    const order = orderCreated({ items })
+    await pipeline.producer.send([toRecord(v4, { ...order, gift: null }, traceparent)])
+    await untilTold(pipeline, [order.orderID])
+    assert.equal(pipeline.view.lagged(), 1)
+  })
+})
+
+test('a service whose schema the registry does not go with says so in one sentence and exits with 76', async t => {
+  const pipeline = await startServicePipeline(t)
+  const foreign = { ...orderCreatedSchemas.versions[1], fields: [{ name: 'number', type: 'long' }] }
+  await createSchemaRegistry({ url: pipeline.view.url }).register(`${topicNames.ordersCreated}-value`, foreign)
+  for (const [name, sentence] of [
+    ['order', /does not accept OrderCreated under orders\.created-value: it is not compatible/],
+    ['inventory', /this code cannot read version 1 of orders\.created-value/]
+  ] as const) {
+    const { code, output } = await startInVain(t, name, pipeline.environment)
+    assert.equal(code, 76, output)
+    assert.match(output, sentence)
+  }
+})
+
+/** The topic as code that has a field more writes it. */
+async function futureTopic(
+  registry: ReturnType<typeof createSchemaRegistry>,
+  topic: { readonly name: string; readonly eventType: string },
+  newest: RecordSchema,
+  added = 'note'
+) {
+  const schema: RecordSchema = { ...newest, fields: [...newest.fields, { ...note, name: added }] }
+  const writer = { schema, schemaID: await registry.register(`${topic.name}-value`, schema) }
+  const codec = createAvroCodec<FutureEvent>({ registry, readerSchema: schema, writer })
+  return { name: topic.name, eventType: topic.eventType, codec }
+}
+
+function startInVain(t: TestContext, name: string, env: Readonly<Record<string, string>>) {
+  const main = join(import.meta.dirname, '..', 'services', name, 'main.ts')
+  return new Promise<{ code: unknown; output: string }>(resolve => {
+    const options = { env: { ...process.env, ...env, HTTP_PORT: '0' }, timeout: 60_000, signal: t.signal }
+    execFile(process.execPath, [main], options, (error, stdout, stderr) =>
+      resolve({ code: error?.code ?? 0, output: stdout + stderr })
+    )
+  })
+}

@@ -1,0 +1,50 @@
+import fc from 'fast-check'
+import type { InventoryFailed } from '../generated/inventory-failed.ts'
+import type { InventoryReserved } from '../generated/inventory-reserved.ts'
+import type { OrderCreated } from '../generated/order-created.ts'
+import type { OrderRate } from '../generated/order-rate.ts'
+
+/** Any event that the schema allows, which is more than the services accept. */
+
+/** Any Unicode text: Avro strings are UTF-8, which has no place for half a surrogate pair. */
+const text = fc.string({ unit: 'binary' })
+const quantity = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 })
+/** What avsc writes exactly: one less than the safe integers above zero, half of them below. */
+const long = fc.bigInt({ min: -(2n ** 52n), max: 2n ** 53n - 2n }).map(Number)
+const item = fc.record({ sku: text, quantity }, { noNullPrototype: true })
+const shortage = fc.record({ sku: text, requested: long, available: long }, { noNullPrototype: true })
+
+export function anyOrderCreated(): fc.Arbitrary<OrderCreated> {
+  return fc.record(
+    { orderID: text, userID: text, items: fc.array(item), totalMinor: long, currency: text, createdAtMs: long },
+    { noNullPrototype: true }
+  )
+}
+
+export function anyInventoryReserved(): fc.Arbitrary<InventoryReserved> {
+  return fc.record({ orderID: text, userID: text, items: fc.array(item), decidedAtMs: long }, { noNullPrototype: true })
+}
+
+export function anyInventoryFailed(): fc.Arbitrary<InventoryFailed> {
+  return fc.record(
+    { orderID: text, userID: text, reason: text, shortages: fc.array(shortage), decidedAtMs: long },
+    { noNullPrototype: true }
+  )
+}
+
+export function anyOrderRate(): fc.Arbitrary<OrderRate> {
+  const double = fc.double({ noNaN: true })
+  return fc.record(
+    {
+      windowStartMs: long,
+      windowEndMs: long,
+      orders: long,
+      perSecond: double,
+      perMinute: double,
+      late: long,
+      revision: long,
+      isFinal: fc.boolean()
+    },
+    { noNullPrototype: true }
+  )
+}

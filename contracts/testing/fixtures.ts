@@ -1,0 +1,51 @@
+import { randomUUID } from 'node:crypto'
+import type { InventoryFailed } from '../generated/inventory-failed.ts'
+import type { InventoryReserved } from '../generated/inventory-reserved.ts'
+import type { OrderCreated } from '../generated/order-created.ts'
+import type { OrderRate } from '../generated/order-rate.ts'
+
+/** Valid events with fresh ids; say only what matters to the test. */
+
+export function orderCreated(fields: Partial<OrderCreated> = {}): OrderCreated {
+  return {
+    ...identity(),
+    items: [{ sku: 'MUG-WHITE', quantity: 2 }],
+    totalMinor: 2_490,
+    currency: 'EUR',
+    createdAtMs: Date.now(),
+    ...fields
+  }
+}
+
+export function inventoryReserved(fields: Partial<InventoryReserved> = {}): InventoryReserved {
+  return { ...identity(), items: [{ sku: 'MUG-WHITE', quantity: 2 }], decidedAtMs: Date.now(), ...fields }
+}
+
+export function inventoryFailed(fields: Partial<InventoryFailed> = {}): InventoryFailed {
+  return {
+    ...identity(),
+    reason: 'OUT_OF_STOCK',
+    shortages: [{ sku: 'MUG-WHITE', requested: 2, available: 1 }],
+    decidedAtMs: Date.now(),
+    ...fields
+  }
+}
+
+export function orderRate(fields: Partial<OrderRate> = {}): OrderRate {
+  const windowStartMs = Math.floor(Date.now() / 60_000) * 60_000
+  return {
+    windowStartMs,
+    windowEndMs: windowStartMs + 60_000,
+    orders: 30,
+    perSecond: 0.5,
+    perMinute: 30,
+    late: 0,
+    revision: 1,
+    isFinal: false,
+    ...fields
+  }
+}
+
+function identity(): { orderID: string; userID: string } {
+  return { orderID: randomUUID(), userID: `user-${randomUUID().slice(0, 8)}` }
+}

@@ -1,0 +1,43 @@
+import { parseAvroType } from '../avro/types.ts'
+import { findIncompatibilities } from '../compatibility/full-transitive.ts'
+import { SchemaRejectedError } from '../errors.ts'
+import type { SchemaRegistry } from '../registry/registry.ts'
+import type { RecordSchema } from '../schema.ts'
+
+/** Keeps schemas like a real registry: the same schema has one id, under any subject; each subject is FULL_TRANSITIVE. */
+export function createInMemoryRegistry(): SchemaRegistry {
+  const texts: string[] = []
+  const subjects = new Map<string, string[]>()
+
+  return {
+    async register(subject, schema) {
+      const text = JSON.stringify(schema)
+      const versions = subjects.get(subject) ?? []
+      if (!versions.includes(text)) {
+        check(subject, schema, versions)
+        subjects.set(subject, [...versions, text])
+      }
+      const index = texts.indexOf(text)
+      return index >= 0 ? index + 1 : texts.push(text)
+    },
+
+    async versions(subject) {
+      return (subjects.get(subject) ?? []).map((text, index) => ({ version: index + 1, format: 'AVRO', text }))
+    },
+
+    async schemaByID(schemaID) {
+      const text = texts[schemaID - 1]
+      return text === undefined ? undefined : { format: 'AVRO', text }
+    }
+  }
+}
+
+function check(subject: string, schema: RecordSchema, versions: readonly string[]): void {
+  try {
+    parseAvroType(schema)
+  } catch (cause) {
+    throw new SchemaRejectedError(subject, `${schema.name} is no Avro schema: ${(cause as Error).message}`, { cause })
+  }
+  const [found] = findIncompatibilities([...versions.map(text => JSON.parse(text)), schema])
+  if (found !== undefined) throw new SchemaRejectedError(subject, `${found.path}: ${found.detail}; ${found.advice}`)
+}

@@ -1,0 +1,108 @@
+import type { Topic } from '@orderly/kafka'
+import { checkReadable, createAvroCodec } from './avro/codec.ts'
+import { SchemaRejectedError } from './errors.ts'
+import { type InventoryFailed, inventoryFailedSchemas } from './generated/inventory-failed.ts'
+import { type InventoryReserved, inventoryReservedSchemas } from './generated/inventory-reserved.ts'
+import { type OrderCreated, orderCreatedSchemas } from './generated/order-created.ts'
+import { type OrderRate, orderRateSchemas } from './generated/order-rate.ts'
+import type { SchemaRegistry } from './registry/registry.ts'
+import type { EventSchemas, RecordSchema } from './schema.ts'
+
+export const topicNames = {
+  ordersCreated: 'orders.created',
+  inventoryReserved: 'inventory.reserved',
+  inventoryFailed: 'inventory.failed',
+  orderRate: 'metrics.order.rate'
+} as const
+
+/** What a topic must be created with beyond partitions and replicas. */
+export const topicConfigs: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  // The newest record of each window is its figure. A segment is compacted only after it was closed.
+  [topicNames.orderRate]: { 'cleanup.policy': 'compact', 'segment.ms': '3600000' }
+}
+
+export interface Topics {
+  readonly ordersCreated: Topic<OrderCreated>
+  readonly inventoryReserved: Topic<InventoryReserved>
+  readonly inventoryFailed: Topic<InventoryFailed>
+  readonly orderRate: Topic<OrderRate>
+}
+
+const schemasOf = {
+  ordersCreated: orderCreatedSchemas,
+  inventoryReserved: inventoryReservedSchemas,
+  inventoryFailed: inventoryFailedSchemas,
+  orderRate: orderRateSchemas
+} as const satisfies Record<keyof Topics, EventSchemas>
+
+/**
+ * What somebody does with a topic: `read` it, `write` the newest version of its event, or write the version of that number.
+ * Whatever is written, every compatible version can be read.
+ */
+export type TopicUse = 'read' | 'write' | number
+export type TopicUses = { readonly [Name in keyof Topics]?: TopicUse }
+
+/**
+ * The topics that are named, with their codecs; all of them for writing when none is. Sees to it that the registry has the
+ * schemas that will be written and that this code can read everything that was written in the topics that it reads.
+ * @throws SchemaRejectedError or another ContractError; both say what to do.
+ */
+export async function connectTopics(registry: SchemaRegistry): Promise<Topics>
+export async function connectTopics<const Uses extends TopicUses>(
+  registry: SchemaRegistry,
+  uses: Uses
+): Promise<Pick<Topics, keyof Uses & keyof Topics>>
+export async function connectTopics(registry: SchemaRegistry, uses: TopicUses = writeAll): Promise<Partial<Topics>> {
+  const connecting = (Object.keys(uses) as (keyof Topics)[]).map(async name => [
+    name,
+    await connectTopic(registry, topicNames[name], schemasOf[name], uses[name] ?? 'read')
+  ])
+  return Object.fromEntries(await Promise.all(connecting))
+}
+
+const writeAll: TopicUses = {
+  ordersCreated: 'write',
+  inventoryReserved: 'write',
+  inventoryFailed: 'write',
+  orderRate: 'write'
+}
+
+async function connectTopic(
+  registry: SchemaRegistry,
+  name: string,
+  schemas: EventSchemas,
+  use: TopicUse
+): Promise<Topic<unknown>> {
+  const readerSchema = versionOf(schemas, schemas.newestVersion)
+  const subject = `${name}-value`
+  if (use === 'read') {
+    await checkReader(registry, subject, readerSchema)
+    return { name, eventType: schemas.eventType, codec: createAvroCodec({ registry, readerSchema }) }
+  }
+  const schema = versionOf(schemas, use === 'write' ? schemas.newestVersion : use)
+  const writer = { schema, schemaID: await registry.register(subject, schema) }
+  return { name, eventType: schemas.eventType, codec: createAvroCodec({ registry, readerSchema, writer }) }
+}
+
+/** Every record of a version that cannot be read would become a dead letter: better not to start. */
+async function checkReader(registry: SchemaRegistry, subject: string, readerSchema: RecordSchema): Promise<void> {
+  for (const writer of await registry.versions(subject)) {
+    try {
+      checkReadable(readerSchema, writer)
+    } catch (cause) {
+      throw new SchemaRejectedError(
+        subject,
+        `this code cannot read version ${writer.version} of ${subject}, which the schema registry has ` +
+          `(${(cause as Error).message}): run code whose ${readerSchema.name} is compatible with it, or, ` +
+          'if nothing was ever written with that version, delete it from the registry',
+        { cause }
+      )
+    }
+  }
+}
+
+function versionOf(schemas: EventSchemas, version: number): RecordSchema {
+  const schema = schemas.versions[version]
+  if (schema === undefined) throw new RangeError(`${schemas.eventType} has no version ${version}`)
+  return schema
+}

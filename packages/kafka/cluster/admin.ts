@@ -1,0 +1,73 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { createTopicsV7 } from '@platformatic/kafka'
+import type { KafkaConnection } from '../connection.ts'
+import { checkCode, KafkaError } from '../errors.ts'
+import { Cluster } from './cluster.ts'
+import { request } from './requests.ts'
+
+export interface TopicToCreate {
+  readonly name: string
+  readonly partitions: number
+  readonly replicationFactor: number
+  readonly configs?: Readonly<Record<string, string>>
+}
+
+const creationTimeoutMs = 15_000
+const pollMs = 20
+const topicAlreadyExists = 36
+
+/**
+ * Creates the topics that do not exist yet, leaves the others as they are, and resolves when all of them can be used.
+ * @throws KafkaError with the broker's reason (`INVALID_REPLICATION_FACTOR`, `TOPIC_AUTHORIZATION_FAILED`, …).
+ */
+export async function createTopics(connection: KafkaConnection, topics: readonly TopicToCreate[]): Promise<void> {
+  await withCluster(connection, async cluster => {
+    const wanted = topics.map(({ name, partitions, replicationFactor, configs }) => ({
+      name,
+      numPartitions: partitions,
+      replicationFactor,
+      assignments: [],
+      configs: Object.entries(configs ?? {}).map(([name, value]) => ({ name, value }))
+    }))
+    const response = await request(await cluster.anyConnection(), createTopicsV7.api, wanted, creationTimeoutMs, false)
+    for (const topic of response.topics) {
+      if (topic.errorCode === topicAlreadyExists) continue
+      checkCode(topic.errorCode, `creating topic ${topic.name}`)
+    }
+    for (const { name } of topics) await untilLed(cluster, name)
+  })
+}
+
+/** A topic exists a moment before its partitions have leaders, and before every broker knows of it. */
+async function untilLed(cluster: Cluster, topic: string): Promise<void> {
+  const deadlineMs = Date.now() + creationTimeoutMs
+  for (;;) {
+    const partitions = await cluster.partitions(topic).catch(error => {
+      if (!(error instanceof KafkaError) || !error.retryable || Date.now() > deadlineMs) throw error
+      return []
+    })
+    if (partitions.length > 0 && partitions.every(({ leaderID }) => leaderID >= 0)) return
+    cluster.forget()
+    await delay(pollMs)
+  }
+}
+
+/** Resolves when a broker of the cluster answers. @returns how many brokers it says are there @throws KafkaError BROKER_UNAVAILABLE, AUTHENTICATION_FAILED */
+export async function checkConnection(connection: KafkaConnection): Promise<number> {
+  return withCluster(connection, async cluster => {
+    await cluster.refresh([])
+    return cluster.brokerCount
+  })
+}
+
+async function withCluster<Result>(
+  connection: KafkaConnection,
+  use: (cluster: Cluster) => Promise<Result>
+): Promise<Result> {
+  const cluster = new Cluster(connection, { requestTimeoutMs: 20_000 })
+  try {
+    return await use(cluster)
+  } finally {
+    await cluster.close()
+  }
+}

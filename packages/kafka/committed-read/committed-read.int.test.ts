@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict'
+import { randomInt, randomUUID } from 'node:crypto'
+import { type TestContext, test } from 'node:test'
+import { integrationEnvironment } from '@orderly/stack/testing'
+import type { CompressionAlgorithmValue } from '@platformatic/kafka'
+import fc from 'fast-check'
+import { createTopics } from '../cluster/admin.ts'
+import { readWithJavaClient } from '../testing/java-reader.ts'
+import { readCommitted } from '../testing/read-committed.ts'
+import { ScriptedProducer } from '../testing/scripted-producer.ts'
+
+const connection = { brokers: integrationEnvironment().kafkaBrokers, clientID: 'integration-test' }
+
+async function setUp(t: TestContext, options: { partitions?: number; producers?: number } = {}) {
+  const topic = `committed-${randomUUID()}`
+  await createTopics(connection, [{ name: topic, partitions: options.partitions ?? 1, replicationFactor: 1 }])
+  const producers = await Promise.all(
+    Array.from({ length: options.producers ?? 1 }, () =>
+      new ScriptedProducer(connection, `scripted-${randomUUID()}`).init()
+    )
+  )
+  t.after(() => Promise.all(producers.map(producer => producer.close())))
+  return { topic, producers, producer: producers[0] as ScriptedProducer }
+}
+
+const valuesUpTo = (last: string) => (records: readonly { value: Buffer }[]) =>
+  records.some(({ value }) => value.toString() === last)
+
+async function readValues(topic: string, last: string, maxPartitionBytes?: number): Promise<string[]> {
+  const records = await readCommitted(
+    connection,
+    topic,
+    valuesUpTo(last),
+    maxPartitionBytes === undefined ? {} : { maxPartitionBytes }
+  )
+  return records.map(({ value }) => value.toString())
+}
+
+test('of several aborted transactions of one producer in one fetch no record is seen', async t => {
+  const { topic, producer } = await setUp(t)
+  for (const outcome of ['abort', 'abort', 'abort', 'commit'] as const) {
+    await producer.write(topic, 0, [outcome])
+    await producer.end(outcome)
+  }
+  assert.deepEqual(await readValues(topic, 'commit'), ['commit'])
+})
+
+test('an aborted record is not seen when its abort marker lies outside of the fetched range', async t => {
+  const { topic, producer } = await setUp(t)
+  await producer.write(topic, 0, ['aborted 1'])
+  await producer.write(topic, 0, ['aborted 2'])
+  await producer.end('abort')
+  await producer.write(topic, 0, ['committed'])
+  await producer.end('commit')
+  assert.deepEqual(await readValues(topic, 'committed', 1), ['committed']) // one batch in each fetch
+})
+
+test('transactions of several producers in one partition are told apart', async t => {
+  const { topic, producers } = await setUp(t, { producers: 2 })
+  const [one, other] = producers as [ScriptedProducer, ScriptedProducer]
+  await one.write(topic, 0, ['aborted'])
+  await other.write(topic, 0, ['committed 1'])
+  await other.end('commit')
+  await one.write(topic, 0, ['aborted too'])
+  await other.write(topic, 0, ['committed 2'])
+  await one.end('abort')
+  await one.write(topic, 0, ['committed 3'])
+  await other.end('commit')
+  await one.end('commit')
+  assert.deepEqual(await readValues(topic, 'committed 3'), ['committed 1', 'committed 2', 'committed 3'])
+})
+
+for (const compression of ['gzip', 'snappy', 'lz4', 'zstd'] satisfies CompressionAlgorithmValue[]) {
+  test(`batches compressed with ${compression} are read, and aborted ones are not seen`, async t => {
+    const { topic, producer } = await setUp(t)
+    await producer.write(topic, 0, ['aborted', 'aborted'], compression)
+    await producer.end('abort')
+    await producer.write(topic, 0, ['committed 1', 'committed 2'], compression)
+    await producer.end('commit')
+    assert.deepEqual(await readValues(topic, 'committed 2'), ['committed 1', 'committed 2'])
+  })
+}
+
+test('a record of an open transaction, and what was committed behind it, is seen only after its end', async t => {
+  const { topic, producers } = await setUp(t, { partitions: 2, producers: 2 })
+  const [slow, quick] = producers as [ScriptedProducer, ScriptedProducer]
+  await slow.write(topic, 0, ['slow'])
+  await quick.write(topic, 0, ['quick'])
+  await quick.end('commit')
+  await quick.write(topic, 1, ['in the other partition'])
+  await quick.end('commit')
+  assert.deepEqual(await readValues(topic, 'in the other partition'), ['in the other partition'])
+  await slow.end('commit')
+  const inFirst = (await readValues(topic, 'quick')).filter(value => value !== 'in the other partition')
+  assert.deepEqual(inFirst, ['slow', 'quick'])
+})
+
+/** One step of one of three producers in a partition. */
+const step = fc.record({
+  producer: fc.integer({ min: 0, max: 2 }),
+  action: fc.oneof(
+    { weight: 5, arbitrary: fc.integer({ min: 1, max: 4 }).map(records => ({ kind: 'write' as const, records })) },
+    { weight: 2, arbitrary: fc.constant({ kind: 'commit' as const }) },
+    { weight: 2, arbitrary: fc.constant({ kind: 'abort' as const }) }
+  ),
+  compression: fc.constantFrom<CompressionAlgorithmValue>('none', 'none', 'none', 'gzip', 'lz4')
+})
+
+test('any weave of transactions is seen as the Java client sees it, whatever the fetch boundaries', async t => {
+  const seed = Number(process.env.ORDERLY_TEST_SEED ?? randomInt(2 ** 31))
+  t.diagnostic(`seed ${seed} (set ORDERLY_TEST_SEED to repeat)`)
+  const scripts = fc.sample(fc.array(step, { minLength: 5, maxLength: 40 }), { seed, numRuns: 16 })
+  const { topic, producers } = await setUp(t, { partitions: scripts.length, producers: 3 })
+
+  // The partitions are written one after the other: a producer has one transaction at a time.
+  for (const [partition, script] of scripts.entries()) {
+    const open = new Set<ScriptedProducer>()
+    let count = 0
+    for (const { producer: index, action, compression } of script) {
+      const producer = producers[index] as ScriptedProducer
+      if (action.kind === 'write') {
+        const values = Array.from({ length: action.records }, () => `value-${partition}-${count++}`)
+        await producer.write(topic, partition, values, compression)
+        open.add(producer)
+      } else if (open.delete(producer)) {
+        await producer.end(action.kind)
+      }
+    }
+    for (const producer of open) await producer.end('abort')
+    const closing = producers[0] as ScriptedProducer
+    await closing.write(topic, partition, [`end-${partition}`])
+    await closing.end('commit')
+  }
+
+  const expected = await readWithJavaClient(connection.brokers[0] as string, topic)
+  const all = (records: readonly { value: Buffer }[]) =>
+    records.filter(({ value }) => value.toString().startsWith('end-')).length === scripts.length
+  for (const maxPartitionBytes of [1, 200, 1_000, 1_000_000]) {
+    const records = await readCommitted(connection, topic, all, { maxPartitionBytes })
+    const seen = records.map(({ partition, offset, value }) => `${partition} ${offset} ${value}`).toSorted()
+    assert.deepEqual(seen, expected, `seed ${seed}, at most ${maxPartitionBytes} bytes of a partition in each fetch`)
+  }
+})

@@ -1,0 +1,89 @@
+import type { KafkaRecord, RecordsBatch } from '@platformatic/kafka'
+
+/**
+ * Which records of a fetched piece of log are committed (KIP-98, "consumer in read_committed mode").
+ *
+ * A `read_committed` response ends at the last stable offset, so every transaction in it has ended; it names the aborted
+ * ones that overlap the piece as (producer, first offset), in any number per producer. Walking the batches in order:
+ * a producer's batches are dropped from the first offset of an aborted transaction on, until its abort marker. Between
+ * two transactions of a producer lies always a marker, so one set of "currently aborted" producers is enough, fed from the
+ * list in order of first offsets. A marker of a producer that is not in the set is that of a committed transaction
+ * or of one whose records lie before this piece.
+ *
+ * The client keeps one aborted range for each producer and so hands out records of the others.
+ */
+export interface CommittedRecord {
+  readonly offset: bigint
+  readonly timestampMs: number
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+  readonly headers: KafkaRecord['headers']
+}
+
+export interface AbortedTransaction {
+  readonly producerId: bigint
+  readonly firstOffset: bigint
+}
+
+export interface CommittedPiece {
+  readonly records: CommittedRecord[]
+  /** Where to go on: behind the last batch seen, dropped or not. */
+  readonly nextOffset: bigint
+}
+
+const transactionalBit = 1 << 4
+const controlBit = 1 << 5
+const logAppendTimeBit = 1 << 3
+const abortMarker = 0
+
+export function committedRecords(
+  batches: readonly RecordsBatch[],
+  abortedTransactions: readonly AbortedTransaction[] | null,
+  fetchOffset: bigint
+): CommittedPiece {
+  const aborted = (abortedTransactions ?? []).toSorted((a, b) => (a.firstOffset < b.firstOffset ? -1 : 1))
+  const abortedProducers = new Set<bigint>()
+  const records: CommittedRecord[] = []
+  let nextAborted = 0
+  let nextOffset = fetchOffset
+  for (const batch of batches) {
+    const lastOffset = batch.firstOffset + BigInt(batch.lastOffsetDelta)
+    if (lastOffset < fetchOffset) continue // brokers give whole batches: the first may begin, even end, before what was asked for
+    for (
+      let head = aborted[nextAborted];
+      head !== undefined && head.firstOffset <= lastOffset;
+      head = aborted[++nextAborted]
+    ) {
+      abortedProducers.add(head.producerId)
+    }
+    if ((batch.attributes & controlBit) !== 0) {
+      if (markerType(batch) === abortMarker) abortedProducers.delete(batch.producerId)
+    } else if ((batch.attributes & transactionalBit) === 0 || !abortedProducers.has(batch.producerId)) {
+      appendRecords(records, batch, fetchOffset)
+    }
+    nextOffset = lastOffset + 1n
+  }
+  return { records, nextOffset }
+}
+
+function appendRecords(records: CommittedRecord[], batch: RecordsBatch, fetchOffset: bigint): void {
+  const firstTimestampMs = Number(batch.firstTimestamp)
+  const appendTimeMs = (batch.attributes & logAppendTimeBit) === 0 ? undefined : Number(batch.maxTimestamp)
+  for (const record of batch.records) {
+    const offset = batch.firstOffset + BigInt(record.offsetDelta)
+    if (offset < fetchOffset) continue
+    records.push({
+      offset,
+      timestampMs: appendTimeMs ?? firstTimestampMs + Number(record.timestampDelta),
+      key: record.key,
+      value: record.value,
+      headers: record.headers
+    })
+  }
+}
+
+/** A control record's key: version (int16), then type (int16): 0 abort, 1 commit, others are not about transactions. */
+function markerType(batch: RecordsBatch): number | undefined {
+  const key = batch.records[0]?.key
+  return key !== null && key !== undefined && key.length >= 4 ? key.readInt16BE(2) : undefined
+}

@@ -1,0 +1,377 @@
+import { fetchV17, listOffsetsV9, type RecordsBatch } from '@platformatic/kafka'
+import type { Cluster, PartitionLeader } from '../cluster/cluster.ts'
+import { request } from '../cluster/requests.ts'
+import { checkCode, KafkaError, protocolError, toKafkaError } from '../errors.ts'
+import type { Logger } from '../records.ts'
+import { type AbortedTransaction, type CommittedRecord, committedRecords } from './committed-records.ts'
+
+/**
+ * Reads committed records of a changing set of partitions ahead of whoever takes them.
+ *
+ * One **round** runs per leading broker: one long poll over all its partitions that have room in their buffer. A round's
+ * answer fills the buffers, wakes who waits, and the next round starts. `assign` replaces the partitions and their
+ * positions; an answer to a question asked before that is dropped (each assignment has a number).
+ */
+export interface PartitionPosition {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: bigint
+}
+
+export interface FetchedRecord extends CommittedRecord {
+  readonly topic: string
+  readonly partition: number
+}
+
+/** How far the records of a partition have been taken. */
+export interface PartitionProgress extends PartitionPosition {
+  /** All that was in the partition before this moment (on this machine's clock) has been taken; absent while that is not known. */
+  readonly completeUntilMs?: number
+}
+
+export interface FetcherOptions {
+  /** A partition with this many records waiting is not asked for more. */
+  readonly maxBufferedRecords: number
+  /** How much one answer may hold of a partition; a broker gives one whole batch at least. */
+  readonly maxPartitionBytes?: number
+  readonly logger: Logger
+}
+
+interface PartitionState {
+  readonly topic: string
+  readonly partition: number
+  /** Where the next fetch begins. */
+  fetchOffset: bigint
+  /** Fetched, not taken; `taken` counts from the front so that taking does not move the rest. */
+  buffer: CommittedRecord[]
+  taken: number
+  fetching: boolean
+  /** An end of the log that was seen: what was there before `atMs` lies before `offset`. One at a time, until it is passed. */
+  end: { readonly offset: bigint; readonly atMs: number } | undefined
+  completeUntilMs: number | undefined
+}
+
+const maxWaitMs = 250
+const maxBytes = 16 * 1024 * 1024
+const defaultMaxPartitionBytes = 2 * 1024 * 1024
+const retryDelayMs = 100
+const readUncommitted = 0
+const readCommitted = 1
+const earliest = -2n
+const latest = -1n
+const offsetOutOfRange = 1
+
+export class Fetcher {
+  readonly #cluster: Cluster
+  readonly #options: FetcherOptions
+  readonly #partitions = new Map<string, PartitionState>()
+  #assignment = 0
+  #running = false
+  #wake: (() => void) | undefined
+  #failure: KafkaError | undefined
+  #nextPartition = 0
+
+  constructor(cluster: Cluster, options: FetcherOptions) {
+    this.#cluster = cluster
+    this.#options = options
+  }
+
+  /** Reads these partitions from these positions on, and nothing else; what was buffered is dropped. */
+  assign(positions: readonly PartitionPosition[]): void {
+    this.#assignment++
+    this.#partitions.clear()
+    for (const { topic, partition, offset } of positions) {
+      this.#partitions.set(`${topic}/${partition}`, {
+        topic,
+        partition,
+        fetchOffset: offset,
+        buffer: [],
+        taken: 0,
+        fetching: false,
+        end: undefined,
+        completeUntilMs: undefined
+      })
+    }
+    void this.#run(this.#assignment)
+  }
+
+  /** Forgets everything; nobody reads any more. */
+  stop(): void {
+    this.assign([])
+    this.wake()
+  }
+
+  /** Ends a wait in `take`. */
+  wake(): void {
+    this.#wake?.()
+  }
+
+  /**
+   * Up to `maxRecords` records, in offset order within each partition, taking turns between partitions. Waits until there
+   * are some or somebody wakes it; then it may answer with none.
+   * @throws KafkaError when the broker refuses for good (authorization).
+   */
+  async take(maxRecords: number): Promise<FetchedRecord[]> {
+    if (this.#failure === undefined && !this.hasRecords()) {
+      await new Promise<void>(resolve => {
+        this.#wake = resolve
+      })
+      this.#wake = undefined
+    }
+    if (this.#failure !== undefined) throw this.#failure
+    return this.#takeBuffered(maxRecords)
+  }
+
+  /** Where each partition is read on; what lies before is buffered, or was taken. */
+  positions(): PartitionPosition[] {
+    return [...this.#partitions.values()].map(({ topic, partition, fetchOffset }) => ({
+      topic,
+      partition,
+      offset: fetchOffset
+    }))
+  }
+
+  /** Where each partition stands for whoever takes its records: `offset` is the next one to be taken. */
+  progress(): PartitionProgress[] {
+    return [...this.#partitions.values()].map(state => {
+      passEnd(state)
+      const { topic, partition, completeUntilMs } = state
+      return { topic, partition, offset: nextToTake(state), ...(completeUntilMs !== undefined && { completeUntilMs }) }
+    })
+  }
+
+  hasRecords(): boolean {
+    for (const state of this.#partitions.values()) if (state.taken < state.buffer.length) return true
+    return false
+  }
+
+  #takeBuffered(maxRecords: number): FetchedRecord[] {
+    const records: FetchedRecord[] = []
+    const states = [...this.#partitions.values()]
+    const share = Math.max(
+      1,
+      Math.ceil(maxRecords / Math.max(1, states.filter(state => state.taken < state.buffer.length).length))
+    )
+    for (let turn = 0; turn < states.length && records.length < maxRecords; turn++) {
+      const state = states[(this.#nextPartition + turn) % states.length] as PartitionState
+      const end = Math.min(state.buffer.length, state.taken + Math.min(share, maxRecords - records.length))
+      for (; state.taken < end; state.taken++) {
+        const { offset, timestampMs, key, value, headers } = state.buffer[state.taken] as CommittedRecord
+        records.push({ topic: state.topic, partition: state.partition, offset, timestampMs, key, value, headers })
+      }
+      if (state.taken === state.buffer.length) {
+        state.buffer = []
+        state.taken = 0
+      }
+    }
+    this.#nextPartition++
+    void this.#run(this.#assignment)
+    return records
+  }
+
+  /** Starts a round for each leader that has partitions with room and no round under way. */
+  async #run(assignment: number): Promise<void> {
+    if (this.#running) return
+    this.#running = true
+    while (assignment === this.#assignment) {
+      try {
+        const idle = [...this.#partitions.values()].filter(state => !state.fetching && this.#hasRoom(state))
+        if (idle.length === 0) break
+        const byLeader = await this.#byLeader(idle)
+        if (assignment !== this.#assignment) break
+        for (const [leaderID, states] of byLeader) void this.#round(assignment, leaderID, states)
+      } catch (error) {
+        await this.#recover(assignment, error)
+        if (this.#failure !== undefined) break
+      }
+    }
+    this.#running = false
+    if (assignment !== this.#assignment) void this.#run(this.#assignment)
+  }
+
+  #hasRoom(state: PartitionState): boolean {
+    return state.buffer.length - state.taken < this.#options.maxBufferedRecords
+  }
+
+  async #byLeader(states: readonly PartitionState[]): Promise<Map<number, PartitionState[]>> {
+    const byLeader = new Map<number, PartitionState[]>()
+    for (const state of states) {
+      const leader = (await this.#cluster.partitions(state.topic))[state.partition]
+      if (leader === undefined || leader.leaderID < 0) {
+        throw new KafkaError('LEADER_NOT_AVAILABLE', `${state.topic}/${state.partition} has no leader`, {
+          retryable: true
+        })
+      }
+      const group = byLeader.get(leader.leaderID)
+      if (group === undefined) byLeader.set(leader.leaderID, [state])
+      else group.push(state)
+    }
+    return byLeader
+  }
+
+  async #round(assignment: number, leaderID: number, states: readonly PartitionState[]): Promise<void> {
+    for (const state of states) state.fetching = true
+    try {
+      await this.#fetch(assignment, leaderID, states)
+    } catch (error) {
+      await this.#recover(assignment, error)
+    } finally {
+      for (const state of states) state.fetching = false
+    }
+    if (assignment === this.#assignment && this.#failure === undefined) void this.#run(assignment)
+  }
+
+  async #fetch(assignment: number, leaderID: number, states: readonly PartitionState[]): Promise<void> {
+    const connection = await this.#cluster.connectionTo(leaderID)
+    const byTopicID = new Map<string, { state: PartitionState; leader: PartitionLeader }[]>()
+    for (const state of states) {
+      const leader = (await this.#cluster.partitions(state.topic))[state.partition]
+      if (leader === undefined) continue
+      const group = byTopicID.get(leader.topicID)
+      if (group === undefined) byTopicID.set(leader.topicID, [{ state, leader }])
+      else group.push({ state, leader })
+    }
+    const topics = [...byTopicID].map(([topicId, wanted]) => ({
+      topicId,
+      partitions: wanted.map(({ state, leader }) => ({
+        partition: state.partition,
+        currentLeaderEpoch: leader.leaderEpoch,
+        fetchOffset: state.fetchOffset,
+        lastFetchedEpoch: -1,
+        partitionMaxBytes: this.#options.maxPartitionBytes ?? defaultMaxPartitionBytes
+      }))
+    }))
+    const askedAtMs = Date.now()
+    const response = await request(
+      connection,
+      fetchV17.api,
+      maxWaitMs,
+      1,
+      maxBytes,
+      readCommitted,
+      0,
+      -1,
+      topics,
+      [],
+      ''
+    )
+    if (assignment !== this.#assignment) return
+    checkCode(response.errorCode, 'fetching')
+    let failure: KafkaError | undefined
+    for (const topic of response.responses) {
+      const wanted = byTopicID.get(topic.topicId)
+      for (const answer of topic.partitions) {
+        const state = wanted?.find(({ state }) => state.partition === answer.partitionIndex)?.state
+        if (state === undefined) continue
+        if (answer.errorCode === offsetOutOfRange) await this.#restart(assignment, state)
+        else if (answer.errorCode !== 0)
+          failure = protocolError(answer.errorCode, `fetching ${state.topic}/${state.partition}`)
+        else this.#keep(state, answer, askedAtMs)
+      }
+    }
+    if (failure !== undefined) throw failure
+  }
+
+  #keep(
+    state: PartitionState,
+    answer: {
+      records?: RecordsBatch[] | null
+      abortedTransactions: AbortedTransaction[] | null
+      highWatermark: bigint
+    },
+    askedAtMs: number
+  ): void {
+    const { records, nextOffset } = committedRecords(
+      answer.records ?? [],
+      answer.abortedTransactions,
+      state.fetchOffset
+    )
+    const isNew = nextOffset !== state.fetchOffset
+    if (isNew) {
+      state.fetchOffset = nextOffset
+      if (state.buffer.length === 0) state.buffer = records
+      else for (const record of records) state.buffer.push(record)
+    }
+    passEnd(state)
+    // Short of the high watermark there may be records of a transaction that is still open.
+    if (nextOffset >= answer.highWatermark) state.end ??= { offset: nextOffset, atMs: askedAtMs }
+    if (isNew) this.wake()
+  }
+
+  /** The position is no longer (or not yet) in the log: go on at its beginning, and say so; what is gone is gone. */
+  async #restart(assignment: number, state: PartitionState): Promise<void> {
+    const [beginning] = await beginningOffsets(this.#cluster, [state])
+    if (assignment !== this.#assignment || beginning === undefined) return
+    this.#options.logger.error(
+      {
+        topic: state.topic,
+        partition: state.partition,
+        wanted: String(state.fetchOffset),
+        beginning: String(beginning.offset)
+      },
+      'the position is outside the log; going on at its beginning'
+    )
+    state.fetchOffset = beginning.offset
+    state.end = undefined
+  }
+
+  async #recover(assignment: number, thrown: unknown): Promise<void> {
+    if (assignment !== this.#assignment) return
+    const error = toKafkaError(thrown, 'fetching')
+    if (!error.retryable) {
+      this.#failure = error
+      this.wake()
+      return
+    }
+    this.#options.logger.debug({ error }, 'fetching failed; trying again')
+    this.#cluster.forget()
+    await new Promise(resolve => setTimeout(resolve, retryDelayMs))
+  }
+}
+
+function nextToTake({ buffer, taken, fetchOffset }: PartitionState): bigint {
+  return buffer[taken]?.offset ?? fetchOffset
+}
+
+function passEnd(state: PartitionState): void {
+  if (state.end === undefined || nextToTake(state) < state.end.offset) return
+  state.completeUntilMs = state.end.atMs
+  state.end = undefined
+}
+
+/** The first offset still in the log of each partition. */
+export function beginningOffsets(
+  cluster: Cluster,
+  partitions: readonly { topic: string; partition: number }[]
+): Promise<PartitionPosition[]> {
+  return listOffsets(cluster, partitions, earliest, readCommitted)
+}
+
+/** Behind the last record of each partition, also when its transaction has not ended: the high watermark. */
+export function endOffsets(
+  cluster: Cluster,
+  partitions: readonly { topic: string; partition: number }[]
+): Promise<PartitionPosition[]> {
+  return listOffsets(cluster, partitions, latest, readUncommitted)
+}
+
+async function listOffsets(
+  cluster: Cluster,
+  partitions: readonly { topic: string; partition: number }[],
+  timestamp: bigint,
+  isolationLevel: number
+): Promise<PartitionPosition[]> {
+  const found: PartitionPosition[] = []
+  for (const { topic, partition } of partitions) {
+    const connection = await cluster.connectionToLeader(topic, partition)
+    const response = await request(connection, listOffsetsV9.api, -1, isolationLevel, [
+      { name: topic, partitions: [{ partitionIndex: partition, currentLeaderEpoch: -1, timestamp }] }
+    ])
+    const answer = response.topics[0]?.partitions[0]
+    if (answer === undefined)
+      throw new KafkaError('BROKER_UNAVAILABLE', `no answer for ${topic}/${partition}`, { retryable: true })
+    checkCode(answer.errorCode, `asking for the offsets of ${topic}/${partition}`)
+    found.push({ topic, partition, offset: answer.offset })
+  }
+  return found
+}

@@ -1,0 +1,226 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { heartbeatV4, joinGroupV9, leaveGroupV5, syncGroupV5 } from '@platformatic/kafka'
+import type { Cluster } from '../cluster/cluster.ts'
+import { checkCode, type KafkaError, toKafkaError } from '../errors.ts'
+import type { Logger } from '../records.ts'
+import type { GroupIdentity } from '../transaction/transactional-producer.ts'
+import {
+  assignPartitions,
+  decodeAssignment,
+  decodeSubscribedTopics,
+  encodeAssignment,
+  encodeSubscription,
+  type TopicPartition
+} from './assignment.ts'
+
+/**
+ * A member of a consumer group (the classic protocol, eager: everybody gives everything up before it is dealt out anew).
+ *
+ * States: **outside** → `join` → **inside**, where heartbeats go out → the group wants to rebalance, or has forgotten us →
+ * **due** (`mustRejoin`), still with heartbeats, for as long as the owner needs to finish or abort what it has under way →
+ * `join` … → `leave` → **outside**. A static member (one with an instance id, KIP-345) whose place another process took is
+ * **fenced** and must not come back.
+ *
+ * The client's own consumer rejoins the moment a heartbeat says so, and leaves nobody the time to finish a transaction.
+ */
+export interface GroupMemberOptions {
+  readonly groupID: string
+  readonly instanceID: string | null
+  readonly topics: readonly string[]
+  readonly sessionTimeoutMs: number
+  /** How long the others wait for this member to finish what it has under way. */
+  readonly rebalanceTimeoutMs: number
+  readonly logger: Logger
+  /** Called when `mustRejoin` or `failure` changed. */
+  readonly onChange: () => void
+}
+
+const protocolType = 'consumer'
+const protocolName = 'orderly-roundrobin'
+const memberIDRequired = 79
+const retryDelayMs = 100
+
+export class GroupMember {
+  readonly #cluster: Cluster
+  readonly #options: GroupMemberOptions
+  #memberID = ''
+  #generation = -1
+  #mustRejoin = true
+  #failure: KafkaError | undefined
+  #heartbeating: AbortController | undefined
+
+  constructor(cluster: Cluster, options: GroupMemberOptions) {
+    this.#cluster = cluster
+    this.#options = options
+  }
+
+  get mustRejoin(): boolean {
+    return this.#mustRejoin
+  }
+
+  /** Set when this member was fenced. */
+  get failure(): KafkaError | undefined {
+    return this.#failure
+  }
+
+  get identity(): GroupIdentity {
+    const { groupID, instanceID } = this.#options
+    return { groupID, memberID: this.#memberID, instanceID, generation: this.#generation }
+  }
+
+  /** What a commit was refused with may concern the membership. @returns whether it did */
+  noticeRefusal(code: string): boolean {
+    if (!['ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID', 'REBALANCE_IN_PROGRESS'].includes(code)) return false
+    this.#lose(code)
+    return true
+  }
+
+  /**
+   * Joins, or joins again, and waits for the partitions. Keeps trying while that may help.
+   * @throws KafkaError `FENCED`, or the broker's final refusal (`GROUP_AUTHORIZATION_FAILED`, …); whatever aborted the signal.
+   */
+  async join(signal: AbortSignal): Promise<readonly TopicPartition[]> {
+    this.#heartbeating?.abort()
+    for (;;) {
+      signal.throwIfAborted()
+      try {
+        const partitions = await abortable(this.#join(), signal)
+        this.#mustRejoin = false
+        this.#startHeartbeats()
+        return partitions
+      } catch (thrown) {
+        const error = toKafkaError(thrown, `joining group ${this.#options.groupID}`)
+        signal.throwIfAborted()
+        if (error.code === 'UNKNOWN_MEMBER_ID') this.#memberID = ''
+        else if (!error.retryable && !['REBALANCE_IN_PROGRESS', 'ILLEGAL_GENERATION'].includes(error.code)) throw error
+        this.#options.logger.debug({ error }, 'joining failed; trying again')
+        if (error.code !== 'REBALANCE_IN_PROGRESS') await delay(retryDelayMs)
+        this.#cluster.forget()
+      }
+    }
+  }
+
+  /** Gives the place up, so that the others need not wait for the session to time out. */
+  async leave(): Promise<void> {
+    this.#heartbeating?.abort()
+    if (this.#memberID === '' || this.#failure !== undefined) return
+    const { groupID, instanceID } = this.#options
+    const member = { memberId: this.#memberID, groupInstanceId: instanceID, reason: 'stopping' }
+    await this.#cluster.askCoordinator('group', groupID, leaveGroupV5.api, groupID, [member])
+  }
+
+  async #join(): Promise<TopicPartition[]> {
+    const { groupID, instanceID, topics, sessionTimeoutMs, rebalanceTimeoutMs } = this.#options
+    const protocols = [{ name: protocolName, metadata: encodeSubscription(topics) }]
+    const ask = (memberID: string) =>
+      this.#cluster.askCoordinator(
+        'group',
+        groupID,
+        joinGroupV9.api,
+        groupID,
+        sessionTimeoutMs,
+        rebalanceTimeoutMs,
+        memberID,
+        instanceID,
+        protocolType,
+        protocols,
+        null
+      )
+    let joined = await ask(this.#memberID)
+    if (joined.errorCode === memberIDRequired) joined = await ask(joined.memberId) // KIP-394
+    checkCode(joined.errorCode, `joining group ${groupID}`)
+    this.#memberID = joined.memberId
+    this.#generation = joined.generationId
+    const assignments =
+      joined.leader === joined.memberId && !joined.skipAssignment ? await this.#assign(joined.members) : []
+    const synced = await this.#cluster.askCoordinator(
+      'group',
+      groupID,
+      syncGroupV5.api,
+      groupID,
+      this.#generation,
+      this.#memberID,
+      instanceID,
+      protocolType,
+      protocolName,
+      assignments
+    )
+    checkCode(synced.errorCode, `syncing group ${groupID}`)
+    return decodeAssignment(synced.assignment)
+  }
+
+  async #assign(
+    members: readonly { memberId: string; groupInstanceId?: string | null | undefined; metadata: Buffer }[]
+  ) {
+    const subscribers = members.map(({ memberId, groupInstanceId, metadata }) => ({
+      memberID: memberId,
+      instanceID: groupInstanceId ?? null,
+      topics: decodeSubscribedTopics(metadata)
+    }))
+    const partitionCounts = new Map<string, number>()
+    for (const topic of new Set(subscribers.flatMap(({ topics }) => topics))) {
+      partitionCounts.set(topic, (await this.#cluster.partitions(topic)).length)
+    }
+    const assignment = assignPartitions(subscribers, partitionCounts)
+    return [...assignment].map(([memberId, partitions]) => ({ memberId, assignment: encodeAssignment(partitions) }))
+  }
+
+  #startHeartbeats(): void {
+    this.#heartbeating = new AbortController()
+    void this.#heartbeat(this.#heartbeating.signal)
+  }
+
+  async #heartbeat(signal: AbortSignal): Promise<void> {
+    const { groupID, instanceID, sessionTimeoutMs } = this.#options
+    const intervalMs = Math.max(100, Math.min(1_000, Math.floor(sessionTimeoutMs / 6)))
+    for (;;) {
+      await delay(intervalMs, undefined, { signal }).catch(() => {})
+      if (signal.aborted) return
+      try {
+        const generation = this.#generation
+        const { errorCode } = await this.#cluster.askCoordinator(
+          'group',
+          groupID,
+          heartbeatV4.api,
+          groupID,
+          generation,
+          this.#memberID,
+          instanceID
+        )
+        if (signal.aborted) return
+        checkCode(errorCode, `heartbeat of group ${groupID}`)
+      } catch (thrown) {
+        if (signal.aborted) return
+        this.#onHeartbeatFailure(toKafkaError(thrown, 'heartbeat'))
+      }
+    }
+  }
+
+  #onHeartbeatFailure(error: KafkaError): void {
+    if (error.code === 'FENCED') {
+      this.#heartbeating?.abort()
+      this.#failure = error
+      this.#options.onChange()
+    } else if (!this.noticeRefusal(error.code)) {
+      // The coordinator is away or has moved. Should it forget us meanwhile, its next answer says so.
+      this.#cluster.forget()
+      this.#options.logger.debug({ error }, 'heartbeat failed; trying again')
+    }
+  }
+
+  #lose(code: string): void {
+    if (code === 'UNKNOWN_MEMBER_ID') this.#memberID = ''
+    if (this.#mustRejoin) return
+    this.#mustRejoin = true
+    this.#options.onChange()
+  }
+}
+
+/** Joining waits for the slowest member; whoever stops meanwhile need not. */
+function abortable<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason)
+    signal.addEventListener('abort', onAbort, { once: true })
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+  })
+}

@@ -1,0 +1,81 @@
+import { KafkaError } from '../errors.ts'
+
+/**
+ * The `send` calls that wait for their answer: bounded in number of records, and each answered by its own deadline, whatever its
+ * records are waiting for. All have the same time-out, so the oldest is always the next to expire.
+ */
+export interface Call {
+  readonly records: number
+  /** Records not yet acknowledged. */
+  remaining: number
+  /** Answered, one way or the other: what of it was not sent yet need not be. */
+  isSettled: boolean
+  readonly deadlineMs: number
+  readonly resolve: () => void
+  readonly reject: (error: KafkaError) => void
+}
+
+const sweepIntervalMs = 20
+
+export class Calls {
+  readonly #timeoutMs: number
+  readonly #maxRecords: number
+  readonly #waiting = new Set<Call>()
+  #records = 0
+  #sweeper: NodeJS.Timeout | undefined
+
+  constructor(timeoutMs: number, maxRecords: number) {
+    this.#timeoutMs = timeoutMs
+    this.#maxRecords = maxRecords
+  }
+
+  /** @throws KafkaError PRODUCER_QUEUE_FULL */
+  open(records: number): { call: Call; answer: Promise<void> } {
+    if (this.#records + records > this.#maxRecords) {
+      throw new KafkaError('PRODUCER_QUEUE_FULL', `${this.#records} records are waiting already`, { retryable: true })
+    }
+    this.#records += records
+    const { promise: answer, resolve, reject } = Promise.withResolvers<void>()
+    const deadlineMs = performance.now() + this.#timeoutMs
+    const call: Call = { records, remaining: records, isSettled: false, deadlineMs, resolve, reject }
+    this.#waiting.add(call)
+    this.#sweeper ??= setInterval(() => this.#expire(), sweepIntervalMs)
+    return { call, answer }
+  }
+
+  /** One record of the call is written. */
+  acknowledge(call: Call): void {
+    if (--call.remaining === 0 && this.#settle(call)) call.resolve()
+  }
+
+  fail(call: Call, error: KafkaError): void {
+    if (this.#settle(call)) call.reject(error)
+  }
+
+  get isEmpty(): boolean {
+    return this.#waiting.size === 0
+  }
+
+  #settle(call: Call): boolean {
+    if (call.isSettled) return false
+    call.isSettled = true
+    this.#records -= call.records
+    this.#waiting.delete(call)
+    if (this.isEmpty) {
+      clearInterval(this.#sweeper)
+      this.#sweeper = undefined
+    }
+    return true
+  }
+
+  #expire(): void {
+    const nowMs = performance.now()
+    for (const call of this.#waiting) {
+      if (call.deadlineMs > nowMs) return
+      this.fail(
+        call,
+        new KafkaError('DELIVERY_TIMEOUT', `not acknowledged within ${this.#timeoutMs} ms`, { retryable: true })
+      )
+    }
+  }
+}

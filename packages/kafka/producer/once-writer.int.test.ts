@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { type TestContext, test } from 'node:test'
+import { integrationEnvironment, startBroker } from '@orderly/stack/testing'
+import { createTopics } from '../cluster/admin.ts'
+import { readCommitted } from '../testing/read-committed.ts'
+import { createOnceWriter } from './once-writer.ts'
+
+const { kafkaBrokers } = integrationEnvironment()
+
+async function setUp(t: TestContext, brokers: readonly string[] = kafkaBrokers) {
+  const connection = { brokers, clientID: 'once-writer-test' }
+  const topic = `once-${randomUUID()}`
+  await createTopics(connection, [{ name: topic, partitions: 4, replicationFactor: 1 }])
+  const open = () => {
+    const writer = createOnceWriter(connection, { deliveryTimeoutMs: 20_000 })
+    t.after(() => writer.close())
+    return writer
+  }
+  const record = (key: string, text: string) => ({ topic, key, value: Buffer.from(text), headers: {} })
+  const written = async (count: number) =>
+    (await readCommitted(connection, topic, all => all.length >= count)).map(({ value }) => String(value)).sort()
+  return { topic, open, record, written }
+}
+
+test('a slot that many write at once, and again later, holds its record once', async t => {
+  const { topic, open, record, written } = await setUp(t)
+  const writers = [open(), open(), open()] as const
+  const slot = await writers[0].reserve(topic, 'ann')
+  await Promise.all(writers.flatMap(writer => [1, 2, 3].map(() => writer.write(slot, record('ann', 'first')))))
+  await writers[1].write(slot, record('ann', 'first'))
+
+  const behind = await writers[0].reserve(topic, 'ann')
+  await writers[0].write(behind, record('ann', 'last'))
+  assert.deepEqual(await written(2), ['first', 'last'])
+})
+
+test('a slot that was given back as written makes room for the next; an uncertain one stays the last of its lane', async t => {
+  const { topic, open, record, written } = await setUp(t)
+  const writer = open()
+  const first = await writer.reserve(topic, 'ann')
+  await writer.write(first, record('ann', '1'))
+  writer.giveBack(first, 'written')
+  const second = await writer.reserve(topic, 'ann')
+  assert.deepEqual([second.producerID, second.sequence], [first.producerID, 1])
+  writer.giveBack(second, 'unused')
+  const again = await writer.reserve(topic, 'ann')
+  assert.deepEqual(again, second)
+  writer.giveBack(again, 'uncertain')
+  const third = await writer.reserve(topic, 'ann')
+  assert.notEqual(third.producerID, first.producerID)
+  await writer.write(third, record('ann', '3'))
+  await open().write(again, record('ann', '2'))
+  await open().write(again, record('ann', '2'))
+  assert.deepEqual(await written(3), ['1', '2', '3'])
+})
+
+test('a broker that was killed and came back still knows what was written into a slot', async t => {
+  const broker = await startBroker(t)
+  const { topic, open, record, written } = await setUp(t, broker.brokers)
+  const writer = open()
+  const slot = await writer.reserve(topic, 'ann')
+  await writer.write(slot, record('ann', 'once'))
+  await broker.kill()
+  await broker.start()
+  await writer.write(slot, record('ann', 'once'))
+  await open().write(slot, record('ann', 'once'))
+  const other = await writer.reserve(topic, 'ann')
+  await writer.write(other, record('ann', 'other'))
+  assert.deepEqual(await written(2), ['once', 'other'])
+})
+
+test('slots of many keys at once are all written, once each', async t => {
+  const { topic, open, record, written } = await setUp(t)
+  const writer = open()
+  const texts = Array.from({ length: 500 }, (_, index) => `record-${index}`)
+  const startMs = performance.now()
+  const shoppers = Array.from({ length: 25 }, async () => {
+    for (let text = texts.pop(); text !== undefined; text = texts.pop()) {
+      const slot = await writer.reserve(topic, text)
+      await writer.write(slot, record(text, text))
+      writer.giveBack(slot, 'written')
+    }
+  })
+  await Promise.all(shoppers)
+  t.diagnostic(`${Math.round(500_000 / (performance.now() - startMs))} records a second, 25 at a time`)
+  const all = await written(500)
+  assert.equal(new Set(all).size, 500)
+  assert.equal(all.length, 500)
+})

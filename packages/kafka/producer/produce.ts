@@ -1,0 +1,95 @@
+import { type Connection, createAPI, produceV11, Writer } from '@platformatic/kafka'
+import { request } from '../cluster/requests.ts'
+import type { OutputRecord } from '../records.ts'
+import { encodeRecordBatch } from './record-batch.ts'
+
+/** Who writes: brokers drop what this producer already wrote under the same sequence number (KIP-98). */
+export interface ProducerIdentity {
+  readonly producerID: bigint
+  readonly epoch: number
+}
+
+/** Records of one partition, written by one identity from `firstSequence` on. A retry sends exactly the same batch. */
+export interface PartitionBatch {
+  readonly topic: string
+  readonly partition: number
+  readonly records: readonly OutputRecord[]
+  readonly firstSequence: number
+}
+
+/** A broker takes 1 MiB by default (`message.max.bytes`). */
+export const maxBatchBytes = 900_000
+
+export const partitionKey = (topic: string, partition: number): string => `${topic}:${partition}`
+
+/** Sequence numbers wrap from 2^31 - 1 to 0. */
+export function addToSequence(sequence: number, count: number): number {
+  return (sequence + count) % 2 ** 31
+}
+
+/**
+ * Writes one batch per partition, all led by the broker of this connection, acknowledged by all in-sync replicas.
+ * @returns the broker's error code for each partition, by `partitionKey`; 0 where it was written.
+ */
+export async function produce(
+  connection: Connection,
+  identity: ProducerIdentity,
+  batches: readonly PartitionBatch[],
+  options: { timeoutMs: number; transactionalID?: string }
+): Promise<ReadonlyMap<string, number>> {
+  const response = await request(
+    connection,
+    produceEncoded,
+    options.transactionalID ?? null,
+    options.timeoutMs,
+    identity,
+    batches
+  )
+  const codes = new Map<string, number>()
+  for (const { name, partitionResponses } of response.responses) {
+    for (const { index, errorCode } of partitionResponses) codes.set(partitionKey(name, index), errorCode)
+  }
+  return codes
+}
+
+/** Produce, version 11, with batches that are encoded already (see record-batch.ts), acknowledged by all in-sync replicas. */
+const produceEncoded = createAPI<
+  [transactionalID: string | null, timeoutMs: number, identity: ProducerIdentity, batches: readonly PartitionBatch[]],
+  ReturnType<typeof produceV11.parseResponse>
+>(0, 11, createProduceRequest, produceV11.parseResponse)
+
+const allInSyncReplicas = -1
+
+function createProduceRequest(
+  transactionalID: string | null,
+  timeoutMs: number,
+  identity: ProducerIdentity,
+  batches: readonly PartitionBatch[]
+): Writer {
+  return Writer.create()
+    .appendString(transactionalID)
+    .appendInt16(allInSyncReplicas)
+    .appendInt32(timeoutMs)
+    .appendArray([...Map.groupBy(batches, ({ topic }) => topic)], (writer, [topic, own]) => {
+      writer.appendString(topic).appendArray(own, (writer, { partition, records, firstSequence }) => {
+        const batch = encodeRecordBatch({
+          records,
+          ...identity,
+          firstSequence,
+          isTransactional: transactionalID !== null
+        })
+        writer
+          .appendInt32(partition)
+          .appendUnsignedVarInt(batch.length + 1)
+          .append(batch)
+      })
+    })
+    .appendTaggedFields()
+}
+
+/** What a record takes on the wire, roughly (the exact figure costs as much as encoding it). */
+export function approximateBytes(record: OutputRecord): number {
+  let bytes = (record.value?.length ?? 0) + record.key.length + 32
+  for (const name in record.headers) bytes += name.length + (record.headers[name] as string | Buffer).length + 4
+  return bytes
+}

@@ -1,0 +1,248 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { initProducerIdV5 } from '@platformatic/kafka'
+import { Cluster } from '../cluster/cluster.ts'
+import { request } from '../cluster/requests.ts'
+import type { KafkaConnection } from '../connection.ts'
+import { checkCode, KafkaError, protocolError, toKafkaError } from '../errors.ts'
+import type { OutputRecord } from '../records.ts'
+import { type Call, Calls } from './calls.ts'
+import { choosePartition } from './partitioner.ts'
+import {
+  addToSequence,
+  approximateBytes,
+  maxBatchBytes,
+  type PartitionBatch,
+  type ProducerIdentity,
+  partitionKey,
+  produce
+} from './produce.ts'
+
+/**
+ * The idempotent producer: every record acknowledged by all in-sync replicas, written once however often it is retried.
+ *
+ * Records wait in one **lane** per partition. A lane has at most one batch on the wire; what arrives meanwhile forms the
+ * next one, so batches grow with the load and an idle lane sends at once. A batch is sent again, byte for byte with the
+ * same sequence numbers, until the broker says yes or no or nobody waits for it any more. Then nobody knows whether
+ * it was written: its callers were told so, and the **identity** (producer id and sequence numbers) is thrown away, since
+ * the broker would take the gap in the numbers for a lost record.
+ */
+export interface Producer {
+  /**
+   * Resolves when every record is acknowledged by all in-sync replicas. Records for several partitions are not written
+   * all or nothing. Concurrent calls travel together.
+   * @throws KafkaError `PRODUCER_QUEUE_FULL` (nothing was written, try later), `DELIVERY_TIMEOUT` (written or not: unknown),
+   * `CLOSED`, or the broker's reason (`MESSAGE_TOO_LARGE`, `TOPIC_AUTHORIZATION_FAILED`, …).
+   */
+  send(records: readonly OutputRecord[]): Promise<void>
+  /** Sends what is waiting, then disconnects. */
+  close(): Promise<void>
+}
+
+export interface ProducerOptions {
+  /** From `send` to the answer, at most. */
+  readonly deliveryTimeoutMs?: number
+  /** Records waiting or on the wire, at most; beyond it `send` refuses at once. */
+  readonly maxBufferedRecords?: number
+}
+
+interface Waiting {
+  readonly record: OutputRecord
+  readonly call: Call
+}
+
+interface Lane {
+  readonly topic: string
+  readonly partition: number
+  readonly waiting: Waiting[]
+  sending: boolean
+}
+
+/** An identity and how far each partition got under it. */
+interface Session extends ProducerIdentity {
+  readonly nextSequences: Map<string, number>
+}
+
+const retryDelayMs = 50
+const duplicateSequenceNumber = 46
+const producerStateLost = new Set([
+  'OUT_OF_ORDER_SEQUENCE_NUMBER',
+  'UNKNOWN_PRODUCER_ID',
+  'INVALID_PRODUCER_ID_MAPPING',
+  'FENCED'
+])
+
+export async function createProducer(connection: KafkaConnection, options: ProducerOptions = {}): Promise<Producer> {
+  return new IdempotentProducer(connection, options)
+}
+
+class IdempotentProducer implements Producer {
+  readonly #cluster: Cluster
+  readonly #deliveryTimeoutMs: number
+  readonly #calls: Calls
+  readonly #partitionCounts = new Map<string, number>()
+  readonly #lookUps = new Map<string, Promise<void>>()
+  readonly #lanes = new Map<string, Lane>()
+  readonly #working = new Set<Promise<void>>()
+  #session: Promise<Session> | undefined
+  #closed = false
+
+  constructor(connection: KafkaConnection, options: ProducerOptions) {
+    this.#deliveryTimeoutMs = options.deliveryTimeoutMs ?? 10_000
+    this.#calls = new Calls(this.#deliveryTimeoutMs, options.maxBufferedRecords ?? 50_000)
+    // Half of the delivery time-out, so that a request without an answer is tried once more before the caller hears of it.
+    const requestTimeoutMs = Math.max(500, Math.floor(this.#deliveryTimeoutMs / 2))
+    this.#cluster = new Cluster(connection, { requestTimeoutMs })
+  }
+
+  async send(records: readonly OutputRecord[]): Promise<void> {
+    if (records.length === 0) return
+    if (this.#closed) throw new KafkaError('CLOSED', 'the producer is closed', { retryable: false })
+    const { call, answer } = this.#calls.open(records.length)
+    const unknown = new Set(records.map(({ topic }) => topic).filter(topic => !this.#partitionCounts.has(topic)))
+    if (unknown.size === 0) this.#enqueue(records, call)
+    else {
+      Promise.all([...unknown].map(topic => this.#lookUp(topic))).then(
+        () => this.#enqueue(records, call),
+        error => this.#calls.fail(call, toKafkaError(error, 'looking topics up'))
+      )
+    }
+    return answer
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    while (this.#working.size > 0) await Promise.all(this.#working)
+    await this.#cluster.close()
+  }
+
+  /** Once for everybody who waits, for as long as somebody does. */
+  #lookUp(topic: string): Promise<void> {
+    let lookUp = this.#lookUps.get(topic)
+    if (lookUp === undefined) {
+      lookUp = this.#repeat(
+        () => this.#calls.isEmpty,
+        async () => {
+          this.#partitionCounts.set(topic, (await this.#cluster.partitions(topic)).length)
+        }
+      ).finally(() => this.#lookUps.delete(topic))
+      this.#lookUps.set(topic, lookUp)
+    }
+    return lookUp
+  }
+
+  #enqueue(records: readonly OutputRecord[], call: Call): void {
+    for (const record of records) {
+      const partition = choosePartition(record.key, this.#partitionCounts.get(record.topic) as number)
+      const lane = this.#lane(record.topic, partition)
+      lane.waiting.push({ record, call })
+      if (!lane.sending) this.#startDraining(lane)
+    }
+  }
+
+  #lane(topic: string, partition: number): Lane {
+    const key = partitionKey(topic, partition)
+    let lane = this.#lanes.get(key)
+    if (lane === undefined) {
+      lane = { topic, partition, waiting: [], sending: false }
+      this.#lanes.set(key, lane)
+    }
+    return lane
+  }
+
+  #startDraining(lane: Lane): void {
+    lane.sending = true
+    // After this turn of the event loop, so that requests which arrived together travel together.
+    const work = new Promise<void>(resolve => setImmediate(resolve)).then(() => this.#drain(lane))
+    this.#working.add(work)
+    void work.finally(() => this.#working.delete(work))
+  }
+
+  async #drain(lane: Lane): Promise<void> {
+    while (lane.waiting.length > 0) {
+      const batch = takeBatch(lane.waiting)
+      if (batch.length === 0) continue
+      try {
+        await this.#deliver(lane, batch)
+        for (const { call } of batch) this.#calls.acknowledge(call)
+      } catch (thrown) {
+        const error = toKafkaError(thrown, `writing to ${lane.topic}`)
+        for (const { call } of batch) this.#calls.fail(call, error)
+      }
+    }
+    lane.sending = false
+  }
+
+  /** Writes one batch, trying again with the same sequence numbers for as long as that may help and somebody waits for it. */
+  async #deliver(lane: Lane, batch: readonly Waiting[]): Promise<void> {
+    const last = batch.at(-1) as Waiting
+    const isOver = () => last.call.isSettled
+    const session = await this.#repeat(isOver, () => this.#currentSession())
+    const key = partitionKey(lane.topic, lane.partition)
+    const firstSequence = session.nextSequences.get(key) ?? 0
+    const records = batch.map(waiting => waiting.record)
+    try {
+      await this.#repeat(isOver, () =>
+        this.#write({ topic: lane.topic, partition: lane.partition, records, firstSequence }, session)
+      )
+    } catch (error) {
+      const { code, retryable } = toKafkaError(error, 'writing')
+      if (retryable || producerStateLost.has(code)) this.#session = undefined
+      throw error
+    }
+    session.nextSequences.set(key, addToSequence(firstSequence, records.length))
+  }
+
+  async #write(batch: PartitionBatch, session: Session): Promise<void> {
+    const connection = await this.#cluster.connectionToLeader(batch.topic, batch.partition)
+    this.#partitionCounts.set(batch.topic, (await this.#cluster.partitions(batch.topic)).length)
+    const codes = await produce(connection, session, [batch], { timeoutMs: this.#deliveryTimeoutMs })
+    const code = codes.get(partitionKey(batch.topic, batch.partition)) ?? 0
+    if (code === duplicateSequenceNumber) return // an earlier try was written; only its answer was lost
+    if (code !== 0) throw protocolError(code, `writing to ${batch.topic}/${batch.partition}`)
+  }
+
+  #currentSession(): Promise<Session> {
+    this.#session ??= this.#initSession().catch(error => {
+      this.#session = undefined
+      throw error
+    })
+    return this.#session
+  }
+
+  async #initSession(): Promise<Session> {
+    const response = await request(await this.#cluster.anyConnection(), initProducerIdV5.api, null, 0, -1n, -1)
+    checkCode(response.errorCode, 'asking for a producer id')
+    return { producerID: response.producerId, epoch: response.producerEpoch, nextSequences: new Map() }
+  }
+
+  /** Tries until it succeeds, cannot succeed, or nobody waits for it any more. @throws KafkaError the last failure */
+  async #repeat<Result>(isOver: () => boolean, attempt: () => Promise<Result>): Promise<Result> {
+    for (;;) {
+      try {
+        return await attempt()
+      } catch (thrown) {
+        const error = toKafkaError(thrown, 'writing')
+        if (!error.retryable || isOver()) throw error
+        this.#cluster.forget()
+        await delay(retryDelayMs)
+      }
+    }
+  }
+}
+
+/** As much as a broker takes at once, of those that somebody still waits for. */
+function takeBatch(waiting: Waiting[]): Waiting[] {
+  const batch: Waiting[] = []
+  let bytes = 0
+  let taken = 0
+  for (const candidate of waiting) {
+    if (!candidate.call.isSettled) {
+      bytes += approximateBytes(candidate.record)
+      if (batch.length > 0 && bytes > maxBatchBytes) break
+      batch.push(candidate)
+    }
+    taken++
+  }
+  waiting.splice(0, taken)
+  return batch
+}

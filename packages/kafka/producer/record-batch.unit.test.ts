@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { murmur2 as clientMurmur2, crc32c, Reader, readRecordsBatch } from '@platformatic/kafka'
+import fc from 'fast-check'
+import { choosePartition, murmur2 } from './partitioner.ts'
+import { encodeRecordBatch } from './record-batch.ts'
+
+const text = fc.string({ unit: 'binary', maxLength: 200 })
+const bytes = fc.uint8Array({ maxLength: 200 }).map(array => Buffer.from(array))
+const record = fc.record({
+  topic: fc.constant('t'),
+  key: fc.oneof(text, bytes),
+  value: fc.option(bytes),
+  headers: fc.dictionary(text, fc.oneof(text, bytes), { maxKeys: 5 }),
+  timestampMs: fc.integer({ min: 0, max: 4_000_000_000_000 })
+})
+
+const asBytes = (content: string | Buffer) => Buffer.from(content)
+
+test('whatever is written can be read again as it was, by an independent reader', () => {
+  fc.assert(
+    fc.property(
+      fc.array(record, { minLength: 1, maxLength: 20 }),
+      fc.boolean(),
+      fc.nat(),
+      (records, isTransactional, firstSequence) => {
+        const encoded = encodeRecordBatch({ records, producerID: 77n, epoch: 3, firstSequence, isTransactional })
+        const batch = readRecordsBatch(Reader.from(encoded))
+        assert.equal(batch.length, encoded.length - 12)
+        assert.equal(batch.crc, crc32c(encoded.subarray(21)))
+        assert.equal(batch.attributes, isTransactional ? 16 : 0)
+        assert.deepEqual(
+          [batch.producerId, batch.producerEpoch, batch.firstSequence, batch.lastOffsetDelta],
+          [77n, 3, firstSequence, records.length - 1]
+        )
+        assert.equal(Number(batch.maxTimestamp), Math.max(...records.map(({ timestampMs }) => timestampMs)))
+        for (const [index, read] of batch.records.entries()) {
+          const written = records[index]
+          assert.ok(written)
+          assert.equal(read.offsetDelta, index)
+          assert.equal(Number(batch.firstTimestamp) + Number(read.timestampDelta), written.timestampMs)
+          assert.deepEqual(Buffer.from(read.key ?? []), asBytes(written.key))
+          assert.deepEqual(read.value === null ? null : Buffer.from(read.value), written.value)
+          const headers = read.headers.map(([name, content]) => [Buffer.from(name ?? []), Buffer.from(content ?? [])])
+          assert.deepEqual(
+            headers,
+            Object.entries(written.headers).map(([name, content]) => [Buffer.from(name), asBytes(content)])
+          )
+        }
+      }
+    )
+  )
+})
+
+test('keys go to the partitions to which the Java client sends them', () => {
+  // From org.apache.kafka.common.utils.UtilsTest.testMurmur2
+  const known = {
+    '21': -973932308,
+    foobar: -790332482,
+    'a-little-bit-long-string': -985981536,
+    'a-little-bit-longer-string': -1486304829,
+    abc: 479470107
+  }
+  for (const [key, hash] of Object.entries(known)) assert.equal(murmur2(Buffer.from(key)), hash)
+  fc.assert(fc.property(bytes, data => assert.equal(murmur2(data), clientMurmur2(data))))
+  fc.assert(
+    fc.property(text, fc.integer({ min: 1, max: 100 }), (key, count) => assert.ok(choosePartition(key, count) < count))
+  )
+})

@@ -1,0 +1,52 @@
+/**
+ * The shapes that cross this package's boundary.
+ *
+ * - **record**: one Kafka message. **batch**: the records a stage handles in one step.
+ * - **topic**: a name together with the codec of its values, so that a topic's string appears once.
+ * - **poison record**: one that can never be processed; it is parked in the dead-letter topic of its topic.
+ */
+
+/** Headers as text. Kafka allows any bytes; bytes that are not UTF-8 arrive with replacement characters. */
+export type RecordHeaders = Readonly<Record<string, string>>
+
+export interface Codec<Event> {
+  /** Loads what `decode` needs for these values (writer schemas). Rejects only where trying again may help. */
+  prepare(values: readonly Buffer[]): Promise<void>
+  /** @throws anything: the record is poison. */
+  decode(value: Buffer): Event
+  encode(event: Event): Buffer
+}
+
+export interface Topic<Event> {
+  readonly name: string
+  readonly eventType: string
+  readonly codec: Codec<Event>
+}
+
+/** Text is written as UTF-8; bytes are written as they are, so that a record can be passed on unread. */
+export interface OutputRecord {
+  readonly topic: string
+  readonly key: string | Buffer
+  readonly value: Buffer | null
+  readonly headers: Readonly<Record<string, string | Buffer>>
+  /** Milliseconds since the epoch; the time of sending when absent. */
+  readonly timestampMs?: number
+}
+
+export interface StageRecord<Event> {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: bigint
+  readonly timestampMs: number
+  readonly key: string
+  readonly headers: RecordHeaders
+  readonly event: Event
+}
+
+/** The part of pino that this package needs. */
+export interface Logger {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}

@@ -1,0 +1,57 @@
+import type { Cluster } from '../cluster/cluster.ts'
+import { KafkaError } from '../errors.ts'
+import { commitOffsets } from '../group/committed-offsets.ts'
+import { createProducer, type Producer } from '../producer/producer.ts'
+import type { OutputRecord } from '../records.ts'
+import { type GroupIdentity, type InputOffset, TransactionalProducer } from '../transaction/transactional-producer.ts'
+import type { StageOptions } from './stage.ts'
+
+/** How a batch's outputs and offsets become visible: together, or one after the other. */
+export interface Committer {
+  /** Before the first batch. */
+  open(): Promise<void>
+  commit(outputs: readonly OutputRecord[], offsets: readonly InputOffset[], group: GroupIdentity): Promise<void>
+  /** After a failed commit, before anything else. */
+  recover(): Promise<void>
+  close(): Promise<void>
+}
+
+/** A dead instance holds up readers for at most this long. */
+const transactionTimeoutMs = 10_000
+const stepTimeoutMs = 4_000
+
+export function createCommitter(options: StageOptions, cluster: Cluster): Committer {
+  if (options.delivery === 'at-least-once') return atLeastOnce(options, cluster)
+  if (options.transactionalID === undefined) {
+    throw new KafkaError('TRANSACTIONAL_ID_MISSING', 'an exactly-once stage needs a transactionalID', {
+      retryable: false
+    })
+  }
+  const producer = new TransactionalProducer(cluster, {
+    transactionalID: options.transactionalID,
+    transactionTimeoutMs,
+    stepTimeoutMs
+  })
+  return {
+    open: () => producer.init(),
+    commit: (outputs, offsets, group) => producer.commit(outputs, offsets, group),
+    recover: () => producer.recover(),
+    close: async () => {}
+  }
+}
+
+function atLeastOnce(options: StageOptions, cluster: Cluster): Committer {
+  let producer: Producer | undefined
+  return {
+    open: async () => {},
+    commit: async (outputs, offsets, group) => {
+      if (outputs.length > 0) {
+        producer ??= await createProducer(options.connection)
+        await producer.send(outputs)
+      }
+      await commitOffsets(cluster, group, offsets)
+    },
+    recover: async () => {},
+    close: async () => producer?.close()
+  }
+}

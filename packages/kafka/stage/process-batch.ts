@@ -1,0 +1,169 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { FetchedRecord } from '../committed-read/fetcher.ts'
+import { KafkaError } from '../errors.ts'
+import type { Logger, OutputRecord, StageRecord, Topic } from '../records.ts'
+import { codeOf, toDeadLetter } from './dead-letters.ts'
+import { headerOf, isForAnotherStage, ParkedKeys, releaseHeader, replayHeader, toReleaseMarker } from './parked-keys.ts'
+import type { Stage, StageObserver } from './stage.ts'
+
+/**
+ * From fetched records to outputs: decode, process, and part with what can never be processed.
+ *
+ * A failure that may pass is waited out with the whole batch: nothing is parked because a database is away, and nothing
+ * overtakes. Any other failure halves the batch, again and again, until the record that causes it stands alone and becomes
+ * a dead letter among the outputs, in the same transaction as everybody else's. Later records of its key follow it there.
+ */
+export interface BatchProcessor {
+  /** @throws the signal's reason when it is aborted while waiting. */
+  process(records: readonly FetchedRecord[], signal: AbortSignal): Promise<OutputRecord[]>
+  /** Starts over with these parked keys, by input topic: what was parked and not committed is forgotten. */
+  reset(parkedKeys: ReadonlyMap<string, ParkedKeys>): void
+  /** From now on this record is parked: what comes out of it cannot be written. */
+  condemn(record: FetchedRecord, error: unknown): void
+}
+
+export interface BatchProcessorOptions {
+  readonly isTransient: (error: unknown) => boolean
+  readonly logger: Logger
+  readonly observer: StageObserver
+}
+
+const firstDelayMs = 50
+const longestDelayMs = 5_000
+
+export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchProcessorOptions): BatchProcessor {
+  const { isTransient, logger, observer } = options
+  const topics = new Map(stage.inputs.map(topic => [topic.name, topic]))
+  const condemned = new Map<string, unknown>()
+  let parkedKeys: ReadonlyMap<string, ParkedKeys> = new Map(
+    stage.inputs.map(topic => [topic.name, new ParkedKeys(stage.name)])
+  )
+
+  async function process(fetched: readonly FetchedRecord[], signal: AbortSignal): Promise<OutputRecord[]> {
+    await patiently(signal, () => prepare(topics, fetched))
+    return processInOrder(fetched, signal)
+  }
+
+  /** Parks what must be parked, processes the rest, halves what fails. */
+  async function processInOrder(fetched: readonly FetchedRecord[], signal: AbortSignal): Promise<OutputRecord[]> {
+    const outputs: OutputRecord[] = []
+    const batch: FetchedRecord[] = []
+    const records: StageRecord<Event>[] = []
+    for (const record of fetched) {
+      if (isForAnotherStage(record, stage.name)) continue
+      const special = release(record) ?? parkAtOnce(record)
+      if (special !== undefined) {
+        outputs.push(...special)
+        continue
+      }
+      try {
+        records.push(decode(topics, record))
+        batch.push(record)
+      } catch (error) {
+        outputs.push(park(record, error))
+      }
+    }
+    if (records.length > 0) outputs.push(...(await processOrHalve(batch, records, signal)))
+    return outputs
+  }
+
+  async function processOrHalve(
+    batch: readonly FetchedRecord[],
+    records: readonly StageRecord<Event>[],
+    signal: AbortSignal
+  ): Promise<readonly OutputRecord[]> {
+    try {
+      return await patiently(signal, () => stage.process(records, { signal }))
+    } catch (error) {
+      signal.throwIfAborted()
+      const [first] = batch
+      if (batch.length === 1 && first !== undefined) return [park(first, error)]
+      const middle = Math.ceil(batch.length / 2)
+      const before = await processInOrder(batch.slice(0, middle), signal)
+      return [...before, ...(await processInOrder(batch.slice(middle), signal))]
+    }
+  }
+
+  function release(record: FetchedRecord): OutputRecord[] | undefined {
+    if (record.value !== null) return undefined
+    const replay = headerOf(record, releaseHeader)
+    if (replay === undefined) return undefined
+    const key = record.key?.toString() ?? ''
+    return parkedKeys.get(record.topic)?.release(key, replay) === true
+      ? [toReleaseMarker(record.topic, key, replay, stage.name)]
+      : []
+  }
+
+  function parkAtOnce(record: FetchedRecord): OutputRecord[] | undefined {
+    const reason = condemned.get(placeOf(record))
+    if (reason !== undefined) return [park(record, reason)]
+    const parked = parkedKeys.get(record.topic)
+    if (parked === undefined || parked.size === 0) return undefined
+    if (!parked.blocks(record.key?.toString() ?? '', headerOf(record, replayHeader))) return undefined
+    return [park(record, followsParked)]
+  }
+
+  /** Tries until it succeeds or fails for good, waiting longer each time, with jitter so that instances do not come in step. */
+  async function patiently<Result>(signal: AbortSignal, attempt: () => Promise<Result>): Promise<Result> {
+    for (let delayMs = firstDelayMs; ; delayMs = Math.min(longestDelayMs, delayMs * 2)) {
+      try {
+        return await attempt()
+      } catch (error) {
+        signal.throwIfAborted()
+        if (!isTransient(error)) throw error
+        logger.warn(
+          { error, stage: stage.name, retryInMs: delayMs },
+          'processing failed for a reason that may pass; trying again'
+        )
+        observer.retried?.({ error })
+        await delay(delayMs * (0.5 + Math.random() / 2), undefined, { signal })
+      }
+    }
+  }
+
+  function park(record: FetchedRecord, error: unknown): OutputRecord {
+    const { topic, partition, offset } = record
+    logger.error(
+      { error, stage: stage.name, topic, partition, offset: String(offset) },
+      'record parked in the dead-letter topic'
+    )
+    observer.parked?.({ topic, reason: codeOf(error) })
+    parkedKeys.get(topic)?.park(record.key?.toString() ?? '', headerOf(record, replayHeader))
+    return toDeadLetter(record, stage.name, error)
+  }
+
+  return {
+    process,
+    reset: keys => {
+      parkedKeys = keys
+    },
+    condemn: (record, error) => condemned.set(placeOf(record), error)
+  }
+}
+
+const placeOf = ({ topic, partition, offset }: FetchedRecord): string => `${topic}/${partition}/${offset}`
+
+const followsParked = new KafkaError('FOLLOWS_PARKED', 'an earlier record of the same key is parked', {
+  retryable: false
+})
+
+async function prepare<Event>(
+  topics: ReadonlyMap<string, Topic<Event>>,
+  records: readonly FetchedRecord[]
+): Promise<void> {
+  for (const [name, topic] of topics) {
+    const values: Buffer[] = []
+    for (const record of records) if (record.topic === name && record.value !== null) values.push(record.value)
+    if (values.length > 0) await topic.codec.prepare(values)
+  }
+}
+
+function decode<Event>(topics: ReadonlyMap<string, Topic<Event>>, record: FetchedRecord): StageRecord<Event> {
+  const { topic, partition, offset, timestampMs, key, value } = record
+  if (value === null) throw new Error('the record has no value')
+  if (key === null) throw new Error('the record has no key')
+  const headers: Record<string, string> = {}
+  for (const [name, content] of record.headers) if (name !== null) headers[name.toString()] = content?.toString() ?? ''
+  const event = (topics.get(topic) as Topic<Event>).codec.decode(value)
+  return { topic, partition, offset, timestampMs, key: key.toString(), headers, event }
+}

@@ -1,0 +1,292 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { Cluster } from '../cluster/cluster.ts'
+import { type FetchedRecord, Fetcher } from '../committed-read/fetcher.ts'
+import { KafkaError, toKafkaError } from '../errors.ts'
+import { committedPositions } from '../group/committed-offsets.ts'
+import { GroupMember } from '../group/member.ts'
+import type { OutputRecord } from '../records.ts'
+import type { InputOffset } from '../transaction/transactional-producer.ts'
+import { type Committer, createCommitter } from './committers.ts'
+import { loadParkedKeys } from './parked-keys.ts'
+import { passPoint } from './points.ts'
+import { type BatchProcessor, createBatchProcessor } from './process-batch.ts'
+import type { RunningStage, Stage, StageObserver, StageOptions } from './stage.ts'
+import { Ticker } from './ticker.ts'
+
+/**
+ * The loop of a stage. Its states:
+ *
+ * - **opening**: takes the transactional id.
+ * - **joining**: waits for partitions, then reads where their group stands (stable offsets only).
+ * - **working**: takes a batch, processes it, and starts its commit; while that commit is under way the next batch is already
+ *   being taken and processed. At most one commit is under way, and commits happen in the order of the batches.
+ * - **recovering**: a commit failed, so nobody knows whether it happened. What was processed since is dropped, the transactional
+ *   identity is renewed, and work goes on from the committed offsets. `process` then sees some records again: that is why it
+ *   must give the same outputs again.
+ * - **ticking**: between two batches, with no commit under way, when the stage has a tick and its time has come; while working.
+ * - **stopping**: the batch under way is committed, then the group is left.
+ *
+ * Partitions are given up (by joining again) only when no commit is under way. Everything that fails for a reason that may pass
+ * is tried again without end, more and more slowly; only being fenced or refused for good ends the stage.
+ */
+const defaultSessionTimeoutMs = 10_000
+const rebalanceTimeoutMs = 30_000
+const requestTimeoutMs = 5_000
+const shortestPauseMs = 50
+const longestPauseMs = 2_000
+
+/** Refusals of what is in a record, not of when or by whom it is written. */
+const unwritable = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD'])
+
+export function runStage<Event>(stage: Stage<Event>, options: StageOptions): RunningStage {
+  const runner = new StageRunner(stage, options)
+  const finished = runner.run()
+  finished.catch(() => {}) // whoever waits for it hears of it; nobody has to
+  return {
+    finished,
+    stop: async () => {
+      runner.stop()
+      await finished.catch(() => {})
+    },
+    isReady: () => runner.isReady()
+  }
+}
+
+class StageRunner<Event> {
+  readonly #name: string
+  readonly #topics: readonly string[]
+  readonly #options: StageOptions
+  readonly #observer: StageObserver
+  readonly #stopping = new AbortController()
+  readonly #clusters: { readonly main: Cluster; readonly group: Cluster; readonly fetch: Cluster }
+  readonly #fetcher: Fetcher
+  readonly #member: GroupMember
+  readonly #committer: Committer
+  readonly #processor: BatchProcessor
+  readonly #ticker: Ticker | undefined
+  readonly #maxBatchRecords: number
+  /** Aborts what waits inside the batch under way: for a stop, or because the group is dealt out anew. */
+  #interrupt = new AbortController()
+  #failures = 0
+  /** Less than the maximum while an output that cannot be written is looked for. */
+  #batchRecords: number
+
+  constructor(stage: Stage<Event>, options: StageOptions) {
+    const { connection, logger } = options
+    this.#name = stage.name
+    this.#topics = stage.inputs.map(topic => topic.name)
+    this.#options = options
+    this.#observer = options.observer ?? {}
+    this.#maxBatchRecords = options.maxBatchRecords ?? 2_000
+    this.#batchRecords = this.#maxBatchRecords
+    this.#clusters = {
+      main: new Cluster(connection, { requestTimeoutMs }),
+      group: new Cluster(connection, { requestTimeoutMs: rebalanceTimeoutMs + requestTimeoutMs }),
+      fetch: new Cluster(connection, { requestTimeoutMs })
+    }
+    this.#fetcher = new Fetcher(this.#clusters.fetch, { maxBufferedRecords: this.#maxBatchRecords * 2, logger })
+    this.#member = new GroupMember(this.#clusters.group, {
+      groupID: stage.group,
+      instanceID: options.instanceID ?? null,
+      topics: this.#topics,
+      sessionTimeoutMs: options.sessionTimeoutMs ?? defaultSessionTimeoutMs,
+      rebalanceTimeoutMs,
+      logger,
+      onChange: () => this.#interruptBatch()
+    })
+    this.#committer = createCommitter(options, this.#clusters.main)
+    this.#processor = createBatchProcessor(stage, {
+      isTransient: options.isTransient,
+      logger,
+      observer: this.#observer
+    })
+    if (stage.tick !== undefined) this.#ticker = new Ticker(stage.tick, () => this.#fetcher.wake())
+  }
+
+  isReady(): boolean {
+    return !this.#member.mustRejoin && !this.#stopping.signal.aborted
+  }
+
+  stop(): void {
+    this.#stopping.abort(new KafkaError('CLOSED', 'the stage is stopping', { retryable: false }))
+    this.#interruptBatch()
+  }
+
+  async run(): Promise<void> {
+    try {
+      await this.#persistently(() => this.#committer.open())
+      while (!this.#stopping.signal.aborted) await this.#persistently(() => this.#session())
+      await this.#member.leave().catch(error => this.#options.logger.debug({ error }, 'could not leave the group'))
+    } finally {
+      this.#ticker?.stop()
+      this.#fetcher.stop()
+      await this.#committer.close()
+      await Promise.all(Object.values(this.#clusters).map(cluster => cluster.close()))
+    }
+  }
+
+  /** From joining (where that is due) to the next rebalance, failure or stop. */
+  async #session(): Promise<void> {
+    const partitions = await this.#member.join(this.#stopping.signal)
+    this.#observer.assigned?.({ partitions: partitions.length })
+    this.#options.logger.info(
+      { stage: this.#name, partitions: partitions.map(({ topic, partition }) => `${topic}/${partition}`) },
+      'joined'
+    )
+    try {
+      while (!this.#mustLeave()) {
+        this.#interrupt = new AbortController()
+        const { signal } = this.#interrupt
+        const { main } = this.#clusters
+        const positions = await committedPositions(main, this.#member.identity, partitions, signal)
+        this.#processor.reset(
+          await loadParkedKeys(main, this.#topics, this.#name, { logger: this.#options.logger, signal })
+        )
+        this.#fetcher.assign(positions)
+        await this.#work()
+      }
+    } catch (error) {
+      if (error !== this.#interrupt.signal.reason) throw error
+    } finally {
+      this.#fetcher.stop()
+    }
+  }
+
+  #mustLeave(): boolean {
+    if (this.#member.failure !== undefined) throw this.#member.failure
+    return this.#stopping.signal.aborted || this.#member.mustRejoin
+  }
+
+  /** Batch after batch, the commit of one beside the work of the next; returns when all that was started is committed. */
+  async #work(): Promise<void> {
+    let committing: Promise<void> = Promise.resolve()
+    try {
+      while (!this.#mustLeave()) {
+        this.#interrupt = new AbortController()
+        if (this.#ticker?.isDue === true) {
+          await committing
+          await this.#tick(this.#ticker)
+          if (this.#mustLeave()) break // nobody wakes a `take` that begins after the call to leave
+        }
+        const records = await this.#fetcher.take(this.#batchRecords)
+        if (records.length === 0) {
+          await committing
+          continue
+        }
+        passPoint('batch-read')
+        const outputs = await this.#process(records)
+        passPoint('batch-processed')
+        await committing
+        committing = this.#commit(records, outputs)
+        committing.catch(() => this.#fetcher.wake()) // the failure itself is met at the next `await committing`
+      }
+      await committing
+    } catch (thrown) {
+      await committing.catch(() => {})
+      await this.#recover(thrown)
+    }
+  }
+
+  async #process(records: readonly FetchedRecord[]): Promise<OutputRecord[]> {
+    const startMs = performance.now()
+    const outputs = await this.#processor.process(records, this.#interrupt.signal)
+    this.#observer.processed?.({ records: records.length, durationMs: performance.now() - startMs })
+    return outputs
+  }
+
+  async #commit(records: readonly FetchedRecord[], outputs: readonly OutputRecord[]): Promise<void> {
+    const startMs = performance.now()
+    try {
+      await this.#committer.commit(outputs, nextOffsets(records), this.#member.identity)
+    } catch (thrown) {
+      const error = toKafkaError(thrown, 'committing')
+      if (unwritable.has(error.code)) this.#narrowDown(records, error)
+      throw error
+    }
+    passPoint('after-commit')
+    this.#failures = 0
+    this.#batchRecords = Math.min(this.#maxBatchRecords, this.#batchRecords * 2)
+    const durationMs = performance.now() - startMs
+    const oldestTimestampMs = records.reduce(
+      (oldest, record) => Math.min(oldest, record.timestampMs),
+      Number.POSITIVE_INFINITY
+    )
+    this.#observer.committed?.({ records: records.length, outputs: outputs.length, durationMs, oldestTimestampMs })
+  }
+
+  async #tick(ticker: Ticker): Promise<void> {
+    const startMs = performance.now()
+    const partitions = this.#fetcher.progress()
+    if (partitions.length === 0) return
+    const partitionCounts = new Map<string, number>()
+    for (const topic of this.#topics) partitionCounts.set(topic, (await this.#clusters.main.partitions(topic)).length)
+    const context = { partitions, partitionCounts, signal: this.#interrupt.signal }
+    const outputs = await ticker.run(context, error => this.#tickFailed(error))
+    if (outputs.length === 0) return
+    await this.#committer.commit(outputs, partitions, this.#member.identity)
+    passPoint('after-commit')
+    this.#failures = 0
+    await ticker.committed(error => this.#tickFailed(error))
+    this.#observer.ticked?.({ outputs: outputs.length, durationMs: performance.now() - startMs })
+  }
+
+  #tickFailed(error: unknown): void {
+    if (this.#interrupt.signal.aborted) return
+    this.#observer.retried?.({ error })
+    this.#options.logger.warn({ error, stage: this.#name }, 'a tick failed; the next one makes up for it')
+  }
+
+  /** An output that no broker takes comes from one of these records: smaller batches find out which, and that one is parked. */
+  #narrowDown(records: readonly FetchedRecord[], error: KafkaError): void {
+    const [first] = records
+    if (records.length === 1 && first !== undefined) this.#processor.condemn(first, error)
+    else this.#batchRecords = Math.ceil(records.length / 4)
+  }
+
+  /** Nothing of what failed may remain; then the next round starts from the committed offsets. */
+  async #recover(thrown: unknown): Promise<void> {
+    this.#fetcher.assign([])
+    const error = toKafkaError(thrown, 'committing')
+    this.#member.noticeRefusal(error.code)
+    this.#options.logger.warn({ error, stage: this.#name }, 'batch given up; going on from the committed offsets')
+    this.#observer.aborted?.({ reason: error.code })
+    if (error.code !== 'CLOSED' && error.code !== 'GROUP_CHANGED') this.#failures++
+    await this.#persistently(() => this.#committer.recover())
+    // Fenced, and yet recovered: nobody has taken the id, the coordinator had given this transaction up for taking too long.
+    const isMended = error.code === 'CLOSED' || error.code === 'FENCED' || unwritable.has(error.code)
+    if (!error.retryable && !isMended && !this.#member.mustRejoin) throw error
+  }
+
+  /** Tries until it succeeds, more and more slowly. @throws KafkaError when it cannot succeed, or the stage is stopping */
+  async #persistently(attempt: () => Promise<void>): Promise<void> {
+    for (;;) {
+      try {
+        return await attempt()
+      } catch (thrown) {
+        const error = toKafkaError(thrown, this.#name)
+        if (this.#stopping.signal.aborted && error.code !== 'FENCED') return
+        if (!error.retryable) throw error
+        this.#failures++
+        const pauseMs = Math.min(longestPauseMs, shortestPauseMs * 2 ** Math.min(this.#failures, 10))
+        this.#options.logger.warn(
+          { error, stage: this.#name, retryInMs: pauseMs },
+          'failed for a reason that may pass; trying again'
+        )
+        for (const cluster of Object.values(this.#clusters)) cluster.forget()
+        await delay(pauseMs, undefined, { signal: this.#stopping.signal }).catch(() => {})
+      }
+    }
+  }
+
+  #interruptBatch(): void {
+    this.#interrupt.abort(new KafkaError('GROUP_CHANGED', 'the batch is dropped', { retryable: true }))
+    this.#fetcher.wake()
+  }
+}
+
+function nextOffsets(records: readonly FetchedRecord[]): InputOffset[] {
+  const last = new Map<string, InputOffset>()
+  for (const { topic, partition, offset } of records)
+    last.set(`${topic}/${partition}`, { topic, partition, offset: offset + 1n })
+  return [...last.values()]
+}

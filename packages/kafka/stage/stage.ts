@@ -1,0 +1,98 @@
+import type { PartitionProgress } from '../committed-read/fetcher.ts'
+import type { KafkaConnection } from '../connection.ts'
+import type { Logger, OutputRecord, StageRecord, Topic } from '../records.ts'
+
+/**
+ * A stage: reads its input topics in a group, hands each batch to `process`, and commits what comes out together with how
+ * far it has read.
+ *
+ * - **exactly-once**: outputs and offsets in one Kafka transaction; a `read_committed` reader sees each batch's outputs once.
+ * - **at-least-once**: outputs first, offsets after; for stages whose effect lies outside of Kafka anyway.
+ */
+export interface Stage<Event> {
+  /** Names the stage in logs, metrics and dead letters. */
+  readonly name: string
+  readonly group: string
+  readonly inputs: readonly Topic<Event>[]
+  /**
+   * One batch, the records of each partition in offset order. Called again with the same records after a failure anywhere
+   * behind it, it must give the same outputs.
+   *
+   * What it throws decides what happens: `isTransient` errors: the whole batch again, later; anything else: the batch is
+   * split until the record that fails stands alone, and that one is parked in `<topic>.dlq`.
+   */
+  process(
+    records: readonly StageRecord<Event>[],
+    context: { readonly signal: AbortSignal }
+  ): Promise<readonly OutputRecord[]>
+  /** For what has to be written because time passes, not because a record comes. */
+  readonly tick?: StageTick
+}
+
+/**
+ * Runs between batches, when everything that was taken is committed, while this instance has partitions.
+ *
+ * What it writes is committed together with the offsets that the instance stands at. So an instance that has lost its
+ * partitions writes nothing any more, even if it does not know that yet; and whoever is given a partition waits for what its
+ * former owner has under way. Those who write only as owners of one particular partition therefore write one after the other.
+ *
+ * A run that fails is logged and made good by the next one.
+ */
+export interface StageTick {
+  readonly everyMs: number
+  run(context: TickContext): Promise<readonly OutputRecord[]>
+  /** What the last run gave is committed. Not called when nobody knows; the next run then follows without it. */
+  committed?(): Promise<void>
+}
+
+export interface TickContext {
+  readonly signal: AbortSignal
+  /** Those of this instance. All records before `offset`, and all that were there before `completeUntilMs`, have been processed. */
+  readonly partitions: readonly PartitionProgress[]
+  /** How many partitions each input topic has. */
+  readonly partitionCounts: ReadonlyMap<string, number>
+}
+
+export interface StageOptions {
+  readonly connection: KafkaConnection
+  readonly delivery?: 'exactly-once' | 'at-least-once'
+  /** One for each instance slot, the same after a restart. Needed for exactly-once. */
+  readonly transactionalID?: string
+  /** `group.instance.id` (KIP-345): a restarted instance takes its former place at once, its zombie is fenced. */
+  readonly instanceID?: string
+  readonly maxBatchRecords?: number
+  /** After how long without a sign of life the group gives this instance's partitions to others (6 s at least, unless the broker allows less). */
+  readonly sessionTimeoutMs?: number
+  /** Whether trying again may help, for what `process` throws. */
+  readonly isTransient: (error: unknown) => boolean
+  readonly logger: Logger
+  readonly observer?: StageObserver
+}
+
+export interface RunningStage {
+  /** Finishes the batch under way, commits it and leaves the group. */
+  stop(): Promise<void>
+  /** Resolves after `stop`; rejects with the reason when the stage cannot go on (`FENCED`, …). */
+  readonly finished: Promise<void>
+  /** Whether it is a member of its group at the moment. */
+  isReady(): boolean
+}
+
+/** What happens in a stage, for metrics. Every method is optional. */
+export interface StageObserver {
+  processed?(event: { readonly records: number; readonly durationMs: number }): void
+  committed?(event: {
+    readonly records: number
+    readonly outputs: number
+    readonly durationMs: number
+    readonly oldestTimestampMs: number
+  }): void
+  /** A tick wrote something. */
+  ticked?(event: { readonly outputs: number; readonly durationMs: number }): void
+  /** A batch was given up and will be read again. */
+  aborted?(event: { readonly reason: string }): void
+  /** `process` failed for a reason that may pass. */
+  retried?(event: { readonly error: unknown }): void
+  parked?(event: { readonly topic: string; readonly reason: string }): void
+  assigned?(event: { readonly partitions: number }): void
+}

@@ -1,0 +1,44 @@
+import type { OutputRecord } from '../records.ts'
+import type { StageTick, TickContext } from './stage.ts'
+
+/** Says when a stage's tick is due, and runs it without letting it fail. Ticks that nobody had time for are not made up for. */
+export class Ticker {
+  readonly #tick: StageTick
+  readonly #timer: NodeJS.Timeout
+  #isDue = false
+
+  constructor(tick: StageTick, onDue: () => void) {
+    this.#tick = tick
+    this.#timer = setInterval(() => {
+      this.#isDue = true
+      onDue()
+    }, tick.everyMs)
+  }
+
+  get isDue(): boolean {
+    return this.#isDue
+  }
+
+  /** @returns nothing when it failed */
+  async run(context: TickContext, onFailure: (error: unknown) => void): Promise<readonly OutputRecord[]> {
+    this.#isDue = false
+    try {
+      return await this.#tick.run(context)
+    } catch (error) {
+      onFailure(error)
+      return []
+    }
+  }
+
+  async committed(onFailure: (error: unknown) => void): Promise<void> {
+    try {
+      await this.#tick.committed?.()
+    } catch (error) {
+      onFailure(error)
+    }
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+  }
+}

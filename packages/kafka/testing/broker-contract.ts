@@ -1,0 +1,255 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { type TestContext, test } from 'node:test'
+import type { Producer } from '../producer/producer.ts'
+import type { Codec, Logger, Topic } from '../records.ts'
+import { deadLetterTopic } from '../stage/dead-letters.ts'
+import type { RunningStage, Stage, StageOptions, StageTick, TickContext } from '../stage/stage.ts'
+import type { RecordedRecord } from './in-memory-broker.ts'
+
+/** What a broker, real or not, has to offer so that the contract can be tried on it. */
+export interface BrokerUnderTest {
+  createTopics(names: readonly string[]): Promise<void>
+  producer(): Promise<Producer>
+  runStage<Event>(
+    stage: Stage<Event>,
+    options: Pick<StageOptions, 'isTransient' | 'logger' | 'observer' | 'maxBatchRecords'>
+  ): RunningStage
+  /** Committed records, once there are at least `count`. */
+  read(topic: string, count: number): Promise<RecordedRecord[]>
+}
+
+const silent: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
+
+/** Text that names its own fate: a codec that cannot read what starts with "broken". */
+const textCodec: Codec<string> = {
+  prepare: async () => {},
+  decode: value => {
+    const text = value.toString()
+    if (text.startsWith('broken')) throw Object.assign(new Error('cannot be read'), { code: 'UNREADABLE' })
+    return text
+  },
+  encode: text => Buffer.from(text)
+}
+
+const textTopic = (name: string): Topic<string> => ({ name, eventType: 'Text', codec: textCodec })
+
+/** The promises of a broker to producers and stages; run against the one in memory and against Kafka. */
+export function testBrokerContract(brokerName: string, connect: (t: TestContext) => Promise<BrokerUnderTest>): void {
+  const setUp = async (t: TestContext) => {
+    const broker = await connect(t)
+    const [input, output] = [`in-${randomUUID()}`, `out-${randomUUID()}`]
+    await broker.createTopics([input, output, deadLetterTopic(input)])
+    const producer = await broker.producer()
+    t.after(() => producer.close())
+    const sendRecords = producer.send.bind(producer)
+    const write = (values: readonly string[], key = 'k') =>
+      producer.send(
+        values.map(value => ({ topic: input, key, value: Buffer.from(value), headers: { 'event-id': value } }))
+      )
+    const start = (process: Stage<string>['process'], options: Partial<StageOptions> = {}, tick?: StageTick) => {
+      const stage = broker.runStage(
+        { name: 'contract', group: `group-${input}`, inputs: [textTopic(input)], process, ...(tick && { tick }) },
+        { isTransient: error => (error as { transient?: boolean }).transient === true, logger: silent, ...options }
+      )
+      t.after(() => stage.stop())
+      return stage
+    }
+    const upperCase: Stage<string>['process'] = async records =>
+      records.map(({ key, event, headers }) => ({
+        topic: output,
+        key,
+        value: Buffer.from(event.toUpperCase()),
+        headers
+      }))
+    return { broker, input, output, sendRecords, write, start, upperCase }
+  }
+  const values = (records: readonly RecordedRecord[]) => records.map(({ value }) => value.toString())
+
+  test(`${brokerName}: records of one key lie in one partition, in the order of sending`, async t => {
+    const { broker, input, write } = await setUp(t)
+    await write(['1', '2'])
+    await write(['3'])
+    const records = await broker.read(input, 3)
+    assert.deepEqual(values(records), ['1', '2', '3'])
+    assert.equal(new Set(records.map(({ partition }) => partition)).size, 1)
+    assert.equal(records[0]?.headers['event-id'], '1')
+  })
+
+  test(`${brokerName}: a stage writes the outputs of every input once, under their keys, in their order`, async t => {
+    const { broker, output, write, start, upperCase } = await setUp(t)
+    const sent = Array.from({ length: 100 }, (_, index) => `value-${String(index).padStart(3, '0')}`)
+    await write(sent)
+    start(upperCase, { maxBatchRecords: 7 })
+    const records = await broker.read(output, sent.length)
+    assert.deepEqual(
+      values(records),
+      sent.map(value => value.toUpperCase())
+    )
+    assert.ok(records.every(({ key }) => key === 'k'))
+  })
+
+  test(`${brokerName}: a stage that was stopped and started again neither repeats nor skips a record`, async t => {
+    const { broker, output, write, start, upperCase } = await setUp(t)
+    await write(['a', 'b'])
+    const first = start(upperCase)
+    await broker.read(output, 2)
+    await first.stop()
+    await write(['c'])
+    start(upperCase)
+    assert.deepEqual(values(await broker.read(output, 3)), ['A', 'B', 'C'])
+  })
+
+  test(`${brokerName}: a record that cannot be decoded is parked with the reason and its place, and the others go on`, async t => {
+    const { broker, input, output, write, start, upperCase } = await setUp(t)
+    await write(['a', 'broken'])
+    await write(['b'], 'other')
+    start(upperCase)
+    assert.deepEqual(values(await broker.read(output, 2)).toSorted(), ['A', 'B'])
+    const [parked, ...others] = await broker.read(deadLetterTopic(input), 1)
+    assert.deepEqual(others, [])
+    assert.equal(parked?.value.toString(), 'broken')
+    assert.equal(parked?.key, 'k')
+    const {
+      'dlq-code': code,
+      'dlq-reason': reason,
+      'dlq-topic': topic,
+      'dlq-offset': offset,
+      'event-id': eventID
+    } = parked?.headers ?? {}
+    assert.deepEqual(
+      { code, reason, topic, offset, eventID },
+      { code: 'UNREADABLE', reason: 'cannot be read', topic: input, offset: '1', eventID: 'broken' }
+    )
+  })
+
+  test(`${brokerName}: a record that makes processing fail is found in its batch and parked alone`, async t => {
+    const { broker, input, output, write, start, upperCase } = await setUp(t)
+    for (const value of ['a', 'b', 'bad', 'c', 'd']) await write([value], `key of ${value}`)
+    start(async (records, context) => {
+      if (records.some(({ event }) => event === 'bad')) throw new Error('does not compute')
+      return upperCase(records, context)
+    })
+    assert.deepEqual(values(await broker.read(output, 4)).toSorted(), ['A', 'B', 'C', 'D'])
+    assert.deepEqual(values(await broker.read(deadLetterTopic(input), 1)), ['bad'])
+  })
+
+  test(`${brokerName}: a failure that may pass is waited out with the whole batch, and nothing is parked`, async t => {
+    const { broker, output, write, start, upperCase } = await setUp(t)
+    await write(['a', 'b'])
+    let failuresLeft = 2
+    const parked: string[] = []
+    start(
+      async (records, context) => {
+        if (failuresLeft-- > 0) throw Object.assign(new Error('database away'), { transient: true })
+        return upperCase(records, context)
+      },
+      { observer: { parked: ({ reason }) => parked.push(reason) } }
+    )
+    assert.deepEqual(values(await broker.read(output, 2)), ['A', 'B'])
+    assert.deepEqual(parked, [])
+  })
+
+  test(`${brokerName}: later records of a parked record's key are parked behind it, also after a restart, and other keys go on`, async t => {
+    const { broker, input, output, write, start, upperCase } = await setUp(t)
+    await write(['broken', 'follower 1'], 'blocked')
+    await write(['a'], 'free')
+    const first = start(upperCase)
+    assert.deepEqual(values(await broker.read(output, 1)), ['A'])
+    await broker.read(deadLetterTopic(input), 2)
+    await first.stop()
+    await write(['follower 2'], 'blocked')
+    await write(['b'], 'free')
+    start(upperCase)
+    assert.deepEqual(values(await broker.read(output, 2)), ['A', 'B'])
+    const parked = await broker.read(deadLetterTopic(input), 3)
+    assert.deepEqual(values(parked), ['broken', 'follower 1', 'follower 2'])
+    assert.deepEqual(
+      parked.map(({ headers }) => headers['dlq-code']),
+      ['UNREADABLE', 'FOLLOWS_PARKED', 'FOLLOWS_PARKED']
+    )
+  })
+
+  test(`${brokerName}: a replayed key is processed in its order and released, and a replay that fails again stays parked whole`, async t => {
+    const { broker, input, output, sendRecords, write, start, upperCase } = await setUp(t)
+    const replay = (name: string, texts: readonly string[], stage = 'contract') =>
+      sendRecords([
+        ...texts.map(text => ({
+          topic: input,
+          key: 'k',
+          value: Buffer.from(text),
+          headers: { 'dlq-replay': name, 'dlq-stage': stage }
+        })),
+        { topic: input, key: 'k', value: null, headers: { 'dlq-release': name, 'dlq-stage': stage } }
+      ])
+    await write(['broken', 'b'])
+    start(upperCase)
+    await broker.read(deadLetterTopic(input), 2)
+    await replay('first', ['broken', 'b'])
+    assert.deepEqual(values((await broker.read(deadLetterTopic(input), 4)).slice(2)), ['broken', 'b'])
+    await write(['c'])
+    await broker.read(deadLetterTopic(input), 5)
+    await replay('of another stage', ['b'], 'another')
+    await replay('second', ['mended', 'b', 'c'])
+    await write(['d'])
+    assert.deepEqual(values(await broker.read(output, 4)), ['MENDED', 'B', 'C', 'D'])
+  })
+  test(`${brokerName}: a tick writes without any input, again after it failed, and is told what was committed`, async t => {
+    const { broker, output, start, upperCase } = await setUp(t)
+    let runs = 0
+    const committed: number[] = []
+    start(
+      upperCase,
+      {},
+      {
+        everyMs: 10,
+        async run() {
+          runs++
+          if (runs === 2) throw new Error('not today')
+          return runs > 3 ? [] : [{ topic: output, key: 'k', value: Buffer.from(`run ${runs}`), headers: {} }]
+        },
+        committed: async () => void committed.push(runs)
+      }
+    )
+    assert.deepEqual(values(await broker.read(output, 2)), ['run 1', 'run 3'])
+    while (runs < 5) await new Promise(resolve => setTimeout(resolve, 10))
+    assert.deepEqual(committed, [1, 3])
+  })
+
+  test(`${brokerName}: a tick knows until when every record has been processed, and holds no record up when it fails`, async t => {
+    const { broker, output, write, start, upperCase } = await setUp(t)
+    const texts = Array.from({ length: 30 }, (_, index) => `text ${String(index).padStart(2, '0')}`)
+    const { promise, resolve } = Promise.withResolvers<TickContext>()
+    const processed: string[] = []
+    const processedThen: string[][] = []
+    let writtenAtMs = Number.POSITIVE_INFINITY
+    start(
+      async (records, context) => {
+        processed.push(...records.map(({ event }) => event))
+        return upperCase(records, context)
+      },
+      { maxBatchRecords: 7 },
+      {
+        everyMs: 5,
+        async run(context) {
+          if (context.partitions.every(({ completeUntilMs = 0 }) => completeUntilMs > writtenAtMs)) {
+            processedThen.push([...processed])
+            resolve(context)
+          }
+          throw new Error('always')
+        }
+      }
+    )
+    for (const text of texts) await write([text], `key of ${text}`)
+    writtenAtMs = Date.now()
+    const { partitions, partitionCounts } = await promise
+    assert.deepEqual(processedThen[0]?.toSorted(), texts)
+    assert.deepEqual([...partitionCounts.values()], [4])
+    assert.equal(partitions.length, 4)
+    assert.equal(
+      partitions.reduce((sum, { offset }) => sum + Number(offset), 0),
+      texts.length
+    )
+    assert.equal((await broker.read(output, texts.length)).length, texts.length)
+  })
+}

@@ -1,0 +1,72 @@
+import { subscribe } from 'node:diagnostics_channel'
+import type { KafkaConnection } from '../connection.ts'
+import { type StagePoint, stageChannelName } from '../stage/points.ts'
+import { runStage } from '../stage/run-stage.ts'
+
+/**
+ * A process with nothing but a stage in it that copies its input, to be killed, stopped and fenced by tests.
+ * Tells its parent when it has joined; exits with 70 when it was fenced.
+ */
+export interface EchoStageSettings {
+  readonly connection: KafkaConnection
+  readonly input: string
+  readonly output: string
+  readonly transactionalID: string
+  readonly instanceID: string
+  readonly maxBatchRecords: number
+  /** Dies the way `kill -9` kills when this point is passed for the `pass`th time. */
+  readonly killAt?: { readonly point: StagePoint; readonly pass: number }
+  /** Writes this from every tick; the first one freezes the process before it writes, when asked to. */
+  readonly tick?: { readonly text: string; readonly freezesFirst?: boolean }
+}
+
+const settings: EchoStageSettings = JSON.parse(process.env.ECHO_STAGE ?? '{}')
+const { connection, input, output, transactionalID, instanceID, maxBatchRecords, killAt, tick } = settings
+
+if (killAt !== undefined) {
+  let passes = 0
+  subscribe(stageChannelName, message => {
+    if ((message as { point: StagePoint }).point === killAt.point && ++passes === killAt.pass)
+      process.kill(process.pid, 'SIGKILL')
+  })
+}
+
+let ticks = 0
+const ticking = tick && {
+  everyMs: 50,
+  run: async () => {
+    const text = ticks++ === 0 ? `first ${tick.text}` : tick.text
+    if (ticks === 1 && tick.freezesFirst === true) process.kill(process.pid, 'SIGSTOP')
+    return [{ topic: output, key: 'tick', value: Buffer.from(text), headers: {} }]
+  }
+}
+
+const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
+const stage = runStage(
+  {
+    name: 'echo',
+    group: `group-${input}`,
+    inputs: [
+      {
+        name: input,
+        eventType: 'Text',
+        codec: { prepare: async () => {}, decode: value => value, encode: (value: Buffer) => value }
+      }
+    ],
+    process: async records => records.map(({ key, event }) => ({ topic: output, key, value: event, headers: {} })),
+    ...(ticking && { tick: ticking })
+  },
+  {
+    connection,
+    transactionalID,
+    instanceID,
+    maxBatchRecords,
+    sessionTimeoutMs: 6_000,
+    isTransient: () => false,
+    logger: silent,
+    observer: { assigned: ({ partitions }) => process.send?.({ type: 'assigned', partitions }) }
+  }
+)
+process.once('SIGTERM', () => void stage.stop().then(() => process.exit(0)))
+process.once('disconnect', () => process.exit(1))
+stage.finished.catch(error => process.exit(error.code === 'FENCED' ? 70 : 1))

@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { testBrokerContract } from './broker-contract.ts'
+import { createInMemoryBroker, type InMemoryBroker, type RecordedRecord } from './in-memory-broker.ts'
+
+testBrokerContract('the broker in memory', async () => {
+  const broker = createInMemoryBroker()
+  return {
+    createTopics: async () => {},
+    producer: async () => broker.producer(),
+    runStage: (stage, options) => broker.runStage(stage, options),
+    read: (topic, count) => untilRecorded(broker, topic, count)
+  }
+})
+
+test('a send that was told to fail writes nothing, and the next one writes', async () => {
+  const broker = createInMemoryBroker()
+  const producer = broker.producer()
+  broker.failNextSend(new Error('away'))
+  const record = { topic: 't', key: 'k', value: Buffer.from('v'), headers: {} }
+  await assert.rejects(producer.send([record]), /away/)
+  await producer.send([record])
+  assert.equal(broker.records('t').length, 1)
+})
+
+async function untilRecorded(broker: InMemoryBroker, topic: string, count: number): Promise<RecordedRecord[]> {
+  const deadlineMs = Date.now() + 5_000
+  while (broker.records(topic).length < count) {
+    assert.ok(Date.now() < deadlineMs, `${topic} has ${broker.records(topic).length} records, not ${count}`)
+    await new Promise(resolve => setImmediate(resolve))
+  }
+  return broker.records(topic)
+}

@@ -1,0 +1,2 @@
+export { createInMemoryBroker, type InMemoryBroker, type RecordedRecord } from './in-memory-broker.ts'
+export { readCommitted } from './read-committed.ts'

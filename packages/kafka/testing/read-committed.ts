@@ -1,0 +1,65 @@
+import { Cluster } from '../cluster/cluster.ts'
+import { beginningOffsets, Fetcher } from '../committed-read/fetcher.ts'
+import type { KafkaConnection } from '../connection.ts'
+import { KafkaError } from '../errors.ts'
+import type { RecordedRecord } from './in-memory-broker.ts'
+
+/**
+ * Reads a topic from its beginning, as a `read_committed` reader without a group sees it, until `enough` says so.
+ * @throws the signal's reason when that is aborted before.
+ */
+export async function readCommitted(
+  connection: KafkaConnection,
+  topic: string,
+  enough: (records: readonly RecordedRecord[]) => boolean,
+  options: { readonly signal?: AbortSignal; readonly maxPartitionBytes?: number } = {}
+): Promise<RecordedRecord[]> {
+  const { signal = AbortSignal.timeout(30_000), maxPartitionBytes } = options
+  const cluster = new Cluster(connection, { requestTimeoutMs: 5_000 })
+  const logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
+  const fetcher = new Fetcher(cluster, {
+    maxBufferedRecords: 10_000,
+    logger,
+    ...(maxPartitionBytes && { maxPartitionBytes })
+  })
+  const onAbort = () => fetcher.wake()
+  signal.addEventListener('abort', onAbort)
+  try {
+    const partitions = (await whileRetryable(cluster, signal, () => cluster.partitions(topic))).map((_, partition) => ({
+      topic,
+      partition
+    }))
+    fetcher.assign(await whileRetryable(cluster, signal, () => beginningOffsets(cluster, partitions)))
+    const records: RecordedRecord[] = []
+    while (!enough(records)) {
+      signal.throwIfAborted()
+      for (const { key, value, headers, ...place } of await fetcher.take(10_000)) {
+        const texts = Object.fromEntries(headers.map(([name, content]) => [String(name), String(content ?? '')]))
+        records.push({ ...place, key: key?.toString() ?? '', value: value ?? Buffer.alloc(0), headers: texts })
+      }
+    }
+    return records
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+    fetcher.stop()
+    await cluster.close()
+  }
+}
+
+/** A topic that was created a moment ago is not known everywhere yet. */
+async function whileRetryable<Result>(
+  cluster: Cluster,
+  signal: AbortSignal,
+  ask: () => Promise<Result>
+): Promise<Result> {
+  for (;;) {
+    try {
+      return await ask()
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!(error instanceof KafkaError) || !error.retryable) throw error
+      cluster.forget()
+      await new Promise(resolve => setTimeout(resolve, 50))
+    }
+  }
+}

@@ -1,0 +1,315 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import {
+  type API,
+  addOffsetsToTxnV4,
+  addPartitionsToTxnV3,
+  type Connection,
+  endTxnV4,
+  initProducerIdV5,
+  txnOffsetCommitV4
+} from '@platformatic/kafka'
+import type { Cluster } from '../cluster/cluster.ts'
+import { checkCode, type KafkaError, protocolError, toKafkaError } from '../errors.ts'
+import { choosePartition } from '../producer/partitioner.ts'
+import {
+  addToSequence,
+  approximateBytes,
+  maxBatchBytes,
+  type PartitionBatch,
+  type ProducerIdentity,
+  partitionKey,
+  produce
+} from '../producer/produce.ts'
+import type { OutputRecord } from '../records.ts'
+import { passPoint } from '../stage/points.ts'
+
+/**
+ * One Kafka transaction after the other under one transactional id (KIP-98, KIP-360, KIP-447).
+ *
+ * States: **new** → `init` → **ready** ⇄ `commit` (adds partitions and the group, then writes records and offsets, then
+ * ends; resolves only when the coordinator said that it is committed) — any failure → **doubtful** → `recover` → **ready**.
+ *
+ * Doubtful means: what was sent may still be on its way, so the identity must not be used again: a delayed EndTxn could end
+ * the *next* transaction. `recover` aborts what is open and asks for the next epoch *of the identity it holds*; after
+ * that the brokers refuse everything older. Had another instance taken the id meanwhile, the coordinator refuses (`FENCED`) and
+ * this one has to leave. Only `init`, at the start of a process, takes the id from whoever had it.
+ *
+ * Whether a commit whose answer got lost took place, nobody needs to know: the caller reads the committed offsets again and
+ * goes on from there.
+ */
+export interface InputOffset {
+  readonly topic: string
+  readonly partition: number
+  /** The next record to read. */
+  readonly offset: bigint
+}
+
+/** Who reads the input; the coordinator refuses offsets of a member or generation that is no longer current. */
+export interface GroupIdentity {
+  readonly groupID: string
+  readonly memberID: string
+  readonly instanceID: string | null
+  readonly generation: number
+}
+
+export interface TransactionalProducerOptions {
+  readonly transactionalID: string
+  /** The coordinator aborts a transaction that is open for longer: so long can a dead instance hold up `read_committed` readers. */
+  readonly transactionTimeoutMs: number
+  /** How long one step may be tried again before the transaction is given up. */
+  readonly stepTimeoutMs: number
+}
+
+/** A transaction that has just ended is still being written out; it takes a millisecond or two. */
+const concurrentDelayMs = 2
+const retryDelayMs = 50
+const invalidTransactionState = 48
+/** INVALID_PRODUCER_EPOCH, PRODUCER_FENCED */
+const fencedEpoch = new Set([47, 90])
+
+/** Answers by which a broker says that it did nothing, and that asking again may help. */
+const refused = new Set([
+  'CONCURRENT_TRANSACTIONS',
+  'COORDINATOR_LOAD_IN_PROGRESS',
+  'COORDINATOR_NOT_AVAILABLE',
+  'NOT_COORDINATOR',
+  'NOT_LEADER_OR_FOLLOWER',
+  'LEADER_NOT_AVAILABLE',
+  'FENCED_LEADER_EPOCH',
+  'UNKNOWN_TOPIC_OR_PARTITION',
+  'NOT_ENOUGH_REPLICAS'
+])
+
+export class TransactionalProducer {
+  readonly #cluster: Cluster
+  readonly #options: TransactionalProducerOptions
+  #identity: ProducerIdentity = { producerID: -1n, epoch: -1 }
+  #sequences = new Map<string, number>()
+
+  constructor(cluster: Cluster, options: TransactionalProducerOptions) {
+    this.#cluster = cluster
+    this.#options = options
+  }
+
+  /** Takes the transactional id, aborting what its former owner left open. @throws KafkaError */
+  async init(): Promise<void> {
+    await this.#initialize({ producerID: -1n, epoch: -1 })
+  }
+
+  /** After a failed `commit`. @throws KafkaError `FENCED` when another instance has the id now. */
+  async recover(): Promise<void> {
+    await this.#repeat('aborting', async () => {
+      const code = await this.#end(false)
+      // Nothing is open: it was never begun, or it is committed and only the answer got lost, or the coordinator aborted it because
+      // it was open for too long, and fenced its epoch. Whether somebody else did that, taking the id, only the next step tells.
+      if (code !== invalidTransactionState && !fencedEpoch.has(code)) checkCode(code, 'aborting')
+    })
+    await this.#initialize(this.#identity)
+  }
+
+  /** Commits records and input offsets together. After any error nothing is known, and `recover` comes next. */
+  async commit(records: readonly OutputRecord[], offsets: readonly InputOffset[], group: GroupIdentity): Promise<void> {
+    const waves = await this.#waves(records)
+    await allSettled([this.#addPartitions(waves), this.#addGroup(group)])
+    passPoint('transaction-begun')
+    await allSettled([
+      this.#write(waves).then(() => passPoint('outputs-written')),
+      this.#writeOffsets(offsets, group).then(() => passPoint('offsets-written'))
+    ])
+    passPoint('before-commit')
+    await this.#step('committing', async () => checkCode(await this.#end(true), 'committing'))
+  }
+
+  async #initialize(current: ProducerIdentity): Promise<void> {
+    await this.#repeat('taking the transactional id', async () => {
+      const { transactionalID, transactionTimeoutMs } = this.#options
+      const arguments_ = [transactionalID, transactionTimeoutMs, current.producerID, current.epoch] as const
+      const response = await this.#ask(initProducerIdV5.api, ...arguments_)
+      checkCode(response.errorCode, 'taking the transactional id')
+      this.#identity = { producerID: response.producerId, epoch: response.producerEpoch }
+      this.#sequences = new Map()
+    })
+  }
+
+  async #addPartitions(waves: readonly PartitionBatch[][]): Promise<void> {
+    const [first] = waves
+    if (first === undefined) return
+    const topics = new Map<string, number[]>()
+    for (const { topic, partition } of first) topics.set(topic, [...(topics.get(topic) ?? []), partition])
+    const { producerID, epoch } = this.#identity
+    const { transactionalID } = this.#options
+    await this.#step('adding partitions', async () => {
+      const response = await this.#ask(addPartitionsToTxnV3.api, [
+        {
+          transactionalId: transactionalID,
+          producerId: producerID,
+          producerEpoch: epoch,
+          verifyOnly: false,
+          topics: [...topics].map(([name, partitions]) => ({ name, partitions }))
+        }
+      ])
+      checkCode(response.errorCode, 'adding partitions')
+      for (const { topicResults } of response.resultsByTransaction) {
+        for (const { name, resultsByPartition } of topicResults) {
+          for (const { partitionErrorCode } of resultsByPartition) checkCode(partitionErrorCode, `adding ${name}`)
+        }
+      }
+    })
+  }
+
+  async #addGroup(group: GroupIdentity): Promise<void> {
+    const { producerID, epoch } = this.#identity
+    const { transactionalID } = this.#options
+    await this.#step('adding the group', async () => {
+      const response = await this.#ask(addOffsetsToTxnV4.api, transactionalID, producerID, epoch, group.groupID)
+      checkCode(response.errorCode, `adding group ${group.groupID}`)
+    })
+  }
+
+  /** One batch for each partition at a time; a partition with more output than a broker takes at once needs several waves. */
+  async #waves(records: readonly OutputRecord[]): Promise<PartitionBatch[][]> {
+    const byPartition = new Map<string, { topic: string; partition: number; chunks: OutputRecord[][]; bytes: number }>()
+    for (const record of records) {
+      const partition = choosePartition(record.key, (await this.#cluster.partitions(record.topic)).length)
+      const key = partitionKey(record.topic, partition)
+      let target = byPartition.get(key)
+      if (target === undefined) {
+        target = { topic: record.topic, partition, chunks: [[]], bytes: 0 }
+        byPartition.set(key, target)
+      }
+      const bytes = approximateBytes(record)
+      target.bytes += bytes
+      if (target.bytes > maxBatchBytes && target.chunks.at(-1)?.length !== 0) {
+        target.chunks.push([])
+        target.bytes = bytes
+      }
+      target.chunks.at(-1)?.push(record)
+    }
+    const waves: PartitionBatch[][] = []
+    for (const [key, { topic, partition, chunks }] of byPartition) {
+      let sequence = this.#sequences.get(key) ?? 0
+      chunks.forEach((chunk, wave) => {
+        const batches = waves[wave] ?? []
+        waves[wave] = batches
+        batches.push({ topic, partition, records: chunk, firstSequence: sequence })
+        sequence = addToSequence(sequence, chunk.length)
+      })
+      // A failed commit throws the identity away, and the numbers with it.
+      this.#sequences.set(key, sequence)
+    }
+    return waves
+  }
+
+  async #write(waves: readonly PartitionBatch[][]): Promise<void> {
+    for (const wave of waves) {
+      let unwritten: readonly PartitionBatch[] = wave
+      await this.#step('writing', async () => {
+        const failed: PartitionBatch[] = []
+        let failure: KafkaError | undefined
+        const writing = [...(await this.#byLeader(unwritten))].map(async ([connection, batches]) => {
+          const codes = await produce(connection, this.#identity, batches, {
+            timeoutMs: this.#options.stepTimeoutMs,
+            transactionalID: this.#options.transactionalID
+          })
+          for (const batch of batches) {
+            const code = codes.get(partitionKey(batch.topic, batch.partition)) ?? 0
+            if (code === 0) continue
+            failed.push(batch)
+            failure = protocolError(code, `writing to ${batch.topic}/${batch.partition}`)
+          }
+        })
+        await allSettled(writing)
+        unwritten = failed
+        if (failure !== undefined) throw failure
+      })
+    }
+  }
+
+  async #byLeader(batches: readonly PartitionBatch[]): Promise<Map<Connection, PartitionBatch[]>> {
+    const byLeader = new Map<Connection, PartitionBatch[]>()
+    for (const batch of batches) {
+      const connection = await this.#cluster.connectionToLeader(batch.topic, batch.partition)
+      const group = byLeader.get(connection)
+      if (group === undefined) byLeader.set(connection, [batch])
+      else group.push(batch)
+    }
+    return byLeader
+  }
+
+  /** The coordinator of the *group* stores them, and makes them visible when the transaction commits (KIP-447). */
+  async #writeOffsets(offsets: readonly InputOffset[], group: GroupIdentity): Promise<void> {
+    const topics = new Map<
+      string,
+      { partitionIndex: number; committedOffset: bigint; committedLeaderEpoch: number }[]
+    >()
+    for (const { topic, partition, offset } of offsets) {
+      const entry = { partitionIndex: partition, committedOffset: offset, committedLeaderEpoch: -1 }
+      topics.set(topic, [...(topics.get(topic) ?? []), entry])
+    }
+    const { producerID, epoch } = this.#identity
+    await this.#step('writing offsets', async () => {
+      const response = await this.#cluster.askCoordinator(
+        'group',
+        group.groupID,
+        txnOffsetCommitV4.api,
+        this.#options.transactionalID,
+        group.groupID,
+        producerID,
+        epoch,
+        group.generation,
+        group.memberID,
+        group.instanceID,
+        [...topics].map(([name, partitions]) => ({ name, partitions }))
+      )
+      for (const { partitions } of response.topics) {
+        for (const { errorCode } of partitions) checkCode(errorCode, `writing offsets of group ${group.groupID}`)
+      }
+    })
+  }
+
+  async #end(commit: boolean): Promise<number> {
+    const { producerID, epoch } = this.#identity
+    return (await this.#ask(endTxnV4.api, this.#options.transactionalID, producerID, epoch, commit)).errorCode
+  }
+
+  #ask<Arguments extends unknown[], Response>(api: API<Arguments, Response>, ...args: Arguments): Promise<Response> {
+    return this.#cluster.askCoordinator('transaction', this.#options.transactionalID, api, ...args)
+  }
+
+  /** A step of a transaction: repeated only when the broker said that it did *not* happen. */
+  #step(doing: string, attempt: () => Promise<void>): Promise<void> {
+    return this.#attempts(doing, attempt, error => refused.has(error.code))
+  }
+
+  /** A step that may happen twice without harm: repeated after any failure that may pass. */
+  #repeat(doing: string, attempt: () => Promise<void>): Promise<void> {
+    return this.#attempts(doing, attempt, error => error.retryable)
+  }
+
+  async #attempts(
+    doing: string,
+    attempt: () => Promise<void>,
+    mayRepeat: (error: KafkaError) => boolean
+  ): Promise<void> {
+    const deadlineMs = performance.now() + this.#options.stepTimeoutMs
+    for (;;) {
+      try {
+        return await attempt()
+      } catch (thrown) {
+        const error = toKafkaError(thrown, doing)
+        if (!mayRepeat(error) || performance.now() > deadlineMs) throw error
+        if (error.code === 'CONCURRENT_TRANSACTIONS') {
+          await delay(concurrentDelayMs)
+        } else {
+          this.#cluster.forget()
+          await delay(retryDelayMs)
+        }
+      }
+    }
+  }
+}
+
+/** Nothing may be on its way any more when a transaction is given up, so a failure waits for the others to end. */
+async function allSettled(work: readonly Promise<void>[]): Promise<void> {
+  for (const result of await Promise.allSettled(work)) if (result.status === 'rejected') throw result.reason
+}

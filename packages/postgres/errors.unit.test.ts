@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import {
+  isPostgresConflict,
+  isPostgresDataError,
+  isPostgresServerError,
+  isTransientPostgresError,
+  isUniqueViolation
+} from './errors.ts'
+
+const serverError = (code: string, fields: object = {}) =>
+  Object.assign(new Error('from the server'), { code, severity: 'ERROR', ...fields })
+const systemError = (code: string) => Object.assign(new Error('from the system'), { code })
+
+test('deadlocks, time-outs, restarts and lost connections are transient', () => {
+  for (const code of ['40P01', '40001', '57014', '55P03', '57P01', '57P03', '53300', '08006', '25P03', '25006']) {
+    assert.equal(isTransientPostgresError(serverError(code)), true, code)
+  }
+  for (const code of ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT']) {
+    assert.equal(isTransientPostgresError(systemError(code)), true, code)
+  }
+  assert.equal(isTransientPostgresError(new Error('Connection terminated unexpectedly')), true)
+})
+
+test('violated constraints, missing tables, bad passwords and bugs are not transient', () => {
+  for (const code of ['23505', '23514', '42P01', '28P01', '22021']) {
+    assert.equal(isTransientPostgresError(serverError(code)), false, code)
+  }
+  for (const value of [new TypeError('a bug'), undefined, null, 'text', 7, {}, systemError('ENOENT')]) {
+    assert.equal(isTransientPostgresError(value), false)
+  }
+})
+
+test('the reason is found behind wrapped and aggregated errors, also when they form a circle', () => {
+  const wrapped = new Error('outer', { cause: new Error('middle', { cause: serverError('40P01') }) })
+  assert.equal(isTransientPostgresError(wrapped), true)
+  assert.equal(isTransientPostgresError(new AggregateError([systemError('ECONNREFUSED')], 'all addresses')), true)
+  const circle = new Error('a circle')
+  circle.cause = circle
+  assert.equal(isTransientPostgresError(circle), false)
+})
+
+test('only refused values count as data errors', () => {
+  assert.equal(isPostgresDataError(serverError('22021')), true)
+  assert.equal(isPostgresDataError(new Error('outer', { cause: serverError('54000') })), true)
+  assert.equal(isPostgresDataError(serverError('23514')), false)
+  assert.equal(isPostgresDataError(systemError('22021')), false)
+})
+
+test('a system error with five letters is not taken for an answer of the server', () => {
+  assert.equal(isPostgresServerError(systemError('EPIPE')), false)
+  assert.equal(isPostgresServerError(serverError('42P01')), true)
+})
+
+test('a unique violation is told by its constraint', () => {
+  const error = serverError('23505', { constraint: 'outcomes_pkey' })
+  assert.equal(isUniqueViolation(error, 'outcomes_pkey'), true)
+  assert.equal(isUniqueViolation(error, 'stock_pkey'), false)
+})
+
+test('deadlocks and serialization failures are conflicts, lost connections are not', () => {
+  assert.equal(isPostgresConflict(new Error('outer', { cause: serverError('40P01') })), true)
+  assert.equal(isPostgresConflict(serverError('40001')), true)
+  assert.equal(isPostgresConflict(systemError('ECONNRESET')), false)
+})

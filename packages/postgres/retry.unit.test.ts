@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { retryDelayMs, retryTransient } from './retry.ts'
+
+const transient = Object.assign(new Error('refused'), { code: 'ECONNREFUSED' })
+
+test('a transient failure is tried again until it succeeds', async () => {
+  const seen: number[] = []
+  let calls = 0
+  const result = await retryTransient(
+    async () => {
+      calls++
+      if (calls < 3) throw transient
+      return 'done'
+    },
+    { firstDelayMs: 1, onRetry: (_error, attempt) => seen.push(attempt) }
+  )
+  assert.equal(result, 'done')
+  assert.deepEqual(seen, [1, 2])
+})
+
+test('a failure for good is not tried again', async () => {
+  let calls = 0
+  const work = async () => {
+    calls++
+    throw new TypeError('a bug')
+  }
+  await assert.rejects(retryTransient(work), TypeError)
+  assert.equal(calls, 1)
+})
+
+test('the last error is thrown when the tries are used up', async () => {
+  let calls = 0
+  const work = async () => {
+    calls++
+    throw transient
+  }
+  await assert.rejects(retryTransient(work, { attempts: 3, firstDelayMs: 1 }), transient)
+  assert.equal(calls, 3)
+})
+
+test('an abort ends the pause and throws the error that led to it', async () => {
+  const controller = new AbortController()
+  const work = async () => {
+    throw transient
+  }
+  const running = retryTransient(work, {
+    firstDelayMs: 60_000,
+    signal: controller.signal,
+    onRetry: () => controller.abort()
+  })
+  await assert.rejects(running, transient)
+})
+
+test('pauses double up to their bound, less a random half at most', () => {
+  assert.equal(retryDelayMs(1, 50, 1000, 1), 50)
+  assert.equal(retryDelayMs(3, 50, 1000, 1), 200)
+  assert.equal(retryDelayMs(30, 50, 1000, 1), 1000)
+  assert.equal(retryDelayMs(3, 50, 1000, 0), 100)
+})

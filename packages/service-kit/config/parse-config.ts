@@ -1,0 +1,98 @@
+import { accessSync, constants } from 'node:fs'
+import type { Static, TObject, TProperties } from 'typebox'
+import { Value } from 'typebox/value'
+import { ConfigError } from './config-error.ts'
+import type { SettingSchema } from './setting-options.ts'
+
+export type Config<Properties extends TProperties> = Readonly<Static<TObject<Properties>>>
+
+/**
+ * Reads the settings that the schema names from the environment, once, into a frozen object. A variable that is
+ * set to nothing counts as not set, as compose files and shells write it.
+ * @throws ConfigError with every problem, not only the first.
+ */
+export function parseConfig<Properties extends TProperties>(
+  schema: TObject<Properties>,
+  environment: Readonly<Record<string, string | undefined>>
+): Config<Properties> {
+  const isDev = (environment.ORDERLY_PROFILE || 'dev') === 'dev'
+  const required = new Set((schema as { required?: readonly string[] }).required)
+  const problems: string[] = []
+  const values: Record<string, unknown> = {}
+  for (const [name, property] of Object.entries(schema.properties)) {
+    const setting = property as SettingSchema
+    const text = environment[name]?.trim()
+    if (text) {
+      const value = convert(text, setting)
+      const problem = problemWith(value, setting)
+      if (problem === undefined) values[name] = value
+      else
+        problems.push(`${name} is ${setting.secret ? 'set, but' : `"${text}", which`} ${problem}: ${advice(setting)}`)
+    } else {
+      const value = (isDev ? setting.devDefault : undefined) ?? setting.default
+      if (value !== undefined) values[name] = value
+      else if (required.has(name)) problems.push(`${name} is not set: ${advice(setting)}`)
+    }
+  }
+  problems.push(...missingCompanions(schema.properties, values, environment))
+  if (problems.length > 0) throw new ConfigError(problems)
+  for (const value of Object.values(values)) Object.freeze(value)
+  return Object.freeze(values) as Config<Properties>
+}
+
+function convert(text: string, { type }: SettingSchema): unknown {
+  if (type === 'integer') return /^-?\d{1,15}$/.test(text) ? Number(text) : text
+  if (type === 'boolean') return text === 'true' ? true : text === 'false' ? false : text
+  if (type === 'array') {
+    return text
+      .split(',')
+      .map(part => part.trim())
+      .filter(part => part !== '')
+  }
+  return text
+}
+
+function problemWith(value: unknown, setting: SettingSchema): string | undefined {
+  if (!Value.Check(setting, value)) return 'does not fit'
+  if (setting.file && !isReadable(value as string)) return 'is not a readable file'
+  return undefined
+}
+
+function isReadable(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function advice(setting: SettingSchema): string {
+  const shape = shapeOf(setting)
+  return `set it to ${setting.description ?? 'a value'}${shape === undefined ? '' : ` (${shape})`}`
+}
+
+function shapeOf({ type, enum: choices, minimum, maximum }: SettingSchema): string | undefined {
+  if (choices !== undefined) return `one of ${choices.join(', ')}`
+  if (type === 'boolean') return 'true or false'
+  if (type === 'integer') return `a whole number from ${minimum} to ${maximum}`
+  return undefined
+}
+
+/** Settings that need others: a password without a user name, a certificate without its key. */
+function* missingCompanions(
+  properties: TProperties,
+  values: Readonly<Record<string, unknown>>,
+  environment: Readonly<Record<string, string | undefined>>
+): Generator<string> {
+  for (const [name, property] of Object.entries(properties)) {
+    if (values[name] === undefined) continue
+    for (const companion of (property as SettingSchema).requires ?? []) {
+      const isWrong = values[companion] === undefined && Boolean(environment[companion]?.trim())
+      if (isWrong || values[companion]) continue
+      const setting = properties[companion] as SettingSchema
+      const value = setting.type === 'boolean' ? 'true' : (setting.description ?? 'a value')
+      yield `${companion} is needed because ${name} is set: set it to ${value}`
+    }
+  }
+}

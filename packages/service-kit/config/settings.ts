@@ -1,0 +1,138 @@
+import { Type } from 'typebox'
+import type { SettingOptions } from './setting-options.ts'
+
+/**
+ * Groups of settings that services share. A service's own schema is made of them:
+ * `Type.Object({ ...serviceSettings, ...kafkaSettings, ORDER_DEADLINE_MS: Type.Integer({ … }) })`.
+ */
+
+const options = <Options extends SettingOptions & { description: string; [keyword: string]: unknown }>(
+  settingOptions: Options
+): Options => settingOptions
+
+export const httpPort = (defaultPort: number) =>
+  Type.Integer(
+    options({
+      description: 'the port to listen on, 0 for any free one',
+      minimum: 0,
+      maximum: 65_535,
+      default: defaultPort
+    })
+  )
+
+export const serviceSettings = {
+  ORDERLY_PROFILE: Type.Enum(
+    ['dev', 'prod'],
+    options({ description: 'the profile: dev has defaults for local servers, prod has none', default: 'dev' })
+  ),
+  HTTP_HOST: Type.String(options({ description: 'the address to listen on', default: '127.0.0.1' })),
+  HTTP_PORT: httpPort(8080),
+  LOG_LEVEL: Type.Enum(
+    ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
+    options({ description: 'the least severe level that is logged', default: 'info' })
+  ),
+  SHUTDOWN_DEADLINE_MS: Type.Integer(
+    options({
+      description: 'how long a graceful stop may take before the process ends itself',
+      minimum: 100,
+      maximum: 600_000,
+      default: 12_000
+    })
+  ),
+  INSTANCE_ID: Type.String(
+    options({
+      description: 'a name for this instance, unique among those of the service and the same after a restart',
+      pattern: '^[A-Za-z0-9._-]{1,64}$',
+      devDefault: '1'
+    })
+  )
+}
+
+export const kafkaSettings = {
+  KAFKA_BROKERS: Type.Array(Type.String({ pattern: '^[^\\s:,]+:[0-9]{1,5}$|^\\[[0-9a-fA-F:]+\\]:[0-9]{1,5}$' }), {
+    ...options({
+      description: 'the addresses of the brokers, host:port and separated by commas',
+      devDefault: ['127.0.0.1:9092']
+    }),
+    minItems: 1
+  }),
+  KAFKA_TLS: Type.Boolean(options({ description: 'whether to talk to the brokers by TLS', default: false })),
+  KAFKA_TLS_CA_FILE: Type.Optional(
+    Type.String(
+      options({
+        description: 'the PEM file of the certificate authority that signed the certificates of the brokers',
+        file: true,
+        requires: ['KAFKA_TLS']
+      })
+    )
+  ),
+  KAFKA_TLS_CERT_FILE: Type.Optional(
+    Type.String(
+      options({
+        description: 'the PEM file of our own certificate',
+        file: true,
+        requires: ['KAFKA_TLS', 'KAFKA_TLS_KEY_FILE']
+      })
+    )
+  ),
+  KAFKA_TLS_KEY_FILE: Type.Optional(
+    Type.String(
+      options({ description: 'the PEM file of our own private key', file: true, requires: ['KAFKA_TLS_CERT_FILE'] })
+    )
+  ),
+  KAFKA_SASL_MECHANISM: Type.Optional(
+    Type.Enum(
+      ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'],
+      options({
+        description: 'how to prove who we are',
+        requires: ['KAFKA_SASL_USERNAME', 'KAFKA_SASL_PASSWORD']
+      })
+    )
+  ),
+  KAFKA_SASL_USERNAME: Type.Optional(
+    Type.String(options({ description: 'the user name at the brokers', requires: ['KAFKA_SASL_MECHANISM'] }))
+  ),
+  KAFKA_SASL_PASSWORD: Type.Optional(
+    Type.String(
+      options({ description: 'the password at the brokers', secret: true, requires: ['KAFKA_SASL_MECHANISM'] })
+    )
+  )
+}
+
+export const registrySettings = {
+  SCHEMA_REGISTRY_URL: Type.String(
+    options({
+      description: 'the address of the schema registry (Confluent API), for example https://schemas.example:8081',
+      pattern: '^https?://[^\\s]+$',
+      devDefault: 'http://127.0.0.1:8085/apis/ccompat/v7'
+    })
+  ),
+  SCHEMA_REGISTRY_USERNAME: Type.Optional(
+    Type.String(
+      options({ description: 'the user name at the schema registry', requires: ['SCHEMA_REGISTRY_PASSWORD'] })
+    )
+  ),
+  SCHEMA_REGISTRY_PASSWORD: Type.Optional(
+    Type.String(
+      options({
+        description: 'the password at the schema registry',
+        secret: true,
+        requires: ['SCHEMA_REGISTRY_USERNAME']
+      })
+    )
+  )
+}
+
+export const databaseSettings = {
+  DATABASE_URL: Type.String(
+    options({
+      description: 'the address of the database with user and password, postgres://user:password@host:5432/name',
+      pattern: '^postgres(ql)?://[^\\s]+$',
+      secret: true,
+      devDefault: 'postgres://orderly:orderly@127.0.0.1:54320/orderly'
+    })
+  ),
+  DATABASE_MAX_CONNECTIONS: Type.Integer(
+    options({ description: 'how many connections to the database at most', minimum: 1, maximum: 500, default: 10 })
+  )
+}

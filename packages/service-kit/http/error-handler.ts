@@ -1,0 +1,77 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { Counter } from 'prom-client'
+import { atMostEvery } from '../logging/at-most-every.ts'
+import type { Logger } from '../logging/logger.ts'
+import type { Metrics } from '../metrics/registry.ts'
+import { fieldErrors } from './field-errors.ts'
+import { type Problem, ProblemError, problem, problemContentType } from './problem.ts'
+
+const retryAfterSeconds = 1
+
+/** Fastify's own refusals in our words. */
+const refusals = new Map<unknown, { code: string; detail: string }>(
+  Object.entries({
+    FST_ERR_CTP_BODY_TOO_LARGE: {
+      code: 'BODY_TOO_LARGE',
+      detail: 'The request body is larger than this operation takes.'
+    },
+    FST_ERR_CTP_INVALID_MEDIA_TYPE: { code: 'UNSUPPORTED_MEDIA_TYPE', detail: 'Send the body as application/json.' },
+    FST_ERR_CTP_EMPTY_JSON_BODY: { code: 'INVALID_JSON', detail: 'The body is empty.' },
+    FST_ERR_CTP_INVALID_JSON_BODY: { code: 'INVALID_JSON', detail: 'The body is not valid JSON.' },
+    FST_ERR_CTP_INVALID_CONTENT_LENGTH: {
+      code: 'BAD_REQUEST',
+      detail: 'The body is not as long as Content-Length says.'
+    },
+    FST_ERR_BAD_URL: { code: 'BAD_URL', detail: 'The path is not valid.' }
+  })
+)
+
+/**
+ * Any thrown value as a problem: the caller's fault, ours for now (`retryable`: trying again may help), or ours.
+ * Total, and what is our fault says nothing about our insides.
+ */
+export function toProblem(error: unknown): Problem {
+  if (error instanceof ProblemError) return error.problem
+  const { validation, code, statusCode, retryable } = (error ?? {}) as Partial<FastifyError> & { retryable?: unknown }
+  if (Array.isArray(validation)) {
+    const errors = fieldErrors(validation)
+    return problem(400, 'INVALID_REQUEST', 'The fields in `errors` are wrong; nothing was done.', errors)
+  }
+  const refusal = refusals.get(code)
+  if (refusal !== undefined) return problem(statusCode ?? 400, refusal.code, refusal.detail)
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
+    return problem(statusCode, 'BAD_REQUEST', (error as Error).message)
+  }
+  if (retryable === true) {
+    return problem(503, 'UNAVAILABLE', 'This cannot be done at the moment. Try again later.')
+  }
+  return problem(500, 'INTERNAL_ERROR', 'This is our fault and has been logged.')
+}
+
+export function createErrorHandler(logger: Logger, metrics: Metrics) {
+  const problems = new Counter({
+    name: 'http_problems_total',
+    help: 'Requests that were not answered as asked.',
+    labelNames: ['status', 'code'],
+    registers: [metrics]
+  })
+  // An outage makes every request fail alike; one line a second says as much as thousands.
+  const logUnavailable = atMostEvery(1_000, (error: unknown, suppressed: number) =>
+    logger.warn({ error, suppressed }, 'answering 503')
+  )
+  return function handleError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+    const answer = toProblem(error)
+    if (answer.status === 503) {
+      reply.header('retry-after', retryAfterSeconds)
+      logUnavailable(error)
+    } else if (answer.status >= 500) {
+      logger.error(
+        { error, method: request.method, url: request.url, traceparent: reply.getHeader('traceparent') },
+        'request failed'
+      )
+    }
+    problems.inc({ status: answer.status, code: answer.code })
+    // As text: what a route declares for its own answers must not decide what a problem looks like.
+    reply.code(answer.status).type(problemContentType).serializer(JSON.stringify).send(answer)
+  }
+}

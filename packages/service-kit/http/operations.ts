@@ -1,0 +1,24 @@
+import type { FastifyInstance } from 'fastify'
+import type { Metrics } from '../metrics/registry.ts'
+import type { Readiness } from './readiness.ts'
+
+/** What those who run the service ask it: is it alive, may it get work, how is it doing. */
+export function addOperations(http: FastifyInstance, readiness: Readiness, metrics: Metrics): void {
+  const schema = { hide: true } as object
+
+  http.get('/health/live', { schema }, (_request, reply) => {
+    reply.header('cache-control', 'no-store').send({ status: 'live' })
+  })
+
+  http.get('/health/ready', { schema }, async (_request, reply) => {
+    const { isReady, checks } = await readiness.check()
+    return reply
+      .code(isReady ? 200 : 503)
+      .header('cache-control', 'no-store')
+      .send({ status: isReady ? 'ready' : 'not ready', checks })
+  })
+
+  http.get('/metrics', { schema }, async (_request, reply) =>
+    reply.type(metrics.contentType).send(await metrics.metrics())
+  )
+}

@@ -1,0 +1,49 @@
+import { STATUS_CODES } from 'node:http'
+import { type Static, Type } from 'typebox'
+
+export const problemContentType = 'application/problem+json'
+
+export const FieldErrorSchema = Type.Object({
+  pointer: Type.String({
+    description: 'JSON pointer into the request body, as a URI fragment.',
+    examples: ['#/items/0/sku']
+  }),
+  detail: Type.String({ description: 'What is wrong with it.', examples: ['is required'] })
+})
+
+export const ProblemSchema = Type.Object(
+  {
+    type: Type.String({ description: 'Always about:blank: the status and `code` say what happened.' }),
+    title: Type.String({ description: 'The name of the status.' }),
+    status: Type.Integer(),
+    code: Type.String({ description: 'Stable name of the problem, for programs.' }),
+    detail: Type.String({ description: 'What happened and what to do, for people.' }),
+    errors: Type.Optional(Type.Array(FieldErrorSchema, { description: 'Every field that is wrong, 50 at most.' }))
+  },
+  { $id: 'Problem', description: 'A problem as RFC 9457 describes it.' }
+)
+
+export type FieldError = Static<typeof FieldErrorSchema>
+export type Problem = Static<typeof ProblemSchema>
+
+export function problem(status: number, code: string, detail: string, errors?: readonly FieldError[]): Problem {
+  return {
+    type: 'about:blank',
+    title: STATUS_CODES[status] ?? 'Error',
+    status,
+    code,
+    detail,
+    ...(errors === undefined ? {} : { errors: [...errors] })
+  }
+}
+
+/** Thrown (or sent) anywhere under a route, it becomes the answer. */
+export class ProblemError extends Error {
+  readonly problem: Problem
+
+  constructor(status: number, code: string, detail: string, errors?: readonly FieldError[]) {
+    super(detail)
+    this.name = 'ProblemError'
+    this.problem = problem(status, code, detail, errors)
+  }
+}

@@ -1,0 +1,56 @@
+import type { Ajv, ErrorObject } from 'ajv'
+import type { DataValidateFunction } from 'ajv/dist/types/index.js'
+
+/**
+ * `multipleOf` for decimal steps (0.01), decided on the decimal number that was written. ajv divides binary floats,
+ * so 0.07 would not be a multiple of 0.01.
+ */
+function decimalMultipleOf(step: number): (value: number) => boolean {
+  const scale = Math.round(1 / step)
+  if (step > 1 || String(1 / scale) !== String(step) || !/^10*$/.test(String(scale))) {
+    throw new Error(`multipleOf ${step}: only 1, 0.1, 0.01, … are checked exactly`)
+  }
+  return value => {
+    const units = Math.round(value * scale)
+    // A double holds any decimal number of 15 digits, so exactly those multiples come back from their units.
+    return Number.isSafeInteger(units) && units / scale === value
+  }
+}
+
+/** `x-unique-by`: no two objects of an array share the value of the named property; every repetition is an error. */
+function uniqueBy(property: string): DataValidateFunction {
+  const validate: DataValidateFunction = (items: readonly unknown[], context) => {
+    const firstIndexes = new Map<unknown, number>()
+    const errors: Partial<ErrorObject>[] = []
+    for (let index = 0; index < items.length; index++) {
+      const value = (items[index] as Record<string, unknown> | null)?.[property]
+      if (value === undefined) continue
+      const first = firstIndexes.get(value)
+      if (first === undefined) firstIndexes.set(value, index)
+      else {
+        const instancePath = `${context?.instancePath}/${index}/${property}`
+        errors.push({
+          keyword: 'x-unique-by',
+          instancePath,
+          params: {},
+          message: `must be unique; item ${first} has the same`
+        })
+      }
+    }
+    validate.errors = errors
+    return errors.length === 0
+  }
+  return validate
+}
+
+export function addSchemaKeywords(ajv: Ajv): void {
+  ajv.removeKeyword('multipleOf')
+  ajv.addKeyword({
+    keyword: 'multipleOf',
+    type: 'number',
+    schemaType: 'number',
+    compile: decimalMultipleOf,
+    error: { message: ({ schema }) => `must be a multiple of ${schema}` }
+  })
+  ajv.addKeyword({ keyword: 'x-unique-by', type: 'array', schemaType: 'string', compile: uniqueBy })
+}

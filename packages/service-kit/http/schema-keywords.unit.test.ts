@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Ajv } from 'ajv'
+import fc from 'fast-check'
+import { addSchemaKeywords } from './schema-keywords.ts'
+
+function compile(schema: object) {
+  const ajv = new Ajv({ allErrors: true })
+  addSchemaKeywords(ajv)
+  return ajv.compile(schema)
+}
+
+const isCents = compile({ type: 'number', multipleOf: 0.01 })
+
+test('every number of two decimals is a multiple of 0.01', () => {
+  fc.assert(fc.property(fc.integer({ min: -1e13, max: 1e13 }), cents => assert.ok(isCents(cents / 100))))
+})
+
+test('a number with a third decimal is not a multiple of 0.01', () => {
+  const thirdDecimal = fc.integer({ min: 1, max: 1e12 }).filter(mills => mills % 10 !== 0)
+  fc.assert(fc.property(thirdDecimal, mills => assert.ok(!isCents(mills / 1_000))))
+  for (const value of [1e-7, 0.1 + 0.2, Number.MIN_VALUE, Number.MAX_VALUE]) assert.ok(!isCents(value), String(value))
+})
+
+test('a step that cannot be checked exactly is refused when the schema is compiled', () => {
+  assert.throws(() => compile({ type: 'number', multipleOf: 0.03 }), /checked exactly/)
+  assert.throws(() => compile({ type: 'number', multipleOf: 5 }), /checked exactly/)
+})
+
+test('each repetition is named by its place, and what has no such property is left to other rules', () => {
+  const validate = compile({ type: 'object', properties: { items: { type: 'array', 'x-unique-by': 'sku' } } })
+  const items = [{ sku: 'A' }, { sku: 'B' }, { sku: 'A' }, null, 7, {}, {}, { sku: 'A' }]
+  assert.equal(validate({ items }), false)
+  assert.deepEqual(
+    validate.errors?.map(error => [error.instancePath, error.message]),
+    [
+      ['/items/2/sku', 'must be unique; item 0 has the same'],
+      ['/items/7/sku', 'must be unique; item 0 has the same']
+    ]
+  )
+  assert.ok(validate({ items: [{ sku: 'A' }, { sku: 'a' }] }))
+})

@@ -1,0 +1,87 @@
+import Fastify, { type FastifyInstance } from 'fastify'
+import { ConfigError } from '../config/config-error.ts'
+import type { Logger } from '../logging/logger.ts'
+import type { Metrics } from '../metrics/registry.ts'
+import { answerClientError } from './client-error.ts'
+import { createErrorHandler } from './error-handler.ts'
+import { watchMethods } from './method-not-allowed.ts'
+import { addOperations } from './operations.ts'
+import { ProblemError } from './problem.ts'
+import type { Readiness } from './readiness.ts'
+import { addSchemaKeywords } from './schema-keywords.ts'
+
+export interface HttpServer {
+  readonly fastify: FastifyInstance
+  /** @returns the address, with the real port. */
+  listen(host: string, port: number): Promise<string>
+  /** Finishes the requests under way; who takes longer than `patienceMs` is cut off. */
+  close(patienceMs: number): Promise<void>
+}
+
+export interface HttpServerOptions {
+  readonly logger: Logger
+  readonly metrics: Metrics
+  readonly readiness: Readiness
+}
+
+const maxBodyBytes = 65_536
+const requestTimeoutMs = 15_000
+
+/**
+ * A server that answers problems as RFC 9457, checks bodies strictly (nothing is coerced, dropped or filled in) and
+ * leaves Fastify's logging out: a child logger and two lines for each request cost more than an order.
+ */
+export function createHttpServer({ logger, metrics, readiness }: HttpServerOptions): HttpServer {
+  const fastify = Fastify({
+    logger: false,
+    bodyLimit: maxBodyBytes,
+    requestTimeout: requestTimeoutMs,
+    // A request that arrives while stopping is still answered: what it needs is released after the server.
+    return503OnClosing: false,
+    clientErrorHandler: answerClientError,
+    frameworkErrors: (error, request, reply) => handleError(error, request, reply),
+    ajv: {
+      customOptions: {
+        allErrors: true,
+        verbose: true,
+        coerceTypes: false,
+        removeAdditional: false,
+        useDefaults: false
+      },
+      onCreate: addSchemaKeywords
+    },
+    schemaErrorFormatter: errors => Object.assign(new Error('invalid request'), { validation: errors })
+  })
+  const handleError = createErrorHandler(logger, metrics)
+  fastify.removeContentTypeParser('text/plain')
+  fastify.setErrorHandler(handleError)
+  fastify.setNotFoundHandler(() => {
+    throw new ProblemError(404, 'NOT_FOUND', 'There is nothing here.')
+  })
+  const refuseOtherMethods = watchMethods(fastify)
+  addOperations(fastify, readiness, metrics)
+
+  return {
+    fastify,
+    async listen(host, port) {
+      await fastify.after()
+      refuseOtherMethods()
+      try {
+        return await fastify.listen({ host, port })
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+        throw new ConfigError([
+          `HTTP_PORT is ${port}, which another process on ${host} listens on: set it to a free port`
+        ])
+      }
+    },
+    async close(patienceMs) {
+      const timer = setTimeout(() => fastify.server.closeAllConnections(), patienceMs)
+      try {
+        await fastify.close()
+      } finally {
+        clearTimeout(timer)
+      }
+    }
+  }
+}

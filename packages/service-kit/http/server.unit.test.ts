@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { test } from 'node:test'
+import { createTestHttp } from '../testing/index.ts'
+import { ProblemError } from './problem.ts'
+
+test('a service without checks is live, ready and measured', async t => {
+  const { http } = createTestHttp(t)
+  assert.deepEqual((await http.inject('/health/live')).json(), { status: 'live' })
+  assert.deepEqual((await http.inject('/health/ready')).json(), { status: 'ready', checks: {} })
+  const metrics = await http.inject('/metrics')
+  assert.match(metrics.body, /nodejs_eventloop_lag_p99_seconds\{service="test"\}/)
+})
+
+test('a service that is not ready says why, with 503', async t => {
+  const { http, readiness } = createTestHttp(t)
+  readiness.add('kafka', () => Promise.reject(new Error('no broker answers')))
+  const answer = await http.inject('/health/ready')
+  assert.equal(answer.statusCode, 503)
+  assert.deepEqual(answer.json(), { status: 'not ready', checks: { kafka: 'no broker answers' } })
+  assert.equal((await http.inject('/health/live')).statusCode, 200)
+})
+
+test('an unknown path is a problem', async t => {
+  const { http } = createTestHttp(t)
+  const answer = await http.inject('/nothing')
+  assert.equal(answer.statusCode, 404)
+  assert.equal(answer.headers['content-type'], 'application/problem+json')
+  assert.equal(answer.json().code, 'NOT_FOUND')
+})
+
+test('a known path with another method is 405 with the methods there are, whatever the body is', async t => {
+  const { http, listen } = createTestHttp(t)
+  http.post('/things/:id', async () => ({}))
+  const address = await listen()
+  const answer = await fetch(`${address}/things/7`, { method: 'PUT', body: '{', headers: { 'content-type': 'x/y' } })
+  assert.equal(answer.status, 405)
+  assert.equal(answer.headers.get('allow'), 'POST')
+  const health = await fetch(`${address}/health/live`, { method: 'DELETE' })
+  assert.equal(health.headers.get('allow'), 'GET, HEAD')
+})
+
+test('what a handler throws tells nothing about our insides', async t => {
+  const { http } = createTestHttp(t)
+  http.get('/broken', async () => {
+    throw new Error('password is hunter2')
+  })
+  const answer = await http.inject('/broken')
+  assert.equal(answer.statusCode, 500)
+  assert.equal(answer.json().code, 'INTERNAL_ERROR')
+  assert.doesNotMatch(answer.body, /hunter2/)
+})
+
+test('whatever is thrown is answered', async t => {
+  const { http } = createTestHttp(t)
+  const things = [
+    null,
+    'text',
+    7,
+    {},
+    { statusCode: 'x' },
+    { validation: 7 },
+    { code: 'constructor' },
+    Object.create(null)
+  ]
+  http.get('/:index', ({ params }) => Promise.reject(things[(params as { index: number }).index]))
+  for (const index of things.keys()) {
+    const answer = await http.inject(`/${index}`)
+    assert.equal(answer.headers['content-type'], 'application/problem+json', `${index}: ${answer.body}`)
+    assert.equal(answer.json().status, 500)
+  }
+})
+
+test('an error that says retrying helps is 503 with the time to wait', async t => {
+  const { http, metrics } = createTestHttp(t)
+  http.get('/busy', async () => {
+    throw Object.assign(new Error('queue full'), { retryable: true })
+  })
+  const answer = await http.inject('/busy')
+  assert.equal(answer.statusCode, 503)
+  assert.equal(answer.headers['retry-after'], '1')
+  assert.match(await metrics.metrics(), /http_problems_total\{status="503",code="UNAVAILABLE",service="test"\} 1/)
+})
+
+test('a problem that a route throws is answered as it is', async t => {
+  const { http } = createTestHttp(t)
+  http.get('/conflict', async () => {
+    throw new ProblemError(409, 'IN_FLIGHT', 'The same request is still under way.')
+  })
+  assert.deepEqual((await http.inject('/conflict')).json(), {
+    type: 'about:blank',
+    title: 'Conflict',
+    status: 409,
+    code: 'IN_FLIGHT',
+    detail: 'The same request is still under way.'
+  })
+})
+
+test('bytes that are not HTTP are answered with a problem, and the server goes on', async t => {
+  const { listen } = createTestHttp(t)
+  const { hostname, port } = new URL(await listen())
+  const socket = connect(Number(port), hostname)
+  socket.end('this is not HTTP\r\n\r\n')
+  const answer = await text(socket)
+  assert.match(answer, /^HTTP\/1.1 400 Bad Request\r\ncontent-type: application\/problem\+json\r\n/)
+  assert.equal((await fetch(`http://${hostname}:${port}/health/live`)).status, 200)
+})
+
+test('a client that never ends its request does not keep the server from closing', async t => {
+  const { listen, close } = createTestHttp(t)
+  const { hostname, port } = new URL(await listen())
+  const socket = connect(Number(port), hostname)
+  socket.write('POST /health/live HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nhalf')
+  await once(socket, 'connect')
+  await fetch(`http://${hostname}:${port}/health/live`)
+  await close(1)
+  socket.destroy()
+})

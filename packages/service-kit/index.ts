@@ -1,0 +1,20 @@
+export { ConfigError } from './config/config-error.ts'
+export { type KafkaConfig, kafkaConnection } from './config/kafka-connection.ts'
+export { type Config, parseConfig } from './config/parse-config.ts'
+export { type RegistryAddress, type RegistryConfig, registryAddress } from './config/registry-address.ts'
+export { databaseSettings, httpPort, kafkaSettings, registrySettings, serviceSettings } from './config/settings.ts'
+export { toProblem } from './http/error-handler.ts'
+export { FieldErrorSchema, type Problem, ProblemError, ProblemSchema, problemContentType } from './http/problem.ts'
+export { runService } from './lifecycle/run-service.ts'
+export type { ServiceContext, ServiceDefinition } from './lifecycle/service.ts'
+export { createLogger, type Logger } from './logging/logger.ts'
+export type { Metrics } from './metrics/registry.ts'
+export { stageObserver } from './metrics/stage-observer.ts'
+export { pooledRandomBytes } from './random/random-pool.ts'
+export {
+  childTraceparent,
+  newTraceparent,
+  parseTraceparent,
+  type TraceContext,
+  traceFields
+} from './tracing/trace-context.ts'

@@ -1,0 +1,93 @@
+import closeWithGrace from 'close-with-grace'
+import { ConfigError } from '../config/config-error.ts'
+import { type Config, parseConfig } from '../config/parse-config.ts'
+import { createLogger } from '../logging/logger.ts'
+import { exitCodeOf } from './exit-code.ts'
+import type { ServiceConfig, ServiceDefinition, ServiceProperties } from './service.ts'
+import { startService } from './start-service.ts'
+
+/**
+ * Runs the service as this process until a signal or a failure ends it:
+ *
+ * - SIGTERM, SIGINT, SIGHUP: a graceful stop with exit code 0, or 1 when it takes longer than `SHUTDOWN_DEADLINE_MS`
+ * - a second signal: exit code 1 at once
+ * - a failed start, `fail(error)`, an uncaught error: a graceful stop with the exit code of the error
+ * - wrong settings: exit code 78 before anything is opened
+ *
+ * A process that started this one with an IPC channel is told `{ type: 'listening', address }`; when it goes away
+ * without a word, the service stops, too.
+ */
+export function runService<Properties extends ServiceProperties>(definition: ServiceDefinition<Properties>): void {
+  const config = readConfig(definition)
+  // Only what every service has; the compiler cannot see through the generic object.
+  const settings = config as unknown as ServiceConfig
+  const logger = createLogger({
+    service: definition.name,
+    instance: settings.INSTANCE_ID,
+    level: settings.LOG_LEVEL,
+    isPretty: settings.ORDERLY_PROFILE === 'dev' && process.stdout.isTTY
+  })
+
+  let isStopping = false
+  let failure: { error: unknown } | undefined
+  const grace = closeWithGrace(
+    {
+      delay: settings.SHUTDOWN_DEADLINE_MS,
+      logger: false,
+      // After these the memory cannot be trusted, and SIGTRAP belongs to debuggers.
+      skip: ['SIGILL', 'SIGTRAP', 'SIGABRT', 'SIGBUS', 'SIGFPE', 'SIGSEGV', 'SIGUSR2'],
+      onSecondSignal: signal => logger.fatal({ signal }, 'second signal: leaving at once'),
+      onSecondError: error => logger.fatal({ error }, 'another error while stopping: leaving at once'),
+      onTimeout: deadlineMs => logger.fatal({ deadlineMs, resource: service.stopping() }, 'stopping took too long')
+    },
+    async ({ signal, err }) => {
+      if (err !== undefined) noteFailure(err)
+      isStopping = true
+      logger.info({ signal }, 'stopping')
+      let releaseError: unknown
+      await service.stop().catch(error => {
+        releaseError = error
+      })
+      logger.info({}, 'stopped')
+      if (failure !== undefined) process.exit(exitCodeOf(failure.error))
+      if (releaseError !== undefined) process.exit(1)
+    }
+  )
+
+  function noteFailure(error: unknown): void {
+    failure = { error }
+    logger.fatal({ error }, 'failed')
+  }
+
+  function fail(error: unknown): void {
+    if (isStopping) {
+      logger.debug({ error }, 'failed while stopping')
+      return
+    }
+    noteFailure(error)
+    grace.close()
+  }
+
+  const service = startService(definition, { config, logger, onFailure: fail })
+  process.once('disconnect', () => {
+    if (!isStopping) grace.close()
+  })
+  process.channel?.unref()
+  service.started.then(address => {
+    logger.info({ address }, 'listening')
+    process.send?.({ type: 'listening', address }, undefined, {}, () => {})
+  }, fail)
+}
+
+function readConfig<Properties extends ServiceProperties>({
+  name,
+  config
+}: ServiceDefinition<Properties>): Config<Properties> {
+  try {
+    return parseConfig(config, process.env)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    process.stderr.write(`${name} cannot start: ${error.message}\n`)
+    process.exit(error.exitCode)
+  }
+}

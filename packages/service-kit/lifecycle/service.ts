@@ -1,0 +1,36 @@
+import type { FastifyInstance } from 'fastify'
+import type { TObject, TProperties } from 'typebox'
+import type { Config } from '../config/parse-config.ts'
+import type { serviceSettings } from '../config/settings.ts'
+import type { ReadinessCheck } from '../http/readiness.ts'
+import type { Logger } from '../logging/logger.ts'
+import type { Metrics } from '../metrics/registry.ts'
+
+export type ServiceProperties = TProperties & typeof serviceSettings
+/** What every service is told. */
+export type ServiceConfig = Config<typeof serviceSettings>
+
+/** What a service is: its name, its settings, and how it opens what it needs. */
+export interface ServiceDefinition<Properties extends ServiceProperties> {
+  readonly name: string
+  /** `Type.Object({ ...serviceSettings, … })` */
+  readonly config: TObject<Properties>
+  /** Opens resources (each with its `onStop`), adds routes and readiness checks. The server listens when it is done. */
+  start(context: ServiceContext<Config<Properties>>): Promise<void> | void
+}
+
+export interface ServiceContext<OwnConfig> {
+  readonly config: OwnConfig
+  readonly logger: Logger
+  readonly metrics: Metrics
+  /** With `/health/live`, `/health/ready` and `/metrics`. */
+  readonly http: FastifyInstance
+  /** Aborted when the service is to stop, also in the middle of its start. */
+  readonly signal: AbortSignal
+  /** Says how to give back what was just opened. Last opened, first released; the HTTP server before all of them. */
+  onStop(name: string, release: () => unknown): void
+  /** The service is ready while every check says so. */
+  ready(name: string, check: ReadinessCheck): void
+  /** The service cannot go on: it stops, and the process ends with the exit code of the error. */
+  fail(error: unknown): void
+}

@@ -1,0 +1,31 @@
+import { type Logger, type LoggerOptions, pino } from 'pino'
+import pretty from 'pino-pretty'
+
+export type { Logger } from 'pino'
+
+export interface LoggerSettings {
+  readonly service: string
+  readonly instance: string
+  readonly level: string
+  /** Coloured lines for people instead of JSON for machines. */
+  readonly isPretty: boolean
+}
+
+/**
+ * Lines are written at once, unlike by pino's default: what was logged just before a crash is what one wants to read after
+ * it, and lines still under way when the process exits come out of order or not at all.
+ */
+export function createLogger({ service, instance, level, isPretty }: LoggerSettings): Logger {
+  const options: LoggerOptions = {
+    level,
+    base: { service, instance },
+    timestamp: () => `,"time":"${new Date().toISOString()}"`,
+    formatters: { level: label => ({ level: label }) },
+    serializers: { error: pino.stdSerializers.err }
+  }
+  if (!isPretty) return pino(options, pino.destination({ sync: true }))
+  return pino(
+    options,
+    pretty({ colorize: true, sync: true, ignore: 'service,instance', messageFormat: '{service}: {msg}' })
+  )
+}

@@ -1,0 +1,1 @@
+export { createTestHttp, type TestHttp } from './test-http.ts'

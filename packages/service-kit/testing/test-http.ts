@@ -1,0 +1,28 @@
+import type { TestContext } from 'node:test'
+import type { FastifyInstance } from 'fastify'
+import { createReadiness, type Readiness } from '../http/readiness.ts'
+import { createHttpServer } from '../http/server.ts'
+import { createLogger, type Logger } from '../logging/logger.ts'
+import { createMetrics, type Metrics } from '../metrics/registry.ts'
+
+export interface TestHttp {
+  readonly http: FastifyInstance
+  readonly readiness: Readiness
+  readonly metrics: Metrics
+  /** Listens on a free loopback port. @returns the address */
+  listen(): Promise<string>
+  close(patienceMs: number): Promise<void>
+}
+
+/** The server as every service has it, for routes under test. It is closed after the test. */
+export function createTestHttp(t: Pick<TestContext, 'after'>, logger: Logger = silentLogger()): TestHttp {
+  const metrics = createMetrics('test')
+  const readiness = createReadiness({ freshMs: 0 })
+  const server = createHttpServer({ logger, metrics, readiness })
+  t.after(() => server.close(0))
+  return { http: server.fastify, readiness, metrics, listen: () => server.listen('127.0.0.1', 0), close: server.close }
+}
+
+function silentLogger(): Logger {
+  return createLogger({ service: 'test', instance: '1', level: 'silent', isPretty: false })
+}

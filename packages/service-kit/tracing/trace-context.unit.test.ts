@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { childTraceparent, newTraceparent, parseTraceparent, traceFields } from './trace-context.ts'
+
+const example = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+
+test('the example of the specification is read', () => {
+  assert.deepEqual(parseTraceparent(example), {
+    traceID: '0af7651916cd43dd8448eb211c80319c',
+    spanID: 'b7ad6b7169203331',
+    flags: '01'
+  })
+})
+
+test('what the specification forbids is not a traceparent', () => {
+  const zeros = '0'.repeat(32)
+  const forbidden = [
+    undefined,
+    '',
+    'ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+    `00-${zeros}-b7ad6b7169203331-01`,
+    `00-0af7651916cd43dd8448eb211c80319c-${zeros.slice(16)}-01`,
+    example.toUpperCase(),
+    `${example}-extra`,
+    `${example}\n`,
+    ` ${example}`,
+    `${example}, ${example}`,
+    `01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01.extra`,
+    `cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-${'x'.repeat(1_000)}`
+  ]
+  for (const text of forbidden) assert.equal(parseTraceparent(text), undefined, text)
+})
+
+test('a later version is read as far as it is known', () => {
+  const later = 'cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-ff-what-comes-then'
+  assert.equal(parseTraceparent(later)?.flags, '01')
+  assert.match(childTraceparent(later), /^00-0af7651916cd43dd8448eb211c80319c-[0-9a-f]{16}-01$/)
+})
+
+test('a child stays in the trace, keeps the flags and has a span of its own', () => {
+  const child = parseTraceparent(childTraceparent(example.replace(/01$/, '00')))
+  assert.equal(child?.traceID, '0af7651916cd43dd8448eb211c80319c')
+  assert.notEqual(child?.spanID, 'b7ad6b7169203331')
+  assert.equal(child?.flags, '00')
+})
+
+test('whatever arrives, what goes on is valid', () => {
+  fc.assert(
+    fc.property(fc.oneof(fc.string(), fc.constant(undefined), fc.stringMatching(/^[0-9a-f-]{50,60}$/)), text => {
+      assert.ok(parseTraceparent(childTraceparent(text)))
+    })
+  )
+})
+
+test('new traces do not repeat', () => {
+  const traces = new Set(Array.from({ length: 10_000 }, () => newTraceparent().slice(3, 35)))
+  assert.equal(traces.size, 10_000)
+})
+
+test('log fields name trace and span, or nothing', () => {
+  assert.deepEqual(traceFields(example), { traceID: '0af7651916cd43dd8448eb211c80319c', spanID: 'b7ad6b7169203331' })
+  assert.deepEqual(traceFields('rubbish'), {})
+})

@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { deadLetterTopic, stagePoints } from '@orderly/kafka'
+import { readCommitted } from '@orderly/kafka/testing'
+import { windowKey, windowMs, windowStartOf } from './domain/window.ts'
+import { checkHistory, newest } from './testing/check-rates.ts'
+import { type Pipeline, type PlacedOrder, type PublishedRate, startPipeline } from './testing/pipeline.ts'
+
+const hourMs = 3_600_000
+const thisMinuteMs = windowStartOf(Date.now())
+/** So long ago that minutes are final as soon as everything is counted; nothing may have been counted until later before. */
+const longAgoMs = thisMinuteMs - hourMs
+const settings = { AGGREGATOR_GRACE_MS: '60000', AGGREGATOR_PUBLISH_INTERVAL_MS: '100' }
+
+/** As many orders for each of the minutes as its figure says, all written when they were created. */
+function ordersOf(figures: readonly number[], startMs: number): PlacedOrder[] {
+  return figures
+    .flatMap((count, minute) =>
+      Array.from({ length: count }, (_, index) => ({
+        userID: `user-${index % 23}`,
+        createdAtMs: startMs + minute * windowMs + Math.floor((index * windowMs) / count)
+      }))
+    )
+    .sort((a, b) => a.createdAtMs - b.createdAtMs)
+}
+
+/** Waits until the minutes are final and shows that each has its figure. */
+async function checkFigures(pipeline: Pipeline, figures: readonly number[], startMs: number): Promise<void> {
+  const starts = figures.map((_, minute) => startMs + minute * windowMs)
+  const rates = await pipeline.published(rates => areFinal(rates, starts))
+  checkHistory(rates)
+  const last = newest(rates)
+  assert.deepEqual(
+    starts.map(start => last.get(start)?.orders),
+    figures
+  )
+  assert.ok(starts.every(start => last.get(start)?.late === 0))
+}
+
+function areFinal(rates: readonly PublishedRate[], starts: readonly number[]): boolean {
+  const last = newest(rates)
+  return starts.every(start => last.get(start)?.isFinal === true)
+}
+
+async function until(isTrue: () => Promise<boolean>): Promise<void> {
+  while (!(await isTrue()));
+}
+
+async function metric(url: string, name: string): Promise<number> {
+  const text = await (await fetch(`${url}/metrics`)).text()
+  return Number(
+    text
+      .split('\n')
+      .find(line => line.startsWith(name))
+      ?.split(' ')
+      .at(-1)
+  )
+}
+
+test('minutes become final without further orders, late orders stand beside them, and both are told over HTTP', async t => {
+  const pipeline = await startPipeline(t, settings)
+  const startMs = longAgoMs
+  const lastInTimeMs = startMs + 2 * windowMs - 1
+  await pipeline.place([
+    ...ordersOf([3, 0, 2], startMs),
+    { createdAtMs: startMs, writtenAtMs: lastInTimeMs },
+    { createdAtMs: startMs, writtenAtMs: lastInTimeMs + 1 },
+    { userID: 'of no possible time', createdAtMs: -1 }
+  ])
+  const { url, stop } = await pipeline.start(t, 'one')
+  const finals = newest(await pipeline.published(rates => areFinal(rates, [startMs, startMs + 2 * windowMs])))
+  assert.deepEqual([...finals.values()].map(({ orders, late }) => [orders, late]).sort(), [
+    [2, 0],
+    [4, 1]
+  ])
+  await pipeline.place([{ createdAtMs: startMs, writtenAtMs: Date.now() }])
+  const rates = await pipeline.published(rates => newest(rates).get(startMs)?.late === 2)
+  checkHistory(rates)
+  const figures = newest(rates).get(startMs)
+  assert.deepEqual([figures?.orders, figures?.late, figures?.isFinal], [4, 2, true])
+  assert.equal(rates.find(({ rate }) => rate.windowStartMs === startMs)?.record.key, windowKey(startMs))
+  assert.equal(await metric(url, 'orderly_aggregator_orders_total{kind="late"'), 2)
+  const deadLetters = deadLetterTopic('orders.created')
+  const [parked] = await readCommitted(pipeline.connection, deadLetters, records => records.length > 0)
+  assert.equal(parked?.headers['dlq-code'], 'ORDER_TIME_INVALID')
+
+  const { windows, completeUntilMs } = (await (await fetch(`${url}/rates?minutes=120`)).json()) as {
+    windows: { window: string; orders: number; late: number; isFinal: boolean }[]
+    completeUntilMs: number
+  }
+  assert.equal(windows.length, 120)
+  assert.ok(Math.abs(Date.now() - completeUntilMs) < 30_000)
+  const told = (minute: number) => {
+    const found = windows.find(({ window }) => window === windowKey(startMs + minute * windowMs))
+    return [found?.orders, found?.late, found?.isFinal]
+  }
+  assert.deepEqual(told(0), [4, 2, true])
+  assert.deepEqual(told(1), [0, 0, true])
+  assert.deepEqual(told(2), [2, 0, true])
+  const refused = await fetch(`${url}/rates?minutes=1441`)
+  assert.equal(refused.status, 400)
+  assert.match(String(refused.headers.get('content-type')), /^application\/problem\+json/)
+  assert.equal((await stop('SIGTERM')).code, 0)
+})
+
+test('killed at every point of a batch and of a publication, an instance counts each order once and publishes every figure', async t => {
+  const pipeline = await startPipeline(t, settings)
+  const figures = [200, 150, 250]
+  await pipeline.place(ordersOf(figures, longAgoMs))
+  const counting = { AGGREGATOR_MAX_BATCH: '20', AGGREGATOR_PUBLISH_INTERVAL_MS: '60000' }
+  for (const point of stagePoints) await pipeline.killAt(t, point, 3, counting)
+  const { stop } = await pipeline.start(t, 'one', counting)
+  await until(async () => (await pipeline.counted(longAgoMs, Date.now())) === 600)
+  assert.equal((await stop('SIGTERM')).code, 0)
+  // Nothing is left to count, and nothing has been published: whatever passes a point now is a publication.
+  for (const point of stagePoints.filter(point => !point.startsWith('batch-'))) await pipeline.killAt(t, point, 1)
+  const last = await pipeline.start(t, 'one')
+  await checkFigures(pipeline, figures, longAgoMs)
+  assert.equal((await last.stop('SIGTERM')).code, 0)
+})
+
+test('instances that are killed and frozen in the middle, replaced and joined by others leave every figure exact', async t => {
+  const pipeline = await startPipeline(t, { ...settings, AGGREGATOR_MAX_BATCH: '10' })
+  const figures = [700, 1, 900, 400]
+  await pipeline.place(ordersOf(figures, longAgoMs))
+  const first = await pipeline.start(t, 'one')
+  const second = await pipeline.start(t, 'two')
+  await until(async () => (await pipeline.counted(longAgoMs, Date.now())) > 100)
+  await first.stop('SIGKILL')
+  second.signal('SIGSTOP')
+  await pipeline.start(t, 'one')
+  await pipeline.start(t, 'three')
+  const replacement = await pipeline.start(t, 'two')
+  second.signal('SIGCONT')
+  await checkFigures(pipeline, figures, longAgoMs)
+  assert.equal((await second.exit).code, 70)
+  assert.equal((await replacement.stop('SIGTERM')).code, 0)
+})
+
+test('orders that come while instances come and go are all in the minutes in which they were created', async t => {
+  const pipeline = await startPipeline(t, settings)
+  const first = await pipeline.start(t, 'one')
+  const placed = new Map<number, number>()
+  const placing = (async () => {
+    for (let round = 0; round < 100; round++) {
+      const createdAtMs = Date.now()
+      await pipeline.place(Array.from({ length: 20 }, (_, index) => ({ userID: `user-${index}`, createdAtMs })))
+      placed.set(windowStartOf(createdAtMs), (placed.get(windowStartOf(createdAtMs)) ?? 0) + 20)
+      await new Promise(resolve => setTimeout(resolve, 50))
+    }
+  })()
+  await pipeline.start(t, 'two')
+  await first.stop('SIGTERM')
+  const third = await pipeline.start(t, 'three')
+  await third.stop('SIGKILL')
+  await pipeline.start(t, 'three')
+  await placing
+  const rates = await pipeline.published(rates => {
+    const last = newest(rates)
+    return [...placed].every(([startMs, orders]) => last.get(startMs)?.orders === orders)
+  })
+  checkHistory(rates)
+  assert.equal(await pipeline.counted(0, Date.now()), 2_000)
+})

@@ -1,0 +1,42 @@
+import { databaseSettings, httpPort, kafkaSettings, registrySettings, serviceSettings } from '@orderly/service-kit'
+import { Type } from 'typebox'
+
+const hourMs = 3_600_000
+
+export const configSchema = Type.Object({
+  ...serviceSettings,
+  HTTP_PORT: httpPort(8083),
+  ...kafkaSettings,
+  ...registrySettings,
+  ...databaseSettings,
+  AGGREGATOR_GRACE_MS: Type.Integer({
+    description: 'how long after the end of its minute an order may still be written and be counted in it',
+    minimum: 0,
+    maximum: 24 * hourMs,
+    default: 300_000
+  }),
+  AGGREGATOR_SETTLE_MS: Type.Integer({
+    description: 'how long a record may take into its topic at most, with what clocks differ by',
+    minimum: 0,
+    maximum: hourMs,
+    default: 10_000
+  }),
+  AGGREGATOR_RETENTION_DAYS: Type.Integer({
+    description: 'for how many days the database keeps the minutes',
+    minimum: 2,
+    maximum: 3650,
+    default: 30
+  }),
+  AGGREGATOR_PUBLISH_INTERVAL_MS: Type.Integer({
+    description: 'how often changed minutes are published',
+    minimum: 50,
+    maximum: 60_000,
+    default: 1000
+  }),
+  AGGREGATOR_MAX_BATCH: Type.Integer({
+    description: 'how many orders to count in one transaction at most',
+    minimum: 1,
+    maximum: 10_000,
+    default: 2000
+  })
+})

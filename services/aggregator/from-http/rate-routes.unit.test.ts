@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { createTestHttp } from '@orderly/service-kit/testing'
+import { windowMs } from '../domain/window.ts'
+import { createMemoryStore } from '../store/memory.ts'
+import { addRateRoutes } from './rate-routes.ts'
+
+const policy = { graceMs: 0, settleMs: 0, retentionMs: 5_000 * windowMs }
+const minuteMs = Date.parse('2025-11-23T06:47:00Z')
+
+async function setUp(t: TestContext) {
+  const { http } = createTestHttp(t)
+  const store = createMemoryStore(policy)
+  addRateRoutes(http, { store, policy, nowMs: () => minuteMs + 20_000 })
+  const get = async (query: string) => {
+    const response = await http.inject(`/rates${query}`)
+    return { status: response.statusCode, type: response.headers['content-type'], body: response.json() }
+  }
+  return { store, get }
+}
+
+test('the newest minutes are answered, the current one first, minutes without orders among them', async t => {
+  const { store, get } = await setUp(t)
+  const order = (offset: number, createdAtMs: number) => ({
+    partition: 0,
+    offset,
+    createdAtMs,
+    writtenAtMs: createdAtMs
+  })
+  await store.count([0, 1, 2].map(index => order(index, minuteMs - 2 * windowMs + index)))
+  await store.count([order(3, minuteMs + 5), order(4, minuteMs - 9 * windowMs)])
+  await store.noteComplete(1, [{ partition: 0, completeUntilMs: minuteMs + 20_000 }])
+  await store.settle()
+  const { status, body } = await get('?minutes=3')
+  assert.equal(status, 200)
+  const common = { perSecond: 0, late: 0 }
+  assert.deepEqual(body, {
+    completeUntilMs: minuteMs + 20_000,
+    windows: [
+      {
+        ...common,
+        ...named('2025-11-23T06:47Z'),
+        orders: 1,
+        perSecond: 1 / 60,
+        perMinute: 1,
+        revision: 1,
+        isFinal: false
+      },
+      { ...common, ...named('2025-11-23T06:46Z'), orders: 0, perMinute: 0, revision: 0, isFinal: true },
+      { ...common, ...named('2025-11-23T06:45Z'), orders: 3, perSecond: 0.05, perMinute: 3, revision: 2, isFinal: true }
+    ]
+  })
+})
+
+function named(window: string) {
+  const windowStartMs = Date.parse(window)
+  return { window, windowStartMs, windowEndMs: windowStartMs + windowMs }
+}
+
+test('without a number it is an hour; a day is the most', async t => {
+  const { get } = await setUp(t)
+  const { body } = await get('')
+  assert.equal(body.windows.length, 60)
+  assert.equal(body.completeUntilMs, null)
+  assert.equal((await get('?minutes=1440')).body.windows.length, 1440)
+})
+
+test('what is no number of minutes is a problem that names it', async t => {
+  const { get } = await setUp(t)
+  for (const query of [
+    '?minutes=0',
+    '?minutes=1441',
+    '?minutes=-1',
+    '?minutes=ten',
+    '?minutes=1.5',
+    '?minutes=',
+    '?minutes=1&minutes=2'
+  ]) {
+    const { status, type, body } = await get(query)
+    assert.equal(status, 400, query)
+    assert.match(String(type), /^application\/problem\+json/)
+    assert.equal(body.errors[0].pointer, '#/minutes')
+  }
+  const unknown = await get('?hours=1')
+  assert.equal(unknown.status, 400)
+  assert.deepEqual(unknown.body.errors, [{ pointer: '#/hours', detail: 'is not a known field' }])
+})

@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { connectTopics, eventID, type OrderRate, toRecord } from '@orderly/contracts'
+import { createInMemoryRegistry, orderCreated } from '@orderly/contracts/testing'
+import { deadLetterTopic } from '@orderly/kafka'
+import { createInMemoryBroker } from '@orderly/kafka/testing'
+import { newTraceparent, parseTraceparent } from '@orderly/service-kit'
+import { windowMs, windowStartOf } from '../domain/window.ts'
+import { isTransient } from '../store/is-transient.ts'
+import { createMemoryStore } from '../store/memory.ts'
+import type { RateStore } from '../store/rate-store.ts'
+import { rateRecord } from '../to-metrics/rate-record.ts'
+import { rateStage } from './rate-stage.ts'
+
+const topics = await connectTopics(createInMemoryRegistry())
+const logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
+const policy = { graceMs: windowMs, settleMs: 0, retentionMs: 1_000 * windowMs }
+const longAgoMs = windowStartOf(Date.now()) - 30 * windowMs
+
+function setUp(t: TestContext, store: RateStore = createMemoryStore(policy)) {
+  const broker = createInMemoryBroker()
+  const stage = broker.runStage(
+    rateStage({
+      ordersCreated: topics.ordersCreated,
+      store,
+      publishEveryMs: 5,
+      toRecord: (rate, traceparent) => rateRecord(topics.orderRate, rate, traceparent)
+    }),
+    { isTransient, logger }
+  )
+  t.after(() => stage.stop())
+  /** Created and written at these times. */
+  const place = (...createdAtMs: number[]) =>
+    broker.producer().send(
+      createdAtMs.map(createdAtMs => ({
+        ...toRecord(topics.ordersCreated, orderCreated({ createdAtMs }), newTraceparent()),
+        timestampMs: createdAtMs
+      }))
+    )
+  const rates = async () => {
+    const records = broker.records(topics.orderRate.name)
+    await topics.orderRate.codec.prepare(records.map(({ value }) => value))
+    return records.map(record => ({ record, rate: topics.orderRate.codec.decode(record.value) }))
+  }
+  const until = async (isEnough: (rates: readonly OrderRate[]) => boolean) => {
+    for (;;) {
+      const read = await rates()
+      if (isEnough(read.map(({ rate }) => rate))) return read
+      await new Promise(resolve => setTimeout(resolve, 2))
+    }
+  }
+  return { broker, place, until }
+}
+
+test('orders of a minute come out as its rate, keyed by the minute, with an id for each revision', async t => {
+  const { place, until } = setUp(t)
+  const nowMs = Date.now()
+  const windowStartMs = windowStartOf(nowMs)
+  await place(...Array.from({ length: 30 }, () => nowMs))
+  const [{ record, rate } = assert.fail()] = await until(rates => rates.length > 0)
+  assert.deepEqual(rate, {
+    windowStartMs,
+    windowEndMs: windowStartMs + windowMs,
+    orders: 30,
+    perSecond: 0.5,
+    perMinute: 30,
+    late: 0,
+    revision: rate.revision,
+    isFinal: false
+  })
+  const minute = `${new Date(windowStartMs).toISOString().slice(0, 16)}Z`
+  assert.equal(record.key, minute)
+  assert.equal(record.headers['event-id'], eventID('OrderRate', `${minute}-${rate.revision}`))
+  assert.ok(parseTraceparent(record.headers.traceparent))
+})
+
+test('a minute gets its final record without any further order, and a late order only adds to what is late', async t => {
+  const { broker, place, until } = setUp(t)
+  await place(longAgoMs, longAgoMs + 1, longAgoMs + windowMs)
+  const finals = await until(rates => rates.filter(({ isFinal }) => isFinal).length === 2)
+  const first = finals.find(({ rate }) => rate.isFinal && rate.windowStartMs === longAgoMs)
+  assert.equal(first?.rate.orders, 2)
+  const late = toRecord(topics.ordersCreated, orderCreated({ createdAtMs: longAgoMs }), newTraceparent())
+  await broker.producer().send([late])
+  const after = (await until(rates => rates.some(({ late }) => late === 1))).at(-1)?.rate
+  assert.deepEqual([after?.orders, after?.late, after?.isFinal], [2, 1, true])
+  assert.ok((after?.revision ?? 0) > first.rate.revision)
+})
+
+test('what may not have been published is published again, the same bytes under the same id', async t => {
+  const store = createMemoryStore(policy)
+  let failuresLeft = 2
+  const forgetful: RateStore = {
+    ...store,
+    markPublished: async windows => {
+      if (failuresLeft-- > 0) throw Object.assign(new Error('refused'), { code: 'ECONNREFUSED' })
+      await store.markPublished(windows)
+    }
+  }
+  const { place, until } = setUp(t, forgetful)
+  await place(longAgoMs)
+  const read = await until(rates => rates.length >= 3)
+  const [first, second, third] = read.map(({ record }) => record)
+  assert.deepEqual([second?.value, third?.value], [first?.value, first?.value])
+  assert.equal(third?.headers['event-id'], first?.headers['event-id'])
+})
+
+test('an order of no possible time is parked, and the others are counted', async t => {
+  const { broker, place, until } = setUp(t)
+  await place(-5, longAgoMs)
+  const [{ rate } = assert.fail()] = await until(rates => rates.length > 0)
+  assert.equal(rate.orders, 1)
+  const [parked] = broker.records(deadLetterTopic('orders.created'))
+  assert.equal(parked?.headers['dlq-code'], 'ORDER_TIME_INVALID')
+  assert.equal(parked?.headers['dlq-stage'], 'order-rate')
+})
+
+test('orders wait for a database that is away, and none is parked', async t => {
+  const store = createMemoryStore(policy)
+  let failuresLeft = 2
+  const { broker, place, until } = setUp(t, {
+    ...store,
+    count: async orders => {
+      if (failuresLeft-- > 0) throw Object.assign(new Error('refused'), { code: 'ECONNREFUSED' })
+      return store.count(orders)
+    }
+  })
+  await place(longAgoMs, longAgoMs)
+  await until(rates => rates.some(({ orders }) => orders === 2))
+  assert.equal(broker.records(deadLetterTopic('orders.created')).length, 0)
+})
+
+test('only the owner of the first partition publishes', async () => {
+  const store = createMemoryStore(policy)
+  await store.count([{ partition: 1, offset: 0, createdAtMs: longAgoMs, writtenAtMs: longAgoMs }])
+  const { tick } = rateStage({
+    ordersCreated: topics.ordersCreated,
+    store,
+    publishEveryMs: 1_000,
+    toRecord: (rate, traceparent) => rateRecord(topics.orderRate, rate, traceparent)
+  })
+  const run = (partition: number) =>
+    tick?.run({
+      signal: new AbortController().signal,
+      partitions: [{ topic: 'orders.created', partition, offset: 1n, completeUntilMs: Date.now() }],
+      partitionCounts: new Map([['orders.created', 2]])
+    })
+  assert.equal((await run(1))?.length, 0)
+  assert.equal((await run(0))?.length, 1)
+})

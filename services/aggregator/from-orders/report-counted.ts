@@ -1,0 +1,59 @@
+import type { Logger, Metrics } from '@orderly/service-kit'
+import { Counter, Gauge, Histogram } from 'prom-client'
+import type { CountSummary } from '../domain/count-orders.ts'
+import { windowKey } from '../domain/window.ts'
+import type { RateStageParts } from './rate-stage.ts'
+
+type Reports = Required<Pick<RateStageParts, 'onCounted' | 'onPublished' | 'onComplete'>>
+
+const labels: Readonly<Record<keyof CountSummary, string>> = {
+  inTime: 'in-time',
+  late: 'late',
+  unplaced: 'unplaced',
+  repeated: 'repeated'
+}
+
+/** What happens in the stage as metrics, and what did not end in an order's minute as a line as well. */
+export function reportCounted(metrics: Metrics, logger: Logger): Reports {
+  const registers = [metrics]
+  const orders = new Counter({
+    name: 'orderly_aggregator_orders_total',
+    help: 'Orders read, by what became of them: in-time, late (beside the figure of their minute), unplaced (their minute is no longer kept), repeated (counted before).',
+    labelNames: ['kind'],
+    registers
+  })
+  const duration = new Histogram({
+    name: 'orderly_aggregator_count_duration_seconds',
+    help: 'How long the store took for a batch.',
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    registers
+  })
+  const published = new Counter({
+    name: 'orderly_aggregator_published_revisions_total',
+    help: 'Revisions of minutes written to the topic.',
+    registers
+  })
+  const complete = new Gauge({
+    name: 'orderly_aggregator_complete_until_timestamp_seconds',
+    help: 'All orders written before this have been counted. Told by the instance that publishes; the newest counts.',
+    registers
+  })
+  const kinds = Object.entries(labels) as [keyof CountSummary, string][]
+  for (const [, kind] of kinds) orders.inc({ kind }, 0)
+
+  return {
+    onCounted(summary, durationMs) {
+      for (const [field, kind] of kinds) orders.inc({ kind }, summary[field])
+      duration.observe(durationMs / 1000)
+      if (summary.late + summary.unplaced > 0) logger.warn({ ...summary }, 'orders came too late for their minute')
+    },
+    onPublished(windows) {
+      published.inc(windows.length)
+      for (const { startMs, orders, late, isFinal } of windows)
+        if (isFinal) logger.info({ window: windowKey(startMs), orders, late }, 'minute is final')
+    },
+    onComplete(completeUntilMs) {
+      if (completeUntilMs !== undefined) complete.set(completeUntilMs / 1000)
+    }
+  }
+}

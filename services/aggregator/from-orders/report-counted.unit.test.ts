@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createLogger } from '@orderly/service-kit'
+import { Registry } from 'prom-client'
+import { reportCounted } from './report-counted.ts'
+
+const logger = createLogger({ service: 'aggregator', instance: '1', level: 'silent', isPretty: false })
+
+test('every order is counted by what became of it, also those that came too late', async () => {
+  const metrics = new Registry()
+  const report = reportCounted(metrics, logger)
+  report.onCounted({ inTime: 5, late: 2, unplaced: 1, repeated: 3 }, 20)
+  report.onPublished([{ startMs: 0, orders: 5, late: 2, revision: 1, isFinal: true }])
+  report.onComplete(7_000)
+  report.onComplete(undefined)
+  const text = await metrics.metrics()
+  for (const line of [
+    'orderly_aggregator_orders_total{kind="in-time"} 5',
+    'orderly_aggregator_orders_total{kind="late"} 2',
+    'orderly_aggregator_orders_total{kind="unplaced"} 1',
+    'orderly_aggregator_orders_total{kind="repeated"} 3',
+    'orderly_aggregator_published_revisions_total 1',
+    'orderly_aggregator_complete_until_timestamp_seconds 7'
+  ]) {
+    assert.ok(text.includes(line), `${line} in\n${text}`)
+  }
+})

@@ -1,0 +1,72 @@
+import { connectTopics, createSchemaRegistry } from '@orderly/contracts'
+import { runStage } from '@orderly/kafka'
+import { checkDatabase, createPool, migrate, retryTransient } from '@orderly/postgres'
+import { kafkaConnection, registryAddress, runService, stageObserver } from '@orderly/service-kit'
+import { configSchema } from './config.ts'
+import type { WindowPolicy } from './domain/window.ts'
+import { addRateRoutes } from './from-http/rate-routes.ts'
+import { rateStage } from './from-orders/rate-stage.ts'
+import { reportCounted } from './from-orders/report-counted.ts'
+import { isTransient } from './store/is-transient.ts'
+import { aggregatorSchema, aggregatorSessionSettings, createPostgresStore } from './store/postgres.ts'
+import { rateRecord } from './to-metrics/rate-record.ts'
+
+const statementTimeoutMs = 10_000
+const dayMs = 86_400_000
+
+runService({
+  name: 'aggregator',
+  config: configSchema,
+  async start({ config, logger, metrics, http, signal, onStop, ready, fail }) {
+    const name = `aggregator-${config.INSTANCE_ID}`
+    const policy: WindowPolicy = {
+      graceMs: config.AGGREGATOR_GRACE_MS,
+      settleMs: config.AGGREGATOR_SETTLE_MS,
+      retentionMs: config.AGGREGATOR_RETENTION_DAYS * dayMs
+    }
+    const pool = createPool({
+      url: config.DATABASE_URL,
+      maxConnections: config.DATABASE_MAX_CONNECTIONS,
+      applicationName: name,
+      statementTimeoutMs,
+      sessionSettings: aggregatorSessionSettings,
+      onIdleError: error => logger.warn({ error }, 'an idle connection to the database broke')
+    })
+    onStop('database', () => pool.end())
+    ready('database', () => checkDatabase(pool).then(() => true))
+    await retryTransient(() => migrate(pool, { ...aggregatorSchema, logger }), {
+      signal,
+      attempts: 10,
+      firstDelayMs: 250,
+      onRetry: (error, _attempt, delayMs) => logger.warn({ error, delayMs }, 'the database is not there yet')
+    })
+    const store = createPostgresStore(pool, policy)
+    addRateRoutes(http, { store, policy, nowMs: Date.now })
+
+    const { ordersCreated, orderRate } = await connectTopics(createSchemaRegistry(registryAddress(config)), {
+      ordersCreated: 'read',
+      orderRate: 'write'
+    })
+    const stage = runStage(
+      rateStage({
+        ordersCreated,
+        store,
+        publishEveryMs: config.AGGREGATOR_PUBLISH_INTERVAL_MS,
+        toRecord: (rate, traceparent) => rateRecord(orderRate, rate, traceparent),
+        ...reportCounted(metrics, logger)
+      }),
+      {
+        connection: kafkaConnection(config, name),
+        transactionalID: name,
+        instanceID: name,
+        maxBatchRecords: config.AGGREGATOR_MAX_BATCH,
+        isTransient,
+        logger,
+        observer: stageObserver(metrics)
+      }
+    )
+    onStop('stage', () => stage.stop())
+    ready('stage', () => stage.isReady())
+    stage.finished.catch(fail)
+  }
+})

@@ -1,0 +1,112 @@
+import { fileURLToPath } from 'node:url'
+import { inTransaction, isPostgresConflict, readDecideWrite, retryTransient, type Statement } from '@orderly/postgres'
+import type { Pool, PoolClient, QueryResult, QueryResultRow } from 'pg'
+import { countOrders } from '../domain/count-orders.ts'
+import { firstKeptWindow, lastFinalWindow, type Window, type WindowPolicy, windowStartOf } from '../domain/window.ts'
+import type { RateStore } from './rate-store.ts'
+import * as statements from './statements.ts'
+
+/** For `migrate`. */
+export const aggregatorSchema = {
+  schema: 'aggregator',
+  directory: fileURLToPath(new URL('migrations', import.meta.url))
+}
+
+/** For `createPool`: a prepared statement keeps the plan it got first, and on a table that was still empty that would be to read all of it. */
+export const aggregatorSessionSettings = { enable_seqscan: 'off' }
+
+/**
+ * Windows and counted offsets in the schema `aggregator`. A batch is one transaction of two round trips, so what was counted
+ * and that it was counted are stored together. Whether this instance still owns the partition is not asked: whose records are
+ * counted already, by whomever, counts nothing.
+ */
+export function createPostgresStore(pool: Pool, policy: WindowPolicy): RateStore {
+  const afterConflicts = <Result>(work: () => Promise<Result>) =>
+    retryTransient(work, { isTransient: isPostgresConflict, attempts: 10, firstDelayMs: 2, maxDelayMs: 200 })
+
+  return {
+    count(orders) {
+      const partitions = [...new Set(orders.map(({ partition }) => partition))]
+      const starts = [...new Set(orders.map(({ createdAtMs }) => windowStartOf(createdAtMs)))]
+      const reads = [
+        statements.addMissingPartitions(partitions),
+        statements.lockPartitions(partitions),
+        statements.findFinalWindows(starts)
+      ]
+      return afterConflicts(() =>
+        readDecideWrite(pool, reads, ([, partitionRows = [], finalRows = []]) => {
+          const counted = {
+            offsets: new Map(
+              partitionRows.map(({ partition, next_offset: next, gaps }) => [partition, { next, gaps }])
+            ),
+            finalWindows: new Set(finalRows.map(row => row.start_ms)),
+            firstKeptWindowMs: Math.max(0, ...partitionRows.map(row => row.first_kept_window_ms))
+          }
+          const count = countOrders(orders, counted, policy)
+          const writes = [statements.addToWindows(count.windows), statements.updatePartitions(count.partitions)]
+          return { writes: count.partitions.size === 0 ? [] : writes, result: count.summary }
+        })
+      )
+    },
+
+    async noteComplete(partitionCount, partitions) {
+      const all = Array.from({ length: partitionCount }, (_, partition) => partition)
+      const own = partitions.map(({ partition }) => partition)
+      const reads = [statements.addMissingPartitions(all), statements.lockPartitions(own)]
+      const writes = [statements.noteComplete(partitions)]
+      await afterConflicts(() => readDecideWrite(pool, reads, () => ({ writes, result: undefined })))
+    },
+
+    async settle() {
+      const completeUntilMs = await readCompleteUntil(pool)
+      if (completeUntilMs === undefined) return undefined
+      const lastFinalMs = lastFinalWindow(completeUntilMs, policy)
+      const firstKeptMs = firstKeptWindow(completeUntilMs, policy)
+      const { rows } = await run(pool, statements.hasSomethingToSettle(lastFinalMs, firstKeptMs))
+      if (rows[0]?.found === true) await afterConflicts(() => settleWindows(pool, lastFinalMs, firstKeptMs))
+      return completeUntilMs
+    },
+
+    async unpublished(limit) {
+      return (await run<Window>(pool, statements.findUnpublished(limit))).rows
+    },
+
+    async markPublished(windows) {
+      await run(pool, statements.markPublished(windows))
+    },
+
+    async rates(fromMs, toMs) {
+      const [completeUntilMs, windows] = await Promise.all([
+        readCompleteUntil(pool),
+        run<Window>(pool, statements.findWindows(fromMs, toMs))
+      ])
+      return { completeUntilMs, windows: windows.rows }
+    }
+  }
+}
+
+/** That all partitions are complete until then stays true, so it may be read before anything is locked. */
+async function readCompleteUntil(pool: Pool): Promise<number | undefined> {
+  const [row] = (await run(pool, statements.completeUntil)).rows
+  return row?.completeUntilMs ?? undefined
+}
+
+function settleWindows(pool: Pool, lastFinalMs: number, firstKeptMs: number): Promise<void> {
+  return inTransaction(pool, async client => {
+    for (const statement of [
+      statements.lockAllPartitions,
+      statements.makeFinal(lastFinalMs),
+      statements.keepFrom(firstKeptMs),
+      statements.forgetPublished(firstKeptMs)
+    ]) {
+      await run(client, statement)
+    }
+  })
+}
+
+function run<Row extends QueryResultRow>(
+  database: Pool | PoolClient,
+  { name, text, values }: Statement
+): Promise<QueryResult<Row>> {
+  return database.query<Row>({ name, text, values: [...values] })
+}

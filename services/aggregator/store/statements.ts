@@ -1,0 +1,150 @@
+import type { Statement } from '@orderly/postgres'
+import type { Count } from '../domain/count-orders.ts'
+import type { Window } from '../domain/window.ts'
+import type { PartitionComplete } from './rate-store.ts'
+
+/** The SQL of the store. Rows of partitions and of windows are always taken in their order, so that nobody deadlocks. */
+
+const windowColumns = 'start_ms AS "startMs", orders, late, revision, is_final AS "isFinal"'
+
+export function addMissingPartitions(partitions: readonly number[]): Statement {
+  return {
+    name: 'add-missing-partitions',
+    text: `INSERT INTO aggregator.partitions (partition, first_kept_window_ms)
+      SELECT partition, (SELECT coalesce(max(first_kept_window_ms), 0) FROM aggregator.partitions)
+      FROM unnest($1::integer[]) AS given (partition) ORDER BY partition
+      ON CONFLICT (partition) DO NOTHING`,
+    values: [partitions]
+  }
+}
+
+export function lockPartitions(partitions: readonly number[]): Statement {
+  return {
+    name: 'lock-partitions',
+    text: `SELECT partition, next_offset, gaps, first_kept_window_ms
+      FROM aggregator.partitions WHERE partition = ANY($1) ORDER BY partition FOR UPDATE`,
+    values: [partitions]
+  }
+}
+
+export function findFinalWindows(starts: readonly number[]): Statement {
+  return {
+    name: 'find-final-windows',
+    text: 'SELECT start_ms FROM aggregator.windows WHERE start_ms = ANY($1) AND is_final',
+    values: [starts]
+  }
+}
+
+export function addToWindows(windows: Count['windows']): Statement {
+  const added = [...windows.values()]
+  return {
+    name: 'add-to-windows',
+    text: `INSERT INTO aggregator.windows (start_ms, orders, late, revision)
+      SELECT start_ms, orders, late, 1
+      FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS added (start_ms, orders, late) ORDER BY start_ms
+      ON CONFLICT (start_ms) DO UPDATE SET
+        orders = windows.orders + excluded.orders, late = windows.late + excluded.late, revision = windows.revision + 1`,
+    values: [[...windows.keys()], added.map(({ orders }) => orders), added.map(({ late }) => late)]
+  }
+}
+
+export function updatePartitions(partitions: Count['partitions']): Statement {
+  const states = [...partitions.values()]
+  return {
+    name: 'update-partitions',
+    text: `UPDATE aggregator.partitions
+      SET next_offset = given.next_offset, gaps = given.gaps, unplaced = partitions.unplaced + given.unplaced
+      FROM unnest($1::integer[], $2::bigint[], $3::jsonb[], $4::bigint[]) AS given (partition, next_offset, gaps, unplaced)
+      WHERE partitions.partition = given.partition`,
+    values: [
+      [...partitions.keys()],
+      states.map(({ offsets }) => offsets.next),
+      states.map(({ offsets }) => JSON.stringify(offsets.gaps)),
+      states.map(({ unplaced }) => unplaced)
+    ]
+  }
+}
+
+export function noteComplete(partitions: readonly PartitionComplete[]): Statement {
+  return {
+    name: 'note-complete',
+    text: `UPDATE aggregator.partitions SET complete_until_ms = greatest(partitions.complete_until_ms, given.complete_until_ms)
+      FROM unnest($1::integer[], $2::bigint[]) AS given (partition, complete_until_ms)
+      WHERE partitions.partition = given.partition`,
+    values: [partitions.map(({ partition }) => partition), partitions.map(({ completeUntilMs }) => completeUntilMs)]
+  }
+}
+
+export const completeUntil: Statement = {
+  name: 'complete-until',
+  text: `SELECT CASE WHEN count(complete_until_ms) = count(*) THEN min(complete_until_ms) END AS "completeUntilMs"
+    FROM aggregator.partitions`,
+  values: []
+}
+
+export function hasSomethingToSettle(lastFinalMs: number, firstKeptMs: number): Statement {
+  return {
+    name: 'has-something-to-settle',
+    text: `SELECT EXISTS (SELECT FROM aggregator.windows WHERE NOT is_final AND start_ms <= $1)
+      OR EXISTS (SELECT FROM aggregator.windows WHERE start_ms < $2 AND revision = published_revision)
+      OR EXISTS (SELECT FROM aggregator.partitions WHERE first_kept_window_ms < $2) AS found`,
+    values: [lastFinalMs, firstKeptMs]
+  }
+}
+
+export const lockAllPartitions: Statement = {
+  name: 'lock-all-partitions',
+  text: 'SELECT FROM aggregator.partitions ORDER BY partition FOR UPDATE',
+  values: []
+}
+
+export function makeFinal(lastFinalMs: number): Statement {
+  return {
+    name: 'make-final',
+    text: `UPDATE aggregator.windows SET is_final = true, revision = revision + 1
+      WHERE NOT is_final AND start_ms <= $1`,
+    values: [lastFinalMs]
+  }
+}
+
+export function keepFrom(firstKeptMs: number): Statement {
+  return {
+    name: 'keep-from',
+    text: 'UPDATE aggregator.partitions SET first_kept_window_ms = $1 WHERE first_kept_window_ms < $1',
+    values: [firstKeptMs]
+  }
+}
+
+export function forgetPublished(firstKeptMs: number): Statement {
+  return {
+    name: 'forget-published',
+    text: 'DELETE FROM aggregator.windows WHERE start_ms < $1 AND revision = published_revision',
+    values: [firstKeptMs]
+  }
+}
+
+export function findUnpublished(limit: number): Statement {
+  return {
+    name: 'find-unpublished',
+    text: `SELECT ${windowColumns} FROM aggregator.windows WHERE revision > published_revision ORDER BY start_ms LIMIT $1`,
+    values: [limit]
+  }
+}
+
+export function markPublished(windows: readonly Pick<Window, 'startMs' | 'revision'>[]): Statement {
+  return {
+    name: 'mark-published',
+    text: `UPDATE aggregator.windows SET published_revision = greatest(published_revision, given.revision)
+      FROM unnest($1::bigint[], $2::bigint[]) AS given (start_ms, revision)
+      WHERE windows.start_ms = given.start_ms`,
+    values: [windows.map(({ startMs }) => startMs), windows.map(({ revision }) => revision)]
+  }
+}
+
+export function findWindows(fromMs: number, toMs: number): Statement {
+  return {
+    name: 'find-windows',
+    text: `SELECT ${windowColumns} FROM aggregator.windows WHERE start_ms BETWEEN $1 AND $2 ORDER BY start_ms`,
+    values: [fromMs, toMs]
+  }
+}

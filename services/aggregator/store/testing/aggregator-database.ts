@@ -1,0 +1,36 @@
+import { createPool, migrate, type PoolSettings } from '@orderly/postgres'
+import { integrationEnvironment } from '@orderly/stack/testing'
+import type { Pool } from 'pg'
+import { aggregatorSchema, aggregatorSessionSettings } from '../postgres.ts'
+
+const silent = { info: () => {}, warn: () => {} }
+
+export interface AggregatorDatabase {
+  readonly url: string
+  /** A pool of its own for each instance, closed at the end of the test. */
+  open(settings?: Partial<PoolSettings>): Pool
+}
+
+export async function createAggregatorDatabase(scope: {
+  after(release: () => Promise<void>): void
+}): Promise<AggregatorDatabase> {
+  const url = await integrationEnvironment().databaseURL()
+  const open = (settings: Partial<PoolSettings> = {}) => {
+    const pool = createPool({
+      url,
+      maxConnections: 4,
+      applicationName: 'aggregator',
+      statementTimeoutMs: 10_000,
+      sessionSettings: aggregatorSessionSettings,
+      ...settings
+    })
+    scope.after(() => pool.end())
+    return pool
+  }
+  await migrate(open({ applicationName: 'migration' }), { ...aggregatorSchema, logger: silent })
+  return { url, open }
+}
+
+export async function emptyAggregator(pool: Pool): Promise<void> {
+  await pool.query('TRUNCATE aggregator.windows, aggregator.partitions')
+}

@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { connectTopics, createSchemaRegistry, type OrderRate, topicConfigs, toRecord } from '@orderly/contracts'
+import { orderRate as anyRate, orderCreated } from '@orderly/contracts/testing'
+import { createProducer, createTopics, deadLetterTopic, type KafkaConnection, type StagePoint } from '@orderly/kafka'
+import { type RecordedRecord, readCommitted } from '@orderly/kafka/testing'
+import { createPool, migrate } from '@orderly/postgres'
+import { newTraceparent } from '@orderly/service-kit'
+import { integrationEnvironment, startBroker, startService, type TestService } from '@orderly/stack/testing'
+import type { Pool } from 'pg'
+import { aggregatorSchema } from '../store/postgres.ts'
+
+export interface PlacedOrder {
+  readonly userID?: string
+  readonly createdAtMs: number
+  /** The time stamp of its record; the time of creation when absent. */
+  readonly writtenAtMs?: number
+}
+
+export interface PublishedRate {
+  readonly record: RecordedRecord
+  readonly rate: OrderRate
+}
+
+/** What the aggregator works with: a broker and a database of the test's own, and the registry of the test run. */
+export interface Pipeline {
+  readonly connection: KafkaConnection
+  readonly pool: Pool
+  place(orders: readonly PlacedOrder[]): Promise<void>
+  start(t: TestContext, instanceID: string, settings?: Readonly<Record<string, string>>): Promise<TestService>
+  /** Runs instance `one` until it kills itself where the point is passed for the given time. */
+  killAt(t: TestContext, point: StagePoint, pass: number, settings?: Readonly<Record<string, string>>): Promise<void>
+  /** Everything that was published of windows, oldest first, once that is enough. */
+  published(isEnough: (rates: readonly PublishedRate[]) => boolean): Promise<readonly PublishedRate[]>
+  /** How many orders were counted in windows that start in this range. */
+  counted(fromMs: number, toMs: number): Promise<number>
+}
+
+export async function startPipeline(t: TestContext, settings: Readonly<Record<string, string>>): Promise<Pipeline> {
+  const { registryURL, databaseURL } = integrationEnvironment()
+  const [broker, url] = await Promise.all([startBroker(t), databaseURL()])
+  const connection = { brokers: broker.brokers, clientID: 'aggregator-test' }
+  const { ordersCreated, orderRate } = await connectTopics(createSchemaRegistry({ url: registryURL }))
+  await orderRate.codec.prepare([orderRate.codec.encode(anyRate())])
+  await createTopics(
+    connection,
+    [ordersCreated.name, deadLetterTopic(ordersCreated.name), orderRate.name].map(name => ({
+      name,
+      partitions: 4,
+      replicationFactor: 1,
+      configs: topicConfigs[name] ?? {}
+    }))
+  )
+  const producer = await createProducer(connection)
+  t.after(() => producer.close())
+  const pool = createPool({ url, maxConnections: 2, applicationName: 'aggregator-test', statementTimeoutMs: 5_000 })
+  t.after(() => pool.end())
+  await migrate(pool, { ...aggregatorSchema, logger: { info: () => {}, warn: () => {} } })
+  const environment = {
+    KAFKA_BROKERS: broker.brokers.join(','),
+    SCHEMA_REGISTRY_URL: registryURL,
+    DATABASE_URL: url,
+    ...settings
+  }
+
+  return {
+    connection,
+    pool,
+    place: orders =>
+      producer.send(
+        orders.map(({ userID, createdAtMs, writtenAtMs = createdAtMs }) => {
+          const order = orderCreated({ createdAtMs, ...(userID !== undefined && { userID }) })
+          return { ...toRecord(ordersCreated, order, newTraceparent()), timestampMs: writtenAtMs }
+        })
+      ),
+    start: (test, instanceID, more) =>
+      startService(test, 'aggregator', { ...environment, INSTANCE_ID: instanceID, ...more }),
+    async killAt(test, point, pass, more) {
+      const child = spawn(process.execPath, [join(import.meta.dirname, '../main.ts')], {
+        env: {
+          ...process.env,
+          ...environment,
+          HTTP_PORT: '0',
+          INSTANCE_ID: 'one',
+          NODE_OPTIONS: `--import=${import.meta.resolve('./kill-at-point.ts')}`,
+          KILL_AT_POINT: `${point}:${pass}`,
+          ...more
+        },
+        stdio: 'ignore'
+      })
+      test.after(() => child.kill('SIGKILL'))
+      const [code, signal] = await once(child, 'exit', { signal: AbortSignal.timeout(60_000) })
+      assert.deepEqual({ code, signal }, { code: null, signal: 'SIGKILL' })
+    },
+    async published(isEnough) {
+      const rates: PublishedRate[] = []
+      await readCommitted(
+        connection,
+        orderRate.name,
+        records => {
+          for (const record of records.slice(rates.length))
+            rates.push({ record, rate: orderRate.codec.decode(record.value) })
+          return isEnough(rates)
+        },
+        { signal: AbortSignal.timeout(90_000) }
+      )
+      return rates
+    },
+    async counted(fromMs, toMs) {
+      const sum = 'SELECT coalesce(sum(orders + late), 0)::bigint AS counted FROM aggregator.windows'
+      return (await pool.query(`${sum} WHERE start_ms BETWEEN $1 AND $2`, [fromMs, toMs])).rows[0].counted
+    }
+  }
+}

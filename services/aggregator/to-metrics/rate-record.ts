@@ -1,0 +1,14 @@
+import { eventHeaders, type OrderRate } from '@orderly/contracts'
+import type { OutputRecord, Topic } from '@orderly/kafka'
+import { windowKey } from '../domain/window.ts'
+
+/** Keyed by its window, so that compaction keeps the newest revision. A revision has the same id whenever it is written. */
+export function rateRecord(orderRate: Topic<OrderRate>, rate: OrderRate, traceparent: string): OutputRecord {
+  const key = windowKey(rate.windowStartMs)
+  return {
+    topic: orderRate.name,
+    key,
+    value: orderRate.codec.encode(rate),
+    headers: eventHeaders(orderRate.eventType, `${key}-${rate.revision}`, traceparent)
+  }
+}

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { decide } from './decide.ts'
+import { decideOnce } from './decide-once.ts'
+import { orderSequences, stockLevels } from './testing/arbitraries.ts'
+
+test('orders that were decided before get their outcomes again and take nothing, whatever the stock is now', () => {
+  fc.assert(
+    fc.property(stockLevels, stockLevels, orderSequences, (stock, otherStock, orders) => {
+      const { outcomes } = decide(stock, orders, 7)
+      const remembered = new Map(outcomes.map(outcome => [outcome.event.orderID, outcome]))
+      const { decided, fresh } = decideOnce(remembered, otherStock, orders, 8)
+      assert.deepEqual(
+        decided,
+        outcomes.map(outcome => ({ outcome, isReplay: true }))
+      )
+      assert.deepEqual(fresh, { outcomes: [], taken: new Map() })
+    })
+  )
+})
+
+test('an order that comes twice in a batch is decided at its first place and repeated at the second', () => {
+  fc.assert(
+    fc.property(stockLevels, orderSequences, fc.array(fc.nat()), (stock, orders, picks) => {
+      const again = orders.length === 0 ? [] : picks.map(pick => structuredClone(orders[pick % orders.length] as never))
+      const { decided, fresh } = decideOnce(new Map(), stock, [...orders, ...again], 7)
+      assert.deepEqual(fresh, decide(stock, orders, 7))
+      for (const [index, { outcome, isReplay }] of decided.entries()) {
+        assert.equal(isReplay, index >= orders.length)
+        assert.equal(
+          outcome,
+          fresh.outcomes.find(({ event }) => event.orderID === outcome.event.orderID)
+        )
+      }
+    })
+  )
+})
+
+test('replayed orders do not change what new ones beside them find', () => {
+  fc.assert(
+    fc.property(stockLevels, orderSequences, fc.nat(), (stock, orders, cut) => {
+      const whole = decide(stock, orders, 7)
+      const before = orders.slice(0, cut % (orders.length + 1))
+      const { outcomes, taken } = decide(stock, before, 7)
+      const left = new Map([...stock].map(([sku, pieces]) => [sku, pieces - (taken.get(sku) ?? 0)]))
+      const remembered = new Map(outcomes.map(outcome => [outcome.event.orderID, outcome]))
+      const { decided } = decideOnce(remembered, left, orders, 7)
+      assert.deepEqual(
+        decided.map(({ outcome }) => outcome),
+        whole.outcomes
+      )
+    })
+  )
+})

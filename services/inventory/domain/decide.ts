@@ -1,0 +1,41 @@
+import type { InventoryFailed, InventoryReserved, Shortage } from '@orderly/contracts'
+import { demandOf, type OrderToDecide } from './order.ts'
+
+/** What became of an order, once and for all. */
+export type Outcome =
+  | { readonly kind: 'reserved'; readonly event: InventoryReserved }
+  | { readonly kind: 'failed'; readonly event: InventoryFailed }
+
+export interface Decision {
+  /** One for each order, in the same order. */
+  readonly outcomes: readonly Outcome[]
+  /** By SKU: how many pieces move from available to reserved. */
+  readonly taken: ReadonlyMap<string, number>
+}
+
+/**
+ * Decides orders in their sequence: each finds what those before it left, and is reserved whole or not at all.
+ *
+ * @param available pieces by SKU; a SKU that is missing has none
+ */
+export function decide(
+  available: ReadonlyMap<string, number>,
+  orders: readonly OrderToDecide[],
+  decidedAtMs: number
+): Decision {
+  const taken = new Map<string, number>()
+  const outcomes = orders.map(({ orderID, userID, items }): Outcome => {
+    const demand = demandOf(items)
+    const shortages: Shortage[] = []
+    for (const [sku, requested] of demand) {
+      const left = (available.get(sku) ?? 0) - (taken.get(sku) ?? 0)
+      if (requested > left) shortages.push({ sku, requested, available: left })
+    }
+    if (shortages.length > 0) {
+      return { kind: 'failed', event: { orderID, userID, reason: 'OUT_OF_STOCK', shortages, decidedAtMs } }
+    }
+    for (const [sku, quantity] of demand) taken.set(sku, (taken.get(sku) ?? 0) + quantity)
+    return { kind: 'reserved', event: { orderID, userID, items, decidedAtMs } }
+  })
+  return { outcomes, taken }
+}

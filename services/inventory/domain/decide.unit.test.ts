@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { decide } from './decide.ts'
+import { orderSequences, stockLevels } from './testing/arbitraries.ts'
+
+const order = (orderID: string, ...items: [sku: string, quantity: number][]) => ({
+  orderID,
+  userID: 'user-1',
+  items: items.map(([sku, quantity]) => ({ sku, quantity }))
+})
+
+test('given enough stock, an order is reserved with its lines as they came', () => {
+  const { outcomes, taken } = decide(new Map([['mug', 5]]), [order('1', ['mug', 2])], 7)
+  assert.deepEqual(outcomes, [
+    {
+      kind: 'reserved',
+      event: { orderID: '1', userID: 'user-1', items: [{ sku: 'mug', quantity: 2 }], decidedAtMs: 7 }
+    }
+  ])
+  assert.deepEqual([...taken], [['mug', 2]])
+})
+
+test('given too little of two of three SKUs, an order fails, names both, and takes nothing', () => {
+  const stock = new Map([
+    ['mug', 5],
+    ['tea', 1]
+  ])
+  const { outcomes, taken } = decide(stock, [order('1', ['mug', 5], ['tea', 2], ['spoon', 3])], 7)
+  const shortages = [
+    { sku: 'tea', requested: 2, available: 1 },
+    { sku: 'spoon', requested: 3, available: 0 }
+  ]
+  assert.deepEqual(outcomes, [
+    { kind: 'failed', event: { orderID: '1', userID: 'user-1', reason: 'OUT_OF_STOCK', shortages, decidedAtMs: 7 } }
+  ])
+  assert.equal(taken.size, 0)
+})
+
+test('two lines on the same SKU are checked as their sum', () => {
+  const stock = new Map([['mug', 5]])
+  const [tooMuch] = decide(stock, [order('1', ['mug', 3], ['mug', 3])], 7).outcomes
+  assert.deepEqual(tooMuch?.kind === 'failed' && tooMuch.event.shortages, [{ sku: 'mug', requested: 6, available: 5 }])
+  assert.deepEqual([...decide(stock, [order('1', ['mug', 3], ['mug', 2])], 7).taken], [['mug', 5]])
+})
+
+test('an order that fails leaves its stock to the ones behind it', () => {
+  const orders = [order('1', ['mug', 6]), order('2', ['mug', 5]), order('3', ['mug', 1])]
+  const { outcomes } = decide(new Map([['mug', 5]]), orders, 7)
+  assert.deepEqual(
+    outcomes.map(({ kind }) => kind),
+    ['failed', 'reserved', 'failed']
+  )
+})
+
+test('what is taken is what reserved orders hold, and never more than there was', () => {
+  fc.assert(
+    fc.property(stockLevels, orderSequences, (stock, orders) => {
+      const { outcomes, taken } = decide(stock, orders, 7)
+      const held = new Map<string, number>()
+      for (const { kind, event } of outcomes) {
+        if (kind === 'failed') continue
+        for (const { sku, quantity } of event.items) held.set(sku, (held.get(sku) ?? 0) + quantity)
+      }
+      assert.deepEqual(new Map([...taken].sort()), new Map([...held].sort()))
+      for (const [sku, pieces] of taken) assert.ok(pieces <= (stock.get(sku) ?? 0))
+    })
+  )
+})
+
+test('every order gets one outcome in its place: its own lines whole, or at least one true shortage', () => {
+  fc.assert(
+    fc.property(stockLevels, orderSequences, (stock, orders) => {
+      const { outcomes } = decide(stock, orders, 7)
+      assert.deepEqual(
+        outcomes.map(({ event }) => event.orderID),
+        orders.map(({ orderID }) => orderID)
+      )
+      for (const [index, { kind, event }] of outcomes.entries()) {
+        if (kind === 'reserved') assert.deepEqual(event.items, orders[index]?.items)
+        else {
+          assert.ok(event.shortages.length > 0)
+          for (const { requested, available } of event.shortages) assert.ok(requested > available && available >= 0)
+        }
+      }
+    })
+  )
+})
+
+test('an order never depends on those behind it', () => {
+  fc.assert(
+    fc.property(stockLevels, orderSequences, fc.nat(), (stock, orders, cut) => {
+      const first = orders.slice(0, cut % (orders.length + 1))
+      assert.deepEqual(decide(stock, first, 7).outcomes, decide(stock, orders, 7).outcomes.slice(0, first.length))
+    })
+  )
+})
+
+test('however a sequence is split into batches, down to single orders, the outcomes are the same', () => {
+  fc.assert(
+    fc.property(
+      stockLevels,
+      orderSequences,
+      fc.infiniteStream(fc.integer({ min: 1, max: 5 })),
+      (stock, orders, sizes) => {
+        const whole = decide(stock, orders, 7)
+        const left = new Map(stock)
+        const outcomes = []
+        for (let start = 0; start < orders.length; ) {
+          const size = sizes.next().value
+          const part = decide(left, orders.slice(start, start + size), 7)
+          for (const [sku, pieces] of part.taken) left.set(sku, (left.get(sku) ?? 0) - pieces)
+          outcomes.push(...part.outcomes)
+          start += size
+        }
+        assert.deepEqual(outcomes, whole.outcomes)
+        for (const [sku, pieces] of whole.taken) assert.equal(left.get(sku), (stock.get(sku) ?? 0) - pieces)
+      }
+    )
+  )
+})

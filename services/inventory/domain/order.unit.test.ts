@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { checkOrder, demandOf } from './order.ts'
+
+const valid = { orderID: '1', userID: 'ann', items: [{ sku: 'mug', quantity: 1 }] }
+
+test('an order that keeps to its contract passes', () => {
+  checkOrder(valid)
+})
+
+test('an order that would create stock, or cannot be stored, is refused before anything is decided', () => {
+  const wrong = [
+    { ...valid, items: [] },
+    { ...valid, orderID: '' },
+    { ...valid, userID: '' },
+    { ...valid, orderID: 'a\0b' },
+    ...[0, -1, 1.5, Number.NaN].map(quantity => ({ ...valid, items: [{ sku: 'mug', quantity }] })),
+    ...['', 'a\0b'].map(sku => ({ ...valid, items: [{ sku, quantity: 1 }] }))
+  ]
+  for (const order of wrong) assert.throws(() => checkOrder(order), { code: 'ORDER_INVALID', retryable: false })
+})
+
+test('the demand adds up lines on the same SKU', () => {
+  const items = [
+    { sku: 'mug', quantity: 1 },
+    { sku: 'tea', quantity: 2 },
+    { sku: 'mug', quantity: 3 }
+  ]
+  assert.deepEqual(
+    [...demandOf(items)],
+    [
+      ['mug', 4],
+      ['tea', 2]
+    ]
+  )
+})

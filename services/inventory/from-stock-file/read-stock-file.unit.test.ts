@@ -1,0 +1,24 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { parseStock } from './read-stock-file.ts'
+
+const parse = (...lines: string[]) => [...parseStock(lines.join('\n'), 'stock.csv')]
+
+test('SKUs and their pieces are read, with quotes, blanks, empty lines, byte order mark and Windows line ends', () => {
+  assert.deepEqual(parse('\uFEFFsku,available\r', 'MUG-WHITE,12\r', '', ' TEA , 0', '"a ""b"", c",7', ''), [
+    ['MUG-WHITE', 12],
+    ['TEA', 0],
+    ['a "b", c', 7]
+  ])
+})
+
+test('a wrong file is refused, naming the line', () => {
+  const refused = (message: RegExp, ...lines: string[]) =>
+    assert.throws(() => parse(...lines), { code: 'STOCK_FILE_INVALID', message })
+  refused(/^stock\.csv:1: expected the header/, 'MUG-WHITE,12')
+  refused(/^stock\.csv:3: .*"TEA;5"/, 'sku,available', 'MUG,1', 'TEA;5')
+  refused(/^stock\.csv:2: expected a SKU/, 'sku,available', 'MUG,-1')
+  refused(/^stock\.csv:2: expected a SKU/, 'sku,available', 'MUG,1.5')
+  refused(/^stock\.csv:2: .* too many/, 'sku,available', 'MUG,9007199254740993')
+  refused(/^stock\.csv:4: the SKU MUG stands here a second time/, 'sku,available', 'MUG,1', '', 'MUG,2')
+})

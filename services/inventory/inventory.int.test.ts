@@ -1,0 +1,235 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { eventID, type OrderCreated } from '@orderly/contracts'
+import { orderCreated } from '@orderly/contracts/testing'
+import { deadLetterTopic } from '@orderly/kafka'
+import { readCommitted } from '@orderly/kafka/testing'
+import { newTraceparent, parseTraceparent } from '@orderly/service-kit'
+import { runKafkaTool, startService } from '@orderly/stack/testing'
+import { type Pipeline, type SettledOrder, startPipeline } from './testing/pipeline.ts'
+
+function ordersOf(sku: string, count: number, quantity = 1): OrderCreated[] {
+  return Array.from({ length: count }, (_, index) =>
+    orderCreated({ userID: `${sku}-user-${index % 10}`, items: [{ sku, quantity }] })
+  )
+}
+
+/** One outcome for every record of the order, all with the same bytes. */
+function checkOutcomes(settled: readonly SettledOrder[]): void {
+  for (const { order, timesPlaced, outcomes } of settled) {
+    assert.equal(outcomes.length, timesPlaced, `outcomes of order ${order.orderID}`)
+    const [first, ...others] = outcomes
+    for (const { record } of others) {
+      assert.equal(record.topic, first?.record.topic)
+      assert.deepEqual(record.value, first?.record.value)
+    }
+  }
+}
+
+/** What the topics say agrees with what the tables say. */
+async function checkStock({ store }: Pipeline, sku: string, putIn: number, settled: readonly SettledOrder[]) {
+  const reserved = settled
+    .filter(({ outcomes }) => outcomes[0]?.eventType === 'InventoryReserved')
+    .reduce((sum, { order }) => sum + (order.items[0]?.quantity ?? 0), 0)
+  assert.deepEqual(await store.levels([sku]), [{ sku, available: putIn - reserved, reserved }])
+  return reserved
+}
+
+async function metric(url: string, name: string): Promise<number> {
+  const text = await (await fetch(`${url}/metrics`)).text()
+  const line = text.split('\n').find(line => line.startsWith(name))
+  return Number(line?.split(' ').at(-1))
+}
+
+test('the inventory on real Kafka and Postgres', async t => {
+  const pipeline = await startPipeline(t)
+
+  await t.test('orders get both outcomes, keyed by their user, in their trace', async t => {
+    const instance = await pipeline.start(t, 'one')
+    await pipeline.store.setAvailable(new Map([['MUG', 5]]))
+    const items = [
+      { sku: 'MUG', quantity: 4 },
+      { sku: 'NO-SUCH-TEA', quantity: 1 }
+    ]
+    const [reserved, failed] = [ordersOf('MUG', 1, 3)[0], orderCreated({ userID: 'MUG-user-0', items })]
+    assert.ok(reserved)
+    const traceparent = newTraceparent()
+    await pipeline.place([reserved, failed], traceparent)
+    const settled = await pipeline.settle([reserved, failed])
+    checkOutcomes(settled)
+    const [first, second] = settled.map(({ outcomes }) => outcomes[0])
+    assert.ok(first && second)
+    assert.deepEqual(
+      { ...first.event, decidedAtMs: 0 },
+      { ...identity(reserved), items: reserved.items, decidedAtMs: 0 }
+    )
+    const shortages = [
+      { sku: 'MUG', requested: 4, available: 2 },
+      { sku: 'NO-SUCH-TEA', requested: 1, available: 0 }
+    ]
+    assert.deepEqual(
+      { ...second.event, decidedAtMs: 0 },
+      { ...identity(failed), reason: 'OUT_OF_STOCK', shortages, decidedAtMs: 0 }
+    )
+    assert.equal(first.record.headers['event-id'], eventID('InventoryReserved', reserved.orderID))
+    for (const { record } of [first, second]) {
+      assert.equal(record.key, 'MUG-user-0')
+      assert.equal(parseTraceparent(record.headers.traceparent)?.traceID, parseTraceparent(traceparent)?.traceID)
+    }
+    assert.ok((await metric(instance.url, 'orderly_inventory_outcomes_total{kind="reserved"')) >= 1)
+    assert.equal((await instance.stop('SIGTERM')).code, 0)
+  })
+
+  await t.test('the same orders once more, and the whole topic once more, change nothing', async t => {
+    const orders = ordersOf('TEA', 60)
+    await pipeline.store.setAvailable(new Map([['TEA', 40]]))
+    const first = await pipeline.start(t, 'one')
+    await pipeline.place(orders)
+    const before = await pipeline.settle(orders)
+    assert.equal(await checkStock(pipeline, 'TEA', 40, before), 40)
+    await pipeline.place(orders)
+    const twice = await pipeline.settle(orders)
+    checkOutcomes(twice)
+    assert.deepEqual(new Set(twice.map(({ timesPlaced }) => timesPlaced)), new Set([2]))
+    const levels = await pipeline.store.levels(['MUG', 'TEA'])
+    assert.equal((await first.stop('SIGTERM')).code, 0)
+
+    await runKafkaTool('org.apache.kafka.tools.consumer.group.ConsumerGroupCommand', [
+      ...['--bootstrap-server', pipeline.broker.brokers.join(','), '--group', 'orders-created'],
+      ...['--topic', 'orders.created', '--reset-offsets', '--to-earliest', '--execute']
+    ])
+    const second = await pipeline.start(t, 'one')
+    const again = await pipeline.settle(orders)
+    for (const { outcomes } of again) {
+      assert.equal(outcomes.length, 4)
+      for (const { record } of outcomes) assert.deepEqual(record.value, outcomes[0]?.record.value)
+    }
+    assert.deepEqual(await pipeline.store.levels(['MUG', 'TEA']), levels)
+    assert.ok((await metric(second.url, 'orderly_inventory_replayed_outcomes_total')) >= 120)
+    assert.equal((await second.stop('SIGINT')).code, 0)
+  })
+
+  await t.test('an order that would create stock is parked, and other users go on', async t => {
+    const instance = await pipeline.start(t, 'one')
+    await pipeline.store.setAvailable(new Map([['SPOON', 20]]))
+    const wrong = orderCreated({ userID: 'wrong', items: [{ sku: 'SPOON', quantity: -5 }] })
+    const orders = ordersOf('SPOON', 20)
+    await pipeline.place([wrong, ...orders])
+    const settled = await pipeline.settle(orders)
+    checkOutcomes(settled)
+    assert.equal(await checkStock(pipeline, 'SPOON', 20, settled), 20)
+    const deadLetters = deadLetterTopic('orders.created')
+    const [parked] = await readCommitted(pipeline.connection, deadLetters, records => records.length > 0)
+    assert.equal(parked?.headers['dlq-code'], 'ORDER_INVALID')
+    assert.equal((await instance.stop('SIGTERM')).code, 0)
+  })
+
+  await t.test('instances that are killed in the middle lose no order and reserve nothing twice', async t => {
+    const orders = ordersOf('POT', 2000)
+    await pipeline.store.setAvailable(new Map([['POT', 1500]]))
+    const first = await pipeline.start(t, 'one')
+    await pipeline.start(t, 'two')
+    const placing = pipeline.place(orders)
+    await untilDecided(pipeline, 'POT', 1)
+    await first.stop('SIGKILL')
+    await placing
+    const third = await pipeline.start(t, 'one')
+    const settled = await pipeline.settle(orders)
+    checkOutcomes(settled)
+    assert.equal(await checkStock(pipeline, 'POT', 1500, settled), 1500)
+    assert.equal((await third.stop('SIGTERM')).code, 0)
+  })
+
+  await t.test('an instance that froze, was replaced and wakes up does no harm and ends as fenced', async t => {
+    const orders = ordersOf('PAN', 3000)
+    await pipeline.store.setAvailable(new Map([['PAN', 2500]]))
+    const frozen = await pipeline.start(t, 'one')
+    const placing = pipeline.place(orders)
+    await untilDecided(pipeline, 'PAN', 1)
+    frozen.signal('SIGSTOP')
+    const replacement = await pipeline.start(t, 'one')
+    await placing
+    const before = await pipeline.settle(orders)
+    frozen.signal('SIGCONT')
+    assert.equal((await frozen.exit).code, 70)
+    const settled = await pipeline.settle(orders)
+    assert.deepEqual(settled, before)
+    checkOutcomes(settled)
+    assert.equal(await checkStock(pipeline, 'PAN', 2500, settled), 2500)
+    assert.equal((await replacement.stop('SIGTERM')).code, 0)
+  })
+})
+
+test('stock is seeded in dev where a SKU is missing, and refused in prod', async t => {
+  const { environment, store } = await startPipeline(t)
+  const directory = await mkdtemp(join(tmpdir(), 'inventory-'))
+  t.after(() => rm(directory, { recursive: true }))
+  const file = join(directory, 'stock.csv')
+  await writeFile(file, 'sku,available\nMUG,12\nTEA,3\n')
+  await store.setAvailable(new Map([['TEA', 1]]))
+  const seeding = { ...environment, INSTANCE_ID: 'one', SEED_STOCK_FILE: file }
+  const instance = await startService(t, 'inventory', seeding)
+  assert.deepEqual(await store.levels(['MUG', 'TEA']), [
+    { sku: 'MUG', available: 12, reserved: 0 },
+    { sku: 'TEA', available: 1, reserved: 0 }
+  ])
+  assert.equal((await instance.stop('SIGTERM')).code, 0)
+  assert.equal(failStart({ ...seeding, ORDERLY_PROFILE: 'prod' }).code, 78)
+})
+
+test('a broker that goes and comes back under load costs no order', async t => {
+  const pipeline = await startPipeline(t)
+  await pipeline.store.setAvailable(new Map([['MUG', 700]]))
+  await pipeline.start(t, 'one')
+  await pipeline.start(t, 'two')
+  const orders = ordersOf('MUG', 1000)
+  const placing = (async () => {
+    for (let start = 0; start < orders.length; start += 20) await pipeline.place(orders.slice(start, start + 20))
+  })()
+  await untilDecided(pipeline, 'MUG', 40)
+  await pipeline.broker.stop()
+  await pipeline.broker.start()
+  await untilDecided(pipeline, 'MUG', 300)
+  await pipeline.broker.kill()
+  await pipeline.broker.start()
+  await placing
+  const settled = await pipeline.settle(orders)
+  checkOutcomes(settled)
+  assert.equal(await checkStock(pipeline, 'MUG', 700, settled), 700)
+})
+
+test('an instance says what is wrong with its settings and ends', () => {
+  const { code, error } = failStart({
+    ORDERLY_PROFILE: 'prod',
+    KAFKA_BROKERS: 'kafka:9092',
+    INVENTORY_MAX_BATCH: '0'
+  })
+  assert.equal(code, 78)
+  for (const name of ['INSTANCE_ID', 'DATABASE_URL', 'SCHEMA_REGISTRY_URL', 'INVENTORY_MAX_BATCH']) {
+    assert.match(error, new RegExp(`^ +${name} `, 'm'))
+  }
+})
+
+/** Runs the service with settings by which it cannot start. */
+function failStart(environment: Readonly<Record<string, string>>) {
+  const { status, stderr } = spawnSync(process.execPath, [join(import.meta.dirname, 'main.ts')], {
+    env: { ...process.env, ...environment },
+    encoding: 'utf8',
+    timeout: 30_000
+  })
+  return { code: status, error: stderr }
+}
+
+function identity({ orderID, userID }: OrderCreated) {
+  return { orderID, userID }
+}
+
+/** Resolves when orders on the SKU have their outcomes in the database. */
+async function untilDecided({ pool }: Pipeline, sku: string, count: number): Promise<void> {
+  const decided = 'SELECT count(*) AS count FROM inventory.reservation_lines WHERE sku = $1'
+  while ((await pool.query(decided, [sku])).rows[0].count < count);
+}

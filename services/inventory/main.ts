@@ -1,0 +1,72 @@
+import { connectTopics, createSchemaRegistry } from '@orderly/contracts'
+import { runStage } from '@orderly/kafka'
+import { checkDatabase, createPool, migrate, retryTransient } from '@orderly/postgres'
+import { ConfigError, kafkaConnection, registryAddress, runService, stageObserver } from '@orderly/service-kit'
+import { configSchema } from './config.ts'
+import { orderStage } from './from-orders/order-stage.ts'
+import { reportDecided } from './from-orders/report-decided.ts'
+import { readStockFile } from './from-stock-file/read-stock-file.ts'
+import { isTransient } from './store/is-transient.ts'
+import { createPostgresStore, inventorySchema, inventorySessionSettings } from './store/postgres.ts'
+import { outcomeRecord } from './to-results/outcome-record.ts'
+
+const statementTimeoutMs = 10_000
+
+runService({
+  name: 'inventory',
+  config: configSchema,
+  async start({ config, logger, metrics, signal, onStop, ready, fail }) {
+    if (config.ORDERLY_PROFILE === 'prod' && config.SEED_STOCK_FILE !== undefined) {
+      throw new ConfigError(['SEED_STOCK_FILE is set, but stock is seeded in the dev profile only: leave it unset'])
+    }
+    const name = `inventory-${config.INSTANCE_ID}`
+    const pool = createPool({
+      url: config.DATABASE_URL,
+      maxConnections: config.DATABASE_MAX_CONNECTIONS,
+      applicationName: name,
+      statementTimeoutMs,
+      sessionSettings: inventorySessionSettings,
+      onIdleError: error => logger.warn({ error }, 'an idle connection to the database broke')
+    })
+    onStop('database', () => pool.end())
+    ready('database', () => checkDatabase(pool).then(() => true))
+    await retryTransient(() => migrate(pool, { ...inventorySchema, logger }), {
+      signal,
+      attempts: 10,
+      firstDelayMs: 250,
+      onRetry: (error, _attempt, delayMs) => logger.warn({ error, delayMs }, 'the database is not there yet')
+    })
+
+    const store = createPostgresStore(pool)
+    if (config.SEED_STOCK_FILE !== undefined) {
+      const added = await store.addMissing(await readStockFile(config.SEED_STOCK_FILE))
+      logger.info({ added, file: config.SEED_STOCK_FILE }, 'stock seeded')
+    }
+
+    const topics = await connectTopics(createSchemaRegistry(registryAddress(config)), {
+      ordersCreated: 'read',
+      inventoryReserved: 'write',
+      inventoryFailed: 'write'
+    })
+    const stage = runStage(
+      orderStage({
+        ordersCreated: topics.ordersCreated,
+        store,
+        toRecord: (outcome, traceparent) => outcomeRecord(topics, outcome, traceparent),
+        onDecided: reportDecided(metrics, logger)
+      }),
+      {
+        connection: kafkaConnection(config, name),
+        transactionalID: name,
+        instanceID: name,
+        maxBatchRecords: config.INVENTORY_MAX_BATCH,
+        isTransient,
+        logger,
+        observer: stageObserver(metrics)
+      }
+    )
+    onStop('stage', () => stage.stop())
+    ready('stage', () => stage.isReady())
+    stage.finished.catch(fail)
+  }
+})

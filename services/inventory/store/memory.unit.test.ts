@@ -1,0 +1,4 @@
+import { createMemoryStore } from './memory.ts'
+import { testStockStore } from './testing/stock-store-contract.ts'
+
+testStockStore('the store in memory', async (_t, nowMs) => createMemoryStore(nowMs))

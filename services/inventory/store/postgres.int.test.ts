@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import { createPostgresStore } from './postgres.ts'
+import { createInventoryDatabase, emptyInventory } from './testing/inventory-database.ts'
+import { testStockStore } from './testing/stock-store-contract.ts'
+
+const database = await createInventoryDatabase({ after })
+const pool = database.open()
+
+testStockStore(
+  'the store in Postgres',
+  async (_t, nowMs) => {
+    await emptyInventory(pool)
+    return createPostgresStore(pool, nowMs)
+  },
+  { runs: 40 }
+)
+
+test('statements that were prepared on empty tables do not read them from end to end when they have grown', async () => {
+  await emptyInventory(pool)
+  const single = database.open({ maxConnections: 1 })
+  const store = createPostgresStore(single)
+  await store.setAvailable(new Map([['mug', 100]]))
+  for (let index = 0; index < 20; index++) {
+    await store.decide([{ orderID: `order-${index}`, userID: 'ann', items: [{ sku: 'mug', quantity: 1 }] }])
+  }
+  for (const statement of ['"find-outcomes" (\'{a}\')', '"lock-stock" (\'{a}\')', "\"take-stock\" ('{a}', '{1}')"]) {
+    const { rows } = await single.query(`EXPLAIN EXECUTE ${statement}`)
+    const plan = rows.map(row => row['QUERY PLAN']).join('\n')
+    assert.match(plan, /Index Scan/)
+    assert.doesNotMatch(plan, /Seq Scan/)
+  }
+})

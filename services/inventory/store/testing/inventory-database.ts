@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict'
+import { createPool, migrate, type PoolSettings } from '@orderly/postgres'
+import { integrationEnvironment } from '@orderly/stack/testing'
+import type { Pool } from 'pg'
+import { decide } from '../../domain/decide.ts'
+import type { OrderToDecide } from '../../domain/order.ts'
+import { inventorySchema, inventorySessionSettings } from '../postgres.ts'
+
+const silent = { info: () => {}, warn: () => {} }
+
+export interface InventoryDatabase {
+  readonly url: string
+  /** A pool of its own for each instance, closed at the end of the test. */
+  open(settings?: Partial<PoolSettings>): Pool
+}
+
+export async function createInventoryDatabase(scope: {
+  after(release: () => Promise<void>): void
+}): Promise<InventoryDatabase> {
+  const url = await integrationEnvironment().databaseURL()
+  const open = (settings: Partial<PoolSettings> = {}) => {
+    const pool = createPool({
+      url,
+      maxConnections: 4,
+      applicationName: 'inventory',
+      statementTimeoutMs: 10_000,
+      sessionSettings: inventorySessionSettings,
+      ...settings
+    })
+    scope.after(() => pool.end())
+    return pool
+  }
+  await migrate(open({ applicationName: 'migration' }), { ...inventorySchema, logger: silent })
+  return { url, open }
+}
+
+export async function emptyInventory(pool: Pool): Promise<void> {
+  await pool.query('TRUNCATE inventory.stock, inventory.outcomes, inventory.reservation_lines')
+}
+
+/**
+ * Audits the tables by themselves: nothing was made or lost, reservations and reserved outcomes are the same, and deciding
+ * all orders again, one by one in the recorded sequence, gives the recorded outcomes.
+ */
+export async function checkBooks(
+  pool: Pool,
+  putIn: ReadonlyMap<string, number>,
+  orders: readonly OrderToDecide[]
+): Promise<void> {
+  const stock = await pool.query('SELECT sku, available, reserved FROM inventory.stock')
+  const lines = await pool.query(
+    'SELECT order_id, sku, quantity FROM inventory.reservation_lines ORDER BY order_id, sku'
+  )
+  const outcomes = await pool.query('SELECT * FROM inventory.outcomes ORDER BY sequence')
+
+  for (const { sku, available, reserved } of stock.rows) assert.equal(available + reserved, putIn.get(sku), sku)
+  assert.equal(outcomes.rows.length, new Set(orders.map(({ orderID }) => orderID)).size)
+
+  const ordersByID = new Map(orders.map(order => [order.orderID, order]))
+  const left = new Map(putIn)
+  const held: object[] = []
+  for (const row of outcomes.rows) {
+    const order = ordersByID.get(row.order_id)
+    assert.ok(order, `an outcome without an order: ${row.order_id}`)
+    const { outcomes, taken } = decide(left, [order], 0)
+    const [outcome] = outcomes
+    const expected = outcome?.kind === 'reserved' ? { items: order.items } : { shortages: outcome?.event.shortages }
+    assert.deepEqual(row.kind === 'reserved' ? { items: row.items } : { shortages: row.shortages }, expected)
+    for (const [sku, quantity] of taken) {
+      left.set(sku, (left.get(sku) ?? 0) - quantity)
+      held.push({ order_id: row.order_id, sku, quantity })
+    }
+  }
+  for (const { sku, available } of stock.rows) assert.equal(available, left.get(sku), sku)
+  const inOrder = (rows: object[]) => rows.map(row => JSON.stringify(Object.entries(row).sort())).sort()
+  assert.deepEqual(inOrder(lines.rows), inOrder(held))
+}

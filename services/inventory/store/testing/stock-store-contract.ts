@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import fc from 'fast-check'
+import { decide } from '../../domain/decide.ts'
+import { orderSequences, stockLevels } from '../../domain/testing/arbitraries.ts'
+import type { StockStore } from '../stock-store.ts'
+
+/** What every store must do, the one in memory as well as Postgres. */
+export function testStockStore(
+  name: string,
+  open: (t: TestContext, nowMs: () => number) => Promise<StockStore>,
+  { runs = 100 } = {}
+): void {
+  const setUp = async (t: TestContext) => {
+    let nowMs = 1_700_000_000_123
+    return { store: await open(t, () => nowMs++), decidedAtMs: nowMs }
+  }
+  const order = (orderID: string, sku: string, quantity: number) => ({
+    orderID,
+    userID: 'ann',
+    items: [{ sku, quantity }]
+  })
+
+  test(`${name}: a reservation moves pieces from available to reserved`, async t => {
+    const { store, decidedAtMs } = await setUp(t)
+    await store.setAvailable(new Map([['mug', 5]]))
+    const given = order('1', 'mug', 2)
+    assert.deepEqual(await store.decide([given]), [
+      { outcome: { kind: 'reserved', event: { ...given, decidedAtMs } }, isReplay: false }
+    ])
+    assert.deepEqual(await store.levels(), [{ sku: 'mug', available: 3, reserved: 2 }])
+  })
+
+  test(`${name}: an order that fails takes nothing`, async t => {
+    const { store, decidedAtMs } = await setUp(t)
+    await store.setAvailable(new Map([['mug', 5]]))
+    const items = [
+      { sku: 'mug', quantity: 2 },
+      { sku: 'tea', quantity: 1 }
+    ]
+    const shortages = [{ sku: 'tea', requested: 1, available: 0 }]
+    const event = { orderID: '1', userID: 'ann', reason: 'OUT_OF_STOCK', shortages, decidedAtMs }
+    assert.deepEqual(await store.decide([{ orderID: '1', userID: 'ann', items }]), [
+      { outcome: { kind: 'failed', event }, isReplay: false }
+    ])
+    assert.deepEqual(await store.levels(), [{ sku: 'mug', available: 5, reserved: 0 }])
+  })
+
+  test(`${name}: an outcome is repeated to the letter later, whatever became of the stock`, async t => {
+    const { store } = await setUp(t)
+    await store.setAvailable(new Map([['mug', 5]]))
+    const orders = [order('1', 'mug', 3), order('2', 'mug', 3), order('3', 'mug', 2)]
+    const first = await store.decide(orders)
+    await store.setAvailable(new Map([['mug', 100]]))
+    const again = await store.decide(orders)
+    assert.deepEqual(
+      again,
+      first.map(({ outcome }) => ({ outcome, isReplay: true }))
+    )
+    assert.deepEqual(await store.levels(), [{ sku: 'mug', available: 100, reserved: 5 }])
+  })
+
+  test(`${name}: an order that comes twice in a batch is decided once`, async t => {
+    const { store } = await setUp(t)
+    await store.setAvailable(new Map([['mug', 5]]))
+    const [first, second] = await store.decide([order('1', 'mug', 3), order('1', 'mug', 3)])
+    assert.deepEqual([first?.isReplay, second?.isReplay], [false, true])
+    assert.deepEqual(second?.outcome, first?.outcome)
+    assert.deepEqual(await store.levels(), [{ sku: 'mug', available: 2, reserved: 3 }])
+  })
+
+  test(`${name}: no orders, no outcomes`, async t => {
+    const { store } = await setUp(t)
+    assert.deepEqual(await store.decide([]), [])
+  })
+
+  test(`${name}: texts of any kind come back as they were`, async t => {
+    const { store } = await setUp(t)
+    const sku = `"quoted", {braced}, back\\slashed, NULL, 'x', 💎, ${'long '.repeat(20)}`
+    await store.setAvailable(new Map([[sku, 1]]))
+    const orders = ['a', 'b'].map(id => ({ ...order(`${id} ${sku}`, sku, 1), userID: sku }))
+    const first = await store.decide(orders)
+    assert.deepEqual(
+      first.map(({ outcome }) => [outcome.kind, outcome.event.orderID, outcome.event.userID]),
+      [
+        ['reserved', orders[0]?.orderID, sku],
+        ['failed', orders[1]?.orderID, sku]
+      ]
+    )
+    assert.deepEqual(
+      (await store.decide(orders)).map(({ outcome }) => outcome),
+      first.map(({ outcome }) => outcome)
+    )
+    assert.deepEqual(await store.levels(), [{ sku, available: 0, reserved: 1 }])
+  })
+
+  test(`${name}: stock counts exactly up to the largest safe integer`, async t => {
+    const { store } = await setUp(t)
+    const most = Number.MAX_SAFE_INTEGER
+    await store.setAvailable(new Map([['mug', most]]))
+    await store.decide([order('1', 'mug', 1)])
+    assert.deepEqual(await store.levels(), [{ sku: 'mug', available: most - 1, reserved: 1 }])
+  })
+
+  test(`${name}: setting stock leaves reservations alone, adding missing SKUs leaves known ones alone`, async t => {
+    const { store } = await setUp(t)
+    await store.setAvailable(new Map([['mug', 5]]))
+    await store.decide([order('1', 'mug', 2)])
+    const given = new Map([
+      ['mug', 50],
+      ['tea', 7]
+    ])
+    assert.equal(await store.addMissing(given), 1)
+    assert.equal(await store.addMissing(given), 0)
+    assert.deepEqual(await store.levels(['mug', 'none']), [{ sku: 'mug', available: 3, reserved: 2 }])
+    await store.setAvailable(given)
+    assert.deepEqual(await store.levels(), [
+      { sku: 'mug', available: 50, reserved: 2 },
+      { sku: 'tea', available: 7, reserved: 0 }
+    ])
+  })
+
+  test(`${name}: negative stock is refused and changes nothing`, async t => {
+    const { store } = await setUp(t)
+    const given = new Map([
+      ['mug', 5],
+      ['tea', -1]
+    ])
+    await assert.rejects(store.setAvailable(given))
+    await assert.rejects(store.addMissing(given))
+    assert.deepEqual(await store.levels(), [])
+  })
+
+  test(`${name}: batches of any size, with replays in between, end as if the orders were decided one by one`, async t => {
+    const sizes = fc.infiniteStream(fc.integer({ min: 1, max: 8 }))
+    await fc.assert(
+      fc.asyncProperty(stockLevels, orderSequences, sizes, async (stock, orders, sizes) => {
+        const store = await open(t, () => 7)
+        await store.setAvailable(stock)
+        const outcomes = []
+        for (let start = 0; start < orders.length; ) {
+          const size = sizes.next().value
+          const again = orders.slice(Math.max(0, start - sizes.next().value), start)
+          const decided = await store.decide([...again, ...orders.slice(start, start + size)])
+          assert.deepEqual(
+            decided.map(({ isReplay }, index) => isReplay === index < again.length),
+            decided.map(() => true)
+          )
+          outcomes.push(...decided.slice(again.length).map(({ outcome }) => outcome))
+          start += size
+        }
+        const expected = decide(stock, orders, 7)
+        assert.deepEqual(outcomes, expected.outcomes)
+        for (const { sku, available, reserved } of await store.levels()) {
+          assert.equal(available + reserved, stock.get(sku))
+          assert.equal(reserved, expected.taken.get(sku) ?? 0)
+        }
+      }),
+      { numRuns: runs }
+    )
+  })
+}

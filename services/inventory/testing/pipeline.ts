@@ -1,0 +1,126 @@
+import { randomUUID } from 'node:crypto'
+import type { TestContext } from 'node:test'
+import {
+  connectTopics,
+  createSchemaRegistry,
+  type InventoryFailed,
+  type InventoryReserved,
+  type OrderCreated,
+  type Topics,
+  toRecord
+} from '@orderly/contracts'
+import { orderCreated } from '@orderly/contracts/testing'
+import { createProducer, createTopics, deadLetterTopic, type KafkaConnection, type Topic } from '@orderly/kafka'
+import { createPool, migrate } from '@orderly/postgres'
+import { newTraceparent } from '@orderly/service-kit'
+import {
+  integrationEnvironment,
+  startBroker,
+  startService,
+  type TestBroker,
+  type TestService
+} from '@orderly/stack/testing'
+import type { Pool } from 'pg'
+import { createPostgresStore, inventorySchema } from '../store/postgres.ts'
+import type { StockStore } from '../store/stock-store.ts'
+import { type Published, readPublished } from './read-published.ts'
+
+/** What the inventory works with: a broker and a database of the test's own, and the registry of the test run. */
+export interface Pipeline {
+  readonly broker: TestBroker
+  readonly connection: KafkaConnection
+  readonly topics: Topics
+  readonly pool: Pool
+  readonly store: StockStore
+  /** The settings that every instance needs. */
+  readonly environment: Readonly<Record<string, string>>
+  start(t: TestContext, instanceID: string): Promise<TestService>
+  /** Tries until the broker has taken the orders, each of which may then be there more than once. */
+  place(orders: readonly OrderCreated[], traceparent?: string): Promise<void>
+  /** Everything that became of the orders, once every record that stands before now has been decided. */
+  settle(orders: readonly OrderCreated[]): Promise<readonly SettledOrder[]>
+}
+
+export interface SettledOrder {
+  readonly order: OrderCreated
+  /** How often it stands in `orders.created`. */
+  readonly timesPlaced: number
+  readonly outcomes: readonly Published<InventoryReserved | InventoryFailed>[]
+}
+
+/** Stocked without end, for the orders by which `settle` knows that all others are through. */
+const markerSKU = 'MARKER'
+
+export async function startPipeline(t: TestContext): Promise<Pipeline> {
+  const { registryURL, databaseURL } = integrationEnvironment()
+  const [broker, url] = await Promise.all([startBroker(t), databaseURL()])
+  const connection = { brokers: broker.brokers, clientID: 'inventory-test' }
+  const topics = await connectTopics(createSchemaRegistry({ url: registryURL }))
+  const { ordersCreated, inventoryReserved, inventoryFailed } = topics
+  const names = [ordersCreated, inventoryReserved, inventoryFailed].map(({ name }) => name)
+  await createTopics(
+    connection,
+    [...names, deadLetterTopic(ordersCreated.name)].map(name => ({ name, partitions: 4, replicationFactor: 1 }))
+  )
+  const producer = await createProducer(connection, { deliveryTimeoutMs: 3000 })
+  t.after(() => producer.close())
+  const pool = createPool({ url, maxConnections: 2, applicationName: 'inventory-test', statementTimeoutMs: 5000 })
+  t.after(() => pool.end())
+  await migrate(pool, { ...inventorySchema, logger: { info: () => {}, warn: () => {} } })
+  const store = createPostgresStore(pool)
+  await store.setAvailable(new Map([[markerSKU, 1_000_000_000]]))
+  const environment = {
+    KAFKA_BROKERS: broker.brokers.join(','),
+    SCHEMA_REGISTRY_URL: registryURL,
+    DATABASE_URL: url
+  }
+
+  async function place(orders: readonly OrderCreated[], traceparent = newTraceparent()): Promise<void> {
+    const records = orders.map(order => toRecord(ordersCreated, order, traceparent))
+    for (;;) {
+      try {
+        return await producer.send(records)
+      } catch (error) {
+        if ((error as { retryable?: unknown }).retryable !== true) throw error
+      }
+    }
+  }
+
+  async function settle(orders: readonly OrderCreated[]): Promise<SettledOrder[]> {
+    const last = markers()
+    await place(last)
+    const orderIDs = [...orders, ...last].map(({ orderID }) => orderID)
+    const results: Topic<InventoryReserved | InventoryFailed>[] = [
+      inventoryReserved as Topic<InventoryReserved | InventoryFailed>,
+      inventoryFailed as Topic<InventoryReserved | InventoryFailed>
+    ]
+    const [placed, outcomes] = await Promise.all([
+      readPublished(connection, [ordersCreated], orderIDs),
+      readPublished(connection, results, orderIDs)
+    ])
+    return orders.map(order => ({
+      order,
+      timesPlaced: placed.get(order.orderID)?.length ?? 0,
+      outcomes: outcomes.get(order.orderID) ?? []
+    }))
+  }
+
+  return {
+    broker,
+    connection,
+    topics,
+    pool,
+    store,
+    environment,
+    start: (test, instanceID) => startService(test, 'inventory', { ...environment, INSTANCE_ID: instanceID }),
+    place,
+    settle
+  }
+}
+
+/** One that is reserved and one that fails for many users, so that every partition of every topic gets one. */
+function markers(): OrderCreated[] {
+  return Array.from({ length: 40 }, () => randomUUID()).flatMap(userID =>
+    [1, 2_000_000_000].map(quantity => orderCreated({ userID, items: [{ sku: markerSKU, quantity }] }))
+  )
+}

@@ -1,0 +1,46 @@
+import type { KafkaConnection, Topic } from '@orderly/kafka'
+import { type RecordedRecord, readCommitted } from '@orderly/kafka/testing'
+
+export interface Published<Event> {
+  readonly eventType: string
+  readonly record: RecordedRecord
+  readonly event: Event
+}
+
+const patienceMs = 90_000
+
+/** Reads topics from their beginning until each of the orders was seen in one of them. @returns what was read, by order. */
+export async function readPublished<Event>(
+  connection: KafkaConnection,
+  topics: readonly Topic<Event>[],
+  orderIDs: readonly string[]
+): Promise<Map<string, Published<Event>[]>> {
+  const missing = new Set(orderIDs)
+  const allSeen = new AbortController()
+  const patience = AbortSignal.timeout(patienceMs)
+  const signal = AbortSignal.any([allSeen.signal, patience])
+
+  async function read(topic: Topic<Event>): Promise<Published<Event>[]> {
+    let records: readonly RecordedRecord[] = []
+    const enough = (seen: readonly RecordedRecord[]) => {
+      for (const record of seen.slice(records.length)) missing.delete(orderIDOf(topic, record))
+      records = [...seen]
+      if (missing.size === 0) allSeen.abort()
+      return missing.size === 0
+    }
+    await readCommitted(connection, topic.name, enough, { signal }).catch(error => {
+      if (patience.aborted)
+        throw new Error(`${missing.size} of ${orderIDs.length} orders are missing`, { cause: error })
+      if (!allSeen.signal.aborted) throw error
+    })
+    await topic.codec.prepare(records.map(({ value }) => value))
+    return records.map(record => ({ eventType: topic.eventType, record, event: topic.codec.decode(record.value) }))
+  }
+
+  const published = (await Promise.all(topics.map(read))).flat()
+  return Map.groupBy(published, ({ eventType, record }) => orderIDOf({ eventType }, record))
+}
+
+function orderIDOf({ eventType }: Pick<Topic<unknown>, 'eventType'>, { headers }: RecordedRecord): string {
+  return (headers['event-id'] ?? '').slice(eventType.length + 1)
+}

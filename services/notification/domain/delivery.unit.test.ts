@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { type Attempt, type RetryPolicy, retryDelayMs, settle } from './delivery.ts'
+
+const hourMs = 3_600_000
+const policy: RetryPolicy = {
+  maxAttempts: 20,
+  maxAgeMs: 72 * hourMs,
+  firstDelayMs: 5_000,
+  maxDelayMs: 6 * hourMs
+}
+const failed: Attempt = { kind: 'failed', code: 'HTTP_500', reason: 'answered 500' }
+const fresh = { attempts: 0, ageMs: 0 }
+
+const random = fc.double({ min: 0, max: 1, noNaN: true })
+const anyPolicy = fc
+  .record({ maxAttempts: fc.integer({ min: 1, max: 50 }), firstDelayMs: fc.integer({ min: 10, max: 60_000 }) })
+  .chain(({ maxAttempts, firstDelayMs }) =>
+    fc.record({
+      maxAttempts: fc.constant(maxAttempts),
+      firstDelayMs: fc.constant(firstDelayMs),
+      maxDelayMs: fc.integer({ min: firstDelayMs, max: 24 * hourMs }),
+      maxAgeMs: fc.integer({ min: 1_000, max: 100 * hourMs })
+    })
+  )
+const anyAttempt: fc.Arbitrary<Attempt> = fc.oneof(
+  fc.constantFrom<Attempt>({ kind: 'sent' }, { kind: 'released' }, { kind: 'unwanted' }),
+  fc.record({ kind: fc.constant('refused'), code: fc.string(), reason: fc.string() }),
+  fc.record({ kind: fc.constant('failed'), code: fc.string(), reason: fc.string(), retryAfterMs: fc.nat() }),
+  fc.record({ kind: fc.constant('gone'), reason: fc.string() })
+) as fc.Arbitrary<Attempt>
+
+test('what was taken is sent, what is refused is given up, what nobody wants is skipped', () => {
+  assert.deepEqual(settle(fresh, { kind: 'sent' }, policy, 0), { status: 'sent', attempts: 1 })
+  const failure = { code: 'SMTP_550', reason: 'no such mailbox' }
+  assert.deepEqual(settle(fresh, { kind: 'refused', ...failure }, policy, 0), {
+    status: 'given-up',
+    attempts: 1,
+    failure
+  })
+  assert.equal(settle(fresh, { kind: 'gone', reason: 'answered 410' }, policy, 0).status, 'skipped')
+  assert.equal(settle(fresh, { kind: 'unwanted' }, policy, 0).status, 'skipped')
+})
+
+test('the usual schedule begins after seconds, goes on for days, and ends', () => {
+  const delays: number[] = []
+  for (let attempts = 0, ageMs = 0; ; attempts++) {
+    const settlement = settle({ attempts, ageMs }, failed, policy, 1)
+    if (settlement.status !== 'due') break
+    delays.push(settlement.retryInMs)
+    ageMs += settlement.retryInMs
+  }
+  const minute = 60_000
+  assert.deepEqual(delays.slice(0, 7), [5_000, 20_000, 80_000, 320_000, 1_280_000, 5_120_000, 20_480_000])
+  assert.ok(delays.slice(7).every(delayMs => delayMs === 6 * hourMs))
+  const totalMs = delays.reduce((sum, delayMs) => sum + delayMs, 0)
+  assert.ok(totalMs > 60 * hourMs && totalMs <= 72 * hourMs, `${totalMs / minute} min`)
+})
+
+test('a delay is between three quarters and all of four times the one before, up to the longest', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 2_000 }), anyPolicy, random, (failures, policy, random) => {
+      const whole = Math.min(policy.maxDelayMs, policy.firstDelayMs * 4 ** Math.min(failures - 1, 100))
+      const delayMs = retryDelayMs(failures, policy, random)
+      assert.ok(delayMs >= Math.floor(whole * 0.75) && delayMs <= whole)
+    })
+  )
+})
+
+test('a pause that the target asks for is kept, but not for longer than the longest delay', () => {
+  fc.assert(
+    fc.property(fc.nat(), random, (retryAfterMs, random) => {
+      const settlement = settle(fresh, { ...failed, retryAfterMs } as Attempt, policy, random)
+      assert.equal(settlement.status, 'due')
+      const { retryInMs } = settlement as { retryInMs: number }
+      assert.ok(retryInMs >= Math.min(retryAfterMs, policy.maxDelayMs) && retryInMs <= policy.maxDelayMs)
+    })
+  )
+})
+
+test('every sequence of failures is given up, not after the most attempts, and never to be tried after the longest age', () => {
+  fc.assert(
+    fc.property(anyPolicy, random, (policy, random) => {
+      let ageMs = 0
+      let attempts = 0
+      for (;;) {
+        const settlement = settle({ attempts, ageMs }, failed, policy, random)
+        assert.equal(settlement.attempts, attempts + 1)
+        attempts = settlement.attempts
+        assert.ok(attempts <= policy.maxAttempts)
+        if (settlement.status !== 'due') {
+          assert.equal(settlement.status, 'given-up')
+          return
+        }
+        ageMs += settlement.retryInMs
+        assert.ok(ageMs <= policy.maxAgeMs)
+      }
+    })
+  )
+})
+
+test('attempts never count down, and are counted exactly when somebody tried', () => {
+  fc.assert(
+    fc.property(fc.nat(1_000), fc.nat(), anyAttempt, random, (attempts, ageMs, attempt, random) => {
+      const settlement = settle({ attempts, ageMs }, attempt, policy, random)
+      const hasTried = attempt.kind !== 'released' && attempt.kind !== 'unwanted'
+      assert.equal(settlement.attempts, attempts + Number(hasTried))
+    })
+  )
+})
+
+test('what is given back untried is due at once, with what went wrong before', () => {
+  const failure = { code: 'TIMEOUT', reason: 'no answer' }
+  assert.deepEqual(settle({ attempts: 3, ageMs: 1e12, lastFailure: failure }, { kind: 'released' }, policy, 0), {
+    status: 'due',
+    attempts: 3,
+    retryInMs: 0,
+    failure
+  })
+})

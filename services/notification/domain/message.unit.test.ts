@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import {
+  anyInventoryFailed,
+  anyInventoryReserved,
+  inventoryFailed,
+  inventoryReserved
+} from '@orderly/contracts/testing'
+import fc from 'fast-check'
+import { escapeHTML, locales, messageFor } from './message.ts'
+import { notificationFor } from './notification.ts'
+
+const confirmed = notificationFor(
+  inventoryReserved({
+    orderID: 'o-1',
+    items: [
+      { sku: 'MUG-WHITE', quantity: 2 },
+      { sku: 'TEA <GREEN> & "MILK"', quantity: 1 }
+    ]
+  })
+)
+const short = notificationFor(
+  inventoryFailed({ orderID: 'o-2', shortages: [{ sku: 'MUG-WHITE', requested: 9, available: 4 }] })
+)
+
+const anyNotification = fc.oneof(anyInventoryReserved(), anyInventoryFailed()).map(notificationFor)
+const anyLocale = fc.constantFrom(...locales)
+
+/** Texts that somebody would try, and any other. */
+const hostile = fc.oneof(
+  fc.constantFrom(
+    '<script>alert(1)</script>',
+    '</title></head>',
+    '"><img src=x onerror=alert(1)>',
+    "' onload='x",
+    '&lt;b&gt;',
+    '<!--',
+    ']]>',
+    'a\r\nBcc: everybody@example.com\r\n\r\nbody',
+    '\u202egnp.exe',
+    'x\0y'
+  ),
+  fc.string({ unit: 'binary' })
+)
+const hostileNotification = fc
+  .record({ orderID: hostile, userID: hostile, sku: hostile, count: fc.nat() })
+  .chain(({ orderID, userID, sku, count }) =>
+    fc.constantFrom(
+      notificationFor(inventoryReserved({ orderID, userID, items: [{ sku, quantity: count }] })),
+      notificationFor(
+        inventoryFailed({ orderID, userID, shortages: [{ sku, requested: count, available: count }], reason: sku })
+      )
+    )
+  )
+
+test('a confirmed order is worded line by line, in English and in German', () => {
+  const { subject, text } = messageFor(confirmed, 'en')
+  assert.equal(subject, 'Order confirmed')
+  assert.equal(text, 'Your order o-1 is confirmed:\n2 × MUG-WHITE\n1 × TEA <GREEN> & "MILK"')
+  const german = messageFor(confirmed, 'de')
+  assert.equal(german.subject, 'Bestellung bestätigt')
+  assert.equal(german.text, 'Ihre Bestellung o-1 ist bestätigt:\n2 × MUG-WHITE\n1 × TEA <GREEN> & "MILK"')
+})
+
+test('an order that is out of stock is worded with what was short, in English and in German', () => {
+  assert.equal(
+    messageFor(short, 'en').text,
+    'Nothing of your order o-2 is reserved, because stock is short:\nMUG-WHITE: 9 ordered, 4 left'
+  )
+  assert.equal(
+    messageFor(short, 'de').text,
+    'Von Ihrer Bestellung o-2 ist nichts reserviert, weil der Vorrat nicht reicht:\nMUG-WHITE: 9 bestellt, 4 vorrätig'
+  )
+})
+
+test('the HTML is a whole document in its language, with what users wrote escaped', () => {
+  const { html } = messageFor(confirmed, 'de')
+  assert.ok(html.startsWith('<!doctype html><html lang="de">'))
+  assert.ok(html.includes('<li>1 × TEA &lt;GREEN&gt; &amp; &quot;MILK&quot;</li>'))
+})
+
+test('whatever users wrote, the HTML has our tags and no others, and no entity that was not made by escaping', () => {
+  const ourTags = /<!doctype html>|<html lang="[a-z]{2}">|<meta charset="utf-8">|<\/?(?:html|head|title|body|p|ul|li)>/g
+  const entity = /&(?:amp|lt|gt|quot|#39);/g
+  fc.assert(
+    fc.property(fc.oneof(hostileNotification, anyNotification), anyLocale, (notification, locale) => {
+      const { html } = messageFor(notification, locale)
+      const lines = notification.kind === 'order-confirmed' ? notification.items : notification.shortages
+      assert.equal(html.match(ourTags)?.length, lines.length === 0 ? 12 : 14 + 2 * lines.length)
+      assert.doesNotMatch(html.replaceAll(ourTags, '').replaceAll(entity, ''), /[<>&"']/)
+    }),
+    { numRuns: 500 }
+  )
+})
+
+test('a subject never holds anything that a user wrote, and a line of text is a line of the order', () => {
+  fc.assert(
+    fc.property(fc.oneof(hostileNotification, anyNotification), anyLocale, (notification, locale) => {
+      const { subject, text } = messageFor(notification, locale)
+      assert.match(subject, /^[\p{L} ]+$/u)
+      const lines = notification.kind === 'order-confirmed' ? notification.items : notification.shortages
+      assert.equal(text.split(/[\n\r\u2028\u2029\v\f\u0085]/).length, 1 + lines.length)
+      assert.doesNotMatch(text.replaceAll('\n', ''), /[\p{Cc}\u202a-\u202e\u2066-\u2069]/u)
+    }),
+    { numRuns: 500 }
+  )
+})
+
+test('escaping loses nothing', () => {
+  const characters: Record<string, string> = { '&amp;': '&', '&lt;': '<', '&gt;': '>', '&quot;': '"', '&#39;': "'" }
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), text => {
+      assert.equal(
+        escapeHTML(text).replace(/&(?:amp|lt|gt|quot|#39);/g, found => characters[found] as string),
+        text
+      )
+    })
+  )
+})

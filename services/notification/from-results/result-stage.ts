@@ -1,0 +1,33 @@
+import type { Topics } from '@orderly/contracts'
+import type { Stage } from '@orderly/kafka'
+import { childTraceparent } from '@orderly/service-kit'
+import { type Notification, notificationFor, type Outcome } from '../domain/notification.ts'
+
+export interface AcceptedOutcome {
+  readonly notification: Notification
+  readonly traceparent: string
+}
+
+/** Resolves when all of them are remembered. Every call for one order carries the same notification. */
+export type Accept = (outcomes: readonly AcceptedOutcome[]) => Promise<void>
+
+/**
+ * Both outcomes in one group. What is to be told is remembered, batch by batch, before the offsets are committed; sending
+ * comes after and holds up no partition.
+ */
+export function resultStage({ inventoryReserved, inventoryFailed }: Topics, accept: Accept): Stage<Outcome> {
+  return {
+    name: 'notification',
+    group: 'notifications',
+    inputs: [inventoryReserved, inventoryFailed],
+    async process(records) {
+      await accept(
+        records.map(({ event, headers }) => ({
+          notification: notificationFor(event),
+          traceparent: childTraceparent(headers.traceparent)
+        }))
+      )
+      return []
+    }
+  }
+}

@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { connectTopics, toRecord } from '@orderly/contracts'
+import { createInMemoryRegistry, inventoryFailed, inventoryReserved } from '@orderly/contracts/testing'
+import { deadLetterTopic, type OutputRecord, type StageObserver } from '@orderly/kafka'
+import { createInMemoryBroker, type InMemoryBroker } from '@orderly/kafka/testing'
+import { newTraceparent, parseTraceparent } from '@orderly/service-kit'
+import { type Accept, type AcceptedOutcome, resultStage } from './result-stage.ts'
+
+const topics = await connectTopics(createInMemoryRegistry())
+const logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
+
+/** Runs the stage until it has committed this many records. */
+async function process(t: TestContext, broker: InMemoryBroker, records: number, accept: Accept): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  let left = records
+  const observer: StageObserver = {
+    committed: event => {
+      left -= event.records
+      if (left === 0) resolve()
+    }
+  }
+  const isTransient = (error: unknown) => (error as { retryable?: unknown }).retryable === true
+  const stage = broker.runStage(resultStage(topics, accept), { isTransient, logger, observer })
+  t.after(() => stage.stop())
+  await Promise.race([promise, stage.finished])
+}
+
+async function brokerWith(...records: readonly OutputRecord[]): Promise<InMemoryBroker> {
+  const broker = createInMemoryBroker()
+  await broker.producer().send(records)
+  return broker
+}
+
+function collector() {
+  const accepted: AcceptedOutcome[] = []
+  const accept: Accept = async outcomes => void accepted.push(...outcomes)
+  return { accepted, accept }
+}
+
+test('every outcome of either topic is accepted, in the trace of its order, in a span of its own', async t => {
+  const traceparent = newTraceparent()
+  const reserved = inventoryReserved()
+  const failed = inventoryFailed()
+  const broker = await brokerWith(
+    toRecord(topics.inventoryReserved, reserved, traceparent),
+    toRecord(topics.inventoryFailed, failed, traceparent)
+  )
+  const { accepted, accept } = collector()
+  await process(t, broker, 2, accept)
+  const traceID = parseTraceparent(traceparent)?.traceID
+  assert.deepEqual(
+    accepted.map(each => [
+      each.notification.orderID,
+      each.notification.kind,
+      parseTraceparent(each.traceparent)?.traceID
+    ]),
+    [
+      [reserved.orderID, 'order-confirmed', traceID],
+      [failed.orderID, 'out-of-stock', traceID]
+    ]
+  )
+  for (const each of accepted) assert.notEqual(each.traceparent, traceparent)
+})
+
+test("one user's notifications are accepted in the order of the outcomes", async t => {
+  const outcomes = Array.from({ length: 20 }, () => inventoryReserved({ userID: 'ada' }))
+  const broker = await brokerWith(...outcomes.map(event => toRecord(topics.inventoryReserved, event, newTraceparent())))
+  const { accepted, accept } = collector()
+  await process(t, broker, outcomes.length, accept)
+  assert.deepEqual(
+    accepted.map(({ notification }) => notification.orderID),
+    outcomes.map(({ orderID }) => orderID)
+  )
+})
+
+test('while the ledger is away, outcomes wait, and come again under the same ids', async t => {
+  const broker = await brokerWith(toRecord(topics.inventoryReserved, inventoryReserved(), newTraceparent()))
+  const ids: string[] = []
+  await process(t, broker, 1, async outcomes => {
+    ids.push(...outcomes.map(({ notification }) => notification.id))
+    if (ids.length < 3) throw Object.assign(new Error('away'), { retryable: true })
+  })
+  assert.equal(ids.length, 3)
+  assert.equal(new Set(ids).size, 1)
+})
+
+test('an outcome that cannot be remembered or read is parked with the reason, and the next one is accepted', async t => {
+  const refused = inventoryReserved()
+  const next = inventoryReserved()
+  const broker = createInMemoryBroker({ partitions: 1 })
+  await broker
+    .producer()
+    .send([
+      toRecord(topics.inventoryReserved, refused, newTraceparent()),
+      { ...toRecord(topics.inventoryReserved, inventoryReserved(), newTraceparent()), value: Buffer.from('no Avro') },
+      toRecord(topics.inventoryReserved, next, newTraceparent())
+    ])
+  const { accepted, accept } = collector()
+  await process(t, broker, 3, async outcomes => {
+    if (outcomes.some(({ notification }) => notification.orderID === refused.orderID)) throw new Error('no such text')
+    await accept(outcomes)
+  })
+  assert.deepEqual([...new Set(accepted.map(({ notification }) => notification.orderID))], [next.orderID])
+  const parked = broker.records(deadLetterTopic(topics.inventoryReserved.name))
+  assert.deepEqual(parked.map(({ headers }) => headers['dlq-code']).sort(), ['Error', 'WIRE_FORMAT_INVALID'])
+})

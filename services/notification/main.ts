@@ -1,0 +1,124 @@
+import { connectTopics, createSchemaRegistry } from '@orderly/contracts'
+import { createProducer, createTopics, runStage } from '@orderly/kafka'
+import { checkDatabase, createPool, migrate, retryTransient } from '@orderly/postgres'
+import { ConfigError, kafkaConnection, registryAddress, runService, stageObserver } from '@orderly/service-kit'
+import { configSchema } from './config.ts'
+import { resultStage } from './from-results/result-stage.ts'
+import { isTransient } from './store/is-transient.ts'
+import { createPostgresLedger, ledgerSchema, ledgerSessionSettings } from './store/postgres.ts'
+import { notificationsDeadLetterTopic, toDeadLetter } from './to-dead-letters/dead-letter.ts'
+import { startDelivering } from './to-recipient/delivery-loop.ts'
+import { startHousekeeping } from './to-recipient/housekeeping.ts'
+import { measure } from './to-recipient/measure.ts'
+import { createSettlements } from './to-recipient/settlements.ts'
+import { createSinks } from './to-recipient/sinks.ts'
+
+const statementTimeoutMs = 10_000
+const housekeepingMs = 60_000
+const dayMs = 24 * 60 * 60_000
+
+runService({
+  name: 'notification',
+  config: configSchema,
+  async start({ config, logger, metrics, signal, onStop, ready, fail }) {
+    const instanceID = config.INSTANCE_ID
+    const name = `notification-${instanceID}`
+    const leaseMs = config.NOTIFICATION_LEASE_MS
+    const sinks = createSinks(config, { logger, locale: config.NOTIFICATION_LOCALE })
+    for (const sink of sinks) onStop(sink.target, () => sink.close())
+    if (sinks.some(sink => sink.timeoutMs * 2 > leaseMs)) {
+      throw new ConfigError([
+        `NOTIFICATION_LEASE_MS is ${leaseMs}: set it to twice the longest time-out (SMTP_TIMEOUT_MS, WEBHOOK_TIMEOUT_MS) or more`
+      ])
+    }
+
+    const pool = createPool({
+      url: config.DATABASE_URL,
+      maxConnections: config.DATABASE_MAX_CONNECTIONS,
+      applicationName: name,
+      statementTimeoutMs,
+      sessionSettings: ledgerSessionSettings,
+      onIdleError: error => logger.warn({ error }, 'an idle connection to the database broke')
+    })
+    onStop('database', () => pool.end())
+    ready('database', () => checkDatabase(pool).then(() => true))
+    await retryTransient(() => migrate(pool, { ...ledgerSchema, logger }), {
+      signal,
+      attempts: 10,
+      firstDelayMs: 250,
+      onRetry: (error, _attempt, delayMs) => logger.warn({ error, delayMs }, 'the database is not there yet')
+    })
+    const ledger = createPostgresLedger(pool)
+    await ledger.register(sinks)
+    const released = await ledger.releaseClaims(instanceID)
+    if (released > 0) logger.warn({ lanes: released }, 'deliveries that an earlier run had in hand are due again')
+
+    const connection = kafkaConnection(config, name)
+    await createTopics(connection, [
+      { name: notificationsDeadLetterTopic, partitions: -1, replicationFactor: -1 }
+    ]).catch(error =>
+      logger.warn({ error, topic: notificationsDeadLetterTopic }, 'the dead-letter topic cannot be created')
+    )
+    const producer = await createProducer(connection)
+    onStop('producer', () => producer.close())
+
+    const measures = measure(metrics, ledger)
+    const settlements = createSettlements({
+      ledger,
+      logger,
+      giveUp: settled =>
+        producer.send(
+          settled.flatMap(({ delivery, settlement }) =>
+            settlement.status === 'given-up' ? toDeadLetter(delivery, settlement.attempts, settlement.failure) : []
+          )
+        ),
+      retry: work => retryTransient(work, { isTransient, attempts: 8 }),
+      onSettled(settled, lanes) {
+        measures.settled(settled)
+        if (lanes.length > 0) wakeAll()
+      }
+    })
+    onStop('settlements', () => settlements.drained())
+
+    const policy = {
+      maxAttempts: config.NOTIFICATION_MAX_ATTEMPTS,
+      maxAgeMs: config.NOTIFICATION_MAX_AGE_MS,
+      firstDelayMs: config.NOTIFICATION_FIRST_RETRY_MS,
+      maxDelayMs: config.NOTIFICATION_MAX_RETRY_MS
+    }
+    const targets = sinks.map(({ target }) => target)
+    const housekeeping = startHousekeeping({
+      ...{ ledger, settlements, targets, policy, instanceID, leaseMs, logger },
+      retentionMs: config.NOTIFICATION_RETENTION_DAYS * dayMs,
+      everyMs: housekeepingMs
+    })
+    onStop('housekeeping', () => housekeeping.stop())
+
+    const pollMs = config.NOTIFICATION_POLL_MS
+    const loops = sinks.map(sink =>
+      startDelivering(sink, { ledger, settlements, policy, instanceID, leaseMs, pollMs, logger, observer: measures })
+    )
+    function wakeAll(): void {
+      for (const loop of loops) loop.wake()
+    }
+    onStop('deliveries', () => Promise.all(loops.map(loop => loop.stop(config.SHUTDOWN_DEADLINE_MS / 2))))
+
+    const topics = await connectTopics(createSchemaRegistry(registryAddress(config)))
+    const accept = async (outcomes: Parameters<typeof ledger.accept>[0]) => {
+      const { duplicates } = await ledger.accept(outcomes, targets)
+      measures.duplicates(duplicates)
+      wakeAll()
+    }
+    const stage = runStage(resultStage(topics, accept), {
+      connection,
+      delivery: 'at-least-once',
+      instanceID,
+      isTransient,
+      logger,
+      observer: stageObserver(metrics)
+    })
+    onStop('stage', () => stage.stop())
+    ready('stage', () => stage.isReady())
+    stage.finished.catch(fail)
+  }
+})

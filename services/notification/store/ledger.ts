@@ -1,0 +1,84 @@
+import type { Delivery, Settlement } from '../domain/delivery.ts'
+import type { Notification } from '../domain/notification.ts'
+
+/** What is to be told, as it comes from the topics. */
+export interface AcceptedNotification {
+  readonly notification: Notification
+  readonly traceparent: string
+}
+
+export interface TargetAddress {
+  readonly target: string
+  /** Stands for where the target leads to, without telling it. */
+  readonly fingerprint: string
+}
+
+/** Deliveries that an instance has in hand until it settles them, or its lease ends. */
+export interface Claim {
+  /** Those of one user follow each other in their order. */
+  readonly deliveries: readonly ClaimedDelivery[]
+  /** The target wants nothing any more. */
+  readonly isSwitchedOff: boolean
+}
+
+export interface ClaimedDelivery extends Delivery {
+  /** Names the claim: who comes with an old one changes nothing but what was really sent. */
+  readonly claim: string
+}
+
+export interface ClaimOptions {
+  readonly instanceID: string
+  /** Users at most. */
+  readonly maxLanes: number
+  /** Deliveries of each of them at most. */
+  readonly maxPerLane: number
+  readonly leaseMs: number
+  /** Only what has been due for longer than this, and so belongs to nobody. */
+  readonly overdueMs?: number
+}
+
+export interface SettledDelivery {
+  readonly delivery: ClaimedDelivery
+  readonly settlement: Settlement
+}
+
+/** A lane that is given back. */
+export interface FreedLane {
+  readonly target: string
+  readonly userID: string
+  readonly claim: string
+  readonly retryInMs: number
+}
+
+export interface TargetBacklog {
+  readonly target: string
+  /** Deliveries that are not settled yet. */
+  readonly deliveries: number
+  readonly oldestAgeMs: number
+}
+
+/** Remembers every delivery and what became of it. Each method is atomic, also among several instances. */
+export interface Ledger {
+  /**
+   * Makes a delivery due for each notification and target; those of one user in the order in which they are given. A pair
+   * that it has already stays as it is. @returns how many it had already
+   */
+  accept(notifications: readonly AcceptedNotification[], targets: readonly string[]): Promise<{ duplicates: number }>
+  /** Says where the targets lead to. One that was switched off is on again when that has changed. */
+  register(targets: readonly TargetAddress[]): Promise<void>
+  /** Takes lanes that are due in hand, the longest due first. */
+  claim(target: string, options: ClaimOptions): Promise<Claim>
+  /** Remembers attempts, and gives lanes back. */
+  settle(deliveries: readonly SettledDelivery[], lanes: readonly FreedLane[]): Promise<void>
+  /** Nothing is sent to it any more; unless it leads somewhere else by now. */
+  switchOff(address: TargetAddress, reason: string): Promise<void>
+  /** What an earlier run of this instance had in hand is due again. @returns how many lanes that were */
+  releaseClaims(instanceID: string): Promise<number>
+  /** Every target that has deliveries waiting. */
+  backlog(): Promise<readonly TargetBacklog[]>
+  switchedOff(): Promise<readonly string[]>
+  /** Makes lanes for due deliveries that have none, as after a change by hand. @returns how many */
+  repairLanes(): Promise<number>
+  /** Forgets deliveries that are settled and were accepted this long ago. @returns how many */
+  prune(olderThanMs: number): Promise<number>
+}

@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import { inTransaction } from '@orderly/postgres'
+import { accepted, notification } from '../testing/notifications.ts'
+import { isTransient } from './is-transient.ts'
+import type { Claim, Ledger } from './ledger.ts'
+import { createPostgresLedger } from './postgres.ts'
+import { testLedger } from './testing/ledger-contract.ts'
+import { createNotificationDatabase, emptyLedger } from './testing/notification-database.ts'
+
+const database = await createNotificationDatabase({ after })
+const pool = database.open()
+
+testLedger(
+  'the ledger in Postgres',
+  async (_t, nowMs) => {
+    await emptyLedger(pool)
+    return createPostgresLedger(pool, nowMs)
+  },
+  { runs: 25 }
+)
+
+const options = { instanceID: 'one', maxLanes: 50, maxPerLane: 10, leaseMs: 60_000 }
+
+function sentAndFreed({ deliveries }: Claim): Parameters<Ledger['settle']> {
+  return [
+    deliveries.map(delivery => ({ delivery, settlement: { status: 'sent' as const, attempts: 1 } })),
+    deliveries.map(({ target, notification, claim }) => ({
+      ...{ target, userID: notification.userID, claim },
+      retryInMs: 0
+    }))
+  ]
+}
+
+test('without another clock, time is that of the database', async () => {
+  await emptyLedger(pool)
+  const ledger = createPostgresLedger(pool)
+  await ledger.accept(accepted(notification()), ['console'])
+  const { deliveries } = await ledger.claim('console', options)
+  assert.equal(deliveries.length, 1)
+  assert.ok((deliveries[0]?.ageMs ?? -1) >= 0)
+  assert.deepEqual((await ledger.claim('console', options)).deliveries, [])
+})
+
+test('instances that accept the same events, claim and settle at the same time share them without taking one twice', async () => {
+  await emptyLedger(pool)
+  const given = Array.from({ length: 600 }, (_, index) => notification({ userID: `user-${index % 41}` }))
+  const ledgers = [1, 2, 3].map(() => createPostgresLedger(database.open()))
+  const taken: string[] = []
+  const shares = await Promise.all(
+    ledgers.map(async (ledger, instance) => {
+      let share = 0
+      const shifted = [...given.slice(instance * 200), ...given.slice(0, instance * 200)]
+      for (let start = 0; start < shifted.length; start += 50) {
+        await ledger.accept(accepted(...shifted.slice(start, start + 50)), ['console'])
+        const claim = await ledger.claim('console', { ...options, instanceID: String(instance), maxLanes: 5 })
+        taken.push(...claim.deliveries.map(({ notification }) => notification.id))
+        share += claim.deliveries.length
+        await ledger.settle(...sentAndFreed(claim))
+      }
+      while ((await ledger.backlog()).length > 0) {
+        const claim = await ledger.claim('console', { ...options, instanceID: String(instance), maxLanes: 5 })
+        taken.push(...claim.deliveries.map(({ notification }) => notification.id))
+        share += claim.deliveries.length
+        await ledger.settle(...sentAndFreed(claim))
+      }
+      return share
+    })
+  )
+  assert.deepEqual(taken.toSorted(), given.map(({ id }) => id).sort())
+  assert.ok(shares.every(share => share > 0))
+  const { rows } = await pool.query('SELECT count(*) AS lanes FROM notification.lanes')
+  assert.equal(rows[0].lanes, 0)
+})
+
+test('a delivery that is accepted while its lane is being given back is not forgotten', async () => {
+  await emptyLedger(pool)
+  const ledger = createPostgresLedger(pool)
+  const [first, second] = [notification({ userID: 'ada' }), notification({ userID: 'ada' })]
+  await ledger.accept(accepted(first), ['console'])
+  const claim = await ledger.claim('console', options)
+  // Whoever gives the lane back waits for this transaction, which has locked it and adds to it.
+  const observer = database.open()
+  const settling = await inTransaction(database.open(), async client => {
+    await client.query('SELECT FROM notification.lanes FOR UPDATE')
+    const settling = ledger.settle(...sentAndFreed(claim))
+    const waiting = `SELECT count(*) AS count FROM pg_stat_activity
+      WHERE datname = current_database() AND wait_event_type = 'Lock'`
+    while ((await observer.query(waiting)).rows[0].count === 0);
+    await client.query(
+      `INSERT INTO notification.deliveries (event_id, target, user_id, content, traceparent, accepted_at)
+        VALUES ($1, 'console', 'ada', $2, '', now())`,
+      [second.id, JSON.stringify(second)]
+    )
+    return { settling }
+  })
+  await settling.settling
+  const { deliveries } = await ledger.claim('console', options)
+  assert.deepEqual(
+    deliveries.map(({ notification }) => notification.id),
+    [second.id]
+  )
+})
+
+test('deliveries that were made due again by hand are found', async () => {
+  await emptyLedger(pool)
+  const ledger = createPostgresLedger(pool)
+  const given = notification()
+  await ledger.accept(accepted(given), ['console'])
+  await ledger.settle(...sentAndFreed(await ledger.claim('console', options)))
+  await pool.query(
+    "UPDATE notification.deliveries SET status = 'due', attempts = 0, accepted_at = now(), settled_at = NULL"
+  )
+  assert.deepEqual((await ledger.claim('console', options)).deliveries, [])
+  assert.equal(await ledger.repairLanes(), 1)
+  assert.equal((await ledger.claim('console', options)).deliveries.length, 1)
+})
+
+test('a notification that Postgres cannot hold is refused for good, and nothing of its batch is kept', async () => {
+  await emptyLedger(pool)
+  const ledger = createPostgresLedger(pool)
+  const batch = accepted(notification(), notification({ userID: 'a\0b' }))
+  await assert.rejects(ledger.accept(batch, ['console']), error => !isTransient(error))
+  assert.deepEqual(await ledger.backlog(), [])
+})
+
+test('statements that were prepared on empty tables do not read them from end to end when they have grown', async () => {
+  await emptyLedger(pool)
+  const single = database.open({ maxConnections: 1 })
+  const ledger = createPostgresLedger(single)
+  for (let index = 0; index < 20; index++) {
+    await ledger.accept(accepted(notification()), ['console'])
+    await ledger.settle(...sentAndFreed(await ledger.claim('console', options)))
+  }
+  const id = "'00000000-0000-0000-0000-000000000000'"
+  const statements = [
+    `"claim-lanes" ('console', ${id}, 'one', 50, 1000, 0, NULL)`,
+    `"take-in-hand" (${id}, 10, NULL)`,
+    `"drop-empty-lanes" (${id})`,
+    `"lock-lanes" ('{console}', '{ada}')`,
+    `"settle-deliveries" ('{a}', '{console}', '{${id.slice(1, -1)}}', '{sent}', '{1}', '{NULL}', '{NULL}', NULL)`,
+    `"free-lanes" ('{console}', '{ada}', '{${id.slice(1, -1)}}', '{0}', NULL)`
+  ]
+  for (const statement of statements) {
+    const { rows } = await single.query(`EXPLAIN EXECUTE ${statement}`)
+    const plan = rows.map(row => row['QUERY PLAN']).join('\n')
+    assert.doesNotMatch(plan, /Seq Scan/, `${statement}\n${plan}`)
+  }
+})

@@ -1,0 +1,121 @@
+import { randomUUID } from 'node:crypto'
+import { fileURLToPath } from 'node:url'
+import { isPostgresConflict, readDecideWrite, retryTransient, type Statement } from '@orderly/postgres'
+import type { Pool, QueryResult, QueryResultRow } from 'pg'
+import type { ClaimedDelivery, Ledger } from './ledger.ts'
+import * as statements from './statements.ts'
+
+/** For `migrate`. */
+export const ledgerSchema = {
+  schema: 'notification',
+  directory: fileURLToPath(new URL('migrations', import.meta.url))
+}
+
+/** For `createPool`: statements that were prepared on empty tables keep their plans when the tables have grown. */
+export const ledgerSessionSettings = { enable_seqscan: 'off' }
+
+const prunedAtOnce = 5_000
+
+/**
+ * The ledger in the schema `notification`.
+ *
+ * A lane's row is its lock. Who claims it writes a fresh id into it (`SKIP LOCKED`, so that instances do not wait for each
+ * other) and how long that holds; who settles says that id again. Everything that asks whether a lane has more to do asks
+ * in a statement after the one that locked the lane: then it sees what others committed, and they wait for what it decides.
+ */
+export function createPostgresLedger(pool: Pool, nowMs: () => number | null = () => null): Ledger {
+  const run = <Row extends QueryResultRow>({ name, text, values }: Statement): Promise<QueryResult<Row>> =>
+    pool.query<Row>({ name, text, values: [...values] })
+
+  return {
+    async accept(notifications, targets) {
+      if (notifications.length === 0 || targets.length === 0) return { duplicates: 0 }
+      const statement = statements.accept(notifications, targets, nowMs())
+      const { rows } = await untilUncontested(() => run<{ inserted: number }>(statement))
+      return { duplicates: notifications.length * targets.length - (rows[0]?.inserted ?? 0) }
+    },
+
+    async register(targets) {
+      await run(statements.register(targets))
+    },
+
+    async claim(target, options) {
+      const claim = randomUUID()
+      const reads = [
+        statements.claimLanes(target, claim, options, nowMs()),
+        statements.takeInHand(claim, options.maxPerLane, nowMs()),
+        statements.dropEmptyLanes(claim),
+        statements.isSwitchedOff(target)
+      ]
+      return readDecideWrite(pool, reads, ([, taken = [], , off = []]) => ({
+        writes: [],
+        result: {
+          deliveries: taken.toSorted(bySequence).map(row => toDelivery(row, claim)),
+          isSwitchedOff: off.length > 0
+        }
+      }))
+    },
+
+    async settle(deliveries, lanes) {
+      const touched = [...deliveries.map(({ delivery }) => [delivery.target, delivery.notification.userID] as const)]
+      touched.push(...lanes.map(({ target, userID }) => [target, userID] as const))
+      if (touched.length === 0) return
+      const lock = statements.lockLanes(
+        touched.map(([target]) => target),
+        touched.map(([, userID]) => userID)
+      )
+      const work = [lock, statements.settleDeliveries(deliveries, nowMs()), statements.freeLanes(lanes, nowMs())]
+      await untilUncontested(() => readDecideWrite(pool, work, () => ({ writes: [], result: undefined })))
+    },
+
+    async switchOff(address, reason) {
+      await run(statements.switchOff(address, reason))
+    },
+
+    async releaseClaims(instanceID) {
+      return (await run(statements.releaseClaims(instanceID, nowMs()))).rowCount ?? 0
+    },
+
+    async backlog() {
+      const { rows } = await run(statements.backlog(nowMs()))
+      return rows.map(({ target, deliveries, oldest_age_ms }) => ({ target, deliveries, oldestAgeMs: oldest_age_ms }))
+    },
+
+    async switchedOff() {
+      return (await run(statements.switchedOff)).rows.map(({ target }) => target)
+    },
+
+    async repairLanes() {
+      return (await run(statements.repairLanes(nowMs()))).rowCount ?? 0
+    },
+
+    async prune(olderThanMs) {
+      for (let pruned = 0; ; ) {
+        const { rowCount } = await run(statements.prune(olderThanMs, prunedAtOnce, nowMs()))
+        pruned += rowCount ?? 0
+        if ((rowCount ?? 0) < prunedAtOnce) return pruned
+      }
+    }
+  }
+}
+
+/** Locks are taken in order, so this is for what nobody thought of. */
+function untilUncontested<Result>(work: () => Promise<Result>): Promise<Result> {
+  return retryTransient(work, { isTransient: isPostgresConflict, attempts: 10, firstDelayMs: 2, maxDelayMs: 200 })
+}
+
+function bySequence(left: QueryResultRow, right: QueryResultRow): number {
+  return left.sequence - right.sequence
+}
+
+function toDelivery(row: QueryResultRow, claim: string): ClaimedDelivery {
+  return {
+    target: row.target,
+    notification: row.content,
+    traceparent: row.traceparent,
+    attempts: row.attempts,
+    ageMs: Math.max(0, row.age_ms),
+    ...(row.code !== null && { lastFailure: { code: row.code, reason: row.reason ?? '' } }),
+    claim
+  }
+}

@@ -1,0 +1,226 @@
+import type { Statement } from '@orderly/postgres'
+import type { AcceptedNotification, ClaimOptions, FreedLane, SettledDelivery, TargetAddress } from './ledger.ts'
+
+/**
+ * The SQL of the ledger: each statement does its work for many rows, given as arrays. Time is the database's, so that the
+ * clocks of the instances need not agree; a test may give another as `nowMs`.
+ */
+export type Now = number | null
+
+const now = (parameter: number) => `coalesce(to_timestamp($${parameter}::float8 / 1000), statement_timestamp())`
+const milliseconds = (expression: string) => `(${expression}) * interval '1 millisecond'`
+
+/** Lanes are locked in their order everywhere, so that nobody waits in a circle. */
+export function accept(accepted: readonly AcceptedNotification[], targets: readonly string[], nowMs: Now): Statement {
+  return {
+    name: 'accept',
+    text: `WITH inserted AS (
+        INSERT INTO notification.deliveries (event_id, target, user_id, content, traceparent, accepted_at)
+        SELECT event_id, target, user_id, content, traceparent, ${now(6)}
+        FROM unnest($1::text[], $2::text[], $3::jsonb[], $4::text[]) WITH ORDINALITY
+            AS given (event_id, user_id, content, traceparent, place),
+          unnest($5::text[]) AS target
+        ORDER BY place
+        ON CONFLICT DO NOTHING
+        RETURNING target, user_id
+      ), lanes AS (
+        INSERT INTO notification.lanes (target, user_id, due_at)
+        SELECT target, user_id, ${now(6)} FROM inserted GROUP BY target, user_id ORDER BY target, user_id
+        ON CONFLICT (target, user_id) DO UPDATE SET due_at = lanes.due_at
+      )
+      SELECT count(*) AS inserted FROM inserted`,
+    values: [
+      accepted.map(({ notification }) => notification.id),
+      accepted.map(({ notification }) => notification.userID),
+      accepted.map(({ notification }) => JSON.stringify(notification)),
+      accepted.map(({ traceparent }) => traceparent),
+      targets,
+      nowMs
+    ]
+  }
+}
+
+export function register(targets: readonly TargetAddress[]): Statement {
+  return {
+    name: 'register',
+    text: `INSERT INTO notification.targets (target, fingerprint)
+      SELECT * FROM unnest($1::text[], $2::text[]) AS given (target, fingerprint) ORDER BY target
+      ON CONFLICT (target) DO UPDATE SET fingerprint = excluded.fingerprint, switched_off_at = NULL, reason = NULL
+      WHERE targets.fingerprint <> excluded.fingerprint`,
+    values: [targets.map(({ target }) => target), targets.map(({ fingerprint }) => fingerprint)]
+  }
+}
+
+export function claimLanes(target: string, claim: string, options: ClaimOptions, nowMs: Now): Statement {
+  return {
+    name: 'claim-lanes',
+    text: `UPDATE notification.lanes
+      SET due_at = ${now(7)} + ${milliseconds('$5::float8')}, claim = $2, instance = $3
+      FROM (
+        SELECT target, user_id FROM notification.lanes
+        WHERE target = $1 AND due_at <= ${now(7)} - ${milliseconds('$6::float8')}
+        ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED
+      ) AS due
+      WHERE lanes.target = due.target AND lanes.user_id = due.user_id`,
+    values: [target, claim, options.instanceID, options.maxLanes, options.leaseMs, options.overdueMs ?? 0, nowMs]
+  }
+}
+
+/** A statement of its own: it starts when the lanes are locked, and so sees all that was committed before. */
+export function takeInHand(claim: string, maxPerLane: number, nowMs: Now): Statement {
+  return {
+    name: 'take-in-hand',
+    text: `UPDATE notification.deliveries
+      SET status = 'sending', attempts = attempts + (status = 'sending')::integer
+      FROM notification.lanes, LATERAL (
+        SELECT event_id FROM notification.deliveries
+        WHERE target = lanes.target AND user_id = lanes.user_id AND settled_at IS NULL
+        ORDER BY sequence LIMIT $2
+      ) AS first
+      WHERE lanes.claim = $1 AND deliveries.target = lanes.target AND deliveries.event_id = first.event_id
+      RETURNING deliveries.target, deliveries.user_id, sequence, content, traceparent, attempts, code, reason,
+        extract(epoch FROM ${now(3)} - accepted_at)::float8 * 1000 AS age_ms`,
+    values: [claim, maxPerLane, nowMs]
+  }
+}
+
+export function dropEmptyLanes(claim: string): Statement {
+  return {
+    name: 'drop-empty-lanes',
+    text: `DELETE FROM notification.lanes WHERE claim = $1 AND NOT EXISTS (
+        SELECT FROM notification.deliveries
+        WHERE deliveries.target = lanes.target AND deliveries.user_id = lanes.user_id AND settled_at IS NULL
+      )`,
+    values: [claim]
+  }
+}
+
+export function isSwitchedOff(target: string): Statement {
+  return {
+    name: 'is-switched-off',
+    text: 'SELECT FROM notification.targets WHERE target = $1 AND switched_off_at IS NOT NULL',
+    values: [target]
+  }
+}
+
+export function lockLanes(targets: readonly string[], userIDs: readonly string[]): Statement {
+  return {
+    name: 'lock-lanes',
+    text: `SELECT FROM notification.lanes WHERE (target, user_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+      ORDER BY target, user_id FOR UPDATE`,
+    values: [targets, userIDs]
+  }
+}
+
+/** What was sent stays sent, also for who comes late; anything else is for who has the lane in hand to say. */
+export function settleDeliveries(settled: readonly SettledDelivery[], nowMs: Now): Statement {
+  return {
+    name: 'settle-deliveries',
+    text: `UPDATE notification.deliveries
+      SET status = result.status, attempts = result.attempts, code = result.code, reason = result.reason,
+        settled_at = CASE WHEN result.status = 'due' THEN NULL ELSE ${now(8)} END
+      FROM unnest($1::text[], $2::text[], $3::uuid[], $4::text[], $5::integer[], $6::text[], $7::text[])
+        AS result (event_id, target, claim, status, attempts, code, reason)
+      WHERE deliveries.event_id = result.event_id AND deliveries.target = result.target AND settled_at IS NULL
+        AND (result.status = 'sent' OR EXISTS (
+          SELECT FROM notification.lanes
+          WHERE lanes.target = deliveries.target AND lanes.user_id = deliveries.user_id AND lanes.claim = result.claim
+        ))`,
+    values: [
+      settled.map(({ delivery }) => delivery.notification.id),
+      settled.map(({ delivery }) => delivery.target),
+      settled.map(({ delivery }) => delivery.claim),
+      settled.map(({ settlement }) => settlement.status),
+      settled.map(({ settlement }) => settlement.attempts),
+      settled.map(({ settlement }) => ('failure' in settlement ? settlement.failure?.code : undefined)),
+      settled.map(({ settlement }) => ('failure' in settlement ? settlement.failure?.reason : undefined)),
+      nowMs
+    ]
+  }
+}
+
+/** Runs while the lanes are locked: who adds a delivery to one of them comes before, or makes the lane anew. */
+export function freeLanes(lanes: readonly FreedLane[], nowMs: Now): Statement {
+  return {
+    name: 'free-lanes',
+    text: `WITH given AS MATERIALIZED (
+        SELECT *, EXISTS (
+          SELECT FROM notification.deliveries
+          WHERE deliveries.target = freed.target AND deliveries.user_id = freed.user_id AND settled_at IS NULL
+        ) AS has_more
+        FROM unnest($1::text[], $2::text[], $3::uuid[], $4::float8[]) AS freed (target, user_id, claim, retry_ms)
+      ), deleted AS (
+        DELETE FROM notification.lanes USING given
+        WHERE lanes.target = given.target AND lanes.user_id = given.user_id AND NOT has_more
+      )
+      UPDATE notification.lanes SET due_at = ${now(5)} + ${milliseconds('retry_ms')}, claim = NULL, instance = NULL
+      FROM given
+      WHERE lanes.target = given.target AND lanes.user_id = given.user_id AND lanes.claim = given.claim AND has_more`,
+    values: [
+      lanes.map(({ target }) => target),
+      lanes.map(({ userID }) => userID),
+      lanes.map(({ claim }) => claim),
+      lanes.map(({ retryInMs }) => retryInMs),
+      nowMs
+    ]
+  }
+}
+
+export function switchOff({ target, fingerprint }: TargetAddress, reason: string): Statement {
+  return {
+    name: 'switch-off',
+    text: `UPDATE notification.targets SET switched_off_at = statement_timestamp(), reason = $3
+      WHERE target = $1 AND fingerprint = $2 AND switched_off_at IS NULL`,
+    values: [target, fingerprint, reason]
+  }
+}
+
+export function releaseClaims(instanceID: string, nowMs: Now): Statement {
+  return {
+    name: 'release-claims',
+    text: `UPDATE notification.lanes SET due_at = ${now(2)}, claim = NULL, instance = NULL WHERE instance = $1`,
+    values: [instanceID, nowMs]
+  }
+}
+
+export function backlog(nowMs: Now): Statement {
+  return {
+    name: 'backlog',
+    text: `SELECT target, count(*) AS deliveries,
+        extract(epoch FROM ${now(1)} - min(accepted_at))::float8 * 1000 AS oldest_age_ms
+      FROM notification.deliveries WHERE settled_at IS NULL GROUP BY target ORDER BY target`,
+    values: [nowMs]
+  }
+}
+
+export const switchedOff: Statement = {
+  name: 'switched-off',
+  text: 'SELECT target FROM notification.targets WHERE switched_off_at IS NOT NULL ORDER BY target',
+  values: []
+}
+
+export function repairLanes(nowMs: Now): Statement {
+  return {
+    name: 'repair-lanes',
+    text: `INSERT INTO notification.lanes (target, user_id, due_at)
+      SELECT target, user_id, ${now(1)} FROM notification.deliveries
+      WHERE settled_at IS NULL AND NOT EXISTS (
+        SELECT FROM notification.lanes WHERE lanes.target = deliveries.target AND lanes.user_id = deliveries.user_id
+      )
+      GROUP BY target, user_id ORDER BY target, user_id
+      ON CONFLICT DO NOTHING`,
+    values: [nowMs]
+  }
+}
+
+export function prune(olderThanMs: number, maxRows: number, nowMs: Now): Statement {
+  return {
+    name: 'prune',
+    text: `DELETE FROM notification.deliveries WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM notification.deliveries
+        WHERE settled_at IS NOT NULL AND accepted_at < ${now(3)} - ${milliseconds('$1::float8')}
+        LIMIT $2 FOR UPDATE SKIP LOCKED
+      ))`,
+    values: [olderThanMs, maxRows, nowMs]
+  }
+}

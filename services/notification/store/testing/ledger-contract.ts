@@ -1,0 +1,306 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import fc from 'fast-check'
+import { type Attempt, type RetryPolicy, settle } from '../../domain/delivery.ts'
+import { accepted, notification } from '../../testing/notifications.ts'
+import type { Claim, ClaimedDelivery, ClaimOptions, Ledger, SettledDelivery } from '../ledger.ts'
+
+const policy: RetryPolicy = { maxAttempts: 3, maxAgeMs: 1e9, firstDelayMs: 1_000, maxDelayMs: 1_000 }
+const options: ClaimOptions = { instanceID: 'one', maxLanes: 100, maxPerLane: 10, leaseMs: 10_000 }
+const failure = { code: 'HTTP_500', reason: 'answered 500 "\'{},\\' }
+const failed: Attempt = { kind: 'failed', ...failure }
+const sent: Attempt = { kind: 'sent' }
+
+const idsOf = (claim: Claim) => claim.deliveries.map(({ notification }) => notification.id)
+
+function settled(delivery: ClaimedDelivery, attempt: Attempt): SettledDelivery {
+  return { delivery, settlement: settle(delivery, attempt, policy, 1) }
+}
+
+/** Settles whatever was claimed in the same way, and gives its lanes back. */
+async function settleAll(ledger: Ledger, { deliveries }: Claim, attempt: Attempt, retryInMs = 0): Promise<void> {
+  await ledger.settle(
+    deliveries.map(delivery => settled(delivery, attempt)),
+    deliveries.map(({ target, notification, claim }) => ({ target, userID: notification.userID, claim, retryInMs }))
+  )
+}
+
+/** What every ledger must do, the one in memory as well as Postgres. */
+export function testLedger(
+  name: string,
+  open: (t: TestContext, nowMs: () => number) => Promise<Ledger>,
+  { runs = 100 } = {}
+): void {
+  const setUp = async (t: TestContext) => {
+    let nowMs = 1_700_000_000_000
+    const ledger = await open(t, () => nowMs)
+    const pass = (durationMs: number): void => {
+      nowMs += durationMs
+    }
+    return { ledger, pass }
+  }
+
+  test(`${name}: what is accepted is due at once, for each target, and whole`, async t => {
+    const { ledger } = await setUp(t)
+    const [given] = accepted(notification({ userID: `"quoted", {braced}, back\\slashed, NULL, 'x', 💎` }))
+    assert.ok(given)
+    assert.deepEqual(await ledger.accept([given], ['console', 'smtp']), { duplicates: 0 })
+    for (const target of ['console', 'smtp']) {
+      const { deliveries, isSwitchedOff } = await ledger.claim(target, options)
+      assert.equal(isSwitchedOff, false)
+      const [delivery] = deliveries
+      assert.ok(delivery)
+      const { claim, ...rest } = delivery
+      assert.deepEqual(rest, { target, ...given, attempts: 0, ageMs: 0 })
+      assert.ok(claim)
+    }
+    assert.deepEqual((await ledger.claim('webhook:shop', options)).deliveries, [])
+  })
+
+  test(`${name}: an event that comes again is known, whatever became of it; a target that is new to it is not`, async t => {
+    const { ledger } = await setUp(t)
+    const given = accepted(notification())
+    await ledger.accept(given, ['console'])
+    assert.deepEqual(await ledger.accept(given, ['console']), { duplicates: 1 })
+    await settleAll(ledger, await ledger.claim('console', options), sent)
+    assert.deepEqual(await ledger.accept([...given, ...given], ['console', 'smtp']), { duplicates: 3 })
+    assert.deepEqual(idsOf(await ledger.claim('console', options)), [])
+    assert.equal(idsOf(await ledger.claim('smtp', options)).length, 1)
+  })
+
+  test(`${name}: what is in hand is nobody else's until its lease ends, and then counts as tried`, async t => {
+    const { ledger, pass } = await setUp(t)
+    await ledger.accept(accepted(notification()), ['console'])
+    const first = await ledger.claim('console', options)
+    assert.equal(first.deliveries.length, 1)
+    pass(9_999)
+    assert.deepEqual(idsOf(await ledger.claim('console', { ...options, instanceID: 'two' })), [])
+    pass(1)
+    const second = await ledger.claim('console', { ...options, instanceID: 'two' })
+    assert.deepEqual(idsOf(second), idsOf(first))
+    assert.equal(second.deliveries[0]?.attempts, 1)
+  })
+
+  test(`${name}: who comes too late changes nothing, unless he really sent it`, async t => {
+    const { ledger, pass } = await setUp(t)
+    await ledger.accept(accepted(notification(), notification()), ['console'])
+    const late = await ledger.claim('console', options)
+    pass(10_000)
+    const current = await ledger.claim('console', options)
+    const [failedLate, sentLate] = late.deliveries
+    assert.ok(failedLate && sentLate)
+    await ledger.settle(
+      [settled(failedLate, failed), settled(sentLate, sent)],
+      late.deliveries.map(({ target, notification, claim }) => ({
+        ...{ target, userID: notification.userID, claim },
+        retryInMs: 0
+      }))
+    )
+    assert.deepEqual(await ledger.backlog(), [{ target: 'console', deliveries: 1, oldestAgeMs: 10_000 }])
+    assert.deepEqual(idsOf(await ledger.claim('console', options)), [], 'the lane that failed late is still in hand')
+    await settleAll(ledger, current, sent)
+    assert.deepEqual(await ledger.backlog(), [])
+    pass(100_000)
+    assert.deepEqual(idsOf(await ledger.claim('console', options)), [])
+  })
+
+  test(`${name}: an attempt that failed is made again after its delay, with what went wrong`, async t => {
+    const { ledger, pass } = await setUp(t)
+    await ledger.accept(accepted(notification()), ['console'])
+    await settleAll(ledger, await ledger.claim('console', options), failed, 1_000)
+    pass(999)
+    assert.deepEqual(idsOf(await ledger.claim('console', options)), [])
+    pass(1)
+    const [delivery] = (await ledger.claim('console', options)).deliveries
+    assert.equal(delivery?.attempts, 1)
+    assert.equal(delivery?.ageMs, 1_000)
+    assert.deepEqual(delivery?.lastFailure, failure)
+  })
+
+  test(`${name}: one user's notifications keep their order, and wait for the first; other users do not`, async t => {
+    const { ledger, pass } = await setUp(t)
+    const adas = Array.from({ length: 5 }, () => notification({ userID: 'ada' }))
+    const bobs = notification({ userID: 'bob' })
+    await ledger.accept(accepted(...adas.slice(0, 3), bobs), ['console'])
+    const claim = await ledger.claim('console', { ...options, maxPerLane: 2 })
+    const adasClaimed = claim.deliveries.filter(({ notification }) => notification.userID === 'ada')
+    assert.deepEqual(
+      adasClaimed.map(({ notification }) => notification.id),
+      adas.slice(0, 2).map(({ id }) => id)
+    )
+    await ledger.accept(accepted(...adas.slice(3)), ['console'])
+    assert.deepEqual(idsOf(await ledger.claim('console', options)), [], 'the lane is in hand')
+    const [head, next] = adasClaimed
+    assert.ok(head && next)
+    await ledger.settle(
+      [settled(head, failed), settled(next, { kind: 'released' })],
+      [{ target: 'console', userID: 'ada', claim: head.claim, retryInMs: 1_000 }]
+    )
+    await ledger.accept(accepted(notification({ userID: 'cyd' })), ['console'])
+    assert.equal(idsOf(await ledger.claim('console', options)).length, 1, 'only the third user')
+    pass(1_000)
+    const again = await ledger.claim('console', options)
+    assert.deepEqual(
+      idsOf(again),
+      adas.map(({ id }) => id)
+    )
+    assert.deepEqual(
+      again.deliveries.map(({ attempts }) => attempts),
+      [1, 0, 0, 0, 0]
+    )
+  })
+
+  test(`${name}: what was sent is not sent again, and the rest of its lane is due at once`, async t => {
+    const { ledger } = await setUp(t)
+    const adas = Array.from({ length: 3 }, () => notification({ userID: 'ada' }))
+    await ledger.accept(accepted(...adas), ['console'])
+    await settleAll(ledger, await ledger.claim('console', { ...options, maxPerLane: 2 }), sent)
+    assert.deepEqual(idsOf(await ledger.claim('console', options)), [adas[2]?.id])
+  })
+
+  test(`${name}: no more lanes are taken than were asked for, the longest due first`, async t => {
+    const { ledger, pass } = await setUp(t)
+    const given = [notification(), notification(), notification()]
+    for (const each of given) {
+      await ledger.accept(accepted(each), ['console'])
+      pass(1)
+    }
+    const ids = []
+    for (const _ of given) ids.push(...idsOf(await ledger.claim('console', { ...options, maxLanes: 1 })))
+    assert.deepEqual(
+      ids,
+      given.map(({ id }) => id)
+    )
+  })
+
+  test(`${name}: a target that is switched off says so, until it leads somewhere else`, async t => {
+    const { ledger } = await setUp(t)
+    const address = { target: 'webhook:shop', fingerprint: 'old' }
+    await ledger.register([address, { target: 'console', fingerprint: '' }])
+    await ledger.switchOff({ target: 'webhook:shop', fingerprint: 'another' }, 'answered 410')
+    assert.deepEqual(await ledger.switchedOff(), [])
+    await ledger.switchOff(address, 'answered 410')
+    await ledger.register([address])
+    assert.deepEqual(await ledger.switchedOff(), ['webhook:shop'])
+    assert.equal((await ledger.claim('webhook:shop', options)).isSwitchedOff, true)
+    assert.equal((await ledger.claim('console', options)).isSwitchedOff, false)
+    await ledger.register([{ target: 'webhook:shop', fingerprint: 'new' }])
+    assert.equal((await ledger.claim('webhook:shop', options)).isSwitchedOff, false)
+  })
+
+  test(`${name}: an instance that comes back has nothing in hand; what others have stays theirs`, async t => {
+    const { ledger } = await setUp(t)
+    await ledger.accept(accepted(notification(), notification()), ['console'])
+    const [mine] = idsOf(await ledger.claim('console', { ...options, maxLanes: 1 }))
+    await ledger.claim('console', { ...options, instanceID: 'two' })
+    assert.equal(await ledger.releaseClaims('one'), 1)
+    const again = await ledger.claim('console', options)
+    assert.deepEqual(idsOf(again), [mine])
+    assert.equal(again.deliveries[0]?.attempts, 1)
+  })
+
+  test(`${name}: only what has been due for long is taken from who it does not belong to`, async t => {
+    const { ledger, pass } = await setUp(t)
+    await ledger.accept(accepted(notification()), ['gone'])
+    pass(5_000)
+    const overdue = { ...options, overdueMs: 5_001 }
+    assert.deepEqual(idsOf(await ledger.claim('gone', overdue)), [])
+    pass(1)
+    assert.equal(idsOf(await ledger.claim('gone', overdue)).length, 1)
+  })
+
+  test(`${name}: what is settled is forgotten when it is old, what is not stays`, async t => {
+    const { ledger, pass } = await setUp(t)
+    const [done, waiting] = [notification(), notification()]
+    await ledger.accept(accepted(done), ['console'])
+    await settleAll(ledger, await ledger.claim('console', options), sent)
+    await ledger.accept(accepted(waiting), ['console'])
+    pass(1_000)
+    assert.equal(await ledger.prune(1_000), 0)
+    assert.equal(await ledger.prune(999), 1)
+    assert.deepEqual(await ledger.accept(accepted(done, waiting), ['console']), { duplicates: 1 })
+  })
+
+  test(`${name}: nothing given, nothing done`, async t => {
+    const { ledger } = await setUp(t)
+    assert.deepEqual(await ledger.accept([], ['console']), { duplicates: 0 })
+    assert.deepEqual(await ledger.accept(accepted(notification()), []), { duplicates: 0 })
+    await ledger.settle([], [])
+    assert.deepEqual(await ledger.backlog(), [])
+    assert.equal(await ledger.repairLanes(), 0)
+  })
+
+  test(`${name}: whatever fails, is lost or comes again, each is sent or given up once, and each user's in order`, async t => {
+    const step = fc.oneof(
+      {
+        weight: 3,
+        arbitrary: fc.record({ kind: fc.constant('accept' as const), user: fc.nat(2), again: fc.boolean() })
+      },
+      {
+        weight: 4,
+        arbitrary: fc.record({
+          kind: fc.constant('work' as const),
+          lanes: fc.integer({ min: 1, max: 3 }),
+          outcomes: fc.array(fc.constantFrom<Attempt['kind']>('sent', 'failed', 'refused'), {
+            minLength: 1,
+            maxLength: 5
+          })
+        })
+      },
+      {
+        weight: 1,
+        arbitrary: fc.record({ kind: fc.constant('crash' as const), lanes: fc.integer({ min: 1, max: 3 }) })
+      },
+      { weight: 2, arbitrary: fc.record({ kind: fc.constant('pass' as const), durationMs: fc.nat(2_000) }) }
+    )
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 30 }), async steps => {
+        let nowMs = 1_700_000_000_000
+        const ledger = await open(t, () => nowMs)
+        const order = new Map<string, string[]>()
+        const ended = new Map<string, string[]>()
+        const all: ReturnType<typeof accepted> = []
+
+        const work = async (maxLanes: number, outcomes: readonly Attempt['kind'][]) => {
+          const { deliveries } = await ledger.claim('console', { ...options, maxLanes, maxPerLane: 2, leaseMs: 500 })
+          let place = 0
+          for (const [userID, lane] of Map.groupBy(deliveries, ({ notification }) => notification.userID)) {
+            let retryInMs: number | undefined
+            const results = lane.map(delivery => {
+              const kind = retryInMs === undefined ? outcomes[place++ % outcomes.length] : 'released'
+              const result = settled(delivery, { kind, ...failure } as Attempt)
+              if (kind === 'failed' && result.settlement.status === 'due') retryInMs = result.settlement.retryInMs
+              if (result.settlement.status !== 'due') {
+                ended.set(userID, [...(ended.get(userID) ?? []), delivery.notification.id])
+              }
+              return result
+            })
+            const claim = lane[0]?.claim as string
+            await ledger.settle(results, [{ target: 'console', userID, claim, retryInMs: retryInMs ?? 0 }])
+          }
+          return deliveries.length
+        }
+
+        for (const each of steps) {
+          if (each.kind === 'pass') nowMs += each.durationMs
+          else if (each.kind === 'work') await work(each.lanes, each.outcomes)
+          else if (each.kind === 'crash')
+            await ledger.claim('console', { ...options, maxLanes: each.lanes, leaseMs: 500 })
+          else {
+            const fresh = accepted(notification({ userID: `user-${each.user}` }))
+            const repeated = each.again ? all.slice(-2) : []
+            assert.deepEqual(await ledger.accept([...repeated, ...fresh], ['console']), { duplicates: repeated.length })
+            for (const { notification } of fresh) {
+              order.set(notification.userID, [...(order.get(notification.userID) ?? []), notification.id])
+            }
+            all.push(...fresh)
+          }
+        }
+        do nowMs += 2_000
+        while ((await work(10, ['sent'])) > 0 || (await ledger.backlog()).length > 0)
+        assert.deepEqual(ended, order)
+      }),
+      { numRuns: runs }
+    )
+  })
+}

@@ -1,0 +1,36 @@
+import { createPool, migrate, type PoolSettings } from '@orderly/postgres'
+import { integrationEnvironment } from '@orderly/stack/testing'
+import type { Pool } from 'pg'
+import { ledgerSchema, ledgerSessionSettings } from '../postgres.ts'
+
+const silent = { info: () => {}, warn: () => {} }
+
+export interface NotificationDatabase {
+  readonly url: string
+  /** A pool of its own for each instance, closed at the end of the test. */
+  open(settings?: Partial<PoolSettings>): Pool
+}
+
+export async function createNotificationDatabase(scope: {
+  after(release: () => Promise<void>): void
+}): Promise<NotificationDatabase> {
+  const url = await integrationEnvironment().databaseURL()
+  const open = (settings: Partial<PoolSettings> = {}) => {
+    const pool = createPool({
+      url,
+      maxConnections: 4,
+      applicationName: 'notification',
+      statementTimeoutMs: 10_000,
+      sessionSettings: ledgerSessionSettings,
+      ...settings
+    })
+    scope.after(() => pool.end())
+    return pool
+  }
+  await migrate(open({ applicationName: 'migration' }), { ...ledgerSchema, logger: silent })
+  return { url, open }
+}
+
+export async function emptyLedger(pool: Pool): Promise<void> {
+  await pool.query('TRUNCATE notification.deliveries, notification.lanes, notification.targets')
+}

@@ -1,0 +1,93 @@
+import type { TestContext } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { connectTopics, createSchemaRegistry, eventID, type Topics, toRecord } from '@orderly/contracts'
+import { inventoryFailed, inventoryReserved } from '@orderly/contracts/testing'
+import {
+  createProducer,
+  createTopics,
+  deadLetterTopic,
+  type KafkaConnection,
+  type OutputRecord,
+  type Producer
+} from '@orderly/kafka'
+import { createPool } from '@orderly/postgres'
+import { newTraceparent } from '@orderly/service-kit'
+import { integrationEnvironment, startBroker, startService, type TestService } from '@orderly/stack/testing'
+import type { Pool } from 'pg'
+
+/** What the notification service works with: a broker and a database of the test's own, and the registry of the test run. */
+export interface Pipeline {
+  readonly topics: Topics
+  readonly producer: Producer
+  readonly connection: KafkaConnection
+  readonly pool: Pool
+  start(t: TestContext, environment?: Readonly<Record<string, string>>): Promise<TestService>
+}
+
+/** Retries and leases as short as they can be, so that tests see them end. */
+const impatient = {
+  NOTIFICATION_FIRST_RETRY_MS: '50',
+  NOTIFICATION_MAX_RETRY_MS: '200',
+  NOTIFICATION_LEASE_MS: '4000',
+  NOTIFICATION_POLL_MS: '50',
+  WEBHOOK_TIMEOUT_MS: '2000',
+  SMTP_TIMEOUT_MS: '2000'
+}
+
+export async function startPipeline(t: TestContext): Promise<Pipeline> {
+  const { registryURL, databaseURL } = integrationEnvironment()
+  const [{ brokers }, url] = await Promise.all([startBroker(t), databaseURL()])
+  const connection = { brokers, clientID: 'notification-test' }
+  const topics = await connectTopics(createSchemaRegistry({ url: registryURL }))
+  const names = [topics.inventoryReserved.name, topics.inventoryFailed.name]
+  await createTopics(
+    connection,
+    [...names, ...names.map(deadLetterTopic)].map(name => ({ name, partitions: 4, replicationFactor: 1 }))
+  )
+  const producer = await createProducer(connection)
+  t.after(() => producer.close())
+  const pool = createPool({ url, maxConnections: 2, applicationName: 'test', statementTimeoutMs: 5_000 })
+  t.after(() => pool.end())
+  const own = { KAFKA_BROKERS: brokers.join(','), SCHEMA_REGISTRY_URL: registryURL, DATABASE_URL: url }
+  const start = (test: TestContext, environment = {}) =>
+    startService(test, 'notification', { ...own, ...impatient, ...environment })
+  return { topics, producer, connection, pool, start }
+}
+
+export interface Outcomes {
+  readonly eventIDs: readonly string[]
+  readonly records: readonly OutputRecord[]
+}
+
+/** Both kinds in turn, of a user each, or all of one. */
+export function outcomes({ topics }: Pipeline, count: number, userID?: string): Outcomes {
+  const fields = userID === undefined ? {} : { userID }
+  const eventIDs: string[] = []
+  const records = Array.from({ length: count }, (_, index) => {
+    // One user's in one topic: between two topics there is no order.
+    if (index % 2 === 0 || userID !== undefined) {
+      const event = inventoryReserved(fields)
+      eventIDs.push(eventID('InventoryReserved', event.orderID))
+      return toRecord(topics.inventoryReserved, event, newTraceparent())
+    }
+    const event = inventoryFailed(fields)
+    eventIDs.push(eventID('InventoryFailed', event.orderID))
+    return toRecord(topics.inventoryFailed, event, newTraceparent())
+  })
+  return { eventIDs, records }
+}
+
+/** How many deliveries to a target the ledger has in each state. */
+export async function statuses(pool: Pool, target: string): Promise<Record<string, number>> {
+  const { rows } = await pool.query(
+    'SELECT status, count(*) AS count FROM notification.deliveries WHERE target = $1 GROUP BY status',
+    [target]
+  )
+  return Object.fromEntries(rows.map(({ status, count }) => [status, count]))
+}
+
+/** Looks again and again until it is so. */
+export async function until(isSo: () => boolean | Promise<boolean>, deadlineMs = 60_000): Promise<void> {
+  const deadline = AbortSignal.timeout(deadlineMs)
+  while (!(await isSo())) await delay(20, undefined, { signal: deadline })
+}

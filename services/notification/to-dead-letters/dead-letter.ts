@@ -1,0 +1,24 @@
+import { deadLetterTopic, type OutputRecord } from '@orderly/kafka'
+import type { Delivery, Failure } from '../domain/delivery.ts'
+
+/** A topic of its own: a notification that one target does not get parks nothing of the results, nor of other targets. */
+export const notificationsDeadLetterTopic = deadLetterTopic('notifications')
+
+/** Everything that is needed to understand it and to send it by hand. Keyed by the user, as all records are. */
+export function toDeadLetter(delivery: Delivery, attempts: number, { code, reason }: Failure): OutputRecord {
+  const { target, notification, traceparent, ageMs } = delivery
+  return {
+    topic: notificationsDeadLetterTopic,
+    key: notification.userID,
+    value: Buffer.from(JSON.stringify({ target, notification, attempts, ageMs: Math.round(ageMs), code, reason })),
+    headers: {
+      'event-id': notification.id,
+      'content-type': 'application/json',
+      traceparent,
+      'notification-target': target,
+      'dlq-stage': 'notification-delivery',
+      'dlq-code': code,
+      'dlq-reason': reason
+    }
+  }
+}

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { emailAddressOf, messageIDOf } from './addressing.ts'
+
+test('a user becomes an address by the template, or is one', () => {
+  assert.equal(emailAddressOf('ada', '{userID}@example.com'), 'ada@example.com')
+  assert.equal(emailAddressOf('ada.l+x', '{userID}@mail.example.com'), 'ada.l+x@mail.example.com')
+  assert.equal(emailAddressOf('ada@example.com', '{userID}'), 'ada@example.com')
+  assert.equal(emailAddressOf('ada', 'orders+{userID}@example.com'), 'orders+ada@example.com')
+})
+
+test('nobody becomes the address of another domain, or of several people, by the id that was chosen', () => {
+  const hostile = [
+    'eve@evil.example',
+    'eve@evil.example,x',
+    'eve%evil.example',
+    'evil.example!eve',
+    '"eve"',
+    'eve\r\nRCPT TO:<x@y>',
+    'a b',
+    '<eve>',
+    '',
+    '.a',
+    'a..b',
+    'ü',
+    'x'.repeat(65)
+  ]
+  for (const userID of hostile) assert.equal(emailAddressOf(userID, '{userID}@example.com'), undefined, userID)
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), userID => {
+      const address = emailAddressOf(userID, '{userID}@example.com')
+      if (address !== undefined) assert.match(address, /^[\w.+=~-]+@example\.com$/)
+    })
+  )
+})
+
+test('a mail has one id for an event and recipient, and another for each other of them', () => {
+  const id = messageIDOf('InventoryReserved-1', 'ada@example.com', 'shop.example')
+  assert.match(id, /^<[0-9a-f]{40}@shop\.example>$/)
+  assert.equal(id, messageIDOf('InventoryReserved-1', 'ada@example.com', 'shop.example'))
+  assert.notEqual(id, messageIDOf('InventoryReserved-1', 'bob@example.com', 'shop.example'))
+  assert.notEqual(id, messageIDOf('InventoryReserved-2', 'ada@example.com', 'shop.example'))
+})

@@ -1,0 +1,38 @@
+import type { Attempt, Delivery, Failure, RetryPolicy } from '../domain/delivery.ts'
+import { type Sink, SinkError, targetGone } from './sink.ts'
+
+/** Tries once to deliver; whatever is thrown becomes an attempt that failed. */
+export async function attempt(
+  sink: Sink,
+  { notification, traceparent, attempts, lastFailure }: Delivery,
+  { maxAttempts }: Pick<RetryPolicy, 'maxAttempts'>,
+  signal: AbortSignal
+): Promise<Attempt> {
+  // Every time somebody had it in hand he ended before he could say how it went.
+  if (attempts >= maxAttempts) return { kind: 'refused', ...(lastFailure ?? lost) }
+  try {
+    await sink.deliver(notification, { traceparent, signal })
+    return { kind: 'sent' }
+  } catch (error) {
+    if (!(error instanceof SinkError)) return { kind: 'failed', ...failureOf(error) }
+    const failure = failureOf(error)
+    if (error.code === targetGone) return { kind: 'gone', reason: failure.reason }
+    if (!error.retryable) return { kind: 'refused', ...failure }
+    return { kind: 'failed', ...failure, ...(error.retryAfterMs !== undefined && { retryAfterMs: error.retryAfterMs }) }
+  }
+}
+
+const lost: Failure = { code: 'INSTANCE_LOST', reason: 'the instances that tried ended before they knew how it went' }
+
+const longestReason = 500
+
+/** Others wrote parts of it: no control characters (Postgres has no NUL), and not without end. */
+function failureOf(error: unknown): Failure {
+  const { code, name, message } = (error ?? {}) as { code?: unknown; name?: unknown; message?: unknown }
+  const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : undefined)
+  const clean = (value: string) => value.replace(/[\p{Cc}\p{Cs}]+/gu, ' ')
+  return {
+    code: clean(text(code) ?? text(name) ?? 'UNKNOWN').slice(0, 64),
+    reason: clean(text(message) ?? String(error)).slice(0, longestReason)
+  }
+}

@@ -1,0 +1,28 @@
+import { traceFields } from '@orderly/service-kit'
+import { messageFor } from '../domain/message.ts'
+import { defineSink } from './sink.ts'
+
+/** One structured line on standard output for each notification. */
+export const consoleSink = defineSink({
+  settings: {},
+  problems: () => [],
+  create(_config, { logger, locale }) {
+    // These lines are the product, not diagnostics: LOG_LEVEL must not silence them.
+    const lines = logger.child({}, { level: 'info' })
+    return [
+      {
+        target: 'console',
+        fingerprint: '',
+        concurrency: 200,
+        timeoutMs: 1_000,
+        async deliver(notification, { traceparent }) {
+          const { id, kind, orderID, userID } = notification
+          const { subject, text } = messageFor(notification, locale)
+          const told = { id, kind, orderID, userID, subject, text }
+          lines.info({ notification: told, ...traceFields(traceparent) }, 'notification sent')
+        },
+        async close() {}
+      }
+    ]
+  }
+})

@@ -1,0 +1,415 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type TestContext, test } from 'node:test'
+import { pino } from 'pino'
+import type { RetryPolicy } from '../domain/delivery.ts'
+import type { Notification } from '../domain/notification.ts'
+import type { Ledger, SettledDelivery } from '../store/ledger.ts'
+import { createMemoryLedger } from '../store/memory.ts'
+import { accepted, notification } from '../testing/notifications.ts'
+import { type DeliveryLoop, startDelivering } from './delivery-loop.ts'
+import { keepHouse } from './housekeeping.ts'
+import { createSettlements, type Settlements } from './settlements.ts'
+import { type Sink, SinkError } from './sink.ts'
+import { createMemorySink } from './testing/memory.ts'
+
+const logger = pino({ level: 'silent' })
+const policy: RetryPolicy = { maxAttempts: 4, maxAgeMs: 60_000, firstDelayMs: 5, maxDelayMs: 20 }
+const away = new SinkError('HTTP_503', 'answered 503', { retryable: true })
+const refused = new SinkError('SMTP_550', 'no such mailbox', { retryable: false })
+
+interface Rig {
+  readonly ledger: Ledger
+  readonly settlements: Settlements
+  readonly settled: SettledDelivery[]
+  readonly deadLetters: SettledDelivery[]
+  start(sink: Sink, options?: { instanceID?: string; leaseMs?: number }): DeliveryLoop
+  accept(...notifications: Notification[]): Promise<void>
+  /** Resolves when nothing waits any more. */
+  done(): Promise<void>
+}
+
+interface RigOptions {
+  readonly targets?: readonly string[]
+  readonly ledger?: Ledger
+  readonly giveUp?: (settled: readonly SettledDelivery[]) => Promise<void>
+}
+
+function rig(t: TestContext, { targets = ['memory'], ledger = createMemoryLedger(), giveUp }: RigOptions = {}): Rig {
+  const settled: SettledDelivery[] = []
+  const deadLetters: SettledDelivery[] = []
+  const loops: DeliveryLoop[] = []
+  const changes = new EventTarget()
+  const settlements = createSettlements({
+    ledger,
+    logger,
+    giveUp: giveUp ?? (async given => void deadLetters.push(...given)),
+    retry: work => work(),
+    onSettled(batch) {
+      settled.push(...batch)
+      for (const loop of loops) loop.wake()
+      changes.dispatchEvent(new Event('change'))
+    }
+  })
+  t.after(async () => {
+    await Promise.all(loops.map(loop => loop.stop(0)))
+    await settlements.drained()
+  })
+  return {
+    ledger,
+    settlements,
+    settled,
+    deadLetters,
+    start(sink, { instanceID = 'one', leaseMs = 10_000 } = {}) {
+      const options = { ledger, settlements, policy, instanceID, leaseMs, pollMs: 5, logger }
+      const loop = startDelivering(sink, { ...options, observer: { attempted: () => {} } })
+      loops.push(loop)
+      return loop
+    },
+    async accept(...notifications) {
+      await ledger.accept(accepted(...notifications), targets)
+      for (const loop of loops) loop.wake()
+    },
+    async done() {
+      for (;;) {
+        const changed = once(changes, 'change')
+        if ((await ledger.backlog()).length === 0) return
+        await changed
+      }
+    }
+  }
+}
+
+const many = (count: number, userID?: string) =>
+  Array.from({ length: count }, () => notification(userID === undefined ? {} : { userID }))
+const ids = (notifications: readonly Notification[]) => notifications.map(({ id }) => id)
+
+test('what is accepted is sent to its target, once, in the trace it was accepted in', async t => {
+  const { ledger, start, accept, done } = rig(t)
+  const sink = createMemorySink()
+  start(sink)
+  const given = many(50)
+  await accept(...given)
+  await done()
+  assert.deepEqual(ids(sink.delivered).sort(), ids(given).sort())
+  await ledger.accept(accepted(...given), ['memory'])
+  await done()
+  assert.equal(sink.delivered.length, 50)
+  assert.match(sink.traceparents[0] ?? '', /^00-/)
+})
+
+test("one user's notifications arrive in their order, however often one of them fails", async t => {
+  const failures = new Map<string, number>()
+  const sink = createMemorySink({
+    before({ id }) {
+      const count = (failures.get(id) ?? 0) + 1
+      failures.set(id, count)
+      if (count <= id.charCodeAt(id.length - 1) % 3) throw away
+    }
+  })
+  const { start, accept, done } = rig(t)
+  start(sink)
+  const adas = many(25, 'ada')
+  const bobs = many(25, 'bob')
+  await accept(...adas, ...bobs)
+  await done()
+  for (const given of [adas, bobs]) {
+    const [{ userID } = assert.fail()] = given
+    assert.deepEqual(ids(sink.delivered.filter(each => each.userID === userID)), ids(given))
+  }
+})
+
+test('a target that is away holds up neither other targets nor, for good, its own', async t => {
+  let isAway = true
+  const shop = createMemorySink({
+    target: 'shop',
+    before() {
+      if (isAway) throw away
+    }
+  })
+  const console = createMemorySink({ target: 'console' })
+  const { start, accept, done, settled } = rig(t, { targets: ['shop', 'console'] })
+  start(shop)
+  start(console)
+  const given = many(10)
+  await accept(...given)
+  while (console.delivered.length < 10 || !settled.some(({ settlement }) => settlement.attempts === 2)) {
+    await new Promise(setImmediate)
+  }
+  assert.equal(shop.delivered.length, 0)
+  isAway = false
+  await done()
+  assert.deepEqual(ids(shop.delivered).sort(), ids(given).sort())
+})
+
+test('what fails too often is given up with its last reason and goes into the dead letters; the user goes on', async t => {
+  const [poison, next] = many(2, 'ada')
+  assert.ok(poison && next)
+  const sink = createMemorySink({
+    before({ id }) {
+      if (id === poison.id) throw away
+    }
+  })
+  const { start, accept, done, deadLetters } = rig(t)
+  start(sink)
+  await accept(poison, next)
+  await done()
+  assert.deepEqual(ids(sink.delivered), [next.id])
+  assert.deepEqual(
+    deadLetters.map(({ delivery, settlement }) => [delivery.notification.id, settlement]),
+    [[poison.id, { status: 'given-up', attempts: 4, failure: { code: 'HTTP_503', reason: 'answered 503' } }]]
+  )
+})
+
+test('what is refused for good is given up at once; a defect of the program is tried again', async t => {
+  const [unwelcome, unlucky] = many(2)
+  let defects = 0
+  const sink = createMemorySink({
+    before({ id }) {
+      if (id === unwelcome?.id) throw refused
+      if (defects++ === 0) throw new TypeError('a\0bug')
+    }
+  })
+  const { start, accept, done, deadLetters, settled } = rig(t)
+  start(sink)
+  await accept(...[unwelcome, unlucky].filter(each => each !== undefined))
+  await done()
+  assert.deepEqual(
+    deadLetters.map(({ settlement }) => settlement.attempts),
+    [1]
+  )
+  assert.deepEqual(ids(sink.delivered), [unlucky?.id])
+  const failures = settled.flatMap(({ settlement }) => ('failure' in settlement ? settlement.failure : undefined))
+  assert.ok(failures.some(failure => failure?.code === 'TypeError' && failure.reason === 'a bug'))
+})
+
+test('while the dead letters cannot be written, nothing is given up, and it is not tried again at once', async t => {
+  let attempts = 0
+  const { ledger, start, accept, settled } = rig(t, {
+    giveUp: async () => {
+      attempts++
+      throw new Error('the broker is away')
+    }
+  })
+  start(
+    createMemorySink({
+      before() {
+        throw refused
+      }
+    })
+  )
+  await accept(notification())
+  while (settled.length === 0) await new Promise(setImmediate)
+  assert.equal(attempts, 1)
+  const { settlement } = settled[0] as SettledDelivery
+  assert.equal(settlement.status, 'due')
+  assert.ok('retryInMs' in settlement && settlement.retryInMs > 1_000)
+  const claim = await ledger.claim('memory', { instanceID: 'two', maxLanes: 1, maxPerLane: 1, leaseMs: 1 })
+  assert.deepEqual(claim.deliveries, [])
+})
+
+test('a target that is gone is switched off: what waits for it, and what comes, is skipped and not sent', async t => {
+  let calls = 0
+  const sink = createMemorySink({
+    concurrency: 1,
+    before() {
+      calls++
+      throw new SinkError('TARGET_GONE', 'answered 410', { retryable: false })
+    }
+  })
+  const { ledger, start, accept, done, settled, deadLetters } = rig(t)
+  await ledger.register([sink])
+  start(sink)
+  await accept(...many(5))
+  await done()
+  await accept(...many(5))
+  await done()
+  assert.equal(calls, 1)
+  assert.equal(settled.filter(({ settlement }) => settlement.status === 'skipped').length, 10)
+  assert.equal(deadLetters.length, 0)
+  assert.deepEqual(await ledger.switchedOff(), ['memory'])
+})
+
+test('a target that asks for a pause gets it', async t => {
+  const timesMs: number[] = []
+  const sink = createMemorySink({
+    concurrency: 1,
+    before() {
+      timesMs.push(performance.now())
+      if (timesMs.length === 1) throw new SinkError('HTTP_429', 'slowly', { retryable: true, retryAfterMs: 20 })
+    }
+  })
+  const { start, accept, done } = rig(t)
+  start(sink)
+  await accept(...many(3))
+  await done()
+  const [first, second] = timesMs
+  assert.ok((second ?? 0) - (first ?? 0) >= 19, 'not even another user is sent to before')
+})
+
+test('no more users are sent to at once than the sink wants, and fewer while it fails', async t => {
+  let now = 0
+  let most = 0
+  let fails = false
+  const sink = createMemorySink({
+    concurrency: 8,
+    async before() {
+      most = Math.max(most, ++now)
+      await new Promise(setImmediate)
+      now--
+      if (fails) throw away
+    }
+  })
+  const { start, accept, done, settled } = rig(t)
+  start(sink)
+  await accept(...many(40))
+  await done()
+  assert.equal(most, 8)
+  fails = true
+  await accept(...many(20))
+  const failures = () => settled.filter(({ settlement }) => 'failure' in settlement).length
+  while (failures() < 16) await new Promise(setImmediate)
+  most = now
+  while (failures() < 30) await new Promise(setImmediate)
+  assert.ok(most <= 2, `${most} at once`)
+  fails = false
+  await done()
+})
+
+test('two instances share the work, and nothing is sent twice', async t => {
+  const { start, accept, done } = rig(t)
+  const sinks = [createMemorySink({ concurrency: 2 }), createMemorySink({ concurrency: 2 })]
+  for (const [index, sink] of sinks.entries()) start(sink, { instanceID: String(index) })
+  const given = many(60)
+  await accept(...given)
+  await done()
+  assert.deepEqual(ids(sinks.flatMap(({ delivered }) => delivered)).sort(), ids(given).sort())
+  for (const { delivered } of sinks) assert.ok(delivered.length > 0)
+})
+
+test('what an instance had in hand when it ended is sent by another when the lease is over', async t => {
+  const { ledger, start, accept, done } = rig(t)
+  await accept(notification())
+  await ledger.claim('memory', { instanceID: 'ended', maxLanes: 1, maxPerLane: 1, leaseMs: 30 })
+  const sink = createMemorySink()
+  start(sink)
+  await done()
+  assert.equal(sink.delivered.length, 1)
+})
+
+test('a delivery that ends every instance that has it in hand is given up unsent after the most attempts', async t => {
+  let nowMs = 1_000_000
+  const ledger = createMemoryLedger(() => nowMs)
+  const { start, accept, done, deadLetters } = rig(t, { ledger })
+  await accept(notification())
+  for (let index = 0; index <= policy.maxAttempts; index++) {
+    await ledger.claim('memory', { instanceID: 'ended', maxLanes: 1, maxPerLane: 1, leaseMs: 1 })
+    nowMs += 10
+  }
+  const sink = createMemorySink()
+  start(sink)
+  await done()
+  assert.equal(sink.delivered.length, 0)
+  const [{ settlement } = assert.fail()] = deadLetters
+  assert.equal('failure' in settlement && settlement.failure?.code, 'INSTANCE_LOST')
+})
+
+test('stopping begins nothing more, lets what is on its way arrive, and gives the rest back untried', async t => {
+  const started = Promise.withResolvers<void>()
+  const arrive = Promise.withResolvers<void>()
+  const sink = createMemorySink({
+    async before() {
+      started.resolve()
+      await arrive.promise
+    }
+  })
+  const { ledger, settlements, start, accept } = rig(t)
+  const loop = start(sink)
+  const adas = many(3, 'ada')
+  await accept(...adas)
+  await started.promise
+  const stopped = loop.stop(60_000)
+  arrive.resolve()
+  await stopped
+  await settlements.drained()
+  assert.deepEqual(ids(sink.delivered), [adas[0]?.id])
+  const { deliveries } = await ledger.claim('memory', {
+    ...{ instanceID: 'next', maxLanes: 1, maxPerLane: 9, leaseMs: 9 }
+  })
+  assert.deepEqual(
+    deliveries.map(({ notification, attempts }) => [notification.id, attempts]),
+    adas.slice(1).map(({ id }) => [id, 0])
+  )
+})
+
+test('stopping does not wait longer than it may', async t => {
+  const started = Promise.withResolvers<void>()
+  const sink = createMemorySink({
+    async before(_notification, { signal }) {
+      started.resolve()
+      await once(signal, 'abort')
+      throw signal.reason
+    }
+  })
+  const { start, accept, settlements, settled } = rig(t)
+  const loop = start(sink)
+  await accept(notification())
+  await started.promise
+  await loop.stop(1)
+  await settlements.drained()
+  assert.deepEqual([settled[0]?.settlement.status, settled[0]?.settlement.attempts], ['due', 1])
+})
+
+test('a ledger that is away is asked again', async t => {
+  const ledger = createMemoryLedger()
+  let failures = 3
+  const flaky: Ledger = {
+    ...ledger,
+    async claim(target, options) {
+      if (failures-- > 0) throw new Error('away')
+      return ledger.claim(target, options)
+    }
+  }
+  const { start, accept, done } = rig(t, { ledger: flaky })
+  const sink = createMemorySink()
+  start(sink)
+  await accept(notification())
+  await done()
+  assert.equal(sink.delivered.length, 1)
+})
+
+test('housekeeping gives up what no instance is set up for any more, and forgets what is old', async t => {
+  let nowMs = 1_000_000
+  const ledger = createMemoryLedger(() => nowMs)
+  const { settlements, accept, done, deadLetters } = rig(t, { ledger, targets: ['removed', 'memory'] })
+  const given = notification()
+  await accept(given)
+  const options = {
+    ...{ ledger, settlements, policy, logger, targets: ['memory'], instanceID: 'one' },
+    ...{ leaseMs: 1_000, retentionMs: 100_000, everyMs: 1_000 }
+  }
+  nowMs += policy.maxAgeMs - 1
+  await keepHouse(options)
+  await settlements.drained()
+  assert.equal(deadLetters.length, 0)
+  nowMs += 1
+  await keepHouse(options)
+  await settlements.drained()
+  assert.deepEqual(
+    deadLetters.map(({ delivery, settlement }) => [
+      delivery.target,
+      'failure' in settlement ? settlement.failure?.code : undefined
+    ]),
+    [['removed', 'TARGET_NOT_CONFIGURED']]
+  )
+  const claim = await ledger.claim('memory', { instanceID: 'one', maxLanes: 1, maxPerLane: 1, leaseMs: 1 })
+  assert.equal(claim.deliveries.length, 1)
+  for (const delivery of claim.deliveries) {
+    settlements.add({ delivery, settlement: { status: 'sent', attempts: 1 } })
+    settlements.free({ target: 'memory', userID: given.userID, claim: delivery.claim, retryInMs: 0 })
+  }
+  await done()
+  nowMs += 100_001
+  await keepHouse(options)
+  assert.deepEqual(await ledger.accept(accepted(given), ['memory', 'removed']), { duplicates: 0 })
+})

@@ -1,0 +1,66 @@
+import type { Logger } from '@orderly/service-kit'
+import { type RetryPolicy, settle } from '../domain/delivery.ts'
+import type { Ledger } from '../store/ledger.ts'
+import { laneOf, type Settlements } from './settlements.ts'
+
+export interface HousekeepingOptions {
+  readonly ledger: Ledger
+  readonly settlements: Settlements
+  readonly targets: readonly string[]
+  readonly policy: RetryPolicy
+  readonly retentionMs: number
+  readonly instanceID: string
+  readonly leaseMs: number
+  readonly everyMs: number
+  readonly logger: Logger
+}
+
+const lanesAtOnce = 100
+
+/** What a ledger needs from time to time. Every instance does it; they do not get into each other's way. */
+export function startHousekeeping(options: HousekeepingOptions): { stop(): Promise<void> } {
+  const { logger, everyMs } = options
+  let running: Promise<void> = Promise.resolve()
+  const timer = setInterval(() => {
+    running = running.then(() =>
+      keepHouse(options).catch(error => logger.warn({ error }, 'housekeeping failed; it comes again'))
+    )
+  }, everyMs)
+  return {
+    async stop() {
+      clearInterval(timer)
+      await running
+    }
+  }
+}
+
+export async function keepHouse(options: HousekeepingOptions): Promise<void> {
+  const { ledger, retentionMs, logger } = options
+  const repaired = await ledger.repairLanes()
+  const abandoned = await giveUpAbandoned(options)
+  const pruned = await ledger.prune(retentionMs)
+  if (repaired + abandoned + pruned > 0) logger.info({ repaired, abandoned, pruned }, 'ledger tidied')
+}
+
+/** Deliveries to targets that no instance is set up for any more: for as long as they would be tried they wait for one. */
+async function giveUpAbandoned(options: HousekeepingOptions): Promise<number> {
+  const { ledger, settlements, targets, policy, instanceID, leaseMs } = options
+  let abandoned = 0
+  for (const { target } of await ledger.backlog()) {
+    if (targets.includes(target)) continue
+    const overdue = { overdueMs: policy.maxAgeMs, maxLanes: lanesAtOnce, maxPerLane: lanesAtOnce, instanceID, leaseMs }
+    const { deliveries } = await ledger.claim(target, overdue)
+    for (const delivery of deliveries) {
+      settlements.add({ delivery, settlement: settle(delivery, notConfigured, policy, 0) })
+      settlements.free(laneOf(delivery, 0))
+    }
+    abandoned += deliveries.length
+  }
+  return abandoned
+}
+
+const notConfigured = {
+  kind: 'refused',
+  code: 'TARGET_NOT_CONFIGURED',
+  reason: 'no instance is set up for this target any more'
+} as const

@@ -1,0 +1,124 @@
+import type { Metrics } from '@orderly/service-kit'
+import { Counter, Gauge, Histogram } from 'prom-client'
+import type { Ledger, SettledDelivery, TargetBacklog } from '../store/ledger.ts'
+import type { DeliveryObserver } from './delivery-loop.ts'
+
+const secondsBuckets = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60]
+
+export interface Measures extends DeliveryObserver {
+  settled(settled: readonly SettledDelivery[]): void
+  duplicates(count: number): void
+}
+
+/** What happens to notifications, and how the ledger stands, as metrics. */
+export function measure(metrics: Metrics, ledger: Pick<Ledger, 'backlog' | 'switchedOff'>): Measures {
+  const registers = [metrics]
+  const delivered = new Counter({
+    name: 'orderly_notifications_delivered_total',
+    help: 'Notifications that a target took.',
+    labelNames: ['target', 'kind'],
+    registers
+  })
+  const failures = new Counter({
+    name: 'orderly_notification_failures_total',
+    help: 'Attempts that failed and will be made again.',
+    labelNames: ['target', 'code'],
+    registers
+  })
+  const givenUp = new Counter({
+    name: 'orderly_notifications_given_up_total',
+    help: 'Notifications that were put into the dead letters.',
+    labelNames: ['target', 'code'],
+    registers
+  })
+  const skipped = new Counter({
+    name: 'orderly_notifications_skipped_total',
+    help: 'Notifications for targets that are switched off.',
+    labelNames: ['target'],
+    registers
+  })
+  const suppressed = new Counter({
+    name: 'orderly_notification_duplicates_suppressed_total',
+    help: 'Deliveries that the ledger had already when their event came again.',
+    registers
+  })
+  const duration = new Histogram({
+    name: 'orderly_notification_delivery_duration_seconds',
+    help: 'How long an attempt took.',
+    labelNames: ['target', 'outcome'],
+    buckets: secondsBuckets,
+    registers
+  })
+  const delay = new Histogram({
+    name: 'orderly_notification_delay_seconds',
+    help: 'From when a notification was accepted to when its target took it.',
+    labelNames: ['target'],
+    buckets: [...secondsBuckets, 300, 1_800, 7_200, 43_200, 259_200],
+    registers
+  })
+  // Two gauges of one scrape share a look at the ledger. A database that is away must not take the other metrics with it.
+  let looking: Promise<readonly TargetBacklog[] | undefined> | undefined
+  const look = () => {
+    looking ??= ledger
+      .backlog()
+      .catch(() => undefined)
+      .finally(() => {
+        looking = undefined
+      })
+    return looking
+  }
+  const backlogGauge = (name: string, help: string, figure: (backlog: TargetBacklog) => number) =>
+    new Gauge({
+      name,
+      help,
+      labelNames: ['target'],
+      registers,
+      async collect() {
+        const backlog = await look()
+        if (backlog === undefined) return
+        this.reset()
+        for (const each of backlog) this.set({ target: each.target }, figure(each))
+      }
+    })
+  backlogGauge(
+    'orderly_notification_backlog',
+    'Deliveries that are not settled, of all instances.',
+    ({ deliveries }) => deliveries
+  )
+  backlogGauge(
+    'orderly_notification_oldest_due_age_seconds',
+    'Age of the oldest delivery that is not settled, of all instances.',
+    ({ oldestAgeMs }) => oldestAgeMs / 1_000
+  )
+  new Gauge({
+    name: 'orderly_notification_target_switched_off',
+    help: '1 for each target that answered that it wants nothing any more.',
+    labelNames: ['target'],
+    registers,
+    async collect() {
+      const targets = await ledger.switchedOff().catch(() => undefined)
+      if (targets === undefined) return
+      this.reset()
+      for (const target of targets) this.set({ target }, 1)
+    }
+  })
+
+  return {
+    attempted({ delivery: { target, ageMs }, attempt, durationMs }) {
+      duration.observe({ target, outcome: attempt.kind }, durationMs / 1_000)
+      if (attempt.kind === 'sent') delay.observe({ target }, (ageMs + durationMs) / 1_000)
+    },
+    settled(settled) {
+      for (const { delivery, settlement } of settled) {
+        const { target, notification } = delivery
+        if (settlement.status === 'sent') delivered.inc({ target, kind: notification.kind })
+        else if (settlement.status === 'skipped') skipped.inc({ target })
+        else if (settlement.status === 'given-up') givenUp.inc({ target, code: settlement.failure.code })
+        else if (settlement.attempts > delivery.attempts) {
+          failures.inc({ target, code: settlement.failure?.code ?? 'UNKNOWN' })
+        }
+      }
+    },
+    duplicates: count => suppressed.inc(count)
+  }
+}

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Registry } from 'prom-client'
+import { createMemoryLedger } from '../store/memory.ts'
+import { accepted, notification } from '../testing/notifications.ts'
+import { measure } from './measure.ts'
+
+const options = { instanceID: 'one', maxLanes: 1, maxPerLane: 1, leaseMs: 1_000 }
+
+test('what was sent, failed, given up, skipped and suppressed is counted, and attempts are timed', async () => {
+  const ledger = createMemoryLedger()
+  await ledger.accept(accepted(notification()), ['smtp'])
+  const [delivery] = (await ledger.claim('smtp', options)).deliveries
+  assert.ok(delivery)
+  const metrics = new Registry()
+  const measures = measure(metrics, ledger)
+  const failure = { code: 'SMTP_452', reason: 'full' }
+  measures.attempted({ delivery, attempt: { kind: 'sent' }, durationMs: 12 })
+  measures.settled([
+    { delivery, settlement: { status: 'sent', attempts: 1 } },
+    { delivery, settlement: { status: 'due', attempts: 1, retryInMs: 5, failure } },
+    { delivery, settlement: { status: 'due', attempts: 0, retryInMs: 0 } },
+    { delivery, settlement: { status: 'given-up', attempts: 1, failure } },
+    { delivery, settlement: { status: 'skipped', attempts: 0, failure } }
+  ])
+  measures.duplicates(3)
+  const text = await metrics.metrics()
+  for (const line of [
+    'orderly_notifications_delivered_total{target="smtp",kind="order-confirmed"} 1',
+    'orderly_notification_failures_total{target="smtp",code="SMTP_452"} 1',
+    'orderly_notifications_given_up_total{target="smtp",code="SMTP_452"} 1',
+    'orderly_notifications_skipped_total{target="smtp"} 1',
+    'orderly_notification_duplicates_suppressed_total 3',
+    'orderly_notification_delivery_duration_seconds_count{target="smtp",outcome="sent"} 1',
+    'orderly_notification_delay_seconds_count{target="smtp"} 1'
+  ]) {
+    assert.ok(text.includes(line), line)
+  }
+})
+
+test('the backlog, its oldest age and switched-off targets are those of the ledger; without it the rest is still told', async () => {
+  let nowMs = 1_000
+  const ledger = createMemoryLedger(() => nowMs)
+  await ledger.register([{ target: 'webhook:shop', fingerprint: '' }])
+  await ledger.switchOff({ target: 'webhook:shop', fingerprint: '' }, 'gone')
+  await ledger.accept(accepted(notification(), notification()), ['console'])
+  nowMs += 5_000
+  const metrics = new Registry()
+  measure(metrics, ledger)
+  const text = await metrics.metrics()
+  assert.match(text, /orderly_notification_backlog\{target="console"\} 2/)
+  assert.match(text, /orderly_notification_oldest_due_age_seconds\{target="console"\} 5/)
+  assert.match(text, /orderly_notification_target_switched_off\{target="webhook:shop"\} 1/)
+
+  const without = new Registry()
+  const away = async () => Promise.reject(new Error('away'))
+  measure(without, { backlog: away, switchedOff: away })
+  assert.match(await without.metrics(), /orderly_notification_duplicates_suppressed_total 0/)
+})

@@ -1,0 +1,40 @@
+import { ConfigError } from '@orderly/service-kit'
+import { consoleSink } from './console.ts'
+import type { Sink, SinkContext, SinkDefinition } from './sink.ts'
+import { smtpSink } from './smtp.ts'
+import { webhookSink } from './webhook/webhook.ts'
+
+/** Every kind of sink by the name it has in NOTIFICATION_SINKS. A new one is its file and its line here. */
+const sinks = {
+  console: consoleSink,
+  smtp: smtpSink,
+  webhook: webhookSink
+}
+
+export type SinkName = keyof typeof sinks
+
+export const sinkNames = Object.keys(sinks) as SinkName[]
+
+type Together<Union> = (Union extends unknown ? (each: Union) => void : never) extends (all: infer All) => void
+  ? All
+  : never
+type SinkSettings = Together<(typeof sinks)[SinkName]['settings']>
+
+export const sinkSettings = Object.assign({}, ...Object.values(sinks).map(({ settings }) => settings)) as SinkSettings
+
+export interface SinkConfig {
+  readonly ORDERLY_PROFILE: string
+  readonly NOTIFICATION_SINKS: readonly SinkName[]
+}
+
+/**
+ * The chosen sinks. @param config with the settings of all of them
+ * @throws ConfigError with every problem of every chosen sink, before any of them is created
+ */
+export function createSinks(config: SinkConfig, context: SinkContext): readonly Sink[] {
+  // Each definition reads its own settings only, and the schema of the service holds those of all.
+  const chosen = config.NOTIFICATION_SINKS.map(name => sinks[name] as unknown as SinkDefinition<Record<never, never>>)
+  const problems = chosen.flatMap(sink => sink.problems(config as never, config.ORDERLY_PROFILE === 'prod'))
+  if (problems.length > 0) throw new ConfigError(problems)
+  return chosen.flatMap(sink => sink.create(config as never, context))
+}

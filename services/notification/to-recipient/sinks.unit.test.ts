@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ConfigError, type Logger, newTraceparent, parseConfig, parseTraceparent } from '@orderly/service-kit'
+import { pino } from 'pino'
+import { configSchema } from '../config.ts'
+import { messageFor } from '../domain/message.ts'
+import { notification } from '../testing/notifications.ts'
+import { createSinks } from './sinks.ts'
+
+const silent = pino({ level: 'silent' })
+const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`
+const prod = {
+  ORDERLY_PROFILE: 'prod',
+  INSTANCE_ID: '1',
+  KAFKA_BROKERS: 'broker:9092',
+  SCHEMA_REGISTRY_URL: 'https://schemas.example',
+  DATABASE_URL: 'postgres://me:password@database/orderly'
+}
+
+function sinksOf(environment: Record<string, string>, logger: Logger = silent) {
+  return createSinks(parseConfig(configSchema, environment), { logger, locale: 'en' })
+}
+
+test('the console sink writes one line with the notification and the trace, whatever LOG_LEVEL says', async () => {
+  const lines: string[] = []
+  const [sink] = sinksOf({}, pino({ level: 'error' }, { write: line => lines.push(line) }))
+  const given = notification()
+  const traceparent = newTraceparent()
+  await sink?.deliver(given, { traceparent, signal: new AbortController().signal })
+  assert.equal(lines.length, 1)
+  const { msg, notification: written, traceID, spanID } = JSON.parse(lines[0] ?? '')
+  const { id, kind, orderID, userID } = given
+  const { subject, text } = messageFor(given, 'en')
+  const trace = parseTraceparent(traceparent)
+  assert.deepEqual(
+    { msg, written, traceID, spanID },
+    {
+      msg: 'notification sent',
+      written: { id, kind, orderID, userID, subject, text },
+      traceID: trace?.traceID,
+      spanID: trace?.spanID
+    }
+  )
+})
+
+test('several sinks go side by side, and each webhook endpoint is a target of its own', async () => {
+  const sinks = sinksOf({
+    ...prod,
+    NOTIFICATION_SINKS: 'console, smtp, webhook',
+    SMTP_URL: 'smtp://mail.example',
+    SMTP_FROM: 'orders@shop.example',
+    SMTP_TO_TEMPLATE: '{userID}',
+    WEBHOOK_URLS: 'shop=https://shop.example/hooks,erp=https://erp.example/',
+    WEBHOOK_SECRETS: `shop=${secret},erp=${secret},shop=${secret}`
+  })
+  assert.deepEqual(
+    sinks.map(({ target }) => target),
+    ['console', 'smtp', 'webhook:shop', 'webhook:erp']
+  )
+  await Promise.all(sinks.map(sink => sink.close()))
+})
+
+test('prod has no defaults for secrets and addresses: everything that a chosen sink lacks is listed at once', () => {
+  assert.throws(
+    () => sinksOf({ ...prod, NOTIFICATION_SINKS: 'smtp,webhook' }),
+    (error: unknown) => {
+      assert.ok(error instanceof ConfigError)
+      assert.equal(error.exitCode, 78)
+      assert.deepEqual(
+        error.problems.map(problem => problem.slice(0, problem.indexOf(' '))),
+        ['SMTP_URL', 'SMTP_FROM', 'SMTP_TO_TEMPLATE', 'WEBHOOK_URLS']
+      )
+      return true
+    }
+  )
+})
+
+test('what a sink that is not chosen lacks is no problem', () => {
+  assert.equal(sinksOf(prod).length, 1)
+})
+
+test('dev sends mail to a local server without being told; webhooks have secrets in dev, too', () => {
+  const [sink] = sinksOf({ NOTIFICATION_SINKS: 'smtp' })
+  assert.equal(sink?.target, 'smtp')
+  assert.throws(() => sinksOf({ NOTIFICATION_SINKS: 'webhook', WEBHOOK_URLS: 'shop=https://shop.example' }), /whsec_/)
+})
+
+test('a template that makes no address is a problem, and an unknown sink is, too', () => {
+  const template = { NOTIFICATION_SINKS: 'smtp', SMTP_TO_TEMPLATE: 'for {userID} at home' }
+  assert.throws(() => sinksOf(template), /SMTP_TO_TEMPLATE is "for \{userID\} at home", which makes no e-mail address/)
+  assert.throws(() => sinksOf({ NOTIFICATION_SINKS: 'pigeon' }), /NOTIFICATION_SINKS is "pigeon"/)
+})

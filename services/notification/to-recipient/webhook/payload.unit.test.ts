@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import {
+  anyInventoryFailed,
+  anyInventoryReserved,
+  inventoryFailed,
+  inventoryReserved
+} from '@orderly/contracts/testing'
+import fc from 'fast-check'
+import { notificationFor } from '../../domain/notification.ts'
+import { payloadOf } from './payload.ts'
+
+test('the payload has the type of the event, when it happened, and its data', () => {
+  const items = [{ sku: 'MUG', quantity: 2 }]
+  const reserved = inventoryReserved({ orderID: 'o-1', userID: 'ada', items, decidedAtMs: 1_700_000_000_123 })
+  assert.deepEqual(JSON.parse(payloadOf(notificationFor(reserved))), {
+    type: 'order.confirmed',
+    timestamp: '2023-11-14T22:13:20.123Z',
+    data: { orderID: 'o-1', userID: 'ada', items }
+  })
+  const shortages = [{ sku: 'MUG', requested: 2, available: 1 }]
+  const failed = inventoryFailed({ orderID: 'o-2', userID: 'ada', shortages, decidedAtMs: 0 })
+  assert.deepEqual(JSON.parse(payloadOf(notificationFor(failed))), {
+    type: 'order.out_of_stock',
+    timestamp: '1970-01-01T00:00:00.000Z',
+    data: { orderID: 'o-2', userID: 'ada', reason: 'OUT_OF_STOCK', shortages }
+  })
+})
+
+test('any event has a payload, the same for the same event, with a type of letters, underscores and full stops', () => {
+  fc.assert(
+    fc.property(fc.oneof(anyInventoryReserved(), anyInventoryFailed()), outcome => {
+      const payload = payloadOf(notificationFor(outcome))
+      assert.equal(payload, payloadOf(notificationFor(structuredClone(outcome))))
+      const { type, timestamp } = JSON.parse(payload)
+      assert.match(type, /^[a-zA-Z0-9_]+(\.[a-zA-Z0-9_]+)*$/)
+      assert.ok(!Number.isNaN(Date.parse(timestamp)))
+    })
+  )
+})
+
+test('the largest order that is accepted makes a payload below 20 kB', () => {
+  const items = Array.from({ length: 100 }, (_, index) => ({
+    sku: `${index}`.padEnd(64, 'x'),
+    quantity: 1_000_000
+  }))
+  const payload = payloadOf(notificationFor(inventoryReserved({ items, userID: 'u'.repeat(128) })))
+  assert.ok(Buffer.byteLength(payload) < 20_000)
+})

@@ -1,0 +1,39 @@
+import { databaseSettings, kafkaSettings, registrySettings, serviceSettings } from '@orderly/service-kit'
+import { Type } from 'typebox'
+
+export const configSchema = Type.Object({
+  ...serviceSettings,
+  ...kafkaSettings,
+  ...registrySettings,
+  ...databaseSettings,
+  ORDER_DELIVERY_TIMEOUT_MS: Type.Integer({
+    description: 'how long an order may take to be stored before its request is answered 503',
+    minimum: 100,
+    maximum: 60_000,
+    default: 5_000
+  }),
+  ORDER_MAX_WAITING: Type.Integer({
+    description: 'how many orders may wait to be stored; more are answered 503 at once',
+    minimum: 1,
+    maximum: 1_000_000,
+    default: 5_000
+  }),
+  ORDER_CREATED_VERSION: Type.Integer({
+    description: 'the version of OrderCreated to write; from 2 on orders may be in any currency',
+    minimum: 1,
+    maximum: 2,
+    default: 1
+  }),
+  ORDER_KEY_HOURS: Type.Integer({
+    description: 'how many hours an idempotency key is remembered',
+    minimum: 24,
+    maximum: 8_760,
+    default: 24
+  }),
+  ORDER_MAX_STREAMS: Type.Integer({
+    description: 'how many streams of status may be open; more are answered 503',
+    minimum: 1,
+    maximum: 100_000,
+    default: 1_000
+  })
+})

@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ConfigError, parseConfig } from '@orderly/service-kit'
+import { configSchema } from './config.ts'
+
+test('dev needs no settings', () => {
+  const { ORDER_DELIVERY_TIMEOUT_MS, ORDER_MAX_WAITING, ORDER_CREATED_VERSION } = parseConfig(configSchema, {})
+  assert.deepEqual(
+    { ORDER_DELIVERY_TIMEOUT_MS, ORDER_MAX_WAITING, ORDER_CREATED_VERSION },
+    { ORDER_DELIVERY_TIMEOUT_MS: 5_000, ORDER_MAX_WAITING: 5_000, ORDER_CREATED_VERSION: 1 }
+  )
+})
+
+test('wrong settings are refused by name, all of them', () => {
+  const environment = {
+    ORDER_DELIVERY_TIMEOUT_MS: 'forever',
+    ORDER_MAX_WAITING: '0',
+    ORDER_CREATED_VERSION: '3',
+    KAFKA_BROKERS: 'nowhere'
+  }
+  assert.throws(
+    () => parseConfig(configSchema, environment),
+    (error: unknown) => {
+      assert.ok(error instanceof ConfigError)
+      const names = error.problems.map(problem => problem.split(' ')[0])
+      assert.deepEqual(names, [
+        'KAFKA_BROKERS',
+        'ORDER_DELIVERY_TIMEOUT_MS',
+        'ORDER_MAX_WAITING',
+        'ORDER_CREATED_VERSION'
+      ])
+      return true
+    }
+  )
+})

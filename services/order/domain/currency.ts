@@ -1,0 +1,32 @@
+/**
+ * How many decimals the amounts of a currency have: the currencies in circulation by ISO 4217. A table of our own, since
+ * a minor unit must not change with the version of the runtime; and what is not in it is not sold in.
+ */
+const codesByDecimals: readonly (readonly [decimals: number, codes: string])[] = [
+  [0, 'BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF'],
+  [
+    2,
+    `AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CNY COP CRC CUP CVE
+    CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR
+    KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD PAB
+    PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY
+    TTD TWD TZS UAH USD UYU UZS VED VES WST XCD XCG YER ZAR ZMW ZWG`
+  ],
+  [3, 'BHD IQD JOD KWD LYD OMR TND']
+]
+
+const decimalsByCode: ReadonlyMap<string, number> = new Map(
+  codesByDecimals.flatMap(([decimals, codes]) => codes.split(/\s+/).map(code => [code, decimals] as const))
+)
+
+/** What an order is in that does not say it: all orders were before they could say it. */
+export const defaultCurrency = 'EUR'
+
+export const currencies: readonly string[] = [...decimalsByCode.keys()].sort()
+
+/** @throws RangeError when the currency is not in `currencies` */
+export function decimalsOf(currency: string): number {
+  const decimals = decimalsByCode.get(currency)
+  if (decimals === undefined) throw new RangeError(`${currency} is no currency that orders may be in`)
+  return decimals
+}

@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { toMinorUnits } from './money.ts'
+
+test('amounts that binary fractions get wrong are exact', () => {
+  for (const [amount, minorUnits] of [
+    [0.07, 7],
+    [1.1, 110],
+    [4.35, 435],
+    [1.15, 115],
+    [8.2, 820],
+    [100, 10_000],
+    [0, 0],
+    [-0, 0],
+    [1_000_000_000, 100_000_000_000]
+  ] as const) {
+    assert.ok(Object.is(toMinorUnits(amount, 2), minorUnits), `${amount}`)
+  }
+})
+
+test('every amount that can be written with two decimals comes out as the digits that were written', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 1_000_000_000 }), fc.integer({ min: 0, max: 99 }), (whole, cents) => {
+      const written = `${whole}.${String(cents).padStart(2, '0')}`
+      assert.equal(toMinorUnits(JSON.parse(written), 2), whole * 100 + cents)
+    })
+  )
+})
+
+test('what is no such amount is refused', () => {
+  for (const amount of [
+    -1,
+    -0.01,
+    0.001,
+    1.005,
+    0.1 + 0.2,
+    1e-7,
+    1e21,
+    Number.NaN,
+    Number.POSITIVE_INFINITY,
+    2 ** 53
+  ]) {
+    assert.throws(() => toMinorUnits(amount, 2), RangeError, String(amount))
+  }
+})
+
+test('any number is either exact or refused', () => {
+  fc.assert(
+    fc.property(fc.double(), amount => {
+      let minorUnits: number
+      try {
+        minorUnits = toMinorUnits(amount, 2)
+      } catch (error) {
+        assert.ok(error instanceof RangeError)
+        return
+      }
+      assert.ok(Number.isSafeInteger(minorUnits) && minorUnits >= 0)
+      assert.equal(minorUnits / 100, Math.abs(amount))
+    })
+  )
+})
+
+test('the decimals are those of the currency: none, two or three', () => {
+  for (const [amount, decimals, minorUnits] of [
+    [2_500, 0, 2_500],
+    [1.5, 3, 1_500],
+    [0.001, 3, 1],
+    [1_000_000_000, 3, 1_000_000_000_000]
+  ] as const) {
+    assert.equal(toMinorUnits(amount, decimals), minorUnits)
+  }
+  assert.throws(() => toMinorUnits(0.5, 0), RangeError)
+  assert.throws(() => toMinorUnits(0.0005, 3), RangeError)
+})

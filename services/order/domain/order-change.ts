@@ -1,0 +1,43 @@
+import type { OrderItem, Shortage } from '@orderly/contracts'
+
+/** Where a record stands in its topic. */
+export interface Place {
+  readonly partition: number
+  readonly offset: number
+}
+
+export interface Creation extends Place {
+  readonly items: readonly OrderItem[]
+  readonly totalMinor: number
+  readonly currency: string
+  readonly acceptedAtMs: number
+  readonly traceID?: string
+}
+
+export type Decision = { readonly decidedAtMs: number } & (
+  | { readonly kind: 'reserved' }
+  | { readonly kind: 'failed'; readonly reason: string; readonly shortages: readonly Shortage[] }
+)
+
+/** What one or more records say about an order: that it was accepted, that it was decided, or both, in whichever sequence. */
+export interface OrderChange {
+  readonly orderID: string
+  readonly userID: string
+  readonly created?: Creation
+  readonly decided?: Decision & Place
+}
+
+/**
+ * The later one adds what the earlier one does not know; what is known stays. So changes may come again and in any sequence: as
+ * each order is created once and decided once, the same records make the same order.
+ */
+export function mergeChange(earlier: OrderChange | undefined, later: OrderChange): OrderChange {
+  return { ...later, ...earlier }
+}
+
+/** One change for each order of a batch. */
+export function mergeChanges(changes: readonly OrderChange[]): OrderChange[] {
+  const byOrder = new Map<string, OrderChange>()
+  for (const change of changes) byOrder.set(change.orderID, mergeChange(byOrder.get(change.orderID), change))
+  return [...byOrder.values()]
+}

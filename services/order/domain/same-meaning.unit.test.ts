@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { acceptOrder, type PlaceOrder } from './accept-order.ts'
+import { meaningOf } from './same-meaning.ts'
+
+const meaning = (command: PlaceOrder) => meaningOf(acceptOrder(command, { orderID: '', nowMs: 0 }))
+
+const order: PlaceOrder = {
+  userID: 'ann',
+  items: [
+    { sku: 'MUG', quantity: 1 },
+    { sku: 'TEA', quantity: 2 }
+  ],
+  total: 2.5
+}
+
+const orders = fc.record({
+  userID: fc.string({ unit: 'grapheme', minLength: 1 }),
+  items: fc.uniqueArray(fc.record({ sku: fc.string({ minLength: 1 }), quantity: fc.integer({ min: 1, max: 9 }) }), {
+    minLength: 1,
+    maxLength: 5,
+    selector: ({ sku }) => sku
+  }),
+  total: fc.integer({ min: 0, max: 99_999 }).map(cents => cents / 100)
+})
+
+test('ways to write the same order have the same meaning', () => {
+  const texts = [
+    '{"userID":"ann","items":[{"sku":"MUG","quantity":1},{"sku":"TEA","quantity":2}],"total":2.5}',
+    '{ "total": 2.50, "items": [{"quantity":2,"sku":"TEA"}, {"quantity":1.0,"sku":"M\\u0055G"}], "userID": "ann" }',
+    '{"userID":"ann","items":[{"sku":"MUG","quantity":1},{"sku":"TEA","quantity":2e0}],"total":25e-1,"currency":"EUR"}'
+  ]
+  for (const text of texts) assert.equal(meaning(JSON.parse(text)), meaning(order))
+})
+
+test('any sequence of the lines has the same meaning', () => {
+  const shuffled = orders.chain(order =>
+    fc.tuple(
+      fc.constant(order),
+      fc.shuffledSubarray(order.items, { minLength: order.items.length, maxLength: order.items.length })
+    )
+  )
+  fc.assert(fc.property(shuffled, ([order, items]) => assert.equal(meaning({ ...order, items }), meaning(order))))
+})
+
+test('orders that differ in anything differ in meaning', () => {
+  const others: PlaceOrder[] = [
+    { ...order, userID: 'Ann' },
+    { ...order, total: 2.51 },
+    { ...order, currency: 'USD' },
+    { ...order, items: order.items.slice(1) },
+    { ...order, items: order.items.map(({ sku, quantity }) => ({ sku, quantity: quantity + 1 })) },
+    { ...order, items: order.items.map(({ quantity }, index) => ({ sku: index === 0 ? 'CUP' : 'TEA', quantity })) }
+  ]
+  for (const other of others) assert.notEqual(meaning(other), meaning(order))
+})
+
+test('two orders have the same meaning only if they are the same but for the sequence of lines', () => {
+  const sorted = (order: PlaceOrder) => ({
+    ...order,
+    items: order.items.toSorted((a, b) => (a.sku < b.sku ? -1 : 1))
+  })
+  fc.assert(
+    fc.property(orders, orders, (a, b) => {
+      const isSame = JSON.stringify(sorted(a)) === JSON.stringify(sorted(b))
+      assert.equal(meaning(a) === meaning(b), isSame)
+    })
+  )
+})

@@ -1,0 +1,23 @@
+import { ProblemSchema, problemContentType } from '@orderly/service-kit'
+import { type Static, type TSchema, Type } from 'typebox'
+
+/** How routes describe what they answer. */
+
+/** A schema that was added to the server, by its name. */
+export function refer<Schema extends TSchema & { $id?: string }>(schema: Schema) {
+  return Type.Unsafe<Static<Schema>>({ $ref: `${schema.$id}#` })
+}
+
+export function refused(description: string, headers?: Record<string, object>) {
+  return {
+    description,
+    content: { [problemContentType]: { schema: refer(ProblemSchema) } },
+    ...(headers === undefined ? {} : { headers })
+  }
+}
+
+export const retryAfter = { 'retry-after': { type: 'integer', description: 'Seconds to wait before trying again.' } }
+
+export function serviceUnavailable(description: string) {
+  return refused(description, retryAfter)
+}

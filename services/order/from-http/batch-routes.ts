@@ -1,0 +1,114 @@
+import { childTraceparent, ProblemError, toProblem } from '@orderly/service-kit'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { Static } from 'typebox'
+import {
+  type BatchOrder,
+  BatchResult,
+  batchOrder,
+  maxBatchBytes,
+  maxBatchOrders,
+  ndjson,
+  placeBatch
+} from './batch-schema.ts'
+import { refusalOf } from './keyed-answers.ts'
+import { linksTo } from './order-schema.ts'
+import type { Place } from './place.ts'
+
+export interface BatchRoutesOptions {
+  readonly place: Place
+  readonly acceptsCurrency: boolean
+}
+
+type Result = Static<typeof BatchResult>
+
+/** A line that is no JSON: its order is refused, the others are not. */
+class BrokenLine {}
+
+/** Orders with keys take a few round trips each; more at a time would only wait for the database together. */
+const keyedAtOnce = 16
+
+export function addBatchRoutes(http: FastifyInstance, { place, acceptsCurrency }: BatchRoutesOptions): void {
+  const orderSchema = batchOrder(acceptsCurrency)
+  http.addSchema(BatchResult)
+
+  // Lines are taken here only, so that a single order in lines stays 415.
+  http.register((scope, _options, registered) => {
+    scope.addContentTypeParser(ndjson, { parseAs: 'string' }, async (_request: FastifyRequest, body: string) => {
+      const lines = body.split('\n').filter(line => line.trim() !== '')
+      return lines.length > maxBatchOrders ? lines : lines.map(parseLine)
+    })
+
+    scope.post('/orders/batch', { schema: placeBatch, bodyLimit: maxBatchBytes }, async (request, reply) => {
+      const traceparent = childTraceparent(String(request.headers.traceparent ?? ''))
+      reply.header('traceparent', traceparent)
+      if (request.headers['idempotency-key'] !== undefined) {
+        const detail = 'A batch has no key; give each of its orders an `idempotencyKey` of its own.'
+        throw new ProblemError(400, 'IDEMPOTENCY_KEY_OF_BATCH', detail)
+      }
+      const isOrder = request.compileValidationSchema(orderSchema)
+      const check = (given: unknown): BatchOrder => {
+        if (given instanceof BrokenLine) throw new ProblemError(400, 'INVALID_JSON', 'The line is not valid JSON.')
+        if (!isOrder(given as object)) throw Object.assign(new Error('invalid order'), { validation: isOrder.errors })
+        return given as BatchOrder
+      }
+      return { results: await placeAll(request.body as unknown[], check, traceparent) }
+    })
+    registered()
+  })
+
+  async function placeAll(
+    orders: readonly unknown[],
+    check: (given: unknown) => BatchOrder,
+    traceparent: string
+  ): Promise<Result[]> {
+    const results: Result[] = []
+    const keyed: { index: number; order: BatchOrder }[] = []
+    const usedKeys = new Set<string>()
+    const publishing: Promise<void>[] = []
+    const placeAt = async (index: number, { idempotencyKey, ...command }: BatchOrder) => {
+      results[index] = await resultOf(index, place(command, idempotencyKey, childTraceparent(traceparent)))
+    }
+    for (const [index, given] of orders.entries()) {
+      try {
+        const order = check(given)
+        if (order.idempotencyKey === undefined) publishing.push(placeAt(index, order))
+        else if (usedKeys.has(order.idempotencyKey)) {
+          throw new ProblemError(409, 'IDEMPOTENCY_KEY_IN_USE', 'Another order of this batch has the same key.')
+        } else {
+          usedKeys.add(order.idempotencyKey)
+          keyed.push({ index, order })
+        }
+      } catch (error) {
+        results[index] = refusal(index, error)
+      }
+    }
+    const work = async () => {
+      for (let next = keyed.shift(); next !== undefined; next = keyed.shift()) await placeAt(next.index, next.order)
+    }
+    await Promise.all([...publishing, ...Array.from({ length: keyedAtOnce }, work)])
+    return results
+  }
+
+  async function resultOf(index: number, placing: ReturnType<Place>): Promise<Result> {
+    try {
+      const placement = await placing
+      if (placement.kind !== 'placed') return refusal(index, refusalOf(placement))
+      return { index, status: 202, orderID: placement.orderID, links: linksTo(placement.orderID) }
+    } catch (error) {
+      return refusal(index, error)
+    }
+  }
+}
+
+function refusal(index: number, error: unknown): Result {
+  const problem = toProblem(error)
+  return { index, status: problem.status, problem }
+}
+
+function parseLine(line: string): unknown {
+  try {
+    return JSON.parse(line)
+  } catch {
+    return new BrokenLine()
+  }
+}

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { anOrder, createOrderApi, type OrderApi } from '../testing/order-api.ts'
+
+async function postBatch({ http }: OrderApi, payload: string, headers: Record<string, string> = {}) {
+  const type = { 'content-type': 'application/json' }
+  const answer = await http.inject({ method: 'POST', url: '/orders/batch', payload, headers: { ...type, ...headers } })
+  return { status: answer.statusCode, body: answer.json() }
+}
+
+const ndjson = { 'content-type': 'application/x-ndjson' }
+
+test('each order of a batch is accepted or refused by itself', async t => {
+  const api = await createOrderApi(t)
+  const orders = [anOrder, { ...anOrder, items: [] }, { ...anOrder, total: 1.005 }, null, { ...anOrder, userID: 'bob' }]
+  const { status, body } = await postBatch(api, JSON.stringify(orders))
+  assert.equal(status, 200)
+  assert.deepEqual(
+    body.results.map(({ index, status }: { index: number; status: number }) => [index, status]),
+    [202, 400, 400, 400, 202].map((status, index) => [index, status])
+  )
+  assert.deepEqual(body.results[1].problem.errors, [{ pointer: '#/items', detail: 'must not have fewer than 1 items' }])
+  assert.equal(body.results[4].links.self, `/orders/${body.results[4].orderID}`)
+  const written = api.broker.records('orders.created').map(({ headers }) => headers['event-id'])
+  const accepted = [body.results[0], body.results[4]].map(({ orderID }) => `OrderCreated-${orderID}`)
+  assert.deepEqual(written.sort(), accepted.sort())
+})
+
+test('lines are a batch, and a broken one is refused alone', async t => {
+  const api = await createOrderApi(t)
+  const { status, body } = await postBatch(
+    api,
+    `${JSON.stringify(anOrder)}\n{"userID":\r\n\n${JSON.stringify(anOrder)}\n`,
+    ndjson
+  )
+  assert.equal(status, 200)
+  assert.deepEqual(
+    body.results.map((result: { status: number }) => result.status),
+    [202, 400, 202]
+  )
+  assert.equal(body.results[1].problem.code, 'INVALID_JSON')
+})
+
+test('orders of a batch have keys of their own', async t => {
+  const api = await createOrderApi(t)
+  const batch = JSON.stringify([
+    { ...anOrder, idempotencyKey: 'a' },
+    { ...anOrder, idempotencyKey: 'b' },
+    { ...anOrder, idempotencyKey: 'a' }
+  ])
+  const first = (await postBatch(api, batch)).body.results
+  const again = (await postBatch(api, batch)).body.results
+  assert.deepEqual(
+    first.map((result: { status: number }) => result.status),
+    [202, 202, 409]
+  )
+  assert.deepEqual(again.slice(0, 2), first.slice(0, 2))
+  assert.equal((await api.post(anOrder, { 'idempotency-key': 'a' })).body.orderID, first[0].orderID)
+  assert.equal(api.broker.records('orders.created').length, 2)
+  assert.equal((await postBatch(api, batch, { 'idempotency-key': 'x' })).status, 400)
+})
+
+test('what is no batch is refused whole', async t => {
+  const api = await createOrderApi(t)
+  const tooMany = Array.from({ length: 501 }, () => anOrder)
+  for (const body of ['[]', '{}', '[', JSON.stringify(tooMany)]) assert.equal((await postBatch(api, body)).status, 400)
+  const lines = tooMany.map(order => JSON.stringify(order)).join('\n')
+  assert.equal((await postBatch(api, lines, ndjson)).status, 400)
+  assert.equal((await postBatch(api, '', ndjson)).status, 400)
+  assert.equal((await postBatch(api, 'x', { 'content-type': 'text/csv' })).status, 415)
+  assert.equal((await postBatch(api, `[${' '.repeat(5_000_000)}]`)).status, 413)
+  assert.equal((await api.post('{}', ndjson)).status, 415)
+  assert.equal(api.broker.records('orders.created').length, 0)
+})

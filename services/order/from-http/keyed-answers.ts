@@ -1,0 +1,25 @@
+import { ProblemError } from '@orderly/service-kit'
+import type { FastifyReply } from 'fastify'
+import type { Placement } from '../domain/placement.ts'
+
+/** @throws ProblemError 409, 422 unless the order was placed */
+export function assertPlaced(
+  placement: Placement,
+  reply: FastifyReply
+): asserts placement is Extract<Placement, { kind: 'placed' }> {
+  if (placement.kind === 'in-flight') reply.header('retry-after', Math.ceil(placement.retryAfterMs / 1_000))
+  const refusal = refusalOf(placement)
+  if (refusal !== undefined) throw refusal
+}
+
+export function refusalOf({ kind }: Placement): ProblemError | undefined {
+  if (kind === 'in-flight') {
+    const detail = 'A request with this idempotency key is still being worked on. Try again later.'
+    return new ProblemError(409, 'IDEMPOTENCY_KEY_IN_USE', detail)
+  }
+  if (kind === 'other-body') {
+    const detail = 'This idempotency key belongs to another order. Use a key of its own for each order.'
+    return new ProblemError(422, 'IDEMPOTENCY_KEY_REUSED', detail)
+  }
+  return undefined
+}

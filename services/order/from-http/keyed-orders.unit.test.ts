@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { KafkaError, OnceWriterError } from '@orderly/kafka'
+import { anOrder, createOrderApi } from '../testing/order-api.ts'
+
+const key = { 'idempotency-key': 'key 1' }
+const timeout = new KafkaError('DELIVERY_TIMEOUT', 'for the test', { retryable: true })
+
+test('the same key answers the same order however it is written, and writes it once', async t => {
+  const { post, broker } = await createOrderApi(t)
+  const first = await post(anOrder, key)
+  const again = await post({ total: 25.9, items: anOrder.items.toReversed(), userID: anOrder.userID }, key)
+  assert.deepEqual([first.status, again.status, again.body], [202, 202, first.body])
+  assert.deepEqual(
+    [first, again].map(({ headers }) => headers['idempotent-replayed']),
+    [undefined, 'true']
+  )
+  assert.equal(again.headers.traceparent, first.headers.traceparent)
+  assert.equal(broker.records('orders.created').length, 1)
+})
+
+test('another order with the same key is 422; without a key every request is an order', async t => {
+  const { post, broker } = await createOrderApi(t)
+  await post(anOrder, key)
+  const other = await post({ ...anOrder, total: 1 }, key)
+  assert.deepEqual([other.status, other.body.code], [422, 'IDEMPOTENCY_KEY_REUSED'])
+  await post(anOrder)
+  await post(anOrder)
+  assert.equal(broker.records('orders.created').length, 3)
+})
+
+test('an order that is refused is not remembered', async t => {
+  const { post } = await createOrderApi(t)
+  assert.equal((await post({ ...anOrder, items: [] }, key)).status, 400)
+  assert.equal((await post({ ...anOrder, total: 1.005 }, key)).status, 400)
+  assert.equal((await post(anOrder, key)).status, 202)
+})
+
+test('an order that was certainly not written is not remembered: another one may have the key', async t => {
+  const { post, failNextKeyed, broker } = await createOrderApi(t)
+  failNextKeyed(new OnceWriterError(timeout, false), false)
+  assert.equal((await post(anOrder, key)).status, 503)
+  assert.equal((await post({ ...anOrder, total: 1 }, key)).status, 202)
+  assert.equal(broker.records('orders.created').length, 1)
+})
+
+for (const isWritten of [true, false]) {
+  test(`an order of which nobody knows whether it was written (it was${isWritten ? '' : ' not'}) is there once after the next try`, async t => {
+    const { post, failNextKeyed, broker } = await createOrderApi(t)
+    failNextKeyed(new OnceWriterError(timeout, true), isWritten)
+    assert.equal((await post(anOrder, key)).status, 503)
+    assert.equal((await post({ ...anOrder, total: 1 }, key)).status, 422)
+    const { status, body, headers } = await post(anOrder, key)
+    assert.deepEqual([status, headers['idempotent-replayed']], [202, 'true'])
+    const [record, ...others] = broker.records('orders.created')
+    assert.equal(record?.headers['event-id'], `OrderCreated-${body.orderID}`)
+    assert.equal(others.length, 0)
+  })
+}
+
+test('a key whose request is still being worked on is 409 with the time to wait', async t => {
+  const { post, holdKeyed, broker } = await createOrderApi(t)
+  const letGo = holdKeyed()
+  const first = post(anOrder, key)
+  const conflict = await post(anOrder, key)
+  assert.deepEqual([conflict.status, conflict.body.code], [409, 'IDEMPOTENCY_KEY_IN_USE'])
+  assert.equal(conflict.headers['retry-after'], '8')
+  letGo()
+  assert.equal((await first).status, 202)
+  assert.equal((await post(anOrder, key)).body.orderID, (await first).body.orderID)
+  assert.equal(broker.records('orders.created').length, 1)
+})
+
+test('a key is 1 to 255 printable ASCII characters', async t => {
+  const { post } = await createOrderApi(t)
+  assert.equal((await post(anOrder, { 'idempotency-key': 'x'.repeat(255) })).status, 202)
+  for (const wrong of ['', 'x'.repeat(256), 'schlüssel'])
+    assert.equal((await post(anOrder, { 'idempotency-key': wrong })).status, 400)
+})

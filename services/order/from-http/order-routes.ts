@@ -1,0 +1,52 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import { childTraceparent } from '@orderly/service-kit'
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import { isFinal, type Order } from '../domain/order-status.ts'
+import type { OrderWatch } from '../store/order-watch.ts'
+import { assertPlaced } from './keyed-answers.ts'
+import { linksTo, toResource } from './order-schema.ts'
+import type { Place } from './place.ts'
+import { waitSeconds } from './prefer.ts'
+import { createRequestSignals } from './request-signals.ts'
+import { maxOrderBytes, placeOrder, sharedSchemas } from './schema.ts'
+
+export interface OrderRoutesOptions {
+  readonly place: Place
+  /** Undefined when it cannot be waited for at the moment. */
+  readonly watch: () => OrderWatch | undefined
+  /** Whether orders may be in another currency than euros. */
+  readonly acceptsCurrency: boolean
+}
+
+export function addOrderRoutes(http: FastifyInstance, options: OrderRoutesOptions): void {
+  const { place, watch, acceptsCurrency } = options
+  for (const schema of sharedSchemas(acceptsCurrency)) http.addSchema(schema)
+  const signalOf = createRequestSignals(http)
+  const route = { schema: placeOrder, bodyLimit: maxOrderBytes }
+
+  http.withTypeProvider<TypeBoxTypeProvider>().post('/orders', route, async (request, reply) => {
+    const { traceparent: parent, prefer, 'idempotency-key': key } = request.headers
+    const traceparent = childTraceparent(parent)
+    reply.header('traceparent', traceparent)
+    const placement = await place(request.body, key, traceparent)
+    assertPlaced(placement, reply)
+    const { orderID } = placement
+    if (placement.isReplay) reply.header('idempotent-replayed', 'true')
+    if (key !== undefined) reply.header('traceparent', placement.traceparent)
+    const links = linksTo(orderID)
+    reply.header('location', links.self)
+    const decided = prefer === undefined ? undefined : await outcomeOf(orderID, prefer, reply)
+    if (decided !== undefined) return reply.code(200).send(toResource(decided))
+    reply.code(202)
+    return { orderID, status: 'accepted' as const, links }
+  })
+
+  async function outcomeOf(orderID: string, prefer: string, reply: FastifyReply): Promise<Order | undefined> {
+    const seconds = waitSeconds(prefer)
+    const orders = seconds === undefined ? undefined : watch()
+    if (seconds === undefined || orders === undefined) return undefined
+    reply.header('preference-applied', `wait=${seconds}`)
+    const order = await orders.until(orderID, isFinal, { timeoutMs: seconds * 1_000, signal: signalOf(reply) })
+    return order !== undefined && isFinal(order) ? order : undefined
+  }
+}

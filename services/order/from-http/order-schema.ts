@@ -1,0 +1,164 @@
+import { type Static, Type } from 'typebox'
+import { decimalsOf } from '../domain/currency.ts'
+import { toMajorUnits } from '../domain/money.ts'
+import { type Order, type StatusEvent, statusOf } from '../domain/order-status.ts'
+import { refer, refused, retryAfter, serviceUnavailable } from './answers.ts'
+
+/** What can be asked about orders, and what is answered: validation, types and the OpenAPI document. */
+
+const orderID = Type.String({ description: 'As the answer to `POST /orders` gave it.', minLength: 1, maxLength: 64 })
+
+const status = Type.Enum(['accepted', 'reserved', 'failed'], {
+  description: '`accepted`, until its stock is `reserved` or it has `failed` because stock was short.'
+})
+
+const timestamp = (description: string) => Type.String({ description, format: 'date-time' })
+
+export const OrderLinks = Type.Object(
+  {
+    self: Type.String({ description: 'Where to ask for the order.', format: 'uri-reference' }),
+    events: Type.String({
+      description: 'Where to be told of its status as it changes (server-sent events).',
+      format: 'uri-reference'
+    })
+  },
+  { $id: 'OrderLinks' }
+)
+
+export const OrderResource = Type.Object(
+  {
+    orderID: Type.String({ format: 'uuid' }),
+    userID: Type.String(),
+    status,
+    items: Type.Array(Type.Object({ sku: Type.String(), quantity: Type.Integer() })),
+    total: Type.Number({ description: 'In the currency, exactly as it was ordered.' }),
+    currency: Type.String({ description: 'ISO 4217 code.' }),
+    acceptedAt: timestamp('When the order was accepted.'),
+    decidedAt: Type.Optional(timestamp('When its stock was reserved or found to be short.')),
+    reason: Type.Optional(Type.String({ description: 'Why it failed.', examples: ['OUT_OF_STOCK'] })),
+    shortages: Type.Optional(
+      Type.Array(Type.Object({ sku: Type.String(), requested: Type.Integer(), available: Type.Integer() }), {
+        description: 'The SKUs of which there was too little, when it failed.'
+      })
+    ),
+    traceID: Type.Optional(Type.String({ description: 'Of the trace that goes with the order (W3C trace context).' })),
+    links: refer(OrderLinks)
+  },
+  { $id: 'Order', description: 'An order and what became of it.' }
+)
+
+export const OrderPage = Type.Object(
+  {
+    orders: Type.Array(refer(OrderResource)),
+    nextCursor: Type.Optional(Type.String({ description: 'Asks for the page behind this one; absent on the last.' }))
+  },
+  { $id: 'OrderPage' }
+)
+
+const StatusNotice = Type.Object(
+  { orderID: Type.String({ format: 'uuid' }), status, at: timestamp('When it became so.') },
+  { $id: 'StatusNotice', description: 'The data of an event in the stream of an order.' }
+)
+
+export const querySchemas = [OrderLinks, OrderResource, OrderPage, StatusNotice]
+
+const unknownOrder = refused(
+  'No such order. One that was accepted this moment may not be known yet: then `Retry-After` is there.',
+  retryAfter
+)
+
+const params = Type.Object({ orderID })
+
+export const getOrder = {
+  operationId: 'getOrder',
+  summary: 'Ask for an order',
+  description: 'The order and its status. An order that was accepted this moment is waited for, two seconds at most.',
+  tags: ['orders'],
+  params,
+  response: {
+    200: { description: 'The order.', content: { 'application/json': { schema: refer(OrderResource) } } },
+    400: refused('The request is wrong.'),
+    404: unknownOrder,
+    500: refused('Our fault.'),
+    503: serviceUnavailable('The status of orders cannot be read at the moment.')
+  }
+}
+
+export const listOrders = {
+  operationId: 'listOrders',
+  summary: "Ask for a user's orders",
+  description: 'The newest first. Orders that are placed meanwhile neither repeat nor hide others on later pages.',
+  tags: ['orders'],
+  querystring: Type.Object(
+    {
+      userID: Type.String({ description: 'Whose orders.', minLength: 1, maxLength: 128 }),
+      limit: Type.Optional(
+        Type.String({ description: 'Orders on a page, 1 to 100; 20 when absent.', pattern: '^([1-9][0-9]?|100)$' })
+      ),
+      cursor: Type.Optional(
+        Type.String({ description: '`nextCursor` of the page before, as it is.', minLength: 1, maxLength: 512 })
+      )
+    },
+    { additionalProperties: false }
+  ),
+  response: {
+    200: { description: 'One page.', content: { 'application/json': { schema: refer(OrderPage) } } },
+    400: refused('The request is wrong, or the cursor is none of this user.'),
+    500: refused('Our fault.'),
+    503: serviceUnavailable('The status of orders cannot be read at the moment.')
+  }
+}
+
+export const streamOrder = {
+  operationId: 'streamOrder',
+  summary: 'Be told of the status as it changes',
+  description:
+    'Server-sent events: one of type `status` for each status up to now and from then on, with a StatusNotice as its data. The stream ends behind the last status. Who comes again with `Last-Event-ID`, as browsers do by themselves, is told what came after it.',
+  tags: ['orders'],
+  params,
+  headers: Type.Object({
+    'last-event-id': Type.Optional(Type.String({ description: 'The id of the last event that arrived.' }))
+  }),
+  response: {
+    200: {
+      description: 'The stream.',
+      content: { 'text/event-stream': { schema: refer(StatusNotice) } }
+    },
+    204: { description: 'The last event that arrived was the last of all: there is no need to come again.' },
+    400: refused('The request is wrong.'),
+    404: unknownOrder,
+    500: refused('Our fault.'),
+    503: serviceUnavailable('The status of orders cannot be read at the moment, or too many streams are open.')
+  }
+}
+
+export function linksTo(orderID: string): Static<typeof OrderLinks> {
+  const self = `/orders/${encodeURIComponent(orderID)}`
+  return { self, events: `${self}/events` }
+}
+
+export function toResource(order: Order): Static<typeof OrderResource> {
+  const { orderID, userID, created, decided } = order
+  const { items, totalMinor, currency, acceptedAtMs, traceID } = created
+  return {
+    orderID,
+    userID,
+    status: statusOf(order),
+    items: items.map(({ sku, quantity }) => ({ sku, quantity })),
+    total: toMajorUnits(totalMinor, decimalsOf(currency)),
+    currency,
+    acceptedAt: toISO(acceptedAtMs),
+    ...(decided !== undefined && { decidedAt: toISO(decided.decidedAtMs) }),
+    ...(decided?.kind === 'failed' && { reason: decided.reason, shortages: [...decided.shortages] }),
+    ...(traceID !== undefined && { traceID }),
+    links: linksTo(orderID)
+  }
+}
+
+export function toNotice(orderID: string, { status, atMs }: StatusEvent): Static<typeof StatusNotice> {
+  return { orderID, status, at: toISO(atMs) }
+}
+
+function toISO(ms: number): string {
+  return new Date(ms).toISOString()
+}

@@ -1,0 +1,52 @@
+import { ProblemError } from '@orderly/service-kit'
+import type { Order } from '../domain/order-status.ts'
+import type { OrderStore } from '../store/order-store.ts'
+import type { OrderWatch } from '../store/order-watch.ts'
+
+/** Reads the status of orders. Each method throws StoreUnavailableError when it cannot be read at the moment. */
+export interface OrderStatusReader extends Pick<OrderStore, 'find' | 'list'> {
+  /** For a moment: not for more than so many at a time. */
+  readonly watch: OrderWatch
+  /** For as long as a stream is open. */
+  readonly watchStream: OrderWatch
+}
+
+/** As long as the projection may take behind an order that was just accepted before asking for it is answered 404. */
+const projectionPatienceMs = 2_000
+const youngMs = 60_000
+
+export type FindOrder = (orderID: string, signal: AbortSignal) => Promise<Order>
+
+/**
+ * An order that was accepted is read back from the topic before it is known here. So who asks for a young one waits a moment:
+ * the link in the answer to `POST /orders` works at once.
+ * @throws UnknownOrderError 404, with a time to come again when the order may yet turn up
+ */
+export function createFindOrder({ find, watch }: OrderStatusReader, nowMs: () => number): FindOrder {
+  return async (orderID, signal) => {
+    const known = (await find([orderID])).get(orderID)
+    if (known !== undefined) return known
+    const mayTurnUp = Math.abs(nowMs() - timeOf(orderID)) < youngMs
+    const order = mayTurnUp
+      ? await watch.until(orderID, () => true, { timeoutMs: projectionPatienceMs, signal })
+      : undefined
+    if (order === undefined) throw new UnknownOrderError(mayTurnUp)
+    return order
+  }
+}
+
+export class UnknownOrderError extends ProblemError {
+  readonly mayTurnUp: boolean
+
+  constructor(mayTurnUp: boolean) {
+    super(404, 'ORDER_NOT_FOUND', mayTurnUp ? 'There is no such order yet.' : 'There is no such order.')
+    this.mayTurnUp = mayTurnUp
+  }
+}
+
+const uuidVersion7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
+
+/** When the id was made: the first 48 bits of a UUID version 7 (RFC 9562, section 5.7). NaN for other texts. */
+function timeOf(orderID: string): number {
+  return uuidVersion7.test(orderID) ? Number.parseInt(orderID.replace('-', '').slice(0, 12), 16) : Number.NaN
+}

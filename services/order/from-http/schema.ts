@@ -1,0 +1,159 @@
+import { ProblemSchema } from '@orderly/service-kit'
+import { Type } from 'typebox'
+import { currencies, defaultCurrency } from '../domain/currency.ts'
+import { refer, refused, retryAfter, serviceUnavailable } from './answers.ts'
+import { OrderLinks, OrderResource } from './order-schema.ts'
+
+/** The single source of what `POST /orders` takes and answers: validation, types and the OpenAPI document. */
+
+// A lone surrogate has no UTF-8 form: two different ids would become the same key.
+const printable = '^(?!\\s)[^\\p{Cc}\\p{Cs}]+(?<!\\s)$'
+
+const Item = Type.Object(
+  {
+    sku: Type.String({
+      description: '1 to 64 printable characters without white space around them',
+      minLength: 1,
+      maxLength: 64,
+      pattern: printable,
+      examples: ['TEA-EARL-GREY-100G']
+    }),
+    quantity: Type.Integer({ description: 'Pieces.', minimum: 1, maximum: 1_000_000, examples: [2] })
+  },
+  { additionalProperties: false }
+)
+
+const orderLines = {
+  userID: Type.String({
+    description: '1 to 128 printable characters without white space around them',
+    minLength: 1,
+    maxLength: 128,
+    pattern: printable,
+    examples: ['user-17']
+  }),
+  items: Type.Array(Item, {
+    description: 'What is ordered. One line for each SKU: the same SKU twice is refused, not added up.',
+    minItems: 1,
+    maxItems: 100,
+    'x-unique-by': 'sku'
+  })
+}
+
+const total = { minimum: 0, maximum: 1_000_000_000, examples: [25.9] }
+const euros = {
+  ...orderLines,
+  total: Type.Number({
+    description: 'What the order costs in euros, with at most two decimals. Kept exactly, never as a binary fraction.',
+    multipleOf: 0.01,
+    ...total
+  })
+}
+
+const anyCurrency = {
+  ...orderLines,
+  total: Type.Number({
+    description:
+      'What the order costs, with at most the decimals of its currency: 2 of EUR, none of JPY, 3 of KWD. Kept exactly, never as a binary fraction.',
+    multipleOf: 0.001,
+    ...total
+  }),
+  currency: Type.Optional(
+    Type.Enum(currencies as string[], {
+      description: 'ISO 4217 code of the currency of `total`.',
+      default: defaultCurrency
+    })
+  )
+}
+
+const placeOrderOptions = { $id: 'PlaceOrder', additionalProperties: false }
+const PlaceOrder = Type.Object(anyCurrency, placeOrderOptions)
+const PlaceOrderInEuros = Type.Object(euros, placeOrderOptions)
+
+/** As in an order that is sent alone, for an order that is part of something. */
+export function orderFields(acceptsCurrency: boolean) {
+  return acceptsCurrency ? anyCurrency : (euros as unknown as typeof anyCurrency)
+}
+
+const traceparent = { type: 'string', description: 'W3C trace context of this order; the same trace id goes with it.' }
+
+export const OrderAccepted = Type.Object(
+  {
+    orderID: Type.String({ description: 'Unique and rising with time (UUID version 7).', format: 'uuid' }),
+    status: Type.Literal('accepted'),
+    links: refer(OrderLinks)
+  },
+  { $id: 'OrderAccepted' }
+)
+
+/** The largest order with every character escaped, and some room for white space. */
+export const maxOrderBytes = 131_072
+
+/**
+ * Added to the server, so that the routes can refer to them and the document names each once.
+ * @param acceptsCurrency whether the version of OrderCreated that is written can say in which currency an order is
+ */
+export function sharedSchemas(acceptsCurrency: boolean) {
+  return [acceptsCurrency ? PlaceOrder : PlaceOrderInEuros, OrderAccepted, ProblemSchema]
+}
+
+export const idempotencyKey = Type.String({
+  description:
+    'A name for this order that no other of the caller has, such as a UUID: 1 to 255 printable ASCII characters. The same key with the same order, whatever way it is written, is the same order and gets the same answer, for 24 hours at least. Without it each request is a new order.',
+  pattern: '^[\\x20-\\x7e]{1,255}$',
+  examples: ['7f9c2a40-5c1e-4c1a-9a83-0d6a9f6f8b11']
+})
+
+const location = { type: 'string', description: 'Where to ask for the order.' }
+const preferenceApplied = { type: 'string', description: 'How long was waited for the outcome at most.' }
+const replayed = { type: 'string', description: '`true` when an earlier request with this key placed the order.' }
+const placedHeaders = {
+  traceparent,
+  location,
+  'preference-applied': preferenceApplied,
+  'idempotent-replayed': replayed
+}
+
+export const placeOrder = {
+  operationId: 'placeOrder',
+  summary: 'Place an order',
+  description:
+    'Accepts an order. Whether its stock could be reserved is decided afterwards, told to the customer, and found where `Location` says.',
+  tags: ['orders'],
+  headers: Type.Object({
+    traceparent: Type.Optional(
+      Type.String({
+        description: 'W3C trace context to go on with; a new trace starts when it is missing or not valid.'
+      })
+    ),
+    'idempotency-key': Type.Optional(idempotencyKey),
+    prefer: Type.Optional(
+      Type.String({
+        description:
+          '`wait=5` waits so many seconds, 30 at most, for the outcome (RFC 7240). Ignored when it cannot be waited for.',
+        examples: ['wait=5']
+      })
+    )
+  }),
+  body: refer(PlaceOrder),
+  response: {
+    200: {
+      description: 'The order was accepted and has its outcome, which was waited for.',
+      headers: placedHeaders,
+      content: { 'application/json': { schema: refer(OrderResource) } }
+    },
+    202: {
+      description: 'The order is stored on all in-sync replicas and will get exactly one outcome.',
+      headers: placedHeaders,
+      content: { 'application/json': { schema: refer(OrderAccepted) } }
+    },
+    400: refused('The body is not an order; nothing was accepted. Every field that is wrong is named.'),
+    409: refused('A request with this idempotency key is still being worked on.', retryAfter),
+    413: refused('The body is larger than 128 KiB; nothing was accepted.'),
+    415: refused('The body is not application/json; nothing was accepted.'),
+    422: refused('The idempotency key belongs to another order.'),
+    500: refused('Our fault.'),
+    503: serviceUnavailable(
+      'Cannot be stored at the moment. When the time for it ran out (not when the service was too busy) the order may have been stored all the same: try again with the same idempotency key.'
+    )
+  }
+}

@@ -1,0 +1,55 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import { fromCursor, toCursor } from './cursor.ts'
+import { getOrder, listOrders, querySchemas, toResource } from './order-schema.ts'
+import { createFindOrder, type OrderStatusReader, UnknownOrderError } from './order-status-reader.ts'
+import { addStream } from './order-stream.ts'
+import { createRequestSignals } from './request-signals.ts'
+
+export interface StatusRoutesOptions {
+  readonly orders: OrderStatusReader
+  readonly nowMs: () => number
+  readonly maxStreams: number
+  readonly heartbeatMs?: number
+}
+
+const usualPageSize = 20
+
+export function addStatusRoutes(http: FastifyInstance, options: StatusRoutesOptions): void {
+  const { orders, nowMs } = options
+  for (const schema of querySchemas) http.addSchema(schema)
+  const signalOf = createRequestSignals(http)
+  const find = createFindOrder(orders, nowMs)
+  const findOrTellWhen = async (orderID: string, reply: FastifyReply) => {
+    try {
+      return await find(orderID, signalOf(reply))
+    } catch (error) {
+      if (error instanceof UnknownOrderError && error.mayTurnUp) reply.header('retry-after', 1)
+      throw error
+    }
+  }
+  const typed = http.withTypeProvider<TypeBoxTypeProvider>()
+
+  typed.get('/orders/:orderID', { schema: getOrder }, async (request, reply) => {
+    const order = await findOrTellWhen(request.params.orderID, reply)
+    reply.header('cache-control', 'no-store')
+    return toResource(order)
+  })
+
+  typed.get('/orders', { schema: listOrders }, async (request, reply) => {
+    const { userID, limit, cursor } = request.query
+    const beforeID = cursor === undefined ? undefined : fromCursor(userID, cursor)
+    const page = await orders.list(userID, {
+      limit: Number(limit ?? usualPageSize),
+      ...(beforeID !== undefined && { beforeID })
+    })
+    reply.header('cache-control', 'no-store')
+    const last = page.orders.at(-1)
+    return {
+      orders: page.orders.map(toResource),
+      ...(page.hasMore && last !== undefined && { nextCursor: toCursor(userID, last.orderID) })
+    }
+  })
+
+  addStream(http, { ...options, find: findOrTellWhen, signalOf })
+}

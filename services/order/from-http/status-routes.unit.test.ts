@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { newOrderID } from '../order-id.ts'
+import { anOrder, createOrderApi, type OrderApi } from '../testing/order-api.ts'
+
+async function project({ orders }: OrderApi, orderID: string, userID = 'ann'): Promise<void> {
+  const items = [{ sku: 'MUG', quantity: 1 }]
+  const place = { partition: 0, offset: 1 }
+  const created = { items, totalMinor: 1_234, currency: 'EUR', acceptedAtMs: 1_700_000_000_000, ...place }
+  await orders.apply([{ orderID, userID, created }])
+}
+
+async function decide({ orders }: OrderApi, orderID: string, userID = 'ann'): Promise<void> {
+  const decided = { kind: 'reserved', decidedAtMs: 1_700_000_001_000, partition: 0, offset: 1 } as const
+  await orders.apply([{ orderID, userID, decided }])
+}
+
+test('an order that turns up a moment later is waited for; one of long ago, or no id at all, is 404 at once', async t => {
+  const api = await createOrderApi(t)
+  const orderID = newOrderID()
+  const asking = api.http.inject(`/orders/${orderID}`)
+  await project(api, orderID)
+  const { statusCode, headers, ...answer } = await asking
+  assert.deepEqual([statusCode, headers['cache-control']], [200, 'no-store'])
+  assert.deepEqual(answer.json(), {
+    orderID,
+    userID: 'ann',
+    status: 'accepted',
+    items: [{ sku: 'MUG', quantity: 1 }],
+    total: 12.34,
+    currency: 'EUR',
+    acceptedAt: '2023-11-14T22:13:20.000Z',
+    links: { self: `/orders/${orderID}`, events: `/orders/${orderID}/events` }
+  })
+  for (const unknown of ['01893e5c-0000-7000-8000-000000000000', 'rubbish', `${'x'.repeat(64)}`]) {
+    const answer = await api.http.inject(`/orders/${unknown}`)
+    assert.deepEqual([answer.statusCode, answer.headers['retry-after']], [404, undefined])
+  }
+})
+
+test('Prefer: wait answers 200 with the outcome, or 202 when it does not come in time', async t => {
+  const api = await createOrderApi(t)
+  const deciding = async () => {
+    for (;;) {
+      const [record] = api.broker.records('orders.created')
+      if (record === undefined) await new Promise(resolve => setImmediate(resolve))
+      else return decide(api, String(record.headers['event-id']).slice('OrderCreated-'.length))
+    }
+  }
+  const placing = api.post(anOrder, { prefer: 'respond-async, wait=20' })
+  await deciding()
+  const [record] = api.broker.records('orders.created')
+  const orderID = String(record?.headers['event-id']).slice('OrderCreated-'.length)
+  await project(api, orderID)
+  const { status, headers, body } = await placing
+  assert.deepEqual([status, headers['preference-applied'], body.status], [200, 'wait=20', 'reserved'])
+  const late = await api.post(anOrder, { prefer: 'wait=0' })
+  assert.deepEqual([late.status, late.headers['preference-applied']], [202, 'wait=0'])
+  const none = await api.post(anOrder, { prefer: 'handling=lenient' })
+  assert.deepEqual([none.status, none.headers['preference-applied']], [202, undefined])
+})
+
+test('a page is asked for with the cursor of the one before, for the same user only', async t => {
+  const api = await createOrderApi(t)
+  const ids = Array.from({ length: 3 }, newOrderID)
+  for (const id of ids) await project(api, id)
+  const first = (await api.http.inject('/orders?userID=ann&limit=2')).json()
+  assert.equal(first.orders.length, 2)
+  const next = `&cursor=${first.nextCursor}`
+  const second = (await api.http.inject(`/orders?userID=ann&limit=2${next}`)).json()
+  assert.deepEqual([second.orders.length, second.nextCursor], [1, undefined])
+  for (const query of [
+    `userID=bob${next}`,
+    'userID=ann&cursor=rubbish',
+    'userID=ann&limit=0',
+    'userID=ann&limit=101',
+    'x=1',
+    ''
+  ]) {
+    assert.equal((await api.http.inject(`/orders?${query}`)).statusCode, 400, query)
+  }
+})
+
+test('so many streams may be open; a heartbeat shows that one lives; it ends with its order', async t => {
+  const api = await createOrderApi(t, { maxStreams: 1, heartbeatMs: 5 })
+  const address = await api.listen()
+  const orderID = newOrderID()
+  await project(api, orderID)
+  const stream = await fetch(`${address}/orders/${orderID}/events`)
+  assert.equal(stream.headers.get('content-type'), 'text/event-stream; charset=utf-8')
+  const reader = (stream.body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream()).getReader()
+  let text = ''
+  while (!text.includes(': still here')) text += (await reader.read()).value
+  const refused = await fetch(`${address}/orders/${orderID}/events`)
+  assert.deepEqual([refused.status, refused.headers.get('retry-after')], [503, '1'])
+  await decide(api, orderID)
+  for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) text += chunk.value
+  const ids = [...text.matchAll(/^id: (.*)$/gm)].map(([, id]) => id)
+  assert.deepEqual(ids, [`OrderCreated-${orderID}`, `InventoryReserved-${orderID}`])
+  assert.equal((await fetch(`${address}/orders/${orderID}/events`)).status, 200)
+  assert.equal((await fetch(`${address}/orders/${orderID}/events`, { method: 'HEAD' })).status, 405)
+})

@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { anOrder, createOrderApi } from '../testing/order-api.ts'
+
+const [line] = anOrder.items
+
+/** Body, then the pointers of the fields that are named. */
+const refusals: readonly [title: string, body: unknown, pointers: readonly string[]][] = [
+  ['nothing in it', {}, ['#/userID', '#/items', '#/total']],
+  ['null', 'null', ['#']],
+  ['a list', [anOrder], ['#']],
+  ['a text', '"order"', ['#']],
+  ['a user that is no text', { ...anOrder, userID: 17 }, ['#/userID']],
+  ['an empty user', { ...anOrder, userID: '' }, ['#/userID']],
+  ['a blank user', { ...anOrder, userID: ' \t' }, ['#/userID']],
+  ['white space before the user', { ...anOrder, userID: ' user' }, ['#/userID']],
+  ['a line break in the user', { ...anOrder, userID: 'a\nb' }, ['#/userID']],
+  ['half of a surrogate pair in the user', { ...anOrder, userID: 'a\ud800' }, ['#/userID']],
+  ['a user of 129 characters', { ...anOrder, userID: 'x'.repeat(129) }, ['#/userID']],
+  ['no items', { ...anOrder, items: [] }, ['#/items']],
+  ['items that are no list', { ...anOrder, items: line }, ['#/items']],
+  [
+    '101 items',
+    { ...anOrder, items: Array.from({ length: 101 }, (_, i) => ({ sku: `${i}`, quantity: 1 })) },
+    ['#/items']
+  ],
+  ['an item that is no object', { ...anOrder, items: [line, 7] }, ['#/items/1']],
+  ['an item without a quantity', { ...anOrder, items: [{ sku: 'A' }] }, ['#/items/0/quantity']],
+  ['no pieces', { ...anOrder, items: [{ sku: 'A', quantity: 0 }] }, ['#/items/0/quantity']],
+  ['half a piece', { ...anOrder, items: [{ sku: 'A', quantity: 0.5 }] }, ['#/items/0/quantity']],
+  ['a number as text', { ...anOrder, items: [{ sku: 'A', quantity: '1' }] }, ['#/items/0/quantity']],
+  ['too many pieces', { ...anOrder, items: [{ sku: 'A', quantity: 1_000_001 }] }, ['#/items/0/quantity']],
+  ['the same SKU twice', { ...anOrder, items: [line, { sku: 'B', quantity: 1 }, line] }, ['#/items/2/sku']],
+  ['a total below zero', { ...anOrder, total: -0.01 }, ['#/total']],
+  ['a total with three decimals', { ...anOrder, total: 1.005 }, ['#/total']],
+  ['a total that is too large', { ...anOrder, total: 1_000_000_000.01 }, ['#/total']],
+  ['a total beyond all numbers', JSON.stringify(anOrder).replace('25.9', '1e999'), ['#/total']],
+  ['unknown fields', { ...anOrder, 'a/b~c': 1, items: [{ ...line, price: 1 }] }, ['#/a~1b~0c', '#/items/0/price']],
+  [
+    'several wrong fields',
+    { userID: null, items: [{ sku: '', quantity: 1.5 }], total: 'free' },
+    ['#/userID', '#/items/0/sku', '#/items/0/quantity', '#/total']
+  ]
+]
+
+for (const [title, body, pointers] of refusals) {
+  test(`${title}: 400 that names every field, and nothing is produced`, async t => {
+    const { post, broker } = await createOrderApi(t)
+    const answer = await post(body)
+    assert.equal(answer.status, 400)
+    assert.equal(answer.headers['content-type'], 'application/problem+json')
+    assert.equal(answer.body.code, 'INVALID_REQUEST')
+    const named = answer.body.errors.map((error: { pointer: string }) => error.pointer)
+    assert.deepEqual(named.sort(), [...pointers].sort())
+    assert.equal(broker.records('orders.created').length, 0)
+  })
+}
+
+test('the largest order is accepted, also when every character of it is escaped', async t => {
+  const { post } = await createOrderApi(t)
+  const sku = (index: number): string => `${index}${'😀'.repeat(64 - `${index}`.length)}`
+  const items = Array.from({ length: 100 }, (_, index) => ({ sku: sku(index), quantity: 1_000_000 }))
+  const largest = JSON.stringify({ userID: '😀'.repeat(128), items, total: 1_000_000_000 })
+  assert.equal((await post(largest)).status, 202)
+  const escaped = largest.replace(/[\ud800-\udfff]/g, unit => `\\u${unit.charCodeAt(0).toString(16)}`)
+  assert.equal((await post(escaped)).status, 202)
+})
+
+test('an order of one piece for nothing is accepted', async t => {
+  const { post } = await createOrderApi(t)
+  assert.equal((await post({ userID: 'u', items: [{ sku: 's', quantity: 1 }], total: 0 })).status, 202)
+})
+
+test('broken JSON, an empty body and a poisoned prototype are 400', async t => {
+  const { post } = await createOrderApi(t)
+  for (const body of ['{', '', '{"userID":', '{"__proto__":{"userID":"x"}}', '['.repeat(60_000)]) {
+    const answer = await post(body)
+    assert.equal(answer.status, 400, body.slice(0, 20))
+    assert.equal(answer.body.code, 'INVALID_JSON')
+  }
+})
+
+test('a body of 1 MB is 413', async t => {
+  const { post, broker } = await createOrderApi(t)
+  const answer = await post({ ...anOrder, userID: 'x'.repeat(1_000_000) })
+  assert.equal(answer.status, 413)
+  assert.equal(answer.body.code, 'BODY_TOO_LARGE')
+  assert.equal(broker.records('orders.created').length, 0)
+})
+
+test('another content type is 415', async t => {
+  const { post } = await createOrderApi(t)
+  for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'application/xml', 'rubbish']) {
+    const answer = await post(anOrder, { 'content-type': type })
+    assert.equal(answer.status, 415, type)
+    assert.equal(answer.body.code, 'UNSUPPORTED_MEDIA_TYPE')
+  }
+})
+
+test('the number of errors in an answer is bounded', async t => {
+  const { post } = await createOrderApi(t)
+  const answer = await post({ ...anOrder, items: Array.from({ length: 10_000 }, () => ({})) })
+  assert.equal(answer.status, 400)
+  assert.equal(answer.body.errors.length, 50)
+})
+
+test('an unknown field with an endless name is named in part', async t => {
+  const { post } = await createOrderApi(t)
+  const answer = await post({ ...anOrder, ['ü\ud800'.repeat(5_000)]: 1 })
+  assert.equal(answer.status, 400)
+  assert.ok(answer.body.errors[0].pointer.length < 2_000)
+})
+
+test('any JSON is accepted as an order or refused with 400, never a fault of ours', async t => {
+  const { post, broker } = await createOrderApi(t)
+  const orderLike = fc.record(
+    {
+      userID: fc.oneof(fc.string({ unit: 'binary' }), fc.jsonValue()),
+      items: fc.oneof(
+        fc.array(fc.record({ sku: fc.string({ minLength: 1 }), quantity: fc.oneof(fc.nat(), fc.jsonValue()) })),
+        fc.jsonValue()
+      ),
+      total: fc.oneof(
+        fc.double(),
+        fc.nat().map(cents => cents / 100),
+        fc.jsonValue()
+      ),
+      extra: fc.jsonValue()
+    },
+    { requiredKeys: [] }
+  )
+  await fc.assert(
+    fc.asyncProperty(fc.oneof(orderLike, fc.jsonValue({ maxDepth: 6 })), async body => {
+      const before = broker.records('orders.created').length
+      const { status } = await post(JSON.stringify(body))
+      assert.ok(status === 202 || status === 400, String(status))
+      assert.equal(broker.records('orders.created').length - before, status === 202 ? 1 : 0)
+    }),
+    { numRuns: 500 }
+  )
+})
+
+test('any bytes are refused with 4xx', async t => {
+  const { http } = await createOrderApi(t)
+  await fc.assert(
+    fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), async bytes => {
+      const payload = Buffer.from(bytes)
+      const headers = { 'content-type': 'application/json' }
+      const answer = await http.inject({ method: 'POST', url: '/orders', payload, headers })
+      assert.ok(answer.statusCode >= 400 && answer.statusCode < 500, String(answer.statusCode))
+    })
+  )
+})

@@ -1,0 +1,89 @@
+import { setPriority } from 'node:os'
+import { parentPort, workerData } from 'node:worker_threads'
+import { connectTopics, createSchemaRegistry } from '@orderly/contracts'
+import { type Logger, runStage, type StageObserver } from '@orderly/kafka'
+import { createPool, retryTransient } from '@orderly/postgres'
+import { kafkaConnection, registryAddress } from '@orderly/service-kit'
+import { createPostgresOrderStore } from '../store/postgres-orders.ts'
+import { orderSessionSettings } from '../store/schema.ts'
+import { type FromWorker, isRetryable, observedMethods, type ProjectionConfig } from './projection.ts'
+import { statusStage } from './status-stage.ts'
+
+/** The thread that `startProjection` starts. */
+
+if (parentPort === null) throw new Error('this file is run as a thread: see projection.ts')
+const parent = parentPort
+const config: ProjectionConfig = workerData
+const tell = (message: FromWorker) => parent.postMessage(message)
+
+// On Linux a priority is that of the thread that sets it: where there is too little of the processor, requests come first.
+if (process.platform === 'linux') setPriority(0, 10)
+
+const stopping = new AbortController()
+parent.once('message', () => stopping.abort())
+
+const log = (level: keyof Logger) => (fields: object, message: string) => {
+  tell({ kind: 'log', level, fields: cloneable(fields), message })
+}
+const logger: Logger = { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') }
+const observer = Object.fromEntries(
+  observedMethods.map(method => [
+    method,
+    (event: object) => tell({ kind: 'observed', method, event: cloneable(event) })
+  ])
+) as StageObserver
+
+try {
+  await project()
+} catch (error) {
+  const { code, message } = error as { code?: unknown; message?: unknown }
+  tell({ kind: 'failed', code: String(code ?? 'UNEXPECTED'), message: String(message ?? error) })
+}
+parent.close()
+
+async function project(): Promise<void> {
+  const name = `order-status-${config.INSTANCE_ID}`
+  const pool = createPool({
+    url: config.DATABASE_URL,
+    maxConnections: 2,
+    applicationName: name,
+    statementTimeoutMs: 10_000,
+    sessionSettings: orderSessionSettings
+  })
+  try {
+    const registry = createSchemaRegistry(registryAddress(config))
+    const uses = { ordersCreated: 'read', inventoryReserved: 'read', inventoryFailed: 'read' } as const
+    const topics = await retryTransient(() => connectTopics(registry, uses), {
+      isTransient: isRetryable,
+      attempts: Number.POSITIVE_INFINITY,
+      signal: stopping.signal
+    })
+    const stage = runStage(statusStage({ topics, store: createPostgresOrderStore(pool) }), {
+      connection: kafkaConnection(config, name),
+      delivery: 'at-least-once',
+      instanceID: name,
+      isTransient: isRetryable,
+      logger,
+      observer
+    })
+    stopping.signal.addEventListener('abort', () => void stage.stop())
+    if (stopping.signal.aborted) await stage.stop()
+    await stage.finished
+  } catch (error) {
+    if (!stopping.signal.aborted) throw error
+  } finally {
+    await pool.end()
+  }
+}
+
+/** What another thread can be given; of errors what a log shows. */
+function cloneable(fields: object): object {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [name, value instanceof Error ? describe(value) : value])
+  )
+}
+
+function describe(error: Error): object {
+  const { name, message, stack, code } = error as Error & { code?: unknown }
+  return { type: name, message, stack, ...(typeof code === 'string' && { code }) }
+}

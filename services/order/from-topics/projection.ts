@@ -1,0 +1,76 @@
+import { Worker } from 'node:worker_threads'
+import type { Logger, StageObserver } from '@orderly/kafka'
+import type { KafkaConfig, RegistryConfig } from '@orderly/service-kit'
+
+/**
+ * The projection in a thread of its own: decoding every record and writing every row would take the event loop, which answers
+ * `POST /orders`, a good part of its time.
+ *
+ * The thread has its own connections. What it logs and what its stage observes it tells this one, which has the logger and
+ * the metrics. It ends when it is told to stop, and when its stage cannot go on, which is fatal to the service like in any other.
+ */
+export interface Projection {
+  /** Finishes the batch under way and leaves the group. */
+  stop(): Promise<void>
+}
+
+/** Those of the service's settings that the thread needs. */
+export type ProjectionConfig = KafkaConfig &
+  RegistryConfig & { readonly DATABASE_URL: string; readonly INSTANCE_ID: string }
+
+export interface ProjectionOptions {
+  readonly logger: Logger
+  readonly observer: Required<StageObserver>
+  /** The projection has ended by itself. */
+  readonly onFailure: (error: Error) => void
+}
+
+export const observedMethods = ['processed', 'committed', 'ticked', 'aborted', 'retried', 'parked', 'assigned'] as const
+
+export type FromWorker =
+  | { readonly kind: 'log'; readonly level: keyof Logger; readonly fields: object; readonly message: string }
+  | { readonly kind: 'observed'; readonly method: (typeof observedMethods)[number]; readonly event: object }
+  | { readonly kind: 'failed'; readonly code: string; readonly message: string }
+
+export class ProjectionError extends Error {
+  readonly code: string
+
+  constructor(code: string, message: string) {
+    super(`the projection of order status cannot go on: ${message}`)
+    this.name = 'ProjectionError'
+    this.code = code
+  }
+}
+
+export function startProjection(config: ProjectionConfig, options: ProjectionOptions): Projection {
+  const { logger, observer, onFailure } = options
+  const worker = new Worker(new URL('projection-worker.ts', import.meta.url), { workerData: config })
+  let isStopping = false
+  let failure: Error | undefined
+  worker.on('message', (message: FromWorker) => {
+    if (message.kind === 'log') logger[message.level](message.fields, message.message)
+    else if (message.kind === 'failed') failure = new ProjectionError(message.code, message.message)
+    else (observer[message.method] as (event: object) => void)(message.event)
+  })
+  worker.on('error', error => {
+    failure = error as Error
+  })
+  const ended = new Promise<void>(resolve => {
+    worker.once('exit', () => {
+      if (!isStopping) onFailure(failure ?? new ProjectionError('UNEXPECTED', 'its thread has ended'))
+      resolve()
+    })
+  })
+  return {
+    stop() {
+      isStopping = true
+      worker.postMessage('stop')
+      return ended
+    }
+  }
+}
+
+/** Of any error: whether it says that trying again may help. */
+export function isRetryable(error: unknown): boolean {
+  return (error as { retryable?: unknown } | null | undefined)?.retryable === true
+}

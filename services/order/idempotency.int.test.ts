@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { test } from 'node:test'
+import { anOrder } from './testing/order-api.ts'
+import { post, postUntilFree, startOrderPipeline } from './testing/order-pipeline.ts'
+
+const preload = `--import=${new URL('testing/end-at-point.ts', import.meta.url).href}`
+const quick = { ORDER_DELIVERY_TIMEOUT_MS: '3000' }
+const ending = (point: string, signal: string) => ({ NODE_OPTIONS: preload, END_AT: point, END_WITH: signal, ...quick })
+
+test('an order with a key is written once, whatever instances it is sent to, and while they are killed', {
+  timeout: 400_000
+}, async t => {
+  const pipeline = await startOrderPipeline(t)
+  const steady = await pipeline.startOrder('steady', quick)
+
+  await t.test('the same key answers the same order from any instance; another order is 422', async () => {
+    const other = await pipeline.startOrder('other', quick)
+    const userID = `user-${randomUUID()}`
+    const headers = { 'idempotency-key': randomUUID() }
+    const first = await post(steady.url, { ...anOrder, userID }, headers)
+    assert.deepEqual([first.status, first.headers.get('idempotent-replayed')], [202, null])
+    const again = await post(other.url, { total: 25.9, items: anOrder.items.toReversed(), userID }, headers)
+    assert.deepEqual([again.status, again.headers.get('idempotent-replayed')], [202, 'true'])
+    assert.deepEqual(again.body, first.body)
+    assert.equal(again.headers.get('traceparent'), first.headers.get('traceparent'))
+    const reused = await post(other.url, { ...anOrder, userID, total: 26 }, headers)
+    assert.deepEqual([reused.status, reused.body.code], [422, 'IDEMPOTENCY_KEY_REUSED'])
+    assert.deepEqual(await pipeline.placedFor(userID, steady), [first.body.orderID])
+    await other.stop()
+  })
+
+  await t.test('two instances that race for the same key write one order', async () => {
+    const other = await pipeline.startOrder('other', quick)
+    for (let round = 0; round < 5; round++) {
+      const userID = `user-${randomUUID()}`
+      const headers = { 'idempotency-key': randomUUID() }
+      const answers = await Promise.all(
+        Array.from({ length: 8 }, (_, index) =>
+          postUntilFree((index % 2 === 0 ? steady : other).url, { ...anOrder, userID }, headers)
+        )
+      )
+      assert.deepEqual([...new Set(answers.map(({ status }) => status))], [202])
+      const [orderID, ...others] = new Set(answers.map(({ body }) => body.orderID))
+      assert.equal(others.length, 0)
+      assert.deepEqual(await pipeline.placedFor(userID, steady), [orderID])
+    }
+    await other.stop()
+  })
+
+  for (const point of ['slot-reserved', 'key-claimed', 'order-written', 'key-settled']) {
+    await t.test(`killed at "${point}": the next attempt answers 202, and the order is there once`, async () => {
+      const doomed = await pipeline.startOrder(`doomed-${point}`, ending(point, 'SIGKILL'))
+      const userID = `user-${randomUUID()}`
+      const headers = { 'idempotency-key': randomUUID() }
+      // A machine that is slow answers 503 before it gets there.
+      while (await post(doomed.url, { ...anOrder, userID }, headers).catch(() => false));
+      await doomed.exit
+      const { status, body } = await postUntilFree(steady.url, { ...anOrder, userID }, headers)
+      assert.equal(status, 202)
+      assert.deepEqual(await pipeline.placedFor(userID, steady), [body.orderID])
+    })
+  }
+
+  await t.test('an instance that freezes with the key, is overtaken and wakes up writes nothing more', async () => {
+    const frozen = await pipeline.startOrder('frozen', ending('key-claimed', 'SIGSTOP'))
+    const userID = `user-${randomUUID()}`
+    const headers = { 'idempotency-key': randomUUID() }
+    const late = post(frozen.url, { ...anOrder, userID }, headers)
+    const claimed = 'SELECT FROM orders.idempotency_keys WHERE key = $1'
+    while ((await pipeline.pool.query(claimed, [headers['idempotency-key']])).rowCount === 0);
+    const overtaking = await postUntilFree(steady.url, { ...anOrder, userID }, headers)
+    assert.deepEqual([overtaking.status, overtaking.conflicts > 0], [202, true])
+    frozen.signal('SIGCONT')
+    const woken = await late
+    assert.deepEqual([woken.status, woken.body.orderID], [202, overtaking.body.orderID])
+    assert.deepEqual(await pipeline.placedFor(userID, steady), [overtaking.body.orderID])
+  })
+
+  await t.test('a broker that is killed while orders with keys come loses and doubles none', async () => {
+    const userID = `user-${randomUUID()}`
+    const keys = Array.from({ length: 30 }, () => randomUUID())
+    const placing = keys.map(async (key, index) => {
+      for (;;) {
+        const order = { ...anOrder, userID, total: index }
+        const answer = await post(steady.url, order, { 'idempotency-key': key }).catch(() => undefined)
+        if (answer?.status === 202) return answer.body.orderID as string
+      }
+    })
+    await pipeline.broker.kill()
+    await pipeline.broker.start()
+    const orderIDs = await Promise.all(placing)
+    assert.deepEqual((await pipeline.placedFor(userID, steady)).sort(), orderIDs.sort())
+  })
+})
+
+test('without a database orders without a key are accepted, all others are answered 503', {
+  timeout: 60_000
+}, async t => {
+  const pipeline = await startOrderPipeline(t)
+  const service = await pipeline.startOrder('1', { DATABASE_URL: 'postgres://nobody:nothing@127.0.0.1:1/none' })
+  const { status, body } = await post(service.url, anOrder, { prefer: 'wait=5' })
+  assert.equal(status, 202)
+  const refused = [
+    await post(service.url, anOrder, { 'idempotency-key': 'a' }),
+    ...(await Promise.all(
+      [body.links.self, '/orders?userID=ann', body.links.events].map(async path => {
+        const answer = await fetch(`${service.url}${path}`)
+        return { status: answer.status, headers: answer.headers }
+      })
+    ))
+  ]
+  for (const answer of refused) {
+    assert.equal(answer.status, 503)
+    assert.match(answer.headers.get('retry-after') ?? '', /^\d+$/)
+  }
+})

@@ -1,0 +1,102 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { connectTopics, createSchemaRegistry } from '@orderly/contracts'
+import { checkConnection, createOnceWriter, createProducer } from '@orderly/kafka'
+import { createPool } from '@orderly/postgres'
+import { kafkaConnection, registryAddress, runService, stageObserver } from '@orderly/service-kit'
+import { configSchema } from './config.ts'
+import { addBatchRoutes } from './from-http/batch-routes.ts'
+import { addOpenApi } from './from-http/openapi.ts'
+import { addOrderRoutes } from './from-http/order-routes.ts'
+import { createPlace } from './from-http/place.ts'
+import { addStatusRoutes } from './from-http/status-routes.ts'
+import { startProjection } from './from-topics/projection.ts'
+import { newOrderID } from './order-id.ts'
+import { openDatabase } from './store/database.ts'
+import { createOrderWatch, limitWatch } from './store/order-watch.ts'
+import { createPostgresKeyStore } from './store/postgres-keys.ts'
+import { createPostgresOrderStore } from './store/postgres-orders.ts'
+import { pruneKeys } from './store/prune-keys.ts'
+import { orderSessionSettings } from './store/schema.ts'
+import { measurePublishing } from './to-orders/measure-publishing.ts'
+import { createPlaceOnce } from './to-orders/place-once.ts'
+import { publishOrders } from './to-orders/publish-orders.ts'
+
+const databasePatienceMs = 2_000
+const maxWaiting = 5_000
+
+runService({
+  name: 'order',
+  config: configSchema,
+  async start({ config, http, logger, metrics, signal, onStop, ready, fail }) {
+    const { ordersCreated } = await connectTopics(createSchemaRegistry(registryAddress(config)), {
+      ordersCreated: config.ORDER_CREATED_VERSION
+    })
+    const name = `order-${config.INSTANCE_ID}`
+    const connection = kafkaConnection(config, name)
+    const deliveryTimeoutMs = config.ORDER_DELIVERY_TIMEOUT_MS
+    const producer = await createProducer(connection, {
+      deliveryTimeoutMs,
+      maxBufferedRecords: config.ORDER_MAX_WAITING
+    })
+    onStop('producer', () => producer.close())
+    ready('kafka', () => checkConnection(connection).then(() => true))
+
+    // Orders without a key need no database, so the service is ready without one.
+    const pool = createPool({
+      url: config.DATABASE_URL,
+      maxConnections: config.DATABASE_MAX_CONNECTIONS,
+      applicationName: name,
+      statementTimeoutMs: 3_000,
+      connectTimeoutMs: 2_000,
+      sessionSettings: orderSessionSettings,
+      onIdleError: error => logger.warn({ error }, 'an idle connection to the database broke')
+    })
+    onStop('database', () => pool.end())
+    const database = openDatabase(pool, { logger, signal })
+    const orders = database.guard(createPostgresOrderStore(pool))
+    const keys = database.guard(createPostgresKeyStore(pool))
+    const watchStream = createOrderWatch(orders)
+    const watch = limitWatch(watchStream, maxWaiting)
+    const observer = stageObserver(metrics)
+    database.opened.then(
+      () => {
+        const projection = startProjection(config, { logger, observer, onFailure: fail })
+        onStop('projection', () => projection.stop())
+        const pruning = pruneKeys(keys, { olderThanMs: config.ORDER_KEY_HOURS * 3_600_000, logger })
+        onStop('pruning', () => pruning.stop())
+      },
+      () => {} // told to stop before
+    )
+    await Promise.race([database.opened, delay(databasePatienceMs, undefined, { signal, ref: false })])
+
+    const writer = createOnceWriter(connection, { deliveryTimeoutMs })
+    onStop('once writer', () => writer.close())
+    const placeOnce = createPlaceOnce({
+      writer,
+      ordersCreated,
+      keys,
+      isKnown: async orderID => (await orders.find([orderID])).has(orderID),
+      newOrderID,
+      nowMs: Date.now,
+      leaseMs: deliveryTimeoutMs + 3_000,
+      onFailure: error =>
+        logger.warn({ error }, 'the state of an idempotency key could not be noted; its next use will')
+    })
+
+    await addOpenApi(http)
+    addStatusRoutes(http, {
+      orders: { ...orders, watch, watchStream },
+      nowMs: Date.now,
+      maxStreams: config.ORDER_MAX_STREAMS
+    })
+    const place = createPlace({
+      publish: measurePublishing(publishOrders(producer, ordersCreated), metrics),
+      placeOnce,
+      newOrderID,
+      nowMs: Date.now
+    })
+    const acceptsCurrency = config.ORDER_CREATED_VERSION >= 2
+    addOrderRoutes(http, { place, watch: () => (database.isOpen() ? watch : undefined), acceptsCurrency })
+    addBatchRoutes(http, { place, acceptsCurrency })
+  }
+})

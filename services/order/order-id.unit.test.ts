@@ -1,0 +1,15 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { validate, version } from 'uuid'
+import { newOrderID } from './order-id.ts'
+
+test('order ids are UUIDs of version 7 with the time in front, and do not repeat', () => {
+  const beforeMs = Date.now()
+  const ids = Array.from({ length: 10_000 }, newOrderID)
+  assert.equal(new Set(ids).size, ids.length)
+  for (const id of ids) {
+    assert.ok(validate(id) && version(id) === 7)
+    const createdAtMs = Number.parseInt(id.replaceAll('-', '').slice(0, 12), 16)
+    assert.ok(createdAtMs >= beforeMs && createdAtMs <= Date.now())
+  }
+})

@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { test } from 'node:test'
+import { promisify } from 'node:util'
+import { get, post, startOrderPipeline } from './testing/order-pipeline.ts'
+
+const rebuild = new URL('from-topics/rebuild.ts', import.meta.url).pathname
+const inStock = { items: [{ sku: 'TEA-EARL-GREY-100G', quantity: 1 }], total: 6.9 }
+const outOfStock = { items: [{ sku: 'NEVER-STOCKED', quantity: 2 }], total: 1 }
+
+test('what became of an order can be asked for, waited for, listed, streamed and rebuilt', async t => {
+  const pipeline = await startOrderPipeline(t)
+  let [first, second, inventory] = await Promise.all([
+    pipeline.startOrder('1'),
+    pipeline.startOrder('2'),
+    pipeline.startInventory()
+  ])
+  const userID = `user-${randomUUID()}`
+  const table = async () => (await pipeline.pool.query('SELECT * FROM orders.orders ORDER BY order_id')).rows
+
+  await t.test('Prefer: wait answers with the outcome; any instance knows it then', async () => {
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+    const waited = await post(first.url, { ...inStock, userID }, { prefer: 'wait=25', traceparent })
+    assert.deepEqual([waited.status, waited.headers.get('preference-applied')], [200, 'wait=25'])
+    assert.equal(waited.body.status, 'reserved')
+    assert.equal(waited.body.traceID, '0af7651916cd43dd8448eb211c80319c')
+    assert.deepEqual([waited.body.total, waited.body.currency, waited.body.items], [6.9, 'EUR', inStock.items])
+    assert.deepEqual((await get(second.url, String(waited.headers.get('location')))).body, waited.body)
+
+    const failed = await post(second.url, { ...outOfStock, userID }, { prefer: 'wait=25' })
+    assert.equal(failed.body.status, 'failed')
+    assert.deepEqual(failed.body.shortages, [{ sku: 'NEVER-STOCKED', requested: 2, available: 0 }])
+    const startMs = performance.now()
+    const third = await post(second.url, { ...inStock, userID }, { prefer: 'wait=25' })
+    assert.equal(third.body.status, 'reserved')
+    t.diagnostic(`an outcome was waited for ${Math.round(performance.now() - startMs)} ms`)
+  })
+
+  await t.test('the link of an order that was accepted this moment works, and pages hold every order', async () => {
+    const placed: string[] = []
+    for (let order = 0; order < 5; order++) {
+      const { body } = await post(first.url, { ...inStock, userID })
+      placed.push(body.orderID)
+      const { status } = await get(second.url, body.links.self)
+      assert.equal(status, 200)
+    }
+    const listed: string[] = []
+    let path: string | undefined = `/orders?userID=${userID}&limit=3`
+    while (path !== undefined) {
+      const { body } = await get(second.url, path)
+      listed.push(...body.orders.map(({ orderID }: { orderID: string }) => orderID))
+      path = body.nextCursor && `/orders?userID=${userID}&limit=3&cursor=${body.nextCursor}`
+    }
+    assert.equal(listed.length, 8)
+    assert.deepEqual(listed.slice(0, 5).toReversed(), placed)
+  })
+
+  await t.test('a stream tells each status once, goes on behind the last one seen, and ends', async () => {
+    await inventory.stop()
+    const { body } = await post(first.url, { ...inStock, userID })
+    const stream = await fetch(`${second.url}${body.links.events}`)
+    const reader = (stream.body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream()).getReader()
+    let text = ''
+    while (!text.includes('"accepted"')) text += (await reader.read()).value
+    await reader.cancel()
+    inventory = await pipeline.startInventory()
+    const headers = { 'last-event-id': `OrderCreated-${body.orderID}` }
+    const rest = await (await fetch(`${first.url}${body.links.events}`, { headers })).text()
+    assert.match(rest, new RegExp(`id: InventoryReserved-${body.orderID}\nevent: status\ndata: .*"reserved"`))
+    assert.ok(!rest.includes('"accepted"'))
+    const last = { 'last-event-id': `InventoryReserved-${body.orderID}` }
+    assert.equal((await fetch(`${first.url}${body.links.events}`, { headers: last })).status, 204)
+  })
+
+  await t.test('the status that was rebuilt from the topics is the one that was there', async () => {
+    const before = await table()
+    assert.equal(before.length, 9)
+    await pipeline.pool.query("DELETE FROM orders.orders WHERE outcome = 'failed'")
+    await pipeline.pool.query("UPDATE orders.orders SET total_minor = 1, outcome = 'failed', reason = 'WRONG'")
+    await pipeline.pool.query(`INSERT INTO orders.orders (order_id, user_id, accepted_at, created_partition, created_offset)
+      SELECT 'stranger', 'x', now(), created_partition, 0 FROM orders.orders LIMIT 1`)
+    const env = { ...process.env, ...pipeline.environment }
+    const { stdout } = await promisify(execFile)(process.execPath, [rebuild], { env, timeout: 60_000 })
+    const done = JSON.parse(stdout.trim().split('\n').at(-1) ?? '')
+    assert.deepEqual([done.msg, done.written, done.removed], ['status rebuilt', 9, 1])
+    assert.deepEqual(await table(), before)
+  })
+
+  await t.test('neither an open stream nor somebody who waits keeps the service from stopping', async () => {
+    await inventory.stop()
+    const waiter = `user-${randomUUID()}`
+    const { body } = await post(second.url, { ...inStock, userID: `user-${randomUUID()}` })
+    const stream = await fetch(`${second.url}${body.links.events}`)
+    assert.equal(stream.status, 200)
+    const waiting = post(second.url, { ...inStock, userID: waiter }, { prefer: 'wait=30' })
+    while ((await get(first.url, `/orders?userID=${waiter}`)).body.orders.length === 0);
+    const startMs = performance.now()
+    second.signal('SIGTERM')
+    assert.match(await stream.text(), /"accepted"/)
+    assert.equal((await waiting).status, 202)
+    assert.equal((await second.exit).code, 0)
+    t.diagnostic(`stopped after ${Math.round(performance.now() - startMs)} ms`)
+  })
+})

@@ -1,0 +1,49 @@
+/** The place in the topic that was reserved for an order; see OnceWriter in @orderly/kafka. */
+export interface Slot {
+  readonly partition: number
+  readonly producerID: bigint
+  readonly epoch: number
+  readonly sequence: number
+}
+
+export interface KeyName {
+  readonly caller: string
+  readonly key: string
+}
+
+export interface KeptOrder {
+  readonly orderID: string
+  readonly acceptedAtMs: number
+  readonly traceparent: string
+  readonly slot: Slot
+}
+
+export interface KeyClaim extends KeyName, KeptOrder {
+  /** Hexadecimal. */
+  readonly fingerprint: string
+}
+
+/** Who may write the order of a key, or why not. */
+export type Claimed =
+  /** `attempt` 1: the order is the one of the claim. Later ones: it is that of the first, in whose slot, unless it `mustLook`. */
+  | { readonly kind: 'yours'; readonly attempt: number; readonly order: KeptOrder; readonly mustLook: boolean }
+  | { readonly kind: 'stored'; readonly order: KeptOrder }
+  | { readonly kind: 'in-flight'; readonly retryAfterMs: number }
+  | { readonly kind: 'other-body' }
+
+/**
+ * Remembers which order each idempotency key belongs to; its states are those of KnownKey. Each method is atomic, also among
+ * several instances.
+ * @throws StoreUnavailableError from every method when the database cannot answer; whether it did it is then unknown
+ */
+export interface KeyStore {
+  claim(claim: KeyClaim, leaseMs: number): Promise<Claimed>
+  /** The order is in the topic. */
+  settle(name: KeyName): Promise<void>
+  /** Nothing when somebody else has taken over. */
+  release(name: KeyName, attempt: number): Promise<void>
+  /** Nothing unless it is the first attempt and nobody has taken over. */
+  forget(name: KeyName): Promise<void>
+  /** Forgets keys that are older, some at a time. @returns how many */
+  prune(olderThanMs: number, limit: number): Promise<number>
+}

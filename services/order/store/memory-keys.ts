@@ -1,0 +1,51 @@
+import { judgeClaim, type KnownKey } from '../domain/known-key.ts'
+import type { KeptOrder, KeyName, KeyStore } from './key-store.ts'
+
+/** Lasts as long as the process. For tests. */
+export function createMemoryKeyStore(nowMs: () => number = Date.now): KeyStore {
+  const known = new Map<string, KnownKey & { readonly order: KeptOrder; readonly claimedAtMs: number }>()
+  const nameOf = ({ caller, key }: KeyName) => JSON.stringify([caller, key])
+  return {
+    async claim(claim, leaseMs) {
+      const name = nameOf(claim)
+      const entry = known.get(name)
+      const verdict = judgeClaim(entry, claim.fingerprint, nowMs())
+      const { fingerprint, orderID, acceptedAtMs, traceparent, slot } = claim
+      const leaseUntilMs = nowMs() + leaseMs
+      if (verdict.kind === 'begin' || entry === undefined) {
+        const order = { orderID, acceptedAtMs, traceparent, slot }
+        const fresh = { fingerprint, state: 'in-flight', attempt: 1, leaseUntilMs, mustLook: false } as const
+        known.set(name, { ...fresh, order, slotAtMs: nowMs(), claimedAtMs: nowMs() })
+        return { kind: 'yours', attempt: 1, order, mustLook: false }
+      }
+      if (verdict.kind === 'stored') return { kind: 'stored', order: entry.order }
+      if (verdict.kind !== 'take-over') return verdict
+      const taken = {
+        ...entry,
+        attempt: entry.attempt + 1,
+        leaseUntilMs,
+        ...(verdict.renewSlot && { order: { ...entry.order, slot }, slotAtMs: nowMs(), mustLook: true })
+      }
+      known.set(name, taken)
+      return { kind: 'yours', attempt: taken.attempt, order: taken.order, mustLook: taken.mustLook }
+    },
+    async settle(given) {
+      const entry = known.get(nameOf(given))
+      if (entry !== undefined) known.set(nameOf(given), { ...entry, state: 'stored' })
+    },
+    async release(given, attempt) {
+      const entry = known.get(nameOf(given))
+      if (entry?.state === 'in-flight' && entry.attempt === attempt)
+        known.set(nameOf(given), { ...entry, leaseUntilMs: nowMs() })
+    },
+    async forget(given) {
+      const entry = known.get(nameOf(given))
+      if (entry?.state === 'in-flight' && entry.attempt === 1) known.delete(nameOf(given))
+    },
+    async prune(olderThanMs, limit) {
+      const old = [...known].filter(([, { claimedAtMs }]) => claimedAtMs <= nowMs() - olderThanMs).slice(0, limit)
+      for (const [name] of old) known.delete(name)
+      return old.length
+    }
+  }
+}

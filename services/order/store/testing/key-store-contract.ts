@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { slotTrustMs } from '../../domain/known-key.ts'
+import type { KeyClaim, KeyStore } from '../key-store.ts'
+
+export interface OpenedKeyStore {
+  readonly store: KeyStore
+  /** Makes everything that is remembered so much older. */
+  age(ms: number): Promise<void>
+}
+
+const leaseMs = 60_000
+const name = { caller: 'shop', key: 'key-1' }
+
+let claims = 0
+function claim(fields: Partial<KeyClaim> = {}): KeyClaim {
+  const number = ++claims
+  const slot = { partition: 2, producerID: 9_007_199_254_740_993n + BigInt(number), epoch: 0, sequence: number }
+  const order = { orderID: `order-${number}`, acceptedAtMs: 1_700_000_000_000 + number, traceparent: `trace-${number}` }
+  return { ...name, ...order, fingerprint: 'ab'.repeat(32), slot, ...fields }
+}
+
+function keptOf({ orderID, acceptedAtMs, traceparent, slot }: KeyClaim) {
+  return { orderID, acceptedAtMs, traceparent, slot }
+}
+
+/** What every store of keys must do, the one in memory as well as Postgres. */
+export function testKeyStore(title: string, open: (t: TestContext) => Promise<OpenedKeyStore>): void {
+  test(`${title}: the first claim has the key; meanwhile the same order is told to wait, another one that it is another`, async t => {
+    const { store } = await open(t)
+    const first = claim()
+    assert.deepEqual(await store.claim(first, leaseMs), {
+      kind: 'yours',
+      attempt: 1,
+      order: keptOf(first),
+      mustLook: false
+    })
+    const second = await store.claim(claim(), leaseMs)
+    assert.ok(second.kind === 'in-flight' && second.retryAfterMs > 0 && second.retryAfterMs <= leaseMs)
+    assert.deepEqual(await store.claim(claim({ fingerprint: 'cd' }), leaseMs), { kind: 'other-body' })
+  })
+
+  test(`${title}: a stored key tells its order for ever, and that another order is another`, async t => {
+    const { store, age } = await open(t)
+    const first = claim()
+    await store.claim(first, leaseMs)
+    await store.settle(name)
+    await store.settle(name)
+    await age(leaseMs)
+    assert.deepEqual(await store.claim(claim(), leaseMs), { kind: 'stored', order: keptOf(first) })
+    assert.deepEqual(await store.claim(claim({ fingerprint: 'cd' }), leaseMs), { kind: 'other-body' })
+  })
+
+  test(`${title}: callers and keys have nothing to do with each other`, async t => {
+    const { store } = await open(t)
+    for (const fields of [{}, { caller: 'other' }, { key: 'KEY-1' }, { caller: 'shop key', key: '-1' }])
+      assert.equal((await store.claim(claim(fields), leaseMs)).kind, 'yours')
+  })
+
+  test(`${title}: when the lease is over, or was given up, the next claim goes on with the same order in the same slot`, async t => {
+    const { store, age } = await open(t)
+    const first = claim()
+    await store.claim(first, leaseMs)
+    await age(leaseMs)
+    const expected = { kind: 'yours', order: keptOf(first), mustLook: false }
+    assert.deepEqual(await store.claim(claim(), leaseMs), { ...expected, attempt: 2 })
+    assert.equal((await store.claim(claim(), leaseMs)).kind, 'in-flight')
+    await store.release(name, 1)
+    assert.equal((await store.claim(claim(), leaseMs)).kind, 'in-flight', 'not its lease any more')
+    await store.release(name, 2)
+    assert.deepEqual(await store.claim(claim(), leaseMs), { ...expected, attempt: 3 })
+  })
+
+  test(`${title}: a slot that brokers may have forgotten is replaced, and from then on one must look`, async t => {
+    const { store, age } = await open(t)
+    const first = claim()
+    await store.claim(first, leaseMs)
+    await age(slotTrustMs + 1_000)
+    const second = claim()
+    const order = { ...keptOf(first), slot: second.slot }
+    assert.deepEqual(await store.claim(second, leaseMs), { kind: 'yours', attempt: 2, order, mustLook: true })
+    await age(leaseMs)
+    assert.deepEqual(await store.claim(claim(), leaseMs), { kind: 'yours', attempt: 3, order, mustLook: true })
+  })
+
+  test(`${title}: only the first attempt can be forgotten, and only before somebody took over or it was stored`, async t => {
+    const { store, age } = await open(t)
+    await store.claim(claim(), leaseMs)
+    await store.forget(name)
+    const second = claim({ fingerprint: 'cd' })
+    const claimed = await store.claim(second, leaseMs)
+    assert.ok(claimed.kind === 'yours' && claimed.attempt === 1 && claimed.order.orderID === second.orderID)
+    await age(leaseMs)
+    await store.claim(claim({ fingerprint: 'cd' }), leaseMs)
+    await store.forget(name)
+    assert.equal((await store.claim(claim({ fingerprint: 'cd' }), leaseMs)).kind, 'in-flight')
+    await store.settle(name)
+    await store.forget(name)
+    assert.equal((await store.claim(claim({ fingerprint: 'cd' }), leaseMs)).kind, 'stored')
+  })
+
+  test(`${title}: of claims at the same time one has the key`, async t => {
+    const { store } = await open(t)
+    const kinds = await Promise.all(Array.from({ length: 20 }, async () => (await store.claim(claim(), leaseMs)).kind))
+    assert.deepEqual(kinds.toSorted(), [...Array(19).fill('in-flight'), 'yours'])
+    await store.release(name, 1)
+    const takers = await Promise.all(Array.from({ length: 20 }, () => store.claim(claim(), leaseMs)))
+    assert.deepEqual(
+      takers.flatMap(taker => (taker.kind === 'yours' ? taker.attempt : [])),
+      [2]
+    )
+  })
+
+  test(`${title}: keys are forgotten when they are old enough, so many at a time`, async t => {
+    const { store, age } = await open(t)
+    for (const key of ['a', 'b', 'c']) await store.claim(claim({ key }), leaseMs)
+    await age(10_000)
+    await store.claim(claim({ key: 'd' }), leaseMs)
+    assert.equal(await store.prune(20_000, 10), 0)
+    assert.equal(await store.prune(10_000, 2), 2)
+    assert.equal(await store.prune(10_000, 2), 1)
+    assert.equal((await store.claim(claim({ key: 'd' }), leaseMs)).kind, 'in-flight')
+  })
+}

@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { type TestContext, test } from 'node:test'
+import fc from 'fast-check'
+import { mergeChanges, type OrderChange } from '../../domain/order-change.ts'
+import { type Order, orderOf } from '../../domain/order-status.ts'
+import type { OrderStore } from '../order-store.ts'
+
+/** What every store of orders must do, the one in memory as well as Postgres. */
+export function testOrderStore(name: string, open: (t: TestContext) => Promise<OrderStore>, { runs = 100 } = {}): void {
+  test(`${name}: an order that was created is found as it was accepted`, async t => {
+    const store = await open(t)
+    const change = created('1', 'ann')
+    await store.apply([change])
+    assert.deepEqual((await store.find(['1', '2'])).get('1'), orderOf(change))
+    assert.equal((await store.find(['2'])).size, 0)
+  })
+
+  test(`${name}: an outcome shows once its order is known, in whichever sequence they come`, async t => {
+    const store = await open(t)
+    await store.apply([failed('1', 'ann')])
+    assert.equal((await store.find(['1'])).size, 0)
+    assert.deepEqual((await store.list('ann', { limit: 5 })).orders, [])
+    await store.apply([created('1', 'ann')])
+    const [change] = mergeChanges([created('1', 'ann'), failed('1', 'ann')])
+    assert.deepEqual((await store.find(['1'])).get('1'), change && orderOf(change))
+    await store.apply([created('2', 'ann')])
+    await store.apply([reserved('2', 'ann')])
+    assert.equal((await store.find(['2'])).get('2')?.decided?.kind, 'reserved')
+  })
+
+  test(`${name}: any batches of the same records, again and in any sequence, end in the same orders`, async t => {
+    const users = ['ann', 'bob']
+    const changes = Array.from({ length: 8 }, (_, index) => {
+      const [id, user] = [`order-${index}`, users[index % 2] as string]
+      return index % 3 === 0
+        ? [created(id, user)]
+        : [created(id, user), (index % 3 === 1 ? reserved : failed)(id, user)]
+    }).flat()
+    const expected = mergeChanges(changes)
+      .flatMap(change => orderOf(change) ?? [])
+      .sort((a, b) => (a.orderID < b.orderID ? 1 : -1))
+    const batches = fc.tuple(
+      fc.shuffledSubarray([...changes, ...changes], { minLength: changes.length * 2, maxLength: changes.length * 2 }),
+      fc.integer({ min: 1, max: 7 })
+    )
+    await fc.assert(
+      fc.asyncProperty(batches, async ([records, size]) => {
+        const store = await open(t)
+        for (let start = 0; start < records.length; start += size) await store.apply(records.slice(start, start + size))
+        const listed = await Promise.all(users.map(user => store.list(user, { limit: 100 })))
+        const orders = listed.flatMap(page => page.orders).sort((a, b) => (a.orderID < b.orderID ? 1 : -1))
+        assert.deepEqual(orders, expected)
+      }),
+      { numRuns: runs }
+    )
+  })
+
+  test(`${name}: pages hold each order once, the newest first, also while newer ones come`, async t => {
+    const store = await open(t)
+    const ids = Array.from({ length: 7 }, (_, index) => `order-${index + 1}`)
+    await store.apply([...ids.map(id => created(id, 'ann')), created('order-3b', 'bob')])
+    const seen: string[] = []
+    let beforeID: string | undefined
+    for (let newer = 8; ; newer++) {
+      const page = await store.list('ann', { limit: 2, ...(beforeID !== undefined && { beforeID }) })
+      seen.push(...page.orders.map(({ orderID }) => orderID))
+      await store.apply([created(`order-9${newer}`, 'ann')])
+      if (!page.hasMore) break
+      beforeID = (page.orders.at(-1) as Order).orderID
+    }
+    assert.deepEqual(seen, ids.toReversed())
+  })
+
+  test(`${name}: what is unusual in an order comes back to the letter`, async t => {
+    const store = await open(t)
+    const orderID = randomUUID()
+    const userID = 'ünï "quoted" \\ {,} 😀'
+    const change = created(orderID, userID)
+    const unusual: OrderChange = {
+      ...change,
+      created: {
+        ...(change.created as NonNullable<OrderChange['created']>),
+        totalMinor: 100_000_000_000,
+        currency: 'KWD'
+      }
+    }
+    await store.apply([unusual])
+    assert.deepEqual((await store.list(userID, { limit: 1 })).orders, [orderOf(unusual)])
+  })
+}
+
+function created(orderID: string, userID: string): OrderChange {
+  const items = [
+    { sku: 'MUG', quantity: 2 },
+    { sku: 'TEA "x"', quantity: 1 }
+  ]
+  const traceID = '0af7651916cd43dd8448eb211c80319c'
+  const acceptedAtMs = 1_700_000_000_123
+  return {
+    orderID,
+    userID,
+    created: { items, totalMinor: 2_590, currency: 'EUR', acceptedAtMs, traceID, partition: 1, offset: 7 }
+  }
+}
+
+function reserved(orderID: string, userID: string): OrderChange {
+  return { orderID, userID, decided: { kind: 'reserved', decidedAtMs: 1_700_000_000_456, partition: 1, offset: 3 } }
+}
+
+function failed(orderID: string, userID: string): OrderChange {
+  const shortages = [{ sku: 'MUG', requested: 2, available: 1 }]
+  const decision = { kind: 'failed', decidedAtMs: 1_700_000_000_789, reason: 'OUT_OF_STOCK', shortages } as const
+  return { orderID, userID, decided: { ...decision, partition: 1, offset: 4 } }
+}

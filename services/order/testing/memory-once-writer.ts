@@ -1,0 +1,40 @@
+import type { OnceWriter, OutputRecord, Producer, WriteSlot } from '@orderly/kafka'
+
+/** Like the real one: a slot is written once, whoever writes it. `failNext` makes a write fail before or after the record is there. */
+export function createMemoryOnceWriter(producer: Producer) {
+  const written = new Set<string>()
+  const failures: { error: Error; isWritten: boolean }[] = []
+  let slots = 0
+  let held: Promise<void> | undefined
+  const nameOf = ({ producerID, partition, sequence }: WriteSlot) => `${producerID}/${partition}/${sequence}`
+
+  async function append(slot: WriteSlot, record: OutputRecord): Promise<void> {
+    if (written.has(nameOf(slot))) return
+    written.add(nameOf(slot))
+    await producer.send([record])
+  }
+
+  const writer: OnceWriter = {
+    async reserve(topic) {
+      return { topic, partition: 0, producerID: BigInt(slots++), epoch: 0, sequence: 0 }
+    },
+    async write(slot, record) {
+      await held
+      const failure = failures.shift()
+      if (failure === undefined || failure.isWritten) await append(slot, record)
+      if (failure !== undefined) throw failure.error
+    },
+    giveBack() {},
+    async close() {}
+  }
+  return {
+    writer,
+    failNext: (error: Error, isWritten: boolean) => void failures.push({ error, isWritten }),
+    /** Writes wait from now on. @returns what lets them go */
+    hold(): () => void {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      held = promise
+      return resolve
+    }
+  }
+}

@@ -1,0 +1,107 @@
+import type { TestContext } from 'node:test'
+import { connectTopics, type Topics } from '@orderly/contracts'
+import { createInMemoryRegistry } from '@orderly/contracts/testing'
+import { createInMemoryBroker, type InMemoryBroker } from '@orderly/kafka/testing'
+import { createTestHttp } from '@orderly/service-kit/testing'
+import type { FastifyInstance } from 'fastify'
+import { addBatchRoutes } from '../from-http/batch-routes.ts'
+import { addOpenApi } from '../from-http/openapi.ts'
+import { addOrderRoutes } from '../from-http/order-routes.ts'
+import { createPlace } from '../from-http/place.ts'
+import { addStatusRoutes } from '../from-http/status-routes.ts'
+import { newOrderID } from '../order-id.ts'
+import { createMemoryKeyStore } from '../store/memory-keys.ts'
+import { createMemoryOrderStore } from '../store/memory-orders.ts'
+import type { OrderStore } from '../store/order-store.ts'
+import { createOrderWatch } from '../store/order-watch.ts'
+import { createPlaceOnce } from '../to-orders/place-once.ts'
+import { publishOrders } from '../to-orders/publish-orders.ts'
+import { createMemoryOnceWriter } from './memory-once-writer.ts'
+
+export const nowMs = 1_700_000_000_000
+
+export interface OrderApi {
+  readonly http: FastifyInstance
+  readonly broker: InMemoryBroker
+  readonly topics: Pick<Topics, 'ordersCreated'>
+  /** What a projection would fill. */
+  readonly orders: OrderStore
+  readonly failNextKeyed: (error: Error, isWritten: boolean) => void
+  /** Orders with keys wait from now on. @returns what lets them go */
+  readonly holdKeyed: () => () => void
+  /** @returns the address, on loopback */
+  listen(): Promise<string>
+  post(payload: unknown, headers?: Record<string, string>): ReturnType<typeof post>
+}
+
+export interface OrderApiOptions {
+  readonly orderCreatedVersion?: number
+  readonly maxStreams?: number
+  readonly heartbeatMs?: number
+}
+
+/** The API as `main.ts` wires it, on a broker, a registry and stores in memory. */
+export async function createOrderApi(
+  t: Pick<TestContext, 'after'>,
+  { orderCreatedVersion = 1, maxStreams = 10, ...streamOptions }: OrderApiOptions = {}
+): Promise<OrderApi> {
+  const broker = createInMemoryBroker()
+  const topics = await connectTopics(createInMemoryRegistry(), { ordersCreated: orderCreatedVersion })
+  const { http, listen } = createTestHttp(t)
+  const orders = createMemoryOrderStore()
+  const watch = createOrderWatch(orders, 1)
+  const { writer, failNext, hold } = createMemoryOnceWriter(broker.producer())
+  const placeOnce = createPlaceOnce({
+    writer,
+    ordersCreated: topics.ordersCreated,
+    keys: createMemoryKeyStore(() => nowMs),
+    isKnown: async orderID => (await orders.find([orderID])).has(orderID),
+    newOrderID,
+    nowMs: () => nowMs,
+    leaseMs: 8_000,
+    onFailure: () => {}
+  })
+  await addOpenApi(http)
+  addStatusRoutes(http, {
+    orders: { ...orders, watch, watchStream: watch },
+    nowMs: Date.now,
+    maxStreams,
+    ...streamOptions
+  })
+  const publish = publishOrders(broker.producer(), topics.ordersCreated)
+  const place = createPlace({ publish, placeOnce, newOrderID, nowMs: () => nowMs })
+  const acceptsCurrency = orderCreatedVersion >= 2
+  addOrderRoutes(http, { place, watch: () => watch, acceptsCurrency })
+  addBatchRoutes(http, { place, acceptsCurrency })
+  return {
+    http,
+    broker,
+    topics,
+    orders,
+    failNextKeyed: failNext,
+    holdKeyed: hold,
+    listen,
+    post: (payload, headers = {}) => post(http, payload, headers)
+  }
+}
+
+/** A string is sent as it is, anything else as JSON. */
+async function post(http: FastifyInstance, payload: unknown, headers: Record<string, string>) {
+  const body = typeof payload === 'string' ? payload : JSON.stringify(payload)
+  const answer = await http.inject({
+    method: 'POST',
+    url: '/orders',
+    payload: body,
+    headers: { 'content-type': 'application/json', ...headers }
+  })
+  return { status: answer.statusCode, headers: answer.headers, body: answer.json() }
+}
+
+export const anOrder = {
+  userID: 'user-17',
+  items: [
+    { sku: 'TEA-EARL-GREY-100G', quantity: 2 },
+    { sku: 'MUG-BLUE', quantity: 1 }
+  ],
+  total: 25.9
+}

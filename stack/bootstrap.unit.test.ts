@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { projectDirectory } from './directories.ts'
+
+/** A project of one command, whose npm writes down how it was called instead of installing anything. */
+function createProject(t: TestContext, { command = '', npm = '' } = {}) {
+  const directory = mkdtempSync(join(tmpdir(), 'orderly-bootstrap-'))
+  t.after(() => rmSync(directory, { recursive: true }))
+  cpSync(join(projectDirectory, 'bootstrap.mjs'), join(directory, 'bootstrap.mjs'))
+  writeFileSync(join(directory, 'package-lock.json'), '{ "packages": { "node_modules/one": { "version": "1.0.0" } } }')
+  writeFileSync(join(directory, 'command.ts'), `const typed: number = 1\n${command}`)
+  const fakeNpm = join(directory, 'npm.mjs')
+  writeFileSync(
+    fakeNpm,
+    `import { appendFileSync, mkdirSync } from 'node:fs'
+     appendFileSync(${JSON.stringify(join(directory, 'npm-calls'))}, process.argv[2] + '\\n')
+     ${npm}
+     mkdirSync(${JSON.stringify(join(directory, 'node_modules'))}, { recursive: true })`
+  )
+  const { npm_lifecycle_event: _, ...environment } = process.env
+  return {
+    directory,
+    npmCalls: () =>
+      existsSync(join(directory, 'npm-calls')) ? readFileSync(join(directory, 'npm-calls'), 'utf8') : '',
+    start: (...args: string[]) =>
+      spawn(process.execPath, [join(directory, 'bootstrap.mjs'), 'command.ts', ...args], {
+        env: { ...environment, npm_execpath: fakeNpm },
+        stdio: ['ignore', 'pipe', 'pipe']
+      })
+  }
+}
+
+async function finished(child: ReturnType<ReturnType<typeof createProject>['start']>) {
+  const output = { stdout: '', stderr: '' }
+  child.stdout.setEncoding('utf8').on('data', text => (output.stdout += text))
+  child.stderr.setEncoding('utf8').on('data', text => (output.stderr += text))
+  const [code] = await once(child, 'close')
+  return { code, ...output }
+}
+
+test('the command gets its arguments, owns standard output, and its exit code is passed on', async t => {
+  const project = createProject(t, { command: 'console.log(process.argv.slice(2).join()); process.exit(7)' })
+  const { code, stdout, stderr } = await finished(project.start('--json', 'more'))
+  assert.equal(code, 7)
+  assert.equal(stdout, '--json,more\n')
+  assert.match(stderr, /^setup: installing the locked npm packages \(about \d+ MB\)\nsetup: done/)
+})
+
+test('packages are installed once, and again only when the lock file has changed', async t => {
+  const project = createProject(t)
+  await finished(project.start())
+  const { stderr } = await finished(project.start())
+  assert.equal(stderr, '')
+  assert.equal(project.npmCalls(), 'ci\n')
+  writeFileSync(join(project.directory, 'package-lock.json'), '{ "packages": {} }')
+  await finished(project.start())
+  assert.equal(project.npmCalls(), 'ci\nci\n')
+})
+
+test('what somebody installed with npm themselves is not installed again', async t => {
+  const project = createProject(t)
+  mkdirSync(join(project.directory, 'node_modules'))
+  const installed = '{ "packages": { "node_modules/one": { "version": "1.0.0" } } }'
+  writeFileSync(join(project.directory, 'node_modules', '.package-lock.json'), installed)
+  await finished(project.start())
+  assert.equal(project.npmCalls(), '')
+})
+
+test('two commands started at once install once, and both run', async t => {
+  const project = createProject(t, {
+    command: "console.log('ran')",
+    npm: 'await new Promise(done => setTimeout(done, 400))'
+  })
+  const both = await Promise.all([finished(project.start()), finished(project.start())])
+  assert.deepEqual(
+    both.map(({ code, stdout }) => [code, stdout]),
+    [
+      [0, 'ran\n'],
+      [0, 'ran\n']
+    ]
+  )
+  assert.equal(project.npmCalls(), 'ci\n')
+})
+
+test('a failing install shows what npm said, runs nothing, and the next command tries again', async t => {
+  const project = createProject(t, {
+    command: "console.log('ran')",
+    npm: "console.error('npm says why'); process.exit(1)"
+  })
+  for (const calls of ['ci\n', 'ci\nci\n']) {
+    const { code, stdout, stderr } = await finished(project.start())
+    assert.equal(code, 1)
+    assert.equal(stdout, '')
+    assert.match(stderr, /npm says why\nnpm ci failed; once what it names is mended, run this again\./)
+    assert.equal(project.npmCalls(), calls)
+  }
+})
+
+test('a lock left by a setup that was killed does not stop the next one', async t => {
+  const project = createProject(t)
+  mkdirSync(join(project.directory, '.orderly'))
+  const dead = spawn(process.execPath, ['--eval', ''])
+  await once(dead, 'exit')
+  writeFileSync(join(project.directory, '.orderly', 'setup.pid'), String(dead.pid))
+  assert.equal((await finished(project.start())).code, 0)
+})
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  test(`${signal} reaches the command, which decides how it ends`, async t => {
+    const project = createProject(t, {
+      command: `process.on('${signal}', () => { console.log('heard'); process.exit(5) }); console.log('up'); setInterval(() => {}, 1e6)`
+    })
+    const child = project.start()
+    const ending = finished(child)
+    await once(child.stdout, 'data')
+    child.kill(signal)
+    const { code, stdout } = await ending
+    assert.equal(code, 5)
+    assert.match(stdout, /heard/)
+  })
+}

@@ -1,0 +1,55 @@
+import { createSupervisor, type Supervisor } from '../processes/supervisor.ts'
+import { Refusal } from '../refusal.ts'
+
+export interface CommandContext {
+  /** Whatever a command starts, it starts here: when the command ends, however it ends, all of it is stopped. */
+  supervise(logDirectory: string): Supervisor
+  /** Aborted when the command is to end. */
+  readonly signal: AbortSignal
+}
+
+const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+/**
+ * Runs a command of the launcher and exits with its code. The first signal stops what it started; a terminal, npm and
+ * the bootstrap script may each deliver the same Ctrl-C, so only one that comes a second later counts as the second.
+ */
+export async function runCommand(command: (context: CommandContext) => Promise<number>): Promise<never> {
+  const supervisors: Supervisor[] = []
+  const stopping = new AbortController()
+  let signalledAt: number | undefined
+  const stopAll = () => Promise.all(supervisors.map(supervisor => supervisor.stop()))
+
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (signalledAt === undefined) {
+      signalledAt = performance.now()
+      stopping.abort(signal)
+      void stopAll()
+    } else if (performance.now() - signalledAt > 1000) {
+      process.exit(1)
+    }
+  }
+  for (const signal of stopSignals) process.on(signal, onSignal)
+
+  let exitCode = 1
+  try {
+    exitCode = await command({
+      signal: stopping.signal,
+      supervise(logDirectory) {
+        const supervisor = createSupervisor(logDirectory)
+        supervisors.push(supervisor)
+        return supervisor
+      }
+    })
+  } catch (error) {
+    if (stopping.signal.aborted) exitCode = 130
+    else process.stderr.write(`${explain(error)}\n`)
+  }
+  await stopAll()
+  process.exit(exitCode)
+}
+
+function explain(error: unknown): string {
+  if (error instanceof Refusal) return error.message
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}

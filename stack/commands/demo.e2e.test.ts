@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { test } from 'node:test'
+import type { DemoReport } from '../demo/report.ts'
+import { orderlyDirectory } from '../directories.ts'
+import { waitUntil } from '../processes/wait.ts'
+import { startLauncher } from '../testing/launcher.ts'
+import { processesUnder } from '../testing/process-list.ts'
+
+test('the demo prints JSON alone on standard output, every order ends as it has to, and nothing is left', async t => {
+  const demo = startLauncher(t, 'demo', ['--json'])
+  await demo.waitFor('kafka: ready')
+  const run = runDirectoryOf(await processesUnder(`${orderlyDirectory}/demo-`), demo.child.pid)
+  const { code, stdout, stderr } = await demo.ended()
+  const report = JSON.parse(stdout) as DemoReport
+
+  assert.deepEqual(
+    report.orders.filter(({ asExpected }) => !asExpected),
+    []
+  )
+  assert.deepEqual([code, report.ok, report.strangers], [0, true, []], stderr)
+  assert.deepEqual(
+    new Set(report.orders.map(({ outcome }) => outcome)),
+    new Set(['confirmed', 'out-of-stock', 'refused'])
+  )
+  const names = ['kafka', 'postgres', 'registry', 'order', 'inventory', 'notification', 'aggregator', 'launcher']
+  assert.deepEqual(
+    report.parts.map(({ name }) => name),
+    names
+  )
+  assert.ok(report.residentMB < 1500, `${report.residentMB} MB`)
+  assert.deepEqual(await processesUnder(run), [])
+  assert.equal(existsSync(run), false)
+})
+
+test('a demo killed with KILL while its services start leaves no process', async t => {
+  const demo = startLauncher(t, 'demo')
+  await demo.waitFor('topics: ready')
+  const run = runDirectoryOf(await processesUnder(`${orderlyDirectory}/demo-`), demo.child.pid)
+  demo.child.kill('SIGKILL')
+  const areGone = async () => (await processesUnder(run)).length === 0
+  await waitUntil(areGone, { what: 'the end of everything the demo had started', deadlineMs: 30_000 })
+})
+
+/** Several demos may run on this machine: which folder is that of this one? */
+function runDirectoryOf(
+  processes: Awaited<ReturnType<typeof processesUnder>>,
+  launcherPID: number | undefined
+): string {
+  const own = processes.find(({ parentPID, command }) => parentPID === launcherPID && command.includes('kafka.Kafka'))
+  const properties = own?.command.split(' ').find(word => word.endsWith('.properties'))
+  assert.ok(properties, 'the demo runs Kafka')
+  return dirname(dirname(dirname(properties)))
+}

@@ -1,0 +1,72 @@
+import { type DemoReport, describeReport } from '../demo/report.ts'
+import { runOrders } from '../demo/run-orders.ts'
+import { externalServers } from '../external-servers.ts'
+import type { RunningPart } from '../parts/part.ts'
+import { preflight } from '../preflight/preflight.ts'
+import { residentBytes } from '../processes/memory.ts'
+import { freePorts } from '../processes/ports.ts'
+import { serverPorts } from '../servers.ts'
+import { serviceNames } from '../services.ts'
+import { partitionsOf, startStack } from '../stack.ts'
+import { showLines, showSteps } from '../terminal/steps.ts'
+import { createThrowAwayRun } from '../throw-away-run.ts'
+import { runCommand } from './command.ts'
+
+// `npm run demo --json`, without the two dashes, reaches us this way.
+const asJSON = process.argv.includes('--json') || process.env.npm_config_json === 'true'
+
+await runCommand(async ({ supervise, signal }) => {
+  const environment = process.env
+  const run = createThrowAwayRun('demo')
+  const { directories } = run
+  let supervisor: ReturnType<typeof supervise> | undefined
+  let isGood = false
+  try {
+    await preflight({ directory: directories.run, externals: externalServers(environment), ports: [] })
+    supervisor = supervise(directories.logs)
+    const { parts, orderURL } = await startStack({
+      supervisor,
+      directories,
+      ports: await freePorts([...serverPorts, ...serviceNames]),
+      durable: true,
+      environment,
+      partitions: partitionsOf(environment),
+      show: asJSON ? showLines : showSteps
+    })
+    const startUpMs = Math.round(performance.now())
+    const orders = await runOrders(orderURL, notificationProcess(parts), signal)
+    const figures = await Promise.all(parts.map(figuresOf))
+    const launcher = { name: 'launcher', startMs: 0, residentMB: inMB(process.memoryUsage.rss()) }
+    const report: DemoReport = {
+      ok: orders.strangers.length === 0 && orders.verdicts.every(({ asExpected }) => asExpected),
+      orders: orders.verdicts,
+      strangers: orders.strangers,
+      startUpMs,
+      parts: [...figures, launcher],
+      residentMB: figures.reduce((sum, { residentMB }) => sum + residentMB, launcher.residentMB)
+    }
+    process.stdout.write(asJSON ? `${JSON.stringify(report, undefined, 2)}\n` : `\n${describeReport(report)}\n`)
+    isGood = report.ok
+    return isGood ? 0 : 1
+  } finally {
+    await supervisor?.stop()
+    // The logs of a demo that failed are what one wants to read next.
+    const keepLogs = supervisor !== undefined && !isGood && !signal.aborted
+    await run.discard({ keepLogs })
+    if (keepLogs) process.stderr.write(`Logs: ${directories.logs}\n`)
+  }
+})
+
+function notificationProcess(parts: readonly RunningPart[]) {
+  const child = parts.find(({ name }) => name === 'notification')?.processes[0]
+  if (child === undefined) throw new Error('The notification service is not among the parts')
+  return child
+}
+
+async function figuresOf({ name, startMs, processes }: RunningPart) {
+  return { name, startMs, residentMB: inMB(await residentBytes(processes.map(({ pid }) => pid))) }
+}
+
+function inMB(bytes: number): number {
+  return Math.round(bytes / 1024 / 1024)
+}

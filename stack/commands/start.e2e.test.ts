@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { readNotifications } from '../demo/notifications.ts'
+import { orderlyDirectory } from '../directories.ts'
+import { freePorts } from '../processes/ports.ts'
+import { waitUntil } from '../processes/wait.ts'
+import { type LauncherProcess, startLauncher } from '../testing/launcher.ts'
+import { processesUnder } from '../testing/process-list.ts'
+
+const ready = 'Ctrl-C stops everything'
+const portNames = ['KAFKA', 'KAFKA_CONTROLLER', 'POSTGRES', 'REGISTRY', 'ORDER', 'INVENTORY', 'NOTIFICATION'] as const
+
+/** Stacks with data and ports of their own, beside whatever else runs on this machine. */
+async function createStack(t: TestContext) {
+  const name = `e2e-${randomBytes(4).toString('hex')}`
+  const directory = join(orderlyDirectory, name)
+  const ports = await freePorts(portNames)
+  const env = Object.fromEntries(portNames.map(port => [`ORDERLY_${port}_PORT`, String(ports[port])]))
+  const starts: LauncherProcess[] = []
+  t.after(async () => {
+    await Promise.all(starts.map(({ child, ended }) => child.kill('SIGTERM') && ended()))
+    await rm(directory, { recursive: true, force: true })
+  })
+  return {
+    directory,
+    start() {
+      const start = startLauncher(t, 'start', ['--run', name], env)
+      starts.push(start)
+      return start
+    },
+    async order(userID: string): Promise<number> {
+      const response = await fetch(`http://127.0.0.1:${ports.ORDER}/orders`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ userID, items: [{ sku: 'TEAPOT-CAST-IRON', quantity: 1 }], total: 89 })
+      })
+      return response.status
+    },
+    notifications: () => readNotifications(join(directory, 'logs', 'notification.log'))
+  }
+}
+
+type Stack = Awaited<ReturnType<typeof createStack>>
+
+async function told(stack: Stack, userID: string): Promise<string | undefined> {
+  const find = async () => (await stack.notifications()).find(notification => notification.userID === userID)
+  await waitUntil(async () => (await find()) !== undefined, { what: `a word to ${userID}`, deadlineMs: 30_000 })
+  return (await find())?.subject
+}
+
+test('a stack stopped by Ctrl-C or SIGTERM leaves no process, and the next start goes on with its data', async t => {
+  const stack = await createStack(t)
+
+  const first = stack.start()
+  await first.waitFor(ready)
+  assert.doesNotMatch(first.output().stdout, /NOT HEALTHY/)
+  assert.match(first.output().stdout, /curl -i http:\/\/127\.0\.0\.1:\d+\/orders/)
+  assert.equal(await stack.order('first-user'), 202)
+  assert.equal(await told(stack, 'first-user'), 'Order confirmed')
+
+  const second = await stack.start().ended()
+  assert.equal(second.code, 1)
+  assert.match(second.stderr, new RegExp(`^Orderly is running here already \\(process ${first.child.pid}\\): .*\n$`))
+
+  first.child.kill('SIGINT')
+  assert.equal((await first.ended()).code, 0)
+  assert.deepEqual(await processesUnder(stack.directory), [])
+
+  const again = stack.start()
+  await again.waitFor(ready)
+  assert.equal(await stack.order('second-user'), 202)
+  assert.equal(await told(stack, 'second-user'), 'Out of stock', 'the only teapot was sold before the restart')
+
+  again.child.kill('SIGTERM')
+  assert.equal((await again.ended()).code, 0)
+  assert.deepEqual(await processesUnder(stack.directory), [])
+})
+
+test('a launcher killed with KILL leaves no process, and the next start goes on with what it had accepted', async t => {
+  const stack = await createStack(t)
+  const killed = stack.start()
+  await killed.waitFor(ready)
+  assert.equal(await stack.order('early-user'), 202)
+  killed.child.kill('SIGKILL')
+
+  const next = stack.start()
+  await next.waitFor(ready)
+  assert.equal(await told(stack, 'early-user'), 'Order confirmed')
+  next.child.kill('SIGINT')
+  assert.equal((await next.ended()).code, 0)
+  assert.deepEqual(await processesUnder(stack.directory), [])
+})
+
+test('a stop in the middle of the start leaves no process either', async t => {
+  const stack = await createStack(t)
+  const start = stack.start()
+  await start.waitFor('postgres: ready')
+  start.child.kill('SIGINT')
+  assert.equal((await start.ended()).code, 130)
+  assert.deepEqual(await processesUnder(stack.directory), [])
+})

@@ -1,0 +1,104 @@
+import { globSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { parseArgs } from 'node:util'
+import { orderlyDirectory, projectDirectory } from '../directories.ts'
+import { preflight } from '../preflight/preflight.ts'
+import type { Supervisor } from '../processes/supervisor.ts'
+import { Refusal } from '../refusal.ts'
+import { freeServerPorts, planServers } from '../servers.ts'
+import { showSteps } from '../terminal/steps.ts'
+import { testVariables } from '../test-variables.ts'
+import { createThrowAwayRun } from '../throw-away-run.ts'
+import { type CommandContext, runCommand } from './command.ts'
+
+const kinds = ['unit', 'int', 'e2e'] as const
+type Kind = (typeof kinds)[number]
+
+/** Integration tests share one set of servers; each end-to-end test starts its own. */
+const processesAtOnce: Readonly<Record<Kind, number>> = { unit: availableParallelism(), int: 2, e2e: 1 }
+
+await runCommand(async context => {
+  const { positionals, values } = parseArgs({
+    allowPositionals: true,
+    options: { name: { type: 'string' }, 'keep-logs': { type: 'boolean', default: false } }
+  })
+  const [first, ...patterns] = positionals
+  if (first !== undefined && ![...kinds, 'check'].includes(first)) {
+    throw new Refusal(
+      `There are no tests of the kind "${first}": say check, unit, int or e2e, or nothing for all of them.`
+    )
+  }
+  const results: boolean[] = []
+  if (first === undefined || first === 'check') {
+    results.push(await run(context.supervise(orderlyDirectory), ['stack/commands/check.ts']))
+  }
+  for (const kind of kinds.filter(kind => first === undefined || first === kind)) {
+    if (context.signal.aborted) break
+    results.push(await runKind(kind, patterns, values, context))
+  }
+  return results.every(Boolean) ? 0 : 1
+})
+
+async function runKind(
+  kind: Kind,
+  patterns: readonly string[],
+  options: { name?: string | undefined; 'keep-logs': boolean },
+  context: CommandContext
+): Promise<boolean> {
+  const files = findTests(kind, patterns)
+  if (files.length === 0) {
+    if (patterns.length === 0) return true
+    throw new Refusal(`No ${kind} test file has ${patterns.map(pattern => `"${pattern}"`).join(' or ')} in its path.`)
+  }
+  const arguments_ = [
+    '--test',
+    `--test-concurrency=${processesAtOnce[kind]}`,
+    ...(options.name === undefined ? [] : ['--test-name-pattern', options.name]),
+    ...files
+  ]
+  if (kind !== 'int') return run(context.supervise(orderlyDirectory), arguments_)
+
+  const { directories, discard } = createThrowAwayRun('test')
+  const supervisor = context.supervise(directories.logs)
+  const { steps, servers } = planServers({ supervisor, directories, ports: await freeServerPorts(), durable: false })
+  let keepLogs = true
+  try {
+    await preflight({ directory: directories.run, externals: new Map(), ports: [] })
+    await showSteps(steps)
+    const env = { ...process.env, ...testVariables(await servers) }
+    const passed = await run(supervisor, arguments_, env)
+    keepLogs = !passed || options['keep-logs']
+    return passed
+  } finally {
+    await supervisor.stop()
+    await discard({ keepLogs })
+    if (keepLogs) process.stderr.write(`Logs of Kafka, Postgres and the registry: ${directories.logs}\n`)
+  }
+}
+
+function findTests(kind: Kind, patterns: readonly string[]): string[] {
+  return globSync(`**/*.${kind}.test.ts`, {
+    cwd: projectDirectory,
+    exclude: name => /^(node_modules|\.orderly)$/.test(name)
+  })
+    .filter(file => patterns.length === 0 || patterns.some(pattern => file.includes(pattern)))
+    .toSorted()
+}
+
+/** In the foreground as far as its output goes, and as surely ended as everything else that was started. */
+async function run(
+  supervisor: Supervisor,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = process.env
+): Promise<boolean> {
+  const child = supervisor.start({
+    name: 'tests',
+    tier: 'service',
+    command: process.execPath,
+    args,
+    cwd: projectDirectory,
+    env,
+    output: 'inherit'
+  })
+  return (await child.exited).code === 0
+}

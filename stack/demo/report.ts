@@ -1,0 +1,44 @@
+import { formatTable } from '../terminal/table.ts'
+import type { OrdersReport } from './run-orders.ts'
+
+export interface PartFigures {
+  readonly name: string
+  /** From its start until it answered. */
+  readonly startMs: number
+  readonly residentMB: number
+}
+
+export interface DemoReport {
+  readonly ok: boolean
+  readonly orders: OrdersReport['verdicts']
+  readonly strangers: OrdersReport['strangers']
+  /** From the start of the launcher until everything was healthy. */
+  readonly startUpMs: number
+  readonly parts: readonly PartFigures[]
+  readonly residentMB: number
+}
+
+export function describeReport(report: DemoReport): string {
+  const orders = report.orders.map(verdict => [
+    verdict.orderID ?? '-',
+    verdict.userID,
+    String(verdict.lines),
+    verdict.outcome ?? '?',
+    verdict.notification ?? '-',
+    verdict.latencyMs === null ? '-' : String(verdict.latencyMs),
+    verdict.problem ?? 'ok'
+  ])
+  const parts = report.parts.map(part => [part.name, seconds(part.startMs), `${part.residentMB} MB`])
+  const good = report.orders.filter(({ asExpected }) => asExpected).length
+  return [
+    formatTable(['order', 'user', 'lines', 'outcome', 'notification', 'ms', 'as expected'], orders),
+    '',
+    formatTable(['part', 'start', 'memory'], [...parts, ['all', seconds(report.startUpMs), `${report.residentMB} MB`]]),
+    '',
+    `${good} of ${report.orders.length} orders ended as they had to${report.strangers.length === 0 ? '' : `, and ${report.strangers.length} notifications belong to no order`}.`
+  ].join('\n')
+}
+
+function seconds(durationMs: number): string {
+  return `${(durationMs / 1000).toFixed(1)} s`
+}

@@ -1,0 +1,53 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { samplesDirectory } from '../directories.ts'
+import type { SupervisedProcess } from '../processes/supervisor.ts'
+import { waitUntil } from '../processes/wait.ts'
+import { readNotifications } from './notifications.ts'
+import { type Answer, judge, type SampleOrder, type SentNotification, strangers, type Verdict } from './verdicts.ts'
+
+export interface OrdersReport {
+  readonly verdicts: readonly Verdict[]
+  readonly strangers: readonly SentNotification[]
+}
+
+/** Places the sample orders one after the other and waits for what the users are told. */
+export async function runOrders(
+  orderURL: string,
+  notification: SupervisedProcess,
+  signal: AbortSignal
+): Promise<OrdersReport> {
+  const samples: SampleOrder[] = JSON.parse(await readFile(join(samplesDirectory, 'orders.json'), 'utf8'))
+  const answers: Answer[] = []
+  for (const sample of samples) answers.push(await place(orderURL, sample, signal))
+
+  const accepted = answers.flatMap(({ orderID }) => orderID ?? [])
+  const allTold = async () => {
+    const told = new Set((await readNotifications(notification.logFile)).map(({ orderID }) => orderID))
+    return accepted.every(orderID => told.has(orderID))
+  }
+  // What is missing at the deadline is in the verdicts.
+  const what = 'the last notification'
+  await waitUntil(allTold, { what, deadlineMs: 30_000, intervalMs: 20, signal }).catch(() => signal.throwIfAborted())
+
+  const sent = await readNotifications(notification.logFile)
+  return {
+    verdicts: samples.map((sample, index) => judge(sample, answers[index] as Answer, sent)),
+    strangers: strangers(answers, sent)
+  }
+}
+
+async function place(orderURL: string, { order }: SampleOrder, signal: AbortSignal): Promise<Answer> {
+  const requestedAtMs = Date.now()
+  const response = await fetch(`${orderURL}/orders`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(order),
+    signal
+  })
+  const body = (await response.json()) as { orderID?: string }
+  const { status } = response
+  return status === 202 && body.orderID !== undefined
+    ? { status, orderID: body.orderID, requestedAtMs }
+    : { status, requestedAtMs }
+}

@@ -1,0 +1,91 @@
+/** How an order ended: `refused` by the order service, otherwise the kind of the notification that its user got. */
+export type Ending = 'confirmed' | 'out-of-stock' | 'refused'
+
+export interface SampleOrder {
+  readonly about: string
+  readonly order: {
+    readonly userID: string
+    readonly items: readonly { readonly sku: string; readonly quantity: number }[]
+    readonly total: number
+  }
+  readonly expected: Ending
+}
+
+export interface Answer {
+  readonly status: number
+  /** Only of an accepted order. */
+  readonly orderID?: string
+  readonly requestedAtMs: number
+}
+
+export interface SentNotification {
+  readonly id: string
+  readonly orderID: string
+  readonly userID: string
+  readonly kind: string
+  readonly subject: string
+  readonly sentAtMs: number
+}
+
+export interface Verdict {
+  readonly about: string
+  readonly userID: string
+  readonly lines: number
+  readonly expected: Ending
+  readonly status: number
+  readonly orderID: string | null
+  /** What really happened; null: nobody knows, as no notification came. */
+  readonly outcome: Ending | null
+  readonly notification: string | null
+  /** From the request to its notification. */
+  readonly latencyMs: number | null
+  readonly asExpected: boolean
+  /** Why it is not as expected. */
+  readonly problem: string | null
+}
+
+const endings: Readonly<Record<string, Ending>> = { 'order-confirmed': 'confirmed', 'out-of-stock': 'out-of-stock' }
+
+/** What to say of one order when everything has been waited for. The same notification sent twice is allowed. */
+export function judge(sample: SampleOrder, answer: Answer, sent: readonly SentNotification[]): Verdict {
+  const own = sent.filter(({ orderID }) => orderID === answer.orderID)
+  const first = own[0]
+  const outcome = isRefusal(answer.status) ? 'refused' : (endings[first?.kind ?? ''] ?? null)
+  const problem = problemOf(sample, answer, own, outcome)
+  return {
+    about: sample.about,
+    userID: sample.order.userID,
+    lines: sample.order.items.length,
+    expected: sample.expected,
+    status: answer.status,
+    orderID: answer.orderID ?? null,
+    outcome,
+    notification: first?.subject ?? null,
+    latencyMs: first === undefined ? null : Math.round(first.sentAtMs - answer.requestedAtMs),
+    asExpected: problem === null,
+    problem
+  }
+}
+
+function problemOf(
+  { order, expected }: SampleOrder,
+  answer: Answer,
+  own: readonly SentNotification[],
+  outcome: Ending | null
+): string | null {
+  if (!isRefusal(answer.status) && answer.status !== 202) return `answered ${answer.status}`
+  if (answer.status === 202 && own.length === 0) return 'no notification'
+  if (new Set(own.map(({ id }) => id)).size > 1) return 'more than one outcome'
+  if (own.some(({ userID }) => userID !== order.userID)) return 'another user was told'
+  return outcome === expected ? null : `${outcome ?? 'nothing'} instead of ${expected}`
+}
+
+/** Notifications of orders that nobody placed. */
+export function strangers(answers: readonly Answer[], sent: readonly SentNotification[]): SentNotification[] {
+  const placed = new Set(answers.map(({ orderID }) => orderID))
+  return sent.filter(({ orderID }) => !placed.has(orderID))
+}
+
+function isRefusal(status: number): boolean {
+  return status >= 400 && status < 500
+}

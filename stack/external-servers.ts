@@ -1,0 +1,26 @@
+import type { KafkaConnection } from '@orderly/kafka'
+import { kafkaConnection, kafkaSettings, parseConfig } from '@orderly/service-kit'
+import { Type } from 'typebox'
+
+export type ServerName = 'kafka' | 'postgres' | 'registry'
+
+const variables: Readonly<Record<ServerName, string>> = {
+  kafka: 'KAFKA_BROKERS',
+  postgres: 'DATABASE_URL',
+  registry: 'SCHEMA_REGISTRY_URL'
+}
+
+/** The servers that somebody else runs, with their addresses as they may be shown: without a password. */
+export function externalServers(environment: NodeJS.ProcessEnv): Map<ServerName, string> {
+  const servers = new Map<ServerName, string>()
+  for (const [name, variable] of Object.entries(variables) as [ServerName, string][]) {
+    const address = environment[variable]?.trim()
+    if (address) servers.set(name, address.replace(/(\/\/[^:@/]*):[^@/]*@/, '$1:***@'))
+  }
+  return servers
+}
+
+/** @throws ConfigError that names every wrong setting. */
+export function kafkaConnectionOf(environment: NodeJS.ProcessEnv): KafkaConnection {
+  return kafkaConnection(parseConfig(Type.Object(kafkaSettings), environment), 'orderly-stack')
+}

@@ -1,0 +1,19 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { externalServers, kafkaConnectionOf } from './external-servers.ts'
+
+test('a server is somebody else’s as soon as its address is set, and its password is not shown', () => {
+  const servers = externalServers({ DATABASE_URL: 'postgres://shop:s3cret@db.example/shop', KAFKA_BROKERS: ' ' })
+  assert.deepEqual([...servers], [['postgres', 'postgres://shop:***@db.example/shop']])
+})
+
+test('the topics are created with the security settings that the services use', () => {
+  const { brokers, sasl } = kafkaConnectionOf({
+    KAFKA_BROKERS: 'a.example:9092,b.example:9092',
+    KAFKA_SASL_MECHANISM: 'SCRAM-SHA-512',
+    KAFKA_SASL_USERNAME: 'orderly',
+    KAFKA_SASL_PASSWORD: 'secret'
+  })
+  assert.deepEqual(brokers, ['a.example:9092', 'b.example:9092'])
+  assert.equal(sasl?.mechanism, 'SCRAM-SHA-512')
+})

@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { cruise, type IConfiguration, type ICruiseResult } from 'dependency-cruiser'
+import { projectDirectory } from './directories.ts'
+
+// By address, as the compiler would want types of a plain module.
+const rules: IConfiguration = (await import(join(projectDirectory, '.dependency-cruiser.mjs'))).default
+
+const empty = 'export {}\n'
+
+/** The names of the rules that a project of these files breaks. */
+async function brokenRules(t: TestContext, files: Readonly<Record<string, string>>): Promise<string[]> {
+  const directory = mkdtempSync(join(tmpdir(), 'orderly-layers-'))
+  t.after(() => rmSync(directory, { recursive: true }))
+  for (const [file, text] of Object.entries(files)) {
+    mkdirSync(join(directory, dirname(file)), { recursive: true })
+    writeFileSync(join(directory, file), text)
+  }
+  const ruleSet = { forbidden: rules.forbidden ?? [] }
+  const options = { ...rules.options, baseDir: directory, ruleSet, validate: true }
+  const { output } = await cruise(['.'], options, { ...rules.options?.enhancedResolveOptions })
+  return [...new Set((output as ICruiseResult).summary.violations.map(({ rule }) => rule.name))]
+}
+
+const wrong: readonly { rule: string; title: string; files: Readonly<Record<string, string>> }[] = [
+  {
+    rule: 'domain-is-pure',
+    title: 'a domain that imports Node',
+    files: { 'services/order/domain/accept.ts': "import 'node:fs'\n" }
+  },
+  {
+    rule: 'domain-is-pure',
+    title: 'a domain that imports its store, if only a type',
+    files: {
+      'services/order/domain/accept.ts': "import type { Store } from '../store/store.ts'\nexport type Own = Store\n",
+      'services/order/store/store.ts': 'export interface Store { size: number }\n'
+    }
+  },
+  {
+    rule: 'domain-tests-stay-inside',
+    title: 'a test of a domain that opens the store',
+    files: {
+      'services/order/domain/accept.unit.test.ts': "import '../store/store.ts'\n",
+      'services/order/store/store.ts': empty
+    }
+  },
+  {
+    rule: 'services-are-strangers',
+    title: 'a service that imports another',
+    files: {
+      'services/order/main.ts': "import '../inventory/config.ts'\n",
+      'services/inventory/config.ts': empty
+    }
+  },
+  {
+    rule: 'entrances-do-not-know-exits',
+    title: 'an entrance that sends by itself',
+    files: {
+      'services/order/from-http/routes.ts': "import '../to-orders/publish.ts'\n",
+      'services/order/to-orders/publish.ts': empty
+    }
+  },
+  {
+    rule: 'only-main-opens-entrances',
+    title: 'a second file that wires, beside main.ts',
+    files: {
+      'services/order/wiring.ts': "import './from-http/routes.ts'\nimport './to-orders/publish.ts'\n",
+      'services/order/from-http/routes.ts': empty,
+      'services/order/to-orders/publish.ts': empty
+    }
+  },
+  {
+    rule: 'workspaces-have-a-front-door',
+    title: 'a service that reaches into a package',
+    files: {
+      'services/order/main.ts': "import '../../packages/kafka/producer/producer.ts'\n",
+      'packages/kafka/producer/producer.ts': empty
+    }
+  },
+  {
+    rule: 'packages-come-first',
+    title: 'a package that imports the stack',
+    files: { 'packages/kafka/producer.ts': "import '../../stack/index.ts'\n", 'stack/index.ts': empty }
+  },
+  {
+    rule: 'tests-own-testing',
+    title: 'production code that uses a fake',
+    files: { 'packages/kafka/producer.ts': "import './testing/fake.ts'\n", 'packages/kafka/testing/fake.ts': empty }
+  },
+  {
+    rule: 'names-say-what',
+    title: 'a file called helpers that is imported',
+    files: { 'contracts/index.ts': "import './helpers.ts'\n", 'contracts/helpers.ts': empty }
+  },
+  {
+    rule: 'names-say-what-also-unused',
+    title: 'a folder called utils that nobody imports from',
+    files: { 'contracts/utils/text.ts': "import '../index.ts'\n", 'contracts/index.ts': empty }
+  },
+  {
+    rule: 'names-say-what-also-alone',
+    title: 'a file called util.ts without imports',
+    files: { 'contracts/util.ts': empty }
+  },
+  {
+    rule: 'no-circles',
+    title: 'two files that import each other',
+    files: { 'contracts/one.ts': "import './two.ts'\n", 'contracts/two.ts': "import './one.ts'\n" }
+  },
+  {
+    rule: 'no-dead-imports',
+    title: 'an import of a file that is not there',
+    files: { 'contracts/index.ts': "import './gone.ts'\n" }
+  }
+]
+
+for (const { rule, title, files } of wrong) {
+  test(`${title} breaks ${rule}`, async t => {
+    assert.ok((await brokenRules(t, files)).includes(rule))
+  })
+}
+
+test('every rule has a wrong project that it finds', () => {
+  const tested = new Set(wrong.map(({ rule }) => rule))
+  assert.deepEqual(
+    rules.forbidden?.map(({ name }) => name).filter(name => !tested.has(name ?? '')),
+    []
+  )
+})
+
+test('a service in the layout of the design breaks nothing', async t => {
+  const files = {
+    'contracts/index.ts': empty,
+    'services/order/domain/accept.ts': "import '../../../contracts/index.ts'\n",
+    'services/order/from-http/routes.ts': "import '../domain/accept.ts'\n",
+    'services/order/to-orders/publish.ts': "import '../domain/accept.ts'\n",
+    'services/order/main.ts': "import './from-http/routes.ts'\nimport './to-orders/publish.ts'\n"
+  }
+  assert.deepEqual(await brokenRules(t, files), [])
+})

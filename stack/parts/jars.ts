@@ -1,0 +1,87 @@
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
+import { delimiter, join } from 'node:path'
+import { jarsDirectory } from '../directories.ts'
+import type { Java } from '../preflight/java.ts'
+import { runToEnd, type Supervisor } from '../processes/supervisor.ts'
+import { Refusal } from '../refusal.ts'
+
+/** Something that Maven fetches once, pinned by `stack/jars/<name>/pom.xml`. */
+export interface Jars {
+  readonly name: 'kafka' | 'registry' | 'avro-converter'
+  readonly version: string
+  readonly goal: 'copy-dependencies' | 'unpack-dependencies'
+  /** A file without which it is not there. */
+  readonly mainFile: string
+  /** What Maven downloads for it, for the message; and what it takes unpacked. */
+  readonly downloadMB: number
+  readonly diskMB: number
+}
+
+export const kafkaJars: Jars = {
+  name: 'kafka',
+  version: '4.3.1',
+  goal: 'copy-dependencies',
+  mainFile: 'kafka_2.13-4.3.1.jar',
+  downloadMB: 45,
+  diskMB: 45
+}
+export const registryJars: Jars = {
+  name: 'registry',
+  version: '3.3.3',
+  goal: 'unpack-dependencies',
+  mainFile: 'quarkus-run.jar',
+  downloadMB: 158,
+  diskMB: 330
+}
+/** What Kafka Connect reads and writes Avro with. */
+export const avroConverterJars: Jars = {
+  name: 'avro-converter',
+  version: '2.6.13.Final',
+  goal: 'copy-dependencies',
+  mainFile: 'apicurio-registry-utils-converter-2.6.13.Final.jar',
+  downloadMB: 20,
+  diskMB: 20
+}
+
+export function jarsHome(jars: Jars): string {
+  return join(jarsDirectory, `${jars.name}-${jars.version}`)
+}
+
+export function areFetched(jars: Jars): boolean {
+  return existsSync(join(jarsHome(jars), jars.mainFile))
+}
+
+/** Fetches next to where they belong and renames, so that a folder with the final name is always whole. */
+export async function fetchJars(supervisor: Supervisor, jars: Jars, java: Java): Promise<void> {
+  if (areFetched(jars)) return
+  await mkdir(jarsDirectory, { recursive: true })
+  const unfinished = await mkdtemp(join(jarsDirectory, `.${jars.name}-`))
+  try {
+    const pom = join(import.meta.dirname, '..', 'jars', jars.name, 'pom.xml')
+    await runToEnd(supervisor, {
+      name: `maven-${jars.name}`,
+      command: 'mvn',
+      args: ['--batch-mode', '--quiet', '--file', pom, `dependency:${jars.goal}`, `-DoutputDirectory=${unfinished}`],
+      env: { ...process.env, JAVA_HOME: java.home }
+    })
+    if (!existsSync(join(unfinished, jars.mainFile))) throw new Error(`Maven left out ${jars.mainFile}`)
+    await rename(unfinished, jarsHome(jars))
+  } catch (error) {
+    if (areFetched(jars)) return
+    throw new Refusal(
+      `Maven could not fetch ${jars.name} ${jars.version}; once it can reach its repository, run the command again. ${(error as Error).message}`
+    )
+  } finally {
+    await rm(unfinished, { recursive: true, force: true })
+  }
+}
+
+export async function classPath(jars: Jars): Promise<string> {
+  const names = await readdir(jarsHome(jars))
+  return names
+    .filter(name => name.endsWith('.jar'))
+    .toSorted()
+    .map(name => join(jarsHome(jars), name))
+    .join(delimiter)
+}

@@ -1,0 +1,162 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { checkConnection, type KafkaConnection } from '@orderly/kafka'
+import { isAtLeast, type Java } from '../preflight/java.ts'
+import { loopback } from '../processes/ports.ts'
+import { runToEnd, type SupervisedProcess, type Supervisor } from '../processes/supervisor.ts'
+import { waitUntilHealthy } from '../processes/wait.ts'
+import { classPath, kafkaJars } from './jars.ts'
+import { javaCommand, startJavaServer } from './java-process.ts'
+import { type SecureListener, secureFormatArguments, secureListenerName, secureProperties } from './kafka-security.ts'
+import type { RunningPart } from './part.ts'
+
+export interface KafkaNode {
+  readonly id: number
+  readonly port: number
+  readonly controllerPort: number
+  /** A second entrance, for clients that are to reach this broker through something in between. */
+  readonly detour?: { readonly port: number; readonly advertisedPort: number }
+  readonly secure?: SecureListener
+}
+
+export interface KafkaOptions {
+  readonly supervisor: Supervisor
+  readonly java: Java
+  readonly dataDirectory: string
+  /** Each is broker and controller in one process. */
+  readonly nodes: readonly KafkaNode[]
+  readonly heapMB?: number
+}
+
+export interface RunningKafka extends RunningPart {
+  readonly brokers: readonly string[]
+  readonly replicationFactor: number
+}
+
+export async function startKafka(options: KafkaOptions): Promise<RunningKafka> {
+  const startedAt = performance.now()
+  await mkdir(options.dataDirectory, { recursive: true })
+  const clusterID = await readOrCreateClusterID(options.dataDirectory)
+  const processes = await Promise.all(options.nodes.map(node => startNode(node, clusterID, options)))
+  const brokers = options.nodes.map(node => `${loopback}:${node.port}`)
+  const connection = { brokers, clientID: 'orderly-stack' }
+  const answers = () => brokersThere(connection).then(count => count > 0)
+  const isComplete = () => brokersThere(connection).then(count => count === options.nodes.length)
+  const stop = async () => void (await Promise.all(processes.map(child => child.stop())))
+  try {
+    await Promise.all(processes.map(child => waitUntilHealthy(child, isComplete, 60_000)))
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return {
+    name: 'kafka',
+    address: brokers.join(','),
+    brokers,
+    replicationFactor: replicationFactor(options.nodes),
+    processes,
+    startMs: Math.round(performance.now() - startedAt),
+    isHealthy: answers,
+    stop
+  }
+}
+
+function brokersThere(connection: KafkaConnection): Promise<number> {
+  return checkConnection(connection).catch(() => 0)
+}
+
+/** Starts one broker of the cluster again; resolves at once, not when it answers. */
+export async function restartKafkaNode(node: KafkaNode, options: KafkaOptions): Promise<SupervisedProcess> {
+  return startNode(node, await readOrCreateClusterID(options.dataDirectory), options)
+}
+
+async function startNode(node: KafkaNode, clusterID: string, options: KafkaOptions): Promise<SupervisedProcess> {
+  const { supervisor, java, dataDirectory, heapMB = 384 } = options
+  const name = options.nodes.length === 1 ? 'kafka' : `kafka-${node.id}`
+  const logDirectory = join(dataDirectory, `node-${node.id}`)
+  const propertiesFile = join(dataDirectory, `node-${node.id}.properties`)
+  await writeFile(propertiesFile, brokerProperties(node, options.nodes, logDirectory))
+  const common = [
+    // Java 24 warns of what Kafka's own libraries do.
+    ...(isAtLeast(java, 24) ? ['--enable-native-access=ALL-UNNAMED', '--sun-misc-unsafe-memory-access=allow'] : []),
+    '-Dorg.slf4j.simpleLogger.showDateTime=true',
+    '-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss.SSS',
+    '-Dorg.slf4j.simpleLogger.log.org.apache.kafka.common.config=warn',
+    '-cp',
+    await classPath(kafkaJars)
+  ]
+  if (!existsSync(join(logDirectory, 'meta.properties'))) {
+    const format = ['kafka.tools.StorageTool', 'format', '--cluster-id', clusterID, '--config', propertiesFile]
+    if (node.secure !== undefined) format.push(...secureFormatArguments(node.secure))
+    const args = ['-XX:TieredStopAtLevel=1', ...common, ...format]
+    await runToEnd(supervisor, javaCommand(java, { name: `${name}-format`, args }))
+  }
+  const args = [`-Xmx${heapMB}m`, '-Xms48m', ...common, 'kafka.Kafka', propertiesFile]
+  return startJavaServer(supervisor, { name, java, jars: kafkaJars, cwd: dataDirectory, args })
+}
+
+export function replicationFactor(nodes: readonly KafkaNode[]): number {
+  return Math.min(3, nodes.length)
+}
+
+/** Few threads and partitions of Kafka's own topics, as one machine runs everything; durability is the usual one. */
+export function brokerProperties(node: KafkaNode, nodes: readonly KafkaNode[], logDirectory: string): string {
+  const replicas = replicationFactor(nodes)
+  const inSync = replicas === 3 ? 2 : 1
+  const settings = {
+    'process.roles': 'broker,controller',
+    'node.id': node.id,
+    'controller.quorum.voters': nodes.map(({ id, controllerPort }) => `${id}@${loopback}:${controllerPort}`).join(','),
+    listeners: [
+      `PLAINTEXT://${loopback}:${node.port}`,
+      ...(node.detour ? [`DETOUR://${loopback}:${node.detour.port}`] : []),
+      ...(node.secure ? [`${secureListenerName}://${loopback}:${node.secure.port}`] : []),
+      `CONTROLLER://${loopback}:${node.controllerPort}`
+    ].join(','),
+    'advertised.listeners': [
+      `PLAINTEXT://${loopback}:${node.port}`,
+      ...(node.detour ? [`DETOUR://${loopback}:${node.detour.advertisedPort}`] : []),
+      ...(node.secure ? [`${secureListenerName}://${loopback}:${node.secure.port}`] : [])
+    ].join(','),
+    'controller.listener.names': 'CONTROLLER',
+    'listener.security.protocol.map': `PLAINTEXT:PLAINTEXT,DETOUR:PLAINTEXT,CONTROLLER:PLAINTEXT,${secureListenerName}:SASL_SSL`,
+    ...(node.secure ? secureProperties(node.secure) : {}),
+    'inter.broker.listener.name': 'PLAINTEXT',
+    'log.dirs': logDirectory,
+    'auto.create.topics.enable': false,
+    'num.partitions': 4,
+    'default.replication.factor': replicas,
+    'min.insync.replicas': inSync,
+    'offsets.topic.num.partitions': 4,
+    'offsets.topic.replication.factor': replicas,
+    'transaction.state.log.num.partitions': 4,
+    'transaction.state.log.replication.factor': replicas,
+    'transaction.state.log.min.isr': inSync,
+    'share.coordinator.state.topic.num.partitions': 1,
+    'share.coordinator.state.topic.replication.factor': replicas,
+    'share.coordinator.state.topic.min.isr': inSync,
+    // A transaction whose owner died holds up readers until this looks at it.
+    'transaction.abort.timed.out.transaction.cleanup.interval.ms': 2000,
+    // A killed broker may only come back when its session is over.
+    'broker.session.timeout.ms': 3000,
+    'broker.heartbeat.interval.ms': 500,
+    'group.initial.rebalance.delay.ms': 0,
+    'num.network.threads': 2,
+    'num.io.threads': 4,
+    'background.threads': 4,
+    'log.cleaner.dedupe.buffer.size': 2 * 1024 * 1024
+  }
+  return Object.entries(settings)
+    .map(([key, value]) => `${key}=${value}\n`)
+    .join('')
+}
+
+async function readOrCreateClusterID(dataDirectory: string): Promise<string> {
+  const file = join(dataDirectory, 'cluster-id')
+  if (existsSync(file)) return (await readFile(file, 'utf8')).trim()
+  const clusterID = randomBytes(16).toString('base64url').replace(/^-/, 'A')
+  await writeFile(file, `${clusterID}\n`)
+  return clusterID
+}

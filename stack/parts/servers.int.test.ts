@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { checkConnection } from '@orderly/kafka'
+import { integrationEnvironment, startBroker } from '@orderly/stack/testing'
+import { query } from './postgres.ts'
+
+test('the shared Kafka, Postgres and schema registry answer', async () => {
+  const { kafkaBrokers, registryURL, databaseURL } = integrationEnvironment()
+  await checkConnection({ brokers: kafkaBrokers, clientID: 'test' })
+  const subjects = await fetch(`${registryURL}/subjects`)
+  assert.ok(Array.isArray(await subjects.json()))
+  await query(await databaseURL(), 'create table empty_database (id int)')
+})
+
+test('every call hands out another database', async () => {
+  const { databaseURL } = integrationEnvironment()
+  assert.notEqual(await databaseURL(), await databaseURL())
+})
+
+test('a private broker keeps its address over stop, start and kill', async t => {
+  const broker = await startBroker(t)
+  const connection = { brokers: broker.brokers, clientID: 'test' }
+  await checkConnection(connection)
+  await broker.stop()
+  await assert.rejects(checkConnection(connection))
+  await broker.start()
+  await broker.kill()
+  await assert.rejects(checkConnection(connection))
+  await broker.start()
+  await checkConnection(connection)
+})

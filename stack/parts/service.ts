@@ -1,0 +1,47 @@
+import { projectDirectory } from '../directories.ts'
+import { loopback } from '../processes/ports.ts'
+import type { Supervisor } from '../processes/supervisor.ts'
+import { waitUntilHealthy } from '../processes/wait.ts'
+import { mainFile, type ServiceDescription } from '../services.ts'
+import type { RunningPart } from './part.ts'
+
+export interface ServiceOptions {
+  readonly supervisor: Supervisor
+  readonly service: ServiceDescription
+  readonly port: number
+  readonly env: NodeJS.ProcessEnv
+  /** Starts it anew whenever one of its files changes. */
+  readonly watch?: boolean
+}
+
+/** Half of the young generation that Node takes by itself: some 20 MB less for each process, on a machine that runs them all. */
+const smallHeap = '--max-semi-space-size=8'
+
+/** A service as a process of its own. Resolves when it says that it is ready. */
+export async function startService({ supervisor, service, port, env, watch }: ServiceOptions): Promise<RunningPart> {
+  const startedAt = performance.now()
+  const child = supervisor.start({
+    name: service.name,
+    tier: 'service',
+    command: process.execPath,
+    args: [smallHeap, ...(watch ? ['--watch', '--watch-preserve-output'] : []), mainFile(service.name)],
+    cwd: projectDirectory,
+    env: { ...service.env, ...env, HTTP_PORT: String(port) }
+  })
+  const address = `http://${loopback}:${port}`
+  const isReady = async () => (await fetch(`${address}/health/ready`, { signal: AbortSignal.timeout(5000) })).ok
+  try {
+    await waitUntilHealthy(child, isReady, 60_000)
+  } catch (error) {
+    await child.stop()
+    throw error
+  }
+  return {
+    name: service.name,
+    address,
+    processes: [child],
+    startMs: Math.round(performance.now() - startedAt),
+    isHealthy: () => isReady().catch(() => false),
+    stop: async () => void (await child.stop())
+  }
+}

@@ -1,0 +1,98 @@
+import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { Refusal } from '../refusal.ts'
+
+/** Kafka 4 runs on Java 17; the schema registry needs 21. */
+export const requiredJavaVersion = 21
+
+export interface Java {
+  readonly home: string
+  /** As in the JDK's own `release` file: `25.0.3`. */
+  readonly version: string
+}
+
+const howToInstall = 'on Debian or Ubuntu `apt-get install openjdk-21-jre-headless`, on macOS `brew install openjdk`'
+
+/** The newest of them. @throws Refusal when there is none or none is new enough. */
+export function chooseJava(found: readonly Java[]): Java {
+  const newest = found.toSorted((one, other) => compareVersions(other.version, one.version))[0]
+  if (newest === undefined) {
+    throw new Refusal(
+      `No Java was found, and Kafka and the schema registry need Java ${requiredJavaVersion} or newer: install one (${howToInstall}), or set JAVA_HOME.`
+    )
+  }
+  if (!isAtLeast(newest, requiredJavaVersion)) {
+    throw new Refusal(
+      `The newest Java found is ${newest.version} (${newest.home}), but the schema registry needs ${requiredJavaVersion} or newer: install one (${howToInstall}), or set JAVA_HOME.`
+    )
+  }
+  return newest
+}
+
+/** Every Java on this machine: JAVA_HOME, the one on PATH, and where systems and version managers put them. */
+export function findJavas(environment: NodeJS.ProcessEnv = process.env): Java[] {
+  const home = homedir()
+  const candidates = [
+    environment.JAVA_HOME,
+    homeOnPath(environment.PATH),
+    ...childrenOf('/usr/lib/jvm'),
+    ...childrenOf('/usr/java'),
+    ...childrenOf('/opt/java'),
+    ...childrenOf('/Library/Java/JavaVirtualMachines', 'Contents/Home'),
+    ...childrenOf(join(home, 'Library/Java/JavaVirtualMachines'), 'Contents/Home'),
+    ...homebrew('/opt/homebrew/opt'),
+    ...homebrew('/usr/local/opt'),
+    ...childrenOf(join(home, '.sdkman/candidates/java')),
+    ...childrenOf(join(home, '.jdks'))
+  ]
+  const homes = new Set(candidates.filter(candidate => candidate !== undefined && candidate !== ''))
+  return [...homes].flatMap(candidate => {
+    const version = versionOf(candidate as string)
+    return version === undefined ? [] : [{ home: candidate as string, version }]
+  })
+}
+
+export function compareVersions(one: string, other: string): number {
+  const [left, right] = [one, other].map(version => version.split(/[._+-]/).map(part => Number.parseInt(part, 10) || 0))
+  for (let index = 0; index < Math.max(left?.length ?? 0, right?.length ?? 0); index++) {
+    const difference = (left?.[index] ?? 0) - (right?.[index] ?? 0)
+    if (difference !== 0) return difference
+  }
+  return 0
+}
+
+/** Java 8 called itself 1.8, which is older than any that matters here in either spelling. */
+export function isAtLeast(java: Java, version: number): boolean {
+  return compareVersions(java.version, String(version)) >= 0
+}
+
+/** Read from the `release` file that every JDK since 8 carries, which is faster than starting it. */
+function versionOf(home: string): string | undefined {
+  if (!existsSync(join(home, 'bin', 'java'))) return undefined
+  try {
+    return /^JAVA_VERSION="([^"]+)"/m.exec(readFileSync(join(home, 'release'), 'utf8'))?.[1]
+  } catch {
+    return undefined
+  }
+}
+
+function homeOnPath(path = ''): string | undefined {
+  for (const directory of path.split(delimiter)) {
+    const java = join(directory, 'java')
+    if (directory !== '' && existsSync(java)) return join(realpathSync(java), '..', '..')
+  }
+  return undefined
+}
+
+function homebrew(directory: string): string[] {
+  return childrenOf(directory, 'libexec/openjdk.jdk/Contents/Home').filter(home => home.includes('openjdk'))
+}
+
+function childrenOf(directory: string, within = ''): string[] {
+  try {
+    return readdirSync(directory).map(name => join(directory, name, within))
+  } catch {
+    return []
+  }
+}

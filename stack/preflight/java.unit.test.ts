@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { Refusal } from '../refusal.ts'
+import { chooseJava, compareVersions, findJavas } from './java.ts'
+
+const java = (version: string) => ({ home: `/jdks/${version}`, version })
+
+test('the newest Java is taken, wherever it was found', () => {
+  assert.equal(chooseJava([java('17.0.15'), java('25.0.3'), java('21.0.2')]).version, '25.0.3')
+  assert.equal(chooseJava([java('21.0.10'), java('21.0.9')]).version, '21.0.10')
+})
+
+test('a Java that is too old is refused in one sentence with its version, its place and what to do', () => {
+  assert.throws(
+    () => chooseJava([java('17.0.15'), java('1.8.0_402')]),
+    (error: Refusal) => {
+      assert.ok(error instanceof Refusal)
+      assert.match(error.message, /17\.0\.15 \(\/jdks\/17\.0\.15\).*needs 21 or newer.*apt-get install.*JAVA_HOME/)
+      assert.doesNotMatch(error.message, /\n/)
+      return true
+    }
+  )
+})
+
+test('no Java at all is refused in one sentence that says what to install', () => {
+  assert.throws(
+    () => chooseJava([]),
+    /^Refusal: No Java was found.*need Java 21 or newer.*apt-get install.*brew install/
+  )
+})
+
+test('versions compare by number, also in the spelling of Java 8 and of early access builds', () => {
+  assert.ok(compareVersions('21', '1.8.0_402') > 0)
+  assert.ok(compareVersions('21.0.10', '21.0.9') > 0)
+  assert.ok(compareVersions('26-ea', '25.0.3') > 0)
+  assert.equal(compareVersions('21', '21.0.0'), 0)
+})
+
+test('a Java is found by JAVA_HOME and by PATH, behind a symbolic link, and a folder without one is not taken for one', t => {
+  const directory = mkdtempSync(join(tmpdir(), 'orderly-java-'))
+  t.after(() => rmSync(directory, { recursive: true }))
+  const home = fakeJava(join(directory, 'jdk-99'), '99.0.1')
+  const onPath = fakeJava(join(directory, 'jdk-98'), '98')
+  const bin = join(directory, 'bin')
+  mkdirSync(bin)
+  symlinkSync(join(onPath, 'bin', 'java'), join(bin, 'java'))
+
+  const found = findJavas({ JAVA_HOME: home, PATH: `/nowhere:${bin}` })
+  assert.deepEqual(
+    found.slice(0, 2).map(({ version }) => version),
+    ['99.0.1', '98']
+  )
+  assert.ok(!findJavas({ JAVA_HOME: directory, PATH: '' }).some(({ home }) => home === directory))
+})
+
+function fakeJava(home: string, version: string): string {
+  mkdirSync(join(home, 'bin'), { recursive: true })
+  writeFileSync(join(home, 'bin', 'java'), '')
+  writeFileSync(join(home, 'release'), `IMPLEMENTOR="Nobody"\nJAVA_VERSION="${version}"\n`)
+  return home
+}

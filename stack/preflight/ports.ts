@@ -1,0 +1,48 @@
+import type { ServerName } from '../external-servers.ts'
+import { Refusal } from '../refusal.ts'
+import type { ServerPorts } from '../servers.ts'
+import { type ServiceName, services } from '../services.ts'
+import type { PortUse } from './preflight.ts'
+
+type PortName = keyof ServerPorts | ServiceName
+
+const usualServerPorts: ServerPorts = { kafka: 9092, kafkaController: 9093, postgres: 54320, registry: 8085 }
+const serverOf: Record<keyof ServerPorts, ServerName> = {
+  kafka: 'kafka',
+  kafkaController: 'kafka',
+  postgres: 'postgres',
+  registry: 'registry'
+}
+
+/** Where everything listens unless the environment says otherwise: `ORDERLY_KAFKA_PORT`, `ORDERLY_ORDER_PORT`, … */
+export function usualPorts(environment: NodeJS.ProcessEnv): Record<PortName, number> {
+  const ofServices = services.map(({ name, usualPort }) => [name, usualPort])
+  const usual = { ...usualServerPorts, ...Object.fromEntries(ofServices) } as Record<PortName, number>
+  return Object.fromEntries(
+    Object.entries(usual).map(([name, port]) => [name, portOf(name as PortName, port, environment)])
+  ) as Record<PortName, number>
+}
+
+/** Those that will be listened on, with what to say when one is taken. */
+export function portUses(ports: Record<PortName, number>, externals: ReadonlyMap<ServerName, string>): PortUse[] {
+  return (Object.entries(ports) as [PortName, number][])
+    .filter(([name]) => !(name in serverOf && externals.has(serverOf[name as keyof ServerPorts])))
+    .map(([name, port]) => ({ part: wordsOf(name), port, setting: settingOf(name) }))
+}
+
+function portOf(name: PortName, usual: number, environment: NodeJS.ProcessEnv): number {
+  const setting = settingOf(name)
+  const text = environment[setting]?.trim()
+  if (!text) return usual
+  const port = Number(text)
+  if (Number.isInteger(port) && port > 0 && port < 65_536) return port
+  throw new Refusal(`${setting} is "${text}": set it to a port, a whole number from 1 to 65535.`)
+}
+
+function settingOf(name: PortName): string {
+  return `ORDERLY_${name.replace(/[A-Z]/, letter => `_${letter}`).toUpperCase()}_PORT`
+}
+
+function wordsOf(name: PortName): string {
+  return name === 'kafkaController' ? "kafka's controller" : name
+}

@@ -1,0 +1,73 @@
+import { execFile } from 'node:child_process'
+import { statfs } from 'node:fs/promises'
+import { promisify } from 'node:util'
+import type { ServerName } from '../external-servers.ts'
+import { areFetched, type Jars, kafkaJars, registryJars } from '../parts/jars.ts'
+import { isPortFree, loopback } from '../processes/ports.ts'
+import { Refusal } from '../refusal.ts'
+import { chooseJava, findJavas } from './java.ts'
+
+export interface PortUse {
+  readonly part: string
+  readonly port: number
+  /** The setting that changes it. */
+  readonly setting: string
+}
+
+export interface PreflightOptions {
+  readonly directory: string
+  readonly externals: ReadonlyMap<ServerName, string>
+  readonly ports: readonly PortUse[]
+}
+
+/** Everything that could stop a start half-way, looked at before anything starts. @throws Refusal with the first problem. */
+export async function preflight({ directory, externals, ports }: PreflightOptions): Promise<void> {
+  const missing = neededJars(externals).filter(jars => !areFetched(jars))
+  if (neededJars(externals).length > 0) chooseJava(findJavas())
+  if (missing.length > 0) refuseWithoutMaven(await hasMaven(), missing)
+  refuseFullDisk(await freeMB(directory), missing)
+  for (const use of ports) if (!(await isPortFree(use.port))) throw takenPort(use)
+}
+
+function neededJars(externals: ReadonlyMap<ServerName, string>): Jars[] {
+  return [...(externals.has('kafka') ? [] : [kafkaJars]), ...(externals.has('registry') ? [] : [registryJars])]
+}
+
+function takenPort({ part, port, setting }: PortUse): Refusal {
+  return new Refusal(
+    `Port ${port} of ${loopback}, where ${part} is to listen, is taken: stop what uses it, or choose another with ${setting}=<port>.`
+  )
+}
+
+export function refuseWithoutMaven(isThere: boolean, missing: readonly Jars[]): void {
+  if (isThere) return
+  const what = missing.map(({ name, version }) => `${name} ${version}`).join(' and ')
+  throw new Refusal(
+    `Maven (mvn) was not found, and it is needed once to fetch ${what}: install it (on Debian or Ubuntu \`apt-get install maven\`, on macOS \`brew install maven\`).`
+  )
+}
+
+/** What Kafka, Postgres and the registry write when they are new. */
+const dataMB = 300
+
+export function refuseFullDisk(availableMB: number, missing: readonly Jars[]): void {
+  const neededMB = dataMB + missing.reduce((sum, jars) => sum + jars.diskMB, 0)
+  if (availableMB >= neededMB) return
+  throw new Refusal(
+    `Only ${Math.floor(availableMB)} MB are free on the disk of this project and ${neededMB} MB are needed: free some, or delete old data with \`npm run reset\`.`
+  )
+}
+
+async function freeMB(directory: string): Promise<number> {
+  const { bavail, bsize } = await statfs(directory)
+  return (bavail * bsize) / 1024 / 1024
+}
+
+async function hasMaven(): Promise<boolean> {
+  // What it prints does not matter: without a Java on PATH it complains, and it will be given one.
+  const { code } = await promisify(execFile)('sh', ['-c', 'command -v mvn']).then(
+    () => ({ code: 0 }),
+    () => ({ code: 1 })
+  )
+  return code === 0
+}

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { test } from 'node:test'
+import { kafkaJars, registryJars } from '../parts/jars.ts'
+import { loopback } from '../processes/ports.ts'
+import { portUses, usualPorts } from './ports.ts'
+import { preflight, refuseFullDisk, refuseWithoutMaven } from './preflight.ts'
+
+const externals = new Map([
+  ['kafka', 'kafka.example:9092'],
+  ['registry', 'https://schemas.example']
+] as const)
+
+test('a taken port is refused by its number, its part and the setting that changes it', async t => {
+  const server = createServer().listen(0, loopback)
+  t.after(() => server.close())
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const use = { part: 'order', port, setting: 'ORDERLY_ORDER_PORT' }
+  await assert.rejects(preflight({ directory: tmpdir(), externals, ports: [use] }), {
+    name: 'Refusal',
+    message: new RegExp(`^Port ${port} of 127.0.0.1, where order is to listen, is taken: .*ORDERLY_ORDER_PORT=`)
+  })
+})
+
+test('the ports of servers that others run are not looked at', () => {
+  const uses = portUses(usualPorts({}), externals)
+  assert.deepEqual(
+    uses.map(({ part }) => part),
+    ['postgres', 'order', 'inventory', 'notification', 'aggregator']
+  )
+})
+
+test('every port has a setting, and what is no port is refused by the name of the setting', () => {
+  assert.equal(usualPorts({ ORDERLY_KAFKA_CONTROLLER_PORT: '19093' }).kafkaController, 19093)
+  assert.equal(usualPorts({ ORDERLY_ORDER_PORT: '' }).order, 8080)
+  assert.throws(() => usualPorts({ ORDERLY_ORDER_PORT: '80800' }), /ORDERLY_ORDER_PORT is "80800": set it to a port/)
+})
+
+test('a missing Maven is refused with what it is needed for and how to install it', () => {
+  refuseWithoutMaven(true, [kafkaJars])
+  assert.throws(
+    () => refuseWithoutMaven(false, [kafkaJars, registryJars]),
+    /^Refusal: Maven \(mvn\) was not found.*fetch kafka 4\.3\.1 and registry 3\.3\.3.*apt-get install maven.*brew install maven/
+  )
+})
+
+test('a disk without room for what is to be fetched is refused with both sizes', () => {
+  refuseFullDisk(400, [])
+  assert.throws(
+    () => refuseFullDisk(400, [registryJars]),
+    /^Refusal: Only 400 MB are free.* 630 MB are needed: .*npm run reset/
+  )
+})

@@ -1,0 +1,86 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { waitUntil } from '../processes/wait.ts'
+import { Refusal } from '../refusal.ts'
+
+const lockName = 'running.json'
+
+interface Holder {
+  readonly pid: number
+  /** As `ps` says it: tells the holder from a later process with the same id. */
+  readonly processStartedAt: string
+  /** Of its watchdog, which ends when everything that the run had started is gone. */
+  readonly watchdogPID?: number
+}
+
+export interface RunLock {
+  /** Whether a run before this one ended without giving the lock back. */
+  readonly afterCrash: boolean
+  /** Resolves when the processes of that run are gone, too. */
+  predecessorGone(): Promise<void>
+  /** For the run after this one. */
+  noteWatchdog(pid: number): void
+  release(): void
+}
+
+/** One run at a time on one set of data. @throws Refusal while another one runs. */
+export function takeRunLock(runDirectory: string): RunLock {
+  const file = join(runDirectory, lockName)
+  const holder = readHolder(file)
+  if (holder !== undefined) {
+    if (holder.pid !== process.pid && isAlive(holder)) {
+      throw new Refusal(
+        `Orderly is running here already (process ${holder.pid}): stop it with Ctrl-C where it was started or with \`kill ${holder.pid}\`, or try \`npm run demo\`, which runs beside it.`
+      )
+    }
+    rmSync(file, { force: true })
+  }
+  const own: Holder = { pid: process.pid, processStartedAt: startOf(process.pid) ?? '' }
+  try {
+    writeFileSync(file, `${JSON.stringify(own)}\n`, { flag: 'wx' })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    throw new Refusal(
+      'Orderly is being started here by somebody else at this moment: wait for it, or try `npm run demo`.'
+    )
+  }
+  return {
+    afterCrash: holder !== undefined,
+    async predecessorGone() {
+      const pid = holder?.watchdogPID
+      if (pid === undefined) return
+      const what = `the end of what process ${holder?.pid} had started`
+      await waitUntil(() => startOf(pid) === undefined, { what, deadlineMs: 30_000 })
+    },
+    noteWatchdog: watchdogPID => writeFileSync(file, `${JSON.stringify({ ...own, watchdogPID })}\n`),
+    release: () => rmSync(file, { force: true })
+  }
+}
+
+/** Whether a run has the lock of this folder: `dead` when it ended without giving it back. */
+export function holderOf(runDirectory: string): 'alive' | 'dead' | undefined {
+  const holder = readHolder(join(runDirectory, lockName))
+  if (holder === undefined) return undefined
+  return isAlive(holder) ? 'alive' : 'dead'
+}
+
+function isAlive({ pid, processStartedAt }: Holder): boolean {
+  return startOf(pid) === processStartedAt
+}
+
+function readHolder(file: string): Holder | undefined {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Holder
+  } catch {
+    return undefined
+  }
+}
+
+function startOf(pid: number): string | undefined {
+  try {
+    return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).trim() || undefined
+  } catch {
+    return undefined
+  }
+}

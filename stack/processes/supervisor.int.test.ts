@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { startPostgres } from '../parts/postgres.ts'
+import { processesUnder } from '../testing/process-list.ts'
+import { freePort } from './ports.ts'
+import { createSupervisor } from './supervisor.ts'
+import { waitUntil } from './wait.ts'
+
+function createSupervised(t: TestContext) {
+  const directory = mkdtempSync(join(tmpdir(), 'orderly-supervisor-'))
+  const supervisor = createSupervisor(directory)
+  t.after(async () => {
+    await supervisor.stop()
+    rmSync(directory, { recursive: true, force: true })
+  })
+  return { directory, supervisor }
+}
+
+const gone = (directory: string) => async () => (await processesUnder(directory)).length === 0
+
+test('services are stopped before the servers that they use', async t => {
+  const { supervisor } = createSupervised(t)
+  const order: string[] = []
+  for (const [name, tier] of [
+    ['kafka', 'server'],
+    ['order', 'service']
+  ] as const) {
+    const child = supervisor.start({ name, tier, command: 'sleep', args: ['1000'] })
+    void child.exited.then(() => order.push(name))
+  }
+  await supervisor.stop()
+  assert.deepEqual(order, ['order', 'kafka'])
+  assert.throws(() => supervisor.start({ name: 'late', command: 'sleep', args: ['1'] }), /everything is being stopped/)
+})
+
+test('a process that ignores the signal is killed at its deadline, together with its children', async t => {
+  const { directory, supervisor } = createSupervised(t)
+  const script = `trap '' TERM; echo "$$" > pid; while :; do sleep 1000 & wait; done # ${directory}`
+  const child = supervisor.start({
+    name: 'stubborn',
+    command: 'sh',
+    args: ['-c', script],
+    cwd: directory,
+    stopDeadlineMs: 200
+  })
+  await waitUntil(() => readFileSync(join(directory, 'pid'), 'utf8') !== '', { what: 'the trap', deadlineMs: 5000 })
+  assert.equal((await child.stop()).signal, 'SIGKILL')
+  await supervisor.stop()
+  await waitUntil(gone(directory), { what: 'the end of all', deadlineMs: 5000 })
+})
+
+test('a command that is not there is told of by name', async t => {
+  const { supervisor } = createSupervised(t)
+  const child = supervisor.start({ name: 'maven', command: '/nowhere/mvn', args: [] })
+  await assert.rejects(child.exited, /maven could not be started: spawn \/nowhere\/mvn ENOENT/)
+})
+
+test('a launcher killed with KILL leaves no process, neither Postgres nor its workers', async t => {
+  const { directory } = createSupervised(t)
+  const launcher = spawn(
+    process.execPath,
+    [
+      '--input-type=module',
+      '--eval',
+      `const { createSupervisor } = await import(${JSON.stringify(join(import.meta.dirname, 'supervisor.ts'))})
+       const { startPostgres } = await import(${JSON.stringify(join(import.meta.dirname, '../parts/postgres.ts'))})
+       const supervisor = createSupervisor(${JSON.stringify(directory)})
+       const dataDirectory = ${JSON.stringify(join(directory, 'data'))}
+       await startPostgres({ supervisor, dataDirectory, port: ${await freePort()}, durable: false })
+       supervisor.start({ name: 'service', tier: 'service', command: 'sh', args: ['-c', 'sleep 1000 # ' + dataDirectory] })
+       console.log('up')
+       setInterval(() => {}, 1e6)`
+    ],
+    { stdio: ['ignore', 'pipe', 'inherit'] }
+  )
+  await once(launcher.stdout, 'data')
+  assert.ok((await processesUnder(join(directory, 'data'))).length >= 2)
+  launcher.kill('SIGKILL')
+  await waitUntil(gone(directory), { what: 'the end of everything the launcher had started', deadlineMs: 15_000 })
+})
+
+test('Postgres goes on with its data after a stop, and after a crash', async t => {
+  const { directory, supervisor } = createSupervised(t)
+  const options = { supervisor, dataDirectory: join(directory, 'data'), port: await freePort(), durable: true }
+  const first = await startPostgres(options)
+  await first.stop()
+  const second = await startPostgres(options)
+  for (const child of second.processes) child.signal('SIGKILL')
+  await second.stop()
+  const third = await startPostgres(options)
+  assert.equal(await third.isHealthy(), true)
+})

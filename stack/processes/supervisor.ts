@@ -1,0 +1,139 @@
+import { spawn } from 'node:child_process'
+import { closeSync, openSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { PartFailed } from '../refusal.ts'
+import { startWatchdog } from './watchdog.ts'
+
+/** Services are stopped before the servers that they use. */
+export type Tier = 'server' | 'service'
+
+export interface ProcessSpec {
+  readonly name: string
+  readonly tier?: Tier
+  readonly command: string
+  readonly args: readonly string[]
+  readonly cwd?: string
+  readonly env?: NodeJS.ProcessEnv
+  /** Where its output goes: to the log file (default) or to where that of this process goes. */
+  readonly output?: 'log' | 'inherit'
+  readonly user?: { readonly uid: number; readonly gid: number }
+  readonly stopSignal?: 'SIGTERM' | 'SIGINT'
+  /** After this long the process group is killed. */
+  readonly stopDeadlineMs?: number
+}
+
+export interface ProcessExit {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+}
+
+export interface SupervisedProcess {
+  readonly name: string
+  readonly pid: number
+  readonly logFile: string
+  readonly exited: Promise<ProcessExit>
+  isRunning(): boolean
+  signal(signal: NodeJS.Signals): void
+  /** Asks it to end, kills it at the deadline; resolves when it is gone. */
+  stop(): Promise<ProcessExit>
+}
+
+/** Starts processes in groups of their own, with a log file each, and leaves none behind, not even when killed. */
+export interface Supervisor {
+  /** The process that stays, should this one be killed, until everything started here is gone. */
+  readonly watchdogPID: number
+  /** @throws Error when everything is being stopped already. */
+  start(spec: ProcessSpec): SupervisedProcess
+  /** Stops whatever still runs, services before the servers they use. Resolves when all are gone; nothing starts after. */
+  stop(): Promise<void>
+}
+
+export function createSupervisor(logDirectory: string): Supervisor {
+  const watchdog = startWatchdog()
+  const running = new Set<{ tier: Tier; process: SupervisedProcess }>()
+  let stopped: Promise<void> | undefined
+
+  function start(spec: ProcessSpec): SupervisedProcess {
+    if (stopped !== undefined) throw new Error(`${spec.name} is not started, as everything is being stopped`)
+    const logFile = join(logDirectory, `${spec.name}.log`)
+    const log = spec.output === 'inherit' ? 'inherit' : openSync(logFile, 'a')
+    const child = spawn(spec.command, spec.args, {
+      cwd: spec.cwd,
+      env: spec.env ?? process.env,
+      detached: true,
+      stdio: ['ignore', log, log],
+      ...spec.user
+    })
+    if (log !== 'inherit') closeSync(log)
+    const { pid } = child
+    const stopSignal = spec.stopSignal ?? 'SIGTERM'
+    if (pid !== undefined) watchdog.watch(pid, stopSignal)
+
+    const { promise: exited, resolve, reject } = Promise.withResolvers<ProcessExit>()
+    exited.catch(() => {})
+    const supervised: SupervisedProcess = {
+      name: spec.name,
+      pid: pid ?? 0,
+      logFile,
+      exited,
+      isRunning: () => running.has(entry),
+      signal: signal => signalGroup(pid, signal),
+      async stop() {
+        if (running.has(entry)) signalGroup(pid, stopSignal)
+        const deadline = setTimeout(() => signalGroup(pid, 'SIGKILL'), spec.stopDeadlineMs ?? 15_000)
+        return exited.finally(() => clearTimeout(deadline))
+      }
+    }
+    const entry = { tier: spec.tier ?? 'server', process: supervised }
+    if (pid !== undefined) running.add(entry)
+    child.once('error', cause => reject(new PartFailed(`${spec.name} could not be started: ${cause.message}`)))
+    child.once('exit', (code, signal) => {
+      running.delete(entry)
+      signalGroup(pid, 'SIGKILL')
+      if (pid !== undefined) watchdog.forget(pid)
+      resolve({ code, signal })
+    })
+    return supervised
+  }
+
+  async function stopAll(): Promise<void> {
+    for (const tier of ['service', 'server'] as const) {
+      await Promise.allSettled([...running].filter(entry => entry.tier === tier).map(entry => entry.process.stop()))
+    }
+    watchdog.close()
+  }
+
+  return {
+    watchdogPID: watchdog.pid,
+    start,
+    stop() {
+      stopped ??= stopAll()
+      return stopped
+    }
+  }
+}
+
+/** Runs a command that ends by itself. @throws PartFailed with the end of its output unless it succeeds. */
+export async function runToEnd(supervisor: Supervisor, spec: ProcessSpec): Promise<void> {
+  const child = supervisor.start(spec)
+  const { code, signal } = await child.exited
+  if (code === 0) return
+  throw new PartFailed(`${spec.name} failed (${signal ?? `exit code ${code}`}):\n${await lastLines(child.logFile)}`)
+}
+
+function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
+  if (pid === undefined) return
+  try {
+    process.kill(-pid, signal)
+  } catch (error) {
+    // Nobody is left in the group; macOS says EPERM where only unreaped processes are.
+    if (!['ESRCH', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+  }
+}
+
+/** The last lines a process wrote, for the message about its early end. */
+export async function lastLines(logFile: string, count = 12): Promise<string> {
+  const text = await readFile(logFile, 'utf8').catch(() => '')
+  return text.trimEnd().split('\n').slice(-count).join('\n')
+}

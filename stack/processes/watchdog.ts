@@ -1,0 +1,27 @@
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+
+/** A process that outlives a killed launcher just long enough to end what the launcher had started. */
+export interface Watchdog {
+  readonly pid: number
+  watch(pid: number, stopSignal: 'SIGTERM' | 'SIGINT'): void
+  forget(pid: number): void
+  close(): void
+}
+
+export function startWatchdog(): Watchdog {
+  const child = spawn('/bin/sh', [join(import.meta.dirname, 'watchdog.sh')], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore']
+  })
+  child.unref()
+  child.on('error', () => {})
+  const input = child.stdin
+  input.on('error', () => {})
+  return {
+    pid: child.pid ?? 0,
+    watch: (pid, stopSignal) => void input.write(`watch ${pid} ${stopSignal.slice('SIG'.length)}\n`),
+    forget: pid => void input.write(`forget ${pid}\n`),
+    close: () => void input.end()
+  }
+}

@@ -1,0 +1,91 @@
+import { join } from 'node:path'
+import type { RunDirectories } from './directories.ts'
+import { areFetched, fetchJars, type Jars, kafkaJars, registryJars } from './parts/jars.ts'
+import { type RunningKafka, startKafka } from './parts/kafka.ts'
+import type { RunningPart } from './parts/part.ts'
+import { type RunningPostgres, startPostgres } from './parts/postgres.ts'
+import { startRegistry } from './parts/registry.ts'
+import { chooseJava, findJavas } from './preflight/java.ts'
+import { freePorts } from './processes/ports.ts'
+import type { Supervisor } from './processes/supervisor.ts'
+import type { Step } from './terminal/steps.ts'
+
+export const serverPorts = ['kafka', 'kafkaController', 'postgres', 'registry'] as const
+export type ServerPorts = Record<(typeof serverPorts)[number], number>
+
+export interface ServersOptions {
+  readonly supervisor: Supervisor
+  readonly directories: RunDirectories
+  readonly ports: ServerPorts
+  /** false for data that is thrown away with the run. */
+  readonly durable: boolean
+  /** Those that somebody else runs. */
+  readonly except?: ReadonlySet<'kafka' | 'postgres' | 'registry'>
+}
+
+export interface RunningServers {
+  readonly kafka?: RunningKafka
+  readonly postgres?: RunningPostgres
+  readonly registry?: RunningPart
+}
+
+/** The steps that bring the servers up, all at once, and what they will have started. */
+export function planServers(options: ServersOptions): { steps: Step[]; servers: Promise<RunningServers> } {
+  const { supervisor, directories, ports, durable, except = new Set() } = options
+  const data = (name: string) => join(directories.data, name)
+  const steps: Step[] = []
+
+  function plan<Part extends RunningPart>(
+    name: 'kafka' | 'postgres' | 'registry',
+    start: (step: { say(text: string): void }) => Promise<Part>
+  ): Promise<Part> | undefined {
+    if (except.has(name)) return undefined
+    const { promise, resolve, reject } = Promise.withResolvers<Part>()
+    promise.catch(() => {})
+    const run: Step['run'] = async say => {
+      try {
+        const part = await start({ say })
+        resolve(part)
+        return part.address
+      } catch (error) {
+        reject(error)
+        throw error
+      }
+    }
+    steps.push({ title: name, run })
+    return promise
+  }
+
+  const kafka = plan('kafka', async ({ say }) => {
+    const java = await javaWith(kafkaJars, supervisor, say)
+    const nodes = [{ id: 1, port: ports.kafka, controllerPort: ports.kafkaController }]
+    return startKafka({ supervisor, java, dataDirectory: data('kafka'), nodes })
+  })
+  const postgres = plan('postgres', () =>
+    startPostgres({ supervisor, dataDirectory: data('postgres'), port: ports.postgres, durable })
+  )
+  const registry = plan('registry', async ({ say }) => {
+    const java = await javaWith(registryJars, supervisor, say)
+    return startRegistry({ supervisor, java, dataDirectory: data('registry'), port: ports.registry })
+  })
+  const servers = Promise.all([kafka, postgres, registry]).then(([kafka, postgres, registry]) => ({
+    ...(kafka && { kafka }),
+    ...(postgres && { postgres }),
+    ...(registry && { registry })
+  }))
+  servers.catch(() => {})
+  return { steps, servers }
+}
+
+async function javaWith(jars: Jars, supervisor: Supervisor, say: (text: string) => void) {
+  const java = chooseJava(findJavas())
+  if (!areFetched(jars)) {
+    say(`fetching ${jars.name} ${jars.version} with Maven, ${jars.downloadMB} MB, once`)
+    await fetchJars(supervisor, jars, java)
+  }
+  return java
+}
+
+export function freeServerPorts(): Promise<ServerPorts> {
+  return freePorts(serverPorts)
+}

@@ -1,0 +1,23 @@
+import { join } from 'node:path'
+import { projectDirectory, samplesDirectory } from './directories.ts'
+
+/** The services in the order in which an order passes them. Adding one here starts it with the rest. */
+export interface ServiceDescription {
+  readonly name: ServiceName
+  readonly usualPort: number
+  readonly env?: Readonly<Record<string, string>>
+}
+
+export const serviceNames = ['order', 'inventory', 'notification', 'aggregator'] as const
+export type ServiceName = (typeof serviceNames)[number]
+
+export const services: readonly ServiceDescription[] = [
+  { name: 'order', usualPort: 8080 },
+  { name: 'inventory', usualPort: 8081, env: { SEED_STOCK_FILE: join(samplesDirectory, 'stock.csv') } },
+  { name: 'notification', usualPort: 8082 },
+  { name: 'aggregator', usualPort: 8083 }
+]
+
+export function mainFile(name: ServiceName): string {
+  return join(projectDirectory, 'services', name, 'main.ts')
+}

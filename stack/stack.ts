@@ -1,0 +1,88 @@
+import { topicConfigs, topicNames } from '@orderly/contracts'
+import { createTopics, deadLetterTopic, type KafkaConnection } from '@orderly/kafka'
+import { externalServers, kafkaConnectionOf, type ServerName } from './external-servers.ts'
+import type { RunningPart } from './parts/part.ts'
+import { startService } from './parts/service.ts'
+import { Refusal } from './refusal.ts'
+import { planServers, type RunningServers, type ServerPorts, type ServersOptions } from './servers.ts'
+import { type ServiceName, services } from './services.ts'
+import type { ShowSteps, Step } from './terminal/steps.ts'
+
+export interface StackOptions extends Omit<ServersOptions, 'except'> {
+  readonly ports: ServerPorts & Record<ServiceName, number>
+  readonly environment: NodeJS.ProcessEnv
+  readonly partitions: number
+  readonly watch?: boolean
+  readonly show: ShowSteps
+}
+
+/** Everything, in the order in which it is listed: what we run, and the addresses of what others run. */
+export interface RunningStack {
+  readonly parts: readonly RunningPart[]
+  readonly externals: ReadonlyMap<ServerName, string>
+  readonly orderURL: string
+}
+
+/** Starts the servers at once, creates the topics, then starts the services at once. What it started, its supervisor stops. */
+export async function startStack(options: StackOptions): Promise<RunningStack> {
+  const { supervisor, environment, ports, partitions, watch = false } = options
+  const externals = externalServers(environment)
+  const { steps, servers } = planServers({ ...options, except: new Set(externals.keys()) })
+
+  const topics = servers.then(({ kafka }) => {
+    const connection = kafka === undefined ? kafkaConnectionOf(environment) : localConnection(kafka.brokers)
+    return createMissingTopics(connection, { partitions, replicationFactor: kafka?.replicationFactor ?? -1 })
+  })
+  topics.catch(() => {})
+
+  const running = services.map(async service => {
+    await topics
+    const env = { ...environment, ...serverVariables(await servers) }
+    return startService({ supervisor, service, port: ports[service.name], env, watch })
+  })
+  for (const service of running) service.catch(() => {})
+
+  const serviceSteps = services.map(
+    ({ name }, index): Step => ({ title: name, run: async () => (await running[index])?.address })
+  )
+  await options.show([...steps, { title: 'topics', run: async () => (await topics).join(', ') }, ...serviceSteps])
+
+  const { kafka, postgres, registry } = await servers
+  const ours = [kafka, postgres, registry].filter(part => part !== undefined)
+  const parts = [...ours, ...(await Promise.all(running))]
+  return { parts, externals, orderURL: parts.find(part => part.name === 'order')?.address ?? '' }
+}
+
+function serverVariables({ kafka, postgres, registry }: RunningServers): NodeJS.ProcessEnv {
+  return {
+    ...(kafka && { KAFKA_BROKERS: kafka.brokers.join(',') }),
+    ...(postgres && { DATABASE_URL: postgres.databaseURL }),
+    ...(registry && { SCHEMA_REGISTRY_URL: registry.address })
+  }
+}
+
+function localConnection(brokers: readonly string[]): KafkaConnection {
+  return { brokers, clientID: 'orderly-stack' }
+}
+
+/** A replication factor of -1 leaves it to the cluster. */
+export async function createMissingTopics(
+  connection: KafkaConnection,
+  shape: { partitions: number; replicationFactor: number }
+): Promise<string[]> {
+  const names = Object.values(topicNames)
+  const withDeadLetters = names.flatMap(name => [name, deadLetterTopic(name)])
+  await createTopics(
+    connection,
+    withDeadLetters.map(name => ({ name, ...shape, configs: topicConfigs[name] ?? {} }))
+  )
+  return names
+}
+
+/** @throws Refusal unless it is a number of partitions. */
+export function partitionsOf(environment: NodeJS.ProcessEnv): number {
+  const text = environment.ORDERLY_PARTITIONS?.trim() || '4'
+  const partitions = Number(text)
+  if (Number.isInteger(partitions) && partitions > 0 && partitions <= 1000) return partitions
+  throw new Refusal(`ORDERLY_PARTITIONS is "${text}": set it to the partitions of every new topic, from 1 to 1000.`)
+}

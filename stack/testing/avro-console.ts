@@ -1,0 +1,44 @@
+import { avroConverterJars, fetchJars } from '../parts/jars.ts'
+import { chooseJava, findJavas } from '../preflight/java.ts'
+import { createSupervisor } from '../processes/supervisor.ts'
+import { createThrowAwayRun } from '../throw-away-run.ts'
+import { runKafkaTool } from './kafka-tool.ts'
+
+/**
+ * What Java makes of a topic, one text per record: Kafka's own consumer with the deserializer that the Avro converter of
+ * Kafka Connect is made of, which finds the writer's schema in the registry by the id in the record.
+ * @param registryURL its Confluent API; Apicurio's own API, which the deserializer speaks, is beside it
+ */
+export async function readAvroWithJava(broker: string, topic: string, registryURL: string): Promise<string[]> {
+  await fetchConverter()
+  const deserializer = 'io.apicurio.registry.serde.avro.AvroKafkaDeserializer'
+  const settings = {
+    'apicurio.registry.url': registryURL.replace(/\/apis\/.*$/, '/apis/registry/v2'),
+    'apicurio.registry.as-confluent': 'true',
+    'apicurio.registry.use-id': 'contentId'
+  }
+  const printed = await runKafkaTool(
+    'org.apache.kafka.tools.consumer.ConsoleConsumer',
+    [
+      ...['--bootstrap-server', broker, '--topic', topic, '--isolation-level', 'read_committed'],
+      ...['--from-beginning', '--timeout-ms', '5000', '--formatter-property', `value.deserializer=${deserializer}`],
+      ...Object.entries(settings).flatMap(([name, value]) => [
+        '--formatter-property',
+        `value.deserializer.${name}=${value}`
+      ])
+    ],
+    [avroConverterJars]
+  )
+  return printed.split('\n').filter(line => line !== '')
+}
+
+async function fetchConverter(): Promise<void> {
+  const { directories, discard } = createThrowAwayRun('test')
+  const supervisor = createSupervisor(directories.logs)
+  try {
+    await fetchJars(supervisor, avroConverterJars, chooseJava(findJavas()))
+  } finally {
+    await supervisor.stop()
+    await discard()
+  }
+}

@@ -1,0 +1,85 @@
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { checkConnection } from '@orderly/kafka'
+import { type KafkaNode, type RunningKafka, restartKafkaNode, startKafka } from '../parts/kafka.ts'
+import { createKeystore } from '../parts/kafka-security.ts'
+import { chooseJava, findJavas } from '../preflight/java.ts'
+import { freePorts, loopback } from '../processes/ports.ts'
+import { createSupervisor } from '../processes/supervisor.ts'
+import { waitUntil } from '../processes/wait.ts'
+import { createThrowAwayRun } from '../throw-away-run.ts'
+
+/** A Kafka of a test's own, to take away and bring back. It keeps its address and its data. */
+export interface TestBroker {
+  readonly brokers: readonly string[]
+  /** Where TLS and SASL are spoken, and the certificate to trust; with `users` only. */
+  readonly secure?: { readonly brokers: readonly string[]; readonly certificate: string }
+  /** As SIGTERM does it: the broker says goodbye. */
+  stop(): Promise<void>
+  /** As a crash does it. */
+  kill(): Promise<void>
+  /** As a crash of one broker of a cluster does it. */
+  killOne(id: number): void
+  /** Brings it back; resolves when the cluster is whole. */
+  startOne(id: number): Promise<void>
+  /** Resolves when it answers. */
+  start(): Promise<void>
+}
+
+export interface TestBrokerOptions {
+  readonly heapMB?: number
+  /** More than one: a cluster, with ids from 1 on; `stop`, `kill` and `start` then concern all of it. */
+  readonly count?: number
+  /** Names and passwords of those who may come in by TLS and SASL, at `secureBroker`. */
+  readonly users?: Readonly<Record<string, string>>
+}
+
+/** Starts it; it ends and its data goes with the test. */
+export async function startBroker(test: TestContext, options: TestBrokerOptions = {}): Promise<TestBroker> {
+  const { directories, discard } = createThrowAwayRun('broker')
+  const supervisor = createSupervisor(directories.logs)
+  test.after(async () => {
+    await supervisor.stop()
+    await discard()
+  })
+  const { count = 1, heapMB, users } = options
+  const ids = Array.from({ length: count }, (_, index) => index + 1)
+  const java = chooseJava(findJavas())
+  const ports = await freePorts(ids.flatMap(id => [`broker ${id}`, `controller ${id}`, `secure ${id}`]))
+  const port = (name: string): number => ports[name] as number
+  const keys = users && (await createKeystore(java, directories.run))
+  const nodes = ids.map((id): KafkaNode => {
+    const secure = users && keys && { port: port(`secure ${id}`), keystoreFile: keys.keystoreFile, users }
+    return { id, port: port(`broker ${id}`), controllerPort: port(`controller ${id}`), ...(secure && { secure }) }
+  })
+  const kafkaOptions = {
+    supervisor,
+    java,
+    dataDirectory: join(directories.data, 'kafka'),
+    nodes,
+    ...(heapMB && { heapMB })
+  }
+  const start = () => startKafka(kafkaOptions)
+  let kafka: RunningKafka = await start()
+  return {
+    brokers: kafka.brokers,
+    ...(keys && {
+      secure: { brokers: ids.map(id => `${loopback}:${port(`secure ${id}`)}`), certificate: keys.certificate }
+    }),
+    stop: () => kafka.stop(),
+    async kill() {
+      for (const child of kafka.processes) child.signal('SIGKILL')
+      await kafka.stop()
+    },
+    killOne: id => kafka.processes[ids.indexOf(id)]?.signal('SIGKILL'),
+    async startOne(id) {
+      await restartKafkaNode(nodes[ids.indexOf(id)] as KafkaNode, kafkaOptions)
+      const connection = { brokers: kafka.brokers, clientID: 'orderly-test' }
+      const isWhole = () => checkConnection(connection).then(brokers => brokers === count)
+      await waitUntil(isWhole, { what: 'a whole cluster', deadlineMs: 60_000 })
+    },
+    async start() {
+      kafka = await start()
+    }
+  }
+}

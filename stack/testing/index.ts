@@ -1,0 +1,5 @@
+export { readAvroWithJava } from './avro-console.ts'
+export { startBroker, type TestBroker, type TestBrokerOptions } from './broker.ts'
+export { type IntegrationEnvironment, integrationEnvironment } from './environment.ts'
+export { runKafkaTool } from './kafka-tool.ts'
+export { type LogLine, startService, type TestService } from './service.ts'

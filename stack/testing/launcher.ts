@@ -1,0 +1,52 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { projectDirectory } from '../directories.ts'
+import { waitUntil } from '../processes/wait.ts'
+
+/** One of the launcher's commands as a process of its own. */
+export interface LauncherProcess {
+  readonly child: ChildProcess
+  output(): { stdout: string; stderr: string }
+  /** Resolves as soon as standard output or error has the text. */
+  waitFor(text: string, deadlineMs?: number): Promise<void>
+  ended(): Promise<{ code: number | null; signal: NodeJS.Signals | null; stdout: string; stderr: string }>
+}
+
+export function startLauncher(
+  test: TestContext,
+  command: 'start' | 'demo',
+  args: readonly string[] = [],
+  env: NodeJS.ProcessEnv = {}
+): LauncherProcess {
+  // Of whoever runs the tests: what is set there is for them.
+  const { KAFKA_BROKERS: _kafka, DATABASE_URL: _database, SCHEMA_REGISTRY_URL: _registry, ...own } = process.env
+  const child = spawn(process.execPath, [join(projectDirectory, 'stack', 'commands', `${command}.ts`), ...args], {
+    cwd: projectDirectory,
+    env: { ...own, ...env },
+    stdio: ['ignore', 'pipe', 'pipe']
+  })
+  const output = { stdout: '', stderr: '' }
+  child.stdout.setEncoding('utf8').on('data', text => (output.stdout += text))
+  child.stderr.setEncoding('utf8').on('data', text => (output.stderr += text))
+  const closed = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>
+  test.after(async () => {
+    child.kill('SIGTERM')
+    await closed
+  })
+  return {
+    child,
+    output: () => output,
+    async waitFor(text, deadlineMs = 120_000) {
+      const isThere = () => output.stdout.includes(text) || output.stderr.includes(text)
+      const hasEnded = () => child.exitCode !== null || child.signalCode !== null
+      await waitUntil(() => isThere() || hasEnded(), { what: `"${text}" from ${command}`, deadlineMs })
+      if (!isThere()) throw new Error(`${command} ended without saying "${text}":\n${output.stderr}`)
+    },
+    async ended() {
+      const [code, signal] = await closed
+      return { code, signal, ...output }
+    }
+  }
+}

@@ -1,0 +1,67 @@
+import { readFile } from 'node:fs/promises'
+import type { TestContext } from 'node:test'
+import { projectDirectory } from '../directories.ts'
+import { createSupervisor, type ProcessExit } from '../processes/supervisor.ts'
+import { waitUntilHealthy } from '../processes/wait.ts'
+import { mainFile, type ServiceName } from '../services.ts'
+import { createThrowAwayRun } from '../throw-away-run.ts'
+
+export type LogLine = Readonly<Record<string, unknown>>
+
+/** A service as the real process that it is in production. */
+export interface TestService {
+  /** Where it listens. */
+  readonly url: string
+  readonly pid: number
+  readonly exit: Promise<ProcessExit>
+  signal(signal: NodeJS.Signals): void
+  stop(signal?: NodeJS.Signals): Promise<ProcessExit>
+  /** What it logged so far, line by line. */
+  logs(): Promise<LogLine[]>
+}
+
+/** Starts it on a free port and resolves when it is ready. It ends with the test. */
+export async function startService(test: TestContext, name: ServiceName, env: NodeJS.ProcessEnv): Promise<TestService> {
+  const { directories, discard } = createThrowAwayRun('service')
+  const supervisor = createSupervisor(directories.logs)
+  test.after(async () => {
+    await supervisor.stop()
+    await discard()
+  })
+  const child = supervisor.start({
+    name,
+    tier: 'service',
+    command: process.execPath,
+    args: [mainFile(name)],
+    cwd: projectDirectory,
+    env: { ...process.env, HTTP_PORT: '0', ...env }
+  })
+  const logs = () => readLogLines(child.logFile)
+  let url: string | undefined
+  const isReady = async () => {
+    url ??= (await logs()).find(({ msg }) => msg === 'listening')?.address as string | undefined
+    return url !== undefined && (await fetch(`${url}/health/ready`)).ok
+  }
+  await waitUntilHealthy(child, isReady, 60_000)
+  return {
+    url: url as unknown as string,
+    pid: child.pid,
+    exit: child.exited,
+    signal: child.signal,
+    stop(signal = 'SIGTERM') {
+      child.signal(signal)
+      return child.exited
+    },
+    logs
+  }
+}
+
+/** The last line may still be in the making. */
+async function readLogLines(file: string): Promise<LogLine[]> {
+  const text = await readFile(file, 'utf8')
+  const whole = text.slice(0, text.lastIndexOf('\n') + 1)
+  return whole
+    .split('\n')
+    .filter(line => line.startsWith('{'))
+    .map(line => JSON.parse(line) as LogLine)
+}

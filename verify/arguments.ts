@@ -1,0 +1,99 @@
+import { parseArgs } from 'node:util'
+import { Refusal, serviceNames } from '@orderly/stack'
+import type { Topology } from './plan/faults.ts'
+
+export interface Arguments {
+  readonly seed: number
+  readonly durationMs: number
+  readonly requestsPerSecond: number
+  readonly topology: Topology
+  readonly asJSON: boolean
+  /** A saved history to check again. */
+  readonly recheck?: string
+  /** Names of mutants; empty for all of them. */
+  readonly mutants?: readonly string[]
+  readonly keep: boolean
+}
+
+export const usage = `npm run verify -- [options]
+
+  --seed 7            decides load and faults; a random one where nothing is said
+  --duration 120s     of load and faults, as 90s or 2m
+  --rate 60           orders a second
+  --instances order=2,inventory=2,notification=2
+  --brokers 1         1 or 3
+  --json              the report as JSON on standard output, and nothing else there
+  --keep              keeps logs and history also when nothing was found
+  --recheck <file>    checks a history that an earlier run saved
+  --mutants [name…]   plants deliberate bugs one after the other, all or those named; each has to be found
+
+Exit codes: 0 no violation, 1 violations (or a mutant not found), 2 it could not be run.`
+
+/** @throws Refusal saying what is wrong */
+export function readArguments(args: readonly string[]): Arguments {
+  const { values, positionals } = parse(args)
+  if (positionals.length > 0 && values.mutants !== true) throw new Refusal(`What is "${positionals[0]}"?\n\n${usage}`)
+  return {
+    seed:
+      values.seed === undefined ? Math.floor(Math.random() * 1_000_000) : wholeNumber('seed', values.seed, 0, 2 ** 31),
+    durationMs: readDuration(values.duration),
+    requestsPerSecond: wholeNumber('rate', values.rate, 1, 1_000),
+    topology: { instances: readInstances(values.instances), brokers: readBrokers(values.brokers) },
+    asJSON: values.json || process.env.npm_config_json === 'true',
+    keep: values.keep,
+    ...(values.recheck !== undefined && { recheck: values.recheck }),
+    ...(values.mutants && { mutants: positionals })
+  }
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        seed: { type: 'string' },
+        duration: { type: 'string', default: '60s' },
+        rate: { type: 'string', default: '60' },
+        instances: { type: 'string', default: '' },
+        brokers: { type: 'string', default: '1' },
+        json: { type: 'boolean', default: false },
+        keep: { type: 'boolean', default: false },
+        recheck: { type: 'string' },
+        mutants: { type: 'boolean', default: false }
+      }
+    })
+  } catch (error) {
+    throw new Refusal(`${(error as Error).message}\n\n${usage}`)
+  }
+}
+
+function wholeNumber(name: string, text: string, from: number, to: number): number {
+  const value = Number(text)
+  if (Number.isInteger(value) && value >= from && value <= to) return value
+  throw new Refusal(`--${name} is "${text}": say a whole number from ${from} to ${to}.`)
+}
+
+function readDuration(text: string): number {
+  const match = /^(\d+)(s|m)?$/.exec(text)
+  const seconds = Number(match?.[1]) * (match?.[2] === 'm' ? 60 : 1)
+  if (seconds >= 5 && seconds <= 24 * 3_600) return seconds * 1_000
+  throw new Refusal(`--duration is "${text}": say seconds or minutes, 5s at least.`)
+}
+
+function readBrokers(text: string): number {
+  if (text === '1' || text === '3') return Number(text)
+  throw new Refusal(`--brokers is "${text}": one broker, or three with every record on three of them.`)
+}
+
+function readInstances(text: string): Readonly<Record<string, number>> {
+  const instances: Record<string, number> = Object.fromEntries(serviceNames.map(name => [name, 2]))
+  for (const part of text.split(',').filter(part => part !== '')) {
+    const [name = '', count] = part.split('=')
+    if (!(name in instances)) {
+      throw new Refusal(`--instances names "${name}": there are ${serviceNames.join(', ')}.`)
+    }
+    instances[name] = wholeNumber('instances', count ?? '', 1, 8)
+  }
+  return instances
+}

@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { serviceNames } from '@orderly/stack'
+import { readArguments } from './arguments.ts'
+
+test('what is not said has a sensible value, and the seed is another one each time', () => {
+  const { durationMs, topology, seed } = readArguments([])
+  assert.equal(durationMs, 60_000)
+  assert.deepEqual(topology, { instances: Object.fromEntries(serviceNames.map(name => [name, 2])), brokers: 1 })
+  assert.ok(Number.isInteger(seed))
+})
+
+test('everything can be said', () => {
+  const said = '--seed 7 --duration 2m --instances inventory=3,order=1 --brokers 3 --rate 20 --json'
+  const { seed, durationMs, topology, requestsPerSecond, asJSON } = readArguments(said.split(' '))
+  assert.deepEqual(
+    { seed, durationMs, requestsPerSecond, asJSON },
+    { seed: 7, durationMs: 120_000, requestsPerSecond: 20, asJSON: true }
+  )
+  assert.partialDeepStrictEqual(topology, { instances: { order: 1, inventory: 3, notification: 2 }, brokers: 3 })
+})
+
+test('mutants are all of them, or those that are named', () => {
+  assert.equal(readArguments([]).mutants, undefined)
+  assert.deepEqual(readArguments(['--mutants']).mutants, [])
+  assert.deepEqual(readArguments(['--mutants', 'unkeyed', 'off-by-one']).mutants, ['unkeyed', 'off-by-one'])
+})
+
+for (const wrong of [
+  '--seed x',
+  '--duration soon',
+  '--brokers 2',
+  '--instances kafka=1',
+  '--instances order=0',
+  '--what',
+  'words'
+]) {
+  test(`"${wrong}" is refused with what to say instead`, () => {
+    assert.throws(() => readArguments(wrong.split(' ')), { name: 'Refusal' })
+  })
+}

@@ -1,0 +1,68 @@
+import type { History } from '../history/history.ts'
+import { type Around, lookAround } from './around.ts'
+import { collectEvidence } from './evidence.ts'
+import type { Guarantee } from './guarantee.ts'
+import { acceptedOnce } from './guarantees/accepted-once.ts'
+import { allNotified } from './guarantees/all-notified.ts'
+import { failedOnlyIfShort } from './guarantees/failed-only-if-short.ts'
+import { nothingFromNothing } from './guarantees/nothing-from-nothing.ts'
+import { offsetsGrow } from './guarantees/offsets-grow.ts'
+import { oneOutcome } from './guarantees/one-outcome.ts'
+import { orderKept } from './guarantees/order-kept.ts'
+import { parkedOnce } from './guarantees/parked-once.ts'
+import { ratesAddUp } from './guarantees/rates-add-up.ts'
+import { recovers } from './guarantees/recovers.ts'
+import { reservationsMatch } from './guarantees/reservations-match.ts'
+import { stockConserved } from './guarantees/stock-conserved.ts'
+import { zombiesHarmless } from './guarantees/zombies-harmless.ts'
+
+/** What the design promises and this system has parts for. */
+export const guarantees: readonly Guarantee[] = [
+  acceptedOnce,
+  oneOutcome,
+  nothingFromNothing,
+  stockConserved,
+  reservationsMatch,
+  failedOnlyIfShort,
+  orderKept,
+  offsetsGrow,
+  ratesAddUp,
+  allNotified,
+  zombiesHarmless,
+  recovers,
+  parkedOnce
+]
+
+export interface Violation {
+  readonly guarantee: number
+  readonly summary: string
+  readonly around: Around
+}
+
+export interface Verdict {
+  readonly guarantee: number
+  readonly promise: string
+  /** How often it was broken; at most `shownPerGuarantee` of them are described. */
+  readonly count: number
+  readonly violations: readonly Violation[]
+}
+
+const shownPerGuarantee = 10
+
+/** Judges a history. Pure: the same history always gets the same verdicts. */
+export function check(history: History): Verdict[] {
+  const evidence = collectEvidence(history)
+  return guarantees.map(({ number, promise, check }) => {
+    const findings = check(evidence)
+    const violations = findings.slice(0, shownPerGuarantee).map(finding => ({
+      guarantee: number,
+      summary: finding.summary,
+      around: lookAround(evidence, finding)
+    }))
+    return { guarantee: number, promise, count: findings.length, violations }
+  })
+}
+
+export function countViolations(verdicts: readonly Verdict[]): number {
+  return verdicts.reduce((sum, { count }) => sum + count, 0)
+}

@@ -1,0 +1,650 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { topicNames } from '@orderly/contracts'
+import fc from 'fast-check'
+import type { History, RecordedRecord } from '../history/history.ts'
+import { check, countViolations, guarantees } from './check.ts'
+import { cleanHistory as cleanOrders } from './testing/clean-history.ts'
+import { isRate, rateOf, withRates } from './testing/with-rates.ts'
+
+const { ordersCreated, inventoryReserved, inventoryFailed } = topicNames
+
+const cleanHistory = (seed: number, requestCount?: number): History => withRates(cleanOrders(seed, requestCount))
+
+test('a clean history has no violation, whatever came up in it', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 0 }), fc.integer({ min: 1, max: 200 }), (seed, requestCount) => {
+      const broken = check(cleanHistory(seed, requestCount)).filter(({ count }) => count > 0)
+      assert.deepEqual(
+        broken.flatMap(({ violations }) => violations.map(({ summary }) => summary)),
+        []
+      )
+    }),
+    { numRuns: 40 }
+  )
+})
+
+test('a history survives being saved, and then gets the same verdicts', () => {
+  const history = cleanHistory(1)
+  assert.deepEqual(JSON.parse(JSON.stringify(history)), history)
+})
+
+test('every guarantee has a planted violation', () => {
+  assert.deepEqual(
+    [...new Set(planted.map(([number]) => number))].toSorted((a, b) => a - b),
+    guarantees.map(({ number }) => number).toSorted((a, b) => a - b)
+  )
+})
+
+test('a violation comes with the order, its request, its records, its row and the faults of that time', () => {
+  const history = cleanHistory(4)
+  const [row] = history.tables.outcomes.filter(({ kind }) => kind === 'reserved')
+  assert.ok(row)
+  const broken = withRecords(history, records => [...records, copyOf(outcomeOf(history, row.orderID))])
+  const [violation] = check(broken).find(({ guarantee }) => guarantee === 2)?.violations ?? []
+  assert.equal(violation?.around.orderID, row.orderID)
+  assert.equal(violation.around.outcome?.sequence, row.sequence)
+  assert.equal(violation.around.requests.length, 1)
+  assert.ok(violation.around.reservation.length > 0)
+  assert.ok(violation.around.notifications.length > 0)
+  assert.ok(violation.around.faults.length > 0)
+  const topics = violation.around.records.map(({ topic }) => topic)
+  assert.ok(topics.includes(ordersCreated) && topics.includes(inventoryReserved))
+})
+
+/** Number of the guarantee, what is wrong, and how to make a clean history wrong in just that way. */
+const planted: readonly (readonly [number, string, (history: History) => History])[] = [
+  [
+    1,
+    'an order answered 202 is nowhere',
+    history => withoutRecords(history, record => isOrderOf(record, acceptedID(history)))
+  ],
+  [
+    1,
+    'an order was stored twice under one request',
+    history => withRecords(history, records => [...records, copyOf(orderRecord(history, acceptedID(history)))])
+  ],
+  [
+    1,
+    'a refused order was stored',
+    history => withRequest(history, acceptedID(history), { result: { kind: 'failed', status: 400 } })
+  ],
+  [
+    1,
+    'an order was answered under another id',
+    history => withRequest(history, acceptedID(history), { result: { kind: 'ok', orderID: 'another' } })
+  ],
+  [
+    1,
+    'an order was stored with another quantity',
+    history => withRequest(history, acceptedID(history), { items: [{ sku: 'HOT-1', quantity: 77 }] })
+  ],
+  [
+    1,
+    'an order was stored with another total',
+    history => withRequest(history, acceptedID(history), { totalMinor: 999_999 })
+  ],
+  [
+    1,
+    'a request that is no order was accepted',
+    history => withRequest(history, acceptedID(history), { defect: 'no-items' })
+  ],
+  [
+    1,
+    'two attempts under one idempotency key became two orders',
+    history => {
+      const [first, second] = decidedIDs(history)
+      return withRequest(withRequest(history, first, { idempotencyKey: 'key' }), second, { idempotencyKey: 'key' })
+    }
+  ],
+  [1, 'an order of nobody was stored', history => ({ ...history, requests: history.requests.slice(1) })],
+  [
+    2,
+    'an order has no outcome',
+    history => withoutRecords(history, record => isOutcomeOf(record, acceptedID(history)))
+  ],
+  [
+    2,
+    'an order has two outcomes of one kind',
+    history => withRecords(history, records => [...records, copyOf(outcomeOf(history, acceptedID(history)))])
+  ],
+  [
+    2,
+    'an order is reserved and failed',
+    history =>
+      withRecords(history, records => {
+        const outcome = outcomeOf(history, acceptedID(history))
+        return [
+          ...records,
+          { ...copyOf(outcome), topic: outcome.topic === inventoryReserved ? inventoryFailed : inventoryReserved }
+        ]
+      })
+  ],
+  [
+    2,
+    'an outcome is only in an aborted transaction',
+    history =>
+      withRecords(history, records =>
+        records.map(record =>
+          isOutcomeOf(record, acceptedID(history)) ? { ...record, transaction: 'aborted' } : record
+        )
+      )
+  ],
+  [
+    2,
+    'topic and database tell different outcomes',
+    history =>
+      withTables(history, ({ outcomes }) => ({
+        outcomes: outcomes.map(row =>
+          row.orderID === acceptedID(history) ? { ...row, kind: row.kind === 'failed' ? 'reserved' : 'failed' } : row
+        )
+      }))
+  ],
+  [
+    2,
+    'an order was decided and parked',
+    history =>
+      withRecords(history, records => {
+        const order = orderRecord(history, acceptedID(history))
+        const letter = {
+          ...order,
+          topic: `${ordersCreated}.dlq`,
+          offset: 9_000,
+          headers: {
+            'dlq-topic': ordersCreated,
+            'dlq-partition': String(order.partition),
+            'dlq-offset': String(order.offset),
+            'dlq-reason': 'why not',
+            'dlq-stage': 'inventory'
+          }
+        }
+        return [...records, letter]
+      })
+  ],
+  [3, 'an outcome has no order', history => withoutRecords(history, record => isOrderOf(record, acceptedID(history)))],
+  [3, 'the reader was given an aborted record', history => withReads(history, 'aborted', reads => reads)],
+  [3, 'the reader was not given a committed record', history => withReads(history, undefined, reads => reads.slice(1))],
+  [
+    3,
+    'the reader was given a record twice',
+    history => withReads(history, undefined, reads => [...reads, reads[0] ?? 0])
+  ],
+  [
+    3,
+    'somebody was told of an outcome that was never committed',
+    history => ({
+      ...history,
+      notifications: history.notifications.map((line, index) =>
+        index === 0 ? { ...line, id: 'InventoryReserved-nothing' } : line
+      )
+    })
+  ],
+  [
+    3,
+    'the database decided an order that is not there',
+    history =>
+      withTables(history, ({ outcomes }) => ({
+        outcomes: outcomes.map((row, index) => (index === 0 ? { ...row, orderID: 'nothing' } : row))
+      }))
+  ],
+  [4, 'a piece is lost', history => withStock(history, row => ({ ...row, available: row.available - 1 }))],
+  [
+    4,
+    'stock is negative',
+    history => withStock(history, row => ({ ...row, available: -1, reserved: row.reserved + row.available + 1 }))
+  ],
+  [
+    4,
+    'more is reserved than orders hold',
+    history => withStock(history, row => ({ ...row, available: row.available - 1, reserved: row.reserved + 1 }))
+  ],
+  [4, 'the stock of a SKU is gone', history => withTables(history, ({ stock }) => ({ stock: stock.slice(1) }))],
+  [
+    4,
+    'a SKU came from nowhere',
+    history => withTables(history, ({ stock }) => ({ stock: [...stock, { sku: 'NEW', available: 1, reserved: 0 }] }))
+  ],
+  [
+    5,
+    'a reserved order holds nothing',
+    history =>
+      withTables(history, ({ reservationLines }) => ({
+        reservationLines: reservationLines.filter(({ orderID }) => orderID !== reservationLines[0]?.orderID)
+      }))
+  ],
+  [
+    5,
+    'a reserved order holds another quantity',
+    history =>
+      withTables(history, ({ reservationLines }) => ({
+        reservationLines: reservationLines.map((line, index) =>
+          index === 0 ? { ...line, quantity: line.quantity + 1 } : line
+        )
+      }))
+  ],
+  [
+    5,
+    'a failed order holds stock',
+    history => {
+      const failed = history.tables.outcomes.find(({ kind }) => kind === 'failed')?.orderID ?? 'order-1'
+      return withTables(history, ({ reservationLines }) => ({
+        reservationLines: [...reservationLines, { orderID: failed, sku: 'HOT-1', quantity: 1 }]
+      }))
+    }
+  ],
+  [
+    5,
+    'the outcome tells other quantities than were ordered',
+    history =>
+      withRecords(history, records =>
+        records.map(record =>
+          record.topic === inventoryReserved && record.event
+            ? { ...record, event: { ...record.event, items: [{ sku: 'HOT-1', quantity: 99 }] } }
+            : record
+        )
+      )
+  ],
+  [
+    6,
+    'an order failed with everything there',
+    history => ({
+      ...history,
+      initialStock: Object.fromEntries(Object.keys(history.initialStock).map(sku => [sku, 1_000_000]))
+    })
+  ],
+  [
+    6,
+    'an order was reserved with too little there',
+    history => ({
+      ...history,
+      initialStock: Object.fromEntries(Object.keys(history.initialStock).map(sku => [sku, 0]))
+    })
+  ],
+  [
+    6,
+    'a shortage tells another rest than there was',
+    history =>
+      withTables(history, ({ outcomes }) => ({
+        outcomes: outcomes.map(row =>
+          row.shortages
+            ? { ...row, shortages: row.shortages.map(short => ({ ...short, available: short.available + 1 })) }
+            : row
+        )
+      }))
+  ],
+  [
+    7,
+    "a user's outcomes changed places",
+    history => {
+      const [first, second] = twoOutcomesOfOneUser(history)
+      return withRecords(history, records =>
+        records.map(record =>
+          record === first
+            ? ({ ...record, event: second.event, headers: second.headers } as RecordedRecord)
+            : record === second
+              ? ({ ...record, event: first.event, headers: first.headers } as RecordedRecord)
+              : record
+        )
+      )
+    }
+  ],
+  [
+    7,
+    "a user's decisions changed places",
+    history => {
+      const [first, second] = twoOutcomesOfOneUser(history)
+      const sequenceOf = (record: RecordedRecord) =>
+        history.tables.outcomes.find(({ orderID }) => orderID === record.event?.orderID)?.sequence ?? 0
+      const swapped = new Map([
+        [first.event?.orderID, sequenceOf(second)],
+        [second.event?.orderID, sequenceOf(first)]
+      ])
+      return withTables(history, ({ outcomes }) => ({
+        outcomes: outcomes.map(row => ({ ...row, sequence: swapped.get(row.orderID) ?? row.sequence }))
+      }))
+    }
+  ],
+  [
+    7,
+    'an outcome lies under another key',
+    history =>
+      withRecords(history, records =>
+        records.map(record => (isOutcomeOf(record, acceptedID(history)) ? { ...record, key: 'somebody' } : record))
+      )
+  ],
+  [
+    7,
+    "a user's outcomes are in two partitions",
+    history => {
+      const [first] = twoOutcomesOfOneUser(history)
+      return withRecords(history, records =>
+        records.map(record =>
+          record === first ? { ...record, partition: record.partition + 1, offset: 9_000 } : record
+        )
+      )
+    }
+  ],
+  [
+    7,
+    'an order overtook another of its user',
+    history => {
+      const [first, second] = twoOutcomesOfOneUser(history).map(({ event }) => event?.orderID ?? '')
+      const early = { sentAtMs: history.startedAtMs - 10, endedAtMs: history.startedAtMs - 5 }
+      return withRequest(withRequest(history, second ?? '', early), first ?? '', {
+        sentAtMs: history.startedAtMs,
+        endedAtMs: history.startedAtMs + 9
+      })
+    }
+  ],
+  [
+    8,
+    'a group went back',
+    history => ({
+      ...history,
+      offsetCommits: [
+        ...history.offsetCommits,
+        { ...history.offsetCommits[0], offset: 0 } as History['offsetCommits'][number]
+      ]
+    })
+  ],
+  [
+    8,
+    'a group is further than its work',
+    history => withoutRecords(history, record => isOutcomeOf(record, acceptedID(history)))
+  ],
+  [
+    8,
+    'a group committed what is not there',
+    history => ({
+      ...history,
+      offsetCommits: [
+        ...history.offsetCommits,
+        { ...history.offsetCommits[0], offset: 1_000_000 } as History['offsetCommits'][number]
+      ]
+    })
+  ],
+  [
+    9,
+    'a minute was published with an order too few',
+    history =>
+      withRecords(history, records =>
+        records.map(record => {
+          if (!isRate(record) || !rateOf(record).isFinal) return record
+          const rate = { ...rateOf(record), orders: rateOf(record).orders - 1 }
+          return { ...record, event: rate as never, valueDigest: JSON.stringify(rate) }
+        })
+      )
+  ],
+  [
+    11,
+    'nobody was told of an outcome',
+    history => ({
+      ...history,
+      notifications: history.notifications.filter(({ orderID }) => orderID !== history.notifications[0]?.orderID)
+    })
+  ],
+  [
+    11,
+    'the wrong thing was told',
+    history => ({
+      ...history,
+      notifications: history.notifications.map(line => ({
+        ...line,
+        kind: line.kind === 'out-of-stock' ? 'order-confirmed' : 'out-of-stock'
+      }))
+    })
+  ],
+  [
+    11,
+    'one outcome was told under two ids',
+    history => ({
+      ...history,
+      notifications: [
+        ...history.notifications,
+        { ...history.notifications[0], id: 'other' } as History['notifications'][number]
+      ]
+    })
+  ],
+  [
+    12,
+    'a zombie committed',
+    history => ({
+      ...history,
+      passes: [
+        ...history.passes,
+        { pid: 100, atMs: history.startedAtMs + 4_100, point: 'before-commit' },
+        { pid: 100, atMs: history.startedAtMs + 4_200, point: 'after-commit' }
+      ]
+    })
+  ],
+  [
+    12,
+    'a zombie whose commits have no beginning committed twice',
+    history => ({
+      ...history,
+      passes: [4_010, 4_500].map(atMs => ({ pid: 100, atMs: history.startedAtMs + atMs, point: 'after-commit' }))
+    })
+  ],
+  [
+    12,
+    'a zombie stays',
+    history => ({
+      ...history,
+      incarnations: history.incarnations.map(({ endedAtMs: _, ...incarnation }) => incarnation)
+    })
+  ],
+  [
+    12,
+    'an old epoch was written after a newer one',
+    history =>
+      withRecords(history, records => {
+        const [last] = records.filter(({ producerEpoch }) => producerEpoch > 0).slice(-1)
+        return last
+          ? [...records, { ...last, offset: last.offset + 9_000, transaction: 'aborted', producerEpoch: 0 }]
+          : records
+      })
+  ],
+  [
+    13,
+    'it took too long',
+    history => ({ ...history, recoveries: [{ healedAtMs: 0, kinds: ['kill'], boundMs: 15_000, tookMs: 15_001 }] })
+  ],
+  [
+    13,
+    'it did not recover',
+    history => ({ ...history, recoveries: [{ healedAtMs: 0, kinds: ['kill'], boundMs: 15_000, missing: 'lag' }] })
+  ],
+  [
+    13,
+    'readers are held up',
+    history => ({
+      ...history,
+      partitions: history.partitions.map((end, index) =>
+        index === 0 ? { ...end, lastStableOffset: end.highWatermark - 1 } : end
+      )
+    })
+  ],
+  [
+    13,
+    'a group has not read everything',
+    history => ({ ...history, offsetCommits: history.offsetCommits.filter(({ group }) => group !== 'notifications') })
+  ],
+  [14, 'poison was not parked', history => withoutRecords(history, ({ topic }) => topic === `${ordersCreated}.dlq`)],
+  [
+    14,
+    'poison was parked twice',
+    history => withRecords(history, records => [...records, ...letters(records).map(letter => copyOf(letter))])
+  ],
+  [
+    14,
+    'poison was parked without a reason',
+    history =>
+      withRecords(history, records =>
+        records.map(record =>
+          record.topic.endsWith('.dlq') ? { ...record, headers: { ...record.headers, 'dlq-reason': '' } } : record
+        )
+      )
+  ],
+  [
+    14,
+    'poison was parked with other bytes',
+    history =>
+      withRecords(history, records =>
+        records.map(record => (record.topic.endsWith('.dlq') ? { ...record, valueDigest: 'other' } : record))
+      )
+  ],
+  [
+    14,
+    'acknowledged poison is lost',
+    history => ({
+      ...history,
+      poison: [
+        ...history.poison,
+        { id: 'lost', topic: ordersCreated, key: 'mallory-1', writtenAtMs: 0, acknowledged: true }
+      ]
+    })
+  ],
+  [
+    14,
+    'a follower of poison was not parked',
+    history => {
+      const key = letters(history.records)[0]?.key ?? ''
+      const later = history.records.findLast(
+        ({ topic, event }) => topic === ordersCreated && event !== undefined
+      ) as RecordedRecord
+      const poison = letters(history.records)[0] as RecordedRecord
+      const origin = history.records.find(
+        ({ topic, partition, key: own }) => topic === ordersCreated && partition === poison.partition && own === key
+      ) as RecordedRecord
+      return withRecords(history, records => [
+        ...records,
+        { ...later, key, partition: origin.partition, offset: 8_000 }
+      ])
+    }
+  ],
+  [
+    14,
+    'a good order was parked',
+    history =>
+      withRecords(history, records => {
+        const order = orderRecord(history, acceptedID(history))
+        return [
+          ...records,
+          {
+            ...order,
+            topic: `${ordersCreated}.dlq`,
+            offset: 9_000,
+            headers: {
+              'dlq-topic': ordersCreated,
+              'dlq-partition': String(order.partition),
+              'dlq-offset': String(order.offset),
+              'dlq-reason': 'why not',
+              'dlq-stage': 'inventory'
+            }
+          }
+        ]
+      })
+  ],
+  [
+    14,
+    'dead letters changed places',
+    history =>
+      withRecords(history, records =>
+        records.map(record => (record.topic.endsWith('.dlq') ? { ...record, offset: 10_000 - record.offset } : record))
+      )
+  ]
+]
+
+describe('a planted violation is found', () => {
+  for (const [number, what, plant] of planted) {
+    test(`guarantee ${number}: ${what}`, () => {
+      for (const seed of [4, 11, 12, 27]) {
+        const verdicts = check(plant(cleanHistory(seed, 150)))
+        const verdict = verdicts.find(({ guarantee }) => guarantee === number)
+        assert.ok((verdict?.count ?? 0) > 0, `not found with seed ${seed}`)
+        assert.ok(countViolations(verdicts) > 0)
+        for (const { summary } of verdict?.violations ?? []) assert.ok(summary.length > 10)
+      }
+    })
+  }
+})
+
+function decidedIDs(history: History): [string, string] {
+  const accepted = new Set(history.requests.map(({ result }) => (result.kind === 'ok' ? result.orderID : '')))
+  const ids = history.tables.outcomes.map(({ orderID }) => orderID).filter(orderID => accepted.has(orderID))
+  return [ids[3] ?? '', ids[9] ?? '']
+}
+
+const acceptedID = (history: History): string => decidedIDs(history)[0]
+
+const isOrderOf = ({ topic, event }: RecordedRecord, orderID: string) =>
+  topic === ordersCreated && event?.orderID === orderID
+
+const isOutcomeOf = ({ topic, event, transaction }: RecordedRecord, orderID: string) =>
+  topic.startsWith('inventory.') && transaction === 'committed' && event?.orderID === orderID
+
+function orderRecord({ records }: History, orderID: string): RecordedRecord {
+  return records.find(record => isOrderOf(record, orderID)) as RecordedRecord
+}
+
+function outcomeOf({ records }: History, orderID: string): RecordedRecord {
+  return records.find(record => isOutcomeOf(record, orderID)) as RecordedRecord
+}
+
+const copyOf = (record: RecordedRecord): RecordedRecord => ({ ...record, offset: record.offset + 9_000 })
+
+const letters = (records: readonly RecordedRecord[]) => records.filter(({ topic }) => topic === `${ordersCreated}.dlq`)
+
+function twoOutcomesOfOneUser({ records, requests }: History): [RecordedRecord, RecordedRecord] {
+  const accepted = new Set(requests.map(({ result }) => (result.kind === 'ok' ? result.orderID : '')))
+  const outcomes = records.filter(
+    ({ topic, transaction, event }) =>
+      topic === inventoryReserved && transaction === 'committed' && accepted.has(event?.orderID ?? '')
+  )
+  const pair = [...Map.groupBy(outcomes, ({ key }) => key).values()].find(own => own.length > 1)
+  return pair?.slice(0, 2) as [RecordedRecord, RecordedRecord]
+}
+
+function withRecords(
+  history: History,
+  change: (records: readonly RecordedRecord[]) => readonly RecordedRecord[]
+): History {
+  return { ...history, records: change(history.records) }
+}
+
+function withoutRecords(history: History, isGone: (record: RecordedRecord) => boolean): History {
+  return withRecords(history, records => records.filter(record => !isGone(record)))
+}
+
+function withRequest(history: History, orderID: string, change: Partial<History['requests'][number]>): History {
+  const requests = history.requests.map(request =>
+    request.result.kind === 'ok' && request.result.orderID === orderID ? { ...request, ...change } : request
+  )
+  return { ...history, requests }
+}
+
+function withTables(history: History, change: (tables: History['tables']) => Partial<History['tables']>): History {
+  return { ...history, tables: { ...history.tables, ...change(history.tables) } }
+}
+
+function withStock(
+  history: History,
+  change: (row: History['tables']['stock'][number]) => History['tables']['stock'][number]
+): History {
+  return withTables(history, ({ stock }) => ({ stock: stock.map((row, index) => (index === 0 ? change(row) : row)) }))
+}
+
+/** Changes what the reader saw of a partition that has records in such a transaction, which it was given as well. */
+function withReads(
+  history: History,
+  transaction: RecordedRecord['transaction'] | undefined,
+  change: (reads: readonly number[]) => readonly number[]
+): History {
+  const { topic, partition, offset } = history.records.find(
+    record => transaction === undefined || record.transaction === transaction
+  ) as RecordedRecord
+  const name = `${topic}/${partition}`
+  const reads = history.committedReads[name] ?? []
+  const given = transaction === undefined ? reads : [...reads, offset].toSorted((a, b) => a - b)
+  return { ...history, committedReads: { ...history.committedReads, [name]: change(given) } }
+}

@@ -1,0 +1,112 @@
+import { topicNames } from '@orderly/contracts'
+import { deadLetterTopic } from '@orderly/kafka'
+import type { History, NotificationLine, OrderRequest, OutcomeRow, RecordedRecord } from '../history/history.ts'
+
+export const outcomeTopics: Readonly<Record<string, OutcomeRow['kind']>> = {
+  [topicNames.inventoryReserved]: 'reserved',
+  [topicNames.inventoryFailed]: 'failed'
+}
+
+/** A record of the dead-letter topics, with the place that it says it came from. */
+export interface DeadLetter {
+  readonly record: RecordedRecord
+  readonly origin: string
+  readonly originTopic: string
+  /** Each stage that reads a topic parks for itself. */
+  readonly stage: string
+}
+
+/** A history, indexed by what the guarantees ask for. *Visible* is what a `read_committed` reader may see. */
+export interface Evidence {
+  readonly history: History
+  readonly visible: (topic: string) => readonly RecordedRecord[]
+  readonly recordAt: ReadonlyMap<string, RecordedRecord>
+  /** Visible records of `orders.created` that hold an order. */
+  readonly orders: readonly RecordedRecord[]
+  readonly ordersByID: ReadonlyMap<string, readonly RecordedRecord[]>
+  readonly ordersByTrace: ReadonlyMap<string, readonly RecordedRecord[]>
+  /** Visible outcomes of both topics, by order. */
+  readonly outcomesByID: ReadonlyMap<string, readonly RecordedRecord[]>
+  readonly rowsByID: ReadonlyMap<string, OutcomeRow>
+  readonly linesByID: ReadonlyMap<string, ReadonlyMap<string, number>>
+  readonly requestsByID: ReadonlyMap<string, OrderRequest>
+  readonly deadLetters: readonly DeadLetter[]
+  /** Those of the stages that decide: the inventory for orders, the notification for outcomes. */
+  readonly deadLettersByOrigin: ReadonlyMap<string, readonly DeadLetter[]>
+  readonly notificationsByID: ReadonlyMap<string, readonly NotificationLine[]>
+}
+
+export const placeOf = ({ topic, partition, offset }: { topic: string; partition: number; offset: number }): string =>
+  `${topic}/${partition}/${offset}`
+
+export const partitionOf = ({ topic, partition }: { topic: string; partition: number }): string =>
+  `${topic}/${partition}`
+
+export const isVisible = ({ transaction }: RecordedRecord): boolean =>
+  transaction === 'none' || transaction === 'committed'
+
+/** The trace id of a record: that of the request it began with. */
+export function traceOf({ headers }: RecordedRecord): string | undefined {
+  return headers.traceparent?.split('-')[1]
+}
+
+export function collectEvidence(history: History): Evidence {
+  const byTopic = Map.groupBy(history.records.filter(isVisible), ({ topic }) => topic)
+  for (const records of byTopic.values()) {
+    records.sort((a, b) => a.partition - b.partition || a.offset - b.offset)
+  }
+  const visible = (topic: string) => byTopic.get(topic) ?? []
+  const orders = visible(topicNames.ordersCreated).filter(({ event }) => event !== undefined)
+  const outcomes = Object.keys(outcomeTopics)
+    .flatMap(visible)
+    .filter(({ event }) => event !== undefined)
+  const deadLetters = [topicNames.ordersCreated, ...Object.keys(outcomeTopics)].flatMap(topic =>
+    visible(deadLetterTopic(topic)).map(record => toDeadLetter(record, topic))
+  )
+  const lines = Map.groupBy(history.tables.reservationLines, ({ orderID }) => orderID)
+  return {
+    history,
+    visible,
+    recordAt: new Map(history.records.map(record => [placeOf(record), record])),
+    orders,
+    ordersByID: Map.groupBy(orders, ({ event }) => event?.orderID ?? ''),
+    ordersByTrace: Map.groupBy(orders, record => traceOf(record) ?? ''),
+    outcomesByID: Map.groupBy(outcomes, ({ event }) => event?.orderID ?? ''),
+    rowsByID: new Map(history.tables.outcomes.map(row => [row.orderID, row])),
+    linesByID: new Map([...lines].map(([orderID, own]) => [orderID, sumBySKU(own)])),
+    requestsByID: new Map(history.requests.map(request => [request.id, request])),
+    deadLetters,
+    deadLettersByOrigin: Map.groupBy(
+      deadLetters.filter(({ stage, originTopic }) => stage === decidingStage(originTopic)),
+      ({ origin }) => origin
+    ),
+    notificationsByID: Map.groupBy(history.notifications, ({ id }) => id)
+  }
+}
+
+function decidingStage(topic: string): string {
+  return topic === topicNames.ordersCreated ? 'inventory' : 'notification'
+}
+
+function toDeadLetter(record: RecordedRecord, topic: string): DeadLetter {
+  const { 'dlq-topic': originTopic = topic, 'dlq-partition': partition, 'dlq-offset': offset } = record.headers
+  const stage = record.headers['dlq-stage'] ?? ''
+  return { record, originTopic, stage, origin: `${originTopic}/${partition}/${offset}` }
+}
+
+/** What several lines want of each SKU together. */
+export function sumBySKU(
+  lines: readonly { readonly sku: string; readonly quantity: number }[]
+): ReadonlyMap<string, number> {
+  const sums = new Map<string, number>()
+  for (const { sku, quantity } of lines) sums.set(sku, (sums.get(sku) ?? 0) + quantity)
+  return sums
+}
+
+export function isSameDemand(a: ReadonlyMap<string, number>, b: ReadonlyMap<string, number>): boolean {
+  return a.size === b.size && [...a].every(([sku, quantity]) => b.get(sku) === quantity)
+}
+
+export function describeDemand(demand: ReadonlyMap<string, number>): string {
+  return [...demand].map(([sku, quantity]) => `${quantity} × ${sku}`).join(', ') || 'nothing'
+}

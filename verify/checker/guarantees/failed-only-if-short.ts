@@ -1,0 +1,51 @@
+import type { OutcomeRow } from '../../history/history.ts'
+import type { Line } from '../../plan/load.ts'
+import { sumBySKU } from '../evidence.ts'
+import type { Finding, Guarantee } from '../guarantee.ts'
+
+/**
+ * Orders of several partitions compete for one SKU, so their place in the sequence is that of their decision. The database
+ * numbers decisions while it holds the rows of the stock they want: on each SKU the numbers rise as the decisions were made.
+ * Replaying all decisions by number, with the stock there was at first, must therefore give each of them again, shortages
+ * and all.
+ */
+export const failedOnlyIfShort: Guarantee = {
+  number: 6,
+  promise: 'An order fails for lack of stock only if stock was short at its place in the sequence.',
+  check({ history, ordersByID }) {
+    const left = new Map(Object.entries(history.initialStock))
+    const findings: Finding[] = []
+    for (const row of history.tables.outcomes.toSorted((a, b) => a.sequence - b.sequence)) {
+      const items = ordersByID.get(row.orderID)?.[0]?.event?.items ?? row.items
+      if (items === null || items === undefined) continue
+      const shortages = shortagesOf(items, left)
+      const about = { orderID: row.orderID, userID: row.userID, atMs: row.decidedAtMs, sku: items[0]?.sku }
+      if (row.kind === 'reserved') {
+        if (shortages.length > 0)
+          findings.push({ ...about, summary: `reserved as number ${row.sequence}, though short of ${list(shortages)}` })
+        for (const [sku, quantity] of sumBySKU(items)) left.set(sku, (left.get(sku) ?? 0) - quantity)
+      } else if (shortages.length === 0) {
+        findings.push({ ...about, summary: `failed as number ${row.sequence}, though there was enough of everything` })
+      } else if (list(shortages) !== list(row.shortages ?? [])) {
+        const summary = `failed as number ${row.sequence} for being short of ${list(row.shortages ?? [])}, where it was ${list(shortages)}`
+        findings.push({ ...about, summary })
+      }
+    }
+    return findings
+  }
+}
+
+type Shortages = NonNullable<OutcomeRow['shortages']>
+
+function shortagesOf(items: readonly Line[], left: ReadonlyMap<string, number>): Shortages {
+  return [...sumBySKU(items)]
+    .map(([sku, requested]) => ({ sku, requested, available: left.get(sku) ?? 0 }))
+    .filter(({ requested, available }) => requested > available)
+}
+
+function list(shortages: Shortages): string {
+  return shortages
+    .map(({ sku, requested, available }) => `${sku} (${requested} wanted, ${available} left)`)
+    .toSorted()
+    .join(', ')
+}

@@ -1,0 +1,51 @@
+import { topicNames } from '@orderly/contracts'
+import type { OffsetCommit, RecordedRecord } from '../../history/history.ts'
+import { type Evidence, partitionOf, placeOf } from '../evidence.ts'
+import type { Finding, Guarantee } from '../guarantee.ts'
+
+export const offsetsGrow: Guarantee = {
+  number: 8,
+  promise: 'Committed offsets only grow, and all below them has its outcome.',
+  check(evidence) {
+    const byPlace = Map.groupBy(evidence.history.offsetCommits, commit => `${commit.group} ${partitionOf(commit)}`)
+    return [...byPlace.values()].flatMap(commits => [...findSteps(commits), ...findGaps(evidence, commits)])
+  }
+}
+
+function findSteps(commits: readonly OffsetCommit[]): Finding[] {
+  const findings: Finding[] = []
+  for (const [index, commit] of commits.entries()) {
+    const before = commits[index - 1]
+    if (before === undefined || commit.offset >= before.offset) continue
+    const summary = `group ${commit.group} went back from ${before.offset} to ${commit.offset} in ${partitionOf(commit)}`
+    findings.push({ summary, atMs: commit.timestampMs })
+  }
+  return findings
+}
+
+/** Offsets that were committed once say that everything below is done, also when they went back later. */
+function findGaps(evidence: Evidence, commits: readonly OffsetCommit[]): Finding[] {
+  const [first] = commits
+  if (first === undefined) return []
+  const committed = Math.max(...commits.map(({ offset }) => offset))
+  const end = evidence.history.partitions.find(end => partitionOf(end) === partitionOf(first))
+  const findings: Finding[] = []
+  if (end !== undefined && committed > end.highWatermark) {
+    findings.push({
+      summary: `group ${first.group} committed ${committed} in ${partitionOf(first)}, which ends at ${end.highWatermark}`
+    })
+  }
+  for (const record of evidence.visible(first.topic)) {
+    if (record.partition !== first.partition || record.offset >= committed || isDone(evidence, record)) continue
+    const summary = `group ${first.group} committed ${committed} in ${partitionOf(first)}, and ${placeOf(record)} is not done`
+    findings.push({ summary, records: [record], orderID: record.event?.orderID })
+  }
+  return findings
+}
+
+function isDone({ deadLettersByOrigin, outcomesByID, notificationsByID }: Evidence, record: RecordedRecord): boolean {
+  if (deadLettersByOrigin.has(placeOf(record))) return true
+  return record.topic === topicNames.ordersCreated
+    ? outcomesByID.has(record.event?.orderID ?? '')
+    : notificationsByID.has(record.headers['event-id'] ?? '')
+}

@@ -1,0 +1,33 @@
+import { describeDemand, isSameDemand, sumBySKU } from '../evidence.ts'
+import type { Finding, Guarantee } from '../guarantee.ts'
+
+export const reservationsMatch: Guarantee = {
+  number: 5,
+  promise: 'A reserved outcome exists if and only if the reservation does, with the same quantities.',
+  check({ outcomesByID, ordersByID, linesByID, rowsByID }) {
+    const findings: Finding[] = []
+    const reserved = new Set<string>()
+    for (const [orderID, outcomes] of outcomesByID) {
+      for (const outcome of outcomes) {
+        if (outcome.event?.items === undefined) continue
+        reserved.add(orderID)
+        const told = sumBySKU(outcome.event.items)
+        const others = {
+          held: linesByID.get(orderID) ?? new Map<string, number>(),
+          remembered: sumBySKU(rowsByID.get(orderID)?.items ?? []),
+          ordered: sumBySKU(ordersByID.get(orderID)?.[0]?.event?.items ?? [])
+        }
+        for (const [what, demand] of Object.entries(others)) {
+          if (isSameDemand(told, demand)) continue
+          const summary = `the outcome says ${describeDemand(told)}, but ${what} is ${describeDemand(demand)}`
+          findings.push({ orderID, records: [outcome], summary })
+        }
+      }
+    }
+    for (const [orderID, held] of linesByID) {
+      if (reserved.has(orderID)) continue
+      findings.push({ orderID, summary: `${describeDemand(held)} held for an order that has no reserved outcome` })
+    }
+    return findings
+  }
+}

@@ -1,0 +1,41 @@
+import { sumBySKU } from '../evidence.ts'
+import type { Finding, Guarantee } from '../guarantee.ts'
+
+export const stockConserved: Guarantee = {
+  number: 4,
+  promise: 'For every SKU what was put in = available + reserved; nothing is ever negative.',
+  check({ history }) {
+    const { initialStock, tables } = history
+    const findings: Finding[] = []
+    const held = sumBySKU(tables.reservationLines)
+    const rows = new Map(tables.stock.map(row => [row.sku, row]))
+    for (const [sku, putIn] of Object.entries(initialStock)) {
+      const row = rows.get(sku)
+      if (row === undefined) {
+        findings.push({ sku, summary: `the stock of ${sku} is gone` })
+        continue
+      }
+      const { available, reserved } = row
+      if (available + reserved !== putIn) {
+        findings.push({
+          sku,
+          summary: `${putIn} of ${sku} were put in, ${available} are available and ${reserved} reserved`
+        })
+      }
+      if (available < 0 || reserved < 0) {
+        findings.push({ sku, summary: `${available} of ${sku} are available and ${reserved} reserved` })
+      }
+    }
+    for (const [sku, { reserved }] of rows) {
+      if (!(sku in initialStock)) findings.push({ sku, summary: `nobody put ${sku} into stock` })
+      const inOrders = held.get(sku) ?? 0
+      if (inOrders !== reserved) {
+        findings.push({ sku, summary: `${reserved} of ${sku} are reserved, and orders hold ${inOrders}` })
+      }
+    }
+    for (const sku of held.keys()) {
+      if (!rows.has(sku)) findings.push({ sku, summary: `orders hold ${sku}, of which there is no stock` })
+    }
+    return findings
+  }
+}

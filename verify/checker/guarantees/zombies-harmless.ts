@@ -1,0 +1,66 @@
+import type { Incarnation, Pass, RecordedRecord } from '../../history/history.ts'
+import { type Evidence, partitionOf, placeOf } from '../evidence.ts'
+import type { Finding, Guarantee } from '../guarantee.ts'
+
+/** So long may a process go on after it could have noticed that it was replaced. */
+const leaveWithinMs = 15_000
+
+export const zombiesHarmless: Guarantee = {
+  number: 12,
+  promise: 'A zombie (an instance that was replaced and wakes up) commits nothing, neither in Kafka nor in Postgres.',
+  check: evidence => [...findCommits(evidence), ...findOldEpochs(evidence)]
+}
+
+function findCommits({ history }: Evidence): Finding[] {
+  const passes = Map.groupBy(history.passes, ({ pid }) => pid)
+  return history.incarnations.flatMap(zombie => {
+    const { replacedAtMs, resumedAtMs, instance, pid } = zombie
+    if (replacedAtMs === undefined || resumedAtMs === undefined) return []
+    const findings: Finding[] = []
+    const commit = commitAfter(passes.get(pid) ?? [], replacedAtMs)
+    if (commit !== undefined) {
+      findings.push({
+        pid,
+        atMs: commit.atMs,
+        summary: `process ${pid} of ${instance} was replaced, woke up, and committed`
+      })
+    }
+    if (staysOn(zombie, history.endedAtMs)) {
+      const summary = `process ${pid} of ${instance} was replaced, woke up, and did not leave within ${leaveWithinMs / 1_000} s`
+      findings.push({ pid, atMs: resumedAtMs, summary })
+    }
+    return findings
+  })
+}
+
+/**
+ * A commit that was on its way when the process froze is one of before it was replaced; only its answer is heard later. At
+ * most one can be, so without a pass that says when it began, the first one does not count.
+ */
+function commitAfter(passes: readonly Pass[], replacedAtMs: number): Pass | undefined {
+  const later = passes.filter(({ atMs }) => atMs >= replacedAtMs)
+  const commits = later.filter(({ point }) => point === 'after-commit')
+  if (!passes.some(({ point }) => point === 'before-commit')) return commits[1]
+  const begun = later.findIndex(({ point }) => point === 'before-commit')
+  return begun < 0 ? undefined : later.slice(begun).find(({ point }) => point === 'after-commit')
+}
+
+function staysOn({ resumedAtMs = 0, endedAtMs }: Incarnation, runEndedAtMs: number): boolean {
+  return (endedAtMs ?? runEndedAtMs) - resumedAtMs > leaveWithinMs
+}
+
+/** Once the brokers have seen an epoch of a producer, nothing of an older one is written any more. */
+function findOldEpochs({ history }: Evidence): Finding[] {
+  const newest = new Map<string, RecordedRecord>()
+  const findings: Finding[] = []
+  for (const record of history.records) {
+    if (record.producerID < 0) continue
+    const writer = `${partitionOf(record)} ${record.producerID}`
+    const before = newest.get(writer)
+    if (before !== undefined && record.producerEpoch < before.producerEpoch) {
+      const summary = `${placeOf(record)} was written under epoch ${record.producerEpoch} after one of epoch ${before.producerEpoch}`
+      findings.push({ summary, records: [before, record], orderID: record.event?.orderID })
+    } else newest.set(writer, record)
+  }
+  return findings
+}

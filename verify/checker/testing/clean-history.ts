@@ -1,0 +1,243 @@
+import { topicNames } from '@orderly/contracts'
+import type {
+  History,
+  NotificationLine,
+  OffsetCommit,
+  OrderRequest,
+  OutcomeRow,
+  PoisonRecord,
+  RecordedRecord
+} from '../../history/history.ts'
+import { planLoad, planStock, poisonedUsers } from '../../plan/load.ts'
+import { createRandom } from '../../plan/random.ts'
+import { sumBySKU } from '../evidence.ts'
+
+const startMs = 1_700_000_000_000
+const partitionCount = 4
+
+type Fields = Partial<RecordedRecord> & { topic: string; key: string }
+
+/**
+ * A history as a right system leaves it behind, faults and all: orders of which nobody knows what became, aborted transactions
+ * before committed ones, poison and who stands behind it, notifications told twice, a zombie that left.
+ */
+export function cleanHistory(seed: number, requestCount = 120): History {
+  const random = createRandom(seed, 'clean history')
+  const log = createLog(random.integer(1, 3))
+  const load = planLoad(seed, { requestsPerSecond: 50 })
+  const initialStock = planStock(seed, requestCount)
+  const left = new Map(Object.entries(initialStock))
+  const requests: OrderRequest[] = []
+  const poison: PoisonRecord[] = []
+  const inputs: RecordedRecord[] = []
+
+  for (let number = 1; number <= requestCount; number++) {
+    const plan = load.next().value
+    const sentAtMs = startMs + plan.atMs
+    if (random.chance(0.03)) {
+      const [id, key] = [`poison-${number}`, random.pick(poisonedUsers)]
+      const headers = { 'verify-poison': id }
+      inputs.push(log.append({ topic: topicNames.ordersCreated, key, timestampMs: sentAtMs, headers }))
+      poison.push({ id, key, topic: topicNames.ordersCreated, writtenAtMs: sentAtMs, acknowledged: true })
+    }
+    const orderID = `order-${number}`
+    const isLost = random.chance(0.05)
+    if (plan.defect === undefined && !(isLost && random.chance(0.5))) {
+      const { userID, items, totalMinor } = plan
+      inputs.push(
+        log.append({
+          topic: topicNames.ordersCreated,
+          key: userID,
+          timestampMs: sentAtMs,
+          headers: { 'event-id': `OrderCreated-${orderID}`, traceparent: `00-${plan.id}-00000000000000aa-01` },
+          event: { orderID, userID, items, totalMinor }
+        })
+      )
+    }
+    const result: OrderRequest['result'] =
+      plan.defect !== undefined
+        ? { kind: 'failed', status: 400 }
+        : isLost
+          ? { kind: 'unknown', reason: 'no answer' }
+          : { kind: 'ok', orderID }
+    requests.push({ ...plan, sentAtMs, endedAtMs: sentAtMs + random.integer(2, 40), result })
+  }
+
+  const outcomes: OutcomeRow[] = []
+  const reservationLines: History['tables']['reservationLines'][number][] = []
+  const notifications: NotificationLine[] = []
+  const parked = new Set<string>()
+  // Each partition is read in its order; between partitions anything goes.
+  const queues = [...Map.groupBy(inputs, ({ partition }) => partition).values()]
+  const results: RecordedRecord[] = []
+  while (queues.some(queue => queue.length > 0)) {
+    const queue = random.pick(queues.filter(queue => queue.length > 0))
+    const input = queue.shift() as RecordedRecord
+    const decidedAtMs = input.timestampMs + 30
+    if (input.event === undefined || parked.has(input.key ?? '')) {
+      parked.add(input.key ?? '')
+      log.append(toDeadLetter(input, decidedAtMs))
+      log.commitOffset('orders-created', input, decidedAtMs)
+      continue
+    }
+    const { orderID, userID, items = [] } = input.event
+    const shortages = [...sumBySKU(items)]
+      .map(([sku, requested]) => ({ sku, requested, available: left.get(sku) ?? 0 }))
+      .filter(({ requested, available }) => requested > available)
+    const isReserved = shortages.length === 0
+    if (isReserved) {
+      for (const { sku, quantity } of items) {
+        left.set(sku, (left.get(sku) ?? 0) - quantity)
+        reservationLines.push({ orderID, sku, quantity })
+      }
+    }
+    const kind = isReserved ? 'reserved' : 'failed'
+    outcomes.push({
+      orderID,
+      userID,
+      kind,
+      sequence: outcomes.length * 2 + 1,
+      items: isReserved ? items : null,
+      shortages: isReserved ? null : shortages,
+      decidedAtMs
+    })
+    const outcome: Fields = {
+      topic: isReserved ? topicNames.inventoryReserved : topicNames.inventoryFailed,
+      key: userID,
+      timestampMs: decidedAtMs,
+      headers: {
+        'event-id': `${isReserved ? 'InventoryReserved' : 'InventoryFailed'}-${orderID}`,
+        traceparent: input.headers.traceparent ?? ''
+      },
+      event: isReserved ? { orderID, userID, items } : { orderID, userID, shortages }
+    }
+    while (random.chance(0.1)) log.append({ ...outcome, transaction: 'aborted' })
+    results.push(log.append({ ...outcome, transaction: 'committed' }))
+    log.commitOffset('orders-created', input, decidedAtMs)
+  }
+  for (const result of results) {
+    const { orderID, userID } = result.event as NonNullable<RecordedRecord['event']>
+    const line: NotificationLine = {
+      id: result.headers['event-id'] ?? '',
+      kind: result.topic === topicNames.inventoryReserved ? 'order-confirmed' : 'out-of-stock',
+      orderID,
+      userID,
+      instance: 'notification-1',
+      pid: 300,
+      atMs: result.timestampMs + 20
+    }
+    notifications.push(line)
+    while (random.chance(0.05)) notifications.push(line)
+    log.commitOffset('notifications', result, line.atMs)
+  }
+
+  const zombie = { service: 'inventory', instance: 'inventory-1', pid: 100, startedAtMs: startMs }
+  const records = log.records()
+  return {
+    seed,
+    brokers: 1,
+    instances: { order: 1, inventory: 2, notification: 1 },
+    startedAtMs: startMs,
+    endedAtMs: startMs + 60_000,
+    initialStock,
+    requests,
+    poison,
+    faults: [
+      { kind: 'replace', target: 'inventory-1', startedAtMs: startMs + 1_000, endedAtMs: startMs + 4_000 },
+      { kind: 'kill', target: 'order-1', startedAtMs: startMs + 5_000, endedAtMs: startMs + 6_000 }
+    ],
+    incarnations: [
+      { ...zombie, replacedAtMs: startMs + 3_000, resumedAtMs: startMs + 4_000, endedAtMs: startMs + 5_000 },
+      { ...zombie, pid: 101, startedAtMs: startMs + 2_000, endedAtMs: startMs + 60_000 }
+    ],
+    passes: [
+      { pid: 100, atMs: startMs + 900, point: 'before-commit' },
+      { pid: 100, atMs: startMs + 4_010, point: 'after-commit' },
+      { pid: 101, atMs: startMs + 5_000, point: 'before-commit' },
+      { pid: 101, atMs: startMs + 5_005, point: 'after-commit' }
+    ],
+    partitions: log.ends(),
+    records,
+    committedReads: Object.fromEntries(
+      [...Map.groupBy(records, ({ topic, partition }) => `${topic}/${partition}`)].map(([name, own]) => [
+        name,
+        own.filter(({ transaction }) => transaction !== 'aborted').map(({ offset }) => offset)
+      ])
+    ),
+    offsetCommits: log.offsetCommits(),
+    groups: [
+      { group: 'orders-created', inputs: [topicNames.ordersCreated] },
+      { group: 'notifications', inputs: [topicNames.inventoryReserved, topicNames.inventoryFailed] }
+    ],
+    tables: {
+      stock: Object.entries(initialStock).map(([sku, putIn]) => {
+        const available = left.get(sku) ?? 0
+        return { sku, available, reserved: putIn - available }
+      }),
+      outcomes,
+      reservationLines
+    },
+    notifications,
+    recoveries: [{ healedAtMs: startMs + 6_000, kinds: ['kill'], boundMs: 15_000, tookMs: random.integer(0, 14_999) }]
+  }
+}
+
+/** Kafka in small: where a record lands, and what offsets say; markers take an offset each. */
+function createLog(firstEpoch: number) {
+  const records: RecordedRecord[] = []
+  const ends = new Map<string, number>()
+  const commits: OffsetCommit[] = []
+  return {
+    append({ topic, key, transaction = 'none', ...fields }: Fields): RecordedRecord {
+      const partition = [...key].reduce((sum, character) => sum + character.charCodeAt(0), 0) % partitionCount
+      const name = `${topic}/${partition}`
+      const offset = ends.get(name) ?? 0
+      ends.set(name, offset + (transaction === 'none' ? 1 : 2))
+      const record: RecordedRecord = {
+        timestampMs: startMs,
+        headers: {},
+        producerID: transaction === 'none' ? 1 : 2,
+        producerEpoch: transaction === 'none' ? 0 : firstEpoch,
+        valueDigest: `${topic} ${key} ${JSON.stringify(fields.event ?? fields.headers)}`,
+        ...fields,
+        topic,
+        key,
+        partition,
+        offset,
+        transaction
+      }
+      records.push(record)
+      return record
+    },
+    commitOffset(group: string, { topic, partition, offset }: RecordedRecord, timestampMs: number): void {
+      commits.push({ group, topic, partition, offset: offset + 1, timestampMs, producerID: 2, producerEpoch: 0 })
+    },
+    records: () =>
+      records.toSorted((a, b) => a.topic.localeCompare(b.topic) || a.partition - b.partition || a.offset - b.offset),
+    ends: () =>
+      [...ends].map(([name, end]) => {
+        const [topic = '', partition] = name.split('/')
+        return { topic, partition: Number(partition), lastStableOffset: end, highWatermark: end }
+      }),
+    offsetCommits: () => commits
+  }
+}
+
+function toDeadLetter(input: RecordedRecord, timestampMs: number): Fields {
+  return {
+    topic: `${input.topic}.dlq`,
+    key: input.key ?? '',
+    timestampMs,
+    transaction: 'committed',
+    valueDigest: input.valueDigest,
+    headers: {
+      ...input.headers,
+      'dlq-stage': 'inventory',
+      'dlq-reason': input.event === undefined ? 'not an order' : 'an earlier record of the same key is parked',
+      'dlq-topic': input.topic,
+      'dlq-partition': String(input.partition),
+      'dlq-offset': String(input.offset)
+    },
+    ...(input.event && { event: input.event })
+  }
+}

@@ -1,0 +1,51 @@
+/**
+ * A process that reads topics with the project's own `read_committed` reader and prints the offsets it was given. It is a
+ * process of its own so that a mutant can be planted in it as in a service.
+ */
+import { readCommitted } from '@orderly/kafka/testing'
+
+interface Job {
+  readonly brokers: readonly string[]
+  /** By topic and partition: the offset of the last record that there is to see. */
+  readonly last: Readonly<Record<string, Readonly<Record<string, number>>>>
+}
+
+const deadlineMs = 15_000
+/** Time for what should not come. */
+const lingerMs = 400
+
+const { brokers, last } = JSON.parse(process.argv[2] ?? '') as Job
+const reads: Record<string, number[]> = {}
+for (const [topic, ends] of Object.entries(last)) {
+  const enough = new AbortController()
+  const deadline = setTimeout(() => enough.abort(), deadlineMs)
+  const isComplete = () =>
+    Object.entries(ends).every(([partition, offset]) => reads[`${topic}/${partition}`]?.includes(offset) ?? false)
+  let isLingering = false
+  const finish = () => {
+    if (!isLingering) setTimeout(() => enough.abort(), lingerMs)
+    isLingering = true
+  }
+  if (isComplete()) finish()
+  const read = readCommitted(
+    { brokers, clientID: 'orderly-verify' },
+    topic,
+    records => {
+      const fresh: Record<string, number[]> = {}
+      for (const { partition, offset } of records) {
+        const name = `${topic}/${partition}`
+        fresh[name] ??= []
+        fresh[name].push(Number(offset))
+      }
+      Object.assign(reads, fresh)
+      if (isComplete()) finish()
+      return false
+    },
+    { signal: enough.signal }
+  )
+  await read.catch(error => {
+    if (!enough.signal.aborted) throw error
+  })
+  clearTimeout(deadline)
+}
+process.stdout.write(`${JSON.stringify(reads)}\n`)

@@ -1,0 +1,68 @@
+import { topicNames } from '@orderly/contracts'
+import { runKafkaTool } from '@orderly/stack/testing'
+import type { History } from '../history/history.ts'
+import { countOrders } from '../report/counts.ts'
+import type { CrossCheck } from '../report/report.ts'
+import { type Servers, withDatabase } from '../run/servers.ts'
+
+const idleMs = 4_000
+
+/** Counts again with what shares no code with the verifier: Kafka's own `read_committed` consumer, and sums made by Postgres. */
+export async function crossCheck(
+  history: History,
+  servers: Pick<Servers, 'brokers' | 'databaseURL'>
+): Promise<CrossCheck> {
+  const [java, sql] = [await countWithJava(servers.brokers), await countWithSQL(servers.databaseURL)]
+  const { stored, reserved, failed, poison } = countOrders(history)
+  const acknowledged = history.poison.filter(entry => entry.acknowledged).length
+  const pieces = history.tables.reservationLines.reduce((sum, { quantity }) => sum + quantity, 0)
+  const counts: CrossCheck['counts'] = {
+    'orders (Java)': [stored, java.get('OrderCreated') ?? 0],
+    'different orders (Java)': [stored, java.get('different OrderCreated') ?? 0],
+    'reserved (Java)': [reserved, java.get('InventoryReserved') ?? 0],
+    'failed (Java)': [failed, java.get('InventoryFailed') ?? 0],
+    'different outcomes (Java)': [
+      reserved + failed,
+      (java.get('different InventoryReserved') ?? 0) + (java.get('different InventoryFailed') ?? 0)
+    ],
+    ...(acknowledged === poison && { 'poison (Java)': [poison, java.get('') ?? 0] as const }),
+    'reserved (SQL)': [reserved, sql.reserved],
+    'failed (SQL)': [failed, sql.failed],
+    'pieces held (SQL)': [pieces, sql.held],
+    'pieces reserved (SQL)': [pieces, sql.inStock]
+  }
+  return { agrees: Object.values(counts).every(([history, other]) => history === other), counts }
+}
+
+/** By event type, told from the header `event-id`: how many records, and how many different ids. */
+async function countWithJava(brokers: readonly string[]): Promise<ReadonlyMap<string, number>> {
+  const topics = Object.values(topicNames).join('|').replaceAll('.', '\\.')
+  const printing = ['print.headers=true', 'print.value=false'].flatMap(option => ['--formatter-property', option])
+  const printed = await runKafkaTool('org.apache.kafka.tools.consumer.ConsoleConsumer', [
+    ...['--bootstrap-server', brokers.join(','), '--include', topics],
+    ...['--isolation-level', 'read_committed', '--from-beginning', '--timeout-ms', String(idleMs)],
+    ...printing
+  ])
+  const ids = printed
+    .split('\n')
+    .filter(line => line !== '' && !line.startsWith('Processed a total'))
+    .map(line => /event-id:([^,\t]*)/.exec(line)?.[1] ?? '')
+  const counts = new Map<string, number>()
+  const count = (name: string) => counts.set(name, (counts.get(name) ?? 0) + 1)
+  const typeOf = (id: string) => id.split('-')[0] ?? ''
+  for (const id of ids) count(typeOf(id))
+  for (const id of new Set(ids)) count(`different ${typeOf(id)}`)
+  return counts
+}
+
+async function countWithSQL(databaseURL: string) {
+  return withDatabase(databaseURL, async client => {
+    const { rows } = await client.query(`SELECT
+      (SELECT count(*) FROM inventory.outcomes WHERE kind = 'reserved') AS reserved,
+      (SELECT count(*) FROM inventory.outcomes WHERE kind = 'failed') AS failed,
+      (SELECT coalesce(sum(quantity), 0) FROM inventory.reservation_lines) AS held,
+      (SELECT coalesce(sum(reserved), 0) FROM inventory.stock) AS in_stock`)
+    const { reserved, failed, held, in_stock } = rows[0]
+    return { reserved: Number(reserved), failed: Number(failed), held: Number(held), inStock: Number(in_stock) }
+  })
+}

@@ -1,0 +1,35 @@
+import type { Tables } from '../history/history.ts'
+import { withDatabase } from '../run/servers.ts'
+
+/** The inventory's tables as they are. Counts fit into a number. */
+export async function dumpTables(databaseURL: string): Promise<Tables> {
+  return withDatabase(databaseURL, async client => {
+    const stock = await client.query('SELECT sku, available, reserved FROM inventory.stock ORDER BY sku')
+    const outcomes = await client.query(
+      `SELECT order_id, user_id, kind, sequence, items, shortages, decided_at
+        FROM inventory.outcomes ORDER BY sequence`
+    )
+    const lines = await client.query('SELECT order_id, sku, quantity FROM inventory.reservation_lines ORDER BY 1, 2')
+    return {
+      stock: stock.rows.map(({ sku, available, reserved }) => ({
+        sku,
+        available: Number(available),
+        reserved: Number(reserved)
+      })),
+      outcomes: outcomes.rows.map(row => ({
+        orderID: row.order_id,
+        userID: row.user_id,
+        kind: row.kind,
+        sequence: Number(row.sequence),
+        items: row.items,
+        shortages: row.shortages,
+        decidedAtMs: row.decided_at.getTime()
+      })),
+      reservationLines: lines.rows.map(({ order_id, sku, quantity }) => ({
+        orderID: order_id,
+        sku,
+        quantity: Number(quantity)
+      }))
+    }
+  })
+}

@@ -1,0 +1,78 @@
+import { createHash } from 'node:crypto'
+import { connectTopics, createSchemaRegistry, topicNames } from '@orderly/contracts'
+import { deadLetterTopic, type Topic } from '@orderly/kafka'
+import type { History, OrderEvent, RecordedRecord } from '../history/history.ts'
+import type { KafkaLog } from './kafka-log.ts'
+import { offsetCommitsIn, offsetsTopic } from './offset-commits.ts'
+import { type LogRecord, withTransactions } from './transactions.ts'
+
+export const allTopics: readonly string[] = Object.values(topicNames).flatMap(name => [name, deadLetterTopic(name)])
+
+type Dump = Pick<History, 'partitions' | 'records' | 'offsetCommits'>
+
+/** Every record of every topic, and every offset that was ever committed. */
+export async function dumpTopics(log: KafkaLog, registryURL: string, groups: readonly string[]): Promise<Dump> {
+  const topics = await connectTopics(createSchemaRegistry({ url: registryURL }), {
+    ordersCreated: 'read',
+    inventoryReserved: 'read',
+    inventoryFailed: 'read',
+    orderRate: 'read'
+  })
+  const codecs = new Map<string, Topic<OrderEvent>['codec']>()
+  for (const topic of Object.values(topics) as unknown as Topic<OrderEvent>[]) {
+    codecs.set(topic.name, topic.codec)
+    codecs.set(deadLetterTopic(topic.name), topic.codec)
+  }
+  const partitions: History['partitions'][number][] = []
+  const records: RecordedRecord[] = []
+  for (const topic of allTopics) {
+    for (const end of await log.ends(topic)) {
+      partitions.push({ topic, ...end })
+      const read = withTransactions(await log.read(topic, end.partition, 0, end.highWatermark))
+      const codec = codecs.get(topic)
+      await codec?.prepare(read.flatMap(({ record }) => (record.value === null ? [] : [record.value])))
+      for (const record of read) records.push(toRecorded(topic, end.partition, record, codec))
+    }
+  }
+  return { partitions, records, offsetCommits: await dumpOffsetCommits(log, groups) }
+}
+
+async function dumpOffsetCommits(log: KafkaLog, groups: readonly string[]): Promise<Dump['offsetCommits'][number][]> {
+  const commits: Dump['offsetCommits'][number][] = []
+  for (const { partition, highWatermark } of await log.ends(offsetsTopic)) {
+    commits.push(...offsetCommitsIn(withTransactions(await log.read(offsetsTopic, partition, 0, highWatermark))))
+  }
+  return commits.filter(({ group }) => groups.includes(group))
+}
+
+function toRecorded(
+  topic: string,
+  partition: number,
+  { record, offset, timestampMs, producerID, producerEpoch, transaction }: LogRecord,
+  codec: Topic<OrderEvent>['codec'] | undefined
+): RecordedRecord {
+  const headers: Record<string, string> = {}
+  for (const [name, content] of record.headers) headers[String(name)] = content?.toString() ?? ''
+  const event = record.value === null ? undefined : decodeOrNot(codec, record.value)
+  return {
+    topic,
+    partition,
+    offset,
+    timestampMs,
+    key: record.key?.toString() ?? null,
+    headers,
+    producerID,
+    producerEpoch,
+    transaction,
+    valueDigest: record.value === null ? null : createHash('sha256').update(record.value).digest('hex').slice(0, 16),
+    ...(event && { event })
+  }
+}
+
+function decodeOrNot(codec: Topic<OrderEvent>['codec'] | undefined, value: Buffer): OrderEvent | undefined {
+  try {
+    return codec?.decode(value)
+  } catch {
+    return undefined
+  }
+}

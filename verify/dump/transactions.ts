@@ -1,0 +1,56 @@
+import type { KafkaRecord, RecordsBatch } from '@platformatic/kafka'
+import type { RecordedRecord } from '../history/history.ts'
+
+/** A record as it lies in the log. */
+export interface LogRecord {
+  readonly offset: number
+  readonly timestampMs: number
+  readonly producerID: number
+  readonly producerEpoch: number
+  readonly transaction: RecordedRecord['transaction']
+  /** Where its transaction ended, which is when it became visible; where it lies, without a transaction. */
+  readonly endOffset: number
+  readonly endedAtMs: number
+  readonly record: KafkaRecord
+}
+
+const transactionalBit = 1 << 4
+const controlBit = 1 << 5
+
+/**
+ * What became of each record's transaction. Read backwards: a transaction ended as the next marker of its producer says,
+ * and is open when there is none.
+ */
+export function withTransactions(batches: readonly RecordsBatch[]): LogRecord[] {
+  const ends = new Map<bigint, { state: 'committed' | 'aborted'; offset: number; atMs: number }>()
+  const records: LogRecord[] = []
+  for (const batch of batches.toReversed()) {
+    const [first] = batch.records
+    if ((batch.attributes & controlBit) !== 0) {
+      const type = first?.key && first.key.length >= 4 ? first.key.readInt16BE(2) : -1
+      if (type > 1 || type < 0) continue
+      const state = type === 1 ? 'committed' : 'aborted'
+      ends.set(batch.producerId, { state, offset: Number(batch.firstOffset), atMs: Number(batch.maxTimestamp) })
+      continue
+    }
+    const isTransactional = (batch.attributes & transactionalBit) !== 0
+    const end = isTransactional ? ends.get(batch.producerId) : undefined
+    for (const record of batch.records.toReversed()) {
+      const offset = Number(batch.firstOffset) + record.offsetDelta
+      const timestampMs = Number(batch.firstTimestamp + record.timestampDelta)
+      records.push({
+        offset,
+        timestampMs,
+        producerID: Number(batch.producerId),
+        producerEpoch: batch.producerEpoch,
+        transaction: isTransactional ? (end?.state ?? 'open') : 'none',
+        endOffset: end?.offset ?? offset,
+        endedAtMs: end?.atMs ?? timestampMs,
+        record
+      })
+    }
+  }
+  return records.reverse()
+}
+
+export const isVisible = ({ transaction }: LogRecord): boolean => transaction === 'none' || transaction === 'committed'

@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { cleanHistory } from '../checker/testing/clean-history.ts'
+import { loadHistory, saveHistory } from './save.ts'
+
+async function temporaryDirectory(t: TestContext): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'orderly-verify-'))
+  t.after(() => rm(directory, { recursive: true, force: true }))
+  return directory
+}
+
+test('a saved history is the same when it is loaded', async t => {
+  const history = cleanHistory(5)
+  assert.deepEqual(await loadHistory(await saveHistory(history, await temporaryDirectory(t))), history)
+})
+
+test('a file that is missing, or a history of another version, is refused by name', async t => {
+  const directory = await temporaryDirectory(t)
+  await assert.rejects(loadHistory(join(directory, 'nothing.json')), { name: 'Refusal', message: /nothing\.json/ })
+  const file = join(directory, 'old.json')
+  await writeFile(file, JSON.stringify({ version: 0 }))
+  await assert.rejects(loadHistory(file), { name: 'Refusal', message: /version 0/ })
+})

@@ -1,0 +1,29 @@
+/**
+ * Runs inside a service, ahead of it (`node --import`), and only when the verifier starts it: plants one of the mutants, if
+ * one is asked for, by giving Node another source text than the one on disk.
+ */
+import { registerHooks } from 'node:module'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { applyPatch, type Patch } from '../mutants/mutant.ts'
+import { mutants } from '../mutants/mutants.ts'
+import { environmentNames } from './journal.ts'
+
+const name = process.env[environmentNames.mutant]
+
+if (name !== undefined) {
+  const mutant = mutants.find(mutant => mutant.name === name)
+  if (mutant === undefined) throw new Error(`there is no mutant ${name}`)
+  const project = join(import.meta.dirname, '..', '..')
+  const urlOf = ({ file }: Patch) => pathToFileURL(join(project, file)).href
+  const patches = Map.groupBy(mutant.patches, urlOf)
+  registerHooks({
+    load(url, context, nextLoad) {
+      const loaded = nextLoad(url, context)
+      const own = patches.get(url)
+      if (own === undefined || loaded.source === undefined || loaded.source === null) return loaded
+      const text = typeof loaded.source === 'string' ? loaded.source : Buffer.from(loaded.source as never).toString()
+      return { ...loaded, source: own.reduce(applyPatch, text) }
+    }
+  })
+}

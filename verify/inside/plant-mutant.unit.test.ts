@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
+import { projectDirectory } from '@orderly/stack'
+import { environmentNames } from './journal.ts'
+
+const decideFile = pathToFileURL(join(projectDirectory, 'services/inventory/domain/decide.ts')).href
+
+/** What becomes of an order for the last piece, in a process with this mutant in it. */
+async function decideLastPiece(mutant: string | undefined): Promise<string> {
+  const program = `const { decide } = await import('${decideFile}')
+    const order = { orderID: 'o', userID: 'u', items: [{ sku: 's', quantity: 1 }] }
+    console.log(decide(new Map([['s', 1]]), [order], 0).outcomes[0].kind)`
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [`--import=${import.meta.resolve('./plant-mutant.ts')}`, '--input-type=module', '--eval', program],
+    { env: { ...process.env, ...(mutant !== undefined && { [environmentNames.mutant]: mutant }) } }
+  )
+  return stdout.trim()
+}
+
+test('a process behaves as its mutant does, and as written when none is asked for', async () => {
+  assert.equal(await decideLastPiece(undefined), 'reserved')
+  assert.equal(await decideLastPiece('off-by-one'), 'failed')
+})
+
+test('a mutant that does not exist stops the process', async () => {
+  await assert.rejects(decideLastPiece('no-such-mutant'), /there is no mutant no-such-mutant/)
+})

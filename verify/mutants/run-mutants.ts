@@ -1,0 +1,110 @@
+import { formatTable, Refusal } from '@orderly/stack'
+import type { Arguments } from '../arguments.ts'
+import { check, countViolations } from '../checker/check.ts'
+import { saveHistory } from '../history/save.ts'
+import { type RunContext, run } from '../run/run.ts'
+import { type ServersOptions, type SharedServers, startServers } from '../run/servers.ts'
+import type { Mutant } from './mutant.ts'
+import { mutants } from './mutants.ts'
+
+interface MutantResult {
+  readonly name: string
+  readonly bug: string
+  readonly found: boolean
+  /** The guarantees that were found broken. */
+  readonly broken: readonly number[]
+  readonly seconds: number
+}
+
+const usualDurationMs = 20_000
+/** Two where the bugs of several instances are; every other process only costs time on a small machine. */
+const instances = { order: 1, inventory: 2, notification: 1, aggregator: 1 }
+/** Faults fall at random: a bug that did not show gets another chance, under another seed. */
+const attempts = 2
+
+/** Plants one bug after the other; each has to be found. @returns the exit code */
+export async function runMutants(
+  { mutants: names = [], seed, topology, asJSON }: Arguments,
+  shared: SharedServers,
+  options: ServersOptions,
+  context: Omit<RunContext, 'servers'>
+): Promise<number> {
+  const results: MutantResult[] = []
+  for (const mutant of choose(names)) {
+    const startMs = performance.now()
+    let broken: readonly number[] = []
+    for (let attempt = 0; attempt < attempts && !isFound(mutant, broken); attempt++) {
+      context.note(`mutant ${mutant.name}: ${mutant.bug}`)
+      broken = await runMutant(mutant, seed + attempt)
+    }
+    const result = {
+      name: mutant.name,
+      bug: mutant.bug,
+      found: isFound(mutant, broken),
+      broken,
+      seconds: Math.round((performance.now() - startMs) / 1_000)
+    }
+    context.note(
+      `mutant ${mutant.name}: ${result.found ? 'found' : 'NOT FOUND'}, broken guarantees: ${broken.join(', ') || 'none'}`
+    )
+    results.push(result)
+  }
+  process.stdout.write(asJSON ? `${JSON.stringify(results, undefined, 2)}\n` : `\n${describe(results)}\n`)
+  return results.every(({ found }) => found) ? 0 : 1
+
+  async function runMutant(mutant: Mutant, runSeed: number): Promise<number[]> {
+    const { faults: weights, services, points, durationMs = usualDurationMs, requestsPerSecond = 80 } = mutant
+    const servers = await startServers(shared, options)
+    try {
+      const history = await run(
+        {
+          seed: runSeed,
+          durationMs,
+          requestsPerSecond,
+          topology: { ...topology, instances },
+          weights,
+          services,
+          points,
+          mutant: mutant.name,
+          label: `${mutant.name}-${runSeed}.`
+        },
+        { ...context, servers }
+      )
+      await saveHistory(history, context.directories.run, `${mutant.name}-${runSeed}`)
+      const verdicts = check(history)
+      context.note(
+        `${countViolations(verdicts)} violations, for example: ${verdicts.flatMap(({ violations }) => violations)[0]?.summary}`
+      )
+      return verdicts.filter(({ count }) => count > 0).map(({ guarantee }) => guarantee)
+    } finally {
+      await servers.stop()
+    }
+  }
+}
+
+function choose(names: readonly string[]): readonly Mutant[] {
+  if (names.length === 0) return mutants
+  return names.map(name => {
+    const mutant = mutants.find(mutant => mutant.name === name)
+    if (mutant === undefined) {
+      throw new Refusal(`There is no mutant "${name}": there are ${mutants.map(mutant => mutant.name).join(', ')}.`)
+    }
+    return mutant
+  })
+}
+
+function isFound({ breaks }: Mutant, broken: readonly number[]): boolean {
+  return breaks.some(guarantee => broken.includes(guarantee))
+}
+
+function describe(results: readonly MutantResult[]): string {
+  const rows = results.map(({ name, bug, found, broken, seconds }) => [
+    name,
+    bug,
+    found ? 'found' : 'NOT FOUND',
+    broken.join(', '),
+    `${seconds} s`
+  ])
+  const missed = results.filter(({ found }) => !found).length
+  return `${formatTable(['mutant', 'bug', '', 'broken guarantees', ''], rows)}\n\n${missed === 0 ? 'Every mutant was found.' : `${missed} of ${results.length} mutants were NOT found.`}`
+}

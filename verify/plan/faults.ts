@@ -1,0 +1,207 @@
+import { stagePoints } from '@orderly/kafka'
+import { poisonedUsers } from './load.ts'
+import { createRandom, type Random } from './random.ts'
+
+/** Something that will be done to the system, and when. */
+export interface FaultPlan {
+  /** After the start of the load. */
+  readonly atMs: number
+  readonly kind: FaultKind
+  readonly target: string
+  readonly durationMs: number
+  /** For what happens at a named point. */
+  readonly point?: { readonly name: string; readonly afterPasses: number; readonly frozenMs?: number }
+}
+
+export interface Topology {
+  /** Of each service. */
+  readonly instances: Readonly<Record<string, number>>
+  readonly brokers: number
+}
+
+/**
+ * How often each kind comes up. Kinds are drawn like cards from a deck that holds each as often as it says here, so that a
+ * run of a minute and a half has seen all of them.
+ */
+export const usualWeights = {
+  /** `kill -9` of a service, which its supervisor starts again. */
+  kill: 3,
+  /** `kill -9` at one of the named points of the stage. */
+  'kill-at-point': 12,
+  /** Frozen at one of them, about as long as the group and the transaction wait; then it wakes up. */
+  'freeze-at-point': 1,
+  /** From one of them on, Kafka hears what the process says, and the process hears nothing; then its connections break. */
+  'mute-at-point': 3,
+  freeze: 2,
+  /** Frozen for longer than the group waits: others get its partitions, then it wakes up. */
+  'freeze-past-session': 1,
+  /** Frozen, replaced by a second process of the same name, then woken up: a zombie. */
+  replace: 2,
+  'add-instance': 1,
+  'remove-instance': 1,
+  'kill-broker': 1,
+  'restart-broker': 1,
+  'freeze-broker': 1,
+  'kill-postgres': 1,
+  'freeze-postgres': 1,
+  /** Every chunk is late. */
+  slow: 1,
+  /** Nothing passes, connections stay. */
+  stall: 1,
+  /** Connections break, new ones are refused. */
+  cut: 1,
+  /** Requests arrive, answers do not; then the connection breaks. */
+  mute: 2,
+  /** A record that is no order, in the middle of the orders. */
+  poison: 2,
+  /** Everything is made good, and the pipeline has to recover before anything else happens. */
+  heal: 2
+} as const
+
+export type FaultKind = keyof typeof usualWeights
+export type Weights = Readonly<Partial<Record<FaultKind, number>>>
+
+/** Which named points a service passes. */
+export const pointsOf: Readonly<Record<string, readonly string[]>> = {
+  order: ['slot-reserved', 'key-claimed', 'order-written', 'key-settled'],
+  inventory: stagePoints,
+  notification: ['batch-read', 'batch-processed', 'after-commit'],
+  aggregator: stagePoints
+}
+
+export interface FaultPlanOptions {
+  readonly seed: number
+  readonly durationMs: number
+  readonly topology: Topology
+  readonly weights?: Weights
+  /** Limits what the faults are done to. */
+  readonly services?: readonly string[]
+  readonly points?: readonly string[]
+}
+
+const warmUpMs = 1_500
+const healMs = 8_000
+/** So long may a process take to come to its point; other faults may hold it up. */
+const reachPointMs = 10_000
+
+export function planFaults(options: FaultPlanOptions): FaultPlan[] {
+  const random = createRandom(options.seed, 'faults')
+  const deck = createDeck(options.weights ?? usualWeights, random)
+  const aim = createAim(options, random)
+  const busyUntilMs = new Map<string, number>()
+  const plan: FaultPlan[] = []
+  for (let atMs = warmUpMs; atMs < options.durationMs - 1_000; ) {
+    const kind = deck.draw()
+    if (kind === 'heal') {
+      if (plan.at(-1)?.kind === kind) continue
+      const healAtMs = Math.max(atMs, ...busyUntilMs.values()) + 500
+      if (healAtMs + healMs >= options.durationMs) continue
+      plan.push({ atMs: healAtMs, kind, target: 'everything', durationMs: 0 })
+      atMs = healAtMs + healMs
+      continue
+    }
+    const fault = aim(kind, atMs)
+    // Faults overlap, but not on one target; and of several brokers one at most is away.
+    if (fault !== undefined && atMs >= (busyUntilMs.get(exclusionOf(fault)) ?? 0)) {
+      plan.push(fault)
+      busyUntilMs.set(exclusionOf(fault), atMs + fault.durationMs + 500)
+    } else if (fault !== undefined) deck.putBack(kind)
+    atMs += random.integer(200, 3_000)
+  }
+  return plan
+}
+
+function exclusionOf({ kind, target }: FaultPlan): string {
+  return kind.endsWith('-broker') ? 'brokers' : target
+}
+
+interface Deck {
+  draw(): FaultKind
+  /** Its turn comes once more when all others have had theirs. */
+  putBack(kind: FaultKind): void
+}
+
+function createDeck(weights: Weights, random: Random): Deck {
+  const cards = Object.entries(weights).flatMap(([kind, weight]) => Array<FaultKind>(weight).fill(kind as FaultKind))
+  if (cards.every(kind => kind === 'heal')) throw new RangeError('no fault has a weight')
+  let left: FaultKind[] = []
+  return {
+    draw() {
+      if (left.length === 0) left = random.shuffle(cards)
+      return left.pop() as FaultKind
+    },
+    putBack: kind => void left.unshift(kind)
+  }
+}
+
+function createAim({ topology, services, points }: FaultPlanOptions, random: Random) {
+  const isWanted = (service: string) => services === undefined || services.includes(service)
+  const instances = Object.entries(topology.instances).flatMap(([service, count]) =>
+    isWanted(service) ? Array.from({ length: count }, (_, index) => `${service}-${index + 1}`) : []
+  )
+  const brokers = Array.from({ length: topology.brokers }, (_, index) => `kafka-${index + 1}`)
+  const places = random.shuffle(
+    Object.entries(pointsOf).flatMap(([service, names]) =>
+      isWanted(service) && topology.instances[service] !== undefined
+        ? names.filter(name => points === undefined || points.includes(name)).map(name => ({ service, name }))
+        : []
+    )
+  )
+  let nextPlace = 0
+  // The order service takes part in no group that could put another in its place.
+  const stages = instances.filter(instance => serviceOf(instance) !== 'order')
+
+  return (kind: FaultKind, atMs: number): FaultPlan | undefined => {
+    const at = (target: string | undefined, durationMs: number): FaultPlan | undefined =>
+      target === undefined ? undefined : { atMs, kind, target, durationMs }
+    const anyOf = (targets: readonly string[]) => (targets.length === 0 ? undefined : random.pick(targets))
+    switch (kind) {
+      case 'kill':
+        return at(anyOf(instances), random.integer(0, 1_500))
+      case 'kill-at-point':
+      case 'freeze-at-point':
+      case 'mute-at-point': {
+        const place = places[nextPlace++ % places.length]
+        if (place === undefined) return undefined
+        const instance = random.integer(1, topology.instances[place.service] as number)
+        const point = { name: place.name, afterPasses: random.integer(1, 3) }
+        const target = `${place.service}-${instance}`
+        if (kind !== 'freeze-at-point') return { atMs, kind, target, durationMs: reachPointMs, point }
+        const frozenMs = random.integer(10_300, 12_500)
+        return { atMs, kind, target, durationMs: reachPointMs + frozenMs, point: { ...point, frozenMs } }
+      }
+      case 'freeze':
+        return at(anyOf(instances), random.integer(300, 4_000))
+      case 'freeze-past-session':
+        return at(anyOf(stages), random.integer(11_500, 13_500))
+      case 'replace':
+        return at(anyOf(stages), random.integer(500, 3_000))
+      case 'add-instance':
+        return at(anyOf(Object.keys(topology.instances).filter(isWanted)), random.integer(4_000, 8_000))
+      case 'remove-instance':
+        return at(anyOf(instances), random.integer(1_000, 5_000))
+      case 'kill-broker':
+      case 'restart-broker':
+        return at(anyOf(brokers), random.integer(0, 2_000))
+      case 'freeze-broker':
+        return at(anyOf(brokers), random.integer(500, 6_000))
+      case 'kill-postgres':
+        return at('postgres', random.integer(0, 2_000))
+      case 'freeze-postgres':
+        return at('postgres', random.integer(300, 5_000))
+      case 'slow':
+      case 'stall':
+      case 'cut':
+      case 'mute':
+        return at(`services>${random.pick([...brokers, ...brokers, 'postgres'])}`, random.integer(300, 4_000))
+      case 'poison':
+        return at(random.pick(poisonedUsers), 0)
+      case 'heal':
+        return undefined
+    }
+  }
+}
+
+export function serviceOf(instance: string): string {
+  return instance.slice(0, instance.lastIndexOf('-'))
+}

@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { check } from '../checker/check.ts'
+import { cleanHistory } from '../checker/testing/clean-history.ts'
+import { withRates } from '../checker/testing/with-rates.ts'
+import { describeReport } from './describe.ts'
+import { toReport } from './report.ts'
+
+const history = withRates(cleanHistory(8))
+
+test('a run without violations is good, and the report counts what came in and what came out', () => {
+  const report = toReport(history, check(history))
+  const { orders } = report
+  assert.equal(report.ok, true)
+  assert.equal(orders.placed, orders.accepted + orders.refused + orders.unknown)
+  assert.equal(orders.stored + orders.poison, orders.reserved + orders.failed + orders.parked)
+  assert.equal(orders.notifiedOutcomes, orders.reserved + orders.failed)
+  assert.deepEqual(
+    { kill: report.faults.kill, replace: report.faults.replace, cut: report.faults.cut },
+    { kill: 1, replace: 1, cut: 0 }
+  )
+  assert.match(describeReport(report), /No violation\./)
+})
+
+test('every named point of every service that ran is in the report, hit or not', () => {
+  const passes = [...history.passes, { pid: 100, atMs: 0, point: 'outputs-written', signal: 'SIGKILL' as const }]
+  const { pointsHit } = toReport({ ...history, passes }, [])
+  assert.equal(pointsHit['inventory outputs-written'], 1)
+  assert.equal(pointsHit['inventory before-commit'], 0)
+  assert.equal(pointsHit['notification batch-read'], 0)
+})
+
+test('violations are told with what stood around them', () => {
+  const broken = { ...history, notifications: history.notifications.slice(1) }
+  const text = describeReport(toReport(broken, check(broken)))
+  assert.match(text, /VIOLATION of guarantee 11: nobody was told of this outcome\n {2}request .*\n {2}record /)
+  assert.match(text, /\d+ violations\.$/)
+})
+
+test('a run that other readers do not agree with is not good', () => {
+  const crossCheck = { agrees: false, counts: { 'orders (Java)': [5, 4] as const } }
+  const report = toReport(history, check(history), crossCheck)
+  assert.equal(report.ok, false)
+  assert.match(describeReport(report), /DISAGREE: orders \(Java\) 5 but 4/)
+})

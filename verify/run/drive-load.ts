@@ -1,0 +1,84 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { OrderRequest } from '../history/history.ts'
+import { bodyOf, nextAttempt, type RequestPlan } from '../plan/load.ts'
+
+export interface LoadDriver {
+  /** Places no more orders; resolves when the last one has been answered or given up. */
+  stop(): Promise<readonly OrderRequest[]>
+}
+
+/** Places orders as they are planned, each at its time, whatever became of those before. */
+export function driveLoad(plan: Iterator<RequestPlan, unknown>, entrances: () => readonly string[]): LoadDriver {
+  const requests: OrderRequest[] = []
+  const underWay = new Set<Promise<void>>()
+  const stopping = new AbortController()
+  const startedAtMs = Date.now()
+
+  async function run(): Promise<void> {
+    for (let next = plan.next(); next.done !== true && !stopping.signal.aborted; next = plan.next()) {
+      const request = next.value
+      await delay(Math.max(0, startedAtMs + request.atMs - Date.now()), undefined, stopping).catch(() => {})
+      if (stopping.signal.aborted) return
+      const work = placeUntilKnown(request)
+      underWay.add(work)
+      void work.finally(() => underWay.delete(work))
+    }
+  }
+
+  async function placeUntilKnown(request: RequestPlan): Promise<void> {
+    let attempt = request
+    for (const [index, retryDelayMs] of [...(request.retryDelaysMs ?? []), undefined].entries()) {
+      const placed = await placeOrder(attempt, entrances())
+      requests.push(placed)
+      if (placed.result.kind !== 'unknown' || retryDelayMs === undefined) return
+      await delay(retryDelayMs)
+      attempt = nextAttempt(request, index + 1)
+    }
+  }
+
+  const running = run()
+  return {
+    async stop() {
+      stopping.abort()
+      await running
+      await Promise.all(underWay)
+      return requests.toSorted((a, b) => a.sentAtMs - b.sentAtMs)
+    }
+  }
+}
+
+async function placeOrder(plan: RequestPlan, entrances: readonly string[]): Promise<OrderRequest> {
+  const sentAtMs = Date.now()
+  const result = await ask(plan, entrances)
+  return { ...plan, sentAtMs, endedAtMs: Date.now(), result }
+}
+
+async function ask(plan: RequestPlan, entrances: readonly string[]): Promise<OrderRequest['result']> {
+  const url = entrances[plan.entrance % Math.max(1, entrances.length)]
+  if (url === undefined) return { kind: 'unknown', reason: 'nobody to ask' }
+  try {
+    const response = await fetch(`${url}/orders`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        traceparent: `00-${plan.id}-00000000000000aa-01`,
+        ...(plan.idempotencyKey !== undefined && { 'idempotency-key': plan.idempotencyKey })
+      },
+      body: bodyOf(plan),
+      signal: AbortSignal.timeout(plan.patienceMs)
+    })
+    const text = await response.text()
+    if (response.status === 202) return { kind: 'ok', orderID: JSON.parse(text).orderID }
+    if (response.status === 409) return { kind: 'unknown', reason: 'another attempt is under way' }
+    if (response.status >= 400 && response.status < 500) return { kind: 'failed', status: response.status }
+    return { kind: 'unknown', reason: `status ${response.status}` }
+  } catch (error) {
+    return { kind: 'unknown', reason: reasonOf(error) }
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const { name, message, cause } = error as Error
+  if (name === 'TimeoutError') return 'no answer in time'
+  return cause instanceof Error ? `${message}: ${(cause as NodeJS.ErrnoException).code ?? cause.message}` : message
+}

@@ -1,0 +1,145 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { createProducer } from '@orderly/kafka'
+import type { RunDirectories, ServiceName, Supervisor } from '@orderly/stack'
+import { ratePolicy } from '../checker/guarantees/rates-add-up.ts'
+import { collect } from '../dump/collect.ts'
+import { KafkaLog } from '../dump/kafka-log.ts'
+import type { History, Recovery } from '../history/history.ts'
+import { planFaults, type Topology, type Weights } from '../plan/faults.ts'
+import { planLoad, planStock } from '../plan/load.ts'
+import { driveLoad } from './drive-load.ts'
+import { Fleet } from './fleet.ts'
+import { createInjector } from './inject.ts'
+import { allNotified, allRatesPublished, groups, measureRecovery } from './recovery.ts'
+import type { Servers } from './servers.ts'
+
+export interface RunOptions {
+  readonly seed: number
+  readonly durationMs: number
+  readonly requestsPerSecond: number
+  readonly topology: Topology
+  /** The usual mix where nothing is said. */
+  readonly weights?: Weights | undefined
+  readonly services?: readonly string[] | undefined
+  readonly points?: readonly string[] | undefined
+  readonly mutant?: string | undefined
+  /** Goes in front of the names of logs. */
+  readonly label?: string
+}
+
+export interface RunContext {
+  readonly supervisor: Supervisor
+  readonly directories: RunDirectories
+  readonly servers: Servers
+  readonly signal: AbortSignal
+  readonly note: (text: string) => void
+}
+
+const readyDeadlineMs = 60_000
+
+/** Starts the services, drives load and faults as planned, makes everything good, waits, and writes down what is there then. */
+export async function run(options: RunOptions, context: RunContext): Promise<History> {
+  const { seed, durationMs, requestsPerSecond, topology } = options
+  const { servers, supervisor, directories, signal, note } = context
+  const journals = join(directories.run, 'journals')
+  mkdirSync(journals, { recursive: true })
+  const initialStock = planStock(seed, (requestsPerSecond * durationMs) / 1_000)
+  const stockFile = join(directories.run, 'stock.csv')
+  writeFileSync(
+    stockFile,
+    `sku,available\n${Object.entries(initialStock)
+      .map(row => row.join(','))
+      .join('\n')}\n`
+  )
+
+  const log = new KafkaLog(servers.brokers)
+  const producer = await createProducer({ brokers: servers.brokers, clientID: 'orderly-verify' })
+  const fleet = new Fleet({
+    supervisor,
+    journals,
+    label: options.label ?? '',
+    env: environmentOf(servers, stockFile),
+    mutant: options.mutant,
+    note
+  })
+  try {
+    for (const [service, count] of Object.entries(topology.instances)) {
+      for (let index = 1; index <= count; index++) await fleet.start(service as ServiceName, index)
+    }
+    await fleet.allReady(readyDeadlineMs)
+    const startedAtMs = Date.now()
+    const injector = createInjector({ fleet, servers, producer, note })
+    const recoveries: Recovery[] = []
+    const load = driveLoad(planLoad(seed, { requestsPerSecond }), () => fleet.urlsOf('order'))
+    note(`load and faults for ${durationMs / 1_000} s`)
+
+    // What waiting for recovery takes longer than planned, everything behind it is later.
+    let lateMs = 0
+    for (const plan of planFaults({ seed, durationMs, topology, ...planLimits(options) })) {
+      await delay(Math.max(0, startedAtMs + plan.atMs + lateMs - Date.now()), undefined, { signal })
+      if (plan.kind === 'heal') recoveries.push(await recover())
+      else injector.inject(plan)
+      lateMs = Math.max(lateMs, Date.now() - startedAtMs - plan.atMs)
+    }
+    await delay(Math.max(0, startedAtMs + durationMs + lateMs - Date.now()), undefined, { signal })
+    const stopping = load.stop()
+    recoveries.push(await recover())
+    const requests = await stopping
+    // What was placed last has to come through as well before anybody counts.
+    await measureRecovery(log, [], signal)
+    for (const isDone of [allNotified, allRatesPublished]) {
+      await isDone(servers.databaseURL, signal).catch(error => note(error.message))
+    }
+
+    async function recover(): Promise<Recovery> {
+      note('healing')
+      const kinds = await injector.heal()
+      const recovery = await measureRecovery(log, kinds.length > 0 ? kinds : ['nothing'], signal)
+      note(recovery.tookMs === undefined ? `not recovered: ${recovery.missing}` : `recovered in ${recovery.tookMs} ms`)
+      return recovery
+    }
+
+    note('stopping the services')
+    await fleet.stop()
+    note('reading everything')
+    return await collect({
+      seed,
+      topology,
+      startedAtMs,
+      initialStock,
+      requests,
+      injector,
+      incarnations: fleet.incarnations,
+      recoveries,
+      groups,
+      log,
+      servers,
+      mutant: options.mutant
+    })
+  } finally {
+    await fleet.stop()
+    await producer.close()
+    await log.close()
+  }
+}
+
+function planLimits({ weights, services, points }: RunOptions) {
+  return { ...(weights && { weights }), ...(services && { services }), ...(points && { points }) }
+}
+
+function environmentOf({ proxied, registryURL }: Servers, stockFile: string): NodeJS.ProcessEnv {
+  return {
+    ...process.env,
+    KAFKA_BROKERS: proxied.brokers.join(','),
+    DATABASE_URL: proxied.databaseURL,
+    SCHEMA_REGISTRY_URL: registryURL,
+    SEED_STOCK_FILE: stockFile,
+    // What a killed instance had in hand is sent by another one soon enough to wait for it here.
+    NOTIFICATION_LEASE_MS: '3000',
+    AGGREGATOR_GRACE_MS: String(ratePolicy.graceMs),
+    AGGREGATOR_SETTLE_MS: String(ratePolicy.settleMs),
+    SHUTDOWN_DEADLINE_MS: '12000'
+  }
+}
