@@ -30,9 +30,14 @@ const fencing = new Set([
   'TRANSACTIONAL_ID_NOT_FOUND'
 ])
 
-/** What the broker meant by an error code (the table of the protocol guide). */
+/** Kafka's own name for an error code (the table of the protocol guide). */
+export function protocolErrorName(errorCode: number): string {
+  return protocolErrorsCodesById[errorCode] ?? 'UNKNOWN_SERVER_ERROR'
+}
+
+/** What the broker meant by an error code. */
 export function protocolError(errorCode: number, doing: string): KafkaError {
-  const name = protocolErrorsCodesById[errorCode] ?? 'UNKNOWN_SERVER_ERROR'
+  const name = protocolErrorName(errorCode)
   const known = protocolErrors[name]
   if (fencing.has(name)) {
     return new KafkaError('FENCED', `${doing}: another instance has taken this one's place (${name})`, {

@@ -2,6 +2,13 @@ export { checkConnection, createTopics, type TopicToCreate } from './cluster/adm
 export type { PartitionProgress } from './committed-read/fetcher.ts'
 export type { KafkaConnection } from './connection.ts'
 export { KafkaError } from './errors.ts'
+export type { TopicPartition } from './group/assignment.ts'
+export type { GroupDescription, GroupMemberDescription } from './inspect/groups.ts'
+export type { HangingTransaction } from './inspect/hanging-transactions.ts'
+export { createInspector, type KafkaInspector } from './inspect/inspector.ts'
+export type { PartitionLag } from './inspect/lag.ts'
+export type { PartitionDescription, TopicConfig, TopicDescription } from './inspect/topics.ts'
+export type { HeldPartition, OpenTransaction, PartitionHolder } from './inspect/transactions.ts'
 export {
   createOnceWriter,
   type OnceWriter,

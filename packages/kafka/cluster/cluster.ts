@@ -55,6 +55,11 @@ export class Cluster {
     return this.#brokers.size
   }
 
+  /** As of the last answer about the cluster. */
+  get brokerIDs(): readonly number[] {
+    return [...this.#brokers.keys()]
+  }
+
   async partitions(topic: string): Promise<readonly PartitionLeader[]> {
     const known = this.#topics.get(topic)
     if (known !== undefined) return known

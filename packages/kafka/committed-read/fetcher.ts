@@ -1,5 +1,6 @@
-import { fetchV17, listOffsetsV9, type RecordsBatch } from '@platformatic/kafka'
+import { fetchV17, type RecordsBatch } from '@platformatic/kafka'
 import type { Cluster, PartitionLeader } from '../cluster/cluster.ts'
+import { listOffsets, offsetAt } from '../cluster/list-offsets.ts'
 import { request } from '../cluster/requests.ts'
 import { checkCode, KafkaError, protocolError, toKafkaError } from '../errors.ts'
 import type { Logger } from '../records.ts'
@@ -55,10 +56,7 @@ const maxWaitMs = 250
 const maxBytes = 16 * 1024 * 1024
 const defaultMaxPartitionBytes = 2 * 1024 * 1024
 const retryDelayMs = 100
-const readUncommitted = 0
 const readCommitted = 1
-const earliest = -2n
-const latest = -1n
 const offsetOutOfRange = 1
 
 export class Fetcher {
@@ -344,7 +342,7 @@ export function beginningOffsets(
   cluster: Cluster,
   partitions: readonly { topic: string; partition: number }[]
 ): Promise<PartitionPosition[]> {
-  return listOffsets(cluster, partitions, earliest, readCommitted)
+  return listOffsets(cluster, partitions, offsetAt.beginning)
 }
 
 /** Behind the last record of each partition, also when its transaction has not ended: the high watermark. */
@@ -352,26 +350,5 @@ export function endOffsets(
   cluster: Cluster,
   partitions: readonly { topic: string; partition: number }[]
 ): Promise<PartitionPosition[]> {
-  return listOffsets(cluster, partitions, latest, readUncommitted)
-}
-
-async function listOffsets(
-  cluster: Cluster,
-  partitions: readonly { topic: string; partition: number }[],
-  timestamp: bigint,
-  isolationLevel: number
-): Promise<PartitionPosition[]> {
-  const found: PartitionPosition[] = []
-  for (const { topic, partition } of partitions) {
-    const connection = await cluster.connectionToLeader(topic, partition)
-    const response = await request(connection, listOffsetsV9.api, -1, isolationLevel, [
-      { name: topic, partitions: [{ partitionIndex: partition, currentLeaderEpoch: -1, timestamp }] }
-    ])
-    const answer = response.topics[0]?.partitions[0]
-    if (answer === undefined)
-      throw new KafkaError('BROKER_UNAVAILABLE', `no answer for ${topic}/${partition}`, { retryable: true })
-    checkCode(answer.errorCode, `asking for the offsets of ${topic}/${partition}`)
-    found.push({ topic, partition, offset: answer.offset })
-  }
-  return found
+  return listOffsets(cluster, partitions, offsetAt.end)
 }

@@ -1,0 +1,47 @@
+import { fetchV17 } from '@platformatic/kafka'
+import type { Cluster } from '../cluster/cluster.ts'
+import { request } from '../cluster/requests.ts'
+import { type CommittedRecord, committedRecords } from '../committed-read/committed-records.ts'
+import { checkCode, KafkaError } from '../errors.ts'
+
+/** Whole batches are given anyway, so the first try asks for one; where there is no record in it, the next ones ask for more. */
+const oneBatchBytes = 1
+const manyBatchesBytes = 1024 * 1024
+
+/**
+ * The first record that stands at `from` or later: the markers of transactions, which also have offsets, are none.
+ *
+ * @param to where to stop looking
+ * @param isolation `committed`: of transactions that were committed; `any`: also of those that are open, or were aborted
+ */
+export async function firstRecord(
+  cluster: Cluster,
+  { topic, partition }: { readonly topic: string; readonly partition: number },
+  { from, to, isolation }: { from: bigint; to: bigint; isolation: 'committed' | 'any' }
+): Promise<CommittedRecord | undefined> {
+  let maxBytes = oneBatchBytes
+  for (let position = from; position < to; maxBytes = manyBatchesBytes) {
+    const leader = (await cluster.partitions(topic))[partition]
+    const connection = await cluster.connectionToLeader(topic, partition)
+    const asked = {
+      partition,
+      currentLeaderEpoch: leader?.leaderEpoch ?? -1,
+      fetchOffset: position,
+      lastFetchedEpoch: -1,
+      partitionMaxBytes: maxBytes
+    }
+    const topics = [{ topicId: leader?.topicID ?? '', partitions: [asked] }]
+    const level = isolation === 'committed' ? 1 : 0
+    const response = await request(connection, fetchV17.api, 0, 1, maxBytes, level, 0, -1, topics, [], '')
+    checkCode(response.errorCode, `reading ${topic}/${partition}`)
+    const answer = response.responses[0]?.partitions[0]
+    if (answer === undefined)
+      throw new KafkaError('BROKER_UNAVAILABLE', `no answer for ${topic}/${partition}`, { retryable: true })
+    checkCode(answer.errorCode, `reading ${topic}/${partition}`)
+    const { records, nextOffset } = committedRecords(answer.records ?? [], answer.abortedTransactions, position)
+    if (records[0] !== undefined) return records[0].offset < to ? records[0] : undefined
+    if (nextOffset === position) return undefined
+    position = nextOffset
+  }
+  return undefined
+}

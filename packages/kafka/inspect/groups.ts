@@ -1,0 +1,71 @@
+import { describeGroupsV5, listGroupsV5, offsetFetchV9 } from '@platformatic/kafka'
+import type { Cluster } from '../cluster/cluster.ts'
+import { request } from '../cluster/requests.ts'
+import type { PartitionPosition } from '../committed-read/fetcher.ts'
+import { checkCode } from '../errors.ts'
+import { decodeAssignment, type TopicPartition } from '../group/assignment.ts'
+
+export interface GroupDescription {
+  readonly groupID: string
+  /** `Stable`, `PreparingRebalance`, `CompletingRebalance`, `Empty` (offsets, no members) or `Dead` (nothing). */
+  readonly state: string
+  readonly members: readonly GroupMemberDescription[]
+}
+
+export interface GroupMemberDescription {
+  readonly memberID: string
+  /** `group.instance.id`, for static members. */
+  readonly instanceID: string | null
+  readonly clientID: string
+  readonly host: string
+  readonly partitions: readonly TopicPartition[]
+}
+
+/** The consumer groups of all brokers, by name. */
+export async function listGroups(cluster: Cluster): Promise<string[]> {
+  await cluster.refresh([])
+  const names = new Set<string>()
+  for (const brokerID of cluster.brokerIDs) {
+    const response = await request(await cluster.connectionTo(brokerID), listGroupsV5.api, [], [])
+    checkCode(response.errorCode, `listing the groups of broker ${brokerID}`)
+    // Without a type: nobody is a member at the moment.
+    for (const { groupId, protocolType } of response.groups) {
+      if (protocolType === 'consumer' || protocolType === '') names.add(groupId)
+    }
+  }
+  return [...names].sort()
+}
+
+/** A group that does not exist is described as `Dead`. Members of the classic protocol only, which is what stages speak. */
+export async function describeGroup(cluster: Cluster, groupID: string): Promise<GroupDescription> {
+  const response = await cluster.askCoordinator('group', groupID, describeGroupsV5.api, [groupID], false)
+  const [group] = response.groups
+  checkCode(group?.errorCode ?? 0, `describing group ${groupID}`)
+  const members = (group?.members ?? []).map(
+    ({ memberId, groupInstanceId, clientId, clientHost, memberAssignment }) => ({
+      memberID: memberId,
+      instanceID: groupInstanceId ?? null,
+      clientID: clientId,
+      host: clientHost.replace(/^\//, ''),
+      partitions: decodeAssignment(memberAssignment)
+    })
+  )
+  return { groupID, state: group?.groupState ?? 'Dead', members }
+}
+
+/** What the group has committed, transactions that are under way not counted. */
+export async function groupOffsets(cluster: Cluster, groupID: string): Promise<PartitionPosition[]> {
+  const ask = [{ groupId: groupID, memberId: null, memberEpoch: -1, topics: null }]
+  const response = await cluster.askCoordinator('group', groupID, offsetFetchV9.api, ask, false)
+  const [group] = response.groups
+  checkCode(group?.errorCode ?? 0, `reading the offsets of group ${groupID}`)
+  return (group?.topics ?? []).flatMap(({ name, partitions }) =>
+    partitions
+      .filter(({ committedOffset }) => committedOffset >= 0n)
+      .map(({ partitionIndex, committedOffset }) => ({
+        topic: name,
+        partition: partitionIndex,
+        offset: committedOffset
+      }))
+  )
+}

@@ -1,0 +1,85 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { Cluster } from '../cluster/cluster.ts'
+import { listOffsets, offsetAt } from '../cluster/list-offsets.ts'
+import type { PartitionPosition } from '../committed-read/fetcher.ts'
+import type { KafkaConnection } from '../connection.ts'
+import { toKafkaError } from '../errors.ts'
+import type { TopicPartition } from '../group/assignment.ts'
+import { describeGroup, type GroupDescription, listGroups } from './groups.ts'
+import { findHangingTransactions, type HangingTransaction } from './hanging-transactions.ts'
+import { groupLag, type PartitionLag } from './lag.ts'
+import { describeTopicConfigs, describeTopics, type TopicConfig, type TopicDescription } from './topics.ts'
+import { type HeldPartition, heldPartitions, type OpenTransaction, openTransactions } from './transactions.ts'
+
+/**
+ * What operators ask of a cluster. Reads, changes nothing. Each method tries again, for a second or two, where the cluster has
+ * just moved something; then it @throws KafkaError.
+ */
+export interface KafkaInspector {
+  /** All topics that may be seen, or those of these names that exist, by name. */
+  topics(names?: readonly string[]): Promise<TopicDescription[]>
+  topicConfigs(names: readonly string[]): Promise<ReadonlyMap<string, ReadonlyMap<string, TopicConfig>>>
+  /** In the order of the partitions. At a time: the first record that is as young, or -1. */
+  offsets(
+    partitions: readonly TopicPartition[],
+    at: 'beginning' | 'stable-end' | 'end' | { readonly timeMs: number }
+  ): Promise<PartitionPosition[]>
+  groups(): Promise<string[]>
+  group(groupID: string): Promise<GroupDescription>
+  lag(group: GroupDescription): Promise<PartitionLag[]>
+  openTransactions(): Promise<OpenTransaction[]>
+  heldPartitions(partitions: readonly TopicPartition[]): Promise<HeldPartition[]>
+  /** Of those that write to these partitions: open for `afterMs` or longer, or forgotten by their coordinator. */
+  hangingTransactions(
+    partitions: readonly TopicPartition[],
+    options: { readonly afterMs: number }
+  ): Promise<HangingTransaction[]>
+  close(): Promise<void>
+}
+
+const attempts = 5
+const firstPauseMs = 100
+
+export function createInspector(
+  connection: KafkaConnection,
+  { requestTimeoutMs = 10_000 }: { requestTimeoutMs?: number } = {}
+): KafkaInspector {
+  const cluster = new Cluster(connection, { requestTimeoutMs })
+
+  async function ask<Result>(doing: string, question: () => Promise<Result>): Promise<Result> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await question()
+      } catch (thrown) {
+        const error = toKafkaError(thrown, doing)
+        if (!error.retryable || attempt === attempts) throw error
+        cluster.forget()
+        await delay(firstPauseMs * attempt)
+      }
+    }
+  }
+
+  const specOf = (at: Parameters<KafkaInspector['offsets']>[1]) => {
+    if (typeof at === 'object') return offsetAt.time(at.timeMs)
+    return at === 'beginning' ? offsetAt.beginning : at === 'end' ? offsetAt.end : offsetAt.stableEnd
+  }
+
+  const inspector: KafkaInspector = {
+    topics: names => ask('describing topics', () => describeTopics(cluster, names)),
+    topicConfigs: names => ask('reading configurations', () => describeTopicConfigs(cluster, names)),
+    offsets: (partitions, at) => ask('asking for offsets', () => listOffsets(cluster, partitions, specOf(at))),
+    groups: () => ask('listing groups', () => listGroups(cluster)),
+    group: groupID => ask(`describing group ${groupID}`, () => describeGroup(cluster, groupID)),
+    lag: group => ask(`asking for the lag of ${group.groupID}`, () => groupLag(cluster, group)),
+    openTransactions: () => ask('listing transactions', () => openTransactions(cluster)),
+    heldPartitions: partitions => ask('looking for held partitions', () => heldPartitions(cluster, partitions)),
+    async hangingTransactions(partitions, options) {
+      const heldBefore = await inspector.heldPartitions(partitions)
+      const open = await inspector.openTransactions()
+      const heldAfter = heldBefore.length === 0 ? [] : await inspector.heldPartitions(heldBefore)
+      return findHangingTransactions({ partitions, heldBefore, open, heldAfter, nowMs: Date.now() }, options)
+    },
+    close: () => cluster.close()
+  }
+  return inspector
+}

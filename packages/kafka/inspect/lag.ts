@@ -1,0 +1,91 @@
+import type { Cluster } from '../cluster/cluster.ts'
+import { listOffsets, offsetAt } from '../cluster/list-offsets.ts'
+import type { TopicPartition } from '../group/assignment.ts'
+import { firstRecord } from './first-record.ts'
+import { type GroupDescription, type GroupMemberDescription, groupOffsets } from './groups.ts'
+import { describeTopics } from './topics.ts'
+
+/**
+ * How far a group is behind in a partition.
+ *
+ * Offsets are no count of records: the markers at the end of transactions have offsets, too. So a group that has processed
+ * everything stands a few offsets before the end of a topic that is written in transactions; it is looked up whether a record
+ * waits there, and where none does there is no lag.
+ */
+export interface PartitionLag extends TopicPartition {
+  readonly groupID: string
+  /** The next record that the group reads; undefined when it has committed nothing here yet. */
+  readonly committedOffset: bigint | undefined
+  readonly beginningOffset: bigint
+  /** As far as a `read_committed` reader gets. */
+  readonly stableOffset: bigint
+  readonly endOffset: bigint
+  /** Records that wait to be processed, those of open transactions as well; at most, because of the markers. */
+  readonly lagRecords: number
+  /** When the one that waits longest was written; undefined when none waits. */
+  readonly waitingSinceMs: number | undefined
+  readonly member: GroupMemberDescription | undefined
+}
+
+/**
+ * The lag of a group in every partition of the topics in which it has committed or is to read something. Topics that were
+ * deleted since are left out.
+ */
+export async function groupLag(cluster: Cluster, group: GroupDescription): Promise<PartitionLag[]> {
+  const { groupID, members } = group
+  const committed = new Map(
+    (await groupOffsets(cluster, groupID)).map(({ offset, ...own }) => [placeOf(own), { offset, ...own }])
+  )
+  const owners = new Map<string, GroupMemberDescription>()
+  for (const member of members) for (const owned of member.partitions) owners.set(placeOf(owned), member)
+  const assigned = members.flatMap(({ partitions }) => partitions)
+  const names = new Set([...committed.values(), ...assigned].map(({ topic }) => topic))
+  if (names.size === 0) return []
+  const partitions = (await describeTopics(cluster, [...names])).flatMap(({ name, partitions }) =>
+    partitions.map(({ partition }) => ({ topic: name, partition }))
+  )
+  // The ends last: what is written meanwhile may add to the lag, never make it negative.
+  const beginnings = await listOffsets(cluster, partitions, offsetAt.beginning)
+  const stableEnds = await listOffsets(cluster, partitions, offsetAt.stableEnd)
+  const ends = await listOffsets(cluster, partitions, offsetAt.end)
+  return Promise.all(
+    partitions.map(async (own, index): Promise<PartitionLag> => {
+      const place = placeOf(own)
+      const committedOffset = committed.get(place)?.offset
+      const [beginningOffset, stableOffset, endOffset] = [beginnings, stableEnds, ends].map(
+        offsets => offsets[index]?.offset ?? 0n
+      ) as [bigint, bigint, bigint]
+      const position = max(committedOffset ?? beginningOffset, beginningOffset)
+      const waiting = await firstWaiting(cluster, own, position, stableOffset, endOffset)
+      return {
+        ...own,
+        groupID,
+        committedOffset,
+        beginningOffset,
+        stableOffset,
+        endOffset,
+        lagRecords: waiting === undefined ? 0 : Number(max(endOffset - waiting.offset, 0n)),
+        waitingSinceMs: waiting?.timestampMs,
+        member: owners.get(place)
+      }
+    })
+  )
+}
+
+async function firstWaiting(
+  cluster: Cluster,
+  partition: TopicPartition,
+  position: bigint,
+  stableOffset: bigint,
+  endOffset: bigint
+): Promise<{ offset: bigint; timestampMs: number } | undefined> {
+  const committed = { from: position, to: stableOffset, isolation: 'committed' } as const
+  const open = { from: max(position, stableOffset), to: endOffset, isolation: 'any' } as const
+  return (await firstRecord(cluster, partition, committed)) ?? firstRecord(cluster, partition, open)
+}
+
+const placeOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`
+
+function max(a: bigint, b: bigint): bigint {
+  return a > b ? a : b
+}

@@ -1,0 +1,96 @@
+import { describeProducersV0, describeTransactionsV0, listTransactionsV1 } from '@platformatic/kafka'
+import type { Cluster } from '../cluster/cluster.ts'
+import { listOffsets, offsetAt } from '../cluster/list-offsets.ts'
+import { request } from '../cluster/requests.ts'
+import { checkCode, protocolErrorName } from '../errors.ts'
+import type { TopicPartition } from '../group/assignment.ts'
+
+/** A transaction that has not ended, as its coordinator knows it. */
+export interface OpenTransaction {
+  readonly transactionalID: string
+  readonly producerID: bigint
+  readonly epoch: number
+  /** `Ongoing`, or `PrepareCommit`, `PrepareAbort` while its end is being written out. */
+  readonly state: string
+  readonly startedAtMs: number
+  /** The coordinator aborts it when it is open for longer. */
+  readonly timeoutMs: number
+  readonly partitions: readonly TopicPartition[]
+}
+
+/** A partition whose `read_committed` readers wait for a transaction to end. */
+export interface HeldPartition extends TopicPartition {
+  readonly stableOffset: bigint
+  readonly endOffset: bigint
+  readonly holders: readonly PartitionHolder[]
+}
+
+export interface PartitionHolder {
+  readonly producerID: bigint
+  readonly epoch: number
+  /** Of its first record here since its last transaction ended. */
+  readonly firstOffset: bigint
+  readonly lastWrittenAtMs: number
+}
+
+const openStates = ['Ongoing', 'PrepareCommit', 'PrepareAbort'] as const
+const noTransactions = -1n
+
+/** Of all coordinators, the oldest first. */
+export async function openTransactions(cluster: Cluster): Promise<OpenTransaction[]> {
+  await cluster.refresh([])
+  const found: OpenTransaction[] = []
+  for (const brokerID of cluster.brokerIDs) {
+    const connection = await cluster.connectionTo(brokerID)
+    const listed = await request(connection, listTransactionsV1.api, [...openStates], [], noTransactions, null)
+    checkCode(listed.errorCode, `listing the transactions of broker ${brokerID}`)
+    const transactionalIDs = listed.transactionStates.map(({ transactionalId }) => transactionalId)
+    if (transactionalIDs.length === 0) continue
+    const described = await request(connection, describeTransactionsV0.api, transactionalIDs)
+    for (const transaction of described.transactionStates) {
+      if (protocolErrorName(transaction.errorCode) === 'TRANSACTIONAL_ID_NOT_FOUND') continue // expired meanwhile
+      checkCode(transaction.errorCode, `describing transaction ${transaction.transactionalId}`)
+      if (!(openStates as readonly string[]).includes(transaction.transactionState)) continue // ended meanwhile
+      found.push({
+        transactionalID: transaction.transactionalId,
+        producerID: transaction.producerId,
+        epoch: transaction.producerEpoch,
+        state: transaction.transactionState,
+        startedAtMs: Number(transaction.transactionStartTimeMs),
+        timeoutMs: transaction.transactionTimeoutMs,
+        partitions: transaction.topics.flatMap(({ topic, partitions }) =>
+          partitions.map(partition => ({ topic, partition }))
+        )
+      })
+    }
+  }
+  return found.toSorted((a, b) => a.startedAtMs - b.startedAtMs)
+}
+
+/** Those of the partitions in which something waits behind an open transaction, with whoever has it open (KIP-664). */
+export async function heldPartitions(
+  cluster: Cluster,
+  partitions: readonly TopicPartition[]
+): Promise<HeldPartition[]> {
+  const stableEnds = await listOffsets(cluster, partitions, offsetAt.stableEnd)
+  const ends = await listOffsets(cluster, partitions, offsetAt.end)
+  const held: HeldPartition[] = []
+  for (const [index, { topic, partition, offset: stableOffset }] of stableEnds.entries()) {
+    const endOffset = ends[index]?.offset ?? stableOffset
+    if (stableOffset >= endOffset) continue
+    const connection = await cluster.connectionToLeader(topic, partition)
+    const asked = [{ name: topic, partitionIndexes: [partition] }]
+    const answer = (await request(connection, describeProducersV0.api, asked)).topics[0]?.partitions[0]
+    checkCode(answer?.errorCode ?? 0, `describing the producers of ${topic}/${partition}`)
+    const holders = (answer?.activeProducers ?? [])
+      .filter(({ currentTxnStartOffset }) => currentTxnStartOffset >= 0n)
+      .map(({ producerId, producerEpoch, currentTxnStartOffset, lastTimestamp }) => ({
+        producerID: producerId,
+        epoch: producerEpoch,
+        firstOffset: currentTxnStartOffset,
+        lastWrittenAtMs: Number(lastTimestamp)
+      }))
+    if (holders.length > 0) held.push({ topic, partition, stableOffset, endOffset, holders })
+  }
+  return held
+}
