@@ -8,13 +8,20 @@ export { FieldErrorSchema, type Problem, ProblemError, ProblemSchema, problemCon
 export { runService } from './lifecycle/run-service.ts'
 export type { ServiceContext, ServiceDefinition } from './lifecycle/service.ts'
 export { createLogger, type Logger } from './logging/logger.ts'
+export { boundedLabel } from './metrics/bounded-label.ts'
 export type { Metrics } from './metrics/registry.ts'
 export { stageObserver } from './metrics/stage-observer.ts'
 export { pooledRandomBytes } from './random/random-pool.ts'
+export type { TracingConfig } from './tracing/settings.ts'
+export { type FinishedSpan, isSampled, preciseNowMs, type Spans } from './tracing/spans.ts'
+export { startTracing } from './tracing/start-tracing.ts'
 export {
   childTraceparent,
   newTraceparent,
   parseTraceparent,
+  sameTraceparent,
   type TraceContext,
   traceFields
 } from './tracing/trace-context.ts'
+export { traceOnceWriter, traceProducer } from './tracing/trace-producer.ts'
+export { traceStage } from './tracing/trace-stage.ts'

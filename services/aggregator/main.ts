@@ -1,7 +1,7 @@
 import { connectTopics, createSchemaRegistry } from '@orderly/contracts'
 import { runStage } from '@orderly/kafka'
 import { checkDatabase, createPool, migrate, retryTransient } from '@orderly/postgres'
-import { kafkaConnection, registryAddress, runService, stageObserver } from '@orderly/service-kit'
+import { kafkaConnection, registryAddress, runService, stageObserver, traceStage } from '@orderly/service-kit'
 import { configSchema } from './config.ts'
 import type { WindowPolicy } from './domain/window.ts'
 import { addRateRoutes } from './from-http/rate-routes.ts'
@@ -17,7 +17,7 @@ const dayMs = 86_400_000
 runService({
   name: 'aggregator',
   config: configSchema,
-  async start({ config, logger, metrics, http, signal, onStop, ready, fail }) {
+  async start({ config, logger, metrics, spans, http, signal, onStop, ready, fail }) {
     const name = `aggregator-${config.INSTANCE_ID}`
     const policy: WindowPolicy = {
       graceMs: config.AGGREGATOR_GRACE_MS,
@@ -47,7 +47,7 @@ runService({
       ordersCreated: 'read',
       orderRate: 'write'
     })
-    const stage = runStage(
+    const traced = traceStage(
       rateStage({
         ordersCreated,
         store,
@@ -55,16 +55,18 @@ runService({
         toRecord: (rate, traceparent) => rateRecord(orderRate, rate, traceparent),
         ...reportCounted(metrics, logger)
       }),
-      {
-        connection: kafkaConnection(config, name),
-        transactionalID: name,
-        instanceID: name,
-        maxBatchRecords: config.AGGREGATOR_MAX_BATCH,
-        isTransient,
-        logger,
-        observer: stageObserver(metrics)
-      }
+      stageObserver(metrics),
+      spans
     )
+    const stage = runStage(traced.stage, {
+      connection: kafkaConnection(config, name),
+      transactionalID: name,
+      instanceID: name,
+      maxBatchRecords: config.AGGREGATOR_MAX_BATCH,
+      isTransient,
+      logger,
+      observer: traced.observer
+    })
     onStop('stage', () => stage.stop())
     ready('stage', () => stage.isReady())
     stage.finished.catch(fail)

@@ -1,7 +1,14 @@
 import { connectTopics, createSchemaRegistry } from '@orderly/contracts'
 import { runStage } from '@orderly/kafka'
 import { checkDatabase, createPool, migrate, retryTransient } from '@orderly/postgres'
-import { ConfigError, kafkaConnection, registryAddress, runService, stageObserver } from '@orderly/service-kit'
+import {
+  ConfigError,
+  kafkaConnection,
+  registryAddress,
+  runService,
+  stageObserver,
+  traceStage
+} from '@orderly/service-kit'
 import { configSchema } from './config.ts'
 import { orderStage } from './from-orders/order-stage.ts'
 import { reportDecided } from './from-orders/report-decided.ts'
@@ -15,7 +22,7 @@ const statementTimeoutMs = 10_000
 runService({
   name: 'inventory',
   config: configSchema,
-  async start({ config, logger, metrics, signal, onStop, ready, fail }) {
+  async start({ config, logger, metrics, spans, signal, onStop, ready, fail }) {
     if (config.ORDERLY_PROFILE === 'prod' && config.SEED_STOCK_FILE !== undefined) {
       throw new ConfigError(['SEED_STOCK_FILE is set, but stock is seeded in the dev profile only: leave it unset'])
     }
@@ -48,23 +55,25 @@ runService({
       inventoryReserved: 'write',
       inventoryFailed: 'write'
     })
-    const stage = runStage(
+    const traced = traceStage(
       orderStage({
         ordersCreated: topics.ordersCreated,
         store,
         toRecord: (outcome, traceparent) => outcomeRecord(topics, outcome, traceparent),
         onDecided: reportDecided(metrics, logger)
       }),
-      {
-        connection: kafkaConnection(config, name),
-        transactionalID: name,
-        instanceID: name,
-        maxBatchRecords: config.INVENTORY_MAX_BATCH,
-        isTransient,
-        logger,
-        observer: stageObserver(metrics)
-      }
+      stageObserver(metrics),
+      spans
     )
+    const stage = runStage(traced.stage, {
+      connection: kafkaConnection(config, name),
+      transactionalID: name,
+      instanceID: name,
+      maxBatchRecords: config.INVENTORY_MAX_BATCH,
+      isTransient,
+      logger,
+      observer: traced.observer
+    })
     onStop('stage', () => stage.stop())
     ready('stage', () => stage.isReady())
     stage.finished.catch(fail)

@@ -1,7 +1,15 @@
 import { connectTopics, createSchemaRegistry } from '@orderly/contracts'
 import { createProducer, createTopics, runStage } from '@orderly/kafka'
 import { checkDatabase, createPool, migrate, retryTransient } from '@orderly/postgres'
-import { ConfigError, kafkaConnection, registryAddress, runService, stageObserver } from '@orderly/service-kit'
+import {
+  ConfigError,
+  kafkaConnection,
+  registryAddress,
+  runService,
+  stageObserver,
+  traceProducer,
+  traceStage
+} from '@orderly/service-kit'
 import { configSchema } from './config.ts'
 import { resultStage } from './from-results/result-stage.ts'
 import { isTransient } from './store/is-transient.ts'
@@ -12,6 +20,7 @@ import { startHousekeeping } from './to-recipient/housekeeping.ts'
 import { measure } from './to-recipient/measure.ts'
 import { createSettlements } from './to-recipient/settlements.ts'
 import { createSinks } from './to-recipient/sinks.ts'
+import { traceDeliveries } from './to-recipient/trace-deliveries.ts'
 
 const statementTimeoutMs = 10_000
 const housekeepingMs = 60_000
@@ -20,7 +29,7 @@ const dayMs = 24 * 60 * 60_000
 runService({
   name: 'notification',
   config: configSchema,
-  async start({ config, logger, metrics, signal, onStop, ready, fail }) {
+  async start({ config, logger, metrics, spans, signal, onStop, ready, fail }) {
     const instanceID = config.INSTANCE_ID
     const name = `notification-${instanceID}`
     const leaseMs = config.NOTIFICATION_LEASE_MS
@@ -59,7 +68,7 @@ runService({
     ]).catch(error =>
       logger.warn({ error, topic: notificationsDeadLetterTopic }, 'the dead-letter topic cannot be created')
     )
-    const producer = await createProducer(connection)
+    const producer = traceProducer(await createProducer(connection), spans)
     onStop('producer', () => producer.close())
 
     const measures = measure(metrics, ledger)
@@ -86,6 +95,7 @@ runService({
       firstDelayMs: config.NOTIFICATION_FIRST_RETRY_MS,
       maxDelayMs: config.NOTIFICATION_MAX_RETRY_MS
     }
+    const observer = traceDeliveries(measures, spans)
     const targets = sinks.map(({ target }) => target)
     const housekeeping = startHousekeeping({
       ...{ ledger, settlements, targets, policy, instanceID, leaseMs, logger },
@@ -96,7 +106,7 @@ runService({
 
     const pollMs = config.NOTIFICATION_POLL_MS
     const loops = sinks.map(sink =>
-      startDelivering(sink, { ledger, settlements, policy, instanceID, leaseMs, pollMs, logger, observer: measures })
+      startDelivering(sink, { ledger, settlements, policy, instanceID, leaseMs, pollMs, logger, observer })
     )
     function wakeAll(): void {
       for (const loop of loops) loop.wake()
@@ -109,13 +119,14 @@ runService({
       measures.duplicates(duplicates)
       wakeAll()
     }
-    const stage = runStage(resultStage(topics, accept), {
+    const traced = traceStage(resultStage(topics, accept), stageObserver(metrics), spans)
+    const stage = runStage(traced.stage, {
       connection,
       delivery: 'at-least-once',
       instanceID,
       isTransient,
       logger,
-      observer: stageObserver(metrics)
+      observer: traced.observer
     })
     onStop('stage', () => stage.stop())
     ready('stage', () => stage.isReady())

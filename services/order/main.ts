@@ -2,9 +2,17 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { connectTopics, createSchemaRegistry } from '@orderly/contracts'
 import { checkConnection, createOnceWriter, createProducer } from '@orderly/kafka'
 import { createPool } from '@orderly/postgres'
-import { kafkaConnection, registryAddress, runService, stageObserver } from '@orderly/service-kit'
+import {
+  kafkaConnection,
+  registryAddress,
+  runService,
+  stageObserver,
+  traceOnceWriter,
+  traceProducer
+} from '@orderly/service-kit'
 import { configSchema } from './config.ts'
 import { addBatchRoutes } from './from-http/batch-routes.ts'
+import { measurePlacing } from './from-http/measure-placing.ts'
 import { addOpenApi } from './from-http/openapi.ts'
 import { addOrderRoutes } from './from-http/order-routes.ts'
 import { createPlace } from './from-http/place.ts'
@@ -27,7 +35,7 @@ const maxWaiting = 5_000
 runService({
   name: 'order',
   config: configSchema,
-  async start({ config, http, logger, metrics, signal, onStop, ready, fail }) {
+  async start({ config, http, logger, metrics, spans, signal, onStop, ready, fail }) {
     const { ordersCreated } = await connectTopics(createSchemaRegistry(registryAddress(config)), {
       ordersCreated: config.ORDER_CREATED_VERSION
     })
@@ -72,7 +80,7 @@ runService({
     const writer = createOnceWriter(connection, { deliveryTimeoutMs })
     onStop('once writer', () => writer.close())
     const placeOnce = createPlaceOnce({
-      writer,
+      writer: traceOnceWriter(writer, spans),
       ordersCreated,
       keys,
       isKnown: async orderID => (await orders.find([orderID])).has(orderID),
@@ -89,12 +97,8 @@ runService({
       nowMs: Date.now,
       maxStreams: config.ORDER_MAX_STREAMS
     })
-    const place = createPlace({
-      publish: measurePublishing(publishOrders(producer, ordersCreated), metrics),
-      placeOnce,
-      newOrderID,
-      nowMs: Date.now
-    })
+    const publish = measurePublishing(publishOrders(traceProducer(producer, spans), ordersCreated), metrics)
+    const place = measurePlacing(createPlace({ publish, placeOnce, newOrderID, nowMs: Date.now }), metrics)
     const acceptsCurrency = config.ORDER_CREATED_VERSION >= 2
     addOrderRoutes(http, { place, watch: () => (database.isOpen() ? watch : undefined), acceptsCurrency })
     addBatchRoutes(http, { place, acceptsCurrency })

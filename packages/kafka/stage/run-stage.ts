@@ -207,11 +207,8 @@ class StageRunner<Event> {
     this.#failures = 0
     this.#batchRecords = Math.min(this.#maxBatchRecords, this.#batchRecords * 2)
     const durationMs = performance.now() - startMs
-    const oldestTimestampMs = records.reduce(
-      (oldest, record) => Math.min(oldest, record.timestampMs),
-      Number.POSITIVE_INFINITY
-    )
-    this.#observer.committed?.({ records: records.length, outputs: outputs.length, durationMs, oldestTimestampMs })
+    const timestampsMs = Float64Array.from(records, ({ timestampMs }) => timestampMs)
+    this.#observer.committed?.({ records: records.length, outputs: outputs.length, durationMs, timestampsMs })
   }
 
   async #tick(ticker: Ticker): Promise<void> {

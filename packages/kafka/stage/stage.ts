@@ -85,7 +85,8 @@ export interface StageObserver {
     readonly records: number
     readonly outputs: number
     readonly durationMs: number
-    readonly oldestTimestampMs: number
+    /** The time of each record. */
+    readonly timestampsMs: Float64Array
   }): void
   /** A tick wrote something. */
   ticked?(event: { readonly outputs: number; readonly durationMs: number }): void

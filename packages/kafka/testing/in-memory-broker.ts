@@ -138,6 +138,7 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
             continue
           }
           const outputs = await processor.process(batch, stopping.signal)
+          observer.processed?.({ records: batch.length, durationMs: 0 })
           append(outputs)
           for (const { topic, partition, offset } of batch)
             committed.set(`${stage.group} ${topic}/${partition}`, Number(offset) + 1)
@@ -145,7 +146,7 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
             records: batch.length,
             outputs: outputs.length,
             durationMs: 0,
-            oldestTimestampMs: batch[0]?.timestampMs ?? 0
+            timestampsMs: Float64Array.from(batch, ({ timestampMs }) => timestampMs)
           })
         }
       } catch (error) {

@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import { tracingSettings } from '../tracing/settings.ts'
 import type { SettingOptions } from './setting-options.ts'
 
 /**
@@ -45,7 +46,8 @@ export const serviceSettings = {
       pattern: '^[A-Za-z0-9._-]{1,64}$',
       devDefault: '1'
     })
-  )
+  ),
+  ...tracingSettings
 }
 
 export const kafkaSettings = {

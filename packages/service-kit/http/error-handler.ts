@@ -50,7 +50,7 @@ export function toProblem(error: unknown): Problem {
 
 export function createErrorHandler(logger: Logger, metrics: Metrics) {
   const problems = new Counter({
-    name: 'http_problems_total',
+    name: 'orderly_http_problems_total',
     help: 'Requests that were not answered as asked.',
     labelNames: ['status', 'code'],
     registers: [metrics]
@@ -65,10 +65,8 @@ export function createErrorHandler(logger: Logger, metrics: Metrics) {
       reply.header('retry-after', retryAfterSeconds)
       logUnavailable(error)
     } else if (answer.status >= 500) {
-      logger.error(
-        { error, method: request.method, url: request.url, traceparent: reply.getHeader('traceparent') },
-        'request failed'
-      )
+      const { method, url, traceparent } = request
+      logger.error({ error, method, url, traceparent }, 'request failed')
     }
     problems.inc({ status: answer.status, code: answer.code })
     // As text: what a route declares for its own answers must not decide what a problem looks like.

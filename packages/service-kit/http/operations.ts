@@ -1,10 +1,12 @@
 import type { FastifyInstance } from 'fastify'
+import { createExposition } from '../metrics/exposition.ts'
 import type { Metrics } from '../metrics/registry.ts'
 import type { Readiness } from './readiness.ts'
 
 /** What those who run the service ask it: is it alive, may it get work, how is it doing. */
 export function addOperations(http: FastifyInstance, readiness: Readiness, metrics: Metrics): void {
   const schema = { hide: true } as object
+  const expose = createExposition(metrics)
 
   http.get('/health/live', { schema }, (_request, reply) => {
     reply.header('cache-control', 'no-store').send({ status: 'live' })
@@ -18,7 +20,8 @@ export function addOperations(http: FastifyInstance, readiness: Readiness, metri
       .send({ status: isReady ? 'ready' : 'not ready', checks })
   })
 
-  http.get('/metrics', { schema }, async (_request, reply) =>
-    reply.type(metrics.contentType).send(await metrics.metrics())
-  )
+  http.get('/metrics', { schema }, async (request, reply) => {
+    const { contentType, text } = await expose(request.headers.accept)
+    return reply.type(contentType).send(text)
+  })
 }

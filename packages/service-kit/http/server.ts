@@ -2,9 +2,11 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import { ConfigError } from '../config/config-error.ts'
 import type { Logger } from '../logging/logger.ts'
 import type { Metrics } from '../metrics/registry.ts'
+import type { Spans } from '../tracing/spans.ts'
 import { answerClientError } from './client-error.ts'
 import { createErrorHandler } from './error-handler.ts'
 import { watchMethods } from './method-not-allowed.ts'
+import { observeRequests } from './observe-requests.ts'
 import { addOperations } from './operations.ts'
 import { ProblemError } from './problem.ts'
 import type { Readiness } from './readiness.ts'
@@ -22,6 +24,8 @@ export interface HttpServerOptions {
   readonly logger: Logger
   readonly metrics: Metrics
   readonly readiness: Readiness
+  /** Where requests are told as spans, if anywhere. */
+  readonly spans?: Spans | undefined
 }
 
 const maxBodyBytes = 65_536
@@ -31,7 +35,7 @@ const requestTimeoutMs = 15_000
  * A server that answers problems as RFC 9457, checks bodies strictly (nothing is coerced, dropped or filled in) and
  * leaves Fastify's logging out: a child logger and two lines for each request cost more than an order.
  */
-export function createHttpServer({ logger, metrics, readiness }: HttpServerOptions): HttpServer {
+export function createHttpServer({ logger, metrics, readiness, spans }: HttpServerOptions): HttpServer {
   const fastify = Fastify({
     logger: false,
     bodyLimit: maxBodyBytes,
@@ -59,6 +63,7 @@ export function createHttpServer({ logger, metrics, readiness }: HttpServerOptio
     throw new ProblemError(404, 'NOT_FOUND', 'There is nothing here.')
   })
   const refuseOtherMethods = watchMethods(fastify)
+  observeRequests(fastify, metrics, spans)
   addOperations(fastify, readiness, metrics)
 
   return {

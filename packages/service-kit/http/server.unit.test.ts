@@ -81,7 +81,10 @@ test('an error that says retrying helps is 503 with the time to wait', async t =
   const answer = await http.inject('/busy')
   assert.equal(answer.statusCode, 503)
   assert.equal(answer.headers['retry-after'], '1')
-  assert.match(await metrics.metrics(), /http_problems_total\{status="503",code="UNAVAILABLE",service="test"\} 1/)
+  assert.match(
+    await metrics.metrics(),
+    /orderly_http_problems_total\{status="503",code="UNAVAILABLE",service="test"\} 1/
+  )
 })
 
 test('a problem that a route throws is answered as it is', async t => {

@@ -5,6 +5,7 @@ import type { serviceSettings } from '../config/settings.ts'
 import type { ReadinessCheck } from '../http/readiness.ts'
 import type { Logger } from '../logging/logger.ts'
 import type { Metrics } from '../metrics/registry.ts'
+import type { Spans } from '../tracing/spans.ts'
 
 export type ServiceProperties = TProperties & typeof serviceSettings
 /** What every service is told. */
@@ -23,6 +24,8 @@ export interface ServiceContext<OwnConfig> {
   readonly config: OwnConfig
   readonly logger: Logger
   readonly metrics: Metrics
+  /** Undefined while nobody records traces. */
+  readonly spans: Spans | undefined
   /** With `/health/live`, `/health/ready` and `/metrics`. */
   readonly http: FastifyInstance
   /** Aborted when the service is to stop, also in the middle of its start. */

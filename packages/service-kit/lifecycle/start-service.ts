@@ -3,6 +3,7 @@ import { createReadiness } from '../http/readiness.ts'
 import { createHttpServer } from '../http/server.ts'
 import type { Logger } from '../logging/logger.ts'
 import { createMetrics } from '../metrics/registry.ts'
+import { startTracing } from '../tracing/start-tracing.ts'
 import { createReleasers } from './releasers.ts'
 import type { ServiceConfig, ServiceDefinition, ServiceProperties } from './service.ts'
 
@@ -30,18 +31,22 @@ export function startService<Properties extends ServiceProperties>(
   { config, logger, onFailure }: ServiceEnvironment<Properties>
 ): Service {
   // Only what every service has; the compiler cannot see through the generic object.
-  const { HTTP_HOST, HTTP_PORT, SHUTDOWN_DEADLINE_MS } = config as unknown as ServiceConfig
+  const settings = config as unknown as ServiceConfig
+  const { HTTP_HOST, HTTP_PORT, SHUTDOWN_DEADLINE_MS } = settings
   const metrics = createMetrics(definition.name)
   const readiness = createReadiness()
-  const server = createHttpServer({ logger, metrics, readiness })
   const releasers = createReleasers(logger)
   const stopping = new AbortController()
 
   async function start(): Promise<string> {
+    const spans = await startTracing(settings, { service: definition.name, instance: settings.INSTANCE_ID, logger })
+    if (spans !== undefined) releasers.push('traces', () => spans.stop())
+    const server = createHttpServer({ logger, metrics, readiness, spans })
     await definition.start({
       config,
       logger,
       metrics,
+      spans,
       http: server.fastify,
       signal: stopping.signal,
       onStop: releasers.push,

@@ -1,5 +1,6 @@
 import { type Logger, type LoggerOptions, pino } from 'pino'
 import pretty from 'pino-pretty'
+import { traceFields } from '../tracing/trace-context.ts'
 
 export type { Logger } from 'pino'
 
@@ -20,7 +21,7 @@ export function createLogger({ service, instance, level, isPretty }: LoggerSetti
     level,
     base: { service, instance },
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
-    formatters: { level: label => ({ level: label }) },
+    formatters: { level: label => ({ level: label }), log: withTraceFields },
     serializers: { error: pino.stdSerializers.err }
   }
   if (!isPretty) return pino(options, pino.destination({ sync: true }))
@@ -28,4 +29,10 @@ export function createLogger({ service, instance, level, isPretty }: LoggerSetti
     options,
     pretty({ colorize: true, sync: true, ignore: 'service,instance', messageFormat: '{service}: {msg}' })
   )
+}
+
+/** Whoever logs the `traceparent` of what he is at gets a line with the ids by which logs and traces are joined. */
+function withTraceFields(fields: Record<string, unknown>): Record<string, unknown> {
+  const { traceparent, ...others } = fields
+  return typeof traceparent === 'string' ? { ...others, ...traceFields(traceparent) } : fields
 }

@@ -1,7 +1,11 @@
 import type { StageObserver } from '@orderly/kafka'
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import { boundedLabel } from './bounded-label.ts'
+import { BulkHistogram } from './bulk-histogram.ts'
 
 const secondsBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+const ageBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800, 7_200]
+const recordsBuckets = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000]
 
 /** A stage's events as metrics (the stage itself logs what an operator may have to look into). One for each service. */
 export function stageObserver(metrics: Registry): Required<StageObserver> {
@@ -12,6 +16,12 @@ export function stageObserver(metrics: Registry): Required<StageObserver> {
     help: 'Records written and committed.',
     registers
   })
+  const batchRecords = new Histogram({
+    name: 'orderly_stage_batch_records',
+    help: 'How many records a committed batch had.',
+    buckets: recordsBuckets,
+    registers
+  })
   const duration = new Histogram({
     name: 'orderly_stage_batch_duration_seconds',
     help: 'How long a step of a batch took: process decides, commit makes it last; a tick does both.',
@@ -19,15 +29,16 @@ export function stageObserver(metrics: Registry): Required<StageObserver> {
     buckets: secondsBuckets,
     registers
   })
-  const age = new Histogram({
-    name: 'orderly_stage_oldest_record_age_seconds',
-    help: 'From the time of the oldest record of a batch to its commit.',
-    buckets: secondsBuckets,
-    registers
+  const age = new BulkHistogram({
+    name: 'orderly_stage_record_age_seconds',
+    help: 'From the time of a record to the commit of what came of it.',
+    buckets: ageBuckets,
+    metrics
   })
   const aborted = new Counter({
     name: 'orderly_stage_aborted_batches_total',
-    help: 'Batches given up and read again.',
+    help: 'Batches given up and read again, by the code of the reason.',
+    labelNames: ['reason'],
     registers
   })
   const retries = new Counter({
@@ -37,27 +48,31 @@ export function stageObserver(metrics: Registry): Required<StageObserver> {
   })
   const parked = new Counter({
     name: 'orderly_stage_parked_records_total',
-    help: 'Records put into a dead-letter topic.',
-    labelNames: ['topic'],
+    help: 'Records put into a dead-letter topic, by the code of the reason.',
+    labelNames: ['topic', 'reason'],
     registers
   })
   const partitions = new Gauge({ name: 'orderly_stage_partitions', help: 'Partitions this instance reads.', registers })
+  const abortReason = boundedLabel()
+  const parkReason = boundedLabel()
 
   return {
     processed: ({ durationMs }) => duration.observe({ step: 'process' }, durationMs / 1_000),
     committed(event) {
       records.inc(event.records)
       outputs.inc(event.outputs)
+      batchRecords.observe(event.records)
       duration.observe({ step: 'commit' }, event.durationMs / 1_000)
-      age.observe(Math.max(0, Date.now() - event.oldestTimestampMs) / 1_000)
+      const nowMs = Date.now()
+      for (const timestampMs of event.timestampsMs) age.observe(Math.max(0, nowMs - timestampMs) / 1_000)
     },
     ticked(event) {
       outputs.inc(event.outputs)
       duration.observe({ step: 'tick' }, event.durationMs / 1_000)
     },
-    aborted: () => aborted.inc(),
+    aborted: ({ reason }) => aborted.inc({ reason: abortReason(reason) }),
     retried: () => retries.inc(),
-    parked: ({ topic }) => parked.inc({ topic }),
+    parked: ({ topic, reason }) => parked.inc({ topic, reason: parkReason(reason) }),
     assigned: event => partitions.set(event.partitions)
   }
 }

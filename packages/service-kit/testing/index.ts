@@ -1,1 +1,2 @@
+export { type RecordedSpans, recordSpans } from './recorded-spans.ts'
 export { createTestHttp, type TestHttp } from './test-http.ts'

@@ -4,6 +4,7 @@ import { createReadiness, type Readiness } from '../http/readiness.ts'
 import { createHttpServer } from '../http/server.ts'
 import { createLogger, type Logger } from '../logging/logger.ts'
 import { createMetrics, type Metrics } from '../metrics/registry.ts'
+import type { Spans } from '../tracing/spans.ts'
 
 export interface TestHttp {
   readonly http: FastifyInstance
@@ -15,10 +16,14 @@ export interface TestHttp {
 }
 
 /** The server as every service has it, for routes under test. It is closed after the test. */
-export function createTestHttp(t: Pick<TestContext, 'after'>, logger: Logger = silentLogger()): TestHttp {
+export function createTestHttp(
+  t: Pick<TestContext, 'after'>,
+  logger: Logger = silentLogger(),
+  spans?: Spans
+): TestHttp {
   const metrics = createMetrics('test')
   const readiness = createReadiness({ freshMs: 0 })
-  const server = createHttpServer({ logger, metrics, readiness })
+  const server = createHttpServer({ logger, metrics, readiness, spans })
   t.after(() => server.close(0))
   return { http: server.fastify, readiness, metrics, listen: () => server.listen('127.0.0.1', 0), close: server.close }
 }

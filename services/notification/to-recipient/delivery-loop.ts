@@ -1,4 +1,4 @@
-import type { Logger } from '@orderly/service-kit'
+import { childTraceparent, type Logger } from '@orderly/service-kit'
 import { type Attempt, type RetryPolicy, settle } from '../domain/delivery.ts'
 import type { ClaimedDelivery, Ledger } from '../store/ledger.ts'
 import { attempt } from './attempt.ts'
@@ -35,7 +35,15 @@ export interface DeliveryOptions {
 }
 
 export interface DeliveryObserver {
-  attempted(event: { readonly delivery: ClaimedDelivery; readonly attempt: Attempt; readonly durationMs: number }): void
+  attempted(event: Attempted): void
+}
+
+export interface Attempted {
+  readonly delivery: ClaimedDelivery
+  readonly attempt: Attempt
+  /** The attempt's own step in the trace of the order. */
+  readonly traceparent: string
+  readonly durationMs: number
 }
 
 const maxPerLane = 20
@@ -105,8 +113,9 @@ export function startDelivering(sink: Sink, options: DeliveryOptions): DeliveryL
 
   async function send(delivery: ClaimedDelivery): Promise<Attempt> {
     const startMs = performance.now()
-    const made = await noticeGone(await attempt(sink, delivery, policy, aborting.signal))
-    observer.attempted({ delivery, attempt: made, durationMs: performance.now() - startMs })
+    const traceparent = childTraceparent(delivery.traceparent)
+    const made = await noticeGone(await attempt(sink, { ...delivery, traceparent }, policy, aborting.signal))
+    observer.attempted({ delivery, attempt: made, traceparent, durationMs: performance.now() - startMs })
     if (made.kind === 'sent') room = Math.min(sink.concurrency, room + 1)
     if (made.kind === 'failed') {
       room = Math.max(1, room / 2)

@@ -1,4 +1,4 @@
-import type { Metrics } from '@orderly/service-kit'
+import { boundedLabel, type Metrics } from '@orderly/service-kit'
 import { Counter, Gauge, Histogram } from 'prom-client'
 import type { Ledger, SettledDelivery, TargetBacklog } from '../store/ledger.ts'
 import type { DeliveryObserver } from './delivery-loop.ts'
@@ -103,6 +103,9 @@ export function measure(metrics: Metrics, ledger: Pick<Ledger, 'backlog' | 'swit
     }
   })
 
+  const failureCode = boundedLabel()
+  const givenUpCode = boundedLabel()
+
   return {
     attempted({ delivery: { target, ageMs }, attempt, durationMs }) {
       duration.observe({ target, outcome: attempt.kind }, durationMs / 1_000)
@@ -113,9 +116,9 @@ export function measure(metrics: Metrics, ledger: Pick<Ledger, 'backlog' | 'swit
         const { target, notification } = delivery
         if (settlement.status === 'sent') delivered.inc({ target, kind: notification.kind })
         else if (settlement.status === 'skipped') skipped.inc({ target })
-        else if (settlement.status === 'given-up') givenUp.inc({ target, code: settlement.failure.code })
+        else if (settlement.status === 'given-up') givenUp.inc({ target, code: givenUpCode(settlement.failure.code) })
         else if (settlement.attempts > delivery.attempts) {
-          failures.inc({ target, code: settlement.failure?.code ?? 'UNKNOWN' })
+          failures.inc({ target, code: failureCode(settlement.failure?.code ?? 'UNKNOWN') })
         }
       }
     },

@@ -15,7 +15,7 @@ test('what was sent, failed, given up, skipped and suppressed is counted, and at
   const metrics = new Registry()
   const measures = measure(metrics, ledger)
   const failure = { code: 'SMTP_452', reason: 'full' }
-  measures.attempted({ delivery, attempt: { kind: 'sent' }, durationMs: 12 })
+  measures.attempted({ delivery, attempt: { kind: 'sent' }, traceparent: '', durationMs: 12 })
   measures.settled([
     { delivery, settlement: { status: 'sent', attempts: 1 } },
     { delivery, settlement: { status: 'due', attempts: 1, retryInMs: 5, failure } },

@@ -1,4 +1,4 @@
-import { childTraceparent, ProblemError, toProblem } from '@orderly/service-kit'
+import { ProblemError, toProblem } from '@orderly/service-kit'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Static } from 'typebox'
 import {
@@ -39,7 +39,7 @@ export function addBatchRoutes(http: FastifyInstance, { place, acceptsCurrency }
     })
 
     scope.post('/orders/batch', { schema: placeBatch, bodyLimit: maxBatchBytes }, async (request, reply) => {
-      const traceparent = childTraceparent(String(request.headers.traceparent ?? ''))
+      const { traceparent } = request
       reply.header('traceparent', traceparent)
       if (request.headers['idempotency-key'] !== undefined) {
         const detail = 'A batch has no key; give each of its orders an `idempotencyKey` of its own.'
@@ -66,7 +66,7 @@ export function addBatchRoutes(http: FastifyInstance, { place, acceptsCurrency }
     const usedKeys = new Set<string>()
     const publishing: Promise<void>[] = []
     const placeAt = async (index: number, { idempotencyKey, ...command }: BatchOrder) => {
-      results[index] = await resultOf(index, place(command, idempotencyKey, childTraceparent(traceparent)))
+      results[index] = await resultOf(index, place(command, idempotencyKey, traceparent))
     }
     for (const [index, given] of orders.entries()) {
       try {

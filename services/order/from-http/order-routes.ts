@@ -1,5 +1,4 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import { childTraceparent } from '@orderly/service-kit'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { isFinal, type Order } from '../domain/order-status.ts'
 import type { OrderWatch } from '../store/order-watch.ts'
@@ -25,8 +24,8 @@ export function addOrderRoutes(http: FastifyInstance, options: OrderRoutesOption
   const route = { schema: placeOrder, bodyLimit: maxOrderBytes }
 
   http.withTypeProvider<TypeBoxTypeProvider>().post('/orders', route, async (request, reply) => {
-    const { traceparent: parent, prefer, 'idempotency-key': key } = request.headers
-    const traceparent = childTraceparent(parent)
+    const { prefer, 'idempotency-key': key } = request.headers
+    const { traceparent } = request
     reply.header('traceparent', traceparent)
     const placement = await place(request.body, key, traceparent)
     assertPlaced(placement, reply)

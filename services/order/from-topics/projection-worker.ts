@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { connectTopics, createSchemaRegistry } from '@orderly/contracts'
 import { type Logger, runStage, type StageObserver } from '@orderly/kafka'
 import { createPool, retryTransient } from '@orderly/postgres'
-import { kafkaConnection, registryAddress } from '@orderly/service-kit'
+import { kafkaConnection, registryAddress, startTracing, traceStage } from '@orderly/service-kit'
 import { createPostgresOrderStore } from '../store/postgres-orders.ts'
 import { orderSessionSettings } from '../store/schema.ts'
 import { type FromWorker, isRetryable, observedMethods, type ProjectionConfig } from './projection.ts'
@@ -50,6 +50,7 @@ async function project(): Promise<void> {
     statementTimeoutMs: 10_000,
     sessionSettings: orderSessionSettings
   })
+  const spans = await startTracing(config, { service: 'order', instance: config.INSTANCE_ID, logger })
   try {
     const registry = createSchemaRegistry(registryAddress(config))
     const uses = { ordersCreated: 'read', inventoryReserved: 'read', inventoryFailed: 'read' } as const
@@ -58,13 +59,14 @@ async function project(): Promise<void> {
       attempts: Number.POSITIVE_INFINITY,
       signal: stopping.signal
     })
-    const stage = runStage(statusStage({ topics, store: createPostgresOrderStore(pool) }), {
+    const traced = traceStage(statusStage({ topics, store: createPostgresOrderStore(pool) }), observer, spans)
+    const stage = runStage(traced.stage, {
       connection: kafkaConnection(config, name),
       delivery: 'at-least-once',
       instanceID: name,
       isTransient: isRetryable,
       logger,
-      observer
+      observer: traced.observer
     })
     stopping.signal.addEventListener('abort', () => void stage.stop())
     if (stopping.signal.aborted) await stage.stop()
@@ -73,6 +75,7 @@ async function project(): Promise<void> {
     if (!stopping.signal.aborted) throw error
   } finally {
     await pool.end()
+    await spans?.stop()
   }
 }
 

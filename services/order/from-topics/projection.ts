@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import type { Logger, StageObserver } from '@orderly/kafka'
-import type { KafkaConfig, RegistryConfig } from '@orderly/service-kit'
+import type { KafkaConfig, RegistryConfig, TracingConfig } from '@orderly/service-kit'
 
 /**
  * The projection in a thread of its own: decoding every record and writing every row would take the event loop, which answers
@@ -16,7 +16,8 @@ export interface Projection {
 
 /** Those of the service's settings that the thread needs. */
 export type ProjectionConfig = KafkaConfig &
-  RegistryConfig & { readonly DATABASE_URL: string; readonly INSTANCE_ID: string }
+  RegistryConfig &
+  TracingConfig & { readonly DATABASE_URL: string; readonly INSTANCE_ID: string }
 
 export interface ProjectionOptions {
   readonly logger: Logger

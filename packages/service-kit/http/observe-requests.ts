@@ -1,0 +1,98 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { Histogram } from 'prom-client'
+import { exemplarHistogram } from '../metrics/exposition.ts'
+import type { Metrics } from '../metrics/registry.ts'
+import { isSampled, preciseNowMs, type Spans } from '../tracing/spans.ts'
+import { childTraceparent, traceFields } from '../tracing/trace-context.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The context of this request: a step in the caller's trace, or the first of a new one. */
+    traceparent: string
+  }
+}
+
+const buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+
+/** What the operators ask (`/health`, `/metrics`) is no traffic. */
+const isTraffic = (route: string): boolean => !route.startsWith('/health/') && route !== '/metrics'
+
+/** Counts and times every request by its route, never by its path, and tells it as a span. */
+export function observeRequests(http: FastifyInstance, metrics: Metrics, spans: Spans | undefined): void {
+  const options = {
+    name: 'orderly_http_request_duration_seconds',
+    help: 'From the request to the end of its answer; streams of status last as long as they are open.',
+    labelNames: ['method', 'route', 'status'] as const,
+    buckets
+  }
+  const duration =
+    spans === undefined ? new Histogram({ ...options, registers: [metrics] }) : exemplarHistogram(metrics, options)
+  // Looked up once for each combination: the library would hash the labels for every request.
+  const series = new Map<string, (seconds: number) => void>()
+
+  function observe(method: string, route: string, status: number, seconds: number, traceparent: string): void {
+    if (spans !== undefined) {
+      const exemplarLabels = isSampled(traceparent) ? exemplarOf(traceparent) : {}
+      duration.observe({ labels: { method, route, status }, value: seconds, exemplarLabels })
+      return
+    }
+    const key = `${method} ${status} ${route}`
+    let observeOne = series.get(key)
+    if (observeOne === undefined) {
+      observeOne = duration.labels({ method, route, status }).observe
+      series.set(key, observeOne)
+    }
+    observeOne(seconds)
+  }
+
+  http.decorateRequest('traceparent', '')
+  http.addHook('onRequest', (request, _reply, next) => {
+    const parent = parentOf(request)
+    request.traceparent = spans === undefined ? childTraceparent(parent) : spans.begin(parent)
+    next()
+  })
+  http.addHook('onResponse', (request, reply, next) => {
+    // Methods are a closed set: others have no route and are refused by the parser.
+    const route = request.routeOptions.url ?? 'none'
+    if (isTraffic(route)) {
+      observe(request.method, route, reply.statusCode, reply.elapsedTime / 1_000, request.traceparent)
+      if (spans !== undefined && isSampled(request.traceparent)) record(spans, request, reply, route)
+    }
+    next()
+  })
+}
+
+const exemplarOf = (traceparent: string) => {
+  const { traceID = '', spanID = '' } = traceFields(traceparent)
+  return { trace_id: traceID, span_id: spanID }
+}
+
+function parentOf(request: FastifyRequest): string | undefined {
+  const { traceparent } = request.headers
+  return typeof traceparent === 'string' ? traceparent : undefined
+}
+
+/** https://opentelemetry.io/docs/specs/semconv/http/http-spans/ */
+function record(spans: Spans, request: FastifyRequest, reply: FastifyReply, route: string): void {
+  const endMs = preciseNowMs()
+  const { statusCode } = reply
+  spans.record({
+    name: route === 'none' ? request.method : `${request.method} ${route}`,
+    kind: 'server',
+    traceparent: request.traceparent,
+    parent: parentOf(request),
+    startMs: endMs - reply.elapsedTime,
+    endMs,
+    attributes: {
+      'http.request.method': request.method,
+      'http.route': route === 'none' ? undefined : route,
+      'http.response.status_code': statusCode,
+      'url.scheme': request.protocol,
+      'url.path': request.url.split('?', 1)[0],
+      'server.address': request.hostname,
+      'client.address': request.ip,
+      'user_agent.original': request.headers['user-agent']
+    },
+    ...(statusCode >= 500 && { error: { code: String(statusCode) } })
+  })
+}

@@ -1,0 +1,49 @@
+import type { Metric, Registry } from 'prom-client'
+
+/**
+ * A histogram without labels that takes many values at once. The library's own costs more than a microsecond for each value, which
+ * for every record of a full batch would be a tenth of the time that the batch takes.
+ */
+export class BulkHistogram {
+  readonly type = 'histogram'
+  readonly aggregator = 'sum'
+  readonly name: string
+  readonly help: string
+  readonly #bounds: readonly number[]
+  readonly #counts: Float64Array
+  #sum = 0
+
+  constructor(options: { name: string; help: string; buckets: readonly number[]; metrics: Registry }) {
+    this.name = options.name
+    this.help = options.help
+    this.#bounds = options.buckets
+    this.#counts = new Float64Array(options.buckets.length + 1)
+    options.metrics.registerMetric(this as unknown as Metric)
+  }
+
+  observe(value: number): void {
+    const bounds = this.#bounds
+    let index = 0
+    while (index < bounds.length && value > (bounds[index] as number)) index++
+    ;(this.#counts[index] as number)++
+    this.#sum += value
+  }
+
+  reset(): void {
+    this.#counts.fill(0)
+    this.#sum = 0
+  }
+
+  /** For the registry. */
+  async get() {
+    const values: { metricName: string; labels: Record<string, string>; value: number }[] = []
+    let count = 0
+    for (const [index, bound] of [...this.#bounds, '+Inf'].entries()) {
+      count += this.#counts[index] as number
+      values.push({ metricName: `${this.name}_bucket`, labels: { le: String(bound) }, value: count })
+    }
+    values.push({ metricName: `${this.name}_sum`, labels: {}, value: this.#sum })
+    values.push({ metricName: `${this.name}_count`, labels: {}, value: count })
+    return { name: this.name, help: this.help, type: this.type, aggregator: this.aggregator, values }
+  }
+}

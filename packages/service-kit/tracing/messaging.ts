@@ -1,0 +1,36 @@
+import type { OutputRecord } from '@orderly/kafka'
+import type { FinishedSpan } from './spans.ts'
+
+/** What the spans of stages and producers have in common (https://opentelemetry.io/docs/specs/semconv/messaging/kafka/). */
+export const kafka = { 'messaging.system': 'kafka' } as const
+
+export function operation(name: string, type = name) {
+  return { 'messaging.operation.name': name, 'messaging.operation.type': type }
+}
+
+export function sendSpan(
+  { topic, key, headers }: OutputRecord,
+  traceparent: string,
+  parent: string | undefined,
+  startMs: number,
+  endMs: number,
+  count = 1
+): FinishedSpan {
+  const id = headers['event-id']
+  return {
+    name: `send ${topic}`,
+    kind: 'producer',
+    traceparent,
+    parent,
+    startMs,
+    endMs,
+    attributes: {
+      ...kafka,
+      ...operation('send'),
+      'messaging.destination.name': topic,
+      'messaging.kafka.message.key': String(key),
+      'messaging.message.id': id === undefined ? undefined : String(id),
+      ...(count > 1 && { 'messaging.batch.message_count': count })
+    }
+  }
+}

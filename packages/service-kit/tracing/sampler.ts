@@ -1,0 +1,23 @@
+import { ROOT_CONTEXT } from '@opentelemetry/api'
+import { SamplingDecision, TraceIdRatioBasedSampler } from '@opentelemetry/sdk-trace'
+import type { TracingConfig } from './settings.ts'
+
+/** @param parentIsSampled undefined where the trace begins */
+export type Sample = (traceID: string, parentIsSampled: boolean | undefined) => boolean
+
+/** OTEL_TRACES_SAMPLER as the specification defines it. Steps behind the first follow the flags in their record, whatever they say. */
+export function createSampler({
+  OTEL_TRACES_SAMPLER: name,
+  OTEL_TRACES_SAMPLER_ARG: share
+}: Pick<TracingConfig, 'OTEL_TRACES_SAMPLER' | 'OTEL_TRACES_SAMPLER_ARG'>): Sample {
+  const sample = rootSampler(name.replace('parentbased_', ''), Number(share))
+  if (!name.startsWith('parentbased_')) return sample
+  return (traceID, parentIsSampled) => parentIsSampled ?? sample(traceID)
+}
+
+function rootSampler(name: string, share: number): (traceID: string) => boolean {
+  if (name === 'always_on') return () => true
+  if (name === 'always_off') return () => false
+  const ratio = new TraceIdRatioBasedSampler(share)
+  return traceID => ratio.shouldSample(ROOT_CONTEXT, traceID).decision === SamplingDecision.RECORD_AND_SAMPLED
+}

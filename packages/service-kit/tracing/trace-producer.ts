@@ -1,0 +1,48 @@
+import type { OnceWriter, OutputRecord, Producer } from '@orderly/kafka'
+import { sendSpan } from './messaging.ts'
+import { isSampled, preciseNowMs, type Spans } from './spans.ts'
+
+/** `send <topic>` for each record, below the step whose context is in its header; from then on the header names the sending. */
+export function traceProducer(producer: Producer, spans: Spans | undefined): Producer {
+  if (spans === undefined) return producer
+  return { send: records => sendTraced(records, spans, traced => producer.send(traced)), close: () => producer.close() }
+}
+
+/** The same for a record that is written once; written again, its header names another sending of the same step. */
+export function traceOnceWriter(writer: OnceWriter, spans: Spans | undefined): OnceWriter {
+  if (spans === undefined) return writer
+  return {
+    reserve: (topic, key) => writer.reserve(topic, key),
+    write: (slot, record) => sendTraced([record], spans, ([traced]) => writer.write(slot, traced ?? record)),
+    giveBack: (slot, end) => writer.giveBack(slot, end),
+    close: () => writer.close()
+  }
+}
+
+async function sendTraced(
+  records: readonly OutputRecord[],
+  spans: Spans,
+  send: (records: readonly OutputRecord[]) => Promise<void>
+): Promise<void> {
+  const startMs = preciseNowMs()
+  const told: { record: OutputRecord; parent: string; traceparent: string }[] = []
+  const traced = records.map(record => {
+    const parent = record.headers.traceparent
+    if (typeof parent !== 'string' || !isSampled(parent)) return record
+    const traceparent = spans.begin(parent)
+    told.push({ record, parent, traceparent })
+    return { ...record, headers: { ...record.headers, traceparent } }
+  })
+  const tell = (failure: { error?: unknown }) => {
+    const endMs = preciseNowMs()
+    for (const { record, parent, traceparent } of told)
+      spans.record({ ...sendSpan(record, traceparent, parent, startMs, endMs), ...failure })
+  }
+  try {
+    await send(traced)
+    tell({})
+  } catch (error) {
+    tell({ error })
+    throw error
+  }
+}

@@ -1,0 +1,18 @@
+import { Counter, type Registry } from 'prom-client'
+import type { Place } from './place.ts'
+
+/** Counts orders by what became of them; those that threw are problems of their requests. */
+export function measurePlacing(place: Place, metrics: Registry): Place {
+  const placed = new Counter({
+    name: 'orderly_orders_placed_total',
+    help: 'Orders by what became of them: accepted, replayed (the key had its order already), or why the key was refused.',
+    labelNames: ['outcome'],
+    registers: [metrics]
+  })
+  for (const outcome of ['accepted', 'replayed']) placed.inc({ outcome }, 0)
+  return async (command, key, traceparent) => {
+    const placement = await place(command, key, traceparent)
+    placed.inc({ outcome: placement.kind !== 'placed' ? placement.kind : placement.isReplay ? 'replayed' : 'accepted' })
+    return placement
+  }
+}
