@@ -8,7 +8,7 @@ import { Refusal } from '../refusal.ts'
 
 /** Something that Maven fetches once, pinned by `stack/jars/<name>/pom.xml`. */
 export interface Jars {
-  readonly name: 'kafka' | 'registry' | 'avro-converter'
+  readonly name: 'kafka' | 'registry' | 'avro-converter' | 'peers'
   readonly version: string
   readonly goal: 'copy-dependencies' | 'unpack-dependencies'
   /** A file without which it is not there. */
@@ -42,6 +42,15 @@ export const avroConverterJars: Jars = {
   mainFile: 'apicurio-registry-utils-converter-2.6.13.Final.jar',
   downloadMB: 20,
   diskMB: 20
+}
+/** What the benchmark's peers in Java are made of. */
+export const peersJars: Jars = {
+  name: 'peers',
+  version: '1',
+  goal: 'copy-dependencies',
+  mainFile: 'kafka-streams-4.3.1.jar',
+  downloadMB: 90,
+  diskMB: 90
 }
 
 export function jarsHome(jars: Jars): string {

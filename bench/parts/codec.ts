@@ -1,6 +1,7 @@
 import { cpus } from 'node:os'
-import { connectTopics, type OrderCreated, type SchemaRegistry } from '@orderly/contracts'
-import { type Contestant, type Measured, measureInRounds } from './rounds.ts'
+import { connectTopics, type OrderCreated } from '@orderly/contracts'
+import { type Contestant, type Measured, measureInRounds } from '../measure/rounds.ts'
+import { createLocalRegistry } from '../orders/local-topics.ts'
 
 const options = { rounds: 15, roundMs: 60, samples: 512 }
 
@@ -59,15 +60,5 @@ function anOrder(index: number, items: number): OrderCreated {
     totalMinor: 1_380 + index * 97,
     currency: 'EUR',
     createdAtMs: 1_700_000_000_000 + index
-  }
-}
-
-/** Gives ids and keeps nothing back: there is nothing to look up over a network in what is measured. */
-function createLocalRegistry(): SchemaRegistry {
-  const texts: string[] = []
-  return {
-    register: async (_subject, schema) => texts.push(JSON.stringify(schema)),
-    versions: async () => [],
-    schemaByID: async schemaID => ({ format: 'AVRO', text: texts[schemaID - 1] as string })
   }
 }

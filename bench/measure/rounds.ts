@@ -1,3 +1,5 @@
+import { median } from './statistics.ts'
+
 export interface Contestant {
   readonly name: string
   /** Does its work on the sample of this index; what it returns keeps the compiler from leaving the work out. */
@@ -53,11 +55,4 @@ function nsPerOperation({ run }: Contestant, { roundMs, samples }: RoundsOptions
   }
   if (kept === undefined) throw new Error('a contestant returned nothing')
   return (elapsedMs * 1e6) / operations
-}
-
-export function median(numbers: readonly number[]): number {
-  const sorted = numbers.toSorted((one, other) => one - other)
-  const middle = sorted.length >> 1
-  const [upper = Number.NaN, lower = Number.NaN] = [sorted[middle], sorted[middle - 1]]
-  return sorted.length % 2 === 1 ? upper : (lower + upper) / 2
 }

@@ -1,0 +1,20 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { interleave } from './interleave.ts'
+
+test('each takes a turn in each round, another one begins each time, and the round that warms up does not count', async () => {
+  const turns: string[] = []
+  const samples = await interleave(['a', 'b', 'c'], 2, async (name, round) => {
+    turns.push(`${name}${round}`)
+    return round
+  })
+  assert.deepEqual(turns, ['a0', 'b0', 'c0', 'b1', 'c1', 'a1', 'c2', 'a2', 'b2'])
+  assert.deepEqual(
+    [...samples],
+    [
+      ['a', [1, 2]],
+      ['b', [1, 2]],
+      ['c', [1, 2]]
+    ]
+  )
+})

@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { lineThrough, median, quantile, spreadOf } from './statistics.ts'
+
+test('the median is the middle, or halfway between the two in the middle', () => {
+  assert.equal(median([3, 1, 2]), 2)
+  assert.equal(median([4, 1, 3, 2]), 2.5)
+})
+
+test('a quantile lies between its neighbours, and the outermost are the least and the greatest', () => {
+  assert.equal(quantile([10, 20, 30, 40, 50], 0.25), 20)
+  assert.equal(quantile([0, 10], 0.99), 9.9)
+  assert.equal(quantile([7], 0.999), 7)
+  fc.assert(
+    fc.property(fc.array(fc.double({ noNaN: true, min: -1e9, max: 1e9 }), { minLength: 1 }), numbers => {
+      assert.equal(quantile(numbers, 0), Math.min(...numbers))
+      assert.equal(quantile(numbers, 1), Math.max(...numbers))
+    })
+  )
+})
+
+test('a spread names the middle and both ends', () => {
+  assert.deepEqual(spreadOf([5, 1, 3]), { median: 3, lowest: 1, highest: 5 })
+})
+
+test('the line through points on a line is that line', () => {
+  const { slope, at0 } = lineThrough([1, 2, 5].map(x => [x, 3 * x + 2] as const))
+  assert.ok(Math.abs(slope - 3) < 1e-12 && Math.abs(at0 - 2) < 1e-12)
+})

@@ -1,0 +1,43 @@
+import type { OrderCreated } from '@orderly/contracts'
+
+/** What orders of a benchmark want: any of many SKUs, or all of them the same one. */
+export type Demand = 'uniform' | 'hot'
+
+export const skuCount = 2_000
+const users = 10_000
+
+export function skuOf(index: number): string {
+  return `TEA-EARL-GREY-${String(index % skuCount).padStart(5, '0')}`
+}
+
+/** The same index always gives the same order: two lines of SKUs, some 150 bytes as Avro. */
+export function makeOrder(index: number, demand: Demand = 'uniform'): OrderCreated {
+  const random = scatter(index)
+  const sku = demand === 'hot' ? 0 : random % skuCount
+  const other = demand === 'hot' ? [] : [{ sku: skuOf(sku + 1 + (random % 97)), quantity: 1 }]
+  return {
+    orderID: `0198${hex(index, 4)}-${hex(random, 4)}-7${hex(random >>> 3, 3)}-8${hex(index, 3)}-${hex(index, 12)}`,
+    userID: `user-${scatter(index + 77) % users}`,
+    items: [{ sku: skuOf(sku), quantity: 1 + (random % 3) }, ...other],
+    totalMinor: 500 + (random % 100_000),
+    currency: 'EUR',
+    createdAtMs: 1_700_000_000_000 + index
+  }
+}
+
+/** The same as the body of a request. */
+export function makeBody(index: number): string {
+  const { userID, items, totalMinor } = makeOrder(index)
+  return JSON.stringify({ userID, items, total: totalMinor / 100 })
+}
+
+function hex(number: number, digits: number): string {
+  return number.toString(16).padStart(digits, '0').slice(-digits)
+}
+
+/** Neighbours become strangers (the finalizer of MurmurHash3). */
+function scatter(index: number): number {
+  let hash = Math.imul(index ^ (index >>> 16), 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+  return (hash ^ (hash >>> 16)) >>> 0
+}

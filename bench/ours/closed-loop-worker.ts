@@ -1,0 +1,55 @@
+import { Client, type Dispatcher } from 'undici'
+import { quantileOfSorted } from '../measure/statistics.ts'
+import { makeBody } from '../orders/make-orders.ts'
+import type { Task } from '../peers/worker.ts'
+import { answerTasks } from './answer-tasks.ts'
+
+const bodies = Array.from({ length: 1_000 }, (_, index) => makeBody(index))
+const request = { method: 'POST', path: '/orders', headers: { 'content-type': 'application/json' } } as const
+
+/** So many connections, each with one request after the other, for so long: how many orders can be placed at most. */
+await answerTasks(async (task: Task) => {
+  const { url, connections, seconds } = task as { url: string; connections: number; seconds: number }
+  const untilMs = performance.now() + seconds * 1_000
+  const clients = Array.from({ length: connections }, () => new Client(url))
+  const latenciesMs: number[] = []
+  let errors = 0
+  let next = 0
+  await Promise.all(
+    clients.map(
+      client =>
+        new Promise<void>(resolve => {
+          let sentMs = 0
+          const send = (): void => {
+            sentMs = performance.now()
+            if (sentMs >= untilMs) resolve()
+            else client.dispatch({ ...request, body: bodies[next++ % bodies.length] as string }, handler)
+          }
+          const handler: Dispatcher.DispatchHandler = {
+            onRequestStart: () => {},
+            onResponseData: () => {},
+            onResponseStart: (_controller, statusCode) => {
+              if (statusCode !== 202) errors++
+            },
+            onResponseEnd: () => {
+              latenciesMs.push(performance.now() - sentMs)
+              send()
+            },
+            onResponseError: () => {
+              errors++
+              setImmediate(send)
+            }
+          }
+          send()
+        })
+    )
+  )
+  await Promise.all(clients.map(client => client.close()))
+  const sorted = Float64Array.from(latenciesMs).sort()
+  return {
+    requests: sorted.length,
+    errors,
+    p50Ms: quantileOfSorted(sorted, 0.5),
+    p99Ms: quantileOfSorted(sorted, 0.99)
+  }
+})

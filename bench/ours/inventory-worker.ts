@@ -1,0 +1,73 @@
+import { createPool, migrate } from '@orderly/postgres'
+import { createLogger } from '@orderly/service-kit'
+import { createMetrics } from '../../packages/service-kit/metrics/registry.ts'
+import { stageObserver } from '../../packages/service-kit/metrics/stage-observer.ts'
+import { orderStage } from '../../services/inventory/from-orders/order-stage.ts'
+import { reportDecided } from '../../services/inventory/from-orders/report-decided.ts'
+import { isTransient } from '../../services/inventory/store/is-transient.ts'
+import {
+  createPostgresStore,
+  inventorySchema,
+  inventorySessionSettings
+} from '../../services/inventory/store/postgres.ts'
+import { outcomeRecord } from '../../services/inventory/to-results/outcome-record.ts'
+import { connectLocalTopics } from '../orders/local-topics.ts'
+import { skuCount, skuOf } from '../orders/make-orders.ts'
+import type { Task } from '../peers/worker.ts'
+import { answerTasks } from './answer-tasks.ts'
+import { runUntil } from './run-until.ts'
+
+const plenty = 1_000_000_000
+const topics = await connectLocalTopics()
+const logger = createLogger({ service: 'inventory', instance: 'bench', level: 'error', isPretty: false })
+
+/** The inventory as its main.ts wires it, on topics of the benchmark; and a database made ready for whoever's turn is next. */
+await answerTasks(async (task: Task) => {
+  const { databaseURL, prepareDatabase } = task as { databaseURL: string; prepareDatabase?: boolean }
+  const pool = createPool({
+    url: databaseURL,
+    maxConnections: 10,
+    applicationName: 'bench',
+    statementTimeoutMs: 30_000,
+    sessionSettings: inventorySessionSettings
+  })
+  try {
+    const store = createPostgresStore(pool)
+    if (prepareDatabase !== true) return await runInventory(task, store)
+    await migrate(pool, { ...inventorySchema, logger })
+    await store.setAvailable(new Map(Array.from({ length: skuCount }, (_, index) => [skuOf(index), plenty])))
+    return {}
+  } finally {
+    await pool.end()
+  }
+})
+
+function runInventory(task: Task, store: ReturnType<typeof createPostgresStore>) {
+  const { brokers, input, output, failedOutput, group, records, batch } = task as {
+    brokers: string
+    input: string
+    output: string
+    failedOutput: string
+    group: string
+    records: number
+    batch: number
+  }
+  const metrics = createMetrics('bench')
+  const outputs = {
+    inventoryReserved: { ...topics.inventoryReserved, name: output },
+    inventoryFailed: { ...topics.inventoryFailed, name: failedOutput }
+  }
+  const stage = orderStage({
+    ordersCreated: { ...topics.ordersCreated, name: input },
+    store,
+    toRecord: (outcome, traceparent) => outcomeRecord(outputs, outcome, traceparent),
+    onDecided: reportDecided(metrics, logger)
+  })
+  return runUntil({ ...stage, group }, records, {
+    connection: { brokers: [brokers], clientID: 'bench' },
+    transactionalID: group,
+    maxBatchRecords: batch,
+    isTransient,
+    observer: stageObserver(metrics)
+  })
+}

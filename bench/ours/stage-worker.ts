@@ -1,0 +1,36 @@
+import { connectLocalTopics } from '../orders/local-topics.ts'
+import type { Task } from '../peers/worker.ts'
+import { answerTasks } from './answer-tasks.ts'
+import { reserveAll } from './reserve-all.ts'
+import { runUntil } from './run-until.ts'
+
+const topics = await connectLocalTopics()
+
+/** Our stage, exactly once or at least once as the task says. */
+await answerTasks(async (task: Task) => {
+  const { brokers, input, output, group, records, batch, delivery } = task as {
+    brokers: string
+    input: string
+    output: string
+    group: string
+    records: number
+    batch: number
+    delivery: 'exactly-once' | 'at-least-once'
+  }
+  return runUntil(
+    {
+      name: 'bench',
+      group,
+      inputs: [{ ...topics.ordersCreated, name: input }],
+      process: async orders =>
+        orders.map(({ event, headers }) => reserveAll(topics, event, headers.traceparent, output))
+    },
+    records,
+    {
+      connection: { brokers: [brokers], clientID: 'bench' },
+      delivery,
+      transactionalID: group,
+      maxBatchRecords: batch
+    }
+  )
+})

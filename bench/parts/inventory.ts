@@ -1,0 +1,183 @@
+import { join } from 'node:path'
+import * as statements from '../../services/inventory/store/statements.ts'
+import { costOf } from '../measure/cpu-time.ts'
+import { interleave } from '../measure/interleave.ts'
+import { median, spreadOf } from '../measure/statistics.ts'
+import { createBenchTopics, fillTopic } from '../orders/fill-topic.ts'
+import { connectLocalTopics, schemaIDs } from '../orders/local-topics.ts'
+import type { Demand } from '../orders/make-orders.ts'
+import type { Part, PartContext } from '../part.ts'
+import { startOurs } from '../peers/ours.ts'
+import type { Work, Worker } from '../peers/worker.ts'
+import { markdownTable, type Target } from '../report/part-report.ts'
+import { barPlot, short } from '../report/plot.ts'
+import { profileReport } from '../report/profiles.ts'
+import { runSQL } from '../servers.ts'
+
+/**
+ * The whole reservation: orders from a topic, decided in one Postgres transaction for each batch, outcomes and offsets in one Kafka
+ * transaction. Everybody runs the SQL of our store; each turn has a database of its own, and what it holds afterwards is counted.
+ */
+interface Contestant {
+  readonly name: string
+  readonly worker: Worker
+}
+
+interface Sample extends Work {
+  readonly brokerSeconds: number | undefined
+}
+
+const ours = 'our inventory'
+const java = 'Java: plain client, JDBC'
+const go = 'Go: franz-go, pgx'
+const demands: readonly Demand[] = ['uniform', 'hot']
+const partitions = 4
+const batch = 2_000
+
+export const benchInventory: Part = async context => {
+  const { servers, arguments: given, say } = context
+  const records = given.quick ? 15_000 : 60_000
+  const rounds = given.quick ? 1 : 5
+  const topics = await connectLocalTopics()
+  for (const demand of demands) {
+    await createBenchTopics(servers.connection, [inputOf(demand)], partitions)
+    await fillTopic(servers.connection, { topic: topics.ordersCreated, name: inputOf(demand), records, demand })
+  }
+  const contestants = await startContestants(context)
+  try {
+    const turns = contestants.flatMap(contestant => demands.map(demand => ({ ...contestant, demand })))
+    say(`inventory: ${turns.length * (rounds + 1)} turns of ${records} orders`)
+    const samples = await interleave(turns, rounds, (turn, round) => runTurn(context, turn, records, round))
+    const byName = new Map([...samples].map(([{ name, demand }, list]) => [titleOf(name, demand), list]))
+    const profiles = given.profile
+      ? await profileReport(
+          context,
+          'inventory',
+          contestants.filter(({ name }) => name === ours).map(({ worker }) => worker)
+        )
+      : ''
+    const markdown = [
+      `${records} orders in ${partitions} partitions, at most ${batch} in a transaction, two lines each over 2,000 SKUs (uniform) or one line ` +
+        `on one SKU (hot); medians of ${rounds} rounds in turns. Postgres does not wait for the disk, for anybody.`,
+      describe(byName, records),
+      profiles
+    ].join('\n\n')
+    return {
+      title: 'The reservation with Postgres',
+      markdown,
+      plots: plotOf(byName, records),
+      targets: targetsOf(byName)
+    }
+  } finally {
+    await Promise.all(contestants.map(({ worker }) => worker.stop()))
+  }
+}
+
+async function startContestants({ peers, results, arguments: given }: PartContext): Promise<Contestant[]> {
+  const found: Contestant[] = [
+    { name: ours, worker: startOurs('inventory-worker', given.profile ? join(results, 'profiles') : undefined) }
+  ]
+  for (const [language, name] of [
+    ['java', java],
+    ['go', go]
+  ] as const) {
+    const worker = await peers.start(language, 'inventory')
+    if (worker !== undefined) found.push({ name, worker })
+  }
+  return found
+}
+
+async function runTurn(
+  { servers }: PartContext,
+  { name, worker, demand }: Contestant & { demand: Demand },
+  records: number,
+  round: number
+): Promise<Sample> {
+  const id = `bench-inventory-${round}-${titleOf(name, demand).replaceAll(/\W+/g, '-')}`
+  const [output, failedOutput] = [`${id}-reserved`, `${id}-failed`]
+  const databaseURL = await servers.createDatabase()
+  const { username: user, password, host, pathname } = new URL(databaseURL)
+  await createBenchTopics(servers.connection, [output, failedOutput], partitions)
+  await prepareDatabase(databaseURL)
+  const task = {
+    brokers: servers.broker,
+    input: inputOf(demand),
+    output,
+    failedOutput,
+    group: id,
+    records,
+    batch,
+    reservedSchemaID: schemaIDs.inventoryReserved,
+    failedSchemaID: schemaIDs.inventoryFailed,
+    databaseURL,
+    database: { user, password, address: `${host}${pathname}` },
+    sql
+  }
+  const { result, cpuSeconds } = await costOf({ broker: servers.brokerPID }, () => worker.ask(task))
+  const [counted] = await runSQL(databaseURL, 'SELECT count(*)::int AS outcomes FROM inventory.outcomes')
+  if (counted?.outcomes !== records) throw new Error(`${name} decided ${counted?.outcomes} of ${records} orders`)
+  await servers.dropDatabase(databaseURL)
+  return { ...result, brokerSeconds: cpuSeconds.broker }
+}
+
+async function prepareDatabase(databaseURL: string): Promise<void> {
+  const worker = startOurs('inventory-worker')
+  await worker.ask({ databaseURL, prepareDatabase: true })
+  await worker.stop()
+}
+
+const sql = {
+  lockStock: statements.lockStock([]).text,
+  findOutcomes: statements.findOutcomes([]).text,
+  takeStock: statements.takeStock(new Map()).text,
+  insertOutcomes: statements.insertOutcomes([], new Date(0)).text,
+  insertReservationLines: statements.insertReservationLines([]).text
+}
+
+function describe(byName: ReadonlyMap<string, readonly Sample[]>, records: number): string {
+  const rows = [...byName].map(([title, samples]) => {
+    const rate = spreadOf(samples.map(({ seconds }) => records / seconds))
+    const own = byName.get(titleOf(ours, title.endsWith('hot') ? 'hot' : 'uniform')) ?? []
+    const us = (list: readonly (number | undefined)[]) =>
+      list.includes(undefined) ? '–' : ((median(list as number[]) / records) * 1e6).toFixed(1)
+    return [
+      title,
+      short(rate.median),
+      `${short(rate.lowest)} – ${short(rate.highest)}`,
+      ratioOf(own, samples).toFixed(2),
+      us(samples.map(({ cpuSeconds }) => cpuSeconds)),
+      us(samples.map(({ brokerSeconds }) => brokerSeconds))
+    ]
+  })
+  return markdownTable(['', 'orders/s', 'spread', 'ours ÷ this', 'CPU µs', 'broker CPU µs'], rows)
+}
+
+/** The rate of some compared to that of others in the same round: the median of all rounds. */
+function ratioOf(some: readonly Sample[], others: readonly Sample[]): number {
+  return median(some.map(({ seconds }, round) => (others[round] as Sample).seconds / seconds))
+}
+
+function plotOf(byName: ReadonlyMap<string, readonly Sample[]>, records: number): Record<string, string> {
+  const bars = [...byName].map(([label, samples]) => {
+    const { median: value, lowest, highest } = spreadOf(samples.map(({ seconds }) => records / seconds))
+    return { label, value, lowest, highest }
+  })
+  return { rate: barPlot('The reservation with Postgres', 'orders per second', bars) }
+}
+
+function targetsOf(byName: ReadonlyMap<string, readonly Sample[]>): Target[] {
+  const samplesOf = (name: string, demand: Demand) => byName.get(titleOf(name, demand)) ?? []
+  const hot: Target = {
+    what: 'one hot SKU ÷ uniform SKUs, ours',
+    wanted: 0.9,
+    direction: 'at least',
+    measured: ratioOf(samplesOf(ours, 'hot'), samplesOf(ours, 'uniform'))
+  }
+  const others = samplesOf(java, 'uniform')
+  if (others.length === 0) return [hot]
+  const measured = ratioOf(samplesOf(ours, 'uniform'), others)
+  return [{ what: 'inventory ÷ the Java program', wanted: 1, direction: 'at least', measured }, hot]
+}
+
+const inputOf = (demand: Demand): string => `bench-inventory-${demand}`
+const titleOf = (name: string, demand: Demand): string => `${name}, ${demand}`

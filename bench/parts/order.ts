@@ -1,0 +1,175 @@
+import { connectTopics, createSchemaRegistry, topicNames } from '@orderly/contracts'
+import { createMissingTopics } from '@orderly/stack'
+import { type LoadResult, startClosedLoop } from '../load/closed-loop.ts'
+import { costOf, residentMBOf } from '../measure/cpu-time.ts'
+import { interleave } from '../measure/interleave.ts'
+import { median, spreadOf } from '../measure/statistics.ts'
+import { makeOrder } from '../orders/make-orders.ts'
+import type { Part, PartContext } from '../part.ts'
+import { markdownTable, type Target } from '../report/part-report.ts'
+import { barPlot, short } from '../report/plot.ts'
+import { profileReport } from '../report/profiles.ts'
+import { profileArguments, startService } from '../services.ts'
+
+/**
+ * `POST /orders`, answered when all in-sync replicas have the order: our service against the same service with the producer left out,
+ * and against servers in Java and Go that check, write and answer the same.
+ */
+interface Contestant {
+  readonly name: string
+  readonly url: string
+  readonly pid: number
+  stop(): Promise<unknown>
+}
+
+interface Sample extends LoadResult {
+  readonly rate: number
+  readonly cpuUs: number | undefined
+  readonly brokerUs: number | undefined
+  readonly residentMB: number | undefined
+}
+
+const connections = 64
+const ours = 'our service'
+const withStatus = 'our service, with the status projection'
+const bare = 'the same route without Kafka'
+const go = 'Go, net/http and franz-go'
+const java = 'Java, Undertow and the Java client'
+/** Nobody listens there: orders without a key need no database. */
+const noDatabase = { DATABASE_URL: 'postgres://nobody:nothing@127.0.0.1:9/none' }
+
+export const benchOrder: Part = async context => {
+  const { servers, arguments: given, say } = context
+  const seconds = given.quick ? 2 : 6
+  const rounds = given.quick ? 1 : 5
+  await createMissingTopics(servers.connection, { partitions: 4, replicationFactor: 1 })
+  const load = await startClosedLoop(given.tool)
+  const contestants = await startContestants(context)
+  try {
+    const samples = await interleave(contestants, rounds, async ({ name, url, pid }): Promise<Sample> => {
+      const { result, cpuSeconds } = await costOf({ service: pid, broker: servers.brokerPID }, () =>
+        load.run(url, connections, seconds)
+      )
+      if (result.errors > 0) say(`order: ${name} failed ${result.errors} of ${result.requests} requests`)
+      const us = (cost: number | undefined) => (cost === undefined ? undefined : (cost / result.requests) * 1e6)
+      return {
+        ...result,
+        rate: (result.requests - result.errors) / seconds,
+        cpuUs: us(cpuSeconds.service),
+        brokerUs: us(cpuSeconds.broker),
+        residentMB: await residentMBOf(pid)
+      }
+    })
+    const byName = new Map([...samples].map(([{ name }, list]) => [name, list]))
+    const profiles = given.profile
+      ? await profileReport(
+          context,
+          'order',
+          contestants.filter(({ name }) => name === ours || name === bare)
+        )
+      : ''
+    const markdown = [
+      `${connections} connections, each with one request after the other, ${seconds} s a turn, medians of ${rounds} rounds in turns; ` +
+        `load from ${load.name} on the same machine. CPU is what the server used for an order, all its threads.`,
+      describe(byName),
+      profiles
+    ].join('\n\n')
+    return { title: '`POST /orders`', markdown, plots: plotsOf(byName), targets: targetsOf(byName) }
+  } finally {
+    await Promise.all([load.stop(), ...contestants.map(contestant => contestant.stop())])
+  }
+}
+
+async function startContestants({ servers, peers, results, arguments: given }: PartContext): Promise<Contestant[]> {
+  const profile = given.profile ? profileArguments(results) : []
+  const withoutKafka = `--import=${import.meta.resolve('../ours/without-kafka.ts')}`
+  const own = await Promise.all([
+    startService(servers, { service: 'order', label: 'order-alone', env: noDatabase, nodeArguments: profile }),
+    startService(servers, {
+      service: 'order',
+      label: 'order-bare',
+      env: noDatabase,
+      nodeArguments: [withoutKafka, ...profile]
+    }),
+    startService(servers, { service: 'order', env: { DATABASE_URL: await servers.createDatabase() } })
+  ])
+  const found: Contestant[] = [ours, bare, withStatus].map((name, index) => {
+    const { url, child, stop } = own[index] as (typeof own)[number]
+    return { name, url, pid: child.pid, stop }
+  })
+  const registry = createSchemaRegistry({ url: servers.registryURL })
+  const { ordersCreated } = await connectTopics(registry, { ordersCreated: 1 })
+  const orderSchemaID = ordersCreated.codec.encode(makeOrder(0)).readInt32BE(1)
+  for (const [language, name] of [
+    ['go', go],
+    ['java', java]
+  ] as const) {
+    const worker = await peers.start(language, 'order')
+    if (worker === undefined) continue
+    const { port } = await worker.ask<{ port: number }>({
+      brokers: servers.broker,
+      topic: topicNames.ordersCreated,
+      orderSchemaID
+    })
+    found.push({ name, url: `http://127.0.0.1:${port}`, pid: worker.pid, stop: () => worker.stop() })
+  }
+  return found
+}
+
+function describe(byName: ReadonlyMap<string, readonly Sample[]>): string {
+  const own = byName.get(ours) ?? []
+  const rows = [...byName].map(([name, samples]) => {
+    const rate = spreadOf(samples.map(sample => sample.rate))
+    const figureOf = (pick: (sample: Sample) => number | undefined, digits: number) => {
+      const list = samples.map(pick)
+      return list.includes(undefined) ? '–' : median(list as number[]).toFixed(digits)
+    }
+    return [
+      name,
+      short(rate.median),
+      `${short(rate.lowest)} – ${short(rate.highest)}`,
+      ratioOf(own, samples).toFixed(2),
+      figureOf(({ cpuUs }) => cpuUs, 1),
+      figureOf(({ brokerUs }) => brokerUs, 1),
+      figureOf(({ p50Ms }) => p50Ms, 2),
+      figureOf(({ p99Ms }) => p99Ms, 2),
+      figureOf(({ residentMB }) => residentMB, 0)
+    ]
+  })
+  return markdownTable(
+    ['', 'orders/s', 'spread', 'ours ÷ this', 'CPU µs', 'broker CPU µs', 'p50 ms', 'p99 ms', 'MB'],
+    rows
+  )
+}
+
+function ratioOf(own: readonly Sample[], others: readonly Sample[]): number {
+  return median(own.map(({ rate }, round) => rate / (others[round] as Sample).rate))
+}
+
+function plotsOf(byName: ReadonlyMap<string, readonly Sample[]>): Record<string, string> {
+  const bars = [...byName].map(([label, samples]) => {
+    const { median: value, lowest, highest } = spreadOf(samples.map(({ rate }) => rate))
+    return { label, value, lowest, highest }
+  })
+  const costs = [...byName].map(([label, samples]) => ({
+    label,
+    value: median(samples.map(({ cpuUs }) => cpuUs ?? 0))
+  }))
+  return {
+    rate: barPlot(`POST /orders, ${connections} connections`, 'orders per second', bars),
+    cost: barPlot('POST /orders', 'microseconds of processor time for an order', costs)
+  }
+}
+
+function targetsOf(byName: ReadonlyMap<string, readonly Sample[]>): Target[] {
+  const own = byName.get(ours) ?? []
+  return (
+    [
+      [bare, 0.9, '`POST /orders` ÷ the bare route'],
+      [go, 0.7, '`POST /orders` ÷ Go']
+    ] as const
+  ).flatMap(([name, wanted, what]): Target[] => {
+    const others = byName.get(name)
+    return others === undefined ? [] : [{ what, wanted, direction: 'at least', measured: ratioOf(own, others) }]
+  })
+}

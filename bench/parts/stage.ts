@@ -1,0 +1,234 @@
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { costOf } from '../measure/cpu-time.ts'
+import { interleave } from '../measure/interleave.ts'
+import { median, spreadOf } from '../measure/statistics.ts'
+import { createBenchTopics, fillTopic } from '../orders/fill-topic.ts'
+import { connectLocalTopics, schemaIDs } from '../orders/local-topics.ts'
+import { readAllCommitted } from '../orders/read-all-committed.ts'
+import type { Part, PartContext } from '../part.ts'
+import { startOurs } from '../peers/ours.ts'
+import type { Work, Worker } from '../peers/worker.ts'
+import { markdownTable, type Target } from '../report/part-report.ts'
+import { barPlot, short } from '../report/plot.ts'
+import { profileReport } from '../report/profiles.ts'
+
+/**
+ * Consume, transform, produce: every order becomes a reservation, Avro in and Avro out, in transactions. All contestants read the same
+ * topic, in groups of their own, and write the same bytes, which is checked before anything is measured.
+ */
+interface Contestant {
+  readonly name: string
+  readonly worker: Worker
+  readonly task: Readonly<Record<string, unknown>>
+}
+
+interface Sample extends Work {
+  readonly brokerSeconds: number | undefined
+}
+
+interface Setting {
+  readonly title: string
+  readonly names: readonly string[]
+  /** Records in a transaction, at most. */
+  batchOf(name: string): number
+}
+
+const partitions = 4
+const ours = 'our stage, exactly once'
+const oursAtLeastOnce = 'our stage, at least once'
+const bareLoop = 'bare loop of the client (not exactly once)'
+const javaClient = 'Java client'
+const streams = 'Kafka Streams, exactly_once_v2'
+const franzGo = 'franz-go'
+const batchSizes = [500, 2_000, 5_000]
+/** It sends a transaction's records of a partition as one batch, which brokers then refuse. */
+const tooLargeForBareLoop = 5_000
+const commitIntervalMs = 100
+const streamsPollRecords = 2_000
+
+export const benchStage: Part = async context => {
+  const { servers, arguments: given, say } = context
+  const records = given.quick ? 20_000 : 100_000
+  const rounds = given.quick ? 1 : 5
+  const input = 'bench-stage-in'
+  const topics = await connectLocalTopics()
+  await createBenchTopics(servers.connection, [input], partitions)
+  await fillTopic(servers.connection, { topic: topics.ordersCreated, name: input, records })
+  const contestants = await startContestants(context)
+  const run = createRun(context, input, records)
+  try {
+    say('stage: checking that all write the same')
+    await checkSameOutputs(context, contestants, run)
+    const cadence = await calibrate(contestants, run, records)
+    const settings: Setting[] = [
+      ...batchSizes.map(batch => ({
+        title: `at most ${batch} records a transaction`,
+        names: [ours, oursAtLeastOnce, ...(batch < tooLargeForBareLoop ? [bareLoop] : []), javaClient, franzGo],
+        batchOf: () => batch
+      })),
+      {
+        title: `a commit every ${commitIntervalMs} ms (ours: at most ${cadence} records, which take about as long)`,
+        names: [ours, streams],
+        batchOf: name => (name === ours ? cadence : streamsPollRecords)
+      }
+    ]
+    const sections: string[] = []
+    const plots: Record<string, string> = {}
+    const targets: Target[] = []
+    for (const [index, setting] of settings.entries()) {
+      say(`stage: ${setting.title}`)
+      const own = contestants.filter(({ name }) => setting.names.includes(name))
+      const samples = await interleave(own, rounds, ({ name, worker, task }, round) =>
+        run({
+          worker,
+          task,
+          output: outputOf(name),
+          batch: setting.batchOf(name),
+          id: `${index}-${round}-${slug(name)}`
+        })
+      )
+      const byName = new Map([...samples].map(([{ name }, list]) => [name, list]))
+      sections.push(`## ${setting.title}\n\n${describe(byName, records)}`)
+      plots[`${index}`] = plot(setting.title, byName, records)
+      targets.push(...targetsOf(index, byName))
+    }
+    const profiles = given.profile
+      ? await profileReport(
+          context,
+          'stage',
+          contestants.filter(({ name }) => name === ours).map(({ worker }) => worker)
+        )
+      : ''
+    const markdown = [
+      `${records} orders in ${partitions} partitions become reservations, Avro in and Avro out; medians of ${rounds} rounds in turns, one thread ` +
+        'for each contestant. CPU is what the contestant used for a record, all its threads; broker CPU what the broker used meanwhile.',
+      ...sections,
+      profiles
+    ].join('\n\n')
+    return { title: 'Consume, transform, produce, exactly once', markdown, plots, targets }
+  } finally {
+    await Promise.all(contestants.map(({ worker }) => worker.stop()))
+  }
+}
+
+async function startContestants({ peers, results, arguments: given }: PartContext): Promise<Contestant[]> {
+  const profile = given.profile ? join(results, 'profiles') : undefined
+  const found: Contestant[] = [
+    { name: ours, worker: startOurs('stage-worker', profile), task: { delivery: 'exactly-once' } },
+    { name: oursAtLeastOnce, worker: startOurs('stage-worker'), task: { delivery: 'at-least-once' } },
+    { name: bareLoop, worker: startOurs('bare-loop-worker'), task: {} }
+  ]
+  const [java, kafkaStreams, go] = await Promise.all([
+    peers.start('java', 'stage'),
+    peers.start('java', 'streams'),
+    peers.start('go', 'stage')
+  ])
+  if (java !== undefined) found.push({ name: javaClient, worker: java, task: {} })
+  if (kafkaStreams !== undefined) found.push({ name: streams, worker: kafkaStreams, task: { commitIntervalMs } })
+  if (go !== undefined) found.push({ name: franzGo, worker: go, task: {} })
+  return found
+}
+
+type Run = (turn: {
+  worker: Worker
+  task: Readonly<Record<string, unknown>>
+  output: string
+  batch: number
+  id: string
+}) => Promise<Sample>
+
+function createRun({ servers }: PartContext, input: string, records: number): Run {
+  return async ({ worker, task, output, batch, id }) => {
+    await createBenchTopics(servers.connection, [output], partitions)
+    const { result, cpuSeconds } = await costOf({ broker: servers.brokerPID }, () =>
+      worker.ask({
+        ...task,
+        brokers: servers.broker,
+        input,
+        output,
+        group: `bench-stage-${id}`,
+        records,
+        batch,
+        reservedSchemaID: schemaIDs.inventoryReserved
+      })
+    )
+    return { ...result, brokerSeconds: cpuSeconds.broker }
+  }
+}
+
+/** @throws Error unless everybody's keys and values are ours */
+async function checkSameOutputs({ servers }: PartContext, contestants: readonly Contestant[], run: Run): Promise<void> {
+  let expected: string | undefined
+  for (const { name, worker, task } of contestants) {
+    const output = `bench-stage-check-${slug(name)}`
+    await run({ worker, task, output, batch: 2_000, id: `check-${slug(name)}` })
+    const lines = (await readAllCommitted(servers.connection, output)).map(
+      ({ key, value }) => `${key} ${value.toString('hex')}`
+    )
+    const digest = createHash('sha256').update(lines.toSorted().join('\n')).digest('hex')
+    expected ??= digest
+    if (digest !== expected) throw new Error(`${name} did not write what our stage wrote (${lines.length} records)`)
+  }
+}
+
+/** How many records our stage brings through in the time between two commits of Kafka Streams. */
+async function calibrate(contestants: readonly Contestant[], run: Run, records: number): Promise<number> {
+  const { worker, task } = contestants.find(({ name }) => name === ours) as Contestant
+  const { seconds } = await run({ worker, task, output: outputOf(ours), batch: 5_000, id: 'calibrate' })
+  return Math.max(500, Math.round(((records / seconds) * (commitIntervalMs / 1_000)) / 500) * 500)
+}
+
+function describe(byName: ReadonlyMap<string, readonly Sample[]>, records: number): string {
+  const own = byName.get(ours) ?? []
+  const rows = [...byName].map(([name, samples]) => {
+    const rate = spreadOf(samples.map(({ seconds }) => records / seconds))
+    const us = (list: readonly (number | undefined)[]) =>
+      list.includes(undefined) ? '–' : ((median(list as number[]) / records) * 1e6).toFixed(1)
+    const commitMs = samples.map(({ seconds, commits }) =>
+      commits === undefined ? Number.NaN : (seconds * 1_000) / commits
+    )
+    return [
+      name,
+      short(rate.median),
+      `${short(rate.lowest)} – ${short(rate.highest)}`,
+      ratioOf(own, samples, ({ seconds }) => 1 / seconds).toFixed(2),
+      us(samples.map(({ cpuSeconds }) => cpuSeconds)),
+      us(samples.map(({ brokerSeconds }) => brokerSeconds)),
+      Number.isNaN(commitMs[0]) ? '–' : median(commitMs).toFixed(1)
+    ]
+  })
+  return markdownTable(['', 'records/s', 'spread', 'ours ÷ this', 'CPU µs', 'broker CPU µs', 'ms a commit'], rows)
+}
+
+/** Ours compared to another one in the same round: the median of all rounds. */
+function ratioOf(own: readonly Sample[], others: readonly Sample[], figure: (sample: Sample) => number): number {
+  return median(own.map((sample, round) => figure(sample) / figure(others[round] as Sample)))
+}
+
+function plot(title: string, byName: ReadonlyMap<string, readonly Sample[]>, records: number): string {
+  const bars = [...byName].map(([label, samples]) => {
+    const { median: value, lowest, highest } = spreadOf(samples.map(({ seconds }) => records / seconds))
+    return { label, value, lowest, highest }
+  })
+  return barPlot(title, 'records per second', bars)
+}
+
+function targetsOf(index: number, byName: ReadonlyMap<string, readonly Sample[]>): Target[] {
+  const own = byName.get(ours) ?? []
+  const against = (name: string, wanted: number, what: string): Target[] => {
+    const others = byName.get(name)
+    if (others === undefined || others.length === 0) return []
+    return [{ what, wanted, direction: 'at least', measured: ratioOf(own, others, ({ seconds }) => 1 / seconds) }]
+  }
+  const batch = batchSizes[index]
+  if (batch === undefined) return against(streams, 1.3, 'stage ÷ Kafka Streams EOS v2, 100 ms commits')
+  return [
+    ...against(franzGo, [1.5, 1, 0.8][index] as number, `stage ÷ franz-go, ${batch} records a transaction`),
+    ...against(oursAtLeastOnce, 0.9, `exactly once ÷ at least once, ours, ${batch} records a transaction`),
+    ...against(bareLoop, 0.97, `stage ÷ bare loop of the client, ${batch} records a transaction`)
+  ]
+}
+
+const slug = (name: string): string => name.replaceAll(/\W+/g, '-')
+const outputOf = (name: string): string => `bench-stage-out-${slug(name)}`

@@ -1,0 +1,78 @@
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+
+/** What a part found, ready to be read: Markdown, plots by name, and how its targets were met. */
+export interface PartReport {
+  readonly title: string
+  readonly markdown: string
+  readonly plots?: Readonly<Record<string, string>>
+  readonly targets?: readonly Target[]
+}
+
+export interface Target {
+  readonly what: string
+  readonly wanted: number
+  /** Whether more is better, or less. */
+  readonly direction: 'at least' | 'at most'
+  readonly measured: number
+  readonly unit?: string
+}
+
+export function isMet({ wanted, direction, measured }: Target): boolean {
+  return direction === 'at least' ? measured >= wanted : measured <= wanted
+}
+
+export function describeTargets(targets: readonly Target[]): string {
+  const rows = targets.map(target => {
+    const unit = target.unit === undefined ? '' : ` ${target.unit}`
+    const verdict = isMet(target) ? 'met' : '**missed**'
+    return [target.what, `${target.direction} ${target.wanted}${unit}`, `${figure(target.measured)}${unit}`, verdict]
+  })
+  return markdownTable(['target', 'wanted', 'measured', ''], rows)
+}
+
+/** As precise as the size of the number deserves. */
+export function figure(value: number): string {
+  if (!Number.isFinite(value)) return '–'
+  if (Math.abs(value) >= 100) return Math.round(value).toLocaleString('en')
+  return value.toFixed(Math.abs(value) >= 10 ? 1 : 2)
+}
+
+export function markdownTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
+  return [line(header), line(header.map((_, index) => (index === 0 ? '---' : '---:'))), ...rows.map(line)].join('\n')
+}
+
+/** Writes a part's page and plots, and the page that joins those of all parts that were ever run. */
+export async function saveReport(
+  directory: string,
+  name: string,
+  report: PartReport,
+  machine: string
+): Promise<string> {
+  await mkdir(directory, { recursive: true })
+  const plots = Object.entries(report.plots ?? {})
+  for (const [plot, svg] of plots) await writeFile(join(directory, `${name}-${plot}.svg`), svg)
+  const sections = [
+    `# ${report.title}`,
+    machine,
+    ...(report.targets?.length ? [describeTargets(report.targets)] : []),
+    report.markdown.trim(),
+    ...plots.map(([plot]) => `![${plot}](${name}-${plot}.svg)`)
+  ]
+  const page = join(directory, `${name}.md`)
+  await writeFile(page, `${sections.join('\n\n')}\n`)
+  await writeIndex(directory)
+  return page
+}
+
+async function writeIndex(directory: string): Promise<void> {
+  const pages = (await readdir(directory)).filter(file => file.endsWith('.md') && file !== 'README.md').toSorted()
+  const lines = await Promise.all(
+    pages.map(async page => {
+      const [first = ''] = (await readFile(join(directory, page), 'utf8')).split('\n')
+      return `- [${first.replace(/^# /, '')}](${page})`
+    })
+  )
+  await writeFile(join(directory, 'README.md'), `# What \`npm run bench\` found\n\n${lines.join('\n')}\n`)
+}

@@ -1,0 +1,71 @@
+import { randomBytes } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import type { KafkaConnection } from '@orderly/kafka'
+import {
+  type CommandContext,
+  createRunDirectories,
+  freeServerPorts,
+  planServers,
+  type Supervisor,
+  showSteps
+} from '@orderly/stack'
+import pg from 'pg'
+
+export interface BenchServers {
+  readonly supervisor: Supervisor
+  readonly broker: string
+  readonly connection: KafkaConnection
+  readonly registryURL: string
+  /** Those whose processor time is of interest. Postgres is a family of processes and is not among them. */
+  readonly brokerPID: number
+  readonly logs: string
+  createDatabase(): Promise<string>
+  dropDatabase(url: string): Promise<void>
+}
+
+/** Real servers on free ports, with data that is thrown away; Postgres does not wait for the disk, for anybody. */
+export async function withServers<Result>(
+  context: CommandContext,
+  use: (servers: BenchServers) => Promise<Result>
+): Promise<Result> {
+  const directories = createRunDirectories(`bench-${process.pid}`)
+  const supervisor = context.supervise(directories.logs)
+  try {
+    const { steps, servers } = planServers({ supervisor, directories, ports: await freeServerPorts(), durable: false })
+    await showSteps(steps)
+    const { kafka, postgres, registry } = await servers
+    if (kafka === undefined || postgres === undefined || registry === undefined) throw new Error('a server is missing')
+    const broker = kafka.brokers[0] as string
+    return await use({
+      supervisor,
+      broker,
+      connection: { brokers: [broker], clientID: 'bench' },
+      registryURL: registry.address,
+      brokerPID: kafka.processes[0]?.pid ?? 0,
+      logs: directories.logs,
+      async createDatabase() {
+        const name = `bench_${randomBytes(4).toString('hex')}`
+        await runSQL(postgres.databaseURL, `CREATE DATABASE ${name}`)
+        const url = new URL(postgres.databaseURL)
+        url.pathname = `/${name}`
+        return url.href
+      },
+      async dropDatabase(url) {
+        await runSQL(postgres.databaseURL, `DROP DATABASE ${new URL(url).pathname.slice(1)} WITH (FORCE)`)
+      }
+    })
+  } finally {
+    await supervisor.stop()
+    await rm(directories.run, { recursive: true, force: true })
+  }
+}
+
+export async function runSQL(databaseURL: string, text: string): Promise<Record<string, unknown>[]> {
+  const client = new pg.Client({ connectionString: databaseURL })
+  await client.connect()
+  try {
+    return (await client.query(text)).rows
+  } finally {
+    await client.end()
+  }
+}

@@ -1,0 +1,55 @@
+import { join } from 'node:path'
+import { freePort, loopback, mainFile, type ServiceName, type SupervisedProcess, waitUntil } from '@orderly/stack'
+import type { BenchServers } from './servers.ts'
+
+export interface RunningService {
+  readonly url: string
+  readonly child: SupervisedProcess
+  stop(): Promise<unknown>
+}
+
+export interface ServiceStart {
+  readonly service: ServiceName
+  /** Names its log. */
+  readonly label?: string
+  readonly env?: NodeJS.ProcessEnv
+  readonly nodeArguments?: readonly string[]
+}
+
+/** As the launcher starts services (stack/parts/service.ts). */
+const smallHeap = '--max-semi-space-size=8'
+
+/** A service as it is, in a process of its own; resolves when it is ready. */
+export async function startService(
+  servers: BenchServers,
+  { service, label = service, env = {}, nodeArguments = [] }: ServiceStart
+): Promise<RunningService> {
+  const port = await freePort()
+  const child = servers.supervisor.start({
+    name: label,
+    tier: 'service',
+    command: process.execPath,
+    args: [smallHeap, ...nodeArguments, mainFile(service)],
+    cwd: servers.logs,
+    env: {
+      ...process.env,
+      KAFKA_BROKERS: servers.broker,
+      SCHEMA_REGISTRY_URL: servers.registryURL,
+      LOG_LEVEL: 'error',
+      ...env,
+      HTTP_PORT: String(port)
+    }
+  })
+  const url = `http://${loopback}:${port}`
+  const isReady = async () => {
+    if (!child.isRunning()) throw new Error(`${label} has ended`)
+    return (await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(5_000) })).ok
+  }
+  await waitUntil(isReady, { what: `${label} being ready (its log: ${child.logFile})`, deadlineMs: 60_000 })
+  return { url, child, stop: () => child.stop() }
+}
+
+/** Arguments of Node with which a process leaves a profile when it ends. */
+export function profileArguments(results: string): string[] {
+  return ['--cpu-prof', '--cpu-prof-interval=500', `--cpu-prof-dir=${join(results, 'profiles')}`]
+}
