@@ -42,6 +42,18 @@ const schemasOf = {
 export type TopicUse = 'read' | 'write' | number
 export type TopicUses = { readonly [Name in keyof Topics]?: TopicUse }
 
+/** All that a service does on Kafka, for those who allow it. */
+export interface KafkaUses {
+  /** Each connection's. Whoever reads a topic also parks records in its dead-letter topic, and reads them there. */
+  readonly topics: readonly TopicUses[]
+  readonly groups: readonly string[]
+  readonly groupPrefixes?: readonly string[]
+  /** Instances put their number behind it. */
+  readonly transactionalIDPrefix?: string
+  /** Topics without events that it writes. */
+  readonly otherTopics?: readonly string[]
+}
+
 /**
  * The topics that are named, with their codecs; all of them for writing when none is. Sees to it that the registry has the
  * schemas that will be written and that this code can read everything that was written in the topics that it reads.

@@ -2,6 +2,7 @@ import { connectTopics, createSchemaRegistry } from '@orderly/contracts'
 import { runStage } from '@orderly/kafka'
 import { checkDatabase, createPool, migrate, retryTransient } from '@orderly/postgres'
 import { kafkaConnection, registryAddress, runService, stageObserver, traceStage } from '@orderly/service-kit'
+import { kafkaUses } from './kafka-uses.ts'
 import { configSchema } from './config.ts'
 import type { WindowPolicy } from './domain/window.ts'
 import { addRateRoutes } from './from-http/rate-routes.ts'
@@ -43,10 +44,7 @@ runService({
     const store = createPostgresStore(pool, policy)
     addRateRoutes(http, { store, policy, nowMs: Date.now })
 
-    const { ordersCreated, orderRate } = await connectTopics(createSchemaRegistry(registryAddress(config)), {
-      ordersCreated: 'read',
-      orderRate: 'write'
-    })
+    const { ordersCreated, orderRate } = await connectTopics(createSchemaRegistry(registryAddress(config)), kafkaUses.topics[0])
     const traced = traceStage(
       rateStage({
         ordersCreated,

@@ -9,6 +9,7 @@ import {
   stageObserver,
   traceStage
 } from '@orderly/service-kit'
+import { kafkaUses } from './kafka-uses.ts'
 import { configSchema } from './config.ts'
 import { orderStage } from './from-orders/order-stage.ts'
 import { reportDecided } from './from-orders/report-decided.ts'
@@ -50,11 +51,7 @@ runService({
       logger.info({ added, file: config.SEED_STOCK_FILE }, 'stock seeded')
     }
 
-    const topics = await connectTopics(createSchemaRegistry(registryAddress(config)), {
-      ordersCreated: 'read',
-      inventoryReserved: 'write',
-      inventoryFailed: 'write'
-    })
+    const topics = await connectTopics(createSchemaRegistry(registryAddress(config)), kafkaUses.topics[0])
     const traced = traceStage(
       orderStage({
         ordersCreated: topics.ordersCreated,

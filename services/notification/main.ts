@@ -10,6 +10,7 @@ import {
   traceProducer,
   traceStage
 } from '@orderly/service-kit'
+import { kafkaUses } from './kafka-uses.ts'
 import { configSchema } from './config.ts'
 import { resultStage } from './from-results/result-stage.ts'
 import { isTransient } from './store/is-transient.ts'
@@ -113,7 +114,7 @@ runService({
     }
     onStop('deliveries', () => Promise.all(loops.map(loop => loop.stop(config.SHUTDOWN_DEADLINE_MS / 2))))
 
-    const topics = await connectTopics(createSchemaRegistry(registryAddress(config)))
+    const topics = await connectTopics(createSchemaRegistry(registryAddress(config)), kafkaUses.topics[0])
     const accept = async (outcomes: Parameters<typeof ledger.accept>[0]) => {
       const { duplicates } = await ledger.accept(outcomes, targets)
       measures.duplicates(duplicates)

@@ -5,6 +5,7 @@ import type { CountSummary } from '../domain/count-orders.ts'
 import { checkOrderTime } from '../domain/order-time.ts'
 import { toOrderRate, type Window } from '../domain/window.ts'
 import type { RateStore } from '../store/rate-store.ts'
+import { kafkaUses } from '../kafka-uses.ts'
 
 export interface RateStageParts {
   readonly ordersCreated: Topic<OrderCreated>
@@ -35,7 +36,7 @@ export function rateStage(parts: RateStageParts): Stage<OrderCreated> {
 
   return {
     name: 'order-rate',
-    group: 'order-rate',
+    group: kafkaUses.groups[0],
     inputs: [ordersCreated],
     async process(records) {
       for (const { event } of records) checkOrderTime(event.createdAtMs)

@@ -5,6 +5,7 @@ import type { Outcome } from '../domain/decide.ts'
 import type { DecidedOrder } from '../domain/decide-once.ts'
 import { checkOrder } from '../domain/order.ts'
 import type { StockStore } from '../store/stock-store.ts'
+import { kafkaUses } from '../kafka-uses.ts'
 
 /** One order of a batch, with the trace that its outcome goes on with. */
 export interface HandledOrder extends DecidedOrder {
@@ -28,7 +29,7 @@ export interface OrderStageParts {
 export function orderStage({ ordersCreated, store, toRecord, onDecided }: OrderStageParts): Stage<OrderCreated> {
   return {
     name: 'inventory',
-    group: 'orders-created',
+    group: kafkaUses.groups[0],
     inputs: [ordersCreated],
     async process(records) {
       const orders = records.map(({ event }) => event)

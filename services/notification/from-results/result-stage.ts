@@ -2,6 +2,7 @@ import type { Topics } from '@orderly/contracts'
 import type { Stage } from '@orderly/kafka'
 import { sameTraceparent } from '@orderly/service-kit'
 import { type Notification, notificationFor, type Outcome } from '../domain/notification.ts'
+import { kafkaUses } from '../kafka-uses.ts'
 
 export interface AcceptedOutcome {
   readonly notification: Notification
@@ -15,10 +16,13 @@ export type Accept = (outcomes: readonly AcceptedOutcome[]) => Promise<void>
  * Both outcomes in one group. What is to be told is remembered, batch by batch, before the offsets are committed; sending
  * comes after and holds up no partition.
  */
-export function resultStage({ inventoryReserved, inventoryFailed }: Topics, accept: Accept): Stage<Outcome> {
+export function resultStage(
+  { inventoryReserved, inventoryFailed }: Pick<Topics, 'inventoryReserved' | 'inventoryFailed'>,
+  accept: Accept
+): Stage<Outcome> {
   return {
     name: 'notification',
-    group: 'notifications',
+    group: kafkaUses.groups[0],
     inputs: [inventoryReserved, inventoryFailed],
     async process(records) {
       await accept(

@@ -13,6 +13,7 @@ import {
   registrySettings
 } from '@orderly/service-kit'
 import { Type } from 'typebox'
+import { kafkaUses } from '../kafka-uses.ts'
 import { createRebuiltOrders, type ReplayEnd } from '../store/rebuilt-orders.ts'
 import { orderSchema, orderSessionSettings } from '../store/schema.ts'
 import { isRetryable } from './projection.ts'
@@ -50,12 +51,11 @@ async function rebuild(config: ReturnType<typeof parseConfig<(typeof settings)['
   try {
     await migrate(pool, { ...orderSchema, logger })
     const registry = createSchemaRegistry(registryAddress(config))
-    const uses = { ordersCreated: 'read', inventoryReserved: 'read', inventoryFailed: 'read' } as const
-    const topics = await connectTopics(registry, uses)
+    const topics = await connectTopics(registry, kafkaUses.topics[1])
     const rebuilt = await createRebuiltOrders(pool)
     const { promise: end, resolve } = Promise.withResolvers<readonly PartitionProgress[]>()
     const startedAtMs = Date.now()
-    const group = `order-status-rebuild-${randomUUID()}`
+    const group = `${kafkaUses.groupPrefixes[0]}${randomUUID()}`
     const stage = runStage(
       {
         ...statusStage({ topics, store: rebuilt.store, group }),

@@ -2,6 +2,7 @@ import type { InventoryFailed, InventoryReserved, OrderCreated, Topics } from '@
 import type { Stage, StageRecord, Topic } from '@orderly/kafka'
 import { traceFields } from '@orderly/service-kit'
 import type { OrderChange } from '../domain/order-change.ts'
+import { kafkaUses } from '../kafka-uses.ts'
 import type { OrderStore } from '../store/order-store.ts'
 
 export type OrderEvent = OrderCreated | InventoryReserved | InventoryFailed
@@ -14,7 +15,7 @@ export interface StatusStageParts {
 }
 
 /** The projection: what the topics say about orders, batch by batch into the store. */
-export function statusStage({ topics, store, group = 'order-status' }: StatusStageParts): Stage<OrderEvent> {
+export function statusStage({ topics, store, group = kafkaUses.groups[0] }: StatusStageParts): Stage<OrderEvent> {
   const { ordersCreated, inventoryReserved, inventoryFailed } = topics
   const readers = new Map<string, (record: StageRecord<never>) => OrderChange>([
     [ordersCreated.name, creationOf],
