@@ -6,4 +6,12 @@ export type { OrderRate } from './generated/order-rate.ts'
 export { eventHeaders, eventID, toRecord } from './records.ts'
 export { createSchemaRegistry, type SchemaRegistryOptions } from './registry/confluent.ts'
 export type { RegisteredSchema, SchemaRegistry, WriterSchema } from './registry/registry.ts'
-export { connectTopics, type KafkaUses, type Topics, type TopicUse, type TopicUses, topicConfigs, topicNames } from './topics.ts'
+export {
+  connectTopics,
+  type KafkaUses,
+  type Topics,
+  type TopicUse,
+  type TopicUses,
+  topicConfigs,
+  topicNames
+} from './topics.ts'

@@ -2,12 +2,12 @@ import { connectTopics, createSchemaRegistry } from '@orderly/contracts'
 import { runStage } from '@orderly/kafka'
 import { checkDatabase, createPool, migrate, retryTransient } from '@orderly/postgres'
 import { kafkaConnection, registryAddress, runService, stageObserver, traceStage } from '@orderly/service-kit'
-import { kafkaUses } from './kafka-uses.ts'
 import { configSchema } from './config.ts'
 import type { WindowPolicy } from './domain/window.ts'
 import { addRateRoutes } from './from-http/rate-routes.ts'
 import { rateStage } from './from-orders/rate-stage.ts'
 import { reportCounted } from './from-orders/report-counted.ts'
+import { kafkaUses } from './kafka-uses.ts'
 import { isTransient } from './store/is-transient.ts'
 import { aggregatorSchema, aggregatorSessionSettings, createPostgresStore } from './store/postgres.ts'
 import { rateRecord } from './to-metrics/rate-record.ts'
@@ -44,7 +44,10 @@ runService({
     const store = createPostgresStore(pool, policy)
     addRateRoutes(http, { store, policy, nowMs: Date.now })
 
-    const { ordersCreated, orderRate } = await connectTopics(createSchemaRegistry(registryAddress(config)), kafkaUses.topics[0])
+    const { ordersCreated, orderRate } = await connectTopics(
+      createSchemaRegistry(registryAddress(config)),
+      kafkaUses.topics[0]
+    )
     const traced = traceStage(
       rateStage({
         ordersCreated,

@@ -9,11 +9,11 @@ import {
   stageObserver,
   traceStage
 } from '@orderly/service-kit'
-import { kafkaUses } from './kafka-uses.ts'
 import { configSchema } from './config.ts'
 import { orderStage } from './from-orders/order-stage.ts'
 import { reportDecided } from './from-orders/report-decided.ts'
 import { readStockFile } from './from-stock-file/read-stock-file.ts'
+import { kafkaUses } from './kafka-uses.ts'
 import { isTransient } from './store/is-transient.ts'
 import { createPostgresStore, inventorySchema, inventorySessionSettings } from './store/postgres.ts'
 import { outcomeRecord } from './to-results/outcome-record.ts'

@@ -10,9 +10,9 @@ import {
   traceProducer,
   traceStage
 } from '@orderly/service-kit'
-import { kafkaUses } from './kafka-uses.ts'
 import { configSchema } from './config.ts'
 import { resultStage } from './from-results/result-stage.ts'
+import { kafkaUses } from './kafka-uses.ts'
 import { isTransient } from './store/is-transient.ts'
 import { createPostgresLedger, ledgerSchema, ledgerSessionSettings } from './store/postgres.ts'
 import { notificationsDeadLetterTopic, toDeadLetter } from './to-dead-letters/dead-letter.ts'

@@ -4,8 +4,8 @@ import { childTraceparent } from '@orderly/service-kit'
 import type { Outcome } from '../domain/decide.ts'
 import type { DecidedOrder } from '../domain/decide-once.ts'
 import { checkOrder } from '../domain/order.ts'
-import type { StockStore } from '../store/stock-store.ts'
 import { kafkaUses } from '../kafka-uses.ts'
+import type { StockStore } from '../store/stock-store.ts'
 
 /** One order of a batch, with the trace that its outcome goes on with. */
 export interface HandledOrder extends DecidedOrder {
