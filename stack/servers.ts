@@ -1,17 +1,22 @@
 import { join } from 'node:path'
 import type { RunDirectories } from './directories.ts'
-import { areFetched, fetchJars, type Jars, kafkaJars, registryJars } from './parts/jars.ts'
+import { areFetched, fetchJars, type Jars, kafkaJars, kafkaZookeeperJars, registryJars } from './parts/jars.ts'
 import { type RunningKafka, startKafka } from './parts/kafka.ts'
+import { startKafkaWithZookeeper } from './parts/kafka-zookeeper.ts'
 import type { RunningPart } from './parts/part.ts'
 import { type RunningPostgres, startPostgres } from './parts/postgres.ts'
 import { startRegistry } from './parts/registry.ts'
 import { chooseJava, findJavas } from './preflight/java.ts'
 import { freePorts } from './processes/ports.ts'
 import type { Supervisor } from './processes/supervisor.ts'
+import { Refusal } from './refusal.ts'
 import type { Step } from './terminal/steps.ts'
 
 export const serverPorts = ['kafka', 'kafkaController', 'postgres', 'registry'] as const
 export type ServerPorts = Record<(typeof serverPorts)[number], number>
+
+export const kafkaModes = ['kraft', 'zookeeper'] as const
+export type KafkaMode = (typeof kafkaModes)[number]
 
 export interface ServersOptions {
   readonly supervisor: Supervisor
@@ -19,6 +24,8 @@ export interface ServersOptions {
   readonly ports: ServerPorts
   /** false for data that is thrown away with the run. */
   readonly durable: boolean
+  /** How Kafka keeps its metadata; by itself (KRaft) where nothing is said. */
+  readonly kafkaMode?: KafkaMode
   /** Those that somebody else runs. */
   readonly except?: ReadonlySet<'kafka' | 'postgres' | 'registry'>
 }
@@ -31,7 +38,7 @@ export interface RunningServers {
 
 /** The steps that bring the servers up, all at once, and what they will have started. */
 export function planServers(options: ServersOptions): { steps: Step[]; servers: Promise<RunningServers> } {
-  const { supervisor, directories, ports, durable, except = new Set() } = options
+  const { supervisor, directories, ports, durable, kafkaMode = 'kraft', except = new Set() } = options
   const data = (name: string) => join(directories.data, name)
   const steps: Step[] = []
 
@@ -57,6 +64,11 @@ export function planServers(options: ServersOptions): { steps: Step[]; servers: 
   }
 
   const kafka = plan('kafka', async ({ say }) => {
+    if (kafkaMode === 'zookeeper') {
+      const java = await javaWith([kafkaZookeeperJars], supervisor, say)
+      const ofZookeeper = { port: ports.kafka, zookeeperPort: ports.kafkaController }
+      return startKafkaWithZookeeper({ supervisor, java, dataDirectory: data('kafka-zookeeper'), ...ofZookeeper })
+    }
     const java = await javaWith([kafkaJars], supervisor, say)
     const nodes = [{ id: 1, port: ports.kafka, controllerPort: ports.kafkaController }]
     return startKafka({ supervisor, java, dataDirectory: data('kafka'), nodes })
@@ -75,6 +87,12 @@ export function planServers(options: ServersOptions): { steps: Step[]; servers: 
   }))
   servers.catch(() => {})
   return { steps, servers }
+}
+
+/** @throws Refusal naming the modes that there are */
+export function readKafkaMode(text: string = 'kraft'): KafkaMode {
+  if (kafkaModes.includes(text as KafkaMode)) return text as KafkaMode
+  throw new Refusal(`--kafka is "${text}": say ${kafkaModes.join(' or ')}.`)
 }
 
 /** A Java, when everything that it is to run is there. */

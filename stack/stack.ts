@@ -16,6 +16,8 @@ export interface StackOptions extends Omit<ServersOptions, 'except'> {
   readonly partitions: number
   readonly watch?: boolean
   readonly extras?: Extras
+  /** What one service, or extra, has besides, by its name. */
+  readonly ownEnvironment?: (name: ServiceName | ExtraName) => NodeJS.ProcessEnv
   readonly show: ShowSteps
 }
 
@@ -40,7 +42,7 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
 
   const running = services.map(async service => {
     await topics
-    const env = { ...environment, ...serverVariables(await servers) }
+    const env = { ...environment, ...serverVariables(await servers), ...options.ownEnvironment?.(service.name) }
     return startService({ supervisor, service, port: ports[service.name], env, watch })
   })
   for (const service of running) service.catch(() => {})
@@ -54,7 +56,7 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
       title: name,
       async run(say) {
         await topics
-        const env = { ...environment, ...serverVariables(await servers) }
+        const env = { ...environment, ...serverVariables(await servers), ...options.ownEnvironment?.(name) }
         const part = await startExtra[name]({ ...options, port: ports[name], environment: env, say })
         beside.push(part)
         return part.address

@@ -1,3 +1,4 @@
+export { type Grant, grantAccess } from './cluster/acls.ts'
 export { checkConnection, createTopics, type TopicToCreate } from './cluster/admin.ts'
 export type { PartitionProgress } from './committed-read/fetcher.ts'
 export type { KafkaConnection } from './connection.ts'

@@ -1,3 +1,4 @@
+import { parseArgs } from 'node:util'
 import { type DemoReport, describeReport } from '../demo/report.ts'
 import { runOrders } from '../demo/run-orders.ts'
 import { externalServers } from '../external-servers.ts'
@@ -6,7 +7,7 @@ import type { RunningPart } from '../parts/part.ts'
 import { preflight } from '../preflight/preflight.ts'
 import { residentBytes } from '../processes/memory.ts'
 import { freePorts } from '../processes/ports.ts'
-import { serverPorts } from '../servers.ts'
+import { readKafkaMode, serverPorts } from '../servers.ts'
 import { serviceNames } from '../services.ts'
 import { partitionsOf, startStack } from '../stack.ts'
 import { showLines, showSteps } from '../terminal/steps.ts'
@@ -14,16 +15,18 @@ import { createThrowAwayRun } from '../throw-away-run.ts'
 import { runCommand } from './command.ts'
 
 // `npm run demo --json`, without the two dashes, reaches us this way.
-const asJSON = process.argv.includes('--json') || process.env.npm_config_json === 'true'
+const { json, kafka } = parseArgs({ options: { json: { type: 'boolean' }, kafka: { type: 'string' } } }).values
+const asJSON = json === true || process.env.npm_config_json === 'true'
 
 await runCommand(async ({ supervise, signal }) => {
   const environment = process.env
+  const kafkaMode = readKafkaMode(kafka)
   const run = createThrowAwayRun('demo')
   const { directories } = run
   let supervisor: ReturnType<typeof supervise> | undefined
   let isGood = false
   try {
-    await preflight({ directory: directories.run, externals: externalServers(environment), ports: [] })
+    await preflight({ directory: directories.run, externals: externalServers(environment), ports: [], kafkaMode })
     supervisor = supervise(directories.logs)
     const { parts, orderURL } = await startStack({
       supervisor,
@@ -32,6 +35,7 @@ await runCommand(async ({ supervise, signal }) => {
       durable: true,
       environment,
       partitions: partitionsOf(environment),
+      kafkaMode,
       show: asJSON ? showLines : showSteps
     })
     const startUpMs = Math.round(performance.now())

@@ -7,6 +7,7 @@ import { readExtras } from '../extras.ts'
 import { portUses, usualPorts } from '../preflight/ports.ts'
 import { preflight } from '../preflight/preflight.ts'
 import { takeRunLock } from '../preflight/run-lock.ts'
+import { readKafkaMode } from '../servers.ts'
 import { partitionsOf, type RunningStack, startStack } from '../stack.ts'
 import { showSteps } from '../terminal/steps.ts'
 import { formatTable } from '../terminal/table.ts'
@@ -15,18 +16,21 @@ import { runCommand } from './command.ts'
 const {
   watch,
   run,
-  with: beside
+  with: beside,
+  kafka
 } = parseArgs({
   options: {
     watch: { type: 'boolean', default: false },
     run: { type: 'string', default: 'start' },
-    with: { type: 'string' }
+    with: { type: 'string' },
+    kafka: { type: 'string' }
   }
 }).values
 
 await runCommand(async ({ supervise, signal }) => {
   const environment = process.env
   const extras = readExtras(beside)
+  const kafkaMode = readKafkaMode(kafka)
   const externals = externalServers(environment)
   const ports = usualPorts(environment)
   const partitions = partitionsOf(environment)
@@ -36,9 +40,15 @@ await runCommand(async ({ supervise, signal }) => {
   lock.noteWatchdog(supervisor.watchdogPID)
   try {
     await lock.predecessorGone()
-    await preflight({ directory: directories.run, externals, ports: portUses(ports, externals, extras), extras })
+    await preflight({
+      directory: directories.run,
+      externals,
+      ports: portUses(ports, externals, extras),
+      extras,
+      kafkaMode
+    })
     const stack = await startStack({
-      ...{ supervisor, directories, ports, durable: true, environment, partitions, watch, extras },
+      ...{ supervisor, directories, ports, durable: true, environment, partitions, watch, extras, kafkaMode },
       show: showSteps
     })
     process.stdout.write(`\n${await describe(stack)}\n`)

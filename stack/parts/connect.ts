@@ -1,12 +1,18 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { KafkaConnection } from '@orderly/kafka'
+import {
+  type Connector,
+  installConnector,
+  keepRunning,
+  readConnector,
+  stateOf
+} from '../../deploy/connect/connector.ts'
 import type { Java } from '../preflight/java.ts'
 import { loopback } from '../processes/ports.ts'
 import type { SupervisedProcess, Supervisor } from '../processes/supervisor.ts'
 import { waitUntilHealthy } from '../processes/wait.ts'
 import { preparePlugins } from './connect-plugin.ts'
-import { type Connector, installConnector, keepRunning, readConnector, stateOf } from './connector.ts'
 import { classPath, connectJars } from './jars.ts'
 import { javaClientProperties, toProperties } from './java-client.ts'
 import { startJavaServer } from './java-process.ts'

@@ -8,7 +8,15 @@ import { Refusal } from '../refusal.ts'
 
 /** Something that Maven fetches once, pinned by `stack/jars/<name>/pom.xml`. */
 export interface Jars {
-  readonly name: 'kafka' | 'registry' | 'connect' | 'jdbc-sink' | 'avro-converter' | 'java-compiler' | 'peers'
+  readonly name:
+    | 'kafka'
+    | 'kafka-zookeeper'
+    | 'registry'
+    | 'connect'
+    | 'jdbc-sink'
+    | 'avro-converter'
+    | 'java-compiler'
+    | 'peers'
   readonly version: string
   readonly goal: 'copy-dependencies' | 'unpack-dependencies'
   /** A file without which it is not there. */
@@ -25,6 +33,15 @@ export const kafkaJars: Jars = {
   mainFile: 'kafka_2.13-4.3.1.jar',
   downloadMB: 45,
   diskMB: 45
+}
+/** The last Kafka that runs with ZooKeeper, and ZooKeeper. */
+export const kafkaZookeeperJars: Jars = {
+  name: 'kafka-zookeeper',
+  version: '3.9.2',
+  goal: 'copy-dependencies',
+  mainFile: 'kafka_2.13-3.9.2.jar',
+  downloadMB: 60,
+  diskMB: 60
 }
 export const registryJars: Jars = {
   name: 'registry',

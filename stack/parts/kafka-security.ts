@@ -10,18 +10,26 @@ export interface SecureListener {
   readonly port: number
   readonly keystoreFile: string
   readonly users: Readonly<Record<string, string>>
+  /** Nobody may do anything here but what was granted. The broker itself and `admin` may. */
+  readonly denyByDefault?: boolean
 }
 
 export const secureListenerName = 'SECURE'
 const keystorePassword = 'orderly-on-loopback'
 const scramMechanisms = ['SCRAM-SHA-256', 'SCRAM-SHA-512']
 
-export function secureProperties({ keystoreFile, users }: SecureListener): Record<string, string> {
+export function secureProperties({ keystoreFile, users, denyByDefault }: SecureListener): Record<string, string> {
   const listener = `listener.name.${secureListenerName.toLowerCase()}`
   const accounts = Object.entries(users).map(([name, password]) => `user_${name}="${password}"`)
   const plain = `org.apache.kafka.common.security.plain.PlainLoginModule required ${accounts.join(' ')};`
   const scram = 'org.apache.kafka.common.security.scram.ScramLoginModule required;'
   return {
+    ...(denyByDefault && {
+      'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+      'allow.everyone.if.no.acl.found': 'false',
+      // The brokers among themselves, who have a listener of their own.
+      'super.users': 'User:ANONYMOUS;User:admin'
+    }),
     [`${listener}.sasl.enabled.mechanisms`]: ['PLAIN', ...scramMechanisms].join(','),
     [`${listener}.plain.sasl.jaas.config`]: plain,
     [`${listener}.scram-sha-256.sasl.jaas.config`]: scram,

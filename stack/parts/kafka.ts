@@ -125,6 +125,24 @@ export function brokerProperties(node: KafkaNode, nodes: readonly KafkaNode[], l
     ...(node.secure ? secureProperties(node.secure) : {}),
     'inter.broker.listener.name': 'PLAINTEXT',
     'log.dirs': logDirectory,
+    ...commonBrokerSettings(nodes.length),
+    'share.coordinator.state.topic.num.partitions': 1,
+    'share.coordinator.state.topic.replication.factor': replicas,
+    'share.coordinator.state.topic.min.isr': inSync,
+    // A killed broker may only come back when its session is over.
+    'broker.session.timeout.ms': 3000,
+    'broker.heartbeat.interval.ms': 500
+  }
+  return Object.entries(settings)
+    .map(([key, value]) => `${key}=${value}\n`)
+    .join('')
+}
+
+/** What every kind of broker is told. */
+export function commonBrokerSettings(brokers: number): Record<string, string | number | boolean> {
+  const replicas = Math.min(3, brokers)
+  const inSync = replicas === 3 ? 2 : 1
+  return {
     'auto.create.topics.enable': false,
     'num.partitions': 4,
     'default.replication.factor': replicas,
@@ -134,23 +152,14 @@ export function brokerProperties(node: KafkaNode, nodes: readonly KafkaNode[], l
     'transaction.state.log.num.partitions': 4,
     'transaction.state.log.replication.factor': replicas,
     'transaction.state.log.min.isr': inSync,
-    'share.coordinator.state.topic.num.partitions': 1,
-    'share.coordinator.state.topic.replication.factor': replicas,
-    'share.coordinator.state.topic.min.isr': inSync,
     // A transaction whose owner died holds up readers until this looks at it.
     'transaction.abort.timed.out.transaction.cleanup.interval.ms': 2000,
-    // A killed broker may only come back when its session is over.
-    'broker.session.timeout.ms': 3000,
-    'broker.heartbeat.interval.ms': 500,
     'group.initial.rebalance.delay.ms': 0,
     'num.network.threads': 2,
     'num.io.threads': 4,
     'background.threads': 4,
     'log.cleaner.dedupe.buffer.size': 2 * 1024 * 1024
   }
-  return Object.entries(settings)
-    .map(([key, value]) => `${key}=${value}\n`)
-    .join('')
 }
 
 async function readOrCreateClusterID(dataDirectory: string): Promise<string> {

@@ -3,9 +3,10 @@ import { statfs } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import type { ServerName } from '../external-servers.ts'
 import type { Extras } from '../extras.ts'
-import { areFetched, connectParts, type Jars, kafkaJars, registryJars } from '../parts/jars.ts'
+import { areFetched, connectParts, type Jars, kafkaJars, kafkaZookeeperJars, registryJars } from '../parts/jars.ts'
 import { isPortFree, loopback } from '../processes/ports.ts'
 import { Refusal } from '../refusal.ts'
+import type { KafkaMode } from '../servers.ts'
 import { chooseJava, findJavas } from './java.ts'
 
 export interface PortUse {
@@ -20,11 +21,12 @@ export interface PreflightOptions {
   readonly externals: ReadonlyMap<ServerName, string>
   readonly ports: readonly PortUse[]
   readonly extras?: Extras
+  readonly kafkaMode?: KafkaMode
 }
 
 /** Everything that could stop a start half-way, looked at before anything starts. @throws Refusal with the first problem. */
-export async function preflight({ directory, externals, ports, extras }: PreflightOptions): Promise<void> {
-  const needed = neededJars(externals, extras)
+export async function preflight({ directory, externals, ports, extras, kafkaMode }: PreflightOptions): Promise<void> {
+  const needed = neededJars(externals, extras, kafkaMode)
   const missing = needed.filter(jars => !areFetched(jars))
   if (needed.length > 0) chooseJava(findJavas())
   if (missing.length > 0) refuseWithoutMaven(await hasMaven(), missing)
@@ -32,9 +34,13 @@ export async function preflight({ directory, externals, ports, extras }: Preflig
   for (const use of ports) if (!(await isPortFree(use.port))) throw takenPort(use)
 }
 
-function neededJars(externals: ReadonlyMap<ServerName, string>, extras: Extras = new Set()): Jars[] {
+function neededJars(
+  externals: ReadonlyMap<ServerName, string>,
+  extras: Extras = new Set(),
+  kafkaMode?: KafkaMode
+): Jars[] {
   return [
-    ...(externals.has('kafka') ? [] : [kafkaJars]),
+    ...(externals.has('kafka') ? [] : [kafkaMode === 'zookeeper' ? kafkaZookeeperJars : kafkaJars]),
     ...(externals.has('registry') ? [] : [registryJars]),
     ...(extras.has('connect') ? connectParts : [])
   ]

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { PartFailed } from '../refusal.ts'
 import { startWatchdog } from './watchdog.ts'
 
-/** Services are stopped before the servers that they use. */
-export type Tier = 'server' | 'service'
+/** Services are stopped before the servers that they use, and those before what coordinates them. */
+export type Tier = 'coordinator' | 'server' | 'service'
 
 export interface ProcessSpec {
   readonly name: string
@@ -98,7 +98,7 @@ export function createSupervisor(logDirectory: string): Supervisor {
   }
 
   async function stopAll(): Promise<void> {
-    for (const tier of ['service', 'server'] as const) {
+    for (const tier of ['service', 'server', 'coordinator'] as const) {
       await Promise.allSettled([...running].filter(entry => entry.tier === tier).map(entry => entry.process.stop()))
     }
     watchdog.close()

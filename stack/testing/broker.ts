@@ -32,6 +32,8 @@ export interface TestBrokerOptions {
   readonly count?: number
   /** Names and passwords of those who may come in by TLS and SASL, at `secureBroker`. */
   readonly users?: Readonly<Record<string, string>>
+  /** Of those who come in there, nobody may do anything that was not granted. */
+  readonly denyByDefault?: boolean
 }
 
 /** Starts it; it ends and its data goes with the test. */
@@ -42,14 +44,15 @@ export async function startBroker(test: TestContext, options: TestBrokerOptions 
     await supervisor.stop()
     await discard()
   })
-  const { count = 1, heapMB, users } = options
+  const { count = 1, heapMB, users, denyByDefault = false } = options
   const ids = Array.from({ length: count }, (_, index) => index + 1)
   const java = chooseJava(findJavas())
   const ports = await freePorts(ids.flatMap(id => [`broker ${id}`, `controller ${id}`, `secure ${id}`]))
   const port = (name: string): number => ports[name] as number
   const keys = users && (await createKeystore(java, directories.run))
   const nodes = ids.map((id): KafkaNode => {
-    const secure = users && keys && { port: port(`secure ${id}`), keystoreFile: keys.keystoreFile, users }
+    const secure = users &&
+      keys && { port: port(`secure ${id}`), keystoreFile: keys.keystoreFile, users, denyByDefault }
     return { id, port: port(`broker ${id}`), controllerPort: port(`controller ${id}`), ...(secure && { secure }) }
   })
   const kafkaOptions = {

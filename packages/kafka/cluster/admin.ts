@@ -60,7 +60,7 @@ export async function checkConnection(connection: KafkaConnection): Promise<numb
   })
 }
 
-async function withCluster<Result>(
+export async function withCluster<Result>(
   connection: KafkaConnection,
   use: (cluster: Cluster) => Promise<Result>
 ): Promise<Result> {

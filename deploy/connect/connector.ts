@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { projectDirectory } from '../directories.ts'
 
 /** Where the connector puts what is no event. */
 export const auditDeadLetterTopic = 'audit.dlq'
@@ -21,7 +20,7 @@ const requestTimeoutMs = 10_000
 const watchIntervalMs = 1_000
 
 export async function readConnector(name: string): Promise<Connector> {
-  const file = join(projectDirectory, 'deploy', 'connect', `${name}.json`)
+  const file = join(import.meta.dirname, `${name}.json`)
   return JSON.parse(await readFile(file, 'utf8')) as Connector
 }
 
@@ -48,7 +47,7 @@ export async function keepRunning(workerURL: string, name: string, signal: Abort
     } catch {
       // The worker is away or at work on another change; the next look will tell.
     }
-    await delay(watchIntervalMs, undefined, { signal, ref: false }).catch(() => {})
+    await delay(watchIntervalMs, undefined, { signal }).catch(() => {})
   }
 }
 

@@ -1,0 +1,74 @@
+import { type KafkaUses, topicNames } from '@orderly/contracts'
+import { deadLetterTopic, type Grant } from '@orderly/kafka'
+
+type Topic = keyof typeof topicNames
+type OfOne = Omit<Grant, 'principal'>
+
+/** What a service needs for what it declares, and no more. */
+export function grantsOf(principal: string, uses: KafkaUses): Grant[] {
+  const { topics, groups, groupPrefixes = [], transactionalIDPrefix, otherTopics = [] } = uses
+  const reads = new Set<string>()
+  const writes = new Set<string>(otherTopics)
+  for (const [topic, use] of topics.flatMap(uses => Object.entries(uses))) {
+    const name = topicNames[topic as Topic]
+    if (use !== 'read') writes.add(name)
+    else {
+      reads.add(name)
+      // What cannot be processed is parked there, and read again by whoever takes over.
+      reads.add(deadLetterTopic(name))
+      writes.add(deadLetterTopic(name))
+    }
+  }
+  const ofTopics = [...new Set([...reads, ...writes])].toSorted().map(
+    (name): OfOne => ({
+      resource: 'topic',
+      name,
+      pattern: 'literal',
+      operations: [
+        ...(reads.has(name) ? ['read' as const] : []),
+        ...(writes.has(name) ? ['write' as const] : []),
+        'describe'
+      ]
+    })
+  )
+  const grants: OfOne[] = [
+    ...ofTopics,
+    ...groups.map((name): OfOne => ({ resource: 'group', name, pattern: 'literal', operations: ['read', 'describe'] })),
+    ...groupPrefixes.map(
+      (name): OfOne => ({ resource: 'group', name, pattern: 'prefix', operations: ['read', 'describe'] })
+    )
+  ]
+  if (transactionalIDPrefix !== undefined) {
+    grants.push({
+      ...{ resource: 'transactionalID', name: transactionalIDPrefix, pattern: 'prefix' },
+      operations: ['write', 'describe']
+    })
+  }
+  return grants.map(grant => ({ principal, ...grant }))
+}
+
+const workerTopics = ['connect.config', 'connect.offset', 'connect.status']
+
+/** Kafka Connect with the connector of the audit tables: reads every event, and keeps its own state in Kafka. */
+export function auditGrants(principal: string): Grant[] {
+  const topic = (name: string, ...operations: Grant['operations'][number][]): Grant => ({
+    ...{ principal, resource: 'topic', name, pattern: 'literal', operations }
+  })
+  const group = (name: string): Grant => ({
+    ...{ principal, resource: 'group', name, pattern: 'literal', operations: ['read', 'describe'] }
+  })
+  return [
+    ...Object.values(topicNames).map(name => topic(name, 'read', 'describe')),
+    topic(deadLetterTopic('audit'), 'write', 'describe', 'create'),
+    ...workerTopics.map(name => topic(name, 'read', 'write', 'describe', 'create', 'describeConfigs')),
+    group('connect-audit'),
+    group('orderly-connect')
+  ]
+}
+
+/** Whoever makes the topics, once, before anything else. */
+export function provisionerGrants(principal: string, topics: readonly string[]): Grant[] {
+  return topics.map(name => ({
+    ...{ principal, resource: 'topic', name, pattern: 'literal', operations: ['create', 'describe'] }
+  }))
+}

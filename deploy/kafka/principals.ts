@@ -1,0 +1,23 @@
+import { type KafkaUses, topicNames } from '@orderly/contracts'
+import { deadLetterTopic, type Grant } from '@orderly/kafka'
+import { kafkaUses as aggregator } from '../../services/aggregator/kafka-uses.ts'
+import { kafkaUses as inventory } from '../../services/inventory/kafka-uses.ts'
+import { kafkaUses as notification } from '../../services/notification/kafka-uses.ts'
+import { kafkaUses as order } from '../../services/order/kafka-uses.ts'
+import { auditGrants, grantsOf, provisionerGrants } from './grants.ts'
+
+export const servicePrincipals: Readonly<Record<string, KafkaUses>> = { order, inventory, notification, aggregator }
+
+/** Every topic that is made before the services start, besides those of Kafka Connect, which makes its own. */
+export const provisionedTopics: readonly string[] = [
+  ...Object.values(topicNames).flatMap(name => [name, deadLetterTopic(name)]),
+  ...Object.values(servicePrincipals).flatMap(({ otherTopics = [] }) => otherTopics),
+  deadLetterTopic('audit')
+]
+
+/** One principal for each service, for Kafka Connect, and for whoever makes the topics. */
+export const grants: readonly Grant[] = [
+  ...Object.entries(servicePrincipals).flatMap(([name, uses]) => grantsOf(name, uses)),
+  ...auditGrants('audit'),
+  ...provisionerGrants('provisioner', provisionedTopics)
+]

@@ -1,0 +1,20 @@
+/** Installs the connector of the audit tables, and stays, to start again what has failed. Runs beside the workers of Kafka Connect. */
+import { setTimeout as delay } from 'node:timers/promises'
+import { installConnector, keepRunning, readConnector } from '../connect/connector.ts'
+
+const workerURL = process.env.CONNECT_URL ?? 'http://connect:8084'
+const stopping = new AbortController()
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stopping.abort())
+
+const connector = await readConnector('audit-postgres')
+while (!stopping.signal.aborted) {
+  try {
+    await installConnector(workerURL, connector)
+    process.stdout.write(`${connector.name} is installed\n`)
+    break
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n`)
+    await delay(2_000, undefined, { signal: stopping.signal }).catch(() => {})
+  }
+}
+await keepRunning(workerURL, connector.name, stopping.signal)

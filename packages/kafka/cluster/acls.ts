@@ -1,0 +1,38 @@
+import { createAclsV3 } from '@platformatic/kafka'
+import type { KafkaConnection } from '../connection.ts'
+import { checkCode } from '../errors.ts'
+import { withCluster } from './admin.ts'
+import { request } from './requests.ts'
+
+const resourceTypes = { topic: 2, group: 3, transactionalID: 5 } as const
+const patterns = { literal: 3, prefix: 4 } as const
+const operations = { read: 3, write: 4, create: 5, describe: 8, describeConfigs: 10 } as const
+const allow = 3 as const
+
+/** Somebody may do something with what has a name, or a name that begins so. */
+export interface Grant {
+  readonly principal: string
+  readonly resource: keyof typeof resourceTypes
+  readonly name: string
+  readonly pattern: keyof typeof patterns
+  readonly operations: readonly (keyof typeof operations)[]
+}
+
+/** Adds what is granted to what is already. @throws KafkaError `CLUSTER_AUTHORIZATION_FAILED`, `SECURITY_DISABLED` */
+export async function grantAccess(connection: KafkaConnection, grants: readonly Grant[]): Promise<void> {
+  await withCluster(connection, async cluster => {
+    const acls = grants.flatMap(({ principal, resource, name, pattern, operations: allowed }) =>
+      allowed.map(operation => ({
+        resourceType: resourceTypes[resource],
+        resourceName: name,
+        resourcePatternType: patterns[pattern],
+        principal: `User:${principal}`,
+        host: '*',
+        operation: operations[operation],
+        permissionType: allow
+      }))
+    )
+    const { results } = await request(await cluster.anyConnection(), createAclsV3.api, acls)
+    for (const { errorCode } of results) checkCode(errorCode, 'granting access')
+  })
+}

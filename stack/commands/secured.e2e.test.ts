@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import {
+  checkConnection,
+  createProducer,
+  createTopics,
+  type Grant,
+  grantAccess,
+  type KafkaConnection
+} from '@orderly/kafka'
+import { startBroker } from '@orderly/stack/testing'
+import pg from 'pg'
+import { runOrders } from '../demo/run-orders.ts'
+import { projectDirectory } from '../directories.ts'
+import { extraNames } from '../extras.ts'
+import { freePorts } from '../processes/ports.ts'
+import { createSupervisor } from '../processes/supervisor.ts'
+import { waitUntil } from '../processes/wait.ts'
+import { serverPorts } from '../servers.ts'
+import { serviceNames } from '../services.ts'
+import { startStack } from '../stack.ts'
+import { showLines } from '../terminal/steps.ts'
+import { createThrowAwayRun } from '../throw-away-run.ts'
+
+const password = (name: string) => `the-password-of-${name}`
+const principals = [...serviceNames, 'audit', 'provisioner', 'admin', 'stranger']
+
+test('with TLS, SCRAM and nothing allowed but what acls.json grants, every order comes through, and nobody may do more', async t => {
+  const broker = await startBroker(t, {
+    users: Object.fromEntries(principals.map(name => [name, password(name)])),
+    denyByDefault: true
+  })
+  const { brokers, certificate } = broker.secure as NonNullable<typeof broker.secure>
+  const as = (username: string): KafkaConnection => ({
+    ...{ brokers, clientID: 'secured-test', tls: { ca: certificate } },
+    sasl: { mechanism: 'SCRAM-SHA-512', username, password: password(username) }
+  })
+  const isOpen = () => checkConnection(as('admin')).then(() => true)
+  await waitUntil(isOpen, { what: 'the secure entrance', deadlineMs: 60_000 })
+  const acls = await readFile(join(projectDirectory, 'deploy', 'kafka', 'acls.json'), 'utf8')
+  await grantAccess(as('admin'), (JSON.parse(acls) as { grants: Grant[] }).grants)
+  await createTopics(as('provisioner'), [{ name: 'notifications.dlq', partitions: 1, replicationFactor: 1 }])
+
+  const { directories, discard } = createThrowAwayRun('test')
+  const supervisor = createSupervisor(directories.logs)
+  t.after(async () => {
+    await supervisor.stop()
+    await discard()
+  })
+  const caFile = join(directories.run, 'broker.pem')
+  await writeFile(caFile, certificate)
+  const login = (name: string) => ({ KAFKA_SASL_USERNAME: name, KAFKA_SASL_PASSWORD: password(name) })
+  const { DATABASE_URL: _database, SCHEMA_REGISTRY_URL: _registry, ...own } = process.env
+  const { parts, orderURL } = await startStack({
+    ...{ supervisor, directories, durable: false, partitions: 4, show: showLines, extras: new Set(['connect']) },
+    ports: await freePorts([...serverPorts, ...serviceNames, ...extraNames]),
+    environment: {
+      ...own,
+      KAFKA_BROKERS: brokers.join(','),
+      KAFKA_TLS: 'true',
+      KAFKA_TLS_CA_FILE: caFile,
+      KAFKA_SASL_MECHANISM: 'SCRAM-SHA-512',
+      ...login('provisioner')
+    },
+    ownEnvironment: name => login(name === 'connect' ? 'audit' : name)
+  })
+  const processOf = (name: string) => {
+    const child = parts.find(part => part.name === name)?.processes[0]
+    assert.ok(child, name)
+    return child
+  }
+
+  const { verdicts, strangers } = await runOrders(orderURL, processOf('notification'), t.signal)
+  assert.ok(verdicts.length > 5)
+  assert.deepEqual(
+    verdicts.filter(({ asExpected }) => !asExpected),
+    []
+  )
+  assert.deepEqual(strangers, [])
+
+  const accepted = verdicts.filter(({ outcome }) => outcome !== 'refused').length
+  const client = new pg.Client({ connectionString: parts.find(({ name }) => name === 'postgres')?.address })
+  await client.connect()
+  t.after(() => client.end())
+  const isAudited = async () => {
+    const { rows } = await client.query('SELECT count(*) FROM audit.orders_created')
+    return Number(rows[0].count) === accepted
+  }
+  await waitUntil(isAudited, { what: `${accepted} orders in the audit`, deadlineMs: 30_000 })
+
+  for (const [name, topic] of [
+    ['stranger', 'orders.created'],
+    ['notification', 'inventory.reserved'],
+    ['order', 'inventory.reserved'],
+    ['inventory', 'orders.created'],
+    ['audit', 'orders.created']
+  ] as const) {
+    const producer = await createProducer(as(name), { deliveryTimeoutMs: 2_000 }).catch(error => error)
+    const attempt = async () => {
+      if (producer instanceof Error) throw producer
+      await producer.send([{ topic, key: 'k', value: Buffer.from('v'), headers: {} }])
+    }
+    await assert.rejects(attempt, /AUTHORIZATION|not acknowledged/, `${name} may write ${topic}`)
+    if (!(producer instanceof Error)) await producer.close()
+  }
+})

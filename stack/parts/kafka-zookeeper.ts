@@ -1,0 +1,100 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { checkConnection } from '@orderly/kafka'
+import type { Java } from '../preflight/java.ts'
+import { loopback } from '../processes/ports.ts'
+import type { SupervisedProcess, Supervisor } from '../processes/supervisor.ts'
+import { waitUntilHealthy } from '../processes/wait.ts'
+import { classPath, kafkaZookeeperJars } from './jars.ts'
+import { toProperties } from './java-client.ts'
+import { startJavaServer } from './java-process.ts'
+import { commonBrokerSettings, type RunningKafka } from './kafka.ts'
+
+export interface ZookeeperKafkaOptions {
+  readonly supervisor: Supervisor
+  readonly java: Java
+  readonly dataDirectory: string
+  readonly port: number
+  readonly zookeeperPort: number
+}
+
+const jvm = [
+  '-Dorg.slf4j.simpleLogger.showDateTime=true',
+  '-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss.SSS'
+]
+/** A broker that was killed may only come back when ZooKeeper has forgotten it. */
+const sessionTimeoutMs = 3_000
+
+/** One broker of the last Kafka that could be run with ZooKeeper, and its ZooKeeper, for clusters that still are. */
+export async function startKafkaWithZookeeper(options: ZookeeperKafkaOptions): Promise<RunningKafka> {
+  const startedAt = performance.now()
+  await mkdir(options.dataDirectory, { recursive: true })
+  const zookeeper = await startZookeeper(options)
+  const broker = await startBroker(options)
+  const brokers = [`${loopback}:${options.port}`]
+  const answers = () => checkConnection({ brokers, clientID: 'orderly-stack' }).then(count => count > 0)
+  const stop = async () => {
+    await broker.stop()
+    await zookeeper.stop()
+  }
+  try {
+    await Promise.all([broker, zookeeper].map(child => waitUntilHealthy(child, answers, 60_000)))
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return {
+    name: 'kafka',
+    address: brokers.join(','),
+    brokers,
+    replicationFactor: 1,
+    processes: [broker, zookeeper],
+    startMs: Math.round(performance.now() - startedAt),
+    isHealthy: () => answers().catch(() => false),
+    stop
+  }
+}
+
+async function startZookeeper({ supervisor, java, dataDirectory, zookeeperPort }: ZookeeperKafkaOptions) {
+  const file = join(dataDirectory, 'zookeeper.properties')
+  const settings = {
+    dataDir: join(dataDirectory, 'zookeeper'),
+    clientPort: zookeeperPort,
+    clientPortAddress: loopback,
+    tickTime: 1_000,
+    'admin.enableServer': false
+  }
+  await writeFile(file, toProperties(settings))
+  return startServer('zookeeper', ['-Xmx96m', '-Xms16m'], ['org.apache.zookeeper.server.quorum.QuorumPeerMain', file], {
+    ...{ supervisor, java, dataDirectory }
+  })
+}
+
+async function startBroker({ supervisor, java, dataDirectory, port, zookeeperPort }: ZookeeperKafkaOptions) {
+  const file = join(dataDirectory, 'broker.properties')
+  const settings = {
+    ...commonBrokerSettings(1),
+    'broker.id': 1,
+    'zookeeper.connect': `${loopback}:${zookeeperPort}`,
+    'zookeeper.session.timeout.ms': sessionTimeoutMs,
+    listeners: `PLAINTEXT://${loopback}:${port}`,
+    'advertised.listeners': `PLAINTEXT://${loopback}:${port}`,
+    'log.dirs': join(dataDirectory, 'broker')
+  }
+  await writeFile(file, toProperties(settings))
+  return startServer('kafka', ['-Xmx384m', '-Xms48m'], ['kafka.Kafka', file], { supervisor, java, dataDirectory })
+}
+
+async function startServer(
+  name: 'zookeeper' | 'kafka',
+  heap: readonly string[],
+  program: readonly string[],
+  { supervisor, java, dataDirectory }: Pick<ZookeeperKafkaOptions, 'supervisor' | 'java' | 'dataDirectory'>
+): Promise<SupervisedProcess> {
+  return startJavaServer(supervisor, {
+    ...{ name, java, jars: kafkaZookeeperJars, cwd: dataDirectory },
+    // A broker says goodbye to ZooKeeper.
+    tier: name === 'zookeeper' ? 'coordinator' : 'server',
+    args: [...heap, ...jvm, '-cp', await classPath(kafkaZookeeperJars), ...program]
+  })
+}
