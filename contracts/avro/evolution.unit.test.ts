@@ -10,7 +10,7 @@ import { anyOrderCreated, createInMemoryRegistry, orderCreated } from '../testin
 import { createAvroCodec } from './codec.ts'
 
 const registry = createInMemoryRegistry()
-const today = orderCreatedSchemas.versions[2]
+const today = orderCreatedSchemas.versions[3]
 
 /** A version that may come: a defaulted field, a nullable one, a map, a list of records and another order of fields. */
 const later: RecordSchema = {

@@ -56,11 +56,13 @@ export async function startPipeline(t: TestContext): Promise<Pipeline> {
   const [broker, url] = await Promise.all([startBroker(t), databaseURL()])
   const connection = { brokers: broker.brokers, clientID: 'inventory-test' }
   const topics = await connectTopics(createSchemaRegistry({ url: registryURL }))
-  const { ordersCreated, inventoryReserved, inventoryFailed } = topics
-  const names = [ordersCreated, inventoryReserved, inventoryFailed].map(({ name }) => name)
+  const { ordersCreated, ordersChanges, inventoryReserved, inventoryFailed, inventoryConfirmed, inventoryReleased } =
+    topics
+  const inputs = [ordersCreated, ordersChanges].map(({ name }) => name)
+  const results = [inventoryReserved, inventoryFailed, inventoryConfirmed, inventoryReleased].map(({ name }) => name)
   await createTopics(
     connection,
-    [...names, deadLetterTopic(ordersCreated.name)].map(name => ({ name, partitions: 4, replicationFactor: 1 }))
+    [...inputs, ...inputs.map(deadLetterTopic), ...results].map(name => ({ name, partitions: 4, replicationFactor: 1 }))
   )
   const producer = await createProducer(connection, { deliveryTimeoutMs: 3000 })
   t.after(() => producer.close())
