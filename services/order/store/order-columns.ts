@@ -4,7 +4,7 @@ import type { OrderChange } from '../domain/order-change.ts'
 interface Column {
   readonly name: string
   readonly type: 'text' | 'integer' | 'bigint' | 'jsonb' | 'time'
-  readonly valueOf: (change: OrderChange) => unknown
+  readonly read: (change: OrderChange) => unknown
 }
 
 /** The columns that one record fills, all of them or none. */
@@ -30,45 +30,45 @@ function fact(of: Fact['of'], marker: string, place: string, columns: readonly C
     offset,
     columns: [
       ...columns,
-      { name: partition, type: 'integer', valueOf: change => change[of]?.partition },
-      { name: offset, type: 'bigint', valueOf: change => change[of]?.offset }
+      { name: partition, type: 'integer', read: change => change[of]?.partition },
+      { name: offset, type: 'bigint', read: change => change[of]?.offset }
     ]
   }
 }
 
 export const facts: readonly Fact[] = [
   fact('created', 'accepted_at', 'created', [
-    { name: 'items', type: 'jsonb', valueOf: ({ created }) => created && JSON.stringify(created.items) },
-    { name: 'total_minor', type: 'bigint', valueOf: ({ created }) => created?.totalMinor },
-    { name: 'currency', type: 'text', valueOf: ({ created }) => created?.currency },
-    { name: 'accepted_at', type: 'time', valueOf: ({ created }) => seconds(created?.acceptedAtMs) },
-    { name: 'hold_seconds', type: 'integer', valueOf: ({ created }) => created?.holdSeconds },
-    { name: 'trace_id', type: 'text', valueOf: ({ created }) => created?.traceID }
+    { name: 'items', type: 'jsonb', read: ({ created }) => created && JSON.stringify(created.items) },
+    { name: 'total_minor', type: 'bigint', read: ({ created }) => created?.totalMinor },
+    { name: 'currency', type: 'text', read: ({ created }) => created?.currency },
+    { name: 'accepted_at', type: 'time', read: ({ created }) => seconds(created?.acceptedAtMs) },
+    { name: 'hold_seconds', type: 'integer', read: ({ created }) => created?.holdSeconds },
+    { name: 'trace_id', type: 'text', read: ({ created }) => created?.traceID }
   ]),
   fact('decided', 'outcome', 'outcome', [
-    { name: 'outcome', type: 'text', valueOf: ({ decided }) => decided?.kind },
-    { name: 'reason', type: 'text', valueOf: change => failedOf(change)?.reason },
+    { name: 'outcome', type: 'text', read: ({ decided }) => decided?.kind },
+    { name: 'reason', type: 'text', read: change => failedOf(change)?.reason },
     {
       name: 'shortages',
       type: 'jsonb',
-      valueOf: change => failedOf(change) && JSON.stringify(failedOf(change)?.shortages)
+      read: change => failedOf(change) && JSON.stringify(failedOf(change)?.shortages)
     },
-    { name: 'hold_until', type: 'time', valueOf: change => seconds(reservedOf(change)?.holdUntilMs) },
-    { name: 'decided_at', type: 'time', valueOf: ({ decided }) => seconds(decided?.decidedAtMs) }
+    { name: 'hold_until', type: 'time', read: change => seconds(reservedOf(change)?.holdUntilMs) },
+    { name: 'decided_at', type: 'time', read: ({ decided }) => seconds(decided?.decidedAtMs) }
   ]),
   fact('confirmed', 'confirmed_at', 'confirmation', [
-    { name: 'confirmed_at', type: 'time', valueOf: ({ confirmed }) => seconds(confirmed?.confirmedAtMs) }
+    { name: 'confirmed_at', type: 'time', read: ({ confirmed }) => seconds(confirmed?.confirmedAtMs) }
   ]),
   fact('released', 'released_at', 'release', [
-    { name: 'release_cause', type: 'text', valueOf: ({ released }) => released?.cause },
-    { name: 'released_at', type: 'time', valueOf: ({ released }) => seconds(released?.releasedAtMs) }
+    { name: 'release_cause', type: 'text', read: ({ released }) => released?.cause },
+    { name: 'released_at', type: 'time', read: ({ released }) => seconds(released?.releasedAtMs) }
   ])
 ]
 
 export function columnsOf(given: readonly Fact[]): Column[] {
   return [
-    { name: 'order_id', type: 'text', valueOf: ({ orderID }) => orderID },
-    { name: 'user_id', type: 'text', valueOf: ({ userID }) => userID },
+    { name: 'order_id', type: 'text', read: ({ orderID }) => orderID },
+    { name: 'user_id', type: 'text', read: ({ userID }) => userID },
     ...given.flatMap(({ columns }) => columns)
   ]
 }

@@ -45,7 +45,7 @@ function upsert(table: string, changes: readonly OrderChange[]): Statement {
     text: `INSERT INTO ${table} AS known (${names})
       SELECT ${values.join(', ')} FROM unnest(${parameters.join(', ')}) AS change (${names})
       ${addWhatIsNew(given)}`,
-    values: columns.map(({ valueOf }) => rows.map(valueOf))
+    values: columns.map(({ read }) => rows.map(read))
   }
 }
 
