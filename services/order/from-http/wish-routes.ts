@@ -1,6 +1,6 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { OrderChangeRequested } from '@orderly/contracts'
-import { childTraceparent, ProblemError } from '@orderly/service-kit'
+import { ProblemError } from '@orderly/service-kit'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { hasOutcome, type Order, statusOf } from '../domain/order-status.ts'
 import { judgeWish, type Wish } from '../domain/order-wish.ts'
@@ -36,11 +36,11 @@ export function addWishRoutes(http: FastifyInstance, { orders, request, nowMs }:
   const find = tellWhenToComeAgain(createFindOrder(orders, nowMs), signalOf)
   const typed = http.withTypeProvider<TypeBoxTypeProvider>()
 
-  typed.post('/orders/:orderID/cancel', { schema: cancelOrder }, ({ params, headers }, reply) =>
-    answer('cancel', askedBy(params, headers), reply)
+  typed.post('/orders/:orderID/cancel', { schema: cancelOrder }, ({ params, headers, traceparent }, reply) =>
+    answer('cancel', { ...params, traceparent, waitSeconds: waitSeconds(headers.prefer) }, reply)
   )
-  typed.post('/orders/:orderID/confirm', { schema: confirmOrder }, ({ params, headers }, reply) =>
-    answer('confirm', askedBy(params, headers), reply)
+  typed.post('/orders/:orderID/confirm', { schema: confirmOrder }, ({ params, headers, traceparent }, reply) =>
+    answer('confirm', { ...params, traceparent, waitSeconds: waitSeconds(headers.prefer) }, reply)
   )
 
   async function answer(wish: Wish, { orderID, traceparent, waitSeconds: seconds }: Asked, reply: FastifyReply) {
@@ -68,13 +68,6 @@ export function addWishRoutes(http: FastifyInstance, { orders, request, nowMs }:
     reply.header('retry-after', 1)
     throw new ProblemError(409, 'ORDER_NOT_DECIDED', 'The order has no outcome yet. Try again in a moment.')
   }
-}
-
-function askedBy(
-  { orderID }: { orderID: string },
-  { traceparent, prefer }: { traceparent?: string | undefined; prefer?: string | undefined }
-): Asked {
-  return { orderID, traceparent: childTraceparent(traceparent), waitSeconds: waitSeconds(prefer) }
 }
 
 /** @throws ProblemError 409 when it will never be so */
