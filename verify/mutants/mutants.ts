@@ -58,8 +58,8 @@ export const mutants: readonly Mutant[] = [
       },
       {
         file: statements,
-        find: 'AS outcome (order_id, user_id, kind, items, reason, shortages, hold_until)`,',
-        replace: 'AS outcome (order_id, user_id, kind, items, reason, shortages, hold_until) ON CONFLICT DO NOTHING`,'
+        find: `AS outcome (order_id, user_id, kind, items, reason, shortages\${column})`,
+        replace: `AS outcome (order_id, user_id, kind, items, reason, shortages\${column}) ON CONFLICT DO NOTHING`
       },
       {
         file: statements,

@@ -59,12 +59,14 @@ export function moveStock(moved: ReadonlyMap<string, number>): Statement {
 /** Fails with a unique violation, and with it the whole transaction, when another one decided one of the orders. */
 export function insertOutcomes(outcomes: readonly Outcome[], decidedAt: Date): Statement {
   const failures = outcomes.map(({ kind, event }) => (kind === 'failed' ? event : undefined))
+  const hasHolds = outcomes.some(outcome => holdEndOf(outcome) !== null)
+  const [column, values] = hasHolds ? [', hold_until', ', $8::timestamptz[]'] : ['', '']
   return {
-    name: 'insert-outcomes',
-    text: `INSERT INTO inventory.outcomes (order_id, user_id, kind, items, reason, shortages, decided_at, hold_until)
-      SELECT order_id, user_id, kind, items, reason, shortages, $7, hold_until
-      FROM unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::text[], $6::jsonb[], $8::timestamptz[])
-        AS outcome (order_id, user_id, kind, items, reason, shortages, hold_until)`,
+    name: hasHolds ? 'insert-held-outcomes' : 'insert-outcomes',
+    text: `INSERT INTO inventory.outcomes (order_id, user_id, kind, items, reason, shortages, decided_at${column})
+      SELECT order_id, user_id, kind, items, reason, shortages, $7${column}
+      FROM unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::text[], $6::jsonb[]${values})
+        AS outcome (order_id, user_id, kind, items, reason, shortages${column})`,
     values: [
       outcomes.map(({ event }) => event.orderID),
       outcomes.map(({ event }) => event.userID),
@@ -73,7 +75,7 @@ export function insertOutcomes(outcomes: readonly Outcome[], decidedAt: Date): S
       failures.map(failure => failure?.reason),
       failures.map(failure => failure && JSON.stringify(failure.shortages)),
       decidedAt,
-      outcomes.map(holdEndOf)
+      ...(hasHolds ? [outcomes.map(holdEndOf)] : [])
     ]
   }
 }
