@@ -3,7 +3,15 @@ import type { FetchedRecord } from '../committed-read/fetcher.ts'
 import { KafkaError } from '../errors.ts'
 import type { Logger, OutputRecord, StageRecord, Topic } from '../records.ts'
 import { codeOf, toDeadLetter } from './dead-letters.ts'
-import { headerOf, isForAnotherStage, ParkedKeys, releaseHeader, replayHeader, toReleaseMarker } from './parked-keys.ts'
+import {
+  answerToRelease,
+  headerOf,
+  isForAnotherStage,
+  ParkedKeys,
+  parkedCountHeader,
+  releaseHeader,
+  replayHeader
+} from './parked-keys.ts'
 import type { Stage, StageObserver } from './stage.ts'
 
 /**
@@ -89,9 +97,10 @@ export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchP
     const replay = headerOf(record, releaseHeader)
     if (replay === undefined) return undefined
     const key = record.key?.toString() ?? ''
-    return parkedKeys.get(record.topic)?.release(key, replay) === true
-      ? [toReleaseMarker(record.topic, key, replay, stage.name)]
-      : []
+    const { topic } = record
+    const count = Number(headerOf(record, parkedCountHeader) ?? Number.POSITIVE_INFINITY)
+    const isReleased = parkedKeys.get(topic)?.release(key, replay, count) === true
+    return [answerToRelease({ topic, key, replay, isReleased }, stage.name)]
   }
 
   function parkAtOnce(record: FetchedRecord): OutputRecord[] | undefined {
