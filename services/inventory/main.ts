@@ -10,11 +10,14 @@ import {
   traceStage
 } from '@orderly/service-kit'
 import { configSchema } from './config.ts'
+import { addOpenApi } from './from-http/openapi.ts'
+import { addStockRoutes } from './from-http/stock-routes.ts'
 import { orderStage } from './from-orders/order-stage.ts'
 import { reportDecided } from './from-orders/report-decided.ts'
 import { readStockFile } from './from-stock-file/read-stock-file.ts'
 import { isTransient } from './store/is-transient.ts'
 import { createPostgresStore, inventorySchema, inventorySessionSettings } from './store/postgres.ts'
+import { createPostgresKeeping } from './store/postgres-keeping.ts'
 import { outcomeRecord } from './to-results/outcome-record.ts'
 
 const statementTimeoutMs = 10_000
@@ -22,7 +25,7 @@ const statementTimeoutMs = 10_000
 runService({
   name: 'inventory',
   config: configSchema,
-  async start({ config, logger, metrics, spans, signal, onStop, ready, fail }) {
+  async start({ config, logger, metrics, spans, http, signal, onStop, ready, fail }) {
     if (config.ORDERLY_PROFILE === 'prod' && config.SEED_STOCK_FILE !== undefined) {
       throw new ConfigError(['SEED_STOCK_FILE is set, but stock is seeded in the dev profile only: leave it unset'])
     }
@@ -44,7 +47,9 @@ runService({
       onRetry: (error, _attempt, delayMs) => logger.warn({ error, delayMs }, 'the database is not there yet')
     })
 
+    await addOpenApi(http)
     const store = createPostgresStore(pool)
+    addStockRoutes(http, { levels: store.levels, ...createPostgresKeeping(pool) })
     if (config.SEED_STOCK_FILE !== undefined) {
       const added = await store.addMissing(await readStockFile(config.SEED_STOCK_FILE))
       logger.info({ added, file: config.SEED_STOCK_FILE }, 'stock seeded')

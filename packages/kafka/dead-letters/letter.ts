@@ -94,6 +94,11 @@ export function toReplayed({ key, value, headers, stage, source, origin }: DeadL
   }
 }
 
+/** It did not come from a topic, so it cannot be written there again, and no stage holds its key back for it. */
+export function isSourceless({ source }: DeadLetter): boolean {
+  return source.topic === ''
+}
+
 /** Where it lies in its dead-letter topic. */
 export function placeOf({ partition, offset }: DeadLetter): string {
   return `${partition}/${offset}`

@@ -5,8 +5,8 @@ import type { OutputRecord } from '../records.ts'
 import { passPoint } from '../stage/points.ts'
 import { TransactionalProducer } from '../transaction/transactional-producer.ts'
 import { DeadLetterBook, type LetterKey, type ReleaseAnswer } from './book.ts'
-import type { KeyOperation } from './operation.ts'
-import { operationRecords } from './operation.ts'
+import { type DeadLetter, isSourceless } from './letter.ts'
+import { type KeyOperation, operationRecords } from './operation.ts'
 import { cutIntoSteps, type OperationPlan } from './plan.ts'
 import { createTopicReader } from './reader.ts'
 
@@ -23,6 +23,11 @@ export interface DeadLetterOperation {
   readonly plan: (keys: readonly LetterKey[]) => OperationPlan
   /** Written along with each step. */
   readonly audit: (step: OperationStep) => OutputRecord
+  /**
+   * Does what replaying means for letters that came from no topic. Called before the step is committed, so perhaps again after an
+   * interruption: it must then find done what is done.
+   */
+  readonly redeliver?: (letters: readonly DeadLetter[]) => Promise<void>
   /** Letters in a second, at most. */
   readonly ratePerSecond: number
   readonly onStep?: (step: OperationStep) => void
@@ -75,11 +80,14 @@ export async function operateOnDeadLetters(
     const startMs = performance.now()
     let done = 0
     for (const operations of steps) {
-      await delay(startMs + (done / ratePerSecond) * 1_000 - performance.now(), undefined, { signal })
+      const dueInMs = startMs + (done / ratePerSecond) * 1_000 - performance.now()
+      await delay(Math.max(0, dueInMs), undefined, { signal })
       const replayed = sum(operations.map(({ replay }) => replay.length))
       const dropped = sum(operations.map(({ drop }) => drop.length))
       done += replayed + dropped
       const step = { operations, replayed, dropped, done, total }
+      const sourceless = operations.flatMap(({ replay }) => replay).filter(isSourceless)
+      if (sourceless.length > 0) await operation.redeliver?.(sourceless)
       await producer.commit([...operations.flatMap(operationRecords), operation.audit(step)])
       passPoint('after-commit')
       operation.onStep?.(step)

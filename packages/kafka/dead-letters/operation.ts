@@ -1,7 +1,7 @@
 import type { FetchedRecord } from '../committed-read/fetcher.ts'
 import type { OutputRecord } from '../records.ts'
 import { headerOf, parkedCountHeader, releaseHeader, stageHeader } from '../stage/parked-keys.ts'
-import { type DeadLetter, placeOf, toReplayed } from './letter.ts'
+import { type DeadLetter, isSourceless, placeOf, toReplayed } from './letter.ts'
 
 /**
  * What was done with the dead letters of one key, as it is remembered in the dead-letter topic itself: a record with the same key,
@@ -47,7 +47,7 @@ export function operationRecords(operation: KeyOperation): OutputRecord[] {
   const { name, key, stage, replay, drop, state, parkedCount } = operation
   const [first] = [...replay, ...drop]
   if (first === undefined) return []
-  const records = replay.map(letter => toReplayed(letter, name))
+  const records = replay.filter(letter => !isSourceless(letter)).map(letter => toReplayed(letter, name))
   if (state === 'awaiting') {
     records.push({
       topic: first.source.topic,

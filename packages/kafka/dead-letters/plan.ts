@@ -1,5 +1,5 @@
 import type { LetterKey } from './book.ts'
-import type { DeadLetter } from './letter.ts'
+import { type DeadLetter, isSourceless } from './letter.ts'
 import type { KeyOperation } from './operation.ts'
 
 /** What is to be done with the letters of one key. */
@@ -65,7 +65,8 @@ function plan(
     }
     const { isLast, ...own } = choice
     if (own.replay.length + own.drop.length === 0) continue
-    const state = isLast && key.parkedCount > 0 ? 'awaiting' : 'done'
+    const isAnswered = key.parkedCount > 0 && !key.letters.some(isSourceless)
+    const state = isLast && isAnswered ? 'awaiting' : 'done'
     operations.push({ ...own, key: key.key, stage: key.stage, parkedCount: key.parkedCount, state })
   }
   return { operations, leftAlone }

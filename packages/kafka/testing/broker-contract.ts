@@ -226,6 +226,22 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
     assert.deepEqual(values(await broker.read(output, 3)), ['MENDED', 'B', 'D'])
   })
 
+  test(`${brokerName}: a key is not released by a replay that fails in the same batch as its release`, async t => {
+    const { broker, input, sendRecords, start } = await setUp(t)
+    const headers = { 'dlq-stage': 'contract' }
+    await sendRecords([
+      { topic: deadLetterTopic(input), key: 'k', value: Buffer.from('bad'), headers },
+      { topic: input, key: 'k', value: Buffer.from('bad'), headers: { ...headers, 'dlq-replay': 'r' } },
+      { topic: input, key: 'k', value: null, headers: { ...headers, 'dlq-release': 'r' } }
+    ])
+    start(async () => {
+      throw new Error('does not compute')
+    })
+    const [, failedAgain, answer] = await broker.read(deadLetterTopic(input), 3)
+    assert.equal(failedAgain?.headers['dlq-replay'], 'r')
+    assert.equal(answer?.headers['dlq-release-refused'], 'r')
+  })
+
   test(`${brokerName}: a tick writes without any input, again after it failed, and is told what was committed`, async t => {
     const { broker, output, start, upperCase } = await setUp(t)
     let runs = 0

@@ -10,6 +10,7 @@ import type { Pool, QueryResult, QueryResultRow } from 'pg'
 import type { Outcome } from '../domain/decide.ts'
 import { type DecidedOrder, decideOnce } from '../domain/decide-once.ts'
 import type { OrderToDecide } from '../domain/order.ts'
+import { createPostgresKeeping } from './postgres-keeping.ts'
 import * as statements from './statements.ts'
 import type { StockLevel, StockStore } from './stock-store.ts'
 
@@ -34,6 +35,7 @@ export const inventorySessionSettings = { enable_seqscan: 'off' }
  * they were not, its outcome is the one that its successor finds and publishes.
  */
 export function createPostgresStore(pool: Pool, nowMs: () => number = Date.now): StockStore {
+  const keeping = createPostgresKeeping(pool)
   return {
     async decide(orders) {
       if (orders.length === 0) return []
@@ -46,7 +48,7 @@ export function createPostgresStore(pool: Pool, nowMs: () => number = Date.now):
     },
 
     async setAvailable(pieces) {
-      await run(pool, statements.setAvailable(pieces))
+      await keeping.set(pieces, { by: 'inventory' })
     },
 
     async addMissing(pieces) {

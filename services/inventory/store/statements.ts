@@ -74,22 +74,17 @@ export function insertReservationLines(outcomes: readonly Outcome[]): Statement 
   }
 }
 
-export function setAvailable(pieces: ReadonlyMap<string, number>): Statement {
-  return {
-    name: 'set-available',
-    text: `INSERT INTO inventory.stock (sku, available)
-      SELECT sku, available FROM unnest($1::text[], $2::bigint[]) AS given (sku, available) ORDER BY sku COLLATE "C"
-      ON CONFLICT (sku) DO UPDATE SET available = excluded.available`,
-    values: [[...pieces.keys()], [...pieces.values()]]
-  }
-}
-
 export function addMissing(pieces: ReadonlyMap<string, number>): Statement {
   return {
     name: 'add-missing',
-    text: `INSERT INTO inventory.stock (sku, available)
-      SELECT sku, available FROM unnest($1::text[], $2::bigint[]) AS given (sku, available) ORDER BY sku COLLATE "C"
-      ON CONFLICT (sku) DO NOTHING`,
+    text: `WITH added AS (
+        INSERT INTO inventory.stock (sku, available)
+        SELECT sku, available FROM unnest($1::text[], $2::bigint[]) AS given (sku, available) ORDER BY sku COLLATE "C"
+        ON CONFLICT (sku) DO NOTHING
+        RETURNING sku, available, reserved
+      )
+      INSERT INTO inventory.stock_movements (sku, kind, delta, available, reserved, by_whom)
+      SELECT sku, 'seed', available, available, reserved, 'seed' FROM added`,
     values: [[...pieces.keys()], [...pieces.values()]]
   }
 }

@@ -35,7 +35,17 @@ export async function createInventoryDatabase(scope: {
 }
 
 export async function emptyInventory(pool: Pool): Promise<void> {
-  await pool.query('TRUNCATE inventory.stock, inventory.outcomes, inventory.reservation_lines')
+  await pool.query(
+    'TRUNCATE inventory.stock, inventory.stock_movements, inventory.outcomes, inventory.reservation_lines'
+  )
+}
+
+/** Whatever was put in by anybody is accounted for: for every SKU the movements add up to what there is. */
+export async function checkMovements(pool: Pool): Promise<void> {
+  const { rows } = await pool.query(`SELECT sku, available, reserved, coalesce(sum(delta), 0)::bigint AS moved
+    FROM inventory.stock LEFT JOIN (SELECT sku, delta FROM inventory.stock_movements) AS movement USING (sku)
+    GROUP BY sku, available, reserved`)
+  for (const { sku, available, reserved, moved } of rows) assert.equal(available + reserved, moved, sku)
 }
 
 /**
@@ -54,6 +64,7 @@ export async function checkBooks(
   const outcomes = await pool.query('SELECT * FROM inventory.outcomes ORDER BY sequence')
 
   for (const { sku, available, reserved } of stock.rows) assert.equal(available + reserved, putIn.get(sku), sku)
+  await checkMovements(pool)
   assert.equal(outcomes.rows.length, new Set(orders.map(({ orderID }) => orderID)).size)
 
   const ordersByID = new Map(orders.map(order => [order.orderID, order]))
