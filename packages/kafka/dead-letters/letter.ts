@@ -8,7 +8,7 @@ export interface DeadLetter {
   readonly topic: string
   readonly partition: number
   readonly offset: bigint
-  /** When the record was written to its own topic, the first time. */
+  /** When the record was written to its own topic, or replayed last. */
   readonly timestampMs: number
   readonly key: Buffer
   readonly value: Buffer | null
