@@ -55,6 +55,7 @@ function setUp(t: Pick<TestContext, 'after'>) {
     write: (key: string, value: string) =>
       producer.send([{ topic: input, key, value: Buffer.from(value), headers: {} }]),
     keys: () => book().keys(),
+    carryOut,
     replay: (steps?: number, letters?: number) =>
       carryOut(planReplay(book().keys(), `replay ${++operations}`), steps, letters),
     drop: (isChosen: (value: string) => boolean) =>
@@ -178,23 +179,29 @@ test('a key in which a letter is left that failed by itself stays parked when an
 test('whatever is replayed when, interrupted or not, each record comes through once and in the order of its key', async () => {
   for (let seed = 1; seed <= 25; seed++) {
     const after: (() => unknown)[] = []
-    const { poison, processed, write, keys, replay, settle } = setUp({
+    const { poison, processed, write, keys, replay, carryOut, settle } = setUp({
       after: release => void after.push(release as () => unknown)
     })
     const random = generator(seed)
     const written = new Map<string, string[]>()
-    for (let index = 0; index < 40; index++) {
-      const key = `key ${random(4)}`
-      const dice = random(10)
-      if (dice < 6) {
+    // Between reading and writing others write: an operation is planned at one time and carried out at another.
+    let planned: OperationPlan | undefined
+    for (let index = 0; index < 60; index++) {
+      const key = `key ${random(2)}`
+      const dice = random(12)
+      if (dice < 5) {
         const value = `${key} ${index}`
-        if (random(4) === 0) poison.add(value)
+        if (random(3) === 0) poison.add(value)
         written.set(key, [...(written.get(key) ?? []), value])
         await write(key, value)
-      } else if (dice < 8) await replay(random(3), 1 + random(3))
-      else if (dice < 9) poison.delete([...poison][random(Math.max(1, poison.size))] ?? '')
+      } else if (dice < 7) planned ??= planReplay(keys(), `planned ${index}`)
+      else if (dice < 10) {
+        const plan = planned ?? planReplay(keys(), `at once ${index}`)
+        planned = undefined
+        await carryOut(plan, random(4), 1 + random(2))
+      } else if (dice < 11) poison.delete([...poison][random(Math.max(1, poison.size))] ?? '')
       else await settle()
-      for (let turns = random(4); turns > 0; turns--) await turn()
+      for (let turns = random(6); turns > 0; turns--) await turn()
     }
     poison.clear()
     for (let round = 0; keys().length > 0; round++) {
