@@ -14,8 +14,9 @@ test('a quantile lies between its neighbours, and the outermost are the least an
   assert.equal(quantile([7], 0.999), 7)
   fc.assert(
     fc.property(fc.array(fc.double({ noNaN: true, min: -1e9, max: 1e9 }), { minLength: 1 }), numbers => {
-      assert.equal(quantile(numbers, 0), Math.min(...numbers))
-      assert.equal(quantile(numbers, 1), Math.max(...numbers))
+      // Zero has two signs, and as a measurement they are the same.
+      assert.equal(quantile(numbers, 0) + 0, Math.min(...numbers) + 0)
+      assert.equal(quantile(numbers, 1) + 0, Math.max(...numbers) + 0)
     })
   )
 })
