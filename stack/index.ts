@@ -1,9 +1,10 @@
 /** The real parts, for whoever runs them in another way than `npm start` does. */
+
+export { auditDeadLetterTopic } from '../deploy/connect/connector.ts'
 export { type CommandContext, runCommand } from './commands/command.ts'
 export { createRunDirectories, orderlyDirectory, projectDirectory, type RunDirectories } from './directories.ts'
 export { readExtras } from './extras.ts'
 export { type ConnectOptions, startConnect, startWorker } from './parts/connect.ts'
-export { auditDeadLetterTopic } from './parts/connector.ts'
 export { classPath, connectParts, fetchJars, peersJars } from './parts/jars.ts'
 export { type KafkaNode, type KafkaOptions, restartKafkaNode, startKafka } from './parts/kafka.ts'
 export { type PostgresOptions, startPostgres } from './parts/postgres.ts'

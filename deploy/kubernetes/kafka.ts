@@ -45,7 +45,7 @@ function kafka(): Manifest {
     metadata: { name: cluster },
     spec: {
       kafka: {
-        version: '4.3.1',
+        version: '4.2.2',
         listeners: [
           { name: 'secure', port: 9093, type: 'internal', tls: true, authentication: { type: 'scram-sha-512' } }
         ],

@@ -2,7 +2,17 @@ import type { KafkaUses } from '@orderly/contracts'
 
 /** What this service does on Kafka. What it may do there follows from it: `deploy/kafka/acls.json`. */
 export const kafkaUses = {
-  topics: [{ ordersCreated: 'read', inventoryReserved: 'write', inventoryFailed: 'write' }],
+  topics: [
+    {
+      ordersCreated: 'read',
+      ordersChanges: 'write',
+      inventoryReserved: 'write',
+      inventoryFailed: 'write',
+      inventoryConfirmed: 'write',
+      inventoryReleased: 'write'
+    },
+    { ordersChanges: 'read' }
+  ],
   groups: ['orders-created'],
   transactionalIDPrefix: 'inventory-'
 } as const satisfies KafkaUses

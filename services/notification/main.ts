@@ -12,7 +12,7 @@ import {
 } from '@orderly/service-kit'
 import { configSchema } from './config.ts'
 import { resultStage } from './from-results/result-stage.ts'
-import { kafkaUses } from './kafka-uses.ts'
+import { resultTopics } from './kafka-uses.ts'
 import { isTransient } from './store/is-transient.ts'
 import { createPostgresLedger, ledgerSchema, ledgerSessionSettings } from './store/postgres.ts'
 import { notificationsDeadLetterTopic, toDeadLetter } from './to-dead-letters/dead-letter.ts'
@@ -114,7 +114,7 @@ runService({
     }
     onStop('deliveries', () => Promise.all(loops.map(loop => loop.stop(config.SHUTDOWN_DEADLINE_MS / 2))))
 
-    const topics = await connectTopics(createSchemaRegistry(registryAddress(config)), kafkaUses.topics[0])
+    const topics = await connectTopics(createSchemaRegistry(registryAddress(config)), resultTopics)
     const accept = async (outcomes: Parameters<typeof ledger.accept>[0]) => {
       const { duplicates } = await ledger.accept(outcomes, targets)
       measures.duplicates(duplicates)

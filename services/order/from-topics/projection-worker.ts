@@ -4,7 +4,7 @@ import { connectTopics, createSchemaRegistry } from '@orderly/contracts'
 import { type Logger, runStage, type StageObserver } from '@orderly/kafka'
 import { createPool, retryTransient } from '@orderly/postgres'
 import { kafkaConnection, registryAddress, startTracing, traceStage } from '@orderly/service-kit'
-import { kafkaUses } from '../kafka-uses.ts'
+import { statusTopics } from '../kafka-uses.ts'
 import { createPostgresOrderStore } from '../store/postgres-orders.ts'
 import { orderSessionSettings } from '../store/schema.ts'
 import { type FromWorker, isRetryable, observedMethods, type ProjectionConfig } from './projection.ts'
@@ -54,7 +54,7 @@ async function project(): Promise<void> {
   const spans = await startTracing(config, { service: 'order', instance: config.INSTANCE_ID, logger })
   try {
     const registry = createSchemaRegistry(registryAddress(config))
-    const topics = await retryTransient(() => connectTopics(registry, kafkaUses.topics[1]), {
+    const topics = await retryTransient(() => connectTopics(registry, statusTopics), {
       isTransient: isRetryable,
       attempts: Number.POSITIVE_INFINITY,
       signal: stopping.signal

@@ -13,7 +13,7 @@ import {
   registrySettings
 } from '@orderly/service-kit'
 import { Type } from 'typebox'
-import { kafkaUses } from '../kafka-uses.ts'
+import { kafkaUses, statusTopics } from '../kafka-uses.ts'
 import { createRebuiltOrders, type ReplayEnd } from '../store/rebuilt-orders.ts'
 import { orderSchema, orderSessionSettings } from '../store/schema.ts'
 import { isRetryable } from './projection.ts'
@@ -30,7 +30,9 @@ const logger = createLogger({ service: 'order-status-rebuild', instance: '1', le
 const sources = new Map<string, ReplayEnd['source']>([
   [topicNames.ordersCreated, 'created'],
   [topicNames.inventoryReserved, 'reserved'],
-  [topicNames.inventoryFailed, 'failed']
+  [topicNames.inventoryFailed, 'failed'],
+  [topicNames.inventoryConfirmed, 'confirmed'],
+  [topicNames.inventoryReleased, 'released']
 ])
 
 try {
@@ -51,7 +53,7 @@ async function rebuild(config: ReturnType<typeof parseConfig<(typeof settings)['
   try {
     await migrate(pool, { ...orderSchema, logger })
     const registry = createSchemaRegistry(registryAddress(config))
-    const topics = await connectTopics(registry, kafkaUses.topics[1])
+    const topics = await connectTopics(registry, statusTopics)
     const rebuilt = await createRebuiltOrders(pool)
     const { promise: end, resolve } = Promise.withResolvers<readonly PartitionProgress[]>()
     const startedAtMs = Date.now()
