@@ -57,7 +57,7 @@ export function planServers(options: ServersOptions): { steps: Step[]; servers: 
   }
 
   const kafka = plan('kafka', async ({ say }) => {
-    const java = await javaWith(kafkaJars, supervisor, say)
+    const java = await javaWith([kafkaJars], supervisor, say)
     const nodes = [{ id: 1, port: ports.kafka, controllerPort: ports.kafkaController }]
     return startKafka({ supervisor, java, dataDirectory: data('kafka'), nodes })
   })
@@ -65,7 +65,7 @@ export function planServers(options: ServersOptions): { steps: Step[]; servers: 
     startPostgres({ supervisor, dataDirectory: data('postgres'), port: ports.postgres, durable })
   )
   const registry = plan('registry', async ({ say }) => {
-    const java = await javaWith(registryJars, supervisor, say)
+    const java = await javaWith([registryJars], supervisor, say)
     return startRegistry({ supervisor, java, dataDirectory: data('registry'), port: ports.registry })
   })
   const servers = Promise.all([kafka, postgres, registry]).then(([kafka, postgres, registry]) => ({
@@ -77,9 +77,10 @@ export function planServers(options: ServersOptions): { steps: Step[]; servers: 
   return { steps, servers }
 }
 
-async function javaWith(jars: Jars, supervisor: Supervisor, say: (text: string) => void) {
+/** A Java, when everything that it is to run is there. */
+export async function javaWith(parts: readonly Jars[], supervisor: Supervisor, say: (text: string) => void) {
   const java = chooseJava(findJavas())
-  if (!areFetched(jars)) {
+  for (const jars of parts.filter(jars => !areFetched(jars))) {
     say(`fetching ${jars.name} ${jars.version} with Maven, ${jars.downloadMB} MB, once`)
     await fetchJars(supervisor, jars, java)
   }

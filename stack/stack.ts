@@ -1,6 +1,8 @@
 import { topicConfigs, topicNames } from '@orderly/contracts'
 import { createTopics, deadLetterTopic, type KafkaConnection } from '@orderly/kafka'
 import { externalServers, kafkaConnectionOf, type ServerName } from './external-servers.ts'
+import { startExtra } from './extra-parts.ts'
+import type { ExtraName, Extras } from './extras.ts'
 import type { RunningPart } from './parts/part.ts'
 import { startService } from './parts/service.ts'
 import { Refusal } from './refusal.ts'
@@ -9,10 +11,11 @@ import { type ServiceName, services } from './services.ts'
 import type { ShowSteps, Step } from './terminal/steps.ts'
 
 export interface StackOptions extends Omit<ServersOptions, 'except'> {
-  readonly ports: ServerPorts & Record<ServiceName, number>
+  readonly ports: ServerPorts & Record<ServiceName, number> & Record<ExtraName, number>
   readonly environment: NodeJS.ProcessEnv
   readonly partitions: number
   readonly watch?: boolean
+  readonly extras?: Extras
   readonly show: ShowSteps
 }
 
@@ -25,7 +28,7 @@ export interface RunningStack {
 
 /** Starts the servers at once, creates the topics, then starts the services at once. What it started, its supervisor stops. */
 export async function startStack(options: StackOptions): Promise<RunningStack> {
-  const { supervisor, environment, ports, partitions, watch = false } = options
+  const { supervisor, environment, ports, partitions, watch = false, extras = new Set() } = options
   const externals = externalServers(environment)
   const { steps, servers } = planServers({ ...options, except: new Set(externals.keys()) })
 
@@ -45,11 +48,29 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
   const serviceSteps = services.map(
     ({ name }, index): Step => ({ title: name, run: async () => (await running[index])?.address })
   )
-  await options.show([...steps, { title: 'topics', run: async () => (await topics).join(', ') }, ...serviceSteps])
+  const beside: RunningPart[] = []
+  const extraSteps = [...extras].map(
+    (name): Step => ({
+      title: name,
+      async run(say) {
+        await topics
+        const env = { ...environment, ...serverVariables(await servers) }
+        const part = await startExtra[name]({ ...options, port: ports[name], environment: env, say })
+        beside.push(part)
+        return part.address
+      }
+    })
+  )
+  await options.show([
+    ...steps,
+    { title: 'topics', run: async () => (await topics).join(', ') },
+    ...serviceSteps,
+    ...extraSteps
+  ])
 
   const { kafka, postgres, registry } = await servers
   const ours = [kafka, postgres, registry].filter(part => part !== undefined)
-  const parts = [...ours, ...(await Promise.all(running))]
+  const parts = [...ours, ...(await Promise.all(running)), ...beside]
   return { parts, externals, orderURL: parts.find(part => part.name === 'order')?.address ?? '' }
 }
 

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { Refusal, serviceNames } from '@orderly/stack'
+import { Refusal, readExtras, serviceNames } from '@orderly/stack'
 import type { Topology } from './plan/faults.ts'
 
 export interface Arguments {
@@ -22,6 +22,7 @@ export const usage = `npm run verify -- [options]
   --rate 60           orders a second
   --instances order=2,inventory=2,notification=2
   --brokers 1         1 or 3
+  --with connect      Kafka Connect writes the audit tables, and is killed, too
   --json              the report as JSON on standard output, and nothing else there
   --keep              keeps logs and history also when nothing was found
   --recheck <file>    checks a history that an earlier run saved
@@ -38,7 +39,11 @@ export function readArguments(args: readonly string[]): Arguments {
       values.seed === undefined ? Math.floor(Math.random() * 1_000_000) : wholeNumber('seed', values.seed, 0, 2 ** 31),
     durationMs: readDuration(values.duration),
     requestsPerSecond: wholeNumber('rate', values.rate, 1, 1_000),
-    topology: { instances: readInstances(values.instances), brokers: readBrokers(values.brokers) },
+    topology: {
+      instances: readInstances(values.instances),
+      brokers: readBrokers(values.brokers),
+      hasConnect: readExtras(values.with).has('connect')
+    },
     asJSON: values.json || process.env.npm_config_json === 'true',
     keep: values.keep,
     ...(values.recheck !== undefined && { recheck: values.recheck }),
@@ -57,6 +62,7 @@ function parse(args: readonly string[]) {
         rate: { type: 'string', default: '60' },
         instances: { type: 'string', default: '' },
         brokers: { type: 'string', default: '1' },
+        with: { type: 'string' },
         json: { type: 'boolean', default: false },
         keep: { type: 'boolean', default: false },
         recheck: { type: 'string' },

@@ -6,18 +6,23 @@ import { readArguments } from './arguments.ts'
 test('what is not said has a sensible value, and the seed is another one each time', () => {
   const { durationMs, topology, seed } = readArguments([])
   assert.equal(durationMs, 60_000)
-  assert.deepEqual(topology, { instances: Object.fromEntries(serviceNames.map(name => [name, 2])), brokers: 1 })
+  const instances = Object.fromEntries(serviceNames.map(name => [name, 2]))
+  assert.deepEqual(topology, { instances, brokers: 1, hasConnect: false })
   assert.ok(Number.isInteger(seed))
 })
 
 test('everything can be said', () => {
-  const said = '--seed 7 --duration 2m --instances inventory=3,order=1 --brokers 3 --rate 20 --json'
+  const said = '--seed 7 --duration 2m --instances inventory=3,order=1 --brokers 3 --with connect --rate 20 --json'
   const { seed, durationMs, topology, requestsPerSecond, asJSON } = readArguments(said.split(' '))
   assert.deepEqual(
     { seed, durationMs, requestsPerSecond, asJSON },
     { seed: 7, durationMs: 120_000, requestsPerSecond: 20, asJSON: true }
   )
-  assert.partialDeepStrictEqual(topology, { instances: { order: 1, inventory: 3, notification: 2 }, brokers: 3 })
+  assert.partialDeepStrictEqual(topology, {
+    instances: { order: 1, inventory: 3, notification: 2 },
+    brokers: 3,
+    hasConnect: true
+  })
 })
 
 test('mutants are all of them, or those that are named', () => {
@@ -31,6 +36,7 @@ for (const wrong of [
   '--duration soon',
   '--brokers 2',
   '--instances kafka=1',
+  '--with coffee',
   '--instances order=0',
   '--what',
   'words'

@@ -27,9 +27,10 @@ await runCommand(async ({ supervise, signal }) => {
   const supervisor = supervise(directories.logs)
   let isGood = false
   try {
-    await preflight({ directory: directories.run, externals: new Map(), ports: [] })
+    const extras = new Set(given.topology.hasConnect ? (['connect'] as const) : [])
+    await preflight({ directory: directories.run, externals: new Map(), ports: [], extras })
     note(`seed ${given.seed}; starting Kafka, Postgres and the schema registry`)
-    const options = { supervisor, directories, brokers: given.topology.brokers }
+    const options = { supervisor, directories, ...given.topology }
     const shared = await startSharedServers(options)
     const context = { supervisor, directories, signal, note }
     if (given.mutants !== undefined) {

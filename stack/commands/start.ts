@@ -3,6 +3,7 @@ import { join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
 import { createRunDirectories, orderlyDirectory, projectDirectory } from '../directories.ts'
 import { externalServers } from '../external-servers.ts'
+import { readExtras } from '../extras.ts'
 import { portUses, usualPorts } from '../preflight/ports.ts'
 import { preflight } from '../preflight/preflight.ts'
 import { takeRunLock } from '../preflight/run-lock.ts'
@@ -11,12 +12,21 @@ import { showSteps } from '../terminal/steps.ts'
 import { formatTable } from '../terminal/table.ts'
 import { runCommand } from './command.ts'
 
-const { watch, run } = parseArgs({
-  options: { watch: { type: 'boolean', default: false }, run: { type: 'string', default: 'start' } }
+const {
+  watch,
+  run,
+  with: beside
+} = parseArgs({
+  options: {
+    watch: { type: 'boolean', default: false },
+    run: { type: 'string', default: 'start' },
+    with: { type: 'string' }
+  }
 }).values
 
 await runCommand(async ({ supervise, signal }) => {
   const environment = process.env
+  const extras = readExtras(beside)
   const externals = externalServers(environment)
   const ports = usualPorts(environment)
   const partitions = partitionsOf(environment)
@@ -26,9 +36,11 @@ await runCommand(async ({ supervise, signal }) => {
   lock.noteWatchdog(supervisor.watchdogPID)
   try {
     await lock.predecessorGone()
-    await preflight({ directory: directories.run, externals, ports: portUses(ports, externals) })
-    const options = { supervisor, directories, ports, durable: true, environment, partitions, watch, show: showSteps }
-    const stack = await startStack(options)
+    await preflight({ directory: directories.run, externals, ports: portUses(ports, externals, extras), extras })
+    const stack = await startStack({
+      ...{ supervisor, directories, ports, durable: true, environment, partitions, watch, extras },
+      show: showSteps
+    })
     process.stdout.write(`\n${await describe(stack)}\n`)
     process.stdout.write(
       `Logs: ${relative(projectDirectory, directories.logs)}/  Ctrl-C stops everything; the data stays.\n`

@@ -1,10 +1,11 @@
 import type { ServerName } from '../external-servers.ts'
+import { type ExtraName, type Extras, extraNames } from '../extras.ts'
 import { Refusal } from '../refusal.ts'
 import type { ServerPorts } from '../servers.ts'
 import { type ServiceName, services } from '../services.ts'
 import type { PortUse } from './preflight.ts'
 
-type PortName = keyof ServerPorts | ServiceName
+type PortName = keyof ServerPorts | ServiceName | ExtraName
 
 const usualServerPorts: ServerPorts = { kafka: 9092, kafkaController: 9093, postgres: 54320, registry: 8085 }
 const serverOf: Record<keyof ServerPorts, ServerName> = {
@@ -13,20 +14,29 @@ const serverOf: Record<keyof ServerPorts, ServerName> = {
   postgres: 'postgres',
   registry: 'registry'
 }
+const usualExtraPorts: Record<ExtraName, number> = { connect: 8084 }
 
 /** Where everything listens unless the environment says otherwise: `ORDERLY_KAFKA_PORT`, `ORDERLY_ORDER_PORT`, … */
 export function usualPorts(environment: NodeJS.ProcessEnv): Record<PortName, number> {
   const ofServices = services.map(({ name, usualPort }) => [name, usualPort])
-  const usual = { ...usualServerPorts, ...Object.fromEntries(ofServices) } as Record<PortName, number>
+  const usual = { ...usualServerPorts, ...Object.fromEntries(ofServices), ...usualExtraPorts } as Record<
+    PortName,
+    number
+  >
   return Object.fromEntries(
     Object.entries(usual).map(([name, port]) => [name, portOf(name as PortName, port, environment)])
   ) as Record<PortName, number>
 }
 
 /** Those that will be listened on, with what to say when one is taken. */
-export function portUses(ports: Record<PortName, number>, externals: ReadonlyMap<ServerName, string>): PortUse[] {
+export function portUses(
+  ports: Record<PortName, number>,
+  externals: ReadonlyMap<ServerName, string>,
+  extras: Extras = new Set()
+): PortUse[] {
+  const isOff = (name: string) => extraNames.includes(name as ExtraName) && !extras.has(name as ExtraName)
   return (Object.entries(ports) as [PortName, number][])
-    .filter(([name]) => !(name in serverOf && externals.has(serverOf[name as keyof ServerPorts])))
+    .filter(([name]) => !isOff(name) && !(name in serverOf && externals.has(serverOf[name as keyof ServerPorts])))
     .map(([name, port]) => ({ part: wordsOf(name), port, setting: settingOf(name) }))
 }
 

@@ -2,7 +2,8 @@ import { execFile } from 'node:child_process'
 import { statfs } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import type { ServerName } from '../external-servers.ts'
-import { areFetched, type Jars, kafkaJars, registryJars } from '../parts/jars.ts'
+import type { Extras } from '../extras.ts'
+import { areFetched, connectParts, type Jars, kafkaJars, registryJars } from '../parts/jars.ts'
 import { isPortFree, loopback } from '../processes/ports.ts'
 import { Refusal } from '../refusal.ts'
 import { chooseJava, findJavas } from './java.ts'
@@ -18,19 +19,25 @@ export interface PreflightOptions {
   readonly directory: string
   readonly externals: ReadonlyMap<ServerName, string>
   readonly ports: readonly PortUse[]
+  readonly extras?: Extras
 }
 
 /** Everything that could stop a start half-way, looked at before anything starts. @throws Refusal with the first problem. */
-export async function preflight({ directory, externals, ports }: PreflightOptions): Promise<void> {
-  const missing = neededJars(externals).filter(jars => !areFetched(jars))
-  if (neededJars(externals).length > 0) chooseJava(findJavas())
+export async function preflight({ directory, externals, ports, extras }: PreflightOptions): Promise<void> {
+  const needed = neededJars(externals, extras)
+  const missing = needed.filter(jars => !areFetched(jars))
+  if (needed.length > 0) chooseJava(findJavas())
   if (missing.length > 0) refuseWithoutMaven(await hasMaven(), missing)
   refuseFullDisk(await freeMB(directory), missing)
   for (const use of ports) if (!(await isPortFree(use.port))) throw takenPort(use)
 }
 
-function neededJars(externals: ReadonlyMap<ServerName, string>): Jars[] {
-  return [...(externals.has('kafka') ? [] : [kafkaJars]), ...(externals.has('registry') ? [] : [registryJars])]
+function neededJars(externals: ReadonlyMap<ServerName, string>, extras: Extras = new Set()): Jars[] {
+  return [
+    ...(externals.has('kafka') ? [] : [kafkaJars]),
+    ...(externals.has('registry') ? [] : [registryJars]),
+    ...(extras.has('connect') ? connectParts : [])
+  ]
 }
 
 function takenPort({ part, port, setting }: PortUse): Refusal {

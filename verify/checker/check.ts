@@ -4,6 +4,7 @@ import { collectEvidence } from './evidence.ts'
 import type { Guarantee } from './guarantee.ts'
 import { acceptedOnce } from './guarantees/accepted-once.ts'
 import { allNotified } from './guarantees/all-notified.ts'
+import { auditComplete } from './guarantees/audit-complete.ts'
 import { failedOnlyIfShort } from './guarantees/failed-only-if-short.ts'
 import { nothingFromNothing } from './guarantees/nothing-from-nothing.ts'
 import { offsetsGrow } from './guarantees/offsets-grow.ts'
@@ -27,6 +28,7 @@ export const guarantees: readonly Guarantee[] = [
   orderKept,
   offsetsGrow,
   ratesAddUp,
+  auditComplete,
   allNotified,
   zombiesHarmless,
   recovers,
@@ -52,7 +54,8 @@ const shownPerGuarantee = 10
 /** Judges a history. Pure: the same history always gets the same verdicts. */
 export function check(history: History): Verdict[] {
   const evidence = collectEvidence(history)
-  return guarantees.map(({ number, promise, check }) => {
+  const applicable = guarantees.filter(({ appliesTo }) => appliesTo?.(history) ?? true)
+  return applicable.map(({ number, promise, check }) => {
     const findings = check(evidence)
     const violations = findings.slice(0, shownPerGuarantee).map(finding => ({
       guarantee: number,

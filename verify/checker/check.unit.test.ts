@@ -5,11 +5,13 @@ import fc from 'fast-check'
 import type { History, RecordedRecord } from '../history/history.ts'
 import { check, countViolations, guarantees } from './check.ts'
 import { cleanHistory as cleanOrders } from './testing/clean-history.ts'
+import { rowOf, withAudit, withAuditRows } from './testing/with-audit.ts'
 import { isRate, rateOf, withRates } from './testing/with-rates.ts'
 
 const { ordersCreated, inventoryReserved, inventoryFailed } = topicNames
 
-const cleanHistory = (seed: number, requestCount?: number): History => withRates(cleanOrders(seed, requestCount))
+const cleanHistory = (seed: number, requestCount?: number): History =>
+  withAudit(withRates(cleanOrders(seed, requestCount)))
 
 test('a clean history has no violation, whatever came up in it', () => {
   fc.assert(
@@ -375,6 +377,70 @@ const planted: readonly (readonly [number, string, (history: History) => History
         })
       )
   ],
+  [10, 'a record has no row', history => withAuditRows(history, rows => rows.slice(1))],
+  [
+    10,
+    'a row is there twice',
+    history =>
+      withAuditRows(history, rows => [...rows, ...rows.filter(({ topic }) => topic === ordersCreated).slice(3, 4)])
+  ],
+  [
+    10,
+    'a record of an aborted transaction is a row',
+    history => {
+      const record = { ...orderRecord(history, acceptedID(history)), offset: 77_000, transaction: 'aborted' as const }
+      const seen = withRecords(history, records => [...records, record])
+      return withAuditRows(seen, rows => [...rows, rowOf(record)])
+    }
+  ],
+  [
+    10,
+    'a row has another quantity than its event',
+    history =>
+      withAuditRows(history, rows =>
+        rows.map(row => ('items' in row.columns ? { ...row, columns: { ...row.columns, items: [] } } : row))
+      )
+  ],
+  [
+    10,
+    'a row lost its trace',
+    history =>
+      withAuditRows(history, rows => rows.map(row => ({ ...row, columns: { ...row.columns, traceparent: 'none' } })))
+  ],
+  [
+    10,
+    'a column is missing that the events differ in',
+    history =>
+      withAuditRows(history, rows =>
+        rows.map(row => {
+          const { order_id: _, ...columns } = row.columns
+          return { ...row, columns }
+        })
+      )
+  ],
+  [
+    10,
+    'an order was set aside as if it were none',
+    history => {
+      const { topic, partition, offset } = orderRecord(history, acceptedID(history))
+      const audit = history.audit as NonNullable<History['audit']>
+      const rows = audit.rows.filter(row => row.topic !== topic || row.partition !== partition || row.offset !== offset)
+      return { ...history, audit: { rows, setAside: [...audit.setAside, { topic, partition, offset }] } }
+    }
+  ],
+  [
+    10,
+    'poison was passed over without a word',
+    history => {
+      const record = { ...orderRecord(history, acceptedID(history)), offset: 77_000, key: 'poisoned' }
+      return withRecords(history, records => [...records, { ...record, event: undefined as never }])
+    }
+  ],
+  [
+    10,
+    'a rate is a row, but its topic never had it',
+    history => withAuditRows(history, rows => rows.map(row => (isRateRow(row) ? { ...row, key: 'another' } : row)))
+  ],
   [
     11,
     'nobody was told of an outcome',
@@ -574,6 +640,8 @@ function decidedIDs(history: History): [string, string] {
   const ids = history.tables.outcomes.map(({ orderID }) => orderID).filter(orderID => accepted.has(orderID))
   return [ids[3] ?? '', ids[9] ?? '']
 }
+
+const isRateRow = ({ topic, offset }: { topic: string; offset: number }) => topic === topicNames.orderRate && offset < 0
 
 const acceptedID = (history: History): string => decidedIDs(history)[0]
 

@@ -1,4 +1,4 @@
-import type { RecordedRecord } from '../history/history.ts'
+import type { History, RecordedRecord } from '../history/history.ts'
 import type { Evidence } from './evidence.ts'
 
 /** One thing that must not be, and where to look in the history. */
@@ -17,5 +17,7 @@ export interface Finding {
 export interface Guarantee {
   readonly number: number
   readonly promise: string
+  /** For those that need something in the run that not every run has. */
+  appliesTo?(history: History): boolean
   check(evidence: Evidence): Finding[]
 }

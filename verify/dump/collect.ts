@@ -7,6 +7,7 @@ import { environmentNames, parseJournal } from '../inside/journal.ts'
 import type { Topology } from '../plan/faults.ts'
 import type { Injector } from '../run/inject.ts'
 import type { Servers } from '../run/servers.ts'
+import { dumpAudit } from './audit.ts'
 import type { KafkaLog } from './kafka-log.ts'
 import { parseNotifications } from './notifications.ts'
 import { dumpTables } from './tables.ts'
@@ -58,6 +59,7 @@ export async function collect(options: CollectOptions): Promise<History> {
     committedReads: await readCommitted(servers.brokers, topics.records, options.mutant),
     groups,
     tables,
+    ...(servers.hasConnect && { audit: await dumpAudit(servers.databaseURL, log) }),
     notifications,
     recoveries
   }

@@ -34,6 +34,8 @@ export interface History {
   readonly offsetCommits: readonly OffsetCommit[]
   readonly groups: readonly GroupDescription[]
   readonly tables: Tables
+  /** With Kafka Connect beside the pipeline. */
+  readonly audit?: AuditDump
   readonly notifications: readonly NotificationLine[]
   readonly recoveries: readonly Recovery[]
 }
@@ -148,6 +150,22 @@ export interface Tables {
   readonly stock: readonly { readonly sku: string; readonly available: number; readonly reserved: number }[]
   readonly outcomes: readonly OutcomeRow[]
   readonly reservationLines: readonly { readonly orderID: string; readonly sku: string; readonly quantity: number }[]
+}
+
+export interface AuditDump {
+  readonly rows: readonly AuditRow[]
+  /** Places of records that the connector has parked in a dead-letter topic of its own. */
+  readonly setAside: readonly { readonly topic: string; readonly partition: number; readonly offset: number }[]
+}
+
+export interface AuditRow {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  readonly key: string | null
+  readonly timestampMs: number
+  /** By name: moments as milliseconds, JSON parsed. */
+  readonly columns: Readonly<Record<string, unknown>>
 }
 
 export interface OutcomeRow {

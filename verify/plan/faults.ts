@@ -17,6 +17,8 @@ export interface Topology {
   /** Of each service. */
   readonly instances: Readonly<Record<string, number>>
   readonly brokers: number
+  /** Whether Kafka Connect writes the audit tables beside the services. */
+  readonly hasConnect?: boolean
 }
 
 /**
@@ -44,6 +46,8 @@ export const usualWeights = {
   'freeze-broker': 1,
   'kill-postgres': 1,
   'freeze-postgres': 1,
+  'kill-connect': 2,
+  'freeze-connect': 1,
   /** Every chunk is late. */
   slow: 1,
   /** Nothing passes, connections stay. */
@@ -86,7 +90,7 @@ const reachPointMs = 10_000
 
 export function planFaults(options: FaultPlanOptions): FaultPlan[] {
   const random = createRandom(options.seed, 'faults')
-  const deck = createDeck(options.weights ?? usualWeights, random)
+  const deck = createDeck(possible(options.weights ?? usualWeights, options.topology), random)
   const aim = createAim(options, random)
   const busyUntilMs = new Map<string, number>()
   const plan: FaultPlan[] = []
@@ -109,6 +113,11 @@ export function planFaults(options: FaultPlanOptions): FaultPlan[] {
     atMs += random.integer(200, 3_000)
   }
   return plan
+}
+
+/** What there is no Connect for is no card of the deck. */
+function possible(weights: Weights, { hasConnect = false }: Topology): Weights {
+  return Object.fromEntries(Object.entries(weights).filter(([kind]) => hasConnect || !kind.endsWith('-connect')))
 }
 
 function exclusionOf({ kind, target }: FaultPlan): string {
@@ -189,6 +198,10 @@ function createAim({ topology, services, points }: FaultPlanOptions, random: Ran
         return at('postgres', random.integer(0, 2_000))
       case 'freeze-postgres':
         return at('postgres', random.integer(300, 5_000))
+      case 'kill-connect':
+        return at('connect', random.integer(0, 2_000))
+      case 'freeze-connect':
+        return at('connect', random.integer(500, 6_000))
       case 'slow':
       case 'stall':
       case 'cut':

@@ -25,6 +25,8 @@ export interface FleetOptions {
   /** Goes in front of the names of logs, which may share a folder with those of other runs. */
   readonly label: string
   readonly env: NodeJS.ProcessEnv
+  /** What an instance has besides, by its name. */
+  readonly ownEnv?: (instance: string) => NodeJS.ProcessEnv
   /** The name of the mutant that services are started as. */
   readonly mutant?: string | undefined
   readonly note: (text: string) => void
@@ -188,7 +190,7 @@ export class Fleet {
   }
 
   async #launch(instance: Instance): Promise<void> {
-    const { supervisor, journals, label, env, mutant } = this.#options
+    const { supervisor, journals, label, env, ownEnv, mutant } = this.#options
     const { service, name } = instance
     const port = await freePort()
     if (this.#stopped || !instance.isWanted || instance.current?.child.isRunning()) return
@@ -203,6 +205,7 @@ export class Fleet {
       cwd: projectDirectory,
       env: {
         ...env,
+        ...ownEnv?.(name),
         HTTP_PORT: String(port),
         INSTANCE_ID: name.slice(service.length + 1),
         LOG_LEVEL: 'debug',

@@ -142,6 +142,7 @@ export function createInjector({ fleet, servers, producer, note }: InjectorOptio
         return () => fleet.start(service, Number(target.slice(service.length + 1)))
       case 'kill-broker':
       case 'kill-postgres':
+      case 'kill-connect':
         await serverNamed(target).kill()
         return () => serverNamed(target).restart()
       case 'restart-broker':
@@ -149,6 +150,7 @@ export function createInjector({ fleet, servers, producer, note }: InjectorOptio
         return () => serverNamed(target).restart()
       case 'freeze-broker':
       case 'freeze-postgres':
+      case 'freeze-connect':
         await serverNamed(target).freeze(durationMs)
         return () => serverNamed(target).resume()
       case 'slow':

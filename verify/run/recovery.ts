@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { waitUntil } from '@orderly/stack'
+import { countAudited, countVisible } from '../dump/audit.ts'
 import type { KafkaLog, LogEnd } from '../dump/kafka-log.ts'
 import { allTopics } from '../dump/topics.ts'
 import { isVisible, withTransactions } from '../dump/transactions.ts'
@@ -78,6 +79,20 @@ export async function allRatesPublished(databaseURL: string, signal: AbortSignal
       return rows.length === 0
     })
   await waitUntil(isDone, { what: 'the last orders per minute being published', deadlineMs: notifyDeadlineMs, signal })
+}
+
+const auditDeadlineMs = 60_000
+
+/** Resolves when every record is a row or set aside. Nothing may write any more. @throws Error when it is not after a while */
+export async function allAudited(log: KafkaLog, databaseURL: string, signal: AbortSignal): Promise<void> {
+  const expected = await countVisible(log)
+  const isDone = async () => (await countAudited(databaseURL, log)) >= expected
+  await waitUntil(isDone, {
+    what: `all ${expected} records being audited`,
+    deadlineMs: auditDeadlineMs,
+    signal,
+    intervalMs: 500
+  })
 }
 
 async function endsOf(log: KafkaLog, topics: readonly string[]): Promise<ReadonlyMap<string, LogEnd>> {

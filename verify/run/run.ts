@@ -12,7 +12,7 @@ import { planLoad, planStock } from '../plan/load.ts'
 import { driveLoad } from './drive-load.ts'
 import { Fleet } from './fleet.ts'
 import { createInjector } from './inject.ts'
-import { allNotified, allRatesPublished, groups, measureRecovery } from './recovery.ts'
+import { allAudited, allNotified, allRatesPublished, groups, measureRecovery } from './recovery.ts'
 import type { Servers } from './servers.ts'
 
 export interface RunOptions {
@@ -61,6 +61,7 @@ export async function run(options: RunOptions, context: RunContext): Promise<His
     journals,
     label: options.label ?? '',
     env: environmentOf(servers, stockFile),
+    ...(servers.hasConnect && { ownEnv: mixVersions }),
     mutant: options.mutant,
     note
   })
@@ -103,6 +104,7 @@ export async function run(options: RunOptions, context: RunContext): Promise<His
 
     note('stopping the services')
     await fleet.stop()
+    if (servers.hasConnect) await allAudited(log, servers.databaseURL, signal).catch(error => note(error.message))
     note('reading everything')
     return await collect({
       seed,
@@ -127,6 +129,11 @@ export async function run(options: RunOptions, context: RunContext): Promise<His
 
 function planLimits({ weights, services, points }: RunOptions) {
   return { ...(weights && { weights }), ...(services && { services }), ...(points && { points }) }
+}
+
+/** Half of the order services write the newer version of an order, so that the audit tables change under the faults. */
+function mixVersions(instance: string): NodeJS.ProcessEnv {
+  return /^order-\d*[02468]$/.test(instance) ? { ORDER_CREATED_VERSION: '2' } : {}
 }
 
 function environmentOf({ proxied, registryURL }: Servers, stockFile: string): NodeJS.ProcessEnv {

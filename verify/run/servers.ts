@@ -21,6 +21,7 @@ import {
 } from '@orderly/stack'
 import pg from 'pg'
 import { type Link, startProxy } from '../proxy/proxy.ts'
+import { startAudit } from './audit.ts'
 import { descendantsOf, freezeFor, signalAll } from './process-tree.ts'
 
 /** A server that faults can be done to. */
@@ -42,6 +43,7 @@ export interface Servers {
   readonly registryURL: string
   readonly proxied: { readonly brokers: readonly string[]; readonly databaseURL: string }
   readonly faulty: ReadonlyMap<string, FaultyServer>
+  readonly hasConnect: boolean
   /** By name: `kafka-1`, `postgres`. */
   readonly links: ReadonlyMap<string, Link>
   stop(): Promise<void>
@@ -51,6 +53,7 @@ export interface ServersOptions {
   readonly supervisor: Supervisor
   readonly directories: RunDirectories
   readonly brokers: number
+  readonly hasConnect?: boolean
 }
 
 /** What lasts over several runs: it has no state that a run could leave behind for the next. */
@@ -114,17 +117,32 @@ export async function startServers(shared: SharedServers, options: ServersOption
   const brokerServers = kafka.nodes.map((_, index) => brokerServer(kafka, index, running.processes[index]))
   const proxiedDatabase = new URL(databaseURL)
   proxiedDatabase.port = String(postgresLink.port)
+  const proxiedBrokers = kafka.nodes.map(({ detour }) => `${loopback}:${detour?.advertisedPort}`)
+  const connect = options.hasConnect
+    ? await startAudit({
+        ...options,
+        connection: { brokers: proxiedBrokers, clientID: 'orderly-verify' },
+        directConnection: { brokers: running.brokers, clientID: 'orderly-verify' },
+        replicationFactor,
+        databaseURL: proxiedDatabase.href,
+        registryURL: shared.registryURL
+      })
+    : undefined
   return {
     brokers: running.brokers,
     databaseURL,
     registryURL: shared.registryURL,
     proxied: {
-      brokers: kafka.nodes.map(({ detour }) => `${loopback}:${detour?.advertisedPort}`),
+      brokers: proxiedBrokers,
       databaseURL: proxiedDatabase.href
     },
-    faulty: new Map([...brokerServers, postgresServer(shared)].map(server => [server.name, server])),
+    hasConnect: connect !== undefined,
+    faulty: new Map(
+      [...brokerServers, postgresServer(shared), ...(connect ? [connect] : [])].map(server => [server.name, server])
+    ),
     links,
     async stop() {
+      await connect?.resume().then(connect.stop)
       await Promise.all(brokerServers.map(server => server.resume().then(server.stop)))
       await Promise.all([...links.values()].map(link => link.close()))
     }

@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { type TestContext, test } from 'node:test'
+import { connectTopics, createSchemaRegistry, eventHeaders, type OrderCreated, toRecord } from '@orderly/contracts'
+import { inventoryFailed, inventoryReserved, orderCreated, orderRate } from '@orderly/contracts/testing'
+import { createProducer, type OutputRecord } from '@orderly/kafka'
+import { readCommitted } from '@orderly/kafka/testing'
+import { integrationEnvironment, startBroker } from '@orderly/stack/testing'
+import pg from 'pg'
+import { freePort } from '../processes/ports.ts'
+import { createSupervisor } from '../processes/supervisor.ts'
+import { waitUntil } from '../processes/wait.ts'
+import { javaWith } from '../servers.ts'
+import { createMissingTopics } from '../stack.ts'
+import { createThrowAwayRun } from '../throw-away-run.ts'
+import { startConnect } from './connect.ts'
+import { stateOf } from './connector.ts'
+import { connectParts } from './jars.ts'
+
+const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+const createdAtMs = Date.UTC(2026, 0, 2, 3, 4, 5, 678)
+
+/** Kafka Connect as the launcher starts it, on a broker and a database of the test's own. */
+async function startAudit(t: TestContext) {
+  const { registryURL, databaseURL } = integrationEnvironment()
+  const [broker, database] = await Promise.all([startBroker(t), databaseURL()])
+  const connection = { brokers: broker.brokers, clientID: 'audit-test' }
+  await createMissingTopics(connection, { partitions: 4, replicationFactor: 1 })
+  const { directories, discard } = createThrowAwayRun('test')
+  const supervisor = createSupervisor(directories.logs)
+  t.after(async () => {
+    await supervisor.stop()
+    await discard()
+  })
+  const java = await javaWith(connectParts, supervisor, () => {})
+  const connect = await startConnect({
+    ...{ supervisor, java, dataDirectory: directories.data, port: await freePort() },
+    ...{ connection, databaseURL: database, registryURL }
+  })
+  const client = new pg.Client({ connectionString: database })
+  await client.connect()
+  t.after(() => client.end())
+  const producer = await createProducer(connection)
+  t.after(() => producer.close())
+  const registry = createSchemaRegistry({ url: registryURL })
+  const rows = async (table: string) => (await client.query(`SELECT * FROM audit.${table}`)).rows
+  return {
+    connect,
+    connection,
+    registry,
+    rows,
+    send: (records: OutputRecord[]) => producer.send(records),
+    async untilRows(table: string, count: number) {
+      const isThere = () => rows(table).then(({ length }) => length === count)
+      await waitUntil(isThere, { what: `${count} rows in ${table}`, deadlineMs: 60_000 })
+      return rows(table)
+    },
+    /** As an administrator of the database does it. */
+    endConnections: () =>
+      client.query(
+        'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()'
+      )
+  }
+}
+
+test('every event is a row of its table, once, whatever version it is of; what is no event is in audit.dlq', async t => {
+  const audit = await startAudit(t)
+  const { connect, connection, registry, send, untilRows } = audit
+  const old = await connectTopics(registry, { ordersCreated: 1 })
+  const topics = await connectTopics(registry)
+  const version1 = (fields?: Partial<OrderCreated>) => toRecord(old.ordersCreated, orderCreated(fields), traceparent)
+  const version2 = (fields: Partial<OrderCreated>) => toRecord(topics.ordersCreated, orderCreated(fields), traceparent)
+
+  await t.test('the fields of the event and of its record are columns', async () => {
+    const order = orderCreated({ userID: 'ädå 😀', createdAtMs, totalMinor: 9_007_199_254_740_990 })
+    await send([toRecord(old.ordersCreated, order, traceparent)])
+    const [row] = await untilRows('orders_created', 1)
+    const { record_partition: partition, record_timestamp: timestamp, ...rest } = row
+    assert.ok(partition >= 0 && partition < 4)
+    assert.ok(Math.abs(Date.now() - timestamp.getTime()) < 60_000)
+    assert.deepEqual(rest, {
+      record_topic: 'orders.created',
+      record_offset: '0',
+      record_key: order.userID,
+      event_id: `OrderCreated-${order.orderID}`,
+      traceparent,
+      order_id: order.orderID,
+      user_id: order.userID,
+      items: order.items,
+      total_minor: '9007199254740990',
+      created_at: new Date(createdAtMs)
+    })
+  })
+
+  await t.test('a new version gets its column by itself, and the old one goes on beside it', async () => {
+    await send([version2({ currency: 'JPY' }), version1(), version2({ currency: 'USD' })])
+    const orders = await untilRows('orders_created', 4)
+    assert.deepEqual(orders.map(({ currency }) => currency).toSorted(), ['EUR', 'EUR', 'JPY', 'USD'])
+  })
+
+  await t.test('every topic has its table', async () => {
+    const rate = orderRate()
+    await send([
+      toRecord(topics.inventoryReserved, inventoryReserved(), traceparent),
+      toRecord(topics.inventoryFailed, inventoryFailed(), traceparent),
+      {
+        topic: topics.orderRate.name,
+        key: 'minute',
+        value: topics.orderRate.codec.encode(rate),
+        headers: eventHeaders('OrderRate', 'minute-1', traceparent)
+      }
+    ])
+    const [reserved] = await untilRows('inventory_reserved', 1)
+    assert.deepEqual(reserved.items, inventoryReserved().items)
+    const [failed] = await untilRows('inventory_failed', 1)
+    assert.deepEqual(failed.shortages, inventoryFailed().shortages)
+    const [published] = await untilRows('metrics_order_rate', 1)
+    assert.deepEqual([published.orders, published.per_second, published.is_final], ['30', 0.5, false])
+    assert.equal(published.window_start.getTime(), rate.windowStartMs)
+  })
+
+  await t.test('what is no event is parked with the reason, and what follows goes on', async () => {
+    const poison = (value: Buffer | null): OutputRecord => ({
+      ...{ topic: 'orders.created', key: randomUUID(), headers: {} },
+      value: value as Buffer
+    })
+    const torn = (version1().value as Buffer).subarray(0, 20)
+    await send([
+      ...[Buffer.from('this is no order'), Buffer.from([0, 0x7f, 0xff, 0xff, 0xff, 1]), torn, null].map(poison),
+      version1()
+    ])
+    await untilRows('orders_created', 5)
+    const parked = await readCommitted(connection, 'audit.dlq', records => records.length === 4)
+    const reasons = parked.map(({ headers }) => headers['__connect.errors.exception.message'])
+    assert.deepEqual(reasons.toSorted(), [
+      'The registry has no schema 2147483647',
+      'There is no event in a record without a value',
+      'These bytes are not what schema 1 says',
+      'This is not in the Confluent wire format'
+    ])
+  })
+
+  await t.test('a database that ends its connections loses no event and doubles none', async () => {
+    const some = () => Array.from({ length: 200 }, () => version1())
+    await send(some())
+    await audit.endConnections()
+    await send(some())
+    await untilRows('orders_created', 405)
+    const { tasks } = await stateOf(connect.address, 'audit')
+    assert.deepEqual(
+      tasks.map(({ state }) => state),
+      ['RUNNING']
+    )
+  })
+})

@@ -1,0 +1,143 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { KafkaConnection } from '@orderly/kafka'
+import type { Java } from '../preflight/java.ts'
+import { loopback } from '../processes/ports.ts'
+import type { SupervisedProcess, Supervisor } from '../processes/supervisor.ts'
+import { waitUntilHealthy } from '../processes/wait.ts'
+import { preparePlugins } from './connect-plugin.ts'
+import { type Connector, installConnector, keepRunning, readConnector, stateOf } from './connector.ts'
+import { classPath, connectJars } from './jars.ts'
+import { javaClientProperties, toProperties } from './java-client.ts'
+import { startJavaServer } from './java-process.ts'
+import type { RunningPart } from './part.ts'
+import { query } from './postgres.ts'
+
+export interface ConnectOptions {
+  readonly supervisor: Supervisor
+  readonly java: Java
+  readonly dataDirectory: string
+  readonly port: number
+  readonly connection: KafkaConnection
+  readonly databaseURL: string
+  /** Base of the Confluent-compatible API. */
+  readonly registryURL: string
+  readonly name?: string
+}
+
+/** A worker of Kafka Connect with the audit connector of `deploy/connect`, which is kept running. */
+export async function startConnect(options: ConnectOptions): Promise<RunningPart> {
+  const startedAt = performance.now()
+  const connector = await readConnector('audit-postgres')
+  // The sink makes the tables, but not the schema.
+  await query(options.databaseURL, 'CREATE SCHEMA IF NOT EXISTS audit')
+  const address = `http://${loopback}:${options.port}`
+  const child = await startWorker(options)
+  const watching = new AbortController()
+  const stop = async () => {
+    watching.abort()
+    await child.stop()
+  }
+  try {
+    await waitUntilHealthy(child, () => installed(address, connector), 120_000)
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  void keepRunning(address, connector.name, watching.signal)
+  return {
+    name: 'connect',
+    address,
+    processes: [child],
+    startMs: Math.round(performance.now() - startedAt),
+    isHealthy: () => isRunning(address, connector).catch(() => false),
+    stop
+  }
+}
+
+/** Starts only the process, which takes up again what is noted in Kafka; resolves at once, not when it answers. */
+export async function startWorker(options: ConnectOptions): Promise<SupervisedProcess> {
+  const { supervisor, java, dataDirectory, name = 'connect' } = options
+  await mkdir(dataDirectory, { recursive: true })
+  const propertiesFile = join(dataDirectory, `${name}.properties`)
+  await writeFile(propertiesFile, workerProperties(options, await preparePlugins(supervisor, java)))
+  return startJavaServer(supervisor, {
+    name,
+    java,
+    jars: connectJars,
+    cwd: dataDirectory,
+    env: { ...process.env, ...auditVariables(options) },
+    args: [
+      '-Xmx256m',
+      '-Xms48m',
+      '-XX:TieredStopAtLevel=1',
+      '-Dorg.slf4j.simpleLogger.showDateTime=true',
+      '-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss.SSS',
+      ...['org.apache.kafka.common.config', 'org.apache.kafka.connect.runtime.isolation', 'io.debezium.config'].map(
+        logger => `-Dorg.slf4j.simpleLogger.log.${logger}=warn`
+      ),
+      '-cp',
+      await classPath(connectJars),
+      'org.apache.kafka.connect.cli.ConnectDistributed',
+      propertiesFile
+    ]
+  })
+}
+
+async function installed(address: string, connector: Connector): Promise<boolean> {
+  await installConnector(address, connector)
+  return isRunning(address, connector)
+}
+
+async function isRunning(address: string, { name }: Connector): Promise<boolean> {
+  const { tasks } = await stateOf(address, name)
+  return tasks.length > 0 && tasks.every(({ state }) => state === 'RUNNING')
+}
+
+/** What the files in `deploy/connect` leave to the place where they are used. */
+function auditVariables({ databaseURL, registryURL }: ConnectOptions): NodeJS.ProcessEnv {
+  const { host, pathname, username, password } = new URL(databaseURL)
+  return {
+    AUDIT_JDBC_URL: `jdbc:postgresql://${host}${pathname}`,
+    AUDIT_DATABASE_USERNAME: decodeURIComponent(username),
+    AUDIT_DATABASE_PASSWORD: decodeURIComponent(password),
+    AUDIT_REGISTRY_URL: registryURL.replace(/\/apis\/.*$/, '/apis/registry/v2')
+  }
+}
+
+function workerProperties({ connection, port }: ConnectOptions, pluginDirectory: string): string {
+  const internalTopics = ['config', 'offset', 'status'].flatMap(kind => [
+    [`${kind}.storage.topic`, `connect.${kind}`],
+    // As many as the cluster says.
+    [`${kind}.storage.replication.factor`, -1],
+    ...(kind === 'config' ? [] : [[`${kind}.storage.partitions`, 1]])
+  ])
+  const client = javaClientProperties(connection)
+  const settings = {
+    ...prefixed('', client),
+    ...prefixed('consumer.', client),
+    ...prefixed('producer.', client),
+    ...prefixed('admin.', client),
+    'group.id': 'orderly-connect',
+    ...Object.fromEntries(internalTopics),
+    'key.converter': 'org.apache.kafka.connect.storage.StringConverter',
+    'value.converter': 'org.apache.kafka.connect.storage.StringConverter',
+    'plugin.path': pluginDirectory,
+    'plugin.discovery': 'service_load',
+    listeners: `http://${loopback}:${port}`,
+    'rest.advertised.host.name': loopback,
+    'config.providers': 'env',
+    'config.providers.env.class': 'org.apache.kafka.common.config.provider.EnvVarConfigProvider',
+    'config.providers.env.param.allowlist.pattern': 'AUDIT_.*',
+    // A worker that is started again finds its tasks free at once.
+    'scheduled.rebalance.max.delay.ms': 0,
+    'session.timeout.ms': 10_000,
+    'heartbeat.interval.ms': 3_000,
+    'offset.flush.interval.ms': 1_000
+  }
+  return toProperties(settings)
+}
+
+function prefixed(prefix: string, settings: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(settings).map(([key, value]) => [`${prefix}${key}`, value]))
+}

@@ -1,0 +1,102 @@
+import { isDeepStrictEqual } from 'node:util'
+import { topicConfigs, topicNames } from '@orderly/contracts'
+import type { AuditRow, RecordedRecord } from '../../history/history.ts'
+import { placeOf } from '../evidence.ts'
+import type { Finding, Guarantee } from '../guarantee.ts'
+
+/**
+ * Every record that a `read_committed` reader may see is one row with the same content, and there are no other rows; what is no event
+ * is set aside instead. Of a compacted topic, rows stay whose records gave way to newer ones of their key.
+ */
+export const auditComplete: Guarantee = {
+  number: 10,
+  promise: 'The audit tables hold exactly what the topics hold.',
+  appliesTo: ({ audit }) => audit !== undefined,
+  check({ history, visible }) {
+    const { rows, setAside } = history.audit ?? { rows: [], setAside: [] }
+    const rowsByPlace = Map.groupBy(rows, placeOf)
+    const asideByPlace = Map.groupBy(setAside, placeOf)
+    const findings: Finding[] = []
+    const places = new Set<string>()
+    for (const topic of Object.values(topicNames)) {
+      const records = visible(topic)
+      const isAbsent = absentColumns(
+        records,
+        rows.filter(row => row.topic === topic)
+      )
+      for (const record of records) {
+        places.add(placeOf(record))
+        const own = rowsByPlace.get(placeOf(record)) ?? []
+        const summary = problemOf(record, own, asideByPlace.has(placeOf(record)), isAbsent)
+        if (summary !== undefined) findings.push({ ...about(record), summary })
+      }
+      const newest = new Map(records.map(({ partition, key, offset }) => [`${partition} ${key}`, offset]))
+      const isCompacted = topicConfigs[topic]?.['cleanup.policy'] === 'compact'
+      for (const row of rows) {
+        if (row.topic !== topic || places.has(placeOf(row))) continue
+        if (isCompacted && (newest.get(`${row.partition} ${row.key}`) ?? row.offset) > row.offset) continue
+        findings.push({
+          summary: `${placeOf(row)} is a row, but no record that anybody may see`,
+          atMs: row.timestampMs
+        })
+      }
+    }
+    return findings
+  }
+}
+
+function problemOf(
+  record: RecordedRecord,
+  rows: readonly AuditRow[],
+  isAside: boolean,
+  isAbsent: (column: string) => boolean
+): string | undefined {
+  const place = placeOf(record)
+  if (record.event === undefined) {
+    if (rows.length > 0) return `${place} holds no event, but is a row`
+    return isAside ? undefined : `${place} holds no event, and was not set aside either`
+  }
+  const [row] = rows
+  if (row === undefined) return isAside ? `${place} was set aside, but holds an event` : `${place} has no row`
+  if (rows.length > 1) return `${place} has ${rows.length} rows`
+  const columns = Object.entries(columnsOf(record)).filter(([column]) => !isAbsent(column))
+  const wrong = columns.find(([column, value]) => !isDeepStrictEqual(row.columns[column], value))
+  return (
+    wrong &&
+    `${place} has ${wrong[0]} ${JSON.stringify(row.columns[wrong[0]])} in its row, not ${JSON.stringify(wrong[1])}`
+  )
+}
+
+/** A field that a later version has added gets its column with the first record of that version; until then all records are alike in it. */
+function absentColumns(records: readonly RecordedRecord[], rows: readonly AuditRow[]): (column: string) => boolean {
+  const there = new Set(rows.flatMap(({ columns }) => Object.keys(columns)))
+  const values = new Map<string, Set<string>>()
+  for (const record of records) {
+    if (record.event === undefined) continue
+    for (const [column, value] of Object.entries(columnsOf(record))) {
+      const own = values.get(column) ?? new Set()
+      values.set(column, own.add(JSON.stringify(value)))
+    }
+  }
+  return column => !there.has(column) && values.get(column)?.size === 1
+}
+
+/** As `deploy/connect/plugin` makes a row of an event: `createdAtMs` is `created_at`, `orderID` is `order_id`. */
+export function columnsOf({ key, timestampMs, headers, event = {} as never }: RecordedRecord): Record<string, unknown> {
+  const fields = Object.entries(event).map(([name, value]) => [columnOf(name.replace(/Ms$/, '')), value])
+  return {
+    record_key: key,
+    record_timestamp: timestampMs,
+    event_id: headers['event-id'] ?? null,
+    traceparent: headers.traceparent ?? null,
+    ...Object.fromEntries(fields)
+  }
+}
+
+function columnOf(name: string): string {
+  return name.replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2').toLowerCase()
+}
+
+function about(record: RecordedRecord) {
+  return { orderID: record.event?.orderID, userID: record.event?.userID, records: [record], atMs: record.timestampMs }
+}

@@ -1,0 +1,54 @@
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { createTopics, type KafkaConnection } from '@orderly/kafka'
+import {
+  type ConnectOptions,
+  connectParts,
+  freePort,
+  javaWith,
+  type SupervisedProcess,
+  startConnect,
+  startWorker,
+  waitUntil
+} from '@orderly/stack'
+import { auditDeadLetterTopic } from '../dump/audit.ts'
+import type { FaultyServer, ServersOptions } from './servers.ts'
+
+interface AuditOptions extends ServersOptions, Pick<ConnectOptions, 'connection' | 'databaseURL' | 'registryURL'> {
+  /** Past the proxies. */
+  readonly directConnection: KafkaConnection
+  readonly replicationFactor: number
+}
+
+const restartDeadlineMs = 90_000
+
+/** Kafka Connect with the connector of the audit tables, as the launcher starts it, behind the proxies. */
+export async function startAudit(options: AuditOptions): Promise<FaultyServer> {
+  const { supervisor, directories, directConnection, replicationFactor } = options
+  await createTopics(directConnection, [{ name: auditDeadLetterTopic, partitions: 1, replicationFactor }])
+  const worker: ConnectOptions = {
+    ...options,
+    java: await javaWith(connectParts, supervisor, () => {}),
+    dataDirectory: join(directories.data, `connect-${randomBytes(4).toString('hex')}`),
+    port: await freePort()
+  }
+  const running = await startConnect(worker)
+  let child = running.processes[0] as SupervisedProcess
+  return {
+    name: 'connect',
+    async kill() {
+      child.signal('SIGKILL')
+      await child.exited
+    },
+    async stop() {
+      await running.stop()
+      await child.stop()
+    },
+    async restart() {
+      if (!child.isRunning()) child = await startWorker(worker)
+      await waitUntil(running.isHealthy, { what: 'Kafka Connect being back', deadlineMs: restartDeadlineMs })
+    },
+    freeze: async () => child.signal('SIGSTOP'),
+    resume: async () => child.signal('SIGCONT')
+  }
+}
