@@ -3,6 +3,9 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { projectDirectory } from '../directories.ts'
 
+/** Where the connector puts what is no event. */
+export const auditDeadLetterTopic = 'audit.dlq'
+
 /** A file of `deploy/connect`. */
 export interface Connector {
   readonly name: string

@@ -1,10 +1,10 @@
 import { topicNames } from '@orderly/contracts'
+import { auditDeadLetterTopic } from '@orderly/stack'
 import type { AuditDump, AuditRow } from '../history/history.ts'
 import { withDatabase } from '../run/servers.ts'
 import type { KafkaLog } from './kafka-log.ts'
 import { isVisible, withTransactions } from './transactions.ts'
 
-export const auditDeadLetterTopic = 'audit.dlq'
 /** Postgres' number of that type. */
 const bigint = 20
 

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { createTopics, type KafkaConnection } from '@orderly/kafka'
 import {
+  auditDeadLetterTopic,
   type ConnectOptions,
   connectParts,
   freePort,
@@ -11,8 +12,7 @@ import {
   startWorker,
   waitUntil
 } from '@orderly/stack'
-import { auditDeadLetterTopic } from '../dump/audit.ts'
-import type { FaultyServer, ServersOptions } from './servers.ts'
+import type { FaultyServer, ServersOptions } from './faulty-server.ts'
 
 interface AuditOptions extends ServersOptions, Pick<ConnectOptions, 'connection' | 'databaseURL' | 'registryURL'> {
   /** Past the proxies. */

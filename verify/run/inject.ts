@@ -4,8 +4,9 @@ import type { FaultRun, PoisonRecord } from '../history/history.ts'
 import type { PointOrder, PointSignal } from '../inside/journal.ts'
 import { type FaultPlan, serviceOf } from '../plan/faults.ts'
 import type { Link, LinkState } from '../proxy/proxy.ts'
+import type { FaultyServer } from './faulty-server.ts'
 import type { Fleet } from './fleet.ts'
-import type { FaultyServer, Servers } from './servers.ts'
+import type { Servers } from './servers.ts'
 
 export interface Injector {
   /** Does it, and undoes it when its time is over. */

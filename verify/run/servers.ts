@@ -22,19 +22,8 @@ import {
 import pg from 'pg'
 import { type Link, startProxy } from '../proxy/proxy.ts'
 import { startAudit } from './audit.ts'
+import type { FaultyServer, ServersOptions } from './faulty-server.ts'
 import { descendantsOf, freezeFor, signalAll } from './process-tree.ts'
-
-/** A server that faults can be done to. */
-export interface FaultyServer {
-  readonly name: string
-  kill(): Promise<void>
-  /** Asks it to end, and waits. */
-  stop(): Promise<void>
-  /** Starts it again; resolves when it answers. */
-  restart(): Promise<void>
-  freeze(durationMs: number): Promise<void>
-  resume(): Promise<void>
-}
 
 /** The real servers, with the addresses that the verifier uses, and those that lead services through the proxies. */
 export interface Servers {
@@ -47,13 +36,6 @@ export interface Servers {
   /** By name: `kafka-1`, `postgres`. */
   readonly links: ReadonlyMap<string, Link>
   stop(): Promise<void>
-}
-
-export interface ServersOptions {
-  readonly supervisor: Supervisor
-  readonly directories: RunDirectories
-  readonly brokers: number
-  readonly hasConnect?: boolean
 }
 
 /** What lasts over several runs: it has no state that a run could leave behind for the next. */
