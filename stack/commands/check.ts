@@ -40,6 +40,11 @@ const checks: readonly Check[] = [
     args: ['contracts/generate.ts', '--check'],
     remedy: 'node contracts/generate.ts'
   },
+  {
+    name: 'generated dashboards',
+    args: ['deploy/grafana/generate.ts', '--check'],
+    remedy: 'node deploy/grafana/generate.ts'
+  },
   { name: 'versions of contracts', args: ['contracts/check-versions.ts'] },
   // Otherwise noticed only by those who have nothing installed yet.
   npmCheck('lock file', ['ci', '--dry-run', '--ignore-scripts', '--loglevel=error'])

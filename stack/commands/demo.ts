@@ -1,7 +1,7 @@
 import { type DemoReport, describeReport } from '../demo/report.ts'
 import { runOrders } from '../demo/run-orders.ts'
 import { externalServers } from '../external-servers.ts'
-import { extraNames } from '../extras.ts'
+import { extraPorts } from '../extras.ts'
 import type { RunningPart } from '../parts/part.ts'
 import { preflight } from '../preflight/preflight.ts'
 import { residentBytes } from '../processes/memory.ts'
@@ -28,7 +28,7 @@ await runCommand(async ({ supervise, signal }) => {
     const { parts, orderURL } = await startStack({
       supervisor,
       directories,
-      ports: await freePorts([...serverPorts, ...serviceNames, ...extraNames]),
+      ports: await freePorts([...serverPorts, ...serviceNames, ...extraPorts]),
       durable: true,
       environment,
       partitions: partitionsOf(environment),

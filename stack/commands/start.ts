@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import { createRunDirectories, orderlyDirectory, projectDirectory } from '../directories.ts'
 import { externalServers } from '../external-servers.ts'
 import { readExtras } from '../extras.ts'
+import { monitoringSettings } from '../parts/monitoring-settings.ts'
 import { portUses, usualPorts } from '../preflight/ports.ts'
 import { preflight } from '../preflight/preflight.ts'
 import { takeRunLock } from '../preflight/run-lock.ts'
@@ -27,6 +28,7 @@ const {
 await runCommand(async ({ supervise, signal }) => {
   const environment = process.env
   const extras = readExtras(beside)
+  if (extras.has('monitoring')) monitoringSettings(environment) // wrong ones are refused before anything starts
   const externals = externalServers(environment)
   const ports = usualPorts(environment)
   const partitions = partitionsOf(environment)

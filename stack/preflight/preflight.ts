@@ -3,10 +3,11 @@ import { statfs } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import type { ServerName } from '../external-servers.ts'
 import type { Extras } from '../extras.ts'
-import { areFetched, connectParts, type Jars, kafkaJars, registryJars } from '../parts/jars.ts'
+import { areFetched, connectParts, type Jars, jmxAgentJars, kafkaJars, registryJars } from '../parts/jars.ts'
 import { isPortFree, loopback } from '../processes/ports.ts'
 import { Refusal } from '../refusal.ts'
 import { chooseJava, findJavas } from './java.ts'
+import { requireProgram } from './programs.ts'
 
 export interface PortUse {
   readonly part: string
@@ -29,6 +30,8 @@ export async function preflight({ directory, externals, ports, extras }: Preflig
   if (needed.length > 0) chooseJava(findJavas())
   if (missing.length > 0) refuseWithoutMaven(await hasMaven(), missing)
   refuseFullDisk(await freeMB(directory), missing)
+  if (extras?.has('monitoring') === true)
+    for (const name of ['prometheus', 'alertmanager'] as const) requireProgram(name)
   for (const use of ports) if (!(await isPortFree(use.port))) throw takenPort(use)
 }
 
@@ -36,7 +39,8 @@ function neededJars(externals: ReadonlyMap<ServerName, string>, extras: Extras =
   return [
     ...(externals.has('kafka') ? [] : [kafkaJars]),
     ...(externals.has('registry') ? [] : [registryJars]),
-    ...(extras.has('connect') ? connectParts : [])
+    ...(extras.has('connect') ? connectParts : []),
+    ...(extras.has('monitoring') && !externals.has('kafka') ? [jmxAgentJars] : [])
   ]
 }
 
