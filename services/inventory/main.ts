@@ -12,15 +12,18 @@ import {
 import { configSchema } from './config.ts'
 import { addOpenApi } from './from-http/openapi.ts'
 import { addStockRoutes } from './from-http/stock-routes.ts'
+import { expireHolds } from './from-orders/expire-holds.ts'
 import { orderStage } from './from-orders/order-stage.ts'
+import { reportChanged } from './from-orders/report-changed.ts'
 import { reportDecided } from './from-orders/report-decided.ts'
 import { readStockFile } from './from-stock-file/read-stock-file.ts'
 import { isTransient } from './store/is-transient.ts'
 import { createPostgresStore, inventorySchema, inventorySessionSettings } from './store/postgres.ts'
 import { createPostgresKeeping } from './store/postgres-keeping.ts'
-import { outcomeRecord } from './to-results/outcome-record.ts'
+import { expiryRecord, resultRecord } from './to-results/result-record.ts'
 
 const statementTimeoutMs = 10_000
+const expireEveryMs = 500
 
 runService({
   name: 'inventory',
@@ -57,15 +60,24 @@ runService({
 
     const topics = await connectTopics(createSchemaRegistry(registryAddress(config)), {
       ordersCreated: 'read',
+      ordersChanges: 'write',
       inventoryReserved: 'write',
-      inventoryFailed: 'write'
+      inventoryFailed: 'write',
+      inventoryConfirmed: 'write',
+      inventoryReleased: 'write'
     })
     const traced = traceStage(
       orderStage({
-        ordersCreated: topics.ordersCreated,
+        topics,
         store,
-        toRecord: (outcome, traceparent) => outcomeRecord(topics, outcome, traceparent),
-        onDecided: reportDecided(metrics, logger)
+        toRecord: (result, traceparent) => resultRecord(topics, result, traceparent),
+        tick: expireHolds({
+          store,
+          toRecord: (change, traceparent) => expiryRecord(topics, change, traceparent),
+          everyMs: expireEveryMs
+        }),
+        onDecided: reportDecided(metrics, logger),
+        onChanged: reportChanged(metrics, logger)
       }),
       stageObserver(metrics),
       spans

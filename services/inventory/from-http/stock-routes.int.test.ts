@@ -113,7 +113,9 @@ test('beside orders that reserve, adjustments and settings lose no piece and mak
     items: [{ sku: index % 3 === 0 ? 'TEA' : 'MUG', quantity: 1 + (index % 3) }]
   }))
   await Promise.all([
-    ...Array.from({ length: 6 }, (_, batch) => store.decide(orders.slice(batch * 10, batch * 10 + 10))),
+    ...Array.from({ length: 6 }, (_, batch) =>
+      store.decide({ orders: orders.slice(batch * 10, batch * 10 + 10), changes: [] })
+    ),
     ...Array.from({ length: 30 }, (_, index) =>
       adjust(index % 2 ? 'MUG' : 'TEA', index % 5 ? 3 : -7, `key ${index % 20}`)
     ),
