@@ -1,5 +1,5 @@
 // The rules of the layout (ARCHITECTURE.md), one each. Every rule has a wrong file in stack/layers.unit.test.ts that it finds.
-const workspace = '^(contracts|stack|verify|packages/[^/]+|services/[^/]+)/'
+const workspace = '^(contracts|stack|tool|verify|packages/[^/]+|services/[^/]+)/'
 const frontDoor = '^(contracts|stack|packages/[^/]+)/(testing/)?index\\.ts$'
 const onlyInTests = '\\.test\\.ts$|/testing/'
 const nameless = '(^|/)(utils?|helpers?)(/|\\.ts$)'

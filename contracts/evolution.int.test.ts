@@ -13,17 +13,17 @@ import { connectTopics } from './topics.ts'
 /** Every test has subjects of its own in the real registry. */
 const { registryURL } = integrationEnvironment()
 const subject = 'orders.created-value'
-const { 1: v1, 2: v2 } = orderCreatedSchemas.versions
+const { 1: v1, 2: v2, 3: v3 } = orderCreatedSchemas.versions
 
 /** A version that may come. */
-const v3: RecordSchema = {
-  ...v2,
-  fields: [...v2.fields, { name: 'note', type: ['null', 'string'], default: null }]
+const v4: RecordSchema = {
+  ...v3,
+  fields: [...v3.fields, { name: 'note', type: ['null', 'string'], default: null }]
 }
 
 const dollars = { currency: 'USD', totalMinor: 1_299 }
 
-test('consumers first: today’s code reads a V1 topic, and V2 records as soon as they come, side by side', async t => {
+test('consumers first: today’s code reads a V1 topic, and records of V2 and V3 as soon as they come, side by side', async t => {
   const { url } = await createRegistryView(t, registryURL)
   const old = await connectTopics(createSchemaRegistry({ url }), { ordersCreated: 1 })
   const { codec } = (await connectTopics(createSchemaRegistry({ url }), { ordersCreated: 'read' })).ordersCreated
@@ -34,30 +34,35 @@ test('consumers first: today’s code reads a V1 topic, and V2 records as soon a
 
   const current = await connectTopics(createSchemaRegistry({ url }), { ordersCreated: 2 })
   const inDollars = orderCreated(dollars)
-  const mixed = [inEuros, inDollars, inEuros].map(order =>
-    (order === inEuros ? old : current).ordersCreated.codec.encode(order)
-  )
+  const newest = await connectTopics(createSchemaRegistry({ url }), { ordersCreated: 3 })
+  const held = orderCreated({ holdSeconds: 900 })
+  const mixed = [
+    old.ordersCreated.codec.encode(inEuros),
+    current.ordersCreated.codec.encode(inDollars),
+    newest.ordersCreated.codec.encode(held),
+    old.ordersCreated.codec.encode(inEuros)
+  ]
   await codec.prepare(mixed)
   assert.deepEqual(
     mixed.map(value => codec.decode(value)),
-    [inEuros, inDollars, inEuros]
+    [inEuros, inDollars, held, inEuros]
   )
 })
 
-test('producers first: code that knows only V1 reads V2 and V3 records without the fields it does not know', async t => {
+test('producers first: code that knows only V1 reads the records of every later version without the fields it does not know', async t => {
   const { url } = await createRegistryView(t, registryURL)
   const registry = createSchemaRegistry({ url })
   const oldCode = createAvroCodec<OrderCreatedVersions[1]>({
     registry: createSchemaRegistry({ url }),
     readerSchema: v1
   })
-  for (const schema of [v2, v3]) {
+  for (const schema of [v2, v3, v4]) {
     const writer = { schema, schemaID: await registry.register(subject, schema) }
     const newCode = createAvroCodec<OrderCreated & { note: string | null }>({ registry, readerSchema: schema, writer })
     const order = orderCreated(dollars)
     const value = newCode.encode({ ...order, note: 'ring twice' })
     await oldCode.prepare([value])
-    const { currency, ...known } = order
+    const { currency, holdSeconds, ...known } = order
     assert.deepEqual(oldCode.decode(value), known)
   }
 })
@@ -77,15 +82,15 @@ test('a rollback to V1 writes with the id that V1 always had, and everything in 
   for (const value of values) assert.deepEqual(codec.decode(value), order)
 })
 
-test('today’s code starts and reads when a future V3 is in the registry, and goes on writing V1 and V2', async t => {
+test('today’s code starts and reads when a future V4 is in the registry, and goes on writing the versions it knows', async t => {
   const { url } = await createRegistryView(t, registryURL)
   const registry = createSchemaRegistry({ url })
   await connectTopics(registry, { ordersCreated: 2 })
-  const writer = { schema: v3, schemaID: await registry.register(subject, v3) }
-  const future = createAvroCodec<OrderCreated & { note: string }>({ registry, readerSchema: v3, writer })
+  const writer = { schema: v4, schemaID: await registry.register(subject, v4) }
+  const future = createAvroCodec<OrderCreated & { note: string }>({ registry, readerSchema: v4, writer })
   const order = orderCreated(dollars)
   const value = future.encode({ ...order, note: 'ring twice' })
-  for (const use of ['read', 1, 2] as const) {
+  for (const use of ['read', 1, 2, 3] as const) {
     const { codec } = (await connectTopics(createSchemaRegistry({ url }), { ordersCreated: use })).ordersCreated
     await codec.prepare([value])
     assert.deepEqual(codec.decode(value), order)
@@ -108,7 +113,7 @@ test('the registry itself refuses what is not compatible with every version, fro
     field.name === 'currency' ? { name: 'currency', type: 'string' } : field
   )
   assert.equal((await register(withoutDefault)).status, 409)
-  assert.equal((await register(v3.fields)).status, 200)
+  assert.equal((await register(v4.fields)).status, 200)
 })
 
 test('a mode that somebody loosened is set again by the next writer, and readers leave it alone', async t => {

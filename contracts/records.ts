@@ -13,16 +13,20 @@ export function eventHeaders(eventType: string, orderID: string, traceparent: st
   }
 }
 
-/** @throws ContractError `EVENT_INVALID` */
+/**
+ * @param about names what the event is about where one order can have several of its type
+ * @throws ContractError `EVENT_INVALID`
+ */
 export function toRecord<Event extends { readonly orderID: string; readonly userID: string }>(
   topic: Topic<Event>,
   event: Event,
-  traceparent: string
+  traceparent: string,
+  about = event.orderID
 ): OutputRecord {
   return {
     topic: topic.name,
     key: event.userID,
     value: topic.codec.encode(event),
-    headers: eventHeaders(topic.eventType, event.orderID, traceparent)
+    headers: eventHeaders(topic.eventType, about, traceparent)
   }
 }

@@ -64,7 +64,7 @@ async function assertNothingParked({ errors, deadLetters }: ServicePipeline): Pr
   }
 }
 
-test('under a producer of V1 beside one of V2 every consumer restarts one by one: no error, no dead letter, all told', async t => {
+test('under a producer of V1 beside one of V3 every consumer restarts one by one: no error, no dead letter, all told', async t => {
   const pipeline = await startServicePipeline(t)
   const items = [{ sku: pipeline.sku, quantity: 1 }]
   const consumers = new Map<string, TestService>()
@@ -76,7 +76,7 @@ test('under a producer of V1 beside one of V2 every consumer restarts one by one
   ] as const
   const [old, current] = await Promise.all([
     pipeline.start('order', 'old', { ORDER_CREATED_VERSION: '1' }),
-    pipeline.start('order', 'current', { ORDER_CREATED_VERSION: '2' }),
+    pipeline.start('order', 'current', { ORDER_CREATED_VERSION: '3' }),
     ...places.map(async ([name, instance]) => {
       const consumer = await pipeline.start(name, instance)
       consumers.set(`${name} ${instance}`, consumer)
@@ -88,7 +88,8 @@ test('under a producer of V1 beside one of V2 every consumer restarts one by one
     placeOrders(current, [
       { items, total: 12.5 },
       { items, total: 2_500, currency: 'JPY' },
-      { items, total: 1.234, currency: 'KWD' }
+      { items, total: 1.234, currency: 'KWD' },
+      { items, total: 12.5, holdSeconds: 3_600 }
     ])
   ]
   const accepted = () => traffic.flatMap(({ accepted }) => accepted)
@@ -104,16 +105,16 @@ test('under a producer of V1 beside one of V2 every consumer restarts one by one
   }
   await untilMoreOf(traffic.map(({ accepted }) => accepted.length))
   await Promise.all(traffic.map(({ stop }) => stop()))
-  t.diagnostic(`${traffic.map(({ accepted }) => accepted.length).join(' orders of V1 and ')} of V2`)
+  t.diagnostic(`${traffic.map(({ accepted }) => accepted.length).join(' orders of V1 and ')} of V3`)
 
-  // The producers change places: one goes on to V2, the other one back to V1.
+  // The producers change places: one goes on to V3, the other one back to V1.
   for (const [service, instance, version] of [
-    [old, 'old', '2'],
+    [old, 'old', '3'],
     [current, 'current', '1']
   ] as const) {
     assert.equal((await service.stop('SIGTERM')).code, 0)
     const producer = await pipeline.start('order', instance, { ORDER_CREATED_VERSION: version })
-    traffic.push(placeOrders(producer, [{ items, total: 12.5, ...(version === '2' && { currency: 'USD' }) }]))
+    traffic.push(placeOrders(producer, [{ items, total: 12.5, ...(version === '3' && { currency: 'USD' }) }]))
   }
   await untilMoreOf([])
   await Promise.all(traffic.map(({ stop }) => stop()))
@@ -129,15 +130,15 @@ test('records of a future version are handled like any other, and what cannot be
   await pipeline.start('notification', 'one')
   const items = [{ sku: pipeline.sku, quantity: 1 }]
 
-  await t.test('OrderCreated V3 and InventoryReserved V2, which no service knows, are decided and told', async () => {
+  await t.test('OrderCreated V4 and InventoryReserved V3, which no service knows, are decided and told', async () => {
     const order = orderCreated({ items })
     const reserved = inventoryReserved()
-    const v3 = await futureTopic(registry, topics.ordersCreated, orderCreatedSchemas.versions[2])
-    const v2 = await futureTopic(registry, topics.inventoryReserved, inventoryReservedSchemas.versions[1])
+    const v4 = await futureTopic(registry, topics.ordersCreated, orderCreatedSchemas.versions[3])
+    const v3 = await futureTopic(registry, topics.inventoryReserved, inventoryReservedSchemas.versions[2])
     await pipeline.producer.send([
-      toRecord(v3, { ...order, note: 'ring twice' }, traceparent),
+      toRecord(v4, { ...order, note: 'ring twice' }, traceparent),
       toRecord(topics.ordersCreated, orderCreated({ items }), traceparent),
-      toRecord(v2, { ...reserved, note: 'gift' }, traceparent)
+      toRecord(v3, { ...reserved, note: 'gift' }, traceparent)
     ])
     await untilTold(pipeline, [order.orderID, reserved.orderID])
     await assertNothingParked(pipeline)
@@ -173,9 +174,9 @@ test('records of a future version are handled like any other, and what cannot be
 
   await t.test('a schema id that a lagging registry learns of a moment later parks nothing', async () => {
     pipeline.view.lag()
-    const v4 = await futureTopic(registry, topics.ordersCreated, orderCreatedSchemas.versions[2], 'gift')
+    const v5 = await futureTopic(registry, topics.ordersCreated, orderCreatedSchemas.versions[3], 'gift')
     const order = orderCreated({ items })
-    await pipeline.producer.send([toRecord(v4, { ...order, gift: null }, traceparent)])
+    await pipeline.producer.send([toRecord(v5, { ...order, gift: null }, traceparent)])
     await untilTold(pipeline, [order.orderID])
     assert.equal(pipeline.view.lagged(), 1)
   })

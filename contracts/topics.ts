@@ -1,8 +1,11 @@
 import type { Topic } from '@orderly/kafka'
 import { checkReadable, createAvroCodec } from './avro/codec.ts'
 import { SchemaRejectedError } from './errors.ts'
+import { type InventoryConfirmed, inventoryConfirmedSchemas } from './generated/inventory-confirmed.ts'
 import { type InventoryFailed, inventoryFailedSchemas } from './generated/inventory-failed.ts'
+import { type InventoryReleased, inventoryReleasedSchemas } from './generated/inventory-released.ts'
 import { type InventoryReserved, inventoryReservedSchemas } from './generated/inventory-reserved.ts'
+import { type OrderChangeRequested, orderChangeRequestedSchemas } from './generated/order-change-requested.ts'
 import { type OrderCreated, orderCreatedSchemas } from './generated/order-created.ts'
 import { type OrderRate, orderRateSchemas } from './generated/order-rate.ts'
 import type { SchemaRegistry } from './registry/registry.ts'
@@ -10,8 +13,11 @@ import type { EventSchemas, RecordSchema } from './schema.ts'
 
 export const topicNames = {
   ordersCreated: 'orders.created',
+  ordersChanges: 'orders.changes',
   inventoryReserved: 'inventory.reserved',
   inventoryFailed: 'inventory.failed',
+  inventoryConfirmed: 'inventory.confirmed',
+  inventoryReleased: 'inventory.released',
   orderRate: 'metrics.order.rate'
 } as const
 
@@ -23,15 +29,21 @@ export const topicConfigs: Readonly<Record<string, Readonly<Record<string, strin
 
 export interface Topics {
   readonly ordersCreated: Topic<OrderCreated>
+  readonly ordersChanges: Topic<OrderChangeRequested>
   readonly inventoryReserved: Topic<InventoryReserved>
   readonly inventoryFailed: Topic<InventoryFailed>
+  readonly inventoryConfirmed: Topic<InventoryConfirmed>
+  readonly inventoryReleased: Topic<InventoryReleased>
   readonly orderRate: Topic<OrderRate>
 }
 
 const schemasOf = {
   ordersCreated: orderCreatedSchemas,
+  ordersChanges: orderChangeRequestedSchemas,
   inventoryReserved: inventoryReservedSchemas,
   inventoryFailed: inventoryFailedSchemas,
+  inventoryConfirmed: inventoryConfirmedSchemas,
+  inventoryReleased: inventoryReleasedSchemas,
   orderRate: orderRateSchemas
 } as const satisfies Record<keyof Topics, EventSchemas>
 
@@ -62,8 +74,11 @@ export async function connectTopics(registry: SchemaRegistry, uses: TopicUses = 
 
 const writeAll: TopicUses = {
   ordersCreated: 'write',
+  ordersChanges: 'write',
   inventoryReserved: 'write',
   inventoryFailed: 'write',
+  inventoryConfirmed: 'write',
+  inventoryReleased: 'write',
   orderRate: 'write'
 }
 

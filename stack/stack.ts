@@ -65,6 +65,13 @@ function localConnection(brokers: readonly string[]): KafkaConnection {
   return { brokers, clientID: 'orderly-stack' }
 }
 
+/** Dead letters wait for somebody, however long that takes: what a topic forgets of them would also release their keys. */
+function configsOf(name: string): Readonly<Record<string, string>> {
+  return (
+    topicConfigs[name] ?? (name.endsWith(deadLetterTopic('')) ? { 'retention.ms': '-1', 'retention.bytes': '-1' } : {})
+  )
+}
+
 /** A replication factor of -1 leaves it to the cluster. */
 export async function createMissingTopics(
   connection: KafkaConnection,
@@ -74,7 +81,7 @@ export async function createMissingTopics(
   const withDeadLetters = names.flatMap(name => [name, deadLetterTopic(name)])
   await createTopics(
     connection,
-    withDeadLetters.map(name => ({ name, ...shape, configs: topicConfigs[name] ?? {} }))
+    withDeadLetters.map(name => ({ name, ...shape, configs: configsOf(name) }))
   )
   return names
 }

@@ -12,8 +12,10 @@ test('a quantile lies between its neighbours, and the outermost are the least an
   assert.equal(quantile([10, 20, 30, 40, 50], 0.25), 20)
   assert.equal(quantile([0, 10], 0.99), 9.9)
   assert.equal(quantile([7], 0.999), 7)
+  // Of the two zeros either will do.
+  const number = fc.double({ noNaN: true, min: -1e9, max: 1e9 }).map(number => number + 0)
   fc.assert(
-    fc.property(fc.array(fc.double({ noNaN: true, min: -1e9, max: 1e9 }), { minLength: 1 }), numbers => {
+    fc.property(fc.array(number, { minLength: 1 }), numbers => {
       assert.equal(quantile(numbers, 0), Math.min(...numbers))
       assert.equal(quantile(numbers, 1), Math.max(...numbers))
     })

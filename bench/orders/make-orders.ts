@@ -21,6 +21,7 @@ export function makeOrder(index: number, demand: Demand = 'uniform'): OrderCreat
     items: [{ sku: skuOf(sku), quantity: 1 + (random % 3) }, ...other],
     totalMinor: 500 + (random % 100_000),
     currency: 'EUR',
+    holdSeconds: null,
     createdAtMs: 1_700_000_000_000 + index
   }
 }

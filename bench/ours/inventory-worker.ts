@@ -10,7 +10,7 @@ import {
   inventorySchema,
   inventorySessionSettings
 } from '../../services/inventory/store/postgres.ts'
-import { outcomeRecord } from '../../services/inventory/to-results/outcome-record.ts'
+import { resultRecord } from '../../services/inventory/to-results/result-record.ts'
 import { connectLocalTopics } from '../orders/local-topics.ts'
 import { skuCount, skuOf } from '../orders/make-orders.ts'
 import type { Task } from '../peers/worker.ts'
@@ -54,16 +54,18 @@ function runInventory(task: Task, store: ReturnType<typeof createPostgresStore>)
   }
   const metrics = createMetrics('bench')
   const outputs = {
+    ...topics,
     inventoryReserved: { ...topics.inventoryReserved, name: output },
     inventoryFailed: { ...topics.inventoryFailed, name: failedOutput }
   }
   const stage = orderStage({
-    ordersCreated: { ...topics.ordersCreated, name: input },
+    topics: { ...topics, ordersCreated: { ...topics.ordersCreated, name: input } },
     store,
-    toRecord: (outcome, traceparent) => outcomeRecord(outputs, outcome, traceparent),
+    toRecord: (result, traceparent) => resultRecord(outputs, result, traceparent),
     onDecided: reportDecided(metrics, logger)
   })
-  return runUntil({ ...stage, group }, records, {
+  // Orders alone: nobody changes any.
+  return runUntil({ ...stage, inputs: stage.inputs.slice(0, 1), group }, records, {
     connection: { brokers: [brokers], clientID: 'bench' },
     transactionalID: group,
     maxBatchRecords: batch,

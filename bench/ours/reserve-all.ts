@@ -10,7 +10,7 @@ export function reserveAll(
   output: string
 ): OutputRecord {
   // With the time of the order as that of the decision, all contestants write the same bytes.
-  const event = { orderID, userID, items, decidedAtMs: createdAtMs }
+  const event = { orderID, userID, items, decidedAtMs: createdAtMs, holdUntilMs: null }
   const record = toRecord(inventoryReserved, event, childTraceparent(traceparent))
   return { ...record, topic: output }
 }

@@ -58,6 +58,7 @@ function anOrder(index: number, items: number): OrderCreated {
     })),
     totalMinor: 1_380 + index * 97,
     currency: 'EUR',
+    holdSeconds: null,
     createdAtMs: 1_700_000_000_000 + index
   }
 }

@@ -129,7 +129,7 @@ async function prepareDatabase(databaseURL: string): Promise<void> {
 const sql = {
   lockStock: statements.lockStock([]).text,
   findOutcomes: statements.findOutcomes([]).text,
-  takeStock: statements.takeStock(new Map()).text,
+  takeStock: statements.moveStock(new Map()).text,
   insertOutcomes: statements.insertOutcomes([], new Date(0)).text,
   insertReservationLines: statements.insertReservationLines([]).text
 }

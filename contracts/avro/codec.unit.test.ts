@@ -6,8 +6,11 @@ import type { OrderCreated } from '../generated/order-created.ts'
 import { orderCreatedSchemas } from '../generated/order-created.ts'
 import type { SchemaRegistry } from '../registry/registry.ts'
 import {
+  anyInventoryConfirmed,
   anyInventoryFailed,
+  anyInventoryReleased,
   anyInventoryReserved,
+  anyOrderChangeRequested,
   anyOrderCreated,
   createInMemoryRegistry,
   inventoryFailed,
@@ -27,8 +30,11 @@ function refusal(code: string) {
 test('every event comes back from its bytes as it was, as a plain object', async () => {
   for (const [topic, events] of [
     [topics.ordersCreated, anyOrderCreated()],
+    [topics.ordersChanges, anyOrderChangeRequested()],
     [topics.inventoryReserved, anyInventoryReserved()],
-    [topics.inventoryFailed, anyInventoryFailed()]
+    [topics.inventoryFailed, anyInventoryFailed()],
+    [topics.inventoryConfirmed, anyInventoryConfirmed()],
+    [topics.inventoryReleased, anyInventoryReleased()]
   ] as const) {
     await fc.assert(
       fc.asyncProperty(events as fc.Arbitrary<never>, async event => {

@@ -4,13 +4,14 @@ import { test } from 'node:test'
 import type { Codec } from '@orderly/kafka'
 import fc from 'fast-check'
 import { ContractError } from '../errors.ts'
+import { type InventoryReservedVersions, inventoryReservedSchemas } from '../generated/inventory-reserved.ts'
 import { type OrderCreated, orderCreatedSchemas } from '../generated/order-created.ts'
 import type { RecordSchema } from '../schema.ts'
-import { anyOrderCreated, createInMemoryRegistry, orderCreated } from '../testing/index.ts'
+import { anyInventoryReserved, anyOrderCreated, createInMemoryRegistry, orderCreated } from '../testing/index.ts'
 import { createAvroCodec } from './codec.ts'
 
 const registry = createInMemoryRegistry()
-const today = orderCreatedSchemas.versions[2]
+const today = orderCreatedSchemas.versions[3]
 
 /** A version that may come: a defaulted field, a nullable one, a map, a list of records and another order of fields. */
 const later: RecordSchema = {
@@ -88,6 +89,22 @@ test('older code reads what newer code wrote, without the fields that it does no
       await todaysCode.prepare([value])
       const { channel, note, labels, gifts, ...known } = order
       assert.deepEqual(todaysCode.decode(value), known)
+    })
+  )
+})
+
+test('code that knows no holds reads a reservation that has one, but for its end', async () => {
+  const { 1: v1, 2: v2 } = inventoryReservedSchemas.versions
+  const [before, now] = [
+    await codecOf<InventoryReservedVersions[1]>(v1, v1),
+    await codecOf<InventoryReservedVersions[2]>(v2, v2)
+  ]
+  await fc.assert(
+    fc.asyncProperty(anyInventoryReserved(), async reserved => {
+      const value = now.encode(reserved)
+      await before.prepare([value])
+      const { holdUntilMs, ...known } = reserved
+      assert.deepEqual(before.decode(value), known)
     })
   )
 })

@@ -11,6 +11,8 @@ export interface InventoryReserved {
   readonly items: readonly ReservedItem[]
   /** When the inventory decided, milliseconds since the epoch. */
   readonly decidedAtMs: number
+  /** From then on the stock may be released again unless somebody has confirmed; null: there is no such time. */
+  readonly holdUntilMs: null | number
 }
 
 export interface ReservedItem {
@@ -19,9 +21,32 @@ export interface ReservedItem {
   readonly quantity: number
 }
 
+/** The stock of a whole order is reserved. */
+export interface InventoryReservedV1 {
+  /** The order that this decides. */
+  readonly orderID: string
+  /** Who ordered. Key of the record. */
+  readonly userID: string
+  /** What is reserved: every line of the order. */
+  readonly items: readonly ReservedItemV1[]
+  /** When the inventory decided, milliseconds since the epoch. */
+  readonly decidedAtMs: number
+}
+
+export interface ReservedItemV1 {
+  readonly sku: string
+  /** Pieces, at least 1. */
+  readonly quantity: number
+}
+
+export interface InventoryReservedVersions {
+  readonly 1: InventoryReservedV1
+  readonly 2: InventoryReserved
+}
+
 export const inventoryReservedSchemas = {
   eventType: 'InventoryReserved',
-  newestVersion: 1,
+  newestVersion: 2,
   versions: {
     1: {
       "type": "record",
@@ -68,6 +93,66 @@ export const inventoryReservedSchemas = {
             "logicalType": "timestamp-millis"
           },
           "doc": "When the inventory decided, milliseconds since the epoch."
+        }
+      ]
+    },
+    2: {
+      "type": "record",
+      "name": "InventoryReserved",
+      "namespace": "com.orderly.events",
+      "doc": "The stock of a whole order is reserved.",
+      "fields": [
+        {
+          "name": "orderID",
+          "type": "string",
+          "doc": "The order that this decides."
+        },
+        {
+          "name": "userID",
+          "type": "string",
+          "doc": "Who ordered. Key of the record."
+        },
+        {
+          "name": "items",
+          "doc": "What is reserved: every line of the order.",
+          "type": {
+            "type": "array",
+            "items": {
+              "type": "record",
+              "name": "ReservedItem",
+              "fields": [
+                {
+                  "name": "sku",
+                  "type": "string"
+                },
+                {
+                  "name": "quantity",
+                  "type": "int",
+                  "doc": "Pieces, at least 1."
+                }
+              ]
+            }
+          }
+        },
+        {
+          "name": "decidedAtMs",
+          "type": {
+            "type": "long",
+            "logicalType": "timestamp-millis"
+          },
+          "doc": "When the inventory decided, milliseconds since the epoch."
+        },
+        {
+          "name": "holdUntilMs",
+          "type": [
+            "null",
+            {
+              "type": "long",
+              "logicalType": "timestamp-millis"
+            }
+          ],
+          "default": null,
+          "doc": "From then on the stock may be released again unless somebody has confirmed; null: there is no such time."
         }
       ]
     }

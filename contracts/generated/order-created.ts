@@ -13,6 +13,8 @@ export interface OrderCreated {
   readonly totalMinor: number
   /** What totalMinor is counted in: an ISO 4217 code. Orders of version 1 are in euros. */
   readonly currency: string
+  /** For how long the reserved stock is held for a confirmation; without it there is none to wait for. */
+  readonly holdSeconds: null | number
   /** When the order service accepted the order, milliseconds since the epoch. */
   readonly createdAtMs: number
 }
@@ -43,14 +45,37 @@ export interface OrderItemV1 {
   readonly quantity: number
 }
 
+/** A shop's order was accepted. The inventory decides it. */
+export interface OrderCreatedV2 {
+  /** Unique; given by the order service. */
+  readonly orderID: string
+  /** Who ordered. Key of the record, so one user's orders keep their order. */
+  readonly userID: string
+  /** At least one line; no SKU twice. */
+  readonly items: readonly OrderItemV2[]
+  /** Total in minor units of the currency, for example cents. */
+  readonly totalMinor: number
+  /** What totalMinor is counted in: an ISO 4217 code. Orders of version 1 are in euros. */
+  readonly currency: string
+  /** When the order service accepted the order, milliseconds since the epoch. */
+  readonly createdAtMs: number
+}
+
+export interface OrderItemV2 {
+  readonly sku: string
+  /** Pieces, at least 1. */
+  readonly quantity: number
+}
+
 export interface OrderCreatedVersions {
   readonly 1: OrderCreatedV1
-  readonly 2: OrderCreated
+  readonly 2: OrderCreatedV2
+  readonly 3: OrderCreated
 }
 
 export const orderCreatedSchemas = {
   eventType: 'OrderCreated',
-  newestVersion: 2,
+  newestVersion: 3,
   versions: {
     1: {
       "type": "record",
@@ -153,6 +178,74 @@ export const orderCreatedSchemas = {
           "type": "string",
           "default": "EUR",
           "doc": "What totalMinor is counted in: an ISO 4217 code. Orders of version 1 are in euros."
+        },
+        {
+          "name": "createdAtMs",
+          "type": {
+            "type": "long",
+            "logicalType": "timestamp-millis"
+          },
+          "doc": "When the order service accepted the order, milliseconds since the epoch."
+        }
+      ]
+    },
+    3: {
+      "type": "record",
+      "name": "OrderCreated",
+      "namespace": "com.orderly.events",
+      "doc": "A shop's order was accepted. The inventory decides it.",
+      "fields": [
+        {
+          "name": "orderID",
+          "type": "string",
+          "doc": "Unique; given by the order service."
+        },
+        {
+          "name": "userID",
+          "type": "string",
+          "doc": "Who ordered. Key of the record, so one user's orders keep their order."
+        },
+        {
+          "name": "items",
+          "doc": "At least one line; no SKU twice.",
+          "type": {
+            "type": "array",
+            "items": {
+              "type": "record",
+              "name": "OrderItem",
+              "fields": [
+                {
+                  "name": "sku",
+                  "type": "string"
+                },
+                {
+                  "name": "quantity",
+                  "type": "int",
+                  "doc": "Pieces, at least 1."
+                }
+              ]
+            }
+          }
+        },
+        {
+          "name": "totalMinor",
+          "type": "long",
+          "doc": "Total in minor units of the currency, for example cents."
+        },
+        {
+          "name": "currency",
+          "type": "string",
+          "default": "EUR",
+          "doc": "What totalMinor is counted in: an ISO 4217 code. Orders of version 1 are in euros."
+        },
+        {
+          "name": "holdSeconds",
+          "type": [
+            "null",
+            "int"
+          ],
+          "default": null,
+          "doc": "For how long the reserved stock is held for a confirmation; without it there is none to wait for."
         },
         {
           "name": "createdAtMs",

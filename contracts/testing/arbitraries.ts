@@ -1,6 +1,9 @@
 import fc from 'fast-check'
+import type { InventoryConfirmed } from '../generated/inventory-confirmed.ts'
 import type { InventoryFailed } from '../generated/inventory-failed.ts'
+import type { InventoryReleased } from '../generated/inventory-released.ts'
 import type { InventoryReserved } from '../generated/inventory-reserved.ts'
+import type { OrderChangeRequested } from '../generated/order-change-requested.ts'
 import type { OrderCreated } from '../generated/order-created.ts'
 import type { OrderRate } from '../generated/order-rate.ts'
 
@@ -16,18 +19,47 @@ const shortage = fc.record({ sku: text, requested: long, available: long }, { no
 
 export function anyOrderCreated(): fc.Arbitrary<OrderCreated> {
   return fc.record(
-    { orderID: text, userID: text, items: fc.array(item), totalMinor: long, currency: text, createdAtMs: long },
+    {
+      orderID: text,
+      userID: text,
+      items: fc.array(item),
+      totalMinor: long,
+      currency: text,
+      holdSeconds: fc.option(quantity),
+      createdAtMs: long
+    },
     { noNullPrototype: true }
   )
 }
 
 export function anyInventoryReserved(): fc.Arbitrary<InventoryReserved> {
-  return fc.record({ orderID: text, userID: text, items: fc.array(item), decidedAtMs: long }, { noNullPrototype: true })
+  return fc.record(
+    { orderID: text, userID: text, items: fc.array(item), decidedAtMs: long, holdUntilMs: fc.option(long) },
+    { noNullPrototype: true }
+  )
 }
 
 export function anyInventoryFailed(): fc.Arbitrary<InventoryFailed> {
   return fc.record(
     { orderID: text, userID: text, reason: text, shortages: fc.array(shortage), decidedAtMs: long },
+    { noNullPrototype: true }
+  )
+}
+
+export function anyOrderChangeRequested(): fc.Arbitrary<OrderChangeRequested> {
+  return fc.record({ orderID: text, userID: text, change: text, requestedAtMs: long }, { noNullPrototype: true })
+}
+
+export function anyInventoryConfirmed(): fc.Arbitrary<InventoryConfirmed> {
+  return fc.record(
+    { orderID: text, userID: text, items: fc.array(item), confirmedAtMs: long },
+    { noNullPrototype: true }
+  )
+}
+
+export function anyInventoryReleased(): fc.Arbitrary<InventoryReleased> {
+  return fc.record(
+    { orderID: text, userID: text, items: fc.array(item), cause: text, releasedAtMs: long },
     { noNullPrototype: true }
   )
 }

@@ -1,6 +1,9 @@
 import { randomUUID } from 'node:crypto'
+import type { InventoryConfirmed } from '../generated/inventory-confirmed.ts'
 import type { InventoryFailed } from '../generated/inventory-failed.ts'
+import type { InventoryReleased } from '../generated/inventory-released.ts'
 import type { InventoryReserved } from '../generated/inventory-reserved.ts'
+import type { OrderChangeRequested } from '../generated/order-change-requested.ts'
 import type { OrderCreated } from '../generated/order-created.ts'
 import type { OrderRate } from '../generated/order-rate.ts'
 
@@ -12,13 +15,20 @@ export function orderCreated(fields: Partial<OrderCreated> = {}): OrderCreated {
     items: [{ sku: 'MUG-WHITE', quantity: 2 }],
     totalMinor: 2_490,
     currency: 'EUR',
+    holdSeconds: null,
     createdAtMs: Date.now(),
     ...fields
   }
 }
 
 export function inventoryReserved(fields: Partial<InventoryReserved> = {}): InventoryReserved {
-  return { ...identity(), items: [{ sku: 'MUG-WHITE', quantity: 2 }], decidedAtMs: Date.now(), ...fields }
+  return {
+    ...identity(),
+    items: [{ sku: 'MUG-WHITE', quantity: 2 }],
+    decidedAtMs: Date.now(),
+    holdUntilMs: null,
+    ...fields
+  }
 }
 
 export function inventoryFailed(fields: Partial<InventoryFailed> = {}): InventoryFailed {
@@ -27,6 +37,24 @@ export function inventoryFailed(fields: Partial<InventoryFailed> = {}): Inventor
     reason: 'OUT_OF_STOCK',
     shortages: [{ sku: 'MUG-WHITE', requested: 2, available: 1 }],
     decidedAtMs: Date.now(),
+    ...fields
+  }
+}
+
+export function orderChangeRequested(fields: Partial<OrderChangeRequested> = {}): OrderChangeRequested {
+  return { ...identity(), change: 'cancel', requestedAtMs: Date.now(), ...fields }
+}
+
+export function inventoryConfirmed(fields: Partial<InventoryConfirmed> = {}): InventoryConfirmed {
+  return { ...identity(), items: [{ sku: 'MUG-WHITE', quantity: 2 }], confirmedAtMs: Date.now(), ...fields }
+}
+
+export function inventoryReleased(fields: Partial<InventoryReleased> = {}): InventoryReleased {
+  return {
+    ...identity(),
+    items: [{ sku: 'MUG-WHITE', quantity: 2 }],
+    cause: 'cancelled',
+    releasedAtMs: Date.now(),
     ...fields
   }
 }

@@ -15,7 +15,7 @@ import {
 import { topicNames } from '../topics.ts'
 import { createRegistryView, type RegistryView } from './registry-view.ts'
 
-const pipelineTopics = [topicNames.ordersCreated, topicNames.inventoryReserved, topicNames.inventoryFailed]
+const pipelineTopics = Object.values(topicNames)
 
 /** Real services on a broker, a database and subjects of the test's own; in stock is `sku`, without end. */
 export interface ServicePipeline {

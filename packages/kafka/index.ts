@@ -1,6 +1,18 @@
 export { checkConnection, createTopics, type TopicToCreate } from './cluster/admin.ts'
-export type { PartitionProgress } from './committed-read/fetcher.ts'
+export type { FetchedRecord, PartitionProgress } from './committed-read/fetcher.ts'
 export type { KafkaConnection } from './connection.ts'
+export type { LetterKey, ReleaseAnswer } from './dead-letters/book.ts'
+export type { DeadLetter } from './dead-letters/letter.ts'
+export {
+  type DeadLetterOperation,
+  type OperationResult,
+  type OperationStep,
+  operateOnDeadLetters,
+  readDeadLetters
+} from './dead-letters/operate.ts'
+export type { KeyOperation } from './dead-letters/operation.ts'
+export { type LeftAlone, type OperationPlan, planDrop, planReplay } from './dead-letters/plan.ts'
+export { createTopicReader, type TopicReader } from './dead-letters/reader.ts'
 export { KafkaError } from './errors.ts'
 export type { TopicPartition } from './group/assignment.ts'
 export type { GroupDescription, GroupMemberDescription } from './inspect/groups.ts'

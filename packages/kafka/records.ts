@@ -31,6 +31,8 @@ export interface OutputRecord {
   readonly headers: Readonly<Record<string, string | Buffer>>
   /** Milliseconds since the epoch; the time of sending when absent. */
   readonly timestampMs?: number
+  /** The one that its key chooses, unless a record has to go where it once stood. */
+  readonly partition?: number
 }
 
 export interface StageRecord<Event> {

@@ -10,19 +10,25 @@ import {
   traceStage
 } from '@orderly/service-kit'
 import { configSchema } from './config.ts'
+import { addOpenApi } from './from-http/openapi.ts'
+import { addStockRoutes } from './from-http/stock-routes.ts'
+import { expireHolds } from './from-orders/expire-holds.ts'
 import { orderStage } from './from-orders/order-stage.ts'
+import { reportChanged } from './from-orders/report-changed.ts'
 import { reportDecided } from './from-orders/report-decided.ts'
 import { readStockFile } from './from-stock-file/read-stock-file.ts'
 import { isTransient } from './store/is-transient.ts'
 import { createPostgresStore, inventorySchema, inventorySessionSettings } from './store/postgres.ts'
-import { outcomeRecord } from './to-results/outcome-record.ts'
+import { createPostgresKeeping } from './store/postgres-keeping.ts'
+import { expiryRecord, resultRecord } from './to-results/result-record.ts'
 
 const statementTimeoutMs = 10_000
+const expireEveryMs = 500
 
 runService({
   name: 'inventory',
   config: configSchema,
-  async start({ config, logger, metrics, spans, signal, onStop, ready, fail }) {
+  async start({ config, logger, metrics, spans, http, signal, onStop, ready, fail }) {
     if (config.ORDERLY_PROFILE === 'prod' && config.SEED_STOCK_FILE !== undefined) {
       throw new ConfigError(['SEED_STOCK_FILE is set, but stock is seeded in the dev profile only: leave it unset'])
     }
@@ -44,7 +50,9 @@ runService({
       onRetry: (error, _attempt, delayMs) => logger.warn({ error, delayMs }, 'the database is not there yet')
     })
 
+    await addOpenApi(http)
     const store = createPostgresStore(pool)
+    addStockRoutes(http, { levels: store.levels, ...createPostgresKeeping(pool) })
     if (config.SEED_STOCK_FILE !== undefined) {
       const added = await store.addMissing(await readStockFile(config.SEED_STOCK_FILE))
       logger.info({ added, file: config.SEED_STOCK_FILE }, 'stock seeded')
@@ -52,15 +60,24 @@ runService({
 
     const topics = await connectTopics(createSchemaRegistry(registryAddress(config)), {
       ordersCreated: 'read',
+      ordersChanges: 'write',
       inventoryReserved: 'write',
-      inventoryFailed: 'write'
+      inventoryFailed: 'write',
+      inventoryConfirmed: 'write',
+      inventoryReleased: 'write'
     })
     const traced = traceStage(
       orderStage({
-        ordersCreated: topics.ordersCreated,
+        topics,
         store,
-        toRecord: (outcome, traceparent) => outcomeRecord(topics, outcome, traceparent),
-        onDecided: reportDecided(metrics, logger)
+        toRecord: (result, traceparent) => resultRecord(topics, result, traceparent),
+        tick: expireHolds({
+          store,
+          toRecord: (change, traceparent) => expiryRecord(topics, change, traceparent),
+          everyMs: expireEveryMs
+        }),
+        onDecided: reportDecided(metrics, logger),
+        onChanged: reportChanged(metrics, logger)
       }),
       stageObserver(metrics),
       spans

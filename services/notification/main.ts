@@ -11,7 +11,7 @@ import {
   traceStage
 } from '@orderly/service-kit'
 import { configSchema } from './config.ts'
-import { resultStage } from './from-results/result-stage.ts'
+import { resultStage, resultTopics } from './from-results/result-stage.ts'
 import { isTransient } from './store/is-transient.ts'
 import { createPostgresLedger, ledgerSchema, ledgerSessionSettings } from './store/postgres.ts'
 import { notificationsDeadLetterTopic, toDeadLetter } from './to-dead-letters/dead-letter.ts'
@@ -113,7 +113,7 @@ runService({
     }
     onStop('deliveries', () => Promise.all(loops.map(loop => loop.stop(config.SHUTDOWN_DEADLINE_MS / 2))))
 
-    const topics = await connectTopics(createSchemaRegistry(registryAddress(config)))
+    const topics = await connectTopics(createSchemaRegistry(registryAddress(config)), resultTopics)
     const accept = async (outcomes: Parameters<typeof ledger.accept>[0]) => {
       const { duplicates } = await ledger.accept(outcomes, targets)
       measures.duplicates(duplicates)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { toRecord } from '@orderly/contracts'
-import { inventoryFailed, inventoryReserved } from '@orderly/contracts/testing'
+import { inventoryConfirmed, inventoryFailed, inventoryReleased, inventoryReserved } from '@orderly/contracts/testing'
 import { deadLetterTopic } from '@orderly/kafka'
 import { readCommitted } from '@orderly/kafka/testing'
 import { newTraceparent, parseTraceparent } from '@orderly/service-kit'
@@ -32,20 +32,26 @@ test('the notification service on real Kafka and Postgres', async t => {
   const pipeline = await startPipeline(t)
   const { topics, producer, pool } = pipeline
 
-  await t.test('both outcomes are notified, in the trace of their order', async t => {
+  await t.test('both outcomes, and what becomes of them later, are notified, in the trace of their order', async t => {
     const instance = await pipeline.start(t)
     const traceparent = newTraceparent()
     const reserved = inventoryReserved()
     const failed = inventoryFailed()
+    const confirmed = inventoryConfirmed()
+    const released = inventoryReleased({ cause: 'expired' })
     await producer.send([
       toRecord(topics.inventoryReserved, reserved, traceparent),
-      toRecord(topics.inventoryFailed, failed, traceparent)
+      toRecord(topics.inventoryFailed, failed, traceparent),
+      toRecord(topics.inventoryConfirmed, confirmed, traceparent),
+      toRecord(topics.inventoryReleased, released, traceparent)
     ])
-    await until(async () => (await sentBy(instance)).length === 2)
+    await until(async () => (await sentBy(instance)).length === 4)
     const sent = await sentBy(instance)
     const kinds = new Map(sent.map(({ notification }) => [notification.orderID, notification.kind]))
     assert.equal(kinds.get(reserved.orderID), 'order-confirmed')
     assert.equal(kinds.get(failed.orderID), 'out-of-stock')
+    assert.equal(kinds.get(confirmed.orderID), 'order-confirmed')
+    assert.equal(kinds.get(released.orderID), 'order-expired')
     for (const { traceID } of sent) assert.equal(traceID, parseTraceparent(traceparent)?.traceID)
     assert.equal((await instance.stop()).code, 0)
   })

@@ -19,10 +19,10 @@ export const configSchema = Type.Object({
     default: 5_000
   }),
   ORDER_CREATED_VERSION: Type.Integer({
-    description: 'the version of OrderCreated to write; from 2 on orders may be in any currency',
+    description: 'the version of OrderCreated to write; from 2 on orders may be in any currency, from 3 on have a hold',
     minimum: 1,
-    maximum: 2,
-    default: 1
+    maximum: 3,
+    default: 3
   }),
   ORDER_KEY_HOURS: Type.Integer({
     description: 'how many hours an idempotency key is remembered',

@@ -7,7 +7,7 @@ test('dev needs no settings', () => {
   const { ORDER_DELIVERY_TIMEOUT_MS, ORDER_MAX_WAITING, ORDER_CREATED_VERSION } = parseConfig(configSchema, {})
   assert.deepEqual(
     { ORDER_DELIVERY_TIMEOUT_MS, ORDER_MAX_WAITING, ORDER_CREATED_VERSION },
-    { ORDER_DELIVERY_TIMEOUT_MS: 5_000, ORDER_MAX_WAITING: 5_000, ORDER_CREATED_VERSION: 1 }
+    { ORDER_DELIVERY_TIMEOUT_MS: 5_000, ORDER_MAX_WAITING: 5_000, ORDER_CREATED_VERSION: 3 }
   )
 })
 
@@ -15,7 +15,7 @@ test('wrong settings are refused by name, all of them', () => {
   const environment = {
     ORDER_DELIVERY_TIMEOUT_MS: 'forever',
     ORDER_MAX_WAITING: '0',
-    ORDER_CREATED_VERSION: '3',
+    ORDER_CREATED_VERSION: '4',
     KAFKA_BROKERS: 'nowhere'
   }
   assert.throws(

@@ -17,6 +17,7 @@ import { addOpenApi } from './from-http/openapi.ts'
 import { addOrderRoutes } from './from-http/order-routes.ts'
 import { createPlace } from './from-http/place.ts'
 import { addStatusRoutes } from './from-http/status-routes.ts'
+import { addWishRoutes } from './from-http/wish-routes.ts'
 import { startProjection } from './from-topics/projection.ts'
 import { newOrderID } from './order-id.ts'
 import { openDatabase } from './store/database.ts'
@@ -28,6 +29,7 @@ import { orderSessionSettings } from './store/schema.ts'
 import { measurePublishing } from './to-orders/measure-publishing.ts'
 import { createPlaceOnce } from './to-orders/place-once.ts'
 import { publishOrders } from './to-orders/publish-orders.ts'
+import { requestChanges } from './to-orders/request-change.ts'
 
 const databasePatienceMs = 2_000
 const maxWaiting = 5_000
@@ -36,8 +38,10 @@ runService({
   name: 'order',
   config: configSchema,
   async start({ config, http, logger, metrics, spans, signal, onStop, ready, fail }) {
-    const { ordersCreated } = await connectTopics(createSchemaRegistry(registryAddress(config)), {
-      ordersCreated: config.ORDER_CREATED_VERSION
+    const orderCreatedVersion = config.ORDER_CREATED_VERSION
+    const { ordersCreated, ordersChanges } = await connectTopics(createSchemaRegistry(registryAddress(config)), {
+      ordersCreated: orderCreatedVersion,
+      ordersChanges: 'write'
     })
     const name = `order-${config.INSTANCE_ID}`
     const connection = kafkaConnection(config, name)
@@ -92,15 +96,13 @@ runService({
     })
 
     await addOpenApi(http)
-    addStatusRoutes(http, {
-      orders: { ...orders, watch, watchStream },
-      nowMs: Date.now,
-      maxStreams: config.ORDER_MAX_STREAMS
-    })
-    const publish = measurePublishing(publishOrders(traceProducer(producer, spans), ordersCreated), metrics)
+    const reader = { ...orders, watch, watchStream }
+    const traced = traceProducer(producer, spans)
+    addStatusRoutes(http, { orders: reader, nowMs: Date.now, maxStreams: config.ORDER_MAX_STREAMS })
+    addWishRoutes(http, { orders: reader, request: requestChanges(traced, ordersChanges), nowMs: Date.now })
+    const publish = measurePublishing(publishOrders(traced, ordersCreated), metrics)
     const place = measurePlacing(createPlace({ publish, placeOnce, newOrderID, nowMs: Date.now }), metrics)
-    const acceptsCurrency = config.ORDER_CREATED_VERSION >= 2
-    addOrderRoutes(http, { place, watch: () => (database.isOpen() ? watch : undefined), acceptsCurrency })
-    addBatchRoutes(http, { place, acceptsCurrency })
+    addOrderRoutes(http, { place, watch: () => (database.isOpen() ? watch : undefined), orderCreatedVersion })
+    addBatchRoutes(http, { place, orderCreatedVersion })
   }
 })

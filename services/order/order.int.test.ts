@@ -72,7 +72,8 @@ test('an order that was answered 202 is in orders.created with its key, headers 
     userID,
     items: anOrder.items,
     totalMinor: 2_590,
-    currency: 'EUR'
+    currency: 'EUR',
+    holdSeconds: null
   })
   assert.ok(Math.abs(Date.now() - createdAtMs) < 60_000)
 })

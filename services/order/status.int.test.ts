@@ -73,17 +73,43 @@ test('what became of an order can be asked for, waited for, listed, streamed and
     assert.equal((await fetch(`${first.url}${body.links.events}`, { headers: last })).status, 204)
   })
 
+  await t.test('an order is cancelled, confirmed, and expires, as any instance and the stream tell', async () => {
+    const wish = async (via: { url: string }, orderID: string, wish: string) => {
+      const headers = { prefer: 'wait=25' }
+      const answer = await fetch(`${via.url}/orders/${orderID}/${wish}`, { method: 'POST', headers })
+      const { status, code, cancelledAt, confirmedAt } = (await answer.json()) as Record<string, string | undefined>
+      return [answer.status, code ?? status, cancelledAt !== undefined, confirmedAt !== undefined]
+    }
+    const plain = await post(first.url, { ...inStock, userID })
+    assert.deepEqual(await wish(second, plain.body.orderID, 'cancel'), [200, 'cancelled', true, false])
+    assert.deepEqual(await wish(first, plain.body.orderID, 'cancel'), [200, 'cancelled', true, false])
+
+    const held = await post(first.url, { ...inStock, userID, holdSeconds: 900 }, { prefer: 'wait=25' })
+    assert.deepEqual([held.body.status, held.body.holdSeconds], ['reserved', 900])
+    assert.equal(Date.parse(held.body.holdUntil), Date.parse(held.body.decidedAt) + 900_000)
+    assert.deepEqual(await wish(second, held.body.orderID, 'confirm'), [200, 'confirmed', false, true])
+    assert.deepEqual(await wish(first, held.body.orderID, 'cancel'), [200, 'cancelled', true, true])
+
+    const forgotten = await post(first.url, { ...inStock, userID, holdSeconds: 1 })
+    const events = await (await fetch(`${second.url}${forgotten.body.links.events}`)).text()
+    const statuses = [...events.matchAll(/"status":"(\w+)"/g)].map(([, status]) => status)
+    assert.deepEqual(statuses, ['accepted', 'reserved', 'expired'])
+    assert.deepEqual(await wish(second, forgotten.body.orderID, 'confirm'), [409, 'ORDER_EXPIRED', false, false])
+  })
+
   await t.test('the status that was rebuilt from the topics is the one that was there', async () => {
     const before = await table()
-    assert.equal(before.length, 9)
+    assert.equal(before.length, 12)
     await pipeline.pool.query("DELETE FROM orders.orders WHERE outcome = 'failed'")
-    await pipeline.pool.query("UPDATE orders.orders SET total_minor = 1, outcome = 'failed', reason = 'WRONG'")
+    await pipeline.pool.query(
+      "UPDATE orders.orders SET total_minor = 1, outcome = 'failed', reason = 'WRONG', release_cause = 'WRONG'"
+    )
     await pipeline.pool.query(`INSERT INTO orders.orders (order_id, user_id, accepted_at, created_partition, created_offset)
       SELECT 'stranger', 'x', now(), created_partition, 0 FROM orders.orders LIMIT 1`)
     const env = { ...process.env, ...pipeline.environment }
     const { stdout } = await promisify(execFile)(process.execPath, [rebuild], { env, timeout: 60_000 })
     const done = JSON.parse(stdout.trim().split('\n').at(-1) ?? '')
-    assert.deepEqual([done.msg, done.written, done.removed], ['status rebuilt', 9, 1])
+    assert.deepEqual([done.msg, done.written, done.removed], ['status rebuilt', 12, 1])
     assert.deepEqual(await table(), before)
   })
 

@@ -14,7 +14,7 @@ interface Check {
   readonly remedy?: string
 }
 
-const sources = ['contracts', 'packages', 'services', 'stack', 'bench', 'verify'].filter(name =>
+const sources = ['contracts', 'packages', 'services', 'stack', 'tool', 'bench', 'verify'].filter(name =>
   existsSync(join(projectDirectory, name))
 )
 

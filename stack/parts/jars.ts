@@ -20,9 +20,9 @@ export interface Jars {
 
 export const kafkaJars: Jars = {
   name: 'kafka',
-  version: '4.3.1',
+  version: '4.2.2',
   goal: 'copy-dependencies',
-  mainFile: 'kafka_2.13-4.3.1.jar',
+  mainFile: 'kafka_2.13-4.2.2.jar',
   downloadMB: 45,
   diskMB: 45
 }

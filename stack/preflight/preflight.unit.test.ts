@@ -43,7 +43,7 @@ test('a missing Maven is refused with what it is needed for and how to install i
   refuseWithoutMaven(true, [kafkaJars])
   assert.throws(
     () => refuseWithoutMaven(false, [kafkaJars, registryJars]),
-    /^Refusal: Maven \(mvn\) was not found.*fetch kafka 4\.3\.1 and registry 3\.3\.3.*apt-get install maven.*brew install maven/
+    /^Refusal: Maven \(mvn\) was not found.*fetch kafka 4\.2\.2 and registry 3\.3\.3.*apt-get install maven.*brew install maven/
   )
 })
 

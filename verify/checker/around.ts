@@ -5,7 +5,9 @@ import type {
   OrderRequest,
   OutcomeRow,
   Pass,
-  RecordedRecord
+  RecordedRecord,
+  SettlementRow,
+  WishRequest
 } from '../history/history.ts'
 import type { Evidence } from './evidence.ts'
 import type { Finding } from './guarantee.ts'
@@ -15,9 +17,11 @@ export interface Around {
   readonly orderID?: string
   readonly sku?: string
   readonly requests: readonly OrderRequest[]
+  readonly wishes: readonly WishRequest[]
   readonly records: readonly RecordedRecord[]
   readonly outcome?: OutcomeRow
   readonly reservation: readonly { readonly sku: string; readonly quantity: number }[]
+  readonly settlements: readonly SettlementRow[]
   readonly notifications: readonly NotificationLine[]
   readonly passes: readonly Pass[]
   readonly incarnations: readonly Incarnation[]
@@ -55,9 +59,11 @@ export function lookAround(evidence: Evidence, finding: Finding): Around {
     ...(orderID !== undefined && { orderID }),
     ...(sku !== undefined && { sku }),
     requests,
+    wishes: history.wishes.filter(wish => wish.orderID === orderID),
     records,
     ...(outcome !== undefined && { outcome }),
     reservation: history.tables.reservationLines.filter(line => line.orderID === orderID),
+    settlements: history.tables.settlements.filter(row => row.orderID === orderID),
     notifications: history.notifications.filter(line => line.orderID === orderID),
     passes: history.passes.filter(({ pid, atMs }) => pids.has(pid) && isNear(atMs, times)).slice(-20),
     incarnations: history.incarnations.filter(({ pid }) => pids.has(pid)),

@@ -1,11 +1,27 @@
 import { topicNames } from '@orderly/contracts'
 import { deadLetterTopic } from '@orderly/kafka'
-import type { History, NotificationLine, OrderRequest, OutcomeRow, RecordedRecord } from '../history/history.ts'
+import type {
+  History,
+  NotificationLine,
+  OrderRequest,
+  OutcomeRow,
+  RecordedRecord,
+  SettlementRow
+} from '../history/history.ts'
 
 export const outcomeTopics: Readonly<Record<string, OutcomeRow['kind']>> = {
   [topicNames.inventoryReserved]: 'reserved',
   [topicNames.inventoryFailed]: 'failed'
 }
+
+/** What becomes of reserved orders. */
+export const settlementTopics: Readonly<Record<string, SettlementRow['kind']>> = {
+  [topicNames.inventoryConfirmed]: 'confirmed',
+  [topicNames.inventoryReleased]: 'released'
+}
+
+/** Everything that users are told of. */
+export const resultTopics: readonly string[] = [...Object.keys(outcomeTopics), ...Object.keys(settlementTopics)]
 
 /** A record of the dead-letter topics, with the place that it says it came from. */
 export interface DeadLetter {
@@ -27,11 +43,16 @@ export interface Evidence {
   readonly ordersByTrace: ReadonlyMap<string, readonly RecordedRecord[]>
   /** Visible outcomes of both topics, by order. */
   readonly outcomesByID: ReadonlyMap<string, readonly RecordedRecord[]>
+  /** Visible confirmations and releases, by order. */
+  readonly settlementsByID: ReadonlyMap<string, readonly RecordedRecord[]>
+  /** What was asked of orders, in the sequence of the log. */
+  readonly changesByID: ReadonlyMap<string, readonly RecordedRecord[]>
+  readonly settlementRowsByID: ReadonlyMap<string, readonly SettlementRow[]>
   readonly rowsByID: ReadonlyMap<string, OutcomeRow>
   readonly linesByID: ReadonlyMap<string, ReadonlyMap<string, number>>
   readonly requestsByID: ReadonlyMap<string, OrderRequest>
   readonly deadLetters: readonly DeadLetter[]
-  /** Those of the stages that decide: the inventory for orders, the notification for outcomes. */
+  /** Those of the stages that decide: the inventory for orders and their changes, the notification for what comes of them. */
   readonly deadLettersByOrigin: ReadonlyMap<string, readonly DeadLetter[]>
   readonly notificationsByID: ReadonlyMap<string, readonly NotificationLine[]>
 }
@@ -57,10 +78,12 @@ export function collectEvidence(history: History): Evidence {
   }
   const visible = (topic: string) => byTopic.get(topic) ?? []
   const orders = visible(topicNames.ordersCreated).filter(({ event }) => event !== undefined)
-  const outcomes = Object.keys(outcomeTopics)
-    .flatMap(visible)
-    .filter(({ event }) => event !== undefined)
-  const deadLetters = [topicNames.ordersCreated, ...Object.keys(outcomeTopics)].flatMap(topic =>
+  const byOrder = (topics: readonly string[]) =>
+    Map.groupBy(
+      topics.flatMap(visible).filter(({ event }) => event !== undefined),
+      ({ event }) => event?.orderID ?? ''
+    )
+  const deadLetters = [topicNames.ordersCreated, topicNames.ordersChanges, ...resultTopics].flatMap(topic =>
     visible(deadLetterTopic(topic)).map(record => toDeadLetter(record, topic))
   )
   const lines = Map.groupBy(history.tables.reservationLines, ({ orderID }) => orderID)
@@ -71,7 +94,10 @@ export function collectEvidence(history: History): Evidence {
     orders,
     ordersByID: Map.groupBy(orders, ({ event }) => event?.orderID ?? ''),
     ordersByTrace: Map.groupBy(orders, record => traceOf(record) ?? ''),
-    outcomesByID: Map.groupBy(outcomes, ({ event }) => event?.orderID ?? ''),
+    outcomesByID: byOrder(Object.keys(outcomeTopics)),
+    settlementsByID: byOrder(Object.keys(settlementTopics)),
+    changesByID: byOrder([topicNames.ordersChanges]),
+    settlementRowsByID: Map.groupBy(history.tables.settlements, ({ orderID }) => orderID),
     rowsByID: new Map(history.tables.outcomes.map(row => [row.orderID, row])),
     linesByID: new Map([...lines].map(([orderID, own]) => [orderID, sumBySKU(own)])),
     requestsByID: new Map(history.requests.map(request => [request.id, request])),
@@ -85,7 +111,7 @@ export function collectEvidence(history: History): Evidence {
 }
 
 function decidingStage(topic: string): string {
-  return topic === topicNames.ordersCreated ? 'inventory' : 'notification'
+  return topic.startsWith('orders.') ? 'inventory' : 'notification'
 }
 
 function toDeadLetter(record: RecordedRecord, topic: string): DeadLetter {

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import type { GroupDescription, History, Incarnation, OrderRequest, Recovery } from '../history/history.ts'
+import type { GroupDescription, History, Incarnation, OrderRequest, Recovery, WishRequest } from '../history/history.ts'
 import { environmentNames, parseJournal } from '../inside/journal.ts'
 import type { Topology } from '../plan/faults.ts'
 import type { Injector } from '../run/inject.ts'
@@ -18,6 +18,7 @@ export interface CollectOptions {
   readonly startedAtMs: number
   readonly initialStock: Readonly<Record<string, number>>
   readonly requests: readonly OrderRequest[]
+  readonly wishes: readonly WishRequest[]
   readonly injector: Pick<Injector, 'faults' | 'poison'>
   readonly incarnations: readonly { readonly record: Incarnation; readonly journal: string; readonly logFile: string }[]
   readonly recoveries: readonly Recovery[]
@@ -29,7 +30,8 @@ export interface CollectOptions {
 
 /** Everything that a run has left behind, as one history. */
 export async function collect(options: CollectOptions): Promise<History> {
-  const { seed, topology, startedAtMs, initialStock, requests, injector, recoveries, groups, log, servers } = options
+  const { seed, topology, startedAtMs, initialStock, requests, wishes, injector, recoveries, groups, log, servers } =
+    options
   const endedAtMs = Date.now()
   const names = groups.map(({ group }) => group)
   const [topics, tables] = [await dumpTopics(log, servers.registryURL, names), await dumpTables(servers.databaseURL)]
@@ -50,6 +52,7 @@ export async function collect(options: CollectOptions): Promise<History> {
     endedAtMs,
     initialStock,
     requests,
+    wishes,
     poison: injector.poison,
     faults: injector.faults.toSorted((a, b) => a.startedAtMs - b.startedAtMs),
     incarnations: options.incarnations.map(({ record }) => record),

@@ -1,5 +1,6 @@
 import { topicNames } from '@orderly/contracts'
 import { runKafkaTool } from '@orderly/stack/testing'
+import { isVisible } from '../checker/evidence.ts'
 import type { History } from '../history/history.ts'
 import { countOrders } from '../report/counts.ts'
 import type { CrossCheck } from '../report/report.ts'
@@ -13,7 +14,12 @@ export async function crossCheck(
   servers: Pick<Servers, 'brokers' | 'databaseURL'>
 ): Promise<CrossCheck> {
   const [java, sql] = [await countWithJava(servers.brokers), await countWithSQL(servers.databaseURL)]
-  const { stored, reserved, failed, poison } = countOrders(history)
+  const { stored, reserved, failed, confirmed, released, poison } = countOrders(history)
+  // Cancelled before they came, and then parked: decided, and nobody was told.
+  const told = new Set(history.records.filter(isVisible).map(({ headers }) => headers['event-id']))
+  const untold = history.tables.outcomes.filter(
+    ({ orderID, reason }) => reason === 'CANCELLED' && !told.has(`InventoryFailed-${orderID}`)
+  ).length
   const acknowledged = history.poison.filter(entry => entry.acknowledged).length
   const pieces = history.tables.reservationLines.reduce((sum, { quantity }) => sum + quantity, 0)
   const counts: CrossCheck['counts'] = {
@@ -21,13 +27,18 @@ export async function crossCheck(
     'different orders (Java)': [stored, java.get('different OrderCreated') ?? 0],
     'reserved (Java)': [reserved, java.get('InventoryReserved') ?? 0],
     'failed (Java)': [failed, java.get('InventoryFailed') ?? 0],
+    'confirmed (Java)': [confirmed, java.get('InventoryConfirmed') ?? 0],
+    'released (Java)': [released, java.get('InventoryReleased') ?? 0],
+    'different releases (Java)': [released, java.get('different InventoryReleased') ?? 0],
     'different outcomes (Java)': [
       reserved + failed,
       (java.get('different InventoryReserved') ?? 0) + (java.get('different InventoryFailed') ?? 0)
     ],
     ...(acknowledged === poison && { 'poison (Java)': [poison, java.get('') ?? 0] as const }),
     'reserved (SQL)': [reserved, sql.reserved],
-    'failed (SQL)': [failed, sql.failed],
+    'failed (SQL)': [failed + untold, sql.failed],
+    'confirmed (SQL)': [confirmed, sql.confirmed],
+    'released (SQL)': [released, sql.released],
     'pieces held (SQL)': [pieces, sql.held],
     'pieces reserved (SQL)': [pieces, sql.inStock]
   }
@@ -60,9 +71,15 @@ async function countWithSQL(databaseURL: string) {
     const { rows } = await client.query(`SELECT
       (SELECT count(*) FROM inventory.outcomes WHERE kind = 'reserved') AS reserved,
       (SELECT count(*) FROM inventory.outcomes WHERE kind = 'failed') AS failed,
+      (SELECT count(*) FROM inventory.settlements WHERE kind = 'confirmed') AS confirmed,
+      (SELECT count(*) FROM inventory.settlements WHERE kind = 'released') AS released,
       (SELECT coalesce(sum(quantity), 0) FROM inventory.reservation_lines) AS held,
       (SELECT coalesce(sum(reserved), 0) FROM inventory.stock) AS in_stock`)
-    const { reserved, failed, held, in_stock } = rows[0]
-    return { reserved: Number(reserved), failed: Number(failed), held: Number(held), inStock: Number(in_stock) }
+    const { reserved, failed, confirmed, released, held, in_stock: inStock } = rows[0]
+    const counts = { reserved, failed, confirmed, released, held, inStock }
+    return Object.fromEntries(Object.entries(counts).map(([name, count]) => [name, Number(count)])) as Record<
+      keyof typeof counts,
+      number
+    >
   })
 }

@@ -6,10 +6,14 @@ export async function dumpTables(databaseURL: string): Promise<Tables> {
   return withDatabase(databaseURL, async client => {
     const stock = await client.query('SELECT sku, available, reserved FROM inventory.stock ORDER BY sku')
     const outcomes = await client.query(
-      `SELECT order_id, user_id, kind, sequence, items, shortages, decided_at
+      `SELECT order_id, user_id, kind, sequence, items, reason, shortages, decided_at
         FROM inventory.outcomes ORDER BY sequence`
     )
     const lines = await client.query('SELECT order_id, sku, quantity FROM inventory.reservation_lines ORDER BY 1, 2')
+    const settlements = await client.query(
+      `SELECT order_id, kind, cause, sequence, changes_partition, changes_offset
+        FROM inventory.settlements ORDER BY sequence`
+    )
     return {
       stock: stock.rows.map(({ sku, available, reserved }) => ({
         sku,
@@ -22,6 +26,7 @@ export async function dumpTables(databaseURL: string): Promise<Tables> {
         kind: row.kind,
         sequence: Number(row.sequence),
         items: row.items,
+        reason: row.reason,
         shortages: row.shortages,
         decidedAtMs: row.decided_at.getTime()
       })),
@@ -29,6 +34,14 @@ export async function dumpTables(databaseURL: string): Promise<Tables> {
         orderID: order_id,
         sku,
         quantity: Number(quantity)
+      })),
+      settlements: settlements.rows.map(row => ({
+        orderID: row.order_id,
+        kind: row.kind,
+        cause: row.cause,
+        sequence: Number(row.sequence),
+        partition: row.changes_partition,
+        offset: Number(row.changes_offset)
       }))
     }
   })

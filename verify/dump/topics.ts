@@ -14,8 +14,11 @@ type Dump = Pick<History, 'partitions' | 'records' | 'offsetCommits'>
 export async function dumpTopics(log: KafkaLog, registryURL: string, groups: readonly string[]): Promise<Dump> {
   const topics = await connectTopics(createSchemaRegistry({ url: registryURL }), {
     ordersCreated: 'read',
+    ordersChanges: 'read',
     inventoryReserved: 'read',
     inventoryFailed: 'read',
+    inventoryConfirmed: 'read',
+    inventoryReleased: 'read',
     orderRate: 'read'
   })
   const codecs = new Map<string, Topic<OrderEvent>['codec']>()

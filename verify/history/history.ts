@@ -1,5 +1,5 @@
 import type { PointSignal } from '../inside/journal.ts'
-import type { Line, RequestPlan } from '../plan/load.ts'
+import type { Line, RequestPlan, Wish } from '../plan/load.ts'
 
 /**
  * What happened in a run, as far as anybody outside could see it: all that the checker knows. Plain data, so that it can be
@@ -22,6 +22,8 @@ export interface History {
   /** Pieces of each SKU before the first order. */
   readonly initialStock: Readonly<Record<string, number>>
   readonly requests: readonly OrderRequest[]
+  /** What was wanted of orders that were accepted. */
+  readonly wishes: readonly WishRequest[]
   /** What the verifier itself wrote into an input topic: bytes that are no order. */
   readonly poison: readonly PoisonRecord[]
   readonly faults: readonly FaultRun[]
@@ -47,6 +49,24 @@ export interface OrderRequest extends RequestPlan {
     /** Refused for good: it must never appear anywhere. */
     | { readonly kind: 'failed'; readonly status: number }
     /** No answer, or one that leaves it open. */
+    | { readonly kind: 'unknown'; readonly reason: string }
+}
+
+/** One attempt to cancel or confirm an order, and what the client learnt. */
+export interface WishRequest {
+  /** Travels as the trace id. */
+  readonly id: string
+  readonly wish: Wish
+  readonly orderID: string
+  readonly userID: string
+  readonly sentAtMs: number
+  readonly endedAtMs: number
+  readonly result: /** Answered 202. */
+    | { readonly kind: 'asked' }
+    /** Answered 200: it is so. */
+    | { readonly kind: 'fulfilled' }
+    /** Answered 409: it will never be so. */
+    | { readonly kind: 'refused'; readonly code: string }
     | { readonly kind: 'unknown'; readonly reason: string }
 }
 
@@ -125,7 +145,16 @@ export interface OrderEvent {
   readonly userID: string
   readonly items?: readonly Line[]
   readonly totalMinor?: number
+  readonly holdSeconds?: number | null
+  readonly holdUntilMs?: number | null
   readonly shortages?: readonly ShortLine[]
+  /** Why it failed. */
+  readonly reason?: string
+  /** What was asked for, and when. */
+  readonly change?: string
+  readonly requestedAtMs?: number
+  /** Why it was released. */
+  readonly cause?: string
 }
 
 /** A committed offset as it became visible, from the log of the group coordinator; in the order in which that happened. */
@@ -148,6 +177,7 @@ export interface Tables {
   readonly stock: readonly { readonly sku: string; readonly available: number; readonly reserved: number }[]
   readonly outcomes: readonly OutcomeRow[]
   readonly reservationLines: readonly { readonly orderID: string; readonly sku: string; readonly quantity: number }[]
+  readonly settlements: readonly SettlementRow[]
 }
 
 export interface OutcomeRow {
@@ -157,8 +187,20 @@ export interface OutcomeRow {
   /** Rises in the sequence of the decisions on any one SKU. */
   readonly sequence: number
   readonly items: readonly Line[] | null
+  readonly reason: string | null
   readonly shortages: readonly ShortLine[] | null
   readonly decidedAtMs: number
+}
+
+/** What became of a reserved order, and the record that made it so. */
+export interface SettlementRow {
+  readonly orderID: string
+  readonly kind: 'confirmed' | 'released'
+  readonly cause: 'cancelled' | 'expired' | null
+  /** From the same numbers as those of outcomes. */
+  readonly sequence: number
+  readonly partition: number
+  readonly offset: number
 }
 
 export interface NotificationLine {

@@ -4,7 +4,7 @@ import { Refusal } from '@orderly/stack'
 import type { History } from './history.ts'
 
 /** A history is kept under a version, as a checker of tomorrow may ask for more than one of today recorded. */
-const version = 1
+const version = 2
 
 /** @returns the file */
 export async function saveHistory(history: History, directory: string, name = 'history'): Promise<string> {

@@ -4,6 +4,7 @@ const committers = 'packages/kafka/stage/committers.ts'
 const runStage = 'packages/kafka/stage/run-stage.ts'
 const processBatch = 'packages/kafka/stage/process-batch.ts'
 const statements = 'services/inventory/store/statements.ts'
+const decideChanges = 'services/inventory/domain/decide-changes.ts'
 const exactlyOnceCommit = '    commit: (outputs, offsets, group) => producer.commit(outputs, offsets, group),'
 
 /** Bugs that people really write. The verifier is worth something only as long as it finds each of them. */
@@ -52,18 +53,23 @@ export const mutants: readonly Mutant[] = [
     patches: [
       {
         file: 'services/inventory/store/postgres.ts',
-        find: 'const remembered = new Map(outcomeRows.map(row => [row.order_id, toOutcome(row)]))',
-        replace: 'const remembered = new Map(outcomeRows.slice(0, 0).map(row => [row.order_id, toOutcome(row)]))'
+        find: 'const known = toKnownOrders(outcomeRows, settlementRows)',
+        replace: 'const known = toKnownOrders(changed.length === 0 ? [] : outcomeRows, settlementRows)'
       },
       {
         file: statements,
-        find: 'AS outcome (order_id, user_id, kind, items, reason, shortages)`,',
-        replace: 'AS outcome (order_id, user_id, kind, items, reason, shortages) ON CONFLICT DO NOTHING`,'
+        find: `AS outcome (order_id, user_id, kind, items, reason, shortages\${column})`,
+        replace: `AS outcome (order_id, user_id, kind, items, reason, shortages\${column}) ON CONFLICT DO NOTHING`
       },
       {
         file: statements,
         find: 'SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[])`,',
         replace: 'SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[]) ON CONFLICT DO NOTHING`,'
+      },
+      {
+        file: statements,
+        find: 'SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[])`,',
+        replace: 'SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[]) ON CONFLICT DO NOTHING`,'
       }
     ],
     faults: { 'kill-at-point': 1 },
@@ -247,9 +253,10 @@ export const mutants: readonly Mutant[] = [
     bug: 'outcomes are keyed by order, so those of one user are spread over partitions',
     patches: [
       {
-        file: 'services/inventory/to-results/outcome-record.ts',
-        find: '? toRecord(inventoryReserved, outcome.event, traceparent)',
-        replace: '? { ...toRecord(inventoryReserved, outcome.event, traceparent), key: outcome.event.orderID }'
+        file: 'services/inventory/to-results/result-record.ts',
+        find: 'return toRecord(topics.inventoryReserved, result.event, traceparent)',
+        replace:
+          'return { ...toRecord(topics.inventoryReserved, result.event, traceparent), key: result.event.orderID }'
       }
     ],
     faults: { kill: 1 },
@@ -313,5 +320,99 @@ export const mutants: readonly Mutant[] = [
     services: ['order'],
     requestsPerSecond: 150,
     breaks: [1]
+  },
+  {
+    name: 'releases-again',
+    bug: 'a cancel that is repeated is answered with the release again',
+    patches: [
+      {
+        file: decideChanges,
+        find: 'isSame(settlement?.place, place))',
+        replace: "isSame(settlement?.place, place) || (change.change === 'cancel' && settlement?.kind === 'released'))"
+      }
+    ],
+    faults: { kill: 1 },
+    services: ['inventory'],
+    breaks: [2]
+  },
+  {
+    name: 'release-forgotten',
+    bug: 'a release whose event was lost with its transaction is not told when its record comes again',
+    patches: [
+      {
+        file: decideChanges,
+        find: 'if (former !== undefined) return {',
+        replace: 'if (former?.place === place) return {'
+      }
+    ],
+    faults: { 'kill-at-point': 1 },
+    services: ['inventory'],
+    points: ['batch-processed', 'before-commit'],
+    requestsPerSecond: 150,
+    breaks: [2]
+  },
+  {
+    name: 'early-cancel-lost',
+    bug: 'a cancel that comes before its order is decided is ignored',
+    patches: [
+      {
+        file: decideChanges,
+        find: "if (change.change !== 'cancel') return unchanged",
+        replace: "if (change.change !== 'expand') return unchanged"
+      }
+    ],
+    faults: { freeze: 1, kill: 1 },
+    services: ['inventory'],
+    breaks: [2]
+  },
+  {
+    name: 'expiry-ignores-confirmation',
+    bug: 'a hold expires although it was confirmed',
+    patches: [
+      {
+        file: decideChanges,
+        find: "return isHeld && holdUntilMs <= requestedAtMs ? release('expired')",
+        replace: "return holdUntilMs !== null && holdUntilMs <= requestedAtMs ? release('expired')"
+      },
+      {
+        file: 'services/inventory/store/postgres.ts',
+        find: 'statements.deleteHolds(settlements.map(({ event }) => event.orderID))',
+        replace: 'statements.deleteHolds(released.map(({ event }) => event.orderID))'
+      }
+    ],
+    faults: { kill: 1 },
+    services: ['inventory'],
+    breaks: [2]
+  },
+  {
+    name: 'keeps-released',
+    bug: 'released stock is no longer reserved, but nobody can have it',
+    patches: [
+      {
+        file: statements,
+        find: 'SET available = available - moved.quantity,',
+        replace: 'SET available = available - greatest(moved.quantity, 0),'
+      }
+    ],
+    faults: { kill: 1 },
+    services: ['inventory'],
+    breaks: [4]
+  },
+  {
+    name: 'asks-once',
+    bug: 'the expiry of a hold is asked for once, also when that was never written',
+    patches: [
+      {
+        file: statements,
+        find: 'UPDATE inventory.holds SET expire_at = $3 WHERE order_id IN (',
+        replace: 'DELETE FROM inventory.holds WHERE $3::timestamptz IS NOT NULL AND order_id IN ('
+      }
+    ],
+    faults: { 'kill-at-point': 2, mute: 1 },
+    services: ['inventory'],
+    points: ['transaction-begun', 'outputs-written', 'before-commit'],
+    requestsPerSecond: 150,
+    durationMs: 40_000,
+    breaks: [2]
   }
 ]

@@ -23,6 +23,21 @@ export interface RequestPlan {
   readonly idempotencyKey?: string
   /** Before each further attempt. */
   readonly retryDelaysMs?: readonly number[]
+  readonly holdSeconds?: number
+  /** What is wanted of the order once it is accepted. */
+  readonly wishes?: readonly WishPlan[]
+}
+
+export type Wish = 'cancel' | 'confirm'
+
+export interface WishPlan {
+  readonly id: string
+  readonly wish: Wish
+  /** After the order was answered. */
+  readonly afterMs: number
+  readonly entrance: number
+  /** Before each further attempt, as long as nobody has told what became of it. */
+  readonly retryDelaysMs: readonly number[]
 }
 
 export const defects = [
@@ -68,7 +83,9 @@ export function* planLoad(seed: number, { requestsPerSecond }: LoadOptions): Gen
     atMs += (1_000 / requestsPerSecond) * 2 * random.next()
     const defect = random.chance(0.03) ? random.pick(defects) : undefined
     const id = traceIDOf(seed, number)
-    const retryDelaysMs = Array.from({ length: 5 }, () => random.integer(100, 1_500))
+    const retryDelaysMs = planRetries(random)
+    const holdSeconds = random.chance(0.2) ? random.integer(1, 3) : undefined
+    const wishes = planWishes(random, id, holdSeconds)
     yield {
       id,
       atMs: Math.round(atMs),
@@ -78,9 +95,34 @@ export function* planLoad(seed: number, { requestsPerSecond }: LoadOptions): Gen
       totalMinor: number,
       patienceMs: random.chance(0.05) ? random.integer(1, 20) : patientMs,
       ...(defect !== undefined && { defect }),
+      ...(holdSeconds !== undefined && { holdSeconds }),
+      ...(wishes.length > 0 && { wishes }),
       ...(random.chance(0.6) && { idempotencyKey: id, retryDelaysMs })
     }
   }
+}
+
+function planRetries(random: Random): number[] {
+  return Array.from({ length: 5 }, () => random.integer(100, 1_500))
+}
+
+/** Cancels at once or later, and twice at times; confirmations early, late, and when the hold is about to end. */
+function planWishes(random: Random, orderID: string, holdSeconds: number | undefined): WishPlan[] {
+  const wishes: WishPlan[] = []
+  const add = (wish: Wish, afterMs: number) => {
+    const id = (wishes.length + 8).toString(16) + orderID.slice(1)
+    wishes.push({ id, wish, afterMs, entrance: random.integer(0, 1_000), retryDelaysMs: planRetries(random) })
+  }
+  if (holdSeconds !== undefined && random.chance(0.7)) {
+    const endMs = holdSeconds * 1_000
+    add('confirm', random.chance(0.5) ? random.integer(0, endMs) : random.integer(endMs, endMs + 700))
+  }
+  if (random.chance(0.2)) {
+    const afterMs = random.chance(0.5) ? 0 : random.integer(0, 3_000)
+    add('cancel', afterMs)
+    if (random.chance(0.3)) add('cancel', afterMs + random.integer(0, 50))
+  }
+  return wishes
 }
 
 function planItems(random: Random): Line[] {
@@ -103,12 +145,17 @@ function traceIDOf(seed: number, number: number): string {
 
 /** The same order once more: nothing is different but the id of the attempt. */
 export function nextAttempt(plan: RequestPlan, attempt: number): RequestPlan {
-  return { ...plan, id: attempt.toString(16) + plan.id.slice(1), patienceMs: patientMs }
+  return { ...plan, id: nextID(plan.id, attempt), patienceMs: patientMs }
+}
+
+/** Of the first 7 further attempts. */
+export function nextID(id: string, attempt: number): string {
+  return id.slice(0, 1) + attempt.toString(16) + id.slice(2)
 }
 
 /** The body as it goes over the wire. */
-export function bodyOf({ userID, items, totalMinor, defect }: RequestPlan): string {
-  const order = { userID, items, total: totalMinor / 100 }
+export function bodyOf({ userID, items, totalMinor, holdSeconds, defect }: RequestPlan): string {
+  const order = { userID, items, total: totalMinor / 100, ...(holdSeconds !== undefined && { holdSeconds }) }
   switch (defect) {
     case undefined:
       return JSON.stringify(order)

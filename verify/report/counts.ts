@@ -12,10 +12,13 @@ export interface OrderCounts {
   readonly stored: number
   readonly reserved: number
   readonly failed: number
+  readonly confirmed: number
+  readonly released: number
   readonly parked: number
   readonly poison: number
   readonly notifications: number
-  readonly notifiedOutcomes: number
+  /** Different events that somebody was told of. */
+  readonly notifiedEvents: number
 }
 
 /** Other stages that read orders park for themselves. */
@@ -32,9 +35,11 @@ export function countOrders({ requests, records, notifications, poison }: Histor
     stored: visible(topicNames.ordersCreated).filter(({ event }) => event !== undefined).length,
     reserved: visible(topicNames.inventoryReserved).length,
     failed: visible(topicNames.inventoryFailed).length,
+    confirmed: visible(topicNames.inventoryConfirmed).length,
+    released: visible(topicNames.inventoryReleased).length,
     parked: visible(deadLetterTopic(topicNames.ordersCreated)).filter(isOfInventory).length,
     poison: poison.length,
     notifications: notifications.length,
-    notifiedOutcomes: new Set(notifications.map(({ id }) => id)).size
+    notifiedEvents: new Set(notifications.map(({ id }) => id)).size
   }
 }

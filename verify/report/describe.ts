@@ -10,7 +10,8 @@ export function describeReport(report: Report): string {
     `seed ${report.seed}, ${seconds(report.durationMs)} from the first order to the last look`,
     `orders: ${orders.placed} placed, ${orders.accepted} accepted, ${orders.refused} refused, ${orders.unknown} unknown
 stored: ${orders.stored} orders and ${orders.poison} poison records; ${orders.reserved} reserved, ${orders.failed} failed, ${orders.parked} parked
-notified: ${orders.notifiedOutcomes} outcomes in ${orders.notifications} notifications`,
+afterwards: ${orders.confirmed} confirmed, ${orders.released} released
+notified: ${orders.notifiedEvents} events in ${orders.notifications} notifications`,
     `faults: ${list(report.faults)}`,
     `killed or frozen at named points: ${list(report.pointsHit)}`,
     `processes: ${report.processes.started} started; ended by themselves: ${list(report.processes.endedByThemselves)}`,
@@ -52,10 +53,18 @@ function describeViolation({ guarantee, summary, around }: Violation): string {
       ({ sentAtMs, endedAtMs, userID, items, result }) =>
         `request   ${time(sentAtMs)} to ${time(endedAtMs)} ${userID} ${JSON.stringify(items)}: ${Object.values(result).join(' ')}`
     ),
+    ...around.wishes.map(
+      ({ sentAtMs, endedAtMs, wish, result }) =>
+        `wish      ${time(sentAtMs)} to ${time(endedAtMs)} ${wish}: ${Object.values(result).join(' ')}`
+    ),
     ...around.records.map(record => `record    ${time(record.timestampMs)} ${describeRecord(record)}`),
     ...(around.outcome
       ? [`row       ${time(around.outcome.decidedAtMs)} number ${around.outcome.sequence}, ${around.outcome.kind}`]
       : []),
+    ...around.settlements.map(
+      ({ kind, cause, sequence, partition, offset }) =>
+        `row       number ${sequence}, ${kind} ${cause ?? ''} by ${partition}/${offset}`
+    ),
     ...around.reservation.map(({ sku, quantity }) => `held      ${quantity} × ${sku}`),
     ...around.notifications.map(
       ({ atMs, id, instance, pid }) => `notified  ${time(atMs)} ${id} by ${instance} (${pid})`

@@ -14,7 +14,7 @@ test('a run without violations is good, and the report counts what came in and w
   assert.equal(report.ok, true)
   assert.equal(orders.placed, orders.accepted + orders.refused + orders.unknown)
   assert.equal(orders.stored + orders.poison, orders.reserved + orders.failed + orders.parked)
-  assert.equal(orders.notifiedOutcomes, orders.reserved + orders.failed)
+  assert.equal(orders.notifiedEvents, orders.reserved + orders.failed + orders.confirmed + orders.released)
   assert.deepEqual(
     { kill: report.faults.kill, replace: report.faults.replace, cut: report.faults.cut },
     { kill: 1, replace: 1, cut: 0 }

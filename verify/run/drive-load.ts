@@ -1,15 +1,23 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { OrderRequest } from '../history/history.ts'
+import type { OrderRequest, WishRequest } from '../history/history.ts'
 import { bodyOf, nextAttempt, type RequestPlan } from '../plan/load.ts'
+import { wishUntilKnown } from './drive-wishes.ts'
+import { reasonOf } from './reason-of.ts'
 
 export interface LoadDriver {
-  /** Places no more orders; resolves when the last one has been answered or given up. */
-  stop(): Promise<readonly OrderRequest[]>
+  /** Places no more orders; resolves when the last one, and the last wish, has been answered or given up. */
+  stop(): Promise<Driven>
+}
+
+export interface Driven {
+  readonly requests: readonly OrderRequest[]
+  readonly wishes: readonly WishRequest[]
 }
 
 /** Places orders as they are planned, each at its time, whatever became of those before. */
 export function driveLoad(plan: Iterator<RequestPlan, unknown>, entrances: () => readonly string[]): LoadDriver {
   const requests: OrderRequest[] = []
+  const wishes: WishRequest[] = []
   const underWay = new Set<Promise<void>>()
   const stopping = new AbortController()
   const startedAtMs = Date.now()
@@ -30,10 +38,16 @@ export function driveLoad(plan: Iterator<RequestPlan, unknown>, entrances: () =>
     for (const [index, retryDelayMs] of [...(request.retryDelaysMs ?? []), undefined].entries()) {
       const placed = await placeOrder(attempt, entrances())
       requests.push(placed)
+      if (placed.result.kind === 'ok') await makeWishes(request, placed.result.orderID)
       if (placed.result.kind !== 'unknown' || retryDelayMs === undefined) return
       await delay(retryDelayMs)
       attempt = nextAttempt(request, index + 1)
     }
+  }
+
+  async function makeWishes({ userID, wishes: plans = [] }: RequestPlan, orderID: string): Promise<void> {
+    const made = await Promise.all(plans.map(plan => wishUntilKnown({ orderID, userID }, plan, entrances)))
+    wishes.push(...made.flat())
   }
 
   const running = run()
@@ -42,7 +56,8 @@ export function driveLoad(plan: Iterator<RequestPlan, unknown>, entrances: () =>
       stopping.abort()
       await running
       await Promise.all(underWay)
-      return requests.toSorted((a, b) => a.sentAtMs - b.sentAtMs)
+      const bySending = (a: { sentAtMs: number }, b: { sentAtMs: number }) => a.sentAtMs - b.sentAtMs
+      return { requests: requests.toSorted(bySending), wishes: wishes.toSorted(bySending) }
     }
   }
 }
@@ -75,10 +90,4 @@ async function ask(plan: RequestPlan, entrances: readonly string[]): Promise<Ord
   } catch (error) {
     return { kind: 'unknown', reason: reasonOf(error) }
   }
-}
-
-function reasonOf(error: unknown): string {
-  const { name, message, cause } = error as Error
-  if (name === 'TimeoutError') return 'no answer in time'
-  return cause instanceof Error ? `${message}: ${(cause as NodeJS.ErrnoException).code ?? cause.message}` : message
 }

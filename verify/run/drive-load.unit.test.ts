@@ -33,7 +33,7 @@ async function place(t: TestContext, statuses: readonly number[], request: Reque
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const driver = driveLoad([request].values(), () => [url])
   await allAsked.promise
-  return { asked, requests: await driver.stop() }
+  return { asked, ...(await driver.stop()) }
 }
 
 test('an order that is answered 202 is accepted, one that is answered 400 is refused', async t => {

@@ -8,9 +8,12 @@ import { withDatabase } from './servers.ts'
 
 /** In the order in which orders pass them. */
 export const groups: readonly GroupDescription[] = [
-  { group: 'orders-created', inputs: ['orders.created'] },
+  { group: 'orders-created', inputs: ['orders.created', 'orders.changes'] },
   { group: 'order-rate', inputs: ['orders.created'] },
-  { group: 'notifications', inputs: ['inventory.reserved', 'inventory.failed'] }
+  {
+    group: 'notifications',
+    inputs: ['inventory.reserved', 'inventory.failed', 'inventory.confirmed', 'inventory.released']
+  }
 ]
 
 const pollMs = 200
@@ -59,6 +62,8 @@ export async function measureRecovery(log: KafkaLog, kinds: readonly string[], s
 }
 
 const notifyDeadlineMs = 30_000
+/** As the longest hold lasts, and what is asked for is asked again. */
+const holdsDeadlineMs = 30_000
 
 /** Resolves when the notification service has nothing left to send. @throws Error when it still has after a while */
 export async function allNotified(databaseURL: string, signal: AbortSignal): Promise<void> {
@@ -68,6 +73,16 @@ export async function allNotified(databaseURL: string, signal: AbortSignal): Pro
       return rows.length === 0
     })
   await waitUntil(isDone, { what: 'the last notification being sent', deadlineMs: notifyDeadlineMs, signal })
+}
+
+/** Resolves when every hold is confirmed or has expired. @throws Error when one still is open long after the last has ended */
+export async function allHoldsSettled(databaseURL: string, signal: AbortSignal): Promise<void> {
+  const isDone = () =>
+    withDatabase(databaseURL, async client => {
+      const { rows } = await client.query('SELECT FROM inventory.holds LIMIT 1')
+      return rows.length === 0
+    })
+  await waitUntil(isDone, { what: 'the last hold being settled', deadlineMs: holdsDeadlineMs, signal })
 }
 
 /** Resolves when the aggregator has published what it has counted. @throws Error when it still has not after a while */

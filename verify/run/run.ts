@@ -12,7 +12,7 @@ import { planLoad, planStock } from '../plan/load.ts'
 import { driveLoad } from './drive-load.ts'
 import { Fleet } from './fleet.ts'
 import { createInjector } from './inject.ts'
-import { allNotified, allRatesPublished, groups, measureRecovery } from './recovery.ts'
+import { allHoldsSettled, allNotified, allRatesPublished, groups, measureRecovery } from './recovery.ts'
 import type { Servers } from './servers.ts'
 
 export interface RunOptions {
@@ -86,7 +86,8 @@ export async function run(options: RunOptions, context: RunContext): Promise<His
     await delay(Math.max(0, startedAtMs + durationMs + lateMs - Date.now()), undefined, { signal })
     const stopping = load.stop()
     recoveries.push(await recover())
-    const requests = await stopping
+    const { requests, wishes } = await stopping
+    await allHoldsSettled(servers.databaseURL, signal).catch(error => note(error.message))
     // What was placed last has to come through as well before anybody counts.
     await measureRecovery(log, [], signal)
     for (const isDone of [allNotified, allRatesPublished]) {
@@ -110,6 +111,7 @@ export async function run(options: RunOptions, context: RunContext): Promise<His
       startedAtMs,
       initialStock,
       requests,
+      wishes,
       injector,
       incarnations: fleet.incarnations,
       recoveries,

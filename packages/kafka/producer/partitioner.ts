@@ -1,3 +1,13 @@
+import type { OutputRecord } from '../records.ts'
+
+/** Where a record is written. */
+export function partitionOf(
+  { key, partition }: Pick<OutputRecord, 'key' | 'partition'>,
+  partitionCount: number
+): number {
+  return partition ?? choosePartition(key, partitionCount)
+}
+
 /** The partition the Java client would choose for a key, so that every producer in any language agrees: murmur2, made positive. */
 export function choosePartition(key: string | Buffer, partitionCount: number): number {
   return (murmur2(typeof key === 'string' ? Buffer.from(key) : key) & 0x7fffffff) % partitionCount

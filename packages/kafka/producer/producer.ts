@@ -6,7 +6,7 @@ import type { KafkaConnection } from '../connection.ts'
 import { checkCode, KafkaError, protocolError, toKafkaError } from '../errors.ts'
 import type { OutputRecord } from '../records.ts'
 import { type Call, Calls } from './calls.ts'
-import { choosePartition } from './partitioner.ts'
+import { partitionOf } from './partitioner.ts'
 import {
   addToSequence,
   approximateBytes,
@@ -132,7 +132,7 @@ class IdempotentProducer implements Producer {
 
   #enqueue(records: readonly OutputRecord[], call: Call): void {
     for (const record of records) {
-      const partition = choosePartition(record.key, this.#partitionCounts.get(record.topic) as number)
+      const partition = partitionOf(record, this.#partitionCounts.get(record.topic) as number)
       const lane = this.#lane(record.topic, partition)
       lane.waiting.push({ record, call })
       if (!lane.sending) this.#startDraining(lane)

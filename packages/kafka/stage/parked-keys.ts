@@ -21,17 +21,29 @@ import { deadLetterTopic } from './dead-letters.ts'
  * replay. Records of a replay pass although their key is parked, until one of them fails again: then the rest of that replay, and
  * its release, have failed too.
  *
+ * A release says how many records had been parked for the key when its replay was made (`dlq-parked`). One that was parked since
+ * is not in the replay, and must not be overtaken by what comes behind the release: then the key stays parked. Every release is
+ * answered in the dead-letter topic, by a release marker or by a **refusal**, so that whoever replays knows what became of it.
+ *
  * Several stages may read one topic and share its dead-letter topic, so all of this concerns one stage only, named by the header
  * `dlq-stage`, which a replay and a release carry too: the other stages have had these records before, and pass over them.
  */
 export const replayHeader = 'dlq-replay'
 export const releaseHeader = 'dlq-release'
 export const stageHeader = 'dlq-stage'
+export const parkedCountHeader = 'dlq-parked'
+export const refusalHeader = 'dlq-release-refused'
+
+interface ParkedKey {
+  /** The replays of it that have failed again. */
+  readonly failedReplays: Set<string>
+  /** How many records were parked since it is parked, those of failed replays included. */
+  count: number
+}
 
 export class ParkedKeys {
   readonly #stageName: string
-  /** The replays of each parked key that have failed again. */
-  readonly #failedReplays = new Map<string, Set<string>>()
+  readonly #keys = new Map<string, ParkedKey>()
 
   constructor(stageName: string) {
     this.#stageName = stageName
@@ -39,20 +51,30 @@ export class ParkedKeys {
 
   /** Whether a record must be parked because an earlier one of its key is. */
   blocks(key: string, replay: string | undefined): boolean {
-    const failed = this.#failedReplays.get(key)
-    return failed !== undefined && (replay === undefined || failed.has(replay))
+    const parked = this.#keys.get(key)
+    return parked !== undefined && (replay === undefined || parked.failedReplays.has(replay))
   }
 
   park(key: string, replay: string | undefined): void {
-    const failed = this.#failedReplays.get(key) ?? new Set()
-    if (replay !== undefined) failed.add(replay)
-    this.#failedReplays.set(key, failed)
+    const parked = this.#keys.get(key) ?? { failedReplays: new Set(), count: 0 }
+    parked.count++
+    if (replay !== undefined) parked.failedReplays.add(replay)
+    this.#keys.set(key, parked)
   }
 
-  /** @returns whether the key was parked and is not any more */
-  release(key: string, replay: string): boolean {
-    if (this.#failedReplays.get(key)?.has(replay) === true) return false
-    return this.#failedReplays.delete(key)
+  /**
+   * @param count how many parked records the replay knew of, if it says so
+   * @returns whether the key was parked and is not any more
+   */
+  release(key: string, replay: string, count = Number.POSITIVE_INFINITY): boolean {
+    const parked = this.#keys.get(key)
+    if (parked === undefined || parked.failedReplays.has(replay) || parked.count > count) return false
+    return this.#keys.delete(key)
+  }
+
+  /** 0 for a key that is not parked. */
+  count(key: string): number {
+    return this.#keys.get(key)?.count ?? 0
   }
 
   /** A record of the dead-letter topic, as they follow each other there. */
@@ -60,22 +82,26 @@ export class ParkedKeys {
     if (headerOf(record, stageHeader) !== this.#stageName) return
     const key = record.key?.toString() ?? ''
     const released = headerOf(record, releaseHeader)
+    if (record.value === null && headerOf(record, refusalHeader) !== undefined) return
     if (record.value === null && released !== undefined) this.release(key, released)
     else this.park(key, headerOf(record, replayHeader))
   }
 
   get size(): number {
-    return this.#failedReplays.size
+    return this.#keys.size
   }
 }
 
-/** What the dead-letter topic is told when a key is released, in the transaction that releases it. */
-export function toReleaseMarker(topic: string, key: string, replay: string, stageName: string): OutputRecord {
+/** What the dead-letter topic is told of a release, in the transaction in which it takes place, or does not. */
+export function answerToRelease(
+  { topic, key, replay, isReleased }: { topic: string; key: string; replay: string; isReleased: boolean },
+  stageName: string
+): OutputRecord {
   return {
     topic: deadLetterTopic(topic),
     key,
     value: null,
-    headers: { [releaseHeader]: replay, [stageHeader]: stageName }
+    headers: { [isReleased ? releaseHeader : refusalHeader]: replay, [stageHeader]: stageName }
   }
 }
 

@@ -3,7 +3,15 @@ import type { FetchedRecord } from '../committed-read/fetcher.ts'
 import { KafkaError } from '../errors.ts'
 import type { Logger, OutputRecord, StageRecord, Topic } from '../records.ts'
 import { codeOf, toDeadLetter } from './dead-letters.ts'
-import { headerOf, isForAnotherStage, ParkedKeys, releaseHeader, replayHeader, toReleaseMarker } from './parked-keys.ts'
+import {
+  answerToRelease,
+  headerOf,
+  isForAnotherStage,
+  ParkedKeys,
+  parkedCountHeader,
+  releaseHeader,
+  replayHeader
+} from './parked-keys.ts'
 import type { Stage, StageObserver } from './stage.ts'
 
 /**
@@ -47,11 +55,22 @@ export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchP
   /** Parks what must be parked, processes the rest, halves what fails. */
   async function processInOrder(fetched: readonly FetchedRecord[], signal: AbortSignal): Promise<OutputRecord[]> {
     const outputs: OutputRecord[] = []
-    const batch: FetchedRecord[] = []
-    const records: StageRecord<Event>[] = []
+    let batch: FetchedRecord[] = []
+    let records: StageRecord<Event>[] = []
+    const processBatch = async () => {
+      if (records.length > 0) outputs.push(...(await processOrHalve(batch, records, signal)))
+      batch = []
+      records = []
+    }
     for (const record of fetched) {
       if (isForAnotherStage(record, stage.name)) continue
-      const special = release(record) ?? parkAtOnce(record)
+      if (isRelease(record)) {
+        // What comes before it decides whether it takes place.
+        await processBatch()
+        outputs.push(release(record))
+        continue
+      }
+      const special = parkAtOnce(record)
       if (special !== undefined) {
         outputs.push(...special)
         continue
@@ -63,7 +82,7 @@ export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchP
         outputs.push(park(record, error))
       }
     }
-    if (records.length > 0) outputs.push(...(await processOrHalve(batch, records, signal)))
+    await processBatch()
     return outputs
   }
 
@@ -84,14 +103,13 @@ export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchP
     }
   }
 
-  function release(record: FetchedRecord): OutputRecord[] | undefined {
-    if (record.value !== null) return undefined
-    const replay = headerOf(record, releaseHeader)
-    if (replay === undefined) return undefined
+  function release(record: FetchedRecord): OutputRecord {
+    const { topic } = record
     const key = record.key?.toString() ?? ''
-    return parkedKeys.get(record.topic)?.release(key, replay) === true
-      ? [toReleaseMarker(record.topic, key, replay, stage.name)]
-      : []
+    const replay = headerOf(record, releaseHeader) ?? ''
+    const count = Number(headerOf(record, parkedCountHeader) ?? Number.POSITIVE_INFINITY)
+    const isReleased = parkedKeys.get(topic)?.release(key, replay, count) === true
+    return answerToRelease({ topic, key, replay, isReleased }, stage.name)
   }
 
   function parkAtOnce(record: FetchedRecord): OutputRecord[] | undefined {
@@ -140,6 +158,9 @@ export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchP
     condemn: (record, error) => condemned.set(placeOf(record), error)
   }
 }
+
+const isRelease = (record: FetchedRecord): boolean =>
+  record.value === null && headerOf(record, releaseHeader) !== undefined
 
 const placeOf = ({ topic, partition, offset }: FetchedRecord): string => `${topic}/${partition}/${offset}`
 

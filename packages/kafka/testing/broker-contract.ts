@@ -186,14 +186,62 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
     start(upperCase)
     await broker.read(deadLetterTopic(input), 2)
     await replay('first', ['broken', 'b'])
-    assert.deepEqual(values((await broker.read(deadLetterTopic(input), 4)).slice(2)), ['broken', 'b'])
+    const [, , ...failedAgain] = await broker.read(deadLetterTopic(input), 5)
+    assert.deepEqual(values(failedAgain), ['broken', 'b', ''])
+    assert.equal(failedAgain.at(-1)?.headers['dlq-release-refused'], 'first')
     await write(['c'])
-    await broker.read(deadLetterTopic(input), 5)
+    await broker.read(deadLetterTopic(input), 6)
     await replay('of another stage', ['b'], 'another')
     await replay('second', ['mended', 'b', 'c'])
     await write(['d'])
     assert.deepEqual(values(await broker.read(output, 4)), ['MENDED', 'B', 'C', 'D'])
+    assert.equal((await broker.read(deadLetterTopic(input), 7)).at(-1)?.headers['dlq-release'], 'second')
   })
+
+  test(`${brokerName}: a key is not released when a record was parked that its replay did not know of`, async t => {
+    const { broker, input, output, sendRecords, write, start, upperCase } = await setUp(t)
+    const replay = (name: string, text: string, count: number) => {
+      const headers = { 'dlq-stage': 'contract' }
+      return sendRecords([
+        { topic: input, key: 'k', value: Buffer.from(text), headers: { ...headers, 'dlq-replay': name } },
+        {
+          topic: input,
+          key: 'k',
+          value: null,
+          headers: { ...headers, 'dlq-release': name, 'dlq-parked': String(count) }
+        }
+      ])
+    }
+    await write(['broken', 'b'])
+    start(upperCase)
+    await broker.read(deadLetterTopic(input), 2)
+    await replay('of the first', 'mended', 1)
+    await write(['c'])
+    assert.deepEqual(
+      (await broker.read(deadLetterTopic(input), 4)).map(({ headers }) => headers['dlq-release-refused']),
+      [undefined, undefined, 'of the first', undefined]
+    )
+    await replay('of what came behind', 'b', 3)
+    await write(['d'])
+    assert.deepEqual(values(await broker.read(output, 3)), ['MENDED', 'B', 'D'])
+  })
+
+  test(`${brokerName}: a key is not released by a replay that fails in the same batch as its release`, async t => {
+    const { broker, input, sendRecords, start } = await setUp(t)
+    const headers = { 'dlq-stage': 'contract' }
+    await sendRecords([
+      { topic: deadLetterTopic(input), key: 'k', value: Buffer.from('bad'), headers },
+      { topic: input, key: 'k', value: Buffer.from('bad'), headers: { ...headers, 'dlq-replay': 'r' } },
+      { topic: input, key: 'k', value: null, headers: { ...headers, 'dlq-release': 'r' } }
+    ])
+    start(async () => {
+      throw new Error('does not compute')
+    })
+    const [, failedAgain, answer] = await broker.read(deadLetterTopic(input), 3)
+    assert.equal(failedAgain?.headers['dlq-replay'], 'r')
+    assert.equal(answer?.headers['dlq-release-refused'], 'r')
+  })
+
   test(`${brokerName}: a tick writes without any input, again after it failed, and is told what was committed`, async t => {
     const { broker, output, start, upperCase } = await setUp(t)
     let runs = 0

@@ -1,6 +1,6 @@
 import type { FetchedRecord } from '../committed-read/fetcher.ts'
 import { KafkaError } from '../errors.ts'
-import { choosePartition } from '../producer/partitioner.ts'
+import { partitionOf } from '../producer/partitioner.ts'
 import type { Producer } from '../producer/producer.ts'
 import type { OutputRecord, RecordHeaders } from '../records.ts'
 import { deadLetterTopic } from '../stage/dead-letters.ts'
@@ -54,8 +54,9 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
   }
 
   function append(records: readonly OutputRecord[]): void {
-    for (const { topic, key, value, headers, timestampMs } of records) {
-      const partition = choosePartition(key, partitionCount)
+    for (const record of records) {
+      const { topic, key, value, headers, timestampMs } = record
+      const partition = partitionOf(record, partitionCount)
       const target = log(topic)[partition] as FetchedRecord[]
       target.push({
         topic,

@@ -1,2 +1,3 @@
 export { createInMemoryBroker, type InMemoryBroker, type RecordedRecord } from './in-memory-broker.ts'
 export { readCommitted } from './read-committed.ts'
+export { ScriptedProducer } from './scripted-producer.ts'

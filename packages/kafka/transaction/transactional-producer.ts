@@ -10,7 +10,7 @@ import {
 } from '@platformatic/kafka'
 import type { Cluster } from '../cluster/cluster.ts'
 import { checkCode, type KafkaError, protocolError, toKafkaError } from '../errors.ts'
-import { choosePartition } from '../producer/partitioner.ts'
+import { partitionOf } from '../producer/partitioner.ts'
 import {
   addToSequence,
   approximateBytes,
@@ -107,15 +107,21 @@ export class TransactionalProducer {
     await this.#initialize(this.#identity)
   }
 
-  /** Commits records and input offsets together. After any error nothing is known, and `recover` comes next. */
-  async commit(records: readonly OutputRecord[], offsets: readonly InputOffset[], group: GroupIdentity): Promise<void> {
+  /**
+   * Commits records and input offsets together; without a group, records alone. After any error nothing is known, and `recover`
+   * comes next.
+   */
+  async commit(
+    records: readonly OutputRecord[],
+    offsets: readonly InputOffset[] = [],
+    group?: GroupIdentity
+  ): Promise<void> {
     const waves = await this.#waves(records)
-    await allSettled([this.#addPartitions(waves), this.#addGroup(group)])
+    await allSettled([this.#addPartitions(waves), ...(group === undefined ? [] : [this.#addGroup(group)])])
     passPoint('transaction-begun')
-    await allSettled([
-      this.#write(waves).then(() => passPoint('outputs-written')),
-      this.#writeOffsets(offsets, group).then(() => passPoint('offsets-written'))
-    ])
+    const writing = this.#write(waves).then(() => passPoint('outputs-written'))
+    const offsetting = group && this.#writeOffsets(offsets, group).then(() => passPoint('offsets-written'))
+    await allSettled([writing, ...(offsetting === undefined ? [] : [offsetting])])
     passPoint('before-commit')
     await this.#step('committing', async () => checkCode(await this.#end(true), 'committing'))
   }
@@ -170,7 +176,7 @@ export class TransactionalProducer {
   async #waves(records: readonly OutputRecord[]): Promise<PartitionBatch[][]> {
     const byPartition = new Map<string, { topic: string; partition: number; chunks: OutputRecord[][]; bytes: number }>()
     for (const record of records) {
-      const partition = choosePartition(record.key, (await this.#cluster.partitions(record.topic)).length)
+      const partition = partitionOf(record, (await this.#cluster.partitions(record.topic)).length)
       const key = partitionKey(record.topic, partition)
       let target = byPartition.get(key)
       if (target === undefined) {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -63,4 +64,17 @@ test('a file that was skipped is refused', () => {
 
 test('a database newer than the program is accepted and said', () => {
   assert.deepEqual(pendingMigrations([file(1)], [file(1), file(2)]), { pending: [], unknown: [file(2)] })
+})
+
+test('the migrations of every service are numbered without a gap and each number once', async () => {
+  const services = join(import.meta.dirname, '../../../services')
+  for (const service of await readdir(services)) {
+    const directory = join(services, service, 'store/migrations')
+    if (!existsSync(directory)) continue
+    const numbers = (await readMigrations(directory)).map(({ number }) => number)
+    assert.deepEqual(
+      numbers,
+      [...numbers.keys()].map(index => index + 1)
+    )
+  }
 })

@@ -1,7 +1,3 @@
-import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { connectTopics, createSchemaRegistry, type OrderRate, topicConfigs, toRecord } from '@orderly/contracts'
 import { orderRate as anyRate, orderCreated } from '@orderly/contracts/testing'
@@ -9,7 +5,13 @@ import { createProducer, createTopics, deadLetterTopic, type KafkaConnection, ty
 import { type RecordedRecord, readCommitted } from '@orderly/kafka/testing'
 import { createPool, migrate } from '@orderly/postgres'
 import { newTraceparent } from '@orderly/service-kit'
-import { integrationEnvironment, startBroker, startService, type TestService } from '@orderly/stack/testing'
+import {
+  integrationEnvironment,
+  runUntilKilled,
+  startBroker,
+  startService,
+  type TestService
+} from '@orderly/stack/testing'
 import type { Pool } from 'pg'
 import { aggregatorSchema } from '../store/postgres.ts'
 
@@ -78,23 +80,8 @@ export async function startPipeline(t: TestContext, settings: Readonly<Record<st
       ),
     start: (test, instanceID, more) =>
       startService(test, 'aggregator', { ...environment, INSTANCE_ID: instanceID, ...more }),
-    async killAt(test, point, pass, more) {
-      const child = spawn(process.execPath, [join(import.meta.dirname, '../main.ts')], {
-        env: {
-          ...process.env,
-          ...environment,
-          HTTP_PORT: '0',
-          INSTANCE_ID: 'one',
-          NODE_OPTIONS: `--import=${import.meta.resolve('./kill-at-point.ts')}`,
-          KILL_AT_POINT: `${point}:${pass}`,
-          ...more
-        },
-        stdio: 'ignore'
-      })
-      test.after(() => child.kill('SIGKILL'))
-      const [code, signal] = await once(child, 'exit', { signal: AbortSignal.timeout(60_000) })
-      assert.deepEqual({ code, signal }, { code: null, signal: 'SIGKILL' })
-    },
+    killAt: (test, point, pass, more) =>
+      runUntilKilled(test, 'aggregator', { point, pass }, { ...environment, INSTANCE_ID: 'one', ...more }),
     async published(isEnough) {
       const rates: PublishedRate[] = []
       await readCommitted(

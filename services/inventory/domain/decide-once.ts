@@ -7,7 +7,7 @@ export interface DecidedOrder {
   readonly isReplay: boolean
 }
 
-export interface BatchDecision {
+export interface OrdersDecision {
   /** One for each order, in the same order. */
   readonly decided: readonly DecidedOrder[]
   /** What has to be remembered: the outcomes of the orders that had none, and what they take. */
@@ -20,7 +20,7 @@ export function decideOnce(
   available: ReadonlyMap<string, number>,
   orders: readonly OrderToDecide[],
   decidedAtMs: number
-): BatchDecision {
+): OrdersDecision {
   const firsts = new Map<string, OrderToDecide>()
   for (const order of orders) {
     if (!remembered.has(order.orderID) && !firsts.has(order.orderID)) firsts.set(order.orderID, order)

@@ -24,7 +24,7 @@ export function decide(
   decidedAtMs: number
 ): Decision {
   const taken = new Map<string, number>()
-  const outcomes = orders.map(({ orderID, userID, items }): Outcome => {
+  const outcomes = orders.map(({ orderID, userID, items, holdSeconds = null }): Outcome => {
     const demand = demandOf(items)
     const shortages: Shortage[] = []
     for (const [sku, requested] of demand) {
@@ -35,7 +35,8 @@ export function decide(
       return { kind: 'failed', event: { orderID, userID, reason: 'OUT_OF_STOCK', shortages, decidedAtMs } }
     }
     for (const [sku, quantity] of demand) taken.set(sku, (taken.get(sku) ?? 0) + quantity)
-    return { kind: 'reserved', event: { orderID, userID, items, decidedAtMs } }
+    const holdUntilMs = holdSeconds === null ? null : decidedAtMs + holdSeconds * 1_000
+    return { kind: 'reserved', event: { orderID, userID, items, decidedAtMs, holdUntilMs } }
   })
   return { outcomes, taken }
 }

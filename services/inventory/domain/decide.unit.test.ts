@@ -15,7 +15,7 @@ test('given enough stock, an order is reserved with its lines as they came', () 
   assert.deepEqual(outcomes, [
     {
       kind: 'reserved',
-      event: { orderID: '1', userID: 'user-1', items: [{ sku: 'mug', quantity: 2 }], decidedAtMs: 7 }
+      event: { orderID: '1', userID: 'user-1', items: [{ sku: 'mug', quantity: 2 }], decidedAtMs: 7, holdUntilMs: null }
     }
   ])
   assert.deepEqual([...taken], [['mug', 2]])

@@ -1,7 +1,8 @@
 import type { OrderCreated } from '@orderly/contracts'
 
 /** What the decision needs of an order. */
-export type OrderToDecide = Pick<OrderCreated, 'orderID' | 'userID' | 'items'>
+export type OrderToDecide = Pick<OrderCreated, 'orderID' | 'userID' | 'items'> &
+  Partial<Pick<OrderCreated, 'holdSeconds'>>
 
 /** The order contradicts its contract. A negative quantity, for one, would create stock. */
 export class InvalidOrderError extends Error {
@@ -16,7 +17,7 @@ export class InvalidOrderError extends Error {
 
 /** @throws InvalidOrderError. The schema says the types; this says the rest, whoever wrote the record. */
 export function checkOrder(order: OrderToDecide): void {
-  const { orderID, userID, items } = order
+  const { orderID, userID, items, holdSeconds = null } = order
   const refuse = (problem: string): never => {
     throw new InvalidOrderError(orderID, problem)
   }
@@ -27,6 +28,7 @@ export function checkOrder(order: OrderToDecide): void {
     if (!isStorable(sku)) refuse('a SKU is empty or holds a NUL character')
     if (!Number.isSafeInteger(quantity) || quantity < 1) refuse(`the quantity ${quantity} is not a positive integer`)
   }
+  if (holdSeconds !== null && !(holdSeconds > 0)) refuse(`a hold of ${holdSeconds} seconds has no end`)
 }
 
 /** How many pieces of each SKU, lines on the same SKU added up; in the order in which the SKUs first appear. */
@@ -37,6 +39,6 @@ export function demandOf(items: OrderToDecide['items']): ReadonlyMap<string, num
 }
 
 /** Postgres has no text with NUL in it. */
-function isStorable(text: string): boolean {
+export function isStorable(text: string): boolean {
   return text !== '' && !text.includes('\0')
 }

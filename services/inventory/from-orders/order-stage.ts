@@ -1,10 +1,18 @@
-import type { OrderCreated } from '@orderly/contracts'
-import type { OutputRecord, Stage, StageRecord, Topic } from '@orderly/kafka'
+import type { OrderChangeRequested, OrderCreated } from '@orderly/contracts'
+import type { OutputRecord, Stage, StageRecord, StageTick, Topic } from '@orderly/kafka'
 import { childTraceparent } from '@orderly/service-kit'
+import { type ChangeToDecide, toChange } from '../domain/change.ts'
 import type { Outcome } from '../domain/decide.ts'
+import type { DecidedBatch } from '../domain/decide-batch.ts'
+import type { DecidedChange, Settlement } from '../domain/decide-changes.ts'
 import type { DecidedOrder } from '../domain/decide-once.ts'
 import { checkOrder } from '../domain/order.ts'
 import type { StockStore } from '../store/stock-store.ts'
+
+export type OrderEvent = OrderCreated | OrderChangeRequested
+
+/** What leaves: an order's outcome, or what became of it later. */
+export type Result = Outcome | Settlement
 
 /** One order of a batch, with the trace that its outcome goes on with. */
 export interface HandledOrder extends DecidedOrder {
@@ -12,38 +20,87 @@ export interface HandledOrder extends DecidedOrder {
   readonly traceparent: string
 }
 
+export interface HandledChange extends DecidedChange {
+  readonly record: StageRecord<OrderChangeRequested>
+  readonly traceparent: string
+}
+
 export interface OrderStageParts {
-  readonly ordersCreated: Topic<OrderCreated>
+  readonly topics: {
+    readonly ordersCreated: Topic<OrderCreated>
+    readonly ordersChanges: Topic<OrderChangeRequested>
+  }
   readonly store: Pick<StockStore, 'decide'>
-  readonly toRecord: (outcome: Outcome, traceparent: string) => OutputRecord
+  readonly toRecord: (result: Result, traceparent: string) => OutputRecord
+  readonly tick?: StageTick
   readonly onDecided?: (orders: readonly HandledOrder[], durationMs: number) => void
+  readonly onChanged?: (changes: readonly HandledChange[]) => void
 }
 
 /**
- * Orders in, outcomes out, one for each and in the same order.
+ * Orders and changes in, outcomes and what became of them out: one outcome for each order, in the same order, and an event for
+ * each change that changed something.
  *
  * The store commits before Kafka does. When the batch comes again, because that commit failed or this process died, the
- * store repeats the outcomes, and the same events are written.
+ * store repeats what it decided, and the same events are written.
  */
-export function orderStage({ ordersCreated, store, toRecord, onDecided }: OrderStageParts): Stage<OrderCreated> {
+export function orderStage({
+  topics,
+  store,
+  toRecord,
+  tick,
+  onDecided,
+  onChanged
+}: OrderStageParts): Stage<OrderEvent> {
+  const { ordersCreated, ordersChanges } = topics
+  const isOrder = (record: StageRecord<OrderEvent>): record is StageRecord<OrderCreated> =>
+    record.topic === ordersCreated.name
+  const isChange = (record: StageRecord<OrderEvent>): record is StageRecord<OrderChangeRequested> =>
+    record.topic === ordersChanges.name
+
   return {
     name: 'inventory',
     group: 'orders-created',
-    inputs: [ordersCreated],
+    inputs: [ordersCreated, ordersChanges] as Topic<OrderEvent>[],
+    ...(tick && { tick }),
     async process(records) {
-      const orders = records.map(({ event }) => event)
+      const orderRecords = records.filter(isOrder)
+      const changeRecords = records.length === orderRecords.length ? [] : records.filter(isChange)
+      const orders = orderRecords.map(({ event }) => event)
       // All of them before any is decided: the stage parks the wrong one, and nothing of it has reached the store.
       for (const order of orders) checkOrder(order)
+      const changes = changeRecords.map(changeOf)
       const startMs = performance.now()
-      const decided = await store.decide(orders)
+      const decided = await store.decide({ orders, changes })
       const durationMs = performance.now() - startMs
-      const handled = records.map((record, index): HandledOrder => {
-        const { outcome, isReplay } = decided[index] as DecidedOrder
-        return { record, outcome, isReplay, traceparent: childTraceparent(record.headers.traceparent) }
-      })
-      const outputs = handled.map(({ outcome, traceparent }) => toRecord(outcome, traceparent))
-      onDecided?.(handled, durationMs)
-      return outputs
+      const handled = handle(orderRecords, changeRecords, decided)
+      onDecided?.(handled.orders, durationMs)
+      if (handled.changes.length > 0) onChanged?.(handled.changes)
+      return [
+        ...handled.orders.map(({ outcome, traceparent }) => toRecord(outcome, traceparent)),
+        ...handled.changes.flatMap(({ settlement, traceparent }) =>
+          settlement === undefined ? [] : [toRecord(settlement, traceparent)]
+        )
+      ]
     }
   }
+}
+
+function changeOf({ event, partition, offset }: StageRecord<OrderChangeRequested>): ChangeToDecide {
+  return toChange(event, { partition, offset: Number(offset) })
+}
+
+function handle(
+  orders: readonly StageRecord<OrderCreated>[],
+  changes: readonly StageRecord<OrderChangeRequested>[],
+  decided: DecidedBatch
+): { readonly orders: readonly HandledOrder[]; readonly changes: readonly HandledChange[] } {
+  return {
+    orders: orders.map((record, index) => ({ ...(decided.orders[index] as DecidedOrder), ...goOnWith(record) })),
+    changes: changes.map((record, index) => ({ ...(decided.changes[index] as DecidedChange), ...goOnWith(record) }))
+  }
+}
+
+function goOnWith<Event>(record: StageRecord<Event>) {
+  return { record, traceparent: childTraceparent(record.headers.traceparent) }
 }

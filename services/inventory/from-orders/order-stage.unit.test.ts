@@ -5,10 +5,10 @@ import { createInMemoryRegistry, orderCreated } from '@orderly/contracts/testing
 import { deadLetterTopic, type OutputRecord, type Topic } from '@orderly/kafka'
 import { createInMemoryBroker, type InMemoryBroker } from '@orderly/kafka/testing'
 import { newTraceparent, parseTraceparent } from '@orderly/service-kit'
-import type { Outcome } from '../domain/decide.ts'
 import { isTransient } from '../store/is-transient.ts'
 import { createMemoryStore } from '../store/memory.ts'
 import type { StockStore } from '../store/stock-store.ts'
+import { resultRecord } from '../to-results/result-record.ts'
 import { orderStage } from './order-stage.ts'
 
 const topics = await connectTopics(createInMemoryRegistry())
@@ -22,11 +22,6 @@ async function stocked(pieces: Record<string, number>): Promise<StockStore> {
 
 const recordOf = (order: OrderCreated, traceparent = newTraceparent()) =>
   toRecord(topics.ordersCreated, order, traceparent)
-
-const toOutcomeRecord = ({ kind, event }: Outcome, traceparent: string) =>
-  kind === 'reserved'
-    ? toRecord(topics.inventoryReserved, event, traceparent)
-    : toRecord(topics.inventoryFailed, event, traceparent)
 
 async function decode<Event>({ codec }: Topic<Event>, records: readonly { value: Buffer }[]): Promise<Event[]> {
   const values = records.map(({ value }) => value)
@@ -44,7 +39,7 @@ async function process(
   await broker.producer().send(records)
   const { promise, resolve } = Promise.withResolvers<void>()
   let left = records.length
-  const stage = broker.runStage(orderStage({ ordersCreated: topics.ordersCreated, store, toRecord: toOutcomeRecord }), {
+  const stage = broker.runStage(orderStage({ topics, store, toRecord: (...given) => resultRecord(topics, ...given) }), {
     isTransient,
     logger,
     observer: {
@@ -74,7 +69,7 @@ test('an order with enough stock is reserved, keyed by its user, in its trace', 
   const [event] = await decode(topics.inventoryReserved, [record])
   assert.ok(event)
   const { decidedAtMs, ...rest } = event
-  assert.deepEqual(rest, { orderID: order.orderID, userID: order.userID, items: order.items })
+  assert.deepEqual(rest, { orderID: order.orderID, userID: order.userID, items: order.items, holdUntilMs: null })
   assert.ok(decidedAtMs > 1_700_000_000_000)
   assert.equal(broker.records('inventory.failed').length, 0)
 })
@@ -136,9 +131,9 @@ test('orders wait for a database that is away, and none is parked', async t => {
   const store = await stocked({ mug: 5 })
   let failures = 2
   const flaky: Pick<StockStore, 'decide'> = {
-    decide: async orders => {
+    decide: async batch => {
       if (failures-- > 0) throw Object.assign(new Error('refused'), { code: 'ECONNREFUSED' })
-      return store.decide(orders)
+      return store.decide(batch)
     }
   }
   const broker = await process(t, flaky, [recordOf(orderCreated({ items: [{ sku: 'mug', quantity: 1 }] }))])

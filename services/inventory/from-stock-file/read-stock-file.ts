@@ -38,3 +38,13 @@ export function parseStock(text: string, path: string): ReadonlyMap<string, numb
   }
   return pieces
 }
+
+/** What `parseStock` reads. */
+export function formatStock(pieces: Iterable<readonly [sku: string, available: number]>): string {
+  const lines = Array.from(pieces, ([sku, available]) => `${quoted(sku)},${available}\n`)
+  return `sku,available\n${lines.join('')}`
+}
+
+function quoted(sku: string): string {
+  return /[",]|^\s|\s$/.test(sku) ? `"${sku.replaceAll('"', '""')}"` : sku
+}

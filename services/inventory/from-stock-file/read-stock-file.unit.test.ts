@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseStock } from './read-stock-file.ts'
+import { formatStock, parseStock } from './read-stock-file.ts'
 
 const parse = (...lines: string[]) => [...parseStock(lines.join('\n'), 'stock.csv')]
 
@@ -21,4 +21,14 @@ test('a wrong file is refused, naming the line', () => {
   refused(/^stock\.csv:2: expected a SKU/, 'sku,available', 'MUG,1.5')
   refused(/^stock\.csv:2: .* too many/, 'sku,available', 'MUG,9007199254740993')
   refused(/^stock\.csv:4: the SKU MUG stands here a second time/, 'sku,available', 'MUG,1', '', 'MUG,2')
+})
+
+test('what is written is read again as it was', () => {
+  const pieces = new Map([
+    ['TEA', 12],
+    ['a "quoted" SKU, with a comma', 0],
+    ['💎', 9_007_199_254_740_991]
+  ])
+  assert.deepEqual(parseStock(formatStock(pieces), 'stock.csv'), pieces)
+  assert.deepEqual(parseStock(formatStock([]), 'stock.csv'), new Map())
 })

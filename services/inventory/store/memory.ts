@@ -1,22 +1,42 @@
-import type { Outcome } from '../domain/decide.ts'
-import { decideOnce } from '../domain/decide-once.ts'
-import type { StockLevel, StockStore } from './stock-store.ts'
+import { decideBatch } from '../domain/decide-batch.ts'
+import type { KnownOrder } from '../domain/decide-changes.ts'
+import type { DueHold, StockLevel, StockStore } from './stock-store.ts'
 
 /** Lasts as long as the process. For tests and a first look. */
 export function createMemoryStore(nowMs: () => number = Date.now): StockStore {
   const available = new Map<string, number>()
   const reserved = new Map<string, number>()
-  const outcomes = new Map<string, Outcome>()
+  const known = new Map<string, KnownOrder>()
+  const holds = new Map<string, DueHold & { readonly expireAtMs: number }>()
 
   return {
-    async decide(orders) {
-      const { decided, fresh } = decideOnce(outcomes, available, orders, nowMs())
-      for (const outcome of fresh.outcomes) outcomes.set(outcome.event.orderID, outcome)
-      for (const [sku, pieces] of fresh.taken) {
+    async decide(batch) {
+      const { fresh, ...decided } = decideBatch(known, available, batch, nowMs())
+      for (const settlement of fresh.settlements) {
+        const { orderID } = settlement.event
+        known.set(orderID, { ...(known.get(orderID) as KnownOrder), [settlement.kind]: settlement })
+        holds.delete(orderID)
+      }
+      for (const outcome of fresh.outcomes) {
+        const { orderID, userID } = outcome.event
+        known.set(orderID, { outcome })
+        if (outcome.kind === 'failed' || outcome.event.holdUntilMs === null) continue
+        holds.set(orderID, { orderID, userID, expireAtMs: outcome.event.holdUntilMs })
+      }
+      for (const [sku, pieces] of fresh.moved) {
         available.set(sku, (available.get(sku) ?? 0) - pieces)
         reserved.set(sku, (reserved.get(sku) ?? 0) + pieces)
       }
       return decided
+    },
+
+    async takeDueHolds(atMs, { limit, againAfterMs }) {
+      const due = [...holds.values()]
+        .filter(({ expireAtMs }) => expireAtMs <= atMs)
+        .sort((a, b) => a.expireAtMs - b.expireAtMs)
+        .slice(0, limit)
+      for (const { orderID, userID } of due) holds.set(orderID, { orderID, userID, expireAtMs: atMs + againAfterMs })
+      return due.map(({ orderID, userID }) => ({ orderID, userID }))
     },
 
     async setAvailable(pieces) {

@@ -6,6 +6,7 @@ import type { DecidedOrder } from '../domain/decide-once.ts'
 import type { OrderToDecide } from '../domain/order.ts'
 import { createPostgresStore } from './postgres.ts'
 import { checkBooks, createInventoryDatabase } from './testing/inventory-database.ts'
+import { decideOrders } from './testing/stock-store-contract.ts'
 
 /** Instances at the same time on the same orders: an owner, and others that were replaced and do not know it. */
 
@@ -74,7 +75,7 @@ test('instances that decide the same orders at once, in different batches, agree
     instances.map(async ({ size, start }) => {
       const store = createPostgresStore(open())
       const results: DecidedOrder[] = []
-      for (const batch of batchesOf(orders, size, start)) results.push(...(await store.decide(batch)))
+      for (const batch of batchesOf(orders, size, start)) results.push(...(await decideOrders(store, batch)))
       return results
     })
   )
@@ -95,7 +96,7 @@ test('an order that two instances insert at the same moment has the outcome of t
         VALUES ('contested', 'ann', 'failed', 'OUT_OF_STOCK', $1, to_timestamp(7))`,
       [JSON.stringify(shortages)]
     )
-    const deciding = store.decide([beside, order])
+    const deciding = decideOrders(store, [beside, order])
     await untilWaiting(observer, 'second')
     return { deciding }
   })
@@ -114,7 +115,7 @@ test('a batch that waited for the stock of another one finds the orders that the
 
   const deciding = await inTransaction(open(), async client => {
     await client.query('SELECT FROM inventory.stock FOR UPDATE')
-    const deciding = instances.map(store => store.decide(orders))
+    const deciding = instances.map(store => decideOrders(store, orders))
     await Promise.all(['first', 'second'].map(name => untilWaiting(observer, name)))
     return { deciding }
   })
@@ -131,7 +132,7 @@ test('an instance that freezes with locked stock holds up the others for a bound
   const orders = makeOrders(20)
   const waking = inTransaction(frozen, async client => {
     await client.query('SELECT FROM inventory.stock FOR UPDATE')
-    await createPostgresStore(open()).decide(orders)
+    await decideOrders(createPostgresStore(open()), orders)
     await client.query("UPDATE inventory.stock SET available = 0, reserved = 0 WHERE sku = 'mug'")
   })
   await assert.rejects(waking, isTransientPostgresError)
@@ -156,7 +157,7 @@ test('connections that are cut at any moment lose no order and decide none twice
     const store = createPostgresStore(open({ applicationName: 'instance' }))
     const results: DecidedOrder[] = []
     for (const batch of batchesOf(orders, 20, start)) {
-      const attempt = () => store.decide(batch)
+      const attempt = () => decideOrders(store, batch)
       results.push(...(await retryTransient(attempt, { attempts: 1000, firstDelayMs: 1, maxDelayMs: 20 })))
     }
     return results

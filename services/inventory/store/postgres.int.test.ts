@@ -2,19 +2,22 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { createPostgresStore } from './postgres.ts'
 import { createInventoryDatabase, emptyInventory } from './testing/inventory-database.ts'
-import { testStockStore } from './testing/stock-store-contract.ts'
+import { testSettlements } from './testing/settlement-contract.ts'
+import { decideOrders, testStockStore } from './testing/stock-store-contract.ts'
 
 const database = await createInventoryDatabase({ after })
 const pool = database.open()
 
-testStockStore(
-  'the store in Postgres',
-  async (_t, nowMs) => {
-    await emptyInventory(pool)
-    return createPostgresStore(pool, nowMs)
-  },
-  { runs: 40 }
-)
+for (const testStore of [testStockStore, testSettlements]) {
+  testStore(
+    'the store in Postgres',
+    async (_t, nowMs) => {
+      await emptyInventory(pool)
+      return createPostgresStore(pool, nowMs)
+    },
+    { runs: 40 }
+  )
+}
 
 test('statements that were prepared on empty tables do not read them from end to end when they have grown', async () => {
   await emptyInventory(pool)
@@ -22,9 +25,21 @@ test('statements that were prepared on empty tables do not read them from end to
   const store = createPostgresStore(single)
   await store.setAvailable(new Map([['mug', 100]]))
   for (let index = 0; index < 20; index++) {
-    await store.decide([{ orderID: `order-${index}`, userID: 'ann', items: [{ sku: 'mug', quantity: 1 }] }])
+    await decideOrders(store, [{ orderID: `order-${index}`, userID: 'ann', items: [{ sku: 'mug', quantity: 1 }] }])
   }
-  for (const statement of ['"find-outcomes" (\'{a}\')', '"lock-stock" (\'{a}\')', "\"take-stock\" ('{a}', '{1}')"]) {
+  const change = { orderID: 'order-1', userID: 'ann', requestedAtMs: 1, place: { partition: 0, offset: 1 } }
+  await store.decide({ orders: [], changes: [{ ...change, change: 'cancel' }] })
+  await store.takeDueHolds(1, { limit: 1, againAfterMs: 1 })
+  for (const statement of [
+    "\"lock-stock-and-held\" ('{a}', '{b}')",
+    '"find-settlements" (\'{a}\')',
+    '"delete-holds" (\'{a}\')',
+    '"delete-reservation-lines" (\'{a}\')',
+    '"take-due-holds" (now(), 1, now())',
+    '"find-outcomes" (\'{a}\')',
+    '"lock-stock" (\'{a}\')',
+    "\"move-stock\" ('{a}', '{1}')"
+  ]) {
     const { rows } = await single.query(`EXPLAIN EXECUTE ${statement}`)
     const plan = rows.map(row => row['QUERY PLAN']).join('\n')
     assert.match(plan, /Index Scan/)

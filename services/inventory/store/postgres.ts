@@ -7,11 +7,12 @@ import {
   type Statement
 } from '@orderly/postgres'
 import type { Pool, QueryResult, QueryResultRow } from 'pg'
-import type { Outcome } from '../domain/decide.ts'
-import { type DecidedOrder, decideOnce } from '../domain/decide-once.ts'
-import type { OrderToDecide } from '../domain/order.ts'
+import { type Batch, type DecidedBatch, decideBatch, type Fresh } from '../domain/decide-batch.ts'
+import type { Settlement } from '../domain/decide-changes.ts'
+import { createPostgresKeeping } from './postgres-keeping.ts'
+import { toKnownOrders } from './rows.ts'
 import * as statements from './statements.ts'
-import type { StockLevel, StockStore } from './stock-store.ts'
+import type { DueHold, StockLevel, StockStore } from './stock-store.ts'
 
 /** For `migrate`. */
 export const inventorySchema = { schema: 'inventory', directory: fileURLToPath(new URL('migrations', import.meta.url)) }
@@ -23,21 +24,25 @@ export const inventorySchema = { schema: 'inventory', directory: fileURLToPath(n
 export const inventorySessionSettings = { enable_seqscan: 'off' }
 
 /**
- * Stock and outcomes in the schema `inventory`.
+ * Stock, outcomes and what became of them in the schema `inventory`.
  *
- * A batch is one transaction of two round trips: lock its stock rows and look for outcomes it already has; decide in memory;
+ * A batch is one transaction of two round trips: lock its stock rows and look for what is known of its orders; decide in memory;
  * write everything. Batches that share a SKU go one after the other, in full.
  *
  * Who may decide an order: whoever gets its row into `outcomes` first. Nothing else is asked, neither who owns the
  * partition nor how old the caller is. So an instance that was frozen, replaced and woke up again does no harm. If its
  * orders were decided meanwhile, it finds their outcomes, or its insert fails and with it all it wanted to take. If
- * they were not, its outcome is the one that its successor finds and publishes.
+ * they were not, its outcome is the one that its successor finds and publishes. A cancel that comes before its order gets that
+ * row, too: whether it was in time is decided as everything else is.
+ *
+ * Changes of a reserved order lock the stock that it holds before they look at it, so of two that meet one is first for everybody.
  */
 export function createPostgresStore(pool: Pool, nowMs: () => number = Date.now): StockStore {
+  const keeping = createPostgresKeeping(pool)
   return {
-    async decide(orders) {
-      if (orders.length === 0) return []
-      return retryTransient(() => decideBatch(pool, orders, nowMs), {
+    async decide(batch) {
+      if (batch.orders.length === 0 && batch.changes.length === 0) return { orders: [], changes: [] }
+      return retryTransient(() => decideInTransaction(pool, batch, nowMs), {
         isTransient: hasLostRace,
         attempts: 10,
         firstDelayMs: 2,
@@ -45,8 +50,13 @@ export function createPostgresStore(pool: Pool, nowMs: () => number = Date.now):
       })
     },
 
+    async takeDueHolds(atMs, { limit, againAfterMs }) {
+      return (await run<DueHold>(pool, statements.takeDueHolds(new Date(atMs), limit, new Date(atMs + againAfterMs))))
+        .rows
+    },
+
     async setAvailable(pieces) {
-      await run(pool, statements.setAvailable(pieces))
+      await keeping.set(pieces, { by: 'inventory' })
     },
 
     async addMissing(pieces) {
@@ -61,38 +71,61 @@ export function createPostgresStore(pool: Pool, nowMs: () => number = Date.now):
 
 /** The other transaction is over by then: the next try finds what it left. */
 function hasLostRace(error: unknown): boolean {
-  return isUniqueViolation(error, 'outcomes_pkey') || isPostgresConflict(error)
+  return (
+    error instanceof HeldMeanwhile ||
+    isUniqueViolation(error, 'outcomes_pkey') ||
+    isUniqueViolation(error, 'settlements_pkey') ||
+    isPostgresConflict(error)
+  )
 }
 
-function decideBatch(
-  pool: Pool,
-  orders: readonly OrderToDecide[],
-  nowMs: () => number
-): Promise<readonly DecidedOrder[]> {
-  const skus = new Set(orders.flatMap(({ items }) => items.map(({ sku }) => sku)))
-  const orderIDs = new Set(orders.map(({ orderID }) => orderID))
-  // In this sequence: the search starts when the locks are held and so sees what their last holder committed.
-  const reads = [statements.lockStock([...skus]), statements.findOutcomes([...orderIDs])]
+/** An order was reserved after its stock would have been locked. */
+class HeldMeanwhile extends Error {}
 
-  return readDecideWrite(pool, reads, ([stockRows = [], outcomeRows = []]) => {
+function decideInTransaction(pool: Pool, batch: Batch, nowMs: () => number): Promise<DecidedBatch> {
+  const skus = [...new Set(batch.orders.flatMap(({ items }) => items.map(({ sku }) => sku)))]
+  const changed = [...new Set(batch.changes.map(({ orderID }) => orderID))]
+  const orderIDs = [...new Set([...batch.orders.map(({ orderID }) => orderID), ...changed])]
+  // In this sequence: the search starts when the locks are held and so sees what their last holder committed.
+  const reads =
+    changed.length === 0
+      ? [statements.lockStock(skus), statements.findOutcomes(orderIDs)]
+      : [
+          statements.lockStockAndHeld(skus, changed),
+          statements.findOutcomes(orderIDs),
+          statements.findSettlements(changed)
+        ]
+
+  return readDecideWrite(pool, reads, ([stockRows = [], outcomeRows = [], settlementRows = []]) => {
     const available = new Map(stockRows.map(({ sku, available }) => [sku, available]))
-    const remembered = new Map(outcomeRows.map(row => [row.order_id, toOutcome(row)]))
+    const known = toKnownOrders(outcomeRows, settlementRows)
     const decidedAtMs = nowMs()
-    const { decided, fresh } = decideOnce(remembered, available, orders, decidedAtMs)
-    if (fresh.outcomes.length === 0) return { writes: [], result: decided }
-    const writes = [statements.insertOutcomes(fresh.outcomes, new Date(decidedAtMs))]
-    if (fresh.taken.size > 0) {
-      writes.push(statements.takeStock(fresh.taken), statements.insertReservationLines(fresh.outcomes))
-    }
-    return { writes, result: decided }
+    const { fresh, ...result } = decideBatch(known, available, batch, decidedAtMs)
+    const isLocked = ({ event }: Settlement) => event.items.every(({ sku }) => available.has(sku))
+    if (!fresh.settlements.every(isLocked)) throw new HeldMeanwhile()
+    return { writes: writesOf(fresh, new Date(decidedAtMs)), result }
   })
 }
 
-function toOutcome({ order_id: orderID, user_id: userID, decided_at, ...row }: QueryResultRow): Outcome {
-  const decidedAtMs = decided_at.getTime()
-  return row.kind === 'reserved'
-    ? { kind: 'reserved', event: { orderID, userID, items: row.items, decidedAtMs } }
-    : { kind: 'failed', event: { orderID, userID, reason: row.reason, shortages: row.shortages, decidedAtMs } }
+/** Releases draw their numbers before the orders that may take what they give back. */
+function writesOf({ settlements, outcomes, moved }: Fresh, decidedAt: Date): Statement[] {
+  const writes: Statement[] = []
+  if (settlements.length > 0) {
+    const released = settlements.filter(({ kind }) => kind === 'released')
+    writes.push(
+      statements.insertSettlements(settlements, decidedAt),
+      statements.deleteHolds(settlements.map(({ event }) => event.orderID)),
+      statements.deleteReservationLines(released.map(({ event }) => event.orderID))
+    )
+  }
+  if (outcomes.length > 0) {
+    const held = outcomes.filter(({ kind, event }) => kind === 'reserved' && event.holdUntilMs !== null)
+    writes.push(statements.insertOutcomes(outcomes, decidedAt))
+    if (outcomes.some(({ kind }) => kind === 'reserved')) writes.push(statements.insertReservationLines(outcomes))
+    if (held.length > 0) writes.push(statements.insertHolds(held))
+  }
+  if (moved.size > 0) writes.push(statements.moveStock(moved))
+  return writes
 }
 
 function run<Row extends QueryResultRow>(pool: Pool, { name, text, values }: Statement): Promise<QueryResult<Row>> {

@@ -1,5 +1,6 @@
 import type { Statement } from '@orderly/postgres'
 import type { Outcome } from '../domain/decide.ts'
+import type { Settlement } from '../domain/decide-changes.ts'
 import { demandOf } from '../domain/order.ts'
 
 /** The SQL of the store: each statement does its work for a whole batch, given as arrays. */
@@ -8,40 +9,64 @@ import { demandOf } from '../domain/order.ts'
 export function lockStock(skus: readonly string[]): Statement {
   return {
     name: 'lock-stock',
-    text: 'SELECT sku, available FROM inventory.stock WHERE sku = ANY($1) ORDER BY sku FOR UPDATE',
+    text: `SELECT sku, available FROM inventory.stock WHERE sku = ANY($1)${inOrder}`,
     values: [skus]
   }
 }
 
+/** As well as what these orders hold. */
+export function lockStockAndHeld(skus: readonly string[], orderIDs: readonly string[]): Statement {
+  return {
+    name: 'lock-stock-and-held',
+    text: `SELECT sku, available FROM inventory.stock WHERE sku = ANY($1::text[] ||
+      ARRAY(SELECT sku FROM inventory.reservation_lines WHERE order_id = ANY($2)))${inOrder}`,
+    values: [skus, orderIDs]
+  }
+}
+
+const inOrder = ' ORDER BY sku FOR UPDATE'
+
 export function findOutcomes(orderIDs: readonly string[]): Statement {
   return {
     name: 'find-outcomes',
-    text: `SELECT order_id, user_id, kind, items, reason, shortages, decided_at
+    text: `SELECT order_id, user_id, kind, items, reason, shortages, decided_at, hold_until
       FROM inventory.outcomes WHERE order_id = ANY($1)`,
     values: [orderIDs]
   }
 }
 
-export function takeStock(taken: ReadonlyMap<string, number>): Statement {
+export function findSettlements(orderIDs: readonly string[]): Statement {
   return {
-    name: 'take-stock',
+    name: 'find-settlements',
+    text: `SELECT order_id, kind, cause, settled_at, changes_partition, changes_offset
+      FROM inventory.settlements WHERE order_id = ANY($1)`,
+    values: [orderIDs]
+  }
+}
+
+/** From available to reserved, or back where it is less than nothing. */
+export function moveStock(moved: ReadonlyMap<string, number>): Statement {
+  return {
+    name: 'move-stock',
     text: `UPDATE inventory.stock
-      SET available = available - taken.quantity, reserved = reserved + taken.quantity
-      FROM unnest($1::text[], $2::bigint[]) AS taken (sku, quantity)
-      WHERE stock.sku = taken.sku`,
-    values: [[...taken.keys()], [...taken.values()]]
+      SET available = available - moved.quantity, reserved = reserved + moved.quantity
+      FROM unnest($1::text[], $2::bigint[]) AS moved (sku, quantity)
+      WHERE stock.sku = moved.sku`,
+    values: [[...moved.keys()], [...moved.values()]]
   }
 }
 
 /** Fails with a unique violation, and with it the whole transaction, when another one decided one of the orders. */
 export function insertOutcomes(outcomes: readonly Outcome[], decidedAt: Date): Statement {
   const failures = outcomes.map(({ kind, event }) => (kind === 'failed' ? event : undefined))
+  const hasHolds = outcomes.some(outcome => holdEndOf(outcome) !== null)
+  const [column, values] = hasHolds ? [', hold_until', ', $8::timestamptz[]'] : ['', '']
   return {
-    name: 'insert-outcomes',
-    text: `INSERT INTO inventory.outcomes (order_id, user_id, kind, items, reason, shortages, decided_at)
-      SELECT order_id, user_id, kind, items, reason, shortages, $7
-      FROM unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::text[], $6::jsonb[])
-        AS outcome (order_id, user_id, kind, items, reason, shortages)`,
+    name: hasHolds ? 'insert-held-outcomes' : 'insert-outcomes',
+    text: `INSERT INTO inventory.outcomes (order_id, user_id, kind, items, reason, shortages, decided_at${column})
+      SELECT order_id, user_id, kind, items, reason, shortages, $7${column}
+      FROM unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::text[], $6::jsonb[]${values})
+        AS outcome (order_id, user_id, kind, items, reason, shortages${column})`,
     values: [
       outcomes.map(({ event }) => event.orderID),
       outcomes.map(({ event }) => event.userID),
@@ -49,8 +74,69 @@ export function insertOutcomes(outcomes: readonly Outcome[], decidedAt: Date): S
       outcomes.map(({ kind, event }) => (kind === 'reserved' ? JSON.stringify(event.items) : null)),
       failures.map(failure => failure?.reason),
       failures.map(failure => failure && JSON.stringify(failure.shortages)),
-      decidedAt
+      decidedAt,
+      ...(hasHolds ? [outcomes.map(holdEndOf)] : [])
     ]
+  }
+}
+
+function holdEndOf({ kind, event }: Outcome): Date | null {
+  return kind === 'reserved' && event.holdUntilMs !== null ? new Date(event.holdUntilMs) : null
+}
+
+/** @param outcomes those with a hold */
+export function insertHolds(outcomes: readonly Outcome[]): Statement {
+  return {
+    name: 'insert-holds',
+    text: `INSERT INTO inventory.holds (order_id, user_id, expire_at)
+      SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[])`,
+    values: [
+      outcomes.map(({ event }) => event.orderID),
+      outcomes.map(({ event }) => event.userID),
+      outcomes.map(holdEndOf)
+    ]
+  }
+}
+
+/** Fails with a unique violation, and with it the whole transaction, when another one settled one of the orders so. */
+export function insertSettlements(settlements: readonly Settlement[], settledAt: Date): Statement {
+  return {
+    name: 'insert-settlements',
+    text: `INSERT INTO inventory.settlements (order_id, kind, cause, settled_at, changes_partition, changes_offset)
+      SELECT order_id, kind, cause, $6, changes_partition, changes_offset
+      FROM unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::bigint[])
+        AS settlement (order_id, kind, cause, changes_partition, changes_offset)`,
+    values: [
+      settlements.map(({ event }) => event.orderID),
+      settlements.map(({ kind }) => kind),
+      settlements.map(({ kind, event }) => (kind === 'released' ? event.cause : null)),
+      settlements.map(({ place }) => place.partition),
+      settlements.map(({ place }) => place.offset),
+      settledAt
+    ]
+  }
+}
+
+export function deleteHolds(orderIDs: readonly string[]): Statement {
+  return { name: 'delete-holds', text: 'DELETE FROM inventory.holds WHERE order_id = ANY($1)', values: [orderIDs] }
+}
+
+export function deleteReservationLines(orderIDs: readonly string[]): Statement {
+  return {
+    name: 'delete-reservation-lines',
+    text: 'DELETE FROM inventory.reservation_lines WHERE order_id = ANY($1)',
+    values: [orderIDs]
+  }
+}
+
+/** Instances that do it at the same time take different ones. */
+export function takeDueHolds(at: Date, limit: number, againAt: Date): Statement {
+  return {
+    name: 'take-due-holds',
+    text: `UPDATE inventory.holds SET expire_at = $3 WHERE order_id IN (
+        SELECT order_id FROM inventory.holds WHERE expire_at <= $1 ORDER BY expire_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+      RETURNING order_id AS "orderID", user_id AS "userID"`,
+    values: [at, limit, againAt]
   }
 }
 
@@ -74,22 +160,17 @@ export function insertReservationLines(outcomes: readonly Outcome[]): Statement 
   }
 }
 
-export function setAvailable(pieces: ReadonlyMap<string, number>): Statement {
-  return {
-    name: 'set-available',
-    text: `INSERT INTO inventory.stock (sku, available)
-      SELECT sku, available FROM unnest($1::text[], $2::bigint[]) AS given (sku, available) ORDER BY sku COLLATE "C"
-      ON CONFLICT (sku) DO UPDATE SET available = excluded.available`,
-    values: [[...pieces.keys()], [...pieces.values()]]
-  }
-}
-
 export function addMissing(pieces: ReadonlyMap<string, number>): Statement {
   return {
     name: 'add-missing',
-    text: `INSERT INTO inventory.stock (sku, available)
-      SELECT sku, available FROM unnest($1::text[], $2::bigint[]) AS given (sku, available) ORDER BY sku COLLATE "C"
-      ON CONFLICT (sku) DO NOTHING`,
+    text: `WITH added AS (
+        INSERT INTO inventory.stock (sku, available)
+        SELECT sku, available FROM unnest($1::text[], $2::bigint[]) AS given (sku, available) ORDER BY sku COLLATE "C"
+        ON CONFLICT (sku) DO NOTHING
+        RETURNING sku, available, reserved
+      )
+      INSERT INTO inventory.stock_movements (sku, kind, delta, available, reserved, by_whom)
+      SELECT sku, 'seed', available, available, reserved, 'seed' FROM added`,
     values: [[...pieces.keys()], [...pieces.values()]]
   }
 }

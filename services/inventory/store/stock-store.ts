@@ -1,5 +1,4 @@
-import type { DecidedOrder } from '../domain/decide-once.ts'
-import type { OrderToDecide } from '../domain/order.ts'
+import type { Batch, DecidedBatch } from '../domain/decide-batch.ts'
 
 export interface StockLevel {
   readonly sku: string
@@ -9,13 +8,21 @@ export interface StockLevel {
   readonly reserved: number
 }
 
-/** Remembers stock and the outcome of every order. Each method is atomic, also among several instances. */
+/** A hold that has ended, and nobody has confirmed it yet. */
+export interface DueHold {
+  readonly orderID: string
+  readonly userID: string
+}
+
+/** Remembers stock, the outcome of every order and what became of it. Each method is atomic, also among several instances. */
 export interface StockStore {
   /**
-   * Gives each order its outcome, in sequence. An order that had one already, in an earlier call or earlier in this batch,
-   * gets the same again and takes nothing.
+   * Decides changes in sequence, then gives each order its outcome, in sequence. An order that had one already, in an earlier
+   * call or earlier in this batch, gets the same again and takes nothing; a change that was decided before is answered the same.
    */
-  decide(orders: readonly OrderToDecide[]): Promise<readonly DecidedOrder[]>
+  decide(batch: Batch): Promise<DecidedBatch>
+  /** Holds that have ended at that time, the longest ended first; each is given out again after a while, until it is settled. */
+  takeDueHolds(atMs: number, options: { readonly limit: number; readonly againAfterMs: number }): Promise<DueHold[]>
   /** Sets how many pieces are available, of new SKUs as well as of known ones. What is reserved stays reserved. */
   setAvailable(pieces: ReadonlyMap<string, number>): Promise<void>
   /** The same for SKUs that are not known yet; leaves all others as they are. @returns how many were added */

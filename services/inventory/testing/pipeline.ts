@@ -3,18 +3,29 @@ import type { TestContext } from 'node:test'
 import {
   connectTopics,
   createSchemaRegistry,
+  type InventoryConfirmed,
   type InventoryFailed,
+  type InventoryReleased,
   type InventoryReserved,
+  type OrderChangeRequested,
   type OrderCreated,
   type Topics,
   toRecord
 } from '@orderly/contracts'
 import { orderCreated } from '@orderly/contracts/testing'
-import { createProducer, createTopics, deadLetterTopic, type KafkaConnection, type Topic } from '@orderly/kafka'
+import {
+  createProducer,
+  createTopics,
+  deadLetterTopic,
+  type KafkaConnection,
+  type StagePoint,
+  type Topic
+} from '@orderly/kafka'
 import { createPool, migrate } from '@orderly/postgres'
 import { newTraceparent } from '@orderly/service-kit'
 import {
   integrationEnvironment,
+  runUntilKilled,
   startBroker,
   startService,
   type TestBroker,
@@ -37,6 +48,12 @@ export interface Pipeline {
   start(t: TestContext, instanceID: string): Promise<TestService>
   /** Tries until the broker has taken the orders, each of which may then be there more than once. */
   place(orders: readonly OrderCreated[], traceparent?: string): Promise<void>
+  /** Asks for changes of orders, in their sequence. */
+  ask(changes: readonly OrderChangeRequested[]): Promise<void>
+  /** Runs instance `one` until it kills itself where the point is passed for the given time. */
+  killAt(t: TestContext, point: StagePoint, pass: number): Promise<void>
+  /** What became of reserved orders, by order, once every change that stands before now has been decided. */
+  settlements(): Promise<ReadonlyMap<string, readonly Published<InventoryConfirmed | InventoryReleased>[]>>
   /** Everything that became of the orders, once every record that stands before now has been decided. */
   settle(orders: readonly OrderCreated[]): Promise<readonly SettledOrder[]>
 }
@@ -56,11 +73,13 @@ export async function startPipeline(t: TestContext): Promise<Pipeline> {
   const [broker, url] = await Promise.all([startBroker(t), databaseURL()])
   const connection = { brokers: broker.brokers, clientID: 'inventory-test' }
   const topics = await connectTopics(createSchemaRegistry({ url: registryURL }))
-  const { ordersCreated, inventoryReserved, inventoryFailed } = topics
-  const names = [ordersCreated, inventoryReserved, inventoryFailed].map(({ name }) => name)
+  const { ordersCreated, ordersChanges, inventoryReserved, inventoryFailed, inventoryConfirmed, inventoryReleased } =
+    topics
+  const inputs = [ordersCreated, ordersChanges].map(({ name }) => name)
+  const results = [inventoryReserved, inventoryFailed, inventoryConfirmed, inventoryReleased].map(({ name }) => name)
   await createTopics(
     connection,
-    [...names, deadLetterTopic(ordersCreated.name)].map(name => ({ name, partitions: 4, replicationFactor: 1 }))
+    [...inputs, ...inputs.map(deadLetterTopic), ...results].map(name => ({ name, partitions: 4, replicationFactor: 1 }))
   )
   const producer = await createProducer(connection, { deliveryTimeoutMs: 3000 })
   t.after(() => producer.close())
@@ -86,8 +105,29 @@ export async function startPipeline(t: TestContext): Promise<Pipeline> {
     }
   }
 
+  async function ask(changes: readonly OrderChangeRequested[]): Promise<void> {
+    await producer.send(changes.map(change => toRecord(ordersChanges, change, newTraceparent())))
+  }
+
+  /** Orders that are cancelled once they are reserved: behind their releases nothing is missing any more. */
+  async function settlements() {
+    const last = markers(1)
+    await place(last)
+    await readPublished(
+      connection,
+      [inventoryReserved],
+      last.map(({ orderID }) => orderID)
+    )
+    await ask(last.map(({ orderID, userID }) => ({ orderID, userID, change: 'cancel', requestedAtMs: Date.now() })))
+    return readPublished(
+      connection,
+      [inventoryReleased, inventoryConfirmed] as Topic<InventoryConfirmed | InventoryReleased>[],
+      last.map(({ orderID }) => orderID)
+    )
+  }
+
   async function settle(orders: readonly OrderCreated[]): Promise<SettledOrder[]> {
-    const last = markers()
+    const last = markers(1, 2_000_000_000)
     await place(last)
     const orderIDs = [...orders, ...last].map(({ orderID }) => orderID)
     const results: Topic<InventoryReserved | InventoryFailed>[] = [
@@ -113,14 +153,18 @@ export async function startPipeline(t: TestContext): Promise<Pipeline> {
     store,
     environment,
     start: (test, instanceID) => startService(test, 'inventory', { ...environment, INSTANCE_ID: instanceID }),
+    killAt: (test, point, pass) =>
+      runUntilKilled(test, 'inventory', { point, pass }, { ...environment, INSTANCE_ID: 'one' }),
     place,
+    ask,
+    settlements,
     settle
   }
 }
 
-/** One that is reserved and one that fails for many users, so that every partition of every topic gets one. */
-function markers(): OrderCreated[] {
+/** One of each quantity for many users, so that every partition of every topic gets one: 1 is reserved, 2,000,000,000 fail. */
+function markers(...quantities: readonly number[]): OrderCreated[] {
   return Array.from({ length: 40 }, () => randomUUID()).flatMap(userID =>
-    [1, 2_000_000_000].map(quantity => orderCreated({ userID, items: [{ sku: markerSKU, quantity }] }))
+    quantities.map(quantity => orderCreated({ userID, items: [{ sku: markerSKU, quantity }] }))
   )
 }

@@ -1,14 +1,20 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
+  anyInventoryConfirmed,
   anyInventoryFailed,
+  anyInventoryReleased,
   anyInventoryReserved,
   inventoryFailed,
+  inventoryReleased,
   inventoryReserved
 } from '@orderly/contracts/testing'
 import fc from 'fast-check'
 import { escapeHTML, locales, messageFor } from './message.ts'
-import { notificationFor } from './notification.ts'
+import { type Notification, notificationFor } from './notification.ts'
+
+const linesOf = (notification: Notification) =>
+  notification.kind === 'out-of-stock' ? notification.shortages : notification.items
 
 const confirmed = notificationFor(
   inventoryReserved({
@@ -23,7 +29,9 @@ const short = notificationFor(
   inventoryFailed({ orderID: 'o-2', shortages: [{ sku: 'MUG-WHITE', requested: 9, available: 4 }] })
 )
 
-const anyNotification = fc.oneof(anyInventoryReserved(), anyInventoryFailed()).map(notificationFor)
+const anyNotification = fc
+  .oneof(anyInventoryReserved(), anyInventoryFailed(), anyInventoryConfirmed(), anyInventoryReleased())
+  .map(notificationFor)
 const anyLocale = fc.constantFrom(...locales)
 
 /** Texts that somebody would try, and any other. */
@@ -73,6 +81,29 @@ test('an order that is out of stock is worded with what was short, in English an
   )
 })
 
+test('an order that is held, cancelled or expired is worded in English and in German', () => {
+  const items = [{ sku: 'MUG-WHITE', quantity: 2 }]
+  const fields = { orderID: 'o-3', items }
+  const texts = (given: Parameters<typeof notificationFor>[0]) =>
+    (['en', 'de'] as const).map(locale => messageFor(notificationFor(given), locale)).map(({ text }) => text)
+  assert.deepEqual(texts(inventoryReserved({ ...fields, holdUntilMs: 1_700_000_000_123 })), [
+    'Your order o-3 is reserved until 2023-11-14 22:13 UTC and waits to be confirmed:\n2 × MUG-WHITE',
+    'Ihre Bestellung o-3 ist bis 2023-11-14 22:13 UTC reserviert und muss noch bestätigt werden:\n2 × MUG-WHITE'
+  ])
+  assert.deepEqual(texts(inventoryReleased(fields)), [
+    'Your order o-3 is cancelled. Nothing is reserved for it any more:\n2 × MUG-WHITE',
+    'Ihre Bestellung o-3 ist storniert. Für sie ist nichts mehr reserviert:\n2 × MUG-WHITE'
+  ])
+  assert.deepEqual(texts(inventoryFailed({ orderID: 'o-3', reason: 'CANCELLED', shortages: [] })), [
+    'Your order o-3 is cancelled. Nothing is reserved for it any more.',
+    'Ihre Bestellung o-3 ist storniert. Für sie ist nichts mehr reserviert.'
+  ])
+  assert.deepEqual(texts(inventoryReleased({ ...fields, cause: 'expired' })), [
+    'Your order o-3 was not confirmed in time. Nothing is reserved for it any more:\n2 × MUG-WHITE',
+    'Ihre Bestellung o-3 wurde nicht rechtzeitig bestätigt. Für sie ist nichts mehr reserviert:\n2 × MUG-WHITE'
+  ])
+})
+
 test('the HTML is a whole document in its language, with what users wrote escaped', () => {
   const { html } = messageFor(confirmed, 'de')
   assert.ok(html.startsWith('<!doctype html><html lang="de">'))
@@ -85,7 +116,7 @@ test('whatever users wrote, the HTML has our tags and no others, and no entity t
   fc.assert(
     fc.property(fc.oneof(hostileNotification, anyNotification), anyLocale, (notification, locale) => {
       const { html } = messageFor(notification, locale)
-      const lines = notification.kind === 'order-confirmed' ? notification.items : notification.shortages
+      const lines = linesOf(notification)
       assert.equal(html.match(ourTags)?.length, lines.length === 0 ? 12 : 14 + 2 * lines.length)
       assert.doesNotMatch(html.replaceAll(ourTags, '').replaceAll(entity, ''), /[<>&"']/)
     }),
@@ -98,7 +129,7 @@ test('a subject never holds anything that a user wrote, and a line of text is a 
     fc.property(fc.oneof(hostileNotification, anyNotification), anyLocale, (notification, locale) => {
       const { subject, text } = messageFor(notification, locale)
       assert.match(subject, /^[\p{L} ]+$/u)
-      const lines = notification.kind === 'order-confirmed' ? notification.items : notification.shortages
+      const lines = linesOf(notification)
       assert.equal(text.split(/[\n\r\u2028\u2029\v\f\u0085]/).length, 1 + lines.length)
       assert.doesNotMatch(text.replaceAll('\n', ''), /[\p{Cc}\u202a-\u202e\u2066-\u2069]/u)
     }),

@@ -1,6 +1,15 @@
-import { eventID, type InventoryFailed, type InventoryReserved, type Shortage } from '@orderly/contracts'
+import {
+  eventID,
+  type InventoryConfirmed,
+  type InventoryFailed,
+  type InventoryReleased,
+  type InventoryReserved,
+  type Shortage
+} from '@orderly/contracts'
+import { isoTime } from './iso-time.ts'
 
-export type Outcome = InventoryReserved | InventoryFailed
+/** What users are told of: the outcome of an order, and what became of it later. */
+export type Result = InventoryReserved | InventoryFailed | InventoryConfirmed | InventoryReleased
 
 interface About {
   /** The id of the event it tells of: the same however often it is sent. */
@@ -11,9 +20,29 @@ interface About {
   readonly decidedAtMs: number
 }
 
-export interface OrderConfirmed extends About {
-  readonly kind: 'order-confirmed'
+interface AboutItems extends About {
   readonly items: InventoryReserved['items']
+}
+
+export interface OrderConfirmed extends AboutItems {
+  readonly kind: 'order-confirmed'
+}
+
+/** Reserved, but somebody has to confirm it. */
+export interface OrderHeld extends AboutItems {
+  readonly kind: 'order-held'
+  /** ISO 8601. */
+  readonly holdUntil: string
+}
+
+/** Without items when it was cancelled before anything was reserved. */
+export interface OrderCancelled extends AboutItems {
+  readonly kind: 'order-cancelled'
+}
+
+/** Nobody has confirmed it in time. */
+export interface OrderExpired extends AboutItems {
+  readonly kind: 'order-expired'
 }
 
 export interface OutOfStock extends About {
@@ -23,17 +52,34 @@ export interface OutOfStock extends About {
 }
 
 /** What somebody is to be told: facts, in no language yet. A further kind needs its words in every file of `wording/`. */
-export type Notification = OrderConfirmed | OutOfStock
+export type Notification = OrderConfirmed | OrderHeld | OrderCancelled | OrderExpired | OutOfStock
 
 export type NotificationKind = Notification['kind']
 
-export function notificationFor(outcome: Outcome): Notification {
-  const { orderID, userID, decidedAtMs } = outcome
-  if ('shortages' in outcome) {
-    const { reason, shortages } = outcome
-    const id = eventID('InventoryFailed', orderID)
-    return { id, kind: 'out-of-stock', orderID, userID, decidedAtMs, reason, shortages }
+/** Why an order failed that was cancelled before it was decided. */
+const cancelledReason = 'CANCELLED'
+
+export function notificationFor(result: Result): Notification {
+  const { orderID, userID } = result
+  const about = (eventType: string, decidedAtMs: number) => {
+    return { id: eventID(eventType, orderID), orderID, userID, decidedAtMs }
   }
-  const id = eventID('InventoryReserved', orderID)
-  return { id, kind: 'order-confirmed', orderID, userID, decidedAtMs, items: outcome.items }
+  if ('shortages' in result) {
+    const { reason, shortages, decidedAtMs } = result
+    const failed = about('InventoryFailed', decidedAtMs)
+    if (reason === cancelledReason) return { kind: 'order-cancelled', ...failed, items: [] }
+    return { kind: 'out-of-stock', ...failed, reason, shortages }
+  }
+  const { items } = result
+  if ('confirmedAtMs' in result) {
+    return { kind: 'order-confirmed', ...about('InventoryConfirmed', result.confirmedAtMs), items }
+  }
+  if ('releasedAtMs' in result) {
+    const kind = result.cause === 'expired' ? 'order-expired' : 'order-cancelled'
+    return { kind, ...about('InventoryReleased', result.releasedAtMs), items }
+  }
+  const { holdUntilMs, decidedAtMs } = result
+  const reserved = about('InventoryReserved', decidedAtMs)
+  if (holdUntilMs === null) return { kind: 'order-confirmed', ...reserved, items }
+  return { kind: 'order-held', ...reserved, items, holdUntil: isoTime(holdUntilMs) }
 }

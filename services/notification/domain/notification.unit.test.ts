@@ -1,13 +1,24 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
+  anyInventoryConfirmed,
   anyInventoryFailed,
+  anyInventoryReleased,
   anyInventoryReserved,
+  inventoryConfirmed,
   inventoryFailed,
+  inventoryReleased,
   inventoryReserved
 } from '@orderly/contracts/testing'
 import fc from 'fast-check'
 import { notificationFor } from './notification.ts'
+
+const anyResult = fc.oneof(
+  anyInventoryReserved(),
+  anyInventoryFailed(),
+  anyInventoryConfirmed(),
+  anyInventoryReleased()
+)
 
 test('a reserved order is confirmed, with its lines', () => {
   const items = [
@@ -39,9 +50,36 @@ test('a failed order is said to be out of stock, with the SKUs that were short',
   })
 })
 
+test('an order with a hold is told as held, then as confirmed, each under the id of its event', () => {
+  const held = notificationFor(inventoryReserved({ orderID: 'o-3', holdUntilMs: 1_700_000_000_123 }))
+  assert.ok(held.kind === 'order-held')
+  assert.deepEqual([held.id, held.holdUntil], ['InventoryReserved-o-3', '2023-11-14T22:13:20.123Z'])
+  const confirmed = notificationFor(inventoryConfirmed({ orderID: 'o-3', confirmedAtMs: 8 }))
+  assert.deepEqual(
+    [confirmed.id, confirmed.kind, confirmed.decidedAtMs],
+    ['InventoryConfirmed-o-3', 'order-confirmed', 8]
+  )
+})
+
+test('a released order is cancelled or expired; one that was cancelled before it was decided is cancelled, with nothing in it', () => {
+  const kinds = ['cancelled', 'expired', 'some cause to come'].map(
+    cause => notificationFor(inventoryReleased({ cause })).kind
+  )
+  assert.deepEqual(kinds, ['order-cancelled', 'order-expired', 'order-cancelled'])
+  const failed = inventoryFailed({ orderID: 'o-4', userID: 'ada', reason: 'CANCELLED', shortages: [], decidedAtMs: 7 })
+  assert.deepEqual(notificationFor(failed), {
+    id: 'InventoryFailed-o-4',
+    kind: 'order-cancelled',
+    orderID: 'o-4',
+    userID: 'ada',
+    decidedAtMs: 7,
+    items: []
+  })
+})
+
 test('the same outcome always becomes the same notification, to the user of the order', () => {
   fc.assert(
-    fc.property(fc.oneof(anyInventoryReserved(), anyInventoryFailed()), outcome => {
+    fc.property(anyResult, outcome => {
       const notification = notificationFor(outcome)
       assert.deepEqual(notification, notificationFor(structuredClone(outcome)))
       assert.equal(notification.userID, outcome.userID)

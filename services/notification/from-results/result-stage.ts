@@ -1,25 +1,34 @@
 import type { Topics } from '@orderly/contracts'
-import type { Stage } from '@orderly/kafka'
+import type { Stage, Topic } from '@orderly/kafka'
 import { sameTraceparent } from '@orderly/service-kit'
-import { type Notification, notificationFor, type Outcome } from '../domain/notification.ts'
+import { type Notification, notificationFor, type Result } from '../domain/notification.ts'
 
-export interface AcceptedOutcome {
+export interface AcceptedResult {
   readonly notification: Notification
   readonly traceparent: string
 }
 
-/** Resolves when all of them are remembered. Every call for one order carries the same notification. */
-export type Accept = (outcomes: readonly AcceptedOutcome[]) => Promise<void>
+/** Resolves when all of them are remembered. Every call for one event carries the same notification. */
+export type Accept = (results: readonly AcceptedResult[]) => Promise<void>
+
+/** For `connectTopics`: what users are told of. */
+export const resultTopics = {
+  inventoryReserved: 'read',
+  inventoryFailed: 'read',
+  inventoryConfirmed: 'read',
+  inventoryReleased: 'read'
+} as const
 
 /**
- * Both outcomes in one group. What is to be told is remembered, batch by batch, before the offsets are committed; sending
+ * All results in one group. What is to be told is remembered, batch by batch, before the offsets are committed; sending
  * comes after and holds up no partition.
  */
-export function resultStage({ inventoryReserved, inventoryFailed }: Topics, accept: Accept): Stage<Outcome> {
+export function resultStage(topics: Pick<Topics, keyof typeof resultTopics>, accept: Accept): Stage<Result> {
+  const { inventoryReserved, inventoryFailed, inventoryConfirmed, inventoryReleased } = topics
   return {
     name: 'notification',
     group: 'notifications',
-    inputs: [inventoryReserved, inventoryFailed],
+    inputs: [inventoryReserved, inventoryFailed, inventoryConfirmed, inventoryReleased] as Topic<Result>[],
     async process(records) {
       await accept(
         records.map(({ event, headers }) => ({

@@ -5,7 +5,7 @@ import { createInMemoryRegistry, inventoryFailed, inventoryReserved } from '@ord
 import { deadLetterTopic, type OutputRecord, type StageObserver } from '@orderly/kafka'
 import { createInMemoryBroker, type InMemoryBroker } from '@orderly/kafka/testing'
 import { newTraceparent, parseTraceparent } from '@orderly/service-kit'
-import { type Accept, type AcceptedOutcome, resultStage } from './result-stage.ts'
+import { type Accept, type AcceptedResult, resultStage } from './result-stage.ts'
 
 const topics = await connectTopics(createInMemoryRegistry())
 const logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
@@ -33,7 +33,7 @@ async function brokerWith(...records: readonly OutputRecord[]): Promise<InMemory
 }
 
 function collector() {
-  const accepted: AcceptedOutcome[] = []
+  const accepted: AcceptedResult[] = []
   const accept: Accept = async outcomes => void accepted.push(...outcomes)
   return { accepted, accept }
 }

@@ -14,6 +14,7 @@ import { createPool } from '@orderly/postgres'
 import { newTraceparent } from '@orderly/service-kit'
 import { integrationEnvironment, startBroker, startService, type TestService } from '@orderly/stack/testing'
 import type { Pool } from 'pg'
+import { resultTopics } from '../from-results/result-stage.ts'
 
 /** What the notification service works with: a broker and a database of the test's own, and the registry of the test run. */
 export interface Pipeline {
@@ -39,7 +40,7 @@ export async function startPipeline(t: TestContext): Promise<Pipeline> {
   const [{ brokers }, url] = await Promise.all([startBroker(t), databaseURL()])
   const connection = { brokers, clientID: 'notification-test' }
   const topics = await connectTopics(createSchemaRegistry({ url: registryURL }))
-  const names = [topics.inventoryReserved.name, topics.inventoryFailed.name]
+  const names = Object.keys(resultTopics).map(name => topics[name as keyof typeof resultTopics].name)
   await createTopics(
     connection,
     [...names, ...names.map(deadLetterTopic)].map(name => ({ name, partitions: 4, replicationFactor: 1 }))

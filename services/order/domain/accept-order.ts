@@ -10,6 +10,8 @@ export interface PlaceOrder {
   readonly total: number
   /** An ISO 4217 code. */
   readonly currency?: string
+  /** For how long the reserved stock is held for a confirmation. */
+  readonly holdSeconds?: number
 }
 
 export function acceptOrder(command: PlaceOrder, given: { orderID: string; nowMs: number }): OrderCreated {
@@ -20,6 +22,7 @@ export function acceptOrder(command: PlaceOrder, given: { orderID: string; nowMs
     items: command.items,
     totalMinor: toMinorUnits(command.total, decimalsOf(currency)),
     currency,
+    holdSeconds: command.holdSeconds ?? null,
     createdAtMs: given.nowMs
   }
 }

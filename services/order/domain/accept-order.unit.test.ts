@@ -10,6 +10,7 @@ test('given an order without a currency, an id and a time, when it is accepted, 
     items: [{ sku: 'TEA', quantity: 2 }],
     totalMinor: 2_590,
     currency: 'EUR',
+    holdSeconds: null,
     createdAtMs: 1_700_000_000_000
   })
 })

@@ -11,25 +11,39 @@ export interface Creation extends Place {
   readonly totalMinor: number
   readonly currency: string
   readonly acceptedAtMs: number
+  readonly holdSeconds?: number
   readonly traceID?: string
 }
 
 export type Decision = { readonly decidedAtMs: number } & (
-  | { readonly kind: 'reserved' }
+  | { readonly kind: 'reserved'; readonly holdUntilMs?: number }
   | { readonly kind: 'failed'; readonly reason: string; readonly shortages: readonly Shortage[] }
 )
 
-/** What one or more records say about an order: that it was accepted, that it was decided, or both, in whichever sequence. */
+/** Its hold has ended well. */
+export interface Confirmation {
+  readonly confirmedAtMs: number
+}
+
+/** Its stock has gone back. */
+export interface Release {
+  readonly releasedAtMs: number
+  readonly cause: string
+}
+
+/** What one or more records say about an order: that it was accepted, decided, confirmed, released, in whichever sequence. */
 export interface OrderChange {
   readonly orderID: string
   readonly userID: string
   readonly created?: Creation
   readonly decided?: Decision & Place
+  readonly confirmed?: Confirmation & Place
+  readonly released?: Release & Place
 }
 
 /**
  * The later one adds what the earlier one does not know; what is known stays. So changes may come again and in any sequence: as
- * each order is created once and decided once, the same records make the same order.
+ * each of these happens to an order once, the same records make the same order.
  */
 export function mergeChange(earlier: OrderChange | undefined, later: OrderChange): OrderChange {
   return { ...later, ...earlier }

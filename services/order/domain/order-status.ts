@@ -1,14 +1,21 @@
-import type { Creation, Decision, OrderChange } from './order-change.ts'
+import type { Confirmation, Creation, Decision, OrderChange, Place, Release } from './order-change.ts'
 
-/** An order that was accepted, with its outcome once it has one. */
+/** An order that was accepted, with its outcome once it has one, and what became of it later. */
 export interface Order {
   readonly orderID: string
   readonly userID: string
-  readonly created: Omit<Creation, 'partition' | 'offset'>
+  readonly created: Omit<Creation, keyof Place>
   readonly decided?: Decision
+  readonly confirmed?: Confirmation
+  readonly released?: Release
 }
 
-export type OrderStatus = 'accepted' | 'reserved' | 'failed'
+/**
+ * **accepted** → **reserved** or **failed**, or **cancelled** before that was decided. With a hold, reserved → **confirmed** or
+ * **expired**. Reserved and confirmed → **cancelled**.
+ */
+export const orderStatuses = ['accepted', 'reserved', 'confirmed', 'failed', 'cancelled', 'expired'] as const
+export type OrderStatus = (typeof orderStatuses)[number]
 
 /** One step of an order's life. */
 export interface StatusEvent {
@@ -18,31 +25,60 @@ export interface StatusEvent {
   readonly atMs: number
 }
 
-/** Undefined while only the outcome is known. */
-export function orderOf({ orderID, userID, created, decided }: OrderChange): Order | undefined {
+/** Undefined while its acceptance is not known. What became of it after its outcome does not show before that does. */
+export function orderOf({ orderID, userID, created, decided, confirmed, released }: OrderChange): Order | undefined {
   if (created === undefined) return undefined
-  const { partition: _, offset: __, ...creation } = created
-  if (decided === undefined) return { orderID, userID, created: creation }
-  const { partition: ___, offset: ____, ...decision } = decided
-  return { orderID, userID, created: creation, decided: decision }
+  return {
+    orderID,
+    userID,
+    created: withoutPlace(created),
+    ...(decided && { decided: withoutPlace(decided) as Decision }),
+    ...(decided && confirmed && { confirmed: withoutPlace(confirmed) }),
+    ...(decided && released && { released: withoutPlace(released) })
+  }
+}
+
+function withoutPlace<Fact extends Place>({ partition: _, offset: __, ...fact }: Fact): Omit<Fact, keyof Place> {
+  return fact
 }
 
 export function statusOf(order: Order): OrderStatus {
-  return order.decided?.kind ?? 'accepted'
+  return statusEvents(order).at(-1)?.status ?? 'accepted'
 }
 
-/** Whether the status stays as it is. */
-export function isFinal(order: Order): boolean {
+export function hasOutcome(order: Order): boolean {
   return order.decided !== undefined
 }
 
-const eventTypes = { accepted: 'OrderCreated', reserved: 'InventoryReserved', failed: 'InventoryFailed' } as const
+/** Whether the status stays as it is unless somebody cancels the order. */
+export function isSettled(order: Order): boolean {
+  return hasOutcome(order) && !isHeld(order)
+}
+
+/** Whether its stock is waiting for a confirmation. */
+export function isHeld({ decided, confirmed, released }: Order): boolean {
+  const hasHold = decided?.kind === 'reserved' && decided.holdUntilMs !== undefined
+  return hasHold && confirmed === undefined && released === undefined
+}
+
+/** Why an order failed that was cancelled before it was decided. */
+const cancelledReason = 'CANCELLED'
 
 /** The steps up to now, in their sequence. */
-export function statusEvents({ orderID, created, decided }: Order): StatusEvent[] {
-  const event = (status: OrderStatus, atMs: number) => ({ id: `${eventTypes[status]}-${orderID}`, status, atMs })
-  const accepted = event('accepted', created.acceptedAtMs)
-  return decided === undefined ? [accepted] : [accepted, event(decided.kind, decided.decidedAtMs)]
+export function statusEvents({ orderID, created, decided, confirmed, released }: Order): StatusEvent[] {
+  const event = (type: string, status: OrderStatus, atMs: number) => ({ id: `${type}-${orderID}`, status, atMs })
+  const events = [event('OrderCreated', 'accepted', created.acceptedAtMs)]
+  if (decided?.kind === 'reserved') events.push(event('InventoryReserved', 'reserved', decided.decidedAtMs))
+  if (decided?.kind === 'failed') {
+    const status = decided.reason === cancelledReason ? 'cancelled' : 'failed'
+    events.push(event('InventoryFailed', status, decided.decidedAtMs))
+  }
+  if (confirmed) events.push(event('InventoryConfirmed', 'confirmed', confirmed.confirmedAtMs))
+  if (released) {
+    const status = released.cause === 'expired' ? 'expired' : 'cancelled'
+    events.push(event('InventoryReleased', status, released.releasedAtMs))
+  }
+  return events
 }
 
 /** The steps behind the one with this id; all of them when the id is none of this order's. */

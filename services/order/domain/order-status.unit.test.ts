@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { mergeChanges, type OrderChange } from './order-change.ts'
-import { isFinal, orderOf, statusEvents, statusEventsAfter, statusOf } from './order-status.ts'
+import { isSettled, orderOf, statusEvents, statusEventsAfter, statusOf } from './order-status.ts'
 
 const created: OrderChange = {
   orderID: '1',
@@ -37,10 +37,10 @@ function merged(...changes: OrderChange[]) {
 test('given an order, then it is accepted; given its outcome as well, then that', () => {
   const accepted = merged(created)
   assert.ok(accepted !== undefined)
-  assert.deepEqual([statusOf(accepted), isFinal(accepted)], ['accepted', false])
+  assert.deepEqual([statusOf(accepted), isSettled(accepted)], ['accepted', false])
   const decided = merged(created, failed)
   assert.ok(decided !== undefined)
-  assert.deepEqual([statusOf(decided), isFinal(decided)], ['failed', true])
+  assert.deepEqual([statusOf(decided), isSettled(decided)], ['failed', true])
 })
 
 test('an outcome that is read before its order waits for it', () => {
@@ -73,4 +73,50 @@ test('events that follow the last one seen are told, all of them to who has seen
   assert.deepEqual(statusEventsAfter(order, 'rubbish'), events)
   assert.deepEqual(statusEventsAfter(order, 'OrderCreated-1'), events.slice(1))
   assert.deepEqual(statusEventsAfter(order, 'InventoryFailed-1'), [])
+})
+
+test('given a hold, then the order is not settled before it is confirmed, has expired or was cancelled', () => {
+  const held: OrderChange = {
+    orderID: '1',
+    userID: 'ann',
+    decided: { kind: 'reserved', decidedAtMs: 9, holdUntilMs: 99, partition: 0, offset: 8 }
+  }
+  const confirmed: OrderChange = {
+    orderID: '1',
+    userID: 'ann',
+    confirmed: { confirmedAtMs: 20, partition: 0, offset: 1 }
+  }
+  const released = (cause: string): OrderChange => {
+    return { orderID: '1', userID: 'ann', released: { releasedAtMs: 30, cause, partition: 0, offset: 1 } }
+  }
+  const statusAndEnd = (...changes: OrderChange[]) => {
+    const order = merged(created, ...changes)
+    return order && [statusOf(order), isSettled(order)]
+  }
+  assert.deepEqual(statusAndEnd(held), ['reserved', false])
+  assert.deepEqual(statusAndEnd(held, confirmed), ['confirmed', true])
+  assert.deepEqual(statusAndEnd(held, released('expired')), ['expired', true])
+  assert.deepEqual(statusAndEnd(held, released('cancelled')), ['cancelled', true])
+  assert.deepEqual(statusAndEnd(held, released('cancelled'), confirmed), ['cancelled', true])
+  assert.deepEqual(statusAndEnd(released('cancelled')), ['accepted', false])
+  const order = merged(created, held, confirmed, released('cancelled'))
+  assert.deepEqual(order && statusEvents(order).map(({ id }) => id), [
+    'OrderCreated-1',
+    'InventoryReserved-1',
+    'InventoryConfirmed-1',
+    'InventoryReleased-1'
+  ])
+})
+
+test('an order that failed because it was cancelled is cancelled', () => {
+  const decided = {
+    kind: 'failed',
+    decidedAtMs: 9,
+    reason: 'CANCELLED',
+    shortages: [],
+    partition: 0,
+    offset: 8
+  } as const
+  const order = merged(created, { orderID: '1', userID: 'ann', decided })
+  assert.deepEqual(order && [statusOf(order), isSettled(order)], ['cancelled', true])
 })

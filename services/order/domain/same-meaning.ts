@@ -8,8 +8,10 @@ export function meaningOf({
   userID,
   items,
   totalMinor,
-  currency
+  currency,
+  holdSeconds
 }: Omit<OrderCreated, 'orderID' | 'createdAtMs'>): string {
   const lines = items.map(({ sku, quantity }) => [sku, quantity] as const).sort(([a], [b]) => (a < b ? -1 : 1))
-  return JSON.stringify(['order', 1, userID, totalMinor, currency, lines])
+  const hold = holdSeconds === null ? [] : [holdSeconds]
+  return JSON.stringify(['order', 1, userID, totalMinor, currency, lines, ...hold])
 }

@@ -34,6 +34,12 @@ test('ways to write the same order have the same meaning', () => {
   for (const text of texts) assert.equal(meaning(JSON.parse(text)), meaning(order))
 })
 
+test('a hold is part of the meaning, and an order without one means what it always did', () => {
+  assert.notEqual(meaning({ ...order, holdSeconds: 60 }), meaning(order))
+  assert.notEqual(meaning({ ...order, holdSeconds: 60 }), meaning({ ...order, holdSeconds: 61 }))
+  assert.equal(meaning(order), '["order",1,"ann",250,"EUR",[["MUG",1],["TEA",2]]]')
+})
+
 test('any sequence of the lines has the same meaning', () => {
   const shuffled = orders.chain(order =>
     fc.tuple(

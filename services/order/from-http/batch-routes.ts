@@ -16,7 +16,7 @@ import type { Place } from './place.ts'
 
 export interface BatchRoutesOptions {
   readonly place: Place
-  readonly acceptsCurrency: boolean
+  readonly orderCreatedVersion: number
 }
 
 type Result = Static<typeof BatchResult>
@@ -27,8 +27,8 @@ class BrokenLine {}
 /** Orders with keys take a few round trips each; more at a time would only wait for the database together. */
 const keyedAtOnce = 16
 
-export function addBatchRoutes(http: FastifyInstance, { place, acceptsCurrency }: BatchRoutesOptions): void {
-  const orderSchema = batchOrder(acceptsCurrency)
+export function addBatchRoutes(http: FastifyInstance, { place, orderCreatedVersion }: BatchRoutesOptions): void {
+  const orderSchema = batchOrder(orderCreatedVersion)
   http.addSchema(BatchResult)
 
   // Lines are taken here only, so that a single order in lines stays 415.

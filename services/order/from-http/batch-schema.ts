@@ -10,9 +10,9 @@ export const maxBatchBytes = 4 * 1024 * 1024
 export const ndjson = 'application/x-ndjson'
 
 /** An order of a batch: as alone, and with its own key. */
-export function batchOrder(acceptsCurrency: boolean) {
+export function batchOrder(orderCreatedVersion: number) {
   return Type.Object(
-    { ...orderFields(acceptsCurrency), idempotencyKey: Type.Optional(idempotencyKey) },
+    { ...orderFields(orderCreatedVersion), idempotencyKey: Type.Optional(idempotencyKey) },
     { $id: 'BatchOrder', additionalProperties: false }
   )
 }

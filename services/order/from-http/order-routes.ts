@@ -1,6 +1,6 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, FastifyReply } from 'fastify'
-import { isFinal, type Order } from '../domain/order-status.ts'
+import { hasOutcome, type Order } from '../domain/order-status.ts'
 import type { OrderWatch } from '../store/order-watch.ts'
 import { assertPlaced } from './keyed-answers.ts'
 import { linksTo, toResource } from './order-schema.ts'
@@ -13,13 +13,13 @@ export interface OrderRoutesOptions {
   readonly place: Place
   /** Undefined when it cannot be waited for at the moment. */
   readonly watch: () => OrderWatch | undefined
-  /** Whether orders may be in another currency than euros. */
-  readonly acceptsCurrency: boolean
+  /** The version of OrderCreated that is written: what it cannot say is refused. */
+  readonly orderCreatedVersion: number
 }
 
 export function addOrderRoutes(http: FastifyInstance, options: OrderRoutesOptions): void {
-  const { place, watch, acceptsCurrency } = options
-  for (const schema of sharedSchemas(acceptsCurrency)) http.addSchema(schema)
+  const { place, watch, orderCreatedVersion } = options
+  for (const schema of sharedSchemas(orderCreatedVersion)) http.addSchema(schema)
   const signalOf = createRequestSignals(http)
   const route = { schema: placeOrder, bodyLimit: maxOrderBytes }
 
@@ -45,7 +45,7 @@ export function addOrderRoutes(http: FastifyInstance, options: OrderRoutesOption
     const orders = seconds === undefined ? undefined : watch()
     if (seconds === undefined || orders === undefined) return undefined
     reply.header('preference-applied', `wait=${seconds}`)
-    const order = await orders.until(orderID, isFinal, { timeoutMs: seconds * 1_000, signal: signalOf(reply) })
-    return order !== undefined && isFinal(order) ? order : undefined
+    const order = await orders.until(orderID, hasOutcome, { timeoutMs: seconds * 1_000, signal: signalOf(reply) })
+    return order !== undefined && hasOutcome(order) ? order : undefined
   }
 }

@@ -27,7 +27,15 @@ test('an accepted order is one record in orders.created: topic, key, headers and
     traceparent: answer.headers.traceparent
   })
   const { userID, items } = anOrder
-  const event = { orderID: answer.body.orderID, userID, items, totalMinor: 2_590, currency: 'EUR', createdAtMs: nowMs }
+  const event = {
+    orderID: answer.body.orderID,
+    userID,
+    items,
+    totalMinor: 2_590,
+    currency: 'EUR',
+    holdSeconds: null,
+    createdAtMs: nowMs
+  }
   assert.deepEqual(record.value, topics.ordersCreated.codec.encode(event))
 })
 
@@ -59,7 +67,7 @@ test('the answer comes only after the acknowledgement', async t => {
   for (const schema of querySchemas) http.addSchema(schema)
   const placeOnce = async (): Promise<never> => assert.fail('it has no key')
   const place = createPlace({ publish, placeOnce, newOrderID: () => 'id', nowMs: () => nowMs })
-  addOrderRoutes(http, { place, watch: () => undefined, acceptsCurrency: false })
+  addOrderRoutes(http, { place, watch: () => undefined, orderCreatedVersion: 3 })
   http.addHook('onSend', async () => {
     steps.push('answered')
   })

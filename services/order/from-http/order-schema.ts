@@ -1,15 +1,16 @@
 import { type Static, Type } from 'typebox'
 import { decimalsOf } from '../domain/currency.ts'
 import { toMajorUnits } from '../domain/money.ts'
-import { type Order, type StatusEvent, statusOf } from '../domain/order-status.ts'
+import { type Order, orderStatuses, type StatusEvent, statusEvents, statusOf } from '../domain/order-status.ts'
 import { refer, refused, retryAfter, serviceUnavailable } from './answers.ts'
 
 /** What can be asked about orders, and what is answered: validation, types and the OpenAPI document. */
 
 const orderID = Type.String({ description: 'As the answer to `POST /orders` gave it.', minLength: 1, maxLength: 64 })
 
-const status = Type.Enum(['accepted', 'reserved', 'failed'], {
-  description: '`accepted`, until its stock is `reserved` or it has `failed` because stock was short.'
+export const orderStatus = Type.Enum([...orderStatuses], {
+  description:
+    '`accepted`, until its stock is `reserved` or it has `failed` because stock was short. With a hold it is `confirmed`, or has `expired`. Until it has failed or expired it may be `cancelled`.'
 })
 
 const timestamp = (description: string) => Type.String({ description, format: 'date-time' })
@@ -29,12 +30,17 @@ export const OrderResource = Type.Object(
   {
     orderID: Type.String({ format: 'uuid' }),
     userID: Type.String(),
-    status,
+    status: orderStatus,
     items: Type.Array(Type.Object({ sku: Type.String(), quantity: Type.Integer() })),
     total: Type.Number({ description: 'In the currency, exactly as it was ordered.' }),
     currency: Type.String({ description: 'ISO 4217 code.' }),
+    holdSeconds: Type.Optional(Type.Integer({ description: 'For how long its stock is held for a confirmation.' })),
     acceptedAt: timestamp('When the order was accepted.'),
     decidedAt: Type.Optional(timestamp('When its stock was reserved or found to be short.')),
+    holdUntil: Type.Optional(timestamp('From then on it may expire unless it is confirmed.')),
+    confirmedAt: Type.Optional(timestamp('When it was confirmed.')),
+    cancelledAt: Type.Optional(timestamp('When it was cancelled.')),
+    expiredAt: Type.Optional(timestamp('When its stock was given back because nobody had confirmed it.')),
     reason: Type.Optional(Type.String({ description: 'Why it failed.', examples: ['OUT_OF_STOCK'] })),
     shortages: Type.Optional(
       Type.Array(Type.Object({ sku: Type.String(), requested: Type.Integer(), available: Type.Integer() }), {
@@ -56,25 +62,25 @@ export const OrderPage = Type.Object(
 )
 
 const StatusNotice = Type.Object(
-  { orderID: Type.String({ format: 'uuid' }), status, at: timestamp('When it became so.') },
+  { orderID: Type.String({ format: 'uuid' }), status: orderStatus, at: timestamp('When it became so.') },
   { $id: 'StatusNotice', description: 'The data of an event in the stream of an order.' }
 )
 
 export const querySchemas = [OrderLinks, OrderResource, OrderPage, StatusNotice]
 
-const unknownOrder = refused(
+export const unknownOrder = refused(
   'No such order. One that was accepted this moment may not be known yet: then `Retry-After` is there.',
   retryAfter
 )
 
-const params = Type.Object({ orderID })
+export const orderParams = Type.Object({ orderID })
 
 export const getOrder = {
   operationId: 'getOrder',
   summary: 'Ask for an order',
   description: 'The order and its status. An order that was accepted this moment is waited for, two seconds at most.',
   tags: ['orders'],
-  params,
+  params: orderParams,
   response: {
     200: { description: 'The order.', content: { 'application/json': { schema: refer(OrderResource) } } },
     400: refused('The request is wrong.'),
@@ -113,9 +119,9 @@ export const streamOrder = {
   operationId: 'streamOrder',
   summary: 'Be told of the status as it changes',
   description:
-    'Server-sent events: one of type `status` for each status up to now and from then on, with a StatusNotice as its data. The stream ends behind the last status. Who comes again with `Last-Event-ID`, as browsers do by themselves, is told what came after it.',
+    'Server-sent events: one of type `status` for each status up to now and from then on, with a StatusNotice as its data. The stream ends behind the last status that comes by itself: an order that is reserved without a hold, or confirmed, can still be cancelled, and who comes again is told so. Who comes again with `Last-Event-ID`, as browsers do by themselves, is told what came after it.',
   tags: ['orders'],
-  params,
+  params: orderParams,
   headers: Type.Object({
     'last-event-id': Type.Optional(Type.String({ description: 'The id of the last event that arrived.' }))
   }),
@@ -139,17 +145,25 @@ export function linksTo(orderID: string): Static<typeof OrderLinks> {
 
 export function toResource(order: Order): Static<typeof OrderResource> {
   const { orderID, userID, created, decided } = order
-  const { items, totalMinor, currency, acceptedAtMs, traceID } = created
+  const { items, totalMinor, currency, acceptedAtMs, holdSeconds, traceID } = created
+  const status = statusOf(order)
+  const since = Object.fromEntries(statusEvents(order).map(({ status, atMs }) => [status, toISO(atMs)]))
   return {
     orderID,
     userID,
-    status: statusOf(order),
+    status,
     items: items.map(({ sku, quantity }) => ({ sku, quantity })),
     total: toMajorUnits(totalMinor, decimalsOf(currency)),
     currency,
+    ...(holdSeconds !== undefined && { holdSeconds }),
     acceptedAt: toISO(acceptedAtMs),
     ...(decided !== undefined && { decidedAt: toISO(decided.decidedAtMs) }),
-    ...(decided?.kind === 'failed' && { reason: decided.reason, shortages: [...decided.shortages] }),
+    ...(decided?.kind === 'reserved' && decided.holdUntilMs !== undefined && { holdUntil: toISO(decided.holdUntilMs) }),
+    ...(since.confirmed !== undefined && { confirmedAt: since.confirmed }),
+    ...(since.cancelled !== undefined && { cancelledAt: since.cancelled }),
+    ...(since.expired !== undefined && { expiredAt: since.expired }),
+    ...(decided?.kind === 'failed' &&
+      status === 'failed' && { reason: decided.reason, shortages: [...decided.shortages] }),
     ...(traceID !== undefined && { traceID }),
     links: linksTo(orderID)
   }

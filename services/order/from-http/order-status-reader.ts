@@ -1,4 +1,5 @@
 import { ProblemError } from '@orderly/service-kit'
+import type { FastifyReply } from 'fastify'
 import type { Order } from '../domain/order-status.ts'
 import type { OrderStore } from '../store/order-store.ts'
 import type { OrderWatch } from '../store/order-watch.ts'
@@ -35,7 +36,22 @@ export function createFindOrder({ find, watch }: OrderStatusReader, nowMs: () =>
   }
 }
 
-export class UnknownOrderError extends ProblemError {
+/** For an answer, which says when to come again. */
+export function tellWhenToComeAgain(
+  find: FindOrder,
+  signalOf: (reply: FastifyReply) => AbortSignal
+): (orderID: string, reply: FastifyReply) => Promise<Order> {
+  return async (orderID, reply) => {
+    try {
+      return await find(orderID, signalOf(reply))
+    } catch (error) {
+      if (error instanceof UnknownOrderError && error.mayTurnUp) reply.header('retry-after', 1)
+      throw error
+    }
+  }
+}
+
+class UnknownOrderError extends ProblemError {
   readonly mayTurnUp: boolean
 
   constructor(mayTurnUp: boolean) {

@@ -1,14 +1,14 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { ProblemError } from '@orderly/service-kit'
 import type { FastifyInstance, FastifyReply } from 'fastify'
-import { isFinal, type Order, statusEventsAfter } from '../domain/order-status.ts'
+import { isSettled, type Order, statusEventsAfter } from '../domain/order-status.ts'
 import { streamOrder, toNotice } from './order-schema.ts'
 import type { OrderStatusReader } from './order-status-reader.ts'
 
 /**
  * Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html): the status of one order, as it changes.
  *
- * A stream ends behind the last status of its order, when the caller goes, or when the service stops; then the caller comes
+ * A stream ends behind the last status that its order gets by itself, when the caller goes, or when the service stops; then the caller comes
  * again with `Last-Event-ID`, to any instance, as event ids are the same everywhere. Who has it all is told so with 204, upon
  * which browsers stop coming. Between events a comment line shows that the connection is alive.
  */
@@ -38,7 +38,7 @@ export function addStream(http: FastifyInstance, options: StreamOptions): void {
       try {
         const order = await find(request.params.orderID, reply)
         const lastID = request.headers['last-event-id']
-        if (isFinal(order) && statusEventsAfter(order, lastID).length === 0) return reply.code(204).send()
+        if (isSettled(order) && statusEventsAfter(order, lastID).length === 0) return reply.code(204).send()
         reply.hijack()
         await stream(order, lastID, reply)
       } finally {
@@ -63,7 +63,7 @@ export function addStream(http: FastifyInstance, options: StreamOptions): void {
         raw.write(`id: ${event.id}\nevent: status\ndata: ${JSON.stringify(toNotice(order.orderID, event))}\n\n`)
         told = event.id
       }
-      if (isFinal(order) || signal.aborted) break
+      if (isSettled(order) || signal.aborted) break
       const last = told
       const hasNews = (seen: Order) => statusEventsAfter(seen, last).length > 0
       order = (await orders.watchStream.until(order.orderID, hasNews, { timeoutMs: heartbeatMs, signal })) ?? order

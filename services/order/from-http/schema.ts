@@ -65,14 +65,31 @@ const anyCurrency = {
   )
 }
 
-const placeOrderOptions = { $id: 'PlaceOrder', additionalProperties: false }
-const PlaceOrder = Type.Object(anyCurrency, placeOrderOptions)
-const PlaceOrderInEuros = Type.Object(euros, placeOrderOptions)
+const longestHoldSeconds = 604_800
 
-/** As in an order that is sent alone, for an order that is part of something. */
-export function orderFields(acceptsCurrency: boolean) {
-  return acceptsCurrency ? anyCurrency : (euros as unknown as typeof anyCurrency)
+const withHold = {
+  ...anyCurrency,
+  holdSeconds: Type.Optional(
+    Type.Integer({
+      description:
+        'Holds the reserved stock for so many seconds, a week at most, from when it was reserved: unless the order is confirmed until then, the stock is given back. Without it the stock stays reserved.',
+      minimum: 1,
+      maximum: longestHoldSeconds,
+      examples: [900]
+    })
+  )
 }
+
+/**
+ * As in an order that is sent alone, for an order that is part of something.
+ * @param orderCreatedVersion what that version of OrderCreated cannot say is no field
+ */
+export function orderFields(orderCreatedVersion: number) {
+  const fields = [euros, anyCurrency, withHold][orderCreatedVersion - 1] ?? withHold
+  return fields as typeof withHold
+}
+
+const PlaceOrder = Type.Object(withHold, { $id: 'PlaceOrder' })
 
 const traceparent = { type: 'string', description: 'W3C trace context of this order; the same trace id goes with it.' }
 
@@ -88,12 +105,10 @@ export const OrderAccepted = Type.Object(
 /** The largest order with every character escaped, and some room for white space. */
 export const maxOrderBytes = 131_072
 
-/**
- * Added to the server, so that the routes can refer to them and the document names each once.
- * @param acceptsCurrency whether the version of OrderCreated that is written can say in which currency an order is
- */
-export function sharedSchemas(acceptsCurrency: boolean) {
-  return [acceptsCurrency ? PlaceOrder : PlaceOrderInEuros, OrderAccepted, ProblemSchema]
+/** Added to the server, so that the routes can refer to them and the document names each once. */
+export function sharedSchemas(orderCreatedVersion: number) {
+  const placeOrder = Type.Object(orderFields(orderCreatedVersion), { $id: 'PlaceOrder', additionalProperties: false })
+  return [placeOrder, OrderAccepted, ProblemSchema]
 }
 
 export const idempotencyKey = Type.String({

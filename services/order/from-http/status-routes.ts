@@ -1,8 +1,8 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { fromCursor, toCursor } from './cursor.ts'
 import { getOrder, listOrders, querySchemas, toResource } from './order-schema.ts'
-import { createFindOrder, type OrderStatusReader, UnknownOrderError } from './order-status-reader.ts'
+import { createFindOrder, type OrderStatusReader, tellWhenToComeAgain } from './order-status-reader.ts'
 import { addStream } from './order-stream.ts'
 import { createRequestSignals } from './request-signals.ts'
 
@@ -19,19 +19,11 @@ export function addStatusRoutes(http: FastifyInstance, options: StatusRoutesOpti
   const { orders, nowMs } = options
   for (const schema of querySchemas) http.addSchema(schema)
   const signalOf = createRequestSignals(http)
-  const find = createFindOrder(orders, nowMs)
-  const findOrTellWhen = async (orderID: string, reply: FastifyReply) => {
-    try {
-      return await find(orderID, signalOf(reply))
-    } catch (error) {
-      if (error instanceof UnknownOrderError && error.mayTurnUp) reply.header('retry-after', 1)
-      throw error
-    }
-  }
+  const find = tellWhenToComeAgain(createFindOrder(orders, nowMs), signalOf)
   const typed = http.withTypeProvider<TypeBoxTypeProvider>()
 
   typed.get('/orders/:orderID', { schema: getOrder }, async (request, reply) => {
-    const order = await findOrTellWhen(request.params.orderID, reply)
+    const order = await find(request.params.orderID, reply)
     reply.header('cache-control', 'no-store')
     return toResource(order)
   })
@@ -51,5 +43,5 @@ export function addStatusRoutes(http: FastifyInstance, options: StatusRoutesOpti
     }
   })
 
-  addStream(http, { ...options, find: findOrTellWhen, signalOf })
+  addStream(http, { ...options, find, signalOf })
 }

@@ -7,7 +7,7 @@ import { kafkaConnection, registryAddress, startTracing, traceStage } from '@ord
 import { createPostgresOrderStore } from '../store/postgres-orders.ts'
 import { orderSessionSettings } from '../store/schema.ts'
 import { type FromWorker, isRetryable, observedMethods, type ProjectionConfig } from './projection.ts'
-import { statusStage } from './status-stage.ts'
+import { statusStage, statusTopics } from './status-stage.ts'
 
 /** The thread that `startProjection` starts. */
 
@@ -53,8 +53,7 @@ async function project(): Promise<void> {
   const spans = await startTracing(config, { service: 'order', instance: config.INSTANCE_ID, logger })
   try {
     const registry = createSchemaRegistry(registryAddress(config))
-    const uses = { ordersCreated: 'read', inventoryReserved: 'read', inventoryFailed: 'read' } as const
-    const topics = await retryTransient(() => connectTopics(registry, uses), {
+    const topics = await retryTransient(() => connectTopics(registry, statusTopics), {
       isTransient: isRetryable,
       attempts: Number.POSITIVE_INFINITY,
       signal: stopping.signal

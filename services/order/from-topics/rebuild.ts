@@ -16,7 +16,7 @@ import { Type } from 'typebox'
 import { createRebuiltOrders, type ReplayEnd } from '../store/rebuilt-orders.ts'
 import { orderSchema, orderSessionSettings } from '../store/schema.ts'
 import { isRetryable } from './projection.ts'
-import { statusStage } from './status-stage.ts'
+import { statusStage, statusTopics } from './status-stage.ts'
 
 /**
  * `npm run rebuild-status -w @orderly/order`: makes the status of all orders anew from the topics, while the service runs. Reads every
@@ -29,7 +29,9 @@ const logger = createLogger({ service: 'order-status-rebuild', instance: '1', le
 const sources = new Map<string, ReplayEnd['source']>([
   [topicNames.ordersCreated, 'created'],
   [topicNames.inventoryReserved, 'reserved'],
-  [topicNames.inventoryFailed, 'failed']
+  [topicNames.inventoryFailed, 'failed'],
+  [topicNames.inventoryConfirmed, 'confirmed'],
+  [topicNames.inventoryReleased, 'released']
 ])
 
 try {
@@ -50,8 +52,7 @@ async function rebuild(config: ReturnType<typeof parseConfig<(typeof settings)['
   try {
     await migrate(pool, { ...orderSchema, logger })
     const registry = createSchemaRegistry(registryAddress(config))
-    const uses = { ordersCreated: 'read', inventoryReserved: 'read', inventoryFailed: 'read' } as const
-    const topics = await connectTopics(registry, uses)
+    const topics = await connectTopics(registry, statusTopics)
     const rebuilt = await createRebuiltOrders(pool)
     const { promise: end, resolve } = Promise.withResolvers<readonly PartitionProgress[]>()
     const startedAtMs = Date.now()

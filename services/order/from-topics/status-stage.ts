@@ -1,13 +1,29 @@
-import type { InventoryFailed, InventoryReserved, OrderCreated, Topics } from '@orderly/contracts'
+import type {
+  InventoryConfirmed,
+  InventoryFailed,
+  InventoryReleased,
+  InventoryReserved,
+  OrderCreated,
+  Topics
+} from '@orderly/contracts'
 import type { Stage, StageRecord, Topic } from '@orderly/kafka'
 import { traceFields } from '@orderly/service-kit'
 import type { OrderChange } from '../domain/order-change.ts'
 import type { OrderStore } from '../store/order-store.ts'
 
-export type OrderEvent = OrderCreated | InventoryReserved | InventoryFailed
+type OrderEvent = OrderCreated | InventoryReserved | InventoryFailed | InventoryConfirmed | InventoryReleased
+
+/** For `connectTopics`: what the status of orders is made of. */
+export const statusTopics = {
+  ordersCreated: 'read',
+  inventoryReserved: 'read',
+  inventoryFailed: 'read',
+  inventoryConfirmed: 'read',
+  inventoryReleased: 'read'
+} as const
 
 export interface StatusStageParts {
-  readonly topics: Pick<Topics, 'ordersCreated' | 'inventoryReserved' | 'inventoryFailed'>
+  readonly topics: Pick<Topics, keyof typeof statusTopics>
   readonly store: Pick<OrderStore, 'apply'>
   /** Also names the stage. Members of one group share the work; another group begins at the beginning. */
   readonly group?: string
@@ -15,16 +31,18 @@ export interface StatusStageParts {
 
 /** The projection: what the topics say about orders, batch by batch into the store. */
 export function statusStage({ topics, store, group = 'order-status' }: StatusStageParts): Stage<OrderEvent> {
-  const { ordersCreated, inventoryReserved, inventoryFailed } = topics
+  const { ordersCreated, inventoryReserved, inventoryFailed, inventoryConfirmed, inventoryReleased } = topics
   const readers = new Map<string, (record: StageRecord<never>) => OrderChange>([
     [ordersCreated.name, creationOf],
     [inventoryReserved.name, reservationOf],
-    [inventoryFailed.name, failureOf]
+    [inventoryFailed.name, failureOf],
+    [inventoryConfirmed.name, confirmationOf],
+    [inventoryReleased.name, releaseOf]
   ])
   return {
     name: group,
     group,
-    inputs: [ordersCreated, inventoryReserved, inventoryFailed] as Topic<OrderEvent>[],
+    inputs: Object.values(topics) as Topic<OrderEvent>[],
     async process(records) {
       await store.apply(records.map(record => (readers.get(record.topic) ?? unknownTopic)(record as never)))
       return []
@@ -33,7 +51,7 @@ export function statusStage({ topics, store, group = 'order-status' }: StatusSta
 }
 
 function creationOf({ event, headers, ...record }: StageRecord<OrderCreated>): OrderChange {
-  const { orderID, userID, items, totalMinor, currency, createdAtMs } = event
+  const { orderID, userID, items, totalMinor, currency, holdSeconds, createdAtMs } = event
   const { traceID } = traceFields(headers.traceparent)
   const creation = { items: items.map(({ sku, quantity }) => ({ sku, quantity })), totalMinor, currency }
   return {
@@ -42,20 +60,33 @@ function creationOf({ event, headers, ...record }: StageRecord<OrderCreated>): O
     created: {
       ...creation,
       acceptedAtMs: createdAtMs,
+      ...(holdSeconds !== null && { holdSeconds }),
       ...(traceID !== undefined && { traceID }),
       ...placeOf(record)
     }
   }
 }
 
-function reservationOf({ event: { orderID, userID, decidedAtMs }, ...record }: StageRecord<InventoryReserved>) {
-  return { orderID, userID, decided: { kind: 'reserved' as const, decidedAtMs, ...placeOf(record) } }
+function reservationOf({ event, ...record }: StageRecord<InventoryReserved>): OrderChange {
+  const { orderID, userID, decidedAtMs, holdUntilMs } = event
+  const hold = holdUntilMs === null ? {} : { holdUntilMs }
+  return { orderID, userID, decided: { kind: 'reserved', decidedAtMs, ...hold, ...placeOf(record) } }
 }
 
 function failureOf({ event, ...record }: StageRecord<InventoryFailed>): OrderChange {
   const { orderID, userID, reason, decidedAtMs } = event
   const shortages = event.shortages.map(({ sku, requested, available }) => ({ sku, requested, available }))
   return { orderID, userID, decided: { kind: 'failed', decidedAtMs, reason, shortages, ...placeOf(record) } }
+}
+
+function confirmationOf({ event, ...record }: StageRecord<InventoryConfirmed>): OrderChange {
+  const { orderID, userID, confirmedAtMs } = event
+  return { orderID, userID, confirmed: { confirmedAtMs, ...placeOf(record) } }
+}
+
+function releaseOf({ event, ...record }: StageRecord<InventoryReleased>): OrderChange {
+  const { orderID, userID, cause, releasedAtMs } = event
+  return { orderID, userID, released: { cause, releasedAtMs, ...placeOf(record) } }
 }
 
 function placeOf({ partition, offset }: { partition: number; offset: bigint }) {

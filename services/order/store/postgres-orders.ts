@@ -1,7 +1,8 @@
 import { isPostgresConflict, retryTransient, type Statement } from '@orderly/postgres'
 import type { Pool, QueryResultRow } from 'pg'
-import { mergeChanges, type OrderChange } from '../domain/order-change.ts'
+import { type Decision, mergeChanges, type OrderChange } from '../domain/order-change.ts'
 import type { Order } from '../domain/order-status.ts'
+import { addWhatIsNew, columnsOf, facts } from './order-columns.ts'
 import type { OrderStore } from './order-store.ts'
 import { orUnavailable } from './unavailable.ts'
 
@@ -28,62 +29,29 @@ export function createPostgresOrderStore(pool: Pool, table = liveTable): OrderSt
   }
 }
 
-/** One statement for a whole batch. Rows that would not change are left alone, so a batch that comes again costs no writes. */
+/**
+ * One statement for a whole batch, with the columns that something in it fills. Rows that would not change are left alone, so a
+ * batch that comes again costs no writes.
+ */
 function upsert(table: string, changes: readonly OrderChange[]): Statement {
   const rows = changes.toSorted((a, b) => (a.orderID < b.orderID ? -1 : 1))
-  const failures = rows.map(({ decided }) => (decided?.kind === 'failed' ? decided : undefined))
+  const given = facts.filter(({ of }) => rows.some(change => change[of] !== undefined))
+  const columns = columnsOf(given)
+  const names = columns.map(({ name }) => name).join(', ')
+  const values = columns.map(({ name, type }) => (type === 'time' ? `to_timestamp(${name})` : name))
+  const parameters = columns.map(({ type }, index) => `$${index + 1}::${type === 'time' ? 'float8' : type}[]`)
   return {
-    name: `upsert ${table}`,
-    text: `INSERT INTO ${table} AS known (${columns})
-      SELECT ${columns.replace('accepted_at', 'to_timestamp(accepted_at)').replace('decided_at', 'to_timestamp(decided_at)')}
-      FROM unnest($1::text[], $2::text[], $3::jsonb[], $4::bigint[], $5::text[], $6::float8[], $7::text[], $8::integer[],
-        $9::bigint[], $10::text[], $11::text[], $12::jsonb[], $13::float8[], $14::integer[], $15::bigint[])
-        AS change (${columns})
-      ${addWhatIsNew}`,
-    values: [
-      rows.map(({ orderID }) => orderID),
-      rows.map(({ userID }) => userID),
-      rows.map(({ created }) => created && JSON.stringify(created.items)),
-      rows.map(({ created }) => created?.totalMinor),
-      rows.map(({ created }) => created?.currency),
-      rows.map(({ created }) => created && created.acceptedAtMs / 1_000),
-      rows.map(({ created }) => created?.traceID),
-      rows.map(({ created }) => created?.partition),
-      rows.map(({ created }) => created?.offset),
-      rows.map(({ decided }) => decided?.kind),
-      failures.map(failure => failure?.reason),
-      failures.map(failure => failure && JSON.stringify(failure.shortages)),
-      rows.map(({ decided }) => decided && decided.decidedAtMs / 1_000),
-      rows.map(({ decided }) => decided?.partition),
-      rows.map(({ decided }) => decided?.offset)
-    ]
+    name: `upsert ${table} ${given.map(({ of }) => of).join(' ')}`,
+    text: `INSERT INTO ${table} AS known (${names})
+      SELECT ${values.join(', ')} FROM unnest(${parameters.join(', ')}) AS change (${names})
+      ${addWhatIsNew(given)}`,
+    values: columns.map(({ read }) => rows.map(read))
   }
 }
 
-/** What is known of an order stays. */
-export const addWhatIsNew = `ON CONFLICT (order_id) DO UPDATE SET
-        items = coalesce(known.items, excluded.items),
-        total_minor = coalesce(known.total_minor, excluded.total_minor),
-        currency = coalesce(known.currency, excluded.currency),
-        accepted_at = coalesce(known.accepted_at, excluded.accepted_at),
-        trace_id = CASE WHEN known.accepted_at IS NULL THEN excluded.trace_id ELSE known.trace_id END,
-        created_partition = coalesce(known.created_partition, excluded.created_partition),
-        created_offset = coalesce(known.created_offset, excluded.created_offset),
-        outcome = coalesce(known.outcome, excluded.outcome),
-        reason = CASE WHEN known.outcome IS NULL THEN excluded.reason ELSE known.reason END,
-        shortages = CASE WHEN known.outcome IS NULL THEN excluded.shortages ELSE known.shortages END,
-        decided_at = coalesce(known.decided_at, excluded.decided_at),
-        outcome_partition = coalesce(known.outcome_partition, excluded.outcome_partition),
-        outcome_offset = coalesce(known.outcome_offset, excluded.outcome_offset)
-      WHERE (known.accepted_at IS NULL AND excluded.accepted_at IS NOT NULL)
-        OR (known.outcome IS NULL AND excluded.outcome IS NOT NULL)`
-
-export const columns =
-  'order_id, user_id, items, total_minor, currency, accepted_at, trace_id, created_partition, created_offset, ' +
-  'outcome, reason, shortages, decided_at, outcome_partition, outcome_offset'
-
 const readColumns =
-  'order_id, user_id, items, total_minor, currency, accepted_at, trace_id, outcome, reason, shortages, decided_at'
+  'order_id, user_id, items, total_minor, currency, accepted_at, hold_seconds, trace_id, ' +
+  'outcome, reason, shortages, hold_until, decided_at, confirmed_at, release_cause, released_at'
 
 function selectByID(table: string, orderIDs: readonly string[]): Statement {
   return {
@@ -104,6 +72,7 @@ function selectOfUser(table: string, userID: string, limit: number, beforeID: st
 }
 
 function toOrder(row: QueryResultRow): Order {
+  const hasOutcome = row.outcome !== null
   return {
     orderID: row.order_id,
     userID: row.user_id,
@@ -112,13 +81,18 @@ function toOrder(row: QueryResultRow): Order {
       totalMinor: row.total_minor,
       currency: row.currency,
       acceptedAtMs: row.accepted_at.getTime(),
+      ...(row.hold_seconds !== null && { holdSeconds: row.hold_seconds }),
       ...(row.trace_id !== null && { traceID: row.trace_id })
     },
-    ...(row.outcome !== null && { decided: toDecision(row) })
+    ...(hasOutcome && { decided: toDecision(row) }),
+    ...(hasOutcome && row.confirmed_at !== null && { confirmed: { confirmedAtMs: row.confirmed_at.getTime() } }),
+    ...(hasOutcome &&
+      row.released_at !== null && { released: { releasedAtMs: row.released_at.getTime(), cause: row.release_cause } })
   }
 }
 
-function toDecision({ outcome, reason, shortages, decided_at }: QueryResultRow): NonNullable<Order['decided']> {
+function toDecision({ outcome, reason, shortages, hold_until, decided_at }: QueryResultRow): Decision {
   const decidedAtMs = decided_at.getTime()
-  return outcome === 'reserved' ? { kind: outcome, decidedAtMs } : { kind: outcome, decidedAtMs, reason, shortages }
+  if (outcome === 'failed') return { kind: outcome, decidedAtMs, reason, shortages }
+  return { kind: outcome, decidedAtMs, ...(hold_until !== null && { holdUntilMs: hold_until.getTime() }) }
 }

@@ -1,11 +1,12 @@
 import { inTransaction } from '@orderly/postgres'
 import type { Pool } from 'pg'
+import { addWhatIsNew, allColumns, type Fact, facts } from './order-columns.ts'
 import type { OrderStore } from './order-store.ts'
-import { addWhatIsNew, columns, createPostgresOrderStore } from './postgres-orders.ts'
+import { createPostgresOrderStore } from './postgres-orders.ts'
 
 /** How far a topic has been replayed. */
 export interface ReplayEnd {
-  readonly source: 'created' | 'reserved' | 'failed'
+  readonly source: 'reserved' | 'failed' | Exclude<Fact['of'], 'decided'>
   readonly partition: number
   /** The first offset that has not been replayed. */
   readonly offset: number
@@ -48,20 +49,24 @@ export async function createRebuiltOrders(pool: Pool): Promise<RebuiltOrders> {
   }
 }
 
+/** A row is newer when any of its facts was read behind the ends. An outcome comes from the topic of its kind. */
+const isNewer = facts.map(({ of, partition, offset }) => {
+  const source = of === 'decided' ? 'outcome' : `'${of}'`
+  return `EXISTS (SELECT FROM ends WHERE source = ${source} AND in_partition = ${partition} AND ${offset} >= end_offset)`
+})
+
 const addNewer = `WITH ends AS (
     SELECT * FROM unnest($1::text[], $2::integer[], $3::bigint[]) AS given (source, in_partition, end_offset)
   )
-  INSERT INTO ${table} AS known (${columns})
-  SELECT ${columns} FROM orders.orders
-  WHERE EXISTS (SELECT FROM ends WHERE source = 'created' AND in_partition = created_partition AND created_offset >= end_offset)
-    OR EXISTS (SELECT FROM ends WHERE source = outcome AND in_partition = outcome_partition AND outcome_offset >= end_offset)
-  ${addWhatIsNew}`
+  INSERT INTO ${table} AS known (${allColumns})
+  SELECT ${allColumns} FROM orders.orders WHERE ${isNewer.join(' OR ')}
+  ${addWhatIsNew(facts)}`
 
-const assignments = columns
+const assignments = allColumns
   .split(', ')
   .slice(1)
   .map(column => `${column} = excluded.${column}`)
   .join(', ')
 
-const overwrite = `INSERT INTO orders.orders AS known (${columns}) SELECT ${columns} FROM ${table}
+const overwrite = `INSERT INTO orders.orders AS known (${allColumns}) SELECT ${allColumns} FROM ${table}
   ON CONFLICT (order_id) DO UPDATE SET ${assignments} WHERE known.* IS DISTINCT FROM excluded.*`

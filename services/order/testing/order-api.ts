@@ -9,6 +9,7 @@ import { addOpenApi } from '../from-http/openapi.ts'
 import { addOrderRoutes } from '../from-http/order-routes.ts'
 import { createPlace } from '../from-http/place.ts'
 import { addStatusRoutes } from '../from-http/status-routes.ts'
+import { addWishRoutes } from '../from-http/wish-routes.ts'
 import { newOrderID } from '../order-id.ts'
 import { createMemoryKeyStore } from '../store/memory-keys.ts'
 import { createMemoryOrderStore } from '../store/memory-orders.ts'
@@ -16,6 +17,7 @@ import type { OrderStore } from '../store/order-store.ts'
 import { createOrderWatch } from '../store/order-watch.ts'
 import { createPlaceOnce } from '../to-orders/place-once.ts'
 import { publishOrders } from '../to-orders/publish-orders.ts'
+import { requestChanges } from '../to-orders/request-change.ts'
 import { createMemoryOnceWriter } from './memory-once-writer.ts'
 
 export const nowMs = 1_700_000_000_000
@@ -23,7 +25,7 @@ export const nowMs = 1_700_000_000_000
 export interface OrderApi {
   readonly http: FastifyInstance
   readonly broker: InMemoryBroker
-  readonly topics: Pick<Topics, 'ordersCreated'>
+  readonly topics: Pick<Topics, 'ordersCreated' | 'ordersChanges'>
   /** What a projection would fill. */
   readonly orders: OrderStore
   readonly failNextKeyed: (error: Error, isWritten: boolean) => void
@@ -43,10 +45,13 @@ export interface OrderApiOptions {
 /** The API as `main.ts` wires it, on a broker, a registry and stores in memory. */
 export async function createOrderApi(
   t: Pick<TestContext, 'after'>,
-  { orderCreatedVersion = 1, maxStreams = 10, ...streamOptions }: OrderApiOptions = {}
+  { orderCreatedVersion = 3, maxStreams = 10, ...streamOptions }: OrderApiOptions = {}
 ): Promise<OrderApi> {
   const broker = createInMemoryBroker()
-  const topics = await connectTopics(createInMemoryRegistry(), { ordersCreated: orderCreatedVersion })
+  const topics = await connectTopics(createInMemoryRegistry(), {
+    ordersCreated: orderCreatedVersion,
+    ordersChanges: 'write'
+  })
   const { http, listen } = createTestHttp(t)
   const orders = createMemoryOrderStore()
   const watch = createOrderWatch(orders, 1)
@@ -62,17 +67,17 @@ export async function createOrderApi(
     onFailure: () => {}
   })
   await addOpenApi(http)
-  addStatusRoutes(http, {
-    orders: { ...orders, watch, watchStream: watch },
-    nowMs: Date.now,
-    maxStreams,
-    ...streamOptions
+  const reader = { ...orders, watch, watchStream: watch }
+  addStatusRoutes(http, { orders: reader, nowMs: Date.now, maxStreams, ...streamOptions })
+  addWishRoutes(http, {
+    orders: reader,
+    request: requestChanges(broker.producer(), topics.ordersChanges),
+    nowMs: Date.now
   })
   const publish = publishOrders(broker.producer(), topics.ordersCreated)
   const place = createPlace({ publish, placeOnce, newOrderID, nowMs: () => nowMs })
-  const acceptsCurrency = orderCreatedVersion >= 2
-  addOrderRoutes(http, { place, watch: () => watch, acceptsCurrency })
-  addBatchRoutes(http, { place, acceptsCurrency })
+  addOrderRoutes(http, { place, watch: () => watch, orderCreatedVersion })
+  addBatchRoutes(http, { place, orderCreatedVersion })
   return {
     http,
     broker,

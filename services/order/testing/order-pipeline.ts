@@ -36,10 +36,11 @@ export async function startOrderPipeline(t: TestContext): Promise<OrderPipeline>
   const { registryURL, databaseURL } = integrationEnvironment()
   const [broker, url] = await Promise.all([startBroker(t), databaseURL()])
   const connection = { brokers: broker.brokers, clientID: 'order-test' }
-  const names = [topicNames.ordersCreated, topicNames.inventoryReserved, topicNames.inventoryFailed]
   await createTopics(
     connection,
-    names.flatMap(name => [name, deadLetterTopic(name)]).map(name => ({ name, partitions: 4, replicationFactor: 1 }))
+    Object.values(topicNames)
+      .flatMap(name => [name, deadLetterTopic(name)])
+      .map(name => ({ name, partitions: 4, replicationFactor: 1 }))
   )
   const pool = createPool({ url, maxConnections: 2, applicationName: 'order-test', statementTimeoutMs: 5_000 })
   t.after(() => pool.end())

@@ -51,6 +51,8 @@ function differenceBetween(request: OrderRequest, { event, key }: RecordedRecord
     return `user ${request.userID} became ${event?.userID}, under the key ${key}`
   }
   if (event.totalMinor !== request.totalMinor) return `total ${request.totalMinor} became ${event.totalMinor}`
+  const [hold = null, storedHold] = [request.holdSeconds, event.holdSeconds ?? null]
+  if (hold !== storedHold) return `a hold of ${hold} s became ${storedHold} s`
   const [placed, stored] = [sumBySKU(request.items), sumBySKU(event.items ?? [])]
   if (!isSameDemand(placed, stored)) return `${describeDemand(placed)} became ${describeDemand(stored)}`
   return undefined

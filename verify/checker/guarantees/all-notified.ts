@@ -1,33 +1,46 @@
-import type { NotificationLine } from '../../history/history.ts'
-import { outcomeTopics, placeOf } from '../evidence.ts'
+import { topicNames } from '@orderly/contracts'
+import type { NotificationLine, RecordedRecord } from '../../history/history.ts'
+import { placeOf } from '../evidence.ts'
 import type { Finding, Guarantee } from '../guarantee.ts'
 
-const kinds: Readonly<Record<string, string>> = { reserved: 'order-confirmed', failed: 'out-of-stock' }
+/** What has to be told of an event. */
+function kindOf({ topic, event }: RecordedRecord): string {
+  switch (topic) {
+    case topicNames.inventoryReserved:
+      return (event?.holdUntilMs ?? null) === null ? 'order-confirmed' : 'order-held'
+    case topicNames.inventoryConfirmed:
+      return 'order-confirmed'
+    case topicNames.inventoryReleased:
+      return event?.cause === 'expired' ? 'order-expired' : 'order-cancelled'
+    default:
+      return event?.reason === 'CANCELLED' ? 'order-cancelled' : 'out-of-stock'
+  }
+}
 
 export const allNotified: Guarantee = {
   number: 11,
-  promise: 'Every outcome is notified at least once, with one stable id.',
-  check({ history, outcomesByID, notificationsByID, deadLettersByOrigin }) {
+  promise: 'Every outcome, confirmation and release is notified at least once, with one stable id.',
+  check({ history, outcomesByID, settlementsByID, notificationsByID, deadLettersByOrigin }) {
     const findings: Finding[] = []
-    for (const [orderID, outcomes] of outcomesByID) {
-      for (const outcome of outcomes) {
+    const eventIDs = new Set<string | undefined>()
+    for (const [orderID, results] of [...outcomesByID, ...settlementsByID]) {
+      for (const outcome of results) {
+        eventIDs.add(outcome.headers['event-id'])
         const about = { orderID, userID: outcome.event?.userID, records: [outcome] }
         const lines = notificationsByID.get(outcome.headers['event-id'] ?? '') ?? []
         if (lines.length === 0 && !deadLettersByOrigin.has(placeOf(outcome))) {
           findings.push({ ...about, summary: 'nobody was told of this outcome' })
         }
         const wrong = lines.find(
-          line =>
-            line.kind !== kinds[outcomeTopics[outcome.topic] ?? ''] ||
-            line.orderID !== orderID ||
-            line.userID !== outcome.event?.userID
+          line => line.kind !== kindOf(outcome) || line.orderID !== orderID || line.userID !== outcome.event?.userID
         )
         if (wrong !== undefined) findings.push({ ...about, summary: `told as ${describe(wrong)}` })
       }
     }
     for (const [orderID, lines] of Map.groupBy(history.notifications, line => line.orderID)) {
-      const ids = new Set(lines.map(({ id }) => id))
-      if (ids.size > 1) findings.push({ orderID, summary: `told under ${ids.size} ids: ${[...ids].join(', ')}` })
+      const strange = new Set(lines.map(({ id }) => id).filter(id => !eventIDs.has(id)))
+      if (strange.size > 0)
+        findings.push({ orderID, summary: `told under ids of no event: ${[...strange].join(', ')}` })
     }
     return findings
   }

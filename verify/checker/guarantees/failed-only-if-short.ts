@@ -6,8 +6,8 @@ import type { Finding, Guarantee } from '../guarantee.ts'
 /**
  * Orders of several partitions compete for one SKU, so their place in the sequence is that of their decision. The database
  * numbers decisions while it holds the rows of the stock they want: on each SKU the numbers rise as the decisions were made.
- * Replaying all decisions by number, with the stock there was at first, must therefore give each of them again, shortages
- * and all.
+ * Replaying all decisions by number, with the stock there was at first and what was released in between, must therefore give
+ * each of them again, shortages and all.
  */
 export const failedOnlyIfShort: Guarantee = {
   number: 6,
@@ -15,7 +15,15 @@ export const failedOnlyIfShort: Guarantee = {
   check({ history, ordersByID }) {
     const left = new Map(Object.entries(history.initialStock))
     const findings: Finding[] = []
-    for (const row of history.tables.outcomes.toSorted((a, b) => a.sequence - b.sequence)) {
+    const { outcomes, settlements } = history.tables
+    const releases = settlements.filter(({ kind }) => kind === 'released').toSorted((a, b) => b.sequence - a.sequence)
+    const itemsOf = new Map(outcomes.map(({ orderID, items }) => [orderID, items ?? []]))
+    for (const row of outcomes.toSorted((a, b) => a.sequence - b.sequence)) {
+      while ((releases.at(-1)?.sequence ?? row.sequence) < row.sequence) {
+        for (const { sku, quantity } of itemsOf.get(releases.pop()?.orderID ?? '') ?? [])
+          left.set(sku, (left.get(sku) ?? 0) + quantity)
+      }
+      if (row.reason === 'CANCELLED') continue
       const items = ordersByID.get(row.orderID)?.[0]?.event?.items ?? row.items
       if (items === null || items === undefined) continue
       const shortages = shortagesOf(items, left)

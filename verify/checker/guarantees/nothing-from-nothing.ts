@@ -1,4 +1,4 @@
-import { type Evidence, isVisible, outcomeTopics, partitionOf } from '../evidence.ts'
+import { type Evidence, isVisible, partitionOf, resultTopics } from '../evidence.ts'
 import type { Finding, Guarantee } from '../guarantee.ts'
 
 export const nothingFromNothing: Guarantee = {
@@ -7,16 +7,24 @@ export const nothingFromNothing: Guarantee = {
   check: evidence => [...findOrphans(evidence), ...compareReads(evidence)]
 }
 
-function findOrphans({ history, ordersByID, outcomesByID, rowsByID, notificationsByID, visible }: Evidence): Finding[] {
+function findOrphans({
+  history,
+  ordersByID,
+  outcomesByID,
+  settlementsByID,
+  rowsByID,
+  notificationsByID,
+  visible
+}: Evidence): Finding[] {
   const findings: Finding[] = []
-  for (const [orderID, records] of outcomesByID) {
+  for (const [orderID, records] of [...outcomesByID, ...settlementsByID]) {
     if (!ordersByID.has(orderID))
       findings.push({ orderID, records, summary: 'an outcome of an order that is not there' })
   }
   for (const orderID of rowsByID.keys()) {
     if (!ordersByID.has(orderID)) findings.push({ orderID, summary: 'the database decided an order that is not there' })
   }
-  const eventIDs = new Set(Object.keys(outcomeTopics).flatMap(topic => visible(topic).map(idOf)))
+  const eventIDs = new Set(resultTopics.flatMap(topic => visible(topic).map(idOf)))
   for (const [id, [line]] of notificationsByID) {
     if (eventIDs.has(id)) continue
     findings.push({

@@ -1,29 +1,35 @@
-import { outcomeTopics, placeOf } from '../evidence.ts'
+import { type Evidence, outcomeTopics, placeOf } from '../evidence.ts'
 import type { Finding, Guarantee } from '../guarantee.ts'
+import { checkSettlements } from './settled-once.ts'
 
 export const oneOutcome: Guarantee = {
   number: 2,
-  promise: 'Every order gets exactly one outcome: reserved or failed, never both, never none.',
-  check({ orders, outcomesByID, deadLettersByOrigin, rowsByID }) {
-    return orders.flatMap((order): Finding[] => {
-      const orderID = order.event?.orderID ?? ''
-      const outcomes = outcomesByID.get(orderID) ?? []
-      const parked = deadLettersByOrigin.get(placeOf(order)) ?? []
-      const row = rowsByID.get(orderID)
-      const about = { orderID, userID: order.event?.userID, records: [order, ...outcomes] }
-      const kinds = new Set(outcomes.map(({ topic }) => outcomeTopics[topic]))
+  promise:
+    'Every order gets exactly one outcome: reserved or failed, never both, never none. What is asked of it then ends one way for everyone, as the log has it, and is told once.',
+  check: evidence => [...checkOutcomes(evidence), ...checkSettlements(evidence)]
+}
 
-      if (kinds.size > 1) return [{ ...about, summary: 'the order was both reserved and failed' }]
-      if (outcomes.length > 1) return [{ ...about, summary: `the order has ${outcomes.length} outcomes of one kind` }]
-      if (parked.length > 0) {
-        if (outcomes.length > 0) return [{ ...about, summary: 'the order has an outcome and was parked as well' }]
-        if (row !== undefined) return [{ ...about, summary: 'the order was decided in the database, and then parked' }]
-        return []
-      }
-      if (outcomes.length === 0) return [{ ...about, summary: 'the order has no outcome' }]
-      if (row === undefined) return [{ ...about, summary: 'the database does not know the outcome in the topic' }]
-      if (!kinds.has(row.kind)) return [{ ...about, summary: `the database says ${row.kind}, the topic does not` }]
+function checkOutcomes({ orders, outcomesByID, deadLettersByOrigin, rowsByID }: Evidence): Finding[] {
+  return orders.flatMap((order): Finding[] => {
+    const orderID = order.event?.orderID ?? ''
+    const outcomes = outcomesByID.get(orderID) ?? []
+    const parked = deadLettersByOrigin.get(placeOf(order)) ?? []
+    const row = rowsByID.get(orderID)
+    const about = { orderID, userID: order.event?.userID, records: [order, ...outcomes] }
+    const kinds = new Set(outcomes.map(({ topic }) => outcomeTopics[topic]))
+
+    if (kinds.size > 1) return [{ ...about, summary: 'the order was both reserved and failed' }]
+    if (outcomes.length > 1) return [{ ...about, summary: `the order has ${outcomes.length} outcomes of one kind` }]
+    if (parked.length > 0) {
+      if (outcomes.length > 0) return [{ ...about, summary: 'the order has an outcome and was parked as well' }]
+      // A cancel that came first decides an order, also one that is parked and comes later.
+      if (row !== undefined && row.reason !== 'CANCELLED')
+        return [{ ...about, summary: 'the order was decided in the database, and then parked' }]
       return []
-    })
-  }
+    }
+    if (outcomes.length === 0) return [{ ...about, summary: 'the order has no outcome' }]
+    if (row === undefined) return [{ ...about, summary: 'the database does not know the outcome in the topic' }]
+    if (!kinds.has(row.kind)) return [{ ...about, summary: `the database says ${row.kind}, the topic does not` }]
+    return []
+  })
 }

@@ -82,13 +82,13 @@ function checkOutcomes({ outcomesByID }: Evidence, userID: string, orders: reado
   return findings
 }
 
-/** Across both kinds of outcomes, the decisions are in the order of the orders. */
+/** Across both kinds of outcomes, the decisions are in the order of the orders; but for those that a cancel decided ahead of them. */
 function checkDecisions({ rowsByID }: Evidence, userID: string, orders: readonly RecordedRecord[]): Finding[] {
   const findings: Finding[] = []
   let before = { sequence: -1, orderID: '' }
   for (const { event } of orders) {
     const row = rowsByID.get(event?.orderID ?? '')
-    if (row === undefined) continue
+    if (row === undefined || row.reason === 'CANCELLED') continue
     if (row.sequence < before.sequence) {
       const summary = `decided as number ${row.sequence}, before the earlier order ${before.orderID} (${before.sequence})`
       findings.push({ userID, orderID: row.orderID, atMs: row.decidedAtMs, summary })

@@ -10,7 +10,8 @@ export const parkedOnce: Guarantee = {
   check: evidence => [
     ...checkPoison(evidence),
     ...evidence.deadLetters.flatMap(letter => checkLetter(evidence, letter)),
-    ...checkKeys(evidence)
+    ...checkKeys(evidence),
+    ...checkChanges(evidence)
   ]
 }
 
@@ -59,6 +60,16 @@ function checkLetter(evidence: Evidence, { record, origin, stage }: DeadLetter):
     findings.push({ ...about, summary: `${origin} was parked without a reason` })
   }
   return findings
+}
+
+/** Nobody writes anything but changes there. */
+function checkChanges({ deadLetters }: Evidence): Finding[] {
+  return deadLetters
+    .filter(({ originTopic }) => originTopic === topicNames.ordersChanges)
+    .map(({ record }) => {
+      const summary = `a good change was parked: ${record.headers['dlq-reason']}`
+      return { summary, records: [record], orderID: record.event?.orderID }
+    })
 }
 
 /** In each partition of an input, by key: from the first record that is no order on, everything is parked, in its order. */

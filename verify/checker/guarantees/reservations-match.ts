@@ -1,10 +1,12 @@
+import { topicNames } from '@orderly/contracts'
 import { describeDemand, isSameDemand, sumBySKU } from '../evidence.ts'
 import type { Finding, Guarantee } from '../guarantee.ts'
 
 export const reservationsMatch: Guarantee = {
   number: 5,
-  promise: 'A reserved outcome exists if and only if the reservation does, with the same quantities.',
-  check({ outcomesByID, ordersByID, linesByID, rowsByID }) {
+  promise:
+    'A reserved outcome exists if and only if the reservation does, with the same quantities, until it is released.',
+  check({ outcomesByID, settlementsByID, ordersByID, linesByID, rowsByID }) {
     const findings: Finding[] = []
     const reserved = new Set<string>()
     for (const [orderID, outcomes] of outcomesByID) {
@@ -12,8 +14,13 @@ export const reservationsMatch: Guarantee = {
         if (outcome.event?.items === undefined) continue
         reserved.add(orderID)
         const told = sumBySKU(outcome.event.items)
+        const held = linesByID.get(orderID) ?? new Map<string, number>()
+        const isReleased = settlementsByID.get(orderID)?.some(({ topic }) => topic === topicNames.inventoryReleased)
+        if (isReleased && held.size > 0) {
+          findings.push({ orderID, records: [outcome], summary: `released, and ${describeDemand(held)} is held` })
+        }
         const others = {
-          held: linesByID.get(orderID) ?? new Map<string, number>(),
+          ...(!isReleased && { held }),
           remembered: sumBySKU(rowsByID.get(orderID)?.items ?? []),
           ordered: sumBySKU(ordersByID.get(orderID)?.[0]?.event?.items ?? [])
         }

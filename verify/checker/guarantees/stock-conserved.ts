@@ -1,13 +1,17 @@
+import { topicNames } from '@orderly/contracts'
 import { sumBySKU } from '../evidence.ts'
 import type { Finding, Guarantee } from '../guarantee.ts'
 
 export const stockConserved: Guarantee = {
   number: 4,
-  promise: 'For every SKU what was put in = available + reserved; nothing is ever negative.',
-  check({ history }) {
+  promise:
+    'For every SKU what was put in = available + reserved, and what the log has reserved and not released is reserved; nothing is ever negative.',
+  check({ history, visible }) {
     const { initialStock, tables } = history
     const findings: Finding[] = []
     const held = sumBySKU(tables.reservationLines)
+    const itemsIn = (topic: string) => sumBySKU(visible(topic).flatMap(({ event }) => event?.items ?? []))
+    const [taken, givenBack] = [itemsIn(topicNames.inventoryReserved), itemsIn(topicNames.inventoryReleased)]
     const rows = new Map(tables.stock.map(row => [row.sku, row]))
     for (const [sku, putIn] of Object.entries(initialStock)) {
       const row = rows.get(sku)
@@ -24,6 +28,11 @@ export const stockConserved: Guarantee = {
       }
       if (available < 0 || reserved < 0) {
         findings.push({ sku, summary: `${available} of ${sku} are available and ${reserved} reserved` })
+      }
+      const [out, back] = [taken.get(sku) ?? 0, givenBack.get(sku) ?? 0]
+      if (available !== putIn - out + back) {
+        const summary = `${putIn} of ${sku} were put in, ${out} reserved and ${back} released, and ${available} are available`
+        findings.push({ sku, summary })
       }
     }
     for (const [sku, { reserved }] of rows) {

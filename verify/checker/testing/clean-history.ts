@@ -6,9 +6,11 @@ import type {
   OrderRequest,
   OutcomeRow,
   PoisonRecord,
-  RecordedRecord
+  RecordedRecord,
+  SettlementRow,
+  WishRequest
 } from '../../history/history.ts'
-import { planLoad, planStock, poisonedUsers } from '../../plan/load.ts'
+import { type Line, planLoad, planStock, poisonedUsers } from '../../plan/load.ts'
 import { createRandom } from '../../plan/random.ts'
 import { sumBySKU } from '../evidence.ts'
 
@@ -19,7 +21,8 @@ type Fields = Partial<RecordedRecord> & { topic: string; key: string }
 
 /**
  * A history as a right system leaves it behind, faults and all: orders of which nobody knows what became, aborted transactions
- * before committed ones, poison and who stands behind it, notifications told twice, a zombie that left.
+ * before committed ones, poison and who stands behind it, orders that are cancelled before and after their outcome, confirmed and
+ * expired, all of it asked for twice, notifications told twice, a zombie that left.
  */
 export function cleanHistory(seed: number, requestCount = 120): History {
   const random = createRandom(seed, 'clean history')
@@ -43,14 +46,14 @@ export function cleanHistory(seed: number, requestCount = 120): History {
     const orderID = `order-${number}`
     const isLost = random.chance(0.05)
     if (plan.defect === undefined && !(isLost && random.chance(0.5))) {
-      const { userID, items, totalMinor } = plan
+      const { userID, items, totalMinor, holdSeconds = null } = plan
       inputs.push(
         log.append({
           topic: topicNames.ordersCreated,
           key: userID,
           timestampMs: sentAtMs,
           headers: { 'event-id': `OrderCreated-${orderID}`, traceparent: `00-${plan.id}-00000000000000aa-01` },
-          event: { orderID, userID, items, totalMinor }
+          event: { orderID, userID, items, totalMinor, holdSeconds }
         })
       )
     }
@@ -66,11 +69,80 @@ export function cleanHistory(seed: number, requestCount = 120): History {
   const outcomes: OutcomeRow[] = []
   const reservationLines: History['tables']['reservationLines'][number][] = []
   const notifications: NotificationLine[] = []
+  const results: RecordedRecord[] = []
+  const settlements: SettlementRow[] = []
+  const wishes: WishRequest[] = []
   const parked = new Set<string>()
+  let lastSequence = -1
+  const nextSequence = () => {
+    lastSequence += 2
+    return lastSequence
+  }
+  /** Asks for a change, and answers it when something comes of it. */
+  const change = (order: Asked, kind: 'cancel' | 'confirm' | 'expire', settlement?: Settled): RecordedRecord => {
+    const { orderID, userID, atMs } = order
+    const id = `${kind === 'cancel' ? 'c' : 'd'}${String(wishes.length).padStart(31, '0')}`
+    const record = log.append({
+      topic: topicNames.ordersChanges,
+      key: userID,
+      timestampMs: atMs,
+      headers: { 'event-id': `OrderChangeRequested-${orderID}-${kind}`, traceparent: `00-${id}-00000000000000aa-01` },
+      event: { orderID, userID, change: kind, requestedAtMs: atMs }
+    })
+    const asked = { id, orderID, userID, sentAtMs: atMs - 5, endedAtMs: atMs + 5, result: { kind: 'asked' } } as const
+    if (kind !== 'expire') wishes.push({ ...asked, wish: kind })
+    log.commitOffset('orders-created', record, atMs)
+    if (settlement === undefined) return record
+    const { partition, offset } = record
+    settlements.push({
+      orderID,
+      kind: settlement.kind,
+      cause: settlement.cause,
+      sequence: nextSequence(),
+      partition,
+      offset
+    })
+    const type = settlement.kind === 'released' ? 'InventoryReleased' : 'InventoryConfirmed'
+    const fields: Fields = {
+      topic: settlement.kind === 'released' ? topicNames.inventoryReleased : topicNames.inventoryConfirmed,
+      key: userID,
+      timestampMs: atMs,
+      headers: { 'event-id': `${type}-${orderID}`, traceparent: record.headers.traceparent ?? '' },
+      event: { orderID, userID, items: order.items, ...(settlement.cause && { cause: settlement.cause }) }
+    }
+    while (random.chance(0.1)) log.append({ ...fields, transaction: 'aborted' })
+    results.push(log.append({ ...fields, transaction: 'committed' }))
+    if (settlement.kind === 'confirmed') return record
+    for (const { sku, quantity } of order.items) left.set(sku, (left.get(sku) ?? 0) + quantity)
+    for (const line of reservationLines.splice(0)) if (line.orderID !== orderID) reservationLines.push(line)
+    return record
+  }
+  const later: (() => void)[] = []
+  /** What people and time want of a reserved order; what comes of it is what came first. */
+  const changeLater = (order: Asked, holdUntilMs: number | null) => {
+    const cancelled = { kind: 'released', cause: 'cancelled' } as const
+    const wishesOf =
+      holdUntilMs === null ? ['cancel', 'nothing'] : ['confirm', 'expire', 'cancel', 'confirm and cancel']
+    const wish = random.pick(wishesOf)
+    if (wish.startsWith('confirm')) {
+      change(order, 'confirm', { kind: 'confirmed', cause: null })
+      change(order, 'confirm')
+    }
+    if (wish === 'expire') {
+      change({ ...order, atMs: (holdUntilMs ?? 0) - 1 }, 'expire')
+      change({ ...order, atMs: holdUntilMs ?? 0 }, 'expire', { kind: 'released', cause: 'expired' })
+      change({ ...order, atMs: holdUntilMs ?? 0 }, 'confirm')
+    }
+    if (wish.endsWith('cancel')) {
+      change(order, 'cancel', cancelled)
+      change(order, 'cancel')
+      if (holdUntilMs !== null) change({ ...order, atMs: holdUntilMs }, 'expire')
+    }
+  }
   // Each partition is read in its order; between partitions anything goes.
   const queues = [...Map.groupBy(inputs, ({ partition }) => partition).values()]
-  const results: RecordedRecord[] = []
   while (queues.some(queue => queue.length > 0)) {
+    while (random.chance(0.4)) later.shift()?.()
     const queue = random.pick(queues.filter(queue => queue.length > 0))
     const input = queue.shift() as RecordedRecord
     const decidedAtMs = input.timestampMs + 30
@@ -80,11 +152,15 @@ export function cleanHistory(seed: number, requestCount = 120): History {
       log.commitOffset('orders-created', input, decidedAtMs)
       continue
     }
-    const { orderID, userID, items = [] } = input.event
+    const { orderID, userID, items = [], holdSeconds = null } = input.event
+    const isCancelled = random.chance(0.05)
+    if (isCancelled) change({ orderID, userID, items, atMs: decidedAtMs }, 'cancel')
     const shortages = [...sumBySKU(items)]
       .map(([sku, requested]) => ({ sku, requested, available: left.get(sku) ?? 0 }))
       .filter(({ requested, available }) => requested > available)
-    const isReserved = shortages.length === 0
+    const isReserved = shortages.length === 0 && !isCancelled
+    const holdUntilMs = holdSeconds === null ? null : decidedAtMs + holdSeconds * 1_000
+    const reason = isCancelled ? 'CANCELLED' : 'OUT_OF_STOCK'
     if (isReserved) {
       for (const { sku, quantity } of items) {
         left.set(sku, (left.get(sku) ?? 0) - quantity)
@@ -96,9 +172,10 @@ export function cleanHistory(seed: number, requestCount = 120): History {
       orderID,
       userID,
       kind,
-      sequence: outcomes.length * 2 + 1,
+      sequence: nextSequence(),
       items: isReserved ? items : null,
-      shortages: isReserved ? null : shortages,
+      reason: isReserved ? null : reason,
+      shortages: isReserved ? null : isCancelled ? [] : shortages,
       decidedAtMs
     })
     const outcome: Fields = {
@@ -109,17 +186,22 @@ export function cleanHistory(seed: number, requestCount = 120): History {
         'event-id': `${isReserved ? 'InventoryReserved' : 'InventoryFailed'}-${orderID}`,
         traceparent: input.headers.traceparent ?? ''
       },
-      event: isReserved ? { orderID, userID, items } : { orderID, userID, shortages }
+      event: isReserved ? { orderID, userID, items, holdUntilMs } : { orderID, userID, reason, shortages }
     }
     while (random.chance(0.1)) log.append({ ...outcome, transaction: 'aborted' })
     results.push(log.append({ ...outcome, transaction: 'committed' }))
     log.commitOffset('orders-created', input, decidedAtMs)
+    if (!isReserved) continue
+    if (holdUntilMs !== null || random.chance(0.2)) {
+      later.push(() => changeLater({ orderID, userID, items, atMs: decidedAtMs + 20 }, holdUntilMs))
+    }
   }
+  for (const rest of later) rest()
   for (const result of results) {
     const { orderID, userID } = result.event as NonNullable<RecordedRecord['event']>
     const line: NotificationLine = {
       id: result.headers['event-id'] ?? '',
-      kind: result.topic === topicNames.inventoryReserved ? 'order-confirmed' : 'out-of-stock',
+      kind: kindOf(result),
       orderID,
       userID,
       instance: 'notification-1',
@@ -141,6 +223,7 @@ export function cleanHistory(seed: number, requestCount = 120): History {
     endedAtMs: startMs + 60_000,
     initialStock,
     requests,
+    wishes,
     poison,
     faults: [
       { kind: 'replace', target: 'inventory-1', startedAtMs: startMs + 1_000, endedAtMs: startMs + 4_000 },
@@ -166,8 +249,16 @@ export function cleanHistory(seed: number, requestCount = 120): History {
     ),
     offsetCommits: log.offsetCommits(),
     groups: [
-      { group: 'orders-created', inputs: [topicNames.ordersCreated] },
-      { group: 'notifications', inputs: [topicNames.inventoryReserved, topicNames.inventoryFailed] }
+      { group: 'orders-created', inputs: [topicNames.ordersCreated, topicNames.ordersChanges] },
+      {
+        group: 'notifications',
+        inputs: [
+          topicNames.inventoryReserved,
+          topicNames.inventoryFailed,
+          topicNames.inventoryConfirmed,
+          topicNames.inventoryReleased
+        ]
+      }
     ],
     tables: {
       stock: Object.entries(initialStock).map(([sku, putIn]) => {
@@ -175,11 +266,28 @@ export function cleanHistory(seed: number, requestCount = 120): History {
         return { sku, available, reserved: putIn - available }
       }),
       outcomes,
-      reservationLines
+      reservationLines,
+      settlements
     },
     notifications,
     recoveries: [{ healedAtMs: startMs + 6_000, kinds: ['kill'], boundMs: 15_000, tookMs: random.integer(0, 14_999) }]
   }
+}
+
+interface Asked {
+  readonly orderID: string
+  readonly userID: string
+  readonly items: readonly Line[]
+  readonly atMs: number
+}
+
+type Settled = Pick<SettlementRow, 'kind' | 'cause'>
+
+function kindOf({ topic, event }: RecordedRecord): string {
+  if (topic === topicNames.inventoryConfirmed) return 'order-confirmed'
+  if (topic === topicNames.inventoryReleased) return event?.cause === 'expired' ? 'order-expired' : 'order-cancelled'
+  if (topic === topicNames.inventoryFailed) return event?.reason === 'CANCELLED' ? 'order-cancelled' : 'out-of-stock'
+  return event?.holdUntilMs === null ? 'order-confirmed' : 'order-held'
 }
 
 /** Kafka in small: where a record lands, and what offsets say; markers take an offset each. */

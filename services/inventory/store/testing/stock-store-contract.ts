@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
 import { decide } from '../../domain/decide.ts'
+import type { DecidedOrder } from '../../domain/decide-once.ts'
+import type { OrderToDecide } from '../../domain/order.ts'
 import { orderSequences, stockLevels } from '../../domain/testing/arbitraries.ts'
 import type { StockStore } from '../stock-store.ts'
 
@@ -25,8 +27,8 @@ export function testStockStore(
     const { store, decidedAtMs } = await setUp(t)
     await store.setAvailable(new Map([['mug', 5]]))
     const given = order('1', 'mug', 2)
-    assert.deepEqual(await store.decide([given]), [
-      { outcome: { kind: 'reserved', event: { ...given, decidedAtMs } }, isReplay: false }
+    assert.deepEqual(await decideOrders(store, [given]), [
+      { outcome: { kind: 'reserved', event: { ...given, decidedAtMs, holdUntilMs: null } }, isReplay: false }
     ])
     assert.deepEqual(await store.levels(), [{ sku: 'mug', available: 3, reserved: 2 }])
   })
@@ -40,7 +42,7 @@ export function testStockStore(
     ]
     const shortages = [{ sku: 'tea', requested: 1, available: 0 }]
     const event = { orderID: '1', userID: 'ann', reason: 'OUT_OF_STOCK', shortages, decidedAtMs }
-    assert.deepEqual(await store.decide([{ orderID: '1', userID: 'ann', items }]), [
+    assert.deepEqual(await decideOrders(store, [{ orderID: '1', userID: 'ann', items }]), [
       { outcome: { kind: 'failed', event }, isReplay: false }
     ])
     assert.deepEqual(await store.levels(), [{ sku: 'mug', available: 5, reserved: 0 }])
@@ -50,9 +52,9 @@ export function testStockStore(
     const { store } = await setUp(t)
     await store.setAvailable(new Map([['mug', 5]]))
     const orders = [order('1', 'mug', 3), order('2', 'mug', 3), order('3', 'mug', 2)]
-    const first = await store.decide(orders)
+    const first = await decideOrders(store, orders)
     await store.setAvailable(new Map([['mug', 100]]))
-    const again = await store.decide(orders)
+    const again = await decideOrders(store, orders)
     assert.deepEqual(
       again,
       first.map(({ outcome }) => ({ outcome, isReplay: true }))
@@ -63,7 +65,7 @@ export function testStockStore(
   test(`${name}: an order that comes twice in a batch is decided once`, async t => {
     const { store } = await setUp(t)
     await store.setAvailable(new Map([['mug', 5]]))
-    const [first, second] = await store.decide([order('1', 'mug', 3), order('1', 'mug', 3)])
+    const [first, second] = await decideOrders(store, [order('1', 'mug', 3), order('1', 'mug', 3)])
     assert.deepEqual([first?.isReplay, second?.isReplay], [false, true])
     assert.deepEqual(second?.outcome, first?.outcome)
     assert.deepEqual(await store.levels(), [{ sku: 'mug', available: 2, reserved: 3 }])
@@ -71,7 +73,7 @@ export function testStockStore(
 
   test(`${name}: no orders, no outcomes`, async t => {
     const { store } = await setUp(t)
-    assert.deepEqual(await store.decide([]), [])
+    assert.deepEqual(await store.decide({ orders: [], changes: [] }), { orders: [], changes: [] })
   })
 
   test(`${name}: texts of any kind come back as they were`, async t => {
@@ -79,7 +81,7 @@ export function testStockStore(
     const sku = `"quoted", {braced}, back\\slashed, NULL, 'x', 💎, ${'long '.repeat(20)}`
     await store.setAvailable(new Map([[sku, 1]]))
     const orders = ['a', 'b'].map(id => ({ ...order(`${id} ${sku}`, sku, 1), userID: sku }))
-    const first = await store.decide(orders)
+    const first = await decideOrders(store, orders)
     assert.deepEqual(
       first.map(({ outcome }) => [outcome.kind, outcome.event.orderID, outcome.event.userID]),
       [
@@ -88,7 +90,7 @@ export function testStockStore(
       ]
     )
     assert.deepEqual(
-      (await store.decide(orders)).map(({ outcome }) => outcome),
+      (await decideOrders(store, orders)).map(({ outcome }) => outcome),
       first.map(({ outcome }) => outcome)
     )
     assert.deepEqual(await store.levels(), [{ sku, available: 0, reserved: 1 }])
@@ -98,14 +100,14 @@ export function testStockStore(
     const { store } = await setUp(t)
     const most = Number.MAX_SAFE_INTEGER
     await store.setAvailable(new Map([['mug', most]]))
-    await store.decide([order('1', 'mug', 1)])
+    await decideOrders(store, [order('1', 'mug', 1)])
     assert.deepEqual(await store.levels(), [{ sku: 'mug', available: most - 1, reserved: 1 }])
   })
 
   test(`${name}: setting stock leaves reservations alone, adding missing SKUs leaves known ones alone`, async t => {
     const { store } = await setUp(t)
     await store.setAvailable(new Map([['mug', 5]]))
-    await store.decide([order('1', 'mug', 2)])
+    await decideOrders(store, [order('1', 'mug', 2)])
     const given = new Map([
       ['mug', 50],
       ['tea', 7]
@@ -141,7 +143,7 @@ export function testStockStore(
         for (let start = 0; start < orders.length; ) {
           const size = sizes.next().value
           const again = orders.slice(Math.max(0, start - sizes.next().value), start)
-          const decided = await store.decide([...again, ...orders.slice(start, start + size)])
+          const decided = await decideOrders(store, [...again, ...orders.slice(start, start + size)])
           assert.deepEqual(
             decided.map(({ isReplay }, index) => isReplay === index < again.length),
             decided.map(() => true)
@@ -159,4 +161,11 @@ export function testStockStore(
       { numRuns: runs }
     )
   })
+}
+
+export async function decideOrders(
+  store: Pick<StockStore, 'decide'>,
+  orders: readonly OrderToDecide[]
+): Promise<readonly DecidedOrder[]> {
+  return (await store.decide({ orders, changes: [] })).orders
 }

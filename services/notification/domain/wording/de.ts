@@ -1,10 +1,25 @@
-import type { Wording } from './words.ts'
+import { linesOf, minuteOf, type Wording } from './words.ts'
 
 export const german: Wording = {
   'order-confirmed': ({ orderID, items }) => ({
     subject: 'Bestellung bestätigt',
     introduction: `Ihre Bestellung ${orderID} ist bestätigt:`,
-    lines: items.map(({ sku, quantity }) => `${quantity} × ${sku}`)
+    lines: linesOf(items)
+  }),
+  'order-held': ({ orderID, items, holdUntil }) => ({
+    subject: 'Bestellung reserviert',
+    introduction: `Ihre Bestellung ${orderID} ist bis ${minuteOf(holdUntil)} reserviert und muss noch bestätigt werden:`,
+    lines: linesOf(items)
+  }),
+  'order-cancelled': ({ orderID, items }) => ({
+    subject: 'Bestellung storniert',
+    introduction: `Ihre Bestellung ${orderID} ist storniert. Für sie ist nichts mehr reserviert${items.length === 0 ? '.' : ':'}`,
+    lines: linesOf(items)
+  }),
+  'order-expired': ({ orderID, items }) => ({
+    subject: 'Reservierung abgelaufen',
+    introduction: `Ihre Bestellung ${orderID} wurde nicht rechtzeitig bestätigt. Für sie ist nichts mehr reserviert:`,
+    lines: linesOf(items)
   }),
   'out-of-stock': ({ orderID, shortages }) => ({
     subject: 'Nicht vorrätig',

@@ -1,10 +1,25 @@
-import type { Wording } from './words.ts'
+import { linesOf, minuteOf, type Wording } from './words.ts'
 
 export const english: Wording = {
   'order-confirmed': ({ orderID, items }) => ({
     subject: 'Order confirmed',
     introduction: `Your order ${orderID} is confirmed:`,
-    lines: items.map(({ sku, quantity }) => `${quantity} × ${sku}`)
+    lines: linesOf(items)
+  }),
+  'order-held': ({ orderID, items, holdUntil }) => ({
+    subject: 'Order reserved',
+    introduction: `Your order ${orderID} is reserved until ${minuteOf(holdUntil)} and waits to be confirmed:`,
+    lines: linesOf(items)
+  }),
+  'order-cancelled': ({ orderID, items }) => ({
+    subject: 'Order cancelled',
+    introduction: `Your order ${orderID} is cancelled. Nothing is reserved for it any more${items.length === 0 ? '.' : ':'}`,
+    lines: linesOf(items)
+  }),
+  'order-expired': ({ orderID, items }) => ({
+    subject: 'Reservation expired',
+    introduction: `Your order ${orderID} was not confirmed in time. Nothing is reserved for it any more:`,
+    lines: linesOf(items)
   }),
   'out-of-stock': ({ orderID, shortages }) => ({
     subject: 'Out of stock',

@@ -9,6 +9,16 @@ export interface Words {
   readonly lines: readonly string[]
 }
 
+/** To the minute, in the one time zone that every reader can convert. */
+export function minuteOf(isoTime: string): string {
+  return `${isoTime.slice(0, isoTime.lastIndexOf(':')).replace('T', ' ')} UTC`
+}
+
+/** One for each line of the order. */
+export function linesOf(items: readonly { readonly sku: string; readonly quantity: number }[]): string[] {
+  return items.map(({ sku, quantity }) => `${quantity} × ${sku}`)
+}
+
 /** A language: the words for every kind of notification. */
 export type Wording = {
   readonly [Kind in NotificationKind]: (notification: Extract<Notification, { kind: Kind }>) => Words

@@ -1,14 +1,24 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
+  anyInventoryConfirmed,
   anyInventoryFailed,
+  anyInventoryReleased,
   anyInventoryReserved,
   inventoryFailed,
+  inventoryReleased,
   inventoryReserved
 } from '@orderly/contracts/testing'
 import fc from 'fast-check'
 import { notificationFor } from '../../domain/notification.ts'
 import { payloadOf } from './payload.ts'
+
+const anyResult = fc.oneof(
+  anyInventoryReserved(),
+  anyInventoryFailed(),
+  anyInventoryConfirmed(),
+  anyInventoryReleased()
+)
 
 test('the payload has the type of the event, when it happened, and its data', () => {
   const items = [{ sku: 'MUG', quantity: 2 }]
@@ -25,11 +35,23 @@ test('the payload has the type of the event, when it happened, and its data', ()
     timestamp: '1970-01-01T00:00:00.000Z',
     data: { orderID: 'o-2', userID: 'ada', reason: 'OUT_OF_STOCK', shortages }
   })
+  const released = inventoryReleased({ orderID: 'o-3', userID: 'ada', items, cause: 'expired', releasedAtMs: 0 })
+  assert.deepEqual(JSON.parse(payloadOf(notificationFor(released))), {
+    type: 'order.expired',
+    timestamp: '1970-01-01T00:00:00.000Z',
+    data: { orderID: 'o-3', userID: 'ada', items }
+  })
+  const held = inventoryReserved({ orderID: 'o-4', userID: 'ada', items, decidedAtMs: 0, holdUntilMs: 60_000 })
+  assert.deepEqual(JSON.parse(payloadOf(notificationFor(held))), {
+    type: 'order.held',
+    timestamp: '1970-01-01T00:00:00.000Z',
+    data: { orderID: 'o-4', userID: 'ada', items, holdUntil: '1970-01-01T00:01:00.000Z' }
+  })
 })
 
 test('any event has a payload, the same for the same event, with a type of letters, underscores and full stops', () => {
   fc.assert(
-    fc.property(fc.oneof(anyInventoryReserved(), anyInventoryFailed()), outcome => {
+    fc.property(anyResult, outcome => {
       const payload = payloadOf(notificationFor(outcome))
       assert.equal(payload, payloadOf(notificationFor(structuredClone(outcome))))
       const { type, timestamp } = JSON.parse(payload)

@@ -29,13 +29,35 @@ export function testOrderStore(name: string, open: (t: TestContext) => Promise<O
     assert.equal((await store.find(['2'])).get('2')?.decided?.kind, 'reserved')
   })
 
+  test(`${name}: a hold, its confirmation and a release are told as they were, once the outcome is known`, async t => {
+    const store = await open(t)
+    const held = { ...created('1', 'ann').created, holdSeconds: 900 } as NonNullable<OrderChange['created']>
+    const changes: OrderChange[] = [
+      released('1', 'ann'),
+      confirmed('1', 'ann'),
+      { orderID: '1', userID: 'ann', created: held }
+    ]
+    for (const change of changes) await store.apply([change])
+    const accepted = (await store.find(['1'])).get('1')
+    assert.deepEqual(Object.keys(accepted ?? {}), ['orderID', 'userID', 'created'])
+    const outcome = { ...reserved('1', 'ann').decided, holdUntilMs: 1_700_000_900_456 } as OrderChange['decided']
+    const decided = { orderID: '1', userID: 'ann', ...(outcome && { decided: outcome }) }
+    await store.apply([decided])
+    const [merged] = mergeChanges([...changes, decided])
+    const order = (await store.find(['1'])).get('1')
+    assert.deepEqual(order, merged && orderOf(merged))
+    assert.deepEqual([order?.created.holdSeconds, order?.released?.cause], [900, 'cancelled'])
+  })
+
   test(`${name}: any batches of the same records, again and in any sequence, end in the same orders`, async t => {
     const users = ['ann', 'bob']
     const changes = Array.from({ length: 8 }, (_, index) => {
       const [id, user] = [`order-${index}`, users[index % 2] as string]
       return index % 3 === 0
         ? [created(id, user)]
-        : [created(id, user), (index % 3 === 1 ? reserved : failed)(id, user)]
+        : index % 3 === 1
+          ? [created(id, user), reserved(id, user), confirmed(id, user), released(id, user)]
+          : [created(id, user), failed(id, user)]
     }).flat()
     const expected = mergeChanges(changes)
       .flatMap(change => orderOf(change) ?? [])
@@ -112,4 +134,13 @@ function failed(orderID: string, userID: string): OrderChange {
   const shortages = [{ sku: 'MUG', requested: 2, available: 1 }]
   const decision = { kind: 'failed', decidedAtMs: 1_700_000_000_789, reason: 'OUT_OF_STOCK', shortages } as const
   return { orderID, userID, decided: { ...decision, partition: 1, offset: 4 } }
+}
+
+function confirmed(orderID: string, userID: string): OrderChange {
+  return { orderID, userID, confirmed: { confirmedAtMs: 1_700_000_001_456, partition: 2, offset: 5 } }
+}
+
+function released(orderID: string, userID: string): OrderChange {
+  const release = { releasedAtMs: 1_700_000_002_456, cause: 'cancelled' }
+  return { orderID, userID, released: { ...release, partition: 2, offset: 6 } }
 }

@@ -1,0 +1,118 @@
+import type { FetchedRecord } from '../committed-read/fetcher.ts'
+import { headerOf, ParkedKeys, refusalHeader, releaseHeader, stageHeader } from '../stage/parked-keys.ts'
+import { compareOrigins, type DeadLetter, placeOf, toLetter } from './letter.ts'
+import { readMark } from './operation.ts'
+
+/**
+ * What a dead-letter topic says, record by record: which letters are still to be dealt with, and what is under way.
+ *
+ * A letter is **waiting** from when it was parked until an operation (a replay or a drop) names it. What fails again in a replay is
+ * parked again, as a letter of its own. A key is **under way** from when an operation released it (or began to replay it) until
+ * its stage has answered; until then nobody knows what will come back, so nothing may be replayed past it.
+ */
+export interface LetterKey {
+  /** The dead-letter topic. */
+  readonly topic: string
+  readonly stage: string
+  readonly key: Buffer
+  /** Those that are waiting, in the order in which the records were written first. */
+  readonly letters: readonly DeadLetter[]
+  readonly underWay: UnderWay | undefined
+  /** How many records the stage knows to be parked; 0 when the key is not. */
+  readonly parkedCount: number
+}
+
+export interface UnderWay {
+  readonly name: string
+  /** Not all of it was written: the operation was interrupted, and has to be gone on with under the same name. */
+  readonly isOpen: boolean
+}
+
+/** What became of the release of an operation. */
+export type ReleaseAnswer = 'released' | 'refused'
+
+interface KeyState {
+  readonly topic: string
+  readonly stage: string
+  readonly key: Buffer
+  readonly letters: Map<string, DeadLetter>
+  readonly sources: Set<string>
+  underWay: UnderWay | undefined
+}
+
+export class DeadLetterBook {
+  readonly #keys = new Map<string, KeyState>()
+  readonly #parked = new Map<string, ParkedKeys>()
+  readonly #answers = new Map<string, ReleaseAnswer>()
+
+  /** The records of each partition in the order of their offsets. */
+  add(record: FetchedRecord): void {
+    const mark = readMark(record)
+    if (mark !== undefined) {
+      const state = this.#state(record, mark.stage)
+      for (const place of [...mark.replayed, ...mark.dropped]) state.letters.delete(place)
+      state.underWay = mark.state === 'done' ? undefined : { name: mark.name, isOpen: mark.state === 'open' }
+      return
+    }
+    const stage = headerOf(record, stageHeader)
+    if (stage === undefined) return
+    this.#parkedKeys(record.topic, stage).remember(record)
+    const released = headerOf(record, releaseHeader)
+    const answered = released ?? headerOf(record, refusalHeader)
+    const state = this.#state(record, stage)
+    if (record.value === null && answered !== undefined) {
+      if (state.underWay?.name !== answered) return
+      state.underWay = undefined
+      this.#answers.set(`${nameOf(state)} ${answered}`, released === undefined ? 'refused' : 'released')
+      return
+    }
+    const letter = toLetter(record)
+    // A stage that delivers at least once may park the same record again after a crash.
+    const source = `${letter.source.topic}/${letter.source.partition}/${letter.source.offset}`
+    if (letter.source.topic !== '' && state.sources.has(source)) return
+    state.sources.add(source)
+    state.letters.set(placeOf(letter), letter)
+  }
+
+  /** Those with letters that are waiting, or with an operation under way; the one that waits longest first. */
+  keys(): LetterKey[] {
+    return [...this.#keys.values()]
+      .filter(({ letters, underWay }) => letters.size > 0 || underWay !== undefined)
+      .map(({ topic, stage, key, letters, underWay }) => ({
+        topic,
+        stage,
+        key,
+        letters: [...letters.values()].toSorted(compareOrigins),
+        underWay,
+        parkedCount: this.#parkedKeys(topic, stage).count(key.toString())
+      }))
+      .toSorted((a, b) => (a.letters[0]?.timestampMs ?? 0) - (b.letters[0]?.timestampMs ?? 0))
+  }
+
+  /** Undefined while the stage has not answered. */
+  answer(key: Pick<LetterKey, 'topic' | 'stage' | 'key'>, operation: string): ReleaseAnswer | undefined {
+    return this.#answers.get(`${nameOf(key)} ${operation}`)
+  }
+
+  #parkedKeys(topic: string, stage: string): ParkedKeys {
+    const name = `${topic} ${stage}`
+    const parked = this.#parked.get(name) ?? new ParkedKeys(stage)
+    this.#parked.set(name, parked)
+    return parked
+  }
+
+  #state({ topic, key }: FetchedRecord, stage: string): KeyState {
+    const own = { topic, stage, key: key ?? Buffer.alloc(0) }
+    const name = nameOf(own)
+    let state = this.#keys.get(name)
+    if (state === undefined) {
+      state = { ...own, letters: new Map(), sources: new Set(), underWay: undefined }
+      this.#keys.set(name, state)
+    }
+    return state
+  }
+}
+
+function nameOf({ topic, stage, key }: Pick<LetterKey, 'topic' | 'stage' | 'key'>): string {
+  return `${topic} ${stage} ${key.toString('hex')}`
+}

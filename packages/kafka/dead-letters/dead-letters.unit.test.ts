@@ -1,0 +1,224 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
+import type { FetchedRecord } from '../committed-read/fetcher.ts'
+import { deadLetterTopic } from '../stage/dead-letters.ts'
+import { createInMemoryBroker, type RecordedRecord } from '../testing/in-memory-broker.ts'
+import { DeadLetterBook, type LetterKey } from './book.ts'
+import { operationRecords } from './operation.ts'
+import { cutIntoSteps, type OperationPlan, planDrop, planReplay } from './plan.ts'
+
+const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
+const input = 'orders'
+const text = { prepare: async () => {}, decode: String, encode: (value: string) => Buffer.from(value) }
+
+/** A stage that fails on texts until they are mended, and whoever deals with its dead letters. */
+function setUp(t: Pick<TestContext, 'after'>) {
+  const broker = createInMemoryBroker({ partitions: 3 })
+  const producer = broker.producer()
+  const poison = new Set<string>()
+  const processed = new Map<string, string[]>()
+  const stage = broker.runStage(
+    {
+      name: 'flaky',
+      group: 'flaky',
+      inputs: [{ name: input, eventType: 'Text', codec: text }],
+      process: async records => {
+        if (records.some(({ event }) => poison.has(event))) throw new Error('poison')
+        for (const { key, event } of records) processed.set(key, [...(processed.get(key) ?? []), event])
+        return []
+      }
+    },
+    { isTransient: () => false, logger: silent, maxBatchRecords: 3 }
+  )
+  t.after(() => stage.stop())
+  let operations = 0
+  const book = () => {
+    const read = new DeadLetterBook()
+    for (const record of broker.records(deadLetterTopic(input))) read.add(toFetched(record))
+    return read
+  }
+  const carryOut = async ({ operations }: OperationPlan, steps = Number.POSITIVE_INFINITY, letters = 2) => {
+    for (const step of cutIntoSteps(operations, letters).slice(0, steps)) {
+      await producer.send(step.flatMap(operationRecords))
+    }
+  }
+  const isIdle = () =>
+    [0, 1, 2].every(partition => {
+      const own = broker.records(input).filter(record => record.partition === partition)
+      return broker.committedOffset('flaky', input, partition) === BigInt(own.length)
+    })
+  return {
+    broker,
+    poison,
+    processed,
+    write: (key: string, value: string) =>
+      producer.send([{ topic: input, key, value: Buffer.from(value), headers: {} }]),
+    keys: () => book().keys(),
+    carryOut,
+    replay: (steps?: number, letters?: number) =>
+      carryOut(planReplay(book().keys(), `replay ${++operations}`), steps, letters),
+    drop: (isChosen: (value: string) => boolean) =>
+      carryOut(planDrop(book().keys(), ({ value }) => isChosen(String(value)), `drop ${++operations}`)),
+    async settle() {
+      while (!isIdle()) await turn()
+    }
+  }
+}
+
+function toFetched({ key, value, headers, ...place }: RecordedRecord): FetchedRecord {
+  return {
+    ...place,
+    key: Buffer.from(key),
+    value: value.length === 0 ? null : value,
+    headers: Object.entries(headers).map(([name, content]) => [Buffer.from(name), Buffer.from(content)])
+  }
+}
+
+const values = (key: LetterKey | undefined) => key?.letters.map(({ value }) => String(value))
+
+test('a replay brings every letter of a key through once, in its order, with its own headers, and the key goes on', async t => {
+  const { broker, poison, processed, write, keys, replay, settle } = setUp(t)
+  poison.add('a')
+  for (const value of ['a', 'b', 'c']) await write('ada', value)
+  await settle()
+  const [key, ...others] = keys()
+  assert.deepEqual([others, values(key), key?.parkedCount], [[], ['a', 'b', 'c'], 3])
+  poison.clear()
+  await replay()
+  await settle()
+  await write('ada', 'd')
+  await settle()
+  assert.deepEqual(processed.get('ada'), ['a', 'b', 'c', 'd'])
+  assert.deepEqual(keys(), [])
+  const replayed = broker.records(input).find(({ headers }) => headers['dlq-replay'] !== undefined)
+  assert.deepEqual(Object.keys(replayed?.headers ?? {}).toSorted(), ['dlq-origin', 'dlq-replay', 'dlq-stage'])
+})
+
+test('what fails again waits again, before what was written later, and its key stays parked', async t => {
+  const { poison, processed, write, keys, replay, settle } = setUp(t)
+  poison.add('b')
+  for (const value of ['a', 'b', 'c', 'd']) await write('ada', value)
+  await settle()
+  await write('ada', 'e')
+  await settle()
+  await replay()
+  await settle()
+  assert.deepEqual(values(keys()[0]), ['b', 'c', 'd', 'e'])
+  assert.equal(keys()[0]?.underWay, undefined)
+  poison.clear()
+  await replay()
+  await settle()
+  assert.deepEqual(processed.get('ada'), ['a', 'b', 'c', 'd', 'e'])
+})
+
+test('a replay that was interrupted is gone on with under its name, and one that is under way is left alone', async t => {
+  const { poison, processed, write, keys, replay, settle } = setUp(t)
+  poison.add('a')
+  for (const value of ['a', 'b', 'c', 'd', 'e']) await write('ada', value)
+  await settle()
+  poison.clear()
+  await replay(1)
+  assert.deepEqual(values(keys()[0]), ['c', 'd', 'e'])
+  assert.equal(keys()[0]?.underWay?.isOpen, true)
+  await replay()
+  const again = planReplay(keys(), 'again')
+  assert.deepEqual([again.operations, again.leftAlone.map(({ why }) => why)], [[], ['under-way']])
+  await settle()
+  assert.deepEqual(processed.get('ada'), ['a', 'b', 'c', 'd', 'e'])
+  assert.deepEqual(keys(), [])
+})
+
+test('dropping the letter that failed lets those go on that only followed it', async t => {
+  const { poison, processed, write, keys, drop, settle } = setUp(t)
+  poison.add('a')
+  for (const value of ['a', 'b']) await write('ada', value)
+  await settle()
+  await drop(value => value === 'a')
+  await settle()
+  await write('ada', 'c')
+  await settle()
+  assert.deepEqual(processed.get('ada'), ['b', 'c'])
+  assert.deepEqual(keys(), [])
+})
+
+test('a key of which all letters are dropped goes on with later records', async t => {
+  const { poison, processed, write, keys, drop, settle } = setUp(t)
+  poison.add('a')
+  for (const value of ['a', 'b']) await write('ada', value)
+  await settle()
+  await drop(() => true)
+  await settle()
+  await write('ada', 'c')
+  await settle()
+  assert.deepEqual(processed.get('ada'), ['c'])
+  assert.deepEqual(keys(), [])
+})
+
+test('a key in which a letter is left that failed by itself stays parked when another one is dropped', async t => {
+  const { poison, processed, write, keys, replay, drop, settle } = setUp(t)
+  poison.add('a')
+  poison.add('c')
+  for (const value of ['a', 'b', 'c']) await write('ada', value)
+  await settle()
+  poison.delete('a')
+  await replay()
+  await settle()
+  await write('ada', 'd')
+  await settle()
+  poison.add('d')
+  assert.deepEqual(values(keys()[0]), ['c', 'd'])
+  await drop(value => value === 'd')
+  await settle()
+  await write('ada', 'e')
+  await settle()
+  assert.deepEqual(values(keys()[0]), ['c', 'e'])
+  assert.deepEqual(processed.get('ada'), ['a', 'b'])
+})
+
+test('whatever is replayed when, interrupted or not, each record comes through once and in the order of its key', async () => {
+  for (let seed = 1; seed <= 25; seed++) {
+    const after: (() => unknown)[] = []
+    const { poison, processed, write, keys, replay, carryOut, settle } = setUp({
+      after: release => void after.push(release as () => unknown)
+    })
+    const random = generator(seed)
+    const written = new Map<string, string[]>()
+    // Between reading and writing others write: an operation is planned at one time and carried out at another.
+    let planned: OperationPlan | undefined
+    for (let index = 0; index < 60; index++) {
+      const key = `key ${random(2)}`
+      const dice = random(12)
+      if (dice < 5) {
+        const value = `${key} ${index}`
+        if (random(3) === 0) poison.add(value)
+        written.set(key, [...(written.get(key) ?? []), value])
+        await write(key, value)
+      } else if (dice < 7) planned ??= planReplay(keys(), `planned ${index}`)
+      else if (dice < 10) {
+        const plan = planned ?? planReplay(keys(), `at once ${index}`)
+        planned = undefined
+        await carryOut(plan, random(4), 1 + random(2))
+      } else if (dice < 11) poison.delete([...poison][random(Math.max(1, poison.size))] ?? '')
+      else await settle()
+      for (let turns = random(6); turns > 0; turns--) await turn()
+    }
+    poison.clear()
+    for (let round = 0; keys().length > 0; round++) {
+      assert.ok(round < 20, `seed ${seed}: letters are left for ever`)
+      await settle()
+      await replay()
+    }
+    await settle()
+    for (const [key, own] of written) assert.deepEqual(processed.get(key), own, `seed ${seed}, ${key}`)
+    for (const release of after) await release()
+  }
+})
+
+function generator(seed: number): (below: number) => number {
+  let state = seed
+  return below => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return Math.floor((state / 2 ** 32) * below)
+  }
+}

@@ -1,0 +1,118 @@
+import type { FetchedRecord } from '../committed-read/fetcher.ts'
+import type { OutputRecord } from '../records.ts'
+import { headerOf, replayHeader, stageHeader } from '../stage/parked-keys.ts'
+
+/** A record that stands in a dead-letter topic, with what its headers say of it. */
+export interface DeadLetter {
+  /** Where it lies: the dead-letter topic. */
+  readonly topic: string
+  readonly partition: number
+  readonly offset: bigint
+  /** When the record was written to its own topic, or replayed last. */
+  readonly timestampMs: number
+  readonly key: Buffer
+  readonly value: Buffer | null
+  /** As they came, those of the parking included. */
+  readonly headers: Readonly<Record<string, Buffer>>
+  readonly stage: string
+  readonly code: string
+  readonly reason: string
+  /** Where it stood when it was parked. */
+  readonly source: LetterPlace
+  /** Where it stood before it was ever replayed: what gives the records of a key their order. */
+  readonly origin: LetterPlace
+  /** The replay in which it failed again. */
+  readonly replay: string | undefined
+}
+
+export interface LetterPlace {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: bigint
+}
+
+/** On a replayed record: `partition/offset` at which it stood first. It stays on it when it is parked again. */
+const originHeader = 'dlq-origin'
+/** Those that parking adds, and that parking again would write anew. */
+const parkingHeaders = new Set([
+  'dlq-stage',
+  'dlq-reason',
+  'dlq-code',
+  'dlq-topic',
+  'dlq-partition',
+  'dlq-offset',
+  replayHeader,
+  originHeader
+])
+
+export function toLetter(record: FetchedRecord): DeadLetter {
+  const { topic, partition, offset, timestampMs, value } = record
+  const text = (name: string): string => headerOf(record, name) ?? ''
+  const source = {
+    topic: text('dlq-topic'),
+    partition: toIndex(text('dlq-partition')),
+    offset: toOffset(text('dlq-offset'))
+  }
+  const [, originPartition, originOffset] = /^(\d+)\/(\d+)$/.exec(text(originHeader)) ?? []
+  const origin =
+    originPartition === undefined || originOffset === undefined
+      ? source
+      : { topic: source.topic, partition: toIndex(originPartition), offset: toOffset(originOffset) }
+  return {
+    topic,
+    partition,
+    offset,
+    timestampMs,
+    key: record.key ?? Buffer.alloc(0),
+    value,
+    headers: Object.fromEntries(
+      record.headers.map(([name, content]) => [String(name), content === null ? Buffer.alloc(0) : Buffer.from(content)])
+    ),
+    stage: text(stageHeader),
+    code: text('dlq-code'),
+    reason: text('dlq-reason'),
+    source,
+    origin,
+    replay: headerOf(record, replayHeader)
+  }
+}
+
+/** The record as it was, on its way to where it stood, as part of a replay. */
+export function toReplayed({ key, value, headers, stage, source, origin }: DeadLetter, replay: string): OutputRecord {
+  const own = Object.entries(headers).filter(([name]) => !parkingHeaders.has(name))
+  return {
+    topic: source.topic,
+    partition: source.partition,
+    key,
+    value,
+    headers: {
+      ...Object.fromEntries(own),
+      [replayHeader]: replay,
+      [stageHeader]: stage,
+      [originHeader]: `${origin.partition}/${origin.offset}`
+    }
+  }
+}
+
+/** It did not come from a topic, so it cannot be written there again, and no stage holds its key back for it. */
+export function isSourceless({ source }: DeadLetter): boolean {
+  return source.topic === ''
+}
+
+/** Where it lies in its dead-letter topic. */
+export function placeOf({ partition, offset }: DeadLetter): string {
+  return `${partition}/${offset}`
+}
+
+export function compareOrigins({ origin: a }: DeadLetter, { origin: b }: DeadLetter): number {
+  if (a.partition !== b.partition) return a.partition - b.partition
+  return a.offset < b.offset ? -1 : a.offset > b.offset ? 1 : 0
+}
+
+function toIndex(text: string): number {
+  return /^\d{1,9}$/.test(text) ? Number(text) : 0
+}
+
+function toOffset(text: string): bigint {
+  return /^\d{1,19}$/.test(text) ? BigInt(text) : 0n
+}

@@ -1,0 +1,59 @@
+import { Cluster } from '../cluster/cluster.ts'
+import { listOffsets, offsetAt } from '../cluster/list-offsets.ts'
+import { type FetchedRecord, Fetcher, type PartitionPosition } from '../committed-read/fetcher.ts'
+import type { KafkaConnection } from '../connection.ts'
+
+/** Reads topics from their beginning, as far as they go at the moment, and on from there as often as it is asked. */
+export interface TopicReader {
+  /**
+   * Gives every record that was committed before the call and was not given yet.
+   * @throws KafkaError, or the signal's reason
+   */
+  readOn(onRecord: (record: FetchedRecord) => void, signal: AbortSignal): Promise<void>
+  close(): Promise<void>
+}
+
+const requestTimeoutMs = 5_000
+const recordsAtOnce = 10_000
+
+export function createTopicReader(connection: KafkaConnection, topics: readonly string[]): TopicReader {
+  const cluster = new Cluster(connection, { requestTimeoutMs })
+  const logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
+  const fetcher = new Fetcher(cluster, { maxBufferedRecords: recordsAtOnce, logger })
+  let isAssigned = false
+
+  async function readOn(onRecord: (record: FetchedRecord) => void, signal: AbortSignal): Promise<void> {
+    const partitions: { topic: string; partition: number }[] = []
+    for (const topic of topics) {
+      for (const partition of (await cluster.partitions(topic)).keys()) partitions.push({ topic, partition })
+    }
+    const ends = new Map(
+      (await listOffsets(cluster, partitions, offsetAt.stableEnd)).map(end => [
+        `${end.topic}/${end.partition}`,
+        end.offset
+      ])
+    )
+    if (!isAssigned) fetcher.assign(await listOffsets(cluster, partitions, offsetAt.beginning))
+    isAssigned = true
+    const isBefore = ({ topic, partition, offset }: PartitionPosition) =>
+      offset < (ends.get(`${topic}/${partition}`) ?? 0n)
+    const onAbort = () => fetcher.wake()
+    signal.addEventListener('abort', onAbort)
+    try {
+      while (fetcher.hasRecords() || fetcher.positions().some(isBefore)) {
+        signal.throwIfAborted()
+        for (const record of await fetcher.take(recordsAtOnce)) onRecord(record)
+      }
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+
+  return {
+    readOn,
+    async close() {
+      fetcher.stop()
+      await cluster.close()
+    }
+  }
+}

@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import type { Outcome } from './decide.ts'
+import { decideBatch } from './decide-batch.ts'
+import type { KnownOrder } from './decide-changes.ts'
+import { histories, stockLevels, toBatch } from './testing/arbitraries.ts'
+
+const order = (orderID: string, quantity: number) => ({ orderID, userID: 'ann', items: [{ sku: 'mug', quantity }] })
+const cancel = (orderID: string, offset: number) => {
+  return { orderID, userID: 'ann', change: 'cancel', requestedAtMs: 1, place: { partition: 0, offset } } as const
+}
+
+test('what a cancel of the batch gives back can be had by an order of the batch', () => {
+  const event = { ...order('1', 2), decidedAtMs: 1, holdUntilMs: null }
+  const known = new Map<string, KnownOrder>([['1', { outcome: { kind: 'reserved', event } }]])
+  const batch = { orders: [order('2', 3)], changes: [cancel('1', 0)] }
+  const { orders, fresh } = decideBatch(known, new Map([['mug', 1]]), batch, 7)
+  assert.equal(orders[0]?.outcome.kind, 'reserved')
+  assert.deepEqual(fresh.moved, new Map([['mug', 1]]))
+})
+
+test('an order that is cancelled in its own batch takes nothing, and its outcome says that it was cancelled', () => {
+  const batch = { orders: [order('1', 2), order('2', 2)], changes: [cancel('1', 0)] }
+  const { orders, fresh } = decideBatch(new Map(), new Map([['mug', 2]]), batch, 7)
+  assert.deepEqual(
+    orders.map(({ outcome }) => (outcome.kind === 'failed' ? outcome.event.reason : outcome.kind)),
+    ['CANCELLED', 'reserved']
+  )
+  assert.deepEqual(fresh.moved, new Map([['mug', 2]]))
+})
+
+test('whatever is ordered, cancelled, confirmed and expired, pieces are conserved and never negative, and each order is released once at most', () => {
+  fc.assert(
+    fc.property(stockLevels, histories, fc.infiniteStream(fc.integer({ min: 1, max: 6 })), (stock, steps, sizes) => {
+      const available = new Map(stock)
+      const known = new Map<string, KnownOrder>()
+      const released: string[] = []
+      for (let start = 0; start < steps.length; ) {
+        const size = sizes.next().value
+        const { fresh } = decideBatch(known, available, toBatch(steps.slice(start, start + size)), 7)
+        for (const [sku, pieces] of fresh.moved) available.set(sku, (available.get(sku) ?? 0) - pieces)
+        for (const settlement of fresh.settlements) {
+          const { orderID } = settlement.event
+          if (settlement.kind === 'released') released.push(orderID)
+          known.set(orderID, { ...(known.get(orderID) as KnownOrder), [settlement.kind]: settlement })
+        }
+        for (const outcome of fresh.outcomes) known.set(outcome.event.orderID, { outcome })
+        start += size
+
+        const held = [...known.values()].flatMap(order => (order.released ? [] : itemsOf(order.outcome)))
+        for (const [sku, pieces] of stock) {
+          const inOrders = held.filter(item => item.sku === sku).reduce((sum, { quantity }) => sum + quantity, 0)
+          assert.equal((available.get(sku) ?? 0) + inOrders, pieces, sku)
+        }
+        for (const pieces of available.values()) assert.ok(pieces >= 0)
+      }
+      assert.equal(new Set(released).size, released.length)
+    })
+  )
+})
+
+function itemsOf(outcome: Outcome) {
+  return outcome.kind === 'reserved' ? outcome.event.items : []
+}

@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { orderChangeRequested } from '@orderly/contracts/testing'
+import { type ChangeKind, type ChangeToDecide, InvalidChangeError, toChange } from './change.ts'
+import type { Outcome } from './decide.ts'
+import { decideChanges, type KnownOrder } from './decide-changes.ts'
+
+const identity = { orderID: '1', userID: 'ann' }
+const items = [{ sku: 'mug', quantity: 2 }]
+
+function reserved(holdUntilMs: number | null): ReadonlyMap<string, KnownOrder> {
+  const outcome: Outcome = { kind: 'reserved', event: { ...identity, items, decidedAtMs: 1, holdUntilMs } }
+  return new Map([['1', { outcome }]])
+}
+
+const failed: ReadonlyMap<string, KnownOrder> = new Map([
+  [
+    '1',
+    {
+      outcome: { kind: 'failed', event: { ...identity, reason: 'OUT_OF_STOCK', shortages: [], decidedAtMs: 1 } }
+    } satisfies KnownOrder
+  ]
+])
+
+let offset = 0
+function ask(change: ChangeKind, requestedAtMs = 5): ChangeToDecide {
+  return { ...identity, change, requestedAtMs, place: { partition: 0, offset: offset++ } }
+}
+
+/** What became of each change, in the words of its effect and, of a release, its cause. */
+function effects(known: ReadonlyMap<string, KnownOrder>, ...changes: ChangeToDecide[]): string[] {
+  return decideChanges(known, changes, 9).decided.map(({ effect, settlement }) =>
+    settlement?.kind === 'released' ? `released ${settlement.event.cause}` : effect
+  )
+}
+
+test('given a reserved order, when it is cancelled, then its stock is released, once', () => {
+  const change = ask('cancel')
+  const { decided, settlements, outcomes } = decideChanges(reserved(null), [change, ask('cancel')], 9)
+  const event = { ...identity, items, cause: 'cancelled', releasedAtMs: 9 }
+  const settlement = { kind: 'released', place: change.place, event } as const
+  assert.deepEqual(decided, [
+    { effect: 'released', settlement, isReplay: false },
+    { effect: 'none', isReplay: false }
+  ])
+  assert.deepEqual(settlements, [settlement])
+  assert.deepEqual(outcomes, [])
+})
+
+test('given an order that is not decided, when it is cancelled, then it has failed as cancelled, and nothing else is remembered', () => {
+  const { decided, outcomes, settlements } = decideChanges(new Map(), [ask('cancel'), ask('cancel')], 9)
+  assert.deepEqual(
+    decided.map(({ effect }) => effect),
+    ['cancelled', 'none']
+  )
+  const event = { ...identity, reason: 'CANCELLED', shortages: [], decidedAtMs: 9 }
+  assert.deepEqual(outcomes, [{ kind: 'failed', event }])
+  assert.deepEqual(settlements, [])
+  assert.deepEqual(effects(new Map(), ask('confirm'), ask('expire')), ['none', 'none'])
+})
+
+test('given a failed order, nothing changes it', () => {
+  assert.deepEqual(effects(failed, ask('cancel'), ask('confirm'), ask('expire')), ['none', 'none', 'none'])
+})
+
+test('given a hold, the first of confirmation and expiry wins, and the other one changes nothing', () => {
+  assert.deepEqual(effects(reserved(5), ask('confirm'), ask('expire')), ['confirmed', 'none'])
+  assert.deepEqual(effects(reserved(5), ask('expire'), ask('confirm')), ['released expired', 'none'])
+  assert.deepEqual(effects(reserved(5), ask('confirm'), ask('confirm')), ['confirmed', 'none'])
+})
+
+test('given a hold that had not ended when its expiry was asked for, then it goes on', () => {
+  assert.deepEqual(effects(reserved(6), ask('expire', 5), ask('expire', 6)), ['none', 'released expired'])
+})
+
+test('given an order without a hold, it neither expires nor can it be confirmed', () => {
+  assert.deepEqual(effects(reserved(null), ask('confirm'), ask('expire', 1e12)), ['none', 'none'])
+})
+
+test('given a hold, confirmed or not, a cancel releases it; nothing releases it again', () => {
+  assert.deepEqual(effects(reserved(5), ask('cancel'), ask('expire')), ['released cancelled', 'none'])
+  const all = [ask('confirm'), ask('cancel'), ask('expire'), ask('cancel')]
+  assert.deepEqual(effects(reserved(5), ...all), ['confirmed', 'released cancelled', 'none', 'none'])
+})
+
+test('a record that is read again is answered as the first time, and no other record is', () => {
+  const [confirm, cancel] = [ask('confirm'), ask('cancel')]
+  const first = decideChanges(reserved(5), [confirm, cancel], 9)
+  const outcome = reserved(5).get('1')?.outcome as Outcome
+  const [confirmed, released] = first.settlements
+  assert.ok(confirmed && released)
+  const known = new Map([['1', { outcome, confirmed, released }]])
+  const again = decideChanges(known, [confirm, cancel, ask('confirm'), ask('cancel')], 77)
+  assert.deepEqual(again.decided.slice(0, 2), [
+    { effect: 'confirmed', settlement: confirmed, isReplay: true },
+    { effect: 'released', settlement: released, isReplay: true }
+  ])
+  assert.deepEqual(
+    again.decided.slice(2).map(({ effect }) => effect),
+    ['none', 'none']
+  )
+  assert.deepEqual([again.settlements, again.outcomes], [[], []])
+})
+
+test('what is no change, or names no order, is refused', () => {
+  const place = { partition: 0, offset: 1 }
+  assert.equal(toChange(orderChangeRequested({ change: 'confirm' }), place).change, 'confirm')
+  for (const wrong of [{ change: 'refund' }, { orderID: '' }, { userID: 'a\0' }]) {
+    assert.throws(() => toChange(orderChangeRequested(wrong), place), InvalidChangeError)
+  }
+})

@@ -1,0 +1,244 @@
+import { ProblemSchema, problemContentType } from '@orderly/service-kit'
+import { type Static, type TSchema, Type } from 'typebox'
+
+/** The single source of what the stock routes take and answer: validation, types and the OpenAPI document. */
+
+// As in an order. Postgres has no text with a lone surrogate in it.
+const printable = '^(?!\\s)[^\\p{Cc}\\p{Cs}]+(?<!\\s)$'
+
+const sku = Type.String({
+  description: '1 to 64 printable characters without white space around them',
+  minLength: 1,
+  maxLength: 64,
+  pattern: printable,
+  examples: ['TEA-EARL-GREY-100G']
+})
+const most = 1_000_000_000_000
+const available = Type.Integer({
+  description: 'Pieces that can be reserved.',
+  minimum: 0,
+  maximum: most,
+  examples: [500]
+})
+const reason = Type.Optional(
+  Type.String({
+    description: 'Why: 1 to 500 printable characters without white space around them',
+    minLength: 1,
+    maxLength: 500,
+    pattern: printable,
+    examples: ['delivery 4711']
+  })
+)
+
+const Level = Type.Object(
+  {
+    sku,
+    available: Type.Integer({ description: 'Pieces that can still be reserved.' }),
+    reserved: Type.Integer({ description: 'Pieces that belong to reserved orders.' })
+  },
+  { $id: 'StockLevel' }
+)
+
+const Movement = Type.Object(
+  {
+    id: Type.Integer({ description: 'Rises with every movement.' }),
+    sku,
+    kind: Type.Enum(['opening', 'seed', 'set', 'adjust']),
+    delta: Type.Integer({
+      description: 'Pieces put in; negative: taken out. Of a SKU they add up to available + reserved.'
+    }),
+    available: Type.Integer({ description: 'Available pieces behind the movement.' }),
+    reserved: Type.Integer({ description: 'Reserved pieces then.' }),
+    by: Type.String({ description: 'Who did it.' }),
+    reason: Type.Union([Type.String(), Type.Null()]),
+    at: Type.String({ format: 'date-time' }),
+    idempotencyKey: Type.Union([Type.String(), Type.Null()])
+  },
+  { $id: 'StockMovement' }
+)
+
+export const sharedSchemas = [Level, Movement, ProblemSchema]
+
+function refer<Schema extends TSchema & { $id?: string }>(schema: Schema) {
+  return Type.Unsafe<Static<Schema>>({ $ref: `${schema.$id}#` })
+}
+
+function refused(description: string) {
+  return { description, content: { [problemContentType]: { schema: refer(ProblemSchema) } } }
+}
+
+function answered(description: string, schema: TSchema) {
+  return { description, content: { 'application/json': { schema } } }
+}
+
+const operator = {
+  'x-operator': Type.Optional(
+    Type.String({
+      description: 'who does this, for the movements: 1 to 100 printable ASCII characters',
+      pattern: '^[\\x20-\\x7e]{1,100}$'
+    })
+  )
+}
+const params = Type.Object({ sku })
+const limit = (maximum: number, otherwise: number) =>
+  Type.Optional(
+    Type.String({
+      description: `how many at most: 1 to ${maximum}, ${otherwise} when it is missing`,
+      pattern: '^[1-9][0-9]{0,3}$'
+    })
+  )
+const tags = ['stock']
+const levelAnswer = answered('The SKU as it is then.', refer(Level))
+const common = {
+  400: refused('Something is wrong with the request; nothing was done. Every field that is wrong is named.'),
+  500: refused('Our fault.'),
+  503: refused('Cannot be done at the moment. Try again.')
+}
+const unknown = { 404: refused('The SKU is not known.') }
+
+export const readLevel = {
+  operationId: 'readStock',
+  summary: 'What there is of a SKU',
+  tags,
+  params,
+  response: { 200: levelAnswer, ...unknown, ...common }
+}
+
+export const setLevel = {
+  operationId: 'setStock',
+  summary: 'Set how many pieces of a SKU are available',
+  description: 'Of a new SKU as well as of a known one. What is reserved stays reserved. The difference is a movement.',
+  tags,
+  params,
+  headers: Type.Object(operator),
+  body: Type.Object({ available, reason }, { additionalProperties: false }),
+  response: { 200: levelAnswer, ...common }
+}
+
+export const adjustLevel = {
+  operationId: 'adjustStock',
+  summary: 'Put pieces of a SKU in, or take them out',
+  description:
+    'Once for each idempotency key, however often it is asked for: the same key with the same adjustment is answered the same, also much later. What was refused may be asked for again with its key.',
+  tags,
+  params,
+  headers: Type.Object({
+    'idempotency-key': Type.String({
+      description: 'a name for this adjustment that no other has: 1 to 255 printable ASCII characters',
+      pattern: '^[\\x20-\\x7e]{1,255}$'
+    }),
+    ...operator
+  }),
+  body: Type.Object(
+    {
+      delta: Type.Integer({
+        description: 'Pieces to put in; negative: to take out.',
+        minimum: -most,
+        maximum: most,
+        examples: [-3]
+      }),
+      reason
+    },
+    { additionalProperties: false }
+  ),
+  response: {
+    200: {
+      ...levelAnswer,
+      headers: {
+        'idempotent-replayed': {
+          type: 'string',
+          description: '`true` when an earlier request with this key did it; the SKU is given as it was then.'
+        }
+      }
+    },
+    ...unknown,
+    409: refused('There are not as many pieces to take out, or there would be too many to count; nothing was changed.'),
+    422: refused('The idempotency key belongs to another adjustment; nothing was changed.'),
+    ...common
+  }
+}
+
+const manyLevels = Type.Object(
+  {
+    items: Type.Array(Type.Object({ sku, available }, { additionalProperties: false }), {
+      minItems: 1,
+      maxItems: 10_000,
+      'x-unique-by': 'sku'
+    }),
+    reason
+  },
+  { additionalProperties: false }
+)
+
+export type ManyLevels = Static<typeof manyLevels>
+
+/** For SKUs that come in a CSV file, which no schema looks at. */
+export const isSKU = (text: string): boolean => text.length <= 64 && new RegExp(printable, 'u').test(text)
+export const mostPieces = most
+
+const csv = {
+  'text/csv': { schema: Type.String({ description: 'Lines of `sku,available` below a header of just that.' }) }
+}
+
+export const setLevels = {
+  operationId: 'setStockOfMany',
+  summary: 'Set how many pieces of many SKUs are available',
+  description: 'As JSON or as a CSV file. All of them or, when one is wrong, none.',
+  tags,
+  headers: Type.Object(operator),
+  querystring: Type.Object({ reason }, { additionalProperties: false }),
+  body: { content: { 'application/json': { schema: manyLevels }, ...csv } },
+  response: {
+    200: answered('How many SKUs were set.', Type.Object({ count: Type.Integer() })),
+    ...common
+  }
+}
+
+export const listLevels = {
+  operationId: 'listStock',
+  summary: 'All SKUs, by name',
+  tags,
+  querystring: Type.Object(
+    {
+      after: Type.Optional(Type.String({ description: 'the SKU behind which to go on', maxLength: 64 })),
+      limit: limit(9_999, 1_000)
+    },
+    { additionalProperties: false }
+  ),
+  response: {
+    200: {
+      description:
+        'A page; `nextAfter` is there when more may follow. Who accepts `text/csv` gets all from `after` on, as it can be put.',
+      content: {
+        'application/json': {
+          schema: Type.Object({ items: Type.Array(refer(Level)), nextAfter: Type.Optional(Type.String()) })
+        },
+        ...csv
+      }
+    },
+    ...common
+  }
+}
+
+export const listMovements = {
+  operationId: 'listStockMovements',
+  summary: 'Who put pieces of a SKU in or took them out, when and why; the newest first',
+  tags,
+  params,
+  querystring: Type.Object(
+    {
+      before: Type.Optional(
+        Type.String({ description: 'the id of the movement before which to go on', pattern: '^[1-9][0-9]{0,14}$' })
+      ),
+      limit: limit(9_999, 100)
+    },
+    { additionalProperties: false }
+  ),
+  response: {
+    200: answered(
+      'A page, empty for a SKU of which nothing is known.',
+      Type.Object({ items: Type.Array(refer(Movement)) })
+    ),
+    ...common
+  }
+}

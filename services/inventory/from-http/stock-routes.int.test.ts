@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { createTestHttp } from '@orderly/service-kit/testing'
+import type { Pool } from 'pg'
+import { createPostgresStore } from '../store/postgres.ts'
+import { createPostgresKeeping } from '../store/postgres-keeping.ts'
+import { checkMovements, createInventoryDatabase } from '../store/testing/inventory-database.ts'
+import { addOpenApi } from './openapi.ts'
+import { addStockRoutes } from './stock-routes.ts'
+
+/** The routes over a database of their own, as every instance has them. */
+async function setUp(t: TestContext) {
+  const database = await createInventoryDatabase(t)
+  const pool: Pool = database.open({ maxConnections: 8 })
+  const store = createPostgresStore(pool)
+  const { http } = createTestHttp(t)
+  await addOpenApi(http)
+  addStockRoutes(http, { levels: store.levels, ...createPostgresKeeping(pool) })
+  const ask = async (method: 'GET' | 'PUT', url: string, body?: object) => {
+    const answer = await http.inject({ method, url, ...(body && { payload: body }) })
+    return { status: answer.statusCode, body: answer.json() }
+  }
+  const adjust = async (sku: string, delta: number, key: string, more: object = {}) => {
+    const headers = { 'idempotency-key': key, 'x-operator': 'ada' }
+    const answer = await http.inject({
+      method: 'POST',
+      url: `/stock/${sku}/adjustments`,
+      headers,
+      payload: { delta, ...more }
+    })
+    return {
+      status: answer.statusCode,
+      body: answer.json(),
+      isReplay: answer.headers['idempotent-replayed'] === 'true'
+    }
+  }
+  return { pool, store, http, ask, adjust }
+}
+
+test('stock is set, read and adjusted, and every change is a movement with who and why', async t => {
+  const { pool, ask, adjust } = await setUp(t)
+  assert.deepEqual(await ask('PUT', '/stock/MUG', { available: 10, reason: 'counted' }), {
+    status: 200,
+    body: { sku: 'MUG', available: 10, reserved: 0 }
+  })
+  assert.equal((await adjust('MUG', -4, 'broken ones', { reason: 'fell down' })).body.available, 6)
+  assert.deepEqual((await ask('GET', '/stock/MUG')).body, { sku: 'MUG', available: 6, reserved: 0 })
+  const { items } = (await ask('GET', '/stock/MUG/movements')).body
+  assert.deepEqual(
+    items.map(({ kind, delta, available, by, reason }: Record<string, unknown>) => [
+      kind,
+      delta,
+      available,
+      by,
+      reason
+    ]),
+    [
+      ['adjust', -4, 6, 'ada', 'fell down'],
+      ['set', 10, 10, 'anyone', 'counted']
+    ]
+  )
+  await checkMovements(pool)
+})
+
+test('an adjustment takes place once for its key, also when it is asked for by many at once', async t => {
+  const { pool, ask, adjust } = await setUp(t)
+  await ask('PUT', '/stock/MUG', { available: 10 })
+  await ask('PUT', '/stock/TEA', { available: 10 })
+  const answers = await Promise.all(Array.from({ length: 12 }, () => adjust('MUG', 5, 'delivery')))
+  assert.deepEqual(new Set(answers.map(({ body }) => body.available)), new Set([15]))
+  assert.equal(answers.filter(({ isReplay }) => !isReplay).length, 1)
+  await adjust('MUG', 1, 'another')
+  assert.deepEqual(await adjust('MUG', 5, 'delivery'), { ...answers[0], isReplay: true })
+  for (const other of [
+    adjust('MUG', 6, 'delivery'),
+    adjust('TEA', 5, 'delivery'),
+    adjust('MUG', 5, 'delivery', { reason: 'x' })
+  ]) {
+    const { status, body } = await other
+    assert.deepEqual([status, body.code], [422, 'IDEMPOTENCY_KEY_REUSED'])
+  }
+  const contested = await Promise.all(['MUG', 'TEA'].map(sku => adjust(sku, 7, 'one of two')))
+  assert.deepEqual(contested.map(({ status }) => status).toSorted(), [200, 422])
+  await checkMovements(pool)
+})
+
+test('what cannot be done is refused and changes nothing, and may be asked for again with its key', async t => {
+  const { ask, adjust, http } = await setUp(t)
+  await ask('PUT', '/stock/MUG', { available: 3 })
+  const refused = await adjust('MUG', -4, 'too many')
+  assert.deepEqual([refused.status, refused.body.code], [409, 'STOCK_TOO_LOW'])
+  assert.match(refused.body.detail, /Only 3 are available/)
+  assert.equal((await ask('GET', '/stock/MUG')).body.available, 3)
+  await ask('PUT', '/stock/MUG', { available: 4 })
+  assert.equal((await adjust('MUG', -4, 'too many')).body.available, 0)
+  assert.equal((await adjust('NO-SUCH', 1, 'slip')).body.code, 'SKU_UNKNOWN')
+  assert.equal((await ask('GET', '/stock/NO-SUCH')).status, 404)
+  const invalid = await ask('PUT', '/stock/MUG', { available: -1, colour: 'red' })
+  assert.deepEqual(
+    invalid.body.errors.map(({ pointer }: { pointer: string }) => pointer),
+    ['#/colour', '#/available']
+  )
+  const keyless = await http.inject({ method: 'POST', url: '/stock/MUG/adjustments', payload: { delta: 1 } })
+  assert.equal(keyless.statusCode, 400)
+})
+
+test('beside orders that reserve, adjustments and settings lose no piece and make none', async t => {
+  const { pool, store, ask, adjust } = await setUp(t)
+  await ask('PUT', '/stock', { items: ['MUG', 'TEA'].map(sku => ({ sku, available: 40 })) })
+  const orders = Array.from({ length: 60 }, (_, index) => ({
+    orderID: `order-${index}`,
+    userID: 'ann',
+    items: [{ sku: index % 3 === 0 ? 'TEA' : 'MUG', quantity: 1 + (index % 3) }]
+  }))
+  await Promise.all([
+    ...Array.from({ length: 6 }, (_, batch) =>
+      store.decide({ orders: orders.slice(batch * 10, batch * 10 + 10), changes: [] })
+    ),
+    ...Array.from({ length: 30 }, (_, index) =>
+      adjust(index % 2 ? 'MUG' : 'TEA', index % 5 ? 3 : -7, `key ${index % 20}`)
+    ),
+    ...Array.from({ length: 6 }, (_, index) =>
+      ask('PUT', '/stock', {
+        items: [
+          { sku: 'TEA', available: 20 + index },
+          { sku: `NEW-${index % 2}`, available: index }
+        ]
+      })
+    )
+  ])
+  await checkMovements(pool)
+  const { rows } = await pool.query(
+    'SELECT sku, sum(quantity)::bigint AS held FROM inventory.reservation_lines GROUP BY sku'
+  )
+  const held = new Map(rows.map(({ sku, held }) => [sku, held]))
+  for (const { sku, available, reserved } of await store.levels()) {
+    assert.equal(reserved, held.get(sku) ?? 0, sku)
+    assert.ok(available >= 0)
+  }
+})
+
+test('a CSV file goes in whole or not at all, and comes out as it can be put in again', async t => {
+  const { http, ask } = await setUp(t)
+  const put = (payload: string) =>
+    http.inject({ method: 'PUT', url: '/stock?reason=opening', headers: { 'content-type': 'text/csv' }, payload })
+  const file = 'sku,available\n"A ""quoted"", one",7\nMUG,0\nTEA,12\n'
+  assert.deepEqual((await put(file)).json(), { count: 3 })
+  const read = () => http.inject({ url: '/stock', headers: { accept: 'text/csv' } })
+  assert.equal((await read()).body, file)
+  const wrong = await put('sku,available\nMUG,5\nTEA,many\n')
+  assert.deepEqual([wrong.statusCode, wrong.json().code], [400, 'STOCK_FILE_INVALID'])
+  assert.match(wrong.json().detail, /csv:3: .* nothing was changed/)
+  assert.equal((await read()).body, file)
+  const page = (await ask('GET', '/stock?limit=2')).body
+  assert.deepEqual([page.items.length, page.nextAfter], [2, 'MUG'])
+  assert.equal((await ask('GET', '/stock?limit=2&after=MUG')).body.items[0].sku, 'TEA')
+})
+
+test('the OpenAPI document names every route of stock', async t => {
+  const { ask } = await setUp(t)
+  const { body } = await ask('GET', '/openapi.json')
+  assert.equal(body.openapi, '3.1.0')
+  assert.deepEqual(Object.keys(body.paths).toSorted(), [
+    '/stock',
+    '/stock/{sku}',
+    '/stock/{sku}/adjustments',
+    '/stock/{sku}/movements'
+  ])
+  const { post } = body.paths['/stock/{sku}/adjustments']
+  assert.deepEqual(Object.keys(post.responses).toSorted(), ['200', '400', '404', '409', '422', '500', '503'])
+})

@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { connectTopics, toRecord } from '@orderly/contracts'
+import { createInMemoryRegistry, orderChangeRequested, orderCreated } from '@orderly/contracts/testing'
+import { deadLetterTopic } from '@orderly/kafka'
+import { createInMemoryBroker } from '@orderly/kafka/testing'
+import { newTraceparent } from '@orderly/service-kit'
+import { isTransient } from '../store/is-transient.ts'
+import { createMemoryStore } from '../store/memory.ts'
+import { expiryRecord, resultRecord } from '../to-results/result-record.ts'
+import { expireHolds } from './expire-holds.ts'
+import { orderStage } from './order-stage.ts'
+
+const topics = await connectTopics(createInMemoryRegistry())
+const logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
+const hourMs = 3_600_000
+
+test('a hold that nobody confirms is released by a record of its own, one that is confirmed stays, and what is no change is parked', async t => {
+  const store = createMemoryStore()
+  await store.setAvailable(new Map([['mug', 3]]))
+  const clock = { nowMs: Date.now() }
+  const broker = createInMemoryBroker()
+  const tick = expireHolds({
+    store,
+    toRecord: (change, traceparent) => expiryRecord(topics, change, traceparent),
+    everyMs: 2,
+    nowMs: () => clock.nowMs
+  })
+  const parts = { topics, store, tick }
+  const stage = broker.runStage(orderStage({ ...parts, toRecord: (...given) => resultRecord(topics, ...given) }), {
+    isTransient,
+    logger
+  })
+  t.after(() => stage.stop())
+  const until = async (topic: string) => {
+    while (broker.records(topic).length === 0) await new Promise(resolve => setTimeout(resolve, 1))
+    return broker.records(topic)
+  }
+  const items = [{ sku: 'mug', quantity: 1 }]
+  const [forgotten, kept] = ['ann', 'bob'].map(userID => orderCreated({ userID, items, holdSeconds: 900 }))
+  assert.ok(forgotten && kept)
+  const send = (...records: Parameters<ReturnType<typeof broker.producer>['send']>[0]) =>
+    broker.producer().send(records)
+  await send(...[forgotten, kept].map(order => toRecord(topics.ordersCreated, order, newTraceparent())))
+  await until('inventory.reserved')
+  assert.equal(broker.records('orders.changes').length, 0)
+
+  const { orderID, userID } = kept
+  const changes = [
+    orderChangeRequested({ orderID, userID, change: 'confirm' }),
+    orderChangeRequested({ userID: 'eve', change: 'refund' })
+  ]
+  await send(...changes.map(change => toRecord(topics.ordersChanges, change, newTraceparent())))
+  assert.equal((await until('inventory.confirmed'))[0]?.key, 'bob')
+  assert.equal((await until(deadLetterTopic('orders.changes')))[0]?.headers['dlq-code'], 'CHANGE_INVALID')
+
+  clock.nowMs += hourMs
+  const [released, ...others] = await until('inventory.released')
+  assert.deepEqual([released?.key, others.length], ['ann', 0])
+  const [expiry] = broker.records('orders.changes').filter(({ headers }) => headers['event-id']?.endsWith('-expire'))
+  assert.equal(expiry?.headers['event-id'], `OrderChangeRequested-${forgotten.orderID}-expire`)
+  assert.deepEqual(await store.levels(), [{ sku: 'mug', available: 2, reserved: 1 }])
+})

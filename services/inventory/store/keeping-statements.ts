@@ -1,0 +1,91 @@
+import type { Statement } from '@orderly/postgres'
+import type { AdjustmentRequest, MovementCause } from './stock-keeping.ts'
+import type { StockLevel } from './stock-store.ts'
+
+/** The SQL of stock keeping. SKUs in their order everywhere, so that whoever waits for a row does not wait in a circle. */
+
+/** SKUs that are not known, with no pieces. */
+export function addSKUs(skus: readonly string[]): Statement {
+  return {
+    name: 'add-skus',
+    text: `INSERT INTO inventory.stock (sku, available)
+      SELECT sku, 0 FROM unnest($1::text[]) AS given (sku) ORDER BY sku COLLATE "C"
+      ON CONFLICT (sku) DO NOTHING`,
+    values: [skus]
+  }
+}
+
+export function lockLevels(skus: readonly string[]): Statement {
+  return {
+    name: 'lock-levels',
+    text: 'SELECT sku, available, reserved FROM inventory.stock WHERE sku = ANY($1) ORDER BY sku FOR UPDATE',
+    values: [skus]
+  }
+}
+
+export function writeAvailable(levels: readonly StockLevel[]): Statement {
+  return {
+    name: 'write-available',
+    text: `UPDATE inventory.stock SET available = level.available
+      FROM unnest($1::text[], $2::bigint[]) AS level (sku, available) WHERE stock.sku = level.sku`,
+    values: [levels.map(({ sku }) => sku), levels.map(({ available }) => available)]
+  }
+}
+
+export interface Moved {
+  readonly level: StockLevel
+  readonly delta: number
+}
+
+export function insertMovements(
+  kind: 'set' | 'adjust',
+  moved: readonly Moved[],
+  { by, reason }: MovementCause,
+  key?: AdjustmentRequest['key']
+): Statement {
+  return {
+    name: 'insert-movements',
+    text: `INSERT INTO inventory.stock_movements
+        (sku, kind, delta, available, reserved, by_whom, reason, caller, idempotency_key)
+      SELECT sku, $5, delta, available, reserved, $6, $7, $8, $9
+      FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[]) AS moved (sku, delta, available, reserved)`,
+    values: [
+      moved.map(({ level }) => level.sku),
+      moved.map(({ delta }) => delta),
+      moved.map(({ level }) => level.available),
+      moved.map(({ level }) => level.reserved),
+      kind,
+      by,
+      reason ?? null,
+      key?.caller ?? null,
+      key?.key ?? null
+    ]
+  }
+}
+
+export function findAdjustment({ caller, key }: AdjustmentRequest['key']): Statement {
+  return {
+    name: 'find-adjustment',
+    text: `SELECT sku, delta, reason, available, reserved FROM inventory.stock_movements
+      WHERE caller = $1 AND idempotency_key = $2`,
+    values: [caller, key]
+  }
+}
+
+export function pageOfLevels(after: string, limit: number): Statement {
+  return {
+    name: 'page-of-levels',
+    text: 'SELECT sku, available, reserved FROM inventory.stock WHERE sku > $1 ORDER BY sku LIMIT $2',
+    values: [after, limit]
+  }
+}
+
+export function movementsOf(sku: string, before: number, limit: number): Statement {
+  return {
+    name: 'movements-of',
+    text: `SELECT id, sku, kind, delta, available, reserved, by_whom AS by, reason, idempotency_key AS "idempotencyKey",
+        floor(extract(epoch FROM moved_at) * 1000)::bigint AS "movedAtMs"
+      FROM inventory.stock_movements WHERE sku = $1 AND id < $2 ORDER BY id DESC LIMIT $3`,
+    values: [sku, before, limit]
+  }
+}

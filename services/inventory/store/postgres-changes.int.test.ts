@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import type { ChangeKind, ChangeToDecide } from '../domain/change.ts'
+import type { DecidedChange } from '../domain/decide-changes.ts'
+import { createPostgresStore } from './postgres.ts'
+import { checkBooks, createInventoryDatabase, emptyInventory } from './testing/inventory-database.ts'
+
+/** Instances at the same time on the same orders and their changes. */
+
+const database = await createInventoryDatabase({ after })
+const pool = database.open({ maxConnections: 2 })
+const putIn = new Map([
+  ['mug', 60],
+  ['tea', 200]
+])
+const orders = Array.from({ length: 120 }, (_, index) => ({
+  orderID: `order-${index}`,
+  userID: `user-${index % 5}`,
+  items: [
+    { sku: 'tea', quantity: 1 },
+    { sku: 'mug', quantity: 1 + (index % 2) }
+  ].slice(index % 3 === 0 ? 0 : 1),
+  holdSeconds: index % 4 === 0 ? 1 : null
+}))
+
+function changesOf(kinds: readonly ChangeKind[]): ChangeToDecide[] {
+  return orders.flatMap(({ orderID, userID }, index) =>
+    kinds.map((change, second) => {
+      const place = { partition: 0, offset: index * kinds.length + second }
+      return { orderID, userID, change, requestedAtMs: Date.now() + 60_000, place }
+    })
+  )
+}
+
+async function inBatches(changes: readonly ChangeToDecide[], size: number): Promise<DecidedChange[]> {
+  const store = createPostgresStore(database.open({ maxConnections: 1 }))
+  const decided: DecidedChange[] = []
+  for (let start = 0; start < changes.length; start += size) {
+    const { changes: own } = await store.decide({ orders: [], changes: changes.slice(start, start + size) })
+    decided.push(...own)
+  }
+  return decided
+}
+
+test('an order and its cancel that two instances decide at once end one way: cancelled, or reserved and released', async () => {
+  await emptyInventory(pool)
+  const store = createPostgresStore(pool)
+  await store.setAvailable(putIn)
+  const changes = changesOf(['cancel'])
+  const ordering = async (size: number) => {
+    const instance = createPostgresStore(database.open({ maxConnections: 1 }))
+    for (let start = 0; start < orders.length; start += size)
+      await instance.decide({ orders: orders.slice(start, start + size), changes: [] })
+  }
+  await Promise.all([ordering(7), ordering(11), inBatches(changes, 9), inBatches(changes, 13)])
+  for (const { sku, available, reserved } of await store.levels())
+    assert.deepEqual([available, reserved], [putIn.get(sku), 0])
+  const { rows } = await pool.query(`SELECT count(*) FILTER (WHERE reason = 'CANCELLED') AS early,
+    count(*) FILTER (WHERE kind = 'reserved') AS reserved, count(*) AS all FROM inventory.outcomes`)
+  assert.equal(rows[0].all, orders.length)
+  await checkBooks(pool, putIn, orders)
+})
+
+test('confirmation against expiry ends one way for everyone who decides it, however many do at once', async () => {
+  await emptyInventory(pool)
+  const store = createPostgresStore(pool)
+  await store.setAvailable(putIn)
+  await store.decide({ orders, changes: [] })
+  const [confirmFirst, expireFirst] = [changesOf(['confirm', 'expire']), changesOf(['expire', 'confirm'])]
+  // One log has one sequence; two of them are what no log has, so that the store alone must see to it.
+  const results = await Promise.all([
+    inBatches(confirmFirst, 10),
+    inBatches(confirmFirst, 17),
+    inBatches(expireFirst, 10),
+    inBatches(expireFirst, 17)
+  ])
+  const settled = new Map<string, string>()
+  for (const { settlement } of results.flat()) {
+    if (settlement === undefined) continue
+    const { orderID } = settlement.event
+    assert.equal(settled.get(orderID) ?? settlement.kind, settlement.kind, orderID)
+    settled.set(orderID, settlement.kind)
+  }
+  const { rows } = await pool.query('SELECT order_id, kind FROM inventory.settlements')
+  assert.deepEqual(new Map(rows.map(row => [row.order_id, row.kind])), settled)
+  assert.equal((await pool.query('SELECT FROM inventory.holds')).rowCount, 0)
+  await checkBooks(pool, putIn, orders)
+})

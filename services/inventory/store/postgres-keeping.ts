@@ -1,0 +1,76 @@
+import {
+  isPostgresConflict,
+  isUniqueViolation,
+  readDecideWrite,
+  retryTransient,
+  type Statement
+} from '@orderly/postgres'
+import type { Pool, QueryResultRow } from 'pg'
+import { adjustStock } from '../domain/adjust-stock.ts'
+import * as statements from './keeping-statements.ts'
+import type {
+  AdjustmentRequest,
+  AdjustmentResult,
+  MovementCause,
+  StockKeeping,
+  StockMovement
+} from './stock-keeping.ts'
+import type { StockLevel } from './stock-store.ts'
+
+/** Stock keeping in the schema `inventory`: a change locks its rows, as a batch of orders does, and so each finds what the other left. */
+export function createPostgresKeeping(pool: Pool): StockKeeping {
+  async function rows<Row extends QueryResultRow>({ name, text, values }: Statement): Promise<Row[]> {
+    return (await pool.query<Row>({ name, text, values: [...values] })).rows
+  }
+
+  return {
+    set: (pieces, cause) => untilUncontested(() => set(pool, pieces, cause)),
+    adjust: (request, cause) => untilUncontested(() => adjust(pool, request, cause)),
+    page: ({ after, limit }) => rows<StockLevel>(statements.pageOfLevels(after, limit)),
+    movements: (sku, { before, limit }) => rows<StockMovement>(statements.movementsOf(sku, before, limit))
+  }
+}
+
+function set(pool: Pool, pieces: ReadonlyMap<string, number>, cause: MovementCause): Promise<StockLevel[]> {
+  const skus = [...pieces.keys()]
+  // New SKUs become rows first, so that every row that is changed is locked, and what it held before is known.
+  return readDecideWrite(pool, [statements.addSKUs(skus), statements.lockLevels(skus)], ([, locked = []]) => {
+    const moved = (locked as StockLevel[]).map(({ sku, available, reserved }) => {
+      const wanted = pieces.get(sku) as number
+      return { level: { sku, available: wanted, reserved }, delta: wanted - available }
+    })
+    const levels = moved.map(({ level }) => level)
+    const writes = [statements.writeAvailable(levels), statements.insertMovements('set', moved, cause)]
+    return { writes, result: levels }
+  })
+}
+
+function adjust(pool: Pool, request: AdjustmentRequest, cause: MovementCause): Promise<AdjustmentResult> {
+  const { sku, delta, key } = request
+  // In this sequence: the search starts when the row is locked and so sees what its last holder committed.
+  const reads = [statements.lockLevels([sku]), statements.findAdjustment(key)]
+  return readDecideWrite<AdjustmentResult>(pool, reads, ([locked = [], found = []]) => {
+    const [before] = locked as StockLevel[]
+    const [known] = found
+    if (known !== undefined) {
+      const isSame = known.sku === sku && known.delta === delta && known.reason === (cause.reason ?? null)
+      const { available, reserved } = known
+      const level = { sku, available, reserved }
+      return { writes: [], result: isSame ? { kind: 'adjusted', level, isReplay: true } : { kind: 'other-body' } }
+    }
+    const adjusted = adjustStock(before?.available, delta)
+    if (adjusted.kind !== 'adjusted') return { writes: [], result: adjusted }
+    const level = { sku, available: adjusted.available, reserved: before?.reserved ?? 0 }
+    const writes = [
+      statements.writeAvailable([level]),
+      statements.insertMovements('adjust', [{ level, delta }], cause, key)
+    ]
+    return { writes, result: { kind: 'adjusted', level, isReplay: false } }
+  })
+}
+
+/** The same key on two SKUs at once: the next try finds the one that was first. */
+function untilUncontested<Result>(work: () => Promise<Result>): Promise<Result> {
+  const hasLostRace = (error: unknown) => isUniqueViolation(error, 'stock_movements_once') || isPostgresConflict(error)
+  return retryTransient(work, { isTransient: hasLostRace, attempts: 10, firstDelayMs: 2, maxDelayMs: 200 })
+}

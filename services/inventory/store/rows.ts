@@ -1,0 +1,36 @@
+import type { QueryResultRow } from 'pg'
+import type { Outcome } from '../domain/decide.ts'
+import type { KnownOrder, Settlement } from '../domain/decide-changes.ts'
+
+/** What the tables know of orders, as the domain sees it. Events are made of it to the letter as they were made first. */
+export function toKnownOrders(
+  outcomeRows: readonly QueryResultRow[],
+  settlementRows: readonly QueryResultRow[]
+): ReadonlyMap<string, KnownOrder> {
+  const known = new Map<string, KnownOrder>(outcomeRows.map(row => [row.order_id, { outcome: toOutcome(row) }]))
+  for (const row of settlementRows) {
+    const order = known.get(row.order_id)
+    if (order?.outcome.kind !== 'reserved') continue
+    known.set(row.order_id, { ...order, [row.kind]: toSettlement(row, order.outcome.event) })
+  }
+  return known
+}
+
+function toOutcome({ order_id: orderID, user_id: userID, decided_at, hold_until, ...row }: QueryResultRow): Outcome {
+  const decidedAtMs = decided_at.getTime()
+  const holdUntilMs = hold_until === null ? null : hold_until.getTime()
+  return row.kind === 'reserved'
+    ? { kind: 'reserved', event: { orderID, userID, items: row.items, decidedAtMs, holdUntilMs } }
+    : { kind: 'failed', event: { orderID, userID, reason: row.reason, shortages: row.shortages, decidedAtMs } }
+}
+
+function toSettlement(
+  { kind, cause, settled_at, changes_partition, changes_offset }: QueryResultRow,
+  { orderID, userID, items }: Extract<Outcome, { kind: 'reserved' }>['event']
+): Settlement {
+  const atMs = settled_at.getTime()
+  const place = { partition: changes_partition, offset: changes_offset }
+  return kind === 'released'
+    ? { kind, place, event: { orderID, userID, items, cause, releasedAtMs: atMs } }
+    : { kind, place, event: { orderID, userID, items, confirmedAtMs: atMs } }
+}

@@ -1,0 +1,50 @@
+import type { Adjustment } from '../domain/adjust-stock.ts'
+import type { StockLevel } from './stock-store.ts'
+
+/** Who changes stock by hand, and why. */
+export interface MovementCause {
+  readonly by: string
+  readonly reason?: string | undefined
+}
+
+export interface StockMovement {
+  readonly id: number
+  readonly sku: string
+  readonly kind: 'opening' | 'seed' | 'set' | 'adjust'
+  /** Pieces put in; negative: taken out. */
+  readonly delta: number
+  /** Behind the movement. */
+  readonly available: number
+  readonly reserved: number
+  readonly by: string
+  readonly reason: string | null
+  readonly movedAtMs: number
+  readonly idempotencyKey: string | null
+}
+
+export interface AdjustmentRequest {
+  readonly sku: string
+  readonly delta: number
+  readonly key: { readonly caller: string; readonly key: string }
+}
+
+export type AdjustmentResult =
+  | { readonly kind: 'adjusted'; readonly level: StockLevel; readonly isReplay: boolean }
+  | Exclude<Adjustment, { kind: 'adjusted' }>
+  /** The key belongs to another adjustment. */
+  | { readonly kind: 'other-body' }
+
+/**
+ * Stock as operators keep it. Whatever is put in or taken out is a movement, written in the transaction that does it. Each method
+ * is atomic, also beside reservations.
+ */
+export interface StockKeeping {
+  /** Sets how many pieces are available, of new SKUs as well as of known ones. @returns their levels then, by SKU */
+  set(pieces: ReadonlyMap<string, number>, cause: MovementCause): Promise<StockLevel[]>
+  /** Once for each key; what was refused is not remembered. */
+  adjust(request: AdjustmentRequest, cause: MovementCause): Promise<AdjustmentResult>
+  /** By SKU, from the one behind `after` on. */
+  page(options: { readonly after: string; readonly limit: number }): Promise<StockLevel[]>
+  /** Of a SKU, the newest first, from the one before `before` on. */
+  movements(sku: string, options: { readonly before: number; readonly limit: number }): Promise<StockMovement[]>
+}

@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Order } from './order-status.ts'
+import { judgeWish } from './order-wish.ts'
+
+const accepted: Order = {
+  orderID: '1',
+  userID: 'ann',
+  created: { items: [], totalMinor: 1, currency: 'EUR', acceptedAtMs: 1 }
+}
+const awaited: Order = { ...accepted, created: { ...accepted.created, holdSeconds: 60 } }
+const reserved: Order = { ...accepted, decided: { kind: 'reserved', decidedAtMs: 2 } }
+const held: Order = { ...awaited, decided: { kind: 'reserved', decidedAtMs: 2, holdUntilMs: 60_002 } }
+const failedFor = (reason: string): Order => ({
+  ...awaited,
+  decided: { kind: 'failed', decidedAtMs: 2, reason, shortages: [] }
+})
+const releasedFor = (cause: string): Order => ({ ...held, released: { releasedAtMs: 3, cause } })
+const confirmed: Order = { ...held, confirmed: { confirmedAtMs: 3 } }
+
+const verdicts: readonly (readonly [string, Order, cancel: string, confirm: string])[] = [
+  ['accepted', accepted, 'open', 'ORDER_WITHOUT_HOLD'],
+  ['accepted with a hold to come', awaited, 'open', 'undecided'],
+  ['reserved', reserved, 'open', 'ORDER_WITHOUT_HOLD'],
+  ['held', held, 'open', 'open'],
+  [
+    'reserved by an inventory that knows no holds',
+    { ...awaited, decided: { kind: 'reserved', decidedAtMs: 2 } },
+    'open',
+    'ORDER_WITHOUT_HOLD'
+  ],
+  ['confirmed', confirmed, 'open', 'fulfilled'],
+  ['failed', failedFor('OUT_OF_STOCK'), 'ORDER_FAILED', 'ORDER_FAILED'],
+  ['cancelled before its outcome', failedFor('CANCELLED'), 'fulfilled', 'ORDER_CANCELLED'],
+  ['cancelled', releasedFor('cancelled'), 'fulfilled', 'ORDER_CANCELLED'],
+  ['cancelled after it was confirmed', { ...confirmed, ...releasedFor('cancelled') }, 'fulfilled', 'ORDER_CANCELLED'],
+  ['expired', releasedFor('expired'), 'ORDER_EXPIRED', 'ORDER_EXPIRED']
+]
+
+for (const [what, order, cancel, confirm] of verdicts) {
+  test(`given an order that is ${what}, a cancel is ${cancel} and a confirmation ${confirm}`, () => {
+    const told = (wish: 'cancel' | 'confirm') => {
+      const verdict = judgeWish(wish, order)
+      return verdict.kind === 'refused' ? verdict.code : verdict.kind
+    }
+    assert.deepEqual([told('cancel'), told('confirm')], [cancel, confirm])
+  })
+}

@@ -1,0 +1,78 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import type { OrderChangeRequested } from '@orderly/contracts'
+import { ProblemError } from '@orderly/service-kit'
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import { hasOutcome, type Order, statusOf } from '../domain/order-status.ts'
+import { judgeWish, type Wish } from '../domain/order-wish.ts'
+import { linksTo, toResource } from './order-schema.ts'
+import { createFindOrder, type OrderStatusReader, tellWhenToComeAgain } from './order-status-reader.ts'
+import { waitSeconds } from './prefer.ts'
+import { createRequestSignals } from './request-signals.ts'
+import { ChangeAccepted, cancelOrder, confirmOrder } from './wish-schema.ts'
+
+export interface WishRoutesOptions {
+  readonly orders: OrderStatusReader
+  /** Resolves when the inventory will be asked for certain. */
+  readonly request: (change: OrderChangeRequested, traceparent: string) => Promise<void>
+  readonly nowMs: () => number
+}
+
+interface Asked {
+  readonly orderID: string
+  readonly traceparent: string
+  readonly waitSeconds: number | undefined
+}
+
+/** How long the outcome of an order may take for which everything else depends on it. */
+const outcomePatienceMs = 2_000
+
+/**
+ * `POST /orders/{orderID}/cancel` and `/confirm`. The status of an order says what is so already and what can never be; all else
+ * is the inventory's decision, which is asked for by topic and told by status.
+ */
+export function addWishRoutes(http: FastifyInstance, { orders, request, nowMs }: WishRoutesOptions): void {
+  http.addSchema(ChangeAccepted)
+  const signalOf = createRequestSignals(http)
+  const find = tellWhenToComeAgain(createFindOrder(orders, nowMs), signalOf)
+  const typed = http.withTypeProvider<TypeBoxTypeProvider>()
+
+  typed.post('/orders/:orderID/cancel', { schema: cancelOrder }, ({ params, headers, traceparent }, reply) =>
+    answer('cancel', { ...params, traceparent, waitSeconds: waitSeconds(headers.prefer) }, reply)
+  )
+  typed.post('/orders/:orderID/confirm', { schema: confirmOrder }, ({ params, headers, traceparent }, reply) =>
+    answer('confirm', { ...params, traceparent, waitSeconds: waitSeconds(headers.prefer) }, reply)
+  )
+
+  async function answer(wish: Wish, { orderID, traceparent, waitSeconds: seconds }: Asked, reply: FastifyReply) {
+    reply.header('traceparent', traceparent)
+    const order = await decidedEnough(wish, await find(orderID, reply), reply)
+    if (judge(wish, order) === 'fulfilled') return toResource(order)
+    await request({ orderID, userID: order.userID, change: wish, requestedAtMs: nowMs() }, traceparent)
+    if (seconds !== undefined) {
+      reply.header('preference-applied', `wait=${seconds}`)
+      const options = { timeoutMs: seconds * 1_000, signal: signalOf(reply) }
+      const isOver = (seen: Order) => judgeWish(wish, seen).kind !== 'open' && hasOutcome(seen)
+      const seen = await orders.watch.until(orderID, isOver, options)
+      if (seen !== undefined && judge(wish, seen) === 'fulfilled') return toResource(seen)
+    }
+    reply.code(202)
+    return { orderID, status: statusOf(order), links: linksTo(orderID) }
+  }
+
+  /** The order, if need be as soon as it has its outcome. */
+  async function decidedEnough(wish: Wish, order: Order, reply: FastifyReply): Promise<Order> {
+    if (judgeWish(wish, order).kind !== 'undecided') return order
+    const options = { timeoutMs: outcomePatienceMs, signal: signalOf(reply) }
+    const seen = (await orders.watch.until(order.orderID, hasOutcome, options)) ?? order
+    if (judgeWish(wish, seen).kind !== 'undecided') return seen
+    reply.header('retry-after', 1)
+    throw new ProblemError(409, 'ORDER_NOT_DECIDED', 'The order has no outcome yet. Try again in a moment.')
+  }
+}
+
+/** @throws ProblemError 409 when it will never be so */
+function judge(wish: Wish, order: Order) {
+  const verdict = judgeWish(wish, order)
+  if (verdict.kind === 'refused') throw new ProblemError(409, verdict.code, verdict.detail)
+  return verdict.kind
+}

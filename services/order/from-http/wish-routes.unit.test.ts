@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { OrderChangeRequested } from '@orderly/contracts'
+import { KafkaError } from '@orderly/kafka'
+import type { OrderChange } from '../domain/order-change.ts'
+import { newOrderID } from '../order-id.ts'
+import { createOrderApi, type OrderApi } from '../testing/order-api.ts'
+
+const place = { partition: 0, offset: 1 }
+
+/** What a projection would tell. */
+async function project({ orders }: OrderApi, orderID: string, ...facts: Partial<OrderChange>[]): Promise<void> {
+  await orders.apply(facts.map(fact => ({ orderID, userID: 'ann', ...fact })))
+}
+
+const created = (holdSeconds?: number): Partial<OrderChange> => {
+  const order = { items: [{ sku: 'MUG', quantity: 1 }], totalMinor: 1_234, currency: 'EUR', acceptedAtMs: 7_000 }
+  return { created: { ...order, ...(holdSeconds !== undefined && { holdSeconds }), ...place } }
+}
+const reserved = (holdUntilMs?: number): Partial<OrderChange> => {
+  const hold = holdUntilMs === undefined ? {} : { holdUntilMs }
+  return { decided: { kind: 'reserved', decidedAtMs: 8_000, ...hold, ...place } }
+}
+const failed: Partial<OrderChange> = {
+  decided: { kind: 'failed', decidedAtMs: 8_000, reason: 'OUT_OF_STOCK', shortages: [], ...place }
+}
+const confirmed: Partial<OrderChange> = { confirmed: { confirmedAtMs: 9_000, ...place } }
+const released: Partial<OrderChange> = { released: { releasedAtMs: 9_000, cause: 'cancelled', ...place } }
+
+async function ask({ http }: OrderApi, wish: string, orderID: string, headers: Record<string, string> = {}) {
+  const answer = await http.inject({ method: 'POST', url: `/orders/${orderID}/${wish}`, headers })
+  return { status: answer.statusCode, headers: answer.headers, body: answer.json() }
+}
+
+async function requestsIn({ broker, topics }: OrderApi): Promise<OrderChangeRequested[]> {
+  const values = broker.records('orders.changes').map(({ value }) => value)
+  await topics.ordersChanges.codec.prepare(values)
+  return values.map(value => topics.ordersChanges.codec.decode(value))
+}
+
+test('a cancel is one record under the key of the user, and 202 with the order as it is', async t => {
+  const api = await createOrderApi(t)
+  const orderID = newOrderID()
+  await project(api, orderID, created())
+  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+  const { status, headers, body } = await ask(api, 'cancel', orderID, { traceparent })
+  const links = { self: `/orders/${orderID}`, events: `/orders/${orderID}/events` }
+  assert.deepEqual([status, body], [202, { orderID, status: 'accepted', links }])
+  const [record, ...others] = api.broker.records('orders.changes')
+  assert.ok(record !== undefined && others.length === 0)
+  assert.equal(record.key, 'ann')
+  assert.equal(record.headers['event-id'], `OrderChangeRequested-${orderID}-cancel`)
+  assert.equal(record.headers.traceparent, headers.traceparent)
+  assert.match(String(headers.traceparent), /^00-0af7651916cd43dd8448eb211c80319c-/)
+  const [change] = await requestsIn(api)
+  assert.deepEqual({ ...change, requestedAtMs: 0 }, { orderID, userID: 'ann', change: 'cancel', requestedAtMs: 0 })
+})
+
+test('what is so already is 200 and asks for nothing; what can never be is 409 with its reason', async t => {
+  const api = await createOrderApi(t)
+  const answers = async (wish: string, ...facts: Partial<OrderChange>[]) => {
+    const orderID = newOrderID()
+    await project(api, orderID, ...facts)
+    const { status, body } = await ask(api, wish, orderID)
+    return [status, body.code ?? body.status]
+  }
+  assert.deepEqual(await answers('cancel', created(), reserved(), released), [200, 'cancelled'])
+  assert.deepEqual(await answers('confirm', created(9), reserved(99_000), confirmed), [200, 'confirmed'])
+  assert.deepEqual(await answers('cancel', created(), failed), [409, 'ORDER_FAILED'])
+  assert.deepEqual(await answers('confirm', created(), reserved()), [409, 'ORDER_WITHOUT_HOLD'])
+  assert.deepEqual(await answers('confirm', created(9), failed), [409, 'ORDER_FAILED'])
+  assert.deepEqual(await answers('confirm', created(9), reserved(99_000), released), [409, 'ORDER_CANCELLED'])
+  assert.deepEqual(await requestsIn(api), [])
+})
+
+test('Prefer: wait answers 200 once it is so, 409 when something else was first, and 202 when nothing came in time', async t => {
+  const api = await createOrderApi(t)
+  const waitFor = async (wish: string, ...facts: Partial<OrderChange>[]) => {
+    const orderID = newOrderID()
+    await project(api, orderID, created(9), reserved(99_000))
+    const before = (await requestsIn(api)).length
+    const asking = ask(api, wish, orderID, { prefer: facts.length === 0 ? 'wait=0' : 'wait=20' })
+    while ((await requestsIn(api)).length === before) await new Promise(resolve => setImmediate(resolve))
+    await project(api, orderID, ...facts)
+    const { status, body } = await asking
+    return [status, body.code ?? body.status]
+  }
+  assert.deepEqual(await waitFor('confirm', confirmed), [200, 'confirmed'])
+  assert.deepEqual(await waitFor('cancel', released), [200, 'cancelled'])
+  assert.deepEqual(await waitFor('confirm', released), [409, 'ORDER_CANCELLED'])
+  assert.deepEqual(await waitFor('cancel'), [202, 'reserved'])
+})
+
+test('a confirmation waits for the outcome of its order', async t => {
+  const api = await createOrderApi(t)
+  const orderID = newOrderID()
+  await project(api, orderID, created(9))
+  const asking = ask(api, 'confirm', orderID)
+  await project(api, orderID, reserved(99_000))
+  assert.deepEqual([(await asking).status, (await requestsIn(api)).length], [202, 1])
+})
+
+test('an order that is not known is 404, and a broker that is away 503', async t => {
+  const api = await createOrderApi(t)
+  assert.equal((await ask(api, 'cancel', '01893e5c-0000-7000-8000-000000000000')).status, 404)
+  const orderID = newOrderID()
+  await project(api, orderID, created())
+  api.broker.failNextSend(new KafkaError('DELIVERY_TIMEOUT', 'for the test', { retryable: true }))
+  const { status, headers } = await ask(api, 'cancel', orderID)
+  assert.deepEqual([status, headers['retry-after']], [503, '1'])
+})

@@ -1,0 +1,89 @@
+import type { OrderChange } from '../domain/order-change.ts'
+
+/** One column: its type as a parameter, and its value in a change. Times travel as seconds. */
+interface Column {
+  readonly name: string
+  readonly type: 'text' | 'integer' | 'bigint' | 'jsonb' | 'time'
+  readonly read: (change: OrderChange) => unknown
+}
+
+/** The columns that one record fills, all of them or none. */
+export interface Fact {
+  readonly of: 'created' | 'decided' | 'confirmed' | 'released'
+  /** Not null once the record was read. */
+  readonly marker: string
+  readonly partition: string
+  readonly offset: string
+  readonly columns: readonly Column[]
+}
+
+const seconds = (ms: number | undefined) => (ms === undefined ? undefined : ms / 1_000)
+const reservedOf = ({ decided }: OrderChange) => (decided?.kind === 'reserved' ? decided : undefined)
+const failedOf = ({ decided }: OrderChange) => (decided?.kind === 'failed' ? decided : undefined)
+
+function fact(of: Fact['of'], marker: string, place: string, columns: readonly Column[]): Fact {
+  const [partition, offset] = [`${place}_partition`, `${place}_offset`]
+  return {
+    of,
+    marker,
+    partition,
+    offset,
+    columns: [
+      ...columns,
+      { name: partition, type: 'integer', read: change => change[of]?.partition },
+      { name: offset, type: 'bigint', read: change => change[of]?.offset }
+    ]
+  }
+}
+
+export const facts: readonly Fact[] = [
+  fact('created', 'accepted_at', 'created', [
+    { name: 'items', type: 'jsonb', read: ({ created }) => created && JSON.stringify(created.items) },
+    { name: 'total_minor', type: 'bigint', read: ({ created }) => created?.totalMinor },
+    { name: 'currency', type: 'text', read: ({ created }) => created?.currency },
+    { name: 'accepted_at', type: 'time', read: ({ created }) => seconds(created?.acceptedAtMs) },
+    { name: 'hold_seconds', type: 'integer', read: ({ created }) => created?.holdSeconds },
+    { name: 'trace_id', type: 'text', read: ({ created }) => created?.traceID }
+  ]),
+  fact('decided', 'outcome', 'outcome', [
+    { name: 'outcome', type: 'text', read: ({ decided }) => decided?.kind },
+    { name: 'reason', type: 'text', read: change => failedOf(change)?.reason },
+    {
+      name: 'shortages',
+      type: 'jsonb',
+      read: change => failedOf(change) && JSON.stringify(failedOf(change)?.shortages)
+    },
+    { name: 'hold_until', type: 'time', read: change => seconds(reservedOf(change)?.holdUntilMs) },
+    { name: 'decided_at', type: 'time', read: ({ decided }) => seconds(decided?.decidedAtMs) }
+  ]),
+  fact('confirmed', 'confirmed_at', 'confirmation', [
+    { name: 'confirmed_at', type: 'time', read: ({ confirmed }) => seconds(confirmed?.confirmedAtMs) }
+  ]),
+  fact('released', 'released_at', 'release', [
+    { name: 'release_cause', type: 'text', read: ({ released }) => released?.cause },
+    { name: 'released_at', type: 'time', read: ({ released }) => seconds(released?.releasedAtMs) }
+  ])
+]
+
+export function columnsOf(given: readonly Fact[]): Column[] {
+  return [
+    { name: 'order_id', type: 'text', read: ({ orderID }) => orderID },
+    { name: 'user_id', type: 'text', read: ({ userID }) => userID },
+    ...given.flatMap(({ columns }) => columns)
+  ]
+}
+
+export const allColumns = columnsOf(facts)
+  .map(({ name }) => name)
+  .join(', ')
+
+/** What is known of an order stays; rows that would not change are left alone. */
+export function addWhatIsNew(given: readonly Fact[]): string {
+  const assignments = given.flatMap(({ marker, columns }) =>
+    columns.map(
+      ({ name }) => `${name} = CASE WHEN known.${marker} IS NULL THEN excluded.${name} ELSE known.${name} END`
+    )
+  )
+  const isNew = given.map(({ marker }) => `(known.${marker} IS NULL AND excluded.${marker} IS NOT NULL)`)
+  return `ON CONFLICT (order_id) DO UPDATE SET ${assignments.join(', ')} WHERE ${isNew.join(' OR ')}`
+}

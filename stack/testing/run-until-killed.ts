@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import type { TestContext } from 'node:test'
+import type { StagePoint } from '@orderly/kafka'
+import { mainFile, type ServiceName } from '../services.ts'
+
+/** Runs a service until it kills itself where its stage passes the point for the given time. */
+export async function runUntilKilled(
+  test: Pick<TestContext, 'after'>,
+  name: ServiceName,
+  { point, pass }: { readonly point: StagePoint; readonly pass: number },
+  env: NodeJS.ProcessEnv
+): Promise<void> {
+  const child = spawn(process.execPath, [mainFile(name)], {
+    env: {
+      ...process.env,
+      HTTP_PORT: '0',
+      NODE_OPTIONS: `--import=${import.meta.resolve('./kill-at-point.ts')}`,
+      KILL_AT_POINT: `${point}:${pass}`,
+      ...env
+    },
+    stdio: 'ignore'
+  })
+  test.after(() => child.kill('SIGKILL'))
+  const [code, signal] = await once(child, 'exit', { signal: AbortSignal.timeout(60_000) })
+  assert.deepEqual({ code, signal }, { code: null, signal: 'SIGKILL' })
+}

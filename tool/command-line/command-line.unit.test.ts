@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { commands } from '../commands.ts'
+import { helpOf } from './help.ts'
+import { createOutput } from './output.ts'
+import { parseInvocation } from './parse.ts'
+import { formatTable } from './table.ts'
+import { formatDuration, parseMoment } from './time.ts'
+
+test('a command is found by its words, and what it cannot take is refused in one sentence', () => {
+  const invocation = parseInvocation(['stock', 'show', 'MUG', '--json'], commands)
+  assert.ok(!('help' in invocation))
+  assert.deepEqual([invocation.command.name, invocation.argument, invocation.isJson], ['stock show', 'MUG', true])
+  const refusals: [string[], RegExp][] = [
+    [['lost'], /^There is no command "lost": run orderly --help/],
+    [['dlq'], /^Say which: orderly dlq list, orderly dlq show/],
+    [['orders', 'show'], /^ORDER_ID is missing: orderly orders show ORDER_ID/],
+    [['doctor', 'who'], /^"who" is one word too many/],
+    [['topics', '--colour'], /^Unknown option '--colour': run orderly topics --help/],
+    [['stock', 'set', 'MUG', '--to'], /argument missing: run orderly stock set --help/]
+  ]
+  for (const [words, message] of refusals)
+    assert.throws(() => parseInvocation(words, commands), { exitCode: 64, message })
+})
+
+test('help lists every command, and everything that one takes', () => {
+  const overview = helpOf(undefined, commands)
+  for (const { name, summary } of commands)
+    assert.match(overview, new RegExp(`^ {2}${name}\\b.*  ${summary.slice(0, 20)}`, 'm'))
+  for (const command of commands) {
+    const detail = helpOf(command, commands)
+    for (const name of [...Object.keys(command.options), 'json'])
+      assert.match(detail, new RegExp(`^ {2}--${name}\\b`, 'm'))
+  }
+  const asked = parseInvocation(['dlq', 'list', '--help'], commands)
+  assert.equal('help' in asked && asked.help?.name, 'dlq list')
+})
+
+test('tables keep their columns, numbers stand right, and nothing in them steers the terminal', () => {
+  const columns = [
+    { title: 'KEY', value: ({ key }: { key: string; count?: bigint }) => key },
+    { title: 'COUNT', value: ({ count }: { key: string; count?: bigint }) => count, isNumber: true }
+  ] as const
+  const rows = [{ key: 'ada', count: 12n }, { key: '\u001b[2Jevil\n' }]
+  assert.equal(
+    formatTable(columns, rows),
+    ['KEY              COUNT', 'ada                 12', '\\x1b[2Jevil\\x0a      -'].join('\n')
+  )
+})
+
+test('JSON is one document without text around it, with exact offsets', () => {
+  let written = ''
+  const output = createOutput({ stdout: { write: text => (written += text) }, stderr: { write: () => true } }, true)
+  output.line('text')
+  output.table([{ title: 'A', value: String }], [1])
+  output.json({ offset: 12n, huge: 2n ** 60n })
+  assert.deepEqual(JSON.parse(written), { offset: 12, huge: String(2n ** 60n) })
+})
+
+test('times are read as moments or as how long ago, and written as people read them', () => {
+  const nowMs = Date.parse('2026-03-01T12:00:00Z')
+  assert.equal(parseMoment('90s', 'since', nowMs), nowMs - 90_000)
+  assert.equal(parseMoment('2026-02-28T12:00Z', 'since', nowMs), nowMs - 86_400_000)
+  assert.throws(() => parseMoment('soon', 'since', nowMs), /--since is "soon"/)
+  const durations = [85, 1_240, 59_000, 725_000, 3_600_000, 100_000_000].map(formatDuration)
+  assert.deepEqual(durations, ['85ms', '1.2s', '59s', '12m 5s', '1h', '1d 3h'])
+})

@@ -1,0 +1,74 @@
+import { parseArgs } from 'node:util'
+import { type Command, type OptionSpec, type OptionValues, UsageError } from './command.ts'
+
+export interface Invocation {
+  readonly command: Command
+  readonly argument: string | undefined
+  readonly options: OptionValues
+  readonly isJson: boolean
+}
+
+/** What every command takes. */
+export const commonOptions: Readonly<Record<string, OptionSpec>> = {
+  json: { type: 'boolean', description: 'one JSON document instead of text' },
+  help: { type: 'boolean', description: 'show this' }
+}
+
+/**
+ * Finds the command that the words name, and reads the rest by what it takes.
+ * @returns the command alone, or nothing, when help is asked for
+ * @throws UsageError
+ */
+export function parseInvocation(
+  words: readonly string[],
+  commands: readonly Command[]
+): Invocation | { readonly help: Command | undefined } {
+  const command = commands.find(({ name }) => startsWith(words, name))
+  if (command === undefined) {
+    if (words.length === 0 || words.includes('--help') || words[0] === 'help') return { help: undefined }
+    const group = commands.filter(({ name }) => name.startsWith(`${words[0]} `)).map(({ name }) => name)
+    if (group.length > 0) throw new UsageError(`Say which: ${group.map(name => `orderly ${name}`).join(', ')}.`)
+    throw new UsageError(`There is no command "${words[0]}": run orderly --help for those that there are.`)
+  }
+  const specs = { ...command.options, ...commonOptions }
+  const { values, positionals } = parse(words.slice(command.name.split(' ').length), specs, command)
+  if (values.help === true) return { help: command }
+  const [argument, ...others] = positionals
+  if (others.length > 0 || (argument !== undefined && command.argument === undefined)) {
+    throw new UsageError(`"${others[0] ?? argument}" is one word too many: ${usageOf(command)}.`)
+  }
+  if (argument === undefined && command.argument?.startsWith('[') === false) {
+    throw new UsageError(`${command.argument} is missing: ${usageOf(command)}.`)
+  }
+  const text = (name: string) => values[name] as string | readonly string[] | undefined
+  return {
+    command,
+    argument,
+    isJson: values.json === true,
+    options: {
+      text: name => text(name) as string | undefined,
+      texts: name => (text(name) as readonly string[] | undefined) ?? [],
+      flag: name => values[name] === true
+    }
+  }
+}
+
+export function usageOf({ name, argument }: Command): string {
+  return ['orderly', name, argument, '[options]'].filter(part => part !== undefined).join(' ')
+}
+
+function parse(words: readonly string[], specs: Readonly<Record<string, OptionSpec>>, command: Command) {
+  const options = Object.fromEntries(
+    Object.entries(specs).map(([name, { type, multiple }]) => [name, { type, ...(multiple && { multiple }) }])
+  )
+  try {
+    return parseArgs({ args: [...words], options, allowPositionals: true })
+  } catch (error) {
+    const [reason] = (error as Error).message.split(/\. |\n/)
+    throw new UsageError(`${reason}: run orderly ${command.name} --help for what it takes.`)
+  }
+}
+
+function startsWith(words: readonly string[], name: string): boolean {
+  return name.split(' ').every((part, index) => words[index] === part)
+}

@@ -1,0 +1,25 @@
+export interface Column<Row> {
+  readonly title: string
+  readonly value: (row: Row) => string | number | bigint | undefined
+  /** Numbers stand at the right of their column. */
+  readonly isNumber?: true
+}
+
+/** Columns as wide as their widest cell; what is not known is a dash. */
+export function formatTable<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string {
+  const cells = rows.map(row => columns.map(({ value }) => printable(String(value(row) ?? '-'))))
+  const widths = columns.map(({ title }, index) => Math.max(title.length, ...cells.map(row => row[index]?.length ?? 0)))
+  const line = (texts: readonly string[]) =>
+    texts
+      .map((text, index) =>
+        columns[index]?.isNumber ? text.padStart(widths[index] ?? 0) : text.padEnd(widths[index] ?? 0)
+      )
+      .join('  ')
+      .trimEnd()
+  return [line(columns.map(({ title }) => title)), ...cells.map(line)].join('\n')
+}
+
+/** What others wrote into keys and reasons must not steer the terminal. */
+export function printable(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, character => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`)
+}

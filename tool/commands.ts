@@ -1,0 +1,28 @@
+import type { Command } from './command-line/command.ts'
+import { listLetters } from './dlq/list.ts'
+import { showLog } from './dlq/log.ts'
+import { dropLetters, replayLetters } from './dlq/operate.ts'
+import { showLetters } from './dlq/show.ts'
+import { runDoctor } from './doctor/doctor.ts'
+import { showLag } from './lag/lag.ts'
+import { showOrder } from './orders/show.ts'
+import { adjustStock, exportStock, importStock, setStock, showStock } from './stock/stock.ts'
+import { showTopics } from './topics/topics.ts'
+
+/** Everything the tool does, in the order in which it is listed. */
+export const commands: readonly Command[] = [
+  runDoctor,
+  showTopics,
+  showLag,
+  showOrder,
+  listLetters,
+  showLetters,
+  replayLetters,
+  dropLetters,
+  showLog,
+  showStock,
+  setStock,
+  adjustStock,
+  importStock,
+  exportStock
+]

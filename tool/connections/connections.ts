@@ -1,0 +1,55 @@
+import { createSchemaRegistry, type SchemaRegistry } from '@orderly/contracts'
+import { createInspector, type KafkaConnection, type KafkaInspector } from '@orderly/kafka'
+import { createPool } from '@orderly/postgres'
+import { kafkaConnection, parseConfig, registryAddress } from '@orderly/service-kit'
+import type { Pool } from 'pg'
+import { databaseSchema, inventorySchema, kafkaSchema, registrySchema, withLauncherPorts } from './settings.ts'
+
+/** The servers that a command asks, opened when it does, closed when it is through. @throws ConfigError from each */
+export interface Connections {
+  kafka(): KafkaConnection
+  inspector(): KafkaInspector
+  database(): Pool
+  registry(): SchemaRegistry
+  registryAddress(): { readonly url: string; readonly username?: string; readonly password?: string }
+  inventory(): { readonly url: string; readonly apiKey: string | undefined }
+  close(): Promise<void>
+}
+
+const statementTimeoutMs = 20_000
+
+export function createConnections(given: NodeJS.ProcessEnv): Connections {
+  const environment = withLauncherPorts(given)
+  const releases: (() => Promise<unknown>)[] = []
+  let inspector: KafkaInspector | undefined
+  let pool: Pool | undefined
+  const connection = () => kafkaConnection(parseConfig(kafkaSchema, environment), 'orderly-tool')
+  const address = () => registryAddress(parseConfig(registrySchema, environment))
+  return {
+    kafka: connection,
+    inspector() {
+      if (inspector !== undefined) return inspector
+      const opened = createInspector(connection())
+      releases.push(() => opened.close())
+      inspector = opened
+      return opened
+    },
+    database() {
+      if (pool !== undefined) return pool
+      const { DATABASE_URL: url } = parseConfig(databaseSchema, environment)
+      const opened = createPool({ url, maxConnections: 3, applicationName: 'orderly-tool', statementTimeoutMs })
+      releases.push(() => opened.end())
+      pool = opened
+      return opened
+    },
+    registry: () => createSchemaRegistry({ ...address(), attempts: 1 }),
+    registryAddress: address,
+    inventory() {
+      const { INVENTORY_URL, ORDERLY_API_KEY } = parseConfig(inventorySchema, environment)
+      return { url: INVENTORY_URL.replace(/\/$/, ''), apiKey: ORDERLY_API_KEY }
+    },
+    async close() {
+      await Promise.allSettled(releases.map(release => release()))
+    }
+  }
+}

@@ -1,0 +1,34 @@
+import { databaseSettings, kafkaSettings, registrySettings, serviceSettings } from '@orderly/service-kit'
+import { Type } from 'typebox'
+
+const { ORDERLY_PROFILE } = serviceSettings
+
+/** What the tool is told, in the groups in which commands need it: who asks for topics only needs no database. */
+export const kafkaSchema = Type.Object({ ORDERLY_PROFILE, ...kafkaSettings })
+export const databaseSchema = Type.Object({ ORDERLY_PROFILE, DATABASE_URL: databaseSettings.DATABASE_URL })
+export const registrySchema = Type.Object({ ORDERLY_PROFILE, ...registrySettings })
+export const inventorySchema = Type.Object({
+  ORDERLY_PROFILE,
+  INVENTORY_URL: Type.String({
+    description: 'the address of the inventory service, for example http://inventory.example:8081',
+    pattern: '^https?://[^\\s]+$',
+    devDefault: 'http://127.0.0.1:8081'
+  }),
+  ORDERLY_API_KEY: Type.Optional(
+    Type.String({ description: 'the key of an operator at the services, where they ask for one', secret: true })
+  )
+})
+
+/** As the launcher reads them: whoever moved its servers finds them with the same variables. */
+export function withLauncherPorts(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const own = (variable: string, port: string | undefined, address: (port: string) => string) =>
+    environment[variable] || !port ? {} : { [variable]: address(port) }
+  const { ORDERLY_KAFKA_PORT, ORDERLY_POSTGRES_PORT, ORDERLY_REGISTRY_PORT, ORDERLY_INVENTORY_PORT } = environment
+  return {
+    ...environment,
+    ...own('KAFKA_BROKERS', ORDERLY_KAFKA_PORT, port => `127.0.0.1:${port}`),
+    ...own('DATABASE_URL', ORDERLY_POSTGRES_PORT, port => `postgres://orderly:orderly@127.0.0.1:${port}/orderly`),
+    ...own('SCHEMA_REGISTRY_URL', ORDERLY_REGISTRY_PORT, port => `http://127.0.0.1:${port}/apis/ccompat/v7`),
+    ...own('INVENTORY_URL', ORDERLY_INVENTORY_PORT, port => `http://127.0.0.1:${port}`)
+  }
+}

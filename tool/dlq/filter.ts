@@ -1,0 +1,91 @@
+import type { DeadLetter, LetterKey } from '@orderly/kafka'
+import { type OptionSpec, type OptionValues, UsageError } from '../command-line/command.ts'
+import { parseMoment } from '../command-line/time.ts'
+
+/** Which letters are meant; what is not said matches all. */
+export interface LetterFilter {
+  readonly topics: readonly string[]
+  readonly stages: readonly string[]
+  readonly keys: readonly string[]
+  readonly codes: readonly string[]
+  readonly sinceMs: number | undefined
+  readonly untilMs: number | undefined
+  readonly partition: number | undefined
+  readonly offsets: { readonly first: bigint; readonly last: bigint } | undefined
+}
+
+export const filterOptions: Readonly<Record<string, OptionSpec>> = {
+  topic: {
+    type: 'string',
+    multiple: true,
+    placeholder: 'TOPIC',
+    description: 'letters of this topic, with or without its .dlq; may be repeated'
+  },
+  stage: { type: 'string', multiple: true, placeholder: 'STAGE', description: 'parked by this stage; may be repeated' },
+  key: { type: 'string', multiple: true, placeholder: 'KEY', description: 'with this key; may be repeated' },
+  user: { type: 'string', multiple: true, placeholder: 'USER', description: 'the same, as keys are users' },
+  code: { type: 'string', multiple: true, placeholder: 'CODE', description: 'parked for this reason; may be repeated' },
+  since: { type: 'string', placeholder: 'TIME', description: 'written at or after 2026-01-31T12:00Z, or 2h ago' },
+  until: { type: 'string', placeholder: 'TIME', description: 'written before then' },
+  partition: { type: 'string', placeholder: 'N', description: 'in this partition of the dead-letter topic' },
+  offset: { type: 'string', placeholder: 'A[-B]', description: 'at this offset there, or from A to B' }
+}
+
+/** @throws UsageError */
+export function parseFilter(options: OptionValues, nowMs: number): LetterFilter {
+  const moment = (name: string) => {
+    const text = options.text(name)
+    return text === undefined ? undefined : parseMoment(text, name, nowMs)
+  }
+  const partition = options.text('partition')
+  if (partition !== undefined && !/^\d{1,6}$/.test(partition))
+    throw new UsageError(`--partition is "${partition}": give the number of a partition, from 0 on.`)
+  return {
+    topics: options.texts('topic').map(topic => (topic.endsWith('.dlq') ? topic : `${topic}.dlq`)),
+    stages: options.texts('stage'),
+    keys: [...options.texts('key'), ...options.texts('user')],
+    codes: options.texts('code'),
+    sinceMs: moment('since'),
+    untilMs: moment('until'),
+    partition: partition === undefined ? undefined : Number(partition),
+    offsets: parseOffsets(options.text('offset'))
+  }
+}
+
+function parseOffsets(text: string | undefined): LetterFilter['offsets'] {
+  if (text === undefined) return undefined
+  const [, first, last = first] = /^(\d{1,18})(?:-(\d{1,18}))?$/.exec(text) ?? []
+  if (first === undefined || last === undefined || BigInt(last) < BigInt(first))
+    throw new UsageError(`--offset is "${text}": give an offset like 17, or the first and the last like 17-20.`)
+  return { first: BigInt(first), last: BigInt(last) }
+}
+
+export function matches(filter: LetterFilter, letter: DeadLetter): boolean {
+  const { topics, stages, keys, codes, sinceMs, untilMs, partition, offsets } = filter
+  const isOneOf = (texts: readonly string[], text: string) => texts.length === 0 || texts.includes(text)
+  return (
+    isOneOf(topics, letter.topic) &&
+    isOneOf(stages, letter.stage) &&
+    isOneOf(keys, letter.key.toString()) &&
+    isOneOf(codes, letter.code) &&
+    letter.timestampMs >= (sinceMs ?? Number.NEGATIVE_INFINITY) &&
+    letter.timestampMs < (untilMs ?? Number.POSITIVE_INFINITY) &&
+    (partition === undefined || letter.partition === partition) &&
+    (offsets === undefined || (letter.offset >= offsets.first && letter.offset <= offsets.last))
+  )
+}
+
+/** A key is meant when one of its letters is; one of which all letters were written out again, by its own name only. */
+export function matchesKey(filter: LetterFilter, key: LetterKey): boolean {
+  return key.letters.some(letter => matches(filter, letter))
+}
+
+/** What was asked for, as words for the audit and the summary; empty for everything. */
+export function describeFilter(options: OptionValues): string {
+  return Object.keys(filterOptions)
+    .flatMap(name => {
+      const values = filterOptions[name]?.multiple ? options.texts(name) : [options.text(name)]
+      return values.filter(value => value !== undefined).map(value => `--${name} ${value}`)
+    })
+    .join(' ')
+}

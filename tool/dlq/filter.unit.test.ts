@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { DeadLetter } from '@orderly/kafka'
+import { UsageError } from '../command-line/command.ts'
+import { parseInvocation } from '../command-line/parse.ts'
+import { commands } from '../commands.ts'
+import { describeFilter, type LetterFilter, matches, parseFilter } from './filter.ts'
+
+const nowMs = Date.parse('2026-03-01T12:00:00Z')
+
+function optionsOf(...words: string[]) {
+  const invocation = parseInvocation(['dlq', 'list', ...words], commands)
+  if ('help' in invocation) throw new Error('no help was asked for')
+  return invocation.options
+}
+
+const letter: DeadLetter = {
+  topic: 'orders.created.dlq',
+  partition: 2,
+  offset: 17n,
+  timestampMs: nowMs - 3_600_000,
+  key: Buffer.from('ada'),
+  value: Buffer.from('v'),
+  headers: {},
+  stage: 'inventory',
+  code: 'ORDER_INVALID',
+  reason: 'its orderID is empty',
+  source: { topic: 'orders.created', partition: 2, offset: 4n },
+  origin: { topic: 'orders.created', partition: 2, offset: 4n },
+  replay: undefined
+}
+
+test('a filter that says nothing means every letter, and each option narrows it', () => {
+  const isMeant = (...words: string[]) => matches(parseFilter(optionsOf(...words), nowMs), letter)
+  const cases: [string[], boolean][] = [
+    [[], true],
+    [['--topic', 'orders.created'], true],
+    [['--topic', 'orders.created.dlq', '--stage', 'inventory'], true],
+    [['--topic', 'inventory.failed'], false],
+    [['--topic', 'inventory.failed', '--topic', 'orders.created'], true],
+    [['--key', 'bob', '--user', 'ada'], true],
+    [['--key', 'bob'], false],
+    [['--code', 'FOLLOWS_PARKED'], false],
+    [['--since', '2h'], true],
+    [['--since', '30m'], false],
+    [['--until', '30m'], true],
+    [['--until', '2026-03-01T11:00Z'], false],
+    [['--partition', '2', '--offset', '17'], true],
+    [['--offset', '18-20'], false],
+    [['--offset', '10-17'], true],
+    [['--partition', '1'], false]
+  ]
+  for (const [words, expected] of cases) assert.equal(isMeant(...words), expected, words.join(' '))
+})
+
+test('an option that cannot be meant is refused by its name', () => {
+  for (const [option, value] of Object.entries({ since: 'noon', until: '5', partition: '-1', offset: '9-3' })) {
+    assert.throws(() => parseFilter(optionsOf(`--${option}=${value}`), nowMs), {
+      name: UsageError.name,
+      message: new RegExp(`--${option} is "${value}": give`)
+    })
+  }
+})
+
+test('a filter is told in the words in which it was typed', () => {
+  assert.equal(
+    describeFilter(optionsOf('--key', 'ada', '--since', '2h', '--key', 'bob')),
+    '--key ada --key bob --since 2h'
+  )
+  const all: LetterFilter = parseFilter(optionsOf(), nowMs)
+  assert.deepEqual([describeFilter(optionsOf()), all.offsets], ['', undefined])
+})

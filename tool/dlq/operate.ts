@@ -1,0 +1,192 @@
+import { randomBytes } from 'node:crypto'
+import {
+  type KafkaConnection,
+  type LetterKey,
+  type OperationPlan,
+  type OperationResult,
+  operateOnDeadLetters,
+  planDrop,
+  planReplay,
+  readDeadLetters
+} from '@orderly/kafka'
+import { type Command, type CommandContext, type OptionSpec, UsageError } from '../command-line/command.ts'
+import { parseNumber, plural } from '../command-line/numbers.ts'
+import { byOption, operatorName, reasonOption } from '../command-line/operator.ts'
+import { describeFilter, filterOptions, type LetterFilter, matches, matchesKey, parseFilter } from './filter.ts'
+import { letterJson } from './letter-json.ts'
+import { createOperationLog, toLogRecord } from './operation-log.ts'
+import { redeliver } from './redeliver.ts'
+import { deadLetterTopics } from './topics.ts'
+
+type Kind = 'replay' | 'drop'
+
+const operationOptions: Readonly<Record<string, OptionSpec>> = {
+  ...filterOptions,
+  all: { type: 'boolean', description: 'all letters that wait, when nothing else says which' },
+  'dry-run': { type: 'boolean', description: 'say what would be done, and do nothing' },
+  rate: { type: 'string', placeholder: 'N', description: 'letters in a second, at most (500)' },
+  wait: { type: 'string', placeholder: 'SECONDS', description: 'how long to wait for what becomes of them (30)' },
+  by: byOption,
+  reason: reasonOption
+}
+
+export const replayLetters: Command = {
+  name: 'dlq replay',
+  summary: 'send dead letters through their stage again, each key in its order',
+  options: operationOptions,
+  run: context => operate('replay', context)
+}
+
+export const dropLetters: Command = {
+  name: 'dlq drop',
+  summary: 'give dead letters up; what only followed them goes on',
+  options: operationOptions,
+  run: context => operate('drop', context)
+}
+
+async function operate(kind: Kind, context: CommandContext): Promise<number> {
+  const { options, output, connections, signal } = context
+  const filter = parseFilter(options, Date.now())
+  const words = describeFilter(options)
+  if (words === '' && !options.flag('all')) {
+    throw new UsageError(`Say which letters to ${kind}: --topic, --key, --code or another filter, or --all.`)
+  }
+  const ratePerSecond = parseNumber(options.text('rate'), 'rate', { minimum: 1, maximum: 100_000, otherwise: 500 })
+  const waitSeconds = parseNumber(options.text('wait'), 'wait', { minimum: 0, maximum: 3_600, otherwise: 30 })
+  const connection = connections.kafka()
+  const topics = await deadLetterTopics(connections.inspector(), filter.topics)
+  const name = `${kind}-${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '')}-${randomBytes(3).toString('hex')}`
+  const plan = planner(kind, filter, name)
+  if (options.flag('dry-run')) return dryRun(kind, context, connection, topics, plan)
+
+  await createOperationLog(connection)
+  const audit = {
+    operation: name,
+    kind,
+    by: operatorName(options.text('by')),
+    reason: options.text('reason'),
+    filter: words
+  }
+  const results: { readonly topic: string; readonly result: OperationResult }[] = []
+  for (const topic of topics) {
+    const operation = {
+      topic,
+      plan,
+      ratePerSecond,
+      audit: (step: Parameters<typeof toLogRecord>[1]) => toLogRecord({ ...audit, topic }, step),
+      redeliver: (letters: Parameters<typeof redeliver>[1]) => redeliver(connections.database(), letters),
+      onStep: ({ done, total }: { done: number; total: number }) => output.progress(`${topic}: ${done} of ${total}`)
+    }
+    try {
+      results.push({
+        topic,
+        result: await operateOnDeadLetters(connection, operation, { signal, waitMs: waitSeconds * 1_000 })
+      })
+    } catch (error) {
+      const advice = 'Run the same again: what was done is not done twice.'
+      output.progress(`${topic}: stopped in the middle. ${advice}`)
+      throw error
+    }
+  }
+  return report(kind, context, name, results)
+}
+
+function planner(kind: Kind, filter: LetterFilter, name: string): (keys: readonly LetterKey[]) => OperationPlan {
+  return keys => {
+    const chosen = keys.filter(key => matchesKey(filter, key))
+    return kind === 'replay' ? planReplay(chosen, name) : planDrop(chosen, letter => matches(filter, letter), name)
+  }
+}
+
+async function dryRun(
+  kind: Kind,
+  { output, signal }: CommandContext,
+  connection: KafkaConnection,
+  topics: readonly string[],
+  plan: (keys: readonly LetterKey[]) => OperationPlan
+): Promise<number> {
+  const keys = topics.length === 0 ? [] : await readDeadLetters(connection, topics, signal)
+  const { operations, leftAlone } = plan(keys)
+  const rows = operations.flatMap(({ replay, drop }) => [
+    ...drop.map(letter => ({ letter, what: 'drop' })),
+    ...replay.map(letter => ({ letter, what: 'replay' }))
+  ])
+  output.json({
+    operation: kind,
+    isDryRun: true,
+    letters: rows.map(({ letter, what }) => ({ ...letterJson(letter), what })),
+    leftAlone: leftAlone.map(({ key, why }) => ({ topic: key.topic, key: key.key.toString(), why }))
+  })
+  if (rows.length > 0) {
+    output.table(
+      [
+        { title: 'WOULD', value: ({ what }) => what },
+        { title: 'TOPIC', value: ({ letter }) => letter.topic },
+        { title: 'AT', value: ({ letter }) => `${letter.partition}/${letter.offset}` },
+        { title: 'STAGE', value: ({ letter }) => letter.stage },
+        { title: 'KEY', value: ({ letter }) => letter.key.toString() },
+        { title: 'CODE', value: ({ letter }) => letter.code }
+      ],
+      rows
+    )
+    output.line()
+  }
+  const count = (what: string) => rows.filter(row => row.what === what).length
+  output.line(`Dry run: ${count('replay')} would be replayed, ${count('drop')} dropped; nothing was done.`)
+  sayLeftAlone(leftAlone, output)
+  return 0
+}
+
+function report(
+  kind: Kind,
+  { output }: CommandContext,
+  name: string,
+  results: readonly { readonly topic: string; readonly result: OperationResult }[]
+): number {
+  const answers = results.flatMap(({ topic, result }) => result.answers.map(one => ({ topic, ...one })))
+  const leftAlone = results.flatMap(({ result }) => result.plan.leftAlone)
+  const replayed = results.reduce((sum, { result }) => sum + result.replayed, 0)
+  const dropped = results.reduce((sum, { result }) => sum + result.dropped, 0)
+  const withAnswer = (wanted: string | undefined) => answers.filter(({ answer }) => answer === wanted)
+  const [released, refused, silent] = [withAnswer('released'), withAnswer('refused'), withAnswer(undefined)]
+  output.json({
+    operation: name,
+    kind,
+    replayed,
+    dropped,
+    keys: answers.map(({ topic, operation, answer }) => ({
+      topic,
+      stage: operation.stage,
+      key: operation.key.toString(),
+      answer: answer ?? 'none yet'
+    })),
+    leftAlone: leftAlone.map(({ key, why }) => ({ topic: key.topic, key: key.key.toString(), why }))
+  })
+  if (replayed + dropped === 0)
+    output.line('No letter is like that: nothing was done. orderly dlq list shows those that wait.')
+  else output.line(`${plural(replayed, 'letter')} replayed, ${dropped} dropped, as ${name}.`)
+  if (released.length > 0) output.line(`${plural(released.length, 'key')} released: later records go on.`)
+  if (refused.length > 0) {
+    output.line(
+      `${plural(refused.length, 'key')} still parked: something failed again, or came meanwhile. See orderly dlq list.`
+    )
+  }
+  if (silent.length > 0) {
+    const stages = [...new Set(silent.map(({ operation }) => operation.stage))].join(', ')
+    output.line(`${plural(silent.length, 'key')} not answered yet: see that ${stages} runs, then orderly dlq list.`)
+  }
+  sayLeftAlone(leftAlone, output)
+  return refused.length + silent.length + leftAlone.length === 0 ? 0 : 1
+}
+
+function sayLeftAlone(leftAlone: OperationPlan['leftAlone'], output: CommandContext['output']): void {
+  const underWay = leftAlone.filter(({ why }) => why === 'under-way').length
+  const interrupted = leftAlone.filter(({ why }) => why === 'interrupted').length
+  if (underWay > 0)
+    output.line(`${plural(underWay, 'key')} left alone: a replay is under way, and its stage has not answered.`)
+  if (interrupted > 0) {
+    output.line(
+      `${plural(interrupted, 'key')} left alone: a replay was interrupted, and orderly dlq replay has to finish it.`
+    )
+  }
+}

@@ -1,0 +1,33 @@
+import type { DeadLetter } from '@orderly/kafka'
+import { inTransaction } from '@orderly/postgres'
+import type { Pool } from 'pg'
+import { textOf } from './letter-json.ts'
+
+/**
+ * What is in `notifications.dlq` comes from the ledger of the notification service, not from a topic. This makes deliveries that
+ * were given up due again, with all their attempts before them. What is not given up (any more) stays as it
+ * is, so doing it twice does nothing twice.
+ *
+ * As everywhere in the ledger the lanes are locked first, in their order, and a later statement changes what lies in them.
+ */
+export async function redeliver(pool: Pool, letters: readonly DeadLetter[]): Promise<void> {
+  const events = letters.map(letter => textOf(letter, 'event-id') ?? '')
+  const targets = letters.map(letter => textOf(letter, 'notification-target') ?? '')
+  await inTransaction(pool, async client => {
+    await client.query(
+      `INSERT INTO notification.lanes (target, user_id, due_at)
+      SELECT target, user_id, statement_timestamp() FROM notification.deliveries
+        JOIN unnest($1::text[], $2::text[]) AS given (event_id, target) USING (event_id, target)
+      WHERE status = 'given-up' GROUP BY target, user_id ORDER BY target, user_id
+      ON CONFLICT (target, user_id) DO UPDATE SET due_at = lanes.due_at`,
+      [events, targets]
+    )
+    await client.query(
+      `UPDATE notification.deliveries
+      SET status = 'due', attempts = 0, code = NULL, reason = NULL, settled_at = NULL, accepted_at = statement_timestamp()
+      FROM unnest($1::text[], $2::text[]) AS given (event_id, target)
+      WHERE deliveries.event_id = given.event_id AND deliveries.target = given.target AND status = 'given-up'`,
+      [events, targets]
+    )
+  })
+}

@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { type TestContext, test } from 'node:test'
+import { createProducer, createTopics, deadLetterTopic, type KafkaConnection, runStage } from '@orderly/kafka'
+import { readCommitted } from '@orderly/kafka/testing'
+import { newTraceparent } from '@orderly/service-kit'
+import { integrationEnvironment } from '@orderly/stack/testing'
+import { askTool, runTool } from '../testing/run-tool.ts'
+
+const { kafkaBrokers } = integrationEnvironment()
+const connection: KafkaConnection = { brokers: kafkaBrokers, clientID: 'integration-test' }
+const environment = { KAFKA_BROKERS: kafkaBrokers.join(',') }
+const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
+const text = { prepare: async () => {}, decode: String, encode: (value: string) => Buffer.from(value) }
+const keys = ['ada', 'bob', 'cyd']
+const traceparent = newTraceparent()
+
+/** A stage that fails on everything until it is mended, and all the letters that it has parked until then. */
+async function setUp(t: TestContext) {
+  const [input, output] = [`in-${randomUUID()}`, `out-${randomUUID()}`]
+  const letters = deadLetterTopic(input)
+  await createTopics(
+    connection,
+    [input, output, letters].map(name => ({ name, partitions: 4, replicationFactor: 1 }))
+  )
+  let isMended = false
+  const stage = runStage(
+    {
+      name: 'broken',
+      group: `group-${input}`,
+      inputs: [{ name: input, eventType: 'Text', codec: text }],
+      process: async records => {
+        if (!isMended) throw Object.assign(new Error('not yet'), { code: 'BROKEN' })
+        return records.map(({ key, event, headers }) => ({ topic: output, key, value: Buffer.from(event), headers }))
+      }
+    },
+    { connection, transactionalID: `stage-${input}`, isTransient: () => false, logger: silent }
+  )
+  t.after(() => stage.stop())
+  const producer = await createProducer(connection)
+  t.after(() => producer.close())
+  let written = 0
+  const write = (count: number) =>
+    producer.send(
+      Array.from({ length: count }, () => {
+        const key = keys[written % keys.length] as string
+        return { topic: input, key, value: Buffer.from(String(written++)), headers: { traceparent } }
+      })
+    )
+  await write(30)
+  await readCommitted(connection, letters, records => records.length === 30)
+  return {
+    input,
+    write,
+    mend: () => {
+      isMended = true
+    },
+    outputs: async () => readCommitted(connection, output, records => records.length >= written)
+  }
+}
+
+async function assertEachOnceInOrder(outputs: Awaited<ReturnType<typeof readCommitted>>, count: number): Promise<void> {
+  assert.equal(outputs.length, count)
+  for (const [key, own] of Map.groupBy(outputs, ({ key }) => key)) {
+    const numbers = own.map(({ value }) => Number(value))
+    const expected = Array.from({ length: count }, (_, index) => index).filter(
+      index => keys[index % keys.length] === key
+    )
+    assert.deepEqual(numbers, expected, `the records of ${key}`)
+  }
+}
+
+interface Listed {
+  readonly count: number
+  readonly letters: readonly { readonly key: string; readonly code: string; readonly state: string }[]
+}
+
+test('a replay that is killed anywhere, again and again, and repeated brings each record through once, in the order of its key', async t => {
+  const { input, write, mend, outputs } = await setUp(t)
+  mend()
+  const points = ['transaction-begun', 'outputs-written', 'before-commit', 'after-commit']
+  for (const point of points) {
+    const killing = { ...environment, KILL_AT: `${point} ${point === 'before-commit' ? 1 : 2}` }
+    const { code, stderr } = await runTool(killing, 'dlq', 'replay', '--topic', input, '--rate', '4', '--by', 'tester')
+    assert.equal(code, 'SIGKILL', `at ${point}: ${stderr}`)
+  }
+  const last = await runTool(environment, 'dlq', 'replay', '--topic', input)
+  assert.equal(last.code, 0, last.stdout + last.stderr)
+  assert.match(last.stdout, /released: later records go on/)
+  await write(3)
+  const all = await outputs()
+  await assertEachOnceInOrder(all, 33)
+  assert.ok(all.every(({ headers }) => headers.traceparent === traceparent))
+  assert.equal((await askTool<Listed>(environment, 'dlq', 'list', '--topic', input)).count, 0)
+  const operations = await askTool<{ topic: string; by: string; replayed: number }[]>(environment, 'dlq', 'log')
+  const own = operations.filter(({ topic }) => topic === deadLetterTopic(input))
+  assert.equal(
+    own.reduce((sum, { replayed }) => sum + replayed, 0),
+    30
+  )
+  assert.ok(own.slice(0, -1).every(({ by }) => by === 'tester'))
+})
+
+test('a dry run does nothing, a filter chooses whole keys, and what fails again waits again', async t => {
+  const { input, mend, outputs } = await setUp(t)
+  const dry = await runTool(environment, 'dlq', 'replay', '--topic', input, '--key', 'ada', '--dry-run')
+  assert.match(dry.stdout, /10 would be replayed, 0 dropped; nothing was done/)
+  const failed = await runTool(environment, 'dlq', 'replay', '--topic', input, '--key', 'ada', '--code', 'BROKEN')
+  assert.equal(failed.code, 1, failed.stdout + failed.stderr)
+  assert.match(failed.stdout, /^10 letters replayed.*\n1 key still parked/)
+  const listed = await askTool<Listed>(environment, 'dlq', 'list', '--topic', input, '--user', 'ada')
+  assert.deepEqual([listed.count, listed.letters[0]?.state, listed.letters[0]?.code], [10, 'waits', 'BROKEN'])
+  mend()
+  const { code, stdout } = await runTool(environment, 'dlq', 'replay', '--topic', input)
+  assert.equal(code, 0, stdout)
+  assert.match(stdout, /30 letters replayed, 0 dropped/)
+  await assertEachOnceInOrder(await outputs(), 30)
+})

@@ -1,0 +1,75 @@
+import { connectTopics, type SchemaRegistry, type Topics, topicNames } from '@orderly/contracts'
+import { type DeadLetter, readDeadLetters } from '@orderly/kafka'
+import { type Command, Failure } from '../command-line/command.ts'
+import { explain } from '../command-line/explain.ts'
+import { plural } from '../command-line/numbers.ts'
+import { printable } from '../command-line/table.ts'
+import { formatTime } from '../command-line/time.ts'
+import { filterOptions, matches, parseFilter } from './filter.ts'
+import { letterJson } from './letter-json.ts'
+import { deadLetterTopics } from './topics.ts'
+
+const mostShown = 20
+
+export const showLetters: Command = {
+  name: 'dlq show',
+  summary: 'dead letters in full: headers, and what is in them as far as it can be read',
+  options: filterOptions,
+  async run({ options, output, connections, signal }) {
+    const filter = parseFilter(options, Date.now())
+    const topics = await deadLetterTopics(connections.inspector(), filter.topics)
+    const keys = topics.length === 0 ? [] : await readDeadLetters(connections.kafka(), topics, signal)
+    const letters = keys.flatMap(key => key.letters).filter(letter => matches(filter, letter))
+    if (letters.length === 0) throw new Failure('No letter is like that: run orderly dlq list for those that wait.')
+    const shown = letters.slice(0, mostShown)
+    const contents = await Promise.all(shown.map(letter => contentOf(letter, connections.registry())))
+    output.json(
+      shown.map((letter, index) => ({ ...letterJson(letter), headers: headersOf(letter), ...contents[index] }))
+    )
+    for (const [index, letter] of shown.entries()) {
+      const { value, unreadable } = contents[index] ?? {}
+      output.line(`${letter.topic} ${letter.partition}/${letter.offset}`)
+      output.line(`  key      ${printable(letter.key.toString())}`)
+      output.line(`  stage    ${letter.stage}`)
+      output.line(`  why      ${letter.code}: ${printable(letter.reason)}`)
+      output.line(`  written  ${formatTime(letter.timestampMs)}`)
+      const { source } = letter
+      if (source.topic !== '') output.line(`  from     ${source.topic} ${source.partition}/${source.offset}`)
+      if (letter.replay !== undefined) output.line(`  replay   failed again in ${letter.replay}`)
+      for (const [name, text] of Object.entries(headersOf(letter)))
+        output.line(`  header   ${name}: ${printable(text)}`)
+      if (unreadable !== undefined) output.line(`  value    cannot be read: ${unreadable}`)
+      for (const line of value === undefined ? [] : JSON.stringify(value, null, 2).split('\n')) output.line(`  ${line}`)
+      output.line()
+    }
+    output.line(
+      `${plural(letters.length, 'letter')}${letters.length > mostShown ? `, the first ${mostShown} are shown` : ''}.`
+    )
+    return 0
+  }
+}
+
+function headersOf({ headers }: DeadLetter): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, content]) => [name, content.toString()]))
+}
+
+interface Content {
+  readonly value?: unknown
+  /** Why there is no value; the bytes then. */
+  readonly unreadable?: string
+  readonly bytes?: string
+}
+
+/** An event as its topic's codec reads it; JSON as it is; anything else as bytes. */
+async function contentOf({ source, value }: DeadLetter, registry: SchemaRegistry): Promise<Content> {
+  if (value === null) return { value: null }
+  const name = (Object.keys(topicNames) as (keyof Topics)[]).find(name => topicNames[name] === source.topic)
+  try {
+    if (name === undefined) return { value: JSON.parse(value.toString()) }
+    const { codec } = (await connectTopics(registry, { [name]: 'read' }))[name] as Topics[typeof name]
+    await codec.prepare([value])
+    return { value: codec.decode(value) }
+  } catch (error) {
+    return { unreadable: explain(error).split('\n')[0] ?? '', bytes: value.toString('base64') }
+  }
+}

@@ -1,0 +1,226 @@
+import type { HangingTransaction, LetterKey, PartitionLag, TopicDescription } from '@orderly/kafka'
+import { plural } from '../command-line/numbers.ts'
+import { formatDuration } from '../command-line/time.ts'
+
+/** Something that is not as it should be, and what to do about it. One line each. */
+export interface Finding {
+  readonly severity: 'problem' | 'hint'
+  readonly about: string
+  readonly what: string
+  readonly todo: string
+}
+
+/** What was seen. A part that could not be looked at is undefined, and its own finding says why. */
+export interface Facts {
+  readonly nowMs: number
+  /** Why a server does not answer; undefined when it does. */
+  readonly kafkaFailure: string | undefined
+  readonly databaseFailure: string | undefined
+  readonly registryFailure: string | undefined
+  readonly topics: readonly (TopicDescription & { readonly retentionMs: string | undefined })[]
+  /** Topics that the pipeline needs. */
+  readonly missingTopics: readonly string[]
+  readonly groups: readonly {
+    readonly groupID: string
+    readonly state: string
+    readonly members: readonly unknown[]
+    readonly lag: readonly PartitionLag[]
+  }[]
+  readonly transactions: readonly HangingTransaction[]
+  readonly letters: readonly LetterKey[]
+  readonly targets: readonly { readonly target: string; readonly reason: string | null; readonly waiting: number }[]
+  readonly givenUp: number
+}
+
+export interface Thresholds {
+  /** A record that waits for longer makes its partition count as stuck. */
+  readonly waitingMs: number
+}
+
+export function diagnose(facts: Facts, thresholds: Thresholds): Finding[] {
+  return [
+    ...servers(facts),
+    ...topicFindings(facts),
+    ...facts.transactions.map(transaction => transactionFinding(transaction, facts.nowMs)),
+    ...groupFindings(facts, thresholds),
+    ...letterFindings(facts),
+    ...notificationFindings(facts)
+  ].toSorted((a, b) => Number(a.severity === 'hint') - Number(b.severity === 'hint'))
+}
+
+function problem(about: string, what: string, todo: string): Finding {
+  return { severity: 'problem', about, what, todo }
+}
+
+function servers({ kafkaFailure, databaseFailure, registryFailure }: Facts): Finding[] {
+  const found: Finding[] = []
+  if (kafkaFailure !== undefined) {
+    found.push(
+      problem('kafka', `does not answer: ${kafkaFailure}`, 'start the brokers, or set KAFKA_BROKERS to their addresses')
+    )
+  }
+  if (databaseFailure !== undefined) {
+    found.push(
+      problem('postgres', `does not answer: ${databaseFailure}`, 'start it, or set DATABASE_URL to its address')
+    )
+  }
+  if (registryFailure !== undefined) {
+    const todo =
+      'start it, or set SCHEMA_REGISTRY_URL to its address: without it services do not start and new schemas cannot be read'
+    found.push(problem('schema registry', `does not answer: ${registryFailure}`, todo))
+  }
+  return found
+}
+
+const sevenDaysMs = 7 * 86_400_000
+
+function topicFindings({ topics, missingTopics }: Facts): Finding[] {
+  const found = missingTopics.map(name =>
+    problem(
+      name,
+      'is missing',
+      'create it with the partitions of the others (npm start does), then start the services again'
+    )
+  )
+  for (const { name, partitions, retentionMs } of topics) {
+    const leaderless = partitions.filter(({ leaderID }) => leaderID < 0).map(({ partition }) => partition)
+    if (leaderless.length > 0) {
+      const what = `${plural(leaderless.length, 'partition')} without a leader (${leaderless.join(', ')})`
+      found.push(
+        problem(name, what, 'bring the brokers that hold it back: nothing can be read or written there until then')
+      )
+    }
+    const behind = partitions.filter(({ replicaIDs, inSyncReplicaIDs }) => inSyncReplicaIDs.length < replicaIDs.length)
+    if (behind.length > 0) {
+      const what = `${plural(behind.length, 'partition')} with replicas that are out of step`
+      found.push(problem(name, what, 'see which broker is down or slow: one more failure may stop the writers'))
+    }
+    const keepsMs = Number(retentionMs ?? -1)
+    if (name.endsWith('.dlq') && keepsMs >= 0) {
+      const what = `forgets dead letters after ${formatDuration(keepsMs)}, and that their keys are parked`
+      const todo = 'set its retention.ms to -1'
+      found.push({ severity: keepsMs < sevenDaysMs ? 'problem' : 'hint', about: name, what, todo })
+    }
+  }
+  return found
+}
+
+function transactionFinding(transaction: HangingTransaction, nowMs: number): Finding {
+  const { kind, transactionalID, producerID, epoch, sinceMs, timeoutMs, partitions } = transaction
+  const places = partitions.map(({ topic, partition }) => `${topic}/${partition}`).join(', ')
+  const age = formatDuration(nowMs - sinceMs)
+  if (kind === 'forgotten') {
+    const [first] = partitions
+    const what = `a transaction of producer ${producerID} holds up ${places} since ${age}, and its coordinator has forgotten it`
+    const abort = `kafka-transactions.sh abort --topic ${first?.topic} --partition ${first?.partition} --start-offset ${first?.firstOffset}`
+    return problem('transactions', what, `end it by hand, partition by partition: ${abort} (epoch ${epoch})`)
+  }
+  const what = `the transaction of ${transactionalID} is open since ${age} and holds up ${places}`
+  const limit = timeoutMs === undefined ? '' : ` (after ${formatDuration(timeoutMs)})`
+  const todo =
+    kind === 'overdue'
+      ? `its time-out is over and the broker that coordinates it has not ended it: look at the broker's log, and restart it if it is stuck`
+      : `see whether that instance hangs; stop it, and its coordinator aborts the transaction by itself${limit}`
+  return problem('transactions', what, todo)
+}
+
+function groupFindings({ groups, nowMs }: Facts, { waitingMs }: Thresholds): Finding[] {
+  const found: Finding[] = []
+  for (const { groupID, state, members, lag } of groups) {
+    const behind = lag.filter(({ lagRecords }) => lagRecords > 0)
+    const waiting = behind.reduce((sum, { lagRecords }) => sum + lagRecords, 0)
+    if (members.length === 0) {
+      const what = `has no members${waiting > 0 ? `, and ${plural(waiting, 'record')} wait` : ''}`
+      found.push({
+        severity: waiting > 0 ? 'problem' : 'hint',
+        about: `group ${groupID}`,
+        what,
+        todo: 'start the service that reads it, or see in its log why it stopped'
+      })
+      continue
+    }
+    if (state !== 'Stable') {
+      const what = `is ${state}: its members are dealing the partitions out`
+      found.push({
+        severity: 'hint',
+        about: `group ${groupID}`,
+        what,
+        todo: 'look again; if it stays, an instance does not answer'
+      })
+    }
+    for (const own of behind) {
+      const { topic, partition, waitingSinceMs, member, stableOffset, endOffset, committedOffset } = own
+      const ageMs = waitingSinceMs === undefined ? 0 : nowMs - waitingSinceMs
+      if (ageMs < waitingMs) continue
+      const isHeld = (committedOffset ?? 0n) >= stableOffset && stableOffset < endOffset
+      const who = member?.instanceID ?? member?.clientID
+      const todo = isHeld
+        ? 'an open transaction holds it up: see transactions'
+        : member === undefined
+          ? 'nobody reads this partition: see whether the group is being dealt out, or start an instance more'
+          : `see the log of ${who} for what it waits for (a database, the registry), or whether there are too few instances`
+      const what = `${topic}/${partition} has not moved for ${formatDuration(ageMs)}: ${plural(own.lagRecords, 'record')} wait`
+      found.push(problem(`group ${groupID}`, what, todo))
+    }
+  }
+  return found
+}
+
+function letterFindings({ letters, nowMs }: Facts): Finding[] {
+  const found: Finding[] = []
+  for (const [topic, keys] of Map.groupBy(letters, ({ topic }) => topic)) {
+    const waiting = keys.flatMap(key => key.letters)
+    if (waiting.length > 0) {
+      const oldestMs = Math.min(...waiting.map(({ timestampMs }) => timestampMs))
+      const codes = [...new Set(waiting.map(({ code }) => code))].filter(code => code !== 'FOLLOWS_PARKED')
+      const count = keys.filter(key => key.letters.length > 0).length
+      const what = `${plural(waiting.length, 'dead letter')} of ${plural(count, 'key')} wait (${codes.join(', ') || 'followers'}), the oldest from ${formatDuration(nowMs - oldestMs)} ago`
+      found.push(
+        problem(
+          topic,
+          what,
+          `orderly dlq show --topic ${topic}; mend what it names, then orderly dlq replay --topic ${topic}`
+        )
+      )
+    }
+    const interrupted = keys.filter(({ underWay }) => underWay?.isOpen === true).length
+    if (interrupted > 0) {
+      found.push(
+        problem(
+          topic,
+          `a replay was interrupted (${plural(interrupted, 'key')})`,
+          `orderly dlq replay --topic ${topic}`
+        )
+      )
+    }
+    const awaited = keys.filter(({ underWay }) => underWay?.isOpen === false)
+    if (awaited.length > 0) {
+      const stages = [...new Set(awaited.map(({ stage }) => stage))].join(', ')
+      const what = `${plural(awaited.length, 'key')} replayed, and the stage has not answered`
+      found.push({ severity: 'hint', about: topic, what, todo: `see that ${stages} runs and has no lag` })
+    }
+  }
+  return found
+}
+
+function notificationFindings({ targets, givenUp }: Facts): Finding[] {
+  const found = targets.map(({ target, reason, waiting }) => {
+    const what = `is switched off (${reason ?? 'it answered 410'})${waiting > 0 ? `; ${waiting} wait` : ''}`
+    return problem(
+      target,
+      what,
+      'give it an address that works (WEBHOOK_…) or remove it: a changed address switches it on'
+    )
+  })
+  if (givenUp === 0) return found
+  const todo = 'orderly dlq list --topic notifications; mend the target, then orderly dlq replay --topic notifications'
+  return [
+    ...found,
+    {
+      severity: 'hint',
+      about: 'notifications',
+      what: `${plural(givenUp, 'delivery', 'deliveries')} given up in the last day`,
+      todo
+    }
+  ]
+}

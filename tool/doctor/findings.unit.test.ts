@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { PartitionLag } from '@orderly/kafka'
+import { diagnose, type Facts } from './findings.ts'
+
+const nowMs = 1_700_000_000_000
+const well: Facts = {
+  nowMs,
+  kafkaFailure: undefined,
+  databaseFailure: undefined,
+  registryFailure: undefined,
+  topics: [],
+  missingTopics: [],
+  groups: [],
+  transactions: [],
+  letters: [],
+  targets: [],
+  givenUp: 0
+}
+const member = { memberID: 'm', instanceID: 'inventory-1', clientID: 'inventory', host: '127.0.0.1', partitions: [] }
+const lag: PartitionLag = {
+  groupID: 'orders-created',
+  topic: 'orders.created',
+  partition: 3,
+  committedOffset: 10n,
+  beginningOffset: 0n,
+  stableOffset: 15n,
+  endOffset: 15n,
+  lagRecords: 5,
+  waitingSinceMs: nowMs - 90_000,
+  member
+}
+const group = { groupID: 'orders-created', state: 'Stable', members: [member], lag: [lag] }
+const partition = { partition: 0, leaderID: 1, replicaIDs: [1, 2], inSyncReplicaIDs: [1, 2] }
+const topic = { name: 'orders.created', isInternal: false, partitions: [partition], retentionMs: '604800000' }
+
+function find(facts: Partial<Facts>): string[] {
+  return diagnose({ ...well, ...facts }, { waitingMs: 30_000 }).map(
+    ({ severity, about, what, todo }) => `${severity} ${about}: ${what}. ${todo}`
+  )
+}
+
+test('nothing is found where nothing is wrong', () => {
+  assert.deepEqual(
+    find({ topics: [topic], groups: [{ ...group, lag: [{ ...lag, waitingSinceMs: nowMs - 5_000 }] }] }),
+    []
+  )
+})
+
+test('each thing that is wrong is found, with what to do', () => {
+  const cases: [Partial<Facts>, RegExp][] = [
+    [{ kafkaFailure: 'refused' }, /^problem kafka: does not answer: refused\. .*KAFKA_BROKERS/],
+    [{ databaseFailure: 'refused' }, /^problem postgres: .*DATABASE_URL/],
+    [{ registryFailure: 'refused' }, /^problem schema registry: .*SCHEMA_REGISTRY_URL/],
+    [{ missingTopics: ['orders.created'] }, /^problem orders\.created: is missing\. create it/],
+    [{ topics: [{ ...topic, partitions: [{ ...partition, leaderID: -1 }] }] }, /1 partition without a leader \(0\)/],
+    [
+      { topics: [{ ...topic, partitions: [{ ...partition, inSyncReplicaIDs: [1] }] }] },
+      /replicas that are out of step/
+    ],
+    [
+      { topics: [{ ...topic, name: 'orders.created.dlq' }] },
+      /^hint orders\.created\.dlq: forgets dead letters after 7d/
+    ],
+    [{ topics: [{ ...topic, name: 'orders.created.dlq', retentionMs: '3600000' }] }, /^problem orders\.created\.dlq/],
+    [{ groups: [{ ...group, members: [] }] }, /^problem group orders-created: has no members, and 5 records wait/],
+    [{ groups: [{ ...group, members: [], lag: [] }] }, /^hint group orders-created: has no members\./],
+    [
+      { groups: [{ ...group, state: 'PreparingRebalance', lag: [] }] },
+      /^hint group orders-created: is PreparingRebalance/
+    ],
+    [{ groups: [group] }, /orders\.created\/3 has not moved for 1m 30s: 5 records wait\. see the log of inventory-1/],
+    [
+      { groups: [{ ...group, lag: [{ ...lag, committedOffset: 12n, stableOffset: 12n }] }] },
+      /an open transaction holds it up/
+    ],
+    [{ groups: [{ ...group, lag: [{ ...lag, member: undefined }] }] }, /nobody reads this partition/],
+    [
+      { targets: [{ target: 'webhook:shop', reason: 'answered 410', waiting: 0 }] },
+      /^problem webhook:shop: is switched off/
+    ],
+    [{ givenUp: 3 }, /^hint notifications: 3 deliveries given up/]
+  ]
+  for (const [facts, expected] of cases) {
+    const [found, ...others] = find(facts)
+    assert.match(found ?? 'nothing', expected)
+    assert.deepEqual(others, [])
+  }
+})
+
+test('transactions that hold up readers are told apart by who can end them', () => {
+  const partitions = [{ topic: 'orders.created', partition: 3, firstOffset: 40n }]
+  const own = { producerID: 7n, epoch: 2, sinceMs: nowMs - 60_000, timeoutMs: 10_000, partitions }
+  const open = find({ transactions: [{ ...own, kind: 'open', transactionalID: 'inventory-1' }] })[0] ?? ''
+  assert.match(
+    open,
+    /the transaction of inventory-1 is open since 1m and holds up orders\.created\/3.*aborts.*after 10s/
+  )
+  assert.match(find({ transactions: [{ ...own, kind: 'overdue', transactionalID: 'x' }] })[0] ?? '', /broker/)
+  const forgotten = find({ transactions: [{ ...own, kind: 'forgotten', transactionalID: undefined }] })[0] ?? ''
+  assert.match(forgotten, /kafka-transactions\.sh abort --topic orders\.created --partition 3 --start-offset 40/)
+})
+
+test('dead letters are found by topic, with their reasons, and problems stand before hints', () => {
+  const letter = {
+    timestampMs: nowMs - 7_200_000,
+    code: 'ORDER_INVALID'
+  } as Facts['letters'][number]['letters'][number]
+  const key = { topic: 'orders.created.dlq', stage: 'inventory', key: Buffer.from('ada'), parkedCount: 2 }
+  const letters = [
+    { ...key, letters: [letter, { ...letter, code: 'FOLLOWS_PARKED' }], underWay: undefined },
+    { ...key, letters: [], underWay: { name: 'r', isOpen: false } },
+    { ...key, letters: [], underWay: { name: 'r', isOpen: true } }
+  ]
+  const found = find({ letters, givenUp: 1 })
+  assert.match(found[0] ?? '', /^problem .*: 2 dead letters of 1 key wait \(ORDER_INVALID\), the oldest from 2h ago/)
+  assert.match(found[1] ?? '', /^problem .*a replay was interrupted/)
+  assert.match(found[2] ?? '', /^hint .*the stage has not answered\. see that inventory runs/)
+  assert.equal(found.length, 4)
+})

@@ -1,0 +1,91 @@
+import { topicNames } from '@orderly/contracts'
+import { deadLetterTopic, readDeadLetters } from '@orderly/kafka'
+import { checkDatabase } from '@orderly/postgres'
+import type { Pool } from 'pg'
+import { explain } from '../command-line/explain.ts'
+import type { Connections } from '../connections/connections.ts'
+import { readGroups } from '../lag/lag.ts'
+import type { Facts } from './findings.ts'
+
+const dlqPatienceMs = 20_000
+const registryPatienceMs = 5_000
+
+/** Looks at everything there is; what does not answer is told, and the rest is looked at all the same. */
+export async function observe(connections: Connections, signal: AbortSignal, transactionAgeMs: number): Promise<Facts> {
+  const [kafka, databaseFacts, registryFailure] = await Promise.all([
+    attempt(() => observeKafka(connections, signal, transactionAgeMs)),
+    attempt(() => observeDatabase(connections.database())),
+    attempt(() => askRegistry(connections))
+  ])
+  return {
+    nowMs: Date.now(),
+    kafkaFailure: kafka.failure,
+    databaseFailure: databaseFacts.failure,
+    registryFailure: registryFailure.failure,
+    ...(kafka.result ?? { topics: [], missingTopics: [], groups: [], transactions: [], letters: [] }),
+    ...(databaseFacts.result ?? { targets: [], givenUp: 0 })
+  }
+}
+
+async function attempt<Result>(
+  look: () => Promise<Result>
+): Promise<{ readonly result?: Result; readonly failure: string | undefined }> {
+  try {
+    return { result: await look(), failure: undefined }
+  } catch (error) {
+    return { failure: explain(error).split('\n')[0] ?? '' }
+  }
+}
+
+async function observeKafka(connections: Connections, signal: AbortSignal, transactionAgeMs: number) {
+  const inspector = connections.inspector()
+  const described = (await inspector.topics()).filter(({ isInternal }) => !isInternal)
+  const names = new Set(described.map(({ name }) => name))
+  const places = described.flatMap(({ name, partitions }) =>
+    partitions.filter(({ leaderID }) => leaderID >= 0).map(({ partition }) => ({ topic: name, partition }))
+  )
+  const deadLetters = [...names].filter(name => name.endsWith(deadLetterTopic('')))
+  const patience = AbortSignal.any([signal, AbortSignal.timeout(dlqPatienceMs)])
+  const [configs, groups, transactions, letters] = await Promise.all([
+    names.size === 0 ? new Map() : inspector.topicConfigs([...names]),
+    readGroups(inspector, undefined),
+    inspector.hangingTransactions(places, { afterMs: transactionAgeMs }),
+    deadLetters.length === 0 ? [] : readDeadLetters(connections.kafka(), deadLetters, patience)
+  ])
+  const needed = Object.values(topicNames).flatMap(name => [name, deadLetterTopic(name)])
+  return {
+    topics: described.map(topic => ({ ...topic, retentionMs: configs.get(topic.name)?.get('retention.ms')?.value })),
+    missingTopics: needed.filter(name => !names.has(name)),
+    groups,
+    transactions,
+    letters
+  }
+}
+
+async function observeDatabase(pool: Pool) {
+  await checkDatabase(pool)
+  const { rows } = await pool.query("SELECT to_regclass('notification.targets') IS NOT NULL AS has_ledger")
+  if (rows[0]?.has_ledger !== true) return { targets: [], givenUp: 0 }
+  const [targets, givenUp] = await Promise.all([
+    pool.query(`SELECT target, reason, (
+        SELECT count(*) FROM notification.deliveries WHERE deliveries.target = targets.target AND settled_at IS NULL
+      ) AS waiting
+      FROM notification.targets WHERE switched_off_at IS NOT NULL ORDER BY target`),
+    pool.query(`SELECT count(*) AS count FROM notification.deliveries
+      WHERE status = 'given-up' AND settled_at > now() - interval '1 day'`)
+  ])
+  return { targets: targets.rows, givenUp: givenUp.rows[0]?.count ?? 0 }
+}
+
+async function askRegistry(connections: Connections): Promise<void> {
+  const { url, username, password } = connections.registryAddress()
+  const credentials = Buffer.from(`${username}:${password}`).toString('base64')
+  const headers: Record<string, string> = username === undefined ? {} : { authorization: `Basic ${credentials}` }
+  const answer = await fetch(`${url}/subjects`, { headers, signal: AbortSignal.timeout(registryPatienceMs) }).catch(
+    error => {
+      const cause = error.cause instanceof Error ? error.cause.message : error.message
+      throw Object.assign(new Error(`${url}: ${cause}`), { code: 'REGISTRY_UNAVAILABLE' })
+    }
+  )
+  if (!answer.ok) throw Object.assign(new Error(`${url} answered ${answer.status}`), { code: 'REGISTRY_REFUSED' })
+}

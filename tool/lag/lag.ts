@@ -1,0 +1,70 @@
+import type { KafkaInspector, PartitionLag } from '@orderly/kafka'
+import { type Command, Failure } from '../command-line/command.ts'
+import { plural } from '../command-line/numbers.ts'
+import { formatDuration } from '../command-line/time.ts'
+
+export const showLag: Command = {
+  name: 'lag',
+  summary: 'how far each group is behind, in records and in time, and who reads what',
+  argument: '[GROUP]',
+  options: { behind: { type: 'boolean', description: 'only partitions in which something waits' } },
+  async run({ argument, options, output, connections }) {
+    const groups = await readGroups(connections.inspector(), argument)
+    if (argument !== undefined && groups[0]?.state === 'Dead')
+      throw new Failure(`There is no group ${argument}: run orderly lag for those that there are.`)
+    const nowMs = Date.now()
+    const isShown = ({ lagRecords }: PartitionLag) => !options.flag('behind') || lagRecords > 0
+    output.json(
+      groups.map(({ groupID, state, members, lag }) => ({
+        groupID,
+        state,
+        members: members.map(({ partitions, ...own }) => ({ ...own, partitions: partitions.map(placeOf) })),
+        lagRecords: sum(lag),
+        partitions: lag.filter(isShown).map(({ groupID, member, waitingSinceMs, ...own }) => ({
+          ...own,
+          lagSeconds: waitingSinceMs === undefined ? 0 : Math.max(0, nowMs - waitingSinceMs) / 1_000,
+          member: member?.memberID
+        }))
+      }))
+    )
+    for (const { groupID, state, members, lag } of groups) {
+      output.line(`${groupID}: ${state}, ${plural(members.length, 'member')}, ${plural(sum(lag), 'record')} behind`)
+      const rows = lag.filter(isShown)
+      if (rows.length === 0) continue
+      output.table(
+        [
+          { title: '  TOPIC', value: ({ topic }) => `  ${topic}` },
+          { title: 'PARTITION', value: ({ partition }) => partition, isNumber: true },
+          { title: 'COMMITTED', value: ({ committedOffset }) => committedOffset, isNumber: true },
+          { title: 'END', value: ({ endOffset }) => endOffset, isNumber: true },
+          { title: 'LAG', value: ({ lagRecords }) => lagRecords, isNumber: true },
+          { title: 'SINCE', value: ({ waitingSinceMs }) => waitingSinceMs && formatDuration(nowMs - waitingSinceMs) },
+          { title: 'MEMBER', value: ({ member }) => member && (member.instanceID ?? member.clientID) },
+          { title: 'HOST', value: ({ member }) => member?.host }
+        ],
+        rows
+      )
+      output.line()
+    }
+    if (groups.length === 0) output.line('There are no groups: nothing has read from this cluster yet.')
+    return 0
+  }
+}
+
+export async function readGroups(inspector: KafkaInspector, only: string | undefined) {
+  const groupIDs = only === undefined ? await inspector.groups() : [only]
+  return Promise.all(
+    groupIDs.map(async groupID => {
+      const group = await inspector.group(groupID)
+      return { ...group, lag: await inspector.lag(group) }
+    })
+  )
+}
+
+function sum(lag: readonly PartitionLag[]): number {
+  return lag.reduce((total, { lagRecords }) => total + lagRecords, 0)
+}
+
+function placeOf({ topic, partition }: { topic: string; partition: number }): string {
+  return `${topic}/${partition}`
+}

@@ -1,0 +1,34 @@
+import { explain } from './command-line/explain.ts'
+import { helpOf } from './command-line/help.ts'
+import { createOutput } from './command-line/output.ts'
+import { parseInvocation } from './command-line/parse.ts'
+import { commands } from './commands.ts'
+import { createConnections } from './connections/connections.ts'
+
+/** The operator's command line: `npm run orderly -- <command>`. */
+const ending = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    if (ending.signal.aborted) process.exit(130)
+    ending.abort(new Error('ended by a signal'))
+  })
+}
+// A pager that was left, `| head`: nobody reads any more.
+process.stdout.on('error', () => process.exit(0))
+
+const connections = createConnections(process.env)
+try {
+  const invocation = parseInvocation(process.argv.slice(2), commands)
+  if ('help' in invocation) {
+    process.stdout.write(`${helpOf(invocation.help, commands)}\n`)
+  } else {
+    const { command, argument, options, isJson } = invocation
+    const output = createOutput(process, isJson)
+    process.exitCode = await command.run({ argument, options, output, connections, signal: ending.signal })
+  }
+} catch (error) {
+  process.exitCode = ending.signal.aborted ? 130 : ((error as { exitCode?: number }).exitCode ?? 1)
+  if (!ending.signal.aborted) process.stderr.write(`${explain(error)}\n`)
+}
+await connections.close()
+process.exit()

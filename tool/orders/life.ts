@@ -1,0 +1,79 @@
+import { parseTraceparent } from '@orderly/service-kit'
+import type { FoundRecord, OrderTables, Row } from './sources.ts'
+
+/** One thing that happened to an order, at its time. */
+export interface LifeEvent {
+  readonly atMs: number | undefined
+  readonly what: string
+  /** The topic with partition and offset, or the table. */
+  readonly where: string
+  readonly detail: string
+}
+
+export interface OrderLife {
+  readonly orderID: string
+  readonly userID: string | undefined
+  readonly traceID: string | undefined
+  /** As shops see it. */
+  readonly status: string | undefined
+  readonly events: readonly LifeEvent[]
+}
+
+/** All that is known of an order in the sequence of its times. Undefined when nothing is. */
+export function lifeOf(orderID: string, tables: OrderTables, records: readonly FoundRecord[]): OrderLife | undefined {
+  const { status, key, outcome, lines, settlements, deliveries, audits } = tables
+  const events: LifeEvent[] = []
+  const add = (at: unknown, what: string, where: string, detail = '') =>
+    events.push({ atMs: at instanceof Date ? at.getTime() : (at as number | undefined), what, where, detail })
+
+  if (key !== undefined) {
+    add(key.claimed_at, 'request', 'orders.idempotency_keys', `key ${key.key}, ${key.state}, attempt ${key.attempt}`)
+  }
+  if (status?.accepted_at != null) add(status.accepted_at, 'accepted', 'orders.orders', priceOf(status))
+  for (const { record, eventType } of records) {
+    const { topic, partition, offset, timestampMs } = record
+    const replay = record.headers.find(([name]) => name?.toString() === 'dlq-replay')?.[1]
+    add(timestampMs, eventType, `${topic} ${partition}/${offset}`, replay ? `replayed: ${replay}` : '')
+  }
+  if (outcome !== undefined) {
+    const held = lines.map(({ sku, quantity }) => `${quantity} × ${sku}`).join(', ')
+    const detail = outcome.kind === 'reserved' ? held : `${outcome.reason} ${JSON.stringify(outcome.shortages)}`
+    add(outcome.decided_at, `decided: ${outcome.kind}`, 'inventory.outcomes', detail)
+  }
+  for (const { kind, cause, settled_at } of settlements) {
+    add(settled_at, String(kind), 'inventory.settlements', cause === null ? '' : String(cause))
+  }
+  for (const { event_id, target, status, attempts, code, reason, accepted_at, settled_at } of deliveries) {
+    const why = code === null ? '' : `, ${code}: ${reason}`
+    add(accepted_at, 'to be notified', 'notification.deliveries', `${target}, ${event_id}`)
+    add(
+      settled_at ?? undefined,
+      `notification ${status}`,
+      'notification.deliveries',
+      `${target}, attempts ${attempts}${why}`
+    )
+  }
+  for (const { table } of audits) add(undefined, 'audited', table)
+  if (events.length === 0) return undefined
+
+  const [first] = records
+  const traceparent = first?.record.headers.find(([name]) => name?.toString() === 'traceparent')?.[1]?.toString()
+  const userID = status?.user_id ?? outcome?.user_id ?? first?.record.key?.toString()
+  const traceID = status?.trace_id ?? parseTraceparent(traceparent)?.traceID
+  return {
+    orderID,
+    userID: textOf(userID),
+    traceID: textOf(traceID),
+    status: status === undefined ? undefined : (textOf(status.status) ?? textOf(status.outcome) ?? 'accepted'),
+    events: events.toSorted((a, b) => (a.atMs ?? Number.POSITIVE_INFINITY) - (b.atMs ?? Number.POSITIVE_INFINITY))
+  }
+}
+
+function priceOf({ items, total_minor, currency }: Row): string {
+  const count = Array.isArray(items) ? items.length : 0
+  return `${count} lines, ${total_minor} minor units ${currency ?? ''}`.trim()
+}
+
+function textOf(value: unknown): string | undefined {
+  return value === undefined || value === null ? undefined : String(value)
+}

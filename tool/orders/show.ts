@@ -1,0 +1,52 @@
+import { type Command, Failure } from '../command-line/command.ts'
+import { formatDuration, formatTime } from '../command-line/time.ts'
+import { lifeOf } from './life.ts'
+import { readRecords, readTables } from './sources.ts'
+
+export const showOrder: Command = {
+  name: 'orders show',
+  summary: 'the whole life of an order: where it is written, when, and what became of it',
+  argument: 'ORDER_ID',
+  options: {
+    quick: { type: 'boolean', description: 'only the tables: reading the topics through takes time when they are long' }
+  },
+  async run({ argument: orderID = '', options, output, connections, signal }) {
+    const [tables, records] = await Promise.all([
+      readTables(connections.database(), orderID),
+      options.flag('quick') ? [] : readRecords(connections.kafka(), orderID, signal)
+    ])
+    const life = lifeOf(orderID, tables, records)
+    if (life === undefined) {
+      throw new Failure(
+        `Nothing is known of an order ${orderID}: see the id; an order that was answered 4xx is not kept.`
+      )
+    }
+    output.json({
+      ...life,
+      events: life.events.map(({ atMs, ...own }) => ({ at: formatTime(atMs), ...own })),
+      audits: tables.audits
+    })
+    output.line(`order   ${life.orderID}`)
+    output.line(`user    ${life.userID ?? '-'}`)
+    output.line(`status  ${life.status ?? 'not projected yet'}`)
+    output.line(`trace   ${life.traceID ?? '-'}`)
+    output.line()
+    const firstMs = life.events[0]?.atMs
+    output.table(
+      [
+        { title: 'AT', value: ({ atMs }) => formatTime(atMs) },
+        {
+          title: 'AFTER',
+          value: ({ atMs }) =>
+            atMs === undefined || firstMs === undefined ? undefined : formatDuration(atMs - firstMs),
+          isNumber: true
+        },
+        { title: 'WHAT', value: ({ what }) => what },
+        { title: 'WHERE', value: ({ where }) => where },
+        { title: 'DETAIL', value: ({ detail }) => detail }
+      ],
+      life.events
+    )
+    return 0
+  }
+}

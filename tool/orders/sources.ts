@@ -1,0 +1,92 @@
+import { eventID, topicNames } from '@orderly/contracts'
+import { createTopicReader, type FetchedRecord } from '@orderly/kafka'
+import type { Pool } from 'pg'
+
+export type Row = Readonly<Record<string, unknown>>
+
+export type OrderTables = Awaited<ReturnType<typeof readTables>>
+
+/** What the tables say of an order; those that are not there are passed over. */
+export async function readTables(pool: Pool, orderID: string) {
+  const present = new Set<string>()
+  const { rows } = await pool.query(
+    `SELECT table_schema || '.' || table_name AS name FROM information_schema.tables
+      WHERE table_schema IN ('orders', 'inventory', 'notification', 'audit')`
+  )
+  for (const { name } of rows) present.add(name)
+  const read = async (table: string, text: string, value: string = orderID): Promise<Row[]> =>
+    present.has(table) ? (await pool.query(text, [value])).rows : []
+  const audits = [...present].filter(name => name.startsWith('audit.'))
+  return {
+    status: (await read('orders.orders', 'SELECT * FROM orders.orders WHERE order_id = $1'))[0],
+    key: (
+      await read(
+        'orders.idempotency_keys',
+        'SELECT key, state, attempt, claimed_at FROM orders.idempotency_keys WHERE order_id = $1 LIMIT 1'
+      )
+    )[0],
+    outcome: (await read('inventory.outcomes', 'SELECT * FROM inventory.outcomes WHERE order_id = $1'))[0],
+    lines: await read(
+      'inventory.reservation_lines',
+      'SELECT sku, quantity FROM inventory.reservation_lines WHERE order_id = $1 ORDER BY sku'
+    ),
+    settlements: await read(
+      'inventory.settlements',
+      'SELECT kind, cause, settled_at FROM inventory.settlements WHERE order_id = $1 ORDER BY sequence'
+    ),
+    deliveries: await read(
+      'notification.deliveries',
+      `SELECT event_id, target, status, attempts, code, reason, accepted_at, settled_at FROM notification.deliveries
+        WHERE content->>'orderID' = $1 ORDER BY sequence`
+    ),
+    audits: (await Promise.all(audits.map(table => readAudit(pool, table, orderID)))).flat()
+  }
+}
+
+/** Tables that a connector made: whatever column of theirs is called like the id of an order. */
+async function readAudit(pool: Pool, table: string, orderID: string): Promise<{ table: string; row: Row }[]> {
+  const [schema, name] = table.split('.')
+  const { rows: columns } = await pool.query(
+    `SELECT quote_ident(column_name) AS name FROM information_schema.columns
+      WHERE table_schema = $1 AND table_name = $2 AND lower(replace(column_name, '_', '')) = 'orderid'`,
+    [schema, name]
+  )
+  if (columns[0] === undefined) return []
+  const { rows: quoted } = await pool.query('SELECT quote_ident($1) || $3 || quote_ident($2) AS name', [
+    schema,
+    name,
+    '.'
+  ])
+  const { rows } = await pool.query(`SELECT * FROM ${quoted[0].name} WHERE ${columns[0].name} = $1 LIMIT 20`, [orderID])
+  return rows.map(row => ({ table, row }))
+}
+
+export interface FoundRecord {
+  readonly record: FetchedRecord
+  readonly eventType: string
+}
+
+/** Its events, found by their ids in the topics that carry orders. Reads the topics through, which takes a while when they are long. */
+export async function readRecords(
+  connection: Parameters<typeof createTopicReader>[0],
+  orderID: string,
+  signal: AbortSignal
+): Promise<FoundRecord[]> {
+  const types = new Map([
+    [topicNames.ordersCreated, 'OrderCreated'],
+    [topicNames.inventoryReserved, 'InventoryReserved'],
+    [topicNames.inventoryFailed, 'InventoryFailed']
+  ] as [string, string][])
+  const found: FoundRecord[] = []
+  const reader = createTopicReader(connection, [...types.keys()])
+  try {
+    await reader.readOn(record => {
+      const eventType = types.get(record.topic) ?? ''
+      const id = record.headers.find(([name]) => name?.toString() === 'event-id')?.[1]?.toString()
+      if (id === eventID(eventType, orderID)) found.push({ record, eventType })
+    }, signal)
+  } finally {
+    await reader.close()
+  }
+  return found
+}

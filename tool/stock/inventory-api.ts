@@ -1,0 +1,66 @@
+import { Failure } from '../command-line/command.ts'
+import type { Connections } from '../connections/connections.ts'
+
+export interface StockLevel {
+  readonly sku: string
+  readonly available: number
+  readonly reserved: number
+}
+
+export interface InventoryAPI {
+  /** @throws Failure with what the service answered, or that it did not */
+  ask<Answer>(method: 'GET' | 'PUT' | 'POST', path: string, options?: AskOptions): Promise<Answer>
+}
+
+export interface AskOptions {
+  readonly json?: object
+  readonly csv?: string
+  /** The answer as text instead of JSON. */
+  readonly wantsCSV?: true
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+const patienceMs = 60_000
+
+interface Problem {
+  readonly detail?: string
+  readonly errors?: readonly { readonly pointer: string; readonly detail: string }[]
+}
+
+/** Stock is changed by its service alone, so that what is changed is checked, told apart by its key, and remembered. */
+export function inventoryAPI(connections: Connections, by: string): InventoryAPI {
+  const { url, apiKey } = connections.inventory()
+  return {
+    async ask<Answer>(method: 'GET' | 'PUT' | 'POST', path: string, options: AskOptions = {}): Promise<Answer> {
+      const { json, csv, wantsCSV } = options
+      const body = json === undefined ? csv : JSON.stringify(json)
+      const answer = await fetch(`${url}${path}`, {
+        method,
+        headers: {
+          // Header values are ASCII; a name need not be.
+          'x-operator': by.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, 100),
+          ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }),
+          ...(json !== undefined && { 'content-type': 'application/json' }),
+          ...(csv !== undefined && { 'content-type': 'text/csv' }),
+          ...(wantsCSV && { accept: 'text/csv' }),
+          ...options.headers
+        },
+        ...(body !== undefined && { body }),
+        signal: AbortSignal.timeout(patienceMs)
+      }).catch(error => {
+        const cause = error.cause instanceof Error ? error.cause.message || error.cause.code : error.message
+        throw new Failure(
+          `The inventory service does not answer at ${url} (${cause}). See that it runs, and that INVENTORY_URL is its address.`
+        )
+      })
+      if (answer.ok) return (wantsCSV ? await answer.text() : await answer.json()) as Answer
+      const problem = (await answer.json().catch(() => ({}))) as Problem
+      const fields = (problem.errors ?? []).map(({ pointer, detail }) => `${pointer.replace('#/', '')} ${detail}`)
+      throw new Failure(
+        fields.length > 0
+          ? `Refused: ${fields.join('; ')}.`
+          : `Refused: ${problem.detail ?? `the answer was ${answer.status}.`}`
+      )
+    }
+  }
+}

@@ -1,0 +1,203 @@
+import { randomUUID } from 'node:crypto'
+import { readFile, writeFile } from 'node:fs/promises'
+import { type Command, type CommandContext, Failure, UsageError } from '../command-line/command.ts'
+import { plural } from '../command-line/numbers.ts'
+import { byOption, operatorName, reasonOption } from '../command-line/operator.ts'
+import { type InventoryAPI, inventoryAPI, type StockLevel } from './inventory-api.ts'
+
+interface Movement {
+  readonly at: string
+  readonly kind: string
+  readonly delta: number
+  readonly available: number
+  readonly reserved: number
+  readonly by: string
+  readonly reason: string | null
+}
+
+export const showStock: Command = {
+  name: 'stock show',
+  summary: 'what there is of a SKU and how it came to be, or of all SKUs',
+  argument: '[SKU]',
+  options: {},
+  async run(context) {
+    const { argument, output } = context
+    const api = open(context)
+    if (argument === undefined) {
+      const levels = await readAll(api)
+      output.json(levels)
+      if (levels.length === 0) output.line('There is no stock yet: orderly stock import FILE puts some in.')
+      else output.table(levelColumns, levels)
+      return 0
+    }
+    const path = `/stock/${encodeURIComponent(argument)}`
+    const level = await api.ask<StockLevel>('GET', path)
+    const { items } = await api.ask<{ items: Movement[] }>('GET', `${path}/movements?limit=20`)
+    output.json({ ...level, movements: items })
+    output.table(levelColumns, [level])
+    output.line()
+    output.table(
+      [
+        { title: 'AT', value: ({ at }) => at },
+        { title: 'WHAT', value: ({ kind }) => kind },
+        { title: 'PIECES', value: ({ delta }) => (delta > 0 ? `+${delta}` : delta), isNumber: true },
+        { title: 'AVAILABLE', value: ({ available }) => available, isNumber: true },
+        { title: 'BY', value: ({ by }) => by },
+        { title: 'WHY', value: ({ reason }) => reason ?? undefined }
+      ],
+      items
+    )
+    return 0
+  }
+}
+
+export const setStock: Command = {
+  name: 'stock set',
+  summary: 'set how many pieces of a SKU are available: stock set SKU --to 500',
+  argument: 'SKU',
+  options: {
+    to: { type: 'string', placeholder: 'PIECES', description: 'how many' },
+    by: byOption,
+    reason: reasonOption
+  },
+  async run(context) {
+    const available = pieces(context, 'to')
+    const level = await open(context).ask<StockLevel>('PUT', `/stock/${encodeURIComponent(skuOf(context))}`, {
+      json: { available, ...reasonOf(context) }
+    })
+    return sayLevel(context, level)
+  }
+}
+
+export const adjustStock: Command = {
+  name: 'stock adjust',
+  summary: 'put pieces in or take them out: stock adjust SKU --add 20, or --remove 3',
+  argument: 'SKU',
+  options: {
+    add: { type: 'string', placeholder: 'PIECES', description: 'how many to put in' },
+    remove: { type: 'string', placeholder: 'PIECES', description: 'how many to take out' },
+    key: {
+      type: 'string',
+      placeholder: 'KEY',
+      description: 'a name for this adjustment, so that it is done once however often it is tried (a new one)'
+    },
+    by: byOption,
+    reason: reasonOption
+  },
+  async run(context) {
+    const { options, output } = context
+    if ((options.text('add') === undefined) === (options.text('remove') === undefined))
+      throw new UsageError('Say how many pieces: --add 20 or --remove 3.')
+    const delta = options.text('add') === undefined ? -pieces(context, 'remove') : pieces(context, 'add')
+    const key = options.text('key') ?? randomUUID()
+    const path = `/stock/${encodeURIComponent(skuOf(context))}/adjustments`
+    const asked = { json: { delta, ...reasonOf(context) }, headers: { 'idempotency-key': key } }
+    try {
+      return sayLevel(context, await open(context).ask<StockLevel>('POST', path, asked))
+    } catch (error) {
+      if (error instanceof Failure && error.message.includes('does not answer'))
+        output.progress(`Whether it was done is not known: try again with --key ${key}, and it is done once.`)
+      throw error
+    }
+  }
+}
+
+export const importStock: Command = {
+  name: 'stock import',
+  summary:
+    'set the stock of all SKUs in a CSV file (sku,available), or of none when a line is wrong; - reads standard input',
+  argument: 'FILE',
+  options: { by: byOption, reason: reasonOption },
+  async run(context) {
+    const { argument = '-', output } = context
+    const csv = await readText(argument)
+    const { reason } = reasonOf(context)
+    const query = reason === undefined ? '' : `?reason=${encodeURIComponent(reason)}`
+    const { count } = await open(context)
+      .ask<{ count: number }>('PUT', `/stock${query}`, { csv })
+      .catch(error => {
+        if (error instanceof Failure) throw new Failure(error.message.replace('csv:', `${argument}:`))
+        throw error
+      })
+    output.json({ count })
+    output.line(`${plural(count, 'SKU')} set.`)
+    return 0
+  }
+}
+
+export const exportStock: Command = {
+  name: 'stock export',
+  summary: 'all SKUs as a CSV file that stock import reads, to standard output unless a file is named',
+  argument: '[FILE]',
+  options: {},
+  async run(context) {
+    const { argument, output } = context
+    const csv = await open(context).ask<string>('GET', '/stock', { wantsCSV: true })
+    if (argument === undefined || argument === '-') {
+      if (output.isJson) output.json({ csv })
+      else output.line(csv.trimEnd())
+      return 0
+    }
+    await writeFile(argument, csv).catch(error => {
+      throw new Failure(`${argument} cannot be written: ${error.message}.`)
+    })
+    output.json({ file: argument })
+    output.line(`Written to ${argument}.`)
+    return 0
+  }
+}
+
+const levelColumns = [
+  { title: 'SKU', value: ({ sku }: StockLevel) => sku },
+  { title: 'AVAILABLE', value: ({ available }: StockLevel) => available, isNumber: true },
+  { title: 'RESERVED', value: ({ reserved }: StockLevel) => reserved, isNumber: true }
+] as const
+
+function open({ connections, options }: CommandContext): InventoryAPI {
+  return inventoryAPI(connections, operatorName(options.text('by')))
+}
+
+async function readAll(api: InventoryAPI): Promise<StockLevel[]> {
+  const levels: StockLevel[] = []
+  for (let after: string | undefined = ''; after !== undefined; ) {
+    const page: { items: StockLevel[]; nextAfter?: string } = await api.ask(
+      'GET',
+      `/stock?after=${encodeURIComponent(after)}`
+    )
+    levels.push(...page.items)
+    after = page.nextAfter
+  }
+  return levels
+}
+
+function sayLevel({ output }: CommandContext, level: StockLevel): number {
+  output.json(level)
+  output.table(levelColumns, [level])
+  return 0
+}
+
+function skuOf({ argument }: CommandContext): string {
+  return argument ?? ''
+}
+
+function reasonOf({ options }: CommandContext): { reason?: string } {
+  const reason = options.text('reason')?.trim()
+  return reason === undefined || reason === '' ? {} : { reason }
+}
+
+function pieces({ options }: CommandContext, option: string): number {
+  const text = options.text(option)
+  if (text !== undefined && /^\d{1,13}$/.test(text)) return Number(text)
+  throw new UsageError(`--${option} is ${text === undefined ? 'missing' : `"${text}"`}: give a whole number of pieces.`)
+}
+
+async function readText(path: string): Promise<string> {
+  if (path === '-') {
+    const parts: Buffer[] = []
+    for await (const part of process.stdin) parts.push(part)
+    return Buffer.concat(parts).toString()
+  }
+  return readFile(path, 'utf8').catch(error => {
+    throw new Failure(`${path} cannot be read: ${error.message}.`)
+  })
+}

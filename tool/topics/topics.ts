@@ -1,0 +1,102 @@
+import { type Command, Failure } from '../command-line/command.ts'
+import { formatDuration } from '../command-line/time.ts'
+
+export const showTopics: Command = {
+  name: 'topics',
+  summary: 'topics with their partitions, offsets and how long they keep their records',
+  argument: '[TOPIC]',
+  options: { all: { type: 'boolean', description: "Kafka's own topics, too" } },
+  async run({ argument, options, output, connections }) {
+    const inspector = connections.inspector()
+    const found = await inspector.topics(argument === undefined ? undefined : [argument])
+    if (argument !== undefined && found.length === 0)
+      throw new Failure(`There is no topic ${argument}: run orderly topics for those that there are.`)
+    const topics = found.filter(({ isInternal }) => !isInternal || options.flag('all') || argument !== undefined)
+    const places = topics.flatMap(({ name, partitions }) =>
+      partitions.map(({ partition }) => ({ topic: name, partition }))
+    )
+    const [beginnings, stableEnds, ends, configs] = await Promise.all([
+      inspector.offsets(places, 'beginning'),
+      inspector.offsets(places, 'stable-end'),
+      inspector.offsets(places, 'end'),
+      topics.length === 0 ? undefined : inspector.topicConfigs(topics.map(({ name }) => name))
+    ])
+    const described = topics.map(({ name, partitions }) => ({
+      name,
+      partitions: partitions.map(own => {
+        const index = places.findIndex(({ topic, partition }) => topic === name && partition === own.partition)
+        const offset = (offsets: readonly { offset: bigint }[]) => offsets[index]?.offset ?? 0n
+        return { ...own, beginning: offset(beginnings), stableEnd: offset(stableEnds), end: offset(ends) }
+      }),
+      configs: [...(configs?.get(name)?.values() ?? [])]
+    }))
+    output.json(
+      described.map(({ configs, ...own }) => ({
+        ...own,
+        configs: Object.fromEntries(configs.map(({ name, value, isOwn }) => [name, { value, isOwn }]))
+      }))
+    )
+    const value = (topic: (typeof described)[number], name: string) =>
+      topic.configs.find(config => config.name === name)?.value
+    if (argument === undefined) {
+      output.table(
+        [
+          { title: 'TOPIC', value: ({ name }) => name },
+          { title: 'PARTITIONS', value: ({ partitions }) => partitions.length, isNumber: true },
+          { title: 'REPLICAS', value: ({ partitions }) => partitions[0]?.replicaIDs.length, isNumber: true },
+          { title: 'OFFSETS', value: ({ partitions }) => sum(partitions), isNumber: true },
+          { title: 'CLEANUP', value: topic => value(topic, 'cleanup.policy') },
+          { title: 'KEEPS', value: topic => keeps(value(topic, 'retention.ms')) },
+          { title: 'STATE', value: ({ partitions }) => stateOf(partitions) }
+        ],
+        described
+      )
+      return 0
+    }
+    for (const topic of described) {
+      output.table(
+        [
+          { title: 'PARTITION', value: ({ partition }) => partition, isNumber: true },
+          { title: 'LEADER', value: ({ leaderID }) => leaderID, isNumber: true },
+          { title: 'IN SYNC', value: ({ inSyncReplicaIDs }) => inSyncReplicaIDs.join(',') },
+          { title: 'BEGINNING', value: ({ beginning }) => beginning, isNumber: true },
+          { title: 'STABLE', value: ({ stableEnd }) => stableEnd, isNumber: true },
+          { title: 'END', value: ({ end }) => end, isNumber: true }
+        ],
+        topic.partitions
+      )
+      output.line()
+      const own = topic.configs.filter(
+        ({ isOwn, name }) => isOwn || name === 'cleanup.policy' || name === 'retention.ms'
+      )
+      output.table(
+        [
+          { title: 'CONFIG', value: ({ name }) => name },
+          { title: 'VALUE', value: ({ value }) => value },
+          { title: 'SET', value: ({ isOwn }) => (isOwn ? 'for this topic' : 'by the broker') }
+        ],
+        own
+      )
+    }
+    return 0
+  }
+}
+
+function sum(partitions: readonly { beginning: bigint; end: bigint }[]): bigint {
+  return partitions.reduce((total, { beginning, end }) => total + end - beginning, 0n)
+}
+
+export function keeps(retentionMs: string | undefined): string | undefined {
+  if (retentionMs === undefined) return undefined
+  return retentionMs === '-1' ? 'for ever' : formatDuration(Number(retentionMs))
+}
+
+function stateOf(
+  partitions: readonly { leaderID: number; replicaIDs: readonly number[]; inSyncReplicaIDs: readonly number[] }[]
+): string {
+  if (partitions.some(({ leaderID }) => leaderID < 0)) return 'without a leader'
+  if (partitions.some(({ replicaIDs, inSyncReplicaIDs }) => inSyncReplicaIDs.length < replicaIDs.length)) {
+    return 'replicas out of step'
+  }
+  return 'ok'
+}

@@ -1,0 +1,51 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { WishRequest } from '../history/history.ts'
+import { nextID, type WishPlan } from '../plan/load.ts'
+import { reasonOf } from './reason-of.ts'
+
+/** The order that something is wanted of. */
+export interface WishedOrder {
+  readonly orderID: string
+  readonly userID: string
+}
+
+const patienceMs = 12_000
+
+/** Asks until somebody has told what becomes of it, each time under an id of its own. @returns every attempt */
+export async function wishUntilKnown(
+  { orderID, userID }: WishedOrder,
+  { id, wish, afterMs, entrance, retryDelaysMs }: WishPlan,
+  entrances: () => readonly string[]
+): Promise<WishRequest[]> {
+  const attempts: WishRequest[] = []
+  for (const [index, delayMs] of [afterMs, ...retryDelaysMs].entries()) {
+    await delay(delayMs)
+    const attemptID = index === 0 ? id : nextID(id, index)
+    const urls = entrances()
+    const url = urls[entrance % Math.max(1, urls.length)]
+    const sentAtMs = Date.now()
+    const result = await ask(url, `/orders/${orderID}/${wish}`, attemptID)
+    attempts.push({ id: attemptID, wish, orderID, userID, sentAtMs, endedAtMs: Date.now(), result })
+    if (result.kind !== 'unknown') break
+  }
+  return attempts
+}
+
+async function ask(url: string | undefined, path: string, id: string): Promise<WishRequest['result']> {
+  if (url === undefined) return { kind: 'unknown', reason: 'nobody to ask' }
+  try {
+    const response = await fetch(`${url}${path}`, {
+      method: 'POST',
+      headers: { traceparent: `00-${id}-00000000000000aa-01` },
+      signal: AbortSignal.timeout(patienceMs)
+    })
+    const text = await response.text()
+    if (response.status === 202) return { kind: 'asked' }
+    if (response.status === 200) return { kind: 'fulfilled' }
+    const isOpen = response.headers.has('retry-after')
+    if (response.status === 409 && !isOpen) return { kind: 'refused', code: JSON.parse(text).code }
+    return { kind: 'unknown', reason: `status ${response.status}` }
+  } catch (error) {
+    return { kind: 'unknown', reason: reasonOf(error) }
+  }
+}
