@@ -3,18 +3,28 @@ import { runCommand } from '@orderly/stack'
 import { type Arguments, type PartName, readArguments } from './arguments.ts'
 import { currentLoad, describeMachine } from './machine.ts'
 import type { Part } from './part.ts'
+import { benchCapacity } from './parts/capacity.ts'
 import { benchCodec } from './parts/codec.ts'
+import { benchEndToEnd } from './parts/end-to-end.ts'
 import { benchInventory } from './parts/inventory.ts'
+import { benchLoad } from './parts/load.ts'
 import { benchOrder } from './parts/order.ts'
 import { benchStage } from './parts/stage.ts'
 import { createPeers } from './peers/toolchains.ts'
-import { describeTargets, saveReport } from './report/part-report.ts'
+import { describeTargets, type PartReport, saveReport } from './report/part-report.ts'
 import { withServers } from './servers.ts'
+
+const withoutServers: Partial<Record<PartName, () => PartReport | Promise<PartReport>>> = {
+  codec: benchCodec,
+  capacity: benchCapacity
+}
 
 const parts: Partial<Record<PartName, Part>> = {
   stage: benchStage,
   order: benchOrder,
-  inventory: benchInventory
+  inventory: benchInventory,
+  'end-to-end': benchEndToEnd,
+  load: benchLoad
 }
 
 const startedAtMs = performance.now()
@@ -25,24 +35,32 @@ await runCommand(async context => {
   const given = readOrExplain()
   if (given === undefined) return 64
   const results = join(import.meta.dirname, 'results')
-  if (given.parts.includes('codec')) process.stdout.write(await benchCodec())
-  const others = given.parts.filter(name => name !== 'codec')
+  // A quick run is for a look; what is kept are whole ones.
+  const directory = given.quick ? join(results, 'quick') : results
+
+  async function report(name: PartName, run: () => PartReport | Promise<PartReport>, missing: readonly string[] = []) {
+    context.signal.throwIfAborted()
+    say(name)
+    const loadBefore = currentLoad()
+    const found = await run()
+    const whole = { ...found, markdown: [found.markdown, ...missing].join('\n\n') }
+    const page = await saveReport(directory, name, whole, describeMachine([loadBefore, currentLoad()]))
+    process.stdout.write(`\n# ${whole.title}\n\n${whole.markdown}\n\n`)
+    if (whole.targets?.length) process.stdout.write(`${describeTargets(whole.targets)}\n\n`)
+    say(`written to ${page}`)
+  }
+
+  for (const name of given.parts) {
+    const run = withoutServers[name]
+    if (run !== undefined) await report(name, run)
+  }
+  const others = given.parts.filter(name => name in parts)
   if (others.length === 0) return 0
   return withServers(context, async servers => {
     const peers = createPeers(servers.supervisor, say)
     for (const name of others) {
-      context.signal.throwIfAborted()
-      say(name)
-      const loadBefore = currentLoad()
-      const report = await (parts[name] as Part)({ arguments: given, servers, peers, results, say })
-      const machine = describeMachine([loadBefore, currentLoad()])
-      // A quick run is for a look; what is kept are whole ones.
-      const directory = given.quick ? join(results, 'quick') : results
-      const markdown = [report.markdown, ...peers.missing].join('\n\n')
-      const page = await saveReport(directory, name, { ...report, markdown }, machine)
-      process.stdout.write(`\n# ${report.title}\n\n${markdown}\n\n`)
-      if (report.targets?.length) process.stdout.write(`${describeTargets(report.targets)}\n\n`)
-      say(`written to ${page}`)
+      const run = parts[name] as Part
+      await report(name, () => run({ arguments: given, servers, peers, results, say }), peers.missing)
     }
     return 0
   })

@@ -30,13 +30,14 @@ export async function withServers<Result>(
 ): Promise<Result> {
   const directories = createRunDirectories(`bench-${process.pid}`)
   const supervisor = context.supervise(directories.logs)
+  let isDone = false
   try {
     const { steps, servers } = planServers({ supervisor, directories, ports: await freeServerPorts(), durable: false })
     await showSteps(steps)
     const { kafka, postgres, registry } = await servers
     if (kafka === undefined || postgres === undefined || registry === undefined) throw new Error('a server is missing')
     const broker = kafka.brokers[0] as string
-    return await use({
+    const result = await use({
       supervisor,
       broker,
       connection: { brokers: [broker], clientID: 'bench' },
@@ -54,9 +55,12 @@ export async function withServers<Result>(
         await runSQL(postgres.databaseURL, `DROP DATABASE ${new URL(url).pathname.slice(1)} WITH (FORCE)`)
       }
     })
+    isDone = true
+    return result
   } finally {
     await supervisor.stop()
-    await rm(directories.run, { recursive: true, force: true })
+    await rm(isDone ? directories.run : directories.data, { recursive: true, force: true })
+    if (!isDone) process.stderr.write(`Logs: ${directories.logs}\n`)
   }
 }
 

@@ -2,28 +2,26 @@ import { join } from 'node:path'
 import { kafkaConnectionOf } from './external-servers.ts'
 import type { ExtraName } from './extras.ts'
 import { startConnect } from './parts/connect.ts'
+import type { ExtraContext } from './parts/extra-context.ts'
 import { connectParts } from './parts/jars.ts'
+import { startMonitoring } from './parts/monitoring.ts'
 import type { RunningPart } from './parts/part.ts'
-import { javaWith, type ServersOptions } from './servers.ts'
-
-export interface ExtraContext extends Pick<ServersOptions, 'supervisor' | 'directories'> {
-  readonly port: number
-  /** As the services have it: with the addresses of the servers. */
-  readonly environment: NodeJS.ProcessEnv
-  readonly say: (text: string) => void
-}
+import { javaWith } from './servers.ts'
 
 /** How each extra starts, once the servers are there and the topics are made. */
-export const startExtra: Readonly<Record<ExtraName, (context: ExtraContext) => Promise<RunningPart>>> = {
-  async connect({ supervisor, directories, port, environment, say }) {
-    return startConnect({
+export const startExtra: Readonly<Record<ExtraName, (context: ExtraContext) => Promise<readonly RunningPart[]>>> = {
+  async connect({ supervisor, directories, ports, environment, say }) {
+    const connect = await startConnect({
       supervisor,
       java: await javaWith(connectParts, supervisor, say),
       dataDirectory: join(directories.data, 'connect'),
-      port,
+      port: ports.connect,
       connection: kafkaConnectionOf(environment),
       databaseURL: environment.DATABASE_URL ?? '',
       registryURL: environment.SCHEMA_REGISTRY_URL ?? ''
     })
-  }
+    return [connect]
+  },
+
+  monitoring: startMonitoring
 }

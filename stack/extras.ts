@@ -1,9 +1,17 @@
 import { Refusal } from './refusal.ts'
 
-/** What runs beside the pipeline when asked for: `npm start -- --with connect`. */
-export const extraNames = ['connect'] as const
+/** What runs beside the pipeline when asked for: `npm start -- --with connect,monitoring`. */
+export const extraNames = ['connect', 'monitoring'] as const
 export type ExtraName = (typeof extraNames)[number]
 export type Extras = ReadonlySet<ExtraName>
+
+/** Where each of them listens. */
+export const portsOfExtras = {
+  connect: ['connect'],
+  monitoring: ['kafkaMetrics', 'monitor', 'prometheus', 'alertmanager']
+} as const satisfies Record<ExtraName, readonly string[]>
+export type ExtraPort = (typeof portsOfExtras)[ExtraName][number]
+export const extraPorts: readonly ExtraPort[] = Object.values(portsOfExtras).flat()
 
 /** @throws Refusal naming what there is, unless it is a list of extras */
 export function readExtras(text = ''): Extras {

@@ -5,7 +5,7 @@ import { Refusal } from './refusal.ts'
 
 test('extras are a list of names, and nothing is none', () => {
   assert.deepEqual([...readExtras(undefined)], [])
-  assert.deepEqual([...readExtras(' connect ,connect')], ['connect'])
+  assert.deepEqual([...readExtras(' connect ,monitoring, connect')], ['connect', 'monitoring'])
 })
 
 test('an extra that does not exist is refused with those that do', () => {

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { RunDirectories } from './directories.ts'
-import { areFetched, fetchJars, type Jars, kafkaJars, kafkaZookeeperJars, registryJars } from './parts/jars.ts'
+import { areFetched, fetchJars, type Jars, jmxAgentJars, kafkaJars, kafkaZookeeperJars, registryJars } from './parts/jars.ts'
 import { type RunningKafka, startKafka } from './parts/kafka.ts'
 import { startKafkaWithZookeeper } from './parts/kafka-zookeeper.ts'
 import type { RunningPart } from './parts/part.ts'
@@ -28,6 +28,8 @@ export interface ServersOptions {
   readonly kafkaMode?: KafkaMode
   /** Those that somebody else runs. */
   readonly except?: ReadonlySet<'kafka' | 'postgres' | 'registry'>
+  /** Where the broker is to tell its own metrics. */
+  readonly kafkaMetricsPort?: number | undefined
 }
 
 export interface RunningServers {
@@ -38,7 +40,7 @@ export interface RunningServers {
 
 /** The steps that bring the servers up, all at once, and what they will have started. */
 export function planServers(options: ServersOptions): { steps: Step[]; servers: Promise<RunningServers> } {
-  const { supervisor, directories, ports, durable, kafkaMode = 'kraft', except = new Set() } = options
+  const { supervisor, directories, ports, durable, kafkaMode = 'kraft', except = new Set(), kafkaMetricsPort } = options
   const data = (name: string) => join(directories.data, name)
   const steps: Step[] = []
 
@@ -69,8 +71,10 @@ export function planServers(options: ServersOptions): { steps: Step[]; servers: 
       const ofZookeeper = { port: ports.kafka, zookeeperPort: ports.kafkaController }
       return startKafkaWithZookeeper({ supervisor, java, dataDirectory: data('kafka-zookeeper'), ...ofZookeeper })
     }
-    const java = await javaWith([kafkaJars], supervisor, say)
-    const nodes = [{ id: 1, port: ports.kafka, controllerPort: ports.kafkaController }]
+    const needed = kafkaMetricsPort === undefined ? [kafkaJars] : [kafkaJars, jmxAgentJars]
+    const java = await javaWith(needed, supervisor, say)
+    const node = { id: 1, port: ports.kafka, controllerPort: ports.kafkaController, metricsPort: kafkaMetricsPort }
+    const nodes = [node]
     return startKafka({ supervisor, java, dataDirectory: data('kafka'), nodes })
   })
   const postgres = plan('postgres', () =>

@@ -3,21 +3,25 @@ import { projectDirectory, samplesDirectory } from './directories.ts'
 
 /** The services in the order in which an order passes them. Adding one here starts it with the rest. */
 export interface ServiceDescription {
-  readonly name: ServiceName
+  readonly name: AnyServiceName
   readonly usualPort: number
   readonly env?: Readonly<Record<string, string>>
 }
 
+/** Starts with `--with monitoring`. */
+export const monitorService = { name: 'monitor', usualPort: 8086 } as const satisfies ServiceDescription
+
 export const serviceNames = ['order', 'inventory', 'notification', 'aggregator'] as const
 export type ServiceName = (typeof serviceNames)[number]
+export type AnyServiceName = ServiceName | 'monitor'
 
-export const services: readonly ServiceDescription[] = [
+export const services: readonly (ServiceDescription & { readonly name: ServiceName })[] = [
   { name: 'order', usualPort: 8080 },
   { name: 'inventory', usualPort: 8081, env: { SEED_STOCK_FILE: join(samplesDirectory, 'stock.csv') } },
   { name: 'notification', usualPort: 8082 },
   { name: 'aggregator', usualPort: 8083 }
 ]
 
-export function mainFile(name: ServiceName): string {
+export function mainFile(name: AnyServiceName): string {
   return join(projectDirectory, 'services', name, 'main.ts')
 }

@@ -2,7 +2,7 @@ import { topicConfigs, topicNames } from '@orderly/contracts'
 import { createTopics, deadLetterTopic, type KafkaConnection } from '@orderly/kafka'
 import { externalServers, kafkaConnectionOf, type ServerName } from './external-servers.ts'
 import { startExtra } from './extra-parts.ts'
-import type { ExtraName, Extras } from './extras.ts'
+import type { ExtraName, ExtraPort, Extras } from './extras.ts'
 import type { RunningPart } from './parts/part.ts'
 import { startService } from './parts/service.ts'
 import { Refusal } from './refusal.ts'
@@ -11,7 +11,7 @@ import { type ServiceName, services } from './services.ts'
 import type { ShowSteps, Step } from './terminal/steps.ts'
 
 export interface StackOptions extends Omit<ServersOptions, 'except'> {
-  readonly ports: ServerPorts & Record<ServiceName, number> & Record<ExtraName, number>
+  readonly ports: ServerPorts & Record<ServiceName, number> & Record<ExtraPort, number>
   readonly environment: NodeJS.ProcessEnv
   readonly partitions: number
   readonly watch?: boolean
@@ -32,7 +32,11 @@ export interface RunningStack {
 export async function startStack(options: StackOptions): Promise<RunningStack> {
   const { supervisor, environment, ports, partitions, watch = false, extras = new Set() } = options
   const externals = externalServers(environment)
-  const { steps, servers } = planServers({ ...options, except: new Set(externals.keys()) })
+  const { steps, servers } = planServers({
+    ...options,
+    except: new Set(externals.keys()),
+    kafkaMetricsPort: extras.has('monitoring') ? ports.kafkaMetrics : undefined
+  })
 
   const topics = servers.then(({ kafka }) => {
     const connection = kafka === undefined ? kafkaConnectionOf(environment) : localConnection(kafka.brokers)
@@ -57,9 +61,10 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
       async run(say) {
         await topics
         const env = { ...environment, ...serverVariables(await servers), ...options.ownEnvironment?.(name) }
-        const part = await startExtra[name]({ ...options, port: ports[name], environment: env, say })
-        beside.push(part)
-        return part.address
+        const brokerMetrics = externals.has('kafka') ? undefined : ports.kafkaMetrics
+        const started = await startExtra[name]({ ...options, brokerMetrics, environment: env, say })
+        beside.push(...started)
+        return started.at(-1)?.address
       }
     })
   )

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { orderlyDirectory } from '@orderly/stack'
+import { orderlyDirectory, Refusal } from '@orderly/stack'
 import type { LoadTool } from '../arguments.ts'
 import { makeBody } from '../orders/make-orders.ts'
 import { startOurs } from '../peers/ours.ts'
@@ -24,6 +24,7 @@ export interface ClosedLoop {
 /** With `wrk` where it is asked for, otherwise with what is on npm: slower itself, and there on every machine. */
 export async function startClosedLoop(tool: LoadTool): Promise<ClosedLoop> {
   if (tool === 'wrk') return startWrk()
+  if (tool === 'k6') return startK6()
   const worker = startOurs('closed-loop-worker')
   return {
     name: 'undici',
@@ -32,12 +33,36 @@ export async function startClosedLoop(tool: LoadTool): Promise<ClosedLoop> {
   }
 }
 
-/** @throws Error when there is no wrk */
-async function startWrk(): Promise<ClosedLoop> {
-  await promisify(execFile)('wrk', ['--version']).catch(error => {
+/** @throws Refusal when there is no k6 */
+async function startK6(): Promise<ClosedLoop> {
+  await demand('k6', ['version'], 'see https://grafana.com/docs/k6')
+  const script = join(import.meta.dirname, 'slam.js')
+  return {
+    name: 'k6',
+    async run(url, connections, seconds) {
+      const settings = [`URL=${url}`, `CONNECTIONS=${connections}`, `SECONDS=${seconds}`].flatMap(text => ['-e', text])
+      // It exits with 99 when a threshold is missed, which the errors in its summary tell as well.
+      const { stdout } = await promisify(execFile)('k6', ['run', '--quiet', ...settings, script]).catch(error => {
+        if (error.code === 99) return error as { stdout: string }
+        throw error
+      })
+      return JSON.parse(stdout) as LoadResult
+    },
+    stop: async () => {}
+  }
+}
+
+/** @throws Refusal when the tool is not there */
+async function demand(tool: LoadTool, args: readonly string[], where: string): Promise<void> {
+  await promisify(execFile)(tool, [...args]).catch(error => {
     if (error.code === 'ENOENT')
-      throw new Error('wrk is not on PATH: on Debian `apt-get install wrk`, or leave --tool out')
+      throw new Refusal(`${tool} is not on PATH: install it (${where}), or leave --tool out.`)
   })
+}
+
+/** @throws Refusal when there is no wrk */
+async function startWrk(): Promise<ClosedLoop> {
+  await demand('wrk', ['--version'], 'on Debian `apt-get install wrk`')
   const directory = join(orderlyDirectory, 'bench')
   const script = join(directory, `wrk-${process.pid}.lua`)
   await mkdir(directory, { recursive: true })

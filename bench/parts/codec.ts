@@ -1,18 +1,17 @@
-import { cpus } from 'node:os'
 import { connectTopics, type OrderCreated } from '@orderly/contracts'
 import { type Contestant, type Measured, measureInRounds } from '../measure/rounds.ts'
 import { createLocalRegistry } from '../orders/local-topics.ts'
+import type { PartReport } from '../report/part-report.ts'
 
 const options = { rounds: 15, roundMs: 60, samples: 512 }
 
 /** Our codec as the services use it (wire format, bounds check, schema resolution) against JSON from and to bytes. */
-export async function benchCodec(): Promise<string> {
+export async function benchCodec(): Promise<PartReport> {
   const registry = createLocalRegistry()
   const { ordersCreated: old } = await connectTopics(registry, { ordersCreated: 1 })
   const { ordersCreated: current } = await connectTopics(registry, { ordersCreated: 2 })
   const lines = [
-    `OrderCreated, Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}; ` +
-      `${options.rounds} rounds of ${options.roundMs} ms in turns; ratio: time compared to JSON in the same round\n`
+    `OrderCreated, ${options.rounds} rounds of ${options.roundMs} ms in turns; ratio: time compared to JSON in the same round\n`
   ]
   for (const items of [2, 20]) {
     const orders = Array.from({ length: options.samples }, (_, index) => anOrder(index, items))
@@ -36,7 +35,7 @@ export async function benchCodec(): Promise<string> {
       ''
     )
   }
-  return `${lines.join('\n')}\n`
+  return { title: 'The codec', markdown: `\`\`\`\n${lines.join('\n')}\n\`\`\`` }
 }
 
 function describe(operation: string, { name, medianNs, fastestNs, slowestNs, ratio }: Measured): string {

@@ -36,8 +36,8 @@ const batch = 2_000
 
 export const benchInventory: Part = async context => {
   const { servers, arguments: given, say } = context
-  const records = given.quick ? 15_000 : 60_000
-  const rounds = given.quick ? 1 : 5
+  const records = given.quick ? 10_000 : 30_000
+  const rounds = given.quick ? 1 : 4
   const topics = await connectLocalTopics()
   for (const demand of demands) {
     await createBenchTopics(servers.connection, [inputOf(demand)], partitions)

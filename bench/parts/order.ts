@@ -40,8 +40,8 @@ const noDatabase = { DATABASE_URL: 'postgres://nobody:nothing@127.0.0.1:9/none' 
 
 export const benchOrder: Part = async context => {
   const { servers, arguments: given, say } = context
-  const seconds = given.quick ? 2 : 6
-  const rounds = given.quick ? 1 : 5
+  const seconds = given.quick ? 2 : 5
+  const rounds = given.quick ? 1 : 4
   await createMissingTopics(servers.connection, { partitions: 4, replicationFactor: 1 })
   const load = await startClosedLoop(given.tool)
   const contestants = await startContestants(context)

@@ -49,8 +49,8 @@ const streamsPollRecords = 2_000
 
 export const benchStage: Part = async context => {
   const { servers, arguments: given, say } = context
-  const records = given.quick ? 20_000 : 100_000
-  const rounds = given.quick ? 1 : 5
+  const records = given.quick ? 20_000 : 60_000
+  const rounds = given.quick ? 1 : 4
   const input = 'bench-stage-in'
   const topics = await connectLocalTopics()
   await createBenchTopics(servers.connection, [input], partitions)

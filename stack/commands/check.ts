@@ -41,6 +41,11 @@ const checks: readonly Check[] = [
     remedy: 'node contracts/generate.ts'
   },
   { name: 'generated deployment', args: ['deploy/generate.ts', '--check'], remedy: 'node deploy/generate.ts' },
+  {
+    name: 'generated dashboards',
+    args: ['deploy/grafana/generate.ts', '--check'],
+    remedy: 'node deploy/grafana/generate.ts'
+  },
   { name: 'versions of contracts', args: ['contracts/check-versions.ts'] },
   // Otherwise noticed only by those who have nothing installed yet.
   npmCheck('lock file', ['ci', '--dry-run', '--ignore-scripts', '--loglevel=error'])

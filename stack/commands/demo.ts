@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import { type DemoReport, describeReport } from '../demo/report.ts'
 import { runOrders } from '../demo/run-orders.ts'
 import { externalServers } from '../external-servers.ts'
-import { extraNames } from '../extras.ts'
+import { extraPorts } from '../extras.ts'
 import type { RunningPart } from '../parts/part.ts'
 import { preflight } from '../preflight/preflight.ts'
 import { residentBytes } from '../processes/memory.ts'
@@ -31,7 +31,7 @@ await runCommand(async ({ supervise, signal }) => {
     const { parts, orderURL } = await startStack({
       supervisor,
       directories,
-      ports: await freePorts([...serverPorts, ...serviceNames, ...extraNames]),
+      ports: await freePorts([...serverPorts, ...serviceNames, ...extraPorts]),
       durable: true,
       environment,
       partitions: partitionsOf(environment),

@@ -14,7 +14,7 @@ import { startBroker } from '@orderly/stack/testing'
 import pg from 'pg'
 import { runOrders } from '../demo/run-orders.ts'
 import { projectDirectory } from '../directories.ts'
-import { extraNames } from '../extras.ts'
+import { extraPorts } from '../extras.ts'
 import { freePorts } from '../processes/ports.ts'
 import { createSupervisor } from '../processes/supervisor.ts'
 import { waitUntil } from '../processes/wait.ts'
@@ -55,7 +55,7 @@ test('with TLS, SCRAM and nothing allowed but what acls.json grants, every order
   const { DATABASE_URL: _database, SCHEMA_REGISTRY_URL: _registry, ...own } = process.env
   const { parts, orderURL } = await startStack({
     ...{ supervisor, directories, durable: false, partitions: 4, show: showLines, extras: new Set(['connect']) },
-    ports: await freePorts([...serverPorts, ...serviceNames, ...extraNames]),
+    ports: await freePorts([...serverPorts, ...serviceNames, ...extraPorts]),
     environment: {
       ...own,
       KAFKA_BROKERS: brokers.join(','),

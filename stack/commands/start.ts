@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import { createRunDirectories, orderlyDirectory, projectDirectory } from '../directories.ts'
 import { externalServers } from '../external-servers.ts'
 import { readExtras } from '../extras.ts'
+import { monitoringSettings } from '../parts/monitoring-settings.ts'
 import { portUses, usualPorts } from '../preflight/ports.ts'
 import { preflight } from '../preflight/preflight.ts'
 import { takeRunLock } from '../preflight/run-lock.ts'
@@ -31,6 +32,7 @@ await runCommand(async ({ supervise, signal }) => {
   const environment = process.env
   const extras = readExtras(beside)
   const kafkaMode = readKafkaMode(kafka)
+  if (extras.has('monitoring')) monitoringSettings(environment) // wrong ones are refused before anything starts
   const externals = externalServers(environment)
   const ports = usualPorts(environment)
   const partitions = partitionsOf(environment)
@@ -40,13 +42,7 @@ await runCommand(async ({ supervise, signal }) => {
   lock.noteWatchdog(supervisor.watchdogPID)
   try {
     await lock.predecessorGone()
-    await preflight({
-      directory: directories.run,
-      externals,
-      ports: portUses(ports, externals, extras),
-      extras,
-      kafkaMode
-    })
+    await preflight({ directory: directories.run, externals, ports: portUses(ports, externals, extras), extras, kafkaMode })
     const stack = await startStack({
       ...{ supervisor, directories, ports, durable: true, environment, partitions, watch, extras, kafkaMode },
       show: showSteps

@@ -17,6 +17,7 @@ export interface Jars {
     | 'avro-converter'
     | 'java-compiler'
     | 'peers'
+    | 'jmx-agent'
   readonly version: string
   readonly goal: 'copy-dependencies' | 'unpack-dependencies'
   /** A file without which it is not there. */
@@ -95,6 +96,15 @@ export const javaCompilerJars: Jars = {
   mainFile: 'ecj-3.40.0.jar',
   downloadMB: 4,
   diskMB: 4
+}
+/** Tells a broker's own metrics to Prometheus. */
+export const jmxAgentJars: Jars = {
+  name: 'jmx-agent',
+  version: '1.0.1',
+  goal: 'copy-dependencies',
+  mainFile: 'jmx_prometheus_javaagent-1.0.1.jar',
+  downloadMB: 3,
+  diskMB: 3
 }
 /** All that Kafka Connect needs to write the audit tables. */
 export const connectParts: readonly Jars[] = [connectJars, jdbcSinkJars, avroConverterJars, javaCompilerJars]

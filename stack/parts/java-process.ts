@@ -11,16 +11,20 @@ const smallJVM = ['-XX:+UseSerialGC', '-Xss512k', '-XX:+ExitOnOutOfMemoryError']
 export interface JavaProcessSpec extends Omit<ProcessSpec, 'command'> {
   readonly java: Java
   readonly jars: Jars
+  /** Of the JVM; classes that one may have changed are not archived. */
+  readonly agent?: string | undefined
 }
 
 /**
  * Starts a server that maps an archive of its parsed classes (JEP 350), which halves its start. The first run
  * of a part writes the archive as it ends; it gets its name only when whole, as two runs may end at once.
  */
-export function startJavaServer(supervisor: Supervisor, spec: JavaProcessSpec): SupervisedProcess {
+export function startJavaServer(supervisor: Supervisor, given: JavaProcessSpec): SupervisedProcess {
+  const spec = given.agent === undefined ? given : { ...given, args: [`-javaagent:${given.agent}`, ...given.args] }
   const archive = `${jarsHome(spec.jars)}-java-${spec.java.version}.jsa`
   if (existsSync(archive))
     return startJava(supervisor, { ...spec, args: [`-XX:SharedArchiveFile=${archive}`, ...spec.args] })
+  if (spec.agent !== undefined) return startJava(supervisor, spec)
   const unfinished = `${archive}.${process.pid}-${spec.name}`
   const child = startJava(supervisor, { ...spec, args: [`-XX:ArchiveClassesAtExit=${unfinished}`, ...spec.args] })
   child.exited

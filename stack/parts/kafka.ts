@@ -3,11 +3,12 @@ import { existsSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { checkConnection, type KafkaConnection } from '@orderly/kafka'
+import { projectDirectory } from '../directories.ts'
 import { isAtLeast, type Java } from '../preflight/java.ts'
 import { loopback } from '../processes/ports.ts'
 import { runToEnd, type SupervisedProcess, type Supervisor } from '../processes/supervisor.ts'
 import { waitUntilHealthy } from '../processes/wait.ts'
-import { classPath, kafkaJars } from './jars.ts'
+import { classPath, jarsHome, jmxAgentJars, kafkaJars } from './jars.ts'
 import { javaCommand, startJavaServer } from './java-process.ts'
 import { type SecureListener, secureFormatArguments, secureListenerName, secureProperties } from './kafka-security.ts'
 import type { RunningPart } from './part.ts'
@@ -19,6 +20,8 @@ export interface KafkaNode {
   /** A second entrance, for clients that are to reach this broker through something in between. */
   readonly detour?: { readonly port: number; readonly advertisedPort: number }
   readonly secure?: SecureListener
+  /** Where it tells its own metrics. */
+  readonly metricsPort?: number | undefined
 }
 
 export interface KafkaOptions {
@@ -94,7 +97,13 @@ async function startNode(node: KafkaNode, clusterID: string, options: KafkaOptio
     await runToEnd(supervisor, javaCommand(java, { name: `${name}-format`, args }))
   }
   const args = [`-Xmx${heapMB}m`, '-Xms48m', ...common, 'kafka.Kafka', propertiesFile]
-  return startJavaServer(supervisor, { name, java, jars: kafkaJars, cwd: dataDirectory, args })
+  const agent = node.metricsPort === undefined ? undefined : metricsAgent(node.metricsPort)
+  return startJavaServer(supervisor, { name, java, jars: kafkaJars, cwd: dataDirectory, args, agent })
+}
+
+function metricsAgent(port: number): string {
+  const jar = join(jarsHome(jmxAgentJars), jmxAgentJars.mainFile)
+  return `${jar}=${loopback}:${port}:${join(projectDirectory, 'deploy', 'kafka', 'jmx.yml')}`
 }
 
 export function replicationFactor(nodes: readonly KafkaNode[]): number {

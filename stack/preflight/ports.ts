@@ -1,11 +1,11 @@
 import type { ServerName } from '../external-servers.ts'
-import { type ExtraName, type Extras, extraNames } from '../extras.ts'
+import { type ExtraPort, type Extras, extraNames, portsOfExtras } from '../extras.ts'
 import { Refusal } from '../refusal.ts'
 import type { ServerPorts } from '../servers.ts'
 import { type ServiceName, services } from '../services.ts'
 import type { PortUse } from './preflight.ts'
 
-type PortName = keyof ServerPorts | ServiceName | ExtraName
+type PortName = keyof ServerPorts | ServiceName | ExtraPort
 
 const usualServerPorts: ServerPorts = { kafka: 9092, kafkaController: 9093, postgres: 54320, registry: 8085 }
 const serverOf: Record<keyof ServerPorts, ServerName> = {
@@ -14,7 +14,13 @@ const serverOf: Record<keyof ServerPorts, ServerName> = {
   postgres: 'postgres',
   registry: 'registry'
 }
-const usualExtraPorts: Record<ExtraName, number> = { connect: 8084 }
+const usualExtraPorts: Record<ExtraPort, number> = {
+  connect: 8084,
+  kafkaMetrics: 9404,
+  monitor: 8086,
+  prometheus: 9090,
+  alertmanager: 9094
+}
 
 /** Where everything listens unless the environment says otherwise: `ORDERLY_KAFKA_PORT`, `ORDERLY_ORDER_PORT`, … */
 export function usualPorts(environment: NodeJS.ProcessEnv): Record<PortName, number> {
@@ -34,9 +40,11 @@ export function portUses(
   externals: ReadonlyMap<ServerName, string>,
   extras: Extras = new Set()
 ): PortUse[] {
-  const isOff = (name: string) => extraNames.includes(name as ExtraName) && !extras.has(name as ExtraName)
+  const off = extraNames.filter(name => !extras.has(name)).flatMap((name): readonly string[] => portsOfExtras[name])
   return (Object.entries(ports) as [PortName, number][])
-    .filter(([name]) => !isOff(name) && !(name in serverOf && externals.has(serverOf[name as keyof ServerPorts])))
+    .filter(
+      ([name]) => !off.includes(name) && !(name in serverOf && externals.has(serverOf[name as keyof ServerPorts]))
+    )
     .map(([name, port]) => ({ part: wordsOf(name), port, setting: settingOf(name) }))
 }
 
@@ -54,5 +62,9 @@ function settingOf(name: PortName): string {
 }
 
 function wordsOf(name: PortName): string {
-  return name === 'kafkaController' ? "kafka's controller" : name
+  const words: Partial<Record<PortName, string>> = {
+    kafkaController: "kafka's controller",
+    kafkaMetrics: 'the agent of the broker metrics'
+  }
+  return words[name] ?? name
 }

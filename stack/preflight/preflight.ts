@@ -3,11 +3,12 @@ import { statfs } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import type { ServerName } from '../external-servers.ts'
 import type { Extras } from '../extras.ts'
-import { areFetched, connectParts, type Jars, kafkaJars, kafkaZookeeperJars, registryJars } from '../parts/jars.ts'
+import { areFetched, connectParts, type Jars, jmxAgentJars, kafkaJars, kafkaZookeeperJars, registryJars } from '../parts/jars.ts'
 import { isPortFree, loopback } from '../processes/ports.ts'
 import { Refusal } from '../refusal.ts'
 import type { KafkaMode } from '../servers.ts'
 import { chooseJava, findJavas } from './java.ts'
+import { requireProgram } from './programs.ts'
 
 export interface PortUse {
   readonly part: string
@@ -31,18 +32,17 @@ export async function preflight({ directory, externals, ports, extras, kafkaMode
   if (needed.length > 0) chooseJava(findJavas())
   if (missing.length > 0) refuseWithoutMaven(await hasMaven(), missing)
   refuseFullDisk(await freeMB(directory), missing)
+  if (extras?.has('monitoring') === true)
+    for (const name of ['prometheus', 'alertmanager'] as const) requireProgram(name)
   for (const use of ports) if (!(await isPortFree(use.port))) throw takenPort(use)
 }
 
-function neededJars(
-  externals: ReadonlyMap<ServerName, string>,
-  extras: Extras = new Set(),
-  kafkaMode?: KafkaMode
-): Jars[] {
+function neededJars(externals: ReadonlyMap<ServerName, string>, extras: Extras = new Set(), kafkaMode?: KafkaMode): Jars[] {
   return [
     ...(externals.has('kafka') ? [] : [kafkaMode === 'zookeeper' ? kafkaZookeeperJars : kafkaJars]),
     ...(externals.has('registry') ? [] : [registryJars]),
-    ...(extras.has('connect') ? connectParts : [])
+    ...(extras.has('connect') ? connectParts : []),
+    ...(extras.has('monitoring') && !externals.has('kafka') ? [jmxAgentJars] : [])
   ]
 }
 

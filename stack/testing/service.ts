@@ -3,7 +3,7 @@ import type { TestContext } from 'node:test'
 import { projectDirectory } from '../directories.ts'
 import { createSupervisor, type ProcessExit } from '../processes/supervisor.ts'
 import { waitUntilHealthy } from '../processes/wait.ts'
-import { mainFile, type ServiceName } from '../services.ts'
+import { type AnyServiceName, mainFile } from '../services.ts'
 import { createThrowAwayRun } from '../throw-away-run.ts'
 
 export type LogLine = Readonly<Record<string, unknown>>
@@ -21,7 +21,11 @@ export interface TestService {
 }
 
 /** Starts it on a free port and resolves when it is ready. It ends with the test. */
-export async function startService(test: TestContext, name: ServiceName, env: NodeJS.ProcessEnv): Promise<TestService> {
+export async function startService(
+  test: TestContext,
+  name: AnyServiceName,
+  env: NodeJS.ProcessEnv
+): Promise<TestService> {
   const { directories, discard } = createThrowAwayRun('service')
   const supervisor = createSupervisor(directories.logs)
   test.after(async () => {

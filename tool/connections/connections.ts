@@ -17,6 +17,8 @@ export interface Connections {
 }
 
 const statementTimeoutMs = 20_000
+/** Who looks into a machine that is at its limit has to be patient. */
+const connectTimeoutMs = 20_000
 
 export function createConnections(given: NodeJS.ProcessEnv): Connections {
   const environment = withLauncherPorts(given)
@@ -37,7 +39,13 @@ export function createConnections(given: NodeJS.ProcessEnv): Connections {
     database() {
       if (pool !== undefined) return pool
       const { DATABASE_URL: url } = parseConfig(databaseSchema, environment)
-      const opened = createPool({ url, maxConnections: 3, applicationName: 'orderly-tool', statementTimeoutMs })
+      const opened = createPool({
+        url,
+        maxConnections: 3,
+        applicationName: 'orderly-tool',
+        statementTimeoutMs,
+        connectTimeoutMs
+      })
       releases.push(() => opened.end())
       pool = opened
       return opened

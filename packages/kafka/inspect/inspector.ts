@@ -8,6 +8,7 @@ import type { TopicPartition } from '../group/assignment.ts'
 import { describeGroup, type GroupDescription, listGroups } from './groups.ts'
 import { findHangingTransactions, type HangingTransaction } from './hanging-transactions.ts'
 import { groupLag, type PartitionLag } from './lag.ts'
+import { describeQuorum, type QuorumDescription } from './quorum.ts'
 import { describeTopicConfigs, describeTopics, type TopicConfig, type TopicDescription } from './topics.ts'
 import { type HeldPartition, heldPartitions, type OpenTransaction, openTransactions } from './transactions.ts'
 
@@ -18,6 +19,7 @@ import { type HeldPartition, heldPartitions, type OpenTransaction, openTransacti
 export interface KafkaInspector {
   /** All topics that may be seen, or those of these names that exist, by name. */
   topics(names?: readonly string[]): Promise<TopicDescription[]>
+  quorum(): Promise<QuorumDescription>
   topicConfigs(names: readonly string[]): Promise<ReadonlyMap<string, ReadonlyMap<string, TopicConfig>>>
   /** In the order of the partitions. At a time: the first record that is as young, or -1. */
   offsets(
@@ -66,6 +68,7 @@ export function createInspector(
 
   const inspector: KafkaInspector = {
     topics: names => ask('describing topics', () => describeTopics(cluster, names)),
+    quorum: () => ask('describing the quorum', () => describeQuorum(cluster)),
     topicConfigs: names => ask('reading configurations', () => describeTopicConfigs(cluster, names)),
     offsets: (partitions, at) => ask('asking for offsets', () => listOffsets(cluster, partitions, specOf(at))),
     groups: () => ask('listing groups', () => listGroups(cluster)),

@@ -46,6 +46,7 @@ export function stageObserver(metrics: Registry): Required<StageObserver> {
     help: 'Attempts that failed for a passing reason.',
     registers
   })
+  aborted.inc({ reason: 'GROUP_CHANGED' }, 0) // the usual reason: there is a series before there is an event
   const parked = new Counter({
     name: 'orderly_stage_parked_records_total',
     help: 'Records put into a dead-letter topic, by the code of the reason.',

@@ -53,17 +53,17 @@ export function traceStage<Event>(
   ): Promise<readonly OutputRecord[]> {
     current ??= newBatch(ours)
     const batch = current
-    const entered = records.map((record): TracedRecord & { record: StageRecord<Event> } => {
+    const sampled: TracedRecord[] = []
+    const entered = records.map(record => {
       const parent = record.headers.traceparent
+      // Whoever began the trace decided against it.
+      if (parent !== undefined && !isSampled(parent)) return record
       const traceparent = ours.begin(parent)
-      return { parent, traceparent, record: { ...record, headers: { ...record.headers, traceparent } } }
+      if (isSampled(traceparent)) sampled.push({ record, parent, traceparent })
+      return { ...record, headers: { ...record.headers, traceparent } }
     })
-    const sampled = entered.filter(({ traceparent }) => isSampled(traceparent))
     try {
-      const outputs = await stage.process(
-        entered.map(({ record }) => record),
-        context
-      )
+      const outputs = await stage.process(entered, context)
       batch.records.push(...sampled)
       batch.outputs.push(...outputs)
       return outputs

@@ -2,6 +2,7 @@ import type { Logger, Metrics } from '@orderly/service-kit'
 import { Counter, Gauge, Histogram } from 'prom-client'
 import type { CountSummary } from '../domain/count-orders.ts'
 import { windowKey } from '../domain/window.ts'
+import { publishedRates } from './published-rates.ts'
 import type { RateStageParts } from './rate-stage.ts'
 
 type Reports = Required<Pick<RateStageParts, 'onCounted' | 'onPublished' | 'onComplete'>>
@@ -14,7 +15,7 @@ const labels: Readonly<Record<keyof CountSummary, string>> = {
 }
 
 /** What happens in the stage as metrics, and what did not end in an order's minute as a line as well. */
-export function reportCounted(metrics: Metrics, logger: Logger): Reports {
+export function reportCounted(metrics: Metrics, logger: Logger, nowMs: () => number = Date.now): Reports {
   const registers = [metrics]
   const orders = new Counter({
     name: 'orderly_aggregator_orders_total',
@@ -33,6 +34,7 @@ export function reportCounted(metrics: Metrics, logger: Logger): Reports {
     help: 'Revisions of minutes written to the topic.',
     registers
   })
+  const rates = publishedRates(metrics, nowMs)
   const complete = new Gauge({
     name: 'orderly_aggregator_complete_until_timestamp_seconds',
     help: 'All orders written before this have been counted. Told by the instance that publishes; the newest counts.',
@@ -49,6 +51,7 @@ export function reportCounted(metrics: Metrics, logger: Logger): Reports {
     },
     onPublished(windows) {
       published.inc(windows.length)
+      rates.published(windows)
       for (const { startMs, orders, late, isFinal } of windows)
         if (isFinal) logger.info({ window: windowKey(startMs), orders, late }, 'minute is final')
     },

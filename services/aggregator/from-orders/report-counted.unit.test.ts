@@ -8,7 +8,7 @@ const logger = createLogger({ service: 'aggregator', instance: '1', level: 'sile
 
 test('every order is counted by what became of it, also those that came too late', async () => {
   const metrics = new Registry()
-  const report = reportCounted(metrics, logger)
+  const report = reportCounted(metrics, logger, () => 30_000)
   report.onCounted({ inTime: 5, late: 2, unplaced: 1, repeated: 3 }, 20)
   report.onPublished([{ startMs: 0, orders: 5, late: 2, revision: 1, isFinal: true }])
   report.onComplete(7_000)
@@ -20,6 +20,7 @@ test('every order is counted by what became of it, also those that came too late
     'orderly_aggregator_orders_total{kind="unplaced"} 1',
     'orderly_aggregator_orders_total{kind="repeated"} 3',
     'orderly_aggregator_published_revisions_total 1',
+    'orderly_order_rate_orders{minute="current"} 5',
     'orderly_aggregator_complete_until_timestamp_seconds 7'
   ]) {
     assert.ok(text.includes(line), `${line} in\n${text}`)

@@ -1,0 +1,32 @@
+// Slams POST /orders, for k6: `k6 run -e URL=http://127.0.0.1:8080 -e SECONDS=20 -e CONNECTIONS=64 bench/load/slam.js`.
+// Its twin without k6 is bench/ours/closed-loop-worker.ts; `npm run bench -- load` runs either and watches the lag meanwhile.
+import { check } from 'k6'
+import exec from 'k6/execution'
+import http from 'k6/http'
+
+export const options = {
+  vus: Number(__ENV.CONNECTIONS || 64),
+  duration: `${__ENV.SECONDS || 20}s`,
+  summaryTrendStats: ['med', 'p(99)', 'max'],
+  thresholds: { checks: ['rate>0.999'] }
+}
+
+const parameters = { headers: { 'content-type': 'application/json' } }
+
+export default function () {
+  const index = exec.scenario.iterationInTest
+  const order = {
+    userID: `user-${(index * 7919) % 10_000}`,
+    items: [{ sku: `TEA-EARL-GREY-${String((index * 31) % 2_000).padStart(5, '0')}`, quantity: 1 + (index % 3) }],
+    total: 13.8
+  }
+  const response = http.post(`${__ENV.URL || 'http://127.0.0.1:8080'}/orders`, JSON.stringify(order), parameters)
+  check(response, { accepted: ({ status }) => status === 202 })
+}
+
+export function handleSummary({ metrics }) {
+  const { count } = metrics.http_reqs.values
+  const { med, 'p(99)': p99 } = metrics.http_req_duration.values
+  const errors = metrics.checks.values.fails
+  return { stdout: `${JSON.stringify({ requests: count, errors, p50Ms: med, p99Ms: p99 })}\n` }
+}

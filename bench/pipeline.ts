@@ -1,0 +1,106 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { topicNames } from '@orderly/contracts'
+import { deadLetterTopic } from '@orderly/kafka'
+import { createMissingTopics, waitUntil } from '@orderly/stack'
+import { ConnectionPool, deleteGroupsV2, deleteTopicsV6, findCoordinatorV6 } from '@platformatic/kafka'
+import { KafkaLog } from '../verify/dump/kafka-log.ts'
+import { skuCount, skuOf } from './orders/make-orders.ts'
+import type { BenchServers } from './servers.ts'
+import { type RunningService, startService } from './services.ts'
+
+/** The services as they are, on topics without a past and in a database of their own. */
+export interface Pipeline {
+  readonly order: RunningService
+  readonly inventory: RunningService
+  readonly notification: RunningService
+  stop(): Promise<void>
+}
+
+const inventoryGroup = 'orders-created'
+const groups = [inventoryGroup, 'order-rate', 'notifications', 'order-status']
+/** More than is ever ordered. */
+const initialStock: Readonly<Record<string, number>> = Object.fromEntries(
+  Array.from({ length: skuCount }, (_, index) => [skuOf(index), 1_000_000_000])
+)
+
+export async function startPipeline(servers: BenchServers, nodeArguments: readonly string[] = []): Promise<Pipeline> {
+  await resetTopics(servers)
+  const env = await pipelineEnvironment(servers)
+  const [order, inventory, notification] = await Promise.all([
+    startService(servers, { service: 'order', env, nodeArguments }),
+    startService(servers, { service: 'inventory', env, nodeArguments }),
+    startService(servers, { service: 'notification', env, nodeArguments })
+  ])
+  return {
+    order,
+    inventory,
+    notification,
+    async stop() {
+      await Promise.all([order.stop(), inventory.stop(), notification.stop()])
+      await servers.dropDatabase(env.DATABASE_URL)
+    }
+  }
+}
+
+/** Settings of services that share a new database, with stock that never runs out. */
+async function pipelineEnvironment(servers: BenchServers) {
+  const stockFile = join(servers.logs, 'stock.csv')
+  const rows = Object.entries(initialStock).map(row => `${row.join(',')}\n`)
+  await writeFile(stockFile, `sku,available\n${rows.join('')}`)
+  return { DATABASE_URL: await servers.createDatabase(), SEED_STOCK_FILE: stockFile }
+}
+
+/** Deletes the topics and what groups remember of them, and creates them anew. */
+async function resetTopics(servers: BenchServers): Promise<void> {
+  const pool = new ConnectionPool('orderly-bench')
+  try {
+    const [host = '', port] = servers.broker.split(':')
+    const broker = await pool.get({ host, port: Number(port) })
+    const names = Object.values(topicNames).flatMap(name => [name, deadLetterTopic(name)])
+    // What is not there need not be deleted.
+    await deleteTopicsV6.api
+      .async(
+        broker,
+        names.map(name => ({ name })),
+        10_000
+      )
+      .catch(() => {})
+    const isFree = async (group: string) => {
+      await findCoordinatorV6.api.async(broker, 0, [group])
+      return deleteGroupsV2.api.async(broker, [group]).then(
+        () => true,
+        error => !String(error.errors?.[0]?.apiId ?? error).includes('NON_EMPTY_GROUP')
+      )
+    }
+    for (const group of groups) {
+      await waitUntil(() => isFree(group), { what: `group ${group} being empty`, deadlineMs: 30_000 })
+    }
+  } finally {
+    await pool.close()
+  }
+  await createMissingTopics(servers.connection, { partitions: 4, replicationFactor: 1 })
+}
+
+/** How many orders wait for the inventory. */
+interface LagProbe {
+  progress(): Promise<{ readonly done: number; readonly written: number }>
+  close(): Promise<void>
+}
+
+export function createLagProbe(servers: BenchServers): LagProbe {
+  const log = new KafkaLog([servers.broker])
+  const topic = topicNames.ordersCreated
+  return {
+    async progress() {
+      const [ends, committed] = await Promise.all([log.ends(topic), log.committedOffsets(inventoryGroup)])
+      let [done, written] = [0, 0]
+      for (const { partition, highWatermark } of ends) {
+        done += committed.get(`${topic}/${partition}`) ?? 0
+        written += highWatermark
+      }
+      return { done, written }
+    },
+    close: () => log.close()
+  }
+}

@@ -1,0 +1,115 @@
+import type { Builder } from '@grafana/grafana-foundation-sdk/cog'
+import { BigValueGraphMode, GraphDrawStyle, VisibilityMode } from '@grafana/grafana-foundation-sdk/common'
+import {
+  type Dashboard,
+  DashboardBuilder,
+  DashboardCursorSync,
+  DashboardLinkBuilder,
+  DashboardLinkType,
+  DatasourceVariableBuilder,
+  type Panel,
+  RowBuilder
+} from '@grafana/grafana-foundation-sdk/dashboard'
+import { DataqueryBuilder } from '@grafana/grafana-foundation-sdk/prometheus'
+import { PanelBuilder as StatBuilder } from '@grafana/grafana-foundation-sdk/stat'
+import { PanelBuilder as TimeSeriesBuilder } from '@grafana/grafana-foundation-sdk/timeseries'
+
+/** What a dashboard shows; how it looks is decided here, once for all of them. */
+export interface DashboardSpec {
+  readonly uid: string
+  readonly title: string
+  readonly description: string
+  readonly rows: readonly RowSpec[]
+}
+
+export interface RowSpec {
+  readonly title: string
+  readonly panels: readonly PanelSpec[]
+}
+
+export interface PanelSpec {
+  readonly title: string
+  /** What it means, and what is good: shown beside the title. */
+  readonly description: string
+  /** Of Grafana's units: `s`, `short`, `percentunit`, `bytes`, `Bps`, `ops`, `reqps`. */
+  readonly unit: string
+  readonly queries: readonly QuerySpec[]
+  /** The newest figure instead of a line. */
+  readonly isStat?: boolean
+  readonly max?: number
+}
+
+export interface QuerySpec {
+  readonly expr: string
+  /** With `{{ label }}`. */
+  readonly legend: string
+  /** Whether to show the traces that stand behind it. */
+  readonly hasExemplars?: boolean
+}
+
+const datasource = { type: 'prometheus', uid: `\${datasource}` }
+const panelHeight = 8
+const panelWidth = 8
+const statHeight = 4
+const statWidth = 4
+
+export function buildDashboard({ uid, title, description, rows }: DashboardSpec): Dashboard {
+  const builder = new DashboardBuilder(`Orderly: ${title}`)
+    .uid(`orderly-${uid}`)
+    .description(description)
+    .tags(['orderly'])
+    .timezone('browser')
+    .refresh('10s')
+    .time({ from: 'now-1h', to: 'now' })
+    .tooltip(DashboardCursorSync.Crosshair)
+    .readonly()
+    .withVariable(new DatasourceVariableBuilder('datasource').label('Prometheus').type('prometheus'))
+    .link(new DashboardLinkBuilder('Orderly').type(DashboardLinkType.Dashboards).tags(['orderly']).asDropdown(true))
+  for (const row of rows) {
+    builder.withRow(new RowBuilder(row.title))
+    for (const panel of row.panels) builder.withPanel(panel.isStat === true ? buildStat(panel) : buildTimeSeries(panel))
+  }
+  return builder.build()
+}
+
+function buildTimeSeries(spec: PanelSpec): Builder<Panel> {
+  const panel = new TimeSeriesBuilder()
+    .title(spec.title)
+    .description(spec.description)
+    .datasource(datasource)
+    .unit(spec.unit)
+    .min(0)
+    .height(panelHeight)
+    .span(panelWidth)
+    .drawStyle(GraphDrawStyle.Line)
+    .showPoints(VisibilityMode.Never)
+    .fillOpacity(10)
+  if (spec.max !== undefined) panel.max(spec.max)
+  for (const query of queriesOf(spec)) panel.withTarget(query)
+  return panel
+}
+
+function buildStat(spec: PanelSpec): Builder<Panel> {
+  const panel = new StatBuilder()
+    .title(spec.title)
+    .description(spec.description)
+    .datasource(datasource)
+    .unit(spec.unit)
+    .height(statHeight)
+    .span(statWidth)
+    .graphMode(BigValueGraphMode.Area)
+  for (const query of queriesOf(spec)) panel.withTarget(query)
+  return panel
+}
+
+function queriesOf({ queries }: PanelSpec): DataqueryBuilder[] {
+  return queries.map(({ expr, legend, hasExemplars = false }, index) =>
+    new DataqueryBuilder()
+      .refId(String.fromCharCode(65 + index))
+      .datasource(datasource)
+      .expr(expr)
+      .legendFormat(legend)
+      .exemplar(hasExemplars)
+      .range()
+  )
+}

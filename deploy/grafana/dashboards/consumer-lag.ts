@@ -1,0 +1,107 @@
+import type { DashboardSpec } from '../dashboard.ts'
+import { percentiles, rateOf, rateWindow } from '../queries.ts'
+
+export const consumerLag: DashboardSpec = {
+  uid: 'consumer-lag',
+  title: 'consumer lag',
+  description: 'Who is behind, by how much, and what holds readers up. All of it from services/monitor.',
+  rows: [
+    {
+      title: 'Groups',
+      panels: [
+        {
+          title: 'Lag in seconds',
+          description: 'How long the record that waits longest has waited.',
+          unit: 's',
+          queries: [{ expr: 'max by (group) (orderly_consumer_lag_seconds)', legend: '{{ group }}' }]
+        },
+        {
+          title: 'Lag in records',
+          description: 'How many wait, those of open transactions as well.',
+          unit: 'short',
+          queries: [{ expr: 'sum by (group, topic) (orderly_consumer_lag_records)', legend: '{{ group }} {{ topic }}' }]
+        },
+        {
+          title: 'Members',
+          description: 'None: nobody reads.',
+          unit: 'short',
+          queries: [{ expr: 'max by (group) (orderly_consumer_group_members)', legend: '{{ group }}' }]
+        },
+        {
+          title: 'Lag of orders by partition',
+          description: 'One partition alone: a record or a transaction in it. All of them: the service.',
+          unit: 's',
+          queries: [
+            {
+              expr: 'max by (partition) (orderly_consumer_lag_seconds{group="orders-created"})',
+              legend: '{{ partition }}'
+            }
+          ]
+        },
+        {
+          title: 'Written',
+          description: 'Offsets a second by topic; the markers of transactions count.',
+          unit: 'ops',
+          queries: [
+            { expr: `sum by (topic) (rate(orderly_kafka_partition_end_offset[${rateWindow}]))`, legend: '{{ topic }}' }
+          ]
+        },
+        {
+          title: 'Processed',
+          description: 'Records a second that the services have committed.',
+          unit: 'ops',
+          queries: [{ expr: rateOf('orderly_stage_records_total', 'service'), legend: '{{ service }}' }]
+        }
+      ]
+    },
+    {
+      title: 'Transactions',
+      panels: [
+        {
+          title: 'Held up',
+          description: 'The last stable offset behind the high watermark: for a moment under load, never for long.',
+          unit: 'short',
+          queries: [{ expr: 'max by (topic) (orderly_kafka_partition_held_up_records)', legend: '{{ topic }}' }]
+        },
+        {
+          title: 'Oldest open transaction',
+          description: 'Ours time out after 10 s.',
+          unit: 's',
+          queries: [{ expr: 'max(orderly_kafka_oldest_transaction_age_seconds)', legend: 'age' }]
+        },
+        {
+          title: 'Hanging transactions',
+          description: 'Open for too long, overdue, or forgotten by their coordinator.',
+          unit: 'short',
+          queries: [{ expr: 'sum by (kind) (orderly_kafka_hanging_transactions)', legend: '{{ kind }}' }]
+        }
+      ]
+    },
+    {
+      title: 'The exporter',
+      panels: [
+        {
+          title: 'Age of what is shown',
+          description: 'Since the cluster was last looked at.',
+          unit: 's',
+          queries: [{ expr: 'time() - max(orderly_monitor_observed_timestamp_seconds)', legend: 'age' }]
+        },
+        {
+          title: 'Duration of a look',
+          description: 'At everything.',
+          unit: 's',
+          queries: percentiles('orderly_monitor_observation_duration_seconds', { quantiles: [0.5, 0.99] })
+        },
+        {
+          title: 'Looks that failed, groups left out',
+          description: 'Both should be none.',
+          unit: 'short',
+          queries: [
+            { expr: rateOf('orderly_monitor_observation_failures_total'), legend: 'failures a second' },
+            { expr: 'max(orderly_monitor_groups_left_out)', legend: 'groups left out' }
+          ]
+        }
+      ]
+    }
+  ]
+}

@@ -1,0 +1,33 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { buildDashboard } from './dashboard.ts'
+import { dashboards } from './dashboards/index.ts'
+
+/**
+ * `node deploy/grafana/generate.ts` writes the dashboards as Grafana reads them to `generated/`; with `--check` it writes nothing and
+ * fails when what is there differs.
+ */
+const directory = join(import.meta.dirname, 'generated')
+const files = new Map(
+  dashboards.map(spec => [`${spec.uid}.json`, `${JSON.stringify(buildDashboard(spec), undefined, 2)}\n`])
+)
+
+mkdirSync(directory, { recursive: true })
+const others = readdirSync(directory).filter(name => !files.has(name))
+if (process.argv.includes('--check')) {
+  const differing = [...files].filter(([name, text]) => readOrNothing(name) !== text).map(([name]) => name)
+  for (const name of [...differing, ...others])
+    process.stderr.write(`deploy/grafana/generated/${name} is not what is generated\n`)
+  process.exitCode = differing.length + others.length === 0 ? 0 : 1
+} else {
+  for (const [name, text] of files) writeFileSync(join(directory, name), text)
+  for (const name of others) rmSync(join(directory, name))
+}
+
+function readOrNothing(name: string): string {
+  try {
+    return readFileSync(join(directory, name), 'utf8')
+  } catch {
+    return ''
+  }
+}

@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict'
+import { randomBytes, randomUUID } from 'node:crypto'
+import { test } from 'node:test'
+import { createProducer } from '@orderly/kafka'
+import { waitUntil } from '@orderly/stack'
+import { programsOrSkip } from '@orderly/stack/testing'
+import { startMonitoredStack } from './testing/monitored-stack.ts'
+import { panelQueries } from './testing/panel-queries.ts'
+import { prometheusAPI } from './testing/prometheus-api.ts'
+import { type ReceivedSpan, startAlertReceiver, startFailingEndpoint, startTraceReceiver } from './testing/receivers.ts'
+
+/** One run for everything that needs all of it: it is started once, and each part of the test looks at another side of it. */
+test('a monitored run has a whole trace, data in every panel, and an alert when the inventory stops', async t => {
+  if (programsOrSkip(t, 'prometheus', 'alertmanager') === undefined) return
+  const [traces, alerts, endpoint] = await Promise.all([
+    startTraceReceiver(t),
+    startAlertReceiver(t),
+    startFailingEndpoint(t, 3)
+  ])
+  const stack = await startMonitoredStack(t, {
+    ORDERLY_SCRAPE_INTERVAL: '1s',
+    ORDERLY_ALERTS_FOR: '0s',
+    ORDERLY_ALERT_WEBHOOK_URL: alerts.url,
+    MONITOR_INTERVAL_MS: '1000',
+    OTEL_EXPORTER_OTLP_ENDPOINT: traces.url,
+    OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+    OTEL_BSP_SCHEDULE_DELAY: '200',
+    NOTIFICATION_SINKS: 'console,webhook',
+    NOTIFICATION_FIRST_RETRY_MS: '200',
+    WEBHOOK_URLS: `shop=${endpoint.url}`,
+    WEBHOOK_SECRETS: `shop=whsec_${randomBytes(24).toString('base64')}`,
+    WEBHOOK_ALLOWED_NETWORKS: '127.0.0.0/8'
+  })
+  const prometheus = prometheusAPI(stack.prometheusURL)
+  const order = { userID: 'ada', items: [{ sku: 'TEA-EARL-GREY-100G', quantity: 2 }], total: 13.8 }
+  stack.keepOrdering()
+
+  await t.test('one order is one trace, from the request over each record to each notification', async () => {
+    const traceID = randomBytes(16).toString('hex')
+    const caller = randomBytes(8).toString('hex')
+    assert.equal(await stack.order(order, { traceparent: `00-${traceID}-${caller}-01` }), 202)
+    const own = () => traces.items.filter(({ traceId }) => traceId === traceID)
+    const steps = [
+      ['order', 'POST /orders'],
+      ['order', 'send orders.created'],
+      ['inventory', 'process orders.created'],
+      ['inventory', 'send inventory.reserved'],
+      ['notification', 'process inventory.reserved'],
+      ['notification', 'deliver console']
+    ] as const
+    const has = ([service, name]: (typeof steps)[number]) =>
+      own().some(span => span.service === service && span.name === name)
+    const beside = [
+      ['aggregator', 'process orders.created'],
+      ['order', 'process orders.created'],
+      ['order', 'process inventory.reserved'],
+      ['notification', 'deliver webhook:shop']
+    ] as const
+    const isThere = () => [...steps, ...beside].every(step => has(step as (typeof steps)[number]))
+    await waitUntil(isThere, { what: 'every step of the order', deadlineMs: 60_000 }).catch(error => {
+      throw new Error(
+        `${error.message}; there are ${own()
+          .map(span => `${span.service} ${span.name}`)
+          .join(', ')}`
+      )
+    })
+    const spanIDs = new Set(own().map(({ spanId }) => spanId))
+    for (const { name, parentSpanId } of own()) {
+      assert.ok(parentSpanId !== undefined && (parentSpanId === caller || spanIDs.has(parentSpanId)), `${name} is lost`)
+    }
+    // From the delivery back to the caller.
+    let span: ReceivedSpan | undefined = own().find(({ name }) => name === 'deliver console')
+    const chain: (readonly [string, string])[] = []
+    while (span !== undefined) {
+      const { service, name, parentSpanId }: ReceivedSpan = span
+      chain.unshift([service, name])
+      if (parentSpanId === caller) break
+      span = own().find(({ spanId }) => spanId === parentSpanId)
+    }
+    assert.deepEqual(chain, steps)
+    const sent = own().find(({ name }) => name === 'send orders.created')
+    const isOfBatch = ({ links = [] }: ReceivedSpan) => links.some(({ spanId }) => spanId === sent?.spanId)
+    await waitUntil(() => traces.items.some(span => span.name === 'process orders-created' && isOfBatch(span)), {
+      what: 'a batch that links to the order',
+      deadlineMs: 10_000
+    })
+  })
+
+  await t.test('everything is scraped', async () => {
+    const jobs = ['order', 'inventory', 'notification', 'aggregator', 'monitor', 'kafka', 'prometheus', 'alertmanager']
+    const down = async () => (await prometheus.targets()).filter(({ health }) => health !== 'up')
+    await waitUntil(async () => (await down()).length === 0, { what: 'all targets being up', deadlineMs: 30_000 })
+    assert.deepEqual(new Set((await prometheus.targets()).map(({ labels }) => labels.job)), new Set(jobs))
+  })
+
+  await t.test('every query of every panel has data', async () => {
+    const key = randomUUID()
+    for (let count = 0; count < 2; count++) assert.equal(await stack.order(order, { 'idempotency-key': key }), 202)
+    assert.equal(await stack.order({ ...order, total: 1.005 }), 400)
+    const manyPots = { userID: 'bob', items: [{ sku: 'TEAPOT-CAST-IRON', quantity: 1_000 }], total: 1 }
+    assert.equal(await stack.order(manyPots), 202)
+    await sendRubbish(stack.brokers)
+    // Longer than Grafana's four scrapes: on a busy machine a scrape may be late.
+    const queries = panelQueries('20s')
+    assert.ok(queries.length > 70, `${queries.length} queries`)
+    let empty = queries
+    const isFull = async () => {
+      const answers = await Promise.all(empty.map(({ expr }) => prometheus.query(expr)))
+      empty = empty.filter((_, index) => answers[index]?.every(({ value }) => value[1] === 'NaN') !== false)
+      return empty.length === 0
+    }
+    await waitUntil(isFull, { what: 'data in every panel', deadlineMs: 90_000, intervalMs: 1_000 }).catch(() => {})
+    assert.deepEqual(empty, [])
+  })
+
+  await t.test('slow requests lead to their traces, by exemplars', async () => {
+    const series = await prometheus.exemplars('orderly_http_request_duration_seconds_bucket{route="/orders"}')
+    const known = new Set(traces.items.map(({ traceId }) => traceId))
+    const exemplars = series.flatMap(({ exemplars }) => exemplars.map(({ labels }) => labels.trace_id ?? ''))
+    assert.ok(exemplars.some(traceID => known.has(traceID)))
+  })
+
+  await t.test('no label of any of our metrics has a value for each order, user or run', async () => {
+    const series = await prometheus.series('{service!=""}')
+    const isUnbounded = (value: string) => /[0-9a-f]{8}-[0-9a-f]{4}-|[0-9a-f]{32}|^(ada|bob|user-\d+)$/.test(value)
+    assert.deepEqual(
+      series.filter(labels => Object.values(labels).some(isUnbounded)),
+      []
+    )
+  })
+
+  await t.test('a stopped inventory fires the alert on lag, which reaches the webhook', async () => {
+    await stack.stopInventory()
+    const lag = () =>
+      alerts.items.find(({ labels }) => labels.alertname === 'OrderlyLagTooOld' && labels.group === 'orders-created')
+    await waitUntil(() => lag() !== undefined, { what: 'the alert at the webhook', deadlineMs: 120_000 })
+    assert.equal(lag()?.status, 'firing')
+    assert.equal(lag()?.labels.topic, 'orders.created')
+    assert.equal(lag()?.annotations.runbook, 'docs/runbooks/OrderlyLagTooOld.md')
+    assert.ok(
+      alerts.items.some(({ labels }) => labels.alertname === 'OrderlyServiceDown' && labels.job === 'inventory')
+    )
+  })
+})
+
+async function sendRubbish(brokers: readonly string[]): Promise<void> {
+  const producer = await createProducer({ brokers, clientID: 'monitoring-test' })
+  try {
+    await producer.send([{ topic: 'orders.created', key: 'mallory', value: Buffer.from('rubbish'), headers: {} }])
+  } finally {
+    await producer.close()
+  }
+}

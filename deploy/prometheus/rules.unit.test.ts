@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { promisify } from 'node:util'
+import { projectDirectory } from '@orderly/stack'
+import { programsOrSkip } from '@orderly/stack/testing'
+import { parse } from 'yaml'
+
+interface Alert {
+  readonly alert?: string
+  readonly labels?: { readonly severity?: string }
+  readonly annotations?: { readonly summary?: string; readonly runbook?: string }
+}
+
+interface RuleTest {
+  readonly alert_rule_test: readonly { readonly alertname: string; readonly exp_alerts: readonly unknown[] }[]
+}
+
+const here = import.meta.dirname
+const ruleFiles = readdirSync(join(here, 'rules')).map(name => join(here, 'rules', name))
+const testFile = join(here, 'tests', 'alerts.test.yml')
+const read = (file: string) => parse(readFileSync(file, 'utf8'))
+const alerts = ruleFiles
+  .flatMap(file => (read(file) as { groups: { rules: Alert[] }[] }).groups)
+  .flatMap(({ rules }) => rules)
+  .filter(({ alert }) => alert !== undefined)
+const run = promisify(execFile)
+
+test('Prometheus takes the rules and the configuration', async t => {
+  const programs = programsOrSkip(t, 'promtool')
+  if (programs === undefined) return
+  await run(programs.promtool, ['check', 'rules', ...ruleFiles])
+  await run(programs.promtool, ['check', 'config', join(here, 'prometheus.yml')])
+})
+
+test('every alert fires when it should, and is quiet when it should', async t => {
+  const programs = programsOrSkip(t, 'promtool')
+  if (programs === undefined) return
+  await run(programs.promtool, ['test', 'rules', testFile])
+})
+
+test('every alert is tested both firing and quiet', () => {
+  const tested = (read(testFile) as { tests: RuleTest[] }).tests.flatMap(each => each.alert_rule_test)
+  for (const { alert } of alerts) {
+    const own = tested.filter(({ alertname }) => alertname === alert)
+    assert.ok(
+      own.some(({ exp_alerts }) => exp_alerts.length > 0),
+      `${alert} is never seen to fire`
+    )
+    assert.ok(
+      own.some(({ exp_alerts }) => exp_alerts.length === 0),
+      `${alert} is never seen to be quiet`
+    )
+  }
+})
+
+test('every alert says how urgent it is and has a runbook that says what it means, how to look and what to do', () => {
+  const pages = new Set(readdirSync(join(projectDirectory, 'docs', 'runbooks')).map(name => `docs/runbooks/${name}`))
+  for (const { alert = '', labels, annotations } of alerts) {
+    assert.match(labels?.severity ?? '', /^(page|ticket)$/, alert)
+    assert.ok(annotations?.summary, alert)
+    const page = readFileSync(join(projectDirectory, annotations?.runbook ?? ''), 'utf8')
+    assert.match(page, new RegExp(`^# .*\\b${alert}\\b`), alert)
+    for (const heading of ['## How to look', '## What to do']) assert.ok(page.includes(heading), `${alert}: ${heading}`)
+    pages.delete(annotations?.runbook ?? '')
+  }
+  assert.deepEqual([...pages], [], 'runbooks of no alert')
+})

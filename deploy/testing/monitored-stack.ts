@@ -1,0 +1,74 @@
+import { randomBytes } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { freePorts, loopback, orderlyDirectory, projectDirectory } from '@orderly/stack'
+import { type LauncherProcess, processesUnder, startLauncher } from '@orderly/stack/testing'
+
+const portNames = [
+  ...['KAFKA', 'KAFKA_CONTROLLER', 'POSTGRES', 'REGISTRY', 'ORDER', 'INVENTORY', 'NOTIFICATION', 'AGGREGATOR'],
+  ...['KAFKA_METRICS', 'MONITOR', 'PROMETHEUS', 'ALERTMANAGER']
+] as const
+
+export interface MonitoredStack {
+  readonly brokers: readonly string[]
+  readonly prometheusURL: string
+  readonly launcher: LauncherProcess
+  /** Places an order. @returns the answer's status */
+  order(order: object, headers?: Record<string, string>): Promise<number>
+  /** Places orders, one every tenth of a second, until the test ends. */
+  keepOrdering(): void
+  stopInventory(): Promise<void>
+}
+
+/** `npm start -- --with monitoring`, on ports and with data of its own. */
+export async function startMonitoredStack(t: TestContext, env: NodeJS.ProcessEnv): Promise<MonitoredStack> {
+  const name = `e2e-${randomBytes(4).toString('hex')}`
+  const ports = await freePorts(portNames)
+  const portSettings = Object.fromEntries(portNames.map(port => [`ORDERLY_${port}_PORT`, String(ports[port])]))
+  const launcher = startLauncher(t, 'start', ['--run', name, '--with', 'monitoring'], { ...portSettings, ...env })
+  t.after(() => rm(join(orderlyDirectory, name), { recursive: true, force: true }))
+  await launcher.waitFor('Ctrl-C stops everything', 240_000)
+
+  async function order(body: object, headers: Record<string, string> = {}): Promise<number> {
+    const response = await fetch(`http://${loopback}:${ports.ORDER}/orders`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify(body)
+    })
+    await response.arrayBuffer()
+    return response.status
+  }
+
+  return {
+    brokers: [`${loopback}:${ports.KAFKA}`],
+    prometheusURL: `http://${loopback}:${ports.PROMETHEUS}`,
+    launcher,
+    order,
+    keepOrdering() {
+      const stopping = new AbortController()
+      const ordering = (async () => {
+        for (let count = 0; !stopping.signal.aborted; count++) {
+          await order({ userID: `user-${count % 20}`, items: [tea], total: 13.8 }).catch(() => {})
+          await delay(100, undefined, { signal: stopping.signal }).catch(() => {})
+        }
+      })()
+      t.after(() => {
+        stopping.abort()
+        return ordering
+      })
+    },
+    async stopInventory() {
+      const processes = await processesUnder(projectDirectory)
+      const inventory = processes.find(
+        ({ command, parentPID }) => parentPID === launcher.child.pid && command.includes('services/inventory/main.ts')
+      )
+      if (inventory === undefined) throw new Error('the inventory is not among the processes of the launcher')
+      process.kill(inventory.pid, 'SIGTERM')
+      await launcher.waitFor('inventory has ended')
+    }
+  }
+}
+
+const tea = { sku: 'TEA-EARL-GREY-100G', quantity: 1 }

@@ -1,0 +1,43 @@
+import type { KafkaInspector } from '@orderly/kafka'
+import { chooseGroups, type Group, type Lag, type Observation } from '../domain/observation.ts'
+
+export interface ObserveOptions {
+  readonly hangingAfterMs: number
+  readonly ignoredGroups: readonly string[]
+  readonly maxGroups: number
+}
+
+/** One look at everything. @throws KafkaError when the cluster cannot be asked */
+export async function observeCluster(inspector: KafkaInspector, options: ObserveOptions): Promise<Observation> {
+  const quorum = await inspector.quorum()
+  const topics = await inspector.topics()
+  const places = topics
+    .filter(({ isInternal }) => !isInternal)
+    .flatMap(({ name, partitions }) =>
+      // Nobody answers for a partition that has no leader.
+      partitions.filter(({ leaderID }) => leaderID >= 0).map(({ partition }) => ({ topic: name, partition }))
+    )
+  // The ends last: what is written meanwhile is not taken for held up.
+  const ends = await inspector.offsets(places, 'end')
+  const stableEnds = await inspector.offsets(places, 'stable-end')
+  const partitions = places.map((place, index) => ({
+    ...place,
+    endOffset: ends[index]?.offset ?? 0n,
+    stableOffset: stableEnds[index]?.offset ?? 0n
+  }))
+  const { chosen, leftOut } = chooseGroups(await inspector.groups(), {
+    ignored: options.ignoredGroups,
+    max: options.maxGroups
+  })
+  const groups: Group[] = []
+  const lags: Lag[] = []
+  for (const groupID of chosen) {
+    const group = await inspector.group(groupID)
+    groups.push({ groupID, members: group.members.length })
+    lags.push(...(await inspector.lag(group)))
+  }
+  const openTransactions = await inspector.openTransactions()
+  const hangingTransactions = await inspector.hangingTransactions(places, { afterMs: options.hangingAfterMs })
+  const seen = { lags, groups, groupsLeftOut: leftOut, partitions, topics, openTransactions, hangingTransactions }
+  return { atMs: Date.now(), ...seen, ...quorum }
+}

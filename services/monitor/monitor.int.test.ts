@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { test } from 'node:test'
+import { createProducer, createTopics, deadLetterTopic, runStage } from '@orderly/kafka'
+import { ScriptedProducer } from '@orderly/kafka/testing'
+import { waitUntil } from '@orderly/stack'
+import { integrationEnvironment, startService } from '@orderly/stack/testing'
+
+const { kafkaBrokers } = integrationEnvironment()
+const connection = { brokers: kafkaBrokers, clientID: 'monitor-test' }
+const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
+const text = { prepare: async () => {}, decode: String, encode: (value: string) => Buffer.from(value) }
+
+test('lag is told in records and seconds, with what hangs, for groups without members as well', async t => {
+  const topic = `monitored-${randomUUID()}`
+  const group = `group-${topic}`
+  const shape = { partitions: 1, replicationFactor: 1 }
+  await createTopics(connection, [
+    { name: topic, ...shape },
+    { name: deadLetterTopic(topic), ...shape }
+  ])
+  const producer = await createProducer(connection)
+  const transactional = await new ScriptedProducer(connection, `transactional-${topic}`).init()
+  t.after(() => Promise.all([producer.close(), transactional.close()]))
+  const monitor = await startService(t, 'monitor', {
+    KAFKA_BROKERS: kafkaBrokers.join(','),
+    MONITOR_INTERVAL_MS: '200',
+    MONITOR_HANGING_AFTER_MS: '1000',
+    MONITOR_MAX_GROUPS: '10000'
+  })
+  const metric = async (name: string, labels = ''): Promise<number | undefined> => {
+    const metrics = await (await fetch(`${monitor.url}/metrics`)).text()
+    const line = metrics.split('\n').find(each => each.startsWith(`${name}{${labels}`))
+    return line === undefined ? undefined : Number(line.split(' ').at(-1))
+  }
+  const ofGroup = `group="${group}",topic="${topic}",partition="0"`
+  const ofPartition = `topic="${topic}",partition="0"`
+  const until = (what: string, isSo: () => Promise<boolean>) => waitUntil(isSo, { what, deadlineMs: 60_000 })
+
+  const send = (timestampMs: number) =>
+    producer.send([{ topic, key: 'k', value: Buffer.from('v'), headers: {}, timestampMs }])
+  await send(Date.now())
+  const stage = runStage(
+    { name: 'read', group, inputs: [{ name: topic, eventType: 'Text', codec: text }], process: async () => [] },
+    { connection, delivery: 'at-least-once', isTransient: () => false, logger: silent }
+  )
+  t.after(() => stage.stop())
+  await until('no lag', async () => (await metric('orderly_consumer_lag_records', ofGroup)) === 0)
+  assert.equal(await metric('orderly_consumer_lag_seconds', ofGroup), 0)
+  await stage.stop()
+
+  await send(Date.now() - 90_000)
+  await send(Date.now())
+  await until('lag', async () => (await metric('orderly_consumer_lag_records', ofGroup)) === 2)
+  const seconds = (await metric('orderly_consumer_lag_seconds', ofGroup)) ?? 0
+  assert.ok(seconds >= 90 && seconds < 180, `${seconds} s`)
+  assert.equal(await metric('orderly_consumer_group_members', `group="${group}"`), 0)
+
+  await transactional.write(topic, 0, ['a', 'b'])
+  const isHanging = async () => ((await metric('orderly_kafka_hanging_transactions', 'kind="open"')) ?? 0) >= 1
+  await until('a hanging transaction', isHanging)
+  assert.equal(await metric('orderly_kafka_partition_held_up_records', ofPartition), 2)
+  await transactional.end('abort')
+  const isFree = async () => (await metric('orderly_kafka_partition_held_up_records', ofPartition)) === 0
+  await until('nothing held up', isFree)
+
+  assert.equal(await metric('orderly_kafka_brokers'), 1)
+  assert.equal(await metric('orderly_kafka_controller_id'), 1)
+  assert.equal(await metric('orderly_kafka_offline_partitions'), 0)
+  assert.equal(await metric('orderly_monitor_observation_failures_total'), 0)
+})

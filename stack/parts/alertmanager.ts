@@ -1,0 +1,61 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { projectDirectory } from '../directories.ts'
+import { requireProgram } from '../preflight/programs.ts'
+import { loopback } from '../processes/ports.ts'
+import type { Supervisor } from '../processes/supervisor.ts'
+import { waitUntilHealthy } from '../processes/wait.ts'
+import type { RunningPart } from './part.ts'
+
+export interface AlertmanagerOptions {
+  readonly supervisor: Supervisor
+  readonly dataDirectory: string
+  readonly port: number
+  /** Undefined: alerts are shown in its own pages only. */
+  readonly webhookURL: string | undefined
+}
+
+export async function startAlertmanager(options: AlertmanagerOptions): Promise<RunningPart> {
+  const startedAt = performance.now()
+  const { supervisor, dataDirectory, port, webhookURL } = options
+  const program = requireProgram('alertmanager')
+  await mkdir(dataDirectory, { recursive: true })
+  const configFile = join(dataDirectory, 'alertmanager.yml')
+  const template = await readFile(join(projectDirectory, 'deploy', 'prometheus', 'alertmanager.yml'), 'utf8')
+  await writeFile(configFile, withWebhook(template, webhookURL))
+  const address = `http://${loopback}:${port}`
+  const child = supervisor.start({
+    name: 'alertmanager',
+    command: program,
+    args: [
+      `--config.file=${configFile}`,
+      `--storage.path=${join(dataDirectory, 'state')}`,
+      `--web.listen-address=${loopback}:${port}`,
+      // Alone: no other Alertmanagers to talk to.
+      '--cluster.listen-address=',
+      '--log.level=warn'
+    ],
+    cwd: dataDirectory
+  })
+  const isReady = async () => (await fetch(`${address}/-/ready`, { signal: AbortSignal.timeout(2_000) })).ok
+  try {
+    await waitUntilHealthy(child, isReady, 60_000)
+  } catch (error) {
+    await child.stop()
+    throw error
+  }
+  return {
+    name: 'alertmanager',
+    address,
+    processes: [child],
+    startMs: Math.round(performance.now() - startedAt),
+    isHealthy: () => isReady().catch(() => false),
+    stop: async () => void (await child.stop())
+  }
+}
+
+/** The template's receiver with this address; without one a receiver that tells nobody. */
+function withWebhook(template: string, webhookURL: string | undefined): string {
+  if (webhookURL === undefined) return template.replace(/^ +webhook_configs:\n(?: {6,}.*\n?)*/m, '')
+  return template.replace(/^( +- url:) .*$/m, `$1 ${JSON.stringify(webhookURL)}`)
+}
