@@ -62,6 +62,7 @@ function creationOf({ event, headers, ...record }: StageRecord<OrderCreated>): O
       acceptedAtMs: createdAtMs,
       ...(holdSeconds !== null && { holdSeconds }),
       ...(traceID !== undefined && { traceID }),
+      ...(headers.caller !== undefined && { caller: headers.caller }),
       ...placeOf(record)
     }
   }
