@@ -121,14 +121,6 @@ test('in prod callers have keys: each shop sees its own orders, and a key that i
       assert.equal((await post(cutOff.url, order, as('rubbish'))).status, 401)
     }
   )
-
-  await t.test('in dev nobody is asked for a key, and the service says so', async () => {
-    const service = await pipeline.startOrder('4')
-    const { status, body } = await post(service.url, anOrder)
-    assert.equal(status, 202)
-    assert.equal((await untilKnown(service.url, body.links.self, {})).body.caller, undefined)
-    assert.ok((await service.logs()).some(({ msg, level }) => /API_KEYS is off/.test(String(msg)) && level === 'warn'))
-  })
 })
 
 /** The projection of an instance that has just started may be a little behind. */
