@@ -38,7 +38,7 @@ const orderLines = {
   })
 }
 
-const total = { minimum: 0, maximum: 1_000_000_000, examples: [25.9] }
+const total = { minimum: 0, maximum: 1_000_000_000, examples: [25.5] }
 const euros = {
   ...orderLines,
   total: Type.Number({
