@@ -50,6 +50,8 @@ export function createHttpServer({ logger, metrics, readiness, spans }: HttpServ
     keepAliveTimeout: keepAliveTimeoutMs,
     http: { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: timeoutCheckMs },
     genReqId: requestIDOf,
+    // As long as a URL can be: how long a parameter may be is for the schema of its route to say.
+    routerOptions: { maxParamLength: 16_384 },
     // A request that arrives while stopping is still answered: what it needs is released after the server.
     return503OnClosing: false,
     clientErrorHandler: answerClientError,
