@@ -5,8 +5,10 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { promisify } from 'node:util'
+import { createOrderClient } from '@orderly/client'
 import { topicNames } from '@orderly/contracts'
 import { readCommitted } from '@orderly/kafka/testing'
+import { fuzzApi } from '@orderly/service-kit/testing'
 import { anOrder } from './testing/order-api.ts'
 import { get, post, startOrderPipeline } from './testing/order-pipeline.ts'
 
@@ -74,6 +76,27 @@ test('in prod callers have keys: each shop sees its own orders, and a key that i
     await run(process.execPath, [rebuild], { env, timeout: 60_000 })
     assert.deepEqual(await listed(berlin), before)
   })
+
+  await t.test('whatever the real service is asked, it answers as its document says', async () => {
+    const key = await apiKeys('create --name fuzz --role shop --requests-per-minute 1000000')
+    const document = (await get(first.url, '/openapi.json')).body
+    const { statuses } = await fuzzApi(document, { baseURL: first.url, headers: as(key), runs: 20 })
+    t.diagnostic(JSON.stringify(statuses))
+  })
+
+  await t.test(
+    'the client places an order once, whatever instance it asks, and waits for what becomes of it',
+    async () => {
+      const [one, other] = [first, second].map(({ url }) => createOrderClient({ baseURL: url, apiKey: berlinKey }))
+      const placed = await one?.placeOrder(order)
+      assert.ok(placed !== undefined && placed.idempotencyKey !== null)
+      const again = await other?.placeOrder(order, { idempotencyKey: placed.idempotencyKey })
+      assert.deepEqual([again?.orderID, again?.isReplay], [placed.orderID, true])
+      const { value: notice } = (await other?.watchOrder(placed.orderID).next()) ?? {}
+      assert.equal(notice?.status, 'accepted')
+      assert.equal((await other?.getOrder(placed.orderID))?.caller, 'berlin')
+    }
+  )
 
   await t.test('a caller beyond its quota is 429 with the time to wait, at each instance by itself', async () => {
     const answers = []

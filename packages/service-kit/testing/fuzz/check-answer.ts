@@ -33,13 +33,14 @@ export function createAnswerCheck(document: ApiDocument): AnswerCheck {
     return known
   }
 
-  /** The parts of a list are answered one by one. */
+  /** The parts of a list, and lines, are answered one by one. */
   function isForbidden({ requestBody }: Operation, request: FuzzRequest): boolean {
-    const schema = requestBody?.content[request.headers['content-type'] ?? '']?.schema
     if (requestBody === undefined) return false
+    const type = request.headers['content-type'] ?? ''
+    const schema = requestBody.content[type]?.schema
     if (schema === undefined) return true
     const body = parse(request.body ?? '')
-    return !Array.isArray(body) && !validatorOf(schema)(body)
+    return !type.endsWith('ndjson') && !Array.isArray(body) && !validatorOf(schema)(body)
   }
 
   return (operation, request, { status, headers, body }) => {
