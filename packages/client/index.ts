@@ -7,6 +7,7 @@ export {
   type OrderClient,
   type OrderClientOptions,
   type PlacedOrder,
-  type PlaceOptions
+  type PlaceOptions,
+  type WaitOptions
 } from './order-client.ts'
 export type * from './types.ts'

@@ -4,7 +4,7 @@ import { OrderApiError } from './errors.ts'
 import { createExchange, type RawAnswer, type RawRequest } from './exchange.ts'
 import { pauseBefore } from './retry.ts'
 import { readEvents } from './server-sent-events.ts'
-import type { BatchOrder, BatchResult, Order, OrderAccepted, OrderPage, PlaceOrder, StatusNotice } from './types.ts'
+import type { BatchOrder, BatchResult, ChangeAccepted, Order, OrderAccepted, OrderPage, PlaceOrder, StatusNotice } from './types.ts'
 
 export interface OrderClientOptions {
   /** Of the order service, such as https://orders.example. */
@@ -23,14 +23,17 @@ export interface CallOptions {
   readonly signal?: AbortSignal
 }
 
-export interface PlaceOptions extends CallOptions {
+export interface WaitOptions extends CallOptions {
+  /** Waits so many seconds for what becomes of it, 30 at most. */
+  readonly waitSeconds?: number
+}
+
+export interface PlaceOptions extends WaitOptions {
   /**
    * A name for the order that no other has. Without one it gets one of its own, so that it can be tried again. `null`: none at all, so
    * that the order needs no database, and is tried again only if it was certainly not placed.
    */
   readonly idempotencyKey?: string | null
-  /** Waits so many seconds for the outcome, 30 at most. */
-  readonly waitSeconds?: number
   /** W3C trace context to go on with. */
   readonly traceparent?: string
 }
@@ -56,6 +59,10 @@ export interface OrderClient {
   /** Up to 500 orders. Those that have no key get one; those whose result may pass are tried again. @returns a result for each, in their sequence */
   placeOrders(orders: readonly BatchOrder[], options?: CallOptions): Promise<BatchResult[]>
   getOrder(orderID: string, options?: CallOptions): Promise<Order>
+  /** Gives back what is reserved. @returns the order as far as it is known by then: cancelled if it was waited for in time */
+  cancelOrder(orderID: string, options?: WaitOptions): Promise<ChangeAccepted | Order>
+  /** Keeps what is held, beyond the end of its hold. @returns as `cancelOrder` */
+  confirmOrder(orderID: string, options?: WaitOptions): Promise<ChangeAccepted | Order>
   /** All orders of a user, the newest first, page by page as they are asked for. */
   listOrders(userID: string, options?: CallOptions & { readonly pageSize?: number }): AsyncGenerator<Order, void>
   /** The status as it changes, until the last one; goes on behind the last one seen when the connection breaks. */
@@ -74,6 +81,19 @@ export function createOrderClient(options: OrderClientOptions): OrderClient {
 
   async function ask<Result>(path: string, { signal }: CallOptions): Promise<Result> {
     return JSON.parse((await exchange.untilAnswered({ method: 'GET', path, signal })).body)
+  }
+
+  /** May be asked for again and again: it happens once. */
+  async function change(orderID: string, wish: string, { waitSeconds, signal }: WaitOptions) {
+    const { body } = await exchange.untilAnswered({
+      method: 'POST',
+      path: `/orders/${encodeURIComponent(orderID)}/${wish}`,
+      headers: waitSeconds === undefined ? {} : { prefer: `wait=${waitSeconds}` },
+      isRepeatable: true,
+      timeoutMs: attemptTimeoutMs + (waitSeconds ?? 0) * 1_000,
+      signal
+    })
+    return JSON.parse(body)
   }
 
   async function placeBatch(orders: readonly BatchOrder[], signal: AbortSignal | undefined): Promise<BatchResult[]> {
@@ -125,6 +145,8 @@ export function createOrderClient(options: OrderClientOptions): OrderClient {
       }
     },
 
+    cancelOrder: (orderID, call = {}) => change(orderID, 'cancel', call),
+    confirmOrder: (orderID, call = {}) => change(orderID, 'confirm', call),
     getOrder: (orderID, call = {}) => ask(`/orders/${encodeURIComponent(orderID)}`, call),
 
     async *listOrders(userID, { pageSize = 100, ...call } = {}) {

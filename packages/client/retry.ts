@@ -12,7 +12,7 @@ export interface Attempt {
 
 const firstPauseMs = 200
 const longestPauseMs = 5_000
-const passing = new Set([408, 409, 425, 500, 502, 503, 504])
+const passing = new Set([408, 425, 500, 502, 503, 504])
 
 /**
  * @param random from 0 to 1, so that clients that failed together do not come again together
@@ -29,8 +29,8 @@ function mayHelp(status: number | undefined, retryAfterSeconds: number | undefin
   // Nothing was done, so it may be asked for again whatever it was.
   if (status === 429) return true
   if (!isRepeatable) return false
-  // An order that was placed this moment may not be known yet; then it is said when.
-  if (status === 404) return retryAfterSeconds !== undefined
+  // An order that was placed this moment may not be known yet, and what conflicts may be for good; if it passes it is said when.
+  if (status === 404 || status === 409) return retryAfterSeconds !== undefined
   return status === undefined || passing.has(status)
 }
 

@@ -53,11 +53,51 @@ export interface paths {
         };
         /**
          * Be told of the status as it changes
-         * @description Server-sent events: one of type `status` for each status up to now and from then on, with a StatusNotice as its data. The stream ends behind the last status. Who comes again with `Last-Event-ID`, as browsers do by themselves, is told what came after it.
+         * @description Server-sent events: one of type `status` for each status up to now and from then on, with a StatusNotice as its data. The stream ends behind the last status that comes by itself: an order that is reserved without a hold, or confirmed, can still be cancelled, and who comes again is told so. Who comes again with `Last-Event-ID`, as browsers do by themselves, is told what came after it.
          */
         get: operations["streamOrder"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/orders/{orderID}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel an order
+         * @description Gives back what is reserved for the order, once, however often this is asked. An order that has no outcome yet never gets anything, unless its outcome is on its way: then it is given back. Needs no body.
+         */
+        post: operations["cancelOrder"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/orders/{orderID}/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Confirm an order with a hold
+         * @description The stock of the order stays reserved beyond the end of its hold. An order that was accepted this moment is waited for until it has its outcome, two seconds at most. Needs no body.
+         */
+        post: operations["confirmOrder"];
         delete?: never;
         options?: never;
         head?: never;
@@ -136,10 +176,10 @@ export interface components {
              */
             caller?: string;
             /**
-             * @description `accepted`, until its stock is `reserved` or it has `failed` because stock was short.
+             * @description `accepted`, until its stock is `reserved` or it has `failed` because stock was short. With a hold it is `confirmed`, or has `expired`. Until it has failed or expired it may be `cancelled`.
              * @enum {unknown}
              */
-            status: "accepted" | "reserved" | "failed";
+            status: "accepted" | "reserved" | "confirmed" | "failed" | "cancelled" | "expired";
             items: {
                 sku: string;
                 quantity: number;
@@ -148,6 +188,8 @@ export interface components {
             total: number;
             /** @description ISO 4217 code. */
             currency: string;
+            /** @description For how long its stock is held for a confirmation. */
+            holdSeconds?: number;
             /**
              * Format: date-time
              * @description When the order was accepted.
@@ -158,6 +200,26 @@ export interface components {
              * @description When its stock was reserved or found to be short.
              */
             decidedAt?: string;
+            /**
+             * Format: date-time
+             * @description From then on it may expire unless it is confirmed.
+             */
+            holdUntil?: string;
+            /**
+             * Format: date-time
+             * @description When it was confirmed.
+             */
+            confirmedAt?: string;
+            /**
+             * Format: date-time
+             * @description When it was cancelled.
+             */
+            cancelledAt?: string;
+            /**
+             * Format: date-time
+             * @description When its stock was given back because nobody had confirmed it.
+             */
+            expiredAt?: string;
             /**
              * @description Why it failed.
              * @example OUT_OF_STOCK
@@ -183,15 +245,26 @@ export interface components {
             /** Format: uuid */
             orderID: string;
             /**
-             * @description `accepted`, until its stock is `reserved` or it has `failed` because stock was short.
+             * @description `accepted`, until its stock is `reserved` or it has `failed` because stock was short. With a hold it is `confirmed`, or has `expired`. Until it has failed or expired it may be `cancelled`.
              * @enum {unknown}
              */
-            status: "accepted" | "reserved" | "failed";
+            status: "accepted" | "reserved" | "confirmed" | "failed" | "cancelled" | "expired";
             /**
              * Format: date-time
              * @description When it became so.
              */
             at: string;
+        };
+        /** @description The order as it was when the change was asked for. */
+        ChangeAccepted: {
+            /** Format: uuid */
+            orderID: string;
+            /**
+             * @description `accepted`, until its stock is `reserved` or it has `failed` because stock was short. With a hold it is `confirmed`, or has `expired`. Until it has failed or expired it may be `cancelled`.
+             * @enum {unknown}
+             */
+            status: "accepted" | "reserved" | "confirmed" | "failed" | "cancelled" | "expired";
+            links: components["schemas"]["OrderLinks"];
         };
         PlaceOrder: {
             /**
@@ -223,6 +296,11 @@ export interface components {
              * @enum {unknown}
              */
             currency?: "AED" | "AFN" | "ALL" | "AMD" | "AOA" | "ARS" | "AUD" | "AWG" | "AZN" | "BAM" | "BBD" | "BDT" | "BHD" | "BIF" | "BMD" | "BND" | "BOB" | "BRL" | "BSD" | "BTN" | "BWP" | "BYN" | "BZD" | "CAD" | "CDF" | "CHF" | "CLP" | "CNY" | "COP" | "CRC" | "CUP" | "CVE" | "CZK" | "DJF" | "DKK" | "DOP" | "DZD" | "EGP" | "ERN" | "ETB" | "EUR" | "FJD" | "FKP" | "GBP" | "GEL" | "GHS" | "GIP" | "GMD" | "GNF" | "GTQ" | "GYD" | "HKD" | "HNL" | "HTG" | "HUF" | "IDR" | "ILS" | "INR" | "IQD" | "IRR" | "ISK" | "JMD" | "JOD" | "JPY" | "KES" | "KGS" | "KHR" | "KMF" | "KPW" | "KRW" | "KWD" | "KYD" | "KZT" | "LAK" | "LBP" | "LKR" | "LRD" | "LSL" | "LYD" | "MAD" | "MDL" | "MGA" | "MKD" | "MMK" | "MNT" | "MOP" | "MRU" | "MUR" | "MVR" | "MWK" | "MXN" | "MYR" | "MZN" | "NAD" | "NGN" | "NIO" | "NOK" | "NPR" | "NZD" | "OMR" | "PAB" | "PEN" | "PGK" | "PHP" | "PKR" | "PLN" | "PYG" | "QAR" | "RON" | "RSD" | "RUB" | "RWF" | "SAR" | "SBD" | "SCR" | "SDG" | "SEK" | "SGD" | "SHP" | "SLE" | "SOS" | "SRD" | "SSP" | "STN" | "SVC" | "SYP" | "SZL" | "THB" | "TJS" | "TMT" | "TND" | "TOP" | "TRY" | "TTD" | "TWD" | "TZS" | "UAH" | "UGX" | "USD" | "UYU" | "UZS" | "VED" | "VES" | "VND" | "VUV" | "WST" | "XAF" | "XCD" | "XCG" | "XOF" | "XPF" | "YER" | "ZAR" | "ZMW" | "ZWG";
+            /**
+             * @description Holds the reserved stock for so many seconds, a week at most, from when it was reserved: unless the order is confirmed until then, the stock is given back. Without it the stock stays reserved.
+             * @example 900
+             */
+            holdSeconds?: number;
         };
         OrderAccepted: {
             /**
@@ -277,6 +355,11 @@ export interface components {
              * @enum {unknown}
              */
             currency?: "AED" | "AFN" | "ALL" | "AMD" | "AOA" | "ARS" | "AUD" | "AWG" | "AZN" | "BAM" | "BBD" | "BDT" | "BHD" | "BIF" | "BMD" | "BND" | "BOB" | "BRL" | "BSD" | "BTN" | "BWP" | "BYN" | "BZD" | "CAD" | "CDF" | "CHF" | "CLP" | "CNY" | "COP" | "CRC" | "CUP" | "CVE" | "CZK" | "DJF" | "DKK" | "DOP" | "DZD" | "EGP" | "ERN" | "ETB" | "EUR" | "FJD" | "FKP" | "GBP" | "GEL" | "GHS" | "GIP" | "GMD" | "GNF" | "GTQ" | "GYD" | "HKD" | "HNL" | "HTG" | "HUF" | "IDR" | "ILS" | "INR" | "IQD" | "IRR" | "ISK" | "JMD" | "JOD" | "JPY" | "KES" | "KGS" | "KHR" | "KMF" | "KPW" | "KRW" | "KWD" | "KYD" | "KZT" | "LAK" | "LBP" | "LKR" | "LRD" | "LSL" | "LYD" | "MAD" | "MDL" | "MGA" | "MKD" | "MMK" | "MNT" | "MOP" | "MRU" | "MUR" | "MVR" | "MWK" | "MXN" | "MYR" | "MZN" | "NAD" | "NGN" | "NIO" | "NOK" | "NPR" | "NZD" | "OMR" | "PAB" | "PEN" | "PGK" | "PHP" | "PKR" | "PLN" | "PYG" | "QAR" | "RON" | "RSD" | "RUB" | "RWF" | "SAR" | "SBD" | "SCR" | "SDG" | "SEK" | "SGD" | "SHP" | "SLE" | "SOS" | "SRD" | "SSP" | "STN" | "SVC" | "SYP" | "SZL" | "THB" | "TJS" | "TMT" | "TND" | "TOP" | "TRY" | "TTD" | "TWD" | "TZS" | "UAH" | "UGX" | "USD" | "UYU" | "UZS" | "VED" | "VES" | "VND" | "VUV" | "WST" | "XAF" | "XCD" | "XCG" | "XOF" | "XPF" | "YER" | "ZAR" | "ZMW" | "ZWG";
+            /**
+             * @description Holds the reserved stock for so many seconds, a week at most, from when it was reserved: unless the order is confirmed until then, the stock is given back. Without it the stock stays reserved.
+             * @example 900
+             */
+            holdSeconds?: number;
             /**
              * @description A name for this order that no other of the caller has, such as a UUID: 1 to 255 printable ASCII characters. The same key with the same order, whatever way it is written, is the same order and gets the same answer, for 24 hours at least. Without it each request is a new order.
              * @example 7f9c2a40-5c1e-4c1a-9a83-0d6a9f6f8b11
@@ -743,6 +826,274 @@ export interface operations {
                 };
             };
             /** @description The status of orders cannot be read at the moment, or too many streams are open. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancelOrder: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C trace context to go on with. */
+                traceparent?: string;
+                /**
+                 * @description `wait=5` waits so many seconds, 30 at most, for what becomes of it (RFC 7240).
+                 * @example wait=5
+                 */
+                prefer?: string;
+            };
+            path: {
+                /** @description As the answer to `POST /orders` gave it. */
+                orderID: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The order is cancelled. */
+            200: {
+                headers: {
+                    /** @description W3C trace context of this request. */
+                    traceparent?: string;
+                    /** @description How long was waited at most. */
+                    "preference-applied"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Order"];
+                };
+            };
+            /** @description The inventory was asked to cancel the order, and will; unless something else was first. */
+            202: {
+                headers: {
+                    /** @description W3C trace context of this request. */
+                    traceparent?: string;
+                    /** @description How long was waited at most. */
+                    "preference-applied"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeAccepted"];
+                };
+            };
+            /** @description The request is wrong. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no API key, or none that is valid. Nothing was done. */
+            401: {
+                headers: {
+                    /** @description How to say who calls (RFC 6750). */
+                    "www-authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is one of a caller that may not do this: it takes the role shop or operator. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such order. One that was accepted this moment may not be known yet: then `Retry-After` is there. */
+            404: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The order has failed or expired: there is nothing to give back. */
+            409: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller has used up its quota. Nothing was done. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "retry-after"?: number;
+                    /** @description How many requests in how many seconds: `"caller";q=6000;w=60`. */
+                    "ratelimit-policy"?: string;
+                    /** @description How many are left, and in how many seconds there is one more: `"caller";r=5999;t=1`. */
+                    ratelimit?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Our fault. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be asked for at the moment; asking again does no harm. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    confirmOrder: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C trace context to go on with. */
+                traceparent?: string;
+                /**
+                 * @description `wait=5` waits so many seconds, 30 at most, for what becomes of it (RFC 7240).
+                 * @example wait=5
+                 */
+                prefer?: string;
+            };
+            path: {
+                /** @description As the answer to `POST /orders` gave it. */
+                orderID: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The order is confirmed. */
+            200: {
+                headers: {
+                    /** @description W3C trace context of this request. */
+                    traceparent?: string;
+                    /** @description How long was waited at most. */
+                    "preference-applied"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Order"];
+                };
+            };
+            /** @description The inventory was asked to confirm the order, and will; unless something else was first. */
+            202: {
+                headers: {
+                    /** @description W3C trace context of this request. */
+                    traceparent?: string;
+                    /** @description How long was waited at most. */
+                    "preference-applied"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeAccepted"];
+                };
+            };
+            /** @description The request is wrong. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no API key, or none that is valid. Nothing was done. */
+            401: {
+                headers: {
+                    /** @description How to say who calls (RFC 6750). */
+                    "www-authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is one of a caller that may not do this: it takes the role shop or operator. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such order. One that was accepted this moment may not be known yet: then `Retry-After` is there. */
+            404: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The order has no hold, has failed, was cancelled, or has expired. With `Retry-After`: it has no outcome yet. */
+            409: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller has used up its quota. Nothing was done. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "retry-after"?: number;
+                    /** @description How many requests in how many seconds: `"caller";q=6000;w=60`. */
+                    "ratelimit-policy"?: string;
+                    /** @description How many are left, and in how many seconds there is one more: `"caller";r=5999;t=1`. */
+                    ratelimit?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Our fault. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be asked for at the moment; asking again does no harm. */
             503: {
                 headers: {
                     /** @description Seconds to wait before trying again. */
