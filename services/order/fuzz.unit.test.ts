@@ -20,7 +20,7 @@ test('whatever the API is asked, it answers as its document says', async t => {
   const key = await grantKey(store, { name: 'berlin', role: 'shop' })
 
   let placed = 0
-  /** What a projection would do; every other order has its outcome. */
+  /** What a projection would do; most orders have their outcome, and are held. */
   const project = ({ body }: FuzzAnswer) => {
     const answer = JSON.parse(body || '{}')
     const orderIDs: string[] = [answer, ...(answer.results ?? [])].flatMap(({ status, orderID }) =>
@@ -29,13 +29,19 @@ test('whatever the API is asked, it answers as its document says', async t => {
     return api.orders.apply(
       orderIDs.map(orderID => {
         const place = { partition: 0, offset: placed++ }
-        const created = { items: [{ sku: 'A', quantity: 1 }], totalMinor: 100, currency: 'EUR', acceptedAtMs: 1_000 }
-        const decided = { kind: 'reserved' as const, decidedAtMs: 2_000, ...place }
+        const created = {
+          items: [{ sku: 'A', quantity: 1 }],
+          totalMinor: 100,
+          currency: 'EUR',
+          acceptedAtMs: 1_000,
+          holdSeconds: 900
+        }
+        const decided = { kind: 'reserved' as const, decidedAtMs: 2_000, holdUntilMs: 4e12, ...place }
         return {
           orderID,
           userID: 'ann',
           created: { ...created, caller: 'berlin', ...place },
-          ...(placed % 2 === 0 && { decided })
+          ...(placed % 8 !== 0 && { decided })
         }
       })
     )
