@@ -4,7 +4,16 @@ import { OrderApiError } from './errors.ts'
 import { createExchange, type RawAnswer, type RawRequest } from './exchange.ts'
 import { pauseBefore } from './retry.ts'
 import { readEvents } from './server-sent-events.ts'
-import type { BatchOrder, BatchResult, ChangeAccepted, Order, OrderAccepted, OrderPage, PlaceOrder, StatusNotice } from './types.ts'
+import type {
+  BatchOrder,
+  BatchResult,
+  ChangeAccepted,
+  Order,
+  OrderAccepted,
+  OrderPage,
+  PlaceOrder,
+  StatusNotice
+} from './types.ts'
 
 export interface OrderClientOptions {
   /** Of the order service, such as https://orders.example. */

@@ -44,7 +44,11 @@ const keysOf = (asked: readonly { readonly request: IncomingMessage }[]) =>
   asked.map(({ request }) => request.headers['idempotency-key'])
 
 test('an order is tried again with the same key until its answer is final', async t => {
-  const conflict = { status: 409, headers: { 'retry-after': '0' }, body: { code: 'IDEMPOTENCY_KEY_IN_USE', detail: 'wait' } }
+  const conflict = {
+    status: 409,
+    headers: { 'retry-after': '0' },
+    body: { code: 'IDEMPOTENCY_KEY_IN_USE', detail: 'wait' }
+  }
   const replayed = { ...accepted, headers: { 'idempotent-replayed': 'true' } }
   const { client, asked } = await clientOf(t, [
     { status: 503 },

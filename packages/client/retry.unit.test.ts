@@ -17,7 +17,8 @@ test('what may pass is tried again if it may be repeated, and nothing else', () 
 
 test('a request that was one too many has done nothing, so it is always tried again; an order that may yet be known, too', () => {
   assert.ok(pauseBefore({ status: 429, isRepeatable: false, attempts: 1 }, 0) !== undefined)
-  for (const status of [404, 409]) assert.ok(pauseBefore({ ...repeatable, status, retryAfterSeconds: 1 }, 0) !== undefined)
+  for (const status of [404, 409])
+    assert.ok(pauseBefore({ ...repeatable, status, retryAfterSeconds: 1 }, 0) !== undefined)
 })
 
 test('pauses grow, differ by chance, and are never shorter than Retry-After', () => {
