@@ -15,18 +15,20 @@ export function eventHeaders(eventType: string, orderID: string, traceparent: st
 
 /**
  * @param about names what the event is about where one order can have several of its type
+ * @param moreHeaders such as `caller`: who placed the order
  * @throws ContractError `EVENT_INVALID`
  */
 export function toRecord<Event extends { readonly orderID: string; readonly userID: string }>(
   topic: Topic<Event>,
   event: Event,
   traceparent: string,
-  about = event.orderID
+  about = event.orderID,
+  moreHeaders?: Readonly<Record<string, string>>
 ): OutputRecord {
   return {
     topic: topic.name,
     key: event.userID,
     value: topic.codec.encode(event),
-    headers: eventHeaders(topic.eventType, about, traceparent)
+    headers: { ...eventHeaders(topic.eventType, about, traceparent), ...moreHeaders }
   }
 }

@@ -1,3 +1,4 @@
+import { callerSettings } from '@orderly/callers'
 import { databaseSettings, httpPort, kafkaSettings, registrySettings, serviceSettings } from '@orderly/service-kit'
 import { Type } from 'typebox'
 
@@ -9,6 +10,7 @@ export const configSchema = Type.Object({
   ...kafkaSettings,
   ...registrySettings,
   ...databaseSettings,
+  ...callerSettings,
   AGGREGATOR_GRACE_MS: Type.Integer({
     description: 'how long after the end of its minute an order may still be written and be counted in it',
     minimum: 0,

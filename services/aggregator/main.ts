@@ -1,3 +1,4 @@
+import { guardRoutes, openCallers } from '@orderly/callers'
 import { connectTopics, createSchemaRegistry } from '@orderly/contracts'
 import { runStage } from '@orderly/kafka'
 import { checkDatabase, createPool, migrate, retryTransient } from '@orderly/postgres'
@@ -42,6 +43,7 @@ runService({
       onRetry: (error, _attempt, delayMs) => logger.warn({ error, delayMs }, 'the database is not there yet')
     })
     const store = createPostgresStore(pool, policy)
+    guardRoutes(http, await openCallers({ config, pool, logger, metrics, signal, onStop, ready }))
     addRateRoutes(http, { store, policy, nowMs: Date.now })
 
     const { ordersCreated, orderRate } = await connectTopics(

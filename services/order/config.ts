@@ -1,3 +1,4 @@
+import { callerSettings } from '@orderly/callers'
 import { databaseSettings, kafkaSettings, registrySettings, serviceSettings } from '@orderly/service-kit'
 import { Type } from 'typebox'
 
@@ -6,6 +7,7 @@ export const configSchema = Type.Object({
   ...kafkaSettings,
   ...registrySettings,
   ...databaseSettings,
+  ...callerSettings,
   ORDER_DELIVERY_TIMEOUT_MS: Type.Integer({
     description: 'how long an order may take to be stored before its request is answered 503',
     minimum: 100,

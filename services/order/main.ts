@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { openCallers } from '@orderly/callers'
 import { connectTopics, createSchemaRegistry } from '@orderly/contracts'
 import { checkConnection, createOnceWriter, createProducer } from '@orderly/kafka'
 import { createPool } from '@orderly/postgres'
@@ -11,13 +12,9 @@ import {
   traceProducer
 } from '@orderly/service-kit'
 import { configSchema } from './config.ts'
-import { addBatchRoutes } from './from-http/batch-routes.ts'
+import { addOrderApi } from './from-http/api.ts'
 import { measurePlacing } from './from-http/measure-placing.ts'
-import { addOpenApi } from './from-http/openapi.ts'
-import { addOrderRoutes } from './from-http/order-routes.ts'
 import { createPlace } from './from-http/place.ts'
-import { addStatusRoutes } from './from-http/status-routes.ts'
-import { addWishRoutes } from './from-http/wish-routes.ts'
 import { startProjection } from './from-topics/projection.ts'
 import { newOrderID } from './order-id.ts'
 import { openDatabase } from './store/database.ts'
@@ -79,7 +76,10 @@ runService({
       },
       () => {} // told to stop before
     )
-    await Promise.race([database.opened, delay(databasePatienceMs, undefined, { signal, ref: false })])
+    const [callers] = await Promise.all([
+      openCallers({ config, pool, logger, metrics, signal, onStop, ready }),
+      Promise.race([database.opened, delay(databasePatienceMs, undefined, { signal, ref: false })])
+    ])
 
     const writer = createOnceWriter(connection, { deliveryTimeoutMs })
     onStop('once writer', () => writer.close())
@@ -95,14 +95,17 @@ runService({
         logger.warn({ error }, 'the state of an idempotency key could not be noted; its next use will')
     })
 
-    await addOpenApi(http)
-    const reader = { ...orders, watch, watchStream }
     const traced = traceProducer(producer, spans)
-    addStatusRoutes(http, { orders: reader, nowMs: Date.now, maxStreams: config.ORDER_MAX_STREAMS })
-    addWishRoutes(http, { orders: reader, request: requestChanges(traced, ordersChanges), nowMs: Date.now })
     const publish = measurePublishing(publishOrders(traced, ordersCreated), metrics)
-    const place = measurePlacing(createPlace({ publish, placeOnce, newOrderID, nowMs: Date.now }), metrics)
-    addOrderRoutes(http, { place, watch: () => (database.isOpen() ? watch : undefined), orderCreatedVersion })
-    addBatchRoutes(http, { place, orderCreatedVersion })
+    await addOrderApi(http, {
+      callers,
+      place: measurePlacing(createPlace({ publish, placeOnce, newOrderID, nowMs: Date.now }), metrics),
+      request: requestChanges(traced, ordersChanges),
+      orderCreatedVersion,
+      watch: () => (database.isOpen() ? watch : undefined),
+      orders: { ...orders, watch, watchStream },
+      nowMs: Date.now,
+      maxStreams: config.ORDER_MAX_STREAMS
+    })
   }
 })

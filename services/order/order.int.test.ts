@@ -48,7 +48,7 @@ function holds(wanted: ReadonlySet<string>) {
 
 test('an order that was answered 202 is in orders.created with its key, headers and content', async t => {
   const connection = await createOrdersTopic(kafkaBrokers)
-  const { url } = await startOrder(t, kafkaBrokers)
+  const { url, logs } = await startOrder(t, kafkaBrokers)
   const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
   const userID = `user-${crypto.randomUUID()}`
 
@@ -76,6 +76,10 @@ test('an order that was answered 202 is in orders.created with its key, headers 
     holdSeconds: null
   })
   assert.ok(Math.abs(Date.now() - createdAtMs) < 60_000)
+
+  // In dev nobody is asked for a key, and the service says so.
+  assert.equal(record.headers.caller, undefined)
+  assert.ok((await logs()).some(({ msg, level }) => /API_KEYS is off/.test(String(msg)) && level === 'warn'))
 })
 
 test('while the broker is away orders are answered 503 in time; after it is back none that got 202 is lost', async t => {

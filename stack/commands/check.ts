@@ -46,6 +46,17 @@ const checks: readonly Check[] = [
     args: ['deploy/grafana/generate.ts', '--check'],
     remedy: 'node deploy/grafana/generate.ts'
   },
+  {
+    name: 'OpenAPI document',
+    args: ['services/order/testing/write-openapi.ts', '--check'],
+    remedy: 'node services/order/testing/write-openapi.ts, then node packages/client/generate.ts'
+  },
+  { name: 'OpenAPI rules', args: ['packages/client/lint-openapi.ts'] },
+  {
+    name: 'generated client',
+    args: ['packages/client/generate.ts', '--check'],
+    remedy: 'node packages/client/generate.ts'
+  },
   { name: 'versions of contracts', args: ['contracts/check-versions.ts'] },
   // Otherwise noticed only by those who have nothing installed yet.
   npmCheck('lock file', ['ci', '--dry-run', '--ignore-scripts', '--loglevel=error'])

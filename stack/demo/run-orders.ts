@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { createOrderClient, OrderApiError, type OrderClient } from '@orderly/client'
 import { samplesDirectory } from '../directories.ts'
 import type { SupervisedProcess } from '../processes/supervisor.ts'
 import { waitUntil } from '../processes/wait.ts'
@@ -18,8 +19,9 @@ export async function runOrders(
   signal: AbortSignal
 ): Promise<OrdersReport> {
   const samples: SampleOrder[] = JSON.parse(await readFile(join(samplesDirectory, 'orders.json'), 'utf8'))
+  const client = createOrderClient({ baseURL: orderURL })
   const answers: Answer[] = []
-  for (const sample of samples) answers.push(await place(orderURL, sample, signal))
+  for (const sample of samples) answers.push(await place(client, sample, signal))
 
   const accepted = answers.flatMap(({ orderID }) => orderID ?? [])
   const allTold = async () => {
@@ -37,17 +39,13 @@ export async function runOrders(
   }
 }
 
-async function place(orderURL: string, { order }: SampleOrder, signal: AbortSignal): Promise<Answer> {
+async function place(client: OrderClient, { order }: SampleOrder, signal: AbortSignal): Promise<Answer> {
   const requestedAtMs = Date.now()
-  const response = await fetch(`${orderURL}/orders`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(order),
-    signal
-  })
-  const body = (await response.json()) as { orderID?: string }
-  const { status } = response
-  return status === 202 && body.orderID !== undefined
-    ? { status, orderID: body.orderID, requestedAtMs }
-    : { status, requestedAtMs }
+  try {
+    const { orderID } = await client.placeOrder(order, { signal })
+    return { status: 202, orderID, requestedAtMs }
+  } catch (error) {
+    if (error instanceof OrderApiError && error.status !== undefined) return { status: error.status, requestedAtMs }
+    throw error
+  }
 }

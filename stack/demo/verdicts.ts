@@ -5,7 +5,7 @@ export interface SampleOrder {
   readonly about: string
   readonly order: {
     readonly userID: string
-    readonly items: readonly { readonly sku: string; readonly quantity: number }[]
+    readonly items: { readonly sku: string; readonly quantity: number }[]
     readonly total: number
   }
   readonly expected: Ending

@@ -38,6 +38,7 @@ export async function startRegistry(options: RegistryOptions): Promise<RunningPa
     java: options.java,
     jars: registryJars,
     cwd: options.dataDirectory,
+    env: withoutTracing(process.env),
     args: [
       '-Xmx160m',
       '-Xms32m',
@@ -63,4 +64,9 @@ export async function startRegistry(options: RegistryOptions): Promise<RunningPa
     isHealthy: () => answers().catch(() => false),
     stop: async () => void (await child.stop())
   }
+}
+
+/** It reads OpenTelemetry's variables, too, and does not start with all values that our services take. */
+function withoutTracing(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('OTEL_')))
 }

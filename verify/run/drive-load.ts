@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { createOrderClient } from '@orderly/client'
 import type { OrderRequest, WishRequest } from '../history/history.ts'
 import { bodyOf, nextAttempt, type RequestPlan } from '../plan/load.ts'
 import { wishUntilKnown } from './drive-wishes.ts'
@@ -72,21 +73,21 @@ async function ask(plan: RequestPlan, entrances: readonly string[]): Promise<Ord
   const url = entrances[plan.entrance % Math.max(1, entrances.length)]
   if (url === undefined) return { kind: 'unknown', reason: 'nobody to ask' }
   try {
-    const response = await fetch(`${url}/orders`, {
+    // One request, and whatever is answered: attempts are counted here, each by itself, and broken bodies are sent on purpose.
+    const { status, body } = await createOrderClient({ baseURL: url }).rawRequest({
       method: 'POST',
+      path: '/orders',
       headers: {
-        'content-type': 'application/json',
         traceparent: `00-${plan.id}-00000000000000aa-01`,
         ...(plan.idempotencyKey !== undefined && { 'idempotency-key': plan.idempotencyKey })
       },
       body: bodyOf(plan),
-      signal: AbortSignal.timeout(plan.patienceMs)
+      timeoutMs: plan.patienceMs
     })
-    const text = await response.text()
-    if (response.status === 202) return { kind: 'ok', orderID: JSON.parse(text).orderID }
-    if (response.status === 409) return { kind: 'unknown', reason: 'another attempt is under way' }
-    if (response.status >= 400 && response.status < 500) return { kind: 'failed', status: response.status }
-    return { kind: 'unknown', reason: `status ${response.status}` }
+    if (status === 202) return { kind: 'ok', orderID: JSON.parse(body).orderID }
+    if (status === 409) return { kind: 'unknown', reason: 'another attempt is under way' }
+    if (status >= 400 && status < 500) return { kind: 'failed', status }
+    return { kind: 'unknown', reason: `status ${status}` }
   } catch (error) {
     return { kind: 'unknown', reason: reasonOf(error) }
   }

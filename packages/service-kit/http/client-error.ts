@@ -15,6 +15,6 @@ export function answerClientError(error: ConnectionError, socket: Socket): void 
   const body = JSON.stringify(problem(status, 'BAD_REQUEST', 'This is not a request that can be read.'))
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: ${problemContentType}\r\n` +
-      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`
+      `content-length: ${Buffer.byteLength(body)}\r\nx-content-type-options: nosniff\r\nconnection: close\r\n\r\n${body}`
   )
 }

@@ -65,8 +65,8 @@ export function createErrorHandler(logger: Logger, metrics: Metrics) {
       reply.header('retry-after', retryAfterSeconds)
       logUnavailable(error)
     } else if (answer.status >= 500) {
-      const { method, url, traceparent } = request
-      logger.error({ error, method, url, traceparent }, 'request failed')
+      const { method, url, traceparent, id: requestID } = request
+      logger.error({ error, method, url, requestID, traceparent }, 'request failed')
     }
     problems.inc({ status: answer.status, code: answer.code })
     // As text: what a route declares for its own answers must not decide what a problem looks like.

@@ -6,24 +6,23 @@ import { ProblemError } from './problem.ts'
  * it gives back, called after the last one, adds what answers 405 with the methods that there are.
  */
 export function watchMethods(http: FastifyInstance): () => void {
-  const methodsByPath = new Map<string, Set<string>>()
+  const paths = new Set<string>()
   let isWatching = true
-  http.addHook('onRoute', ({ url, method }: RouteOptions) => {
-    if (!isWatching) return
-    const methods = methodsByPath.get(url) ?? new Set()
-    for (const name of [method].flat()) methods.add(name)
-    methodsByPath.set(url, methods)
+  http.addHook('onRoute', ({ url }: RouteOptions) => {
+    if (isWatching) paths.add(url)
   })
   return () => {
     isWatching = false
-    for (const [url, methods] of methodsByPath) refuseOthers(http, url, methods)
+    for (const url of paths) refuseOthers(http, url)
   }
 }
 
-function refuseOthers(http: FastifyInstance, url: string, methods: ReadonlySet<string>): void {
-  const others = http.supportedMethods.filter(method => !methods.has(method))
+function refuseOthers(http: FastifyInstance, url: string): void {
+  // Asked of the router: a path with and without a slash at its end may be one route, and the hook is told of it once.
+  const isThere = (method: string) => http.hasRoute({ url, method })
+  const others = http.supportedMethods.filter(method => !isThere(method))
   if (url === '*' || others.length === 0) return
-  const allow = [...methods].sort().join(', ')
+  const allow = http.supportedMethods.filter(isThere).sort().join(', ')
   http.route({
     method: others as HTTPMethods[],
     url,

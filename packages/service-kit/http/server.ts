@@ -3,12 +3,14 @@ import { ConfigError } from '../config/config-error.ts'
 import type { Logger } from '../logging/logger.ts'
 import type { Metrics } from '../metrics/registry.ts'
 import type { Spans } from '../tracing/spans.ts'
+import { addAnswerHeaders, requestIDOf } from './answer-headers.ts'
 import { answerClientError } from './client-error.ts'
 import { createErrorHandler } from './error-handler.ts'
+import { limitNesting } from './json-body.ts'
 import { watchMethods } from './method-not-allowed.ts'
 import { observeRequests } from './observe-requests.ts'
 import { addOperations } from './operations.ts'
-import { ProblemError } from './problem.ts'
+import { ProblemError, ProblemSchema } from './problem.ts'
 import type { Readiness } from './readiness.ts'
 import { addSchemaKeywords } from './schema-keywords.ts'
 
@@ -30,6 +32,11 @@ export interface HttpServerOptions {
 
 const maxBodyBytes = 65_536
 const requestTimeoutMs = 15_000
+const headersTimeoutMs = 10_000
+/** A little longer than the 60 seconds for which most proxies keep theirs, so that it is not us who closes under their next request. */
+const keepAliveTimeoutMs = 65_000
+/** Node looks for requests that take too long only so often. */
+const timeoutCheckMs = 2_000
 
 /**
  * A server that answers problems as RFC 9457, checks bodies strictly (nothing is coerced, dropped or filled in) and
@@ -40,6 +47,11 @@ export function createHttpServer({ logger, metrics, readiness, spans }: HttpServ
     logger: false,
     bodyLimit: maxBodyBytes,
     requestTimeout: requestTimeoutMs,
+    keepAliveTimeout: keepAliveTimeoutMs,
+    http: { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: timeoutCheckMs },
+    genReqId: requestIDOf,
+    // As long as a URL can be: how long a parameter may be is for the schema of its route to say.
+    routerOptions: { maxParamLength: 16_384 },
     // A request that arrives while stopping is still answered: what it needs is released after the server.
     return503OnClosing: false,
     clientErrorHandler: answerClientError,
@@ -58,6 +70,9 @@ export function createHttpServer({ logger, metrics, readiness, spans }: HttpServ
   })
   const handleError = createErrorHandler(logger, metrics)
   fastify.removeContentTypeParser('text/plain')
+  limitNesting(fastify)
+  addAnswerHeaders(fastify)
+  fastify.addSchema(ProblemSchema)
   fastify.setErrorHandler(handleError)
   fastify.setNotFoundHandler(() => {
     throw new ProblemError(404, 'NOT_FOUND', 'There is nothing here.')

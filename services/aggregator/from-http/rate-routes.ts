@@ -18,7 +18,8 @@ export interface RateRoutesOptions {
 }
 
 export function addRateRoutes(http: FastifyInstance, { store, policy, nowMs }: RateRoutesOptions): void {
-  http.withTypeProvider<TypeBoxTypeProvider>().get('/rates', { schema: getRates }, async ({ query }) => {
+  const route = { schema: getRates, config: { access: ['operator'] } as const }
+  http.withTypeProvider<TypeBoxTypeProvider>().get('/rates', route, async ({ query }) => {
     const count = Number(query.minutes ?? usualMinutes)
     const newestStartMs = windowStartOf(nowMs())
     const { windows, completeUntilMs } = await store.rates(newestStartMs - (count - 1) * windowMs, newestStartMs)

@@ -1,4 +1,4 @@
-import { ProblemSchema, problemContentType } from '@orderly/service-kit'
+import { refused } from '@orderly/service-kit'
 import { Type } from 'typebox'
 
 /** The single source of what `GET /rates` takes and answers. */
@@ -39,9 +39,6 @@ export const getRates = {
       }),
       windows: Type.Array(Rate, { description: 'The current minute first. Minutes without orders are among them.' })
     }),
-    400: {
-      description: 'The query is wrong.',
-      content: { [problemContentType]: { schema: ProblemSchema } }
-    }
+    400: refused('The query is wrong.')
   }
 }

@@ -57,7 +57,7 @@ const Movement = Type.Object(
   { $id: 'StockMovement' }
 )
 
-export const sharedSchemas = [Level, Movement, ProblemSchema]
+export const sharedSchemas = [Level, Movement]
 
 function refer<Schema extends TSchema & { $id?: string }>(schema: Schema) {
   return Type.Unsafe<Static<Schema>>({ $ref: `${schema.$id}#` })

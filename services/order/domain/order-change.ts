@@ -13,6 +13,8 @@ export interface Creation extends Place {
   readonly acceptedAtMs: number
   readonly holdSeconds?: number
   readonly traceID?: string
+  /** Who placed it; absent where nobody was asked. */
+  readonly caller?: string
 }
 
 export type Decision = { readonly decidedAtMs: number } & (

@@ -2,8 +2,8 @@ import type { OrderCreated } from '@orderly/contracts'
 
 /** An order that its caller named with an idempotency key. */
 export interface KeyedOrder {
-  /** Keys of different callers have nothing to do with each other. */
-  readonly caller: string
+  /** Who places it; undefined where nobody is asked. Keys of different callers have nothing to do with each other. */
+  readonly caller: string | undefined
   readonly key: string
   readonly traceparent: string
   /** The order, once it has an id and a time. */

@@ -1,9 +1,11 @@
-import { ProblemError, toProblem } from '@orderly/service-kit'
+import { chargeFor } from '@orderly/callers'
+import { ProblemError, parseJSON, toProblem } from '@orderly/service-kit'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Static } from 'typebox'
 import {
   type BatchOrder,
   BatchResult,
+  batchBody,
   batchOrder,
   maxBatchBytes,
   maxBatchOrders,
@@ -12,7 +14,7 @@ import {
 } from './batch-schema.ts'
 import { refusalOf } from './keyed-answers.ts'
 import { linksTo } from './order-schema.ts'
-import type { Place } from './place.ts'
+import type { OrderContext, Place } from './place.ts'
 
 export interface BatchRoutesOptions {
   readonly place: Place
@@ -30,6 +32,7 @@ const keyedAtOnce = 16
 export function addBatchRoutes(http: FastifyInstance, { place, orderCreatedVersion }: BatchRoutesOptions): void {
   const orderSchema = batchOrder(orderCreatedVersion)
   http.addSchema(BatchResult)
+  http.addSchema(orderSchema)
 
   // Lines are taken here only, so that a single order in lines stays 415.
   http.register((scope, _options, registered) => {
@@ -38,7 +41,12 @@ export function addBatchRoutes(http: FastifyInstance, { place, orderCreatedVersi
       return lines.length > maxBatchOrders ? lines : lines.map(parseLine)
     })
 
-    scope.post('/orders/batch', { schema: placeBatch, bodyLimit: maxBatchBytes }, async (request, reply) => {
+    const route = {
+      schema: placeBatch,
+      bodyLimit: maxBatchBytes,
+      config: { access: ['shop'] as const, describedAs: { body: batchBody } }
+    }
+    scope.post('/orders/batch', route, async (request, reply) => {
       const { traceparent } = request
       reply.header('traceparent', traceparent)
       if (request.headers['idempotency-key'] !== undefined) {
@@ -51,7 +59,9 @@ export function addBatchRoutes(http: FastifyInstance, { place, orderCreatedVersi
         if (!isOrder(given as object)) throw Object.assign(new Error('invalid order'), { validation: isOrder.errors })
         return given as BatchOrder
       }
-      return { results: await placeAll(request.body as unknown[], check, traceparent) }
+      const orders = request.body as unknown[]
+      chargeFor(request, reply, orders.length - 1)
+      return { results: await placeAll(orders, check, { traceparent, caller: request.caller?.name }) }
     })
     registered()
   })
@@ -59,14 +69,14 @@ export function addBatchRoutes(http: FastifyInstance, { place, orderCreatedVersi
   async function placeAll(
     orders: readonly unknown[],
     check: (given: unknown) => BatchOrder,
-    traceparent: string
+    { traceparent, caller }: Omit<OrderContext, 'key'>
   ): Promise<Result[]> {
     const results: Result[] = []
     const keyed: { index: number; order: BatchOrder }[] = []
     const usedKeys = new Set<string>()
     const publishing: Promise<void>[] = []
-    const placeAt = async (index: number, { idempotencyKey, ...command }: BatchOrder) => {
-      results[index] = await resultOf(index, place(command, idempotencyKey, traceparent))
+    const placeAt = async (index: number, { idempotencyKey: key, ...command }: BatchOrder) => {
+      results[index] = await resultOf(index, place(command, { key, traceparent, caller }))
     }
     for (const [index, given] of orders.entries()) {
       try {
@@ -107,8 +117,9 @@ function refusal(index: number, error: unknown): Result {
 
 function parseLine(line: string): unknown {
   try {
-    return JSON.parse(line)
-  } catch {
+    return parseJSON(line)
+  } catch (error) {
+    if (error instanceof ProblemError) throw error
     return new BrokenLine()
   }
 }

@@ -1,6 +1,5 @@
-import { ProblemSchema } from '@orderly/service-kit'
-import { type Static, Type } from 'typebox'
-import { refer, refused } from './answers.ts'
+import { ProblemSchema, refer, refused } from '@orderly/service-kit'
+import { type Static, type TSchema, Type } from 'typebox'
 import { OrderLinks } from './order-schema.ts'
 import { idempotencyKey, orderFields } from './schema.ts'
 
@@ -16,6 +15,15 @@ export function batchOrder(orderCreatedVersion: number) {
     { $id: 'BatchOrder', additionalProperties: false }
   )
 }
+
+/** The parts of a batch are checked one by one, so the body by itself is only a list. */
+function batchOf(order: TSchema) {
+  const schema = Type.Array(order, { minItems: 1, maxItems: maxBatchOrders })
+  return { content: { 'application/json': { schema }, [ndjson]: { schema } } }
+}
+
+/** For the document. */
+export const batchBody = batchOf(Type.Unsafe<BatchOrder>({ $ref: 'BatchOrder#' }))
 
 export type BatchOrder = Static<ReturnType<typeof batchOrder>>
 
@@ -35,14 +43,7 @@ export const placeBatch = {
   summary: 'Place many orders',
   description: `Up to ${maxBatchOrders} orders in one request, as a JSON array or one on each line (NDJSON). Each is accepted or refused by itself, as \`POST /orders\` would; one that is refused does not keep the others back. Nothing is promised about their sequence.`,
   tags: ['orders'],
-  body: {
-    content: {
-      'application/json': {
-        schema: Type.Array(Type.Unsafe<BatchOrder>({}), { minItems: 1, maxItems: maxBatchOrders })
-      },
-      [ndjson]: { schema: Type.Array(Type.Unsafe<BatchOrder>({}), { minItems: 1, maxItems: maxBatchOrders }) }
-    }
-  },
+  body: batchOf(Type.Unsafe<BatchOrder>({})),
   response: {
     200: {
       description: 'The result of each order, in the sequence of the orders.',

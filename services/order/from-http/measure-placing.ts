@@ -10,8 +10,8 @@ export function measurePlacing(place: Place, metrics: Registry): Place {
     registers: [metrics]
   })
   for (const outcome of ['accepted', 'replayed']) placed.inc({ outcome }, 0)
-  return async (command, key, traceparent) => {
-    const placement = await place(command, key, traceparent)
+  return async (...order) => {
+    const placement = await place(...order)
     placed.inc({ outcome: placement.kind !== 'placed' ? placement.kind : placement.isReplay ? 'replayed' : 'accepted' })
     return placement
   }

@@ -15,6 +15,7 @@ test('the OpenAPI document tells what is validated, by name', async t => {
     '/orders/batch'
   ])
   assert.deepEqual(Object.keys(document.components.schemas).sort(), [
+    'BatchOrder',
     'BatchResult',
     'ChangeAccepted',
     'Order',
@@ -27,7 +28,9 @@ test('the OpenAPI document tells what is validated, by name', async t => {
   ])
   const { post } = document.paths['/orders']
   assert.deepEqual(post.requestBody.content['application/json'].schema, { $ref: '#/components/schemas/PlaceOrder' })
-  assert.deepEqual(Object.keys(post.responses), ['200', '202', '400', '409', '413', '415', '422', '500', '503'])
+  assert.deepEqual(Object.keys(post.responses), [
+    ...['200', '202', '400', '401', '403', '409', '413', '415', '422', '429', '500', '503']
+  ])
   const { userID, items, total } = document.components.schemas.PlaceOrder.properties
   assert.deepEqual([userID.maxLength, items.maxItems, total.multipleOf], [128, 100, 0.001])
 })

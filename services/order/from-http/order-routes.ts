@@ -21,13 +21,13 @@ export function addOrderRoutes(http: FastifyInstance, options: OrderRoutesOption
   const { place, watch, orderCreatedVersion } = options
   for (const schema of sharedSchemas(orderCreatedVersion)) http.addSchema(schema)
   const signalOf = createRequestSignals(http)
-  const route = { schema: placeOrder, bodyLimit: maxOrderBytes }
+  const route = { schema: placeOrder, bodyLimit: maxOrderBytes, config: { access: ['shop'] } as const }
 
   http.withTypeProvider<TypeBoxTypeProvider>().post('/orders', route, async (request, reply) => {
     const { prefer, 'idempotency-key': key } = request.headers
     const { traceparent } = request
     reply.header('traceparent', traceparent)
-    const placement = await place(request.body, key, traceparent)
+    const placement = await place(request.body, { key, traceparent, caller: request.caller?.name })
     assertPlaced(placement, reply)
     const { orderID } = placement
     if (placement.isReplay) reply.header('idempotent-replayed', 'true')

@@ -1,8 +1,8 @@
+import { refer, refused, retryAfter, serviceUnavailable } from '@orderly/service-kit'
 import { type Static, Type } from 'typebox'
 import { decimalsOf } from '../domain/currency.ts'
 import { toMajorUnits } from '../domain/money.ts'
 import { type Order, orderStatuses, type StatusEvent, statusEvents, statusOf } from '../domain/order-status.ts'
-import { refer, refused, retryAfter, serviceUnavailable } from './answers.ts'
 
 /** What can be asked about orders, and what is answered: validation, types and the OpenAPI document. */
 
@@ -30,6 +30,9 @@ export const OrderResource = Type.Object(
   {
     orderID: Type.String({ format: 'uuid' }),
     userID: Type.String(),
+    caller: Type.Optional(
+      Type.String({ description: 'Who placed it, where callers have API keys.', examples: ['berlin'] })
+    ),
     status: orderStatus,
     items: Type.Array(Type.Object({ sku: Type.String(), quantity: Type.Integer() })),
     total: Type.Number({ description: 'In the currency, exactly as it was ordered.' }),
@@ -145,12 +148,13 @@ export function linksTo(orderID: string): Static<typeof OrderLinks> {
 
 export function toResource(order: Order): Static<typeof OrderResource> {
   const { orderID, userID, created, decided } = order
-  const { items, totalMinor, currency, acceptedAtMs, holdSeconds, traceID } = created
+  const { items, totalMinor, currency, acceptedAtMs, holdSeconds, traceID, caller } = created
   const status = statusOf(order)
   const since = Object.fromEntries(statusEvents(order).map(({ status, atMs }) => [status, toISO(atMs)]))
   return {
     orderID,
     userID,
+    ...(caller !== undefined && { caller }),
     status,
     items: items.map(({ sku, quantity }) => ({ sku, quantity })),
     total: toMajorUnits(totalMinor, decimalsOf(currency)),

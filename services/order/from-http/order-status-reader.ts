@@ -1,5 +1,5 @@
 import { ProblemError } from '@orderly/service-kit'
-import type { FastifyReply } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Order } from '../domain/order-status.ts'
 import type { OrderStore } from '../store/order-store.ts'
 import type { OrderWatch } from '../store/order-watch.ts'
@@ -16,34 +16,41 @@ export interface OrderStatusReader extends Pick<OrderStore, 'find' | 'list'> {
 const projectionPatienceMs = 2_000
 const youngMs = 60_000
 
-export type FindOrder = (orderID: string, signal: AbortSignal) => Promise<Order>
+/** `caller`: whose orders may be seen; undefined: everybody's. */
+export type FindOrder = (orderID: string, caller: string | undefined, signal: AbortSignal) => Promise<Order>
 
 /**
  * An order that was accepted is read back from the topic before it is known here. So who asks for a young one waits a moment:
- * the link in the answer to `POST /orders` works at once.
+ * the link in the answer to `POST /orders` works at once. An order of somebody else is answered like one that does not exist, and as late.
  * @throws UnknownOrderError 404, with a time to come again when the order may yet turn up
  */
 export function createFindOrder({ find, watch }: OrderStatusReader, nowMs: () => number): FindOrder {
-  return async (orderID, signal) => {
+  return async (orderID, caller, signal) => {
+    const isVisible = ({ created }: Order) => caller === undefined || created.caller === caller
     const known = (await find([orderID])).get(orderID)
-    if (known !== undefined) return known
+    if (known !== undefined && isVisible(known)) return known
     const mayTurnUp = Math.abs(nowMs() - timeOf(orderID)) < youngMs
     const order = mayTurnUp
-      ? await watch.until(orderID, () => true, { timeoutMs: projectionPatienceMs, signal })
+      ? await watch.until(orderID, isVisible, { timeoutMs: projectionPatienceMs, signal })
       : undefined
-    if (order === undefined) throw new UnknownOrderError(mayTurnUp)
+    if (order === undefined || !isVisible(order)) throw new UnknownOrderError(mayTurnUp)
     return order
   }
+}
+
+/** Whose orders the caller may see: a shop its own; undefined: everybody's. */
+export function ownerOf({ caller }: FastifyRequest): string | undefined {
+  return caller?.role === 'shop' ? caller.name : undefined
 }
 
 /** For an answer, which says when to come again. */
 export function tellWhenToComeAgain(
   find: FindOrder,
   signalOf: (reply: FastifyReply) => AbortSignal
-): (orderID: string, reply: FastifyReply) => Promise<Order> {
-  return async (orderID, reply) => {
+): (orderID: string, request: FastifyRequest, reply: FastifyReply) => Promise<Order> {
+  return async (orderID, request, reply) => {
     try {
-      return await find(orderID, signalOf(reply))
+      return await find(orderID, ownerOf(request), signalOf(reply))
     } catch (error) {
       if (error instanceof UnknownOrderError && error.mayTurnUp) reply.header('retry-after', 1)
       throw error

@@ -1,6 +1,7 @@
+import type { OutgoingHttpHeaders } from 'node:http'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { ProblemError } from '@orderly/service-kit'
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { isSettled, type Order, statusEventsAfter } from '../domain/order-status.ts'
 import { streamOrder, toNotice } from './order-schema.ts'
 import type { OrderStatusReader } from './order-status-reader.ts'
@@ -14,7 +15,7 @@ import type { OrderStatusReader } from './order-status-reader.ts'
  */
 export interface StreamOptions {
   readonly orders: Pick<OrderStatusReader, 'watchStream'>
-  readonly find: (orderID: string, reply: FastifyReply) => Promise<Order>
+  readonly find: (orderID: string, request: FastifyRequest, reply: FastifyReply) => Promise<Order>
   readonly signalOf: (reply: FastifyReply) => AbortSignal
   readonly maxStreams: number
   readonly heartbeatMs?: number
@@ -26,31 +27,31 @@ const comeAgainMs = 1_000
 export function addStream(http: FastifyInstance, options: StreamOptions): void {
   const { orders, find, signalOf, maxStreams, heartbeatMs = usualHeartbeatMs } = options
   let streams = 0
+  const route = { schema: streamOrder, exposeHeadRoute: false, config: { access: ['shop', 'operator'] } as const }
 
-  http
-    .withTypeProvider<TypeBoxTypeProvider>()
-    .get('/orders/:orderID/events', { schema: streamOrder, exposeHeadRoute: false }, async (request, reply) => {
-      if (streams >= maxStreams) {
-        reply.header('retry-after', 1)
-        throw new ProblemError(503, 'TOO_MANY_STREAMS', 'Too many streams are open. Try again later.')
-      }
-      streams++
-      try {
-        const order = await find(request.params.orderID, reply)
-        const lastID = request.headers['last-event-id']
-        if (isSettled(order) && statusEventsAfter(order, lastID).length === 0) return reply.code(204).send()
-        reply.hijack()
-        await stream(order, lastID, reply)
-      } finally {
-        streams--
-      }
-      return reply
-    })
+  http.withTypeProvider<TypeBoxTypeProvider>().get('/orders/:orderID/events', route, async (request, reply) => {
+    if (streams >= maxStreams) {
+      reply.header('retry-after', 1)
+      throw new ProblemError(503, 'TOO_MANY_STREAMS', 'Too many streams are open. Try again later.')
+    }
+    streams++
+    try {
+      const order = await find(request.params.orderID, request, reply)
+      const lastID = request.headers['last-event-id']
+      if (isSettled(order) && statusEventsAfter(order, lastID).length === 0) return reply.code(204).send()
+      reply.hijack()
+      await stream(order, lastID, reply)
+    } finally {
+      streams--
+    }
+    return reply
+  })
 
   async function stream(first: Order, lastID: string | undefined, reply: FastifyReply): Promise<void> {
     const { raw } = reply
     const signal = signalOf(reply)
     raw.writeHead(200, {
+      ...(reply.getHeaders() as OutgoingHttpHeaders),
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-store',
       connection: 'close',

@@ -1,27 +1,33 @@
 import type { OrderCreated } from '@orderly/contracts'
 import { acceptOrder, type PlaceOrder } from '../domain/accept-order.ts'
 import type { KeyedOrder, Placement } from '../domain/placement.ts'
-import { onlyCaller } from './caller.ts'
 import { checkTotal } from './check-total.ts'
 
 export interface PlaceOptions {
-  readonly publish: (order: OrderCreated, traceparent: string) => Promise<void>
+  readonly publish: (order: OrderCreated, traceparent: string, caller: string | undefined) => Promise<void>
   readonly placeOnce: (order: KeyedOrder) => Promise<Placement>
   readonly newOrderID: () => string
   readonly nowMs: () => number
 }
 
+export interface OrderContext {
+  readonly key: string | undefined
+  readonly traceparent: string
+  /** Who places it; undefined where nobody is asked. */
+  readonly caller: string | undefined
+}
+
 /** Places an order whose fields have been checked. @throws ProblemError 400, or what publishing it fails with */
-export type Place = (command: PlaceOrder, key: string | undefined, traceparent: string) => Promise<Placement>
+export type Place = (command: PlaceOrder, context: OrderContext) => Promise<Placement>
 
 export function createPlace({ publish, placeOnce, newOrderID, nowMs }: PlaceOptions): Place {
-  return async (command, key, traceparent) => {
+  return async (command, { key, traceparent, caller }) => {
     checkTotal(command)
     if (key !== undefined) {
-      return placeOnce({ caller: onlyCaller, key, traceparent, accept: given => acceptOrder(command, given) })
+      return placeOnce({ caller, key, traceparent, accept: given => acceptOrder(command, given) })
     }
     const order = acceptOrder(command, { orderID: newOrderID(), nowMs: nowMs() })
-    await publish(order, traceparent)
+    await publish(order, traceparent, caller)
     return { kind: 'placed', orderID: order.orderID, traceparent, isReplay: false }
   }
 }

@@ -1,7 +1,6 @@
-import { ProblemSchema } from '@orderly/service-kit'
+import { refer, refused, retryAfter, serviceUnavailable } from '@orderly/service-kit'
 import { Type } from 'typebox'
 import { currencies, defaultCurrency } from '../domain/currency.ts'
-import { refer, refused, retryAfter, serviceUnavailable } from './answers.ts'
 import { OrderLinks, OrderResource } from './order-schema.ts'
 
 /** The single source of what `POST /orders` takes and answers: validation, types and the OpenAPI document. */
@@ -39,7 +38,7 @@ const orderLines = {
   })
 }
 
-const total = { minimum: 0, maximum: 1_000_000_000, examples: [25.9] }
+const total = { minimum: 0, maximum: 1_000_000_000, examples: [25.5] }
 const euros = {
   ...orderLines,
   total: Type.Number({
@@ -108,7 +107,7 @@ export const maxOrderBytes = 131_072
 /** Added to the server, so that the routes can refer to them and the document names each once. */
 export function sharedSchemas(orderCreatedVersion: number) {
   const placeOrder = Type.Object(orderFields(orderCreatedVersion), { $id: 'PlaceOrder', additionalProperties: false })
-  return [placeOrder, OrderAccepted, ProblemSchema]
+  return [placeOrder, OrderAccepted]
 }
 
 export const idempotencyKey = Type.String({

@@ -2,7 +2,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
 import { fromCursor, toCursor } from './cursor.ts'
 import { getOrder, listOrders, querySchemas, toResource } from './order-schema.ts'
-import { createFindOrder, type OrderStatusReader, tellWhenToComeAgain } from './order-status-reader.ts'
+import { createFindOrder, type OrderStatusReader, ownerOf, tellWhenToComeAgain } from './order-status-reader.ts'
 import { addStream } from './order-stream.ts'
 import { createRequestSignals } from './request-signals.ts'
 
@@ -14,6 +14,7 @@ export interface StatusRoutesOptions {
 }
 
 const usualPageSize = 20
+const readers = { access: ['shop', 'operator'] } as const
 
 export function addStatusRoutes(http: FastifyInstance, options: StatusRoutesOptions): void {
   const { orders, nowMs } = options
@@ -22,17 +23,19 @@ export function addStatusRoutes(http: FastifyInstance, options: StatusRoutesOpti
   const find = tellWhenToComeAgain(createFindOrder(orders, nowMs), signalOf)
   const typed = http.withTypeProvider<TypeBoxTypeProvider>()
 
-  typed.get('/orders/:orderID', { schema: getOrder }, async (request, reply) => {
-    const order = await find(request.params.orderID, reply)
+  typed.get('/orders/:orderID', { schema: getOrder, config: readers }, async (request, reply) => {
+    const order = await find(request.params.orderID, request, reply)
     reply.header('cache-control', 'no-store')
     return toResource(order)
   })
 
-  typed.get('/orders', { schema: listOrders }, async (request, reply) => {
+  typed.get('/orders', { schema: listOrders, config: readers }, async (request, reply) => {
     const { userID, limit, cursor } = request.query
     const beforeID = cursor === undefined ? undefined : fromCursor(userID, cursor)
+    const caller = ownerOf(request)
     const page = await orders.list(userID, {
       limit: Number(limit ?? usualPageSize),
+      ...(caller !== undefined && { caller }),
       ...(beforeID !== undefined && { beforeID })
     })
     reply.header('cache-control', 'no-store')

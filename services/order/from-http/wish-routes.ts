@@ -1,7 +1,7 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { OrderChangeRequested } from '@orderly/contracts'
 import { ProblemError } from '@orderly/service-kit'
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { hasOutcome, type Order, statusOf } from '../domain/order-status.ts'
 import { judgeWish, type Wish } from '../domain/order-wish.ts'
 import { linksTo, toResource } from './order-schema.ts'
@@ -17,12 +17,6 @@ export interface WishRoutesOptions {
   readonly nowMs: () => number
 }
 
-interface Asked {
-  readonly orderID: string
-  readonly traceparent: string
-  readonly waitSeconds: number | undefined
-}
-
 /** How long the outcome of an order may take for which everything else depends on it. */
 const outcomePatienceMs = 2_000
 
@@ -36,16 +30,24 @@ export function addWishRoutes(http: FastifyInstance, { orders, request, nowMs }:
   const find = tellWhenToComeAgain(createFindOrder(orders, nowMs), signalOf)
   const typed = http.withTypeProvider<TypeBoxTypeProvider>()
 
-  typed.post('/orders/:orderID/cancel', { schema: cancelOrder }, ({ params, headers, traceparent }, reply) =>
-    answer('cancel', { ...params, traceparent, waitSeconds: waitSeconds(headers.prefer) }, reply)
+  const config = { access: ['shop', 'operator'] } as const
+  typed.post('/orders/:orderID/cancel', { schema: cancelOrder, config }, (request, reply) =>
+    answer('cancel', request.params.orderID, waitSeconds(request.headers.prefer), request, reply)
   )
-  typed.post('/orders/:orderID/confirm', { schema: confirmOrder }, ({ params, headers, traceparent }, reply) =>
-    answer('confirm', { ...params, traceparent, waitSeconds: waitSeconds(headers.prefer) }, reply)
+  typed.post('/orders/:orderID/confirm', { schema: confirmOrder, config }, (request, reply) =>
+    answer('confirm', request.params.orderID, waitSeconds(request.headers.prefer), request, reply)
   )
 
-  async function answer(wish: Wish, { orderID, traceparent, waitSeconds: seconds }: Asked, reply: FastifyReply) {
+  async function answer(
+    wish: Wish,
+    orderID: string,
+    seconds: number | undefined,
+    asked: FastifyRequest,
+    reply: FastifyReply
+  ) {
+    const { traceparent } = asked
     reply.header('traceparent', traceparent)
-    const order = await decidedEnough(wish, await find(orderID, reply), reply)
+    const order = await decidedEnough(wish, await find(orderID, asked, reply), reply)
     if (judge(wish, order) === 'fulfilled') return toResource(order)
     await request({ orderID, userID: order.userID, change: wish, requestedAtMs: nowMs() }, traceparent)
     if (seconds !== undefined) {

@@ -1,6 +1,6 @@
+import { refer, refused, retryAfter, serviceUnavailable } from '@orderly/service-kit'
 import { Type } from 'typebox'
 import type { Wish } from '../domain/order-wish.ts'
-import { refer, refused, retryAfter, serviceUnavailable } from './answers.ts'
 import { OrderLinks, OrderResource, orderParams, orderStatus, unknownOrder } from './order-schema.ts'
 
 /** What can be wanted of an order that was placed, and what is answered: validation, types and the OpenAPI document. */

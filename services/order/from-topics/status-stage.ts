@@ -54,6 +54,7 @@ function creationOf({ event, headers, ...record }: StageRecord<OrderCreated>): O
       acceptedAtMs: createdAtMs,
       ...(holdSeconds !== null && { holdSeconds }),
       ...(traceID !== undefined && { traceID }),
+      ...(headers.caller !== undefined && { caller: headers.caller }),
       ...placeOf(record)
     }
   }

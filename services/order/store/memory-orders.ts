@@ -13,10 +13,11 @@ export function createMemoryOrderStore(): OrderStore {
       const found = orderIDs.flatMap(orderID => knownOrder(changes.get(orderID)))
       return new Map(found.map(order => [order.orderID, order]))
     },
-    async list(userID, { limit, beforeID }) {
+    async list(userID, { limit, beforeID, caller }) {
       const orders = [...changes.values()]
         .filter(change => change.userID === userID && (beforeID === undefined || change.orderID < beforeID))
         .flatMap(knownOrder)
+        .filter(({ created }) => caller === undefined || created.caller === caller)
         .sort((a, b) => (a.orderID < b.orderID ? 1 : -1))
       return { orders: orders.slice(0, limit), hasMore: orders.length > limit }
     }

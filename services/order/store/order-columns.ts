@@ -43,7 +43,8 @@ export const facts: readonly Fact[] = [
     { name: 'currency', type: 'text', read: ({ created }) => created?.currency },
     { name: 'accepted_at', type: 'time', read: ({ created }) => seconds(created?.acceptedAtMs) },
     { name: 'hold_seconds', type: 'integer', read: ({ created }) => created?.holdSeconds },
-    { name: 'trace_id', type: 'text', read: ({ created }) => created?.traceID }
+    { name: 'trace_id', type: 'text', read: ({ created }) => created?.traceID },
+    { name: 'caller', type: 'text', read: ({ created }) => created?.caller }
   ]),
   fact('decided', 'outcome', 'outcome', [
     { name: 'outcome', type: 'text', read: ({ decided }) => decided?.kind },

@@ -1,6 +1,12 @@
 import type { OrderChange } from '../domain/order-change.ts'
 import type { Order } from '../domain/order-status.ts'
 
+export interface PageRequest {
+  readonly limit: number
+  readonly beforeID?: string
+  readonly caller?: string
+}
+
 export interface OrderPage {
   /** Newest first. */
   readonly orders: readonly Order[]
@@ -17,6 +23,6 @@ export interface OrderStore {
   apply(changes: readonly OrderChange[]): Promise<void>
   /** Those that are known to have been accepted, by id. */
   find(orderIDs: readonly string[]): Promise<ReadonlyMap<string, Order>>
-  /** A user's orders with ids before `beforeID`, or the newest. */
-  list(userID: string, page: { readonly limit: number; readonly beforeID?: string }): Promise<OrderPage>
+  /** A user's orders with ids before `beforeID`, or the newest; only those that `caller` placed, if it is given. */
+  list(userID: string, page: PageRequest): Promise<OrderPage>
 }

@@ -3,7 +3,7 @@ import type { Pool, QueryResultRow } from 'pg'
 import { type Decision, mergeChanges, type OrderChange } from '../domain/order-change.ts'
 import type { Order } from '../domain/order-status.ts'
 import { addWhatIsNew, columnsOf, facts } from './order-columns.ts'
-import type { OrderStore } from './order-store.ts'
+import type { OrderStore, PageRequest } from './order-store.ts'
 import { orUnavailable } from './unavailable.ts'
 
 const liveTable = 'orders.orders'
@@ -22,8 +22,9 @@ export function createPostgresOrderStore(pool: Pool, table = liveTable): OrderSt
       const { rows } = await run(selectByID(table, orderIDs))
       return new Map(rows.map(row => [row.order_id, toOrder(row)]))
     },
-    async list(userID, { limit, beforeID }) {
-      const { rows } = await run(selectOfUser(table, userID, limit + 1, beforeID))
+    async list(userID, page) {
+      const { limit } = page
+      const { rows } = await run(selectOfUser(table, userID, { ...page, limit: limit + 1 }))
       return { orders: rows.slice(0, limit).map(toOrder), hasMore: rows.length > limit }
     }
   }
@@ -50,7 +51,7 @@ function upsert(table: string, changes: readonly OrderChange[]): Statement {
 }
 
 const readColumns =
-  'order_id, user_id, items, total_minor, currency, accepted_at, hold_seconds, trace_id, ' +
+  'order_id, user_id, items, total_minor, currency, accepted_at, hold_seconds, trace_id, caller, ' +
   'outcome, reason, shortages, hold_until, decided_at, confirmed_at, release_cause, released_at'
 
 function selectByID(table: string, orderIDs: readonly string[]): Statement {
@@ -61,13 +62,16 @@ function selectByID(table: string, orderIDs: readonly string[]): Statement {
   }
 }
 
-function selectOfUser(table: string, userID: string, limit: number, beforeID: string | undefined): Statement {
-  const [name, before] = beforeID === undefined ? ['newest', ''] : ['older', 'AND order_id < $3']
+function selectOfUser(table: string, userID: string, { limit, beforeID, caller }: PageRequest): Statement {
+  const values: unknown[] = [userID, limit]
+  const given = (condition: string, value: string | undefined) =>
+    value === undefined ? '' : `AND ${condition} $${values.push(value)}`
+  const conditions = `${given('caller =', caller)} ${given('order_id <', beforeID)}`
   return {
-    name: `${name} of user in ${table}`,
+    name: `${beforeID === undefined ? 'newest' : 'older'} of user${caller === undefined ? '' : ' and caller'} in ${table}`,
     text: `SELECT ${readColumns} FROM ${table}
-      WHERE user_id = $1 AND accepted_at IS NOT NULL ${before} ORDER BY order_id DESC LIMIT $2`,
-    values: beforeID === undefined ? [userID, limit] : [userID, limit, beforeID]
+      WHERE user_id = $1 AND accepted_at IS NOT NULL ${conditions} ORDER BY order_id DESC LIMIT $2`,
+    values
   }
 }
 
@@ -82,7 +86,8 @@ function toOrder(row: QueryResultRow): Order {
       currency: row.currency,
       acceptedAtMs: row.accepted_at.getTime(),
       ...(row.hold_seconds !== null && { holdSeconds: row.hold_seconds }),
-      ...(row.trace_id !== null && { traceID: row.trace_id })
+      ...(row.trace_id !== null && { traceID: row.trace_id }),
+      ...(row.caller !== null && { caller: row.caller })
     },
     ...(hasOutcome && { decided: toDecision(row) }),
     ...(hasOutcome && row.confirmed_at !== null && { confirmed: { confirmedAtMs: row.confirmed_at.getTime() } }),

@@ -50,10 +50,14 @@ test('orders, pages and keys are read by index', async () => {
   await store.find(['1'])
   await store.list('ann', { limit: 1 })
   await store.list('ann', { limit: 1, beforeID: '1' })
+  await store.list('ann', { limit: 1, caller: 'berlin' })
+  await store.list('ann', { limit: 1, beforeID: '1', caller: 'berlin' })
   const { rows: statements } = await single.query('SELECT name FROM pg_prepared_statements')
-  assert.equal(statements.length, 3)
+  assert.equal(statements.length, 5)
   for (const { name } of statements) {
-    const given = name.startsWith('find') ? "'{a}'" : name.startsWith('older') ? "'a', 1, 'b'" : "'a', 1"
+    const caller = name.includes('caller') ? ", 'berlin'" : ''
+    const older = name.startsWith('older') ? ", 'b'" : ''
+    const given = name.startsWith('find') ? "'{a}'" : `'a', 1${caller}${older}`
     const { rows } = await single.query(`EXPLAIN EXECUTE "${name}" (${given})`)
     const plan = rows.map(row => row['QUERY PLAN']).join('\n')
     assert.match(plan, /Index Scan/)

@@ -1,15 +1,12 @@
 import type { TestContext } from 'node:test'
+import type { KnownCallers } from '@orderly/callers'
 import { connectTopics, type Topics } from '@orderly/contracts'
 import { createInMemoryRegistry } from '@orderly/contracts/testing'
 import { createInMemoryBroker, type InMemoryBroker } from '@orderly/kafka/testing'
 import { createTestHttp } from '@orderly/service-kit/testing'
 import type { FastifyInstance } from 'fastify'
-import { addBatchRoutes } from '../from-http/batch-routes.ts'
-import { addOpenApi } from '../from-http/openapi.ts'
-import { addOrderRoutes } from '../from-http/order-routes.ts'
+import { addOrderApi } from '../from-http/api.ts'
 import { createPlace } from '../from-http/place.ts'
-import { addStatusRoutes } from '../from-http/status-routes.ts'
-import { addWishRoutes } from '../from-http/wish-routes.ts'
 import { newOrderID } from '../order-id.ts'
 import { createMemoryKeyStore } from '../store/memory-keys.ts'
 import { createMemoryOrderStore } from '../store/memory-orders.ts'
@@ -40,12 +37,13 @@ export interface OrderApiOptions {
   readonly orderCreatedVersion?: number
   readonly maxStreams?: number
   readonly heartbeatMs?: number
+  readonly callers?: Pick<KnownCallers, 'find'>
 }
 
 /** The API as `main.ts` wires it, on a broker, a registry and stores in memory. */
 export async function createOrderApi(
   t: Pick<TestContext, 'after'>,
-  { orderCreatedVersion = 3, maxStreams = 10, ...streamOptions }: OrderApiOptions = {}
+  { orderCreatedVersion = 3, maxStreams = 10, callers, ...streamOptions }: OrderApiOptions = {}
 ): Promise<OrderApi> {
   const broker = createInMemoryBroker()
   const topics = await connectTopics(createInMemoryRegistry(), {
@@ -66,18 +64,18 @@ export async function createOrderApi(
     leaseMs: 8_000,
     onFailure: () => {}
   })
-  await addOpenApi(http)
-  const reader = { ...orders, watch, watchStream: watch }
-  addStatusRoutes(http, { orders: reader, nowMs: Date.now, maxStreams, ...streamOptions })
-  addWishRoutes(http, {
-    orders: reader,
-    request: requestChanges(broker.producer(), topics.ordersChanges),
-    nowMs: Date.now
-  })
   const publish = publishOrders(broker.producer(), topics.ordersCreated)
-  const place = createPlace({ publish, placeOnce, newOrderID, nowMs: () => nowMs })
-  addOrderRoutes(http, { place, watch: () => watch, orderCreatedVersion })
-  addBatchRoutes(http, { place, orderCreatedVersion })
+  await addOrderApi(http, {
+    callers,
+    place: createPlace({ publish, placeOnce, newOrderID, nowMs: () => nowMs }),
+    request: requestChanges(broker.producer(), topics.ordersChanges),
+    orderCreatedVersion,
+    watch: () => watch,
+    orders: { ...orders, watch, watchStream: watch },
+    nowMs: Date.now,
+    maxStreams,
+    ...streamOptions
+  })
   return {
     http,
     broker,

@@ -9,9 +9,9 @@ export function measurePublishing(publish: PublishOrder, metrics: Registry): Pub
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers: [metrics]
   })
-  return async (order, traceparent) => {
+  return async (...order) => {
     const startMs = performance.now()
-    await publish(order, traceparent)
+    await publish(...order)
     duration.observe((performance.now() - startMs) / 1_000)
   }
 }

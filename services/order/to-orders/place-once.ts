@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto'
+import { reservedName } from '@orderly/callers'
 import { type OrderCreated, toRecord } from '@orderly/contracts'
 import { type OnceWriter, OnceWriterError, type SlotEnd, type Topic, type WriteSlot } from '@orderly/kafka'
 import type { KeyedOrder, Placement } from '../domain/placement.ts'
 import { meaningOf } from '../domain/same-meaning.ts'
 import type { Claimed, KeyStore } from '../store/key-store.ts'
 import { passPoint } from './points.ts'
+import { callerHeader } from './publish-orders.ts'
 
 /**
  * An order with an idempotency key: one record in `orders.created` for each key, whatever crashes, hangs or comes twice.
@@ -44,7 +46,7 @@ export function createPlaceOnce(parts: PlaceOnceParts): PlaceOnce {
   const { writer, ordersCreated, keys, isKnown, newOrderID, nowMs, leaseMs, onFailure } = parts
 
   return async ({ caller, key, traceparent, accept }) => {
-    const name = { caller, key }
+    const name = { caller: caller ?? reservedName, key }
     const given = { orderID: newOrderID(), nowMs: nowMs() }
     const event = accept(given)
     const reserved = await writer.reserve(ordersCreated.name, event.userID)
@@ -70,7 +72,7 @@ export function createPlaceOnce(parts: PlaceOnceParts): PlaceOnce {
       }
       const isOwnSlot = isSame(claimed.order.slot, reserved)
       if (!isOwnSlot) end = 'unused'
-      if (!claimed.mustLook || !(await isKnown(claimed.order.orderID))) await write(claimed, accept, name)
+      if (!claimed.mustLook || !(await isKnown(claimed.order.orderID))) await write(claimed, caller, accept, name)
       passPoint('order-written')
       const isSettled = await keys.settle(name).then(
         () => true,
@@ -90,6 +92,7 @@ export function createPlaceOnce(parts: PlaceOnceParts): PlaceOnce {
 
   async function write(
     { order, attempt }: Extract<Claimed, { kind: 'yours' }>,
+    caller: string | undefined,
     accept: KeyedOrder['accept'],
     name: { caller: string; key: string }
   ): Promise<void> {
@@ -97,7 +100,7 @@ export function createPlaceOnce(parts: PlaceOnceParts): PlaceOnce {
     try {
       await writer.write(
         { topic: ordersCreated.name, ...order.slot },
-        toRecord(ordersCreated, event, order.traceparent)
+        toRecord(ordersCreated, event, order.traceparent, order.orderID, callerHeader(caller))
       )
     } catch (error) {
       const isUnwritten = error instanceof OnceWriterError && !error.mayBeWritten && attempt === 1

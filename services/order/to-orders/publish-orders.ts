@@ -5,9 +5,15 @@ import type { Producer, Topic } from '@orderly/kafka'
  * Resolves when all in-sync replicas have the order. Orders of requests that arrive together travel together.
  * @throws KafkaError `PRODUCER_QUEUE_FULL` (it was not written), `DELIVERY_TIMEOUT` (written or not: nobody knows)
  */
-export type PublishOrder = (order: OrderCreated, traceparent: string) => Promise<void>
+export type PublishOrder = (order: OrderCreated, traceparent: string, caller: string | undefined) => Promise<void>
 
 export function publishOrders(producer: Pick<Producer, 'send'>, ordersCreated: Topic<OrderCreated>): PublishOrder {
   // Encoding may throw; async makes that a rejection like any other.
-  return async (order, traceparent) => producer.send([toRecord(ordersCreated, order, traceparent)])
+  return async (order, traceparent, caller) =>
+    producer.send([toRecord(ordersCreated, order, traceparent, order.orderID, callerHeader(caller))])
+}
+
+/** Whose order it is goes in a header: no consumer needs it to do its work, and the projection finds it there at any time again. */
+export function callerHeader(caller: string | undefined): Record<string, string> | undefined {
+  return caller === undefined ? undefined : { caller }
 }

@@ -94,6 +94,26 @@ export function testOrderStore(name: string, open: (t: TestContext) => Promise<O
     assert.deepEqual(seen, ids.toReversed())
   })
 
+  test(`${name}: a page can be of one caller's orders only, though another has the same user`, async t => {
+    const store = await open(t)
+    const by = (caller: string, change: OrderChange): OrderChange => ({
+      ...change,
+      created: { ...(change.created as NonNullable<OrderChange['created']>), caller }
+    })
+    await store.apply([reserved('order-1', 'ann')])
+    await store.apply([by('berlin', created('order-1', 'ann')), by('paris', created('order-2', 'ann'))])
+    await store.apply([by('berlin', created('order-3', 'ann')), created('order-4', 'ann')])
+    const idsOf = async (page: { limit: number; beforeID?: string; caller?: string }) => {
+      const { orders, hasMore } = await store.list('ann', page)
+      return [...orders.map(({ orderID }) => orderID), hasMore]
+    }
+    assert.deepEqual(await idsOf({ limit: 1, caller: 'berlin' }), ['order-3', true])
+    assert.deepEqual(await idsOf({ limit: 5, caller: 'berlin', beforeID: 'order-3' }), ['order-1', false])
+    assert.deepEqual(await idsOf({ limit: 5 }), ['order-4', 'order-3', 'order-2', 'order-1', false])
+    assert.equal((await store.find(['order-1'])).get('order-1')?.created.caller, 'berlin')
+    assert.equal((await store.find(['order-4'])).get('order-4')?.created.caller, undefined)
+  })
+
   test(`${name}: what is unusual in an order comes back to the letter`, async t => {
     const store = await open(t)
     const orderID = randomUUID()

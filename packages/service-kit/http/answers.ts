@@ -1,5 +1,5 @@
-import { ProblemSchema, problemContentType } from '@orderly/service-kit'
 import { type Static, type TSchema, Type } from 'typebox'
+import { ProblemSchema, problemContentType } from './problem.ts'
 
 /** How routes describe what they answer. */
 

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { hashOf, isApiKey } from '../keys/api-key.ts'
+import { createMemoryApiKeyStore } from '../testing/memory-api-keys.ts'
+import { runApiKeys, UsageError } from './api-keys.ts'
+
+function setUp() {
+  const store = createMemoryApiKeyStore()
+  const run = async (line: string) => {
+    const printed: string[] = []
+    await runApiKeys(line.split(' '), store, { out: text => printed.push(text), note: () => {} })
+    return printed
+  }
+  return { store, run }
+}
+
+test('a key is shown when it is made, and only its hash is kept', async () => {
+  const { store, run } = setUp()
+  const [key = '', ...rest] = await run('create --name berlin --role shop --requests-per-minute 60 --expires-days 1')
+  assert.ok(isApiKey(key) && rest.length === 0)
+  const [stored] = await store.all()
+  assert.ok(!JSON.stringify(stored).includes(key.slice(-43)))
+  assert.deepEqual([stored?.hash, stored?.name, stored?.requestsPerMinute], [hashOf(key), 'berlin', 60])
+  const [, line] = await run('list')
+  assert.match(line ?? '', /^[0-9a-f]{12}\tberlin\tshop\t60\t\S+\tvalid until \S+$/)
+})
+
+test('one key of a caller is revoked by its id, all of them by its name', async () => {
+  const { store, run } = setUp()
+  for (const _ of [1, 2, 3]) await run('create --name berlin --role shop')
+  const [first] = await store.valid()
+  assert.deepEqual(await run(`revoke --id ${first?.id}`), [first?.id])
+  assert.equal((await store.valid()).length, 2)
+  assert.equal((await run('revoke --name berlin')).length, 2)
+  assert.deepEqual(await store.valid(), [])
+  await assert.rejects(run('revoke --name berlin'), UsageError)
+})
+
+test('what is wrong is said with what is right', async () => {
+  const { run } = setUp()
+  await run('create --name berlin --role shop')
+  for (const [line, message] of [
+    ['', /Say what to do:\napi-keys create/],
+    ['rename', /Say what to do/],
+    ['create --name Berlin --role shop', /--name is a name/],
+    ['create --name anyone --role shop', /--name is a name/],
+    ['create --name paris --role admin', /--role is one of shop, operator/],
+    ['create --name berlin --role operator', /berlin is known already, with the role shop/],
+    ['create --name paris --role shop --requests-per-minute 0', /--requests-per-minute is a whole number from 1/],
+    ['create --name paris --role shop --colour red', /--colour/],
+    ['revoke', /--id or --name/]
+  ] as const) {
+    await assert.rejects(run(line), { message }, line)
+  }
+})

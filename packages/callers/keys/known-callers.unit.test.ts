@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { createLogger } from '@orderly/service-kit'
+import { createMemoryApiKeyStore, grantKey } from '../testing/memory-api-keys.ts'
+import { newApiKey } from './api-key.ts'
+import type { ApiKeyStore } from './key-store.ts'
+import { createKnownCallers } from './known-callers.ts'
+
+const logger = createLogger({ service: 'test', instance: '1', level: 'silent', isPretty: false })
+
+/** A store that can be away, and callers whose clock is the test's. */
+function open(t: TestContext, settings: { refreshMs?: number } = {}) {
+  const memory = createMemoryApiKeyStore()
+  let isAway = false
+  let reads = 0
+  const store: ApiKeyStore = {
+    ...memory,
+    async valid() {
+      reads++
+      if (isAway) throw new Error('connection refused')
+      return memory.valid()
+    }
+  }
+  let laterMs = 0
+  const callers = createKnownCallers(store, {
+    refreshMs: 3_600_000,
+    trustMs: 60_000,
+    requestsPerMinute: 100,
+    leastGapMs: 0,
+    logger,
+    nowMs: () => Date.now() + laterMs,
+    ...settings
+  })
+  t.after(() => callers.stop())
+  return {
+    store,
+    callers,
+    reads: () => reads,
+    setAway: (away: boolean) => {
+      isAway = away
+    },
+    passMs: (ms: number) => {
+      laterMs += ms
+    }
+  }
+}
+
+test('a key that was made after the last look works at once, and from then on without waiting', async t => {
+  const { store, callers } = open(t)
+  await callers.loaded
+  const key = await grantKey(store, { name: 'berlin', role: 'shop' })
+  const caller = await callers.find(key)
+  assert.deepEqual([caller?.name, caller?.role, caller?.quota.requestsPerMinute], ['berlin', 'shop', 100])
+  assert.ok(!(callers.find(key) instanceof Promise))
+  const second = await grantKey(store, { name: 'berlin', role: 'shop' })
+  assert.equal((await callers.find(second))?.quota, caller?.quota, 'two keys of a caller share its quota')
+})
+
+test('what could not be a key is refused without a look, and others share one', async t => {
+  const { callers, reads } = open(t)
+  await callers.loaded
+  for (const rubbish of ['', 'x', `orderly_${'0'.repeat(12)}_short`]) assert.equal(callers.find(rubbish), undefined)
+  assert.equal(reads(), 1)
+  const unknown = Array.from({ length: 100 }, () => callers.find(newApiKey().key))
+  assert.ok((await Promise.all(unknown)).every(caller => caller === undefined))
+  assert.ok(reads() <= 3, `${reads()} reads`)
+})
+
+test('a revoked key stops with the next look', async t => {
+  const { store, callers } = open(t, { refreshMs: 1 })
+  const key = await grantKey(store, { name: 'berlin', role: 'shop' })
+  assert.ok(await callers.find(key))
+  await store.revoke({ name: 'berlin' })
+  while ((await callers.find(key)) !== undefined) await new Promise(resolve => setImmediate(resolve))
+})
+
+test('an expired key stops at its time, without a look', async t => {
+  const { store, callers, passMs } = open(t)
+  const key = await grantKey(store, { name: 'berlin', role: 'shop', expiresAtMs: Date.now() + 10_000 })
+  assert.ok(await callers.find(key))
+  passMs(10_001)
+  const late = callers.find(key)
+  assert.ok(late instanceof Promise, 'it is looked for again')
+})
+
+test('while the database is away known keys count, unknown ones are 503, and all are when it has been away for too long', async t => {
+  const { store, callers, setAway, passMs } = open(t)
+  const key = await grantKey(store, { name: 'berlin', role: 'shop' })
+  await callers.find(key)
+  setAway(true)
+  await assert.rejects(Promise.resolve(callers.find(newApiKey().key)), { code: 'CALLERS_UNAVAILABLE', retryable: true })
+  passMs(59_000)
+  assert.equal((await callers.find(key))?.name, 'berlin')
+  passMs(2_000)
+  assert.throws(() => callers.find(key), { code: 'CALLERS_UNAVAILABLE' })
+  assert.equal(callers.isReady(), false)
+})
+
+test('before the keys were ever read nobody is let in, and nobody is told that a key is wrong', async t => {
+  const { store, callers, setAway } = open(t)
+  setAway(true)
+  const key = await grantKey(store, { name: 'berlin', role: 'shop' })
+  await assert.rejects(
+    Promise.resolve().then(() => callers.find(key)),
+    { code: 'CALLERS_UNAVAILABLE' }
+  )
+  setAway(false)
+  assert.equal((await callers.find(key))?.name, 'berlin')
+})

@@ -1,0 +1,50 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Logger, Metrics } from '@orderly/service-kit'
+import type { Pool } from 'pg'
+import { Gauge } from 'prom-client'
+import type { Static, TObject } from 'typebox'
+import { createApiKeyStore } from './keys/key-store.ts'
+import { createKnownCallers, type KnownCallers } from './keys/known-callers.ts'
+import type { callerSettings } from './settings.ts'
+
+export interface OpenCallersContext {
+  readonly config: Readonly<Static<TObject<typeof callerSettings>>>
+  readonly pool: Pool
+  readonly logger: Logger
+  readonly metrics: Metrics
+  readonly signal: AbortSignal
+  onStop(name: string, release: () => unknown): void
+  ready(name: string, check: () => boolean): void
+}
+
+const patienceMs = 2_000
+
+/**
+ * The callers of a service, for `guardRoutes`; undefined, and said so, when nobody is asked for a key. Resolves when the keys were read, or
+ * soon: without them the service is not ready.
+ */
+export async function openCallers(context: OpenCallersContext): Promise<KnownCallers | undefined> {
+  const { config, pool, logger, metrics, signal, onStop, ready } = context
+  if (config.API_KEYS === 'off') {
+    logger.warn({}, 'API_KEYS is off: whoever reaches this service may do everything, and sees the orders of all')
+    return undefined
+  }
+  const callers = createKnownCallers(createApiKeyStore(pool), {
+    refreshMs: config.API_KEYS_REFRESH_MS,
+    trustMs: config.API_KEYS_TRUST_MINUTES * 60_000,
+    requestsPerMinute: config.API_REQUESTS_PER_MINUTE,
+    logger
+  })
+  onStop('callers', () => callers.stop())
+  ready('API keys', () => callers.isReady())
+  new Gauge({
+    name: 'orderly_api_keys_age_seconds',
+    help: 'Since the API keys were last read.',
+    registers: [metrics],
+    collect() {
+      this.set(callers.ageMs() / 1_000)
+    }
+  })
+  await Promise.race([callers.loaded, delay(patienceMs, undefined, { signal, ref: false })])
+  return callers
+}

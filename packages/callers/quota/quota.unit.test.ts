@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { createQuota } from './quota.ts'
+
+test('a quota can be used up at once and comes back evenly', () => {
+  let nowMs = 0
+  const quota = createQuota(60, () => nowMs)
+  assert.equal(quota.policy, '"caller";q=60;w=60')
+  assert.equal(quota.state(), '"caller";r=60')
+  for (let left = 59; left >= 0; left--) {
+    assert.equal(quota.take(), 0)
+    assert.equal(quota.state(), `"caller";r=${left};t=1`)
+  }
+  assert.equal(quota.take(), 1_000)
+  nowMs = 600
+  assert.equal(quota.take(), 400)
+  nowMs = 1_000
+  assert.equal(quota.take(), 0)
+  assert.ok(quota.take() > 0)
+  nowMs = 200_000
+  assert.equal(quota.state(), '"caller";r=60')
+})
+
+test('what is spent beyond the quota is waited for before anything else', () => {
+  let nowMs = 0
+  const quota = createQuota(60, () => nowMs)
+  quota.take()
+  quota.spend(99)
+  assert.equal(quota.state(), '"caller";r=0;t=41')
+  assert.equal(quota.take(), 41_000)
+  nowMs = 41_000
+  assert.equal(quota.take(), 0)
+})
+
+test('over any time nobody gets more than the quota and what came back meanwhile', () => {
+  const steps = fc.array(fc.integer({ min: 0, max: 5_000 }), { maxLength: 200 })
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 500 }), steps, (perMinute, pauses) => {
+      let nowMs = 0
+      const quota = createQuota(perMinute, () => nowMs)
+      let taken = 0
+      for (const pauseMs of pauses) {
+        nowMs += pauseMs
+        const announced = Number(/r=(\d+)/.exec(quota.state())?.[1])
+        const waitMs = quota.take()
+        assert.equal(waitMs === 0, announced > 0, quota.state())
+        if (waitMs === 0) taken++
+        else {
+          nowMs += waitMs
+          assert.equal(quota.take(), 0, 'it is there when it was said to be')
+          taken++
+        }
+      }
+      assert.ok(taken <= perMinute + (nowMs * perMinute) / 60_000 + 1e-6)
+    })
+  )
+})

@@ -1,0 +1,1 @@
+export { createMemoryApiKeyStore, grantKey } from './memory-api-keys.ts'

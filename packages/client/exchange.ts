@@ -1,0 +1,147 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { OrderApiError } from './errors.ts'
+import { pauseBefore, readRetryAfter } from './retry.ts'
+import type { Problem } from './types.ts'
+
+/** One request to the API, by whatever method, as it goes over the wire. */
+export interface RawRequest {
+  readonly method: 'GET' | 'POST' | 'DELETE'
+  /** With its query. */
+  readonly path: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string
+  /** Whether it may be made twice without harm. GET may, others only if they say so. */
+  readonly isRepeatable?: boolean
+  /** For one attempt, instead of what the client was given. */
+  readonly timeoutMs?: number
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface RawAnswer {
+  readonly status: number
+  readonly headers: Headers
+  readonly body: string
+}
+
+export interface ExchangeOptions {
+  readonly baseURL: string
+  readonly apiKey?: string | undefined
+  readonly attemptTimeoutMs: number
+  /** For all attempts and the pauses between them. */
+  readonly deadlineMs: number
+  /** Whether there is more than one attempt. */
+  readonly retries: boolean
+  readonly fetch: typeof fetch
+}
+
+export interface Exchange {
+  /** One attempt. Whatever status it is answered with is its result. @throws what fetch throws when there is no (whole) answer */
+  once(request: RawRequest): Promise<RawAnswer>
+  /** As many attempts as help, until the deadline. @throws OrderApiError unless it is answered with 2xx */
+  untilAnswered(request: RawRequest): Promise<RawAnswer>
+  /** The answer to a GET whose body is read as it comes. */
+  open(request: RawRequest): Promise<Response>
+}
+
+export function createExchange(options: ExchangeOptions): Exchange {
+  const { baseURL, apiKey, attemptTimeoutMs, deadlineMs, retries, fetch } = options
+  const base = baseURL.replace(/\/+$/, '')
+
+  function start({ method, path, headers, body }: RawRequest, signal: AbortSignal): Promise<Response> {
+    return fetch(`${base}${path}`, {
+      method,
+      headers: {
+        ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }),
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...headers
+      },
+      ...(body !== undefined && { body }),
+      redirect: 'error',
+      signal
+    })
+  }
+
+  async function once(request: RawRequest): Promise<RawAnswer> {
+    const timeout = AbortSignal.timeout(request.timeoutMs ?? attemptTimeoutMs)
+    const signal = request.signal === undefined ? timeout : AbortSignal.any([timeout, request.signal])
+    const response = await start(request, signal)
+    return { status: response.status, headers: response.headers, body: await response.text() }
+  }
+
+  /** Calls until it is answered, an answer is final, or the time is over. */
+  async function repeat<Result>(
+    request: RawRequest,
+    call: (timeoutMs: number) => Promise<Result & { readonly status: number; readonly headers: Headers }>,
+    bodyOf: (result: Result) => Promise<string>
+  ): Promise<Result> {
+    const { method, isRepeatable = method === 'GET', timeoutMs = attemptTimeoutMs, signal } = request
+    const endAtMs = performance.now() + deadlineMs
+    for (let attempts = 1; ; attempts++) {
+      const leftMs = Math.max(1, endAtMs - performance.now())
+      let failure: { status?: number; retryAfterSeconds?: number; error: () => Promise<OrderApiError> }
+      try {
+        const answer = await call(Math.ceil(Math.min(timeoutMs, leftMs)))
+        if (answer.status >= 200 && answer.status < 300) return answer
+        const retryAfterSeconds = readRetryAfter(answer.headers.get('retry-after'), Date.now())
+        const { status, headers } = answer
+        const error = async () => refusal(status, headers, await bodyOf(answer), attempts)
+        failure = { status, ...(retryAfterSeconds !== undefined && { retryAfterSeconds }), error }
+      } catch (cause) {
+        signal?.throwIfAborted()
+        failure = { error: async () => new OrderApiError({ attempts, cause }) }
+      }
+      const pauseMs = retries ? pauseBefore({ ...failure, isRepeatable, attempts }, Math.random()) : undefined
+      if (pauseMs === undefined || performance.now() + pauseMs >= endAtMs) throw await failure.error()
+      await delay(pauseMs, undefined, signal === undefined ? {} : { signal })
+    }
+  }
+
+  return {
+    once,
+    untilAnswered: request =>
+      repeat<RawAnswer>(
+        request,
+        timeoutMs => once({ ...request, timeoutMs }),
+        async ({ body }) => body
+      ),
+    open: request =>
+      repeat<Response>(
+        request,
+        timeoutMs => openOnce(request, timeoutMs),
+        response => response.text().catch(() => '')
+      )
+  }
+
+  /** The time is for the head of the answer; its body may take as long as it likes. */
+  async function openOnce(request: RawRequest, timeoutMs: number): Promise<Response> {
+    const late = new AbortController()
+    const timer = setTimeout(() => late.abort(new DOMException('no answer in time', 'TimeoutError')), timeoutMs)
+    try {
+      const { signal } = request
+      return await start(request, signal === undefined ? late.signal : AbortSignal.any([late.signal, signal]))
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+}
+
+function refusal(status: number, headers: Headers, body: string, attempts: number): OrderApiError {
+  const problem = readProblem(headers, body)
+  const requestID = headers.get('x-request-id')
+  return new OrderApiError({
+    status,
+    attempts,
+    ...(problem !== undefined && { problem }),
+    ...(requestID !== null && { requestID })
+  })
+}
+
+/** What stands between may answer in its own way. */
+function readProblem(headers: Headers, body: string): Problem | undefined {
+  if (!headers.get('content-type')?.startsWith('application/problem+json')) return undefined
+  try {
+    return JSON.parse(body)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,13 @@
+/** A client of the order API: `createOrderClient({ baseURL, apiKey })`. */
+export { OrderApiError } from './errors.ts'
+export type { RawAnswer, RawRequest } from './exchange.ts'
+export {
+  type CallOptions,
+  createOrderClient,
+  type OrderClient,
+  type OrderClientOptions,
+  type PlacedOrder,
+  type PlaceOptions,
+  type WaitOptions
+} from './order-client.ts'
+export type * from './types.ts'

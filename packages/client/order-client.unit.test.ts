@@ -1,0 +1,187 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer, type IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { type TestContext, test } from 'node:test'
+import { createOrderClient, OrderApiError, type OrderClientOptions, type PlaceOrder } from './index.ts'
+
+const order: PlaceOrder = { userID: 'ada', items: [{ sku: 'TEA', quantity: 1 }], total: 6.5 }
+const links = { self: '/orders/1', events: '/orders/1/events' }
+const accepted = { status: 202, body: { orderID: '1', status: 'accepted', links } }
+
+interface Answer {
+  /** 0: none at all; the connection breaks. */
+  readonly status: number
+  readonly headers?: Record<string, string>
+  readonly body?: unknown
+  /** Breaks off in the middle of the body. */
+  readonly isCut?: boolean
+}
+
+/** A client of a service that gives these answers in turn, the last one again and again. */
+async function clientOf(t: TestContext, answers: readonly Answer[], options: Partial<OrderClientOptions> = {}) {
+  const asked: { readonly request: IncomingMessage; readonly body: string }[] = []
+  const server = createServer(async (request, response) => {
+    const answer = answers[Math.min(asked.length, answers.length - 1)] as Answer
+    asked.push({ request, body: await text(request) })
+    if (answer.status === 0) return request.socket.destroy()
+    const type = answer.status < 400 ? 'application/json' : 'application/problem+json'
+    const body = typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body ?? {})
+    const length = answer.isCut ? { 'content-length': String(body.length + 1) } : {}
+    response.writeHead(answer.status, { 'content-type': type, ...length, ...answer.headers })
+    if (answer.isCut) response.write(body, () => request.socket.destroy())
+    else response.end(body)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => server.close().closeAllConnections())
+  const baseURL = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return { asked, client: createOrderClient({ baseURL, apiKey: 'orderly_x', ...options }) }
+}
+
+const keysOf = (asked: readonly { readonly request: IncomingMessage }[]) =>
+  asked.map(({ request }) => request.headers['idempotency-key'])
+
+test('an order is tried again with the same key until its answer is final', async t => {
+  const conflict = {
+    status: 409,
+    headers: { 'retry-after': '0' },
+    body: { code: 'IDEMPOTENCY_KEY_IN_USE', detail: 'wait' }
+  }
+  const replayed = { ...accepted, headers: { 'idempotent-replayed': 'true' } }
+  const { client, asked } = await clientOf(t, [
+    { status: 503 },
+    { status: 0 },
+    { ...accepted, isCut: true },
+    conflict,
+    replayed
+  ])
+  const placed = await client.placeOrder(order)
+  assert.deepEqual(placed, { orderID: '1', links, isReplay: true, idempotencyKey: placed.idempotencyKey })
+  assert.equal(asked.length, 5)
+  assert.deepEqual(new Set(keysOf(asked)), new Set([placed.idempotencyKey]))
+  assert.ok(
+    asked.every(({ request, body }) => request.headers.authorization === 'Bearer orderly_x' && body.includes('ada'))
+  )
+})
+
+test('an order without a key is not tried again when it may have been placed', async t => {
+  for (const status of [503, 0]) {
+    const { client, asked } = await clientOf(t, [{ status }])
+    await assert.rejects(client.placeOrder(order, { idempotencyKey: null }), { isUncertain: true, attempts: 1 })
+    assert.deepEqual(keysOf(asked), [undefined])
+  }
+  const { client, asked } = await clientOf(t, [{ status: 429 }, accepted])
+  assert.equal((await client.placeOrder(order, { idempotencyKey: null })).orderID, '1')
+  assert.equal(asked.length, 2)
+})
+
+test('a refusal is told at once, with its problem and the id of its request', async t => {
+  const problem = { code: 'IDEMPOTENCY_KEY_REUSED', detail: 'This key belongs to another order.' }
+  const { client, asked } = await clientOf(t, [{ status: 422, body: problem, headers: { 'x-request-id': 'r-7' } }])
+  await assert.rejects(client.placeOrder(order, { idempotencyKey: 'k' }), (error: unknown) => {
+    assert.ok(error instanceof OrderApiError)
+    const { code, status, requestID, isUncertain, message } = error
+    assert.deepEqual([code, status, requestID, isUncertain], ['IDEMPOTENCY_KEY_REUSED', 422, 'r-7', false])
+    return message === problem.detail
+  })
+  assert.equal(asked.length, 1)
+})
+
+test('Retry-After is waited for, and when that is beyond the deadline it is not waited at all', async t => {
+  const busy = { status: 503, headers: { 'retry-after': '1' } }
+  const patient = await clientOf(t, [busy, accepted])
+  const startMs = performance.now()
+  await patient.client.placeOrder(order)
+  assert.ok(performance.now() - startMs >= 1_000)
+  const hurried = await clientOf(t, [busy], { deadlineMs: 900 })
+  await assert.rejects(hurried.client.placeOrder(order), { status: 503, attempts: 1 })
+})
+
+test('the deadline ends everything, an attempt that gets no answer as well', async t => {
+  const server = createServer(() => {})
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => server.close().closeAllConnections())
+  const baseURL = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const client = createOrderClient({ baseURL, attemptTimeoutMs: 50, deadlineMs: 400 })
+  await assert.rejects(client.placeOrder(order), (error: unknown) => {
+    assert.ok(error instanceof OrderApiError)
+    assert.deepEqual([error.code, error.status, error.isUncertain], ['NO_ANSWER', undefined, true])
+    return error.attempts > 1
+  })
+})
+
+test('a signal ends a call with its own reason', async t => {
+  const { client } = await clientOf(t, [{ status: 503 }])
+  const signal = AbortSignal.abort(new Error('not any more'))
+  await assert.rejects(client.placeOrder(order, { signal }), /not any more/)
+})
+
+test('with retries off a call is one request', async t => {
+  const { client, asked } = await clientOf(t, [{ status: 503 }], { retries: false })
+  await assert.rejects(client.placeOrder(order), { status: 503 })
+  assert.equal(asked.length, 1)
+})
+
+test('of a batch only the orders that may pass are tried again, each with its key', async t => {
+  const result = (index: number, status: number) => ({
+    index,
+    status,
+    ...(status === 202 && { orderID: `o-${index}` })
+  })
+  const { client, asked } = await clientOf(t, [
+    { status: 200, body: { results: [result(0, 202), result(1, 503), result(2, 400), result(3, 503)] } },
+    { status: 200, body: { results: [result(0, 202), result(1, 202)] } }
+  ])
+  const results = await client.placeOrders([1, 2, 3, 4].map(total => ({ ...order, total })))
+  assert.deepEqual(
+    results.map(({ index, status }) => [index, status]),
+    [
+      [0, 202],
+      [1, 202],
+      [2, 400],
+      [3, 202]
+    ]
+  )
+  const sent = asked.map(({ body }) => JSON.parse(body) as { total: number; idempotencyKey: string }[])
+  assert.deepEqual(sent[1], [sent[0]?.[1], sent[0]?.[3]])
+  assert.equal(new Set(sent[0]?.map(({ idempotencyKey }) => idempotencyKey)).size, 4)
+})
+
+test('pages are asked for as their orders are', async t => {
+  const page = (ids: string[], nextCursor?: string) => ({
+    status: 200,
+    body: { orders: ids.map(orderID => ({ orderID })), ...(nextCursor !== undefined && { nextCursor }) }
+  })
+  const { client, asked } = await clientOf(t, [page(['3', '2'], 'c'), page(['1'])])
+  const seen: string[] = []
+  for await (const { orderID } of client.listOrders('a&b', { pageSize: 2 })) {
+    seen.push(orderID)
+    assert.equal(asked.length, seen.length < 3 ? 1 : 2)
+  }
+  assert.deepEqual(seen, ['3', '2', '1'])
+  assert.deepEqual(
+    asked.map(({ request }) => request.url),
+    ['/orders?userID=a%26b&limit=2', '/orders?userID=a%26b&limit=2&cursor=c']
+  )
+})
+
+test('a stream that breaks is gone on with behind the last event, until there are no more', async t => {
+  const stream = { 'content-type': 'text/event-stream' }
+  const event = (id: string, status: string) =>
+    `: alive\n\nid: ${id}\r\nevent: status\ndata: {"status":"${status}"}\n\n`
+  const { client, asked } = await clientOf(t, [
+    { status: 200, headers: stream, body: `retry: 1000\n\n${event('a', 'accepted')}id: b\nda`, isCut: true },
+    { status: 200, headers: stream, body: event('b', 'reserved') },
+    { status: 204 }
+  ])
+  const seen: string[] = []
+  for await (const { status } of client.watchOrder('1')) seen.push(status)
+  assert.deepEqual(seen, ['accepted', 'reserved'])
+  assert.deepEqual(
+    asked.map(({ request }) => request.headers['last-event-id']),
+    [undefined, 'a', 'b']
+  )
+})

@@ -1,0 +1,29 @@
+export interface ServerSentEvent {
+  readonly id: string
+  readonly data: string
+}
+
+/** Reads a stream of server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html), as far as ours use them. */
+export async function* readEvents(body: AsyncIterable<Uint8Array>): AsyncGenerator<ServerSentEvent> {
+  const decoder = new TextDecoder()
+  let text = ''
+  let id = ''
+  let data: string[] = []
+  for await (const chunk of body) {
+    text += decoder.decode(chunk, { stream: true })
+    const lines = text.split(/\r\n|\n|\r/)
+    // The last one may still be in the making.
+    text = lines.pop() ?? ''
+    for (const line of lines) {
+      if (line === '' && data.length > 0) {
+        yield { id, data: data.join('\n') }
+        data = []
+      } else if (line.startsWith('id:')) id = fieldOf(line)
+      else if (line.startsWith('data:')) data.push(fieldOf(line))
+    }
+  }
+}
+
+function fieldOf(line: string): string {
+  return line.slice(line.indexOf(':') + 1).replace(/^ /, '')
+}

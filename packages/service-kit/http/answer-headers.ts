@@ -1,0 +1,32 @@
+import { randomBytes } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import type { FastifyInstance } from 'fastify'
+
+/**
+ * What browsers are told of every answer: that it is data and nothing else. A page that is there to be looked at sets its own policy.
+ * HTTPS is up to whatever ends it, and so is Strict-Transport-Security.
+ */
+export const securityHeaders = {
+  'x-content-type-options': 'nosniff',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'referrer-policy': 'no-referrer'
+} as const
+
+/** Every answer has a request id, the caller's own if it sent one, and the security headers. */
+export function addAnswerHeaders(http: FastifyInstance): void {
+  http.addHook('onRequest', (request, reply, done) => {
+    reply.headers(securityHeaders)
+    reply.header('x-request-id', request.id)
+    done()
+  })
+}
+
+const callersOwn = /^[\x21-\x7e]{1,128}$/
+// Random once for each process; bytes for each request would cost more than everything else here.
+const processID = randomBytes(9).toString('base64url')
+let requests = 0
+
+export function requestIDOf({ headers }: Pick<IncomingMessage, 'headers'>): string {
+  const given = headers['x-request-id']
+  return typeof given === 'string' && callersOwn.test(given) ? given : `${processID}-${(++requests).toString(36)}`
+}

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import { createAnswerCheck, type FuzzAnswer } from './check-answer.ts'
+import { type ApiDocument, type LocatedOperation, operationsOf } from './document.ts'
+import { badRequests, type FuzzRequest, goodRequests } from './requests.ts'
+
+export interface FuzzOptions {
+  readonly baseURL: string
+  readonly headers?: Readonly<Record<string, string>>
+  /** Requests of each kind for each operation. */
+  readonly runs: number
+  /** Told of each answer that is not a refusal, so that a test can make happen what follows from it. */
+  readonly onAnswer?: (answer: FuzzAnswer) => unknown
+}
+
+export interface FuzzReport {
+  /** How often each status was answered, by operation. */
+  readonly statuses: Readonly<Record<string, Readonly<Record<string, number>>>>
+}
+
+/**
+ * Tries every operation of an OpenAPI document with requests that are as it says and requests that are not, and asserts that none is
+ * answered 5xx, or with a status, a media type or a field that the document does not name; that what it forbids is refused, and that every operation has been answered 2xx.
+ * Values in answers (the id of an order, a cursor) are used again for parameters of the same name.
+ */
+export async function fuzzApi(document: ApiDocument, options: FuzzOptions): Promise<FuzzReport> {
+  const { runs, onAnswer } = options
+  const known = new Map<string, string[]>()
+  const statuses: Record<string, Record<string, number>> = {}
+  const check = createAnswerCheck(document)
+
+  async function tryOne({ operation }: LocatedOperation, request: FuzzRequest): Promise<void> {
+    const answer = await send(request, options)
+    const counts = statuses[operation.operationId] ?? {}
+    statuses[operation.operationId] = { ...counts, [answer.status]: (counts[answer.status] ?? 0) + 1 }
+    check(operation, request, answer)
+    if (answer.status >= 300) return
+    learn(known, answer.body)
+    await onAnswer?.(answer)
+  }
+
+  // Those that make something come first, so that the others have something to ask for.
+  const operations = operationsOf(document).sort((a, b) => b.method.localeCompare(a.method))
+  for (const requests of [goodRequests, badRequests]) {
+    for (const located of operations) {
+      const property = fc.asyncProperty(requests(document, located, known), request => tryOne(located, request))
+      await fc.assert(property, { numRuns: runs })
+    }
+  }
+  for (const { operation } of operations) {
+    const answered = Object.keys(statuses[operation.operationId] ?? {})
+    assert.ok(
+      answered.some(status => status.startsWith('2')),
+      `${operation.operationId} was answered ${answered} only`
+    )
+  }
+  return { statuses }
+}
+
+async function send({ method, path, headers, body }: FuzzRequest, options: FuzzOptions): Promise<FuzzAnswer> {
+  const response = await fetch(`${options.baseURL}${path}`, {
+    method,
+    headers: { ...options.headers, ...headers },
+    ...(body !== undefined && { body })
+  })
+  const { status } = response
+  const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') === true
+  return { status, headers: response.headers, body: isStream ? await firstEvent(response) : await response.text() }
+}
+
+async function firstEvent(response: Response): Promise<string> {
+  let text = ''
+  for await (const chunk of (response.body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream())) {
+    text += chunk
+    const data = /^data: (.*)\n/m.exec(text)?.[1]
+    if (data !== undefined) return data
+  }
+  throw new Error(`the stream ended without an event: ${text}`)
+}
+
+const mostKnown = 50
+
+function learn(known: Map<string, string[]>, body: string): void {
+  const visit = (value: unknown, name?: string) => {
+    if (typeof value === 'string' && name !== undefined) {
+      const values = known.get(name === 'nextCursor' ? 'cursor' : name) ?? []
+      if (values.length < mostKnown) values.push(value)
+      known.set(name === 'nextCursor' ? 'cursor' : name, values)
+    } else if (typeof value === 'object' && value !== null) {
+      for (const [key, inner] of Object.entries(value)) visit(inner, Array.isArray(value) ? undefined : key)
+    }
+  }
+  if (body !== '') visit(JSON.parse(body))
+}

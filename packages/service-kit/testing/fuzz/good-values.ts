@@ -1,0 +1,85 @@
+import fc, { type Arbitrary } from 'fast-check'
+import { type ApiDocument, resolve, type Schema } from './document.ts'
+
+type Keywords = Schema & {
+  readonly pattern?: string
+  readonly minLength?: number
+  readonly maxLength?: number
+  readonly minimum?: number
+  readonly maximum?: number
+  readonly multipleOf?: number
+  readonly minItems?: number
+  readonly maxItems?: number
+  readonly 'x-unique-by'?: string
+}
+
+const longestText = 300
+const mostItems = 5
+
+/** Values that the schema allows. @throws Error at what it does not know, so that nothing of a document is passed over */
+export function goodValues(document: ApiDocument, given: Schema): Arbitrary<unknown> {
+  const schema = resolve(document, given) as Keywords
+  if (schema.const !== undefined) return fc.constant(schema.const)
+  if (schema.enum !== undefined) return fc.constantFrom(...schema.enum)
+  switch (schema.type) {
+    case 'string':
+      return texts(schema)
+    case 'integer':
+      return fc.integer({ min: schema.minimum ?? -(2 ** 31), max: Math.min(schema.maximum ?? 2 ** 31, 2 ** 31 - 1) })
+    case 'number':
+      return numbers(schema)
+    case 'array':
+      return lists(document, schema)
+    case 'object':
+      return objects(document, schema)
+    default:
+      throw new Error(`no values are known for ${JSON.stringify(schema)}`)
+  }
+}
+
+function texts({ pattern, minLength = 0, maxLength = longestText, examples = [] }: Keywords): Arbitrary<string> {
+  const isAllowed = (text: string) =>
+    (pattern === undefined || new RegExp(pattern, 'u').test(text)) &&
+    [...text].length >= minLength &&
+    [...text].length <= maxLength
+  const lengths = { minLength, maxLength: Math.min(maxLength, longestText) }
+  const any = [fc.string(lengths), fc.string({ ...lengths, unit: 'grapheme' }), ...examples.map(fc.constant)]
+  const byPattern = pattern === undefined ? undefined : matching(pattern)
+  return (byPattern ?? fc.oneof(...(any as Arbitrary<string>[]))).filter(isAllowed)
+}
+
+/** Undefined for patterns that look around, which cannot be turned into texts. */
+function matching(pattern: string): Arbitrary<string> | undefined {
+  try {
+    return fc.stringMatching(new RegExp(pattern))
+  } catch {
+    return undefined
+  }
+}
+
+/** Half of them whole, as what a number may be can depend on other fields. */
+function numbers({ minimum = -1e9, maximum = 1e9, multipleOf = 1 }: Keywords): Arbitrary<number> {
+  const scale = Math.round(1 / multipleOf)
+  const units = { min: Math.ceil(minimum * scale), max: Math.floor(maximum * scale) }
+  const stepwise = fc.oneof(fc.maxSafeInteger(), fc.integer({ min: 0, max: 100_000 })).map(unit => {
+    const range = units.max - units.min + 1
+    return (units.min + (Math.abs(unit) % range)) / scale
+  })
+  return fc.oneof(stepwise, fc.integer({ min: Math.ceil(minimum), max: Math.min(Math.floor(maximum), 2 ** 31 - 1) }))
+}
+
+function lists(document: ApiDocument, schema: Keywords): Arbitrary<unknown[]> {
+  const { items, minItems = 0, maxItems = mostItems, 'x-unique-by': key } = schema
+  if (items === undefined) throw new Error(`a list of what? ${JSON.stringify(schema)}`)
+  const lengths = { minLength: minItems, maxLength: Math.max(minItems, Math.min(maxItems, mostItems)) }
+  const values = goodValues(document, items)
+  if (key === undefined) return fc.array(values, lengths)
+  return fc.uniqueArray(values, { ...lengths, selector: value => (value as Record<string, unknown>)[key] })
+}
+
+function objects(document: ApiDocument, { properties = {}, required = [] }: Keywords): Arbitrary<object> {
+  const fields = Object.fromEntries(
+    Object.entries(properties).map(([name, schema]) => [name, goodValues(document, schema)])
+  )
+  return fc.record(fields, { requiredKeys: [...required], noNullPrototype: true } as object)
+}

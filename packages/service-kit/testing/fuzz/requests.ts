@@ -1,0 +1,162 @@
+import fc, { type Arbitrary } from 'fast-check'
+import { type ApiDocument, type LocatedOperation, type Parameter, resolve } from './document.ts'
+import { goodValues } from './good-values.ts'
+
+export interface FuzzRequest {
+  readonly method: string
+  /** With its query. */
+  readonly path: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: string
+}
+
+/** Values that earlier answers had, by the name of their field: the id of an order is asked for under the same name. */
+export type Known = ReadonlyMap<string, readonly string[]>
+
+/** Requests as the document asks for them. */
+export function goodRequests(document: ApiDocument, located: LocatedOperation, known: Known): Arbitrary<FuzzRequest> {
+  return fc.tuple(parameters(document, located, known), goodBody(document, located)).map(([given, sent]) => {
+    return toRequest(located, given, sent)
+  })
+}
+
+/** Requests that are not (or only by chance) as the document asks for them, in one way each. */
+export function badRequests(document: ApiDocument, located: LocatedOperation, known: Known): Arbitrary<FuzzRequest> {
+  const good = fc.tuple(parameters(document, located, known), goodBody(document, located))
+  const ways = [
+    fc
+      .tuple(good, badParameter(located))
+      .map(([[given, sent], wrong]) => toRequest(located, { ...given, ...wrong }, sent)),
+    ...(located.operation.requestBody === undefined
+      ? []
+      : [
+          fc.tuple(good, badBody()).map(([[given], sent]) => toRequest(located, given, sent)),
+          fc
+            .tuple(good, spoil())
+            .map(([[given, sent], spoilBody]) =>
+              toRequest(located, given, sent && { ...sent, body: spoilBody(sent.body) })
+            )
+        ])
+  ]
+  return fc.oneof(...ways)
+}
+
+type Given = Readonly<Record<string, { readonly in: Parameter['in']; readonly values: readonly string[] }>>
+interface Sent {
+  readonly type: string
+  readonly body: string
+}
+
+function parameters(document: ApiDocument, { operation }: LocatedOperation, known: Known): Arbitrary<Given> {
+  const fields = (operation.parameters ?? []).map(({ name, in: place, schema, required = false }) => {
+    const values = known.get(name) ?? []
+    const fresh = (goodValues(document, schema) as Arbitrary<string>).filter(isSendable(place))
+    // Those that are known may come from another parameter's rules: only what would be sent as it is.
+    const value = values.length === 0 ? fresh : fc.oneof({ weight: 3, arbitrary: fc.constantFrom(...values) }, fresh)
+    const found = value.map(text => ({ in: place, values: [text] }))
+    return [name, required ? found : fc.option(found, { nil: undefined })] as const
+  })
+  return fc
+    .record(Object.fromEntries(fields))
+    .map(record => Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined)) as Given)
+}
+
+/** What a URL or a header can carry at all; dots alone would be another path. */
+function isSendable(place: Parameter['in']): (text: string) => boolean {
+  return text => (place === 'header' ? /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/.test(text) : !/^\.{0,2}$/.test(text))
+}
+
+function goodBody(document: ApiDocument, { operation }: LocatedOperation): Arbitrary<Sent | undefined> {
+  const content = Object.entries(operation.requestBody?.content ?? {})
+  if (content.length === 0) return fc.constant(undefined)
+  return fc.oneof(
+    ...content.map(([type, { schema }]) =>
+      goodValues(document, resolve(document, schema)).map(value => ({ type, body: textOf(type, value) }))
+    )
+  )
+}
+
+function textOf(type: string, value: unknown): string {
+  if (!type.endsWith('ndjson')) return JSON.stringify(value)
+  return (value as unknown[]).map(line => JSON.stringify(line)).join('\n')
+}
+
+function badParameter({ operation }: LocatedOperation): Arbitrary<Given> {
+  const rubbish = fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.string({ minLength: 200, maxLength: 2_000 }))
+  const declared = (operation.parameters ?? []).map(({ name, in: place }) =>
+    (place === 'query'
+      ? fc.array(rubbish, { maxLength: 3 })
+      : rubbish.filter(isSendable(place)).map(text => [text])
+    ).map(values => ({ [name]: { in: place, values } }))
+  )
+  const undeclared = fc
+    .tuple(fc.stringMatching(/^[a-z]{1,12}$/), rubbish)
+    .map(([name, text]) => ({ [name]: { in: 'query' as const, values: [text] } }))
+  return fc.oneof(undeclared, ...declared)
+}
+
+function badBody(): Arbitrary<Sent> {
+  const type = fc.constantFrom('application/json', 'application/x-ndjson', 'text/plain', 'application/xml', 'rubbish')
+  const body = fc.oneof(
+    fc.json(),
+    fc.string({ unit: 'binary' }),
+    fc.integer({ min: 1, max: 5_000 }).map(depth => `${'['.repeat(depth)}${']'.repeat(depth)}`),
+    fc.integer({ min: 1, max: 5_000 }).map(depth => '{"a":'.repeat(depth)),
+    fc.constantFrom('', 'null', '{"__proto__":{"a":1}}', '{"constructor":{"prototype":{}}}', '[]', '[null]', '1e999')
+  )
+  return fc.record({ type, body })
+}
+
+/** Changes one thing in a body: cuts it off, or removes, replaces or adds a value somewhere in it. */
+function spoil(): Arbitrary<(body: string) => string> {
+  const place = fc.nat()
+  const cut = place.map(at => (body: string) => body.slice(0, at % Math.max(1, body.length)))
+  const change = fc.tuple(place, fc.constantFrom('remove', 'replace', 'add'), fc.jsonValue()).map(
+    ([at, how, value]) =>
+      (body: string) =>
+        changeValue(body, at, how, value)
+  )
+  return fc.oneof({ weight: 1, arbitrary: cut }, { weight: 5, arbitrary: change })
+}
+
+function changeValue(body: string, at: number, how: string, value: unknown): string {
+  let root: unknown
+  try {
+    root = JSON.parse(body)
+  } catch {
+    return body.slice(1)
+  }
+  const places = placesIn(root)
+  const place = places[at % Math.max(1, places.length)]
+  if (place === undefined) return JSON.stringify(value)
+  const [holder, key] = place
+  if (how === 'replace') holder[key] = value
+  else if (how === 'remove' && Array.isArray(holder)) holder.splice(Number(key), 1)
+  else if (how === 'remove') delete holder[key]
+  else if (Array.isArray(holder)) holder.push(value)
+  else holder['an unknown field'] = value
+  return JSON.stringify(root)
+}
+
+function placesIn(value: unknown): [holder: Record<string, unknown>, key: string][] {
+  if (typeof value !== 'object' || value === null) return []
+  const holder = value as Record<string, unknown>
+  return Object.keys(holder).flatMap(key => [
+    [holder, key] as [Record<string, unknown>, string],
+    ...placesIn(holder[key])
+  ])
+}
+
+function toRequest({ method, path }: LocatedOperation, given: Given, sent: Sent | undefined): FuzzRequest {
+  let filled = path
+  const query = new URLSearchParams()
+  const headers: Record<string, string> = {}
+  for (const [name, { in: place, values }] of Object.entries(given)) {
+    if (place === 'path') filled = filled.replace(`{${name}}`, encodeURIComponent(values[0] ?? ''))
+    else if (place === 'query') for (const value of values) query.append(name, value)
+    else headers[name] = values[0] ?? ''
+  }
+  const search = query.size === 0 ? '' : `?${query}`
+  if (sent === undefined) return { method, path: `${filled}${search}`, headers }
+  return { method, path: `${filled}${search}`, headers: { ...headers, 'content-type': sent.type }, body: sent.body }
+}

@@ -1,0 +1,31 @@
+import { createApiKeyStore, runApiKeys, UsageError } from '@orderly/callers'
+import { createPool } from '@orderly/postgres'
+import { ConfigError, createLogger, databaseSettings, parseConfig } from '@orderly/service-kit'
+import { Type } from 'typebox'
+
+/** `npm run api-keys -w @orderly/order -- create --name berlin --role shop`, and `list`, and `revoke`: API keys in the database of `DATABASE_URL`. */
+
+const logger = createLogger({ service: 'api-keys', instance: '1', level: 'warn', isPretty: false })
+
+try {
+  const config = parseConfig(Type.Object(databaseSettings), process.env)
+  const pool = createPool({
+    url: config.DATABASE_URL,
+    maxConnections: 1,
+    applicationName: 'api-keys',
+    statementTimeoutMs: 10_000
+  })
+  try {
+    const store = createApiKeyStore(pool)
+    await store.prepare(logger)
+    await runApiKeys(process.argv.slice(2), store, {
+      out: text => process.stdout.write(`${text}\n`),
+      note: text => process.stderr.write(`${text}\n`)
+    })
+  } finally {
+    await pool.end()
+  }
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+  process.exitCode = error instanceof ConfigError ? error.exitCode : error instanceof UsageError ? 64 : 1
+}

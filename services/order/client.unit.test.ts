@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createKnownCallers } from '@orderly/callers'
+import { createMemoryApiKeyStore, grantKey } from '@orderly/callers/testing'
+import { createOrderClient, type Order, type StatusNotice } from '@orderly/client'
+import { createLogger } from '@orderly/service-kit'
+import { anOrder, createOrderApi } from './testing/order-api.ts'
+
+test('the client and the API understand each other: every operation, as a caller with a key', async t => {
+  const store = createMemoryApiKeyStore()
+  const callers = createKnownCallers(store, {
+    refreshMs: 3_600_000,
+    trustMs: 60_000,
+    requestsPerMinute: 1_000,
+    logger: createLogger({ service: 'test', instance: '1', level: 'silent', isPretty: false })
+  })
+  t.after(() => callers.stop())
+  const api = await createOrderApi(t, { callers, orderCreatedVersion: 2 })
+  const baseURL = await api.listen()
+  const client = createOrderClient({ baseURL, apiKey: await grantKey(store, { name: 'berlin', role: 'shop' }) })
+  const { userID, items } = anOrder
+
+  /** What a projection would read. */
+  const project = (orderID: string, isDecided: boolean) =>
+    api.orders.apply([
+      {
+        orderID,
+        userID,
+        created: {
+          items,
+          totalMinor: 2_590,
+          currency: 'EUR',
+          acceptedAtMs: 1_000,
+          caller: 'berlin',
+          partition: 0,
+          offset: 0
+        },
+        ...(isDecided && { decided: { kind: 'reserved', decidedAtMs: 2_000, partition: 0, offset: 0 } })
+      }
+    ])
+
+  const placed = await client.placeOrder(anOrder, { idempotencyKey: 'k-1' })
+  const again = await client.placeOrder(anOrder, { idempotencyKey: 'k-1' })
+  assert.deepEqual([again.orderID, again.isReplay], [placed.orderID, true])
+  await assert.rejects(client.placeOrder({ ...anOrder, total: 1 }, { idempotencyKey: 'k-1' }), {
+    code: 'IDEMPOTENCY_KEY_REUSED',
+    isUncertain: false
+  })
+
+  await project(placed.orderID, false)
+  const order: Order = await client.getOrder(placed.orderID)
+  assert.deepEqual([order.status, order.total, order.caller], ['accepted', 25.9, 'berlin'])
+  const listed: string[] = []
+  for await (const { orderID } of client.listOrders(userID)) listed.push(orderID)
+  assert.deepEqual(listed, [placed.orderID])
+
+  const notices: StatusNotice[] = []
+  for await (const notice of client.watchOrder(placed.orderID)) {
+    notices.push(notice)
+    if (notices.length === 1) await project(placed.orderID, true)
+  }
+  assert.deepEqual(
+    notices.map(({ status }) => status),
+    ['accepted', 'reserved']
+  )
+  const waited = await client.placeOrder(anOrder, { idempotencyKey: 'k-1', waitSeconds: 1 })
+  assert.equal(waited.order?.status, 'reserved')
+
+  const results = await client.placeOrders([anOrder, { ...anOrder, items: [] }])
+  assert.deepEqual(
+    results.map(({ status }) => status),
+    [202, 400]
+  )
+  await assert.rejects(createOrderClient({ baseURL }).getOrder(placed.orderID), { status: 401, code: 'UNAUTHORIZED' })
+  await assert.rejects(client.getOrder('nothing'), { status: 404, code: 'ORDER_NOT_FOUND' })
+})

@@ -1,0 +1,57 @@
+import { test } from 'node:test'
+import { createKnownCallers } from '@orderly/callers'
+import { createMemoryApiKeyStore, grantKey } from '@orderly/callers/testing'
+import { createLogger } from '@orderly/service-kit'
+import { type FuzzAnswer, fuzzApi } from '@orderly/service-kit/testing'
+import { createOrderApi } from './testing/order-api.ts'
+
+test('whatever the API is asked, it answers as its document says', async t => {
+  const store = createMemoryApiKeyStore()
+  const callers = createKnownCallers(store, {
+    refreshMs: 3_600_000,
+    trustMs: 3_600_000,
+    requestsPerMinute: 10_000_000,
+    logger: createLogger({ service: 'test', instance: '1', level: 'silent', isPretty: false })
+  })
+  t.after(() => callers.stop())
+  const api = await createOrderApi(t, { callers, orderCreatedVersion: 2, maxStreams: 1_000 })
+  const baseURL = await api.listen()
+  const document = (await api.http.inject('/openapi.json')).json()
+  const key = await grantKey(store, { name: 'berlin', role: 'shop' })
+
+  let placed = 0
+  /** What a projection would do; most orders have their outcome, and are held. */
+  const project = ({ body }: FuzzAnswer) => {
+    const answer = JSON.parse(body || '{}')
+    const orderIDs: string[] = [answer, ...(answer.results ?? [])].flatMap(({ status, orderID }) =>
+      orderID !== undefined && (status === 'accepted' || status === 202) ? orderID : []
+    )
+    return api.orders.apply(
+      orderIDs.map(orderID => {
+        const place = { partition: 0, offset: placed++ }
+        const created = {
+          items: [{ sku: 'A', quantity: 1 }],
+          totalMinor: 100,
+          currency: 'EUR',
+          acceptedAtMs: 1_000,
+          holdSeconds: 900
+        }
+        const decided = { kind: 'reserved' as const, decidedAtMs: 2_000, holdUntilMs: 4e12, ...place }
+        return {
+          orderID,
+          userID: 'ann',
+          created: { ...created, caller: 'berlin', ...place },
+          ...(placed % 8 !== 0 && { decided })
+        }
+      })
+    )
+  }
+
+  const { statuses } = await fuzzApi(document, {
+    baseURL,
+    headers: { authorization: `Bearer ${key}` },
+    runs: 40,
+    onAnswer: project
+  })
+  t.diagnostic(JSON.stringify(statuses))
+})
