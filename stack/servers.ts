@@ -1,6 +1,14 @@
 import { join } from 'node:path'
 import type { RunDirectories } from './directories.ts'
-import { areFetched, fetchJars, type Jars, jmxAgentJars, kafkaJars, kafkaZookeeperJars, registryJars } from './parts/jars.ts'
+import {
+  areFetched,
+  fetchJars,
+  type Jars,
+  jmxAgentJars,
+  kafkaJars,
+  kafkaZookeeperJars,
+  registryJars
+} from './parts/jars.ts'
 import { type RunningKafka, startKafka } from './parts/kafka.ts'
 import { startKafkaWithZookeeper } from './parts/kafka-zookeeper.ts'
 import type { RunningPart } from './parts/part.ts'

@@ -42,7 +42,13 @@ await runCommand(async ({ supervise, signal }) => {
   lock.noteWatchdog(supervisor.watchdogPID)
   try {
     await lock.predecessorGone()
-    await preflight({ directory: directories.run, externals, ports: portUses(ports, externals, extras), extras, kafkaMode })
+    await preflight({
+      directory: directories.run,
+      externals,
+      ports: portUses(ports, externals, extras),
+      extras,
+      kafkaMode
+    })
     const stack = await startStack({
       ...{ supervisor, directories, ports, durable: true, environment, partitions, watch, extras, kafkaMode },
       show: showSteps

@@ -3,7 +3,15 @@ import { statfs } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import type { ServerName } from '../external-servers.ts'
 import type { Extras } from '../extras.ts'
-import { areFetched, connectParts, type Jars, jmxAgentJars, kafkaJars, kafkaZookeeperJars, registryJars } from '../parts/jars.ts'
+import {
+  areFetched,
+  connectParts,
+  type Jars,
+  jmxAgentJars,
+  kafkaJars,
+  kafkaZookeeperJars,
+  registryJars
+} from '../parts/jars.ts'
 import { isPortFree, loopback } from '../processes/ports.ts'
 import { Refusal } from '../refusal.ts'
 import type { KafkaMode } from '../servers.ts'
@@ -37,7 +45,11 @@ export async function preflight({ directory, externals, ports, extras, kafkaMode
   for (const use of ports) if (!(await isPortFree(use.port))) throw takenPort(use)
 }
 
-function neededJars(externals: ReadonlyMap<ServerName, string>, extras: Extras = new Set(), kafkaMode?: KafkaMode): Jars[] {
+function neededJars(
+  externals: ReadonlyMap<ServerName, string>,
+  extras: Extras = new Set(),
+  kafkaMode?: KafkaMode
+): Jars[] {
   return [
     ...(externals.has('kafka') ? [] : [kafkaMode === 'zookeeper' ? kafkaZookeeperJars : kafkaJars]),
     ...(externals.has('registry') ? [] : [registryJars]),
