@@ -312,8 +312,8 @@ export const mutants: readonly Mutant[] = [
     patches: [
       {
         file: 'services/order/from-http/place.ts',
-        find: 'await publish(order, traceparent)',
-        replace: 'void publish(order, traceparent).catch(() => {})'
+        find: 'await publish(order, traceparent, caller)',
+        replace: 'void publish(order, traceparent, caller).catch(() => {})'
       }
     ],
     faults: { kill: 3, cut: 1, stall: 1 },
