@@ -100,13 +100,16 @@ export class GroupMember {
     }
   }
 
-  /** Gives the place up, so that the others need not wait for the session to time out. */
-  async leave(): Promise<void> {
+  /**
+   * Gives the place up, so that the others need not wait for the session to time out.
+   * @param cluster another one than that on which a join that was given up may still hold up whatever comes behind it
+   */
+  async leave(cluster: Cluster): Promise<void> {
     this.#heartbeating?.abort()
     if (this.#memberID === '' || this.#failure !== undefined) return
     const { groupID, instanceID } = this.#options
     const member = { memberId: this.#memberID, groupInstanceId: instanceID, reason: 'stopping' }
-    await this.#cluster.askCoordinator('group', groupID, leaveGroupV5.api, groupID, [member])
+    await cluster.askCoordinator('group', groupID, leaveGroupV5.api, groupID, [member])
   }
 
   async #join(): Promise<TopicPartition[]> {

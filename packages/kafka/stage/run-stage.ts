@@ -116,7 +116,9 @@ class StageRunner<Event> {
     try {
       await this.#persistently(() => this.#committer.open())
       while (!this.#stopping.signal.aborted) await this.#persistently(() => this.#session())
-      await this.#member.leave().catch(error => this.#options.logger.debug({ error }, 'could not leave the group'))
+      await this.#member
+        .leave(this.#clusters.main)
+        .catch(error => this.#options.logger.debug({ error }, 'could not leave the group'))
     } finally {
       this.#ticker?.stop()
       this.#fetcher.stop()
