@@ -80,7 +80,12 @@ test('in prod callers have keys: each shop sees its own orders, and a key that i
   await t.test('whatever the real service is asked, it answers as its document says', async () => {
     const key = await apiKeys('create --name fuzz --role shop --requests-per-minute 1000000')
     const document = (await get(first.url, '/openapi.json')).body
-    const { statuses } = await fuzzApi(document, { baseURL: first.url, headers: as(key), runs: 20 })
+    const { statuses } = await fuzzApi(document, {
+      baseURL: first.url,
+      headers: as(key),
+      runs: 20,
+      neverDone: ['confirmOrder'] // no inventory runs here, so no order has an outcome
+    })
     t.diagnostic(JSON.stringify(statuses))
   })
 

@@ -3,10 +3,16 @@ import { type Static, Type } from 'typebox'
 import { decimalsOf } from '../domain/currency.ts'
 import { toMajorUnits } from '../domain/money.ts'
 import { type Order, orderStatuses, type StatusEvent, statusEvents, statusOf } from '../domain/order-status.ts'
+import { printable } from './printable.ts'
 
 /** What can be asked about orders, and what is answered: validation, types and the OpenAPI document. */
 
-const orderID = Type.String({ description: 'As the answer to `POST /orders` gave it.', minLength: 1, maxLength: 64 })
+const orderID = Type.String({
+  description: 'As the answer to `POST /orders` gave it.',
+  minLength: 1,
+  maxLength: 64,
+  pattern: printable
+})
 
 export const orderStatus = Type.Enum([...orderStatuses], {
   description:
@@ -100,7 +106,7 @@ export const listOrders = {
   tags: ['orders'],
   querystring: Type.Object(
     {
-      userID: Type.String({ description: 'Whose orders.', minLength: 1, maxLength: 128 }),
+      userID: Type.String({ description: 'Whose orders.', minLength: 1, maxLength: 128, pattern: printable }),
       limit: Type.Optional(
         Type.String({ description: 'Orders on a page, 1 to 100; 20 when absent.', pattern: '^([1-9][0-9]?|100)$' })
       ),

@@ -2,11 +2,9 @@ import { refer, refused, retryAfter, serviceUnavailable } from '@orderly/service
 import { Type } from 'typebox'
 import { currencies, defaultCurrency } from '../domain/currency.ts'
 import { OrderLinks, OrderResource } from './order-schema.ts'
+import { printable } from './printable.ts'
 
 /** The single source of what `POST /orders` takes and answers: validation, types and the OpenAPI document. */
-
-// A lone surrogate has no UTF-8 form: two different ids would become the same key.
-const printable = '^(?!\\s)[^\\p{Cc}\\p{Cs}]+(?<!\\s)$'
 
 const Item = Type.Object(
   {
