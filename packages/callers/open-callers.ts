@@ -26,7 +26,7 @@ const patienceMs = 2_000
 export async function openCallers(context: OpenCallersContext): Promise<KnownCallers | undefined> {
   const { config, pool, logger, metrics, signal, onStop, ready } = context
   if (config.API_KEYS === 'off') {
-    logger.warn({}, 'API_KEYS is off: whoever reaches this service may do everything, and sees the orders of all')
+    logger.warn({}, 'API_KEYS is off: whoever reaches this service may see and do everything')
     return undefined
   }
   const callers = createKnownCallers(createApiKeyStore(pool), {

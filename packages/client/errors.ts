@@ -30,11 +30,14 @@ export class OrderApiError extends Error {
     this.problem = problem
     this.requestID = requestID
     this.attempts = attempts
-    this.isUncertain = isUncertainStatus(status)
+    this.isUncertain = isUncertain(status, problem?.code)
   }
 }
 
-/** 408: the server did not wait for the end of the request; 409: another request with the key is under way. */
-export function isUncertainStatus(status: number | undefined): boolean {
-  return status === undefined || status >= 500 || status === 408 || status === 409
+/**
+ * 408: the server did not wait for the end of the request. A 409 leaves nothing open (the order has failed, was cancelled, …), but for that
+ * by which another request with the same key is under way.
+ */
+function isUncertain(status: number | undefined, code: string | undefined): boolean {
+  return status === undefined || status >= 500 || status === 408 || code === 'IDEMPOTENCY_KEY_IN_USE'
 }

@@ -8,6 +8,7 @@ export {
   type OrderClientOptions,
   type PlacedOrder,
   type PlaceOptions,
-  type WaitOptions
+  type WaitOptions,
+  type WatchOptions
 } from './order-client.ts'
 export type * from './types.ts'

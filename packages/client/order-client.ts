@@ -37,6 +37,14 @@ export interface WaitOptions extends CallOptions {
   readonly waitSeconds?: number
 }
 
+export interface WatchOptions extends CallOptions {
+  /**
+   * When it ends: with the status that stays as it is unless somebody cancels the order (`settled`, unless said otherwise), or with the one that
+   * stays whatever anybody does (`final`), which may be never.
+   */
+  readonly until?: 'settled' | 'final'
+}
+
 export interface PlaceOptions extends WaitOptions {
   /**
    * A name for the order that no other has. Without one it gets one of its own, so that it can be tried again. `null`: none at all, so
@@ -74,8 +82,8 @@ export interface OrderClient {
   confirmOrder(orderID: string, options?: WaitOptions): Promise<ChangeAccepted | Order>
   /** All orders of a user, the newest first, page by page as they are asked for. */
   listOrders(userID: string, options?: CallOptions & { readonly pageSize?: number }): AsyncGenerator<Order, void>
-  /** The status as it changes, until the last one; goes on behind the last one seen when the connection breaks. */
-  watchOrder(orderID: string, options?: CallOptions): AsyncGenerator<StatusNotice, void>
+  /** The status as it changes; goes on behind the last one seen when the connection breaks. */
+  watchOrder(orderID: string, options?: WatchOptions): AsyncGenerator<StatusNotice, void>
   /** One request, whatever it is, and its answer, whatever that is. @throws what fetch throws when there is none */
   rawRequest(request: RawRequest): Promise<RawAnswer>
 }
@@ -168,8 +176,8 @@ export function createOrderClient(options: OrderClientOptions): OrderClient {
       }
     },
 
-    async *watchOrder(orderID, { signal } = {}) {
-      const path = `/orders/${encodeURIComponent(orderID)}/events`
+    async *watchOrder(orderID, { until, signal } = {}) {
+      const path = `/orders/${encodeURIComponent(orderID)}/events${until === undefined ? '' : `?until=${until}`}`
       for (let lastID: string | undefined; ; ) {
         const headers = lastID === undefined ? {} : { 'last-event-id': lastID }
         const response = await exchange.open({ method: 'GET', path, headers, signal })

@@ -89,6 +89,23 @@ test('a refusal is told at once, with its problem and the id of its request', as
   assert.equal(asked.length, 1)
 })
 
+test('of conflicts only that with a request under way leaves it open what became of the order', async t => {
+  const conflictOf = (code: string) => ({ status: 409, body: { code, detail: code } })
+  for (const code of ['ORDER_FAILED', 'ORDER_EXPIRED', 'ORDER_CANCELLED', 'ORDER_WITHOUT_HOLD']) {
+    const { client, asked } = await clientOf(t, [conflictOf(code)])
+    await assert.rejects(client.confirmOrder('1'), { code, isUncertain: false })
+    await assert.rejects(client.cancelOrder('1'), { code, isUncertain: false })
+    assert.equal(asked.length, 2)
+  }
+  // No time is left to come again.
+  const notYet = { ...conflictOf('ORDER_NOT_DECIDED'), headers: { 'retry-after': '1' } }
+  const { client } = await clientOf(t, [notYet], { deadlineMs: 500 })
+  await assert.rejects(client.confirmOrder('1'), { code: 'ORDER_NOT_DECIDED', isUncertain: false })
+  const inFlight = { ...conflictOf('IDEMPOTENCY_KEY_IN_USE'), headers: { 'retry-after': '1' } }
+  const busy = await clientOf(t, [inFlight], { deadlineMs: 500 })
+  await assert.rejects(busy.client.placeOrder(order), { code: 'IDEMPOTENCY_KEY_IN_USE', isUncertain: true })
+})
+
 test('Retry-After is waited for, and when that is beyond the deadline it is not waited at all', async t => {
   const busy = { status: 503, headers: { 'retry-after': '1' } }
   const patient = await clientOf(t, [busy, accepted])

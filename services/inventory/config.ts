@@ -1,3 +1,4 @@
+import { callerSettings } from '@orderly/callers'
 import { databaseSettings, httpPort, kafkaSettings, registrySettings, serviceSettings } from '@orderly/service-kit'
 import { Type } from 'typebox'
 
@@ -7,6 +8,7 @@ export const configSchema = Type.Object({
   ...kafkaSettings,
   ...registrySettings,
   ...databaseSettings,
+  ...callerSettings,
   INVENTORY_MAX_BATCH: Type.Integer({
     description: 'how many orders to decide in one transaction at most',
     minimum: 1,

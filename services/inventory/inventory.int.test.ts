@@ -4,12 +4,14 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { createApiKeyStore } from '@orderly/callers'
+import { grantKey } from '@orderly/callers/testing'
 import { eventID, type OrderCreated } from '@orderly/contracts'
 import { orderCreated } from '@orderly/contracts/testing'
 import { deadLetterTopic } from '@orderly/kafka'
 import { readCommitted } from '@orderly/kafka/testing'
-import { newTraceparent, parseTraceparent } from '@orderly/service-kit'
-import { runKafkaTool, startService } from '@orderly/stack/testing'
+import { createLogger, newTraceparent, parseTraceparent } from '@orderly/service-kit'
+import { runKafkaTool, startService, type TestService } from '@orderly/stack/testing'
 import { type Pipeline, type SettledOrder, startPipeline } from './testing/pipeline.ts'
 
 function ordersOf(sku: string, count: number, quantity = 1): OrderCreated[] {
@@ -179,6 +181,34 @@ test('stock is seeded in dev where a SKU is missing, and refused in prod', async
   ])
   assert.equal((await instance.stop('SIGTERM')).code, 0)
   assert.equal(failStart({ ...seeding, ORDERLY_PROFILE: 'prod' }).code, 78)
+})
+
+test('in prod stock asks for a key, in dev it says at the start that it asks for none', async t => {
+  const { environment, pool } = await startPipeline(t)
+  const keys = createApiKeyStore(pool)
+  await keys.prepare(createLogger({ service: 'test', instance: '1', level: 'silent', isPretty: false }))
+  const [dev, prod] = await Promise.all([
+    startService(t, 'inventory', { ...environment, INSTANCE_ID: 'dev' }),
+    startService(t, 'inventory', { ...environment, INSTANCE_ID: 'prod', ORDERLY_PROFILE: 'prod' })
+  ])
+  const put = async (url: string, key?: string) => {
+    const { status } = await fetch(`${url}/stock/MUG`, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json', ...(key && { authorization: `Bearer ${key}` }) },
+      body: '{"available":3}'
+    })
+    return status
+  }
+  const [shop, operator] = [
+    await grantKey(keys, { name: 'berlin', role: 'shop' }),
+    await grantKey(keys, { name: 'ops', role: 'operator' })
+  ]
+  assert.deepEqual([await put(prod.url), await put(prod.url, shop), await put(prod.url, operator)], [401, 403, 200])
+  assert.equal((await fetch(`${prod.url}/health/ready`)).status, 200)
+  assert.equal(await put(dev.url), 200)
+  const isSaid = async (service: TestService) =>
+    (await service.logs()).some(({ msg, level }) => /API_KEYS is off/.test(String(msg)) && level === 'warn')
+  assert.deepEqual([await isSaid(dev), await isSaid(prod)], [true, false])
 })
 
 test('a broker that goes and comes back under load costs no order', async t => {

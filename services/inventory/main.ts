@@ -1,3 +1,4 @@
+import { openCallers } from '@orderly/callers'
 import { connectTopics, createSchemaRegistry } from '@orderly/contracts'
 import { runStage } from '@orderly/kafka'
 import { checkDatabase, createPool, migrate, retryTransient } from '@orderly/postgres'
@@ -10,8 +11,7 @@ import {
   traceStage
 } from '@orderly/service-kit'
 import { configSchema } from './config.ts'
-import { addOpenApi } from './from-http/openapi.ts'
-import { addStockRoutes } from './from-http/stock-routes.ts'
+import { addStockApi } from './from-http/api.ts'
 import { expireHolds } from './from-orders/expire-holds.ts'
 import { orderStage } from './from-orders/order-stage.ts'
 import { reportChanged } from './from-orders/report-changed.ts'
@@ -51,9 +51,9 @@ runService({
       onRetry: (error, _attempt, delayMs) => logger.warn({ error, delayMs }, 'the database is not there yet')
     })
 
-    await addOpenApi(http)
     const store = createPostgresStore(pool)
-    addStockRoutes(http, { levels: store.levels, ...createPostgresKeeping(pool) })
+    const callers = await openCallers({ config, pool, logger, metrics, signal, onStop, ready })
+    await addStockApi(http, { callers, stock: createPostgresKeeping(pool) })
     if (config.SEED_STOCK_FILE !== undefined) {
       const added = await store.addMissing(await readStockFile(config.SEED_STOCK_FILE))
       logger.info({ added, file: config.SEED_STOCK_FILE }, 'stock seeded')

@@ -63,6 +63,13 @@ test('the client and the API understand each other: every operation, as a caller
     notices.map(({ status }) => status),
     ['accepted', 'reserved']
   )
+  const unfinished = client.watchOrder(placed.orderID, { until: 'final' })
+  const first = [(await unfinished.next()).value, (await unfinished.next()).value] as StatusNotice[]
+  assert.deepEqual(
+    first.map(({ isFinal }) => isFinal),
+    [false, false]
+  )
+  await unfinished.return()
   const waited = await client.placeOrder(anOrder, { idempotencyKey: 'k-1', waitSeconds: 1 })
   assert.equal(waited.order?.status, 'reserved')
 

@@ -54,6 +54,9 @@ export function inventoryAPI(connections: Connections, by: string): InventoryAPI
         )
       })
       if (answer.ok) return (wantsCSV ? await answer.text() : await answer.json()) as Answer
+      if (answer.status === 401) {
+        throw new Failure('Refused: the inventory asks for an API key. Set ORDERLY_API_KEY to that of an operator.')
+      }
       const problem = (await answer.json().catch(() => ({}))) as Problem
       const fields = (problem.errors ?? []).map(({ pointer, detail }) => `${pointer.replace('#/', '')} ${detail}`)
       throw new Failure(

@@ -53,7 +53,7 @@ export interface paths {
         };
         /**
          * Be told of the status as it changes
-         * @description Server-sent events: one of type `status` for each status up to now and from then on, with a StatusNotice as its data. The stream ends behind the last status that comes by itself: an order that is reserved without a hold, or confirmed, can still be cancelled, and who comes again is told so. Who comes again with `Last-Event-ID`, as browsers do by themselves, is told what came after it.
+         * @description Server-sent events: one of type `status` for each status up to now and from then on, with a StatusNotice as its data. By default the stream ends behind the last status that comes without anybody asking for it, which is the outcome for whoever waits for that: an order that is reserved for a while goes on to `confirmed` or `expired`; one that is reserved for good, or confirmed, can still be cancelled, so its last event is not `isFinal`. With `until=final` the stream goes on until nothing can change any more. Who comes again with `Last-Event-ID`, as browsers do by themselves, is told what came after it.
          */
         get: operations["streamOrder"];
         put?: never;
@@ -254,6 +254,8 @@ export interface components {
              * @description When it became so.
              */
             at: string;
+            /** @description Whether it stays so whatever anybody does. What is `reserved` or `confirmed` may still be cancelled, hence is not final. */
+            isFinal: boolean;
         };
         /** @description The order as it was when the change was asked for. */
         ChangeAccepted: {
@@ -730,7 +732,10 @@ export interface operations {
     };
     streamOrder: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description When to end: as soon as the status stays as it is unless somebody cancels the order (`settled`, the default), or whatever anybody does (`final`). */
+                until?: "settled" | "final";
+            };
             header?: {
                 /** @description The id of the last event that arrived. */
                 "last-event-id"?: string;
@@ -752,7 +757,7 @@ export interface operations {
                     "text/event-stream": components["schemas"]["StatusNotice"];
                 };
             };
-            /** @description The last event that arrived was the last of all: there is no need to come again. */
+            /** @description The last event that arrived was the last that is asked for: there is no need to come again. */
             204: {
                 headers: {
                     [name: string]: unknown;

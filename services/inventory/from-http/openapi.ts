@@ -1,4 +1,5 @@
 import swagger from '@fastify/swagger'
+import { securityScheme } from '@orderly/callers'
 import type { FastifyInstance } from 'fastify'
 
 /** `GET /openapi.json`: what the routes that are added after this say about themselves. */
@@ -12,10 +13,21 @@ export async function addOpenApi(http: FastifyInstance): Promise<void> {
       info: {
         title: 'Orderly inventory API',
         version: '1.0.0',
-        description: 'Keep stock. Problems are told as RFC 9457 describes (application/problem+json).',
+        description:
+          'Keep stock. Problems are told as RFC 9457 describes (application/problem+json). Operators send an API key, `Authorization: Bearer orderly_…`; services that run with `API_KEYS=off` ask for none.',
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' }
       },
-      tags: [{ name: 'stock', description: 'What there is of each SKU, and how it came to be.' }]
+      servers: [{ url: '/' }],
+      tags: [{ name: 'stock', description: 'What there is of each SKU, and how it came to be.' }],
+      components: {
+        securitySchemes: {
+          [securityScheme]: {
+            type: 'http',
+            scheme: 'bearer',
+            description: 'An API key, made by `npm run api-keys -w @orderly/order -- create`.'
+          }
+        }
+      }
     }
   })
   let document: string | undefined

@@ -1,4 +1,4 @@
-import { ProblemSchema, problemContentType } from '@orderly/service-kit'
+import { refer, refused, serviceUnavailable } from '@orderly/service-kit'
 import { type Static, type TSchema, Type } from 'typebox'
 
 /** The single source of what the stock routes take and answer: validation, types and the OpenAPI document. */
@@ -34,7 +34,7 @@ const Level = Type.Object(
   {
     sku,
     available: Type.Integer({ description: 'Pieces that can still be reserved.' }),
-    reserved: Type.Integer({ description: 'Pieces that belong to reserved orders.' })
+    reserved: Type.Optional(Type.Integer({ description: 'Pieces that belong to reserved orders. Shops are not told.' }))
   },
   { $id: 'StockLevel' }
 )
@@ -59,14 +59,6 @@ const Movement = Type.Object(
 
 export const sharedSchemas = [Level, Movement]
 
-function refer<Schema extends TSchema & { $id?: string }>(schema: Schema) {
-  return Type.Unsafe<Static<Schema>>({ $ref: `${schema.$id}#` })
-}
-
-function refused(description: string) {
-  return { description, content: { [problemContentType]: { schema: refer(ProblemSchema) } } }
-}
-
 function answered(description: string, schema: TSchema) {
   return { description, content: { 'application/json': { schema } } }
 }
@@ -74,7 +66,8 @@ function answered(description: string, schema: TSchema) {
 const operator = {
   'x-operator': Type.Optional(
     Type.String({
-      description: 'who does this, for the movements: 1 to 100 printable ASCII characters',
+      description:
+        'who does this, for the movements: 1 to 100 printable ASCII characters. Where callers have API keys the name of the caller counts instead.',
       pattern: '^[\\x20-\\x7e]{1,100}$'
     })
   )
@@ -92,7 +85,12 @@ const levelAnswer = answered('The SKU as it is then.', refer(Level))
 const common = {
   400: refused('Something is wrong with the request; nothing was done. Every field that is wrong is named.'),
   500: refused('Our fault.'),
-  503: refused('Cannot be done at the moment. Try again.')
+  503: serviceUnavailable('Cannot be done at the moment. Try again.')
+}
+const withBody = {
+  ...common,
+  413: refused('The body is too large; nothing was done.'),
+  415: refused('The body is of another type than is documented; nothing was done.')
 }
 const unknown = { 404: refused('The SKU is not known.') }
 
@@ -112,7 +110,7 @@ export const setLevel = {
   params,
   headers: Type.Object(operator),
   body: Type.Object({ available, reason }, { additionalProperties: false }),
-  response: { 200: levelAnswer, ...common }
+  response: { 200: levelAnswer, ...withBody }
 }
 
 export const adjustLevel = {
@@ -154,7 +152,7 @@ export const adjustLevel = {
     ...unknown,
     409: refused('There are not as many pieces to take out, or there would be too many to count; nothing was changed.'),
     422: refused('The idempotency key belongs to another adjustment; nothing was changed.'),
-    ...common
+    ...withBody
   }
 }
 
@@ -190,7 +188,7 @@ export const setLevels = {
   body: { content: { 'application/json': { schema: manyLevels }, ...csv } },
   response: {
     200: answered('How many SKUs were set.', Type.Object({ count: Type.Integer() })),
-    ...common
+    ...withBody
   }
 }
 

@@ -1,21 +1,23 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { createTestHttp } from '@orderly/service-kit/testing'
+import { createApiKeyStore, createKnownCallers, type KnownCallers } from '@orderly/callers'
+import { grantKey } from '@orderly/callers/testing'
+import { createPool } from '@orderly/postgres'
+import { createLogger } from '@orderly/service-kit'
+import { createTestHttp, fuzzApi } from '@orderly/service-kit/testing'
 import type { Pool } from 'pg'
 import { createPostgresStore } from '../store/postgres.ts'
 import { createPostgresKeeping } from '../store/postgres-keeping.ts'
 import { checkMovements, createInventoryDatabase } from '../store/testing/inventory-database.ts'
-import { addOpenApi } from './openapi.ts'
-import { addStockRoutes } from './stock-routes.ts'
+import { addStockApi } from './api.ts'
 
 /** The routes over a database of their own, as every instance has them. */
-async function setUp(t: TestContext) {
+async function setUp(t: TestContext, openCallers?: (pool: Pool) => Pick<KnownCallers, 'find'>) {
   const database = await createInventoryDatabase(t)
   const pool: Pool = database.open({ maxConnections: 8 })
   const store = createPostgresStore(pool)
-  const { http } = createTestHttp(t)
-  await addOpenApi(http)
-  addStockRoutes(http, { levels: store.levels, ...createPostgresKeeping(pool) })
+  const { http, listen } = createTestHttp(t)
+  await addStockApi(http, { callers: openCallers?.(pool), stock: createPostgresKeeping(pool) })
   const ask = async (method: 'GET' | 'PUT', url: string, body?: object) => {
     const answer = await http.inject({ method, url, ...(body && { payload: body }) })
     return { status: answer.statusCode, body: answer.json() }
@@ -34,7 +36,35 @@ async function setUp(t: TestContext) {
       isReplay: answer.headers['idempotent-replayed'] === 'true'
     }
   }
-  return { pool, store, http, ask, adjust }
+  return { pool, store, http, listen, ask, adjust }
+}
+
+const logger = createLogger({ service: 'test', instance: '1', level: 'silent', isPretty: false })
+
+/** As above, where callers need keys. */
+async function setUpWithCallers(t: TestContext) {
+  const { pool, http, listen } = await setUp(t, pool => {
+    const callers = createKnownCallers(createApiKeyStore(pool), {
+      ...{ refreshMs: 3_600_000, trustMs: 3_600_000, requestsPerMinute: 10_000_000, logger, leastGapMs: 1 }
+    })
+    t.after(() => callers.stop())
+    return callers
+  })
+  const keys = createApiKeyStore(pool)
+  await keys.prepare(logger)
+  const grant = async (name: string, role: 'shop' | 'operator') => ({
+    authorization: `Bearer ${await grantKey(keys, { name, role })}`
+  })
+  const ask = async (
+    method: 'GET' | 'PUT' | 'POST',
+    url: string,
+    headers: Record<string, string> = {},
+    payload?: object
+  ) => {
+    const answer = await http.inject({ method, url, headers, ...(payload && { payload }) })
+    return { status: answer.statusCode, body: answer.json() }
+  }
+  return { grant, ask, listen }
 }
 
 test('stock is set, read and adjusted, and every change is a movement with who and why', async t => {
@@ -156,6 +186,74 @@ test('a CSV file goes in whole or not at all, and comes out as it can be put in 
   assert.equal((await ask('GET', '/stock?limit=2&after=MUG')).body.items[0].sku, 'TEA')
 })
 
+test('where callers have keys, stock is kept by operators, by their own names; a shop reads what is available', async t => {
+  const { grant, ask } = await setUpWithCallers(t)
+  const [ops, night, shop] = [
+    await grant('ops', 'operator'),
+    await grant('night', 'operator'),
+    await grant('berlin', 'shop')
+  ]
+  const key = { 'idempotency-key': 'k', 'x-operator': 'somebody else' }
+  const requests = [
+    ['PUT', '/stock/MUG', {}, { available: 5 }],
+    ['POST', '/stock/MUG/adjustments', key, { delta: 1 }],
+    ['PUT', '/stock', {}, { items: [{ sku: 'TEA', available: 1 }] }],
+    ['GET', '/stock', {}, undefined],
+    ['GET', '/stock/MUG/movements', {}, undefined]
+  ] as const
+  for (const [method, url, headers, body] of requests) {
+    const nobody = await ask(method, url, headers, body)
+    assert.deepEqual([nobody.status, nobody.body.code], [401, 'UNAUTHORIZED'], url)
+    const refused = await ask(method, url, { ...headers, ...shop }, body)
+    assert.deepEqual([refused.status, refused.body.code], [403, 'ROLE_NOT_ALLOWED'], url)
+    assert.equal((await ask(method, url, { ...headers, ...ops }, body)).status, 200, url)
+  }
+  // The idempotency keys of each operator are its own, so this is another adjustment.
+  assert.equal((await ask('POST', '/stock/MUG/adjustments', { ...key, ...night }, { delta: 2 })).status, 200)
+  const { items } = (await ask('GET', '/stock/MUG/movements', ops)).body
+  assert.deepEqual(
+    items.map(({ delta, by }: Record<string, unknown>) => [delta, by]),
+    [
+      [2, 'night'],
+      [1, 'ops'],
+      [5, 'ops']
+    ]
+  )
+  assert.equal((await ask('GET', '/stock/MUG')).status, 401)
+  assert.deepEqual((await ask('GET', '/stock/MUG', shop)).body, { sku: 'MUG', available: 8 })
+  assert.deepEqual((await ask('GET', '/stock/MUG', ops)).body, { sku: 'MUG', available: 8, reserved: 0 })
+})
+
+test('while the database is away stock is 503 with a time to come again', async t => {
+  const pool = createPool({
+    ...{ url: 'postgres://nobody@127.0.0.1:1/nothing', maxConnections: 1, applicationName: 'test' },
+    statementTimeoutMs: 1_000
+  })
+  t.after(() => pool.end())
+  const { http } = createTestHttp(t)
+  await addStockApi(http, { callers: undefined, stock: createPostgresKeeping(pool) })
+  for (const request of [
+    { url: '/stock/MUG' },
+    { url: '/stock' },
+    { method: 'PUT', url: '/stock/MUG', payload: { available: 1 } }
+  ] as const) {
+    const answer = await http.inject(request)
+    assert.deepEqual([answer.statusCode, answer.json().code], [503, 'UNAVAILABLE'])
+    assert.match(String(answer.headers['retry-after']), /^\d+$/)
+  }
+})
+
+test('whatever the API of stock is asked, it answers as its document says', async t => {
+  const { grant, ask, listen } = await setUpWithCallers(t)
+  const baseURL = await listen()
+  const { statuses } = await fuzzApi((await ask('GET', '/openapi.json')).body, {
+    baseURL,
+    headers: await grant('ops', 'operator'),
+    runs: 25
+  })
+  t.diagnostic(JSON.stringify(statuses))
+})
+
 test('the OpenAPI document names every route of stock', async t => {
   const { ask } = await setUp(t)
   const { body } = await ask('GET', '/openapi.json')
@@ -167,5 +265,7 @@ test('the OpenAPI document names every route of stock', async t => {
     '/stock/{sku}/movements'
   ])
   const { post } = body.paths['/stock/{sku}/adjustments']
-  assert.deepEqual(Object.keys(post.responses).toSorted(), ['200', '400', '404', '409', '422', '500', '503'])
+  assert.deepEqual(Object.keys(post.responses).toSorted(), [
+    ...['200', '400', '401', '403', '404', '409', '413', '415', '422', '429', '500', '503']
+  ])
 })

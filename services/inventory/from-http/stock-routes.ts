@@ -3,8 +3,7 @@ import { ProblemError } from '@orderly/service-kit'
 import type { FastifyInstance } from 'fastify'
 import { formatStock, parseStock, StockFileError } from '../from-stock-file/read-stock-file.ts'
 import type { AdjustmentResult, StockKeeping } from '../store/stock-keeping.ts'
-import type { StockStore } from '../store/stock-store.ts'
-import { onlyCaller, operatorOf } from './operator.ts'
+import { keysOwner, operatorOf } from './operator.ts'
 import {
   adjustLevel,
   isSKU,
@@ -22,27 +21,31 @@ import {
 const maxFileBytes = 4 * 1024 * 1024
 const pageOfFile = 5_000
 
-export function addStockRoutes(http: FastifyInstance, stock: StockKeeping & Pick<StockStore, 'levels'>): void {
+const operators = { access: ['operator'] } as const
+const everyCaller = { access: ['shop', 'operator'] } as const
+
+export function addStockRoutes(http: FastifyInstance, stock: StockKeeping): void {
   for (const schema of sharedSchemas) http.addSchema(schema)
   const routes = http.withTypeProvider<TypeBoxTypeProvider>()
 
-  routes.get('/stock/:sku', { schema: readLevel }, async ({ params: { sku } }) => {
-    const [level] = await stock.levels([sku])
+  routes.get('/stock/:sku', { schema: readLevel, config: everyCaller }, async ({ params, caller }) => {
+    const level = await stock.level(params.sku)
     if (level === undefined) throw unknownSKU()
-    return level
+    // What others have reserved is not a shop's business.
+    return caller?.role === 'shop' ? { sku: level.sku, available: level.available } : level
   })
 
-  routes.put('/stock/:sku', { schema: setLevel }, async request => {
+  routes.put('/stock/:sku', { schema: setLevel, config: operators }, async request => {
     const { sku } = request.params
     const { available, reason } = request.body
     const [level] = await stock.set(new Map([[sku, available]]), { by: operatorOf(request), reason })
     return level as NonNullable<typeof level>
   })
 
-  routes.post('/stock/:sku/adjustments', { schema: adjustLevel }, async (request, reply) => {
+  routes.post('/stock/:sku/adjustments', { schema: adjustLevel, config: operators }, async (request, reply) => {
     const { sku } = request.params
     const { delta, reason } = request.body
-    const key = { caller: onlyCaller, key: request.headers['idempotency-key'] }
+    const key = { caller: keysOwner(request), key: request.headers['idempotency-key'] }
     const result = await stock.adjust({ sku, delta, key }, { by: operatorOf(request), reason })
     if (result.kind !== 'adjusted') throw refusalOf(result, delta)
     if (result.isReplay) reply.header('idempotent-replayed', 'true')
@@ -51,7 +54,7 @@ export function addStockRoutes(http: FastifyInstance, stock: StockKeeping & Pick
 
   http.addContentTypeParser('text/csv', { parseAs: 'string' }, (_request, body, done) => done(null, body))
 
-  routes.put('/stock', { schema: setLevels, bodyLimit: maxFileBytes }, async request => {
+  routes.put('/stock', { schema: setLevels, config: operators, bodyLimit: maxFileBytes }, async request => {
     const body = request.body as ManyLevels | string
     const pieces = typeof body === 'string' ? parseFile(body) : new Map(body.items.map(one => [one.sku, one.available]))
     const { reason = typeof body === 'string' ? undefined : body.reason } = request.query
@@ -59,7 +62,7 @@ export function addStockRoutes(http: FastifyInstance, stock: StockKeeping & Pick
     return { count: levels.length }
   })
 
-  routes.get('/stock', { schema: listLevels }, async (request, reply) => {
+  routes.get('/stock', { schema: listLevels, config: operators }, async (request, reply) => {
     const { after = '', limit = '1000' } = request.query
     if (request.headers.accept?.includes('text/csv') === true) {
       return reply
@@ -82,11 +85,15 @@ export function addStockRoutes(http: FastifyInstance, stock: StockKeeping & Pick
     return formatStock(pieces)
   }
 
-  routes.get('/stock/:sku/movements', { schema: listMovements }, async ({ params: { sku }, query }) => {
-    const before = Number(query.before ?? Number.MAX_SAFE_INTEGER)
-    const movements = await stock.movements(sku, { before, limit: Number(query.limit ?? 100) })
-    return { items: movements.map(({ movedAtMs, ...own }) => ({ ...own, at: new Date(movedAtMs).toISOString() })) }
-  })
+  routes.get(
+    '/stock/:sku/movements',
+    { schema: listMovements, config: operators },
+    async ({ params: { sku }, query }) => {
+      const before = Number(query.before ?? Number.MAX_SAFE_INTEGER)
+      const movements = await stock.movements(sku, { before, limit: Number(query.limit ?? 100) })
+      return { items: movements.map(({ movedAtMs, ...own }) => ({ ...own, at: new Date(movedAtMs).toISOString() })) }
+    }
+  )
 }
 
 /** @throws ProblemError that names the line */

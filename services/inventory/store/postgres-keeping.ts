@@ -1,6 +1,7 @@
 import {
   isPostgresConflict,
   isUniqueViolation,
+  orUnavailable,
   readDecideWrite,
   retryTransient,
   type Statement
@@ -8,6 +9,7 @@ import {
 import type { Pool, QueryResultRow } from 'pg'
 import { adjustStock } from '../domain/adjust-stock.ts'
 import * as statements from './keeping-statements.ts'
+import { selectLevels } from './statements.ts'
 import type {
   AdjustmentRequest,
   AdjustmentResult,
@@ -20,10 +22,11 @@ import type { StockLevel } from './stock-store.ts'
 /** Stock keeping in the schema `inventory`: a change locks its rows, as a batch of orders does, and so each finds what the other left. */
 export function createPostgresKeeping(pool: Pool): StockKeeping {
   async function rows<Row extends QueryResultRow>({ name, text, values }: Statement): Promise<Row[]> {
-    return (await pool.query<Row>({ name, text, values: [...values] })).rows
+    return (await orUnavailable(pool.query<Row>({ name, text, values: [...values] }))).rows
   }
 
   return {
+    level: async sku => (await rows<StockLevel>(selectLevels([sku])))[0],
     set: (pieces, cause) => untilUncontested(() => set(pool, pieces, cause)),
     adjust: (request, cause) => untilUncontested(() => adjust(pool, request, cause)),
     page: ({ after, limit }) => rows<StockLevel>(statements.pageOfLevels(after, limit)),
@@ -72,5 +75,7 @@ function adjust(pool: Pool, request: AdjustmentRequest, cause: MovementCause): P
 /** The same key on two SKUs at once: the next try finds the one that was first. */
 function untilUncontested<Result>(work: () => Promise<Result>): Promise<Result> {
   const hasLostRace = (error: unknown) => isUniqueViolation(error, 'stock_movements_once') || isPostgresConflict(error)
-  return retryTransient(work, { isTransient: hasLostRace, attempts: 10, firstDelayMs: 2, maxDelayMs: 200 })
+  return orUnavailable(
+    retryTransient(work, { isTransient: hasLostRace, attempts: 10, firstDelayMs: 2, maxDelayMs: 200 })
+  )
 }

@@ -36,9 +36,11 @@ export type AdjustmentResult =
 
 /**
  * Stock as operators keep it. Whatever is put in or taken out is a movement, written in the transaction that does it. Each method
- * is atomic, also beside reservations.
+ * is atomic, also beside reservations, and throws StoreUnavailableError when the database cannot answer: whether it did it is then unknown.
  */
 export interface StockKeeping {
+  /** Undefined: the SKU is not known. */
+  level(sku: string): Promise<StockLevel | undefined>
   /** Sets how many pieces are available, of new SKUs as well as of known ones. @returns their levels then, by SKU */
   set(pieces: ReadonlyMap<string, number>, cause: MovementCause): Promise<StockLevel[]>
   /** Once for each key; what was refused is not remembered. */

@@ -17,12 +17,17 @@ export interface Order {
 export const orderStatuses = ['accepted', 'reserved', 'confirmed', 'failed', 'cancelled', 'expired'] as const
 export type OrderStatus = (typeof orderStatuses)[number]
 
+/** Nothing comes behind these. All others may still be cancelled, by whoever may. */
+const finalStatuses: ReadonlySet<OrderStatus> = new Set(['failed', 'cancelled', 'expired'])
+
 /** One step of an order's life. */
 export interface StatusEvent {
   /** The id of the event that made it so, hence the same wherever and however often it is told. */
   readonly id: string
   readonly status: OrderStatus
   readonly atMs: number
+  /** Whether the status stays as it is whatever anybody does. */
+  readonly isFinal: boolean
 }
 
 /** Undefined while its acceptance is not known. What became of it after its outcome does not show before that does. */
@@ -46,6 +51,10 @@ export function statusOf(order: Order): OrderStatus {
   return statusEvents(order).at(-1)?.status ?? 'accepted'
 }
 
+export function isFinal(order: Order): boolean {
+  return finalStatuses.has(statusOf(order))
+}
+
 export function hasOutcome(order: Order): boolean {
   return order.decided !== undefined
 }
@@ -66,7 +75,10 @@ const cancelledReason = 'CANCELLED'
 
 /** The steps up to now, in their sequence. */
 export function statusEvents({ orderID, created, decided, confirmed, released }: Order): StatusEvent[] {
-  const event = (type: string, status: OrderStatus, atMs: number) => ({ id: `${type}-${orderID}`, status, atMs })
+  const event = (type: string, status: OrderStatus, atMs: number) => ({
+    ...{ id: `${type}-${orderID}`, status, atMs },
+    isFinal: finalStatuses.has(status)
+  })
   const events = [event('OrderCreated', 'accepted', created.acceptedAtMs)]
   if (decided?.kind === 'reserved') events.push(event('InventoryReserved', 'reserved', decided.decidedAtMs))
   if (decided?.kind === 'failed') {

@@ -2,7 +2,15 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { mergeChanges, type OrderChange } from './order-change.ts'
-import { isSettled, orderOf, statusEvents, statusEventsAfter, statusOf } from './order-status.ts'
+import {
+  isFinal,
+  isSettled,
+  orderOf,
+  orderStatuses,
+  statusEvents,
+  statusEventsAfter,
+  statusOf
+} from './order-status.ts'
 
 const created: OrderChange = {
   orderID: '1',
@@ -75,20 +83,21 @@ test('events that follow the last one seen are told, all of them to who has seen
   assert.deepEqual(statusEventsAfter(order, 'InventoryFailed-1'), [])
 })
 
+const held: OrderChange = {
+  orderID: '1',
+  userID: 'ann',
+  decided: { kind: 'reserved', decidedAtMs: 9, holdUntilMs: 99, partition: 0, offset: 8 }
+}
+const confirmed: OrderChange = {
+  orderID: '1',
+  userID: 'ann',
+  confirmed: { confirmedAtMs: 20, partition: 0, offset: 1 }
+}
+const released = (cause: string): OrderChange => {
+  return { orderID: '1', userID: 'ann', released: { releasedAtMs: 30, cause, partition: 0, offset: 1 } }
+}
+
 test('given a hold, then the order is not settled before it is confirmed, has expired or was cancelled', () => {
-  const held: OrderChange = {
-    orderID: '1',
-    userID: 'ann',
-    decided: { kind: 'reserved', decidedAtMs: 9, holdUntilMs: 99, partition: 0, offset: 8 }
-  }
-  const confirmed: OrderChange = {
-    orderID: '1',
-    userID: 'ann',
-    confirmed: { confirmedAtMs: 20, partition: 0, offset: 1 }
-  }
-  const released = (cause: string): OrderChange => {
-    return { orderID: '1', userID: 'ann', released: { releasedAtMs: 30, cause, partition: 0, offset: 1 } }
-  }
   const statusAndEnd = (...changes: OrderChange[]) => {
     const order = merged(created, ...changes)
     return order && [statusOf(order), isSettled(order)]
@@ -106,6 +115,54 @@ test('given a hold, then the order is not settled before it is confirmed, has ex
     'InventoryConfirmed-1',
     'InventoryReleased-1'
   ])
+})
+
+test('what can still be cancelled is not final', () => {
+  const reserved: OrderChange = {
+    orderID: '1',
+    userID: 'ann',
+    decided: { kind: 'reserved', decidedAtMs: 9, partition: 0, offset: 8 }
+  }
+  const lifeOf = (...changes: OrderChange[]) => {
+    const order = merged(created, ...changes)
+    assert.ok(order !== undefined)
+    assert.equal(isFinal(order), statusEvents(order).at(-1)?.isFinal)
+    return [isSettled(order), isFinal(order)]
+  }
+  assert.deepEqual(lifeOf(), [false, false])
+  assert.deepEqual(lifeOf(reserved), [true, false])
+  assert.deepEqual(lifeOf(held), [false, false])
+  assert.deepEqual(lifeOf(held, confirmed), [true, false])
+  for (const changes of [[failed], [reserved, released('cancelled')], [held, released('expired')]]) {
+    assert.deepEqual(lifeOf(...changes), [true, true])
+  }
+})
+
+test('in whatever sequence the topics are read, the status never goes back, and a stream tells no step twice', () => {
+  const rank = (change: OrderChange) => {
+    const order = orderOf(change)
+    return order === undefined ? -1 : orderStatuses.indexOf(statusOf(order))
+  }
+  const lives = [
+    [created, held, confirmed, released('cancelled')],
+    [created, held, released('expired')],
+    [created, failed]
+  ]
+  const shuffled = fc.constantFrom(...lives).chain(life => fc.shuffledSubarray(life, { minLength: life.length }))
+  fc.assert(
+    fc.property(shuffled, changes => {
+      let told: string[] = []
+      for (let read = 1; read <= changes.length; read++) {
+        const [before, now] = [changes.slice(0, read - 1), changes.slice(0, read)].map(all => mergeChanges(all)[0])
+        if (before !== undefined) assert.ok(rank(now as OrderChange) >= rank(before))
+        const order = orderOf(now as OrderChange)
+        if (order !== undefined) told = [...told, ...statusEventsAfter(order, told.at(-1)).map(({ id }) => id)]
+      }
+      assert.equal(new Set(told).size, told.length)
+      const whole = merged(...changes)
+      assert.equal(told.at(-1), whole && statusEvents(whole).at(-1)?.id)
+    })
+  )
 })
 
 test('an order that failed because it was cancelled is cancelled', () => {

@@ -71,7 +71,15 @@ export const OrderPage = Type.Object(
 )
 
 const StatusNotice = Type.Object(
-  { orderID: Type.String({ format: 'uuid' }), status: orderStatus, at: timestamp('When it became so.') },
+  {
+    orderID: Type.String({ format: 'uuid' }),
+    status: orderStatus,
+    at: timestamp('When it became so.'),
+    isFinal: Type.Boolean({
+      description:
+        'Whether it stays so whatever anybody does. What is `reserved` or `confirmed` may still be cancelled, hence is not final.'
+    })
+  },
   { $id: 'StatusNotice', description: 'The data of an event in the stream of an order.' }
 )
 
@@ -128,9 +136,20 @@ export const streamOrder = {
   operationId: 'streamOrder',
   summary: 'Be told of the status as it changes',
   description:
-    'Server-sent events: one of type `status` for each status up to now and from then on, with a StatusNotice as its data. The stream ends behind the last status that comes by itself: an order that is reserved without a hold, or confirmed, can still be cancelled, and who comes again is told so. Who comes again with `Last-Event-ID`, as browsers do by themselves, is told what came after it.',
+    'Server-sent events: one of type `status` for each status up to now and from then on, with a StatusNotice as its data. By default the stream ends behind the last status that comes without anybody asking for it, which is the outcome for whoever waits for that: an order that is reserved for a while goes on to `confirmed` or `expired`; one that is reserved for good, or confirmed, can still be cancelled, so its last event is not `isFinal`. With `until=final` the stream goes on until nothing can change any more. Who comes again with `Last-Event-ID`, as browsers do by themselves, is told what came after it.',
   tags: ['orders'],
   params: orderParams,
+  querystring: Type.Object(
+    {
+      until: Type.Optional(
+        Type.Enum(['settled', 'final'], {
+          description:
+            'When to end: as soon as the status stays as it is unless somebody cancels the order (`settled`, the default), or whatever anybody does (`final`).'
+        })
+      )
+    },
+    { additionalProperties: false }
+  ),
   headers: Type.Object({
     'last-event-id': Type.Optional(Type.String({ description: 'The id of the last event that arrived.' }))
   }),
@@ -139,7 +158,7 @@ export const streamOrder = {
       description: 'The stream.',
       content: { 'text/event-stream': { schema: refer(StatusNotice) } }
     },
-    204: { description: 'The last event that arrived was the last of all: there is no need to come again.' },
+    204: { description: 'The last event that arrived was the last that is asked for: there is no need to come again.' },
     400: refused('The request is wrong.'),
     404: unknownOrder,
     500: refused('Our fault.'),
@@ -179,8 +198,8 @@ export function toResource(order: Order): Static<typeof OrderResource> {
   }
 }
 
-export function toNotice(orderID: string, { status, atMs }: StatusEvent): Static<typeof StatusNotice> {
-  return { orderID, status, at: toISO(atMs) }
+export function toNotice(orderID: string, { status, atMs, isFinal }: StatusEvent): Static<typeof StatusNotice> {
+  return { orderID, status, at: toISO(atMs), isFinal }
 }
 
 function toISO(ms: number): string {

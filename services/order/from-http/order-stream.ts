@@ -2,14 +2,15 @@ import type { OutgoingHttpHeaders } from 'node:http'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { ProblemError } from '@orderly/service-kit'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { isSettled, type Order, statusEventsAfter } from '../domain/order-status.ts'
+import { isFinal, isSettled, type Order, statusEventsAfter } from '../domain/order-status.ts'
 import { streamOrder, toNotice } from './order-schema.ts'
 import type { OrderStatusReader } from './order-status-reader.ts'
 
 /**
  * Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html): the status of one order, as it changes.
  *
- * A stream ends behind the last status that its order gets by itself, when the caller goes, or when the service stops; then the caller comes
+ * A stream ends behind the last status that its order gets by itself or, if that is asked for, that it gets at all; when the caller goes; or
+ * when the service stops. Then the caller comes
  * again with `Last-Event-ID`, to any instance, as event ids are the same everywhere. Who has it all is told so with 204, upon
  * which browsers stop coming. Between events a comment line shows that the connection is alive.
  */
@@ -38,16 +39,21 @@ export function addStream(http: FastifyInstance, options: StreamOptions): void {
     try {
       const order = await find(request.params.orderID, request, reply)
       const lastID = request.headers['last-event-id']
-      if (isSettled(order) && statusEventsAfter(order, lastID).length === 0) return reply.code(204).send()
+      const isOver = request.query.until === 'final' ? isFinal : isSettled
+      if (isOver(order) && statusEventsAfter(order, lastID).length === 0) return reply.code(204).send()
       reply.hijack()
-      await stream(order, lastID, reply)
+      await stream(order, { lastID, isOver }, reply)
     } finally {
       streams--
     }
     return reply
   })
 
-  async function stream(first: Order, lastID: string | undefined, reply: FastifyReply): Promise<void> {
+  async function stream(
+    first: Order,
+    { lastID, isOver }: { readonly lastID: string | undefined; readonly isOver: (order: Order) => boolean },
+    reply: FastifyReply
+  ): Promise<void> {
     const { raw } = reply
     const signal = signalOf(reply)
     raw.writeHead(200, {
@@ -64,7 +70,7 @@ export function addStream(http: FastifyInstance, options: StreamOptions): void {
         raw.write(`id: ${event.id}\nevent: status\ndata: ${JSON.stringify(toNotice(order.orderID, event))}\n\n`)
         told = event.id
       }
-      if (isSettled(order) || signal.aborted) break
+      if (isOver(order) || signal.aborted) break
       const last = told
       const hasNews = (seen: Order) => statusEventsAfter(seen, last).length > 0
       order = (await orders.watchStream.until(order.orderID, hasNews, { timeoutMs: heartbeatMs, signal })) ?? order

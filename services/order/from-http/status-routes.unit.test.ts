@@ -10,6 +10,11 @@ async function project({ orders }: OrderApi, orderID: string, userID = 'ann'): P
   await orders.apply([{ orderID, userID, created }])
 }
 
+async function release({ orders }: OrderApi, orderID: string, userID = 'ann'): Promise<void> {
+  const released = { releasedAtMs: 1_700_000_002_000, cause: 'cancelled', partition: 0, offset: 1 }
+  await orders.apply([{ orderID, userID, released }])
+}
+
 async function decide({ orders }: OrderApi, orderID: string, userID = 'ann'): Promise<void> {
   const decided = { kind: 'reserved', decidedAtMs: 1_700_000_001_000, partition: 0, offset: 1 } as const
   await orders.apply([{ orderID, userID, decided }])
@@ -99,4 +104,29 @@ test('so many streams may be open; a heartbeat shows that one lives; it ends wit
   assert.deepEqual(ids, [`OrderCreated-${orderID}`, `InventoryReserved-${orderID}`])
   assert.equal((await fetch(`${address}/orders/${orderID}/events`)).status, 200)
   assert.equal((await fetch(`${address}/orders/${orderID}/events`, { method: 'HEAD' })).status, 405)
+})
+
+test('a stream until the final status goes on behind what can still be cancelled, which no notice calls final', async t => {
+  const api = await createOrderApi(t)
+  const address = await api.listen()
+  const orderID = newOrderID()
+  await project(api, orderID)
+  await decide(api, orderID)
+  const events = (query: string, lastID?: string) =>
+    fetch(`${address}/orders/${orderID}/events${query}`, { headers: lastID ? { 'last-event-id': lastID } : {} })
+  const told = (text: string) =>
+    [...text.matchAll(/^data: (.*)$/gm)]
+      .map(([, data]) => JSON.parse(String(data)))
+      .map(({ status, isFinal }) => [status, isFinal])
+  assert.deepEqual(told(await (await events('')).text()), [
+    ['accepted', false],
+    ['reserved', false]
+  ])
+  assert.equal((await events('?until=settled', `InventoryReserved-${orderID}`)).status, 204)
+  const open = await events('?until=final', `InventoryReserved-${orderID}`)
+  assert.equal(open.status, 200)
+  await release(api, orderID)
+  assert.deepEqual(told(await open.text()), [['cancelled', true]])
+  assert.equal((await events('?until=final', `InventoryReleased-${orderID}`)).status, 204)
+  assert.equal((await events('?until=ever')).status, 400)
 })

@@ -1,8 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Logger, migrate } from '@orderly/postgres'
+import { type Logger, migrate, StoreUnavailableError } from '@orderly/postgres'
 import type { Pool } from 'pg'
 import { orderSchema } from './schema.ts'
-import { StoreUnavailableError } from './unavailable.ts'
 
 /**
  * The database as something that may not be there. States: **opening** (tries to bring the schema up to date, again and again) →

@@ -1,7 +1,7 @@
+import { orUnavailable, StoreUnavailableError } from '@orderly/postgres'
 import type { Pool, QueryResultRow } from 'pg'
 import { slotTrustMs } from '../domain/known-key.ts'
 import type { Claimed, KeptOrder, KeyClaim, KeyStore } from './key-store.ts'
-import { orUnavailable, StoreUnavailableError } from './unavailable.ts'
 
 /** One clock for all instances: the database's. */
 export function createPostgresKeyStore(pool: Pool): KeyStore {

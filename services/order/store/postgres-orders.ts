@@ -1,10 +1,9 @@
-import { isPostgresConflict, retryTransient, type Statement } from '@orderly/postgres'
+import { isPostgresConflict, orUnavailable, retryTransient, type Statement } from '@orderly/postgres'
 import type { Pool, QueryResultRow } from 'pg'
 import { type Decision, mergeChanges, type OrderChange } from '../domain/order-change.ts'
 import type { Order } from '../domain/order-status.ts'
 import { addWhatIsNew, columnsOf, facts } from './order-columns.ts'
 import type { OrderStore, PageRequest } from './order-store.ts'
-import { orUnavailable } from './unavailable.ts'
 
 const liveTable = 'orders.orders'
 

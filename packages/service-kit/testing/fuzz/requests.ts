@@ -54,7 +54,7 @@ function parameters(document: ApiDocument, { operation }: LocatedOperation, know
     // Those that are known may come from another parameter's rules: only what would be sent as it is.
     const value = values.length === 0 ? fresh : fc.oneof({ weight: 3, arbitrary: fc.constantFrom(...values) }, fresh)
     const found = value.map(text => ({ in: place, values: [text] }))
-    return [name, required ? found : fc.option(found, { nil: undefined })] as const
+    return [name, required ? found : fc.option(found, { nil: undefined, freq: 2 })] as const
   })
   return fc
     .record(Object.fromEntries(fields))

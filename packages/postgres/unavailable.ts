@@ -1,4 +1,4 @@
-import { isPostgresDataError, isPostgresServerError, isTransientPostgresError } from '@orderly/postgres'
+import { isPostgresDataError, isPostgresServerError, isTransientPostgresError } from './errors.ts'
 
 /** The database cannot do it now, whether it is away, overloaded or set up wrongly: no request is to blame. */
 export class StoreUnavailableError extends Error {
