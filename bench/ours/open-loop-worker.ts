@@ -100,11 +100,8 @@ async function startReader(brokers: string, run: string) {
       const records = await fetcher.take(10_000)
       const atMs = nowMs()
       for (const { headers } of records) {
-        for (const [name, content] of headers) {
-          if (name?.toString() !== 'traceparent') continue
-          const index = indexOf(content?.toString().split('-')[1], run)
-          if (index !== undefined && !seenAtMs.has(index)) seenAtMs.set(index, atMs)
-        }
+        const index = indexOf(headers.text('traceparent')?.split('-')[1], run)
+        if (index !== undefined && !seenAtMs.has(index)) seenAtMs.set(index, atMs)
       }
     }
   })()

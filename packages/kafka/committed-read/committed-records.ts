@@ -1,4 +1,5 @@
-import type { KafkaRecord, RecordsBatch } from '@platformatic/kafka'
+import type { FetchedHeaders } from './fetched-headers.ts'
+import { eachRecord, type LogBatch } from './log-batches.ts'
 
 /**
  * Which records of a fetched piece of log are committed (KIP-98, "consumer in read_committed mode").
@@ -17,7 +18,7 @@ export interface CommittedRecord {
   readonly timestampMs: number
   readonly key: Buffer | null
   readonly value: Buffer | null
-  readonly headers: KafkaRecord['headers']
+  readonly headers: FetchedHeaders
 }
 
 export interface AbortedTransaction {
@@ -37,7 +38,7 @@ const logAppendTimeBit = 1 << 3
 const abortMarker = 0
 
 export function committedRecords(
-  batches: readonly RecordsBatch[],
+  batches: readonly LogBatch[],
   abortedTransactions: readonly AbortedTransaction[] | null,
   fetchOffset: bigint
 ): CommittedPiece {
@@ -66,24 +67,22 @@ export function committedRecords(
   return { records, nextOffset }
 }
 
-function appendRecords(records: CommittedRecord[], batch: RecordsBatch, fetchOffset: bigint): void {
-  const firstTimestampMs = Number(batch.firstTimestamp)
-  const appendTimeMs = (batch.attributes & logAppendTimeBit) === 0 ? undefined : Number(batch.maxTimestamp)
-  for (const record of batch.records) {
-    const offset = batch.firstOffset + BigInt(record.offsetDelta)
-    if (offset < fetchOffset) continue
-    records.push({
-      offset,
-      timestampMs: appendTimeMs ?? firstTimestampMs + Number(record.timestampDelta),
-      key: record.key,
-      value: record.value,
-      headers: record.headers
-    })
-  }
+function appendRecords(records: CommittedRecord[], batch: LogBatch, fetchOffset: bigint): void {
+  const { firstOffset, firstTimestampMs, maxTimestampMs, attributes } = batch
+  const hasAppendTime = (attributes & logAppendTimeBit) !== 0
+  eachRecord(batch, ({ offsetDelta, timestampDeltaMs, key, value, headers }) => {
+    const offset = firstOffset + BigInt(offsetDelta)
+    if (offset < fetchOffset) return
+    const timestampMs = hasAppendTime ? maxTimestampMs : firstTimestampMs + timestampDeltaMs
+    records.push({ offset, timestampMs, key, value, headers })
+  })
 }
 
 /** A control record's key: version (int16), then type (int16): 0 abort, 1 commit, others are not about transactions. */
-function markerType(batch: RecordsBatch): number | undefined {
-  const key = batch.records[0]?.key
-  return key !== null && key !== undefined && key.length >= 4 ? key.readInt16BE(2) : undefined
+function markerType(batch: LogBatch): number | undefined {
+  let type: number | undefined
+  eachRecord(batch, ({ key }) => {
+    if (key !== null && key.length >= 4) type ??= key.readInt16BE(2)
+  })
+  return type
 }

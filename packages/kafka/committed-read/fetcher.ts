@@ -1,10 +1,10 @@
-import { fetchV17, type RecordsBatch } from '@platformatic/kafka'
 import type { Cluster, PartitionLeader } from '../cluster/cluster.ts'
 import { listOffsets, offsetAt } from '../cluster/list-offsets.ts'
 import { request } from '../cluster/requests.ts'
 import { checkCode, KafkaError, protocolError, toKafkaError } from '../errors.ts'
 import type { Logger } from '../records.ts'
-import { type AbortedTransaction, type CommittedRecord, committedRecords } from './committed-records.ts'
+import { type CommittedRecord, committedRecords } from './committed-records.ts'
+import { type FetchedPiece, fetchCommitted } from './fetch-committed.ts'
 
 /**
  * Reads committed records of a changing set of partitions ahead of whoever takes them.
@@ -242,7 +242,7 @@ export class Fetcher {
     const askedAtMs = Date.now()
     const response = await request(
       connection,
-      fetchV17.api,
+      fetchCommitted,
       maxWaitMs,
       1,
       maxBytes,
@@ -270,20 +270,8 @@ export class Fetcher {
     if (failure !== undefined) throw failure
   }
 
-  #keep(
-    state: PartitionState,
-    answer: {
-      records?: RecordsBatch[] | null
-      abortedTransactions: AbortedTransaction[] | null
-      highWatermark: bigint
-    },
-    askedAtMs: number
-  ): void {
-    const { records, nextOffset } = committedRecords(
-      answer.records ?? [],
-      answer.abortedTransactions,
-      state.fetchOffset
-    )
+  #keep(state: PartitionState, { batches, abortedTransactions, highWatermark }: FetchedPiece, askedAtMs: number): void {
+    const { records, nextOffset } = committedRecords(batches, abortedTransactions, state.fetchOffset)
     const isNew = nextOffset !== state.fetchOffset
     if (isNew) {
       state.fetchOffset = nextOffset
@@ -292,7 +280,7 @@ export class Fetcher {
     }
     passEnd(state)
     // Short of the high watermark there may be records of a transaction that is still open.
-    if (nextOffset >= answer.highWatermark) state.end ??= { offset: nextOffset, atMs: askedAtMs }
+    if (nextOffset >= highWatermark) state.end ??= { offset: nextOffset, atMs: askedAtMs }
     if (isNew) this.wake()
   }
 

@@ -1,7 +1,7 @@
-import { fetchV17 } from '@platformatic/kafka'
 import type { Cluster } from '../cluster/cluster.ts'
 import { request } from '../cluster/requests.ts'
 import { type CommittedRecord, committedRecords } from '../committed-read/committed-records.ts'
+import { fetchCommitted } from '../committed-read/fetch-committed.ts'
 import { checkCode, KafkaError } from '../errors.ts'
 
 /** Whole batches are given anyway, so the first try asks for one; where there is no record in it, the next ones ask for more. */
@@ -32,13 +32,13 @@ export async function firstRecord(
     }
     const topics = [{ topicId: leader?.topicID ?? '', partitions: [asked] }]
     const level = isolation === 'committed' ? 1 : 0
-    const response = await request(connection, fetchV17.api, 0, 1, maxBytes, level, 0, -1, topics, [], '')
+    const response = await request(connection, fetchCommitted, 0, 1, maxBytes, level, 0, -1, topics, [], '')
     checkCode(response.errorCode, `reading ${topic}/${partition}`)
     const answer = response.responses[0]?.partitions[0]
     if (answer === undefined)
       throw new KafkaError('BROKER_UNAVAILABLE', `no answer for ${topic}/${partition}`, { retryable: true })
     checkCode(answer.errorCode, `reading ${topic}/${partition}`)
-    const { records, nextOffset } = committedRecords(answer.records ?? [], answer.abortedTransactions, position)
+    const { records, nextOffset } = committedRecords(answer.batches, answer.abortedTransactions, position)
     if (records[0] !== undefined) return records[0].offset < to ? records[0] : undefined
     if (nextOffset === position) return undefined
     position = nextOffset

@@ -10,7 +10,7 @@ export const deadLetterTopic = (topic: string): string => `${topic}.dlq`
  */
 export function toDeadLetter(record: FetchedRecord, stageName: string, error: unknown): OutputRecord {
   const headers: Record<string, string | Buffer> = {}
-  for (const [name, value] of record.headers) if (name !== null) headers[name.toString()] = value ?? ''
+  for (const [name, value] of record.headers) headers[name] = value ?? ''
   return {
     topic: deadLetterTopic(record.topic),
     key: record.key ?? '',

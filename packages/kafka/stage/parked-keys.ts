@@ -107,13 +107,12 @@ export function answerToRelease(
 
 /** Whether a record is part of a replay (or a release) of what another stage had parked. */
 export function isForAnotherStage(record: FetchedRecord, stageName: string): boolean {
-  if (headerOf(record, replayHeader) === undefined && headerOf(record, releaseHeader) === undefined) return false
+  if (!record.headers.has(replayHeader) && !record.headers.has(releaseHeader)) return false
   return headerOf(record, stageHeader) !== stageName
 }
 
 export function headerOf(record: FetchedRecord, name: string): string | undefined {
-  const found = record.headers.find(([header]) => header?.toString() === name)
-  return found?.[1]?.toString()
+  return record.headers.text(name)
 }
 
 /**

@@ -183,8 +183,6 @@ function decode<Event>(topics: ReadonlyMap<string, Topic<Event>>, record: Fetche
   const { topic, partition, offset, timestampMs, key, value } = record
   if (value === null) throw new Error('the record has no value')
   if (key === null) throw new Error('the record has no key')
-  const headers: Record<string, string> = {}
-  for (const [name, content] of record.headers) if (name !== null) headers[name.toString()] = content?.toString() ?? ''
   const event = (topics.get(topic) as Topic<Event>).codec.decode(value)
-  return { topic, partition, offset, timestampMs, key: key.toString(), headers, event }
+  return { topic, partition, offset, timestampMs, key: key.toString(), headers: record.headers.toObject(), event }
 }

@@ -1,7 +1,10 @@
+import { FetchedHeaders } from '../committed-read/fetched-headers.ts'
 import type { FetchedRecord } from '../committed-read/fetcher.ts'
+import { eachRecord, readLogBatches } from '../committed-read/log-batches.ts'
 import { KafkaError } from '../errors.ts'
 import { partitionOf } from '../producer/partitioner.ts'
 import type { Producer } from '../producer/producer.ts'
+import { encodeRecordBatch } from '../producer/record-batch.ts'
 import type { OutputRecord, RecordHeaders } from '../records.ts'
 import { deadLetterTopic } from '../stage/dead-letters.ts'
 import { ParkedKeys } from '../stage/parked-keys.ts'
@@ -65,7 +68,7 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
         timestampMs: timestampMs ?? Date.now(),
         key: Buffer.from(key),
         value,
-        headers: Object.entries(headers).map(([name, content]) => [Buffer.from(name), Buffer.from(content)])
+        headers: headersOf(headers)
       })
     }
     for (const wake of wakeUps) wake()
@@ -185,7 +188,20 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
           ...place,
           key: key?.toString() ?? '',
           value: value ?? Buffer.alloc(0),
-          headers: Object.fromEntries(headers.map(([name, content]) => [String(name), String(content)]))
+          headers: headers.toObject()
         }))
   }
+}
+
+/** As they come out of a real log. */
+function headersOf(headers: OutputRecord['headers']): FetchedHeaders {
+  const records = [{ topic: '', key: '', value: null, headers }]
+  const bytes = encodeRecordBatch({ records, producerID: -1n, epoch: -1, firstSequence: -1, isTransactional: false })
+  let found = FetchedHeaders.none
+  for (const batch of readLogBatches(bytes)) {
+    eachRecord(batch, record => {
+      found = record.headers
+    })
+  }
+  return found
 }

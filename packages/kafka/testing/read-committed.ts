@@ -34,8 +34,8 @@ export async function readCommitted(
     while (!enough(records)) {
       signal.throwIfAborted()
       for (const { key, value, headers, ...place } of await fetcher.take(10_000)) {
-        const texts = Object.fromEntries(headers.map(([name, content]) => [String(name), String(content ?? '')]))
-        records.push({ ...place, key: key?.toString() ?? '', value: value ?? Buffer.alloc(0), headers: texts })
+        const texts = { key: key?.toString() ?? '', headers: headers.toObject() }
+        records.push({ ...place, ...texts, value: value ?? Buffer.alloc(0) })
       }
     }
     return records

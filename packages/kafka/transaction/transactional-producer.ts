@@ -60,6 +60,15 @@ export interface TransactionalProducerOptions {
   readonly stepTimeoutMs: number
 }
 
+/** What is to be written to one partition, in pieces that a broker takes at once. */
+interface WriteTarget {
+  readonly topic: string
+  readonly partition: number
+  readonly chunks: OutputRecord[][]
+  /** Of the last chunk. */
+  bytes: number
+}
+
 /** A transaction that has just ended is still being written out; it takes a millisecond or two. */
 const concurrentDelayMs = 2
 const retryDelayMs = 50
@@ -174,15 +183,12 @@ export class TransactionalProducer {
 
   /** One batch for each partition at a time; a partition with more output than a broker takes at once needs several waves. */
   async #waves(records: readonly OutputRecord[]): Promise<PartitionBatch[][]> {
-    const byPartition = new Map<string, { topic: string; partition: number; chunks: OutputRecord[][]; bytes: number }>()
+    const byTopic = new Map<string, WriteTarget[]>()
     for (const record of records) {
-      const partition = partitionOf(record, (await this.#cluster.partitions(record.topic)).length)
-      const key = partitionKey(record.topic, partition)
-      let target = byPartition.get(key)
-      if (target === undefined) {
-        target = { topic: record.topic, partition, chunks: [[]], bytes: 0 }
-        byPartition.set(key, target)
-      }
+      // Awaited once for each topic: a turn of the microtask queue for each record is felt.
+      const targets = byTopic.get(record.topic) ?? (await this.#targetsIn(record.topic))
+      byTopic.set(record.topic, targets)
+      const target = targets[partitionOf(record, targets.length)] as WriteTarget
       const bytes = approximateBytes(record)
       target.bytes += bytes
       if (target.bytes > maxBatchBytes && target.chunks.at(-1)?.length !== 0) {
@@ -192,7 +198,9 @@ export class TransactionalProducer {
       target.chunks.at(-1)?.push(record)
     }
     const waves: PartitionBatch[][] = []
-    for (const [key, { topic, partition, chunks }] of byPartition) {
+    for (const { topic, partition, chunks } of [...byTopic.values()].flat()) {
+      if (chunks[0]?.length === 0) continue
+      const key = partitionKey(topic, partition)
       let sequence = this.#sequences.get(key) ?? 0
       chunks.forEach((chunk, wave) => {
         const batches = waves[wave] ?? []
@@ -204,6 +212,11 @@ export class TransactionalProducer {
       this.#sequences.set(key, sequence)
     }
     return waves
+  }
+
+  async #targetsIn(topic: string): Promise<WriteTarget[]> {
+    const partitions = await this.#cluster.partitions(topic)
+    return partitions.map((_, partition) => ({ topic, partition, chunks: [[]], bytes: 0 }))
   }
 
   async #write(waves: readonly PartitionBatch[][]): Promise<void> {

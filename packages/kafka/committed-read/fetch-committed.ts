@@ -1,0 +1,55 @@
+import { createAPI, fetchV17, type Reader } from '@platformatic/kafka'
+import type { AbortedTransaction } from './committed-records.ts'
+import { type LogBatch, readLogBatches } from './log-batches.ts'
+
+export interface FetchedPiece {
+  readonly partitionIndex: number
+  readonly errorCode: number
+  readonly highWatermark: bigint
+  readonly abortedTransactions: AbortedTransaction[] | null
+  readonly batches: LogBatch[]
+}
+
+export interface FetchResponse {
+  readonly errorCode: number
+  readonly responses: { readonly topicId: string; readonly partitions: FetchedPiece[] }[]
+}
+
+/** Fetch, version 17, as the client asks it; of the answer only what is needed is made into objects, and records are left as bytes. */
+export const fetchCommitted = createAPI<Parameters<typeof fetchV17.createRequest>, FetchResponse>(
+  1,
+  17,
+  fetchV17.createRequest,
+  (_correlationID, _apiKey, _apiVersion, reader) => {
+    reader.readInt32() // throttled for so long
+    const errorCode = reader.readInt16()
+    reader.readInt32() // session
+    const responses = reader.readArray(reader => ({
+      topicId: reader.readUUID(),
+      partitions: reader.readArray(readPiece)
+    }))
+    reader.readTaggedFields()
+    return { errorCode, responses }
+  }
+)
+
+function readPiece(reader: Reader): FetchedPiece {
+  const partitionIndex = reader.readInt32()
+  const errorCode = reader.readInt16()
+  const highWatermark = reader.readInt64()
+  reader.readInt64() // last stable offset
+  reader.readInt64() // log start
+  const abortedTransactions = reader.readNullableArray(reader => ({
+    producerId: reader.readInt64(),
+    firstOffset: reader.readInt64()
+  }))
+  reader.readInt32() // preferred read replica
+  const records = reader.readNullableBytes()
+  return {
+    partitionIndex,
+    errorCode,
+    highWatermark,
+    abortedTransactions,
+    batches: records === null ? [] : readLogBatches(records)
+  }
+}

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createRecordsBatch } from '@platformatic/kafka'
+import fc from 'fast-check'
+import { encodeRecordBatch } from '../producer/record-batch.ts'
+import { eachRecord, type LogRecord, readLogBatches } from './log-batches.ts'
+
+const text = fc.string({ unit: 'binary', maxLength: 200 })
+const bytes = fc.uint8Array({ maxLength: 200 }).map(array => Buffer.from(array))
+const record = fc.record({
+  topic: fc.constant('t'),
+  key: fc.oneof(text, bytes),
+  value: fc.option(bytes),
+  headers: fc.dictionary(
+    text.filter(name => name !== '__proto__'),
+    fc.oneof(text, bytes),
+    { maxKeys: 5, noNullPrototype: true }
+  ),
+  timestampMs: fc.integer({ min: 0, max: 4_000_000_000_000 })
+})
+const records = fc.array(record, { minLength: 1, maxLength: 20 })
+const identity = { producerID: 77n, epoch: 3, firstSequence: 0, isTransactional: true }
+const asBytes = (content: string | Buffer) => Buffer.from(content)
+
+function readAll(log: Buffer): LogRecord[] {
+  const found: LogRecord[] = []
+  for (const batch of readLogBatches(log)) eachRecord(batch, record => found.push(record))
+  return found
+}
+
+test('whatever was written is read as it was: keys, values, times, and headers by name, as pairs and all together', () => {
+  fc.assert(
+    fc.property(records, records, (first, second) => {
+      const log = Buffer.concat([first, second].map(records => encodeRecordBatch({ records, ...identity })))
+      const batches = readLogBatches(log)
+      assert.deepEqual(
+        batches.map(({ producerId, attributes, recordCount }) => [producerId, attributes, recordCount]),
+        [
+          [77n, 16, first.length],
+          [77n, 16, second.length]
+        ]
+      )
+      const read = readAll(log)
+      for (const [index, { key, value, headers, timestampMs }] of [...first, ...second].entries()) {
+        const own = read[index] as LogRecord
+        const base = batches[index < first.length ? 0 : 1]?.firstTimestampMs as number
+        assert.equal(base + own.timestampDeltaMs, timestampMs)
+        assert.deepEqual(own.key, asBytes(key))
+        assert.deepEqual(own.value, value)
+        const pairs = Object.entries(headers).map(([name, content]) => [Buffer.from(name).toString(), asBytes(content)])
+        assert.deepEqual([...own.headers], pairs)
+        for (const [name, content] of pairs as [string, Buffer][]) assert.ok(own.headers.has(name) && content)
+        assert.equal(own.headers.text('no such header'), undefined)
+        assert.deepEqual(
+          own.headers.toObject(),
+          Object.fromEntries(pairs.map(([name, content]) => [name, content?.toString()]))
+        )
+      }
+    })
+  )
+})
+
+test('compressed batches are read like others', () => {
+  for (const compression of ['gzip', 'snappy', 'lz4', 'zstd'] as const) {
+    const messages = [1, 2, 3].map(number => ({
+      topic: 't',
+      key: Buffer.from(`k${number}`),
+      value: Buffer.from(`v${number}`)
+    }))
+    const { buffer } = createRecordsBatch(messages as never, { compression } as never)
+    assert.deepEqual(
+      readAll(Buffer.from(buffer)).map(({ key, value }) => `${key} ${value}`),
+      ['k1 v1', 'k2 v2', 'k3 v3']
+    )
+  }
+})
+
+test('a batch that is cut off is left for the next fetch, wherever it is cut', () => {
+  const batch = encodeRecordBatch({
+    records: [{ topic: 't', key: 'k', value: Buffer.from('v'), headers: {} }],
+    ...identity
+  })
+  for (let length = 0; length < batch.length; length++) {
+    assert.equal(readLogBatches(Buffer.concat([batch, batch.subarray(0, length)])).length, 1)
+  }
+})
+
+test('damaged records end in an error or in other records, never in a loop or in bytes of another batch', () => {
+  const whole = encodeRecordBatch({
+    records: [{ topic: 't', key: 'key', value: Buffer.from('value'), headers: { one: 'content', two: '' } }],
+    ...identity
+  })
+  for (let position = 61; position < whole.length; position++) {
+    for (const byte of [0, 1, 0x7f, 0x80, 0xff]) {
+      const damaged = Buffer.from(whole)
+      damaged[position] = byte
+      try {
+        for (const { headers } of readAll(damaged)) headers.toObject()
+      } catch (error) {
+        assert.ok(error instanceof RangeError, String(error))
+      }
+    }
+  }
+})
