@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 
-export const partNames = ['codec', 'stage', 'order', 'inventory', 'end-to-end', 'load', 'capacity'] as const
+export const partNames = ['codec', 'stage', 'order', 'inventory', 'end-to-end', 'load', 'scale', 'capacity'] as const
 export type PartName = (typeof partNames)[number]
 
 export const loadTools = ['npm', 'wrk', 'k6'] as const
@@ -14,6 +14,8 @@ export interface Arguments {
   /** Leaves flame graphs of our processes. */
   readonly profile: boolean
   readonly tool: LoadTool
+  /** Of `scale`: how many orders wait. */
+  readonly backlog: number
 }
 
 /** @throws Error that says what may be given */
@@ -24,17 +26,28 @@ export function readArguments(given: readonly string[]): Arguments {
     options: {
       quick: { type: 'boolean', default: false },
       profile: { type: 'boolean', default: false },
-      tool: { type: 'string', default: 'npm' }
+      tool: { type: 'string', default: 'npm' },
+      backlog: { type: 'string' }
     }
   })
   const unknown = positionals.find(name => !isOneOf(partNames, name))
   if (unknown !== undefined)
     throw new Error(`There is no part "${unknown}": say ${partNames.join(', ')}, or nothing for all.`)
   if (!isOneOf(loadTools, values.tool)) throw new Error(`--tool is "${values.tool}": say ${loadTools.join(', ')}.`)
+  const backlog = readCount(values.backlog ?? (values.quick ? '40k' : '1m'))
+  if (backlog === undefined)
+    throw new Error(`--backlog is "${values.backlog}": say a number of orders such as 50k, 1m or 10m.`)
   const parts = positionals.length === 0 ? partNames : (positionals as PartName[])
-  return { parts, quick: values.quick, profile: values.profile, tool: values.tool }
+  return { parts, quick: values.quick, profile: values.profile, tool: values.tool, backlog }
 }
 
 function isOneOf<Name extends string>(names: readonly Name[], name: string): name is Name {
   return (names as readonly string[]).includes(name)
+}
+
+function readCount(text: string): number | undefined {
+  const found = /^(\d+)([km]?)$/i.exec(text)
+  if (found === null) return undefined
+  const count = Number(found[1]) * { '': 1, k: 1e3, m: 1e6 }[(found[2] ?? '').toLowerCase() as '' | 'k' | 'm']
+  return count > 0 ? count : undefined
 }

@@ -9,6 +9,7 @@ import { benchEndToEnd } from './parts/end-to-end.ts'
 import { benchInventory } from './parts/inventory.ts'
 import { benchLoad } from './parts/load.ts'
 import { benchOrder } from './parts/order.ts'
+import { benchScale } from './parts/scale.ts'
 import { benchStage } from './parts/stage.ts'
 import { createPeers } from './peers/toolchains.ts'
 import { describeTargets, type PartReport, saveReport } from './report/part-report.ts'
@@ -24,7 +25,8 @@ const parts: Partial<Record<PartName, Part>> = {
   order: benchOrder,
   inventory: benchInventory,
   'end-to-end': benchEndToEnd,
-  load: benchLoad
+  load: benchLoad,
+  scale: benchScale
 }
 
 const startedAtMs = performance.now()

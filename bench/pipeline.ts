@@ -17,15 +17,15 @@ export interface Pipeline {
   stop(): Promise<void>
 }
 
-const inventoryGroup = 'orders-created'
+export const inventoryGroup = 'orders-created'
 const groups = [inventoryGroup, 'order-rate', 'notifications', 'order-status']
 /** More than is ever ordered. */
-const initialStock: Readonly<Record<string, number>> = Object.fromEntries(
+export const initialStock: Readonly<Record<string, number>> = Object.fromEntries(
   Array.from({ length: skuCount }, (_, index) => [skuOf(index), 1_000_000_000])
 )
 
 export async function startPipeline(servers: BenchServers, nodeArguments: readonly string[] = []): Promise<Pipeline> {
-  await resetTopics(servers)
+  await resetTopics(servers, 4)
   const env = await pipelineEnvironment(servers)
   const [order, inventory, notification] = await Promise.all([
     startService(servers, { service: 'order', env, nodeArguments }),
@@ -44,7 +44,7 @@ export async function startPipeline(servers: BenchServers, nodeArguments: readon
 }
 
 /** Settings of services that share a new database, with stock that never runs out. */
-async function pipelineEnvironment(servers: BenchServers) {
+export async function pipelineEnvironment(servers: BenchServers) {
   const stockFile = join(servers.logs, 'stock.csv')
   const rows = Object.entries(initialStock).map(row => `${row.join(',')}\n`)
   await writeFile(stockFile, `sku,available\n${rows.join('')}`)
@@ -52,7 +52,7 @@ async function pipelineEnvironment(servers: BenchServers) {
 }
 
 /** Deletes the topics and what groups remember of them, and creates them anew. */
-async function resetTopics(servers: BenchServers): Promise<void> {
+export async function resetTopics(servers: BenchServers, partitions: number): Promise<void> {
   const pool = new ConnectionPool('orderly-bench')
   try {
     const [host = '', port] = servers.broker.split(':')
@@ -79,12 +79,13 @@ async function resetTopics(servers: BenchServers): Promise<void> {
   } finally {
     await pool.close()
   }
-  await createMissingTopics(servers.connection, { partitions: 4, replicationFactor: 1 })
+  await createMissingTopics(servers.connection, { partitions, replicationFactor: 1 })
 }
 
 /** How many orders wait for the inventory. */
-interface LagProbe {
-  progress(): Promise<{ readonly done: number; readonly written: number }>
+export interface LagProbe {
+  /** By partition: how far the inventory is. */
+  progress(): Promise<{ readonly done: number; readonly written: number; readonly byPartition: readonly number[] }>
   close(): Promise<void>
 }
 
@@ -94,12 +95,12 @@ export function createLagProbe(servers: BenchServers): LagProbe {
   return {
     async progress() {
       const [ends, committed] = await Promise.all([log.ends(topic), log.committedOffsets(inventoryGroup)])
-      let [done, written] = [0, 0]
-      for (const { partition, highWatermark } of ends) {
-        done += committed.get(`${topic}/${partition}`) ?? 0
-        written += highWatermark
+      const byPartition = ends.map(({ partition }) => committed.get(`${topic}/${partition}`) ?? 0)
+      return {
+        done: byPartition.reduce((sum, offset) => sum + offset, 0),
+        written: ends.reduce((sum, { highWatermark }) => sum + highWatermark, 0),
+        byPartition
       }
-      return { done, written }
     },
     close: () => log.close()
   }

@@ -28,3 +28,17 @@ export interface Spread {
 export function spreadOf(numbers: readonly number[]): Spread {
   return { median: median(numbers), lowest: Math.min(...numbers), highest: Math.max(...numbers) }
 }
+
+/** Slope and value at 0 of the straight line that is nearest to the points (least squares). */
+export function lineThrough(points: readonly (readonly [x: number, y: number])[]): { slope: number; at0: number } {
+  const meanX = points.reduce((sum, [x]) => sum + x, 0) / points.length
+  const meanY = points.reduce((sum, [, y]) => sum + y, 0) / points.length
+  let above = 0
+  let below = 0
+  for (const [x, y] of points) {
+    above += (x - meanX) * (y - meanY)
+    below += (x - meanX) ** 2
+  }
+  const slope = below === 0 ? 0 : above / below
+  return { slope, at0: meanY - slope * meanX }
+}

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { median, quantile, spreadOf } from './statistics.ts'
+import { lineThrough, median, quantile, spreadOf } from './statistics.ts'
 
 test('the median is the middle, or halfway between the two in the middle', () => {
   assert.equal(median([3, 1, 2]), 2)
@@ -24,4 +24,9 @@ test('a quantile lies between its neighbours, and the outermost are the least an
 
 test('a spread names the middle and both ends', () => {
   assert.deepEqual(spreadOf([5, 1, 3]), { median: 3, lowest: 1, highest: 5 })
+})
+
+test('the line through points on a line is that line', () => {
+  const { slope, at0 } = lineThrough([1, 2, 5].map(x => [x, 3 * x + 2] as const))
+  assert.ok(Math.abs(slope - 3) < 1e-12 && Math.abs(at0 - 2) < 1e-12)
 })

@@ -32,7 +32,7 @@ export function lifeOf(orderID: string, tables: OrderTables, records: readonly F
   if (status?.accepted_at != null) add(status.accepted_at, 'accepted', 'orders.orders', priceOf(status))
   for (const { record, eventType } of records) {
     const { topic, partition, offset, timestampMs } = record
-    const replay = record.headers.find(([name]) => name?.toString() === 'dlq-replay')?.[1]
+    const replay = record.headers.text('dlq-replay')
     add(timestampMs, eventType, `${topic} ${partition}/${offset}`, replay ? `replayed: ${replay}` : '')
   }
   if (outcome !== undefined) {
@@ -57,7 +57,7 @@ export function lifeOf(orderID: string, tables: OrderTables, records: readonly F
   if (events.length === 0) return undefined
 
   const [first] = records
-  const traceparent = first?.record.headers.find(([name]) => name?.toString() === 'traceparent')?.[1]?.toString()
+  const traceparent = first?.record.headers.text('traceparent')
   const userID = status?.user_id ?? outcome?.user_id ?? first?.record.key?.toString()
   const traceID = status?.trace_id ?? parseTraceparent(traceparent)?.traceID
   return {

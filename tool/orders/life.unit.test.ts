@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { fetchedHeaders } from '@orderly/kafka/testing'
 import { lifeOf } from './life.ts'
 import type { FoundRecord, OrderTables } from './sources.ts'
 
@@ -24,7 +25,7 @@ const record = (topic: string, eventType: string, afterMs: number): FoundRecord 
     timestampMs: startMs + afterMs,
     key: Buffer.from('ada'),
     value: null,
-    headers: [[Buffer.from('traceparent'), Buffer.from(`00-${traceID}-${'b'.repeat(16)}-01`)]]
+    headers: fetchedHeaders({ traceparent: `00-${traceID}-${'b'.repeat(16)}-01` })
   }
 })
 

@@ -74,19 +74,28 @@ export async function readRecords(
 ): Promise<FoundRecord[]> {
   const types = new Map([
     [topicNames.ordersCreated, 'OrderCreated'],
+    [topicNames.ordersChanges, 'OrderChangeRequested'],
     [topicNames.inventoryReserved, 'InventoryReserved'],
-    [topicNames.inventoryFailed, 'InventoryFailed']
+    [topicNames.inventoryFailed, 'InventoryFailed'],
+    [topicNames.inventoryConfirmed, 'InventoryConfirmed'],
+    [topicNames.inventoryReleased, 'InventoryReleased']
   ] as [string, string][])
   const found: FoundRecord[] = []
   const reader = createTopicReader(connection, [...types.keys()])
   try {
     await reader.readOn(record => {
       const eventType = types.get(record.topic) ?? ''
-      const id = record.headers.find(([name]) => name?.toString() === 'event-id')?.[1]?.toString()
-      if (id === eventID(eventType, orderID)) found.push({ record, eventType })
+      const id = record.headers.text('event-id')
+      if (id !== undefined && isOf(id, eventType, orderID)) found.push({ record, eventType })
     }, signal)
   } finally {
     await reader.close()
   }
   return found
+}
+
+/** Of changes an order can have several, and their ids go on with which one it is. */
+function isOf(id: string, eventType: string, orderID: string): boolean {
+  const own = eventID(eventType, orderID)
+  return id === own || id.startsWith(`${own}-`)
 }

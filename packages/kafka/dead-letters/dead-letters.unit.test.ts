@@ -3,6 +3,7 @@ import { type TestContext, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { FetchedRecord } from '../committed-read/fetcher.ts'
 import { deadLetterTopic } from '../stage/dead-letters.ts'
+import { fetchedHeaders } from '../testing/fetched-headers.ts'
 import { createInMemoryBroker, type RecordedRecord } from '../testing/in-memory-broker.ts'
 import { DeadLetterBook, type LetterKey } from './book.ts'
 import { operationRecords } from './operation.ts'
@@ -71,7 +72,7 @@ function toFetched({ key, value, headers, ...place }: RecordedRecord): FetchedRe
     ...place,
     key: Buffer.from(key),
     value: value.length === 0 ? null : value,
-    headers: Object.entries(headers).map(([name, content]) => [Buffer.from(name), Buffer.from(content)])
+    headers: fetchedHeaders(headers)
   }
 }
 

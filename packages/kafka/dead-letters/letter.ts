@@ -66,7 +66,7 @@ export function toLetter(record: FetchedRecord): DeadLetter {
     key: record.key ?? Buffer.alloc(0),
     value,
     headers: Object.fromEntries(
-      record.headers.map(([name, content]) => [String(name), content === null ? Buffer.alloc(0) : Buffer.from(content)])
+      [...record.headers].map(([name, content]) => [name, content === null ? Buffer.alloc(0) : Buffer.from(content)])
     ),
     stage: text(stageHeader),
     code: text('dlq-code'),

@@ -1,16 +1,14 @@
-import { FetchedHeaders } from '../committed-read/fetched-headers.ts'
 import type { FetchedRecord } from '../committed-read/fetcher.ts'
-import { eachRecord, readLogBatches } from '../committed-read/log-batches.ts'
 import { KafkaError } from '../errors.ts'
 import { partitionOf } from '../producer/partitioner.ts'
 import type { Producer } from '../producer/producer.ts'
-import { encodeRecordBatch } from '../producer/record-batch.ts'
 import type { OutputRecord, RecordHeaders } from '../records.ts'
 import { deadLetterTopic } from '../stage/dead-letters.ts'
 import { ParkedKeys } from '../stage/parked-keys.ts'
 import { createBatchProcessor } from '../stage/process-batch.ts'
 import type { RunningStage, Stage, StageOptions } from '../stage/stage.ts'
 import { Ticker } from '../stage/ticker.ts'
+import { fetchedHeaders } from './fetched-headers.ts'
 
 /**
  * A broker for unit tests: topics as arrays, one writer at a time, a stage's outputs and offsets stored in one step.
@@ -68,7 +66,7 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
         timestampMs: timestampMs ?? Date.now(),
         key: Buffer.from(key),
         value,
-        headers: headersOf(headers)
+        headers: fetchedHeaders(headers)
       })
     }
     for (const wake of wakeUps) wake()
@@ -191,17 +189,4 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
           headers: headers.toObject()
         }))
   }
-}
-
-/** As they come out of a real log. */
-function headersOf(headers: OutputRecord['headers']): FetchedHeaders {
-  const records = [{ topic: '', key: '', value: null, headers }]
-  const bytes = encodeRecordBatch({ records, producerID: -1n, epoch: -1, firstSequence: -1, isTransactional: false })
-  let found = FetchedHeaders.none
-  for (const batch of readLogBatches(bytes)) {
-    eachRecord(batch, record => {
-      found = record.headers
-    })
-  }
-  return found
 }

@@ -185,9 +185,12 @@ export class TransactionalProducer {
   async #waves(records: readonly OutputRecord[]): Promise<PartitionBatch[][]> {
     const byTopic = new Map<string, WriteTarget[]>()
     for (const record of records) {
-      // Awaited once for each topic: a turn of the microtask queue for each record is felt.
-      const targets = byTopic.get(record.topic) ?? (await this.#targetsIn(record.topic))
-      byTopic.set(record.topic, targets)
+      let targets = byTopic.get(record.topic)
+      if (targets === undefined) {
+        // Awaited once for each topic: a turn of the microtask queue for each record is felt.
+        targets = await this.#targetsIn(record.topic)
+        byTopic.set(record.topic, targets)
+      }
       const target = targets[partitionOf(record, targets.length)] as WriteTarget
       const bytes = approximateBytes(record)
       target.bytes += bytes

@@ -1,0 +1,72 @@
+import { topicNames } from '@orderly/contracts'
+import { check } from '../verify/checker/check.ts'
+import { KafkaLog } from '../verify/dump/kafka-log.ts'
+import { dumpTables } from '../verify/dump/tables.ts'
+import { allTopics, dumpTopics } from '../verify/dump/topics.ts'
+import { readAllCommitted } from './orders/read-all-committed.ts'
+import { initialStock, inventoryGroup } from './pipeline.ts'
+import type { BenchServers } from './servers.ts'
+
+export interface OutcomeCheck {
+  readonly orders: number
+  readonly violations: readonly string[]
+  /** Records of the fullest partition of `orders.created`, compared to the mean. */
+  readonly fullestPartition: number
+}
+
+/** Of the verifier's guarantees those that need nothing but topics and tables. */
+const judged = new Set([2, 3, 4, 5, 7, 8])
+
+/** What the verifier's checker says of what is in the topics and in the database now. */
+export async function checkOutcomes(servers: BenchServers, databaseURL: string): Promise<OutcomeCheck> {
+  const log = new KafkaLog([servers.broker])
+  try {
+    const topics = await dumpTopics(log, servers.registryURL, [inventoryGroup])
+    const tables = await dumpTables(databaseURL)
+    const verdicts = check({
+      seed: 0,
+      brokers: 1,
+      instances: {},
+      startedAtMs: 0,
+      endedAtMs: Date.now(),
+      initialStock,
+      requests: [],
+      wishes: [],
+      poison: [],
+      faults: [],
+      incarnations: [],
+      passes: [],
+      ...topics,
+      committedReads: await readCommitted(servers),
+      groups: [{ group: inventoryGroup, inputs: [topicNames.ordersCreated, topicNames.ordersChanges] }],
+      tables,
+      notifications: [],
+      recoveries: []
+    })
+    const ends = topics.partitions.filter(({ topic }) => topic === topicNames.ordersCreated)
+    const sizes = ends.map(({ highWatermark }) => highWatermark)
+    const orders = sizes.reduce((sum, size) => sum + size, 0)
+    return {
+      orders,
+      violations: verdicts
+        .filter(({ guarantee }) => judged.has(guarantee))
+        .flatMap(({ guarantee, violations }) => violations.map(({ summary }) => `guarantee ${guarantee}: ${summary}`)),
+      fullestPartition: Math.max(...sizes) / (orders / sizes.length)
+    }
+  } finally {
+    await log.close()
+  }
+}
+
+/** What our own reader is given, to be compared with what the markers in the log say. */
+async function readCommitted({ connection }: BenchServers): Promise<Record<string, number[]>> {
+  const reads: Record<string, number[]> = {}
+  for (const topic of allTopics) {
+    for (const { partition, offset } of await readAllCommitted(connection, topic)) {
+      const read = reads[`${topic}/${partition}`] ?? []
+      reads[`${topic}/${partition}`] = read
+      read.push(Number(offset))
+    }
+  }
+  return reads
+}
