@@ -1,5 +1,3 @@
-import type { Model } from '@kubernetes-models/base'
-
 /** Where the schemas of a group of kinds are, by how the API version ends before the slash. The first that fits is taken. */
 const packages: readonly (readonly [RegExp, string])[] = [
   [/(^|\.)strimzi\.io$/, '@kubernetes-models/strimzi-kafka-operator'],
@@ -17,6 +15,6 @@ export async function validateManifest(manifest: {
   const group = apiVersion.includes('/') ? apiVersion.split('/')[0] : ''
   const [, name] = packages.find(([pattern]) => pattern.test(group ?? '')) ?? []
   const module = await import(`${name}/${apiVersion}/${kind}`)
-  const Kind = module[kind] as new (data: object) => Model<object>
+  const Kind = module[kind] as new (data: object) => { validate(): void }
   new Kind(manifest).validate()
 }
