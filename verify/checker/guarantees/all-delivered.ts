@@ -4,7 +4,7 @@ import { type Evidence, resultTopics } from '../evidence.ts'
 import type { Finding } from '../guarantee.ts'
 
 /** Given to the notification services of a run. */
-export const deliveryPolicy = { maxAttempts: 6, firstRetryMs: 100, maxRetryMs: 1_000 }
+export const deliveryPolicy = { maxAttempts: 5, firstRetryMs: 100, maxRetryMs: 500 }
 
 /** An endpoint that fails gets everything nevertheless, signed and under one id; or what it does not get is given up visibly. */
 export function checkWebhooks({ history, visible }: Evidence): Finding[] {
