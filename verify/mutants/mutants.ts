@@ -404,8 +404,10 @@ export const mutants: readonly Mutant[] = [
     patches: [
       {
         file: statements,
-        find: 'UPDATE inventory.holds SET expire_at = $3 WHERE order_id IN (',
-        replace: 'DELETE FROM inventory.holds WHERE $3::timestamptz IS NOT NULL AND order_id IN ('
+        find: `UPDATE inventory.holds SET expire_at = greatest($3::timestamptz, $1::timestamptz + ($1 - hold_until) / 10)
+      FROM inventory.outcomes`,
+        replace: `DELETE FROM inventory.holds
+      USING (SELECT * FROM inventory.outcomes WHERE $3::timestamptz IS NOT NULL) AS outcomes`
       }
     ],
     faults: { 'kill-at-point': 2, mute: 1 },
