@@ -8,13 +8,14 @@ import {
   createTopics,
   type Grant,
   grantAccess,
-  type KafkaConnection
+  type KafkaConnection,
+  type KafkaError
 } from '@orderly/kafka'
 import { startBroker } from '@orderly/stack/testing'
-import pg from 'pg'
 import { runOrders } from '../demo/run-orders.ts'
 import { projectDirectory } from '../directories.ts'
 import { extraPorts } from '../extras.ts'
+import { query } from '../parts/postgres.ts'
 import { freePorts } from '../processes/ports.ts'
 import { createSupervisor } from '../processes/supervisor.ts'
 import { waitUntil } from '../processes/wait.ts'
@@ -27,9 +28,14 @@ import { createThrowAwayRun } from '../throw-away-run.ts'
 const password = (name: string) => `the-password-of-${name}`
 const principals = [...serviceNames, 'audit', 'provisioner', 'admin', 'stranger']
 
-test('with TLS, SCRAM and nothing allowed but what acls.json grants, every order comes through, and nobody may do more', {
-  skip: 'passes or nearly, and then does not end: to be mended'
-}, async t => {
+test('with TLS, SCRAM and nothing allowed but what acls.json grants, every order comes through, and nobody may do more', async t => {
+  // Before the broker's: who cannot say goodbye to the broker takes long to end.
+  const { directories, discard } = createThrowAwayRun('test')
+  const supervisor = createSupervisor(directories.logs)
+  t.after(async () => {
+    await supervisor.stop()
+    await discard()
+  })
   const broker = await startBroker(t, {
     users: Object.fromEntries(principals.map(name => [name, password(name)])),
     denyByDefault: true
@@ -45,12 +51,6 @@ test('with TLS, SCRAM and nothing allowed but what acls.json grants, every order
   await grantAccess(as('admin'), (JSON.parse(acls) as { grants: Grant[] }).grants)
   await createTopics(as('provisioner'), [{ name: 'notifications.dlq', partitions: 1, replicationFactor: 1 }])
 
-  const { directories, discard } = createThrowAwayRun('test')
-  const supervisor = createSupervisor(directories.logs)
-  t.after(async () => {
-    await supervisor.stop()
-    await discard()
-  })
   const caFile = join(directories.run, 'broker.pem')
   await writeFile(caFile, certificate)
   const login = (name: string) => ({ KAFKA_SASL_USERNAME: name, KAFKA_SASL_PASSWORD: password(name) })
@@ -83,12 +83,11 @@ test('with TLS, SCRAM and nothing allowed but what acls.json grants, every order
   assert.deepEqual(strangers, [])
 
   const accepted = verdicts.filter(({ outcome }) => outcome !== 'refused').length
-  const client = new pg.Client({ connectionString: parts.find(({ name }) => name === 'postgres')?.address })
-  await client.connect()
-  t.after(() => client.end())
+  const databaseURL = parts.find(({ name }) => name === 'postgres')?.address
+  assert.ok(databaseURL)
   const isAudited = async () => {
-    const { rows } = await client.query('SELECT count(*) FROM audit.orders_created')
-    return Number(rows[0].count) === accepted
+    const [row] = await query(databaseURL, 'SELECT count(*) FROM audit.orders_created')
+    return Number(row?.count) === accepted
   }
   await waitUntil(isAudited, { what: `${accepted} orders in the audit`, deadlineMs: 30_000 })
 
@@ -99,12 +98,13 @@ test('with TLS, SCRAM and nothing allowed but what acls.json grants, every order
     ['inventory', 'orders.created'],
     ['audit', 'orders.created']
   ] as const) {
-    const producer = await createProducer(as(name), { deliveryTimeoutMs: 2_000 }).catch(error => error)
-    const attempt = async () => {
-      if (producer instanceof Error) throw producer
-      await producer.send([{ topic, key: 'k', value: Buffer.from('v'), headers: {} }])
+    const producer = await createProducer(as(name))
+    try {
+      const write = producer.send([{ topic, key: 'k', value: Buffer.from('v'), headers: {} }])
+      const isDenial = (error: unknown) => /^(TOPIC|CLUSTER)_AUTHORIZATION_FAILED$/.test((error as KafkaError).code)
+      await assert.rejects(write, isDenial, `${name} may write ${topic}`)
+    } finally {
+      await producer.close()
     }
-    await assert.rejects(attempt, /authorization failed|not acknowledged/i, `${name} may write ${topic}`)
-    if (!(producer instanceof Error)) await producer.close()
   }
 })

@@ -23,15 +23,16 @@ const createdAtMs = Date.UTC(2026, 0, 2, 3, 4, 5, 678)
 /** Kafka Connect as the launcher starts it, on a broker and a database of the test's own. */
 async function startAudit(t: TestContext) {
   const { registryURL, databaseURL } = integrationEnvironment()
-  const [broker, database] = await Promise.all([startBroker(t), databaseURL()])
-  const connection = { brokers: broker.brokers, clientID: 'audit-test' }
-  await createMissingTopics(connection, { partitions: 4, replicationFactor: 1 })
+  // Before the broker's: a worker that cannot say goodbye to its broker takes long to end.
   const { directories, discard } = createThrowAwayRun('test')
   const supervisor = createSupervisor(directories.logs)
   t.after(async () => {
     await supervisor.stop()
     await discard()
   })
+  const [broker, database] = await Promise.all([startBroker(t), databaseURL()])
+  const connection = { brokers: broker.brokers, clientID: 'audit-test' }
+  await createMissingTopics(connection, { partitions: 4, replicationFactor: 1 })
   const java = await javaWith(connectParts, supervisor, () => {})
   const connect = await startConnect({
     ...{ supervisor, java, dataDirectory: directories.data, port: await freePort() },
@@ -63,9 +64,7 @@ async function startAudit(t: TestContext) {
   }
 }
 
-test('every event is a row of its table, once, whatever version it is of; what is no event is in audit.dlq', {
-  skip: 'passes or nearly, and then does not end: to be mended'
-}, async t => {
+test('every event is a row of its table, once, whatever version it is of; what is no event is in audit.dlq', async t => {
   const audit = await startAudit(t)
   const { connect, connection, registry, send, untilRows } = audit
   const old = await connectTopics(registry, { ordersCreated: 1 })

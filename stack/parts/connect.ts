@@ -40,14 +40,11 @@ export async function startConnect(options: ConnectOptions): Promise<RunningPart
   const address = `http://${loopback}:${options.port}`
   const child = await startWorker(options)
   const watching = new AbortController()
-  const stop = async () => {
-    watching.abort()
-    await child.stop()
-  }
+  void child.exited.catch(() => {}).finally(() => watching.abort())
   try {
     await waitUntilHealthy(child, () => installed(address, connector), 120_000)
   } catch (error) {
-    await stop()
+    await child.stop()
     throw error
   }
   void keepRunning(address, connector.name, watching.signal)
@@ -57,7 +54,9 @@ export async function startConnect(options: ConnectOptions): Promise<RunningPart
     processes: [child],
     startMs: Math.round(performance.now() - startedAt),
     isHealthy: () => isRunning(address, connector).catch(() => false),
-    stop
+    stop: async () => {
+      await child.stop()
+    }
   }
 }
 

@@ -66,12 +66,12 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
 }
 
 /** Runs one statement on a connection of its own. */
-export async function query(url: string, statement: string): Promise<void> {
+export async function query(url: string, statement: string): Promise<Record<string, unknown>[]> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 3000 })
   client.on('error', () => {})
   try {
     await client.connect()
-    await client.query(statement)
+    return (await client.query(statement)).rows
   } finally {
     await client.end().catch(() => {})
   }

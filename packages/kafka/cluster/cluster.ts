@@ -7,7 +7,7 @@ import {
   metadataV12
 } from '@platformatic/kafka'
 import type { KafkaConnection } from '../connection.ts'
-import { checkCode, KafkaError, toKafkaError } from '../errors.ts'
+import { checkCode, KafkaError, protocolError, toKafkaError } from '../errors.ts'
 import { request } from './requests.ts'
 
 /**
@@ -31,6 +31,7 @@ interface Broker {
   readonly port: number
 }
 
+const topicAuthorizationFailed = 29
 const coordinatorTypes = { group: 0, transaction: 1 } as const
 
 export class Cluster {
@@ -38,6 +39,7 @@ export class Cluster {
   readonly #pool: ConnectionPool
   readonly #brokers = new Map<number, Broker>()
   readonly #topics = new Map<string, readonly PartitionLeader[]>()
+  readonly #refusedTopics = new Set<string>()
   readonly #coordinators = new Map<string, number>()
   #refreshing: Promise<void> | undefined
 
@@ -60,10 +62,12 @@ export class Cluster {
     return [...this.#brokers.keys()]
   }
 
+  /** @throws KafkaError `TOPIC_AUTHORIZATION_FAILED`, which no retry helps, or `UNKNOWN_TOPIC_OR_PARTITION`. */
   async partitions(topic: string): Promise<readonly PartitionLeader[]> {
     const known = this.#topics.get(topic)
     if (known !== undefined) return known
     await this.refresh([topic])
+    if (this.#refusedTopics.has(topic)) throw protocolError(topicAuthorizationFailed, `looking ${topic} up`)
     const found = this.#topics.get(topic)
     if (found === undefined)
       throw new KafkaError('UNKNOWN_TOPIC_OR_PARTITION', `topic ${topic} does not exist`, { retryable: true })
@@ -142,6 +146,10 @@ export class Cluster {
     this.#brokers.clear()
     for (const { nodeId, host, port } of metadata.brokers) this.#brokers.set(nodeId, { host, port })
     for (const topic of metadata.topics) {
+      if (typeof topic.name === 'string') {
+        if (topic.errorCode === topicAuthorizationFailed) this.#refusedTopics.add(topic.name)
+        else this.#refusedTopics.delete(topic.name)
+      }
       if (topic.errorCode !== 0 || topic.name === null || topic.name === undefined) continue
       const leaders: PartitionLeader[] = []
       for (const { partitionIndex, leaderId, leaderEpoch } of topic.partitions) {

@@ -1,0 +1,309 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { topicNames } from '@orderly/contracts'
+import type { History, OrderEvent, RecordedRecord, SettlementRow, WishRequest } from '../history/history.ts'
+import { check } from './check.ts'
+import { cleanHistory } from './testing/clean-history.ts'
+
+/** Cancels, confirmations and holds: each way in which a history of them can be wrong, made in a clean one. */
+const { ordersChanges, inventoryReserved, inventoryFailed, inventoryConfirmed, inventoryReleased } = topicNames
+
+/** Number of the guarantee, what is wrong, what the finding says, and how to make a clean history wrong in just that way. */
+const planted: readonly (readonly [number, string, RegExp, (history: History) => History])[] = [
+  [2, 'a release was told twice', /released 2 times/, doubled(inventoryReleased)],
+  [2, 'a confirmation was told twice', /confirmed 2 times/, doubled(inventoryConfirmed)],
+  [2, 'a cancel was never carried out', /cancel in the log at .* never released/, withoutFirst(isRelease('cancelled'))],
+  [
+    2,
+    'a hold that ended was never released',
+    /expire in the log at .* never released/,
+    withoutFirst(isRelease('expired'))
+  ],
+  [
+    2,
+    'a confirmation was never told',
+    /confirm in the log at .* never confirmed/,
+    withoutFirst(({ topic }) => topic === inventoryConfirmed)
+  ],
+  [
+    2,
+    'a release is only in an aborted transaction',
+    /never released/,
+    changingFirst(isRelease('cancelled'), () => ({ transaction: 'aborted' }))
+  ],
+  [
+    2,
+    'an order was released, and nobody asked for it',
+    /released, which the log does not ask for/,
+    history => withRecords(history, records => [...records, releaseOf(untouched(history))])
+  ],
+  [
+    2,
+    'the database released an order, and nobody asked for it',
+    /the database has released it, which the log does not ask for/,
+    history => withSettlements(history, rows => [...rows, settlementOf(untouched(history))])
+  ],
+  [
+    2,
+    'the database does not know of a release',
+    /released, and the database does not know/,
+    history => withSettlements(history, rows => rows.filter(({ kind }) => kind !== 'released'))
+  ],
+  [
+    2,
+    'a release was made for another record than the first that asks for it',
+    /but the database has released it for/,
+    history =>
+      withSettlements(history, rows =>
+        rows.map(row => (row.kind === 'released' ? { ...row, offset: row.offset + 1 } : row))
+      )
+  ],
+  [
+    2,
+    'a cancel was told as an expiry',
+    /released as expired and cancelled, where the log says cancelled/,
+    changingFirst(isRelease('cancelled'), ({ event }) => ({ event: { ...event, cause: 'expired' } as OrderEvent }))
+  ],
+  [
+    2,
+    'a hold was ended before its time',
+    /released, which the log does not ask for/,
+    history => {
+      const { orderID } = first(history, isRelease('expired')).event as OrderEvent
+      return changing(
+        history,
+        ({ topic, event }) => topic === inventoryReserved && event?.orderID === orderID,
+        ({ event }) => ({ event: { ...event, holdUntilMs: (event?.holdUntilMs ?? 0) + 3_600_000 } as OrderEvent })
+      )
+    }
+  ],
+  [
+    2,
+    'an order was released after it had failed',
+    /something became of an order that was never reserved/,
+    history =>
+      withRecords(history, records => [
+        ...records,
+        releaseOf(first(history, ({ topic, transaction }) => topic === inventoryFailed && transaction === 'committed'))
+      ])
+  ],
+  [
+    2,
+    'an order failed as cancelled, and nobody asked for it',
+    /cancelled, and nobody asked for that/,
+    changingFirst(
+      ({ topic, event }) => topic === inventoryFailed && event?.reason !== 'CANCELLED',
+      ({ event }) => ({ event: { ...event, reason: 'CANCELLED' } as OrderEvent })
+    )
+  ],
+  [
+    2,
+    'a release gives back another quantity than was reserved',
+    /became 99 × HOT-1/,
+    changingFirst(isRelease('cancelled'), ({ event }) => ({
+      event: { ...event, items: [{ sku: 'HOT-1', quantity: 99 }] } as OrderEvent
+    }))
+  ],
+  [
+    2,
+    'a hold ended long ago, and nothing came of it',
+    /its hold has ended long ago/,
+    history => {
+      const { orderID } = first(history, isRelease('expired')).event as OrderEvent
+      const isGone = ({ topic, event }: RecordedRecord) =>
+        event?.orderID === orderID && (topic === inventoryReleased || topic === ordersChanges)
+      const quiet = withSettlements(
+        withRecords(history, records => records.filter(record => !isGone(record))),
+        rows => rows.filter(row => row.orderID !== orderID)
+      )
+      return { ...quiet, endedAtMs: history.endedAtMs + 3_600_000 }
+    }
+  ],
+  [
+    2,
+    'a cancel was answered 202 and is not in the log',
+    /the cancel was answered 202 and is not in the log/,
+    history => withWish(history, 'cancel', { kind: 'asked' })
+  ],
+  [
+    2,
+    'a client was told that a cancel is done, and it is not',
+    /the cancel was answered as done, and it is not/,
+    history => withWish(history, 'cancel', { kind: 'fulfilled' })
+  ],
+  [
+    2,
+    'a client was told that a confirmation is done, and it is not',
+    /the confirm was answered as done, and it is not/,
+    history => withWish(history, 'confirm', { kind: 'fulfilled' })
+  ],
+  ...['ORDER_FAILED', 'ORDER_CANCELLED', 'ORDER_EXPIRED', 'NOT_A_REASON'].map(
+    code =>
+      [
+        2,
+        `a client was refused with ${code}, which is not so`,
+        new RegExp(`the cancel was refused as ${code}, wrongly`),
+        (history: History) => withWish(history, 'cancel', { kind: 'refused', code })
+      ] as const
+  ),
+  [
+    4,
+    'what was released did not come back into stock',
+    /released, and .* are available/,
+    history => {
+      const sku = first(history, isRelease('cancelled')).event?.items?.[0]?.sku
+      const stock = history.tables.stock.map(row =>
+        row.sku === sku ? { ...row, available: row.available - 1, reserved: row.reserved + 1 } : row
+      )
+      return { ...history, tables: { ...history.tables, stock } }
+    }
+  ],
+  [
+    5,
+    'a released order still holds its stock',
+    /released, and .* is held/,
+    history => {
+      const { orderID, items = [] } = first(history, isRelease('cancelled')).event as OrderEvent
+      const held = items.map(line => ({ orderID, ...line }))
+      const reservationLines = [...history.tables.reservationLines, ...held]
+      return { ...history, tables: { ...history.tables, reservationLines } }
+    }
+  ],
+  [
+    6,
+    'what was released late was given away before',
+    /though short of/,
+    history => {
+      const last = Math.max(...history.tables.outcomes.map(({ sequence }) => sequence))
+      return withSettlements(history, rows => rows.map(row => ({ ...row, sequence: row.sequence + last })))
+    }
+  ],
+  [11, 'nobody was told of a release', /nobody was told/, withoutNotification('InventoryReleased')],
+  [11, 'nobody was told of a confirmation', /nobody was told/, withoutNotification('InventoryConfirmed')],
+  [
+    11,
+    'an expiry was told as a cancel',
+    /told as order-cancelled/,
+    history => ({
+      ...history,
+      notifications: history.notifications.map(line =>
+        line.kind === 'order-expired' ? { ...line, kind: 'order-cancelled' } : line
+      )
+    })
+  ]
+]
+
+describe('a planted violation is found', () => {
+  for (const [number, what, says, plant] of planted) {
+    test(`guarantee ${number}: ${what}`, () => {
+      for (const seed of [4, 11, 12, 27]) {
+        const verdict = check(plant(cleanHistory(seed, 400))).find(({ guarantee }) => guarantee === number)
+        const summaries = verdict?.violations.map(({ summary }) => summary) ?? []
+        assert.ok(
+          summaries.some(summary => says.test(summary)),
+          `with seed ${seed}: ${summaries[0] ?? 'nothing was found'}`
+        )
+      }
+    })
+  }
+})
+
+type IsSought = (record: RecordedRecord) => boolean
+
+function isRelease(cause: SettlementRow['cause']): IsSought {
+  return ({ topic, transaction, event }) =>
+    topic === inventoryReleased && transaction === 'committed' && event?.cause === cause
+}
+
+function first({ records }: History, isSought: IsSought): RecordedRecord {
+  const found = records.find(isSought)
+  assert.ok(found, 'the clean history has nothing of the kind')
+  return found
+}
+
+/** The outcome of a reserved order of which nobody wanted anything. */
+function untouched(history: History): RecordedRecord {
+  const changed = new Set(
+    history.records.filter(({ topic }) => topic === ordersChanges).map(({ event }) => event?.orderID)
+  )
+  return first(
+    history,
+    ({ topic, transaction, event }) =>
+      topic === inventoryReserved && transaction === 'committed' && !changed.has(event?.orderID)
+  )
+}
+
+function releaseOf(outcome: RecordedRecord): RecordedRecord {
+  const { orderID, userID, items = [] } = outcome.event as OrderEvent
+  const event = { orderID, userID, items, cause: 'cancelled' }
+  return { ...outcome, topic: inventoryReleased, offset: outcome.offset + 9_000, event }
+}
+
+function settlementOf({ event, partition, offset }: RecordedRecord): SettlementRow {
+  return { orderID: event?.orderID ?? '', kind: 'released', cause: 'cancelled', sequence: 1_000_000, partition, offset }
+}
+
+function withRecords(
+  history: History,
+  change: (records: readonly RecordedRecord[]) => readonly RecordedRecord[]
+): History {
+  return { ...history, records: change(history.records) }
+}
+
+function withSettlements(
+  history: History,
+  change: (rows: readonly SettlementRow[]) => readonly SettlementRow[]
+): History {
+  return { ...history, tables: { ...history.tables, settlements: change(history.tables.settlements) } }
+}
+
+function changing(
+  history: History,
+  isSought: IsSought,
+  change: (record: RecordedRecord) => Partial<RecordedRecord>
+): History {
+  return withRecords(history, records =>
+    records.map(record => (isSought(record) ? { ...record, ...change(record) } : record))
+  )
+}
+
+function changingFirst(isSought: IsSought, change: (record: RecordedRecord) => Partial<RecordedRecord>) {
+  return (history: History) => {
+    const one = first(history, isSought)
+    return changing(history, record => record === one, change)
+  }
+}
+
+function doubled(topic: string) {
+  return (history: History) => {
+    const one = first(history, record => record.topic === topic && record.transaction === 'committed')
+    return withRecords(history, records => [...records, { ...one, offset: one.offset + 9_000 }])
+  }
+}
+
+function withoutFirst(isSought: IsSought) {
+  return (history: History) => {
+    const one = first(history, record => isSought(record) && record.transaction === 'committed')
+    const kind = one.topic === inventoryReleased ? 'released' : 'confirmed'
+    const isItsRow = (row: SettlementRow) => row.orderID === one.event?.orderID && row.kind === kind
+    const silent = withRecords(history, records => records.filter(record => record !== one))
+    return withSettlements(silent, rows => rows.filter(row => !isItsRow(row)))
+  }
+}
+
+/** As if a client had asked that of an order that nobody has touched, and had been answered so. */
+function withWish(history: History, wish: WishRequest['wish'], result: WishRequest['result']): History {
+  const { event } = untouched(history)
+  const [any] = history.wishes
+  assert.ok(any)
+  const orderID = event?.orderID ?? ''
+  return { ...history, wishes: [...history.wishes, { ...any, wish, orderID, result }] }
+}
+
+function withoutNotification(type: string) {
+  return (history: History): History => {
+    const told = history.notifications.find(({ id }) => id.startsWith(type))
+    assert.ok(told)
+    return { ...history, notifications: history.notifications.filter(({ id }) => id !== told.id) }
+  }
+}
