@@ -23,6 +23,9 @@ export const topicNames = {
 
 /** What a topic must be created with beyond partitions and replicas. */
 export const topicConfigs: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  // An order may reach the topic long after its writer made the record, and whoever counts by time must be able to say
+  // that nothing older will come: docs/decisions/0040.
+  [topicNames.ordersCreated]: { 'message.timestamp.type': 'LogAppendTime' },
   // The newest record of each window is its figure. A segment is compacted only after it was closed.
   [topicNames.orderRate]: { 'cleanup.policy': 'compact', 'segment.ms': '3600000' }
 }

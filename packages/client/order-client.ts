@@ -142,6 +142,7 @@ export function createOrderClient(options: OrderClientOptions): OrderClient {
 
     async placeOrders(orders, { signal } = {}) {
       const named = orders.map(order => ({ ...order, idempotencyKey: order.idempotencyKey ?? randomUUID() }))
+      const firsts = new Map(named.map(({ idempotencyKey }, index) => [idempotencyKey, index] as const).reverse())
       const endAtMs = performance.now() + deadlineMs
       const results: BatchResult[] = []
       let open = named.map((order, index) => ({ order, index }))
@@ -154,8 +155,7 @@ export function createOrderClient(options: OrderClientOptions): OrderClient {
           const place = open[index]?.index
           if (place !== undefined) results[place] = { ...result, index: place }
         }
-        // Of two orders with the same key the second is refused, and will be: only what the service is too busy for may pass.
-        open = open.filter(({ index }) => (results[index]?.status ?? 0) >= 500)
+        open = open.filter(({ order, index }) => mayPass(results[index], firsts.get(order.idempotencyKey) === index))
         const pauseMs = pauseBefore({ status: 503, isRepeatable: true, attempts }, Math.random()) ?? 0
         if (open.length === 0 || !retries || performance.now() + pauseMs >= endAtMs) return results
         await delay(pauseMs, undefined, signal === undefined ? {} : { signal })
@@ -199,4 +199,9 @@ export function createOrderClient(options: OrderClientOptions): OrderClient {
 
     rawRequest: exchange.once
   }
+}
+
+/** An earlier attempt at the batch may still be under way, and have the key. Of two orders with the same key the second is refused for good. */
+function mayPass(result: BatchResult | undefined, isFirstOfKey: boolean): boolean {
+  return (result?.status ?? 0) >= 500 || (result?.status === 409 && isFirstOfKey)
 }

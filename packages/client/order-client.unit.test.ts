@@ -167,6 +167,36 @@ test('of a batch only the orders that may pass are tried again, each with its ke
   assert.equal(new Set(sent[0]?.map(({ idempotencyKey }) => idempotencyKey)).size, 4)
 })
 
+test('in a batch a key that an earlier attempt still has is tried again, the same key for a second order is not', async t => {
+  const conflict = { status: 409, problem: { code: 'IDEMPOTENCY_KEY_IN_USE' } }
+  const { client, asked } = await clientOf(t, [
+    { status: 0 },
+    {
+      status: 200,
+      body: {
+        results: [
+          { index: 0, ...conflict },
+          { index: 1, ...conflict }
+        ]
+      }
+    },
+    { status: 200, body: { results: [{ index: 0, status: 202, orderID: 'o-1' }] } }
+  ])
+  const twice = { ...order, idempotencyKey: 'k' }
+  const results = await client.placeOrders([twice, twice])
+  assert.deepEqual(
+    results.map(({ index, status }) => [index, status]),
+    [
+      [0, 202],
+      [1, 409]
+    ]
+  )
+  assert.deepEqual(
+    asked.map(({ body }) => JSON.parse(body).length),
+    [2, 2, 1]
+  )
+})
+
 test('pages are asked for as their orders are', async t => {
   const page = (ids: string[], nextCursor?: string) => ({
     status: 200,

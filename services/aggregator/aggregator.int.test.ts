@@ -103,6 +103,16 @@ test('minutes become final without further orders, late orders stand beside them
   assert.equal((await stop('SIGTERM')).code, 0)
 })
 
+test('an order that reached its topic long after its writer made the record is late by the time of the broker', async t => {
+  const pipeline = await startPipeline(t, settings, 'broker')
+  await pipeline.place([{ createdAtMs: longAgoMs, writtenAtMs: longAgoMs }])
+  const { stop } = await pipeline.start(t, 'one')
+  const rates = await pipeline.published(rates => areFinal(rates, [longAgoMs]))
+  const figures = newest(rates).get(longAgoMs)
+  assert.deepEqual([figures?.orders, figures?.late], [0, 1])
+  assert.equal((await stop('SIGTERM')).code, 0)
+})
+
 test('killed at every point of a batch and of a publication, an instance counts each order once and publishes every figure', async t => {
   const pipeline = await startPipeline(t, settings)
   const figures = [200, 150, 250]

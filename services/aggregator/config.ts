@@ -18,7 +18,7 @@ export const configSchema = Type.Object({
     default: 300_000
   }),
   AGGREGATOR_SETTLE_MS: Type.Integer({
-    description: 'how long a record may take into its topic at most, with what clocks differ by',
+    description: 'by how much the clocks of brokers and of aggregators may differ at most',
     minimum: 0,
     maximum: hourMs,
     default: 10_000

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { topicNames } from '@orderly/contracts'
 import fc from 'fast-check'
-import type { History, RecordedRecord } from '../history/history.ts'
+import type { History, RecordedRecord, WebhookAttempt, Webhooks } from '../history/history.ts'
 import { check, countViolations, guarantees } from './check.ts'
 import { cleanHistory as cleanOrders } from './testing/clean-history.ts'
 import { rowOf, withAudit, withAuditRows } from './testing/with-audit.ts'
 import { isRate, rateOf, withRates } from './testing/with-rates.ts'
 
-const { ordersCreated, inventoryReserved, inventoryFailed } = topicNames
+const { ordersCreated, ordersChanges, inventoryReserved, inventoryFailed } = topicNames
 
 const cleanHistory = (seed: number, requestCount?: number): History =>
   withAudit(withRates(cleanOrders(seed, requestCount)))
@@ -535,7 +535,77 @@ const planted: readonly (readonly [number, string, (history: History) => History
     'a group has not read everything',
     history => ({ ...history, offsetCommits: history.offsetCommits.filter(({ group }) => group !== 'notifications') })
   ],
+  [
+    11,
+    'an endpoint never took an outcome, and nobody gave it up',
+    history =>
+      withWebhooks(history, ([first, ...others]) => [
+        { ...(first as WebhookAttempt), answer: 500 },
+        ...others.filter(({ id }) => id !== first?.id)
+      ])
+  ],
+  [11, 'an endpoint was told nothing', history => withWebhooks(history, () => [])],
+  [
+    11,
+    'a webhook was not signed',
+    history =>
+      withWebhooks(history, ([first, ...others]) => [{ ...(first as WebhookAttempt), isSigned: false }, ...others])
+  ],
+  [
+    11,
+    'a webhook was sent again with another body',
+    history => withWebhooks(history, all => [...all, { ...(all[0] as WebhookAttempt), bodyDigest: 'other' }])
+  ],
+  [
+    11,
+    'a webhook was sent again under another id',
+    history => withWebhooks(history, all => [...all, { ...(all[0] as WebhookAttempt), id: 'other' }])
+  ],
+  [
+    11,
+    'a webhook was given up at once',
+    history => ({
+      ...history,
+      webhooks: {
+        ...(history.webhooks as Webhooks),
+        givenUp: [{ id: 'InventoryReserved-1', target: 'webhook:shop', attempts: 1, code: 'HTTP_500', reason: 'why' }]
+      }
+    })
+  ],
   [14, 'poison was not parked', history => withoutRecords(history, ({ topic }) => topic === `${ordersCreated}.dlq`)],
+  [
+    14,
+    'poison among changes was not parked',
+    history =>
+      withoutRecords(
+        withPoisonedChange(history),
+        ({ topic, offset }) => topic === `${ordersChanges}.dlq` && offset === 7_001
+      )
+  ],
+  [
+    14,
+    'a follower of poison among changes was not parked',
+    history => {
+      const poisoned = withPoisonedChange(history)
+      const change = poisoned.records.find(({ topic, offset }) => topic === ordersChanges && offset === 7_000)
+      const order = orderRecord(history, acceptedID(history))
+      return withRecords(poisoned, records => [
+        ...records,
+        { ...order, ...change, offset: 7_002, event: order.event } as RecordedRecord
+      ])
+    }
+  ],
+  [
+    14,
+    'a good change was parked',
+    history =>
+      withRecords(history, records => {
+        const change = records.find(
+          ({ topic, event }) => topic === ordersChanges && event !== undefined && event.change !== 'expire'
+        )
+        return [...records, letterOf(change as RecordedRecord, 9_000)]
+      })
+  ],
   [
     14,
     'poison was parked twice',
@@ -594,21 +664,7 @@ const planted: readonly (readonly [number, string, (history: History) => History
     history =>
       withRecords(history, records => {
         const order = orderRecord(history, acceptedID(history))
-        return [
-          ...records,
-          {
-            ...order,
-            topic: `${ordersCreated}.dlq`,
-            offset: 9_000,
-            headers: {
-              'dlq-topic': ordersCreated,
-              'dlq-partition': String(order.partition),
-              'dlq-offset': String(order.offset),
-              'dlq-reason': 'why not',
-              'dlq-stage': 'inventory'
-            }
-          }
-        ]
+        return [...records, letterOf(order, 9_000)]
       })
   ],
   [
@@ -634,6 +690,43 @@ describe('a planted violation is found', () => {
     })
   }
 })
+
+function withWebhooks(
+  history: History,
+  change: (attempts: readonly WebhookAttempt[]) => readonly WebhookAttempt[]
+): History {
+  const webhooks = history.webhooks as Webhooks
+  return { ...history, webhooks: { ...webhooks, attempts: change(webhooks.attempts) } }
+}
+
+/** As a stage parks it. */
+function letterOf(record: RecordedRecord, offset: number): RecordedRecord {
+  return {
+    ...record,
+    topic: `${record.topic}.dlq`,
+    offset,
+    headers: {
+      'dlq-topic': record.topic,
+      'dlq-partition': String(record.partition),
+      'dlq-offset': String(record.offset),
+      'dlq-reason': 'why not',
+      'dlq-stage': 'inventory'
+    }
+  }
+}
+
+/** With a record that is no change, at 7,000, and its dead letter, at 7,001. */
+function withPoisonedChange(history: History): History {
+  const { event: _, ...order } = orderRecord(history, acceptedID(history))
+  const poison = {
+    ...order,
+    topic: ordersChanges,
+    key: 'trudy-3',
+    offset: 7_000,
+    headers: { 'verify-poison': 'planted' }
+  }
+  return withRecords(history, records => [...records, poison, letterOf(poison, 7_001)])
+}
 
 function decidedIDs(history: History): [string, string] {
   const accepted = new Set(history.requests.map(({ result }) => (result.kind === 'ok' ? result.orderID : '')))

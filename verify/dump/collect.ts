@@ -7,7 +7,9 @@ import { environmentNames, parseJournal } from '../inside/journal.ts'
 import type { Topology } from '../plan/faults.ts'
 import type { Injector } from '../run/inject.ts'
 import type { Servers } from '../run/servers.ts'
+import type { WebhookTarget } from '../run/webhook-target.ts'
 import { dumpAudit } from './audit.ts'
+import { dumpGivenUp } from './given-up.ts'
 import type { KafkaLog } from './kafka-log.ts'
 import { parseNotifications } from './notifications.ts'
 import { dumpTables } from './tables.ts'
@@ -21,6 +23,7 @@ export interface CollectOptions {
   readonly requests: readonly OrderRequest[]
   readonly wishes: readonly WishRequest[]
   readonly injector: Pick<Injector, 'faults' | 'poison'>
+  readonly webhooks: Pick<WebhookTarget, 'target' | 'attempts'>
   readonly incarnations: readonly { readonly record: Incarnation; readonly journal: string; readonly logFile: string }[]
   readonly recoveries: readonly Recovery[]
   readonly groups: readonly GroupDescription[]
@@ -64,6 +67,11 @@ export async function collect(options: CollectOptions): Promise<History> {
     tables,
     ...(servers.hasConnect && { audit: await dumpAudit(servers.databaseURL, log) }),
     notifications,
+    webhooks: {
+      target: options.webhooks.target,
+      attempts: options.webhooks.attempts,
+      givenUp: await dumpGivenUp(log)
+    },
     recoveries
   }
 }

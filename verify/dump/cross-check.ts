@@ -14,7 +14,7 @@ export async function crossCheck(
   servers: Pick<Servers, 'brokers' | 'databaseURL'>
 ): Promise<CrossCheck> {
   const [java, sql] = [await countWithJava(servers.brokers), await countWithSQL(servers.databaseURL)]
-  const { stored, reserved, failed, confirmed, released, poison } = countOrders(history)
+  const { stored, reserved, failed, confirmed, released, poison, poisonedChanges } = countOrders(history)
   // Cancelled before they came, and then parked: decided, and nobody was told.
   const told = new Set(history.records.filter(isVisible).map(({ headers }) => headers['event-id']))
   const untold = history.tables.outcomes.filter(
@@ -34,7 +34,9 @@ export async function crossCheck(
       reserved + failed,
       (java.get('different InventoryReserved') ?? 0) + (java.get('different InventoryFailed') ?? 0)
     ],
-    ...(acknowledged === poison && { 'poison (Java)': [poison, java.get('') ?? 0] as const }),
+    ...(acknowledged === history.poison.length && {
+      'poison (Java)': [poison + poisonedChanges, java.get('') ?? 0] as const
+    }),
     'reserved (SQL)': [reserved, sql.reserved],
     'failed (SQL)': [failed + untold, sql.failed],
     'confirmed (SQL)': [confirmed, sql.confirmed],

@@ -15,6 +15,7 @@ export interface LogRecord {
 }
 
 const transactionalBit = 1 << 4
+const logAppendTimeBit = 1 << 3
 const controlBit = 1 << 5
 
 /**
@@ -35,9 +36,10 @@ export function withTransactions(batches: readonly RecordsBatch[]): LogRecord[] 
     }
     const isTransactional = (batch.attributes & transactionalBit) !== 0
     const end = isTransactional ? ends.get(batch.producerId) : undefined
+    const isTimedByBroker = (batch.attributes & logAppendTimeBit) !== 0
     for (const record of batch.records.toReversed()) {
       const offset = Number(batch.firstOffset) + record.offsetDelta
-      const timestampMs = Number(batch.firstTimestamp + record.timestampDelta)
+      const timestampMs = Number(isTimedByBroker ? batch.maxTimestamp : batch.firstTimestamp + record.timestampDelta)
       records.push({
         offset,
         timestampMs,

@@ -1,5 +1,6 @@
 import type { PointSignal } from '../inside/journal.ts'
 import type { Line, RequestPlan, Wish } from '../plan/load.ts'
+import type { WebhookAnswer } from '../plan/webhook-answers.ts'
 
 /**
  * What happened in a run, as far as anybody outside could see it: all that the checker knows. Plain data, so that it can be
@@ -39,6 +40,8 @@ export interface History {
   /** With Kafka Connect beside the pipeline. */
   readonly audit?: AuditDump
   readonly notifications: readonly NotificationLine[]
+  /** What an endpoint of a shop was sent, failing as it did. Histories of earlier versions have none. */
+  readonly webhooks?: Webhooks
   readonly recoveries: readonly Recovery[]
 }
 
@@ -229,6 +232,35 @@ export interface NotificationLine {
   readonly instance: string
   readonly pid: number
   readonly atMs: number
+}
+
+export interface Webhooks {
+  readonly target: string
+  readonly attempts: readonly WebhookAttempt[]
+  /** Of all targets: the dead letters of notifications. */
+  readonly givenUp: readonly GivenUp[]
+}
+
+export interface WebhookAttempt {
+  /** Its `webhook-id`. */
+  readonly id: string
+  readonly atMs: number
+  readonly answer: WebhookAnswer
+  /** With every secret that the endpoint has. */
+  readonly isSigned: boolean
+  readonly bodyDigest: string
+  readonly type: string
+  readonly orderID: string
+  readonly userID: string
+}
+
+/** A notification that a target did not get. */
+export interface GivenUp {
+  readonly id: string
+  readonly target: string
+  readonly attempts: number
+  readonly code: string
+  readonly reason: string
 }
 
 /** How long the pipeline took, once nothing disturbed it any more, to be done with all that was waiting at that moment. */

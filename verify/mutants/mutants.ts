@@ -404,8 +404,10 @@ export const mutants: readonly Mutant[] = [
     patches: [
       {
         file: statements,
-        find: 'UPDATE inventory.holds SET expire_at = $3 WHERE order_id IN (',
-        replace: 'DELETE FROM inventory.holds WHERE $3::timestamptz IS NOT NULL AND order_id IN ('
+        find: `UPDATE inventory.holds SET expire_at = greatest($3::timestamptz, $1::timestamptz + ($1 - hold_until) / 10)
+      FROM inventory.outcomes`,
+        replace: `DELETE FROM inventory.holds
+      USING (SELECT * FROM inventory.outcomes WHERE $3::timestamptz IS NOT NULL) AS outcomes`
       }
     ],
     faults: { 'kill-at-point': 2, mute: 1 },
@@ -414,5 +416,47 @@ export const mutants: readonly Mutant[] = [
     requestsPerSecond: 150,
     durationMs: 40_000,
     breaks: [2]
+  },
+  {
+    name: 'any-answer-will-do',
+    bug: 'a webhook counts as taken whatever the endpoint answers',
+    patches: [
+      {
+        file: 'services/notification/to-recipient/webhook/webhook.ts',
+        find: 'if (statusCode >= 200 && statusCode < 300) {',
+        replace: 'if (statusCode >= 200 && statusCode < 600) {'
+      }
+    ],
+    faults: { kill: 1 },
+    services: ['notification'],
+    breaks: [11]
+  },
+  {
+    name: 'new-id-for-each-attempt',
+    bug: 'a webhook that is sent again has another id, so that nobody can tell that it is the same',
+    patches: [
+      {
+        file: 'services/notification/to-recipient/webhook/webhook.ts',
+        find: 'const webhookID = webhookIDOf(notification.id)',
+        replace: 'const webhookID = webhookIDOf(notification.id + Date.now())'
+      }
+    ],
+    faults: { kill: 1 },
+    services: ['notification'],
+    breaks: [11]
+  },
+  {
+    name: 'poison-passed-over',
+    bug: 'a record that cannot be read is passed over without a word',
+    patches: [
+      {
+        file: processBatch,
+        find: 'outputs.push(park(record, error))',
+        replace: 'if (record.topic === stage.inputs[0]?.name) outputs.push(park(record, error))'
+      }
+    ],
+    faults: { 'poison-changes': 3, kill: 1 },
+    services: ['inventory'],
+    breaks: [14]
   }
 ]

@@ -1,5 +1,5 @@
 import { stagePoints } from '@orderly/kafka'
-import { poisonedUsers } from './load.ts'
+import { poisonedChangers, poisonedUsers } from './load.ts'
 import { createRandom, type Random } from './random.ts'
 
 /** Something that will be done to the system, and when. */
@@ -58,6 +58,8 @@ export const usualWeights = {
   mute: 2,
   /** A record that is no order, in the middle of the orders. */
   poison: 2,
+  /** One that is no change, in the middle of the changes. */
+  'poison-changes': 1,
   /** Everything is made good, and the pipeline has to recover before anything else happens. */
   heal: 2
 } as const
@@ -209,6 +211,8 @@ function createAim({ topology, services, points }: FaultPlanOptions, random: Ran
         return at(`services>${random.pick([...brokers, ...brokers, 'postgres'])}`, random.integer(300, 4_000))
       case 'poison':
         return at(random.pick(poisonedUsers), 0)
+      case 'poison-changes':
+        return at(random.pick(poisonedChangers), 0)
       case 'heal':
         return undefined
     }

@@ -62,6 +62,8 @@ const users = Array.from({ length: 12 }, (_, index) => `user-${index + 1}`)
 
 /** Poison comes under these keys only: whoever shares a key with it is parked behind it. */
 export const poisonedUsers = ['mallory-1', 'mallory-2', 'mallory-3', 'mallory-4']
+/** The same among changes: their orders are decided, and then nothing is changed any more, so that holds stay open. */
+export const poisonedChangers = ['trudy-1', 'trudy-2']
 
 const patientMs = 12_000
 
@@ -90,7 +92,7 @@ export function* planLoad(seed: number, { requestsPerSecond }: LoadOptions): Gen
       id,
       atMs: Math.round(atMs),
       entrance: random.integer(0, 1_000),
-      userID: random.chance(0.06) ? random.pick(poisonedUsers) : random.pick(users),
+      userID: pickUser(random),
       items: planItems(random),
       totalMinor: number,
       patienceMs: random.chance(0.05) ? random.integer(1, 20) : patientMs,
@@ -100,6 +102,12 @@ export function* planLoad(seed: number, { requestsPerSecond }: LoadOptions): Gen
       ...(random.chance(0.6) && { idempotencyKey: id, retryDelaysMs })
     }
   }
+}
+
+function pickUser(random: Random): string {
+  const draw = random.next()
+  if (draw < 0.06) return random.pick(poisonedUsers)
+  return draw < 0.1 ? random.pick(poisonedChangers) : random.pick(users)
 }
 
 function planRetries(random: Random): number[] {

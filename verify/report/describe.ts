@@ -10,8 +10,8 @@ export function describeReport(report: Report): string {
     `seed ${report.seed}, ${seconds(report.durationMs)} from the first order to the last look`,
     `orders: ${orders.placed} placed, ${orders.accepted} accepted, ${orders.refused} refused, ${orders.unknown} unknown
 stored: ${orders.stored} orders and ${orders.poison} poison records; ${orders.reserved} reserved, ${orders.failed} failed, ${orders.parked} parked
-afterwards: ${orders.confirmed} confirmed, ${orders.released} released
-notified: ${orders.notifiedEvents} events in ${orders.notifications} notifications`,
+afterwards: ${orders.confirmed} confirmed, ${orders.released} released; ${orders.poisonedChanges} poison records among changes, ${orders.parkedChanges} parked
+notified: ${orders.notifiedEvents} events in ${orders.notifications} notifications; an endpoint took ${orders.webhookEvents} in ${orders.webhooks} webhooks (${list(orders.webhookFailures)}), ${orders.givenUp} were given up`,
     `faults: ${list(report.faults)}`,
     `killed or frozen at named points: ${list(report.pointsHit)}`,
     `processes: ${report.processes.started} started; ended by themselves: ${list(report.processes.endedByThemselves)}`,

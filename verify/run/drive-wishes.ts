@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { createOrderClient } from '@orderly/client'
 import type { WishRequest } from '../history/history.ts'
 import { nextID, type WishPlan } from '../plan/load.ts'
 import { reasonOf } from './reason-of.ts'
@@ -34,17 +35,16 @@ export async function wishUntilKnown(
 async function ask(url: string | undefined, path: string, id: string): Promise<WishRequest['result']> {
   if (url === undefined) return { kind: 'unknown', reason: 'nobody to ask' }
   try {
-    const response = await fetch(`${url}${path}`, {
+    const { status, headers, body } = await createOrderClient({ baseURL: url }).rawRequest({
       method: 'POST',
+      path,
       headers: { traceparent: `00-${id}-00000000000000aa-01` },
-      signal: AbortSignal.timeout(patienceMs)
+      timeoutMs: patienceMs
     })
-    const text = await response.text()
-    if (response.status === 202) return { kind: 'asked' }
-    if (response.status === 200) return { kind: 'fulfilled' }
-    const isOpen = response.headers.has('retry-after')
-    if (response.status === 409 && !isOpen) return { kind: 'refused', code: JSON.parse(text).code }
-    return { kind: 'unknown', reason: `status ${response.status}` }
+    if (status === 202) return { kind: 'asked' }
+    if (status === 200) return { kind: 'fulfilled' }
+    if (status === 409 && !headers.has('retry-after')) return { kind: 'refused', code: JSON.parse(body).code }
+    return { kind: 'unknown', reason: `status ${status}` }
   } catch (error) {
     return { kind: 'unknown', reason: reasonOf(error) }
   }

@@ -1,3 +1,4 @@
+import { topicNames } from '@orderly/contracts'
 import type { OutputRecord, Producer } from '@orderly/kafka'
 import type { ServiceName } from '@orderly/stack'
 import type { FaultRun, PoisonRecord } from '../history/history.ts'
@@ -163,7 +164,10 @@ export function createInjector({ fleet, servers, producer, note }: InjectorOptio
         return async () => link?.set('open')
       }
       case 'poison':
-        void writePoison(target, plan.atMs)
+        void writePoison(topicNames.ordersCreated, target, plan.atMs)
+        return nothing
+      case 'poison-changes':
+        void writePoison(topicNames.ordersChanges, target, plan.atMs)
         return nothing
       case 'heal':
         return nothing
@@ -180,15 +184,10 @@ export function createInjector({ fleet, servers, producer, note }: InjectorOptio
     return server
   }
 
-  async function writePoison(key: string, atMs: number): Promise<void> {
+  async function writePoison(topic: string, key: string, atMs: number): Promise<void> {
     const id = `poison-${poison.length + 1}`
-    const record: OutputRecord = {
-      topic: 'orders.created',
-      key,
-      value: poisonValue(atMs),
-      headers: { 'verify-poison': id }
-    }
-    const entry = { id, topic: record.topic, key, writtenAtMs: Date.now(), acknowledged: false }
+    const record: OutputRecord = { topic, key, value: poisonValue(atMs), headers: { 'verify-poison': id } }
+    const entry = { id, topic, key, writtenAtMs: Date.now(), acknowledged: false }
     poison.push(entry)
     await producer.send([record]).then(
       () => {
@@ -220,7 +219,7 @@ function orderAt({ name, afterPasses }: NonNullable<FaultPlan['point']>, signal:
   return { point: name, afterPasses, signal }
 }
 
-/** Three ways not to be an order: no Avro at all, Avro of a schema that nobody registered, nothing. */
+/** Three ways to be neither an order nor a change: no Avro at all, Avro of a schema that nobody registered, nothing. */
 function poisonValue(seed: number): Buffer | null {
   const kinds = [Buffer.from('this is no order'), Buffer.from([0, 0x7f, 0xff, 0xff, 0xff, 1, 2, 3]), null]
   return kinds[seed % kinds.length] as Buffer | null

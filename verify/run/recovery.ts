@@ -76,11 +76,18 @@ export async function allNotified(databaseURL: string, signal: AbortSignal): Pro
   await waitUntil(isDone, { what: 'the last notification being sent', deadlineMs: notifyDeadlineMs, signal })
 }
 
-/** Resolves when every hold is confirmed or has expired. @throws Error when one still is open long after the last has ended */
-export async function allHoldsSettled(databaseURL: string, signal: AbortSignal): Promise<void> {
+/**
+ * Resolves when every hold is confirmed or has expired, but for those of users whose changes are parked.
+ * @throws Error when one still is open long after the last has ended
+ */
+export async function allHoldsSettled(
+  databaseURL: string,
+  parkedUsers: readonly string[],
+  signal: AbortSignal
+): Promise<void> {
   const isDone = () =>
     withDatabase(databaseURL, async client => {
-      const { rows } = await client.query('SELECT FROM inventory.holds LIMIT 1')
+      const { rows } = await client.query('SELECT FROM inventory.holds WHERE user_id <> ALL($1) LIMIT 1', [parkedUsers])
       return rows.length === 0
     })
   await waitUntil(isDone, { what: 'the last hold being settled', deadlineMs: holdsDeadlineMs, signal })

@@ -1,8 +1,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { topicNames } from '@orderly/contracts'
 import { createProducer } from '@orderly/kafka'
 import type { RunDirectories, ServiceName, Supervisor } from '@orderly/stack'
+import { deliveryPolicy } from '../checker/guarantees/all-delivered.ts'
 import { ratePolicy } from '../checker/guarantees/rates-add-up.ts'
 import { collect } from '../dump/collect.ts'
 import { KafkaLog } from '../dump/kafka-log.ts'
@@ -14,6 +16,7 @@ import { Fleet } from './fleet.ts'
 import { createInjector } from './inject.ts'
 import { allAudited, allHoldsSettled, allNotified, allRatesPublished, groups, measureRecovery } from './recovery.ts'
 import type { Servers } from './servers.ts'
+import { startWebhookTarget } from './webhook-target.ts'
 
 export interface RunOptions {
   readonly seed: number
@@ -56,11 +59,12 @@ export async function run(options: RunOptions, context: RunContext): Promise<His
 
   const log = new KafkaLog(servers.brokers)
   const producer = await createProducer({ brokers: servers.brokers, clientID: 'orderly-verify' })
+  const webhooks = await startWebhookTarget(seed)
   const fleet = new Fleet({
     supervisor,
     journals,
     label: options.label ?? '',
-    env: environmentOf(servers, stockFile),
+    env: { ...environmentOf(servers, stockFile), ...webhooks.environment },
     ...(servers.hasConnect && { ownEnv: mixVersions }),
     mutant: options.mutant,
     note
@@ -88,7 +92,8 @@ export async function run(options: RunOptions, context: RunContext): Promise<His
     const stopping = load.stop()
     recoveries.push(await recover())
     const { requests, wishes } = await stopping
-    await allHoldsSettled(servers.databaseURL, signal).catch(error => note(error.message))
+    const parkedUsers = injector.poison.filter(({ topic }) => topic === topicNames.ordersChanges).map(({ key }) => key)
+    await allHoldsSettled(servers.databaseURL, parkedUsers, signal).catch(error => note(error.message))
     // What was placed last has to come through as well before anybody counts.
     await measureRecovery(log, [], signal)
     for (const isDone of [allNotified, allRatesPublished]) {
@@ -115,6 +120,7 @@ export async function run(options: RunOptions, context: RunContext): Promise<His
       requests,
       wishes,
       injector,
+      webhooks,
       incarnations: fleet.incarnations,
       recoveries,
       groups,
@@ -124,6 +130,7 @@ export async function run(options: RunOptions, context: RunContext): Promise<His
     })
   } finally {
     await fleet.stop()
+    await webhooks.stop()
     await producer.close()
     await log.close()
   }
@@ -147,6 +154,9 @@ function environmentOf({ proxied, registryURL }: Servers, stockFile: string): No
     SEED_STOCK_FILE: stockFile,
     // What a killed instance had in hand is sent by another one soon enough to wait for it here.
     NOTIFICATION_LEASE_MS: '3000',
+    NOTIFICATION_MAX_ATTEMPTS: String(deliveryPolicy.maxAttempts),
+    NOTIFICATION_FIRST_RETRY_MS: String(deliveryPolicy.firstRetryMs),
+    NOTIFICATION_MAX_RETRY_MS: String(deliveryPolicy.maxRetryMs),
     AGGREGATOR_GRACE_MS: String(ratePolicy.graceMs),
     AGGREGATOR_SETTLE_MS: String(ratePolicy.settleMs),
     SHUTDOWN_DEADLINE_MS: '12000'

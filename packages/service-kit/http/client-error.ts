@@ -17,4 +17,6 @@ export function answerClientError(error: ConnectionError, socket: Socket): void 
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: ${problemContentType}\r\n` +
       `content-length: ${Buffer.byteLength(body)}\r\nx-content-type-options: nosniff\r\nconnection: close\r\n\r\n${body}`
   )
+  // The rest may lie here already, when it was us who were late: read now, the request would be done although it was refused.
+  if (status === 408) socket.destroy()
 }

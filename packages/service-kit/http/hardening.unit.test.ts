@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { test } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
 import fc from 'fast-check'
 import { createTestHttp } from '../testing/index.ts'
 import { parseJSON } from './json-body.ts'
@@ -67,4 +70,31 @@ test('brackets in texts are no nesting, however they are quoted', () => {
       assert.equal(isRefused(JSON.stringify(given)), depthOf(given) > maxDepth)
     })
   )
+})
+
+/** Sends a request as soon as it is connected, while the server is busy, and tells what came back. */
+const impatientClient = `
+  const { connect } = require('node:net')
+  const { workerData, parentPort } = require('node:worker_threads')
+  const body = '{"a":1}'
+  const head = 'POST /things HTTP/1.1\\r\\nhost: x\\r\\ncontent-type: application/json\\r\\ncontent-length: 7\\r\\n\\r\\n'
+  let answer = ''
+  const socket = connect(workerData.port, '127.0.0.1', () => setTimeout(() => socket.write(head + body), 100))
+  socket.on('data', text => (answer += text)).on('error', () => {}).on('close', () => parentPort.postMessage(answer))
+`
+
+test('a request that is refused as too late is not done, also when all of it came while the process was frozen', async t => {
+  const { http, listen } = createTestHttp(t)
+  let done = 0
+  http.post('/things', async () => ({ done: ++done }))
+  Object.assign(http.server, { headersTimeout: 150, connectionsCheckingInterval: 200 })
+  const { port } = new URL(await listen())
+  const client = new Worker(impatientClient, { eval: true, workerData: { port: Number(port) } })
+  const answering = once(client, 'message')
+  await once(http.server, 'connection')
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600)
+  const [answer] = await answering
+  await nextTurn()
+  assert.equal(done, 0)
+  assert.doesNotMatch(answer, /^HTTP\/1\.1 2/)
 })

@@ -7,7 +7,7 @@ export interface OrderRecord {
   readonly offset: number
   /** Event time. */
   readonly createdAtMs: number
-  /** The time stamp of the record. */
+  /** When the broker wrote the record: the time stamp of `orders.created`, which is the broker's. */
   readonly writtenAtMs: number
 }
 

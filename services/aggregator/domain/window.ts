@@ -16,7 +16,7 @@ export interface Window {
 export interface WindowPolicy {
   /** How long after the end of its window an order may be written and still count. */
   readonly graceMs: number
-  /** How much later than its time stamp says a record may appear in the topic. */
+  /** By how much clocks may differ: those of brokers, and of who reads. */
   readonly settleMs: number
   /** How long final windows are kept. */
   readonly retentionMs: number

@@ -18,7 +18,7 @@ import { aggregatorSchema } from '../store/postgres.ts'
 export interface PlacedOrder {
   readonly userID?: string
   readonly createdAtMs: number
-  /** The time stamp of its record; the time of creation when absent. */
+  /** The time stamp of its record, unless the broker sets it; the time of creation when absent. */
   readonly writtenAtMs?: number
 }
 
@@ -41,7 +41,12 @@ export interface Pipeline {
   counted(fromMs: number, toMs: number): Promise<number>
 }
 
-export async function startPipeline(t: TestContext, settings: Readonly<Record<string, string>>): Promise<Pipeline> {
+/** @param clock who says when an order was written: the broker, as in production, or the test, which then may say any time */
+export async function startPipeline(
+  t: TestContext,
+  settings: Readonly<Record<string, string>>,
+  clock: 'broker' | 'test' = 'test'
+): Promise<Pipeline> {
   const { registryURL, databaseURL } = integrationEnvironment()
   const [broker, url] = await Promise.all([startBroker(t), databaseURL()])
   const connection = { brokers: broker.brokers, clientID: 'aggregator-test' }
@@ -53,7 +58,7 @@ export async function startPipeline(t: TestContext, settings: Readonly<Record<st
       name,
       partitions: 4,
       replicationFactor: 1,
-      configs: topicConfigs[name] ?? {}
+      configs: clock === 'test' && name === ordersCreated.name ? {} : (topicConfigs[name] ?? {})
     }))
   )
   const producer = await createProducer(connection)

@@ -11,7 +11,7 @@ export interface ExpireHoldsParts {
 }
 
 const maxHoldsAtOnce = 1_000
-/** As long as an expiry may take from here through the topic, before it is asked for once more. */
+/** As long as an expiry may take from here through the topic, before it is asked for once more; longer and longer when nothing comes of it. */
 const againAfterMs = 5_000
 
 /**

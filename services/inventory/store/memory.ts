@@ -7,7 +7,7 @@ export function createMemoryStore(nowMs: () => number = Date.now): StockStore {
   const available = new Map<string, number>()
   const reserved = new Map<string, number>()
   const known = new Map<string, KnownOrder>()
-  const holds = new Map<string, DueHold & { readonly expireAtMs: number }>()
+  const holds = new Map<string, DueHold & { readonly holdUntilMs: number; readonly expireAtMs: number }>()
 
   return {
     async decide(batch) {
@@ -21,7 +21,8 @@ export function createMemoryStore(nowMs: () => number = Date.now): StockStore {
         const { orderID, userID } = outcome.event
         known.set(orderID, { outcome })
         if (outcome.kind === 'failed' || outcome.event.holdUntilMs === null) continue
-        holds.set(orderID, { orderID, userID, expireAtMs: outcome.event.holdUntilMs })
+        const { holdUntilMs } = outcome.event
+        holds.set(orderID, { orderID, userID, holdUntilMs, expireAtMs: holdUntilMs })
       }
       for (const [sku, pieces] of fresh.moved) {
         available.set(sku, (available.get(sku) ?? 0) - pieces)
@@ -35,7 +36,12 @@ export function createMemoryStore(nowMs: () => number = Date.now): StockStore {
         .filter(({ expireAtMs }) => expireAtMs <= atMs)
         .sort((a, b) => a.expireAtMs - b.expireAtMs)
         .slice(0, limit)
-      for (const { orderID, userID } of due) holds.set(orderID, { orderID, userID, expireAtMs: atMs + againAfterMs })
+      for (const hold of due) {
+        holds.set(hold.orderID, {
+          ...hold,
+          expireAtMs: atMs + Math.max(againAfterMs, (atMs - hold.holdUntilMs) / 10)
+        })
+      }
       return due.map(({ orderID, userID }) => ({ orderID, userID }))
     },
 

@@ -133,9 +133,11 @@ export function deleteReservationLines(orderIDs: readonly string[]): Statement {
 export function takeDueHolds(at: Date, limit: number, againAt: Date): Statement {
   return {
     name: 'take-due-holds',
-    text: `UPDATE inventory.holds SET expire_at = $3 WHERE order_id IN (
+    text: `UPDATE inventory.holds SET expire_at = greatest($3::timestamptz, $1::timestamptz + ($1 - hold_until) / 10)
+      FROM inventory.outcomes
+      WHERE outcomes.order_id = holds.order_id AND holds.order_id IN (
         SELECT order_id FROM inventory.holds WHERE expire_at <= $1 ORDER BY expire_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-      RETURNING order_id AS "orderID", user_id AS "userID"`,
+      RETURNING holds.order_id AS "orderID", holds.user_id AS "userID"`,
     values: [at, limit, againAt]
   }
 }

@@ -21,7 +21,10 @@ export interface StockStore {
    * call or earlier in this batch, gets the same again and takes nothing; a change that was decided before is answered the same.
    */
   decide(batch: Batch): Promise<DecidedBatch>
-  /** Holds that have ended at that time, the longest ended first; each is given out again after a while, until it is settled. */
+  /**
+   * Holds that have ended at that time, the longest due first. Each is given out again until it is settled: after `againAfterMs` or, if that
+   * is longer, a tenth of the time since it ended.
+   */
   takeDueHolds(atMs: number, options: { readonly limit: number; readonly againAfterMs: number }): Promise<DueHold[]>
   /** Sets how many pieces are available, of new SKUs as well as of known ones. What is reserved stays reserved. */
   setAvailable(pieces: ReadonlyMap<string, number>): Promise<void>

@@ -1,5 +1,5 @@
 import type { Topics } from '@orderly/contracts'
-import type { Stage, Topic } from '@orderly/kafka'
+import type { Stage, StageRecord, Topic } from '@orderly/kafka'
 import { sameTraceparent } from '@orderly/service-kit'
 import { type Notification, notificationFor, type Result } from '../domain/notification.ts'
 import { kafkaUses, type resultTopics } from '../kafka-uses.ts'
@@ -24,7 +24,7 @@ export function resultStage(topics: Pick<Topics, keyof typeof resultTopics>, acc
     inputs: [inventoryReserved, inventoryFailed, inventoryConfirmed, inventoryReleased] as Topic<Result>[],
     async process(records) {
       await accept(
-        records.map(({ event, headers }) => ({
+        asTheyHappened(records).map(({ event, headers }) => ({
           notification: notificationFor(event),
           traceparent: sameTraceparent(headers.traceparent)
         }))
@@ -32,4 +32,26 @@ export function resultStage(topics: Pick<Topics, keyof typeof resultTopics>, acc
       return []
     }
   }
+}
+
+/**
+ * What happened to an order one after the other may be read in another sequence, as each has its own topic. What is here of one order is told as it
+ * happened; what is not here is not waited for, as it may have been told long ago. All others keep their sequence.
+ */
+function asTheyHappened(records: readonly StageRecord<Result>[]): readonly StageRecord<Result>[] {
+  const steps = records.map((record, index) => ({ record, index, step: stepOf(record.event) }))
+  const byOrder = Map.groupBy(steps, ({ record }) => record.event.orderID)
+  const placeOf = ({ record, index, step }: (typeof steps)[number]) => {
+    const earlier = (byOrder.get(record.event.orderID) ?? []).filter(other => other.step < step)
+    return Math.max(index, ...earlier.map(other => other.index))
+  }
+  return steps
+    .map(each => ({ ...each, place: placeOf(each) }))
+    .toSorted((a, b) => a.place - b.place || a.step - b.step)
+    .map(({ record }) => record)
+}
+
+function stepOf(event: Result): number {
+  if ('decidedAtMs' in event) return 0
+  return 'confirmedAtMs' in event ? 1 : 2
 }

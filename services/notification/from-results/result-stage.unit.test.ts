@@ -1,10 +1,17 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { connectTopics, toRecord } from '@orderly/contracts'
-import { createInMemoryRegistry, inventoryFailed, inventoryReserved } from '@orderly/contracts/testing'
+import {
+  createInMemoryRegistry,
+  inventoryConfirmed,
+  inventoryFailed,
+  inventoryReleased,
+  inventoryReserved
+} from '@orderly/contracts/testing'
 import { deadLetterTopic, type OutputRecord, type StageObserver } from '@orderly/kafka'
 import { createInMemoryBroker, type InMemoryBroker } from '@orderly/kafka/testing'
 import { newTraceparent, parseTraceparent } from '@orderly/service-kit'
+import type { Result } from '../domain/notification.ts'
 import { type Accept, type AcceptedResult, resultStage } from './result-stage.ts'
 
 const topics = await connectTopics(createInMemoryRegistry())
@@ -70,6 +77,29 @@ test("one user's notifications are accepted in the order of the outcomes", async
   assert.deepEqual(
     accepted.map(({ notification }) => notification.orderID),
     outcomes.map(({ orderID }) => orderID)
+  )
+})
+
+test('what is read of an order before what happened first is told behind it, and at once when that is not there', async () => {
+  const at = (topic: string, event: Result) => {
+    return { ...{ topic, partition: 0, offset: 0n, timestampMs: 0, key: event.userID, headers: {} }, event }
+  }
+  const [own, other] = [
+    { orderID: '1', userID: 'ada' },
+    { orderID: '2', userID: 'ada' }
+  ]
+  const records = [
+    at('inventory.released', inventoryReleased(own)),
+    at('inventory.released', inventoryReleased({ orderID: '0', userID: 'ada' })),
+    at('inventory.confirmed', inventoryConfirmed(own)),
+    at('inventory.reserved', inventoryReserved(own)),
+    at('inventory.failed', inventoryFailed(other))
+  ]
+  const { accepted, accept } = collector()
+  await resultStage(topics, accept).process(records, { signal: new AbortController().signal })
+  assert.deepEqual(
+    accepted.map(({ notification }) => notification.id),
+    ['InventoryReleased-0', 'InventoryReserved-1', 'InventoryConfirmed-1', 'InventoryReleased-1', 'InventoryFailed-2']
   )
 })
 

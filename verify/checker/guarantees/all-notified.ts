@@ -1,7 +1,8 @@
 import { topicNames } from '@orderly/contracts'
 import type { NotificationLine, RecordedRecord } from '../../history/history.ts'
-import { placeOf } from '../evidence.ts'
+import { type Evidence, placeOf } from '../evidence.ts'
 import type { Finding, Guarantee } from '../guarantee.ts'
+import { checkWebhooks } from './all-delivered.ts'
 
 /** What has to be told of an event. */
 function kindOf({ topic, event }: RecordedRecord): string {
@@ -19,31 +20,39 @@ function kindOf({ topic, event }: RecordedRecord): string {
 
 export const allNotified: Guarantee = {
   number: 11,
-  promise: 'Every outcome, confirmation and release is notified at least once, with one stable id.',
-  check({ history, outcomesByID, settlementsByID, notificationsByID, deadLettersByOrigin }) {
-    const findings: Finding[] = []
-    const eventIDs = new Set<string | undefined>()
-    for (const [orderID, results] of [...outcomesByID, ...settlementsByID]) {
-      for (const outcome of results) {
-        eventIDs.add(outcome.headers['event-id'])
-        const about = { orderID, userID: outcome.event?.userID, records: [outcome] }
-        const lines = notificationsByID.get(outcome.headers['event-id'] ?? '') ?? []
-        if (lines.length === 0 && !deadLettersByOrigin.has(placeOf(outcome))) {
-          findings.push({ ...about, summary: 'nobody was told of this outcome' })
-        }
-        const wrong = lines.find(
-          line => line.kind !== kindOf(outcome) || line.orderID !== orderID || line.userID !== outcome.event?.userID
-        )
-        if (wrong !== undefined) findings.push({ ...about, summary: `told as ${describe(wrong)}` })
+  promise:
+    'Every outcome, confirmation and release is notified at least once to every target, signed and with one stable id, or given up visibly.',
+  check: evidence => [...checkLines(evidence), ...checkWebhooks(evidence)]
+}
+
+function checkLines({
+  history,
+  outcomesByID,
+  settlementsByID,
+  notificationsByID,
+  deadLettersByOrigin
+}: Evidence): Finding[] {
+  const findings: Finding[] = []
+  const eventIDs = new Set<string | undefined>()
+  for (const [orderID, results] of [...outcomesByID, ...settlementsByID]) {
+    for (const outcome of results) {
+      eventIDs.add(outcome.headers['event-id'])
+      const about = { orderID, userID: outcome.event?.userID, records: [outcome] }
+      const lines = notificationsByID.get(outcome.headers['event-id'] ?? '') ?? []
+      if (lines.length === 0 && !deadLettersByOrigin.has(placeOf(outcome))) {
+        findings.push({ ...about, summary: 'nobody was told of this outcome' })
       }
+      const wrong = lines.find(
+        line => line.kind !== kindOf(outcome) || line.orderID !== orderID || line.userID !== outcome.event?.userID
+      )
+      if (wrong !== undefined) findings.push({ ...about, summary: `told as ${describe(wrong)}` })
     }
-    for (const [orderID, lines] of Map.groupBy(history.notifications, line => line.orderID)) {
-      const strange = new Set(lines.map(({ id }) => id).filter(id => !eventIDs.has(id)))
-      if (strange.size > 0)
-        findings.push({ orderID, summary: `told under ids of no event: ${[...strange].join(', ')}` })
-    }
-    return findings
   }
+  for (const [orderID, lines] of Map.groupBy(history.notifications, line => line.orderID)) {
+    const strange = new Set(lines.map(({ id }) => id).filter(id => !eventIDs.has(id)))
+    if (strange.size > 0) findings.push({ orderID, summary: `told under ids of no event: ${[...strange].join(', ')}` })
+  }
+  return findings
 }
 
 function describe({ kind, orderID, userID }: NotificationLine): string {

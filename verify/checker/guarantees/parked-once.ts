@@ -10,13 +10,15 @@ export const parkedOnce: Guarantee = {
   check: evidence => [
     ...checkPoison(evidence),
     ...evidence.deadLetters.flatMap(letter => checkLetter(evidence, letter)),
-    ...checkKeys(evidence),
-    ...checkChanges(evidence)
+    ...inputs.flatMap(topic => checkKeys(evidence, topic))
   ]
 }
 
+/** Where poison is written to. */
+const inputs = [topicNames.ordersCreated, topicNames.ordersChanges]
+
 function checkPoison({ visible, deadLettersByOrigin, history }: Evidence): Finding[] {
-  const written = visible(topicNames.ordersCreated).filter(({ event }) => event === undefined)
+  const written = inputs.flatMap(visible).filter(({ event }) => event === undefined)
   const found = new Set(written.map(({ headers }) => headers['verify-poison']))
   const lost = history.poison.filter(({ id, acknowledged }) => acknowledged && !found.has(id))
   return [
@@ -30,7 +32,7 @@ function checkPoison({ visible, deadLettersByOrigin, history }: Evidence): Findi
         ? []
         : [
             {
-              summary: `${placeOf(record)} is no order and was parked ${count} times by the stage that decides`,
+              summary: `${placeOf(record)} can be nothing and was parked ${count} times by the stage that decides`,
               records: [record]
             }
           ]
@@ -62,22 +64,12 @@ function checkLetter(evidence: Evidence, { record, origin, stage }: DeadLetter):
   return findings
 }
 
-/** Nobody writes anything but changes there. */
-function checkChanges({ deadLetters }: Evidence): Finding[] {
-  return deadLetters
-    .filter(({ originTopic }) => originTopic === topicNames.ordersChanges)
-    .map(({ record }) => {
-      const summary = `a good change was parked: ${record.headers['dlq-reason']}`
-      return { summary, records: [record], orderID: record.event?.orderID }
-    })
-}
-
-/** In each partition of an input, by key: from the first record that is no order on, everything is parked, in its order. */
-function checkKeys({ visible, deadLettersByOrigin }: Evidence): Finding[] {
+/** In each partition of an input, by key: from the first record that is poison on, everything is parked, in its order. */
+function checkKeys({ visible, deadLettersByOrigin }: Evidence, topic: string): Finding[] {
   const findings: Finding[] = []
   const poisoned = new Set<string>()
   const lastLetter = new Map<string, RecordedRecord>()
-  for (const record of visible(topicNames.ordersCreated)) {
+  for (const record of visible(topic)) {
     const key = `${partitionOf(record)} ${record.key}`
     const about = { records: [record], orderID: record.event?.orderID, userID: record.event?.userID }
     const [letter] = deadLettersByOrigin.get(placeOf(record)) ?? []
@@ -88,7 +80,7 @@ function checkKeys({ visible, deadLettersByOrigin }: Evidence): Finding[] {
         summary: `an earlier record of ${record.key} is parked, and this one was not parked behind it`
       })
     } else if (letter !== undefined && !poisoned.has(key)) {
-      findings.push({ ...about, summary: `a good order was parked: ${letter.record.headers['dlq-reason']}` })
+      findings.push({ ...about, summary: `a good record was parked: ${letter.record.headers['dlq-reason']}` })
     }
     if (letter === undefined) continue
     const before = lastLetter.get(key)

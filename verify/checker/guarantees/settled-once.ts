@@ -57,7 +57,9 @@ function checkOrder(evidence: Evidence, orderID: string): Finding[] {
     findings.push(...find(`${demands[0]} of ${outcome.key} became ${demands[1]} of ${wrong.key}`))
   }
   const isOpen = holdUntilMs !== null && expected.confirmed === undefined && expected.released === undefined
-  if (isOpen && holdUntilMs + expiresWithinMs <= evidence.history.endedAtMs) {
+  // What was asked behind poison is parked, the expiry as well.
+  const isHeldUp = changes.length < (evidence.changesByID.get(orderID) ?? []).length
+  if (isOpen && !isHeldUp && holdUntilMs + expiresWithinMs <= evidence.history.endedAtMs) {
     findings.push(...find('its hold has ended long ago, and nobody asked for its expiry'))
   }
   return findings

@@ -1,5 +1,6 @@
 import { topicNames } from '@orderly/contracts'
 import type {
+  GivenUp,
   History,
   NotificationLine,
   OffsetCommit,
@@ -8,11 +9,14 @@ import type {
   PoisonRecord,
   RecordedRecord,
   SettlementRow,
+  WebhookAttempt,
   WishRequest
 } from '../../history/history.ts'
-import { type Line, planLoad, planStock, poisonedUsers } from '../../plan/load.ts'
+import { type Line, planLoad, planStock, poisonedChangers, poisonedUsers } from '../../plan/load.ts'
 import { createRandom } from '../../plan/random.ts'
+import { planAnswer } from '../../plan/webhook-answers.ts'
 import { sumBySKU } from '../evidence.ts'
+import { deliveryPolicy } from '../guarantees/all-delivered.ts'
 
 const startMs = 1_700_000_000_000
 const partitionCount = 4
@@ -21,8 +25,8 @@ type Fields = Partial<RecordedRecord> & { topic: string; key: string }
 
 /**
  * A history as a right system leaves it behind, faults and all: orders of which nobody knows what became, aborted transactions
- * before committed ones, poison and who stands behind it, orders that are cancelled before and after their outcome, confirmed and
- * expired, all of it asked for twice, notifications told twice, a zombie that left.
+ * before committed ones, poison among orders and among changes and who stands behind it, orders that are cancelled before and after their outcome, confirmed and
+ * expired, all of it asked for twice, notifications told twice, an endpoint that fails, a zombie that left.
  */
 export function cleanHistory(seed: number, requestCount = 120): History {
   const random = createRandom(seed, 'clean history')
@@ -78,6 +82,19 @@ export function cleanHistory(seed: number, requestCount = 120): History {
     lastSequence += 2
     return lastSequence
   }
+  const parkedChangers = new Set<string>()
+  const park = (record: RecordedRecord, atMs: number) => {
+    log.append(toDeadLetter(record, atMs))
+    log.commitOffset('orders-created', record, atMs)
+    return record
+  }
+  const poisonChanges = (key: string, atMs: number) => {
+    const id = `poison-changes-${poison.length}`
+    const topic = topicNames.ordersChanges
+    park(log.append({ topic, key, timestampMs: atMs, headers: { 'verify-poison': id } }), atMs)
+    poison.push({ id, key, topic, writtenAtMs: atMs, acknowledged: true })
+    parkedChangers.add(key)
+  }
   /** Asks for a change, and answers it when something comes of it. */
   const change = (order: Asked, kind: 'cancel' | 'confirm' | 'expire', settlement?: Settled): RecordedRecord => {
     const { orderID, userID, atMs } = order
@@ -91,6 +108,7 @@ export function cleanHistory(seed: number, requestCount = 120): History {
     })
     const asked = { id, orderID, userID, sentAtMs: atMs - 5, endedAtMs: atMs + 5, result: { kind: 'asked' } } as const
     if (kind !== 'expire') wishes.push({ ...asked, wish: kind })
+    if (parkedChangers.has(userID)) return park(record, atMs)
     log.commitOffset('orders-created', record, atMs)
     if (settlement === undefined) return record
     const { partition, offset } = record
@@ -148,12 +166,12 @@ export function cleanHistory(seed: number, requestCount = 120): History {
     const decidedAtMs = input.timestampMs + 30
     if (input.event === undefined || parked.has(input.key ?? '')) {
       parked.add(input.key ?? '')
-      log.append(toDeadLetter(input, decidedAtMs))
-      log.commitOffset('orders-created', input, decidedAtMs)
+      park(input, decidedAtMs)
       continue
     }
+    if (random.chance(0.02)) poisonChanges(random.pick(poisonedChangers), decidedAtMs)
     const { orderID, userID, items = [], holdSeconds = null } = input.event
-    const isCancelled = random.chance(0.05)
+    const isCancelled = random.chance(0.05) && !parkedChangers.has(userID)
     if (isCancelled) change({ orderID, userID, items, atMs: decidedAtMs }, 'cancel')
     const shortages = [...sumBySKU(items)]
       .map(([sku, requested]) => ({ sku, requested, available: left.get(sku) ?? 0 }))
@@ -197,6 +215,7 @@ export function cleanHistory(seed: number, requestCount = 120): History {
     }
   }
   for (const rest of later) rest()
+  const webhooks = { target: 'webhook:shop', attempts: [] as WebhookAttempt[], givenUp: [] as GivenUp[] }
   for (const result of results) {
     const { orderID, userID } = result.event as NonNullable<RecordedRecord['event']>
     const line: NotificationLine = {
@@ -209,6 +228,15 @@ export function cleanHistory(seed: number, requestCount = 120): History {
       atMs: result.timestampMs + 20
     }
     notifications.push(line)
+    const webhook = { id: line.id, type: 'order.confirmed', orderID, userID, isSigned: true, bodyDigest: line.id }
+    for (let number = 1; ; number++) {
+      const answer = planAnswer(seed, line.id, number)
+      webhooks.attempts.push({ ...webhook, atMs: line.atMs + number, answer })
+      if (answer === 200) break
+      if (number < deliveryPolicy.maxAttempts) continue
+      webhooks.givenUp.push({ id: line.id, target: webhooks.target, attempts: number, code: 'HTTP_500', reason: 'why' })
+      break
+    }
     while (random.chance(0.05)) notifications.push(line)
     log.commitOffset('notifications', result, line.atMs)
   }
@@ -270,6 +298,7 @@ export function cleanHistory(seed: number, requestCount = 120): History {
       settlements
     },
     notifications,
+    webhooks,
     recoveries: [{ healedAtMs: startMs + 6_000, kinds: ['kill'], boundMs: 15_000, tookMs: random.integer(0, 14_999) }]
   }
 }

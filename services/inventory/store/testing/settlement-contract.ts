@@ -67,6 +67,15 @@ export function testSettlements(
     assert.deepEqual(await store.levels(), [{ sku: 'mug', available: 3, reserved: 2 }])
   })
 
+  test(`${name}: a hold that ended long ago is due again more and more seldom, so that what parks its expiry is not flooded`, async t => {
+    const store = await setUp(t)
+    await store.decide({ orders: [{ ...order('1', 1), holdSeconds: 1 }], changes: [] })
+    const isDue = async (atMs: number) =>
+      (await store.takeDueHolds(nowMs + atMs, { limit: 10, againAfterMs: 500 })).length === 1
+    assert.deepEqual([await isDue(2_000), await isDue(2_500)], [true, true])
+    assert.deepEqual([await isDue(101_000), await isDue(110_999), await isDue(111_000)], [true, false, true])
+  })
+
   test(`${name}: a change is decided whatever else is in its batch`, async t => {
     const store = await setUp(t)
     await store.decide({ orders: [{ ...order('1', 5), holdSeconds: 1 }], changes: [] })
