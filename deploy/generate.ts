@@ -7,8 +7,12 @@ import { dirname, join } from 'node:path'
 import { topicNames } from '@orderly/contracts'
 import { stringify } from 'yaml'
 import { grants } from './kafka/principals.ts'
+import { connectManifests } from './kubernetes/connect.ts'
 import { kafkaManifests } from './kubernetes/kafka.ts'
-import { type Manifest, serviceManifests } from './kubernetes/services.ts'
+import type { Manifest } from './kubernetes/manifest.ts'
+import { monitoringManifests } from './kubernetes/monitoring.ts'
+import { registryManifests } from './kubernetes/registry.ts'
+import { serviceManifests } from './kubernetes/services.ts'
 
 const remedy = 'node deploy/generate.ts'
 const directory = import.meta.dirname
@@ -17,9 +21,12 @@ const directory = import.meta.dirname
 function generate(): Map<string, string> {
   return new Map([
     ['kafka/acls.json', aclsFile()],
+    ...['audit-postgres', 'audit-mongodb'].map(name => [`connect/${name}.json`, withTopics(name)] as const),
     ['kubernetes/generated/kafka.yaml', manifestsFile(kafkaManifests())],
+    ['kubernetes/generated/registry.yaml', manifestsFile(registryManifests())],
     ['kubernetes/generated/services.yaml', manifestsFile(serviceManifests())],
-    ...['audit-postgres', 'audit-mongodb'].map(name => [`connect/${name}.json`, withTopics(name)] as const)
+    ['kubernetes/generated/connect.yaml', manifestsFile(connectManifests())],
+    ['kubernetes/generated/monitoring.yaml', manifestsFile(monitoringManifests())]
   ])
 }
 

@@ -47,6 +47,8 @@ export function grantsOf(principal: string, uses: KafkaUses): Grant[] {
   return grants.map(grant => ({ principal, ...grant }))
 }
 
+/** What the tool's transactional ids begin with (`packages/kafka/dead-letters`). */
+const deadLetterOperationPrefix = 'dead-letters-'
 const workerTopics = ['connect.config', 'connect.offset', 'connect.status']
 
 /** Kafka Connect with the connector of the audit tables: reads every event, and keeps its own state in Kafka. */
@@ -71,4 +73,39 @@ export function provisionerGrants(principal: string, topics: readonly string[]):
   return topics.map(name => ({
     ...{ principal, resource: 'topic', name, pattern: 'literal', operations: ['create', 'describe'] }
   }))
+}
+
+const everyTopic = { resource: 'topic', name: '*', pattern: 'literal' } as const
+const everyGroup = { resource: 'group', name: '*', pattern: 'literal' } as const
+
+/** Whoever looks at the cluster, and changes nothing. Reads topics, too: how long a record has waited stands in the record. */
+export function observerGrants(principal: string): Grant[] {
+  return [
+    { principal, resource: 'cluster', name: 'kafka-cluster', pattern: 'literal', operations: ['describe'] },
+    { principal, ...everyTopic, operations: ['read', 'describe', 'describeConfigs'] },
+    { principal, ...everyGroup, operations: ['describe'] },
+    { principal, resource: 'transactionalID', name: '*', pattern: 'literal', operations: ['describe'] }
+  ]
+}
+
+/** Whoever looks and replays: a dead letter goes back to its topic, and what was done is written beside it. */
+export function operatorGrants(principal: string, topics: readonly string[]): Grant[] {
+  return [
+    ...observerGrants(principal),
+    ...topics.map(
+      (name): Grant => ({ principal, resource: 'topic', name, pattern: 'literal', operations: ['write', 'describe'] })
+    ),
+    {
+      ...{ principal, resource: 'transactionalID', name: deadLetterOperationPrefix, pattern: 'prefix' },
+      operations: ['write', 'describe']
+    }
+  ]
+}
+
+/** Whoever asks how far groups are, for scaling. */
+export function scalerGrants(principal: string): Grant[] {
+  return [
+    { principal, ...everyTopic, operations: ['describe'] },
+    { principal, ...everyGroup, operations: ['describe'] }
+  ]
 }

@@ -4,7 +4,7 @@ import { kafkaUses as aggregator } from '../../services/aggregator/kafka-uses.ts
 import { kafkaUses as inventory } from '../../services/inventory/kafka-uses.ts'
 import { kafkaUses as notification } from '../../services/notification/kafka-uses.ts'
 import { kafkaUses as order } from '../../services/order/kafka-uses.ts'
-import { auditGrants, grantsOf, provisionerGrants } from './grants.ts'
+import { auditGrants, grantsOf, observerGrants, operatorGrants, provisionerGrants, scalerGrants } from './grants.ts'
 
 export const servicePrincipals: Readonly<Record<string, KafkaUses>> = { order, inventory, notification, aggregator }
 
@@ -15,9 +15,12 @@ export const provisionedTopics: readonly string[] = [
   deadLetterTopic('audit')
 ]
 
-/** One principal for each service, for Kafka Connect, and for whoever makes the topics. */
+/** One principal for each service, for Kafka Connect, for whoever makes the topics, and for those who look: `operator` is the tool's. */
 export const grants: readonly Grant[] = [
   ...Object.entries(servicePrincipals).flatMap(([name, uses]) => grantsOf(name, uses)),
   ...auditGrants('audit'),
-  ...provisionerGrants('provisioner', provisionedTopics)
+  ...provisionerGrants('provisioner', provisionedTopics),
+  ...observerGrants('monitor'),
+  ...operatorGrants('operator', provisionedTopics),
+  ...scalerGrants('scaler')
 ]

@@ -1,12 +1,24 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { IKafka } from '@kubernetes-models/strimzi-kafka-operator/kafka.strimzi.io/v1/Kafka'
+import type { IKafkaNodePool } from '@kubernetes-models/strimzi-kafka-operator/kafka.strimzi.io/v1/KafkaNodePool'
+import type { IKafkaTopic } from '@kubernetes-models/strimzi-kafka-operator/kafka.strimzi.io/v1/KafkaTopic'
+import type { IKafkaUser } from '@kubernetes-models/strimzi-kafka-operator/kafka.strimzi.io/v1/KafkaUser'
 import { topicConfigs } from '@orderly/contracts'
 import type { Grant } from '@orderly/kafka'
+import type { IConfigMap } from 'kubernetes-models/v1/ConfigMap'
 import { grants, provisionedTopics } from '../kafka/principals.ts'
-import { type Manifest, partitions } from './services.ts'
+import type { Manifest } from './manifest.ts'
+import { partitions } from './services.ts'
 
-const cluster = 'orderly'
+export const cluster = 'orderly'
+/** Of those that Strimzi 1.0 runs the one without the defect of 4.3 (docs/decisions/0035). */
+export const kafkaVersion = '4.2.0'
 const apiVersion = 'kafka.strimzi.io/v1'
 const labels = { 'strimzi.io/cluster': cluster }
-const resourceTypes = { topic: 'topic', group: 'group', transactionalID: 'transactionalId' } as const
+const metricsName = 'kafka-metrics'
+const metricsFile = 'jmx.yml'
+type Acl = NonNullable<NonNullable<NonNullable<IKafkaUser['spec']>['authorization']>['acls']>[number]
 
 /** Strimzi's resources: the cluster, every topic, and a user with no more than it needs for each principal. */
 export function kafkaManifests(): Manifest[] {
@@ -14,14 +26,14 @@ export function kafkaManifests(): Manifest[] {
   return [
     nodePool(),
     kafka(),
+    metrics(),
     ...provisionedTopics.map(topic),
     // Strimzi makes the topics; nobody else needs to.
-    ...[...users].filter(([name]) => name !== 'provisioner').map(([name, own]) => user(name, own)),
-    scaler()
+    ...[...users].filter(([name]) => name !== 'provisioner').map(([name, own]) => user(name, own))
   ]
 }
 
-function nodePool(): Manifest {
+function nodePool(): IKafkaNodePool {
   return {
     apiVersion,
     kind: 'KafkaNodePool',
@@ -38,14 +50,14 @@ function nodePool(): Manifest {
   }
 }
 
-function kafka(): Manifest {
+function kafka(): IKafka {
   return {
     apiVersion,
     kind: 'Kafka',
     metadata: { name: cluster },
     spec: {
       kafka: {
-        version: '4.2.2',
+        version: kafkaVersion,
         listeners: [
           { name: 'secure', port: 9093, type: 'internal', tls: true, authentication: { type: 'scram-sha-512' } }
         ],
@@ -58,6 +70,10 @@ function kafka(): Manifest {
           'transaction.state.log.replication.factor': 3,
           'transaction.state.log.min.isr': 2,
           'transaction.abort.timed.out.transaction.cleanup.interval.ms': 2000
+        },
+        metricsConfig: {
+          type: 'jmxPrometheusExporter',
+          valueFrom: { configMapKeyRef: { name: metricsName, key: metricsFile } }
         }
       },
       entityOperator: { topicOperator: {}, userOperator: {} }
@@ -65,7 +81,7 @@ function kafka(): Manifest {
   }
 }
 
-function topic(name: string): Manifest {
+function topic(name: string): IKafkaTopic {
   return {
     apiVersion,
     kind: 'KafkaTopic',
@@ -74,7 +90,7 @@ function topic(name: string): Manifest {
   }
 }
 
-function user(name: string, own: readonly Grant[]): Manifest {
+function user(name: string, own: readonly Grant[]): IKafkaUser {
   return {
     apiVersion,
     kind: 'KafkaUser',
@@ -83,26 +99,22 @@ function user(name: string, own: readonly Grant[]): Manifest {
   }
 }
 
-/** May ask how far groups are, for scaling. */
-function scaler(): Manifest {
-  const everything = (type: string) => ({
-    resource: { type, name: '*', patternType: 'literal' },
-    operations: ['Describe']
-  })
+/** Which of a broker's own metrics are told: the same as everywhere. */
+function metrics(): IConfigMap {
+  const text = readFileSync(join(import.meta.dirname, '..', 'kafka', metricsFile), 'utf8')
+  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: metricsName }, data: { [metricsFile]: text } }
+}
+
+function toAcl({ resource, name, pattern, operations }: Grant): Acl {
   return {
-    apiVersion,
-    kind: 'KafkaUser',
-    metadata: { name: 'scaler', labels },
-    spec: {
-      authentication: { type: 'scram-sha-512' },
-      authorization: { type: 'simple', acls: [everything('topic'), everything('group')] }
-    }
+    resource: resourceOf(resource, name, pattern),
+    operations: operations.map(
+      operation => (operation.charAt(0).toUpperCase() + operation.slice(1)) as NonNullable<Acl['operations']>[number]
+    )
   }
 }
 
-function toAcl({ resource, name, pattern, operations }: Grant) {
-  return {
-    resource: { type: resourceTypes[resource], name, patternType: pattern },
-    operations: operations.map(operation => operation.charAt(0).toUpperCase() + operation.slice(1))
-  }
+function resourceOf(resource: Grant['resource'], name: string, patternType: Grant['pattern']): Acl['resource'] {
+  if (resource === 'cluster') return { type: 'cluster' }
+  return { type: resource === 'transactionalID' ? 'transactionalId' : resource, name, patternType }
 }

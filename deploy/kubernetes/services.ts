@@ -1,6 +1,8 @@
+import type { IScaledObject } from '@kubernetes-models/keda/keda.sh/v1alpha1/ScaledObject'
+import type { IStatefulSet } from 'kubernetes-models/apps/v1/StatefulSet'
+import type { IService } from 'kubernetes-models/v1/Service'
 import { servicePrincipals } from '../kafka/principals.ts'
-
-export type Manifest = Readonly<Record<string, unknown>> & { readonly kind: string }
+import { imageOf, labels, type Manifest, minimalContainer, minimalPod, onePodMayBeAway, settings } from './manifest.ts'
 
 interface Shape {
   readonly port: number
@@ -9,36 +11,40 @@ interface Shape {
   readonly lag?: { readonly topic: string; readonly group: string }
 }
 
-const image = 'orderly/service:0.1.0'
 /** New topics have as many partitions; more instances than that would have nothing to do. */
 export const partitions = 12
 const stopSeconds = 30
-const settings = 'orderly'
 
 const shapes: Readonly<Record<string, Shape>> = {
   order: { port: 8080, replicas: 2 },
   inventory: { port: 8081, replicas: 2, lag: { topic: 'orders.created', group: 'orders-created' } },
   notification: { port: 8082, replicas: 2, lag: { topic: 'inventory.reserved', group: 'notifications' } },
-  aggregator: { port: 8083, replicas: 2, lag: { topic: 'orders.created', group: 'order-rate' } }
+  aggregator: { port: 8083, replicas: 2, lag: { topic: 'orders.created', group: 'order-rate' } },
+  // Two would tell everything twice.
+  monitor: { port: 8086, replicas: 1 }
 }
+
+/** Everything of ours that is scraped. */
+export const scrapedServices = Object.keys(shapes)
 
 /** For each service: how it runs, where it is found, how much of it may be away, and how it grows. */
 export function serviceManifests(): Manifest[] {
-  return Object.keys(servicePrincipals).flatMap(name => {
-    const shape = shapes[name]
-    if (shape === undefined) throw new Error(`deploy/kubernetes/services.ts has no shape for ${name}`)
-    return [statefulSet(name, shape), service(name, shape), disruptionBudget(name), ...scaling(name, shape)]
-  })
+  for (const name of Object.keys(servicePrincipals)) {
+    if (shapes[name] === undefined) throw new Error(`deploy/kubernetes/services.ts has no shape for ${name}`)
+  }
+  return Object.entries(shapes).flatMap(([name, shape]) => [
+    ...[statefulSet(name, shape), service(name, shape.port), onePodMayBeAway(name)],
+    ...scaling(name, shape)
+  ])
 }
 
-const labels = (name: string) => ({ 'app.kubernetes.io/name': name, 'app.kubernetes.io/part-of': 'orderly' })
-
 /** Stateful for the name alone: an instance has the same INSTANCE_ID after a restart, and two never share one. */
-function statefulSet(name: string, { port, replicas }: Shape): Manifest {
+function statefulSet(name: string, { port, replicas }: Shape): IStatefulSet {
   const probe = (path: string, fields: object) => ({ httpGet: { path, port: 'http' }, timeoutSeconds: 3, ...fields })
   const container = {
+    ...minimalContainer,
     name,
-    image,
+    image: imageOf(name),
     args: [`services/${name}/main.ts`],
     envFrom: [{ configMapRef: { name: settings } }, { secretRef: { name: settings } }],
     env: [
@@ -55,7 +61,6 @@ function statefulSet(name: string, { port, replicas }: Shape): Manifest {
     livenessProbe: probe('/health/live', { periodSeconds: 10, failureThreshold: 3 }),
     readinessProbe: probe('/health/ready', { periodSeconds: 5, failureThreshold: 2 }),
     resources: { requests: { cpu: '250m', memory: '256Mi' }, limits: { memory: '512Mi' } },
-    securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
     volumeMounts: [
       { name: 'kafka-ca', mountPath: '/etc/orderly/kafka', readOnly: true },
       { name: 'tmp', mountPath: '/tmp' }
@@ -73,13 +78,9 @@ function statefulSet(name: string, { port, replicas }: Shape): Manifest {
       template: {
         metadata: { labels: labels(name) },
         spec: {
-          automountServiceAccountToken: false,
+          ...minimalPod(1000),
           // Longer than SHUTDOWN_DEADLINE_MS: the service ends by itself before it is killed.
           terminationGracePeriodSeconds: stopSeconds,
-          securityContext: {
-            ...{ runAsNonRoot: true, runAsUser: 1000, runAsGroup: 1000, fsGroup: 1000 },
-            seccompProfile: { type: 'RuntimeDefault' }
-          },
           topologySpreadConstraints: [
             {
               ...{ maxSkew: 1, topologyKey: 'kubernetes.io/hostname', whenUnsatisfiable: 'ScheduleAnyway' },
@@ -100,7 +101,7 @@ function statefulSet(name: string, { port, replicas }: Shape): Manifest {
   }
 }
 
-function service(name: string, { port }: Shape): Manifest {
+export function service(name: string, port: number): IService {
   return {
     apiVersion: 'v1',
     kind: 'Service',
@@ -109,16 +110,7 @@ function service(name: string, { port }: Shape): Manifest {
   }
 }
 
-function disruptionBudget(name: string): Manifest {
-  return {
-    apiVersion: 'policy/v1',
-    kind: 'PodDisruptionBudget',
-    metadata: { name, labels: labels(name) },
-    spec: { maxUnavailable: 1, selector: { matchLabels: labels(name) } }
-  }
-}
-
-function scaling(name: string, { replicas, lag }: Shape): Manifest[] {
+function scaling(name: string, { replicas, lag }: Shape): IScaledObject[] {
   if (lag === undefined) return []
   return [
     {

@@ -34,6 +34,12 @@ test('the demo prints JSON alone on standard output, every order ends as it has 
   assert.equal(existsSync(run), false)
 })
 
+test('the demo is the same on Kafka with ZooKeeper', async t => {
+  const { code, stdout, stderr } = await startLauncher(t, 'demo', ['--json', '--kafka', 'zookeeper']).ended()
+  const report = JSON.parse(stdout) as DemoReport
+  assert.deepEqual([code, report.ok, report.strangers], [0, true, []], stderr)
+})
+
 test('a demo killed with KILL while its services start leaves no process', async t => {
   const demo = startLauncher(t, 'demo')
   await demo.waitFor('topics: ready')

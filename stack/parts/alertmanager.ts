@@ -4,7 +4,7 @@ import { projectDirectory } from '../directories.ts'
 import { requireProgram } from '../preflight/programs.ts'
 import { loopback } from '../processes/ports.ts'
 import type { Supervisor } from '../processes/supervisor.ts'
-import { waitUntilHealthy } from '../processes/wait.ts'
+import { whenReady } from './http-part.ts'
 import type { RunningPart } from './part.ts'
 
 export interface AlertmanagerOptions {
@@ -37,21 +37,7 @@ export async function startAlertmanager(options: AlertmanagerOptions): Promise<R
     ],
     cwd: dataDirectory
   })
-  const isReady = async () => (await fetch(`${address}/-/ready`, { signal: AbortSignal.timeout(2_000) })).ok
-  try {
-    await waitUntilHealthy(child, isReady, 60_000)
-  } catch (error) {
-    await child.stop()
-    throw error
-  }
-  return {
-    name: 'alertmanager',
-    address,
-    processes: [child],
-    startMs: Math.round(performance.now() - startedAt),
-    isHealthy: () => isReady().catch(() => false),
-    stop: async () => void (await child.stop())
-  }
+  return whenReady({ name: 'alertmanager', address, child, readyPath: '/-/ready', deadlineMs: 60_000, startedAt })
 }
 
 /** The template's receiver with this address; without one a receiver that tells nobody. */

@@ -73,9 +73,9 @@ export const peersJars: Jars = {
 /** The worker of Kafka Connect. */
 export const connectJars: Jars = {
   name: 'connect',
-  version: '4.3.1',
+  version: '4.2.2',
   goal: 'copy-dependencies',
-  mainFile: 'connect-runtime-4.3.1.jar',
+  mainFile: 'connect-runtime-4.2.2.jar',
   downloadMB: 34,
   diskMB: 34
 }

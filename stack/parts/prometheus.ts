@@ -4,7 +4,7 @@ import { projectDirectory } from '../directories.ts'
 import { requireProgram } from '../preflight/programs.ts'
 import { loopback } from '../processes/ports.ts'
 import type { Supervisor } from '../processes/supervisor.ts'
-import { waitUntilHealthy } from '../processes/wait.ts'
+import { whenReady } from './http-part.ts'
 import type { RunningPart } from './part.ts'
 
 /** What each job is scraped at, `host:port`. */
@@ -41,21 +41,7 @@ export async function startPrometheus(options: PrometheusOptions): Promise<Runni
     ],
     cwd: options.dataDirectory
   })
-  const isReady = async () => (await fetch(`${address}/-/ready`, { signal: AbortSignal.timeout(2_000) })).ok
-  try {
-    await waitUntilHealthy(child, isReady, 60_000)
-  } catch (error) {
-    await child.stop()
-    throw error
-  }
-  return {
-    name: 'prometheus',
-    address,
-    processes: [child],
-    startMs: Math.round(performance.now() - startedAt),
-    isHealthy: () => isReady().catch(() => false),
-    stop: async () => void (await child.stop())
-  }
+  return whenReady({ name: 'prometheus', address, child, readyPath: '/-/ready', deadlineMs: 60_000, startedAt })
 }
 
 /** What is in `deploy/prometheus`, with the addresses and intervals of this run. @returns the path of the main file */

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Java } from '../preflight/java.ts'
 import { loopback } from '../processes/ports.ts'
 import type { Supervisor } from '../processes/supervisor.ts'
-import { waitUntilHealthy } from '../processes/wait.ts'
+import { whenReady } from './http-part.ts'
 import { jarsHome, registryJars } from './jars.ts'
 import { startJavaServer } from './java-process.ts'
 import type { RunningPart } from './part.ts'
@@ -49,21 +49,7 @@ export async function startRegistry(options: RegistryOptions): Promise<RunningPa
     ]
   })
   const address = `http://${loopback}:${options.port}/apis/ccompat/v7`
-  const answers = async () => (await fetch(`${address}/subjects`, { signal: AbortSignal.timeout(2000) })).ok
-  try {
-    await waitUntilHealthy(child, answers, 60_000)
-  } catch (error) {
-    await child.stop()
-    throw error
-  }
-  return {
-    name: 'registry',
-    address,
-    processes: [child],
-    startMs: Math.round(performance.now() - startedAt),
-    isHealthy: () => answers().catch(() => false),
-    stop: async () => void (await child.stop())
-  }
+  return whenReady({ name: 'registry', address, child, readyPath: '/subjects', deadlineMs: 60_000, startedAt })
 }
 
 /** It reads OpenTelemetry's variables, too, and does not start with all values that our services take. */

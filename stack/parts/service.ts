@@ -1,8 +1,8 @@
 import { projectDirectory } from '../directories.ts'
 import { loopback } from '../processes/ports.ts'
 import type { Supervisor } from '../processes/supervisor.ts'
-import { waitUntilHealthy } from '../processes/wait.ts'
 import { mainFile, type ServiceDescription } from '../services.ts'
+import { whenReady } from './http-part.ts'
 import type { RunningPart } from './part.ts'
 
 export interface ServiceOptions {
@@ -29,19 +29,5 @@ export async function startService({ supervisor, service, port, env, watch }: Se
     env: { ...service.env, ...env, HTTP_PORT: String(port) }
   })
   const address = `http://${loopback}:${port}`
-  const isReady = async () => (await fetch(`${address}/health/ready`, { signal: AbortSignal.timeout(5000) })).ok
-  try {
-    await waitUntilHealthy(child, isReady, 60_000)
-  } catch (error) {
-    await child.stop()
-    throw error
-  }
-  return {
-    name: service.name,
-    address,
-    processes: [child],
-    startMs: Math.round(performance.now() - startedAt),
-    isHealthy: () => isReady().catch(() => false),
-    stop: async () => void (await child.stop())
-  }
+  return whenReady({ name: service.name, address, child, readyPath: '/health/ready', deadlineMs: 60_000, startedAt })
 }

@@ -4,12 +4,12 @@ import { checkCode } from '../errors.ts'
 import { withCluster } from './admin.ts'
 import { request } from './requests.ts'
 
-const resourceTypes = { topic: 2, group: 3, transactionalID: 5 } as const
+const resourceTypes = { topic: 2, group: 3, cluster: 4, transactionalID: 5 } as const
 const patterns = { literal: 3, prefix: 4 } as const
 const operations = { read: 3, write: 4, create: 5, describe: 8, describeConfigs: 10 } as const
 const allow = 3 as const
 
-/** Somebody may do something with what has a name, or a name that begins so. */
+/** Somebody may do something with what has a name, or a name that begins so; the cluster is always `kafka-cluster`. */
 export interface Grant {
   readonly principal: string
   readonly resource: keyof typeof resourceTypes

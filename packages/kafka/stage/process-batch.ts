@@ -142,7 +142,10 @@ export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchP
   function park(record: FetchedRecord, error: unknown): OutputRecord {
     const { topic, partition, offset } = record
     logger.error(
-      { error, stage: stage.name, topic, partition, offset: String(offset) },
+      {
+        ...{ error, stage: stage.name, topic, partition, offset: String(offset) },
+        traceparent: headerOf(record, 'traceparent')
+      },
       'record parked in the dead-letter topic'
     )
     observer.parked?.({ topic, reason: codeOf(error) })

@@ -17,11 +17,13 @@ import org.apache.kafka.connect.errors.RetriableException;
 /**
  * Apicurio's Avro converter, for the Confluent wire format, that knows poison from a registry that is away. Connect puts whatever a
  * converter fails with into the dead-letter topic, unless it is a RetriableException; a restart of the registry would send sound
- * events there. So a failure is the record's only when the registry can answer for the record's schema.
+ * events there. So a failure is the record's only when the registry can answer for the record's schema. The markers that replays
+ * leave in a topic become records without a value, which the connectors filter out.
  */
 public final class EventConverter extends AvroConverter<Object> {
   private static final byte MAGIC = 0;
   private static final int HEADER_BYTES = 5;
+  private static final String RELEASE_HEADER = "dlq-release";
   private static final Duration PATIENCE = Duration.ofSeconds(5);
 
   private final HttpClient http = HttpClient.newBuilder().connectTimeout(PATIENCE).build();
@@ -35,7 +37,10 @@ public final class EventConverter extends AvroConverter<Object> {
 
   @Override
   public SchemaAndValue toConnectData(String topic, Headers headers, byte[] value) {
-    if (value == null) throw new DataException("There is no event in a record without a value");
+    if (value == null) {
+      if (isRelease(headers)) return SchemaAndValue.NULL;
+      throw new DataException("There is no event in a record without a value");
+    }
     if (value.length < HEADER_BYTES || value[0] != MAGIC) throw new DataException("This is not in the Confluent wire format");
     try {
       return super.toConnectData(topic, headers, value);
@@ -55,6 +60,11 @@ public final class EventConverter extends AvroConverter<Object> {
   @Override
   public SchemaAndValue toConnectData(String topic, byte[] value) {
     return toConnectData(topic, null, value);
+  }
+
+  /** What a replay of dead letters ends with in the topic that they came from: nobody's mistake, and no event either. */
+  private static boolean isRelease(Headers headers) {
+    return headers != null && headers.lastHeader(RELEASE_HEADER) != null;
   }
 
   /** @throws RetriableException when the registry gives no answer that one can rely on */

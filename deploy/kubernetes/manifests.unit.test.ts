@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict'
+import { globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { parse, parseAllDocuments } from 'yaml'
+import { provisionedTopics } from '../kafka/principals.ts'
+import { validateManifest } from '../testing/validate-manifest.ts'
+
+interface Parsed {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly metadata: { readonly name: string }
+}
+
+const here = import.meta.dirname
+const { resources } = parse(readFileSync(join(here, 'kustomization.yaml'), 'utf8')) as { resources: string[] }
+const manifests = resources.flatMap(file =>
+  parseAllDocuments(readFileSync(join(here, file), 'utf8')).map(document => document.toJS() as Parsed)
+)
+const named = (kind: string) => manifests.filter(each => each.kind === kind).map(({ metadata }) => metadata.name)
+
+test('every manifest is what the schema of its kind wants', async () => {
+  for (const manifest of manifests) {
+    await assert.doesNotReject(validateManifest(manifest), `${manifest.kind} ${manifest.metadata.name}`)
+  }
+})
+
+test('a manifest that its schema does not want is found', async () => {
+  const service = {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'order' },
+    spec: { ports: [{ port: 'http' }] }
+  }
+  await assert.rejects(validateManifest(service), /ports\/0\/port must be integer/)
+  const connector = { apiVersion: 'kafka.strimzi.io/v1', kind: 'KafkaConnector', spec: { tasksMax: 'one' } }
+  await assert.rejects(validateManifest(connector), /tasksMax must be integer/)
+})
+
+test('every generated file is among the resources, and nothing is there twice', () => {
+  const generated = globSync('generated/*.yaml', { cwd: here })
+  assert.deepEqual(
+    generated.filter(file => !resources.includes(file)),
+    []
+  )
+  const names = manifests.map(({ kind, metadata }) => `${kind}/${metadata.name}`)
+  assert.deepEqual(
+    names.filter((name, index) => names.indexOf(name) !== index),
+    []
+  )
+})
+
+test('every secret, configuration and user that is asked for is there', () => {
+  const text = JSON.stringify(manifests)
+  const asked = (pattern: RegExp) => new Set([...text.matchAll(pattern)].map(([, name]) => name as string))
+  // Strimzi makes a secret of each user's password, and one of the cluster's certificate.
+  const secrets = new Set([...named('Secret'), ...named('KafkaUser'), 'orderly-cluster-ca-cert'])
+  const wanted = asked(/"(?:secretKeyRef|secretRef|passwordSecret)":\{"(?:name|secretName)":"([^"]+)"/g)
+  assert.ok(wanted.size > 5)
+  assert.deepEqual(
+    [...wanted].filter(name => !secrets.has(name)),
+    []
+  )
+  const configurations = asked(/"(?:configMapRef|configMapKeyRef)":\{"name":"([^"]+)"/g)
+  assert.deepEqual(
+    [...configurations].filter(name => !named('ConfigMap').includes(name)),
+    []
+  )
+  assert.deepEqual(new Set(named('KafkaTopic')), new Set(provisionedTopics))
+})
+
+test('what the rules call a job is scraped under that name', () => {
+  const text = JSON.stringify(manifests)
+  const jobs = [...text.matchAll(/up\{job=~?\\"([^"\\]+)\\"/g)].flatMap(([, names]) => (names as string).split('|'))
+  assert.ok(jobs.includes('kafka') && jobs.includes('monitor'))
+  assert.deepEqual(
+    jobs.filter(job => job !== 'kafka' && !named('StatefulSet').includes(job)),
+    []
+  )
+})

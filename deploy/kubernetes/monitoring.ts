@@ -1,0 +1,60 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { IPodMonitor } from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PodMonitor'
+import type { IPrometheusRule } from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PrometheusRule'
+import { parse } from 'yaml'
+import { cluster } from './kafka.ts'
+import { labels, type Manifest } from './manifest.ts'
+import { scrapedServices } from './services.ts'
+
+const rules = join(import.meta.dirname, '..', 'prometheus', 'rules')
+const apiVersion = 'monitoring.coreos.com/v1'
+
+/** For the Prometheus operator: what to scrape, under the names of jobs that the rules know, and the rules themselves. */
+export function monitoringManifests(): Manifest[] {
+  return [services(), brokers(), ...readdirSync(rules).toSorted().map(rule)]
+}
+
+/** Pods and not services: the latter would put a label `service` on metrics that have one. */
+function services(): IPodMonitor {
+  return {
+    apiVersion,
+    kind: 'PodMonitor',
+    metadata: { name: 'orderly', labels: labels('orderly') },
+    spec: {
+      selector: {
+        matchExpressions: [{ key: 'app.kubernetes.io/name', operator: 'In', values: scrapedServices }],
+        matchLabels: { 'app.kubernetes.io/part-of': 'orderly' }
+      },
+      jobLabel: 'app.kubernetes.io/name',
+      podMetricsEndpoints: [{ port: 'http', path: '/metrics', interval: '15s' }]
+    }
+  }
+}
+
+function brokers(): IPodMonitor {
+  return {
+    apiVersion,
+    kind: 'PodMonitor',
+    metadata: { name: 'orderly-kafka', labels: labels('orderly') },
+    spec: {
+      selector: { matchLabels: { 'strimzi.io/cluster': cluster, 'strimzi.io/name': `${cluster}-kafka` } },
+      podMetricsEndpoints: [
+        {
+          ...{ port: 'tcp-prometheus', path: '/metrics', interval: '15s' },
+          relabelings: [{ targetLabel: 'job', replacement: 'kafka' }]
+        }
+      ]
+    }
+  }
+}
+
+function rule(file: string): IPrometheusRule {
+  const { groups } = parse(readFileSync(join(rules, file), 'utf8')) as Required<Pick<IPrometheusRule['spec'], 'groups'>>
+  return {
+    apiVersion,
+    kind: 'PrometheusRule',
+    metadata: { name: `orderly-${file.replace(/\.yml$/, '')}`, labels: labels('orderly') },
+    spec: { groups }
+  }
+}

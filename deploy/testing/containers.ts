@@ -1,0 +1,53 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { projectDirectory } from '@orderly/stack'
+
+export interface Instruction {
+  readonly name: string
+  readonly text: string
+}
+
+export interface BuildStage {
+  readonly name: string
+  readonly base: string
+  readonly instructions: readonly Instruction[]
+}
+
+export const dockerfile = readFileSync(join(projectDirectory, 'deploy', 'Dockerfile'), 'utf8')
+
+/** The stages of the Dockerfile, in their order. */
+export function buildStages(): BuildStage[] {
+  const lines = dockerfile
+    .replace(/^#.*\n/gm, '')
+    .replaceAll('\\\n', ' ')
+    .split('\n')
+  const instructions = lines.flatMap(line => {
+    const [, name, text] = /^([A-Z]+) +(.*)$/.exec(line) ?? []
+    return name === undefined || text === undefined ? [] : [{ name, text: text.trim() }]
+  })
+  const stages: { name: string; base: string; instructions: Instruction[] }[] = []
+  for (const instruction of instructions) {
+    const [, base, name] = instruction.name === 'FROM' ? (/^(\S+) AS (\S+)$/.exec(instruction.text) ?? []) : []
+    if (base !== undefined && name !== undefined) stages.push({ base, name, instructions: [] })
+    else stages.at(-1)?.instructions.push(instruction)
+  }
+  return stages
+}
+
+/** The pattern that a build leaves files out by, as Docker reads it: the last line that fits decides. */
+export function buildIgnores(): (path: string) => boolean {
+  const text = readFileSync(join(projectDirectory, 'deploy', 'Dockerfile.dockerignore'), 'utf8')
+  const rules = text
+    .split('\n')
+    .filter(line => line !== '')
+    .map(line => ({ isKept: line.startsWith('!'), pattern: patternOf(line.replace(/^!/, '')) }))
+  return path => rules.findLast(({ pattern }) => pattern.test(path))?.isKept === false
+}
+
+/** A pattern fits a file, and everything in a folder that it fits. */
+function patternOf(glob: string): RegExp {
+  const source = glob
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replace(/\*\*\/|\*/g, star => (star === '*' ? '[^/]*' : '(.*/)?'))
+  return new RegExp(`^${source}(/.*)?$`)
+}

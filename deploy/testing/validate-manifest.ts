@@ -1,0 +1,20 @@
+/** Where the schemas of a group of kinds are, by how the API version ends before the slash. The first that fits is taken. */
+const packages: readonly (readonly [RegExp, string])[] = [
+  [/(^|\.)strimzi\.io$/, '@kubernetes-models/strimzi-kafka-operator'],
+  [/^keda\.sh$/, '@kubernetes-models/keda'],
+  [/^monitoring\.coreos\.com$/, '@kubernetes-models/prometheus-operator'],
+  [/^/, 'kubernetes-models']
+]
+
+/** @throws what is wrong with it, or that nobody knows its kind */
+export async function validateManifest(manifest: {
+  readonly apiVersion: string
+  readonly kind: string
+}): Promise<void> {
+  const { apiVersion, kind } = manifest
+  const group = apiVersion.includes('/') ? apiVersion.split('/')[0] : ''
+  const [, name] = packages.find(([pattern]) => pattern.test(group ?? '')) ?? []
+  const module = await import(`${name}/${apiVersion}/${kind}`)
+  const Kind = module[kind] as new (data: object) => { validate(): void }
+  new Kind(manifest).validate()
+}
