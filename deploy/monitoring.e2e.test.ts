@@ -99,6 +99,7 @@ test('a monitored run has a whole trace, data in every panel, and an alert when 
     assert.equal(await stack.order({ ...order, total: 1.005 }), 400)
     const manyPots = { userID: 'bob', items: [{ sku: 'TEAPOT-CAST-IRON', quantity: 1_000 }], total: 1 }
     assert.equal(await stack.order(manyPots), 202)
+    for (const wish of ['cancel', 'confirm'] as const) await stack.ask(wish, { ...order, holdSeconds: 600 })
     await sendRubbish(stack.brokers)
     // Longer than Grafana's four scrapes: on a busy machine a scrape may be late.
     const queries = panelQueries('20s')
@@ -113,11 +114,19 @@ test('a monitored run has a whole trace, data in every panel, and an alert when 
     assert.deepEqual(empty, [])
   })
 
-  await t.test('slow requests lead to their traces, by exemplars', async () => {
-    const series = await prometheus.exemplars('orderly_http_request_duration_seconds_bucket{route="/orders"}')
-    const known = new Set(traces.items.map(({ traceId }) => traceId))
-    const exemplars = series.flatMap(({ exemplars }) => exemplars.map(({ labels }) => labels.trace_id ?? ''))
-    assert.ok(exemplars.some(traceID => known.has(traceID)))
+  await t.test('slow requests and outcomes lead to their traces, by exemplars', async () => {
+    for (const histogram of [
+      'orderly_http_request_duration_seconds_bucket{route="/orders"}',
+      'orderly_stage_record_age_seconds_bucket{service="inventory"}'
+    ]) {
+      const series = await prometheus.exemplars(histogram)
+      const known = new Set(traces.items.map(({ traceId }) => traceId))
+      const exemplars = series.flatMap(({ exemplars }) => exemplars.map(({ labels }) => labels.trace_id ?? ''))
+      assert.ok(
+        exemplars.some(traceID => known.has(traceID)),
+        histogram
+      )
+    }
   })
 
   await t.test('no label of any of our metrics has a value for each order, user or run', async () => {

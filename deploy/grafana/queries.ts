@@ -8,6 +8,11 @@ export function rateOf(metric: string, by = ''): string {
   return `sum${by === '' ? '' : ` by (${by})`} (rate(${metric}[${rateWindow}]))`
 }
 
+/** A line for each value of a label. */
+export function ratesBy(metric: string, label: string): QuerySpec[] {
+  return [{ expr: rateOf(metric, label), legend: `{{ ${label} }}` }]
+}
+
 /** Percentiles of a histogram, one line each. @param selector the histogram's name without `_bucket`, with matchers in braces */
 export function percentiles(
   selector: string,

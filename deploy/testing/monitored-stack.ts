@@ -17,6 +17,8 @@ export interface MonitoredStack {
   readonly launcher: LauncherProcess
   /** Places an order. @returns the answer's status */
   order(order: object, headers?: Record<string, string>): Promise<number>
+  /** Places an order, and asks for that when it has its outcome. */
+  ask(wish: 'cancel' | 'confirm', order: object): Promise<void>
   /** Places orders, one every tenth of a second, until the test ends. */
   keepOrdering(): void
   stopInventory(): Promise<void>
@@ -31,12 +33,15 @@ export async function startMonitoredStack(t: TestContext, env: NodeJS.ProcessEnv
   t.after(() => rm(join(orderlyDirectory, name), { recursive: true, force: true }))
   await launcher.waitFor('Ctrl-C stops everything', 240_000)
 
-  async function order(body: object, headers: Record<string, string> = {}): Promise<number> {
-    const response = await fetch(`http://${loopback}:${ports.ORDER}/orders`, {
+  const post = (path: string, headers: Record<string, string>, body?: object) =>
+    fetch(`http://${loopback}:${ports.ORDER}${path}`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', ...headers },
-      body: JSON.stringify(body)
+      headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+      ...(body !== undefined && { body: JSON.stringify(body) })
     })
+
+  async function order(body: object, headers: Record<string, string> = {}): Promise<number> {
+    const response = await post('/orders', headers, body)
     await response.arrayBuffer()
     return response.status
   }
@@ -46,6 +51,13 @@ export async function startMonitoredStack(t: TestContext, env: NodeJS.ProcessEnv
     prometheusURL: `http://${loopback}:${ports.PROMETHEUS}`,
     launcher,
     order,
+    async ask(wish, body) {
+      const placed = await post('/orders', { prefer: 'wait=30' }, body)
+      const { orderID } = (await placed.json()) as { orderID: string }
+      const answer = await post(`/orders/${orderID}/${wish}`, { prefer: 'wait=30' })
+      await answer.arrayBuffer()
+      if (!answer.ok) throw new Error(`${wish} of order ${orderID} was answered ${answer.status}`)
+    },
     keepOrdering() {
       const stopping = new AbortController()
       const ordering = (async () => {

@@ -1,7 +1,7 @@
 export type { Caller, Role } from './caller.ts'
 export { callerNamePattern, reservedName } from './caller.ts'
 export { runApiKeys, UsageError } from './command/api-keys.ts'
-export { chargeFor, guardRoutes, securityScheme } from './guard/guard.ts'
+export { chargeFor, guardRoutes, securitySchemes } from './guard/guard.ts'
 export { type ApiKeyStore, createApiKeyStore } from './keys/key-store.ts'
 export { createKnownCallers, type KnownCallers } from './keys/known-callers.ts'
 export { type OpenCallersContext, openCallers } from './open-callers.ts'

@@ -87,8 +87,14 @@ test('what became of an order can be asked for, waited for, listed, streamed and
     const held = await post(first.url, { ...inStock, userID, holdSeconds: 900 }, { prefer: 'wait=25' })
     assert.deepEqual([held.body.status, held.body.holdSeconds], ['reserved', 900])
     assert.equal(Date.parse(held.body.holdUntil), Date.parse(held.body.decidedAt) + 900_000)
+    const whole = fetch(`${second.url}${held.body.links.events}?until=final`).then(answer => answer.text())
     assert.deepEqual(await wish(second, held.body.orderID, 'confirm'), [200, 'confirmed', false, true])
     assert.deepEqual(await wish(first, held.body.orderID, 'cancel'), [200, 'cancelled', true, true])
+
+    assert.deepEqual(
+      [...(await whole).matchAll(/"status":"(\w+)".*"isFinal":(\w+)/g)].map(([, ...told]) => told.join(' ')),
+      ['accepted false', 'reserved false', 'confirmed false', 'cancelled true']
+    )
 
     const forgotten = await post(first.url, { ...inStock, userID, holdSeconds: 1 })
     const events = await (await fetch(`${second.url}${forgotten.body.links.events}`)).text()

@@ -1,5 +1,5 @@
 import type { DashboardSpec } from '../dashboard.ts'
-import { rateOf } from '../queries.ts'
+import { rateOf, ratesBy } from '../queries.ts'
 
 export const broker: DashboardSpec = {
   uid: 'broker',
@@ -60,7 +60,7 @@ export const broker: DashboardSpec = {
           title: 'Records in',
           description: 'A second.',
           unit: 'ops',
-          queries: [{ expr: rateOf('kafka_messages_in_total', 'instance'), legend: '{{ instance }}' }]
+          queries: ratesBy('kafka_messages_in_total', 'instance')
         },
         {
           title: 'Bytes',
@@ -75,7 +75,7 @@ export const broker: DashboardSpec = {
           title: 'Requests',
           description: 'A second, by kind.',
           unit: 'reqps',
-          queries: [{ expr: rateOf('kafka_requests_total', 'request'), legend: '{{ request }}' }]
+          queries: ratesBy('kafka_requests_total', 'request')
         },
         {
           title: 'Duration of requests',
@@ -89,7 +89,7 @@ export const broker: DashboardSpec = {
           title: 'Failed requests',
           description: 'To produce and to fetch.',
           unit: 'reqps',
-          queries: [{ expr: rateOf('kafka_failed_requests_total', 'request'), legend: '{{ request }}' }]
+          queries: ratesBy('kafka_failed_requests_total', 'request')
         },
         {
           title: 'Idle',
@@ -119,7 +119,7 @@ export const broker: DashboardSpec = {
           title: 'Replicas in and out of sync',
           description: 'Changes a second.',
           unit: 'ops',
-          queries: [{ expr: rateOf('kafka_isr_changes_total', 'change'), legend: '{{ change }}' }]
+          queries: ratesBy('kafka_isr_changes_total', 'change')
         },
         {
           title: 'Heap',

@@ -1,5 +1,5 @@
-import type { DashboardSpec } from '../dashboard.ts'
-import { rateOf } from '../queries.ts'
+import type { DashboardSpec, PanelSpec } from '../dashboard.ts'
+import { rateOf, ratesBy } from '../queries.ts'
 
 export const business: DashboardSpec = {
   uid: 'business',
@@ -36,7 +36,7 @@ export const business: DashboardSpec = {
           title: 'Orders by when they came',
           description: 'Late ones are counted beside the figure of their minute, which is final.',
           unit: 'ops',
-          queries: [{ expr: rateOf('orderly_aggregator_orders_total', 'kind'), legend: '{{ kind }}' }]
+          queries: ratesBy('orderly_aggregator_orders_total', 'kind')
         },
         {
           title: 'Orders with a key that was known',
@@ -51,6 +51,24 @@ export const business: DashboardSpec = {
           queries: [{ expr: 'time() - max(orderly_aggregator_complete_until_timestamp_seconds)', legend: 'behind' }]
         }
       ]
+    },
+    {
+      title: 'Cancels, holds, confirmations',
+      panels: [
+        changes(
+          'Cancelled',
+          'A minute: stock was given back, or the cancel came before the order was decided.',
+          'cancel'
+        ),
+        changes('Confirmed', 'A minute: what was held is kept. `none` came too late, or was not a hold.', 'confirm'),
+        changes('Expired', 'A minute: nobody confirmed a hold in its time, and its stock was given back.', 'expire')
+      ]
     }
   ]
+}
+
+/** What became of what was asked of orders later. */
+function changes(title: string, description: string, change: string): PanelSpec {
+  const expr = `60 * ${rateOf(`orderly_inventory_changes_total{change="${change}"}`, 'effect')}`
+  return { title, description, unit: 'short', queries: [{ expr, legend: '{{ effect }}' }] }
 }

@@ -1,5 +1,5 @@
 import type { DashboardSpec } from '../dashboard.ts'
-import { percentiles, rateOf, rateWindow } from '../queries.ts'
+import { percentiles, rateOf, ratesBy, rateWindow } from '../queries.ts'
 
 export const consumerLag: DashboardSpec = {
   uid: 'consumer-lag',
@@ -50,7 +50,7 @@ export const consumerLag: DashboardSpec = {
           title: 'Processed',
           description: 'Records a second that the services have committed.',
           unit: 'ops',
-          queries: [{ expr: rateOf('orderly_stage_records_total', 'service'), legend: '{{ service }}' }]
+          queries: ratesBy('orderly_stage_records_total', 'service')
         }
       ]
     },

@@ -1,5 +1,5 @@
 import type { DashboardSpec } from '../dashboard.ts'
-import { rateOf } from '../queries.ts'
+import { rateOf, ratesBy } from '../queries.ts'
 
 export const errors: DashboardSpec = {
   uid: 'errors',
@@ -24,7 +24,7 @@ export const errors: DashboardSpec = {
           title: 'Problems',
           description: 'By code: what callers did wrong, and what we could not do.',
           unit: 'reqps',
-          queries: [{ expr: rateOf('orderly_http_problems_total', 'code'), legend: '{{ code }}' }]
+          queries: ratesBy('orderly_http_problems_total', 'code')
         },
         {
           title: 'Share of errors',
@@ -41,7 +41,7 @@ export const errors: DashboardSpec = {
           title: 'Tried again',
           description: 'Attempts that failed for a passing reason: the database, the registry.',
           unit: 'ops',
-          queries: [{ expr: rateOf('orderly_stage_retries_total', 'service'), legend: '{{ service }}' }]
+          queries: ratesBy('orderly_stage_retries_total', 'service')
         },
         {
           title: 'Aborted batches',

@@ -1,5 +1,5 @@
 import type { DashboardSpec } from '../dashboard.ts'
-import { rateOf } from '../queries.ts'
+import { rateOf, ratesBy } from '../queries.ts'
 
 const accepted = 'orderly_orders_placed_total{outcome="accepted"}'
 
@@ -62,19 +62,19 @@ export const overview: DashboardSpec = {
           title: 'Orders',
           description: 'By what became of the request.',
           unit: 'ops',
-          queries: [{ expr: rateOf('orderly_orders_placed_total', 'outcome'), legend: '{{ outcome }}' }]
+          queries: ratesBy('orderly_orders_placed_total', 'outcome')
         },
         {
           title: 'Outcomes',
           description: 'What the inventory decided.',
           unit: 'ops',
-          queries: [{ expr: rateOf('orderly_inventory_outcomes_total', 'kind'), legend: '{{ kind }}' }]
+          queries: ratesBy('orderly_inventory_outcomes_total', 'kind')
         },
         {
           title: 'Notifications',
           description: 'What targets took.',
           unit: 'ops',
-          queries: [{ expr: rateOf('orderly_notifications_delivered_total', 'target'), legend: '{{ target }}' }]
+          queries: ratesBy('orderly_notifications_delivered_total', 'target')
         }
       ]
     },
@@ -91,7 +91,7 @@ export const overview: DashboardSpec = {
           title: 'Processor',
           description: 'Cores in use.',
           unit: 'short',
-          queries: [{ expr: rateOf('process_cpu_seconds_total', 'job'), legend: '{{ job }}' }]
+          queries: ratesBy('process_cpu_seconds_total', 'job')
         },
         {
           title: 'Memory',
@@ -109,7 +109,7 @@ export const overview: DashboardSpec = {
           title: 'Garbage collection',
           description: 'The share of time.',
           unit: 'percentunit',
-          queries: [{ expr: rateOf('nodejs_gc_duration_seconds_sum', 'service'), legend: '{{ service }}' }]
+          queries: ratesBy('nodejs_gc_duration_seconds_sum', 'service')
         },
         {
           title: 'Partitions',

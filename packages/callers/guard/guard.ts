@@ -42,7 +42,16 @@ interface ApiSchema {
   readonly response?: unknown
 }
 
-export const securityScheme = 'apiKey'
+const securityScheme = 'apiKey'
+
+/** For the OpenAPI document that the routes are part of. */
+export const securitySchemes = {
+  [securityScheme]: {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'An API key, made by `npm run api-keys -w @orderly/order -- create`.'
+  }
+} as const
 
 const quotaHeaders = {
   'ratelimit-policy': { type: 'string', description: 'How many requests in how many seconds: `"caller";q=6000;w=60`.' },

@@ -3,7 +3,7 @@ import { Histogram } from 'prom-client'
 import { exemplarHistogram } from '../metrics/exposition.ts'
 import type { Metrics } from '../metrics/registry.ts'
 import { isSampled, preciseNowMs, type Spans } from '../tracing/spans.ts'
-import { childTraceparent, traceFields } from '../tracing/trace-context.ts'
+import { childTraceparent, exemplarOf } from '../tracing/trace-context.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -60,11 +60,6 @@ export function observeRequests(http: FastifyInstance, metrics: Metrics, spans: 
     }
     next()
   })
-}
-
-const exemplarOf = (traceparent: string) => {
-  const { traceID = '', spanID = '' } = traceFields(traceparent)
-  return { trace_id: traceID, span_id: spanID }
 }
 
 function parentOf(request: FastifyRequest): string | undefined {

@@ -1,5 +1,12 @@
 import type { Metric, Registry } from 'prom-client'
 
+export interface Exemplar {
+  readonly labelSet: Readonly<Record<string, string>>
+  readonly value: number
+  /** Seconds since 1970. */
+  readonly timestamp: number
+}
+
 /**
  * A histogram without labels that takes many values at once. The library's own costs more than a microsecond for each value, which
  * for every record of a full batch would be a tenth of the time that the batch takes.
@@ -11,6 +18,8 @@ export class BulkHistogram {
   readonly help: string
   readonly #bounds: readonly number[]
   readonly #counts: Float64Array
+  /** The newest of each bucket. */
+  readonly #exemplars: (Exemplar | undefined)[] = []
   #sum = 0
 
   constructor(options: { name: string; help: string; buckets: readonly number[]; metrics: Registry }) {
@@ -22,25 +31,44 @@ export class BulkHistogram {
   }
 
   observe(value: number): void {
+    ;(this.#counts[this.#bucketOf(value)] as number)++
+    this.#sum += value
+  }
+
+  /** Says of one of the values that were observed which trace it is of; written where the format has a place for it. */
+  exemplify(value: number, labelSet: Exemplar['labelSet']): void {
+    this.#exemplars[this.#bucketOf(value)] = { labelSet, value, timestamp: Date.now() / 1_000 }
+  }
+
+  #bucketOf(value: number): number {
     const bounds = this.#bounds
     let index = 0
     while (index < bounds.length && value > (bounds[index] as number)) index++
-    ;(this.#counts[index] as number)++
-    this.#sum += value
+    return index
   }
 
   reset(): void {
     this.#counts.fill(0)
+    this.#exemplars.length = 0
     this.#sum = 0
   }
 
   /** For the registry. */
   async get() {
-    const values: { metricName: string; labels: Record<string, string>; value: number }[] = []
+    const values: {
+      readonly metricName: string
+      readonly labels: Readonly<Record<string, string>>
+      readonly value: number
+      readonly exemplar?: Exemplar
+    }[] = []
     let count = 0
     for (const [index, bound] of [...this.#bounds, '+Inf'].entries()) {
       count += this.#counts[index] as number
-      values.push({ metricName: `${this.name}_bucket`, labels: { le: String(bound) }, value: count })
+      const exemplar = this.#exemplars[index]
+      values.push({
+        ...{ metricName: `${this.name}_bucket`, labels: { le: String(bound) }, value: count },
+        ...(exemplar !== undefined && { exemplar })
+      })
     }
     values.push({ metricName: `${this.name}_sum`, labels: {}, value: this.#sum })
     values.push({ metricName: `${this.name}_count`, labels: {}, value: count })

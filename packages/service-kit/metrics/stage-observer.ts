@@ -1,5 +1,6 @@
 import type { StageObserver } from '@orderly/kafka'
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import { exemplarOf } from '../tracing/trace-context.ts'
 import { boundedLabel } from './bounded-label.ts'
 import { BulkHistogram } from './bulk-histogram.ts'
 
@@ -7,8 +8,14 @@ const secondsBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
 const ageBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800, 7_200]
 const recordsBuckets = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000]
 
+/** What is told besides, where traces are recorded. */
+export interface TraceObserver {
+  /** After `committed`: one of its records, whose trace is recorded. */
+  recorded?(event: { readonly timestampMs: number; readonly traceparent: string }): void
+}
+
 /** A stage's events as metrics (the stage itself logs what an operator may have to look into). One for each service. */
-export function stageObserver(metrics: Registry): Required<StageObserver> {
+export function stageObserver(metrics: Registry): Required<StageObserver> & TraceObserver {
   const registers = [metrics]
   const records = new Counter({ name: 'orderly_stage_records_total', help: 'Records read and committed.', registers })
   const outputs = new Counter({
@@ -67,6 +74,8 @@ export function stageObserver(metrics: Registry): Required<StageObserver> {
       const nowMs = Date.now()
       for (const timestampMs of event.timestampsMs) age.observe(Math.max(0, nowMs - timestampMs) / 1_000)
     },
+    recorded: ({ timestampMs, traceparent }) =>
+      age.exemplify(Math.max(0, Date.now() - timestampMs) / 1_000, exemplarOf(traceparent)),
     ticked(event) {
       outputs.inc(event.outputs)
       duration.observe({ step: 'tick' }, event.durationMs / 1_000)

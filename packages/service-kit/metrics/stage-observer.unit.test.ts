@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { createExposition } from './exposition.ts'
 import { createMetrics } from './registry.ts'
 import { stageObserver } from './stage-observer.ts'
 
@@ -35,4 +36,18 @@ test("a stage's events are counted", async () => {
   ]) {
     assert.ok(text.includes(line), `${line} in\n${text}`)
   }
+})
+
+test('the age of a record leads to its trace, where the format has a place for it', async () => {
+  const metrics = createMetrics('inventory')
+  const observer = stageObserver(metrics)
+  const timestampsMs = Float64Array.of(Date.now() - 2_000)
+  observer.committed({ records: 1, outputs: 1, durationMs: 4, timestampsMs })
+  observer.recorded?.({ timestampMs: Date.now() - 2_000, traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` })
+  const write = createExposition(metrics)
+  const { text } = await write('application/openmetrics-text')
+  const traced = text.split('\n').filter(line => line.includes('orderly_stage_record_age') && line.includes('# {'))
+  assert.equal(traced.length, 1)
+  assert.match(traced[0] ?? '', /le="2\.5".* 1 # \{trace_id="a{32}",span_id="b{16}"\} 2(\.\d+)? \d+(\.\d+)?$/)
+  assert.ok(!(await write(undefined)).text.includes('# {'))
 })

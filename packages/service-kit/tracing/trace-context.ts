@@ -62,6 +62,12 @@ export function traceFields(traceparent: string | undefined): { traceID?: string
   return context === undefined ? {} : { traceID: context.traceID, spanID: context.spanID }
 }
 
+/** The ids as an exemplar has them, by the convention that Grafana follows. */
+export function exemplarOf(traceparent: string): { readonly trace_id: string; readonly span_id: string } {
+  const { traceID = '', spanID = '' } = traceFields(traceparent)
+  return { trace_id: traceID, span_id: spanID }
+}
+
 /** All zeros would be invalid; that it ever comes up is a matter of principle. */
 function randomID(bytes: number): string {
   const id = pooledRandomBytes(bytes).toString('hex')

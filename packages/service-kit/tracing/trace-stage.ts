@@ -1,4 +1,5 @@
 import type { OutputRecord, Stage, StageObserver, StageRecord, StageTick } from '@orderly/kafka'
+import type { TraceObserver } from '../metrics/stage-observer.ts'
 import { kafka, operation, sendSpan } from './messaging.ts'
 import { type FinishedSpan, isSampled, preciseNowMs, type Spans } from './spans.ts'
 import { parseTraceparent } from './trace-context.ts'
@@ -38,7 +39,7 @@ interface TracedBatch {
 /** The stage and the observer as they are to be run; the very same while nobody records traces. */
 export function traceStage<Event>(
   stage: Stage<Event>,
-  observer: StageObserver,
+  observer: StageObserver & TraceObserver,
   spans: Spans | undefined
 ): TracedStage<Event> {
   if (spans === undefined) return { stage, observer }
@@ -98,7 +99,17 @@ export function traceStage<Event>(
       committed(event) {
         observer.committed?.(event)
         const batch = processed.shift()
-        if (batch !== undefined) tellBatch(group, batch, spans, { commitMs: event.durationMs })
+        if (batch === undefined) return
+        tellBatch(group, batch, spans, { commitMs: event.durationMs })
+        // The one that waited longest, if somebody asks why.
+        const slowest = batch.records.reduce<TracedRecord | undefined>(
+          (oldest, each) =>
+            oldest === undefined || each.record.timestampMs < oldest.record.timestampMs ? each : oldest,
+          undefined
+        )
+        if (slowest !== undefined) {
+          observer.recorded?.({ timestampMs: slowest.record.timestampMs, traceparent: slowest.traceparent })
+        }
       },
       aborted(event) {
         observer.aborted?.(event)

@@ -1,5 +1,5 @@
 import swagger from '@fastify/swagger'
-import { securityScheme } from '@orderly/callers'
+import { securitySchemes } from '@orderly/callers'
 import type { FastifyInstance } from 'fastify'
 
 /** `GET /openapi.json`: what the routes that are added after this say about themselves. */
@@ -19,15 +19,7 @@ export async function addOpenApi(http: FastifyInstance): Promise<void> {
       },
       servers: [{ url: '/' }],
       tags: [{ name: 'stock', description: 'What there is of each SKU, and how it came to be.' }],
-      components: {
-        securitySchemes: {
-          [securityScheme]: {
-            type: 'http',
-            scheme: 'bearer',
-            description: 'An API key, made by `npm run api-keys -w @orderly/order -- create`.'
-          }
-        }
-      }
+      components: { securitySchemes }
     }
   })
   let document: string | undefined

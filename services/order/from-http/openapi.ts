@@ -1,6 +1,6 @@
 import swagger from '@fastify/swagger'
 import swaggerUI from '@fastify/swagger-ui'
-import { securityScheme } from '@orderly/callers'
+import { securitySchemes } from '@orderly/callers'
 import type { FastifyInstance } from 'fastify'
 
 /** For people: everything comes from this service, and the page may talk to nobody else. */
@@ -21,6 +21,7 @@ const description = `Place orders, and ask what became of them.
 - An order with an \`Idempotency-Key\` is placed once: repeat the request with the same key until its answer is neither \`409\` nor \`503\`.
 - Problems are told as RFC 9457 describes (\`application/problem+json\`), with a stable \`code\`.
 - Callers send an API key, \`Authorization: Bearer orderly_…\`; services that run with \`API_KEYS=off\`, as on a developer's machine, ask for none.
+- A request that does not arrive in time is \`408\`, one with too large headers \`431\`, also where that is not named; neither is done.
 - Every answer has an \`X-Request-Id\`: the caller's own, if the request had one.`
 
 declare module 'fastify' {
@@ -47,15 +48,7 @@ export async function addOpenApi(http: FastifyInstance): Promise<void> {
       },
       servers: [{ url: '/' }],
       tags: [{ name: 'orders', description: 'Placing orders, and asking for them.' }],
-      components: {
-        securitySchemes: {
-          [securityScheme]: {
-            type: 'http',
-            scheme: 'bearer',
-            description: 'An API key, made by `npm run api-keys -w @orderly/order -- create`.'
-          }
-        }
-      }
+      components: { securitySchemes }
     }
   })
   let document: string | undefined
