@@ -1,0 +1,212 @@
+import type { Mutant } from './mutant.ts'
+
+const statements = 'services/inventory/store/statements.ts'
+const decideChanges = 'services/inventory/domain/decide-changes.ts'
+
+/** In the inventory. */
+export const inventoryMutants: readonly Mutant[] = [
+  {
+    name: 'forgets-outcomes',
+    bug: 'an order that comes again is decided again',
+    patches: [
+      {
+        file: 'services/inventory/store/postgres.ts',
+        find: 'const known = toKnownOrders(outcomeRows, settlementRows)',
+        replace: 'const known = toKnownOrders(changed.length === 0 ? [] : outcomeRows, settlementRows)'
+      },
+      {
+        file: statements,
+        find: `AS outcome (order_id, user_id, kind, items, reason, shortages\${column})`,
+        replace: `AS outcome (order_id, user_id, kind, items, reason, shortages\${column}) ON CONFLICT DO NOTHING`
+      },
+      {
+        file: statements,
+        find: 'SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[])`,',
+        replace: 'SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[]) ON CONFLICT DO NOTHING`,'
+      },
+      {
+        file: statements,
+        find: 'SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[])`,',
+        replace: 'SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[]) ON CONFLICT DO NOTHING`,'
+      }
+    ],
+    faults: { 'kill-at-point': 1 },
+    services: ['inventory'],
+    points: ['batch-processed', 'before-commit'],
+    breaks: [4, 5]
+  },
+  {
+    name: 'parks-when-away',
+    bug: 'orders are parked because the database is away',
+    patches: [
+      {
+        file: 'services/inventory/store/is-transient.ts',
+        find: '  if (isTransientPostgresError(error)) return true',
+        replace: '  if (isTransientPostgresError(error)) return false'
+      }
+    ],
+    faults: { 'kill-postgres': 1 },
+    services: ['notification'],
+    breaks: [14]
+  },
+  {
+    name: 'split-transaction',
+    bug: 'outcomes and stock are written in two database transactions',
+    patches: [
+      {
+        file: 'packages/postgres/transaction.ts',
+        find: "const written = await Promise.all([...sendAll(client, writes), client.query('COMMIT')])",
+        replace: `const [first, ...others] = writes
+    await Promise.all([...sendAll(client, first === undefined ? [] : [first]), client.query('COMMIT')])
+    await client.query(begin)
+    const written = await Promise.all([...sendAll(client, others), client.query('COMMIT')])`
+      }
+    ],
+    faults: { kill: 4, cut: 1, 'kill-postgres': 1 },
+    services: ['inventory'],
+    requestsPerSecond: 150,
+    durationMs: 40_000,
+    breaks: [4, 5]
+  },
+  {
+    name: 'no-row-lock',
+    bug: 'stock is read without locking its rows',
+    patches: [{ file: statements, find: ' ORDER BY sku FOR UPDATE', replace: ' ORDER BY sku' }],
+    faults: { freeze: 1 },
+    services: ['inventory'],
+    requestsPerSecond: 200,
+    breaks: [4, 6, 14]
+  },
+  {
+    name: 'off-by-one',
+    bug: 'the last piece of a SKU is never given away',
+    patches: [
+      { file: 'services/inventory/domain/decide.ts', find: 'if (requested > left)', replace: 'if (requested >= left)' }
+    ],
+    faults: { kill: 1 },
+    breaks: [6]
+  },
+  {
+    name: 'half-reserved',
+    bug: 'an order is reserved as soon as one of its lines can be',
+    patches: [
+      {
+        file: 'services/inventory/domain/decide.ts',
+        find: 'if (shortages.length > 0) {',
+        replace: 'if (shortages.length === demand.size) {'
+      }
+    ],
+    faults: { kill: 1 },
+    breaks: [4, 6, 14]
+  },
+  {
+    name: 'unkeyed',
+    bug: 'outcomes are keyed by order, so those of one user are spread over partitions',
+    patches: [
+      {
+        file: 'services/inventory/to-results/result-record.ts',
+        find: 'return toRecord(topics.inventoryReserved, result.event, traceparent)',
+        replace:
+          'return { ...toRecord(topics.inventoryReserved, result.event, traceparent), key: result.event.orderID }'
+      }
+    ],
+    faults: { kill: 1 },
+    breaks: [7]
+  },
+  {
+    name: 'releases-again',
+    bug: 'a cancel that is repeated is answered with the release again',
+    patches: [
+      {
+        file: decideChanges,
+        find: 'isSame(settlement?.place, place))',
+        replace: "isSame(settlement?.place, place) || (change.change === 'cancel' && settlement?.kind === 'released'))"
+      }
+    ],
+    faults: { kill: 1 },
+    services: ['inventory'],
+    breaks: [2]
+  },
+  {
+    name: 'release-forgotten',
+    bug: 'a release whose event was lost with its transaction is not told when its record comes again',
+    patches: [
+      {
+        file: decideChanges,
+        find: 'if (former !== undefined) return {',
+        replace: 'if (former?.place === place) return {'
+      }
+    ],
+    faults: { 'kill-at-point': 1 },
+    services: ['inventory'],
+    points: ['batch-processed', 'before-commit'],
+    requestsPerSecond: 150,
+    breaks: [2]
+  },
+  {
+    name: 'early-cancel-lost',
+    bug: 'a cancel that comes before its order is decided is ignored',
+    patches: [
+      {
+        file: decideChanges,
+        find: "if (change.change !== 'cancel') return unchanged",
+        replace: "if (change.change !== 'expand') return unchanged"
+      }
+    ],
+    faults: { freeze: 1, kill: 1 },
+    services: ['inventory'],
+    breaks: [2]
+  },
+  {
+    name: 'expiry-ignores-confirmation',
+    bug: 'a hold expires although it was confirmed',
+    patches: [
+      {
+        file: decideChanges,
+        find: "return isHeld && holdUntilMs <= requestedAtMs ? release('expired')",
+        replace: "return holdUntilMs !== null && holdUntilMs <= requestedAtMs ? release('expired')"
+      },
+      {
+        file: 'services/inventory/store/postgres.ts',
+        find: 'statements.deleteHolds(settlements.map(({ event }) => event.orderID))',
+        replace: 'statements.deleteHolds(released.map(({ event }) => event.orderID))'
+      }
+    ],
+    faults: { kill: 1 },
+    services: ['inventory'],
+    breaks: [2]
+  },
+  {
+    name: 'keeps-released',
+    bug: 'released stock is no longer reserved, but nobody can have it',
+    patches: [
+      {
+        file: statements,
+        find: 'SET available = available - moved.quantity,',
+        replace: 'SET available = available - greatest(moved.quantity, 0),'
+      }
+    ],
+    faults: { kill: 1 },
+    services: ['inventory'],
+    breaks: [4]
+  },
+  {
+    name: 'asks-once',
+    bug: 'the expiry of a hold is asked for once, also when that was never written',
+    patches: [
+      {
+        file: statements,
+        find: `UPDATE inventory.holds SET expire_at = greatest($3::timestamptz, $1::timestamptz + ($1 - hold_until) / 10)
+      FROM inventory.outcomes`,
+        replace: `DELETE FROM inventory.holds
+      USING (SELECT * FROM inventory.outcomes WHERE $3::timestamptz IS NOT NULL) AS outcomes`
+      }
+    ],
+    faults: { 'kill-at-point': 2, mute: 1 },
+    services: ['inventory'],
+    points: ['transaction-begun', 'outputs-written', 'before-commit'],
+    requestsPerSecond: 150,
+    durationMs: 40_000,
+    breaks: [2]
+  }
+]

@@ -1,0 +1,184 @@
+import type { Mutant } from './mutant.ts'
+
+const committers = 'packages/kafka/stage/committers.ts'
+const runStage = 'packages/kafka/stage/run-stage.ts'
+const processBatch = 'packages/kafka/stage/process-batch.ts'
+const exactlyOnceCommit = '    commit: (outputs, offsets, group) => producer.commit(outputs, offsets, group),'
+
+/** In packages/kafka. */
+export const kafkaMutants: readonly Mutant[] = [
+  {
+    name: 'offsets-first',
+    bug: 'offsets are committed before the outputs they belong to',
+    patches: [
+      {
+        file: committers,
+        find: exactlyOnceCommit,
+        replace: `    commit: async (outputs, offsets, group) => {
+      await commitOffsets(cluster, group, offsets)
+      await producer.commit(outputs, offsets, group)
+    },`
+      }
+    ],
+    faults: { 'kill-at-point': 1 },
+    services: ['inventory'],
+    points: ['transaction-begun', 'outputs-written', 'before-commit'],
+    breaks: [2, 8]
+  },
+  {
+    name: 'outputs-outside',
+    bug: 'outputs are written outside of the transaction that carries the offsets',
+    patches: [
+      {
+        file: committers,
+        find: exactlyOnceCommit,
+        replace: `    commit: async (outputs, offsets, group) => {
+      const plain = await createProducer(options.connection)
+      await plain.send(outputs)
+      await plain.close()
+      await producer.commit([], offsets, group)
+    },`
+      }
+    ],
+    faults: { 'kill-at-point': 1 },
+    services: ['inventory'],
+    points: ['transaction-begun', 'before-commit'],
+    breaks: [2]
+  },
+  {
+    name: 'reads-aborted',
+    bug: 'records of aborted transactions are not filtered',
+    patches: [
+      {
+        file: 'packages/kafka/committed-read/committed-records.ts',
+        find: '!abortedProducers.has(batch.producerId)',
+        replace: 'abortedProducers.size >= 0'
+      }
+    ],
+    faults: { 'kill-at-point': 1 },
+    services: ['inventory'],
+    points: ['outputs-written', 'before-commit'],
+    breaks: [3]
+  },
+  {
+    name: 'no-generation',
+    bug: 'the group coordinator is not told the generation, so whoever lost its partitions can still commit',
+    patches: [
+      {
+        file: 'packages/kafka/transaction/transactional-producer.ts',
+        find: `        group.generation,
+        group.memberID,
+        group.instanceID,`,
+        replace: `        -1,
+        '',
+        null,`
+      }
+    ],
+    faults: { 'freeze-at-point': 1 },
+    services: ['inventory'],
+    points: ['batch-read', 'batch-processed'],
+    durationMs: 50_000,
+    breaks: [2, 8]
+  },
+  {
+    name: 'unstable-offsets',
+    bug: 'a new owner starts from offsets that a transaction under way is about to replace',
+    patches: [
+      {
+        file: 'packages/kafka/group/committed-offsets.ts',
+        find: `[{ groupId: group.groupID, memberId: null, memberEpoch: -1, topics }],
+      true`,
+        replace: `[{ groupId: group.groupID, memberId: null, memberEpoch: -1, topics }],
+      false`
+      }
+    ],
+    faults: { 'freeze-at-point': 1 },
+    services: ['inventory'],
+    points: ['before-commit'],
+    durationMs: 50_000,
+    breaks: [2, 8]
+  },
+  {
+    name: 'keeps-position',
+    bug: 'after a failed commit reading goes on behind the batch that failed',
+    patches: [
+      {
+        file: runStage,
+        find: '        this.#fetcher.assign(positions)',
+        replace: '        if (this.#failures === 0) this.#fetcher.assign(positions)'
+      },
+      { file: runStage, find: '    this.#fetcher.assign([])\n', replace: '' }
+    ],
+    faults: { 'mute-at-point': 1 },
+    services: ['inventory'],
+    points: ['batch-processed', 'transaction-begun'],
+    breaks: [2, 8]
+  },
+  {
+    name: 'fence-ignored',
+    bug: 'an instance that was fenced tries again instead of leaving',
+    patches: [
+      {
+        file: 'packages/kafka/errors.ts',
+        find: `another instance has taken this one's place (\${name})\`, {
+      retryable: false`,
+        replace: `another instance has taken this one's place (\${name})\`, {
+      retryable: true`
+      },
+      { file: 'packages/kafka/group/member.ts', find: '      this.#failure = error\n', replace: '' }
+    ],
+    faults: { replace: 1 },
+    services: ['inventory'],
+    durationMs: 40_000,
+    breaks: [12]
+  },
+  {
+    name: 'drops-poison',
+    bug: 'what cannot be decoded is left out and forgotten',
+    patches: [{ file: processBatch, find: 'outputs.push(park(record, error))', replace: 'void park(record, error)' }],
+    faults: { poison: 1 },
+    breaks: [14]
+  },
+  {
+    name: 'followers-overtake',
+    bug: 'orders behind a parked one of the same user are processed',
+    patches: [
+      {
+        file: processBatch,
+        find: '    if (parked === undefined || parked.size === 0) return undefined',
+        replace: '    if (parked !== undefined || reason === undefined) return undefined'
+      }
+    ],
+    faults: { poison: 1 },
+    breaks: [14]
+  },
+  {
+    name: 'new-identity-per-try',
+    bug: 'a write that is tried again looks like another one to the brokers',
+    patches: [
+      {
+        file: 'packages/kafka/producer/producer.ts',
+        find: 'this.#write({ topic: lane.topic, partition: lane.partition, records, firstSequence }, session)',
+        replace: `this.#initSession().then(fresh =>
+          this.#write({ topic: lane.topic, partition: lane.partition, records, firstSequence: 0 }, fresh)
+        )`
+      }
+    ],
+    faults: { mute: 1 },
+    breaks: [1]
+  },
+  {
+    name: 'poison-passed-over',
+    bug: 'a record that cannot be read is passed over without a word',
+    patches: [
+      {
+        file: processBatch,
+        find: 'outputs.push(park(record, error))',
+        replace: 'if (record.topic === stage.inputs[0]?.name) outputs.push(park(record, error))'
+      }
+    ],
+    faults: { 'poison-changes': 3, kill: 1 },
+    services: ['inventory'],
+    breaks: [14]
+  }
+]

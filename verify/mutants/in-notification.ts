@@ -1,0 +1,62 @@
+import type { Mutant } from './mutant.ts'
+
+/** In the notification. */
+export const notificationMutants: readonly Mutant[] = [
+  {
+    name: 'remembers-later',
+    bug: 'the offsets of outcomes are committed before their notifications are remembered',
+    patches: [
+      {
+        file: 'services/notification/from-results/result-stage.ts',
+        find: '      await accept(',
+        replace: '      setTimeout(accept, 100, '
+      }
+    ],
+    faults: { 'kill-at-point': 1 },
+    services: ['notification'],
+    points: ['after-commit'],
+    breaks: [8, 11]
+  },
+  {
+    name: 'settles-first',
+    bug: 'a notification counts as sent before it is sent',
+    patches: [
+      {
+        file: 'services/notification/to-recipient/delivery-loop.ts',
+        find: '            : await send(delivery)',
+        replace: "            : (setTimeout(() => void send(delivery), 100), { kind: 'sent' })"
+      }
+    ],
+    faults: { kill: 1 },
+    services: ['notification'],
+    breaks: [8, 11]
+  },
+  {
+    name: 'any-answer-will-do',
+    bug: 'a webhook counts as taken whatever the endpoint answers',
+    patches: [
+      {
+        file: 'services/notification/to-recipient/webhook/webhook.ts',
+        find: 'if (statusCode >= 200 && statusCode < 300) {',
+        replace: 'if (statusCode >= 200 && statusCode < 600) {'
+      }
+    ],
+    faults: { kill: 1 },
+    services: ['notification'],
+    breaks: [11]
+  },
+  {
+    name: 'new-id-for-each-attempt',
+    bug: 'a webhook that is sent again has another id, so that nobody can tell that it is the same',
+    patches: [
+      {
+        file: 'services/notification/to-recipient/webhook/webhook.ts',
+        find: 'const webhookID = webhookIDOf(notification.id)',
+        replace: 'const webhookID = webhookIDOf(notification.id + Date.now())'
+      }
+    ],
+    faults: { kill: 1 },
+    services: ['notification'],
+    breaks: [11]
+  }
+]
