@@ -14,8 +14,8 @@ import { type CommandContext, runCommand } from './command.ts'
 const kinds = ['unit', 'int', 'e2e'] as const
 type Kind = (typeof kinds)[number]
 
-/** Integration tests share one set of servers; each end-to-end test starts its own. */
-const processesAtOnce: Readonly<Record<Kind, number>> = { unit: availableParallelism(), int: 2, e2e: 1 }
+/** Integration tests share one set of servers; each end-to-end test starts its own. Each file is a process. */
+const processesAtOnce: Readonly<Record<Exclude<Kind, 'unit'>, number>> = { int: 2, e2e: 1 }
 
 await runCommand(async context => {
   const { positionals, values } = parseArgs({
@@ -50,13 +50,10 @@ async function runKind(
     if (patterns.length === 0) return true
     throw new Refusal(`No ${kind} test file has ${patterns.map(pattern => `"${pattern}"`).join(' or ')} in its path.`)
   }
-  const arguments_ = [
-    '--test',
-    `--test-concurrency=${processesAtOnce[kind]}`,
-    ...(options.name === undefined ? [] : ['--test-name-pattern', options.name]),
-    ...files
-  ]
-  if (kind !== 'int') return run(context.supervise(orderlyDirectory), arguments_)
+  const chosen = options.name === undefined ? [] : ['--test-name-pattern', options.name]
+  if (kind === 'unit') return runTogether(files, chosen, context)
+  const arguments_ = ['--test', `--test-concurrency=${processesAtOnce[kind]}`, ...chosen, ...files]
+  if (kind === 'e2e') return run(context.supervise(orderlyDirectory), arguments_)
 
   const { directories, discard } = createThrowAwayRun('test')
   const supervisor = context.supervise(directories.logs)
@@ -74,6 +71,20 @@ async function runKind(
     await discard({ keepLogs })
     if (keepLogs) process.stderr.write(`Logs of Kafka, Postgres and the registry: ${directories.logs}\n`)
   }
+}
+
+/** Unit tests start nothing that a process each would have to keep apart, and to start one took longer than most of them. */
+async function runTogether(
+  files: readonly string[],
+  chosen: readonly string[],
+  context: CommandContext
+): Promise<boolean> {
+  const supervisor = context.supervise(orderlyDirectory)
+  const shares = Map.groupBy(files, (_, index) => index % availableParallelism())
+  const runs = [...shares.values()].map(share =>
+    run(supervisor, ['--test', '--test-isolation=none', ...chosen, ...share])
+  )
+  return (await Promise.all(runs)).every(Boolean)
 }
 
 function findTests(kind: Kind, patterns: readonly string[]): string[] {

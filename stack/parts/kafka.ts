@@ -31,12 +31,16 @@ export interface KafkaOptions {
   /** Each is broker and controller in one process. */
   readonly nodes: readonly KafkaNode[]
   readonly heapMB?: number
+  /** For a broker that lives about a minute: most of the processor time of one goes into compiling what is hardly used afterwards. */
+  readonly isShortLived?: boolean
 }
 
 export interface RunningKafka extends RunningPart {
   readonly brokers: readonly string[]
   readonly replicationFactor: number
 }
+
+const compileQuickly = '-XX:TieredStopAtLevel=1'
 
 export async function startKafka(options: KafkaOptions): Promise<RunningKafka> {
   const startedAt = performance.now()
@@ -76,7 +80,7 @@ export async function restartKafkaNode(node: KafkaNode, options: KafkaOptions): 
 }
 
 async function startNode(node: KafkaNode, clusterID: string, options: KafkaOptions): Promise<SupervisedProcess> {
-  const { supervisor, java, dataDirectory, heapMB = 384 } = options
+  const { supervisor, java, dataDirectory, heapMB = 384, isShortLived = false } = options
   const name = options.nodes.length === 1 ? 'kafka' : `kafka-${node.id}`
   const logDirectory = join(dataDirectory, `node-${node.id}`)
   const propertiesFile = join(dataDirectory, `node-${node.id}.properties`)
@@ -93,10 +97,11 @@ async function startNode(node: KafkaNode, clusterID: string, options: KafkaOptio
   if (!existsSync(join(logDirectory, 'meta.properties'))) {
     const format = ['kafka.tools.StorageTool', 'format', '--cluster-id', clusterID, '--config', propertiesFile]
     if (node.secure !== undefined) format.push(...secureFormatArguments(node.secure))
-    const args = ['-XX:TieredStopAtLevel=1', ...common, ...format]
+    const args = [compileQuickly, ...common, ...format]
     await runToEnd(supervisor, javaCommand(java, { name: `${name}-format`, args }))
   }
-  const args = [`-Xmx${heapMB}m`, '-Xms48m', ...common, 'kafka.Kafka', propertiesFile]
+  const jvm = [`-Xmx${heapMB}m`, '-Xms48m', ...(isShortLived ? [compileQuickly] : [])]
+  const args = [...jvm, ...common, 'kafka.Kafka', propertiesFile]
   const agent = node.metricsPort === undefined ? undefined : metricsAgent(node.metricsPort)
   return startJavaServer(supervisor, { name, java, jars: kafkaJars, cwd: dataDirectory, args, agent })
 }

@@ -60,6 +60,7 @@ export async function startBroker(test: TestContext, options: TestBrokerOptions 
     java,
     dataDirectory: join(directories.data, 'kafka'),
     nodes,
+    isShortLived: true,
     ...(heapMB && { heapMB })
   }
   const start = () => startKafka(kafkaOptions)

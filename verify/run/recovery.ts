@@ -62,7 +62,7 @@ export async function measureRecovery(log: KafkaLog, kinds: readonly string[], s
   return { healedAtMs, kinds, boundMs, tookMs: Date.now() - healedAtMs }
 }
 
-const notifyDeadlineMs = 30_000
+const notifyDeadlineMs = 120_000
 /** As the longest hold lasts, and what is asked for is asked again. */
 const holdsDeadlineMs = 30_000
 

@@ -93,6 +93,7 @@ export async function run(options: RunOptions, context: RunContext): Promise<His
     recoveries.push(await recover())
     const { requests, wishes } = await stopping
     const parkedUsers = injector.poison.filter(({ topic }) => topic === topicNames.ordersChanges).map(({ key }) => key)
+    note('until the last hold has ended, and everybody was told')
     await allHoldsSettled(servers.databaseURL, parkedUsers, signal).catch(error => note(error.message))
     // What was placed last has to come through as well before anybody counts.
     await measureRecovery(log, [], signal)

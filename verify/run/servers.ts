@@ -80,6 +80,7 @@ export async function startServers(shared: SharedServers, options: ServersOption
     java: chooseJava(findJavas()),
     dataDirectory: join(directories.data, `kafka-${randomBytes(4).toString('hex')}`),
     nodes: await planNodes(options.brokers),
+    isShortLived: true,
     heapMB: 384
   }
   const links = new Map<string, Link>()
