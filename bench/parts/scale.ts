@@ -5,7 +5,7 @@ import { cpuSecondsOf, residentMBOf } from '../measure/cpu-time.ts'
 import { lineThrough, median } from '../measure/statistics.ts'
 import { fillTopic } from '../orders/fill-topic.ts'
 import type { Part, PartContext } from '../part.ts'
-import { createLagProbe, pipelineEnvironment, resetTopics } from '../pipeline.ts'
+import { createLagProbe, type LagProbe, pipelineEnvironment, resetTopics } from '../pipeline.ts'
 import { figure, markdownTable, type Target } from '../report/part-report.ts'
 import { linePlot, short } from '../report/plot.ts'
 import { type RunningService, startService } from '../services.ts'
@@ -113,13 +113,13 @@ async function sumOf(
   return values.reduce<number>((sum, value) => sum + (value ?? Number.NaN), 0)
 }
 
-async function fillOrders({ servers }: PartContext, records: number): Promise<void> {
+async function fillOrders({ servers }: PartContext, records: number, firstIndex = 0): Promise<void> {
   const registry = createSchemaRegistry({ url: servers.registryURL })
   const { ordersCreated } = await connectTopics(registry, { ordersCreated: 1 })
-  await fillTopic(servers.connection, { topic: ordersCreated, records })
+  await fillTopic(servers.connection, { topic: ordersCreated, records, firstIndex })
 }
 
-async function untilDone(probe: ReturnType<typeof createLagProbe>, orders: number): Promise<void> {
+async function untilDone(probe: LagProbe, orders: number): Promise<void> {
   while ((await probe.progress()).done < orders) await delay(50)
 }
 
@@ -144,31 +144,49 @@ interface BacklogSample {
 
 const sampleEveryMs = 500
 
-async function drainBacklog(context: PartContext, orders: number): Promise<BacklogSample[]> {
+interface Backlog {
+  readonly env: NodeJS.ProcessEnv
+  readonly probe: LagProbe
+  /** The inventories that work on it, of which the first is there; those that are put to it are stopped with it. */
+  readonly inventories: [RunningService, ...RunningService[]]
+}
+
+/** Orders are waiting when one inventory starts. */
+async function withBacklog<Result>(
+  context: PartContext,
+  orders: number,
+  work: (backlog: Backlog) => Promise<Result>
+): Promise<Result> {
   const { servers } = context
   await resetTopics(servers, 4)
   await fillOrders(context, orders)
   const env = await pipelineEnvironment(servers)
-  const [service] = (await startInventories(context, env, 1)) as [RunningService]
+  const inventories = (await startInventories(context, env, 1)) as Backlog['inventories']
   const probe = createLagProbe(servers)
-  const samples: BacklogSample[] = []
-  const startedMs = performance.now()
   try {
+    return await work({ env, probe, inventories })
+  } finally {
+    await probe.close()
+    await Promise.all(inventories.map(service => service.stop()))
+    await servers.dropDatabase(env.DATABASE_URL)
+  }
+}
+
+function drainBacklog(context: PartContext, orders: number): Promise<BacklogSample[]> {
+  return withBacklog(context, orders, async ({ probe, inventories: [{ child }] }) => {
+    const samples: BacklogSample[] = []
+    const startedMs = performance.now()
     for (let done = 0; done < orders; await delay(sampleEveryMs)) {
       done = (await probe.progress()).done
       samples.push({
         atSeconds: (performance.now() - startedMs) / 1_000,
         done,
-        cpuSeconds: (await cpuSecondsOf(service.child.pid)) ?? Number.NaN,
-        memoryMB: (await residentMBOf(service.child.pid)) ?? Number.NaN
+        cpuSeconds: (await cpuSecondsOf(child.pid)) ?? Number.NaN,
+        memoryMB: (await residentMBOf(child.pid)) ?? Number.NaN
       })
     }
     return samples
-  } finally {
-    await probe.close()
-    await service.stop()
-    await servers.dropDatabase(env.DATABASE_URL)
-  }
+  })
 }
 
 /** Processor time for an order in each tenth of the backlog, without the first: that is the compiler's. */
@@ -232,65 +250,48 @@ interface Pause {
 const settleMs = 4_000
 const deadMs = 14_000
 
-async function measurePauses(context: PartContext, orders: number): Promise<Pause[]> {
-  const { servers } = context
-  await resetTopics(servers, 4)
-  await fillOrders(context, orders)
-  const env = await pipelineEnvironment(servers)
-  const [first] = (await startInventories(context, env, 1)) as [RunningService]
-  const started: RunningService[] = [first]
-  const probe = createLagProbe(servers)
-  let filling = Promise.resolve()
-  const pauses: Pause[] = []
-  const during = async (what: string, change: () => Promise<unknown>, watchMs: number) => {
-    const gaps = watchGaps(probe)
-    await change()
-    await delay(watchMs)
-    pauses.push({ what, ...(await gaps.stop()) })
-  }
-  try {
-    filling = keepFilling(context, probe, () => pauses.length === 4)
-    await during('nothing happens', async () => {}, settleMs)
-    await during(
-      'a second instance starts',
-      async () => started.push(...(await startInventories(context, env, 1, 2))),
-      settleMs
-    )
-    await during('it is stopped', () => (started[1] as RunningService).stop(), settleMs)
-    started.push(...(await startInventories(context, env, 1, 3)))
-    await delay(settleMs)
-    await during('one is killed', async () => (started[2] as RunningService).child.signal('SIGKILL'), deadMs)
-    return pauses
-  } finally {
-    pauses.length = 4
-    await filling
-    await probe.close()
-    await Promise.all(started.map(service => service.stop()))
-    await servers.dropDatabase(env.DATABASE_URL)
-  }
+function measurePauses(context: PartContext, orders: number): Promise<Pause[]> {
+  return withBacklog(context, orders, async ({ env, probe, inventories }) => {
+    const pauses: Pause[] = []
+    const during = async (what: string, change: () => Promise<unknown>, watchMs: number) => {
+      const gaps = watchGaps(probe)
+      await change()
+      await delay(watchMs)
+      pauses.push({ what, ...(await gaps.stop()) })
+    }
+    const start = async (first: number): Promise<RunningService> => {
+      const [service] = (await startInventories(context, env, 1, first)) as [RunningService]
+      inventories.push(service)
+      return service
+    }
+    let isOver = false
+    const filling = keepFilling(context, probe, () => isOver)
+    try {
+      await during('nothing happens', async () => {}, settleMs)
+      await during('a second instance starts', () => start(2), settleMs)
+      await during('it is stopped', () => (inventories[1] as RunningService).stop(), settleMs)
+      const third = await start(3)
+      await delay(settleMs)
+      await during('one is killed', async () => third.child.signal('SIGKILL'), deadMs)
+      return pauses
+    } finally {
+      isOver = true
+      await filling
+    }
+  })
 }
 
 /** There is always something to do while pauses are measured: gaps in the supply would look like them. */
-async function keepFilling(
-  context: PartContext,
-  probe: ReturnType<typeof createLagProbe>,
-  isOver: () => boolean
-): Promise<void> {
+async function keepFilling(context: PartContext, probe: LagProbe, isOver: () => boolean): Promise<void> {
   while (!isOver()) {
     const { done, written } = await probe.progress()
-    if (written - done < 50_000) await fillMore(context, written)
+    if (written - done < 50_000) await fillOrders(context, 20_000, written)
     else await delay(200)
   }
 }
 
-async function fillMore({ servers }: PartContext, firstIndex: number): Promise<void> {
-  const registry = createSchemaRegistry({ url: servers.registryURL })
-  const { ordersCreated } = await connectTopics(registry, { ordersCreated: 1 })
-  await fillTopic(servers.connection, { topic: ordersCreated, records: 20_000, firstIndex })
-}
-
 /** Watches when each partition moves on. */
-function watchGaps(probe: ReturnType<typeof createLagProbe>) {
+function watchGaps(probe: LagProbe) {
   const movedAtMs: number[] = []
   const gapsMs: number[] = []
   let before: readonly number[] = []

@@ -1,5 +1,5 @@
 import { type KafkaUses, topicNames } from '@orderly/contracts'
-import { deadLetterTopic, type Grant } from '@orderly/kafka'
+import { deadLetterTopic, type Grant, operationIDPrefix } from '@orderly/kafka'
 
 type Topic = keyof typeof topicNames
 type OfOne = Omit<Grant, 'principal'>
@@ -47,8 +47,6 @@ export function grantsOf(principal: string, uses: KafkaUses): Grant[] {
   return grants.map(grant => ({ principal, ...grant }))
 }
 
-/** What the tool's transactional ids begin with (`packages/kafka/dead-letters`). */
-const deadLetterOperationPrefix = 'dead-letters-'
 const workerTopics = ['connect.config', 'connect.offset', 'connect.status']
 
 /** Kafka Connect with the connector of the audit tables: reads every event, and keeps its own state in Kafka. */
@@ -96,7 +94,7 @@ export function operatorGrants(principal: string, topics: readonly string[]): Gr
       (name): Grant => ({ principal, resource: 'topic', name, pattern: 'literal', operations: ['write', 'describe'] })
     ),
     {
-      ...{ principal, resource: 'transactionalID', name: deadLetterOperationPrefix, pattern: 'prefix' },
+      ...{ principal, resource: 'transactionalID', name: operationIDPrefix, pattern: 'prefix' },
       operations: ['write', 'describe']
     }
   ]

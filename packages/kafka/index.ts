@@ -9,6 +9,7 @@ export {
   type OperationResult,
   type OperationStep,
   operateOnDeadLetters,
+  operationIDPrefix,
   readDeadLetters
 } from './dead-letters/operate.ts'
 export type { KeyOperation } from './dead-letters/operation.ts'

@@ -1,7 +1,7 @@
 import { guardRoutes, openCallers } from '@orderly/callers'
 import { connectTopics, createSchemaRegistry } from '@orderly/contracts'
 import { runStage } from '@orderly/kafka'
-import { checkDatabase, createPool, migrate, orUnavailable, retryTransient } from '@orderly/postgres'
+import { checkDatabase, createPool, migrate, retryTransient } from '@orderly/postgres'
 import { kafkaConnection, registryAddress, runService, stageObserver, traceStage } from '@orderly/service-kit'
 import { configSchema } from './config.ts'
 import type { WindowPolicy } from './domain/window.ts'
@@ -44,11 +44,7 @@ runService({
     })
     const store = createPostgresStore(pool, policy)
     guardRoutes(http, await openCallers({ config, pool, logger, metrics, signal, onStop, ready }))
-    addRateRoutes(http, {
-      store: { rates: (fromMs, toMs) => orUnavailable(store.rates(fromMs, toMs)) },
-      policy,
-      nowMs: Date.now
-    })
+    addRateRoutes(http, { store, policy, nowMs: Date.now })
 
     const { ordersCreated, orderRate } = await connectTopics(
       createSchemaRegistry(registryAddress(config)),

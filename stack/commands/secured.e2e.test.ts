@@ -17,25 +17,19 @@ import { projectDirectory } from '../directories.ts'
 import { extraPorts } from '../extras.ts'
 import { query } from '../parts/postgres.ts'
 import { freePorts } from '../processes/ports.ts'
-import { createSupervisor } from '../processes/supervisor.ts'
 import { waitUntil } from '../processes/wait.ts'
 import { serverPorts } from '../servers.ts'
 import { serviceNames } from '../services.ts'
 import { startStack } from '../stack.ts'
 import { showLines } from '../terminal/steps.ts'
-import { createThrowAwayRun } from '../throw-away-run.ts'
+import { superviseRun } from '../testing/supervised-run.ts'
 
 const password = (name: string) => `the-password-of-${name}`
 const principals = [...serviceNames, 'audit', 'provisioner', 'admin', 'stranger']
 
 test('with TLS, SCRAM and nothing allowed but what acls.json grants, every order comes through, and nobody may do more', async t => {
   // Before the broker's: who cannot say goodbye to the broker takes long to end.
-  const { directories, discard } = createThrowAwayRun('test')
-  const supervisor = createSupervisor(directories.logs)
-  t.after(async () => {
-    await supervisor.stop()
-    await discard()
-  })
+  const { directories, supervisor } = superviseRun(t, 'test')
   const broker = await startBroker(t, {
     users: Object.fromEntries(principals.map(name => [name, password(name)])),
     denyByDefault: true

@@ -37,7 +37,7 @@ export async function startAlertmanager(options: AlertmanagerOptions): Promise<R
     ],
     cwd: dataDirectory
   })
-  return whenReady({ name: 'alertmanager', address, child, readyPath: '/-/ready', deadlineMs: 60_000, startedAt })
+  return whenReady({ name: 'alertmanager', address, child, readyPath: '/-/ready', startedAt })
 }
 
 /** The template's receiver with this address; without one a receiver that tells nobody. */

@@ -17,11 +17,10 @@ import { integrationEnvironment, startBroker } from '@orderly/stack/testing'
 import pg from 'pg'
 import { stateOf } from '../../deploy/connect/connector.ts'
 import { freePort } from '../processes/ports.ts'
-import { createSupervisor } from '../processes/supervisor.ts'
 import { waitUntil } from '../processes/wait.ts'
 import { javaWith } from '../servers.ts'
 import { createMissingTopics } from '../stack.ts'
-import { createThrowAwayRun } from '../throw-away-run.ts'
+import { superviseRun } from '../testing/supervised-run.ts'
 import { startConnect } from './connect.ts'
 import { connectParts } from './jars.ts'
 
@@ -32,12 +31,7 @@ const createdAtMs = Date.UTC(2026, 0, 2, 3, 4, 5, 678)
 async function startAudit(t: TestContext) {
   const { registryURL, databaseURL } = integrationEnvironment()
   // Before the broker's: a worker that cannot say goodbye to its broker takes long to end.
-  const { directories, discard } = createThrowAwayRun('test')
-  const supervisor = createSupervisor(directories.logs)
-  t.after(async () => {
-    await supervisor.stop()
-    await discard()
-  })
+  const { directories, supervisor } = superviseRun(t, 'test')
   const [broker, database] = await Promise.all([startBroker(t), databaseURL()])
   const connection = { brokers: broker.brokers, clientID: 'audit-test' }
   await createMissingTopics(connection, { partitions: 4, replicationFactor: 1 })

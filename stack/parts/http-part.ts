@@ -2,13 +2,14 @@ import type { SupervisedProcess } from '../processes/supervisor.ts'
 import { waitUntilHealthy } from '../processes/wait.ts'
 import type { RunningPart } from './part.ts'
 
+const deadlineMs = 60_000
+
 interface HTTPPart {
   readonly name: string
   readonly address: string
   readonly child: SupervisedProcess
   /** Answers with 2xx when it is ready. */
   readonly readyPath: string
-  readonly deadlineMs: number
   /** As `performance.now()`. */
   readonly startedAt: number
 }
@@ -17,7 +18,7 @@ interface HTTPPart {
 export async function whenReady({ name, address, child, ...rest }: HTTPPart): Promise<RunningPart> {
   const isReady = async () => (await fetch(`${address}${rest.readyPath}`, { signal: AbortSignal.timeout(5_000) })).ok
   try {
-    await waitUntilHealthy(child, isReady, rest.deadlineMs)
+    await waitUntilHealthy(child, isReady, deadlineMs)
   } catch (error) {
     await child.stop()
     throw error

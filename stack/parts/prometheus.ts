@@ -41,7 +41,7 @@ export async function startPrometheus(options: PrometheusOptions): Promise<Runni
     ],
     cwd: options.dataDirectory
   })
-  return whenReady({ name: 'prometheus', address, child, readyPath: '/-/ready', deadlineMs: 60_000, startedAt })
+  return whenReady({ name: 'prometheus', address, child, readyPath: '/-/ready', startedAt })
 }
 
 /** What is in `deploy/prometheus`, with the addresses and intervals of this run. @returns the path of the main file */

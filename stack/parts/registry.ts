@@ -49,7 +49,7 @@ export async function startRegistry(options: RegistryOptions): Promise<RunningPa
     ]
   })
   const address = `http://${loopback}:${options.port}/apis/ccompat/v7`
-  return whenReady({ name: 'registry', address, child, readyPath: '/subjects', deadlineMs: 60_000, startedAt })
+  return whenReady({ name: 'registry', address, child, readyPath: '/subjects', startedAt })
 }
 
 /** It reads OpenTelemetry's variables, too, and does not start with all values that our services take. */

@@ -29,5 +29,5 @@ export async function startService({ supervisor, service, port, env, watch }: Se
     env: { ...service.env, ...env, HTTP_PORT: String(port) }
   })
   const address = `http://${loopback}:${port}`
-  return whenReady({ name: service.name, address, child, readyPath: '/health/ready', deadlineMs: 60_000, startedAt })
+  return whenReady({ name: service.name, address, child, readyPath: '/health/ready', startedAt })
 }

@@ -5,9 +5,8 @@ import { type KafkaNode, type RunningKafka, restartKafkaNode, startKafka } from 
 import { createKeystore } from '../parts/kafka-security.ts'
 import { chooseJava, findJavas } from '../preflight/java.ts'
 import { freePorts, loopback } from '../processes/ports.ts'
-import { createSupervisor } from '../processes/supervisor.ts'
 import { waitUntil } from '../processes/wait.ts'
-import { createThrowAwayRun } from '../throw-away-run.ts'
+import { superviseRun } from './supervised-run.ts'
 
 /** A Kafka of a test's own, to take away and bring back. It keeps its address and its data. */
 export interface TestBroker {
@@ -38,12 +37,7 @@ export interface TestBrokerOptions {
 
 /** Starts it; it ends and its data goes with the test. */
 export async function startBroker(test: TestContext, options: TestBrokerOptions = {}): Promise<TestBroker> {
-  const { directories, discard } = createThrowAwayRun('broker')
-  const supervisor = createSupervisor(directories.logs)
-  test.after(async () => {
-    await supervisor.stop()
-    await discard()
-  })
+  const { directories, supervisor } = superviseRun(test, 'broker')
   const { count = 1, heapMB, users, denyByDefault = false } = options
   const ids = Array.from({ length: count }, (_, index) => index + 1)
   const java = chooseJava(findJavas())

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import type { TestContext } from 'node:test'
 import { projectDirectory } from '../directories.ts'
-import { createSupervisor, type ProcessExit } from '../processes/supervisor.ts'
+import type { ProcessExit } from '../processes/supervisor.ts'
 import { waitUntilHealthy } from '../processes/wait.ts'
 import { type AnyServiceName, mainFile } from '../services.ts'
-import { createThrowAwayRun } from '../throw-away-run.ts'
+import { superviseRun } from './supervised-run.ts'
 
 export type LogLine = Readonly<Record<string, unknown>>
 
@@ -26,12 +26,7 @@ export async function startService(
   name: AnyServiceName,
   env: NodeJS.ProcessEnv
 ): Promise<TestService> {
-  const { directories, discard } = createThrowAwayRun('service')
-  const supervisor = createSupervisor(directories.logs)
-  test.after(async () => {
-    await supervisor.stop()
-    await discard()
-  })
+  const { supervisor } = superviseRun(test, 'service')
   const child = supervisor.start({
     name,
     tier: 'service',

@@ -145,17 +145,16 @@ export class Cluster {
     const metadata = await request(await this.anyConnection(), metadataV12.api, [...topics], false, false)
     this.#brokers.clear()
     for (const { nodeId, host, port } of metadata.brokers) this.#brokers.set(nodeId, { host, port })
-    for (const topic of metadata.topics) {
-      if (typeof topic.name === 'string') {
-        if (topic.errorCode === topicAuthorizationFailed) this.#refusedTopics.add(topic.name)
-        else this.#refusedTopics.delete(topic.name)
-      }
-      if (topic.errorCode !== 0 || topic.name === null || topic.name === undefined) continue
+    for (const { name, topicId, errorCode, partitions } of metadata.topics) {
+      if (name === null || name === undefined) continue
+      if (errorCode === topicAuthorizationFailed) this.#refusedTopics.add(name)
+      else this.#refusedTopics.delete(name)
+      if (errorCode !== 0) continue
       const leaders: PartitionLeader[] = []
-      for (const { partitionIndex, leaderId, leaderEpoch } of topic.partitions) {
-        leaders[partitionIndex] = { topicID: topic.topicId, leaderID: leaderId, leaderEpoch }
+      for (const { partitionIndex, leaderId, leaderEpoch } of partitions) {
+        leaders[partitionIndex] = { topicID: topicId, leaderID: leaderId, leaderEpoch }
       }
-      this.#topics.set(topic.name, leaders)
+      this.#topics.set(name, leaders)
     }
   }
 

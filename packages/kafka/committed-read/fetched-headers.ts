@@ -5,8 +5,6 @@ import { readVarint, readVarintEnd } from './varint.ts'
  * headers as pairs of buffers cost more than the rest of the record.
  */
 export class FetchedHeaders implements Iterable<readonly [name: string, content: Buffer | null]> {
-  static readonly none = new FetchedHeaders(Buffer.of(0), 0)
-
   readonly #bytes: Buffer
   readonly #start: number
 
@@ -46,13 +44,13 @@ export class FetchedHeaders implements Iterable<readonly [name: string, content:
     return headers
   }
 
-  *[Symbol.iterator](): Iterator<readonly [string, Buffer | null]> {
+  [Symbol.iterator](): Iterator<readonly [string, Buffer | null]> {
     const pairs: [string, Buffer | null][] = []
     this.#walk((name, start, end) => {
       pairs.push([name, end < start ? null : this.#bytes.subarray(start, end)])
       return false
     })
-    yield* pairs
+    return pairs[Symbol.iterator]()
   }
 
   /** Until `visit` says that it has seen enough; `end` before `start` stands for null. */

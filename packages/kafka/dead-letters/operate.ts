@@ -55,6 +55,9 @@ const stepTimeoutMs = 10_000
 const lettersInTransaction = 500
 const pollMs = 100
 
+/** What the transactional ids of operations begin with. */
+export const operationIDPrefix = 'dead-letters-'
+
 /** @throws KafkaError; whether the step that failed was done is then unknown, and asking again finds out. */
 export async function operateOnDeadLetters(
   connection: KafkaConnection,
@@ -64,7 +67,7 @@ export async function operateOnDeadLetters(
   const { topic, ratePerSecond } = operation
   const cluster = new Cluster(connection, { requestTimeoutMs: stepTimeoutMs })
   const producer = new TransactionalProducer(cluster, {
-    transactionalID: `dead-letters-${topic}`,
+    transactionalID: `${operationIDPrefix}${topic}`,
     transactionTimeoutMs,
     stepTimeoutMs
   })

@@ -1,4 +1,4 @@
-import { FetchedHeaders } from '../committed-read/fetched-headers.ts'
+import type { FetchedHeaders } from '../committed-read/fetched-headers.ts'
 import { eachRecord, readLogBatches } from '../committed-read/log-batches.ts'
 import { encodeRecordBatch } from '../producer/record-batch.ts'
 import type { OutputRecord } from '../records.ts'
@@ -7,11 +7,7 @@ import type { OutputRecord } from '../records.ts'
 export function fetchedHeaders(headers: OutputRecord['headers']): FetchedHeaders {
   const records = [{ topic: '', key: '', value: null, headers }]
   const bytes = encodeRecordBatch({ records, producerID: -1n, epoch: -1, firstSequence: -1, isTransactional: false })
-  let found = FetchedHeaders.none
-  for (const batch of readLogBatches(bytes)) {
-    eachRecord(batch, record => {
-      found = record.headers
-    })
-  }
-  return found
+  const found: FetchedHeaders[] = []
+  for (const batch of readLogBatches(bytes)) eachRecord(batch, record => found.push(record.headers))
+  return found[0] as FetchedHeaders
 }

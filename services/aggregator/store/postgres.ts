@@ -1,5 +1,12 @@
 import { fileURLToPath } from 'node:url'
-import { inTransaction, isPostgresConflict, readDecideWrite, retryTransient, type Statement } from '@orderly/postgres'
+import {
+  inTransaction,
+  isPostgresConflict,
+  orUnavailable,
+  readDecideWrite,
+  retryTransient,
+  type Statement
+} from '@orderly/postgres'
 import type { Pool, PoolClient, QueryResult, QueryResultRow } from 'pg'
 import { countOrders } from '../domain/count-orders.ts'
 import { firstKeptWindow, lastFinalWindow, type Window, type WindowPolicy, windowStartOf } from '../domain/window.ts'
@@ -76,10 +83,9 @@ export function createPostgresStore(pool: Pool, policy: WindowPolicy): RateStore
     },
 
     async rates(fromMs, toMs) {
-      const [completeUntilMs, windows] = await Promise.all([
-        readCompleteUntil(pool),
-        run<Window>(pool, statements.findWindows(fromMs, toMs))
-      ])
+      const [completeUntilMs, windows] = await orUnavailable(
+        Promise.all([readCompleteUntil(pool), run<Window>(pool, statements.findWindows(fromMs, toMs))])
+      )
       return { completeUntilMs, windows: windows.rows }
     }
   }
