@@ -87,7 +87,8 @@ test('a monitored run has a whole trace, data in every panel, and an alert when 
   })
 
   await t.test('everything is scraped', async () => {
-    const jobs = ['order', 'inventory', 'notification', 'aggregator', 'monitor', 'kafka', 'prometheus', 'alertmanager']
+    const services = ['order', 'inventory', 'notification', 'aggregator', 'monitor']
+    const jobs = [...services, 'kafka', 'connect', 'prometheus', 'alertmanager']
     const down = async () => (await prometheus.targets()).filter(({ health }) => health !== 'up')
     await waitUntil(async () => (await down()).length === 0, { what: 'all targets being up', deadlineMs: 30_000 })
     assert.deepEqual(new Set((await prometheus.targets()).map(({ labels }) => labels.job)), new Set(jobs))
