@@ -5,6 +5,7 @@ export { type RegistryAddress, type RegistryConfig, registryAddress } from './co
 export { databaseSettings, httpPort, kafkaSettings, registrySettings, serviceSettings } from './config/settings.ts'
 export { refer, refused, retryAfter, serviceUnavailable } from './http/answers.ts'
 export { parseJSON } from './http/json-body.ts'
+export { addOpenApi } from './http/openapi.ts'
 export { FieldErrorSchema, type Problem, ProblemError, ProblemSchema, problemContentType } from './http/problem.ts'
 export { runService } from './lifecycle/run-service.ts'
 export type { ServiceContext, ServiceDefinition } from './lifecycle/service.ts'
