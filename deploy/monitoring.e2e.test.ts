@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes, randomUUID } from 'node:crypto'
 import { test } from 'node:test'
+import { isDeepStrictEqual } from 'node:util'
 import { createProducer } from '@orderly/kafka'
 import { waitUntil } from '@orderly/stack'
 import { programsOrSkip } from '@orderly/stack/testing'
@@ -89,9 +90,12 @@ test('a monitored run has a whole trace, data in every panel, and an alert when 
   await t.test('everything is scraped', async () => {
     const services = ['order', 'inventory', 'notification', 'aggregator', 'monitor']
     const jobs = [...services, 'kafka', 'connect', 'prometheus', 'alertmanager']
-    const down = async () => (await prometheus.targets()).filter(({ health }) => health !== 'up')
-    await waitUntil(async () => (await down()).length === 0, { what: 'all targets being up', deadlineMs: 30_000 })
-    assert.deepEqual(new Set((await prometheus.targets()).map(({ labels }) => labels.job)), new Set(jobs))
+    // Prometheus is ready before it has built its list: no target at all is not yet an answer.
+    const targets = async () => (await prometheus.targets()).map(({ labels, health }) => `${labels.job}: ${health}`)
+    const isUp = async () => isDeepStrictEqual(new Set(await targets()), new Set(jobs.map(job => `${job}: up`)))
+    await waitUntil(isUp, { what: 'all targets being up', deadlineMs: 30_000 }).catch(async error => {
+      throw new Error(`${error.message}; there are ${(await targets()).join(', ')}`)
+    })
   })
 
   await t.test('every query of every panel has data', async () => {

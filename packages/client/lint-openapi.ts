@@ -1,9 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { createConfig, formatProblems, getTotals, lint } from '@redocly/openapi-core'
 
-/** Lints the order service's OpenAPI document: Redocly's recommended rules, warnings count as errors. */
-
-const document = fileURLToPath(new URL('../../services/order/openapi.json', import.meta.url))
+/** Lints the services' OpenAPI documents: Redocly's recommended rules, warnings count as errors. */
 
 const config = await createConfig({
   extends: ['recommended-strict'],
@@ -16,6 +14,9 @@ const config = await createConfig({
     'tag-description': 'error'
   }
 })
-const problems = await lint({ ref: document, config })
-formatProblems(problems, { format: 'codeframe', totals: getTotals(problems), version: '' })
-process.exitCode = problems.length === 0 ? 0 : 1
+for (const service of ['order', 'inventory']) {
+  const document = fileURLToPath(new URL(`../../services/${service}/openapi.json`, import.meta.url))
+  const problems = await lint({ ref: document, config })
+  formatProblems(problems, { format: 'codeframe', totals: getTotals(problems), version: '' })
+  if (problems.length > 0) process.exitCode = 1
+}

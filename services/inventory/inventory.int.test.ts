@@ -10,7 +10,8 @@ import { eventID, type OrderCreated } from '@orderly/contracts'
 import { orderCreated } from '@orderly/contracts/testing'
 import { deadLetterTopic } from '@orderly/kafka'
 import { readCommitted } from '@orderly/kafka/testing'
-import { createLogger, newTraceparent, parseTraceparent } from '@orderly/service-kit'
+import { newTraceparent, parseTraceparent } from '@orderly/service-kit'
+import { silentLogger } from '@orderly/service-kit/testing'
 import { runKafkaTool, startService, type TestService } from '@orderly/stack/testing'
 import { type Pipeline, type SettledOrder, startPipeline } from './testing/pipeline.ts'
 
@@ -186,7 +187,7 @@ test('stock is seeded in dev where a SKU is missing, and refused in prod', async
 test('in prod stock asks for a key, in dev it says at the start that it asks for none', async t => {
   const { environment, pool } = await startPipeline(t)
   const keys = createApiKeyStore(pool)
-  await keys.prepare(createLogger({ service: 'test', instance: '1', level: 'silent', isPretty: false }))
+  await keys.prepare(silentLogger())
   const [dev, prod] = await Promise.all([
     startService(t, 'inventory', { ...environment, INSTANCE_ID: 'dev' }),
     startService(t, 'inventory', { ...environment, INSTANCE_ID: 'prod', ORDERLY_PROFILE: 'prod' })

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { createKnownCallers } from '@orderly/callers'
 import { createMemoryApiKeyStore, grantKey } from '@orderly/callers/testing'
 import { createOrderClient, type Order, type StatusNotice } from '@orderly/client'
-import { createLogger } from '@orderly/service-kit'
+import { silentLogger } from '@orderly/service-kit/testing'
 import { anOrder, createOrderApi } from './testing/order-api.ts'
 
 test('the client and the API understand each other: every operation, as a caller with a key', async t => {
@@ -12,7 +12,7 @@ test('the client and the API understand each other: every operation, as a caller
     refreshMs: 3_600_000,
     trustMs: 60_000,
     requestsPerMinute: 1_000,
-    logger: createLogger({ service: 'test', instance: '1', level: 'silent', isPretty: false })
+    logger: silentLogger()
   })
   t.after(() => callers.stop())
   const api = await createOrderApi(t, { callers, orderCreatedVersion: 2 })

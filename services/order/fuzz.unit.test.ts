@@ -1,8 +1,7 @@
 import { test } from 'node:test'
 import { createKnownCallers } from '@orderly/callers'
 import { createMemoryApiKeyStore, grantKey } from '@orderly/callers/testing'
-import { createLogger } from '@orderly/service-kit'
-import { type FuzzAnswer, fuzzApi } from '@orderly/service-kit/testing'
+import { type FuzzAnswer, fuzzApi, silentLogger } from '@orderly/service-kit/testing'
 import { createOrderApi } from './testing/order-api.ts'
 
 test('whatever the API is asked, it answers as its document says', async t => {
@@ -11,7 +10,7 @@ test('whatever the API is asked, it answers as its document says', async t => {
     refreshMs: 3_600_000,
     trustMs: 3_600_000,
     requestsPerMinute: 10_000_000,
-    logger: createLogger({ service: 'test', instance: '1', level: 'silent', isPretty: false })
+    logger: silentLogger()
   })
   t.after(() => callers.stop())
   const api = await createOrderApi(t, { callers, orderCreatedVersion: 2, maxStreams: 1_000 })

@@ -91,8 +91,7 @@ runService({
       newOrderID,
       nowMs: Date.now,
       leaseMs: deliveryTimeoutMs + 3_000,
-      onFailure: error =>
-        logger.warn({ error }, 'the state of an idempotency key could not be noted; its next use will')
+      logger
     })
 
     const traced = traceProducer(producer, spans)

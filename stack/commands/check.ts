@@ -47,9 +47,14 @@ const checks: readonly Check[] = [
     remedy: 'node deploy/grafana/generate.ts'
   },
   {
-    name: 'OpenAPI document',
+    name: 'OpenAPI document of order',
     args: ['services/order/testing/write-openapi.ts', '--check'],
     remedy: 'node services/order/testing/write-openapi.ts, then node packages/client/generate.ts'
+  },
+  {
+    name: 'OpenAPI document of inventory',
+    args: ['services/inventory/testing/write-openapi.ts', '--check'],
+    remedy: 'node services/inventory/testing/write-openapi.ts'
   },
   { name: 'OpenAPI rules', args: ['packages/client/lint-openapi.ts'] },
   {

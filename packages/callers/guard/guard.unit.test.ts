@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { createLogger } from '@orderly/service-kit'
-import { createTestHttp } from '@orderly/service-kit/testing'
+import { createTestHttp, silentLogger } from '@orderly/service-kit/testing'
 import { newApiKey } from '../keys/api-key.ts'
 import { createKnownCallers } from '../keys/known-callers.ts'
 import { createMemoryApiKeyStore, grantKey } from '../testing/memory-api-keys.ts'
 import { chargeFor, guardRoutes } from './guard.ts'
 
-const logger = createLogger({ service: 'test', instance: '1', level: 'silent', isPretty: false })
+const logger = silentLogger()
 
 async function open(t: TestContext, isGuarded = true) {
   const store = createMemoryApiKeyStore()

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { createLogger } from '@orderly/service-kit'
+import { silentLogger } from '@orderly/service-kit/testing'
 import { createMemoryApiKeyStore, grantKey } from '../testing/memory-api-keys.ts'
 import { newApiKey } from './api-key.ts'
 import type { ApiKeyStore } from './key-store.ts'
 import { createKnownCallers } from './known-callers.ts'
 
-const logger = createLogger({ service: 'test', instance: '1', level: 'silent', isPretty: false })
+const logger = silentLogger()
 
 /** A store that can be away, and callers whose clock is the test's. */
 function open(t: TestContext, settings: { refreshMs?: number } = {}) {

@@ -1,30 +1,24 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { initProducerIdV5 } from '@platformatic/kafka'
+import { type Connection, initProducerIdV5 } from '@platformatic/kafka'
 import { Cluster } from '../cluster/cluster.ts'
 import { request } from '../cluster/requests.ts'
 import type { KafkaConnection } from '../connection.ts'
 import { checkCode, KafkaError, protocolError, toKafkaError } from '../errors.ts'
 import type { OutputRecord } from '../records.ts'
 import { type Call, Calls } from './calls.ts'
+import { Courier } from './courier.ts'
 import { partitionOf } from './partitioner.ts'
-import {
-  addToSequence,
-  approximateBytes,
-  maxBatchBytes,
-  type PartitionBatch,
-  type ProducerIdentity,
-  partitionKey,
-  produce
-} from './produce.ts'
+import { addToSequence, approximateBytes, maxBatchBytes, type ProducerIdentity, partitionKey } from './produce.ts'
 
 /**
  * The idempotent producer: every record acknowledged by all in-sync replicas, written once however often it is retried.
  *
- * Records wait in one **lane** per partition. A lane has at most one batch on the wire; what arrives meanwhile forms the
- * next one, so batches grow with the load and an idle lane sends at once. A batch is sent again, byte for byte with the
- * same sequence numbers, until the broker says yes or no or nobody waits for it any more. Then nobody knows whether
- * it was written: its callers were told so, and the **identity** (producer id and sequence numbers) is thrown away, since
- * the broker would take the gap in the numbers for a lost record.
+ * Records wait in one **lane** per partition. A lane has at most one batch on the wire, and a broker one request, which holds a batch of
+ * every lane that has records for it (courier.ts); what arrives meanwhile forms the next ones, so batches grow with the load,
+ * and an idle producer sends at once. A batch is sent again, byte for byte with the same sequence numbers, until the broker
+ * says yes or no or nobody waits for it any more. Then nobody knows whether it was written: its callers were told so, and
+ * the **identity** (producer id and sequence numbers) is thrown away, since the broker would take the gap in the numbers
+ * for a lost record.
  */
 export interface Producer {
   /**
@@ -57,9 +51,10 @@ interface Lane {
   sending: boolean
 }
 
-/** An identity and how far each partition got under it. */
+/** An identity, how far each partition got under it, and who carries its batches over each connection. */
 interface Session extends ProducerIdentity {
   readonly nextSequences: Map<string, number>
+  readonly couriers: WeakMap<Connection, Courier>
 }
 
 const retryDelayMs = 50
@@ -151,54 +146,66 @@ class IdempotentProducer implements Producer {
 
   #startDraining(lane: Lane): void {
     lane.sending = true
-    // After this turn of the event loop, so that requests which arrived together travel together.
-    const work = new Promise<void>(resolve => setImmediate(resolve)).then(() => this.#drain(lane))
+    const work = this.#drain(lane)
     this.#working.add(work)
     void work.finally(() => this.#working.delete(work))
   }
 
   async #drain(lane: Lane): Promise<void> {
-    while (lane.waiting.length > 0) {
-      const batch = takeBatch(lane.waiting)
-      if (batch.length === 0) continue
-      try {
-        await this.#deliver(lane, batch)
-        for (const { call } of batch) this.#calls.acknowledge(call)
-      } catch (thrown) {
-        const error = toKafkaError(thrown, `writing to ${lane.topic}`)
-        for (const { call } of batch) this.#calls.fail(call, error)
-      }
-    }
+    while (lane.waiting.length > 0) await this.#deliver(lane)
     lane.sending = false
   }
 
   /** Writes one batch, trying again with the same sequence numbers for as long as that may help and somebody waits for it. */
-  async #deliver(lane: Lane, batch: readonly Waiting[]): Promise<void> {
-    const last = batch.at(-1) as Waiting
-    const isOver = () => last.call.isSettled
-    const session = await this.#repeat(isOver, () => this.#currentSession())
-    const key = partitionKey(lane.topic, lane.partition)
-    const firstSequence = session.nextSequences.get(key) ?? 0
-    const records = batch.map(waiting => waiting.record)
+  async #deliver(lane: Lane): Promise<void> {
+    let batch: readonly Waiting[] | undefined
+    const take = () => {
+      batch ??= takeBatch(lane.waiting)
+      return batch
+    }
+    const isOver = () => (batch ?? lane.waiting).at(-1)?.call.isSettled !== false
     try {
-      await this.#repeat(isOver, () =>
-        this.#write({ topic: lane.topic, partition: lane.partition, records, firstSequence }, session)
-      )
+      const session = await this.#repeat(isOver, () => this.#currentSession())
+      await this.#write(lane, session, take, isOver)
+      for (const { call } of take()) this.#calls.acknowledge(call)
+    } catch (thrown) {
+      const error = toKafkaError(thrown, `writing to ${lane.topic}`)
+      for (const { call } of take()) this.#calls.fail(call, error)
+    }
+  }
+
+  async #write(lane: Lane, session: Session, take: () => readonly Waiting[], isOver: () => boolean): Promise<void> {
+    const { topic, partition } = lane
+    const key = partitionKey(topic, partition)
+    const firstSequence = session.nextSequences.get(key) ?? 0
+    const pack = () => {
+      const records = take().map(({ record }) => record)
+      return records.length === 0 ? undefined : { topic, partition, records, firstSequence }
+    }
+    try {
+      await this.#repeat(isOver, async () => {
+        const courier = this.#courier(session, await this.#cluster.connectionToLeader(topic, partition))
+        this.#partitionCounts.set(topic, (await this.#cluster.partitions(topic)).length)
+        const code = await courier.deliver(pack)
+        // A duplicate: an earlier try was written, and only its answer was lost.
+        if (code !== 0 && code !== duplicateSequenceNumber)
+          throw protocolError(code, `writing to ${topic}/${partition}`)
+      })
     } catch (error) {
       const { code, retryable } = toKafkaError(error, 'writing')
       if (retryable || producerStateLost.has(code)) this.#session = undefined
       throw error
     }
-    session.nextSequences.set(key, addToSequence(firstSequence, records.length))
+    session.nextSequences.set(key, addToSequence(firstSequence, take().length))
   }
 
-  async #write(batch: PartitionBatch, session: Session): Promise<void> {
-    const connection = await this.#cluster.connectionToLeader(batch.topic, batch.partition)
-    this.#partitionCounts.set(batch.topic, (await this.#cluster.partitions(batch.topic)).length)
-    const codes = await produce(connection, session, [batch], { timeoutMs: this.#deliveryTimeoutMs })
-    const code = codes.get(partitionKey(batch.topic, batch.partition)) ?? 0
-    if (code === duplicateSequenceNumber) return // an earlier try was written; only its answer was lost
-    if (code !== 0) throw protocolError(code, `writing to ${batch.topic}/${batch.partition}`)
+  #courier(session: Session, connection: Connection): Courier {
+    let courier = session.couriers.get(connection)
+    if (courier === undefined) {
+      courier = new Courier(connection, session, this.#deliveryTimeoutMs)
+      session.couriers.set(connection, courier)
+    }
+    return courier
   }
 
   #currentSession(): Promise<Session> {
@@ -212,7 +219,12 @@ class IdempotentProducer implements Producer {
   async #initSession(): Promise<Session> {
     const response = await request(await this.#cluster.anyConnection(), initProducerIdV5.api, null, 0, -1n, -1)
     checkCode(response.errorCode, 'asking for a producer id')
-    return { producerID: response.producerId, epoch: response.producerEpoch, nextSequences: new Map() }
+    return {
+      producerID: response.producerId,
+      epoch: response.producerEpoch,
+      nextSequences: new Map(),
+      couriers: new WeakMap()
+    }
   }
 
   /** Tries until it succeeds, cannot succeed, or nobody waits for it any more. @throws KafkaError the last failure */

@@ -1,4 +1,4 @@
-import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Counter } from 'prom-client'
 import { atMostEvery } from '../logging/at-most-every.ts'
 import type { Logger } from '../logging/logger.ts'
@@ -30,7 +30,7 @@ const refusals = new Map<unknown, { code: string; detail: string }>(
  * Any thrown value as a problem: the caller's fault, ours for now (`retryable`: trying again may help), or ours.
  * Total, and what is our fault says nothing about our insides.
  */
-export function toProblem(error: unknown): Problem {
+function toProblem(error: unknown): Problem {
   if (error instanceof ProblemError) return error.problem
   const { validation, code, statusCode, retryable } = (error ?? {}) as Partial<FastifyError> & { retryable?: unknown }
   if (Array.isArray(validation)) {
@@ -48,7 +48,14 @@ export function toProblem(error: unknown): Problem {
   return problem(500, 'INTERNAL_ERROR', 'This is our fault and has been logged.')
 }
 
-export function createErrorHandler(logger: Logger, metrics: Metrics) {
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What is answered when this is thrown. Logs what is our fault; for a route that answers with several problems. */
+    problemOf(error: unknown): Problem
+  }
+}
+
+export function addErrorHandler(http: FastifyInstance, logger: Logger, metrics: Metrics) {
   const problems = new Counter({
     name: 'orderly_http_problems_total',
     help: 'Requests that were not answered as asked.',
@@ -56,18 +63,20 @@ export function createErrorHandler(logger: Logger, metrics: Metrics) {
     registers: [metrics]
   })
   // An outage makes every request fail alike; one line a second says as much as thousands.
-  const logUnavailable = atMostEvery(1_000, (error: unknown, suppressed: number) =>
-    logger.warn({ error, suppressed }, 'answering 503')
+  const logUnavailable = atMostEvery(1_000, (fields: object, suppressed: number) =>
+    logger.warn({ ...fields, suppressed }, 'answering 503')
   )
+  http.decorateRequest('problemOf', function (error) {
+    const problem = toProblem(error)
+    const { method, url, traceparent, id: requestID } = this
+    const fields = { error, method, url, requestID, traceparent }
+    if (problem.status === 503) logUnavailable(fields)
+    else if (problem.status >= 500) logger.error(fields, 'request failed')
+    return problem
+  })
   return function handleError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-    const answer = toProblem(error)
-    if (answer.status === 503) {
-      reply.header('retry-after', retryAfterSeconds)
-      logUnavailable(error)
-    } else if (answer.status >= 500) {
-      const { method, url, traceparent, id: requestID } = request
-      logger.error({ error, method, url, requestID, traceparent }, 'request failed')
-    }
+    const answer = request.problemOf(error)
+    if (answer.status === 503) reply.header('retry-after', retryAfterSeconds)
     problems.inc({ status: answer.status, code: answer.code })
     // As text: what a route declares for its own answers must not decide what a problem looks like.
     reply.code(answer.status).type(problemContentType).serializer(JSON.stringify).send(answer)

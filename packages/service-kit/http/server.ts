@@ -5,7 +5,7 @@ import type { Metrics } from '../metrics/registry.ts'
 import type { Spans } from '../tracing/spans.ts'
 import { addAnswerHeaders, requestIDOf } from './answer-headers.ts'
 import { answerClientError } from './client-error.ts'
-import { createErrorHandler } from './error-handler.ts'
+import { addErrorHandler } from './error-handler.ts'
 import { limitNesting } from './json-body.ts'
 import { watchMethods } from './method-not-allowed.ts'
 import { observeRequests } from './observe-requests.ts'
@@ -68,7 +68,7 @@ export function createHttpServer({ logger, metrics, readiness, spans }: HttpServ
     },
     schemaErrorFormatter: errors => Object.assign(new Error('invalid request'), { validation: errors })
   })
-  const handleError = createErrorHandler(logger, metrics)
+  const handleError = addErrorHandler(fastify, logger, metrics)
   fastify.removeContentTypeParser('text/plain')
   limitNesting(fastify)
   addAnswerHeaders(fastify)

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
-import { createTestHttp } from '../testing/index.ts'
+import { createTestHttp, recordLog } from '../testing/index.ts'
 import { ProblemError } from './problem.ts'
 
 test('a service without checks is live, ready and measured', async t => {
@@ -120,4 +120,22 @@ test('a client that never ends its request does not keep the server from closing
   await fetch(`http://${hostname}:${port}/health/live`)
   await close(1)
   socket.destroy()
+})
+
+test('what is logged of a request has its request id and its trace id', async t => {
+  const { logger, lines } = recordLog()
+  const { http } = createTestHttp(t, logger)
+  http.get('/broken', () => Promise.reject(new Error('boom')))
+  http.get('/busy', () => Promise.reject(Object.assign(new Error('queue full'), { retryable: true })))
+  const traceID = '4bf92f3577b34da6a3ce929d0e0e4736'
+  const traceparent = `00-${traceID}-00f067aa0ba902b7-01`
+  for (const url of ['/broken', '/busy'])
+    await http.inject({ url, headers: { 'x-request-id': `of${url}`, traceparent } })
+  assert.deepEqual(
+    lines.map(({ msg, url, requestID, traceID }) => [msg, url, requestID, traceID]),
+    [
+      ['request failed', '/broken', 'of/broken', traceID],
+      ['answering 503', '/busy', 'of/busy', traceID]
+    ]
+  )
 })

@@ -1,4 +1,4 @@
-import { type Logger, type LoggerOptions, pino } from 'pino'
+import { type DestinationStream, type Logger, type LoggerOptions, pino } from 'pino'
 import pretty from 'pino-pretty'
 import { traceFields } from '../tracing/trace-context.ts'
 
@@ -16,7 +16,10 @@ export interface LoggerSettings {
  * Lines are written at once, unlike by pino's default: what was logged just before a crash is what one wants to read after
  * it, and lines still under way when the process exits come out of order or not at all.
  */
-export function createLogger({ service, instance, level, isPretty }: LoggerSettings): Logger {
+export function createLogger(
+  { service, instance, level, isPretty }: LoggerSettings,
+  destination?: DestinationStream
+): Logger {
   const options: LoggerOptions = {
     level,
     base: { service, instance },
@@ -24,7 +27,7 @@ export function createLogger({ service, instance, level, isPretty }: LoggerSetti
     formatters: { level: label => ({ level: label }), log: withTraceFields },
     serializers: { error: pino.stdSerializers.err }
   }
-  if (!isPretty) return pino(options, pino.destination({ sync: true }))
+  if (!isPretty) return pino(options, destination ?? pino.destination({ sync: true }))
   return pino(
     options,
     pretty({ colorize: true, sync: true, ignore: 'service,instance', messageFormat: '{service}: {msg}' })

@@ -2,9 +2,10 @@ import type { TestContext } from 'node:test'
 import type { FastifyInstance } from 'fastify'
 import { createReadiness, type Readiness } from '../http/readiness.ts'
 import { createHttpServer } from '../http/server.ts'
-import { createLogger, type Logger } from '../logging/logger.ts'
+import type { Logger } from '../logging/logger.ts'
 import { createMetrics, type Metrics } from '../metrics/registry.ts'
 import type { Spans } from '../tracing/spans.ts'
+import { silentLogger } from './loggers.ts'
 
 export interface TestHttp {
   readonly http: FastifyInstance
@@ -26,8 +27,4 @@ export function createTestHttp(
   const server = createHttpServer({ logger, metrics, readiness, spans })
   t.after(() => server.close(0))
   return { http: server.fastify, readiness, metrics, listen: () => server.listen('127.0.0.1', 0), close: server.close }
-}
-
-function silentLogger(): Logger {
-  return createLogger({ service: 'test', instance: '1', level: 'silent', isPretty: false })
 }

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { createPool } from '@orderly/postgres'
 import { createTestHttp } from '@orderly/service-kit/testing'
 import { windowMs } from '../domain/window.ts'
 import { createMemoryStore } from '../store/memory.ts'
+import { createPostgresStore } from '../store/postgres.ts'
 import { addRateRoutes } from './rate-routes.ts'
 
 const policy = { graceMs: 0, settleMs: 0, retentionMs: 5_000 * windowMs }
@@ -84,4 +86,18 @@ test('what is no number of minutes is a problem that names it', async t => {
   const unknown = await get('?hours=1')
   assert.equal(unknown.status, 400)
   assert.deepEqual(unknown.body.errors, [{ pointer: '#/hours', detail: 'is not a known field' }])
+})
+
+test('while the database is away rates are 503 with a time to come again', async t => {
+  const pool = createPool({
+    ...{ url: 'postgres://nobody@127.0.0.1:1/nothing', maxConnections: 1, applicationName: 'test' },
+    statementTimeoutMs: 1_000
+  })
+  t.after(() => pool.end())
+  const { http } = createTestHttp(t)
+  addRateRoutes(http, { store: createPostgresStore(pool, policy), policy, nowMs: () => minuteMs })
+  const answer = await http.inject('/rates')
+  assert.deepEqual([answer.statusCode, answer.json().code], [503, 'UNAVAILABLE'])
+  assert.match(String(answer.headers['content-type']), /^application\/problem\+json/)
+  assert.match(String(answer.headers['retry-after']), /^\d+$/)
 })

@@ -1,4 +1,4 @@
-import { refused } from '@orderly/service-kit'
+import { refused, serviceUnavailable } from '@orderly/service-kit'
 import { Type } from 'typebox'
 
 /** The single source of what `GET /rates` takes and answers. */
@@ -39,6 +39,8 @@ export const getRates = {
       }),
       windows: Type.Array(Rate, { description: 'The current minute first. Minutes without orders are among them.' })
     }),
-    400: refused('The query is wrong.')
+    400: refused('The query is wrong.'),
+    500: refused('Our fault.'),
+    503: serviceUnavailable('The counts cannot be read at the moment. Try again.')
   }
 }

@@ -97,6 +97,7 @@ const unknown = { 404: refused('The SKU is not known.') }
 export const readLevel = {
   operationId: 'readStock',
   summary: 'What there is of a SKU',
+  description: 'A shop is told what is available; an operator what is reserved, too.',
   tags,
   params,
   response: { 200: levelAnswer, ...unknown, ...common }
@@ -195,6 +196,7 @@ export const setLevels = {
 export const listLevels = {
   operationId: 'listStock',
   summary: 'All SKUs, by name',
+  description: 'In pages as JSON, whole as a CSV file that can be put in again.',
   tags,
   querystring: Type.Object(
     {
@@ -220,7 +222,8 @@ export const listLevels = {
 
 export const listMovements = {
   operationId: 'listStockMovements',
-  summary: 'Who put pieces of a SKU in or took them out, when and why; the newest first',
+  summary: 'Who put pieces of a SKU in or took them out, when and why',
+  description: 'The newest first. What orders reserve and give back are no movements.',
   tags,
   params,
   querystring: Type.Object(

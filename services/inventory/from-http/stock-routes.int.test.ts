@@ -3,8 +3,7 @@ import { type TestContext, test } from 'node:test'
 import { createApiKeyStore, createKnownCallers, type KnownCallers } from '@orderly/callers'
 import { grantKey } from '@orderly/callers/testing'
 import { createPool } from '@orderly/postgres'
-import { createLogger } from '@orderly/service-kit'
-import { createTestHttp, fuzzApi } from '@orderly/service-kit/testing'
+import { createTestHttp, fuzzApi, silentLogger } from '@orderly/service-kit/testing'
 import type { Pool } from 'pg'
 import { createPostgresStore } from '../store/postgres.ts'
 import { createPostgresKeeping } from '../store/postgres-keeping.ts'
@@ -39,7 +38,7 @@ async function setUp(t: TestContext, openCallers?: (pool: Pool) => Pick<KnownCal
   return { pool, store, http, listen, ask, adjust }
 }
 
-const logger = createLogger({ service: 'test', instance: '1', level: 'silent', isPretty: false })
+const logger = silentLogger()
 
 /** As above, where callers need keys. */
 async function setUpWithCallers(t: TestContext) {

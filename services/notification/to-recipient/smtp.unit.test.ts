@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { inventoryReserved } from '@orderly/contracts/testing'
-import { createLogger, newTraceparent, parseConfig } from '@orderly/service-kit'
+import { newTraceparent, parseConfig } from '@orderly/service-kit'
+import { silentLogger } from '@orderly/service-kit/testing'
 import { Type } from 'typebox'
 import { notificationFor } from '../domain/notification.ts'
 import { startMailServer } from '../testing/mail-server.ts'
@@ -10,7 +11,7 @@ import { type Sink, SinkError } from './sink.ts'
 import { smtpSink } from './smtp.ts'
 
 const context = {
-  logger: createLogger({ service: 'test', instance: '1', level: 'silent', isPretty: false }),
+  logger: silentLogger(),
   locale: 'de' as const
 }
 const deliverOptions = { traceparent: newTraceparent(), signal: new AbortController().signal }

@@ -1,7 +1,7 @@
-import { guardRoutes, type KnownCallers } from '@orderly/callers'
+import { guardRoutes, type KnownCallers, securitySchemes } from '@orderly/callers'
+import { addOpenApi } from '@orderly/service-kit'
 import type { FastifyInstance } from 'fastify'
 import { addBatchRoutes } from './batch-routes.ts'
-import { addOpenApi } from './openapi.ts'
 import { addOrderRoutes, type OrderRoutesOptions } from './order-routes.ts'
 import { addStatusRoutes, type StatusRoutesOptions } from './status-routes.ts'
 import { addWishRoutes, type WishRoutesOptions } from './wish-routes.ts'
@@ -11,9 +11,22 @@ export interface OrderApiParts extends OrderRoutesOptions, StatusRoutesOptions, 
   readonly callers: Pick<KnownCallers, 'find'> | undefined
 }
 
+const description = `Place orders, and ask what became of them.
+
+- An order with an \`Idempotency-Key\` is placed once: repeat the request with the same key until its answer is neither \`409\` nor \`503\`.
+- Problems are told as RFC 9457 describes (\`application/problem+json\`), with a stable \`code\`.
+- Callers send an API key, \`Authorization: Bearer orderly_…\`; services that run with \`API_KEYS=off\`, as on a developer's machine, ask for none.
+- A request that does not arrive in time is \`408\`, one with too large headers \`431\`, also where that is not named; neither is done.
+- Every answer has an \`X-Request-Id\`: the caller's own, if the request had one.`
+
 /** The whole API of the service, with its document. */
 export async function addOrderApi(http: FastifyInstance, parts: OrderApiParts): Promise<void> {
-  await addOpenApi(http)
+  await addOpenApi(http, {
+    title: 'Orderly order API',
+    description,
+    tags: [{ name: 'orders', description: 'Placing orders, and asking for them.' }],
+    securitySchemes
+  })
   guardRoutes(http, parts.callers)
   addStatusRoutes(http, parts)
   addWishRoutes(http, parts)

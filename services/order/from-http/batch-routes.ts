@@ -1,5 +1,5 @@
 import { chargeFor } from '@orderly/callers'
-import { ProblemError, parseJSON, toProblem } from '@orderly/service-kit'
+import { type Problem, ProblemError, parseJSON } from '@orderly/service-kit'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Static } from 'typebox'
 import {
@@ -14,7 +14,7 @@ import {
 } from './batch-schema.ts'
 import { refusalOf } from './keyed-answers.ts'
 import { linksTo } from './order-schema.ts'
-import type { OrderContext, Place } from './place.ts'
+import type { Place } from './place.ts'
 
 export interface BatchRoutesOptions {
   readonly place: Place
@@ -61,7 +61,7 @@ export function addBatchRoutes(http: FastifyInstance, { place, orderCreatedVersi
       }
       const orders = request.body as unknown[]
       chargeFor(request, reply, orders.length - 1)
-      return { results: await placeAll(orders, check, { traceparent, caller: request.caller?.name }) }
+      return { results: await placeAll(orders, check, request) }
     })
     registered()
   })
@@ -69,14 +69,15 @@ export function addBatchRoutes(http: FastifyInstance, { place, orderCreatedVersi
   async function placeAll(
     orders: readonly unknown[],
     check: (given: unknown) => BatchOrder,
-    { traceparent, caller }: Omit<OrderContext, 'key'>
+    request: FastifyRequest
   ): Promise<Result[]> {
+    const context = { traceparent: request.traceparent, caller: request.caller?.name }
     const results: Result[] = []
     const keyed: { index: number; order: BatchOrder }[] = []
     const usedKeys = new Set<string>()
     const publishing: Promise<void>[] = []
     const placeAt = async (index: number, { idempotencyKey: key, ...command }: BatchOrder) => {
-      results[index] = await resultOf(index, place(command, { key, traceparent, caller }))
+      results[index] = await resultOf(index, place(command, { key, ...context }), request)
     }
     for (const [index, given] of orders.entries()) {
       try {
@@ -89,7 +90,7 @@ export function addBatchRoutes(http: FastifyInstance, { place, orderCreatedVersi
           keyed.push({ index, order })
         }
       } catch (error) {
-        results[index] = refusal(index, error)
+        results[index] = refusal(index, request.problemOf(error))
       }
     }
     const work = async () => {
@@ -99,19 +100,18 @@ export function addBatchRoutes(http: FastifyInstance, { place, orderCreatedVersi
     return results
   }
 
-  async function resultOf(index: number, placing: ReturnType<Place>): Promise<Result> {
+  async function resultOf(index: number, placing: ReturnType<Place>, request: FastifyRequest): Promise<Result> {
     try {
       const placement = await placing
-      if (placement.kind !== 'placed') return refusal(index, refusalOf(placement))
+      if (placement.kind !== 'placed') return refusal(index, request.problemOf(refusalOf(placement)))
       return { index, status: 202, orderID: placement.orderID, links: linksTo(placement.orderID) }
     } catch (error) {
-      return refusal(index, error)
+      return refusal(index, request.problemOf(error))
     }
   }
 }
 
-function refusal(index: number, error: unknown): Result {
-  const problem = toProblem(error)
+function refusal(index: number, problem: Problem): Result {
   return { index, status: problem.status, problem }
 }
 

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { anOrder, createOrderApi, type OrderApi } from '../testing/order-api.ts'
+import { recordLog } from '@orderly/service-kit/testing'
+import { createMemoryKeyStore } from '../store/memory-keys.ts'
+import { anOrder, createOrderApi, nowMs, type OrderApi } from '../testing/order-api.ts'
 
 async function postBatch({ http }: OrderApi, payload: string, headers: Record<string, string> = {}) {
   const type = { 'content-type': 'application/json' }
@@ -71,4 +73,22 @@ test('what is no batch is refused whole', async t => {
   assert.equal((await postBatch(api, `[${' '.repeat(5_000_000)}]`)).status, 413)
   assert.equal((await api.post('{}', ndjson)).status, 415)
   assert.equal(api.broker.records('orders.created').length, 0)
+})
+
+test('an order that fails by our fault is logged with the ids of its batch, and fails alone', async t => {
+  const { logger, lines } = recordLog()
+  const claim = () => Promise.reject(new Error('a mistake of ours'))
+  const api = await createOrderApi(t, { logger, keys: { ...createMemoryKeyStore(() => nowMs), claim } })
+  const orders = JSON.stringify([anOrder, { ...anOrder, idempotencyKey: 'a' }])
+  const { body } = await postBatch(api, orders, { 'x-request-id': 'batch-7' })
+  assert.deepEqual(
+    body.results.map((result: { status: number }) => result.status),
+    [202, 500]
+  )
+  assert.equal(body.results[1].problem.code, 'INTERNAL_ERROR')
+  assert.deepEqual(
+    lines.map(({ msg, requestID }) => [msg, requestID]),
+    [['request failed', 'batch-7']]
+  )
+  assert.match(String(lines[0]?.traceID), /^[0-9a-f]{32}$/)
 })

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { KafkaError, OnceWriterError } from '@orderly/kafka'
-import { anOrder, createOrderApi } from '../testing/order-api.ts'
+import { recordLog } from '@orderly/service-kit/testing'
+import { createMemoryKeyStore } from '../store/memory-keys.ts'
+import { anOrder, createOrderApi, nowMs } from '../testing/order-api.ts'
 
 const key = { 'idempotency-key': 'key 1' }
 const timeout = new KafkaError('DELIVERY_TIMEOUT', 'for the test', { retryable: true })
@@ -76,4 +78,17 @@ test('a key is 1 to 255 printable ASCII characters', async t => {
   assert.equal((await post(anOrder, { 'idempotency-key': 'x'.repeat(255) })).status, 202)
   for (const wrong of ['', 'x'.repeat(256), 'schlüssel'])
     assert.equal((await post(anOrder, { 'idempotency-key': wrong })).status, 400)
+})
+
+test('a key whose state cannot be noted does not fail its order, and the line about it has the trace id of the request', async t => {
+  const { logger, lines } = recordLog()
+  const settle = () => Promise.reject(new Error('the database is away'))
+  const { post } = await createOrderApi(t, { logger, keys: { ...createMemoryKeyStore(() => nowMs), settle } })
+  const { status, headers } = await post(anOrder, key)
+  assert.equal(status, 202)
+  const [, traceID] = String(headers.traceparent).split('-')
+  assert.deepEqual(
+    lines.map(line => [line.level, line.traceID]),
+    [['warn', traceID]]
+  )
 })

@@ -3,11 +3,13 @@ import type { KnownCallers } from '@orderly/callers'
 import { connectTopics, type Topics } from '@orderly/contracts'
 import { createInMemoryRegistry } from '@orderly/contracts/testing'
 import { createInMemoryBroker, type InMemoryBroker } from '@orderly/kafka/testing'
-import { createTestHttp } from '@orderly/service-kit/testing'
+import type { Logger } from '@orderly/service-kit'
+import { createTestHttp, silentLogger } from '@orderly/service-kit/testing'
 import type { FastifyInstance } from 'fastify'
 import { addOrderApi } from '../from-http/api.ts'
 import { createPlace } from '../from-http/place.ts'
 import { newOrderID } from '../order-id.ts'
+import type { KeyStore } from '../store/key-store.ts'
 import { createMemoryKeyStore } from '../store/memory-keys.ts'
 import { createMemoryOrderStore } from '../store/memory-orders.ts'
 import type { OrderStore } from '../store/order-store.ts'
@@ -38,31 +40,33 @@ export interface OrderApiOptions {
   readonly maxStreams?: number
   readonly heartbeatMs?: number
   readonly callers?: Pick<KnownCallers, 'find'>
+  readonly keys?: KeyStore
+  /** Where everything is logged; otherwise nowhere. */
+  readonly logger?: Logger
 }
 
 /** The API as `main.ts` wires it, on a broker, a registry and stores in memory. */
-export async function createOrderApi(
-  t: Pick<TestContext, 'after'>,
-  { orderCreatedVersion = 3, maxStreams = 10, callers, ...streamOptions }: OrderApiOptions = {}
-): Promise<OrderApi> {
+export async function createOrderApi(t: Pick<TestContext, 'after'>, options: OrderApiOptions = {}): Promise<OrderApi> {
+  const { keys = createMemoryKeyStore(() => nowMs), logger = silentLogger(), ...more } = options
+  const { orderCreatedVersion = 3, maxStreams = 10, callers, ...streamOptions } = more
   const broker = createInMemoryBroker()
   const topics = await connectTopics(createInMemoryRegistry(), {
     ordersCreated: orderCreatedVersion,
     ordersChanges: 'write'
   })
-  const { http, listen } = createTestHttp(t)
+  const { http, listen } = createTestHttp(t, logger)
   const orders = createMemoryOrderStore()
   const watch = createOrderWatch(orders, 1)
   const { writer, failNext, hold } = createMemoryOnceWriter(broker.producer())
   const placeOnce = createPlaceOnce({
     writer,
     ordersCreated: topics.ordersCreated,
-    keys: createMemoryKeyStore(() => nowMs),
+    keys,
     isKnown: async orderID => (await orders.find([orderID])).has(orderID),
     newOrderID,
     nowMs: () => nowMs,
     leaseMs: 8_000,
-    onFailure: () => {}
+    logger
   })
   const publish = publishOrders(broker.producer(), topics.ordersCreated)
   await addOrderApi(http, {

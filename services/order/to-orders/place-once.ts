@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto'
 import { reservedName } from '@orderly/callers'
 import { type OrderCreated, toRecord } from '@orderly/contracts'
 import { type OnceWriter, OnceWriterError, type SlotEnd, type Topic, type WriteSlot } from '@orderly/kafka'
+import type { Logger } from '@orderly/service-kit'
 import type { KeyedOrder, Placement } from '../domain/placement.ts'
 import { meaningOf } from '../domain/same-meaning.ts'
-import type { Claimed, KeyStore } from '../store/key-store.ts'
+import type { Claimed, KeyName, KeyStore } from '../store/key-store.ts'
 import { passPoint } from './points.ts'
 import { callerHeader } from './publish-orders.ts'
 
@@ -38,15 +39,15 @@ export interface PlaceOnceParts {
   readonly nowMs: () => number
   /** How long an attempt has the key for itself: more than it may take. */
   readonly leaseMs: number
-  /** Told of what failed and will be made good by the next attempt. */
-  readonly onFailure: (error: unknown) => void
+  readonly logger: Pick<Logger, 'warn'>
 }
 
 export function createPlaceOnce(parts: PlaceOnceParts): PlaceOnce {
-  const { writer, ordersCreated, keys, isKnown, newOrderID, nowMs, leaseMs, onFailure } = parts
+  const { writer, ordersCreated, keys, isKnown, newOrderID, nowMs, leaseMs, logger } = parts
 
-  return async ({ caller, key, traceparent, accept }) => {
-    const name = { caller: caller ?? reservedName, key }
+  return async keyed => {
+    const { traceparent, accept } = keyed
+    const name = nameOf(keyed)
     const given = { orderID: newOrderID(), nowMs: nowMs() }
     const event = accept(given)
     const reserved = await writer.reserve(ordersCreated.name, event.userID)
@@ -72,13 +73,13 @@ export function createPlaceOnce(parts: PlaceOnceParts): PlaceOnce {
       }
       const isOwnSlot = isSame(claimed.order.slot, reserved)
       if (!isOwnSlot) end = 'unused'
-      if (!claimed.mustLook || !(await isKnown(claimed.order.orderID))) await write(claimed, caller, accept, name)
+      if (!claimed.mustLook || !(await isKnown(claimed.order.orderID))) await write(claimed, keyed)
       passPoint('order-written')
       const isSettled = await keys.settle(name).then(
         () => true,
         error => {
           // The next attempt finds the record in its slot. The caller's order is stored, and that is what it is told.
-          onFailure(error)
+          tellUnnoted(error, keyed)
           return false
         }
       )
@@ -90,24 +91,29 @@ export function createPlaceOnce(parts: PlaceOnceParts): PlaceOnce {
     }
   }
 
-  async function write(
-    { order, attempt }: Extract<Claimed, { kind: 'yours' }>,
-    caller: string | undefined,
-    accept: KeyedOrder['accept'],
-    name: { caller: string; key: string }
-  ): Promise<void> {
-    const event = accept({ orderID: order.orderID, nowMs: order.acceptedAtMs })
+  async function write({ order, attempt }: Extract<Claimed, { kind: 'yours' }>, keyed: KeyedOrder): Promise<void> {
+    const event = keyed.accept({ orderID: order.orderID, nowMs: order.acceptedAtMs })
     try {
       await writer.write(
         { topic: ordersCreated.name, ...order.slot },
-        toRecord(ordersCreated, event, order.traceparent, order.orderID, callerHeader(caller))
+        toRecord(ordersCreated, event, order.traceparent, order.orderID, callerHeader(keyed.caller))
       )
     } catch (error) {
       const isUnwritten = error instanceof OnceWriterError && !error.mayBeWritten && attempt === 1
-      await (isUnwritten ? keys.forget(name) : keys.release(name, attempt)).catch(onFailure)
+      const name = nameOf(keyed)
+      const noted = isUnwritten ? keys.forget(name) : keys.release(name, attempt)
+      await noted.catch(failure => tellUnnoted(failure, keyed))
       throw error
     }
   }
+
+  function tellUnnoted(error: unknown, { traceparent }: KeyedOrder): void {
+    logger.warn({ error, traceparent }, 'the state of an idempotency key could not be noted; its next use will')
+  }
+}
+
+function nameOf({ caller, key }: KeyedOrder): KeyName {
+  return { caller: caller ?? reservedName, key }
 }
 
 function placed({ orderID, traceparent }: { orderID: string; traceparent: string }, isReplay: boolean): Placement {

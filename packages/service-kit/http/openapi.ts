@@ -1,7 +1,22 @@
-import swagger from '@fastify/swagger'
-import swaggerUI from '@fastify/swagger-ui'
-import { securitySchemes } from '@orderly/callers'
 import type { FastifyInstance } from 'fastify'
+
+export interface ApiDescription {
+  readonly title: string
+  /** Markdown. */
+  readonly description: string
+  readonly tags: { readonly name: string; readonly description: string }[]
+  readonly securitySchemes: Record<
+    string,
+    { readonly type: 'http'; readonly scheme: string; readonly description: string }
+  >
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** What the document says instead of what is validated, where a handler checks the parts of a body by itself. */
+    describedAs?: { readonly body: unknown }
+  }
+}
 
 /** For people: everything comes from this service, and the page may talk to nobody else. */
 const pagePolicy = [
@@ -16,23 +31,14 @@ const pagePolicy = [
   "frame-ancestors 'none'"
 ].join('; ')
 
-const description = `Place orders, and ask what became of them.
-
-- An order with an \`Idempotency-Key\` is placed once: repeat the request with the same key until its answer is neither \`409\` nor \`503\`.
-- Problems are told as RFC 9457 describes (\`application/problem+json\`), with a stable \`code\`.
-- Callers send an API key, \`Authorization: Bearer orderly_…\`; services that run with \`API_KEYS=off\`, as on a developer's machine, ask for none.
-- A request that does not arrive in time is \`408\`, one with too large headers \`431\`, also where that is not named; neither is done.
-- Every answer has an \`X-Request-Id\`: the caller's own, if the request had one.`
-
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** What the document says instead of what is validated, where a handler checks the parts of a body by itself. */
-    describedAs?: { readonly body: unknown }
-  }
-}
-
 /** `GET /openapi.json`, and `/docs` to browse it: what the routes that are added after this say about themselves. */
-export async function addOpenApi(http: FastifyInstance): Promise<void> {
+export async function addOpenApi(http: FastifyInstance, api: ApiDescription): Promise<void> {
+  const { title, description, tags, securitySchemes } = api
+  // Services without an API do not load them.
+  const [{ default: swagger }, { default: swaggerUI }] = await Promise.all([
+    import('@fastify/swagger'),
+    import('@fastify/swagger-ui')
+  ])
   await http.register(swagger, {
     refResolver: {
       buildLocalReference: (schema, _baseURI, _fragment, index) => String(schema.$id ?? `schema-${index}`)
@@ -41,13 +47,13 @@ export async function addOpenApi(http: FastifyInstance): Promise<void> {
     openapi: {
       openapi: '3.1.0',
       info: {
-        title: 'Orderly order API',
+        title,
         version: '1.0.0',
         description,
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' }
       },
       servers: [{ url: '/' }],
-      tags: [{ name: 'orders', description: 'Placing orders, and asking for them.' }],
+      tags,
       components: { securitySchemes }
     }
   })
@@ -59,7 +65,7 @@ export async function addOpenApi(http: FastifyInstance): Promise<void> {
   await http.register(swaggerUI, {
     routePrefix: '/docs',
     staticCSP: pagePolicy,
-    theme: { title: 'Orderly order API' },
+    theme: { title },
     uiConfig: { url: '/openapi.json', validatorUrl: null, deepLinking: true, displayRequestDuration: true }
   })
 }

@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { type TestContext, test } from 'node:test'
+import { integrationEnvironment } from '@orderly/stack/testing'
+import { createTopics } from '../cluster/admin.ts'
+import { readCommitted } from '../testing/read-committed.ts'
+import { createProducer } from './producer.ts'
+
+const connection = () => ({ brokers: integrationEnvironment().kafkaBrokers, clientID: 'producer-test' })
+
+async function topicAndProducer(t: TestContext, partitions: number) {
+  const topic = `produced-${randomUUID()}`
+  await createTopics(connection(), [{ name: topic, partitions, replicationFactor: 1 }])
+  const producer = await createProducer(connection())
+  t.after(() => producer.close())
+  return { topic, producer }
+}
+
+test('records for more partitions than one request takes are all written, once each and in the order of their keys', async t => {
+  const { topic, producer } = await topicAndProducer(t, 150)
+  const keys = Array.from({ length: 600 }, (_, index) => `key ${index}`)
+  const rounds = ['first', 'second', 'third']
+  // Nobody waits for an answer: the records of a key follow one another in one batch or in several.
+  await Promise.all(
+    rounds.flatMap(round => keys.map(key => producer.send([{ topic, key, value: Buffer.from(round), headers: {} }])))
+  )
+  const count = keys.length * rounds.length
+  const written = await readCommitted(connection(), topic, records => records.length >= count)
+  assert.equal(written.length, count)
+  const byKey = Map.groupBy(written, ({ key }) => key)
+  for (const key of keys)
+    assert.deepEqual(
+      byKey.get(key)?.map(({ value }) => value.toString()),
+      rounds,
+      key
+    )
+})
+
+test('a record that the broker refuses fails alone, whatever else travelled with it', async t => {
+  const { topic, producer } = await topicAndProducer(t, 12)
+  const send = (key: string, value: Buffer) => producer.send([{ topic, key, value, headers: {} }])
+  const others = Array.from({ length: 11 }, (_, index) => `key ${index}`)
+  const [huge, ...small] = await Promise.allSettled([
+    send('huge', Buffer.alloc(2_000_000)),
+    ...others.map(key => send(key, Buffer.from(key)))
+  ])
+  assert.equal(huge?.status, 'rejected')
+  assert.equal((huge as PromiseRejectedResult).reason.code, 'MESSAGE_TOO_LARGE')
+  // Those of its partition travel behind it, in a batch of their own.
+  assert.deepEqual(new Set(small.map(({ status }) => status)), new Set(['fulfilled']))
+  await send('huge', Buffer.from('small enough'))
+  const written = await readCommitted(connection(), topic, records => records.length >= others.length + 1)
+  assert.deepEqual(new Set(written.map(({ key }) => key)), new Set([...others, 'huge']))
+})
