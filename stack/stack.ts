@@ -1,5 +1,7 @@
-import { topicConfigs, topicNames } from '@orderly/contracts'
-import { createTopics, deadLetterTopic, type KafkaConnection } from '@orderly/kafka'
+import { topicNames } from '@orderly/contracts'
+import { createTopics, type KafkaConnection } from '@orderly/kafka'
+import { provisionedTopics } from '../deploy/kafka/principals.ts'
+import { topicConfig } from '../deploy/kafka/topic-config.ts'
 import { externalServers, kafkaConnectionOf, type ServerName } from './external-servers.ts'
 import { startExtra } from './extra-parts.ts'
 import type { ExtraName, ExtraPort, Extras } from './extras.ts'
@@ -94,25 +96,16 @@ function localConnection(brokers: readonly string[]): KafkaConnection {
   return { brokers, clientID: 'orderly-stack' }
 }
 
-/** Dead letters wait for somebody, however long that takes: what a topic forgets of them would also release their keys. */
-function configsOf(name: string): Readonly<Record<string, string>> {
-  return (
-    topicConfigs[name] ?? (name.endsWith(deadLetterTopic('')) ? { 'retention.ms': '-1', 'retention.bytes': '-1' } : {})
-  )
-}
-
 /** A replication factor of -1 leaves it to the cluster. */
 export async function createMissingTopics(
   connection: KafkaConnection,
   shape: { partitions: number; replicationFactor: number }
 ): Promise<string[]> {
-  const names = Object.values(topicNames)
-  const withDeadLetters = names.flatMap(name => [name, deadLetterTopic(name)])
   await createTopics(
     connection,
-    withDeadLetters.map(name => ({ name, ...shape, configs: configsOf(name) }))
+    provisionedTopics.map(name => ({ name, ...shape, configs: topicConfig(name) }))
   )
-  return names
+  return Object.values(topicNames)
 }
 
 /** @throws Refusal unless it is a number of partitions. */

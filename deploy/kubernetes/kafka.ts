@@ -2,9 +2,9 @@ import type { IKafka } from '@kubernetes-models/strimzi-kafka-operator/kafka.str
 import type { IKafkaNodePool } from '@kubernetes-models/strimzi-kafka-operator/kafka.strimzi.io/v1/KafkaNodePool'
 import type { IKafkaTopic } from '@kubernetes-models/strimzi-kafka-operator/kafka.strimzi.io/v1/KafkaTopic'
 import type { IKafkaUser } from '@kubernetes-models/strimzi-kafka-operator/kafka.strimzi.io/v1/KafkaUser'
-import { topicConfigs } from '@orderly/contracts'
 import type { Grant } from '@orderly/kafka'
 import { grants, provisionedTopics } from '../kafka/principals.ts'
+import { topicConfig } from '../kafka/topic-config.ts'
 import { type Manifest, metricsConfig, metricsOf } from './manifest.ts'
 import { partitions } from './services.ts'
 
@@ -78,7 +78,7 @@ function topic(name: string): IKafkaTopic {
     apiVersion,
     kind: 'KafkaTopic',
     metadata: { name, labels },
-    spec: { topicName: name, partitions, replicas: 3, config: { 'min.insync.replicas': 2, ...topicConfigs[name] } }
+    spec: { topicName: name, partitions, replicas: 3, config: { 'min.insync.replicas': 2, ...topicConfig(name) } }
   }
 }
 

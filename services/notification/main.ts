@@ -65,7 +65,7 @@ runService({
 
     const connection = kafkaConnection(config, name)
     await createTopics(connection, [
-      { name: notificationsDeadLetterTopic, partitions: -1, replicationFactor: -1 }
+      { name: notificationsDeadLetterTopic, partitions: -1, replicationFactor: -1, configs: { 'retention.ms': '-1' } }
     ]).catch(error =>
       logger.warn({ error, topic: notificationsDeadLetterTopic }, 'the dead-letter topic cannot be created')
     )

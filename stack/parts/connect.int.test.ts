@@ -11,7 +11,7 @@ import {
   orderCreated,
   orderRate
 } from '@orderly/contracts/testing'
-import { createProducer, type OutputRecord } from '@orderly/kafka'
+import { createInspector, createProducer, type OutputRecord } from '@orderly/kafka'
 import { readCommitted } from '@orderly/kafka/testing'
 import { integrationEnvironment, startBroker } from '@orderly/stack/testing'
 import pg from 'pg'
@@ -156,6 +156,17 @@ test('every event is a row of its table, once, whatever version it is of; what i
       `These bytes are not what schema ${torn.readInt32BE(1)} says`,
       'This is not in the Confluent wire format'
     ])
+  })
+
+  await t.test('where the last record of a partition is no event, nothing waits either', async () => {
+    await send([{ topic: 'orders.created', key: 'last', value: Buffer.from('this is no order'), headers: {} }])
+    const inspector = createInspector(connection)
+    t.after(() => inspector.close())
+    const lag = async () => inspector.lag(await inspector.group('connect-audit'))
+    await waitUntil(async () => (await lag()).every(({ lagRecords }) => lagRecords === 0), {
+      what: 'no lag of the audit',
+      deadlineMs: 60_000
+    })
   })
 
   await t.test('a database that ends its connections loses no event and doubles none', async () => {

@@ -179,7 +179,7 @@ function letterFindings({ letters, nowMs }: Facts): Finding[] {
         problem(
           topic,
           what,
-          `orderly dlq show --topic ${topic}; mend what it names, then orderly dlq replay --topic ${topic}`
+          `npm run orderly -- dlq show --topic ${topic}; mend what it names, then npm run orderly -- dlq replay --topic ${topic}`
         )
       )
     }
@@ -189,7 +189,7 @@ function letterFindings({ letters, nowMs }: Facts): Finding[] {
         problem(
           topic,
           `a replay was interrupted (${plural(interrupted, 'key')})`,
-          `orderly dlq replay --topic ${topic}`
+          `npm run orderly -- dlq replay --topic ${topic}`
         )
       )
     }
@@ -213,7 +213,8 @@ function notificationFindings({ targets, givenUp }: Facts): Finding[] {
     )
   })
   if (givenUp === 0) return found
-  const todo = 'orderly dlq list --topic notifications; mend the target, then orderly dlq replay --topic notifications'
+  const todo =
+    'npm run orderly -- dlq list --topic notifications; mend the target, then npm run orderly -- dlq replay --topic notifications'
   return [
     ...found,
     {
