@@ -88,7 +88,8 @@ test('a monitored run has a whole trace, data in every panel, and an alert when 
   })
 
   await t.test('everything is scraped', async () => {
-    const jobs = ['order', 'inventory', 'notification', 'aggregator', 'monitor', 'kafka', 'prometheus', 'alertmanager']
+    const services = ['order', 'inventory', 'notification', 'aggregator', 'monitor']
+    const jobs = [...services, 'kafka', 'connect', 'prometheus', 'alertmanager']
     // Prometheus is ready before it has built its list: no target at all is not yet an answer.
     const targets = async () => (await prometheus.targets()).map(({ labels, health }) => `${labels.job}: ${health}`)
     const isUp = async () => isDeepStrictEqual(new Set(await targets()), new Set(jobs.map(job => `${job}: up`)))
@@ -103,6 +104,7 @@ test('a monitored run has a whole trace, data in every panel, and an alert when 
     assert.equal(await stack.order({ ...order, total: 1.005 }), 400)
     const manyPots = { userID: 'bob', items: [{ sku: 'TEAPOT-CAST-IRON', quantity: 1_000 }], total: 1 }
     assert.equal(await stack.order(manyPots), 202)
+    assert.equal(await stack.order({ ...order, holdSeconds: 1 }), 202)
     for (const wish of ['cancel', 'confirm'] as const) await stack.ask(wish, { ...order, holdSeconds: 600 })
     await sendRubbish(stack.brokers)
     // Longer than Grafana's four scrapes: on a busy machine a scrape may be late.
@@ -116,12 +118,17 @@ test('a monitored run has a whole trace, data in every panel, and an alert when 
     }
     await waitUntil(isFull, { what: 'data in every panel', deadlineMs: 90_000, intervalMs: 1_000 }).catch(() => {})
     assert.deepEqual(empty, [])
+    const expired = 'sum(orderly_inventory_changes_total{change="expire",effect="released"}) == 1'
+    const hasExpired = async () => (await prometheus.query(expired)).length > 0
+    await waitUntil(hasExpired, { what: 'the end of a hold', deadlineMs: 30_000 })
   })
 
-  await t.test('slow requests and outcomes lead to their traces, by exemplars', async () => {
+  await t.test('slow requests, batches, outcomes and deliveries lead to their traces, by exemplars', async () => {
     for (const histogram of [
       'orderly_http_request_duration_seconds_bucket{route="/orders"}',
-      'orderly_stage_record_age_seconds_bucket{service="inventory"}'
+      'orderly_stage_record_age_seconds_bucket{service="inventory"}',
+      'orderly_stage_batch_duration_seconds_bucket{service="inventory",step="commit"}',
+      'orderly_notification_delivery_duration_seconds_bucket{target="console"}'
     ]) {
       const series = await prometheus.exemplars(histogram)
       const known = new Set(traces.items.map(({ traceId }) => traceId))

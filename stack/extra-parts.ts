@@ -3,22 +3,24 @@ import { kafkaConnectionOf } from './external-servers.ts'
 import type { ExtraName } from './extras.ts'
 import { startConnect } from './parts/connect.ts'
 import type { ExtraContext } from './parts/extra-context.ts'
-import { connectParts } from './parts/jars.ts'
+import { connectParts, jmxAgentJars } from './parts/jars.ts'
 import { startMonitoring } from './parts/monitoring.ts'
 import type { RunningPart } from './parts/part.ts'
 import { javaWith } from './servers.ts'
 
 /** How each extra starts, once the servers are there and the topics are made. */
 export const startExtra: Readonly<Record<ExtraName, (context: ExtraContext) => Promise<readonly RunningPart[]>>> = {
-  async connect({ supervisor, directories, ports, environment, say }) {
+  async connect({ supervisor, directories, ports, connectMetrics, environment, say }) {
+    const needed = connectMetrics === undefined ? connectParts : [...connectParts, jmxAgentJars]
     const connect = await startConnect({
       supervisor,
-      java: await javaWith(connectParts, supervisor, say),
+      java: await javaWith(needed, supervisor, say),
       dataDirectory: join(directories.data, 'connect'),
       port: ports.connect,
       connection: kafkaConnectionOf(environment),
       databaseURL: environment.DATABASE_URL ?? '',
-      registryURL: environment.SCHEMA_REGISTRY_URL ?? ''
+      registryURL: environment.SCHEMA_REGISTRY_URL ?? '',
+      metricsPort: connectMetrics
     })
     return [connect]
   },

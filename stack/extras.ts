@@ -8,7 +8,7 @@ export type Extras = ReadonlySet<ExtraName>
 /** Where each of them listens. */
 export const portsOfExtras = {
   connect: ['connect'],
-  monitoring: ['kafkaMetrics', 'monitor', 'prometheus', 'alertmanager']
+  monitoring: ['kafkaMetrics', 'connectMetrics', 'monitor', 'prometheus', 'alertmanager']
 } as const satisfies Record<ExtraName, readonly string[]>
 export type ExtraPort = (typeof portsOfExtras)[ExtraName][number]
 export const extraPorts: readonly ExtraPort[] = Object.values(portsOfExtras).flat()

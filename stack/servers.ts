@@ -74,15 +74,14 @@ export function planServers(options: ServersOptions): { steps: Step[]; servers: 
   }
 
   const kafka = plan('kafka', async ({ say }) => {
+    const jars = kafkaMode === 'zookeeper' ? kafkaZookeeperJars : kafkaJars
+    const java = await javaWith(kafkaMetricsPort === undefined ? [jars] : [jars, jmxAgentJars], supervisor, say)
+    const common = { port: ports.kafka, metricsPort: kafkaMetricsPort }
     if (kafkaMode === 'zookeeper') {
-      const java = await javaWith([kafkaZookeeperJars], supervisor, say)
-      const ofZookeeper = { port: ports.kafka, zookeeperPort: ports.kafkaController }
+      const ofZookeeper = { ...common, zookeeperPort: ports.kafkaController }
       return startKafkaWithZookeeper({ supervisor, java, dataDirectory: data('kafka-zookeeper'), ...ofZookeeper })
     }
-    const needed = kafkaMetricsPort === undefined ? [kafkaJars] : [kafkaJars, jmxAgentJars]
-    const java = await javaWith(needed, supervisor, say)
-    const node = { id: 1, port: ports.kafka, controllerPort: ports.kafkaController, metricsPort: kafkaMetricsPort }
-    const nodes = [node]
+    const nodes = [{ ...common, id: 1, controllerPort: ports.kafkaController }]
     return startKafka({ supervisor, java, dataDirectory: data('kafka'), nodes })
   })
   const postgres = plan('postgres', () =>

@@ -62,7 +62,8 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
         await topics
         const env = { ...environment, ...serverVariables(await servers), ...options.ownEnvironment?.(name) }
         const brokerMetrics = externals.has('kafka') ? undefined : ports.kafkaMetrics
-        const started = await startExtra[name]({ ...options, brokerMetrics, environment: env, say })
+        const connectMetrics = extras.has('connect') && extras.has('monitoring') ? ports.connectMetrics : undefined
+        const started = await startExtra[name]({ ...options, brokerMetrics, connectMetrics, environment: env, say })
         beside.push(...started)
         return started.at(-1)?.address
       }

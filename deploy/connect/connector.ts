@@ -18,6 +18,7 @@ export interface ConnectorState {
 
 const requestTimeoutMs = 10_000
 const watchIntervalMs = 1_000
+const longestPauseMs = 10_000
 
 export async function readConnector(name: string): Promise<Connector> {
   const file = join(import.meta.dirname, `${name}.json`)
@@ -35,19 +36,23 @@ export async function stateOf(workerURL: string, name: string): Promise<Connecto
 
 /**
  * Starts again what has failed, until told to stop: a task whose database was away for longer than it tries ends, and Connect leaves
- * it so. What it had not written yet is read again, and written over what is there already.
+ * it so. What it had not written yet is read again, and written over what is there already. One that fails again and again is
+ * started less and less often: each time it writes pages into the log.
  */
 export async function keepRunning(workerURL: string, name: string, signal: AbortSignal): Promise<void> {
+  let pauseMs = watchIntervalMs
   while (!signal.aborted) {
     try {
       const { connector, tasks } = await stateOf(workerURL, name)
-      if ([connector, ...tasks].some(({ state }) => state === 'FAILED')) {
+      const hasFailed = [connector, ...tasks].some(({ state }) => state === 'FAILED')
+      pauseMs = hasFailed ? Math.min(2 * pauseMs, longestPauseMs) : watchIntervalMs
+      if (hasFailed) {
         await request(workerURL, `/connectors/${name}/restart?includeTasks=true&onlyFailed=true`, { method: 'POST' })
       }
     } catch {
       // The worker is away or at work on another change; the next look will tell.
     }
-    await delay(watchIntervalMs, undefined, { signal }).catch(() => {})
+    await delay(pauseMs, undefined, { signal }).catch(() => {})
   }
 }
 

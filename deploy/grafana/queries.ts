@@ -8,9 +8,14 @@ export function rateOf(metric: string, by = ''): string {
   return `sum${by === '' ? '' : ` by (${by})`} (rate(${metric}[${rateWindow}]))`
 }
 
-/** A line for each value of a label. */
-export function ratesBy(metric: string, label: string): QuerySpec[] {
-  return [{ expr: rateOf(metric, label), legend: `{{ ${label} }}` }]
+/** A line for each value of a label, or of several together. */
+export function ratesBy(metric: string, ...labels: readonly string[]): QuerySpec[] {
+  return [{ expr: rateOf(metric, labels.join(', ')), legend: labels.map(label => `{{ ${label} }}`).join(' ') }]
+}
+
+/** What half of them take and what one in a hundred does, by a label; with the traces behind it. @param selector as for `percentiles` */
+export function medianAndTail(selector: string, by: string): QuerySpec[] {
+  return percentiles(selector, { quantiles: [0.5, 0.99], by, hasExemplars: true })
 }
 
 /** Percentiles of a histogram, one line each. @param selector the histogram's name without `_bucket`, with matchers in braces */

@@ -5,14 +5,14 @@ import type { IKafkaConnector } from '@kubernetes-models/strimzi-kafka-operator/
 import { topicNames } from '@orderly/contracts'
 import type { Connector } from '../connect/connector.ts'
 import { cluster, kafkaVersion } from './kafka.ts'
-import type { Manifest } from './manifest.ts'
+import { type Manifest, metricsConfig, metricsOf } from './manifest.ts'
 
-const connectCluster = 'audit'
+export const connectCluster = 'audit'
 const auditVariables = ['AUDIT_JDBC_URL', 'AUDIT_DATABASE_USERNAME', 'AUDIT_DATABASE_PASSWORD']
 
 /** Kafka Connect by Strimzi, with the connector of `deploy/connect`. The operator keeps it running. */
 export function connectManifests(): Manifest[] {
-  return [workers(), connector()]
+  return [workers(), metricsOf('connect'), connector()]
 }
 
 function workers(): IKafkaConnect {
@@ -46,6 +46,7 @@ function workers(): IKafkaConnect {
         'config.providers.env.class': 'org.apache.kafka.common.config.provider.EnvVarConfigProvider',
         'config.providers.env.param.allowlist.pattern': 'AUDIT_.*'
       },
+      metricsConfig: metricsConfig('connect'),
       resources: { requests: { cpu: '250m', memory: '768Mi' }, limits: { memory: '1Gi' } },
       template: {
         connectContainer: {

@@ -1,14 +1,11 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import type { IKafka } from '@kubernetes-models/strimzi-kafka-operator/kafka.strimzi.io/v1/Kafka'
 import type { IKafkaNodePool } from '@kubernetes-models/strimzi-kafka-operator/kafka.strimzi.io/v1/KafkaNodePool'
 import type { IKafkaTopic } from '@kubernetes-models/strimzi-kafka-operator/kafka.strimzi.io/v1/KafkaTopic'
 import type { IKafkaUser } from '@kubernetes-models/strimzi-kafka-operator/kafka.strimzi.io/v1/KafkaUser'
 import { topicConfigs } from '@orderly/contracts'
 import type { Grant } from '@orderly/kafka'
-import type { IConfigMap } from 'kubernetes-models/v1/ConfigMap'
 import { grants, provisionedTopics } from '../kafka/principals.ts'
-import type { Manifest } from './manifest.ts'
+import { type Manifest, metricsConfig, metricsOf } from './manifest.ts'
 import { partitions } from './services.ts'
 
 export const cluster = 'orderly'
@@ -16,8 +13,6 @@ export const cluster = 'orderly'
 export const kafkaVersion = '4.2.0'
 const apiVersion = 'kafka.strimzi.io/v1'
 const labels = { 'strimzi.io/cluster': cluster }
-const metricsName = 'kafka-metrics'
-const metricsFile = 'jmx.yml'
 type Acl = NonNullable<NonNullable<NonNullable<IKafkaUser['spec']>['authorization']>['acls']>[number]
 
 /** Strimzi's resources: the cluster, every topic, and a user with no more than it needs for each principal. */
@@ -26,7 +21,7 @@ export function kafkaManifests(): Manifest[] {
   return [
     nodePool(),
     kafka(),
-    metrics(),
+    metricsOf('kafka'),
     ...provisionedTopics.map(topic),
     // Strimzi makes the topics; nobody else needs to.
     ...[...users].filter(([name]) => name !== 'provisioner').map(([name, own]) => user(name, own))
@@ -71,10 +66,7 @@ function kafka(): IKafka {
           'transaction.state.log.min.isr': 2,
           'transaction.abort.timed.out.transaction.cleanup.interval.ms': 2000
         },
-        metricsConfig: {
-          type: 'jmxPrometheusExporter',
-          valueFrom: { configMapKeyRef: { name: metricsName, key: metricsFile } }
-        }
+        metricsConfig: metricsConfig('kafka')
       },
       entityOperator: { topicOperator: {}, userOperator: {} }
     }
@@ -97,12 +89,6 @@ function user(name: string, own: readonly Grant[]): IKafkaUser {
     metadata: { name, labels },
     spec: { authentication: { type: 'scram-sha-512' }, authorization: { type: 'simple', acls: own.map(toAcl) } }
   }
-}
-
-/** Which of a broker's own metrics are told: the same as everywhere. */
-function metrics(): IConfigMap {
-  const text = readFileSync(join(import.meta.dirname, '..', 'kafka', metricsFile), 'utf8')
-  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: metricsName }, data: { [metricsFile]: text } }
 }
 
 function toAcl({ resource, name, pattern, operations }: Grant): Acl {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { IPodDisruptionBudget } from 'kubernetes-models/policy/v1/PodDisruptionBudget'
+import type { IConfigMap } from 'kubernetes-models/v1/ConfigMap'
 import type { IContainer } from 'kubernetes-models/v1/Container'
 import type { IPodSpec } from 'kubernetes-models/v1/PodSpec'
 import { parse } from 'yaml'
@@ -49,3 +50,18 @@ export function onePodMayBeAway(name: string): IPodDisruptionBudget {
     spec: { maxUnavailable: 1, selector: { matchLabels: labels(name) } }
   }
 }
+
+const metricsFile = 'jmx.yml'
+
+/** Which metrics of its own a Java server tells: `deploy/<part>/jmx.yml`, as everywhere. */
+export function metricsOf(part: 'kafka' | 'connect'): IConfigMap {
+  const text = readFileSync(join(import.meta.dirname, '..', part, metricsFile), 'utf8')
+  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: `${part}-metrics` }, data: { [metricsFile]: text } }
+}
+
+/** What Strimzi has to be told so that it does. */
+export const metricsConfig = (part: 'kafka' | 'connect') =>
+  ({
+    type: 'jmxPrometheusExporter',
+    valueFrom: { configMapKeyRef: { name: `${part}-metrics`, key: metricsFile } }
+  }) as const

@@ -73,8 +73,9 @@ test('what the rules call a job is scraped under that name', () => {
   const text = JSON.stringify(manifests)
   const jobs = [...text.matchAll(/up\{job=~?\\"([^"\\]+)\\"/g)].flatMap(([, names]) => (names as string).split('|'))
   assert.ok(jobs.includes('kafka') && jobs.includes('monitor'))
+  const renamed = [...text.matchAll(/\{"targetLabel":"job","replacement":"([^"]+)"\}/g)].map(([, job]) => job)
   assert.deepEqual(
-    jobs.filter(job => job !== 'kafka' && !named('StatefulSet').includes(job)),
+    jobs.filter(job => !renamed.includes(job) && !named('StatefulSet').includes(job)),
     []
   )
 })

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { IPodMonitor } from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PodMonitor'
 import type { IPrometheusRule } from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PrometheusRule'
 import { parse } from 'yaml'
+import { connectCluster } from './connect.ts'
 import { cluster } from './kafka.ts'
 import { labels, type Manifest } from './manifest.ts'
 import { scrapedServices } from './services.ts'
@@ -12,7 +13,9 @@ const apiVersion = 'monitoring.coreos.com/v1'
 
 /** For the Prometheus operator: what to scrape, under the names of jobs that the rules know, and the rules themselves. */
 export function monitoringManifests(): Manifest[] {
-  return [services(), brokers(), ...readdirSync(rules).toSorted().map(rule)]
+  const brokers = ofStrimzi('kafka', { 'strimzi.io/cluster': cluster, 'strimzi.io/name': `${cluster}-kafka` })
+  const workers = ofStrimzi('connect', { 'strimzi.io/cluster': connectCluster, 'strimzi.io/kind': 'KafkaConnect' })
+  return [services(), brokers, workers, ...readdirSync(rules).toSorted().map(rule)]
 }
 
 /** Pods and not services: the latter would put a label `service` on metrics that have one. */
@@ -32,17 +35,17 @@ function services(): IPodMonitor {
   }
 }
 
-function brokers(): IPodMonitor {
+function ofStrimzi(job: string, matchLabels: Record<string, string>): IPodMonitor {
   return {
     apiVersion,
     kind: 'PodMonitor',
-    metadata: { name: 'orderly-kafka', labels: labels('orderly') },
+    metadata: { name: `orderly-${job}`, labels: labels('orderly') },
     spec: {
-      selector: { matchLabels: { 'strimzi.io/cluster': cluster, 'strimzi.io/name': `${cluster}-kafka` } },
+      selector: { matchLabels },
       podMetricsEndpoints: [
         {
           ...{ port: 'tcp-prometheus', path: '/metrics', interval: '15s' },
-          relabelings: [{ targetLabel: 'job', replacement: 'kafka' }]
+          relabelings: [{ targetLabel: 'job', replacement: job }]
         }
       ]
     }

@@ -8,7 +8,7 @@ import { type LauncherProcess, processesUnder, startLauncher } from '@orderly/st
 
 const portNames = [
   ...['KAFKA', 'KAFKA_CONTROLLER', 'POSTGRES', 'REGISTRY', 'ORDER', 'INVENTORY', 'NOTIFICATION', 'AGGREGATOR'],
-  ...['KAFKA_METRICS', 'MONITOR', 'PROMETHEUS', 'ALERTMANAGER']
+  ...['CONNECT', 'KAFKA_METRICS', 'CONNECT_METRICS', 'MONITOR', 'PROMETHEUS', 'ALERTMANAGER']
 ] as const
 
 export interface MonitoredStack {
@@ -24,12 +24,15 @@ export interface MonitoredStack {
   stopInventory(): Promise<void>
 }
 
-/** `npm start -- --with monitoring`, on ports and with data of its own. */
+/** `npm start -- --with connect,monitoring`, on ports and with data of its own. */
 export async function startMonitoredStack(t: TestContext, env: NodeJS.ProcessEnv): Promise<MonitoredStack> {
   const name = `e2e-${randomBytes(4).toString('hex')}`
   const ports = await freePorts(portNames)
   const portSettings = Object.fromEntries(portNames.map(port => [`ORDERLY_${port}_PORT`, String(ports[port])]))
-  const launcher = startLauncher(t, 'start', ['--run', name, '--with', 'monitoring'], { ...portSettings, ...env })
+  const launcher = startLauncher(t, 'start', ['--run', name, '--with', 'connect,monitoring'], {
+    ...portSettings,
+    ...env
+  })
   t.after(() => rm(join(orderlyDirectory, name), { recursive: true, force: true }))
   await launcher.waitFor('Ctrl-C stops everything', 240_000)
 

@@ -11,6 +11,7 @@ export { runService } from './lifecycle/run-service.ts'
 export type { ServiceContext, ServiceDefinition } from './lifecycle/service.ts'
 export { createLogger, type Logger } from './logging/logger.ts'
 export { boundedLabel } from './metrics/bounded-label.ts'
+export { exemplarHistogram } from './metrics/exposition.ts'
 export type { Metrics } from './metrics/registry.ts'
 export { stageObserver } from './metrics/stage-observer.ts'
 export { pooledRandomBytes } from './random/random-pool.ts'
@@ -19,6 +20,7 @@ export { type FinishedSpan, isSampled, preciseNowMs, type Spans } from './tracin
 export { startTracing } from './tracing/start-tracing.ts'
 export {
   childTraceparent,
+  exemplarOf,
   newTraceparent,
   parseTraceparent,
   sameTraceparent,

@@ -15,7 +15,7 @@ import { waitUntilHealthy } from '../processes/wait.ts'
 import { preparePlugins } from './connect-plugin.ts'
 import { classPath, connectJars } from './jars.ts'
 import { javaClientProperties, toProperties } from './java-client.ts'
-import { startJavaServer } from './java-process.ts'
+import { metricsAgent, startJavaServer } from './java-process.ts'
 import type { RunningPart } from './part.ts'
 import { query } from './postgres.ts'
 
@@ -29,6 +29,8 @@ export interface ConnectOptions {
   /** Base of the Confluent-compatible API. */
   readonly registryURL: string
   readonly name?: string
+  /** Where it tells its own metrics. */
+  readonly metricsPort?: number | undefined
 }
 
 /** A worker of Kafka Connect with the audit connector of `deploy/connect`, which is kept running. */
@@ -62,14 +64,17 @@ export async function startConnect(options: ConnectOptions): Promise<RunningPart
 
 /** Starts only the process, which takes up again what is noted in Kafka; resolves at once, not when it answers. */
 export async function startWorker(options: ConnectOptions): Promise<SupervisedProcess> {
-  const { supervisor, java, dataDirectory, name = 'connect' } = options
+  const { supervisor, java, dataDirectory, metricsPort, name = 'connect' } = options
   await mkdir(dataDirectory, { recursive: true })
   const propertiesFile = join(dataDirectory, `${name}.properties`)
   await writeFile(propertiesFile, workerProperties(options, await preparePlugins(supervisor, java)))
   return startJavaServer(supervisor, {
     name,
+    // It says goodbye to its group while the broker is there.
+    tier: 'service',
     java,
     jars: connectJars,
+    agent: metricsPort === undefined ? undefined : metricsAgent(metricsPort, 'connect'),
     cwd: dataDirectory,
     env: { ...process.env, ...auditVariables(options) },
     args: [

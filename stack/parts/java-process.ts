@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { projectDirectory } from '../directories.ts'
 import type { Java } from '../preflight/java.ts'
+import { loopback } from '../processes/ports.ts'
 import type { ProcessSpec, SupervisedProcess, Supervisor } from '../processes/supervisor.ts'
-import { type Jars, jarsHome } from './jars.ts'
+import { type Jars, jarsHome, jmxAgentJars } from './jars.ts'
 
 /** Small and quick rather than fast under a long load: these run beside everything else on a developer's machine. */
 const smallJVM = ['-XX:+UseSerialGC', '-Xss512k', '-XX:+ExitOnOutOfMemoryError']
@@ -45,4 +47,10 @@ export function javaCommand(java: Java, spec: Omit<ProcessSpec, 'command'>): Pro
     command: join(java.home, 'bin', 'java'),
     args: ['-Xlog:disable', '-Xlog:all=error:stderr', ...smallJVM, ...spec.args]
   }
+}
+
+/** The agent that tells a process's metrics as `deploy/<part>/jmx.yml` has them. */
+export function metricsAgent(port: number, part: 'kafka' | 'connect'): string {
+  const jar = join(jarsHome(jmxAgentJars), jmxAgentJars.mainFile)
+  return `${jar}=${loopback}:${port}:${join(projectDirectory, 'deploy', part, 'jmx.yml')}`
 }

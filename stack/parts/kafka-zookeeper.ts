@@ -7,7 +7,7 @@ import type { SupervisedProcess, Supervisor } from '../processes/supervisor.ts'
 import { waitUntilHealthy } from '../processes/wait.ts'
 import { classPath, kafkaZookeeperJars } from './jars.ts'
 import { toProperties } from './java-client.ts'
-import { startJavaServer } from './java-process.ts'
+import { metricsAgent, startJavaServer } from './java-process.ts'
 import { commonBrokerSettings, type RunningKafka } from './kafka.ts'
 
 export interface ZookeeperKafkaOptions {
@@ -16,6 +16,8 @@ export interface ZookeeperKafkaOptions {
   readonly dataDirectory: string
   readonly port: number
   readonly zookeeperPort: number
+  /** Where the broker tells its own metrics. */
+  readonly metricsPort?: number | undefined
 }
 
 const jvm = [
@@ -55,7 +57,8 @@ export async function startKafkaWithZookeeper(options: ZookeeperKafkaOptions): P
   }
 }
 
-async function startZookeeper({ supervisor, java, dataDirectory, zookeeperPort }: ZookeeperKafkaOptions) {
+async function startZookeeper(options: ZookeeperKafkaOptions) {
+  const { dataDirectory, zookeeperPort } = options
   const file = join(dataDirectory, 'zookeeper.properties')
   const settings = {
     dataDir: join(dataDirectory, 'zookeeper'),
@@ -65,12 +68,12 @@ async function startZookeeper({ supervisor, java, dataDirectory, zookeeperPort }
     'admin.enableServer': false
   }
   await writeFile(file, toProperties(settings))
-  return startServer('zookeeper', ['-Xmx96m', '-Xms16m'], ['org.apache.zookeeper.server.quorum.QuorumPeerMain', file], {
-    ...{ supervisor, java, dataDirectory }
-  })
+  const program = ['org.apache.zookeeper.server.quorum.QuorumPeerMain', file]
+  return startServer('zookeeper', ['-Xmx96m', '-Xms16m'], program, options)
 }
 
-async function startBroker({ supervisor, java, dataDirectory, port, zookeeperPort }: ZookeeperKafkaOptions) {
+async function startBroker(options: ZookeeperKafkaOptions) {
+  const { dataDirectory, port, zookeeperPort, metricsPort } = options
   const file = join(dataDirectory, 'broker.properties')
   const settings = {
     ...commonBrokerSettings(1),
@@ -82,17 +85,19 @@ async function startBroker({ supervisor, java, dataDirectory, port, zookeeperPor
     'log.dirs': join(dataDirectory, 'broker')
   }
   await writeFile(file, toProperties(settings))
-  return startServer('kafka', ['-Xmx384m', '-Xms48m'], ['kafka.Kafka', file], { supervisor, java, dataDirectory })
+  const agent = metricsPort === undefined ? undefined : metricsAgent(metricsPort, 'kafka')
+  return startServer('kafka', ['-Xmx384m', '-Xms48m'], ['kafka.Kafka', file], options, agent)
 }
 
 async function startServer(
   name: 'zookeeper' | 'kafka',
   heap: readonly string[],
   program: readonly string[],
-  { supervisor, java, dataDirectory }: Pick<ZookeeperKafkaOptions, 'supervisor' | 'java' | 'dataDirectory'>
+  { supervisor, java, dataDirectory }: ZookeeperKafkaOptions,
+  agent?: string
 ): Promise<SupervisedProcess> {
   return startJavaServer(supervisor, {
-    ...{ name, java, jars: kafkaZookeeperJars, cwd: dataDirectory },
+    ...{ name, java, jars: kafkaZookeeperJars, cwd: dataDirectory, agent },
     // A broker says goodbye to ZooKeeper.
     tier: name === 'zookeeper' ? 'coordinator' : 'server',
     args: [...heap, ...jvm, '-cp', await classPath(kafkaZookeeperJars), ...program]

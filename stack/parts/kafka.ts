@@ -3,13 +3,12 @@ import { existsSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { checkConnection, type KafkaConnection } from '@orderly/kafka'
-import { projectDirectory } from '../directories.ts'
 import { isAtLeast, type Java } from '../preflight/java.ts'
 import { loopback } from '../processes/ports.ts'
 import { runToEnd, type SupervisedProcess, type Supervisor } from '../processes/supervisor.ts'
 import { waitUntilHealthy } from '../processes/wait.ts'
-import { classPath, jarsHome, jmxAgentJars, kafkaJars } from './jars.ts'
-import { javaCommand, startJavaServer } from './java-process.ts'
+import { classPath, kafkaJars } from './jars.ts'
+import { javaCommand, metricsAgent, startJavaServer } from './java-process.ts'
 import { type SecureListener, secureFormatArguments, secureListenerName, secureProperties } from './kafka-security.ts'
 import type { RunningPart } from './part.ts'
 
@@ -102,13 +101,8 @@ async function startNode(node: KafkaNode, clusterID: string, options: KafkaOptio
   }
   const jvm = [`-Xmx${heapMB}m`, '-Xms48m', ...(isShortLived ? [compileQuickly] : [])]
   const args = [...jvm, ...common, 'kafka.Kafka', propertiesFile]
-  const agent = node.metricsPort === undefined ? undefined : metricsAgent(node.metricsPort)
+  const agent = node.metricsPort === undefined ? undefined : metricsAgent(node.metricsPort, 'kafka')
   return startJavaServer(supervisor, { name, java, jars: kafkaJars, cwd: dataDirectory, args, agent })
-}
-
-function metricsAgent(port: number): string {
-  const jar = join(jarsHome(jmxAgentJars), jmxAgentJars.mainFile)
-  return `${jar}=${loopback}:${port}:${join(projectDirectory, 'deploy', 'kafka', 'jmx.yml')}`
 }
 
 export function replicationFactor(nodes: readonly KafkaNode[]): number {

@@ -10,7 +10,7 @@ import { startService } from './service.ts'
 
 /** The lag exporter, Alertmanager and Prometheus, which scrapes everything and checks the rules of `deploy/prometheus`. */
 export async function startMonitoring(context: ExtraContext): Promise<readonly RunningPart[]> {
-  const { supervisor, directories, ports, brokerMetrics, environment } = context
+  const { supervisor, directories, ports, brokerMetrics, connectMetrics, environment } = context
   const settings = monitoringSettings(environment)
   const at = (port: number): string => `${loopback}:${port}`
   const [monitor, alertmanager] = await Promise.all([
@@ -26,6 +26,7 @@ export async function startMonitoring(context: ExtraContext): Promise<readonly R
     ...Object.fromEntries(serviceNames.map(name => [name, at(ports[name])])),
     monitor: at(ports.monitor),
     ...(brokerMetrics !== undefined && { kafka: at(brokerMetrics) }),
+    ...(connectMetrics !== undefined && { connect: at(connectMetrics) }),
     prometheus: at(ports.prometheus),
     alertmanager: at(ports.alertmanager)
   }

@@ -17,6 +17,7 @@ const serverOf: Record<keyof ServerPorts, ServerName> = {
 const usualExtraPorts: Record<ExtraPort, number> = {
   connect: 8084,
   kafkaMetrics: 9404,
+  connectMetrics: 9405,
   monitor: 8086,
   prometheus: 9090,
   alertmanager: 9094
@@ -64,7 +65,8 @@ function settingOf(name: PortName): string {
 function wordsOf(name: PortName): string {
   const words: Partial<Record<PortName, string>> = {
     kafkaController: "kafka's controller",
-    kafkaMetrics: 'the agent of the broker metrics'
+    kafkaMetrics: 'the agent of the broker metrics',
+    connectMetrics: "the agent of Kafka Connect's metrics"
   }
   return words[name] ?? name
 }

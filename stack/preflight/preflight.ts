@@ -54,7 +54,7 @@ function neededJars(
     ...(externals.has('kafka') ? [] : [kafkaMode === 'zookeeper' ? kafkaZookeeperJars : kafkaJars]),
     ...(externals.has('registry') ? [] : [registryJars]),
     ...(extras.has('connect') ? connectParts : []),
-    ...(extras.has('monitoring') && !externals.has('kafka') ? [jmxAgentJars] : [])
+    ...(extras.has('monitoring') && (extras.has('connect') || !externals.has('kafka')) ? [jmxAgentJars] : [])
   ]
 }
 

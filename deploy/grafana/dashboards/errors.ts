@@ -13,12 +13,7 @@ export const errors: DashboardSpec = {
           title: 'Answers',
           description: 'Requests a second by status.',
           unit: 'reqps',
-          queries: [
-            {
-              expr: rateOf('orderly_http_request_duration_seconds_count', 'service, status'),
-              legend: '{{ service }} {{ status }}'
-            }
-          ]
+          queries: ratesBy('orderly_http_request_duration_seconds_count', 'service', 'status')
         },
         {
           title: 'Problems',
@@ -47,12 +42,7 @@ export const errors: DashboardSpec = {
           title: 'Aborted batches',
           description: 'Transactions given up and read again, by reason. Rebalances make some.',
           unit: 'ops',
-          queries: [
-            {
-              expr: rateOf('orderly_stage_aborted_batches_total', 'service, reason'),
-              legend: '{{ service }} {{ reason }}'
-            }
-          ]
+          queries: ratesBy('orderly_stage_aborted_batches_total', 'service', 'reason')
         },
         {
           title: 'Parked records',
@@ -77,9 +67,7 @@ export const errors: DashboardSpec = {
           title: 'Failed deliveries',
           description: 'Attempts that failed and will be made again.',
           unit: 'ops',
-          queries: [
-            { expr: rateOf('orderly_notification_failures_total', 'target, code'), legend: '{{ target }} {{ code }}' }
-          ]
+          queries: ratesBy('orderly_notification_failures_total', 'target', 'code')
         },
         {
           title: 'Starts of processes',

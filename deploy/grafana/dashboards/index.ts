@@ -1,4 +1,5 @@
 import type { DashboardSpec } from '../dashboard.ts'
+import { audit } from './audit.ts'
 import { broker } from './broker.ts'
 import { business } from './business.ts'
 import { consumerLag } from './consumer-lag.ts'
@@ -14,5 +15,6 @@ export const dashboards: readonly DashboardSpec[] = [
   errors,
   broker,
   notificationDelivery,
-  business
+  business,
+  audit
 ]

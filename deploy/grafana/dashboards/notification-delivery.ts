@@ -1,5 +1,5 @@
 import type { DashboardSpec } from '../dashboard.ts'
-import { percentiles, rateOf } from '../queries.ts'
+import { medianAndTail, ratesBy } from '../queries.ts'
 
 export const notificationDelivery: DashboardSpec = {
   uid: 'notification-delivery',
@@ -13,43 +13,31 @@ export const notificationDelivery: DashboardSpec = {
           title: 'Delivered',
           description: 'A second, by target and kind.',
           unit: 'ops',
-          queries: [
-            { expr: rateOf('orderly_notifications_delivered_total', 'target, kind'), legend: '{{ target }} {{ kind }}' }
-          ]
+          queries: ratesBy('orderly_notifications_delivered_total', 'target', 'kind')
         },
         {
           title: 'Failed attempts',
           description: 'By code; they are made again.',
           unit: 'ops',
-          queries: [
-            { expr: rateOf('orderly_notification_failures_total', 'target, code'), legend: '{{ target }} {{ code }}' }
-          ]
+          queries: ratesBy('orderly_notification_failures_total', 'target', 'code')
         },
         {
           title: 'Attempts',
           description: 'By how they ended.',
           unit: 'ops',
-          queries: [
-            {
-              expr: rateOf('orderly_notification_delivery_duration_seconds_count', 'target, outcome'),
-              legend: '{{ target }} {{ outcome }}'
-            }
-          ]
+          queries: ratesBy('orderly_notification_delivery_duration_seconds_count', 'target', 'outcome')
         },
         {
           title: 'Delay',
           description: 'From when it was accepted to when its target took it.',
           unit: 's',
-          queries: percentiles('orderly_notification_delay_seconds', { quantiles: [0.5, 0.99], by: 'target' })
+          queries: medianAndTail('orderly_notification_delay_seconds', 'target')
         },
         {
           title: 'Duration of an attempt',
           description: 'How long the target takes.',
           unit: 's',
-          queries: percentiles('orderly_notification_delivery_duration_seconds', {
-            quantiles: [0.5, 0.99],
-            by: 'target'
-          })
+          queries: medianAndTail('orderly_notification_delivery_duration_seconds', 'target')
         },
         {
           title: 'Lag',

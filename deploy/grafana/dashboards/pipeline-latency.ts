@@ -1,5 +1,5 @@
 import type { DashboardSpec } from '../dashboard.ts'
-import { percentiles } from '../queries.ts'
+import { medianAndTail, percentiles } from '../queries.ts'
 
 const age = (service: string) => `orderly_stage_record_age_seconds{service="${service}"}`
 
@@ -23,13 +23,13 @@ export const pipelineLatency: DashboardSpec = {
           title: 'Outcome',
           description: 'From when the order was stored to when its outcome was. The objective: 99 % within a second.',
           unit: 's',
-          queries: percentiles(age('inventory'))
+          queries: percentiles(age('inventory'), { hasExemplars: true })
         },
         {
           title: 'Notification',
           description: 'From when a notification was accepted to when its target took it.',
           unit: 's',
-          queries: percentiles('orderly_notification_delay_seconds', { quantiles: [0.5, 0.99], by: 'target' })
+          queries: medianAndTail('orderly_notification_delay_seconds', 'target')
         },
         {
           title: 'Slow outcomes',
@@ -64,25 +64,19 @@ export const pipelineLatency: DashboardSpec = {
           title: 'Process',
           description: 'Deciding: mostly the database.',
           unit: 's',
-          queries: percentiles('orderly_stage_batch_duration_seconds{step="process"}', {
-            quantiles: [0.5, 0.99],
-            by: 'service'
-          })
+          queries: medianAndTail('orderly_stage_batch_duration_seconds{step="process"}', 'service')
         },
         {
           title: 'Commit',
           description: 'Making it last: the transaction in Kafka.',
           unit: 's',
-          queries: percentiles('orderly_stage_batch_duration_seconds{step="commit"}', {
-            quantiles: [0.5, 0.99],
-            by: 'service'
-          })
+          queries: medianAndTail('orderly_stage_batch_duration_seconds{step="commit"}', 'service')
         },
         {
           title: 'Records in a batch',
           description: 'Small when idle; at the maximum there is more than one instance can take.',
           unit: 'short',
-          queries: percentiles('orderly_stage_batch_records', { quantiles: [0.5, 0.99], by: 'service' })
+          queries: medianAndTail('orderly_stage_batch_records', 'service')
         },
         {
           title: 'Database of the inventory',
@@ -100,10 +94,7 @@ export const pipelineLatency: DashboardSpec = {
           title: 'Attempts to deliver',
           description: 'How long a target takes.',
           unit: 's',
-          queries: percentiles('orderly_notification_delivery_duration_seconds', {
-            quantiles: [0.5, 0.99],
-            by: 'target'
-          })
+          queries: medianAndTail('orderly_notification_delivery_duration_seconds', 'target')
         }
       ]
     }

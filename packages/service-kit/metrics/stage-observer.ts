@@ -3,19 +3,26 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import { exemplarOf } from '../tracing/trace-context.ts'
 import { boundedLabel } from './bounded-label.ts'
 import { BulkHistogram } from './bulk-histogram.ts'
+import { exemplarHistogram } from './exposition.ts'
 
 const secondsBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 const ageBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800, 7_200]
 const recordsBuckets = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000]
 
-/** What is told besides, where traces are recorded. */
-export interface TraceObserver {
+type Event<Name extends 'processed' | 'committed'> = Parameters<NonNullable<StageObserver[Name]>>[0]
+/** The trace of a batch, where it is recorded. */
+type OfBatch = { readonly traceparent?: string | undefined }
+
+/** A stage's observer that can be told of traces, where they are recorded. */
+export interface TraceObserver extends StageObserver {
+  processed?(event: Event<'processed'> & OfBatch): void
+  committed?(event: Event<'committed'> & OfBatch): void
   /** After `committed`: one of its records, whose trace is recorded. */
   recorded?(event: { readonly timestampMs: number; readonly traceparent: string }): void
 }
 
 /** A stage's events as metrics (the stage itself logs what an operator may have to look into). One for each service. */
-export function stageObserver(metrics: Registry): Required<StageObserver> & TraceObserver {
+export function stageObserver(metrics: Registry): Required<TraceObserver> {
   const registers = [metrics]
   const records = new Counter({ name: 'orderly_stage_records_total', help: 'Records read and committed.', registers })
   const outputs = new Counter({
@@ -29,12 +36,11 @@ export function stageObserver(metrics: Registry): Required<StageObserver> & Trac
     buckets: recordsBuckets,
     registers
   })
-  const duration = new Histogram({
+  const duration = exemplarHistogram(metrics, {
     name: 'orderly_stage_batch_duration_seconds',
     help: 'How long a step of a batch took: process decides, commit makes it last; a tick does both.',
     labelNames: ['step'],
-    buckets: secondsBuckets,
-    registers
+    buckets: secondsBuckets
   })
   const age = new BulkHistogram({
     name: 'orderly_stage_record_age_seconds',
@@ -64,13 +70,18 @@ export function stageObserver(metrics: Registry): Required<StageObserver> & Trac
   const abortReason = boundedLabel()
   const parkReason = boundedLabel()
 
+  const took = (step: string, durationMs: number, traceparent?: string) => {
+    const exemplarLabels = traceparent === undefined ? {} : exemplarOf(traceparent)
+    duration.observe({ labels: { step }, value: durationMs / 1_000, exemplarLabels })
+  }
+
   return {
-    processed: ({ durationMs }) => duration.observe({ step: 'process' }, durationMs / 1_000),
+    processed: ({ durationMs, traceparent }) => took('process', durationMs, traceparent),
     committed(event) {
       records.inc(event.records)
       outputs.inc(event.outputs)
       batchRecords.observe(event.records)
-      duration.observe({ step: 'commit' }, event.durationMs / 1_000)
+      took('commit', event.durationMs, event.traceparent)
       const nowMs = Date.now()
       for (const timestampMs of event.timestampsMs) age.observe(Math.max(0, nowMs - timestampMs) / 1_000)
     },
@@ -78,7 +89,7 @@ export function stageObserver(metrics: Registry): Required<StageObserver> & Trac
       age.exemplify(Math.max(0, Date.now() - timestampMs) / 1_000, exemplarOf(traceparent)),
     ticked(event) {
       outputs.inc(event.outputs)
-      duration.observe({ step: 'tick' }, event.durationMs / 1_000)
+      took('tick', event.durationMs)
     },
     aborted: ({ reason }) => aborted.inc({ reason: abortReason(reason) }),
     retried: () => retries.inc(),

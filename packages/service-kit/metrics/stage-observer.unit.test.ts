@@ -38,16 +38,27 @@ test("a stage's events are counted", async () => {
   }
 })
 
-test('the age of a record leads to its trace, where the format has a place for it', async () => {
+test('the age of a record and the steps of a batch lead to their traces, where the format has a place for it', async () => {
   const metrics = createMetrics('inventory')
   const observer = stageObserver(metrics)
   const timestampsMs = Float64Array.of(Date.now() - 2_000)
-  observer.committed({ records: 1, outputs: 1, durationMs: 4, timestampsMs })
+  const traceparent = `00-${'c'.repeat(32)}-${'d'.repeat(16)}-01`
+  observer.processed({ records: 1, durationMs: 20, traceparent })
+  observer.committed({ records: 1, outputs: 1, durationMs: 4, timestampsMs, traceparent })
+  observer.ticked({ outputs: 1, durationMs: 7 })
   observer.recorded?.({ timestampMs: Date.now() - 2_000, traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` })
   const write = createExposition(metrics)
   const { text } = await write('application/openmetrics-text')
   const traced = text.split('\n').filter(line => line.includes('orderly_stage_record_age') && line.includes('# {'))
   assert.equal(traced.length, 1)
   assert.match(traced[0] ?? '', /le="2\.5".* 1 # \{trace_id="a{32}",span_id="b{16}"\} 2(\.\d+)? \d+(\.\d+)?$/)
+  const steps = text.split('\n').filter(line => line.includes('orderly_stage_batch_duration') && line.includes('# {'))
+  assert.deepEqual(
+    steps.map(line => line.match(/step="(\w+)".* # \{trace_id="(c{32})"/)?.slice(1)),
+    [
+      ['process', 'c'.repeat(32)],
+      ['commit', 'c'.repeat(32)]
+    ]
+  )
   assert.ok(!(await write(undefined)).text.includes('# {'))
 })

@@ -39,7 +39,7 @@ interface TracedBatch {
 /** The stage and the observer as they are to be run; the very same while nobody records traces. */
 export function traceStage<Event>(
   stage: Stage<Event>,
-  observer: StageObserver & TraceObserver,
+  observer: TraceObserver,
   spans: Spans | undefined
 ): TracedStage<Event> {
   if (spans === undefined) return { stage, observer }
@@ -93,12 +93,13 @@ export function traceStage<Event>(
     observer: {
       ...observer,
       processed(event) {
-        observer.processed?.(event)
-        processed.push({ ...begun(), processedMs: preciseNowMs(), count: event.records })
+        const batch = { ...begun(), processedMs: preciseNowMs(), count: event.records }
+        processed.push(batch)
+        observer.processed?.({ ...event, traceparent: recordedTrace(batch) })
       },
       committed(event) {
-        observer.committed?.(event)
         const batch = processed.shift()
+        observer.committed?.({ ...event, traceparent: batch && recordedTrace(batch) })
         if (batch === undefined) return
         tellBatch(group, batch, spans, { commitMs: event.durationMs })
         // The one that waited longest, if somebody asks why.
@@ -118,6 +119,10 @@ export function traceStage<Event>(
       }
     }
   }
+}
+
+function recordedTrace({ records, traceparent }: TracedBatch): string | undefined {
+  return records.length > 0 && isSampled(traceparent) ? traceparent : undefined
 }
 
 type BatchEnd = { readonly commitMs: number } | { readonly error: unknown }

@@ -43,6 +43,8 @@ export interface Attempted {
   readonly attempt: Attempt
   /** The attempt's own step in the trace of the order. */
   readonly traceparent: string
+  /** Whether somebody can look that up. */
+  readonly isRecorded?: boolean
   readonly durationMs: number
 }
 

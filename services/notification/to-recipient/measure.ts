@@ -1,5 +1,5 @@
-import { boundedLabel, type Metrics } from '@orderly/service-kit'
-import { Counter, Gauge, Histogram } from 'prom-client'
+import { boundedLabel, exemplarHistogram, exemplarOf, type Metrics } from '@orderly/service-kit'
+import { Counter, Gauge } from 'prom-client'
 import type { Ledger, SettledDelivery, TargetBacklog } from '../store/ledger.ts'
 import type { DeliveryObserver } from './delivery-loop.ts'
 
@@ -42,19 +42,17 @@ export function measure(metrics: Metrics, ledger: Pick<Ledger, 'backlog' | 'swit
     help: 'Deliveries that the ledger had already when their event came again.',
     registers
   })
-  const duration = new Histogram({
+  const duration = exemplarHistogram(metrics, {
     name: 'orderly_notification_delivery_duration_seconds',
     help: 'How long an attempt took.',
     labelNames: ['target', 'outcome'],
-    buckets: secondsBuckets,
-    registers
+    buckets: secondsBuckets
   })
-  const delay = new Histogram({
+  const delay = exemplarHistogram(metrics, {
     name: 'orderly_notification_delay_seconds',
     help: 'From when a notification was accepted to when its target took it.',
     labelNames: ['target'],
-    buckets: [...secondsBuckets, 300, 1_800, 7_200, 43_200, 259_200],
-    registers
+    buckets: [...secondsBuckets, 300, 1_800, 7_200, 43_200, 259_200]
   })
   // Two gauges of one scrape share a look at the ledger. A database that is away must not take the other metrics with it.
   let looking: Promise<readonly TargetBacklog[] | undefined> | undefined
@@ -107,9 +105,12 @@ export function measure(metrics: Metrics, ledger: Pick<Ledger, 'backlog' | 'swit
   const givenUpCode = boundedLabel()
 
   return {
-    attempted({ delivery: { target, ageMs }, attempt, durationMs }) {
-      duration.observe({ target, outcome: attempt.kind }, durationMs / 1_000)
-      if (attempt.kind === 'sent') delay.observe({ target }, (ageMs + durationMs) / 1_000)
+    attempted({ delivery: { target, ageMs }, attempt, durationMs, traceparent, isRecorded }) {
+      const exemplarLabels = isRecorded === true ? exemplarOf(traceparent) : {}
+      duration.observe({ labels: { target, outcome: attempt.kind }, value: durationMs / 1_000, exemplarLabels })
+      if (attempt.kind === 'sent') {
+        delay.observe({ labels: { target }, value: (ageMs + durationMs) / 1_000, exemplarLabels })
+      }
     },
     settled(settled) {
       for (const { delivery, settlement } of settled) {

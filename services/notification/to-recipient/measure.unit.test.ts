@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Registry } from 'prom-client'
+import { Registry, type RegistryContentType } from 'prom-client'
 import { createMemoryLedger } from '../store/memory.ts'
 import { accepted, notification } from '../testing/notifications.ts'
 import { measure } from './measure.ts'
@@ -35,6 +35,31 @@ test('what was sent, failed, given up, skipped and suppressed is counted, and at
     'orderly_notification_delay_seconds_count{target="smtp"} 1'
   ]) {
     assert.ok(text.includes(line), line)
+  }
+})
+
+test('an attempt leads to its trace, if that is recorded', async () => {
+  const ledger = createMemoryLedger()
+  await ledger.accept(accepted(notification()), ['smtp'])
+  const [delivery] = (await ledger.claim('smtp', options)).deliveries
+  assert.ok(delivery)
+  const metrics: Registry<RegistryContentType> = new Registry()
+  const measures = measure(metrics as Registry, ledger)
+  const attempted = (digit: string, isRecorded?: boolean) =>
+    measures.attempted({
+      ...{ delivery, attempt: { kind: 'sent' }, durationMs: 12 },
+      traceparent: `00-${digit.repeat(32)}-${digit.repeat(16)}-01`,
+      ...(isRecorded !== undefined && { isRecorded })
+    })
+  attempted('a', true)
+  attempted('b', false)
+  attempted('c')
+  metrics.setContentType(Registry.OPENMETRICS_CONTENT_TYPE)
+  const text = await metrics.metrics()
+  for (const name of ['orderly_notification_delivery_duration_seconds', 'orderly_notification_delay_seconds']) {
+    const traced = text.split('\n').filter(line => line.startsWith(name) && line.includes('# {'))
+    assert.equal(traced.length, 1, name)
+    assert.match(traced[0] ?? '', /# \{trace_id="a{32}",span_id="a{16}"\}/)
   }
 })
 

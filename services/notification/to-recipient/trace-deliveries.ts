@@ -1,4 +1,4 @@
-import { preciseNowMs, type Spans } from '@orderly/service-kit'
+import { isSampled, preciseNowMs, type Spans } from '@orderly/service-kit'
 import type { DeliveryObserver } from './delivery-loop.ts'
 
 /** Each attempt as the last span of its order's trace. */
@@ -6,8 +6,8 @@ export function traceDeliveries(observer: DeliveryObserver, spans: Spans | undef
   if (spans === undefined) return observer
   return {
     attempted(event) {
-      observer.attempted(event)
       const { delivery, attempt, traceparent, durationMs } = event
+      observer.attempted({ ...event, isRecorded: isSampled(traceparent) })
       const endMs = preciseNowMs()
       spans.record({
         name: `deliver ${delivery.target}`,
