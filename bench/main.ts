@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { runCommand } from '@orderly/stack'
 import { type Arguments, type PartName, readArguments } from './arguments.ts'
 import { currentLoad, describeMachine } from './machine.ts'
+import { warmUpBroker } from './orders/warm-up.ts'
 import type { Part } from './part.ts'
 import { benchCapacity } from './parts/capacity.ts'
 import { benchCodec } from './parts/codec.ts'
@@ -59,6 +60,8 @@ await runCommand(async context => {
   const others = given.parts.filter(name => name in parts)
   if (others.length === 0) return 0
   return withServers(context, async servers => {
+    say('warming the broker up')
+    await warmUpBroker(servers.connection, given.quick ? 6 : 20)
     const peers = createPeers(servers.supervisor, say)
     for (const name of others) {
       const run = parts[name] as Part

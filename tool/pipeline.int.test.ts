@@ -101,6 +101,8 @@ test('the tool beside real services', async t => {
       assert.equal(shown?.value.orderID, wrong.orderID)
       const doctor = await ask<Findings>('doctor')
       assert.ok(doctor.findings.some(({ about, what }) => about === 'orders.created.dlq' && /ORDER_INVALID/.test(what)))
+      const stuck = await tool('doctor', behind.orderID)
+      assert.match(stuck.stdout, /^PROBLEM {2}order \S+: a record of it is a dead letter .*FOLLOWS_PARKED.*--key ada/)
 
       const replayed = await tool('dlq', 'replay', '--user', 'ada', '--reason', 'in vain')
       assert.equal(replayed.code, 1)
@@ -165,11 +167,14 @@ test('the tool beside real services', async t => {
 
   await t.test('the doctor finds a group without members, and lag and topics say the same', async () => {
     await inventory.stop()
-    await place(orderCreated({ userID: 'bob', items: [{ sku: 'MUG', quantity: 1 }] }))
+    const waiting = orderCreated({ userID: 'bob', items: [{ sku: 'MUG', quantity: 1 }] })
+    await place(waiting)
     const { isHealthy, findings } = await ask<Findings>('doctor')
     assert.equal(isHealthy, false)
     const found = findings.find(({ about }) => about === 'group orders-created')
     assert.match(found?.what ?? '', /has no members, and 1 record wait/)
+    assert.match((await tool('doctor', waiting.orderID)).stdout, /^PROBLEM .*group orders-created/m)
+    assert.match((await tool('doctor', waiting.orderID)).stdout, /order \S+: waits in orders\.created\/\d at \d+ /)
     const lag = await tool('lag', 'orders-created')
     assert.match(lag.stdout, /orders-created: Empty, 0 members, 1 record behind/)
     const topics = await tool('topics')

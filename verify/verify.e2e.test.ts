@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import { describe, type TestContext, test } from 'node:test'
 import { projectDirectory } from '@orderly/stack'
 import type { Report } from './report/report.ts'
 
@@ -25,35 +25,34 @@ async function verify(t: TestContext, ...args: string[]) {
   return { code, output, progress }
 }
 
-for (const { seed, brokers } of [
-  { seed: 101, brokers: 1 },
-  { seed: 202, brokers: 1 },
-  { seed: 303, brokers: 1 }
-]) {
-  test(`whatever seed ${seed} does to the running system, it keeps its promises`, async t => {
-    const { code, output, progress } = await verify(t, `--seed=${seed}`, '--duration=20s', `--brokers=${brokers}`)
-    assert.notEqual(code, 2, progress)
-    const report = JSON.parse(output) as Report
-    const found = report.guarantees.flatMap(({ violations }) => violations)
-    assert.deepEqual(found, [], progress)
-    assert.equal(report.crossCheck?.agrees, true, JSON.stringify(report.crossCheck))
-    assert.equal(report.ok, true)
-    assert.equal(code, 0)
-    assert.ok(report.orders.accepted > 100 && report.orders.reserved > 0 && report.orders.failed > 0, progress)
+// Each has servers of its own, and waits for them half of its time.
+describe('npm run verify', { concurrency: 2 }, () => {
+  for (const seed of [101, 202, 303]) {
+    test(`whatever seed ${seed} does to the running system, it keeps its promises`, async t => {
+      const { code, output, progress } = await verify(t, `--seed=${seed}`, '--duration=20s')
+      assert.notEqual(code, 2, progress)
+      const report = JSON.parse(output) as Report
+      const found = report.guarantees.flatMap(({ violations }) => violations)
+      assert.deepEqual(found, [], progress)
+      assert.equal(report.crossCheck?.agrees, true, JSON.stringify(report.crossCheck))
+      assert.equal(report.ok, true)
+      assert.equal(code, 0)
+      assert.ok(report.orders.accepted > 100 && report.orders.reserved > 0 && report.orders.failed > 0, progress)
+    })
+  }
+
+  test('a deliberate bug is found', async t => {
+    const { code, output, progress } = await verify(t, '--mutants', 'off-by-one', '--seed=1')
+    assert.equal(code, 0, progress)
+    const [result] = JSON.parse(output) as { name: string; found: boolean; broken: number[] }[]
+    assert.deepEqual({ name: result?.name, found: result?.found }, { name: 'off-by-one', found: true })
+    assert.ok(result?.broken.includes(6))
   })
-}
 
-test('a deliberate bug is found', async t => {
-  const { code, output, progress } = await verify(t, '--mutants', 'off-by-one', '--seed=1')
-  assert.equal(code, 0, progress)
-  const [result] = JSON.parse(output) as { name: string; found: boolean; broken: number[] }[]
-  assert.deepEqual({ name: result?.name, found: result?.found }, { name: 'off-by-one', found: true })
-  assert.ok(result?.broken.includes(6))
-})
-
-test('what cannot be meant is refused with exit code 2, and nothing on standard output', async t => {
-  const { code, output, progress } = await verify(t, '--brokers=2')
-  assert.equal(code, 2)
-  assert.equal(output, '')
-  assert.match(progress, /--brokers is "2"/)
+  test('what cannot be meant is refused with exit code 2, and nothing on standard output', async t => {
+    const { code, output, progress } = await verify(t, '--brokers=2')
+    assert.equal(code, 2)
+    assert.equal(output, '')
+    assert.match(progress, /--brokers is "2"/)
+  })
 })

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -14,10 +15,19 @@ export interface LoadResult {
   readonly p99Ms: number
 }
 
+export interface Load {
+  readonly connections: number
+  readonly seconds: number
+  /** Of each request, beside its type. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** Whether each request has an idempotency key of its own. */
+  readonly isKeyed?: boolean
+}
+
 /** Places orders as fast as they are taken. */
 export interface ClosedLoop {
   readonly name: string
-  run(url: string, connections: number, seconds: number): Promise<LoadResult>
+  run(url: string, load: Load): Promise<LoadResult>
   stop(): Promise<void>
 }
 
@@ -28,7 +38,7 @@ export async function startClosedLoop(tool: LoadTool): Promise<ClosedLoop> {
   const worker = startOurs('closed-loop-worker')
   return {
     name: 'undici',
-    run: (url, connections, seconds) => worker.ask<LoadResult>({ url, connections, seconds }),
+    run: (url, load) => worker.ask<LoadResult>({ url, ...load }),
     stop: () => worker.stop()
   }
 }
@@ -39,8 +49,11 @@ async function startK6(): Promise<ClosedLoop> {
   const script = join(import.meta.dirname, 'slam.js')
   return {
     name: 'k6',
-    async run(url, connections, seconds) {
-      const settings = [`URL=${url}`, `CONNECTIONS=${connections}`, `SECONDS=${seconds}`].flatMap(text => ['-e', text])
+    async run(url, { connections, seconds, headers = {}, isKeyed = false }) {
+      const settings = [
+        ...[`URL=${url}`, `CONNECTIONS=${connections}`, `SECONDS=${seconds}`],
+        ...[`HEADERS=${JSON.stringify(headers)}`, `KEYED=${isKeyed ? 1 : ''}`]
+      ].flatMap(text => ['-e', text])
       // It exits with 99 when a threshold is missed, which the errors in its summary tell as well.
       const { stdout } = await promisify(execFile)('k6', ['run', '--quiet', ...settings, script]).catch(error => {
         if (error.code === 99) return error as { stdout: string }
@@ -66,10 +79,10 @@ async function startWrk(): Promise<ClosedLoop> {
   const directory = join(orderlyDirectory, 'bench')
   const script = join(directory, `wrk-${process.pid}.lua`)
   await mkdir(directory, { recursive: true })
-  await writeFile(script, wrkScript)
   return {
     name: 'wrk',
-    async run(url, connections, seconds) {
+    async run(url, { connections, seconds, headers = {}, isKeyed = false }) {
+      await writeFile(script, wrkScript(headers, isKeyed))
       const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '-s', script, `${url}/orders`]
       const { stdout } = await promisify(execFile)('wrk', args)
       return JSON.parse(stdout.slice(stdout.lastIndexOf('{'))) as LoadResult
@@ -80,13 +93,17 @@ async function startWrk(): Promise<ClosedLoop> {
 
 const bodies = Array.from({ length: 1_000 }, (_, index) => `'${makeBody(index)}'`)
 
-const wrkScript = `local bodies = { ${bodies.join(',\n')} }
+const wrkScript = (headers: Readonly<Record<string, string>>, isKeyed: boolean) => `
+local bodies = { ${bodies.join(',\n')} }
 local next = 0
 wrk.method = 'POST'
-wrk.headers['content-type'] = 'application/json'
+${Object.entries({ 'content-type': 'application/json', ...headers })
+  .map(([name, value]) => `wrk.headers['${name}'] = '${value}'`)
+  .join('\n')}
 request = function()
-  next = next % #bodies + 1
-  return wrk.format(nil, nil, nil, bodies[next])
+  next = next + 1
+  ${isKeyed ? `wrk.headers['idempotency-key'] = '${randomUUID()}-' .. next` : ''}
+  return wrk.format(nil, nil, nil, bodies[next % #bodies + 1])
 end
 done = function(summary, latency)
   local errors = summary.errors

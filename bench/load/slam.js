@@ -11,7 +11,8 @@ export const options = {
   thresholds: { checks: ['rate>0.999'] }
 }
 
-const parameters = { headers: { 'content-type': 'application/json' } }
+const headers = { 'content-type': 'application/json', ...JSON.parse(__ENV.HEADERS || '{}') }
+const run = Date.now()
 
 export default function () {
   const index = exec.scenario.iterationInTest
@@ -20,7 +21,9 @@ export default function () {
     items: [{ sku: `TEA-EARL-GREY-${String((index * 31) % 2_000).padStart(5, '0')}`, quantity: 1 + (index % 3) }],
     total: 13.8
   }
-  const response = http.post(`${__ENV.URL || 'http://127.0.0.1:8080'}/orders`, JSON.stringify(order), parameters)
+  const key = __ENV.KEYED ? { 'idempotency-key': `${run}-${__VU}-${index}` } : {}
+  const url = `${__ENV.URL || 'http://127.0.0.1:8080'}/orders`
+  const response = http.post(url, JSON.stringify(order), { headers: { ...headers, ...key } })
   check(response, { accepted: ({ status }) => status === 202 })
 }
 

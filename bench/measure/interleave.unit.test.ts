@@ -18,3 +18,8 @@ test('each takes a turn in each round, another one begins each time, and the rou
     ]
   )
 })
+
+test('where everybody begins anew with each turn, every round counts', async () => {
+  const samples = await interleave(['a'], 2, async (_name, round) => round, { warmUpRounds: 0 })
+  assert.deepEqual(samples.get('a'), [0, 1])
+})

@@ -1,15 +1,23 @@
+import { randomUUID } from 'node:crypto'
 import { Client, type Dispatcher } from 'undici'
+import type { Load } from '../load/closed-loop.ts'
 import { quantileOfSorted } from '../measure/statistics.ts'
 import { makeBody } from '../orders/make-orders.ts'
 import type { Task } from '../peers/worker.ts'
 import { answerTasks } from './answer-tasks.ts'
 
 const bodies = Array.from({ length: 1_000 }, (_, index) => makeBody(index))
-const request = { method: 'POST', path: '/orders', headers: { 'content-type': 'application/json' } } as const
 
 /** So many connections, each with one request after the other, for so long: how many orders can be placed at most. */
 await answerTasks(async (task: Task) => {
-  const { url, connections, seconds } = task as { url: string; connections: number; seconds: number }
+  const { url, connections, seconds, headers: others, isKeyed } = task as unknown as Load & { readonly url: string }
+  const headers = { ...others, 'content-type': 'application/json' }
+  const request = () => ({
+    method: 'POST' as const,
+    path: '/orders',
+    headers: isKeyed ? { ...headers, 'idempotency-key': randomUUID() } : headers,
+    body: bodies[next++ % bodies.length] as string
+  })
   const untilMs = performance.now() + seconds * 1_000
   const clients = Array.from({ length: connections }, () => new Client(url))
   const latenciesMs: number[] = []
@@ -23,7 +31,7 @@ await answerTasks(async (task: Task) => {
           const send = (): void => {
             sentMs = performance.now()
             if (sentMs >= untilMs) resolve()
-            else client.dispatch({ ...request, body: bodies[next++ % bodies.length] as string }, handler)
+            else client.dispatch(request(), handler)
           }
           const handler: Dispatcher.DispatchHandler = {
             onRequestStart: () => {},

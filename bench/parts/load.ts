@@ -51,7 +51,7 @@ export const benchLoad: Part = async context => {
     say(`load: ${seconds} s of ${load.name}, then until nothing waits`)
     const watching = watch()
     const { result, cpuSeconds } = await costOf({ ...pids, broker: servers.brokerPID }, async () => {
-      const result = await load.run(pipeline.order.url, connections, seconds)
+      const result = await load.run(pipeline.order.url, { connections, seconds })
       const endedAt = secondsSince()
       isSlamming = false
       return { ...result, endedAt, drainedAt: await watching }

@@ -10,6 +10,7 @@ import { markdownTable, type Target } from '../report/part-report.ts'
 import { barPlot, short } from '../report/plot.ts'
 import { profileReport } from '../report/profiles.ts'
 import { profileArguments, startService } from '../services.ts'
+import { compareFeatures, noDatabase } from './order-features.ts'
 
 /**
  * `POST /orders`, answered when all in-sync replicas have the order: our service against the same service with the producer left out,
@@ -31,12 +32,9 @@ interface Sample extends LoadResult {
 
 const connections = 64
 const ours = 'our service'
-const withStatus = 'our service, with the status projection'
 const bare = 'the same route without Kafka'
 const go = 'Go, net/http and franz-go'
 const java = 'Java, Undertow and the Java client'
-/** Nobody listens there: orders without a key need no database. */
-const noDatabase = { DATABASE_URL: 'postgres://nobody:nothing@127.0.0.1:9/none' }
 
 export const benchOrder: Part = async context => {
   const { servers, arguments: given, say } = context
@@ -48,7 +46,7 @@ export const benchOrder: Part = async context => {
   try {
     const samples = await interleave(contestants, rounds, async ({ name, url, pid }): Promise<Sample> => {
       const { result, cpuSeconds } = await costOf({ service: pid, broker: servers.brokerPID }, () =>
-        load.run(url, connections, seconds)
+        load.run(url, { connections, seconds })
       )
       if (result.errors > 0) say(`order: ${name} failed ${result.errors} of ${result.requests} requests`)
       const us = (cost: number | undefined) => (cost === undefined ? undefined : (cost / result.requests) * 1e6)
@@ -68,13 +66,21 @@ export const benchOrder: Part = async context => {
           contestants.filter(({ name }) => name === ours || name === bare)
         )
       : ''
+    await Promise.all(contestants.map(contestant => contestant.stop()))
+    const features = await compareFeatures(context, load)
     const markdown = [
       `${connections} connections, each with one request after the other, ${seconds} s a turn, medians of ${rounds} rounds in turns; ` +
         `load from ${load.name} on the same machine. CPU is what the server used for an order, all its threads.`,
       describe(byName),
+      features.markdown,
       profiles
     ].join('\n\n')
-    return { title: '`POST /orders`', markdown, plots: plotsOf(byName), targets: targetsOf(byName) }
+    return {
+      title: '`POST /orders`',
+      markdown,
+      plots: plotsOf(byName),
+      targets: [...targetsOf(byName), ...features.targets]
+    }
   } finally {
     await Promise.all([load.stop(), ...contestants.map(contestant => contestant.stop())])
   }
@@ -90,10 +96,9 @@ async function startContestants({ servers, peers, results, arguments: given }: P
       label: 'order-bare',
       env: noDatabase,
       nodeArguments: [withoutKafka, ...profile]
-    }),
-    startService(servers, { service: 'order', env: { DATABASE_URL: await servers.createDatabase() } })
+    })
   ])
-  const found: Contestant[] = [ours, bare, withStatus].map((name, index) => {
+  const found: Contestant[] = [ours, bare].map((name, index) => {
     const { url, child, stop } = own[index] as (typeof own)[number]
     return { name, url, pid: child.pid, stop }
   })

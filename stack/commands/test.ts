@@ -14,8 +14,11 @@ import { type CommandContext, runCommand } from './command.ts'
 const kinds = ['unit', 'int', 'e2e'] as const
 type Kind = (typeof kinds)[number]
 
-/** Integration tests share one set of servers; each end-to-end test starts its own. Each file is a process. */
-const processesAtOnce: Readonly<Record<Exclude<Kind, 'unit'>, number>> = { int: 2, e2e: 1 }
+/**
+ * Integration tests share one set of servers; each end-to-end test starts its own. Each file is a process. Half of their time they wait
+ * for servers to start, to notice and to come back, so a few more than there are processors go side by side.
+ */
+const processesAtOnce: Readonly<Record<Exclude<Kind, 'unit'>, number>> = { int: 3, e2e: 2 }
 
 await runCommand(async context => {
   const { positionals, values } = parseArgs({

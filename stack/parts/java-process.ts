@@ -23,16 +23,26 @@ export interface JavaProcessSpec extends Omit<ProcessSpec, 'command'> {
  */
 export function startJavaServer(supervisor: Supervisor, given: JavaProcessSpec): SupervisedProcess {
   const spec = given.agent === undefined ? given : { ...given, args: [`-javaagent:${given.agent}`, ...given.args] }
-  const archive = `${jarsHome(spec.jars)}-java-${spec.java.version}.jsa`
-  if (existsSync(archive))
-    return startJava(supervisor, { ...spec, args: [`-XX:SharedArchiveFile=${archive}`, ...spec.args] })
+  const archived = archivedClasses(spec)
+  if (archived.length > 0) return startJava(supervisor, { ...spec, args: [...archived, ...spec.args] })
   if (spec.agent !== undefined) return startJava(supervisor, spec)
+  const archive = archiveOf(spec)
   const unfinished = `${archive}.${process.pid}-${spec.name}`
   const child = startJava(supervisor, { ...spec, args: [`-XX:ArchiveClassesAtExit=${unfinished}`, ...spec.args] })
   child.exited
     .then(({ signal }) => (signal === 'SIGKILL' ? rm(unfinished, { force: true }) : rename(unfinished, archive)))
     .catch(() => {})
   return child
+}
+
+/** For a program of the same jars: the archive that their server has left, if it has. */
+export function archivedClasses(of: Pick<JavaProcessSpec, 'jars' | 'java'>): string[] {
+  const archive = archiveOf(of)
+  return existsSync(archive) ? [`-XX:SharedArchiveFile=${archive}`] : []
+}
+
+function archiveOf({ jars, java }: Pick<JavaProcessSpec, 'jars' | 'java'>): string {
+  return `${jarsHome(jars)}-java-${java.version}.jsa`
 }
 
 function startJava(supervisor: Supervisor, spec: JavaProcessSpec): SupervisedProcess {

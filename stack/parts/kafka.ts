@@ -8,7 +8,7 @@ import { loopback } from '../processes/ports.ts'
 import { runToEnd, type SupervisedProcess, type Supervisor } from '../processes/supervisor.ts'
 import { waitUntilHealthy } from '../processes/wait.ts'
 import { classPath, kafkaJars } from './jars.ts'
-import { javaCommand, metricsAgent, startJavaServer } from './java-process.ts'
+import { archivedClasses, javaCommand, metricsAgent, startJavaServer } from './java-process.ts'
 import { type SecureListener, secureFormatArguments, secureListenerName, secureProperties } from './kafka-security.ts'
 import type { RunningPart } from './part.ts'
 
@@ -96,7 +96,7 @@ async function startNode(node: KafkaNode, clusterID: string, options: KafkaOptio
   if (!existsSync(join(logDirectory, 'meta.properties'))) {
     const format = ['kafka.tools.StorageTool', 'format', '--cluster-id', clusterID, '--config', propertiesFile]
     if (node.secure !== undefined) format.push(...secureFormatArguments(node.secure))
-    const args = [compileQuickly, ...common, ...format]
+    const args = [compileQuickly, ...archivedClasses({ jars: kafkaJars, java }), ...common, ...format]
     await runToEnd(supervisor, javaCommand(java, { name: `${name}-format`, args }))
   }
   const jvm = [`-Xmx${heapMB}m`, '-Xms48m', ...(isShortLived ? [compileQuickly] : [])]

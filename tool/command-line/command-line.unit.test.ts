@@ -15,7 +15,7 @@ test('a command is found by its words, and what it cannot take is refused in one
     [['lost'], /^There is no command "lost": run orderly --help/],
     [['dlq'], /^Say which: orderly dlq list, orderly dlq show/],
     [['orders', 'show'], /^ORDER_ID is missing: orderly orders show ORDER_ID/],
-    [['doctor', 'who'], /^"who" is one word too many/],
+    [['dlq', 'log', 'who'], /^"who" is one word too many/],
     [['topics', '--colour'], /^Unknown option '--colour': run orderly topics --help/],
     [['stock', 'set', 'MUG', '--to'], /argument missing: run orderly stock set --help/]
   ]

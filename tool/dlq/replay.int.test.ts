@@ -6,6 +6,7 @@ import { readCommitted } from '@orderly/kafka/testing'
 import { newTraceparent } from '@orderly/service-kit'
 import { integrationEnvironment } from '@orderly/stack/testing'
 import { askTool, runTool } from '../testing/run-tool.ts'
+import { readOperationLog } from './operation-log.ts'
 
 const { kafkaBrokers } = integrationEnvironment()
 const connection: KafkaConnection = { brokers: kafkaBrokers, clientID: 'integration-test' }
@@ -101,7 +102,7 @@ test('a replay that is killed anywhere, again and again, and repeated brings eac
   assert.ok(own.slice(0, -1).every(({ by }) => by === 'tester'))
 })
 
-test('a dry run does nothing, a filter chooses whole keys, and what fails again waits again', async t => {
+test('a dry run does nothing, a filter chooses whole keys, what fails again waits again, and a rate is kept', async t => {
   const { input, mend, outputs } = await setUp(t)
   const dry = await runTool(environment, 'dlq', 'replay', '--topic', input, '--key', 'ada', '--dry-run')
   assert.match(dry.stdout, /10 would be replayed, 0 dropped; nothing was done/)
@@ -111,8 +112,16 @@ test('a dry run does nothing, a filter chooses whole keys, and what fails again 
   const listed = await askTool<Listed>(environment, 'dlq', 'list', '--topic', input, '--user', 'ada')
   assert.deepEqual([listed.count, listed.letters[0]?.state, listed.letters[0]?.code], [10, 'waits', 'BROKEN'])
   mend()
-  const { code, stdout } = await runTool(environment, 'dlq', 'replay', '--topic', input)
+  const { code, stdout } = await runTool(environment, 'dlq', 'replay', '--topic', input, '--rate', '10')
   assert.equal(code, 0, stdout)
   assert.match(stdout, /30 letters replayed, 0 dropped/)
+  const log = await readOperationLog(connection, t.signal)
+  const steps = log.filter(({ topic }) => topic === deadLetterTopic(input)).slice(-3)
+  assert.deepEqual(
+    steps.map(({ replayed }) => replayed),
+    [10, 10, 10]
+  )
+  // The third ten are due two seconds behind the first; a timer may be a little early.
+  assert.ok(Number(steps[2]?.atMs) - Number(steps[0]?.atMs) > 1_900)
   await assertEachOnceInOrder(await outputs(), 30)
 })

@@ -1,27 +1,50 @@
 import type { Command } from '../command-line/command.ts'
 import { parseNumber } from '../command-line/numbers.ts'
+import type { Connections } from '../connections/connections.ts'
+import { statusOf } from '../orders/life.ts'
+import { readRecords, readTables } from '../orders/sources.ts'
 import { diagnose } from './findings.ts'
-import { observe } from './observe.ts'
+import { attempt, observe } from './observe.ts'
+import { diagnoseOrder, type OrderTraces } from './order-findings.ts'
 
 export const runDoctor: Command = {
   name: 'doctor',
-  summary: 'why the pipeline does not move: one finding a line, each with what to do; exits 1 when there is a problem',
+  summary:
+    'why the pipeline, or one order, does not move: one finding a line, each with what to do; exits 1 when there is a problem',
+  argument: '[ORDER_ID]',
   options: {
     waiting: { type: 'string', placeholder: 'SECONDS', description: 'how long a record may wait (30)' },
     transaction: { type: 'string', placeholder: 'SECONDS', description: 'how long a transaction may be open (15)' }
   },
-  async run({ options, output, connections, signal }) {
+  async run({ argument: orderID, options, output, connections, signal }) {
     const seconds = (name: string, otherwise: number) =>
       parseNumber(options.text(name), name, { minimum: 0, maximum: 86_400, otherwise }) * 1_000
+    const thresholds = { waitingMs: seconds('waiting', 30) }
     const facts = await observe(connections, signal, seconds('transaction', 15))
-    const findings = diagnose(facts, { waitingMs: seconds('waiting', 30) })
+    // Behind the rest: an order that a group had read by then has an outcome now. What cannot be asked is a finding already.
+    const order = orderID === undefined ? undefined : (await attempt(() => trace(orderID, connections, signal))).result
+    const findings = [
+      ...(order === undefined ? [] : diagnoseOrder(order, facts, thresholds)),
+      ...diagnose(facts, thresholds)
+    ]
     const problems = findings.filter(({ severity }) => severity === 'problem').length
     output.json({ isHealthy: problems === 0, findings })
     for (const { severity, about, what, todo } of findings) {
       output.line(`${severity === 'problem' ? 'PROBLEM' : 'hint   '}  ${about}: ${what}. To do: ${todo}.`)
     }
+    if (order !== undefined && !findings.some(({ about }) => about === `order ${orderID}`)) {
+      output.line(`Nothing holds up order ${orderID}: it is ${statusOf(order.tables.status)}.`)
+    }
     if (findings.length === 0)
       output.line('All is well: servers answer, groups have members and no lag, nothing is parked.')
     return problems === 0 ? 0 : 1
   }
+}
+
+async function trace(orderID: string, connections: Connections, signal: AbortSignal): Promise<OrderTraces> {
+  const [tables, records] = await Promise.all([
+    readTables(connections.database(), orderID),
+    readRecords(connections.kafka(), orderID, signal)
+  ])
+  return { orderID, tables, records }
 }

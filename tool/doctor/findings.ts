@@ -48,7 +48,7 @@ export function diagnose(facts: Facts, thresholds: Thresholds): Finding[] {
   ].toSorted((a, b) => Number(a.severity === 'hint') - Number(b.severity === 'hint'))
 }
 
-function problem(about: string, what: string, todo: string): Finding {
+export function problem(about: string, what: string, todo: string): Finding {
   return { severity: 'problem', about, what, todo }
 }
 

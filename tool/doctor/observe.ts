@@ -27,7 +27,8 @@ export async function observe(connections: Connections, signal: AbortSignal, tra
   }
 }
 
-async function attempt<Result>(
+/** What a look gives, or why it fails. */
+export async function attempt<Result>(
   look: () => Promise<Result>
 ): Promise<{ readonly result?: Result; readonly failure: string | undefined }> {
   try {

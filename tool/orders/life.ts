@@ -64,9 +64,17 @@ export function lifeOf(orderID: string, tables: OrderTables, records: readonly F
     orderID,
     userID: textOf(userID),
     traceID: textOf(traceID),
-    status: status === undefined ? undefined : (textOf(status.status) ?? textOf(status.outcome) ?? 'accepted'),
+    status: statusOf(status),
     events: events.toSorted((a, b) => (a.atMs ?? Number.POSITIVE_INFINITY) - (b.atMs ?? Number.POSITIVE_INFINITY))
   }
+}
+
+/** Of a row of `orders.orders`, in the words of the order API. */
+export function statusOf(row: Row | undefined): string | undefined {
+  if (row?.accepted_at == null) return undefined
+  if (row.released_at != null) return row.release_cause === 'expired' ? 'expired' : 'cancelled'
+  if (row.outcome === 'failed') return row.reason === 'CANCELLED' ? 'cancelled' : 'failed'
+  return row.confirmed_at == null ? (textOf(row.outcome) ?? 'accepted') : 'confirmed'
 }
 
 function priceOf({ items, total_minor, currency }: Row): string {

@@ -1,37 +1,19 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { fetchedHeaders } from '@orderly/kafka/testing'
-import { lifeOf } from './life.ts'
-import type { FoundRecord, OrderTables } from './sources.ts'
+import { foundRecord, noTables } from '../testing/order-traces.ts'
+import { lifeOf, statusOf } from './life.ts'
+import type { OrderTables } from './sources.ts'
 
 const startMs = Date.parse('2026-03-01T12:00:00Z')
 const at = (afterMs: number) => new Date(startMs + afterMs)
-const nothing: OrderTables = {
-  status: undefined,
-  key: undefined,
-  outcome: undefined,
-  lines: [],
-  settlements: [],
-  deliveries: [],
-  audits: []
-}
 const traceID = 'a'.repeat(32)
-const record = (topic: string, eventType: string, afterMs: number): FoundRecord => ({
-  eventType,
-  record: {
-    topic,
-    partition: 1,
-    offset: 7n,
-    timestampMs: startMs + afterMs,
-    key: Buffer.from('ada'),
-    value: null,
-    headers: fetchedHeaders({ traceparent: `00-${traceID}-${'b'.repeat(16)}-01` })
-  }
-})
+const traceparent = `00-${traceID}-${'b'.repeat(16)}-01`
+const record = (topic: string, eventType: string, afterMs: number) =>
+  foundRecord(topic, eventType, startMs + afterMs, { traceparent })
 
 test('the life of an order is told in the sequence of its times, wherever it is written', () => {
   const tables: OrderTables = {
-    ...nothing,
+    ...noTables,
     status: { user_id: 'ada', accepted_at: at(2), items: [1], total_minor: 100, currency: 'EUR', outcome: 'reserved' },
     key: { key: 'k', state: 'stored', attempt: 1, claimed_at: at(0) },
     outcome: { kind: 'reserved', user_id: 'ada', decided_at: at(20) },
@@ -68,6 +50,22 @@ test('the life of an order is told in the sequence of its times, wherever it is 
   assert.deepEqual([life?.userID, life?.status, life?.traceID], ['ada', 'reserved', traceID])
 })
 
+test('the status is told as shops see it', () => {
+  const row = { accepted_at: at(0) }
+  const cases = [
+    [undefined, undefined],
+    [{ outcome: 'reserved' }, undefined],
+    [row, 'accepted'],
+    [{ ...row, outcome: 'reserved' }, 'reserved'],
+    [{ ...row, outcome: 'failed', reason: 'OUT_OF_STOCK' }, 'failed'],
+    [{ ...row, outcome: 'failed', reason: 'CANCELLED' }, 'cancelled'],
+    [{ ...row, outcome: 'reserved', confirmed_at: at(1) }, 'confirmed'],
+    [{ ...row, outcome: 'reserved', confirmed_at: at(1), released_at: at(2), release_cause: 'cancelled' }, 'cancelled'],
+    [{ ...row, outcome: 'reserved', released_at: at(2), release_cause: 'expired' }, 'expired']
+  ] as const
+  for (const [given, status] of cases) assert.equal(statusOf(given), status)
+})
+
 test('an order of which nothing is written has no life', () => {
-  assert.equal(lifeOf('1', nothing, []), undefined)
+  assert.equal(lifeOf('1', noTables, []), undefined)
 })

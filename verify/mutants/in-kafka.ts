@@ -158,10 +158,13 @@ export const kafkaMutants: readonly Mutant[] = [
     patches: [
       {
         file: 'packages/kafka/producer/producer.ts',
-        find: 'this.#write({ topic: lane.topic, partition: lane.partition, records, firstSequence }, session)',
-        replace: `this.#initSession().then(fresh =>
-          this.#write({ topic: lane.topic, partition: lane.partition, records, firstSequence: 0 }, fresh)
-        )`
+        find: 'this.#courier(session, await',
+        replace: 'this.#courier(await this.#initSession(), await'
+      },
+      {
+        file: 'packages/kafka/producer/producer.ts',
+        find: 'const firstSequence = session.nextSequences.get(key) ?? 0',
+        replace: 'const firstSequence = 0'
       }
     ],
     faults: { mute: 1 },

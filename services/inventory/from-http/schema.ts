@@ -200,7 +200,9 @@ export const listLevels = {
   tags,
   querystring: Type.Object(
     {
-      after: Type.Optional(Type.String({ description: 'the SKU behind which to go on', maxLength: 64 })),
+      after: Type.Optional(
+        Type.String({ description: 'the SKU behind which to go on', maxLength: 64, pattern: '^[^\\p{Cc}\\p{Cs}]*$' })
+      ),
       limit: limit(9_999, 1_000)
     },
     { additionalProperties: false }

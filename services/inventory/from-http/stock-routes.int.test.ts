@@ -183,6 +183,7 @@ test('a CSV file goes in whole or not at all, and comes out as it can be put in 
   const page = (await ask('GET', '/stock?limit=2')).body
   assert.deepEqual([page.items.length, page.nextAfter], [2, 'MUG'])
   assert.equal((await ask('GET', '/stock?limit=2&after=MUG')).body.items[0].sku, 'TEA')
+  assert.equal((await ask('GET', '/stock?after=%00')).status, 400)
 })
 
 test('where callers have keys, stock is kept by operators, by their own names; a shop reads what is available', async t => {

@@ -1,0 +1,135 @@
+import { createApiKeyStore, runApiKeys } from '@orderly/callers'
+import { createPool } from '@orderly/postgres'
+import type { ClosedLoop, Load } from '../load/closed-loop.ts'
+import { costOf } from '../measure/cpu-time.ts'
+import { interleave } from '../measure/interleave.ts'
+import { median } from '../measure/statistics.ts'
+import { silent } from '../ours/answer-tasks.ts'
+import type { PartContext } from '../part.ts'
+import { resetTopics } from '../pipeline.ts'
+import { figure, markdownTable, type Target } from '../report/part-report.ts'
+import { short } from '../report/plot.ts'
+import type { BenchServers } from '../servers.ts'
+import { startService } from '../services.ts'
+
+/**
+ * What each feature on the way of `POST /orders` costs: the same service with it and without. They run one after the other, each on topics
+ * and in a database without a past: a projection that still reads what another one was sent would take its time from whoever has its turn.
+ */
+interface Variant {
+  readonly name: string
+  /** What it has less than this one. */
+  readonly without?: Variant
+  readonly hasDatabase: boolean
+  readonly needsCallers?: boolean
+  readonly isKeyed?: boolean
+}
+
+interface Sample {
+  readonly rate: number
+  readonly cpuUs: number
+}
+
+const alone: Variant = { name: 'no database: no status, no keys', hasDatabase: false }
+const status: Variant = { name: 'status projection', without: alone, hasDatabase: true }
+const callers: Variant = { name: 'API keys and quotas', without: status, hasDatabase: true, needsCallers: true }
+const keyed: Variant = { name: 'an `Idempotency-Key`', without: status, hasDatabase: true, isKeyed: true }
+const variants = [alone, status, callers, keyed]
+
+/** Nobody listens there: orders without a key need no database. */
+export const noDatabase = { DATABASE_URL: 'postgres://nobody:nothing@127.0.0.1:9/none' }
+
+const connections = 64
+
+export async function compareFeatures(
+  { servers, arguments: given, say }: PartContext,
+  load: ClosedLoop
+): Promise<{ markdown: string; targets: Target[] }> {
+  const seconds = given.quick ? 2 : 5
+  const rounds = given.quick ? 1 : 4
+  const samples = await interleave(
+    variants,
+    rounds,
+    async (variant): Promise<Sample> => {
+      say(`order: ${variant.name}`)
+      await resetTopics(servers, 4)
+      const { env, headers, drop } = await prepare(servers, variant)
+      const service = await startService(servers, { service: 'order', label: 'order-features', env })
+      try {
+        const { isKeyed = false } = variant
+        const run = (seconds: number) => load.run(service.url, { connections, seconds, headers, isKeyed })
+        await run(1)
+        const { result, cpuSeconds } = await costOf({ service: service.child.pid }, () => run(seconds))
+        if (result.errors > 0) say(`order, ${variant.name}: ${result.errors} of ${result.requests} requests failed`)
+        return {
+          rate: (result.requests - result.errors) / seconds,
+          cpuUs: ((cpuSeconds.service ?? Number.NaN) / result.requests) * 1e6
+        }
+      } finally {
+        await service.stop()
+        await drop()
+      }
+    },
+    { warmUpRounds: 0 }
+  )
+  const ratioOf = (variant: Variant, pick: (sample: Sample) => number) => {
+    const others = samples.get(variant.without ?? variant) ?? []
+    return median((samples.get(variant) ?? []).map((own, round) => pick(own) / pick(others[round] as Sample)))
+  }
+  const rateRatio = (variant: Variant) => ratioOf(variant, ({ rate }) => rate)
+  const rows = variants.map(variant => {
+    const list = samples.get(variant) ?? []
+    const { name, without } = variant
+    return [
+      name,
+      short(median(list.map(({ rate }) => rate))),
+      figure(median(list.map(({ cpuUs }) => cpuUs))),
+      ...(without === undefined
+        ? ['', '', '']
+        : [without.name, figure(rateRatio(variant)), figure(ratioOf(variant, ({ cpuUs }) => cpuUs))])
+    ]
+  })
+  const markdown = [
+    '## What each feature costs',
+    `The same service with it and without, ${seconds} s a turn, medians of ${rounds} rounds. Each turn begins with a new process on topics and in a database without a past. CPU is that of the ` +
+      'whole process, the thread of the projection as well, which reads all orders back.',
+    markdownTable(
+      ['with', 'orders/s', 'CPU µs', 'compared with', 'orders/s: with ÷ without', 'CPU: with ÷ without'],
+      rows
+    )
+  ].join('\n\n')
+  const targets = [status, callers].map(
+    (variant): Target => ({
+      what: `\`POST /orders\` with ${variant.name} ÷ without`,
+      wanted: 0.9,
+      direction: 'at least',
+      measured: rateRatio(variant)
+    })
+  )
+  return { markdown, targets }
+}
+
+async function prepare(servers: BenchServers, { hasDatabase, needsCallers }: Variant) {
+  const headers: NonNullable<Load['headers']> = {}
+  if (!hasDatabase) return { env: noDatabase, headers, drop: async () => {} }
+  const url = await servers.createDatabase()
+  const drop = () => servers.dropDatabase(url)
+  if (!needsCallers) return { env: { DATABASE_URL: url }, headers, drop }
+  const env = { DATABASE_URL: url, API_KEYS: 'required' }
+  return { env, headers: { authorization: `Bearer ${await grantKey(url)}` }, drop }
+}
+
+/** For a shop with a quota that no benchmark uses up. */
+async function grantKey(databaseURL: string): Promise<string> {
+  const pool = createPool({ url: databaseURL, maxConnections: 1, applicationName: 'bench', statementTimeoutMs: 10_000 })
+  try {
+    const store = createApiKeyStore(pool)
+    await store.prepare(silent)
+    const printed: string[] = []
+    const output = { out: (text: string) => void printed.push(text), note: () => {} }
+    await runApiKeys('create --name bench --role shop --requests-per-minute 60000000'.split(' '), store, output)
+    return printed.join()
+  } finally {
+    await pool.end()
+  }
+}

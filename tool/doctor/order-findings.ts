@@ -1,0 +1,93 @@
+import { topicNames } from '@orderly/contracts'
+import { plural } from '../command-line/numbers.ts'
+import { formatDuration } from '../command-line/time.ts'
+import { statusOf } from '../orders/life.ts'
+import type { FoundRecord, OrderTables, Row } from '../orders/sources.ts'
+import { type Facts, type Finding, problem, type Thresholds } from './findings.ts'
+
+/** All that is written of an order. */
+export interface OrderTraces {
+  readonly orderID: string
+  readonly tables: OrderTables
+  readonly records: readonly FoundRecord[]
+}
+
+/** The group in which orders get their outcome. */
+const decidingGroup = 'orders-created'
+
+/** Why an order does not go on: nothing when it has all that it can have by now. */
+export function diagnoseOrder(traces: OrderTraces, facts: Facts, { waitingMs }: Thresholds): Finding[] {
+  const { orderID, tables, records } = traces
+  const about = `order ${orderID}`
+  const created = records.find(({ eventType }) => eventType === 'OrderCreated')?.record
+  const letters = letterFindings(traces, facts)
+  if (created === undefined && letters.length === 0 && tables.outcome === undefined) return [unknown(about, tables)]
+  const found = [...letters, ...tables.deliveries.flatMap(deliveryFinding(about))]
+  if (tables.outcome !== undefined) {
+    if ((statusOf(tables.status) ?? 'accepted') !== 'accepted') return found
+    const todo = 'see the group order-status; npm run rebuild-status -w @orderly/order makes all of it anew'
+    return [...found, problem(about, `is ${tables.outcome.kind}, but shops do not see that yet`, todo)]
+  }
+  if (created === undefined || letters.length > 0) return found
+  const { topic, partition, offset, timestampMs } = created
+  const place = `${topic}/${partition} at ${offset}`
+  const lag = facts.groups
+    .find(({ groupID }) => groupID === decidingGroup)
+    ?.lag.find(own => own.topic === topic && own.partition === partition)
+  const next = lag?.committedOffset ?? lag?.beginningOffset ?? 0n
+  if (next > offset) {
+    const todo = 'ask again; if it stays, see what the inventory logged under its trace (orderly orders show)'
+    return [...found, problem(about, `was read from ${place}, and there is no outcome of it`, todo)]
+  }
+  const before = next < offset ? `${plural(Number(offset - next), 'record')} before it` : 'it is the next one'
+  const ageMs = facts.nowMs - timestampMs
+  const what = `waits in ${place} for its outcome since ${formatDuration(ageMs)}; ${before}`
+  const todo = `see what is said here of group ${decidingGroup} and of transactions; when nothing is, wait`
+  return [...found, { severity: ageMs < waitingMs ? 'hint' : 'problem', about, what, todo }]
+}
+
+function unknown(about: string, { key }: OrderTables): Finding {
+  if (key === undefined) {
+    return problem(about, 'is nowhere', 'see the id; an order that was not answered 202 may not be there')
+  }
+  const what = `has a key (attempt ${key.attempt}) and is not in ${topicNames.ordersCreated}: its request did not end`
+  return problem(about, what, 'have the shop make the same request with the same key: that ends it, once')
+}
+
+function letterFindings({ orderID }: OrderTraces, { letters }: Facts): Finding[] {
+  return letters.flatMap(({ topic, key, letters: waiting }) =>
+    waiting
+      .filter(({ headers }) => headers['event-id']?.toString().includes(`-${orderID}`))
+      .map(({ code, reason }) => {
+        const these = `--topic ${topic} --key ${shellWord(String(key))}`
+        const todo = `orderly dlq show ${these}; mend what the first of them names, then orderly dlq replay ${these}`
+        return problem(`order ${orderID}`, `a record of it is a dead letter in ${topic} (${code}: ${reason})`, todo)
+      })
+  )
+}
+
+/** To be pasted into a shell as it is. */
+function shellWord(text: string): string {
+  return /^[\w.@-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
+}
+
+const deliveryFinding =
+  (about: string) =>
+  ({ target, status, attempts, code, reason, user_id: userID }: Row): Finding[] => {
+    const why = `${code}: ${reason}`
+    if (status === 'given-up') {
+      const todo = `mend the target, then orderly dlq replay --topic notifications --key ${shellWord(String(userID))}`
+      return [problem(about, `its notification to ${target} was given up (${why})`, todo)]
+    }
+    if (status === 'skipped') {
+      const todo = 'nothing, if nobody wants it; else give the target an address that works'
+      return [{ severity: 'hint', about, what: `its notification to ${target} was skipped (${why})`, todo }]
+    }
+    if (status === 'sent') return []
+    if (Number(attempts) > 0) {
+      const what = `its notification to ${target} has failed ${plural(Number(attempts), 'time')} (${why})`
+      return [problem(about, what, 'mend the target: it is tried again by itself')]
+    }
+    const todo = `when it stays, see whether the notification service runs, and an earlier one of user ${userID} to that target`
+    return [{ severity: 'hint', about, what: `its notification to ${target} has not been tried yet`, todo }]
+  }

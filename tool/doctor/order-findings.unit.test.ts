@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { OrderTables } from '../orders/sources.ts'
+import { foundRecord, noTables } from '../testing/order-traces.ts'
+import type { Facts } from './findings.ts'
+import { diagnoseOrder } from './order-findings.ts'
+
+const nowMs = 1_700_000_000_000
+const facts: Facts = {
+  nowMs,
+  ...{ kafkaFailure: undefined, databaseFailure: undefined, registryFailure: undefined },
+  ...{ topics: [], missingTopics: [], groups: [], transactions: [], letters: [], targets: [], givenUp: 0 }
+}
+const lag = {
+  ...{ groupID: 'orders-created', topic: 'orders.created', partition: 1, beginningOffset: 0n },
+  ...{ stableOffset: 9n, endOffset: 9n, lagRecords: 0, waitingSinceMs: undefined, member: undefined }
+}
+const groupAt = (committedOffset: bigint) => [
+  { groupID: 'orders-created', state: 'Stable', members: [], lag: [{ ...lag, committedOffset }] }
+]
+/** At orders.created/1 7. */
+const created = foundRecord('orders.created', 'OrderCreated', nowMs - 60_000)
+const decided: Partial<OrderTables> = {
+  outcome: { kind: 'reserved' },
+  status: { accepted_at: new Date(nowMs), outcome: 'reserved' }
+}
+const delivery = { target: 'smtp', user_id: 'ada b', status: 'due', attempts: 0, code: null, reason: null }
+
+function find(records: Parameters<typeof diagnoseOrder>[0]['records'], tables: Partial<OrderTables>, more?: object) {
+  const traces = { orderID: '1', tables: { ...noTables, ...tables }, records }
+  return diagnoseOrder(traces, { ...facts, ...more }, { waitingMs: 30_000 }).map(
+    ({ severity, about, what, todo }) => `${severity} ${about}: ${what}. ${todo}`
+  )
+}
+
+test('nothing holds up an order that has its outcome, whose status shows it, and that was notified', () => {
+  assert.deepEqual(find([created], { ...decided, deliveries: [{ ...delivery, status: 'sent' }] }), [])
+})
+
+test('what an order waits for is found, wherever it is, with what to do', () => {
+  const letter = { code: 'ORDER_INVALID', reason: 'no items', headers: { 'event-id': Buffer.from('OrderCreated-1') } }
+  const other = { ...letter, headers: { 'event-id': Buffer.from('OrderCreated-2') } }
+  const letters = [{ topic: 'orders.created.dlq', key: Buffer.from("o'hara"), letters: [letter, other] }]
+  const failed = { ...delivery, attempts: 1, code: 'ETIMEDOUT', reason: 'no answer' }
+  const cases = [
+    [find([], {}), /^problem order 1: is nowhere\. see the id/],
+    [find([], { key: { attempt: 2 } }), /has a key \(attempt 2\).*did not end\. .*the same key/],
+    [
+      find([created], {}, { groups: groupAt(5n) }),
+      /^problem .*orders\.created\/1 at 7 .* since 1m; 2 records before it/
+    ],
+    [find([created], {}, { groups: groupAt(7n), nowMs: nowMs - 59_000 }), /^hint .* since 1s; it is the next one/],
+    [find([created], {}), /7 records before it\. see what is said here of group orders-created/],
+    [
+      find([created], {}, { groups: groupAt(8n) }),
+      /was read .* and there is no outcome of it\. .*the inventory logged/
+    ],
+    [find([created], {}, { letters }), /orders\.created\.dlq \(ORDER_INVALID: no items\)\. .*--key 'o'\\''hara'/],
+    [find([created], { outcome: { kind: 'failed' } }), /is failed, but shops do not see that yet\. .*rebuild-status/],
+    [find([created], { ...decided, deliveries: [delivery] }), /^hint .*to smtp has not been tried yet/],
+    [find([created], { ...decided, deliveries: [failed] }), /has failed 1 time \(ETIMEDOUT: no answer\)\. .*by itself/],
+    [find([created], { ...decided, deliveries: [{ ...failed, status: 'given-up' }] }), /given up .*--key 'ada b'/],
+    [find([created], { ...decided, deliveries: [{ ...failed, status: 'skipped' }] }), /^hint .* was skipped/]
+  ] as const
+  for (const [found, expected] of cases) {
+    assert.match(found[0] ?? 'nothing', expected)
+    assert.equal(found.length, 1)
+  }
+})

@@ -1,0 +1,23 @@
+import { fetchedHeaders } from '@orderly/kafka/testing'
+import type { FoundRecord, OrderTables } from '../orders/sources.ts'
+
+export const noTables: OrderTables = {
+  status: undefined,
+  key: undefined,
+  outcome: undefined,
+  lines: [],
+  settlements: [],
+  deliveries: [],
+  audits: []
+}
+
+/** Of ada, in partition 1 at 7. */
+export function foundRecord(
+  topic: string,
+  eventType: string,
+  timestampMs: number,
+  headers: Record<string, string> = {}
+): FoundRecord {
+  const record = { topic, partition: 1, offset: 7n, timestampMs, key: Buffer.from('ada'), value: null }
+  return { eventType, record: { ...record, headers: fetchedHeaders(headers) } }
+}
