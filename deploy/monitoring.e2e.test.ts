@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict'
+import { type ChildProcess, execFile } from 'node:child_process'
 import { randomBytes, randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import type { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
 import { createProducer } from '@orderly/kafka'
@@ -10,9 +14,12 @@ import { panelQueries } from './testing/panel-queries.ts'
 import { prometheusAPI } from './testing/prometheus-api.ts'
 import { type ReceivedSpan, startAlertReceiver, startFailingEndpoint, startTraceReceiver } from './testing/receivers.ts'
 
+const services = ['order', 'inventory', 'notification', 'aggregator', 'monitor']
+
 /** One run for everything that needs all of it: it is started once, and each part of the test looks at another side of it. */
 test('a monitored run has a whole trace, data in every panel, and an alert when the inventory stops', async t => {
-  if (programsOrSkip(t, 'prometheus', 'alertmanager') === undefined) return
+  const programs = programsOrSkip(t, 'prometheus', 'alertmanager', 'promtool')
+  if (programs === undefined) return
   const [traces, alerts, endpoint] = await Promise.all([
     startTraceReceiver(t),
     startAlertReceiver(t),
@@ -88,7 +95,6 @@ test('a monitored run has a whole trace, data in every panel, and an alert when 
   })
 
   await t.test('everything is scraped', async () => {
-    const services = ['order', 'inventory', 'notification', 'aggregator', 'monitor']
     const jobs = [...services, 'kafka', 'connect', 'prometheus', 'alertmanager']
     // Prometheus is ready before it has built its list: no target at all is not yet an answer.
     const targets = async () => (await prometheus.targets()).map(({ labels, health }) => `${labels.job}: ${health}`)
@@ -96,6 +102,16 @@ test('a monitored run has a whole trace, data in every panel, and an alert when 
     await waitUntil(isUp, { what: 'all targets being up', deadlineMs: 30_000 }).catch(async error => {
       throw new Error(`${error.message}; there are ${(await targets()).join(', ')}`)
     })
+  })
+
+  await t.test('the metrics of every service are named as Prometheus wants it', async () => {
+    for (const { labels } of (await prometheus.targets()).filter(({ labels }) => services.includes(labels.job))) {
+      const checking: ChildProcess = execFile(programs.promtool, ['check', 'metrics'])
+      checking.stdin?.end(await (await fetch(`http://${labels.instance}/metrics`)).text())
+      const [complaints] = await Promise.all([text(checking.stderr as Readable), once(checking, 'close')])
+      assert.equal(complaints, '', labels.job)
+      assert.equal(checking.exitCode, 0, labels.job)
+    }
   })
 
   await t.test('every query of every panel has data', async () => {

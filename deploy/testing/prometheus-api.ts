@@ -20,8 +20,11 @@ export function prometheusAPI(address: string) {
   return {
     query: async (query: string) => (await ask<{ result: Series[] }>('query', { query })).result,
     targets: async () =>
-      (await ask<{ activeTargets: { labels: { job: string }; health: string; lastError: string }[] }>('targets'))
-        .activeTargets,
+      (
+        await ask<{
+          activeTargets: { labels: { job: string; instance: string }; health: string; lastError: string }[]
+        }>('targets')
+      ).activeTargets,
     series: (match: string) => ask<Record<string, string>[]>('series', { 'match[]': match }),
     exemplars: (query: string) =>
       ask<{ exemplars: { labels: Record<string, string> }[] }[]>('query_exemplars', {
