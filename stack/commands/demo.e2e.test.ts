@@ -29,7 +29,7 @@ test('the demo prints JSON alone on standard output, every order ends as it has 
     report.parts.map(({ name }) => name),
     names
   )
-  assert.ok(report.residentMB < 1500, `${report.residentMB} MB`)
+  assert.ok(report.residentMB < 1500, `${report.residentMB} MB: ${JSON.stringify(report.parts)}`)
   assert.deepEqual(await processesUnder(run), [])
   assert.equal(existsSync(run), false)
 })

@@ -14,6 +14,9 @@ export interface LauncherProcess {
   ended(): Promise<{ code: number | null; signal: NodeJS.Signals | null; stdout: string; stderr: string }>
 }
 
+/** As bootstrap.mjs starts it. */
+const smallHeap = '--max-semi-space-size=4'
+
 export function startLauncher(
   test: TestContext,
   command: 'start' | 'demo',
@@ -22,7 +25,8 @@ export function startLauncher(
 ): LauncherProcess {
   // Of whoever runs the tests: what is set there is for them.
   const { KAFKA_BROKERS: _kafka, DATABASE_URL: _database, SCHEMA_REGISTRY_URL: _registry, ...own } = process.env
-  const child = spawn(process.execPath, [join(projectDirectory, 'stack', 'commands', `${command}.ts`), ...args], {
+  const program = join(projectDirectory, 'stack', 'commands', `${command}.ts`)
+  const child = spawn(process.execPath, [smallHeap, program, ...args], {
     cwd: projectDirectory,
     env: { ...own, ...env },
     stdio: ['ignore', 'pipe', 'pipe']
