@@ -12,7 +12,8 @@ export const inventoryMutants: readonly Mutant[] = [
       {
         file: 'services/inventory/store/postgres.ts',
         find: 'const known = toKnownOrders(outcomeRows, settlementRows)',
-        replace: 'const known = toKnownOrders(changed.length === 0 ? [] : outcomeRows, settlementRows)'
+        replace:
+          'const known = toKnownOrders(outcomeRows.filter(row => changed.includes(row.order_id)), settlementRows)'
       },
       {
         file: statements,
