@@ -61,7 +61,7 @@ await runCommand(async context => {
   if (others.length === 0) return 0
   return withServers(context, async servers => {
     say('warming the broker up')
-    await warmUpBroker(servers.connection, given.quick ? 6 : 20)
+    await warmUpBroker(servers.connection, given.quick ? 12 : 30)
     const peers = createPeers(servers.supervisor, say)
     for (const name of others) {
       const run = parts[name] as Part
