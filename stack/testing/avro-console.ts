@@ -8,8 +8,14 @@ import { runKafkaTool } from './kafka-tool.ts'
  * What Java makes of a topic, one text per record: Kafka's own consumer with the deserializer that the Avro converter of
  * Kafka Connect is made of, which finds the writer's schema in the registry by the id in the record.
  * @param registryURL its Confluent API; Apicurio's own API, which the deserializer speaks, is beside it
+ * @param count how many records are waited for, a minute at most
  */
-export async function readAvroWithJava(broker: string, topic: string, registryURL: string): Promise<string[]> {
+export async function readAvroWithJava(
+  broker: string,
+  topic: string,
+  registryURL: string,
+  count: number
+): Promise<string[]> {
   await fetchConverter()
   const deserializer = 'io.apicurio.registry.serde.avro.AvroKafkaDeserializer'
   const settings = {
@@ -21,7 +27,8 @@ export async function readAvroWithJava(broker: string, topic: string, registryUR
     'org.apache.kafka.tools.consumer.ConsoleConsumer',
     [
       ...['--bootstrap-server', broker, '--topic', topic, '--isolation-level', 'read_committed'],
-      ...['--from-beginning', '--timeout-ms', '5000', '--formatter-property', `value.deserializer=${deserializer}`],
+      ...['--from-beginning', '--max-messages', String(count), '--timeout-ms', '60000'],
+      ...['--formatter-property', `value.deserializer=${deserializer}`],
       ...Object.entries(settings).flatMap(([name, value]) => [
         '--formatter-property',
         `value.deserializer.${name}=${value}`

@@ -6,7 +6,7 @@ import { countOrders } from '../report/counts.ts'
 import type { CrossCheck } from '../report/report.ts'
 import { type Servers, withDatabase } from '../run/servers.ts'
 
-const idleMs = 4_000
+const idleMs = 8_000
 
 /** Counts again with what shares no code with the verifier: Kafka's own `read_committed` consumer, and sums made by Postgres. */
 export async function crossCheck(

@@ -158,13 +158,12 @@ export const kafkaMutants: readonly Mutant[] = [
     patches: [
       {
         file: 'packages/kafka/producer/producer.ts',
-        find: 'this.#courier(session, await',
-        replace: 'this.#courier(await this.#initSession(), await'
-      },
-      {
-        file: 'packages/kafka/producer/producer.ts',
-        find: 'const firstSequence = session.nextSequences.get(key) ?? 0',
-        replace: 'const firstSequence = 0'
+        find: 'const code = await courier.deliver(topic, partition, pack)',
+        replace: `const fresh = await this.#initSession()
+        const code = await courier.deliver(topic, partition, () => {
+          const batch = pack()
+          return batch && { ...batch, ...fresh, firstSequence: 0 }
+        })`
       }
     ],
     faults: { mute: 1 },

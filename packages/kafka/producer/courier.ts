@@ -1,8 +1,9 @@
 import type { Connection } from '@platformatic/kafka'
-import { type PartitionBatch, type ProducerIdentity, partitionKey, produce } from './produce.ts'
+import { type PartitionBatch, partitionKey, produce } from './produce.ts'
 
 interface Waiting {
-  /** Asked when the request leaves, so that the batch holds whatever has come by then; none when nobody waits for it any more. */
+  /** Of the partition that the batch is for. */
+  readonly key: string
   readonly pack: () => PartitionBatch | undefined
   readonly resolve: (code: number) => void
   readonly reject: (error: unknown) => void
@@ -12,27 +13,28 @@ interface Waiting {
 const maxBatchesInRequest = 64
 
 /**
- * Carries the batches of one identity to one broker: one request at a time, with a batch of every partition that has one. A request
+ * Carries batches to one broker: one request at a time, with a batch of every partition that has one, of whatever identity. A request
  * costs a broker as much as dozens of records, and it answers those of one connection one after the other: a second one
  * would wait there, and with less in it than if it had waited here.
  */
 export class Courier {
   readonly #connection: Connection
-  readonly #identity: ProducerIdentity
   readonly #timeoutMs: number
-  readonly #waiting: Waiting[] = []
+  #waiting: Waiting[] = []
   #isOnItsWay = false
 
-  constructor(connection: Connection, identity: ProducerIdentity, timeoutMs: number) {
+  constructor(connection: Connection, timeoutMs: number) {
     this.#connection = connection
-    this.#identity = identity
     this.#timeoutMs = timeoutMs
   }
 
-  /** @returns the broker's error code for the batch, 0 when it was written. @throws KafkaError when there was no answer */
-  deliver(pack: () => PartitionBatch | undefined): Promise<number> {
+  /**
+   * @param pack asked when the request leaves, so that the batch holds whatever has come by then; it may say that there is none any more
+   * @returns the broker's error code for the batch, 0 when it was written. @throws KafkaError when there was no answer
+   */
+  deliver(topic: string, partition: number, pack: () => PartitionBatch | undefined): Promise<number> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ pack, resolve, reject })
+      this.#waiting.push({ key: partitionKey(topic, partition), pack, resolve, reject })
       if (!this.#isOnItsWay) this.#leaveSoon()
     })
   }
@@ -44,22 +46,48 @@ export class Courier {
   }
 
   async #carry(): Promise<void> {
-    const taken = this.#waiting.splice(0, maxBatchesInRequest)
-    const batches = taken.map(({ pack }) => pack())
-    const written = batches.filter(batch => batch !== undefined)
+    const taken = this.#take()
+    const batches = [...taken.values()].flatMap(({ pack }) => pack() ?? [])
     try {
       const codes =
-        written.length === 0
+        batches.length === 0
           ? new Map<string, number>()
-          : await produce(this.#connection, this.#identity, written, { timeoutMs: this.#timeoutMs })
-      taken.forEach(({ resolve }, index) => {
-        const batch = batches[index]
-        resolve(batch === undefined ? 0 : (codes.get(partitionKey(batch.topic, batch.partition)) ?? 0))
-      })
+          : await produce(this.#connection, batches, { timeoutMs: this.#timeoutMs })
+      for (const [key, { resolve }] of taken) resolve(codes.get(key) ?? 0)
     } catch (error) {
-      for (const { reject } of taken) reject(error)
+      for (const { reject } of taken.values()) reject(error)
     }
     this.#isOnItsWay = false
     if (this.#waiting.length > 0) this.#leaveSoon()
+  }
+
+  /** The first one of each partition: a request may hold no more. */
+  #take(): Map<string, Waiting> {
+    const taken = new Map<string, Waiting>()
+    this.#waiting = this.#waiting.filter(waiting => {
+      if (taken.size === maxBatchesInRequest || taken.has(waiting.key)) return true
+      taken.set(waiting.key, waiting)
+      return false
+    })
+    return taken
+  }
+}
+
+/** One for each connection, for as long as there is one. */
+export class Couriers {
+  readonly #timeoutMs: number
+  readonly #couriers = new WeakMap<Connection, Courier>()
+
+  constructor(timeoutMs: number) {
+    this.#timeoutMs = timeoutMs
+  }
+
+  of(connection: Connection): Courier {
+    let courier = this.#couriers.get(connection)
+    if (courier === undefined) {
+      courier = new Courier(connection, this.#timeoutMs)
+      this.#couriers.set(connection, courier)
+    }
+    return courier
   }
 }

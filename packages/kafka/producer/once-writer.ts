@@ -5,8 +5,9 @@ import { request } from '../cluster/requests.ts'
 import type { KafkaConnection } from '../connection.ts'
 import { checkCode, KafkaError, protocolError, toKafkaError } from '../errors.ts'
 import type { OutputRecord } from '../records.ts'
+import { Couriers } from './courier.ts'
 import { choosePartition } from './partitioner.ts'
-import { addToSequence, partitionKey, produce } from './produce.ts'
+import { addToSequence, partitionKey } from './produce.ts'
 
 /**
  * Writes a record at most once *across processes*: a place for it is reserved first, can be noted down somewhere durable, and
@@ -82,6 +83,7 @@ export function createOnceWriter(connection: KafkaConnection, options: OnceWrite
   const deliveryTimeoutMs = options.deliveryTimeoutMs ?? 10_000
   const requestTimeoutMs = Math.max(500, Math.floor(deliveryTimeoutMs / 2))
   const clusters = Array.from({ length: connections }, () => new Cluster(connection, { requestTimeoutMs }))
+  const couriers = new Couriers(deliveryTimeoutMs)
   const idleLanes = new Map<string, Lane[]>()
   const working = new Set<Promise<unknown>>()
   let turn = 0
@@ -177,14 +179,15 @@ export function createOnceWriter(connection: KafkaConnection, options: OnceWrite
       let isOver = false
       const cluster = nextCluster()
       const writing = repeat(cluster, `writing to ${topic}/${partition}`, async () => {
-        const leader = await cluster.connectionToLeader(topic, partition)
+        const courier = couriers.of(await cluster.connectionToLeader(topic, partition))
+        const before = mayBeWritten
+        const code = await courier.deliver(topic, partition, () => {
+          if (isOver) return undefined
+          mayBeWritten = true
+          return { topic, partition, producerID, epoch, records: [record], firstSequence: sequence }
+        })
         // The caller has been told by now, perhaps that nothing was sent.
         if (isOver) throw new KafkaError('DELIVERY_TIMEOUT', 'too late', { retryable: false })
-        const before = mayBeWritten
-        mayBeWritten = true
-        const batch = { topic, partition, records: [record], firstSequence: sequence }
-        const codes = await produce(leader, { producerID, epoch }, [batch], { timeoutMs: deliveryTimeoutMs })
-        const code = codes.get(partitionKey(topic, partition)) ?? 0
         if (code === 0 || code === duplicateSequenceNumber) return
         const error = protocolError(code, `writing to ${topic}/${partition}`)
         // A broker that says no for good has not written; where trying again may help, it may have.

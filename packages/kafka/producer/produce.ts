@@ -10,7 +10,7 @@ export interface ProducerIdentity {
 }
 
 /** Records of one partition, written by one identity from `firstSequence` on. A retry sends exactly the same batch. */
-export interface PartitionBatch {
+export interface PartitionBatch extends ProducerIdentity {
   readonly topic: string
   readonly partition: number
   readonly records: readonly OutputRecord[]
@@ -33,7 +33,6 @@ export function addToSequence(sequence: number, count: number): number {
  */
 export async function produce(
   connection: Connection,
-  identity: ProducerIdentity,
   batches: readonly PartitionBatch[],
   options: { timeoutMs: number; transactionalID?: string }
 ): Promise<ReadonlyMap<string, number>> {
@@ -42,7 +41,6 @@ export async function produce(
     produceEncoded,
     options.transactionalID ?? null,
     options.timeoutMs,
-    identity,
     batches
   )
   const codes = new Map<string, number>()
@@ -54,7 +52,7 @@ export async function produce(
 
 /** Produce, version 11, with batches that are encoded already (see record-batch.ts), acknowledged by all in-sync replicas. */
 const produceEncoded = createAPI<
-  [transactionalID: string | null, timeoutMs: number, identity: ProducerIdentity, batches: readonly PartitionBatch[]],
+  [transactionalID: string | null, timeoutMs: number, batches: readonly PartitionBatch[]],
   ReturnType<typeof produceV11.parseResponse>
 >(0, 11, createProduceRequest, produceV11.parseResponse)
 
@@ -63,7 +61,6 @@ const allInSyncReplicas = -1
 function createProduceRequest(
   transactionalID: string | null,
   timeoutMs: number,
-  identity: ProducerIdentity,
   batches: readonly PartitionBatch[]
 ): Writer {
   return Writer.create()
@@ -71,15 +68,10 @@ function createProduceRequest(
     .appendInt16(allInSyncReplicas)
     .appendInt32(timeoutMs)
     .appendArray([...Map.groupBy(batches, ({ topic }) => topic)], (writer, [topic, own]) => {
-      writer.appendString(topic).appendArray(own, (writer, { partition, records, firstSequence }) => {
-        const batch = encodeRecordBatch({
-          records,
-          ...identity,
-          firstSequence,
-          isTransactional: transactionalID !== null
-        })
+      writer.appendString(topic).appendArray(own, (writer, given) => {
+        const batch = encodeRecordBatch({ ...given, isTransactional: transactionalID !== null })
         writer
-          .appendInt32(partition)
+          .appendInt32(given.partition)
           .appendUnsignedVarInt(batch.length + 1)
           .append(batch)
       })

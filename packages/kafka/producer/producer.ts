@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Connection, initProducerIdV5 } from '@platformatic/kafka'
+import { initProducerIdV5 } from '@platformatic/kafka'
 import { Cluster } from '../cluster/cluster.ts'
 import { request } from '../cluster/requests.ts'
 import type { KafkaConnection } from '../connection.ts'
 import { checkCode, KafkaError, protocolError, toKafkaError } from '../errors.ts'
 import type { OutputRecord } from '../records.ts'
 import { type Call, Calls } from './calls.ts'
-import { Courier } from './courier.ts'
+import { Couriers } from './courier.ts'
 import { partitionOf } from './partitioner.ts'
 import { addToSequence, approximateBytes, maxBatchBytes, type ProducerIdentity, partitionKey } from './produce.ts'
 
@@ -51,10 +51,9 @@ interface Lane {
   sending: boolean
 }
 
-/** An identity, how far each partition got under it, and who carries its batches over each connection. */
+/** An identity and how far each partition got under it. */
 interface Session extends ProducerIdentity {
   readonly nextSequences: Map<string, number>
-  readonly couriers: WeakMap<Connection, Courier>
 }
 
 const retryDelayMs = 50
@@ -74,6 +73,7 @@ class IdempotentProducer implements Producer {
   readonly #cluster: Cluster
   readonly #deliveryTimeoutMs: number
   readonly #calls: Calls
+  readonly #couriers: Couriers
   readonly #partitionCounts = new Map<string, number>()
   readonly #lookUps = new Map<string, Promise<void>>()
   readonly #lanes = new Map<string, Lane>()
@@ -83,6 +83,7 @@ class IdempotentProducer implements Producer {
 
   constructor(connection: KafkaConnection, options: ProducerOptions) {
     this.#deliveryTimeoutMs = options.deliveryTimeoutMs ?? 10_000
+    this.#couriers = new Couriers(this.#deliveryTimeoutMs)
     this.#calls = new Calls(this.#deliveryTimeoutMs, options.maxBufferedRecords ?? 50_000)
     // Half of the delivery time-out, so that a request without an answer is tried once more before the caller hears of it.
     const requestTimeoutMs = Math.max(500, Math.floor(this.#deliveryTimeoutMs / 2))
@@ -176,17 +177,18 @@ class IdempotentProducer implements Producer {
 
   async #write(lane: Lane, session: Session, take: () => readonly Waiting[], isOver: () => boolean): Promise<void> {
     const { topic, partition } = lane
+    const { producerID, epoch } = session
     const key = partitionKey(topic, partition)
     const firstSequence = session.nextSequences.get(key) ?? 0
     const pack = () => {
       const records = take().map(({ record }) => record)
-      return records.length === 0 ? undefined : { topic, partition, records, firstSequence }
+      return records.length === 0 ? undefined : { topic, partition, producerID, epoch, records, firstSequence }
     }
     try {
       await this.#repeat(isOver, async () => {
-        const courier = this.#courier(session, await this.#cluster.connectionToLeader(topic, partition))
+        const courier = this.#couriers.of(await this.#cluster.connectionToLeader(topic, partition))
         this.#partitionCounts.set(topic, (await this.#cluster.partitions(topic)).length)
-        const code = await courier.deliver(pack)
+        const code = await courier.deliver(topic, partition, pack)
         // A duplicate: an earlier try was written, and only its answer was lost.
         if (code !== 0 && code !== duplicateSequenceNumber)
           throw protocolError(code, `writing to ${topic}/${partition}`)
@@ -197,15 +199,6 @@ class IdempotentProducer implements Producer {
       throw error
     }
     session.nextSequences.set(key, addToSequence(firstSequence, take().length))
-  }
-
-  #courier(session: Session, connection: Connection): Courier {
-    let courier = session.couriers.get(connection)
-    if (courier === undefined) {
-      courier = new Courier(connection, session, this.#deliveryTimeoutMs)
-      session.couriers.set(connection, courier)
-    }
-    return courier
   }
 
   #currentSession(): Promise<Session> {
@@ -222,8 +215,7 @@ class IdempotentProducer implements Producer {
     return {
       producerID: response.producerId,
       epoch: response.producerEpoch,
-      nextSequences: new Map(),
-      couriers: new WeakMap()
+      nextSequences: new Map()
     }
   }
 

@@ -3,7 +3,7 @@ import { runKafkaTool } from '@orderly/stack/testing'
 /** What Kafka's own consumer sees of a topic with `isolation.level=read_committed`: "partition offset value" per record, sorted. */
 export async function readWithJavaClient(broker: string, topic: string): Promise<string[]> {
   const consumer = ['--bootstrap-server', broker, '--topic', topic, '--isolation-level', 'read_committed']
-  const reading = ['--from-beginning', '--timeout-ms', '3000']
+  const reading = ['--from-beginning', '--timeout-ms', '10000']
   const printing = ['print.partition=true', 'print.offset=true'].flatMap(option => ['--formatter-property', option])
   const printed = await runKafkaTool('org.apache.kafka.tools.consumer.ConsoleConsumer', [
     ...consumer,

@@ -208,7 +208,7 @@ export class TransactionalProducer {
       chunks.forEach((chunk, wave) => {
         const batches = waves[wave] ?? []
         waves[wave] = batches
-        batches.push({ topic, partition, records: chunk, firstSequence: sequence })
+        batches.push({ ...this.#identity, topic, partition, records: chunk, firstSequence: sequence })
         sequence = addToSequence(sequence, chunk.length)
       })
       // A failed commit throws the identity away, and the numbers with it.
@@ -229,7 +229,7 @@ export class TransactionalProducer {
         const failed: PartitionBatch[] = []
         let failure: KafkaError | undefined
         const writing = [...(await this.#byLeader(unwritten))].map(async ([connection, batches]) => {
-          const codes = await produce(connection, this.#identity, batches, {
+          const codes = await produce(connection, batches, {
             timeoutMs: this.#options.stepTimeoutMs,
             transactionalID: this.#options.transactionalID
           })
