@@ -58,7 +58,8 @@ export async function compareFeatures(
       try {
         const { isKeyed = false } = variant
         const run = (seconds: number) => load.run(service.url, { connections, seconds, headers, isKeyed })
-        await run(1)
+        // Threads start, and code is compiled, while orders come.
+        await run(given.quick ? 4 : 10)
         const { result, cpuSeconds } = await costOf({ service: service.child.pid }, () => run(seconds))
         if (result.errors > 0) say(`order, ${variant.name}: ${result.errors} of ${result.requests} requests failed`)
         return {

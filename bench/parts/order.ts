@@ -44,6 +44,8 @@ export const benchOrder: Part = async context => {
   const load = await startClosedLoop(given.tool)
   const contestants = await startContestants(context)
   try {
+    // One round is not enough for V8 and the JVMs to compile what a request takes.
+    for (const { url } of contestants) await load.run(url, { connections, seconds: given.quick ? 4 : 10 })
     const samples = await interleave(contestants, rounds, async ({ name, url, pid }): Promise<Sample> => {
       const { result, cpuSeconds } = await costOf({ service: pid, broker: servers.brokerPID }, () =>
         load.run(url, { connections, seconds })

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Cluster, PartitionLeader } from '../cluster/cluster.ts'
 import { listOffsets, offsetAt } from '../cluster/list-offsets.ts'
 import { request } from '../cluster/requests.ts'
@@ -35,6 +36,8 @@ export interface FetcherOptions {
   readonly maxBufferedRecords: number
   /** How much one answer may hold of a partition; a broker gives one whole batch at least. */
   readonly maxPartitionBytes?: number
+  /** After an answer of more than a few records: from that question to the next one to the same broker, at least. */
+  readonly minIntervalMs?: number
   readonly logger: Logger
 }
 
@@ -56,6 +59,7 @@ const maxWaitMs = 250
 const maxBytes = 16 * 1024 * 1024
 const defaultMaxPartitionBytes = 2 * 1024 * 1024
 const retryDelayMs = 100
+const aFew = 10
 const readCommitted = 1
 const offsetOutOfRange = 1
 
@@ -209,8 +213,11 @@ export class Fetcher {
 
   async #round(assignment: number, leaderID: number, states: readonly PartitionState[]): Promise<void> {
     for (const state of states) state.fetching = true
+    const earliestNextMs = performance.now() + (this.#options.minIntervalMs ?? 0)
     try {
-      await this.#fetch(assignment, leaderID, states)
+      const records = await this.#fetch(assignment, leaderID, states)
+      const pauseMs = earliestNextMs - performance.now()
+      if (records > aFew && pauseMs > 0) await delay(pauseMs)
     } catch (error) {
       await this.#recover(assignment, error)
     } finally {
@@ -219,7 +226,8 @@ export class Fetcher {
     if (assignment === this.#assignment && this.#failure === undefined) void this.#run(assignment)
   }
 
-  async #fetch(assignment: number, leaderID: number, states: readonly PartitionState[]): Promise<void> {
+  /** @returns how many records came */
+  async #fetch(assignment: number, leaderID: number, states: readonly PartitionState[]): Promise<number> {
     const connection = await this.#cluster.connectionTo(leaderID)
     const byTopicID = new Map<string, { state: PartitionState; leader: PartitionLeader }[]>()
     for (const state of states) {
@@ -253,8 +261,9 @@ export class Fetcher {
       [],
       ''
     )
-    if (assignment !== this.#assignment) return
+    if (assignment !== this.#assignment) return 0
     checkCode(response.errorCode, 'fetching')
+    let records = 0
     let failure: KafkaError | undefined
     for (const topic of response.responses) {
       const wanted = byTopicID.get(topic.topicId)
@@ -264,13 +273,16 @@ export class Fetcher {
         if (answer.errorCode === offsetOutOfRange) await this.#restart(assignment, state)
         else if (answer.errorCode !== 0)
           failure = protocolError(answer.errorCode, `fetching ${state.topic}/${state.partition}`)
-        else this.#keep(state, answer, askedAtMs)
+        else records += this.#keep(state, answer, askedAtMs)
       }
     }
     if (failure !== undefined) throw failure
+    return records
   }
 
-  #keep(state: PartitionState, { batches, abortedTransactions, highWatermark }: FetchedPiece, askedAtMs: number): void {
+  /** @returns how many records it brought */
+  #keep(state: PartitionState, answer: FetchedPiece, askedAtMs: number): number {
+    const { batches, abortedTransactions, highWatermark } = answer
     const { records, nextOffset } = committedRecords(batches, abortedTransactions, state.fetchOffset)
     const isNew = nextOffset !== state.fetchOffset
     if (isNew) {
@@ -282,6 +294,7 @@ export class Fetcher {
     // Short of the high watermark there may be records of a transaction that is still open.
     if (nextOffset >= highWatermark) state.end ??= { offset: nextOffset, atMs: askedAtMs }
     if (isNew) this.wake()
+    return isNew ? records.length : 0
   }
 
   /** The position is no longer (or not yet) in the log: go on at its beginning, and say so; what is gone is gone. */
@@ -311,7 +324,7 @@ export class Fetcher {
     }
     this.#options.logger.debug({ error }, 'fetching failed; trying again')
     this.#cluster.forget()
-    await new Promise(resolve => setTimeout(resolve, retryDelayMs))
+    await delay(retryDelayMs)
   }
 }
 

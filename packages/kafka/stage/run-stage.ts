@@ -84,7 +84,11 @@ class StageRunner<Event> {
       group: new Cluster(connection, { requestTimeoutMs: rebalanceTimeoutMs + requestTimeoutMs }),
       fetch: new Cluster(connection, { requestTimeoutMs })
     }
-    this.#fetcher = new Fetcher(this.#clusters.fetch, { maxBufferedRecords: this.#maxBatchRecords * 2, logger })
+    this.#fetcher = new Fetcher(this.#clusters.fetch, {
+      maxBufferedRecords: this.#maxBatchRecords * 2,
+      minIntervalMs: options.minFetchIntervalMs ?? 0,
+      logger
+    })
     this.#member = new GroupMember(this.#clusters.group, {
       groupID: stage.group,
       instanceID: options.instanceID ?? null,

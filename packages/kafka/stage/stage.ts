@@ -61,6 +61,11 @@ export interface StageOptions {
   /** `group.instance.id` (KIP-345): a restarted instance takes its former place at once, its zombie is fenced. */
   readonly instanceID?: string
   readonly maxBatchRecords?: number
+  /**
+   * Where more than a few records come at a time: from one fetch to the next one from the same broker, at least. Batches are larger, and
+   * records up to so much later. 0 unless set.
+   */
+  readonly minFetchIntervalMs?: number
   /** After how long without a sign of life the group gives this instance's partitions to others (6 s at least, unless the broker allows less). */
   readonly sessionTimeoutMs?: number
   /** Whether trying again may help, for what `process` throws. */

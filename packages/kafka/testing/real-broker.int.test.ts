@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
+import { waitUntil } from '@orderly/stack'
 import { integrationEnvironment } from '@orderly/stack/testing'
 import { createTopics } from '../cluster/admin.ts'
 import { createProducer } from '../producer/producer.ts'
@@ -13,6 +14,11 @@ import { readCommitted } from './read-committed.ts'
 testBrokerContract('Kafka, exactly once', async () => brokerUnderTest('exactly-once'))
 testBrokerContract('Kafka, at least once', async () => brokerUnderTest('at-least-once'))
 
+const textCodec = {
+  prepare: async () => {},
+  decode: (value: Buffer) => value.toString(),
+  encode: (text: string) => Buffer.from(text)
+}
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 
 function brokerUnderTest(delivery: 'exactly-once' | 'at-least-once') {
@@ -41,16 +47,11 @@ test('an output that is too large for the broker is traced to its input, which i
   await producer.send(
     names.map((name, index) => ({ topic: input, key: `key ${index}`, value: Buffer.from(name), headers: {} }))
   )
-  const codec = {
-    prepare: async () => {},
-    decode: (value: Buffer) => value.toString(),
-    encode: (text: string) => Buffer.from(text)
-  }
   const stage = broker.runStage(
     {
       name: 'inflating',
       group: `group-${input}`,
-      inputs: [{ name: input, eventType: 'Text', codec }],
+      inputs: [{ name: input, eventType: 'Text', codec: textCodec }],
       process: async records =>
         records.map(({ key, event }) => ({
           topic: output,
@@ -66,4 +67,44 @@ test('an output that is too large for the broker is traced to its input, which i
   const [parked] = await broker.read(deadLetterTopic(input), 1)
   assert.equal(parked?.value.toString(), 'huge')
   assert.equal(parked?.headers['dlq-code'], 'MESSAGE_TOO_LARGE')
+})
+
+test('a stage that may fetch only so often takes more at a time', async t => {
+  const input = `in-${randomUUID()}`
+  const connection = { brokers: integrationEnvironment().kafkaBrokers, clientID: 'integration-test' }
+  await createTopics(connection, [{ name: input, partitions: 1, replicationFactor: 1 }])
+  const producer = await createProducer(connection)
+  t.after(() => producer.close())
+  const minFetchIntervalMs = 200
+  const batches: number[] = []
+  const stage = runStage(
+    {
+      name: 'unhurried',
+      group: `group-${input}`,
+      inputs: [{ name: input, eventType: 'Text', codec: textCodec }],
+      process: async records => {
+        batches.push(records.length)
+        return []
+      }
+    },
+    {
+      connection,
+      delivery: 'at-least-once',
+      minFetchIntervalMs,
+      maxBatchRecords: 5_000,
+      isTransient: () => false,
+      logger: silent
+    }
+  )
+  t.after(() => stage.stop())
+  const records = Array.from({ length: 50 }, () => ({ topic: input, key: 'a', value: Buffer.from('x'), headers: {} }))
+  const taken = () => batches.reduce((sum, count) => sum + count, 0)
+  await producer.send(records)
+  await waitUntil(() => taken() === records.length, { what: 'the stage having begun', deadlineMs: 30_000 })
+  const startMs = performance.now()
+  const begun = batches.length
+  for (let sent = 0; sent < 40; sent++) await producer.send(records)
+  await waitUntil(() => taken() === 41 * records.length, { what: 'everything being taken', deadlineMs: 30_000 })
+  const most = Math.ceil((performance.now() - startMs) / minFetchIntervalMs) + 1
+  assert.ok(batches.length - begun <= most, `${batches.length - begun} batches where ${most} are allowed`)
 })
