@@ -72,7 +72,10 @@ test('an output that is too large for the broker is traced to its input, which i
 test('a stage that may fetch only so often takes more at a time', async t => {
   const input = `in-${randomUUID()}`
   const connection = { brokers: integrationEnvironment().kafkaBrokers, clientID: 'integration-test' }
-  await createTopics(connection, [{ name: input, partitions: 1, replicationFactor: 1 }])
+  await createTopics(
+    connection,
+    [input, deadLetterTopic(input)].map(name => ({ name, partitions: 1, replicationFactor: 1 }))
+  )
   const producer = await createProducer(connection)
   t.after(() => producer.close())
   const minFetchIntervalMs = 200
