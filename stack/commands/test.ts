@@ -16,9 +16,12 @@ type Kind = (typeof kinds)[number]
 
 /**
  * Integration tests share one set of servers; each end-to-end test starts its own. Each file is a process. Half of their time they wait
- * for servers to start, to notice and to come back, so a few more than there are processors go side by side.
+ * for servers to start, to notice and to come back, so a few more than there are processors go side by side. What holds the system to
+ * times has it for itself, at the end: its name says `.alone`.
  */
 const processesAtOnce: Readonly<Record<Exclude<Kind, 'unit'>, number>> = { int: 3, e2e: 2 }
+
+const isAlone = (file: string) => file.endsWith('.alone.e2e.test.ts')
 
 await runCommand(async context => {
   const { positionals, values } = parseArgs({
@@ -55,8 +58,18 @@ async function runKind(
   }
   const chosen = options.name === undefined ? [] : ['--test-name-pattern', options.name]
   if (kind === 'unit') return runTogether(files, chosen, context)
-  const arguments_ = ['--test', `--test-concurrency=${processesAtOnce[kind]}`, ...chosen, ...files]
-  if (kind === 'e2e') return run(context.supervise(orderlyDirectory), arguments_)
+  const argumentsFor = (files: readonly string[], atOnce: number) => [
+    ...['--test', `--test-concurrency=${atOnce}`],
+    ...chosen,
+    ...files
+  ]
+  if (kind === 'e2e') {
+    const supervisor = context.supervise(orderlyDirectory)
+    const [alone, others] = [files.filter(isAlone), files.filter(file => !isAlone(file))]
+    const passed = others.length === 0 || (await run(supervisor, argumentsFor(others, processesAtOnce.e2e)))
+    if (alone.length === 0 || context.signal.aborted) return passed
+    return (await run(supervisor, argumentsFor(alone, 1))) && passed
+  }
 
   const { directories, discard } = createThrowAwayRun('test')
   const supervisor = context.supervise(directories.logs)
@@ -66,7 +79,7 @@ async function runKind(
     await preflight({ directory: directories.run, externals: new Map(), ports: [] })
     await showSteps(steps)
     const env = { ...process.env, ...testVariables(await servers) }
-    const passed = await run(supervisor, arguments_, env)
+    const passed = await run(supervisor, argumentsFor(files, processesAtOnce.int), env)
     keepLogs = !passed || options['keep-logs']
     return passed
   } finally {

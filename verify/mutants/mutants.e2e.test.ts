@@ -1,0 +1,18 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { runVerify } from '../testing/run-verify.ts'
+
+test('a deliberate bug is found', async t => {
+  const { code, output, progress } = await runVerify(t, '--mutants', 'off-by-one', '--seed=1')
+  assert.equal(code, 0, progress)
+  const [result] = JSON.parse(output) as { name: string; found: boolean; broken: number[] }[]
+  assert.deepEqual({ name: result?.name, found: result?.found }, { name: 'off-by-one', found: true })
+  assert.ok(result?.broken.includes(6))
+})
+
+test('what cannot be meant is refused with exit code 2, and nothing on standard output', async t => {
+  const { code, output, progress } = await runVerify(t, '--brokers=2')
+  assert.equal(code, 2)
+  assert.equal(output, '')
+  assert.match(progress, /--brokers is "2"/)
+})

@@ -1,0 +1,18 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Report } from './report/report.ts'
+import { runVerify } from './testing/run-verify.ts'
+
+for (const seed of [101, 202, 303]) {
+  test(`whatever seed ${seed} does to the running system, it keeps its promises`, async t => {
+    const { code, output, progress } = await runVerify(t, `--seed=${seed}`, '--duration=20s')
+    assert.notEqual(code, 2, progress)
+    const report = JSON.parse(output) as Report
+    const found = report.guarantees.flatMap(({ violations }) => violations)
+    assert.deepEqual(found, [], progress)
+    assert.equal(report.crossCheck?.agrees, true, JSON.stringify(report.crossCheck))
+    assert.equal(report.ok, true)
+    assert.equal(code, 0)
+    assert.ok(report.orders.accepted > 100 && report.orders.reserved > 0 && report.orders.failed > 0, progress)
+  })
+}
