@@ -130,6 +130,9 @@ export class Fleet {
     const instance = this.#instances.get(name)
     const zombie = instance?.current
     if (instance === undefined || zombie === undefined || !zombie.child.isRunning()) return undefined
+    // One that is still starting has no place to lose: it takes it, rightly, when it wakes up.
+    const hasPlace = await this.#isReadyWithin(zombie, 5_000)
+    if (!zombie.child.isRunning() || instance.current !== zombie) return undefined
     zombie.child.signal('SIGSTOP')
     instance.current = undefined
     await this.#launch(instance)
@@ -142,7 +145,7 @@ export class Fleet {
       resume()
       return undefined
     }
-    zombie.record.replacedAtMs = Date.now()
+    if (hasPlace) zombie.record.replacedAtMs = Date.now()
     return resume
   }
 
