@@ -26,6 +26,14 @@ test('a clean history has no violation, whatever came up in it', () => {
   )
 })
 
+test('a zombie may stay for as long as no broker can tell it that it was replaced', () => {
+  const history = withZombieOnAwayBroker(cleanHistory(1), { backAtMs: 10_000, endedAtMs: 29_999 })
+  assert.deepEqual(
+    check(history).flatMap(({ violations }) => violations),
+    []
+  )
+})
+
 test('a history survives being saved, and then gets the same verdicts', () => {
   const history = cleanHistory(1)
   assert.deepEqual(JSON.parse(JSON.stringify(history)), history)
@@ -501,6 +509,11 @@ const planted: readonly (readonly [number, string, (history: History) => History
   ],
   [
     12,
+    'a zombie stays though its broker has long been back',
+    history => withZombieOnAwayBroker(history, { backAtMs: 10_000, endedAtMs: 30_001 })
+  ],
+  [
+    12,
     'an old epoch was written after a newer one',
     history =>
       withRecords(history, records => {
@@ -786,6 +799,22 @@ function withRequest(history: History, orderID: string, change: Partial<History[
 
 function withTables(history: History, change: (tables: History['tables']) => Partial<History['tables']>): History {
   return { ...history, tables: { ...history.tables, ...change(history.tables) } }
+}
+
+/** The zombie of the clean history, which woke up after 4 s, when its broker was away. */
+function withZombieOnAwayBroker(
+  history: History,
+  { backAtMs, endedAtMs }: { backAtMs: number; endedAtMs: number }
+): History {
+  const { startedAtMs, faults, incarnations } = history
+  const away = { kind: 'restart-broker', target: 'kafka-1', startedAtMs: startedAtMs + 3_900 }
+  return {
+    ...history,
+    faults: [...faults, { ...away, endedAtMs: startedAtMs + backAtMs }],
+    incarnations: incarnations.map(incarnation =>
+      incarnation.pid === 100 ? { ...incarnation, endedAtMs: startedAtMs + endedAtMs } : incarnation
+    )
+  }
 }
 
 function withStock(

@@ -1,9 +1,10 @@
-import type { Incarnation, Pass, RecordedRecord } from '../../history/history.ts'
+import type { History, Incarnation, Pass, RecordedRecord } from '../../history/history.ts'
 import { type Evidence, partitionOf, placeOf } from '../evidence.ts'
 import type { Finding, Guarantee } from '../guarantee.ts'
 
-/** So long may a process go on after it could have noticed that it was replaced. */
+/** So long may a process go on after it could have noticed that it was replaced: after it woke up, or after the brokers that know are back. */
 const leaveWithinMs = 15_000
+const brokersBackWithinMs = 20_000
 
 export const zombiesHarmless: Guarantee = {
   number: 12,
@@ -25,7 +26,7 @@ function findCommits({ history }: Evidence): Finding[] {
         summary: `process ${pid} of ${instance} was replaced, woke up, and committed`
       })
     }
-    if (staysOn(zombie, history.endedAtMs)) {
+    if (staysOn(zombie, history)) {
       const summary = `process ${pid} of ${instance} was replaced, woke up, and did not leave within ${leaveWithinMs / 1_000} s`
       findings.push({ pid, atMs: resumedAtMs, summary })
     }
@@ -45,8 +46,14 @@ function commitAfter(passes: readonly Pass[], replacedAtMs: number): Pass | unde
   return begun < 0 ? undefined : later.slice(begun).find(({ point }) => point === 'after-commit')
 }
 
-function staysOn({ resumedAtMs = 0, endedAtMs }: Incarnation, runEndedAtMs: number): boolean {
-  return (endedAtMs ?? runEndedAtMs) - resumedAtMs > leaveWithinMs
+function staysOn({ resumedAtMs = 0, endedAtMs }: Incarnation, history: History): boolean {
+  let untilMs = resumedAtMs + leaveWithinMs
+  for (const { kind, target, startedAtMs, endedAtMs: overMs } of history.faults) {
+    const keepsFromBrokers = target.includes('kafka-') || kind === 'mute-at-point'
+    if (keepsFromBrokers && startedAtMs <= untilMs && overMs >= resumedAtMs)
+      untilMs = Math.max(untilMs, overMs + brokersBackWithinMs)
+  }
+  return (endedAtMs ?? history.endedAtMs) > untilMs
 }
 
 /** Once the brokers have seen an epoch of a producer, nothing of an older one is written any more. */
