@@ -25,6 +25,14 @@ interface Variant {
   readonly isKeyed?: boolean
 }
 
+/** How a contestant is measured: by so many requests at a time, for so long, so often, once its threads and compiled code are there. */
+export interface Turns {
+  readonly connections: number
+  readonly seconds: number
+  readonly rounds: number
+  readonly warmUpSeconds: number
+}
+
 interface Sample {
   readonly rate: number
   readonly cpuUs: number
@@ -39,14 +47,11 @@ const variants = [alone, status, callers, keyed]
 /** Nobody listens there: orders without a key need no database. */
 export const noDatabase = { DATABASE_URL: 'postgres://nobody:nothing@127.0.0.1:9/none' }
 
-const connections = 64
-
 export async function compareFeatures(
-  { servers, arguments: given, say }: PartContext,
-  load: ClosedLoop
+  { servers, say }: PartContext,
+  load: ClosedLoop,
+  { connections, seconds, rounds, warmUpSeconds }: Turns
 ): Promise<{ markdown: string; targets: Target[] }> {
-  const seconds = given.quick ? 2 : 5
-  const rounds = given.quick ? 1 : 4
   const samples = await interleave(
     variants,
     rounds,
@@ -58,8 +63,7 @@ export async function compareFeatures(
       try {
         const { isKeyed = false } = variant
         const run = (seconds: number) => load.run(service.url, { connections, seconds, headers, isKeyed })
-        // Threads start, and code is compiled, while orders come.
-        await run(given.quick ? 4 : 10)
+        await run(warmUpSeconds)
         const { result, cpuSeconds } = await costOf({ service: service.child.pid }, () => run(seconds))
         if (result.errors > 0) say(`order, ${variant.name}: ${result.errors} of ${result.requests} requests failed`)
         return {

@@ -10,7 +10,7 @@ import { markdownTable, type Target } from '../report/part-report.ts'
 import { barPlot, short } from '../report/plot.ts'
 import { profileReport } from '../report/profiles.ts'
 import { profileArguments, startService } from '../services.ts'
-import { compareFeatures, noDatabase } from './order-features.ts'
+import { compareFeatures, noDatabase, type Turns } from './order-features.ts'
 
 /**
  * `POST /orders`, answered when all in-sync replicas have the order: our service against the same service with the producer left out,
@@ -38,14 +38,16 @@ const java = 'Java, Undertow and the Java client'
 
 export const benchOrder: Part = async context => {
   const { servers, arguments: given, say } = context
-  const seconds = given.quick ? 2 : 5
-  const rounds = given.quick ? 1 : 4
+  const turns: Turns = given.quick
+    ? { connections, seconds: 2, rounds: 1, warmUpSeconds: 4 }
+    : { connections, seconds: 5, rounds: 4, warmUpSeconds: 10 }
+  const { seconds, rounds, warmUpSeconds } = turns
   await createMissingTopics(servers.connection, { partitions: 4, replicationFactor: 1 })
   const load = await startClosedLoop(given.tool)
   const contestants = await startContestants(context)
   try {
     // One round is not enough for V8 and the JVMs to compile what a request takes.
-    for (const { url } of contestants) await load.run(url, { connections, seconds: given.quick ? 4 : 10 })
+    for (const { url } of contestants) await load.run(url, { connections, seconds: warmUpSeconds })
     const samples = await interleave(contestants, rounds, async ({ name, url, pid }): Promise<Sample> => {
       const { result, cpuSeconds } = await costOf({ service: pid, broker: servers.brokerPID }, () =>
         load.run(url, { connections, seconds })
@@ -69,7 +71,7 @@ export const benchOrder: Part = async context => {
         )
       : ''
     await Promise.all(contestants.map(contestant => contestant.stop()))
-    const features = await compareFeatures(context, load)
+    const features = await compareFeatures(context, load, turns)
     const markdown = [
       `${connections} connections, each with one request after the other, ${seconds} s a turn, medians of ${rounds} rounds in turns; ` +
         `load from ${load.name} on the same machine. CPU is what the server used for an order, all its threads.`,

@@ -74,7 +74,7 @@ export async function startWorker(options: ConnectOptions): Promise<SupervisedPr
     tier: 'service',
     java,
     jars: connectJars,
-    agent: metricsPort === undefined ? undefined : metricsAgent(metricsPort, 'connect'),
+    agent: metricsAgent(metricsPort, 'connect'),
     cwd: dataDirectory,
     env: { ...process.env, ...auditVariables(options) },
     args: [

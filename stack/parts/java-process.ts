@@ -59,8 +59,9 @@ export function javaCommand(java: Java, spec: Omit<ProcessSpec, 'command'>): Pro
   }
 }
 
-/** The agent that tells a process's metrics as `deploy/<part>/jmx.yml` has them. */
-export function metricsAgent(port: number, part: 'kafka' | 'connect'): string {
+/** The agent that tells a process's metrics as `deploy/<part>/jmx.yml` has them; none without a port for it. */
+export function metricsAgent(port: number | undefined, part: 'kafka' | 'connect'): string | undefined {
+  if (port === undefined) return undefined
   const jar = join(jarsHome(jmxAgentJars), jmxAgentJars.mainFile)
   return `${jar}=${loopback}:${port}:${join(projectDirectory, 'deploy', part, 'jmx.yml')}`
 }

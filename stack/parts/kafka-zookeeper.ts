@@ -85,7 +85,7 @@ async function startBroker(options: ZookeeperKafkaOptions) {
     'log.dirs': join(dataDirectory, 'broker')
   }
   await writeFile(file, toProperties(settings))
-  const agent = metricsPort === undefined ? undefined : metricsAgent(metricsPort, 'kafka')
+  const agent = metricsAgent(metricsPort, 'kafka')
   return startServer('kafka', ['-Xmx384m', '-Xms48m'], ['kafka.Kafka', file], options, agent)
 }
 

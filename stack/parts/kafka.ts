@@ -101,7 +101,7 @@ async function startNode(node: KafkaNode, clusterID: string, options: KafkaOptio
   }
   const jvm = [`-Xmx${heapMB}m`, '-Xms48m', ...(isShortLived ? [compileQuickly] : [])]
   const args = [...jvm, ...common, 'kafka.Kafka', propertiesFile]
-  const agent = node.metricsPort === undefined ? undefined : metricsAgent(node.metricsPort, 'kafka')
+  const agent = metricsAgent(node.metricsPort, 'kafka')
   return startJavaServer(supervisor, { name, java, jars: kafkaJars, cwd: dataDirectory, args, agent })
 }
 

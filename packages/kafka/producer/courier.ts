@@ -11,6 +11,7 @@ interface Waiting {
 
 /** Of at most `maxBatchBytes` each; a broker takes 100 MiB at once by default (`socket.request.max.bytes`). */
 const maxBatchesInRequest = 64
+const duplicateSequenceNumber = 46
 
 /**
  * Carries batches to one broker: one request at a time, with a batch of every partition that has one, of whatever identity. A request
@@ -30,7 +31,8 @@ export class Courier {
 
   /**
    * @param pack asked when the request leaves, so that the batch holds whatever has come by then; it may say that there is none any more
-   * @returns the broker's error code for the batch, 0 when it was written. @throws KafkaError when there was no answer
+   * @returns the broker's error code for the batch; 0 when it was written, also when that was by an earlier try of which only the answer was
+   * lost. @throws KafkaError when there was no answer
    */
   deliver(topic: string, partition: number, pack: () => PartitionBatch | undefined): Promise<number> {
     return new Promise((resolve, reject) => {
@@ -47,13 +49,16 @@ export class Courier {
 
   async #carry(): Promise<void> {
     const taken = this.#take()
-    const batches = [...taken.values()].flatMap(({ pack }) => pack() ?? [])
     try {
+      const batches = [...taken.values()].flatMap(({ pack }) => pack() ?? [])
       const codes =
         batches.length === 0
           ? new Map<string, number>()
           : await produce(this.#connection, batches, { timeoutMs: this.#timeoutMs })
-      for (const [key, { resolve }] of taken) resolve(codes.get(key) ?? 0)
+      for (const [key, { resolve }] of taken) {
+        const code = codes.get(key) ?? 0
+        resolve(code === duplicateSequenceNumber ? 0 : code)
+      }
     } catch (error) {
       for (const { reject } of taken.values()) reject(error)
     }

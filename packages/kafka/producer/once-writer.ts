@@ -74,7 +74,6 @@ interface Lane {
 }
 
 const retryDelayMs = 50
-const duplicateSequenceNumber = 46
 const idleMs = 3_600_000
 /** A broker works on one request of a connection at a time; acknowledgements of several replicas take a while. */
 const connections = 4
@@ -188,7 +187,7 @@ export function createOnceWriter(connection: KafkaConnection, options: OnceWrite
         })
         // The caller has been told by now, perhaps that nothing was sent.
         if (isOver) throw new KafkaError('DELIVERY_TIMEOUT', 'too late', { retryable: false })
-        if (code === 0 || code === duplicateSequenceNumber) return
+        if (code === 0) return
         const error = protocolError(code, `writing to ${topic}/${partition}`)
         // A broker that says no for good has not written; where trying again may help, it may have.
         if (!error.retryable) mayBeWritten = before

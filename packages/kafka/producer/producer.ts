@@ -57,7 +57,6 @@ interface Session extends ProducerIdentity {
 }
 
 const retryDelayMs = 50
-const duplicateSequenceNumber = 46
 const producerStateLost = new Set([
   'OUT_OF_ORDER_SEQUENCE_NUMBER',
   'UNKNOWN_PRODUCER_ID',
@@ -189,9 +188,7 @@ class IdempotentProducer implements Producer {
         const courier = this.#couriers.of(await this.#cluster.connectionToLeader(topic, partition))
         this.#partitionCounts.set(topic, (await this.#cluster.partitions(topic)).length)
         const code = await courier.deliver(topic, partition, pack)
-        // A duplicate: an earlier try was written, and only its answer was lost.
-        if (code !== 0 && code !== duplicateSequenceNumber)
-          throw protocolError(code, `writing to ${topic}/${partition}`)
+        if (code !== 0) throw protocolError(code, `writing to ${topic}/${partition}`)
       })
     } catch (error) {
       const { code, retryable } = toKafkaError(error, 'writing')
