@@ -9,7 +9,7 @@ import { readCommitted } from '../testing/read-committed.ts'
 import { ScriptedProducer } from '../testing/scripted-producer.ts'
 
 /**
- * What a broker must get right, and Kafka 4.3.0 and 4.3.1 do not (KAFKA-20734): a partition without a leader at the moment is taken
+ * What a broker must get right, and Kafka 4.3.0, 4.3.1 and 4.4.0 do not (KAFKA-20734): a partition without a leader at the moment is taken
  * for a deleted one, so a transaction that is answered as committed just then gets no marker there. Its records, or the offsets in it, stay
  * open until something else ends or aborts them. No client can make that good: this test decides which Kafka is started here.
  */
