@@ -1,11 +1,6 @@
-import type { KafkaConnection } from '@orderly/kafka'
+import type { FetchedRecord, KafkaConnection } from '@orderly/kafka'
 import { Cluster } from '../../packages/kafka/cluster/cluster.ts'
-import {
-  beginningOffsets,
-  endOffsets,
-  type FetchedRecord,
-  Fetcher
-} from '../../packages/kafka/committed-read/fetcher.ts'
+import { beginningOffsets, endOffsets, Fetcher } from '../../packages/kafka/committed-read/fetcher.ts'
 import { silent } from '../ours/answer-tasks.ts'
 
 export interface WholeRecord extends FetchedRecord {

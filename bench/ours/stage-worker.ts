@@ -23,7 +23,7 @@ await answerTasks(async (task: Task) => {
       group,
       inputs: [{ ...topics.ordersCreated, name: input }],
       process: async orders =>
-        orders.map(({ event, headers }) => reserveAll(topics, event, headers.traceparent, output))
+        orders.map(({ event, headers }) => reserveAll(topics, event, headers.text('traceparent'), output))
     },
     records,
     {

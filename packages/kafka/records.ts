@@ -7,7 +7,13 @@
  */
 
 /** Headers as text. Kafka allows any bytes; bytes that are not UTF-8 arrive with replacement characters. */
-export type RecordHeaders = Readonly<Record<string, string>>
+export interface RecordHeaders {
+  /** The first of this name. */
+  text(name: string): string | undefined
+  has(name: string): boolean
+  /** All of them by name; of several with one name the last. */
+  toObject(): Readonly<Record<string, string>>
+}
 
 export interface Codec<Event> {
   /** Loads what `decode` needs for these values (writer schemas). Rejects only where trying again may help. */

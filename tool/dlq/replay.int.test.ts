@@ -32,7 +32,12 @@ async function setUp(t: TestContext) {
       inputs: [{ name: input, eventType: 'Text', codec: text }],
       process: async records => {
         if (!isMended) throw Object.assign(new Error('not yet'), { code: 'BROKEN' })
-        return records.map(({ key, event, headers }) => ({ topic: output, key, value: Buffer.from(event), headers }))
+        return records.map(({ key, event, headers }) => ({
+          topic: output,
+          key,
+          value: Buffer.from(event),
+          headers: headers.toObject()
+        }))
       }
     },
     { connection, transactionalID: `stage-${input}`, isTransient: () => false, logger: silent }

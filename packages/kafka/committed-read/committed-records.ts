@@ -13,7 +13,9 @@ import { eachRecord, type LogBatch } from './log-batches.ts'
  *
  * The client keeps one aborted range for each producer and so hands out records of the others.
  */
-export interface CommittedRecord {
+export interface FetchedRecord {
+  readonly topic: string
+  readonly partition: number
   readonly offset: bigint
   readonly timestampMs: number
   readonly key: Buffer | null
@@ -21,13 +23,15 @@ export interface CommittedRecord {
   readonly headers: FetchedHeaders
 }
 
+type Place = Pick<FetchedRecord, 'topic' | 'partition'>
+
 export interface AbortedTransaction {
   readonly producerId: bigint
   readonly firstOffset: bigint
 }
 
 export interface CommittedPiece {
-  readonly records: CommittedRecord[]
+  readonly records: FetchedRecord[]
   /** Where to go on: behind the last batch seen, dropped or not. */
   readonly nextOffset: bigint
 }
@@ -38,13 +42,14 @@ const logAppendTimeBit = 1 << 3
 const abortMarker = 0
 
 export function committedRecords(
+  place: Place,
   batches: readonly LogBatch[],
   abortedTransactions: readonly AbortedTransaction[] | null,
   fetchOffset: bigint
 ): CommittedPiece {
   const aborted = (abortedTransactions ?? []).toSorted((a, b) => (a.firstOffset < b.firstOffset ? -1 : 1))
   const abortedProducers = new Set<bigint>()
-  const records: CommittedRecord[] = []
+  const records: FetchedRecord[] = []
   let nextAborted = 0
   let nextOffset = fetchOffset
   for (const batch of batches) {
@@ -60,28 +65,33 @@ export function committedRecords(
     if ((batch.attributes & controlBit) !== 0) {
       if (markerType(batch) === abortMarker) abortedProducers.delete(batch.producerId)
     } else if ((batch.attributes & transactionalBit) === 0 || !abortedProducers.has(batch.producerId)) {
-      appendRecords(records, batch, fetchOffset)
+      appendRecords(records, place, batch, fetchOffset)
     }
     nextOffset = lastOffset + 1n
   }
   return { records, nextOffset }
 }
 
-function appendRecords(records: CommittedRecord[], batch: LogBatch, fetchOffset: bigint): void {
+function appendRecords(
+  records: FetchedRecord[],
+  { topic, partition }: Place,
+  batch: LogBatch,
+  fetchOffset: bigint
+): void {
   const { firstOffset, firstTimestampMs, maxTimestampMs, attributes } = batch
   const hasAppendTime = (attributes & logAppendTimeBit) !== 0
-  eachRecord(batch, ({ offsetDelta, timestampDeltaMs, key, value, headers }) => {
+  eachRecord(batch, (offsetDelta, timestampDeltaMs, key, value, headers) => {
     const offset = firstOffset + BigInt(offsetDelta)
     if (offset < fetchOffset) return
     const timestampMs = hasAppendTime ? maxTimestampMs : firstTimestampMs + timestampDeltaMs
-    records.push({ offset, timestampMs, key, value, headers })
+    records.push({ topic, partition, offset, timestampMs, key, value, headers })
   })
 }
 
 /** A control record's key: version (int16), then type (int16): 0 abort, 1 commit, others are not about transactions. */
 function markerType(batch: LogBatch): number | undefined {
   let type: number | undefined
-  eachRecord(batch, ({ key }) => {
+  eachRecord(batch, (_offsetDelta, _timestampDeltaMs, key) => {
     if (key !== null && key.length >= 4) type ??= key.readInt16BE(2)
   })
   return type

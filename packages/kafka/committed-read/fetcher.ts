@@ -4,7 +4,7 @@ import { listOffsets, offsetAt } from '../cluster/list-offsets.ts'
 import { request } from '../cluster/requests.ts'
 import { checkCode, KafkaError, protocolError, toKafkaError } from '../errors.ts'
 import type { Logger } from '../records.ts'
-import { type CommittedRecord, committedRecords } from './committed-records.ts'
+import { committedRecords, type FetchedRecord } from './committed-records.ts'
 import { type FetchedPiece, fetchCommitted } from './fetch-committed.ts'
 
 /**
@@ -18,11 +18,6 @@ export interface PartitionPosition {
   readonly topic: string
   readonly partition: number
   readonly offset: bigint
-}
-
-export interface FetchedRecord extends CommittedRecord {
-  readonly topic: string
-  readonly partition: number
 }
 
 /** How far the records of a partition have been taken. */
@@ -47,7 +42,7 @@ interface PartitionState {
   /** Where the next fetch begins. */
   fetchOffset: bigint
   /** Fetched, not taken; `taken` counts from the front so that taking does not move the rest. */
-  buffer: CommittedRecord[]
+  buffer: FetchedRecord[]
   taken: number
   fetching: boolean
   /** An end of the log that was seen: what was there before `atMs` lies before `offset`. One at a time, until it is passed. */
@@ -157,10 +152,7 @@ export class Fetcher {
     for (let turn = 0; turn < states.length && records.length < maxRecords; turn++) {
       const state = states[(this.#nextPartition + turn) % states.length] as PartitionState
       const end = Math.min(state.buffer.length, state.taken + Math.min(share, maxRecords - records.length))
-      for (; state.taken < end; state.taken++) {
-        const { offset, timestampMs, key, value, headers } = state.buffer[state.taken] as CommittedRecord
-        records.push({ topic: state.topic, partition: state.partition, offset, timestampMs, key, value, headers })
-      }
+      for (; state.taken < end; state.taken++) records.push(state.buffer[state.taken] as FetchedRecord)
       if (state.taken === state.buffer.length) {
         state.buffer = []
         state.taken = 0
@@ -283,7 +275,7 @@ export class Fetcher {
   /** @returns how many records it brought */
   #keep(state: PartitionState, answer: FetchedPiece, askedAtMs: number): number {
     const { batches, abortedTransactions, highWatermark } = answer
-    const { records, nextOffset } = committedRecords(batches, abortedTransactions, state.fetchOffset)
+    const { records, nextOffset } = committedRecords(state, batches, abortedTransactions, state.fetchOffset)
     const isNew = nextOffset !== state.fetchOffset
     if (isNew) {
       state.fetchOffset = nextOffset

@@ -21,13 +21,14 @@ export interface LogBatch {
   readonly bytes: Buffer
 }
 
-export interface LogRecord {
-  readonly offsetDelta: number
-  readonly timestampDeltaMs: number
-  readonly key: Buffer | null
-  readonly value: Buffer | null
-  readonly headers: FetchedHeaders
-}
+/** Arguments, not an object: whoever is told makes the only one that a record needs. */
+export type RecordVisitor = (
+  offsetDelta: number,
+  timestampDeltaMs: number,
+  key: Buffer | null,
+  value: Buffer | null,
+  headers: FetchedHeaders
+) => void
 
 const lengthEnd = 12
 const headBytes = 61
@@ -54,7 +55,7 @@ export function readLogBatches(log: Buffer): LogBatch[] {
   return batches
 }
 
-export function eachRecord(batch: LogBatch, visit: (record: LogRecord) => void): void {
+export function eachRecord(batch: LogBatch, visit: RecordVisitor): void {
   const compression = batch.attributes & compressionBits
   const bytes = compression === 0 ? batch.bytes : decompress(batch.bytes.subarray(headBytes), compression)
   let position = compression === 0 ? headBytes : 0
@@ -65,7 +66,7 @@ export function eachRecord(batch: LogBatch, visit: (record: LogRecord) => void):
     const offsetDelta = readVarint(bytes, readVarintEnd())
     const key = bytesAt(bytes, readVarintEnd())
     const value = bytesAt(bytes, bytesEnd)
-    visit({ offsetDelta, timestampDeltaMs, key, value, headers: new FetchedHeaders(bytes, bytesEnd) })
+    visit(offsetDelta, timestampDeltaMs, key, value, new FetchedHeaders(bytes, bytesEnd))
     position = start + size
     if (size < 1 || position > bytes.length) throw new RangeError('a record runs over the end of its batch')
   }

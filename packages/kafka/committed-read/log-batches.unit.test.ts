@@ -3,7 +3,8 @@ import { test } from 'node:test'
 import { createRecordsBatch } from '@platformatic/kafka'
 import fc from 'fast-check'
 import { encodeRecordBatch } from '../producer/record-batch.ts'
-import { eachRecord, type LogRecord, readLogBatches } from './log-batches.ts'
+import type { FetchedHeaders } from './fetched-headers.ts'
+import { eachRecord, readLogBatches } from './log-batches.ts'
 
 const text = fc.string({ unit: 'binary', maxLength: 200 })
 const bytes = fc.uint8Array({ maxLength: 200 }).map(array => Buffer.from(array))
@@ -22,9 +23,20 @@ const records = fc.array(record, { minLength: 1, maxLength: 20 })
 const identity = { producerID: 77n, epoch: 3, firstSequence: 0, isTransactional: true }
 const asBytes = (content: string | Buffer) => Buffer.from(content)
 
-function readAll(log: Buffer): LogRecord[] {
-  const found: LogRecord[] = []
-  for (const batch of readLogBatches(log)) eachRecord(batch, record => found.push(record))
+interface ReadRecord {
+  readonly timestampDeltaMs: number
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+  readonly headers: FetchedHeaders
+}
+
+function readAll(log: Buffer): ReadRecord[] {
+  const found: ReadRecord[] = []
+  for (const batch of readLogBatches(log)) {
+    eachRecord(batch, (_offsetDelta, timestampDeltaMs, key, value, headers) =>
+      found.push({ timestampDeltaMs, key, value, headers })
+    )
+  }
   return found
 }
 
@@ -42,15 +54,19 @@ test('whatever was written is read as it was: keys, values, times, and headers b
       )
       const read = readAll(log)
       for (const [index, { key, value, headers, timestampMs }] of [...first, ...second].entries()) {
-        const own = read[index] as LogRecord
+        const own = read[index] as ReadRecord
         const base = batches[index < first.length ? 0 : 1]?.firstTimestampMs as number
         assert.equal(base + own.timestampDeltaMs, timestampMs)
         assert.deepEqual(own.key, asBytes(key))
         assert.deepEqual(own.value, value)
         const pairs = Object.entries(headers).map(([name, content]) => [Buffer.from(name).toString(), asBytes(content)])
         assert.deepEqual([...own.headers], pairs)
-        for (const [name, content] of pairs as [string, Buffer][]) assert.ok(own.headers.has(name) && content)
+        for (const [name, content] of pairs as [string, Buffer][]) {
+          assert.equal(own.headers.text(name), content.toString())
+          assert.ok(own.headers.has(name))
+        }
         assert.equal(own.headers.text('no such header'), undefined)
+        assert.equal(own.headers.has('no such header'), false)
         assert.deepEqual(
           own.headers.toObject(),
           Object.fromEntries(pairs.map(([name, content]) => [name, content?.toString()]))

@@ -1,6 +1,7 @@
 import { Cluster } from '../cluster/cluster.ts'
 import { listOffsets, offsetAt } from '../cluster/list-offsets.ts'
-import { type FetchedRecord, Fetcher, type PartitionPosition } from '../committed-read/fetcher.ts'
+import type { FetchedRecord } from '../committed-read/committed-records.ts'
+import { Fetcher, type PartitionPosition } from '../committed-read/fetcher.ts'
 import type { KafkaConnection } from '../connection.ts'
 
 /** Reads topics from their beginning, as far as they go at the moment, and on from there as often as it is asked. */

@@ -1,6 +1,6 @@
 import type { Cluster } from '../cluster/cluster.ts'
 import { request } from '../cluster/requests.ts'
-import { type CommittedRecord, committedRecords } from '../committed-read/committed-records.ts'
+import { committedRecords, type FetchedRecord } from '../committed-read/committed-records.ts'
 import { fetchCommitted } from '../committed-read/fetch-committed.ts'
 import { checkCode, KafkaError } from '../errors.ts'
 
@@ -18,7 +18,7 @@ export async function firstRecord(
   cluster: Cluster,
   { topic, partition }: { readonly topic: string; readonly partition: number },
   { from, to, isolation }: { from: bigint; to: bigint; isolation: 'committed' | 'any' }
-): Promise<CommittedRecord | undefined> {
+): Promise<FetchedRecord | undefined> {
   let maxBytes = oneBatchBytes
   for (let position = from; position < to; maxBytes = manyBatchesBytes) {
     const leader = (await cluster.partitions(topic))[partition]
@@ -38,7 +38,12 @@ export async function firstRecord(
     if (answer === undefined)
       throw new KafkaError('BROKER_UNAVAILABLE', `no answer for ${topic}/${partition}`, { retryable: true })
     checkCode(answer.errorCode, `reading ${topic}/${partition}`)
-    const { records, nextOffset } = committedRecords(answer.batches, answer.abortedTransactions, position)
+    const { records, nextOffset } = committedRecords(
+      { topic, partition },
+      answer.batches,
+      answer.abortedTransactions,
+      position
+    )
     if (records[0] !== undefined) return records[0].offset < to ? records[0] : undefined
     if (nextOffset === position) return undefined
     position = nextOffset

@@ -1,11 +1,14 @@
 import { crc32c } from '@platformatic/kafka'
+import { encodedName } from '../header-names.ts'
 import type { OutputRecord } from '../records.ts'
 
 /**
- * One record batch, version 2 (https://kafka.apache.org/documentation/#recordbatch), encoded into one buffer of the right size.
+ * One record batch, version 2 (https://kafka.apache.org/documentation/#recordbatch).
  *
  * The client builds every record out of several small buffers and joins them; for small records that costs more than all the rest
- * of producing. Here sizes are computed first, then everything is written once.
+ * of producing. Here everything is written once, one after the other, into a buffer that is kept for the next batch and grows to
+ * the largest one, and then copied out. Where a length stands before content whose bytes are not counted yet, as many bytes are
+ * left for it as it usually takes; the content is moved in the rare case that it takes another number.
  */
 export interface RecordBatch {
   readonly records: readonly OutputRecord[]
@@ -20,25 +23,28 @@ const crcPosition = 17
 const attributesPosition = 21
 const magic = 2
 const transactionalBit = 1 << 4
+/** Of the length of a record of 64 to 8,191 bytes. */
+const usualLengthBytes = 2
+/** More than all the numbers that are written between two calls of `makeRoom`. */
+const roomForNumbers = 64
+
+let scratch = Buffer.allocUnsafeSlow(64 * 1024)
 
 export function encodeRecordBatch({ records, producerID, epoch, firstSequence, isTransactional }: RecordBatch): Buffer {
   const nowMs = Date.now()
   const firstTimestampMs = records[0]?.timestampMs ?? nowMs
   let maxTimestampMs = firstTimestampMs
-  let totalBytes = headerBytes
-  const bodyBytes: number[] = []
+  let end = headerBytes
   for (let index = 0; index < records.length; index++) {
     const record = records[index] as OutputRecord
     const timestampMs = record.timestampMs ?? nowMs
     if (timestampMs > maxTimestampMs) maxTimestampMs = timestampMs
-    const bytes = bodySize(record, timestampMs - firstTimestampMs, index)
-    bodyBytes.push(bytes)
-    totalBytes += varintSize(bytes) + bytes
+    end = writeRecord(record, timestampMs - firstTimestampMs, index, end)
   }
 
-  const buffer = Buffer.allocUnsafe(totalBytes)
+  const buffer = Buffer.from(scratch.subarray(0, end))
   buffer.writeBigInt64BE(0n, 0) // base offset: the broker's to fill in
-  buffer.writeInt32BE(totalBytes - 12, 8)
+  buffer.writeInt32BE(end - 12, 8)
   buffer.writeInt32BE(-1, 12) // leader epoch: likewise
   buffer[16] = magic
   buffer.writeInt16BE(isTransactional ? transactionalBit : 0, attributesPosition)
@@ -49,76 +55,62 @@ export function encodeRecordBatch({ records, producerID, epoch, firstSequence, i
   buffer.writeInt16BE(epoch, 51)
   buffer.writeInt32BE(firstSequence, 53)
   buffer.writeInt32BE(records.length, 57)
-  let position = headerBytes
-  for (let index = 0; index < records.length; index++) {
-    const record = records[index] as OutputRecord
-    position = writeVarint(buffer, bodyBytes[index] as number, position)
-    position = writeBody(buffer, record, (record.timestampMs ?? nowMs) - firstTimestampMs, index, position)
-  }
   buffer.writeUInt32BE(crc32c(buffer.subarray(attributesPosition)), crcPosition)
   return buffer
 }
 
-function bodySize(record: OutputRecord, timestampDelta: number, offsetDelta: number): number {
-  let bytes = 1 + varintSize(timestampDelta) + varintSize(offsetDelta) + bytesSize(record.key) + bytesSize(record.value)
-  let headers = 0
-  for (const name in record.headers) {
-    bytes += bytesSize(name) + bytesSize(record.headers[name] as string | Buffer)
-    headers++
+/** Like all that follow: writes to `scratch` from a position on. @returns the position behind it */
+function writeRecord(record: OutputRecord, timestampDelta: number, offsetDelta: number, start: number): number {
+  makeRoom(start, 0)
+  const bodyStart = start + usualLengthBytes
+  let end = bodyStart
+  scratch[end++] = 0 // attributes: none are defined
+  end = writeVarint(timestampDelta, end)
+  end = writeVarint(offsetDelta, end)
+  end = writeContent(record.key, end)
+  end = record.value === null ? writeVarint(-1, end) : writeBytes(record.value, end)
+  const names = Object.keys(record.headers)
+  end = writeVarint(names.length, end)
+  for (let index = 0; index < names.length; index++) {
+    const name = names[index] as string
+    end = writeBytes(encodedName(name), end)
+    end = writeContent(record.headers[name] as string | Buffer, end)
   }
-  return bytes + varintSize(headers)
+  return writeLengthOf(bodyStart, end, usualLengthBytes)
 }
 
-function writeBody(
-  buffer: Buffer,
-  record: OutputRecord,
-  timestampDelta: number,
-  offsetDelta: number,
-  start: number
-): number {
-  let position = start
-  buffer[position++] = 0 // attributes: none are defined
-  position = writeVarint(buffer, timestampDelta, position)
-  position = writeVarint(buffer, offsetDelta, position)
-  position = writeBytes(buffer, record.key, position)
-  position = writeBytes(buffer, record.value, position)
-  let headers = 0
-  for (const _ in record.headers) headers++
-  position = writeVarint(buffer, headers, position)
-  for (const name in record.headers) {
-    position = writeBytes(buffer, name, position)
-    position = writeBytes(buffer, record.headers[name] as string | Buffer, position)
-  }
-  return position
+function writeContent(content: string | Buffer, start: number): number {
+  return typeof content === 'string' ? writeText(content, start) : writeBytes(content, start)
 }
 
-/** A length, zigzag and variable, and then as many bytes; -1 and nothing for null. */
-function bytesSize(content: string | Buffer | null): number {
-  if (content === null) return 1
-  const bytes = typeof content === 'string' ? textSize(content) : content.length
-  return varintSize(bytes) + bytes
+function writeBytes(bytes: Buffer, start: number): number {
+  makeRoom(start, bytes.length)
+  const position = writeVarint(bytes.length, start)
+  scratch.set(bytes, position)
+  return position + bytes.length
 }
 
-function writeBytes(buffer: Buffer, content: string | Buffer | null, start: number): number {
-  if (content === null) return writeVarint(buffer, -1, start)
-  if (typeof content !== 'string') {
-    const position = writeVarint(buffer, content.length, start)
-    buffer.set(content, position)
-    return position + content.length
-  }
-  const bytes = textSize(content)
-  const position = writeVarint(buffer, bytes, start)
-  // One byte for each character: short ASCII, as names and ids are, is written faster here than by a call into the runtime.
-  if (bytes === content.length && bytes < 64)
-    for (let index = 0; index < bytes; index++) buffer[position + index] = content.charCodeAt(index)
-  else buffer.write(content, position)
-  return position + bytes
+function writeText(text: string, start: number): number {
+  makeRoom(start, text.length * 3) // a character takes three bytes at most
+  const lengthBytes = text.length < 64 ? 1 : varintSize(text.length)
+  const textStart = start + lengthBytes
+  return writeLengthOf(textStart, textStart + scratch.write(text, textStart), lengthBytes)
 }
 
-function textSize(text: string): number {
-  if (text.length >= 64) return Buffer.byteLength(text)
-  for (let index = 0; index < text.length; index++) if (text.charCodeAt(index) > 0x7f) return Buffer.byteLength(text)
-  return text.length
+/** Writes the length of what is there already in front of it, where so many bytes were left for it. */
+function writeLengthOf(start: number, end: number, bytesLeft: number): number {
+  const moveBy = varintSize(end - start) - bytesLeft
+  if (moveBy !== 0) scratch.copyWithin(start + moveBy, start, end)
+  writeVarint(end - start, start - bytesLeft)
+  return end + moveBy
+}
+
+function makeRoom(position: number, bytes: number): void {
+  const needed = position + bytes + roomForNumbers
+  if (needed <= scratch.length) return
+  const larger = Buffer.allocUnsafeSlow(Math.max(needed, scratch.length * 2))
+  scratch.copy(larger, 0, 0, position)
+  scratch = larger
 }
 
 const zigzag = (value: number): number => (value >= 0 ? value * 2 : value * -2 - 1)
@@ -129,13 +121,13 @@ function varintSize(value: number): number {
   return bytes
 }
 
-function writeVarint(buffer: Buffer, value: number, start: number): number {
+function writeVarint(value: number, start: number): number {
   let position = start
   let left = zigzag(value)
   while (left >= 0x80) {
-    buffer[position++] = (left % 0x80) | 0x80
+    scratch[position++] = (left % 0x80) | 0x80
     left = Math.floor(left / 0x80)
   }
-  buffer[position++] = left
+  scratch[position++] = left
   return position
 }

@@ -1,11 +1,6 @@
 import type { Cluster } from '../cluster/cluster.ts'
-import {
-  beginningOffsets,
-  endOffsets,
-  type FetchedRecord,
-  Fetcher,
-  type PartitionPosition
-} from '../committed-read/fetcher.ts'
+import type { FetchedRecord } from '../committed-read/committed-records.ts'
+import { beginningOffsets, endOffsets, Fetcher, type PartitionPosition } from '../committed-read/fetcher.ts'
 import type { Logger, OutputRecord } from '../records.ts'
 import { deadLetterTopic } from './dead-letters.ts'
 

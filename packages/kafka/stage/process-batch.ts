@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { FetchedRecord } from '../committed-read/fetcher.ts'
+import type { FetchedRecord } from '../committed-read/committed-records.ts'
 import { KafkaError } from '../errors.ts'
 import type { Logger, OutputRecord, StageRecord, Topic } from '../records.ts'
 import { codeOf, toDeadLetter } from './dead-letters.ts'
@@ -113,7 +113,7 @@ export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchP
   }
 
   function parkAtOnce(record: FetchedRecord): OutputRecord[] | undefined {
-    const reason = condemned.get(placeOf(record))
+    const reason = condemned.size === 0 ? undefined : condemned.get(placeOf(record))
     if (reason !== undefined) return [park(record, reason)]
     const parked = parkedKeys.get(record.topic)
     if (parked === undefined || parked.size === 0) return undefined
@@ -187,5 +187,5 @@ function decode<Event>(topics: ReadonlyMap<string, Topic<Event>>, record: Fetche
   if (value === null) throw new Error('the record has no value')
   if (key === null) throw new Error('the record has no key')
   const event = (topics.get(topic) as Topic<Event>).codec.decode(value)
-  return { topic, partition, offset, timestampMs, key: key.toString(), headers: record.headers.toObject(), event }
+  return { topic, partition, offset, timestampMs, key: key.toString(), headers: record.headers, event }
 }

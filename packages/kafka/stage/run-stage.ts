@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Cluster } from '../cluster/cluster.ts'
-import { type FetchedRecord, Fetcher } from '../committed-read/fetcher.ts'
+import type { FetchedRecord } from '../committed-read/committed-records.ts'
+import { Fetcher } from '../committed-read/fetcher.ts'
 import { KafkaError, toKafkaError } from '../errors.ts'
 import { committedPositions } from '../group/committed-offsets.ts'
 import { GroupMember } from '../group/member.ts'
@@ -213,7 +214,9 @@ class StageRunner<Event> {
     this.#failures = 0
     this.#batchRecords = Math.min(this.#maxBatchRecords, this.#batchRecords * 2)
     const durationMs = performance.now() - startMs
-    const timestampsMs = Float64Array.from(records, ({ timestampMs }) => timestampMs)
+    const timestampsMs = new Float64Array(records.length)
+    for (let index = 0; index < records.length; index++)
+      timestampsMs[index] = (records[index] as FetchedRecord).timestampMs
     this.#observer.committed?.({ records: records.length, outputs: outputs.length, durationMs, timestampsMs })
   }
 
@@ -289,7 +292,12 @@ class StageRunner<Event> {
 
 function nextOffsets(records: readonly FetchedRecord[]): InputOffset[] {
   const last = new Map<string, InputOffset>()
-  for (const { topic, partition, offset } of records)
+  for (let index = 0; index < records.length; index++) {
+    const { topic, partition, offset } = records[index] as FetchedRecord
+    const next = records[index + 1]
+    // Those of a partition mostly stand together, and the last of them says it all.
+    if (next?.partition === partition && next.topic === topic) continue
     last.set(`${topic}/${partition}`, { topic, partition, offset: offset + 1n })
+  }
   return [...last.values()]
 }

@@ -60,7 +60,7 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
         topic: output,
         key,
         value: Buffer.from(event.toUpperCase()),
-        headers
+        headers: headers.toObject()
       }))
     return { broker, input, output, sendRecords, write, start, upperCase }
   }

@@ -8,6 +8,6 @@ export function fetchedHeaders(headers: OutputRecord['headers']): FetchedHeaders
   const records = [{ topic: '', key: '', value: null, headers }]
   const bytes = encodeRecordBatch({ records, producerID: -1n, epoch: -1, firstSequence: -1, isTransactional: false })
   const found: FetchedHeaders[] = []
-  for (const batch of readLogBatches(bytes)) eachRecord(batch, record => found.push(record.headers))
+  for (const batch of readLogBatches(bytes)) eachRecord(batch, (...[, , , , headers]) => found.push(headers))
   return found[0] as FetchedHeaders
 }

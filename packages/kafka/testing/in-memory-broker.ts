@@ -1,8 +1,8 @@
-import type { FetchedRecord } from '../committed-read/fetcher.ts'
+import type { FetchedRecord } from '../committed-read/committed-records.ts'
 import { KafkaError } from '../errors.ts'
 import { partitionOf } from '../producer/partitioner.ts'
 import type { Producer } from '../producer/producer.ts'
-import type { OutputRecord, RecordHeaders } from '../records.ts'
+import type { OutputRecord } from '../records.ts'
 import { deadLetterTopic } from '../stage/dead-letters.ts'
 import { ParkedKeys } from '../stage/parked-keys.ts'
 import { createBatchProcessor } from '../stage/process-batch.ts'
@@ -21,7 +21,7 @@ export interface RecordedRecord {
   readonly timestampMs: number
   readonly key: string
   readonly value: Buffer
-  readonly headers: RecordHeaders
+  readonly headers: Readonly<Record<string, string>>
 }
 
 export interface InMemoryBroker {

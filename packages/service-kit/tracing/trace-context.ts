@@ -1,4 +1,4 @@
-import { pooledRandomBytes } from '../random/random-pool.ts'
+import { pooledRandomDigits } from '../random/random-pool.ts'
 
 /**
  * W3C Trace Context, level 1 (https://www.w3.org/TR/trace-context-1/): a `traceparent` is `version-traceID-spanID-flags`.
@@ -41,14 +41,14 @@ function knownFlags(flags: string): string {
 }
 
 export function newTraceparent(): string {
-  return `00-${randomID(16)}-${randomID(8)}-${sampled}`
+  return `00-${randomID(32)}-${randomID(16)}-${sampled}`
 }
 
 /** A new span in the trace of `parent`; a new trace when the parent is missing or not valid. */
 export function childTraceparent(parent: string | undefined): string {
-  if (parent !== undefined && usual.test(parent)) return `${parent.slice(0, 36)}${randomID(8)}${parent.slice(52)}`
+  if (parent !== undefined && usual.test(parent)) return `${parent.slice(0, 36)}${randomID(16)}${parent.slice(52)}`
   const context = parseTraceparent(parent)
-  return context === undefined ? newTraceparent() : `00-${context.traceID}-${randomID(8)}-${context.flags}`
+  return context === undefined ? newTraceparent() : `00-${context.traceID}-${randomID(16)}-${context.flags}`
 }
 
 /** The context as it came, for who adds no step of his own; a new trace when there is none or it is not valid. */
@@ -69,7 +69,7 @@ export function exemplarOf(traceparent: string): { readonly trace_id: string; re
 }
 
 /** All zeros would be invalid; that it ever comes up is a matter of principle. */
-function randomID(bytes: number): string {
-  const id = pooledRandomBytes(bytes).toString('hex')
-  return /[^0]/.test(id) ? id : randomID(bytes)
+function randomID(digits: number): string {
+  const id = pooledRandomDigits(digits)
+  return /[^0]/.test(id) ? id : randomID(digits)
 }

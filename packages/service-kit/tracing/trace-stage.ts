@@ -1,4 +1,4 @@
-import type { OutputRecord, Stage, StageObserver, StageRecord, StageTick } from '@orderly/kafka'
+import type { OutputRecord, RecordHeaders, Stage, StageObserver, StageRecord, StageTick } from '@orderly/kafka'
 import type { TraceObserver } from '../metrics/stage-observer.ts'
 import { kafka, operation, sendSpan } from './messaging.ts'
 import { type FinishedSpan, isSampled, preciseNowMs, type Spans } from './spans.ts'
@@ -56,12 +56,12 @@ export function traceStage<Event>(
     const batch = current
     const sampled: TracedRecord[] = []
     const entered = records.map(record => {
-      const parent = record.headers.traceparent
+      const parent = record.headers.text('traceparent')
       // Whoever began the trace decided against it.
       if (parent !== undefined && !isSampled(parent)) return record
       const traceparent = ours.begin(parent)
       if (isSampled(traceparent)) sampled.push({ record, parent, traceparent })
-      return { ...record, headers: { ...record.headers, traceparent } }
+      return { ...record, headers: withTraceparent(record.headers, traceparent) }
     })
     try {
       const outputs = await stage.process(entered, context)
@@ -190,10 +190,18 @@ function processSpan(
       'messaging.destination.partition.id': String(record.partition),
       'messaging.kafka.offset': Number(record.offset),
       'messaging.kafka.message.key': record.key,
-      'messaging.message.id': record.headers['event-id'],
+      'messaging.message.id': record.headers.text('event-id'),
       'messaging.consumer.group.name': group
     },
     ...outcome
+  }
+}
+
+function withTraceparent(headers: RecordHeaders, traceparent: string): RecordHeaders {
+  return {
+    text: name => (name === 'traceparent' ? traceparent : headers.text(name)),
+    has: name => name === 'traceparent' || headers.has(name),
+    toObject: () => ({ ...headers.toObject(), traceparent })
   }
 }
 

@@ -30,7 +30,7 @@ const passOn: Stage<string> = {
         topic: 'out',
         key,
         value: Buffer.from(event),
-        headers: { traceparent: childTraceparent(headers.traceparent) }
+        headers: { traceparent: childTraceparent(headers.text('traceparent')) }
       }
     })
 }

@@ -103,5 +103,5 @@ function handle(
 }
 
 function goOnWith<Event>(record: StageRecord<Event>) {
-  return { record, traceparent: childTraceparent(record.headers.traceparent) }
+  return { record, traceparent: childTraceparent(record.headers.text('traceparent')) }
 }

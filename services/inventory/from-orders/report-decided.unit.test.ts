@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import type { OrderCreated } from '@orderly/contracts'
 import { orderCreated } from '@orderly/contracts/testing'
 import type { StageRecord } from '@orderly/kafka'
+import { fetchedHeaders } from '@orderly/kafka/testing'
 import { newTraceparent, parseTraceparent } from '@orderly/service-kit'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
@@ -16,7 +17,7 @@ function handled(available: number, isReplay = false): HandledOrder {
   const [outcome] = decide(new Map([['mug', available]]), [event], 7).outcomes
   const traceparent = newTraceparent()
   const place = { topic: 'orders.created', partition: 3, offset: 42n, timestampMs: 7, key: event.userID }
-  const record: StageRecord<OrderCreated> = { ...place, headers: { traceparent }, event }
+  const record: StageRecord<OrderCreated> = { ...place, headers: fetchedHeaders({ traceparent }), event }
   assert.ok(outcome)
   return { record, outcome, isReplay, traceparent }
 }

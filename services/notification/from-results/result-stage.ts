@@ -26,7 +26,7 @@ export function resultStage(topics: Pick<Topics, keyof typeof resultTopics>, acc
       await accept(
         asTheyHappened(records).map(({ event, headers }) => ({
           notification: notificationFor(event),
-          traceparent: sameTraceparent(headers.traceparent)
+          traceparent: sameTraceparent(headers.text('traceparent'))
         }))
       )
       return []

@@ -9,7 +9,7 @@ import {
   inventoryReserved
 } from '@orderly/contracts/testing'
 import { deadLetterTopic, type OutputRecord, type StageObserver } from '@orderly/kafka'
-import { createInMemoryBroker, type InMemoryBroker } from '@orderly/kafka/testing'
+import { createInMemoryBroker, fetchedHeaders, type InMemoryBroker } from '@orderly/kafka/testing'
 import { newTraceparent, parseTraceparent } from '@orderly/service-kit'
 import type { Result } from '../domain/notification.ts'
 import { type Accept, type AcceptedResult, resultStage } from './result-stage.ts'
@@ -82,7 +82,10 @@ test("one user's notifications are accepted in the order of the outcomes", async
 
 test('what is read of an order before what happened first is told behind it, and at once when that is not there', async () => {
   const at = (topic: string, event: Result) => {
-    return { ...{ topic, partition: 0, offset: 0n, timestampMs: 0, key: event.userID, headers: {} }, event }
+    return {
+      ...{ topic, partition: 0, offset: 0n, timestampMs: 0, key: event.userID, headers: fetchedHeaders({}) },
+      event
+    }
   }
   const [own, other] = [
     { orderID: '1', userID: 'ada' },

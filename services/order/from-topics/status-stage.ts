@@ -44,7 +44,8 @@ export function statusStage({ topics, store, group = kafkaUses.groups[0] }: Stat
 
 function creationOf({ event, headers, ...record }: StageRecord<OrderCreated>): OrderChange {
   const { orderID, userID, items, totalMinor, currency, holdSeconds, createdAtMs } = event
-  const { traceID } = traceFields(headers.traceparent)
+  const caller = headers.text('caller')
+  const { traceID } = traceFields(headers.text('traceparent'))
   const creation = { items: items.map(({ sku, quantity }) => ({ sku, quantity })), totalMinor, currency }
   return {
     orderID,
@@ -54,7 +55,7 @@ function creationOf({ event, headers, ...record }: StageRecord<OrderCreated>): O
       acceptedAtMs: createdAtMs,
       ...(holdSeconds !== null && { holdSeconds }),
       ...(traceID !== undefined && { traceID }),
-      ...(headers.caller !== undefined && { caller: headers.caller }),
+      ...(caller !== undefined && { caller }),
       ...placeOf(record)
     }
   }
