@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises'
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
 import type { FetchedRecord } from '../committed-read/committed-records.ts'
 import { KafkaError } from '../errors.ts'
 import type { Logger, OutputRecord, StageRecord, Topic } from '../records.ts'
@@ -38,6 +38,8 @@ export interface BatchProcessorOptions {
 
 const firstDelayMs = 50
 const longestDelayMs = 5_000
+/** Decoded in one go. In between, the commit of the batch before gets on: its next request must not wait for thousands of records. */
+const recordsInATurn = 1_000
 
 export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchProcessorOptions): BatchProcessor {
   const { isTransient, logger, observer } = options
@@ -62,7 +64,8 @@ export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchP
       batch = []
       records = []
     }
-    for (const record of fetched) {
+    for (const [index, record] of fetched.entries()) {
+      if (index % recordsInATurn === recordsInATurn - 1) await nextTurn()
       if (isForAnotherStage(record, stage.name)) continue
       if (isRelease(record)) {
         // What comes before it decides whether it takes place.
