@@ -1,6 +1,6 @@
 export { type Grant, grantAccess } from './cluster/acls.ts'
 export { checkConnection, createTopics, type TopicToCreate } from './cluster/admin.ts'
-export type { FetchedRecord } from './committed-read/committed-records.ts'
+export type { FetchedRecord } from './committed-read/batch-records.ts'
 export type { PartitionProgress } from './committed-read/fetcher.ts'
 export type { KafkaConnection } from './connection.ts'
 export type { LetterKey, ReleaseAnswer } from './dead-letters/book.ts'

@@ -50,7 +50,7 @@ export const kafkaMutants: readonly Mutant[] = [
     bug: 'records of aborted transactions are not filtered',
     patches: [
       {
-        file: 'packages/kafka/committed-read/committed-records.ts',
+        file: 'packages/kafka/committed-read/committed-batches.ts',
         find: '!abortedProducers.has(batch.producerId)',
         replace: 'abortedProducers.size >= 0'
       }

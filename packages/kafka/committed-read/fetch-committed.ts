@@ -1,5 +1,5 @@
 import { createAPI, fetchV17, type Reader } from '@platformatic/kafka'
-import type { AbortedTransaction } from './committed-records.ts'
+import type { AbortedTransaction } from './committed-batches.ts'
 import { type LogBatch, readLogBatches } from './log-batches.ts'
 
 export interface FetchedPiece {

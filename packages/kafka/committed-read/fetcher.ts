@@ -4,7 +4,8 @@ import { listOffsets, offsetAt } from '../cluster/list-offsets.ts'
 import { request } from '../cluster/requests.ts'
 import { checkCode, KafkaError, protocolError, toKafkaError } from '../errors.ts'
 import type { Logger } from '../records.ts'
-import { committedRecords, type FetchedRecord } from './committed-records.ts'
+import { BatchRecords, type FetchedRecord } from './batch-records.ts'
+import { committedBatches } from './committed-batches.ts'
 import { type FetchedPiece, fetchCommitted } from './fetch-committed.ts'
 
 /**
@@ -41,9 +42,13 @@ interface PartitionState {
   readonly partition: number
   /** Where the next fetch begins. */
   fetchOffset: bigint
-  /** Fetched, not taken; `taken` counts from the front so that taking does not move the rest. */
-  buffer: FetchedRecord[]
-  taken: number
+  /** Where to go on for whoever takes: behind the record that was taken last. */
+  takeOffset: bigint
+  /** Batches with records that were not taken; those before `nextBatch` have none, and are not moved out of the way each time. */
+  batches: BatchRecords[]
+  nextBatch: number
+  /** How many records wait in them. */
+  waiting: number
   fetching: boolean
   /** An end of the log that was seen: what was there before `atMs` lies before `offset`. One at a time, until it is passed. */
   end: { readonly offset: bigint; readonly atMs: number } | undefined
@@ -82,8 +87,10 @@ export class Fetcher {
         topic,
         partition,
         fetchOffset: offset,
-        buffer: [],
-        taken: 0,
+        takeOffset: offset,
+        batches: [],
+        nextBatch: 0,
+        waiting: 0,
         fetching: false,
         end: undefined,
         completeUntilMs: undefined
@@ -138,25 +145,17 @@ export class Fetcher {
   }
 
   hasRecords(): boolean {
-    for (const state of this.#partitions.values()) if (state.taken < state.buffer.length) return true
+    for (const state of this.#partitions.values()) if (state.waiting > 0) return true
     return false
   }
 
   #takeBuffered(maxRecords: number): FetchedRecord[] {
     const records: FetchedRecord[] = []
     const states = [...this.#partitions.values()]
-    const share = Math.max(
-      1,
-      Math.ceil(maxRecords / Math.max(1, states.filter(state => state.taken < state.buffer.length).length))
-    )
+    const share = Math.max(1, Math.ceil(maxRecords / Math.max(1, states.filter(state => state.waiting > 0).length)))
     for (let turn = 0; turn < states.length && records.length < maxRecords; turn++) {
       const state = states[(this.#nextPartition + turn) % states.length] as PartitionState
-      const end = Math.min(state.buffer.length, state.taken + Math.min(share, maxRecords - records.length))
-      for (; state.taken < end; state.taken++) records.push(state.buffer[state.taken] as FetchedRecord)
-      if (state.taken === state.buffer.length) {
-        state.buffer = []
-        state.taken = 0
-      }
+      takeFrom(state, Math.min(share, maxRecords - records.length), records)
     }
     this.#nextPartition++
     void this.#run(this.#assignment)
@@ -184,7 +183,7 @@ export class Fetcher {
   }
 
   #hasRoom(state: PartitionState): boolean {
-    return state.buffer.length - state.taken < this.#options.maxBufferedRecords
+    return state.waiting < this.#options.maxBufferedRecords
   }
 
   async #byLeader(states: readonly PartitionState[]): Promise<Map<number, PartitionState[]>> {
@@ -274,19 +273,23 @@ export class Fetcher {
 
   /** @returns how many records it brought */
   #keep(state: PartitionState, answer: FetchedPiece, askedAtMs: number): number {
-    const { batches, abortedTransactions, highWatermark } = answer
-    const { records, nextOffset } = committedRecords(state, batches, abortedTransactions, state.fetchOffset)
-    const isNew = nextOffset !== state.fetchOffset
-    if (isNew) {
-      state.fetchOffset = nextOffset
-      if (state.buffer.length === 0) state.buffer = records
-      else for (const record of records) state.buffer.push(record)
+    const { abortedTransactions, highWatermark } = answer
+    const { batches, nextOffset } = committedBatches(answer.batches, abortedTransactions, state.fetchOffset)
+    const waitingBefore = state.waiting
+    if (waitingBefore === 0) state.takeOffset = state.fetchOffset
+    for (const batch of batches) {
+      const records = new BatchRecords(state, batch, state.fetchOffset)
+      if (records.left === 0) continue
+      state.batches.push(records)
+      state.waiting += records.left
     }
+    const isNew = nextOffset !== state.fetchOffset
+    state.fetchOffset = nextOffset
     passEnd(state)
     // Short of the high watermark there may be records of a transaction that is still open.
     if (nextOffset >= highWatermark) state.end ??= { offset: nextOffset, atMs: askedAtMs }
     if (isNew) this.wake()
-    return isNew ? records.length : 0
+    return state.waiting - waitingBefore
   }
 
   /** The position is no longer (or not yet) in the log: go on at its beginning, and say so; what is gone is gone. */
@@ -320,8 +323,23 @@ export class Fetcher {
   }
 }
 
-function nextToTake({ buffer, taken, fetchOffset }: PartitionState): bigint {
-  return buffer[taken]?.offset ?? fetchOffset
+function takeFrom(state: PartitionState, count: number, records: FetchedRecord[]): void {
+  for (let left = Math.min(count, state.waiting); left > 0; left--) {
+    const batch = state.batches[state.nextBatch] as BatchRecords
+    const record = batch.take()
+    state.waiting--
+    state.takeOffset = record.offset + 1n
+    if (batch.left === 0) state.nextBatch++
+    records.push(record)
+  }
+  if (state.waiting === 0) {
+    state.batches = []
+    state.nextBatch = 0
+  }
+}
+
+function nextToTake({ waiting, takeOffset, fetchOffset }: PartitionState): bigint {
+  return waiting > 0 ? takeOffset : fetchOffset
 }
 
 function passEnd(state: PartitionState): void {

@@ -1,4 +1,4 @@
-import type { FetchedRecord } from '../committed-read/committed-records.ts'
+import type { FetchedRecord } from '../committed-read/batch-records.ts'
 import { headerOf, ParkedKeys, refusalHeader, releaseHeader, stageHeader } from '../stage/parked-keys.ts'
 import { compareOrigins, type DeadLetter, placeOf, toLetter } from './letter.ts'
 import { readMark } from './operation.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
-import type { FetchedRecord } from '../committed-read/committed-records.ts'
+import type { FetchedRecord } from '../committed-read/batch-records.ts'
 import { deadLetterTopic } from '../stage/dead-letters.ts'
 import { fetchedHeaders } from '../testing/fetched-headers.ts'
 import { createInMemoryBroker, type RecordedRecord } from '../testing/in-memory-broker.ts'

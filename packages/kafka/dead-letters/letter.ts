@@ -1,4 +1,4 @@
-import type { FetchedRecord } from '../committed-read/committed-records.ts'
+import type { FetchedRecord } from '../committed-read/batch-records.ts'
 import type { OutputRecord } from '../records.ts'
 import { headerOf, replayHeader, stageHeader } from '../stage/parked-keys.ts'
 

@@ -1,4 +1,4 @@
-import type { FetchedRecord } from '../committed-read/committed-records.ts'
+import type { FetchedRecord } from '../committed-read/batch-records.ts'
 import type { OutputRecord } from '../records.ts'
 import { headerOf, parkedCountHeader, releaseHeader, stageHeader } from '../stage/parked-keys.ts'
 import { type DeadLetter, isSourceless, placeOf, toReplayed } from './letter.ts'

@@ -1,6 +1,6 @@
 import { Cluster } from '../cluster/cluster.ts'
 import { listOffsets, offsetAt } from '../cluster/list-offsets.ts'
-import type { FetchedRecord } from '../committed-read/committed-records.ts'
+import type { FetchedRecord } from '../committed-read/batch-records.ts'
 import { Fetcher, type PartitionPosition } from '../committed-read/fetcher.ts'
 import type { KafkaConnection } from '../connection.ts'
 

@@ -1,6 +1,7 @@
 import type { Cluster } from '../cluster/cluster.ts'
 import { request } from '../cluster/requests.ts'
-import { committedRecords, type FetchedRecord } from '../committed-read/committed-records.ts'
+import { BatchRecords, type FetchedRecord } from '../committed-read/batch-records.ts'
+import { committedBatches } from '../committed-read/committed-batches.ts'
 import { fetchCommitted } from '../committed-read/fetch-committed.ts'
 import { checkCode, KafkaError } from '../errors.ts'
 
@@ -38,13 +39,13 @@ export async function firstRecord(
     if (answer === undefined)
       throw new KafkaError('BROKER_UNAVAILABLE', `no answer for ${topic}/${partition}`, { retryable: true })
     checkCode(answer.errorCode, `reading ${topic}/${partition}`)
-    const { records, nextOffset } = committedRecords(
-      { topic, partition },
-      answer.batches,
-      answer.abortedTransactions,
-      position
-    )
-    if (records[0] !== undefined) return records[0].offset < to ? records[0] : undefined
+    const { batches, nextOffset } = committedBatches(answer.batches, answer.abortedTransactions, position)
+    for (const batch of batches) {
+      const records = new BatchRecords({ topic, partition }, batch, position)
+      if (records.left === 0) continue
+      const first = records.take()
+      return first.offset < to ? first : undefined
+    }
     if (nextOffset === position) return undefined
     position = nextOffset
   }

@@ -69,10 +69,10 @@ function writeRecord(record: OutputRecord, timestampDelta: number, offsetDelta: 
   end = writeVarint(offsetDelta, end)
   end = writeContent(record.key, end)
   end = record.value === null ? writeVarint(-1, end) : writeBytes(record.value, end)
-  const names = Object.keys(record.headers)
-  end = writeVarint(names.length, end)
-  for (let index = 0; index < names.length; index++) {
-    const name = names[index] as string
+  let headers = 0
+  for (const _ in record.headers) headers++
+  end = writeVarint(headers, end)
+  for (const name in record.headers) {
     end = writeBytes(encodedName(name), end)
     end = writeContent(record.headers[name] as string | Buffer, end)
   }

@@ -1,5 +1,5 @@
 import type { Cluster } from '../cluster/cluster.ts'
-import type { FetchedRecord } from '../committed-read/committed-records.ts'
+import type { FetchedRecord } from '../committed-read/batch-records.ts'
 import { beginningOffsets, endOffsets, Fetcher, type PartitionPosition } from '../committed-read/fetcher.ts'
 import type { Logger, OutputRecord } from '../records.ts'
 import { deadLetterTopic } from './dead-letters.ts'

@@ -1,5 +1,5 @@
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
-import type { FetchedRecord } from '../committed-read/committed-records.ts'
+import type { FetchedRecord } from '../committed-read/batch-records.ts'
 import { KafkaError } from '../errors.ts'
 import type { Logger, OutputRecord, StageRecord, Topic } from '../records.ts'
 import { codeOf, toDeadLetter } from './dead-letters.ts'
@@ -64,8 +64,12 @@ export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchP
       batch = []
       records = []
     }
-    for (const [index, record] of fetched.entries()) {
-      if (index % recordsInATurn === recordsInATurn - 1) await nextTurn()
+    let inThisTurn = 0
+    for (const record of fetched) {
+      if (++inThisTurn > recordsInATurn) {
+        await nextTurn()
+        inThisTurn = 1
+      }
       if (isForAnotherStage(record, stage.name)) continue
       if (isRelease(record)) {
         // What comes before it decides whether it takes place.

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Cluster } from '../cluster/cluster.ts'
-import type { FetchedRecord } from '../committed-read/committed-records.ts'
+import type { FetchedRecord } from '../committed-read/batch-records.ts'
 import { Fetcher } from '../committed-read/fetcher.ts'
 import { KafkaError, toKafkaError } from '../errors.ts'
 import { committedPositions } from '../group/committed-offsets.ts'

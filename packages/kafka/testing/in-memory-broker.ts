@@ -1,4 +1,4 @@
-import type { FetchedRecord } from '../committed-read/committed-records.ts'
+import type { FetchedRecord } from '../committed-read/batch-records.ts'
 import { KafkaError } from '../errors.ts'
 import { partitionOf } from '../producer/partitioner.ts'
 import type { Producer } from '../producer/producer.ts'

@@ -3,8 +3,8 @@ import { test } from 'node:test'
 import { createRecordsBatch } from '@platformatic/kafka'
 import fc from 'fast-check'
 import { encodeRecordBatch } from '../producer/record-batch.ts'
-import type { FetchedHeaders } from './fetched-headers.ts'
-import { eachRecord, readLogBatches } from './log-batches.ts'
+import { BatchRecords, type FetchedRecord } from './batch-records.ts'
+import { type LogBatch, readLogBatches } from './log-batches.ts'
 
 const text = fc.string({ unit: 'binary', maxLength: 200 })
 const bytes = fc.uint8Array({ maxLength: 200 }).map(array => Buffer.from(array))
@@ -23,19 +23,11 @@ const records = fc.array(record, { minLength: 1, maxLength: 20 })
 const identity = { producerID: 77n, epoch: 3, firstSequence: 0, isTransactional: true }
 const asBytes = (content: string | Buffer) => Buffer.from(content)
 
-interface ReadRecord {
-  readonly timestampDeltaMs: number
-  readonly key: Buffer | null
-  readonly value: Buffer | null
-  readonly headers: FetchedHeaders
-}
-
-function readAll(log: Buffer): ReadRecord[] {
-  const found: ReadRecord[] = []
+function readAll(log: Buffer): FetchedRecord[] {
+  const found: FetchedRecord[] = []
   for (const batch of readLogBatches(log)) {
-    eachRecord(batch, (_offsetDelta, timestampDeltaMs, key, value, headers) =>
-      found.push({ timestampDeltaMs, key, value, headers })
-    )
+    const records = new BatchRecords({ topic: 't', partition: 0 }, batch)
+    while (records.left > 0) found.push(records.take())
   }
   return found
 }
@@ -54,9 +46,8 @@ test('whatever was written is read as it was: keys, values, times, and headers b
       )
       const read = readAll(log)
       for (const [index, { key, value, headers, timestampMs }] of [...first, ...second].entries()) {
-        const own = read[index] as ReadRecord
-        const base = batches[index < first.length ? 0 : 1]?.firstTimestampMs as number
-        assert.equal(base + own.timestampDeltaMs, timestampMs)
+        const own = read[index] as FetchedRecord
+        assert.equal(own.timestampMs, timestampMs)
         assert.deepEqual(own.key, asBytes(key))
         assert.deepEqual(own.value, value)
         const pairs = Object.entries(headers).map(([name, content]) => [Buffer.from(name).toString(), asBytes(content)])
@@ -72,6 +63,21 @@ test('whatever was written is read as it was: keys, values, times, and headers b
           Object.fromEntries(pairs.map(([name, content]) => [name, content?.toString()]))
         )
       }
+    })
+  )
+})
+
+test('of a batch that begins before what was asked for the rest is read', () => {
+  fc.assert(
+    fc.property(records, fc.bigInt({ min: 0n, max: 25n }), (written, from) => {
+      const [batch] = readLogBatches(encodeRecordBatch({ records: written, ...identity }))
+      const rest = new BatchRecords({ topic: 't', partition: 0 }, batch as LogBatch, from)
+      const expected = written.map((_, index) => BigInt(index)).filter(offset => offset >= from)
+      assert.equal(rest.left, expected.length)
+      assert.deepEqual(
+        expected.map(() => rest.take().offset),
+        expected
+      )
     })
   )
 })

@@ -1,0 +1,119 @@
+import { compressionsAlgorithmsByBitmask } from '@platformatic/kafka'
+import { KafkaError } from '../errors.ts'
+import { FetchedHeaders } from './fetched-headers.ts'
+import { batchHeadBytes, type LogBatch } from './log-batches.ts'
+import { readVarint, readVarintEnd } from './varint.ts'
+
+export interface FetchedRecord {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: bigint
+  readonly timestampMs: number
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+  readonly headers: FetchedHeaders
+}
+
+const compressionBits = 0b111
+const logAppendTimeBit = 1 << 3
+
+/**
+ * The records of a batch from an offset on, each made when it is taken: what waits to be taken is bytes, which cost the garbage collector
+ * nothing. Thousands of records that wait as objects cost it more than all that is done with them.
+ */
+export class BatchRecords {
+  readonly topic: string
+  readonly partition: number
+  readonly #batch: LogBatch
+  /** Not decompressed yet while undefined. */
+  #bytes: Buffer | undefined
+  #position = 0
+  #left: number
+
+  /** @throws RangeError when the batch is damaged */
+  constructor(place: Pick<FetchedRecord, 'topic' | 'partition'>, batch: LogBatch, fromOffset = batch.firstOffset) {
+    this.topic = place.topic
+    this.partition = place.partition
+    this.#batch = batch
+    this.#left = batch.recordCount
+    // A broker gives whole batches: one may begin before what was asked for.
+    if (fromOffset > batch.firstOffset) this.#passOver(fromOffset)
+  }
+
+  /** How many have not been taken. */
+  get left(): number {
+    return this.#left
+  }
+
+  /** @throws RangeError when the batch is damaged */
+  take(): FetchedRecord {
+    const { firstOffset, firstTimestampMs, maxTimestampMs, attributes } = this.#batch
+    const bytes = this.#open()
+    const size = readVarint(bytes, this.#position)
+    const start = readVarintEnd()
+    const timestampDeltaMs = readVarint(bytes, start + 1) // behind the attributes, of which there are none
+    const offsetDelta = readVarint(bytes, readVarintEnd())
+    const key = bytesAt(bytes, readVarintEnd())
+    const value = bytesAt(bytes, bytesEnd)
+    const headers = new FetchedHeaders(bytes, bytesEnd)
+    this.#moveTo(start + size, size)
+    return {
+      topic: this.topic,
+      partition: this.partition,
+      offset: firstOffset + BigInt(offsetDelta),
+      timestampMs: (attributes & logAppendTimeBit) === 0 ? firstTimestampMs + timestampDeltaMs : maxTimestampMs,
+      key,
+      value,
+      headers
+    }
+  }
+
+  #passOver(fromOffset: bigint): void {
+    const bytes = this.#open()
+    while (this.#left > 0) {
+      const size = readVarint(bytes, this.#position)
+      const start = readVarintEnd()
+      readVarint(bytes, start + 1)
+      const offsetDelta = readVarint(bytes, readVarintEnd())
+      if (this.#batch.firstOffset + BigInt(offsetDelta) >= fromOffset) return
+      this.#moveTo(start + size, size)
+    }
+  }
+
+  #open(): Buffer {
+    if (this.#bytes === undefined) {
+      const { bytes, attributes } = this.#batch
+      const compression = attributes & compressionBits
+      this.#position = compression === 0 ? batchHeadBytes : 0
+      this.#bytes = compression === 0 ? bytes : decompress(bytes.subarray(batchHeadBytes), compression)
+    }
+    return this.#bytes
+  }
+
+  #moveTo(position: number, size: number): void {
+    if (size < 1 || position > (this.#bytes as Buffer).length) {
+      throw new RangeError('a record runs over the end of its batch')
+    }
+    this.#position = position
+    this.#left--
+  }
+}
+
+let bytesEnd = 0
+
+function bytesAt(bytes: Buffer, position: number): Buffer | null {
+  const length = readVarint(bytes, position)
+  const start = readVarintEnd()
+  bytesEnd = length < 0 ? start : start + length
+  return length < 0 ? null : bytes.subarray(start, bytesEnd)
+}
+
+function decompress(bytes: Buffer, compression: number): Buffer {
+  const algorithm = compressionsAlgorithmsByBitmask[compression as keyof typeof compressionsAlgorithmsByBitmask]
+  if (algorithm === undefined) {
+    throw new KafkaError('UNSUPPORTED_COMPRESSION_TYPE', `compression ${compression} is not known`, {
+      retryable: false
+    })
+  }
+  return algorithm.decompressSync(bytes)
+}
