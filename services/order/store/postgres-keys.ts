@@ -1,39 +1,55 @@
-import { orUnavailable, StoreUnavailableError } from '@orderly/postgres'
+import { inGroups, orUnavailable, StoreUnavailableError } from '@orderly/postgres'
 import type { Pool, QueryResultRow } from 'pg'
 import { slotTrustMs } from '../domain/known-key.ts'
-import type { Claimed, KeptOrder, KeyClaim, KeyStore } from './key-store.ts'
+import type { Claimed, KeptOrder, KeyClaim, KeyName, KeyStore } from './key-store.ts'
 
-/** One clock for all instances: the database's. */
+/**
+ * Keys in Postgres; there is one clock for all instances: the database's.
+ *
+ * An order with a key needs two statements, its claim and its settling, and at thousands of orders a second statements are what a key costs. So
+ * both go in groups (see inGroups): one INSERT claims what has come while the one before was under way, one SELECT looks up those that got no row of it,
+ * one UPDATE settles. Statements about many rows lock them in the sequence of caller and key, so instances that meet wait for each other
+ * and never in a circle. What a statement fails with, all of its group fail with; nothing that a caller sent can be the reason, as it
+ * was checked before. Releasing and forgetting are rare and go by themselves.
+ */
 export function createPostgresKeyStore(pool: Pool): KeyStore {
   const run = async (name: string, text: string, values: unknown[]) =>
     orUnavailable(pool.query<QueryResultRow>({ name, text, values }))
 
-  async function claimOnce(claim: KeyClaim, leaseMs: number): Promise<Claimed | undefined> {
-    const { caller, key, fingerprint, orderID, acceptedAtMs, traceparent, slot } = claim
-    const { partition, producerID, epoch, sequence } = slot
-    const own = [orderID, acceptedAtMs, traceparent, partition, producerID, epoch, sequence]
-    const inserted = await run('claim-key', claimText, [caller, key, `\\x${fingerprint}`, ...own, leaseMs, slotTrustMs])
-    const [row] = inserted.rows
-    if (row !== undefined) return { kind: 'yours', attempt: row.attempt, order: toOrder(row), mustLook: row.must_look }
-    const [known] = (await run('look-up-key', lookUpText, [caller, key, `\\x${fingerprint}`])).rows
-    if (known === undefined) return undefined
-    if (!known.is_same) return { kind: 'other-body' }
-    if (known.state === 'stored') return { kind: 'stored', order: toOrder(known) }
-    return { kind: 'in-flight', retryAfterMs: Math.max(1, Math.ceil(known.lease_left_ms)) }
-  }
+  /** Undefined for those that were forgotten between the two statements. */
+  const claimOnce = inGroups(
+    async (claims: readonly TimedClaim[]): Promise<(Claimed | undefined)[]> => {
+      const inserted = byName((await run('claim-keys', claimText, [rowsOf(claims), slotTrustMs])).rows)
+      const others = claims.filter(claim => !inserted.has(nameOf(claim)))
+      const found =
+        others.length === 0 ? inserted : byName((await run('look-up-keys', lookUpText, namesOf(others))).rows)
+      return claims.map(claim => {
+        const name = nameOf(claim)
+        const own = inserted.get(name)
+        const other = found.get(name)
+        return own !== undefined ? grant(own) : other && refusal(other, claim.fingerprint)
+      })
+    },
+    { nameOf }
+  )
+
+  const settle = inGroups(
+    async (names: readonly KeyName[]) => {
+      await run('settle-keys', settleText, namesOf(names))
+      return names.map(() => undefined)
+    },
+    { nameOf }
+  )
 
   return {
     async claim(claim, leaseMs) {
       for (let tries = 0; tries < 5; tries++) {
-        const claimed = await claimOnce(claim, leaseMs)
-        // Undefined: it was forgotten between the two statements.
+        const claimed = await claimOnce({ ...claim, leaseMs })
         if (claimed !== undefined) return claimed
       }
       throw new StoreUnavailableError('the key is claimed and forgotten again and again')
     },
-    async settle({ caller, key }) {
-      await run('settle-key', `UPDATE orders.idempotency_keys SET state = 'stored' ${named}`, [caller, key])
-    },
+    settle,
     async release({ caller, key }, attempt) {
       const text = `UPDATE orders.idempotency_keys SET lease_until = now() ${named} AND attempt = $3 AND state = 'in-flight'`
       await run('release-key', text, [caller, key, attempt])
@@ -48,16 +64,46 @@ export function createPostgresKeyStore(pool: Pool): KeyStore {
   }
 }
 
+type TimedClaim = KeyClaim & { readonly leaseMs: number }
+
+const nameOf = ({ caller, key }: KeyName) => JSON.stringify([caller, key])
+const namesOf = (names: readonly KeyName[]) => [names.map(({ caller }) => caller), names.map(({ key }) => key)]
+const byName = (rows: QueryResultRow[]) => new Map(rows.map(row => [nameOf(row as KeyName), row]))
+
 const named = 'WHERE caller = $1 AND key = $2'
+const anyNamed = 'WHERE (caller, key) IN (SELECT * FROM unnest($1::text[], $2::text[]))'
+const inSequence = 'ORDER BY caller COLLATE "C", key COLLATE "C"'
 const orderColumns =
   'order_id, accepted_at_ms, traceparent, topic_partition, producer_id::text, producer_epoch, sequence'
 
-const mayBeForgotten = "known.slot_at < now() - $12 * interval '1 millisecond'"
+/** As one parameter: a statement with an array for each column takes Postgres twice the time for a lone claim. */
+function rowsOf(claims: readonly TimedClaim[]): string {
+  const rows = claims.map(({ caller, key, fingerprint, orderID, acceptedAtMs, traceparent, slot, leaseMs }) => ({
+    caller,
+    key,
+    fingerprint: `\\x${fingerprint}`,
+    order_id: orderID,
+    accepted_at_ms: acceptedAtMs,
+    traceparent,
+    topic_partition: slot.partition,
+    producer_id: String(slot.producerID),
+    producer_epoch: slot.epoch,
+    sequence: slot.sequence,
+    lease_ms: leaseMs
+  }))
+  return JSON.stringify(rows)
+}
+
+const given = `json_to_recordset($1) AS given (caller text, key text, fingerprint bytea, order_id text, accepted_at_ms bigint,
+    traceparent text, topic_partition integer, producer_id bigint, producer_epoch integer, sequence integer, lease_ms float8)`
+const kept =
+  'caller, key, fingerprint, order_id, accepted_at_ms, traceparent, topic_partition, producer_id, producer_epoch, sequence'
+
+const mayBeForgotten = "known.slot_at < now() - $2 * interval '1 millisecond'"
 
 /** A row for the first, the lease for whoever comes when it is over, nothing for all others. */
-const claimText = `INSERT INTO orders.idempotency_keys AS known (caller, key, fingerprint, order_id, accepted_at_ms,
-    traceparent, topic_partition, producer_id, producer_epoch, sequence, lease_until)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, now() + $11 * interval '1 millisecond')
+const claimText = `INSERT INTO orders.idempotency_keys AS known (${kept}, lease_until)
+  SELECT ${kept}, now() + lease_ms * interval '1 millisecond' FROM ${given} ${inSequence}
   ON CONFLICT (caller, key) DO UPDATE SET
     attempt = known.attempt + 1,
     lease_until = excluded.lease_until,
@@ -68,15 +114,30 @@ const claimText = `INSERT INTO orders.idempotency_keys AS known (caller, key, fi
     slot_at = CASE WHEN ${mayBeForgotten} THEN now() ELSE known.slot_at END,
     must_look = known.must_look OR ${mayBeForgotten}
     WHERE known.state = 'in-flight' AND known.fingerprint = excluded.fingerprint AND known.lease_until <= now()
-  RETURNING attempt, must_look, ${orderColumns}`
+  RETURNING caller, key, attempt, must_look, ${orderColumns}`
 
-const lookUpText = `SELECT fingerprint = $3 AS is_same, state, ${orderColumns},
+const lookUpText = `SELECT caller, key, encode(fingerprint, 'hex') AS fingerprint, state, ${orderColumns},
     extract(epoch FROM lease_until - now())::float8 * 1000 AS lease_left_ms
-  FROM orders.idempotency_keys ${named}`
+  FROM orders.idempotency_keys ${anyNamed}`
+
+// An UPDATE by itself locks rows in whatever sequence it finds them.
+const settleText = `UPDATE orders.idempotency_keys AS known SET state = 'stored'
+  FROM (SELECT caller, key FROM orders.idempotency_keys ${anyNamed} ${inSequence} FOR NO KEY UPDATE) AS locked
+  WHERE known.caller = locked.caller AND known.key = locked.key`
 
 const pruneText = `DELETE FROM orders.idempotency_keys WHERE (caller, key) IN (
     SELECT caller, key FROM orders.idempotency_keys WHERE claimed_at < now() - $1 * interval '1 millisecond'
     ORDER BY claimed_at LIMIT $2 FOR UPDATE SKIP LOCKED)`
+
+function grant(own: QueryResultRow): Claimed {
+  return { kind: 'yours', attempt: own.attempt, order: toOrder(own), mustLook: own.must_look }
+}
+
+function refusal(known: QueryResultRow, fingerprint: string): Claimed {
+  if (known.fingerprint !== fingerprint) return { kind: 'other-body' }
+  if (known.state === 'stored') return { kind: 'stored', order: toOrder(known) }
+  return { kind: 'in-flight', retryAfterMs: Math.max(1, Math.ceil(known.lease_left_ms)) }
+}
 
 function toOrder(row: QueryResultRow): KeptOrder {
   return {

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
-import { after, test } from 'node:test'
-import { createPool, migrate } from '@orderly/postgres'
+import { randomUUID } from 'node:crypto'
+import { after, type TestContext, test } from 'node:test'
+import { createPool, migrate, StoreUnavailableError } from '@orderly/postgres'
 import { integrationEnvironment } from '@orderly/stack/testing'
 import { createPostgresKeyStore } from './postgres-keys.ts'
 import { createPostgresOrderStore } from './postgres-orders.ts'
 import { orderSchema, orderSessionSettings } from './schema.ts'
-import { testKeyStore } from './testing/key-store-contract.ts'
+import { aClaim, testKeyStore } from './testing/key-store-contract.ts'
 import { testOrderStore } from './testing/order-store-contract.ts'
 
 const url = await integrationEnvironment().databaseURL()
@@ -18,6 +19,13 @@ const settings = {
 const pool = createPool({ ...settings, maxConnections: 5 })
 after(() => pool.end())
 await migrate(pool, { ...orderSchema, logger: { info: () => {}, warn: () => {} } })
+
+/** Of another instance: with connections of its own. */
+function openKeys(t: TestContext) {
+  const own = createPool({ ...settings, applicationName: `instance ${randomUUID()}`, maxConnections: 2 })
+  t.after(() => own.end())
+  return { store: createPostgresKeyStore(own), own }
+}
 
 testOrderStore(
   'orders in Postgres',
@@ -39,6 +47,62 @@ testKeyStore('keys in Postgres', async () => {
         [ms]
       )
     }
+  }
+})
+
+test('two instances that claim and settle the same keys at once, in opposite sequence, never deadlock: each key is had once', async t => {
+  await pool.query('TRUNCATE orders.idempotency_keys')
+  const stores = [openKeys(t), openKeys(t)].map(({ store }) => store)
+  const keys = Array.from({ length: 200 }, (_, index) => `key-${index}`)
+  const claimAll = () =>
+    Promise.all(
+      stores.flatMap((store, index) =>
+        [...keys, ...keys].map(async (_, place, all) => {
+          const key = all[index === 0 ? place : all.length - 1 - place] as string
+          return { key, store, claimed: await store.claim(aClaim(key), 60_000) }
+        })
+      )
+    )
+  for (let round = 1; round <= 10; round++) {
+    const had = (await claimAll()).flatMap(({ key, store, claimed }) =>
+      claimed.kind === 'yours' ? { key, store, attempt: claimed.attempt } : []
+    )
+    assert.deepEqual(had.map(({ key }) => key).toSorted(), keys.toSorted())
+    assert.ok(had.every(({ attempt }) => attempt === round))
+    // All leases are over: the next claims change rows that are there.
+    await pool.query('UPDATE orders.idempotency_keys SET lease_until = now()')
+  }
+  for (let round = 0; round < 10; round++) {
+    await pool.query(`UPDATE orders.idempotency_keys SET state = 'in-flight', lease_until = now()`)
+    const settling = stores.flatMap((store, index) =>
+      (index === 0 ? keys.toReversed() : keys).map(key => store.settle({ caller: 'shop', key }))
+    )
+    await Promise.all([claimAll(), ...settling])
+  }
+  const claims = await claimAll()
+  assert.ok(claims.every(({ claimed }) => claimed.kind === 'stored'))
+})
+
+test('a statement that fails is unavailable to all that share it; those that came meanwhile are claimed', async t => {
+  await pool.query('TRUNCATE orders.idempotency_keys')
+  const { store, own } = openKeys(t)
+  const claim = async (key: string) => (await store.claim(aClaim(key), 60_000)).kind
+  assert.equal(await claim('warm'), 'yours')
+  const blocker = await pool.connect()
+  try {
+    await blocker.query('BEGIN; LOCK TABLE orders.idempotency_keys')
+    const failing = Promise.allSettled(['a', 'b'].map(claim))
+    const waiting = `SELECT pid FROM pg_stat_activity WHERE application_name = $1 AND wait_event_type = 'Lock'`
+    let pid: number | undefined
+    while (pid === undefined) pid = (await pool.query(waiting, [own.options.application_name])).rows[0]?.pid
+    const later = ['c', 'd'].map(claim)
+    await pool.query('SELECT pg_terminate_backend($1)', [pid])
+    for (const one of await failing) assert.ok(one.status === 'rejected' && one.reason instanceof StoreUnavailableError)
+    await blocker.query('COMMIT')
+    assert.deepEqual(await Promise.all(later), ['yours', 'yours'])
+    assert.deepEqual(await Promise.all(['a', 'b'].map(claim)), ['yours', 'yours'])
+  } finally {
+    blocker.release()
   }
 })
 

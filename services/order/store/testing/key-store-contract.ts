@@ -13,6 +13,10 @@ const leaseMs = 60_000
 const name = { caller: 'shop', key: 'key-1' }
 
 let claims = 0
+export function aClaim(key: string): KeyClaim {
+  return claim({ key })
+}
+
 function claim(fields: Partial<KeyClaim> = {}): KeyClaim {
   const number = ++claims
   const slot = { partition: 2, producerID: 9_007_199_254_740_993n + BigInt(number), epoch: 0, sequence: number }
@@ -108,6 +112,27 @@ export function testKeyStore(title: string, open: (t: TestContext) => Promise<Op
     assert.deepEqual(
       takers.flatMap(taker => (taker.kind === 'yours' ? taker.attempt : [])),
       [2]
+    )
+  })
+
+  test(`${title}: of many keys that are claimed at the same time, several times each, each is had once, with its own order`, async t => {
+    const { store } = await open(t)
+    const keys = Array.from({ length: 700 }, (_, index) => `key-${index}`)
+    const claims = [...keys, ...keys.toReversed(), ...keys].map(key => claim({ key }))
+    const claimed = await Promise.all(claims.map(one => store.claim(one, leaseMs)))
+    const had = claims.filter((_, index) => claimed[index]?.kind === 'yours')
+    assert.deepEqual(had.map(({ key }) => key).toSorted(), keys.toSorted())
+    for (const [index, result] of claimed.entries()) {
+      if (result.kind === 'yours')
+        assert.deepEqual([result.attempt, result.order], [1, keptOf(claims[index] as KeyClaim)])
+      else assert.equal(result.kind, 'in-flight')
+    }
+    await Promise.all(had.slice(1).map(one => store.settle(one)))
+    const again = await Promise.all(had.map(({ key }) => store.claim(claim({ key }), leaseMs)))
+    assert.equal(again[0]?.kind, 'in-flight')
+    assert.deepEqual(
+      again.slice(1),
+      had.slice(1).map(one => ({ kind: 'stored', order: keptOf(one) }))
     )
   })
 

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
+import { inGroups } from './in-groups.ts'
+
+/** Work that is over when the test says so. */
+function held(maxItems?: number) {
+  const groups: { readonly items: readonly string[]; readonly end: PromiseWithResolvers<void> }[] = []
+  const add = inGroups(
+    async (items: readonly string[]) => {
+      const end = Promise.withResolvers<void>()
+      groups.push({ items, end })
+      await end.promise
+      return items.map(item => item.toUpperCase())
+    },
+    { nameOf: item => item.slice(0, 1), ...(maxItems !== undefined && { maxItems }) }
+  )
+  let seen = 0
+  return {
+    add,
+    /** The next group, when it is under way. */
+    async next() {
+      while (groups.length === seen) await turn()
+      return groups[seen++] as (typeof groups)[number]
+    },
+    begun: () => groups.length
+  }
+}
+
+test('a lone item goes in the same turn of the event loop, and so do those that come together with it', async () => {
+  const { add, begun, next } = held()
+  void add('a')
+  void add('b')
+  await turn()
+  assert.equal(begun(), 1)
+  assert.deepEqual((await next()).items, ['a', 'b'])
+})
+
+test('those that come while a group is under way go together when it is over, and each gets its own result', async () => {
+  const { add, begun, next } = held()
+  const first = add('a')
+  const { end } = await next()
+  const later = [add('b'), add('c')]
+  await turn()
+  assert.equal(begun(), 1)
+  end.resolve()
+  assert.equal(await first, 'A')
+  const second = await next()
+  assert.deepEqual(second.items, ['b', 'c'])
+  second.end.resolve()
+  assert.deepEqual(await Promise.all(later), ['B', 'C'])
+})
+
+test('two of the same name are in different groups, in their sequence; others pass between them', async () => {
+  const { add, next } = held()
+  for (const item of ['a1', 'a2', 'a3', 'b1']) void add(item)
+  for (const expected of [['a1', 'b1'], ['a2'], ['a3']]) {
+    const { items, end } = await next()
+    assert.deepEqual(items, expected)
+    end.resolve()
+  }
+})
+
+test('a group has so many items at most', async () => {
+  const { add, next } = held(2)
+  for (const item of ['a', 'b', 'c', 'd', 'e']) void add(item)
+  for (const expected of [['a', 'b'], ['c', 'd'], ['e']]) {
+    const { items, end } = await next()
+    assert.deepEqual(items, expected)
+    end.resolve()
+  }
+})
+
+test('a failure is that of all items of its group, and of no others', async () => {
+  const { add, next } = held()
+  const failing = Promise.allSettled([add('a'), add('b')])
+  const { end } = await next()
+  const later = add('c')
+  end.reject(new Error('away'))
+  assert.deepEqual(
+    (await failing).map(one => one.status === 'rejected' && one.reason.message),
+    ['away', 'away']
+  )
+  const second = await next()
+  second.end.resolve()
+  assert.equal(await later, 'C')
+})
