@@ -8,6 +8,7 @@ import type { OutputRecord } from '../records.ts'
 import { Couriers } from './courier.ts'
 import { choosePartition } from './partitioner.ts'
 import { addToSequence, partitionKey } from './produce.ts'
+import { encodeRecordBatch } from './record-batch.ts'
 
 /**
  * Writes a record at most once *across processes*: a place for it is reserved first, can be noted down somewhere durable, and
@@ -183,7 +184,8 @@ export function createOnceWriter(connection: KafkaConnection, options: OnceWrite
         const code = await courier.deliver(topic, partition, () => {
           if (isOver) return undefined
           mayBeWritten = true
-          return { topic, partition, producerID, epoch, records: [record], firstSequence: sequence }
+          const batch = { producerID, epoch, records: [record], firstSequence: sequence, isTransactional: false }
+          return { topic, partition, bytes: encodeRecordBatch(batch) }
         })
         // The caller has been told by now, perhaps that nothing was sent.
         if (isOver) throw new KafkaError('DELIVERY_TIMEOUT', 'too late', { retryable: false })

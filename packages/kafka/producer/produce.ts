@@ -1,7 +1,6 @@
 import { type Connection, createAPI, produceV11, Writer } from '@platformatic/kafka'
 import { request } from '../cluster/requests.ts'
 import type { OutputRecord } from '../records.ts'
-import { encodeRecordBatch } from './record-batch.ts'
 
 /** Who writes: brokers drop what this producer already wrote under the same sequence number (KIP-98). */
 export interface ProducerIdentity {
@@ -9,12 +8,11 @@ export interface ProducerIdentity {
   readonly epoch: number
 }
 
-/** Records of one partition, written by one identity from `firstSequence` on. A retry sends exactly the same batch. */
-export interface PartitionBatch extends ProducerIdentity {
+/** A record batch for one partition, encoded (record-batch.ts). A retry sends exactly the same one. */
+export interface PartitionBatch {
   readonly topic: string
   readonly partition: number
-  readonly records: readonly OutputRecord[]
-  readonly firstSequence: number
+  readonly bytes: Buffer
 }
 
 /** A broker takes 1 MiB by default (`message.max.bytes`). */
@@ -50,7 +48,7 @@ export async function produce(
   return codes
 }
 
-/** Produce, version 11, with batches that are encoded already (see record-batch.ts), acknowledged by all in-sync replicas. */
+/** Produce, version 11, with batches that are encoded already, acknowledged by all in-sync replicas. */
 const produceEncoded = createAPI<
   [transactionalID: string | null, timeoutMs: number, batches: readonly PartitionBatch[]],
   ReturnType<typeof produceV11.parseResponse>
@@ -68,12 +66,11 @@ function createProduceRequest(
     .appendInt16(allInSyncReplicas)
     .appendInt32(timeoutMs)
     .appendArray([...Map.groupBy(batches, ({ topic }) => topic)], (writer, [topic, own]) => {
-      writer.appendString(topic).appendArray(own, (writer, given) => {
-        const batch = encodeRecordBatch({ ...given, isTransactional: transactionalID !== null })
+      writer.appendString(topic).appendArray(own, (writer, { partition, bytes }) => {
         writer
-          .appendInt32(given.partition)
-          .appendUnsignedVarInt(batch.length + 1)
-          .append(batch)
+          .appendInt32(partition)
+          .appendUnsignedVarInt(bytes.length + 1)
+          .append(bytes)
       })
     })
     .appendTaggedFields()

@@ -9,6 +9,7 @@ import { type Call, Calls } from './calls.ts'
 import { Couriers } from './courier.ts'
 import { partitionOf } from './partitioner.ts'
 import { addToSequence, approximateBytes, maxBatchBytes, type ProducerIdentity, partitionKey } from './produce.ts'
+import { encodeRecordBatch } from './record-batch.ts'
 
 /**
  * The idempotent producer: every record acknowledged by all in-sync replicas, written once however often it is retried.
@@ -181,7 +182,9 @@ class IdempotentProducer implements Producer {
     const firstSequence = session.nextSequences.get(key) ?? 0
     const pack = () => {
       const records = take().map(({ record }) => record)
-      return records.length === 0 ? undefined : { topic, partition, producerID, epoch, records, firstSequence }
+      if (records.length === 0) return undefined
+      const bytes = encodeRecordBatch({ records, producerID, epoch, firstSequence, isTransactional: false })
+      return { topic, partition, bytes }
     }
     try {
       await this.#repeat(isOver, async () => {

@@ -53,6 +53,18 @@ export function runStage<Event>(stage: Stage<Event>, options: StageOptions): Run
   }
 }
 
+/** What a commit has to know of the records that were read. The records themselves are let go before it begins. */
+interface BatchSummary {
+  readonly records: number
+  readonly first: FetchedRecord
+  readonly offsets: readonly InputOffset[]
+  readonly timestampsMs: Float64Array
+}
+
+interface ProcessedBatch extends BatchSummary {
+  readonly outputs: readonly OutputRecord[]
+}
+
 class StageRunner<Event> {
   readonly #name: string
   readonly #topics: readonly string[]
@@ -181,10 +193,11 @@ class StageRunner<Event> {
           continue
         }
         passPoint('batch-read')
-        const outputs = await this.#process(records)
+        let batch: ProcessedBatch | undefined = await this.#process(records)
         passPoint('batch-processed')
         await committing
-        committing = this.#commit(records, outputs)
+        committing = this.#commit(batch)
+        batch = undefined // its outputs must not wait in memory while the next batch is read
         committing.catch(() => this.#fetcher.wake()) // the failure itself is met at the next `await committing`
       }
       await committing
@@ -194,30 +207,36 @@ class StageRunner<Event> {
     }
   }
 
-  async #process(records: readonly FetchedRecord[]): Promise<OutputRecord[]> {
+  async #process(records: readonly FetchedRecord[]): Promise<ProcessedBatch> {
     const startMs = performance.now()
     const outputs = await this.#processor.process(records, this.#interrupt.signal)
     this.#observer.processed?.({ records: records.length, durationMs: performance.now() - startMs })
-    return outputs
+    return { ...summaryOf(records), outputs }
   }
 
-  async #commit(records: readonly FetchedRecord[], outputs: readonly OutputRecord[]): Promise<void> {
+  #commit({ outputs, ...batch }: ProcessedBatch): Promise<void> {
     const startMs = performance.now()
+    const committing = this.#committer.commit(outputs, batch.offsets, this.#member.identity)
+    return this.#watch(committing, { ...batch, startMs, outputs: outputs.length })
+  }
+
+  async #watch(
+    committing: Promise<void>,
+    { startMs, outputs, ...batch }: BatchSummary & { readonly startMs: number; readonly outputs: number }
+  ): Promise<void> {
     try {
-      await this.#committer.commit(outputs, nextOffsets(records), this.#member.identity)
+      await committing
     } catch (thrown) {
       const error = toKafkaError(thrown, 'committing')
-      if (unwritable.has(error.code)) this.#narrowDown(records, error)
+      if (unwritable.has(error.code)) this.#narrowDown(batch, error)
       throw error
     }
     passPoint('after-commit')
     this.#failures = 0
     this.#batchRecords = Math.min(this.#maxBatchRecords, this.#batchRecords * 2)
     const durationMs = performance.now() - startMs
-    const timestampsMs = new Float64Array(records.length)
-    for (let index = 0; index < records.length; index++)
-      timestampsMs[index] = (records[index] as FetchedRecord).timestampMs
-    this.#observer.committed?.({ records: records.length, outputs: outputs.length, durationMs, timestampsMs })
+    const { records, timestampsMs } = batch
+    this.#observer.committed?.({ records, outputs, durationMs, timestampsMs })
   }
 
   async #tick(ticker: Ticker): Promise<void> {
@@ -243,10 +262,9 @@ class StageRunner<Event> {
   }
 
   /** An output that no broker takes comes from one of these records: smaller batches find out which, and that one is parked. */
-  #narrowDown(records: readonly FetchedRecord[], error: KafkaError): void {
-    const [first] = records
-    if (records.length === 1 && first !== undefined) this.#processor.condemn(first, error)
-    else this.#batchRecords = Math.ceil(records.length / 4)
+  #narrowDown({ records, first }: BatchSummary, error: KafkaError): void {
+    if (records === 1) this.#processor.condemn(first, error)
+    else this.#batchRecords = Math.ceil(records / 4)
   }
 
   /** Nothing of what failed may remain; then the next round starts from the committed offsets. */
@@ -290,14 +308,16 @@ class StageRunner<Event> {
   }
 }
 
-function nextOffsets(records: readonly FetchedRecord[]): InputOffset[] {
-  const last = new Map<string, InputOffset>()
+function summaryOf(records: readonly FetchedRecord[]): BatchSummary {
+  const offsets = new Map<string, InputOffset>()
+  const timestampsMs = new Float64Array(records.length)
   for (let index = 0; index < records.length; index++) {
-    const { topic, partition, offset } = records[index] as FetchedRecord
+    const { topic, partition, offset, timestampMs } = records[index] as FetchedRecord
+    timestampsMs[index] = timestampMs
     const next = records[index + 1]
     // Those of a partition mostly stand together, and the last of them says it all.
     if (next?.partition === partition && next.topic === topic) continue
-    last.set(`${topic}/${partition}`, { topic, partition, offset: offset + 1n })
+    offsets.set(`${topic}/${partition}`, { topic, partition, offset: offset + 1n })
   }
-  return [...last.values()]
+  return { records: records.length, first: records[0] as FetchedRecord, offsets: [...offsets.values()], timestampsMs }
 }

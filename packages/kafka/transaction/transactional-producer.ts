@@ -20,6 +20,7 @@ import {
   partitionKey,
   produce
 } from '../producer/produce.ts'
+import { encodeRecordBatch } from '../producer/record-batch.ts'
 import type { OutputRecord } from '../records.ts'
 import { passPoint } from '../stage/points.ts'
 
@@ -120,12 +121,16 @@ export class TransactionalProducer {
    * Commits records and input offsets together; without a group, records alone. After any error nothing is known, and `recover`
    * comes next.
    */
-  async commit(
-    records: readonly OutputRecord[],
-    offsets: readonly InputOffset[] = [],
-    group?: GroupIdentity
+  commit(records: readonly OutputRecord[], offsets: readonly InputOffset[] = [], group?: GroupIdentity): Promise<void> {
+    // Encoded, and then let go: thousands of records that are held for as long as a commit takes survive collection after collection.
+    return this.#encode(records).then(waves => this.#commitEncoded(waves, offsets, group))
+  }
+
+  async #commitEncoded(
+    waves: readonly PartitionBatch[][],
+    offsets: readonly InputOffset[],
+    group: GroupIdentity | undefined
   ): Promise<void> {
-    const waves = await this.#waves(records)
     await allSettled([this.#addPartitions(waves), ...(group === undefined ? [] : [this.#addGroup(group)])])
     passPoint('transaction-begun')
     const writing = this.#write(waves).then(() => passPoint('outputs-written'))
@@ -182,7 +187,7 @@ export class TransactionalProducer {
   }
 
   /** One batch for each partition at a time; a partition with more output than a broker takes at once needs several waves. */
-  async #waves(records: readonly OutputRecord[]): Promise<PartitionBatch[][]> {
+  async #encode(records: readonly OutputRecord[]): Promise<PartitionBatch[][]> {
     const byTopic = new Map<string, WriteTarget[]>()
     for (const record of records) {
       let targets = byTopic.get(record.topic)
@@ -208,7 +213,8 @@ export class TransactionalProducer {
       chunks.forEach((chunk, wave) => {
         const batches = waves[wave] ?? []
         waves[wave] = batches
-        batches.push({ ...this.#identity, topic, partition, records: chunk, firstSequence: sequence })
+        const batch = { ...this.#identity, records: chunk, firstSequence: sequence, isTransactional: true }
+        batches.push({ topic, partition, bytes: encodeRecordBatch(batch) })
         sequence = addToSequence(sequence, chunk.length)
       })
       // A failed commit throws the identity away, and the numbers with it.
