@@ -332,8 +332,9 @@ function takeFrom(state: PartitionState, count: number, records: FetchedRecord[]
     if (batch.left === 0) state.nextBatch++
     records.push(record)
   }
-  if (state.waiting === 0) {
-    state.batches = []
+  // Now and then, so that it costs next to nothing, but not only when none waits: with a long backlog that is never.
+  if (state.nextBatch * 2 >= state.batches.length) {
+    state.batches.splice(0, state.nextBatch)
     state.nextBatch = 0
   }
 }
