@@ -57,7 +57,7 @@ interface PartitionState {
 
 const maxWaitMs = 250
 const maxBytes = 16 * 1024 * 1024
-const defaultMaxPartitionBytes = 2 * 1024 * 1024
+const defaultMaxPartitionBytes = 1024 * 1024
 const retryDelayMs = 100
 const aFew = 10
 const readCommitted = 1
