@@ -63,6 +63,7 @@ interface ScaleRun {
 async function scaleOut(context: PartContext, count: number, partitions: number, orders: number): Promise<ScaleRun> {
   const { servers } = context
   await resetTopics(servers, partitions)
+  const newSinceMs = Date.now()
   const env = await pipelineEnvironment(servers)
   const services = await startInventories(context, env, count)
   const probe = createLagProbe(servers)
@@ -79,7 +80,7 @@ async function scaleOut(context: PartContext, count: number, partitions: number,
       perSecond: orders / seconds,
       cpuUs: (cpuSeconds / orders) * 1e6,
       memoryMB: Math.max(...memory.map(value => value ?? Number.NaN)),
-      check: await checkOutcomes(servers, env.DATABASE_URL)
+      check: await checkOutcomes(servers, env.DATABASE_URL, newSinceMs)
     }
   } finally {
     await probe.close()
