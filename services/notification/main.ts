@@ -25,6 +25,8 @@ import { traceDeliveries } from './to-recipient/trace-deliveries.ts'
 
 const statementTimeoutMs = 10_000
 const housekeepingMs = 60_000
+/** So much later may a notification be where hundreds of outcomes a second come: each batch costs the ledger half a dozen statements. */
+const minFetchIntervalMs = 50
 const dayMs = 24 * 60 * 60_000
 
 runService({
@@ -125,6 +127,7 @@ runService({
       connection,
       delivery: 'at-least-once',
       instanceID,
+      minFetchIntervalMs,
       isTransient,
       logger,
       observer: traced.observer

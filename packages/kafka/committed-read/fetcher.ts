@@ -32,7 +32,7 @@ export interface FetcherOptions {
   readonly maxBufferedRecords: number
   /** How much one answer may hold of a partition; a broker gives one whole batch at least. */
   readonly maxPartitionBytes?: number
-  /** After an answer of more than a few records: from that question to the next one to the same broker, at least. */
+  /** While more than a few records come in so much time: from one question to the next one to the same broker, at least. */
   readonly minIntervalMs?: number
   readonly logger: Logger
 }
@@ -59,7 +59,8 @@ const maxWaitMs = 250
 const maxBytes = 16 * 1024 * 1024
 const defaultMaxPartitionBytes = 1024 * 1024
 const retryDelayMs = 100
-const aFew = 10
+/** Records in the shortest time between two questions: so many are not worth waiting for. */
+const aFew = 20
 const readCommitted = 1
 const offsetOutOfRange = 1
 
@@ -72,6 +73,8 @@ export class Fetcher {
   #wake: (() => void) | undefined
   #failure: KafkaError | undefined
   #nextPartition = 0
+  /** By leader: when its last answer came. */
+  readonly #answeredAtMs = new Map<number, number>()
 
   constructor(cluster: Cluster, options: FetcherOptions) {
     this.#cluster = cluster
@@ -204,11 +207,15 @@ export class Fetcher {
 
   async #round(assignment: number, leaderID: number, states: readonly PartitionState[]): Promise<void> {
     for (const state of states) state.fetching = true
-    const earliestNextMs = performance.now() + (this.#options.minIntervalMs ?? 0)
+    const askedAtMs = performance.now()
+    const { minIntervalMs = 0 } = this.#options
     try {
       const records = await this.#fetch(assignment, leaderID, states)
-      const pauseMs = earliestNextMs - performance.now()
-      if (records > aFew && pauseMs > 0) await delay(pauseMs)
+      const nowMs = performance.now()
+      const sinceLastMs = nowMs - (this.#answeredAtMs.get(leaderID) ?? askedAtMs)
+      this.#answeredAtMs.set(leaderID, nowMs)
+      const pauseMs = askedAtMs + minIntervalMs - nowMs
+      if (pauseMs > 0 && (records * minIntervalMs) / sinceLastMs > aFew) await delay(pauseMs)
     } catch (error) {
       await this.#recover(assignment, error)
     } finally {

@@ -62,8 +62,8 @@ export interface StageOptions {
   readonly instanceID?: string
   readonly maxBatchRecords?: number
   /**
-   * Where more than a few records come at a time: from one fetch to the next one from the same broker, at least. Batches are larger, and
-   * records up to so much later. 0 unless set.
+   * While more than a few records come in so much time: from one fetch to the next one from the same broker, at least. Batches are larger,
+   * and records up to so much later. 0 unless set.
    */
   readonly minFetchIntervalMs?: number
   /** After how long without a sign of life the group gives this instance's partitions to others (6 s at least, unless the broker allows less). */
