@@ -161,8 +161,10 @@ export const kafkaMutants: readonly Mutant[] = [
         find: 'const code = await courier.deliver(topic, partition, pack)',
         replace: `const fresh = await this.#initSession()
         const code = await courier.deliver(topic, partition, () => {
-          const batch = pack()
-          return batch && { ...batch, ...fresh, firstSequence: 0 }
+          const records = take().map(({ record }) => record)
+          if (records.length === 0) return undefined
+          const bytes = encodeRecordBatch({ records, ...fresh, firstSequence: 0, isTransactional: false })
+          return { topic, partition, bytes }
         })`
       }
     ],
