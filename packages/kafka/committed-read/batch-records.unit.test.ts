@@ -3,25 +3,19 @@ import { test } from 'node:test'
 import { createRecordsBatch } from '@platformatic/kafka'
 import fc from 'fast-check'
 import { encodeRecordBatch } from '../producer/record-batch.ts'
+import { anyBytes, anyRecord, anyText, asBytes } from '../testing/arbitrary-records.ts'
 import { BatchRecords, type FetchedRecord } from './batch-records.ts'
 import { type LogBatch, readLogBatches } from './log-batches.ts'
 
-const text = fc.string({ unit: 'binary', maxLength: 200 })
-const bytes = fc.uint8Array({ maxLength: 200 }).map(array => Buffer.from(array))
-const record = fc.record({
-  topic: fc.constant('t'),
-  key: fc.oneof(text, bytes),
-  value: fc.option(bytes),
-  headers: fc.dictionary(
-    text.filter(name => name !== '__proto__'),
-    fc.oneof(text, bytes),
+const record = anyRecord(
+  fc.dictionary(
+    anyText.filter(name => name !== '__proto__'),
+    fc.oneof(anyText, anyBytes),
     { maxKeys: 5, noNullPrototype: true }
-  ),
-  timestampMs: fc.integer({ min: 0, max: 4_000_000_000_000 })
-})
+  )
+)
 const records = fc.array(record, { minLength: 1, maxLength: 20 })
 const identity = { producerID: 77n, epoch: 3, firstSequence: 0, isTransactional: true }
-const asBytes = (content: string | Buffer) => Buffer.from(content)
 
 function readAll(log: Buffer): FetchedRecord[] {
   const found: FetchedRecord[] = []

@@ -2,20 +2,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { murmur2 as clientMurmur2, crc32c, Reader, readRecordsBatch } from '@platformatic/kafka'
 import fc from 'fast-check'
+import { anyBytes, anyRecord, anyText, asBytes } from '../testing/arbitrary-records.ts'
 import { choosePartition, murmur2 } from './partitioner.ts'
 import { encodeRecordBatch } from './record-batch.ts'
 
-const text = fc.string({ unit: 'binary', maxLength: 200 })
-const bytes = fc.uint8Array({ maxLength: 200 }).map(array => Buffer.from(array))
-const record = fc.record({
-  topic: fc.constant('t'),
-  key: fc.oneof(text, bytes),
-  value: fc.option(bytes),
-  headers: fc.dictionary(text, fc.oneof(text, bytes), { maxKeys: 5 }),
-  timestampMs: fc.integer({ min: 0, max: 4_000_000_000_000 })
-})
-
-const asBytes = (content: string | Buffer) => Buffer.from(content)
+const record = anyRecord(fc.dictionary(anyText, fc.oneof(anyText, anyBytes), { maxKeys: 5 }))
 
 test('whatever is written can be read again as it was, by an independent reader', () => {
   fc.assert(
@@ -62,8 +53,10 @@ test('keys go to the partitions to which the Java client sends them', () => {
     abc: 479470107
   }
   for (const [key, hash] of Object.entries(known)) assert.equal(murmur2(Buffer.from(key)), hash)
-  fc.assert(fc.property(bytes, data => assert.equal(murmur2(data), clientMurmur2(data))))
+  fc.assert(fc.property(anyBytes, data => assert.equal(murmur2(data), clientMurmur2(data))))
   fc.assert(
-    fc.property(text, fc.integer({ min: 1, max: 100 }), (key, count) => assert.ok(choosePartition(key, count) < count))
+    fc.property(anyText, fc.integer({ min: 1, max: 100 }), (key, count) =>
+      assert.ok(choosePartition(key, count) < count)
+    )
   )
 })
