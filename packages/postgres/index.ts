@@ -6,7 +6,6 @@ export {
   isUniqueViolation,
   PostgresError
 } from './errors.ts'
-export { type GroupOptions, inGroups } from './in-groups.ts'
 export type { Logger } from './logger.ts'
 export { type MigrationOptions, migrate } from './migrations/migrate.ts'
 export { checkDatabase, createPool, type PoolSettings } from './pool.ts'

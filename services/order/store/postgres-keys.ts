@@ -1,4 +1,5 @@
-import { inGroups, orUnavailable, StoreUnavailableError } from '@orderly/postgres'
+import { inGroups } from '@orderly/batching'
+import { orUnavailable, StoreUnavailableError } from '@orderly/postgres'
 import type { Pool, QueryResultRow } from 'pg'
 import { slotTrustMs } from '../domain/known-key.ts'
 import type { Claimed, KeptOrder, KeyClaim, KeyName, KeyStore } from './key-store.ts'

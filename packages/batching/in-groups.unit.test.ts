@@ -4,7 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { inGroups } from './in-groups.ts'
 
 /** Work that is over when the test says so. */
-function held(maxItems?: number) {
+function held(options: { maxItems?: number; minIntervalMs?: number } = {}) {
   const groups: { readonly items: readonly string[]; readonly end: PromiseWithResolvers<void> }[] = []
   const add = inGroups(
     async (items: readonly string[]) => {
@@ -13,7 +13,7 @@ function held(maxItems?: number) {
       await end.promise
       return items.map(item => item.toUpperCase())
     },
-    { nameOf: item => item.slice(0, 1), ...(maxItems !== undefined && { maxItems }) }
+    { nameOf: item => item.slice(0, 1), ...options }
   )
   let seen = 0
   return {
@@ -62,13 +62,32 @@ test('two of the same name are in different groups, in their sequence; others pa
 })
 
 test('a group has so many items at most', async () => {
-  const { add, next } = held(2)
+  const { add, next } = held({ maxItems: 2 })
   for (const item of ['a', 'b', 'c', 'd', 'e']) void add(item)
   for (const expected of [['a', 'b'], ['c', 'd'], ['e']]) {
     const { items, end } = await next()
     assert.deepEqual(items, expected)
     end.resolve()
   }
+})
+
+test('with an interval the first goes at once, and those that come after it are one group when it is over', async () => {
+  const minIntervalMs = 20
+  const { add, begun, next } = held({ minIntervalMs })
+  const startedMs = performance.now()
+  void add('a')
+  await turn()
+  assert.equal(begun(), 1)
+  const first = await next()
+  first.end.resolve()
+  void add('b')
+  await turn()
+  void add('c')
+  const { items, end } = await next()
+  assert.deepEqual(items, ['b', 'c'])
+  // A timer of Node may be early by less than a millisecond.
+  assert.ok(performance.now() - startedMs > minIntervalMs - 1)
+  end.resolve()
 })
 
 test('a failure is that of all items of its group, and of no others', async () => {

@@ -1,0 +1,1 @@
+export { type GroupOptions, inGroups } from './in-groups.ts'
