@@ -1,17 +1,15 @@
 /**
- * An amount as a whole number of minor units: with two decimals 12.3 → 1230. Read from the shortest decimal text that means
- * this number, which is what the caller wrote: 0.07 * 100 is 7.000000000000001.
+ * An amount as a whole number of minor units: with two decimals 12.3 → 1230. Exact, though 0.07 * 100 is 7.000000000000001: of the whole
+ * numbers only the right one, divided again, is the number that was written, as IEEE 754 rounds a quotient correctly.
  * @throws RangeError unless the amount is from 0 on, has so many decimals at most and fits exactly
  */
 export function toMinorUnits(amount: number, decimals: number): number {
-  const match = /^(\d+)(?:\.(\d+))?$/.exec(String(amount))
-  const fraction = match?.[2] ?? ''
-  const minorUnits =
-    match === null || fraction.length > decimals ? Number.NaN : Number(`${match[1]}${fraction.padEnd(decimals, '0')}`)
-  if (!Number.isSafeInteger(minorUnits)) {
+  const scale = 10 ** decimals
+  const minorUnits = Math.round(amount * scale)
+  if (!(amount >= 0 && minorUnits / scale === amount && Number.isSafeInteger(minorUnits))) {
     throw new RangeError(`${amount} is not an amount with at most ${decimals} decimals`)
   }
-  return minorUnits
+  return minorUnits + 0 // of -0, too
 }
 
 /** The way back, just as exact: 1230 → 12.3. */
