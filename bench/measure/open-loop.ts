@@ -24,6 +24,8 @@ export function fixedRate(startMs: number, perSecond: number, durationMs: number
 }
 
 const longestPauseMs = 5
+/** So late a request may be sent, which counts as its latency: to wait for the very moment would keep a processor busy that others need. */
+const shortestPauseMs = 1
 
 /** Calls `send` for each index as soon as it is due; late ones at once, and never fewer than all. */
 export async function follow(schedule: Schedule, send: (index: number, dueAtMs: number) => void): Promise<void> {
@@ -32,9 +34,6 @@ export async function follow(schedule: Schedule, send: (index: number, dueAtMs: 
     for (; next < due; next++) send(next, schedule.dueAtMs(next))
     if (next === schedule.count) return
     const waitMs = schedule.dueAtMs(next) - (performance.timeOrigin + performance.now())
-    await new Promise<void>(resolve => {
-      if (waitMs < 1) setImmediate(resolve)
-      else setTimeout(resolve, Math.min(longestPauseMs, waitMs))
-    })
+    await new Promise<void>(resolve => setTimeout(resolve, Math.max(shortestPauseMs, Math.min(longestPauseMs, waitMs))))
   }
 }
