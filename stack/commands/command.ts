@@ -50,6 +50,11 @@ export async function runCommand(command: (context: CommandContext) => Promise<n
 }
 
 function explain(error: unknown): string {
-  if (error instanceof Refusal) return error.message
+  if (error instanceof Refusal || isAboutArguments(error)) return error.message
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
+
+/** Of `parseArgs`: an option or a word that the command does not know. */
+function isAboutArguments(error: unknown): error is Error {
+  return error instanceof Error && String((error as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS')
 }
