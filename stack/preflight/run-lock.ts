@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startOfProcess } from '../processes/process-table.ts'
 import { waitUntil } from '../processes/wait.ts'
@@ -35,12 +35,15 @@ export function takeRunLock(runDirectory: string): RunLock {
       )
     }
     rmSync(file, { force: true })
-  }
+  } else if (isLeftOver(file)) rmSync(file, { force: true })
   const own: Holder = { pid: process.pid, processStartedAt: startOfProcess(process.pid) ?? '' }
   try {
     writeFileSync(file, `${JSON.stringify(own)}\n`, { flag: 'wx' })
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
+      rmSync(file, { force: true })
+      throw error
+    }
     throw new Refusal(
       'Orderly is being started here by somebody else at this moment: wait for it, or try `npm run demo`.'
     )
@@ -63,6 +66,12 @@ export function holderOf(runDirectory: string): 'alive' | 'dead' | undefined {
   const holder = readHolder(join(runDirectory, lockName))
   if (holder === undefined) return undefined
   return isAlive(holder) ? 'alive' : 'dead'
+}
+
+/** It names nobody, and not because somebody is writing it at this moment: the machine stopped while it was written. */
+function isLeftOver(file: string): boolean {
+  const writtenAtMs = statSync(file, { throwIfNoEntry: false })?.mtimeMs
+  return writtenAtMs !== undefined && writtenAtMs < Date.now() - 10_000
 }
 
 function isAlive({ pid, processStartedAt }: Holder): boolean {
