@@ -21,7 +21,7 @@ export const audit: DashboardSpec = {
           description: 'How long the record that waits longest has waited for its row.',
           unit: 's',
           alert: 'OrderlyLagTooOld',
-          limit: 30,
+          limit: 300,
           queries: [
             { expr: 'max by (topic) (orderly_consumer_lag_seconds{group="connect-audit"})', legend: '{{ topic }}' }
           ]
