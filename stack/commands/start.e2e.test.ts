@@ -11,7 +11,16 @@ import { type LauncherProcess, startLauncher } from '../testing/launcher.ts'
 import { processesUnder } from '../testing/process-list.ts'
 
 const ready = 'Ctrl-C stops everything'
-const portNames = ['KAFKA', 'KAFKA_CONTROLLER', 'POSTGRES', 'REGISTRY', 'ORDER', 'INVENTORY', 'NOTIFICATION'] as const
+const portNames = [
+  'KAFKA',
+  'KAFKA_CONTROLLER',
+  'POSTGRES',
+  'REGISTRY',
+  'ORDER',
+  'INVENTORY',
+  'NOTIFICATION',
+  'AGGREGATOR'
+] as const
 
 /** Stacks with data and ports of their own, beside whatever else runs on this machine. */
 async function createStack(t: TestContext) {
