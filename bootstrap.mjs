@@ -8,7 +8,7 @@
  */
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -122,16 +122,20 @@ async function step(what, work) {
 
 /** One at a time, as several commands may be started at once; the others find the work done. */
 async function alone(work) {
-  mkdirSync(orderly, { recursive: true })
   const lock = join(orderly, 'setup.pid')
   for (let isTold = false; ; await delay(200)) {
     try {
+      mkdirSync(orderly, { recursive: true })
       writeFileSync(lock, String(process.pid), { flag: 'wx' })
       break
     } catch (error) {
-      if (error.code !== 'EEXIST') throw error
+      if (error.code !== 'EEXIST') {
+        rmSync(lock, { force: true })
+        if (error.code === 'ENOSPC') refuseFullDisk()
+        throw error
+      }
       const holder = Number(read(lock))
-      if (holder && !isAlive(holder)) rmSync(lock, { force: true })
+      if (holder ? !isAlive(holder) : isLeftOver(lock)) rmSync(lock, { force: true })
       else if (!isTold) process.stderr.write('setup: waiting for another command that is at it already\n')
       isTold = true
     }
@@ -142,6 +146,12 @@ async function alone(work) {
   process.removeAllListeners('exit')
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.removeAllListeners(signal)
   rmSync(lock, { force: true })
+}
+
+/** It names nobody, and not because somebody is writing it at this moment: the machine stopped while it was written. */
+function isLeftOver(file) {
+  const writtenAtMs = statSync(file, { throwIfNoEntry: false })?.mtimeMs
+  return writtenAtMs !== undefined && writtenAtMs < Date.now() - 10_000
 }
 
 function run() {

@@ -99,10 +99,9 @@ export interface Part {
   )
 })
 
-test('an Avro type that the generator does not know is refused by name', () => {
-  const fixed = { type: 'fixed', name: 'Hash', size: 16 }
-  assert.throws(
-    () => typescriptTypes({ type: 'record', name: 'A', fields: [{ name: 'hash', type: fixed }] }),
-    /"fixed"/
-  )
+test('an Avro type that the generator does not know is refused by name, and by that of its file', t => {
+  const directory = temporaryDirectory(t)
+  const hash = { name: 'hash', type: { type: 'fixed', name: 'Hash', size: 16 } }
+  writeSchema(directory, 'order-paid', 'v1.avsc', { ...paid, fields: [hash] })
+  assert.throws(() => generate(directory), /contracts\/order-paid\/v1\.avsc: .*"fixed"/)
 })

@@ -12,6 +12,7 @@ export type { RegisteredSchema, SchemaRegistry, WriterSchema } from './registry/
 export {
   connectTopics,
   type KafkaUses,
+  passingGroups,
   type Topics,
   type TopicUse,
   type TopicUses,

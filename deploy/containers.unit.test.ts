@@ -5,30 +5,20 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
+import { parseConfig } from '@orderly/service-kit'
 import { projectDirectory } from '@orderly/stack'
 import { validate } from 'dockerfile-utils'
+import type { TObject, TProperties } from 'typebox'
 import { parse } from 'yaml'
+import { environmentOf, services } from './testing/compose.ts'
 import { buildStages, dockerfile } from './testing/containers.ts'
 import { dryBuild } from './testing/dry-build.ts'
-
-interface ComposeService {
-  readonly image: string
-  readonly build?: { readonly target: string }
-  readonly profiles?: readonly string[]
-  readonly user: string
-  readonly read_only: boolean
-  readonly cap_drop: readonly string[]
-  readonly healthcheck: object
-  readonly deploy: { readonly resources: { readonly limits: { readonly memory: string } } }
-  readonly command?: readonly string[]
-  readonly environment?: Readonly<Record<string, string>>
-  readonly networks?: { readonly orderly?: { readonly aliases?: readonly string[] } }
-  readonly volumes?: readonly string[]
-}
+import { type StatefulSet, settingsOf } from './testing/kubernetes.ts'
+import { manifestsOf } from './testing/manifests.ts'
+import { settingsOfServices } from './testing/service-settings.ts'
 
 const here = import.meta.dirname
-const read = (file: string) => parse(readFileSync(join(here, file), 'utf8'), { merge: true })
-const { services } = read('compose.yaml') as { services: Record<string, ComposeService> }
+const read = (file: string) => parse(readFileSync(join(here, file), 'utf8'))
 const run = promisify(execFile)
 
 test('the compose file is what the Compose specification wants', async () => {
@@ -64,6 +54,13 @@ test('what is built is a stage of the Dockerfile, and what is mounted is there',
   }
 })
 
+test('the agent that servers in Java start with is the one that Maven is asked for', () => {
+  const pom = readFileSync(join(projectDirectory, 'stack', 'jars', 'jmx-agent', 'pom.xml'), 'utf8')
+  const [, fetched] = /<artifactId>jmx_prometheus_javaagent<\/artifactId>\s*<version>(.+)<\/version>/.exec(pom) ?? []
+  const started = [...dockerfile.matchAll(/jmx_prometheus_javaagent-([^/]+)\.jar/g)].map(([, version]) => version)
+  assert.deepEqual(new Set(started), new Set([fetched]))
+})
+
 test('every target of Prometheus is a container, at the port where it listens', () => {
   const targets = read('prometheus/targets.yml') as { labels: { job: string }; targets: string[] }[]
   const ofOurs = (name: string) => services[name]?.environment?.HTTP_PORT
@@ -81,6 +78,27 @@ test('every target of Prometheus is a container, at the port where it listens', 
     Object.keys(services).filter(name => ofOurs(name) && !scraped.includes(name)),
     []
   )
+})
+
+test('what containers and pods are told is something that a service can be told, and goes with the rest', () => {
+  const known = new Set(Object.values(settingsOfServices).flatMap(({ properties }) => Object.keys(properties)))
+  for (const [name, schema] of Object.entries(settingsOfServices)) {
+    const manifest = manifestsOf<StatefulSet>('StatefulSet').find(({ metadata }) => metadata.name === name)
+    assert.ok(manifest, name)
+    const ofPod = settingsOf(manifest, { password: () => 'secret' })
+    const ofContainer = environmentOf(name)
+    const unknown = Object.keys({ ...ofPod, ...ofContainer }).filter(setting => !known.has(setting))
+    assert.deepEqual(unknown, [], name)
+    // Files that are where they run.
+    const files = { KAFKA_TLS_CA_FILE: import.meta.filename, SEED_STOCK_FILE: import.meta.filename }
+    for (const environment of [ofPod, ofContainer]) {
+      const own = Object.entries(environment).map(([setting, value]) => [
+        setting,
+        files[setting as 'SEED_STOCK_FILE'] ?? value
+      ])
+      parseConfig(schema as TObject<TProperties>, Object.fromEntries(own))
+    }
+  }
 })
 
 test('the image of the services has all that each of them needs, and no tests', async t => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -101,13 +101,18 @@ test('a failing install shows what npm said, runs nothing, and the next command 
   }
 })
 
-test('a lock left by a setup that was killed does not stop the next one', async t => {
-  const project = createProject(t)
-  mkdirSync(join(project.directory, '.orderly'))
+test('a lock left by a setup that was killed does not stop the next one, nor one that was never written to its end', async t => {
   const dead = spawn(process.execPath, ['--eval', ''])
   await once(dead, 'exit')
-  writeFileSync(join(project.directory, '.orderly', 'setup.pid'), String(dead.pid))
-  assert.equal((await finished(project.start())).code, 0)
+  for (const content of [String(dead.pid), '']) {
+    const project = createProject(t)
+    mkdirSync(join(project.directory, '.orderly'))
+    const lock = join(project.directory, '.orderly', 'setup.pid')
+    writeFileSync(lock, content)
+    const minuteAgo = new Date(Date.now() - 60_000)
+    utimesSync(lock, minuteAgo, minuteAgo)
+    assert.equal((await finished(project.start())).code, 0)
+  }
 })
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {

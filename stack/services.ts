@@ -22,6 +22,7 @@ export const services: readonly (ServiceDescription & { readonly name: ServiceNa
   { name: 'aggregator', usualPort: 8083 }
 ]
 
-export function mainFile(name: AnyServiceName): string {
-  return join(projectDirectory, 'services', name, 'main.ts')
+/** @param directory where its code is */
+export function mainFile(name: AnyServiceName, directory = projectDirectory): string {
+  return join(directory, 'services', name, 'main.ts')
 }

@@ -1,5 +1,5 @@
 import { topicNames } from '@orderly/contracts'
-import { createTopics, type KafkaConnection } from '@orderly/kafka'
+import { createTopics, type KafkaConnection, KafkaError } from '@orderly/kafka'
 import { provisionedTopics } from '../deploy/kafka/principals.ts'
 import { topicConfig } from '../deploy/kafka/topic-config.ts'
 import { externalServers, kafkaConnectionOf, type ServerName } from './external-servers.ts'
@@ -41,8 +41,11 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
   })
 
   const topics = servers.then(({ kafka }) => {
-    const connection = kafka === undefined ? kafkaConnectionOf(environment) : localConnection(kafka.brokers)
-    return createMissingTopics(connection, { partitions, replicationFactor: kafka?.replicationFactor ?? -1 })
+    if (kafka === undefined) return createTopicsElsewhere(kafkaConnectionOf(environment), partitions)
+    return createMissingTopics(localConnection(kafka.brokers), {
+      partitions,
+      replicationFactor: kafka.replicationFactor
+    })
   })
   topics.catch(() => {})
 
@@ -94,6 +97,18 @@ function serverVariables({ kafka, postgres, registry }: RunningServers): NodeJS.
 
 function localConnection(brokers: readonly string[]): KafkaConnection {
   return { brokers, clientID: 'orderly-stack' }
+}
+
+/** On the Kafka of others. @throws Refusal when it is not there or does not let us */
+async function createTopicsElsewhere(connection: KafkaConnection, partitions: number): Promise<string[]> {
+  try {
+    return await createMissingTopics(connection, { partitions, replicationFactor: -1 })
+  } catch (error) {
+    if (!(error instanceof KafkaError)) throw error
+    throw new Refusal(
+      `${error.message}: see that Kafka is there, that KAFKA_BROKERS is right, and what this user may do.`
+    )
+  }
 }
 
 /** A replication factor of -1 leaves it to the cluster. */

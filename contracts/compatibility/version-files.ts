@@ -17,7 +17,15 @@ export type LockedVersions = Readonly<Record<string, string>>
 
 const lockFile = 'versions.lock.json'
 
-/** @throws Error that names the file to mend. */
+/** What somebody has to mend in a file of `contracts/`. The message is all they need to know. */
+export class ContractFileError extends Error {
+  constructor(place: string, problem: string, options?: ErrorOptions) {
+    super(`contracts/${place}: ${problem}`, options)
+    this.name = 'ContractFileError'
+  }
+}
+
+/** @throws ContractFileError */
 export function readEventFolders(contractsDirectory: string): EventFolder[] {
   return readdirSync(contractsDirectory, { withFileTypes: true })
     .filter(entry => entry.isDirectory() && entry.name !== 'node_modules')
@@ -40,24 +48,51 @@ function readVersions(directory: string, folder: string): RecordSchema[] {
   return present.map((_, index) => {
     const name = fileName(folder, index + 1)
     if (!present.includes(`v${index + 1}.avsc`)) {
-      throw new Error(`${folder}: versions are v1.avsc, v2.avsc and so on without a gap; ${name} is missing`)
+      throw new ContractFileError(folder, `versions are v1.avsc, v2.avsc and so on without a gap; ${name} is missing`)
     }
     return parseVersion(name, readFileSync(join(directory, `v${index + 1}.avsc`), 'utf8'), eventTypeOf(folder))
   })
 }
 
 function parseVersion(name: string, text: string, eventType: string): RecordSchema {
-  let schema: RecordSchema
+  const schema = parseJSON(name, text)
   try {
-    schema = JSON.parse(text)
     parseAvroType(schema)
   } catch (cause) {
-    throw new Error(`${name} is no Avro schema: ${(cause as Error).message}`, { cause })
+    const field = fieldToBlame(schema)
+    const where = field === undefined ? '' : `, because of the field ${field}`
+    // avsc ends some messages with the whole schema.
+    const reason = (cause as Error).message.replace(/: \[\{.*/s, '')
+    throw new ContractFileError(name, `no Avro schema${where}: ${reason}`, { cause })
   }
   if (schema.type !== 'record' || schema.name !== eventType) {
-    throw new Error(`${name}: must be a record named ${eventType}, like its folder`)
+    throw new ContractFileError(name, `must be a record named ${eventType}, like its folder`)
   }
   return schema
+}
+
+function parseJSON(name: string, text: string): RecordSchema {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new ContractFileError(name, `no JSON: ${(cause as Error).message}`, { cause })
+  }
+}
+
+/** avsc does not say where it found the fault: it is in the field without which there would be none. */
+function fieldToBlame(schema: Partial<RecordSchema> | null): string | undefined {
+  const fields: unknown = schema?.fields
+  if (!Array.isArray(fields)) return undefined
+  return fields.find(field => isAvro({ ...schema, fields: fields.filter(other => other !== field) }))?.name
+}
+
+function isAvro(schema: object): boolean {
+  try {
+    parseAvroType(schema)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function eventTypeOf(folder: string): string {
@@ -76,4 +111,15 @@ export function readLock(contractsDirectory: string): LockedVersions {
 
 export function lockPath(contractsDirectory: string): string {
   return join(contractsDirectory, lockFile)
+}
+
+/** Runs what reads the files of `contracts/`: what somebody has to mend there is said in a line, without a stack. */
+export function explainFileErrors(work: () => void): void {
+  try {
+    work()
+  } catch (error) {
+    if (!(error instanceof ContractFileError)) throw error
+    console.error(error.message)
+    process.exitCode = 1
+  }
 }

@@ -1,5 +1,12 @@
 import type { Builder } from '@grafana/grafana-foundation-sdk/cog'
-import { BigValueGraphMode, GraphDrawStyle, VisibilityMode } from '@grafana/grafana-foundation-sdk/common'
+import {
+  BigValueGraphMode,
+  GraphDrawStyle,
+  GraphThresholdsStyleConfigBuilder,
+  GraphThresholdsStyleMode,
+  ReduceDataOptionsBuilder,
+  VisibilityMode
+} from '@grafana/grafana-foundation-sdk/common'
 import {
   type Dashboard,
   DashboardBuilder,
@@ -8,7 +15,11 @@ import {
   DashboardLinkType,
   DatasourceVariableBuilder,
   type Panel,
-  RowBuilder
+  QueryVariableBuilder,
+  RowBuilder,
+  ThresholdsConfigBuilder,
+  ThresholdsMode,
+  VariableRefresh
 } from '@grafana/grafana-foundation-sdk/dashboard'
 import { DataqueryBuilder } from '@grafana/grafana-foundation-sdk/prometheus'
 import { PanelBuilder as StatBuilder } from '@grafana/grafana-foundation-sdk/stat'
@@ -19,7 +30,17 @@ export interface DashboardSpec {
   readonly uid: string
   readonly title: string
   readonly description: string
+  readonly choices?: readonly ChoiceSpec[]
   readonly rows: readonly RowSpec[]
+}
+
+/** What is chosen at the top of a dashboard, and stands in its queries as `$name`. */
+export interface ChoiceSpec {
+  readonly name: string
+  /** One of the values of this label of the metric. */
+  readonly label: string
+  readonly metric: string
+  readonly first: string
 }
 
 export interface RowSpec {
@@ -34,6 +55,12 @@ export interface PanelSpec {
   /** Of Grafana's units: `s`, `short`, `percentunit`, `bytes`, `Bps`, `ops`, `reqps`. */
   readonly unit: string
   readonly queries: readonly QuerySpec[]
+  /** The alert that looks at the same: its page says what to do. */
+  readonly alert?: string
+  /** From here on it is bad: the figure is red, the chart has a line. */
+  readonly limit?: number
+  /** With `limit`: below it, instead of from it on. */
+  readonly isLowBad?: boolean
   /** The newest figure instead of a line. */
   readonly isStat?: boolean
   readonly max?: number
@@ -53,7 +80,7 @@ const panelWidth = 8
 const statHeight = 4
 const statWidth = 4
 
-export function buildDashboard({ uid, title, description, rows }: DashboardSpec): Dashboard {
+export function buildDashboard({ uid, title, description, choices = [], rows }: DashboardSpec): Dashboard {
   const builder = new DashboardBuilder(`Orderly: ${title}`)
     .uid(`orderly-${uid}`)
     .description(description)
@@ -65,6 +92,7 @@ export function buildDashboard({ uid, title, description, rows }: DashboardSpec)
     .readonly()
     .withVariable(new DatasourceVariableBuilder('datasource').label('Prometheus').type('prometheus'))
     .link(new DashboardLinkBuilder('Orderly').type(DashboardLinkType.Dashboards).tags(['orderly']).asDropdown(true))
+  for (const choice of choices) builder.withVariable(buildChoice(choice))
   for (const row of rows) {
     builder.withRow(new RowBuilder(row.title))
     for (const panel of row.panels) builder.withPanel(panel.isStat === true ? buildStat(panel) : buildTimeSeries(panel))
@@ -72,10 +100,19 @@ export function buildDashboard({ uid, title, description, rows }: DashboardSpec)
   return builder.build()
 }
 
+function buildChoice({ name, label, metric, first }: ChoiceSpec): QueryVariableBuilder {
+  return new QueryVariableBuilder(name)
+    .datasource(datasource)
+    .query({ query: `label_values(${metric}, ${label})`, refId: 'A' })
+    .definition(`label_values(${metric}, ${label})`)
+    .refresh(VariableRefresh.OnDashboardLoad)
+    .current({ text: first, value: first })
+}
+
 function buildTimeSeries(spec: PanelSpec): Builder<Panel> {
   const panel = new TimeSeriesBuilder()
     .title(spec.title)
-    .description(spec.description)
+    .description(describe(spec))
     .datasource(datasource)
     .unit(spec.unit)
     .min(0)
@@ -85,6 +122,10 @@ function buildTimeSeries(spec: PanelSpec): Builder<Panel> {
     .showPoints(VisibilityMode.Never)
     .fillOpacity(10)
   if (spec.max !== undefined) panel.max(spec.max)
+  if (spec.limit !== undefined) {
+    const line = new GraphThresholdsStyleConfigBuilder().mode(GraphThresholdsStyleMode.Dashed)
+    panel.thresholds(thresholdsOf(spec)).thresholdsStyle(line)
+  }
   for (const query of queriesOf(spec)) panel.withTarget(query)
   return panel
 }
@@ -92,14 +133,27 @@ function buildTimeSeries(spec: PanelSpec): Builder<Panel> {
 function buildStat(spec: PanelSpec): Builder<Panel> {
   const panel = new StatBuilder()
     .title(spec.title)
-    .description(spec.description)
+    .description(describe(spec))
     .datasource(datasource)
     .unit(spec.unit)
     .height(statHeight)
     .span(statWidth)
     .graphMode(BigValueGraphMode.Area)
+    .reduceOptions(new ReduceDataOptionsBuilder().calcs(['lastNotNull']))
+    .thresholds(thresholdsOf(spec))
   for (const query of queriesOf(spec)) panel.withTarget(query)
   return panel
+}
+
+function describe({ description, alert }: PanelSpec): string {
+  return alert === undefined ? description : `${description} Runbook: docs/runbooks/${alert}.md.`
+}
+
+/** Without a limit no figure is red; left to itself, Grafana makes them so from 80 on. */
+function thresholdsOf({ limit, isLowBad = false }: PanelSpec): ThresholdsConfigBuilder {
+  const [first, second] = isLowBad ? ['red', 'green'] : ['green', 'red']
+  const steps = limit === undefined ? [] : [{ value: limit, color: second }]
+  return new ThresholdsConfigBuilder().mode(ThresholdsMode.Absolute).steps([{ value: null, color: first }, ...steps])
 }
 
 function queriesOf({ queries }: PanelSpec): DataqueryBuilder[] {

@@ -1,8 +1,8 @@
 import { topicConfigs } from '@orderly/contracts'
-import { deadLetterTopic } from '@orderly/kafka'
+import { deadLetterTopic, keepsEverything } from '@orderly/kafka'
 
-/** What a topic is made with. Dead letters wait for somebody, however long that takes: what a topic forgets of them would also release their keys. */
+/** What a topic is made with. */
 export function topicConfig(name: string): Readonly<Record<string, string>> {
   const isOfDeadLetters = name.endsWith(deadLetterTopic(''))
-  return topicConfigs[name] ?? (isOfDeadLetters ? { 'retention.ms': '-1', 'retention.bytes': '-1' } : {})
+  return topicConfigs[name] ?? (isOfDeadLetters ? keepsEverything : {})
 }

@@ -32,6 +32,8 @@ export const labels = (name: string) => ({ 'app.kubernetes.io/name': name, 'app.
 export const minimalPod = (userID: number): IPodSpec => ({
   containers: [],
   automountServiceAccountToken: false,
+  // No variables for each service that is there: settings are those that somebody has set.
+  enableServiceLinks: false,
   securityContext: {
     ...{ runAsNonRoot: true, runAsUser: userID, runAsGroup: userID, fsGroup: userID },
     seccompProfile: { type: 'RuntimeDefault' }

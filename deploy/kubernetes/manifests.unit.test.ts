@@ -1,23 +1,12 @@
 import assert from 'node:assert/strict'
-import { globSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { globSync } from 'node:fs'
 import { test } from 'node:test'
-import { parse, parseAllDocuments } from 'yaml'
-import { provisionedTopics } from '../kafka/principals.ts'
+import { grants, provisionedTopics } from '../kafka/principals.ts'
+import { grantsOfUsers } from '../testing/kubernetes.ts'
+import { manifests, manifestsOf, resources } from '../testing/manifests.ts'
 import { validateManifest } from '../testing/validate-manifest.ts'
 
-interface Parsed {
-  readonly apiVersion: string
-  readonly kind: string
-  readonly metadata: { readonly name: string }
-}
-
-const here = import.meta.dirname
-const { resources } = parse(readFileSync(join(here, 'kustomization.yaml'), 'utf8')) as { resources: string[] }
-const manifests = resources.flatMap(file =>
-  parseAllDocuments(readFileSync(join(here, file), 'utf8')).map(document => document.toJS() as Parsed)
-)
-const named = (kind: string) => manifests.filter(each => each.kind === kind).map(({ metadata }) => metadata.name)
+const named = (kind: string) => manifestsOf(kind).map(({ metadata }) => metadata.name)
 
 test('every manifest is what the schema of its kind wants', async () => {
   for (const manifest of manifests) {
@@ -38,7 +27,7 @@ test('a manifest that its schema does not want is found', async () => {
 })
 
 test('every generated file is among the resources, and nothing is there twice', () => {
-  const generated = globSync('generated/*.yaml', { cwd: here })
+  const generated = globSync('generated/*.yaml', { cwd: import.meta.dirname })
   assert.deepEqual(
     generated.filter(file => !resources.includes(file)),
     []
@@ -67,6 +56,13 @@ test('every secret, configuration and user that is asked for is there', () => {
     []
   )
   assert.deepEqual(new Set(named('KafkaTopic')), new Set(provisionedTopics))
+})
+
+test('the users of the manifests may do what acls.json allows, all but whoever makes topics, which Strimzi does itself', () => {
+  assert.deepEqual(
+    grantsOfUsers(),
+    grants.filter(({ principal }) => principal !== 'provisioner')
+  )
 })
 
 test('what the rules call a job is scraped under that name', () => {

@@ -14,6 +14,8 @@ interface Shape {
 /** New topics have as many partitions; more instances than that would have nothing to do. */
 export const partitions = 12
 const stopSeconds = 30
+/** So long requests may still come to a pod that is to stop: whoever sends them learns of it at the same time. */
+const lastRequestsSeconds = 5
 
 const shapes: Readonly<Record<string, Shape>> = {
   order: { port: 8080, replicas: 2 },
@@ -60,6 +62,7 @@ function statefulSet(name: string, { port, replicas }: Shape): IStatefulSet {
     startupProbe: probe('/health/live', { periodSeconds: 2, failureThreshold: 30 }),
     livenessProbe: probe('/health/live', { periodSeconds: 10, failureThreshold: 3 }),
     readinessProbe: probe('/health/ready', { periodSeconds: 5, failureThreshold: 2 }),
+    lifecycle: { preStop: { sleep: { seconds: lastRequestsSeconds } } },
     resources: { requests: { cpu: '250m', memory: '256Mi' }, limits: { memory: '512Mi' } },
     volumeMounts: [
       { name: 'kafka-ca', mountPath: '/etc/orderly/kafka', readOnly: true },
@@ -79,7 +82,7 @@ function statefulSet(name: string, { port, replicas }: Shape): IStatefulSet {
         metadata: { labels: labels(name) },
         spec: {
           ...minimalPod(1000),
-          // Longer than SHUTDOWN_DEADLINE_MS: the service ends by itself before it is killed.
+          // Longer than that and SHUTDOWN_DEADLINE_MS: the service ends by itself before it is killed.
           terminationGracePeriodSeconds: stopSeconds,
           topologySpreadConstraints: [
             {

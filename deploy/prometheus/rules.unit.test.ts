@@ -20,7 +20,7 @@ interface RuleTest {
 
 const here = import.meta.dirname
 const ruleFiles = readdirSync(join(here, 'rules')).map(name => join(here, 'rules', name))
-const testFile = join(here, 'tests', 'alerts.test.yml')
+const testFiles = readdirSync(join(here, 'tests')).map(name => join(here, 'tests', name))
 const read = (file: string) => parse(readFileSync(file, 'utf8'))
 const alerts = ruleFiles
   .flatMap(file => (read(file) as { groups: { rules: Alert[] }[] }).groups)
@@ -38,11 +38,12 @@ test('Prometheus takes the rules and the configuration', async t => {
 test('every alert fires when it should, and is quiet when it should', async t => {
   const programs = programsOrSkip(t, 'promtool')
   if (programs === undefined) return
-  await run(programs.promtool, ['test', 'rules', testFile])
+  await run(programs.promtool, ['test', 'rules', ...testFiles])
 })
 
 test('every alert is tested both firing and quiet', () => {
-  const tested = (read(testFile) as { tests: RuleTest[] }).tests.flatMap(each => each.alert_rule_test)
+  const tests = testFiles.flatMap(file => (read(file) as { tests: RuleTest[] }).tests)
+  const tested = tests.flatMap(each => each.alert_rule_test)
   for (const { alert } of alerts) {
     const own = tested.filter(({ alertname }) => alertname === alert)
     assert.ok(

@@ -15,17 +15,23 @@ interface Panel {
   readonly panels?: readonly Panel[]
 }
 
+interface Dashboard {
+  readonly title: string
+  readonly panels: readonly Panel[]
+  readonly templating: { readonly list: readonly { readonly name: string; readonly current?: { value: string } }[] }
+}
+
 /** Every query of every panel, as it is committed. @param rateWindow in the place of what Grafana puts in */
 export function panelQueries(rateWindow: string): PanelQuery[] {
   return readdirSync(directory).flatMap(file => {
-    const { title, panels } = JSON.parse(readFileSync(join(directory, file), 'utf8')) as {
-      title: string
-      panels: Panel[]
-    }
+    const { title, panels, templating } = JSON.parse(readFileSync(join(directory, file), 'utf8')) as Dashboard
+    const chosen = [...templating.list, { name: '__rate_interval', current: { value: rateWindow } }]
+    const asGrafanaAsks = (expr: string) =>
+      chosen.reduce((text, { name, current }) => text.replaceAll(`$${name}`, current?.value ?? ''), expr)
     return panels
       .flatMap(panel => [panel, ...(panel.panels ?? [])])
       .flatMap(({ title: panel, targets = [] }) =>
-        targets.map(({ expr }) => ({ dashboard: title, panel, expr: expr.replaceAll('$__rate_interval', rateWindow) }))
+        targets.map(({ expr }) => ({ dashboard: title, panel, expr: asGrafanaAsks(expr) }))
       )
   })
 }

@@ -16,6 +16,7 @@ export {
 export type { KeyOperation } from './dead-letters/operation.ts'
 export { type LeftAlone, type OperationPlan, planDrop, planReplay } from './dead-letters/plan.ts'
 export { createTopicReader, type TopicReader } from './dead-letters/reader.ts'
+export { keepsEverything } from './dead-letters/topic-config.ts'
 export { KafkaError } from './errors.ts'
 export type { TopicPartition } from './group/assignment.ts'
 export type { GroupDescription, GroupMemberDescription } from './inspect/groups.ts'

@@ -1,3 +1,4 @@
+import { passingGroups } from '@orderly/contracts'
 import { httpPort, kafkaSettings, serviceSettings } from '@orderly/service-kit'
 import { Type } from 'typebox'
 
@@ -19,7 +20,7 @@ export const configSchema = Type.Object({
   }),
   MONITOR_IGNORED_GROUPS: Type.Array(Type.String({ minLength: 1 }), {
     description: 'how the names of groups begin that come and go and are left out, separated by commas',
-    default: ['order-status-rebuild-', 'console-consumer-']
+    default: [...passingGroups]
   }),
   MONITOR_MAX_GROUPS: Type.Integer({
     description: 'how many groups to look at, at most; how many were left out is a metric',

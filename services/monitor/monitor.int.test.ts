@@ -57,14 +57,14 @@ test('lag is told in records and seconds, with what hangs, for groups without me
   assert.equal(await metric('orderly_consumer_group_members', `group="${group}"`), 0)
 
   await transactional.write(topic, 0, ['a', 'b'])
-  const isHanging = async () => ((await metric('orderly_kafka_hanging_transactions', 'kind="open"')) ?? 0) >= 1
-  await until('a hanging transaction', isHanging)
-  // Of the whole broker, so it may be that of somebody else: this partition's is told by what it holds up.
+  const hangingHere = () => metric('orderly_kafka_hanging_transactions', `kind="open",topic="${topic}"`)
+  await until('a hanging transaction', async () => (await hangingHere()) === 1)
   const isHeldUp = async () => (await metric('orderly_kafka_partition_held_up_records', ofPartition)) === 2
   await until('two records held up', isHeldUp)
   await transactional.end('abort')
   const isFree = async () => (await metric('orderly_kafka_partition_held_up_records', ofPartition)) === 0
   await until('nothing held up', isFree)
+  await until('no hanging transaction', async () => (await hangingHere()) === 0)
 
   assert.equal(await metric('orderly_kafka_brokers'), 1)
   assert.equal(await metric('orderly_kafka_controller_id'), 1)

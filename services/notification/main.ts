@@ -1,5 +1,5 @@
 import { connectTopics, createSchemaRegistry } from '@orderly/contracts'
-import { createProducer, createTopics, runStage } from '@orderly/kafka'
+import { createProducer, createTopics, keepsEverything, runStage } from '@orderly/kafka'
 import { checkDatabase, createPool, migrate, retryTransient } from '@orderly/postgres'
 import {
   ConfigError,
@@ -67,7 +67,7 @@ runService({
 
     const connection = kafkaConnection(config, name)
     await createTopics(connection, [
-      { name: notificationsDeadLetterTopic, partitions: -1, replicationFactor: -1, configs: { 'retention.ms': '-1' } }
+      { name: notificationsDeadLetterTopic, partitions: -1, replicationFactor: -1, configs: keepsEverything }
     ]).catch(error =>
       logger.warn({ error, topic: notificationsDeadLetterTopic }, 'the dead-letter topic cannot be created')
     )

@@ -38,7 +38,7 @@ const checks: readonly Check[] = [
   {
     name: 'generated contracts',
     args: ['contracts/generate.ts', '--check'],
-    remedy: 'node contracts/generate.ts'
+    remedy: 'npm run generate -w @orderly/contracts'
   },
   { name: 'generated deployment', args: ['deploy/generate.ts', '--check'], remedy: 'node deploy/generate.ts' },
   {

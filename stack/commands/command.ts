@@ -1,3 +1,4 @@
+import { ConfigError } from '@orderly/service-kit'
 import { createSupervisor, type Supervisor } from '../processes/supervisor.ts'
 import { Refusal } from '../refusal.ts'
 
@@ -50,6 +51,19 @@ export async function runCommand(command: (context: CommandContext) => Promise<n
 }
 
 function explain(error: unknown): string {
-  if (error instanceof Refusal) return error.message
+  if (error instanceof Refusal || error instanceof ConfigError || isAboutArguments(error)) return error.message
+  if (isDiskFull(error)) return fullDisk
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
+
+const fullDisk =
+  'The disk of this project is full: free some of it, or delete old data with `npm run reset`, and run this again.'
+
+/** Of `parseArgs`: an option or a word that the command does not know. */
+function isAboutArguments(error: unknown): error is Error {
+  return error instanceof Error && String((error as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS')
+}
+
+export function isDiskFull(error: unknown): boolean {
+  return ['ENOSPC', 'EDQUOT'].includes(String((error as NodeJS.ErrnoException | undefined)?.code))
 }

@@ -14,11 +14,10 @@ import { showLines, showSteps } from '../terminal/steps.ts'
 import { createThrowAwayRun } from '../throw-away-run.ts'
 import { runCommand } from './command.ts'
 
-// `npm run demo --json`, without the two dashes, reaches us this way.
-const { json, kafka } = parseArgs({ options: { json: { type: 'boolean' }, kafka: { type: 'string' } } }).values
-const asJSON = json === true || process.env.npm_config_json === 'true'
-
 await runCommand(async ({ supervise, signal }) => {
+  // `npm run demo --json`, without the two dashes, reaches us this way.
+  const { json, kafka } = parseArgs({ options: { json: { type: 'boolean' }, kafka: { type: 'string' } } }).values
+  const asJSON = json === true || process.env.npm_config_json === 'true'
   const environment = process.env
   const kafkaMode = readKafkaMode(kafka)
   const run = createThrowAwayRun('demo')

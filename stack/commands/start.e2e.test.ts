@@ -1,17 +1,26 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { rm } from 'node:fs/promises'
+import { readFile, rm, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { readNotifications } from '../demo/notifications.ts'
-import { orderlyDirectory } from '../directories.ts'
+import { orderlyDirectory, projectDirectory } from '../directories.ts'
 import { freePorts } from '../processes/ports.ts'
 import { waitUntil } from '../processes/wait.ts'
 import { type LauncherProcess, startLauncher } from '../testing/launcher.ts'
 import { processesUnder } from '../testing/process-list.ts'
 
 const ready = 'Ctrl-C stops everything'
-const portNames = ['KAFKA', 'KAFKA_CONTROLLER', 'POSTGRES', 'REGISTRY', 'ORDER', 'INVENTORY', 'NOTIFICATION'] as const
+const portNames = [
+  'KAFKA',
+  'KAFKA_CONTROLLER',
+  'POSTGRES',
+  'REGISTRY',
+  'ORDER',
+  'INVENTORY',
+  'NOTIFICATION',
+  'AGGREGATOR'
+] as const
 
 /** Stacks with data and ports of their own, beside whatever else runs on this machine. */
 async function createStack(t: TestContext) {
@@ -26,8 +35,8 @@ async function createStack(t: TestContext) {
   })
   return {
     directory,
-    start() {
-      const start = startLauncher(t, 'start', ['--run', name], env)
+    start(...args: readonly string[]) {
+      const start = startLauncher(t, 'start', ['--run', name, ...args], env)
       starts.push(start)
       return start
     },
@@ -39,6 +48,8 @@ async function createStack(t: TestContext) {
       })
       return response.status
     },
+    logged: async (service: string, text: string) =>
+      (await readFile(join(directory, 'logs', `${service}.log`), 'utf8')).split(text).length - 1,
     notifications: () => readNotifications(join(directory, 'logs', 'notification.log'))
   }
 }
@@ -100,5 +111,35 @@ test('a stop in the middle of the start leaves no process either', async t => {
   await start.waitFor('postgres: ready')
   start.child.kill('SIGINT')
   assert.equal((await start.ended()).code, 130)
+  assert.deepEqual(await processesUnder(stack.directory), [])
+})
+
+test('for developers a service starts anew when one of its files changes, also one of its thread, and all stop in good order', async t => {
+  const stack = await createStack(t)
+  const dev = stack.start('--watch')
+  await dev.waitFor(ready)
+  for (const [service, file] of [
+    ['notification', 'domain/wording/en.ts'],
+    ['order', 'from-topics/status-stage.ts']
+  ] as const) {
+    const now = new Date()
+    await utimes(join(projectDirectory, 'services', service, file), now, now)
+    const startedAnew = async () => (await stack.logged(service, '"msg":"listening"')) === 2
+    await waitUntil(startedAnew, { what: `another start of ${service}`, deadlineMs: 60_000 })
+  }
+  await waitUntil(async () => (await stack.order('a-developer').catch(() => 0)) === 202, {
+    what: 'an accepted order',
+    deadlineMs: 30_000
+  })
+  assert.equal(await told(stack, 'a-developer'), 'Order confirmed')
+  dev.child.kill('SIGINT')
+  assert.equal((await dev.ended()).code, 0)
+  for (const service of ['order', 'inventory', 'notification', 'aggregator']) {
+    const [stops, orderly] = await Promise.all(
+      ['stopping', 'stopped'].map(msg => stack.logged(service, `"msg":"${msg}"`))
+    )
+    assert.equal(stops, orderly, `${service} did not stop in good order`)
+    assert.equal(await stack.logged(service, 'second signal'), 0)
+  }
   assert.deepEqual(await processesUnder(stack.directory), [])
 })

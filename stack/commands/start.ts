@@ -14,21 +14,20 @@ import { showSteps } from '../terminal/steps.ts'
 import { formatTable } from '../terminal/table.ts'
 import { runCommand } from './command.ts'
 
-const {
-  watch,
-  run,
-  with: beside,
-  kafka
-} = parseArgs({
-  options: {
-    watch: { type: 'boolean', default: false },
-    run: { type: 'string', default: 'start' },
-    with: { type: 'string' },
-    kafka: { type: 'string' }
-  }
-}).values
-
 await runCommand(async ({ supervise, signal }) => {
+  const {
+    watch,
+    run,
+    with: beside,
+    kafka
+  } = parseArgs({
+    options: {
+      watch: { type: 'boolean', default: false },
+      run: { type: 'string', default: 'start' },
+      with: { type: 'string' },
+      kafka: { type: 'string' }
+    }
+  }).values
   const environment = process.env
   const extras = readExtras(beside)
   const kafkaMode = readKafkaMode(kafka)

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { KafkaConnection } from '@orderly/kafka'
 import {
@@ -8,6 +8,7 @@ import {
   readConnector,
   stateOf
 } from '../../deploy/connect/connector.ts'
+import { projectDirectory } from '../directories.ts'
 import type { Java } from '../preflight/java.ts'
 import { loopback } from '../processes/ports.ts'
 import type { SupervisedProcess, Supervisor } from '../processes/supervisor.ts'
@@ -67,7 +68,7 @@ export async function startWorker(options: ConnectOptions): Promise<SupervisedPr
   const { supervisor, java, dataDirectory, metricsPort, name = 'connect' } = options
   await mkdir(dataDirectory, { recursive: true })
   const propertiesFile = join(dataDirectory, `${name}.properties`)
-  await writeFile(propertiesFile, workerProperties(options, await preparePlugins(supervisor, java)))
+  await writeFile(propertiesFile, await workerProperties(options, await preparePlugins(supervisor, java)))
   return startJavaServer(supervisor, {
     name,
     // It says goodbye to its group while the broker is there.
@@ -115,32 +116,23 @@ function auditVariables({ databaseURL, registryURL }: ConnectOptions): NodeJS.Pr
   }
 }
 
-function workerProperties({ connection, port }: ConnectOptions, pluginDirectory: string): string {
-  const internalTopics = ['config', 'offset', 'status'].flatMap(kind => [
-    [`${kind}.storage.topic`, `connect.${kind}`],
-    // As many as the cluster says.
-    [`${kind}.storage.replication.factor`, -1],
-    ...(kind === 'config' ? [] : [[`${kind}.storage.partitions`, 1]])
-  ])
+/** Those of a container, with the addresses of this run, and at its pace. */
+async function workerProperties({ connection, port }: ConnectOptions, pluginDirectory: string): Promise<string> {
+  const text = await readFile(join(projectDirectory, 'deploy', 'connect', 'worker.properties'), 'utf8')
+  const ofContainer = text.split('\n').flatMap(line => {
+    const [, name, value] = /^([^#=]+)=(.*)$/.exec(line) ?? []
+    return name === undefined || value === undefined ? [] : [[name, value] as const]
+  })
   const client = javaClientProperties(connection)
   const settings = {
+    ...Object.fromEntries(ofContainer),
     ...prefixed('', client),
     ...prefixed('consumer.', client),
     ...prefixed('producer.', client),
     ...prefixed('admin.', client),
-    'group.id': 'orderly-connect',
-    ...Object.fromEntries(internalTopics),
-    'key.converter': 'org.apache.kafka.connect.storage.StringConverter',
-    'value.converter': 'org.apache.kafka.connect.storage.StringConverter',
     'plugin.path': pluginDirectory,
-    'plugin.discovery': 'service_load',
     listeners: `http://${loopback}:${port}`,
     'rest.advertised.host.name': loopback,
-    'config.providers': 'env',
-    'config.providers.env.class': 'org.apache.kafka.common.config.provider.EnvVarConfigProvider',
-    'config.providers.env.param.allowlist.pattern': 'AUDIT_.*',
-    // A worker that is started again finds its tasks free at once.
-    'scheduled.rebalance.max.delay.ms': 0,
     'session.timeout.ms': 10_000,
     'heartbeat.interval.ms': 3_000,
     'offset.flush.interval.ms': 1_000

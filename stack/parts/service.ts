@@ -26,6 +26,7 @@ export async function startService({ supervisor, service, port, env, watch }: Se
     command: process.execPath,
     args: [smallHeap, ...(watch ? ['--watch', '--watch-preserve-output'] : []), mainFile(service.name)],
     cwd: projectDirectory,
+    passesStopSignal: watch === true,
     env: { ...service.env, ...env, HTTP_PORT: String(port) }
   })
   const address = `http://${loopback}:${port}`

@@ -42,7 +42,11 @@ export async function preflight({ directory, externals, ports, extras, kafkaMode
   refuseFullDisk(await freeMB(directory), missing)
   if (extras?.has('monitoring') === true)
     for (const name of ['prometheus', 'alertmanager'] as const) requireProgram(name)
-  for (const use of ports) if (!(await isPortFree(use.port))) throw takenPort(use)
+  for (const [index, use] of ports.entries()) {
+    const other = ports.slice(0, index).find(({ port }) => port === use.port)
+    if (other !== undefined) throw samePort(other, use)
+    if (!(await isPortFree(use.port))) throw takenPort(use)
+  }
 }
 
 function neededJars(
@@ -61,6 +65,12 @@ function neededJars(
 function takenPort({ part, port, setting }: PortUse): Refusal {
   return new Refusal(
     `Port ${port} of ${loopback}, where ${part} is to listen, is taken: stop what uses it, or choose another with ${setting}=<port>.`
+  )
+}
+
+function samePort(one: PortUse, other: PortUse): Refusal {
+  return new Refusal(
+    `Port ${one.port} is given to ${one.part} and to ${other.part}: choose another for one of them with ${one.setting}=<port> or ${other.setting}=<port>.`
   )
 }
 

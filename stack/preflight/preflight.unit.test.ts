@@ -4,7 +4,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { test } from 'node:test'
 import { kafkaJars, registryJars } from '../parts/jars.ts'
-import { loopback } from '../processes/ports.ts'
+import { freePort, loopback } from '../processes/ports.ts'
 import { portUses, usualPorts } from './ports.ts'
 import { preflight, refuseFullDisk, refuseWithoutMaven } from './preflight.ts'
 
@@ -22,6 +22,15 @@ test('a taken port is refused by its number, its part and the setting that chang
   await assert.rejects(preflight({ directory: tmpdir(), externals, ports: [use] }), {
     name: 'Refusal',
     message: new RegExp(`^Port ${port} of 127.0.0.1, where order is to listen, is taken: .*ORDERLY_ORDER_PORT=`)
+  })
+})
+
+test('a port that two parts were given is refused by both of them, although it is free', async () => {
+  const port = await freePort()
+  const uses = ['order', 'inventory'].map(part => ({ part, port, setting: `ORDERLY_${part.toUpperCase()}_PORT` }))
+  await assert.rejects(preflight({ directory: tmpdir(), externals, ports: uses }), {
+    name: 'Refusal',
+    message: `Port ${port} is given to order and to inventory: choose another for one of them with ORDERLY_ORDER_PORT=<port> or ORDERLY_INVENTORY_PORT=<port>.`
   })
 })
 

@@ -1,6 +1,6 @@
-import { execFileSync } from 'node:child_process'
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { startOfProcess } from '../processes/process-table.ts'
 import { waitUntil } from '../processes/wait.ts'
 import { Refusal } from '../refusal.ts'
 
@@ -8,7 +8,7 @@ const lockName = 'running.json'
 
 interface Holder {
   readonly pid: number
-  /** As `ps` says it: tells the holder from a later process with the same id. */
+  /** Tells the holder from a later process with the same id. */
   readonly processStartedAt: string
   /** Of its watchdog, which ends when everything that the run had started is gone. */
   readonly watchdogPID?: number
@@ -35,12 +35,15 @@ export function takeRunLock(runDirectory: string): RunLock {
       )
     }
     rmSync(file, { force: true })
-  }
-  const own: Holder = { pid: process.pid, processStartedAt: startOf(process.pid) ?? '' }
+  } else if (isLeftOver(file)) rmSync(file, { force: true })
+  const own: Holder = { pid: process.pid, processStartedAt: startOfProcess(process.pid) ?? '' }
   try {
     writeFileSync(file, `${JSON.stringify(own)}\n`, { flag: 'wx' })
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
+      rmSync(file, { force: true })
+      throw error
+    }
     throw new Refusal(
       'Orderly is being started here by somebody else at this moment: wait for it, or try `npm run demo`.'
     )
@@ -51,7 +54,7 @@ export function takeRunLock(runDirectory: string): RunLock {
       const pid = holder?.watchdogPID
       if (pid === undefined) return
       const what = `the end of what process ${holder?.pid} had started`
-      await waitUntil(() => startOf(pid) === undefined, { what, deadlineMs: 30_000 })
+      await waitUntil(() => startOfProcess(pid) === undefined, { what, deadlineMs: 30_000 })
     },
     noteWatchdog: watchdogPID => writeFileSync(file, `${JSON.stringify({ ...own, watchdogPID })}\n`),
     release: () => rmSync(file, { force: true })
@@ -65,21 +68,19 @@ export function holderOf(runDirectory: string): 'alive' | 'dead' | undefined {
   return isAlive(holder) ? 'alive' : 'dead'
 }
 
+/** It names nobody, and not because somebody is writing it at this moment: the machine stopped while it was written. */
+function isLeftOver(file: string): boolean {
+  const writtenAtMs = statSync(file, { throwIfNoEntry: false })?.mtimeMs
+  return writtenAtMs !== undefined && writtenAtMs < Date.now() - 10_000
+}
+
 function isAlive({ pid, processStartedAt }: Holder): boolean {
-  return startOf(pid) === processStartedAt
+  return startOfProcess(pid) === processStartedAt
 }
 
 function readHolder(file: string): Holder | undefined {
   try {
     return JSON.parse(readFileSync(file, 'utf8')) as Holder
-  } catch {
-    return undefined
-  }
-}
-
-function startOf(pid: number): string | undefined {
-  try {
-    return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).trim() || undefined
   } catch {
     return undefined
   }

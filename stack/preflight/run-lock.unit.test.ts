@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -53,4 +53,14 @@ test('a lock that was given back can be taken again', t => {
   const { afterCrash, release } = takeRunLock(directory)
   assert.equal(afterCrash, false)
   release()
+})
+
+test('a lock that names nobody is waited for while it is new, and taken over when it was left so', t => {
+  const directory = runDirectory(t)
+  const file = join(directory, 'running.json')
+  writeFileSync(file, '')
+  assert.throws(() => takeRunLock(directory), /^Refusal: Orderly is being started here/)
+  const minuteAgo = new Date(Date.now() - 60_000)
+  utimesSync(file, minuteAgo, minuteAgo)
+  takeRunLock(directory).release()
 })

@@ -1,27 +1,14 @@
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
+import { type ListedProcess, listProcesses } from './process-table.ts'
 
 /** Resident memory of a process and all its descendants; shared pages count once for each process that maps them. */
 export async function residentBytes(pids: readonly number[]): Promise<number> {
-  const { stdout } = await promisify(execFile)('ps', ['-A', '-o', 'pid=,ppid=,rss='])
-  return sumOfTrees(pids, parseProcesses(stdout))
+  return sumOfTrees(pids, await listProcesses())
 }
 
-interface ProcessRow {
-  readonly pid: number
-  readonly parentPID: number
-  readonly residentKB: number
-}
-
-export function parseProcesses(table: string): ProcessRow[] {
-  return table
-    .trim()
-    .split('\n')
-    .map(line => line.trim().split(/\s+/).map(Number))
-    .map(([pid = 0, parentPID = 0, residentKB = 0]) => ({ pid, parentPID, residentKB }))
-}
-
-export function sumOfTrees(roots: readonly number[], rows: readonly ProcessRow[]): number {
+export function sumOfTrees(
+  roots: readonly number[],
+  rows: readonly Pick<ListedProcess, 'pid' | 'parentPID' | 'residentKB'>[]
+): number {
   const included = new Set(roots)
   for (let size = 0; size !== included.size; ) {
     size = included.size

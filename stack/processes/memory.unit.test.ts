@@ -1,17 +1,21 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseProcesses, residentBytes, sumOfTrees } from './memory.ts'
+import { residentBytes, sumOfTrees } from './memory.ts'
+
+const rows = [
+  { pid: 1, parentPID: 0, residentKB: 100 },
+  { pid: 10, parentPID: 1, residentKB: 200 },
+  { pid: 11, parentPID: 10, residentKB: 300 },
+  { pid: 12, parentPID: 11, residentKB: 400 },
+  { pid: 20, parentPID: 1, residentKB: 999 }
+]
 
 test('the memory of a process includes its children and theirs, and nobody else', () => {
-  const rows = parseProcesses(
-    '    1     0   100\n   10     1   200\n   11    10   300\n   12    11   400\n   20     1   999\n'
-  )
   assert.equal(sumOfTrees([10], rows), 900 * 1024)
 })
 
 test('a process and its child given both are counted once', () => {
-  const rows = parseProcesses('10 1 200\n11 10 300')
-  assert.equal(sumOfTrees([10, 11], rows), 500 * 1024)
+  assert.equal(sumOfTrees([10, 11], rows), 900 * 1024)
 })
 
 test('the memory of this process is seen', async () => {

@@ -19,6 +19,8 @@ export interface ProcessSpec {
   readonly output?: 'log' | 'inherit'
   readonly user?: { readonly uid: number; readonly gid: number }
   readonly stopSignal?: 'SIGTERM' | 'SIGINT'
+  /** Whether it passes the signal on to its children by itself: they would take a second one for impatience. */
+  readonly passesStopSignal?: boolean
   /** After this long the process group is killed. */
   readonly stopDeadlineMs?: number
 }
@@ -80,7 +82,10 @@ export function createSupervisor(logDirectory: string): Supervisor {
       isRunning: () => running.has(entry),
       signal: signal => signalGroup(pid, signal),
       async stop() {
-        if (running.has(entry)) signalGroup(pid, stopSignal)
+        if (running.has(entry)) {
+          if (spec.passesStopSignal) child.kill(stopSignal)
+          else signalGroup(pid, stopSignal)
+        }
         const deadline = setTimeout(() => signalGroup(pid, 'SIGKILL'), spec.stopDeadlineMs ?? 15_000)
         return exited.finally(() => clearTimeout(deadline))
       }

@@ -20,19 +20,23 @@ export interface TestService {
   logs(): Promise<LogLine[]>
 }
 
-/** Starts it on a free port and resolves when it is ready. It ends with the test. */
+/**
+ * Starts it on a free port and resolves when it is ready. It ends with the test.
+ * @param directory where its code is
+ */
 export async function startService(
   test: TestContext,
   name: AnyServiceName,
-  env: NodeJS.ProcessEnv
+  env: NodeJS.ProcessEnv,
+  directory = projectDirectory
 ): Promise<TestService> {
   const { supervisor } = superviseRun(test, 'service')
   const child = supervisor.start({
     name,
     tier: 'service',
     command: process.execPath,
-    args: [mainFile(name)],
-    cwd: projectDirectory,
+    args: [mainFile(name, directory)],
+    cwd: directory,
     env: { ...process.env, HTTP_PORT: '0', ...env }
   })
   const logs = () => readLogLines(child.logFile)

@@ -12,12 +12,12 @@ test('a command is found by its words, and what it cannot take is refused in one
   assert.ok(!('help' in invocation))
   assert.deepEqual([invocation.command.name, invocation.argument, invocation.isJson], ['stock show', 'MUG', true])
   const refusals: [string[], RegExp][] = [
-    [['lost'], /^There is no command "lost": run orderly --help/],
-    [['dlq'], /^Say which: orderly dlq list, orderly dlq show/],
-    [['orders', 'show'], /^ORDER_ID is missing: orderly orders show ORDER_ID/],
+    [['lost'], /^There is no command "lost": npm run orderly -- --help/],
+    [['dlq'], /^Say which: npm run orderly -- dlq list, npm run orderly -- dlq show/],
+    [['orders', 'show'], /^ORDER_ID is missing: npm run orderly -- orders show ORDER_ID/],
     [['dlq', 'log', 'who'], /^"who" is one word too many/],
-    [['topics', '--colour'], /^Unknown option '--colour': run orderly topics --help/],
-    [['stock', 'set', 'MUG', '--to'], /argument missing: run orderly stock set --help/]
+    [['topics', '--colour'], /^Unknown option '--colour': npm run orderly -- topics --help/],
+    [['stock', 'set', 'MUG', '--to'], /argument missing: npm run orderly -- stock set --help/]
   ]
   for (const [words, message] of refusals)
     assert.throws(() => parseInvocation(words, commands), { exitCode: 64, message })

@@ -1,7 +1,10 @@
 import type { Connections } from '../connections/connections.ts'
 import type { Output } from './output.ts'
 
-/** One thing the tool does: `orderly <name> [argument] [options]`. */
+/** How the tool is called: a command that is named somewhere can be pasted into a shell. */
+export const orderly = 'npm run orderly --'
+
+/** One thing the tool does: its name, perhaps an argument, and options, behind `orderly`. */
 export interface Command {
   /** One or two words. */
   readonly name: string

@@ -1,5 +1,6 @@
 import { KafkaError } from '@orderly/kafka'
 import { isPostgresServerError, isTransientPostgresError } from '@orderly/postgres'
+import { orderly } from './command.ts'
 
 /** Any thrown value as a sentence that says what to do. */
 export function explain(error: unknown): string {
@@ -17,7 +18,7 @@ function adviceFor({ code, retryable }: KafkaError): string {
   if (code === 'AUTHENTICATION_FAILED') return 'See KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD.'
   if (code === 'FENCED') return 'Somebody else has started the same at the same time: see what became of theirs.'
   if (code.endsWith('_AUTHORIZATION_FAILED')) return 'Give this user the right, or use another one.'
-  if (code === 'UNKNOWN_TOPIC_OR_PARTITION') return 'Run orderly topics for those that there are.'
+  if (code === 'UNKNOWN_TOPIC_OR_PARTITION') return `${orderly} topics shows those that there are.`
   return retryable ? 'See that the brokers run, and that KAFKA_BROKERS are their addresses, and try again.' : ''
 }
 

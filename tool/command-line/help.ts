@@ -1,4 +1,4 @@
-import type { Command, OptionSpec } from './command.ts'
+import { type Command, type OptionSpec, orderly } from './command.ts'
 import { commonOptions, usageOf } from './parse.ts'
 
 export function helpOf(command: Command | undefined, commands: readonly Command[]): string {
@@ -11,7 +11,7 @@ function overview(commands: readonly Command[]): string {
   return [
     'Looks into a running Orderly and puts right what has to be.',
     '',
-    'orderly <command> [options]; orderly <command> --help says what it takes.',
+    `${orderly} <command> [options]; ${orderly} <command> --help says what it takes.`,
     '',
     ...lines,
     '',

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { type Command, type OptionSpec, type OptionValues, UsageError } from './command.ts'
+import { type Command, type OptionSpec, type OptionValues, orderly, UsageError } from './command.ts'
 
 export interface Invocation {
   readonly command: Command
@@ -27,8 +27,8 @@ export function parseInvocation(
   if (command === undefined) {
     if (words.length === 0 || words.includes('--help') || words[0] === 'help') return { help: undefined }
     const group = commands.filter(({ name }) => name.startsWith(`${words[0]} `)).map(({ name }) => name)
-    if (group.length > 0) throw new UsageError(`Say which: ${group.map(name => `orderly ${name}`).join(', ')}.`)
-    throw new UsageError(`There is no command "${words[0]}": run orderly --help for those that there are.`)
+    if (group.length > 0) throw new UsageError(`Say which: ${group.map(name => `${orderly} ${name}`).join(', ')}.`)
+    throw new UsageError(`There is no command "${words[0]}": ${orderly} --help lists those that there are.`)
   }
   const specs = { ...command.options, ...commonOptions }
   const { values, positionals } = parse(words.slice(command.name.split(' ').length), specs, command)
@@ -54,7 +54,7 @@ export function parseInvocation(
 }
 
 export function usageOf({ name, argument }: Command): string {
-  return ['orderly', name, argument, '[options]'].filter(part => part !== undefined).join(' ')
+  return [orderly, name, argument, '[options]'].filter(part => part !== undefined).join(' ')
 }
 
 function parse(words: readonly string[], specs: Readonly<Record<string, OptionSpec>>, command: Command) {
@@ -65,7 +65,7 @@ function parse(words: readonly string[], specs: Readonly<Record<string, OptionSp
     return parseArgs({ args: [...words], options, allowPositionals: true })
   } catch (error) {
     const [reason] = (error as Error).message.split(/\. |\n/)
-    throw new UsageError(`${reason}: run orderly ${command.name} --help for what it takes.`)
+    throw new UsageError(`${reason}: ${orderly} ${command.name} --help says what it takes.`)
   }
 }
 

@@ -9,7 +9,7 @@ import {
   planReplay,
   readDeadLetters
 } from '@orderly/kafka'
-import { type Command, type CommandContext, type OptionSpec, UsageError } from '../command-line/command.ts'
+import { type Command, type CommandContext, type OptionSpec, orderly, UsageError } from '../command-line/command.ts'
 import { parseNumber, plural } from '../command-line/numbers.ts'
 import { byOption, operatorName, reasonOption } from '../command-line/operator.ts'
 import { describeFilter, filterOptions, type LetterFilter, matches, matchesKey, parseFilter } from './filter.ts'
@@ -163,17 +163,17 @@ function report(
     leftAlone: leftAlone.map(({ key, why }) => ({ topic: key.topic, key: key.key.toString(), why }))
   })
   if (replayed + dropped === 0)
-    output.line('No letter is like that: nothing was done. orderly dlq list shows those that wait.')
+    output.line(`No letter is like that: nothing was done. ${orderly} dlq list shows those that wait.`)
   else output.line(`${plural(replayed, 'letter')} replayed, ${dropped} dropped, as ${name}.`)
   if (released.length > 0) output.line(`${plural(released.length, 'key')} released: later records go on.`)
   if (refused.length > 0) {
     output.line(
-      `${plural(refused.length, 'key')} still parked: something failed again, or came meanwhile. See orderly dlq list.`
+      `${plural(refused.length, 'key')} still parked: something failed again, or came meanwhile. See ${orderly} dlq list.`
     )
   }
   if (silent.length > 0) {
     const stages = [...new Set(silent.map(({ operation }) => operation.stage))].join(', ')
-    output.line(`${plural(silent.length, 'key')} not answered yet: see that ${stages} runs, then orderly dlq list.`)
+    output.line(`${plural(silent.length, 'key')} not answered yet: see that ${stages} runs, then ${orderly} dlq list.`)
   }
   sayLeftAlone(leftAlone, output)
   return refused.length + silent.length + leftAlone.length === 0 ? 0 : 1
@@ -186,7 +186,7 @@ function sayLeftAlone(leftAlone: OperationPlan['leftAlone'], output: CommandCont
     output.line(`${plural(underWay, 'key')} left alone: a replay is under way, and its stage has not answered.`)
   if (interrupted > 0) {
     output.line(
-      `${plural(interrupted, 'key')} left alone: a replay was interrupted, and orderly dlq replay has to finish it.`
+      `${plural(interrupted, 'key')} left alone: a replay was interrupted, and ${orderly} dlq replay has to finish it.`
     )
   }
 }

@@ -2,6 +2,7 @@ import {
   createTopicReader,
   createTopics,
   type KafkaConnection,
+  keepsEverything,
   type OperationStep,
   type OutputRecord
 } from '@orderly/kafka'
@@ -31,8 +32,9 @@ export interface LoggedStep {
 }
 
 export async function createOperationLog(connection: KafkaConnection): Promise<void> {
-  const configs = { 'retention.ms': '-1', 'retention.bytes': '-1', 'cleanup.policy': 'delete' }
-  await createTopics(connection, [{ name: operationLogTopic, partitions: 1, replicationFactor: -1, configs }])
+  await createTopics(connection, [
+    { name: operationLogTopic, partitions: 1, replicationFactor: -1, configs: keepsEverything }
+  ])
 }
 
 export function toLogRecord(

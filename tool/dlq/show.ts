@@ -1,6 +1,6 @@
 import { connectTopics, type SchemaRegistry, type Topics, topicNames } from '@orderly/contracts'
 import { type DeadLetter, readDeadLetters } from '@orderly/kafka'
-import { type Command, Failure } from '../command-line/command.ts'
+import { type Command, Failure, orderly } from '../command-line/command.ts'
 import { explain } from '../command-line/explain.ts'
 import { plural } from '../command-line/numbers.ts'
 import { printable } from '../command-line/table.ts'
@@ -20,7 +20,7 @@ export const showLetters: Command = {
     const topics = await deadLetterTopics(connections.inspector(), filter.topics)
     const keys = topics.length === 0 ? [] : await readDeadLetters(connections.kafka(), topics, signal)
     const letters = keys.flatMap(key => key.letters).filter(letter => matches(filter, letter))
-    if (letters.length === 0) throw new Failure('No letter is like that: run orderly dlq list for those that wait.')
+    if (letters.length === 0) throw new Failure(`No letter is like that: ${orderly} dlq list shows those that wait.`)
     const shown = letters.slice(0, mostShown)
     const contents = await Promise.all(shown.map(letter => contentOf(letter, connections.registry())))
     output.json(

@@ -1,4 +1,6 @@
+import { passingGroups } from '@orderly/contracts'
 import type { HangingTransaction, LetterKey, PartitionLag, TopicDescription } from '@orderly/kafka'
+import { orderly } from '../command-line/command.ts'
 import { plural } from '../command-line/numbers.ts'
 import { formatDuration } from '../command-line/time.ts'
 
@@ -127,6 +129,7 @@ function transactionFinding(transaction: HangingTransaction, nowMs: number): Fin
 function groupFindings({ groups, nowMs }: Facts, { waitingMs }: Thresholds): Finding[] {
   const found: Finding[] = []
   for (const { groupID, state, members, lag } of groups) {
+    if (passingGroups.some(beginning => groupID.startsWith(beginning))) continue
     const behind = lag.filter(({ lagRecords }) => lagRecords > 0)
     const waiting = behind.reduce((sum, { lagRecords }) => sum + lagRecords, 0)
     if (members.length === 0) {
@@ -179,7 +182,7 @@ function letterFindings({ letters, nowMs }: Facts): Finding[] {
         problem(
           topic,
           what,
-          `npm run orderly -- dlq show --topic ${topic}; mend what it names, then npm run orderly -- dlq replay --topic ${topic}`
+          `${orderly} dlq show --topic ${topic}; mend what it names, then ${orderly} dlq replay --topic ${topic}`
         )
       )
     }
@@ -189,7 +192,7 @@ function letterFindings({ letters, nowMs }: Facts): Finding[] {
         problem(
           topic,
           `a replay was interrupted (${plural(interrupted, 'key')})`,
-          `npm run orderly -- dlq replay --topic ${topic}`
+          `${orderly} dlq replay --topic ${topic}`
         )
       )
     }
@@ -213,8 +216,7 @@ function notificationFindings({ targets, givenUp }: Facts): Finding[] {
     )
   })
   if (givenUp === 0) return found
-  const todo =
-    'npm run orderly -- dlq list --topic notifications; mend the target, then npm run orderly -- dlq replay --topic notifications'
+  const todo = `${orderly} dlq list --topic notifications; mend the target, then ${orderly} dlq replay --topic notifications`
   return [
     ...found,
     {

@@ -47,6 +47,12 @@ test('nothing is found where nothing is wrong', () => {
   )
 })
 
+test('what a console or a rebuild of the status left behind is nothing wrong', () => {
+  for (const groupID of ['console-consumer-78497', 'order-status-rebuild-1']) {
+    assert.deepEqual(find({ groups: [{ ...group, groupID, members: [] }] }), [])
+  }
+})
+
 test('each thing that is wrong is found, with what to do', () => {
   const cases: [Partial<Facts>, RegExp][] = [
     [{ kafkaFailure: 'refused' }, /^problem kafka: does not answer: refused\. .*KAFKA_BROKERS/],

@@ -1,4 +1,5 @@
 import { topicNames } from '@orderly/contracts'
+import { orderly } from '../command-line/command.ts'
 import { plural } from '../command-line/numbers.ts'
 import { formatDuration } from '../command-line/time.ts'
 import { statusOf } from '../orders/life.ts'
@@ -36,7 +37,7 @@ export function diagnoseOrder(traces: OrderTraces, facts: Facts, { waitingMs }: 
     ?.lag.find(own => own.topic === topic && own.partition === partition)
   const next = lag?.committedOffset ?? lag?.beginningOffset ?? 0n
   if (next > offset) {
-    const todo = 'ask again; if it stays, see what the inventory logged under its trace (orderly orders show)'
+    const todo = `ask again; if it stays, see what the inventory logged under its trace (${orderly} orders show ${orderID})`
     return [...found, problem(about, `was read from ${place}, and there is no outcome of it`, todo)]
   }
   const before = next < offset ? `${plural(Number(offset - next), 'record')} before it` : 'it is the next one'
@@ -60,7 +61,7 @@ function letterFindings({ orderID }: OrderTraces, { letters }: Facts): Finding[]
       .filter(({ headers }) => headers['event-id']?.toString().includes(`-${orderID}`))
       .map(({ code, reason }) => {
         const these = `--topic ${topic} --key ${shellWord(String(key))}`
-        const todo = `orderly dlq show ${these}; mend what the first of them names, then orderly dlq replay ${these}`
+        const todo = `${orderly} dlq show ${these}; mend what the first of them names, then ${orderly} dlq replay ${these}`
         return problem(`order ${orderID}`, `a record of it is a dead letter in ${topic} (${code}: ${reason})`, todo)
       })
   )
@@ -76,7 +77,7 @@ const deliveryFinding =
   ({ target, status, attempts, code, reason, user_id: userID }: Row): Finding[] => {
     const why = `${code}: ${reason}`
     if (status === 'given-up') {
-      const todo = `mend the target, then orderly dlq replay --topic notifications --key ${shellWord(String(userID))}`
+      const todo = `mend the target, then ${orderly} dlq replay --topic notifications --key ${shellWord(String(userID))}`
       return [problem(about, `its notification to ${target} was given up (${why})`, todo)]
     }
     if (status === 'skipped') {

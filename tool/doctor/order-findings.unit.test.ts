@@ -55,7 +55,10 @@ test('what an order waits for is found, wherever it is, with what to do', () => 
       find([created], {}, { groups: groupAt(8n) }),
       /was read .* and there is no outcome of it\. .*the inventory logged/
     ],
-    [find([created], {}, { letters }), /orders\.created\.dlq \(ORDER_INVALID: no items\)\. .*--key 'o'\\''hara'/],
+    [
+      find([created], {}, { letters }),
+      /orders\.created\.dlq \(ORDER_INVALID: no items\)\. npm run orderly -- dlq show .*--key 'o'\\''hara'; .*npm run orderly -- dlq replay/
+    ],
     [find([created], { outcome: { kind: 'failed' } }), /is failed, but shops do not see that yet\. .*rebuild-status/],
     [find([created], { ...decided, deliveries: [delivery] }), /^hint .*to smtp has not been tried yet/],
     [find([created], { ...decided, deliveries: [failed] }), /has failed 1 time \(ETIMEDOUT: no answer\)\. .*by itself/],

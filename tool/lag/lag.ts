@@ -1,5 +1,5 @@
 import type { KafkaInspector, PartitionLag } from '@orderly/kafka'
-import { type Command, Failure } from '../command-line/command.ts'
+import { type Command, Failure, orderly } from '../command-line/command.ts'
 import { plural } from '../command-line/numbers.ts'
 import { formatDuration } from '../command-line/time.ts'
 
@@ -11,7 +11,7 @@ export const showLag: Command = {
   async run({ argument, options, output, connections }) {
     const groups = await readGroups(connections.inspector(), argument)
     if (argument !== undefined && groups[0]?.state === 'Dead')
-      throw new Failure(`There is no group ${argument}: run orderly lag for those that there are.`)
+      throw new Failure(`There is no group ${argument}: ${orderly} lag shows those that there are.`)
     const nowMs = Date.now()
     const isShown = ({ lagRecords }: PartitionLag) => !options.flag('behind') || lagRecords > 0
     output.json(

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
-import { type Command, type CommandContext, Failure, UsageError } from '../command-line/command.ts'
+import { type Command, type CommandContext, Failure, orderly, UsageError } from '../command-line/command.ts'
 import { plural } from '../command-line/numbers.ts'
 import { byOption, operatorName, reasonOption } from '../command-line/operator.ts'
 import { type InventoryAPI, inventoryAPI, type StockLevel } from './inventory-api.ts'
@@ -26,7 +26,7 @@ export const showStock: Command = {
     if (argument === undefined) {
       const levels = await readAll(api)
       output.json(levels)
-      if (levels.length === 0) output.line('There is no stock yet: orderly stock import FILE puts some in.')
+      if (levels.length === 0) output.line(`There is no stock yet: ${orderly} stock import FILE puts some in.`)
       else output.table(levelColumns, levels)
       return 0
     }

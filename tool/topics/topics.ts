@@ -1,4 +1,4 @@
-import { type Command, Failure } from '../command-line/command.ts'
+import { type Command, Failure, orderly } from '../command-line/command.ts'
 import { formatDuration } from '../command-line/time.ts'
 
 export const showTopics: Command = {
@@ -10,7 +10,7 @@ export const showTopics: Command = {
     const inspector = connections.inspector()
     const found = await inspector.topics(argument === undefined ? undefined : [argument])
     if (argument !== undefined && found.length === 0)
-      throw new Failure(`There is no topic ${argument}: run orderly topics for those that there are.`)
+      throw new Failure(`There is no topic ${argument}: ${orderly} topics shows those that there are.`)
     const topics = found.filter(({ isInternal }) => !isInternal || options.flag('all') || argument !== undefined)
     const places = topics.flatMap(({ name, partitions }) =>
       partitions.map(({ partition }) => ({ topic: name, partition }))

@@ -1,15 +1,9 @@
-import { execFile, spawn } from 'node:child_process'
-import { promisify } from 'node:util'
+import { spawn } from 'node:child_process'
+import { listProcesses } from '@orderly/stack'
 
 /** Children, their children and so on. */
 export async function descendantsOf(pid: number): Promise<number[]> {
-  const { stdout } = await promisify(execFile)('ps', ['-A', '-o', 'pid=,ppid='])
-  const parents = new Map(
-    stdout
-      .trim()
-      .split('\n')
-      .map(line => line.trim().split(/\s+/).map(Number) as [number, number])
-  )
+  const parents = new Map((await listProcesses()).map(({ pid, parentPID }) => [pid, parentPID]))
   const isBelow = (child: number): boolean => {
     const parent = parents.get(child)
     return parent !== undefined && parent > 1 && (parent === pid || isBelow(parent))

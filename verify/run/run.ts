@@ -141,7 +141,7 @@ function planLimits({ weights, services, points }: RunOptions) {
   return { ...(weights && { weights }), ...(services && { services }), ...(points && { points }) }
 }
 
-/** Half of the order services write the newer version of an order, so that the audit tables change under the faults. */
+/** Half of the order services write an older version of an order, so that every reader meets both and the audit tables change under the faults. */
 function mixVersions(instance: string): NodeJS.ProcessEnv {
   return /^order-\d*[02468]$/.test(instance) ? { ORDER_CREATED_VERSION: '2' } : {}
 }

@@ -4,8 +4,7 @@ import { rateOf, ratesBy } from '../queries.ts'
 export const audit: DashboardSpec = {
   uid: 'audit',
   title: 'audit',
-  description:
-    'Kafka Connect, where it runs: whether every event becomes a row. Runbook: docs/runbooks/OrderlyAuditStopped.md.',
+  description: 'Kafka Connect, where it runs: whether every event becomes a row.',
   rows: [
     {
       title: 'The sink',
@@ -14,12 +13,15 @@ export const audit: DashboardSpec = {
           title: 'Tasks',
           description: 'By state. One that has failed is started again; one that fails again and again is an alert.',
           unit: 'short',
+          alert: 'OrderlyAuditStopped',
           queries: [{ expr: 'sum by (state) (kafka_connect_tasks)', legend: '{{ state }}' }]
         },
         {
           title: 'Lag',
           description: 'How long the record that waits longest has waited for its row.',
           unit: 's',
+          alert: 'OrderlyLagTooOld',
+          limit: 300,
           queries: [
             { expr: 'max by (topic) (orderly_consumer_lag_seconds{group="connect-audit"})', legend: '{{ topic }}' }
           ]

@@ -13,6 +13,7 @@ export const broker: DashboardSpec = {
           title: 'Brokers',
           description: 'That are there.',
           unit: 'short',
+          alert: 'OrderlyBrokerDown',
           isStat: true,
           queries: [{ expr: 'max(orderly_kafka_brokers)', legend: 'brokers' }]
         },
@@ -20,6 +21,9 @@ export const broker: DashboardSpec = {
           title: 'Controller',
           description: 'Its id; -1 while there is none.',
           unit: 'none',
+          alert: 'OrderlyNoController',
+          limit: 0,
+          isLowBad: true,
           isStat: true,
           queries: [{ expr: 'max(orderly_kafka_controller_id)', legend: 'id' }]
         },
@@ -34,6 +38,8 @@ export const broker: DashboardSpec = {
           title: 'Offline',
           description: 'Partitions without a leader.',
           unit: 'short',
+          alert: 'OrderlyBrokerDown',
+          limit: 1,
           isStat: true,
           queries: [{ expr: 'max(orderly_kafka_offline_partitions)', legend: 'partitions' }]
         },
@@ -41,6 +47,8 @@ export const broker: DashboardSpec = {
           title: 'Under-replicated',
           description: 'Partitions some replicas of which are not in sync.',
           unit: 'short',
+          alert: 'OrderlyUnderReplicated',
+          limit: 1,
           isStat: true,
           queries: [{ expr: 'max(orderly_kafka_under_replicated_partitions)', legend: 'partitions' }]
         },
@@ -48,6 +56,7 @@ export const broker: DashboardSpec = {
           title: 'Log directories offline',
           description: 'Disks that a broker has given up.',
           unit: 'short',
+          limit: 1,
           isStat: true,
           queries: [{ expr: 'sum(kafka_offline_log_directories)', legend: 'directories' }]
         }
@@ -95,6 +104,8 @@ export const broker: DashboardSpec = {
           title: 'Idle',
           description: 'Of the threads for requests and for the network. Below 30 % the broker is at its limit.',
           unit: 'percentunit',
+          limit: 0.3,
+          isLowBad: true,
           max: 1,
           queries: [
             { expr: 'min by (instance) (kafka_request_handler_idle_ratio)', legend: 'requests {{ instance }}' },

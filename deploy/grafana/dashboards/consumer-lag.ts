@@ -5,6 +5,7 @@ export const consumerLag: DashboardSpec = {
   uid: 'consumer-lag',
   title: 'consumer lag',
   description: 'Who is behind, by how much, and what holds readers up. All of it from services/monitor.',
+  choices: [{ name: 'group', label: 'group', metric: 'orderly_consumer_lag_seconds', first: 'orders-created' }],
   rows: [
     {
       title: 'Groups',
@@ -13,12 +14,16 @@ export const consumerLag: DashboardSpec = {
           title: 'Lag in seconds',
           description: 'How long the record that waits longest has waited.',
           unit: 's',
+          alert: 'OrderlyLagTooOld',
+          limit: 30,
           queries: [{ expr: 'max by (group) (orderly_consumer_lag_seconds)', legend: '{{ group }}' }]
         },
         {
           title: 'Lag in records',
           description: 'How many wait, those of open transactions as well.',
           unit: 'short',
+          alert: 'OrderlyLagGrowing',
+          limit: 1_000,
           queries: [{ expr: 'sum by (group, topic) (orderly_consumer_lag_records)', legend: '{{ group }} {{ topic }}' }]
         },
         {
@@ -28,13 +33,14 @@ export const consumerLag: DashboardSpec = {
           queries: [{ expr: 'max by (group) (orderly_consumer_group_members)', legend: '{{ group }}' }]
         },
         {
-          title: 'Lag of orders by partition',
-          description: 'One partition alone: a record or a transaction in it. All of them: the service.',
+          title: 'Lag by partition',
+          description:
+            'Of the group that is chosen above. One partition alone: a record or a transaction in it. All of them: the service.',
           unit: 's',
           queries: [
             {
-              expr: 'max by (partition) (orderly_consumer_lag_seconds{group="orders-created"})',
-              legend: '{{ partition }}'
+              expr: 'max by (topic, partition) (orderly_consumer_lag_seconds{group="$group"})',
+              legend: '{{ topic }} {{ partition }}'
             }
           ]
         },
@@ -71,9 +77,17 @@ export const consumerLag: DashboardSpec = {
         },
         {
           title: 'Hanging transactions',
-          description: 'Open for too long, overdue, or forgotten by their coordinator.',
+          description:
+            'Open for too long, overdue, or forgotten by their coordinator; in each topic that they hold up.',
           unit: 'short',
-          queries: [{ expr: 'sum by (kind) (orderly_kafka_hanging_transactions)', legend: '{{ kind }}' }]
+          alert: 'OrderlyHangingTransaction',
+          limit: 1,
+          queries: [
+            {
+              expr: 'sum by (kind, topic) (orderly_kafka_hanging_transactions)',
+              legend: '{{ kind }} {{ topic }}'
+            }
+          ]
         }
       ]
     },
@@ -84,6 +98,8 @@ export const consumerLag: DashboardSpec = {
           title: 'Age of what is shown',
           description: 'Since the cluster was last looked at.',
           unit: 's',
+          alert: 'OrderlyMonitorBlind',
+          limit: 60,
           queries: [{ expr: 'time() - max(orderly_monitor_observed_timestamp_seconds)', legend: 'age' }]
         },
         {

@@ -25,6 +25,8 @@ export const errors: DashboardSpec = {
           title: 'Share of errors',
           description: '5xx. Above 5 % somebody is woken.',
           unit: 'percentunit',
+          alert: 'OrderlyErrorRate',
+          limit: 0.05,
           queries: [{ expr: 'orderly:http_error:ratio_rate5m', legend: '{{ service }}' }]
         }
       ]
@@ -36,12 +38,16 @@ export const errors: DashboardSpec = {
           title: 'Tried again',
           description: 'Attempts that failed for a passing reason: the database, the registry.',
           unit: 'ops',
+          alert: 'OrderlyStageFailing',
+          limit: 0.2,
           queries: ratesBy('orderly_stage_retries_total', 'service')
         },
         {
           title: 'Aborted batches',
           description: 'Transactions given up and read again, by reason. Rebalances make some.',
           unit: 'ops',
+          alert: 'OrderlyStageFailing',
+          limit: 0.2,
           queries: ratesBy('orderly_stage_aborted_batches_total', 'service', 'reason')
         },
         {
@@ -59,6 +65,7 @@ export const errors: DashboardSpec = {
           title: 'Dead letters',
           description: 'What was ever written to each dead-letter topic.',
           unit: 'short',
+          alert: 'OrderlyDeadLetters',
           queries: [
             { expr: 'sum by (topic) (orderly_kafka_partition_end_offset{topic=~".+[.]dlq"})', legend: '{{ topic }}' }
           ]

@@ -63,9 +63,24 @@ export const notificationDelivery: DashboardSpec = {
           title: 'Oldest',
           description: 'Age of the delivery that waits longest, by target. No line: none waits.',
           unit: 's',
+          alert: 'OrderlyNotificationsStuck',
+          limit: 900,
           queries: [
             { expr: 'max by (target) (orderly_notification_oldest_due_age_seconds)', legend: '{{ target }}' },
             { expr: '0 * sum(up{job="notification"})', legend: 'none' }
+          ]
+        },
+        {
+          title: 'Switched off',
+          description: 'Targets that answered that they want nothing any more. No line: none.',
+          unit: 'short',
+          alert: 'OrderlyNotificationTargetOff',
+          limit: 1,
+          queries: [
+            {
+              expr: 'max by (target) (orderly_notification_target_switched_off) or 0 * sum(up{job="notification"})',
+              legend: '{{ target }}'
+            }
           ]
         },
         {

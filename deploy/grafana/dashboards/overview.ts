@@ -15,6 +15,7 @@ export const overview: DashboardSpec = {
           title: 'Orders',
           description: 'Accepted a second.',
           unit: 'ops',
+          alert: 'OrderlyNoOrders',
           isStat: true,
           queries: [{ expr: rateOf(accepted), legend: 'orders' }]
         },
@@ -22,6 +23,8 @@ export const overview: DashboardSpec = {
           title: 'Waits longest',
           description: 'The oldest record that any group has not processed.',
           unit: 's',
+          alert: 'OrderlyLagTooOld',
+          limit: 30,
           isStat: true,
           queries: [{ expr: 'max(orderly_consumer_lag_seconds)', legend: 'age' }]
         },
@@ -29,6 +32,8 @@ export const overview: DashboardSpec = {
           title: 'Errors',
           description: 'The share of requests to the order service that were answered 5xx.',
           unit: 'percentunit',
+          alert: 'OrderlyErrorRate',
+          limit: 0.05,
           isStat: true,
           queries: [{ expr: 'orderly:http_error:ratio_rate5m{service="order"}', legend: 'errors' }]
         },
@@ -36,6 +41,8 @@ export const overview: DashboardSpec = {
           title: 'Slow outcomes',
           description: 'The share of orders without an outcome within a second. The objective allows 1 %.',
           unit: 'percentunit',
+          alert: 'OrderlyOutcomesSlow',
+          limit: 0.01,
           isStat: true,
           queries: [{ expr: 'orderly:outcome_slow:ratio_rate5m', legend: 'slow' }]
         },
@@ -48,8 +55,9 @@ export const overview: DashboardSpec = {
         },
         {
           title: 'Alerts',
-          description: 'Firing.',
+          description: 'Firing. Which: below.',
           unit: 'short',
+          limit: 1,
           isStat: true,
           queries: [{ expr: 'count(ALERTS{alertstate="firing"}) or 0 * count(up)', legend: 'firing' }]
         }
@@ -82,9 +90,21 @@ export const overview: DashboardSpec = {
       title: 'The processes',
       panels: [
         {
+          title: 'Alerts that fire',
+          description: 'Each has a page of its name in docs/runbooks: what it means, how to look and what to do.',
+          unit: 'short',
+          queries: [
+            {
+              expr: 'sum by (alertname) (ALERTS{alertstate="firing"}) or 0 * count(up)',
+              legend: '{{ alertname }}'
+            }
+          ]
+        },
+        {
           title: 'There',
           description: 'Instances that answer, by job.',
           unit: 'short',
+          alert: 'OrderlyServiceDown',
           queries: [{ expr: 'sum by (job) (up)', legend: '{{ job }}' }]
         },
         {
@@ -103,6 +123,8 @@ export const overview: DashboardSpec = {
           title: 'Delay of the event loop',
           description: '99th percentile. Above some ten milliseconds everything waits for it.',
           unit: 's',
+          alert: 'OrderlyEventLoopBlocked',
+          limit: 0.5,
           queries: [{ expr: 'max by (service) (nodejs_eventloop_lag_p99_seconds)', legend: '{{ service }}' }]
         },
         {

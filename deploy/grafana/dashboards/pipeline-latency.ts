@@ -35,6 +35,7 @@ export const pipelineLatency: DashboardSpec = {
           title: 'Slow outcomes',
           description: 'The share of orders without an outcome within a second; what alerts look at. Allowed: 1 %.',
           unit: 'percentunit',
+          alert: 'OrderlyOutcomesSlow',
           queries: [
             { expr: 'orderly:outcome_slow:ratio_rate5m', legend: '5 minutes' },
             { expr: 'orderly:outcome_slow:ratio_rate1h', legend: '1 hour' },

@@ -43,6 +43,34 @@ function uniqueBy(property: string): DataValidateFunction {
   return validate
 }
 
+export interface DecimalsRule {
+  /** The properties that hold the amount and its unit. */
+  readonly of: string
+  readonly by: string
+  /** Where none is given. */
+  readonly usualUnit: string
+  readonly usually: number
+  /** Of units that have others. */
+  readonly but: Readonly<Record<string, number>>
+}
+
+/** `x-decimals`: how many decimals a number in an object may have depends on its unit, which is beside it. */
+function decimalsByUnit({ of, by, usualUnit, usually, but }: DecimalsRule): DataValidateFunction {
+  const counts = [...Object.values(but), usually]
+  const checks = new Map(counts.map(count => [count, decimalMultipleOf(10 ** -count)]))
+  const validate: DataValidateFunction = (object: Readonly<Record<string, unknown>>, context) => {
+    const { [of]: amount, [by]: unit = usualUnit } = object
+    if (typeof amount !== 'number' || typeof unit !== 'string') return true
+    const decimals = (Object.hasOwn(but, unit) ? but[unit] : undefined) ?? usually
+    if (checks.get(decimals)?.(amount) === true) return true
+    const limit = decimals === 0 ? 'no decimals' : `at most ${decimals} decimals`
+    const instancePath = `${context?.instancePath}/${of}`
+    validate.errors = [{ keyword: 'x-decimals', instancePath, params: {}, message: `must have ${limit} in ${unit}` }]
+    return false
+  }
+  return validate
+}
+
 export function addSchemaKeywords(ajv: Ajv): void {
   ajv.removeKeyword('multipleOf')
   ajv.addKeyword({
@@ -53,4 +81,5 @@ export function addSchemaKeywords(ajv: Ajv): void {
     error: { message: ({ schema }) => `must be a multiple of ${schema}` }
   })
   ajv.addKeyword({ keyword: 'x-unique-by', type: 'array', schemaType: 'string', compile: uniqueBy })
+  ajv.addKeyword({ keyword: 'x-decimals', type: 'object', schemaType: 'object', compile: decimalsByUnit })
 }

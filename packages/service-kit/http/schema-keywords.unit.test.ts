@@ -40,3 +40,20 @@ test('each repetition is named by its place, and what has no such property is le
   )
   assert.ok(validate({ items: [{ sku: 'A' }, { sku: 'a' }] }))
 })
+
+test('an amount has at most the decimals of its unit, or of the usual one; what is no amount is left to other rules', () => {
+  const rule = { of: 'total', by: 'currency', usualUnit: 'EUR', usually: 2, but: { JPY: 0, KWD: 3 } }
+  const validate = compile({ type: 'object', 'x-decimals': rule })
+  const problemOf = (order: object) => {
+    validate(order)
+    return validate.errors?.map(error => `${error.instancePath} ${error.message}`).join()
+  }
+  assert.equal(problemOf({ total: 2.5, currency: 'JPY' }), '/total must have no decimals in JPY')
+  assert.equal(problemOf({ total: 1.2345, currency: 'KWD' }), '/total must have at most 3 decimals in KWD')
+  assert.equal(problemOf({ total: 1.234 }), '/total must have at most 2 decimals in EUR')
+  assert.equal(problemOf({ total: 1.234, currency: 'toString' }), '/total must have at most 2 decimals in toString')
+  const good = [{ total: 2, currency: 'JPY' }, { total: 1.234, currency: 'KWD' }, { total: 0.07 }, {}]
+  for (const order of [...good, { total: '1.234' }, { total: 1.234, currency: 7 }]) {
+    assert.equal(problemOf(order), undefined, JSON.stringify(order))
+  }
+})

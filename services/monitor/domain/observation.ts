@@ -8,7 +8,7 @@ export interface Observation {
   readonly partitions: readonly Partition[]
   readonly topics: readonly Topic[]
   readonly openTransactions: readonly { readonly startedAtMs: number }[]
-  readonly hangingTransactions: readonly { readonly kind: HangingKind }[]
+  readonly hangingTransactions: readonly HangingTransaction[]
   readonly brokerIDs: readonly number[]
   readonly controllerID: number | undefined
   readonly controllerEpoch: number
@@ -16,6 +16,11 @@ export interface Observation {
 
 export const hangingKinds = ['open', 'overdue', 'forgotten'] as const
 export type HangingKind = (typeof hangingKinds)[number]
+
+export interface HangingTransaction {
+  readonly kind: HangingKind
+  readonly partitions: readonly { readonly topic: string }[]
+}
 
 export interface Group {
   readonly groupID: string
@@ -71,6 +76,18 @@ export function replicationOf(topics: readonly Topic[]): Replication {
     underReplicated: partitions.filter(each => !isOffline(each) && lacks(each)).length,
     offline: partitions.filter(isOffline).length
   }
+}
+
+/** How many transactions of each kind hold up readers of each topic that is looked at: one that has written to several counts in each. */
+export function hangingByTopic({
+  partitions,
+  hangingTransactions
+}: Pick<Observation, 'partitions' | 'hangingTransactions'>): { kind: HangingKind; topic: string; count: number }[] {
+  const topics = new Set(partitions.map(({ topic }) => topic))
+  return [...topics].flatMap(topic => {
+    const own = hangingTransactions.filter(({ partitions }) => partitions.some(each => each.topic === topic))
+    return hangingKinds.map(kind => ({ kind, topic, count: own.filter(each => each.kind === kind).length }))
+  })
 }
 
 export function oldestTransactionSeconds({ openTransactions, atMs }: Observation): number {

@@ -1,7 +1,7 @@
 import type { Metrics } from '@orderly/service-kit'
 import { Counter, Gauge, Histogram } from 'prom-client'
 import {
-  hangingKinds,
+  hangingByTopic,
   lagSeconds,
   type Observation,
   oldestTransactionSeconds,
@@ -45,8 +45,8 @@ export function clusterMetrics(metrics: Metrics): ClusterMetrics {
   )
   const hanging = gauge(
     'orderly_kafka_hanging_transactions',
-    'Transactions that hold up readers for too long: open, overdue (its coordinator has not ended it), forgotten (nobody will).',
-    ['kind']
+    'Transactions that hold up readers of a topic for too long: open, overdue (its coordinator has not ended it), forgotten (nobody will).',
+    ['kind', 'topic']
   )
   const oldest = gauge('orderly_kafka_oldest_transaction_age_seconds', 'Age of the oldest open transaction.')
   const underReplicated = gauge(
@@ -72,9 +72,9 @@ export function clusterMetrics(metrics: Metrics): ClusterMetrics {
 
   return {
     observed(observation, durationMs) {
-      const { atMs, lags, groups, partitions, topics, hangingTransactions, controllerID } = observation
+      const { atMs, lags, groups, partitions, topics, controllerID } = observation
       // What is gone must not be told on.
-      for (const each of [lagRecords, lagAge, members, endOffset, heldUp]) each.reset()
+      for (const each of [lagRecords, lagAge, members, endOffset, heldUp, hanging]) each.reset()
       for (const lag of lags) {
         const labels = { group: lag.groupID, topic: lag.topic, partition: lag.partition }
         lagRecords.set(labels, lag.lagRecords)
@@ -85,8 +85,7 @@ export function clusterMetrics(metrics: Metrics): ClusterMetrics {
         endOffset.set({ topic, partition }, Number(offsets.endOffset))
         heldUp.set({ topic, partition }, recordsHeldUp(offsets))
       }
-      for (const kind of hangingKinds)
-        hanging.set({ kind }, hangingTransactions.filter(transaction => transaction.kind === kind).length)
+      for (const { count, ...labels } of hangingByTopic(observation)) hanging.set(labels, count)
       oldest.set(oldestTransactionSeconds(observation))
       const replication = replicationOf(topics)
       underReplicated.set(replication.underReplicated)

@@ -1,7 +1,7 @@
 import { ProblemSchema, refer, refused } from '@orderly/service-kit'
 import { type Static, type TSchema, Type } from 'typebox'
 import { OrderLinks } from './order-schema.ts'
-import { idempotencyKey, orderFields } from './schema.ts'
+import { idempotencyKey, orderFields, orderRules } from './schema.ts'
 
 export const maxBatchOrders = 500
 /** The largest order is 128 KiB, but nobody sends 500 of those. */
@@ -12,7 +12,7 @@ export const ndjson = 'application/x-ndjson'
 export function batchOrder(orderCreatedVersion: number) {
   return Type.Object(
     { ...orderFields(orderCreatedVersion), idempotencyKey: Type.Optional(idempotencyKey) },
-    { $id: 'BatchOrder', additionalProperties: false }
+    { $id: 'BatchOrder', ...orderRules }
   )
 }
 

@@ -1,7 +1,6 @@
 import type { OrderCreated } from '@orderly/contracts'
 import { acceptOrder, type PlaceOrder } from '../domain/accept-order.ts'
 import type { KeyedOrder, Placement } from '../domain/placement.ts'
-import { checkTotal } from './check-total.ts'
 
 export interface PlaceOptions {
   readonly publish: (order: OrderCreated, traceparent: string, caller: string | undefined) => Promise<void>
@@ -17,12 +16,11 @@ export interface OrderContext {
   readonly caller: string | undefined
 }
 
-/** Places an order whose fields have been checked. @throws ProblemError 400, or what publishing it fails with */
+/** Places an order whose fields have been checked. @throws what publishing it fails with */
 export type Place = (command: PlaceOrder, context: OrderContext) => Promise<Placement>
 
 export function createPlace({ publish, placeOnce, newOrderID, nowMs }: PlaceOptions): Place {
   return async (command, { key, traceparent, caller }) => {
-    checkTotal(command)
     if (key !== undefined) {
       return placeOnce({ caller, key, traceparent, accept: given => acceptOrder(command, given) })
     }

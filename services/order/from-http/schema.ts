@@ -1,6 +1,6 @@
 import { refer, refused, retryAfter, serviceUnavailable } from '@orderly/service-kit'
 import { Type } from 'typebox'
-import { currencies, defaultCurrency } from '../domain/currency.ts'
+import { currencies, decimalsOf, defaultCurrency } from '../domain/currency.ts'
 import { OrderLinks, OrderResource } from './order-schema.ts'
 import { printable } from './printable.ts'
 
@@ -62,6 +62,13 @@ const anyCurrency = {
   )
 }
 
+const usually = decimalsOf(defaultCurrency)
+const others = currencies.filter(code => decimalsOf(code) !== usually).map(code => [code, decimalsOf(code)] as const)
+/** Of an object with a total: what no schema of the total alone can say. */
+const decimalsOfTotal = {
+  'x-decimals': { of: 'total', by: 'currency', usualUnit: defaultCurrency, usually, but: Object.fromEntries(others) }
+}
+
 const longestHoldSeconds = 604_800
 
 const withHold = {
@@ -102,9 +109,12 @@ export const OrderAccepted = Type.Object(
 /** The largest order with every character escaped, and some room for white space. */
 export const maxOrderBytes = 131_072
 
+/** What an object with these fields is besides. */
+export const orderRules = { additionalProperties: false, ...decimalsOfTotal }
+
 /** Added to the server, so that the routes can refer to them and the document names each once. */
 export function sharedSchemas(orderCreatedVersion: number) {
-  const placeOrder = Type.Object(orderFields(orderCreatedVersion), { $id: 'PlaceOrder', additionalProperties: false })
+  const placeOrder = Type.Object(orderFields(orderCreatedVersion), { $id: 'PlaceOrder', ...orderRules })
   return [placeOrder, OrderAccepted]
 }
 

@@ -41,6 +41,11 @@ const refusals: readonly [title: string, body: unknown, pointers: readonly strin
     'several wrong fields',
     { userID: null, items: [{ sku: '', quantity: 1.5 }], total: 'free' },
     ['#/userID', '#/items/0/sku', '#/items/0/quantity', '#/total']
+  ],
+  [
+    'too many decimals for its currency beside other wrong fields',
+    { userID: '', items: [line, line], total: 1.5, currency: 'JPY', note: 'x' },
+    ['#/userID', '#/items/1/sku', '#/total', '#/note']
   ]
 ]
 

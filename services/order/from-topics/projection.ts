@@ -51,7 +51,8 @@ export function startProjection(config: ProjectionConfig, options: ProjectionOpt
   worker.on('message', (message: FromWorker) => {
     if (message.kind === 'log') logger[message.level](message.fields, message.message)
     else if (message.kind === 'failed') failure = new ProjectionError(message.code, message.message)
-    else (observer[message.method] as (event: object) => void)(message.event)
+    // Node itself sends others: under `--watch` what the thread imports.
+    else if (message.kind === 'observed') (observer[message.method] as (event: object) => void)(message.event)
   })
   worker.on('error', error => {
     failure = error as Error

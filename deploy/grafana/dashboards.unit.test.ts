@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { parse } from 'yaml'
+import { dashboards } from './dashboards/index.ts'
+
+const rulesFile = join(import.meta.dirname, '..', 'prometheus', 'rules', 'alerts.yml')
+const { groups } = parse(readFileSync(rulesFile, 'utf8')) as {
+  groups: { rules: { alert: string; expr: string }[] }[]
+}
+const conditions = new Map<string, string>()
+for (const { alert, expr } of groups.flatMap(({ rules }) => rules)) {
+  conditions.set(alert, `${conditions.get(alert) ?? ''}${expr}\n`)
+}
+const panels = dashboards.flatMap(({ rows }) => rows.flatMap(row => row.panels))
+
+test('whoever is woken by an alert finds a panel that shows what it looks at, with its runbook', () => {
+  const shown = new Set(panels.flatMap(({ alert }) => alert ?? []))
+  // A page for both.
+  shown.add('OrderlyOutcomesSlowFast')
+  assert.deepEqual([...shown].toSorted(), [...conditions.keys()].toSorted())
+})
+
+test('a panel turns red where its alert fires', () => {
+  const withBoth = panels.filter(({ alert, limit }) => alert !== undefined && limit !== undefined)
+  assert.ok(withBoth.length > 10)
+  for (const { title, alert = '', limit, isLowBad = false } of withBoth) {
+    // Of what is counted, one is too many.
+    const bound = isLowBad ? /== -1$/m : limit === 1 ? /> 0|== 1/ : new RegExp(`\\b${limit}\\b`)
+    assert.match(conditions.get(alert) ?? '', bound, `${title}: ${alert}`)
+  }
+})

@@ -1,0 +1,43 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parse } from 'yaml'
+
+export interface ComposeService {
+  readonly image: string
+  readonly build?: { readonly target: string }
+  readonly profiles?: readonly string[]
+  readonly user: string
+  readonly read_only: boolean
+  readonly cap_drop: readonly string[]
+  readonly healthcheck: { readonly test?: readonly string[] }
+  readonly deploy: { readonly resources: { readonly limits: { readonly memory: string } } }
+  readonly command?: readonly string[]
+  readonly environment?: Readonly<Record<string, string>>
+  readonly networks?: { readonly orderly?: { readonly aliases?: readonly string[] } }
+  readonly volumes?: readonly string[]
+}
+
+export const composeDirectory = join(import.meta.dirname, '..')
+
+const file = readFileSync(join(composeDirectory, 'compose.yaml'), 'utf8')
+
+export const { services } = parse(file, { merge: true }) as {
+  readonly services: Readonly<Record<string, ComposeService>>
+}
+
+/** What a container has in its environment where nobody has set anything else: `${NAME:-otherwise}`. */
+export function environmentOf(name: string): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(services[name]?.environment ?? {}).map(([variable, value]) => [
+      variable,
+      value.replace(/\$\{\w+:-([^}]*)\}/g, '$1')
+    ])
+  )
+}
+
+/** The program that says whether a container is well, with its arguments. */
+export function askHealth(name: string): readonly string[] {
+  const [kind, ...command] = services[name]?.healthcheck.test ?? []
+  if (kind !== 'CMD') throw new Error(`the health of ${name} is asked for by ${kind}`)
+  return command
+}
