@@ -73,6 +73,36 @@ test('instances that accept the same events, claim and settle at the same time s
   assert.equal(rows[0].lanes, 0)
 })
 
+test('what a claim and its settling read does not grow with what waits, though their plans were made on empty tables', async () => {
+  await emptyLedger(pool)
+  const own = database.open({ maxConnections: 1 })
+  const ledger = createPostgresLedger(own)
+  const few = { ...options, maxLanes: 10 }
+  async function accept(count: number): Promise<void> {
+    const given = Array.from({ length: count }, (_, index) => notification({ userID: `user-${index}` }))
+    await ledger.accept(accepted(...given), ['console'])
+  }
+  /** Entries of indexes, by those that are under test; another session sees them when this one has told them. */
+  async function entriesRead(): Promise<number> {
+    await own.query('SELECT pg_stat_force_next_flush()')
+    const { rows } = await pool.query(`SELECT sum(idx_tup_read) AS entries FROM pg_stat_user_indexes
+      WHERE schemaname = 'notification' AND relname = 'deliveries'`)
+    return Number(rows[0].entries)
+  }
+  // From the sixth time on Postgres may keep one plan for all times.
+  for (let times = 0; times < 10; times++) {
+    await accept(5)
+    await ledger.settle(...sentAndFreed(await ledger.claim('console', few)))
+  }
+  await accept(5_000)
+  const before = await entriesRead()
+  const claim = await ledger.claim('console', few)
+  await ledger.settle(...sentAndFreed(claim))
+  const read = (await entriesRead()) - before
+  assert.equal(claim.deliveries.length, 10)
+  assert.ok(read >= 10 && read <= 500, `${read} entries were read`)
+})
+
 test('a delivery that is accepted while its lane is being given back is not forgotten', async () => {
   await emptyLedger(pool)
   const ledger = createPostgresLedger(pool)

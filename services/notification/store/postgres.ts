@@ -11,8 +11,11 @@ export const ledgerSchema = {
   directory: fileURLToPath(new URL('migrations', import.meta.url))
 }
 
-/** For `createPool`: statements that were prepared on empty tables keep their plans when the tables have grown. */
-export const ledgerSessionSettings = { enable_seqscan: 'off' }
+/**
+ * For `createPool`: statements that were prepared on empty tables keep their plans when the tables have grown. So none may be to read a table or to
+ * join all of it: every statement of the ledger looks up a few rows by their keys.
+ */
+export const ledgerSessionSettings = { enable_seqscan: 'off', enable_hashjoin: 'off', enable_mergejoin: 'off' }
 
 const prunedAtOnce = 5_000
 

@@ -10,6 +10,12 @@ export type Now = number | null
 const now = (parameter: number) => `coalesce(to_timestamp($${parameter}::float8 / 1000), statement_timestamp())`
 const milliseconds = (expression: string) => `(${expression}) * interval '1 millisecond'`
 
+/**
+ * Ends a subquery about one lane. The planner takes what is not settled for a handful, as it mostly is, and would read all of it and join; under a
+ * backlog of tens of thousands that made a claim take a second. It does not take a subquery with OFFSET apart, so each lane is looked up.
+ */
+const laneByLane = 'OFFSET 0'
+
 /** Lanes are locked in their order everywhere, so that nobody waits in a circle. */
 export function accept(accepted: readonly AcceptedNotification[], targets: readonly string[], nowMs: Now): Statement {
   return {
@@ -89,7 +95,7 @@ export function dropEmptyLanes(claim: string): Statement {
     name: 'drop-empty-lanes',
     text: `DELETE FROM notification.lanes WHERE claim = $1 AND NOT EXISTS (
         SELECT FROM notification.deliveries
-        WHERE deliveries.target = lanes.target AND deliveries.user_id = lanes.user_id AND settled_at IS NULL
+        WHERE deliveries.target = lanes.target AND deliveries.user_id = lanes.user_id AND settled_at IS NULL ${laneByLane}
       )`,
     values: [claim]
   }
@@ -112,7 +118,10 @@ export function lockLanes(targets: readonly string[], userIDs: readonly string[]
   }
 }
 
-/** What was sent stays sent, also for who comes late; anything else is for who has the lane in hand to say. */
+/**
+ * What was sent stays sent, also for who comes late; anything else is for who has the lane in hand to say. That a delivery is not settled is
+ * asked by its status, so that it is looked up by its key, not among all that are not settled.
+ */
 export function settleDeliveries(settled: readonly SettledDelivery[], nowMs: Now): Statement {
   return {
     name: 'settle-deliveries',
@@ -121,7 +130,7 @@ export function settleDeliveries(settled: readonly SettledDelivery[], nowMs: Now
         settled_at = CASE WHEN result.status = 'due' THEN NULL ELSE ${now(8)} END
       FROM unnest($1::text[], $2::text[], $3::uuid[], $4::text[], $5::integer[], $6::text[], $7::text[])
         AS result (event_id, target, claim, status, attempts, code, reason)
-      WHERE deliveries.event_id = result.event_id AND deliveries.target = result.target AND settled_at IS NULL
+      WHERE deliveries.event_id = result.event_id AND deliveries.target = result.target AND deliveries.status IN ('due', 'sending')
         AND (result.status = 'sent' OR EXISTS (
           SELECT FROM notification.lanes
           WHERE lanes.target = deliveries.target AND lanes.user_id = deliveries.user_id AND lanes.claim = result.claim
@@ -146,7 +155,7 @@ export function freeLanes(lanes: readonly FreedLane[], nowMs: Now): Statement {
     text: `WITH given AS MATERIALIZED (
         SELECT *, EXISTS (
           SELECT FROM notification.deliveries
-          WHERE deliveries.target = freed.target AND deliveries.user_id = freed.user_id AND settled_at IS NULL
+          WHERE deliveries.target = freed.target AND deliveries.user_id = freed.user_id AND settled_at IS NULL ${laneByLane}
         ) AS has_more
         FROM unnest($1::text[], $2::text[], $3::uuid[], $4::float8[]) AS freed (target, user_id, claim, retry_ms)
       ), deleted AS (
