@@ -32,7 +32,7 @@ export interface FetcherOptions {
   readonly maxBufferedRecords: number
   /** How much one answer may hold of a partition; a broker gives one whole batch at least. */
   readonly maxPartitionBytes?: number
-  /** While more than a few records come in so much time: from one question to the next one to the same broker, at least. */
+  /** While hundreds of records a second come: from one question to the next one to the same broker, at least. */
   readonly minIntervalMs?: number
   readonly logger: Logger
 }
@@ -59,8 +59,8 @@ const maxWaitMs = 250
 const maxBytes = 16 * 1024 * 1024
 const defaultMaxPartitionBytes = 1024 * 1024
 const retryDelayMs = 100
-/** Records in the shortest time between two questions: so many are not worth waiting for. */
-const aFew = 20
+/** Where no more than so many come, each is brought at once: there is time for it. */
+const unhurriedPerSecond = 400
 const readCommitted = 1
 const offsetOutOfRange = 1
 
@@ -215,7 +215,7 @@ export class Fetcher {
       const sinceLastMs = nowMs - (this.#answeredAtMs.get(leaderID) ?? askedAtMs)
       this.#answeredAtMs.set(leaderID, nowMs)
       const pauseMs = askedAtMs + minIntervalMs - nowMs
-      if (pauseMs > 0 && (records * minIntervalMs) / sinceLastMs > aFew) await delay(pauseMs)
+      if (pauseMs > 0 && (records * 1_000) / sinceLastMs > unhurriedPerSecond) await delay(pauseMs)
     } catch (error) {
       await this.#recover(assignment, error)
     } finally {

@@ -62,7 +62,7 @@ export interface StageOptions {
   readonly instanceID?: string
   readonly maxBatchRecords?: number
   /**
-   * While more than a few records come in so much time: from one fetch to the next one from the same broker, at least. Batches are larger,
+   * While hundreds of records a second come: from one fetch to the next one from the same broker, at least. Batches are larger,
    * and records up to so much later. 0 unless set.
    */
   readonly minFetchIntervalMs?: number
