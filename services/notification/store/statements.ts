@@ -57,6 +57,7 @@ export function register(targets: readonly TargetAddress[]): Statement {
   }
 }
 
+/** The target is asked for as the index `lanes_due` has it. */
 export function claimLanes(target: string, claim: string, options: ClaimOptions, nowMs: Now): Statement {
   return {
     name: 'claim-lanes',
@@ -64,7 +65,7 @@ export function claimLanes(target: string, claim: string, options: ClaimOptions,
       SET due_at = ${now(7)} + ${milliseconds('$5::float8')}, claim = $2, instance = $3
       FROM (
         SELECT target, user_id FROM notification.lanes
-        WHERE target = $1 AND due_at <= ${now(7)} - ${milliseconds('$6::float8')}
+        WHERE target || '' = $1 AND due_at <= ${now(7)} - ${milliseconds('$6::float8')}
         ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED
       ) AS due
       WHERE lanes.target = due.target AND lanes.user_id = due.user_id`,
@@ -214,7 +215,7 @@ export function repairLanes(nowMs: Now): Statement {
     text: `INSERT INTO notification.lanes (target, user_id, due_at)
       SELECT target, user_id, ${now(1)} FROM notification.deliveries
       WHERE settled_at IS NULL AND NOT EXISTS (
-        SELECT FROM notification.lanes WHERE lanes.target = deliveries.target AND lanes.user_id = deliveries.user_id
+        SELECT FROM notification.lanes WHERE lanes.target = deliveries.target AND lanes.user_id = deliveries.user_id ${laneByLane}
       )
       GROUP BY target, user_id ORDER BY target, user_id
       ON CONFLICT DO NOTHING`,
