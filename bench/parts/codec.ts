@@ -26,7 +26,7 @@ export async function benchCodec(): Promise<PartReport> {
     const decoding: Contestant[] = [
       { name: 'JSON.parse from bytes', run: index => JSON.parse((json[index] as Buffer).toString()) },
       { name: 'Avro', run: index => current.codec.decode(avro[index] as Buffer) },
-      { name: 'Avro V1 read as V2', run: index => current.codec.decode(version1[index] as Buffer) }
+      { name: 'Avro V1 read as the newest', run: index => current.codec.decode(version1[index] as Buffer) }
     ]
     lines.push(
       `${items} lines: ${meanBytes(json)} bytes as JSON, ${meanBytes(avro)} as Avro`,
