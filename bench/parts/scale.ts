@@ -144,6 +144,7 @@ interface BacklogSample {
 }
 
 const sampleEveryMs = 500
+const tellEverySeconds = 30
 
 interface Backlog {
   readonly env: NodeJS.ProcessEnv
@@ -177,10 +178,16 @@ function drainBacklog(context: PartContext, orders: number): Promise<BacklogSamp
   return withBacklog(context, orders, async ({ probe, inventories: [{ child }] }) => {
     const samples: BacklogSample[] = []
     const startedMs = performance.now()
+    let toldSeconds = 0
     for (let done = 0; done < orders; await delay(sampleEveryMs)) {
       done = (await probe.progress()).done
+      const atSeconds = (performance.now() - startedMs) / 1_000
+      if (atSeconds - toldSeconds > tellEverySeconds) {
+        context.say(`scale: ${short(done)} of ${short(orders)} are done`)
+        toldSeconds = atSeconds
+      }
       samples.push({
-        atSeconds: (performance.now() - startedMs) / 1_000,
+        atSeconds,
         done,
         cpuSeconds: (await cpuSecondsOf(child.pid)) ?? Number.NaN,
         memoryMB: (await residentMBOf(child.pid)) ?? Number.NaN
