@@ -12,10 +12,17 @@ export const ledgerSchema = {
 }
 
 /**
- * For `createPool`: statements that were prepared on empty tables keep their plans when the tables have grown. So none may be to read a table or to
- * join all of it: every statement of the ledger looks up a few rows by their keys.
+ * For `createPool`. Every statement of the ledger looks up a few rows by their keys, in tables that are nearly empty at one time and hold tens of
+ * thousands of rows a minute later, before anything is analyzed. So nothing is read from end to end, collected in a bitmap to be sorted,
+ * or joined as a whole; and every execution is planned for the tables as they are then, since a plan from a quiet time is a bad one in the next rush.
  */
-export const ledgerSessionSettings = { enable_seqscan: 'off', enable_hashjoin: 'off', enable_mergejoin: 'off' }
+export const ledgerSessionSettings = {
+  enable_seqscan: 'off',
+  enable_hashjoin: 'off',
+  enable_mergejoin: 'off',
+  enable_bitmapscan: 'off',
+  plan_cache_mode: 'force_custom_plan'
+}
 
 const prunedAtOnce = 5_000
 

@@ -63,12 +63,11 @@ export function claimLanes(target: string, claim: string, options: ClaimOptions,
     name: 'claim-lanes',
     text: `UPDATE notification.lanes
       SET due_at = ${now(7)} + ${milliseconds('$5::float8')}, claim = $2, instance = $3
-      FROM (
-        SELECT target, user_id FROM notification.lanes
+      WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM notification.lanes
         WHERE target || '' = $1 AND due_at <= ${now(7)} - ${milliseconds('$6::float8')}
         ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED
-      ) AS due
-      WHERE lanes.target = due.target AND lanes.user_id = due.user_id`,
+      ))`,
     values: [target, claim, options.instanceID, options.maxLanes, options.leaseMs, options.overdueMs ?? 0, nowMs]
   }
 }
@@ -79,13 +78,15 @@ export function takeInHand(claim: string, maxPerLane: number, nowMs: Now): State
     name: 'take-in-hand',
     text: `UPDATE notification.deliveries
       SET status = 'sending', attempts = attempts + (status = 'sending')::integer
-      FROM notification.lanes, LATERAL (
-        SELECT event_id FROM notification.deliveries
-        WHERE target = lanes.target AND user_id = lanes.user_id AND settled_at IS NULL
-        ORDER BY sequence LIMIT $2
-      ) AS first
-      WHERE lanes.claim = $1 AND deliveries.target = lanes.target AND deliveries.event_id = first.event_id
-      RETURNING deliveries.target, deliveries.user_id, sequence, content, traceparent, attempts, code, reason,
+      WHERE ctid = ANY (ARRAY(
+        SELECT first.ctid FROM notification.lanes, LATERAL (
+          SELECT ctid FROM notification.deliveries
+          WHERE target = lanes.target AND user_id = lanes.user_id AND settled_at IS NULL
+          ORDER BY sequence LIMIT $2
+        ) AS first
+        WHERE lanes.claim = $1
+      ))
+      RETURNING target, user_id, sequence, content, traceparent, attempts, code, reason,
         extract(epoch FROM ${now(3)} - accepted_at)::float8 * 1000 AS age_ms`,
     values: [claim, maxPerLane, nowMs]
   }
