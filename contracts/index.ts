@@ -13,6 +13,7 @@ export {
   connectTopics,
   type KafkaUses,
   passingGroups,
+  statusRebuildGroups,
   type Topics,
   type TopicUse,
   type TopicUses,

@@ -30,8 +30,11 @@ export const topicConfigs: Readonly<Record<string, Readonly<Record<string, strin
   [topicNames.orderRate]: { 'cleanup.policy': 'compact', 'segment.ms': '3600000' }
 }
 
+/** How the name of a group that rebuilds the status of orders begins. */
+export const statusRebuildGroups = 'order-status-rebuild-'
+
 /** How the names of groups begin that read once and go: rebuilds of the status, consoles. What they leave behind is missed by nobody. */
-export const passingGroups: readonly string[] = ['order-status-rebuild-', 'console-consumer-']
+export const passingGroups: readonly string[] = [statusRebuildGroups, 'console-consumer-']
 
 export interface Topics {
   readonly ordersCreated: Topic<OrderCreated>

@@ -1,4 +1,4 @@
-import type { KafkaUses } from '@orderly/contracts'
+import { type KafkaUses, statusRebuildGroups } from '@orderly/contracts'
 
 /** For `connectTopics`: what the status of orders is made of. */
 export const statusTopics = {
@@ -13,5 +13,5 @@ export const statusTopics = {
 export const kafkaUses = {
   topics: [{ ordersCreated: 'write', ordersChanges: 'write' }, statusTopics],
   groups: ['order-status'],
-  groupPrefixes: ['order-status-rebuild-']
+  groupPrefixes: [statusRebuildGroups]
 } as const satisfies KafkaUses
