@@ -63,7 +63,8 @@ function isInstalled() {
   const present = JSON.parse(read(join(modules, '.package-lock.json')) || '{}').packages
   if (present === undefined) return false
   const wanted = JSON.parse(lock).packages
-  const isSame = path => wanted[path]?.version === present[path]?.version
+  // A workspace has a link without a version: that both have it is what counts.
+  const isSame = path => path in wanted && path in present && wanted[path].version === present[path].version
   const isNeeded = path => path.startsWith('node_modules/') && !wanted[path].optional
   return Object.keys(present).every(isSame) && Object.keys(wanted).every(path => !isNeeded(path) || isSame(path))
 }
