@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
 /**
  * What browsers are told of every answer: that it is data and nothing else. A page that is there to be looked at sets its own policy.
@@ -15,10 +15,15 @@ export const securityHeaders = {
 /** Every answer has a request id, the caller's own if it sent one, and the security headers. */
 export function addAnswerHeaders(http: FastifyInstance): void {
   http.addHook('onRequest', (request, reply, done) => {
-    reply.headers(securityHeaders)
-    reply.header('x-request-id', request.id)
+    setAnswerHeaders(request, reply)
     done()
   })
+}
+
+/** For what is answered before there are hooks. */
+export function setAnswerHeaders({ id }: FastifyRequest, reply: FastifyReply): void {
+  reply.headers(securityHeaders)
+  reply.header('x-request-id', id)
 }
 
 const callersOwn = /^[\x21-\x7e]{1,128}$/

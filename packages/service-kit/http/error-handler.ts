@@ -66,16 +66,20 @@ export function addErrorHandler(http: FastifyInstance, logger: Logger, metrics: 
   const logUnavailable = atMostEvery(1_000, (fields: object, suppressed: number) =>
     logger.warn({ ...fields, suppressed }, 'answering 503')
   )
-  http.decorateRequest('problemOf', function (error) {
+  function problemOf(error: unknown, request: FastifyRequest): Problem {
     const problem = toProblem(error)
-    const { method, url, traceparent, id: requestID } = this
+    const { method, url, traceparent, id: requestID } = request
     const fields = { error, method, url, requestID, traceparent }
     if (problem.status === 503) logUnavailable(fields)
     else if (problem.status >= 500) logger.error(fields, 'request failed')
     return problem
+  }
+  http.decorateRequest('problemOf', function (error) {
+    return problemOf(error, this)
   })
   return function handleError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-    const answer = request.problemOf(error)
+    // Not the request's own: one whose path cannot be read is none of the server's, and has no decorations.
+    const answer = problemOf(error, request)
     if (answer.status === 503) reply.header('retry-after', retryAfterSeconds)
     problems.inc({ status: answer.status, code: answer.code })
     // As text: what a route declares for its own answers must not decide what a problem looks like.

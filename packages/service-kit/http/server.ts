@@ -3,7 +3,7 @@ import { ConfigError } from '../config/config-error.ts'
 import type { Logger } from '../logging/logger.ts'
 import type { Metrics } from '../metrics/registry.ts'
 import type { Spans } from '../tracing/spans.ts'
-import { addAnswerHeaders, requestIDOf } from './answer-headers.ts'
+import { addAnswerHeaders, requestIDOf, setAnswerHeaders } from './answer-headers.ts'
 import { answerClientError } from './client-error.ts'
 import { addErrorHandler } from './error-handler.ts'
 import { limitNesting } from './json-body.ts'
@@ -55,7 +55,10 @@ export function createHttpServer({ logger, metrics, readiness, spans }: HttpServ
     // A request that arrives while stopping is still answered: what it needs is released after the server.
     return503OnClosing: false,
     clientErrorHandler: answerClientError,
-    frameworkErrors: (error, request, reply) => handleError(error, request, reply),
+    frameworkErrors(error, request, reply) {
+      setAnswerHeaders(request, reply)
+      handleError(error, request, reply)
+    },
     ajv: {
       customOptions: {
         allErrors: true,

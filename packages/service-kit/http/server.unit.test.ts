@@ -31,6 +31,21 @@ test('an unknown path is a problem', async t => {
   assert.equal(answer.json().code, 'NOT_FOUND')
 })
 
+test('a path that cannot be decoded is a problem like any other, and the next request is answered', async t => {
+  const { http, listen } = createTestHttp(t)
+  http.get('/things/:id', async () => ({}))
+  const address = await listen()
+  for (const path of ['/things/%ff', '/things/%', '/%ff', '/things/%c3%28?x=%ff']) {
+    const answer = await fetch(`${address}${path}`)
+    assert.equal(answer.status, 400, path)
+    assert.equal(answer.headers.get('content-type'), 'application/problem+json')
+    assert.equal(answer.headers.get('x-content-type-options'), 'nosniff')
+    assert.match(answer.headers.get('x-request-id') ?? '', /./)
+    assert.match(await answer.text(), /"BAD_URL"/)
+  }
+  assert.equal((await fetch(`${address}/things/1?x=%ff`)).status, 200)
+})
+
 test('a known path with another method is 405 with the methods there are, whatever the body is', async t => {
   const { http, listen } = createTestHttp(t)
   http.post('/things/:id', async () => ({}))

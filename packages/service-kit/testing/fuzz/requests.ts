@@ -27,6 +27,9 @@ export function badRequests(document: ApiDocument, located: LocatedOperation, kn
     fc
       .tuple(good, badParameter(located))
       .map(([[given, sent], wrong]) => toRequest(located, { ...given, ...wrong }, sent)),
+    ...(located.path.includes('{')
+      ? [fc.tuple(good, undecodable).map(([[given, sent], end]) => toRequest(endingIn(end, located), given, sent))]
+      : []),
     ...(located.operation.requestBody === undefined
       ? []
       : [
@@ -39,6 +42,13 @@ export function badRequests(document: ApiDocument, located: LocatedOperation, kn
         ])
   ]
   return fc.oneof(...ways)
+}
+
+const undecodable = fc.constantFrom('%', '%ff', '%c3%28')
+
+/** The same with something behind its first path parameter that is sent as it is. */
+function endingIn(end: string, located: LocatedOperation): LocatedOperation {
+  return { ...located, path: located.path.replace('}', `}${end}`) }
 }
 
 type Given = Readonly<Record<string, { readonly in: Parameter['in']; readonly values: readonly string[] }>>
