@@ -1,4 +1,5 @@
 import { parseTraceparent } from '@orderly/service-kit'
+import { plural } from '../command-line/numbers.ts'
 import type { FoundRecord, OrderTables, Row } from './sources.ts'
 
 /** One thing that happened to an order, at its time. */
@@ -35,13 +36,16 @@ export function lifeOf(orderID: string, tables: OrderTables, records: readonly F
     const replay = record.headers.text('dlq-replay')
     add(timestampMs, eventType, `${topic} ${partition}/${offset}`, replay ? `replayed: ${replay}` : '')
   }
+  // An order is reserved as a whole; the lines of one that was released are not kept.
+  const reserved = piecesOf(lines.length > 0 ? lines : status?.items)
   if (outcome !== undefined) {
-    const held = lines.map(({ sku, quantity }) => `${quantity} × ${sku}`).join(', ')
-    const detail = outcome.kind === 'reserved' ? held : `${outcome.reason} ${JSON.stringify(outcome.shortages)}`
+    const detail = outcome.kind === 'reserved' ? reserved : `${outcome.reason} ${JSON.stringify(outcome.shortages)}`
     add(outcome.decided_at, `decided: ${outcome.kind}`, 'inventory.outcomes', detail)
   }
   for (const { kind, cause, settled_at } of settlements) {
-    add(settled_at, String(kind), 'inventory.settlements', cause === null ? '' : String(cause))
+    const why = cause === null ? '' : String(cause)
+    const detail = kind === 'released' && reserved !== '' ? `${why}: ${reserved}` : why
+    add(settled_at, String(kind), 'inventory.settlements', detail)
   }
   for (const { event_id, target, status, attempts, code, reason, accepted_at, settled_at } of deliveries) {
     const why = code === null ? '' : `, ${code}: ${reason}`
@@ -53,7 +57,7 @@ export function lifeOf(orderID: string, tables: OrderTables, records: readonly F
       `${target}, attempts ${attempts}${why}`
     )
   }
-  for (const { table } of audits) add(undefined, 'audited', table)
+  for (const { table, row } of audits) add(undefined, 'audited', table, placeOf(row))
   if (events.length === 0) return undefined
 
   const [first] = records
@@ -78,8 +82,18 @@ export function statusOf(row: Row | undefined): string | undefined {
 }
 
 function priceOf({ items, total_minor, currency }: Row): string {
-  const count = Array.isArray(items) ? items.length : 0
-  return `${count} lines, ${total_minor} minor units ${currency ?? ''}`.trim()
+  const count = plural(Array.isArray(items) ? items.length : 0, 'line')
+  return `${count}, ${plural(Number(total_minor), 'minor unit')} ${currency ?? ''}`.trim()
+}
+
+function piecesOf(items: unknown): string {
+  const lines: readonly Row[] = Array.isArray(items) ? items : []
+  return lines.map(({ sku, quantity }) => `${quantity} × ${sku}`).join(', ')
+}
+
+/** Of the record that a row of the audit is. */
+function placeOf({ record_topic, record_partition, record_offset }: Row): string {
+  return record_topic === undefined ? '' : `${record_topic} ${record_partition}/${record_offset}`
 }
 
 function textOf(value: unknown): string | undefined {

@@ -50,6 +50,39 @@ test('the life of an order is told in the sequence of its times, wherever it is 
   assert.deepEqual([life?.userID, life?.status, life?.traceID], ['ada', 'reserved', traceID])
 })
 
+test('an order that was released still tells what was reserved and given back, and where its rows of the audit come from', () => {
+  const items = [
+    { sku: 'MUG', quantity: 2 },
+    { sku: 'TEA', quantity: 1 }
+  ]
+  const detailsOf = (given: object[], totalMinor: string) =>
+    lifeOf(
+      '1',
+      {
+        ...noTables,
+        status: { accepted_at: at(0), items: given, total_minor: totalMinor, currency: 'EUR' },
+        outcome: { kind: 'reserved', decided_at: at(1) },
+        settlements: [{ kind: 'released', cause: 'cancelled', settled_at: at(2) }],
+        audits: [
+          {
+            table: 'audit.orders_created',
+            row: { record_topic: 'orders.created', record_partition: 1, record_offset: '7' }
+          },
+          { table: 'audit.notes', row: {} }
+        ]
+      },
+      []
+    )?.events.map(({ detail }) => detail)
+  assert.deepEqual(detailsOf(items, '1380'), [
+    '2 lines, 1380 minor units EUR',
+    '2 × MUG, 1 × TEA',
+    'cancelled: 2 × MUG, 1 × TEA',
+    'orders.created 1/7',
+    ''
+  ])
+  assert.equal(detailsOf(items.slice(0, 1), '1')?.[0], '1 line, 1 minor unit EUR')
+})
+
 test('the status is told as shops see it', () => {
   const row = { accepted_at: at(0) }
   const cases = [
