@@ -4,14 +4,19 @@ import { orderly } from './command.ts'
 
 /** Any thrown value as a sentence that says what to do. */
 export function explain(error: unknown): string {
-  if (error instanceof KafkaError) return `Kafka: ${error.message} (${error.code}). ${adviceFor(error)}`
-  if (isPostgresServerError(error)) return `Postgres: ${messageOf(error)}. ${adviceForDatabase(error)}`
+  if (error instanceof KafkaError) return `Kafka: ${reasonOf(error)}. ${adviceFor(error)}`.trimEnd()
+  if (isPostgresServerError(error)) return `Postgres: ${messageOf(error)}. ${adviceForDatabase(error)}`.trimEnd()
   if (isTransientPostgresError(error)) {
     return `The database cannot be reached (${messageOf(error)}). See that it runs, and that DATABASE_URL is its address.`
   }
   if (typeof (error as { exitCode?: unknown } | null)?.exitCode === 'number') return messageOf(error)
   if (typeof (error as { code?: unknown } | null)?.code === 'string') return messageOf(error)
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
+
+/** Why something failed, where something else says what to do. */
+export function reasonOf(error: unknown): string {
+  return error instanceof KafkaError ? `${error.message} (${error.code})` : messageOf(error)
 }
 
 function adviceFor({ code, retryable }: KafkaError): string {

@@ -64,7 +64,7 @@ function parse(words: readonly string[], specs: Readonly<Record<string, OptionSp
   try {
     return parseArgs({ args: [...words], options, allowPositionals: true })
   } catch (error) {
-    const [reason] = (error as Error).message.split(/\. |\n/)
+    const [reason] = (error as Error).message.split(/\. |\.?\n/)
     throw new UsageError(`${reason}: ${orderly} ${command.name} --help says what it takes.`)
   }
 }

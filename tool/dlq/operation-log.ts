@@ -25,6 +25,7 @@ export interface LoggedStep {
   readonly topic: string
   readonly replayed: number
   readonly dropped: number
+  /** Those that no step before had. */
   readonly keys: number
   /** Where the letters lay: `partition/offset` in the topic. */
   readonly replayedLetters: readonly string[]
@@ -39,7 +40,7 @@ export async function createOperationLog(connection: KafkaConnection): Promise<v
 
 export function toLogRecord(
   operation: Pick<LoggedStep, 'operation' | 'kind' | 'by' | 'reason' | 'filter' | 'topic'>,
-  { operations, replayed, dropped }: OperationStep
+  { operations, newKeys, replayed, dropped }: OperationStep
 ): OutputRecord {
   const places = (letters: readonly { partition: number; offset: bigint }[]) =>
     letters.map(({ partition, offset }) => `${partition}/${offset}`)
@@ -48,7 +49,7 @@ export function toLogRecord(
     atMs: Date.now(),
     replayed,
     dropped,
-    keys: operations.length,
+    keys: newKeys,
     replayedLetters: places(operations.flatMap(({ replay }) => replay)),
     droppedLetters: places(operations.flatMap(({ drop }) => drop))
   }

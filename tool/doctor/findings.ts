@@ -57,14 +57,13 @@ export function problem(about: string, what: string, todo: string): Finding {
 function servers({ kafkaFailure, databaseFailure, registryFailure }: Facts): Finding[] {
   const found: Finding[] = []
   if (kafkaFailure !== undefined) {
-    found.push(
-      problem('kafka', `does not answer: ${kafkaFailure}`, 'start the brokers, or set KAFKA_BROKERS to their addresses')
-    )
+    const todo =
+      'start the brokers, or set KAFKA_BROKERS to their addresses and KAFKA_SASL_… and KAFKA_TLS_… to what they ask for'
+    found.push(problem('kafka', `does not answer: ${kafkaFailure}`, todo))
   }
   if (databaseFailure !== undefined) {
-    found.push(
-      problem('postgres', `does not answer: ${databaseFailure}`, 'start it, or set DATABASE_URL to its address')
-    )
+    const todo = 'start it, or set DATABASE_URL to its address, with user and password'
+    found.push(problem('postgres', `does not answer: ${databaseFailure}`, todo))
   }
   if (registryFailure !== undefined) {
     const todo =

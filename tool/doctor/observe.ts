@@ -2,7 +2,7 @@ import { topicNames } from '@orderly/contracts'
 import { deadLetterTopic, readDeadLetters } from '@orderly/kafka'
 import { checkDatabase } from '@orderly/postgres'
 import type { Pool } from 'pg'
-import { explain } from '../command-line/explain.ts'
+import { reasonOf } from '../command-line/explain.ts'
 import type { Connections } from '../connections/connections.ts'
 import { readGroups } from '../lag/lag.ts'
 import type { Facts } from './findings.ts'
@@ -34,7 +34,7 @@ export async function attempt<Result>(
   try {
     return { result: await look(), failure: undefined }
   } catch (error) {
-    return { failure: explain(error).split('\n')[0] ?? '' }
+    return { failure: reasonOf(error) }
   }
 }
 

@@ -35,6 +35,8 @@ export interface DeadLetterOperation {
 
 export interface OperationStep {
   readonly operations: readonly KeyOperation[]
+  /** Keys that no step before this one has dealt with; one with many letters takes several steps. */
+  readonly newKeys: number
   readonly replayed: number
   readonly dropped: number
   /** Letters dealt with so far, this step included, and in all. */
@@ -81,6 +83,7 @@ export async function operateOnDeadLetters(
     const steps = cutIntoSteps(plan.operations, Math.max(1, Math.min(lettersInTransaction, ratePerSecond)))
     const total = sum(plan.operations.map(({ replay, drop }) => replay.length + drop.length))
     const startMs = performance.now()
+    const knownKeys = new Set<string>()
     let done = 0
     for (const operations of steps) {
       const dueInMs = startMs + (done / ratePerSecond) * 1_000 - performance.now()
@@ -88,7 +91,9 @@ export async function operateOnDeadLetters(
       const replayed = sum(operations.map(({ replay }) => replay.length))
       const dropped = sum(operations.map(({ drop }) => drop.length))
       done += replayed + dropped
-      const step = { operations, replayed, dropped, done, total }
+      const before = knownKeys.size
+      for (const { stage, key } of operations) knownKeys.add(`${stage} ${key.toString('hex')}`)
+      const step = { operations, newKeys: knownKeys.size - before, replayed, dropped, done, total }
       const sourceless = operations.flatMap(({ replay }) => replay).filter(isSourceless)
       if (sourceless.length > 0) await operation.redeliver?.(sourceless)
       await producer.commit([...operations.flatMap(operationRecords), operation.audit(step)])
