@@ -29,13 +29,13 @@ export interface paths {
         };
         /**
          * Ask for a user's orders
-         * @description The newest first. Orders that are placed meanwhile neither repeat nor hide others on later pages.
+         * @description The newest first. Orders that are placed meanwhile neither repeat nor hide others on later pages. One that was accepted this moment may not be listed yet; by its id it is found at once.
          */
         get: operations["listOrders"];
         put?: never;
         /**
          * Place an order
-         * @description Accepts an order. Whether its stock could be reserved is decided afterwards, told to the customer, and found where `Location` says.
+         * @description Accepts an order. Whether its stock could be reserved is decided afterwards, told to the customer, and found where `Location` says. The same `Idempotency-Key` with the same order, whatever way it is written, is the same order and gets the same answer, for 24 hours at least. Without it each request is a new order.
          */
         post: operations["placeOrder"];
         delete?: never;
@@ -142,7 +142,12 @@ export interface components {
             /** @description Every field that is wrong, 50 at most. */
             errors?: {
                 /**
-                 * @description JSON pointer into the request body, as a URI fragment.
+                 * @description Where it stands, when that is not the body.
+                 * @enum {unknown}
+                 */
+                in?: "header" | "path" | "query";
+                /**
+                 * @description JSON pointer, as a URI fragment: into the request body or, with `in`, to the header or parameter of that name.
                  * @example #/items/0/sku
                  */
                 pointer: string;
@@ -293,7 +298,7 @@ export interface components {
              */
             total: number;
             /**
-             * @description ISO 4217 code of the currency of `total`.
+             * @description the ISO 4217 code of the currency of `total`, in capitals
              * @default EUR
              * @enum {unknown}
              */
@@ -352,7 +357,7 @@ export interface components {
              */
             total: number;
             /**
-             * @description ISO 4217 code of the currency of `total`.
+             * @description the ISO 4217 code of the currency of `total`, in capitals
              * @default EUR
              * @enum {unknown}
              */
@@ -363,7 +368,7 @@ export interface components {
              */
             holdSeconds?: number;
             /**
-             * @description A name for this order that no other of the caller has, such as a UUID: 1 to 255 printable ASCII characters. The same key with the same order, whatever way it is written, is the same order and gets the same answer, for 24 hours at least. Without it each request is a new order.
+             * @description a name for this order that no other of the caller has, such as a UUID: 1 to 255 printable ASCII characters
              * @example 7f9c2a40-5c1e-4c1a-9a83-0d6a9f6f8b11
              */
             idempotencyKey?: string;
@@ -382,7 +387,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description As the answer to `POST /orders` gave it. */
+                /** @description the id that the answer to `POST /orders` gave: 1 to 64 printable characters */
                 orderID: string;
             };
             cookie?: never;
@@ -478,9 +483,9 @@ export interface operations {
     listOrders: {
         parameters: {
             query: {
-                /** @description Whose orders. */
+                /** @description whose orders: 1 to 128 printable characters */
                 userID: string;
-                /** @description Orders on a page, 1 to 100; 20 when absent. */
+                /** @description how many orders on a page: 1 to 100, 20 when it is missing */
                 limit?: string;
                 /** @description `nextCursor` of the page before, as it is. */
                 cursor?: string;
@@ -573,7 +578,7 @@ export interface operations {
                 /** @description W3C trace context to go on with; a new trace starts when it is missing or not valid. */
                 traceparent?: string;
                 /**
-                 * @description A name for this order that no other of the caller has, such as a UUID: 1 to 255 printable ASCII characters. The same key with the same order, whatever way it is written, is the same order and gets the same answer, for 24 hours at least. Without it each request is a new order.
+                 * @description a name for this order that no other of the caller has, such as a UUID: 1 to 255 printable ASCII characters
                  * @example 7f9c2a40-5c1e-4c1a-9a83-0d6a9f6f8b11
                  */
                 "idempotency-key"?: string;
@@ -741,7 +746,7 @@ export interface operations {
                 "last-event-id"?: string;
             };
             path: {
-                /** @description As the answer to `POST /orders` gave it. */
+                /** @description the id that the answer to `POST /orders` gave: 1 to 64 printable characters */
                 orderID: string;
             };
             cookie?: never;
@@ -856,7 +861,7 @@ export interface operations {
                 prefer?: string;
             };
             path: {
-                /** @description As the answer to `POST /orders` gave it. */
+                /** @description the id that the answer to `POST /orders` gave: 1 to 64 printable characters */
                 orderID: string;
             };
             cookie?: never;
@@ -940,6 +945,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `Content-Type` is there and no media type. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The caller has used up its quota. Nothing was done. */
             429: {
                 headers: {
@@ -990,7 +1004,7 @@ export interface operations {
                 prefer?: string;
             };
             path: {
-                /** @description As the answer to `POST /orders` gave it. */
+                /** @description the id that the answer to `POST /orders` gave: 1 to 64 printable characters */
                 orderID: string;
             };
             cookie?: never;
@@ -1068,6 +1082,15 @@ export interface operations {
                 headers: {
                     /** @description Seconds to wait before trying again. */
                     "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `Content-Type` is there and no media type. */
+            415: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content: {

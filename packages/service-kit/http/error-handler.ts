@@ -15,7 +15,6 @@ const refusals = new Map<unknown, { code: string; detail: string }>(
       code: 'BODY_TOO_LARGE',
       detail: 'The request body is larger than this operation takes.'
     },
-    FST_ERR_CTP_INVALID_MEDIA_TYPE: { code: 'UNSUPPORTED_MEDIA_TYPE', detail: 'Send the body as application/json.' },
     FST_ERR_CTP_EMPTY_JSON_BODY: { code: 'INVALID_JSON', detail: 'The body is empty.' },
     FST_ERR_CTP_INVALID_JSON_BODY: { code: 'INVALID_JSON', detail: 'The body is not valid JSON.' },
     FST_ERR_CTP_INVALID_CONTENT_LENGTH: {
@@ -30,12 +29,18 @@ const refusals = new Map<unknown, { code: string; detail: string }>(
  * Any thrown value as a problem: the caller's fault, ours for now (`retryable`: trying again may help), or ours.
  * Total, and what is our fault says nothing about our insides.
  */
-function toProblem(error: unknown): Problem {
+function toProblem(error: unknown, { routeOptions }: FastifyRequest): Problem {
   if (error instanceof ProblemError) return error.problem
-  const { validation, code, statusCode, retryable } = (error ?? {}) as Partial<FastifyError> & { retryable?: unknown }
+  const { validation, validationContext, code, statusCode, retryable } = (error ?? {}) as Partial<FastifyError> & {
+    retryable?: unknown
+  }
   if (Array.isArray(validation)) {
-    const errors = fieldErrors(validation)
+    const errors = fieldErrors(validation, validationContext)
     return problem(400, 'INVALID_REQUEST', 'The fields in `errors` are wrong; nothing was done.', errors)
+  }
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
+    const { content = { 'application/json': {} } } = (routeOptions.schema?.body ?? {}) as { content?: object }
+    return problem(415, 'UNSUPPORTED_MEDIA_TYPE', `Send the body as ${Object.keys(content).join(' or ')}.`)
   }
   const refusal = refusals.get(code)
   if (refusal !== undefined) return problem(statusCode ?? 400, refusal.code, refusal.detail)
@@ -67,7 +72,7 @@ export function addErrorHandler(http: FastifyInstance, logger: Logger, metrics: 
     logger.warn({ ...fields, suppressed }, 'answering 503')
   )
   function problemOf(error: unknown, request: FastifyRequest): Problem {
-    const problem = toProblem(error)
+    const problem = toProblem(error, request)
     const { method, url, traceparent, id: requestID } = request
     const fields = { error, method, url, requestID, traceparent }
     if (problem.status === 503) logUnavailable(fields)

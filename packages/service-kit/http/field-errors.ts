@@ -6,18 +6,31 @@ interface ValidationError extends FastifySchemaValidationError {
   readonly parentSchema?: { readonly description?: string }
 }
 
+/** By Fastify's names; what is not here is the body. */
+const places: ReadonlyMap<unknown, FieldError['in']> = new Map([
+  ['headers', 'header'],
+  ['params', 'path'],
+  ['querystring', 'query']
+])
+
 const maxErrors = 50
+/** More values than that are described, not listed. */
+const maxListedValues = 10
 const maxPointerLength = 200
 
-/** ajv's errors as one line for each offending field, the first one that was found, and not without end. */
-export function fieldErrors(errors: readonly FastifySchemaValidationError[]): FieldError[] {
+/**
+ * ajv's errors as one line for each offending field, the first one that was found, and not without end.
+ * @param context what was validated, as Fastify calls it
+ */
+export function fieldErrors(errors: readonly FastifySchemaValidationError[], context?: string): FieldError[] {
+  const place = places.get(context)
   const byPointer = new Map<string, string>()
   for (const error of errors) {
     const pointer = pointerTo(error)
     if (!byPointer.has(pointer)) byPointer.set(pointer, detailOf(error))
     if (byPointer.size === maxErrors) break
   }
-  return Array.from(byPointer, ([pointer, detail]) => ({ pointer, detail }))
+  return Array.from(byPointer, ([pointer, detail]) => ({ ...(place && { in: place }), pointer, detail }))
 }
 
 function pointerTo({ keyword, instancePath, params }: ValidationError): string {
@@ -35,12 +48,19 @@ function detailOf({ keyword, message, params, parentSchema }: ValidationError): 
     case 'additionalProperties':
       return 'is not a known field'
     case 'pattern':
-      return parentSchema?.description === undefined
-        ? 'does not have the right form'
-        : `must be: ${parentSchema.description}`
+      return described(parentSchema) ?? 'does not have the right form'
+    case 'enum': {
+      const values = params.allowedValues as readonly unknown[]
+      const listed = values.length <= maxListedValues ? `must be one of ${values.join(', ')}` : undefined
+      return listed ?? described(parentSchema) ?? 'is none of the allowed values'
+    }
     case 'type':
       return `must be of type ${String(params.type)}`
     default:
       return (message ?? 'is wrong').replace('NOT', 'not')
   }
+}
+
+function described(schema: ValidationError['parentSchema']): string | undefined {
+  return schema?.description === undefined ? undefined : `must be: ${schema.description}`
 }

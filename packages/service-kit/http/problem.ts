@@ -4,8 +4,12 @@ import { type Static, Type } from 'typebox'
 export const problemContentType = 'application/problem+json'
 
 export const FieldErrorSchema = Type.Object({
+  in: Type.Optional(
+    Type.Enum(['header', 'path', 'query'], { description: 'Where it stands, when that is not the body.' })
+  ),
   pointer: Type.String({
-    description: 'JSON pointer into the request body, as a URI fragment.',
+    description:
+      'JSON pointer, as a URI fragment: into the request body or, with `in`, to the header or parameter of that name.',
     examples: ['#/items/0/sku']
   }),
   detail: Type.String({ description: 'What is wrong with it.', examples: ['is required'] })

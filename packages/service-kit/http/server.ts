@@ -12,6 +12,7 @@ import { observeRequests } from './observe-requests.ts'
 import { addOperations } from './operations.ts'
 import { ProblemError, ProblemSchema } from './problem.ts'
 import type { Readiness } from './readiness.ts'
+import { requireBodies } from './required-body.ts'
 import { addSchemaKeywords } from './schema-keywords.ts'
 
 export interface HttpServer {
@@ -50,8 +51,8 @@ export function createHttpServer({ logger, metrics, readiness, spans }: HttpServ
     keepAliveTimeout: keepAliveTimeoutMs,
     http: { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: timeoutCheckMs },
     genReqId: requestIDOf,
-    // As long as a URL can be: how long a parameter may be is for the schema of its route to say.
-    routerOptions: { maxParamLength: 16_384 },
+    // As long as a URL can be: how long a parameter may be is for the schema of its route to say. And `/orders/` is no order without an id.
+    routerOptions: { maxParamLength: 16_384, ignoreTrailingSlash: true },
     // A request that arrives while stopping is still answered: what it needs is released after the server.
     return503OnClosing: false,
     clientErrorHandler: answerClientError,
@@ -80,6 +81,7 @@ export function createHttpServer({ logger, metrics, readiness, spans }: HttpServ
   fastify.setNotFoundHandler(() => {
     throw new ProblemError(404, 'NOT_FOUND', 'There is nothing here.')
   })
+  requireBodies(fastify)
   const refuseOtherMethods = watchMethods(fastify)
   observeRequests(fastify, metrics, spans)
   addOperations(fastify, readiness, metrics)

@@ -3,8 +3,8 @@ import { type Static, type TSchema, Type } from 'typebox'
 
 /** The single source of what the stock routes take and answer: validation, types and the OpenAPI document. */
 
-// As in an order. Postgres has no text with a lone surrogate in it.
-const printable = '^(?!\\s)[^\\p{Cc}\\p{Cs}]+(?<!\\s)$'
+// As in an order. Postgres has no text with a lone surrogate in it, and U+FFFD is what bytes become that are no UTF-8.
+const printable = '^(?!\\s)[^\\p{Cc}\\p{Cs}\\ufffd]+(?<!\\s)$'
 
 const sku = Type.String({
   description: '1 to 64 printable characters without white space around them',
@@ -22,7 +22,7 @@ const available = Type.Integer({
 })
 const reason = Type.Optional(
   Type.String({
-    description: 'Why: 1 to 500 printable characters without white space around them',
+    description: 'why it is done: 1 to 500 printable characters without white space around them',
     minLength: 1,
     maxLength: 500,
     pattern: printable,

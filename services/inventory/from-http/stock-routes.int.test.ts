@@ -179,6 +179,15 @@ test('a CSV file goes in whole or not at all, and comes out as it can be put in 
   const wrong = await put('sku,available\nMUG,5\nTEA,many\n')
   assert.deepEqual([wrong.statusCode, wrong.json().code], [400, 'STOCK_FILE_INVALID'])
   assert.match(wrong.json().detail, /csv:3: .* nothing was changed/)
+  const latin1 = await http.inject({
+    method: 'PUT',
+    url: '/stock',
+    headers: { 'content-type': 'text/csv' },
+    payload: Buffer.from('sku,available\nMÜSLI,5\n', 'latin1')
+  })
+  assert.deepEqual([latin1.statusCode, latin1.json().code], [400, 'STOCK_FILE_INVALID'])
+  assert.match(latin1.json().detail, /no SKU: 1 to 64 printable characters in UTF-8/)
+  assert.equal((await http.inject({ method: 'PUT', url: '/stock' })).statusCode, 400)
   assert.equal((await read()).body, file)
   const page = (await ask('GET', '/stock?limit=2')).body
   assert.deepEqual([page.items.length, page.nextAfter], [2, 'MUG'])

@@ -111,7 +111,7 @@ function parseFile(text: string): ReadonlyMap<string, number> {
   if (pieces.size === 0) refuse('The file has no SKUs in it')
   for (const [sku, available] of pieces) {
     if (!isSKU(sku))
-      refuse(`${JSON.stringify(sku)} is no SKU: 1 to 64 printable characters without white space around them`)
+      refuse(`${JSON.stringify(sku)} is no SKU: 1 to 64 printable characters in UTF-8 without white space around them`)
     if (available > mostPieces) refuse(`${available} pieces of ${sku} are more than ${mostPieces}`)
   }
   return pieces

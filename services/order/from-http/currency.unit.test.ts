@@ -43,8 +43,8 @@ test('a total with more decimals than its currency has, and what is no currency,
     [{ total: 1.234, currency: 'EUR' }, '#/total', /at most 2 decimals in EUR/],
     [{ total: 1.234 }, '#/total', /at most 2 decimals in EUR/],
     [{ total: 1.2345, currency: 'KWD' }, '#/total', /multiple of 0\.001/],
-    [{ currency: 'DEM' }, '#/currency', /allowed values/],
-    [{ currency: 'eur' }, '#/currency', /allowed values/],
+    [{ currency: 'DEM' }, '#/currency', /must be: the ISO 4217 code/],
+    [{ currency: 'eur' }, '#/currency', /in capitals/],
     [{ currency: null }, '#/currency', /./]
   ] as const) {
     const answer = await post({ ...anOrder, ...fields })

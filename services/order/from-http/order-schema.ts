@@ -8,7 +8,7 @@ import { printable } from './printable.ts'
 /** What can be asked about orders, and what is answered: validation, types and the OpenAPI document. */
 
 const orderID = Type.String({
-  description: 'As the answer to `POST /orders` gave it.',
+  description: 'the id that the answer to `POST /orders` gave: 1 to 64 printable characters',
   minLength: 1,
   maxLength: 64,
   pattern: printable
@@ -110,13 +110,22 @@ export const getOrder = {
 export const listOrders = {
   operationId: 'listOrders',
   summary: "Ask for a user's orders",
-  description: 'The newest first. Orders that are placed meanwhile neither repeat nor hide others on later pages.',
+  description:
+    'The newest first. Orders that are placed meanwhile neither repeat nor hide others on later pages. One that was accepted this moment may not be listed yet; by its id it is found at once.',
   tags: ['orders'],
   querystring: Type.Object(
     {
-      userID: Type.String({ description: 'Whose orders.', minLength: 1, maxLength: 128, pattern: printable }),
+      userID: Type.String({
+        description: 'whose orders: 1 to 128 printable characters',
+        minLength: 1,
+        maxLength: 128,
+        pattern: printable
+      }),
       limit: Type.Optional(
-        Type.String({ description: 'Orders on a page, 1 to 100; 20 when absent.', pattern: '^([1-9][0-9]?|100)$' })
+        Type.String({
+          description: 'how many orders on a page: 1 to 100, 20 when it is missing',
+          pattern: '^([1-9][0-9]?|100)$'
+        })
       ),
       cursor: Type.Optional(
         Type.String({ description: '`nextCursor` of the page before, as it is.', minLength: 1, maxLength: 512 })

@@ -56,7 +56,7 @@ const anyCurrency = {
   }),
   currency: Type.Optional(
     Type.Enum(currencies as string[], {
-      description: 'ISO 4217 code of the currency of `total`.',
+      description: 'the ISO 4217 code of the currency of `total`, in capitals',
       default: defaultCurrency
     })
   )
@@ -120,7 +120,7 @@ export function sharedSchemas(orderCreatedVersion: number) {
 
 export const idempotencyKey = Type.String({
   description:
-    'A name for this order that no other of the caller has, such as a UUID: 1 to 255 printable ASCII characters. The same key with the same order, whatever way it is written, is the same order and gets the same answer, for 24 hours at least. Without it each request is a new order.',
+    'a name for this order that no other of the caller has, such as a UUID: 1 to 255 printable ASCII characters',
   pattern: '^[\\x20-\\x7e]{1,255}$',
   examples: ['7f9c2a40-5c1e-4c1a-9a83-0d6a9f6f8b11']
 })
@@ -139,7 +139,7 @@ export const placeOrder = {
   operationId: 'placeOrder',
   summary: 'Place an order',
   description:
-    'Accepts an order. Whether its stock could be reserved is decided afterwards, told to the customer, and found where `Location` says.',
+    'Accepts an order. Whether its stock could be reserved is decided afterwards, told to the customer, and found where `Location` says. The same `Idempotency-Key` with the same order, whatever way it is written, is the same order and gets the same answer, for 24 hours at least. Without it each request is a new order.',
   tags: ['orders'],
   headers: Type.Object({
     traceparent: Type.Optional(

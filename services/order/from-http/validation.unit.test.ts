@@ -17,6 +17,7 @@ const refusals: readonly [title: string, body: unknown, pointers: readonly strin
   ['white space before the user', { ...anOrder, userID: ' user' }, ['#/userID']],
   ['a line break in the user', { ...anOrder, userID: 'a\nb' }, ['#/userID']],
   ['half of a surrogate pair in the user', { ...anOrder, userID: 'a\ud800' }, ['#/userID']],
+  ['a user in Latin-1', Buffer.from(JSON.stringify({ ...anOrder, userID: 'Jörg' }), 'latin1'), ['#/userID']],
   ['a user of 129 characters', { ...anOrder, userID: 'x'.repeat(129) }, ['#/userID']],
   ['no items', { ...anOrder, items: [] }, ['#/items']],
   ['items that are no list', { ...anOrder, items: line }, ['#/items']],
@@ -92,6 +93,35 @@ test('a body of 1 MB is 413', async t => {
   assert.equal(answer.status, 413)
   assert.equal(answer.body.code, 'BODY_TOO_LARGE')
   assert.equal(broker.records('orders.created').length, 0)
+})
+
+test('a wrong header, parameter or query is named as what it is, with the values that it may have', async t => {
+  const { http, post } = await createOrderApi(t)
+  const ask = async (url: string) => (await http.inject(url)).json().errors
+  const keyed = await post(anOrder, { 'idempotency-key': 'k'.repeat(256) })
+  const form =
+    'a name for this order that no other of the caller has, such as a UUID: 1 to 255 printable ASCII characters'
+  assert.deepEqual(keyed.body.errors, [{ in: 'header', pointer: '#/idempotency-key', detail: `must be: ${form}` }])
+  assert.deepEqual(await ask('/orders?userID=ann&limit=0'), [
+    { in: 'query', pointer: '#/limit', detail: 'must be: how many orders on a page: 1 to 100, 20 when it is missing' }
+  ])
+  assert.deepEqual(await ask('/orders/%00'), [
+    {
+      in: 'path',
+      pointer: '#/orderID',
+      detail: 'must be: the id that the answer to `POST /orders` gave: 1 to 64 printable characters'
+    }
+  ])
+  assert.deepEqual(await ask('/orders/x/events?until=ever'), [
+    { in: 'query', pointer: '#/until', detail: 'must be one of settled, final' }
+  ])
+})
+
+test('a slash behind a path changes nothing', async t => {
+  const { http } = await createOrderApi(t)
+  const placed = await http.inject({ method: 'POST', url: '/orders/', payload: anOrder })
+  assert.equal(placed.statusCode, 202)
+  assert.equal((await http.inject('/orders/?userID=ann')).statusCode, 200)
 })
 
 test('another content type is 415', async t => {

@@ -28,15 +28,19 @@ export function addWishRoutes(http: FastifyInstance, { orders, request, nowMs }:
   http.addSchema(ChangeAccepted)
   const signalOf = createRequestSignals(http)
   const find = tellWhenToComeAgain(createFindOrder(orders, nowMs), signalOf)
-  const typed = http.withTypeProvider<TypeBoxTypeProvider>()
 
   const config = { access: ['shop', 'operator'] } as const
-  typed.post('/orders/:orderID/cancel', { schema: cancelOrder, config }, (request, reply) =>
-    answer('cancel', request.params.orderID, waitSeconds(request.headers.prefer), request, reply)
-  )
-  typed.post('/orders/:orderID/confirm', { schema: confirmOrder, config }, (request, reply) =>
-    answer('confirm', request.params.orderID, waitSeconds(request.headers.prefer), request, reply)
-  )
+  http.register((scope, _options, registered) => {
+    takeNoBody(scope)
+    const typed = scope.withTypeProvider<TypeBoxTypeProvider>()
+    typed.post('/orders/:orderID/cancel', { schema: cancelOrder, config }, (request, reply) =>
+      answer('cancel', request.params.orderID, waitSeconds(request.headers.prefer), request, reply)
+    )
+    typed.post('/orders/:orderID/confirm', { schema: confirmOrder, config }, (request, reply) =>
+      answer('confirm', request.params.orderID, waitSeconds(request.headers.prefer), request, reply)
+    )
+    registered()
+  })
 
   async function answer(
     wish: Wish,
@@ -70,6 +74,15 @@ export function addWishRoutes(http: FastifyInstance, { orders, request, nowMs }:
     reply.header('retry-after', 1)
     throw new ProblemError(409, 'ORDER_NOT_DECIDED', 'The order has no outcome yet. Try again in a moment.')
   }
+}
+
+/** Many clients send a content type with every POST, and nothing of that type: whatever is sent is passed over, unread. */
+function takeNoBody(scope: FastifyInstance): void {
+  scope.removeAllContentTypeParsers()
+  scope.addContentTypeParser('*', (_request, body, done) => {
+    body.resume()
+    done(null)
+  })
 }
 
 /** @throws ProblemError 409 when it will never be so */

@@ -32,6 +32,27 @@ async function ask({ http }: OrderApi, wish: string, orderID: string, headers: R
   return { status: answer.statusCode, headers: answer.headers, body: answer.json() }
 }
 
+test('a body is not needed, and whatever is sent as one is passed over', async t => {
+  const api = await createOrderApi(t)
+  const orderID = newOrderID()
+  await project(api, orderID, created(), reserved())
+  const bodies = [
+    ['application/json', ''],
+    ['application/json', '{"reason":'],
+    ['application/x-www-form-urlencoded', ''],
+    ['text/plain', 'x'.repeat(200_000)]
+  ] as const
+  for (const [type, payload] of bodies) {
+    const { statusCode } = await api.http.inject({
+      method: 'POST',
+      url: `/orders/${orderID}/cancel`,
+      headers: { 'content-type': type },
+      payload
+    })
+    assert.equal(statusCode, 202, `${type} ${payload.slice(0, 20)}`)
+  }
+})
+
 async function requestsIn({ broker, topics }: OrderApi): Promise<OrderChangeRequested[]> {
   const values = broker.records('orders.changes').map(({ value }) => value)
   await topics.ordersChanges.codec.prepare(values)

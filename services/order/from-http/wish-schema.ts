@@ -69,6 +69,7 @@ function wishSchema(wish: Wish, { fulfilled, refused: refusal, ...operation }: T
       400: refused('The request is wrong.'),
       404: unknownOrder,
       409: refused(refusal, retryAfter),
+      415: refused('`Content-Type` is there and no media type.'),
       500: refused('Our fault.'),
       503: serviceUnavailable('It cannot be asked for at the moment; asking again does no harm.')
     }

@@ -92,9 +92,9 @@ export async function createOrderApi(t: Pick<TestContext, 'after'>, options: Ord
   }
 }
 
-/** A string is sent as it is, anything else as JSON. */
+/** Texts and bytes are sent as they are, anything else as JSON. */
 async function post(http: FastifyInstance, payload: unknown, headers: Record<string, string>) {
-  const body = typeof payload === 'string' ? payload : JSON.stringify(payload)
+  const body = typeof payload === 'string' || Buffer.isBuffer(payload) ? payload : JSON.stringify(payload)
   const answer = await http.inject({
     method: 'POST',
     url: '/orders',

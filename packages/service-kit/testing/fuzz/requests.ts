@@ -31,7 +31,11 @@ export function badRequests(document: ApiDocument, located: LocatedOperation, kn
       ? [fc.tuple(good, undecodable).map(([[given, sent], end]) => toRequest(endingIn(end, located), given, sent))]
       : []),
     ...(located.operation.requestBody === undefined
-      ? []
+      ? [
+          fc
+            .tuple(good, located.method === 'POST' ? badBody() : fc.constant(undefined))
+            .map(([[given], sent]) => toRequest(located, given, sent))
+        ]
       : [
           fc.tuple(good, badBody()).map(([[given], sent]) => toRequest(located, given, sent)),
           fc
@@ -105,7 +109,8 @@ function badParameter({ operation }: LocatedOperation): Arbitrary<Given> {
   return fc.oneof(undeclared, ...declared)
 }
 
-function badBody(): Arbitrary<Sent> {
+/** Undefined: none at all. */
+function badBody(): Arbitrary<Sent | undefined> {
   const type = fc.constantFrom('application/json', 'application/x-ndjson', 'text/plain', 'application/xml', 'rubbish')
   const body = fc.oneof(
     fc.json(),
@@ -114,7 +119,7 @@ function badBody(): Arbitrary<Sent> {
     fc.integer({ min: 1, max: 5_000 }).map(depth => '{"a":'.repeat(depth)),
     fc.constantFrom('', 'null', '{"__proto__":{"a":1}}', '{"constructor":{"prototype":{}}}', '[]', '[null]', '1e999')
   )
-  return fc.record({ type, body })
+  return fc.option(fc.record({ type, body }), { nil: undefined, freq: 10 })
 }
 
 /** Changes one thing in a body: cuts it off, or removes, replaces or adds a value somewhere in it. */

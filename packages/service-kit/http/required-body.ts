@@ -1,0 +1,20 @@
+import type { FastifyInstance, RouteOptions } from 'fastify'
+import { ProblemError } from './problem.ts'
+
+/** Where a body may be of several types, Fastify looks for the schema of its type, and lets a request without any body through. */
+export function requireBodies(http: FastifyInstance): void {
+  http.addHook('onRoute', (route: RouteOptions) => {
+    const { content } = (route.schema?.body ?? {}) as { content?: object }
+    if (content === undefined) return
+    const others = [route.preValidation ?? []].flat()
+    route.preValidation = [
+      (request, _reply, done) => done(request.body === undefined ? missingBody() : undefined),
+      ...others
+    ]
+  })
+}
+
+function missingBody(): ProblemError {
+  const detail = 'The fields in `errors` are wrong; nothing was done.'
+  return new ProblemError(400, 'INVALID_REQUEST', detail, [{ pointer: '#', detail: 'is required' }])
+}
