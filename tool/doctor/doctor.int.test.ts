@@ -56,9 +56,6 @@ test('servers that do not answer are each a finding of their own, and the doctor
   const { code, stdout } = await runTool(nowhere, 'doctor')
   assert.equal(code, 1)
   for (const name of ['kafka', 'postgres', 'schema registry']) {
-    assert.match(
-      stdout,
-      new RegExp(`^PROBLEM  ${name}: does not answer: .*[^.]\\. To do: .*[^.]\\.$`, 'm')
-    )
+    assert.match(stdout, new RegExp(`^PROBLEM  ${name}: does not answer: .*[^.]\\. To do: .*[^.]\\.$`, 'm'))
   }
 })
