@@ -11,7 +11,7 @@ import {
   orderCreated,
   orderRate
 } from '@orderly/contracts/testing'
-import { createInspector, createProducer, type OutputRecord } from '@orderly/kafka'
+import { createInspector, createProducer, type OutputRecord, readDeadLetters } from '@orderly/kafka'
 import { readCommitted } from '@orderly/kafka/testing'
 import { integrationEnvironment, startBroker } from '@orderly/stack/testing'
 import pg from 'pg'
@@ -156,6 +156,12 @@ test('every event is a row of its table, once, whatever version it is of; what i
       `These bytes are not what schema ${torn.readInt32BE(1)} says`,
       'This is not in the Confluent wire format'
     ])
+    const keys = await readDeadLetters(connection, ['audit.dlq'], t.signal)
+    const letters = keys.flatMap(({ letters }) => letters)
+    assert.deepEqual(letters.map(({ reason }) => reason).toSorted(), reasons.toSorted())
+    for (const { stage, code, source, isCopy } of letters) {
+      assert.deepEqual([stage, code, source.topic, isCopy], ['audit', 'DataException', 'orders.created', true])
+    }
   })
 
   await t.test('where the last record of a partition is no event, nothing waits either', async () => {

@@ -27,7 +27,8 @@ const letter: DeadLetter = {
   reason: 'its orderID is empty',
   source: { topic: 'orders.created', partition: 2, offset: 4n },
   origin: { topic: 'orders.created', partition: 2, offset: 4n },
-  replay: undefined
+  replay: undefined,
+  isCopy: false
 }
 
 test('a filter that says nothing means every letter, and each option narrows it', () => {

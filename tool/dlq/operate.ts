@@ -176,7 +176,8 @@ function report(
     output.line(`${plural(silent.length, 'key')} not answered yet: see that ${stages} runs, then ${orderly} dlq list.`)
   }
   sayLeftAlone(leftAlone, output)
-  return refused.length + silent.length + leftAlone.length === 0 ? 0 : 1
+  const open = leftAlone.filter(({ why }) => why !== 'copied')
+  return refused.length + silent.length + open.length === 0 ? 0 : 1
 }
 
 function sayLeftAlone(leftAlone: OperationPlan['leftAlone'], output: CommandContext['output']): void {
@@ -188,5 +189,10 @@ function sayLeftAlone(leftAlone: OperationPlan['leftAlone'], output: CommandCont
     output.line(
       `${plural(interrupted, 'key')} left alone: a replay was interrupted, and ${orderly} dlq replay has to finish it.`
     )
+  }
+  const copied = leftAlone.filter(({ why }) => why === 'copied').map(({ key }) => key)
+  for (const [topic, keys] of Map.groupBy(copied, ({ topic }) => topic)) {
+    const what = `${plural(keys.length, 'key')} left alone: what is in ${topic} are copies of Kafka Connect's, there is nothing to replay.`
+    output.line(`${what} ${orderly} dlq drop --topic ${topic} puts them away.`)
   }
 }

@@ -177,13 +177,13 @@ function letterFindings({ letters, nowMs }: Facts): Finding[] {
       const codes = [...new Set(waiting.map(({ code }) => code))].filter(code => code !== 'FOLLOWS_PARKED')
       const count = keys.filter(key => key.letters.length > 0).length
       const what = `${plural(waiting.length, 'dead letter')} of ${plural(count, 'key')} wait (${codes.join(', ') || 'followers'}), the oldest from ${formatDuration(nowMs - oldestMs)} ago`
-      found.push(
-        problem(
-          topic,
-          what,
-          `${orderly} dlq show --topic ${topic}; mend what it names, then ${orderly} dlq replay --topic ${topic}`
-        )
-      )
+      const show = `${orderly} dlq show --topic ${topic}`
+      if (waiting.every(({ isCopy }) => isCopy)) {
+        const todo = `${show}; they are copies of Kafka Connect's and hold nothing up: ${orderly} dlq drop --topic ${topic} puts them away`
+        found.push({ severity: 'hint', about: topic, what, todo })
+      } else {
+        found.push(problem(topic, what, `${show}; mend what it names, then ${orderly} dlq replay --topic ${topic}`))
+      }
     }
     const interrupted = keys.filter(({ underWay }) => underWay?.isOpen === true).length
     if (interrupted > 0) {

@@ -123,4 +123,6 @@ test('dead letters are found by topic, with their reasons, and problems stand be
   assert.match(found[1] ?? '', /^problem .*a replay was interrupted/)
   assert.match(found[2] ?? '', /^hint .*the stage has not answered\. see that inventory runs/)
   assert.equal(found.length, 4)
+  const copies = { ...key, topic: 'audit.dlq', letters: [{ ...letter, isCopy: true }], underWay: undefined }
+  assert.match(find({ letters: [copies] })[0] ?? '', /^hint audit\.dlq: 1 dead letter .*dlq drop --topic audit\.dlq/)
 })

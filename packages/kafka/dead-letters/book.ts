@@ -1,6 +1,6 @@
 import type { FetchedRecord } from '../committed-read/batch-records.ts'
 import { headerOf, ParkedKeys, refusalHeader, releaseHeader, stageHeader } from '../stage/parked-keys.ts'
-import { compareOrigins, type DeadLetter, placeOf, toLetter } from './letter.ts'
+import { compareOrigins, type DeadLetter, isCopy, placeOf, toLetter } from './letter.ts'
 import { readMark } from './operation.ts'
 
 /**
@@ -54,20 +54,29 @@ export class DeadLetterBook {
       state.underWay = mark.state === 'done' ? undefined : { name: mark.name, isOpen: mark.state === 'open' }
       return
     }
+    if (isCopy(record)) {
+      this.#wait(record)
+      return
+    }
     const stage = headerOf(record, stageHeader)
     if (stage === undefined) return
     this.#parkedKeys(record.topic, stage).remember(record)
     const released = headerOf(record, releaseHeader)
     const answered = released ?? headerOf(record, refusalHeader)
-    const state = this.#state(record, stage)
     if (record.value === null && answered !== undefined) {
+      const state = this.#state(record, stage)
       if (state.underWay?.name !== answered) return
       state.underWay = undefined
       this.#answers.set(`${nameOf(state)} ${answered}`, released === undefined ? 'refused' : 'released')
       return
     }
+    this.#wait(record)
+  }
+
+  #wait(record: FetchedRecord): void {
     const letter = toLetter(record)
-    // A stage that delivers at least once may park the same record again after a crash.
+    const state = this.#state(record, letter.stage)
+    // Who delivers at least once may park the same record again after a crash.
     const source = `${letter.source.topic}/${letter.source.partition}/${letter.source.offset}`
     if (letter.source.topic !== '' && state.sources.has(source)) return
     state.sources.add(source)

@@ -216,6 +216,48 @@ test('whatever is replayed when, interrupted or not, each record comes through o
   }
 })
 
+test('what Kafka Connect sets aside can be seen and dropped, not replayed, whatever the record was a part of', () => {
+  const copy = (offset: bigint): FetchedRecord => ({
+    ...{ topic: 'audit.dlq', partition: 0, offset, timestampMs: 1, key: Buffer.from('ada'), value: Buffer.from('b') },
+    headers: fetchedHeaders({
+      ...{ 'dlq-stage': 'flaky', 'dlq-replay': 'r', 'dlq-topic': 'elsewhere', 'dlq-origin': '5/5' },
+      '__connect.errors.topic': input,
+      '__connect.errors.partition': '2',
+      '__connect.errors.offset': '17',
+      '__connect.errors.connector.name': 'audit',
+      '__connect.errors.exception.class.name': 'org.apache.kafka.connect.errors.DataException',
+      '__connect.errors.exception.message': 'no event'
+    })
+  })
+  const book = new DeadLetterBook()
+  // Connect may set it aside again after a crash.
+  for (const offset of [0n, 1n]) book.add(copy(offset))
+  const [key, ...others] = book.keys()
+  const [letter, ...more] = key?.letters ?? []
+  assert.deepEqual([others, more, key?.stage, key?.parkedCount], [[], [], 'audit', 0])
+  const source = { topic: input, partition: 2, offset: 17n }
+  assert.deepEqual(
+    [letter?.code, letter?.reason, letter?.source, letter?.origin, letter?.replay],
+    ['DataException', 'no event', source, source, undefined]
+  )
+  const replay = planReplay(book.keys(), 'r')
+  assert.deepEqual([replay.operations, replay.leftAlone.map(({ why }) => why)], [[], ['copied']])
+  const written = planDrop(book.keys(), () => true, 'd').operations.flatMap(operationRecords)
+  assert.deepEqual(
+    written.map(({ topic, partition, value }) => [topic, partition, value === null]),
+    [['audit.dlq', 0, false]]
+  )
+  for (const { key, value, headers } of written) {
+    book.add({
+      ...copy(2n),
+      key: Buffer.from(key as Buffer),
+      value: value as Buffer,
+      headers: fetchedHeaders(headers as Record<string, string>)
+    })
+  }
+  assert.deepEqual(book.keys(), [])
+})
+
 function generator(seed: number): (below: number) => number {
   let state = seed
   return below => {

@@ -23,6 +23,8 @@ export interface DeadLetter {
   readonly origin: LetterPlace
   /** The replay in which it failed again. */
   readonly replay: string | undefined
+  /** Kafka Connect's: no stage holds its key back, and the record itself stays where it stood, for everybody else. */
+  readonly isCopy: boolean
 }
 
 export interface LetterPlace {
@@ -45,15 +47,50 @@ const parkingHeaders = new Set([
   originHeader
 ])
 
+interface LetterHeaders {
+  readonly stage: string
+  readonly code: string
+  readonly reason: string
+  readonly topic: string
+  readonly partition: string
+  readonly offset: string
+}
+
+const ownHeaders: LetterHeaders = {
+  stage: stageHeader,
+  code: 'dlq-code',
+  reason: 'dlq-reason',
+  topic: 'dlq-topic',
+  partition: 'dlq-partition',
+  offset: 'dlq-offset'
+}
+
+/** `errors.deadletterqueue.context.headers.enable` of a sink connector. */
+const connectHeaders: LetterHeaders = {
+  stage: '__connect.errors.connector.name',
+  code: '__connect.errors.exception.class.name',
+  reason: '__connect.errors.exception.message',
+  topic: '__connect.errors.topic',
+  partition: '__connect.errors.partition',
+  offset: '__connect.errors.offset'
+}
+
+/** What Connect sets aside has the headers of the record, too, so it may look like a part of a replay. */
+export function isCopy({ headers }: FetchedRecord): boolean {
+  return headers.has(connectHeaders.topic)
+}
+
 export function toLetter(record: FetchedRecord): DeadLetter {
   const { topic, partition, offset, timestampMs, value } = record
+  const ofConnect = isCopy(record)
+  const names = ofConnect ? connectHeaders : ownHeaders
   const text = (name: string): string => headerOf(record, name) ?? ''
   const source = {
-    topic: text('dlq-topic'),
-    partition: toIndex(text('dlq-partition')),
-    offset: toOffset(text('dlq-offset'))
+    topic: text(names.topic),
+    partition: toIndex(text(names.partition)),
+    offset: toOffset(text(names.offset))
   }
-  const [, originPartition, originOffset] = /^(\d+)\/(\d+)$/.exec(text(originHeader)) ?? []
+  const [, originPartition, originOffset] = ofConnect ? [] : (/^(\d+)\/(\d+)$/.exec(text(originHeader)) ?? [])
   const origin =
     originPartition === undefined || originOffset === undefined
       ? source
@@ -68,12 +105,14 @@ export function toLetter(record: FetchedRecord): DeadLetter {
     headers: Object.fromEntries(
       [...record.headers].map(([name, content]) => [name, content === null ? Buffer.alloc(0) : Buffer.from(content)])
     ),
-    stage: text(stageHeader),
-    code: text('dlq-code'),
-    reason: text('dlq-reason'),
+    stage: text(names.stage),
+    // Of a Java class its own name.
+    code: text(names.code).replace(/^.*\./, ''),
+    reason: text(names.reason),
     source,
     origin,
-    replay: headerOf(record, replayHeader)
+    replay: ofConnect ? undefined : headerOf(record, replayHeader),
+    isCopy: ofConnect
   }
 }
 

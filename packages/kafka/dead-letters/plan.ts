@@ -14,6 +14,8 @@ export type LeftAlone =
   | 'under-way'
   /** A replay of it was interrupted, and has to be finished first. */
   | 'interrupted'
+  /** There is nothing to replay: whoever parked it only copied it. */
+  | 'copied'
 
 export interface OperationPlan {
   readonly operations: readonly KeyOperation[]
@@ -27,6 +29,7 @@ export interface OperationPlan {
 export function planReplay(keys: readonly LetterKey[], name: string): OperationPlan {
   return plan(keys, key => {
     if (key.underWay?.isOpen === false) return 'under-way'
+    if (key.letters.some(({ isCopy }) => isCopy)) return 'copied'
     return { name: key.underWay?.name ?? name, replay: key.letters, drop: [], isLast: true }
   })
 }
