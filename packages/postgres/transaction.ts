@@ -1,12 +1,6 @@
 import type { Pool, PoolClient, QueryResult, QueryResultRow } from 'pg'
 import { PostgresError } from './errors.ts'
-
-/** A prepared statement: the same name must always carry the same text. */
-export interface Statement {
-  readonly name: string
-  readonly text: string
-  readonly values: readonly unknown[]
-}
+import { runStatement, type Statement } from './statement.ts'
 
 // Said explicitly: a server's default may differ, and reading again after waiting for a lock relies on it.
 const begin = 'BEGIN ISOLATION LEVEL READ COMMITTED'
@@ -43,7 +37,7 @@ export function readDecideWrite<Result>(
 }
 
 function sendAll(client: PoolClient, statements: readonly Statement[]): Promise<QueryResult>[] {
-  return statements.map(({ name, text, values }) => client.query({ name, text, values: [...values] }))
+  return statements.map(statement => runStatement(client, statement))
 }
 
 function assertCommitted(result: QueryResult | undefined): void {

@@ -5,9 +5,9 @@ import {
   orUnavailable,
   readDecideWrite,
   retryTransient,
-  type Statement
+  runStatement
 } from '@orderly/postgres'
-import type { Pool, PoolClient, QueryResult, QueryResultRow } from 'pg'
+import type { Pool } from 'pg'
 import { countOrders } from '../domain/count-orders.ts'
 import { firstKeptWindow, lastFinalWindow, type Window, type WindowPolicy, windowStartOf } from '../domain/window.ts'
 import type { RateStore } from './rate-store.ts'
@@ -69,22 +69,22 @@ export function createPostgresStore(pool: Pool, policy: WindowPolicy): RateStore
       if (completeUntilMs === undefined) return undefined
       const lastFinalMs = lastFinalWindow(completeUntilMs, policy)
       const firstKeptMs = firstKeptWindow(completeUntilMs, policy)
-      const { rows } = await run(pool, statements.hasSomethingToSettle(lastFinalMs, firstKeptMs))
+      const { rows } = await runStatement(pool, statements.hasSomethingToSettle(lastFinalMs, firstKeptMs))
       if (rows[0]?.found === true) await afterConflicts(() => settleWindows(pool, lastFinalMs, firstKeptMs))
       return completeUntilMs
     },
 
     async unpublished(limit) {
-      return (await run<Window>(pool, statements.findUnpublished(limit))).rows
+      return (await runStatement<Window>(pool, statements.findUnpublished(limit))).rows
     },
 
     async markPublished(windows) {
-      await run(pool, statements.markPublished(windows))
+      await runStatement(pool, statements.markPublished(windows))
     },
 
     async rates(fromMs, toMs) {
       const [completeUntilMs, windows] = await orUnavailable(
-        Promise.all([readCompleteUntil(pool), run<Window>(pool, statements.findWindows(fromMs, toMs))])
+        Promise.all([readCompleteUntil(pool), runStatement<Window>(pool, statements.findWindows(fromMs, toMs))])
       )
       return { completeUntilMs, windows: windows.rows }
     }
@@ -93,7 +93,7 @@ export function createPostgresStore(pool: Pool, policy: WindowPolicy): RateStore
 
 /** That all partitions are complete until then stays true, so it may be read before anything is locked. */
 async function readCompleteUntil(pool: Pool): Promise<number | undefined> {
-  const [row] = (await run(pool, statements.completeUntil)).rows
+  const [row] = (await runStatement(pool, statements.completeUntil)).rows
   return row?.completeUntilMs ?? undefined
 }
 
@@ -105,14 +105,7 @@ function settleWindows(pool: Pool, lastFinalMs: number, firstKeptMs: number): Pr
       statements.keepFrom(firstKeptMs),
       statements.forgetPublished(firstKeptMs)
     ]) {
-      await run(client, statement)
+      await runStatement(client, statement)
     }
   })
-}
-
-function run<Row extends QueryResultRow>(
-  database: Pool | PoolClient,
-  { name, text, values }: Statement
-): Promise<QueryResult<Row>> {
-  return database.query<Row>({ name, text, values: [...values] })
 }

@@ -22,7 +22,7 @@ export function lockPartitions(partitions: readonly number[]): Statement {
   return {
     name: 'lock-partitions',
     text: `SELECT partition, next_offset, gaps, first_kept_window_ms
-      FROM aggregator.partitions WHERE partition = ANY($1) ORDER BY partition FOR UPDATE`,
+      FROM aggregator.partitions WHERE partition = ANY($1::integer[]) ORDER BY partition FOR UPDATE`,
     values: [partitions]
   }
 }
@@ -30,7 +30,7 @@ export function lockPartitions(partitions: readonly number[]): Statement {
 export function findFinalWindows(starts: readonly number[]): Statement {
   return {
     name: 'find-final-windows',
-    text: 'SELECT start_ms FROM aggregator.windows WHERE start_ms = ANY($1) AND is_final',
+    text: 'SELECT start_ms FROM aggregator.windows WHERE start_ms = ANY($1::bigint[]) AND is_final',
     values: [starts]
   }
 }

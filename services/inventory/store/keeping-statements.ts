@@ -18,7 +18,7 @@ export function addSKUs(skus: readonly string[]): Statement {
 export function lockLevels(skus: readonly string[]): Statement {
   return {
     name: 'lock-levels',
-    text: 'SELECT sku, available, reserved FROM inventory.stock WHERE sku = ANY($1) ORDER BY sku FOR UPDATE',
+    text: 'SELECT sku, available, reserved FROM inventory.stock WHERE sku = ANY($1::text[]) ORDER BY sku FOR UPDATE',
     values: [skus]
   }
 }

@@ -4,6 +4,7 @@ import {
   orUnavailable,
   readDecideWrite,
   retryTransient,
+  runStatement,
   type Statement
 } from '@orderly/postgres'
 import type { Pool, QueryResultRow } from 'pg'
@@ -21,8 +22,8 @@ import type { StockLevel } from './stock-store.ts'
 
 /** Stock keeping in the schema `inventory`: a change locks its rows, as a batch of orders does, and so each finds what the other left. */
 export function createPostgresKeeping(pool: Pool): StockKeeping {
-  async function rows<Row extends QueryResultRow>({ name, text, values }: Statement): Promise<Row[]> {
-    return (await orUnavailable(pool.query<Row>({ name, text, values: [...values] }))).rows
+  async function rows<Row extends QueryResultRow>(statement: Statement): Promise<Row[]> {
+    return (await orUnavailable(runStatement<Row>(pool, statement))).rows
   }
 
   return {

@@ -4,9 +4,10 @@ import {
   isUniqueViolation,
   readDecideWrite,
   retryTransient,
+  runStatement,
   type Statement
 } from '@orderly/postgres'
-import type { Pool, QueryResult, QueryResultRow } from 'pg'
+import type { Pool } from 'pg'
 import { type Batch, type DecidedBatch, decideBatch, type Fresh } from '../domain/decide-batch.ts'
 import type { Settlement } from '../domain/decide-changes.ts'
 import { createPostgresKeeping } from './postgres-keeping.ts'
@@ -51,8 +52,8 @@ export function createPostgresStore(pool: Pool, nowMs: () => number = Date.now):
     },
 
     async takeDueHolds(atMs, { limit, againAfterMs }) {
-      return (await run<DueHold>(pool, statements.takeDueHolds(new Date(atMs), limit, new Date(atMs + againAfterMs))))
-        .rows
+      const statement = statements.takeDueHolds(new Date(atMs), limit, new Date(atMs + againAfterMs))
+      return (await runStatement<DueHold>(pool, statement)).rows
     },
 
     async setAvailable(pieces) {
@@ -60,11 +61,11 @@ export function createPostgresStore(pool: Pool, nowMs: () => number = Date.now):
     },
 
     async addMissing(pieces) {
-      return (await run(pool, statements.addMissing(pieces))).rowCount ?? 0
+      return (await runStatement(pool, statements.addMissing(pieces))).rowCount ?? 0
     },
 
     async levels(skus) {
-      return (await run<StockLevel>(pool, statements.selectLevels(skus))).rows
+      return (await runStatement<StockLevel>(pool, statements.selectLevels(skus))).rows
     }
   }
 }
@@ -126,8 +127,4 @@ function writesOf({ settlements, outcomes, moved }: Fresh, decidedAt: Date): Sta
   }
   if (moved.size > 0) writes.push(statements.moveStock(moved))
   return writes
-}
-
-function run<Row extends QueryResultRow>(pool: Pool, { name, text, values }: Statement): Promise<QueryResult<Row>> {
-  return pool.query<Row>({ name, text, values: [...values] })
 }

@@ -9,7 +9,7 @@ import { demandOf } from '../domain/order.ts'
 export function lockStock(skus: readonly string[]): Statement {
   return {
     name: 'lock-stock',
-    text: `SELECT sku, available FROM inventory.stock WHERE sku = ANY($1)${inOrder}`,
+    text: `SELECT sku, available FROM inventory.stock WHERE sku = ANY($1::text[])${inOrder}`,
     values: [skus]
   }
 }
@@ -19,7 +19,7 @@ export function lockStockAndHeld(skus: readonly string[], orderIDs: readonly str
   return {
     name: 'lock-stock-and-held',
     text: `SELECT sku, available FROM inventory.stock WHERE sku = ANY($1::text[] ||
-      ARRAY(SELECT sku FROM inventory.reservation_lines WHERE order_id = ANY($2)))${inOrder}`,
+      ARRAY(SELECT sku FROM inventory.reservation_lines WHERE order_id = ANY($2::text[])))${inOrder}`,
     values: [skus, orderIDs]
   }
 }
@@ -30,7 +30,7 @@ export function findOutcomes(orderIDs: readonly string[]): Statement {
   return {
     name: 'find-outcomes',
     text: `SELECT order_id, user_id, kind, items, reason, shortages, decided_at, hold_until
-      FROM inventory.outcomes WHERE order_id = ANY($1)`,
+      FROM inventory.outcomes WHERE order_id = ANY($1::text[])`,
     values: [orderIDs]
   }
 }
@@ -39,7 +39,7 @@ export function findSettlements(orderIDs: readonly string[]): Statement {
   return {
     name: 'find-settlements',
     text: `SELECT order_id, kind, cause, settled_at, changes_partition, changes_offset
-      FROM inventory.settlements WHERE order_id = ANY($1)`,
+      FROM inventory.settlements WHERE order_id = ANY($1::text[])`,
     values: [orderIDs]
   }
 }
@@ -118,13 +118,17 @@ export function insertSettlements(settlements: readonly Settlement[], settledAt:
 }
 
 export function deleteHolds(orderIDs: readonly string[]): Statement {
-  return { name: 'delete-holds', text: 'DELETE FROM inventory.holds WHERE order_id = ANY($1)', values: [orderIDs] }
+  return {
+    name: 'delete-holds',
+    text: 'DELETE FROM inventory.holds WHERE order_id = ANY($1::text[])',
+    values: [orderIDs]
+  }
 }
 
 export function deleteReservationLines(orderIDs: readonly string[]): Statement {
   return {
     name: 'delete-reservation-lines',
-    text: 'DELETE FROM inventory.reservation_lines WHERE order_id = ANY($1)',
+    text: 'DELETE FROM inventory.reservation_lines WHERE order_id = ANY($1::text[])',
     values: [orderIDs]
   }
 }
@@ -182,7 +186,7 @@ export function selectLevels(skus: readonly string[] | undefined): Statement {
   return {
     name: 'select-levels',
     text: `SELECT sku, available, reserved FROM inventory.stock
-      WHERE $1::text[] IS NULL OR sku = ANY($1) ORDER BY sku`,
+      WHERE $1::text[] IS NULL OR sku = ANY($1::text[]) ORDER BY sku`,
     values: [skus ?? null]
   }
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
-import { isPostgresConflict, readDecideWrite, retryTransient, type Statement } from '@orderly/postgres'
-import type { Pool, QueryResult, QueryResultRow } from 'pg'
+import { isPostgresConflict, readDecideWrite, retryTransient, runStatement, type Statement } from '@orderly/postgres'
+import type { Pool, QueryResultRow } from 'pg'
 import type { ClaimedDelivery, Ledger } from './ledger.ts'
 import * as statements from './statements.ts'
 
@@ -34,8 +34,7 @@ const prunedAtOnce = 5_000
  * in a statement after the one that locked the lane: then it sees what others committed, and they wait for what it decides.
  */
 export function createPostgresLedger(pool: Pool, nowMs: () => number | null = () => null): Ledger {
-  const run = <Row extends QueryResultRow>({ name, text, values }: Statement): Promise<QueryResult<Row>> =>
-    pool.query<Row>({ name, text, values: [...values] })
+  const run = <Row extends QueryResultRow>(statement: Statement) => runStatement<Row>(pool, statement)
 
   return {
     async accept(notifications, targets) {

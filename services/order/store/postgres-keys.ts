@@ -1,5 +1,5 @@
 import { inGroups } from '@orderly/batching'
-import { orUnavailable, StoreUnavailableError } from '@orderly/postgres'
+import { orUnavailable, runStatement, StoreUnavailableError } from '@orderly/postgres'
 import type { Pool, QueryResultRow } from 'pg'
 import { slotTrustMs } from '../domain/known-key.ts'
 import type { Claimed, KeptOrder, KeyClaim, KeyName, KeyStore } from './key-store.ts'
@@ -15,7 +15,7 @@ import type { Claimed, KeptOrder, KeyClaim, KeyName, KeyStore } from './key-stor
  */
 export function createPostgresKeyStore(pool: Pool): KeyStore {
   const run = async (name: string, text: string, values: unknown[]) =>
-    orUnavailable(pool.query<QueryResultRow>({ name, text, values }))
+    orUnavailable(runStatement(pool, { name, text, values }))
 
   /** Undefined for those that were forgotten between the two statements. */
   const claimOnce = inGroups(

@@ -1,4 +1,4 @@
-import { isPostgresConflict, orUnavailable, retryTransient, type Statement } from '@orderly/postgres'
+import { isPostgresConflict, orUnavailable, retryTransient, runStatement, type Statement } from '@orderly/postgres'
 import type { Pool, QueryResultRow } from 'pg'
 import { type Decision, mergeChanges, type OrderChange } from '../domain/order-change.ts'
 import type { Order } from '../domain/order-status.ts'
@@ -9,7 +9,7 @@ const liveTable = 'orders.orders'
 
 /** @param table another one of the same form, while it is being rebuilt */
 export function createPostgresOrderStore(pool: Pool, table = liveTable): OrderStore {
-  const run = ({ name, text, values }: Statement) => orUnavailable(pool.query({ name, text, values: [...values] }))
+  const run = (statement: Statement) => orUnavailable(runStatement(pool, statement))
   return {
     async apply(changes) {
       if (changes.length === 0) return
@@ -56,7 +56,7 @@ const readColumns =
 function selectByID(table: string, orderIDs: readonly string[]): Statement {
   return {
     name: `find in ${table}`,
-    text: `SELECT ${readColumns} FROM ${table} WHERE order_id = ANY($1) AND accepted_at IS NOT NULL`,
+    text: `SELECT ${readColumns} FROM ${table} WHERE order_id = ANY($1::text[]) AND accepted_at IS NOT NULL`,
     values: [orderIDs]
   }
 }
