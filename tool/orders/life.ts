@@ -34,7 +34,10 @@ export function lifeOf(orderID: string, tables: OrderTables, records: readonly F
   for (const { record, eventType } of records) {
     const { topic, partition, offset, timestampMs } = record
     const replay = record.headers.text('dlq-replay')
-    add(timestampMs, eventType, `${topic} ${partition}/${offset}`, replay ? `replayed: ${replay}` : '')
+    // Which change it is stands behind the id of the order.
+    const change = record.headers.text('event-id')?.split(`${orderID}-`)[1] ?? ''
+    const detail = [change, replay ? `replayed: ${replay}` : ''].filter(text => text !== '').join(', ')
+    add(timestampMs, eventType, `${topic} ${partition}/${offset}`, detail)
   }
   // An order is reserved as a whole; the lines of one that was released are not kept.
   const reserved = piecesOf(lines.length > 0 ? lines : status?.items)

@@ -8,8 +8,8 @@ const startMs = Date.parse('2026-03-01T12:00:00Z')
 const at = (afterMs: number) => new Date(startMs + afterMs)
 const traceID = 'a'.repeat(32)
 const traceparent = `00-${traceID}-${'b'.repeat(16)}-01`
-const record = (topic: string, eventType: string, afterMs: number) =>
-  foundRecord(topic, eventType, startMs + afterMs, { traceparent })
+const record = (topic: string, eventType: string, afterMs: number, headers: Record<string, string> = {}) =>
+  foundRecord(topic, eventType, startMs + afterMs, { traceparent, ...headers })
 
 test('the life of an order is told in the sequence of its times, wherever it is written', () => {
   const tables: OrderTables = {
@@ -81,6 +81,18 @@ test('an order that was released still tells what was reserved and given back, a
     ''
   ])
   assert.equal(detailsOf(items.slice(0, 1), '1')?.[0], '1 line, 1 minor unit EUR')
+})
+
+test('a change that was asked for is told by its name', () => {
+  const headers = { 'event-id': 'OrderChangeRequested-1-cancel', 'dlq-replay': 'r' }
+  const life = lifeOf('1', noTables, [
+    record('orders.created', 'OrderCreated', 0, { 'event-id': 'OrderCreated-1' }),
+    record('orders.changes', 'OrderChangeRequested', 1, headers)
+  ])
+  assert.deepEqual(
+    life?.events.map(({ detail }) => detail),
+    ['', 'cancel, replayed: r']
+  )
 })
 
 test('the status is told as shops see it', () => {
