@@ -29,7 +29,7 @@ const refusals = new Map<unknown, { code: string; detail: string }>(
  * Any thrown value as a problem: the caller's fault, ours for now (`retryable`: trying again may help), or ours.
  * Total, and what is our fault says nothing about our insides.
  */
-function toProblem(error: unknown, { routeOptions }: FastifyRequest): Problem {
+function toProblem(error: unknown, { routeOptions, headers }: FastifyRequest): Problem {
   if (error instanceof ProblemError) return error.problem
   const { validation, validationContext, code, statusCode, retryable } = (error ?? {}) as Partial<FastifyError> & {
     retryable?: unknown
@@ -41,6 +41,9 @@ function toProblem(error: unknown, { routeOptions }: FastifyRequest): Problem {
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
     const { content = { 'application/json': {} } } = (routeOptions.schema?.body ?? {}) as { content?: object }
     return problem(415, 'UNSUPPORTED_MEDIA_TYPE', `Send the body as ${Object.keys(content).join(' or ')}.`)
+  }
+  if (code === 'FST_ERR_CTP_INVALID_JSON_BODY' && headers['content-encoding'] !== undefined) {
+    return problem(415, 'UNSUPPORTED_MEDIA_TYPE', 'Send the body as it is, without Content-Encoding.')
   }
   const refusal = refusals.get(code)
   if (refusal !== undefined) return problem(statusCode ?? 400, refusal.code, refusal.detail)

@@ -116,13 +116,21 @@ test('a problem that a route throws is answered as it is', async t => {
   })
 })
 
-test('bytes that are not HTTP are answered with a problem, and the server goes on', async t => {
+test('what is no request, or too large to become one, is answered with a problem, and the server goes on', async t => {
   const { listen } = createTestHttp(t)
   const { hostname, port } = new URL(await listen())
-  const socket = connect(Number(port), hostname)
-  socket.end('this is not HTTP\r\n\r\n')
-  const answer = await text(socket)
-  assert.match(answer, /^HTTP\/1.1 400 Bad Request\r\ncontent-type: application\/problem\+json\r\n/)
+  const requests = [
+    ['this is not HTTP\r\n\r\n', '400 Bad Request', 'BAD_REQUEST'],
+    [`GET / HTTP/1.1\r\nx: ${'x'.repeat(20_000)}\r\n\r\n`, '431 Request Header Fields Too Large', 'HEADERS_TOO_LARGE']
+  ] as const
+  for (const [request, status, code] of requests) {
+    const socket = connect(Number(port), hostname)
+    socket.end(request)
+    const answer = await text(socket)
+    assert.match(answer, new RegExp(`^HTTP/1.1 ${status}\r\ncontent-type: application/problem\\+json\r\n`))
+    assert.match(answer, /\r\nx-content-type-options: nosniff\r\n[\s\S]*\r\nx-request-id: [\w-]+\r\n/)
+    assert.match(answer, new RegExp(`\r\n\r\n\\{.*"code":"${code}"`))
+  }
   assert.equal((await fetch(`http://${hostname}:${port}/health/live`)).status, 200)
 })
 

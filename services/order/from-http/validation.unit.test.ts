@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { anOrder, createOrderApi } from '../testing/order-api.ts'
 
@@ -131,6 +132,12 @@ test('another content type is 415', async t => {
     assert.equal(answer.status, 415, type)
     assert.equal(answer.body.code, 'UNSUPPORTED_MEDIA_TYPE')
   }
+})
+
+test('a compressed body is 415 that says so', async t => {
+  const { post } = await createOrderApi(t)
+  const { status, body } = await post(gzipSync(JSON.stringify(anOrder)), { 'content-encoding': 'gzip' })
+  assert.deepEqual([status, body.detail], [415, 'Send the body as it is, without Content-Encoding.'])
 })
 
 test('the number of errors in an answer is bounded', async t => {
