@@ -13,8 +13,9 @@ export interface OrderTraces {
   readonly records: readonly FoundRecord[]
 }
 
-/** The group in which orders get their outcome. */
+/** The group in which orders get their outcome, and the one in which customers are told of it. */
 const decidingGroup = 'orders-created'
+const notifyingGroup = 'notifications'
 
 /** Why an order does not go on: nothing when it has all that it can have by now. */
 export function diagnoseOrder(traces: OrderTraces, facts: Facts, { waitingMs }: Thresholds): Finding[] {
@@ -23,7 +24,11 @@ export function diagnoseOrder(traces: OrderTraces, facts: Facts, { waitingMs }: 
   const created = records.find(({ eventType }) => eventType === 'OrderCreated')?.record
   const letters = letterFindings(traces, facts)
   if (created === undefined && letters.length === 0 && tables.outcome === undefined) return [unknown(about, tables)]
-  const found = [...letters, ...tables.deliveries.flatMap(deliveryFinding(about))]
+  const found = [
+    ...letters,
+    ...tables.deliveries.flatMap(deliveryFinding(about)),
+    ...untoldFindings(traces, facts, waitingMs)
+  ]
   if (tables.outcome !== undefined) {
     if ((statusOf(tables.status) ?? 'accepted') !== 'accepted') return found
     const todo = 'see the group order-status; npm run rebuild-status -w @orderly/order makes all of it anew'
@@ -32,10 +37,7 @@ export function diagnoseOrder(traces: OrderTraces, facts: Facts, { waitingMs }: 
   if (created === undefined || letters.length > 0) return found
   const { topic, partition, offset, timestampMs } = created
   const place = `${topic}/${partition} at ${offset}`
-  const lag = facts.groups
-    .find(({ groupID }) => groupID === decidingGroup)
-    ?.lag.find(own => own.topic === topic && own.partition === partition)
-  const next = lag?.committedOffset ?? lag?.beginningOffset ?? 0n
+  const next = nextOffset(created, decidingGroup, facts) ?? 0n
   if (next > offset) {
     const todo = `ask again; if it stays, see what the inventory logged under its trace (${orderly} orders show ${orderID})`
     return [...found, problem(about, `was read from ${place}, and there is no outcome of it`, todo)]
@@ -55,10 +57,35 @@ function unknown(about: string, { key }: OrderTables): Finding {
   return problem(about, what, 'have the shop make the same request with the same key: that ends it, once')
 }
 
-function letterFindings({ orderID }: OrderTraces, { letters }: Facts): Finding[] {
+/** Where a group goes on in the partition of a record. Undefined when it does not read it. */
+function nextOffset({ topic, partition }: FoundRecord['record'], group: string, { groups }: Facts): bigint | undefined {
+  const lag = groups
+    .find(({ groupID }) => groupID === group)
+    ?.lag.find(own => own.topic === topic && own.partition === partition)
+  return lag?.committedOffset ?? lag?.beginningOffset
+}
+
+/** What the notification service has not read yet. */
+function untoldFindings({ orderID, tables, records }: OrderTraces, facts: Facts, waitingMs: number): Finding[] {
+  const told = new Set(tables.deliveries.map(({ event_id }) => event_id))
+  return records.flatMap(({ record, eventType }) => {
+    const { topic, partition, offset, timestampMs, headers } = record
+    const next = nextOffset(record, notifyingGroup, facts)
+    if (next === undefined || next > offset || told.has(headers.text('event-id'))) return []
+    const ageMs = facts.nowMs - timestampMs
+    const what = `nobody was told of its ${eventType}, which waits in ${topic}/${partition} at ${offset} since ${formatDuration(ageMs)}`
+    const todo = `see what is said here of group ${notifyingGroup}; when nothing is, wait`
+    return [{ severity: ageMs < waitingMs ? 'hint' : 'problem', about: `order ${orderID}`, what, todo }] as const
+  })
+}
+
+/** But for copies, which hold nothing up, and for deliveries of which the ledger says as much. */
+function letterFindings({ orderID, tables }: OrderTraces, { letters }: Facts): Finding[] {
+  const givenUp = new Set(tables.deliveries.filter(({ status }) => status === 'given-up').map(({ target }) => target))
   return letters.flatMap(({ topic, key, letters: waiting }) =>
     waiting
       .filter(({ headers }) => headers['event-id']?.toString().includes(`-${orderID}`))
+      .filter(({ headers, isCopy }) => !isCopy && !givenUp.has(headers['notification-target']?.toString()))
       .map(({ code, reason }) => {
         const these = `--topic ${topic} --key ${shellWord(String(key))}`
         const todo = `${orderly} dlq show ${these}; mend what the first of them names, then ${orderly} dlq replay ${these}`

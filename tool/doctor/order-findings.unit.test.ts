@@ -37,6 +37,33 @@ test('nothing holds up an order that has its outcome, whose status shows it, and
   assert.deepEqual(find([created], { ...decided, deliveries: [{ ...delivery, status: 'sent' }] }), [])
 })
 
+test('a dead letter that holds nothing up, or of which the ledger says as much, is no finding of its own', () => {
+  const headers = { 'event-id': Buffer.from('InventoryReserved-1') }
+  const key = { topic: 'audit.dlq', key: Buffer.from('ada') }
+  const copies = [{ ...key, letters: [{ code: 'DataException', reason: 'no event', headers, isCopy: true }] }]
+  assert.deepEqual(find([created], { ...decided }, { letters: copies }), [])
+  const own = { code: 'HTTP_500', reason: 'no', headers: { ...headers, 'notification-target': Buffer.from('smtp') } }
+  const letters = [{ ...key, topic: 'notifications.dlq', letters: [own] }]
+  const deliveries = [{ ...delivery, status: 'given-up', attempts: 20, code: 'HTTP_500', reason: 'no' }]
+  assert.equal(find([created], { ...decided, deliveries }, { letters }).length, 1)
+  assert.match(find([created], decided, { letters })[0] ?? '', /a dead letter in notifications\.dlq/)
+})
+
+test('an outcome that the notification service has not read is found until its delivery is known', () => {
+  const reserved = foundRecord('inventory.reserved', 'InventoryReserved', nowMs - 60_000, {
+    'event-id': 'InventoryReserved-1'
+  })
+  const group = { ...groupAt(7n)[0], groupID: 'notifications' }
+  const groups = [{ ...group, lag: [{ ...lag, topic: 'inventory.reserved', committedOffset: 7n }] }]
+  const [found, ...others] = find([created, reserved], decided, { groups })
+  assert.match(found ?? '', /^problem order 1: nobody was told of its InventoryReserved, .*\/1 at 7 since 1m\. /)
+  assert.deepEqual(others, [])
+  const deliveries = [{ ...delivery, event_id: 'InventoryReserved-1', status: 'sent' }]
+  assert.deepEqual(find([created, reserved], { ...decided, deliveries }, { groups }), [])
+  const past = [{ ...group, lag: [{ ...lag, topic: 'inventory.reserved', committedOffset: 8n }] }]
+  assert.deepEqual(find([created, reserved], decided, { groups: past }), [])
+})
+
 test('what an order waits for is found, wherever it is, with what to do', () => {
   const letter = { code: 'ORDER_INVALID', reason: 'no items', headers: { 'event-id': Buffer.from('OrderCreated-1') } }
   const other = { ...letter, headers: { 'event-id': Buffer.from('OrderCreated-2') } }
