@@ -65,7 +65,7 @@ await runCommand(async context => {
     const peers = createPeers(servers.supervisor, say)
     for (const name of others) {
       const run = parts[name] as Part
-      await report(name, () => run({ arguments: given, servers, peers, results, say }), peers.missing)
+      await report(name, () => run({ arguments: given, servers, peers, results: directory, say }), peers.missing)
     }
     return 0
   })

@@ -7,7 +7,7 @@ export interface PartContext {
   readonly arguments: Arguments
   readonly servers: BenchServers
   readonly peers: Peers
-  /** Where a part leaves what it has no place for in its report: profiles. */
+  /** Where reports of this run go, and what they lead to. */
   readonly results: string
   /** Progress, on standard error. */
   readonly say: (text: string) => void

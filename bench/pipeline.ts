@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { topicNames } from '@orderly/contracts'
 import { deadLetterTopic } from '@orderly/kafka'
-import { createMissingTopics, waitUntil } from '@orderly/stack'
+import { createMissingTopics, type ServiceName, waitUntil } from '@orderly/stack'
 import { ConnectionPool, deleteGroupsV2, deleteTopicsV6, findCoordinatorV6 } from '@platformatic/kafka'
 import { KafkaLog } from '../verify/dump/kafka-log.ts'
 import { skuCount, skuOf } from './orders/make-orders.ts'
@@ -24,13 +24,17 @@ export const initialStock: Readonly<Record<string, number>> = Object.fromEntries
   Array.from({ length: skuCount }, (_, index) => [skuOf(index), 1_000_000_000])
 )
 
-export async function startPipeline(servers: BenchServers, nodeArguments: readonly string[] = []): Promise<Pipeline> {
+export async function startPipeline(
+  servers: BenchServers,
+  argumentsFor: (service: string) => readonly string[] = () => []
+): Promise<Pipeline> {
   await resetTopics(servers, 4)
   const env = await pipelineEnvironment(servers)
+  const start = (service: ServiceName) => startService(servers, { service, env, nodeArguments: argumentsFor(service) })
   const [order, inventory, notification] = await Promise.all([
-    startService(servers, { service: 'order', env, nodeArguments }),
-    startService(servers, { service: 'inventory', env, nodeArguments }),
-    startService(servers, { service: 'notification', env, nodeArguments })
+    start('order'),
+    start('inventory'),
+    start('notification')
   ])
   return {
     order,

@@ -16,8 +16,9 @@ export interface BenchServers {
   readonly broker: string
   readonly connection: KafkaConnection
   readonly registryURL: string
-  /** Those whose processor time is of interest. Postgres is a family of processes and is not among them. */
   readonly brokerPID: number
+  /** Of the first of its family. */
+  readonly postgresPID: number
   readonly logs: string
   createDatabase(): Promise<string>
   dropDatabase(url: string): Promise<void>
@@ -43,6 +44,7 @@ export async function withServers<Result>(
       connection: { brokers: [broker], clientID: 'bench' },
       registryURL: registry.address,
       brokerPID: kafka.processes[0]?.pid ?? 0,
+      postgresPID: postgres.processes[0]?.pid ?? 0,
       logs: directories.logs,
       async createDatabase() {
         const name = `bench_${randomBytes(4).toString('hex')}`
@@ -52,7 +54,7 @@ export async function withServers<Result>(
         return url.href
       },
       async dropDatabase(url) {
-        await runSQL(postgres.databaseURL, `DROP DATABASE ${new URL(url).pathname.slice(1)} WITH (FORCE)`)
+        await runSQL(postgres.databaseURL, `DROP DATABASE IF EXISTS ${new URL(url).pathname.slice(1)} WITH (FORCE)`)
       }
     })
     isDone = true

@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { freePort, loopback, mainFile, type ServiceName, type SupervisedProcess, waitUntil } from '@orderly/stack'
 import type { BenchServers } from './servers.ts'
 
@@ -16,9 +15,6 @@ export interface ServiceStart {
   readonly nodeArguments?: readonly string[]
 }
 
-/** As the launcher starts services (stack/parts/service.ts). */
-const smallHeap = '--max-semi-space-size=8'
-
 /** A service as it is, in a process of its own; resolves when it is ready. */
 export async function startService(
   servers: BenchServers,
@@ -29,7 +25,7 @@ export async function startService(
     name: label,
     tier: 'service',
     command: process.execPath,
-    args: [smallHeap, ...nodeArguments, mainFile(service)],
+    args: [...nodeArguments, mainFile(service)],
     cwd: servers.logs,
     env: {
       ...process.env,
@@ -47,9 +43,4 @@ export async function startService(
   }
   await waitUntil(isReady, { what: `${label} being ready (its log: ${child.logFile})`, deadlineMs: 60_000 })
   return { url, child, stop: () => child.stop() }
-}
-
-/** Arguments of Node with which a process leaves a profile when it ends. */
-export function profileArguments(results: string): string[] {
-  return ['--cpu-prof', '--cpu-prof-interval=500', `--cpu-prof-dir=${join(results, 'profiles')}`]
 }

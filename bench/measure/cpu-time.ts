@@ -13,10 +13,28 @@ export async function cpuSecondsOf(pid: number): Promise<number | undefined> {
   return text === undefined ? undefined : parseCPUSeconds(text)
 }
 
-/** The 14th and 15th field of proc(5) stat; the second one, the name, may hold blanks and parentheses. */
-export function parseCPUSeconds(stat: string): number {
+/** As `cpuSecondsOf`, of the first thread alone: in a process of Node the one that runs its main module. */
+export async function mainThreadSecondsOf(pid: number): Promise<number | undefined> {
+  const text = await readFile(`/proc/${pid}/task/${pid}/stat`, 'utf8').catch(() => undefined)
+  return text === undefined ? undefined : parseCPUSeconds(text)
+}
+
+/** As `cpuSecondsOf`, with the children of the process, also those that have ended: what Postgres is. */
+export async function familySecondsOf(pid: number): Promise<number | undefined> {
+  const [own, list] = await Promise.all([
+    readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined),
+    readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '')
+  ])
+  if (own === undefined) return undefined
+  const children = await Promise.all(list.split(' ').filter(Boolean).map(Number).map(cpuSecondsOf))
+  return parseCPUSeconds(own, { withEnded: true }) + children.reduce<number>((sum, seconds = 0) => sum + seconds, 0)
+}
+
+/** The 14th to 17th field of proc(5) stat; the second one, the name, may hold blanks and parentheses. */
+export function parseCPUSeconds(stat: string, { withEnded = false } = {}): number {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond
+  const ticks = fields.slice(11, withEnded ? 15 : 13)
+  return ticks.reduce((sum, field) => sum + Number(field), 0) / ticksPerSecond
 }
 
 export async function residentMBOf(pid: number): Promise<number | undefined> {
@@ -25,23 +43,27 @@ export async function residentMBOf(pid: number): Promise<number | undefined> {
   return found === null ? undefined : Number(found[1]) / 1024
 }
 
-/** What `work` cost each of these processes, in seconds; those that cannot be read are left out. */
+/** A process by its id, or how to ask for the time that was used up to now. */
+export type Clock = number | (() => Promise<number | undefined>)
+
+/** What `work` cost each of these, in seconds; those that cannot be read are left out. */
 export async function costOf<Result>(
-  pids: Readonly<Record<string, number>>,
+  clocks: Readonly<Record<string, Clock>>,
   work: () => Promise<Result>
 ): Promise<{ result: Result; cpuSeconds: Record<string, number> }> {
-  const before = await readAll(pids)
+  const before = await readAll(clocks)
   const result = await work()
-  const after = await readAll(pids)
+  const after = await readAll(clocks)
   const cpuSeconds: Record<string, number> = {}
-  for (const name of Object.keys(pids)) {
+  for (const name of Object.keys(clocks)) {
     const [from, to] = [before[name], after[name]]
     if (from !== undefined && to !== undefined) cpuSeconds[name] = to - from
   }
   return { result, cpuSeconds }
 }
 
-async function readAll(pids: Readonly<Record<string, number>>): Promise<Record<string, number | undefined>> {
-  const entries = Object.entries(pids).map(async ([name, pid]) => [name, await cpuSecondsOf(pid)] as const)
+async function readAll(clocks: Readonly<Record<string, Clock>>): Promise<Record<string, number | undefined>> {
+  const read = (clock: Clock) => (typeof clock === 'number' ? cpuSecondsOf(clock) : clock())
+  const entries = Object.entries(clocks).map(async ([name, clock]) => [name, await read(clock)] as const)
   return Object.fromEntries(await Promise.all(entries))
 }

@@ -4,5 +4,7 @@ import { parseCPUSeconds } from './cpu-time.ts'
 
 test('processor time is found behind a name with blanks and parentheses in it', () => {
   const fields = Array.from({ length: 50 }, (_, index) => index + 3)
-  assert.equal(parseCPUSeconds(`17 (node (x) y) ${['S', ...fields.slice(1)].join(' ')}`), (14 + 15) / 100)
+  const stat = `17 (node (x) y) ${['S', ...fields.slice(1)].join(' ')}`
+  assert.equal(parseCPUSeconds(stat), (14 + 15) / 100)
+  assert.equal(parseCPUSeconds(stat, { withEnded: true }), (14 + 15 + 16 + 17) / 100)
 })

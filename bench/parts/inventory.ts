@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import * as statements from '../../services/inventory/store/statements.ts'
 import { costOf } from '../measure/cpu-time.ts'
 import { interleave } from '../measure/interleave.ts'
@@ -9,9 +8,9 @@ import type { Demand } from '../orders/make-orders.ts'
 import type { Part, PartContext } from '../part.ts'
 import { startOurs } from '../peers/ours.ts'
 import type { Work, Worker } from '../peers/worker.ts'
+import { profile } from '../profile/profile.ts'
 import { markdownTable, type Target } from '../report/part-report.ts'
 import { barPlot, short } from '../report/plot.ts'
-import { profileReport } from '../report/profiles.ts'
 import { runSQL } from '../servers.ts'
 
 /**
@@ -49,18 +48,11 @@ export const benchInventory: Part = async context => {
     say(`inventory: ${turns.length * (rounds + 1)} turns of ${records} orders`)
     const samples = await interleave(turns, rounds, (turn, round) => runTurn(context, turn, records, round))
     const byName = new Map([...samples].map(([{ name, demand }, list]) => [titleOf(name, demand), list]))
-    const profiles = given.profile
-      ? await profileReport(
-          context,
-          'inventory',
-          contestants.filter(({ name }) => name === ours).map(({ worker }) => worker)
-        )
-      : ''
     const markdown = [
       `${records} orders in ${partitions} partitions, at most ${batch} in a transaction, two lines each over 2,000 SKUs (uniform) or one line ` +
         `on one SKU (hot); medians of ${rounds} rounds in turns. Postgres does not wait for the disk, for anybody.`,
       describe(byName, records),
-      profiles
+      await profileOurs(context, records)
     ].join('\n\n')
     return {
       title: 'The reservation with Postgres',
@@ -73,10 +65,24 @@ export const benchInventory: Part = async context => {
   }
 }
 
-async function startContestants({ peers, results, arguments: given }: PartContext): Promise<Contestant[]> {
-  const found: Contestant[] = [
-    { name: ours, worker: startOurs('inventory-worker', given.profile ? join(results, 'profiles') : undefined) }
-  ]
+function profileOurs(context: PartContext, records: number): Promise<string> {
+  return profile(context, {
+    part: 'inventory',
+    skipMs: 8_000,
+    async run(argumentsFor) {
+      const worker = startOurs('inventory-worker', argumentsFor(ours))
+      const turn = { name: ours, worker, demand: 'uniform' } as const
+      try {
+        for (let round = 0; round < 8; round++) await runTurn(context, turn, records, `profiled-${round}`)
+      } finally {
+        await worker.stop()
+      }
+    }
+  })
+}
+
+async function startContestants({ peers }: PartContext): Promise<Contestant[]> {
+  const found: Contestant[] = [{ name: ours, worker: startOurs('inventory-worker') }]
   for (const [language, name] of [
     ['java', java],
     ['go', go]
@@ -91,7 +97,7 @@ async function runTurn(
   { servers }: PartContext,
   { name, worker, demand }: Contestant & { demand: Demand },
   records: number,
-  round: number
+  round: number | string
 ): Promise<Sample> {
   const id = `bench-inventory-${round}-${titleOf(name, demand).replaceAll(/\W+/g, '-')}`
   const [output, failedOutput] = [`${id}-reserved`, `${id}-failed`]

@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { startClosedLoop } from '../load/closed-loop.ts'
 import { costOf, residentMBOf } from '../measure/cpu-time.ts'
+import { describeMemory, memoryOf, memoryTarget } from '../measure/memory.ts'
+import { readMetrics } from '../measure/service-metrics.ts'
 import type { Part } from '../part.ts'
 import { createLagProbe, startPipeline } from '../pipeline.ts'
 import { figure, markdownTable } from '../report/part-report.ts'
@@ -26,6 +28,12 @@ export const benchLoad: Part = async context => {
   const probe = createLagProbe(servers)
   const services = { order: pipeline.order, inventory: pipeline.inventory, notification: pipeline.notification }
   const pids = Object.fromEntries(Object.entries(services).map(([name, { child }]) => [name, child.pid]))
+  const memories = (when: string) =>
+    Promise.all(
+      Object.entries(services).map(
+        async ([name, { url }]) => [`${name}, ${when}`, memoryOf(await readMetrics(url))] as const
+      )
+    )
   const samples: Sample[] = []
   const startedMs = performance.now()
   const secondsSince = () => (performance.now() - startedMs) / 1_000
@@ -48,29 +56,37 @@ export const benchLoad: Part = async context => {
   }
 
   try {
+    const idle = await memories('before')
     say(`load: ${seconds} s of ${load.name}, then until nothing waits`)
     const watching = watch()
     const { result, cpuSeconds } = await costOf({ ...pids, broker: servers.brokerPID }, async () => {
       const result = await load.run(pipeline.order.url, { connections, seconds })
       const endedAt = secondsSince()
+      const loaded = await memories('at the end of the load')
       isSlamming = false
-      return { ...result, endedAt, drainedAt: await watching }
+      return { ...result, endedAt, loaded, drainedAt: await watching }
     })
     const mostLag = Math.max(...samples.map(({ lag }) => lag))
     const accepted = result.requests - result.errors
+    const mostMemory = (name: string) => Math.max(...samples.map(({ memoryMB }) => memoryMB[name] ?? 0))
     const costs = Object.entries(cpuSeconds).map(([name, cpu]) => [
       name,
       figure((cpu / accepted) * 1e6),
-      name in pids ? figure(Math.max(...samples.map(({ memoryMB }) => memoryMB[name] ?? 0))) : '–'
+      name in pids ? figure(mostMemory(name)) : '–'
     ])
+    const targets = Object.keys(services).map((name, index) => {
+      const [, memory] = result.loaded[index] as (typeof result.loaded)[number]
+      return memoryTarget(`memory of ${name} under full load`, mostMemory(name), memory)
+    })
     const markdown = [
       `${connections} connections for ${seconds} s, load from ${load.name} on the same machine: ${figure(accepted)} orders were accepted ` +
         `(${figure(accepted / result.endedAt)}/s), ${result.errors} were refused. Answered in p50 ${figure(result.p50Ms)} ms, p99 ${figure(result.p99Ms)} ms.`,
       `At most ${figure(mostLag)} orders waited for the inventory; nothing waited any more ` +
         `**${figure(result.drainedAt - result.endedAt)} s** after the load had ended.`,
-      markdownTable(['', 'CPU µs an order', 'most memory MB'], costs)
+      markdownTable(['', 'CPU µs an order', 'most memory MB'], costs),
+      describeMemory(Object.fromEntries([...idle, ...result.loaded]))
     ].join('\n\n')
-    return { title: 'Load and lag', markdown, plots: plotsOf(samples, Object.keys(pids)) }
+    return { title: 'Load and lag', markdown, plots: plotsOf(samples, Object.keys(pids)), targets }
   } finally {
     await probe.close()
     await load.stop()

@@ -1,15 +1,17 @@
+import { availableParallelism } from 'node:os'
 import { connectTopics, createSchemaRegistry, topicNames } from '@orderly/contracts'
 import { createMissingTopics } from '@orderly/stack'
-import { type LoadResult, startClosedLoop } from '../load/closed-loop.ts'
+import { type ClosedLoop, type LoadResult, startClosedLoop } from '../load/closed-loop.ts'
 import { costOf, residentMBOf } from '../measure/cpu-time.ts'
 import { interleave } from '../measure/interleave.ts'
 import { median, spreadOf } from '../measure/statistics.ts'
 import { makeOrder } from '../orders/make-orders.ts'
 import type { Part, PartContext } from '../part.ts'
-import { markdownTable, type Target } from '../report/part-report.ts'
+import { resetTopics } from '../pipeline.ts'
+import { profile } from '../profile/profile.ts'
+import { figure, markdownTable, type Target } from '../report/part-report.ts'
 import { barPlot, short } from '../report/plot.ts'
-import { profileReport } from '../report/profiles.ts'
-import { profileArguments, startService } from '../services.ts'
+import { startService } from '../services.ts'
 import { compareFeatures, noDatabase, type Turns } from './order-features.ts'
 
 /**
@@ -63,13 +65,6 @@ export const benchOrder: Part = async context => {
       }
     })
     const byName = new Map([...samples].map(([{ name }, list]) => [name, list]))
-    const profiles = given.profile
-      ? await profileReport(
-          context,
-          'order',
-          contestants.filter(({ name }) => name === ours || name === bare)
-        )
-      : ''
     await Promise.all(contestants.map(contestant => contestant.stop()))
     const features = await compareFeatures(context, load, turns)
     const markdown = [
@@ -77,7 +72,7 @@ export const benchOrder: Part = async context => {
         `load from ${load.name} on the same machine. CPU is what the server used for an order, all its threads.`,
       describe(byName),
       features.markdown,
-      profiles
+      await profileOurs(context, load)
     ].join('\n\n')
     return {
       title: '`POST /orders`',
@@ -90,16 +85,45 @@ export const benchOrder: Part = async context => {
   }
 }
 
-async function startContestants({ servers, peers, results, arguments: given }: PartContext): Promise<Contestant[]> {
-  const profile = given.profile ? profileArguments(results) : []
-  const withoutKafka = `--import=${import.meta.resolve('../ours/without-kafka.ts')}`
+const withoutKafka = `--import=${import.meta.resolve('../ours/without-kafka.ts')}`
+
+/** The service, what it is without Kafka, and with the thread of the projection. */
+function profileOurs(context: PartContext, load: ClosedLoop): Promise<string> {
+  const { servers } = context
+  return profile(context, {
+    part: 'order',
+    skipMs: 9_000,
+    async run(argumentsFor) {
+      const databaseURL = await servers.createDatabase()
+      const variants = [
+        { name: ours, env: noDatabase, nodeArguments: [] },
+        { name: bare, env: noDatabase, nodeArguments: [withoutKafka] },
+        { name: 'with the status projection', env: { DATABASE_URL: databaseURL }, nodeArguments: [] }
+      ]
+      for (const { name, env, nodeArguments } of variants) {
+        await resetTopics(servers, 4)
+        const service = await startService(servers, {
+          service: 'order',
+          label: 'order-profiled',
+          env,
+          nodeArguments: [...nodeArguments, ...argumentsFor(name)]
+        })
+        await load.run(service.url, { connections, seconds: 15 })
+        await service.stop()
+      }
+      await servers.dropDatabase(databaseURL)
+    }
+  })
+}
+
+async function startContestants({ servers, peers }: PartContext): Promise<Contestant[]> {
   const own = await Promise.all([
-    startService(servers, { service: 'order', label: 'order-alone', env: noDatabase, nodeArguments: profile }),
+    startService(servers, { service: 'order', label: 'order-alone', env: noDatabase }),
     startService(servers, {
       service: 'order',
       label: 'order-bare',
       env: noDatabase,
-      nodeArguments: [withoutKafka, ...profile]
+      nodeArguments: [withoutKafka]
     })
   ])
   const found: Contestant[] = [ours, bare].map((name, index) => {
@@ -179,6 +203,21 @@ function targetsOf(byName: ReadonlyMap<string, readonly Sample[]>): Target[] {
     ] as const
   ).flatMap(([name, wanted, what]): Target[] => {
     const others = byName.get(name)
-    return others === undefined ? [] : [{ what, wanted, direction: 'at least', measured: ratioOf(own, others) }]
+    if (others === undefined) return []
+    return [{ what, wanted, direction: 'at least', measured: ratioOf(own, others), why: reasonOf(own, others, wanted) }]
   })
+}
+
+/** What an order may take of the processor, if there is to be no more of it, and what it takes. */
+function reasonOf(own: readonly Sample[], others: readonly Sample[], wanted: number): string {
+  const cores = availableParallelism()
+  const of = (samples: readonly Sample[], pick: (sample: Sample) => number | undefined) =>
+    median(samples.map(sample => pick(sample) ?? Number.NaN))
+  const more = (pick: (sample: Sample) => number | undefined) => `${figure(of(own, pick) - of(others, pick))} µs`
+  const allUs = (cores * 1e6) / of(others, ({ rate }) => rate)
+  return (
+    `load, server and broker keep ${cores} cores busy, so the ratio is that of all the processor time an order takes: ${figure(allUs)} µs there. For ${wanted} ` +
+    `ours might take ${figure(allUs / wanted - allUs)} µs more in all; it takes ${more(({ cpuUs }) => cpuUs)} more in the service and ${more(({ brokerUs }) => brokerUs)} more in the broker. What the service's ` +
+    'are is told under *Where our processor time goes*.'
+  )
 }

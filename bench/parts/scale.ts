@@ -2,6 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { connectTopics, createSchemaRegistry } from '@orderly/contracts'
 import { checkOutcomes, type OutcomeCheck } from '../check-outcomes.ts'
 import { cpuSecondsOf, residentMBOf } from '../measure/cpu-time.ts'
+import { describeMemory, type Memory, memoryOf, memoryTarget } from '../measure/memory.ts'
+import { readMetrics } from '../measure/service-metrics.ts'
 import { lineThrough, median } from '../measure/statistics.ts'
 import { fillTopic } from '../orders/fill-topic.ts'
 import type { Part, PartContext } from '../part.ts'
@@ -36,7 +38,8 @@ export const benchScale: Part = async context => {
       'that every user has one partition and keeps the sequence. All share 2 cores with Kafka and Postgres, so CPU is what scales here.',
     describeRuns(runs),
     `## A backlog\n\n${figure(given.backlog)} orders were waiting when one instance started.`,
-    describeBacklog(backlog),
+    describeBacklog(backlog.samples),
+    describeMemory({ 'inventory, when it was done': backlog.memory }),
     `## Rebalances\n\nThe longest time in which no partition moved on, while an instance worked through a backlog:`,
     markdownTable(
       ['', 'longest pause ms', 'usual gap ms'],
@@ -46,7 +49,7 @@ export const benchScale: Part = async context => {
   return {
     title: 'Scale: instances, partitions, backlogs, rebalances',
     markdown,
-    plots: backlogPlots(backlog),
+    plots: backlogPlots(backlog.samples),
     targets: targetsOf(backlog)
   }
 }
@@ -174,8 +177,13 @@ async function withBacklog<Result>(
   }
 }
 
-function drainBacklog(context: PartContext, orders: number): Promise<BacklogSample[]> {
-  return withBacklog(context, orders, async ({ probe, inventories: [{ child }] }) => {
+interface Drained {
+  readonly samples: readonly BacklogSample[]
+  readonly memory: Memory
+}
+
+function drainBacklog(context: PartContext, orders: number): Promise<Drained> {
+  return withBacklog(context, orders, async ({ probe, inventories: [{ child, url }] }) => {
     const samples: BacklogSample[] = []
     const startedMs = performance.now()
     let toldSeconds = 0
@@ -193,7 +201,7 @@ function drainBacklog(context: PartContext, orders: number): Promise<BacklogSamp
         memoryMB: (await residentMBOf(child.pid)) ?? Number.NaN
       })
     }
-    return samples
+    return { samples, memory: memoryOf(await readMetrics(url)) }
   })
 }
 
@@ -331,15 +339,9 @@ function watchGaps(probe: LagProbe) {
   }
 }
 
-function targetsOf(samples: readonly BacklogSample[]): Target[] {
+function targetsOf({ samples, memory }: Drained): Target[] {
   return [
-    {
-      what: 'memory of the inventory with a backlog',
-      wanted: 150,
-      direction: 'at most',
-      measured: mostMemory(samples),
-      unit: 'MB'
-    },
+    memoryTarget('memory of the inventory with a backlog', mostMemory(samples), memory),
     {
       what: 'processor time for an order, change over the backlog',
       wanted: 10,

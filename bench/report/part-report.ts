@@ -16,6 +16,8 @@ export interface Target {
   readonly direction: 'at least' | 'at most'
   readonly measured: number
   readonly unit?: string
+  /** What keeps it from being met, where it is not. */
+  readonly why?: string
 }
 
 export function isMet({ wanted, direction, measured }: Target): boolean {
@@ -28,7 +30,11 @@ export function describeTargets(targets: readonly Target[]): string {
     const verdict = isMet(target) ? 'met' : '**missed**'
     return [target.what, `${target.direction} ${target.wanted}${unit}`, `${figure(target.measured)}${unit}`, verdict]
   })
-  return markdownTable(['target', 'wanted', 'measured', ''], rows)
+  const reasons = targets.flatMap(target => {
+    return isMet(target) || target.why === undefined ? [] : [`- *${target.what}*: ${target.why}`]
+  })
+  const table = markdownTable(['target', 'wanted', 'measured', ''], rows)
+  return reasons.length === 0 ? table : `${table}\n\nWhat is missed, and why:\n\n${reasons.join('\n')}`
 }
 
 /** As precise as the size of the number deserves. */

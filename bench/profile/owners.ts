@@ -1,0 +1,38 @@
+import { fileURLToPath } from 'node:url'
+import type { Stack } from './cpu-profile.ts'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const writes = new Set(['writev', 'writeBuffer', 'writeUtf8String', 'writeLatin1String', 'writeAsciiString'])
+
+/** Whose code a stack's time was spent in: that of the innermost frame that is somebody's; natives are their caller's. */
+function ownerOf({ frames }: Stack): string {
+  for (const { functionName, url } of frames.toReversed()) {
+    if (functionName === '(garbage collector)') return 'garbage collection'
+    if (functionName === '(program)') return 'V8, libuv and the kernel, outside any function'
+    if (url === '' && writes.has(functionName)) return 'writing to sockets'
+    const owner = ownerOfFile(url)
+    if (owner !== undefined) return owner
+  }
+  return 'other'
+}
+
+function ownerOfFile(url: string): string | undefined {
+  if (url.startsWith('node:')) return 'Node: http, net, streams, promises'
+  const installed = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)
+  if (installed !== null) return `\`${installed[1]}\``
+  const path = url.startsWith('file:') ? fileURLToPath(url) : url
+  if (!path.startsWith(root)) return undefined
+  const [first = '', second = ''] = path.slice(root.length).split('/')
+  return `\`${first === 'packages' || first === 'services' ? `${first}/${second}` : first}\``
+}
+
+/** By owner, the share of the time in which something ran. */
+export function sharesByOwner(stacks: readonly Stack[]): Map<string, number> {
+  const busyUs = stacks.reduce((sum, { us }) => sum + us, 0)
+  const shares = new Map<string, number>()
+  for (const stack of stacks) {
+    const owner = ownerOf(stack)
+    shares.set(owner, (shares.get(owner) ?? 0) + stack.us / busyUs)
+  }
+  return shares
+}

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { stacksOf } from './cpu-profile.ts'
+import { flameGraph } from './flame-graph.ts'
+import { sharesByOwner } from './owners.ts'
+
+const frame = (functionName: string, url = '') => ({ functionName, url, lineNumber: 0 })
+const ours = new URL('../../packages/kafka/stage/run-stage.ts', import.meta.url).href
+const theirs = new URL('../../node_modules/@platformatic/kafka/dist/index.js', import.meta.url).href
+const profile = {
+  nodes: [
+    { id: 1, callFrame: frame('(root)'), children: [2, 3, 6, 7] },
+    { id: 2, callFrame: frame('(idle)') },
+    { id: 3, callFrame: frame('work', ours), children: [4] },
+    { id: 4, callFrame: frame('encode', theirs), children: [5] },
+    { id: 5, callFrame: frame('utf8Write') },
+    { id: 6, callFrame: frame('encode', theirs) },
+    { id: 7, callFrame: frame('(garbage collector)') }
+  ],
+  samples: [3, 2, 3, 4, 5, 6, 7],
+  timeDeltas: [5_000, 1_000, 100, 200, 300, 300, 100]
+}
+
+test('time belongs to the function it was spent in and to all its callers, and idling to nobody', () => {
+  const { stacks, watchedUs } = stacksOf(profile)
+  assert.equal(watchedUs, 7_000)
+  assert.equal(
+    stacks.reduce((sum, { us }) => sum + us, 0),
+    6_000
+  )
+  const svg = flameGraph('stage', stacks)
+  for (const title of [
+    'work stage/run-stage.ts:1, 93.3 %',
+    'encode dist/index.js:1, 8.3 %',
+    'encode dist/index.js:1, 5.0 %',
+    'utf8Write, 5.0 %'
+  ])
+    assert.ok(svg.includes(`${title}</title>`), title)
+})
+
+test('the start is left out', () => {
+  const { stacks, watchedUs } = stacksOf(profile, 6)
+  assert.equal(watchedUs, 2_000)
+  assert.equal(
+    stacks.reduce((sum, { us }) => sum + us, 0),
+    1_000
+  )
+})
+
+test("time is told by whose code it was spent in; natives are their caller's", () => {
+  assert.deepEqual(Object.fromEntries(sharesByOwner(stacksOf(profile, 6).stacks)), {
+    '`packages/kafka`': 0.1,
+    '`@platformatic/kafka`': 0.8,
+    'garbage collection': 0.1
+  })
+})
