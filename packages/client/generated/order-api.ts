@@ -432,7 +432,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such order. One that was accepted this moment may not be known yet: then `Retry-After` is there. */
+            /** @description No such order. One that was accepted this moment, or within an hour while Kafka was away, may not be known yet: then `Retry-After` is there. */
             404: {
                 headers: {
                     /** @description Seconds to wait before trying again. */
@@ -800,7 +800,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such order. One that was accepted this moment may not be known yet: then `Retry-After` is there. */
+            /** @description No such order. One that was accepted this moment, or within an hour while Kafka was away, may not be known yet: then `Retry-After` is there. */
             404: {
                 headers: {
                     /** @description Seconds to wait before trying again. */
@@ -923,7 +923,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such order. One that was accepted this moment may not be known yet: then `Retry-After` is there. */
+            /** @description No such order. One that was accepted this moment, or within an hour while Kafka was away, may not be known yet: then `Retry-After` is there. */
             404: {
                 headers: {
                     /** @description Seconds to wait before trying again. */
@@ -1066,7 +1066,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such order. One that was accepted this moment may not be known yet: then `Retry-After` is there. */
+            /** @description No such order. One that was accepted this moment, or within an hour while Kafka was away, may not be known yet: then `Retry-After` is there. */
             404: {
                 headers: {
                     /** @description Seconds to wait before trying again. */

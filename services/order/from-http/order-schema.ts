@@ -86,7 +86,7 @@ const StatusNotice = Type.Object(
 export const querySchemas = [OrderLinks, OrderResource, OrderPage, StatusNotice]
 
 export const unknownOrder = refused(
-  'No such order. One that was accepted this moment may not be known yet: then `Retry-After` is there.',
+  'No such order. One that was accepted this moment, or within an hour while Kafka was away, may not be known yet: then `Retry-After` is there.',
   retryAfter
 )
 

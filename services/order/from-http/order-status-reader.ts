@@ -15,6 +15,8 @@ export interface OrderStatusReader extends Pick<OrderStore, 'find' | 'list'> {
 /** As long as the projection may take behind an order that was just accepted before asking for it is answered 404. */
 const projectionPatienceMs = 2_000
 const youngMs = 60_000
+/** As long as the projection may stand still, with Kafka or by itself, before an order that is not there counts as none. */
+const outageMs = 3_600_000
 
 /** `caller`: whose orders may be seen; undefined: everybody's. */
 export type FindOrder = (orderID: string, caller: string | undefined, signal: AbortSignal) => Promise<Order>
@@ -29,11 +31,10 @@ export function createFindOrder({ find, watch }: OrderStatusReader, nowMs: () =>
     const isVisible = ({ created }: Order) => caller === undefined || created.caller === caller
     const known = (await find([orderID])).get(orderID)
     if (known !== undefined && isVisible(known)) return known
-    const mayTurnUp = Math.abs(nowMs() - timeOf(orderID)) < youngMs
-    const order = mayTurnUp
-      ? await watch.until(orderID, isVisible, { timeoutMs: projectionPatienceMs, signal })
-      : undefined
-    if (order === undefined || !isVisible(order)) throw new UnknownOrderError(mayTurnUp)
+    const ageMs = Math.abs(nowMs() - timeOf(orderID))
+    const order =
+      ageMs < youngMs ? await watch.until(orderID, isVisible, { timeoutMs: projectionPatienceMs, signal }) : undefined
+    if (order === undefined || !isVisible(order)) throw new UnknownOrderError(ageMs < outageMs)
     return order
   }
 }

@@ -43,6 +43,19 @@ test('an order that turns up a moment later is waited for; one of long ago, or n
   }
 })
 
+test('an order of the last hour may yet turn up after an outage: 404 at once, with a time to come again', async t => {
+  const api = await createOrderApi(t)
+  const idOf = (ms: number) =>
+    ms.toString(16).padStart(12, '0').replace(/^.{8}/, '$&-').concat('-7000-8000-000000000000')
+  for (const [ageMs, retryAfter] of [
+    [1_800_000, '1'],
+    [7_200_000, undefined]
+  ] as const) {
+    const answer = await api.http.inject(`/orders/${idOf(Date.now() - ageMs)}`)
+    assert.deepEqual([answer.statusCode, answer.headers['retry-after']], [404, retryAfter])
+  }
+})
+
 test('Prefer: wait answers 200 with the outcome, or 202 when it does not come in time', async t => {
   const api = await createOrderApi(t)
   const deciding = async () => {
