@@ -71,6 +71,17 @@ test('what somebody installed with npm themselves is not installed again', async
   assert.equal(project.npmCalls(), '')
 })
 
+test('a workspace that is new in the lock file is linked, though its link has no version', async t => {
+  const project = createProject(t)
+  const packages = '"node_modules/one": { "version": "1.0.0" }'
+  const linked = '"node_modules/@orderly/new": { "resolved": "packages/new", "link": true }'
+  mkdirSync(join(project.directory, 'node_modules'))
+  writeFileSync(join(project.directory, 'node_modules', '.package-lock.json'), `{ "packages": { ${packages} } }`)
+  writeFileSync(join(project.directory, 'package-lock.json'), `{ "packages": { ${packages}, ${linked} } }`)
+  await finished(project.start())
+  assert.equal(project.npmCalls(), 'ci\n')
+})
+
 test('two commands started at once install once, and both run', async t => {
   const project = createProject(t, {
     command: "console.log('ran')",
