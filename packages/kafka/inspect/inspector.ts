@@ -40,6 +40,8 @@ export interface KafkaInspector {
 }
 
 const attempts = 5
+/** What failed slowly is asked fewer times: a broker that is frozen would keep whoever asks for a minute. */
+const patientTimeouts = 2
 const firstPauseMs = 100
 
 export function createInspector(
@@ -49,12 +51,13 @@ export function createInspector(
   const cluster = new Cluster(connection, { requestTimeoutMs })
 
   async function ask<Result>(doing: string, question: () => Promise<Result>): Promise<Result> {
+    const endAtMs = performance.now() + patientTimeouts * requestTimeoutMs
     for (let attempt = 1; ; attempt++) {
       try {
         return await question()
       } catch (thrown) {
         const error = toKafkaError(thrown, doing)
-        if (!error.retryable || attempt === attempts) throw error
+        if (!error.retryable || attempt === attempts || performance.now() >= endAtMs) throw error
         cluster.forget()
         await delay(firstPauseMs * attempt)
       }
