@@ -9,7 +9,7 @@ export async function readMetrics(url: string): Promise<ServiceMetrics> {
 /** @returns NaN for what is not there */
 export function parseMetrics(text: string): ServiceMetrics {
   const series = text.split('\n').flatMap(line => {
-    const [, name, labels = '', value] = /^(\w+)(?:\{(.*)\})? (\S+)/.exec(line) ?? []
+    const [, name, labels = '', value] = /^(\w+)(?:\{([^}]*)\})? (\S+)/.exec(line) ?? []
     return name === undefined ? [] : [{ name, labels, value: Number(value) }]
   })
   return (name, label = '') => series.find(one => one.name === name && one.labels.includes(label))?.value ?? Number.NaN

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { costOf, familySecondsOf } from '../measure/cpu-time.ts'
-import { describeMemory, memoryOf } from '../measure/memory.ts'
+import { describeMemory, readMemory } from '../measure/memory.ts'
 import { readMetrics } from '../measure/service-metrics.ts'
 import type { Part, PartContext } from '../part.ts'
 import { startOurs } from '../peers/ours.ts'
@@ -52,7 +52,7 @@ export const benchEndToEnd: Part = async context => {
     const measured: Measured[] = []
     for (const perSecond of rates) measured.push(await measure(perSecond, durationMs))
     const highest = given.quick ? undefined : await findHighest(measure, say)
-    const memory = await readMemory(pipeline)
+    const memory = await memoryAfter(pipeline)
     await pipeline.stop()
     const found =
       highest === undefined ? '' : `The highest rate that was kept up with: **${figure(highest)} orders/s**.`
@@ -159,9 +159,9 @@ async function findHighest(
   return kept
 }
 
-async function readMemory({ order, inventory, notification }: Pipeline): Promise<string> {
-  const parts = Object.entries({ order, inventory, notification }).map(async ([name, { url }]) => {
-    return [name, memoryOf(await readMetrics(url))] as const
+async function memoryAfter({ order, inventory, notification }: Pipeline): Promise<string> {
+  const parts = Object.entries({ order, inventory, notification }).map(async ([name, service]) => {
+    return [name, await readMemory(service)] as const
   })
   return describeMemory(Object.fromEntries(await Promise.all(parts)))
 }

@@ -1,8 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { startClosedLoop } from '../load/closed-loop.ts'
 import { costOf, residentMBOf } from '../measure/cpu-time.ts'
-import { describeMemory, memoryOf, memoryTarget } from '../measure/memory.ts'
-import { readMetrics } from '../measure/service-metrics.ts'
+import { describeMemory, memoryTarget, readMemory } from '../measure/memory.ts'
 import type { Part } from '../part.ts'
 import { createLagProbe, startPipeline } from '../pipeline.ts'
 import { figure, markdownTable } from '../report/part-report.ts'
@@ -30,9 +29,7 @@ export const benchLoad: Part = async context => {
   const pids = Object.fromEntries(Object.entries(services).map(([name, { child }]) => [name, child.pid]))
   const memories = (when: string) =>
     Promise.all(
-      Object.entries(services).map(
-        async ([name, { url }]) => [`${name}, ${when}`, memoryOf(await readMetrics(url))] as const
-      )
+      Object.entries(services).map(async ([name, service]) => [`${name}, ${when}`, await readMemory(service)] as const)
     )
   const samples: Sample[] = []
   const startedMs = performance.now()

@@ -2,8 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { connectTopics, createSchemaRegistry } from '@orderly/contracts'
 import { checkOutcomes, type OutcomeCheck } from '../check-outcomes.ts'
 import { cpuSecondsOf, residentMBOf } from '../measure/cpu-time.ts'
-import { describeMemory, type Memory, memoryOf, memoryTarget } from '../measure/memory.ts'
-import { readMetrics } from '../measure/service-metrics.ts'
+import { describeMemory, type Memory, memoryTarget, readMemory } from '../measure/memory.ts'
 import { lineThrough, median } from '../measure/statistics.ts'
 import { fillTopic } from '../orders/fill-topic.ts'
 import type { Part, PartContext } from '../part.ts'
@@ -183,7 +182,8 @@ interface Drained {
 }
 
 function drainBacklog(context: PartContext, orders: number): Promise<Drained> {
-  return withBacklog(context, orders, async ({ probe, inventories: [{ child, url }] }) => {
+  return withBacklog(context, orders, async ({ probe, inventories: [inventory] }) => {
+    const { pid } = inventory.child
     const samples: BacklogSample[] = []
     const startedMs = performance.now()
     let toldSeconds = 0
@@ -197,11 +197,11 @@ function drainBacklog(context: PartContext, orders: number): Promise<Drained> {
       samples.push({
         atSeconds,
         done,
-        cpuSeconds: (await cpuSecondsOf(child.pid)) ?? Number.NaN,
-        memoryMB: (await residentMBOf(child.pid)) ?? Number.NaN
+        cpuSeconds: (await cpuSecondsOf(pid)) ?? Number.NaN,
+        memoryMB: (await residentMBOf(pid)) ?? Number.NaN
       })
     }
-    return { samples, memory: memoryOf(await readMetrics(url)) }
+    return { samples, memory: await readMemory(inventory) }
   })
 }
 
