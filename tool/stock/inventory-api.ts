@@ -1,4 +1,4 @@
-import { Failure } from '../command-line/command.ts'
+import { Failure, orderly } from '../command-line/command.ts'
 import type { Connections } from '../connections/connections.ts'
 
 export interface StockLevel {
@@ -23,6 +23,7 @@ export interface AskOptions {
 const patienceMs = 60_000
 
 interface Problem {
+  readonly code?: string
   readonly detail?: string
   readonly errors?: readonly { readonly pointer: string; readonly detail: string }[]
 }
@@ -58,6 +59,9 @@ export function inventoryAPI(connections: Connections, by: string): InventoryAPI
         throw new Failure('Refused: the inventory asks for an API key. Set ORDERLY_API_KEY to that of an operator.')
       }
       const problem = (await answer.json().catch(() => ({}))) as Problem
+      if (problem.code === 'SKU_UNKNOWN') {
+        throw new Failure(`There is no such SKU: ${orderly} stock set SKU --to N adds it.`)
+      }
       const fields = (problem.errors ?? []).map(({ pointer, detail }) => `${pointer.replace('#/', '')} ${detail}`)
       throw new Failure(
         fields.length > 0

@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { type Command, type CommandContext, Failure, orderly, UsageError } from '../command-line/command.ts'
-import { plural } from '../command-line/numbers.ts'
+import { parseNumber, plural } from '../command-line/numbers.ts'
 import { byOption, operatorName, reasonOption } from '../command-line/operator.ts'
 import { type InventoryAPI, inventoryAPI, type StockLevel } from './inventory-api.ts'
+
+/** As many as the inventory takes. */
+const mostPieces = 1_000_000_000_000
 
 interface Movement {
   readonly at: string
@@ -187,8 +190,8 @@ function reasonOf({ options }: CommandContext): { reason?: string } {
 
 function pieces({ options }: CommandContext, option: string): number {
   const text = options.text(option)
-  if (text !== undefined && /^\d{1,13}$/.test(text)) return Number(text)
-  throw new UsageError(`--${option} is ${text === undefined ? 'missing' : `"${text}"`}: give a whole number of pieces.`)
+  if (text === undefined) throw new UsageError(`--${option} is missing: give a whole number of pieces.`)
+  return parseNumber(text, option, { minimum: 0, maximum: mostPieces, otherwise: 0 })
 }
 
 async function readText(path: string): Promise<string> {
