@@ -5,11 +5,10 @@ import { readMetrics } from './service-metrics.ts'
 /** What a service and the kernel say of its memory, in MB. */
 export interface Memory {
   readonly resident: number
-  /** Of V8's heap: what it has from the system, and what of it is in use, garbage that was not collected yet included. */
-  readonly heap: number
-  readonly heapUsed: number
+  /** Objects on V8's heap, garbage that was not collected yet included. Of the room that V8 keeps for more, not all is resident. */
+  readonly objects: number
   /** Buffers: what came from sockets and what is to be written. */
-  readonly outsideHeap: number
+  readonly buffers: number
   /** Pages of files, which is Node's own program: all processes of Node have the same ones. NaN where there is no /proc (macOS). */
   readonly program: number
 }
@@ -28,9 +27,8 @@ export async function readMemory({ url, child }: Measurable): Promise<Memory> {
   const megabytes = (name: string) => metrics(name) / 2 ** 20
   return {
     resident: megabytes('process_resident_memory_bytes'),
-    heap: megabytes('nodejs_heap_size_total_bytes'),
-    heapUsed: megabytes('nodejs_heap_size_used_bytes'),
-    outsideHeap: megabytes('nodejs_external_memory_bytes'),
+    objects: megabytes('nodejs_heap_size_used_bytes'),
+    buffers: megabytes('nodejs_external_memory_bytes'),
     program: parseFilePages(status) / 1024
   }
 }
@@ -40,25 +38,25 @@ export function parseFilePages(status: string): number {
   return Number(/^RssFile:\s+(\d+) kB/m.exec(status)?.[1])
 }
 
-const allElse = ({ resident, heap, outsideHeap, program }: Memory) => resident - heap - outsideHeap - (program || 0)
+const allElse = ({ resident, objects, buffers, program }: Memory) => resident - objects - buffers - (program || 0)
 
 /** @param rows by what they are called */
 export function describeMemory(rows: Readonly<Record<string, Memory>>): string {
   const cells = Object.entries(rows).map(([name, memory]) => [
     name,
-    ...[memory.resident, memory.program, memory.heap, memory.heapUsed, memory.outsideHeap, allElse(memory)].map(figure)
+    ...[memory.resident, memory.program, memory.objects, memory.buffers, allElse(memory)].map(figure)
   ])
   return (
-    markdownTable(['MB', 'resident', "Node's program", "V8's heap", 'in use of it', 'buffers', 'all else'], cells) +
-    "\n\n*Node's program* is in memory once for all processes of Node. *All else*: compiled code, stacks, what the allocator keeps; of `order` also the heap of the projection's thread."
+    markdownTable(['MB', 'resident', "Node's program", 'objects', 'buffers', 'all else'], cells) +
+    "\n\n*Node's program* is in memory once for all processes of Node. *All else*: room that V8 keeps for more objects, compiled code, stacks, what the allocator keeps; of `order` also all of the projection's thread."
   )
 }
 
 /** @param memory of the same service at about that time */
 export function memoryTarget(what: string, mostMB: number, memory: Memory): Target {
-  const { heap, heapUsed, outsideHeap, program } = memory
+  const { objects, buffers, program } = memory
   const why =
-    `V8's heap is ${figure(heap)} MB of it, which V8 lets grow before it collects what is garbage (${figure(heapUsed)} MB were in use), Node's program ${figure(program)} MB, buffers ` +
-    `${figure(outsideHeap)} MB, and ${figure(allElse(memory))} MB are all else. A service that has done nothing yet has more than 130 MB: Node, its libraries and our code.`
+    `${figure(program)} MB of it are Node's program, which all services have in common, ${figure(objects)} MB objects, ${figure(buffers)} MB buffers, and ` +
+    `${figure(allElse(memory))} MB all else, most of it room that V8 takes before it collects what is garbage: with less of it, it collects more often (docs/decisions/0041).`
   return { what, wanted: 150, direction: 'at most', measured: mostMB, unit: 'MB', why }
 }
