@@ -262,6 +262,14 @@ export interface components {
             /** @description Whether it stays so whatever anybody does. What is `reserved` or `confirmed` may still be cancelled, hence is not final. */
             isFinal: boolean;
         };
+        /** @description An event in the stream of an order. */
+        StatusStreamEvent: {
+            /** @description To come again with, as `Last-Event-ID`. */
+            id: string;
+            /** @enum {string} */
+            event: "status";
+            data: string;
+        };
         /** @description The order as it was when the change was asked for. */
         ChangeAccepted: {
             /** Format: uuid */
@@ -759,7 +767,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": components["schemas"]["StatusNotice"];
+                    "text/event-stream": components["schemas"]["StatusStreamEvent"];
                 };
             };
             /** @description The last event that arrived was the last that is asked for: there is no need to come again. */

@@ -24,7 +24,8 @@ test('the OpenAPI document tells what is validated, by name', async t => {
     'OrderPage',
     'PlaceOrder',
     'Problem',
-    'StatusNotice'
+    'StatusNotice',
+    'StatusStreamEvent'
   ])
   const { post } = document.paths['/orders']
   assert.deepEqual(post.requestBody.content['application/json'].schema, { $ref: '#/components/schemas/PlaceOrder' })

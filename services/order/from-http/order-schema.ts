@@ -83,7 +83,17 @@ const StatusNotice = Type.Object(
   { $id: 'StatusNotice', description: 'The data of an event in the stream of an order.' }
 )
 
-export const querySchemas = [OrderLinks, OrderResource, OrderPage, StatusNotice]
+/** One event, as the fields that a stream of them has (OpenAPI 3.2 says so of event streams; 3.1 says nothing). */
+const StatusStreamEvent = Type.Object(
+  {
+    id: Type.String({ description: 'To come again with, as `Last-Event-ID`.' }),
+    event: Type.Literal('status'),
+    data: Type.String({ contentMediaType: 'application/json', contentSchema: refer(StatusNotice) })
+  },
+  { $id: 'StatusStreamEvent', description: 'An event in the stream of an order.' }
+)
+
+export const querySchemas = [OrderLinks, OrderResource, OrderPage, StatusNotice, StatusStreamEvent]
 
 export const unknownOrder = refused(
   'No such order. One that was accepted this moment, or within an hour while Kafka was away, may not be known yet: then `Retry-After` is there.',
@@ -165,7 +175,7 @@ export const streamOrder = {
   response: {
     200: {
       description: 'The stream.',
-      content: { 'text/event-stream': { schema: refer(StatusNotice) } }
+      content: { 'text/event-stream': { schema: refer(StatusStreamEvent) } }
     },
     204: { description: 'The last event that arrived was the last that is asked for: there is no need to come again.' },
     400: refused('The request is wrong.'),

@@ -7,7 +7,7 @@ import type { FuzzRequest } from './requests.ts'
 export interface FuzzAnswer {
   readonly status: number
   readonly headers: Headers
-  /** Of a stream of events: the data of the first one. */
+  /** Of a stream of events: the first one, its fields as JSON. */
   readonly body: string
 }
 
@@ -23,6 +23,16 @@ export type AnswerCheck = (operation: Operation, request: FuzzRequest, answer: F
 export function createAnswerCheck(document: ApiDocument): AnswerCheck {
   const ajv = new Ajv2020({ strict: false, allErrors: true, formats })
   addSchemaKeywords(ajv)
+  // To ajv it is a remark: a text that is JSON may be anything.
+  ajv.removeKeyword('contentSchema')
+  ajv.addKeyword({
+    keyword: 'contentSchema',
+    type: 'string',
+    compile(schema: Schema) {
+      const isValid = ajv.compile(closed(schema) as object)
+      return (text: string) => isValid(parse(text))
+    }
+  })
   for (const [name, schema] of Object.entries(document.components.schemas)) {
     ajv.addSchema(closed(schema) as object, `#/components/schemas/${name}`)
   }

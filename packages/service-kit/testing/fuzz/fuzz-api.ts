@@ -78,14 +78,23 @@ async function send({ method, path, headers, body }: FuzzRequest, options: FuzzO
   return { status, headers: response.headers, body: isStream ? await firstEvent(response) : await response.text() }
 }
 
+/** @returns its fields, as JSON */
 async function firstEvent(response: Response): Promise<string> {
   let text = ''
   for await (const chunk of (response.body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream())) {
     text += chunk
-    const data = /^data: (.*)\n/m.exec(text)?.[1]
-    if (data !== undefined) return data
+    const event = text
+      .split('\n\n')
+      .slice(0, -1)
+      .find(block => /^data: /m.test(block))
+    if (event !== undefined) return JSON.stringify(Object.fromEntries(event.split('\n').map(fieldOf)))
   }
   throw new Error(`the stream ended without an event: ${text}`)
+}
+
+function fieldOf(line: string): [name: string, content: string] {
+  const [, name = '', content = ''] = /^(\w*): (.*)$/.exec(line) ?? []
+  return [name, content]
 }
 
 const mostKnown = 50

@@ -1,0 +1,93 @@
+import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { promisify } from 'node:util'
+import { orderlyDirectory } from '../../directories.ts'
+import { Refusal } from '../../refusal.ts'
+
+/**
+ * Schemathesis (https://schemathesis.readthedocs.io), which tries whatever an OpenAPI document says and its opposite. It is written in Python
+ * and used in one test: it gets an environment of its own in `.orderly/tools`, with the versions that `requirements.txt` says.
+ */
+const run = promisify(execFile)
+const requirements = join(import.meta.dirname, 'requirements.txt')
+const isUsable = 'import ensurepip, sys; sys.exit(sys.version_info < (3, 10))'
+
+/** Where there is no Python the test is skipped and says what to install; but not where it is the gate (`CI` is set): there it fails. */
+export async function schemathesisOrSkip(test: TestContext): Promise<string | undefined> {
+  try {
+    await run('python3', ['-c', isUsable])
+  } catch (cause) {
+    const missing = new Refusal(
+      'Schemathesis needs Python 3.10 or newer with its venv: on Debian or Ubuntu `apt-get install python3-venv`, on macOS `brew install python`.'
+    )
+    if (process.env.CI) throw Object.assign(missing, { cause })
+    test.skip(missing.message)
+    return undefined
+  }
+  return install()
+}
+
+async function install(): Promise<string> {
+  const version = createHash('sha256')
+    .update(await readFile(requirements))
+    .digest('hex')
+  const home = join(orderlyDirectory, 'tools', `schemathesis-${version.slice(0, 12)}`)
+  const finished = join(home, 'finished')
+  if (!existsSync(finished)) {
+    await rm(home, { recursive: true, force: true })
+    await mkdir(home, { recursive: true })
+    await run('python3', ['-m', 'venv', home])
+    const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--only-binary=:all:']
+    await run(join(home, 'bin', 'python'), [...pip, '--requirement', requirements])
+    await writeFile(finished, '')
+  }
+  return join(home, 'bin', 'schemathesis')
+}
+
+/**
+ * Not checked: that what the document allows is accepted and everything else is not. A SKU twice is refused by our own keyword (`x-unique-by`), and a
+ * part of a batch is answered in its result. Nor whether a key is asked for, which it is not in `dev`. Other tests do.
+ */
+const unchecked = 'positive_data_acceptance,negative_data_rejection,ignored_auth'
+
+/** Asks a running service whatever its document says. @throws Error with all that was found */
+export async function tryWhateverItSays(schemathesis: string, serviceURL: string): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), 'orderly-schemathesis-'))
+  try {
+    const document = await (await fetch(`${serviceURL}/openapi.json`)).json()
+    await writeFile(join(directory, 'openapi.json'), JSON.stringify(within(document)))
+    await run(
+      schemathesis,
+      [
+        ...['run', 'openapi.json', '--url', serviceURL, '--exclude-checks', unchecked],
+        ...['--max-examples', '10', '--seed', '1', '--generation-database', 'none', '--no-color']
+      ],
+      { cwd: directory, timeout: 180_000, maxBuffer: 50e6 }
+    )
+  } catch (error) {
+    const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string }
+    throw new Error(`Schemathesis on ${serviceURL}:\n${stdout}\n${stderr}`, { cause: error })
+  } finally {
+    await rm(directory, { recursive: true })
+  }
+}
+
+const unknownTypes = new Set(['application/x-ndjson', 'text/csv'])
+
+/** What it can make requests of: it knows no Unicode classes in patterns, and neither lines of JSON nor CSV. */
+function within(part: unknown): unknown {
+  if (Array.isArray(part)) return part.map(within)
+  if (typeof part !== 'object' || part === null) return part
+  const fields = Object.entries(part).filter(([name]) => !unknownTypes.has(name))
+  return Object.fromEntries(
+    fields.map(([name, value]) => {
+      const isUnicode = name === 'pattern' && typeof value === 'string' && value.includes('\\p{')
+      return [name, isUnicode ? '^[!-~]*$' : within(value)]
+    })
+  )
+}
