@@ -1,4 +1,5 @@
 import { freePort, loopback, mainFile, type ServiceName, type SupervisedProcess, waitUntil } from '@orderly/stack'
+import { nodeSettings } from './ours/node-settings.ts'
 import type { BenchServers } from './servers.ts'
 
 export interface RunningService {
@@ -25,7 +26,7 @@ export async function startService(
     name: label,
     tier: 'service',
     command: process.execPath,
-    args: [...nodeArguments, mainFile(service)],
+    args: [...nodeSettings, ...nodeArguments, mainFile(service)],
     cwd: servers.logs,
     env: {
       ...process.env,

@@ -57,6 +57,6 @@ export function memoryTarget(what: string, mostMB: number, memory: Memory): Targ
   const { objects, buffers, program } = memory
   const why =
     `${figure(program)} MB of it are Node's program, which all services have in common, ${figure(objects)} MB objects, ${figure(buffers)} MB buffers, and ` +
-    `${figure(allElse(memory))} MB all else, most of it room that V8 takes before it collects what is garbage: with less of it, it collects more often (docs/decisions/0041).`
+    `${figure(allElse(memory))} MB all else, most of it room that V8 takes before it collects what is garbage: with less of it, it collects more often ([how much](../../docs/decisions/0041-a-young-generation-of-16-mb.md)).`
   return { what, wanted: 150, direction: 'at most', measured: mostMB, unit: 'MB', why }
 }

@@ -17,7 +17,7 @@ function ownerOf({ frames }: Stack): string {
 }
 
 function ownerOfFile(url: string): string | undefined {
-  if (url.startsWith('node:')) return 'Node: http, net, streams, promises'
+  if (url.startsWith('node:')) return "Node's own modules"
   const installed = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)
   if (installed !== null) return `\`${installed[1]}\``
   const path = url.startsWith('file:') ? fileURLToPath(url) : url

@@ -14,7 +14,7 @@ export interface ServiceOptions {
   readonly watch?: boolean
 }
 
-/** Half of the young generation that Node takes by itself: some 20 MB less for each process, on a machine that runs them all. */
+/** Half of the young generation that the images have: some 13 MB less for each process, on a machine that runs them all. */
 const smallHeap = '--max-semi-space-size=8'
 
 /** A service as a process of its own. Resolves when it says that it is ready. */
