@@ -1,4 +1,8 @@
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
 import { test } from 'node:test'
+import { promisify } from 'node:util'
+import { projectDirectory } from '../../directories.ts'
 import { extraPorts } from '../../extras.ts'
 import { freePorts } from '../../processes/ports.ts'
 import { serverPorts } from '../../servers.ts'
@@ -8,17 +12,27 @@ import { showLines } from '../../terminal/steps.ts'
 import { superviseRun } from '../supervised-run.ts'
 import { schemathesisOrSkip, tryWhateverItSays } from './schemathesis.ts'
 
+const run = promisify(execFile)
+
 test('Schemathesis finds no request that a running pipeline answers otherwise than its documents say', async t => {
   const schemathesis = await schemathesisOrSkip(t)
   if (schemathesis === undefined) return
   const { directories, supervisor } = superviseRun(t, 'test')
-  const { KAFKA_BROKERS: _kafka, DATABASE_URL: _database, SCHEMA_REGISTRY_URL: _registry, ...environment } = process.env
+  const { KAFKA_BROKERS: _kafka, DATABASE_URL: _database, SCHEMA_REGISTRY_URL: _registry, ...own } = process.env
   const { parts } = await startStack({
-    ...{ supervisor, directories, environment, durable: false, partitions: 4, show: showLines },
+    ...{ supervisor, directories, durable: false, partitions: 4, show: showLines },
+    environment: { ...own, API_KEYS: 'required', API_KEYS_REFRESH_MS: '200' },
     ports: await freePorts([...serverPorts, ...serviceNames, ...extraPorts])
   })
-  for (const service of ['order', 'inventory']) {
-    const { address = '' } = parts.find(({ name }) => name === service) ?? {}
-    await t.test(service, () => tryWhateverItSays(schemathesis, address))
+  const addressOf = (part: string) => parts.find(({ name }) => name === part)?.address ?? ''
+  const apiKeys = join(projectDirectory, 'services', 'order', 'api-keys.ts')
+  for (const { service, role } of [
+    { service: 'order', role: 'shop' },
+    { service: 'inventory', role: 'operator' }
+  ]) {
+    const words = `create --name ${role} --role ${role} --requests-per-minute 1000000`.split(' ')
+    const env = { ...process.env, DATABASE_URL: addressOf('postgres') }
+    const { stdout: key } = await run(process.execPath, [apiKeys, ...words], { env })
+    await t.test(service, () => tryWhateverItSays(schemathesis, addressOf(service), key.trim()))
   }
 })
