@@ -63,7 +63,7 @@ function statefulSet(name: string, { port, replicas }: Shape): IStatefulSet {
     livenessProbe: probe('/health/live', { periodSeconds: 10, failureThreshold: 3 }),
     readinessProbe: probe('/health/ready', { periodSeconds: 5, failureThreshold: 2 }),
     lifecycle: { preStop: { sleep: { seconds: lastRequestsSeconds } } },
-    resources: { requests: { cpu: '250m', memory: '256Mi' }, limits: { memory: '512Mi' } },
+    resources: { requests: { cpu: '250m', memory: '256Mi' }, limits: { memory: '640Mi' } },
     volumeMounts: [
       { name: 'kafka-ca', mountPath: '/etc/orderly/kafka', readOnly: true },
       { name: 'tmp', mountPath: '/tmp' }

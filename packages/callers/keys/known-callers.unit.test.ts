@@ -78,6 +78,7 @@ test('an expired key stops at its time, without a look', async t => {
   const { store, callers, passMs } = open(t)
   const key = await grantKey(store, { name: 'berlin', role: 'shop', expiresAtMs: Date.now() + 10_000 })
   assert.ok(await callers.find(key))
+  assert.ok(!(callers.find(key) instanceof Promise), 'known by its hash, and from then on by itself')
   passMs(10_001)
   const late = callers.find(key)
   assert.ok(late instanceof Promise, 'it is looked for again')
