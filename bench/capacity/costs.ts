@@ -7,10 +7,12 @@ import type { Costs } from './model.ts'
 
 /** Microseconds of a core for an order. */
 export const coreUsOfAnOrder = {
-  /** `npm run bench -- inventory --quick`: 57 (hot) to 76 (uniform), cold, one round, on a machine with a load of 15 to 28 on 2 cores. */
-  inventory: 76,
-  /** The same run: 30 to 38 for reading the orders and writing their outcomes. The other readers are not in it. */
-  broker: 38,
+  /** bench/results/order.md: 77 to 139 in whole rounds, as fast as the machine happened to be; with keys and the status projection 104 to 139. */
+  order: 139,
+  /** bench/results/inventory.md: 26 to 29 in whole rounds (uniform, two lines each); one instance brought 19,000 to 21,000/s through where all shared 2 cores. */
+  inventory: 29,
+  /** bench/results/order.md and inventory.md: 10 to 18 for taking an order, 7 for reading it and writing its outcome. The other readers are not in it. */
+  broker: 25,
   /** Assumed: three times the time of the plain prototype below, for the disk, replication and checkpoints that it did not have. */
   postgres: 28
 } as const

@@ -17,8 +17,8 @@ export function benchCapacity(): PartReport {
     rows.push(describe(what, plan, simulate({ ...plan, shardOrdersPerSecond, maxBatch }, costs, durationMs)))
   }
   for (const [ordersPerSecond, steps] of [
-    [100_000, [8, 10, 12, 16]],
-    [1_000_000, [80, 120, 160]]
+    [100_000, [3, 4, 6, 8]],
+    [1_000_000, [30, 60, 80]]
   ] as const) {
     const shards = Math.ceil((ordersPerSecond * 1.4) / shardOrdersPerSecond)
     for (const instances of steps) show('no hot SKU', { ordersPerSecond, instances, shards, hotSplits: 0 })

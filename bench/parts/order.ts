@@ -214,10 +214,11 @@ function reasonOf(own: readonly Sample[], others: readonly Sample[], wanted: num
   const of = (samples: readonly Sample[], pick: (sample: Sample) => number | undefined) =>
     median(samples.map(sample => pick(sample) ?? Number.NaN))
   const more = (pick: (sample: Sample) => number | undefined) => `${figure(of(own, pick) - of(others, pick))} µs`
-  const allUs = (cores * 1e6) / of(others, ({ rate }) => rate)
+  const allUsOf = (samples: readonly Sample[]) => (cores * 1e6) / of(samples, ({ rate }) => rate)
+  const allUs = allUsOf(others)
   return (
     `load, server and broker keep ${cores} cores busy, so the ratio is that of all the processor time an order takes: ${figure(allUs)} µs there. For ${wanted} ` +
-    `ours might take ${figure(allUs / wanted - allUs)} µs more in all; it takes ${more(({ cpuUs }) => cpuUs)} more in the service and ${more(({ brokerUs }) => brokerUs)} more in the broker. What the service's ` +
+    `ours might take ${figure(allUs / wanted - allUs)} µs more; it takes ${figure(allUsOf(own) - allUs)} µs more: in the service ${more(({ cpuUs }) => cpuUs)}, in the broker ${more(({ brokerUs }) => brokerUs)}, the rest in the load and the kernel. What the service's ` +
     'are is told under *Where our processor time goes*.'
   )
 }

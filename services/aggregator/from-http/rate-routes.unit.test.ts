@@ -85,7 +85,7 @@ test('what is no number of minutes is a problem that names it', async t => {
   }
   const unknown = await get('?hours=1')
   assert.equal(unknown.status, 400)
-  assert.deepEqual(unknown.body.errors, [{ pointer: '#/hours', detail: 'is not a known field' }])
+  assert.deepEqual(unknown.body.errors, [{ in: 'query', pointer: '#/hours', detail: 'is not a known field' }])
 })
 
 test('while the database is away rates are 503 with a time to come again', async t => {

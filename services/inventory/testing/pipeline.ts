@@ -109,20 +109,22 @@ export async function startPipeline(t: TestContext): Promise<Pipeline> {
     await producer.send(changes.map(change => toRecord(ordersChanges, change, newTraceparent())))
   }
 
-  /** Orders that are cancelled once they are reserved: behind their releases nothing is missing any more. */
+  /** Orders that are cancelled or confirmed once they are reserved: behind what is told of them, in either topic, nothing is missing any more. */
   async function settlements() {
-    const last = markers(1)
+    const cancelled = markers(1)
+    const confirmed = markers(1).map(order => ({ ...order, holdSeconds: 600 }))
+    const last = [...cancelled, ...confirmed]
+    const ids = last.map(({ orderID }) => orderID)
     await place(last)
-    await readPublished(
-      connection,
-      [inventoryReserved],
-      last.map(({ orderID }) => orderID)
-    )
-    await ask(last.map(({ orderID, userID }) => ({ orderID, userID, change: 'cancel', requestedAtMs: Date.now() })))
+    await readPublished(connection, [inventoryReserved], ids)
+    const asking = (change: 'cancel' | 'confirm') => (order: OrderCreated) => {
+      return { orderID: order.orderID, userID: order.userID, change, requestedAtMs: Date.now() }
+    }
+    await ask([...cancelled.map(asking('cancel')), ...confirmed.map(asking('confirm'))])
     return readPublished(
       connection,
       [inventoryReleased, inventoryConfirmed] as Topic<InventoryConfirmed | InventoryReleased>[],
-      last.map(({ orderID }) => orderID)
+      ids
     )
   }
 
