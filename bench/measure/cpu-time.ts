@@ -9,25 +9,27 @@ const ticksPerSecond = 100
  * @returns undefined where there is no /proc (macOS), or no such process
  */
 export async function cpuSecondsOf(pid: number): Promise<number | undefined> {
-  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined)
-  return text === undefined ? undefined : parseCPUSeconds(text)
+  return secondsIn(`/proc/${pid}/stat`)
 }
 
 /** As `cpuSecondsOf`, of the first thread alone: in a process of Node the one that runs its main module. */
 export async function mainThreadSecondsOf(pid: number): Promise<number | undefined> {
-  const text = await readFile(`/proc/${pid}/task/${pid}/stat`, 'utf8').catch(() => undefined)
-  return text === undefined ? undefined : parseCPUSeconds(text)
+  return secondsIn(`/proc/${pid}/task/${pid}/stat`)
 }
 
 /** As `cpuSecondsOf`, with the children of the process, also those that have ended: what Postgres is. */
 export async function familySecondsOf(pid: number): Promise<number | undefined> {
   const [own, list] = await Promise.all([
-    readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined),
+    secondsIn(`/proc/${pid}/stat`, { withEnded: true }),
     readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '')
   ])
-  if (own === undefined) return undefined
   const children = await Promise.all(list.split(' ').filter(Boolean).map(Number).map(cpuSecondsOf))
-  return parseCPUSeconds(own, { withEnded: true }) + children.reduce<number>((sum, seconds = 0) => sum + seconds, 0)
+  return own === undefined ? undefined : children.reduce<number>((sum, seconds = 0) => sum + seconds, own)
+}
+
+async function secondsIn(file: string, options?: { readonly withEnded: boolean }): Promise<number | undefined> {
+  const stat = await readFile(file, 'utf8').catch(() => undefined)
+  return stat === undefined ? undefined : parseCPUSeconds(stat, options)
 }
 
 /** The 14th to 17th field of proc(5) stat; the second one, the name, may hold blanks and parentheses. */
@@ -35,12 +37,6 @@ export function parseCPUSeconds(stat: string, { withEnded = false } = {}): numbe
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   const ticks = fields.slice(11, withEnded ? 15 : 13)
   return ticks.reduce((sum, field) => sum + Number(field), 0) / ticksPerSecond
-}
-
-export async function residentMBOf(pid: number): Promise<number | undefined> {
-  const text = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
-  const found = /^VmRSS:\s+(\d+) kB/m.exec(text)
-  return found === null ? undefined : Number(found[1]) / 1024
 }
 
 /** A process by its id, or how to ask for the time that was used up to now. */

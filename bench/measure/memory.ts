@@ -20,22 +20,29 @@ interface Measurable {
 }
 
 export async function readMemory({ url, child }: Measurable): Promise<Memory> {
-  const [metrics, status] = await Promise.all([
-    readMetrics(url),
-    readFile(`/proc/${child.pid}/status`, 'utf8').catch(() => '')
-  ])
+  const [metrics, status] = await Promise.all([readMetrics(url), statusOf(child.pid)])
   const megabytes = (name: string) => metrics(name) / 2 ** 20
   return {
     resident: megabytes('process_resident_memory_bytes'),
     objects: megabytes('nodejs_heap_size_used_bytes'),
     buffers: megabytes('nodejs_external_memory_bytes'),
-    program: parseFilePages(status) / 1024
+    program: kilobytesIn(status, 'RssFile') / 1024
   }
 }
 
-/** RssFile of proc(5) status, in kB. */
-export function parseFilePages(status: string): number {
-  return Number(/^RssFile:\s+(\d+) kB/m.exec(status)?.[1])
+/** @returns undefined where there is no /proc (macOS), or no such process */
+export async function residentMBOf(pid: number): Promise<number | undefined> {
+  const kilobytes = kilobytesIn(await statusOf(pid), 'VmRSS')
+  return Number.isNaN(kilobytes) ? undefined : kilobytes / 1024
+}
+
+function statusOf(pid: number): Promise<string> {
+  return readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
+}
+
+/** A field of proc(5) status; NaN when it is not there. */
+export function kilobytesIn(status: string, field: 'VmRSS' | 'RssFile'): number {
+  return Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1])
 }
 
 const allElse = ({ resident, objects, buffers, program }: Memory) => resident - objects - buffers - (program || 0)

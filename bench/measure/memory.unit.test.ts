@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { describeMemory, parseFilePages } from './memory.ts'
+import { describeMemory, kilobytesIn } from './memory.ts'
 
 test('what is not objects, buffers or the program of Node is all else', () => {
   const memory = { resident: 200, objects: 50, buffers: 20, program: 30 }
   assert.match(describeMemory({ order: memory }), /\| order \| 200 \| 30\.0 \| 50\.0 \| 20\.0 \| 100 \|/)
-  const elsewhere = { ...memory, program: parseFilePages('') }
+  const elsewhere = { ...memory, program: kilobytesIn('', 'RssFile') }
   assert.match(describeMemory({ order: elsewhere }), /\| order \| 200 \| – \| 50\.0 \| 20\.0 \| 130 \|/)
 })
 
 test('pages of files are found in what the kernel says of a process', () => {
-  assert.equal(parseFilePages('Name:\tnode\nVmRSS:\t  9000 kB\nRssFile:\t   48128 kB\n'), 48_128)
+  assert.equal(kilobytesIn('Name:\tnode\nVmRSS:\t  9000 kB\nRssFile:\t   48128 kB\n', 'RssFile'), 48_128)
 })

@@ -6,6 +6,7 @@ export { databaseSettings, httpPort, kafkaSettings, registrySettings, serviceSet
 export { refer, refused, retryAfter, serviceUnavailable } from './http/answers.ts'
 export { parseJSON } from './http/json-body.ts'
 export { addOpenApi } from './http/openapi.ts'
+export { printable } from './http/printable.ts'
 export { FieldErrorSchema, type Problem, ProblemError, ProblemSchema, problemContentType } from './http/problem.ts'
 export { runService } from './lifecycle/run-service.ts'
 export type { ServiceContext, ServiceDefinition } from './lifecycle/service.ts'

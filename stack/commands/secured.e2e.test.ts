@@ -22,6 +22,7 @@ import { serverPorts } from '../servers.ts'
 import { serviceNames } from '../services.ts'
 import { startStack } from '../stack.ts'
 import { showLines } from '../terminal/steps.ts'
+import { ownEnvironment } from '../testing/own-environment.ts'
 import { superviseRun } from '../testing/supervised-run.ts'
 
 const password = (name: string) => `the-password-of-${name}`
@@ -48,12 +49,11 @@ test('with TLS, SCRAM and nothing allowed but what acls.json grants, every order
   const caFile = join(directories.run, 'broker.pem')
   await writeFile(caFile, certificate)
   const login = (name: string) => ({ KAFKA_SASL_USERNAME: name, KAFKA_SASL_PASSWORD: password(name) })
-  const { DATABASE_URL: _database, SCHEMA_REGISTRY_URL: _registry, ...own } = process.env
   const { parts, orderURL } = await startStack({
     ...{ supervisor, directories, durable: false, partitions: 4, show: showLines, extras: new Set(['connect']) },
     ports: await freePorts([...serverPorts, ...serviceNames, ...extraPorts]),
     environment: {
-      ...own,
+      ...ownEnvironment(),
       KAFKA_BROKERS: brokers.join(','),
       KAFKA_TLS: 'true',
       KAFKA_TLS_CA_FILE: caFile,

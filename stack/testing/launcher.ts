@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { projectDirectory } from '../directories.ts'
 import { waitUntil } from '../processes/wait.ts'
+import { ownEnvironment } from './own-environment.ts'
 
 /** One of the launcher's commands as a process of its own. */
 export interface LauncherProcess {
@@ -23,12 +24,10 @@ export function startLauncher(
   args: readonly string[] = [],
   env: NodeJS.ProcessEnv = {}
 ): LauncherProcess {
-  // Of whoever runs the tests: what is set there is for them.
-  const { KAFKA_BROKERS: _kafka, DATABASE_URL: _database, SCHEMA_REGISTRY_URL: _registry, ...own } = process.env
   const program = join(projectDirectory, 'stack', 'commands', `${command}.ts`)
   const child = spawn(process.execPath, [smallHeap, program, ...args], {
     cwd: projectDirectory,
-    env: { ...own, ...env },
+    env: { ...ownEnvironment(), ...env },
     stdio: ['ignore', 'pipe', 'pipe']
   })
   const output = { stdout: '', stderr: '' }

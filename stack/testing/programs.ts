@@ -12,8 +12,13 @@ export function programsOrSkip<Name extends ProgramName>(
   try {
     return Object.fromEntries(names.map(name => [name, requireProgram(name)])) as Record<Name, string>
   } catch (error) {
-    if (process.env.CI) throw error
-    test.skip((error as Error).message)
-    return undefined
+    return skip(test, error as Error)
   }
+}
+
+/** @throws what is missing, where it is the gate */
+export function skip(test: TestContext, missing: Error): undefined {
+  if (process.env.CI) throw missing
+  test.skip(missing.message)
+  return undefined
 }

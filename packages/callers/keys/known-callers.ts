@@ -57,8 +57,8 @@ export function createKnownCallers(store: ApiKeyStore, options: KnownCallersOpti
   const quotas = new Map<string, Quota>()
   const first = Promise.withResolvers<void>()
   let byHash: ReadonlyMap<string, Entry> = new Map()
-  /** Those that were used since: hashing its key would take a request a fifth of what being asked for one costs it. */
-  let used = new Map<string, Entry>()
+  /** Of the keys that were used since: hashing it would take a request a fifth of what being asked for a key costs it. */
+  let hashes = new Map<string, string>()
   let readAtMs = Number.NEGATIVE_INFINITY
   let startedAtMs = Number.NEGATIVE_INFINITY
   let isPrepared = false
@@ -76,7 +76,7 @@ export function createKnownCallers(store: ApiKeyStore, options: KnownCallersOpti
       isPrepared = true
       const keys = await store.valid()
       byHash = new Map(keys.map(key => [key.hash, { ...key, quota: quotaOf(key) }]))
-      used = new Map()
+      hashes = new Map()
       const names = new Set(keys.map(({ name }) => name))
       for (const name of quotas.keys()) if (!names.has(name)) quotas.delete(name)
       readAtMs = askedAtMs
@@ -119,13 +119,9 @@ export function createKnownCallers(store: ApiKeyStore, options: KnownCallersOpti
     )
   }
 
-  function lookUp(hash: string): Entry | undefined {
+  function lookUp(hash: string): KnownCaller | undefined {
     const entry = byHash.get(hash)
-    return entry !== undefined && isValid(entry) ? entry : undefined
-  }
-
-  function isValid({ expiresAtMs = Number.POSITIVE_INFINITY }: Entry): boolean {
-    return nowMs() < expiresAtMs
+    return entry !== undefined && nowMs() < (entry.expiresAtMs ?? Number.POSITIVE_INFINITY) ? entry : undefined
   }
 
   async function lookForNew(hash: string): Promise<KnownCaller | undefined> {
@@ -141,17 +137,13 @@ export function createKnownCallers(store: ApiKeyStore, options: KnownCallersOpti
   void keepReading()
   return {
     find(key) {
-      const last = used.get(key)
-      if (last !== undefined && isValid(last)) {
-        assertKnown()
-        return last
-      }
-      if (!isApiKey(key)) return undefined
-      const hash = hashOf(key)
+      const usedHash = hashes.get(key)
+      if (usedHash === undefined && !isApiKey(key)) return undefined
+      const hash = usedHash ?? hashOf(key)
       const known = lookUp(hash)
       if (known === undefined) return lookForNew(hash)
       assertKnown()
-      used.set(key, known)
+      if (usedHash === undefined) hashes.set(key, hash)
       return known
     },
     isReady: () => nowMs() - readAtMs <= trustMs,

@@ -4,7 +4,7 @@ import { atMostEvery } from '../logging/at-most-every.ts'
 import type { Logger } from '../logging/logger.ts'
 import type { Metrics } from '../metrics/registry.ts'
 import { fieldErrors } from './field-errors.ts'
-import { type Problem, ProblemError, problem, problemContentType } from './problem.ts'
+import { invalidFields, type Problem, ProblemError, problem, problemContentType } from './problem.ts'
 
 const retryAfterSeconds = 1
 
@@ -36,7 +36,7 @@ function toProblem(error: unknown, { routeOptions, headers }: FastifyRequest): P
   }
   if (Array.isArray(validation)) {
     const errors = fieldErrors(validation, validationContext)
-    return problem(400, 'INVALID_REQUEST', 'The fields in `errors` are wrong; nothing was done.', errors)
+    return problem(400, 'INVALID_REQUEST', invalidFields, errors)
   }
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
     const { content = { 'application/json': {} } } = (routeOptions.schema?.body ?? {}) as { content?: object }

@@ -42,6 +42,9 @@ export function problem(status: number, code: string, detail: string, errors?: r
 }
 
 /** Thrown (or sent) anywhere under a route, it becomes the answer. */
+/** Of a request whose fields are told one by one. */
+export const invalidFields = 'The fields in `errors` are wrong; nothing was done.'
+
 export class ProblemError extends Error {
   readonly problem: Problem
 

@@ -1,5 +1,5 @@
 import type { FastifyInstance, RouteOptions } from 'fastify'
-import { ProblemError } from './problem.ts'
+import { invalidFields, ProblemError } from './problem.ts'
 
 /** Where a body may be of several types, Fastify looks for the schema of its type, and lets a request without any body through. */
 export function requireBodies(http: FastifyInstance): void {
@@ -15,6 +15,5 @@ export function requireBodies(http: FastifyInstance): void {
 }
 
 function missingBody(): ProblemError {
-  const detail = 'The fields in `errors` are wrong; nothing was done.'
-  return new ProblemError(400, 'INVALID_REQUEST', detail, [{ pointer: '#', detail: 'is required' }])
+  return new ProblemError(400, 'INVALID_REQUEST', invalidFields, [{ pointer: '#', detail: 'is required' }])
 }

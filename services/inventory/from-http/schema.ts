@@ -1,10 +1,7 @@
-import { refer, refused, serviceUnavailable } from '@orderly/service-kit'
+import { printable, refer, refused, serviceUnavailable } from '@orderly/service-kit'
 import { type Static, type TSchema, Type } from 'typebox'
 
 /** The single source of what the stock routes take and answer: validation, types and the OpenAPI document. */
-
-// As in an order. Postgres has no text with a lone surrogate in it, and U+FFFD is what bytes become that are no UTF-8.
-const printable = '^(?!\\s)[^\\p{Cc}\\p{Cs}\\ufffd]+(?<!\\s)$'
 
 const sku = Type.String({
   description: '1 to 64 printable characters without white space around them',

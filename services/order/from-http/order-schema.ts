@@ -1,9 +1,8 @@
-import { refer, refused, retryAfter, serviceUnavailable } from '@orderly/service-kit'
+import { printable, refer, refused, retryAfter, serviceUnavailable } from '@orderly/service-kit'
 import { type Static, Type } from 'typebox'
 import { decimalsOf } from '../domain/currency.ts'
 import { toMajorUnits } from '../domain/money.ts'
 import { type Order, orderStatuses, type StatusEvent, statusEvents, statusOf } from '../domain/order-status.ts'
-import { printable } from './printable.ts'
 
 /** What can be asked about orders, and what is answered: validation, types and the OpenAPI document. */
 

@@ -1,8 +1,7 @@
-import { refer, refused, retryAfter, serviceUnavailable } from '@orderly/service-kit'
+import { printable, refer, refused, retryAfter, serviceUnavailable } from '@orderly/service-kit'
 import { Type } from 'typebox'
 import { currencies, decimalsOf, defaultCurrency } from '../domain/currency.ts'
 import { OrderLinks, OrderResource } from './order-schema.ts'
-import { printable } from './printable.ts'
 
 /** The single source of what `POST /orders` takes and answers: validation, types and the OpenAPI document. */
 

@@ -9,6 +9,7 @@ import { serverPorts } from '../../servers.ts'
 import { serviceNames } from '../../services.ts'
 import { startStack } from '../../stack.ts'
 import { showLines } from '../../terminal/steps.ts'
+import { ownEnvironment } from '../own-environment.ts'
 import { superviseRun } from '../supervised-run.ts'
 import { schemathesisOrSkip, tryWhateverItSays } from './schemathesis.ts'
 
@@ -18,10 +19,9 @@ test('Schemathesis finds no request that a running pipeline answers otherwise th
   const schemathesis = await schemathesisOrSkip(t)
   if (schemathesis === undefined) return
   const { directories, supervisor } = superviseRun(t, 'test')
-  const { KAFKA_BROKERS: _kafka, DATABASE_URL: _database, SCHEMA_REGISTRY_URL: _registry, ...own } = process.env
   const { parts } = await startStack({
     ...{ supervisor, directories, durable: false, partitions: 4, show: showLines },
-    environment: { ...own, API_KEYS: 'required', API_KEYS_REFRESH_MS: '200' },
+    environment: { ...ownEnvironment(), API_KEYS: 'required', API_KEYS_REFRESH_MS: '200' },
     ports: await freePorts([...serverPorts, ...serviceNames, ...extraPorts])
   })
   const addressOf = (part: string) => parts.find(({ name }) => name === part)?.address ?? ''

@@ -8,6 +8,7 @@ import type { TestContext } from 'node:test'
 import { promisify } from 'node:util'
 import { orderlyDirectory } from '../../directories.ts'
 import { Refusal } from '../../refusal.ts'
+import { skip } from '../programs.ts'
 
 /**
  * Schemathesis (https://schemathesis.readthedocs.io), which tries whatever an OpenAPI document says and its opposite. It is written in Python
@@ -26,9 +27,7 @@ export async function schemathesisOrSkip(test: TestContext): Promise<string | un
     const missing = new Refusal(
       'Schemathesis needs Python 3.10 or newer with its venv: on Debian or Ubuntu `apt-get install python3-venv`, on macOS `brew install python`.'
     )
-    if (process.env.CI) throw Object.assign(missing, { cause })
-    test.skip(missing.message)
-    return undefined
+    return skip(test, Object.assign(missing, { cause }))
   }
   return install()
 }
