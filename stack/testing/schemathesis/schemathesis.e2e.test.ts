@@ -11,13 +11,13 @@ import { startStack } from '../../stack.ts'
 import { showLines } from '../../terminal/steps.ts'
 import { ownEnvironment } from '../own-environment.ts'
 import { superviseRun } from '../supervised-run.ts'
-import { schemathesisOrSkip, tryWhateverItSays } from './schemathesis.ts'
+import { pythonOrSkip, tryWhateverItSays } from './schemathesis.ts'
 
 const run = promisify(execFile)
 
 test('Schemathesis finds no request that a running pipeline answers otherwise than its documents say', async t => {
-  const schemathesis = await schemathesisOrSkip(t)
-  if (schemathesis === undefined) return
+  const python = await pythonOrSkip(t)
+  if (python === undefined) return
   const { directories, supervisor } = superviseRun(t, 'test')
   const { parts } = await startStack({
     ...{ supervisor, directories, durable: false, partitions: 4, show: showLines },
@@ -33,6 +33,6 @@ test('Schemathesis finds no request that a running pipeline answers otherwise th
     const words = `create --name ${role} --role ${role} --requests-per-minute 1000000`.split(' ')
     const env = { ...process.env, DATABASE_URL: addressOf('postgres') }
     const { stdout: key } = await run(process.execPath, [apiKeys, ...words], { env })
-    await t.test(service, () => tryWhateverItSays(schemathesis, addressOf(service), key.trim()))
+    await t.test(service, () => tryWhateverItSays(python, addressOf(service), key.trim()))
   }
 })

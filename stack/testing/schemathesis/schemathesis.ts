@@ -20,7 +20,7 @@ const settings = join(import.meta.dirname, 'schemathesis.toml')
 const isUsable = 'import ensurepip, sys; sys.exit(sys.version_info < (3, 10))'
 
 /** Where there is no Python the test is skipped and says what to install; but not where it is the gate (`CI` is set): there it fails. */
-export async function schemathesisOrSkip(test: TestContext): Promise<string | undefined> {
+export async function pythonOrSkip(test: TestContext): Promise<string | undefined> {
   try {
     await run('python3', ['-c', isUsable])
   } catch (cause) {
@@ -32,33 +32,34 @@ export async function schemathesisOrSkip(test: TestContext): Promise<string | un
   return install()
 }
 
+/** @returns the environment's Python: programs in it name the folder they were installed into, and a checkout may be moved */
 async function install(): Promise<string> {
   const version = createHash('sha256')
     .update(await readFile(requirements))
     .digest('hex')
   const home = join(orderlyDirectory, 'tools', `schemathesis-${version.slice(0, 12)}`)
-  const finished = join(home, 'finished')
+  const [python, finished] = [join(home, 'bin', 'python'), join(home, 'finished')]
   if (!existsSync(finished)) {
     await rm(home, { recursive: true, force: true })
     await mkdir(home, { recursive: true })
     await run('python3', ['-m', 'venv', home])
     const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--only-binary=:all:']
-    await run(join(home, 'bin', 'python'), [...pip, '--requirement', requirements])
+    await run(python, [...pip, '--requirement', requirements])
     await writeFile(finished, '')
   }
-  return join(home, 'bin', 'schemathesis')
+  return python
 }
 
 /** Asks a running service whatever its document says. @throws Error with all that was found */
-export async function tryWhateverItSays(schemathesis: string, serviceURL: string, apiKey: string): Promise<void> {
+export async function tryWhateverItSays(python: string, serviceURL: string, apiKey: string): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'orderly-schemathesis-'))
   try {
     const document = await (await fetch(`${serviceURL}/openapi.json`)).json()
     await writeFile(join(directory, 'openapi.json'), JSON.stringify(within(document)))
     await run(
-      schemathesis,
+      python,
       [
-        ...['--config-file', settings, 'run', 'openapi.json', '--no-color'],
+        ...['-m', 'schemathesis.cli', '--config-file', settings, 'run', 'openapi.json', '--no-color'],
         ...['--url', serviceURL, '--header', `Authorization: Bearer ${apiKey}`]
       ],
       { cwd: directory, timeout: 180_000, maxBuffer: 50e6 }
