@@ -16,7 +16,7 @@ import { createPeers } from './peers/toolchains.ts'
 import { describeTargets, type PartReport, saveReport } from './report/part-report.ts'
 import { withServers } from './servers.ts'
 
-const withoutServers: Partial<Record<PartName, () => PartReport | Promise<PartReport>>> = {
+const withoutServers: Partial<Record<PartName, (given: Arguments) => PartReport | Promise<PartReport>>> = {
   codec: benchCodec,
   capacity: benchCapacity
 }
@@ -55,13 +55,13 @@ await runCommand(async context => {
 
   for (const name of given.parts) {
     const run = withoutServers[name]
-    if (run !== undefined) await report(name, run)
+    if (run !== undefined) await report(name, () => run(given))
   }
   const others = given.parts.filter(name => name in parts)
   if (others.length === 0) return 0
   return withServers(context, async servers => {
     say('warming the broker up')
-    await warmUpBroker(servers.connection, given.quick ? 12 : 30)
+    await warmUpBroker(servers.connection, given.quick ? 6 : 30)
     const peers = createPeers(servers.supervisor, say)
     for (const name of others) {
       const run = parts[name] as Part

@@ -5,8 +5,10 @@ import { readMetrics } from './service-metrics.ts'
 /** What a service and the kernel say of its memory, in MB. */
 export interface Memory {
   readonly resident: number
-  /** Objects on V8's heap, garbage that was not collected yet included. Of the room that V8 keeps for more, not all is resident. */
+  /** Objects on V8's heap, garbage that was not collected yet included. */
   readonly objects: number
+  /** What V8's heap has room for besides. */
+  readonly room: number
   /** Buffers: what came from sockets and what is to be written. */
   readonly buffers: number
   /** Pages of files, which is Node's own program: all processes of Node have the same ones. NaN where there is no /proc (macOS). */
@@ -25,6 +27,7 @@ export async function readMemory({ url, child }: Measurable): Promise<Memory> {
   return {
     resident: megabytes('process_resident_memory_bytes'),
     objects: megabytes('nodejs_heap_size_used_bytes'),
+    room: megabytes('nodejs_heap_size_total_bytes') - megabytes('nodejs_heap_size_used_bytes'),
     buffers: megabytes('nodejs_external_memory_bytes'),
     program: kilobytesIn(status, 'RssFile') / 1024
   }
@@ -45,25 +48,27 @@ export function kilobytesIn(status: string, field: 'VmRSS' | 'RssFile'): number 
   return Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1])
 }
 
-const allElse = ({ resident, objects, buffers, program }: Memory) => resident - objects - buffers - (program || 0)
+const allElse = ({ resident, objects, room, buffers, program }: Memory) =>
+  resident - objects - room - buffers - (program || 0)
 
 /** @param rows by what they are called */
 export function describeMemory(rows: Readonly<Record<string, Memory>>): string {
   const cells = Object.entries(rows).map(([name, memory]) => [
     name,
-    ...[memory.resident, memory.program, memory.objects, memory.buffers, allElse(memory)].map(figure)
+    ...[memory.resident, memory.program, memory.objects, memory.room, memory.buffers, allElse(memory)].map(figure)
   ])
   return (
-    markdownTable(['MB', 'resident', "Node's program", 'objects', 'buffers', 'all else'], cells) +
-    "\n\n*Node's program* is in memory once for all processes of Node. *All else*: room that V8 keeps for more objects, compiled code, stacks, what the allocator keeps; of `order` also all of the projection's thread."
+    markdownTable(['MB', 'resident', "Node's program", 'objects', 'room for more', 'buffers', 'all else'], cells) +
+    "\n\n*Node's program* is in memory once for all processes of Node. *Objects*: garbage that is not collected yet included. *All else*: compiled code, stacks, what the allocator keeps; of `order` also all of the projection's thread, with a heap of its own."
   )
 }
 
 /** @param memory of the same service at about that time */
 export function memoryTarget(what: string, mostMB: number, memory: Memory): Target {
-  const { objects, buffers, program } = memory
+  const { program, objects, room, buffers } = memory
   const why =
-    `${figure(program)} MB of it are Node's program, which all services have in common, ${figure(objects)} MB objects, ${figure(buffers)} MB buffers, and ` +
-    `${figure(allElse(memory))} MB all else, most of it room that V8 takes before it collects what is garbage: with less of it, it collects more often ([how much](../../docs/decisions/0041-a-young-generation-of-16-mb.md)).`
+    `${figure(program)} MB of it are Node's program, which all services have in common, ${figure(objects)} MB objects, ${figure(room)} MB what V8's heap has room for besides, ` +
+    `${figure(buffers)} MB buffers, and ${figure(allElse(memory))} MB all else. By whose code the objects are that stay is told under *What stays in memory*; ` +
+    'the others, and the room for them, are the less the more often V8 collects them ([at what cost](../../docs/decisions/0042-how-far-the-heap-grows-is-said.md)).'
   return { what, wanted: 150, direction: 'at most', measured: mostMB, unit: 'MB', why }
 }

@@ -1,12 +1,12 @@
 import { connectTopics, type OrderCreated } from '@orderly/contracts'
+import type { Arguments } from '../arguments.ts'
 import { type Contestant, type Measured, measureInRounds } from '../measure/rounds.ts'
 import { createLocalRegistry } from '../orders/local-topics.ts'
 import type { PartReport } from '../report/part-report.ts'
 
-const options = { rounds: 15, roundMs: 60, samples: 512 }
-
 /** Our codec as the services use it (wire format, bounds check, schema resolution) against JSON from and to bytes. */
-export async function benchCodec(): Promise<PartReport> {
+export async function benchCodec({ quick }: Pick<Arguments, 'quick'>): Promise<PartReport> {
+  const options = { rounds: quick ? 5 : 15, roundMs: 60, samples: 512 }
   const registry = createLocalRegistry()
   const { ordersCreated: old } = await connectTopics(registry, { ordersCreated: 1 })
   const { ordersCreated: current } = await connectTopics(registry, { ordersCreated: 2 })

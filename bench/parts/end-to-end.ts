@@ -42,13 +42,13 @@ const targetRate = 1_000
 export const benchEndToEnd: Part = async context => {
   const { servers, arguments: given, say } = context
   const rates = given.quick ? [100] : [250, 500, targetRate]
-  const durationMs = given.quick ? 5_000 : 20_000
+  const durationMs = given.quick ? 4_000 : 20_000
   const pipeline = await startPipeline(servers)
   const worker = startOurs('open-loop-worker')
   const measure = (perSecond: number, durationMs: number) => run(context, pipeline, worker, perSecond, durationMs)
   try {
     // A broker, a database and services that have just started answer a thousand a second ten times slower than after half a minute of it.
-    await measure(rates.at(-1) as number, given.quick ? 2_000 : 30_000)
+    await measure(rates.at(-1) as number, given.quick ? 1_000 : 30_000)
     const measured: Measured[] = []
     for (const perSecond of rates) measured.push(await measure(perSecond, durationMs))
     const highest = given.quick ? undefined : await findHighest(measure, say)

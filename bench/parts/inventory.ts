@@ -22,6 +22,12 @@ interface Contestant {
   readonly worker: Worker
 }
 
+interface Turn extends Contestant {
+  readonly demand: Demand
+  /** Makes tables and stock, so that no contestant has done so before its turn. */
+  readonly preparer: Worker
+}
+
 interface Sample extends Work {
   readonly brokerSeconds: number | undefined
 }
@@ -35,7 +41,7 @@ const batch = 2_000
 
 export const benchInventory: Part = async context => {
   const { servers, arguments: given, say } = context
-  const records = given.quick ? 10_000 : 30_000
+  const records = given.quick ? 5_000 : 30_000
   const rounds = given.quick ? 1 : 4
   const topics = await connectLocalTopics()
   for (const demand of demands) {
@@ -43,16 +49,19 @@ export const benchInventory: Part = async context => {
     await fillTopic(servers.connection, { topic: topics.ordersCreated, name: inputOf(demand), records, demand })
   }
   const contestants = await startContestants(context)
+  const preparer = startOurs('inventory-worker')
   try {
     const turns = contestants.flatMap(contestant => demands.map(demand => ({ ...contestant, demand })))
     say(`inventory: ${turns.length * (rounds + 1)} turns of ${records} orders`)
-    const samples = await interleave(turns, rounds, (turn, round) => runTurn(context, turn, records, round))
+    const samples = await interleave(turns, rounds, (turn, round) =>
+      runTurn(context, { ...turn, preparer }, records, round)
+    )
     const byName = new Map([...samples].map(([{ name, demand }, list]) => [titleOf(name, demand), list]))
     const markdown = [
       `${records} orders in ${partitions} partitions, at most ${batch} in a transaction, two lines each over 2,000 SKUs (uniform) or one line ` +
         `on one SKU (hot); medians of ${rounds} rounds in turns. Postgres does not wait for the disk, for anybody.`,
       describe(byName, records),
-      await profileOurs(context, records)
+      await profileOurs(context, preparer, records)
     ].join('\n\n')
     return {
       title: 'The reservation with Postgres',
@@ -61,17 +70,17 @@ export const benchInventory: Part = async context => {
       targets: targetsOf(byName)
     }
   } finally {
-    await Promise.all(contestants.map(({ worker }) => worker.stop()))
+    await Promise.all([preparer, ...contestants.map(({ worker }) => worker)].map(worker => worker.stop()))
   }
 }
 
-function profileOurs(context: PartContext, records: number): Promise<string> {
+function profileOurs(context: PartContext, preparer: Worker, records: number): Promise<string> {
   return profile(context, {
     part: 'inventory',
     skipMs: 8_000,
     async run(argumentsFor) {
       const worker = startOurs('inventory-worker', argumentsFor(ours))
-      const turn = { name: ours, worker, demand: 'uniform' } as const
+      const turn = { name: ours, worker, demand: 'uniform', preparer } as const
       try {
         for (let round = 0; round < 8; round++) await runTurn(context, turn, records, `profiled-${round}`)
       } finally {
@@ -95,7 +104,7 @@ async function startContestants({ peers }: PartContext): Promise<Contestant[]> {
 
 async function runTurn(
   { servers }: PartContext,
-  { name, worker, demand }: Contestant & { demand: Demand },
+  { name, worker, demand, preparer }: Turn,
   records: number,
   round: number | string
 ): Promise<Sample> {
@@ -104,7 +113,7 @@ async function runTurn(
   const databaseURL = await servers.createDatabase()
   const { username: user, password, host, pathname } = new URL(databaseURL)
   await createBenchTopics(servers.connection, [output, failedOutput], partitions)
-  await prepareDatabase(databaseURL)
+  await preparer.ask({ databaseURL, prepareDatabase: true })
   const task = {
     brokers: servers.broker,
     input: inputOf(demand),
@@ -124,12 +133,6 @@ async function runTurn(
   if (counted?.outcomes !== records) throw new Error(`${name} decided ${counted?.outcomes} of ${records} orders`)
   await servers.dropDatabase(databaseURL)
   return { ...result, brokerSeconds: cpuSeconds.broker }
-}
-
-async function prepareDatabase(databaseURL: string): Promise<void> {
-  const worker = startOurs('inventory-worker')
-  await worker.ask({ databaseURL, prepareDatabase: true })
-  await worker.stop()
 }
 
 const sql = {

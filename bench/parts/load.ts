@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { startClosedLoop } from '../load/closed-loop.ts'
+import { type ClosedLoop, startClosedLoop } from '../load/closed-loop.ts'
 import { costOf } from '../measure/cpu-time.ts'
 import { describeMemory, memoryTarget, readMemory, residentMBOf } from '../measure/memory.ts'
-import type { Part } from '../part.ts'
+import type { Part, PartContext } from '../part.ts'
 import { createLagProbe, startPipeline } from '../pipeline.ts'
+import { profile } from '../profile/profile.ts'
 import { figure, markdownTable } from '../report/part-report.ts'
 import { linePlot, type Series } from '../report/plot.ts'
 
@@ -21,7 +22,7 @@ const drainDeadlineMs = 600_000
 
 export const benchLoad: Part = async context => {
   const { servers, arguments: given, say } = context
-  const seconds = given.quick ? 5 : 30
+  const seconds = given.quick ? 4 : 30
   const pipeline = await startPipeline(servers)
   const load = await startClosedLoop(given.tool)
   const probe = createLagProbe(servers)
@@ -63,6 +64,7 @@ export const benchLoad: Part = async context => {
       isSlamming = false
       return { ...result, endedAt, loaded, drainedAt: await watching }
     })
+    await pipeline.stop()
     const mostLag = Math.max(...samples.map(({ lag }) => lag))
     const accepted = result.requests - result.errors
     const mostMemory = (name: string) => Math.max(...samples.map(({ memoryMB }) => memoryMB[name] ?? 0))
@@ -81,7 +83,8 @@ export const benchLoad: Part = async context => {
       `At most ${figure(mostLag)} orders waited for the inventory; nothing waited any more ` +
         `**${figure(result.drainedAt - result.endedAt)} s** after the load had ended.`,
       markdownTable(['', 'CPU µs an order', 'most memory MB'], costs),
-      describeMemory(Object.fromEntries([...idle, ...result.loaded]))
+      describeMemory(Object.fromEntries([...idle, ...result.loaded])),
+      await profileOurs(context, load)
     ].join('\n\n')
     return { title: 'Load and lag', markdown, plots: plotsOf(samples, Object.keys(pids)), targets }
   } finally {
@@ -89,6 +92,23 @@ export const benchLoad: Part = async context => {
     await load.stop()
     await pipeline.stop()
   }
+}
+
+/** The services while they are slammed. */
+function profileOurs(context: PartContext, load: ClosedLoop): Promise<string> {
+  return profile(context, {
+    part: 'load',
+    skipMs: 10_000,
+    withMemory: true,
+    async run(argumentsFor) {
+      const pipeline = await startPipeline(context.servers, argumentsFor)
+      try {
+        await load.run(pipeline.order.url, { connections, seconds: 25 })
+      } finally {
+        await pipeline.stop()
+      }
+    }
+  })
 }
 
 function plotsOf(samples: readonly Sample[], names: readonly string[]): Record<string, string> {

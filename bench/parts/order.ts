@@ -42,7 +42,7 @@ const java = 'Java, Undertow and the Java client'
 export const benchOrder: Part = async context => {
   const { servers, arguments: given, say } = context
   const turns: Turns = given.quick
-    ? { connections, seconds: 2, rounds: 1, warmUpSeconds: 4 }
+    ? { connections, seconds: 1.5, rounds: 1, warmUpSeconds: 1.5 }
     : { connections, seconds: 5, rounds: 4, warmUpSeconds: 10 }
   const { seconds, rounds, warmUpSeconds } = turns
   await createMissingTopics(servers.connection, { partitions: 4, replicationFactor: 1 })
@@ -51,7 +51,7 @@ export const benchOrder: Part = async context => {
   try {
     // One round is not enough for V8 and the JVMs to compile what a request takes.
     for (const { url } of contestants) await load.run(url, { connections, seconds: warmUpSeconds })
-    const samples = await interleave(contestants, rounds, async ({ name, url, pid }): Promise<Sample> => {
+    const measure = async ({ name, url, pid }: Contestant): Promise<Sample> => {
       const { result, cpuSeconds } = await costOf({ service: pid, broker: servers.brokerPID }, () =>
         load.run(url, { connections, seconds })
       )
@@ -64,7 +64,8 @@ export const benchOrder: Part = async context => {
         brokerUs: us(cpuSeconds.broker),
         residentMB: await residentMBOf(pid)
       }
-    })
+    }
+    const samples = await interleave(contestants, rounds, measure, { warmUpRounds: 0 })
     const byName = new Map([...samples].map(([{ name }, list]) => [name, list]))
     await Promise.all(contestants.map(contestant => contestant.stop()))
     const features = await compareFeatures(context, load, turns)

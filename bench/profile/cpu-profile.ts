@@ -1,3 +1,5 @@
+import type { CallFrame, Stack } from './stack.ts'
+
 /** What `node --cpu-prof` writes (https://chromedevtools.github.io/devtools-protocol/tot/Profiler/#type-Profile). */
 export interface CPUProfile {
   readonly nodes: readonly {
@@ -9,19 +11,8 @@ export interface CPUProfile {
   readonly timeDeltas: readonly number[]
 }
 
-interface CallFrame {
-  readonly functionName: string
-  readonly url: string
-  readonly lineNumber: number
-}
-
-/** A stack that was seen, from its root to where it was, and for how many microseconds in all. */
-export interface Stack {
-  readonly frames: readonly CallFrame[]
-  readonly us: number
-}
-
 export interface StacksOfProfile {
+  /** Weighed in microseconds. */
   readonly stacks: readonly Stack[]
   /** The time that was watched, with that in which nothing ran. */
   readonly watchedUs: number
@@ -47,7 +38,7 @@ export function stacksOf({ nodes, samples, timeDeltas }: CPUProfile, fromMs = 0)
       const { callFrame } = byID.get(at) as CPUProfile['nodes'][number]
       if (callFrame.functionName !== '(root)') frames.unshift(callFrame)
     }
-    if (frames.length > 0 && frames[0]?.functionName !== '(idle)') stacks.push({ frames, us })
+    if (frames.length > 0 && frames[0]?.functionName !== '(idle)') stacks.push({ frames, weight: us })
   }
   return { stacks, watchedUs }
 }

@@ -1,25 +1,25 @@
 import { escapeText } from '../report/plot.ts'
-import type { Stack } from './cpu-profile.ts'
+import type { Stack } from './stack.ts'
 
 interface Frame {
   readonly name: string
-  /** Microseconds in it and in what it called. */
-  totalUs: number
+  /** Of it and of what it called. */
+  total: number
   readonly children: Map<string, Frame>
 }
 
 /** Frames of the same function under the same caller become one. */
 function toFrames(stacks: readonly Stack[]): Frame {
-  const root: Frame = { name: 'all', totalUs: 0, children: new Map() }
-  for (const { frames, us } of stacks) {
+  const root: Frame = { name: 'all', total: 0, children: new Map() }
+  for (const { frames, weight } of stacks) {
     let frame = root
-    frame.totalUs += us
+    frame.total += weight
     for (const { functionName, url, lineNumber } of frames) {
       const file = url.split('/').slice(-2).join('/')
       const name = `${functionName || '(anonymous)'}${file === '' ? '' : ` ${file}:${lineNumber + 1}`}`
-      const child: Frame = frame.children.get(name) ?? { name, totalUs: 0, children: new Map() }
+      const child: Frame = frame.children.get(name) ?? { name, total: 0, children: new Map() }
       frame.children.set(name, child)
-      child.totalUs += us
+      child.total += weight
       frame = child
     }
   }
@@ -34,10 +34,10 @@ export function flameGraph(title: string, stacks: readonly Stack[]): string {
   const rects: string[] = []
   let deepest = 0
   const draw = (frame: Frame, x: number, depth: number): void => {
-    const frameWidth = (frame.totalUs / root.totalUs) * width
+    const frameWidth = (frame.total / root.total) * width
     if (frameWidth < narrowest) return
     deepest = Math.max(deepest, depth)
-    const share = `${((frame.totalUs / root.totalUs) * 100).toFixed(1)} %`
+    const share = `${((frame.total / root.total) * 100).toFixed(1)} %`
     const text = frame.name.slice(0, Math.max(0, Math.floor(frameWidth / 6.6) - 1))
     rects.push(
       `<g transform="translate(${x.toFixed(1)} ${-(depth + 1) * rowHeight})"><title>${escapeText(`${frame.name}, ${share}`)}</title>` +
@@ -45,9 +45,9 @@ export function flameGraph(title: string, stacks: readonly Stack[]): string {
         `<text x="3" y="13">${escapeText(text)}</text></g>`
     )
     let childX = x
-    for (const child of [...frame.children.values()].toSorted((one, other) => other.totalUs - one.totalUs)) {
+    for (const child of [...frame.children.values()].toSorted((one, other) => other.total - one.total)) {
       draw(child, childX, depth + 1)
-      childX += (child.totalUs / root.totalUs) * width
+      childX += (child.total / root.total) * width
     }
   }
   draw(root, 0, 0)

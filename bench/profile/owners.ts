@@ -1,10 +1,10 @@
 import { fileURLToPath } from 'node:url'
-import type { Stack } from './cpu-profile.ts'
+import type { Stack } from './stack.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const writes = new Set(['writev', 'writeBuffer', 'writeUtf8String', 'writeLatin1String', 'writeAsciiString'])
 
-/** Whose code a stack's time was spent in: that of the innermost frame that is somebody's; natives are their caller's. */
+/** Whose code a stack's weight belongs to: that of the innermost frame that is somebody's; natives are their caller's. */
 function ownerOf({ frames }: Stack): string {
   for (const { functionName, url } of frames.toReversed()) {
     if (functionName === '(garbage collector)') return 'garbage collection'
@@ -26,13 +26,11 @@ function ownerOfFile(url: string): string | undefined {
   return `\`${first === 'packages' || first === 'services' ? `${first}/${second}` : first}\``
 }
 
-/** By owner, the share of the time in which something ran. */
-export function sharesByOwner(stacks: readonly Stack[]): Map<string, number> {
-  const busyUs = stacks.reduce((sum, { us }) => sum + us, 0)
-  const shares = new Map<string, number>()
+export function weightsByOwner(stacks: readonly Stack[]): Map<string, number> {
+  const weights = new Map<string, number>()
   for (const stack of stacks) {
     const owner = ownerOf(stack)
-    shares.set(owner, (shares.get(owner) ?? 0) + stack.us / busyUs)
+    weights.set(owner, (weights.get(owner) ?? 0) + stack.weight)
   }
-  return shares
+  return weights
 }

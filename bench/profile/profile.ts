@@ -5,82 +5,139 @@ import type { PartContext } from '../part.ts'
 import { markdownTable } from '../report/part-report.ts'
 import { type CPUProfile, stacksOf } from './cpu-profile.ts'
 import { flameGraph } from './flame-graph.ts'
-import { sharesByOwner } from './owners.ts'
+import { type HeapProfile, stacksOfHeap } from './heap-profile.ts'
+import { weightsByOwner } from './owners.ts'
+import { type Stack, weightOf } from './stack.ts'
 
-/** Arguments of Node with which a process leaves a profile when it ends; each process has another name. */
+/** Arguments of Node with which a process leaves profiles when it ends; each process has another name. */
 export type ProfileArguments = (process: string) => string[]
 
 interface Profiled {
   readonly part: string
-  /** From the start of each process: loading, warming up. Not looked at. */
+  /** From the start of each process: loading, warming up. Nobody looks where the time went until then. */
   readonly skipMs: number
+  /** Also tell what stays in memory. */
+  readonly withMemory?: boolean
   /** Starts processes of ours with these arguments, has them work, and ends them. */
   run(argumentsFor: ProfileArguments): Promise<void>
 }
 
 interface Column {
   readonly title: string
-  readonly shares: ReadonlyMap<string, number>
-  readonly busy: number
+  readonly byOwner: ReadonlyMap<string, number>
+  /** Below all owners. */
+  readonly total: string
+}
+
+interface Thread {
+  readonly title: string
+  readonly file: string
 }
 
 const rowsAtMost = 12
 /** A thread that is busy for less of the time is not worth a column. */
 const leastBusy = 0.03
+const megabyte = 2 ** 20
+const samplingIntervalBytes = 64 * 1024
 
 /**
- * Where the processor time of our processes goes, by whose code it is, with a flame graph of each thread. In turns of its own, when all is
- * measured: being watched costs time. Quick runs have none unless they are asked for it.
+ * Where the processor time of our processes goes, and what stays in their memory, by whose code it is, with a flame graph of each thread.
+ * In turns of its own, when all is measured: being watched costs time. Quick runs have none unless they are asked for it.
  * @returns Markdown
  */
-export async function profile(context: PartContext, { part, skipMs, run }: Profiled): Promise<string> {
+export async function profile(context: PartContext, { part, skipMs, withMemory, run }: Profiled): Promise<string> {
   const { arguments: given, results, say } = context
   if (given.quick && !given.profile) return ''
-  say(`${part}: where the time goes`)
+  say(`${part}: profiles`)
   const directory = await mkdtemp(join(tmpdir(), 'orderly-profile-'))
+  const draw = async (title: string, kind: string, stacks: readonly Stack[]) => {
+    const svg = `${part}-${title.replaceAll(/\W+/g, '-')}${kind}.svg`
+    await mkdir(join(results, 'profiles'), { recursive: true })
+    await writeFile(join(results, 'profiles', svg), flameGraph(`${part}: ${title}`, stacks))
+    return `[${title}](profiles/${svg})`
+  }
   try {
-    await run(name => ['--cpu-prof', '--cpu-prof-interval=500', `--cpu-prof-dir=${join(directory, name)}`])
-    const columns: Column[] = []
-    for (const name of (await readdir(directory)).toSorted()) {
-      for (const [thread, file] of (await readdir(join(directory, name))).toSorted(byThread).entries()) {
-        const title = thread === 0 ? name : `${name}, thread ${thread + 1}`
-        const recorded = JSON.parse(await readFile(join(directory, name, file), 'utf8')) as CPUProfile
-        const { stacks, watchedUs } = stacksOf(recorded, skipMs)
-        const busy = stacks.reduce((sum, { us }) => sum + us, 0) / watchedUs
-        if (busy < leastBusy) continue
-        const svg = `${part}-${title.replaceAll(/\W+/g, '-')}.svg`
-        await mkdir(join(results, 'profiles'), { recursive: true })
-        await writeFile(join(results, 'profiles', svg), flameGraph(`${part}: ${title}`, stacks))
-        columns.push({ title: `[${title}](profiles/${svg})`, shares: sharesByOwner(stacks), busy })
-      }
+    await run(name => {
+      const cpu = ['--cpu-prof', '--cpu-prof-interval=500', `--cpu-prof-dir=${join(directory, name)}`]
+      const heap = [
+        '--heap-prof',
+        `--heap-prof-interval=${samplingIntervalBytes}`,
+        `--heap-prof-dir=${join(directory, name)}`
+      ]
+      return withMemory ? [...cpu, ...heap] : cpu
+    })
+    const times: Column[] = []
+    for (const { title, file } of await threadsIn(directory, '.cpuprofile')) {
+      const { stacks, watchedUs } = stacksOf((await readJSON(file)) as CPUProfile, skipMs)
+      const busyUs = weightOf(stacks)
+      if (busyUs / watchedUs < leastBusy) continue
+      const shares = [...weightsByOwner(stacks)].map(([owner, us]) => [owner, us / busyUs] as const)
+      times.push({ title: await draw(title, '', stacks), byOwner: new Map(shares), total: percent(busyUs / watchedUs) })
     }
-    return `## Where our processor time goes\n\n${describe(columns)}`
+    const memories: Column[] = []
+    for (const { title, file } of await threadsIn(directory, '.heapprofile')) {
+      const stacks = stacksOfHeap((await readJSON(file)) as HeapProfile)
+      const byOwner = weightsByOwner(stacks)
+      memories.push({ title: await draw(title, '-memory', stacks), byOwner, total: megabytes(weightOf(stacks)) })
+    }
+    return [describeTimes(times), ...(withMemory ? [describeMemories(memories)] : [])].join('\n\n')
   } finally {
     await rm(directory, { recursive: true })
   }
 }
 
-/** CPU.<date>.<time>.<pid>.<thread>.<number>.cpuprofile */
+/** The files of this kind that threads have left, by process. */
+async function threadsIn(directory: string, kind: string): Promise<Thread[]> {
+  const threads: Thread[] = []
+  for (const name of (await readdir(directory)).toSorted()) {
+    const files = (await readdir(join(directory, name))).filter(file => file.endsWith(kind)).toSorted(byThread)
+    for (const [thread, file] of files.entries())
+      threads.push({ title: thread === 0 ? name : `${name}, thread ${thread + 1}`, file: join(directory, name, file) })
+  }
+  return threads
+}
+
+/** CPU.<date>.<time>.<pid>.<thread>.<number>.cpuprofile, and Heap likewise */
 function byThread(one: string, other: string): number {
   const threadOf = (file: string) => Number(file.split('.')[4])
   return threadOf(one) - threadOf(other)
 }
 
-function describe(columns: readonly Column[]): string {
+async function readJSON(file: string): Promise<unknown> {
+  return JSON.parse(await readFile(file, 'utf8'))
+}
+
+const percent = (share: number) => `${(share * 100).toFixed(1)} %`
+const megabytes = (bytes: number) => (bytes / megabyte).toFixed(1)
+
+function describeTimes(columns: readonly Column[]): string {
+  return (
+    '## Where our processor time goes\n\n' +
+    "Each thread by whose code it was in, from profiles taken when all was measured (titles lead to their flame graphs). Native code is its caller's.\n\n" +
+    byOwner(columns, percent, 'busy, of a core')
+  )
+}
+
+function describeMemories(columns: readonly Column[]): string {
+  return (
+    '## What stays in memory\n\n' +
+    'MB of objects that are still in use when the process has been told to stop under load and has finished what it had taken, by whose code made them, ' +
+    'from the same profiles; the rest of what the heap had under load came and went with the orders.\n\n' +
+    byOwner(columns, megabytes, 'all')
+  )
+}
+
+function byOwner(columns: readonly Column[], format: (amount: number) => string, totalName: string): string {
   const most = new Map<string, number>()
-  for (const { shares } of columns)
-    for (const [owner, share] of shares) most.set(owner, Math.max(share, most.get(owner) ?? 0))
+  for (const column of columns)
+    for (const [owner, amount] of column.byOwner) most.set(owner, Math.max(amount, most.get(owner) ?? 0))
   const owners = [...most].toSorted(([, one], [, other]) => other - one).map(([owner]) => owner)
-  const percent = (share: number) => `${(share * 100).toFixed(1)} %`
   const rows = owners
     .slice(0, rowsAtMost)
-    .map(owner => [owner, ...columns.map(({ shares }) => percent(shares.get(owner) ?? 0))])
+    .map(owner => [owner, ...columns.map(column => format(column.byOwner.get(owner) ?? 0))])
   const rest = owners.slice(rowsAtMost)
-  const restOf = ({ shares }: Column) => rest.reduce((sum, owner) => sum + (shares.get(owner) ?? 0), 0)
-  if (rest.length > 0) rows.push(['all others', ...columns.map(column => percent(restOf(column)))])
-  rows.push(['busy, of a core', ...columns.map(({ busy }) => percent(busy))])
-  return (
-    "Each thread by whose code it was in, from profiles taken when all was measured (titles lead to their flame graphs). Native code is its caller's.\n\n" +
-    markdownTable(['', ...columns.map(({ title }) => title)], rows)
-  )
+  const restOf = (column: Column) => rest.reduce((sum, owner) => sum + (column.byOwner.get(owner) ?? 0), 0)
+  if (rest.length > 0) rows.push(['all others', ...columns.map(column => format(restOf(column)))])
+  rows.push([totalName, ...columns.map(({ total }) => total)])
+  return markdownTable(['', ...columns.map(({ title }) => title)], rows)
 }

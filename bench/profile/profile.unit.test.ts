@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { stacksOf } from './cpu-profile.ts'
 import { flameGraph } from './flame-graph.ts'
-import { sharesByOwner } from './owners.ts'
+import { stacksOfHeap } from './heap-profile.ts'
+import { weightsByOwner } from './owners.ts'
+import { weightOf } from './stack.ts'
 
 const frame = (functionName: string, url = '') => ({ functionName, url, lineNumber: 0 })
 const ours = new URL('../../packages/kafka/stage/run-stage.ts', import.meta.url).href
@@ -24,10 +26,7 @@ const profile = {
 test('time belongs to the function it was spent in and to all its callers, and idling to nobody', () => {
   const { stacks, watchedUs } = stacksOf(profile)
   assert.equal(watchedUs, 7_000)
-  assert.equal(
-    stacks.reduce((sum, { us }) => sum + us, 0),
-    6_000
-  )
+  assert.equal(weightOf(stacks), 6_000)
   const svg = flameGraph('stage', stacks)
   for (const title of [
     'work stage/run-stage.ts:1, 93.3 %',
@@ -41,16 +40,24 @@ test('time belongs to the function it was spent in and to all its callers, and i
 test('the start is left out', () => {
   const { stacks, watchedUs } = stacksOf(profile, 6)
   assert.equal(watchedUs, 2_000)
-  assert.equal(
-    stacks.reduce((sum, { us }) => sum + us, 0),
-    1_000
-  )
+  assert.equal(weightOf(stacks), 1_000)
 })
 
 test("time is told by whose code it was spent in; natives are their caller's", () => {
-  assert.deepEqual(Object.fromEntries(sharesByOwner(stacksOf(profile, 6).stacks)), {
-    '`packages/kafka`': 0.1,
-    '`@platformatic/kafka`': 0.8,
-    'garbage collection': 0.1
+  assert.deepEqual(Object.fromEntries(weightsByOwner(stacksOf(profile, 6).stacks)), {
+    '`packages/kafka`': 100,
+    '`@platformatic/kafka`': 800,
+    'garbage collection': 100
+  })
+})
+
+test('what stays in memory is told by whose code made it', () => {
+  const encode = { callFrame: frame('encode', theirs), selfSize: 300, children: [] }
+  const work = { callFrame: frame('work', ours), selfSize: 100, children: [encode] }
+  const stacks = stacksOfHeap({ head: { callFrame: frame('(root)'), selfSize: 50, children: [work] } })
+  assert.deepEqual(Object.fromEntries(weightsByOwner(stacks)), {
+    other: 50,
+    '`packages/kafka`': 100,
+    '`@platformatic/kafka`': 300
   })
 })

@@ -1,0 +1,24 @@
+import type { CallFrame, Stack } from './stack.ts'
+
+/** What `node --heap-prof` writes (https://chromedevtools.github.io/devtools-protocol/tot/HeapProfiler/#type-SamplingHeapProfile). */
+export interface HeapProfile {
+  readonly head: HeapProfileNode
+}
+
+interface HeapProfileNode {
+  readonly callFrame: CallFrame
+  /** Bytes allocated here that were still in use; an estimate from samples. */
+  readonly selfSize: number
+  readonly children: readonly HeapProfileNode[]
+}
+
+/** @returns weighed in bytes */
+export function stacksOfHeap({ head }: HeapProfile): Stack[] {
+  const stacks: Stack[] = []
+  const visit = ({ selfSize, children }: HeapProfileNode, frames: readonly CallFrame[]): void => {
+    if (selfSize > 0) stacks.push({ frames, weight: selfSize })
+    for (const child of children) visit(child, [...frames, child.callFrame])
+  }
+  visit(head, [])
+  return stacks
+}
