@@ -19,10 +19,22 @@ let usedDigits = 0
 
 /** As many random hexadecimal digits. */
 export function pooledRandomDigits(count: number): string {
+  const end = takeDigits(count)
+  return digits.slice(end - count, end)
+}
+
+/** Writes as many of them in ASCII. */
+export function writeRandomDigits(target: Buffer, start: number, count: number): void {
+  const first = takeDigits(count) - count
+  for (let index = 0; index < count; index++) target[start + index] = digits.charCodeAt(first + index)
+}
+
+/** @returns where those taken end */
+function takeDigits(count: number): number {
   if (usedDigits + count > digits.length) {
     digits = randomBytes(pool.length).toString('hex')
     usedDigits = 0
   }
   usedDigits += count
-  return digits.slice(usedDigits - count, usedDigits)
+  return usedDigits
 }

@@ -1,4 +1,5 @@
 import { pooledRandomDigits } from '../random/random-pool.ts'
+import { usualChild } from './usual-traceparent.ts'
 
 /**
  * W3C Trace Context, level 1 (https://www.w3.org/TR/trace-context-1/): a `traceparent` is `version-traceID-spanID-flags`.
@@ -14,8 +15,6 @@ export interface TraceContext {
 }
 
 const shape = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/
-/** Valid, and of the only version that there is: what nearly all of them are. Told without taking it to pieces, which is felt for each order. */
-const usual = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
 const sampled = '01'
 
 /** Undefined when the text is not a valid traceparent: the trace then starts anew, as the specification demands. */
@@ -46,7 +45,8 @@ export function newTraceparent(): string {
 
 /** A new span in the trace of `parent`; a new trace when the parent is missing or not valid. */
 export function childTraceparent(parent: string | undefined): string {
-  if (parent !== undefined && usual.test(parent)) return `${parent.slice(0, 36)}${randomID(16)}${parent.slice(52)}`
+  const child = parent === undefined ? undefined : usualChild(parent)
+  if (child !== undefined) return child
   const context = parseTraceparent(parent)
   return context === undefined ? newTraceparent() : `00-${context.traceID}-${randomID(16)}-${context.flags}`
 }

@@ -53,6 +53,21 @@ test('whatever arrives, what goes on is valid', () => {
   )
 })
 
+test('a child stays in a trace that is valid, and in no other, whatever one character of it may be', () => {
+  const characters = fc.constantFrom(...'0af-g:/ \nAF`', '\u0161', '\u0130', '\ud800')
+  const ids = fc.constantFrom(example, `00-${'0'.repeat(31)}1-${'0'.repeat(15)}1-00`)
+  fc.assert(
+    fc.property(ids, fc.nat(54), characters, (text, position, character) => {
+      const changed = text.slice(0, position) + character + text.slice(position + 1)
+      const child = parseTraceparent(childTraceparent(changed))
+      const parent = parseTraceparent(changed)
+      if (parent === undefined) assert.ok(!changed.includes(child?.traceID ?? ''))
+      else assert.deepEqual([child?.traceID, child?.flags], [parent.traceID, parent.flags])
+      assert.notEqual(child?.spanID, parent?.spanID)
+    })
+  )
+})
+
 test('new traces do not repeat', () => {
   const traces = new Set(Array.from({ length: 10_000 }, () => newTraceparent().slice(3, 35)))
   assert.equal(traces.size, 10_000)
