@@ -41,13 +41,14 @@ export interface OutputRecord {
   readonly partition?: number
 }
 
-export interface StageRecord<Event> {
-  readonly topic: string
-  readonly partition: number
-  readonly offset: bigint
-  readonly timestampMs: number
-  readonly key: string
-  readonly headers: RecordHeaders
+/** Of a class, for the compiler to know that a copy made by spreading a record has its event and nothing else: the rest is made when it is asked for. */
+export declare abstract class StageRecord<Event> {
+  get topic(): string
+  get partition(): number
+  get offset(): bigint
+  get timestampMs(): number
+  get key(): string
+  get headers(): RecordHeaders
   readonly event: Event
 }
 

@@ -18,6 +18,6 @@ export function foundRecord(
   timestampMs: number,
   headers: Record<string, string> = {}
 ): FoundRecord {
-  const record = { topic, partition: 1, offset: 7n, timestampMs, key: Buffer.from('ada'), value: null }
+  const record = { topic, partition: 1, offset: 7n, timestampMs, hasKey: true, key: Buffer.from('ada'), value: null }
   return { eventType, record: { ...record, headers: fetchedHeaders(headers) } }
 }

@@ -9,6 +9,7 @@ export interface FetchedRecord {
   readonly partition: number
   readonly offset: bigint
   readonly timestampMs: number
+  readonly hasKey: boolean
   readonly key: Buffer | null
   readonly value: Buffer | null
   readonly headers: FetchedHeaders
@@ -53,19 +54,23 @@ export class BatchRecords {
     const start = readVarintEnd()
     const timestampDeltaMs = readVarint(bytes, start + 1) // behind the attributes, of which there are none
     const offsetDelta = readVarint(bytes, readVarintEnd())
-    const key = bytesAt(bytes, readVarintEnd())
-    const value = bytesAt(bytes, bytesEnd)
+    const keyLength = readVarint(bytes, readVarintEnd())
+    const keyStart = readVarintEnd()
+    const value = bytesAt(bytes, keyStart + Math.max(0, keyLength))
     const headers = new FetchedHeaders(bytes, bytesEnd)
     this.#moveTo(start + size, size)
-    return {
-      topic: this.topic,
-      partition: this.partition,
-      offset: firstOffset + BigInt(offsetDelta),
-      timestampMs: (attributes & logAppendTimeBit) === 0 ? firstTimestampMs + timestampDeltaMs : maxTimestampMs,
-      key,
+    const timestampMs = (attributes & logAppendTimeBit) === 0 ? firstTimestampMs + timestampDeltaMs : maxTimestampMs
+    return new BatchRecord({
+      place: this,
+      firstOffset,
+      offsetDelta,
+      timestampMs,
+      bytes,
+      keyStart,
+      keyLength,
       value,
       headers
-    }
+    })
   }
 
   #passOver(fromOffset: bigint): void {
@@ -97,6 +102,64 @@ export class BatchRecords {
     this.#position = position
     this.#left--
   }
+}
+
+/** Offset and key are made when somebody asks: a bigint and a buffer for each of thousands of records are copied by the garbage collector. */
+class BatchRecord implements FetchedRecord {
+  readonly timestampMs: number
+  readonly value: Buffer | null
+  readonly headers: FetchedHeaders
+  readonly #place: Pick<FetchedRecord, 'topic' | 'partition'>
+  readonly #firstOffset: bigint
+  readonly #offsetDelta: number
+  readonly #bytes: Buffer
+  readonly #keyStart: number
+  /** -1 for null. */
+  readonly #keyLength: number
+
+  constructor(parts: RecordParts) {
+    this.timestampMs = parts.timestampMs
+    this.value = parts.value
+    this.headers = parts.headers
+    this.#place = parts.place
+    this.#firstOffset = parts.firstOffset
+    this.#offsetDelta = parts.offsetDelta
+    this.#bytes = parts.bytes
+    this.#keyStart = parts.keyStart
+    this.#keyLength = parts.keyLength
+  }
+
+  get topic() {
+    return this.#place.topic
+  }
+
+  get partition() {
+    return this.#place.partition
+  }
+
+  get offset() {
+    return this.#firstOffset + BigInt(this.#offsetDelta)
+  }
+
+  get hasKey() {
+    return this.#keyLength >= 0
+  }
+
+  get key() {
+    return this.hasKey ? this.#bytes.subarray(this.#keyStart, this.#keyStart + this.#keyLength) : null
+  }
+}
+
+interface RecordParts {
+  readonly place: Pick<FetchedRecord, 'topic' | 'partition'>
+  readonly firstOffset: bigint
+  readonly offsetDelta: number
+  readonly timestampMs: number
+  readonly bytes: Buffer
+  readonly keyStart: number
+  readonly keyLength: number
+  readonly value: Buffer | null
+  readonly headers: FetchedHeaders
 }
 
 let bytesEnd = 0

@@ -42,7 +42,7 @@ test('whatever was written is read as it was: keys, values, times, and headers b
       for (const [index, { key, value, headers, timestampMs }] of [...first, ...second].entries()) {
         const own = read[index] as FetchedRecord
         assert.equal(own.timestampMs, timestampMs)
-        assert.deepEqual(own.key, asBytes(key))
+        assert.deepEqual([own.hasKey, own.key], [true, asBytes(key)])
         assert.deepEqual(own.value, value)
         const pairs = Object.entries(headers).map(([name, content]) => [Buffer.from(name).toString(), asBytes(content)])
         assert.deepEqual([...own.headers], pairs)

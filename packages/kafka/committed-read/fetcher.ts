@@ -331,14 +331,15 @@ export class Fetcher {
 }
 
 function takeFrom(state: PartitionState, count: number, records: FetchedRecord[]): void {
+  let last: FetchedRecord | undefined
   for (let left = Math.min(count, state.waiting); left > 0; left--) {
     const batch = state.batches[state.nextBatch] as BatchRecords
-    const record = batch.take()
+    last = batch.take()
     state.waiting--
-    state.takeOffset = record.offset + 1n
     if (batch.left === 0) state.nextBatch++
-    records.push(record)
+    records.push(last)
   }
+  if (last !== undefined) state.takeOffset = last.offset + 1n
   // Now and then, so that it costs next to nothing, but not only when none waits: with a long backlog that is never.
   if (state.nextBatch * 2 >= state.batches.length) {
     state.batches.splice(0, state.nextBatch)

@@ -70,6 +70,7 @@ function setUp(t: Pick<TestContext, 'after'>) {
 function toFetched({ key, value, headers, ...place }: RecordedRecord): FetchedRecord {
   return {
     ...place,
+    hasKey: true,
     key: Buffer.from(key),
     value: value.length === 0 ? null : value,
     headers: fetchedHeaders(headers)
@@ -218,7 +219,8 @@ test('whatever is replayed when, interrupted or not, each record comes through o
 
 test('what Kafka Connect sets aside can be seen and dropped, not replayed, whatever the record was a part of', () => {
   const copy = (offset: bigint): FetchedRecord => ({
-    ...{ topic: 'audit.dlq', partition: 0, offset, timestampMs: 1, key: Buffer.from('ada'), value: Buffer.from('b') },
+    ...{ topic: 'audit.dlq', partition: 0, offset, timestampMs: 1, hasKey: true, key: Buffer.from('ada') },
+    value: Buffer.from('b'),
     headers: fetchedHeaders({
       ...{ 'dlq-stage': 'flaky', 'dlq-replay': 'r', 'dlq-topic': 'elsewhere', 'dlq-origin': '5/5' },
       '__connect.errors.topic': input,

@@ -190,9 +190,42 @@ async function prepare<Event>(
 }
 
 function decode<Event>(topics: ReadonlyMap<string, Topic<Event>>, record: FetchedRecord): StageRecord<Event> {
-  const { topic, partition, offset, timestampMs, key, value } = record
+  const { topic, value } = record
   if (value === null) throw new Error('the record has no value')
-  if (key === null) throw new Error('the record has no key')
-  const event = (topics.get(topic) as Topic<Event>).codec.decode(value)
-  return { topic, partition, offset, timestampMs, key: key.toString(), headers: record.headers, event }
+  if (!record.hasKey) throw new Error('the record has no key')
+  return new DecodedRecord(record, (topics.get(topic) as Topic<Event>).codec.decode(value))
+}
+
+class DecodedRecord<Event> implements StageRecord<Event> {
+  readonly event: Event
+  readonly #fetched: FetchedRecord
+
+  constructor(fetched: FetchedRecord, event: Event) {
+    this.#fetched = fetched
+    this.event = event
+  }
+
+  get topic() {
+    return this.#fetched.topic
+  }
+
+  get partition() {
+    return this.#fetched.partition
+  }
+
+  get offset() {
+    return this.#fetched.offset
+  }
+
+  get timestampMs() {
+    return this.#fetched.timestampMs
+  }
+
+  get key() {
+    return this.#fetched.key?.toString() ?? ''
+  }
+
+  get headers() {
+    return this.#fetched.headers
+  }
 }

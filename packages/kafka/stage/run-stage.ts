@@ -312,12 +312,13 @@ function summaryOf(records: readonly FetchedRecord[]): BatchSummary {
   const offsets = new Map<string, InputOffset>()
   const timestampsMs = new Float64Array(records.length)
   for (let index = 0; index < records.length; index++) {
-    const { topic, partition, offset, timestampMs } = records[index] as FetchedRecord
-    timestampsMs[index] = timestampMs
+    const record = records[index] as FetchedRecord
+    const { topic, partition } = record
+    timestampsMs[index] = record.timestampMs
     const next = records[index + 1]
     // Those of a partition mostly stand together, and the last of them says it all.
     if (next?.partition === partition && next.topic === topic) continue
-    offsets.set(`${topic}/${partition}`, { topic, partition, offset: offset + 1n })
+    offsets.set(`${topic}/${partition}`, { topic, partition, offset: record.offset + 1n })
   }
   return { records: records.length, first: records[0] as FetchedRecord, offsets: [...offsets.values()], timestampsMs }
 }

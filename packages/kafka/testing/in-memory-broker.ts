@@ -64,6 +64,7 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
         partition,
         offset: BigInt(target.length),
         timestampMs: timestampMs ?? Date.now(),
+        hasKey: true,
         key: Buffer.from(key),
         value,
         headers: fetchedHeaders(headers)

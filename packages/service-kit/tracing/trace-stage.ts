@@ -61,7 +61,16 @@ export function traceStage<Event>(
       if (parent !== undefined && !isSampled(parent)) return record
       const traceparent = ours.begin(parent)
       if (isSampled(traceparent)) sampled.push({ record, parent, traceparent })
-      return { ...record, headers: withTraceparent(record.headers, traceparent) }
+      const { topic, partition, offset, timestampMs, key, event } = record
+      return {
+        topic,
+        partition,
+        offset,
+        timestampMs,
+        key,
+        event,
+        headers: withTraceparent(record.headers, traceparent)
+      }
     })
     try {
       const outputs = await stage.process(entered, context)

@@ -42,7 +42,8 @@ export function statusStage({ topics, store, group = kafkaUses.groups[0] }: Stat
   }
 }
 
-function creationOf({ event, headers, ...record }: StageRecord<OrderCreated>): OrderChange {
+function creationOf(record: StageRecord<OrderCreated>): OrderChange {
+  const { event, headers } = record
   const { orderID, userID, items, totalMinor, currency, holdSeconds, createdAtMs } = event
   const caller = headers.text('caller')
   const { traceID } = traceFields(headers.text('traceparent'))
@@ -61,24 +62,28 @@ function creationOf({ event, headers, ...record }: StageRecord<OrderCreated>): O
   }
 }
 
-function reservationOf({ event, ...record }: StageRecord<InventoryReserved>): OrderChange {
+function reservationOf(record: StageRecord<InventoryReserved>): OrderChange {
+  const { event } = record
   const { orderID, userID, decidedAtMs, holdUntilMs } = event
   const hold = holdUntilMs === null ? {} : { holdUntilMs }
   return { orderID, userID, decided: { kind: 'reserved', decidedAtMs, ...hold, ...placeOf(record) } }
 }
 
-function failureOf({ event, ...record }: StageRecord<InventoryFailed>): OrderChange {
+function failureOf(record: StageRecord<InventoryFailed>): OrderChange {
+  const { event } = record
   const { orderID, userID, reason, decidedAtMs } = event
   const shortages = event.shortages.map(({ sku, requested, available }) => ({ sku, requested, available }))
   return { orderID, userID, decided: { kind: 'failed', decidedAtMs, reason, shortages, ...placeOf(record) } }
 }
 
-function confirmationOf({ event, ...record }: StageRecord<InventoryConfirmed>): OrderChange {
+function confirmationOf(record: StageRecord<InventoryConfirmed>): OrderChange {
+  const { event } = record
   const { orderID, userID, confirmedAtMs } = event
   return { orderID, userID, confirmed: { confirmedAtMs, ...placeOf(record) } }
 }
 
-function releaseOf({ event, ...record }: StageRecord<InventoryReleased>): OrderChange {
+function releaseOf(record: StageRecord<InventoryReleased>): OrderChange {
+  const { event } = record
   const { orderID, userID, cause, releasedAtMs } = event
   return { orderID, userID, released: { cause, releasedAtMs, ...placeOf(record) } }
 }
