@@ -114,7 +114,7 @@ test('the client waits a second, by default, for a transaction that needs a mill
     'client:performWithRetry:retry' as never,
     ((_operation: string, _attempt: number, _retries: number, delayMs: number) => delaysMs.push(delayMs)) as never
   )
-  for (let count = 0; count < 20 && delaysMs.length === 0; count++) {
+  for (let count = 0; count < 500 && delaysMs.length === 0; count++) {
     const transaction = await producer.beginTransaction()
     await transaction.send({ messages: [{ topic, key: 'k', value: 'v' }] })
     await transaction.commit()

@@ -4,13 +4,14 @@ import { FetchedHeaders } from './fetched-headers.ts'
 import { batchHeadBytes, type LogBatch } from './log-batches.ts'
 import { readVarint, readVarintEnd } from './varint.ts'
 
-export interface FetchedRecord {
-  readonly topic: string
-  readonly partition: number
-  readonly offset: bigint
+/** Of a class, for the compiler to know what a copy made by spreading a record does not have. */
+export declare abstract class FetchedRecord {
+  get topic(): string
+  get partition(): number
+  get offset(): bigint
   readonly timestampMs: number
-  readonly hasKey: boolean
-  readonly key: Buffer | null
+  get hasKey(): boolean
+  get key(): Buffer | null
   readonly value: Buffer | null
   readonly headers: FetchedHeaders
 }

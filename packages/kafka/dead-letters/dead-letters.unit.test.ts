@@ -218,7 +218,7 @@ test('whatever is replayed when, interrupted or not, each record comes through o
 })
 
 test('what Kafka Connect sets aside can be seen and dropped, not replayed, whatever the record was a part of', () => {
-  const copy = (offset: bigint): FetchedRecord => ({
+  const copy = (offset: bigint) => ({
     ...{ topic: 'audit.dlq', partition: 0, offset, timestampMs: 1, hasKey: true, key: Buffer.from('ada') },
     value: Buffer.from('b'),
     headers: fetchedHeaders({

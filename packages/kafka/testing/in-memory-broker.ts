@@ -24,6 +24,24 @@ export interface RecordedRecord {
   readonly headers: Readonly<Record<string, string>>
 }
 
+/** '' and no bytes for a key and a value that are null. */
+export function toRecorded({
+  topic,
+  partition,
+  offset,
+  timestampMs,
+  key,
+  value,
+  headers
+}: FetchedRecord): RecordedRecord {
+  return {
+    ...{ topic, partition, offset, timestampMs },
+    key: key?.toString() ?? '',
+    value: value ?? Buffer.alloc(0),
+    headers: headers.toObject()
+  }
+}
+
 export interface InMemoryBroker {
   producer(): Producer
   /** In order of writing within each partition, partitions one after the other. */
@@ -180,14 +198,6 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
       nextFailure = error
     },
     committedOffset: (group, topic, partition) => BigInt(committed.get(`${group} ${topic}/${partition}`) ?? 0),
-    records: topic =>
-      log(topic)
-        .flat()
-        .map(({ key, value, headers, ...place }) => ({
-          ...place,
-          key: key?.toString() ?? '',
-          value: value ?? Buffer.alloc(0),
-          headers: headers.toObject()
-        }))
+    records: topic => log(topic).flat().map(toRecorded)
   }
 }

@@ -2,7 +2,7 @@ import { Cluster } from '../cluster/cluster.ts'
 import { beginningOffsets, Fetcher } from '../committed-read/fetcher.ts'
 import type { KafkaConnection } from '../connection.ts'
 import { KafkaError } from '../errors.ts'
-import type { RecordedRecord } from './in-memory-broker.ts'
+import { type RecordedRecord, toRecorded } from './in-memory-broker.ts'
 
 /**
  * Reads a topic from its beginning, as a `read_committed` reader without a group sees it, until `enough` says so.
@@ -33,10 +33,7 @@ export async function readCommitted(
     const records: RecordedRecord[] = []
     while (!enough(records)) {
       signal.throwIfAborted()
-      for (const { key, value, headers, ...place } of await fetcher.take(10_000)) {
-        const texts = { key: key?.toString() ?? '', headers: headers.toObject() }
-        records.push({ ...place, ...texts, value: value ?? Buffer.alloc(0) })
-      }
+      records.push(...(await fetcher.take(10_000)).map(toRecorded))
     }
     return records
   } finally {
