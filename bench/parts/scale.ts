@@ -361,10 +361,12 @@ function watchGaps(probe: LagProbe) {
 
 function targetsOf({ samples, memory }: Drained): Target[] {
   const growth = growthOf(samples)
+  const costs = costByTenth(samples).map(({ us }) => figure(us))
   const why =
-    growth < 0
-      ? 'it becomes less: V8 goes on compiling while it works, which a longer backlog does not notice.'
-      : 'what it is spent for is told under *Where our processor time goes*.'
+    `it goes from ${costs[0]} µs in the second tenth to ${costs.at(-1)} in the last` +
+    (growth < 0
+      ? ': it becomes less, so nothing grows with the backlog. How fast the machine was at the time is in it.'
+      : '; what it is spent for is told under *Where our processor time goes*.')
   return [
     memoryTarget('memory of the inventory with a backlog', mostMemory(samples), memory),
     {
