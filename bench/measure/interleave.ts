@@ -1,7 +1,7 @@
 /**
  * Lets everybody take a turn in each round, round after round, so that whatever else the machine does hits all of them. Who begins
  * changes from round to round: the first in a row meets another machine than the last. The first round is for warming up and is dropped,
- * unless everybody begins anew with each turn.
+ * unless everybody begins anew with each turn, or has been warmed up.
  */
 export async function interleave<Contestant, Sample>(
   contestants: readonly Contestant[],

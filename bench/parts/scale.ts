@@ -363,7 +363,7 @@ function targetsOf({ samples, memory }: Drained): Target[] {
   const growth = growthOf(samples)
   const costs = costByTenth(samples).map(({ us }) => figure(us))
   const why =
-    `it goes from ${costs[0]} µs in the second tenth to ${costs.at(-1)} in the last` +
+    `it goes from ${costs[0]} µs near the beginning to ${costs.at(-1)} at the end` +
     (growth < 0
       ? ': it becomes less, so nothing grows with the backlog. How fast the machine was at the time is in it.'
       : '; what it is spent for is told under *Where our processor time goes*.')

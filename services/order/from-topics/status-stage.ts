@@ -63,28 +63,24 @@ function creationOf(record: StageRecord<OrderCreated>): OrderChange {
 }
 
 function reservationOf(record: StageRecord<InventoryReserved>): OrderChange {
-  const { event } = record
-  const { orderID, userID, decidedAtMs, holdUntilMs } = event
+  const { orderID, userID, decidedAtMs, holdUntilMs } = record.event
   const hold = holdUntilMs === null ? {} : { holdUntilMs }
   return { orderID, userID, decided: { kind: 'reserved', decidedAtMs, ...hold, ...placeOf(record) } }
 }
 
 function failureOf(record: StageRecord<InventoryFailed>): OrderChange {
-  const { event } = record
-  const { orderID, userID, reason, decidedAtMs } = event
-  const shortages = event.shortages.map(({ sku, requested, available }) => ({ sku, requested, available }))
+  const { orderID, userID, reason, decidedAtMs } = record.event
+  const shortages = record.event.shortages.map(({ sku, requested, available }) => ({ sku, requested, available }))
   return { orderID, userID, decided: { kind: 'failed', decidedAtMs, reason, shortages, ...placeOf(record) } }
 }
 
 function confirmationOf(record: StageRecord<InventoryConfirmed>): OrderChange {
-  const { event } = record
-  const { orderID, userID, confirmedAtMs } = event
+  const { orderID, userID, confirmedAtMs } = record.event
   return { orderID, userID, confirmed: { confirmedAtMs, ...placeOf(record) } }
 }
 
 function releaseOf(record: StageRecord<InventoryReleased>): OrderChange {
-  const { event } = record
-  const { orderID, userID, cause, releasedAtMs } = event
+  const { orderID, userID, cause, releasedAtMs } = record.event
   return { orderID, userID, released: { cause, releasedAtMs, ...placeOf(record) } }
 }
 
