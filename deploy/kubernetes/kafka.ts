@@ -64,7 +64,8 @@ function kafka(): IKafka {
           'offsets.topic.replication.factor': 3,
           'transaction.state.log.replication.factor': 3,
           'transaction.state.log.min.isr': 2,
-          'transaction.abort.timed.out.transaction.cleanup.interval.ms': 2000
+          'transaction.abort.timed.out.transaction.cleanup.interval.ms': 2000,
+          'add.partitions.to.txn.retry.backoff.ms': 2
         },
         metricsConfig: metricsConfig('kafka')
       },

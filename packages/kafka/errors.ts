@@ -30,6 +30,9 @@ const fencing = new Set([
   'TRANSACTIONAL_ID_NOT_FOUND'
 ])
 
+/** The transaction is to be aborted; the same one may succeed after that (KIP-1050). */
+const abortable = 'TRANSACTION_ABORTABLE'
+
 /** Kafka's own name for an error code (the table of the protocol guide). */
 export function protocolErrorName(errorCode: number): string {
   return protocolErrorsCodesById[errorCode] ?? 'UNKNOWN_SERVER_ERROR'
@@ -44,7 +47,8 @@ export function protocolError(errorCode: number, doing: string): KafkaError {
       retryable: false
     })
   }
-  return new KafkaError(name, `${doing}: ${known?.message ?? name}`, { retryable: known?.canRetry ?? false })
+  const retryable = known?.canRetry ?? false
+  return new KafkaError(name, `${doing}: ${known?.message ?? name}`, { retryable: retryable || name === abortable })
 }
 
 /** @throws KafkaError unless the code is 0. */

@@ -18,7 +18,7 @@ import { request } from './requests.ts'
  * Brokers answer the requests of one connection one after the other, so a long poll would hold up everything
  * behind it. Hence one `Cluster` (one connection to each broker) for each kind of conversation.
  *
- * Versions are fixed, not negotiated: all are spoken by Kafka 3.9 and later.
+ * Versions are fixed, not negotiated: all are spoken by Kafka 3.9 and later. Transactions alone have two protocols (transaction/second-protocol.ts).
  */
 export interface PartitionLeader {
   readonly topicID: string

@@ -25,6 +25,13 @@ export function addToSequence(sequence: number, count: number): number {
   return (sequence + count) % 2 ** 31
 }
 
+interface ProduceOptions {
+  readonly timeoutMs: number
+  readonly transactionalID?: string | null
+  /** Partitions that are not in the transaction join it (transaction/second-protocol.ts). */
+  readonly joinsTransaction?: boolean
+}
+
 /**
  * Writes one batch per partition, all led by the broker of this connection, acknowledged by all in-sync replicas.
  * @returns the broker's error code for each partition, by `partitionKey`; 0 where it was written.
@@ -32,15 +39,10 @@ export function addToSequence(sequence: number, count: number): number {
 export async function produce(
   connection: Connection,
   batches: readonly PartitionBatch[],
-  options: { timeoutMs: number; transactionalID?: string }
+  { timeoutMs, transactionalID = null, joinsTransaction = false }: ProduceOptions
 ): Promise<ReadonlyMap<string, number>> {
-  const response = await request(
-    connection,
-    produceEncoded,
-    options.transactionalID ?? null,
-    options.timeoutMs,
-    batches
-  )
+  const api = joinsTransaction ? produceEncodedV12 : produceEncodedV11
+  const response = await request(connection, api, transactionalID, timeoutMs, batches)
   const codes = new Map<string, number>()
   for (const { name, partitionResponses } of response.responses) {
     for (const { index, errorCode } of partitionResponses) codes.set(partitionKey(name, index), errorCode)
@@ -48,13 +50,17 @@ export async function produce(
   return codes
 }
 
-/** Produce, version 11, with batches that are encoded already, acknowledged by all in-sync replicas. */
-const produceEncoded = createAPI<
-  [transactionalID: string | null, timeoutMs: number, batches: readonly PartitionBatch[]],
-  ReturnType<typeof produceV11.parseResponse>
->(0, 11, createProduceRequest, produceV11.parseResponse)
-
 const allInSyncReplicas = -1
+const produceEncodedV11 = produceEncoded(11)
+const produceEncodedV12 = produceEncoded(12)
+
+/** Produce with batches that are encoded already, acknowledged by all in-sync replicas; the versions differ in what a broker does. */
+function produceEncoded(version: 11 | 12) {
+  return createAPI<
+    [transactionalID: string | null, timeoutMs: number, batches: readonly PartitionBatch[]],
+    ReturnType<typeof produceV11.parseResponse>
+  >(produceV11.api.key, version, createProduceRequest, produceV11.parseResponse)
+}
 
 function createProduceRequest(
   transactionalID: string | null,

@@ -13,14 +13,27 @@ import { type GroupIdentity, TransactionalProducer } from './transactional-produ
 
 const shared: KafkaConnection = { brokers: integrationEnvironment().kafkaBrokers, clientID: 'integration-test' }
 
-async function setUp(t: TestContext, connection = shared) {
+/** A broker that has the second protocol takes the first one, too: what a producer speaks depends on what it is told of the cluster. */
+const protocols = ['first', 'second'] as const
+type Protocol = (typeof protocols)[number]
+
+/** A test with each protocol. */
+function testBoth(name: string, run: (t: TestContext, protocol: Protocol) => Promise<void>): void {
+  for (const protocol of protocols) test(`${name} (${protocol} protocol)`, t => run(t, protocol))
+}
+
+async function setUp(t: TestContext, protocol: Protocol, connection = shared) {
   const topic = `transactions-${randomUUID()}`
   await createTopics(connection, [{ name: topic, partitions: 1, replicationFactor: 1 }])
   const transactionalID = `transactional-${randomUUID()}`
   const cluster = new Cluster(connection, { requestTimeoutMs: 5_000 })
   t.after(() => cluster.close())
   const createProducer = (via: Cluster = cluster, transactionTimeoutMs = 10_000) =>
-    new TransactionalProducer(via, { transactionalID, transactionTimeoutMs, stepTimeoutMs: 4_000 })
+    new TransactionalProducer(protocol === 'first' ? withoutFeatures(via) : via, {
+      transactionalID,
+      transactionTimeoutMs,
+      stepTimeoutMs: 4_000
+    })
   // A group without members: its offsets may be written by anybody (generation -1), which is all that is needed here.
   const group: GroupIdentity = { groupID: `group-${topic}`, memberID: '', instanceID: null, generation: -1 }
   const record = (value: string) => ({ topic, key: 'k', value: Buffer.from(value), headers: {} })
@@ -34,6 +47,46 @@ async function setUp(t: TestContext, connection = shared) {
     return records.map(({ value }) => value.toString())
   }
   return { topic, transactionalID, createProducer, group, record, offset, committedOffset, committedValues }
+}
+
+/** A cluster as one that knows no features, where the first protocol is spoken. */
+function withoutFeatures(cluster: Cluster): Cluster {
+  const askCoordinator = cluster.askCoordinator.bind(cluster)
+  cluster.askCoordinator = async (type, key, api, ...args) => {
+    const answer = await askCoordinator(type, key, api, ...args)
+    return api.key === apiVersions ? { ...answer, finalizedFeatures: [] } : answer
+  }
+  return cluster
+}
+
+/** A cluster of which every request to a coordinator is noted, by its API key and version. */
+function noting(connection: KafkaConnection) {
+  const cluster = new Cluster(connection, { requestTimeoutMs: 5_000 })
+  const askCoordinator = cluster.askCoordinator.bind(cluster)
+  const asked: string[] = []
+  cluster.askCoordinator = (type, key, api, ...args) => {
+    asked.push(`${api.key} v${api.version}`)
+    return askCoordinator(type, key, api, ...args)
+  }
+  return { cluster, asked }
+}
+
+/** A cluster on which commits seem to get no answer, because they have not left yet. */
+function delayingCommits(connection: KafkaConnection) {
+  const cluster = new Cluster(connection, { requestTimeoutMs: 5_000 })
+  const askCoordinator = cluster.askCoordinator.bind(cluster)
+  const delayed: (() => Promise<unknown>)[] = []
+  let isDelaying = true
+  cluster.askCoordinator = (type, key, api, ...args) => {
+    if (!isDelaying || api.key !== endTransaction || args.at(-1) !== true)
+      return askCoordinator(type, key, api, ...args)
+    delayed.push(() => askCoordinator(type, key, api, ...args))
+    return Promise.reject(new KafkaError('BROKER_UNAVAILABLE', 'no answer in time', { retryable: true }))
+  }
+  const stopDelaying = () => {
+    isDelaying = false
+  }
+  return { cluster, delayed, stopDelaying }
 }
 
 /** A cluster on which the answer to requests with this API key gets lost once. */
@@ -66,10 +119,62 @@ function holdingBack(connection: KafkaConnection, apiKey: number) {
   return { cluster, reached: reached.promise, release: () => released.resolve() }
 }
 
+const apiVersions = 18
 const endTransaction = 26
 
-test('records and offsets become visible together', async t => {
-  const { createProducer, group, record, offset, committedOffset, committedValues } = await setUp(t)
+test('with the first protocol partitions and the group are added, with the second one they join by themselves', async t => {
+  const expected = {
+    first: ['18 v4', '22 v5', '24 v3', '25 v4', '28 v4', '26 v4'],
+    second: ['18 v4', '22 v5', '28 v5', '26 v5']
+  }
+  for (const protocol of protocols) {
+    const { createProducer, group, record, offset } = await setUp(t, protocol)
+    const { cluster, asked } = noting(shared)
+    t.after(() => cluster.close())
+    const producer = createProducer(cluster)
+    await producer.init()
+    await producer.commit([record('a')], offset(1n), group)
+    // Coordinators that have just been elected are asked several times.
+    assert.deepEqual([...new Set(asked)], expected[protocol])
+  }
+})
+
+testBoth(
+  'commits one after the other, of several records, all become visible, in their sequence',
+  async (t, protocol) => {
+    const { createProducer, group, record, offset, committedOffset, committedValues } = await setUp(t, protocol)
+    const producer = createProducer()
+    await producer.init()
+    const values = Array.from({ length: 50 }, (_, index) => [`${index}a`, `${index}b`])
+    for (const [index, pair] of values.entries()) {
+      await producer.commit(pair.map(record), offset(BigInt(index + 1)), group)
+    }
+    assert.deepEqual(await committedValues('49b'), values.flat())
+    assert.equal(await committedOffset(), 50n)
+  }
+)
+
+testBoth('a commit that arrives late does not commit a later transaction', async (t, protocol) => {
+  const { createProducer, group, record, offset, committedOffset, committedValues } = await setUp(t, protocol)
+  const { cluster, delayed, stopDelaying } = delayingCommits(shared)
+  t.after(() => cluster.close())
+  const producer = createProducer(cluster)
+  await producer.init()
+  const unanswered = { code: 'BROKER_UNAVAILABLE' }
+  await assert.rejects(producer.commit([record('first')], offset(1n), group), unanswered)
+  await producer.recover()
+  await assert.rejects(producer.commit([record('second')], offset(2n), group), unanswered)
+  await delayed[0]?.().catch(() => {}) // while the second one is open
+  await producer.recover()
+  stopDelaying()
+  assert.equal(await committedOffset(), 0n)
+  await producer.commit([record('third')], offset(3n), group)
+  assert.deepEqual(await committedValues('third'), ['third'])
+  assert.equal(await committedOffset(), 3n)
+})
+
+testBoth('records and offsets become visible together', async (t, protocol) => {
+  const { createProducer, group, record, offset, committedOffset, committedValues } = await setUp(t, protocol)
   const producer = createProducer()
   await producer.init()
   await producer.commit([record('a'), record('b')], offset(7n), group)
@@ -77,101 +182,123 @@ test('records and offsets become visible together', async t => {
   assert.equal(await committedOffset(), 7n)
 })
 
-test('a restart under the same transactional id aborts what its predecessor left open, and writes at once', async t => {
-  const { topic, transactionalID, createProducer, group, record, offset, committedValues } = await setUp(t)
-  const predecessor = await new ScriptedProducer(shared, transactionalID).init()
-  t.after(() => predecessor.close())
-  await predecessor.write(topic, 0, ['left open'])
-  const successor = createProducer()
-  await successor.init()
-  await successor.commit([record('new')], offset(1n), group)
-  assert.deepEqual(await committedValues('new'), ['new'])
-})
+testBoth(
+  'a restart under the same transactional id aborts what its predecessor left open, and writes at once',
+  async (t, protocol) => {
+    const { topic, transactionalID, createProducer, group, record, offset, committedValues } = await setUp(t, protocol)
+    const predecessor = await new ScriptedProducer(shared, transactionalID).init()
+    t.after(() => predecessor.close())
+    await predecessor.write(topic, 0, ['left open'])
+    const successor = createProducer()
+    await successor.init()
+    await successor.commit([record('new')], offset(1n), group)
+    assert.deepEqual(await committedValues('new'), ['new'])
+  }
+)
 
-test('an instance whose id was taken commits nothing and is told that it is fenced, also when it tries to recover', async t => {
-  const { createProducer, group, record, offset, committedValues } = await setUp(t)
-  const zombie = createProducer()
-  await zombie.init()
-  const successor = createProducer()
-  await successor.init()
-  const fenced = { name: 'KafkaError', code: 'FENCED', retryable: false }
-  await assert.rejects(zombie.commit([record('from the grave')], offset(99n), group), fenced)
-  await assert.rejects(zombie.recover(), fenced)
-  await successor.commit([record('alive')], offset(1n), group)
-  assert.deepEqual(await committedValues('alive'), ['alive'])
-})
+testBoth(
+  'an instance whose id was taken commits nothing and is told that it is fenced, also when it tries to recover',
+  async (t, protocol) => {
+    const { createProducer, group, record, offset, committedValues } = await setUp(t, protocol)
+    const zombie = createProducer()
+    await zombie.init()
+    const successor = createProducer()
+    await successor.init()
+    const fenced = { name: 'KafkaError', code: 'FENCED', retryable: false }
+    await assert.rejects(zombie.commit([record('from the grave')], offset(99n), group), fenced)
+    await assert.rejects(zombie.recover(), fenced)
+    await successor.commit([record('alive')], offset(1n), group)
+    assert.deepEqual(await committedValues('alive'), ['alive'])
+  }
+)
 
-test('after a commit whose answer got lost the transaction is committed once, and the producer goes on', async t => {
-  const { createProducer, group, record, offset, committedOffset, committedValues } = await setUp(t)
-  const deaf = losingAnswer(shared, endTransaction)
-  t.after(() => deaf.close())
-  const producer = createProducer(deaf)
-  await producer.init()
-  await assert.rejects(producer.commit([record('a')], offset(1n), group), { code: 'BROKER_UNAVAILABLE' })
-  await producer.recover()
-  assert.equal(await committedOffset(), 1n)
-  await producer.commit([record('b')], offset(2n), group)
-  assert.deepEqual(await committedValues('b'), ['a', 'b'])
-})
+testBoth(
+  'after a commit whose answer got lost the transaction is committed once, and the producer goes on',
+  async (t, protocol) => {
+    const { createProducer, group, record, offset, committedOffset, committedValues } = await setUp(t, protocol)
+    const deaf = losingAnswer(shared, endTransaction)
+    t.after(() => deaf.close())
+    const producer = createProducer(deaf)
+    await producer.init()
+    await assert.rejects(producer.commit([record('a')], offset(1n), group), { code: 'BROKER_UNAVAILABLE' })
+    await producer.recover()
+    assert.equal(await committedOffset(), 1n)
+    await producer.commit([record('b')], offset(2n), group)
+    assert.deepEqual(await committedValues('b'), ['a', 'b'])
+  }
+)
 
-test('a new owner waits for the offsets of a transaction in flight instead of starting from before it', async t => {
-  const { topic, createProducer, group, record, offset, committedOffset } = await setUp(t)
-  const held = holdingBack(shared, endTransaction)
-  t.after(() => held.cluster.close())
-  const producer = createProducer(held.cluster)
-  await producer.init()
-  const committing = producer.commit([record('a')], offset(1n), group)
-  await held.reached
-  const asked = committedOffset()
-  const other = await new ScriptedProducer(shared, `other-${topic}`).init() // whose answers come meanwhile
-  t.after(() => other.close())
-  assert.equal(await Promise.race([asked, other.init().then(() => 'still waiting')]), 'still waiting')
-  held.release()
-  await committing
-  assert.equal(await asked, 1n)
-})
+testBoth(
+  'a new owner waits for the offsets of a transaction in flight instead of starting from before it',
+  async (t, protocol) => {
+    const { topic, createProducer, group, record, offset, committedOffset } = await setUp(t, protocol)
+    const held = holdingBack(shared, endTransaction)
+    t.after(() => held.cluster.close())
+    const producer = createProducer(held.cluster)
+    await producer.init()
+    const committing = producer.commit([record('a')], offset(1n), group)
+    await held.reached
+    const asked = committedOffset()
+    const other = await new ScriptedProducer(shared, `other-${topic}`).init() // whose answers come meanwhile
+    t.after(() => other.close())
+    assert.equal(await Promise.race([asked, other.init().then(() => 'still waiting')]), 'still waiting')
+    held.release()
+    await committing
+    assert.equal(await asked, 1n)
+  }
+)
 
-test('a transaction that was open for too long is aborted by the coordinator, and its owner goes on under the same id', async t => {
-  const { topic, createProducer, group, record, offset, committedOffset, committedValues } = await setUp(t)
-  const held = holdingBack(shared, endTransaction)
-  const witness = await new ScriptedProducer(shared, `witness-${topic}`).init()
-  t.after(() => Promise.all([held.cluster.close(), witness.close()]))
-  const slow = createProducer(held.cluster, 1_000)
-  await slow.init()
-  const committing = slow.commit([record('too late')], offset(1n), group)
-  await held.reached
-  await witness.write(topic, 0, ['behind it'])
-  await witness.end('commit')
-  assert.deepEqual(await committedValues('behind it'), ['behind it']) // readable only once the transaction before it has ended
-  held.release()
-  await assert.rejects(committing, { code: 'FENCED' })
-  assert.equal(await committedOffset(), 0n)
-  await slow.recover() // nobody has taken the id, so it is still this one's
-  await slow.commit([record('in time')], offset(1n), group)
-  assert.deepEqual(await committedValues('in time'), ['behind it', 'in time'])
-})
+testBoth(
+  'a transaction that was open for too long is aborted by the coordinator, and its owner goes on under the same id',
+  async (t, protocol) => {
+    const { topic, createProducer, group, record, offset, committedOffset, committedValues } = await setUp(t, protocol)
+    const held = holdingBack(shared, endTransaction)
+    const witness = await new ScriptedProducer(shared, `witness-${topic}`).init()
+    t.after(() => Promise.all([held.cluster.close(), witness.close()]))
+    const slow = createProducer(held.cluster, 1_000)
+    await slow.init()
+    const committing = slow.commit([record('too late')], offset(1n), group)
+    await held.reached
+    await witness.write(topic, 0, ['behind it'])
+    await witness.end('commit')
+    assert.deepEqual(await committedValues('behind it'), ['behind it']) // readable only once the transaction before it has ended
+    held.release()
+    await assert.rejects(committing, { code: protocol === 'first' ? 'FENCED' : 'INVALID_TXN_STATE' })
+    assert.equal(await committedOffset(), 0n)
+    await slow.recover() // nobody has taken the id, so it is still this one's
+    await slow.commit([record('in time')], offset(1n), group)
+    assert.deepEqual(await committedValues('in time'), ['behind it', 'in time'])
+  }
+)
 
-test('a broker that is killed in the middle of a transaction and comes back: the same batch is committed once', async t => {
-  const broker = await startBroker(t)
-  const connection = { brokers: broker.brokers, clientID: 'integration-test' }
-  const { createProducer, group, record, offset, committedOffset, committedValues } = await setUp(t, connection)
-  const held = holdingBack(connection, endTransaction)
-  t.after(() => held.cluster.close())
-  const producer = createProducer(held.cluster)
-  await producer.init()
-  const committing = producer.commit([record('a')], offset(1n), group)
-  committing.catch(() => {})
-  await held.reached
-  await broker.kill()
-  held.release()
-  await assert.rejects(committing, { code: 'BROKER_UNAVAILABLE' })
-  await broker.start()
-  await untilRecovered(producer)
-  assert.equal(await committedOffset(), 0n)
-  await producer.commit([record('a')], offset(1n), group)
-  assert.equal(await committedOffset(), 1n)
-  assert.deepEqual(await committedValues('a'), ['a'])
-})
+testBoth(
+  'a broker that is killed in the middle of a transaction and comes back: the same batch is committed once',
+  async (t, protocol) => {
+    const broker = await startBroker(t)
+    const connection = { brokers: broker.brokers, clientID: 'integration-test' }
+    const { createProducer, group, record, offset, committedOffset, committedValues } = await setUp(
+      t,
+      protocol,
+      connection
+    )
+    const held = holdingBack(connection, endTransaction)
+    t.after(() => held.cluster.close())
+    const producer = createProducer(held.cluster)
+    await producer.init()
+    const committing = producer.commit([record('a')], offset(1n), group)
+    committing.catch(() => {})
+    await held.reached
+    await broker.kill()
+    held.release()
+    await assert.rejects(committing, { code: 'BROKER_UNAVAILABLE' })
+    await broker.start()
+    await untilRecovered(producer)
+    assert.equal(await committedOffset(), 0n)
+    await producer.commit([record('a')], offset(1n), group)
+    assert.equal(await committedOffset(), 1n)
+    assert.deepEqual(await committedValues('a'), ['a'])
+  }
+)
 
 async function untilRecovered(producer: TransactionalProducer): Promise<void> {
   for (;;) {

@@ -3,13 +3,14 @@ import {
   type API,
   addOffsetsToTxnV4,
   addPartitionsToTxnV3,
+  apiVersionsV4,
   type Connection,
   endTxnV4,
   initProducerIdV5,
   txnOffsetCommitV4
 } from '@platformatic/kafka'
 import type { Cluster } from '../cluster/cluster.ts'
-import { checkCode, type KafkaError, protocolError, toKafkaError } from '../errors.ts'
+import { checkCode, KafkaError, protocolError, toKafkaError } from '../errors.ts'
 import { partitionOf } from '../producer/partitioner.ts'
 import {
   addToSequence,
@@ -23,15 +24,18 @@ import {
 import { encodeRecordBatch } from '../producer/record-batch.ts'
 import type { OutputRecord } from '../records.ts'
 import { passPoint } from '../stage/points.ts'
+import { endTxnV5, isSecondProtocolSpoken, txnOffsetCommitV5 } from './second-protocol.ts'
 
 /**
- * One Kafka transaction after the other under one transactional id (KIP-98, KIP-360, KIP-447).
+ * One Kafka transaction after the other under one transactional id (KIP-98, KIP-360, KIP-447, KIP-890).
  *
  * States: **new** → `init` → **ready** ⇄ `commit` (adds partitions and the group, then writes records and offsets, then
  * ends; resolves only when the coordinator said that it is committed) — any failure → **doubtful** → `recover` → **ready**.
+ * Where the cluster speaks the second protocol (second-protocol.ts), nothing is added, and each end gives the identity its next epoch. Which one
+ * it speaks is asked when no transaction can be open: in `init` and `recover`.
  *
- * Doubtful means: what was sent may still be on its way, so the identity must not be used again: a delayed EndTxn could end
- * the *next* transaction. `recover` aborts what is open and asks for the next epoch *of the identity it holds*; after
+ * Doubtful means: what was sent may still be on its way, so the identity must not be used again: with the first protocol a delayed EndTxn could
+ * end the *next* transaction. `recover` aborts what is open and asks for the next epoch *of the identity it holds*; after
  * that the brokers refuse everything older. Had another instance taken the id meanwhile, the coordinator refuses (`FENCED`) and
  * this one has to leave. Only `init`, at the start of a process, takes the id from whoever had it.
  *
@@ -70,10 +74,15 @@ interface WriteTarget {
   bytes: number
 }
 
+/** Of this client, for the brokers' metrics and logs; they take letters, digits, dots and dashes. */
+const softwareName = 'orderly'
+const softwareVersion = '1'
 /** A transaction that has just ended is still being written out; it takes a millisecond or two. */
 const concurrentDelayMs = 2
 const retryDelayMs = 50
 const invalidTransactionState = 48
+/** With the first protocol a coordinator says "fenced" then, for the epoch is no longer the producer's. */
+const alreadyAborted = 'committing: the coordinator has aborted the transaction, which was open for too long'
 /** INVALID_PRODUCER_EPOCH, PRODUCER_FENCED */
 const fencedEpoch = new Set([47, 90])
 
@@ -95,6 +104,7 @@ export class TransactionalProducer {
   readonly #options: TransactionalProducerOptions
   #identity: ProducerIdentity = { producerID: -1n, epoch: -1 }
   #sequences = new Map<string, number>()
+  #speaksSecond = false
 
   constructor(cluster: Cluster, options: TransactionalProducerOptions) {
     this.#cluster = cluster
@@ -131,24 +141,37 @@ export class TransactionalProducer {
     offsets: readonly InputOffset[],
     group: GroupIdentity | undefined
   ): Promise<void> {
-    await allSettled([this.#addPartitions(waves), ...(group === undefined ? [] : [this.#addGroup(group)])])
+    if (!this.#speaksSecond) {
+      await allSettled([this.#addPartitions(waves), ...(group === undefined ? [] : [this.#addGroup(group)])])
+    }
     passPoint('transaction-begun')
     const writing = this.#write(waves).then(() => passPoint('outputs-written'))
     const offsetting = group && this.#writeOffsets(offsets, group).then(() => passPoint('offsets-written'))
     await allSettled([writing, ...(offsetting === undefined ? [] : [offsetting])])
     passPoint('before-commit')
-    await this.#step('committing', async () => checkCode(await this.#end(true), 'committing'))
+    await this.#step('committing', async () => {
+      const code = await this.#end(true)
+      if (code === invalidTransactionState)
+        throw new KafkaError('INVALID_TXN_STATE', alreadyAborted, { retryable: true })
+      checkCode(code, 'committing')
+    })
   }
 
   async #initialize(current: ProducerIdentity): Promise<void> {
     await this.#repeat('taking the transactional id', async () => {
       const { transactionalID, transactionTimeoutMs } = this.#options
+      const versions = await this.#ask(apiVersionsV4.api, softwareName, softwareVersion)
       const arguments_ = [transactionalID, transactionTimeoutMs, current.producerID, current.epoch] as const
       const response = await this.#ask(initProducerIdV5.api, ...arguments_)
       checkCode(response.errorCode, 'taking the transactional id')
-      this.#identity = { producerID: response.producerId, epoch: response.producerEpoch }
-      this.#sequences = new Map()
+      this.#become({ producerID: response.producerId, epoch: response.producerEpoch })
+      this.#speaksSecond = isSecondProtocolSpoken(versions)
     })
+  }
+
+  #become(identity: ProducerIdentity): void {
+    this.#identity = identity
+    this.#sequences = new Map()
   }
 
   async #addPartitions(waves: readonly PartitionBatch[][]): Promise<void> {
@@ -237,7 +260,8 @@ export class TransactionalProducer {
         const writing = [...(await this.#byLeader(unwritten))].map(async ([connection, batches]) => {
           const codes = await produce(connection, batches, {
             timeoutMs: this.#options.stepTimeoutMs,
-            transactionalID: this.#options.transactionalID
+            transactionalID: this.#options.transactionalID,
+            joinsTransaction: this.#speaksSecond
           })
           for (const batch of batches) {
             const code = codes.get(partitionKey(batch.topic, batch.partition)) ?? 0
@@ -279,7 +303,7 @@ export class TransactionalProducer {
       const response = await this.#cluster.askCoordinator(
         'group',
         group.groupID,
-        txnOffsetCommitV4.api,
+        this.#speaksSecond ? txnOffsetCommitV5 : txnOffsetCommitV4.api,
         this.#options.transactionalID,
         group.groupID,
         producerID,
@@ -297,7 +321,11 @@ export class TransactionalProducer {
 
   async #end(commit: boolean): Promise<number> {
     const { producerID, epoch } = this.#identity
-    return (await this.#ask(endTxnV4.api, this.#options.transactionalID, producerID, epoch, commit)).errorCode
+    const arguments_ = [this.#options.transactionalID, producerID, epoch, commit] as const
+    if (!this.#speaksSecond) return (await this.#ask(endTxnV4.api, ...arguments_)).errorCode
+    const { errorCode, ...next } = await this.#ask(endTxnV5, ...arguments_)
+    if (errorCode === 0) this.#become(next)
+    return errorCode
   }
 
   #ask<Arguments extends unknown[], Response>(api: API<Arguments, Response>, ...args: Arguments): Promise<Response> {
