@@ -6,8 +6,9 @@ import { createBenchTopics } from './fill-topic.ts'
 const writers = 32
 const bytes = 200
 const textCodec = {
+  isPrepared: () => true,
   prepare: async () => {},
-  decode: (value: Buffer) => value,
+  decode: (bytes: Buffer, start?: number, end?: number) => bytes.subarray(start, end),
   encode: (value: Buffer) => value
 }
 

@@ -7,7 +7,8 @@ import { ContractError } from '../errors.ts'
  * a consumer for good. So the bytes are walked once by the writer's schema before avsc sees them.
  */
 interface Cursor {
-  readonly value: Buffer
+  readonly bytes: Buffer
+  readonly end: number
   position: number
 }
 
@@ -16,17 +17,17 @@ type Walk = (cursor: Cursor) => void
 const MAX_VARINT_BYTES = 10
 
 /**
- * @returns a function that throws ContractError unless, from a position on, the value is exactly one datum of the type.
+ * @returns a function that throws ContractError unless, from a position to before an end, the bytes are exactly one datum of the type.
  */
-export function createBoundsCheck(type: Type): (value: Buffer, position: number) => void {
+export function createBoundsCheck(type: Type): (bytes: Buffer, position: number, end: number) => void {
   const walk = walkOf(type, new Map())
-  return (value, position) => {
-    const cursor = { value, position }
+  return (bytes, position, end) => {
+    const cursor = { bytes, end, position }
     walk(cursor)
-    if (cursor.position < value.length) {
+    if (cursor.position < end) {
       throw new ContractError(
         'RECORD_TRAILING_BYTES',
-        `${value.length - cursor.position} bytes follow the end of the ${type.name ?? type.typeName}`
+        `${end - cursor.position} bytes follow the end of the ${type.name ?? type.typeName}`
       )
     }
   }
@@ -107,7 +108,7 @@ function walkBlocks(walkItem: Walk): Walk {
       const start = cursor.position
       const items = Math.abs(count)
       // An item takes a byte at least; items of no size (null, an empty record) are not worth a way around this.
-      if (items > cursor.value.length - start) throw truncated(cursor)
+      if (items > cursor.end - start) throw truncated()
       for (let item = 0; item < items; item++) walkItem(cursor)
       if (sizeBytes !== undefined && cursor.position - start !== sizeBytes) {
         throw invalid(`a block of ${sizeBytes} bytes took ${cursor.position - start}`)
@@ -123,7 +124,7 @@ function walkInt(cursor: Cursor): void {
 
 /** Below -2^52 avsc loses a bit and with it the sign; above 2^53 it refuses by itself. */
 function walkLong(cursor: Cursor): void {
-  const negative = ((cursor.value[cursor.position] ?? 0) & 1) === 1
+  const negative = ((cursor.bytes[cursor.position] ?? 0) & 1) === 1
   const number = readVarint(cursor)
   if (negative !== number < 0 || number < -(2 ** 52)) throw invalid('a long is too far below zero to be read exactly')
 }
@@ -137,19 +138,19 @@ function readIndex(cursor: Cursor, size: number): number {
 function advance(cursor: Cursor, bytes: number): void {
   if (bytes < 0) throw invalid(`a negative length, ${bytes}`)
   cursor.position += bytes
-  if (cursor.position > cursor.value.length) throw truncated(cursor)
+  if (cursor.position > cursor.end) throw truncated()
 }
 
 /** A zigzag varint. Beyond 2^53 the result is inexact, which is enough to refuse it as a length. */
 function readVarint(cursor: Cursor): number {
-  const { value } = cursor
+  const { bytes, end } = cursor
   let position = cursor.position
-  let byte = value[position++]
-  if (byte === undefined) throw truncated(cursor)
+  if (position >= end) throw truncated()
+  let byte = bytes[position++] as number
   let zigzag = byte & 0x7f
   for (let scale = 128; byte & 0x80; scale *= 128) {
-    byte = value[position++]
-    if (byte === undefined) throw truncated(cursor)
+    if (position >= end) throw truncated()
+    byte = bytes[position++] as number
     if (position - cursor.position > MAX_VARINT_BYTES) throw invalid('a number longer than 64 bits')
     zigzag += (byte & 0x7f) * scale
   }
@@ -157,8 +158,8 @@ function readVarint(cursor: Cursor): number {
   return zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2
 }
 
-function truncated(cursor: Cursor): ContractError {
-  return new ContractError('RECORD_TRUNCATED', `the record ends early, after ${cursor.value.length} bytes`)
+function truncated(): ContractError {
+  return new ContractError('RECORD_TRUNCATED', 'the record ends early, inside of what its schema says')
 }
 
 function invalid(what: string): ContractError {

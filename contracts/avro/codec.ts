@@ -5,7 +5,7 @@ import type { SchemaRegistry, WriterSchema } from '../registry/registry.ts'
 import type { RecordSchema } from '../schema.ts'
 import { createBoundsCheck } from './bounds.ts'
 import { parseAvroType, parsePlainAvroType } from './types.ts'
-import { HEADER_BYTES, readSchemaID, writeHeader } from './wire-format.ts'
+import { HEADER_BYTES, notInWireFormat, schemaIDAt, writeHeader } from './wire-format.ts'
 
 export interface AvroCodecOptions {
   readonly registry: SchemaRegistry
@@ -20,7 +20,7 @@ export interface WriterOptions {
   readonly schemaID: number
 }
 
-type Reader<Event> = (value: Buffer) => Event
+type Reader<Event> = (bytes: Buffer, start: number, end: number) => Event
 
 /** Every event of usual size is encoded here first and copied out at its exact size. */
 const scratch = Buffer.allocUnsafeSlow(32 * 1024)
@@ -39,18 +39,25 @@ export function createAvroCodec<Event>(options: AvroCodecOptions): Codec<Event> 
   }
 
   return {
-    async prepare(values) {
-      const missing = missingSchemaIDs(values, readers)
-      if (missing.size > 0) await Promise.all([...missing].map(prepareReader))
+    isPrepared(bytes, start = 0, end = bytes.length) {
+      const schemaID = schemaIDAt(bytes, start, end)
+      return schemaID === undefined || readers.has(schemaID)
     },
 
-    decode(value) {
-      const schemaID = readSchemaID(value)
+    async prepare(values) {
+      const wanted = new Set(values.map(value => schemaIDAt(value, 0, value.length)))
+      const missing = [...wanted].filter(schemaID => schemaID !== undefined && !readers.has(schemaID)) as number[]
+      await Promise.all(missing.map(prepareReader))
+    },
+
+    decode(bytes, start = 0, end = bytes.length) {
+      const schemaID = schemaIDAt(bytes, start, end)
+      if (schemaID === undefined) throw notInWireFormat(bytes, start, end)
       const read = readers.get(schemaID)
       if (read === undefined) {
         throw new ContractError('SCHEMA_UNKNOWN', `the schema registry has no schema with the record's id ${schemaID}`)
       }
-      return read(value)
+      return read(bytes, start, end)
     },
 
     encode: options.writer === undefined ? refuseToWrite(readerType) : createWriter(options.writer)
@@ -60,16 +67,6 @@ export function createAvroCodec<Event>(options: AvroCodecOptions): Codec<Event> 
 /** @throws Error when records of the writer's schema cannot be read with the reader's. */
 export function checkReadable(readerSchema: RecordSchema, writer: WriterSchema): void {
   parseAvroType(readerSchema).createResolver(parseWriterSchema(writer))
-}
-
-function missingSchemaIDs(values: readonly Buffer[], readers: ReadonlyMap<number, unknown>): Set<number> {
-  const missing = new Set<number>()
-  for (const value of values) {
-    if (value.length < HEADER_BYTES || value[0] !== 0) continue
-    const schemaID = value.readInt32BE(1)
-    if (!readers.has(schemaID)) missing.add(schemaID)
-  }
-  return missing
 }
 
 /** No trouble with the registry says anything about a record: it waits, and is not given up. */
@@ -87,10 +84,10 @@ function createReader<Event>(readerType: Type, schemaID: number, schema: WriterS
     const checkBounds = createBoundsCheck(writerType)
     const sameShape = writerType.fingerprint().equals(readerType.fingerprint())
     const resolver = sameShape ? undefined : readerType.createResolver(writerType)
-    return value => {
-      checkBounds(value, HEADER_BYTES)
+    return (bytes, start, end) => {
+      checkBounds(bytes, start + HEADER_BYTES, end)
       try {
-        return readerType.decode(value, HEADER_BYTES, resolver).value as Event
+        return readerType.decode(bytes, start + HEADER_BYTES, resolver).value as Event
       } catch (cause) {
         throw new ContractError('RECORD_INVALID', `the record is not valid Avro: ${(cause as Error).message}`, {
           cause

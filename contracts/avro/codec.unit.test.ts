@@ -125,6 +125,34 @@ test('every cut of a record is refused as truncated, and every byte after it as 
   assert.throws(() => codec.decode(Buffer.concat([valid, Buffer.from([0])])), refusal('RECORD_TRAILING_BYTES'))
 })
 
+test('a value is read where it stands: what is around it is never part of it, even if it would make it whole', async () => {
+  const event = orderCreated()
+  const valid = codec.encode(event)
+  await codec.prepare([valid])
+  const before = Buffer.from([0, 1, 2])
+  const bytes = Buffer.concat([before, valid, valid])
+  const [start, end] = [before.length, before.length + valid.length]
+  assert.deepEqual(codec.decode(bytes, start, end), event)
+  assert.deepEqual(codec.decode(bytes, end), event)
+  for (let length = 0; length < valid.length; length++) {
+    const expected = length < HEADER_BYTES ? 'WIRE_FORMAT_INVALID' : 'RECORD_TRUNCATED'
+    assert.throws(() => codec.decode(bytes, start, start + length), refusal(expected))
+  }
+  assert.throws(() => codec.decode(bytes, start, end + 1), refusal('RECORD_TRAILING_BYTES'))
+})
+
+test('it is known what has to be loaded: the schema of a value in wire format, until it is', async () => {
+  const readerSchema = orderCreatedSchemas.versions[1]
+  const fresh = createAvroCodec({ registry: createInMemoryRegistry(), readerSchema })
+  const bytes = Buffer.concat([Buffer.from([7]), codec.encode(orderCreated())])
+  assert.equal(fresh.isPrepared(bytes, 1), false)
+  assert.equal(fresh.isPrepared(bytes), true) // is none, and nothing would help
+  assert.equal(fresh.isPrepared(bytes, 1, HEADER_BYTES), true)
+  const value = codec.encode(orderCreated())
+  await codec.prepare([value])
+  assert.equal(codec.isPrepared(value), true)
+})
+
 test('values that are not in wire format are refused and do not disturb the others', async () => {
   const event = orderCreated()
   const valid = codec.encode(event)

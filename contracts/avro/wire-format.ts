@@ -3,16 +3,17 @@ import { ContractError } from '../errors.ts'
 /** Confluent wire format: byte 0 is 0, then the schema id as a big-endian int32, then the Avro body. */
 export const HEADER_BYTES = 5
 
-/** @throws ContractError `WIRE_FORMAT_INVALID` */
-export function readSchemaID(value: Buffer): number {
-  if (value.length < HEADER_BYTES || value[0] !== 0) {
-    const start = value.subarray(0, HEADER_BYTES).toString('hex') || 'nothing'
-    throw new ContractError(
-      'WIRE_FORMAT_INVALID',
-      `not in Confluent wire format: a zero byte and a schema id were expected, the value begins with ${start}`
-    )
-  }
-  return value.readInt32BE(1)
+/** @returns undefined for a value from `start` to before `end` that is not in this format */
+export function schemaIDAt(bytes: Buffer, start: number, end: number): number | undefined {
+  return end - start < HEADER_BYTES || bytes[start] !== 0 ? undefined : bytes.readInt32BE(start + 1)
+}
+
+export function notInWireFormat(bytes: Buffer, start: number, end: number): ContractError {
+  const beginning = bytes.subarray(start, Math.min(end, start + HEADER_BYTES)).toString('hex') || 'nothing'
+  return new ContractError(
+    'WIRE_FORMAT_INVALID',
+    `not in Confluent wire format: a zero byte and a schema id were expected, the value begins with ${beginning}`
+  )
 }
 
 export function writeHeader(value: Buffer, schemaID: number): void {

@@ -15,11 +15,14 @@ export interface RecordHeaders {
   toObject(): Readonly<Record<string, string>>
 }
 
+/** A value is read where it stands: in `bytes`, from `start` (0 unless said) to before `end` (theirs). */
 export interface Codec<Event> {
+  /** Whether `decode` has what it needs for this value. */
+  isPrepared(bytes: Buffer, start?: number, end?: number): boolean
   /** Loads what `decode` needs for these values (writer schemas). Rejects only where trying again may help. */
   prepare(values: readonly Buffer[]): Promise<void>
   /** @throws anything: the record is poison. */
-  decode(value: Buffer): Event
+  decode(bytes: Buffer, start?: number, end?: number): Event
   encode(event: Event): Buffer
 }
 

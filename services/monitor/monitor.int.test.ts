@@ -2,14 +2,13 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
 import { createProducer, createTopics, deadLetterTopic, runStage } from '@orderly/kafka'
-import { ScriptedProducer } from '@orderly/kafka/testing'
+import { ScriptedProducer, textCodec } from '@orderly/kafka/testing'
 import { waitUntil } from '@orderly/stack'
 import { integrationEnvironment, startService } from '@orderly/stack/testing'
 
 const { kafkaBrokers } = integrationEnvironment()
 const connection = { brokers: kafkaBrokers, clientID: 'monitor-test' }
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
-const text = { prepare: async () => {}, decode: String, encode: (value: string) => Buffer.from(value) }
 
 test('lag is told in records and seconds, with what hangs, for groups without members as well', async t => {
   const topic = `monitored-${randomUUID()}`
@@ -41,7 +40,7 @@ test('lag is told in records and seconds, with what hangs, for groups without me
     producer.send([{ topic, key: 'k', value: Buffer.from('v'), headers: {}, timestampMs }])
   await send(Date.now())
   const stage = runStage(
-    { name: 'read', group, inputs: [{ name: topic, eventType: 'Text', codec: text }], process: async () => [] },
+    { name: 'read', group, inputs: [{ name: topic, eventType: 'Text', codec: textCodec }], process: async () => [] },
     { connection, delivery: 'at-least-once', isTransient: () => false, logger: silent }
   )
   t.after(() => stage.stop())

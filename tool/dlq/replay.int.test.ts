@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
 import { createProducer, createTopics, deadLetterTopic, type KafkaConnection, runStage } from '@orderly/kafka'
-import { readCommitted } from '@orderly/kafka/testing'
+import { readCommitted, textCodec } from '@orderly/kafka/testing'
 import { newTraceparent } from '@orderly/service-kit'
 import { integrationEnvironment } from '@orderly/stack/testing'
 import { askTool, runTool } from '../testing/run-tool.ts'
@@ -12,7 +12,6 @@ const { kafkaBrokers } = integrationEnvironment()
 const connection: KafkaConnection = { brokers: kafkaBrokers, clientID: 'integration-test' }
 const environment = { KAFKA_BROKERS: kafkaBrokers.join(',') }
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
-const text = { prepare: async () => {}, decode: String, encode: (value: string) => Buffer.from(value) }
 const keys = ['ada', 'bob', 'cyd']
 const traceparent = newTraceparent()
 
@@ -29,7 +28,7 @@ async function setUp(t: TestContext) {
     {
       name: 'broken',
       group: `group-${input}`,
-      inputs: [{ name: input, eventType: 'Text', codec: text }],
+      inputs: [{ name: input, eventType: 'Text', codec: textCodec }],
       process: async records => {
         if (!isMended) throw Object.assign(new Error('not yet'), { code: 'BROKEN' })
         return records.map(({ key, event, headers }) => ({

@@ -2,14 +2,13 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
 import { createTopics, deadLetterTopic, runStage } from '@orderly/kafka'
-import { ScriptedProducer } from '@orderly/kafka/testing'
+import { ScriptedProducer, textCodec } from '@orderly/kafka/testing'
 import { integrationEnvironment } from '@orderly/stack/testing'
 import { askTool, runTool } from '../testing/run-tool.ts'
 
 const { kafkaBrokers, registryURL, databaseURL } = integrationEnvironment()
 const connection = { brokers: kafkaBrokers, clientID: 'integration-test' }
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
-const codec = { prepare: async () => {}, decode: String, encode: (value: string) => Buffer.from(value) }
 
 interface Findings {
   readonly findings: readonly { readonly about: string; readonly what: string; readonly todo: string }[]
@@ -25,7 +24,7 @@ test('the doctor finds a transaction that hangs, and the partition that does not
     {
       name: 'held',
       group: `group-${topic}`,
-      inputs: [{ name: topic, eventType: 'Text', codec }],
+      inputs: [{ name: topic, eventType: 'Text', codec: textCodec }],
       process: async () => []
     },
     { connection, delivery: 'at-least-once', isTransient: () => false, logger: silent }

@@ -1,4 +1,4 @@
-import { fetchedHeaders } from '@orderly/kafka/testing'
+import { fetchedRecord } from '@orderly/kafka/testing'
 import type { FoundRecord, OrderTables } from '../orders/sources.ts'
 
 export const noTables: OrderTables = {
@@ -18,6 +18,6 @@ export function foundRecord(
   timestampMs: number,
   headers: Record<string, string> = {}
 ): FoundRecord {
-  const record = { topic, partition: 1, offset: 7n, timestampMs, hasKey: true, key: Buffer.from('ada'), value: null }
-  return { eventType, record: { ...record, headers: fetchedHeaders(headers) } }
+  const place = { topic, partition: 1, offset: 7n }
+  return { eventType, record: fetchedRecord(place, { timestampMs, key: 'ada', value: null, headers }) }
 }

@@ -1,5 +1,6 @@
 import { compressionsAlgorithmsByBitmask } from '@platformatic/kafka'
 import { KafkaError } from '../errors.ts'
+import type { Codec } from '../records.ts'
 import { FetchedHeaders } from './fetched-headers.ts'
 import { batchHeadBytes, type LogBatch } from './log-batches.ts'
 import { readVarint, readVarintEnd } from './varint.ts'
@@ -12,7 +13,12 @@ export declare abstract class FetchedRecord {
   readonly timestampMs: number
   get hasKey(): boolean
   get key(): Buffer | null
-  readonly value: Buffer | null
+  get hasValue(): boolean
+  get value(): Buffer | null
+  /** Whether the codec has what it needs for the value. */
+  isPreparedFor(codec: Codec<unknown>): boolean
+  /** @throws anything: the value cannot be read */
+  decode<Event>(codec: Codec<Event>): Event
   readonly headers: FetchedHeaders
 }
 
@@ -57,8 +63,9 @@ export class BatchRecords {
     const offsetDelta = readVarint(bytes, readVarintEnd())
     const keyLength = readVarint(bytes, readVarintEnd())
     const keyStart = readVarintEnd()
-    const value = bytesAt(bytes, keyStart + Math.max(0, keyLength))
-    const headers = new FetchedHeaders(bytes, bytesEnd)
+    const valueLength = readVarint(bytes, keyStart + Math.max(0, keyLength))
+    const valueStart = readVarintEnd()
+    const headers = new FetchedHeaders(bytes, valueStart + Math.max(0, valueLength))
     this.#moveTo(start + size, size)
     const timestampMs = (attributes & logAppendTimeBit) === 0 ? firstTimestampMs + timestampDeltaMs : maxTimestampMs
     return new BatchRecord({
@@ -69,7 +76,8 @@ export class BatchRecords {
       bytes,
       keyStart,
       keyLength,
-      value,
+      valueStart,
+      valueLength,
       headers
     })
   }
@@ -105,10 +113,12 @@ export class BatchRecords {
   }
 }
 
-/** Offset and key are made when somebody asks: a bigint and a buffer for each of thousands of records are copied by the garbage collector. */
+/**
+ * Offset, key and value are made when somebody asks: a bigint and two buffers for each of thousands of records are copied by the garbage
+ * collector. A value is decoded where it stands.
+ */
 class BatchRecord implements FetchedRecord {
   readonly timestampMs: number
-  readonly value: Buffer | null
   readonly headers: FetchedHeaders
   readonly #place: Pick<FetchedRecord, 'topic' | 'partition'>
   readonly #firstOffset: bigint
@@ -117,10 +127,12 @@ class BatchRecord implements FetchedRecord {
   readonly #keyStart: number
   /** -1 for null. */
   readonly #keyLength: number
+  readonly #valueStart: number
+  /** -1 for null. */
+  readonly #valueLength: number
 
   constructor(parts: RecordParts) {
     this.timestampMs = parts.timestampMs
-    this.value = parts.value
     this.headers = parts.headers
     this.#place = parts.place
     this.#firstOffset = parts.firstOffset
@@ -128,6 +140,8 @@ class BatchRecord implements FetchedRecord {
     this.#bytes = parts.bytes
     this.#keyStart = parts.keyStart
     this.#keyLength = parts.keyLength
+    this.#valueStart = parts.valueStart
+    this.#valueLength = parts.valueLength
   }
 
   get topic() {
@@ -149,6 +163,27 @@ class BatchRecord implements FetchedRecord {
   get key() {
     return this.hasKey ? this.#bytes.subarray(this.#keyStart, this.#keyStart + this.#keyLength) : null
   }
+
+  get hasValue() {
+    return this.#valueLength >= 0
+  }
+
+  get value() {
+    return this.hasValue ? this.#bytes.subarray(this.#valueStart, this.#valueEnd) : null
+  }
+
+  isPreparedFor(codec: Codec<unknown>) {
+    return codec.isPrepared(this.#bytes, this.#valueStart, this.#valueEnd)
+  }
+
+  decode<Event>(codec: Codec<Event>) {
+    return codec.decode(this.#bytes, this.#valueStart, this.#valueEnd)
+  }
+
+  /** Of a damaged record it may lie behind the batch. */
+  get #valueEnd() {
+    return Math.min(this.#valueStart + this.#valueLength, this.#bytes.length)
+  }
 }
 
 interface RecordParts {
@@ -159,17 +194,9 @@ interface RecordParts {
   readonly bytes: Buffer
   readonly keyStart: number
   readonly keyLength: number
-  readonly value: Buffer | null
+  readonly valueStart: number
+  readonly valueLength: number
   readonly headers: FetchedHeaders
-}
-
-let bytesEnd = 0
-
-function bytesAt(bytes: Buffer, position: number): Buffer | null {
-  const length = readVarint(bytes, position)
-  const start = readVarintEnd()
-  bytesEnd = length < 0 ? start : start + length
-  return length < 0 ? null : bytes.subarray(start, bytesEnd)
 }
 
 function decompress(bytes: Buffer, compression: number): Buffer {

@@ -4,6 +4,7 @@ import { createRecordsBatch } from '@platformatic/kafka'
 import fc from 'fast-check'
 import { encodeRecordBatch } from '../producer/record-batch.ts'
 import { anyBytes, anyRecord, anyText, asBytes } from '../testing/arbitrary-records.ts'
+import { textCodec } from '../testing/text-codec.ts'
 import { BatchRecords, type FetchedRecord } from './batch-records.ts'
 import { type LogBatch, readLogBatches } from './log-batches.ts'
 
@@ -43,7 +44,8 @@ test('whatever was written is read as it was: keys, values, times, and headers b
         const own = read[index] as FetchedRecord
         assert.equal(own.timestampMs, timestampMs)
         assert.deepEqual([own.hasKey, own.key], [true, asBytes(key)])
-        assert.deepEqual(own.value, value)
+        assert.deepEqual([own.hasValue, own.value], [value !== null, value])
+        if (value !== null) assert.deepEqual(own.decode(textCodec), value.toString())
         const pairs = Object.entries(headers).map(([name, content]) => [Buffer.from(name).toString(), asBytes(content)])
         assert.deepEqual([...own.headers], pairs)
         for (const [name, content] of pairs as [string, Buffer][]) {

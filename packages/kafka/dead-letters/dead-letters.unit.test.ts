@@ -3,15 +3,15 @@ import { type TestContext, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { FetchedRecord } from '../committed-read/batch-records.ts'
 import { deadLetterTopic } from '../stage/dead-letters.ts'
-import { fetchedHeaders } from '../testing/fetched-headers.ts'
+import { fetchedRecord } from '../testing/fetched-record.ts'
 import { createInMemoryBroker, type RecordedRecord } from '../testing/in-memory-broker.ts'
+import { textCodec } from '../testing/text-codec.ts'
 import { DeadLetterBook, type LetterKey } from './book.ts'
 import { operationRecords } from './operation.ts'
 import { cutIntoSteps, type OperationPlan, planDrop, planReplay } from './plan.ts'
 
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 const input = 'orders'
-const text = { prepare: async () => {}, decode: String, encode: (value: string) => Buffer.from(value) }
 
 /** A stage that fails on texts until they are mended, and whoever deals with its dead letters. */
 function setUp(t: Pick<TestContext, 'after'>) {
@@ -23,7 +23,7 @@ function setUp(t: Pick<TestContext, 'after'>) {
     {
       name: 'flaky',
       group: 'flaky',
-      inputs: [{ name: input, eventType: 'Text', codec: text }],
+      inputs: [{ name: input, eventType: 'Text', codec: textCodec }],
       process: async records => {
         if (records.some(({ event }) => poison.has(event))) throw new Error('poison')
         for (const { key, event } of records) processed.set(key, [...(processed.get(key) ?? []), event])
@@ -67,14 +67,8 @@ function setUp(t: Pick<TestContext, 'after'>) {
   }
 }
 
-function toFetched({ key, value, headers, ...place }: RecordedRecord): FetchedRecord {
-  return {
-    ...place,
-    hasKey: true,
-    key: Buffer.from(key),
-    value: value.length === 0 ? null : value,
-    headers: fetchedHeaders(headers)
-  }
+function toFetched(record: RecordedRecord): FetchedRecord {
+  return fetchedRecord(record, { ...record, value: record.value.length === 0 ? null : record.value })
 }
 
 const values = (key: LetterKey | undefined) => key?.letters.map(({ value }) => String(value))
@@ -218,10 +212,11 @@ test('whatever is replayed when, interrupted or not, each record comes through o
 })
 
 test('what Kafka Connect sets aside can be seen and dropped, not replayed, whatever the record was a part of', () => {
-  const copy = (offset: bigint) => ({
-    ...{ topic: 'audit.dlq', partition: 0, offset, timestampMs: 1, hasKey: true, key: Buffer.from('ada') },
+  const at = (offset: bigint) => ({ topic: 'audit.dlq', partition: 0, offset })
+  const copy = {
+    key: 'ada',
     value: Buffer.from('b'),
-    headers: fetchedHeaders({
+    headers: {
       ...{ 'dlq-stage': 'flaky', 'dlq-replay': 'r', 'dlq-topic': 'elsewhere', 'dlq-origin': '5/5' },
       '__connect.errors.topic': input,
       '__connect.errors.partition': '2',
@@ -229,11 +224,11 @@ test('what Kafka Connect sets aside can be seen and dropped, not replayed, whate
       '__connect.errors.connector.name': 'audit',
       '__connect.errors.exception.class.name': 'org.apache.kafka.connect.errors.DataException',
       '__connect.errors.exception.message': 'no event'
-    })
-  })
+    }
+  }
   const book = new DeadLetterBook()
   // Connect may set it aside again after a crash.
-  for (const offset of [0n, 1n]) book.add(copy(offset))
+  for (const offset of [0n, 1n]) book.add(fetchedRecord(at(offset), copy))
   const [key, ...others] = book.keys()
   const [letter, ...more] = key?.letters ?? []
   assert.deepEqual([others, more, key?.stage, key?.parkedCount], [[], [], 'audit', 0])
@@ -249,14 +244,7 @@ test('what Kafka Connect sets aside can be seen and dropped, not replayed, whate
     written.map(({ topic, partition, value }) => [topic, partition, value === null]),
     [['audit.dlq', 0, false]]
   )
-  for (const { key, value, headers } of written) {
-    book.add({
-      ...copy(2n),
-      key: Buffer.from(key as Buffer),
-      value: value as Buffer,
-      headers: fetchedHeaders(headers as Record<string, string>)
-    })
-  }
+  for (const record of written) book.add(fetchedRecord(at(2n), record))
   assert.deepEqual(book.keys(), [])
 })
 

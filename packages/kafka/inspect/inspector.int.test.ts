@@ -8,11 +8,11 @@ import { createProducer } from '../producer/producer.ts'
 import { deadLetterTopic } from '../stage/dead-letters.ts'
 import { runStage } from '../stage/run-stage.ts'
 import { ScriptedProducer } from '../testing/scripted-producer.ts'
+import { textCodec } from '../testing/text-codec.ts'
 import { createInspector } from './inspector.ts'
 
 const connection: KafkaConnection = { brokers: integrationEnvironment().kafkaBrokers, clientID: 'integration-test' }
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
-const text = { prepare: async () => {}, decode: String, encode: (value: string) => Buffer.from(value) }
 
 async function setUp(t: TestContext) {
   const topic = `inspected-${randomUUID()}`
@@ -26,7 +26,7 @@ async function setUp(t: TestContext) {
   t.after(() => Promise.all([inspector.close(), transactional.close()]))
   const groupID = `group-${topic}`
   const startStage = () => {
-    const input = { name: topic, eventType: 'Text', codec: text }
+    const input = { name: topic, eventType: 'Text', codec: textCodec }
     const stage = runStage(
       { name: 'inspected', group: groupID, inputs: [input], process: async () => [] },
       { connection, delivery: 'at-least-once', instanceID: `member-${topic}`, isTransient: () => false, logger: silent }

@@ -169,8 +169,7 @@ export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchP
   }
 }
 
-const isRelease = (record: FetchedRecord): boolean =>
-  record.value === null && headerOf(record, releaseHeader) !== undefined
+const isRelease = (record: FetchedRecord): boolean => !record.hasValue && headerOf(record, releaseHeader) !== undefined
 
 const placeOf = ({ topic, partition, offset }: FetchedRecord): string => `${topic}/${partition}/${offset}`
 
@@ -182,18 +181,21 @@ async function prepare<Event>(
   topics: ReadonlyMap<string, Topic<Event>>,
   records: readonly FetchedRecord[]
 ): Promise<void> {
-  for (const [name, topic] of topics) {
+  for (const [name, { codec }] of topics) {
     const values: Buffer[] = []
-    for (const record of records) if (record.topic === name && record.value !== null) values.push(record.value)
-    if (values.length > 0) await topic.codec.prepare(values)
+    for (const record of records) {
+      if (record.topic !== name || !record.hasValue || record.isPreparedFor(codec)) continue
+      values.push(record.value as Buffer)
+    }
+    if (values.length > 0) await codec.prepare(values)
   }
 }
 
 function decode<Event>(topics: ReadonlyMap<string, Topic<Event>>, record: FetchedRecord): StageRecord<Event> {
-  const { topic, value } = record
-  if (value === null) throw new Error('the record has no value')
+  if (!record.hasValue) throw new Error('the record has no value')
   if (!record.hasKey) throw new Error('the record has no key')
-  return new DecodedRecord(record, (topics.get(topic) as Topic<Event>).codec.decode(value))
+  const { codec } = topics.get(record.topic) as Topic<Event>
+  return new DecodedRecord(record, record.decode(codec))
 }
 
 class DecodedRecord<Event> implements StageRecord<Event> {

@@ -6,6 +6,7 @@ import type { Codec, Logger, Topic } from '../records.ts'
 import { deadLetterTopic } from '../stage/dead-letters.ts'
 import type { RunningStage, Stage, StageOptions, StageTick, TickContext } from '../stage/stage.ts'
 import type { RecordedRecord } from './in-memory-broker.ts'
+import { textCodec } from './text-codec.ts'
 
 /** What a broker, real or not, has to offer so that the contract can be tried on it. */
 export interface BrokerUnderTest {
@@ -21,18 +22,17 @@ export interface BrokerUnderTest {
 
 const silent: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 
-/** Text that names its own fate: a codec that cannot read what starts with "broken". */
-const textCodec: Codec<string> = {
-  prepare: async () => {},
-  decode: value => {
-    const text = value.toString()
+/** Of text that names its own fate: what starts with "broken" cannot be read. */
+const fragileCodec: Codec<string> = {
+  ...textCodec,
+  decode: (bytes, start, end) => {
+    const text = textCodec.decode(bytes, start, end)
     if (text.startsWith('broken')) throw Object.assign(new Error('cannot be read'), { code: 'UNREADABLE' })
     return text
-  },
-  encode: text => Buffer.from(text)
+  }
 }
 
-const textTopic = (name: string): Topic<string> => ({ name, eventType: 'Text', codec: textCodec })
+const textTopic = (name: string): Topic<string> => ({ name, eventType: 'Text', codec: fragileCodec })
 
 /** The promises of a broker to producers and stages; run against the one in memory and against Kafka. */
 export function testBrokerContract(brokerName: string, connect: (t: TestContext) => Promise<BrokerUnderTest>): void {

@@ -2,6 +2,7 @@ import { subscribe } from 'node:diagnostics_channel'
 import type { KafkaConnection } from '../connection.ts'
 import { type StagePoint, stageChannelName } from '../stage/points.ts'
 import { runStage } from '../stage/run-stage.ts'
+import { textCodec } from './text-codec.ts'
 
 /**
  * A process with nothing but a stage in it that copies its input, to be killed, stopped and fenced by tests.
@@ -46,14 +47,9 @@ const stage = runStage(
   {
     name: 'echo',
     group: `group-${input}`,
-    inputs: [
-      {
-        name: input,
-        eventType: 'Text',
-        codec: { prepare: async () => {}, decode: value => value, encode: (value: Buffer) => value }
-      }
-    ],
-    process: async records => records.map(({ key, event }) => ({ topic: output, key, value: event, headers: {} })),
+    inputs: [{ name: input, eventType: 'Text', codec: textCodec }],
+    process: async records =>
+      records.map(({ key, event }) => ({ topic: output, key, value: Buffer.from(event), headers: {} })),
     ...(ticking && { tick: ticking })
   },
   {

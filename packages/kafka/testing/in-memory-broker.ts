@@ -8,7 +8,7 @@ import { ParkedKeys } from '../stage/parked-keys.ts'
 import { createBatchProcessor } from '../stage/process-batch.ts'
 import type { RunningStage, Stage, StageOptions } from '../stage/stage.ts'
 import { Ticker } from '../stage/ticker.ts'
-import { fetchedHeaders } from './fetched-headers.ts'
+import { fetchedRecord } from './fetched-record.ts'
 
 /**
  * A broker for unit tests: topics as arrays, one writer at a time, a stage's outputs and offsets stored in one step.
@@ -74,19 +74,10 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
 
   function append(records: readonly OutputRecord[]): void {
     for (const record of records) {
-      const { topic, key, value, headers, timestampMs } = record
+      const { topic } = record
       const partition = partitionOf(record, partitionCount)
       const target = log(topic)[partition] as FetchedRecord[]
-      target.push({
-        topic,
-        partition,
-        offset: BigInt(target.length),
-        timestampMs: timestampMs ?? Date.now(),
-        hasKey: true,
-        key: Buffer.from(key),
-        value,
-        headers: fetchedHeaders(headers)
-      })
+      target.push(fetchedRecord({ topic, partition, offset: BigInt(target.length) }, record))
     }
     for (const wake of wakeUps) wake()
   }

@@ -1,4 +1,5 @@
-export { fetchedHeaders } from './fetched-headers.ts'
+export { fetchedHeaders, fetchedRecord } from './fetched-record.ts'
 export { createInMemoryBroker, type InMemoryBroker, type RecordedRecord } from './in-memory-broker.ts'
 export { readCommitted } from './read-committed.ts'
 export { ScriptedProducer } from './scripted-producer.ts'
+export { textCodec } from './text-codec.ts'

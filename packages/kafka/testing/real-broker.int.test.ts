@@ -10,15 +10,11 @@ import { runStage } from '../stage/run-stage.ts'
 import type { Stage, StageOptions } from '../stage/stage.ts'
 import { testBrokerContract } from './broker-contract.ts'
 import { readCommitted } from './read-committed.ts'
+import { textCodec } from './text-codec.ts'
 
 testBrokerContract('Kafka, exactly once', async () => brokerUnderTest('exactly-once'))
 testBrokerContract('Kafka, at least once', async () => brokerUnderTest('at-least-once'))
 
-const textCodec = {
-  prepare: async () => {},
-  decode: (value: Buffer) => value.toString(),
-  encode: (text: string) => Buffer.from(text)
-}
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 
 function brokerUnderTest(delivery: 'exactly-once' | 'at-least-once') {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { OutputRecord, Stage } from '@orderly/kafka'
-import { createInMemoryBroker } from '@orderly/kafka/testing'
+import { createInMemoryBroker, textCodec } from '@orderly/kafka/testing'
 import { createMetrics } from '../metrics/registry.ts'
 import { stageObserver } from '../metrics/stage-observer.ts'
 import { recordSpans } from '../testing/index.ts'
@@ -11,12 +11,7 @@ import { traceProducer } from './trace-producer.ts'
 import { traceStage } from './trace-stage.ts'
 
 const logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
-const text = {
-  prepare: async () => {},
-  decode: (value: Buffer) => value.toString(),
-  encode: (value: string) => Buffer.from(value)
-}
-const input = { name: 'in', eventType: 'Text', codec: text }
+const input = { name: 'in', eventType: 'Text', codec: textCodec }
 
 /** Writes each record on to `out`, as the services do. */
 const passOn: Stage<string> = {

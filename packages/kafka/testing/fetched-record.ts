@@ -1,0 +1,20 @@
+import { BatchRecords, type FetchedRecord } from '../committed-read/batch-records.ts'
+import type { FetchedHeaders } from '../committed-read/fetched-headers.ts'
+import { type LogBatch, readLogBatches } from '../committed-read/log-batches.ts'
+import { encodeRecordBatch } from '../producer/record-batch.ts'
+import type { OutputRecord } from '../records.ts'
+
+/** As it comes out of a real log. */
+export function fetchedRecord(
+  { topic, partition, offset }: Pick<FetchedRecord, 'topic' | 'partition' | 'offset'>,
+  record: Omit<OutputRecord, 'topic' | 'partition'>
+): FetchedRecord {
+  const records = [{ ...record, topic }]
+  const bytes = encodeRecordBatch({ records, producerID: -1n, epoch: -1, firstSequence: -1, isTransactional: false })
+  const [batch] = readLogBatches(bytes) as [LogBatch]
+  return new BatchRecords({ topic, partition }, { ...batch, firstOffset: offset }).take()
+}
+
+export function fetchedHeaders(headers: OutputRecord['headers']): FetchedHeaders {
+  return fetchedRecord({ topic: '', partition: 0, offset: 0n }, { key: '', value: null, headers }).headers
+}

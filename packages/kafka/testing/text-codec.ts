@@ -1,0 +1,9 @@
+import type { Codec } from '../records.ts'
+
+/** Values that are text and nothing else. */
+export const textCodec: Codec<string> = {
+  isPrepared: () => true,
+  prepare: async () => {},
+  decode: (bytes, start, end) => bytes.toString('utf8', start, end),
+  encode: text => Buffer.from(text)
+}
