@@ -65,7 +65,7 @@ function kafka(): IKafka {
           'transaction.state.log.replication.factor': 3,
           'transaction.state.log.min.isr': 2,
           'transaction.abort.timed.out.transaction.cleanup.interval.ms': 2000,
-          'add.partitions.to.txn.retry.backoff.ms': 2
+          'add.partitions.to.txn.retry.backoff.ms': 1
         },
         metricsConfig: metricsConfig('kafka')
       },

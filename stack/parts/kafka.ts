@@ -163,7 +163,7 @@ export function commonBrokerSettings(brokers: number): Record<string, string | n
     // A transaction whose owner died holds up readers until this looks at it.
     'transaction.abort.timed.out.transaction.cleanup.interval.ms': 2000,
     // One that follows another at once waits for its markers, which take a millisecond or two; by default it is tried again after 20.
-    'add.partitions.to.txn.retry.backoff.ms': 2,
+    'add.partitions.to.txn.retry.backoff.ms': 1,
     'group.initial.rebalance.delay.ms': 0,
     'num.network.threads': 2,
     'num.io.threads': 4,

@@ -78,7 +78,7 @@ interface WriteTarget {
 const softwareName = 'orderly'
 const softwareVersion = '1'
 /** A transaction that has just ended is still being written out; it takes a millisecond or two. */
-const concurrentDelayMs = 2
+const concurrentDelayMs = 1
 const retryDelayMs = 50
 const invalidTransactionState = 48
 /** With the first protocol a coordinator says "fenced" then, for the epoch is no longer the producer's. */

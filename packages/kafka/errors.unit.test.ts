@@ -1,0 +1,16 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { protocolError } from './errors.ts'
+
+const [invalidProducerEpoch, notLeader, topicAuthorizationFailed, transactionAbortable] = [47, 6, 29, 120]
+
+test('what passes by itself or by aborting may be tried again, what a broker refuses for good may not', () => {
+  const told = (code: number) => {
+    const { code: name, retryable } = protocolError(code, 'writing')
+    return [name, retryable]
+  }
+  assert.deepEqual(told(notLeader), ['NOT_LEADER_OR_FOLLOWER', true])
+  assert.deepEqual(told(transactionAbortable), ['TRANSACTION_ABORTABLE', true])
+  assert.deepEqual(told(topicAuthorizationFailed), ['TOPIC_AUTHORIZATION_FAILED', false])
+  assert.deepEqual(told(invalidProducerEpoch), ['FENCED', false])
+})
