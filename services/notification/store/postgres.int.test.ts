@@ -73,7 +73,12 @@ test('instances that accept the same events, claim and settle at the same time s
   assert.equal(rows[0].lanes, 0)
 })
 
-for (const past of ['on empty tables', 'on a table of which statistics say that little waits']) {
+const pasts = {
+  'on empty tables': undefined,
+  'on a table of which statistics say that little waits': 'VACUUM ANALYZE',
+  'on a table that was all dead rows when it was analyzed': 'ANALYZE'
+}
+for (const [past, upkeep] of Object.entries(pasts)) {
   test(`what a claim and its settling read does not grow with what waits, though their plans were made ${past}`, async () => {
     await emptyLedger(pool)
     const own = database.open({ maxConnections: 1 })
@@ -97,10 +102,10 @@ for (const past of ['on empty tables', 'on a table of which statistics say that 
         WHERE schemaname = 'notification'`)
       return new Map(rows.map(({ index, entries }) => [index, Number(entries)]))
     }
-    if (past !== 'on empty tables') {
+    if (upkeep !== undefined) {
       await accept(5_000)
       await sendAll(1_000)
-      for (const table of ['deliveries', 'lanes']) await pool.query(`VACUUM ANALYZE notification.${table}`)
+      for (const table of ['deliveries', 'lanes']) await pool.query(`${upkeep} notification.${table}`)
     }
     // From the sixth time on Postgres may keep one plan for all times.
     for (let times = 0; times < 10; times++) {

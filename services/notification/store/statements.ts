@@ -111,11 +111,16 @@ export function isSwitchedOff(target: string): Statement {
   }
 }
 
+/** One lane after the other by its key: a join could read all lanes in their sequence, to have them sorted. */
 export function lockLanes(targets: readonly string[], userIDs: readonly string[]): Statement {
   return {
     name: 'lock-lanes',
-    text: `SELECT FROM notification.lanes WHERE (target, user_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
-      ORDER BY target, user_id FOR UPDATE`,
+    text: `SELECT FROM (
+        SELECT DISTINCT target COLLATE "C" AS target, user_id COLLATE "C" AS user_id
+        FROM unnest($1::text[], $2::text[]) AS given (target, user_id) ORDER BY target, user_id
+      ) AS given, LATERAL (
+        SELECT FROM notification.lanes WHERE lanes.target = given.target AND lanes.user_id = given.user_id FOR UPDATE
+      ) AS locked`,
     values: [targets, userIDs]
   }
 }
@@ -150,7 +155,7 @@ export function settleDeliveries(settled: readonly SettledDelivery[], nowMs: Now
   }
 }
 
-/** Runs while the lanes are locked: who adds a delivery to one of them comes before, or makes the lane anew. */
+/** Runs while the lanes are locked: who adds a delivery to one of them comes before, or makes the lane anew, and none moves from its place. */
 export function freeLanes(lanes: readonly FreedLane[], nowMs: Now): Statement {
   return {
     name: 'free-lanes',
@@ -160,13 +165,18 @@ export function freeLanes(lanes: readonly FreedLane[], nowMs: Now): Statement {
           WHERE deliveries.target = freed.target AND deliveries.user_id = freed.user_id AND settled_at IS NULL ${laneByLane}
         ) AS has_more
         FROM unnest($1::text[], $2::text[], $3::uuid[], $4::float8[]) AS freed (target, user_id, claim, retry_ms)
+      ), found AS MATERIALIZED (
+        SELECT given.*, place, lane.claim AS current FROM given, LATERAL (
+          SELECT ctid AS place, lanes.claim FROM notification.lanes
+          WHERE lanes.target = given.target AND lanes.user_id = given.user_id ${laneByLane}
+        ) AS lane
       ), deleted AS (
-        DELETE FROM notification.lanes USING given
-        WHERE lanes.target = given.target AND lanes.user_id = given.user_id AND NOT has_more
+        DELETE FROM notification.lanes WHERE ctid = ANY (ARRAY(SELECT place FROM found WHERE NOT has_more))
       )
-      UPDATE notification.lanes SET due_at = ${now(5)} + ${milliseconds('retry_ms')}, claim = NULL, instance = NULL
-      FROM given
-      WHERE lanes.target = given.target AND lanes.user_id = given.user_id AND lanes.claim = given.claim AND has_more`,
+      UPDATE notification.lanes
+      SET due_at = ${now(5)} + (SELECT max(${milliseconds('retry_ms')}) FROM found WHERE place = lanes.ctid AND claim = current),
+        claim = NULL, instance = NULL
+      WHERE ctid = ANY (ARRAY(SELECT place FROM found WHERE has_more AND claim = current))`,
     values: [
       lanes.map(({ target }) => target),
       lanes.map(({ userID }) => userID),
