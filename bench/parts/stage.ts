@@ -252,8 +252,9 @@ function targetsOf(index: number, byName: ReadonlyMap<string, readonly Sample[]>
     const [mine, theirs] = [costsOf(own, records), costsOf(others, records)]
     const why =
       name === oursAtLeastOnce
-        ? `a commit comes every ${mine.commitMs} ms and every ${theirs.commitMs} ms without a transaction, which is one request (OffsetCommit) after the records where that has ` +
-          `EndTxn after records and offsets (TxnOffsetCommit), all of which the coordinator writes down, and markers in each partition before the next may begin; the broker uses ${mine.brokerUs} µs a record instead of ${theirs.brokerUs}. The larger the transactions, the less it is.`
+        ? `a commit comes every ${mine.commitMs} ms and every ${theirs.commitMs} ms without a transaction, which is one request (OffsetCommit) after the ` +
+          `records where that has EndTxn after records and offsets (TxnOffsetCommit), all of which the coordinator writes down, and markers in each ` +
+          `partition before the next may begin; the broker uses ${mine.brokerUs} µs a record instead of ${theirs.brokerUs}. The larger the transactions, the less it is.`
         : `a record takes ${mine.cpuUs} µs of processor time here, nearly all of it on one thread, and ${theirs.cpuUs} µs there (of the broker ${mine.brokerUs} and ` +
           `${theirs.brokerUs}). What ours is made of is told under *Where our processor time goes*.`
     return [{ what, wanted, direction: 'at least', measured, why }]

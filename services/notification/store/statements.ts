@@ -159,24 +159,22 @@ export function settleDeliveries(settled: readonly SettledDelivery[], nowMs: Now
 export function freeLanes(lanes: readonly FreedLane[], nowMs: Now): Statement {
   return {
     name: 'free-lanes',
-    text: `WITH given AS MATERIALIZED (
-        SELECT *, EXISTS (
+    text: `WITH freed AS MATERIALIZED (
+        SELECT place, retry_ms, given.claim = lane.claim AS is_own, EXISTS (
           SELECT FROM notification.deliveries
-          WHERE deliveries.target = freed.target AND deliveries.user_id = freed.user_id AND settled_at IS NULL ${laneByLane}
+          WHERE deliveries.target = given.target AND deliveries.user_id = given.user_id AND settled_at IS NULL ${laneByLane}
         ) AS has_more
-        FROM unnest($1::text[], $2::text[], $3::uuid[], $4::float8[]) AS freed (target, user_id, claim, retry_ms)
-      ), found AS MATERIALIZED (
-        SELECT given.*, place, lane.claim AS current FROM given, LATERAL (
+        FROM unnest($1::text[], $2::text[], $3::uuid[], $4::float8[]) AS given (target, user_id, claim, retry_ms), LATERAL (
           SELECT ctid AS place, lanes.claim FROM notification.lanes
           WHERE lanes.target = given.target AND lanes.user_id = given.user_id ${laneByLane}
         ) AS lane
       ), deleted AS (
-        DELETE FROM notification.lanes WHERE ctid = ANY (ARRAY(SELECT place FROM found WHERE NOT has_more))
+        DELETE FROM notification.lanes WHERE ctid = ANY (ARRAY(SELECT place FROM freed WHERE NOT has_more))
       )
       UPDATE notification.lanes
-      SET due_at = ${now(5)} + (SELECT max(${milliseconds('retry_ms')}) FROM found WHERE place = lanes.ctid AND claim = current),
+      SET due_at = ${now(5)} + (SELECT max(${milliseconds('retry_ms')}) FROM freed WHERE place = lanes.ctid AND is_own),
         claim = NULL, instance = NULL
-      WHERE ctid = ANY (ARRAY(SELECT place FROM found WHERE has_more AND claim = current))`,
+      WHERE ctid = ANY (ARRAY(SELECT place FROM freed WHERE has_more AND is_own))`,
     values: [
       lanes.map(({ target }) => target),
       lanes.map(({ userID }) => userID),
