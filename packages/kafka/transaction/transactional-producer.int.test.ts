@@ -26,7 +26,7 @@ async function setUp(t: TestContext, protocol: Protocol, connection = shared) {
   const topic = `transactions-${randomUUID()}`
   await createTopics(connection, [{ name: topic, partitions: 1, replicationFactor: 1 }])
   const transactionalID = `transactional-${randomUUID()}`
-  const cluster = new Cluster(connection, { requestTimeoutMs: 5_000 })
+  const cluster = newCluster(connection)
   t.after(() => cluster.close())
   const createProducer = (via: Cluster = cluster, transactionTimeoutMs = 10_000) =>
     new TransactionalProducer(protocol === 'first' ? withoutFeatures(via) : via, {
@@ -49,40 +49,52 @@ async function setUp(t: TestContext, protocol: Protocol, connection = shared) {
   return { topic, transactionalID, createProducer, group, record, offset, committedOffset, committedValues }
 }
 
+interface Asked {
+  readonly key: number
+  readonly version: number
+  readonly args: readonly unknown[]
+}
+
+/** What is asked of coordinators goes through `handle`, which sends it, or does not. */
+function intercept(
+  cluster: Cluster,
+  handle: (asked: Asked, send: () => Promise<unknown>) => Promise<unknown>
+): Cluster {
+  const askCoordinator = cluster.askCoordinator.bind(cluster)
+  cluster.askCoordinator = (type, key, api, ...args) =>
+    handle({ key: api.key, version: api.version, args }, () => askCoordinator(type, key, api, ...args)) as never
+  return cluster
+}
+
+const newCluster = (connection: KafkaConnection) => new Cluster(connection, { requestTimeoutMs: 5_000 })
+
 /** A cluster as one that knows no features, where the first protocol is spoken. */
 function withoutFeatures(cluster: Cluster): Cluster {
-  const askCoordinator = cluster.askCoordinator.bind(cluster)
-  cluster.askCoordinator = async (type, key, api, ...args) => {
-    const answer = await askCoordinator(type, key, api, ...args)
-    return api.key === apiVersions ? { ...answer, finalizedFeatures: [] } : answer
-  }
-  return cluster
+  return intercept(cluster, async ({ key }, send) => {
+    const answer = (await send()) as object
+    return key === apiVersions ? { ...answer, finalizedFeatures: [] } : answer
+  })
 }
 
 /** A cluster of which every request to a coordinator is noted, by its API key and version. */
 function noting(connection: KafkaConnection) {
-  const cluster = new Cluster(connection, { requestTimeoutMs: 5_000 })
-  const askCoordinator = cluster.askCoordinator.bind(cluster)
   const asked: string[] = []
-  cluster.askCoordinator = (type, key, api, ...args) => {
-    asked.push(`${api.key} v${api.version}`)
-    return askCoordinator(type, key, api, ...args)
-  }
+  const cluster = intercept(newCluster(connection), ({ key, version }, send) => {
+    asked.push(`${key} v${version}`)
+    return send()
+  })
   return { cluster, asked }
 }
 
 /** A cluster on which commits seem to get no answer, because they have not left yet. */
 function delayingCommits(connection: KafkaConnection) {
-  const cluster = new Cluster(connection, { requestTimeoutMs: 5_000 })
-  const askCoordinator = cluster.askCoordinator.bind(cluster)
   const delayed: (() => Promise<unknown>)[] = []
   let isDelaying = true
-  cluster.askCoordinator = (type, key, api, ...args) => {
-    if (!isDelaying || api.key !== endTransaction || args.at(-1) !== true)
-      return askCoordinator(type, key, api, ...args)
-    delayed.push(() => askCoordinator(type, key, api, ...args))
+  const cluster = intercept(newCluster(connection), ({ key, args }, send) => {
+    if (!isDelaying || key !== endTransaction || args.at(-1) !== true) return send()
+    delayed.push(send)
     return Promise.reject(new KafkaError('BROKER_UNAVAILABLE', 'no answer in time', { retryable: true }))
-  }
+  })
   const stopDelaying = () => {
     isDelaying = false
   }
@@ -91,31 +103,26 @@ function delayingCommits(connection: KafkaConnection) {
 
 /** A cluster on which the answer to requests with this API key gets lost once. */
 function losingAnswer(connection: KafkaConnection, apiKey: number): Cluster {
-  const cluster = new Cluster(connection, { requestTimeoutMs: 5_000 })
-  const askCoordinator = cluster.askCoordinator.bind(cluster)
   let lost = false
-  cluster.askCoordinator = async (type, key, api, ...args) => {
-    const answer = await askCoordinator(type, key, api, ...args)
-    if (lost || api.key !== apiKey) return answer
+  return intercept(newCluster(connection), async ({ key }, send) => {
+    const answer = await send()
+    if (lost || key !== apiKey) return answer
     lost = true
     throw new KafkaError('BROKER_UNAVAILABLE', 'the answer got lost', { retryable: true })
-  }
-  return cluster
+  })
 }
 
 /** A cluster on which requests with this API key do not leave until somebody lets them. */
 function holdingBack(connection: KafkaConnection, apiKey: number) {
-  const cluster = new Cluster(connection, { requestTimeoutMs: 5_000 })
-  const askCoordinator = cluster.askCoordinator.bind(cluster)
   const reached = Promise.withResolvers<void>()
   const released = Promise.withResolvers<void>()
-  cluster.askCoordinator = async (type, key, api, ...args) => {
-    if (api.key === apiKey) {
+  const cluster = intercept(newCluster(connection), async ({ key }, send) => {
+    if (key === apiKey) {
       reached.resolve()
       await released.promise
     }
-    return askCoordinator(type, key, api, ...args)
-  }
+    return send()
+  })
   return { cluster, reached: reached.promise, release: () => released.resolve() }
 }
 
