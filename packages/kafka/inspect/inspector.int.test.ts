@@ -36,7 +36,13 @@ async function setUp(t: TestContext) {
   }
   const lag = async () => inspector.lag(await inspector.group(groupID))
   const places = [0, 1].map(partition => ({ topic, partition }))
-  return { topic, groupID, inspector, transactional, startStage, lag, places }
+  // A commit or abort is answered before its coordinator has noted that the last marker is written.
+  const untilNoneIsOpen = () =>
+    until(
+      () => inspector.hangingTransactions(places, { afterMs: 0 }),
+      open => open.length === 0
+    )
+  return { topic, groupID, inspector, transactional, startStage, lag, places, untilNoneIsOpen }
 }
 
 async function until<Result>(ask: () => Promise<Result>, isMet: (result: Result) => boolean): Promise<Result> {
@@ -94,13 +100,13 @@ test('a group that does not exist is dead and has no lag', async t => {
 })
 
 test('an open transaction is found with its partitions and with what waits behind it, until it ends', async t => {
-  const { topic, inspector, transactional, startStage, lag, places } = await setUp(t)
+  const { topic, inspector, transactional, startStage, lag, places, untilNoneIsOpen } = await setUp(t)
   await transactional.write(topic, 1, ['a'])
   await transactional.end('commit')
   const stage = startStage()
   await until(lag, all => all[1]?.committedOffset === 1n)
   await stage.stop()
-  assert.deepEqual(await inspector.hangingTransactions(places, { afterMs: 0 }), [])
+  await untilNoneIsOpen()
 
   await transactional.write(topic, 1, ['b', 'c'])
   const [found] = await inspector.hangingTransactions(places, { afterMs: 0 })
@@ -116,11 +122,8 @@ test('an open transaction is found with its partitions and with what waits behin
   assert.ok(behind?.waitingSinceMs !== undefined)
 
   await transactional.end('abort')
-  await until(
-    () => inspector.heldPartitions(places),
-    held => held.length === 0
-  )
-  assert.deepEqual(await inspector.hangingTransactions(places, { afterMs: 0 }), [])
+  await untilNoneIsOpen()
+  assert.deepEqual(await inspector.heldPartitions(places), [])
   assert.equal((await lag())[1]?.lagRecords, 0)
 })
 
