@@ -45,6 +45,9 @@ const batchSizes = [500, 2_000, 5_000]
 const tooLargeForBareLoop = 5_000
 const commitIntervalMs = 100
 const streamsPollRecords = 2_000
+const unprofiledMs = 5_000
+/** From the start of the worker, those before included. */
+const profiledMs = 12_000
 
 export const benchStage: Part = async context => {
   const { servers, arguments: given, say } = context
@@ -152,20 +155,16 @@ function createRun({ servers }: PartContext, input: string, records: number): Ru
 function profileOurs(context: PartContext, run: Run): Promise<string> {
   return profile(context, {
     part: 'stage',
-    skipMs: 5_000,
+    skipMs: unprofiledMs,
     async run(argumentsFor) {
       for (const batch of [500, 5_000]) {
         const worker = startOurs('stage-worker', argumentsFor(`${batch} a transaction`))
         const output = `bench-stage-profiled-${batch}`
+        const task = { delivery: 'exactly-once' }
         try {
-          for (let turn = 0; turn < 8; turn++)
-            await run({
-              worker,
-              task: { delivery: 'exactly-once' },
-              output,
-              batch,
-              id: `profiled-${batch}-${turn}`
-            })
+          const endMs = performance.now() + profiledMs
+          for (let turn = 0; performance.now() < endMs; turn++)
+            await run({ worker, task, output, batch, id: `profiled-${batch}-${turn}` })
         } finally {
           await worker.stop()
         }

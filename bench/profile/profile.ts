@@ -69,6 +69,7 @@ export async function profile(context: PartContext, { part, skipMs, withMemory, 
     const times: Column[] = []
     for (const { title, file } of await threadsIn(directory, '.cpuprofile')) {
       const { stacks, watchedUs } = stacksOf((await readJSON(file)) as CPUProfile, skipMs)
+      if (watchedUs === 0) throw new Error(`${title} ended within ${skipMs} ms: there is nothing to tell of it`)
       const busyUs = weightOf(stacks)
       if (busyUs / watchedUs < leastBusy) continue
       const shares = [...weightsByOwner(stacks)].map(([owner, us]) => [owner, us / busyUs] as const)
