@@ -1,3 +1,4 @@
+import type { Topics } from '@orderly/contracts'
 import { Consumer, type Message, MessagesStreamModes, Producer } from '@platformatic/kafka'
 import { connectLocalTopics } from '../orders/local-topics.ts'
 import type { Task } from '../peers/worker.ts'
@@ -23,6 +24,7 @@ await answerTasks(async (task: Task) => {
   const consumer = new Consumer({ ...base, groupId: group, autocommit: false })
   const producer = new Producer({ ...base, idempotent: true, transactionalId: group, retries: 1_000, retryDelay: 2 })
   const stream = await consumer.consume({ topics: [input], mode: MessagesStreamModes.EARLIEST, autocommit: false })
+  const reserved = { ...topics.inventoryReserved, name: output }
   const stopwatch = createStopwatch()
   let waiting: Message<Buffer, Buffer, Buffer, Buffer>[] = []
   let committed = 0
@@ -34,7 +36,7 @@ await answerTasks(async (task: Task) => {
     const transaction = await producer.beginTransaction()
     await transaction.addConsumer(consumer)
     await topics.ordersCreated.codec.prepare(waiting.map(({ value }) => value))
-    await transaction.send({ messages: waiting.map(message => transform(message, output)) })
+    await transaction.send({ messages: waiting.map(message => transform(message, reserved)) })
     const last = new Map(waiting.map(message => [message.partition, message]))
     for (const message of last.values()) await transaction.addOffset(message)
     await transaction.commit()
@@ -49,12 +51,15 @@ await answerTasks(async (task: Task) => {
   return { ...work, commits }
 })
 
-function transform({ key, value, headers }: Message<Buffer, Buffer, Buffer, Buffer>, output: string) {
+function transform(
+  { key, value, headers }: Message<Buffer, Buffer, Buffer, Buffer>,
+  reserved: Topics['inventoryReserved']
+) {
   let traceparent: string | undefined
   for (const [name, content] of headers) if (name.toString() === 'traceparent') traceparent = content.toString()
-  const record = reserveAll(topics, topics.ordersCreated.codec.decode(value), traceparent, output)
+  const record = reserveAll(reserved, topics.ordersCreated.codec.decode(value), traceparent)
   return {
-    topic: output,
+    topic: reserved.name,
     key,
     value: record.value as Buffer,
     headers: new Map(Object.entries(record.headers).map(([name, text]) => [Buffer.from(name), Buffer.from(text)]))

@@ -17,13 +17,15 @@ await answerTasks(async (task: Task) => {
     batch: number
     delivery: 'exactly-once' | 'at-least-once'
   }
+  const reserved = { ...topics.inventoryReserved, name: output }
   return runUntil(
     {
       name: 'bench',
       group,
       inputs: [{ ...topics.ordersCreated, name: input }],
+      recordsInACall: 1_000,
       process: async orders =>
-        orders.map(({ event, headers }) => reserveAll(topics, event, headers.text('traceparent'), output))
+        orders.map(({ event, headers }) => reserveAll(reserved, event, headers.text('traceparent')))
     },
     records,
     {

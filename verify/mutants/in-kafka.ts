@@ -3,7 +3,8 @@ import type { Mutant } from './mutant.ts'
 const committers = 'packages/kafka/stage/committers.ts'
 const runStage = 'packages/kafka/stage/run-stage.ts'
 const processBatch = 'packages/kafka/stage/process-batch.ts'
-const exactlyOnceCommit = '    commit: (outputs, offsets, group) => producer.commit(outputs, offsets, group),'
+const exactlyOnceAdd = '        add: outputs => outbox.add(outputs),'
+const exactlyOnceCommit = '        commit: (offsets, group) => producer.commit(outbox, offsets, group)'
 
 /** In packages/kafka. */
 export const kafkaMutants: readonly Mutant[] = [
@@ -14,10 +15,10 @@ export const kafkaMutants: readonly Mutant[] = [
       {
         file: committers,
         find: exactlyOnceCommit,
-        replace: `    commit: async (outputs, offsets, group) => {
-      await commitOffsets(cluster, group, offsets)
-      await producer.commit(outputs, offsets, group)
-    },`
+        replace: `        commit: async (offsets, group) => {
+          await commitOffsets(cluster, group, offsets)
+          await producer.commit(outbox, offsets, group)
+        }`
       }
     ],
     faults: { 'kill-at-point': 1 },
@@ -31,13 +32,12 @@ export const kafkaMutants: readonly Mutant[] = [
     patches: [
       {
         file: committers,
-        find: exactlyOnceCommit,
-        replace: `    commit: async (outputs, offsets, group) => {
-      const plain = await createProducer(options.connection)
-      await plain.send(outputs)
-      await plain.close()
-      await producer.commit([], offsets, group)
-    },`
+        find: exactlyOnceAdd,
+        replace: `        add: async outputs => {
+          const plain = await createProducer(options.connection)
+          await plain.send(outputs)
+          await plain.close()
+        },`
       }
     ],
     faults: { 'kill-at-point': 1 },
@@ -135,7 +135,7 @@ export const kafkaMutants: readonly Mutant[] = [
   {
     name: 'drops-poison',
     bug: 'what cannot be decoded is left out and forgotten',
-    patches: [{ file: processBatch, find: 'outputs.push(park(record, error))', replace: 'void park(record, error)' }],
+    patches: [{ file: processBatch, find: 'parked.push(park(record, error))', replace: 'void park(record, error)' }],
     faults: { poison: 1 },
     breaks: [14]
   },
@@ -145,8 +145,8 @@ export const kafkaMutants: readonly Mutant[] = [
     patches: [
       {
         file: processBatch,
-        find: '    if (parked === undefined || parked.size === 0) return undefined',
-        replace: '    if (parked !== undefined || reason === undefined) return undefined'
+        find: '    if (parked === undefined || parked.size === 0) return false',
+        replace: '    if (parked !== undefined || record.hasKey) return false'
       }
     ],
     faults: { poison: 1 },
@@ -177,8 +177,8 @@ export const kafkaMutants: readonly Mutant[] = [
     patches: [
       {
         file: processBatch,
-        find: 'outputs.push(park(record, error))',
-        replace: 'if (record.topic === stage.inputs[0]?.name) outputs.push(park(record, error))'
+        find: 'parked.push(park(record, error))',
+        replace: 'if (record.topic === stage.inputs[0]?.name) parked.push(park(record, error))'
       }
     ],
     faults: { 'poison-changes': 3, kill: 1 },

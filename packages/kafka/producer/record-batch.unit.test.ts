@@ -4,7 +4,7 @@ import { murmur2 as clientMurmur2, crc32c, Reader, readRecordsBatch } from '@pla
 import fc from 'fast-check'
 import { anyBytes, anyRecord, anyText, asBytes } from '../testing/arbitrary-records.ts'
 import { choosePartition, murmur2 } from './partitioner.ts'
-import { encodeRecordBatch } from './record-batch.ts'
+import { encodeRecordBatch, RecordBatchBuilder } from './record-batch.ts'
 
 const record = anyRecord(fc.dictionary(anyText, fc.oneof(anyText, anyBytes), { maxKeys: 5 }))
 
@@ -40,6 +40,22 @@ test('whatever is written can be read again as it was, by an independent reader'
         }
       }
     )
+  )
+})
+
+test('a record that does not fit is left out, and the batch is as if nobody had tried', () => {
+  const writer = { producerID: 77n, epoch: 3, firstSequence: 0, isTransactional: true }
+  const builder = new RecordBatchBuilder()
+  fc.assert(
+    fc.property(fc.array(record, { minLength: 1, maxLength: 20 }), fc.nat(2_000), (records, maxBytes) => {
+      builder.clear()
+      const added = records.filter(candidate => builder.add(candidate, 0, maxBytes))
+      assert.equal(added[0], records[0])
+      assert.equal(builder.records, added.length)
+      const sealed = builder.seal(writer)
+      assert.ok(added.length === 1 || sealed.length <= maxBytes)
+      assert.deepEqual(Buffer.from(sealed), encodeRecordBatch({ ...writer, records: added }))
+    })
   )
 })
 

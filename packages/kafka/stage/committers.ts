@@ -4,16 +4,23 @@ import { commitOffsets } from '../group/committed-offsets.ts'
 import { createProducer, type Producer } from '../producer/producer.ts'
 import type { OutputRecord } from '../records.ts'
 import { type GroupIdentity, type InputOffset, TransactionalProducer } from '../transaction/transactional-producer.ts'
+import type { OutputSink } from './process-batch.ts'
 import type { StageOptions } from './stage.ts'
 
 /** How a batch's outputs and offsets become visible: together, or one after the other. */
 export interface Committer {
   /** Before the first batch. */
   open(): Promise<void>
-  commit(outputs: readonly OutputRecord[], offsets: readonly InputOffset[], group: GroupIdentity): Promise<void>
+  begin(): OpenBatch
   /** After a failed commit, before anything else. */
   recover(): Promise<void>
   close(): Promise<void>
+}
+
+/** What comes out of a batch, from its first record to its commit. */
+export interface OpenBatch extends OutputSink {
+  readonly outputs: number
+  commit(offsets: readonly InputOffset[], group: GroupIdentity): Promise<void>
 }
 
 /** A dead instance holds up readers for at most this long. */
@@ -34,7 +41,16 @@ export function createCommitter(options: StageOptions, cluster: Cluster): Commit
   })
   return {
     open: () => producer.init(),
-    commit: (outputs, offsets, group) => producer.commit(outputs, offsets, group),
+    begin: () => {
+      const outbox = producer.createOutbox()
+      return {
+        get outputs() {
+          return outbox.records
+        },
+        add: outputs => outbox.add(outputs),
+        commit: (offsets, group) => producer.commit(outbox, offsets, group)
+      }
+    },
     recover: () => producer.recover(),
     close: async () => {}
   }
@@ -44,12 +60,23 @@ function atLeastOnce(options: StageOptions, cluster: Cluster): Committer {
   let producer: Producer | undefined
   return {
     open: async () => {},
-    commit: async (outputs, offsets, group) => {
-      if (outputs.length > 0) {
-        producer ??= await createProducer(options.connection)
-        await producer.send(outputs)
+    begin: () => {
+      const all: OutputRecord[] = []
+      return {
+        get outputs() {
+          return all.length
+        },
+        add: async outputs => {
+          all.push(...outputs)
+        },
+        commit: async (offsets, group) => {
+          if (all.length > 0) {
+            producer ??= await createProducer(options.connection)
+            await producer.send(all)
+          }
+          await commitOffsets(cluster, group, offsets)
+        }
       }
-      await commitOffsets(cluster, group, offsets)
     },
     recover: async () => {},
     close: async () => producer?.close()

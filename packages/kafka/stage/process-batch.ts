@@ -22,12 +22,16 @@ import type { Stage, StageObserver } from './stage.ts'
  * a dead letter among the outputs, in the same transaction as everybody else's. Later records of its key follow it there.
  */
 export interface BatchProcessor {
-  /** @throws the signal's reason when it is aborted while waiting. */
-  process(records: readonly FetchedRecord[], signal: AbortSignal): Promise<OutputRecord[]>
+  /** @throws the signal's reason when it is aborted while waiting; what the sink has taken by then counts as nothing. */
+  process(records: readonly FetchedRecord[], sink: OutputSink, signal: AbortSignal): Promise<void>
   /** Starts over with these parked keys, by input topic: what was parked and not committed is forgotten. */
   reset(parkedKeys: ReadonlyMap<string, ParkedKeys>): void
   /** From now on this record is parked: what comes out of it cannot be written. */
   condemn(record: FetchedRecord, error: unknown): void
+}
+
+export interface OutputSink {
+  add(outputs: readonly OutputRecord[]): Promise<void>
 }
 
 export interface BatchProcessorOptions {
@@ -44,70 +48,91 @@ const recordsInATurn = 1_000
 export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchProcessorOptions): BatchProcessor {
   const { isTransient, logger, observer } = options
   const topics = new Map(stage.inputs.map(topic => [topic.name, topic]))
+  const { recordsInACall = Number.POSITIVE_INFINITY } = stage
   const condemned = new Map<string, unknown>()
   let parkedKeys: ReadonlyMap<string, ParkedKeys> = new Map(
     stage.inputs.map(topic => [topic.name, new ParkedKeys(stage.name)])
   )
 
-  async function process(fetched: readonly FetchedRecord[], signal: AbortSignal): Promise<OutputRecord[]> {
+  async function process(fetched: readonly FetchedRecord[], sink: OutputSink, signal: AbortSignal): Promise<void> {
     await patiently(signal, () => prepare(topics, fetched))
-    return processInOrder(fetched, signal)
+    await processInOrder(fetched, sink, signal)
   }
 
   /** Parks what must be parked, processes the rest, halves what fails. */
-  async function processInOrder(fetched: readonly FetchedRecord[], signal: AbortSignal): Promise<OutputRecord[]> {
-    const outputs: OutputRecord[] = []
+  async function processInOrder(
+    fetched: readonly FetchedRecord[],
+    sink: OutputSink,
+    signal: AbortSignal
+  ): Promise<void> {
+    let parked: OutputRecord[] = []
     let batch: FetchedRecord[] = []
     let records: StageRecord<Event>[] = []
     const processBatch = async () => {
-      if (records.length > 0) outputs.push(...(await processOrHalve(batch, records, signal)))
+      if (parked.length > 0) await sink.add(parked)
+      if (records.length > 0) await processOrHalve(batch, records, sink, signal)
+      parked = []
       batch = []
       records = []
+    }
+    const parkBehindItsKey = async (record: FetchedRecord, error: unknown) => {
+      // What came before it decides about those of its key first: they may fail as well, or must not be taken for ones that follow it.
+      if (batch.some(earlier => haveSameKey(earlier, record))) await processBatch()
+      parked.push(park(record, error))
     }
     let inThisTurn = 0
     for (const record of fetched) {
       if (++inThisTurn > recordsInATurn) {
         await nextTurn()
+        signal.throwIfAborted()
         inThisTurn = 1
       }
+      if (records.length === recordsInACall) await processBatch()
       if (isForAnotherStage(record, stage.name)) continue
       if (isRelease(record)) {
         // What comes before it decides whether it takes place.
         await processBatch()
-        outputs.push(release(record))
+        parked.push(release(record))
         continue
       }
-      const special = parkAtOnce(record)
-      if (special !== undefined) {
-        outputs.push(...special)
+      if (condemned.size > 0 && condemned.has(placeOf(record))) {
+        await parkBehindItsKey(record, condemned.get(placeOf(record)))
+        continue
+      }
+      if (followsParkedOne(record)) {
+        parked.push(park(record, followsParked))
         continue
       }
       try {
         records.push(decode(topics, record))
         batch.push(record)
       } catch (error) {
-        outputs.push(park(record, error))
+        await parkBehindItsKey(record, error)
       }
     }
     await processBatch()
-    return outputs
   }
 
   async function processOrHalve(
     batch: readonly FetchedRecord[],
     records: readonly StageRecord<Event>[],
+    sink: OutputSink,
     signal: AbortSignal
-  ): Promise<readonly OutputRecord[]> {
+  ): Promise<void> {
+    let outputs: readonly OutputRecord[]
     try {
-      return await patiently(signal, () => stage.process(records, { signal }))
+      outputs = await patiently(signal, () => stage.process(records, { signal }))
     } catch (error) {
       signal.throwIfAborted()
       const [first] = batch
-      if (batch.length === 1 && first !== undefined) return [park(first, error)]
-      const middle = Math.ceil(batch.length / 2)
-      const before = await processInOrder(batch.slice(0, middle), signal)
-      return [...before, ...(await processInOrder(batch.slice(middle), signal))]
+      if (batch.length > 1 || first === undefined) {
+        const middle = Math.ceil(batch.length / 2)
+        await processInOrder(batch.slice(0, middle), sink, signal)
+        return processInOrder(batch.slice(middle), sink, signal)
+      }
+      outputs = [park(first, error)]
     }
+    await sink.add(outputs)
   }
 
   function release(record: FetchedRecord): OutputRecord {
@@ -119,13 +144,10 @@ export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchP
     return answerToRelease({ topic, key, replay, isReleased }, stage.name)
   }
 
-  function parkAtOnce(record: FetchedRecord): OutputRecord[] | undefined {
-    const reason = condemned.size === 0 ? undefined : condemned.get(placeOf(record))
-    if (reason !== undefined) return [park(record, reason)]
+  function followsParkedOne(record: FetchedRecord): boolean {
     const parked = parkedKeys.get(record.topic)
-    if (parked === undefined || parked.size === 0) return undefined
-    if (!parked.blocks(record.key?.toString() ?? '', headerOf(record, replayHeader))) return undefined
-    return [park(record, followsParked)]
+    if (parked === undefined || parked.size === 0) return false
+    return parked.blocks(record.key?.toString() ?? '', headerOf(record, replayHeader))
   }
 
   /** Tries until it succeeds or fails for good, waiting longer each time, with jitter so that instances do not come in step. */
@@ -170,6 +192,12 @@ export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchP
 }
 
 const isRelease = (record: FetchedRecord): boolean => !record.hasValue && headerOf(record, releaseHeader) !== undefined
+
+function haveSameKey(one: FetchedRecord, other: FetchedRecord): boolean {
+  return one.topic === other.topic && (one.key?.equals(other.key ?? noKey) ?? false)
+}
+
+const noKey = Buffer.alloc(0)
 
 const placeOf = ({ topic, partition, offset }: FetchedRecord): string => `${topic}/${partition}/${offset}`
 

@@ -5,9 +5,8 @@ import { Fetcher } from '../committed-read/fetcher.ts'
 import { KafkaError, toKafkaError } from '../errors.ts'
 import { committedPositions } from '../group/committed-offsets.ts'
 import { GroupMember } from '../group/member.ts'
-import type { OutputRecord } from '../records.ts'
 import type { InputOffset } from '../transaction/transactional-producer.ts'
-import { type Committer, createCommitter } from './committers.ts'
+import { type Committer, createCommitter, type OpenBatch } from './committers.ts'
 import { loadParkedKeys } from './parked-keys.ts'
 import { passPoint } from './points.ts'
 import { type BatchProcessor, createBatchProcessor } from './process-batch.ts'
@@ -62,7 +61,7 @@ interface BatchSummary {
 }
 
 interface ProcessedBatch extends BatchSummary {
-  readonly outputs: readonly OutputRecord[]
+  readonly open: OpenBatch
 }
 
 class StageRunner<Event> {
@@ -209,15 +208,16 @@ class StageRunner<Event> {
 
   async #process(records: readonly FetchedRecord[]): Promise<ProcessedBatch> {
     const startMs = performance.now()
-    const outputs = await this.#processor.process(records, this.#interrupt.signal)
+    const open = this.#committer.begin()
+    await this.#processor.process(records, open, this.#interrupt.signal)
     this.#observer.processed?.({ records: records.length, durationMs: performance.now() - startMs })
-    return { ...summaryOf(records), outputs }
+    return { ...summaryOf(records), open }
   }
 
-  #commit({ outputs, ...batch }: ProcessedBatch): Promise<void> {
+  #commit({ open, ...batch }: ProcessedBatch): Promise<void> {
     const startMs = performance.now()
-    const committing = this.#committer.commit(outputs, batch.offsets, this.#member.identity)
-    return this.#watch(committing, { ...batch, startMs, outputs: outputs.length })
+    const { outputs } = open
+    return this.#watch(open.commit(batch.offsets, this.#member.identity), { ...batch, startMs, outputs })
   }
 
   async #watch(
@@ -248,7 +248,9 @@ class StageRunner<Event> {
     const context = { partitions, partitionCounts, signal: this.#interrupt.signal }
     const outputs = await ticker.run(context, error => this.#tickFailed(error))
     if (outputs.length === 0) return
-    await this.#committer.commit(outputs, partitions, this.#member.identity)
+    const open = this.#committer.begin()
+    await open.add(outputs)
+    await open.commit(partitions, this.#member.identity)
     passPoint('after-commit')
     this.#failures = 0
     await ticker.committed(error => this.#tickFailed(error))

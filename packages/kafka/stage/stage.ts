@@ -15,6 +15,12 @@ export interface Stage<Event> {
   readonly group: string
   readonly inputs: readonly Topic<Event>[]
   /**
+   * How many records `process` is given at most; a whole batch unless set, which is best where each call asks a database. Where it
+   * asks nobody a thousand is better: what comes out of a call is written down before the next records are decoded, and what is
+   * let go so soon costs the garbage collector nothing.
+   */
+  readonly recordsInACall?: number
+  /**
    * One batch, the records of each partition in offset order. Called again with the same records after a failure anywhere
    * behind it, it must give the same outputs.
    *

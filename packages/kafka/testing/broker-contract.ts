@@ -4,7 +4,7 @@ import { type TestContext, test } from 'node:test'
 import type { Producer } from '../producer/producer.ts'
 import type { Codec, Logger, Topic } from '../records.ts'
 import { deadLetterTopic } from '../stage/dead-letters.ts'
-import type { RunningStage, Stage, StageOptions, StageTick, TickContext } from '../stage/stage.ts'
+import type { RunningStage, Stage, StageOptions, TickContext } from '../stage/stage.ts'
 import type { RecordedRecord } from './in-memory-broker.ts'
 import { textCodec } from './text-codec.ts'
 
@@ -47,9 +47,13 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
       producer.send(
         values.map(value => ({ topic: input, key, value: Buffer.from(value), headers: { 'event-id': value } }))
       )
-    const start = (process: Stage<string>['process'], options: Partial<StageOptions> = {}, tick?: StageTick) => {
+    const start = (
+      process: Stage<string>['process'],
+      options: Partial<StageOptions> = {},
+      more: Pick<Partial<Stage<string>>, 'tick' | 'recordsInACall'> = {}
+    ) => {
       const stage = broker.runStage(
-        { name: 'contract', group: `group-${input}`, inputs: [textTopic(input)], process, ...(tick && { tick }) },
+        { name: 'contract', group: `group-${input}`, inputs: [textTopic(input)], process, ...more },
         { isTransient: error => (error as { transient?: boolean }).transient === true, logger: silent, ...options }
       )
       t.after(() => stage.stop())
@@ -132,6 +136,44 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
     })
     assert.deepEqual(values(await broker.read(output, 4)).toSorted(), ['A', 'B', 'C', 'D'])
     assert.deepEqual(values(await broker.read(deadLetterTopic(input), 1)), ['bad'])
+  })
+
+  test(`${brokerName}: of one key, what cannot be processed is parked before what cannot be read and came after it`, async t => {
+    const { broker, input, output, write, start, upperCase } = await setUp(t)
+    await write(['bad', 'broken', 'a'])
+    await write(['b', 'broken too'], 'other key')
+    start(async (records, context) => {
+      if (records.some(({ event }) => event === 'bad')) throw new Error('does not compute')
+      return upperCase(records, context)
+    })
+    assert.deepEqual(values(await broker.read(output, 1)), ['B'])
+    const parked = await broker.read(deadLetterTopic(input), 4)
+    assert.deepEqual(values(parked.filter(({ key }) => key === 'k')), ['bad', 'broken', 'a'])
+  })
+
+  test(`${brokerName}: a batch is processed in as many calls as the stage wants, and its outputs are those of one`, async t => {
+    const { broker, input, output, write, start, upperCase } = await setUp(t)
+    const sent = Array.from({ length: 20 }, (_, index) => `value-${String(index).padStart(2, '0')}`)
+    await write([...sent.slice(0, 12), 'broken'])
+    await write(sent.slice(12), 'other key')
+    const calls: number[] = []
+    start(
+      async (records, context) => {
+        calls.push(records.length)
+        if (records.some(({ event }) => event === 'value-16')) throw new Error('does not compute')
+        return upperCase(records, context)
+      },
+      {},
+      { recordsInACall: 5 }
+    )
+    const outputs = values(await broker.read(output, 16))
+    assert.deepEqual(
+      outputs.toSorted(),
+      sent.slice(0, 16).map(value => value.toUpperCase())
+    )
+    const parked = values(await broker.read(deadLetterTopic(input), 5))
+    assert.deepEqual(parked.toSorted(), ['broken', ...sent.slice(16)])
+    assert.ok(calls.length > 0 && calls.every(records => records <= 5), `calls with ${calls}`)
   })
 
   test(`${brokerName}: a failure that may pass is waited out with the whole batch, and nothing is parked`, async t => {
@@ -250,13 +292,15 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
       upperCase,
       {},
       {
-        everyMs: 10,
-        async run() {
-          runs++
-          if (runs === 2) throw new Error('not today')
-          return runs > 3 ? [] : [{ topic: output, key: 'k', value: Buffer.from(`run ${runs}`), headers: {} }]
-        },
-        committed: async () => void committed.push(runs)
+        tick: {
+          everyMs: 10,
+          async run() {
+            runs++
+            if (runs === 2) throw new Error('not today')
+            return runs > 3 ? [] : [{ topic: output, key: 'k', value: Buffer.from(`run ${runs}`), headers: {} }]
+          },
+          committed: async () => void committed.push(runs)
+        }
       }
     )
     assert.deepEqual(values(await broker.read(output, 2)), ['run 1', 'run 3'])
@@ -278,13 +322,15 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
       },
       { maxBatchRecords: 7 },
       {
-        everyMs: 5,
-        async run(context) {
-          if (context.partitions.every(({ completeUntilMs = 0 }) => completeUntilMs > writtenAtMs)) {
-            processedThen.push([...processed])
-            resolve(context)
+        tick: {
+          everyMs: 5,
+          async run(context) {
+            if (context.partitions.every(({ completeUntilMs = 0 }) => completeUntilMs > writtenAtMs)) {
+              processedThen.push([...processed])
+              resolve(context)
+            }
+            throw new Error('always')
           }
-          throw new Error('always')
         }
       }
     )

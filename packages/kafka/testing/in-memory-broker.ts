@@ -149,7 +149,13 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
             })
             continue
           }
-          const outputs = await processor.process(batch, stopping.signal)
+          const outputs: OutputRecord[] = []
+          const sink = {
+            add: async (more: readonly OutputRecord[]) => {
+              outputs.push(...more)
+            }
+          }
+          await processor.process(batch, sink, stopping.signal)
           observer.processed?.({ records: batch.length, durationMs: 0 })
           append(outputs)
           for (const { topic, partition, offset } of batch)

@@ -33,6 +33,37 @@ function brokerUnderTest(delivery: 'exactly-once' | 'at-least-once') {
   }
 }
 
+test('outputs of a batch that are more than a broker takes at once are written in turn, each once', async t => {
+  const broker = brokerUnderTest('exactly-once')
+  const [input, output] = [`in-${randomUUID()}`, `out-${randomUUID()}`]
+  await broker.createTopics([input, output, deadLetterTopic(input)])
+  const producer = await broker.producer()
+  t.after(() => producer.close())
+  await producer.send(
+    Array.from({ length: 8 }, (_, index) => ({ topic: input, key: 'k', value: Buffer.from(`${index}`), headers: {} }))
+  )
+  const filler = Buffer.alloc(150_000, '-')
+  const outputsOf = (event: string) =>
+    ['a', 'b', 'c'].map(part => ({ key: 'k', value: Buffer.concat([Buffer.from(`${event}${part}`), filler]) }))
+  const stage = broker.runStage(
+    {
+      name: 'multiplying',
+      group: `group-${input}`,
+      inputs: [{ name: input, eventType: 'Text', codec: textCodec }],
+      process: async records =>
+        records.flatMap(({ event }) => outputsOf(event).map(record => ({ ...record, topic: output, headers: {} })))
+    },
+    { isTransient: () => false, logger: silent }
+  )
+  t.after(() => stage.stop())
+  const read = async (count: number) =>
+    (await broker.read(output, count)).map(({ value }) => value.subarray(0, 2).toString())
+  const expected = Array.from({ length: 8 }, (_, index) => ['a', 'b', 'c'].map(part => `${index}${part}`)).flat()
+  assert.deepEqual(await read(24), expected)
+  await producer.send([{ topic: input, key: 'k', value: Buffer.from('8'), headers: {} }])
+  assert.deepEqual(await read(27), [...expected, '8a', '8b', '8c'])
+})
+
 test('an output that is too large for the broker is traced to its input, which is parked, and the others go on', async t => {
   const broker = brokerUnderTest('exactly-once')
   const [input, output] = [`in-${randomUUID()}`, `out-${randomUUID()}`]

@@ -11,19 +11,17 @@ import {
 } from '@platformatic/kafka'
 import type { Cluster } from '../cluster/cluster.ts'
 import { checkCode, KafkaError, protocolError, toKafkaError } from '../errors.ts'
-import { partitionOf } from '../producer/partitioner.ts'
 import {
   addToSequence,
-  approximateBytes,
-  maxBatchBytes,
   type PartitionBatch,
   type ProducerIdentity,
   partitionKey,
   produce
 } from '../producer/produce.ts'
-import { encodeRecordBatch } from '../producer/record-batch.ts'
+import type { RecordBatchBuilder } from '../producer/record-batch.ts'
 import type { OutputRecord } from '../records.ts'
 import { passPoint } from '../stage/points.ts'
+import { Outbox } from './outbox.ts'
 import { endTxnV5, isSecondProtocolSpoken, txnOffsetCommitV5 } from './second-protocol.ts'
 
 /**
@@ -65,15 +63,6 @@ export interface TransactionalProducerOptions {
   readonly stepTimeoutMs: number
 }
 
-/** What is to be written to one partition, in pieces that a broker takes at once. */
-interface WriteTarget {
-  readonly topic: string
-  readonly partition: number
-  readonly chunks: OutputRecord[][]
-  /** Of the last chunk. */
-  bytes: number
-}
-
 /** Of this client, for the brokers' metrics and logs; they take letters, digits, dots and dashes. */
 const softwareName = 'orderly'
 const softwareVersion = '1'
@@ -102,6 +91,7 @@ const refused = new Set([
 export class TransactionalProducer {
   readonly #cluster: Cluster
   readonly #options: TransactionalProducerOptions
+  readonly #spareBuilders: RecordBatchBuilder[] = []
   #identity: ProducerIdentity = { producerID: -1n, epoch: -1 }
   #sequences = new Map<string, number>()
   #speaksSecond = false
@@ -127,20 +117,22 @@ export class TransactionalProducer {
     await this.#initialize(this.#identity)
   }
 
+  /** For what a later transaction is to write. It may be filled while another one is being committed, and dropped at any time. */
+  createOutbox(): Outbox {
+    return new Outbox(this.#cluster, this.#spareBuilders)
+  }
+
   /**
    * Commits records and input offsets together; without a group, records alone. After any error nothing is known, and `recover`
    * comes next.
    */
-  commit(records: readonly OutputRecord[], offsets: readonly InputOffset[] = [], group?: GroupIdentity): Promise<void> {
-    // Encoded, and then let go: thousands of records that are held for as long as a commit takes survive collection after collection.
-    return this.#encode(records).then(waves => this.#commitEncoded(waves, offsets, group))
-  }
-
-  async #commitEncoded(
-    waves: readonly PartitionBatch[][],
-    offsets: readonly InputOffset[],
-    group: GroupIdentity | undefined
+  async commit(
+    outputs: Outbox | readonly OutputRecord[],
+    offsets: readonly InputOffset[] = [],
+    group?: GroupIdentity
   ): Promise<void> {
+    const outbox = outputs instanceof Outbox ? outputs : await this.#outboxOf(outputs)
+    const waves = this.#seal(outbox)
     if (!this.#speaksSecond) {
       await allSettled([this.#addPartitions(waves), ...(group === undefined ? [] : [this.#addGroup(group)])])
     }
@@ -155,6 +147,7 @@ export class TransactionalProducer {
         throw new KafkaError('INVALID_TXN_STATE', alreadyAborted, { retryable: true })
       checkCode(code, 'committing')
     })
+    outbox.release()
   }
 
   async #initialize(current: ProducerIdentity): Promise<void> {
@@ -209,46 +202,27 @@ export class TransactionalProducer {
     })
   }
 
-  /** One batch for each partition at a time; a partition with more output than a broker takes at once needs several waves. */
-  async #encode(records: readonly OutputRecord[]): Promise<PartitionBatch[][]> {
-    const byTopic = new Map<string, WriteTarget[]>()
-    for (const record of records) {
-      let targets = byTopic.get(record.topic)
-      if (targets === undefined) {
-        // Awaited once for each topic: a turn of the microtask queue for each record is felt.
-        targets = await this.#targetsIn(record.topic)
-        byTopic.set(record.topic, targets)
-      }
-      const target = targets[partitionOf(record, targets.length)] as WriteTarget
-      const bytes = approximateBytes(record)
-      target.bytes += bytes
-      if (target.bytes > maxBatchBytes && target.chunks.at(-1)?.length !== 0) {
-        target.chunks.push([])
-        target.bytes = bytes
-      }
-      target.chunks.at(-1)?.push(record)
-    }
-    const waves: PartitionBatch[][] = []
-    for (const { topic, partition, chunks } of [...byTopic.values()].flat()) {
-      if (chunks[0]?.length === 0) continue
-      const key = partitionKey(topic, partition)
-      let sequence = this.#sequences.get(key) ?? 0
-      chunks.forEach((chunk, wave) => {
-        const batches = waves[wave] ?? []
-        waves[wave] = batches
-        const batch = { ...this.#identity, records: chunk, firstSequence: sequence, isTransactional: true }
-        batches.push({ topic, partition, bytes: encodeRecordBatch(batch) })
-        sequence = addToSequence(sequence, chunk.length)
-      })
-      // A failed commit throws the identity away, and the numbers with it.
-      this.#sequences.set(key, sequence)
-    }
-    return waves
+  async #outboxOf(records: readonly OutputRecord[]): Promise<Outbox> {
+    const outbox = this.createOutbox()
+    await outbox.add(records)
+    return outbox
   }
 
-  async #targetsIn(topic: string): Promise<WriteTarget[]> {
-    const partitions = await this.#cluster.partitions(topic)
-    return partitions.map((_, partition) => ({ topic, partition, chunks: [[]], bytes: 0 }))
+  /** One batch for each partition at a time; a partition with more output than a broker takes at once needs several waves. */
+  #seal(outbox: Outbox): PartitionBatch[][] {
+    const waves: PartitionBatch[][] = []
+    for (const partition of outbox.partitions()) {
+      const key = partitionKey(partition.topic, partition.partition)
+      const firstSequence = this.#sequences.get(key) ?? 0
+      const batches = partition.seal({ ...this.#identity, firstSequence, isTransactional: true })
+      for (const [wave, batch] of batches.entries()) {
+        waves[wave] ??= []
+        waves[wave].push(batch)
+      }
+      // A failed commit throws the identity away, and the numbers with it.
+      this.#sequences.set(key, addToSequence(firstSequence, partition.records))
+    }
+    return waves
   }
 
   async #write(waves: readonly PartitionBatch[][]): Promise<void> {
