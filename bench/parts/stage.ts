@@ -51,8 +51,8 @@ const profiledMs = 12_000
 
 export const benchStage: Part = async context => {
   const { servers, arguments: given, say } = context
-  const records = given.quick ? 12_000 : 60_000
-  const rounds = given.quick ? 1 : 4
+  const records = given.quick ? 12_000 : 120_000
+  const rounds = given.quick ? 1 : 6
   const input = 'bench-stage-in'
   const topics = await connectLocalTopics()
   await createBenchTopics(servers.connection, [input], partitions)
