@@ -27,6 +27,19 @@ export async function familySecondsOf(pid: number): Promise<number | undefined> 
   return own === undefined ? undefined : children.reduce<number>((sum, seconds = 0) => sum + seconds, own)
 }
 
+/** As `cpuSecondsOf`, of everything on this machine: whatever is not idle. */
+export async function machineSeconds(): Promise<number | undefined> {
+  const text = await readFile('/proc/stat', 'utf8').catch(() => undefined)
+  return text === undefined ? undefined : parseMachineSeconds(text)
+}
+
+/** The first line of proc(5) stat: user, nice, system, idle, iowait, irq, softirq, steal; guests are in the first two. */
+export function parseMachineSeconds(text: string): number {
+  const [, ...fields] = (text.split('\n', 1)[0] ?? '').split(/ +/)
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] = fields.map(Number)
+  return (user + nice + system + irq + softirq) / ticksPerSecond
+}
+
 async function secondsIn(file: string, options?: { readonly withEnded: boolean }): Promise<number | undefined> {
   const stat = await readFile(file, 'utf8').catch(() => undefined)
   return stat === undefined ? undefined : parseCPUSeconds(stat, options)

@@ -1,6 +1,6 @@
 import type { OrderCreated } from '@orderly/contracts'
 
-/** What orders of a benchmark want: any of many SKUs, or all of them the same one. */
+/** What orders of a benchmark want: any of many SKUs, or all of them the same one and another one each. */
 export type Demand = 'uniform' | 'hot'
 
 export const skuCount = 2_000
@@ -14,11 +14,14 @@ export function skuOf(index: number): string {
 export function makeOrder(index: number, demand: Demand = 'uniform'): OrderCreated {
   const random = scatter(index)
   const sku = demand === 'hot' ? 0 : random % skuCount
-  const other = demand === 'hot' ? [] : [{ sku: skuOf(sku + 1 + (random % 97)), quantity: 1 }]
+  const other = demand === 'hot' ? 1 + (random % (skuCount - 1)) : sku + 1 + (random % 97)
   return {
     orderID: `0198${hex(index, 4)}-${hex(random, 4)}-7${hex(random >>> 3, 3)}-8${hex(index, 3)}-${hex(index, 12)}`,
     userID: `user-${scatter(index + 77) % users}`,
-    items: [{ sku: skuOf(sku), quantity: 1 + (random % 3) }, ...other],
+    items: [
+      { sku: skuOf(sku), quantity: 1 + (random % 3) },
+      { sku: skuOf(other), quantity: 1 }
+    ],
     totalMinor: 500 + (random % 100_000),
     currency: 'EUR',
     holdSeconds: null,

@@ -35,7 +35,7 @@ interface Measured {
   readonly batch: { readonly orders: number; readonly decideMs: number; readonly commitMs: number }
 }
 
-/** Kept up with: nothing refused or lost, and 99 of 100 decided within this. */
+/** Kept up with: nothing refused or lost, and 99 of 100 decided and told within this. */
 const keptUpMs = 1_000
 const targetRate = 1_000
 
@@ -61,7 +61,7 @@ export const benchEndToEnd: Part = async context => {
         '(corrected for coordinated omission). *Committed*: a `read_committed` reader has the outcome. *Notified*: the line of the console sink.',
       describe(measured),
       describeWork(measured),
-      `A rate is kept up with when no order is refused and 99 of 100 have their outcome within ${keptUpMs} ms. ${found}`,
+      `A rate is kept up with when for 10 s no order is refused and of 100 outcomes 99 are there, and told, within ${keptUpMs} ms. ${found}`,
       `Memory after that:\n\n${memory}`,
       await profileOurs(context, worker, rates.at(-1) as number)
     ].join('\n\n')
@@ -141,8 +141,9 @@ async function findHighest(
   say: (text: string) => void
 ): Promise<number> {
   const isKeptUp = async (perSecond: number) => {
-    const { sent, errors, committed } = await measure(perSecond, 10_000)
-    return errors === 0 && committed.count === sent && committed.p99Ms <= keptUpMs
+    const { sent, errors, committed, notified } = await measure(perSecond, 10_000)
+    const isInTime = ({ count, p99Ms }: typeof committed) => count === sent && p99Ms <= keptUpMs
+    return errors === 0 && isInTime(committed) && isInTime(notified)
   }
   let kept = 0
   let tooMuch = targetRate

@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Spread } from '../measure/statistics.ts'
 
 /** What a part found, ready to be read: Markdown, plots by name, and how its targets were met. */
 export interface PartReport {
@@ -15,9 +16,11 @@ export interface Target {
   /** Whether more is better, or less. */
   readonly direction: 'at least' | 'at most'
   readonly measured: number
+  /** Of the rounds, where there were several. */
+  readonly range?: Omit<Spread, 'median'>
   readonly unit?: string
   /** What keeps it from being met, where it is not. */
-  readonly why?: string
+  readonly why: string
 }
 
 export function isMet({ wanted, direction, measured }: Target): boolean {
@@ -28,13 +31,22 @@ export function describeTargets(targets: readonly Target[]): string {
   const rows = targets.map(target => {
     const unit = target.unit === undefined ? '' : ` ${target.unit}`
     const verdict = isMet(target) ? 'met' : '**missed**'
-    return [target.what, `${target.direction} ${target.wanted}${unit}`, `${figure(target.measured)}${unit}`, verdict]
+    return [
+      target.what,
+      `${target.direction} ${target.wanted}${unit}`,
+      `${figure(target.measured)}${unit}`,
+      describeRange(target),
+      verdict
+    ]
   })
-  const reasons = targets.flatMap(target => {
-    return isMet(target) || target.why === undefined ? [] : [`- *${target.what}*: ${target.why}`]
-  })
-  const table = markdownTable(['target', 'wanted', 'measured', ''], rows)
+  const reasons = targets.flatMap(target => (isMet(target) ? [] : [`- *${target.what}*: ${target.why}`]))
+  const table = markdownTable(['target', 'wanted', 'measured', 'rounds', ''], rows)
   return reasons.length === 0 ? table : `${table}\n\nWhat is missed, and why:\n\n${reasons.join('\n')}`
+}
+
+function describeRange({ range }: Target): string {
+  if (range === undefined || range.lowest === range.highest) return ''
+  return `${figure(range.lowest)} – ${figure(range.highest)}`
 }
 
 /** As precise as the size of the number deserves. */

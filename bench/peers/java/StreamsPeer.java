@@ -1,5 +1,6 @@
 import com.fasterxml.jackson.databind.JsonNode;
 import java.nio.file.Files;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.Properties;
 import java.util.concurrent.CompletableFuture;
@@ -45,12 +46,23 @@ final class StreamsPeer {
       streams.start();
       CompletableFuture.anyOf(processed, failed).get(5, TimeUnit.MINUTES);
       while (committed(admin, group, input) < wanted) Thread.sleep(2);
-      return stopwatch.stop();
+      var work = new HashMap<String, Object>(stopwatch.stop());
+      work.put("commits", commits(streams));
+      return work;
     } finally {
       try (var files = Files.walk(state)) {
         for (var file : files.sorted(java.util.Comparator.reverseOrder()).toList()) Files.delete(file);
       }
     }
+  }
+
+  private static long commits(KafkaStreams streams) {
+    return Math.round(
+        streams.metrics().values().stream()
+            .filter(metric -> metric.metricName().group().equals("stream-thread-metrics"))
+            .filter(metric -> metric.metricName().name().equals("commit-total"))
+            .mapToDouble(metric -> ((Number) metric.metricValue()).doubleValue())
+            .sum());
   }
 
   /** Sum of the offsets: the topic was read from its beginning. */
