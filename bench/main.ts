@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { runCommand } from '@orderly/stack'
-import { type Arguments, type PartName, readArguments } from './arguments.ts'
+import { type Arguments, type PartName, readArguments, usage } from './arguments.ts'
+import { requireLoadTool } from './load/closed-loop.ts'
 import { currentLoad, describeMachine } from './machine.ts'
 import { warmUpBroker } from './orders/warm-up.ts'
 import type { Part } from './part.ts'
@@ -36,7 +37,8 @@ const say = (text: string) =>
 
 await runCommand(async context => {
   const given = readOrExplain()
-  if (given === undefined) return 64
+  if (typeof given === 'number') return given
+  if (given.parts.some(name => name === 'order' || name === 'load')) await requireLoadTool(given.tool)
   const results = join(import.meta.dirname, 'results')
   // A quick run is for a look; what is kept are whole ones.
   const directory = given.quick ? join(results, 'quick') : results
@@ -46,7 +48,8 @@ await runCommand(async context => {
     say(name)
     const loadBefore = currentLoad()
     const found = await run()
-    const whole = { ...found, markdown: [found.markdown, ...missing].join('\n\n') }
+    // Next to the targets, of which some are missing then.
+    const whole = { ...found, markdown: [...missing, found.markdown].join('\n\n') }
     const page = await saveReport(directory, name, whole, describeMachine([loadBefore, currentLoad()]))
     process.stdout.write(`\n# ${whole.title}\n\n${whole.markdown}\n\n`)
     if (whole.targets?.length) process.stdout.write(`${describeTargets(whole.targets)}\n\n`)
@@ -62,20 +65,25 @@ await runCommand(async context => {
   return withServers(context, async servers => {
     say('warming the broker up')
     await warmUpBroker(servers.connection, given.quick ? 6 : 30)
-    const peers = createPeers(servers.supervisor, say)
+    const peersOfPart = createPeers(servers.supervisor, say)
     for (const name of others) {
       const run = parts[name] as Part
+      const peers = peersOfPart()
       await report(name, () => run({ arguments: given, servers, peers, results: directory, say }), peers.missing)
     }
     return 0
   })
 })
 
-function readOrExplain(): Arguments | undefined {
+/** @returns an exit code where there is nothing to run */
+function readOrExplain(): Arguments | number {
   try {
-    return readArguments(process.argv.slice(2))
+    const given = readArguments(process.argv.slice(2))
+    if (given !== undefined) return given
+    process.stdout.write(`${usage}\n`)
+    return 0
   } catch (error) {
     process.stderr.write(`${(error as Error).message}\n`)
-    return undefined
+    return 64
   }
 }

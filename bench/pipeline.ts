@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { topicNames } from '@orderly/contracts'
-import { deadLetterTopic } from '@orderly/kafka'
+import { createInspector, deadLetterTopic, type GroupDescription } from '@orderly/kafka'
 import { createMissingTopics, type ServiceName, waitUntil } from '@orderly/stack'
 import { ConnectionPool, deleteGroupsV2, deleteTopicsV6, findCoordinatorV6 } from '@platformatic/kafka'
 import { KafkaLog } from '../verify/dump/kafka-log.ts'
@@ -18,7 +18,18 @@ export interface Pipeline {
 }
 
 export const inventoryGroup = 'orders-created'
-const groups = [inventoryGroup, 'order-rate', 'notifications', 'order-status']
+const { ordersCreated, ordersChanges, inventoryReserved, inventoryFailed, inventoryConfirmed, inventoryReleased } =
+  topicNames
+const outcomes = [inventoryReserved, inventoryFailed, inventoryConfirmed, inventoryReleased]
+/** Those that read in a `Pipeline`. */
+const readers = {
+  inventory: { group: inventoryGroup, topics: [ordersCreated, ordersChanges] },
+  notification: { group: 'notifications', topics: outcomes },
+  'status projection': { group: 'order-status', topics: [ordersCreated, ...outcomes] }
+} as const
+export type Reader = keyof typeof readers
+export const readerNames = Object.keys(readers) as Reader[]
+const groups = [...Object.values(readers).map(({ group }) => group), 'order-rate']
 /** More than is ever ordered. */
 export const initialStock: Readonly<Record<string, number>> = Object.fromEntries(
   Array.from({ length: skuCount }, (_, index) => [skuOf(index), 1_000_000_000])
@@ -95,7 +106,7 @@ export interface LagProbe {
 
 export function createLagProbe(servers: BenchServers): LagProbe {
   const log = new KafkaLog([servers.broker])
-  const topic = topicNames.ordersCreated
+  const topic = ordersCreated
   return {
     async progress() {
       const [ends, committed] = await Promise.all([log.ends(topic), log.committedOffsets(inventoryGroup)])
@@ -107,5 +118,41 @@ export function createLagProbe(servers: BenchServers): LagProbe {
       }
     },
     close: () => log.close()
+  }
+}
+
+/** How many records wait for each reader of the pipeline, asked at about the same time, and how many orders were written. */
+export interface PipelineLag {
+  sample(): Promise<{ readonly written: number; readonly waiting: Readonly<Record<Reader, number>> }>
+  close(): Promise<void>
+}
+
+/** Unlike a `LagProbe` it tells records from the markers of transactions, of which the results have many. */
+export function createPipelineLag(servers: BenchServers): PipelineLag {
+  const inspector = createInspector(servers.connection)
+  return {
+    async sample() {
+      const lags = await Promise.all(readerNames.map(reader => inspector.lag(asIfReading(readers[reader]))))
+      const sums = lags.map(partitions => partitions.reduce((sum, { lagRecords }) => sum + lagRecords, 0))
+      const orders = lags[readerNames.indexOf('inventory')]?.filter(({ topic }) => topic === ordersCreated) ?? []
+      return {
+        written: orders.reduce((sum, { endOffset }) => sum + Number(endOffset), 0),
+        waiting: Object.fromEntries(readerNames.map((reader, index) => [reader, sums[index] ?? 0])) as Record<
+          Reader,
+          number
+        >
+      }
+    },
+    close: () => inspector.close()
+  }
+}
+
+/** With all that it reads, so that what waits counts also while it has not joined, or committed nothing yet. */
+function asIfReading({ group, topics }: (typeof readers)[Reader]): GroupDescription {
+  const partitions = topics.map(topic => ({ topic, partition: 0 }))
+  return {
+    groupID: group,
+    state: 'Stable',
+    members: [{ memberID: '', instanceID: null, clientID: '', host: '', partitions }]
   }
 }

@@ -5,11 +5,13 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { orderlyDirectory, Refusal } from '@orderly/stack'
 import type { LoadTool } from '../arguments.ts'
-import { makeBody } from '../orders/make-orders.ts'
 import { startOurs } from '../peers/ours.ts'
+import { makeBodies } from './bodies.ts'
 
 export interface LoadResult {
+  /** All of them, those that failed included. */
   readonly requests: number
+  /** Refused, or never answered. */
   readonly errors: number
   readonly p50Ms: number
   readonly p99Ms: number
@@ -43,9 +45,21 @@ export async function startClosedLoop(tool: LoadTool): Promise<ClosedLoop> {
   }
 }
 
-/** @throws Refusal when there is no k6 */
-async function startK6(): Promise<ClosedLoop> {
-  await demand('k6', ['version'], 'see https://grafana.com/docs/k6')
+/** @throws Refusal when it is not there */
+export async function requireLoadTool(tool: LoadTool): Promise<void> {
+  if (tool === 'npm') return
+  const [argument, where] = {
+    wrk: ['--version', 'on Debian `apt-get install wrk`'],
+    k6: ['version', 'see https://grafana.com/docs/k6']
+  }[tool] as [string, string]
+  // wrk tells its version and exits with 1.
+  await promisify(execFile)(tool, [argument]).catch(error => {
+    if (error.code === 'ENOENT')
+      throw new Refusal(`${tool} is not on PATH: install it (${where}), or leave --tool out.`)
+  })
+}
+
+function startK6(): ClosedLoop {
   const script = join(import.meta.dirname, 'slam.js')
   return {
     name: 'k6',
@@ -65,17 +79,7 @@ async function startK6(): Promise<ClosedLoop> {
   }
 }
 
-/** @throws Refusal when the tool is not there */
-async function demand(tool: LoadTool, args: readonly string[], where: string): Promise<void> {
-  await promisify(execFile)(tool, [...args]).catch(error => {
-    if (error.code === 'ENOENT')
-      throw new Refusal(`${tool} is not on PATH: install it (${where}), or leave --tool out.`)
-  })
-}
-
-/** @throws Refusal when there is no wrk */
 async function startWrk(): Promise<ClosedLoop> {
-  await demand('wrk', ['--version'], 'on Debian `apt-get install wrk`')
   const directory = join(orderlyDirectory, 'bench')
   const script = join(directory, `wrk-${process.pid}.lua`)
   await mkdir(directory, { recursive: true })
@@ -91,10 +95,10 @@ async function startWrk(): Promise<ClosedLoop> {
   }
 }
 
-const bodies = Array.from({ length: 1_000 }, (_, index) => `'${makeBody(index)}'`)
-
 const wrkScript = (headers: Readonly<Record<string, string>>, isKeyed: boolean) => `
-local bodies = { ${bodies.join(',\n')} }
+local bodies = { ${makeBodies()
+  .map(body => `'${body}'`)
+  .join(',\n')} }
 local next = 0
 wrk.method = 'POST'
 ${Object.entries({ 'content-type': 'application/json', ...headers })
@@ -107,8 +111,8 @@ request = function()
 end
 done = function(summary, latency)
   local errors = summary.errors
-  io.write(string.format('{"requests":%d,"errors":%d,"p50Ms":%f,"p99Ms":%f}', summary.requests,
-    errors.connect + errors.read + errors.write + errors.status + errors.timeout,
-    latency:percentile(50) / 1000, latency:percentile(99) / 1000))
+  local unanswered = errors.connect + errors.read + errors.write + errors.timeout
+  io.write(string.format('{"requests":%d,"errors":%d,"p50Ms":%f,"p99Ms":%f}', summary.requests + unanswered,
+    unanswered + errors.status, latency:percentile(50) / 1000, latency:percentile(99) / 1000))
 end
 `

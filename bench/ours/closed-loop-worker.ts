@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { Client, type Dispatcher } from 'undici'
+import { makeBodies } from '../load/bodies.ts'
 import type { Load } from '../load/closed-loop.ts'
 import { quantileOfSorted } from '../measure/statistics.ts'
-import { makeBody } from '../orders/make-orders.ts'
 import type { Task } from '../peers/worker.ts'
 import { answerTasks } from './answer-tasks.ts'
 
-const bodies = Array.from({ length: 1_000 }, (_, index) => makeBody(index))
+const bodies = makeBodies()
 
 /** So many connections, each with one request after the other, for so long: how many orders can be placed at most. */
 await answerTasks(async (task: Task) => {
@@ -22,6 +22,7 @@ await answerTasks(async (task: Task) => {
   const clients = Array.from({ length: connections }, () => new Client(url))
   const latenciesMs: number[] = []
   let errors = 0
+  let unanswered = 0
   let next = 0
   await Promise.all(
     clients.map(
@@ -44,7 +45,7 @@ await answerTasks(async (task: Task) => {
               send()
             },
             onResponseError: () => {
-              errors++
+              unanswered++
               setImmediate(send)
             }
           }
@@ -55,8 +56,8 @@ await answerTasks(async (task: Task) => {
   await Promise.all(clients.map(client => client.close()))
   const sorted = Float64Array.from(latenciesMs).sort()
   return {
-    requests: sorted.length,
-    errors,
+    requests: sorted.length + unanswered,
+    errors: errors + unanswered,
     p50Ms: quantileOfSorted(sorted, 0.5),
     p99Ms: quantileOfSorted(sorted, 0.99)
   }

@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -16,44 +15,63 @@ import { startWorker, type Worker } from './worker.ts'
 
 export type Language = 'java' | 'go'
 
-/** Builds the peers of a language once. What is missing for that is said in a line, and the benchmark goes on without them. */
+/** Starts the peers of a part. What is missing for that is said in a line, and the benchmark goes on without them. */
 export interface Peers {
   start(language: Language, name: string): Promise<Worker | undefined>
-  /** A sentence for each language that is missing. */
+  /** A sentence for each language that was asked for and is missing; grows as they are asked for. */
   readonly missing: readonly string[]
 }
 
-const builds = join(orderlyDirectory, 'bench')
+interface Machine {
+  readonly environment?: NodeJS.ProcessEnv
+  /** Where what is built goes. */
+  readonly builds?: string
+  readonly javas?: ReturnType<typeof findJavas>
+}
 
-export function createPeers(supervisor: Supervisor, say: (text: string) => void): Peers {
-  const built = new Map<Language, Promise<((name: string) => Worker) | undefined>>()
-  const missing: string[] = []
+type Start = (name: string) => Worker
 
-  async function build(language: Language): Promise<((name: string) => Worker) | undefined> {
+const names: Readonly<Record<Language, string>> = { java: 'Java', go: 'Go' }
+
+/** @returns what gives each part its own; a language is built once, when the first part asks for it */
+export function createPeers(
+  supervisor: Supervisor,
+  say: (text: string) => void,
+  { environment = process.env, builds = join(orderlyDirectory, 'bench'), javas }: Machine = {}
+): () => Peers {
+  const built = new Map<Language, Promise<Start | string>>()
+
+  /** @returns a sentence when it cannot be done */
+  async function build(language: Language): Promise<Start | string> {
     try {
-      return await (language === 'java' ? buildJava(supervisor) : buildGo())
+      return await (language === 'java'
+        ? buildJava(supervisor, builds, javas ?? findJavas(environment))
+        : buildGo(builds, environment))
     } catch (error) {
-      const sentence = `The peers in ${language === 'java' ? 'Java' : 'Go'} are left out: ${explain(error)}`
-      missing.push(sentence)
+      const sentence = `The peers in ${names[language]} are left out, and what is compared with them is not measured: ${explain(error)}`
       say(sentence)
-      return undefined
+      return sentence
     }
   }
 
-  return {
-    missing,
-    async start(language, name) {
-      const ready = built.get(language) ?? build(language)
-      built.set(language, ready)
-      return (await ready)?.(name)
+  return () => {
+    const missing: string[] = []
+    return {
+      missing,
+      async start(language, name) {
+        const building = built.get(language) ?? build(language)
+        built.set(language, building)
+        const ready = await building
+        if (typeof ready === 'function') return ready(name)
+        if (!missing.includes(ready)) missing.push(ready)
+        return undefined
+      }
     }
   }
 }
 
-async function buildJava(supervisor: Supervisor): Promise<(name: string) => Worker> {
-  const java = chooseJava(findJavas())
-  const compiler = join(java.home, 'bin', 'javac')
-  if (!existsSync(compiler)) throw new Error(`${java.home} has no javac: install a JDK (not only a JRE)`)
+async function buildJava(supervisor: Supervisor, builds: string, javas: ReturnType<typeof findJavas>): Promise<Start> {
+  const java = chooseJava(javas, 'JDK')
   await fetchJars(supervisor, peersJars, java)
   const sources = join(import.meta.dirname, 'java')
   const classes = join(builds, 'java')
@@ -62,7 +80,7 @@ async function buildJava(supervisor: Supervisor): Promise<(name: string) => Work
     await rm(classes, { recursive: true, force: true })
     await mkdir(classes, { recursive: true })
     const files = (await readdir(sources)).filter(file => file.endsWith('.java')).map(file => join(sources, file))
-    await promisify(execFile)(compiler, ['-d', classes, '-cp', jars, ...files])
+    await promisify(execFile)(join(java.home, 'bin', 'javac'), ['-d', classes, '-cp', jars, ...files])
   }
   const args = [
     '-Xmx512m',
@@ -75,12 +93,12 @@ async function buildJava(supervisor: Supervisor): Promise<(name: string) => Work
   return name => startWorker({ command: join(java.home, 'bin', 'java'), args: [...args, name] })
 }
 
-async function buildGo(): Promise<(name: string) => Worker> {
+async function buildGo(builds: string, env: NodeJS.ProcessEnv): Promise<Start> {
   const sources = join(import.meta.dirname, 'go')
   const program = join(builds, 'go-peers')
   if (await isOlder(program, sources)) {
     await mkdir(builds, { recursive: true })
-    await promisify(execFile)('go', ['build', '-o', program, '.'], { cwd: sources })
+    await promisify(execFile)('go', ['build', '-o', program, '.'], { cwd: sources, env })
   }
   return name => startWorker({ command: program, args: [name] })
 }

@@ -12,22 +12,42 @@ export interface Java {
   readonly version: string
 }
 
-const howToInstall = 'on Debian or Ubuntu `apt-get install openjdk-21-jre-headless`, on macOS `brew install openjdk`'
+/** What a Java has to do: run the servers, or also compile, which a JRE cannot. */
+const kinds = {
+  Java: {
+    users: 'Kafka and the schema registry need',
+    pickiest: 'the schema registry needs',
+    isFit: () => true,
+    debianPackage: 'jre-headless'
+  },
+  JDK: {
+    users: 'the peers of the benchmark need',
+    pickiest: 'the peers of the benchmark need',
+    isFit: hasCompiler,
+    debianPackage: 'jdk-headless'
+  }
+} as const
 
 /** The newest of them. @throws Refusal when there is none or none is new enough. */
-export function chooseJava(found: readonly Java[]): Java {
-  const newest = found.toSorted((one, other) => compareVersions(other.version, one.version))[0]
+export function chooseJava(found: readonly Java[], kind: keyof typeof kinds = 'Java'): Java {
+  const { users, pickiest, isFit, debianPackage } = kinds[kind]
+  const howToInstall = `on Debian or Ubuntu \`apt-get install openjdk-${requiredJavaVersion}-${debianPackage}\`, on macOS \`brew install openjdk\``
+  const newest = found.filter(isFit).toSorted((one, other) => compareVersions(other.version, one.version))[0]
   if (newest === undefined) {
     throw new Refusal(
-      `No Java was found, and Kafka and the schema registry need Java ${requiredJavaVersion} or newer: install one (${howToInstall}), or set JAVA_HOME.`
+      `No ${kind} was found, and ${users} ${kind} ${requiredJavaVersion} or newer: install one (${howToInstall}), or set JAVA_HOME.`
     )
   }
   if (!isAtLeast(newest, requiredJavaVersion)) {
     throw new Refusal(
-      `The newest Java found is ${newest.version} (${newest.home}), but the schema registry needs ${requiredJavaVersion} or newer: install one (${howToInstall}), or set JAVA_HOME.`
+      `The newest ${kind} found is ${newest.version} (${newest.home}), but ${pickiest} ${requiredJavaVersion} or newer: install one (${howToInstall}), or set JAVA_HOME.`
     )
   }
   return newest
+}
+
+function hasCompiler({ home }: Java): boolean {
+  return existsSync(join(home, 'bin', 'javac'))
 }
 
 /** Every Java on this machine: JAVA_HOME, the one on PATH, and where systems and version managers put them. */

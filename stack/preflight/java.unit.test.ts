@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { Refusal } from '../refusal.ts'
-import { chooseJava, compareVersions, findJavas } from './java.ts'
+import { chooseJava, compareVersions, findJavas, type Java } from './java.ts'
 
 const java = (version: string) => ({ home: `/jdks/${version}`, version })
 
@@ -54,6 +54,23 @@ test('a Java is found by JAVA_HOME and by PATH, behind a symbolic link, and a fo
     ['99.0.1', '98']
   )
   assert.ok(!findJavas({ JAVA_HOME: directory, PATH: '' }).some(({ home }) => home === directory))
+})
+
+test('where something is to be compiled, the newest Java that has a compiler is taken, and a JRE is no answer', t => {
+  const directory = mkdtempSync(join(tmpdir(), 'orderly-java-'))
+  t.after(() => rmSync(directory, { recursive: true }))
+  const [jre, jdk, old] = ['25.0.3', '21.0.2', '17.0.15'].map(version => ({
+    home: fakeJava(join(directory, version), version),
+    version
+  })) as [Java, Java, Java]
+  for (const { home } of [jdk, old]) writeFileSync(join(home, 'bin', 'javac'), '')
+
+  assert.equal(chooseJava([old, jdk, jre], 'JDK'), jdk)
+  assert.throws(
+    () => chooseJava([jre], 'JDK'),
+    /^Refusal: No JDK was found.*peers.*need JDK 21 or newer.*apt-get install openjdk-21-jdk-headless/
+  )
+  assert.throws(() => chooseJava([jre, old], 'JDK'), /^Refusal: The newest JDK found is 17\.0\.15 .*-jdk-headless/)
 })
 
 function fakeJava(home: string, version: string): string {
