@@ -1,37 +1,166 @@
 import type { Costs } from './model.ts'
 
 /**
- * What the model reckons with. Where a figure comes from stands beside it: a plan is as good as its costs, so measure on your machines
- * (`npm run bench -- inventory order`) and put yours here.
+ * All that the plans reckon with, and nothing that they reckon with stands elsewhere. `newest` is what the reports in bench/results say now, `highest`
+ * the highest of the reports of whole rounds that Git has; where it is not the newest, the commit stands in `source`. When there are new
+ * reports: set `newest`, raise `highest` if it is exceeded, and run `npm run bench -- capacity`, which writes the tables of docs/capacity.md.
  */
+export interface Figure {
+  readonly newest: number
+  readonly highest: number
+  readonly how: 'measured' | 'derived' | 'assumed'
+  readonly source: string
+}
+
+/** What can be taken from a figure: plans are made with the highest, and compared with the newest. */
+export type Pick = (figure: Figure) => number
+export const planned: Pick = ({ highest }) => highest
+export const newest: Pick = ({ newest }) => newest
+
+/** Of load.md, inventory.md, order.md and end-to-end.md: what several figures are derived from. `slow` is the report that was the slowest. */
+const load = {
+  newest: { cores: 2, ordersPerSecond: 3_960, order: 95.8, inventory: 47.2, notification: 57.8, broker: 67.6 },
+  slow: { cores: 2, ordersPerSecond: 2_062, order: 215, inventory: 104, notification: 124, broker: 102 }
+}
+/** order.md, the same route without Kafka: what is left of two cores when server and broker have had theirs. */
+const loaderUs = { newest: 2e6 / 15_500 - 63.7 - 1.5, slow: 2e6 / 10_500 - 92.0 - 2.4 }
+
+const reservation: Figure = {
+  newest: 28,
+  highest: 28,
+  how: 'assumed',
+  // With a Postgres column in inventory.md: its row "our inventory, uniform", and 'measured'.
+  source: 'no report has it; three times the time of a prototype that is not in the repository'
+}
+const status: Figure = {
+  newest: 29.1,
+  highest: 36,
+  how: 'measured',
+  source: 'order.md, API keys and quotas, Postgres; highest f8dabbc'
+}
 
 /** Microseconds of a core for an order. */
-export const coreUsOfAnOrder = {
-  /** bench/results/order.md: 77 to 139 in whole rounds, as fast as the machine happened to be; with keys and the status projection 104 to 139. */
-  order: 139,
-  /** bench/results/inventory.md: 26 to 29 in whole rounds (uniform, two lines each); one instance brought 19,000 to 21,000/s through where all shared 2 cores. */
-  inventory: 29,
-  /** bench/results/order.md and inventory.md: 10 to 18 for taking an order, 7 for reading it and writing its outcome. The other readers are not in it. */
-  broker: 25,
-  /** Assumed: three times the time of the plain prototype below, for the disk, replication and checkpoints that it did not have. */
-  postgres: 28
+export const coreUs = {
+  order: {
+    ...{ newest: load.newest.order, highest: load.slow.order, how: 'measured' },
+    source: 'load.md, order; highest f8dabbc'
+  },
+  apiKeys: {
+    ...{ newest: Math.max(0, 115 - 120), highest: 152 - 130, how: 'measured' },
+    source: 'order.md, API keys and quotas less status projection; highest 958859f'
+  },
+  idempotencyKey: {
+    ...{ newest: 328 - 120, highest: 358 - 135, how: 'measured' },
+    source: 'order.md, `Idempotency-Key` less status projection; highest f8dabbc'
+  },
+  inventory: {
+    ...{ newest: load.newest.inventory, highest: load.slow.inventory, how: 'measured' },
+    source: 'load.md, inventory; highest f8dabbc'
+  },
+  notification: {
+    ...{ newest: load.newest.notification, highest: load.slow.notification, how: 'measured' },
+    source: 'load.md, notification; highest f8dabbc'
+  },
+  aggregator: {
+    ...{ newest: 120 - 87.7, highest: 130 - 96.5, how: 'assumed' },
+    source:
+      'no report has it; what the status projection adds (order.md; highest 958859f), which reads more and writes more'
+  },
+  broker: {
+    ...{ newest: load.newest.broker, highest: load.slow.broker, how: 'measured' },
+    source: 'load.md, broker: all topics and readers but the aggregator, one replica; highest f8dabbc'
+  },
+  brokerForAggregator: {
+    ...{ newest: 5.5, highest: 7.7, how: 'assumed' },
+    source: 'no report has it; that of reading orders and writing outcomes (inventory.md; highest cd888a9)'
+  },
+  reservation,
+  status,
+  idempotencyInPostgres: {
+    ...{ newest: 134 - 23.2, highest: 169 - 26.6, how: 'measured' },
+    source: 'order.md, `Idempotency-Key` less status projection, Postgres; highest f8dabbc'
+  },
+  ledger: {
+    newest: leftOver(load.newest, loaderUs.newest) - reservation.newest - status.newest,
+    highest: leftOver(load.slow, loaderUs.slow) - reservation.highest - status.highest,
+    how: 'derived',
+    source:
+      'load.md: what was left of its cores, less the load (order.md), the reservation and the status; so at most this; highest f8dabbc'
+  }
+} as const satisfies Record<string, Figure>
+
+/** What nobody in the list had: Postgres, the load, the kernel's work that is nobody's. */
+function leftOver(run: typeof load.newest, loader: number): number {
+  const { cores, ordersPerSecond, order, inventory, notification, broker } = run
+  return (cores * 1e6) / ordersPerSecond - order - inventory - notification - broker - loader
+}
+
+/** Milliseconds of the inventory, on the wall. */
+export const steps = {
+  decideBatch: {
+    ...{ newest: 2.09, highest: 6.19, how: 'measured' },
+    source: 'end-to-end.md, 250/s, decide: nearly all of a batch of one to three; highest f8dabbc'
+  },
+  commitBatch: {
+    ...{ newest: 3.5, highest: 11.1, how: 'measured' },
+    source: 'end-to-end.md, 250/s, commit; highest f8dabbc'
+  },
+  decideOrder: {
+    ...{ newest: 1e3 / 27_600 - 0.0197, highest: 1e3 / 18_000 - 0.0288, how: 'derived' },
+    source: 'inventory.md, uniform: time of an order less its processor time; highest 958859f'
+  },
+  commitOrder: {
+    ...{ newest: 1e3 / 136_000, highest: 1e3 / 85_500, how: 'derived' },
+    source: 'stage.md, at most 2000, exactly once: time of a record, of which the commit is a part; highest 958859f'
+  }
+} as const satisfies Record<string, Figure>
+
+/** Milliseconds of a broker's core for a transaction: all that the broker did, by the batches of the inventory. */
+export const transactionMs: Figure = {
+  newest: (0.5 / 250) * 1.3 * 1e3,
+  highest: (0.56 / 250) * 2.99 * 1e3,
+  how: 'derived',
+  source: 'end-to-end.md, 250/s: cores of the broker by batches a second; so at most this; highest 958859f'
+}
+
+/** Bytes in the log: an order of two lines and its outcome, with key and headers, not compressed. `costs.unit.test.ts` makes such records and compares. */
+export const logBytes = { order: 300, outcome: 300 } as const
+
+/** What the model is compared with. */
+export const measured = {
+  /** end-to-end.md, 1000/s: orders in a batch, and p50 ms committed less answered. */
+  endToEnd: { ordersPerSecond: 1_000, batch: 10, outcomeMs: 20.3 - 5.7 },
+  /** inventory.md, our inventory, uniform, orders/s. */
+  fullBatches: 27_600,
+  /** scale.md, a backlog, orders/s. */
+  backlog: 12_800
 } as const
 
-/**
- * A prototype of the reservation, one client on an idle machine of 2 cores, decided 38,000, 66,000 and 98,000 orders/s in batches of 100, 500
- * and 2,000: nearly a line of 1.7 ms for each batch and 9.4 µs for each order. Bare transactional loops took some 3.9 ms for each
- * transaction and 7.5 µs for each record. Ours adds the processor time above.
- */
-export const localCosts: Costs = {
-  decideBatchMs: 1.7,
-  commitBatchMs: 3.9,
-  decideOrderMs: 0.0094,
-  processOrderMs: coreUsOfAnOrder.inventory / 1_000,
-  commitOrderMs: 0.0075
+/** What machines are assumed to have. */
+export const machines = {
+  cores: 8,
+  replicas: 3,
+  /** In a zone, and between two regions. */
+  roundTripMs: 0.5,
+  regionMs: 70,
+  diskMBPerSecond: 500
+} as const
+
+export function stepsWith(pick: Pick, roundTripMs = 0): Costs {
+  return onNetwork(
+    {
+      decideBatchMs: pick(steps.decideBatch),
+      commitBatchMs: pick(steps.commitBatch),
+      decideOrderMs: pick(steps.decideOrder),
+      processOrderMs: pick(coreUs.inventory) / 1_000,
+      commitOrderMs: pick(steps.commitOrder)
+    },
+    roundTripMs
+  )
 }
 
 /** Two round trips to Postgres; four to Kafka one after the other, of which one waits for the replicas. */
-export function onNetwork(costs: Costs, roundTripMs: number): Costs {
+function onNetwork(costs: Costs, roundTripMs: number): Costs {
   return {
     ...costs,
     decideBatchMs: costs.decideBatchMs + 2 * roundTripMs,

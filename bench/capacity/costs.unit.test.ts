@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { toRecord } from '@orderly/contracts'
+import type { OutputRecord } from '@orderly/kafka'
+import { newTraceparent } from '@orderly/service-kit'
+import { connectLocalTopics } from '../orders/local-topics.ts'
+import { makeOrder } from '../orders/make-orders.ts'
+import { coreUs, logBytes, steps, transactionMs } from './costs.ts'
+
+test('no newest figure is above the highest, and each says where it is from', () => {
+  for (const [name, figure] of Object.entries({ ...coreUs, ...steps, transactionMs })) {
+    assert.ok(figure.newest <= figure.highest && figure.newest >= 0, `${name}: raise its highest`)
+    assert.ok(figure.source.length > 0, name)
+  }
+})
+
+/** Length, attributes, time, offset, and the lengths of key, value and headers before them. */
+const framing = 10
+
+function bytesOf({ key, value, headers }: OutputRecord): number {
+  const parts = Object.entries(headers).reduce((sum, [name, text]) => sum + 2 + name.length + text.length, 0)
+  return framing + key.length + (value?.length ?? 0) + parts
+}
+
+test('records in the log are as long as is planned', async () => {
+  const topics = await connectLocalTopics()
+  const order = makeOrder(4_711)
+  const { orderID, userID, items } = order
+  const outcome = { orderID, userID, items, decidedAtMs: order.createdAtMs, holdUntilMs: null }
+  const records = {
+    order: toRecord(topics.ordersCreated, order, newTraceparent()),
+    outcome: toRecord(topics.inventoryReserved, outcome, newTraceparent())
+  }
+  for (const name of ['order', 'outcome'] as const) {
+    const bytes = bytesOf(records[name])
+    assert.ok(bytes <= logBytes[name] && bytes > logBytes[name] * 0.9, `${name}: ${bytes}`)
+  }
+})

@@ -1,0 +1,190 @@
+import {
+  coreUs,
+  type Figure,
+  logBytes,
+  machines,
+  newest,
+  type Pick,
+  planned,
+  stepsWith,
+  transactionMs
+} from './costs.ts'
+
+/** From the costs to what a rate needs and to what gives out at which rate. */
+export const maxBatch = 2_000
+/** Instances and brokers are planned half busy; a database is full when orders have three quarters of it, as vacuum and checkpoints want theirs. */
+const halfBusy = 0.5
+const fullDatabase = 0.75
+/** An instance takes several partitions, and a topic with keys gets no more later. */
+const partitionsPerInstance = 4
+
+interface Need {
+  readonly what: string
+  /** Undefined where it is not processor time that decides. */
+  readonly cores: number | undefined
+  readonly needed: string
+}
+
+export const parts = {
+  order: [coreUs.order, coreUs.apiKeys],
+  orderWithIdempotency: [coreUs.order, coreUs.apiKeys, coreUs.idempotencyKey],
+  inventory: [coreUs.inventory],
+  notification: [coreUs.notification],
+  aggregator: [coreUs.aggregator],
+  broker: [coreUs.broker, coreUs.brokerForAggregator],
+  reservation: [coreUs.reservation],
+  status: [coreUs.status],
+  statusWithIdempotency: [coreUs.status, coreUs.idempotencyInPostgres],
+  ledger: [coreUs.ledger]
+} as const satisfies Record<string, readonly Figure[]>
+
+export function usOf(figures: readonly Figure[], pick: Pick): number {
+  return figures.reduce((sum, figure) => sum + pick(figure), 0)
+}
+
+function coresOf(figures: readonly Figure[], ordersPerSecond: number, pick: Pick): number {
+  return (usOf(figures, pick) * ordersPerSecond) / 1e6
+}
+
+/** Of the services, each with a thread that does nearly all: half a core of work for each. */
+export function instancesOf(figures: readonly Figure[], ordersPerSecond: number, pick: Pick): number {
+  return Math.ceil(coresOf(figures, ordersPerSecond, pick) / halfBusy)
+}
+
+export function databasesOf(figures: readonly Figure[], ordersPerSecond: number, pick: Pick): number {
+  return Math.ceil(coresOf(figures, ordersPerSecond, pick) / machines.cores / halfBusy)
+}
+
+function brokersOf(ordersPerSecond: number, pick: Pick): number {
+  const cores = coresOf(parts.broker, ordersPerSecond, pick) * machines.replicas
+  return Math.max(machines.replicas, Math.ceil(cores / machines.cores / halfBusy))
+}
+
+/** Orders that a database decides in a second at most. */
+export function databaseOrdersPerSecond(figures: readonly Figure[], pick: Pick): number {
+  return (machines.cores * fullDatabase * 1e6) / usOf(figures, pick)
+}
+
+export function needsOf(ordersPerSecond: number, pick: Pick): Need[] {
+  const services = (what: string, figures: readonly Figure[]): Need => ({
+    what,
+    cores: coresOf(figures, ordersPerSecond, pick),
+    needed: count(instancesOf(figures, ordersPerSecond, pick))
+  })
+  const databases = (what: string, figures: readonly Figure[]): Need => ({
+    what,
+    cores: coresOf(figures, ordersPerSecond, pick),
+    needed: count(databasesOf(figures, ordersPerSecond, pick))
+  })
+  const other = (what: string, needed: string): Need => ({ what, cores: undefined, needed })
+  const partitions = (figures: readonly Figure[]) =>
+    count(partitionsPerInstance * instancesOf(figures, ordersPerSecond, pick))
+  const mbPerSecond = ((logBytes.order + logBytes.outcome) * machines.replicas * ordersPerSecond) / 1e6
+  return [
+    services('order services, with API keys and status', parts.order),
+    services('the same, an `Idempotency-Key` on each order', parts.orderWithIdempotency),
+    services('inventories', parts.inventory),
+    services('notifications', parts.notification),
+    services('aggregators', parts.aggregator),
+    {
+      what: `brokers of ${machines.cores} cores, ${machines.replicas} replicas`,
+      cores: coresOf(parts.broker, ordersPerSecond, pick) * machines.replicas,
+      needed: count(brokersOf(ordersPerSecond, pick))
+    },
+    databases('databases, reservation', parts.reservation),
+    databases('databases, status and API keys', parts.status),
+    databases('the same, an `Idempotency-Key` on each order', parts.statusWithIdempotency),
+    databases('databases, ledger of notifications', parts.ledger),
+    other('partitions of `orders.created`', partitions(parts.inventory)),
+    other('partitions of each topic of outcomes', partitions(parts.notification)),
+    other('log, MB/s, all replicas', count(mbPerSecond)),
+    other('log, TB a day, all replicas', count((mbPerSecond * 86_400) / 1e6)),
+    other('rows a day of the reservation, billions', count((3 * ordersPerSecond * 86_400) / 1e9))
+  ]
+}
+
+interface Limit {
+  readonly what: string
+  readonly ordersPerSecond: number
+  readonly withNewest: number
+  readonly how: 'measured' | 'computed' | 'assumed'
+  readonly helps: string
+}
+
+/** What gives out, at which rate, the first one first. @param meanBatch of the plan, as the model has it */
+export function limitsOf(meanBatch: (pick: Pick) => number): Limit[] {
+  const limit = (what: string, of: (pick: Pick) => number, helps: string, how: Limit['how'] = 'computed'): Limit => ({
+    ...{ what, ordersPerSecond: of(planned), withNewest: of(newest), how, helps }
+  })
+  const core = (figures: readonly Figure[]) => (pick: Pick) => 1e6 / usOf(figures, pick)
+  const database = (figures: readonly Figure[]) => (pick: Pick) => databaseOrdersPerSecond(figures, pick)
+  const more = 'more instances, each takes any request'
+  const upToPartitions = 'more instances, up to as many as there are partitions'
+  return [
+    limit('an order service, an `Idempotency-Key` on each order', core(parts.orderWithIdempotency), more),
+    limit('an order service, with API keys', core(parts.order), more),
+    limit('an inventory', pick => inventoryLimit(pick, machines.roundTripMs), upToPartitions),
+    limit(
+      `an inventory that is ${machines.regionMs} ms away from its database and brokers`,
+      pick => inventoryLimit(pick, machines.regionMs),
+      'a home region for each user: key, topic and stock there',
+      'assumed'
+    ),
+    limit('a notification', core(parts.notification), upToPartitions),
+    limit('an aggregator', core(parts.aggregator), upToPartitions, 'assumed'),
+    limit('a database with the ledger', database(parts.ledger), 'shards by user'),
+    limit('a hot SKU, however many instances', hotLimit, 'escrow: its stock in several rows'),
+    limit(
+      'a database with status and keys, an `Idempotency-Key` each',
+      database(parts.statusWithIdempotency),
+      'shards by user or order'
+    ),
+    limit(
+      `${machines.replicas} brokers of ${machines.cores} cores`,
+      pick => (machines.cores * 1e6) / usOf(parts.broker, pick),
+      'more brokers'
+    ),
+    limit(
+      `coordinators on ${machines.replicas} brokers, ${machines.cores} cores each`,
+      pick => ((machines.replicas * machines.cores * 1e3) / pick(transactionMs)) * meanBatch(pick),
+      'more brokers, `__transaction_state` spread over all'
+    ),
+    limit(
+      'a database with the reservation',
+      database(parts.reservation),
+      'shards by warehouse or SKU',
+      coreUs.reservation.how === 'assumed' ? 'assumed' : 'computed'
+    ),
+    limit('a database with status and API keys', database(parts.status), 'shards by user or order'),
+    limit(
+      "the aggregators' row of a minute",
+      pick => (maxBatch * 1e3) / stepsWith(pick, machines.roundTripMs).decideBatchMs,
+      'a row of a minute for each partition',
+      'assumed'
+    ),
+    limit(
+      `the disks of ${machines.replicas} brokers, ${machines.diskMBPerSecond} MB/s each`,
+      () => (machines.diskMBPerSecond * 1e6) / (logBytes.order + logBytes.outcome),
+      'more brokers',
+      'assumed'
+    )
+  ].toSorted((one, other) => one.ordersPerSecond - other.ordersPerSecond)
+}
+
+/** Deciding and processing one batch while the one before commits, batches always full. */
+export function inventoryLimit(pick: Pick, roundTripMs: number): number {
+  const costs = stepsWith(pick, roundTripMs)
+  const decideMs = costs.decideBatchMs + maxBatch * (costs.decideOrderMs + costs.processOrderMs)
+  const commitMs = costs.commitBatchMs + maxBatch * costs.commitOrderMs
+  return (maxBatch * 1e3) / Math.max(decideMs, commitMs)
+}
+
+/** Batches with the same row decide one after the other. */
+function hotLimit(pick: Pick): number {
+  const { decideBatchMs, decideOrderMs } = stepsWith(pick, machines.roundTripMs)
+  return (maxBatch * 1e3) / (decideBatchMs + maxBatch * decideOrderMs)
+}
+
+function count(value: number): string {
+  return (value < 10 && !Number.isInteger(value) ? Number(value.toFixed(1)) : Math.round(value)).toLocaleString('en')
+}

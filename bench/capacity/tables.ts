@@ -1,0 +1,169 @@
+import { figure, markdownTable } from '../report/part-report.ts'
+import { short } from '../report/plot.ts'
+import {
+  coreUs,
+  type Figure,
+  machines,
+  measured,
+  newest,
+  type Pick,
+  planned,
+  steps,
+  stepsWith,
+  transactionMs
+} from './costs.ts'
+import { type Outcome, type Plan, simulate } from './model.ts'
+import {
+  databaseOrdersPerSecond,
+  databasesOf,
+  instancesOf,
+  inventoryLimit,
+  limitsOf,
+  maxBatch,
+  needsOf,
+  parts,
+  usOf
+} from './plan.ts'
+
+const rates = [100_000, 1_000_000] as const
+const durationMs = 4_000
+
+/** All that docs/capacity.md quotes, by the name that its places have there. */
+export function capacityTables(): Readonly<Record<string, string>> {
+  return { costs: costsTable(), needs: needsTable(), model: modelTable(), check: checkTable(), limits: limitsTable() }
+}
+
+function costsTable(): string {
+  const us: readonly (readonly [string, Figure])[] = [
+    ['order service, with the status of orders', coreUs.order],
+    ['more for API keys', coreUs.apiKeys],
+    ['more for an `Idempotency-Key`', coreUs.idempotencyKey],
+    ['inventory', coreUs.inventory],
+    ['notification', coreUs.notification],
+    ['aggregator', coreUs.aggregator],
+    ['broker, the whole pipeline', coreUs.broker],
+    ['broker, more for the aggregator', coreUs.brokerForAggregator],
+    ['Postgres, reservation', coreUs.reservation],
+    ['Postgres, status and API keys', coreUs.status],
+    ['Postgres, more for an `Idempotency-Key`', coreUs.idempotencyInPostgres],
+    ['Postgres, ledger of notifications', coreUs.ledger]
+  ]
+  const ms: readonly (readonly [string, Figure])[] = [
+    ['deciding a batch, ms', steps.decideBatch],
+    ['deciding an order in it, ms', steps.decideOrder],
+    ['committing a batch, ms', steps.commitBatch],
+    ['committing an order in it, ms', steps.commitOrder],
+    ['a transaction, ms of a broker', transactionMs]
+  ]
+  const row = ([what, { newest, highest, how, source }]: readonly [string, Figure]) => [
+    ...[what, precise(newest), precise(highest), how, source]
+  ]
+  return markdownTable(
+    ['a core, µs an order, unless it says ms', 'newest report', 'highest: planned with', '', 'from'],
+    [...us, ...ms].map(row)
+  )
+}
+
+function needsTable(): string {
+  const columns = rates.flatMap(rate => [needsOf(rate, planned), needsOf(rate, newest)])
+  const rows = (columns[0] ?? []).map(({ what }, index) => [
+    what,
+    ...columns.flatMap((needs, column) => {
+      const need = needs[index]
+      const needed = need?.needed ?? ''
+      return column % 2 === 1 ? [needed] : [need?.cores === undefined ? '' : figure(need.cores), `**${needed}**`]
+    })
+  ])
+  const header = rates.flatMap(rate => [`${short(rate)}/s: cores`, 'planned', 'by the newest report'])
+  return markdownTable(['', ...header], rows)
+}
+
+function modelTable(): string {
+  const costs = stepsWith(planned, machines.roundTripMs)
+  const shardOrdersPerSecond = databaseOrdersPerSecond(parts.reservation, planned)
+  const rows: string[][] = []
+  const show = (what: string, plan: Omit<Plan, 'shardOrdersPerSecond' | 'maxBatch'>) => {
+    rows.push(describe(what, plan, simulate({ ...plan, shardOrdersPerSecond, maxBatch }, costs, durationMs)))
+  }
+  for (const ordersPerSecond of rates) {
+    const instances = instancesOf(parts.inventory, ordersPerSecond, planned)
+    const shards = databasesOf(parts.reservation, ordersPerSecond, planned)
+    const plan = { ordersPerSecond, instances, shards, hotSplits: 0 }
+    show('half of the instances', { ...plan, instances: Math.ceil(instances / 2) })
+    show('**as planned**', plan)
+    if (shards > 1) show('half of the databases', { ...plan, shards: Math.floor(shards / 2) })
+    for (const hotSplits of [1, 4, instances]) {
+      show(`a SKU in every batch, its stock in ${hotSplits}`, { ...plan, hotSplits })
+    }
+  }
+  const header = ['', 'orders/s', 'inventories', 'databases', 'kept up with', 'batch', 'p50 ms']
+  return markdownTable([...header, 'core of each inventory', 'databases busy'], rows)
+}
+
+function describe(
+  what: string,
+  { ordersPerSecond, instances, shards }: { ordersPerSecond: number; instances: number; shards: number },
+  outcome: Outcome
+): string[] {
+  const percent = (share: number) => `${Math.round(share * 100)} %`
+  const isKept = outcome.keptUp > 0.99
+  const busy = ((ordersPerSecond * outcome.keptUp) / instances) * (usOf(parts.inventory, planned) / 1e6)
+  return [
+    ...[what, short(ordersPerSecond), String(instances), String(shards)],
+    ...[isKept ? 'yes' : `**${percent(outcome.keptUp)}**`, figure(outcome.meanBatch)],
+    ...[isKept ? figure(outcome.p50Ms) : 'grows', percent(busy), percent(outcome.busyShards)]
+  ]
+}
+
+/** Where a report says what one inventory did, what the model says of it, without a network. */
+function checkTable(): string {
+  const { endToEnd, fullBatches, backlog } = measured
+  const models = [newest, planned].map(pick => {
+    const plan = { instances: 1, shards: 1, shardOrdersPerSecond: 1e9, maxBatch, hotSplits: 0 }
+    const { meanBatch, p50Ms } = simulate(
+      { ...plan, ordersPerSecond: endToEnd.ordersPerSecond },
+      stepsWith(pick),
+      durationMs
+    )
+    return { meanBatch, p50Ms, most: inventoryLimit(pick, 0) }
+  })
+  const row = (what: string, was: string, of: (model: (typeof models)[number]) => string) => [
+    what,
+    was,
+    ...models.map(of)
+  ]
+  const at = `at ${short(endToEnd.ordersPerSecond)} orders/s`
+  return markdownTable(
+    ['one inventory', 'newest report', 'model, newest costs', 'model, planned costs'],
+    [
+      row(`${at}: orders in a batch (end-to-end.md)`, figure(endToEnd.batch), ({ meanBatch }) => figure(meanBatch)),
+      row(`${at}: p50 ms from answer to outcome (end-to-end.md)`, figure(endToEnd.outcomeMs), ({ p50Ms }) =>
+        figure(p50Ms)
+      ),
+      row('orders/s at most, 30,000 waiting (inventory.md)', short(fullBatches), ({ most }) => short(most)),
+      row('orders/s at most, 10 million waiting (scale.md)', short(backlog), ({ most }) => short(most))
+    ]
+  )
+}
+
+function limitsTable(): string {
+  const rows = limitsOf(meanBatch).map(({ what, ordersPerSecond, withNewest, how, helps }, index) => [
+    ...[`${index + 1}. ${what}`, short(ordersPerSecond), short(withNewest), how, helps]
+  ])
+  return markdownTable(['', 'orders/s', 'by the newest report', '', 'what helps'], rows)
+}
+
+/** Of the plan for the lower rate. */
+function meanBatch(pick: Pick): number {
+  const [ordersPerSecond] = rates
+  const plan = {
+    ...{ ordersPerSecond, maxBatch, hotSplits: 0, instances: instancesOf(parts.inventory, ordersPerSecond, pick) },
+    shards: databasesOf(parts.reservation, ordersPerSecond, pick),
+    shardOrdersPerSecond: databaseOrdersPerSecond(parts.reservation, pick)
+  }
+  return simulate(plan, stepsWith(pick, machines.roundTripMs), durationMs).meanBatch
+}
+
+function precise(value: number): string {
+  return value !== 0 && value < 0.1 ? value.toFixed(4) : figure(value)
+}
