@@ -126,7 +126,7 @@ export class Fetcher {
       this.#wake = undefined
     }
     if (this.#failure !== undefined) throw this.#failure
-    return this.#takeBuffered(maxRecords)
+    return this.takeBuffered(maxRecords)
   }
 
   /** Where each partition is read on; what lies before is buffered, or was taken. */
@@ -152,7 +152,8 @@ export class Fetcher {
     return false
   }
 
-  #takeBuffered(maxRecords: number): FetchedRecord[] {
+  /** As `take`, of what is there already. */
+  takeBuffered(maxRecords: number): FetchedRecord[] {
     const records: FetchedRecord[] = []
     const states = [...this.#partitions.values()]
     const share = Math.max(1, Math.ceil(maxRecords / Math.max(1, states.filter(state => state.waiting > 0).length)))

@@ -48,7 +48,6 @@ const recordsInATurn = 1_000
 export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchProcessorOptions): BatchProcessor {
   const { isTransient, logger, observer } = options
   const topics = new Map(stage.inputs.map(topic => [topic.name, topic]))
-  const { recordsInACall = Number.POSITIVE_INFINITY } = stage
   const condemned = new Map<string, unknown>()
   let parkedKeys: ReadonlyMap<string, ParkedKeys> = new Map(
     stage.inputs.map(topic => [topic.name, new ParkedKeys(stage.name)])
@@ -87,7 +86,6 @@ export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchP
         signal.throwIfAborted()
         inThisTurn = 1
       }
-      if (records.length === recordsInACall) await processBatch()
       if (isForAnotherStage(record, stage.name)) continue
       if (isRelease(record)) {
         // What comes before it decides whether it takes place.

@@ -1,11 +1,11 @@
-import { setTimeout as delay } from 'node:timers/promises'
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
 import { Cluster } from '../cluster/cluster.ts'
 import type { FetchedRecord } from '../committed-read/batch-records.ts'
 import { Fetcher } from '../committed-read/fetcher.ts'
 import { KafkaError, toKafkaError } from '../errors.ts'
 import { committedPositions } from '../group/committed-offsets.ts'
 import { GroupMember } from '../group/member.ts'
-import type { InputOffset } from '../transaction/transactional-producer.ts'
+import { BatchSummary } from './batch-summary.ts'
 import { type Committer, createCommitter, type OpenBatch } from './committers.ts'
 import { loadParkedKeys } from './parked-keys.ts'
 import { passPoint } from './points.ts'
@@ -52,15 +52,8 @@ export function runStage<Event>(stage: Stage<Event>, options: StageOptions): Run
   }
 }
 
-/** What a commit has to know of the records that were read. The records themselves are let go before it begins. */
-interface BatchSummary {
-  readonly records: number
-  readonly first: FetchedRecord
-  readonly offsets: readonly InputOffset[]
-  readonly timestampsMs: Float64Array
-}
-
-interface ProcessedBatch extends BatchSummary {
+interface ProcessedBatch {
+  readonly summary: BatchSummary
   readonly open: OpenBatch
 }
 
@@ -77,6 +70,7 @@ class StageRunner<Event> {
   readonly #processor: BatchProcessor
   readonly #ticker: Ticker | undefined
   readonly #maxBatchRecords: number
+  readonly #recordsInACall: number | undefined
   /** Aborts what waits inside the batch under way: for a stop, or because the group is dealt out anew. */
   #interrupt = new AbortController()
   #failures = 0
@@ -91,6 +85,7 @@ class StageRunner<Event> {
     this.#observer = options.observer ?? {}
     this.#maxBatchRecords = options.maxBatchRecords ?? 2_000
     this.#batchRecords = this.#maxBatchRecords
+    this.#recordsInACall = stage.recordsInACall
     this.#clusters = {
       main: new Cluster(connection, { requestTimeoutMs }),
       group: new Cluster(connection, { requestTimeoutMs: rebalanceTimeoutMs + requestTimeoutMs }),
@@ -186,7 +181,7 @@ class StageRunner<Event> {
           await this.#tick(this.#ticker)
           if (this.#mustLeave()) break // nobody wakes a `take` that begins after the call to leave
         }
-        const records = await this.#fetcher.take(this.#batchRecords)
+        const records = await this.#fetcher.take(Math.min(this.#recordsInACall ?? Infinity, this.#batchRecords))
         if (records.length === 0) {
           await committing
           continue
@@ -206,36 +201,47 @@ class StageRunner<Event> {
     }
   }
 
-  async #process(records: readonly FetchedRecord[]): Promise<ProcessedBatch> {
+  /** The whole batch, in pieces where the stage wants few records in a call: one is decoded, processed and encoded before the next is taken. */
+  async #process(first: readonly FetchedRecord[]): Promise<ProcessedBatch> {
     const startMs = performance.now()
     const open = this.#committer.begin()
-    await this.#processor.process(records, open, this.#interrupt.signal)
-    this.#observer.processed?.({ records: records.length, durationMs: performance.now() - startMs })
-    return { ...summaryOf(records), open }
+    const summary = new BatchSummary(first[0] as FetchedRecord)
+    for (let piece = first; piece.length > 0; piece = await this.#nextPiece(summary.records)) {
+      await this.#processor.process(piece, open, this.#interrupt.signal)
+      summary.add(piece)
+    }
+    this.#observer.processed?.({ records: summary.records, durationMs: performance.now() - startMs })
+    return { summary, open }
   }
 
-  #commit({ open, ...batch }: ProcessedBatch): Promise<void> {
+  async #nextPiece(taken: number): Promise<readonly FetchedRecord[]> {
+    if (this.#recordsInACall === undefined || taken >= this.#batchRecords) return []
+    await nextTurn() // in which the commit of the batch before gets on
+    this.#interrupt.signal.throwIfAborted()
+    return this.#fetcher.takeBuffered(Math.min(this.#recordsInACall, this.#batchRecords - taken))
+  }
+
+  #commit({ summary, open }: ProcessedBatch): Promise<void> {
     const startMs = performance.now()
-    const { outputs } = open
-    return this.#watch(open.commit(batch.offsets, this.#member.identity), { ...batch, startMs, outputs })
+    return this.#watch(open.commit(summary.offsets, this.#member.identity), { summary, startMs, outputs: open.outputs })
   }
 
   async #watch(
     committing: Promise<void>,
-    { startMs, outputs, ...batch }: BatchSummary & { readonly startMs: number; readonly outputs: number }
+    { summary, startMs, outputs }: { summary: BatchSummary; startMs: number; outputs: number }
   ): Promise<void> {
     try {
       await committing
     } catch (thrown) {
       const error = toKafkaError(thrown, 'committing')
-      if (unwritable.has(error.code)) this.#narrowDown(batch, error)
+      if (unwritable.has(error.code)) this.#narrowDown(summary, error)
       throw error
     }
     passPoint('after-commit')
     this.#failures = 0
     this.#batchRecords = Math.min(this.#maxBatchRecords, this.#batchRecords * 2)
     const durationMs = performance.now() - startMs
-    const { records, timestampsMs } = batch
+    const { records, timestampsMs } = summary
     this.#observer.committed?.({ records, outputs, durationMs, timestampsMs })
   }
 
@@ -308,19 +314,4 @@ class StageRunner<Event> {
     this.#interrupt.abort(new KafkaError('GROUP_CHANGED', 'the batch is dropped', { retryable: true }))
     this.#fetcher.wake()
   }
-}
-
-function summaryOf(records: readonly FetchedRecord[]): BatchSummary {
-  const offsets = new Map<string, InputOffset>()
-  const timestampsMs = new Float64Array(records.length)
-  for (let index = 0; index < records.length; index++) {
-    const record = records[index] as FetchedRecord
-    const { topic, partition } = record
-    timestampsMs[index] = record.timestampMs
-    const next = records[index + 1]
-    // Those of a partition mostly stand together, and the last of them says it all.
-    if (next?.partition === partition && next.topic === topic) continue
-    offsets.set(`${topic}/${partition}`, { topic, partition, offset: record.offset + 1n })
-  }
-  return { records: records.length, first: records[0] as FetchedRecord, offsets: [...offsets.values()], timestampsMs }
 }

@@ -16,8 +16,8 @@ export interface Stage<Event> {
   readonly inputs: readonly Topic<Event>[]
   /**
    * How many records `process` is given at most; a whole batch unless set, which is best where each call asks a database. Where it
-   * asks nobody a thousand is better: what comes out of a call is written down before the next records are decoded, and what is
-   * let go so soon costs the garbage collector nothing.
+   * asks nobody a thousand is better: what comes out of a call is encoded before the next records are taken and decoded, and
+   * what is let go so soon costs the garbage collector nothing.
    */
   readonly recordsInACall?: number
   /**

@@ -100,6 +100,7 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
 
   function runStage<Event>(stage: Stage<Event>, stageOptions: Parameters<InMemoryBroker['runStage']>[1]): RunningStage {
     const { isTransient, logger, observer = {}, maxBatchRecords = 2_000 } = stageOptions
+    const { recordsInACall = maxBatchRecords } = stage
     const processor = createBatchProcessor(stage, { isTransient, logger, observer })
     const parkedKeys = new Map(stage.inputs.map(({ name }) => [name, new ParkedKeys(stage.name)]))
     for (const [name, parked] of parkedKeys)
@@ -116,7 +117,7 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
           records.slice(committed.get(`${stage.group} ${name}/${partition}`) ?? 0)
         )
       )
-      return waiting.slice(0, maxBatchRecords)
+      return waiting.slice(0, Math.min(maxBatchRecords, recordsInACall))
     }
 
     const ticker = stage.tick && new Ticker(stage.tick, wakeThis)

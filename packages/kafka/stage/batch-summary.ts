@@ -1,0 +1,49 @@
+import type { FetchedRecord } from '../committed-read/batch-records.ts'
+import type { InputOffset } from '../transaction/transactional-producer.ts'
+
+/** What a commit has to know of the records that were read. The records themselves are let go before it begins. */
+export class BatchSummary {
+  readonly first: FetchedRecord
+  #records = 0
+  readonly #offsets = new Map<string, InputOffset>()
+  readonly #timestampsMs: Float64Array[] = []
+
+  constructor(first: FetchedRecord) {
+    this.first = first
+  }
+
+  get records(): number {
+    return this.#records
+  }
+
+  /** From where the group reads on, by partition. */
+  get offsets(): InputOffset[] {
+    return [...this.#offsets.values()]
+  }
+
+  /** The time of each record. */
+  get timestampsMs(): Float64Array {
+    const all = new Float64Array(this.#records)
+    let at = 0
+    for (const some of this.#timestampsMs) {
+      all.set(some, at)
+      at += some.length
+    }
+    return all
+  }
+
+  add(records: readonly FetchedRecord[]): void {
+    const timestampsMs = new Float64Array(records.length)
+    for (let index = 0; index < records.length; index++) {
+      const record = records[index] as FetchedRecord
+      const { topic, partition } = record
+      timestampsMs[index] = record.timestampMs
+      const next = records[index + 1]
+      // Those of a partition mostly stand together, and the last of them says it all.
+      if (next?.partition === partition && next.topic === topic) continue
+      this.#offsets.set(`${topic}/${partition}`, { topic, partition, offset: record.offset + 1n })
+    }
+    this.#timestampsMs.push(timestampsMs)
+    this.#records += records.length
+  }
+}
