@@ -99,7 +99,7 @@ export const benchStage: Part = async context => {
     const markdown = [
       `${records} orders in ${partitions} partitions become reservations, Avro in and Avro out; medians of ${rounds} rounds in turns, one thread ` +
         'for each contestant that does the work. CPU is what the contestant used for a record, all its threads; broker CPU what the broker used meanwhile; busy how many ' +
-        'cores the contestant kept busy. At least once, outputs are written by the producer that services write with, after a batch is processed.',
+        'cores the contestant kept busy. At least once, outputs are written as they come, by the producer that services write with.',
       ...sections,
       await profileOurs(context, run, [500, 5_000, cadence])
     ].join('\n\n')

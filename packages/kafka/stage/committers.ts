@@ -2,7 +2,6 @@ import type { Cluster } from '../cluster/cluster.ts'
 import { KafkaError } from '../errors.ts'
 import { commitOffsets } from '../group/committed-offsets.ts'
 import { createProducer, type Producer } from '../producer/producer.ts'
-import type { OutputRecord } from '../records.ts'
 import { type GroupIdentity, type InputOffset, TransactionalProducer } from '../transaction/transactional-producer.ts'
 import type { OutputSink } from './process-batch.ts'
 import type { StageOptions } from './stage.ts'
@@ -61,19 +60,23 @@ function atLeastOnce(options: StageOptions, cluster: Cluster): Committer {
   return {
     open: async () => {},
     begin: () => {
-      const all: OutputRecord[] = []
+      const sending: Promise<void>[] = []
+      let outputs = 0
       return {
         get outputs() {
-          return all.length
+          return outputs
         },
-        add: async outputs => {
-          all.push(...outputs)
+        // Written at once: should the batch be given up, what is written already is written again.
+        add: async more => {
+          if (more.length === 0) return
+          producer ??= await createProducer(options.connection)
+          outputs += more.length
+          const sent = producer.send(more)
+          sent.catch(() => {}) // met by the commit, if there is one
+          sending.push(sent)
         },
         commit: async (offsets, group) => {
-          if (all.length > 0) {
-            producer ??= await createProducer(options.connection)
-            await producer.send(all)
-          }
+          await Promise.all(sending)
           await commitOffsets(cluster, group, offsets)
         }
       }
