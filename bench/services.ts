@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { freePort, loopback, mainFile, type ServiceName, type SupervisedProcess, waitUntil } from '@orderly/stack'
 import { nodeSettings } from './ours/node-settings.ts'
 import type { BenchServers } from './servers.ts'
@@ -5,6 +6,8 @@ import type { BenchServers } from './servers.ts'
 export interface RunningService {
   readonly url: string
   readonly child: SupervisedProcess
+  /** Where Node writes its diagnostic report when it is sent SIGUSR2. */
+  readonly reportFile: string
   stop(): Promise<unknown>
 }
 
@@ -22,11 +25,13 @@ export async function startService(
   { service, label = service, env = {}, nodeArguments = [] }: ServiceStart
 ): Promise<RunningService> {
   const port = await freePort()
+  const report = `${label}-${port}.report.json`
+  const reportSettings = ['--report-on-signal', `--report-filename=${report}`, '--report-exclude-network']
   const child = servers.supervisor.start({
     name: label,
     tier: 'service',
     command: process.execPath,
-    args: [...nodeSettings, ...nodeArguments, mainFile(service)],
+    args: [...nodeSettings, ...reportSettings, ...nodeArguments, mainFile(service)],
     cwd: servers.logs,
     env: {
       ...process.env,
@@ -43,5 +48,5 @@ export async function startService(
     return (await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(5_000) })).ok
   }
   await waitUntil(isReady, { what: `${label} being ready (its log: ${child.logFile})`, deadlineMs: 60_000 })
-  return { url, child, stop: () => child.stop() }
+  return { url, child, reportFile: join(servers.logs, report), stop: () => child.stop() }
 }

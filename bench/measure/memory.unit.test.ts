@@ -1,14 +1,41 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { describeMemory, kilobytesIn } from './memory.ts'
+import { describeMemory, memoryOf, memoryTarget } from './memory.ts'
 
-test('what is not objects, room for them, buffers or the program of Node is all else', () => {
-  const memory = { resident: 200, objects: 50, room: 25, buffers: 20, program: 30 }
-  assert.match(describeMemory({ order: memory }), /\| order \| 200 \| 30\.0 \| 50\.0 \| 25\.0 \| 20\.0 \| 75\.0 \|/)
-  const elsewhere = { ...memory, program: kilobytesIn('', 'RssFile') }
-  assert.match(describeMemory({ order: elsewhere }), /\| order \| 200 \| – \| 50\.0 \| 25\.0 \| 20\.0 \| 105 \|/)
+const megabyte = 2 ** 20
+const heap = (used: number, committed: number, external: number) => ({
+  usedMemory: used * megabyte,
+  totalCommittedMemory: committed * megabyte,
+  externalMemory: external * megabyte
+})
+const report = {
+  javascriptHeap: heap(50, 75, 20),
+  resourceUsage: { rss: 210 * megabyte },
+  workers: [{ javascriptHeap: heap(10, 30, 5), resourceUsage: { rss: 0 }, workers: [] }]
+}
+const rollup = `00400000-7fff [rollup]
+Rss:              204800 kB
+Pss:              180000 kB
+Shared_Clean:      30720 kB
+Shared_Dirty:          0 kB
+Anonymous:        169984 kB
+`
+
+test('memory is what the kernel says of pages, and Node of the heaps of its threads; what is left is all else', () => {
+  const memory = memoryOf(report, rollup)
+  assert.deepEqual(memory, { resident: 200, objects: 50, room: 25, buffers: 20, threads: 35, program: 30, files: 4 })
+  assert.match(
+    describeMemory({ order: memory }),
+    /\| order \| 200 \| 30\.0 \| 4\.00 \| 50\.0 \| 25\.0 \| 20\.0 \| 35\.0 \| 36\.0 \|/
+  )
+  assert.match(memoryTarget('memory', 210, memory).why as string, /35\.0 MB heap and buffers of its second thread/)
 })
 
-test('pages of files are found in what the kernel says of a process', () => {
-  assert.equal(kilobytesIn('Name:\tnode\nVmRSS:\t  9000 kB\nRssFile:\t   48128 kB\n', 'RssFile'), 48_128)
+test('where the kernel says nothing, Node knows how much there is', () => {
+  const memory = memoryOf(report, '')
+  assert.equal(memory.resident, 210)
+  assert.match(
+    describeMemory({ order: memory }),
+    /\| order \| 210 \| – \| – \| 50\.0 \| 25\.0 \| 20\.0 \| 35\.0 \| 80\.0 \|/
+  )
 })

@@ -1,0 +1,97 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { median } from '../../measure/statistics.ts'
+import type { PartContext } from '../../part.ts'
+import type { LagProbe } from '../../pipeline.ts'
+import { figure, markdownTable } from '../../report/part-report.ts'
+import type { RunningService } from '../../services.ts'
+import { fillOrders, withInventories } from './inventories.ts'
+
+export interface Pause {
+  readonly what: string
+  readonly longestMs: number
+  readonly usualMs: number
+}
+
+/** Longer than the group takes to miss an instance that died. */
+const deadMs = 14_000
+
+export function measurePauses(context: PartContext): Promise<Pause[]> {
+  const { quick } = context.arguments
+  const orders = quick ? 20_000 : 200_000
+  const settleMs = quick ? 2_000 : 4_000
+  return withInventories(context, { waiting: orders }, async ({ probe, services, startOne }) => {
+    const pauses: Pause[] = []
+    const during = async (what: string, change: () => Promise<unknown>, watchMs: number) => {
+      const gaps = watchGaps(probe)
+      await change()
+      await delay(watchMs)
+      pauses.push({ what, ...(await gaps.stop()) })
+    }
+    const newest = () => services.at(-1) as RunningService
+    let isOver = false
+    const filling = keepFilling(context, probe, () => isOver)
+    try {
+      await during('nothing happens', async () => {}, settleMs)
+      await during('a second instance starts', startOne, settleMs)
+      if (!quick) {
+        await during('it is stopped', () => newest().stop(), settleMs)
+        await startOne()
+        await delay(settleMs)
+      }
+      await during('one is killed', async () => newest().child.signal('SIGKILL'), deadMs)
+      return pauses
+    } finally {
+      isOver = true
+      await filling
+    }
+  })
+}
+
+/** There is always something to do while pauses are measured: gaps in the supply would look like them. */
+async function keepFilling(context: PartContext, probe: LagProbe, isOver: () => boolean): Promise<void> {
+  while (!isOver()) {
+    const { done, written } = await probe.progress()
+    if (written - done < 50_000) await fillOrders(context, 20_000, written)
+    else await delay(200)
+  }
+}
+
+/** Watches when each partition moves on. */
+function watchGaps(probe: LagProbe) {
+  const movedAtMs: number[] = []
+  const gapsMs: number[] = []
+  let before: readonly number[] = []
+  let isOver = false
+  const note = (byPartition: readonly number[]) => {
+    const nowMs = performance.now()
+    for (const [partition, offset] of byPartition.entries()) {
+      movedAtMs[partition] ??= nowMs
+      if (offset === before[partition]) continue
+      gapsMs.push(nowMs - movedAtMs[partition])
+      movedAtMs[partition] = nowMs
+    }
+    before = byPartition
+  }
+  const watching = (async () => {
+    while (!isOver) {
+      note((await probe.progress()).byPartition)
+      await delay(10)
+    }
+  })()
+  return {
+    async stop() {
+      isOver = true
+      await watching
+      // One that has not moved to the end has paused until now at least.
+      const open = movedAtMs.map(atMs => performance.now() - atMs)
+      return { longestMs: Math.max(0, ...gapsMs, ...open), usualMs: median(gapsMs.filter(gap => gap > 0)) }
+    }
+  }
+}
+
+export function describePauses(pauses: readonly Pause[]): string {
+  return markdownTable(
+    ['', 'longest pause ms', 'usual gap ms'],
+    pauses.map(({ what, longestMs, usualMs }) => [what, figure(longestMs), figure(usualMs)])
+  )
+}

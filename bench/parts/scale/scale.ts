@@ -1,0 +1,79 @@
+import { describeMemory, memoryTarget } from '../../measure/memory.ts'
+import type { Part, PartContext } from '../../part.ts'
+import { profile } from '../../profile/profile.ts'
+import type { Target } from '../../report/part-report.ts'
+import { short } from '../../report/plot.ts'
+import { type Backlogs, backlogsTarget, describeBacklogs, drainBacklogs, mostMemory, plotBacklogs } from './backlogs.ts'
+import { describeInstances, type InstancesRun, instancesTarget, runInstances } from './instances.ts'
+import { untilDone, withInventories } from './inventories.ts'
+import { describePauses, measurePauses } from './pauses.ts'
+import { describeWaiting, type Waiting, watchWaiting } from './waiting.ts'
+
+/**
+ * The inventory with more instances and more partitions, with long backlogs, and while instances come, go and die; and the services behind
+ * it, with all that waiting for them. Each message exactly once is judged by the verifier's checker, over all records and all rows.
+ */
+export const benchScale: Part = async context => {
+  const { arguments: given, say } = context
+  const instances = given.quick ? [1, 2] : [1, 2, 4]
+  const partitionCounts = given.quick ? [4] : [4, 12]
+  const runs: InstancesRun[] = []
+  for (const partitions of partitionCounts) {
+    for (const count of instances) {
+      say(`scale: ${count} × inventory, ${partitions} partitions`)
+      runs.push(await runInstances(context, count, partitions))
+    }
+  }
+  const { backlogs, waiting } = await withInventories(context, {}, async inventories => {
+    const backlogs = await drainBacklogs(context, inventories)
+    await inventories.services[0].stop()
+    return { backlogs, waiting: await watchWaiting(context, inventories.env) }
+  })
+  say('scale: instances come, go and die')
+  const pauses = await measurePauses(context)
+  const behind = waiting.map(({ service, memory }) => [`${service}, behind it`, memory] as const)
+  const markdown = [
+    `## Instances and partitions\n\n${describeInstances(runs, given.quick)}`,
+    `## Backlogs\n\n${describeBacklogs(backlogs)}`,
+    '## Memory with a backlog\n\nWhat the inventory has written, and the orders themselves, then wait for the services behind it, which start one after ' +
+      'the other and read from the beginning:',
+    describeWaiting(waiting),
+    describeMemory({ 'inventory, when the largest was done': backlogs.memory, ...Object.fromEntries(behind) }),
+    '## Rebalances\n\nThe longest time in which no partition moved on, while an instance worked through a backlog:',
+    describePauses(pauses),
+    await profileOurs(context)
+  ].join('\n\n')
+  return {
+    title: 'Scale: instances, partitions, backlogs, rebalances',
+    markdown,
+    plots: plotBacklogs(backlogs),
+    targets: [instancesTarget(runs), backlogsTarget(backlogs), ...memoryTargets(backlogs, waiting)]
+  }
+}
+
+function memoryTargets({ drained, memory }: Backlogs, waiting: readonly Waiting[]): Target[] {
+  const largest = drained.at(-1) as Backlogs['drained'][number]
+  const what = (service: string) => `memory of ${service} with ${short(largest.orders)} waiting`
+  return [
+    memoryTarget(what('inventory'), mostMemory(largest.samples), memory),
+    ...waiting.map(({ service, mostMB, memory }) =>
+      memoryTarget(what(service), mostMB, memory, 'in [the report on load](load.md)')
+    )
+  ]
+}
+
+/** An inventory that works on a backlog, and is stopped in the middle of it. */
+function profileOurs(context: PartContext): Promise<string> {
+  return profile(context, {
+    part: 'scale',
+    skipMs: 10_000,
+    withMemory: true,
+    async run(argumentsFor) {
+      const waiting = 500_000
+      const nodeArguments = argumentsFor('inventory')
+      await withInventories(context, { waiting, nodeArguments }, async ({ probe }) => {
+        await untilDone(probe, waiting / 2)
+      })
+    }
+  })
+}

@@ -1,0 +1,53 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { type Memory, readMemory, residentMBOf } from '../../measure/memory.ts'
+import { readMetrics } from '../../measure/service-metrics.ts'
+import type { PartContext } from '../../part.ts'
+import { figure, markdownTable } from '../../report/part-report.ts'
+import { short } from '../../report/plot.ts'
+import { startService } from '../../services.ts'
+
+export interface Waiting {
+  readonly service: string
+  /** Orders and outcomes that it has read. */
+  readonly records: number
+  readonly seconds: number
+  readonly mostMB: number
+  readonly memory: Memory
+}
+
+const sampleEveryMs = 250
+
+/** Each of the services that read behind the inventory starts while all there is waits for it, and works for a while. */
+export async function watchWaiting(context: PartContext, env: NodeJS.ProcessEnv): Promise<Waiting[]> {
+  const seconds = context.arguments.quick ? 4 : 25
+  const found: Waiting[] = []
+  for (const service of ['notification', 'order'] as const) {
+    context.say(`scale: ${service} with all that waiting`)
+    const running = await startService(context.servers, { service, label: `${service}-waiting`, env })
+    try {
+      let mostMB = 0
+      const untilMs = performance.now() + seconds * 1_000
+      while (performance.now() < untilMs) {
+        mostMB = Math.max(mostMB, (await residentMBOf(running.child.pid)) ?? Number.NaN)
+        await delay(sampleEveryMs)
+      }
+      const records = (await readMetrics(running.url))('orderly_stage_records_total')
+      const memory = await readMemory(running)
+      found.push({ service, records, seconds, mostMB: Math.max(mostMB, memory.resident), memory })
+    } finally {
+      await running.stop()
+    }
+  }
+  return found
+}
+
+export function describeWaiting(found: readonly Waiting[]): string {
+  const rows = found.map(({ service, records, seconds, mostMB }) => [
+    service,
+    figure(seconds),
+    figure(records),
+    short(records / seconds),
+    figure(mostMB)
+  ])
+  return markdownTable(['', 'seconds', 'records read', 'a second', 'most MB'], rows)
+}
