@@ -4,7 +4,7 @@ import { topicNames } from '@orderly/contracts'
 import { createInspector, deadLetterTopic, type GroupDescription } from '@orderly/kafka'
 import { createMissingTopics, type ServiceName, waitUntil } from '@orderly/stack'
 import { ConnectionPool, deleteGroupsV2, deleteTopicsV6, findCoordinatorV6 } from '@platformatic/kafka'
-import { KafkaLog } from '../verify/dump/kafka-log.ts'
+import { KafkaLog, type LogEnd } from '../verify/dump/kafka-log.ts'
 import { skuCount, skuOf } from './orders/make-orders.ts'
 import type { BenchServers } from './servers.ts'
 import { type RunningService, startService } from './services.ts'
@@ -123,15 +123,43 @@ export function createLagProbe(servers: BenchServers): LagProbe {
 
 /** How many records wait for each reader of the pipeline, asked at about the same time, and how many orders were written. */
 export interface PipelineLag {
-  sample(): Promise<{ readonly written: number; readonly waiting: Readonly<Record<Reader, number>> }>
+  /** By offsets alone, which is cheap: of outcomes the markers of transactions count as well, a few even when nothing waits. */
+  estimate(): Promise<LagSample>
+  /** Records. To tell them from markers they are read, which would slow down whoever is under load. */
+  count(): Promise<LagSample>
   close(): Promise<void>
 }
 
-/** Unlike a `LagProbe` it tells records from the markers of transactions, of which the results have many. */
+export interface LagSample {
+  readonly written: number
+  readonly waiting: Readonly<Record<Reader, number>>
+}
+
 export function createPipelineLag(servers: BenchServers): PipelineLag {
   const inspector = createInspector(servers.connection)
+  const log = new KafkaLog([servers.broker])
   return {
-    async sample() {
+    async estimate() {
+      const inUse = [ordersCreated, inventoryReserved, inventoryFailed]
+      const ends = new Map<string, LogEnd[]>(
+        await Promise.all(inUse.map(async topic => [topic, await log.ends(topic)] as const))
+      )
+      const waiting = readerNames.map(async reader => {
+        const { group, topics } = readers[reader]
+        const committed = await log.committedOffsets(group)
+        const behind = topics.flatMap(topic =>
+          (ends.get(topic) ?? []).map(({ partition, highWatermark }) =>
+            Math.max(0, highWatermark - (committed.get(`${topic}/${partition}`) ?? 0))
+          )
+        )
+        return [reader, behind.reduce((sum, records) => sum + records, 0)] as const
+      })
+      return {
+        written: (ends.get(ordersCreated) ?? []).reduce((sum, { highWatermark }) => sum + highWatermark, 0),
+        waiting: Object.fromEntries(await Promise.all(waiting)) as Record<Reader, number>
+      }
+    },
+    async count() {
       const lags = await Promise.all(readerNames.map(reader => inspector.lag(asIfReading(readers[reader]))))
       const sums = lags.map(partitions => partitions.reduce((sum, { lagRecords }) => sum + lagRecords, 0))
       const orders = lags[readerNames.indexOf('inventory')]?.filter(({ topic }) => topic === ordersCreated) ?? []
@@ -143,7 +171,10 @@ export function createPipelineLag(servers: BenchServers): PipelineLag {
         >
       }
     },
-    close: () => inspector.close()
+    async close() {
+      await inspector.close()
+      await log.close()
+    }
   }
 }
 

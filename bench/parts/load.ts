@@ -17,7 +17,7 @@ interface Sample {
 }
 
 const connections = 128
-const sampleEveryMs = 250
+const sampleEveryMs = 500
 const drainDeadlineMs = 600_000
 
 export const benchLoad: Part = async context => {
@@ -49,7 +49,7 @@ async function measure({ servers, arguments: given, say }: PartContext, load: Cl
     let wasDone = false
     while (secondsSince() * 1_000 < seconds * 1_000 + drainDeadlineMs) {
       const isAllWritten = !isSlamming
-      const { written, waiting } = await lag.sample()
+      const { written, waiting } = await (isSlamming ? lag.estimate() : lag.count())
       const memory = Object.entries(pids).map(async ([name, pid]) => [name, (await residentMBOf(pid)) ?? Number.NaN])
       samples.push({
         atSeconds: secondsSince(),
@@ -94,7 +94,7 @@ async function measure({ servers, arguments: given, say }: PartContext, load: Cl
     const markdown = [
       `${connections} connections for ${seconds} s, load from ${load.name} on the same machine: ${figure(accepted)} orders were accepted ` +
         `(${figure(accepted / result.endedAt)}/s), ${result.errors} requests failed. Answered in p50 ${figure(result.p50Ms)} ms, p99 ${figure(result.p99Ms)} ms.`,
-      'How many records waited at most for each of those that read, and how long after the end of the load none did any more ' +
+      'How many records waited at most for each of those that read (of outcomes the markers of transactions among them), and how long after the end of the load none did any more ' +
         `(looked at every ${figure((samples.at(-1)?.atSeconds ?? 0) / samples.length)} s). The inventory reads orders, the notification their outcomes, the status projection both.`,
       describeLag(samples, result.endedAt),
       markdownTable(['', 'CPU µs an order', 'most memory MB'], costs),
