@@ -19,17 +19,17 @@ export const newest: Pick = ({ newest }) => newest
 
 /** Of load.md, inventory.md, order.md and end-to-end.md: what several figures are derived from. `slow` is the report that was the slowest. */
 const load = {
-  newest: { cores: 2, ordersPerSecond: 2_977, order: 125, inventory: 62.2, notification: 76, broker: 138 },
+  newest: { cores: 2, ordersPerSecond: 4_732, order: 78.4, inventory: 33.7, notification: 44.5, broker: 66.3 },
   slow: { cores: 2, ordersPerSecond: 2_062, order: 215, inventory: 104, notification: 124, broker: 102 }
 }
 /** order.md, the same route without Kafka: the rest; before there was such a column, what was left of two cores when server and broker had had theirs. */
 const loaderUs = { newest: 53, slow: 2e6 / 10_500 - 92.0 - 2.4 }
 
 const reservation: Figure = {
-  newest: 31.2,
+  newest: 19.5,
   highest: 31.2,
   how: 'measured',
-  source: 'inventory.md, our inventory, uniform, Postgres'
+  source: 'inventory.md, our inventory, uniform, Postgres; highest bc89678'
 }
 const status: Figure = {
   newest: 31.8,
@@ -66,12 +66,12 @@ export const coreUs = {
       'no report has it; what the status projection adds (order.md; highest 958859f), which reads more and writes more'
   },
   broker: {
-    ...{ newest: load.newest.broker, highest: load.newest.broker, how: 'measured' },
-    source: 'load.md, broker: all topics and readers but the aggregator, one replica'
+    ...{ newest: load.newest.broker, highest: load.slow.broker, how: 'measured' },
+    source: 'load.md, broker: all topics and readers but the aggregator, one replica; highest f8dabbc'
   },
   brokerForAggregator: {
-    ...{ newest: 8.2, highest: 8.2, how: 'assumed' },
-    source: 'no report has it; that of reading orders and writing outcomes (inventory.md)'
+    ...{ newest: 5.7, highest: 8.2, how: 'assumed' },
+    source: 'no report has it; that of reading orders and writing outcomes (inventory.md; highest bc89678)'
   },
   reservation,
   status,
@@ -105,7 +105,7 @@ export const steps = {
     source: 'end-to-end.md, 250/s, commit; highest f8dabbc'
   },
   decideOrder: {
-    ...{ newest: 1e3 / 20_600 - 0.025, highest: 1e3 / 18_000 - 0.0288, how: 'derived' },
+    ...{ newest: 1e3 / 33_200 - 0.0148, highest: 1e3 / 18_000 - 0.0288, how: 'derived' },
     source: 'inventory.md, uniform: time of an order less its processor time; highest 958859f'
   },
   commitOrder: {
@@ -130,7 +130,7 @@ export const measured = {
   /** end-to-end.md, 1000/s: orders in a batch, and p50 ms committed less answered. */
   endToEnd: { ordersPerSecond: 1_000, batch: 9.68, outcomeMs: 15.2 - 3.89 },
   /** inventory.md, our inventory, uniform, orders/s. */
-  fullBatches: 20_600,
+  fullBatches: 33_200,
   /** scale.md, a backlog, orders/s. */
   backlog: 12_800
 } as const

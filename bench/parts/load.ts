@@ -32,6 +32,7 @@ export const benchLoad: Part = async context => {
 
 async function measure({ servers, arguments: given, say }: PartContext, load: ClosedLoop): Promise<PartReport> {
   const seconds = given.quick ? 4 : 30
+  const warmUpSeconds = given.quick ? 2 : 20
   const pipeline = await startPipeline(servers)
   const lag = createPipelineLag(servers)
   const services = { order: pipeline.order, inventory: pipeline.inventory, notification: pipeline.notification }
@@ -41,9 +42,10 @@ async function measure({ servers, arguments: given, say }: PartContext, load: Cl
       Object.entries(services).map(async ([name, service]) => [`${name}, ${when}`, await readMemory(service)] as const)
     )
   const samples: Sample[] = []
-  const startedMs = performance.now()
+  let startedMs = performance.now()
   const secondsSince = () => (performance.now() - startedMs) / 1_000
   let isSlamming = true
+  let writtenBefore = 0
 
   async function watch(): Promise<void> {
     let wasDone = false
@@ -53,7 +55,7 @@ async function measure({ servers, arguments: given, say }: PartContext, load: Cl
       const memory = Object.entries(pids).map(async ([name, pid]) => [name, (await residentMBOf(pid)) ?? Number.NaN])
       samples.push({
         atSeconds: secondsSince(),
-        written,
+        written: written - writtenBefore,
         waiting,
         memoryMB: Object.fromEntries(await Promise.all(memory))
       })
@@ -67,7 +69,11 @@ async function measure({ servers, arguments: given, say }: PartContext, load: Cl
   }
 
   try {
+    say('load: warming the pipeline up')
+    await load.run(pipeline.order.url, { connections, seconds: warmUpSeconds })
+    writtenBefore = (await lag.estimate()).written
     const idle = await memories('before')
+    startedMs = performance.now()
     say(`load: ${seconds} s of ${load.name}, then until nothing waits`)
     const watching = watch()
     watching.catch(() => {}) // it is told where it is awaited, which is later
@@ -92,7 +98,7 @@ async function measure({ servers, arguments: given, say }: PartContext, load: Cl
       return memoryTarget(`memory of ${name} under full load`, mostMemory(name), memory)
     })
     const markdown = [
-      `${connections} connections for ${seconds} s, load from ${load.name} on the same machine: ${figure(accepted)} orders were accepted ` +
+      `${connections} connections for ${seconds} s, after ${warmUpSeconds} s that do not count, load from ${load.name} on the same machine: ${figure(accepted)} orders were accepted ` +
         `(${figure(accepted / result.endedAt)}/s), ${result.errors} requests failed. Answered in p50 ${figure(result.p50Ms)} ms, p99 ${figure(result.p99Ms)} ms.`,
       'How many records waited at most for each of those that read (of outcomes the markers of transactions among them), and how long after the end of the load none did any more ' +
         `(looked at every ${figure((samples.at(-1)?.atSeconds ?? 0) / samples.length)} s). The inventory reads orders, the notification their outcomes, the status projection both.`,
