@@ -44,10 +44,6 @@ export class RecordBatchBuilder {
     return this.#records
   }
 
-  get bytes(): number {
-    return this.#end
-  }
-
   /** @returns whether it was added: the batch would have become larger than `maxBytes` otherwise. The first one always is. */
   add(record: OutputRecord, nowMs: number, maxBytes = Number.POSITIVE_INFINITY): boolean {
     const timestampMs = record.timestampMs ?? nowMs

@@ -93,8 +93,9 @@ export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchP
         parked.push(release(record))
         continue
       }
-      if (condemned.size > 0 && condemned.has(placeOf(record))) {
-        await parkBehindItsKey(record, condemned.get(placeOf(record)))
+      const reason = condemned.size === 0 ? undefined : condemned.get(placeOf(record))
+      if (reason !== undefined) {
+        await parkBehindItsKey(record, reason)
         continue
       }
       if (followsParkedOne(record)) {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { waitUntil } from '@orderly/stack'
 import { integrationEnvironment } from '@orderly/stack/testing'
 import { createTopics } from '../cluster/admin.ts'
@@ -33,12 +33,17 @@ function brokerUnderTest(delivery: 'exactly-once' | 'at-least-once') {
   }
 }
 
-test('outputs of a batch that are more than a broker takes at once are written in turn, each once', async t => {
+async function setUp(t: TestContext) {
   const broker = brokerUnderTest('exactly-once')
   const [input, output] = [`in-${randomUUID()}`, `out-${randomUUID()}`]
   await broker.createTopics([input, output, deadLetterTopic(input)])
   const producer = await broker.producer()
   t.after(() => producer.close())
+  return { broker, input, output, producer }
+}
+
+test('outputs of a batch that are more than a broker takes at once are written in turn, each once', async t => {
+  const { broker, input, output, producer } = await setUp(t)
   await producer.send(
     Array.from({ length: 8 }, (_, index) => ({ topic: input, key: 'k', value: Buffer.from(`${index}`), headers: {} }))
   )
@@ -65,11 +70,7 @@ test('outputs of a batch that are more than a broker takes at once are written i
 })
 
 test('an output that is too large for the broker is traced to its input, which is parked, and the others go on', async t => {
-  const broker = brokerUnderTest('exactly-once')
-  const [input, output] = [`in-${randomUUID()}`, `out-${randomUUID()}`]
-  await broker.createTopics([input, output, deadLetterTopic(input)])
-  const producer = await broker.producer()
-  t.after(() => producer.close())
+  const { broker, input, output, producer } = await setUp(t)
   const names = Array.from({ length: 40 }, (_, index) => (index === 17 ? 'huge' : `small ${index}`))
   await producer.send(
     names.map((name, index) => ({ topic: input, key: `key ${index}`, value: Buffer.from(name), headers: {} }))

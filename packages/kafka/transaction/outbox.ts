@@ -13,7 +13,6 @@ export class Outbox {
   readonly #cluster: Cluster
   readonly #spareBuilders: RecordBatchBuilder[]
   readonly #byTopic = new Map<string, PartitionOutbox[]>()
-  #records = 0
 
   constructor(cluster: Cluster, spareBuilders: RecordBatchBuilder[]) {
     this.#cluster = cluster
@@ -21,7 +20,7 @@ export class Outbox {
   }
 
   get records(): number {
-    return this.#records
+    return sumOfRecords(this.partitions())
   }
 
   /** @throws KafkaError when it cannot be found out how many partitions a topic has */
@@ -32,7 +31,6 @@ export class Outbox {
       const partitions = this.#byTopic.get(record.topic) ?? (await this.#open(record.topic))
       partitions[partitionOf(record, partitions.length)]?.add(record, nowMs)
     }
-    this.#records += records.length
   }
 
   /** Those to which something is to be written. */
@@ -60,8 +58,6 @@ export class PartitionOutbox {
   readonly partition: number
   readonly #takeBuilder: () => RecordBatchBuilder
   readonly #batches: RecordBatchBuilder[] = []
-  #last: RecordBatchBuilder | undefined
-  #records = 0
 
   constructor(topic: string, partition: number, takeBuilder: () => RecordBatchBuilder) {
     this.topic = topic
@@ -70,15 +66,14 @@ export class PartitionOutbox {
   }
 
   get records(): number {
-    return this.#records
+    return sumOfRecords(this.#batches)
   }
 
   add(record: OutputRecord, nowMs: number): void {
-    this.#records++
-    if (this.#last?.add(record, nowMs, maxBatchBytes) === true) return
-    this.#last = this.#takeBuilder()
-    this.#batches.push(this.#last)
-    this.#last.add(record, nowMs)
+    if (this.#batches.at(-1)?.add(record, nowMs, maxBatchBytes) === true) return
+    const batch = this.#takeBuilder()
+    this.#batches.push(batch)
+    batch.add(record, nowMs)
   }
 
   seal(writer: BatchWriter): PartitionBatch[] {
@@ -96,4 +91,8 @@ export class PartitionOutbox {
     for (const batch of this.#batches) batch.clear()
     return this.#batches.splice(0)
   }
+}
+
+function sumOfRecords(parts: readonly { readonly records: number }[]): number {
+  return parts.reduce((sum, { records }) => sum + records, 0)
 }
