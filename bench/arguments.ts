@@ -30,11 +30,11 @@ const summaries: Readonly<Record<PartName, string>> = {
 }
 
 /** The parts for which an option does something. */
-const partsOfOption = {
+export const partsOfOption: Readonly<Record<'profile' | 'tool' | 'backlog', readonly PartName[]>> = {
   profile: ['stage', 'order', 'inventory', 'end-to-end', 'load', 'scale'],
   tool: ['order', 'load'],
   backlog: ['scale']
-} as const satisfies Readonly<Record<string, readonly PartName[]>>
+}
 
 const valuesOfOption = {
   tool: loadTools.join(', '),
@@ -76,7 +76,7 @@ export function readArguments(given: readonly string[]): Arguments | undefined {
   const parts = positionals.length === 0 ? partNames : (positionals as PartName[])
   for (const [option, own] of Object.entries(partsOfOption)) {
     const isGiven = Boolean(values[option as keyof typeof partsOfOption])
-    if (isGiven && !parts.some(name => isOneOf<PartName>(own, name)))
+    if (isGiven && !parts.some(name => own.includes(name)))
       throw new Error(`--${option} does nothing for ${parts.join(' and ')}: it is for ${own.join(', ')}.`)
   }
   return { parts, quick, profile: values.profile, tool, backlog }

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { runCommand } from '@orderly/stack'
-import { type Arguments, type PartName, readArguments, usage } from './arguments.ts'
+import { type Arguments, type PartName, partsOfOption, readArguments, usage } from './arguments.ts'
 import { requireLoadTool } from './load/closed-loop.ts'
 import { currentLoad, describeMachine } from './machine.ts'
 import { warmUpBroker } from './orders/warm-up.ts'
@@ -38,7 +38,7 @@ const say = (text: string) =>
 await runCommand(async context => {
   const given = readOrExplain()
   if (typeof given === 'number') return given
-  if (given.parts.some(name => name === 'order' || name === 'load')) await requireLoadTool(given.tool)
+  if (given.parts.some(name => partsOfOption.tool.includes(name))) await requireLoadTool(given.tool)
   const results = join(import.meta.dirname, 'results')
   // A quick run is for a look; what is kept are whole ones.
   const directory = given.quick ? join(results, 'quick') : results

@@ -29,6 +29,15 @@ export function spreadOf(numbers: readonly number[]): Spread {
   return { median: median(numbers), lowest: Math.min(...numbers), highest: Math.max(...numbers) }
 }
 
+/** A figure of some compared to that of others in the same round. */
+export function ratiosByRound<Sample>(
+  some: readonly Sample[],
+  others: readonly Sample[],
+  figure: (sample: Sample) => number
+): Spread {
+  return spreadOf(some.map((sample, round) => figure(sample) / figure(others[round] as Sample)))
+}
+
 /** Slope and value at 0 of the straight line that is nearest to the points (least squares). */
 export function lineThrough(points: readonly (readonly [x: number, y: number])[]): { slope: number; at0: number } {
   const meanX = points.reduce((sum, [x]) => sum + x, 0) / points.length

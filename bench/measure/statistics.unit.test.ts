@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { lineThrough, median, quantile, spreadOf } from './statistics.ts'
+import { lineThrough, median, quantile, ratiosByRound, spreadOf } from './statistics.ts'
 
 test('the median is the middle, or halfway between the two in the middle', () => {
   assert.equal(median([3, 1, 2]), 2)
@@ -29,4 +29,12 @@ test('a spread names the middle and both ends', () => {
 test('the line through points on a line is that line', () => {
   const { slope, at0 } = lineThrough([1, 2, 5].map(x => [x, 3 * x + 2] as const))
   assert.ok(Math.abs(slope - 3) < 1e-12 && Math.abs(at0 - 2) < 1e-12)
+})
+
+test('those that took turns are compared within each round', () => {
+  const [some, others] = [[2, 30, 8].map(rate => ({ rate })), [1, 10, 16].map(rate => ({ rate }))]
+  assert.deepEqual(
+    ratiosByRound(some, others, ({ rate }) => rate),
+    { median: 2, lowest: 0.5, highest: 3 }
+  )
 })

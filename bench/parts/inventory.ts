@@ -1,7 +1,7 @@
 import * as statements from '../../services/inventory/store/statements.ts'
 import { costOf, familySecondsOf } from '../measure/cpu-time.ts'
 import { interleave } from '../measure/interleave.ts'
-import { median, type Spread, spreadOf } from '../measure/statistics.ts'
+import { median, ratiosByRound, spreadOf } from '../measure/statistics.ts'
 import { createBenchTopics, fillTopic } from '../orders/fill-topic.ts'
 import { connectLocalTopics, schemaIDs } from '../orders/local-topics.ts'
 import type { Demand } from '../orders/make-orders.ts'
@@ -154,7 +154,7 @@ function describe(byName: ReadonlyMap<string, readonly Sample[]>, records: numbe
       title,
       short(rate.median),
       `${short(rate.lowest)} – ${short(rate.highest)}`,
-      ratioOf(own, samples).median.toFixed(2),
+      ratiosByRound(own, samples, ({ seconds }) => 1 / seconds).median.toFixed(2),
       costs.ownUs,
       costs.postgresUs,
       costs.brokerUs
@@ -176,11 +176,6 @@ function costsOf(samples: readonly Sample[], records: number) {
   }
 }
 
-/** The rate of some compared to that of others in the same round. */
-function ratioOf(some: readonly Sample[], others: readonly Sample[]): Spread {
-  return spreadOf(some.map(({ seconds }, round) => (others[round] as Sample).seconds / seconds))
-}
-
 function plotOf(byName: ReadonlyMap<string, readonly Sample[]>, records: number): Record<string, string> {
   const bars = [...byName].map(([label, samples]) => {
     const { median: value, lowest, highest } = spreadOf(samples.map(({ seconds }) => records / seconds))
@@ -193,7 +188,7 @@ function targetsOf(byName: ReadonlyMap<string, readonly Sample[]>, records: numb
   const compare = (what: string, wanted: number, titles: readonly [string, string]): Target[] => {
     const [some, others] = titles.map(title => byName.get(title) ?? []) as [readonly Sample[], readonly Sample[]]
     if (others.length === 0) return []
-    const range = ratioOf(some, others)
+    const range = ratiosByRound(some, others, ({ seconds }) => 1 / seconds)
     const [mine, theirs] = [costsOf(some, records), costsOf(others, records)]
     const why =
       `an order takes ${mine.ownUs} µs of processor time, ${mine.postgresUs} µs of Postgres' and ${mine.brokerUs} µs of the broker's; ${theirs.ownUs}, ` +

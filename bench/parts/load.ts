@@ -41,39 +41,38 @@ async function measure({ servers, arguments: given, say }: PartContext, load: Cl
     Promise.all(
       Object.entries(services).map(async ([name, service]) => [`${name}, ${when}`, await readMemory(service)] as const)
     )
-  const samples: Sample[] = []
-  let startedMs = performance.now()
-  const secondsSince = () => (performance.now() - startedMs) / 1_000
-  let isSlamming = true
-  let writtenBefore = 0
-
-  async function watch(): Promise<void> {
-    let wasDone = false
-    while (secondsSince() * 1_000 < seconds * 1_000 + drainDeadlineMs) {
-      const isAllWritten = !isSlamming
-      const { written, waiting } = await (isSlamming ? lag.estimate() : lag.count())
-      const memory = Object.entries(pids).map(async ([name, pid]) => [name, (await residentMBOf(pid)) ?? Number.NaN])
-      samples.push({
-        atSeconds: secondsSince(),
-        written: written - writtenBefore,
-        waiting,
-        memoryMB: Object.fromEntries(await Promise.all(memory))
-      })
-      const isDone = isAllWritten && readerNames.every(reader => waiting[reader] === 0)
-      // Twice: the first time, outcomes may have come after their readers were asked, and before the inventory was.
-      if (isDone && wasDone) return
-      wasDone = isDone
-      await delay(sampleEveryMs)
-    }
-    throw new Error(`records still wait after ${drainDeadlineMs / 1_000} s: ${JSON.stringify(samples.at(-1)?.waiting)}`)
-  }
-
   try {
     say('load: warming the pipeline up')
     await load.run(pipeline.order.url, { connections, seconds: warmUpSeconds })
-    writtenBefore = (await lag.estimate()).written
+    const { written: writtenBefore } = await lag.estimate()
     const idle = await memories('before')
-    startedMs = performance.now()
+    const samples: Sample[] = []
+    const startedMs = performance.now()
+    const secondsSince = () => (performance.now() - startedMs) / 1_000
+    let isSlamming = true
+
+    const watch = async (): Promise<void> => {
+      let wasDone = false
+      while (secondsSince() * 1_000 < seconds * 1_000 + drainDeadlineMs) {
+        const isAllWritten = !isSlamming
+        const { written, waiting } = await (isSlamming ? lag.estimate() : lag.count())
+        const memory = Object.entries(pids).map(async ([name, pid]) => [name, (await residentMBOf(pid)) ?? Number.NaN])
+        samples.push({
+          atSeconds: secondsSince(),
+          written: written - writtenBefore,
+          waiting,
+          memoryMB: Object.fromEntries(await Promise.all(memory))
+        })
+        const isDone = isAllWritten && readerNames.every(reader => waiting[reader] === 0)
+        // Twice: the first time, outcomes may have come after their readers were asked, and before the inventory was.
+        if (isDone && wasDone) return
+        wasDone = isDone
+        await delay(sampleEveryMs)
+      }
+      throw new Error(
+        `records still wait after ${drainDeadlineMs / 1_000} s: ${JSON.stringify(samples.at(-1)?.waiting)}`
+      )
+    }
     say(`load: ${seconds} s of ${load.name}, then until nothing waits`)
     const watching = watch()
     watching.catch(() => {}) // it is told where it is awaited, which is later

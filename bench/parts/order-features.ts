@@ -4,7 +4,7 @@ import { createPool } from '@orderly/postgres'
 import type { ClosedLoop, Load } from '../load/closed-loop.ts'
 import { costOf, familySecondsOf, mainThreadSecondsOf } from '../measure/cpu-time.ts'
 import { interleave } from '../measure/interleave.ts'
-import { median, spreadOf } from '../measure/statistics.ts'
+import { median, ratiosByRound } from '../measure/statistics.ts'
 import { silent } from '../ours/answer-tasks.ts'
 import type { PartContext } from '../part.ts'
 import { resetTopics } from '../pipeline.ts'
@@ -90,10 +90,8 @@ export async function compareFeatures(
     },
     { warmUpRounds: 0 }
   )
-  const ratioOf = (variant: Variant, pick: (sample: Sample) => number) => {
-    const others = samples.get(variant.without ?? variant) ?? []
-    return spreadOf((samples.get(variant) ?? []).map((own, round) => pick(own) / pick(others[round] as Sample)))
-  }
+  const ratioOf = (variant: Variant, pick: (sample: Sample) => number) =>
+    ratiosByRound(samples.get(variant) ?? [], samples.get(variant.without ?? variant) ?? [], pick)
   const medianOf = (variant: Variant, pick: (sample: Sample) => number) =>
     median((samples.get(variant) ?? []).map(pick))
   const picks = ['rate', 'cpuUs', 'answeringUs', 'postgresUs'] as const

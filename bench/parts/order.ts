@@ -5,7 +5,7 @@ import { type ClosedLoop, type LoadResult, startClosedLoop } from '../load/close
 import { costOf, machineSeconds } from '../measure/cpu-time.ts'
 import { interleave } from '../measure/interleave.ts'
 import { residentMBOf } from '../measure/memory.ts'
-import { median, type Spread, spreadOf } from '../measure/statistics.ts'
+import { median, ratiosByRound, spreadOf } from '../measure/statistics.ts'
 import { makeOrder } from '../orders/make-orders.ts'
 import type { Part, PartContext } from '../part.ts'
 import { resetTopics } from '../pipeline.ts'
@@ -172,7 +172,7 @@ function describe(byName: ReadonlyMap<string, readonly Sample[]>): string {
       name,
       short(rate.median),
       `${short(rate.lowest)} – ${short(rate.highest)}`,
-      ratioOf(own, samples).median.toFixed(2),
+      ratiosByRound(own, samples, ({ rate }) => rate).median.toFixed(2),
       figureOf(({ cpuUs }) => cpuUs, 1),
       figureOf(({ brokerUs }) => brokerUs, 1),
       figureOf(({ restUs }) => restUs, 1),
@@ -189,10 +189,6 @@ function describe(byName: ReadonlyMap<string, readonly Sample[]>): string {
     ],
     rows
   )
-}
-
-function ratioOf(own: readonly Sample[], others: readonly Sample[]): Spread {
-  return spreadOf(own.map(({ rate }, round) => rate / (others[round] as Sample).rate))
 }
 
 function plotsOf(byName: ReadonlyMap<string, readonly Sample[]>): Record<string, string> {
@@ -220,7 +216,7 @@ function targetsOf(byName: ReadonlyMap<string, readonly Sample[]>): Target[] {
   ).flatMap(([name, wanted, what]): Target[] => {
     const others = byName.get(name)
     if (others === undefined) return []
-    const range = ratioOf(own, others)
+    const range = ratiosByRound(own, others, ({ rate }) => rate)
     const why = reasonOf(own, others, wanted)
     return [{ what, wanted, direction: 'at least', measured: range.median, range, why }]
   })

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { costOf } from '../measure/cpu-time.ts'
 import { interleave } from '../measure/interleave.ts'
-import { median, type Spread, spreadOf } from '../measure/statistics.ts'
+import { median, ratiosByRound, spreadOf } from '../measure/statistics.ts'
 import { createBenchTopics, fillTopic } from '../orders/fill-topic.ts'
 import { connectLocalTopics, schemaIDs } from '../orders/local-topics.ts'
 import { readAllCommitted } from '../orders/read-all-committed.ts'
@@ -230,7 +230,7 @@ function describe(byName: ReadonlyMap<string, readonly Sample[]>, records: numbe
       name,
       short(rate.median),
       `${short(rate.lowest)} – ${short(rate.highest)}`,
-      ratioOf(own, samples).median.toFixed(2),
+      ratiosByRound(own, samples, ({ seconds }) => 1 / seconds).median.toFixed(2),
       cpuUs,
       busy,
       brokerUs,
@@ -241,11 +241,6 @@ function describe(byName: ReadonlyMap<string, readonly Sample[]>, records: numbe
     ['', 'records/s', 'spread', 'ours ÷ this', 'CPU µs', 'busy', 'broker CPU µs', 'ms a commit'],
     rows
   )
-}
-
-/** Our rate compared to that of another one in the same round. */
-function ratioOf(own: readonly Sample[], others: readonly Sample[]): Spread {
-  return spreadOf(own.map(({ seconds }, round) => (others[round] as Sample).seconds / seconds))
 }
 
 function plot(title: string, byName: ReadonlyMap<string, readonly Sample[]>, records: number): string {
@@ -261,7 +256,7 @@ function targetsOf(index: number, byName: ReadonlyMap<string, readonly Sample[]>
   const against = (name: string, wanted: number, what: string): Target[] => {
     const others = byName.get(name)
     if (others === undefined || others.length === 0) return []
-    const range = ratioOf(own, others)
+    const range = ratiosByRound(own, others, ({ seconds }) => 1 / seconds)
     const [mine, theirs] = [costsOf(own, records), costsOf(others, records)]
     const why =
       name === oursAtLeastOnce
