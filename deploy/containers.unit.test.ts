@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -11,7 +11,7 @@ import { validate } from 'dockerfile-utils'
 import type { TObject, TProperties } from 'typebox'
 import { parse } from 'yaml'
 import { environmentOf, services } from './testing/compose.ts'
-import { buildStages, dockerfile } from './testing/containers.ts'
+import { buildStages, dockerfile, entrypointOf } from './testing/containers.ts'
 import { dryBuild } from './testing/dry-build.ts'
 import { type StatefulSet, settingsOf } from './testing/kubernetes.ts'
 import { manifestsOf } from './testing/manifests.ts'
@@ -104,7 +104,7 @@ test('what containers and pods are told is something that a service can be told,
 test('the image of the services has all that each of them needs, and no tests', async t => {
   const home = mkdtempSync(join(tmpdir(), 'orderly-image-'))
   t.after(() => rmSync(home, { recursive: true, force: true }))
-  const image = await dryBuild('service', home)
+  const { directory: image, environment } = await dryBuild('service', home)
   assert.deepEqual(globSync('{contracts,packages,services,deploy}/**/*.test.ts', { cwd: image }), [])
   assert.equal(existsSync(join(image, 'node_modules', 'typescript')), false, 'what only develops is not there')
   const programs = [
@@ -113,16 +113,24 @@ test('the image of the services has all that each of them needs, and no tests', 
     )
   ]
   assert.ok(programs.length >= 7, programs.join(', '))
+  const [, ...flags] = entrypointOf('service')
+  const cache = environment.NODE_COMPILE_CACHE as string
+  const cached = () => globSync('*/*', { cwd: cache }).map(file => [file, statSync(join(cache, file)).mtimeMs])
+  const cachedByBuild = cached()
   await Promise.all(
     programs
       .filter(program => program !== 'deploy/setup/connectors.ts')
-      .map(program =>
+      .map(program => {
+        const isService = program.startsWith('services/')
+        const env = { ORDERLY_PROFILE: 'prod', ...(isService && { NODE_COMPILE_CACHE: cache }) }
         // It has come as far as its settings, of which it has none.
-        assert.rejects(
-          run(process.execPath, [program], { cwd: image, env: { ORDERLY_PROFILE: 'prod' }, timeout: 60_000 }),
+        return assert.rejects(
+          run(process.execPath, [...flags, program], { cwd: image, env, timeout: 60_000 }),
           /KAFKA_BROKERS/,
           program
         )
-      )
+      })
   )
+  assert.ok(cachedByBuild.length > 1_000, `${cachedByBuild.length} modules`)
+  assert.deepEqual(cached(), cachedByBuild, 'what a service reads is in the cache, for the flags that it has')
 })

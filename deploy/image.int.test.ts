@@ -29,7 +29,7 @@ test('on a broker that allows what the manifests allow, the image runs each serv
   t.after(() => rmSync(home, { recursive: true, force: true }))
   const users = manifestsOf('KafkaUser').map(({ metadata }) => metadata.name)
   const { registryURL, databaseURL } = integrationEnvironment()
-  const [image, database, broker] = await Promise.all([
+  const [{ directory: image, environment: ofBuild }, database, broker] = await Promise.all([
     dryBuild('service', home),
     databaseURL(),
     startBroker(t, {
@@ -64,7 +64,7 @@ test('on a broker that allows what the manifests allow, the image runs each serv
   await writeFile(certificateFile, certificate)
   const here = {
     ...{ ...places, KAFKA_BROKERS: brokers.join(','), KAFKA_TLS_CA_FILE: certificateFile },
-    ...{ HTTP_HOST: '127.0.0.1', HTTP_PORT: '0' }
+    ...{ ...ofBuild, HTTP_HOST: '127.0.0.1', HTTP_PORT: '0' }
   }
   const scraped = manifestsOf<PodMonitor>('PodMonitor').find(({ metadata }) => metadata.name === 'orderly')
   const [metricsPath] = scraped?.spec.podMetricsEndpoints.map(({ path }) => path) ?? []

@@ -34,6 +34,12 @@ export function buildStages(): BuildStage[] {
   return stages
 }
 
+/** The command that a container of the stage runs its arguments with. */
+export function entrypointOf(stageName: string): string[] {
+  const instructions = buildStages().find(({ name }) => name === stageName)?.instructions ?? []
+  return JSON.parse(instructions.find(({ name }) => name === 'ENTRYPOINT')?.text ?? '[]')
+}
+
 /** The pattern that a build leaves files out by, as Docker reads it: the last line that fits decides. */
 export function buildIgnores(): (path: string) => boolean {
   const text = readFileSync(join(projectDirectory, 'deploy', 'Dockerfile.dockerignore'), 'utf8')

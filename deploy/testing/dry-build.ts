@@ -5,23 +5,34 @@ import { promisify } from 'node:util'
 import { projectDirectory } from '@orderly/stack'
 import { buildIgnores, buildStages, type Instruction } from './containers.ts'
 
+export interface DryImage {
+  /** The folder that is the working directory of a container. */
+  readonly directory: string
+  /** What a container has by the image, with folders where they are here. */
+  readonly environment: Readonly<Record<string, string>>
+}
+
 /**
  * Does the steps of a stage of the Dockerfile, and of those that it copies from, in folders instead of in containers: what an image
  * has of ours is then in the folder. Only for stages whose base is Node's image, as the base is this machine.
  */
-export async function dryBuild(stageName: string, home: string): Promise<string> {
+export async function dryBuild(stageName: string, home: string): Promise<DryImage> {
   const root = join(home, stageName)
   const stage = buildStages().find(({ name }) => name === stageName)
   if (stage === undefined) throw new Error(`the Dockerfile has no stage ${stageName}`)
   let workDirectory = root
+  const environment: Record<string, string> = {}
   for (const instruction of stage.instructions) {
     if (instruction.name === 'WORKDIR') {
       workDirectory = join(root, instruction.text)
       await mkdir(workDirectory, { recursive: true })
     } else if (instruction.name === 'COPY') await copy(instruction, { home, workDirectory })
-    else if (instruction.name === 'RUN') await run(instruction, workDirectory)
+    else if (instruction.name === 'ENV') {
+      const [, name = '', value = ''] = /^(\w+)=(.*)$/.exec(instruction.text) ?? []
+      environment[name] = value.startsWith('/') ? join(root, value) : value
+    } else if (instruction.name === 'RUN') await run(instruction, workDirectory, environment)
   }
-  return workDirectory
+  return { directory: workDirectory, environment }
 }
 
 async function copy({ text }: Instruction, { home, workDirectory }: { home: string; workDirectory: string }) {
@@ -47,14 +58,19 @@ async function copy({ text }: Instruction, { home, workDirectory }: { home: stri
   }
 }
 
-/** The only step of the stages that run Node. The packages that it would install are linked to where this project has them. */
-async function run({ text }: Instruction, cwd: string): Promise<void> {
+/** A program of ours is run. The packages that npm would install are linked to where this project has them. */
+async function run({ text }: Instruction, cwd: string, environment: Readonly<Record<string, string>>): Promise<void> {
+  // What the image has of Node is this one.
+  const env = { ...process.env, ...environment, PATH: [dirname(process.execPath), process.env.PATH].join(delimiter) }
+  const shell = (command: string, directory: string) =>
+    promisify(execFile)('sh', ['-c', command], { cwd: directory, env, maxBuffer: 10_000_000 })
+  if (text.startsWith('node ')) {
+    await shell(text, cwd)
+    return
+  }
   const [, flags] = /^npm ci (.*)$/.exec(text) ?? []
   if (flags === undefined) throw new Error(`nobody knows how to do this without a container: ${text}`)
-  // What the image has of Node is this one.
-  const env = { ...process.env, PATH: [dirname(process.execPath), process.env.PATH].join(delimiter) }
-  const npm = (command: string, directory: string) =>
-    promisify(execFile)('sh', ['-c', `npm ${command} ${flags}`], { cwd: directory, env, maxBuffer: 10_000_000 })
+  const npm = (command: string, directory: string) => shell(`npm ${command} ${flags}`, directory)
   // Whether the lock file goes with the package files that were copied.
   await npm('ci --dry-run', cwd)
   const { stdout } = await npm('ls --all --parseable', projectDirectory)
