@@ -26,7 +26,7 @@ import { expiryRecord, resultRecord } from './to-results/result-record.ts'
 const statementTimeoutMs = 10_000
 const expireEveryMs = 500
 /** A batch takes about as long; the broker would be asked two or three times for each. At 1,000 orders a second outcomes are there sooner. */
-const minFetchIntervalMs = 10
+const fetchPace = { everyMs: 10 }
 
 runService({
   name: 'inventory',
@@ -81,7 +81,7 @@ runService({
     const stage = runStage(traced.stage, {
       connection: kafkaConnection(config, name),
       transactionalID: name,
-      minFetchIntervalMs,
+      fetchPace,
       instanceID: name,
       maxBatchRecords: config.INVENTORY_MAX_BATCH,
       isTransient,

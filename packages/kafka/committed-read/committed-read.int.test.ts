@@ -55,6 +55,19 @@ test('an aborted record is not seen when its abort marker lies outside of the fe
   assert.deepEqual(await readValues(topic, 'committed', 1), ['committed']) // one batch in each fetch
 })
 
+test('who fetches only so often reads on at once where an answer did not hold all', async t => {
+  const { topic, producer } = await setUp(t)
+  const values = ['1', '2', '3', '4']
+  for (const value of values) await producer.write(topic, 0, [value])
+  await producer.end('commit')
+  const options = { maxPartitionBytes: 1, pace: { everyMs: 600_000, abovePerSecond: 0 } } // one batch in each fetch
+  const records = await readCommitted(connection, topic, valuesUpTo('4'), options)
+  assert.deepEqual(
+    records.map(({ value }) => value.toString()),
+    values
+  )
+})
+
 test('transactions of several producers in one partition are told apart', async t => {
   const { topic, producers } = await setUp(t, { producers: 2 })
   const [one, other] = producers as [ScriptedProducer, ScriptedProducer]

@@ -6,6 +6,8 @@ export interface FetchedPiece {
   readonly partitionIndex: number
   readonly errorCode: number
   readonly highWatermark: bigint
+  /** Where the first transaction that is open begins, or the high watermark: so far there is something to read. */
+  readonly lastStableOffset: bigint
   readonly abortedTransactions: AbortedTransaction[] | null
   readonly batches: LogBatch[]
 }
@@ -37,7 +39,7 @@ function readPiece(reader: Reader): FetchedPiece {
   const partitionIndex = reader.readInt32()
   const errorCode = reader.readInt16()
   const highWatermark = reader.readInt64()
-  reader.readInt64() // last stable offset
+  const lastStableOffset = reader.readInt64()
   reader.readInt64() // log start
   const abortedTransactions = reader.readNullableArray(reader => ({
     producerId: reader.readInt64(),
@@ -49,6 +51,7 @@ function readPiece(reader: Reader): FetchedPiece {
     partitionIndex,
     errorCode,
     highWatermark,
+    lastStableOffset,
     abortedTransactions,
     batches: records === null ? [] : readLogBatches(records)
   }

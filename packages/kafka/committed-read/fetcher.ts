@@ -32,9 +32,17 @@ export interface FetcherOptions {
   readonly maxBufferedRecords: number
   /** How much one answer may hold of a partition; a broker gives one whole batch at least. */
   readonly maxPartitionBytes?: number
-  /** While hundreds of records a second come: from one question to the next one to the same broker, at least. */
-  readonly minIntervalMs?: number
+  /** At once unless set. */
+  readonly pace?: FetchPace
   readonly logger: Logger
+}
+
+/** How often to fetch. Batches are larger the less often that is, and records up to so much later. */
+export interface FetchPace {
+  /** From one question to the next one to the same broker, at least, unless its answer left something for the next. */
+  readonly everyMs: number
+  /** Where no more than so many records a second come, each is brought at once, as there is time for it: 400 unless set. */
+  readonly abovePerSecond?: number
 }
 
 interface PartitionState {
@@ -59,8 +67,6 @@ const maxWaitMs = 250
 const maxBytes = 16 * 1024 * 1024
 const defaultMaxPartitionBytes = 1024 * 1024
 const retryDelayMs = 100
-/** Where no more than so many come, each is brought at once: there is time for it. */
-const unhurriedPerSecond = 400
 const readCommitted = 1
 const offsetOutOfRange = 1
 
@@ -209,14 +215,14 @@ export class Fetcher {
   async #round(assignment: number, leaderID: number, states: readonly PartitionState[]): Promise<void> {
     for (const state of states) state.fetching = true
     const askedAtMs = performance.now()
-    const { minIntervalMs = 0 } = this.#options
+    const { everyMs = 0, abovePerSecond = 400 } = this.#options.pace ?? {}
     try {
-      const records = await this.#fetch(assignment, leaderID, states)
+      const { records, isAll } = await this.#fetch(assignment, leaderID, states)
       const nowMs = performance.now()
       const sinceLastMs = nowMs - (this.#answeredAtMs.get(leaderID) ?? askedAtMs)
       this.#answeredAtMs.set(leaderID, nowMs)
-      const pauseMs = askedAtMs + minIntervalMs - nowMs
-      if (pauseMs > 0 && (records * 1_000) / sinceLastMs > unhurriedPerSecond) await delay(pauseMs)
+      const pauseMs = askedAtMs + everyMs - nowMs
+      if (isAll && pauseMs > 0 && (records * 1_000) / sinceLastMs > abovePerSecond) await delay(pauseMs)
     } catch (error) {
       await this.#recover(assignment, error)
     } finally {
@@ -225,8 +231,12 @@ export class Fetcher {
     if (assignment === this.#assignment && this.#failure === undefined) void this.#run(assignment)
   }
 
-  /** @returns how many records came */
-  async #fetch(assignment: number, leaderID: number, states: readonly PartitionState[]): Promise<number> {
+  /** @returns how many records came, and whether these are all that there were */
+  async #fetch(
+    assignment: number,
+    leaderID: number,
+    states: readonly PartitionState[]
+  ): Promise<{ records: number; isAll: boolean }> {
     const connection = await this.#cluster.connectionTo(leaderID)
     const byTopicID = new Map<string, { state: PartitionState; leader: PartitionLeader }[]>()
     for (const state of states) {
@@ -260,9 +270,10 @@ export class Fetcher {
       [],
       ''
     )
-    if (assignment !== this.#assignment) return 0
+    if (assignment !== this.#assignment) return { records: 0, isAll: false }
     checkCode(response.errorCode, 'fetching')
     let records = 0
+    let isAll = true
     let failure: KafkaError | undefined
     for (const topic of response.responses) {
       const wanted = byTopicID.get(topic.topicId)
@@ -272,11 +283,14 @@ export class Fetcher {
         if (answer.errorCode === offsetOutOfRange) await this.#restart(assignment, state)
         else if (answer.errorCode !== 0)
           failure = protocolError(answer.errorCode, `fetching ${state.topic}/${state.partition}`)
-        else records += this.#keep(state, answer, askedAtMs)
+        else {
+          records += this.#keep(state, answer, askedAtMs)
+          isAll &&= state.fetchOffset >= answer.lastStableOffset
+        }
       }
     }
     if (failure !== undefined) throw failure
-    return records
+    return { records, isAll }
   }
 
   /** @returns how many records it brought */

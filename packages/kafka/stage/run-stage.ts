@@ -93,7 +93,7 @@ class StageRunner<Event> {
     }
     this.#fetcher = new Fetcher(this.#clusters.fetch, {
       maxBufferedRecords: this.#maxBatchRecords * 2,
-      minIntervalMs: options.minFetchIntervalMs ?? 0,
+      ...(options.fetchPace && { pace: options.fetchPace }),
       logger
     })
     this.#member = new GroupMember(this.#clusters.group, {

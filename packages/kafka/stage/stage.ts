@@ -1,4 +1,4 @@
-import type { PartitionProgress } from '../committed-read/fetcher.ts'
+import type { FetchPace, PartitionProgress } from '../committed-read/fetcher.ts'
 import type { KafkaConnection } from '../connection.ts'
 import type { Logger, OutputRecord, StageRecord, Topic } from '../records.ts'
 
@@ -67,11 +67,8 @@ export interface StageOptions {
   /** `group.instance.id` (KIP-345): a restarted instance takes its former place at once, its zombie is fenced. */
   readonly instanceID?: string
   readonly maxBatchRecords?: number
-  /**
-   * While hundreds of records a second come: from one fetch to the next one from the same broker, at least. Batches are larger,
-   * and records up to so much later. 0 unless set.
-   */
-  readonly minFetchIntervalMs?: number
+  /** Fetches at once unless set. */
+  readonly fetchPace?: FetchPace
   /** After how long without a sign of life the group gives this instance's partitions to others (6 s at least, unless the broker allows less). */
   readonly sessionTimeoutMs?: number
   /** Whether trying again may help, for what `process` throws. */

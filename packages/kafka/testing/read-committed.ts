@@ -1,5 +1,5 @@
 import { Cluster } from '../cluster/cluster.ts'
-import { beginningOffsets, Fetcher } from '../committed-read/fetcher.ts'
+import { beginningOffsets, Fetcher, type FetchPace } from '../committed-read/fetcher.ts'
 import type { KafkaConnection } from '../connection.ts'
 import { KafkaError } from '../errors.ts'
 import { type RecordedRecord, toRecorded } from './in-memory-broker.ts'
@@ -12,15 +12,16 @@ export async function readCommitted(
   connection: KafkaConnection,
   topic: string,
   enough: (records: readonly RecordedRecord[]) => boolean,
-  options: { readonly signal?: AbortSignal; readonly maxPartitionBytes?: number } = {}
+  options: { readonly signal?: AbortSignal; readonly maxPartitionBytes?: number; readonly pace?: FetchPace } = {}
 ): Promise<RecordedRecord[]> {
-  const { signal = AbortSignal.timeout(30_000), maxPartitionBytes } = options
+  const { signal = AbortSignal.timeout(30_000), maxPartitionBytes, pace } = options
   const cluster = new Cluster(connection, { requestTimeoutMs: 5_000 })
   const logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
   const fetcher = new Fetcher(cluster, {
     maxBufferedRecords: 10_000,
     logger,
-    ...(maxPartitionBytes && { maxPartitionBytes })
+    ...(maxPartitionBytes && { maxPartitionBytes }),
+    ...(pace && { pace })
   })
   const onAbort = () => fetcher.wake()
   signal.addEventListener('abort', onAbort)

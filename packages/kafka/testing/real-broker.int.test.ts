@@ -106,7 +106,7 @@ test('a stage that may fetch only so often takes more at a time', async t => {
   )
   const producer = await createProducer(connection)
   t.after(() => producer.close())
-  const minFetchIntervalMs = 200
+  const everyMs = 200
   const batches: number[] = []
   const stage = runStage(
     {
@@ -121,7 +121,7 @@ test('a stage that may fetch only so often takes more at a time', async t => {
     {
       connection,
       delivery: 'at-least-once',
-      minFetchIntervalMs,
+      fetchPace: { everyMs },
       maxBatchRecords: 5_000,
       isTransient: () => false,
       logger: silent
@@ -136,6 +136,6 @@ test('a stage that may fetch only so often takes more at a time', async t => {
   const begun = batches.length
   for (let sent = 0; sent < 40; sent++) await producer.send(records)
   await waitUntil(() => taken() === 41 * records.length, { what: 'everything being taken', deadlineMs: 30_000 })
-  const most = Math.ceil((performance.now() - startMs) / minFetchIntervalMs) + 1
+  const most = Math.ceil((performance.now() - startMs) / everyMs) + 1
   assert.ok(batches.length - begun <= most, `${batches.length - begun} batches where ${most} are allowed`)
 })

@@ -24,7 +24,7 @@ if (process.platform === 'linux') setPriority(0, 10)
  * So much later may a status be where many orders come; a few are read at once. At thousands a second the larger batches need a quarter less processor time
  * (here, in Postgres and in the broker) than those of 20 ms, and keep up as well.
  */
-const minFetchIntervalMs = 100
+const fetchPace = { everyMs: 100 }
 
 const stopping = new AbortController()
 parent.once('message', () => stopping.abort())
@@ -70,7 +70,7 @@ async function project(): Promise<void> {
       connection: kafkaConnection(config, name),
       delivery: 'at-least-once',
       instanceID: name,
-      minFetchIntervalMs,
+      fetchPace,
       isTransient: isRetryable,
       logger,
       observer: traced.observer
