@@ -26,7 +26,7 @@ import { traceDeliveries } from './to-recipient/trace-deliveries.ts'
 const statementTimeoutMs = 10_000
 const housekeepingMs = 60_000
 /** So much later may a notification be where hundreds of outcomes a second come: each batch costs the ledger half a dozen statements. */
-const minFetchIntervalMs = 50
+const fetchPace = { everyMs: 50 }
 const dayMs = 24 * 60 * 60_000
 
 runService({
@@ -85,9 +85,9 @@ runService({
           )
         ),
       retry: work => retryTransient(work, { isTransient, attempts: 8 }),
-      onSettled(settled, lanes) {
+      onSettled(settled, dueAgain) {
         measures.settled(settled)
-        if (lanes.length > 0) wakeAll()
+        for (const target of dueAgain) loops.get(target)?.wake()
       }
     })
     onStop('settlements', () => settlements.drained())
@@ -108,26 +108,22 @@ runService({
     onStop('housekeeping', () => housekeeping.stop())
 
     const pollMs = config.NOTIFICATION_POLL_MS
-    const loops = sinks.map(sink =>
-      startDelivering(sink, { ledger, settlements, policy, instanceID, leaseMs, pollMs, logger, observer })
-    )
-    function wakeAll(): void {
-      for (const loop of loops) loop.wake()
-    }
-    onStop('deliveries', () => Promise.all(loops.map(loop => loop.stop(config.SHUTDOWN_DEADLINE_MS / 2))))
+    const options = { ledger, settlements, policy, instanceID, leaseMs, pollMs, logger, observer }
+    const loops = new Map(sinks.map(sink => [sink.target, startDelivering(sink, options)]))
+    onStop('deliveries', () => Promise.all([...loops.values()].map(loop => loop.stop(config.SHUTDOWN_DEADLINE_MS / 2))))
 
     const topics = await connectTopics(createSchemaRegistry(registryAddress(config)), resultTopics)
     const accept = async (outcomes: Parameters<typeof ledger.accept>[0]) => {
       const { duplicates } = await ledger.accept(outcomes, targets)
       measures.duplicates(duplicates)
-      wakeAll()
+      for (const loop of loops.values()) loop.wake()
     }
     const traced = traceStage(resultStage(topics, accept), stageObserver(metrics), spans)
     const stage = runStage(traced.stage, {
       connection,
       delivery: 'at-least-once',
       instanceID,
-      minFetchIntervalMs,
+      fetchPace,
       isTransient,
       logger,
       observer: traced.observer

@@ -19,6 +19,8 @@ export interface Claim {
   readonly deliveries: readonly ClaimedDelivery[]
   /** The target wants nothing any more. */
   readonly isSwitchedOff: boolean
+  /** There were as many lanes as were wanted, so more may be due. */
+  readonly isLimited: boolean
 }
 
 export interface ClaimedDelivery extends Delivery {
@@ -68,8 +70,8 @@ export interface Ledger {
   register(targets: readonly TargetAddress[]): Promise<void>
   /** Takes lanes that are due in hand, the longest due first. */
   claim(target: string, options: ClaimOptions): Promise<Claim>
-  /** Remembers attempts, and gives lanes back. */
-  settle(deliveries: readonly SettledDelivery[], lanes: readonly FreedLane[]): Promise<void>
+  /** Remembers attempts, and gives lanes back. @returns the targets of those lanes that have more to do */
+  settle(deliveries: readonly SettledDelivery[], lanes: readonly FreedLane[]): Promise<ReadonlySet<string>>
   /** Nothing is sent to it any more; unless it leads somewhere else by now. */
   switchOff(address: TargetAddress, reason: string): Promise<void>
   /** What an earlier run of this instance had in hand is due again. @returns how many lanes that were */

@@ -83,7 +83,8 @@ export function createMemoryLedger(nowMs: () => number = Date.now): Ledger {
       }
       return {
         deliveries: taken.map(row => toDelivery(row, claim)),
-        isSwitchedOff: addresses.get(target)?.isOff === true
+        isSwitchedOff: addresses.get(target)?.isOff === true,
+        isLimited: due.length === maxLanes
       }
     },
 
@@ -97,12 +98,17 @@ export function createMemoryLedger(nowMs: () => number = Date.now): Ledger {
         row.attempts = settlement.attempts
         row.failure = 'failure' in settlement ? settlement.failure : undefined
       }
+      const dueAgain = new Set<string>()
       for (const { target, userID, claim, retryInMs } of freed) {
         const lane = lanes.get(key(target, userID))
         if (lane === undefined) continue
         if (unsettledOf(target, userID).length === 0) lanes.delete(key(target, userID))
-        else if (lane.claim === claim) lanes.set(key(target, userID), { target, userID, dueAtMs: nowMs() + retryInMs })
+        else if (lane.claim === claim) {
+          lanes.set(key(target, userID), { target, userID, dueAtMs: nowMs() + retryInMs })
+          dueAgain.add(target)
+        }
       }
+      return dueAgain
     },
 
     async switchOff({ target, fingerprint }, _reason) {

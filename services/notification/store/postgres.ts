@@ -56,11 +56,12 @@ export function createPostgresLedger(pool: Pool, nowMs: () => number | null = ()
         statements.dropEmptyLanes(claim),
         statements.isSwitchedOff(target)
       ]
-      return readDecideWrite(pool, reads, ([, taken = [], , off = []]) => ({
+      return readDecideWrite(pool, reads, ([lanes = [], taken = [], , off = []]) => ({
         writes: [],
         result: {
           deliveries: taken.toSorted(bySequence).map(row => toDelivery(row, claim)),
-          isSwitchedOff: off.length > 0
+          isSwitchedOff: off.length > 0,
+          isLimited: lanes.length === options.maxLanes
         }
       }))
     },
@@ -68,13 +69,18 @@ export function createPostgresLedger(pool: Pool, nowMs: () => number | null = ()
     async settle(deliveries, lanes) {
       const touched = [...deliveries.map(({ delivery }) => [delivery.target, delivery.notification.userID] as const)]
       touched.push(...lanes.map(({ target, userID }) => [target, userID] as const))
-      if (touched.length === 0) return
+      if (touched.length === 0) return new Set()
       const lock = statements.lockLanes(
         touched.map(([target]) => target),
         touched.map(([, userID]) => userID)
       )
       const work = [lock, statements.settleDeliveries(deliveries, nowMs()), statements.freeLanes(lanes, nowMs())]
-      await untilUncontested(() => readDecideWrite(pool, work, () => ({ writes: [], result: undefined })))
+      return untilUncontested(() =>
+        readDecideWrite(pool, work, ([, , dueAgain = []]) => ({
+          writes: [],
+          result: new Set(dueAgain.map(({ target }) => target))
+        }))
+      )
     },
 
     async switchOff(address, reason) {

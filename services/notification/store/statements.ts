@@ -67,7 +67,8 @@ export function claimLanes(target: string, claim: string, options: ClaimOptions,
         SELECT ctid FROM notification.lanes
         WHERE target || '' = $1 AND due_at <= ${now(7)} - ${milliseconds('$6::float8')}
         ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED
-      ))`,
+      ))
+      RETURNING user_id`,
     values: [target, claim, options.instanceID, options.maxLanes, options.leaseMs, options.overdueMs ?? 0, nowMs]
   }
 }
@@ -174,7 +175,8 @@ export function freeLanes(lanes: readonly FreedLane[], nowMs: Now): Statement {
       UPDATE notification.lanes
       SET due_at = ${now(5)} + (SELECT max(${milliseconds('retry_ms')}) FROM freed WHERE place = lanes.ctid AND is_own),
         claim = NULL, instance = NULL
-      WHERE ctid = ANY (ARRAY(SELECT place FROM freed WHERE has_more AND is_own))`,
+      WHERE ctid = ANY (ARRAY(SELECT place FROM freed WHERE has_more AND is_own))
+      RETURNING target`,
     values: [
       lanes.map(({ target }) => target),
       lanes.map(({ userID }) => userID),

@@ -60,35 +60,43 @@ export function startDelivering(sink: Sink, options: DeliveryOptions): DeliveryL
   let pausedUntilMs = 0
   let room = sink.concurrency
   const busy = new Set<Promise<void>>()
+  /** More may be due than there was room for; if not, there is nothing to look for when a lane is done. */
+  let hasMore = false
 
   async function run(): Promise<void> {
     while (!isStopping) {
       const pauseMs = pausedUntilMs - performance.now()
       const free = Math.floor(room) - busy.size
       if (pauseMs > 0 || free <= 0) {
+        hasMore = true
         await rest(pauseMs > 0 ? pauseMs : pollMs)
         continue
       }
       isWoken = false
-      const claimed = await claim(free)
-      if (!claimed && !isWoken && !isStopping) await rest(pollMs)
+      hasMore = await claim(free)
+      if (!hasMore && !isWoken && !isStopping) await rest(pollMs)
     }
     await Promise.all(busy)
   }
 
-  /** @returns whether anything was due */
+  /** @returns whether more may be due */
   async function claim(maxLanes: number): Promise<boolean> {
     const claimedAtMs = performance.now()
     try {
-      const { deliveries, isSwitchedOff } = await ledger.claim(target, { instanceID, maxLanes, maxPerLane, leaseMs })
+      const { deliveries, isSwitchedOff, isLimited } = await ledger.claim(target, {
+        instanceID,
+        maxLanes,
+        maxPerLane,
+        leaseMs
+      })
       for (const lane of Map.groupBy(deliveries, ({ notification }) => notification.userID).values()) {
         const working = work(lane, claimedAtMs, isSwitchedOff).finally(() => {
           busy.delete(working)
-          wake()
+          if (hasMore) wake()
         })
         busy.add(working)
       }
-      return deliveries.length > 0
+      return isLimited
     } catch (error) {
       logger.warn({ error, target }, 'what is due cannot be read; trying again')
       return false

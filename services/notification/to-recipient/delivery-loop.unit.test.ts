@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { pino } from 'pino'
 import type { RetryPolicy } from '../domain/delivery.ts'
 import type { Notification } from '../domain/notification.ts'
@@ -23,7 +24,7 @@ interface Rig {
   readonly settlements: Settlements
   readonly settled: SettledDelivery[]
   readonly deadLetters: SettledDelivery[]
-  start(sink: Sink, options?: { instanceID?: string; leaseMs?: number }): DeliveryLoop
+  start(sink: Sink, options?: { instanceID?: string; leaseMs?: number; pollMs?: number }): DeliveryLoop
   accept(...notifications: Notification[]): Promise<void>
   /** Resolves when nothing waits any more. */
   done(): Promise<void>
@@ -38,21 +39,21 @@ interface RigOptions {
 function rig(t: TestContext, { targets = ['memory'], ledger = createMemoryLedger(), giveUp }: RigOptions = {}): Rig {
   const settled: SettledDelivery[] = []
   const deadLetters: SettledDelivery[] = []
-  const loops: DeliveryLoop[] = []
+  const loops: { readonly target: string; readonly loop: DeliveryLoop }[] = []
   const changes = new EventTarget()
   const settlements = createSettlements({
     ledger,
     logger,
     giveUp: giveUp ?? (async given => void deadLetters.push(...given)),
     retry: work => work(),
-    onSettled(batch) {
+    onSettled(batch, dueAgain) {
       settled.push(...batch)
-      for (const loop of loops) loop.wake()
+      for (const { target, loop } of loops) if (dueAgain.has(target)) loop.wake()
       changes.dispatchEvent(new Event('change'))
     }
   })
   t.after(async () => {
-    await Promise.all(loops.map(loop => loop.stop(0)))
+    await Promise.all(loops.map(({ loop }) => loop.stop(0)))
     await settlements.drained()
   })
   return {
@@ -60,15 +61,15 @@ function rig(t: TestContext, { targets = ['memory'], ledger = createMemoryLedger
     settlements,
     settled,
     deadLetters,
-    start(sink, { instanceID = 'one', leaseMs = 10_000 } = {}) {
-      const options = { ledger, settlements, policy, instanceID, leaseMs, pollMs: 5, logger }
+    start(sink, { instanceID = 'one', leaseMs = 10_000, pollMs = 5 } = {}) {
+      const options = { ledger, settlements, policy, instanceID, leaseMs, pollMs, logger }
       const loop = startDelivering(sink, { ...options, observer: { attempted: () => {} } })
-      loops.push(loop)
+      loops.push({ target: sink.target, loop })
       return loop
     },
     async accept(...notifications) {
       await ledger.accept(accepted(...notifications), targets)
-      for (const loop of loops) loop.wake()
+      for (const { loop } of loops) loop.wake()
     },
     async done() {
       for (;;) {
@@ -96,6 +97,35 @@ test('what is accepted is sent to its target, once, in the trace it was accepted
   await done()
   assert.equal(sink.delivered.length, 50)
   assert.match(sink.traceparents[0] ?? '', /^00-/)
+})
+
+test('the ledger is asked once for what came at once, and again only where more may be due', async t => {
+  const ledger = createMemoryLedger()
+  let asked = 0
+  const counted: Ledger = {
+    ...ledger,
+    claim(...args) {
+      asked++
+      return ledger.claim(...args)
+    }
+  }
+  const { start, accept, done } = rig(t, { ledger: counted })
+  const sink = createMemorySink({ concurrency: 10 })
+  start(sink, { pollMs: 600_000 })
+  for (const [users, perUser, questions] of [
+    [3, 1, 1],
+    [9, 20, 1], // a lane's worth for each
+    [9, 21, 2], // and what is left of each
+    [25, 1, 3] // as many as may be sent to at once, twice, and the others
+  ] as const) {
+    await setImmediate()
+    asked = 0
+    const before = sink.delivered.length
+    await accept(...Array.from({ length: users }, (_, user) => many(perUser, `${user} of ${users}`)).flat())
+    await done()
+    assert.equal(sink.delivered.length - before, users * perUser)
+    assert.ok(asked <= questions, `${users} × ${perUser}: ${asked} times`)
+  }
 })
 
 test("one user's notifications arrive in their order, however often one of them fails", async t => {
@@ -134,7 +164,7 @@ test('a target that is away holds up neither other targets nor, for good, its ow
   const given = many(10)
   await accept(...given)
   while (console.delivered.length < 10 || !settled.some(({ settlement }) => settlement.attempts === 2)) {
-    await new Promise(setImmediate)
+    await setImmediate()
   }
   assert.equal(shop.delivered.length, 0)
   isAway = false
@@ -199,7 +229,7 @@ test('while the dead letters cannot be written, nothing is given up, and it is n
     })
   )
   await accept(notification())
-  while (settled.length === 0) await new Promise(setImmediate)
+  while (settled.length === 0) await setImmediate()
   assert.equal(attempts, 1)
   const { settlement } = settled[0] as SettledDelivery
   assert.equal(settlement.status, 'due')
@@ -255,7 +285,7 @@ test('no more users are sent to at once than the sink wants, and fewer while it 
     concurrency: 8,
     async before() {
       most = Math.max(most, ++now)
-      await new Promise(setImmediate)
+      await setImmediate()
       now--
       if (fails) throw away
     }
@@ -268,9 +298,9 @@ test('no more users are sent to at once than the sink wants, and fewer while it 
   fails = true
   await accept(...many(20))
   const failures = () => settled.filter(({ settlement }) => 'failure' in settlement).length
-  while (failures() < 16) await new Promise(setImmediate)
+  while (failures() < 16) await setImmediate()
   most = now
-  while (failures() < 30) await new Promise(setImmediate)
+  while (failures() < 30) await setImmediate()
   assert.ok(most <= 2, `${most} at once`)
   fails = false
   await done()

@@ -18,10 +18,10 @@ export interface Settlements {
 export interface SettlementsOptions {
   readonly ledger: Pick<Ledger, 'settle'>
   readonly giveUp: (settled: readonly SettledDelivery[]) => Promise<void>
-  readonly retry: (work: () => Promise<void>) => Promise<void>
+  readonly retry: <Result>(work: () => Promise<Result>) => Promise<Result>
   readonly logger: Logger
-  /** What was written. */
-  readonly onSettled: (settled: readonly SettledDelivery[], lanes: readonly FreedLane[]) => void
+  /** What was written, and the targets of lanes that have more to do. */
+  readonly onSettled: (settled: readonly SettledDelivery[], dueAgain: ReadonlySet<string>) => void
 }
 
 const deadLetterRetryMs = 30_000
@@ -52,8 +52,7 @@ export function createSettlements({ ledger, giveUp, retry, logger, onSettled }: 
       postponedLanes.delete(keyOf(lane)) ? { ...lane, retryInMs: deadLetterRetryMs } : lane
     )
     try {
-      await retry(() => ledger.settle(parted, given))
-      onSettled(parted, given)
+      onSettled(parted, await retry(() => ledger.settle(parted, given)))
     } catch (error) {
       logger.error({ error, deliveries: parted.length }, 'attempts could not be remembered; they will be made again')
     }

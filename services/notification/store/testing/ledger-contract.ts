@@ -18,8 +18,8 @@ function settled(delivery: ClaimedDelivery, attempt: Attempt): SettledDelivery {
 }
 
 /** Settles whatever was claimed in the same way, and gives its lanes back. */
-async function settleAll(ledger: Ledger, { deliveries }: Claim, attempt: Attempt, retryInMs = 0): Promise<void> {
-  await ledger.settle(
+function settleAll(ledger: Ledger, { deliveries }: Claim, attempt: Attempt, retryInMs = 0) {
+  return ledger.settle(
     deliveries.map(delivery => settled(delivery, attempt)),
     deliveries.map(({ target, notification, claim }) => ({ target, userID: notification.userID, claim, retryInMs }))
   )
@@ -89,19 +89,37 @@ export function testLedger(
     const current = await ledger.claim('console', options)
     const [failedLate, sentLate] = late.deliveries
     assert.ok(failedLate && sentLate)
-    await ledger.settle(
+    const dueAgain = await ledger.settle(
       [settled(failedLate, failed), settled(sentLate, sent)],
       late.deliveries.map(({ target, notification, claim }) => ({
         ...{ target, userID: notification.userID, claim },
         retryInMs: 0
       }))
     )
+    assert.deepEqual(dueAgain, new Set())
     assert.deepEqual(await ledger.backlog(), [{ target: 'console', deliveries: 1, oldestAgeMs: 10_000 }])
     assert.deepEqual(idsOf(await ledger.claim('console', options)), [], 'the lane that failed late is still in hand')
     await settleAll(ledger, current, sent)
     assert.deepEqual(await ledger.backlog(), [])
     pass(100_000)
     assert.deepEqual(idsOf(await ledger.claim('console', options)), [])
+  })
+
+  test(`${name}: who claims learns whether more may be due, who settles which targets have more to do`, async t => {
+    const { ledger } = await setUp(t)
+    const [adas, bobs] = [notification({ userID: 'ada' }), notification({ userID: 'bob' })]
+    await ledger.accept(accepted(adas, bobs, notification({ userID: 'ada' })), ['console', 'smtp'])
+    await ledger.accept(accepted(notification({ userID: 'cyd' })), ['console'])
+    const first = await ledger.claim('console', { ...options, maxLanes: 2, maxPerLane: 1 })
+    assert.equal(first.isLimited, true)
+    const second = await ledger.claim('console', { ...options, maxLanes: 2 })
+    assert.equal(second.isLimited, false)
+    const smtps = await ledger.claim('smtp', options)
+    assert.equal(smtps.isLimited, false)
+    assert.deepEqual(await settleAll(ledger, second, sent), new Set())
+    assert.deepEqual(await settleAll(ledger, smtps, failed), new Set(['smtp']))
+    assert.deepEqual(await settleAll(ledger, first, sent), new Set(['console']), 'one of a user that had two')
+    assert.deepEqual(await ledger.settle([], []), new Set())
   })
 
   test(`${name}: an attempt that failed is made again after its delay, with what went wrong`, async t => {
