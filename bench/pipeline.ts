@@ -14,6 +14,7 @@ export interface Pipeline {
   readonly order: RunningService
   readonly inventory: RunningService
   readonly notification: RunningService
+  readonly aggregator: RunningService
   stop(): Promise<void>
 }
 
@@ -25,11 +26,12 @@ const outcomes = [inventoryReserved, inventoryFailed, inventoryConfirmed, invent
 const readers = {
   inventory: { group: inventoryGroup, topics: [ordersCreated, ordersChanges] },
   notification: { group: 'notifications', topics: outcomes },
+  aggregator: { group: 'order-rate', topics: [ordersCreated] },
   'status projection': { group: 'order-status', topics: [ordersCreated, ...outcomes] }
 } as const
 export type Reader = keyof typeof readers
 export const readerNames = Object.keys(readers) as Reader[]
-const groups = [...Object.values(readers).map(({ group }) => group), 'order-rate']
+const groups = Object.values(readers).map(({ group }) => group)
 /** More than is ever ordered. */
 export const initialStock: Readonly<Record<string, number>> = Object.fromEntries(
   Array.from({ length: skuCount }, (_, index) => [skuOf(index), 1_000_000_000])
@@ -42,17 +44,19 @@ export async function startPipeline(
   await resetTopics(servers, 4)
   const env = await pipelineEnvironment(servers)
   const start = (service: ServiceName) => startService(servers, { service, env, nodeArguments: argumentsFor(service) })
-  const [order, inventory, notification] = await Promise.all([
+  const [order, inventory, notification, aggregator] = await Promise.all([
     start('order'),
     start('inventory'),
-    start('notification')
+    start('notification'),
+    start('aggregator')
   ])
   return {
     order,
     inventory,
     notification,
+    aggregator,
     async stop() {
-      await Promise.all([order.stop(), inventory.stop(), notification.stop()])
+      await Promise.all([order.stop(), inventory.stop(), notification.stop(), aggregator.stop()])
       await servers.dropDatabase(env.DATABASE_URL)
     }
   }

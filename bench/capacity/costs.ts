@@ -17,13 +17,13 @@ export type Pick = (figure: Figure) => number
 export const planned: Pick = ({ highest }) => highest
 export const newest: Pick = ({ newest }) => newest
 
-/** Of load.md, inventory.md, order.md and end-to-end.md: what several figures are derived from. `slow` is the report that was the slowest. */
+/** Of load.md. `slow` is the report that was the slowest; its pipeline had no aggregator, and no clock for Postgres. */
 const load = {
-  newest: { cores: 2, ordersPerSecond: 4_732, order: 78.4, inventory: 33.7, notification: 44.5, broker: 66.3 },
-  slow: { cores: 2, ordersPerSecond: 2_062, order: 215, inventory: 104, notification: 124, broker: 102 }
+  newest: { order: 98.2, inventory: 39.1, notification: 50.1, aggregator: 6.51, broker: 66.7, postgres: 176 },
+  slow: { order: 215, inventory: 104, notification: 124, broker: 102 }
 }
-/** order.md, the same route without Kafka: the rest; before there was such a column, what was left of two cores when server and broker had had theirs. */
-const loaderUs = { newest: 53, slow: 2e6 / 10_500 - 92.0 - 2.4 }
+/** How much more the slow one took. */
+const slowdown = load.slow.notification / load.newest.notification
 
 const reservation: Figure = {
   newest: 19.5,
@@ -32,11 +32,13 @@ const reservation: Figure = {
   source: 'inventory.md, our inventory, uniform, Postgres; highest bc89678'
 }
 const status: Figure = {
-  newest: 31.8,
+  newest: 29.3,
   highest: 36,
   how: 'measured',
   source: 'order.md, API keys and quotas, Postgres; highest f8dabbc'
 }
+
+const ledgerUs = load.newest.postgres - reservation.newest - 20.6
 
 /** Microseconds of a core for an order. */
 export const coreUs = {
@@ -45,11 +47,11 @@ export const coreUs = {
     source: 'load.md, order; highest f8dabbc'
   },
   apiKeys: {
-    ...{ newest: 132 - 122, highest: 152 - 130, how: 'measured' },
+    ...{ newest: 115 - 109, highest: 152 - 130, how: 'measured' },
     source: 'order.md, API keys and quotas less status projection; highest 958859f'
   },
   idempotencyKey: {
-    ...{ newest: 313 - 122, highest: 358 - 135, how: 'measured' },
+    ...{ newest: 306 - 109, highest: 358 - 135, how: 'measured' },
     source: 'order.md, `Idempotency-Key` less status projection; highest f8dabbc'
   },
   inventory: {
@@ -61,47 +63,37 @@ export const coreUs = {
     source: 'load.md, notification; highest f8dabbc'
   },
   aggregator: {
-    ...{ newest: 122 - 93.7, highest: 130 - 96.5, how: 'assumed' },
-    source:
-      'no report has it; what the status projection adds (order.md; highest 958859f), which reads more and writes more'
+    ...{ newest: load.newest.aggregator, highest: load.newest.aggregator * slowdown, how: 'measured' },
+    source: 'load.md, aggregator; highest: as much more as the notification took in f8dabbc'
   },
   broker: {
-    ...{ newest: load.newest.broker, highest: load.slow.broker, how: 'measured' },
-    source: 'load.md, broker: all topics and readers but the aggregator, one replica; highest f8dabbc'
-  },
-  brokerForAggregator: {
-    ...{ newest: 5.7, highest: 8.2, how: 'assumed' },
-    source: 'no report has it; that of reading orders and writing outcomes (inventory.md; highest bc89678)'
+    ...{ newest: load.newest.broker, highest: load.slow.broker + 8.2, how: 'measured' },
+    source:
+      'load.md, broker: all topics and readers, one replica; highest f8dabbc, and 8.2 for the aggregator, which it did not have (inventory.md, broker; bc89678)'
   },
   reservation,
   status,
   idempotencyInPostgres: {
-    ...{ newest: 139 - 21.9, highest: 169 - 26.6, how: 'measured' },
+    ...{ newest: 123 - 20.6, highest: 169 - 26.6, how: 'measured' },
     source: 'order.md, `Idempotency-Key` less status projection, Postgres; highest f8dabbc'
   },
   ledger: {
-    newest: leftOver(load.newest, loaderUs.newest) - reservation.newest - status.newest,
-    highest: leftOver(load.slow, loaderUs.slow) - reservation.highest - status.highest,
+    newest: ledgerUs,
+    highest: ledgerUs * slowdown,
     how: 'derived',
     source:
-      'load.md: what was left of its cores, less the load (order.md), the reservation and the status; so at most this; highest f8dabbc'
+      'load.md, Postgres, less the reservation and the status (order.md, status projection); the few rows of the aggregator are in it; highest: as much more as the notification took in f8dabbc'
   }
 } as const satisfies Record<string, Figure>
-
-/** What nobody in the list had: Postgres, the load, the kernel's work that is nobody's. */
-function leftOver(run: typeof load.newest, loader: number): number {
-  const { cores, ordersPerSecond, order, inventory, notification, broker } = run
-  return (cores * 1e6) / ordersPerSecond - order - inventory - notification - broker - loader
-}
 
 /** Milliseconds of the inventory, on the wall. */
 export const steps = {
   decideBatch: {
-    ...{ newest: 2.71, highest: 6.19, how: 'measured' },
+    ...{ newest: 2.59, highest: 6.19, how: 'measured' },
     source: 'end-to-end.md, 250/s, decide: nearly all of a batch of one to three; highest f8dabbc'
   },
   commitBatch: {
-    ...{ newest: 4.16, highest: 11.1, how: 'measured' },
+    ...{ newest: 4.19, highest: 11.1, how: 'measured' },
     source: 'end-to-end.md, 250/s, commit; highest f8dabbc'
   },
   decideOrder: {
@@ -116,7 +108,7 @@ export const steps = {
 
 /** Milliseconds of a broker's core for a transaction: all that the broker did, by the batches of the inventory. */
 export const transactionMs: Figure = {
-  newest: (0.51 / 250) * 1.44 * 1e3,
+  newest: (0.53 / 250) * 1.41 * 1e3,
   highest: (0.56 / 250) * 2.99 * 1e3,
   how: 'derived',
   source: 'end-to-end.md, 250/s: cores of the broker by batches a second; so at most this; highest 958859f'
@@ -128,11 +120,11 @@ export const logBytes = { order: 300, outcome: 300 } as const
 /** What the model is compared with. */
 export const measured = {
   /** end-to-end.md, 1000/s: orders in a batch, and p50 ms committed less answered. */
-  endToEnd: { ordersPerSecond: 1_000, batch: 9.68, outcomeMs: 15.2 - 3.89 },
+  endToEnd: { ordersPerSecond: 1_000, batch: 10.3, outcomeMs: 23.4 - 7.16 },
   /** inventory.md, our inventory, uniform, orders/s. */
   fullBatches: 33_200,
   /** scale.md, a backlog, orders/s. */
-  backlog: 12_800
+  backlog: 12_400
 } as const
 
 /** What machines are assumed to have. */

@@ -31,7 +31,7 @@ export const parts = {
   inventory: [coreUs.inventory],
   notification: [coreUs.notification],
   aggregator: [coreUs.aggregator],
-  broker: [coreUs.broker, coreUs.brokerForAggregator],
+  broker: [coreUs.broker],
   reservation: [coreUs.reservation],
   status: [coreUs.status],
   statusWithIdempotency: [coreUs.status, coreUs.idempotencyInPostgres],
@@ -131,7 +131,7 @@ export function limitsOf(meanBatch: (pick: Pick) => number): Limit[] {
       'assumed'
     ),
     limit('a notification', core(parts.notification), upToPartitions),
-    limit('an aggregator', core(parts.aggregator), upToPartitions, 'assumed'),
+    limit('an aggregator', core(parts.aggregator), upToPartitions),
     limit('a database with the ledger', database(parts.ledger), 'shards by user'),
     limit('a hot SKU, however many instances', hotLimit, 'escrow: its stock in several rows'),
     limit(

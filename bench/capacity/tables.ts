@@ -42,7 +42,6 @@ function costsTable(): string {
     ['notification', coreUs.notification],
     ['aggregator', coreUs.aggregator],
     ['broker, the whole pipeline', coreUs.broker],
-    ['broker, more for the aggregator', coreUs.brokerForAggregator],
     ['Postgres, reservation', coreUs.reservation],
     ['Postgres, status and API keys', coreUs.status],
     ['Postgres, more for an `Idempotency-Key`', coreUs.idempotencyInPostgres],

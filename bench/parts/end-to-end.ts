@@ -79,7 +79,7 @@ export const benchEndToEnd: Part = async context => {
 
 async function run(
   { servers, say }: PartContext,
-  { order, inventory, notification }: Pipeline,
+  { order, inventory, notification, aggregator }: Pipeline,
   worker: Worker,
   perSecond: number,
   durationMs: number
@@ -92,7 +92,8 @@ async function run(
       load: worker.pid,
       order: order.child.pid,
       inventory: inventory.child.pid,
-      notification: notification.child.pid
+      notification: notification.child.pid,
+      aggregator: aggregator.child.pid
     },
     ...{ Postgres: () => familySecondsOf(servers.postgresPID), broker: servers.brokerPID }
   }
@@ -160,10 +161,8 @@ async function findHighest(
   return kept
 }
 
-async function memoryAfter({ order, inventory, notification }: Pipeline): Promise<string> {
-  const parts = Object.entries({ order, inventory, notification }).map(async ([name, service]) => {
-    return [name, await readMemory(service)] as const
-  })
+async function memoryAfter({ stop: _, ...services }: Pipeline): Promise<string> {
+  const parts = Object.entries(services).map(async ([name, service]) => [name, await readMemory(service)] as const)
   return describeMemory(Object.fromEntries(await Promise.all(parts)))
 }
 

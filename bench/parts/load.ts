@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type ClosedLoop, startClosedLoop } from '../load/closed-loop.ts'
-import { costOf } from '../measure/cpu-time.ts'
+import { costOf, familySecondsOf } from '../measure/cpu-time.ts'
 import { describeMemory, memoryTarget, readMemory, residentMBOf } from '../measure/memory.ts'
 import type { Part, PartContext } from '../part.ts'
 import { createPipelineLag, type Reader, readerNames, startPipeline } from '../pipeline.ts'
@@ -35,7 +35,7 @@ async function measure({ servers, arguments: given, say }: PartContext, load: Cl
   const warmUpSeconds = given.quick ? 2 : 20
   const pipeline = await startPipeline(servers)
   const lag = createPipelineLag(servers)
-  const services = { order: pipeline.order, inventory: pipeline.inventory, notification: pipeline.notification }
+  const { stop, ...services } = pipeline
   const pids = Object.fromEntries(Object.entries(services).map(([name, { child }]) => [name, child.pid]))
   const memories = (when: string) =>
     Promise.all(
@@ -74,9 +74,10 @@ async function measure({ servers, arguments: given, say }: PartContext, load: Cl
       )
     }
     say(`load: ${seconds} s of ${load.name}, then until nothing waits`)
+    const clocks = { ...pids, broker: servers.brokerPID, Postgres: () => familySecondsOf(servers.postgresPID) }
     const watching = watch()
     watching.catch(() => {}) // it is told where it is awaited, which is later
-    const { result, cpuSeconds } = await costOf({ ...pids, broker: servers.brokerPID }, async () => {
+    const { result, cpuSeconds } = await costOf(clocks, async () => {
       const result = await load.run(pipeline.order.url, { connections, seconds })
       const endedAt = secondsSince()
       const loaded = await memories('at the end of the load')
@@ -100,7 +101,7 @@ async function measure({ servers, arguments: given, say }: PartContext, load: Cl
       `${connections} connections for ${seconds} s, after ${warmUpSeconds} s that do not count, load from ${load.name} on the same machine: ${figure(accepted)} orders were accepted ` +
         `(${figure(accepted / result.endedAt)}/s), ${result.errors} requests failed. Answered in p50 ${figure(result.p50Ms)} ms, p99 ${figure(result.p99Ms)} ms.`,
       'How many records waited at most for each of those that read (of outcomes the markers of transactions among them), and how long after the end of the load none did any more ' +
-        `(looked at every ${figure((samples.at(-1)?.atSeconds ?? 0) / samples.length)} s). The inventory reads orders, the notification their outcomes, the status projection both.`,
+        `(looked at every ${figure((samples.at(-1)?.atSeconds ?? 0) / samples.length)} s). The inventory and the aggregator read orders, the notification their outcomes, the status projection both.`,
       describeLag(samples, result.endedAt),
       markdownTable(['', 'CPU µs an order', 'most memory MB'], costs),
       describeMemory(Object.fromEntries([...idle, ...result.loaded]))
@@ -108,7 +109,7 @@ async function measure({ servers, arguments: given, say }: PartContext, load: Cl
     return { title: 'Load and lag', markdown, plots: plotsOf(samples, Object.keys(pids)), targets }
   } finally {
     await lag.close()
-    await pipeline.stop()
+    await stop()
   }
 }
 

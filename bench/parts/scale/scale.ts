@@ -10,8 +10,8 @@ import { describePauses, measurePauses } from './pauses.ts'
 import { describeWaiting, type Waiting, watchWaiting } from './waiting.ts'
 
 /**
- * The inventory with more instances and more partitions, with long backlogs, and while instances come, go and die; and the services behind
- * it, with all that waiting for them. Each message exactly once is judged by the verifier's checker, over all records and all rows.
+ * The inventory with more instances and more partitions, with long backlogs, and while instances come, go and die; and the other
+ * services, with all that waiting for them. Each message exactly once is judged by the verifier's checker, over all records and all rows.
  */
 export const benchScale: Part = async context => {
   const { arguments: given, say } = context
@@ -35,7 +35,7 @@ export const benchScale: Part = async context => {
   const markdown = [
     `## Instances and partitions\n\n${describeInstances(runs, given.quick)}`,
     `## Backlogs\n\n${describeBacklogs(backlogs)}`,
-    '## Memory with a backlog\n\nWhat the inventory has written, and the orders themselves, then wait for the services behind it, which start one after ' +
+    '## Memory with a backlog\n\nThe orders, and what the inventory has written, then wait for the other services, which start one after ' +
       'the other and read from the beginning:',
     describeWaiting(waiting),
     describeMemory({ 'inventory, when the largest was done': backlogs.memory, ...Object.fromEntries(behind) }),
