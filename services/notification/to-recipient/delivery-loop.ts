@@ -10,7 +10,7 @@ import type { Sink } from './sink.ts'
  *
  * - **claiming**: takes as many lanes in hand as it has room for
  * - **sending**: each lane's deliveries one after the other, the lanes beside each other, while it claims further ones
- * - **waiting**: nothing is due. `wake` ends that, or the time after which it looks again by itself
+ * - **waiting**: nothing more is due, or there is no room. `wake` ends that, or the time after which it looks again by itself
  * - **stopping**: claims and begins nothing more; what is on its way is waited for, then aborted
  *
  * After a failure the target gets half as many requests at once, after a success one more again. A target that asks for a
