@@ -46,7 +46,7 @@ const java = 'Java, Undertow and the Java client'
 export const benchOrder: Part = async context => {
   const { servers, arguments: given, say } = context
   const turns: Turns = given.quick
-    ? { connections, seconds: 1.5, rounds: 1, warmUpSeconds: 1.5 }
+    ? { connections, seconds: 1, rounds: 1, warmUpSeconds: 1 }
     : { connections, seconds: 5, rounds: 4, warmUpSeconds: 10 }
   const { seconds, rounds, warmUpSeconds } = turns
   await createMissingTopics(servers.connection, { partitions: 4, replicationFactor: 1 })

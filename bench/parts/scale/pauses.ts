@@ -18,7 +18,7 @@ const deadMs = 14_000
 export function measurePauses(context: PartContext): Promise<Pause[]> {
   const { quick } = context.arguments
   const orders = quick ? 20_000 : 200_000
-  const settleMs = quick ? 2_000 : 4_000
+  const settleMs = quick ? 1_000 : 4_000
   return withInventories(context, { waiting: orders }, async ({ probe, services, startOne }) => {
     const pauses: Pause[] = []
     const during = async (what: string, change: () => Promise<unknown>, watchMs: number) => {

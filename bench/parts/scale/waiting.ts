@@ -19,7 +19,7 @@ const sampleEveryMs = 250
 
 /** Each of the services that read orders or outcomes, too, starts while all there is waits for it, and works for a while. */
 export async function watchWaiting(context: PartContext, env: NodeJS.ProcessEnv): Promise<Waiting[]> {
-  const seconds = context.arguments.quick ? 4 : 25
+  const seconds = context.arguments.quick ? 1 : 25
   const found: Waiting[] = []
   for (const service of ['notification', 'order', 'aggregator'] as const) {
     context.say(`scale: ${service} with all that waiting`)
