@@ -21,7 +21,7 @@ const usualDurationMs = 20_000
 /** Two where the bugs of several instances are; every other process only costs time on a small machine. */
 const instances = { order: 1, inventory: 2, notification: 1, aggregator: 1 }
 /** Faults fall at random: a bug that did not show gets another chance, under another seed. */
-const attempts = 2
+const attempts = 3
 
 /** Plants one bug after the other; each has to be found. @returns the exit code */
 export async function runMutants(
