@@ -50,13 +50,11 @@ export async function startPipeline(
     start('notification'),
     start('aggregator')
   ])
+  const services = { order, inventory, notification, aggregator }
   return {
-    order,
-    inventory,
-    notification,
-    aggregator,
+    ...services,
     async stop() {
-      await Promise.all([order.stop(), inventory.stop(), notification.stop(), aggregator.stop()])
+      await Promise.all(Object.values(services).map(service => service.stop()))
       await servers.dropDatabase(env.DATABASE_URL)
     }
   }

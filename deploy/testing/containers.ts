@@ -34,10 +34,16 @@ export function buildStages(): BuildStage[] {
   return stages
 }
 
+export function buildStage(stageName: string): BuildStage {
+  const stage = buildStages().find(({ name }) => name === stageName)
+  if (stage === undefined) throw new Error(`the Dockerfile has no stage ${stageName}`)
+  return stage
+}
+
 /** The command that a container of the stage runs its arguments with. */
 export function entrypointOf(stageName: string): string[] {
-  const instructions = buildStages().find(({ name }) => name === stageName)?.instructions ?? []
-  return JSON.parse(instructions.find(({ name }) => name === 'ENTRYPOINT')?.text ?? '[]')
+  const entrypoint = buildStage(stageName).instructions.find(({ name }) => name === 'ENTRYPOINT')
+  return JSON.parse(entrypoint?.text ?? '[]')
 }
 
 /** The pattern that a build leaves files out by, as Docker reads it: the last line that fits decides. */

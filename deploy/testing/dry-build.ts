@@ -3,7 +3,7 @@ import { cp, mkdir, readlink, stat, symlink } from 'node:fs/promises'
 import { delimiter, dirname, join, relative } from 'node:path'
 import { promisify } from 'node:util'
 import { projectDirectory } from '@orderly/stack'
-import { buildIgnores, buildStages, type Instruction } from './containers.ts'
+import { buildIgnores, buildStage, type Instruction } from './containers.ts'
 
 export interface DryImage {
   /** The folder that is the working directory of a container. */
@@ -18,11 +18,9 @@ export interface DryImage {
  */
 export async function dryBuild(stageName: string, home: string): Promise<DryImage> {
   const root = join(home, stageName)
-  const stage = buildStages().find(({ name }) => name === stageName)
-  if (stage === undefined) throw new Error(`the Dockerfile has no stage ${stageName}`)
   let workDirectory = root
   const environment: Record<string, string> = {}
-  for (const instruction of stage.instructions) {
+  for (const instruction of buildStage(stageName).instructions) {
     if (instruction.name === 'WORKDIR') {
       workDirectory = join(root, instruction.text)
       await mkdir(workDirectory, { recursive: true })

@@ -26,13 +26,10 @@ async function setUp(t: TestContext, options: { partitions?: number; producers?:
 const valuesUpTo = (last: string) => (records: readonly { value: Buffer }[]) =>
   records.some(({ value }) => value.toString() === last)
 
-async function readValues(topic: string, last: string, maxPartitionBytes?: number): Promise<string[]> {
-  const records = await readCommitted(
-    connection,
-    topic,
-    valuesUpTo(last),
-    maxPartitionBytes === undefined ? {} : { maxPartitionBytes }
-  )
+type ReadOptions = NonNullable<Parameters<typeof readCommitted>[3]>
+
+async function readValues(topic: string, last: string, options: ReadOptions = {}): Promise<string[]> {
+  const records = await readCommitted(connection, topic, valuesUpTo(last), options)
   return records.map(({ value }) => value.toString())
 }
 
@@ -52,7 +49,7 @@ test('an aborted record is not seen when its abort marker lies outside of the fe
   await producer.end('abort')
   await producer.write(topic, 0, ['committed'])
   await producer.end('commit')
-  assert.deepEqual(await readValues(topic, 'committed', 1), ['committed']) // one batch in each fetch
+  assert.deepEqual(await readValues(topic, 'committed', { maxPartitionBytes: 1 }), ['committed']) // one batch in each fetch
 })
 
 test('who fetches only so often reads on at once where an answer did not hold all', async t => {
@@ -61,11 +58,7 @@ test('who fetches only so often reads on at once where an answer did not hold al
   for (const value of values) await producer.write(topic, 0, [value])
   await producer.end('commit')
   const options = { maxPartitionBytes: 1, pace: { everyMs: 600_000, abovePerSecond: 0 } } // one batch in each fetch
-  const records = await readCommitted(connection, topic, valuesUpTo('4'), options)
-  assert.deepEqual(
-    records.map(({ value }) => value.toString()),
-    values
-  )
+  assert.deepEqual(await readValues(topic, '4', options), values)
 })
 
 test('transactions of several producers in one partition are told apart', async t => {
