@@ -76,7 +76,10 @@ test('the tool beside real services', async t => {
     assert.equal(tooMuch.code, 1)
     assert.match(tooMuch.stderr, /Only 10 are available/)
     assert.match((await tool('stock', 'show', 'NOPE')).stderr, /no such SKU: npm run orderly -- stock set/)
-    const tooMany = await tool('stock', 'set', 'MUG', '--to', '99999999999999')
+    const neither = await tool('stock', 'set', 'MUG')
+    assert.deepEqual([neither.code, /one of --on-hand 500/.test(neither.stderr)], [64, true])
+    assert.match((await tool('stock', 'export', '--on-hand')).stdout, /^sku,onHand\n[\s\S]*MUG,10$/m)
+    const tooMany = await tool('stock', 'set', 'MUG', '--on-hand', '99999999999999')
     assert.deepEqual([tooMany.code, /from 0 to 1000000000000\./.test(tooMany.stderr)], [64, true])
     assert.match((await tool('stock', 'export', taken)).stdout, /Written to/)
     assert.equal(await readFile(taken, 'utf8'), 'sku,available\n"A ""quoted"", one",7\nMUG,10\n')
@@ -117,9 +120,12 @@ test('the tool beside real services', async t => {
       const reserved = await outcomes('inventory.reserved', 2)
       assert.equal(parseTraceparent(reserved[0]?.headers.traceparent)?.traceID, parseTraceparent(traceparent)?.traceID)
       assert.deepEqual(await ask('stock', 'show'), [
-        { sku: 'A "quoted", one', available: 7, reserved: 0 },
-        { sku: 'MUG', available: 7, reserved: 3 }
+        { sku: 'A "quoted", one', available: 7, reserved: 0, onHand: 7 },
+        { sku: 'MUG', available: 7, reserved: 3, onHand: 10 }
       ])
+      const below = await tool('stock', 'set', 'MUG', '--on-hand', '2')
+      assert.deepEqual([below.code, /MUG \(3 reserved\)/.test(below.stderr)], [1, true])
+      assert.equal((await ask<{ available: number }>('stock', 'set', 'MUG', '--on-hand', '10')).available, 7)
       const log = await tool('dlq', 'log')
       assert.match(
         log.stdout,

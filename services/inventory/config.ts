@@ -16,6 +16,9 @@ export const configSchema = Type.Object({
     default: 2000
   }),
   SEED_STOCK_FILE: Type.Optional(
-    Type.String({ description: 'a CSV file (sku,available) of stock to add where a SKU is missing', file: true })
+    Type.String({
+      description: 'a CSV file (sku,onHand or sku,available) of stock to add where a SKU is missing',
+      file: true
+    })
   )
 })

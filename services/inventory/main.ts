@@ -11,6 +11,7 @@ import {
   traceStage
 } from '@orderly/service-kit'
 import { configSchema } from './config.ts'
+import { availableFor } from './domain/set-stock.ts'
 import { addStockApi } from './from-http/api.ts'
 import { expireHolds } from './from-orders/expire-holds.ts'
 import { orderStage } from './from-orders/order-stage.ts'
@@ -57,7 +58,10 @@ runService({
     const callers = await openCallers({ config, pool, logger, metrics, signal, onStop, ready })
     await addStockApi(http, { callers, stock: createPostgresKeeping(pool) })
     if (config.SEED_STOCK_FILE !== undefined) {
-      const added = await store.addMissing(await readStockFile(config.SEED_STOCK_FILE))
+      const counts = await readStockFile(config.SEED_STOCK_FILE)
+      // Nothing of a new SKU is reserved, so every piece on hand is available.
+      const pieces = Array.from(counts, ([sku, count]) => [sku, availableFor(count, 0) ?? 0] as const)
+      const added = await store.addMissing(new Map(pieces))
       logger.info({ added, file: config.SEED_STOCK_FILE }, 'stock seeded')
     }
 

@@ -56,17 +56,28 @@ export const showStock: Command = {
 
 export const setStock: Command = {
   name: 'stock set',
-  summary: 'set how many pieces of a SKU are available: stock set SKU --to 500',
+  summary: 'set the stock of a SKU: stock set SKU --on-hand 500 after a count of the shelf, or --available 500',
   argument: 'SKU',
   options: {
-    to: { type: 'string', placeholder: 'PIECES', description: 'how many' },
+    'on-hand': {
+      type: 'string',
+      placeholder: 'PIECES',
+      description: 'the pieces on the shelf, those of reserved orders included'
+    },
+    available: { type: 'string', placeholder: 'PIECES', description: 'the pieces that can be reserved' },
     by: byOption,
     reason: reasonOption
   },
   async run(context) {
-    const available = pieces(context, 'to')
+    const { options } = context
+    if ((options.text('on-hand') === undefined) === (options.text('available') === undefined))
+      throw new UsageError('Give one of --on-hand 500 (a count of the shelf) and --available 500.')
+    const count =
+      options.text('available') === undefined
+        ? { onHand: pieces(context, 'on-hand') }
+        : { available: pieces(context, 'available') }
     const level = await open(context).ask<StockLevel>('PUT', `/stock/${encodeURIComponent(skuOf(context))}`, {
-      json: { available, ...reasonOf(context) }
+      json: { ...count, ...reasonOf(context) }
     })
     return sayLevel(context, level)
   }
@@ -108,7 +119,7 @@ export const adjustStock: Command = {
 export const importStock: Command = {
   name: 'stock import',
   summary:
-    'set the stock of all SKUs in a CSV file (sku,available), or of none when a line is wrong; - reads standard input',
+    'set the stock of all SKUs in a CSV file (sku,onHand or sku,available), or of none when a line is wrong; - reads standard input',
   argument: 'FILE',
   options: { by: byOption, reason: reasonOption },
   async run(context) {
@@ -132,10 +143,13 @@ export const exportStock: Command = {
   name: 'stock export',
   summary: 'all SKUs as a CSV file that stock import reads, to standard output unless a file is named',
   argument: '[FILE]',
-  options: {},
+  options: {
+    'on-hand': { type: 'boolean', description: 'the pieces on the shelf instead of the available ones' }
+  },
   async run(context) {
-    const { argument, output } = context
-    const csv = await open(context).ask<string>('GET', '/stock', { wantsCSV: true })
+    const { argument, options, output } = context
+    const column = options.flag('on-hand') ? 'onHand' : 'available'
+    const csv = await open(context).ask<string>('GET', `/stock?column=${column}`, { wantsCSV: true })
     if (argument === undefined || argument === '-') {
       if (output.isJson) output.json({ csv })
       else output.line(csv.trimEnd())
@@ -153,7 +167,8 @@ export const exportStock: Command = {
 const levelColumns = [
   { title: 'SKU', value: ({ sku }: StockLevel) => sku },
   { title: 'AVAILABLE', value: ({ available }: StockLevel) => available, isNumber: true },
-  { title: 'RESERVED', value: ({ reserved }: StockLevel) => reserved, isNumber: true }
+  { title: 'RESERVED', value: ({ reserved }: StockLevel) => reserved, isNumber: true },
+  { title: 'ON HAND', value: ({ onHand }: StockLevel) => onHand, isNumber: true }
 ] as const
 
 function open({ connections, options }: CommandContext): InventoryAPI {

@@ -71,6 +71,19 @@ function decimalsByUnit({ of, by, usualUnit, usually, but }: DecimalsRule): Data
   return validate
 }
 
+/** `x-exactly-one-of`: an object has exactly one of the named properties. One error names all of them. */
+function exactlyOneOf(properties: readonly string[]): DataValidateFunction {
+  const names = properties.map(name => `\`${name}\``).join(', ')
+  const validate: DataValidateFunction = (object: Readonly<Record<string, unknown>>, context) => {
+    const count = properties.filter(name => Object.hasOwn(object, name)).length
+    if (count === 1) return true
+    const message = `must have exactly one of ${names} (has ${count === 0 ? 'none' : count})`
+    validate.errors = [{ keyword: 'x-exactly-one-of', instancePath: context?.instancePath ?? '', params: {}, message }]
+    return false
+  }
+  return validate
+}
+
 export function addSchemaKeywords(ajv: Ajv): void {
   ajv.removeKeyword('multipleOf')
   ajv.addKeyword({
@@ -81,5 +94,6 @@ export function addSchemaKeywords(ajv: Ajv): void {
     error: { message: ({ schema }) => `must be a multiple of ${schema}` }
   })
   ajv.addKeyword({ keyword: 'x-unique-by', type: 'array', schemaType: 'string', compile: uniqueBy })
+  ajv.addKeyword({ keyword: 'x-exactly-one-of', type: 'object', schemaType: 'array', compile: exactlyOneOf })
   ajv.addKeyword({ keyword: 'x-decimals', type: 'object', schemaType: 'object', compile: decimalsByUnit })
 }

@@ -57,3 +57,18 @@ test('an amount has at most the decimals of its unit, or of the usual one; what 
     assert.equal(problemOf(order), undefined, JSON.stringify(order))
   }
 })
+
+test('an object with none or two of the properties of which it must have one is refused with all their names', () => {
+  const validate = compile({
+    type: 'object',
+    properties: { items: { type: 'array', items: { type: 'object', 'x-exactly-one-of': ['available', 'onHand'] } } }
+  })
+  assert.equal(validate({ items: [{}, { available: 1 }, { available: 1, onHand: 2 }, { onHand: 2 }] }), false)
+  assert.deepEqual(
+    validate.errors?.map(error => [error.instancePath, error.message]),
+    [
+      ['/items/0', 'must have exactly one of `available`, `onHand` (has none)'],
+      ['/items/2', 'must have exactly one of `available`, `onHand` (has 2)']
+    ]
+  )
+})

@@ -17,6 +17,15 @@ const available = Type.Integer({
   maximum: most,
   examples: [500]
 })
+const onHand = Type.Integer({
+  description: 'Pieces on the shelf, those of reserved orders included: what a count of the shelf gives.',
+  minimum: 0,
+  maximum: most,
+  examples: [500]
+})
+/** How the stock of a SKU is stated. */
+const count = { available: Type.Optional(available), onHand: Type.Optional(onHand) }
+const onlyOneCount = { additionalProperties: false, 'x-exactly-one-of': Object.keys(count) }
 const reason = Type.Optional(
   Type.String({
     description: 'why it is done: 1 to 500 printable characters without white space around them',
@@ -31,7 +40,10 @@ const Level = Type.Object(
   {
     sku,
     available: Type.Integer({ description: 'Pieces that can still be reserved.' }),
-    reserved: Type.Optional(Type.Integer({ description: 'Pieces that belong to reserved orders. Shops are not told.' }))
+    reserved: Type.Optional(Type.Integer({ description: 'Pieces that belong to reserved orders. Hidden from shops.' })),
+    onHand: Type.Optional(
+      Type.Integer({ description: 'Pieces on the shelf: `available` + `reserved`. Hidden from shops.' })
+    )
   },
   { $id: 'StockLevel' }
 )
@@ -40,7 +52,7 @@ const Movement = Type.Object(
   {
     id: Type.Integer({ description: 'Rises with every movement.' }),
     sku,
-    kind: Type.Enum(['opening', 'seed', 'set', 'adjust']),
+    kind: Type.Enum(['opening', 'seed', 'set', 'adjust', 'count']),
     delta: Type.Integer({
       description: 'Pieces put in; negative: taken out. Of a SKU they add up to available + reserved.'
     }),
@@ -89,6 +101,7 @@ const withBody = {
   413: refused('The body is too large; nothing was done.'),
   415: refused('The body is of another type than is documented; nothing was done.')
 }
+const belowReserved = refused('Fewer pieces on hand than reserved orders need; nothing was changed.')
 const unknown = { 404: refused('The SKU is not known.') }
 
 export const readLevel = {
@@ -102,13 +115,14 @@ export const readLevel = {
 
 export const setLevel = {
   operationId: 'setStock',
-  summary: 'Set how many pieces of a SKU are available',
-  description: 'Of a new SKU as well as of a known one. What is reserved stays reserved. The difference is a movement.',
+  summary: 'Set the stock of a SKU',
+  description:
+    'Of a new SKU as well as of a known one. Send exactly one of `onHand` and `available`. After a count of the shelf send `onHand`: the pieces of reserved orders are among the counted ones, so `available` becomes `onHand` − `reserved`. Reserved pieces stay reserved. The difference is a movement.',
   tags,
   params,
   headers: Type.Object(operator),
-  body: Type.Object({ available, reason }, { additionalProperties: false }),
-  response: { 200: levelAnswer, ...withBody }
+  body: Type.Object({ ...count, reason }, onlyOneCount),
+  response: { 200: levelAnswer, 409: belowReserved, ...withBody }
 }
 
 export const adjustLevel = {
@@ -156,7 +170,7 @@ export const adjustLevel = {
 
 const manyLevels = Type.Object(
   {
-    items: Type.Array(Type.Object({ sku, available }, { additionalProperties: false }), {
+    items: Type.Array(Type.Object({ sku, ...count }, onlyOneCount), {
       minItems: 1,
       maxItems: 10_000,
       'x-unique-by': 'sku'
@@ -173,19 +187,25 @@ export const isSKU = (text: string): boolean => text.length <= 64 && new RegExp(
 export const mostPieces = most
 
 const csv = {
-  'text/csv': { schema: Type.String({ description: 'Lines of `sku,available` below a header of just that.' }) }
+  'text/csv': {
+    schema: Type.String({
+      description: 'Lines of `sku,onHand` or of `sku,available`, below a header with these names.'
+    })
+  }
 }
 
 export const setLevels = {
   operationId: 'setStockOfMany',
-  summary: 'Set how many pieces of many SKUs are available',
-  description: 'As JSON or as a CSV file. All of them or, when one is wrong, none.',
+  summary: 'Set the stock of many SKUs',
+  description:
+    'As JSON or as a CSV file; each SKU with `onHand` or `available`, as for one SKU. All of them or, when one is wrong, none.',
   tags,
   headers: Type.Object(operator),
   querystring: Type.Object({ reason }, { additionalProperties: false }),
   body: { content: { 'application/json': { schema: manyLevels }, ...csv } },
   response: {
     200: answered('How many SKUs were set.', Type.Object({ count: Type.Integer() })),
+    409: belowReserved,
     ...withBody
   }
 }
@@ -200,7 +220,10 @@ export const listLevels = {
       after: Type.Optional(
         Type.String({ description: 'the SKU behind which to go on', maxLength: 64, pattern: '^[^\\p{Cc}\\p{Cs}]*$' })
       ),
-      limit: limit(9_999, 1_000)
+      limit: limit(9_999, 1_000),
+      column: Type.Optional(
+        Type.Enum(['available', 'onHand'], { description: 'the column of a CSV file; `available` when it is missing' })
+      )
     },
     { additionalProperties: false }
   ),

@@ -70,10 +70,10 @@ test('stock is set, read and adjusted, and every change is a movement with who a
   const { pool, ask, adjust } = await setUp(t)
   assert.deepEqual(await ask('PUT', '/stock/MUG', { available: 10, reason: 'counted' }), {
     status: 200,
-    body: { sku: 'MUG', available: 10, reserved: 0 }
+    body: { sku: 'MUG', available: 10, reserved: 0, onHand: 10 }
   })
   assert.equal((await adjust('MUG', -4, 'broken ones', { reason: 'fell down' })).body.available, 6)
-  assert.deepEqual((await ask('GET', '/stock/MUG')).body, { sku: 'MUG', available: 6, reserved: 0 })
+  assert.deepEqual((await ask('GET', '/stock/MUG')).body, { sku: 'MUG', available: 6, reserved: 0, onHand: 6 })
   const { items } = (await ask('GET', '/stock/MUG/movements')).body
   assert.deepEqual(
     items.map(({ kind, delta, available, by, reason }: Record<string, unknown>) => [
@@ -88,6 +88,80 @@ test('stock is set, read and adjusted, and every change is a movement with who a
       ['set', 10, 10, 'anyone', 'counted']
     ]
   )
+  await checkMovements(pool)
+})
+
+test('a count of the shelf includes the reserved pieces, so that no piece is sold twice', async t => {
+  const { pool, store, http, ask } = await setUp(t)
+  const reserve = (orderID: string, sku: string, quantity: number) =>
+    store.decide({ orders: [{ orderID, userID: 'ann', items: [{ sku, quantity }] }], changes: [] })
+  await ask('PUT', '/stock', { items: ['MUG', 'TEA'].map(sku => ({ sku, onHand: 5 })) })
+  await reserve('1', 'MUG', 2)
+  await reserve('2', 'TEA', 3)
+
+  const counted = await ask('PUT', '/stock/MUG', { onHand: 5, reason: 'counted' })
+  assert.deepEqual(counted.body, { sku: 'MUG', available: 3, reserved: 2, onHand: 5 })
+  const [movement] = (await ask('GET', '/stock/MUG/movements')).body.items
+  assert.deepEqual([movement.kind, movement.delta, movement.reason], ['count', 0, 'counted'])
+
+  const below = await ask('PUT', '/stock/MUG', { onHand: 1 })
+  assert.deepEqual([below.status, below.body.code], [409, 'STOCK_BELOW_RESERVED'])
+  assert.match(below.body.detail, /MUG \(2 reserved\); nothing was changed/)
+  const items = [
+    { sku: 'NEW', onHand: 1 },
+    { sku: 'MUG', onHand: 2 },
+    { sku: 'TEA', onHand: 2 }
+  ]
+  const one = await ask('PUT', '/stock', { items })
+  assert.deepEqual([one.status, /: TEA \(3 reserved\);/.test(one.body.detail)], [409, true])
+  assert.equal((await ask('GET', '/stock/NEW')).status, 404)
+  const file = await http.inject({
+    method: 'PUT',
+    url: '/stock',
+    headers: { 'content-type': 'text/csv' },
+    payload: 'sku,onHand\nMUG,2\nTEA,2\n'
+  })
+  assert.deepEqual([file.statusCode, file.json().code], [409, 'STOCK_BELOW_RESERVED'])
+  assert.deepEqual((await ask('GET', '/stock/MUG')).body, { sku: 'MUG', available: 3, reserved: 2, onHand: 5 })
+
+  const shelf = { headers: { accept: 'text/csv' }, url: '/stock?column=onHand' }
+  assert.equal((await http.inject(shelf)).body, 'sku,onHand\nMUG,5\nTEA,5\n')
+  await checkMovements(pool)
+})
+
+test('stock is stated by exactly one of onHand and available', async t => {
+  const { ask } = await setUp(t)
+  const both = { available: 1, onHand: 1 }
+  for (const body of [both, {}, { reason: 'counted' }]) {
+    const answer = await ask('PUT', '/stock/MUG', body)
+    assert.deepEqual([answer.status, answer.body.errors.length], [400, 1])
+    assert.match(answer.body.errors[0].detail, /must have exactly one of `available`, `onHand`/)
+  }
+  const many = await ask('PUT', '/stock', {
+    items: [
+      { sku: 'TEA', onHand: 1 },
+      { sku: 'MUG', ...both }
+    ]
+  })
+  assert.deepEqual(
+    many.body.errors.map(({ pointer }: { pointer: string }) => pointer),
+    ['#/items/1']
+  )
+})
+
+test('beside orders that are reserved, counts of the shelf never make or lose a piece', async t => {
+  const { pool, store, ask } = await setUp(t)
+  await ask('PUT', '/stock/MUG', { onHand: 60 })
+  const orders = Array.from({ length: 60 }, (_, index) => ({
+    orderID: `order-${index}`,
+    userID: 'ann',
+    items: [{ sku: 'MUG', quantity: 1 }]
+  }))
+  await Promise.all([
+    ...orders.map(order => store.decide({ orders: [order], changes: [] })),
+    ...Array.from({ length: 20 }, () => ask('PUT', '/stock/MUG', { onHand: 60 }))
+  ])
+  assert.deepEqual(await store.levels(), [{ sku: 'MUG', available: 0, reserved: 60 }])
   await checkMovements(pool)
 })
 
@@ -230,7 +304,7 @@ test('where callers have keys, stock is kept by operators, by their own names; a
   )
   assert.equal((await ask('GET', '/stock/MUG')).status, 401)
   assert.deepEqual((await ask('GET', '/stock/MUG', shop)).body, { sku: 'MUG', available: 8 })
-  assert.deepEqual((await ask('GET', '/stock/MUG', ops)).body, { sku: 'MUG', available: 8, reserved: 0 })
+  assert.deepEqual((await ask('GET', '/stock/MUG', ops)).body, { sku: 'MUG', available: 8, reserved: 0, onHand: 8 })
 })
 
 test('while the database is away stock is 503 with a time to come again', async t => {

@@ -33,12 +33,12 @@ export function writeAvailable(levels: readonly StockLevel[]): Statement {
 }
 
 export interface Moved {
+  readonly kind: 'set' | 'adjust' | 'count'
   readonly level: StockLevel
   readonly delta: number
 }
 
 export function insertMovements(
-  kind: 'set' | 'adjust',
   moved: readonly Moved[],
   { by, reason }: MovementCause,
   key?: AdjustmentRequest['key']
@@ -47,14 +47,15 @@ export function insertMovements(
     name: 'insert-movements',
     text: `INSERT INTO inventory.stock_movements
         (sku, kind, delta, available, reserved, by_whom, reason, caller, idempotency_key)
-      SELECT sku, $5, delta, available, reserved, $6, $7, $8, $9
-      FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[]) AS moved (sku, delta, available, reserved)`,
+      SELECT sku, kind, delta, available, reserved, $6, $7, $8, $9
+      FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[])
+        AS moved (sku, delta, available, reserved, kind)`,
     values: [
       moved.map(({ level }) => level.sku),
       moved.map(({ delta }) => delta),
       moved.map(({ level }) => level.available),
       moved.map(({ level }) => level.reserved),
-      kind,
+      moved.map(({ kind }) => kind),
       by,
       reason ?? null,
       key?.caller ?? null,

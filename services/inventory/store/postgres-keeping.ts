@@ -9,12 +9,14 @@ import {
 } from '@orderly/postgres'
 import type { Pool, QueryResultRow } from 'pg'
 import { adjustStock } from '../domain/adjust-stock.ts'
+import { availableFor, type StockCount } from '../domain/set-stock.ts'
 import * as statements from './keeping-statements.ts'
 import { selectLevels } from './statements.ts'
 import type {
   AdjustmentRequest,
   AdjustmentResult,
   MovementCause,
+  SetResult,
   StockKeeping,
   StockMovement
 } from './stock-keeping.ts'
@@ -28,25 +30,50 @@ export function createPostgresKeeping(pool: Pool): StockKeeping {
 
   return {
     level: async sku => (await rows<StockLevel>(selectLevels([sku])))[0],
-    set: (pieces, cause) => untilUncontested(() => set(pool, pieces, cause)),
+    set: (counts, cause) => untilUncontested(() => set(pool, counts, cause)),
     adjust: (request, cause) => untilUncontested(() => adjust(pool, request, cause)),
     page: ({ after, limit }) => rows<StockLevel>(statements.pageOfLevels(after, limit)),
     movements: (sku, { before, limit }) => rows<StockMovement>(statements.movementsOf(sku, before, limit))
   }
 }
 
-function set(pool: Pool, pieces: ReadonlyMap<string, number>, cause: MovementCause): Promise<StockLevel[]> {
-  const skus = [...pieces.keys()]
-  // New SKUs become rows first, so that every row that is changed is locked, and what it held before is known.
-  return readDecideWrite(pool, [statements.addSKUs(skus), statements.lockLevels(skus)], ([, locked = []]) => {
-    const moved = (locked as StockLevel[]).map(({ sku, available, reserved }) => {
-      const wanted = pieces.get(sku) as number
-      return { level: { sku, available: wanted, reserved }, delta: wanted - available }
+/** Some SKUs were counted below their reserved pieces. Thrown inside the transaction, so that nothing of it remains. */
+class BelowReserved extends Error {
+  readonly levels: readonly StockLevel[]
+
+  constructor(levels: readonly StockLevel[]) {
+    super('counted below the reserved pieces')
+    this.levels = levels
+  }
+}
+
+async function set(pool: Pool, counts: ReadonlyMap<string, StockCount>, cause: MovementCause): Promise<SetResult> {
+  const skus = [...counts.keys()]
+  // New SKUs become rows first, so that every row that is changed is locked and its previous level is known.
+  const reads = [statements.addSKUs(skus), statements.lockLevels(skus)]
+  try {
+    return await readDecideWrite(pool, reads, ([, locked = []]) => {
+      const moved: statements.Moved[] = []
+      const refused: StockLevel[] = []
+      for (const level of locked as StockLevel[]) {
+        const { sku, available: before, reserved } = level
+        const count = counts.get(sku) as StockCount
+        const available = availableFor(count, reserved)
+        if (available === undefined) refused.push(level)
+        else {
+          const kind = 'onHand' in count ? 'count' : 'set'
+          moved.push({ kind, level: { sku, available, reserved }, delta: available - before })
+        }
+      }
+      if (refused.length > 0) throw new BelowReserved(refused)
+      const levels = moved.map(({ level }) => level)
+      const writes = [statements.writeAvailable(levels), statements.insertMovements(moved, cause)]
+      return { writes, result: { kind: 'set', levels } }
     })
-    const levels = moved.map(({ level }) => level)
-    const writes = [statements.writeAvailable(levels), statements.insertMovements('set', moved, cause)]
-    return { writes, result: levels }
-  })
+  } catch (error) {
+    if (error instanceof BelowReserved) return { kind: 'below-reserved', levels: error.levels }
+    throw error
+  }
 }
 
 function adjust(pool: Pool, request: AdjustmentRequest, cause: MovementCause): Promise<AdjustmentResult> {
@@ -67,7 +94,7 @@ function adjust(pool: Pool, request: AdjustmentRequest, cause: MovementCause): P
     const level = { sku, available: adjusted.available, reserved: before?.reserved ?? 0 }
     const writes = [
       statements.writeAvailable([level]),
-      statements.insertMovements('adjust', [{ level, delta }], cause, key)
+      statements.insertMovements([{ kind: 'adjust', level, delta }], cause, key)
     ]
     return { writes, result: { kind: 'adjusted', level, isReplay: false } }
   })

@@ -57,7 +57,8 @@ export function createPostgresStore(pool: Pool, nowMs: () => number = Date.now):
     },
 
     async setAvailable(pieces) {
-      await keeping.set(pieces, { by: 'inventory' })
+      const counts = new Map([...pieces].map(([sku, available]) => [sku, { available }]))
+      await keeping.set(counts, { by: 'inventory' })
     },
 
     async addMissing(pieces) {

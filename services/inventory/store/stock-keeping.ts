@@ -1,4 +1,5 @@
 import type { Adjustment } from '../domain/adjust-stock.ts'
+import type { StockCount } from '../domain/set-stock.ts'
 import type { StockLevel } from './stock-store.ts'
 
 /** Who changes stock by hand, and why. */
@@ -10,7 +11,8 @@ export interface MovementCause {
 export interface StockMovement {
   readonly id: number
   readonly sku: string
-  readonly kind: 'opening' | 'seed' | 'set' | 'adjust'
+  /** `count`: set by a count of the shelf. */
+  readonly kind: 'opening' | 'seed' | 'set' | 'adjust' | 'count'
   /** Pieces put in; negative: taken out. */
   readonly delta: number
   /** Behind the movement. */
@@ -34,6 +36,11 @@ export type AdjustmentResult =
   /** The key belongs to another adjustment. */
   | { readonly kind: 'other-body' }
 
+export type SetResult =
+  | { readonly kind: 'set'; readonly levels: readonly StockLevel[] }
+  /** Some SKUs were counted below their reserved pieces: they are named with their levels, and no SKU was changed. */
+  | { readonly kind: 'below-reserved'; readonly levels: readonly StockLevel[] }
+
 /**
  * Stock as operators keep it. Whatever is put in or taken out is a movement, written in the transaction that does it. Each method
  * is atomic, also beside reservations, and throws StoreUnavailableError when the database cannot answer: whether it did it is then unknown.
@@ -41,8 +48,8 @@ export type AdjustmentResult =
 export interface StockKeeping {
   /** Undefined: the SKU is not known. */
   level(sku: string): Promise<StockLevel | undefined>
-  /** Sets how many pieces are available, of new SKUs as well as of known ones. @returns their levels then, by SKU */
-  set(pieces: ReadonlyMap<string, number>, cause: MovementCause): Promise<StockLevel[]>
+  /** Sets the stock of all the SKUs, new ones as well as known ones, or of none. @returns their levels then, by SKU */
+  set(counts: ReadonlyMap<string, StockCount>, cause: MovementCause): Promise<SetResult>
   /** Once for each key; what was refused is not remembered. */
   adjust(request: AdjustmentRequest, cause: MovementCause): Promise<AdjustmentResult>
   /** By SKU, from the one behind `after` on. */

@@ -11,6 +11,7 @@ type Keywords = Schema & {
   readonly minItems?: number
   readonly maxItems?: number
   readonly 'x-unique-by'?: string
+  readonly 'x-exactly-one-of'?: readonly string[]
 }
 
 const longestText = 300
@@ -77,9 +78,24 @@ function lists(document: ApiDocument, schema: Keywords): Arbitrary<unknown[]> {
   return fc.uniqueArray(values, { ...lengths, selector: value => (value as Record<string, unknown>)[key] })
 }
 
-function objects(document: ApiDocument, { properties = {}, required = [] }: Keywords): Arbitrary<object> {
+function objects(document: ApiDocument, schema: Keywords): Arbitrary<object> {
+  const { 'x-exactly-one-of': choices, ...others } = schema
+  if (choices !== undefined) return fc.oneof(...choices.map(choice => objectsWith(document, others, choice, choices)))
+  const { properties = {}, required = [] } = schema
   const fields = Object.fromEntries(
     Object.entries(properties).map(([name, schema]) => [name, goodValues(document, schema)])
   )
   return fc.record(fields, { requiredKeys: [...required], noNullPrototype: true } as object)
+}
+
+/** Objects with one of the properties that exclude each other. */
+function objectsWith(
+  document: ApiDocument,
+  schema: Keywords,
+  choice: string,
+  choices: readonly string[]
+): Arbitrary<object> {
+  const { properties = {}, required = [] } = schema
+  const allowed = Object.entries(properties).filter(([name]) => name === choice || !choices.includes(name))
+  return objects(document, { ...schema, properties: Object.fromEntries(allowed), required: [...required, choice] })
 }

@@ -1,9 +1,9 @@
--- Everything that was ever put into stock or taken out by hand, with who and why. For each SKU at any time:
--- the sum of delta = available + reserved, as reservations and their releases move pieces between those two only.
+-- Every change of stock that an operator made, with the operator's name and reason. For each SKU at any time:
+-- the sum of delta = available + reserved, because reservations and releases move pieces between those two only.
 CREATE TABLE inventory.stock_movements (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   sku text COLLATE "C" NOT NULL,
-  kind text NOT NULL CHECK (kind IN ('opening', 'seed', 'set', 'adjust')),
+  kind text NOT NULL CHECK (kind IN ('opening', 'seed', 'set', 'adjust', 'count')),
   delta bigint NOT NULL,
   -- As they were then, behind the movement.
   available bigint NOT NULL,
