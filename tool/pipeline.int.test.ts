@@ -75,7 +75,7 @@ test('the tool beside real services', async t => {
     const tooMuch = await tool('stock', 'adjust', 'MUG', '--remove', '11')
     assert.equal(tooMuch.code, 1)
     assert.match(tooMuch.stderr, /Only 10 are available/)
-    assert.match((await tool('stock', 'show', 'NOPE')).stderr, /no such SKU: npm run orderly -- stock set/)
+    assert.match((await tool('stock', 'show', 'NOPE')).stderr, /SKU does not exist: npm run orderly -- stock set/)
     const neither = await tool('stock', 'set', 'MUG')
     assert.deepEqual([neither.code, /one of --on-hand 500/.test(neither.stderr)], [64, true])
     assert.match((await tool('stock', 'export', '--on-hand')).stdout, /^sku,onHand\n[\s\S]*MUG,10$/m)

@@ -61,7 +61,7 @@ export function inventoryAPI(connections: Connections, by: string): InventoryAPI
       }
       const problem = (await answer.json().catch(() => ({}))) as Problem
       if (problem.code === 'SKU_UNKNOWN') {
-        throw new Failure(`There is no such SKU: ${orderly} stock set SKU --on-hand N adds it.`)
+        throw new Failure(`This SKU does not exist: ${orderly} stock set SKU --on-hand N adds it.`)
       }
       const fields = (problem.errors ?? []).map(({ pointer, detail }) => `${pointer.replace('#/', '')} ${detail}`)
       throw new Failure(
