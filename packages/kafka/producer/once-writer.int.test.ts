@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
 import { integrationEnvironment, startBroker } from '@orderly/stack/testing'
 import { createTopics } from '../cluster/admin.ts'
+import { falsifyProduceResponses } from '../testing/falsify-produce.ts'
 import { readCommitted } from '../testing/read-committed.ts'
 import { createOnceWriter } from './once-writer.ts'
 
@@ -87,4 +88,20 @@ test('slots of many keys at once are all written, once each', async t => {
   const all = await written(500)
   assert.equal(new Set(all).size, 500)
   assert.equal(all.length, 500)
+})
+
+test('a final error that can follow an append leaves the outcome of a slot unknown; a refusal before it does not', async t => {
+  const { topic, open, record, written } = await setUp(t)
+  const writer = open()
+  const slot = await writer.reserve(topic, 'ann')
+  const unknownServerError = -1
+  falsifyProduceResponses(t, topic, [unknownServerError])
+  await assert.rejects(writer.write(slot, record('ann', 'once')), { code: 'UNKNOWN_SERVER_ERROR', mayBeWritten: true })
+  await writer.write(slot, record('ann', 'once'))
+
+  const other = await writer.reserve(topic, 'bob')
+  const tooLarge = 'x'.repeat(2_000_000)
+  await assert.rejects(writer.write(other, record('bob', tooLarge)), { code: 'MESSAGE_TOO_LARGE', mayBeWritten: false })
+  await writer.write(other, record('bob', 'other'))
+  assert.deepEqual(await written(2), ['once', 'other'])
 })

@@ -7,7 +7,7 @@ import { checkCode, KafkaError, protocolError, toKafkaError } from '../errors.ts
 import type { OutputRecord } from '../records.ts'
 import { Couriers } from './courier.ts'
 import { choosePartition } from './partitioner.ts'
-import { addToSequence, partitionKey } from './produce.ts'
+import { addToSequence, certainlyNotAppended, partitionKey } from './produce.ts'
 import { encodeRecordBatch } from './record-batch.ts'
 
 /**
@@ -183,16 +183,16 @@ export function createOnceWriter(connection: KafkaConnection, options: OnceWrite
         const before = mayBeWritten
         const code = await courier.deliver(topic, partition, () => {
           if (isOver) return undefined
-          mayBeWritten = true
           const batch = { producerID, epoch, records: [record], firstSequence: sequence, isTransactional: false }
-          return { topic, partition, bytes: encodeRecordBatch(batch) }
+          const bytes = encodeRecordBatch(batch)
+          mayBeWritten = true
+          return { topic, partition, bytes }
         })
         // The caller has been told by now, perhaps that nothing was sent.
         if (isOver) throw new KafkaError('DELIVERY_TIMEOUT', 'too late', { retryable: false })
         if (code === 0) return
         const error = protocolError(code, `writing to ${topic}/${partition}`)
-        // A broker that says no for good has not written; where trying again may help, it may have.
-        if (!error.retryable) mayBeWritten = before
+        mayBeWritten = before || !certainlyNotAppended(error)
         throw error
       })
       try {

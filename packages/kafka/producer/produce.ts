@@ -1,5 +1,6 @@
 import { type Connection, createAPI, produceV11, Writer } from '@platformatic/kafka'
 import { request } from '../cluster/requests.ts'
+import type { KafkaError } from '../errors.ts'
 import type { OutputRecord } from '../records.ts'
 
 /** Who writes: brokers drop what this producer already wrote under the same sequence number (KIP-98). */
@@ -23,6 +24,27 @@ export const partitionKey = (topic: string, partition: number): string => `${top
 /** Sequence numbers wrap from 2^31 - 1 to 0. */
 export function addToSequence(sequence: number, count: number): number {
   return (sequence + count) % 2 ** 31
+}
+
+/**
+ * Refusals that a broker issues before it appends anything (`ReplicaManager.appendRecords`, `LogValidator`). After any other error code,
+ * and after a missing response, it is unknown whether the batch was appended: `NOT_LEADER_OR_FOLLOWER` and `UNKNOWN_SERVER_ERROR`, for
+ * instance, can follow an append.
+ */
+const refusalsBeforeAppend = new Set([
+  'CLUSTER_AUTHORIZATION_FAILED',
+  'INVALID_RECORD',
+  'INVALID_REQUIRED_ACKS',
+  'INVALID_TIMESTAMP',
+  'MESSAGE_TOO_LARGE',
+  'RECORD_LIST_TOO_LARGE',
+  'TOPIC_AUTHORIZATION_FAILED',
+  'UNSUPPORTED_COMPRESSION_TYPE'
+])
+
+/** Returns whether a broker that responded with this error certainly did not append the batch. */
+export function certainlyNotAppended({ code }: KafkaError): boolean {
+  return refusalsBeforeAppend.has(code)
 }
 
 interface ProduceOptions {

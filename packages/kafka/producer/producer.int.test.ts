@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
 import { integrationEnvironment } from '@orderly/stack/testing'
 import { createTopics } from '../cluster/admin.ts'
+import { falsifyProduceResponses } from '../testing/falsify-produce.ts'
 import { readCommitted } from '../testing/read-committed.ts'
 import { createProducer } from './producer.ts'
 
@@ -51,4 +52,37 @@ test('a record that the broker refuses fails alone, whatever else travelled with
   await send('huge', Buffer.from('small enough'))
   const written = await readCommitted(connection(), topic, records => records.length >= others.length + 1)
   assert.deepEqual(new Set(written.map(({ key }) => key)), new Set([...others, 'huge']))
+})
+
+test('a record acknowledged after an ambiguous, final error of the batch before it is in the log', async t => {
+  const { topic, producer } = await topicAndProducer(t, 1)
+  const send = (text: string) => producer.send([{ topic, key: 'k', value: Buffer.from(text), headers: {} }])
+  const unknownServerError = -1
+  falsifyProduceResponses(t, topic, [unknownServerError])
+  await assert.rejects(send('appended, then reported as failed'), { code: 'UNKNOWN_SERVER_ERROR', retryable: false })
+  await send('acknowledged')
+  await send('last')
+  const written = await readCommitted(connection(), topic, records =>
+    records.some(({ value }) => `${value}` === 'last')
+  )
+  assert.deepEqual(
+    written.map(({ value }) => value.toString()),
+    ['appended, then reported as failed', 'acknowledged', 'last']
+  )
+})
+
+test('a refusal after an earlier response was lost does not make the producer reuse the sequence numbers', async t => {
+  const { topic, producer } = await topicAndProducer(t, 1)
+  const send = (text: string) => producer.send([{ topic, key: 'k', value: Buffer.from(text), headers: {} }])
+  const [notLeader, messageTooLarge] = [6, 10]
+  falsifyProduceResponses(t, topic, [notLeader, messageTooLarge])
+  await assert.rejects(send('appended'), { code: 'MESSAGE_TOO_LARGE' })
+  await send('acknowledged')
+  const written = await readCommitted(connection(), topic, records =>
+    records.some(({ value }) => `${value}` === 'acknowledged')
+  )
+  assert.deepEqual(
+    written.map(({ value }) => value.toString()),
+    ['appended', 'acknowledged']
+  )
 })

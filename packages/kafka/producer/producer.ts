@@ -8,7 +8,14 @@ import type { OutputRecord } from '../records.ts'
 import { type Call, Calls } from './calls.ts'
 import { Couriers } from './courier.ts'
 import { partitionOf } from './partitioner.ts'
-import { addToSequence, approximateBytes, maxBatchBytes, type ProducerIdentity, partitionKey } from './produce.ts'
+import {
+  addToSequence,
+  approximateBytes,
+  certainlyNotAppended,
+  maxBatchBytes,
+  type ProducerIdentity,
+  partitionKey
+} from './produce.ts'
 import { encodeRecordBatch } from './record-batch.ts'
 
 /**
@@ -16,10 +23,10 @@ import { encodeRecordBatch } from './record-batch.ts'
  *
  * Records wait in one **lane** per partition. A lane has at most one batch on the wire, and a broker one request, which holds a batch of
  * every lane that has records for it (courier.ts); what arrives meanwhile forms the next ones, so batches grow with the load,
- * and an idle producer sends at once. A batch is sent again, byte for byte with the same sequence numbers, until the broker
- * says yes or no or nobody waits for it any more. Then nobody knows whether it was written: its callers were told so, and
- * the **identity** (producer id and sequence numbers) is thrown away, since the broker would take the gap in the numbers
- * for a lost record.
+ * and an idle producer sends at once. The producer resends a batch, byte for byte with the same sequence numbers, until the
+ * broker acknowledges it, refuses it, or its callers have timed out. Unless the broker certainly did not append the batch
+ * (`certainlyNotAppended`), the producer then retires its **identity** (producer id and sequence numbers): if the batch is in the
+ * log, the broker would take the next batch with the same numbers for a duplicate and acknowledge it without writing it.
  */
 export interface Producer {
   /**
@@ -58,12 +65,6 @@ interface Session extends ProducerIdentity {
 }
 
 const retryDelayMs = 50
-const producerStateLost = new Set([
-  'OUT_OF_ORDER_SEQUENCE_NUMBER',
-  'UNKNOWN_PRODUCER_ID',
-  'INVALID_PRODUCER_ID_MAPPING',
-  'FENCED'
-])
 
 export async function createProducer(connection: KafkaConnection, options: ProducerOptions = {}): Promise<Producer> {
   return new IdempotentProducer(connection, options)
@@ -186,16 +187,22 @@ class IdempotentProducer implements Producer {
       const bytes = encodeRecordBatch({ records, producerID, epoch, firstSequence, isTransactional: false })
       return { topic, partition, bytes }
     }
+    let mayBeAppended = false
     try {
       await this.#repeat(isOver, async () => {
         const courier = this.#couriers.of(await this.#cluster.connectionToLeader(topic, partition))
         this.#partitionCounts.set(topic, (await this.#cluster.partitions(topic)).length)
+        const mayBeAppendedBefore = mayBeAppended
+        mayBeAppended = true
         const code = await courier.deliver(topic, partition, pack)
-        if (code !== 0) throw protocolError(code, `writing to ${topic}/${partition}`)
+        if (code === 0) return
+        const error = protocolError(code, `writing to ${topic}/${partition}`)
+        mayBeAppended = mayBeAppendedBefore || !certainlyNotAppended(error)
+        throw error
       })
     } catch (error) {
-      const { code, retryable } = toKafkaError(error, 'writing')
-      if (retryable || producerStateLost.has(code)) this.#session = undefined
+      // The next batch would reuse these sequence numbers: if this one is in the log, the broker would acknowledge the next without writing it.
+      if (mayBeAppended) this.#session = undefined
       throw error
     }
     session.nextSequences.set(key, addToSequence(firstSequence, take().length))

@@ -44,6 +44,6 @@ export interface KeyStore {
   release(name: KeyName, attempt: number): Promise<void>
   /** Nothing unless it is the first attempt and nobody has taken over. */
   forget(name: KeyName): Promise<void>
-  /** Forgets keys that are older, some at a time. @returns how many */
+  /** Deletes up to `limit` keys whose last attempt is older than this. @returns the number of keys deleted */
   prune(olderThanMs: number, limit: number): Promise<number>
 }

@@ -3,7 +3,7 @@ import type { KeptOrder, KeyName, KeyStore } from './key-store.ts'
 
 /** Lasts as long as the process. For tests. */
 export function createMemoryKeyStore(nowMs: () => number = Date.now): KeyStore {
-  const known = new Map<string, KnownKey & { readonly order: KeptOrder; readonly claimedAtMs: number }>()
+  const known = new Map<string, KnownKey & { readonly order: KeptOrder }>()
   const nameOf = ({ caller, key }: KeyName) => JSON.stringify([caller, key])
   return {
     async claim(claim, leaseMs) {
@@ -15,7 +15,7 @@ export function createMemoryKeyStore(nowMs: () => number = Date.now): KeyStore {
       if (verdict.kind === 'begin' || entry === undefined) {
         const order = { orderID, acceptedAtMs, traceparent, slot }
         const fresh = { fingerprint, state: 'in-flight', attempt: 1, leaseUntilMs, mustLook: false } as const
-        known.set(name, { ...fresh, order, slotAtMs: nowMs(), claimedAtMs: nowMs() })
+        known.set(name, { ...fresh, order, slotAtMs: nowMs() })
         return { kind: 'yours', attempt: 1, order, mustLook: false }
       }
       if (verdict.kind === 'stored') return { kind: 'stored', order: entry.order }
@@ -43,7 +43,7 @@ export function createMemoryKeyStore(nowMs: () => number = Date.now): KeyStore {
       if (entry?.state === 'in-flight' && entry.attempt === 1) known.delete(nameOf(given))
     },
     async prune(olderThanMs, limit) {
-      const old = [...known].filter(([, { claimedAtMs }]) => claimedAtMs <= nowMs() - olderThanMs).slice(0, limit)
+      const old = [...known].filter(([, { leaseUntilMs }]) => leaseUntilMs <= nowMs() - olderThanMs).slice(0, limit)
       for (const [name] of old) known.delete(name)
       return old.length
     }

@@ -127,8 +127,8 @@ const settleText = `UPDATE orders.idempotency_keys AS known SET state = 'stored'
   WHERE known.caller = locked.caller AND known.key = locked.key`
 
 const pruneText = `DELETE FROM orders.idempotency_keys WHERE (caller, key) IN (
-    SELECT caller, key FROM orders.idempotency_keys WHERE claimed_at < now() - $1 * interval '1 millisecond'
-    ORDER BY claimed_at LIMIT $2 FOR UPDATE SKIP LOCKED)`
+    SELECT caller, key FROM orders.idempotency_keys WHERE lease_until < now() - $1 * interval '1 millisecond'
+    ORDER BY lease_until LIMIT $2 FOR UPDATE SKIP LOCKED)`
 
 function grant(own: QueryResultRow): Claimed {
   return { kind: 'yours', attempt: own.attempt, order: toOrder(own), mustLook: own.must_look }

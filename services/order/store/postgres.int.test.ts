@@ -43,7 +43,7 @@ testKeyStore('keys in Postgres', async () => {
     age: async ms => {
       await pool.query(
         `UPDATE orders.idempotency_keys SET lease_until = lease_until - $1 * interval '1 millisecond',
-          slot_at = slot_at - $1 * interval '1 millisecond', claimed_at = claimed_at - $1 * interval '1 millisecond'`,
+          slot_at = slot_at - $1 * interval '1 millisecond'`,
         [ms]
       )
     }

@@ -17,9 +17,10 @@ CREATE TABLE orders.idempotency_keys (
 
   state text NOT NULL DEFAULT 'in-flight' CHECK (state IN ('in-flight', 'stored')),
   attempt integer NOT NULL DEFAULT 1,
+  -- Set by every attempt, so keys are pruned by it: a key that is still being retried is never too old.
   lease_until timestamptz NOT NULL,
   claimed_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (caller, key)
 ) WITH (fillfactor = 75); -- each row is changed once, on its own page
 
-CREATE INDEX idempotency_keys_by_age ON orders.idempotency_keys (claimed_at);
+CREATE INDEX idempotency_keys_by_age ON orders.idempotency_keys (lease_until);

@@ -139,11 +139,25 @@ export function testKeyStore(title: string, open: (t: TestContext) => Promise<Op
   test(`${title}: keys are forgotten when they are old enough, so many at a time`, async t => {
     const { store, age } = await open(t)
     for (const key of ['a', 'b', 'c']) await store.claim(claim({ key }), leaseMs)
-    await age(10_000)
+    await age(leaseMs + 10_000)
     await store.claim(claim({ key: 'd' }), leaseMs)
     assert.equal(await store.prune(20_000, 10), 0)
     assert.equal(await store.prune(10_000, 2), 2)
     assert.equal(await store.prune(10_000, 2), 1)
     assert.equal((await store.claim(claim({ key: 'd' }), leaseMs)).kind, 'in-flight')
+  })
+
+  test(`${title}: a key whose order is still being retried is not pruned, however long ago it was claimed first`, async t => {
+    const { store, age } = await open(t)
+    const first = claim({ key: 'retried' })
+    await store.claim(first, leaseMs)
+    await store.claim(claim({ key: 'abandoned' }), leaseMs)
+    await age(leaseMs + 10_000)
+    const retried = await store.claim({ ...claim({ key: 'retried' }), fingerprint: first.fingerprint }, leaseMs)
+    assert.deepEqual(retried.kind === 'yours' && [retried.attempt, retried.order.orderID], [2, first.orderID])
+    assert.equal(await store.prune(10_000, 10), 1)
+    await store.settle({ caller: name.caller, key: 'retried' })
+    assert.equal(await store.prune(10_000, 10), 0)
+    assert.deepEqual(await store.claim(claim({ key: 'retried' }), leaseMs), { kind: 'stored', order: keptOf(first) })
   })
 }

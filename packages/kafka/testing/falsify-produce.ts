@@ -1,0 +1,34 @@
+import type { TestContext } from 'node:test'
+import { Connection } from '@platformatic/kafka'
+
+const produceKey = 0
+
+interface ProduceResponse {
+  readonly responses: readonly { readonly name: string; readonly partitionResponses: { errorCode: number }[] }[]
+}
+
+/**
+ * Replaces the error codes of the next produce responses for a topic, one code for each response, after the broker has handled the
+ * requests: what a client sees when a broker appends a batch and then fails, for example.
+ */
+export function falsifyProduceResponses(t: TestContext, topic: string, errorCodes: readonly number[]): void {
+  const send = Connection.prototype.send
+  const left = [...errorCodes]
+  type Parser = (...args: unknown[]) => unknown
+  t.mock.method(Connection.prototype, 'send', function (this: Connection, ...args: unknown[]) {
+    const [apiKey, , , parse] = args as [number, number, unknown, Parser]
+    if (apiKey === produceKey) {
+      args[3] = (...input: unknown[]) => {
+        const response = parse(...input) as ProduceResponse
+        const own = response.responses.filter(({ name }) => name === topic)
+        const errorCode = own.length > 0 ? left.shift() : undefined
+        if (errorCode === undefined) return response
+        for (const partition of own.flatMap(({ partitionResponses }) => partitionResponses)) {
+          partition.errorCode = errorCode
+        }
+        return response
+      }
+    }
+    return Reflect.apply(send, this, args)
+  })
+}
