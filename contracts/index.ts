@@ -1,4 +1,5 @@
 export { ContractError, type ContractErrorCode, SchemaRejectedError } from './errors.ts'
+export { failureReasons } from './failure-reasons.ts'
 export type { ConfirmedItem, InventoryConfirmed } from './generated/inventory-confirmed.ts'
 export type { InventoryFailed, Shortage } from './generated/inventory-failed.ts'
 export type { InventoryReleased, ReleasedItem } from './generated/inventory-released.ts'

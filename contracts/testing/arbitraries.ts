@@ -15,7 +15,7 @@ const quantity = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 })
 /** What avsc writes exactly: one less than the safe integers above zero, half of them below. */
 const long = fc.bigInt({ min: -(2n ** 52n), max: 2n ** 53n - 2n }).map(Number)
 const item = fc.record({ sku: text, quantity }, { noNullPrototype: true })
-const shortage = fc.record({ sku: text, requested: long, available: long }, { noNullPrototype: true })
+const shortage = fc.record({ sku: text, requested: long, available: long, reason: text }, { noNullPrototype: true })
 
 export function anyOrderCreated(): fc.Arbitrary<OrderCreated> {
   return fc.record(

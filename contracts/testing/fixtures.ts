@@ -35,7 +35,7 @@ export function inventoryFailed(fields: Partial<InventoryFailed> = {}): Inventor
   return {
     ...identity(),
     reason: 'OUT_OF_STOCK',
-    shortages: [{ sku: 'MUG-WHITE', requested: 2, available: 1 }],
+    shortages: [{ sku: 'MUG-WHITE', requested: 2, available: 1, reason: 'OUT_OF_STOCK' }],
     decidedAtMs: Date.now(),
     ...fields
   }

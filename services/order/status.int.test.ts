@@ -30,7 +30,8 @@ test('what became of an order can be asked for, waited for, listed, streamed and
 
     const failed = await post(second.url, { ...outOfStock, userID }, { prefer: 'wait=25' })
     assert.equal(failed.body.status, 'failed')
-    assert.deepEqual(failed.body.shortages, [{ sku: 'NEVER-STOCKED', requested: 2, available: 0 }])
+    const unknown = { sku: 'NEVER-STOCKED', requested: 2, available: 0, reason: 'UNKNOWN_SKU' }
+    assert.deepEqual([failed.body.reason, failed.body.shortages], ['UNKNOWN_SKU', [unknown]])
     const startMs = performance.now()
     const third = await post(second.url, { ...inStock, userID }, { prefer: 'wait=25' })
     assert.equal(third.body.status, 'reserved')

@@ -1,5 +1,5 @@
 /** How an order ended: `refused` by the order service, otherwise the kind of the notification that its user got. */
-export type Ending = 'confirmed' | 'out-of-stock' | 'refused'
+export type Ending = 'confirmed' | 'out-of-stock' | 'unknown-sku' | 'refused'
 
 export interface SampleOrder {
   readonly about: string
@@ -44,7 +44,11 @@ export interface Verdict {
   readonly problem: string | null
 }
 
-const endings: Readonly<Record<string, Ending>> = { 'order-confirmed': 'confirmed', 'out-of-stock': 'out-of-stock' }
+const endings: Readonly<Record<string, Ending>> = {
+  'order-confirmed': 'confirmed',
+  'out-of-stock': 'out-of-stock',
+  'unknown-sku': 'unknown-sku'
+}
 
 /** What to say of one order when everything has been waited for. The same notification sent twice is allowed. */
 export function judge(sample: SampleOrder, answer: Answer, sent: readonly SentNotification[]): Verdict {

@@ -283,6 +283,14 @@ const planted: readonly (readonly [number, string, (history: History) => History
       }))
   ],
   [
+    6,
+    'an order for an unknown SKU was reported as out of stock',
+    history =>
+      withTables(history, ({ outcomes }) => ({
+        outcomes: outcomes.map(row => (row.reason === 'UNKNOWN_SKU' ? { ...row, reason: 'OUT_OF_STOCK' } : row))
+      }))
+  ],
+  [
     7,
     "a user's outcomes changed places",
     history => {

@@ -142,6 +142,7 @@ export interface ShortLine {
   readonly sku: string
   readonly requested: number
   readonly available: number
+  readonly reason: string
 }
 
 /** The fields of every event of the pipeline; which of them are there depends on the topic. */

@@ -226,15 +226,22 @@ export interface components {
              */
             expiredAt?: string;
             /**
-             * @description Why it failed.
+             * @description Why it failed: `UNKNOWN_SKU` when a SKU is not kept in stock, otherwise `OUT_OF_STOCK`. Accept other reasons.
              * @example OUT_OF_STOCK
+             * @example UNKNOWN_SKU
              */
             reason?: string;
-            /** @description The SKUs of which there was too little, when it failed. */
+            /** @description The SKUs that could not be reserved, when it failed. */
             shortages?: {
                 sku: string;
                 requested: number;
                 available: number;
+                /**
+                 * @description `OUT_OF_STOCK` or `UNKNOWN_SKU`. Accept other reasons.
+                 * @example OUT_OF_STOCK
+                 * @example UNKNOWN_SKU
+                 */
+                reason: string;
             }[];
             /** @description Of the trace that goes with the order (W3C trace context). */
             traceID?: string;

@@ -1,4 +1,4 @@
-import type { InventoryConfirmed, InventoryReleased } from '@orderly/contracts'
+import { failureReasons, type InventoryConfirmed, type InventoryReleased } from '@orderly/contracts'
 import type { ChangeToDecide, Place } from './change.ts'
 import type { Outcome } from './decide.ts'
 
@@ -59,7 +59,7 @@ export function decideChanges(
     if (former !== undefined) return { effect: former.kind, settlement: former, isReplay: true }
     if (order === undefined) {
       if (change.change !== 'cancel') return unchanged
-      const event = { orderID, userID, reason: cancelledReason, shortages: [], decidedAtMs }
+      const event = { orderID, userID, reason: failureReasons.cancelled, shortages: [], decidedAtMs }
       const outcome: Outcome = { kind: 'failed', event }
       orders.set(orderID, { outcome })
       outcomes.push(outcome)
@@ -73,9 +73,6 @@ export function decideChanges(
   })
   return { decided, outcomes, settlements }
 }
-
-/** Why an order failed that was cancelled before it was decided. */
-export const cancelledReason = 'CANCELLED'
 
 const unchanged: DecidedChange = { effect: 'none', isReplay: false }
 

@@ -1,4 +1,4 @@
-import type { InventoryFailed, InventoryReserved, Shortage } from '@orderly/contracts'
+import { failureReasons, type InventoryFailed, type InventoryReserved, type Shortage } from '@orderly/contracts'
 import { demandOf, type OrderToDecide } from './order.ts'
 
 /** What became of an order, once and for all. */
@@ -16,7 +16,7 @@ export interface Decision {
 /**
  * Decides orders in their sequence: each finds what those before it left, and is reserved whole or not at all.
  *
- * @param available pieces by SKU; a SKU that is missing has none
+ * @param available pieces by SKU; a SKU that is missing is not kept in stock
  */
 export function decide(
   available: ReadonlyMap<string, number>,
@@ -28,15 +28,26 @@ export function decide(
     const demand = demandOf(items)
     const shortages: Shortage[] = []
     for (const [sku, requested] of demand) {
-      const left = (available.get(sku) ?? 0) - (taken.get(sku) ?? 0)
-      if (requested > left) shortages.push({ sku, requested, available: left })
+      const stocked = available.get(sku)
+      if (stocked === undefined) {
+        shortages.push({ sku, requested, available: 0, reason: failureReasons.unknownSKU })
+        continue
+      }
+      const left = stocked - (taken.get(sku) ?? 0)
+      if (requested > left) shortages.push({ sku, requested, available: left, reason: failureReasons.outOfStock })
     }
     if (shortages.length > 0) {
-      return { kind: 'failed', event: { orderID, userID, reason: 'OUT_OF_STOCK', shortages, decidedAtMs } }
+      return { kind: 'failed', event: { orderID, userID, reason: reasonOf(shortages), shortages, decidedAtMs } }
     }
     for (const [sku, quantity] of demand) taken.set(sku, (taken.get(sku) ?? 0) + quantity)
     const holdUntilMs = holdSeconds === null ? null : decidedAtMs + holdSeconds * 1_000
     return { kind: 'reserved', event: { orderID, userID, items, decidedAtMs, holdUntilMs } }
   })
   return { outcomes, taken }
+}
+
+/** An unknown SKU is named first: no delivery of stock would let the same order succeed. */
+function reasonOf(shortages: readonly Shortage[]): string {
+  const hasUnknown = shortages.some(({ reason }) => reason === failureReasons.unknownSKU)
+  return hasUnknown ? failureReasons.unknownSKU : failureReasons.outOfStock
 }

@@ -26,10 +26,11 @@ test('given too little of two of three SKUs, an order fails, names both, and tak
     ['mug', 5],
     ['tea', 1]
   ])
+  stock.set('spoon', 0)
   const { outcomes, taken } = decide(stock, [order('1', ['mug', 5], ['tea', 2], ['spoon', 3])], 7)
   const shortages = [
-    { sku: 'tea', requested: 2, available: 1 },
-    { sku: 'spoon', requested: 3, available: 0 }
+    { sku: 'tea', requested: 2, available: 1, reason: 'OUT_OF_STOCK' },
+    { sku: 'spoon', requested: 3, available: 0, reason: 'OUT_OF_STOCK' }
   ]
   assert.deepEqual(outcomes, [
     { kind: 'failed', event: { orderID: '1', userID: 'user-1', reason: 'OUT_OF_STOCK', shortages, decidedAtMs: 7 } }
@@ -37,10 +38,24 @@ test('given too little of two of three SKUs, an order fails, names both, and tak
   assert.equal(taken.size, 0)
 })
 
+test('an order with a SKU that is not kept in stock fails for that reason, also when another SKU is short', () => {
+  const stock = new Map([['mug', 5]])
+  const unknown = { sku: 'unicorn', requested: 1, available: 0, reason: 'UNKNOWN_SKU' }
+  const failures = decide(stock, [order('1', ['unicorn', 1]), order('2', ['mug', 6], ['unicorn', 1])], 7).outcomes.map(
+    ({ kind, event }) => kind === 'failed' && [event.reason, event.shortages]
+  )
+  assert.deepEqual(failures, [
+    ['UNKNOWN_SKU', [unknown]],
+    ['UNKNOWN_SKU', [{ sku: 'mug', requested: 6, available: 5, reason: 'OUT_OF_STOCK' }, unknown]]
+  ])
+})
+
 test('two lines on the same SKU are checked as their sum', () => {
   const stock = new Map([['mug', 5]])
   const [tooMuch] = decide(stock, [order('1', ['mug', 3], ['mug', 3])], 7).outcomes
-  assert.deepEqual(tooMuch?.kind === 'failed' && tooMuch.event.shortages, [{ sku: 'mug', requested: 6, available: 5 }])
+  assert.deepEqual(tooMuch?.kind === 'failed' && tooMuch.event.shortages, [
+    { sku: 'mug', requested: 6, available: 5, reason: 'OUT_OF_STOCK' }
+  ])
   assert.deepEqual([...decide(stock, [order('1', ['mug', 3], ['mug', 2])], 7).taken], [['mug', 5]])
 })
 

@@ -79,7 +79,7 @@ test('an order with too little stock fails and says what was short', async t => 
   const broker = await process(t, await stocked({ mug: 2 }), [recordOf(order)])
   const [event] = await decode(topics.inventoryFailed, broker.records('inventory.failed'))
   assert.equal(event?.reason, 'OUT_OF_STOCK')
-  assert.deepEqual(event.shortages, [{ sku: 'mug', requested: 3, available: 2 }])
+  assert.deepEqual(event.shortages, [{ sku: 'mug', requested: 3, available: 2, reason: 'OUT_OF_STOCK' }])
   assert.equal(broker.records('inventory.reserved').length, 0)
 })
 

@@ -59,7 +59,7 @@ test('at debug level every order has a line with its ids, its trace and its plac
   assert.equal(line.orderID, order.record.event.orderID)
   assert.equal(line.outcome, 'failed')
   assert.equal(line.traceID, parseTraceparent(order.traceparent)?.traceID)
-  assert.deepEqual(line.shortages, [{ sku: 'mug', requested: 2, available: 1 }])
+  assert.deepEqual(line.shortages, [{ sku: 'mug', requested: 2, available: 1, reason: 'OUT_OF_STOCK' }])
   assert.deepEqual([line.partition, line.offset], [3, '42'])
 })
 

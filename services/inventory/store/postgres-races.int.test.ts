@@ -88,12 +88,12 @@ test('an order that two instances insert at the same moment has the outcome of t
   const order = { orderID: 'contested', userID: 'ann', items: [{ sku: 'never-stocked', quantity: 1 }] }
   const beside = { orderID: 'beside', userID: 'ann', items: [{ sku: 'mug', quantity: 1 }] }
   const store = createPostgresStore(open({ applicationName: 'second' }))
-  const shortages = [{ sku: 'never-stocked', requested: 1, available: 0 }]
+  const shortages = [{ sku: 'never-stocked', requested: 1, available: 0, reason: 'UNKNOWN_SKU' }]
 
   const deciding = await inTransaction(open(), async first => {
     await first.query(
       `INSERT INTO inventory.outcomes (order_id, user_id, kind, reason, shortages, decided_at)
-        VALUES ('contested', 'ann', 'failed', 'OUT_OF_STOCK', $1, to_timestamp(7))`,
+        VALUES ('contested', 'ann', 'failed', 'UNKNOWN_SKU', $1, to_timestamp(7))`,
       [JSON.stringify(shortages)]
     )
     const deciding = decideOrders(store, [beside, order])
@@ -102,7 +102,7 @@ test('an order that two instances insert at the same moment has the outcome of t
   })
 
   const [besideDecided, decided] = await deciding.deciding
-  const event = { orderID: 'contested', userID: 'ann', reason: 'OUT_OF_STOCK', shortages, decidedAtMs: 7000 }
+  const event = { orderID: 'contested', userID: 'ann', reason: 'UNKNOWN_SKU', shortages, decidedAtMs: 7000 }
   assert.deepEqual(decided, { outcome: { kind: 'failed', event }, isReplay: true })
   assert.equal(besideDecided?.isReplay, false)
   await checkBooks(observer, putIn, [beside, order])

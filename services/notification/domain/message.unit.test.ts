@@ -14,7 +14,7 @@ import { escapeHTML, locales, messageFor } from './message.ts'
 import { type Notification, notificationFor } from './notification.ts'
 
 const linesOf = (notification: Notification) =>
-  notification.kind === 'out-of-stock' ? notification.shortages : notification.items
+  'shortages' in notification ? notification.shortages : notification.items
 
 const confirmed = notificationFor(
   inventoryReserved({
@@ -26,7 +26,10 @@ const confirmed = notificationFor(
   })
 )
 const short = notificationFor(
-  inventoryFailed({ orderID: 'o-2', shortages: [{ sku: 'MUG-WHITE', requested: 9, available: 4 }] })
+  inventoryFailed({
+    orderID: 'o-2',
+    shortages: [{ sku: 'MUG-WHITE', requested: 9, available: 4, reason: 'OUT_OF_STOCK' }]
+  })
 )
 
 const anyNotification = fc
@@ -56,7 +59,10 @@ const hostileNotification = fc
     fc.constantFrom(
       notificationFor(inventoryReserved({ orderID, userID, items: [{ sku, quantity: count }] })),
       notificationFor(
-        inventoryFailed({ orderID, userID, shortages: [{ sku, requested: count, available: count }], reason: sku })
+        inventoryFailed({
+          ...{ orderID, userID, reason: sku },
+          shortages: [{ sku, requested: count, available: count, reason: sku }]
+        })
       )
     )
   )
@@ -79,6 +85,29 @@ test('an order that is out of stock is worded with what was short, in English an
     messageFor(short, 'de').text,
     'Von Ihrer Bestellung o-2 ist nichts reserviert, weil der Vorrat nicht reicht:\nMUG-WHITE: 9 bestellt, 4 vorrätig'
   )
+})
+
+test('an order with a SKU that is not kept in stock says so, line by line, in English and in German', () => {
+  const shortages = [
+    { sku: 'UNICORN', requested: 1, available: 0, reason: 'UNKNOWN_SKU' },
+    { sku: 'MUG-WHITE', requested: 9, available: 4, reason: 'OUT_OF_STOCK' }
+  ]
+  const notification = notificationFor(inventoryFailed({ orderID: 'o-2', reason: 'UNKNOWN_SKU', shortages }))
+  assert.equal(messageFor(notification, 'en').subject, 'Item not available')
+  assert.equal(
+    messageFor(notification, 'en').text,
+    'Nothing of your order o-2 is reserved, because we do not offer everything in it:\nUNICORN: not offered\nMUG-WHITE: 9 ordered, 4 left'
+  )
+  assert.equal(
+    messageFor(notification, 'de').text,
+    'Von Ihrer Bestellung o-2 ist nichts reserviert, weil wir nicht alles davon anbieten:\nUNICORN: nicht im Angebot\nMUG-WHITE: 9 bestellt, 4 vorrätig'
+  )
+})
+
+test('an order that failed for another reason is worded without it, in English and in German', () => {
+  const notification = notificationFor(inventoryFailed({ orderID: 'o-2', reason: 'NEW_REASON', shortages: [] }))
+  assert.equal(messageFor(notification, 'en').text, 'Nothing of your order o-2 is reserved.')
+  assert.equal(messageFor(notification, 'de').text, 'Von Ihrer Bestellung o-2 ist nichts reserviert.')
 })
 
 test('an order that is held, cancelled or expired is worded in English and in German', () => {

@@ -1,5 +1,6 @@
 import {
   eventID,
+  failureReasons,
   type InventoryConfirmed,
   type InventoryFailed,
   type InventoryReleased,
@@ -45,19 +46,40 @@ export interface OrderExpired extends AboutItems {
   readonly kind: 'order-expired'
 }
 
-export interface OutOfStock extends About {
-  readonly kind: 'out-of-stock'
+interface AboutFailure extends About {
   readonly reason: string
   readonly shortages: readonly Shortage[]
 }
 
+export interface OutOfStock extends AboutFailure {
+  readonly kind: 'out-of-stock'
+}
+
+export interface UnknownSKU extends AboutFailure {
+  readonly kind: 'unknown-sku'
+}
+
+/** Failed for a reason that this version does not know. */
+export interface OrderFailed extends AboutFailure {
+  readonly kind: 'order-failed'
+}
+
 /** What somebody is to be told: facts, in no language yet. A further kind needs its words in every file of `wording/`. */
-export type Notification = OrderConfirmed | OrderHeld | OrderCancelled | OrderExpired | OutOfStock
+export type Notification =
+  | OrderConfirmed
+  | OrderHeld
+  | OrderCancelled
+  | OrderExpired
+  | OutOfStock
+  | UnknownSKU
+  | OrderFailed
 
 export type NotificationKind = Notification['kind']
 
-/** Why an order failed that was cancelled before it was decided. */
-const cancelledReason = 'CANCELLED'
+const failureKinds: ReadonlyMap<string, 'out-of-stock' | 'unknown-sku'> = new Map([
+  [failureReasons.outOfStock, 'out-of-stock'],
+  [failureReasons.unknownSKU, 'unknown-sku']
+])
 
 export function notificationFor(result: Result): Notification {
   const { orderID, userID } = result
@@ -67,8 +89,8 @@ export function notificationFor(result: Result): Notification {
   if ('shortages' in result) {
     const { reason, shortages, decidedAtMs } = result
     const failed = about('InventoryFailed', decidedAtMs)
-    if (reason === cancelledReason) return { kind: 'order-cancelled', ...failed, items: [] }
-    return { kind: 'out-of-stock', ...failed, reason, shortages }
+    if (reason === failureReasons.cancelled) return { kind: 'order-cancelled', ...failed, items: [] }
+    return { kind: failureKinds.get(reason) ?? 'order-failed', ...failed, reason, shortages }
   }
   const { items } = result
   if ('confirmedAtMs' in result) {

@@ -37,7 +37,7 @@ test('a reserved order is confirmed, with its lines', () => {
 })
 
 test('a failed order is said to be out of stock, with the SKUs that were short', () => {
-  const shortages = [{ sku: 'MUG-WHITE', requested: 9, available: 4 }]
+  const shortages = [{ sku: 'MUG-WHITE', requested: 9, available: 4, reason: 'OUT_OF_STOCK' }]
   const outcome = inventoryFailed({ orderID: 'o-2', userID: 'ada', shortages, decidedAtMs: 7 })
   assert.deepEqual(notificationFor(outcome), {
     id: 'InventoryFailed-o-2',
@@ -87,4 +87,11 @@ test('the same outcome always becomes the same notification, to the user of the 
       assert.ok(notification.id.endsWith(`-${outcome.orderID}`))
     })
   )
+})
+
+test('a failure keeps its reason: unknown SKUs are not out of stock, and a new reason is neither', () => {
+  const kindOf = (reason: string) => notificationFor(inventoryFailed({ reason })).kind
+  assert.deepEqual(['OUT_OF_STOCK', 'UNKNOWN_SKU', 'NEW_REASON', 'toString'].map(kindOf), [
+    ...['out-of-stock', 'unknown-sku', 'order-failed', 'order-failed']
+  ])
 })

@@ -1,3 +1,4 @@
+import { failureReasons } from '@orderly/contracts'
 import type { Confirmation, Creation, Decision, OrderChange, Place, Release } from './order-change.ts'
 
 /** An order that was accepted, with its outcome once it has one, and what became of it later. */
@@ -70,9 +71,6 @@ export function isHeld({ decided, confirmed, released }: Order): boolean {
   return hasHold && confirmed === undefined && released === undefined
 }
 
-/** Why an order failed that was cancelled before it was decided. */
-const cancelledReason = 'CANCELLED'
-
 /** The steps up to now, in their sequence. */
 export function statusEvents({ orderID, created, decided, confirmed, released }: Order): StatusEvent[] {
   const event = (type: string, status: OrderStatus, atMs: number) => ({
@@ -82,7 +80,7 @@ export function statusEvents({ orderID, created, decided, confirmed, released }:
   const events = [event('OrderCreated', 'accepted', created.acceptedAtMs)]
   if (decided?.kind === 'reserved') events.push(event('InventoryReserved', 'reserved', decided.decidedAtMs))
   if (decided?.kind === 'failed') {
-    const status = decided.reason === cancelledReason ? 'cancelled' : 'failed'
+    const status = decided.reason === failureReasons.cancelled ? 'cancelled' : 'failed'
     events.push(event('InventoryFailed', status, decided.decidedAtMs))
   }
   if (confirmed) events.push(event('InventoryConfirmed', 'confirmed', confirmed.confirmedAtMs))

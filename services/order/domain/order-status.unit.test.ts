@@ -31,7 +31,7 @@ const failed: OrderChange = {
     kind: 'failed',
     decidedAtMs: 9,
     reason: 'OUT_OF_STOCK',
-    shortages: [{ sku: 'MUG', requested: 2, available: 1 }],
+    shortages: [{ sku: 'MUG', requested: 2, available: 1, reason: 'OUT_OF_STOCK' }],
     partition: 0,
     offset: 8
   }

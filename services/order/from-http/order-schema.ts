@@ -49,11 +49,26 @@ export const OrderResource = Type.Object(
     confirmedAt: Type.Optional(timestamp('When it was confirmed.')),
     cancelledAt: Type.Optional(timestamp('When it was cancelled.')),
     expiredAt: Type.Optional(timestamp('When its stock was given back because nobody had confirmed it.')),
-    reason: Type.Optional(Type.String({ description: 'Why it failed.', examples: ['OUT_OF_STOCK'] })),
-    shortages: Type.Optional(
-      Type.Array(Type.Object({ sku: Type.String(), requested: Type.Integer(), available: Type.Integer() }), {
-        description: 'The SKUs of which there was too little, when it failed.'
+    reason: Type.Optional(
+      Type.String({
+        description:
+          'Why it failed: `UNKNOWN_SKU` when a SKU is not kept in stock, otherwise `OUT_OF_STOCK`. Accept other reasons.',
+        examples: ['OUT_OF_STOCK', 'UNKNOWN_SKU']
       })
+    ),
+    shortages: Type.Optional(
+      Type.Array(
+        Type.Object({
+          sku: Type.String(),
+          requested: Type.Integer(),
+          available: Type.Integer(),
+          reason: Type.String({
+            description: '`OUT_OF_STOCK` or `UNKNOWN_SKU`. Accept other reasons.',
+            examples: ['OUT_OF_STOCK', 'UNKNOWN_SKU']
+          })
+        }),
+        { description: 'The SKUs that could not be reserved, when it failed.' }
+      )
     ),
     traceID: Type.Optional(Type.String({ description: 'Of the trace that goes with the order (W3C trace context).' })),
     links: refer(OrderLinks)

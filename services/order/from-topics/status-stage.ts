@@ -70,7 +70,9 @@ function reservationOf(record: StageRecord<InventoryReserved>): OrderChange {
 
 function failureOf(record: StageRecord<InventoryFailed>): OrderChange {
   const { orderID, userID, reason, decidedAtMs } = record.event
-  const shortages = record.event.shortages.map(({ sku, requested, available }) => ({ sku, requested, available }))
+  const shortages = record.event.shortages.map(({ sku, requested, available, reason: why }) => {
+    return { sku, requested, available, reason: why }
+  })
   return { orderID, userID, decided: { kind: 'failed', decidedAtMs, reason, shortages, ...placeOf(record) } }
 }
 

@@ -1,4 +1,4 @@
-import { topicNames } from '@orderly/contracts'
+import { failureReasons, topicNames } from '@orderly/contracts'
 import type { NotificationLine, RecordedRecord } from '../../history/history.ts'
 import { type Evidence, placeOf } from '../evidence.ts'
 import type { Finding, Guarantee } from '../guarantee.ts'
@@ -14,7 +14,8 @@ function kindOf({ topic, event }: RecordedRecord): string {
     case topicNames.inventoryReleased:
       return event?.cause === 'expired' ? 'order-expired' : 'order-cancelled'
     default:
-      return event?.reason === 'CANCELLED' ? 'order-cancelled' : 'out-of-stock'
+      if (event?.reason === failureReasons.cancelled) return 'order-cancelled'
+      return event?.reason === failureReasons.unknownSKU ? 'unknown-sku' : 'out-of-stock'
   }
 }
 

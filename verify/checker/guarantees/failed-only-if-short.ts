@@ -1,3 +1,4 @@
+import { failureReasons } from '@orderly/contracts'
 import type { OutcomeRow } from '../../history/history.ts'
 import type { Line } from '../../plan/load.ts'
 import { sumBySKU } from '../evidence.ts'
@@ -7,7 +8,7 @@ import type { Finding, Guarantee } from '../guarantee.ts'
  * Orders of several partitions compete for one SKU, so their place in the sequence is that of their decision. The database
  * numbers decisions while it holds the rows of the stock they want: on each SKU the numbers rise as the decisions were made.
  * Replaying all decisions by number, with the stock there was at first and what was released in between, must therefore give
- * each of them again, shortages and all.
+ * each of them again, with its shortages and reasons: UNKNOWN_SKU for a SKU that was never stocked, OUT_OF_STOCK otherwise.
  */
 export const failedOnlyIfShort: Guarantee = {
   number: 6,
@@ -23,7 +24,7 @@ export const failedOnlyIfShort: Guarantee = {
         for (const { sku, quantity } of itemsOf.get(releases.pop()?.orderID ?? '') ?? [])
           left.set(sku, (left.get(sku) ?? 0) + quantity)
       }
-      if (row.reason === 'CANCELLED') continue
+      if (row.reason === failureReasons.cancelled) continue
       const items = ordersByID.get(row.orderID)?.[0]?.event?.items ?? row.items
       if (items === null || items === undefined) continue
       const shortages = shortagesOf(items, left)
@@ -37,6 +38,8 @@ export const failedOnlyIfShort: Guarantee = {
       } else if (list(shortages) !== list(row.shortages ?? [])) {
         const summary = `failed as number ${row.sequence} for being short of ${list(row.shortages ?? [])}, where it was ${list(shortages)}`
         findings.push({ ...about, summary })
+      } else if (row.reason !== reasonOf(shortages)) {
+        findings.push({ ...about, summary: `failed as ${row.reason}, where it was ${reasonOf(shortages)}` })
       }
     }
     return findings
@@ -47,13 +50,21 @@ type Shortages = NonNullable<OutcomeRow['shortages']>
 
 function shortagesOf(items: readonly Line[], left: ReadonlyMap<string, number>): Shortages {
   return [...sumBySKU(items)]
-    .map(([sku, requested]) => ({ sku, requested, available: left.get(sku) ?? 0 }))
+    .map(([sku, requested]) => {
+      const reason = left.has(sku) ? failureReasons.outOfStock : failureReasons.unknownSKU
+      return { sku, requested, available: left.get(sku) ?? 0, reason }
+    })
     .filter(({ requested, available }) => requested > available)
+}
+
+function reasonOf(shortages: Shortages): string {
+  const isUnknown = shortages.some(({ reason }) => reason === failureReasons.unknownSKU)
+  return isUnknown ? failureReasons.unknownSKU : failureReasons.outOfStock
 }
 
 function list(shortages: Shortages): string {
   return shortages
-    .map(({ sku, requested, available }) => `${sku} (${requested} wanted, ${available} left)`)
+    .map(({ sku, requested, available, reason }) => `${sku} (${requested} wanted, ${available} left, ${reason})`)
     .toSorted()
     .join(', ')
 }

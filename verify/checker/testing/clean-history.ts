@@ -174,11 +174,15 @@ export function cleanHistory(seed: number, requestCount = 120): History {
     const isCancelled = random.chance(0.05) && !parkedChangers.has(userID)
     if (isCancelled) change({ orderID, userID, items, atMs: decidedAtMs }, 'cancel')
     const shortages = [...sumBySKU(items)]
-      .map(([sku, requested]) => ({ sku, requested, available: left.get(sku) ?? 0 }))
+      .map(([sku, requested]) => ({
+        ...{ sku, requested, available: left.get(sku) ?? 0 },
+        reason: sku in initialStock ? 'OUT_OF_STOCK' : 'UNKNOWN_SKU'
+      }))
       .filter(({ requested, available }) => requested > available)
     const isReserved = shortages.length === 0 && !isCancelled
     const holdUntilMs = holdSeconds === null ? null : decidedAtMs + holdSeconds * 1_000
-    const reason = isCancelled ? 'CANCELLED' : 'OUT_OF_STOCK'
+    const isUnknown = shortages.some(({ reason }) => reason === 'UNKNOWN_SKU')
+    const reason = isCancelled ? 'CANCELLED' : isUnknown ? 'UNKNOWN_SKU' : 'OUT_OF_STOCK'
     if (isReserved) {
       for (const { sku, quantity } of items) {
         left.set(sku, (left.get(sku) ?? 0) - quantity)
@@ -315,7 +319,10 @@ type Settled = Pick<SettlementRow, 'kind' | 'cause'>
 function kindOf({ topic, event }: RecordedRecord): string {
   if (topic === topicNames.inventoryConfirmed) return 'order-confirmed'
   if (topic === topicNames.inventoryReleased) return event?.cause === 'expired' ? 'order-expired' : 'order-cancelled'
-  if (topic === topicNames.inventoryFailed) return event?.reason === 'CANCELLED' ? 'order-cancelled' : 'out-of-stock'
+  if (topic === topicNames.inventoryFailed) {
+    const kinds: Record<string, string> = { CANCELLED: 'order-cancelled', UNKNOWN_SKU: 'unknown-sku' }
+    return kinds[event?.reason ?? ''] ?? 'out-of-stock'
+  }
   return event?.holdUntilMs === null ? 'order-confirmed' : 'order-held'
 }
 

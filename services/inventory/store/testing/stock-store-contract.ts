@@ -40,8 +40,8 @@ export function testStockStore(
       { sku: 'mug', quantity: 2 },
       { sku: 'tea', quantity: 1 }
     ]
-    const shortages = [{ sku: 'tea', requested: 1, available: 0 }]
-    const event = { orderID: '1', userID: 'ann', reason: 'OUT_OF_STOCK', shortages, decidedAtMs }
+    const shortages = [{ sku: 'tea', requested: 1, available: 0, reason: 'UNKNOWN_SKU' }]
+    const event = { orderID: '1', userID: 'ann', reason: 'UNKNOWN_SKU', shortages, decidedAtMs }
     assert.deepEqual(await decideOrders(store, [{ orderID: '1', userID: 'ann', items }]), [
       { outcome: { kind: 'failed', event }, isReplay: false }
     ])

@@ -1,4 +1,10 @@
-import { linesOf, minuteOf, type Wording } from './words.ts'
+import type { Shortage } from '@orderly/contracts'
+import { linesOf, minuteOf, shortLinesOf, type Wording } from './words.ts'
+
+const lineWords = {
+  unknown: (sku: string) => `${sku}: nicht im Angebot`,
+  short: ({ sku, requested, available }: Shortage) => `${sku}: ${requested} bestellt, ${available} vorrätig`
+}
 
 export const german: Wording = {
   'order-confirmed': ({ orderID, items }) => ({
@@ -24,6 +30,16 @@ export const german: Wording = {
   'out-of-stock': ({ orderID, shortages }) => ({
     subject: 'Nicht vorrätig',
     introduction: `Von Ihrer Bestellung ${orderID} ist nichts reserviert, weil der Vorrat nicht reicht:`,
-    lines: shortages.map(({ sku, requested, available }) => `${sku}: ${requested} bestellt, ${available} vorrätig`)
+    lines: shortLinesOf(shortages, lineWords)
+  }),
+  'unknown-sku': ({ orderID, shortages }) => ({
+    subject: 'Artikel nicht erhältlich',
+    introduction: `Von Ihrer Bestellung ${orderID} ist nichts reserviert, weil wir nicht alles davon anbieten:`,
+    lines: shortLinesOf(shortages, lineWords)
+  }),
+  'order-failed': ({ orderID, shortages }) => ({
+    subject: 'Bestellung nicht möglich',
+    introduction: `Von Ihrer Bestellung ${orderID} ist nichts reserviert${shortages.length === 0 ? '.' : ':'}`,
+    lines: shortLinesOf(shortages, lineWords)
   })
 }

@@ -1,4 +1,10 @@
-import { linesOf, minuteOf, type Wording } from './words.ts'
+import type { Shortage } from '@orderly/contracts'
+import { linesOf, minuteOf, shortLinesOf, type Wording } from './words.ts'
+
+const lineWords = {
+  unknown: (sku: string) => `${sku}: not offered`,
+  short: ({ sku, requested, available }: Shortage) => `${sku}: ${requested} ordered, ${available} left`
+}
 
 export const english: Wording = {
   'order-confirmed': ({ orderID, items }) => ({
@@ -24,6 +30,16 @@ export const english: Wording = {
   'out-of-stock': ({ orderID, shortages }) => ({
     subject: 'Out of stock',
     introduction: `Nothing of your order ${orderID} is reserved, because stock is short:`,
-    lines: shortages.map(({ sku, requested, available }) => `${sku}: ${requested} ordered, ${available} left`)
+    lines: shortLinesOf(shortages, lineWords)
+  }),
+  'unknown-sku': ({ orderID, shortages }) => ({
+    subject: 'Item not available',
+    introduction: `Nothing of your order ${orderID} is reserved, because we do not offer everything in it:`,
+    lines: shortLinesOf(shortages, lineWords)
+  }),
+  'order-failed': ({ orderID, shortages }) => ({
+    subject: 'Order not possible',
+    introduction: `Nothing of your order ${orderID} is reserved${shortages.length === 0 ? '.' : ':'}`,
+    lines: shortLinesOf(shortages, lineWords)
   })
 }

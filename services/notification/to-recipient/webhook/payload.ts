@@ -6,7 +6,9 @@ const types: Readonly<Record<NotificationKind, string>> = {
   'order-held': 'order.held',
   'order-cancelled': 'order.cancelled',
   'order-expired': 'order.expired',
-  'out-of-stock': 'order.out_of_stock'
+  'out-of-stock': 'order.out_of_stock',
+  'unknown-sku': 'order.unknown_sku',
+  'order-failed': 'order.failed'
 }
 
 /** Standard Webhooks 1.0.0, "Payload structure". The same bytes for the same notification, however often it is sent. */

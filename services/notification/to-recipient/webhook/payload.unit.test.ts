@@ -28,7 +28,7 @@ test('the payload has the type of the event, when it happened, and its data', ()
     timestamp: '2023-11-14T22:13:20.123Z',
     data: { orderID: 'o-1', userID: 'ada', items }
   })
-  const shortages = [{ sku: 'MUG', requested: 2, available: 1 }]
+  const shortages = [{ sku: 'MUG', requested: 2, available: 1, reason: 'OUT_OF_STOCK' }]
   const failed = inventoryFailed({ orderID: 'o-2', userID: 'ada', shortages, decidedAtMs: 0 })
   assert.deepEqual(JSON.parse(payloadOf(notificationFor(failed))), {
     type: 'order.out_of_stock',

@@ -151,7 +151,7 @@ function reserved(orderID: string, userID: string): OrderChange {
 }
 
 function failed(orderID: string, userID: string): OrderChange {
-  const shortages = [{ sku: 'MUG', requested: 2, available: 1 }]
+  const shortages = [{ sku: 'MUG', requested: 2, available: 1, reason: 'OUT_OF_STOCK' }]
   const decision = { kind: 'failed', decidedAtMs: 1_700_000_000_789, reason: 'OUT_OF_STOCK', shortages } as const
   return { orderID, userID, decided: { ...decision, partition: 1, offset: 4 } }
 }
