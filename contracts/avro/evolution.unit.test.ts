@@ -4,10 +4,17 @@ import { test } from 'node:test'
 import type { Codec } from '@orderly/kafka'
 import fc from 'fast-check'
 import { ContractError } from '../errors.ts'
+import { type InventoryFailedVersions, inventoryFailedSchemas } from '../generated/inventory-failed.ts'
 import { type InventoryReservedVersions, inventoryReservedSchemas } from '../generated/inventory-reserved.ts'
 import { type OrderCreated, orderCreatedSchemas } from '../generated/order-created.ts'
 import type { RecordSchema } from '../schema.ts'
-import { anyInventoryReserved, anyOrderCreated, createInMemoryRegistry, orderCreated } from '../testing/index.ts'
+import {
+  anyInventoryFailed,
+  anyInventoryReserved,
+  anyOrderCreated,
+  createInMemoryRegistry,
+  orderCreated
+} from '../testing/index.ts'
 import { createAvroCodec } from './codec.ts'
 
 const registry = createInMemoryRegistry()
@@ -105,6 +112,25 @@ test('code that knows no holds reads a reservation that has one, but for its end
       await before.prepare([value])
       const { holdUntilMs, ...known } = reserved
       assert.deepEqual(before.decode(value), known)
+    })
+  )
+})
+
+test('a failure of the first version is read with every line out of stock, and older code reads a newer one', async () => {
+  const { 1: v1, 2: v2 } = inventoryFailedSchemas.versions
+  const [before, now] = [
+    await codecOf<InventoryFailedVersions[1]>(v1, v1),
+    await codecOf<InventoryFailedVersions[2]>(v2, v2)
+  ]
+  await fc.assert(
+    fc.asyncProperty(anyInventoryFailed(), async failed => {
+      const shortages = failed.shortages.map(({ sku, requested, available }) => ({ sku, requested, available }))
+      const old = { ...failed, shortages }
+      const values = [now.encode(failed), before.encode(old)] as const
+      await Promise.all([before.prepare([values[0]]), now.prepare([values[1]])])
+      assert.deepEqual(before.decode(values[0]), old)
+      const read = shortages.map(shortage => ({ ...shortage, reason: 'OUT_OF_STOCK' }))
+      assert.deepEqual(now.decode(values[1]), { ...failed, shortages: read })
     })
   )
 })
