@@ -7,6 +7,7 @@ export type { InventoryReserved, ReservedItem } from './generated/inventory-rese
 export type { OrderChangeRequested } from './generated/order-change-requested.ts'
 export type { OrderCreated, OrderItem } from './generated/order-created.ts'
 export type { OrderRate } from './generated/order-rate.ts'
+export { isoTime } from './iso-time.ts'
 export { eventHeaders, eventID, toRecord } from './records.ts'
 export { createSchemaRegistry, type SchemaRegistryOptions } from './registry/confluent.ts'
 export type { RegisteredSchema, SchemaRegistry, WriterSchema } from './registry/registry.ts'

@@ -93,7 +93,7 @@ runService({
       observer: traced.observer
     })
     onStop('stage', () => stage.stop())
-    ready('stage', () => stage.isReady())
+    ready('stage', () => stage.isReady(), 'start')
     stage.finished.catch(fail)
   }
 })

@@ -5,7 +5,7 @@ import { observeCluster } from './from-kafka/observe-cluster.ts'
 import { watchCluster } from './from-kafka/watch-cluster.ts'
 import { clusterMetrics } from './to-metrics/cluster-metrics.ts'
 
-/** After so many intervals without an observation the service is not ready any more. */
+/** Number of intervals without an observation after which the check of the cluster fails. */
 const patienceIntervals = 5
 const leastPatienceMs = 10_000
 
@@ -32,6 +32,7 @@ runService({
     })
     onStop('watch', () => watch.stop())
     const patienceMs = Math.max(leastPatienceMs, config.MONITOR_INTERVAL_MS * patienceIntervals)
-    ready('kafka', () => Date.now() - (watch.lastObservedAtMs() ?? 0) < patienceMs)
+    // Metrics must be scraped above all while the cluster is away.
+    ready('kafka', () => Date.now() - (watch.lastObservedAtMs() ?? 0) < patienceMs, 'start')
   }
 })

@@ -53,7 +53,7 @@ runService({
       onIdleError: error => logger.warn({ error }, 'an idle connection to the database broke')
     })
     onStop('database', () => pool.end())
-    ready('database', () => checkDatabase(pool).then(() => true))
+    ready('database', () => checkDatabase(pool).then(() => true), 'start')
     await retryTransient(() => migrate(pool, { ...ledgerSchema, logger }), {
       signal,
       attempts: 10,
@@ -129,7 +129,7 @@ runService({
       observer: traced.observer
     })
     onStop('stage', () => stage.stop())
-    ready('stage', () => stage.isReady())
+    ready('stage', () => stage.isReady(), 'start')
     stage.finished.catch(fail)
   }
 })

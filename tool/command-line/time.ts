@@ -1,3 +1,4 @@
+import { isoTime } from '@orderly/contracts'
 import { UsageError } from './command.ts'
 
 const unitsMs: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
@@ -14,7 +15,7 @@ export function parseMoment(text: string, option: string, nowMs: number): number
 }
 
 export function formatTime(timeMs: number | undefined): string | undefined {
-  return timeMs === undefined ? undefined : new Date(timeMs).toISOString()
+  return timeMs === undefined ? undefined : isoTime(timeMs)
 }
 
 /** In the two largest units: `3d 4h`, `12m 5s`, `1.2s`, `85ms`. */

@@ -189,8 +189,10 @@ export interface components {
                 sku: string;
                 quantity: number;
             }[];
-            /** @description In the currency, exactly as it was ordered. */
-            total: number;
+            /** @description Total in major units of the currency, exactly as ordered. Absent for an unknown currency. */
+            total?: number;
+            /** @description Total in minor units. Present only for a currency whose number of decimals the service does not know. */
+            totalMinor?: number;
             /** @description ISO 4217 code. */
             currency: string;
             /** @description For how long its stock is held for a confirmation. */

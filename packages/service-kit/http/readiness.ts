@@ -1,56 +1,100 @@
+import type { Logger } from '../logging/logger.ts'
+
 export type ReadinessCheck = () => boolean | Promise<boolean>
 
+/**
+ * When a failing check makes the service unready.
+ *
+ * - `always`: every request needs what is checked.
+ * - `start`: only until the check has passed once. What it checks serves no requests, but a rollout must not proceed before.
+ * - `never`: some requests work without it. It is reported, so that operators see what is away.
+ */
+export type ReadinessGate = 'always' | 'start' | 'never'
+
 export interface Readiness {
-  add(name: string, check: ReadinessCheck): void
-  /** `ok` or the reason, by name. Asked often, the checks run once a second. */
+  /** @param gate `always` unless given */
+  add(name: string, check: ReadinessCheck, gate?: ReadinessGate): void
+  /** Reports the state of each check. Runs the checks at most once a second. */
   check(): Promise<ReadinessReport>
 }
 
+/** Names and states only, as anyone can read it: why a check fails is in the log. */
 export interface ReadinessReport {
   readonly isReady: boolean
-  readonly checks: Readonly<Record<string, string>>
+  readonly checks: Readonly<Record<string, CheckState>>
 }
 
+type CheckState = 'ok' | 'failing'
+
 interface Options {
+  readonly logger: Pick<Logger, 'info' | 'warn'>
   readonly checkTimeoutMs?: number
   readonly freshMs?: number
 }
 
-export function createReadiness({ checkTimeoutMs = 2_000, freshMs = 1_000 }: Options = {}): Readiness {
-  const checks = new Map<string, () => Promise<string>>()
+interface Check {
+  readonly name: string
+  readonly gate: ReadinessGate
+  readonly run: () => Promise<unknown>
+  state: CheckState | undefined
+  hasPassed: boolean
+}
+
+export function createReadiness({ logger, checkTimeoutMs = 2_000, freshMs = 1_000 }: Options): Readiness {
+  const checks = new Map<string, Check>()
   let report: Promise<ReadinessReport> | undefined
   let freshUntilMs = 0
 
-  async function run(): Promise<ReadinessReport> {
-    const results = await Promise.all(Array.from(checks, async ([name, check]) => [name, await check()] as const))
+  async function runAll(): Promise<ReadinessReport> {
+    const all = [...checks.values()]
+    await Promise.all(all.map(runOne))
     freshUntilMs = performance.now() + freshMs
-    return { isReady: results.every(([, result]) => result === 'ok'), checks: Object.fromEntries(results) }
+    return {
+      isReady: all.every(isSatisfied),
+      checks: Object.fromEntries(all.map(({ name, state = 'failing' }) => [name, state]))
+    }
+  }
+
+  async function runOne(check: Check): Promise<void> {
+    const failure = await check.run()
+    const state = failure === undefined ? 'ok' : 'failing'
+    check.hasPassed ||= state === 'ok'
+    if (state === check.state) return
+    const fields = { event: 'readiness_check_failed', check: check.name, gate: check.gate, error: failure }
+    if (state === 'ok') logger.info({ check: check.name }, 'readiness check passes')
+    else if (check.gate === 'start' && !check.hasPassed) logger.info(fields, 'readiness check does not pass yet')
+    else logger.warn(fields, 'readiness check fails')
+    check.state = state
   }
 
   return {
-    add(name, check) {
-      checks.set(name, once(name, check, checkTimeoutMs))
+    add(name, check, gate = 'always') {
+      checks.set(name, { name, gate, run: once(name, check, checkTimeoutMs), state: undefined, hasPassed: false })
     },
     check() {
       if (report === undefined || performance.now() > freshUntilMs) {
         freshUntilMs = Number.POSITIVE_INFINITY
-        report = run()
+        report = runAll()
       }
       return report
     }
   }
 }
 
-/** At most one run at a time: a check that hangs is reported, not started again and again. */
-function once(name: string, check: ReadinessCheck, timeoutMs: number): () => Promise<string> {
-  let running: Promise<string> | undefined
+function isSatisfied({ gate, state, hasPassed }: Check): boolean {
+  return state === 'ok' || gate === 'never' || (gate === 'start' && hasPassed)
+}
+
+/** Runs a check at most once at a time: one that hangs is reported, not started again. @returns why it failed, if it did */
+function once(name: string, check: ReadinessCheck, timeoutMs: number): () => Promise<unknown> {
+  let running: Promise<unknown> | undefined
   return async () => {
-    running ??= resultOf(name, check).finally(() => {
+    running ??= failureOf(name, check).finally(() => {
       running = undefined
     })
     let timer: NodeJS.Timeout | undefined
-    const timeout = new Promise<string>(resolve => {
-      timer = setTimeout(() => resolve(`no answer within ${timeoutMs} ms`), timeoutMs)
+    const timeout = new Promise<Error>(resolve => {
+      timer = setTimeout(() => resolve(new Error(`${name} did not answer within ${timeoutMs} ms`)), timeoutMs)
     })
     try {
       return await Promise.race([running, timeout])
@@ -60,10 +104,10 @@ function once(name: string, check: ReadinessCheck, timeoutMs: number): () => Pro
   }
 }
 
-async function resultOf(name: string, check: ReadinessCheck): Promise<string> {
+async function failureOf(name: string, check: ReadinessCheck): Promise<unknown> {
   try {
-    return (await check()) ? 'ok' : `${name} is not ready`
+    return (await check()) ? undefined : new Error(`${name} is not ready`)
   } catch (error) {
-    return error instanceof Error ? error.message : String(error)
+    return error ?? new Error(`${name} failed without a reason`)
   }
 }

@@ -1,44 +1,76 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { describe, test } from 'node:test'
+import { recordLog, silentLogger } from '../testing/index.ts'
 import { createReadiness } from './readiness.ts'
 
-test('without checks a service is ready', async () => {
-  assert.deepEqual(await createReadiness().check(), { isReady: true, checks: {} })
-})
+const logger = silentLogger()
 
-test('one check that fails makes the service not ready, and every result is told', async () => {
-  const readiness = createReadiness()
-  readiness.add('kafka', async () => true)
-  readiness.add('stage', () => false)
-  readiness.add('database', () => Promise.reject(new Error('connection refused')))
-  assert.deepEqual(await readiness.check(), {
-    isReady: false,
-    checks: { kafka: 'ok', stage: 'stage is not ready', database: 'connection refused' }
+describe('readiness', () => {
+  test('a service without checks is ready', async () => {
+    assert.deepEqual(await createReadiness({ logger }).check(), { isReady: true, checks: {} })
   })
-})
 
-test('a check that hangs is reported and not started a second time', async () => {
-  const readiness = createReadiness({ checkTimeoutMs: 1, freshMs: 0 })
-  let runs = 0
-  let answer: (isReady: boolean) => void = () => {}
-  readiness.add('kafka', () => {
-    runs++
-    return new Promise(resolve => {
-      answer = resolve
+  test('one failing check makes the service unready; the report has names only, the log has the reasons', async () => {
+    const { logger, lines } = recordLog()
+    const readiness = createReadiness({ logger, freshMs: 0 })
+    readiness.add('API keys', async () => true)
+    readiness.add('stage', () => false)
+    readiness.add('database', () => Promise.reject(new Error('password hunter2 was refused')))
+    for (let round = 0; round < 3; round++) {
+      const report = { isReady: false, checks: { 'API keys': 'ok', stage: 'failing', database: 'failing' } }
+      assert.deepEqual(await readiness.check(), report)
+    }
+    const failures = lines.filter(({ event }) => event === 'readiness_check_failed')
+    assert.deepEqual(
+      failures.map(({ level, check, error }) => [level, check, (error as Error).message]),
+      [
+        ['warn', 'stage', 'stage is not ready'],
+        ['warn', 'database', 'password hunter2 was refused']
+      ],
+      'once for each change'
+    )
+  })
+
+  test('a check of the start holds the service back until it has passed once, and is reported afterwards', async () => {
+    const readiness = createReadiness({ logger, freshMs: 0 })
+    let hasJoined = false
+    readiness.add('stage', () => hasJoined, 'start')
+    assert.equal((await readiness.check()).isReady, false)
+    hasJoined = true
+    assert.equal((await readiness.check()).isReady, true)
+    hasJoined = false
+    assert.deepEqual(await readiness.check(), { isReady: true, checks: { stage: 'failing' } })
+  })
+
+  test('a check that gates nothing is reported only', async () => {
+    const readiness = createReadiness({ logger })
+    readiness.add('kafka', () => Promise.reject(new Error('no broker answers')), 'never')
+    assert.deepEqual(await readiness.check(), { isReady: true, checks: { kafka: 'failing' } })
+  })
+
+  test('a check that hangs is reported and not started a second time', async () => {
+    const readiness = createReadiness({ logger, checkTimeoutMs: 1, freshMs: 0 })
+    let runs = 0
+    let answer: (isReady: boolean) => void = () => {}
+    readiness.add('kafka', () => {
+      runs++
+      return new Promise(resolve => {
+        answer = resolve
+      })
     })
+    for (let round = 0; round < 3; round++) {
+      assert.deepEqual((await readiness.check()).checks, { kafka: 'failing' })
+    }
+    assert.equal(runs, 1)
+    answer(true)
   })
-  for (let round = 0; round < 3; round++) {
-    assert.deepEqual((await readiness.check()).checks, { kafka: 'no answer within 1 ms' })
-  }
-  assert.equal(runs, 1)
-  answer(true)
-})
 
-test('asked often, the checks run once', async () => {
-  const readiness = createReadiness({ freshMs: 60_000 })
-  let runs = 0
-  readiness.add('kafka', () => ++runs > 0)
-  await Promise.all(Array.from({ length: 10 }, () => readiness.check()))
-  await readiness.check()
-  assert.equal(runs, 1)
+  test('checks run once when several requests ask within a second', async () => {
+    const readiness = createReadiness({ logger, freshMs: 60_000 })
+    let runs = 0
+    readiness.add('kafka', () => ++runs > 0)
+    await Promise.all(Array.from({ length: 10 }, () => readiness.check()))
+    await readiness.check()
+    assert.equal(runs, 1)
+  })
 })

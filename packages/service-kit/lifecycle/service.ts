@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { TObject, TProperties } from 'typebox'
 import type { Config } from '../config/parse-config.ts'
 import type { serviceSettings } from '../config/settings.ts'
-import type { ReadinessCheck } from '../http/readiness.ts'
+import type { ReadinessCheck, ReadinessGate } from '../http/readiness.ts'
 import type { Logger } from '../logging/logger.ts'
 import type { Metrics } from '../metrics/registry.ts'
 import type { Spans } from '../tracing/spans.ts'
@@ -32,8 +32,8 @@ export interface ServiceContext<OwnConfig> {
   readonly signal: AbortSignal
   /** Says how to give back what was just opened. Last opened, first released; the HTTP server before all of them. */
   onStop(name: string, release: () => unknown): void
-  /** The service is ready while every check says so. */
-  ready(name: string, check: ReadinessCheck): void
+  /** Adds a readiness check. Only what every request needs may gate `always`, which is the default. */
+  ready(name: string, check: ReadinessCheck, gate?: ReadinessGate): void
   /** The service cannot go on: it stops, and the process ends with the exit code of the error. */
   fail(error: unknown): void
 }

@@ -34,7 +34,7 @@ export function startService<Properties extends ServiceProperties>(
   const settings = config as unknown as ServiceConfig
   const { HTTP_HOST, HTTP_PORT, SHUTDOWN_DEADLINE_MS } = settings
   const metrics = createMetrics(definition.name)
-  const readiness = createReadiness()
+  const readiness = createReadiness({ logger })
   const releasers = createReleasers(logger)
   const stopping = new AbortController()
 

@@ -23,7 +23,7 @@ export function createTestHttp(
   spans?: Spans
 ): TestHttp {
   const metrics = createMetrics('test')
-  const readiness = createReadiness({ freshMs: 0 })
+  const readiness = createReadiness({ logger, freshMs: 0 })
   const server = createHttpServer({ logger, metrics, readiness, spans })
   t.after(() => server.close(0))
   return { http: server.fastify, readiness, metrics, listen: () => server.listen('127.0.0.1', 0), close: server.close }

@@ -5,9 +5,9 @@ import {
   type InventoryFailed,
   type InventoryReleased,
   type InventoryReserved,
+  isoTime,
   type Shortage
 } from '@orderly/contracts'
-import { isoTime } from './iso-time.ts'
 
 /** What users are told of: the outcome of an order, and what became of it later. */
 export type Result = InventoryReserved | InventoryFailed | InventoryConfirmed | InventoryReleased

@@ -24,9 +24,14 @@ export const defaultCurrency = 'EUR'
 
 export const currencies: readonly string[] = [...decimalsByCode.keys()].sort()
 
+/** Decimals of a currency that was read from a topic, which may hold any text. Undefined for an unknown one. */
+export function knownDecimalsOf(currency: string): number | undefined {
+  return decimalsByCode.get(currency)
+}
+
 /** @throws RangeError when the currency is not in `currencies` */
 export function decimalsOf(currency: string): number {
-  const decimals = decimalsByCode.get(currency)
+  const decimals = knownDecimalsOf(currency)
   if (decimals === undefined) throw new RangeError(`${currency} is no currency that orders may be in`)
   return decimals
 }

@@ -1,8 +1,10 @@
+import { isoTime } from '@orderly/contracts'
 import { printable, refer, refused, retryAfter, serviceUnavailable } from '@orderly/service-kit'
 import { type Static, Type } from 'typebox'
-import { decimalsOf } from '../domain/currency.ts'
+import { knownDecimalsOf } from '../domain/currency.ts'
 import { toMajorUnits } from '../domain/money.ts'
 import { type Order, orderStatuses, type StatusEvent, statusEvents, statusOf } from '../domain/order-status.ts'
+import { maxCursorLength } from './cursor.ts'
 
 /** What can be asked about orders, and what is answered: validation, types and the OpenAPI document. */
 
@@ -40,7 +42,17 @@ export const OrderResource = Type.Object(
     ),
     status: orderStatus,
     items: Type.Array(Type.Object({ sku: Type.String(), quantity: Type.Integer() })),
-    total: Type.Number({ description: 'In the currency, exactly as it was ordered.' }),
+    total: Type.Optional(
+      Type.Number({
+        description: 'Total in major units of the currency, exactly as ordered. Absent for an unknown currency.'
+      })
+    ),
+    totalMinor: Type.Optional(
+      Type.Integer({
+        description:
+          'Total in minor units. Present only for a currency whose number of decimals the service does not know.'
+      })
+    ),
     currency: Type.String({ description: 'ISO 4217 code.' }),
     holdSeconds: Type.Optional(Type.Integer({ description: 'For how long its stock is held for a confirmation.' })),
     acceptedAt: timestamp('When the order was accepted.'),
@@ -152,7 +164,11 @@ export const listOrders = {
         })
       ),
       cursor: Type.Optional(
-        Type.String({ description: '`nextCursor` of the page before, as it is.', minLength: 1, maxLength: 512 })
+        Type.String({
+          description: '`nextCursor` of the page before, as it is.',
+          minLength: 1,
+          maxLength: maxCursorLength
+        })
       )
     },
     { additionalProperties: false }
@@ -208,19 +224,20 @@ export function toResource(order: Order): Static<typeof OrderResource> {
   const { orderID, userID, created, decided } = order
   const { items, totalMinor, currency, acceptedAtMs, holdSeconds, traceID, caller } = created
   const status = statusOf(order)
-  const since = Object.fromEntries(statusEvents(order).map(({ status, atMs }) => [status, toISO(atMs)]))
+  const since = Object.fromEntries(statusEvents(order).map(({ status, atMs }) => [status, isoTime(atMs)]))
   return {
     orderID,
     userID,
     ...(caller !== undefined && { caller }),
     status,
     items: items.map(({ sku, quantity }) => ({ sku, quantity })),
-    total: toMajorUnits(totalMinor, decimalsOf(currency)),
+    ...totalOf(totalMinor, currency),
     currency,
     ...(holdSeconds !== undefined && { holdSeconds }),
-    acceptedAt: toISO(acceptedAtMs),
-    ...(decided !== undefined && { decidedAt: toISO(decided.decidedAtMs) }),
-    ...(decided?.kind === 'reserved' && decided.holdUntilMs !== undefined && { holdUntil: toISO(decided.holdUntilMs) }),
+    acceptedAt: isoTime(acceptedAtMs),
+    ...(decided !== undefined && { decidedAt: isoTime(decided.decidedAtMs) }),
+    ...(decided?.kind === 'reserved' &&
+      decided.holdUntilMs !== undefined && { holdUntil: isoTime(decided.holdUntilMs) }),
     ...(since.confirmed !== undefined && { confirmedAt: since.confirmed }),
     ...(since.cancelled !== undefined && { cancelledAt: since.cancelled }),
     ...(since.expired !== undefined && { expiredAt: since.expired }),
@@ -232,9 +249,11 @@ export function toResource(order: Order): Static<typeof OrderResource> {
 }
 
 export function toNotice(orderID: string, { status, atMs, isFinal }: StatusEvent): Static<typeof StatusNotice> {
-  return { orderID, status, at: toISO(atMs), isFinal }
+  return { orderID, status, at: isoTime(atMs), isFinal }
 }
 
-function toISO(ms: number): string {
-  return new Date(ms).toISOString()
+/** Another producer, or a later version of this service, may have written a currency that this one does not know. */
+function totalOf(totalMinor: number, currency: string) {
+  const decimals = knownDecimalsOf(currency)
+  return decimals === undefined ? { totalMinor } : { total: toMajorUnits(totalMinor, decimals) }
 }

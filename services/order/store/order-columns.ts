@@ -17,7 +17,10 @@ export interface Fact {
   readonly columns: readonly Column[]
 }
 
-const seconds = (ms: number | undefined) => (ms === undefined ? undefined : ms / 1_000)
+/** The first moment that Postgres knows, and the last one that `Date` does: topics can hold others. */
+const [firstMs, lastMs] = [-210_866_803_200_000, 8.64e15]
+const seconds = (ms: number | undefined) =>
+  ms === undefined ? undefined : Math.max(firstMs, Math.min(lastMs, ms)) / 1_000
 const reservedOf = ({ decided }: OrderChange) => (decided?.kind === 'reserved' ? decided : undefined)
 const failedOf = ({ decided }: OrderChange) => (decided?.kind === 'failed' ? decided : undefined)
 

@@ -1,4 +1,4 @@
-import { isoTime } from '../../domain/iso-time.ts'
+import { isoTime } from '@orderly/contracts'
 import type { Notification, NotificationKind } from '../../domain/notification.ts'
 
 const types: Readonly<Record<NotificationKind, string>> = {

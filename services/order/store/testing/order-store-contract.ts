@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
+import { isoTime } from '@orderly/contracts'
 import fc from 'fast-check'
 import { mergeChanges, type OrderChange } from '../../domain/order-change.ts'
 import { type Order, orderOf } from '../../domain/order-status.ts'
@@ -112,6 +113,18 @@ export function testOrderStore(name: string, open: (t: TestContext) => Promise<O
     assert.deepEqual(await idsOf({ limit: 5 }), ['order-4', 'order-3', 'order-2', 'order-1', false])
     assert.equal((await store.find(['order-1'])).get('order-1')?.created.caller, 'berlin')
     assert.equal((await store.find(['order-4'])).get('order-4')?.created.caller, undefined)
+  })
+
+  test(`${name}: times that no calendar has can be stored and read`, async t => {
+    const store = await open(t)
+    for (const acceptedAtMs of [-(2 ** 52), -1e15, 0, 8.64e15, 9e15, 2 ** 53 - 2]) {
+      const orderID = randomUUID()
+      const change = created(orderID, 'ann')
+      const creation = { ...(change.created as NonNullable<OrderChange['created']>), acceptedAtMs }
+      await store.apply([{ ...change, created: creation }])
+      const found = (await store.find([orderID])).get(orderID)
+      assert.match(isoTime(found?.created.acceptedAtMs as number), /Z$/)
+    }
   })
 
   test(`${name}: what is unusual in an order comes back to the letter`, async t => {
