@@ -15,7 +15,6 @@ export {
   connectTopics,
   type KafkaUses,
   passingGroups,
-  statusRebuildGroups,
   type Topics,
   type TopicUse,
   type TopicUses,

@@ -30,11 +30,8 @@ export const topicConfigs: Readonly<Record<string, Readonly<Record<string, strin
   [topicNames.orderRate]: { 'cleanup.policy': 'compact', 'segment.ms': '3600000' }
 }
 
-/** How the name of a group that rebuilds the status of orders begins. */
-export const statusRebuildGroups = 'order-status-rebuild-'
-
-/** How the names of groups begin that read once and go: rebuilds of the status, consoles. What they leave behind is missed by nobody. */
-export const passingGroups: readonly string[] = [statusRebuildGroups, 'console-consumer-']
+/** Prefixes of the names of ephemeral groups, such as those of consoles. Their lag is of no interest. */
+export const passingGroups: readonly string[] = ['console-consumer-']
 
 export interface Topics {
   readonly ordersCreated: Topic<OrderCreated>
@@ -68,7 +65,6 @@ export interface KafkaUses {
   /** Each connection's. Whoever reads a topic also parks records in its dead-letter topic, and reads them there. */
   readonly topics: readonly TopicUses[]
   readonly groups: readonly string[]
-  readonly groupPrefixes?: readonly string[]
   /** Instances put their number behind it. */
   readonly transactionalIDPrefix?: string
   /** Topics without events that it writes. */

@@ -6,7 +6,7 @@ type OfOne = Omit<Grant, 'principal'>
 
 /** What a service needs for what it declares, and no more. */
 export function grantsOf(principal: string, uses: KafkaUses): Grant[] {
-  const { topics, groups, groupPrefixes = [], transactionalIDPrefix, otherTopics = [] } = uses
+  const { topics, groups, transactionalIDPrefix, otherTopics = [] } = uses
   const reads = new Set<string>()
   const writes = new Set<string>(otherTopics)
   for (const [topic, use] of topics.flatMap(uses => Object.entries(uses))) {
@@ -33,10 +33,7 @@ export function grantsOf(principal: string, uses: KafkaUses): Grant[] {
   )
   const grants: OfOne[] = [
     ...ofTopics,
-    ...groups.map((name): OfOne => ({ resource: 'group', name, pattern: 'literal', operations: ['read', 'describe'] })),
-    ...groupPrefixes.map(
-      (name): OfOne => ({ resource: 'group', name, pattern: 'prefix', operations: ['read', 'describe'] })
-    )
+    ...groups.map((name): OfOne => ({ resource: 'group', name, pattern: 'literal', operations: ['read', 'describe'] }))
   ]
   if (transactionalIDPrefix !== undefined) {
     grants.push({

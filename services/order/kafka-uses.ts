@@ -1,4 +1,4 @@
-import { type KafkaUses, statusRebuildGroups } from '@orderly/contracts'
+import type { KafkaUses } from '@orderly/contracts'
 
 /** For `connectTopics`: what the status of orders is made of. */
 export const statusTopics = {
@@ -12,6 +12,5 @@ export const statusTopics = {
 /** What this service does on Kafka. What it may do there follows from it: `deploy/kafka/acls.json`. */
 export const kafkaUses = {
   topics: [{ ordersCreated: 'write', ordersChanges: 'write' }, statusTopics],
-  groups: ['order-status'],
-  groupPrefixes: [statusRebuildGroups]
+  groups: ['order-status']
 } as const satisfies KafkaUses

@@ -3,6 +3,8 @@ import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
+import { createInspector, createProducer, readDeadLetters } from '@orderly/kafka'
+import { deleteRecords } from '@orderly/kafka/testing'
 import { get, post, startOrderPipeline } from './testing/order-pipeline.ts'
 
 const rebuild = new URL('from-topics/rebuild.ts', import.meta.url).pathname
@@ -17,6 +19,13 @@ test('what became of an order can be asked for, waited for, listed, streamed and
     pipeline.startInventory()
   ])
   const userID = `user-${randomUUID()}`
+  const runRebuild = async () => {
+    const env = { ...process.env, ...pipeline.environment }
+    const { stdout } = await promisify(execFile)(process.execPath, [rebuild], { env, timeout: 120_000 })
+    const done = JSON.parse(stdout.trim().split('\n').at(-1) ?? '')
+    assert.equal(done.msg, 'status rebuilt')
+    return { written: done.written, unreadable: done.unreadable, kept: done.kept as Record<string, number> }
+  }
   const table = async () => (await pipeline.pool.query('SELECT * FROM orders.orders ORDER BY order_id')).rows
 
   await t.test('Prefer: wait answers with the outcome; any instance knows it then', async () => {
@@ -113,11 +122,67 @@ test('what became of an order can be asked for, waited for, listed, streamed and
     )
     await pipeline.pool.query(`INSERT INTO orders.orders (order_id, user_id, accepted_at, created_partition, created_offset)
       SELECT 'stranger', 'x', now(), created_partition, 0 FROM orders.orders LIMIT 1`)
-    const env = { ...process.env, ...pipeline.environment }
-    const { stdout } = await promisify(execFile)(process.execPath, [rebuild], { env, timeout: 60_000 })
-    const done = JSON.parse(stdout.trim().split('\n').at(-1) ?? '')
-    assert.deepEqual([done.msg, done.written, done.removed], ['status rebuilt', 12, 1])
+    assert.deepEqual(await runRebuild(), { written: 12, unreadable: 0, kept: { 'without a record': 1 } })
+    await pipeline.pool.query("DELETE FROM orders.orders WHERE order_id = 'stranger'")
     assert.deepEqual(await table(), before)
+  })
+
+  await t.test('a rebuild keeps what retention removed, and reports it', async () => {
+    const before = await table()
+    for (const [name, partitions] of Map.groupBy(
+      before.map(({ created_partition, created_offset }) => ({ partition: created_partition, offset: created_offset })),
+      ({ partition }) => partition
+    )) {
+      const last = Math.max(...partitions.map(({ offset }) => offset))
+      await deleteRecords(pipeline.connection, { topic: 'orders.created', partition: name }, BigInt(last))
+    }
+    await pipeline.pool.query("UPDATE orders.orders SET reason = 'WRONG' WHERE outcome = 'failed'")
+    const { written, kept } = await runRebuild()
+    assert.deepEqual([written, kept], [1, {}])
+    assert.deepEqual(await table(), before)
+
+    for (const { outcome, outcome_partition: partition, outcome_offset: offset } of before) {
+      await deleteRecords(pipeline.connection, { topic: `inventory.${outcome}`, partition }, BigInt(offset + 1))
+    }
+    const gone = await runRebuild()
+    assert.ok((gone.kept['removed by retention'] ?? 0) > 0)
+    assert.deepEqual(await table(), before)
+  })
+
+  await t.test(
+    'a rebuild skips an unreadable record, reads the later ones of its key, and leaves nothing behind',
+    async () => {
+      const blocked = `user-${randomUUID()}`
+      const producer = await createProducer(pipeline.connection)
+      t.after(() => producer.close())
+      await producer.send([{ topic: 'orders.created', key: blocked, value: Buffer.from('not Avro'), headers: {} }])
+      const { body } = await post(first.url, { ...inStock, userID: blocked })
+      const letters = () => readDeadLetters(pipeline.connection, ['orders.created.dlq'], AbortSignal.timeout(60_000))
+      const stagesOf = (keys: Awaited<ReturnType<typeof letters>>) =>
+        keys.flatMap(({ stage, letters }) => letters.map(() => stage)).toSorted()
+      const expected = ['inventory', 'inventory', 'order-status', 'order-status']
+      while (stagesOf(await letters()).length < expected.length);
+      assert.equal((await get(first.url, `/orders/${body.orderID}`)).status, 404)
+
+      const rebuilt = await runRebuild()
+      assert.deepEqual([rebuilt.written, rebuilt.unreadable], [1, 1])
+      assert.equal((await get(first.url, `/orders/${body.orderID}`)).body.status, 'accepted')
+      assert.deepEqual(stagesOf(await letters()), expected)
+      const inspector = createInspector(pipeline.connection)
+      t.after(() => inspector.close())
+      const groups = await inspector.groups()
+      assert.deepEqual(groups.toSorted(), ['order-status', 'orders-created'])
+    }
+  )
+
+  await t.test('a rebuild refuses to run while another one is running', async () => {
+    const other = await pipeline.pool.connect()
+    try {
+      await other.query("SELECT pg_advisory_lock(hashtext('orders.orders rebuild'))")
+      await assert.rejects(runRebuild(), { code: 1, stderr: /^Another rebuild of the order status is running/ })
+    } finally {
+      other.release(true)
+    }
   })
 
   await t.test('neither an open stream nor somebody who waits keeps the service from stopping', async () => {

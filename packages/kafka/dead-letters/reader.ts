@@ -11,6 +11,10 @@ export interface TopicReader {
    * @throws KafkaError, or the signal's reason
    */
   readOn(onRecord: (record: FetchedRecord) => void, signal: AbortSignal): Promise<void>
+  /** As `readOn`, in batches: the next one is taken when the promise for the one before has resolved. */
+  readBatches(onBatch: (records: readonly FetchedRecord[]) => void | Promise<void>, signal: AbortSignal): Promise<void>
+  /** The ranges of offsets that have been read, by partition: from `offset` to before `end`. */
+  ranges(): readonly (PartitionPosition & { readonly end: bigint })[]
   close(): Promise<void>
 }
 
@@ -21,9 +25,12 @@ export function createTopicReader(connection: KafkaConnection, topics: readonly 
   const cluster = new Cluster(connection, { requestTimeoutMs })
   const logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
   const fetcher = new Fetcher(cluster, { maxBufferedRecords: recordsAtOnce, logger })
-  let isAssigned = false
+  let beginnings: readonly PartitionPosition[] | undefined
 
-  async function readOn(onRecord: (record: FetchedRecord) => void, signal: AbortSignal): Promise<void> {
+  async function readBatches(
+    onBatch: (records: readonly FetchedRecord[]) => void | Promise<void>,
+    signal: AbortSignal
+  ): Promise<void> {
     const partitions: { topic: string; partition: number }[] = []
     for (const topic of topics) {
       for (const partition of (await cluster.partitions(topic)).keys()) partitions.push({ topic, partition })
@@ -34,8 +41,10 @@ export function createTopicReader(connection: KafkaConnection, topics: readonly 
         end.offset
       ])
     )
-    if (!isAssigned) fetcher.assign(await listOffsets(cluster, partitions, offsetAt.beginning))
-    isAssigned = true
+    if (beginnings === undefined) {
+      beginnings = await listOffsets(cluster, partitions, offsetAt.beginning)
+      fetcher.assign(beginnings)
+    }
     const isBefore = ({ topic, partition, offset }: PartitionPosition) =>
       offset < (ends.get(`${topic}/${partition}`) ?? 0n)
     const onAbort = () => fetcher.wake()
@@ -43,7 +52,7 @@ export function createTopicReader(connection: KafkaConnection, topics: readonly 
     try {
       while (fetcher.hasRecords() || fetcher.positions().some(isBefore)) {
         signal.throwIfAborted()
-        for (const record of await fetcher.take(recordsAtOnce)) onRecord(record)
+        await onBatch(await fetcher.take(recordsAtOnce))
       }
     } finally {
       signal.removeEventListener('abort', onAbort)
@@ -51,7 +60,19 @@ export function createTopicReader(connection: KafkaConnection, topics: readonly 
   }
 
   return {
-    readOn,
+    readBatches,
+    readOn: (onRecord, signal) =>
+      readBatches(records => {
+        for (const record of records) onRecord(record)
+      }, signal),
+    ranges() {
+      const ends = fetcher.positions()
+      return (beginnings ?? []).map(position => {
+        const isSame = ({ topic, partition }: PartitionPosition) =>
+          topic === position.topic && partition === position.partition
+        return { ...position, end: ends.find(isSame)?.offset ?? position.offset }
+      })
+    },
     async close() {
       fetcher.stop()
       await cluster.close()

@@ -1,3 +1,4 @@
+export { deleteRecords } from './change-topics.ts'
 export { fetchedHeaders, fetchedRecord } from './fetched-record.ts'
 export { createInMemoryBroker, type InMemoryBroker, type RecordedRecord } from './in-memory-broker.ts'
 export { readCommitted } from './read-committed.ts'

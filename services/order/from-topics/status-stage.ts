@@ -12,17 +12,29 @@ import type { OrderChange } from '../domain/order-change.ts'
 import { kafkaUses, type statusTopics } from '../kafka-uses.ts'
 import type { OrderStore } from '../store/order-store.ts'
 
-type OrderEvent = OrderCreated | InventoryReserved | InventoryFailed | InventoryConfirmed | InventoryReleased
+export type OrderEvent = OrderCreated | InventoryReserved | InventoryFailed | InventoryConfirmed | InventoryReleased
 
 export interface StatusStageParts {
   readonly topics: Pick<Topics, keyof typeof statusTopics>
   readonly store: Pick<OrderStore, 'apply'>
-  /** Also names the stage. Members of one group share the work; another group begins at the beginning. */
-  readonly group?: string
 }
 
-/** The projection: what the topics say about orders, batch by batch into the store. */
-export function statusStage({ topics, store, group = kafkaUses.groups[0] }: StatusStageParts): Stage<OrderEvent> {
+/** The projection: stores the status of orders, as the topics state it. */
+export function statusStage({ topics, store }: StatusStageParts): Stage<OrderEvent> {
+  const toChange = orderChanges(topics)
+  return {
+    name: kafkaUses.groups[0],
+    group: kafkaUses.groups[0],
+    inputs: Object.values(topics) as Topic<OrderEvent>[],
+    async process(records) {
+      await store.apply(records.map(toChange))
+      return []
+    }
+  }
+}
+
+/** Returns the function that converts a record of any of these topics. */
+export function orderChanges(topics: StatusStageParts['topics']): (record: StageRecord<OrderEvent>) => OrderChange {
   const { ordersCreated, inventoryReserved, inventoryFailed, inventoryConfirmed, inventoryReleased } = topics
   const readers = new Map<string, (record: StageRecord<never>) => OrderChange>([
     [ordersCreated.name, creationOf],
@@ -31,15 +43,7 @@ export function statusStage({ topics, store, group = kafkaUses.groups[0] }: Stat
     [inventoryConfirmed.name, confirmationOf],
     [inventoryReleased.name, releaseOf]
   ])
-  return {
-    name: group,
-    group,
-    inputs: Object.values(topics) as Topic<OrderEvent>[],
-    async process(records) {
-      await store.apply(records.map(record => (readers.get(record.topic) ?? unknownTopic)(record as never)))
-      return []
-    }
-  }
+  return record => (readers.get(record.topic) ?? unknownTopic)(record as never)
 }
 
 function creationOf(record: StageRecord<OrderCreated>): OrderChange {

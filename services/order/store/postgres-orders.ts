@@ -1,5 +1,5 @@
 import { isPostgresConflict, orUnavailable, retryTransient, runStatement, type Statement } from '@orderly/postgres'
-import type { Pool, QueryResultRow } from 'pg'
+import type { Pool, PoolClient, QueryResultRow } from 'pg'
 import { type Decision, mergeChanges, type OrderChange } from '../domain/order-change.ts'
 import type { Order } from '../domain/order-status.ts'
 import { addWhatIsNew, columnsOf, facts } from './order-columns.ts'
@@ -7,9 +7,9 @@ import type { OrderStore, PageRequest } from './order-store.ts'
 
 const liveTable = 'orders.orders'
 
-/** @param table another one of the same form, while it is being rebuilt */
-export function createPostgresOrderStore(pool: Pool, table = liveTable): OrderStore {
-  const run = (statement: Statement) => orUnavailable(runStatement(pool, statement))
+/** @param table a table with the same columns, for a rebuild */
+export function createPostgresOrderStore(on: Pool | PoolClient, table = liveTable): OrderStore {
+  const run = (statement: Statement) => orUnavailable(runStatement(on, statement))
   return {
     async apply(changes) {
       if (changes.length === 0) return

@@ -1,0 +1,165 @@
+import type { Pool, PoolClient } from 'pg'
+import { allColumns, type Fact, facts } from './order-columns.ts'
+import type { OrderStore } from './order-store.ts'
+import { createPostgresOrderStore } from './postgres-orders.ts'
+
+/**
+ * Rebuilds the table of order status from the topics while services read and write it.
+ *
+ * A rebuild collects the topics' records in a temporary table and then merges that table, fact by fact, into `orders.orders`: a fact
+ * that the topics still hold replaces the stored one, and a fact that they no longer hold stays. So a merge never deletes
+ * anything, and what a projection adds meanwhile is kept.
+ *
+ * One rebuild runs at a time: its database session holds an advisory lock and the temporary table, and both end with the session.
+ */
+export interface StatusRebuild {
+  readonly store: Pick<OrderStore, 'apply'>
+  /** Corrects wrong facts and adds missing ones, in small transactions. @returns the number of rows written */
+  merge(onProgress: (progress: { readonly merged: number; readonly written: number }) => void): Promise<number>
+  /** Counts the stored orders without a record in the topics. */
+  countKept(partitions: readonly ReadRange[], unreadable: readonly SourcePosition[]): Promise<KeptOrders[]>
+  close(): void
+}
+
+/** The topic that a record was read from; outcomes have two. */
+export type Source = 'reserved' | 'failed' | Exclude<Fact['of'], 'decided'>
+
+export interface SourcePosition {
+  readonly source: Source
+  readonly partition: number
+  readonly offset: number
+}
+
+/** The offsets of a partition that the rebuild has read: from `offset` to before `end`. */
+export interface ReadRange extends SourcePosition {
+  readonly end: number
+}
+
+/**
+ * - **newer**: its records were written after the rebuild had read the topics.
+ * - **removed by retention**: its records precede the beginning of their partition.
+ * - **unreadable**: its record could not be decoded.
+ * - **without a record**: the topics were read at its positions, and hold no record of it.
+ */
+export type KeptReason = 'newer' | 'removed by retention' | 'unreadable' | 'without a record'
+
+export interface KeptOrders {
+  readonly reason: KeptReason
+  readonly orders: number
+  /** Ids of up to ten of them. */
+  readonly examples: readonly string[]
+}
+
+export class RebuildRunningError extends Error {
+  constructor() {
+    super('Another rebuild of the order status is running in this database: wait for it to end, then run this again.')
+    this.name = 'RebuildRunningError'
+  }
+}
+
+const table = 'pg_temp.orders_rebuilt'
+const rowsInAChunk = 5_000
+
+/** @throws RebuildRunningError */
+export async function openStatusRebuild(pool: Pool): Promise<StatusRebuild> {
+  const client = await pool.connect()
+  try {
+    const { rows } = await client.query("SELECT pg_try_advisory_lock(hashtext('orders.orders rebuild')) AS is_ours")
+    if (!rows[0].is_ours) throw new RebuildRunningError()
+    await client.query(`CREATE TEMPORARY TABLE orders_rebuilt (LIKE orders.orders INCLUDING ALL)`)
+  } catch (error) {
+    client.release(true)
+    throw error
+  }
+  return {
+    store: createPostgresOrderStore(client, table),
+    merge: onProgress => merge(client, onProgress),
+    countKept: (partitions, unreadable) => countKept(client, partitions, unreadable),
+    close: () => client.release(true)
+  }
+}
+
+async function merge(client: PoolClient, onProgress: Parameters<StatusRebuild['merge']>[0]): Promise<number> {
+  await client.query(`ANALYZE ${table}`)
+  let merged = 0
+  let written = 0
+  for (let last = ''; ; ) {
+    const { rows } = await client.query(mergeChunk, [last, rowsInAChunk])
+    const chunk = rows[0] as { last: string | null; rows: number; written: number }
+    if (chunk.last === null) return written
+    last = chunk.last
+    merged += chunk.rows
+    written += chunk.written
+    onProgress({ merged, written })
+  }
+}
+
+const columns = allColumns.split(', ')
+
+/** Holds where the topics have the fact, or nobody does: then the rebuilt row's columns count. */
+const isRebuilt = ({ marker }: Fact, rebuilt: string, stored: string) =>
+  `(${rebuilt}.${marker} IS NOT NULL OR ${stored}.${marker} IS NULL)`
+
+const differences = facts.map(fact => {
+  const values = (row: string) => `(${fact.columns.map(({ name }) => `${row}.${name}`).join(', ')})`
+  return `(${isRebuilt(fact, 'chunk', 'stored')} AND ${values('chunk')} IS DISTINCT FROM ${values('stored')})`
+})
+
+const assignments = facts.flatMap(fact =>
+  fact.columns.map(
+    ({ name }) =>
+      `${name} = CASE WHEN ${isRebuilt(fact, 'excluded', 'known')} THEN excluded.${name} ELSE known.${name} END`
+  )
+)
+
+const mergeChunk = `WITH chunk AS (
+    SELECT * FROM ${table} WHERE order_id > $1 ORDER BY order_id LIMIT $2
+  ), written AS (
+    INSERT INTO orders.orders AS known (${allColumns})
+    SELECT ${columns.map(name => `chunk.${name}`).join(', ')} FROM chunk LEFT JOIN orders.orders AS stored USING (order_id)
+    WHERE stored.order_id IS NULL OR chunk.user_id <> stored.user_id OR ${differences.join(' OR ')}
+    ON CONFLICT (order_id) DO UPDATE SET user_id = excluded.user_id, ${assignments.join(', ')}
+    RETURNING 1
+  )
+  SELECT max(order_id) AS last, count(*)::integer AS rows, (SELECT count(*) FROM written)::integer AS written FROM chunk`
+
+async function countKept(
+  client: PoolClient,
+  partitions: readonly ReadRange[],
+  unreadable: readonly SourcePosition[]
+): Promise<KeptOrders[]> {
+  const { rows } = await client.query(keptOrders, [
+    JSON.stringify(
+      partitions.map(({ source, partition, offset, end }) => ({ source, partition, beginning: offset, ending: end }))
+    ),
+    JSON.stringify(unreadable.map(({ source, partition, offset }) => ({ source, partition, beginning: offset })))
+  ])
+  return rows as KeptOrders[]
+}
+
+/** Whether a position of a stored order satisfies a condition on the ranges that were read, or on the unreadable records. */
+function hasPosition(range: 'partitions' | 'unreadable', condition: (offset: string) => string): string {
+  const positions = facts.map(({ of, partition, offset }) => {
+    // The topic of an outcome is that of its kind.
+    const source = of === 'decided' ? 'stored.outcome' : `'${of}'`
+    return `(range.source = ${source} AND range.partition = stored.${partition} AND ${condition(`stored.${offset}`)})`
+  })
+  return `EXISTS (SELECT FROM ${range} AS range WHERE ${positions.join(' OR ')})`
+}
+
+const keptOrders = `WITH partitions AS (
+    SELECT * FROM json_to_recordset($1) AS given (source text, partition integer, beginning bigint, ending bigint)
+  ), unreadable AS (
+    SELECT * FROM json_to_recordset($2) AS given (source text, partition integer, beginning bigint)
+  ), kept AS (
+    SELECT order_id, CASE
+      WHEN ${hasPosition('partitions', offset => `${offset} >= range.ending`)} THEN 'newer'
+      WHEN ${hasPosition('partitions', offset => `${offset} < range.beginning`)} THEN 'removed by retention'
+      WHEN ${hasPosition('unreadable', offset => `${offset} = range.beginning`)} THEN 'unreadable'
+      ELSE 'without a record'
+    END AS reason
+    FROM orders.orders AS stored
+    WHERE NOT EXISTS (SELECT FROM ${table} AS rebuilt WHERE rebuilt.order_id = stored.order_id)
+  )
+  SELECT reason, count(*)::integer AS orders, (array_agg(order_id ORDER BY order_id))[1:10] AS examples
+  FROM kept GROUP BY reason ORDER BY reason`
