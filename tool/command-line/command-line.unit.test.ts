@@ -17,8 +17,8 @@ test('a command is found by its words, and what it cannot take is refused in one
     [['orders', 'show'], /^ORDER_ID is missing: npm run orderly -- orders show ORDER_ID/],
     [['dlq', 'log', 'who'], /^"who" is one word too many/],
     [['topics', '--colour'], /^Unknown option '--colour': npm run orderly -- topics --help/],
-    [['stock', 'set', 'MUG', '--to', '-5'], /argument is ambiguous: npm run orderly -- stock set --help/],
-    [['stock', 'set', 'MUG', '--to'], /argument missing: npm run orderly -- stock set --help/]
+    [['stock', 'set', 'MUG', '--available', '-5'], /argument is ambiguous: npm run orderly -- stock set --help/],
+    [['stock', 'set', 'MUG', '--available'], /argument missing: npm run orderly -- stock set --help/]
   ]
   for (const [words, message] of refusals)
     assert.throws(() => parseInvocation(words, commands), { exitCode: 64, message })
