@@ -17,6 +17,9 @@ export interface PointOrder {
 /** Where the process with this journal looks for its order; it is gone once it was carried out. */
 export const orderFileOf = (journal: string): string => `${journal}.order`
 
+/** Lists the files into which the process with this journal has planted its mutant. */
+export const plantedFileOf = (journal: string): string => `${journal}.planted`
+
 export interface JournalLine {
   readonly atMs: number
   readonly point: string

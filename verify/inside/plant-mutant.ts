@@ -2,14 +2,16 @@
  * Runs inside a service, ahead of it (`node --import`), and only when the verifier starts it: plants one of the mutants, if
  * one is asked for, by giving Node another source text than the one on disk.
  */
+import { appendFileSync } from 'node:fs'
 import { registerHooks } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { applyPatch, type Patch } from '../mutants/mutant.ts'
 import { mutants } from '../mutants/mutants.ts'
-import { environmentNames } from './journal.ts'
+import { environmentNames, plantedFileOf } from './journal.ts'
 
 const name = process.env[environmentNames.mutant]
+const journal = process.env[environmentNames.journal]
 
 if (name !== undefined) {
   const mutant = mutants.find(mutant => mutant.name === name)
@@ -23,7 +25,9 @@ if (name !== undefined) {
       const own = patches.get(url)
       if (own === undefined || loaded.source === undefined || loaded.source === null) return loaded
       const text = typeof loaded.source === 'string' ? loaded.source : Buffer.from(loaded.source as never).toString()
-      return { ...loaded, source: own.reduce(applyPatch, text) }
+      const source = own.reduce(applyPatch, text)
+      if (journal !== undefined) appendFileSync(plantedFileOf(journal), `${own[0]?.file}\n`)
+      return { ...loaded, source }
     }
   })
 }

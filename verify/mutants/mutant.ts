@@ -31,3 +31,11 @@ export function applyPatch(source: string, { file, find, replace }: Patch): stri
   }
   return parts.join(replace)
 }
+
+/** @throws Error when a file that the mutant patches was loaded by none of the processes; `planted` lists the files that were */
+export function assertPlanted({ name, patches }: Mutant, planted: ReadonlySet<string>): void {
+  const missing = patches.map(({ file }) => file).filter(file => !planted.has(file))
+  if (missing.length > 0) {
+    throw new Error(`the mutant ${name} was not planted: no service loaded ${[...new Set(missing)].join(', ')}`)
+  }
+}

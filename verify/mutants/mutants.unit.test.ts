@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { projectDirectory } from '@orderly/stack'
 import { guarantees } from '../checker/check.ts'
-import { applyPatch } from './mutant.ts'
+import { applyPatch, assertPlanted } from './mutant.ts'
 import { mutants } from './mutants.ts'
 
 for (const { name, patches } of mutants) {
@@ -28,4 +28,11 @@ test('a patch whose text is not there, or there twice, is refused', () => {
   assert.equal(applyPatch('axb', patch), 'ayb')
   assert.throws(() => applyPatch('ab', patch), /stands 0 times in a\.ts/)
   assert.throws(() => applyPatch('axbx', patch), /stands 2 times in a\.ts/)
+})
+
+test('a mutant of which a file was never loaded fails its run', () => {
+  const [mutant] = mutants
+  assert.ok(mutant)
+  assert.doesNotThrow(() => assertPlanted(mutant, new Set(mutant.patches.map(({ file }) => file))))
+  assert.throws(() => assertPlanted(mutant, new Set()), /was not planted: no service loaded/)
 })

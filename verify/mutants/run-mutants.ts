@@ -1,11 +1,14 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { formatTable, Refusal } from '@orderly/stack'
 import type { Arguments } from '../arguments.ts'
 import { check, countViolations } from '../checker/check.ts'
 import { saveHistory } from '../history/save.ts'
+import { plantedFileOf } from '../inside/journal.ts'
 import type { ServersOptions } from '../run/faulty-server.ts'
 import { type RunContext, run } from '../run/run.ts'
 import { type SharedServers, startServers } from '../run/servers.ts'
-import type { Mutant } from './mutant.ts'
+import { assertPlanted, type Mutant } from './mutant.ts'
 import { mutants } from './mutants.ts'
 
 interface MutantResult {
@@ -55,6 +58,7 @@ export async function runMutants(
 
   async function runMutant(mutant: Mutant, runSeed: number): Promise<number[]> {
     const { faults: weights, services, points, durationMs = usualDurationMs, requestsPerSecond = 80 } = mutant
+    const label = `${mutant.name}-${runSeed}.`
     const servers = await startServers(shared, options)
     try {
       const history = await run(
@@ -67,10 +71,11 @@ export async function runMutants(
           services,
           points,
           mutant: mutant.name,
-          label: `${mutant.name}-${runSeed}.`
+          label
         },
         { ...context, servers }
       )
+      assertPlanted(mutant, await plantedFiles(join(context.directories.run, 'journals'), label))
       await saveHistory(history, context.directories.run, `${mutant.name}-${runSeed}`)
       const verdicts = check(history)
       context.note(
@@ -81,6 +86,13 @@ export async function runMutants(
       await servers.stop()
     }
   }
+}
+
+/** Returns the files that the services of a run have loaded with the mutant in them. */
+async function plantedFiles(journals: string, label: string): Promise<ReadonlySet<string>> {
+  const names = (await readdir(journals)).filter(name => name.startsWith(label) && name.endsWith(plantedFileOf('')))
+  const texts = await Promise.all(names.map(name => readFile(join(journals, name), 'utf8')))
+  return new Set(texts.flatMap(text => text.split('\n')))
 }
 
 function choose(names: readonly string[]): readonly Mutant[] {

@@ -114,12 +114,16 @@ export function createInjector({ fleet, servers, producer, note }: InjectorOptio
         // Frozen for a moment, so that not one answer more gets through than had come by then.
         const running = point && (await fleet.order(target, orderAt(point, 'SIGSTOP')))
         if (running === undefined) return nothing
+        let isUndone = false
         void fleet.reachesPoint(running, durationMs - mutedMs).then(isThere => {
-          if (isThere) for (const link of linksToKafka()) link.set('mute')
+          // The process may reach its failpoint after the fault was undone: then nothing would open the links again.
+          const isMuting = isThere && !isUndone
+          if (isMuting) for (const link of linksToKafka()) link.set('mute')
           running.child.signal('SIGCONT')
-          setTimeout(end, isThere ? mutedMs : 0)
+          setTimeout(end, isMuting ? mutedMs : 0)
         })
         return async () => {
+          isUndone = true
           await fleet.withdraw(running)
           running.child.signal('SIGCONT')
           for (const link of linksToKafka()) link.set('open')
