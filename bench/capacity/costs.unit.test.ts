@@ -19,7 +19,7 @@ const framing = 10
 
 function bytesOf({ key, value, headers }: OutputRecord): number {
   const parts = Object.entries(headers).reduce((sum, [name, text]) => sum + 2 + name.length + text.length, 0)
-  return framing + key.length + (value?.length ?? 0) + parts
+  return framing + (key?.length ?? 0) + (value?.length ?? 0) + parts
 }
 
 test('records in the log are as long as is planned', async () => {

@@ -4,7 +4,7 @@ export type { FetchedRecord } from './committed-read/batch-records.ts'
 export type { PartitionProgress } from './committed-read/fetcher.ts'
 export type { KafkaConnection } from './connection.ts'
 export type { LetterKey, ReleaseAnswer } from './dead-letters/book.ts'
-export type { DeadLetter } from './dead-letters/letter.ts'
+export { type DeadLetter, letterHeader } from './dead-letters/letter.ts'
 export {
   type DeadLetterOperation,
   type OperationResult,
@@ -25,6 +25,7 @@ export { createInspector, type KafkaInspector } from './inspect/inspector.ts'
 export type { PartitionLag } from './inspect/lag.ts'
 export type { PartitionDescription, TopicConfig, TopicDescription } from './inspect/topics.ts'
 export type { HeldPartition, OpenTransaction, PartitionHolder } from './inspect/transactions.ts'
+export { outputHeader, withHeader } from './output-headers.ts'
 export {
   createOnceWriter,
   type OnceWriter,
@@ -34,8 +35,8 @@ export {
   type WriteSlot
 } from './producer/once-writer.ts'
 export { createProducer, type Producer, type ProducerOptions } from './producer/producer.ts'
-export type { Codec, Logger, OutputRecord, RecordHeaders, StageRecord, Topic } from './records.ts'
-export { deadLetterTopic } from './stage/dead-letters.ts'
+export type { Codec, HeaderField, Logger, OutputRecord, RecordHeaders, StageRecord, Topic } from './records.ts'
+export { deadLetterHeaders, deadLetterTopic } from './stage/dead-letters.ts'
 export { type StagePoint, stageChannelName, stagePoints } from './stage/points.ts'
 export { runStage } from './stage/run-stage.ts'
 export type { RunningStage, Stage, StageObserver, StageOptions, StageTick, TickContext } from './stage/stage.ts'

@@ -32,12 +32,17 @@ export interface Topic<Event> {
   readonly codec: Codec<Event>
 }
 
-/** Text is written as UTF-8; bytes are written as they are, so that a record can be passed on unread. */
+/** One header of a record. Names may repeat, and content may be null. */
+export type HeaderField = readonly [name: string | Buffer, content: string | Buffer | null]
+
+/** Text is written as UTF-8. Bytes are written unchanged, so that a record can be copied without being decoded. */
 export interface OutputRecord {
   readonly topic: string
-  readonly key: string | Buffer
+  /** A record without a key goes to the partitions in turn. */
+  readonly key: string | Buffer | null
   readonly value: Buffer | null
-  readonly headers: Readonly<Record<string, string | Buffer>>
+  /** By name; as fields where names repeat, content is null, or the order matters. */
+  readonly headers: Readonly<Record<string, string | Buffer>> | readonly HeaderField[]
   /** Milliseconds since the epoch; the time of sending when absent. */
   readonly timestampMs?: number
   /** The one that its key chooses, unless a record has to go where it once stood. */

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { type OutputRecord, outputHeader } from '@orderly/kafka'
 import { readCommitted } from '@orderly/kafka/testing'
 import type { TestService } from '@orderly/stack/testing'
 import { Webhook } from 'standardwebhooks'
@@ -176,7 +177,10 @@ test('sinks of the real process, on real Kafka, Postgres, SMTP and HTTP servers'
     assert.equal(headers['event-id'], eventIDs[0])
     assert.equal(headers['notification-target'], 'webhook:shop')
     assert.equal(headers['dlq-code'], 'HTTP_500')
-    assert.equal(headers.traceparent?.slice(3, 35), String(records[0]?.headers.traceparent).slice(3, 35))
+    assert.equal(
+      headers.traceparent?.slice(3, 35),
+      outputHeader(records[0] as OutputRecord, 'traceparent')?.slice(3, 35)
+    )
     const { target, notification, attempts, reason } = JSON.parse(String(value))
     assert.deepEqual([target, notification.id, attempts, reason], ['webhook:shop', eventIDs[0], 2, 'answered 500'])
     assert.match(await metricsOf(instance), /orderly_notifications_given_up_total\{[^}]*code="HTTP_500"[^}]*\} 1/)

@@ -1,12 +1,13 @@
 import type { DeadLetter, LetterKey } from '@orderly/kafka'
 import { type OptionSpec, type OptionValues, UsageError } from '../command-line/command.ts'
 import { parseMoment } from '../command-line/time.ts'
+import { parseKey } from './key-text.ts'
 
 /** Which letters are meant; what is not said matches all. */
 export interface LetterFilter {
   readonly topics: readonly string[]
   readonly stages: readonly string[]
-  readonly keys: readonly string[]
+  readonly keys: readonly Buffer[]
   readonly codes: readonly string[]
   readonly sinceMs: number | undefined
   readonly untilMs: number | undefined
@@ -22,7 +23,12 @@ export const filterOptions: Readonly<Record<string, OptionSpec>> = {
     description: 'letters of this topic, with or without its .dlq; may be repeated'
   },
   stage: { type: 'string', multiple: true, placeholder: 'STAGE', description: 'parked by this stage; may be repeated' },
-  key: { type: 'string', multiple: true, placeholder: 'KEY', description: 'with this key; may be repeated' },
+  key: {
+    type: 'string',
+    multiple: true,
+    placeholder: 'KEY',
+    description: 'with this key, as text or as hex:00ff; may be repeated'
+  },
   user: { type: 'string', multiple: true, placeholder: 'USER', description: 'the same, as keys are users' },
   code: { type: 'string', multiple: true, placeholder: 'CODE', description: 'parked for this reason; may be repeated' },
   since: { type: 'string', placeholder: 'TIME', description: 'written at or after 2026-01-31T12:00Z, or 2h ago' },
@@ -43,7 +49,7 @@ export function parseFilter(options: OptionValues, nowMs: number): LetterFilter 
   return {
     topics: options.texts('topic').map(topic => (topic.endsWith('.dlq') ? topic : `${topic}.dlq`)),
     stages: options.texts('stage'),
-    keys: [...options.texts('key'), ...options.texts('user')],
+    keys: ['key', 'user'].flatMap(name => options.texts(name).map(text => parseKey(text, name))),
     codes: options.texts('code'),
     sinceMs: moment('since'),
     untilMs: moment('until'),
@@ -66,7 +72,7 @@ export function matches(filter: LetterFilter, letter: DeadLetter): boolean {
   return (
     isOneOf(topics, letter.topic) &&
     isOneOf(stages, letter.stage) &&
-    isOneOf(keys, letter.key.toString()) &&
+    (keys.length === 0 || keys.some(key => letter.key?.equals(key))) &&
     isOneOf(codes, letter.code) &&
     letter.timestampMs >= (sinceMs ?? Number.NEGATIVE_INFINITY) &&
     letter.timestampMs < (untilMs ?? Number.POSITIVE_INFINITY) &&

@@ -21,7 +21,7 @@ const letter: DeadLetter = {
   timestampMs: nowMs - 3_600_000,
   key: Buffer.from('ada'),
   value: Buffer.from('v'),
-  headers: {},
+  headers: [],
   stage: 'inventory',
   code: 'ORDER_INVALID',
   reason: 'its orderID is empty',
@@ -41,6 +41,8 @@ test('a filter that says nothing means every letter, and each option narrows it'
     [['--topic', 'inventory.failed', '--topic', 'orders.created'], true],
     [['--key', 'bob', '--user', 'ada'], true],
     [['--key', 'bob'], false],
+    [['--key', 'hex:616461'], true],
+    [['--user', 'hex:6164'], false],
     [['--code', 'FOLLOWS_PARKED'], false],
     [['--since', '2h'], true],
     [['--since', '30m'], false],
@@ -55,7 +57,13 @@ test('a filter that says nothing means every letter, and each option narrows it'
 })
 
 test('an option that cannot be meant is refused by its name', () => {
-  for (const [option, value] of Object.entries({ since: 'noon', until: '5', partition: '-1', offset: '9-3' })) {
+  for (const [option, value] of Object.entries({
+    key: 'hex:0g',
+    since: 'noon',
+    until: '5',
+    partition: '-1',
+    offset: '9-3'
+  })) {
     assert.throws(() => parseFilter(optionsOf(`--${option}=${value}`), nowMs), {
       name: UsageError.name,
       message: new RegExp(`--${option} is "${value}": give`)

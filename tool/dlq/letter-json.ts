@@ -1,5 +1,6 @@
-import type { DeadLetter } from '@orderly/kafka'
+import { type DeadLetter, letterHeader } from '@orderly/kafka'
 import { formatTime } from '../command-line/time.ts'
+import { formatKey } from './key-text.ts'
 
 /** A letter as commands print it with --json. */
 export function letterJson(letter: DeadLetter) {
@@ -9,17 +10,13 @@ export function letterJson(letter: DeadLetter) {
     partition,
     offset,
     stage,
-    key: letter.key.toString(),
+    key: letter.key && formatKey(letter.key),
     code,
     reason,
-    eventID: textOf(letter, 'event-id'),
-    traceparent: textOf(letter, 'traceparent'),
+    eventID: letterHeader(letter, 'event-id'),
+    traceparent: letterHeader(letter, 'traceparent'),
     writtenAt: formatTime(timestampMs),
     source: source.topic === '' ? undefined : source,
     failedReplay: replay
   }
-}
-
-export function textOf({ headers }: DeadLetter, header: string): string | undefined {
-  return headers[header]?.toString()
 }

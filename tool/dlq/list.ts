@@ -1,9 +1,10 @@
-import { type DeadLetter, type LetterKey, readDeadLetters } from '@orderly/kafka'
+import { type DeadLetter, type LetterKey, letterHeader, readDeadLetters } from '@orderly/kafka'
 import type { Command } from '../command-line/command.ts'
 import { parseNumber, plural } from '../command-line/numbers.ts'
 import { formatDuration, formatTime } from '../command-line/time.ts'
 import { filterOptions, matches, parseFilter } from './filter.ts'
-import { letterJson, textOf } from './letter-json.ts'
+import { formatKey } from './key-text.ts'
+import { letterJson } from './letter-json.ts'
 import { deadLetterTopics } from './topics.ts'
 
 export const listLetters: Command = {
@@ -19,7 +20,7 @@ export const listLetters: Command = {
     const limit = parseNumber(options.text('limit'), 'limit', { minimum: 1, maximum: 1_000_000, otherwise: 100 })
     const topics = await deadLetterTopics(connections.inspector(), filter.topics)
     const keys = topics.length === 0 ? [] : await readDeadLetters(connections.kafka(), topics, signal)
-    const rows = keys.flatMap(key => key.letters.map(letter => ({ letter, state: stateOf(key) })))
+    const rows = keys.flatMap(key => key.letters.map(letter => ({ letter, keyID: key.id, state: stateOf(key) })))
     const found = rows.filter(({ letter }) => matches(filter, letter))
     const shown = found.slice(0, limit)
     output.json({
@@ -33,7 +34,7 @@ export const listLetters: Command = {
           { title: 'TOPIC', value: ({ letter }) => letter.topic },
           { title: 'AT', value: ({ letter }) => `${letter.partition}/${letter.offset}` },
           { title: 'STAGE', value: ({ letter }) => letter.stage },
-          { title: 'KEY', value: ({ letter }) => shorten(letter.key.toString()) },
+          { title: 'KEY', value: ({ letter }) => (letter.key === null ? undefined : shorten(formatKey(letter.key))) },
           { title: 'CODE', value: ({ letter }) => letter.code },
           { title: 'WRITTEN', value: ({ letter }) => formatTime(letter.timestampMs) },
           { title: 'EVENT', value: ({ letter }) => eventOf(letter) },
@@ -43,7 +44,7 @@ export const listLetters: Command = {
       )
       output.line()
     }
-    const keyCount = new Set(found.map(({ letter }) => `${letter.topic} ${letter.stage} ${letter.key}`)).size
+    const keyCount = new Set(found.map(({ keyID }) => keyID)).size
     const oldestMs = Math.min(...found.map(({ letter }) => letter.timestampMs))
     const age = found.length === 0 ? '' : `; the oldest was written ${formatDuration(nowMs - oldestMs)} ago`
     const left = found.length > shown.length ? ` (the first ${shown.length} are shown: --limit)` : ''
@@ -60,12 +61,12 @@ function stateOf({ underWay }: LetterKey): string {
 }
 
 function keyJson({ topic, stage, key, underWay }: LetterKey) {
-  return { topic, stage, key: key.toString(), operation: underWay?.name, isInterrupted: underWay?.isOpen }
+  return { topic, stage, key: key && formatKey(key), operation: underWay?.name, isInterrupted: underWay?.isOpen }
 }
 
 function eventOf(letter: DeadLetter): string | undefined {
-  const target = textOf(letter, 'notification-target')
-  const event = textOf(letter, 'event-id')
+  const target = letterHeader(letter, 'notification-target')
+  const event = letterHeader(letter, 'event-id')
   return target === undefined ? event : `${event} to ${target}`
 }
 

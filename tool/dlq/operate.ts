@@ -13,6 +13,7 @@ import { type Command, type CommandContext, type OptionSpec, orderly, UsageError
 import { parseNumber, plural } from '../command-line/numbers.ts'
 import { byOption, operatorName, reasonOption } from '../command-line/operator.ts'
 import { describeFilter, filterOptions, type LetterFilter, matches, matchesKey, parseFilter } from './filter.ts'
+import { formatKey } from './key-text.ts'
 import { letterJson } from './letter-json.ts'
 import { createOperationLog, toLogRecord } from './operation-log.ts'
 import { redeliver } from './redeliver.ts'
@@ -115,7 +116,7 @@ async function dryRun(
     operation: kind,
     isDryRun: true,
     letters: rows.map(({ letter, what }) => ({ ...letterJson(letter), what })),
-    leftAlone: leftAlone.map(({ key, why }) => ({ topic: key.topic, key: key.key.toString(), why }))
+    leftAlone: leftAlone.map(({ key, why }) => ({ topic: key.topic, key: key.key && formatKey(key.key), why }))
   })
   if (rows.length > 0) {
     output.table(
@@ -124,7 +125,7 @@ async function dryRun(
         { title: 'TOPIC', value: ({ letter }) => letter.topic },
         { title: 'AT', value: ({ letter }) => `${letter.partition}/${letter.offset}` },
         { title: 'STAGE', value: ({ letter }) => letter.stage },
-        { title: 'KEY', value: ({ letter }) => letter.key.toString() },
+        { title: 'KEY', value: ({ letter }) => (letter.key === null ? undefined : formatKey(letter.key)) },
         { title: 'CODE', value: ({ letter }) => letter.code }
       ],
       rows
@@ -157,10 +158,10 @@ function report(
     keys: answers.map(({ topic, operation, answer }) => ({
       topic,
       stage: operation.stage,
-      key: operation.key.toString(),
+      key: operation.key && formatKey(operation.key),
       answer: answer ?? 'none yet'
     })),
-    leftAlone: leftAlone.map(({ key, why }) => ({ topic: key.topic, key: key.key.toString(), why }))
+    leftAlone: leftAlone.map(({ key, why }) => ({ topic: key.topic, key: key.key && formatKey(key.key), why }))
   })
   if (replayed + dropped === 0)
     output.line(`No letter is like that: nothing was done. ${orderly} dlq list shows those that wait.`)

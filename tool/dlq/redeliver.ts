@@ -1,7 +1,6 @@
-import type { DeadLetter } from '@orderly/kafka'
+import { type DeadLetter, letterHeader } from '@orderly/kafka'
 import { inTransaction } from '@orderly/postgres'
 import type { Pool } from 'pg'
-import { textOf } from './letter-json.ts'
 
 /**
  * What is in `notifications.dlq` comes from the ledger of the notification service, not from a topic. This makes deliveries that
@@ -11,8 +10,8 @@ import { textOf } from './letter-json.ts'
  * As everywhere in the ledger the lanes are locked first, in their order, and a later statement changes what lies in them.
  */
 export async function redeliver(pool: Pool, letters: readonly DeadLetter[]): Promise<void> {
-  const events = letters.map(letter => textOf(letter, 'event-id') ?? '')
-  const targets = letters.map(letter => textOf(letter, 'notification-target') ?? '')
+  const events = letters.map(letter => letterHeader(letter, 'event-id') ?? '')
+  const targets = letters.map(letter => letterHeader(letter, 'notification-target') ?? '')
   await inTransaction(pool, async client => {
     await client.query(
       `INSERT INTO notification.lanes (target, user_id, due_at)

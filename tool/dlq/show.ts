@@ -6,6 +6,7 @@ import { plural } from '../command-line/numbers.ts'
 import { printable } from '../command-line/table.ts'
 import { formatTime } from '../command-line/time.ts'
 import { filterOptions, matches, parseFilter } from './filter.ts'
+import { formatKey } from './key-text.ts'
 import { letterJson } from './letter-json.ts'
 import { deadLetterTopics } from './topics.ts'
 
@@ -29,15 +30,15 @@ export const showLetters: Command = {
     for (const [index, letter] of shown.entries()) {
       const { value, unreadable } = contents[index] ?? {}
       output.line(`${letter.topic} ${letter.partition}/${letter.offset}`)
-      output.line(`  key      ${printable(letter.key.toString())}`)
+      output.line(`  key      ${letter.key === null ? 'none' : printable(formatKey(letter.key))}`)
       output.line(`  stage    ${letter.stage}`)
       output.line(`  why      ${letter.code}: ${printable(letter.reason)}`)
       output.line(`  written  ${formatTime(letter.timestampMs)}`)
       const { source } = letter
       if (source.topic !== '') output.line(`  from     ${source.topic} ${source.partition}/${source.offset}`)
       if (letter.replay !== undefined) output.line(`  replay   failed again in ${letter.replay}`)
-      for (const [name, text] of Object.entries(headersOf(letter)))
-        output.line(`  header   ${name}: ${printable(text)}`)
+      for (const [name, text] of headersOf(letter))
+        output.line(`  header   ${printable(name)}${text === null ? ' is null' : `: ${printable(text)}`}`)
       if (unreadable !== undefined) output.line(`  value    cannot be read: ${unreadable}`)
       for (const line of value === undefined ? [] : JSON.stringify(value, null, 2).split('\n')) output.line(`  ${line}`)
       output.line()
@@ -49,8 +50,9 @@ export const showLetters: Command = {
   }
 }
 
-function headersOf({ headers }: DeadLetter): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers).map(([name, content]) => [name, content.toString()]))
+/** Names may repeat, so these are pairs. */
+function headersOf({ headers }: DeadLetter): (readonly [name: string, text: string | null])[] {
+  return headers.map(([name, content]) => [name.toString(), content?.toString() ?? null])
 }
 
 interface Content {

@@ -110,7 +110,7 @@ test('dead letters are found by topic, with their reasons, and problems stand be
     timestampMs: nowMs - 7_200_000,
     code: 'ORDER_INVALID'
   } as Facts['letters'][number]['letters'][number]
-  const key = { topic: 'orders.created.dlq', stage: 'inventory', key: Buffer.from('ada'), parkedCount: 2 }
+  const key = { id: 'ada', topic: 'orders.created.dlq', stage: 'inventory', key: Buffer.from('ada'), parkedCount: 2 }
   const letters = [
     { ...key, letters: [letter, { ...letter, code: 'FOLLOWS_PARKED' }], underWay: undefined },
     { ...key, letters: [], underWay: { name: 'r', isOpen: false } },

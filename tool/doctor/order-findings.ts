@@ -1,7 +1,10 @@
 import { topicNames } from '@orderly/contracts'
+import { letterHeader } from '@orderly/kafka'
 import { orderly } from '../command-line/command.ts'
 import { plural } from '../command-line/numbers.ts'
+import { shellWord } from '../command-line/shell-word.ts'
 import { formatDuration } from '../command-line/time.ts'
+import { shellKey } from '../dlq/key-text.ts'
 import { statusOf } from '../orders/life.ts'
 import type { FoundRecord, OrderTables, Row } from '../orders/sources.ts'
 import { type Facts, type Finding, problem, type Thresholds } from './findings.ts'
@@ -84,19 +87,15 @@ function letterFindings({ orderID, tables }: OrderTraces, { letters }: Facts): F
   const givenUp = new Set(tables.deliveries.filter(({ status }) => status === 'given-up').map(({ target }) => target))
   return letters.flatMap(({ topic, key, letters: waiting }) =>
     waiting
-      .filter(({ headers }) => headers['event-id']?.toString().includes(`-${orderID}`))
-      .filter(({ headers, isCopy }) => !isCopy && !givenUp.has(headers['notification-target']?.toString()))
-      .map(({ code, reason }) => {
-        const these = `--topic ${topic} --key ${shellWord(String(key))}`
+      .filter(letter => letterHeader(letter, 'event-id')?.includes(`-${orderID}`))
+      .filter(letter => !letter.isCopy && !givenUp.has(letterHeader(letter, 'notification-target')))
+      .map(({ partition, offset, code, reason }) => {
+        const which = key === null ? `--partition ${partition} --offset ${offset}` : `--key ${shellKey(key)}`
+        const these = `--topic ${topic} ${which}`
         const todo = `${orderly} dlq show ${these}; mend what the first of them names, then ${orderly} dlq replay ${these}`
         return problem(`order ${orderID}`, `a record of it is a dead letter in ${topic} (${code}: ${reason})`, todo)
       })
   )
-}
-
-/** To be pasted into a shell as it is. */
-function shellWord(text: string): string {
-  return /^[\w.@-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }
 
 const deliveryFinding =

@@ -24,6 +24,7 @@ const decided: Partial<OrderTables> = {
   outcome: { kind: 'reserved' },
   status: { accepted_at: new Date(nowMs), outcome: 'reserved' }
 }
+const header = (name: string, text: string) => [Buffer.from(name), Buffer.from(text)] as const
 const delivery = { target: 'smtp', user_id: 'ada b', status: 'due', attempts: 0, code: null, reason: null }
 
 function find(records: Parameters<typeof diagnoseOrder>[0]['records'], tables: Partial<OrderTables>, more?: object) {
@@ -38,11 +39,11 @@ test('nothing holds up an order that has its outcome, whose status shows it, and
 })
 
 test('a dead letter that holds nothing up, or of which the ledger says as much, is no finding of its own', () => {
-  const headers = { 'event-id': Buffer.from('InventoryReserved-1') }
+  const headers = [header('event-id', 'InventoryReserved-1')]
   const key = { topic: 'audit.dlq', key: Buffer.from('ada') }
   const copies = [{ ...key, letters: [{ code: 'DataException', reason: 'no event', headers, isCopy: true }] }]
   assert.deepEqual(find([created], { ...decided }, { letters: copies }), [])
-  const own = { code: 'HTTP_500', reason: 'no', headers: { ...headers, 'notification-target': Buffer.from('smtp') } }
+  const own = { code: 'HTTP_500', reason: 'no', headers: [...headers, header('notification-target', 'smtp')] }
   const letters = [{ ...key, topic: 'notifications.dlq', letters: [own] }]
   const deliveries = [{ ...delivery, status: 'given-up', attempts: 20, code: 'HTTP_500', reason: 'no' }]
   assert.equal(find([created], { ...decided, deliveries }, { letters }).length, 1)
@@ -65,8 +66,8 @@ test('an outcome that the notification service has not read is found until its d
 })
 
 test('what an order waits for is found, wherever it is, with what to do', () => {
-  const letter = { code: 'ORDER_INVALID', reason: 'no items', headers: { 'event-id': Buffer.from('OrderCreated-1') } }
-  const other = { ...letter, headers: { 'event-id': Buffer.from('OrderCreated-2') } }
+  const letter = { code: 'ORDER_INVALID', reason: 'no items', headers: [header('event-id', 'OrderCreated-1')] }
+  const other = { ...letter, headers: [header('event-id', 'OrderCreated-2')] }
   const letters = [{ topic: 'orders.created.dlq', key: Buffer.from("o'hara"), letters: [letter, other] }]
   const failed = { ...delivery, attempts: 1, code: 'ETIMEDOUT', reason: 'no answer' }
   const cases = [

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import { connectTopics, createSchemaRegistry, topicNames } from '@orderly/contracts'
 import { deadLetterTopic, type Topic } from '@orderly/kafka'
@@ -62,7 +63,7 @@ function toRecorded(
     partition,
     offset,
     timestampMs,
-    key: record.key?.toString() ?? null,
+    key: keyOf(record.key),
     headers,
     producerID,
     producerEpoch,
@@ -70,6 +71,12 @@ function toRecorded(
     valueDigest: record.value === null ? null : createHash('sha256').update(record.value).digest('hex').slice(0, 16),
     ...(event && { event })
   }
+}
+
+/** Different keys stay different where their bytes are no text. */
+function keyOf(key: Buffer | null | undefined): string | null {
+  if (key === null || key === undefined) return null
+  return isUtf8(key) ? key.toString() : `hex:${key.toString('hex')}`
 }
 
 function decodeOrNot(codec: Topic<OrderEvent>['codec'] | undefined, value: Buffer): OrderEvent | undefined {

@@ -65,8 +65,8 @@ export class BatchRecords {
     const keyStart = readVarintEnd()
     const valueLength = readVarint(bytes, keyStart + Math.max(0, keyLength))
     const valueStart = readVarintEnd()
-    const headers = new FetchedHeaders(bytes, valueStart + Math.max(0, valueLength))
     this.#moveTo(start + size, size)
+    const headers = new FetchedHeaders(bytes, valueStart + Math.max(0, valueLength), start + size)
     const timestampMs = (attributes & logAppendTimeBit) === 0 ? firstTimestampMs + timestampDeltaMs : maxTimestampMs
     return new BatchRecord({
       place: this,
@@ -180,9 +180,8 @@ class BatchRecord implements FetchedRecord {
     return codec.decode(this.#bytes, this.#valueStart, this.#valueEnd)
   }
 
-  /** Of a damaged record it may lie behind the batch. */
   get #valueEnd() {
-    return Math.min(this.#valueStart + this.#valueLength, this.#bytes.length)
+    return this.#valueStart + this.#valueLength
   }
 }
 

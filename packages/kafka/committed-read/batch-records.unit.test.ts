@@ -3,19 +3,13 @@ import { test } from 'node:test'
 import { createRecordsBatch } from '@platformatic/kafka'
 import fc from 'fast-check'
 import { encodeRecordBatch } from '../producer/record-batch.ts'
-import { anyBytes, anyRecord, anyText, asBytes } from '../testing/arbitrary-records.ts'
+import { anyNamedHeaders, anyRecord, asBytes, fieldsOf } from '../testing/arbitrary-records.ts'
+import { fetchedRecord } from '../testing/fetched-record.ts'
 import { textCodec } from '../testing/text-codec.ts'
 import { BatchRecords, type FetchedRecord } from './batch-records.ts'
 import { type LogBatch, readLogBatches } from './log-batches.ts'
 
-const record = anyRecord(
-  fc.dictionary(
-    anyText.filter(name => name !== '__proto__'),
-    fc.oneof(anyText, anyBytes),
-    { maxKeys: 5, noNullPrototype: true }
-  )
-)
-const records = fc.array(record, { minLength: 1, maxLength: 20 })
+const records = fc.array(anyRecord(), { minLength: 1, maxLength: 20 })
 const identity = { producerID: 77n, epoch: 3, firstSequence: 0, isTransactional: true }
 
 function readAll(log: Buffer): FetchedRecord[] {
@@ -27,7 +21,7 @@ function readAll(log: Buffer): FetchedRecord[] {
   return found
 }
 
-test('whatever was written is read as it was: keys, values, times, and headers by name, as pairs and all together', () => {
+test('keys, values, times and headers are read byte for byte as they were written', () => {
   fc.assert(
     fc.property(records, records, (first, second) => {
       const log = Buffer.concat([first, second].map(records => encodeRecordBatch({ records, ...identity })))
@@ -43,24 +37,39 @@ test('whatever was written is read as it was: keys, values, times, and headers b
       for (const [index, { key, value, headers, timestampMs }] of [...first, ...second].entries()) {
         const own = read[index] as FetchedRecord
         assert.equal(own.timestampMs, timestampMs)
-        assert.deepEqual([own.hasKey, own.key], [true, asBytes(key)])
+        assert.deepEqual([own.hasKey, own.key], [key !== null, key === null ? null : asBytes(key)])
         assert.deepEqual([own.hasValue, own.value], [value !== null, value])
         if (value !== null) assert.deepEqual(own.decode(textCodec), value.toString())
-        const pairs = Object.entries(headers).map(([name, content]) => [Buffer.from(name).toString(), asBytes(content)])
-        assert.deepEqual([...own.headers], pairs)
-        for (const [name, content] of pairs as [string, Buffer][]) {
-          assert.equal(own.headers.text(name), content.toString())
-          assert.ok(own.headers.has(name))
-        }
-        assert.equal(own.headers.text('no such header'), undefined)
-        assert.equal(own.headers.has('no such header'), false)
-        assert.deepEqual(
-          own.headers.toObject(),
-          Object.fromEntries(pairs.map(([name, content]) => [name, content?.toString()]))
-        )
+        assert.deepEqual([...own.headers], fieldsOf(headers))
       }
     })
   )
+})
+
+test('headers are found by name, the first of several, and the last of all by its position', () => {
+  fc.assert(
+    fc.property(anyRecord(anyNamedHeaders), record => {
+      const [own] = readAll(encodeRecordBatch({ records: [record], ...identity })) as [FetchedRecord]
+      const pairs = fieldsOf(record.headers).map(([name, content]) => [String(name), String(content)] as const)
+      for (const [name, text] of pairs) {
+        assert.equal(own.headers.text(name), text)
+        assert.ok(own.headers.has(name))
+      }
+      assert.equal(own.headers.text('no such header'), undefined)
+      assert.equal(own.headers.has('no such header'), false)
+      assert.deepEqual(own.headers.toObject(), Object.fromEntries(pairs))
+      const [name, text] = pairs.at(-1) ?? ['no such header', undefined]
+      assert.equal(own.headers.textOfLast(name), text)
+    })
+  )
+  const twice = [
+    ['a', '1'],
+    ['b', null],
+    ['a', '2']
+  ] as const
+  const { headers } = fetchedRecord({ topic: 't', partition: 0, offset: 0n }, { key: 'k', value: null, headers: twice })
+  assert.deepEqual([headers.text('a'), headers.textOfLast('a'), headers.textOfLast('b')], ['1', '2', undefined])
+  assert.deepEqual([headers.has('b'), headers.text('b')], [true, undefined])
 })
 
 test('of a batch that begins before what was asked for the rest is read', () => {

@@ -6,14 +6,29 @@ import { readVarint, readVarintEnd } from './varint.ts'
  * The headers of a fetched record, left in the bytes they came in until somebody asks: most are never asked for, and three
  * headers as pairs of buffers cost more than the rest of the record.
  */
-export class FetchedHeaders implements RecordHeaders, Iterable<readonly [name: string, content: Buffer | null]> {
+export class FetchedHeaders implements RecordHeaders, Iterable<readonly [name: Buffer, content: Buffer | null]> {
   readonly #bytes: Buffer
   readonly #start: number
+  /** Position of the last header; -1 without headers. */
+  readonly #last: number
 
-  /** @param start where their number stands */
-  constructor(bytes: Buffer, start: number) {
+  /**
+   * @param start position of the number of headers
+   * @param end end of the record
+   * @throws RangeError when the headers do not end with their record
+   */
+  constructor(bytes: Buffer, start: number, end: number) {
     this.#bytes = bytes
     this.#start = start
+    let last = -1
+    let count = readVarint(bytes, start)
+    let position = readVarintEnd()
+    for (; count > 0 && position < end; count--) {
+      last = position
+      position = readContent(bytes, readContent(bytes, position))
+    }
+    if (count !== 0 || position !== end) throw new RangeError('the headers of a record do not end with it')
+    this.#last = last
   }
 
   text(name: string): string | undefined {
@@ -28,17 +43,29 @@ export class FetchedHeaders implements RecordHeaders, Iterable<readonly [name: s
   /** '' for content that is null. */
   toObject(): Record<string, string> {
     const headers: Record<string, string> = {}
-    for (const [name, content] of this) headers[name] = content === null ? '' : content.toString()
+    for (const [name, content] of this) headers[name.toString()] = content === null ? '' : content.toString()
     return headers
   }
 
-  *[Symbol.iterator](): Generator<readonly [string, Buffer | null], void> {
+  /** Returns the text of the last header if it has this name. */
+  textOfLast(name: string): string | undefined {
+    if (this.#last < 0) return undefined
+    const bytes = this.#bytes
+    const wanted = encodedName(name)
+    const nameEnd = readContent(bytes, this.#last)
+    if (contentBytes !== wanted.length || !isAt(bytes, nameEnd - contentBytes, wanted)) return undefined
+    const end = readContent(bytes, nameEnd)
+    return contentBytes < 0 ? undefined : bytes.toString('utf8', end - contentBytes, end)
+  }
+
+  /** Yields every header as its bytes, in their order. */
+  *[Symbol.iterator](): Generator<readonly [Buffer, Buffer | null], void> {
     const bytes = this.#bytes
     let count = readVarint(bytes, this.#start)
     let position = readVarintEnd()
     for (; count > 0; count--) {
       const nameEnd = readContent(bytes, position)
-      const name = bytes.toString('utf8', nameEnd - contentBytes, nameEnd)
+      const name = bytes.subarray(nameEnd - Math.max(0, contentBytes), nameEnd)
       position = readContent(bytes, nameEnd)
       yield [name, contentBytes < 0 ? null : bytes.subarray(position - contentBytes, position)]
     }

@@ -1,5 +1,7 @@
 import type { FetchedRecord } from '../committed-read/batch-records.ts'
-import { headerOf, ParkedKeys, refusalHeader, releaseHeader, stageHeader } from '../stage/parked-keys.ts'
+import { ParkedKeys } from '../stage/parked-keys.ts'
+import { addedHeaders, refusalHeader, releaseHeader, stageHeader } from './headers.ts'
+import { keyText } from './key.ts'
 import { compareOrigins, type DeadLetter, isCopy, placeOf, toLetter } from './letter.ts'
 import { readMark } from './operation.ts'
 
@@ -11,10 +13,13 @@ import { readMark } from './operation.ts'
  * its stage has answered; until then nobody knows what will come back, so nothing may be replayed past it.
  */
 export interface LetterKey {
+  /** Unique in a book. */
+  readonly id: string
   /** The dead-letter topic. */
   readonly topic: string
   readonly stage: string
-  readonly key: Buffer
+  /** The bounded key (key.ts). A letter with a null key is alone: it has no order with others. */
+  readonly key: Buffer | null
   /** Those that are waiting, in the order in which the records were written first. */
   readonly letters: readonly DeadLetter[]
   readonly underWay: UnderWay | undefined
@@ -32,9 +37,10 @@ export interface UnderWay {
 export type ReleaseAnswer = 'released' | 'refused'
 
 interface KeyState {
+  readonly id: string
   readonly topic: string
   readonly stage: string
-  readonly key: Buffer
+  readonly key: Buffer | null
   readonly letters: Map<string, DeadLetter>
   readonly sources: Set<string>
   underWay: UnderWay | undefined
@@ -49,25 +55,28 @@ export class DeadLetterBook {
   add(record: FetchedRecord): void {
     const mark = readMark(record)
     if (mark !== undefined) {
-      const state = this.#state(record, mark.stage)
-      for (const place of [...mark.replayed, ...mark.dropped]) state.letters.delete(place)
-      state.underWay = mark.state === 'done' ? undefined : { name: mark.name, isOpen: mark.state === 'open' }
+      for (const place of [...mark.replayed, ...mark.dropped]) {
+        const state = this.#state(record, mark.stage, place)
+        state.letters.delete(place)
+        state.underWay = mark.state === 'done' ? undefined : { name: mark.name, isOpen: mark.state === 'open' }
+      }
       return
     }
     if (isCopy(record)) {
       this.#wait(record)
       return
     }
-    const stage = headerOf(record, stageHeader)
-    if (stage === undefined) return
+    const added = addedHeaders(record)
+    const stage = added?.text(stageHeader)
+    if (added === undefined || stage === undefined) return
     this.#parkedKeys(record.topic, stage).remember(record)
-    const released = headerOf(record, releaseHeader)
-    const answered = released ?? headerOf(record, refusalHeader)
-    if (record.value === null && answered !== undefined) {
-      const state = this.#state(record, stage)
+    const released = added.text(releaseHeader)
+    const answered = released ?? added.text(refusalHeader)
+    if (answered !== undefined) {
+      const state = this.#state(record, stage, '')
       if (state.underWay?.name !== answered) return
       state.underWay = undefined
-      this.#answers.set(`${nameOf(state)} ${answered}`, released === undefined ? 'refused' : 'released')
+      this.#answers.set(`${state.id} ${answered}`, released === undefined ? 'refused' : 'released')
       return
     }
     this.#wait(record)
@@ -75,7 +84,7 @@ export class DeadLetterBook {
 
   #wait(record: FetchedRecord): void {
     const letter = toLetter(record)
-    const state = this.#state(record, letter.stage)
+    const state = this.#state(record, letter.stage, placeOf(letter))
     // Who delivers at least once may park the same record again after a crash.
     const source = `${letter.source.topic}/${letter.source.partition}/${letter.source.offset}`
     if (letter.source.topic !== '' && state.sources.has(source)) return
@@ -87,20 +96,21 @@ export class DeadLetterBook {
   keys(): LetterKey[] {
     return [...this.#keys.values()]
       .filter(({ letters, underWay }) => letters.size > 0 || underWay !== undefined)
-      .map(({ topic, stage, key, letters, underWay }) => ({
+      .map(({ id, topic, stage, key, letters, underWay }) => ({
+        id,
         topic,
         stage,
         key,
         letters: [...letters.values()].toSorted(compareOrigins),
         underWay,
-        parkedCount: this.#parkedKeys(topic, stage).count(key.toString())
+        parkedCount: this.#parkedKeys(topic, stage).count(key)
       }))
       .toSorted((a, b) => (a.letters[0]?.timestampMs ?? 0) - (b.letters[0]?.timestampMs ?? 0))
   }
 
   /** Undefined while the stage has not answered. */
-  answer(key: Pick<LetterKey, 'topic' | 'stage' | 'key'>, operation: string): ReleaseAnswer | undefined {
-    return this.#answers.get(`${nameOf(key)} ${operation}`)
+  answer(keyID: string, operation: string): ReleaseAnswer | undefined {
+    return this.#answers.get(`${keyID} ${operation}`)
   }
 
   #parkedKeys(topic: string, stage: string): ParkedKeys {
@@ -110,18 +120,15 @@ export class DeadLetterBook {
     return parked
   }
 
-  #state({ topic, key }: FetchedRecord, stage: string): KeyState {
-    const own = { topic, stage, key: key ?? Buffer.alloc(0) }
-    const name = nameOf(own)
-    let state = this.#keys.get(name)
+  /** @param place of a letter; it identifies one that has no key */
+  #state({ topic, key }: FetchedRecord, stage: string, place: string): KeyState {
+    const id = `${topic} ${stage} ${key === null ? `at ${place}` : `key ${keyText(key)}`}`
+    let state = this.#keys.get(id)
     if (state === undefined) {
-      state = { ...own, letters: new Map(), sources: new Set(), underWay: undefined }
-      this.#keys.set(name, state)
+      const own = key && Buffer.from(key) // a view would keep the whole fetched batch in memory
+      state = { id, topic, stage, key: own, letters: new Map(), sources: new Set(), underWay: undefined }
+      this.#keys.set(id, state)
     }
     return state
   }
-}
-
-function nameOf({ topic, stage, key }: Pick<LetterKey, 'topic' | 'stage' | 'key'>): string {
-  return `${topic} ${stage} ${key.toString('hex')}`
 }

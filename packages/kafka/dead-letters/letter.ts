@@ -1,6 +1,20 @@
 import type { FetchedRecord } from '../committed-read/batch-records.ts'
 import type { OutputRecord } from '../records.ts'
-import { headerOf, replayHeader, stageHeader } from '../stage/parked-keys.ts'
+import {
+  addedHeaders,
+  addHeaders,
+  codeHeader,
+  keyHeader,
+  type OwnHeaders,
+  offsetHeader,
+  originHeader,
+  partitionHeader,
+  reasonHeader,
+  replayHeader,
+  splitHeaders,
+  stageHeader,
+  topicHeader
+} from './headers.ts'
 
 /** A record that stands in a dead-letter topic, with what its headers say of it. */
 export interface DeadLetter {
@@ -10,10 +24,10 @@ export interface DeadLetter {
   readonly offset: bigint
   /** When the record was written to its own topic, or replayed last. */
   readonly timestampMs: number
-  readonly key: Buffer
+  readonly key: Buffer | null
   readonly value: Buffer | null
-  /** As they came, those of the parking included. */
-  readonly headers: Readonly<Record<string, Buffer>>
+  /** The record's own headers, in their order. Of a copy also those of Kafka Connect. */
+  readonly headers: OwnHeaders
   readonly stage: string
   readonly code: string
   readonly reason: string
@@ -33,20 +47,6 @@ export interface LetterPlace {
   readonly offset: bigint
 }
 
-/** On a replayed record: `partition/offset` at which it stood first. It stays on it when it is parked again. */
-const originHeader = 'dlq-origin'
-/** Those that parking adds, and that parking again would write anew. */
-const parkingHeaders = new Set([
-  'dlq-stage',
-  'dlq-reason',
-  'dlq-code',
-  'dlq-topic',
-  'dlq-partition',
-  'dlq-offset',
-  replayHeader,
-  originHeader
-])
-
 interface LetterHeaders {
   readonly stage: string
   readonly code: string
@@ -58,11 +58,11 @@ interface LetterHeaders {
 
 const ownHeaders: LetterHeaders = {
   stage: stageHeader,
-  code: 'dlq-code',
-  reason: 'dlq-reason',
-  topic: 'dlq-topic',
-  partition: 'dlq-partition',
-  offset: 'dlq-offset'
+  code: codeHeader,
+  reason: reasonHeader,
+  topic: topicHeader,
+  partition: partitionHeader,
+  offset: offsetHeader
 }
 
 /** `errors.deadletterqueue.context.headers.enable` of a sink connector. */
@@ -75,16 +75,18 @@ const connectHeaders: LetterHeaders = {
   offset: '__connect.errors.offset'
 }
 
-/** What Connect sets aside has the headers of the record, too, so it may look like a part of a replay. */
-export function isCopy({ headers }: FetchedRecord): boolean {
-  return headers.has(connectHeaders.topic)
+/** Returns whether Kafka Connect wrote the letter: behind all headers of the record, added ones included, it puts its own. */
+export function isCopy(record: FetchedRecord): boolean {
+  return record.headers.has(connectHeaders.topic) && addedHeaders(record) === undefined
 }
 
 export function toLetter(record: FetchedRecord): DeadLetter {
   const { topic, partition, offset, timestampMs, value } = record
+  const { own, added } = splitHeaders(record)
   const ofConnect = isCopy(record)
   const names = ofConnect ? connectHeaders : ownHeaders
-  const text = (name: string): string => headerOf(record, name) ?? ''
+  const last = new Map(own.map(([name, content]) => [name.toString(), content]))
+  const text = (name: string): string => (ofConnect ? last.get(name)?.toString() : added?.text(name)) ?? ''
   const source = {
     topic: text(names.topic),
     partition: toIndex(text(names.partition)),
@@ -100,37 +102,38 @@ export function toLetter(record: FetchedRecord): DeadLetter {
     partition,
     offset,
     timestampMs,
-    key: record.key ?? Buffer.alloc(0),
+    key: added?.bytes(keyHeader) ?? record.key,
     value,
-    headers: Object.fromEntries(
-      [...record.headers].map(([name, content]) => [name, content === null ? Buffer.alloc(0) : Buffer.from(content)])
-    ),
+    headers: own,
     stage: text(names.stage),
     // Of a Java class its own name.
     code: text(names.code).replace(/^.*\./, ''),
     reason: text(names.reason),
     source,
     origin,
-    replay: ofConnect ? undefined : headerOf(record, replayHeader),
+    replay: ofConnect ? undefined : added?.text(replayHeader),
     isCopy: ofConnect
   }
 }
 
-/** The record as it was, on its way to where it stood, as part of a replay. */
+/** Returns the record as it was, for the partition that it was in, as part of a replay. */
 export function toReplayed({ key, value, headers, stage, source, origin }: DeadLetter, replay: string): OutputRecord {
-  const own = Object.entries(headers).filter(([name]) => !parkingHeaders.has(name))
   return {
     topic: source.topic,
     partition: source.partition,
     key,
     value,
-    headers: {
-      ...Object.fromEntries(own),
+    headers: addHeaders(headers, {
       [replayHeader]: replay,
       [stageHeader]: stage,
       [originHeader]: `${origin.partition}/${origin.offset}`
-    }
+    })
   }
+}
+
+/** Returns the text of the first header of this name that the record itself has. */
+export function letterHeader({ headers }: DeadLetter, name: string): string | undefined {
+  return headers.find(([candidate]) => candidate.toString() === name)?.[1]?.toString()
 }
 
 /** It did not come from a topic, so it cannot be written there again, and no stage holds its key back for it. */

@@ -92,7 +92,7 @@ export async function operateOnDeadLetters(
       const dropped = sum(operations.map(({ drop }) => drop.length))
       done += replayed + dropped
       const before = knownKeys.size
-      for (const { stage, key } of operations) knownKeys.add(`${stage} ${key.toString('hex')}`)
+      for (const { keyID } of operations) knownKeys.add(keyID)
       const step = { operations, newKeys: knownKeys.size - before, replayed, dropped, done, total }
       const sourceless = operations.flatMap(({ replay }) => replay).filter(isSourceless)
       if (sourceless.length > 0) await operation.redeliver?.(sourceless)
@@ -101,7 +101,7 @@ export async function operateOnDeadLetters(
       operation.onStep?.(step)
     }
     const awaited = plan.operations.filter(({ state }) => state === 'awaiting')
-    const answerTo = ({ key, stage, name }: KeyOperation) => book.answer({ topic, stage, key }, name)
+    const answerTo = ({ keyID, name }: KeyOperation) => book.answer(keyID, name)
     const deadlineMs = performance.now() + waitMs
     while (awaited.some(one => answerTo(one) === undefined) && performance.now() < deadlineMs) {
       await delay(pollMs, undefined, { signal })

@@ -1,6 +1,6 @@
 import type { FetchedRecord } from '../committed-read/batch-records.ts'
 import type { OutputRecord } from '../records.ts'
-import { headerOf, parkedCountHeader, releaseHeader, stageHeader } from '../stage/parked-keys.ts'
+import { addedHeaders, addHeaders, operationHeader, parkedCountHeader, releaseHeader, stageHeader } from './headers.ts'
 import { type DeadLetter, isSourceless, placeOf, toReplayed } from './letter.ts'
 
 /**
@@ -22,17 +22,17 @@ export interface OperationMark {
   readonly state: 'open' | 'awaiting' | 'done'
 }
 
-const operationHeader = 'dlq-operation'
-
 export function readMark(record: FetchedRecord): OperationMark | undefined {
-  const name = headerOf(record, operationHeader)
+  const name = addedHeaders(record)?.text(operationHeader)
   if (name === undefined || record.value === null) return undefined
   return { name, ...JSON.parse(record.value.toString()) }
 }
 
 export interface KeyOperation {
   readonly name: string
-  readonly key: Buffer
+  /** Identifies the key in the book. */
+  readonly keyID: string
+  readonly key: Buffer | null
   readonly stage: string
   /** In the order in which they are to be processed. */
   readonly replay: readonly DeadLetter[]
@@ -54,11 +54,15 @@ export function operationRecords(operation: KeyOperation): OutputRecord[] {
       partition: (replay.at(-1) ?? first).source.partition,
       key,
       value: null,
-      headers: { [releaseHeader]: name, [stageHeader]: stage, [parkedCountHeader]: String(parkedCount) }
+      headers: addHeaders([], {
+        [releaseHeader]: name,
+        [stageHeader]: stage,
+        [parkedCountHeader]: String(parkedCount)
+      })
     })
   }
   const mark: Omit<OperationMark, 'name'> = { stage, replayed: replay.map(placeOf), dropped: drop.map(placeOf), state }
-  const headers = { [operationHeader]: name, 'content-type': 'application/json' }
+  const headers = addHeaders([['content-type', 'application/json']], { [operationHeader]: name })
   const { topic, partition } = first
   return [...records, { topic, partition, key, value: Buffer.from(JSON.stringify(mark)), headers }]
 }

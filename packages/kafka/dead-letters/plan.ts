@@ -70,7 +70,7 @@ function plan(
     if (own.replay.length + own.drop.length === 0) continue
     const isAnswered = key.parkedCount > 0 && !key.letters.some(isSourceless)
     const state = isLast && isAnswered ? 'awaiting' : 'done'
-    operations.push({ ...own, key: key.key, stage: key.stage, parkedCount: key.parkedCount, state })
+    operations.push({ ...own, keyID: key.id, key: key.key, stage: key.stage, parkedCount: key.parkedCount, state })
   }
   return { operations, leftAlone }
 }

@@ -1,11 +1,14 @@
 import type { OutputRecord } from '../records.ts'
 
-/** Where a record is written. */
+/** Position of the next record that has neither a partition nor a key. */
+let turn = 0
+
+/** Returns the partition that a record is written to: its own, the one that its key chooses, or the next in turn. */
 export function partitionOf(
   { key, partition }: Pick<OutputRecord, 'key' | 'partition'>,
   partitionCount: number
 ): number {
-  return partition ?? choosePartition(key, partitionCount)
+  return partition ?? (key === null ? turn++ % partitionCount : choosePartition(key, partitionCount))
 }
 
 /** The partition the Java client would choose for a key, so that every producer in any language agrees: murmur2, made positive. */

@@ -1,6 +1,7 @@
 import { type Connection, createAPI, produceV11, Writer } from '@platformatic/kafka'
 import { request } from '../cluster/requests.ts'
 import type { KafkaError } from '../errors.ts'
+import { areFields } from '../output-headers.ts'
 import type { OutputRecord } from '../records.ts'
 
 /** Who writes: brokers drop what this producer already wrote under the same sequence number (KIP-98). */
@@ -104,9 +105,10 @@ function createProduceRequest(
     .appendTaggedFields()
 }
 
-/** What a record takes on the wire, roughly (the exact figure costs as much as encoding it). */
-export function approximateBytes(record: OutputRecord): number {
-  let bytes = (record.value?.length ?? 0) + record.key.length + 32
-  for (const name in record.headers) bytes += name.length + (record.headers[name] as string | Buffer).length + 4
+/** Estimates the bytes of an encoded record; the exact figure costs as much as encoding it. */
+export function approximateBytes({ key, value, headers }: OutputRecord): number {
+  let bytes = (value?.length ?? 0) + (key?.length ?? 0) + 32
+  if (areFields(headers)) for (const [name, content] of headers) bytes += name.length + (content?.length ?? 0) + 4
+  else for (const name in headers) bytes += name.length + (headers[name] as string | Buffer).length + 4
   return bytes
 }

@@ -1,5 +1,6 @@
 import { crc32c } from '@platformatic/kafka'
 import { encodedName } from '../header-names.ts'
+import { areFields } from '../output-headers.ts'
 import type { OutputRecord } from '../records.ts'
 
 /**
@@ -89,18 +90,29 @@ export class RecordBatchBuilder {
     end = this.#writeVarint(timestampDelta, end)
     end = this.#writeVarint(offsetDelta, end)
     end = this.#writeContent(record.key, end)
-    end = record.value === null ? this.#writeVarint(-1, end) : this.#writeBytes(record.value, end)
-    let headers = 0
-    for (const _ in record.headers) headers++
-    end = this.#writeVarint(headers, end)
-    for (const name in record.headers) {
-      end = this.#writeBytes(encodedName(name), end)
-      end = this.#writeContent(record.headers[name] as string | Buffer, end)
-    }
+    end = this.#writeContent(record.value, end)
+    end = this.#writeHeaders(record.headers, end)
     return this.#writeLengthOf(bodyStart, end, usualLengthBytes)
   }
 
-  #writeContent(content: string | Buffer, start: number): number {
+  #writeHeaders(headers: OutputRecord['headers'], start: number): number {
+    if (areFields(headers)) {
+      let end = this.#writeVarint(headers.length, start)
+      for (const [name, content] of headers) end = this.#writeContent(content, this.#writeContent(name, end))
+      return end
+    }
+    let count = 0
+    for (const _ in headers) count++
+    let end = this.#writeVarint(count, start)
+    for (const name in headers) {
+      end = this.#writeBytes(encodedName(name), end)
+      end = this.#writeContent(headers[name] as string | Buffer, end)
+    }
+    return end
+  }
+
+  #writeContent(content: string | Buffer | null, start: number): number {
+    if (content === null) return this.#writeVarint(-1, start)
     return typeof content === 'string' ? this.#writeText(content, start) : this.#writeBytes(content, start)
   }
 

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { murmur2 as clientMurmur2, crc32c, Reader, readRecordsBatch } from '@platformatic/kafka'
 import fc from 'fast-check'
-import { anyBytes, anyRecord, anyText, asBytes } from '../testing/arbitrary-records.ts'
-import { choosePartition, murmur2 } from './partitioner.ts'
+import { anyBytes, anyRecord, anyText, asBytes, fieldsOf } from '../testing/arbitrary-records.ts'
+import { choosePartition, murmur2, partitionOf } from './partitioner.ts'
 import { encodeRecordBatch, RecordBatchBuilder } from './record-batch.ts'
 
-const record = anyRecord(fc.dictionary(anyText, fc.oneof(anyText, anyBytes), { maxKeys: 5 }))
+const record = anyRecord()
+const bytesOf = (content: Buffer | null) => content && Buffer.from(content)
 
 test('whatever is written can be read again as it was, by an independent reader', () => {
   fc.assert(
@@ -30,13 +31,10 @@ test('whatever is written can be read again as it was, by an independent reader'
           assert.ok(written)
           assert.equal(read.offsetDelta, index)
           assert.equal(Number(batch.firstTimestamp) + Number(read.timestampDelta), written.timestampMs)
-          assert.deepEqual(Buffer.from(read.key ?? []), asBytes(written.key))
-          assert.deepEqual(read.value === null ? null : Buffer.from(read.value), written.value)
-          const headers = read.headers.map(([name, content]) => [Buffer.from(name ?? []), Buffer.from(content ?? [])])
-          assert.deepEqual(
-            headers,
-            Object.entries(written.headers).map(([name, content]) => [Buffer.from(name), asBytes(content)])
-          )
+          assert.deepEqual(bytesOf(read.key), written.key === null ? null : asBytes(written.key))
+          assert.deepEqual(bytesOf(read.value), written.value)
+          const headers = read.headers.map(([name, content]) => [bytesOf(name), bytesOf(content)])
+          assert.deepEqual(headers, fieldsOf(written.headers))
         }
       }
     )
@@ -57,6 +55,12 @@ test('a record that does not fit is left out, and the batch is as if nobody had 
       assert.deepEqual(Buffer.from(sealed), encodeRecordBatch({ ...writer, records: added }))
     })
   )
+})
+
+test('records without a key go to the partitions in turn, unless they name one', () => {
+  const partitions = Array.from({ length: 6 }, () => partitionOf({ key: null }, 3))
+  assert.deepEqual(partitions.toSorted(), [0, 0, 1, 1, 2, 2])
+  assert.equal(partitionOf({ key: null, partition: 2 }, 3), 2)
 })
 
 test('keys go to the partitions to which the Java client sends them', () => {

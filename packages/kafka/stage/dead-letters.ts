@@ -1,30 +1,90 @@
 import type { FetchedRecord } from '../committed-read/batch-records.ts'
-import type { OutputRecord } from '../records.ts'
+import {
+  addedHeaders,
+  addHeaders,
+  codeHeader,
+  keyHeader,
+  offsetHeader,
+  originHeader,
+  parkedCountHeader,
+  partitionHeader,
+  reasonHeader,
+  releaseHeader,
+  replayHeader,
+  splitHeaders,
+  stageHeader,
+  topicHeader
+} from '../dead-letters/headers.ts'
+import { boundedKey } from '../dead-letters/key.ts'
+import type { HeaderField, OutputRecord } from '../records.ts'
 
-/** The dead-letter topic of a topic. */
+const maxReasonLength = 1_000
+
+/** Returns the name of the dead-letter topic of a topic. */
 export const deadLetterTopic = (topic: string): string => `${topic}.dlq`
 
 /**
- * A record as it came, byte for byte, with what is needed to understand and to replay it: why and where it failed, and where
- * it stood. Its key is kept, so that the dead letters of one key keep their order.
+ * Returns the dead letter of a record: its key, value and headers byte for byte, with the reason of the failure and the record's
+ * position. Dead letters of one key keep their order, because the key decides their partition.
  */
 export function toDeadLetter(record: FetchedRecord, stageName: string, error: unknown): OutputRecord {
-  const headers: Record<string, string | Buffer> = {}
-  for (const [name, value] of record.headers) headers[name] = value ?? ''
+  const { own, added } = splitHeaders(record)
+  const { key } = record
+  const bounded = boundedKey(key)
+  const replay = added?.text(replayHeader)
+  const origin = added?.text(originHeader)
   return {
     topic: deadLetterTopic(record.topic),
-    key: record.key ?? '',
+    key: bounded,
     value: record.value,
     timestampMs: record.timestampMs,
-    headers: {
-      ...headers,
-      'dlq-stage': stageName,
-      'dlq-reason': reasonOf(error),
-      'dlq-code': codeOf(error),
-      'dlq-topic': record.topic,
-      'dlq-partition': String(record.partition),
-      'dlq-offset': String(record.offset)
-    }
+    headers: addHeaders(own, {
+      [stageHeader]: stageName,
+      [reasonHeader]: reasonOf(error),
+      [codeHeader]: codeOf(error),
+      [topicHeader]: record.topic,
+      [partitionHeader]: String(record.partition),
+      [offsetHeader]: String(record.offset),
+      ...(replay !== undefined && { [replayHeader]: replay }),
+      ...(origin !== undefined && { [originHeader]: origin }),
+      ...(key !== null && bounded !== key && { [keyHeader]: key })
+    })
+  }
+}
+
+/** Returns the headers of a dead letter that comes from no topic. */
+export function deadLetterHeaders(
+  own: Readonly<Record<string, string>>,
+  { stage, code, reason }: { readonly stage: string; readonly code: string; readonly reason: string }
+): readonly HeaderField[] {
+  return addHeaders(Object.entries(own), {
+    [stageHeader]: stage,
+    [codeHeader]: code,
+    [reasonHeader]: reason.slice(0, maxReasonLength)
+  })
+}
+
+/** What a record that was written by an operation says of it. */
+export interface ReplayPart {
+  /** The stage that parked the records. */
+  readonly stage: string | undefined
+  /** Name of the replay that the record is part of. */
+  readonly replay: string | undefined
+  /** Name of the replay that the record ends. */
+  readonly release: string | undefined
+  /** How many parked records the replay knew of. */
+  readonly parkedCount: number
+}
+
+/** Returns undefined for a record that no operation wrote, as almost all are. */
+export function replayPartOf(record: FetchedRecord): ReplayPart | undefined {
+  const added = addedHeaders(record)
+  if (added === undefined) return undefined
+  return {
+    stage: added.text(stageHeader),
+    replay: added.text(replayHeader),
+    release: record.hasValue ? undefined : added.text(releaseHeader),
+    parkedCount: Number(added.text(parkedCountHeader) ?? Number.POSITIVE_INFINITY)
   }
 }
 
@@ -34,5 +94,5 @@ export function codeOf(error: unknown): string {
 }
 
 function reasonOf(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).slice(0, 1_000)
+  return (error instanceof Error ? error.message : String(error)).slice(0, maxReasonLength)
 }

@@ -4,6 +4,7 @@ import { type TestContext, test } from 'node:test'
 import { integrationEnvironment } from '@orderly/stack/testing'
 import { createTopics } from '../cluster/admin.ts'
 import { Cluster } from '../cluster/cluster.ts'
+import { addHeaders } from '../dead-letters/headers.ts'
 import { createProducer } from '../producer/producer.ts'
 import { ScriptedProducer } from '../testing/scripted-producer.ts'
 import { deadLetterTopic } from './dead-letters.ts'
@@ -27,7 +28,12 @@ test('a new owner waits for a dead letter whose transaction has not ended, and t
   await open.write(deadLetterTopic(topic), 0, ['of a transaction that ends by and by'])
   const park = (key: string) =>
     producer.send([
-      { topic: deadLetterTopic(topic), key, value: Buffer.from('v'), headers: { 'dlq-stage': 'a stage' } }
+      {
+        topic: deadLetterTopic(topic),
+        key,
+        value: Buffer.from('v'),
+        headers: addHeaders([], { 'dlq-stage': 'a stage' })
+      }
     ])
   await park('blocked')
   const events: string[] = []
@@ -38,7 +44,7 @@ test('a new owner waits for a dead letter whose transaction has not ended, and t
   for (const key of ['one', 'another', 'a third']) await park(key).then(() => events.push('written'))
   await open.end('abort')
   const keys = (await loading).get(topic)
-  assert.equal(keys?.blocks('blocked', undefined), true)
+  assert.equal(keys?.blocks(Buffer.from('blocked'), undefined), true)
   assert.deepEqual(events, ['written', 'written', 'written', 'loaded'])
 })
 

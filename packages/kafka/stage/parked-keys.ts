@@ -1,6 +1,15 @@
 import type { Cluster } from '../cluster/cluster.ts'
 import type { FetchedRecord } from '../committed-read/batch-records.ts'
 import { beginningOffsets, endOffsets, Fetcher, type PartitionPosition } from '../committed-read/fetcher.ts'
+import {
+  addedHeaders,
+  addHeaders,
+  refusalHeader,
+  releaseHeader,
+  replayHeader,
+  stageHeader
+} from '../dead-letters/headers.ts'
+import { boundedKey, keyText } from '../dead-letters/key.ts'
 import type { Logger, OutputRecord } from '../records.ts'
 import { deadLetterTopic } from './dead-letters.ts'
 
@@ -22,13 +31,9 @@ import { deadLetterTopic } from './dead-letters.ts'
  *
  * Several stages may read one topic and share its dead-letter topic, so all of this concerns one stage only, named by the header
  * `dlq-stage`, which a replay and a release carry too: the other stages have had these records before, and pass over them.
+ *
+ * Keys are compared as bytes. A record with a null key has no order with others, so it blocks none and none blocks it.
  */
-export const replayHeader = 'dlq-replay'
-export const releaseHeader = 'dlq-release'
-export const stageHeader = 'dlq-stage'
-export const parkedCountHeader = 'dlq-parked'
-export const refusalHeader = 'dlq-release-refused'
-
 interface ParkedKey {
   /** The replays of it that have failed again. */
   readonly failedReplays: Set<string>
@@ -45,69 +50,66 @@ export class ParkedKeys {
   }
 
   /** Whether a record must be parked because an earlier one of its key is. */
-  blocks(key: string, replay: string | undefined): boolean {
-    const parked = this.#keys.get(key)
+  blocks(key: Buffer | null, replay: string | undefined): boolean {
+    const parked = this.#find(key)
     return parked !== undefined && (replay === undefined || parked.failedReplays.has(replay))
   }
 
-  park(key: string, replay: string | undefined): void {
-    const parked = this.#keys.get(key) ?? { failedReplays: new Set(), count: 0 }
+  park(key: Buffer | null, replay: string | undefined): void {
+    const bounded = boundedKey(key)
+    if (bounded === null) return
+    const parked = this.#find(bounded) ?? { failedReplays: new Set(), count: 0 }
     parked.count++
     if (replay !== undefined) parked.failedReplays.add(replay)
-    this.#keys.set(key, parked)
+    this.#keys.set(keyText(bounded), parked)
   }
 
   /**
    * @param count how many parked records the replay knew of, if it says so
    * @returns whether the key was parked and is not any more
    */
-  release(key: string, replay: string, count = Number.POSITIVE_INFINITY): boolean {
-    const parked = this.#keys.get(key)
-    if (parked === undefined || parked.failedReplays.has(replay) || parked.count > count) return false
-    return this.#keys.delete(key)
+  release(key: Buffer | null, replay: string, count = Number.POSITIVE_INFINITY): boolean {
+    const parked = this.#find(key)
+    if (key === null || parked === undefined || parked.failedReplays.has(replay) || parked.count > count) return false
+    return this.#keys.delete(keyText(key))
   }
 
   /** 0 for a key that is not parked. */
-  count(key: string): number {
-    return this.#keys.get(key)?.count ?? 0
+  count(key: Buffer | null): number {
+    return this.#find(key)?.count ?? 0
   }
 
   /** A record of the dead-letter topic, as they follow each other there. */
   remember(record: FetchedRecord): void {
-    if (headerOf(record, stageHeader) !== this.#stageName) return
-    const key = record.key?.toString() ?? ''
-    const released = headerOf(record, releaseHeader)
-    if (record.value === null && headerOf(record, refusalHeader) !== undefined) return
-    if (record.value === null && released !== undefined) this.release(key, released)
-    else this.park(key, headerOf(record, replayHeader))
+    const added = addedHeaders(record)
+    if (added?.text(stageHeader) !== this.#stageName) return
+    const released = added.text(releaseHeader)
+    if (added.text(refusalHeader) !== undefined) return
+    if (released !== undefined) this.release(record.key, released)
+    else this.park(record.key, added.text(replayHeader))
   }
 
   get size(): number {
     return this.#keys.size
   }
+
+  #find(key: Buffer | null): ParkedKey | undefined {
+    const bounded = this.#keys.size === 0 ? null : boundedKey(key)
+    return bounded === null ? undefined : this.#keys.get(keyText(bounded))
+  }
 }
 
 /** What the dead-letter topic is told of a release, in the transaction in which it takes place, or does not. */
 export function answerToRelease(
-  { topic, key, replay, isReleased }: { topic: string; key: string; replay: string; isReleased: boolean },
+  { topic, key, replay, isReleased }: { topic: string; key: Buffer | null; replay: string; isReleased: boolean },
   stageName: string
 ): OutputRecord {
   return {
     topic: deadLetterTopic(topic),
     key,
     value: null,
-    headers: { [isReleased ? releaseHeader : refusalHeader]: replay, [stageHeader]: stageName }
+    headers: addHeaders([], { [isReleased ? releaseHeader : refusalHeader]: replay, [stageHeader]: stageName })
   }
-}
-
-/** Whether a record is part of a replay (or a release) of what another stage had parked. */
-export function isForAnotherStage(record: FetchedRecord, stageName: string): boolean {
-  if (!record.headers.has(replayHeader) && !record.headers.has(releaseHeader)) return false
-  return headerOf(record, stageHeader) !== stageName
-}
-
-export function headerOf(record: FetchedRecord, name: string): string | undefined {
-  return record.headers.text(name)
 }
 
 /**

@@ -2,16 +2,8 @@ import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promi
 import type { FetchedRecord } from '../committed-read/batch-records.ts'
 import { KafkaError } from '../errors.ts'
 import type { Logger, OutputRecord, StageRecord, Topic } from '../records.ts'
-import { codeOf, toDeadLetter } from './dead-letters.ts'
-import {
-  answerToRelease,
-  headerOf,
-  isForAnotherStage,
-  ParkedKeys,
-  parkedCountHeader,
-  releaseHeader,
-  replayHeader
-} from './parked-keys.ts'
+import { codeOf, type ReplayPart, replayPartOf, toDeadLetter } from './dead-letters.ts'
+import { answerToRelease, ParkedKeys } from './parked-keys.ts'
 import type { Stage, StageObserver } from './stage.ts'
 
 /**
@@ -86,11 +78,12 @@ export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchP
         signal.throwIfAborted()
         inThisTurn = 1
       }
-      if (isForAnotherStage(record, stage.name)) continue
-      if (isRelease(record)) {
-        // What comes before it decides whether it takes place.
+      const part = replayPartOf(record)
+      if (part !== undefined && part.stage !== stage.name) continue
+      if (part?.release !== undefined) {
+        // The records before it decide whether it takes place.
         await processBatch()
-        parked.push(release(record))
+        parked.push(release(record, part.release, part))
         continue
       }
       const reason = condemned.size === 0 ? undefined : condemned.get(placeOf(record))
@@ -98,7 +91,7 @@ export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchP
         await parkBehindItsKey(record, reason)
         continue
       }
-      if (followsParkedOne(record)) {
+      if (followsParkedOne(record, part)) {
         parked.push(park(record, followsParked))
         continue
       }
@@ -134,19 +127,15 @@ export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchP
     await sink.add(outputs)
   }
 
-  function release(record: FetchedRecord): OutputRecord {
-    const { topic } = record
-    const key = record.key?.toString() ?? ''
-    const replay = headerOf(record, releaseHeader) ?? ''
-    const count = Number(headerOf(record, parkedCountHeader) ?? Number.POSITIVE_INFINITY)
-    const isReleased = parkedKeys.get(topic)?.release(key, replay, count) === true
+  function release({ topic, key }: FetchedRecord, replay: string, { parkedCount }: ReplayPart): OutputRecord {
+    const isReleased = parkedKeys.get(topic)?.release(key, replay, parkedCount) === true
     return answerToRelease({ topic, key, replay, isReleased }, stage.name)
   }
 
-  function followsParkedOne(record: FetchedRecord): boolean {
+  function followsParkedOne(record: FetchedRecord, part: ReplayPart | undefined): boolean {
     const parked = parkedKeys.get(record.topic)
     if (parked === undefined || parked.size === 0) return false
-    return parked.blocks(record.key?.toString() ?? '', headerOf(record, replayHeader))
+    return parked.blocks(record.key, part?.replay)
   }
 
   /** Tries until it succeeds or fails for good, waiting longer each time, with jitter so that instances do not come in step. */
@@ -172,12 +161,12 @@ export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchP
     logger.error(
       {
         ...{ error, stage: stage.name, topic, partition, offset: String(offset) },
-        traceparent: headerOf(record, 'traceparent')
+        traceparent: record.headers.text('traceparent')
       },
       'record parked in the dead-letter topic'
     )
     observer.parked?.({ topic, reason: codeOf(error) })
-    parkedKeys.get(topic)?.park(record.key?.toString() ?? '', headerOf(record, replayHeader))
+    parkedKeys.get(topic)?.park(record.key, replayPartOf(record)?.replay)
     return toDeadLetter(record, stage.name, error)
   }
 
@@ -190,13 +179,9 @@ export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchP
   }
 }
 
-const isRelease = (record: FetchedRecord): boolean => !record.hasValue && headerOf(record, releaseHeader) !== undefined
-
 function haveSameKey(one: FetchedRecord, other: FetchedRecord): boolean {
-  return one.topic === other.topic && (one.key?.equals(other.key ?? noKey) ?? false)
+  return one.topic === other.topic && other.key !== null && one.key?.equals(other.key) === true
 }
-
-const noKey = Buffer.alloc(0)
 
 const placeOf = ({ topic, partition, offset }: FetchedRecord): string => `${topic}/${partition}/${offset}`
 

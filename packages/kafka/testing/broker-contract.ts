@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
+import { addHeaders } from '../dead-letters/headers.ts'
 import type { Producer } from '../producer/producer.ts'
-import type { Codec, Logger, Topic } from '../records.ts'
+import type { Codec, HeaderField, Logger, Topic } from '../records.ts'
 import { deadLetterTopic } from '../stage/dead-letters.ts'
 import type { RunningStage, Stage, StageOptions, TickContext } from '../stage/stage.ts'
 import type { RecordedRecord } from './in-memory-broker.ts'
@@ -127,6 +128,76 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
     )
   })
 
+  test(`${brokerName}: a dead letter has the key, the value and the headers of its record byte for byte`, async t => {
+    const { broker, input, sendRecords, start, upperCase } = await setUp(t)
+    const value = Buffer.concat([Buffer.from('broken '), Buffer.from([0xff, 0xfe, 0])])
+    const headers: readonly HeaderField[] = [
+      ['a', '1'],
+      ['dlq-reason', 'a header of the record itself'],
+      ['a', null],
+      [Buffer.from([0xff]), Buffer.from([0x80, 0])],
+      ['a', '1']
+    ]
+    const keys = [null, Buffer.alloc(0), Buffer.from([0xc3, 0x28]), Buffer.alloc(3_000, 0xee)]
+    await sendRecords(keys.map(key => ({ topic: input, key, value, headers })))
+    start(upperCase)
+    const parked = await broker.read(deadLetterTopic(input), keys.length)
+    const expected = headers.map(([name, content]) => [Buffer.from(name), content && Buffer.from(content)])
+    for (const { bytes } of parked) {
+      assert.deepEqual(bytes.value, value)
+      assert.deepEqual(bytes.headers.slice(0, headers.length), expected)
+    }
+    const found = parked.map(({ bytes }) => bytes.key?.toString('hex') ?? null)
+    const [, , , long] = keys as Buffer[]
+    for (const key of keys.slice(0, 3)) assert.ok(found.includes(key?.toString('hex') ?? null))
+    const [ofLong] = parked.filter(({ headers }) => headers['dlq-key'] !== undefined)
+    assert.equal(parked.filter(({ headers }) => headers['dlq-key'] !== undefined).length, 1)
+    assert.deepEqual(ofLong?.bytes.headers.find(([name]) => String(name) === 'dlq-key')?.[1], long)
+    assert.ok((ofLong?.bytes.key?.length ?? 0) < 1_000)
+  })
+
+  test(`${brokerName}: a record without a key blocks none and is blocked by none, whatever else is parked`, async t => {
+    const { broker, input, output, sendRecords, start } = await setUp(t)
+    const send = (text: string, key: Buffer | null) =>
+      sendRecords([{ topic: input, key, partition: 0, value: Buffer.from(text), headers: {} }])
+    for (const text of ['broken 1', 'broken 2']) await send(text, null)
+    await send('broken 3', Buffer.alloc(0))
+    await send('a', null)
+    await send('behind the empty key', Buffer.alloc(0))
+    await send('b', Buffer.from('k'))
+    start(async records =>
+      records.map(({ event }) => ({ topic: output, key: 'k', value: Buffer.from(event), headers: {} }))
+    )
+    assert.deepEqual(values(await broker.read(output, 1)), ['b'])
+    const parked = await broker.read(deadLetterTopic(input), 5)
+    assert.deepEqual(parked.map(({ value, headers }) => `${value}: ${headers['dlq-code']}`).toSorted(), [
+      'a: Error',
+      'behind the empty key: FOLLOWS_PARKED',
+      'broken 1: Error',
+      'broken 2: Error',
+      'broken 3: UNREADABLE'
+    ])
+  })
+
+  test(`${brokerName}: keys are the same only when their bytes are`, async t => {
+    const { broker, input, output, sendRecords, start, upperCase } = await setUp(t)
+    // As text both are the replacement character.
+    const [one, other] = [Buffer.from([0xff]), Buffer.from([0xfe])]
+    const long = (end: string) => Buffer.concat([Buffer.alloc(2_000, 'k'), Buffer.from(end)])
+    const send = (text: string, key: Buffer) =>
+      sendRecords([{ topic: input, key, partition: 0, value: Buffer.from(text), headers: {} }])
+    await send('broken', one)
+    await send('broken too', long('1'))
+    await send('a', other)
+    await send('b', long('2'))
+    await send('behind it', one)
+    await send('behind it too', long('1'))
+    start(upperCase)
+    assert.deepEqual(values(await broker.read(output, 2)).toSorted(), ['A', 'B'])
+    const parked = values(await broker.read(deadLetterTopic(input), 4))
+    assert.deepEqual(parked.toSorted(), ['behind it', 'behind it too', 'broken', 'broken too'])
+  })
+
   test(`${brokerName}: a record that makes processing fail is found in its batch and parked alone`, async t => {
     const { broker, input, output, write, start, upperCase } = await setUp(t)
     for (const value of ['a', 'b', 'bad', 'c', 'd']) await write([value], `key of ${value}`)
@@ -220,9 +291,9 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
           topic: input,
           key: 'k',
           value: Buffer.from(text),
-          headers: { 'dlq-replay': name, 'dlq-stage': stage }
+          headers: addHeaders([], { 'dlq-replay': name, 'dlq-stage': stage })
         })),
-        { topic: input, key: 'k', value: null, headers: { 'dlq-release': name, 'dlq-stage': stage } }
+        { topic: input, key: 'k', value: null, headers: addHeaders([], { 'dlq-release': name, 'dlq-stage': stage }) }
       ])
     await write(['broken', 'b'])
     start(upperCase)
@@ -245,12 +316,17 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
     const replay = (name: string, text: string, count: number) => {
       const headers = { 'dlq-stage': 'contract' }
       return sendRecords([
-        { topic: input, key: 'k', value: Buffer.from(text), headers: { ...headers, 'dlq-replay': name } },
+        {
+          topic: input,
+          key: 'k',
+          value: Buffer.from(text),
+          headers: addHeaders([], { ...headers, 'dlq-replay': name })
+        },
         {
           topic: input,
           key: 'k',
           value: null,
-          headers: { ...headers, 'dlq-release': name, 'dlq-parked': String(count) }
+          headers: addHeaders([], { ...headers, 'dlq-release': name, 'dlq-parked': String(count) })
         }
       ])
     }
@@ -272,9 +348,9 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
     const { broker, input, sendRecords, start } = await setUp(t)
     const headers = { 'dlq-stage': 'contract' }
     await sendRecords([
-      { topic: deadLetterTopic(input), key: 'k', value: Buffer.from('bad'), headers },
-      { topic: input, key: 'k', value: Buffer.from('bad'), headers: { ...headers, 'dlq-replay': 'r' } },
-      { topic: input, key: 'k', value: null, headers: { ...headers, 'dlq-release': 'r' } }
+      { topic: deadLetterTopic(input), key: 'k', value: Buffer.from('bad'), headers: addHeaders([], headers) },
+      { topic: input, key: 'k', value: Buffer.from('bad'), headers: addHeaders([], { ...headers, 'dlq-replay': 'r' }) },
+      { topic: input, key: 'k', value: null, headers: addHeaders([], { ...headers, 'dlq-release': 'r' }) }
     ])
     start(async () => {
       throw new Error('does not compute')

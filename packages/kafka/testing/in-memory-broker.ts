@@ -22,6 +22,12 @@ export interface RecordedRecord {
   readonly key: string
   readonly value: Buffer
   readonly headers: Readonly<Record<string, string>>
+  /** The record byte for byte. */
+  readonly bytes: {
+    readonly key: Buffer | null
+    readonly value: Buffer | null
+    readonly headers: readonly (readonly [Buffer, Buffer | null])[]
+  }
 }
 
 /** '' and no bytes for a key and a value that are null. */
@@ -38,7 +44,8 @@ export function toRecorded({
     ...{ topic, partition, offset, timestampMs },
     key: key?.toString() ?? '',
     value: value ?? Buffer.alloc(0),
-    headers: headers.toObject()
+    headers: headers.toObject(),
+    bytes: { key, value, headers: [...headers] }
   }
 }
 
@@ -46,6 +53,8 @@ export interface InMemoryBroker {
   producer(): Producer
   /** In order of writing within each partition, partitions one after the other. */
   records(topic: string): RecordedRecord[]
+  /** The same records, as a reader gets them. */
+  fetched(topic: string): FetchedRecord[]
   /** The next `send` of any producer is refused with this, and writes nothing. */
   failNextSend(error: Error): void
   runStage<Event>(
@@ -196,6 +205,7 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
       nextFailure = error
     },
     committedOffset: (group, topic, partition) => BigInt(committed.get(`${group} ${topic}/${partition}`) ?? 0),
-    records: topic => log(topic).flat().map(toRecorded)
+    records: topic => log(topic).flat().map(toRecorded),
+    fetched: topic => log(topic).flat()
   }
 }

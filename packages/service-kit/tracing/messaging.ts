@@ -1,4 +1,4 @@
-import type { OutputRecord } from '@orderly/kafka'
+import { type OutputRecord, outputHeader } from '@orderly/kafka'
 import type { FinishedSpan } from './spans.ts'
 
 /** What the spans of stages and producers have in common (https://opentelemetry.io/docs/specs/semconv/messaging/kafka/). */
@@ -9,14 +9,14 @@ export function operation(name: string, type = name) {
 }
 
 export function sendSpan(
-  { topic, key, headers }: OutputRecord,
+  record: OutputRecord,
   traceparent: string,
   parent: string | undefined,
   startMs: number,
   endMs: number,
   count = 1
 ): FinishedSpan {
-  const id = headers['event-id']
+  const { topic, key } = record
   return {
     name: `send ${topic}`,
     kind: 'producer',
@@ -28,8 +28,8 @@ export function sendSpan(
       ...kafka,
       ...operation('send'),
       'messaging.destination.name': topic,
-      'messaging.kafka.message.key': String(key),
-      'messaging.message.id': id === undefined ? undefined : String(id),
+      'messaging.kafka.message.key': key === null ? undefined : String(key),
+      'messaging.message.id': outputHeader(record, 'event-id'),
       ...(count > 1 && { 'messaging.batch.message_count': count })
     }
   }

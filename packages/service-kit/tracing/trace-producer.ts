@@ -1,4 +1,4 @@
-import type { OnceWriter, OutputRecord, Producer } from '@orderly/kafka'
+import { type OnceWriter, type OutputRecord, outputHeader, type Producer, withHeader } from '@orderly/kafka'
 import { sendSpan } from './messaging.ts'
 import { isSampled, preciseNowMs, type Spans } from './spans.ts'
 
@@ -27,11 +27,11 @@ async function sendTraced(
   const startMs = preciseNowMs()
   const told: { record: OutputRecord; parent: string; traceparent: string }[] = []
   const traced = records.map(record => {
-    const parent = record.headers.traceparent
-    if (typeof parent !== 'string' || !isSampled(parent)) return record
+    const parent = outputHeader(record, 'traceparent')
+    if (parent === undefined || !isSampled(parent)) return record
     const traceparent = spans.begin(parent)
     told.push({ record, parent, traceparent })
-    return { ...record, headers: { ...record.headers, traceparent } }
+    return withHeader(record, 'traceparent', traceparent)
   })
   const tell = (failure: { error?: unknown }) => {
     const endMs = preciseNowMs()

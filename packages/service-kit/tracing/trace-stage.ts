@@ -1,4 +1,13 @@
-import type { OutputRecord, RecordHeaders, Stage, StageObserver, StageRecord, StageTick } from '@orderly/kafka'
+import {
+  type OutputRecord,
+  outputHeader,
+  type RecordHeaders,
+  type Stage,
+  type StageObserver,
+  type StageRecord,
+  type StageTick,
+  withHeader
+} from '@orderly/kafka'
 import type { TraceObserver } from '../metrics/stage-observer.ts'
 import { kafka, operation, sendSpan } from './messaging.ts'
 import { type FinishedSpan, isSampled, preciseNowMs, type Spans } from './spans.ts'
@@ -170,7 +179,7 @@ function tellBatch(group: string, batch: TracedBatch, spans: Spans, ended: Batch
     spans.record(processSpan(group, each, batch.startMs, batch.processedMs, { links: [batch.traceparent] }))
   }
   for (const output of batch.outputs) {
-    const traceparent = String(output.headers.traceparent ?? '')
+    const traceparent = outputHeader(output, 'traceparent') ?? ''
     const parent = origins.get(parseTraceparent(traceparent)?.traceID)
     // A parked record is passed on with the header that it came with: no step of ours.
     if (parent === undefined || passedOn.has(traceparent)) continue
@@ -224,14 +233,14 @@ function traceTick(tick: StageTick, spans: Spans): StageTick {
       startMs = preciseNowMs()
       const traceparent = spans.begin(undefined)
       const outputs = await tick.run(context)
-      written = outputs.map(output => ({ ...output, headers: { ...output.headers, traceparent } }))
+      written = outputs.map(output => withHeader(output, 'traceparent', traceparent))
       return written
     },
     async committed() {
       const [first] = written
       if (first !== undefined) {
         spans.record(
-          sendSpan(first, String(first.headers.traceparent), undefined, startMs, preciseNowMs(), written.length)
+          sendSpan(first, outputHeader(first, 'traceparent') ?? '', undefined, startMs, preciseNowMs(), written.length)
         )
       }
       await tick.committed?.()

@@ -1,4 +1,4 @@
-import { deadLetterTopic, type OutputRecord } from '@orderly/kafka'
+import { deadLetterHeaders, deadLetterTopic, type OutputRecord } from '@orderly/kafka'
 import type { Delivery, Failure } from '../domain/delivery.ts'
 
 /** A topic of its own: a notification that one target does not get parks nothing of the results, nor of other targets. */
@@ -11,14 +11,14 @@ export function toDeadLetter(delivery: Delivery, attempts: number, { code, reaso
     topic: notificationsDeadLetterTopic,
     key: notification.userID,
     value: Buffer.from(JSON.stringify({ target, notification, attempts, ageMs: Math.round(ageMs), code, reason })),
-    headers: {
-      'event-id': notification.id,
-      'content-type': 'application/json',
-      traceparent,
-      'notification-target': target,
-      'dlq-stage': 'notification-delivery',
-      'dlq-code': code,
-      'dlq-reason': reason
-    }
+    headers: deadLetterHeaders(
+      {
+        'event-id': notification.id,
+        'content-type': 'application/json',
+        traceparent,
+        'notification-target': target
+      },
+      { stage: 'notification-delivery', code, reason }
+    )
   }
 }

@@ -64,7 +64,7 @@ function checkLetter(evidence: Evidence, { record, origin, stage }: DeadLetter):
   return findings
 }
 
-/** In each partition of an input, by key: from the first record that is poison on, everything is parked, in its order. */
+/** Checks each key of each partition: from the first poison record on, everything is parked, in its order. A null key blocks nothing. */
 function checkKeys({ visible, deadLettersByOrigin }: Evidence, topic: string): Finding[] {
   const findings: Finding[] = []
   const poisoned = new Set<string>()
@@ -73,6 +73,7 @@ function checkKeys({ visible, deadLettersByOrigin }: Evidence, topic: string): F
     const key = `${partitionOf(record)} ${record.key}`
     const about = { records: [record], orderID: record.event?.orderID, userID: record.event?.userID }
     const [letter] = deadLettersByOrigin.get(placeOf(record)) ?? []
+    if (record.key === null) continue
     if (record.event === undefined) poisoned.add(key)
     else if (letter === undefined && poisoned.has(key)) {
       findings.push({

@@ -1,0 +1,69 @@
+import type { FetchedRecord } from '../committed-read/batch-records.ts'
+import type { HeaderField } from '../records.ts'
+
+/**
+ * The headers that stages and operators add to the records of others: to dead letters, and to records that are replayed.
+ *
+ * A record keeps its own headers byte for byte: their order, names that repeat, content that is null. What is added follows
+ * them as one block, and the last header of the block, `dlq-headers`, holds the number of the record's own headers and that of
+ * all. So a header of a record is never taken for one of these because of its name.
+ */
+export const stageHeader = 'dlq-stage'
+export const reasonHeader = 'dlq-reason'
+export const codeHeader = 'dlq-code'
+/** Position of the record when it was parked. */
+export const topicHeader = 'dlq-topic'
+export const partitionHeader = 'dlq-partition'
+export const offsetHeader = 'dlq-offset'
+/** Position of the record before it was ever replayed, as `partition/offset`. */
+export const originHeader = 'dlq-origin'
+/** Name of the replay that a record is part of. */
+export const replayHeader = 'dlq-replay'
+/** Name of the replay that a release ends, and how many parked records that replay knew of. */
+export const releaseHeader = 'dlq-release'
+export const parkedCountHeader = 'dlq-parked'
+export const refusalHeader = 'dlq-release-refused'
+/** Name of an operation, on the mark that it leaves. */
+export const operationHeader = 'dlq-operation'
+/** The whole key of a record whose key is too long to be that of a dead letter. */
+export const keyHeader = 'dlq-key'
+const ownCountHeader = 'dlq-headers'
+
+export type OwnHeaders = readonly (readonly [name: Buffer, content: Buffer | null])[]
+
+interface SplitHeaders {
+  /** The record's own headers. */
+  readonly own: OwnHeaders
+  readonly added: AddedHeaders | undefined
+}
+
+export interface AddedHeaders {
+  text(name: string): string | undefined
+  bytes(name: string): Buffer | undefined
+}
+
+/** Returns a record's own headers with others behind them. */
+export function addHeaders(
+  own: readonly HeaderField[],
+  added: Readonly<Record<string, string | Buffer>>
+): HeaderField[] {
+  const headers = [...own, ...Object.entries(added)]
+  return [...headers, [ownCountHeader, `${own.length}/${headers.length + 1}`]]
+}
+
+/** Separates the record's own headers from the added ones, of which most records have none. */
+export function splitHeaders({ headers }: FetchedRecord): SplitHeaders {
+  const all = [...headers]
+  const [, own, count] = /^(\d{1,9})\/(\d{1,9})$/.exec(headers.textOfLast(ownCountHeader) ?? '') ?? []
+  if (Number(count) !== all.length || Number(own) >= all.length) return { own: all, added: undefined }
+  const added = new Map(all.slice(Number(own)).map(([name, content]) => [name.toString(), content ?? undefined]))
+  return {
+    own: all.slice(0, Number(own)),
+    added: { text: name => added.get(name)?.toString(), bytes: name => added.get(name) }
+  }
+}
+
+/** Returns the added headers; undefined, without looking at the others, for a record that has none. */
+export function addedHeaders(record: FetchedRecord): AddedHeaders | undefined {
+  return record.headers.textOfLast(ownCountHeader) === undefined ? undefined : splitHeaders(record).added
+}

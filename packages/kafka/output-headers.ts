@@ -1,0 +1,25 @@
+import type { HeaderField, OutputRecord } from './records.ts'
+
+type OutputHeaders = OutputRecord['headers']
+
+/** Returns whether headers are fields, which may repeat names, or contents by name. */
+export function areFields(headers: OutputHeaders): headers is readonly HeaderField[] {
+  return Array.isArray(headers)
+}
+
+/** Returns the text of the first header of this name of a record that is to be written. */
+export function outputHeader({ headers }: OutputRecord, name: string): string | undefined {
+  const content = areFields(headers)
+    ? headers.find(([candidate]) => String(candidate) === name)?.[1]
+    : (headers[name] ?? null)
+  return content === null || content === undefined ? undefined : String(content)
+}
+
+/** Returns the record with this header set: in its position where the record has one of that name, behind the others elsewhere. */
+export function withHeader(record: OutputRecord, name: string, text: string): OutputRecord {
+  const { headers } = record
+  if (!areFields(headers)) return { ...record, headers: { ...headers, [name]: text } }
+  const at = headers.findIndex(([candidate]) => String(candidate) === name)
+  const field: HeaderField = [name, text]
+  return { ...record, headers: at < 0 ? [...headers, field] : headers.with(at, field) }
+}
