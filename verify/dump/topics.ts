@@ -73,7 +73,7 @@ function toRecorded(
   }
 }
 
-/** Different keys stay different where their bytes are no text. */
+/** Returns different texts for different keys, also where their bytes are not UTF-8. */
 function keyOf(key: Buffer | null | undefined): string | null {
   if (key === null || key === undefined) return null
   return isUtf8(key) ? key.toString() : `hex:${key.toString('hex')}`

@@ -28,7 +28,7 @@ test('any record is the same byte for byte after it was parked and replayed', as
   const records = fc.sample(anyRecord(), { seed, numRuns: 60 })
   const producer = await createProducer(connection)
   t.after(() => producer.close())
-  // Without a time of its own: the broker refuses times in the future.
+  // The broker sets the times, because it refuses those in the future.
   for (const { key, value, headers } of records) await producer.send([{ topic: input, key, value, headers }])
   const stage = runStage(
     {

@@ -64,7 +64,7 @@ export function deadLetterHeaders(
   })
 }
 
-/** What a record that was written by an operation says of it. */
+/** The headers of a record that an operation wrote. */
 export interface ReplayPart {
   /** The stage that parked the records. */
   readonly stage: string | undefined
