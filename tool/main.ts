@@ -1,3 +1,4 @@
+import { exitWhenWritten } from '@orderly/service-kit'
 import { explain } from './command-line/explain.ts'
 import { helpOf } from './command-line/help.ts'
 import { createOutput } from './command-line/output.ts'
@@ -17,18 +18,20 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 process.stdout.on('error', () => process.exit(0))
 
 const connections = createConnections(process.env)
+let exitCode: number
 try {
   const invocation = parseInvocation(process.argv.slice(2), commands)
   if ('help' in invocation) {
     process.stdout.write(`${helpOf(invocation.help, commands)}\n`)
+    exitCode = 0
   } else {
     const { command, argument, options, isJson } = invocation
     const output = createOutput(process, isJson)
-    process.exitCode = await command.run({ argument, options, output, connections, signal: ending.signal })
+    exitCode = await command.run({ argument, options, output, connections, signal: ending.signal })
   }
 } catch (error) {
-  process.exitCode = ending.signal.aborted ? 130 : ((error as { exitCode?: number }).exitCode ?? 1)
+  exitCode = ending.signal.aborted ? 130 : ((error as { exitCode?: number }).exitCode ?? 1)
   if (!ending.signal.aborted) process.stderr.write(`${explain(error)}\n`)
 }
 await connections.close()
-process.exit()
+await exitWhenWritten(exitCode)

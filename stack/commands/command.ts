@@ -1,4 +1,4 @@
-import { ConfigError } from '@orderly/service-kit'
+import { ConfigError, exitWhenWritten } from '@orderly/service-kit'
 import { createSupervisor, type Supervisor } from '../processes/supervisor.ts'
 import { Refusal } from '../refusal.ts'
 
@@ -47,7 +47,7 @@ export async function runCommand(command: (context: CommandContext) => Promise<n
     else process.stderr.write(`${explain(error)}\n`)
   }
   await stopAll()
-  process.exit(exitCode)
+  return exitWhenWritten(exitCode)
 }
 
 function explain(error: unknown): string {
