@@ -8,7 +8,17 @@ export type { OrderChangeRequested } from './generated/order-change-requested.ts
 export type { OrderCreated, OrderItem } from './generated/order-created.ts'
 export type { OrderRate } from './generated/order-rate.ts'
 export { isoTime } from './iso-time.ts'
-export { eventHeaders, eventID, toRecord } from './records.ts'
+export {
+  callerOf,
+  eventHeaders,
+  eventID,
+  keySeparator,
+  ownerOfKey,
+  type RecordOptions,
+  type RecordOwner,
+  recordKey,
+  toRecord
+} from './records.ts'
 export { createSchemaRegistry, type SchemaRegistryOptions } from './registry/confluent.ts'
 export type { RegisteredSchema, SchemaRegistry, WriterSchema } from './registry/registry.ts'
 export {

@@ -1,4 +1,5 @@
-import type { OutputRecord, Topic } from '@orderly/kafka'
+import type { OutputRecord, RecordHeaders, Topic } from '@orderly/kafka'
+import { ContractError } from './errors.ts'
 
 /** The same order and event type always give the same id, however often the event is produced. */
 export function eventID(eventType: string, orderID: string): string {
@@ -13,22 +14,69 @@ export function eventHeaders(eventType: string, orderID: string, traceparent: st
   }
 }
 
+/** U+001F, "unit separator". Neither a caller's name nor a user id may contain it. */
+export const keySeparator = '\u001f'
+
+const callerHeader = 'caller'
+
+/** The user of one tenant: user ids of different callers are different users. */
+export interface RecordOwner {
+  readonly userID: string
+  /** The name of the caller that placed the order; undefined where callers have no API keys. */
+  readonly caller?: string | undefined
+}
+
 /**
- * @param about names what the event is about where one order can have several of its type
- * @param moreHeaders such as `caller`: who placed the order
+ * Returns the key of every record about a user's orders: the caller, U+001F and the user id, or the user id alone for an
+ * order without a caller. Different owners never have the same key.
  * @throws ContractError `EVENT_INVALID`
  */
+export function recordKey({ userID, caller }: RecordOwner): string {
+  if (userID.includes(keySeparator)) throw separatorError('userID', userID)
+  if (caller === undefined) return userID
+  if (caller === '') throw new ContractError('EVENT_INVALID', 'the caller of an order is empty: leave it out instead')
+  if (caller.includes(keySeparator)) throw separatorError('caller', caller)
+  return caller + keySeparator + userID
+}
+
+/** Returns the owner that `recordKey` made the key of. */
+export function ownerOfKey(key: string): RecordOwner {
+  const end = key.indexOf(keySeparator)
+  return end < 0 ? { userID: key } : { caller: key.slice(0, end), userID: key.slice(end + 1) }
+}
+
+/** Returns the caller that placed the order which a record is about, from the record's header. */
+export function callerOf(headers: Pick<RecordHeaders, 'text'>): string | undefined {
+  return headers.text(callerHeader)
+}
+
+export interface RecordOptions {
+  /** What the event id names, where one order can have several events of the type; the order's id by default. */
+  readonly about?: string
+  /** The caller that placed the order, whoever asked for the event. It is part of the key and a header. */
+  readonly caller?: string | undefined
+}
+
+/** @throws ContractError `EVENT_INVALID` */
 export function toRecord<Event extends { readonly orderID: string; readonly userID: string }>(
   topic: Topic<Event>,
   event: Event,
   traceparent: string,
-  about = event.orderID,
-  moreHeaders?: Readonly<Record<string, string>>
+  { about = event.orderID, caller }: RecordOptions = {}
 ): OutputRecord {
+  const headers = eventHeaders(topic.eventType, about, traceparent)
+  if (caller !== undefined) headers[callerHeader] = caller
   return {
     topic: topic.name,
-    key: event.userID,
+    key: recordKey({ userID: event.userID, caller }),
     value: topic.codec.encode(event),
-    headers: { ...eventHeaders(topic.eventType, about, traceparent), ...moreHeaders }
+    headers
   }
+}
+
+function separatorError(field: string, text: string): ContractError {
+  return new ContractError(
+    'EVENT_INVALID',
+    `${field} ${JSON.stringify(text)} contains U+001F, which separates the parts of a record key`
+  )
 }

@@ -23,6 +23,14 @@ function told(settled: Settled, { orderID }: OrderCreated): string {
   return types.sort().join(' ')
 }
 
+function assertOwner(settled: Settled, orders: readonly OrderCreated[], caller: string): void {
+  for (const { orderID, userID } of orders) {
+    for (const { record } of settled.get(orderID) ?? []) {
+      assert.deepEqual([record.key, record.headers.caller], [`${caller}\u001f${userID}`, caller])
+    }
+  }
+}
+
 async function levelsOf({ store }: Pipeline, sku: string): Promise<unknown> {
   const [level] = await store.levels([sku])
   return [level?.available, level?.reserved]
@@ -42,18 +50,19 @@ test('changes of orders on real Kafka and Postgres', async t => {
       const orders = ordersOf('MUG', 60)
       await pipeline.store.setAvailable(new Map([['MUG', 60]]))
       const first = await pipeline.start(t, 'one')
-      await pipeline.place(orders)
+      await pipeline.place(orders, { caller: 'berlin' })
       await pipeline.settle(orders)
       assert.equal((await first.stop('SIGTERM')).code, 0)
       const points = ['batch-processed', 'outputs-written', 'before-commit'] as const
       for (const [index, point] of points.entries()) {
         const own = orders.slice(index * 20, (index + 1) * 20)
-        await pipeline.ask([...changesOf(own, 'cancel'), ...changesOf(own.slice(5), 'cancel')])
+        await pipeline.ask([...changesOf(own, 'cancel'), ...changesOf(own.slice(5), 'cancel')], { caller: 'berlin' })
         await pipeline.killAt(t, point, 1)
       }
       const last = await pipeline.start(t, 'one')
       const settled = await pipeline.settlements()
       for (const order of orders) assert.equal(told(settled, order), 'InventoryReleased', order.orderID)
+      assertOwner(settled, orders, 'berlin')
       assert.deepEqual(await levelsOf(pipeline, 'MUG'), [60, 0])
       assert.equal((await last.stop('SIGTERM')).code, 0)
     }
@@ -82,12 +91,12 @@ test('changes of orders on real Kafka and Postgres', async t => {
       await pipeline.store.setAvailable(new Map([['POT', 200]]))
       const first = await pipeline.start(t, 'one')
       const second = await pipeline.start(t, 'two')
-      await pipeline.place(orders)
+      await pipeline.place(orders, { caller: 'paris' })
       const outcomes = await pipeline.settle(orders)
       const dueAtMs = Math.max(...outcomes.map(({ outcomes }) => holdEndOf(outcomes[0]?.event)))
       // Some before the holds end, some just then, some never.
       for (let start = 0; start < 160; start += 20) {
-        await pipeline.ask(changesOf(orders.slice(start, start + 20), 'confirm'))
+        await pipeline.ask(changesOf(orders.slice(start, start + 20), 'confirm'), { caller: 'paris' })
         if (start === 60) while (Date.now() < dueAtMs);
         if (start === 80) await first.stop('SIGKILL')
       }
@@ -95,6 +104,7 @@ test('changes of orders on real Kafka and Postgres', async t => {
       await untilSettled(pipeline)
       const settled = await pipeline.settlements()
       const endings = orders.map(order => told(settled, order))
+      assertOwner(settled, orders, 'paris')
       const counts = Map.groupBy(endings, ending => ending)
       assert.deepEqual([...counts.keys()].sort(), ['InventoryConfirmed', 'InventoryReleased'])
       const confirmed = counts.get('InventoryConfirmed')?.length ?? 0

@@ -29,6 +29,7 @@ function checkOutcomes(settled: readonly SettledOrder[]): void {
     for (const { record } of others) {
       assert.equal(record.topic, first?.record.topic)
       assert.deepEqual(record.value, first?.record.value)
+      assert.deepEqual([record.key, record.headers.caller], [first?.record.key, first?.record.headers.caller])
     }
   }
 }
@@ -61,7 +62,7 @@ test('the inventory on real Kafka and Postgres', async t => {
     const [reserved, failed] = [ordersOf('MUG', 1, 3)[0], orderCreated({ userID: 'MUG-user-0', items })]
     assert.ok(reserved)
     const traceparent = newTraceparent()
-    await pipeline.place([reserved, failed], traceparent)
+    await pipeline.place([reserved, failed], { traceparent })
     const settled = await pipeline.settle([reserved, failed])
     checkOutcomes(settled)
     const [first, second] = settled.map(({ outcomes }) => outcomes[0])
@@ -91,12 +92,18 @@ test('the inventory on real Kafka and Postgres', async t => {
     const orders = ordersOf('TEA', 60)
     await pipeline.store.setAvailable(new Map([['TEA', 40]]))
     const first = await pipeline.start(t, 'one')
-    await pipeline.place(orders)
+    await pipeline.place(orders, { caller: 'berlin' })
     const before = await pipeline.settle(orders)
     assert.equal(await checkStock(pipeline, 'TEA', 40, before), 40)
-    await pipeline.place(orders)
+    await pipeline.place(orders, { caller: 'berlin' })
     const twice = await pipeline.settle(orders)
     checkOutcomes(twice)
+    for (const { order, outcomes } of twice) {
+      assert.deepEqual(
+        [outcomes[0]?.record.key, outcomes[0]?.record.headers.caller],
+        [`berlin\u001f${order.userID}`, 'berlin']
+      )
+    }
     assert.deepEqual(new Set(twice.map(({ timesPlaced }) => timesPlaced)), new Set([2]))
     const levels = await pipeline.store.levels(['MUG', 'TEA'])
     assert.equal((await first.stop('SIGTERM')).code, 0)
@@ -109,7 +116,10 @@ test('the inventory on real Kafka and Postgres', async t => {
     const again = await pipeline.settle(orders)
     for (const { outcomes } of again) {
       assert.equal(outcomes.length, 4)
-      for (const { record } of outcomes) assert.deepEqual(record.value, outcomes[0]?.record.value)
+      for (const { record } of outcomes) {
+        assert.deepEqual(record.value, outcomes[0]?.record.value)
+        assert.deepEqual([record.key, record.headers.caller], [outcomes[0]?.record.key, 'berlin'])
+      }
     }
     assert.deepEqual(await pipeline.store.levels(['MUG', 'TEA']), levels)
     assert.ok((await metric(second.url, 'orderly_inventory_replayed_outcomes_total')) >= 120)

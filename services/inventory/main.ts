@@ -73,7 +73,7 @@ runService({
         toRecord: (result, traceparent) => resultRecord(topics, result, traceparent),
         tick: expireHolds({
           store,
-          toRecord: (change, traceparent) => expiryRecord(topics, change, traceparent),
+          toRecord: (...expiry) => expiryRecord(topics, ...expiry),
           everyMs: expireEveryMs
         }),
         onDecided: reportDecided(metrics, logger),

@@ -70,7 +70,10 @@ test('in prod callers have keys: each shop sees its own orders, and a key that i
 
   await t.test('whose an order is comes from its record, so the status can be rebuilt', async () => {
     const records = await readCommitted(pipeline.connection, topicNames.ordersCreated, all => all.length >= 2)
-    assert.deepEqual(records.map(({ headers }) => headers.caller).sort(), ['berlin', 'paris'])
+    assert.deepEqual(records.map(({ key, headers }) => [key, headers.caller]).sort(), [
+      [`berlin\u001f${userID}`, 'berlin'],
+      [`paris\u001f${userID}`, 'paris']
+    ])
     const before = await listed(berlin)
     await pipeline.pool.query('DELETE FROM orders.orders')
     await run(process.execPath, [rebuild], { env, timeout: 60_000 })

@@ -76,7 +76,7 @@ test('every event is a row of its table, once, whatever version it is of; what i
 
   await t.test('the fields of the event and of its record are columns', async () => {
     const order = orderCreated({ userID: 'ädå 😀', createdAtMs, totalMinor: 9_007_199_254_740_990 })
-    await send([toRecord(old.ordersCreated, order, traceparent)])
+    await send([toRecord(old.ordersCreated, order, traceparent, { caller: 'berlin' })])
     const [row] = await untilRows('orders_created', 1)
     const { record_partition: partition, record_timestamp: timestamp, ...rest } = row
     assert.ok(partition >= 0 && partition < 4)
@@ -84,8 +84,9 @@ test('every event is a row of its table, once, whatever version it is of; what i
     assert.deepEqual(rest, {
       record_topic: 'orders.created',
       record_offset: '0',
-      record_key: order.userID,
+      record_key: `berlin\u001f${order.userID}`,
       event_id: `OrderCreated-${order.orderID}`,
+      caller: 'berlin',
       traceparent,
       order_id: order.orderID,
       user_id: order.userID,

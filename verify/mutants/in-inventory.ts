@@ -17,8 +17,8 @@ export const inventoryMutants: readonly Mutant[] = [
       },
       {
         file: statements,
-        find: `AS outcome (order_id, user_id, kind, items, reason, shortages\${column})`,
-        replace: `AS outcome (order_id, user_id, kind, items, reason, shortages\${column}) ON CONFLICT DO NOTHING`
+        find: `AS outcome (order_id, user_id, kind, items, reason, shortages, caller\${column})`,
+        replace: `AS outcome (order_id, user_id, kind, items, reason, shortages, caller\${column}) ON CONFLICT DO NOTHING`
       },
       {
         file: statements,
@@ -27,8 +27,8 @@ export const inventoryMutants: readonly Mutant[] = [
       },
       {
         file: statements,
-        find: 'SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[])`,',
-        replace: 'SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[]) ON CONFLICT DO NOTHING`,'
+        find: 'SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[])`,',
+        replace: 'SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) ON CONFLICT DO NOTHING`,'
       }
     ],
     faults: { 'kill-at-point': 1 },
@@ -106,9 +106,9 @@ export const inventoryMutants: readonly Mutant[] = [
     patches: [
       {
         file: 'services/inventory/to-results/result-record.ts',
-        find: 'return toRecord(topics.inventoryReserved, result.event, traceparent)',
+        find: 'return toRecord(topics.inventoryReserved, result.event, traceparent, { caller })',
         replace:
-          'return { ...toRecord(topics.inventoryReserved, result.event, traceparent), key: result.event.orderID }'
+          'return { ...toRecord(topics.inventoryReserved, result.event, traceparent, { caller }), key: result.event.orderID }'
       }
     ],
     faults: { kill: 1 },

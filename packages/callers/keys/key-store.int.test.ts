@@ -1,4 +1,5 @@
-import { after } from 'node:test'
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
 import { createPool } from '@orderly/postgres'
 import { integrationEnvironment } from '@orderly/stack/testing'
 import { createApiKeyStore } from './key-store.ts'
@@ -13,4 +14,11 @@ await store.prepare({ info: () => {}, warn: () => {} })
 testApiKeyStore('API keys in Postgres', async () => {
   await pool.query('TRUNCATE callers.callers CASCADE')
   return store
+})
+
+test('a name that the command would refuse cannot be inserted by SQL either', async () => {
+  for (const name of ['', 'Berlin', 'ber\u001flin', 'x'.repeat(65)]) {
+    const insert = pool.query("INSERT INTO callers.callers (name, role) VALUES ($1, 'shop')", [name])
+    await assert.rejects(insert, { code: '23514' }, JSON.stringify(name))
+  }
 })

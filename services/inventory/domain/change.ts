@@ -1,5 +1,5 @@
 import type { OrderChangeRequested } from '@orderly/contracts'
-import { isStorable } from './order.ts'
+import { isOwnerName, isStorable } from './order.ts'
 
 export const changeKinds = ['cancel', 'confirm', 'expire'] as const
 export type ChangeKind = (typeof changeKinds)[number]
@@ -13,6 +13,8 @@ export interface Place {
 /** What somebody asks of an order. */
 export interface ChangeToDecide extends Pick<OrderChangeRequested, 'orderID' | 'userID' | 'requestedAtMs'> {
   readonly change: ChangeKind
+  /** The caller that placed the order, from the header of the record. */
+  readonly caller?: string | undefined
   readonly place: Place
 }
 
@@ -27,14 +29,18 @@ export class InvalidChangeError extends Error {
   }
 }
 
-/** @throws InvalidChangeError. The schema says the types; this says the rest, whoever wrote the record. */
+/** Checks what the schema of the event cannot express. @throws InvalidChangeError */
 export function toChange(
   { orderID, userID, change, requestedAtMs }: OrderChangeRequested,
+  caller: string | undefined,
   place: Place
 ): ChangeToDecide {
   const kind = changeKinds.find(kind => kind === change)
   if (kind === undefined) throw new InvalidChangeError(orderID, `${JSON.stringify(change)} is no change`)
   if (!isStorable(orderID)) throw new InvalidChangeError(orderID, 'its orderID is empty or holds a NUL character')
-  if (!isStorable(userID)) throw new InvalidChangeError(orderID, 'its userID is empty or holds a NUL character')
-  return { orderID, userID, requestedAtMs, change: kind, place }
+  for (const [field, name] of Object.entries({ userID, ...(caller !== undefined && { caller }) })) {
+    if (isOwnerName(name)) continue
+    throw new InvalidChangeError(orderID, `its ${field} is empty, or contains a NUL character or U+001F`)
+  }
+  return { orderID, userID, requestedAtMs, change: kind, ...(caller !== undefined && { caller }), place }
 }

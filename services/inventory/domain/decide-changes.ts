@@ -21,7 +21,7 @@ export interface KnownOrder {
   readonly released?: Settlement
 }
 
-export type Settlement = { readonly place: Place } & (
+export type Settlement = { readonly caller?: string | undefined; readonly place: Place } & (
   | { readonly kind: 'confirmed'; readonly event: InventoryConfirmed }
   | { readonly kind: 'released'; readonly event: InventoryReleased }
 )
@@ -53,14 +53,14 @@ export function decideChanges(
   const outcomes: Outcome[] = []
   const settlements: Settlement[] = []
   const decided = changes.map((change): DecidedChange => {
-    const { orderID, userID, place } = change
+    const { orderID, userID, caller, place } = change
     const order = orders.get(orderID)
     const former = [order?.confirmed, order?.released].find(settlement => isSame(settlement?.place, place))
     if (former !== undefined) return { effect: former.kind, settlement: former, isReplay: true }
     if (order === undefined) {
       if (change.change !== 'cancel') return unchanged
       const event = { orderID, userID, reason: failureReasons.cancelled, shortages: [], decidedAtMs }
-      const outcome: Outcome = { kind: 'failed', event }
+      const outcome: Outcome = { ...(caller !== undefined && { caller }), kind: 'failed', event }
       orders.set(orderID, { outcome })
       outcomes.push(outcome)
       return { effect: 'cancelled', isReplay: false }
@@ -83,15 +83,18 @@ function settle(
 ): Settlement | undefined {
   if (outcome.kind === 'failed' || released !== undefined) return undefined
   const { orderID, userID, items, holdUntilMs } = outcome.event
+  const known = { ...(outcome.caller !== undefined && { caller: outcome.caller }), place }
   const isHeld = holdUntilMs !== null && confirmed === undefined
   const release = (cause: 'cancelled' | 'expired'): Settlement => {
-    return { kind: 'released', place, event: { orderID, userID, items, cause, releasedAtMs: atMs } }
+    return { ...known, kind: 'released', event: { orderID, userID, items, cause, releasedAtMs: atMs } }
   }
   switch (change) {
     case 'cancel':
       return release('cancelled')
     case 'confirm':
-      return isHeld ? { kind: 'confirmed', place, event: { orderID, userID, items, confirmedAtMs: atMs } } : undefined
+      return isHeld
+        ? { ...known, kind: 'confirmed', event: { orderID, userID, items, confirmedAtMs: atMs } }
+        : undefined
     case 'expire':
       return isHeld && holdUntilMs <= requestedAtMs ? release('expired') : undefined
   }

@@ -104,8 +104,27 @@ test('a record that is read again is answered as the first time, and no other re
 
 test('what is no change, or names no order, is refused', () => {
   const place = { partition: 0, offset: 1 }
-  assert.equal(toChange(orderChangeRequested({ change: 'confirm' }), place).change, 'confirm')
-  for (const wrong of [{ change: 'refund' }, { orderID: '' }, { userID: 'a\0' }]) {
-    assert.throws(() => toChange(orderChangeRequested(wrong), place), InvalidChangeError)
+  assert.equal(toChange(orderChangeRequested({ change: 'confirm' }), 'berlin', place).change, 'confirm')
+  for (const wrong of [{ change: 'refund' }, { orderID: '' }, { userID: 'a\0' }, { userID: 'a\u001fb' }]) {
+    assert.throws(() => toChange(orderChangeRequested(wrong), undefined, place), InvalidChangeError)
   }
+  for (const caller of ['', 'a\0', 'a\u001fb']) {
+    assert.throws(() => toChange(orderChangeRequested({ change: 'cancel' }), caller, place), {
+      code: 'CHANGE_INVALID',
+      message: /its caller is empty, or contains a NUL character or U\+001F/
+    })
+  }
+})
+
+test('a settlement has the caller of its order, whichever caller the change names', () => {
+  const outcome = { ...(reserved(5).get('1') as KnownOrder).outcome, caller: 'berlin' }
+  const changes = [{ ...ask('confirm'), caller: 'paris' }, ask('cancel')]
+  const { settlements } = decideChanges(new Map([['1', { outcome }]]), changes, 9)
+  assert.deepEqual(
+    settlements.map(({ kind, caller }) => [kind, caller]),
+    [
+      ['confirmed', 'berlin'],
+      ['released', 'berlin']
+    ]
+  )
 })

@@ -1,10 +1,11 @@
 import { failureReasons, type InventoryFailed, type InventoryReserved, type Shortage } from '@orderly/contracts'
 import { demandOf, type OrderToDecide } from './order.ts'
 
-/** What became of an order, once and for all. */
-export type Outcome =
+/** The final decision about an order. It keeps the caller, so that every event about the order has the same record key. */
+export type Outcome = { readonly caller?: string | undefined } & (
   | { readonly kind: 'reserved'; readonly event: InventoryReserved }
   | { readonly kind: 'failed'; readonly event: InventoryFailed }
+)
 
 export interface Decision {
   /** One for each order, in the same order. */
@@ -24,7 +25,8 @@ export function decide(
   decidedAtMs: number
 ): Decision {
   const taken = new Map<string, number>()
-  const outcomes = orders.map(({ orderID, userID, items, holdSeconds = null }): Outcome => {
+  const outcomes = orders.map(({ orderID, userID, caller, items, holdSeconds = null }): Outcome => {
+    const owner = caller === undefined ? {} : { caller }
     const demand = demandOf(items)
     const shortages: Shortage[] = []
     for (const [sku, requested] of demand) {
@@ -37,11 +39,12 @@ export function decide(
       if (requested > left) shortages.push({ sku, requested, available: left, reason: failureReasons.outOfStock })
     }
     if (shortages.length > 0) {
-      return { kind: 'failed', event: { orderID, userID, reason: reasonOf(shortages), shortages, decidedAtMs } }
+      const reason = reasonOf(shortages)
+      return { ...owner, kind: 'failed', event: { orderID, userID, reason, shortages, decidedAtMs } }
     }
     for (const [sku, quantity] of demand) taken.set(sku, (taken.get(sku) ?? 0) + quantity)
     const holdUntilMs = holdSeconds === null ? null : decidedAtMs + holdSeconds * 1_000
-    return { kind: 'reserved', event: { orderID, userID, items, decidedAtMs, holdUntilMs } }
+    return { ...owner, kind: 'reserved', event: { orderID, userID, items, decidedAtMs, holdUntilMs } }
   })
   return { outcomes, taken }
 }

@@ -1,8 +1,11 @@
-import type { OrderCreated } from '@orderly/contracts'
+import { keySeparator, type OrderCreated } from '@orderly/contracts'
 
 /** What the decision needs of an order. */
 export type OrderToDecide = Pick<OrderCreated, 'orderID' | 'userID' | 'items'> &
-  Partial<Pick<OrderCreated, 'holdSeconds'>>
+  Partial<Pick<OrderCreated, 'holdSeconds'>> & {
+    /** The caller that placed the order, from the header of its record. */
+    readonly caller?: string | undefined
+  }
 
 /** The order contradicts its contract. A negative quantity, for one, would create stock. */
 export class InvalidOrderError extends Error {
@@ -15,14 +18,15 @@ export class InvalidOrderError extends Error {
   }
 }
 
-/** @throws InvalidOrderError. The schema says the types; this says the rest, whoever wrote the record. */
+/** Checks what the schema of the event cannot express. @throws InvalidOrderError */
 export function checkOrder(order: OrderToDecide): void {
-  const { orderID, userID, items, holdSeconds = null } = order
+  const { orderID, userID, caller, items, holdSeconds = null } = order
   const refuse = (problem: string): never => {
     throw new InvalidOrderError(orderID, problem)
   }
   if (!isStorable(orderID)) refuse('its orderID is empty or holds a NUL character')
-  if (!isStorable(userID)) refuse('its userID is empty or holds a NUL character')
+  if (!isOwnerName(userID)) refuse('its userID is empty, or contains a NUL character or U+001F')
+  if (caller !== undefined && !isOwnerName(caller)) refuse('its caller is empty, or contains a NUL character or U+001F')
   if (items.length === 0) refuse('it has no items')
   for (const { sku, quantity } of items) {
     if (!isStorable(sku)) refuse('a SKU is empty or holds a NUL character')
@@ -38,7 +42,12 @@ export function demandOf(items: OrderToDecide['items']): ReadonlyMap<string, num
   return demand
 }
 
-/** Postgres has no text with NUL in it. */
+/** Returns whether the text can be a part of a record key. */
+export function isOwnerName(text: string): boolean {
+  return isStorable(text) && !text.includes(keySeparator)
+}
+
+/** Returns whether Postgres can store the text as an identifier: not empty, and without NUL. */
 export function isStorable(text: string): boolean {
   return text !== '' && !text.includes('\0')
 }

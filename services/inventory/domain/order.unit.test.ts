@@ -6,6 +6,7 @@ const valid = { orderID: '1', userID: 'ann', items: [{ sku: 'mug', quantity: 1 }
 
 test('an order that keeps to its contract passes', () => {
   checkOrder(valid)
+  checkOrder({ ...valid, caller: 'berlin' })
 })
 
 test('an order that would create stock, or cannot be stored, is refused before anything is decided', () => {
@@ -14,6 +15,8 @@ test('an order that would create stock, or cannot be stored, is refused before a
     { ...valid, orderID: '' },
     { ...valid, userID: '' },
     { ...valid, orderID: 'a\0b' },
+    { ...valid, userID: 'a\u001fb' },
+    ...['', 'a\0b', 'a\u001fb'].map(caller => ({ ...valid, caller })),
     ...[0, -1, 1.5, Number.NaN].map(quantity => ({ ...valid, items: [{ sku: 'mug', quantity }] })),
     ...['', 'a\0b'].map(sku => ({ ...valid, items: [{ sku, quantity: 1 }] }))
   ]

@@ -5,7 +5,7 @@ import type { StockStore } from '../store/stock-store.ts'
 
 export interface ExpireHoldsParts {
   readonly store: Pick<StockStore, 'takeDueHolds'>
-  readonly toRecord: (change: OrderChangeRequested, traceparent: string) => OutputRecord
+  readonly toRecord: (change: OrderChangeRequested, traceparent: string, caller: string | undefined) => OutputRecord
   readonly everyMs: number
   readonly nowMs?: () => number
 }
@@ -26,7 +26,9 @@ export function expireHolds({ store, toRecord, everyMs, nowMs = Date.now }: Expi
       const requestedAtMs = nowMs()
       const due = await store.takeDueHolds(requestedAtMs, { limit: maxHoldsAtOnce, againAfterMs })
       const traceparent = newTraceparent()
-      return due.map(hold => toRecord({ ...hold, change: 'expire', requestedAtMs }, traceparent))
+      return due.map(({ orderID, userID, caller }) =>
+        toRecord({ orderID, userID, change: 'expire', requestedAtMs }, traceparent, caller)
+      )
     }
   }
 }

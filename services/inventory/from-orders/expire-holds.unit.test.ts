@@ -22,7 +22,7 @@ test('a hold that nobody confirms is released by a record of its own, one that i
   const broker = createInMemoryBroker()
   const tick = expireHolds({
     store,
-    toRecord: (change, traceparent) => expiryRecord(topics, change, traceparent),
+    toRecord: (...expiry) => expiryRecord(topics, ...expiry),
     everyMs: 2,
     nowMs: () => clock.nowMs
   })
@@ -41,7 +41,9 @@ test('a hold that nobody confirms is released by a record of its own, one that i
   assert.ok(forgotten && kept)
   const send = (...records: Parameters<ReturnType<typeof broker.producer>['send']>[0]) =>
     broker.producer().send(records)
-  await send(...[forgotten, kept].map(order => toRecord(topics.ordersCreated, order, newTraceparent())))
+  await send(
+    ...[forgotten, kept].map(order => toRecord(topics.ordersCreated, order, newTraceparent(), { caller: 'berlin' }))
+  )
   await until('inventory.reserved')
   assert.equal(broker.records('orders.changes').length, 0)
 
@@ -51,13 +53,14 @@ test('a hold that nobody confirms is released by a record of its own, one that i
     orderChangeRequested({ userID: 'eve', change: 'refund' })
   ]
   await send(...changes.map(change => toRecord(topics.ordersChanges, change, newTraceparent())))
-  assert.equal((await until('inventory.confirmed'))[0]?.key, 'bob')
+  assert.equal((await until('inventory.confirmed'))[0]?.key, 'berlin\u001fbob')
   assert.equal((await until(deadLetterTopic('orders.changes')))[0]?.headers['dlq-code'], 'CHANGE_INVALID')
 
   clock.nowMs += hourMs
   const [released, ...others] = await until('inventory.released')
-  assert.deepEqual([released?.key, others.length], ['ann', 0])
+  assert.deepEqual([released?.key, released?.headers.caller, others.length], ['berlin\u001fann', 'berlin', 0])
   const [expiry] = broker.records('orders.changes').filter(({ headers }) => headers['event-id']?.endsWith('-expire'))
+  assert.deepEqual([expiry?.key, expiry?.headers.caller], ['berlin\u001fann', 'berlin'])
   assert.equal(expiry?.headers['event-id'], `OrderChangeRequested-${forgotten.orderID}-expire`)
   assert.deepEqual(await store.levels(), [{ sku: 'mug', available: 2, reserved: 1 }])
 })

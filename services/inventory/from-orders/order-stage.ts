@@ -1,4 +1,4 @@
-import type { OrderChangeRequested, OrderCreated } from '@orderly/contracts'
+import { callerOf, type OrderChangeRequested, type OrderCreated } from '@orderly/contracts'
 import type { OutputRecord, Stage, StageRecord, StageTick, Topic } from '@orderly/kafka'
 import { childTraceparent } from '@orderly/service-kit'
 import { type ChangeToDecide, toChange } from '../domain/change.ts'
@@ -6,7 +6,7 @@ import type { Outcome } from '../domain/decide.ts'
 import type { DecidedBatch } from '../domain/decide-batch.ts'
 import type { DecidedChange, Settlement } from '../domain/decide-changes.ts'
 import type { DecidedOrder } from '../domain/decide-once.ts'
-import { checkOrder } from '../domain/order.ts'
+import { checkOrder, type OrderToDecide } from '../domain/order.ts'
 import { kafkaUses } from '../kafka-uses.ts'
 import type { StockStore } from '../store/stock-store.ts'
 
@@ -67,7 +67,7 @@ export function orderStage({
     async process(records) {
       const orderRecords = records.filter(isOrder)
       const changeRecords = records.length === orderRecords.length ? [] : records.filter(isChange)
-      const orders = orderRecords.map(({ event }) => event)
+      const orders = orderRecords.map(orderOf)
       // All of them before any is decided: the stage parks the wrong one, and nothing of it has reached the store.
       for (const order of orders) checkOrder(order)
       const changes = changeRecords.map(changeOf)
@@ -87,8 +87,13 @@ export function orderStage({
   }
 }
 
-function changeOf({ event, partition, offset }: StageRecord<OrderChangeRequested>): ChangeToDecide {
-  return toChange(event, { partition, offset: Number(offset) })
+function orderOf({ event, headers }: StageRecord<OrderCreated>): OrderToDecide {
+  const caller = callerOf(headers)
+  return caller === undefined ? event : { ...event, caller }
+}
+
+function changeOf({ event, headers, partition, offset }: StageRecord<OrderChangeRequested>): ChangeToDecide {
+  return toChange(event, callerOf(headers), { partition, offset: Number(offset) })
 }
 
 function handle(

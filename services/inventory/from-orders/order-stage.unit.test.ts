@@ -20,8 +20,8 @@ async function stocked(pieces: Record<string, number>): Promise<StockStore> {
   return store
 }
 
-const recordOf = (order: OrderCreated, traceparent = newTraceparent()) =>
-  toRecord(topics.ordersCreated, order, traceparent)
+const recordOf = (order: OrderCreated, traceparent = newTraceparent(), caller?: string) =>
+  toRecord(topics.ordersCreated, order, traceparent, { caller })
 
 async function decode<Event>({ codec }: Topic<Event>, records: readonly { value: Buffer }[]): Promise<Event[]> {
   const values = records.map(({ value }) => value)
@@ -125,6 +125,23 @@ test('an order that would create stock is parked, and reaches no store', async t
   assert.equal(parked?.headers['dlq-code'], 'ORDER_INVALID')
   assert.deepEqual(await store.levels(), [{ sku: 'mug', available: 4, reserved: 1 }])
   assert.equal(broker.records('inventory.reserved').length, 1)
+})
+
+test('two callers with the same user id have keys of their own, and an order that cannot be decided blocks one of them', async t => {
+  const ordersOf = (caller: string, ...quantities: number[]) =>
+    quantities.map(quantity => {
+      const order = orderCreated({ userID: 'ada', items: [{ sku: 'mug', quantity }] })
+      return recordOf(order, newTraceparent(), caller)
+    })
+  const records = [...ordersOf('berlin', -5, 1), ...ordersOf('paris', 1, 9)]
+  const broker = await process(t, await stocked({ mug: 5 }), records)
+  const ownersIn = (topic: string) => broker.records(topic).map(({ key, headers }) => [key, headers.caller])
+  assert.deepEqual(ownersIn(deadLetterTopic('orders.created')), [
+    ['berlin\u001fada', 'berlin'],
+    ['berlin\u001fada', 'berlin']
+  ])
+  assert.deepEqual(ownersIn('inventory.reserved'), [['paris\u001fada', 'paris']])
+  assert.deepEqual(ownersIn('inventory.failed'), [['paris\u001fada', 'paris']])
 })
 
 test('orders wait for a database that is away, and none is parked', async t => {

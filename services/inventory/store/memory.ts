@@ -19,10 +19,12 @@ export function createMemoryStore(nowMs: () => number = Date.now): StockStore {
       }
       for (const outcome of fresh.outcomes) {
         const { orderID, userID } = outcome.event
+        const { caller } = outcome
         known.set(orderID, { outcome })
         if (outcome.kind === 'failed' || outcome.event.holdUntilMs === null) continue
         const { holdUntilMs } = outcome.event
-        holds.set(orderID, { orderID, userID, holdUntilMs, expireAtMs: holdUntilMs })
+        const owner = caller === undefined ? {} : { caller }
+        holds.set(orderID, { orderID, userID, ...owner, holdUntilMs, expireAtMs: holdUntilMs })
       }
       for (const [sku, pieces] of fresh.moved) {
         available.set(sku, (available.get(sku) ?? 0) - pieces)
@@ -42,7 +44,7 @@ export function createMemoryStore(nowMs: () => number = Date.now): StockStore {
           expireAtMs: atMs + Math.max(againAfterMs, (atMs - hold.holdUntilMs) / 10)
         })
       }
-      return due.map(({ orderID, userID }) => ({ orderID, userID }))
+      return due.map(({ holdUntilMs: _, expireAtMs: __, ...hold }) => hold)
     },
 
     async setAvailable(pieces) {

@@ -53,7 +53,8 @@ export function createPostgresStore(pool: Pool, nowMs: () => number = Date.now):
 
     async takeDueHolds(atMs, { limit, againAfterMs }) {
       const statement = statements.takeDueHolds(new Date(atMs), limit, new Date(atMs + againAfterMs))
-      return (await runStatement<DueHold>(pool, statement)).rows
+      const { rows } = await runStatement<DueHold & { caller: string | null }>(pool, statement)
+      return rows.map(({ caller, ...hold }) => (caller === null ? hold : { ...hold, caller }))
     },
 
     async setAvailable(pieces) {

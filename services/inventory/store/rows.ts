@@ -11,26 +11,32 @@ export function toKnownOrders(
   for (const row of settlementRows) {
     const order = known.get(row.order_id)
     if (order?.outcome.kind !== 'reserved') continue
-    known.set(row.order_id, { ...order, [row.kind]: toSettlement(row, order.outcome.event) })
+    known.set(row.order_id, { ...order, [row.kind]: toSettlement(row, order.outcome) })
   }
   return known
 }
 
 function toOutcome({ order_id: orderID, user_id: userID, decided_at, hold_until, ...row }: QueryResultRow): Outcome {
+  const owner = row.caller === null ? {} : { caller: row.caller }
   const decidedAtMs = decided_at.getTime()
   const holdUntilMs = hold_until === null ? null : hold_until.getTime()
   return row.kind === 'reserved'
-    ? { kind: 'reserved', event: { orderID, userID, items: row.items, decidedAtMs, holdUntilMs } }
-    : { kind: 'failed', event: { orderID, userID, reason: row.reason, shortages: row.shortages, decidedAtMs } }
+    ? { ...owner, kind: 'reserved', event: { orderID, userID, items: row.items, decidedAtMs, holdUntilMs } }
+    : {
+        ...owner,
+        kind: 'failed',
+        event: { orderID, userID, reason: row.reason, shortages: row.shortages, decidedAtMs }
+      }
 }
 
 function toSettlement(
   { kind, cause, settled_at, changes_partition, changes_offset }: QueryResultRow,
-  { orderID, userID, items }: Extract<Outcome, { kind: 'reserved' }>['event']
+  { caller, event: { orderID, userID, items } }: Extract<Outcome, { kind: 'reserved' }>
 ): Settlement {
   const atMs = settled_at.getTime()
   const place = { partition: changes_partition, offset: changes_offset }
+  const known = { ...(caller !== undefined && { caller }), place }
   return kind === 'released'
-    ? { kind, place, event: { orderID, userID, items, cause, releasedAtMs: atMs } }
-    : { kind, place, event: { orderID, userID, items, confirmedAtMs: atMs } }
+    ? { ...known, kind, event: { orderID, userID, items, cause, releasedAtMs: atMs } }
+    : { ...known, kind, event: { orderID, userID, items, confirmedAtMs: atMs } }
 }

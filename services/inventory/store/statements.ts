@@ -29,7 +29,7 @@ const inOrder = ' ORDER BY sku FOR UPDATE'
 export function findOutcomes(orderIDs: readonly string[]): Statement {
   return {
     name: 'find-outcomes',
-    text: `SELECT order_id, user_id, kind, items, reason, shortages, decided_at, hold_until
+    text: `SELECT order_id, user_id, caller, kind, items, reason, shortages, decided_at, hold_until
       FROM inventory.outcomes WHERE order_id = ANY($1::text[])`,
     values: [orderIDs]
   }
@@ -60,13 +60,13 @@ export function moveStock(moved: ReadonlyMap<string, number>): Statement {
 export function insertOutcomes(outcomes: readonly Outcome[], decidedAt: Date): Statement {
   const failures = outcomes.map(({ kind, event }) => (kind === 'failed' ? event : undefined))
   const hasHolds = outcomes.some(outcome => holdEndOf(outcome) !== null)
-  const [column, values] = hasHolds ? [', hold_until', ', $8::timestamptz[]'] : ['', '']
+  const [column, values] = hasHolds ? [', hold_until', ', $9::timestamptz[]'] : ['', '']
   return {
     name: hasHolds ? 'insert-held-outcomes' : 'insert-outcomes',
-    text: `INSERT INTO inventory.outcomes (order_id, user_id, kind, items, reason, shortages, decided_at${column})
-      SELECT order_id, user_id, kind, items, reason, shortages, $7${column}
-      FROM unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::text[], $6::jsonb[]${values})
-        AS outcome (order_id, user_id, kind, items, reason, shortages${column})`,
+    text: `INSERT INTO inventory.outcomes (order_id, user_id, kind, items, reason, shortages, caller, decided_at${column})
+      SELECT order_id, user_id, kind, items, reason, shortages, caller, $8${column}
+      FROM unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::text[], $6::jsonb[], $7::text[]${values})
+        AS outcome (order_id, user_id, kind, items, reason, shortages, caller${column})`,
     values: [
       outcomes.map(({ event }) => event.orderID),
       outcomes.map(({ event }) => event.userID),
@@ -74,6 +74,7 @@ export function insertOutcomes(outcomes: readonly Outcome[], decidedAt: Date): S
       outcomes.map(({ kind, event }) => (kind === 'reserved' ? JSON.stringify(event.items) : null)),
       failures.map(failure => failure?.reason),
       failures.map(failure => failure && JSON.stringify(failure.shortages)),
+      outcomes.map(({ caller }) => caller),
       decidedAt,
       ...(hasHolds ? [outcomes.map(holdEndOf)] : [])
     ]
@@ -88,11 +89,12 @@ function holdEndOf({ kind, event }: Outcome): Date | null {
 export function insertHolds(outcomes: readonly Outcome[]): Statement {
   return {
     name: 'insert-holds',
-    text: `INSERT INTO inventory.holds (order_id, user_id, expire_at)
-      SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[])`,
+    text: `INSERT INTO inventory.holds (order_id, user_id, caller, expire_at)
+      SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[])`,
     values: [
       outcomes.map(({ event }) => event.orderID),
       outcomes.map(({ event }) => event.userID),
+      outcomes.map(({ caller }) => caller),
       outcomes.map(holdEndOf)
     ]
   }
@@ -141,7 +143,7 @@ export function takeDueHolds(at: Date, limit: number, againAt: Date): Statement 
       FROM inventory.outcomes
       WHERE outcomes.order_id = holds.order_id AND holds.order_id IN (
         SELECT order_id FROM inventory.holds WHERE expire_at <= $1 ORDER BY expire_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-      RETURNING holds.order_id AS "orderID", holds.user_id AS "userID"`,
+      RETURNING holds.order_id AS "orderID", holds.user_id AS "userID", holds.caller`,
     values: [at, limit, againAt]
   }
 }

@@ -12,6 +12,7 @@ export interface StockLevel {
 export interface DueHold {
   readonly orderID: string
   readonly userID: string
+  readonly caller?: string
 }
 
 /** Remembers stock, the outcome of every order and what became of it. Each method is atomic, also among several instances. */

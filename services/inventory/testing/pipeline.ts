@@ -46,16 +46,22 @@ export interface Pipeline {
   /** The settings that every instance needs. */
   readonly environment: Readonly<Record<string, string>>
   start(t: TestContext, instanceID: string): Promise<TestService>
-  /** Tries until the broker has taken the orders, each of which may then be there more than once. */
-  place(orders: readonly OrderCreated[], traceparent?: string): Promise<void>
-  /** Asks for changes of orders, in their sequence. */
-  ask(changes: readonly OrderChangeRequested[]): Promise<void>
+  /** Retries until the broker has stored the orders, each of them at least once. */
+  place(orders: readonly OrderCreated[], from?: Origin): Promise<void>
+  /** Requests changes of orders, in the given sequence. */
+  ask(changes: readonly OrderChangeRequested[], from?: Origin): Promise<void>
   /** Runs instance `one` until it kills itself where the point is passed for the given time. */
   killAt(t: TestContext, point: StagePoint, pass: number): Promise<void>
   /** What became of reserved orders, by order, once every change that stands before now has been decided. */
   settlements(): Promise<ReadonlyMap<string, readonly Published<InventoryConfirmed | InventoryReleased>[]>>
   /** Everything that became of the orders, once every record that stands before now has been decided. */
   settle(orders: readonly OrderCreated[]): Promise<readonly SettledOrder[]>
+}
+
+export interface Origin {
+  readonly traceparent?: string
+  /** The caller that placed the orders. */
+  readonly caller?: string
 }
 
 export interface SettledOrder {
@@ -94,8 +100,9 @@ export async function startPipeline(t: TestContext): Promise<Pipeline> {
     DATABASE_URL: url
   }
 
-  async function place(orders: readonly OrderCreated[], traceparent = newTraceparent()): Promise<void> {
-    const records = orders.map(order => toRecord(ordersCreated, order, traceparent))
+  async function place(orders: readonly OrderCreated[], from: Origin = {}): Promise<void> {
+    const { traceparent = newTraceparent(), caller } = from
+    const records = orders.map(order => toRecord(ordersCreated, order, traceparent, { caller }))
     for (;;) {
       try {
         return await producer.send(records)
@@ -105,8 +112,9 @@ export async function startPipeline(t: TestContext): Promise<Pipeline> {
     }
   }
 
-  async function ask(changes: readonly OrderChangeRequested[]): Promise<void> {
-    await producer.send(changes.map(change => toRecord(ordersChanges, change, newTraceparent())))
+  async function ask(changes: readonly OrderChangeRequested[], from: Origin = {}): Promise<void> {
+    const { traceparent = newTraceparent(), caller } = from
+    await producer.send(changes.map(change => toRecord(ordersChanges, change, traceparent, { caller })))
   }
 
   /** Orders that are cancelled or confirmed once they are reserved: behind what is told of them, in either topic, nothing is missing any more. */

@@ -5,25 +5,27 @@ import type { Settlement } from '../domain/decide-changes.ts'
 
 type ResultTopics = Pick<Topics, 'inventoryReserved' | 'inventoryFailed' | 'inventoryConfirmed' | 'inventoryReleased'>
 
-/** Each result to the topic of its kind, keyed by the user. */
+/** Writes each result to the topic of its kind, under the key of the order's owner. */
 export function resultRecord(topics: ResultTopics, result: Outcome | Settlement, traceparent: string): OutputRecord {
+  const { caller } = result
   switch (result.kind) {
     case 'reserved':
-      return toRecord(topics.inventoryReserved, result.event, traceparent)
+      return toRecord(topics.inventoryReserved, result.event, traceparent, { caller })
     case 'failed':
-      return toRecord(topics.inventoryFailed, result.event, traceparent)
+      return toRecord(topics.inventoryFailed, result.event, traceparent, { caller })
     case 'confirmed':
-      return toRecord(topics.inventoryConfirmed, result.event, traceparent)
+      return toRecord(topics.inventoryConfirmed, result.event, traceparent, { caller })
     case 'released':
-      return toRecord(topics.inventoryReleased, result.event, traceparent)
+      return toRecord(topics.inventoryReleased, result.event, traceparent, { caller })
   }
 }
 
-/** What the inventory asks of itself, to the topic that others ask by. */
+/** Writes a request of the inventory itself to the topic that carries the requests of callers. */
 export function expiryRecord(
   { ordersChanges }: Pick<Topics, 'ordersChanges'>,
   change: OrderChangeRequested,
-  traceparent: string
+  traceparent: string,
+  caller: string | undefined
 ): OutputRecord {
-  return toRecord(ordersChanges, change, traceparent, `${change.orderID}-${change.change}`)
+  return toRecord(ordersChanges, change, traceparent, { about: `${change.orderID}-${change.change}`, caller })
 }

@@ -31,8 +31,9 @@ export function addStatusRoutes(http: FastifyInstance, options: StatusRoutesOpti
 
   typed.get('/orders', { schema: listOrders, config: readers }, async (request, reply) => {
     const { userID, limit, cursor } = request.query
-    const beforeID = cursor === undefined ? undefined : fromCursor(userID, cursor)
     const caller = ownerOf(request)
+    const list = { userID, caller }
+    const beforeID = cursor === undefined ? undefined : fromCursor(list, cursor)
     const page = await orders.list(userID, {
       limit: Number(limit ?? usualPageSize),
       ...(caller !== undefined && { caller }),
@@ -42,7 +43,7 @@ export function addStatusRoutes(http: FastifyInstance, options: StatusRoutesOpti
     const last = page.orders.at(-1)
     return {
       orders: page.orders.map(toResource),
-      ...(page.hasMore && last !== undefined && { nextCursor: toCursor(userID, last.orderID) })
+      ...(page.hasMore && last !== undefined && { nextCursor: toCursor(list, last.orderID) })
     }
   })
 

@@ -12,8 +12,8 @@ import { ChangeAccepted, cancelOrder, confirmOrder } from './wish-schema.ts'
 
 export interface WishRoutesOptions {
   readonly orders: OrderStatusReader
-  /** Resolves when the inventory will be asked for certain. */
-  readonly request: (change: OrderChangeRequested, traceparent: string) => Promise<void>
+  /** Resolves when the request is stored in the topic. `caller` is the one that placed the order. */
+  readonly request: (change: OrderChangeRequested, traceparent: string, caller: string | undefined) => Promise<void>
   readonly nowMs: () => number
 }
 
@@ -53,7 +53,8 @@ export function addWishRoutes(http: FastifyInstance, { orders, request, nowMs }:
     reply.header('traceparent', traceparent)
     const order = await decidedEnough(wish, await find(orderID, asked, reply), reply)
     if (judge(wish, order) === 'fulfilled') return toResource(order)
-    await request({ orderID, userID: order.userID, change: wish, requestedAtMs: nowMs() }, traceparent)
+    const change = { orderID, userID: order.userID, change: wish, requestedAtMs: nowMs() }
+    await request(change, traceparent, order.created.caller)
     if (seconds !== undefined) {
       reply.header('preference-applied', `wait=${seconds}`)
       const options = { timeoutMs: seconds * 1_000, signal: signalOf(reply) }

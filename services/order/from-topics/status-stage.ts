@@ -1,10 +1,11 @@
-import type {
-  InventoryConfirmed,
-  InventoryFailed,
-  InventoryReleased,
-  InventoryReserved,
-  OrderCreated,
-  Topics
+import {
+  callerOf,
+  type InventoryConfirmed,
+  type InventoryFailed,
+  type InventoryReleased,
+  type InventoryReserved,
+  type OrderCreated,
+  type Topics
 } from '@orderly/contracts'
 import type { Stage, StageRecord, Topic } from '@orderly/kafka'
 import { traceFields } from '@orderly/service-kit'
@@ -49,7 +50,7 @@ export function orderChanges(topics: StatusStageParts['topics']): (record: Stage
 function creationOf(record: StageRecord<OrderCreated>): OrderChange {
   const { event, headers } = record
   const { orderID, userID, items, totalMinor, currency, holdSeconds, createdAtMs } = event
-  const caller = headers.text('caller')
+  const caller = callerOf(headers)
   const { traceID } = traceFields(headers.text('traceparent'))
   const creation = { items: items.map(({ sku, quantity }) => ({ sku, quantity })), totalMinor, currency }
   return {

@@ -1,9 +1,13 @@
 import type { OnceWriter, OutputRecord, Producer, WriteSlot } from '@orderly/kafka'
 
-/** Like the real one: a slot is written once, whoever writes it. `failNext` makes a write fail before or after the record is there. */
+/**
+ * Writes a slot once, like the real writer, and refuses a record with another key than the slot was reserved for: it would be
+ * in the wrong partition. `failNext` makes a write fail before or after the record is stored.
+ */
 export function createMemoryOnceWriter(producer: Producer) {
   const written = new Set<string>()
   const failures: { error: Error; isWritten: boolean }[] = []
+  const keys = new Map<string, string>()
   let slots = 0
   let held: Promise<void> | undefined
   const nameOf = ({ producerID, partition, sequence }: WriteSlot) => `${producerID}/${partition}/${sequence}`
@@ -15,11 +19,14 @@ export function createMemoryOnceWriter(producer: Producer) {
   }
 
   const writer: OnceWriter = {
-    async reserve(topic) {
-      return { topic, partition: 0, producerID: BigInt(slots++), epoch: 0, sequence: 0 }
+    async reserve(topic, key) {
+      const slot = { topic, partition: 0, producerID: BigInt(slots++), epoch: 0, sequence: 0 }
+      keys.set(nameOf(slot), key)
+      return slot
     },
     async write(slot, record) {
       await held
+      if (keys.get(nameOf(slot)) !== record.key) throw new Error(`the slot was not reserved for the key ${record.key}`)
       const failure = failures.shift()
       if (failure === undefined || failure.isWritten) await append(slot, record)
       if (failure !== undefined) throw failure.error

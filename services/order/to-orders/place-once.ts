@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto'
 import { reservedName } from '@orderly/callers'
-import { type OrderCreated, toRecord } from '@orderly/contracts'
+import { type OrderCreated, recordKey, toRecord } from '@orderly/contracts'
 import { type OnceWriter, OnceWriterError, type SlotEnd, type Topic, type WriteSlot } from '@orderly/kafka'
 import type { Logger } from '@orderly/service-kit'
 import type { KeyedOrder, Placement } from '../domain/placement.ts'
 import { meaningOf } from '../domain/same-meaning.ts'
 import type { Claimed, KeyName, KeyStore } from '../store/key-store.ts'
 import { passPoint } from './points.ts'
-import { callerHeader } from './publish-orders.ts'
 
 /**
  * An order with an idempotency key: one record in `orders.created` for each key, whatever crashes, hangs or comes twice.
@@ -50,7 +49,7 @@ export function createPlaceOnce(parts: PlaceOnceParts): PlaceOnce {
     const name = nameOf(keyed)
     const given = { orderID: newOrderID(), nowMs: nowMs() }
     const event = accept(given)
-    const reserved = await writer.reserve(ordersCreated.name, event.userID)
+    const reserved = await writer.reserve(ordersCreated.name, recordKey({ userID: event.userID, caller: keyed.caller }))
     passPoint('slot-reserved')
     // Until the opposite is known, the slot may stand in a row, or hold a record.
     let end: SlotEnd = 'uncertain'
@@ -96,7 +95,7 @@ export function createPlaceOnce(parts: PlaceOnceParts): PlaceOnce {
     try {
       await writer.write(
         { topic: ordersCreated.name, ...order.slot },
-        toRecord(ordersCreated, event, order.traceparent, order.orderID, callerHeader(keyed.caller))
+        toRecord(ordersCreated, event, order.traceparent, { caller: keyed.caller })
       )
     } catch (error) {
       const isUnwritten = error instanceof OnceWriterError && !error.mayBeWritten && attempt === 1

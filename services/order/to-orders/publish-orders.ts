@@ -9,11 +9,5 @@ export type PublishOrder = (order: OrderCreated, traceparent: string, caller: st
 
 export function publishOrders(producer: Pick<Producer, 'send'>, ordersCreated: Topic<OrderCreated>): PublishOrder {
   // Encoding may throw; async makes that a rejection like any other.
-  return async (order, traceparent, caller) =>
-    producer.send([toRecord(ordersCreated, order, traceparent, order.orderID, callerHeader(caller))])
-}
-
-/** Whose order it is goes in a header: no consumer needs it to do its work, and the projection finds it there at any time again. */
-export function callerHeader(caller: string | undefined): Record<string, string> | undefined {
-  return caller === undefined ? undefined : { caller }
+  return async (order, traceparent, caller) => producer.send([toRecord(ordersCreated, order, traceparent, { caller })])
 }

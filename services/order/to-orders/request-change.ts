@@ -2,15 +2,22 @@ import { type OrderChangeRequested, toRecord } from '@orderly/contracts'
 import type { Producer, Topic } from '@orderly/kafka'
 
 /**
- * Resolves when all in-sync replicas have the request. The same may be asked again: what it asks for happens once.
+ * Resolves when all in-sync replicas have the request. Repeating a request has no further effect.
+ * @param caller the caller that placed the order, which need not be the one that asks for the change
  * @throws KafkaError as PublishOrder does
  */
-export type RequestChange = (change: OrderChangeRequested, traceparent: string) => Promise<void>
+export type RequestChange = (
+  change: OrderChangeRequested,
+  traceparent: string,
+  caller: string | undefined
+) => Promise<void>
 
 export function requestChanges(
   producer: Pick<Producer, 'send'>,
   ordersChanges: Topic<OrderChangeRequested>
 ): RequestChange {
-  return async (change, traceparent) =>
-    producer.send([toRecord(ordersChanges, change, traceparent, `${change.orderID}-${change.change}`)])
+  return async (change, traceparent, caller) =>
+    producer.send([
+      toRecord(ordersChanges, change, traceparent, { about: `${change.orderID}-${change.change}`, caller })
+    ])
 }

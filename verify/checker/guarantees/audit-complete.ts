@@ -88,6 +88,7 @@ export function columnsOf({ key, timestampMs, headers, event = {} as never }: Re
     record_key: key,
     record_timestamp: timestampMs,
     event_id: headers['event-id'] ?? null,
+    caller: headers.caller ?? null,
     traceparent: headers.traceparent ?? null,
     ...Object.fromEntries(fields)
   }

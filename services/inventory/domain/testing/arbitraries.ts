@@ -15,10 +15,15 @@ const items = fc.array(fc.record({ sku, quantity: fc.integer({ min: 1, max: 6 })
   maxLength: 4
 })
 
+/** Some orders have a caller; two callers have users of the same ids. */
+const owner = fc.constantFrom({}, { caller: 'berlin' }, { caller: 'paris' })
+
 /** Orders with ids of their own: order-0, order-1, … */
 export const orderSequences: fc.Arbitrary<readonly OrderToDecide[]> = fc
-  .array(fc.record({ userID: fc.constantFrom('ann', 'bob'), items }, { noNullPrototype: true }), { maxLength: 20 })
-  .map(orders => orders.map((order, index) => ({ orderID: `order-${index}`, ...order })))
+  .array(fc.record({ userID: fc.constantFrom('ann', 'bob'), owner, items }, { noNullPrototype: true }), {
+    maxLength: 20
+  })
+  .map(orders => orders.map(({ owner, ...order }, index) => ({ orderID: `order-${index}`, ...owner, ...order })))
 
 export type Step =
   | { readonly kind: 'order'; readonly order: OrderToDecide }
@@ -52,8 +57,9 @@ export const histories: fc.Arbitrary<readonly Step[]> = orderSequences
       if (order === undefined) continue
       const orderAt = steps.findIndex(step => step.kind === 'order' && step.order === order)
       const earliest = change === 'cancel' ? 0 : orderAt + 1
-      const { orderID, userID } = order
-      const asking = { orderID, userID, change, requestedAtMs, place: { partition: 0, offset } }
+      const { orderID, userID, caller } = order
+      const owner = { userID, ...(caller !== undefined && { caller }) }
+      const asking = { orderID, ...owner, change, requestedAtMs, place: { partition: 0, offset } }
       steps.splice(earliest + (at % (steps.length - earliest + 1)), 0, { kind: 'change', change: asking })
     }
     return steps

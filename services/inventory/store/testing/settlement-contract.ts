@@ -47,6 +47,32 @@ export function testSettlements(
     assert.deepEqual(await store.levels(), [{ sku: 'mug', available: 5, reserved: 0 }])
   })
 
+  test(`${name}: what is released, confirmed or due has the caller of its order, also when it is asked again`, async t => {
+    const store = await setUp(t)
+    const orders = ['1', '2', '3'].map(orderID => ({ ...order(orderID, 1), caller: 'berlin', holdSeconds: 1 }))
+    await store.decide({ orders: [...orders, { ...order('4', 1), holdSeconds: 1 }], changes: [] })
+    const due = await store.takeDueHolds(nowMs + 1_000, { limit: 10, againAfterMs: 500 })
+    assert.deepEqual(
+      due.toSorted((a, b) => (a.orderID < b.orderID ? -1 : 1)),
+      [...orders.map(given => ({ ...identityOf(given), caller: 'berlin' })), identityOf(order('4', 1))]
+    )
+    const changes = [ask('1', 'cancel'), ask('2', 'confirm'), ask('3', 'expire', nowMs + 1_000)]
+    const first = await store.decide({ orders: [], changes })
+    assert.deepEqual(
+      first.changes.map(({ settlement }) => settlement?.caller),
+      ['berlin', 'berlin', 'berlin']
+    )
+    const again = await store.decide({ orders: [], changes })
+    assert.deepEqual(
+      again.changes.map(({ settlement }) => settlement),
+      first.changes.map(({ settlement }) => settlement)
+    )
+    const cancelled = { ...ask('5', 'cancel'), caller: 'paris' }
+    await store.decide({ orders: [], changes: [cancelled] })
+    const { orders: decided } = await store.decide({ orders: [{ ...order('5', 1), caller: 'paris' }], changes: [] })
+    assert.equal(decided[0]?.outcome.caller, 'paris')
+  })
+
   test(`${name}: a hold is due from its end on, again after a while, and not any more once it is settled`, async t => {
     const store = await setUp(t)
     const orders = ['1', '2', '3'].map((orderID, index) => ({ ...order(orderID, 1), holdSeconds: index + 1 }))

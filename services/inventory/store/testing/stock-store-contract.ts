@@ -62,6 +62,26 @@ export function testStockStore(
     assert.deepEqual(await store.levels(), [{ sku: 'mug', available: 100, reserved: 5 }])
   })
 
+  test(`${name}: an outcome keeps the caller of its order, whatever a repeated record names`, async t => {
+    const { store } = await setUp(t)
+    await store.setAvailable(new Map([['mug', 5]]))
+    const owned = [order('1', 'mug', 3), order('2', 'mug', 3)].map(given => ({ ...given, caller: 'berlin' }))
+    const first = await decideOrders(store, [...owned, order('3', 'mug', 1)])
+    assert.deepEqual(
+      first.map(({ outcome }) => [outcome.kind, outcome.caller]),
+      [
+        ['reserved', 'berlin'],
+        ['failed', 'berlin'],
+        ['reserved', undefined]
+      ]
+    )
+    const again = await decideOrders(store, [order('1', 'mug', 3), order('2', 'mug', 3), order('3', 'mug', 1)])
+    assert.deepEqual(
+      again.map(({ outcome }) => outcome),
+      first.map(({ outcome }) => outcome)
+    )
+  })
+
   test(`${name}: an order that comes twice in a batch is decided once`, async t => {
     const { store } = await setUp(t)
     await store.setAvailable(new Map([['mug', 5]]))

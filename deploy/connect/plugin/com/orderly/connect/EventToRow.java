@@ -20,8 +20,8 @@ import org.apache.kafka.connect.transforms.Transformation;
 
 /**
  * Makes a flat row of an event, as a table for people wants it: `orderID` becomes the column `order_id`, a moment (`createdAtMs`) the
- * column `created_at` with a time zone, whatever has parts (`items`) a column of JSON. In front stand what the record has beside
- * its event: `record_key`, `record_timestamp`, `event_id`, `traceparent`. A sink would drop the headers and refuse the parts.
+ * column `created_at` with a time zone, whatever has parts (`items`) a column of JSON. The first columns are what the record has beside
+ * its event: `record_key`, `record_timestamp`, `event_id`, `caller`, `traceparent`. A sink would drop the headers and refuse the parts.
  */
 public final class EventToRow implements Transformation<SinkRecord> {
   private static final String JSON = "io.debezium.data.Json";
@@ -47,6 +47,7 @@ public final class EventToRow implements Transformation<SinkRecord> {
         .put("record_key", record.key())
         .put("record_timestamp", record.timestamp() == null ? null : moment(record.timestamp()))
         .put("event_id", header(record, "event-id"))
+        .put("caller", header(record, "caller"))
         .put("traceparent", header(record, "traceparent"));
     for (Field field : event.schema().fields()) row.put(columnOf(field), cell(record.topic(), field, event.get(field)));
     return record.newRecord(
@@ -62,6 +63,7 @@ public final class EventToRow implements Transformation<SinkRecord> {
         .field("record_key", Schema.OPTIONAL_STRING_SCHEMA)
         .field("record_timestamp", column(ZONED_TIMESTAMP, true))
         .field("event_id", Schema.OPTIONAL_STRING_SCHEMA)
+        .field("caller", Schema.OPTIONAL_STRING_SCHEMA)
         .field("traceparent", Schema.OPTIONAL_STRING_SCHEMA);
     for (Field field : event.fields()) row.field(columnOf(field), cellSchema(field.schema()));
     return row.build();

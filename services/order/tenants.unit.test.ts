@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createKnownCallers } from '@orderly/callers'
+import { createMemoryApiKeyStore, grantKey } from '@orderly/callers/testing'
+import { silentLogger } from '@orderly/service-kit/testing'
+import { newOrderID } from './order-id.ts'
+import { anOrder, createOrderApi } from './testing/order-api.ts'
+
+test('orders and their changes have the key of the caller that placed the order, whoever asks for the change', async t => {
+  const store = createMemoryApiKeyStore()
+  const callers = createKnownCallers(store, {
+    refreshMs: 3_600_000,
+    trustMs: 3_600_000,
+    requestsPerMinute: 1_000,
+    logger: silentLogger()
+  })
+  t.after(() => callers.stop())
+  const as = async (name: string, role: 'shop' | 'operator') => {
+    return { authorization: `Bearer ${await grantKey(store, { name, role })}` }
+  }
+  const [berlin, paris, operator] = [await as('berlin', 'shop'), await as('paris', 'shop'), await as('ops', 'operator')]
+  const api = await createOrderApi(t, { callers })
+  const ownersIn = (topic: string) => api.broker.records(topic).map(({ key, headers }) => [key, headers.caller])
+
+  await t.test('with an idempotency key, without one, and in a batch', async () => {
+    const order = { ...anOrder, userID: 'ada' }
+    await api.post(order, berlin)
+    await api.post(order, { ...paris, 'idempotency-key': 'one' })
+    const batch = [order, { ...order, idempotencyKey: 'two' }]
+    await api.http.inject({ method: 'POST', url: '/orders/batch', payload: batch, headers: berlin })
+    assert.deepEqual(ownersIn('orders.created').sort(), [
+      ...Array.from({ length: 3 }, () => ['berlin\u001fada', 'berlin']),
+      ['paris\u001fada', 'paris']
+    ])
+  })
+
+  await t.test('a cancel by an operator', async () => {
+    const orderID = newOrderID()
+    const created = { items: [], totalMinor: 1, currency: 'EUR', acceptedAtMs: 7_000, caller: 'berlin' }
+    await api.orders.apply([{ orderID, userID: 'ada', created: { ...created, partition: 0, offset: 1 } }])
+    const cancel = (headers: Record<string, string>) =>
+      api.http.inject({ method: 'POST', url: `/orders/${orderID}/cancel`, headers })
+    assert.equal((await cancel(paris)).statusCode, 404)
+    assert.equal((await cancel(operator)).statusCode, 202)
+    assert.deepEqual(ownersIn('orders.changes'), [['berlin\u001fada', 'berlin']])
+  })
+})
+
+test("a cursor of one caller's list is refused for the list of another caller", async t => {
+  const store = createMemoryApiKeyStore()
+  const options = { refreshMs: 3_600_000, trustMs: 3_600_000, requestsPerMinute: 1_000, logger: silentLogger() }
+  const callers = createKnownCallers(store, options)
+  t.after(() => callers.stop())
+  const [berlin, paris] = [
+    `Bearer ${await grantKey(store, { name: 'berlin', role: 'shop' })}`,
+    `Bearer ${await grantKey(store, { name: 'paris', role: 'shop' })}`
+  ]
+  const api = await createOrderApi(t, { callers })
+  const created = { items: [], totalMinor: 1, currency: 'EUR', acceptedAtMs: 7_000, partition: 0, offset: 1 }
+  for (const caller of ['berlin', 'berlin', 'paris']) {
+    await api.orders.apply([{ orderID: newOrderID(), userID: 'ada', created: { ...created, caller } }])
+  }
+  const list = async (authorization: string, query = '') =>
+    (await api.http.inject({ url: `/orders?userID=ada&limit=1${query}`, headers: { authorization } })).json()
+  const { nextCursor } = await list(berlin)
+  assert.equal((await list(paris)).orders.length, 1)
+  assert.equal((await list(berlin, `&cursor=${nextCursor}`)).orders[0].caller, 'berlin')
+  assert.equal((await list(paris, `&cursor=${nextCursor}`)).code, 'INVALID_CURSOR')
+})
