@@ -51,9 +51,9 @@ export function callerOf(headers: Pick<RecordHeaders, 'text'>): string | undefin
 }
 
 export interface RecordOptions {
-  /** What the event id names, where one order can have several events of the type; the order's id by default. */
+  /** The second part of the event id, where one order can have several events of the type; the order's id by default. */
   readonly about?: string
-  /** The caller that placed the order, whoever asked for the event. It is part of the key and a header. */
+  /** The caller that placed the order, even if another caller asked for the event. It is part of the key and a header. */
   readonly caller?: string | undefined
 }
 

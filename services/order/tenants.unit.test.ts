@@ -6,7 +6,7 @@ import { silentLogger } from '@orderly/service-kit/testing'
 import { newOrderID } from './order-id.ts'
 import { anOrder, createOrderApi } from './testing/order-api.ts'
 
-test('orders and their changes have the key of the caller that placed the order, whoever asks for the change', async t => {
+test('orders and their changes have the key of the caller that placed the order, also if an operator asks for the change', async t => {
   const store = createMemoryApiKeyStore()
   const callers = createKnownCallers(store, {
     refreshMs: 3_600_000,

@@ -127,7 +127,7 @@ test('an order that would create stock is parked, and reaches no store', async t
   assert.equal(broker.records('inventory.reserved').length, 1)
 })
 
-test('two callers with the same user id have keys of their own, and an order that cannot be decided blocks one of them', async t => {
+test('two callers with the same user id have different keys, and an order that cannot be decided blocks one of them', async t => {
   const ordersOf = (caller: string, ...quantities: number[]) =>
     quantities.map(quantity => {
       const order = orderCreated({ userID: 'ada', items: [{ sku: 'mug', quantity }] })
