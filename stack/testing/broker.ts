@@ -6,6 +6,7 @@ import { createKeystore } from '../parts/kafka-security.ts'
 import { chooseJava, findJavas } from '../preflight/java.ts'
 import { freePorts, loopback } from '../processes/ports.ts'
 import { waitUntil } from '../processes/wait.ts'
+import { cutLogTail } from './cut-log.ts'
 import { superviseRun } from './supervised-run.ts'
 
 /** A Kafka of a test's own, to take away and bring back. It keeps its address and its data. */
@@ -19,10 +20,12 @@ export interface TestBroker {
   kill(): Promise<void>
   /** As a crash of one broker of a cluster does it. */
   killOne(id: number): void
-  /** Brings it back; resolves when the cluster is whole. */
-  startOne(id: number): Promise<void>
+  /** Starts one broker again; resolves when the cluster is whole, or has as many brokers as `alive` says. */
+  startOne(id: number, options?: { readonly alive?: number }): Promise<void>
   /** Resolves when it answers. */
   start(): Promise<void>
+  /** Removes what a stopped broker has of a partition from an offset on, as a power failure does. */
+  cutLogTail(topic: string, partition: number, fromOffset: number, id?: number): Promise<void>
 }
 
 export interface TestBrokerOptions {
@@ -70,14 +73,16 @@ export async function startBroker(test: TestContext, options: TestBrokerOptions 
       await kafka.stop()
     },
     killOne: id => kafka.processes[ids.indexOf(id)]?.signal('SIGKILL'),
-    async startOne(id) {
+    async startOne(id, { alive = count } = {}) {
       await restartKafkaNode(nodes[ids.indexOf(id)] as KafkaNode, kafkaOptions)
       const connection = { brokers: kafka.brokers, clientID: 'orderly-test' }
-      const isWhole = () => checkConnection(connection).then(brokers => brokers === count)
-      await waitUntil(isWhole, { what: 'a whole cluster', deadlineMs: 60_000 })
+      const isWhole = () => checkConnection(connection).then(brokers => brokers === alive)
+      await waitUntil(isWhole, { what: `a cluster of ${alive} brokers`, deadlineMs: 60_000 })
     },
     async start() {
       kafka = await start()
-    }
+    },
+    cutLogTail: (topic, partition, fromOffset, id = 1) =>
+      cutLogTail(join(kafkaOptions.dataDirectory, `node-${id}`), `${topic}-${partition}`, fromOffset)
   }
 }

@@ -10,6 +10,10 @@ export declare abstract class FetchedRecord {
   get topic(): string
   get partition(): number
   get offset(): bigint
+  /** Leader epoch of the batch that holds the record; -1 when it is unknown. */
+  get leaderEpoch(): number
+  /** Topic that it was fetched from; undefined when it is unknown. */
+  get topicID(): string | undefined
   readonly timestampMs: number
   get hasKey(): boolean
   get key(): Buffer | null
@@ -25,6 +29,12 @@ export declare abstract class FetchedRecord {
 const compressionBits = 0b111
 const logAppendTimeBit = 1 << 3
 
+export interface FetchedFrom {
+  readonly topic: string
+  readonly partition: number
+  readonly topicID?: string | undefined
+}
+
 /**
  * The records of a batch from an offset on, each made when it is taken: what waits to be taken is bytes, which cost the garbage collector
  * nothing. Thousands of records that wait as objects cost it more than all that is done with them.
@@ -32,6 +42,7 @@ const logAppendTimeBit = 1 << 3
 export class BatchRecords {
   readonly topic: string
   readonly partition: number
+  readonly topicID: string | undefined
   readonly #batch: LogBatch
   /** Not decompressed yet while undefined. */
   #bytes: Buffer | undefined
@@ -39,13 +50,18 @@ export class BatchRecords {
   #left: number
 
   /** @throws RangeError when the batch is damaged */
-  constructor(place: Pick<FetchedRecord, 'topic' | 'partition'>, batch: LogBatch, fromOffset = batch.firstOffset) {
+  constructor(place: FetchedFrom, batch: LogBatch, fromOffset = batch.firstOffset) {
     this.topic = place.topic
     this.partition = place.partition
+    this.topicID = place.topicID
     this.#batch = batch
     this.#left = batch.recordCount
     // A broker gives whole batches: one may begin before what was asked for.
     if (fromOffset > batch.firstOffset) this.#passOver(fromOffset)
+  }
+
+  get leaderEpoch(): number {
+    return this.#batch.leaderEpoch
   }
 
   /** How many have not been taken. */
@@ -120,7 +136,7 @@ export class BatchRecords {
 class BatchRecord implements FetchedRecord {
   readonly timestampMs: number
   readonly headers: FetchedHeaders
-  readonly #place: Pick<FetchedRecord, 'topic' | 'partition'>
+  readonly #place: Pick<FetchedRecord, 'topic' | 'partition' | 'topicID' | 'leaderEpoch'>
   readonly #firstOffset: bigint
   readonly #offsetDelta: number
   readonly #bytes: Buffer
@@ -156,6 +172,14 @@ class BatchRecord implements FetchedRecord {
     return this.#firstOffset + BigInt(this.#offsetDelta)
   }
 
+  get leaderEpoch() {
+    return this.#place.leaderEpoch
+  }
+
+  get topicID() {
+    return this.#place.topicID
+  }
+
   get hasKey() {
     return this.#keyLength >= 0
   }
@@ -186,7 +210,7 @@ class BatchRecord implements FetchedRecord {
 }
 
 interface RecordParts {
-  readonly place: Pick<FetchedRecord, 'topic' | 'partition'>
+  readonly place: Pick<FetchedRecord, 'topic' | 'partition' | 'topicID' | 'leaderEpoch'>
   readonly firstOffset: bigint
   readonly offsetDelta: number
   readonly timestampMs: number

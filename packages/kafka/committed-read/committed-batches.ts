@@ -23,6 +23,8 @@ export interface CommittedPiece {
   readonly batches: LogBatch[]
   /** Where to go on: behind the last batch seen, dropped or not. */
   readonly nextOffset: bigint
+  /** Leader epoch of the last batch seen; undefined when there was none. */
+  readonly lastEpoch: number | undefined
 }
 
 const transactionalBit = 1 << 4
@@ -39,6 +41,7 @@ export function committedBatches(
   const committed: LogBatch[] = []
   let nextAborted = 0
   let nextOffset = fetchOffset
+  let lastEpoch: number | undefined
   for (const batch of batches) {
     const lastOffset = batch.firstOffset + BigInt(batch.lastOffsetDelta)
     if (lastOffset < fetchOffset) continue // brokers give whole batches: the first may begin, even end, before what was asked for
@@ -55,8 +58,9 @@ export function committedBatches(
       committed.push(batch)
     }
     nextOffset = lastOffset + 1n
+    lastEpoch = batch.leaderEpoch
   }
-  return { batches: committed, nextOffset }
+  return { batches: committed, nextOffset, lastEpoch }
 }
 
 /** A control record's key: version (int16), then type (int16): 0 abort, 1 commit, others are not about transactions. */

@@ -1,4 +1,4 @@
-import { createAPI, fetchV17, type Reader } from '@platformatic/kafka'
+import { createAPI, fetchV17, type Reader, readKnownTaggedFields } from '@platformatic/kafka'
 import type { AbortedTransaction } from './committed-batches.ts'
 import { type LogBatch, readLogBatches } from './log-batches.ts'
 
@@ -10,6 +10,16 @@ export interface FetchedPiece {
   readonly lastStableOffset: bigint
   readonly abortedTransactions: AbortedTransaction[] | null
   readonly batches: LogBatch[]
+  /**
+   * Set instead of records when the log has no batch of the epoch that the fetch named as its last one at that offset: the leader's log
+   * and what was read have a common part up to `endOffset`, which was written up to `leaderEpoch` (KIP-320, KIP-595).
+   */
+  readonly divergence: EpochEnd | undefined
+}
+
+export interface EpochEnd {
+  readonly leaderEpoch: number
+  readonly endOffset: bigint
 }
 
 export interface FetchResponse {
@@ -28,12 +38,14 @@ export const fetchCommitted = createAPI<Parameters<typeof fetchV17.createRequest
     reader.readInt32() // session
     const responses = reader.readArray(reader => ({
       topicId: reader.readUUID(),
-      partitions: reader.readArray(readPiece)
+      partitions: reader.readArray(readPiece, true, false) // a piece reads its own tagged fields
     }))
     reader.readTaggedFields()
     return { errorCode, responses }
   }
 )
+
+const divergingEpochTag = 0
 
 function readPiece(reader: Reader): FetchedPiece {
   const partitionIndex = reader.readInt32()
@@ -47,12 +59,19 @@ function readPiece(reader: Reader): FetchedPiece {
   }))
   reader.readInt32() // preferred read replica
   const records = reader.readNullableBytes()
+  let divergence: EpochEnd | undefined
+  readKnownTaggedFields(reader, {
+    [divergingEpochTag]: field => {
+      divergence = { leaderEpoch: field.readInt32(), endOffset: field.readInt64() }
+    }
+  })
   return {
     partitionIndex,
     errorCode,
     highWatermark,
     lastStableOffset,
     abortedTransactions,
-    batches: records === null ? [] : readLogBatches(records)
+    batches: records === null ? [] : readLogBatches(records),
+    divergence
   }
 }

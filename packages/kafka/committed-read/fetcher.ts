@@ -7,6 +7,7 @@ import type { Logger } from '../records.ts'
 import { BatchRecords, type FetchedRecord } from './batch-records.ts'
 import { committedBatches } from './committed-batches.ts'
 import { type FetchedPiece, fetchCommitted } from './fetch-committed.ts'
+import { LogChangedError } from './log-changed.ts'
 
 /**
  * Reads committed records of a changing set of partitions ahead of whoever takes them.
@@ -14,11 +15,18 @@ import { type FetchedPiece, fetchCommitted } from './fetch-committed.ts'
  * One **round** runs per leading broker: one long poll over all its partitions that have room in their buffer. A round's
  * answer fills the buffers, wakes who waits, and the next round starts. `assign` replaces the partitions and their
  * positions; an answer to a question asked before that is dropped (each assignment has a number).
+ *
+ * Each fetch names the topic by its id (KIP-516) and the leader epoch of the last batch that was read (KIP-320). A log that does not
+ * continue what was read answers with a divergence, and a recreated topic has another id: `take` then throws LogChangedError.
  */
 export interface PartitionPosition {
   readonly topic: string
   readonly partition: number
   readonly offset: bigint
+  /** Leader epoch of the record before `offset`; -1 or absent when it is unknown. */
+  readonly leaderEpoch?: number
+  /** Topic that the offset belongs to. Absent: the topic that has the name at the first fetch. */
+  readonly topicID?: string | undefined
 }
 
 /** How far the records of a partition have been taken. */
@@ -50,8 +58,12 @@ interface PartitionState {
   readonly partition: number
   /** Where the next fetch begins. */
   fetchOffset: bigint
+  /** Leader epoch of the batch before `fetchOffset`. */
+  fetchEpoch: number
   /** Where to go on for whoever takes: behind the record that was taken last. */
   takeOffset: bigint
+  takeEpoch: number
+  topicID: string | undefined
   /** Batches with records that were not taken; those before `nextBatch` have none, and are not moved out of the way each time. */
   batches: BatchRecords[]
   nextBatch: number
@@ -69,6 +81,7 @@ const defaultMaxPartitionBytes = 1024 * 1024
 const retryDelayMs = 100
 const readCommitted = 1
 const offsetOutOfRange = 1
+const unknownEpoch = -1
 
 export class Fetcher {
   readonly #cluster: Cluster
@@ -90,13 +103,17 @@ export class Fetcher {
   /** Reads these partitions from these positions on, and nothing else; what was buffered is dropped. */
   assign(positions: readonly PartitionPosition[]): void {
     this.#assignment++
+    this.#failure = undefined
     this.#partitions.clear()
-    for (const { topic, partition, offset } of positions) {
+    for (const { topic, partition, offset, leaderEpoch = unknownEpoch, topicID } of positions) {
       this.#partitions.set(`${topic}/${partition}`, {
         topic,
         partition,
+        topicID,
         fetchOffset: offset,
+        fetchEpoch: leaderEpoch,
         takeOffset: offset,
+        takeEpoch: leaderEpoch,
         batches: [],
         nextBatch: 0,
         waiting: 0,
@@ -122,7 +139,7 @@ export class Fetcher {
   /**
    * Up to `maxRecords` records, in offset order within each partition, taking turns between partitions. Waits until there
    * are some or somebody wakes it; then it may answer with none.
-   * @throws KafkaError when the broker refuses for good (authorization).
+   * @throws KafkaError when the broker refuses for good (authorization); LogChangedError until positions are assigned again.
    */
   async take(maxRecords: number): Promise<FetchedRecord[]> {
     if (this.#failure === undefined && !this.hasRecords()) {
@@ -148,8 +165,11 @@ export class Fetcher {
   progress(): PartitionProgress[] {
     return [...this.#partitions.values()].map(state => {
       passEnd(state)
-      const { topic, partition, completeUntilMs } = state
-      return { topic, partition, offset: nextToTake(state), ...(completeUntilMs !== undefined && { completeUntilMs }) }
+      const { topic, partition, topicID, completeUntilMs } = state
+      return {
+        ...{ topic, partition, topicID, ...nextToTake(state) },
+        ...(completeUntilMs !== undefined && { completeUntilMs })
+      }
     })
   }
 
@@ -242,6 +262,8 @@ export class Fetcher {
     for (const state of states) {
       const leader = (await this.#cluster.partitions(state.topic))[state.partition]
       if (leader === undefined) continue
+      state.topicID ??= leader.topicID
+      if (state.topicID !== leader.topicID) throw new LogChangedError('TOPIC_RECREATED', changeOf(state))
       const group = byTopicID.get(leader.topicID)
       if (group === undefined) byTopicID.set(leader.topicID, [{ state, leader }])
       else group.push({ state, leader })
@@ -252,7 +274,7 @@ export class Fetcher {
         partition: state.partition,
         currentLeaderEpoch: leader.leaderEpoch,
         fetchOffset: state.fetchOffset,
-        lastFetchedEpoch: -1,
+        lastFetchedEpoch: state.fetchEpoch,
         partitionMaxBytes: this.#options.maxPartitionBytes ?? defaultMaxPartitionBytes
       }))
     }))
@@ -282,7 +304,9 @@ export class Fetcher {
         if (state === undefined) continue
         if (answer.errorCode === offsetOutOfRange) await this.#restart(assignment, state)
         else if (answer.errorCode !== 0)
-          failure = protocolError(answer.errorCode, `fetching ${state.topic}/${state.partition}`)
+          failure ??= protocolError(answer.errorCode, `fetching ${state.topic}/${state.partition}`)
+        else if (answer.divergence !== undefined)
+          failure = new LogChangedError('LOG_TRUNCATED', { ...changeOf(state), divergence: answer.divergence })
         else {
           records += this.#keep(state, answer, askedAtMs)
           isAll &&= state.fetchOffset >= answer.lastStableOffset
@@ -296,9 +320,12 @@ export class Fetcher {
   /** @returns how many records it brought */
   #keep(state: PartitionState, answer: FetchedPiece, askedAtMs: number): number {
     const { abortedTransactions, highWatermark } = answer
-    const { batches, nextOffset } = committedBatches(answer.batches, abortedTransactions, state.fetchOffset)
+    const { batches, nextOffset, lastEpoch } = committedBatches(answer.batches, abortedTransactions, state.fetchOffset)
     const waitingBefore = state.waiting
-    if (waitingBefore === 0) state.takeOffset = state.fetchOffset
+    if (waitingBefore === 0) {
+      state.takeOffset = state.fetchOffset
+      state.takeEpoch = state.fetchEpoch
+    }
     for (const batch of batches) {
       const records = new BatchRecords(state, batch, state.fetchOffset)
       if (records.left === 0) continue
@@ -307,6 +334,7 @@ export class Fetcher {
     }
     const isNew = nextOffset !== state.fetchOffset
     state.fetchOffset = nextOffset
+    state.fetchEpoch = lastEpoch ?? state.fetchEpoch
     passEnd(state)
     // Short of the high watermark there may be records of a transaction that is still open.
     if (nextOffset >= highWatermark) state.end ??= { offset: nextOffset, atMs: askedAtMs }
@@ -314,10 +342,11 @@ export class Fetcher {
     return state.waiting - waitingBefore
   }
 
-  /** The position is no longer (or not yet) in the log: go on at its beginning, and say so; what is gone is gone. */
+  /** Resumes at the beginning of the log when the records at the position were removed from it. @throws LogChangedError otherwise */
   async #restart(assignment: number, state: PartitionState): Promise<void> {
     const [beginning] = await beginningOffsets(this.#cluster, [state])
     if (assignment !== this.#assignment || beginning === undefined) return
+    if (state.fetchOffset >= beginning.offset) throw new LogChangedError('LOG_TRUNCATED', changeOf(state))
     this.#options.logger.error(
       {
         topic: state.topic,
@@ -325,16 +354,17 @@ export class Fetcher {
         wanted: String(state.fetchOffset),
         beginning: String(beginning.offset)
       },
-      'the position is outside the log; going on at its beginning'
+      'records were removed from the log before they were read; reading resumes at its beginning'
     )
     state.fetchOffset = beginning.offset
+    state.fetchEpoch = unknownEpoch
     state.end = undefined
   }
 
   async #recover(assignment: number, thrown: unknown): Promise<void> {
     if (assignment !== this.#assignment) return
     const error = toKafkaError(thrown, 'fetching')
-    if (!error.retryable) {
+    if (!error.retryable || error instanceof LogChangedError) {
       this.#failure = error
       this.wake()
       return
@@ -354,7 +384,10 @@ function takeFrom(state: PartitionState, count: number, records: FetchedRecord[]
     if (batch.left === 0) state.nextBatch++
     records.push(last)
   }
-  if (last !== undefined) state.takeOffset = last.offset + 1n
+  if (last !== undefined) {
+    state.takeOffset = last.offset + 1n
+    state.takeEpoch = last.leaderEpoch
+  }
   // Now and then, so that it costs next to nothing, but not only when none waits: with a long backlog that is never.
   if (state.nextBatch * 2 >= state.batches.length) {
     state.batches.splice(0, state.nextBatch)
@@ -362,12 +395,18 @@ function takeFrom(state: PartitionState, count: number, records: FetchedRecord[]
   }
 }
 
-function nextToTake({ waiting, takeOffset, fetchOffset }: PartitionState): bigint {
-  return waiting > 0 ? takeOffset : fetchOffset
+function nextToTake(state: PartitionState): { readonly offset: bigint; readonly leaderEpoch: number } {
+  return state.waiting > 0
+    ? { offset: state.takeOffset, leaderEpoch: state.takeEpoch }
+    : { offset: state.fetchOffset, leaderEpoch: state.fetchEpoch }
+}
+
+function changeOf({ topic, partition, fetchOffset }: PartitionState) {
+  return { topic, partition, position: fetchOffset }
 }
 
 function passEnd(state: PartitionState): void {
-  if (state.end === undefined || nextToTake(state) < state.end.offset) return
+  if (state.end === undefined || nextToTake(state).offset < state.end.offset) return
   state.completeUntilMs = state.end.atMs
   state.end = undefined
 }

@@ -4,6 +4,8 @@
  */
 export interface LogBatch {
   readonly firstOffset: bigint
+  /** Under which leadership of its partition it was written (KIP-320). */
+  readonly leaderEpoch: number
   readonly lastOffsetDelta: number
   readonly attributes: number
   readonly firstTimestampMs: number
@@ -25,6 +27,7 @@ export function readLogBatches(log: Buffer): LogBatch[] {
     if (end > log.length) break
     batches.push({
       firstOffset: log.readBigInt64BE(start),
+      leaderEpoch: log.readInt32BE(start + 12),
       attributes: log.readInt16BE(start + 21),
       lastOffsetDelta: log.readInt32BE(start + 23),
       firstTimestampMs: Number(log.readBigInt64BE(start + 27)),

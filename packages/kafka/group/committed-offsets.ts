@@ -1,29 +1,38 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { offsetCommitV9, offsetFetchV9 } from '@platformatic/kafka'
 import type { Cluster } from '../cluster/cluster.ts'
-import { beginningOffsets, type PartitionPosition } from '../committed-read/fetcher.ts'
 import { checkCode, KafkaError, protocolError } from '../errors.ts'
-import type { GroupIdentity, InputOffset } from '../transaction/transactional-producer.ts'
+import type { GroupIdentity } from '../transaction/transactional-producer.ts'
 import type { TopicPartition } from './assignment.ts'
+import { type InputOffset, toCommitEntries, topicIDOf } from './offset-entry.ts'
 
 const unstableDelayMs = 20
 /** Much longer than any transaction may be open: then something is wrong in the cluster, and somebody has to hear of it. */
 const longestUnstableMs = 30_000
 
+/** What a group has committed in a partition. */
+export interface CommittedOffset extends TopicPartition {
+  readonly offset: bigint
+  /** -1 when it is unknown. */
+  readonly leaderEpoch: number
+  /** Undefined when no stage has committed it, but a tool. */
+  readonly topicID: string | undefined
+}
+
 /**
- * Where a group goes on in these partitions: behind what it committed, or at the beginning of the log.
+ * Returns the offsets that a group has committed in these partitions; those without one are left out.
  *
  * Asks for *stable* offsets (KIP-447): while a transaction that carries offsets of a partition has not ended, the coordinator
  * answers "not yet", and this waits: a new owner must not start from before what the former one is about to commit.
  * (The client asks without it.)
  * @throws KafkaError `UNSTABLE_OFFSET_COMMIT` when that takes longer than any transaction may
  */
-export async function committedPositions(
+export async function committedOffsets(
   cluster: Cluster,
   group: GroupIdentity,
   partitions: readonly TopicPartition[],
   signal: AbortSignal
-): Promise<PartitionPosition[]> {
+): Promise<CommittedOffset[]> {
   if (partitions.length === 0) return []
   const topics = [...Map.groupBy(partitions, ({ topic }) => topic)].map(([name, own]) => ({
     name,
@@ -52,14 +61,16 @@ export async function committedPositions(
       await delay(unstableDelayMs)
       continue
     }
-    const positions: PartitionPosition[] = []
-    const fresh: TopicPartition[] = []
-    for (const { topic, partitionIndex, committedOffset, errorCode } of offsets) {
+    const committed: CommittedOffset[] = []
+    for (const { topic, partitionIndex, committedOffset, committedLeaderEpoch, metadata, errorCode } of offsets) {
       checkCode(errorCode, `reading the offset of ${topic}/${partitionIndex}`)
-      if (committedOffset >= 0n) positions.push({ topic, partition: partitionIndex, offset: committedOffset })
-      else fresh.push({ topic, partition: partitionIndex })
+      if (committedOffset < 0n) continue
+      committed.push({
+        ...{ topic, partition: partitionIndex, offset: committedOffset },
+        ...{ leaderEpoch: committedLeaderEpoch, topicID: topicIDOf(metadata) }
+      })
     }
-    return [...positions, ...(await beginningOffsets(cluster, fresh))]
+    return committed
   }
 }
 
@@ -78,14 +89,6 @@ export async function commitOffsets(
   group: GroupIdentity,
   offsets: readonly InputOffset[]
 ): Promise<void> {
-  const topics = [...Map.groupBy(offsets, ({ topic }) => topic)].map(([name, own]) => ({
-    name,
-    partitions: own.map(({ partition, offset }) => ({
-      partitionIndex: partition,
-      committedOffset: offset,
-      committedLeaderEpoch: -1
-    }))
-  }))
   const { groupID, generation, memberID, instanceID } = group
   const response = await cluster.askCoordinator(
     'group',
@@ -95,7 +98,7 @@ export async function commitOffsets(
     generation,
     memberID,
     instanceID,
-    topics
+    toCommitEntries(offsets)
   )
   for (const { partitions } of response.topics) {
     for (const { errorCode } of partitions) checkCode(errorCode, `committing offsets of group ${groupID}`)

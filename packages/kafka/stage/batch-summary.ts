@@ -1,5 +1,5 @@
 import type { FetchedRecord } from '../committed-read/batch-records.ts'
-import type { InputOffset } from '../transaction/transactional-producer.ts'
+import type { InputOffset } from '../group/offset-entry.ts'
 
 /** What a commit has to know of the records that were read. The records themselves are let go before it begins. */
 export class BatchSummary {
@@ -36,12 +36,13 @@ export class BatchSummary {
     const timestampsMs = new Float64Array(records.length)
     for (let index = 0; index < records.length; index++) {
       const record = records[index] as FetchedRecord
-      const { topic, partition } = record
+      const { topic, partition, topicID } = record
       timestampsMs[index] = record.timestampMs
       const next = records[index + 1]
       // Those of a partition mostly stand together, and the last of them says it all.
       if (next?.partition === partition && next.topic === topic) continue
-      this.#offsets.set(`${topic}/${partition}`, { topic, partition, offset: record.offset + 1n })
+      const position = { offset: record.offset + 1n, leaderEpoch: record.leaderEpoch }
+      this.#offsets.set(`${topic}/${partition}`, { topic, partition, topicID, ...position })
     }
     this.#timestampsMs.push(timestampsMs)
     this.#records += records.length

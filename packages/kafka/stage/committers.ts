@@ -1,8 +1,9 @@
 import type { Cluster } from '../cluster/cluster.ts'
 import { KafkaError } from '../errors.ts'
 import { commitOffsets } from '../group/committed-offsets.ts'
+import type { InputOffset } from '../group/offset-entry.ts'
 import { createProducer, type Producer } from '../producer/producer.ts'
-import { type GroupIdentity, type InputOffset, TransactionalProducer } from '../transaction/transactional-producer.ts'
+import { type GroupIdentity, TransactionalProducer } from '../transaction/transactional-producer.ts'
 import type { OutputSink } from './process-batch.ts'
 import type { StageOptions } from './stage.ts'
 

@@ -1,6 +1,7 @@
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
 import type { FetchedRecord } from '../committed-read/batch-records.ts'
 import { KafkaError } from '../errors.ts'
+import type { TopicPartition } from '../group/assignment.ts'
 import type { Logger, OutputRecord, StageRecord, Topic } from '../records.ts'
 import { codeOf, type ReplayPart, replayPartOf, toDeadLetter } from './dead-letters.ts'
 import { answerToRelease, ParkedKeys } from './parked-keys.ts'
@@ -20,6 +21,8 @@ export interface BatchProcessor {
   reset(parkedKeys: ReadonlyMap<string, ParkedKeys>): void
   /** From now on this record is parked: what comes out of it cannot be written. */
   condemn(record: FetchedRecord, error: unknown): void
+  /** Forgets what was condemned in these partitions: their offsets belong to other records now. */
+  forget(partitions: readonly TopicPartition[]): void
 }
 
 export interface OutputSink {
@@ -175,7 +178,11 @@ export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchP
     reset: keys => {
       parkedKeys = keys
     },
-    condemn: (record, error) => condemned.set(placeOf(record), error)
+    condemn: (record, error) => condemned.set(placeOf(record), error),
+    forget(partitions) {
+      const places = partitions.map(({ topic, partition }) => `${topic}/${partition}/`)
+      for (const place of condemned.keys()) if (places.some(start => place.startsWith(start))) condemned.delete(place)
+    }
   }
 }
 

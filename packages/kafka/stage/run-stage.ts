@@ -2,8 +2,10 @@ import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promi
 import { Cluster } from '../cluster/cluster.ts'
 import type { FetchedRecord } from '../committed-read/batch-records.ts'
 import { Fetcher } from '../committed-read/fetcher.ts'
+import { type LogChange, LogChangedError } from '../committed-read/log-changed.ts'
 import { KafkaError, toKafkaError } from '../errors.ts'
-import { committedPositions } from '../group/committed-offsets.ts'
+import type { TopicPartition } from '../group/assignment.ts'
+import { commitOffsets } from '../group/committed-offsets.ts'
 import { GroupMember } from '../group/member.ts'
 import { BatchSummary } from './batch-summary.ts'
 import { type Committer, createCommitter, type OpenBatch } from './committers.ts'
@@ -11,13 +13,15 @@ import { loadParkedKeys } from './parked-keys.ts'
 import { passPoint } from './points.ts'
 import { type BatchProcessor, createBatchProcessor } from './process-batch.ts'
 import type { RunningStage, Stage, StageObserver, StageOptions } from './stage.ts'
+import { type Start, startingPositions } from './starting-positions.ts'
 import { Ticker } from './ticker.ts'
 
 /**
  * The loop of a stage. Its states:
  *
  * - **opening**: takes the transactional id.
- * - **joining**: waits for partitions, then reads where their group stands (stable offsets only).
+ * - **joining**: waits for partitions, then reads what their group has committed (stable offsets only) and compares it with the
+ *   logs (starting-positions.ts).
  * - **working**: takes a batch, processes it, and starts its commit; while that commit is under way the next batch is already
  *   being taken and processed. At most one commit is under way, and commits happen in the order of the batches.
  * - **recovering**: a commit failed, so nobody knows whether it happened. What was processed since is dropped, the transactional
@@ -76,6 +80,10 @@ class StageRunner<Event> {
   #failures = 0
   /** Less than the maximum while an output that cannot be written is looked for. */
   #batchRecords: number
+  /** The ids of the input topics when they were last read. */
+  readonly #topicIDs = new Map<string, string>()
+  /** A truncation that the fetcher noticed; whether it concerns records that were processed is decided at the next start. */
+  #noticedTruncation: LogChange | undefined
 
   constructor(stage: Stage<Event>, options: StageOptions) {
     const { connection, logger } = options
@@ -151,7 +159,7 @@ class StageRunner<Event> {
         this.#interrupt = new AbortController()
         const { signal } = this.#interrupt
         const { main } = this.#clusters
-        const positions = await committedPositions(main, this.#member.identity, partitions, signal)
+        const positions = await this.#start(partitions, signal)
         this.#processor.reset(
           await loadParkedKeys(main, this.#topics, this.#name, { logger: this.#options.logger, signal })
         )
@@ -163,6 +171,51 @@ class StageRunner<Event> {
     } finally {
       this.#fetcher.stop()
     }
+  }
+
+  /** Decides where to read on, reports logs that have changed, and commits the positions that follow from that. */
+  async #start(partitions: readonly TopicPartition[], signal: AbortSignal): Promise<readonly Start[]> {
+    const { main } = this.#clusters
+    const { identity } = this.#member
+    const starts = await startingPositions(main, identity, partitions, { formerTopicIDs: this.#topicIDs, signal })
+    const changed = starts.filter(({ truncatedFrom, isRecreated }) => truncatedFrom !== undefined || isRecreated)
+    // Before it is reported: what is committed is not found changed, and reported, again.
+    if (changed.length > 0) await commitOffsets(main, identity, changed)
+    this.#processor.forget(changed)
+    for (const { topic, partition, offset, truncatedFrom } of changed) {
+      if (truncatedFrom !== undefined) this.#reportTruncation({ topic, partition, from: truncatedFrom, to: offset })
+    }
+    this.#reportUnreadTruncation(changed)
+    const recreated = new Map(changed.filter(({ isRecreated }) => isRecreated).map(own => [own.topic, own.topicID]))
+    for (const [topic, topicID] of recreated) {
+      const event = { stage: this.#name, topic, formerTopicID: this.#topicIDs.get(topic), topicID }
+      this.#options.logger.error(
+        { event: 'topic_recreated', ...event },
+        'an input topic was deleted and created again; it is read from its beginning'
+      )
+      this.#observer.recreated?.({ stage: this.#name, topic })
+    }
+    for (const { topic, topicID } of starts) this.#topicIDs.set(topic, topicID)
+    return starts
+  }
+
+  #reportTruncation(change: { topic: string; partition: number; from: bigint; to: bigint }): void {
+    const { topic, partition, from, to } = change
+    this.#options.logger.error(
+      { event: 'log_truncated', stage: this.#name, topic, partition, from: String(from), to: String(to) },
+      'the log of an input has lost records; reading resumes where it diverged'
+    )
+    this.#observer.truncated?.({ stage: this.#name, ...change })
+  }
+
+  /** Records that were fetched and are lost, but were not processed yet: the position need not change for them. */
+  #reportUnreadTruncation(reported: readonly Start[]): void {
+    const noticed = this.#noticedTruncation
+    this.#noticedTruncation = undefined
+    if (noticed?.divergence === undefined) return
+    const { topic, partition, position, divergence } = noticed
+    if (reported.some(start => start.topic === topic && start.partition === partition)) return
+    this.#reportTruncation({ topic, partition, from: position, to: divergence.endOffset })
   }
 
   #mustLeave(): boolean {
@@ -279,6 +332,7 @@ class StageRunner<Event> {
   async #recover(thrown: unknown): Promise<void> {
     this.#fetcher.assign([])
     const error = toKafkaError(thrown, 'committing')
+    if (error instanceof LogChangedError && error.code === 'LOG_TRUNCATED') this.#noticedTruncation = error.change
     this.#member.noticeRefusal(error.code)
     this.#options.logger.warn({ error, stage: this.#name }, 'batch given up; going on from the committed offsets')
     this.#observer.aborted?.({ reason: error.code })

@@ -104,4 +104,14 @@ export interface StageObserver {
   retried?(event: { readonly error: unknown }): void
   parked?(event: { readonly topic: string; readonly reason: string }): void
   assigned?(event: { readonly partitions: number }): void
+  /** The log of an input has lost its records from `to` to `from`, and is read on from `to`. */
+  truncated?(event: {
+    readonly stage: string
+    readonly topic: string
+    readonly partition: number
+    readonly from: bigint
+    readonly to: bigint
+  }): void
+  /** An input topic was deleted and created again, and is read from its beginning. */
+  recreated?(event: { readonly stage: string; readonly topic: string }): void
 }

@@ -6,7 +6,7 @@ import { createTopics } from '../cluster/admin.ts'
 import { Cluster } from '../cluster/cluster.ts'
 import type { KafkaConnection } from '../connection.ts'
 import { KafkaError } from '../errors.ts'
-import { committedPositions } from '../group/committed-offsets.ts'
+import { committedOffsets } from '../group/committed-offsets.ts'
 import { readCommitted } from '../testing/read-committed.ts'
 import { ScriptedProducer } from '../testing/scripted-producer.ts'
 import { type GroupIdentity, TransactionalProducer } from './transactional-producer.ts'
@@ -39,8 +39,8 @@ async function setUp(t: TestContext, protocol: Protocol, connection = shared) {
   const record = (value: string) => ({ topic, key: 'k', value: Buffer.from(value), headers: {} })
   const offset = (next: bigint) => [{ topic, partition: 0, offset: next }]
   const committedOffset = async () => {
-    const [position] = await committedPositions(cluster, group, [{ topic, partition: 0 }], AbortSignal.timeout(20_000))
-    return position?.offset
+    const [position] = await committedOffsets(cluster, group, [{ topic, partition: 0 }], AbortSignal.timeout(20_000))
+    return position?.offset ?? 0n
   }
   const committedValues = async (last: string) => {
     const records = await readCommitted(connection, topic, all => all.some(({ value }) => value.toString() === last))

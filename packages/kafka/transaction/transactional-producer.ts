@@ -11,6 +11,7 @@ import {
 } from '@platformatic/kafka'
 import type { Cluster } from '../cluster/cluster.ts'
 import { checkCode, KafkaError, protocolError, toKafkaError } from '../errors.ts'
+import { type InputOffset, toCommitEntries } from '../group/offset-entry.ts'
 import {
   addToSequence,
   type PartitionBatch,
@@ -40,12 +41,6 @@ import { endTxnV5, isSecondProtocolSpoken, txnOffsetCommitV5 } from './second-pr
  * Whether a commit whose answer got lost took place, nobody needs to know: the caller reads the committed offsets again and
  * goes on from there.
  */
-export interface InputOffset {
-  readonly topic: string
-  readonly partition: number
-  /** The next record to read. */
-  readonly offset: bigint
-}
 
 /** Who reads the input; the coordinator refuses offsets of a member or generation that is no longer current. */
 export interface GroupIdentity {
@@ -264,14 +259,6 @@ export class TransactionalProducer {
 
   /** The coordinator of the *group* stores them, and makes them visible when the transaction commits (KIP-447). */
   async #writeOffsets(offsets: readonly InputOffset[], group: GroupIdentity): Promise<void> {
-    const topics = new Map<
-      string,
-      { partitionIndex: number; committedOffset: bigint; committedLeaderEpoch: number }[]
-    >()
-    for (const { topic, partition, offset } of offsets) {
-      const entry = { partitionIndex: partition, committedOffset: offset, committedLeaderEpoch: -1 }
-      topics.set(topic, [...(topics.get(topic) ?? []), entry])
-    }
     const { producerID, epoch } = this.#identity
     await this.#step('writing offsets', async () => {
       const response = await this.#cluster.askCoordinator(
@@ -285,7 +272,7 @@ export class TransactionalProducer {
         group.generation,
         group.memberID,
         group.instanceID,
-        [...topics].map(([name, partitions]) => ({ name, partitions }))
+        toCommitEntries(offsets)
       )
       for (const { partitions } of response.topics) {
         for (const { errorCode } of partitions) checkCode(errorCode, `writing offsets of group ${group.groupID}`)

@@ -66,6 +66,18 @@ export function stageObserver(metrics: Registry): Required<TraceObserver> {
     labelNames: ['topic', 'reason'],
     registers
   })
+  const truncations = new Counter({
+    name: 'orderly_stage_log_truncations_total',
+    help: 'Input logs that lost records and were read on from where they diverged.',
+    labelNames: ['stage', 'topic'],
+    registers
+  })
+  const recreations = new Counter({
+    name: 'orderly_stage_topic_recreations_total',
+    help: 'Input topics that were deleted and created again, and were read from their beginning.',
+    labelNames: ['stage', 'topic'],
+    registers
+  })
   const partitions = new Gauge({ name: 'orderly_stage_partitions', help: 'Partitions this instance reads.', registers })
   const abortReason = boundedLabel()
   const parkReason = boundedLabel()
@@ -94,6 +106,8 @@ export function stageObserver(metrics: Registry): Required<TraceObserver> {
     aborted: ({ reason }) => aborted.inc({ reason: abortReason(reason) }),
     retried: () => retries.inc(),
     parked: ({ topic, reason }) => parked.inc({ topic, reason: parkReason(reason) }),
-    assigned: event => partitions.set(event.partitions)
+    assigned: event => partitions.set(event.partitions),
+    truncated: ({ stage, topic }) => truncations.inc({ stage, topic }),
+    recreated: ({ stage, topic }) => recreations.inc({ stage, topic })
   }
 }

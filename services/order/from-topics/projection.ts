@@ -26,7 +26,10 @@ export interface ProjectionOptions {
   readonly onFailure: (error: Error) => void
 }
 
-export const observedMethods = ['processed', 'committed', 'ticked', 'aborted', 'retried', 'parked', 'assigned'] as const
+export const observedMethods = [
+  ...(['processed', 'committed', 'ticked', 'aborted', 'retried', 'parked', 'assigned'] as const),
+  ...(['truncated', 'recreated'] as const)
+] as const
 
 export type FromWorker =
   | { readonly kind: 'log'; readonly level: keyof Logger; readonly fields: object; readonly message: string }

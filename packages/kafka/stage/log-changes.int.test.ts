@@ -1,0 +1,223 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { type TestContext, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { startBroker, type TestBroker } from '@orderly/stack/testing'
+import { deleteTopicsV6 } from '@platformatic/kafka'
+import { createTopics } from '../cluster/admin.ts'
+import { Cluster } from '../cluster/cluster.ts'
+import { request } from '../cluster/requests.ts'
+import type { KafkaConnection } from '../connection.ts'
+import { commitOffsets, committedOffsets } from '../group/committed-offsets.ts'
+import { describeTopics } from '../inspect/topics.ts'
+import { createProducer } from '../producer/producer.ts'
+import { readCommitted } from '../testing/read-committed.ts'
+import { textCodec } from '../testing/text-codec.ts'
+import { deadLetterTopic } from './dead-letters.ts'
+import { runStage } from './run-stage.ts'
+
+/**
+ * A log that changes under a stage: its tail is lost, or the topic is deleted and created again. The brokers belong to these tests,
+ * which stop them to cut their logs.
+ */
+const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
+
+interface SetUp {
+  readonly broker: TestBroker
+  /** Of the input; the other topics have one on every broker. */
+  readonly replicas?: number
+  readonly configs?: Readonly<Record<string, string>>
+}
+
+async function setUp(t: TestContext, { broker, replicas = 1, configs = {} }: SetUp) {
+  const connection: KafkaConnection = { brokers: broker.brokers, clientID: 'log-changes' }
+  const [input, output] = [`in-${randomUUID()}`, `out-${randomUUID()}`]
+  const createInput = () =>
+    createTopics(connection, [{ name: input, partitions: 1, replicationFactor: replicas, configs }])
+  await createInput()
+  await createTopics(
+    connection,
+    [output, deadLetterTopic(input)].map(name => ({ name, partitions: 1, replicationFactor: broker.brokers.length }))
+  )
+  /** Each in a batch of its own, which is what a log is cut between. */
+  const write = async (names: readonly string[]) => {
+    const producer = await createProducer(connection, { deliveryTimeoutMs: 60_000 })
+    for (const name of names) await producer.send([{ topic: input, key: 'k', value: Buffer.from(name), headers: {} }])
+    await producer.close()
+  }
+  const truncations: { from: bigint; to: bigint }[] = []
+  const recreations: string[] = []
+  const start = (delivery: 'exactly-once' | 'at-least-once' = 'exactly-once') => {
+    const stage = runStage(
+      {
+        name: 'echo',
+        group: `group-${input}`,
+        inputs: [{ name: input, eventType: 'Text', codec: textCodec }],
+        process: async records =>
+          records.map(({ key, event }) => ({ topic: output, key, value: Buffer.from(event), headers: {} }))
+      },
+      {
+        connection,
+        delivery,
+        transactionalID: `tx-${input}`,
+        isTransient: () => false,
+        logger: silent,
+        observer: {
+          truncated: ({ from, to }) => truncations.push({ from, to }),
+          recreated: ({ topic }) => recreations.push(topic)
+        }
+      }
+    )
+    t.after(() => stage.stop())
+    return stage
+  }
+  const outputs = async (count: number) =>
+    (await readCommitted(connection, output, records => records.length >= count, patience())).map(({ value }) =>
+      value.toString()
+    )
+  const recreateInput = async () => {
+    const cluster = new Cluster(connection, { requestTimeoutMs: 5_000 })
+    await request(await cluster.anyConnection(), deleteTopicsV6.api, [{ name: input }], 5_000)
+    for (let isThere = true; isThere; await delay(50)) {
+      cluster.forget()
+      isThere = await cluster.partitions(input).then(
+        () => true,
+        () => false
+      )
+    }
+    await cluster.close()
+    await createInput()
+  }
+  return { input, connection, write, start, outputs, recreateInput, truncations, recreations }
+}
+
+/** Brokers come back, elect leaders and expire sessions meanwhile. */
+const patience = () => ({ signal: AbortSignal.timeout(120_000) })
+
+const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => String(from + index))
+
+/** A log whose ten records were processed, and a way to have the broker lose those from 6 on. */
+async function cutBehindSix(t: TestContext, broker: TestBroker, delivery: 'exactly-once' | 'at-least-once') {
+  const set = await setUp(t, { broker })
+  await set.write(numbers(0, 10))
+  const stage = set.start(delivery)
+  assert.deepEqual(await set.outputs(10), numbers(0, 10))
+  const cut = async () => {
+    await broker.kill()
+    await broker.cutLogTail(set.input, 0, 6)
+    await broker.start()
+  }
+  return { ...set, stage, cut }
+}
+
+test('a log of one broker that is cut or replaced', async t => {
+  const broker = await startBroker(t)
+
+  for (const delivery of ['exactly-once', 'at-least-once'] as const) {
+    await t.test(`an ${delivery} stage whose position lies beyond the end resumes where the log diverged`, async t => {
+      const { stage, cut, write, start, outputs, truncations } = await cutBehindSix(t, broker, delivery)
+      await stage.stop()
+      await cut()
+      await write(['new 6'])
+      start(delivery)
+      assert.deepEqual(await outputs(11), [...numbers(0, 10), 'new 6'])
+      await write(['new 7'])
+      assert.deepEqual(await outputs(12), [...numbers(0, 10), 'new 6', 'new 7'])
+      assert.deepEqual(truncations, [{ from: 10n, to: 6n }])
+    })
+  }
+
+  await t.test('a log that has grown past the position again is read from where it diverged', async t => {
+    const { stage, cut, write, start, outputs, truncations } = await cutBehindSix(t, broker, 'exactly-once')
+    await stage.stop()
+    await cut()
+    await write(numbers(106, 114))
+    const next = start()
+    assert.deepEqual(await outputs(18), [...numbers(0, 10), ...numbers(106, 114)])
+    assert.deepEqual(truncations, [{ from: 10n, to: 6n }])
+    await next.stop()
+    start()
+    await write(['114'])
+    assert.deepEqual((await outputs(19)).slice(10), numbers(106, 115))
+    assert.equal(truncations.length, 1)
+  })
+
+  await t.test('a stage that runs while the log is cut resumes where it diverged', async t => {
+    const { cut, write, outputs, truncations } = await cutBehindSix(t, broker, 'exactly-once')
+    await cut()
+    await write(numbers(106, 114))
+    assert.deepEqual(await outputs(18), [...numbers(0, 10), ...numbers(106, 114)])
+    assert.deepEqual(truncations, [{ from: 10n, to: 6n }])
+  })
+
+  await t.test(
+    'a topic that was deleted and created again is read from its beginning by a stage that runs',
+    async t => {
+      const { input, write, start, outputs, recreateInput, recreations } = await setUp(t, { broker })
+      await write(numbers(0, 10))
+      start()
+      assert.deepEqual(await outputs(10), numbers(0, 10))
+      await recreateInput()
+      await write(numbers(100, 115))
+      assert.deepEqual(await outputs(25), [...numbers(0, 10), ...numbers(100, 115)])
+      assert.deepEqual(recreations, [input])
+    }
+  )
+
+  await t.test('an offset of a deleted topic is not taken for one of the topic that has its name now', async t => {
+    const { input, connection, write, start, outputs, recreateInput, recreations } = await setUp(t, { broker })
+    await write(numbers(0, 10))
+    const stage = start()
+    assert.deepEqual(await outputs(10), numbers(0, 10))
+    await stage.stop()
+    const cluster = new Cluster(connection, { requestTimeoutMs: 5_000 })
+    t.after(() => cluster.close())
+    const group = { groupID: `group-${input}`, memberID: '', instanceID: null, generation: -1 }
+    const committed = await committedOffsets(
+      cluster,
+      group,
+      [{ topic: input, partition: 0 }],
+      AbortSignal.timeout(20_000)
+    )
+    await recreateInput()
+    await write(numbers(100, 115))
+    // As by a commit that was in flight while the topic was deleted: Kafka itself deletes the offsets of a deleted topic.
+    await commitOffsets(cluster, group, committed)
+    start()
+    assert.deepEqual(await outputs(25), [...numbers(0, 10), ...numbers(100, 115)])
+    assert.deepEqual(recreations, [input])
+  })
+})
+
+test('after an unclean leader election a stage resumes where the log of the new leader diverged', async t => {
+  const broker = await startBroker(t, { count: 3 })
+  const { input, connection, write, start, outputs, truncations } = await setUp(t, {
+    broker,
+    replicas: 2,
+    configs: { 'unclean.leader.election.enable': 'true', 'min.insync.replicas': '1' }
+  })
+  const cluster = new Cluster(connection, { requestTimeoutMs: 5_000 })
+  t.after(() => cluster.close())
+  const { leaderID, replicaIDs } = await firstPartition(cluster, input)
+  const follower = replicaIDs.find(id => id !== leaderID) as number
+  await write(numbers(0, 6))
+  start()
+  assert.deepEqual(await outputs(6), numbers(0, 6))
+  broker.killOne(follower)
+  await write(numbers(6, 10)) // acknowledged once the controller has taken the follower out of the replicas in sync
+  assert.deepEqual(await outputs(10), numbers(0, 10))
+  broker.killOne(leaderID)
+  await broker.startOne(follower, { alive: 2 })
+  await write(numbers(106, 114))
+  assert.deepEqual(await outputs(18), [...numbers(0, 10), ...numbers(106, 114)])
+  assert.deepEqual(truncations, [{ from: 10n, to: 6n }])
+  await broker.startOne(leaderID)
+  await write(['114'])
+  assert.deepEqual((await outputs(19)).slice(10), numbers(106, 115))
+})
+
+async function firstPartition(cluster: Cluster, topic: string) {
+  const [description] = await describeTopics(cluster, [topic])
+  assert.ok(description?.partitions[0])
+  return description.partitions[0]
+}
