@@ -16,7 +16,7 @@ export async function cutLogTail(dataDirectory: string, partition: string, fromO
   if (last === undefined) throw new Error(`${directory} has no segment of a log`)
   for (const name of names) {
     const isLater = /^\d{20}\./.test(name) && Number.parseInt(name, 10) > last.baseOffset
-    // What is left out is made from the log when the broker recovers it.
+    // The broker makes the indexes and snapshots from the log when it recovers.
     if (isLater || /\.(?:index|timeindex|txnindex|snapshot)$/.test(name)) await rm(join(directory, name))
   }
   await truncate(join(directory, last.name), await endOfBatchesBefore(join(directory, last.name), fromOffset))

@@ -6,7 +6,7 @@ export interface LogChange {
   readonly partition: number
   /** Next offset to fetch when the change was noticed. */
   readonly position: bigint
-  /** Where the log and what was read diverge, when the leader said so. */
+  /** Offset and epoch at which the log and what was read diverge; absent when the leader did not say. */
   readonly divergence?: EpochEnd | undefined
 }
 

@@ -10,7 +10,7 @@ const unstableDelayMs = 20
 /** Much longer than any transaction may be open: then something is wrong in the cluster, and somebody has to hear of it. */
 const longestUnstableMs = 30_000
 
-/** What a group has committed in a partition. */
+/** The offset that a group has committed in a partition. */
 export interface CommittedOffset extends TopicPartition {
   readonly offset: bigint
   /** -1 when it is unknown. */

@@ -24,7 +24,7 @@ const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {
 
 interface SetUp {
   readonly broker: TestBroker
-  /** Of the input; the other topics have one on every broker. */
+  /** Replicas of the input; the other topics have one on every broker. */
   readonly replicas?: number
   readonly configs?: Readonly<Record<string, string>>
 }
@@ -39,7 +39,7 @@ async function setUp(t: TestContext, { broker, replicas = 1, configs = {} }: Set
     connection,
     [output, deadLetterTopic(input)].map(name => ({ name, partitions: 1, replicationFactor: broker.brokers.length }))
   )
-  /** Each in a batch of its own, which is what a log is cut between. */
+  /** Writes one batch for each name, as a log is cut between batches. */
   const write = async (names: readonly string[]) => {
     const producer = await createProducer(connection, { deliveryTimeoutMs: 60_000 })
     for (const name of names) await producer.send([{ topic: input, key: 'k', value: Buffer.from(name), headers: {} }])
@@ -91,7 +91,7 @@ async function setUp(t: TestContext, { broker, replicas = 1, configs = {} }: Set
   return { input, connection, write, start, outputs, recreateInput, truncations, recreations }
 }
 
-/** Brokers come back, elect leaders and expire sessions meanwhile. */
+/** Long enough for brokers to restart, elect leaders and expire sessions. */
 const patience = () => ({ signal: AbortSignal.timeout(120_000) })
 
 const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => String(from + index))

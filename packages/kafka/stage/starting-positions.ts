@@ -9,9 +9,9 @@ import { type CommittedOffset, committedOffsets } from '../group/committed-offse
 import type { GroupIdentity } from '../transaction/transactional-producer.ts'
 
 /**
- * Where a stage begins to read the partitions that it was given, and after everything that interrupts it.
+ * Decides where a stage starts to read its partitions: when they are assigned, and after everything that interrupts it.
  *
- * It resumes at the committed offset, if that still belongs to the log: the topic has the id that was committed with the offset, and the
+ * A stage resumes at the committed offset, if that still belongs to the log: the topic has the id that was committed with the offset, and the
  * log was written up to the offset in the leader epoch that was committed with it, or in an earlier one (KIP-320). A topic that was
  * created again is read from its beginning. A log whose tail was lost is read from the offset where it diverged: what lies before was
  * processed, and what lies behind is new, however far the log has grown meanwhile.
