@@ -38,5 +38,24 @@ export { createProducer, type Producer, type ProducerOptions } from './producer/
 export type { Codec, HeaderField, Logger, OutputRecord, RecordHeaders, StageRecord, Topic } from './records.ts'
 export { deadLetterHeaders, deadLetterTopic } from './stage/dead-letters.ts'
 export { type StagePoint, stageChannelName, stagePoints } from './stage/points.ts'
+export {
+  checkAdvanced,
+  type Incident,
+  type IncidentKind,
+  incidentKinds,
+  type PositionAdvance,
+  type PositionChange,
+  PositionConflictError,
+  type PositionStore,
+  type StoredPosition
+} from './stage/position-store.ts'
 export { runStage } from './stage/run-stage.ts'
-export type { RunningStage, Stage, StageObserver, StageOptions, StageTick, TickContext } from './stage/stage.ts'
+export type {
+  ProcessContext,
+  RunningStage,
+  Stage,
+  StageObserver,
+  StageOptions,
+  StageTick,
+  TickContext
+} from './stage/stage.ts'

@@ -5,6 +5,8 @@ import type { TopicPartition } from '../group/assignment.ts'
 import type { Logger, OutputRecord, StageRecord, Topic } from '../records.ts'
 import { codeOf, type ReplayPart, replayPartOf, toDeadLetter } from './dead-letters.ts'
 import { answerToRelease, ParkedKeys } from './parked-keys.ts'
+import { PositionConflictError } from './position-store.ts'
+import type { PositionTracker } from './position-tracker.ts'
 import type { Stage, StageObserver } from './stage.ts'
 
 /**
@@ -33,6 +35,8 @@ export interface BatchProcessorOptions {
   readonly isTransient: (error: unknown) => boolean
   readonly logger: Logger
   readonly observer: StageObserver
+  /** With a PositionStore: the positions that `process` saves. */
+  readonly positions?: Pick<PositionTracker, 'covering' | 'saved'>
 }
 
 const firstDelayMs = 50
@@ -41,7 +45,7 @@ const longestDelayMs = 5_000
 const recordsInATurn = 1_000
 
 export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchProcessorOptions): BatchProcessor {
-  const { isTransient, logger, observer } = options
+  const { isTransient, logger, observer, positions: tracker } = options
   const topics = new Map(stage.inputs.map(topic => [topic.name, topic]))
   const condemned = new Map<string, unknown>()
   let parkedKeys: ReadonlyMap<string, ParkedKeys> = new Map(
@@ -116,9 +120,15 @@ export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchP
   ): Promise<void> {
     let outputs: readonly OutputRecord[]
     try {
-      outputs = await patiently(signal, () => stage.process(records, { signal }))
+      outputs = await patiently(signal, async () => {
+        const positions = tracker?.covering(batch) ?? []
+        const processed = await stage.process(records, { signal, positions })
+        tracker?.saved(positions)
+        return processed
+      })
     } catch (error) {
       signal.throwIfAborted()
+      if (error instanceof PositionConflictError) throw error
       const [first] = batch
       if (batch.length > 1 || first === undefined) {
         const middle = Math.ceil(batch.length / 2)
@@ -148,7 +158,7 @@ export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchP
         return await attempt()
       } catch (error) {
         signal.throwIfAborted()
-        if (!isTransient(error)) throw error
+        if (error instanceof PositionConflictError || !isTransient(error)) throw error
         logger.warn(
           { error, stage: stage.name, retryInMs: delayMs },
           'processing failed for a reason that may pass; trying again'

@@ -7,11 +7,15 @@ import { KafkaError, toKafkaError } from '../errors.ts'
 import type { TopicPartition } from '../group/assignment.ts'
 import { commitOffsets } from '../group/committed-offsets.ts'
 import { GroupMember } from '../group/member.ts'
+import type { InputOffset } from '../group/offset-entry.ts'
 import { BatchSummary } from './batch-summary.ts'
 import { type Committer, createCommitter, type OpenBatch } from './committers.ts'
 import { loadParkedKeys } from './parked-keys.ts'
 import { passPoint } from './points.ts'
+import type { Incident, IncidentKind, PositionAdvance } from './position-store.ts'
+import { PositionTracker } from './position-tracker.ts'
 import { type BatchProcessor, createBatchProcessor } from './process-batch.ts'
+import { refusalOf } from './refuse-start.ts'
 import type { RunningStage, Stage, StageObserver, StageOptions } from './stage.ts'
 import { type Start, startingPositions } from './starting-positions.ts'
 import { Ticker } from './ticker.ts'
@@ -38,6 +42,16 @@ const rebalanceTimeoutMs = 30_000
 const requestTimeoutMs = 5_000
 const shortestPauseMs = 50
 const longestPauseMs = 2_000
+const longestSaveMs = 1_000
+
+const incidentMessages: Readonly<Record<IncidentKind, string>> = {
+  offsets_skipped: 'records of an input were removed before they were read',
+  topic_recreated: 'an input topic was deleted and created again; it is read from its beginning',
+  log_truncated: 'the log of an input has lost records; reading resumes where it diverged',
+  offsets_missing: 'the committed offset of the group is missing, or older than one that was committed before',
+  database_behind: 'the database has lost the position, and with it effects of records that are committed',
+  partitions_added: 'an input topic has a new partition; it is read from its beginning'
+}
 
 /** Refusals of what is in a record, not of when or by whom it is written. */
 const unwritable = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD'])
@@ -82,6 +96,7 @@ class StageRunner<Event> {
   #batchRecords: number
   /** The ids of the input topics when they were last read. */
   readonly #topicIDs = new Map<string, string>()
+  readonly #positions = new PositionTracker()
   /** A truncation that the fetcher noticed; whether it concerns records that were processed is decided at the next start. */
   #noticedTruncation: LogChange | undefined
 
@@ -117,7 +132,8 @@ class StageRunner<Event> {
     this.#processor = createBatchProcessor(stage, {
       isTransient: options.isTransient,
       logger,
-      observer: this.#observer
+      observer: this.#observer,
+      ...(options.positions && { positions: this.#positions })
     })
     if (stage.tick !== undefined) this.#ticker = new Ticker(stage.tick, () => this.#fetcher.wake())
   }
@@ -135,10 +151,11 @@ class StageRunner<Event> {
     try {
       await this.#persistently(() => this.#committer.open())
       while (!this.#stopping.signal.aborted) await this.#persistently(() => this.#session())
+    } finally {
+      // Also when the stage refuses to start: a group with a member cannot be repaired.
       await this.#member
         .leave(this.#clusters.main)
         .catch(error => this.#options.logger.debug({ error }, 'could not leave the group'))
-    } finally {
       this.#ticker?.stop()
       this.#fetcher.stop()
       await this.#committer.close()
@@ -167,55 +184,82 @@ class StageRunner<Event> {
         await this.#work()
       }
     } catch (error) {
-      if (error !== this.#interrupt.signal.reason) throw error
+      const hasLostPartitions = error instanceof KafkaError && this.#member.noticeRefusal(error.code)
+      if (error !== this.#interrupt.signal.reason && !hasLostPartitions) throw error
     } finally {
       this.#fetcher.stop()
     }
   }
 
-  /** Decides where to read on, reports logs that have changed, and commits the positions that follow from that. */
+  /** Decides where to read on, reports what has changed underneath, and stores and commits the positions that follow from that. */
   async #start(partitions: readonly TopicPartition[], signal: AbortSignal): Promise<readonly Start[]> {
     const { main } = this.#clusters
     const { identity } = this.#member
-    const starts = await startingPositions(main, identity, partitions, { formerTopicIDs: this.#topicIDs, signal })
-    const changed = starts.filter(({ truncatedFrom, isRecreated }) => truncatedFrom !== undefined || isRecreated)
-    // Before it is reported: what is committed is not found changed, and reported, again.
-    if (changed.length > 0) await commitOffsets(main, identity, changed)
-    this.#processor.forget(changed)
-    for (const { topic, partition, offset, truncatedFrom } of changed) {
-      if (truncatedFrom !== undefined) this.#reportTruncation({ topic, partition, from: truncatedFrom, to: offset })
-    }
-    this.#reportUnreadTruncation(changed)
-    const recreated = new Map(changed.filter(({ isRecreated }) => isRecreated).map(own => [own.topic, own.topicID]))
-    for (const [topic, topicID] of recreated) {
-      const event = { stage: this.#name, topic, formerTopicID: this.#topicIDs.get(topic), topicID }
-      this.#options.logger.error(
-        { event: 'topic_recreated', ...event },
-        'an input topic was deleted and created again; it is read from its beginning'
-      )
-      this.#observer.recreated?.({ stage: this.#name, topic })
-    }
+    const { positions: store } = this.#options
+    const starts = await this.#storing(() =>
+      startingPositions(main, identity, partitions, { formerTopicIDs: this.#topicIDs, store, signal })
+    )
+    const unread = this.#takeUnreadTruncation(starts)
+    const incidents = [...starts.flatMap(({ incident }) => incident ?? []), ...unread]
+    const refused = starts.filter(({ refusal }) => refusal !== undefined)
+    const changes = refused.length > 0 ? [] : starts.flatMap(({ change }) => change ?? [])
+    if (store !== undefined && changes.length + incidents.length > 0)
+      await this.#storing(() => store.replace(changes, incidents))
+    if (store !== undefined && refused.length > 0) throw refusalOf(identity.groupID, refused, store)
+    const toCommit = starts.filter(({ mustCommit }) => mustCommit)
+    if (toCommit.length > 0) await commitOffsets(main, identity, toCommit)
+    this.#processor.forget(incidents)
+    this.#report(incidents)
     for (const { topic, topicID } of starts) this.#topicIDs.set(topic, topicID)
+    this.#positions.reset(starts)
+    await this.#advance(this.#positions.unsavedCommits())
     return starts
   }
 
-  #reportTruncation(change: { topic: string; partition: number; from: bigint; to: bigint }): void {
-    const { topic, partition, from, to } = change
-    this.#options.logger.error(
-      { event: 'log_truncated', stage: this.#name, topic, partition, from: String(from), to: String(to) },
-      'the log of an input has lost records; reading resumes where it diverged'
-    )
-    this.#observer.truncated?.({ stage: this.#name, ...change })
-  }
-
-  /** Records that were fetched and are lost, but were not processed yet: the position need not change for them. */
-  #reportUnreadTruncation(reported: readonly Start[]): void {
+  /** Truncated records that were fetched, but not processed yet: the position need not change for them. */
+  #takeUnreadTruncation(starts: readonly Start[]): Incident[] {
     const noticed = this.#noticedTruncation
     this.#noticedTruncation = undefined
-    if (noticed?.divergence === undefined) return
+    if (noticed?.divergence === undefined) return []
     const { topic, partition, position, divergence } = noticed
-    if (reported.some(start => start.topic === topic && start.partition === partition)) return
-    this.#reportTruncation({ topic, partition, from: position, to: divergence.endOffset })
+    const start = starts.find(start => start.topic === topic && start.partition === partition)
+    if (start === undefined || start.incident?.kind === 'log_truncated') return []
+    const range = { fromOffset: position, toOffset: divergence.endOffset }
+    return [{ kind: 'log_truncated', topic, partition, topicID: start.topicID, ...range }]
+  }
+
+  #report(incidents: readonly Incident[]): void {
+    const { logger } = this.#options
+    const stage = this.#name
+    for (const { kind, topic, partition, fromOffset, toOffset, detail } of incidents) {
+      const [from, to] = [fromOffset, toOffset].map(offset => offset && String(offset))
+      logger.error({ event: kind, stage, topic, partition, from, to, detail }, incidentMessages[kind])
+      if (kind === 'log_truncated' && fromOffset !== undefined && toOffset !== undefined)
+        this.#observer.truncated?.({ stage, topic, partition, from: fromOffset, to: toOffset })
+    }
+    const recreated = incidents.filter(({ kind }) => kind === 'topic_recreated').map(({ topic }) => topic)
+    for (const topic of new Set(recreated)) this.#observer.recreated?.({ stage, topic })
+  }
+
+  /** Saves positions apart from effects. */
+  async #advance(advances: readonly PositionAdvance[]): Promise<void> {
+    const { positions: store } = this.#options
+    if (store === undefined || advances.length === 0) return
+    await this.#storing(() => store.advance(advances))
+    this.#positions.saved(advances)
+  }
+
+  /** What the store fails with transiently is tried again, as what Kafka fails with. */
+  async #storing<Result>(work: () => Promise<Result>): Promise<Result> {
+    try {
+      return await work()
+    } catch (error) {
+      if (error instanceof KafkaError || !this.#options.isTransient(error)) throw error
+      throw new KafkaError('POSITIONS_UNAVAILABLE', 'the stored positions cannot be read or written at the moment', {
+        retryable: true,
+        cause: error
+      })
+    }
   }
 
   #mustLeave(): boolean {
@@ -248,10 +292,19 @@ class StageRunner<Event> {
         committing.catch(() => this.#fetcher.wake()) // the failure itself is met at the next `await committing`
       }
       await committing
+      await this.#saveCommits()
     } catch (thrown) {
       await committing.catch(() => {})
       await this.#recover(thrown)
     }
+  }
+
+  /** Saves what was committed last, before the partitions are given away. The next start does it otherwise. */
+  async #saveCommits(): Promise<void> {
+    const saving = this.#advance(this.#positions.unsavedCommits()).catch(error =>
+      this.#options.logger.debug({ error }, 'could not save the committed offsets')
+    )
+    await Promise.race([saving, delay(longestSaveMs, undefined, { ref: false })])
   }
 
   /** The whole batch, in pieces where the stage wants few records in a call: one is decoded, processed and encoded before the next is taken. */
@@ -276,7 +329,14 @@ class StageRunner<Event> {
 
   #commit({ summary, open }: ProcessedBatch): Promise<void> {
     const startMs = performance.now()
-    return this.#watch(open.commit(summary.offsets, this.#member.identity), { summary, startMs, outputs: open.outputs })
+    return this.#watch(this.#commitWith(open, summary.offsets), { summary, startMs, outputs: open.outputs })
+  }
+
+  /** Stores how far the records are processed that `process` was not given, then commits: what is committed is stored, always. */
+  async #commitWith(open: OpenBatch, offsets: readonly InputOffset[]): Promise<void> {
+    await this.#advance(this.#positions.upTo(offsets))
+    await open.commit(offsets, this.#member.identity)
+    this.#positions.committed(offsets)
   }
 
   async #watch(
@@ -309,7 +369,7 @@ class StageRunner<Event> {
     if (outputs.length === 0) return
     const open = this.#committer.begin()
     await open.add(outputs)
-    await open.commit(partitions, this.#member.identity)
+    await this.#commitWith(open, partitions)
     passPoint('after-commit')
     this.#failures = 0
     await ticker.committed(error => this.#tickFailed(error))

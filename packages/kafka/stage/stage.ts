@@ -1,6 +1,7 @@
 import type { FetchPace, PartitionProgress } from '../committed-read/fetcher.ts'
 import type { KafkaConnection } from '../connection.ts'
 import type { Logger, OutputRecord, StageRecord, Topic } from '../records.ts'
+import type { PositionAdvance, PositionStore } from './position-store.ts'
 
 /**
  * A stage: reads its input topics in a group, hands each batch to `process`, and commits what comes out together with how
@@ -27,12 +28,18 @@ export interface Stage<Event> {
    * What it throws decides what happens: `isTransient` errors: the whole batch again, later; anything else: the batch is
    * split until the record that fails stands alone, and that one is parked in `<topic>.dlq`.
    */
-  process(
-    records: readonly StageRecord<Event>[],
-    context: { readonly signal: AbortSignal }
-  ): Promise<readonly OutputRecord[]>
+  process(records: readonly StageRecord<Event>[], context: ProcessContext): Promise<readonly OutputRecord[]>
   /** For what has to be written because time passes, not because a record comes. */
   readonly tick?: StageTick
+}
+
+export interface ProcessContext {
+  readonly signal: AbortSignal
+  /**
+   * With a PositionStore: to be saved in the transaction of the effects, which must fail with PositionConflictError when one of them
+   * cannot be (`checkAdvanced`). Empty without a store.
+   */
+  readonly positions: readonly PositionAdvance[]
 }
 
 /**
@@ -67,6 +74,12 @@ export interface StageOptions {
   /** `group.instance.id` (KIP-345): a restarted instance takes its former place at once, its zombie is fenced. */
   readonly instanceID?: string
   readonly maxBatchRecords?: number
+  /**
+   * Positions beside the effects, by which the stage notices what the database or Kafka has lost. Without it the stage trusts the
+   * committed offsets: a group without offsets starts at the beginning and writes its outputs again, and a database that was restored
+   * is not noticed.
+   */
+  readonly positions?: PositionStore
   /** Fetches at once unless set. */
   readonly fetchPace?: FetchPace
   /** After how long without a sign of life the group gives this instance's partitions to others (6 s at least, unless the broker allows less). */

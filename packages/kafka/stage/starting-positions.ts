@@ -7,104 +7,229 @@ import { KafkaError } from '../errors.ts'
 import type { TopicPartition } from '../group/assignment.ts'
 import { type CommittedOffset, committedOffsets } from '../group/committed-offsets.ts'
 import type { GroupIdentity } from '../transaction/transactional-producer.ts'
+import type { Incident, PositionChange, PositionStore, StoredPosition } from './position-store.ts'
 
 /**
  * Decides where a stage starts to read its partitions: when they are assigned, and after everything that interrupts it.
  *
- * A stage resumes at the committed offset, if that still belongs to the log: the topic has the id that was committed with the offset, and the
- * log was written up to the offset in the leader epoch that was committed with it, or in an earlier one (KIP-320). A topic that was
+ * A stage resumes at the committed offset, if that still belongs to the log: the topic has the id that was committed with the offset, and
+ * the log was written up to the offset in the leader epoch that was committed with it, or in an earlier one (KIP-320). A topic that was
  * created again is read from its beginning. A log whose tail was lost is read from the offset where it diverged: what lies before was
  * processed, and what lies behind is new, however far the log has grown meanwhile.
+ *
+ * With a PositionStore the stored position is compared as well (position-store.ts). It is read after the committed offset, since both
+ * grow and the stored one is never the smaller.
  */
 export interface PartitionFacts extends TopicPartition {
   readonly topicID: string
   readonly committed: CommittedOffset | undefined
   /** The id by which this process knew the topic before. */
   readonly formerTopicID: string | undefined
-  /** First offset of the log. */
-  readonly beginning: bigint
-  /** Offset behind the last record. */
-  readonly end: bigint
-  /** Up to where the log was written in the epoch of the committed offset; undefined when the leader knows no such epoch. */
+  /** First offset and offset behind the last record; undefined while the partition has no leader. */
+  readonly log: { readonly beginning: bigint; readonly end: bigint } | undefined
+  /** Up to where the log was written in the epoch of the reference position; undefined when the leader knows no such epoch. */
   readonly epochEnd: EpochEnd | undefined
+  /** Undefined without a PositionStore. */
+  readonly store: PartitionStore | undefined
+}
+
+interface PartitionStore {
+  readonly whenBehind: PositionStore['whenBehind']
+  readonly stored: StoredPosition | undefined
+  /** The group has stored positions in other partitions of the topic. */
+  readonly hasOthers: boolean
 }
 
 export interface Start extends TopicPartition {
   readonly topicID: string
   readonly offset: bigint
   readonly leaderEpoch: number
-  /** Set when the log has lost records that were processed: the position before. */
-  readonly truncatedFrom?: bigint
-  readonly isRecreated?: boolean
+  /** The committed offset that is stored already. */
+  readonly savedCommitted?: bigint | undefined
+  /** The offset has to be committed before anything is read: Kafka has none, or another one. */
+  readonly mustCommit?: boolean
+  /** What has to be stored before that. */
+  readonly change?: PositionChange
+  readonly incident?: Incident
+  /** The stage must not start. */
+  readonly refusal?: 'OFFSETS_MISSING' | 'DATABASE_BEHIND'
 }
 
 const unknownEpoch = -1
 
+interface Position {
+  readonly offset: bigint
+  readonly leaderEpoch: number
+}
+
+/** The farthest position that is known, whose epoch the leader is asked for: if that one is in the log, the others are. */
+export function referenceOf({ topicID, committed, store }: Omit<PartitionFacts, 'epochEnd'>): Position | undefined {
+  const known = [committed, store?.stored].filter(own => own !== undefined && (own.topicID ?? topicID) === topicID)
+  return known.reduce<Position | undefined>(
+    (farthest, own) => (farthest === undefined || (own as Position).offset > farthest.offset ? own : farthest),
+    undefined
+  )
+}
+
 export function startOf(facts: PartitionFacts): Start {
-  const { topic, partition, topicID, formerTopicID, beginning } = facts
-  const committed = facts.committed?.topicID === undefined || isCurrent(facts) ? facts.committed : undefined
-  const former = facts.committed?.topicID ?? formerTopicID
+  const { topic, partition, topicID, store } = facts
+  const truncation = truncationOf(facts)
+  const cut = <Known extends Position>(known: Known): Known =>
+    truncation === undefined || known.offset <= truncation.offset ? known : { ...known, ...truncation }
+  const committed =
+    facts.committed === undefined || (facts.committed.topicID ?? topicID) !== topicID ? undefined : cut(facts.committed)
+  const own = store?.stored?.topicID === topicID ? store.stored : undefined
+  const stored = own && { ...cut(own), committedOffset: least(own.committedOffset, truncation?.offset) }
+
   const place = { topic, partition, topicID }
-  if (committed === undefined) {
-    const start = { ...place, offset: beginning, leaderEpoch: unknownEpoch }
-    return former === undefined || former === topicID ? start : { ...start, isRecreated: true }
+  const formerID = [facts.committed?.topicID, store?.stored?.topicID, facts.formerTopicID].find(
+    id => id !== undefined && id !== topicID
+  )
+  const incident = (kind: Incident['kind'], more: Partial<Incident> = {}) => ({
+    incident: { kind, ...place, ...more }
+  })
+  const startAt = ({ offset, leaderEpoch }: Position) => ({ ...place, offset, leaderEpoch })
+  /** Stores and commits the position, whatever is stored and committed. */
+  const establish = (position: Position, committedOffset: bigint | undefined): Start => ({
+    ...startAt(position),
+    mustCommit: true,
+    ...(store && {
+      change: { former: store.stored, position: { ...startAt(position), committedOffset } },
+      savedCommitted: committedOffset
+    })
+  })
+  const behind = (position: Position, committed: Position): Start => {
+    const range = { fromOffset: position.offset, toOffset: committed.offset }
+    const found = incident('database_behind', range)
+    if (store?.whenBehind === 'stop') return { ...startAt(position), ...found, refusal: 'DATABASE_BEHIND' }
+    return { ...establish(position, position.offset), ...found }
   }
-  const { offset, leaderEpoch } = committed
-  const known = leaderEpoch === unknownEpoch ? undefined : facts.epochEnd
-  const end = known?.endOffset ?? facts.end
-  if (offset <= end) return { ...place, offset, leaderEpoch }
-  return { ...place, offset: end, leaderEpoch: known?.leaderEpoch ?? unknownEpoch, truncatedFrom: offset }
+  const recreated = formerID === undefined ? {} : incident('topic_recreated', { detail: `it had the id ${formerID}` })
+
+  if (committed === undefined) {
+    if (stored === undefined) {
+      const added = store?.hasOthers === true ? incident('partitions_added') : {}
+      return {
+        ...establish(beginningOf(facts), undefined),
+        ...added,
+        ...recreated,
+        mustCommit: store !== undefined || formerID !== undefined
+      }
+    }
+    // Stored when the partition was new, and not committed since: nothing was processed.
+    if (stored.committedOffset === undefined) return establish(stored, undefined)
+    const range = { fromOffset: stored.committedOffset, toOffset: stored.offset }
+    return { ...startAt(stored), ...incident('offsets_missing', range), refusal: 'OFFSETS_MISSING' }
+  }
+  const truncated =
+    truncation === undefined
+      ? undefined
+      : incident('log_truncated', { fromOffset: truncation.from, toOffset: truncation.offset })
+  if (store === undefined) {
+    return truncated === undefined ? startAt(committed) : { ...startAt(committed), ...truncated, mustCommit: true }
+  }
+  if (stored === undefined) {
+    // A tool has committed the offset, before the first start or after the topic was created again.
+    if (committed.topicID === undefined) return { ...establish(committed, undefined), ...recreated, ...truncated }
+    const beginning = beginningOf(facts)
+    if (committed.offset <= beginning.offset) return establish(committed, undefined)
+    return behind(beginning, committed)
+  }
+  if (committed.offset > stored.offset) return behind(stored, committed)
+  if (
+    stored.committedOffset !== undefined &&
+    committed.offset < stored.committedOffset &&
+    store.whenBehind === 'stop'
+  ) {
+    const range = { fromOffset: committed.offset, toOffset: stored.committedOffset }
+    return { ...startAt(committed), ...incident('offsets_missing', range), refusal: 'OFFSETS_MISSING' }
+  }
+  if (truncated === undefined) return { ...startAt(committed), savedCommitted: stored.committedOffset }
+  const change = { former: store.stored, position: { ...place, ...stored } }
+  return { ...startAt(committed), ...truncated, change, mustCommit: true, savedCommitted: stored.committedOffset }
 }
 
-function isCurrent({ committed, topicID }: PartitionFacts): boolean {
-  return committed?.topicID === topicID
+/** Where the log diverges from what was read; undefined while it does not. */
+function truncationOf(facts: PartitionFacts): (Position & { readonly from: bigint }) | undefined {
+  const reference = referenceOf(facts)
+  if (reference === undefined || facts.log === undefined) return undefined
+  const known = reference.leaderEpoch === unknownEpoch ? undefined : facts.epochEnd
+  const offset = known?.endOffset ?? facts.log.end
+  if (reference.offset <= offset) return undefined
+  return { offset, leaderEpoch: known?.leaderEpoch ?? unknownEpoch, from: reference.offset }
 }
 
-/** @throws KafkaError, or the signal's reason */
+function beginningOf({ topic, partition, log }: PartitionFacts): Position {
+  if (log === undefined) {
+    const message = `${topic}/${partition} has no leader at the moment`
+    throw new KafkaError('LEADER_NOT_AVAILABLE', message, { retryable: true })
+  }
+  return { offset: log.beginning, leaderEpoch: unknownEpoch }
+}
+
+function least(offset: bigint | undefined, limit: bigint | undefined): bigint | undefined {
+  return offset === undefined || limit === undefined || offset <= limit ? offset : limit
+}
+
+export interface StartOptions {
+  readonly formerTopicIDs: ReadonlyMap<string, string>
+  readonly store: PositionStore | undefined
+  readonly signal: AbortSignal
+}
+
+/** @throws KafkaError, what the store throws, or the signal's reason */
 export async function startingPositions(
   cluster: Cluster,
   group: GroupIdentity,
   partitions: readonly TopicPartition[],
-  { formerTopicIDs, signal }: { readonly formerTopicIDs: ReadonlyMap<string, string>; readonly signal: AbortSignal }
+  { formerTopicIDs, store, signal }: StartOptions
 ): Promise<Start[]> {
-  const committed = new Map(
-    (await committedOffsets(cluster, group, partitions, signal)).map(own => [placeOf(own), own])
-  )
+  const committed = byPlace(await committedOffsets(cluster, group, partitions, signal))
+  const stored = (await store?.load()) ?? []
+  const storedTopics = new Set(stored.map(({ topic }) => topic))
+  const storedByPlace = byPlace(stored)
   cluster.forget() // the ids and leader epochs that it knows may be old
-  const led = []
-  const starts: Start[] = []
+  const known = []
   for (const own of partitions) {
     const leader = (await cluster.partitions(own.topic))[own.partition]
     if (leader === undefined) throw notThere(own)
-    const { topicID, leaderID } = leader
-    const known = committed.get(placeOf(own))
-    // A log without a leader cannot be asked, and must not hold up the others: the first fetch compares it with the position.
-    if (leaderID < 0 && known !== undefined && (known.topicID ?? topicID) === topicID)
-      starts.push({ ...own, topicID, offset: known.offset, leaderEpoch: known.leaderEpoch })
-    else led.push({ ...own, topicID, committed: known })
+    known.push({
+      ...own,
+      topicID: leader.topicID,
+      hasLeader: leader.leaderID >= 0,
+      committed: committed.get(placeOf(own)),
+      formerTopicID: formerTopicIDs.get(own.topic),
+      store: store && {
+        whenBehind: store.whenBehind,
+        stored: storedByPlace.get(placeOf(own)),
+        hasOthers: storedTopics.has(own.topic)
+      }
+    })
   }
-  const questions = led.flatMap(({ topic, partition, topicID, committed }) =>
-    committed === undefined || committed.leaderEpoch < 0 || (committed.topicID ?? topicID) !== topicID
-      ? []
-      : [{ topic, partition, leaderEpoch: committed.leaderEpoch }]
-  )
+  // A log without a leader cannot be asked, and must not hold up the others: the first fetch compares it with the position.
+  const led = known.filter(({ hasLeader }) => hasLeader)
+  const beginnings = byPlace(await listOffsets(cluster, led, offsetAt.beginning))
+  const ends = byPlace(await listOffsets(cluster, led, offsetAt.end))
+  const log = (own: TopicPartition) => {
+    const [beginning, end] = [beginnings.get(placeOf(own))?.offset, ends.get(placeOf(own))?.offset]
+    return beginning === undefined || end === undefined ? undefined : { beginning, end }
+  }
+  const questions = led.flatMap(own => {
+    const reference = referenceOf({ ...own, log: undefined })
+    if (reference === undefined || reference.leaderEpoch === unknownEpoch) return []
+    return [{ topic: own.topic, partition: own.partition, leaderEpoch: reference.leaderEpoch }]
+  })
   const answers = await epochEnds(cluster, questions)
   const epochEndOf = new Map(questions.map((question, index) => [placeOf(question), answers[index]]))
-  const beginnings = await listOffsets(cluster, led, offsetAt.beginning)
-  const ends = await listOffsets(cluster, led, offsetAt.end)
-  for (const [index, own] of led.entries()) {
-    const facts = {
-      ...own,
-      formerTopicID: formerTopicIDs.get(own.topic),
-      beginning: beginnings[index]?.offset ?? 0n,
-      end: ends[index]?.offset ?? 0n,
-      epochEnd: epochEndOf.get(placeOf(own))
-    }
-    starts.push(startOf(facts))
-  }
-  const recreated = new Map(starts.filter(({ isRecreated }) => isRecreated).map(own => [own.topic, own.topicID]))
-  for (const [topic, topicID] of recreated) await confirmTopicID(cluster, topic, topicID)
+  const starts = known.map(own => startOf({ ...own, log: log(own), epochEnd: epochEndOf.get(placeOf(own)) }))
+  const recreated = starts.filter(({ incident }) => incident?.kind === 'topic_recreated')
+  for (const [topic, topicID] of new Map(recreated.map(own => [own.topic, own.topicID])))
+    await confirmTopicID(cluster, topic, topicID)
   return starts
+}
+
+function byPlace<Known extends TopicPartition>(known: readonly Known[]): Map<string, Known> {
+  return new Map(known.map(own => [placeOf(own), own]))
 }
 
 const placeOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`

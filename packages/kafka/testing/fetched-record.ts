@@ -6,13 +6,13 @@ import type { OutputRecord } from '../records.ts'
 
 /** As it comes out of a real log. */
 export function fetchedRecord(
-  { topic, partition, offset }: Pick<FetchedRecord, 'topic' | 'partition' | 'offset'>,
+  { topic, partition, offset, topicID }: Pick<FetchedRecord, 'topic' | 'partition' | 'offset'> & { topicID?: string },
   record: Omit<OutputRecord, 'topic' | 'partition'>
 ): FetchedRecord {
   const records = [{ ...record, topic }]
   const bytes = encodeRecordBatch({ records, producerID: -1n, epoch: -1, firstSequence: -1, isTransactional: false })
   const [batch] = readLogBatches(bytes) as [LogBatch]
-  return new BatchRecords({ topic, partition }, { ...batch, firstOffset: offset }).take()
+  return new BatchRecords({ topic, partition, topicID }, { ...batch, firstOffset: offset }).take()
 }
 
 export function fetchedHeaders(headers: OutputRecord['headers']): FetchedHeaders {

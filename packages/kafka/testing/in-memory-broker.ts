@@ -1,12 +1,19 @@
+import { randomUUID } from 'node:crypto'
 import type { FetchedRecord } from '../committed-read/batch-records.ts'
 import { KafkaError } from '../errors.ts'
+import type { CommittedOffset } from '../group/committed-offsets.ts'
+import type { InputOffset } from '../group/offset-entry.ts'
 import { partitionOf } from '../producer/partitioner.ts'
 import type { Producer } from '../producer/producer.ts'
 import type { OutputRecord } from '../records.ts'
+import { BatchSummary } from '../stage/batch-summary.ts'
 import { deadLetterTopic } from '../stage/dead-letters.ts'
 import { ParkedKeys } from '../stage/parked-keys.ts'
+import { PositionTracker } from '../stage/position-tracker.ts'
 import { createBatchProcessor } from '../stage/process-batch.ts'
+import { refusalOf } from '../stage/refuse-start.ts'
 import type { RunningStage, Stage, StageOptions } from '../stage/stage.ts'
+import { startOf } from '../stage/starting-positions.ts'
 import { Ticker } from '../stage/ticker.ts'
 import { fetchedRecord } from './fetched-record.ts'
 
@@ -57,10 +64,16 @@ export interface InMemoryBroker {
   fetched(topic: string): FetchedRecord[]
   /** The next `send` of any producer is refused with this, and writes nothing. */
   failNextSend(error: Error): void
+  /** The next commit of any stage fails with this, and writes nothing. */
+  failNextCommit(error: Error): void
   runStage<Event>(
     stage: Stage<Event>,
-    options: Pick<StageOptions, 'isTransient' | 'logger' | 'observer' | 'maxBatchRecords'>
+    options: Pick<StageOptions, 'isTransient' | 'logger' | 'observer' | 'maxBatchRecords' | 'positions'>
   ): RunningStage
+  /** As when a group is deleted, or its offsets expire, while none of its stages runs. */
+  forgetOffsets(group: string): void
+  /** Deletes the topic and creates it again, empty. */
+  recreateTopic(topic: string): void
   /** What a group has committed; 0 where it has not. */
   committedOffset(group: string, topic: string, partition: number): bigint
 }
@@ -68,17 +81,28 @@ export interface InMemoryBroker {
 export function createInMemoryBroker(options: { partitions?: number } = {}): InMemoryBroker {
   const partitionCount = options.partitions ?? 4
   const logs = new Map<string, FetchedRecord[][]>()
-  const committed = new Map<string, number>()
+  const committed = new Map<string, CommittedOffset>()
+  const topicIDs = new Map<string, string>()
   const wakeUps = new Set<() => void>()
   let nextFailure: Error | undefined
+  let nextCommitFailure: Error | undefined
+
+  const committedAt = (group: string, topic: string, partition: number): number =>
+    Number(committed.get(`${group} ${topic}/${partition}`)?.offset ?? 0)
 
   const log = (topic: string): FetchedRecord[][] => {
     let partitions = logs.get(topic)
     if (partitions === undefined) {
       partitions = Array.from({ length: partitionCount }, () => [])
       logs.set(topic, partitions)
+      topicIDs.set(topic, randomUUID())
     }
     return partitions
+  }
+
+  const topicIDOf = (topic: string): string => {
+    log(topic)
+    return topicIDs.get(topic) as string
   }
 
   function append(records: readonly OutputRecord[]): void {
@@ -86,7 +110,8 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
       const { topic } = record
       const partition = partitionOf(record, partitionCount)
       const target = log(topic)[partition] as FetchedRecord[]
-      target.push(fetchedRecord({ topic, partition, offset: BigInt(target.length) }, record))
+      const place = { topic, partition, offset: BigInt(target.length), topicID: topicIDOf(topic) }
+      target.push(fetchedRecord(place, record))
     }
     for (const wake of wakeUps) wake()
   }
@@ -108,23 +133,51 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
   }
 
   function runStage<Event>(stage: Stage<Event>, stageOptions: Parameters<InMemoryBroker['runStage']>[1]): RunningStage {
-    const { isTransient, logger, observer = {}, maxBatchRecords = 2_000 } = stageOptions
+    const { isTransient, logger, observer = {}, maxBatchRecords = 2_000, positions: store } = stageOptions
     const { recordsInACall = maxBatchRecords } = stage
-    const processor = createBatchProcessor(stage, { isTransient, logger, observer })
-    const parkedKeys = new Map(stage.inputs.map(({ name }) => [name, new ParkedKeys(stage.name)]))
-    for (const [name, parked] of parkedKeys)
-      for (const record of log(deadLetterTopic(name)).flat()) parked.remember(record)
-    processor.reset(parkedKeys)
+    const positions = new PositionTracker()
+    const processor = createBatchProcessor(stage, { isTransient, logger, observer, ...(store && { positions }) })
     const stopping = new AbortController()
     let wake = () => {}
     const wakeThis = () => wake()
     wakeUps.add(wakeThis)
 
+    const begin = async (): Promise<void> => {
+      const stored = (await store?.load()) ?? []
+      const starts = stage.inputs.flatMap(({ name: topic }) =>
+        log(topic).map((records, partition) =>
+          startOf({
+            ...{ topic, partition, topicID: topicIDOf(topic), formerTopicID: undefined, epochEnd: undefined },
+            committed: committed.get(`${stage.group} ${topic}/${partition}`),
+            log: { beginning: 0n, end: BigInt(records.length) },
+            store: store && {
+              whenBehind: store.whenBehind,
+              stored: stored.find(own => own.topic === topic && own.partition === partition),
+              hasOthers: stored.some(own => own.topic === topic)
+            }
+          })
+        )
+      )
+      const refused = starts.filter(({ refusal }) => refusal !== undefined)
+      const changes = refused.length > 0 ? [] : starts.flatMap(({ change }) => change ?? [])
+      const incidents = starts.flatMap(({ incident }) => incident ?? [])
+      await store?.replace(changes, incidents)
+      if (store !== undefined && refused.length > 0) throw refusalOf(stage.group, refused, store)
+      for (const start of starts.filter(({ mustCommit }) => mustCommit)) commit(start)
+      positions.reset(starts)
+      const parkedKeys = new Map(stage.inputs.map(({ name }) => [name, new ParkedKeys(stage.name)]))
+      for (const [name, parked] of parkedKeys)
+        for (const record of log(deadLetterTopic(name)).flat()) parked.remember(record)
+      processor.reset(parkedKeys)
+    }
+
+    const commit = ({ topic, partition, topicID, offset, leaderEpoch = -1 }: InputOffset): void => {
+      committed.set(`${stage.group} ${topic}/${partition}`, { topic, partition, topicID, offset, leaderEpoch })
+    }
+
     const take = (): FetchedRecord[] => {
       const waiting = stage.inputs.flatMap(({ name }) =>
-        log(name).flatMap((records, partition) =>
-          records.slice(committed.get(`${stage.group} ${name}/${partition}`) ?? 0)
-        )
+        log(name).flatMap((records, partition) => records.slice(committedAt(stage.group, name, partition)))
       )
       return waiting.slice(0, Math.min(maxBatchRecords, recordsInACall))
     }
@@ -133,7 +186,7 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
     const tick = async (due: Ticker): Promise<void> => {
       const partitions = stage.inputs.flatMap(({ name }) =>
         log(name).map((records, partition) => {
-          const offset = committed.get(`${stage.group} ${name}/${partition}`) ?? 0
+          const offset = committedAt(stage.group, name, partition)
           const completeUntilMs = offset === records.length ? { completeUntilMs: Date.now() } : {}
           return { topic: name, partition, offset: BigInt(offset), ...completeUntilMs }
         })
@@ -150,38 +203,58 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
     const run = async (): Promise<void> => {
       try {
         while (!stopping.signal.aborted) {
-          if (ticker?.isDue === true) await tick(ticker)
-          const batch = take()
-          if (batch.length === 0) {
-            if (ticker?.isDue === true || stopping.signal.aborted) continue
-            await new Promise<void>(resolve => {
-              wake = resolve
-            })
-            continue
+          await begin()
+          try {
+            await work()
+          } catch (error) {
+            if (stopping.signal.aborted || !(error instanceof KafkaError) || !error.retryable) throw error
+            observer.aborted?.({ reason: error.code })
           }
-          const outputs: OutputRecord[] = []
-          const sink = {
-            add: async (more: readonly OutputRecord[]) => {
-              outputs.push(...more)
-            }
-          }
-          await processor.process(batch, sink, stopping.signal)
-          observer.processed?.({ records: batch.length, durationMs: 0 })
-          append(outputs)
-          for (const { topic, partition, offset } of batch)
-            committed.set(`${stage.group} ${topic}/${partition}`, Number(offset) + 1)
-          observer.committed?.({
-            records: batch.length,
-            outputs: outputs.length,
-            durationMs: 0,
-            timestampsMs: Float64Array.from(batch, ({ timestampMs }) => timestampMs)
-          })
         }
       } catch (error) {
         if (!stopping.signal.aborted) throw error
       } finally {
         ticker?.stop()
         wakeUps.delete(wakeThis)
+      }
+    }
+
+    const work = async (): Promise<void> => {
+      while (!stopping.signal.aborted) {
+        if (ticker?.isDue === true) await tick(ticker)
+        const batch = take()
+        if (batch.length === 0) {
+          if (ticker?.isDue === true || stopping.signal.aborted) continue
+          await new Promise<void>(resolve => {
+            wake = resolve
+          })
+          continue
+        }
+        const outputs: OutputRecord[] = []
+        const sink = {
+          add: async (more: readonly OutputRecord[]) => {
+            outputs.push(...more)
+          }
+        }
+        await processor.process(batch, sink, stopping.signal)
+        observer.processed?.({ records: batch.length, durationMs: 0 })
+        const summary = new BatchSummary(batch[0] as FetchedRecord)
+        summary.add(batch)
+        const rest = positions.upTo(summary.offsets)
+        if (rest.length > 0) await store?.advance(rest)
+        positions.saved(rest)
+        const failure = nextCommitFailure
+        nextCommitFailure = undefined
+        if (failure !== undefined) throw failure
+        append(outputs)
+        for (const offset of summary.offsets) commit(offset)
+        positions.committed(summary.offsets)
+        observer.committed?.({
+          records: batch.length,
+          outputs: outputs.length,
+          durationMs: 0,
+          timestampsMs: summary.timestampsMs
+        })
       }
     }
 
@@ -204,7 +277,17 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
     failNextSend: error => {
       nextFailure = error
     },
-    committedOffset: (group, topic, partition) => BigInt(committed.get(`${group} ${topic}/${partition}`) ?? 0),
+    failNextCommit: error => {
+      nextCommitFailure = error
+    },
+    forgetOffsets(group) {
+      for (const place of committed.keys()) if (place.startsWith(`${group} `)) committed.delete(place)
+    },
+    recreateTopic(topic) {
+      logs.delete(topic)
+      for (const place of committed.keys()) if (place.includes(` ${topic}/`)) committed.delete(place)
+    },
+    committedOffset: (group, topic, partition) => BigInt(committedAt(group, topic, partition)),
     records: topic => log(topic).flat().map(toRecorded),
     fetched: topic => log(topic).flat()
   }

@@ -1,6 +1,8 @@
 export { deleteRecords } from './change-topics.ts'
 export { fetchedHeaders, fetchedRecord } from './fetched-record.ts'
 export { createInMemoryBroker, type InMemoryBroker, type RecordedRecord } from './in-memory-broker.ts'
+export { createMemoryPositions, type MemoryPositions } from './memory-positions.ts'
+export { type StoreUnderTest, testPositionStoreContract } from './position-store-contract.ts'
 export { readCommitted } from './read-committed.ts'
 export { ScriptedProducer } from './scripted-producer.ts'
 export { textCodec } from './text-codec.ts'

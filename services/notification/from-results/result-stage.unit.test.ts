@@ -99,7 +99,10 @@ test('what is read of an order before what happened first is told behind it, and
     at('inventory.failed', inventoryFailed(other))
   ]
   const { accepted, accept } = collector()
-  await resultStage(topics, accept).process(records, { signal: new AbortController().signal })
+  await resultStage(topics, accept).process(records, {
+    signal: new AbortController().signal,
+    positions: []
+  })
   assert.deepEqual(
     accepted.map(({ notification }) => notification.id),
     ['InventoryReleased-0', 'InventoryReserved-1', 'InventoryConfirmed-1', 'InventoryReleased-1', 'InventoryFailed-2']

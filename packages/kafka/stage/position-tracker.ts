@@ -1,0 +1,91 @@
+import type { FetchedRecord } from '../committed-read/batch-records.ts'
+import type { TopicPartition } from '../group/assignment.ts'
+import type { InputOffset } from '../group/offset-entry.ts'
+import type { PositionAdvance } from './position-store.ts'
+import type { Start } from './starting-positions.ts'
+
+/**
+ * What a stage knows of each partition's stored and committed position during a session.
+ *
+ * `process` may be given parts of a batch, in offset order within a partition. Each call saves how far it covers a partition; records
+ * that it was not given (dead letters, releases, records for other stages) are passed over by the next call, or by the stage before
+ * it commits. So the stored position may lie behind a record whose dead letter is not committed yet. That does no harm: a stage resumes at
+ * the committed offset, which is saved as well.
+ */
+export class PositionTracker {
+  readonly #partitions = new Map<string, Tracked>()
+
+  reset(starts: readonly Start[]): void {
+    this.#partitions.clear()
+    for (const { topic, partition, topicID, offset, leaderEpoch, savedCommitted } of starts) {
+      const known = { stored: offset, leaderEpoch, committed: offset, savedCommitted }
+      this.#partitions.set(placeOf({ topic, partition }), { topic, partition, topicID, ...known })
+    }
+  }
+
+  /** Returns the advances that belong to the effects of these records, with commits that are not saved yet. */
+  covering(records: readonly FetchedRecord[]): PositionAdvance[] {
+    const last = new Map<string, FetchedRecord>()
+    for (let index = 0; index < records.length; index++) {
+      const record = records[index] as FetchedRecord
+      const next = records[index + 1]
+      if (next?.partition !== record.partition || next.topic !== record.topic) last.set(placeOf(record), record)
+    }
+    const advances: PositionAdvance[] = []
+    for (const [place, tracked] of this.#partitions) {
+      const record = last.get(place)
+      if (record !== undefined) advances.push(advance(tracked, record.offset + 1n, record.leaderEpoch))
+      else if (isUnsaved(tracked)) advances.push(advance(tracked, tracked.stored, tracked.leaderEpoch))
+    }
+    return advances
+  }
+
+  /** Returns the advances that are still to be saved before these offsets are committed. */
+  upTo(offsets: readonly InputOffset[]): PositionAdvance[] {
+    return offsets.flatMap(own => {
+      const tracked = this.#partitions.get(placeOf(own))
+      if (tracked === undefined || own.offset <= tracked.stored) return []
+      return [advance(tracked, own.offset, own.leaderEpoch ?? tracked.leaderEpoch)]
+    })
+  }
+
+  /** Returns advances with the commits that are not saved yet, and nothing else. */
+  unsavedCommits(): PositionAdvance[] {
+    return this.covering([])
+  }
+
+  saved(advances: readonly PositionAdvance[]): void {
+    for (const { to, leaderEpoch, committedOffset, ...place } of advances) {
+      const tracked = this.#partitions.get(placeOf(place))
+      if (tracked === undefined) continue
+      if (to > tracked.stored) Object.assign(tracked, { stored: to, leaderEpoch })
+      tracked.savedCommitted = committedOffset
+    }
+  }
+
+  committed(offsets: readonly InputOffset[]): void {
+    for (const own of offsets) {
+      const tracked = this.#partitions.get(placeOf(own))
+      if (tracked !== undefined && own.offset > tracked.committed) tracked.committed = own.offset
+    }
+  }
+}
+
+interface Tracked extends TopicPartition {
+  readonly topicID: string
+  stored: bigint
+  leaderEpoch: number
+  committed: bigint
+  /** As of the last save. */
+  savedCommitted: bigint | undefined
+}
+
+function advance({ topic, partition, topicID, stored, committed }: Tracked, to: bigint, leaderEpoch: number) {
+  return { topic, partition, topicID, from: stored, to, leaderEpoch, committedOffset: committed }
+}
+
+function isUnsaved({ committed, savedCommitted }: Tracked): boolean {
+  return savedCommitted !== undefined && committed > savedCommitted
+}
+
+const placeOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`
