@@ -7,9 +7,11 @@ export type { InventoryReserved, ReservedItem } from './generated/inventory-rese
 export type { OrderChangeRequested } from './generated/order-change-requested.ts'
 export type { OrderCreated, OrderItem } from './generated/order-created.ts'
 export type { OrderRate } from './generated/order-rate.ts'
+export type { StockMoved } from './generated/stock-moved.ts'
 export { isoTime } from './iso-time.ts'
 export {
   callerOf,
+  changeName,
   eventHeaders,
   eventID,
   keySeparator,
@@ -17,10 +19,12 @@ export {
   type RecordOptions,
   type RecordOwner,
   recordKey,
+  settlementName,
   toRecord
 } from './records.ts'
 export { createSchemaRegistry, type SchemaRegistryOptions } from './registry/confluent.ts'
 export type { RegisteredSchema, SchemaRegistry, WriterSchema } from './registry/registry.ts'
+export { expiryRequestID, type KeyedRequest, keyedRequestID, unnamedRequestID } from './request-id.ts'
 export {
   connectTopics,
   type KafkaUses,

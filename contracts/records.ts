@@ -1,9 +1,28 @@
 import type { OutputRecord, RecordHeaders, Topic } from '@orderly/kafka'
 import { ContractError } from './errors.ts'
+import type { InventoryReleased } from './generated/inventory-released.ts'
+import type { OrderChangeRequested } from './generated/order-change-requested.ts'
 
-/** The same order and event type always give the same id, however often the event is produced. */
+/** The same order (or request, where an order can have several events of a type) and event type always give the same id. */
 export function eventID(eventType: string, orderID: string): string {
   return `${eventType}-${orderID}`
+}
+
+/** Names a change request in its event id: an order can have several of them. */
+export function changeName({
+  orderID,
+  change,
+  requestID
+}: Pick<OrderChangeRequested, 'orderID' | 'change' | 'requestID'>): string {
+  return `${orderID}-${change}-${requestID}`
+}
+
+/**
+ * Names a release or a confirmation in its event id, by the request that it answers. Events of V1 have no request and are
+ * named by their order alone.
+ */
+export function settlementName({ orderID, requestID }: Pick<InventoryReleased, 'orderID' | 'requestID'>): string {
+  return requestID === '' ? orderID : `${orderID}-${requestID}`
 }
 
 export function eventHeaders(eventType: string, orderID: string, traceparent: string): Record<string, string> {

@@ -8,6 +8,7 @@ import { type InventoryReserved, inventoryReservedSchemas } from './generated/in
 import { type OrderChangeRequested, orderChangeRequestedSchemas } from './generated/order-change-requested.ts'
 import { type OrderCreated, orderCreatedSchemas } from './generated/order-created.ts'
 import { type OrderRate, orderRateSchemas } from './generated/order-rate.ts'
+import { type StockMoved, stockMovedSchemas } from './generated/stock-moved.ts'
 import type { SchemaRegistry } from './registry/registry.ts'
 import type { EventSchemas, RecordSchema } from './schema.ts'
 
@@ -18,6 +19,7 @@ export const topicNames = {
   inventoryFailed: 'inventory.failed',
   inventoryConfirmed: 'inventory.confirmed',
   inventoryReleased: 'inventory.released',
+  stockMovements: 'inventory.stock.movements',
   orderRate: 'metrics.order.rate'
 } as const
 
@@ -26,6 +28,8 @@ export const topicConfigs: Readonly<Record<string, Readonly<Record<string, strin
   // An order may reach the topic long after its writer made the record, and whoever counts by time must be able to say
   // that nothing older will come: docs/decisions/0040.
   [topicNames.ordersCreated]: { 'message.timestamp.type': 'LogAppendTime' },
+  // Stock is rebuilt from all movements: docs/decisions/0068.
+  [topicNames.stockMovements]: { 'retention.ms': '-1' },
   // The newest record of each window is its figure. A segment is compacted only after it was closed.
   [topicNames.orderRate]: { 'cleanup.policy': 'compact', 'segment.ms': '3600000' }
 }
@@ -40,6 +44,7 @@ export interface Topics {
   readonly inventoryFailed: Topic<InventoryFailed>
   readonly inventoryConfirmed: Topic<InventoryConfirmed>
   readonly inventoryReleased: Topic<InventoryReleased>
+  readonly stockMovements: Topic<StockMoved>
   readonly orderRate: Topic<OrderRate>
 }
 
@@ -50,6 +55,7 @@ const schemasOf = {
   inventoryFailed: inventoryFailedSchemas,
   inventoryConfirmed: inventoryConfirmedSchemas,
   inventoryReleased: inventoryReleasedSchemas,
+  stockMovements: stockMovedSchemas,
   orderRate: orderRateSchemas
 } as const satisfies Record<keyof Topics, EventSchemas>
 
@@ -96,6 +102,7 @@ const writeAll: TopicUses = {
   inventoryFailed: 'write',
   inventoryConfirmed: 'write',
   inventoryReleased: 'write',
+  stockMovements: 'write',
   orderRate: 'write'
 }
 

@@ -26,7 +26,7 @@ test('records in the log are as long as is planned', async () => {
   const topics = await connectLocalTopics()
   const order = makeOrder(4_711)
   const { orderID, userID, items } = order
-  const outcome = { orderID, userID, items, decidedAtMs: order.createdAtMs, holdUntilMs: null }
+  const outcome = { orderID, userID, items, decidedAtMs: order.createdAtMs, holdUntilMs: null, sequence: 1_000_000 }
   const records = {
     order: toRecord(topics.ordersCreated, order, newTraceparent()),
     outcome: toRecord(topics.inventoryReserved, outcome, newTraceparent())

@@ -3,12 +3,12 @@ import { connectTopics, type SchemaRegistry, type Topics } from '@orderly/contra
 /** Ids that every process of the benchmark gives the schemas, ours and the peers. */
 export const schemaIDs = { orderCreated: 1, inventoryReserved: 2, inventoryFailed: 3 } as const
 
-/** Our codecs as the services use them, without a registry to wait for: orders and reservations are written as version 1, as the peers do. */
-export function connectLocalTopics(): Promise<Omit<Topics, 'orderRate'>> {
+/** Our codecs as the services use them, without a registry to wait for: orders and outcomes are written as version 1, as the peers do. */
+export function connectLocalTopics(): Promise<Omit<Topics, 'orderRate' | 'stockMovements'>> {
   return connectTopics(createLocalRegistry(), {
     ordersCreated: 1,
     inventoryReserved: 1,
-    inventoryFailed: 'write',
+    inventoryFailed: 1,
     ordersChanges: 'write',
     inventoryConfirmed: 'write',
     inventoryReleased: 'write'

@@ -9,6 +9,6 @@ export function reserveAll(
   traceparent: string | undefined
 ): OutputRecord {
   // With the time of the order as that of the decision, all contestants write the same bytes.
-  const event = { orderID, userID, items, decidedAtMs: createdAtMs, holdUntilMs: null }
+  const event = { orderID, userID, items, decidedAtMs: createdAtMs, holdUntilMs: null, sequence: 1 }
   return toRecord(output, event, childTraceparent(traceparent))
 }

@@ -4,13 +4,19 @@ import { test } from 'node:test'
 import type { Codec } from '@orderly/kafka'
 import fc from 'fast-check'
 import { ContractError } from '../errors.ts'
+import { type InventoryConfirmedVersions, inventoryConfirmedSchemas } from '../generated/inventory-confirmed.ts'
 import { type InventoryFailedVersions, inventoryFailedSchemas } from '../generated/inventory-failed.ts'
+import { type InventoryReleasedVersions, inventoryReleasedSchemas } from '../generated/inventory-released.ts'
 import { type InventoryReservedVersions, inventoryReservedSchemas } from '../generated/inventory-reserved.ts'
+import { type OrderChangeRequestedVersions, orderChangeRequestedSchemas } from '../generated/order-change-requested.ts'
 import { type OrderCreated, orderCreatedSchemas } from '../generated/order-created.ts'
 import type { RecordSchema } from '../schema.ts'
 import {
+  anyInventoryConfirmed,
   anyInventoryFailed,
+  anyInventoryReleased,
   anyInventoryReserved,
+  anyOrderChangeRequested,
   anyOrderCreated,
   createInMemoryRegistry,
   orderCreated
@@ -100,39 +106,68 @@ test('older code reads what newer code wrote, without the fields that it does no
   )
 })
 
-test('code that knows no holds reads a reservation that has one, but for its end', async () => {
-  const { 1: v1, 2: v2 } = inventoryReservedSchemas.versions
-  const [before, now] = [
-    await codecOf<InventoryReservedVersions[1]>(v1, v1),
-    await codecOf<InventoryReservedVersions[2]>(v2, v2)
-  ]
+/** Checks that code of an older version reads what the newest code writes, and the reverse with the defaults of what was added. */
+async function checkVersions<Older, Newest>(
+  [older, newest]: readonly [RecordSchema, RecordSchema],
+  events: fc.Arbitrary<Newest>,
+  { without, withDefaults }: { without: (event: Newest) => Older; withDefaults: (event: Newest) => Newest }
+): Promise<void> {
+  const [before, now] = [await codecOf<Older>(older, older), await codecOf<Newest>(newest, newest)]
   await fc.assert(
-    fc.asyncProperty(anyInventoryReserved(), async reserved => {
-      const value = now.encode(reserved)
-      await before.prepare([value])
-      const { holdUntilMs, ...known } = reserved
-      assert.deepEqual(before.decode(value), known)
+    fc.asyncProperty(events, async event => {
+      const values = [now.encode(event), before.encode(without(event))] as const
+      await Promise.all([before.prepare([values[0]]), now.prepare([values[1]])])
+      assert.deepEqual(before.decode(values[0]), without(event))
+      assert.deepEqual(now.decode(values[1]), withDefaults(event))
     })
   )
+}
+
+test('code that knows no holds reads a reservation that has one, and a reservation of then has none', async () => {
+  const { 1: v1, 2: v2, 3: v3 } = inventoryReservedSchemas.versions
+  await checkVersions<InventoryReservedVersions[1], InventoryReservedVersions[3]>([v1, v3], anyInventoryReserved(), {
+    without: ({ holdUntilMs: _, sequence: __, ...known }) => known,
+    withDefaults: event => ({ ...event, holdUntilMs: null, sequence: 0 })
+  })
+  await checkVersions<InventoryReservedVersions[2], InventoryReservedVersions[3]>([v2, v3], anyInventoryReserved(), {
+    without: ({ sequence: _, ...known }) => known,
+    withDefaults: event => ({ ...event, sequence: 0 })
+  })
 })
 
-test('a failure of the first version is read with every line out of stock, and older code reads a newer one', async () => {
+test('every line of a failure of the first version is out of stock', async () => {
   const { 1: v1, 2: v2 } = inventoryFailedSchemas.versions
-  const [before, now] = [
-    await codecOf<InventoryFailedVersions[1]>(v1, v1),
-    await codecOf<InventoryFailedVersions[2]>(v2, v2)
-  ]
-  await fc.assert(
-    fc.asyncProperty(anyInventoryFailed(), async failed => {
-      const shortages = failed.shortages.map(({ sku, requested, available }) => ({ sku, requested, available }))
-      const old = { ...failed, shortages }
-      const values = [now.encode(failed), before.encode(old)] as const
-      await Promise.all([before.prepare([values[0]]), now.prepare([values[1]])])
-      assert.deepEqual(before.decode(values[0]), old)
-      const read = shortages.map(shortage => ({ ...shortage, reason: 'OUT_OF_STOCK' }))
-      assert.deepEqual(now.decode(values[1]), { ...failed, shortages: read })
+  await checkVersions<InventoryFailedVersions[1], InventoryFailedVersions[2]>([v1, v2], anyInventoryFailed(), {
+    without: ({ sequence: _, shortages, ...known }) => ({
+      ...known,
+      shortages: shortages.map(({ reason: _, ...short }) => short)
+    }),
+    withDefaults: ({ shortages, ...known }) => ({
+      ...{ ...known, sequence: 0 },
+      shortages: shortages.map(short => ({ ...short, reason: 'OUT_OF_STOCK' }))
     })
-  )
+  })
+})
+
+test('a change and its answer of the first version name no request', async () => {
+  const { 1: changed, 2: changedNow } = orderChangeRequestedSchemas.versions
+  type Changes = OrderChangeRequestedVersions
+  await checkVersions<Changes[1], Changes[2]>([changed, changedNow], anyOrderChangeRequested(), {
+    without: ({ requestID: _, ...known }) => known,
+    withDefaults: event => ({ ...event, requestID: '' })
+  })
+  const { 1: confirmed, 2: confirmedNow } = inventoryConfirmedSchemas.versions
+  type Confirmations = InventoryConfirmedVersions
+  await checkVersions<Confirmations[1], Confirmations[2]>([confirmed, confirmedNow], anyInventoryConfirmed(), {
+    without: ({ requestID: _, sequence: __, ...known }) => known,
+    withDefaults: event => ({ ...event, requestID: '', sequence: 0 })
+  })
+  const { 1: released, 2: releasedNow } = inventoryReleasedSchemas.versions
+  type Releases = InventoryReleasedVersions
+  await checkVersions<Releases[1], Releases[2]>([released, releasedNow], anyInventoryReleased(), {
+    without: ({ requestID: _, sequence: __, ...known }) => known,
+    withDefaults: event => ({ ...event, requestID: '', sequence: 0 })
+  })
 })
 
 test('newer code told to write the older version writes what older code would have written', () => {

@@ -11,6 +11,10 @@ export interface InventoryConfirmed {
   readonly items: readonly ConfirmedItem[]
   /** When the inventory decided, milliseconds since the epoch. */
   readonly confirmedAtMs: number
+  /** Id of the change request that this answers. Empty: written before requests had ids. */
+  readonly requestID: string
+  /** Number of the decision: it rises with the decisions and stock movements of every SKU. 0: written before there were numbers. */
+  readonly sequence: number
 }
 
 export interface ConfirmedItem {
@@ -19,9 +23,32 @@ export interface ConfirmedItem {
   readonly quantity: number
 }
 
+/** An order with a hold was confirmed in time: its stock stays reserved. */
+export interface InventoryConfirmedV1 {
+  /** The order. */
+  readonly orderID: string
+  /** Who ordered. Key of the record. */
+  readonly userID: string
+  /** What stays reserved: every line of the order. */
+  readonly items: readonly ConfirmedItemV1[]
+  /** When the inventory decided, milliseconds since the epoch. */
+  readonly confirmedAtMs: number
+}
+
+export interface ConfirmedItemV1 {
+  readonly sku: string
+  /** Pieces, at least 1. */
+  readonly quantity: number
+}
+
+export interface InventoryConfirmedVersions {
+  readonly 1: InventoryConfirmedV1
+  readonly 2: InventoryConfirmed
+}
+
 export const inventoryConfirmedSchemas = {
   eventType: 'InventoryConfirmed',
-  newestVersion: 1,
+  newestVersion: 2,
   versions: {
     1: {
       "type": "record",
@@ -68,6 +95,66 @@ export const inventoryConfirmedSchemas = {
             "logicalType": "timestamp-millis"
           },
           "doc": "When the inventory decided, milliseconds since the epoch."
+        }
+      ]
+    },
+    2: {
+      "type": "record",
+      "name": "InventoryConfirmed",
+      "namespace": "com.orderly.events",
+      "doc": "An order with a hold was confirmed in time: its stock stays reserved.",
+      "fields": [
+        {
+          "name": "orderID",
+          "type": "string",
+          "doc": "The order."
+        },
+        {
+          "name": "userID",
+          "type": "string",
+          "doc": "Who ordered. Key of the record."
+        },
+        {
+          "name": "items",
+          "doc": "What stays reserved: every line of the order.",
+          "type": {
+            "type": "array",
+            "items": {
+              "type": "record",
+              "name": "ConfirmedItem",
+              "fields": [
+                {
+                  "name": "sku",
+                  "type": "string"
+                },
+                {
+                  "name": "quantity",
+                  "type": "int",
+                  "doc": "Pieces, at least 1."
+                }
+              ]
+            }
+          }
+        },
+        {
+          "name": "confirmedAtMs",
+          "type": {
+            "type": "long",
+            "logicalType": "timestamp-millis"
+          },
+          "doc": "When the inventory decided, milliseconds since the epoch."
+        },
+        {
+          "name": "requestID",
+          "type": "string",
+          "default": "",
+          "doc": "Id of the change request that this answers. Empty: written before requests had ids."
+        },
+        {
+          "name": "sequence",
+          "type": "long",
+          "default": 0,
+          "doc": "Number of the decision: it rises with the decisions and stock movements of every SKU. 0: written before there were numbers."
         }
       ]
     }

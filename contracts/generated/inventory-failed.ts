@@ -13,6 +13,8 @@ export interface InventoryFailed {
   readonly shortages: readonly Shortage[]
   /** When the inventory decided, milliseconds since the epoch. */
   readonly decidedAtMs: number
+  /** Number of the decision: it rises with the decisions and stock movements of every SKU. 0: written before there were numbers. */
+  readonly sequence: number
 }
 
 export interface Shortage {
@@ -175,6 +177,12 @@ export const inventoryFailedSchemas = {
             "logicalType": "timestamp-millis"
           },
           "doc": "When the inventory decided, milliseconds since the epoch."
+        },
+        {
+          "name": "sequence",
+          "type": "long",
+          "default": 0,
+          "doc": "Number of the decision: it rises with the decisions and stock movements of every SKU. 0: written before there were numbers."
         }
       ]
     }

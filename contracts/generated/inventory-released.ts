@@ -13,6 +13,10 @@ export interface InventoryReleased {
   readonly cause: string
   /** When the inventory decided, milliseconds since the epoch. */
   readonly releasedAtMs: number
+  /** Id of the change request that this answers. Empty: written before requests had ids. */
+  readonly requestID: string
+  /** Number of the decision: it rises with the decisions and stock movements of every SKU. 0: written before there were numbers. */
+  readonly sequence: number
 }
 
 export interface ReleasedItem {
@@ -21,9 +25,34 @@ export interface ReleasedItem {
   readonly quantity: number
 }
 
+/** The stock that was reserved for an order can be had again. */
+export interface InventoryReleasedV1 {
+  /** The order. */
+  readonly orderID: string
+  /** Who ordered. Key of the record. */
+  readonly userID: string
+  /** What went back: every line of the order. */
+  readonly items: readonly ReleasedItemV1[]
+  /** cancelled or expired. Readers accept causes that they do not know. */
+  readonly cause: string
+  /** When the inventory decided, milliseconds since the epoch. */
+  readonly releasedAtMs: number
+}
+
+export interface ReleasedItemV1 {
+  readonly sku: string
+  /** Pieces, at least 1. */
+  readonly quantity: number
+}
+
+export interface InventoryReleasedVersions {
+  readonly 1: InventoryReleasedV1
+  readonly 2: InventoryReleased
+}
+
 export const inventoryReleasedSchemas = {
   eventType: 'InventoryReleased',
-  newestVersion: 1,
+  newestVersion: 2,
   versions: {
     1: {
       "type": "record",
@@ -75,6 +104,71 @@ export const inventoryReleasedSchemas = {
             "logicalType": "timestamp-millis"
           },
           "doc": "When the inventory decided, milliseconds since the epoch."
+        }
+      ]
+    },
+    2: {
+      "type": "record",
+      "name": "InventoryReleased",
+      "namespace": "com.orderly.events",
+      "doc": "The stock that was reserved for an order can be had again.",
+      "fields": [
+        {
+          "name": "orderID",
+          "type": "string",
+          "doc": "The order."
+        },
+        {
+          "name": "userID",
+          "type": "string",
+          "doc": "Who ordered. Key of the record."
+        },
+        {
+          "name": "items",
+          "doc": "What went back: every line of the order.",
+          "type": {
+            "type": "array",
+            "items": {
+              "type": "record",
+              "name": "ReleasedItem",
+              "fields": [
+                {
+                  "name": "sku",
+                  "type": "string"
+                },
+                {
+                  "name": "quantity",
+                  "type": "int",
+                  "doc": "Pieces, at least 1."
+                }
+              ]
+            }
+          }
+        },
+        {
+          "name": "cause",
+          "type": "string",
+          "doc": "cancelled or expired. Readers accept causes that they do not know."
+        },
+        {
+          "name": "releasedAtMs",
+          "type": {
+            "type": "long",
+            "logicalType": "timestamp-millis"
+          },
+          "doc": "When the inventory decided, milliseconds since the epoch."
+        },
+        {
+          "name": "requestID",
+          "type": "string",
+          "default": "",
+          "doc": "Id of the change request that this answers. Empty: written before requests had ids."
+        },
+        {
+          "name": "sequence",
+          "type": "long",
+          "default": 0,
+          "doc": "Number of the decision: it rises with the decisions and stock movements of every SKU. 0: written before there were numbers."
         }
       ]
     }

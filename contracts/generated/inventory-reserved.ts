@@ -13,6 +13,8 @@ export interface InventoryReserved {
   readonly decidedAtMs: number
   /** From then on the stock may be released again unless somebody has confirmed; null: there is no such time. */
   readonly holdUntilMs: null | number
+  /** Number of the decision: it rises with the decisions and stock movements of every SKU. 0: written before there were numbers. */
+  readonly sequence: number
 }
 
 export interface ReservedItem {
@@ -39,14 +41,35 @@ export interface ReservedItemV1 {
   readonly quantity: number
 }
 
+/** The stock of a whole order is reserved. */
+export interface InventoryReservedV2 {
+  /** The order that this decides. */
+  readonly orderID: string
+  /** Who ordered. Key of the record. */
+  readonly userID: string
+  /** What is reserved: every line of the order. */
+  readonly items: readonly ReservedItemV2[]
+  /** When the inventory decided, milliseconds since the epoch. */
+  readonly decidedAtMs: number
+  /** From then on the stock may be released again unless somebody has confirmed; null: there is no such time. */
+  readonly holdUntilMs: null | number
+}
+
+export interface ReservedItemV2 {
+  readonly sku: string
+  /** Pieces, at least 1. */
+  readonly quantity: number
+}
+
 export interface InventoryReservedVersions {
   readonly 1: InventoryReservedV1
-  readonly 2: InventoryReserved
+  readonly 2: InventoryReservedV2
+  readonly 3: InventoryReserved
 }
 
 export const inventoryReservedSchemas = {
   eventType: 'InventoryReserved',
-  newestVersion: 2,
+  newestVersion: 3,
   versions: {
     1: {
       "type": "record",
@@ -153,6 +176,72 @@ export const inventoryReservedSchemas = {
           ],
           "default": null,
           "doc": "From then on the stock may be released again unless somebody has confirmed; null: there is no such time."
+        }
+      ]
+    },
+    3: {
+      "type": "record",
+      "name": "InventoryReserved",
+      "namespace": "com.orderly.events",
+      "doc": "The stock of a whole order is reserved.",
+      "fields": [
+        {
+          "name": "orderID",
+          "type": "string",
+          "doc": "The order that this decides."
+        },
+        {
+          "name": "userID",
+          "type": "string",
+          "doc": "Who ordered. Key of the record."
+        },
+        {
+          "name": "items",
+          "doc": "What is reserved: every line of the order.",
+          "type": {
+            "type": "array",
+            "items": {
+              "type": "record",
+              "name": "ReservedItem",
+              "fields": [
+                {
+                  "name": "sku",
+                  "type": "string"
+                },
+                {
+                  "name": "quantity",
+                  "type": "int",
+                  "doc": "Pieces, at least 1."
+                }
+              ]
+            }
+          }
+        },
+        {
+          "name": "decidedAtMs",
+          "type": {
+            "type": "long",
+            "logicalType": "timestamp-millis"
+          },
+          "doc": "When the inventory decided, milliseconds since the epoch."
+        },
+        {
+          "name": "holdUntilMs",
+          "type": [
+            "null",
+            {
+              "type": "long",
+              "logicalType": "timestamp-millis"
+            }
+          ],
+          "default": null,
+          "doc": "From then on the stock may be released again unless somebody has confirmed; null: there is no such time."
+        },
+        {
+          "name": "sequence",
+          "type": "long",
+          "default": 0,
+          "doc": "Number of the decision: it rises with the decisions and stock movements of every SKU. 0: written before there were numbers."
         }
       ]
     }

@@ -11,11 +11,30 @@ export interface OrderChangeRequested {
   readonly change: string
   /** When it was asked for, milliseconds since the epoch. */
   readonly requestedAtMs: number
+  /** Id of the request, the same in every record of it. Empty: written before requests had ids. */
+  readonly requestID: string
+}
+
+/** Somebody wants something of an order that was accepted. The inventory decides what becomes of it. */
+export interface OrderChangeRequestedV1 {
+  /** The order to change. */
+  readonly orderID: string
+  /** Who ordered. Key of the record, so changes of one order keep their order. */
+  readonly userID: string
+  /** cancel: the order is off. confirm: its hold ends well. expire: its hold has ended without a confirmation. */
+  readonly change: string
+  /** When it was asked for, milliseconds since the epoch. */
+  readonly requestedAtMs: number
+}
+
+export interface OrderChangeRequestedVersions {
+  readonly 1: OrderChangeRequestedV1
+  readonly 2: OrderChangeRequested
 }
 
 export const orderChangeRequestedSchemas = {
   eventType: 'OrderChangeRequested',
-  newestVersion: 1,
+  newestVersion: 2,
   versions: {
     1: {
       "type": "record",
@@ -45,6 +64,43 @@ export const orderChangeRequestedSchemas = {
             "logicalType": "timestamp-millis"
           },
           "doc": "When it was asked for, milliseconds since the epoch."
+        }
+      ]
+    },
+    2: {
+      "type": "record",
+      "name": "OrderChangeRequested",
+      "namespace": "com.orderly.events",
+      "doc": "Somebody wants something of an order that was accepted. The inventory decides what becomes of it.",
+      "fields": [
+        {
+          "name": "orderID",
+          "type": "string",
+          "doc": "The order to change."
+        },
+        {
+          "name": "userID",
+          "type": "string",
+          "doc": "Who ordered. Key of the record, so changes of one order keep their order."
+        },
+        {
+          "name": "change",
+          "type": "string",
+          "doc": "cancel: the order is off. confirm: its hold ends well. expire: its hold has ended without a confirmation."
+        },
+        {
+          "name": "requestedAtMs",
+          "type": {
+            "type": "long",
+            "logicalType": "timestamp-millis"
+          },
+          "doc": "When it was asked for, milliseconds since the epoch."
+        },
+        {
+          "name": "requestID",
+          "type": "string",
+          "default": "",
+          "doc": "Id of the request, the same in every record of it. Empty: written before requests had ids."
         }
       ]
     }

@@ -6,6 +6,7 @@ import type { InventoryReserved } from '../generated/inventory-reserved.ts'
 import type { OrderChangeRequested } from '../generated/order-change-requested.ts'
 import type { OrderCreated } from '../generated/order-created.ts'
 import type { OrderRate } from '../generated/order-rate.ts'
+import type { StockMoved } from '../generated/stock-moved.ts'
 
 /** Any event that the schema allows, which is more than the services accept. */
 
@@ -34,32 +35,47 @@ export function anyOrderCreated(): fc.Arbitrary<OrderCreated> {
 
 export function anyInventoryReserved(): fc.Arbitrary<InventoryReserved> {
   return fc.record(
-    { orderID: text, userID: text, items: fc.array(item), decidedAtMs: long, holdUntilMs: fc.option(long) },
+    {
+      ...{ orderID: text, userID: text, items: fc.array(item), decidedAtMs: long },
+      ...{ holdUntilMs: fc.option(long), sequence: long }
+    },
     { noNullPrototype: true }
   )
 }
 
 export function anyInventoryFailed(): fc.Arbitrary<InventoryFailed> {
   return fc.record(
-    { orderID: text, userID: text, reason: text, shortages: fc.array(shortage), decidedAtMs: long },
+    {
+      ...{ orderID: text, userID: text, reason: text, shortages: fc.array(shortage) },
+      ...{ decidedAtMs: long, sequence: long }
+    },
     { noNullPrototype: true }
   )
 }
 
 export function anyOrderChangeRequested(): fc.Arbitrary<OrderChangeRequested> {
-  return fc.record({ orderID: text, userID: text, change: text, requestedAtMs: long }, { noNullPrototype: true })
+  return fc.record(
+    { orderID: text, userID: text, change: text, requestedAtMs: long, requestID: text },
+    { noNullPrototype: true }
+  )
 }
 
 export function anyInventoryConfirmed(): fc.Arbitrary<InventoryConfirmed> {
   return fc.record(
-    { orderID: text, userID: text, items: fc.array(item), confirmedAtMs: long },
+    {
+      ...{ orderID: text, userID: text, items: fc.array(item) },
+      ...{ confirmedAtMs: long, requestID: text, sequence: long }
+    },
     { noNullPrototype: true }
   )
 }
 
 export function anyInventoryReleased(): fc.Arbitrary<InventoryReleased> {
   return fc.record(
-    { orderID: text, userID: text, items: fc.array(item), cause: text, releasedAtMs: long },
+    {
+      ...{ orderID: text, userID: text, items: fc.array(item), cause: text },
+      ...{ releasedAtMs: long, requestID: text, sequence: long }
+    },
     { noNullPrototype: true }
   )
 }
@@ -76,6 +92,22 @@ export function anyOrderRate(): fc.Arbitrary<OrderRate> {
       late: long,
       revision: long,
       isFinal: fc.boolean()
+    },
+    { noNullPrototype: true }
+  )
+}
+
+export function anyStockMoved(): fc.Arbitrary<StockMoved> {
+  return fc.record(
+    {
+      ...{ movementID: text, sequence: long, sku: text, kind: text, delta: long, available: long, reserved: long },
+      ...{
+        by: text,
+        reason: fc.option(text),
+        caller: fc.option(text),
+        idempotencyKey: fc.option(text),
+        movedAtMs: long
+      }
     },
     { noNullPrototype: true }
   )

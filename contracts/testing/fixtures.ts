@@ -6,6 +6,7 @@ import type { InventoryReserved } from '../generated/inventory-reserved.ts'
 import type { OrderChangeRequested } from '../generated/order-change-requested.ts'
 import type { OrderCreated } from '../generated/order-created.ts'
 import type { OrderRate } from '../generated/order-rate.ts'
+import type { StockMoved } from '../generated/stock-moved.ts'
 
 /** Valid events with fresh ids; say only what matters to the test. */
 
@@ -27,6 +28,7 @@ export function inventoryReserved(fields: Partial<InventoryReserved> = {}): Inve
     items: [{ sku: 'MUG-WHITE', quantity: 2 }],
     decidedAtMs: Date.now(),
     holdUntilMs: null,
+    sequence: 1,
     ...fields
   }
 }
@@ -37,16 +39,24 @@ export function inventoryFailed(fields: Partial<InventoryFailed> = {}): Inventor
     reason: 'OUT_OF_STOCK',
     shortages: [{ sku: 'MUG-WHITE', requested: 2, available: 1, reason: 'OUT_OF_STOCK' }],
     decidedAtMs: Date.now(),
+    sequence: 1,
     ...fields
   }
 }
 
 export function orderChangeRequested(fields: Partial<OrderChangeRequested> = {}): OrderChangeRequested {
-  return { ...identity(), change: 'cancel', requestedAtMs: Date.now(), ...fields }
+  return { ...identity(), change: 'cancel', requestedAtMs: Date.now(), requestID: randomUUID(), ...fields }
 }
 
 export function inventoryConfirmed(fields: Partial<InventoryConfirmed> = {}): InventoryConfirmed {
-  return { ...identity(), items: [{ sku: 'MUG-WHITE', quantity: 2 }], confirmedAtMs: Date.now(), ...fields }
+  return {
+    ...identity(),
+    items: [{ sku: 'MUG-WHITE', quantity: 2 }],
+    confirmedAtMs: Date.now(),
+    requestID: randomUUID(),
+    sequence: 2,
+    ...fields
+  }
 }
 
 export function inventoryReleased(fields: Partial<InventoryReleased> = {}): InventoryReleased {
@@ -55,6 +65,8 @@ export function inventoryReleased(fields: Partial<InventoryReleased> = {}): Inve
     items: [{ sku: 'MUG-WHITE', quantity: 2 }],
     cause: 'cancelled',
     releasedAtMs: Date.now(),
+    requestID: randomUUID(),
+    sequence: 2,
     ...fields
   }
 }
@@ -70,6 +82,24 @@ export function orderRate(fields: Partial<OrderRate> = {}): OrderRate {
     late: 0,
     revision: 1,
     isFinal: false,
+    ...fields
+  }
+}
+
+export function stockMoved(fields: Partial<StockMoved> = {}): StockMoved {
+  return {
+    movementID: randomUUID(),
+    sequence: 1,
+    sku: 'MUG-WHITE',
+    kind: 'set',
+    delta: 5,
+    available: 5,
+    reserved: 0,
+    by: 'ada',
+    reason: null,
+    caller: null,
+    idempotencyKey: null,
+    movedAtMs: Date.now(),
     ...fields
   }
 }

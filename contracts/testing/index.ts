@@ -5,7 +5,8 @@ export {
   anyInventoryReserved,
   anyOrderChangeRequested,
   anyOrderCreated,
-  anyOrderRate
+  anyOrderRate,
+  anyStockMoved
 } from './arbitraries.ts'
 export {
   inventoryConfirmed,
@@ -14,6 +15,7 @@ export {
   inventoryReserved,
   orderChangeRequested,
   orderCreated,
-  orderRate
+  orderRate,
+  stockMoved
 } from './fixtures.ts'
 export { createInMemoryRegistry } from './in-memory-registry.ts'

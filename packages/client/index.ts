@@ -3,6 +3,7 @@ export { OrderApiError } from './errors.ts'
 export type { RawAnswer, RawRequest } from './exchange.ts'
 export {
   type CallOptions,
+  type ChangeOptions,
   createOrderClient,
   type OrderClient,
   type OrderClientOptions,

@@ -37,6 +37,11 @@ export interface WaitOptions extends CallOptions {
   readonly waitSeconds?: number
 }
 
+export interface ChangeOptions extends WaitOptions {
+  /** A name for the request. By default each call has a new one, which all of its attempts share. */
+  readonly idempotencyKey?: string
+}
+
 export interface WatchOptions extends CallOptions {
   /**
    * When it ends: with the status that stays as it is unless somebody cancels the order (`settled`, unless said otherwise), or with the one that
@@ -77,9 +82,9 @@ export interface OrderClient {
   placeOrders(orders: readonly BatchOrder[], options?: CallOptions): Promise<BatchResult[]>
   getOrder(orderID: string, options?: CallOptions): Promise<Order>
   /** Gives back what is reserved. @returns the order as far as it is known by then: cancelled if it was waited for in time */
-  cancelOrder(orderID: string, options?: WaitOptions): Promise<ChangeAccepted | Order>
+  cancelOrder(orderID: string, options?: ChangeOptions): Promise<ChangeAccepted | Order>
   /** Keeps what is held, beyond the end of its hold. @returns as `cancelOrder` */
-  confirmOrder(orderID: string, options?: WaitOptions): Promise<ChangeAccepted | Order>
+  confirmOrder(orderID: string, options?: ChangeOptions): Promise<ChangeAccepted | Order>
   /** All orders of a user, the newest first, page by page as they are asked for. */
   listOrders(userID: string, options?: CallOptions & { readonly pageSize?: number }): AsyncGenerator<Order, void>
   /** The status as it changes; goes on behind the last one seen when the connection breaks. */
@@ -100,12 +105,16 @@ export function createOrderClient(options: OrderClientOptions): OrderClient {
     return JSON.parse((await exchange.untilAnswered({ method: 'GET', path, signal })).body)
   }
 
-  /** May be asked for again and again: it happens once. */
-  async function change(orderID: string, wish: string, { waitSeconds, signal }: WaitOptions) {
+  /** Requests a change. It may be repeated: its effect happens once. */
+  async function change(orderID: string, wish: string, options: ChangeOptions) {
+    const { waitSeconds, signal, idempotencyKey = randomUUID() } = options
     const { body } = await exchange.untilAnswered({
       method: 'POST',
       path: `/orders/${encodeURIComponent(orderID)}/${wish}`,
-      headers: waitSeconds === undefined ? {} : { prefer: `wait=${waitSeconds}` },
+      headers: {
+        'idempotency-key': idempotencyKey,
+        ...(waitSeconds !== undefined && { prefer: `wait=${waitSeconds}` })
+      },
       isRepeatable: true,
       timeoutMs: attemptTimeoutMs + (waitSeconds ?? 0) * 1_000,
       signal

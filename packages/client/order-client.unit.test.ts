@@ -232,3 +232,18 @@ test('a stream that breaks is gone on with behind the last event, until there ar
     [undefined, 'a', 'b']
   )
 })
+
+test('every attempt of a change has the same idempotency key, and each call another', async t => {
+  const { client, asked } = await clientOf(t, [
+    { status: 503, headers: { 'retry-after': '0' } },
+    { status: 202, body: {} },
+    { status: 202, body: {} }
+  ])
+  await client.cancelOrder('1')
+  await client.cancelOrder('1')
+  await client.cancelOrder('1', { idempotencyKey: 'k' })
+  const [first, again, second, named] = keysOf(asked)
+  assert.equal(first, again)
+  assert.notEqual(first, second)
+  assert.equal(named, 'k')
+})

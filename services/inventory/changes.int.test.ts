@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { InventoryConfirmed, InventoryReleased, OrderChangeRequested, OrderCreated } from '@orderly/contracts'
-import { orderCreated } from '@orderly/contracts/testing'
+import { orderChangeRequested, orderCreated } from '@orderly/contracts/testing'
 import { type Pipeline, startPipeline } from './testing/pipeline.ts'
 import type { Published } from './testing/read-published.ts'
 
@@ -14,7 +14,7 @@ function ordersOf(sku: string, count: number, holdSeconds: number | null = null)
 }
 
 function changesOf(orders: readonly OrderCreated[], change: string): OrderChangeRequested[] {
-  return orders.map(({ orderID, userID }) => ({ orderID, userID, change, requestedAtMs: Date.now() }))
+  return orders.map(({ orderID, userID }) => orderChangeRequested({ orderID, userID, change }))
 }
 
 /** What became of an order, in the words of the events: `InventoryConfirmed InventoryReleased`. */

@@ -68,16 +68,16 @@ test('the inventory on real Kafka and Postgres', async t => {
     const [first, second] = settled.map(({ outcomes }) => outcomes[0])
     assert.ok(first && second)
     assert.deepEqual(
-      { ...first.event, decidedAtMs: 0 },
-      { ...identity(reserved), items: reserved.items, decidedAtMs: 0, holdUntilMs: null }
+      { ...first.event, decidedAtMs: 0, sequence: 0 },
+      { ...identity(reserved), items: reserved.items, decidedAtMs: 0, sequence: 0, holdUntilMs: null }
     )
     const shortages = [
       { sku: 'MUG', requested: 4, available: 2, reason: 'OUT_OF_STOCK' },
       { sku: 'NO-SUCH-TEA', requested: 1, available: 0, reason: 'UNKNOWN_SKU' }
     ]
     assert.deepEqual(
-      { ...second.event, decidedAtMs: 0 },
-      { ...identity(failed), reason: 'UNKNOWN_SKU', shortages, decidedAtMs: 0 }
+      { ...second.event, decidedAtMs: 0, sequence: 0 },
+      { ...identity(failed), reason: 'UNKNOWN_SKU', shortages, decidedAtMs: 0, sequence: 0 }
     )
     assert.equal(first.record.headers['event-id'], eventID('InventoryReserved', reserved.orderID))
     for (const { record } of [first, second]) {

@@ -9,7 +9,8 @@ export const kafkaUses = {
       inventoryReserved: 'write',
       inventoryFailed: 'write',
       inventoryConfirmed: 'write',
-      inventoryReleased: 'write'
+      inventoryReleased: 'write',
+      stockMovements: 'write'
     },
     { ordersChanges: 'read' }
   ],

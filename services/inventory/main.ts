@@ -1,10 +1,11 @@
 import { openCallers } from '@orderly/callers'
 import { connectTopics, createSchemaRegistry } from '@orderly/contracts'
-import { runStage } from '@orderly/kafka'
+import { createProducer, runStage } from '@orderly/kafka'
 import { checkDatabase, createPool, migrate, retryTransient } from '@orderly/postgres'
 import {
   ConfigError,
   kafkaConnection,
+  newTraceparent,
   registryAddress,
   runService,
   stageObserver,
@@ -20,11 +21,16 @@ import { reportDecided } from './from-orders/report-decided.ts'
 import { readStockFile } from './from-stock-file/read-stock-file.ts'
 import { kafkaUses } from './kafka-uses.ts'
 import { isTransient } from './store/is-transient.ts'
+import { createMovementQueue } from './store/movement-queue.ts'
 import { createPostgresStore, inventorySchema, inventorySessionSettings } from './store/postgres.ts'
 import { createPostgresKeeping } from './store/postgres-keeping.ts'
+import { movementRecord } from './to-movements/movement-record.ts'
+import { publishingAtOnce, publishMovements } from './to-movements/publish-movements.ts'
 import { expiryRecord, resultRecord } from './to-results/result-record.ts'
 
 const statementTimeoutMs = 10_000
+/** Shorter than an idle transaction may last: movements are marked in the transaction that reads them. */
+const movementTimeoutMs = 3_000
 const expireEveryMs = 500
 /** A batch takes about as long; the broker would be asked two or three times for each. At 1,000 orders a second outcomes are there sooner. */
 const fetchPace = { everyMs: 10 }
@@ -56,7 +62,6 @@ runService({
 
     const store = createPostgresStore(pool)
     const callers = await openCallers({ config, pool, logger, metrics, signal, onStop, ready })
-    await addStockApi(http, { callers, stock: createPostgresKeeping(pool) })
     if (config.SEED_STOCK_FILE !== undefined) {
       const counts = await readStockFile(config.SEED_STOCK_FILE)
       // Nothing of a new SKU is reserved, so every piece on hand is available.
@@ -66,6 +71,19 @@ runService({
     }
 
     const topics = await connectTopics(createSchemaRegistry(registryAddress(config)), kafkaUses.topics[0])
+    const connection = kafkaConnection(config, name)
+    const producer = await createProducer(connection, { deliveryTimeoutMs: movementTimeoutMs })
+    onStop('producer', () => producer.close())
+    const publishing = publishMovements({
+      queue: createMovementQueue(pool),
+      publish: movements =>
+        producer.send(movements.map(movement => movementRecord(topics.stockMovements, movement, newTraceparent()))),
+      metrics,
+      logger
+    })
+    onStop('movements', () => publishing.stop())
+    await addStockApi(http, { callers, stock: publishingAtOnce(createPostgresKeeping(pool), publishing) })
+
     const traced = traceStage(
       orderStage({
         topics,
@@ -83,7 +101,7 @@ runService({
       spans
     )
     const stage = runStage(traced.stage, {
-      connection: kafkaConnection(config, name),
+      connection,
       transactionalID: name,
       fetchPace,
       instanceID: name,

@@ -101,6 +101,8 @@ runService({
       callers,
       place: measurePlacing(createPlace({ publish, placeOnce, newOrderID, nowMs: Date.now }), metrics),
       request: requestChanges(traced, ordersChanges),
+      claimChange: keys.claimChange,
+      newRequestID: newOrderID,
       orderCreatedVersion,
       watch: () => (database.isOpen() ? watch : undefined),
       orders: { ...orders, watch, watchStream },

@@ -1,4 +1,4 @@
-import { passingGroups } from '@orderly/contracts'
+import { passingGroups, topicNames } from '@orderly/contracts'
 import type { HangingTransaction, LetterKey, PartitionLag, TopicDescription } from '@orderly/kafka'
 import { orderly } from '../command-line/command.ts'
 import { plural } from '../command-line/numbers.ts'
@@ -32,6 +32,8 @@ export interface Facts {
   readonly letters: readonly LetterKey[]
   readonly targets: readonly { readonly target: string; readonly reason: string | null; readonly waiting: number }[]
   readonly givenUp: number
+  /** Stock movements that are not in their topic, and the time of the oldest. */
+  readonly unpublished: { readonly count: number; readonly oldestMs: number | undefined }
 }
 
 export interface Thresholds {
@@ -46,7 +48,8 @@ export function diagnose(facts: Facts, thresholds: Thresholds): Finding[] {
     ...facts.transactions.map(transaction => transactionFinding(transaction, facts.nowMs)),
     ...groupFindings(facts, thresholds),
     ...letterFindings(facts),
-    ...notificationFindings(facts)
+    ...notificationFindings(facts),
+    ...movementFindings(facts)
   ].toSorted((a, b) => Number(a.severity === 'hint') - Number(b.severity === 'hint'))
 }
 
@@ -203,6 +206,17 @@ function letterFindings({ letters, nowMs }: Facts): Finding[] {
     }
   }
   return found
+}
+
+/** Publishing takes a second. Movements that wait for longer would be lost with their database. */
+const movementPatienceMs = 5 * 60_000
+
+function movementFindings({ unpublished: { count, oldestMs }, nowMs }: Facts): Finding[] {
+  if (oldestMs === undefined || nowMs - oldestMs < movementPatienceMs) return []
+  const what = `${plural(count, 'movement')} not published for ${formatDuration(nowMs - oldestMs)}`
+  return [
+    problem(topicNames.stockMovements, what, 'see that an inventory runs and may write to the topic: its log says why')
+  ]
 }
 
 function notificationFindings({ targets, givenUp }: Facts): Finding[] {

@@ -15,7 +15,8 @@ const well: Facts = {
   transactions: [],
   letters: [],
   targets: [],
-  givenUp: 0
+  givenUp: 0,
+  unpublished: { count: 0, oldestMs: undefined }
 }
 const member = { memberID: 'm', instanceID: 'inventory-1', clientID: 'inventory', host: '127.0.0.1', partitions: [] }
 const lag: PartitionLag = {
@@ -83,7 +84,11 @@ test('each thing that is wrong is found, with what to do', () => {
       { targets: [{ target: 'webhook:shop', reason: 'answered 410', waiting: 0 }] },
       /^problem webhook:shop: is switched off/
     ],
-    [{ givenUp: 3 }, /^hint notifications: 3 deliveries given up/]
+    [{ givenUp: 3 }, /^hint notifications: 3 deliveries given up/],
+    [
+      { unpublished: { count: 2, oldestMs: nowMs - 600_000 } },
+      /^problem inventory\.stock\.movements: 2 movements not published for 10m/
+    ]
   ]
   for (const [facts, expected] of cases) {
     const [found, ...others] = find(facts)

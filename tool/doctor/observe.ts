@@ -23,7 +23,7 @@ export async function observe(connections: Connections, signal: AbortSignal, tra
     databaseFailure: databaseFacts.failure,
     registryFailure: registryFailure.failure,
     ...(kafka.result ?? { topics: [], missingTopics: [], groups: [], transactions: [], letters: [] }),
-    ...(databaseFacts.result ?? { targets: [], givenUp: 0 })
+    ...(databaseFacts.result ?? { targets: [], givenUp: 0, unpublished: noMovements })
   }
 }
 
@@ -63,10 +63,16 @@ async function observeKafka(connections: Connections, signal: AbortSignal, trans
   }
 }
 
+const noMovements = { count: 0, oldestMs: undefined }
+
 async function observeDatabase(pool: Pool) {
   await checkDatabase(pool)
-  const { rows } = await pool.query("SELECT to_regclass('notification.targets') IS NOT NULL AS has_ledger")
-  if (rows[0]?.has_ledger !== true) return { targets: [], givenUp: 0 }
+  const { rows } = await pool.query(
+    `SELECT to_regclass('notification.targets') IS NOT NULL AS has_ledger,
+      to_regclass('inventory.stock_movements') IS NOT NULL AS has_movements`
+  )
+  const unpublished = rows[0]?.has_movements === true ? await unpublishedMovements(pool) : noMovements
+  if (rows[0]?.has_ledger !== true) return { targets: [], givenUp: 0, unpublished }
   const [targets, givenUp] = await Promise.all([
     pool.query(`SELECT target, reason, (
         SELECT count(*) FROM notification.deliveries WHERE deliveries.target = targets.target AND settled_at IS NULL
@@ -75,7 +81,14 @@ async function observeDatabase(pool: Pool) {
     pool.query(`SELECT count(*) AS count FROM notification.deliveries
       WHERE status = 'given-up' AND settled_at > now() - interval '1 day'`)
   ])
-  return { targets: targets.rows, givenUp: givenUp.rows[0]?.count ?? 0 }
+  return { targets: targets.rows, givenUp: givenUp.rows[0]?.count ?? 0, unpublished }
+}
+
+async function unpublishedMovements(pool: Pool): Promise<Facts['unpublished']> {
+  const { rows } = await pool.query(
+    'SELECT count(*) AS count, min(moved_at) AS oldest FROM inventory.stock_movements WHERE NOT published'
+  )
+  return { count: rows[0].count, oldestMs: rows[0].oldest?.getTime() }
 }
 
 async function askRegistry(connections: Connections): Promise<void> {

@@ -9,7 +9,8 @@ const nowMs = 1_700_000_000_000
 const facts: Facts = {
   nowMs,
   ...{ kafkaFailure: undefined, databaseFailure: undefined, registryFailure: undefined },
-  ...{ topics: [], missingTopics: [], groups: [], transactions: [], letters: [], targets: [], givenUp: 0 }
+  ...{ topics: [], missingTopics: [], groups: [], transactions: [], letters: [], targets: [] },
+  ...{ givenUp: 0, unpublished: { count: 0, oldestMs: undefined } }
 }
 const lag = {
   ...{ groupID: 'orders-created', topic: 'orders.created', partition: 1, beginningOffset: 0n },

@@ -22,7 +22,7 @@ export async function readTables(pool: Pool, orderID: string) {
     key: (
       await read(
         'orders.idempotency_keys',
-        'SELECT key, state, attempt, claimed_at FROM orders.idempotency_keys WHERE order_id = $1 LIMIT 1'
+        'SELECT key, state, attempt, claimed_at FROM orders.idempotency_keys WHERE order_id = $1 AND producer_id IS NOT NULL LIMIT 1'
       )
     )[0],
     outcome: (await read('inventory.outcomes', 'SELECT * FROM inventory.outcomes WHERE order_id = $1'))[0],
@@ -32,7 +32,7 @@ export async function readTables(pool: Pool, orderID: string) {
     ),
     settlements: await read(
       'inventory.settlements',
-      'SELECT kind, cause, settled_at FROM inventory.settlements WHERE order_id = $1 ORDER BY sequence'
+      'SELECT kind, cause, request_id, settled_at FROM inventory.settlements WHERE order_id = $1 ORDER BY sequence'
     ),
     deliveries: await read(
       'notification.deliveries',

@@ -15,7 +15,7 @@ const decideFile = pathToFileURL(join(projectDirectory, 'services/inventory/doma
 async function decideLastPiece(mutant: string | undefined, journal?: string): Promise<string> {
   const program = `const { decide } = await import('${decideFile}')
     const order = { orderID: 'o', userID: 'u', items: [{ sku: 's', quantity: 1 }] }
-    console.log(decide(new Map([['s', 1]]), [order], 0).outcomes[0].kind)`
+    console.log(decide(new Map([["s", 1]]), [order], { atMs: 0, nextSequence: () => 1 }).outcomes[0].kind)`
   const { stdout } = await promisify(execFile)(
     process.execPath,
     [`--import=${import.meta.resolve('./plant-mutant.ts')}`, '--input-type=module', '--eval', program],

@@ -17,8 +17,8 @@ export const inventoryMutants: readonly Mutant[] = [
       },
       {
         file: statements,
-        find: `AS outcome (order_id, user_id, kind, items, reason, shortages, caller\${column})`,
-        replace: `AS outcome (order_id, user_id, kind, items, reason, shortages, caller\${column}) ON CONFLICT DO NOTHING`
+        find: `AS outcome (order_id, user_id, kind, items, reason, shortages, caller, sequence\${column})`,
+        replace: `AS outcome (order_id, user_id, kind, items, reason, shortages, caller, sequence\${column}) ON CONFLICT DO NOTHING`
       },
       {
         file: statements,
@@ -120,8 +120,14 @@ export const inventoryMutants: readonly Mutant[] = [
     patches: [
       {
         file: decideChanges,
-        find: 'isSame(settlement?.place, place))',
-        replace: "isSame(settlement?.place, place) || (change.change === 'cancel' && settlement?.kind === 'released'))"
+        find: 'settlement?.event.requestID === requestID)',
+        replace:
+          "settlement?.event.requestID === requestID || (change.change === 'cancel' && settlement?.kind === 'released'))"
+      },
+      {
+        file: decideChanges,
+        find: 'if (isSame(former, place)) return {',
+        replace: 'if (former !== undefined) return {'
       }
     ],
     faults: { kill: 1 },
@@ -134,7 +140,7 @@ export const inventoryMutants: readonly Mutant[] = [
     patches: [
       {
         file: decideChanges,
-        find: 'if (former !== undefined) return {',
+        find: 'if (isSame(former, place)) return {',
         replace: 'if (former?.place === place) return {'
       }
     ],

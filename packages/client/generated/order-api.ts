@@ -284,6 +284,11 @@ export interface components {
             /** Format: uuid */
             orderID: string;
             /**
+             * Format: uuid
+             * @description Id of the request to the inventory: the same for every attempt with one idempotency key.
+             */
+            changeRequestID: string;
+            /**
              * @description `accepted`, until its stock is `reserved` or it has `failed` because stock was short. With a hold it is `confirmed`, or has `expired`. Until it has failed or expired it may be `cancelled`.
              * @enum {unknown}
              */
@@ -385,7 +390,7 @@ export interface components {
              */
             holdSeconds?: number;
             /**
-             * @description a name for this order that no other of the caller has, such as a UUID: 1 to 255 printable ASCII characters
+             * @description a name for this request that no other of the caller has, such as a UUID: 1 to 255 printable ASCII characters
              * @example 7f9c2a40-5c1e-4c1a-9a83-0d6a9f6f8b11
              */
             idempotencyKey?: string;
@@ -595,7 +600,7 @@ export interface operations {
                 /** @description W3C trace context to go on with; a new trace starts when it is missing or not valid. */
                 traceparent?: string;
                 /**
-                 * @description a name for this order that no other of the caller has, such as a UUID: 1 to 255 printable ASCII characters
+                 * @description a name for this request that no other of the caller has, such as a UUID: 1 to 255 printable ASCII characters
                  * @example 7f9c2a40-5c1e-4c1a-9a83-0d6a9f6f8b11
                  */
                 "idempotency-key"?: string;
@@ -872,6 +877,11 @@ export interface operations {
                 /** @description W3C trace context to go on with. */
                 traceparent?: string;
                 /**
+                 * @description a name for this request that no other of the caller has, such as a UUID: 1 to 255 printable ASCII characters
+                 * @example 7f9c2a40-5c1e-4c1a-9a83-0d6a9f6f8b11
+                 */
+                "idempotency-key"?: string;
+                /**
                  * @description `wait=5` waits so many seconds, 30 at most, for what becomes of it (RFC 7240).
                  * @example wait=5
                  */
@@ -890,6 +900,8 @@ export interface operations {
                 headers: {
                     /** @description W3C trace context of this request. */
                     traceparent?: string;
+                    /** @description `true` when an earlier request had this key. */
+                    "idempotent-replayed"?: string;
                     /** @description How long was waited at most. */
                     "preference-applied"?: string;
                     [name: string]: unknown;
@@ -903,6 +915,8 @@ export interface operations {
                 headers: {
                     /** @description W3C trace context of this request. */
                     traceparent?: string;
+                    /** @description `true` when an earlier request had this key. */
+                    "idempotent-replayed"?: string;
                     /** @description How long was waited at most. */
                     "preference-applied"?: string;
                     [name: string]: unknown;
@@ -971,6 +985,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The idempotency key belongs to another request. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The caller has used up its quota. Nothing was done. */
             429: {
                 headers: {
@@ -1015,6 +1038,11 @@ export interface operations {
                 /** @description W3C trace context to go on with. */
                 traceparent?: string;
                 /**
+                 * @description a name for this request that no other of the caller has, such as a UUID: 1 to 255 printable ASCII characters
+                 * @example 7f9c2a40-5c1e-4c1a-9a83-0d6a9f6f8b11
+                 */
+                "idempotency-key"?: string;
+                /**
                  * @description `wait=5` waits so many seconds, 30 at most, for what becomes of it (RFC 7240).
                  * @example wait=5
                  */
@@ -1033,6 +1061,8 @@ export interface operations {
                 headers: {
                     /** @description W3C trace context of this request. */
                     traceparent?: string;
+                    /** @description `true` when an earlier request had this key. */
+                    "idempotent-replayed"?: string;
                     /** @description How long was waited at most. */
                     "preference-applied"?: string;
                     [name: string]: unknown;
@@ -1046,6 +1076,8 @@ export interface operations {
                 headers: {
                     /** @description W3C trace context of this request. */
                     traceparent?: string;
+                    /** @description `true` when an earlier request had this key. */
+                    "idempotent-replayed"?: string;
                     /** @description How long was waited at most. */
                     "preference-applied"?: string;
                     [name: string]: unknown;
@@ -1107,6 +1139,15 @@ export interface operations {
             };
             /** @description `Content-Type` is there and no media type. */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The idempotency key belongs to another request. */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

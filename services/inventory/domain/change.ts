@@ -1,4 +1,4 @@
-import type { OrderChangeRequested } from '@orderly/contracts'
+import { type OrderChangeRequested, unnamedRequestID } from '@orderly/contracts'
 import { isOwnerName, isStorable } from './order.ts'
 
 export const changeKinds = ['cancel', 'confirm', 'expire'] as const
@@ -10,8 +10,9 @@ export interface Place {
   readonly offset: number
 }
 
-/** What somebody asks of an order. */
-export interface ChangeToDecide extends Pick<OrderChangeRequested, 'orderID' | 'userID' | 'requestedAtMs'> {
+/** A request to change an order. One request can have several records, at different places. */
+export interface ChangeToDecide
+  extends Pick<OrderChangeRequested, 'orderID' | 'userID' | 'requestedAtMs' | 'requestID'> {
   readonly change: ChangeKind
   /** The caller that placed the order, from the header of the record. */
   readonly caller?: string | undefined
@@ -31,16 +32,18 @@ export class InvalidChangeError extends Error {
 
 /** Checks what the schema of the event cannot express. @throws InvalidChangeError */
 export function toChange(
-  { orderID, userID, change, requestedAtMs }: OrderChangeRequested,
+  { orderID, userID, change, requestedAtMs, requestID: givenID }: OrderChangeRequested,
   caller: string | undefined,
   place: Place
 ): ChangeToDecide {
   const kind = changeKinds.find(kind => kind === change)
   if (kind === undefined) throw new InvalidChangeError(orderID, `${JSON.stringify(change)} is no change`)
   if (!isStorable(orderID)) throw new InvalidChangeError(orderID, 'its orderID is empty or holds a NUL character')
+  if (givenID.includes('\0')) throw new InvalidChangeError(orderID, 'its requestID contains a NUL character')
   for (const [field, name] of Object.entries({ userID, ...(caller !== undefined && { caller }) })) {
     if (isOwnerName(name)) continue
     throw new InvalidChangeError(orderID, `its ${field} is empty, or contains a NUL character or U+001F`)
   }
-  return { orderID, userID, requestedAtMs, change: kind, ...(caller !== undefined && { caller }), place }
+  const requestID = givenID === '' ? unnamedRequestID(orderID, change, requestedAtMs) : givenID
+  return { orderID, userID, requestedAtMs, requestID, change: kind, ...(caller !== undefined && { caller }), place }
 }

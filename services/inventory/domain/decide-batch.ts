@@ -3,6 +3,7 @@ import type { Outcome } from './decide.ts'
 import { type DecidedChange, decideChanges, type KnownOrder, type Settlement } from './decide-changes.ts'
 import { type DecidedOrder, decideOnce } from './decide-once.ts'
 import type { OrderToDecide } from './order.ts'
+import type { Stamp } from './stamp.ts'
 
 export interface Batch {
   readonly orders: readonly OrderToDecide[]
@@ -32,9 +33,9 @@ export function decideBatch(
   known: ReadonlyMap<string, KnownOrder>,
   available: ReadonlyMap<string, number>,
   { orders, changes }: Batch,
-  decidedAtMs: number
+  stamp: Stamp
 ): DecidedBatch & { readonly fresh: Fresh } {
-  const { decided, outcomes, settlements } = decideChanges(known, changes, decidedAtMs)
+  const { decided, outcomes, settlements } = decideChanges(known, changes, stamp)
   const remembered = new Map([...known].map(([orderID, { outcome }]) => [orderID, outcome]))
   for (const outcome of outcomes) remembered.set(outcome.event.orderID, outcome)
 
@@ -44,7 +45,7 @@ export function decideBatch(
     for (const { sku, quantity } of event.items) returned.set(sku, (returned.get(sku) ?? 0) + quantity)
   }
   const left = returned.size === 0 ? available : add(available, returned)
-  const { decided: decidedOrders, fresh } = decideOnce(remembered, left, orders, decidedAtMs)
+  const { decided: decidedOrders, fresh } = decideOnce(remembered, left, orders, stamp)
   const moved = new Map(fresh.taken)
   for (const [sku, pieces] of returned) moved.set(sku, (moved.get(sku) ?? 0) - pieces)
   return {

@@ -5,24 +5,26 @@ import type { Outcome } from './decide.ts'
 import { decideBatch } from './decide-batch.ts'
 import type { KnownOrder } from './decide-changes.ts'
 import { histories, stockLevels, toBatch } from './testing/arbitraries.ts'
+import { at } from './testing/stamps.ts'
 
 const order = (orderID: string, quantity: number) => ({ orderID, userID: 'ann', items: [{ sku: 'mug', quantity }] })
 const cancel = (orderID: string, offset: number) => {
-  return { orderID, userID: 'ann', change: 'cancel', requestedAtMs: 1, place: { partition: 0, offset } } as const
+  const request = { change: 'cancel', requestedAtMs: 1, requestID: `request-${offset}` } as const
+  return { orderID, userID: 'ann', ...request, place: { partition: 0, offset } }
 }
 
 test('what a cancel of the batch gives back can be had by an order of the batch', () => {
-  const event = { ...order('1', 2), decidedAtMs: 1, holdUntilMs: null }
+  const event = { ...order('1', 2), decidedAtMs: 1, holdUntilMs: null, sequence: 1 }
   const known = new Map<string, KnownOrder>([['1', { outcome: { kind: 'reserved', event } }]])
   const batch = { orders: [order('2', 3)], changes: [cancel('1', 0)] }
-  const { orders, fresh } = decideBatch(known, new Map([['mug', 1]]), batch, 7)
+  const { orders, fresh } = decideBatch(known, new Map([['mug', 1]]), batch, at(7))
   assert.equal(orders[0]?.outcome.kind, 'reserved')
   assert.deepEqual(fresh.moved, new Map([['mug', 1]]))
 })
 
 test('an order that is cancelled in its own batch takes nothing, and its outcome says that it was cancelled', () => {
   const batch = { orders: [order('1', 2), order('2', 2)], changes: [cancel('1', 0)] }
-  const { orders, fresh } = decideBatch(new Map(), new Map([['mug', 2]]), batch, 7)
+  const { orders, fresh } = decideBatch(new Map(), new Map([['mug', 2]]), batch, at(7))
   assert.deepEqual(
     orders.map(({ outcome }) => (outcome.kind === 'failed' ? outcome.event.reason : outcome.kind)),
     ['CANCELLED', 'reserved']
@@ -38,7 +40,7 @@ test('whatever is ordered, cancelled, confirmed and expired, pieces are conserve
       const released: string[] = []
       for (let start = 0; start < steps.length; ) {
         const size = sizes.next().value
-        const { fresh } = decideBatch(known, available, toBatch(steps.slice(start, start + size)), 7)
+        const { fresh } = decideBatch(known, available, toBatch(steps.slice(start, start + size)), at(7))
         for (const [sku, pieces] of fresh.moved) available.set(sku, (available.get(sku) ?? 0) - pieces)
         for (const settlement of fresh.settlements) {
           const { orderID } = settlement.event

@@ -1,6 +1,7 @@
 import { failureReasons, type InventoryConfirmed, type InventoryReleased } from '@orderly/contracts'
 import type { ChangeToDecide, Place } from './change.ts'
 import type { Outcome } from './decide.ts'
+import type { Stamp } from './stamp.ts'
 
 /**
  * What becomes of an order's stock after its outcome, or instead of it. States: **undecided** → **reserved**, with a hold or
@@ -12,8 +13,12 @@ import type { Outcome } from './decide.ts'
  * - reserved or confirmed, cancel: **released**.
  * - anything else changes nothing.
  *
- * Every transition happens once, by one record. That record is answered with an event, as often as it is read; no other record
- * ever is. So the event is in the log exactly once, whoever asks how often.
+ * Every transition happens once, by one record. That record is answered with an event whenever it is read, and no other record
+ * is. So the event is in the log exactly once.
+ *
+ * A record is the same when its request id and its place are. The id alone does not tell: the expiry of a hold is requested
+ * again until it is decided, and a client may repeat a cancel. The place alone does not tell either: a recreated topic has the
+ * same places again.
  */
 export interface KnownOrder {
   readonly outcome: Outcome
@@ -21,7 +26,8 @@ export interface KnownOrder {
   readonly released?: Settlement
 }
 
-export type Settlement = { readonly caller?: string | undefined; readonly place: Place } & (
+/** `place` is that of the record that made it, and unknown for a settlement that was rebuilt from its event. */
+export type Settlement = { readonly caller?: string | undefined; readonly place?: Place } & (
   | { readonly kind: 'confirmed'; readonly event: InventoryConfirmed }
   | { readonly kind: 'released'; readonly event: InventoryReleased }
 )
@@ -47,25 +53,28 @@ export interface ChangesDecision {
 export function decideChanges(
   known: ReadonlyMap<string, KnownOrder>,
   changes: readonly ChangeToDecide[],
-  decidedAtMs: number
+  stamp: Stamp
 ): ChangesDecision {
   const orders = new Map(known)
   const outcomes: Outcome[] = []
   const settlements: Settlement[] = []
   const decided = changes.map((change): DecidedChange => {
-    const { orderID, userID, caller, place } = change
+    const { orderID, userID, caller, requestID, place } = change
     const order = orders.get(orderID)
-    const former = [order?.confirmed, order?.released].find(settlement => isSame(settlement?.place, place))
-    if (former !== undefined) return { effect: former.kind, settlement: former, isReplay: true }
+    const former = [order?.confirmed, order?.released].find(settlement => settlement?.event.requestID === requestID)
+    if (isSame(former, place)) return { effect: former.kind, settlement: former, isReplay: true }
+    // Another record of a request that has been settled.
+    if (former !== undefined) return unchanged
     if (order === undefined) {
       if (change.change !== 'cancel') return unchanged
-      const event = { orderID, userID, reason: failureReasons.cancelled, shortages: [], decidedAtMs }
+      const decided = { decidedAtMs: stamp.atMs, sequence: stamp.nextSequence() }
+      const event = { orderID, userID, reason: failureReasons.cancelled, shortages: [], ...decided }
       const outcome: Outcome = { ...(caller !== undefined && { caller }), kind: 'failed', event }
       orders.set(orderID, { outcome })
       outcomes.push(outcome)
       return { effect: 'cancelled', isReplay: false }
     }
-    const settlement = settle(order, change, decidedAtMs)
+    const settlement = settle(order, change, stamp)
     if (settlement === undefined) return unchanged
     orders.set(orderID, { ...order, [settlement.kind]: settlement })
     settlements.push(settlement)
@@ -78,28 +87,33 @@ const unchanged: DecidedChange = { effect: 'none', isReplay: false }
 
 function settle(
   { outcome, confirmed, released }: KnownOrder,
-  { change, requestedAtMs, place }: ChangeToDecide,
-  atMs: number
+  { change, requestID, requestedAtMs, place }: ChangeToDecide,
+  stamp: Stamp
 ): Settlement | undefined {
   if (outcome.kind === 'failed' || released !== undefined) return undefined
   const { orderID, userID, items, holdUntilMs } = outcome.event
   const known = { ...(outcome.caller !== undefined && { caller: outcome.caller }), place }
   const isHeld = holdUntilMs !== null && confirmed === undefined
   const release = (cause: 'cancelled' | 'expired'): Settlement => {
-    return { ...known, kind: 'released', event: { orderID, userID, items, cause, releasedAtMs: atMs } }
+    const sequence = stamp.nextSequence()
+    const event = { orderID, userID, items, cause, releasedAtMs: stamp.atMs, requestID, sequence }
+    return { ...known, kind: 'released', event }
+  }
+  const confirmation = (): Settlement => {
+    const sequence = stamp.nextSequence()
+    const event = { orderID, userID, items, confirmedAtMs: stamp.atMs, requestID, sequence }
+    return { ...known, kind: 'confirmed', event }
   }
   switch (change) {
     case 'cancel':
       return release('cancelled')
     case 'confirm':
-      return isHeld
-        ? { ...known, kind: 'confirmed', event: { orderID, userID, items, confirmedAtMs: atMs } }
-        : undefined
+      return isHeld ? confirmation() : undefined
     case 'expire':
       return isHeld && holdUntilMs <= requestedAtMs ? release('expired') : undefined
   }
 }
 
-function isSame(a: Place | undefined, b: Place): boolean {
-  return a !== undefined && a.partition === b.partition && a.offset === b.offset
+function isSame(settlement: Settlement | undefined, { partition, offset }: Place): settlement is Settlement {
+  return settlement?.place?.partition === partition && settlement.place.offset === offset
 }

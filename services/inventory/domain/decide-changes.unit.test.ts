@@ -4,12 +4,13 @@ import { orderChangeRequested } from '@orderly/contracts/testing'
 import { type ChangeKind, type ChangeToDecide, InvalidChangeError, toChange } from './change.ts'
 import type { Outcome } from './decide.ts'
 import { decideChanges, type KnownOrder } from './decide-changes.ts'
+import { at } from './testing/stamps.ts'
 
 const identity = { orderID: '1', userID: 'ann' }
 const items = [{ sku: 'mug', quantity: 2 }]
 
 function reserved(holdUntilMs: number | null): ReadonlyMap<string, KnownOrder> {
-  const outcome: Outcome = { kind: 'reserved', event: { ...identity, items, decidedAtMs: 1, holdUntilMs } }
+  const outcome: Outcome = { kind: 'reserved', event: { ...identity, items, decidedAtMs: 1, holdUntilMs, sequence: 1 } }
   return new Map([['1', { outcome }]])
 }
 
@@ -17,27 +18,31 @@ const failed: ReadonlyMap<string, KnownOrder> = new Map([
   [
     '1',
     {
-      outcome: { kind: 'failed', event: { ...identity, reason: 'OUT_OF_STOCK', shortages: [], decidedAtMs: 1 } }
+      outcome: {
+        kind: 'failed',
+        event: { ...identity, reason: 'OUT_OF_STOCK', shortages: [], decidedAtMs: 1, sequence: 1 }
+      }
     } satisfies KnownOrder
   ]
 ])
 
 let offset = 0
 function ask(change: ChangeKind, requestedAtMs = 5): ChangeToDecide {
-  return { ...identity, change, requestedAtMs, place: { partition: 0, offset: offset++ } }
+  const requestID = `request-${offset}`
+  return { ...identity, change, requestedAtMs, requestID, place: { partition: 0, offset: offset++ } }
 }
 
 /** What became of each change, in the words of its effect and, of a release, its cause. */
 function effects(known: ReadonlyMap<string, KnownOrder>, ...changes: ChangeToDecide[]): string[] {
-  return decideChanges(known, changes, 9).decided.map(({ effect, settlement }) =>
+  return decideChanges(known, changes, at(9)).decided.map(({ effect, settlement }) =>
     settlement?.kind === 'released' ? `released ${settlement.event.cause}` : effect
   )
 }
 
 test('given a reserved order, when it is cancelled, then its stock is released, once', () => {
   const change = ask('cancel')
-  const { decided, settlements, outcomes } = decideChanges(reserved(null), [change, ask('cancel')], 9)
-  const event = { ...identity, items, cause: 'cancelled', releasedAtMs: 9 }
+  const { decided, settlements, outcomes } = decideChanges(reserved(null), [change, ask('cancel')], at(9))
+  const event = { ...identity, items, cause: 'cancelled', releasedAtMs: 9, requestID: change.requestID, sequence: 0 }
   const settlement = { kind: 'released', place: change.place, event } as const
   assert.deepEqual(decided, [
     { effect: 'released', settlement, isReplay: false },
@@ -48,12 +53,12 @@ test('given a reserved order, when it is cancelled, then its stock is released, 
 })
 
 test('given an order that is not decided, when it is cancelled, then it has failed as cancelled, and nothing else is remembered', () => {
-  const { decided, outcomes, settlements } = decideChanges(new Map(), [ask('cancel'), ask('cancel')], 9)
+  const { decided, outcomes, settlements } = decideChanges(new Map(), [ask('cancel'), ask('cancel')], at(9))
   assert.deepEqual(
     decided.map(({ effect }) => effect),
     ['cancelled', 'none']
   )
-  const event = { ...identity, reason: 'CANCELLED', shortages: [], decidedAtMs: 9 }
+  const event = { ...identity, reason: 'CANCELLED', shortages: [], decidedAtMs: 9, sequence: 0 }
   assert.deepEqual(outcomes, [{ kind: 'failed', event }])
   assert.deepEqual(settlements, [])
   assert.deepEqual(effects(new Map(), ask('confirm'), ask('expire')), ['none', 'none'])
@@ -85,12 +90,12 @@ test('given a hold, confirmed or not, a cancel releases it; nothing releases it 
 
 test('a record that is read again is answered as the first time, and no other record is', () => {
   const [confirm, cancel] = [ask('confirm'), ask('cancel')]
-  const first = decideChanges(reserved(5), [confirm, cancel], 9)
+  const first = decideChanges(reserved(5), [confirm, cancel], at(9))
   const outcome = reserved(5).get('1')?.outcome as Outcome
   const [confirmed, released] = first.settlements
   assert.ok(confirmed && released)
   const known = new Map([['1', { outcome, confirmed, released }]])
-  const again = decideChanges(known, [confirm, cancel, ask('confirm'), ask('cancel')], 77)
+  const again = decideChanges(known, [confirm, cancel, ask('confirm'), ask('cancel')], at(77))
   assert.deepEqual(again.decided.slice(0, 2), [
     { effect: 'confirmed', settlement: confirmed, isReplay: true },
     { effect: 'released', settlement: released, isReplay: true }
@@ -102,10 +107,51 @@ test('a record that is read again is answered as the first time, and no other re
   assert.deepEqual([again.settlements, again.outcomes], [[], []])
 })
 
+test('a record of a recreated topic at the place of an old one is another request, and is not answered', () => {
+  const cancel = ask('cancel')
+  const [released] = decideChanges(reserved(null), [cancel], at(9)).settlements
+  assert.ok(released)
+  const known = new Map([['1', { ...(reserved(null).get('1') as KnownOrder), released }]])
+  const elsewhere = { ...ask('cancel'), place: cancel.place }
+  assert.deepEqual(decideChanges(known, [elsewhere], at(10)).decided, [{ effect: 'none', isReplay: false }])
+})
+
+test('another record of a settled request changes nothing and is not answered, whatever it asks for', () => {
+  const confirm = ask('confirm')
+  const repeated = { ...ask('confirm'), requestID: confirm.requestID }
+  const misused = { ...ask('cancel'), requestID: confirm.requestID }
+  assert.deepEqual(effects(reserved(5), confirm, repeated, misused), ['confirmed', 'none', 'none'])
+})
+
+test('a settlement that was rebuilt from its event has no place, and answers no record again', () => {
+  const cancel = ask('cancel')
+  const [released] = decideChanges(reserved(null), [cancel], at(9)).settlements
+  assert.ok(released)
+  const { place: _, ...rebuilt } = released
+  const known = new Map([['1', { ...(reserved(null).get('1') as KnownOrder), released: rebuilt }]])
+  assert.deepEqual(effects(known, cancel, ask('cancel')), ['none', 'none'])
+})
+
+test('a request of the first version gets an id, the same whenever it is read', () => {
+  const place = { partition: 0, offset: 1 }
+  const request = orderChangeRequested({ requestID: '', requestedAtMs: 5 })
+  const { requestID } = toChange(request, undefined, place)
+  assert.match(requestID, /^[0-9a-f-]{36}$/)
+  assert.equal(toChange(request, undefined, { partition: 7, offset: 7 }).requestID, requestID)
+  assert.notEqual(toChange({ ...request, requestedAtMs: 6 }, undefined, place).requestID, requestID)
+})
+
 test('what is no change, or names no order, is refused', () => {
   const place = { partition: 0, offset: 1 }
   assert.equal(toChange(orderChangeRequested({ change: 'confirm' }), 'berlin', place).change, 'confirm')
-  for (const wrong of [{ change: 'refund' }, { orderID: '' }, { userID: 'a\0' }, { userID: 'a\u001fb' }]) {
+  const wrongs = [
+    { change: 'refund' },
+    { orderID: '' },
+    { userID: 'a\0' },
+    { userID: 'a\u001fb' },
+    { requestID: 'a\0' }
+  ]
+  for (const wrong of wrongs) {
     assert.throws(() => toChange(orderChangeRequested(wrong), undefined, place), InvalidChangeError)
   }
   for (const caller of ['', 'a\0', 'a\u001fb']) {
@@ -119,7 +165,7 @@ test('what is no change, or names no order, is refused', () => {
 test('a settlement has the caller of its order, whichever caller the change names', () => {
   const outcome = { ...(reserved(5).get('1') as KnownOrder).outcome, caller: 'berlin' }
   const changes = [{ ...ask('confirm'), caller: 'paris' }, ask('cancel')]
-  const { settlements } = decideChanges(new Map([['1', { outcome }]]), changes, 9)
+  const { settlements } = decideChanges(new Map([['1', { outcome }]]), changes, at(9))
   assert.deepEqual(
     settlements.map(({ kind, caller }) => [kind, caller]),
     [

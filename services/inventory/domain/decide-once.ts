@@ -1,5 +1,6 @@
 import { type Decision, decide, type Outcome } from './decide.ts'
 import type { OrderToDecide } from './order.ts'
+import type { Stamp } from './stamp.ts'
 
 export interface DecidedOrder {
   readonly outcome: Outcome
@@ -19,13 +20,13 @@ export function decideOnce(
   remembered: ReadonlyMap<string, Outcome>,
   available: ReadonlyMap<string, number>,
   orders: readonly OrderToDecide[],
-  decidedAtMs: number
+  stamp: Stamp
 ): OrdersDecision {
   const firsts = new Map<string, OrderToDecide>()
   for (const order of orders) {
     if (!remembered.has(order.orderID) && !firsts.has(order.orderID)) firsts.set(order.orderID, order)
   }
-  const fresh = decide(available, [...firsts.values()], decidedAtMs)
+  const fresh = decide(available, [...firsts.values()], stamp)
   const freshByOrder = new Map(fresh.outcomes.map(outcome => [outcome.event.orderID, outcome]))
   const decided = orders.map((order): DecidedOrder => {
     const outcome = freshByOrder.get(order.orderID)

@@ -4,13 +4,14 @@ import fc from 'fast-check'
 import { decide } from './decide.ts'
 import { decideOnce } from './decide-once.ts'
 import { orderSequences, stockLevels } from './testing/arbitraries.ts'
+import { at } from './testing/stamps.ts'
 
 test('orders that were decided before get their outcomes again and take nothing, whatever the stock is now', () => {
   fc.assert(
     fc.property(stockLevels, stockLevels, orderSequences, (stock, otherStock, orders) => {
-      const { outcomes } = decide(stock, orders, 7)
+      const { outcomes } = decide(stock, orders, at(7))
       const remembered = new Map(outcomes.map(outcome => [outcome.event.orderID, outcome]))
-      const { decided, fresh } = decideOnce(remembered, otherStock, orders, 8)
+      const { decided, fresh } = decideOnce(remembered, otherStock, orders, at(8))
       assert.deepEqual(
         decided,
         outcomes.map(outcome => ({ outcome, isReplay: true }))
@@ -24,8 +25,8 @@ test('an order that comes twice in a batch is decided at its first place and rep
   fc.assert(
     fc.property(stockLevels, orderSequences, fc.array(fc.nat()), (stock, orders, picks) => {
       const again = orders.length === 0 ? [] : picks.map(pick => structuredClone(orders[pick % orders.length] as never))
-      const { decided, fresh } = decideOnce(new Map(), stock, [...orders, ...again], 7)
-      assert.deepEqual(fresh, decide(stock, orders, 7))
+      const { decided, fresh } = decideOnce(new Map(), stock, [...orders, ...again], at(7))
+      assert.deepEqual(fresh, decide(stock, orders, at(7)))
       for (const [index, { outcome, isReplay }] of decided.entries()) {
         assert.equal(isReplay, index >= orders.length)
         assert.equal(
@@ -40,12 +41,12 @@ test('an order that comes twice in a batch is decided at its first place and rep
 test('replayed orders do not change what new ones beside them find', () => {
   fc.assert(
     fc.property(stockLevels, orderSequences, fc.nat(), (stock, orders, cut) => {
-      const whole = decide(stock, orders, 7)
+      const whole = decide(stock, orders, at(7))
       const before = orders.slice(0, cut % (orders.length + 1))
-      const { outcomes, taken } = decide(stock, before, 7)
+      const { outcomes, taken } = decide(stock, before, at(7))
       const left = new Map([...stock].map(([sku, pieces]) => [sku, pieces - (taken.get(sku) ?? 0)]))
       const remembered = new Map(outcomes.map(outcome => [outcome.event.orderID, outcome]))
-      const { decided } = decideOnce(remembered, left, orders, 7)
+      const { decided } = decideOnce(remembered, left, orders, at(7))
       assert.deepEqual(
         decided.map(({ outcome }) => outcome),
         whole.outcomes

@@ -1,5 +1,6 @@
 import { failureReasons, type InventoryFailed, type InventoryReserved, type Shortage } from '@orderly/contracts'
 import { demandOf, type OrderToDecide } from './order.ts'
+import type { Stamp } from './stamp.ts'
 
 /** The final decision about an order. It keeps the caller, so that every event about the order has the same record key. */
 export type Outcome = { readonly caller?: string | undefined } & (
@@ -22,12 +23,13 @@ export interface Decision {
 export function decide(
   available: ReadonlyMap<string, number>,
   orders: readonly OrderToDecide[],
-  decidedAtMs: number
+  stamp: Stamp
 ): Decision {
   const taken = new Map<string, number>()
   const outcomes = orders.map(({ orderID, userID, caller, items, holdSeconds = null }): Outcome => {
     const owner = caller === undefined ? {} : { caller }
     const demand = demandOf(items)
+    const decided = { decidedAtMs: stamp.atMs, sequence: stamp.nextSequence() }
     const shortages: Shortage[] = []
     for (const [sku, requested] of demand) {
       const stocked = available.get(sku)
@@ -40,11 +42,11 @@ export function decide(
     }
     if (shortages.length > 0) {
       const reason = reasonOf(shortages)
-      return { ...owner, kind: 'failed', event: { orderID, userID, reason, shortages, decidedAtMs } }
+      return { ...owner, kind: 'failed', event: { orderID, userID, reason, shortages, ...decided } }
     }
     for (const [sku, quantity] of demand) taken.set(sku, (taken.get(sku) ?? 0) + quantity)
-    const holdUntilMs = holdSeconds === null ? null : decidedAtMs + holdSeconds * 1_000
-    return { ...owner, kind: 'reserved', event: { orderID, userID, items, decidedAtMs, holdUntilMs } }
+    const holdUntilMs = holdSeconds === null ? null : stamp.atMs + holdSeconds * 1_000
+    return { ...owner, kind: 'reserved', event: { orderID, userID, items, ...decided, holdUntilMs } }
   })
   return { outcomes, taken }
 }

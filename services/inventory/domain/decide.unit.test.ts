@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { decide } from './decide.ts'
 import { orderSequences, stockLevels } from './testing/arbitraries.ts'
+import { at } from './testing/stamps.ts'
 
 const order = (orderID: string, ...items: [sku: string, quantity: number][]) => ({
   orderID,
@@ -11,11 +12,14 @@ const order = (orderID: string, ...items: [sku: string, quantity: number][]) => 
 })
 
 test('given enough stock, an order is reserved with its lines as they came', () => {
-  const { outcomes, taken } = decide(new Map([['mug', 5]]), [order('1', ['mug', 2])], 7)
+  const { outcomes, taken } = decide(new Map([['mug', 5]]), [order('1', ['mug', 2])], at(7))
   assert.deepEqual(outcomes, [
     {
       kind: 'reserved',
-      event: { orderID: '1', userID: 'user-1', items: [{ sku: 'mug', quantity: 2 }], decidedAtMs: 7, holdUntilMs: null }
+      event: {
+        ...{ orderID: '1', userID: 'user-1', items: [{ sku: 'mug', quantity: 2 }] },
+        ...{ decidedAtMs: 7, sequence: 0, holdUntilMs: null }
+      }
     }
   ])
   assert.deepEqual([...taken], [['mug', 2]])
@@ -27,13 +31,16 @@ test('given too little of two of three SKUs, an order fails, names both, and tak
     ['tea', 1]
   ])
   stock.set('spoon', 0)
-  const { outcomes, taken } = decide(stock, [order('1', ['mug', 5], ['tea', 2], ['spoon', 3])], 7)
+  const { outcomes, taken } = decide(stock, [order('1', ['mug', 5], ['tea', 2], ['spoon', 3])], at(7))
   const shortages = [
     { sku: 'tea', requested: 2, available: 1, reason: 'OUT_OF_STOCK' },
     { sku: 'spoon', requested: 3, available: 0, reason: 'OUT_OF_STOCK' }
   ]
   assert.deepEqual(outcomes, [
-    { kind: 'failed', event: { orderID: '1', userID: 'user-1', reason: 'OUT_OF_STOCK', shortages, decidedAtMs: 7 } }
+    {
+      kind: 'failed',
+      event: { orderID: '1', userID: 'user-1', reason: 'OUT_OF_STOCK', shortages, decidedAtMs: 7, sequence: 0 }
+    }
   ])
   assert.equal(taken.size, 0)
 })
@@ -41,9 +48,11 @@ test('given too little of two of three SKUs, an order fails, names both, and tak
 test('an order with a SKU that is not kept in stock fails for that reason, also when another SKU is short', () => {
   const stock = new Map([['mug', 5]])
   const unknown = { sku: 'unicorn', requested: 1, available: 0, reason: 'UNKNOWN_SKU' }
-  const failures = decide(stock, [order('1', ['unicorn', 1]), order('2', ['mug', 6], ['unicorn', 1])], 7).outcomes.map(
-    ({ kind, event }) => kind === 'failed' && [event.reason, event.shortages]
-  )
+  const failures = decide(
+    stock,
+    [order('1', ['unicorn', 1]), order('2', ['mug', 6], ['unicorn', 1])],
+    at(7)
+  ).outcomes.map(({ kind, event }) => kind === 'failed' && [event.reason, event.shortages])
   assert.deepEqual(failures, [
     ['UNKNOWN_SKU', [unknown]],
     ['UNKNOWN_SKU', [{ sku: 'mug', requested: 6, available: 5, reason: 'OUT_OF_STOCK' }, unknown]]
@@ -52,16 +61,16 @@ test('an order with a SKU that is not kept in stock fails for that reason, also 
 
 test('two lines on the same SKU are checked as their sum', () => {
   const stock = new Map([['mug', 5]])
-  const [tooMuch] = decide(stock, [order('1', ['mug', 3], ['mug', 3])], 7).outcomes
+  const [tooMuch] = decide(stock, [order('1', ['mug', 3], ['mug', 3])], at(7)).outcomes
   assert.deepEqual(tooMuch?.kind === 'failed' && tooMuch.event.shortages, [
     { sku: 'mug', requested: 6, available: 5, reason: 'OUT_OF_STOCK' }
   ])
-  assert.deepEqual([...decide(stock, [order('1', ['mug', 3], ['mug', 2])], 7).taken], [['mug', 5]])
+  assert.deepEqual([...decide(stock, [order('1', ['mug', 3], ['mug', 2])], at(7)).taken], [['mug', 5]])
 })
 
 test('an order that fails leaves its stock to the ones behind it', () => {
   const orders = [order('1', ['mug', 6]), order('2', ['mug', 5]), order('3', ['mug', 1])]
-  const { outcomes } = decide(new Map([['mug', 5]]), orders, 7)
+  const { outcomes } = decide(new Map([['mug', 5]]), orders, at(7))
   assert.deepEqual(
     outcomes.map(({ kind }) => kind),
     ['failed', 'reserved', 'failed']
@@ -71,7 +80,7 @@ test('an order that fails leaves its stock to the ones behind it', () => {
 test('what is taken is what reserved orders hold, and never more than there was', () => {
   fc.assert(
     fc.property(stockLevels, orderSequences, (stock, orders) => {
-      const { outcomes, taken } = decide(stock, orders, 7)
+      const { outcomes, taken } = decide(stock, orders, at(7))
       const held = new Map<string, number>()
       for (const { kind, event } of outcomes) {
         if (kind === 'failed') continue
@@ -86,7 +95,7 @@ test('what is taken is what reserved orders hold, and never more than there was'
 test('every order gets one outcome in its place: its own lines whole, or at least one true shortage', () => {
   fc.assert(
     fc.property(stockLevels, orderSequences, (stock, orders) => {
-      const { outcomes } = decide(stock, orders, 7)
+      const { outcomes } = decide(stock, orders, at(7))
       assert.deepEqual(
         outcomes.map(({ event }) => event.orderID),
         orders.map(({ orderID }) => orderID)
@@ -102,11 +111,24 @@ test('every order gets one outcome in its place: its own lines whole, or at leas
   )
 })
 
+test('decisions are numbered in their sequence', () => {
+  let sequence = 41
+  const orders = [order('1', ['mug', 6]), order('2', ['mug', 5]), order('3', ['unicorn', 1])]
+  const { outcomes } = decide(new Map([['mug', 5]]), orders, { atMs: 7, nextSequence: () => ++sequence })
+  assert.deepEqual(
+    outcomes.map(({ event }) => event.sequence),
+    [42, 43, 44]
+  )
+})
+
 test('an order never depends on those behind it', () => {
   fc.assert(
     fc.property(stockLevels, orderSequences, fc.nat(), (stock, orders, cut) => {
       const first = orders.slice(0, cut % (orders.length + 1))
-      assert.deepEqual(decide(stock, first, 7).outcomes, decide(stock, orders, 7).outcomes.slice(0, first.length))
+      assert.deepEqual(
+        decide(stock, first, at(7)).outcomes,
+        decide(stock, orders, at(7)).outcomes.slice(0, first.length)
+      )
     })
   )
 })
@@ -118,12 +140,12 @@ test('however a sequence is split into batches, down to single orders, the outco
       orderSequences,
       fc.infiniteStream(fc.integer({ min: 1, max: 5 })),
       (stock, orders, sizes) => {
-        const whole = decide(stock, orders, 7)
+        const whole = decide(stock, orders, at(7))
         const left = new Map(stock)
         const outcomes = []
         for (let start = 0; start < orders.length; ) {
           const size = sizes.next().value
-          const part = decide(left, orders.slice(start, start + size), 7)
+          const part = decide(left, orders.slice(start, start + size), at(7))
           for (const [sku, pieces] of part.taken) left.set(sku, (left.get(sku) ?? 0) - pieces)
           outcomes.push(...part.outcomes)
           start += size

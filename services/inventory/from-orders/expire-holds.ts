@@ -1,4 +1,4 @@
-import type { OrderChangeRequested } from '@orderly/contracts'
+import { expiryRequestID, type OrderChangeRequested } from '@orderly/contracts'
 import type { OutputRecord, StageTick } from '@orderly/kafka'
 import { newTraceparent } from '@orderly/service-kit'
 import type { StockStore } from '../store/stock-store.ts'
@@ -15,9 +15,9 @@ const maxHoldsAtOnce = 1_000
 const againAfterMs = 5_000
 
 /**
- * Asks for the expiry of holds that have ended, by the topic that confirmations and cancels come by: what an order's holder wants
- * and what time does are decided in one place, in one sequence. Whoever has partitions asks; that it may be asked twice does
- * no harm, and what is asked and not written (as the instance died, or was replaced) is asked again.
+ * Requests the expiry of holds that have ended, through the topic of cancels and confirmations. So the requests of a user and of
+ * the clock are decided in one place, in one sequence. Every instance with partitions requests expiries. A repeated request has
+ * the same id and does no harm. A request that was not written, because the instance died or was replaced, is repeated.
  */
 export function expireHolds({ store, toRecord, everyMs, nowMs = Date.now }: ExpireHoldsParts): StageTick {
   return {
@@ -26,9 +26,10 @@ export function expireHolds({ store, toRecord, everyMs, nowMs = Date.now }: Expi
       const requestedAtMs = nowMs()
       const due = await store.takeDueHolds(requestedAtMs, { limit: maxHoldsAtOnce, againAfterMs })
       const traceparent = newTraceparent()
-      return due.map(({ orderID, userID, caller }) =>
-        toRecord({ orderID, userID, change: 'expire', requestedAtMs }, traceparent, caller)
-      )
+      return due.map(({ orderID, userID, caller, holdUntilMs }) => {
+        const requestID = expiryRequestID(orderID, holdUntilMs)
+        return toRecord({ orderID, userID, change: 'expire', requestedAtMs, requestID }, traceparent, caller)
+      })
     }
   }
 }

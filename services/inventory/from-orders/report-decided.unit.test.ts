@@ -9,12 +9,13 @@ import { newTraceparent, parseTraceparent } from '@orderly/service-kit'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { decide } from '../domain/decide.ts'
+import { at } from '../domain/testing/stamps.ts'
 import type { HandledOrder } from './order-stage.ts'
 import { reportDecided } from './report-decided.ts'
 
 function handled(available: number, isReplay = false): HandledOrder {
   const event = orderCreated({ items: [{ sku: 'mug', quantity: 2 }] })
-  const [outcome] = decide(new Map([['mug', available]]), [event], 7).outcomes
+  const [outcome] = decide(new Map([['mug', available]]), [event], at(7)).outcomes
   const traceparent = newTraceparent()
   const place = { topic: 'orders.created', partition: 3, offset: 42n, timestampMs: 7, key: event.userID }
   const record: StageRecord<OrderCreated> = { ...place, headers: fetchedHeaders({ traceparent }), event }

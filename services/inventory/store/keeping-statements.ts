@@ -84,9 +84,41 @@ export function pageOfLevels(after: string, limit: number): Statement {
 export function movementsOf(sku: string, before: number, limit: number): Statement {
   return {
     name: 'movements-of',
-    text: `SELECT id, sku, kind, delta, available, reserved, by_whom AS by, reason, idempotency_key AS "idempotencyKey",
+    text: `SELECT sequence AS id, sku, kind, delta, available, reserved, by_whom AS by, reason, idempotency_key AS "idempotencyKey",
         floor(extract(epoch FROM moved_at) * 1000)::bigint AS "movedAtMs"
-      FROM inventory.stock_movements WHERE sku = $1 AND id < $2 ORDER BY id DESC LIMIT $3`,
+      FROM inventory.stock_movements WHERE sku = $1 AND sequence < $2 ORDER BY sequence DESC LIMIT $3`,
     values: [sku, before, limit]
   }
+}
+
+/** Movements that the topic does not have yet, in the order in which they happened to each SKU. */
+export function unpublishedMovements(limit: number): Statement {
+  return {
+    name: 'unpublished-movements',
+    text: `SELECT movement_id::text AS "movementID", sequence, sku, kind, delta, available, reserved, by_whom AS by, reason,
+        caller, idempotency_key AS "idempotencyKey", floor(extract(epoch FROM moved_at) * 1000)::bigint AS "movedAtMs"
+      FROM inventory.stock_movements WHERE NOT published ORDER BY sequence LIMIT $1`,
+    values: [limit]
+  }
+}
+
+export function markPublished(movementIDs: readonly string[]): Statement {
+  return {
+    name: 'mark-published',
+    text: 'UPDATE inventory.stock_movements SET published = true WHERE movement_id = ANY($1::text[]::uuid[])',
+    values: [movementIDs]
+  }
+}
+
+/** One publisher at a time, so that the movements of a SKU keep their order in the topic. */
+export const lockPublishing: Statement = {
+  name: 'lock-publishing',
+  text: "SELECT pg_try_advisory_xact_lock(hashtextextended('inventory.stock_movements', 0)) AS locked",
+  values: []
+}
+
+export const countUnpublished: Statement = {
+  name: 'count-unpublished',
+  text: 'SELECT count(*) AS count FROM inventory.stock_movements WHERE NOT published',
+  values: []
 }

@@ -4,14 +4,18 @@ import type { DueHold, StockLevel, StockStore } from './stock-store.ts'
 
 /** Lasts as long as the process. For tests and a first look. */
 export function createMemoryStore(nowMs: () => number = Date.now): StockStore {
+  let sequence = 0
   const available = new Map<string, number>()
   const reserved = new Map<string, number>()
   const known = new Map<string, KnownOrder>()
-  const holds = new Map<string, DueHold & { readonly holdUntilMs: number; readonly expireAtMs: number }>()
+  const holds = new Map<string, DueHold & { readonly expireAtMs: number }>()
 
   return {
     async decide(batch) {
-      const { fresh, ...decided } = decideBatch(known, available, batch, nowMs())
+      const { fresh, ...decided } = decideBatch(known, available, batch, {
+        atMs: nowMs(),
+        nextSequence: () => ++sequence
+      })
       for (const settlement of fresh.settlements) {
         const { orderID } = settlement.event
         known.set(orderID, { ...(known.get(orderID) as KnownOrder), [settlement.kind]: settlement })
@@ -44,7 +48,7 @@ export function createMemoryStore(nowMs: () => number = Date.now): StockStore {
           expireAtMs: atMs + Math.max(againAfterMs, (atMs - hold.holdUntilMs) / 10)
         })
       }
-      return due.map(({ holdUntilMs: _, expireAtMs: __, ...hold }) => hold)
+      return due.map(({ expireAtMs: _, ...hold }) => hold)
     },
 
     async setAvailable(pieces) {

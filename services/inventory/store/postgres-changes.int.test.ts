@@ -27,7 +27,8 @@ function changesOf(kinds: readonly ChangeKind[]): ChangeToDecide[] {
   return orders.flatMap(({ orderID, userID }, index) =>
     kinds.map((change, second) => {
       const place = { partition: 0, offset: index * kinds.length + second }
-      return { orderID, userID, change, requestedAtMs: Date.now() + 60_000, place }
+      const requestID = `${change}-${orderID}`
+      return { orderID, userID, change, requestedAtMs: Date.now() + 60_000, requestID, place }
     })
   )
 }

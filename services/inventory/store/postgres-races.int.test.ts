@@ -102,7 +102,8 @@ test('an order that two instances insert at the same moment has the outcome of t
   })
 
   const [besideDecided, decided] = await deciding.deciding
-  const event = { orderID: 'contested', userID: 'ann', reason: 'UNKNOWN_SKU', shortages, decidedAtMs: 7000 }
+  const decision = { reason: 'UNKNOWN_SKU', shortages, decidedAtMs: 7000, sequence: decided?.outcome.event.sequence }
+  const event = { orderID: 'contested', userID: 'ann', ...decision }
   assert.deepEqual(decided, { outcome: { kind: 'failed', event }, isReplay: true })
   assert.equal(besideDecided?.isReplay, false)
   await checkBooks(observer, putIn, [beside, order])

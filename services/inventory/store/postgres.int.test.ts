@@ -27,7 +27,8 @@ test('statements that were prepared on empty tables do not read them from end to
   for (let index = 0; index < 20; index++) {
     await decideOrders(store, [{ orderID: `order-${index}`, userID: 'ann', items: [{ sku: 'mug', quantity: 1 }] }])
   }
-  const change = { orderID: 'order-1', userID: 'ann', requestedAtMs: 1, place: { partition: 0, offset: 1 } }
+  const request = { requestID: 'request-1', requestedAtMs: 1, place: { partition: 0, offset: 1 } }
+  const change = { orderID: 'order-1', userID: 'ann', ...request }
   await store.decide({ orders: [], changes: [{ ...change, change: 'cancel' }] })
   await store.takeDueHolds(1, { limit: 1, againAfterMs: 1 })
   for (const statement of [

@@ -10,6 +10,7 @@ import {
 import type { Pool } from 'pg'
 import { type Batch, type DecidedBatch, decideBatch, type Fresh } from '../domain/decide-batch.ts'
 import type { Settlement } from '../domain/decide-changes.ts'
+import type { Stamp } from '../domain/stamp.ts'
 import { createPostgresKeeping } from './postgres-keeping.ts'
 import { toKnownOrders } from './rows.ts'
 import * as statements from './statements.ts'
@@ -72,12 +73,14 @@ export function createPostgresStore(pool: Pool, nowMs: () => number = Date.now):
   }
 }
 
+const settlementKeys = ['settlements_pkey', 'settlements_one_release', 'settlements_one_confirmation']
+
 /** The other transaction is over by then: the next try finds what it left. */
 function hasLostRace(error: unknown): boolean {
   return (
     error instanceof HeldMeanwhile ||
     isUniqueViolation(error, 'outcomes_pkey') ||
-    isUniqueViolation(error, 'settlements_pkey') ||
+    settlementKeys.some(key => isUniqueViolation(error, key)) ||
     isPostgresConflict(error)
   )
 }
@@ -90,27 +93,31 @@ function decideInTransaction(pool: Pool, batch: Batch, nowMs: () => number): Pro
   const changed = [...new Set(batch.changes.map(({ orderID }) => orderID))]
   const orderIDs = [...new Set([...batch.orders.map(({ orderID }) => orderID), ...changed])]
   // In this sequence: the search starts when the locks are held and so sees what their last holder committed.
-  const reads =
-    changed.length === 0
-      ? [statements.lockStock(skus), statements.findOutcomes(orderIDs)]
-      : [
-          statements.lockStockAndHeld(skus, changed),
-          statements.findOutcomes(orderIDs),
-          statements.findSettlements(changed)
-        ]
+  const isWithoutChanges = changed.length === 0
+  const reads = [
+    isWithoutChanges ? statements.lockStock(skus) : statements.lockStockAndHeld(skus, changed),
+    statements.drawSequences(batch.orders.length + batch.changes.length),
+    statements.findOutcomes(orderIDs),
+    ...(isWithoutChanges ? [] : [statements.findSettlements(changed)])
+  ]
 
-  return readDecideWrite(pool, reads, ([stockRows = [], outcomeRows = [], settlementRows = []]) => {
+  return readDecideWrite(pool, reads, ([stockRows = [], numbers = [], outcomeRows = [], settlementRows = []]) => {
     const available = new Map(stockRows.map(({ sku, available }) => [sku, available]))
     const known = toKnownOrders(outcomeRows, settlementRows)
     const decidedAtMs = nowMs()
-    const { fresh, ...result } = decideBatch(known, available, batch, decidedAtMs)
+    const { fresh, ...result } = decideBatch(known, available, batch, toStamp(decidedAtMs, numbers[0]?.drawn))
     const isLocked = ({ event }: Settlement) => event.items.every(({ sku }) => available.has(sku))
     if (!fresh.settlements.every(isLocked)) throw new HeldMeanwhile()
     return { writes: writesOf(fresh, new Date(decidedAtMs)), result }
   })
 }
 
-/** Releases draw their numbers before the orders that may take what they give back. */
+/** @param drawn as many numbers as the batch has records, which is one for each decision at least */
+function toStamp(atMs: number, drawn: string): Stamp {
+  const numbers = drawn.split(',').values()
+  return { atMs, nextSequence: () => Number(numbers.next().value) }
+}
+
 function writesOf({ settlements, outcomes, moved }: Fresh, decidedAt: Date): Statement[] {
   const writes: Statement[] = []
   if (settlements.length > 0) {

@@ -16,27 +16,32 @@ export function toKnownOrders(
   return known
 }
 
-function toOutcome({ order_id: orderID, user_id: userID, decided_at, hold_until, ...row }: QueryResultRow): Outcome {
+function toOutcome(row: QueryResultRow): Outcome {
+  const { order_id: orderID, user_id: userID, sequence, decided_at, hold_until } = row
   const owner = row.caller === null ? {} : { caller: row.caller }
   const decidedAtMs = decided_at.getTime()
   const holdUntilMs = hold_until === null ? null : hold_until.getTime()
   return row.kind === 'reserved'
-    ? { ...owner, kind: 'reserved', event: { orderID, userID, items: row.items, decidedAtMs, holdUntilMs } }
+    ? { ...owner, kind: 'reserved', event: { orderID, userID, items: row.items, decidedAtMs, holdUntilMs, sequence } }
     : {
         ...owner,
         kind: 'failed',
-        event: { orderID, userID, reason: row.reason, shortages: row.shortages, decidedAtMs }
+        event: { orderID, userID, reason: row.reason, shortages: row.shortages, decidedAtMs, sequence }
       }
 }
 
 function toSettlement(
-  { kind, cause, settled_at, changes_partition, changes_offset }: QueryResultRow,
+  { kind, cause, request_id: requestID, sequence, settled_at, ...row }: QueryResultRow,
   { caller, event: { orderID, userID, items } }: Extract<Outcome, { kind: 'reserved' }>
 ): Settlement {
   const atMs = settled_at.getTime()
-  const place = { partition: changes_partition, offset: changes_offset }
-  const known = { ...(caller !== undefined && { caller }), place }
+  const { changes_partition: partition, changes_offset: offset } = row
+  const known = {
+    ...(caller !== undefined && { caller }),
+    ...(partition !== null && { place: { partition, offset } })
+  }
+  const request = { requestID, sequence }
   return kind === 'released'
-    ? { ...known, kind, event: { orderID, userID, items, cause, releasedAtMs: atMs } }
-    : { ...known, kind, event: { orderID, userID, items, confirmedAtMs: atMs } }
+    ? { ...known, kind, event: { orderID, userID, items, cause, releasedAtMs: atMs, ...request } }
+    : { ...known, kind, event: { orderID, userID, items, confirmedAtMs: atMs, ...request } }
 }

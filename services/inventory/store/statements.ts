@@ -26,10 +26,20 @@ export function lockStockAndHeld(skus: readonly string[], orderIDs: readonly str
 
 const inOrder = ' ORDER BY sku FOR UPDATE'
 
+/** Draws numbers for decisions, which rise with the decisions on each SKU because their rows are locked. */
+export function drawSequences(count: number): Statement {
+  return {
+    name: 'draw-sequences',
+    // One text is parsed faster than as many rows.
+    text: `SELECT string_agg(nextval('inventory.decisions')::text, ',') AS drawn FROM generate_series(1, $1::integer)`,
+    values: [count]
+  }
+}
+
 export function findOutcomes(orderIDs: readonly string[]): Statement {
   return {
     name: 'find-outcomes',
-    text: `SELECT order_id, user_id, caller, kind, items, reason, shortages, decided_at, hold_until
+    text: `SELECT order_id, user_id, caller, kind, sequence, items, reason, shortages, decided_at, hold_until
       FROM inventory.outcomes WHERE order_id = ANY($1::text[])`,
     values: [orderIDs]
   }
@@ -38,7 +48,7 @@ export function findOutcomes(orderIDs: readonly string[]): Statement {
 export function findSettlements(orderIDs: readonly string[]): Statement {
   return {
     name: 'find-settlements',
-    text: `SELECT order_id, kind, cause, settled_at, changes_partition, changes_offset
+    text: `SELECT order_id, kind, cause, request_id, sequence, settled_at, changes_partition, changes_offset
       FROM inventory.settlements WHERE order_id = ANY($1::text[])`,
     values: [orderIDs]
   }
@@ -60,13 +70,14 @@ export function moveStock(moved: ReadonlyMap<string, number>): Statement {
 export function insertOutcomes(outcomes: readonly Outcome[], decidedAt: Date): Statement {
   const failures = outcomes.map(({ kind, event }) => (kind === 'failed' ? event : undefined))
   const hasHolds = outcomes.some(outcome => holdEndOf(outcome) !== null)
-  const [column, values] = hasHolds ? [', hold_until', ', $9::timestamptz[]'] : ['', '']
+  const [column, values] = hasHolds ? [', hold_until', ', $10::timestamptz[]'] : ['', '']
   return {
     name: hasHolds ? 'insert-held-outcomes' : 'insert-outcomes',
-    text: `INSERT INTO inventory.outcomes (order_id, user_id, kind, items, reason, shortages, caller, decided_at${column})
-      SELECT order_id, user_id, kind, items, reason, shortages, caller, $8${column}
-      FROM unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::text[], $6::jsonb[], $7::text[]${values})
-        AS outcome (order_id, user_id, kind, items, reason, shortages, caller${column})`,
+    text: `INSERT INTO inventory.outcomes
+        (order_id, user_id, kind, items, reason, shortages, caller, sequence, decided_at${column})
+      SELECT order_id, user_id, kind, items, reason, shortages, caller, sequence, $9${column}
+      FROM unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::text[], $6::jsonb[], $7::text[], $8::bigint[]${values})
+        AS outcome (order_id, user_id, kind, items, reason, shortages, caller, sequence${column})`,
     values: [
       outcomes.map(({ event }) => event.orderID),
       outcomes.map(({ event }) => event.userID),
@@ -75,6 +86,7 @@ export function insertOutcomes(outcomes: readonly Outcome[], decidedAt: Date): S
       failures.map(failure => failure?.reason),
       failures.map(failure => failure && JSON.stringify(failure.shortages)),
       outcomes.map(({ caller }) => caller),
+      outcomes.map(({ event }) => event.sequence),
       decidedAt,
       ...(hasHolds ? [outcomes.map(holdEndOf)] : [])
     ]
@@ -104,16 +116,19 @@ export function insertHolds(outcomes: readonly Outcome[]): Statement {
 export function insertSettlements(settlements: readonly Settlement[], settledAt: Date): Statement {
   return {
     name: 'insert-settlements',
-    text: `INSERT INTO inventory.settlements (order_id, kind, cause, settled_at, changes_partition, changes_offset)
-      SELECT order_id, kind, cause, $6, changes_partition, changes_offset
-      FROM unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::bigint[])
-        AS settlement (order_id, kind, cause, changes_partition, changes_offset)`,
+    text: `INSERT INTO inventory.settlements
+        (order_id, kind, cause, request_id, sequence, changes_partition, changes_offset, settled_at)
+      SELECT order_id, kind, cause, request_id, sequence, changes_partition, changes_offset, $8
+      FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::integer[], $7::bigint[])
+        AS settlement (order_id, kind, cause, request_id, sequence, changes_partition, changes_offset)`,
     values: [
       settlements.map(({ event }) => event.orderID),
       settlements.map(({ kind }) => kind),
       settlements.map(({ kind, event }) => (kind === 'released' ? event.cause : null)),
-      settlements.map(({ place }) => place.partition),
-      settlements.map(({ place }) => place.offset),
+      settlements.map(({ event }) => event.requestID),
+      settlements.map(({ event }) => event.sequence),
+      settlements.map(({ place }) => place?.partition),
+      settlements.map(({ place }) => place?.offset),
       settledAt
     ]
   }
@@ -143,7 +158,8 @@ export function takeDueHolds(at: Date, limit: number, againAt: Date): Statement 
       FROM inventory.outcomes
       WHERE outcomes.order_id = holds.order_id AND holds.order_id IN (
         SELECT order_id FROM inventory.holds WHERE expire_at <= $1 ORDER BY expire_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-      RETURNING holds.order_id AS "orderID", holds.user_id AS "userID", holds.caller`,
+      RETURNING holds.order_id AS "orderID", holds.user_id AS "userID", holds.caller,
+        (extract(epoch FROM hold_until) * 1000)::bigint AS "holdUntilMs"`,
     values: [at, limit, againAt]
   }
 }

@@ -13,6 +13,7 @@ export interface DueHold {
   readonly orderID: string
   readonly userID: string
   readonly caller?: string
+  readonly holdUntilMs: number
 }
 
 /** Remembers stock, the outcome of every order and what became of it. Each method is atomic, also among several instances. */

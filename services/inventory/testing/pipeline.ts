@@ -12,7 +12,7 @@ import {
   type Topics,
   toRecord
 } from '@orderly/contracts'
-import { orderCreated } from '@orderly/contracts/testing'
+import { orderChangeRequested, orderCreated } from '@orderly/contracts/testing'
 import {
   createProducer,
   createTopics,
@@ -82,7 +82,8 @@ export async function startPipeline(t: TestContext): Promise<Pipeline> {
   const { ordersCreated, ordersChanges, inventoryReserved, inventoryFailed, inventoryConfirmed, inventoryReleased } =
     topics
   const inputs = [ordersCreated, ordersChanges].map(({ name }) => name)
-  const results = [inventoryReserved, inventoryFailed, inventoryConfirmed, inventoryReleased].map(({ name }) => name)
+  const outputs = [inventoryReserved, inventoryFailed, inventoryConfirmed, inventoryReleased, topics.stockMovements]
+  const results = outputs.map(({ name }) => name)
   await createTopics(
     connection,
     [...inputs, ...inputs.map(deadLetterTopic), ...results].map(name => ({ name, partitions: 4, replicationFactor: 1 }))
@@ -125,9 +126,10 @@ export async function startPipeline(t: TestContext): Promise<Pipeline> {
     const ids = last.map(({ orderID }) => orderID)
     await place(last)
     await readPublished(connection, [inventoryReserved], ids)
-    const asking = (change: 'cancel' | 'confirm') => (order: OrderCreated) => {
-      return { orderID: order.orderID, userID: order.userID, change, requestedAtMs: Date.now() }
-    }
+    const asking =
+      (change: 'cancel' | 'confirm') =>
+      ({ orderID, userID }: OrderCreated) =>
+        orderChangeRequested({ orderID, userID, change })
     await ask([...cancelled.map(asking('cancel')), ...confirmed.map(asking('confirm'))])
     return readPublished(
       connection,

@@ -41,6 +41,10 @@ export async function readPublished<Event>(
   return Map.groupBy(published, ({ eventType, record }) => orderIDOf({ eventType }, record))
 }
 
+/** The ids of changes and settlements continue with their request. */
+const uuidLength = 36
+
 function orderIDOf({ eventType }: Pick<Topic<unknown>, 'eventType'>, { headers }: RecordedRecord): string {
-  return (headers['event-id'] ?? '').slice(eventType.length + 1)
+  const from = eventType.length + 1
+  return (headers['event-id'] ?? '').slice(from, from + uuidLength)
 }

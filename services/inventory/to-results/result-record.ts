@@ -1,4 +1,4 @@
-import { type OrderChangeRequested, type Topics, toRecord } from '@orderly/contracts'
+import { changeName, type OrderChangeRequested, settlementName, type Topics, toRecord } from '@orderly/contracts'
 import type { OutputRecord } from '@orderly/kafka'
 import type { Outcome } from '../domain/decide.ts'
 import type { Settlement } from '../domain/decide-changes.ts'
@@ -14,9 +14,15 @@ export function resultRecord(topics: ResultTopics, result: Outcome | Settlement,
     case 'failed':
       return toRecord(topics.inventoryFailed, result.event, traceparent, { caller })
     case 'confirmed':
-      return toRecord(topics.inventoryConfirmed, result.event, traceparent, { caller })
+      return toRecord(topics.inventoryConfirmed, result.event, traceparent, {
+        about: settlementName(result.event),
+        caller
+      })
     case 'released':
-      return toRecord(topics.inventoryReleased, result.event, traceparent, { caller })
+      return toRecord(topics.inventoryReleased, result.event, traceparent, {
+        about: settlementName(result.event),
+        caller
+      })
   }
 }
 
@@ -27,5 +33,5 @@ export function expiryRecord(
   traceparent: string,
   caller: string | undefined
 ): OutputRecord {
-  return toRecord(ordersChanges, change, traceparent, { about: `${change.orderID}-${change.change}`, caller })
+  return toRecord(ordersChanges, change, traceparent, { about: changeName(change), caller })
 }

@@ -6,7 +6,8 @@ import {
   type InventoryReleased,
   type InventoryReserved,
   isoTime,
-  type Shortage
+  type Shortage,
+  settlementName
 } from '@orderly/contracts'
 
 /** What users are told of: the outcome of an order, and what became of it later. */
@@ -83,8 +84,8 @@ const failureKinds: ReadonlyMap<string, 'out-of-stock' | 'unknown-sku'> = new Ma
 
 export function notificationFor(result: Result): Notification {
   const { orderID, userID } = result
-  const about = (eventType: string, decidedAtMs: number) => {
-    return { id: eventID(eventType, orderID), orderID, userID, decidedAtMs }
+  const about = (eventType: string, decidedAtMs: number, requestID = '') => {
+    return { id: eventID(eventType, settlementName({ orderID, requestID })), orderID, userID, decidedAtMs }
   }
   if ('shortages' in result) {
     const { reason, shortages, decidedAtMs } = result
@@ -94,11 +95,11 @@ export function notificationFor(result: Result): Notification {
   }
   const { items } = result
   if ('confirmedAtMs' in result) {
-    return { kind: 'order-confirmed', ...about('InventoryConfirmed', result.confirmedAtMs), items }
+    return { kind: 'order-confirmed', ...about('InventoryConfirmed', result.confirmedAtMs, result.requestID), items }
   }
   if ('releasedAtMs' in result) {
     const kind = result.cause === 'expired' ? 'order-expired' : 'order-cancelled'
-    return { kind, ...about('InventoryReleased', result.releasedAtMs), items }
+    return { kind, ...about('InventoryReleased', result.releasedAtMs, result.requestID), items }
   }
   const { holdUntilMs, decidedAtMs } = result
   const reserved = about('InventoryReserved', decidedAtMs)

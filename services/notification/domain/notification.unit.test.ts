@@ -54,10 +54,10 @@ test('an order with a hold is told as held, then as confirmed, each under the id
   const held = notificationFor(inventoryReserved({ orderID: 'o-3', holdUntilMs: 1_700_000_000_123 }))
   assert.ok(held.kind === 'order-held')
   assert.deepEqual([held.id, held.holdUntil], ['InventoryReserved-o-3', '2023-11-14T22:13:20.123Z'])
-  const confirmed = notificationFor(inventoryConfirmed({ orderID: 'o-3', confirmedAtMs: 8 }))
+  const confirmed = notificationFor(inventoryConfirmed({ orderID: 'o-3', confirmedAtMs: 8, requestID: 'r' }))
   assert.deepEqual(
     [confirmed.id, confirmed.kind, confirmed.decidedAtMs],
-    ['InventoryConfirmed-o-3', 'order-confirmed', 8]
+    ['InventoryConfirmed-o-3-r', 'order-confirmed', 8]
   )
 })
 
@@ -84,7 +84,8 @@ test('the same outcome always becomes the same notification, to the user of the 
       assert.deepEqual(notification, notificationFor(structuredClone(outcome)))
       assert.equal(notification.userID, outcome.userID)
       assert.equal(notification.orderID, outcome.orderID)
-      assert.ok(notification.id.endsWith(`-${outcome.orderID}`))
+      const request = 'requestID' in outcome && outcome.requestID !== '' ? `-${outcome.requestID}` : ''
+      assert.ok(notification.id.endsWith(`-${outcome.orderID}${request}`))
     })
   )
 })

@@ -88,12 +88,12 @@ test('what is read of an order before what happened first is told behind it, and
     }
   }
   const [own, other] = [
-    { orderID: '1', userID: 'ada' },
-    { orderID: '2', userID: 'ada' }
+    { orderID: '1', userID: 'ada', requestID: '' },
+    { orderID: '2', userID: 'ada', requestID: '' }
   ]
   const records = [
     at('inventory.released', inventoryReleased(own)),
-    at('inventory.released', inventoryReleased({ orderID: '0', userID: 'ada' })),
+    at('inventory.released', inventoryReleased({ ...own, orderID: '0' })),
     at('inventory.confirmed', inventoryConfirmed(own)),
     at('inventory.reserved', inventoryReserved(own)),
     at('inventory.failed', inventoryFailed(other))

@@ -22,14 +22,18 @@ export type Decision = { readonly decidedAtMs: number } & (
   | { readonly kind: 'failed'; readonly reason: string; readonly shortages: readonly Shortage[] }
 )
 
-/** Its hold has ended well. */
+/** The stock of an order with a hold stays reserved. */
 export interface Confirmation {
   readonly confirmedAtMs: number
+  /** The change request that it answers; empty for one without an id. */
+  readonly requestID: string
 }
 
-/** Its stock has gone back. */
+/** The stock of an order was given back. */
 export interface Release {
   readonly releasedAtMs: number
+  /** The change request that it answers; empty for one without an id. */
+  readonly requestID: string
   readonly cause: string
 }
 

@@ -1,4 +1,4 @@
-import { failureReasons } from '@orderly/contracts'
+import { eventID, failureReasons, settlementName } from '@orderly/contracts'
 import type { Confirmation, Creation, Decision, OrderChange, Place, Release } from './order-change.ts'
 
 /** An order that was accepted, with its outcome once it has one, and what became of it later. */
@@ -71,10 +71,10 @@ export function isHeld({ decided, confirmed, released }: Order): boolean {
   return hasHold && confirmed === undefined && released === undefined
 }
 
-/** The steps up to now, in their sequence. */
+/** Returns the steps up to now, in their sequence. Each has the id of the event that made it. */
 export function statusEvents({ orderID, created, decided, confirmed, released }: Order): StatusEvent[] {
-  const event = (type: string, status: OrderStatus, atMs: number) => ({
-    ...{ id: `${type}-${orderID}`, status, atMs },
+  const event = (type: string, status: OrderStatus, atMs: number, requestID = '') => ({
+    ...{ id: eventID(type, settlementName({ orderID, requestID })), status, atMs },
     isFinal: finalStatuses.has(status)
   })
   const events = [event('OrderCreated', 'accepted', created.acceptedAtMs)]
@@ -83,10 +83,10 @@ export function statusEvents({ orderID, created, decided, confirmed, released }:
     const status = decided.reason === failureReasons.cancelled ? 'cancelled' : 'failed'
     events.push(event('InventoryFailed', status, decided.decidedAtMs))
   }
-  if (confirmed) events.push(event('InventoryConfirmed', 'confirmed', confirmed.confirmedAtMs))
+  if (confirmed) events.push(event('InventoryConfirmed', 'confirmed', confirmed.confirmedAtMs, confirmed.requestID))
   if (released) {
     const status = released.cause === 'expired' ? 'expired' : 'cancelled'
-    events.push(event('InventoryReleased', status, released.releasedAtMs))
+    events.push(event('InventoryReleased', status, released.releasedAtMs, released.requestID))
   }
   return events
 }

@@ -91,10 +91,10 @@ const held: OrderChange = {
 const confirmed: OrderChange = {
   orderID: '1',
   userID: 'ann',
-  confirmed: { confirmedAtMs: 20, partition: 0, offset: 1 }
+  confirmed: { confirmedAtMs: 20, requestID: '', partition: 0, offset: 1 }
 }
 const released = (cause: string): OrderChange => {
-  return { orderID: '1', userID: 'ann', released: { releasedAtMs: 30, cause, partition: 0, offset: 1 } }
+  return { orderID: '1', userID: 'ann', released: { releasedAtMs: 30, cause, requestID: 'r', partition: 0, offset: 1 } }
 }
 
 test('given a hold, then the order is not settled before it is confirmed, has expired or was cancelled', () => {
@@ -113,7 +113,7 @@ test('given a hold, then the order is not settled before it is confirmed, has ex
     'OrderCreated-1',
     'InventoryReserved-1',
     'InventoryConfirmed-1',
-    'InventoryReleased-1'
+    'InventoryReleased-1-r'
   ])
 })
 

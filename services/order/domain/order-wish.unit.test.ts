@@ -15,8 +15,8 @@ const failedFor = (reason: string): Order => ({
   ...awaited,
   decided: { kind: 'failed', decidedAtMs: 2, reason, shortages: [] }
 })
-const releasedFor = (cause: string): Order => ({ ...held, released: { releasedAtMs: 3, cause } })
-const confirmed: Order = { ...held, confirmed: { confirmedAtMs: 3 } }
+const releasedFor = (cause: string): Order => ({ ...held, released: { releasedAtMs: 3, cause, requestID: 'r' } })
+const confirmed: Order = { ...held, confirmed: { confirmedAtMs: 3, requestID: 'c' } }
 
 const verdicts: readonly (readonly [string, Order, cancel: string, confirm: string])[] = [
   ['accepted', accepted, 'open', 'ORDER_WITHOUT_HOLD'],

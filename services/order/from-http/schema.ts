@@ -119,7 +119,7 @@ export function sharedSchemas(orderCreatedVersion: number) {
 
 export const idempotencyKey = Type.String({
   description:
-    'a name for this order that no other of the caller has, such as a UUID: 1 to 255 printable ASCII characters',
+    'a name for this request that no other of the caller has, such as a UUID: 1 to 255 printable ASCII characters',
   pattern: '^[\\x20-\\x7e]{1,255}$',
   examples: ['7f9c2a40-5c1e-4c1a-9a83-0d6a9f6f8b11']
 })

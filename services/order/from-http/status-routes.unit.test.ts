@@ -11,7 +11,7 @@ async function project({ orders }: OrderApi, orderID: string, userID = 'ann'): P
 }
 
 async function release({ orders }: OrderApi, orderID: string, userID = 'ann'): Promise<void> {
-  const released = { releasedAtMs: 1_700_000_002_000, cause: 'cancelled', partition: 0, offset: 1 }
+  const released = { releasedAtMs: 1_700_000_002_000, cause: 'cancelled', requestID: 'r', partition: 0, offset: 1 }
   await orders.apply([{ orderID, userID, released }])
 }
 
@@ -140,6 +140,6 @@ test('a stream until the final status goes on behind what can still be cancelled
   assert.equal(open.status, 200)
   await release(api, orderID)
   assert.deepEqual(told(await open.text()), [['cancelled', true]])
-  assert.equal((await events('?until=final', `InventoryReleased-${orderID}`)).status, 204)
+  assert.equal((await events('?until=final', `InventoryReleased-${orderID}-r`)).status, 204)
   assert.equal((await events('?until=ever')).status, 400)
 })

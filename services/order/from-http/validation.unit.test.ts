@@ -101,7 +101,7 @@ test('a wrong header, parameter or query is named as what it is, with the values
   const ask = async (url: string) => (await http.inject(url)).json().errors
   const keyed = await post(anOrder, { 'idempotency-key': 'k'.repeat(256) })
   const form =
-    'a name for this order that no other of the caller has, such as a UUID: 1 to 255 printable ASCII characters'
+    'a name for this request that no other of the caller has, such as a UUID: 1 to 255 printable ASCII characters'
   assert.deepEqual(keyed.body.errors, [{ in: 'header', pointer: '#/idempotency-key', detail: `must be: ${form}` }])
   assert.deepEqual(await ask('/orders?userID=ann&limit=0'), [
     { in: 'query', pointer: '#/limit', detail: 'must be: how many orders on a page: 1 to 100, 20 when it is missing' }

@@ -1,9 +1,11 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import type { OrderChangeRequested } from '@orderly/contracts'
+import { reservedName } from '@orderly/callers'
+import { keyedRequestID, type OrderChangeRequested } from '@orderly/contracts'
 import { ProblemError } from '@orderly/service-kit'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { hasOutcome, type Order, statusOf } from '../domain/order-status.ts'
 import { judgeWish, type Wish } from '../domain/order-wish.ts'
+import type { ChangeClaim, KeyStore } from '../store/key-store.ts'
 import { linksTo, toResource } from './order-schema.ts'
 import { createFindOrder, type OrderStatusReader, tellWhenToComeAgain } from './order-status-reader.ts'
 import { waitSeconds } from './prefer.ts'
@@ -14,7 +16,15 @@ export interface WishRoutesOptions {
   readonly orders: OrderStatusReader
   /** Resolves when the request is stored in the topic. `caller` is the one that placed the order. */
   readonly request: (change: OrderChangeRequested, traceparent: string, caller: string | undefined) => Promise<void>
+  readonly claimChange: KeyStore['claimChange']
+  readonly newRequestID: () => string
   readonly nowMs: () => number
+}
+
+interface ChangeCommand {
+  readonly wish: Wish
+  readonly orderID: string
+  readonly headers: { readonly prefer?: string | undefined; readonly 'idempotency-key'?: string | undefined }
 }
 
 /** How long the outcome of an order may take for which everything else depends on it. */
@@ -24,7 +34,8 @@ const outcomePatienceMs = 2_000
  * `POST /orders/{orderID}/cancel` and `/confirm`. The status of an order says what is so already and what can never be; all else
  * is the inventory's decision, which is asked for by topic and told by status.
  */
-export function addWishRoutes(http: FastifyInstance, { orders, request, nowMs }: WishRoutesOptions): void {
+export function addWishRoutes(http: FastifyInstance, options: WishRoutesOptions): void {
+  const { orders, request, claimChange, newRequestID, nowMs } = options
   http.addSchema(ChangeAccepted)
   const signalOf = createRequestSignals(http)
   const find = tellWhenToComeAgain(createFindOrder(orders, nowMs), signalOf)
@@ -34,26 +45,24 @@ export function addWishRoutes(http: FastifyInstance, { orders, request, nowMs }:
     takeNoBody(scope)
     const typed = scope.withTypeProvider<TypeBoxTypeProvider>()
     typed.post('/orders/:orderID/cancel', { schema: cancelOrder, config }, (request, reply) =>
-      answer('cancel', request.params.orderID, waitSeconds(request.headers.prefer), request, reply)
+      answer({ wish: 'cancel', orderID: request.params.orderID, headers: request.headers }, request, reply)
     )
     typed.post('/orders/:orderID/confirm', { schema: confirmOrder, config }, (request, reply) =>
-      answer('confirm', request.params.orderID, waitSeconds(request.headers.prefer), request, reply)
+      answer({ wish: 'confirm', orderID: request.params.orderID, headers: request.headers }, request, reply)
     )
     registered()
   })
 
-  async function answer(
-    wish: Wish,
-    orderID: string,
-    seconds: number | undefined,
-    asked: FastifyRequest,
-    reply: FastifyReply
-  ) {
+  async function answer({ wish, orderID, headers }: ChangeCommand, asked: FastifyRequest, reply: FastifyReply) {
     const { traceparent } = asked
+    const { prefer, 'idempotency-key': key } = headers
+    const seconds = waitSeconds(prefer)
     reply.header('traceparent', traceparent)
-    const order = await decidedEnough(wish, await find(orderID, asked, reply), reply)
+    const found = await find(orderID, asked, reply)
+    const requestID = key === undefined ? newRequestID() : await claim({ key, orderID, change: wish }, asked, reply)
+    const order = await decidedEnough(wish, found, reply)
     if (judge(wish, order) === 'fulfilled') return toResource(order)
-    const change = { orderID, userID: order.userID, change: wish, requestedAtMs: nowMs() }
+    const change = { orderID, userID: order.userID, change: wish, requestedAtMs: nowMs(), requestID }
     await request(change, traceparent, order.created.caller)
     if (seconds !== undefined) {
       reply.header('preference-applied', `wait=${seconds}`)
@@ -63,7 +72,23 @@ export function addWishRoutes(http: FastifyInstance, { orders, request, nowMs }:
       if (seen !== undefined && judge(wish, seen) === 'fulfilled') return toResource(seen)
     }
     reply.code(202)
-    return { orderID, status: statusOf(order), links: linksTo(orderID) }
+    return { orderID, changeRequestID: requestID, status: statusOf(order), links: linksTo(orderID) }
+  }
+
+  /** @returns the id of the request. @throws ProblemError 422 when the key belongs to another one */
+  async function claim(
+    named: Pick<ChangeClaim, 'key' | 'orderID' | 'change'>,
+    { caller, traceparent }: FastifyRequest,
+    reply: FastifyReply
+  ): Promise<string> {
+    const keyed = { ...named, caller: caller?.name ?? reservedName }
+    const claimed = await claimChange({ ...keyed, requestedAtMs: nowMs(), traceparent })
+    if (claimed === 'other-request') {
+      const detail = 'This idempotency key belongs to another request. Use a separate key for each.'
+      throw new ProblemError(422, 'IDEMPOTENCY_KEY_REUSED', detail)
+    }
+    if (claimed === 'repeated') reply.header('idempotent-replayed', 'true')
+    return keyedRequestID(keyed)
   }
 
   /** The order, if need be as soon as it has its outcome. */

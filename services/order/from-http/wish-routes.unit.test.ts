@@ -4,6 +4,7 @@ import type { OrderChangeRequested } from '@orderly/contracts'
 import { KafkaError } from '@orderly/kafka'
 import type { OrderChange } from '../domain/order-change.ts'
 import { newOrderID } from '../order-id.ts'
+import { createMemoryKeyStore } from '../store/memory-keys.ts'
 import { createOrderApi, type OrderApi } from '../testing/order-api.ts'
 
 const place = { partition: 0, offset: 1 }
@@ -24,8 +25,10 @@ const reserved = (holdUntilMs?: number): Partial<OrderChange> => {
 const failed: Partial<OrderChange> = {
   decided: { kind: 'failed', decidedAtMs: 8_000, reason: 'OUT_OF_STOCK', shortages: [], ...place }
 }
-const confirmed: Partial<OrderChange> = { confirmed: { confirmedAtMs: 9_000, ...place } }
-const released: Partial<OrderChange> = { released: { releasedAtMs: 9_000, cause: 'cancelled', ...place } }
+const confirmed: Partial<OrderChange> = { confirmed: { confirmedAtMs: 9_000, requestID: 'c', ...place } }
+const released: Partial<OrderChange> = {
+  released: { releasedAtMs: 9_000, cause: 'cancelled', requestID: 'r', ...place }
+}
 
 async function ask({ http }: OrderApi, wish: string, orderID: string, headers: Record<string, string> = {}) {
   const answer = await http.inject({ method: 'POST', url: `/orders/${orderID}/${wish}`, headers })
@@ -66,15 +69,58 @@ test('a cancel is one record under the key of the user, and 202 with the order a
   const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
   const { status, headers, body } = await ask(api, 'cancel', orderID, { traceparent })
   const links = { self: `/orders/${orderID}`, events: `/orders/${orderID}/events` }
-  assert.deepEqual([status, body], [202, { orderID, status: 'accepted', links }])
+  const { changeRequestID: requestID } = body
+  assert.deepEqual([status, body], [202, { orderID, changeRequestID: requestID, status: 'accepted', links }])
   const [record, ...others] = api.broker.records('orders.changes')
   assert.ok(record !== undefined && others.length === 0)
   assert.equal(record.key, 'ann')
-  assert.equal(record.headers['event-id'], `OrderChangeRequested-${orderID}-cancel`)
+  assert.equal(record.headers['event-id'], `OrderChangeRequested-${orderID}-cancel-${requestID}`)
   assert.equal(record.headers.traceparent, headers.traceparent)
   assert.match(String(headers.traceparent), /^00-0af7651916cd43dd8448eb211c80319c-/)
   const [change] = await requestsIn(api)
-  assert.deepEqual({ ...change, requestedAtMs: 0 }, { orderID, userID: 'ann', change: 'cancel', requestedAtMs: 0 })
+  const expected = { orderID, userID: 'ann', change: 'cancel', requestID, requestedAtMs: 0 }
+  assert.deepEqual({ ...change, requestedAtMs: 0 }, expected)
+})
+
+test('requests with one key are one request, from any instance, and requests without a key are separate ones', async t => {
+  const keys = createMemoryKeyStore()
+  const apis = [await createOrderApi(t, { keys }), await createOrderApi(t, { keys })]
+  const orderID = newOrderID()
+  const ids: string[] = []
+  const replayed: unknown[] = []
+  for (const api of apis) {
+    await project(api, orderID, created())
+    for (const headers of [{ 'idempotency-key': 'k' }, undefined]) {
+      const answer = await ask(api, 'cancel', orderID, headers)
+      ids.push(answer.body.changeRequestID)
+      replayed.push(answer.headers['idempotent-replayed'])
+    }
+  }
+  const [first, unnamed, again, unnamedAgain] = ids
+  assert.equal(first, again)
+  assert.equal(new Set([first, unnamed, unnamedAgain]).size, 3)
+  assert.deepEqual(replayed, [undefined, undefined, 'true', undefined])
+  const written = (await Promise.all(apis.map(requestsIn))).flat()
+  assert.deepEqual(
+    written.map(({ requestID }) => requestID),
+    ids
+  )
+})
+
+test('a key that belongs to another request is 422, whether that was another change, another order or an order', async t => {
+  const api = await createOrderApi(t)
+  const [one, two] = [newOrderID(), newOrderID()]
+  for (const orderID of [one, two]) await project(api, orderID, created(9), reserved(99_000))
+  const key = { 'idempotency-key': 'k' }
+  assert.equal((await ask(api, 'cancel', one, key)).status, 202)
+  const order = { userID: 'ann', items: [{ sku: 'MUG', quantity: 1 }], total: 1 }
+  const placed = await api.post(order, key)
+  const refused = [await ask(api, 'confirm', one, key), await ask(api, 'cancel', two, key), placed]
+  for (const { status, body } of refused) assert.deepEqual([status, body.code], [422, 'IDEMPOTENCY_KEY_REUSED'])
+  await api.post(order, { 'idempotency-key': 'of an order' })
+  const reused = await ask(api, 'cancel', one, { 'idempotency-key': 'of an order' })
+  assert.deepEqual([reused.status, reused.body.code], [422, 'IDEMPOTENCY_KEY_REUSED'])
+  assert.equal((await requestsIn(api)).length, 1)
 })
 
 test('what is so already is 200 and asks for nothing; what can never be is 409 with its reason', async t => {

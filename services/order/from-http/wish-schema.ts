@@ -2,12 +2,17 @@ import { refer, refused, retryAfter, serviceUnavailable } from '@orderly/service
 import { Type } from 'typebox'
 import type { Wish } from '../domain/order-wish.ts'
 import { OrderLinks, OrderResource, orderParams, orderStatus, unknownOrder } from './order-schema.ts'
+import { idempotencyKey } from './schema.ts'
 
 /** What can be wanted of an order that was placed, and what is answered: validation, types and the OpenAPI document. */
 
 export const ChangeAccepted = Type.Object(
   {
     orderID: Type.String({ format: 'uuid' }),
+    changeRequestID: Type.String({
+      description: 'Id of the request to the inventory: the same for every attempt with one idempotency key.',
+      format: 'uuid'
+    }),
     status: orderStatus,
     links: refer(OrderLinks)
   },
@@ -44,6 +49,7 @@ interface Texts {
 function wishSchema(wish: Wish, { fulfilled, refused: refusal, ...operation }: Texts) {
   const headers = {
     traceparent: { type: 'string', description: 'W3C trace context of this request.' },
+    'idempotent-replayed': { type: 'string', description: '`true` when an earlier request had this key.' },
     'preference-applied': { type: 'string', description: 'How long was waited at most.' }
   }
   return {
@@ -52,6 +58,7 @@ function wishSchema(wish: Wish, { fulfilled, refused: refusal, ...operation }: T
     params: orderParams,
     headers: Type.Object({
       traceparent: Type.Optional(Type.String({ description: 'W3C trace context to go on with.' })),
+      'idempotency-key': Type.Optional(idempotencyKey),
       prefer: Type.Optional(
         Type.String({
           description: '`wait=5` waits so many seconds, 30 at most, for what becomes of it (RFC 7240).',
@@ -70,6 +77,7 @@ function wishSchema(wish: Wish, { fulfilled, refused: refusal, ...operation }: T
       404: unknownOrder,
       409: refused(refusal, retryAfter),
       415: refused('`Content-Type` is there and no media type.'),
+      422: refused('The idempotency key belongs to another request.'),
       500: refused('Our fault.'),
       503: serviceUnavailable('It cannot be asked for at the moment; asking again does no harm.')
     }

@@ -82,13 +82,13 @@ function failureOf(record: StageRecord<InventoryFailed>): OrderChange {
 }
 
 function confirmationOf(record: StageRecord<InventoryConfirmed>): OrderChange {
-  const { orderID, userID, confirmedAtMs } = record.event
-  return { orderID, userID, confirmed: { confirmedAtMs, ...placeOf(record) } }
+  const { orderID, userID, confirmedAtMs, requestID } = record.event
+  return { orderID, userID, confirmed: { confirmedAtMs, requestID, ...placeOf(record) } }
 }
 
 function releaseOf(record: StageRecord<InventoryReleased>): OrderChange {
-  const { orderID, userID, cause, releasedAtMs } = record.event
-  return { orderID, userID, released: { cause, releasedAtMs, ...placeOf(record) } }
+  const { orderID, userID, cause, releasedAtMs, requestID } = record.event
+  return { orderID, userID, released: { cause, releasedAtMs, requestID, ...placeOf(record) } }
 }
 
 function placeOf({ partition, offset }: { partition: number; offset: bigint }) {

@@ -18,6 +18,17 @@ export interface KeptOrder {
   readonly slot: Slot
 }
 
+/** A change of an order that its caller named. */
+export interface ChangeClaim extends KeyName {
+  readonly orderID: string
+  readonly change: string
+  readonly requestedAtMs: number
+  readonly traceparent: string
+}
+
+/** `other-request`: the key belongs to an order, to another order's change, or to another change. */
+export type ClaimedChange = 'first' | 'repeated' | 'other-request'
+
 export interface KeyClaim extends KeyName, KeptOrder {
   /** Hexadecimal. */
   readonly fingerprint: string
@@ -32,12 +43,13 @@ export type Claimed =
   | { readonly kind: 'other-body' }
 
 /**
- * Remembers which order each idempotency key belongs to; its states are those of KnownKey. Each method is atomic, also among
+ * Remembers which request each idempotency key belongs to; the states of an order's key are those of KnownKey. Each method is atomic, also among
  * several instances.
  * @throws StoreUnavailableError from every method when the database cannot answer; whether it did it is then unknown
  */
 export interface KeyStore {
   claim(claim: KeyClaim, leaseMs: number): Promise<Claimed>
+  claimChange(claim: ChangeClaim): Promise<ClaimedChange>
   /** The order is in the topic. */
   settle(name: KeyName): Promise<void>
   /** Nothing when somebody else has taken over. */

@@ -4,10 +4,12 @@ import type { KeptOrder, KeyName, KeyStore } from './key-store.ts'
 /** Lasts as long as the process. For tests. */
 export function createMemoryKeyStore(nowMs: () => number = Date.now): KeyStore {
   const known = new Map<string, KnownKey & { readonly order: KeptOrder }>()
+  const changes = new Map<string, { readonly request: string; readonly leaseUntilMs: number }>()
   const nameOf = ({ caller, key }: KeyName) => JSON.stringify([caller, key])
   return {
     async claim(claim, leaseMs) {
       const name = nameOf(claim)
+      if (changes.has(name)) return { kind: 'other-body' }
       const entry = known.get(name)
       const verdict = judgeClaim(entry, claim.fingerprint, nowMs())
       const { fingerprint, orderID, acceptedAtMs, traceparent, slot } = claim
@@ -29,6 +31,15 @@ export function createMemoryKeyStore(nowMs: () => number = Date.now): KeyStore {
       known.set(name, taken)
       return { kind: 'yours', attempt: taken.attempt, order: taken.order, mustLook: taken.mustLook }
     },
+    async claimChange(claim) {
+      const name = nameOf(claim)
+      if (known.has(name)) return 'other-request'
+      const request = JSON.stringify([claim.change, claim.orderID])
+      const former = changes.get(name)
+      if (former !== undefined) return former.request === request ? 'repeated' : 'other-request'
+      changes.set(name, { request, leaseUntilMs: nowMs() })
+      return 'first'
+    },
     async settle(given) {
       const entry = known.get(nameOf(given))
       if (entry !== undefined) known.set(nameOf(given), { ...entry, state: 'stored' })
@@ -43,8 +54,13 @@ export function createMemoryKeyStore(nowMs: () => number = Date.now): KeyStore {
       if (entry?.state === 'in-flight' && entry.attempt === 1) known.delete(nameOf(given))
     },
     async prune(olderThanMs, limit) {
-      const old = [...known].filter(([, { leaseUntilMs }]) => leaseUntilMs <= nowMs() - olderThanMs).slice(0, limit)
-      for (const [name] of old) known.delete(name)
+      const isOld = ([, { leaseUntilMs }]: [string, { readonly leaseUntilMs: number }]) =>
+        leaseUntilMs <= nowMs() - olderThanMs
+      const old = [...known, ...changes].filter(isOld).slice(0, limit)
+      for (const [name] of old) {
+        known.delete(name)
+        changes.delete(name)
+      }
       return old.length
     }
   }

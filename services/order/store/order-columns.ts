@@ -61,11 +61,13 @@ export const facts: readonly Fact[] = [
     { name: 'decided_at', type: 'time', read: ({ decided }) => seconds(decided?.decidedAtMs) }
   ]),
   fact('confirmed', 'confirmed_at', 'confirmation', [
-    { name: 'confirmed_at', type: 'time', read: ({ confirmed }) => seconds(confirmed?.confirmedAtMs) }
+    { name: 'confirmed_at', type: 'time', read: ({ confirmed }) => seconds(confirmed?.confirmedAtMs) },
+    { name: 'confirmation_request', type: 'text', read: ({ confirmed }) => confirmed?.requestID }
   ]),
   fact('released', 'released_at', 'release', [
     { name: 'release_cause', type: 'text', read: ({ released }) => released?.cause },
-    { name: 'released_at', type: 'time', read: ({ released }) => seconds(released?.releasedAtMs) }
+    { name: 'released_at', type: 'time', read: ({ released }) => seconds(released?.releasedAtMs) },
+    { name: 'release_request', type: 'text', read: ({ released }) => released?.requestID }
   ])
 ]
 

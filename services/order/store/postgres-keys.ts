@@ -1,8 +1,9 @@
+import { createHash } from 'node:crypto'
 import { inGroups } from '@orderly/batching'
 import { orUnavailable, runStatement, StoreUnavailableError } from '@orderly/postgres'
 import type { Pool, QueryResultRow } from 'pg'
 import { slotTrustMs } from '../domain/known-key.ts'
-import type { Claimed, KeptOrder, KeyClaim, KeyName, KeyStore } from './key-store.ts'
+import type { ChangeClaim, Claimed, KeptOrder, KeyClaim, KeyName, KeyStore } from './key-store.ts'
 
 /**
  * Keys in Postgres; there is one clock for all instances: the database's.
@@ -47,6 +48,18 @@ export function createPostgresKeyStore(pool: Pool): KeyStore {
       for (let tries = 0; tries < 5; tries++) {
         const claimed = await claimOnce({ ...claim, leaseMs })
         if (claimed !== undefined) return claimed
+      }
+      throw new StoreUnavailableError('the key is claimed and forgotten again and again')
+    },
+    async claimChange(claim) {
+      const { caller, key, orderID, requestedAtMs, traceparent } = claim
+      const fingerprint = fingerprintOf(claim)
+      const values = [caller, key, `\\x${fingerprint}`, orderID, requestedAtMs, traceparent]
+      for (let tries = 0; tries < 5; tries++) {
+        if ((await run('claim-change', claimChangeText, values)).rowCount === 1) return 'first'
+        const { rows } = await run('look-up-keys', lookUpText, namesOf([claim]))
+        // Without a row the key was forgotten between the two statements.
+        if (rows[0] !== undefined) return rows[0].fingerprint === fingerprint ? 'repeated' : 'other-request'
       }
       throw new StoreUnavailableError('the key is claimed and forgotten again and again')
     },
@@ -117,6 +130,10 @@ const claimText = `INSERT INTO orders.idempotency_keys AS known (${kept}, lease_
     WHERE known.state = 'in-flight' AND known.fingerprint = excluded.fingerprint AND known.lease_until <= now()
   RETURNING caller, key, attempt, must_look, ${orderColumns}`
 
+const claimChangeText = `INSERT INTO orders.idempotency_keys
+    (caller, key, fingerprint, order_id, accepted_at_ms, traceparent, state, lease_until)
+  VALUES ($1, $2, $3, $4, $5, $6, 'stored', now()) ON CONFLICT (caller, key) DO NOTHING`
+
 const lookUpText = `SELECT caller, key, encode(fingerprint, 'hex') AS fingerprint, state, ${orderColumns},
     extract(epoch FROM lease_until - now())::float8 * 1000 AS lease_left_ms
   FROM orders.idempotency_keys ${anyNamed}`
@@ -129,6 +146,12 @@ const settleText = `UPDATE orders.idempotency_keys AS known SET state = 'stored'
 const pruneText = `DELETE FROM orders.idempotency_keys WHERE (caller, key) IN (
     SELECT caller, key FROM orders.idempotency_keys WHERE lease_until < now() - $1 * interval '1 millisecond'
     ORDER BY lease_until LIMIT $2 FOR UPDATE SKIP LOCKED)`
+
+function fingerprintOf({ change, orderID }: ChangeClaim): string {
+  return createHash('sha256')
+    .update(JSON.stringify([change, orderID]))
+    .digest('hex')
+}
 
 function grant(own: QueryResultRow): Claimed {
   return { kind: 'yours', attempt: own.attempt, order: toOrder(own), mustLook: own.must_look }

@@ -1,6 +1,12 @@
 import { isPostgresConflict, orUnavailable, retryTransient, runStatement, type Statement } from '@orderly/postgres'
 import type { Pool, PoolClient, QueryResultRow } from 'pg'
-import { type Decision, mergeChanges, type OrderChange } from '../domain/order-change.ts'
+import {
+  type Confirmation,
+  type Decision,
+  mergeChanges,
+  type OrderChange,
+  type Release
+} from '../domain/order-change.ts'
 import type { Order } from '../domain/order-status.ts'
 import { addWhatIsNew, columnsOf, facts } from './order-columns.ts'
 import type { OrderStore, PageRequest } from './order-store.ts'
@@ -51,7 +57,8 @@ function upsert(table: string, changes: readonly OrderChange[]): Statement {
 
 const readColumns =
   'order_id, user_id, items, total_minor, currency, accepted_at, hold_seconds, trace_id, caller, ' +
-  'outcome, reason, shortages, hold_until, decided_at, confirmed_at, release_cause, released_at'
+  'outcome, reason, shortages, hold_until, decided_at, ' +
+  'confirmed_at, confirmation_request, release_cause, released_at, release_request'
 
 function selectByID(table: string, orderIDs: readonly string[]): Statement {
   return {
@@ -89,10 +96,17 @@ function toOrder(row: QueryResultRow): Order {
       ...(row.caller !== null && { caller: row.caller })
     },
     ...(hasOutcome && { decided: toDecision(row) }),
-    ...(hasOutcome && row.confirmed_at !== null && { confirmed: { confirmedAtMs: row.confirmed_at.getTime() } }),
-    ...(hasOutcome &&
-      row.released_at !== null && { released: { releasedAtMs: row.released_at.getTime(), cause: row.release_cause } })
+    ...(hasOutcome && row.confirmed_at !== null && { confirmed: toConfirmation(row) }),
+    ...(hasOutcome && row.released_at !== null && { released: toRelease(row) })
   }
+}
+
+function toConfirmation({ confirmed_at, confirmation_request: requestID }: QueryResultRow): Confirmation {
+  return { confirmedAtMs: confirmed_at.getTime(), requestID }
+}
+
+function toRelease({ released_at, release_cause: cause, release_request: requestID }: QueryResultRow): Release {
+  return { releasedAtMs: released_at.getTime(), cause, requestID }
 }
 
 function toDecision({ outcome, reason, shortages, hold_until, decided_at }: QueryResultRow): Decision {

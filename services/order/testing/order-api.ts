@@ -73,6 +73,8 @@ export async function createOrderApi(t: Pick<TestContext, 'after'>, options: Ord
     callers,
     place: createPlace({ publish, placeOnce, newOrderID, nowMs: () => nowMs }),
     request: requestChanges(broker.producer(), topics.ordersChanges),
+    claimChange: keys.claimChange,
+    newRequestID: newOrderID,
     orderCreatedVersion,
     watch: () => watch,
     orders: { ...orders, watch, watchStream: watch },

@@ -1,8 +1,8 @@
-import { type OrderChangeRequested, toRecord } from '@orderly/contracts'
+import { changeName, type OrderChangeRequested, toRecord } from '@orderly/contracts'
 import type { Producer, Topic } from '@orderly/kafka'
 
 /**
- * Resolves when all in-sync replicas have the request. Repeating a request has no further effect.
+ * Resolves when all in-sync replicas have the request. It may be repeated with the same id: its effect happens once.
  * @param caller the caller that placed the order, which need not be the one that asks for the change
  * @throws KafkaError as PublishOrder does
  */
@@ -17,7 +17,5 @@ export function requestChanges(
   ordersChanges: Topic<OrderChangeRequested>
 ): RequestChange {
   return async (change, traceparent, caller) =>
-    producer.send([
-      toRecord(ordersChanges, change, traceparent, { about: `${change.orderID}-${change.change}`, caller })
-    ])
+    producer.send([toRecord(ordersChanges, change, traceparent, { about: changeName(change), caller })])
 }

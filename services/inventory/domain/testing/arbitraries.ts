@@ -59,7 +59,10 @@ export const histories: fc.Arbitrary<readonly Step[]> = orderSequences
       const earliest = change === 'cancel' ? 0 : orderAt + 1
       const { orderID, userID, caller } = order
       const owner = { userID, ...(caller !== undefined && { caller }) }
-      const asking = { orderID, ...owner, change, requestedAtMs, place: { partition: 0, offset } }
+      const asking = {
+        ...{ orderID, ...owner, change, requestedAtMs },
+        ...{ requestID: `request-${offset}`, place: { partition: 0, offset } }
+      }
       steps.splice(earliest + (at % (steps.length - earliest + 1)), 0, { kind: 'change', change: asking })
     }
     return steps

@@ -1,5 +1,9 @@
 -- Texts that are only compared for equality and locked in order: byte order is the cheapest and the same everywhere.
 
+-- Numbers decisions and stock movements. A number is drawn while the rows of its SKUs are locked, so the numbers of each SKU rise
+-- in the order of what happened to it.
+CREATE SEQUENCE inventory.decisions;
+
 CREATE TABLE inventory.stock (
   sku text COLLATE "C" PRIMARY KEY,
   available bigint NOT NULL CHECK (available >= 0),
@@ -9,8 +13,7 @@ CREATE TABLE inventory.stock (
 -- One row for each decided order, never changed. The primary key is what makes an order decided only once.
 CREATE TABLE inventory.outcomes (
   order_id text COLLATE "C" PRIMARY KEY,
-  -- Rises in the sequence of the decisions on any one SKU: it is drawn while the SKU's row is locked.
-  sequence bigint GENERATED ALWAYS AS IDENTITY,
+  sequence bigint NOT NULL DEFAULT nextval('inventory.decisions'),
   user_id text NOT NULL,
   kind text NOT NULL CHECK (kind IN ('reserved', 'failed')),
   items jsonb,

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
+import { failureReasons } from '@orderly/contracts'
 import { createPool, migrate, type PoolSettings } from '@orderly/postgres'
 import { integrationEnvironment } from '@orderly/stack/testing'
-import type { Pool } from 'pg'
+import type { Pool, QueryResultRow } from 'pg'
 import { decide } from '../../domain/decide.ts'
 import type { OrderToDecide } from '../../domain/order.ts'
+import { at } from '../../domain/testing/stamps.ts'
 import { inventorySchema, inventorySessionSettings } from '../postgres.ts'
 
 const silent = { info: () => {}, warn: () => {} }
@@ -50,8 +52,8 @@ export async function checkMovements(pool: Pool): Promise<void> {
 }
 
 /**
- * Audits the tables by themselves: nothing was made or lost, reservations and reserved outcomes are the same, and deciding
- * all orders again, one by one in the recorded sequence with what was released in between, gives the recorded outcomes.
+ * Audits the tables by themselves: nothing was made or lost, reservations and reserved outcomes are the same, and replaying all
+ * movements, decisions and releases one by one, in the order of their numbers, gives the recorded outcomes.
  */
 export async function checkBooks(
   pool: Pool,
@@ -62,7 +64,8 @@ export async function checkBooks(
   const lines = await pool.query(
     'SELECT order_id, sku, quantity FROM inventory.reservation_lines ORDER BY order_id, sku'
   )
-  const outcomes = await pool.query('SELECT * FROM inventory.outcomes ORDER BY sequence')
+  const movements = await pool.query('SELECT sequence, sku, delta FROM inventory.stock_movements')
+  const outcomes = await pool.query('SELECT * FROM inventory.outcomes')
   const releases = await pool.query("SELECT order_id, sequence FROM inventory.settlements WHERE kind = 'released'")
 
   for (const { sku, available, reserved } of stock.rows) assert.equal(available + reserved, putIn.get(sku), sku)
@@ -70,27 +73,34 @@ export async function checkBooks(
   assert.equal(outcomes.rows.length, new Set(orders.map(({ orderID }) => orderID)).size)
 
   const ordersByID = new Map(orders.map(order => [order.orderID, order]))
-  const left = new Map(putIn)
-  const released = new Map(releases.rows.map(row => [row.order_id, row.sequence]))
+  const isReleased = new Set(releases.rows.map(row => row.order_id))
+  const left = new Map<string, number>()
+  const add = (sku: string, pieces: number) => left.set(sku, (left.get(sku) ?? 0) + pieces)
   const held: object[] = []
-  const lastSequence = Math.max(0, ...released.values(), ...outcomes.rows.map(({ sequence }) => sequence))
-  const steps = new Map(outcomes.rows.map(row => [row.sequence, row]))
-  const givenBack = new Map([...released].map(([orderID, sequence]) => [sequence, ordersByID.get(orderID)]))
-  for (let sequence = 0; sequence <= lastSequence; sequence++) {
-    for (const { sku, quantity } of givenBack.get(sequence)?.items ?? []) left.set(sku, (left.get(sku) ?? 0) + quantity)
-    const row = steps.get(sequence)
-    if (row === undefined || row.reason === 'CANCELLED') continue
+
+  function replayOutcome(row: QueryResultRow): void {
+    if (row.reason === failureReasons.cancelled) return
     const order = ordersByID.get(row.order_id)
     assert.ok(order, `an outcome without an order: ${row.order_id}`)
-    const { outcomes, taken } = decide(left, [order], 0)
+    const { outcomes, taken } = decide(left, [order], at(0))
     const [outcome] = outcomes
     const expected = outcome?.kind === 'reserved' ? { items: order.items } : { shortages: outcome?.event.shortages }
     assert.deepEqual(row.kind === 'reserved' ? { items: row.items } : { shortages: row.shortages }, expected)
     for (const [sku, quantity] of taken) {
-      left.set(sku, (left.get(sku) ?? 0) - quantity)
-      if (!released.has(row.order_id)) held.push({ order_id: row.order_id, sku, quantity })
+      add(sku, -quantity)
+      if (!isReleased.has(row.order_id)) held.push({ order_id: row.order_id, sku, quantity })
     }
   }
+
+  const steps: { readonly sequence: number; readonly replay: () => void }[] = [
+    ...movements.rows.map(({ sequence, sku, delta }) => ({ sequence, replay: () => void add(sku, delta) })),
+    ...outcomes.rows.map(row => ({ sequence: row.sequence, replay: () => replayOutcome(row) })),
+    ...releases.rows.map(({ sequence, order_id }) => ({
+      sequence,
+      replay: () => ordersByID.get(order_id)?.items.forEach(({ sku, quantity }) => void add(sku, quantity))
+    }))
+  ]
+  for (const { replay } of steps.toSorted((a, b) => a.sequence - b.sequence)) replay()
   for (const { sku, available } of stock.rows) assert.equal(available, left.get(sku), sku)
   const inOrder = (rows: object[]) => rows.map(row => JSON.stringify(Object.entries(row).sort())).sort()
   assert.deepEqual(inOrder(lines.rows), inOrder(held))

@@ -23,13 +23,17 @@ export function testSettlements(
     const given = order('1', 3)
     await store.decide({ orders: [given], changes: [] })
     const change = ask('1', 'cancel')
-    const event = { ...identityOf(given), items: given.items, cause: 'cancelled', releasedAtMs: nowMs }
-    const settlement = { kind: 'released', place: change.place, event } as const
+    const { place, requestID } = change
+    const event = { ...identityOf(given), items: given.items, cause: 'cancelled', releasedAtMs: nowMs, requestID }
     const decide = async (asked: ChangeToDecide) => (await store.decide({ orders: [], changes: [asked] })).changes
-    assert.deepEqual(await decide(change), [{ effect: 'released', settlement, isReplay: false }])
+    const [first] = await decide(change)
+    const sequence = first?.settlement?.event.sequence
+    const settlement = { kind: 'released', place, event: { ...event, sequence } }
+    assert.deepEqual(first, { effect: 'released', settlement, isReplay: false })
     assert.deepEqual(await store.levels(), [{ sku: 'mug', available: 5, reserved: 0 }])
     assert.deepEqual(await decide(change), [{ effect: 'released', settlement, isReplay: true }])
     assert.deepEqual(await decide(ask('1', 'cancel')), [{ effect: 'none', isReplay: false }])
+    assert.deepEqual(await decide({ ...ask('1', 'cancel'), requestID }), [{ effect: 'none', isReplay: false }])
     assert.deepEqual(await store.levels(), [{ sku: 'mug', available: 5, reserved: 0 }])
     const again = await store.decide({ orders: [given], changes: [] })
     assert.deepEqual(
@@ -43,7 +47,8 @@ export function testSettlements(
     await store.decide({ orders: [], changes: [ask('1', 'cancel')] })
     const { orders } = await store.decide({ orders: [order('1', 3)], changes: [] })
     const event = { ...identityOf(order('1', 3)), reason: 'CANCELLED', shortages: [], decidedAtMs: nowMs }
-    assert.deepEqual(orders[0]?.outcome, { kind: 'failed', event })
+    const { outcome } = orders[0] ?? {}
+    assert.deepEqual(outcome, { kind: 'failed', event: { ...event, sequence: outcome?.event.sequence } })
     assert.deepEqual(await store.levels(), [{ sku: 'mug', available: 5, reserved: 0 }])
   })
 
@@ -52,9 +57,13 @@ export function testSettlements(
     const orders = ['1', '2', '3'].map(orderID => ({ ...order(orderID, 1), caller: 'berlin', holdSeconds: 1 }))
     await store.decide({ orders: [...orders, { ...order('4', 1), holdSeconds: 1 }], changes: [] })
     const due = await store.takeDueHolds(nowMs + 1_000, { limit: 10, againAfterMs: 500 })
+    const holdUntilMs = nowMs + 1_000
     assert.deepEqual(
       due.toSorted((a, b) => (a.orderID < b.orderID ? -1 : 1)),
-      [...orders.map(given => ({ ...identityOf(given), caller: 'berlin' })), identityOf(order('4', 1))]
+      [
+        ...orders.map(given => ({ ...identityOf(given), caller: 'berlin', holdUntilMs })),
+        { ...identityOf(order('4', 1)), holdUntilMs }
+      ]
     )
     const changes = [ask('1', 'cancel'), ask('2', 'confirm'), ask('3', 'expire', nowMs + 1_000)]
     const first = await store.decide({ orders: [], changes })
@@ -78,7 +87,12 @@ export function testSettlements(
     const orders = ['1', '2', '3'].map((orderID, index) => ({ ...order(orderID, 1), holdSeconds: index + 1 }))
     await store.decide({ orders: [...orders, order('4', 1)], changes: [] })
     const due = async (atMs: number, limit = 10) =>
-      (await store.takeDueHolds(nowMs + atMs, { limit, againAfterMs: 500 })).map(({ orderID }) => orderID).sort()
+      (await store.takeDueHolds(nowMs + atMs, { limit, againAfterMs: 500 }))
+        .map(({ orderID, holdUntilMs }) => {
+          assert.equal(holdUntilMs, nowMs + Number(orderID) * 1_000)
+          return orderID
+        })
+        .sort()
     assert.deepEqual(await due(999), [])
     assert.deepEqual(await due(1_000), ['1'])
     assert.deepEqual(await due(1_499), [])
@@ -173,5 +187,6 @@ const identityOf = ({ orderID, userID }: { orderID: string; userID: string }) =>
 
 let offset = 0
 function ask(orderID: string, change: ChangeKind, requestedAtMs = 0): ChangeToDecide {
-  return { orderID, userID: 'ann', change, requestedAtMs, place: { partition: 3, offset: offset++ } }
+  const requestID = `request-${offset}`
+  return { orderID, userID: 'ann', change, requestedAtMs, requestID, place: { partition: 3, offset: offset++ } }
 }

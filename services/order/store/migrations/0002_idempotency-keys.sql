@@ -1,4 +1,5 @@
--- Which order each idempotency key belongs to, and where in the topic that order is, or is to be, written.
+-- The request that each idempotency key belongs to: an order and the slot in the topic that it is written to, or a change of an
+-- order, which has no slot because a repeated change does no harm.
 CREATE TABLE orders.idempotency_keys (
   caller text COLLATE "C" NOT NULL,
   key text COLLATE "C" NOT NULL,
@@ -8,10 +9,10 @@ CREATE TABLE orders.idempotency_keys (
   traceparent text NOT NULL,
 
   -- The slot: a producer id of Kafka's, and its next sequence number in this partition.
-  topic_partition integer NOT NULL,
-  producer_id bigint NOT NULL,
-  producer_epoch integer NOT NULL,
-  sequence integer NOT NULL,
+  topic_partition integer,
+  producer_id bigint,
+  producer_epoch integer,
+  sequence integer,
   slot_at timestamptz NOT NULL DEFAULT now(),
   must_look boolean NOT NULL DEFAULT false,
 
@@ -20,7 +21,9 @@ CREATE TABLE orders.idempotency_keys (
   -- Set by every attempt, so keys are pruned by it: a key that is still being retried is never too old.
   lease_until timestamptz NOT NULL,
   claimed_at timestamptz NOT NULL DEFAULT now(),
-  PRIMARY KEY (caller, key)
+  PRIMARY KEY (caller, key),
+  CHECK (num_nulls(topic_partition, producer_id, producer_epoch, sequence) IN (0, 4)),
+  CHECK (producer_id IS NOT NULL OR state = 'stored')
 ) WITH (fillfactor = 75); -- each row is changed once, on its own page
 
 CREATE INDEX idempotency_keys_by_age ON orders.idempotency_keys (lease_until);

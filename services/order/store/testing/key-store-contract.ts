@@ -160,4 +160,22 @@ export function testKeyStore(title: string, open: (t: TestContext) => Promise<Op
     assert.equal(await store.prune(10_000, 10), 0)
     assert.deepEqual(await store.claim(claim({ key: 'retried' }), leaseMs), { kind: 'stored', order: keptOf(first) })
   })
+
+  test(`${title}: a change has its key at once, repeats it, and shares the keys of orders`, async t => {
+    const { store, age } = await open(t)
+    const change = { ...name, orderID: 'order-1', change: 'cancel', requestedAtMs: 1, traceparent: 'trace-1' }
+    assert.deepEqual([await store.claimChange(change), await store.claimChange(change)], ['first', 'repeated'])
+    const others = [
+      { ...change, change: 'confirm' },
+      { ...change, orderID: 'order-2' }
+    ]
+    for (const other of others) assert.equal(await store.claimChange(other), 'other-request')
+    assert.equal((await store.claim(claim(), leaseMs)).kind, 'other-body')
+    assert.equal(await store.claimChange({ ...change, caller: 'another shop' }), 'first')
+    await store.claim(claim({ key: 'of an order' }), leaseMs)
+    assert.equal(await store.claimChange({ ...change, key: 'of an order' }), 'other-request')
+    await age(7_200_000)
+    assert.equal(await store.prune(3_600_000, 10), 3)
+    assert.equal(await store.claimChange({ ...change, change: 'confirm' }), 'first')
+  })
 }

@@ -170,10 +170,10 @@ function failed(orderID: string, userID: string): OrderChange {
 }
 
 function confirmed(orderID: string, userID: string): OrderChange {
-  return { orderID, userID, confirmed: { confirmedAtMs: 1_700_000_001_456, partition: 2, offset: 5 } }
+  return { orderID, userID, confirmed: { confirmedAtMs: 1_700_000_001_456, requestID: 'c', partition: 2, offset: 5 } }
 }
 
 function released(orderID: string, userID: string): OrderChange {
-  const release = { releasedAtMs: 1_700_000_002_456, cause: 'cancelled' }
+  const release = { releasedAtMs: 1_700_000_002_456, cause: 'cancelled', requestID: 'r' }
   return { orderID, userID, released: { ...release, partition: 2, offset: 6 } }
 }

@@ -1,0 +1,94 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { StockMoved } from '@orderly/contracts'
+import type { Logger, Metrics } from '@orderly/service-kit'
+import { Gauge } from 'prom-client'
+import type { MovementQueue } from '../store/movement-queue.ts'
+import type { StockKeeping } from '../store/stock-keeping.ts'
+
+export interface PublishingParts {
+  readonly queue: MovementQueue
+  /** Resolves when all in-sync replicas have the movements. */
+  readonly publish: (movements: readonly StockMoved[]) => Promise<void>
+  readonly metrics: Metrics
+  readonly logger: Pick<Logger, 'warn'>
+  /** How often to look for movements of other instances, and for those that were left by one that died. */
+  readonly pollMs?: number
+}
+
+export interface MovementPublishing {
+  /** Looks for movements now. */
+  wake(): void
+  /** Finishes the batch in flight. */
+  stop(): Promise<void>
+}
+
+const maxBatchRecords = 500
+const firstPauseMs = 250
+const longestPauseMs = 30_000
+
+/**
+ * Publishes every stock movement at least once, under one id, so that stock can be rebuilt from the topic. Stock
+ * changes do not wait for it: while Kafka is away, movements wait in their table.
+ */
+export function publishMovements(parts: PublishingParts): MovementPublishing {
+  const { queue, publish, metrics, logger, pollMs = 1_000 } = parts
+  const waiting = new Gauge({
+    name: 'orderly_inventory_unpublished_movements',
+    help: 'Stock movements that are not in their topic yet.',
+    registers: [metrics]
+  })
+  const stopping = new AbortController()
+  let sleeping = new AbortController()
+  let isDue = false
+
+  async function sleep(ms: number): Promise<void> {
+    sleeping = new AbortController()
+    if (isDue || stopping.signal.aborted) return
+    await delay(ms, undefined, { signal: sleeping.signal, ref: false }).catch(() => {})
+  }
+
+  async function run(): Promise<void> {
+    let failures = 0
+    while (!stopping.signal.aborted) {
+      isDue = false
+      try {
+        const published = await queue.publishNext(maxBatchRecords, publish)
+        waiting.set(await queue.count())
+        failures = 0
+        if (published !== maxBatchRecords) await sleep(pollMs)
+      } catch (error) {
+        const retryInMs = Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(failures++, 10))
+        logger.warn(
+          { event: 'movement_publishing_failed', error, retryInMs },
+          'stock movements could not be published; they wait in the database'
+        )
+        await sleep(retryInMs)
+      }
+    }
+  }
+
+  const running = run()
+  return {
+    wake() {
+      isDue = true
+      sleeping.abort()
+    },
+    async stop() {
+      stopping.abort()
+      sleeping.abort()
+      await running
+    }
+  }
+}
+
+/** Stock keeping that publishes each movement without waiting for the next poll. */
+export function publishingAtOnce(stock: StockKeeping, { wake }: Pick<MovementPublishing, 'wake'>): StockKeeping {
+  const waking =
+    <Given extends unknown[], Result>(method: (...given: Given) => Promise<Result>) =>
+    async (...given: Given): Promise<Result> => {
+      const result = await method(...given)
+      wake()
+      return result
+    }
+  return { ...stock, set: waking(stock.set), adjust: waking(stock.adjust) }
+}
