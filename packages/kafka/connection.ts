@@ -3,6 +3,8 @@ export interface KafkaConnection {
   /** `host:port`, at least one. */
   readonly brokers: readonly string[]
   readonly clientID: string
+  /** How long facts about the cluster (partitions, leaders, coordinators) are used before they are asked for again. */
+  readonly metadataMaxAgeMs?: number
   readonly tls?: {
     readonly ca?: string
     readonly cert?: string

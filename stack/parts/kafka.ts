@@ -30,6 +30,8 @@ export interface KafkaOptions {
   /** Each is broker and controller in one process. */
   readonly nodes: readonly KafkaNode[]
   readonly heapMB?: number
+  /** Broker settings beside, or instead of, the usual ones. */
+  readonly settings?: Readonly<Record<string, string | number>>
   /** For a broker that lives about a minute: most of the processor time of one goes into compiling what is hardly used afterwards. */
   readonly isShortLived?: boolean
 }
@@ -83,7 +85,7 @@ async function startNode(node: KafkaNode, clusterID: string, options: KafkaOptio
   const name = options.nodes.length === 1 ? 'kafka' : `kafka-${node.id}`
   const logDirectory = join(dataDirectory, `node-${node.id}`)
   const propertiesFile = join(dataDirectory, `node-${node.id}.properties`)
-  await writeFile(propertiesFile, brokerProperties(node, options.nodes, logDirectory))
+  await writeFile(propertiesFile, brokerProperties(node, options.nodes, logDirectory, options.settings))
   const common = [
     // Java 24 warns of what Kafka's own libraries do.
     ...(isAtLeast(java, 24) ? ['--enable-native-access=ALL-UNNAMED', '--sun-misc-unsafe-memory-access=allow'] : []),
@@ -110,7 +112,12 @@ export function replicationFactor(nodes: readonly KafkaNode[]): number {
 }
 
 /** Few threads and partitions of Kafka's own topics, as one machine runs everything; durability is the usual one. */
-export function brokerProperties(node: KafkaNode, nodes: readonly KafkaNode[], logDirectory: string): string {
+export function brokerProperties(
+  node: KafkaNode,
+  nodes: readonly KafkaNode[],
+  logDirectory: string,
+  moreSettings: KafkaOptions['settings'] = {}
+): string {
   const replicas = replicationFactor(nodes)
   const inSync = replicas === 3 ? 2 : 1
   const settings = {
@@ -139,7 +146,8 @@ export function brokerProperties(node: KafkaNode, nodes: readonly KafkaNode[], l
     'share.coordinator.state.topic.min.isr': inSync,
     // A killed broker may only come back when its session is over.
     'broker.session.timeout.ms': 3000,
-    'broker.heartbeat.interval.ms': 500
+    'broker.heartbeat.interval.ms': 500,
+    ...moreSettings
   }
   return Object.entries(settings)
     .map(([key, value]) => `${key}=${value}\n`)

@@ -30,6 +30,8 @@ export interface TestBroker {
 
 export interface TestBrokerOptions {
   readonly heapMB?: number
+  /** Broker settings beside, or instead of, the usual ones. */
+  readonly settings?: Readonly<Record<string, string | number>>
   /** More than one: a cluster, with ids from 1 on; `stop`, `kill` and `start` then concern all of it. */
   readonly count?: number
   /** Names and passwords of those who may come in by TLS and SASL, at `secureBroker`. */
@@ -41,7 +43,7 @@ export interface TestBrokerOptions {
 /** Starts it; it ends and its data goes with the test. */
 export async function startBroker(test: TestContext, options: TestBrokerOptions = {}): Promise<TestBroker> {
   const { directories, supervisor } = superviseRun(test, 'broker')
-  const { count = 1, heapMB, users, denyByDefault = false } = options
+  const { count = 1, heapMB, settings, users, denyByDefault = false } = options
   const ids = Array.from({ length: count }, (_, index) => index + 1)
   const java = chooseJava(findJavas())
   const ports = await freePorts(ids.flatMap(id => [`broker ${id}`, `controller ${id}`, `secure ${id}`]))
@@ -58,7 +60,8 @@ export async function startBroker(test: TestContext, options: TestBrokerOptions 
     dataDirectory: join(directories.data, 'kafka'),
     nodes,
     isShortLived: true,
-    ...(heapMB && { heapMB })
+    ...(heapMB && { heapMB }),
+    ...(settings && { settings })
   }
   const start = () => startKafka(kafkaOptions)
   let kafka: RunningKafka = await start()

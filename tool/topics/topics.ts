@@ -25,7 +25,7 @@ export const showTopics: Command = {
       name,
       partitions: partitions.map(own => {
         const index = places.findIndex(({ topic, partition }) => topic === name && partition === own.partition)
-        const offset = (offsets: readonly { offset: bigint }[]) => offsets[index]?.offset ?? 0n
+        const offset = (offsets: readonly ({ offset: bigint } | undefined)[]) => offsets[index]?.offset
         return { ...own, beginning: offset(beginnings), stableEnd: offset(stableEnds), end: offset(ends) }
       }),
       configs: [...(configs?.get(name)?.values() ?? [])]
@@ -82,8 +82,9 @@ export const showTopics: Command = {
   }
 }
 
-function sum(partitions: readonly { beginning: bigint; end: bigint }[]): bigint {
-  return partitions.reduce((total, { beginning, end }) => total + end - beginning, 0n)
+/** Sums the known offsets: those of partitions without a leader are not known. */
+function sum(partitions: readonly { beginning: bigint | undefined; end: bigint | undefined }[]): bigint {
+  return partitions.reduce((total, { beginning = 0n, end = beginning }) => total + end - beginning, 0n)
 }
 
 export function keeps(retentionMs: string | undefined): string | undefined {

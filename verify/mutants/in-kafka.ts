@@ -86,10 +86,8 @@ export const kafkaMutants: readonly Mutant[] = [
     patches: [
       {
         file: 'packages/kafka/group/committed-offsets.ts',
-        find: `[{ groupId: group.groupID, memberId: null, memberEpoch: -1, topics }],
-      true`,
-        replace: `[{ groupId: group.groupID, memberId: null, memberEpoch: -1, topics }],
-      false`
+        find: 'offsetFetchV9.api, question, true)',
+        replace: 'offsetFetchV9.api, question, false)'
       }
     ],
     faults: { 'freeze-at-point': 1 },
@@ -104,10 +102,19 @@ export const kafkaMutants: readonly Mutant[] = [
     patches: [
       {
         file: runStage,
-        find: '        this.#fetcher.assign(positions)',
-        replace: '        if (this.#failures === 0) this.#fetcher.assign(positions)'
+        find: '        this.#fetcher.add(starts)',
+        replace: '        if (this.#failures === 0) this.#fetcher.add(starts)'
       },
-      { file: runStage, find: '    this.#fetcher.assign([])\n', replace: '' }
+      {
+        file: runStage,
+        find: '    this.#fetcher.assign([])\n    const byTopic',
+        replace: '    if (this.#failures === 0) this.#fetcher.assign([])\n    const byTopic'
+      },
+      {
+        file: runStage,
+        find: "    this.#fetcher.assign([])\n    const error = toKafkaError(thrown, 'committing')",
+        replace: "    const error = toKafkaError(thrown, 'committing')"
+      }
     ],
     faults: { 'mute-at-point': 1 },
     services: ['inventory'],

@@ -2,7 +2,6 @@ import { createAclsV3 } from '@platformatic/kafka'
 import type { KafkaConnection } from '../connection.ts'
 import { checkCode } from '../errors.ts'
 import { withCluster } from './admin.ts'
-import { request } from './requests.ts'
 
 const resourceTypes = { topic: 2, group: 3, cluster: 4, transactionalID: 5 } as const
 const patterns = { literal: 3, prefix: 4 } as const
@@ -32,7 +31,7 @@ export async function grantAccess(connection: KafkaConnection, grants: readonly 
         permissionType: allow
       }))
     )
-    const { results } = await request(await cluster.anyConnection(), createAclsV3.api, acls)
+    const { results } = await cluster.askAny(createAclsV3.api, acls)
     for (const { errorCode } of results) checkCode(errorCode, 'granting access')
   })
 }

@@ -3,7 +3,6 @@ import { createTopicsV7 } from '@platformatic/kafka'
 import type { KafkaConnection } from '../connection.ts'
 import { checkCode, KafkaError } from '../errors.ts'
 import { Cluster } from './cluster.ts'
-import { request } from './requests.ts'
 
 export interface TopicToCreate {
   readonly name: string
@@ -29,7 +28,7 @@ export async function createTopics(connection: KafkaConnection, topics: readonly
       assignments: [],
       configs: Object.entries(configs ?? {}).map(([name, value]) => ({ name, value }))
     }))
-    const response = await request(await cluster.anyConnection(), createTopicsV7.api, wanted, creationTimeoutMs, false)
+    const response = await cluster.askAny(createTopicsV7.api, wanted, creationTimeoutMs, false)
     for (const topic of response.topics) {
       if (topic.errorCode === topicAlreadyExists) continue
       checkCode(topic.errorCode, `creating topic ${topic.name}`)
@@ -55,7 +54,7 @@ async function untilLed(cluster: Cluster, topic: string): Promise<void> {
 /** Resolves when a broker of the cluster answers. @returns how many brokers it says are there @throws KafkaError BROKER_UNAVAILABLE, AUTHENTICATION_FAILED */
 export async function checkConnection(connection: KafkaConnection): Promise<number> {
   return withCluster(connection, async cluster => {
-    await cluster.refresh([])
+    await cluster.refresh()
     return cluster.brokerCount
   })
 }

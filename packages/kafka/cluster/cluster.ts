@@ -7,13 +7,20 @@ import {
   metadataV12
 } from '@platformatic/kafka'
 import type { KafkaConnection } from '../connection.ts'
-import { checkCode, KafkaError, protocolError, toKafkaError } from '../errors.ts'
+import { checkCode, KafkaError, protocolError, protocolErrorName, toKafkaError } from '../errors.ts'
 import { request } from './requests.ts'
 
 /**
- * What we know of the cluster: which broker leads a partition, which one coordinates a group or a transactional id.
- * Knowledge is kept until somebody finds it wrong (`forget`), and then asked for again. The client's own cache
- * keeps a group's coordinator after it has moved and asks the old one for ever; here forgetting is explicit.
+ * Facts about the cluster: which partitions a topic has, which broker leads each, which broker coordinates a group or a
+ * transactional id.
+ *
+ * Every fact expires. One that is older than `metadataMaxAgeMs` (with jitter) is asked for in the background and used meanwhile; one
+ * that is twice as old is not used any more. A fact that an answer contradicts is **doubted**: whoever needs it next waits for
+ * a new answer, and nobody else does. So a partition without a leader, or a broker that does not answer, holds up
+ * only those who need it. One Metadata request asks for all known topics; at most one is in flight.
+ *
+ * A broker may answer from an old copy of the metadata. Within one topic id partitions are never removed and leader epochs never
+ * go back, so an answer that says otherwise is ignored.
  *
  * Brokers answer the requests of one connection one after the other, so a long poll would hold up everything
  * behind it. Hence one `Cluster` (one connection to each broker) for each kind of conversation.
@@ -22,6 +29,7 @@ import { request } from './requests.ts'
  */
 export interface PartitionLeader {
   readonly topicID: string
+  /** -1 while the partition has none. */
   readonly leaderID: number
   readonly leaderEpoch: number
 }
@@ -31,20 +39,44 @@ interface Broker {
   readonly port: number
 }
 
-const topicAuthorizationFailed = 29
+/** How long a fact may be used, on the clock of `performance`. */
+interface Age {
+  readonly freshUntilMs: number
+  readonly usableUntilMs: number
+}
+
+interface KnownTopic extends Age {
+  readonly topicID: string
+  readonly leaders: readonly PartitionLeader[]
+  readonly asOfMs: number
+  /** Partitions whose leader may have changed. */
+  readonly doubted: Set<number>
+}
+
+const defaultMaxAgeMs = 10_000
+/** After an answer that was older than what is known. */
+const staleAnswerPauseMs = 500
+const _topicAuthorizationFailed = 29
 const coordinatorTypes = { group: 0, transaction: 1 } as const
 
 export class Cluster {
   readonly #bootstrap: readonly Broker[]
   readonly #pool: ConnectionPool
+  readonly #maxAgeMs: number
   readonly #brokers = new Map<number, Broker>()
-  readonly #topics = new Map<string, readonly PartitionLeader[]>()
-  readonly #refusedTopics = new Set<string>()
-  readonly #coordinators = new Map<string, number>()
-  #refreshing: Promise<void> | undefined
+  readonly #topics = new Map<string, KnownTopic>()
+  /** Topics that cannot be looked up, with the error code of the last answer. */
+  readonly #refused = new Map<string, number>()
+  readonly #coordinators = new Map<string, Age & { readonly brokerID: number }>()
+  readonly #wanted = new Set<string>()
+  #asking: Promise<void> | undefined
+  #askingNext: Promise<void> | undefined
+  /** Which broker is asked first for what any broker can answer; another one after a failure. */
+  #turn = 0
 
   constructor(connection: KafkaConnection, options: { requestTimeoutMs: number }) {
     this.#bootstrap = connection.brokers.map(parseBroker)
+    this.#maxAgeMs = connection.metadataMaxAgeMs ?? defaultMaxAgeMs
     this.#pool = new ConnectionPool(connection.clientID, {
       connectTimeout: 3_000,
       requestTimeout: options.requestTimeoutMs,
@@ -64,46 +96,78 @@ export class Cluster {
 
   /** @throws KafkaError `TOPIC_AUTHORIZATION_FAILED`, which no retry helps, or `UNKNOWN_TOPIC_OR_PARTITION`. */
   async partitions(topic: string): Promise<readonly PartitionLeader[]> {
-    const known = this.#topics.get(topic)
+    return (await this.#topic(topic)).leaders
+  }
+
+  /** Returns the partitions if they can be used without asking. */
+  knownPartitions(topic: string): readonly PartitionLeader[] | undefined {
+    return this.#knownTopic(topic)?.leaders
+  }
+
+  /** @throws KafkaError `LEADER_NOT_AVAILABLE`, or as `partitions` does */
+  async leader(topic: string, partition: number): Promise<PartitionLeader> {
+    const known = this.knownLeader(topic, partition)
     if (known !== undefined) return known
-    await this.refresh([topic])
-    if (this.#refusedTopics.has(topic)) throw protocolError(topicAuthorizationFailed, `looking ${topic} up`)
-    const found = this.#topics.get(topic)
+    const doubtful = this.#topics.get(topic)
+    if (doubtful !== undefined) await this.#learn(topic)
+    const found = (await this.partitions(topic))[partition]
     if (found === undefined)
-      throw new KafkaError('UNKNOWN_TOPIC_OR_PARTITION', `topic ${topic} does not exist`, { retryable: true })
+      throw new KafkaError('UNKNOWN_TOPIC_OR_PARTITION', `${topic}/${partition} does not exist`, { retryable: true })
+    if (found.leaderID < 0)
+      throw new KafkaError('LEADER_NOT_AVAILABLE', `${topic}/${partition} has no leader`, { retryable: true })
     return found
   }
 
+  /** Returns the leader if there is one that can be used without asking. */
+  knownLeader(topic: string, partition: number): PartitionLeader | undefined {
+    const known = this.#knownTopic(topic)
+    const leader = known?.leaders[partition]
+    return leader === undefined || leader.leaderID < 0 || known?.doubted.has(partition) ? undefined : leader
+  }
+
+  /** Returns the time (on this machine's clock) before which every change is part of what `partitions` returns. */
+  asOfMs(topic: string): number | undefined {
+    return this.#topics.get(topic)?.asOfMs
+  }
+
   async connectionToLeader(topic: string, partition: number): Promise<Connection> {
-    const leader = (await this.partitions(topic))[partition]
-    if (leader === undefined || leader.leaderID < 0) {
-      this.forget()
-      throw new KafkaError('LEADER_NOT_AVAILABLE', `${topic}/${partition} has no leader at the moment`, {
-        retryable: true
-      })
-    }
-    return this.connectionTo(leader.leaderID)
+    return this.connectionTo((await this.leader(topic, partition)).leaderID)
   }
 
   async connectionTo(brokerID: number): Promise<Connection> {
-    if (!this.#brokers.has(brokerID)) await this.refresh([])
+    if (!this.#brokers.has(brokerID)) await this.#learn()
     const broker = this.#brokers.get(brokerID)
     if (broker === undefined)
       throw new KafkaError('BROKER_UNAVAILABLE', `broker ${brokerID} is not in the cluster`, { retryable: true })
     try {
       return await this.#pool.get(broker)
     } catch (error) {
-      this.#forgetBroker(brokerID)
+      this.#doubtBroker(brokerID)
       throw toKafkaError(error, `connecting to ${broker.host}:${broker.port}`)
     }
   }
 
   /** Any broker that answers. */
   async anyConnection(): Promise<Connection> {
+    const known = [...this.#brokers.values()]
+    const first = this.#turn % Math.max(1, known.length)
     try {
-      return await this.#pool.getFirstAvailable([...this.#brokers.values(), ...this.#bootstrap])
+      return await this.#pool.getFirstAvailable([...known.slice(first), ...known.slice(0, first), ...this.#bootstrap])
     } catch (error) {
       throw toKafkaError(error, 'connecting to the cluster')
+    }
+  }
+
+  /** Sends what any broker can answer; after a failure the next request goes to another one. */
+  async askAny<Arguments extends unknown[], Response>(
+    api: API<Arguments, Response>,
+    ...args: Arguments
+  ): Promise<Response> {
+    try {
+      return await request(await this.anyConnection(), api, ...args)
+    } catch (error) {
+      this.#turn++
+      throw error
     }
   }
 
@@ -118,63 +182,142 @@ export class Cluster {
     try {
       return await request(await this.connectionTo(brokerID), api, ...args)
     } catch (error) {
-      this.forget()
+      this.#coordinators.delete(`${type} ${key}`)
       throw error
     }
   }
 
-  /** Something has moved: whatever is needed next is asked for again. */
+  /** Doubts who leads a partition: the next call that needs its leader waits for a new answer. */
+  doubt(topic: string, partition: number): void {
+    this.#topics.get(topic)?.doubted.add(partition)
+  }
+
+  /** Doubts everything: whatever is needed next is asked for again. */
   forget(): void {
-    this.#topics.clear()
+    for (const [topic, known] of this.#topics) this.#topics.set(topic, { ...known, usableUntilMs: 0 })
     this.#coordinators.clear()
   }
 
-  async refresh(topics: readonly string[]): Promise<void> {
-    // One at a time: many callers find the same topic missing at once.
-    while (this.#refreshing !== undefined) await this.#refreshing.catch(() => {})
-    if (topics.length > 0 && topics.every(topic => this.#topics.has(topic))) return
-    this.#refreshing = this.#refresh(topics)
+  /** Asks for the brokers of the cluster. */
+  async refresh(): Promise<void> {
+    await this.#learn()
+  }
+
+  async #topic(topic: string): Promise<KnownTopic> {
+    const known = this.#knownTopic(topic)
+    if (known !== undefined) return known
+    await this.#learn(topic)
+    const found = this.#topics.get(topic)
+    if (found !== undefined) return found
+    const code = this.#refused.get(topic)
+    if (code === undefined || protocolErrorName(code) === 'UNKNOWN_TOPIC_OR_PARTITION')
+      throw new KafkaError('UNKNOWN_TOPIC_OR_PARTITION', `topic ${topic} does not exist`, { retryable: true })
+    throw protocolError(code, `looking ${topic} up`)
+  }
+
+  #knownTopic(topic: string): KnownTopic | undefined {
+    const known = this.#topics.get(topic)
+    if (known === undefined) return undefined
+    const nowMs = performance.now()
+    if (nowMs >= known.usableUntilMs) return undefined
+    if (nowMs >= known.freshUntilMs && this.#asking === undefined) this.#learn().catch(() => {})
+    return known
+  }
+
+  /** Resolves with an answer about all known topics, and this one, that was asked for after the call. */
+  #learn(topic?: string): Promise<void> {
+    if (topic !== undefined) this.#wanted.add(topic)
+    this.#askingNext ??= this.#askWhenIdle()
+    return this.#askingNext
+  }
+
+  async #askWhenIdle(): Promise<void> {
+    await this.#asking?.catch(() => {})
+    this.#asking = this.#askingNext
+    this.#askingNext = undefined
     try {
-      await this.#refreshing
+      await this.#ask()
     } finally {
-      this.#refreshing = undefined
+      this.#asking = undefined
     }
   }
 
-  async #refresh(topics: readonly string[]): Promise<void> {
-    const metadata = await request(await this.anyConnection(), metadataV12.api, [...topics], false, false)
+  async #ask(): Promise<void> {
+    const topics = new Set([...this.#topics.keys(), ...this.#wanted])
+    this.#wanted.clear()
+    const asOfMs = Date.now()
+    const metadata = await this.askAny(metadataV12.api, [...topics], false, false)
     this.#brokers.clear()
     for (const { nodeId, host, port } of metadata.brokers) this.#brokers.set(nodeId, { host, port })
     for (const { name, topicId, errorCode, partitions } of metadata.topics) {
       if (name === null || name === undefined) continue
-      if (errorCode === topicAuthorizationFailed) this.#refusedTopics.add(name)
-      else this.#refusedTopics.delete(name)
-      if (errorCode !== 0) continue
+      if (errorCode !== 0) {
+        this.#topics.delete(name)
+        this.#refused.set(name, errorCode)
+        continue
+      }
+      this.#refused.delete(name)
       const leaders: PartitionLeader[] = []
       for (const { partitionIndex, leaderId, leaderEpoch } of partitions) {
         leaders[partitionIndex] = { topicID: topicId, leaderID: leaderId, leaderEpoch }
       }
-      this.#topics.set(name, leaders)
+      this.#topics.set(name, this.#merge(this.#topics.get(name), { topicID: topicId, leaders, asOfMs }))
     }
+  }
+
+  #merge(known: KnownTopic | undefined, answer: Pick<KnownTopic, 'topicID' | 'leaders' | 'asOfMs'>): KnownTopic {
+    const fresh = { ...answer, ...this.#age(), doubted: new Set<number>() }
+    if (known === undefined || known.topicID !== answer.topicID) return fresh
+    if (answer.leaders.length < known.leaders.length) {
+      return { ...known, ...this.#age(), freshUntilMs: performance.now() + staleAnswerPauseMs }
+    }
+    const isOlder = (leader: PartitionLeader, partition: number) =>
+      leader.leaderEpoch < (known.leaders[partition]?.leaderEpoch ?? -1)
+    if (!answer.leaders.some(isOlder)) return fresh
+    const leaders = answer.leaders.map((leader, partition) =>
+      isOlder(leader, partition) ? (known.leaders[partition] as PartitionLeader) : leader
+    )
+    return { ...fresh, leaders, asOfMs: known.asOfMs }
+  }
+
+  #age(): Age {
+    const nowMs = performance.now()
+    const ageMs = this.#maxAgeMs * (0.8 + Math.random() * 0.4)
+    return { freshUntilMs: nowMs + ageMs, usableUntilMs: nowMs + 2 * ageMs }
   }
 
   async #coordinator(type: keyof typeof coordinatorTypes, key: string): Promise<number> {
     const cacheKey = `${type} ${key}`
     const known = this.#coordinators.get(cacheKey)
-    if (known !== undefined) return known
-    const response = await request(await this.anyConnection(), findCoordinatorV6.api, coordinatorTypes[type], [key])
+    const nowMs = performance.now()
+    if (known === undefined || nowMs >= known.usableUntilMs) return this.#findCoordinator(type, key)
+    if (nowMs >= known.freshUntilMs) {
+      this.#coordinators.set(cacheKey, { ...known, freshUntilMs: known.usableUntilMs })
+      this.#findCoordinator(type, key).catch(() => {})
+    }
+    return known.brokerID
+  }
+
+  async #findCoordinator(type: keyof typeof coordinatorTypes, key: string): Promise<number> {
+    const cacheKey = `${type} ${key}`
+    const response = await this.askAny(findCoordinatorV6.api, coordinatorTypes[type], [key])
     const found = response.coordinators[0]
     if (found === undefined)
       throw new KafkaError('COORDINATOR_NOT_AVAILABLE', `no coordinator for ${cacheKey}`, { retryable: true })
     checkCode(found.errorCode, `finding the coordinator of ${cacheKey}`)
     this.#brokers.set(found.nodeId, { host: found.host, port: found.port })
-    this.#coordinators.set(cacheKey, found.nodeId)
+    this.#coordinators.set(cacheKey, { brokerID: found.nodeId, ...this.#age() })
     return found.nodeId
   }
 
-  #forgetBroker(brokerID: number): void {
+  #doubtBroker(brokerID: number): void {
     this.#brokers.delete(brokerID)
-    this.forget()
+    for (const { leaders, doubted } of this.#topics.values()) {
+      for (const [partition, { leaderID }] of leaders.entries()) if (leaderID === brokerID) doubted.add(partition)
+    }
+    for (const [key, coordinator] of this.#coordinators) {
+      if (coordinator.brokerID === brokerID) this.#coordinators.delete(key)
+    }
   }
 
   async close(): Promise<void> {

@@ -1,12 +1,10 @@
 import { offsetForLeaderEpochV4 } from '@platformatic/kafka'
 import type { EpochEnd } from '../committed-read/fetch-committed.ts'
-import { checkCode, KafkaError } from '../errors.ts'
+import { askLeaders, type FailedPlace, type Place } from './ask-leaders.ts'
 import type { Cluster } from './cluster.ts'
 import { request } from './requests.ts'
 
-export interface EpochQuestion {
-  readonly topic: string
-  readonly partition: number
+export interface EpochQuestion extends Place {
   readonly leaderEpoch: number
 }
 
@@ -15,42 +13,28 @@ const asConsumer = -1
 /**
  * Asks each leader up to where its log was written in the given epoch or an earlier one (KIP-320). A position that was read in that
  * epoch and lies behind the answer is not in the log any more.
- *
- * The answers are in the order of the questions; undefined where the leader knows no such epoch.
+ * @returns the answers by `topic/partition`, undefined where the leader knows no such epoch, and the partitions that cannot be asked
  */
-export async function epochEnds(
+export function epochEnds(
   cluster: Cluster,
   questions: readonly EpochQuestion[]
-): Promise<(EpochEnd | undefined)[]> {
-  const byLeader = new Map<number, (EpochQuestion & { readonly currentLeaderEpoch: number })[]>()
-  for (const question of questions) {
-    const { topic, partition } = question
-    const leader = (await cluster.partitions(topic))[partition]
-    if (leader === undefined || leader.leaderID < 0) {
-      cluster.forget()
-      const message = `${topic}/${partition} has no leader at the moment`
-      throw new KafkaError('LEADER_NOT_AVAILABLE', message, { retryable: true })
-    }
-    const asked = { ...question, currentLeaderEpoch: leader.leaderEpoch }
-    byLeader.set(leader.leaderID, [...(byLeader.get(leader.leaderID) ?? []), asked])
-  }
-  const found = new Map<string, EpochEnd>()
-  for (const [leaderID, own] of byLeader) {
-    const topics = [...Map.groupBy(own, ({ topic }) => topic)].map(([name, ofTopic]) => ({
+): Promise<{
+  readonly answers: ReadonlyMap<string, EpochEnd | undefined>
+  readonly failed: readonly FailedPlace[]
+}> {
+  return askLeaders(cluster, questions, async (connection, led) => {
+    const topics = [...Map.groupBy(led, ({ topic }) => topic)].map(([name, own]) => ({
       name,
-      partitions: ofTopic.map(({ partition, currentLeaderEpoch, leaderEpoch }) => ({
-        partitionIndex: partition,
-        ...{ currentLeaderEpoch, leaderEpoch }
+      partitions: own.map(({ partition, leader, leaderEpoch }) => ({
+        ...{ partitionIndex: partition, currentLeaderEpoch: leader.leaderEpoch, leaderEpoch }
       }))
     }))
-    const connection = await cluster.connectionTo(leaderID)
     const response = await request(connection, offsetForLeaderEpochV4.api, asConsumer, topics)
-    for (const { topic, partitions } of response.topics) {
-      for (const { partition, errorCode, leaderEpoch, endOffset } of partitions) {
-        checkCode(errorCode, `asking for the end of an epoch of ${topic}/${partition}`)
-        if (leaderEpoch >= 0 && endOffset >= 0n) found.set(`${topic}/${partition}`, { leaderEpoch, endOffset })
-      }
-    }
-  }
-  return questions.map(({ topic, partition }) => found.get(`${topic}/${partition}`))
+    return response.topics.flatMap(({ topic, partitions }) =>
+      partitions.map(({ partition, errorCode, leaderEpoch, endOffset }) => {
+        const answer = leaderEpoch >= 0 && endOffset >= 0n ? { leaderEpoch, endOffset } : undefined
+        return { topic, partition, errorCode, answer }
+      })
+    )
+  })
 }

@@ -1,7 +1,9 @@
 import { listOffsetsV9 } from '@platformatic/kafka'
-import { checkCode, KafkaError } from '../errors.ts'
+import { askLeaders, type FailedPlace, type Place, placeKey } from './ask-leaders.ts'
 import type { Cluster } from './cluster.ts'
 import { request } from './requests.ts'
+
+const consumerReplica = -1
 
 /** Which offset of a partition is asked for: a time stamp of the protocol's, and who asks. */
 export interface OffsetSpec {
@@ -27,41 +29,47 @@ interface Offset {
   readonly offset: bigint
 }
 
-/** The offset of each partition, in one request to each of their leaders; in the order in which they were asked for. */
+/** Offsets of the partitions that can be asked, and why the others cannot. */
+export interface FoundOffsets {
+  readonly found: readonly Offset[]
+  readonly failed: readonly FailedPlace[]
+}
+
+/** Returns the offset of each partition, in the order in which they were asked for. @throws KafkaError when one cannot be asked */
 export async function listOffsets(
   cluster: Cluster,
-  partitions: readonly { topic: string; partition: number }[],
+  partitions: readonly Place[],
+  spec: OffsetSpec
+): Promise<readonly Offset[]> {
+  const { found, failed } = await findOffsets(cluster, partitions, spec)
+  const [first] = failed
+  if (first !== undefined) throw first.error
+  return found
+}
+
+/** Returns what `listOffsets` does for the partitions that can be asked. */
+export async function findOffsets(
+  cluster: Cluster,
+  partitions: readonly Place[],
   { timestamp, isolationLevel }: OffsetSpec
-): Promise<Offset[]> {
-  const byLeader = new Map<number, { topic: string; partition: number }[]>()
-  for (const { topic, partition } of partitions) {
-    const leaderID = (await cluster.partitions(topic))[partition]?.leaderID ?? -1
-    if (leaderID < 0) {
-      cluster.forget()
-      const message = `${topic}/${partition} has no leader at the moment`
-      throw new KafkaError('LEADER_NOT_AVAILABLE', message, { retryable: true })
-    }
-    byLeader.set(leaderID, [...(byLeader.get(leaderID) ?? []), { topic, partition }])
-  }
-  const found = new Map<string, bigint>()
-  for (const [leaderID, own] of byLeader) {
-    const topics = [...Map.groupBy(own, ({ topic }) => topic)].map(([name, ofTopic]) => ({
+): Promise<FoundOffsets> {
+  const { answers, failed } = await askLeaders(cluster, partitions, async (connection, led) => {
+    const topics = [...Map.groupBy(led, ({ topic }) => topic)].map(([name, own]) => ({
       name,
-      partitions: ofTopic.map(({ partition }) => ({ partitionIndex: partition, currentLeaderEpoch: -1, timestamp }))
+      partitions: own.map(({ partition, leader }) => ({
+        ...{ partitionIndex: partition, currentLeaderEpoch: leader.leaderEpoch, timestamp }
+      }))
     }))
-    const connection = await cluster.connectionTo(leaderID)
-    const response = await request(connection, listOffsetsV9.api, -1, isolationLevel, topics)
-    for (const { name, partitions: answers } of response.topics) {
-      for (const { partitionIndex, errorCode, offset } of answers) {
-        checkCode(errorCode, `asking for the offsets of ${name}/${partitionIndex}`)
-        found.set(`${name}/${partitionIndex}`, offset)
-      }
-    }
-  }
-  return partitions.map(({ topic, partition }) => {
-    const offset = found.get(`${topic}/${partition}`)
-    if (offset === undefined)
-      throw new KafkaError('BROKER_UNAVAILABLE', `no answer for ${topic}/${partition}`, { retryable: true })
-    return { topic, partition, offset }
+    const response = await request(connection, listOffsetsV9.api, consumerReplica, isolationLevel, topics)
+    return response.topics.flatMap(({ name, partitions }) =>
+      partitions.map(({ partitionIndex, errorCode, offset }) => ({
+        ...{ topic: name, partition: partitionIndex, errorCode, answer: offset }
+      }))
+    )
   })
+  const found = partitions.flatMap(({ topic, partition }) => {
+    const offset = answers.get(placeKey({ topic, partition }))
+    return offset === undefined ? [] : [{ topic, partition, offset }]
+  })
+  return { found, failed }
 }

@@ -2,12 +2,13 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Cluster, PartitionLeader } from '../cluster/cluster.ts'
 import { listOffsets, offsetAt } from '../cluster/list-offsets.ts'
 import { request } from '../cluster/requests.ts'
-import { checkCode, KafkaError, protocolError, toKafkaError } from '../errors.ts'
+import { checkCode, type KafkaError, toKafkaError } from '../errors.ts'
 import type { Logger } from '../records.ts'
 import { BatchRecords, type FetchedRecord } from './batch-records.ts'
 import { committedBatches } from './committed-batches.ts'
 import { type FetchedPiece, fetchCommitted } from './fetch-committed.ts'
 import { LogChangedError } from './log-changed.ts'
+import { Troubles } from './troubles.ts'
 
 /**
  * Reads committed records of a changing set of partitions ahead of whoever takes them.
@@ -15,6 +16,9 @@ import { LogChangedError } from './log-changed.ts'
  * One **round** runs per leading broker: one long poll over all its partitions that have room in their buffer. A round's
  * answer fills the buffers, wakes who waits, and the next round starts. `assign` replaces the partitions and their
  * positions; an answer to a question asked before that is dropped (each assignment has a number).
+ *
+ * Each partition fails alone: without a leader or without access it is **held** and tried again after a pause, and the others are
+ * read. One that cannot be read for a second is reported. Only when all of them are refused for good does reading fail.
  *
  * Each fetch names the topic by its id (KIP-516) and the leader epoch of the last batch that was read (KIP-320). A log that does not
  * continue what was read answers with a divergence, and a recreated topic has another id: `take` then throws LogChangedError.
@@ -43,6 +47,8 @@ export interface FetcherOptions {
   /** At once unless set. */
   readonly pace?: FetchPace
   readonly logger: Logger
+  /** The place to note partitions that cannot be read, shared with the owner of the fetcher. */
+  readonly troubles?: Troubles
 }
 
 /** How often to fetch. Batches are larger the less often that is, and records up to so much later. */
@@ -63,22 +69,29 @@ interface PartitionState {
   /** Where to go on for whoever takes: behind the record that was taken last. */
   takeOffset: bigint
   takeEpoch: number
-  topicID: string | undefined
   /** Batches with records that were not taken; those before `nextBatch` have none, and are not moved out of the way each time. */
   batches: BatchRecords[]
   nextBatch: number
   /** How many records wait in them. */
   waiting: number
   fetching: boolean
+  /** Not read until a pause is over, or until its leader is known. */
+  held: boolean
+  /** The topic that is read; one of the same name that was created later has other records at these offsets. */
+  topicID: string | undefined
   /** An end of the log that was seen: what was there before `atMs` lies before `offset`. One at a time, until it is passed. */
   end: { readonly offset: bigint; readonly atMs: number } | undefined
   completeUntilMs: number | undefined
 }
 
+interface LedPartition {
+  readonly state: PartitionState
+  readonly leader: PartitionLeader
+}
+
 const maxWaitMs = 250
 const maxBytes = 16 * 1024 * 1024
 const defaultMaxPartitionBytes = 1024 * 1024
-const retryDelayMs = 100
 const readCommitted = 1
 const offsetOutOfRange = 1
 const unknownEpoch = -1
@@ -87,8 +100,10 @@ export class Fetcher {
   readonly #cluster: Cluster
   readonly #options: FetcherOptions
   readonly #partitions = new Map<string, PartitionState>()
+  readonly #troubles: Troubles
+  readonly #roundsOf = new Map<number, number>()
   #assignment = 0
-  #running = false
+  #isRunDue = false
   #wake: (() => void) | undefined
   #failure: KafkaError | undefined
   #nextPartition = 0
@@ -98,6 +113,7 @@ export class Fetcher {
   constructor(cluster: Cluster, options: FetcherOptions) {
     this.#cluster = cluster
     this.#options = options
+    this.#troubles = options.troubles ?? new Troubles({ logger: options.logger })
   }
 
   /** Reads these partitions from these positions on, and nothing else; what was buffered is dropped. */
@@ -105,6 +121,11 @@ export class Fetcher {
     this.#assignment++
     this.#failure = undefined
     this.#partitions.clear()
+    this.add(positions)
+  }
+
+  /** Reads these partitions as well. */
+  add(positions: readonly PartitionPosition[]): void {
     for (const { topic, partition, offset, leaderEpoch = unknownEpoch, topicID } of positions) {
       this.#partitions.set(`${topic}/${partition}`, {
         topic,
@@ -118,11 +139,12 @@ export class Fetcher {
         nextBatch: 0,
         waiting: 0,
         fetching: false,
+        held: false,
         end: undefined,
         completeUntilMs: undefined
       })
     }
-    void this.#run(this.#assignment)
+    this.#run()
   }
 
   /** Forgets everything; nobody reads any more. */
@@ -173,6 +195,15 @@ export class Fetcher {
     })
   }
 
+  /** Returns the reason why one of these partitions cannot be read, if it is final or has lasted for `forMs`. */
+  trouble(partitions: readonly PartitionPosition[], forMs: number): KafkaError | undefined {
+    for (const own of partitions) {
+      const error = this.#troubles.lasting(own, forMs)
+      if (error !== undefined) return error
+    }
+    return undefined
+  }
+
   hasRecords(): boolean {
     for (const state of this.#partitions.values()) if (state.waiting > 0) return true
     return false
@@ -188,86 +219,98 @@ export class Fetcher {
       takeFrom(state, Math.min(share, maxRecords - records.length), records)
     }
     this.#nextPartition++
-    void this.#run(this.#assignment)
+    this.#run()
     return records
   }
 
-  /** Starts a round for each leader that has partitions with room and no round under way. */
-  async #run(assignment: number): Promise<void> {
-    if (this.#running) return
-    this.#running = true
-    while (assignment === this.#assignment) {
-      try {
-        const idle = [...this.#partitions.values()].filter(state => !state.fetching && this.#hasRoom(state))
-        if (idle.length === 0) break
-        const byLeader = await this.#byLeader(idle)
-        if (assignment !== this.#assignment) break
-        for (const [leaderID, states] of byLeader) void this.#round(assignment, leaderID, states)
-      } catch (error) {
-        await this.#recover(assignment, error)
-        if (this.#failure !== undefined) break
+  /** Starts a round for each leader that has partitions with room and no round in flight. */
+  #run(): void {
+    if (this.#failure !== undefined) return
+    const byLeader = new Map<number, LedPartition[]>()
+    for (const state of this.#partitions.values()) {
+      if (state.fetching || state.held || !this.#hasRoom(state)) continue
+      const leader = this.#cluster.knownLeader(state.topic, state.partition)
+      if (leader === undefined) {
+        void this.#locate(this.#assignment, state)
+        continue
       }
+      state.topicID ??= leader.topicID
+      if (state.topicID !== leader.topicID) {
+        this.#hold(this.#assignment, state, new LogChangedError('TOPIC_RECREATED', changeOf(state)))
+        continue
+      }
+      const group = byLeader.get(leader.leaderID)
+      if (group === undefined) byLeader.set(leader.leaderID, [{ state, leader }])
+      else group.push({ state, leader })
     }
-    this.#running = false
-    if (assignment !== this.#assignment) void this.#run(this.#assignment)
+    for (const [leaderID, led] of byLeader) void this.#round(this.#assignment, leaderID, led)
+  }
+
+  async #locate(assignment: number, state: PartitionState): Promise<void> {
+    state.held = true
+    try {
+      await this.#cluster.leader(state.topic, state.partition)
+    } catch (error) {
+      this.#hold(assignment, state, error)
+      return
+    }
+    this.#release(assignment, state)
+  }
+
+  /** Partitions that can be read again at the same time share a round. */
+  #release(assignment: number, state: PartitionState): void {
+    state.held = false
+    if (assignment !== this.#assignment || this.#isRunDue) return
+    this.#isRunDue = true
+    setImmediate(() => {
+      this.#isRunDue = false
+      this.#run()
+    })
   }
 
   #hasRoom(state: PartitionState): boolean {
     return state.waiting < this.#options.maxBufferedRecords
   }
 
-  async #byLeader(states: readonly PartitionState[]): Promise<Map<number, PartitionState[]>> {
-    const byLeader = new Map<number, PartitionState[]>()
-    for (const state of states) {
-      const leader = (await this.#cluster.partitions(state.topic))[state.partition]
-      if (leader === undefined || leader.leaderID < 0) {
-        throw new KafkaError('LEADER_NOT_AVAILABLE', `${state.topic}/${state.partition} has no leader`, {
-          retryable: true
-        })
-      }
-      const group = byLeader.get(leader.leaderID)
-      if (group === undefined) byLeader.set(leader.leaderID, [state])
-      else group.push(state)
-    }
-    return byLeader
-  }
-
-  async #round(assignment: number, leaderID: number, states: readonly PartitionState[]): Promise<void> {
-    for (const state of states) state.fetching = true
+  async #round(assignment: number, leaderID: number, led: readonly LedPartition[]): Promise<void> {
+    for (const { state } of led) state.fetching = true
+    this.#countRound(leaderID, 1)
     const askedAtMs = performance.now()
     const { everyMs = 0, abovePerSecond = 400 } = this.#options.pace ?? {}
+    let records = 0
     try {
-      const { records, isAll } = await this.#fetch(assignment, leaderID, states)
+      const answer = await this.#fetch(assignment, leaderID, led)
+      records = answer.records
       const nowMs = performance.now()
       const sinceLastMs = nowMs - (this.#answeredAtMs.get(leaderID) ?? askedAtMs)
       this.#answeredAtMs.set(leaderID, nowMs)
       const pauseMs = askedAtMs + everyMs - nowMs
-      if (isAll && pauseMs > 0 && (records * 1_000) / sinceLastMs > abovePerSecond) await delay(pauseMs)
+      if (answer.isAll && pauseMs > 0 && (records * 1_000) / sinceLastMs > abovePerSecond) await delay(pauseMs)
     } catch (error) {
-      await this.#recover(assignment, error)
+      for (const { state } of led) this.#hold(assignment, state, error)
     } finally {
-      for (const state of states) state.fetching = false
+      for (const { state } of led) state.fetching = false
     }
-    if (assignment === this.#assignment && this.#failure === undefined) void this.#run(assignment)
+    const others = this.#countRound(leaderID, -1)
+    // A broker answers one long poll after the other: partitions without records join the round that is in flight when it ends.
+    if (records === 0 && others > 0) return
+    this.#run()
+  }
+
+  #countRound(leaderID: number, change: 1 | -1): number {
+    const rounds = (this.#roundsOf.get(leaderID) ?? 0) + change
+    this.#roundsOf.set(leaderID, rounds)
+    return rounds
   }
 
   /** @returns how many records came, and whether these are all that there were */
   async #fetch(
     assignment: number,
     leaderID: number,
-    states: readonly PartitionState[]
+    led: readonly LedPartition[]
   ): Promise<{ records: number; isAll: boolean }> {
     const connection = await this.#cluster.connectionTo(leaderID)
-    const byTopicID = new Map<string, { state: PartitionState; leader: PartitionLeader }[]>()
-    for (const state of states) {
-      const leader = (await this.#cluster.partitions(state.topic))[state.partition]
-      if (leader === undefined) continue
-      state.topicID ??= leader.topicID
-      if (state.topicID !== leader.topicID) throw new LogChangedError('TOPIC_RECREATED', changeOf(state))
-      const group = byTopicID.get(leader.topicID)
-      if (group === undefined) byTopicID.set(leader.topicID, [{ state, leader }])
-      else group.push({ state, leader })
-    }
+    const byTopicID = Map.groupBy(led, ({ leader }) => leader.topicID)
     const topics = [...byTopicID].map(([topicId, wanted]) => ({
       topicId,
       partitions: wanted.map(({ state, leader }) => ({
@@ -296,24 +339,28 @@ export class Fetcher {
     checkCode(response.errorCode, 'fetching')
     let records = 0
     let isAll = true
-    let failure: KafkaError | undefined
     for (const topic of response.responses) {
       const wanted = byTopicID.get(topic.topicId)
       for (const answer of topic.partitions) {
         const state = wanted?.find(({ state }) => state.partition === answer.partitionIndex)?.state
         if (state === undefined) continue
-        if (answer.errorCode === offsetOutOfRange) await this.#restart(assignment, state)
-        else if (answer.errorCode !== 0)
-          failure ??= protocolError(answer.errorCode, `fetching ${state.topic}/${state.partition}`)
-        else if (answer.divergence !== undefined)
-          failure = new LogChangedError('LOG_TRUNCATED', { ...changeOf(state), divergence: answer.divergence })
-        else {
+        try {
+          if (answer.errorCode === offsetOutOfRange) {
+            void this.#restart(assignment, state)
+            continue
+          }
+          checkCode(answer.errorCode, `fetching ${state.topic}/${state.partition}`)
+          if (answer.divergence !== undefined) {
+            throw new LogChangedError('LOG_TRUNCATED', { ...changeOf(state), divergence: answer.divergence })
+          }
           records += this.#keep(state, answer, askedAtMs)
           isAll &&= state.fetchOffset >= answer.lastStableOffset
+          this.#troubles.end(state)
+        } catch (error) {
+          this.#hold(assignment, state, error)
         }
       }
     }
-    if (failure !== undefined) throw failure
     return { records, isAll }
   }
 
@@ -342,36 +389,52 @@ export class Fetcher {
     return state.waiting - waitingBefore
   }
 
-  /** Resumes at the beginning of the log when the records at the position were removed from it. @throws LogChangedError otherwise */
+  /** Resumes at the beginning of the log when the records at the position were removed from it. */
   async #restart(assignment: number, state: PartitionState): Promise<void> {
-    const [beginning] = await beginningOffsets(this.#cluster, [state])
-    if (assignment !== this.#assignment || beginning === undefined) return
-    if (state.fetchOffset >= beginning.offset) throw new LogChangedError('LOG_TRUNCATED', changeOf(state))
-    this.#options.logger.error(
-      {
-        topic: state.topic,
-        partition: state.partition,
-        wanted: String(state.fetchOffset),
-        beginning: String(beginning.offset)
-      },
-      'records were removed from the log before they were read; reading resumes at its beginning'
-    )
-    state.fetchOffset = beginning.offset
-    state.fetchEpoch = unknownEpoch
-    state.end = undefined
+    state.held = true
+    try {
+      const [beginning] = await beginningOffsets(this.#cluster, [state])
+      if (assignment !== this.#assignment || beginning === undefined) return
+      if (state.fetchOffset >= beginning.offset) throw new LogChangedError('LOG_TRUNCATED', changeOf(state))
+      this.#options.logger.error(
+        {
+          topic: state.topic,
+          partition: state.partition,
+          wanted: String(state.fetchOffset),
+          beginning: String(beginning.offset)
+        },
+        'records were removed from the log before they were read; reading resumes at its beginning'
+      )
+      state.fetchOffset = beginning.offset
+      state.fetchEpoch = unknownEpoch
+      state.end = undefined
+    } catch (error) {
+      this.#hold(assignment, state, error)
+      return
+    }
+    this.#release(assignment, state)
   }
 
-  async #recover(assignment: number, thrown: unknown): Promise<void> {
+  /** Tries a partition again after a pause. */
+  #hold(assignment: number, state: PartitionState, thrown: unknown): void {
     if (assignment !== this.#assignment) return
-    const error = toKafkaError(thrown, 'fetching')
-    if (!error.retryable || error instanceof LogChangedError) {
+    const { topic, partition } = state
+    const error = toKafkaError(thrown, `reading ${topic}/${partition}`)
+    if (error instanceof LogChangedError) {
       this.#failure = error
       this.wake()
       return
     }
-    this.#options.logger.debug({ error }, 'fetching failed; trying again')
-    this.#cluster.forget()
-    await delay(retryDelayMs)
+    this.#cluster.doubt(topic, partition)
+    const pauseMs = this.#troubles.note(state, error)
+    if ([...this.#partitions.values()].every(each => this.#troubles.isRefused(each))) {
+      this.#failure = error
+      this.wake()
+      return
+    }
+    state.held = true
+    void delay(pauseMs).then(() => this.#release(assignment, state))
+    this.wake() // for those who wait for just this partition
   }
 }
 
@@ -415,7 +478,7 @@ function passEnd(state: PartitionState): void {
 export function beginningOffsets(
   cluster: Cluster,
   partitions: readonly { topic: string; partition: number }[]
-): Promise<PartitionPosition[]> {
+): Promise<readonly PartitionPosition[]> {
   return listOffsets(cluster, partitions, offsetAt.beginning)
 }
 
@@ -423,6 +486,6 @@ export function beginningOffsets(
 export function endOffsets(
   cluster: Cluster,
   partitions: readonly { topic: string; partition: number }[]
-): Promise<PartitionPosition[]> {
+): Promise<readonly PartitionPosition[]> {
   return listOffsets(cluster, partitions, offsetAt.end)
 }

@@ -2,6 +2,7 @@ import { Cluster } from '../cluster/cluster.ts'
 import { listOffsets, offsetAt } from '../cluster/list-offsets.ts'
 import type { FetchedRecord } from '../committed-read/batch-records.ts'
 import { Fetcher, type PartitionPosition } from '../committed-read/fetcher.ts'
+import { readToEnds } from '../committed-read/read-to-ends.ts'
 import type { KafkaConnection } from '../connection.ts'
 
 /** Reads topics from their beginning, as far as they go at the moment, and on from there as often as it is asked. */
@@ -19,13 +20,14 @@ export interface TopicReader {
 }
 
 const requestTimeoutMs = 5_000
-const recordsAtOnce = 10_000
+const maxBufferedRecords = 10_000
 
 export function createTopicReader(connection: KafkaConnection, topics: readonly string[]): TopicReader {
   const cluster = new Cluster(connection, { requestTimeoutMs })
   const logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
-  const fetcher = new Fetcher(cluster, { maxBufferedRecords: recordsAtOnce, logger })
-  let beginnings: readonly PartitionPosition[] | undefined
+  const fetcher = new Fetcher(cluster, { maxBufferedRecords, logger })
+  /** First position that was read, by partition. */
+  const beginnings = new Map<string, PartitionPosition>()
 
   async function readBatches(
     onBatch: (records: readonly FetchedRecord[]) => void | Promise<void>,
@@ -35,28 +37,12 @@ export function createTopicReader(connection: KafkaConnection, topics: readonly 
     for (const topic of topics) {
       for (const partition of (await cluster.partitions(topic)).keys()) partitions.push({ topic, partition })
     }
-    const ends = new Map(
-      (await listOffsets(cluster, partitions, offsetAt.stableEnd)).map(end => [
-        `${end.topic}/${end.partition}`,
-        end.offset
-      ])
-    )
-    if (beginnings === undefined) {
-      beginnings = await listOffsets(cluster, partitions, offsetAt.beginning)
-      fetcher.assign(beginnings)
-    }
-    const isBefore = ({ topic, partition, offset }: PartitionPosition) =>
-      offset < (ends.get(`${topic}/${partition}`) ?? 0n)
-    const onAbort = () => fetcher.wake()
-    signal.addEventListener('abort', onAbort)
-    try {
-      while (fetcher.hasRecords() || fetcher.positions().some(isBefore)) {
-        signal.throwIfAborted()
-        await onBatch(await fetcher.take(recordsAtOnce))
-      }
-    } finally {
-      signal.removeEventListener('abort', onAbort)
-    }
+    const ends = await listOffsets(cluster, partitions, offsetAt.stableEnd)
+    const added = partitions.filter(({ topic, partition }) => !beginnings.has(`${topic}/${partition}`))
+    const positions = await listOffsets(cluster, added, offsetAt.beginning)
+    fetcher.add(positions)
+    for (const position of positions) beginnings.set(`${position.topic}/${position.partition}`, position)
+    await readToEnds(fetcher, ends, { onRecords: onBatch, signal })
   }
 
   return {
@@ -67,7 +53,7 @@ export function createTopicReader(connection: KafkaConnection, topics: readonly 
       }, signal),
     ranges() {
       const ends = fetcher.positions()
-      return (beginnings ?? []).map(position => {
+      return [...beginnings.values()].map(position => {
         const isSame = ({ topic, partition }: PartitionPosition) =>
           topic === position.topic && partition === position.partition
         return { ...position, end: ends.find(isSame)?.offset ?? position.offset }

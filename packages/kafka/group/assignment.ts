@@ -38,8 +38,12 @@ export function assignPartitions(
   return assignment
 }
 
-export function encodeSubscription(topics: readonly string[]): Buffer {
-  return encodeConsumerProtocolSubscription({ version: 1, topics: [...topics] })
+/**
+ * Encodes a member's subscription. The user data is the member's knowledge of its topics: the coordinator starts a rebalance only when
+ * the leader joins again, or when another member joins again with a changed subscription.
+ */
+export function encodeSubscription(topics: readonly string[], knowledge: string): Buffer {
+  return encodeConsumerProtocolSubscription({ version: 1, topics: [...topics], userData: Buffer.from(knowledge) })
 }
 
 export function decodeSubscribedTopics(subscription: Buffer): string[] {

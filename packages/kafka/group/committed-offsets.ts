@@ -6,9 +6,10 @@ import type { GroupIdentity } from '../transaction/transactional-producer.ts'
 import type { TopicPartition } from './assignment.ts'
 import { type InputOffset, toCommitEntries, topicIDOf } from './offset-entry.ts'
 
+const unstable = 'UNSTABLE_OFFSET_COMMIT'
 const unstableDelayMs = 20
-/** Much longer than any transaction may be open: then something is wrong in the cluster, and somebody has to hear of it. */
-const longestUnstableMs = 30_000
+/** A transaction that commits takes milliseconds; one that its owner left open is not waited for here. */
+const unstablePatienceMs = 1_000
 
 /** The offset that a group has committed in a partition. */
 export interface CommittedOffset extends TopicPartition {
@@ -19,68 +20,81 @@ export interface CommittedOffset extends TopicPartition {
   readonly topicID: string | undefined
 }
 
+export interface CommittedOffsets {
+  /** Partitions without a committed offset are left out. */
+  readonly found: readonly CommittedOffset[]
+  /** Partitions whose offset cannot be read at the moment, and why. */
+  readonly failed: readonly FailedPartition[]
+}
+
+export interface FailedPartition extends TopicPartition {
+  readonly error: KafkaError
+}
+
 /**
- * Returns the offsets that a group has committed in these partitions; those without one are left out.
+ * Returns the offsets that a group has committed in these partitions.
  *
  * Asks for *stable* offsets (KIP-447): while a transaction that carries offsets of a partition has not ended, the coordinator
- * answers "not yet", and this waits: a new owner must not start from before what the former one is about to commit.
- * (The client asks without it.)
- * @throws KafkaError `UNSTABLE_OFFSET_COMMIT` when that takes longer than any transaction may
+ * answers "not yet", and this waits for a moment: a new owner must not start from before what the former one is about to commit.
+ * (The client asks without it.) A partition whose transaction stays open fails alone.
+ * @throws KafkaError when the group cannot be asked, or the signal's reason
  */
 export async function committedOffsets(
   cluster: Cluster,
   group: GroupIdentity,
   partitions: readonly TopicPartition[],
-  signal: AbortSignal
-): Promise<CommittedOffset[]> {
-  if (partitions.length === 0) return []
-  const topics = [...Map.groupBy(partitions, ({ topic }) => topic)].map(([name, own]) => ({
-    name,
-    partitionIndexes: own.map(({ partition }) => partition)
-  }))
-  const deadlineMs = performance.now() + longestUnstableMs
+  { signal, patienceMs = unstablePatienceMs }: { readonly signal: AbortSignal; readonly patienceMs?: number }
+): Promise<CommittedOffsets> {
+  if (partitions.length === 0) return { found: [], failed: [] }
+  const deadlineMs = performance.now() + patienceMs
   for (;;) {
     signal.throwIfAborted()
-    const response = await cluster.askCoordinator(
-      'group',
-      group.groupID,
-      offsetFetchV9.api,
-      [{ groupId: group.groupID, memberId: null, memberEpoch: -1, topics }],
-      true
-    )
-    const answer = response.groups[0]
-    checkCode(answer?.errorCode ?? 0, `reading the offsets of group ${group.groupID}`)
-    const offsets = (answer?.topics ?? []).flatMap(({ name, partitions }) =>
-      partitions.map(partition => ({ topic: name, ...partition }))
-    )
-    const unstable = offsets.find(
-      ({ errorCode }) => errorCode !== 0 && protocolError(errorCode, '').code === 'UNSTABLE_OFFSET_COMMIT'
-    )
-    if (unstable !== undefined) {
-      if (performance.now() > deadlineMs) throw hangingTransaction(group.groupID, unstable)
-      await delay(unstableDelayMs)
-      continue
-    }
-    const committed: CommittedOffset[] = []
-    for (const { topic, partitionIndex, committedOffset, committedLeaderEpoch, metadata, errorCode } of offsets) {
-      checkCode(errorCode, `reading the offset of ${topic}/${partitionIndex}`)
-      if (committedOffset < 0n) continue
-      committed.push({
-        ...{ topic, partition: partitionIndex, offset: committedOffset },
-        ...{ leaderEpoch: committedLeaderEpoch, topicID: topicIDOf(metadata) }
-      })
-    }
-    return committed
+    const answer = await askOffsets(cluster, group.groupID, partitions)
+    if (!answer.failed.some(({ error }) => error.code === unstable) || performance.now() >= deadlineMs) return answer
+    await delay(unstableDelayMs)
   }
 }
 
-function hangingTransaction(groupID: string, at: { topic: string; partitionIndex: number }): KafkaError {
-  return new KafkaError(
-    'UNSTABLE_OFFSET_COMMIT',
-    `a transaction with the offset of group ${groupID} in ${at.topic}/${at.partitionIndex} has not ended for ${longestUnstableMs / 1_000} s: ` +
-      'look for a hanging transaction in __consumer_offsets (kafka-transactions.sh find-hanging)',
-    { retryable: true }
-  )
+async function askOffsets(
+  cluster: Cluster,
+  groupID: string,
+  asked: readonly TopicPartition[]
+): Promise<CommittedOffsets> {
+  const topics = [...Map.groupBy(asked, ({ topic }) => topic)].map(([name, own]) => ({
+    name,
+    partitionIndexes: own.map(({ partition }) => partition)
+  }))
+  const question = [{ groupId: groupID, memberId: null, memberEpoch: -1, topics }]
+  const [answer] = (await cluster.askCoordinator('group', groupID, offsetFetchV9.api, question, true)).groups
+  checkCode(answer?.errorCode ?? 0, `reading the offsets of group ${groupID}`)
+  const found: CommittedOffset[] = []
+  const failed: FailedPartition[] = []
+  for (const { name: topic, partitions } of answer?.topics ?? []) {
+    for (const {
+      partitionIndex: partition,
+      committedOffset,
+      committedLeaderEpoch,
+      metadata,
+      errorCode
+    } of partitions) {
+      const place = { topic, partition }
+      if (errorCode !== 0) failed.push({ ...place, error: failureOf(errorCode, groupID, place) })
+      else if (committedOffset >= 0n) {
+        const position = { offset: committedOffset, leaderEpoch: committedLeaderEpoch, topicID: topicIDOf(metadata) }
+        found.push({ ...place, ...position })
+      }
+    }
+  }
+  return { found, failed }
+}
+
+function failureOf(errorCode: number, groupID: string, { topic, partition }: TopicPartition): KafkaError {
+  const error = protocolError(errorCode, `reading the offset of ${topic}/${partition}`)
+  if (error.code !== unstable) return error
+  const message =
+    `a transaction with the offset of group ${groupID} in ${topic}/${partition} has not ended: ` +
+    'if it stays, look for a hanging transaction in __consumer_offsets (kafka-transactions.sh find-hanging)'
+  return new KafkaError(unstable, message, { retryable: true })
 }
 
 /** Commits offsets outside of a transaction. @throws KafkaError, also when the group has changed (`ILLEGAL_GENERATION`, …) */

@@ -12,6 +12,7 @@ import {
   encodeSubscription,
   type TopicPartition
 } from './assignment.ts'
+import { describeShapes, lookUpShapes, type TopicShapes } from './topic-shapes.ts'
 
 /**
  * A member of a consumer group (the classic protocol, eager: everybody gives everything up before it is dealt out anew).
@@ -21,18 +22,32 @@ import {
  * `join` … → `leave` → **outside**. A static member (one with an instance id, KIP-345) whose place another process took is
  * **fenced** and must not come back.
  *
+ * Every member watches the shape of its topics. When partitions were added, or a topic was created (again), it joins again and says
+ * what it knows in its subscription, whereupon the coordinator lets the leader deal the partitions out. A topic that cannot be
+ * looked up has no partitions until it can; only when none can does joining fail.
+ *
  * The client's own consumer rejoins the moment a heartbeat says so, and leaves nobody the time to finish a transaction.
  */
 export interface GroupMemberOptions {
   readonly groupID: string
   readonly instanceID: string | null
   readonly topics: readonly string[]
+  /** Another cluster than the one that asks the group: a join holds up the requests behind it on its connection. */
+  readonly metadata: Cluster
   readonly sessionTimeoutMs: number
   /** How long the others wait for this member to finish what it has under way. */
   readonly rebalanceTimeoutMs: number
   readonly logger: Logger
   /** Called when `mustRejoin` or `failure` changed. */
   readonly onChange: () => void
+  readonly onPartitionsAdded?: (event: PartitionsAdded) => void
+}
+
+/** A topic has more partitions than when its members last joined. */
+export interface PartitionsAdded {
+  readonly topic: string
+  readonly from: number
+  readonly to: number
 }
 
 const protocolType = 'consumer'
@@ -48,6 +63,9 @@ export class GroupMember {
   #mustRejoin = true
   #failure: KafkaError | undefined
   #heartbeating: AbortController | undefined
+  /** As they were when this member joined. */
+  #shapes: TopicShapes = { found: new Map(), failed: new Map() }
+  #isWatching = false
 
   constructor(cluster: Cluster, options: GroupMemberOptions) {
     this.#cluster = cluster
@@ -114,7 +132,14 @@ export class GroupMember {
 
   async #join(): Promise<TopicPartition[]> {
     const { groupID, instanceID, topics, sessionTimeoutMs, rebalanceTimeoutMs } = this.#options
-    const protocols = [{ name: protocolName, metadata: encodeSubscription(topics) }]
+    const { metadata } = this.#options
+    await metadata.refresh()
+    const shapes = await lookUpShapes(metadata, topics)
+    this.#reportChanges(shapes)
+    const [failure] = shapes.failed.values()
+    if (shapes.found.size === 0 && failure !== undefined) throw failure
+    this.#shapes = shapes
+    const protocols = [{ name: protocolName, metadata: encodeSubscription(topics, describeShapes(shapes)) }]
     const ask = (memberID: string) =>
       this.#cluster.askCoordinator(
         'group',
@@ -160,10 +185,9 @@ export class GroupMember {
       instanceID: groupInstanceId ?? null,
       topics: decodeSubscribedTopics(metadata)
     }))
-    const partitionCounts = new Map<string, number>()
-    for (const topic of new Set(subscribers.flatMap(({ topics }) => topics))) {
-      partitionCounts.set(topic, (await this.#cluster.partitions(topic)).length)
-    }
+    const topics = new Set(subscribers.flatMap(({ topics }) => topics))
+    const { found } = await lookUpShapes(this.#options.metadata, [...topics])
+    const partitionCounts = new Map([...found].map(([topic, { partitions }]) => [topic, partitions]))
     const assignment = assignPartitions(subscribers, partitionCounts)
     return [...assignment].map(([memberId, partitions]) => ({ memberId, assignment: encodeAssignment(partitions) }))
   }
@@ -192,10 +216,38 @@ export class GroupMember {
         )
         if (signal.aborted) return
         checkCode(errorCode, `heartbeat of group ${groupID}`)
+        void this.#watchTopics(signal)
       } catch (thrown) {
         if (signal.aborted) return
         this.#onHeartbeatFailure(toKafkaError(thrown, 'heartbeat'))
       }
+    }
+  }
+
+  /** Joins again when the topics have changed. Facts of the cluster expire, so a change is noticed within their age. */
+  async #watchTopics(signal: AbortSignal): Promise<void> {
+    if (this.#isWatching) return
+    this.#isWatching = true
+    const shapes = await lookUpShapes(this.#options.metadata, this.#options.topics)
+    this.#isWatching = false
+    if (signal.aborted || ![...shapes.failed.values()].every(isAnswer)) return
+    if (describeShapes(shapes) !== describeShapes(this.#shapes)) this.#lose('TOPICS_CHANGED')
+  }
+
+  #reportChanges({ found, failed }: TopicShapes): void {
+    const { groupID: group, logger, onPartitionsAdded } = this.#options
+    for (const [topic, { topicID, partitions }] of found) {
+      const before = this.#shapes.found.get(topic)
+      if (before?.topicID !== topicID || before.partitions >= partitions) continue
+      const added = { topic, from: before.partitions, to: partitions }
+      const consequence = 'records of one key may be processed out of their order across the change'
+      logger.warn({ event: 'partitions_added', group, ...added }, `partitions were added: ${consequence}`)
+      onPartitionsAdded?.(added)
+    }
+    for (const [topic, error] of failed) {
+      if (this.#shapes.failed.get(topic)?.code === error.code) continue
+      const fields = { event: 'topic_unavailable', group, topic, code: error.code, error }
+      logger.warn(fields, 'a topic cannot be looked up; trying again, the others are read')
     }
   }
 
@@ -217,6 +269,11 @@ export class GroupMember {
     this.#mustRejoin = true
     this.#options.onChange()
   }
+}
+
+/** The cluster answered that the topic is not there for this client; anything else says nothing about the topic. */
+function isAnswer({ code }: KafkaError): boolean {
+  return ['UNKNOWN_TOPIC_OR_PARTITION', 'TOPIC_AUTHORIZATION_FAILED', 'INVALID_TOPIC_EXCEPTION'].includes(code)
 }
 
 /** Joining waits for the slowest member; whoever stops meanwhile need not. */

@@ -23,7 +23,7 @@ export interface GroupMemberDescription {
 
 /** The consumer groups of all brokers, by name. */
 export async function listGroups(cluster: Cluster): Promise<string[]> {
-  await cluster.refresh([])
+  await cluster.refresh()
   const names = new Set<string>()
   for (const brokerID of cluster.brokerIDs) {
     const response = await request(await cluster.connectionTo(brokerID), listGroupsV5.api, [], [])

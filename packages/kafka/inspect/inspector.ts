@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Cluster } from '../cluster/cluster.ts'
-import { listOffsets, offsetAt } from '../cluster/list-offsets.ts'
+import { type FoundOffsets, findOffsets, offsetAt } from '../cluster/list-offsets.ts'
 import type { PartitionPosition } from '../committed-read/fetcher.ts'
 import type { KafkaConnection } from '../connection.ts'
 import { toKafkaError } from '../errors.ts'
@@ -21,11 +21,14 @@ export interface KafkaInspector {
   topics(names?: readonly string[]): Promise<TopicDescription[]>
   quorum(): Promise<QuorumDescription>
   topicConfigs(names: readonly string[]): Promise<ReadonlyMap<string, ReadonlyMap<string, TopicConfig>>>
-  /** In the order of the partitions. At a time: the first record that is as young, or -1. */
+  /**
+   * Returns the offsets in the order of the partitions; undefined for one that has no leader, or whose leader does not answer. At a
+   * time: the first record that is as young, or -1.
+   */
   offsets(
     partitions: readonly TopicPartition[],
     at: 'beginning' | 'stable-end' | 'end' | { readonly timeMs: number }
-  ): Promise<PartitionPosition[]>
+  ): Promise<readonly (PartitionPosition | undefined)[]>
   groups(): Promise<string[]>
   group(groupID: string): Promise<GroupDescription>
   lag(group: GroupDescription): Promise<PartitionLag[]>
@@ -73,7 +76,18 @@ export function createInspector(
     topics: names => ask('describing topics', () => describeTopics(cluster, names)),
     quorum: () => ask('describing the quorum', () => describeQuorum(cluster)),
     topicConfigs: names => ask('reading configurations', () => describeTopicConfigs(cluster, names)),
-    offsets: (partitions, at) => ask('asking for offsets', () => listOffsets(cluster, partitions, specOf(at))),
+    async offsets(partitions, at) {
+      let answer: FoundOffsets | undefined
+      const askAll = async () => {
+        answer = await findOffsets(cluster, partitions, specOf(at))
+        if (answer.failed[0] !== undefined) throw answer.failed[0].error
+      }
+      await ask('asking for offsets', askAll).catch(error => {
+        if (answer === undefined || answer.found.length === 0) throw error
+      })
+      const found = new Map(answer?.found.map(own => [`${own.topic}/${own.partition}`, own]))
+      return partitions.map(({ topic, partition }) => found.get(`${topic}/${partition}`))
+    },
     groups: () => ask('listing groups', () => listGroups(cluster)),
     group: groupID => ask(`describing group ${groupID}`, () => describeGroup(cluster, groupID)),
     lag: group => ask(`asking for the lag of ${group.groupID}`, () => groupLag(cluster, group)),

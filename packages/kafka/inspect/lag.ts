@@ -1,5 +1,5 @@
 import type { Cluster } from '../cluster/cluster.ts'
-import { listOffsets, offsetAt } from '../cluster/list-offsets.ts'
+import { findOffsets, offsetAt } from '../cluster/list-offsets.ts'
 import type { TopicPartition } from '../group/assignment.ts'
 import { firstRecord } from './first-record.ts'
 import { type GroupDescription, type GroupMemberDescription, groupOffsets } from './groups.ts'
@@ -29,7 +29,7 @@ export interface PartitionLag extends TopicPartition {
 
 /**
  * The lag of a group in every partition of the topics in which it has committed or is to read something. Topics that were
- * deleted since are left out.
+ * deleted since are left out, and so are partitions without a leader.
  */
 export async function groupLag(cluster: Cluster, group: GroupDescription): Promise<PartitionLag[]> {
   const { groupID, members } = group
@@ -45,31 +45,23 @@ export async function groupLag(cluster: Cluster, group: GroupDescription): Promi
     partitions.map(({ partition }) => ({ topic: name, partition }))
   )
   // The ends last: what is written meanwhile may add to the lag, never make it negative.
-  const beginnings = await listOffsets(cluster, partitions, offsetAt.beginning)
-  const stableEnds = await listOffsets(cluster, partitions, offsetAt.stableEnd)
-  const ends = await listOffsets(cluster, partitions, offsetAt.end)
-  return Promise.all(
-    partitions.map(async (own, index): Promise<PartitionLag> => {
-      const place = placeOf(own)
-      const committedOffset = committed.get(place)?.offset
-      const [beginningOffset, stableOffset, endOffset] = [beginnings, stableEnds, ends].map(
-        offsets => offsets[index]?.offset ?? 0n
-      ) as [bigint, bigint, bigint]
-      const position = max(committedOffset ?? beginningOffset, beginningOffset)
-      const waiting = await firstWaiting(cluster, own, position, stableOffset, endOffset)
-      return {
-        ...own,
-        groupID,
-        committedOffset,
-        beginningOffset,
-        stableOffset,
-        endOffset,
-        lagRecords: waiting === undefined ? 0 : Number(max(endOffset - waiting.offset, 0n)),
-        waitingSinceMs: waiting?.timestampMs,
-        member: owners.get(place)
-      }
-    })
-  )
+  const offsets = new Map<string, bigint[]>()
+  for (const spec of [offsetAt.beginning, offsetAt.stableEnd, offsetAt.end]) {
+    const { found } = await findOffsets(cluster, partitions, spec)
+    for (const { offset, ...own } of found) offsets.set(placeOf(own), [...(offsets.get(placeOf(own)) ?? []), offset])
+  }
+  const lags = partitions.map(async (own): Promise<PartitionLag[]> => {
+    const place = placeOf(own)
+    const committedOffset = committed.get(place)?.offset
+    const [beginningOffset, stableOffset, endOffset] = offsets.get(place) ?? []
+    if (beginningOffset === undefined || stableOffset === undefined || endOffset === undefined) return []
+    const position = max(committedOffset ?? beginningOffset, beginningOffset)
+    const waiting = await firstWaiting(cluster, own, position, stableOffset, endOffset)
+    const lagRecords = waiting === undefined ? 0 : Number(max(endOffset - waiting.offset, 0n))
+    const found = { ...own, groupID, committedOffset, beginningOffset, stableOffset, endOffset, lagRecords }
+    return [{ ...found, waitingSinceMs: waiting?.timestampMs, member: owners.get(place) }]
+  })
+  return (await Promise.all(lags)).flat()
 }
 
 async function firstWaiting(

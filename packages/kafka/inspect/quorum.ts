@@ -16,7 +16,7 @@ const describeQuorumKey = 55
 
 /** Who is there, and who decides (KIP-595). Brokers with ZooKeeper know no quorum: they say who is the controller, not since when. */
 export async function describeQuorum(cluster: Cluster): Promise<QuorumDescription> {
-  await cluster.refresh([])
+  await cluster.refresh()
   const connection = await cluster.anyConnection()
   const brokerIDs = [...cluster.brokerIDs].toSorted((a, b) => a - b)
   // Asked all the same, a broker that does not know the request closes the connection.

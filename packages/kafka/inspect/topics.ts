@@ -1,6 +1,5 @@
 import { ConfigResourceTypes, describeConfigsV4, metadataV12 } from '@platformatic/kafka'
 import type { Cluster } from '../cluster/cluster.ts'
-import { request } from '../cluster/requests.ts'
 import { checkCode } from '../errors.ts'
 
 export interface TopicDescription {
@@ -21,13 +20,7 @@ export interface PartitionDescription {
 
 /** All topics that may be seen, or those of these names that exist, by name. */
 export async function describeTopics(cluster: Cluster, names?: readonly string[]): Promise<TopicDescription[]> {
-  const response = await request(
-    await cluster.anyConnection(),
-    metadataV12.api,
-    names ? [...names] : null,
-    false,
-    false
-  )
+  const response = await cluster.askAny(metadataV12.api, names ? [...names] : null, false, false)
   const described: TopicDescription[] = []
   for (const { name, isInternal, errorCode, partitions } of response.topics) {
     if (name === null || name === undefined || errorCode === unknownTopic) continue
@@ -63,7 +56,7 @@ export async function describeTopicConfigs(
   topics: readonly string[]
 ): Promise<ReadonlyMap<string, ReadonlyMap<string, TopicConfig>>> {
   const resources = topics.map(name => ({ resourceType: ConfigResourceTypes.TOPIC, resourceName: name }))
-  const response = await request(await cluster.anyConnection(), describeConfigsV4.api, resources, false, false)
+  const response = await cluster.askAny(describeConfigsV4.api, resources, false, false)
   return new Map(
     response.results.map(({ resourceName, errorCode, configs }) => {
       checkCode(errorCode, `reading the configuration of ${resourceName}`)

@@ -1,6 +1,6 @@
 import { describeProducersV0, describeTransactionsV0, listTransactionsV1 } from '@platformatic/kafka'
 import type { Cluster } from '../cluster/cluster.ts'
-import { listOffsets, offsetAt } from '../cluster/list-offsets.ts'
+import { findOffsets, offsetAt } from '../cluster/list-offsets.ts'
 import { request } from '../cluster/requests.ts'
 import { checkCode, protocolErrorName } from '../errors.ts'
 import type { TopicPartition } from '../group/assignment.ts'
@@ -38,7 +38,7 @@ const noTransactions = -1n
 
 /** Of all coordinators, the oldest first. */
 export async function openTransactions(cluster: Cluster): Promise<OpenTransaction[]> {
-  await cluster.refresh([])
+  await cluster.refresh()
   const found: OpenTransaction[] = []
   for (const brokerID of cluster.brokerIDs) {
     const connection = await cluster.connectionTo(brokerID)
@@ -67,16 +67,20 @@ export async function openTransactions(cluster: Cluster): Promise<OpenTransactio
   return found.toSorted((a, b) => a.startedAtMs - b.startedAtMs)
 }
 
-/** Those of the partitions in which something waits behind an open transaction, with whoever has it open (KIP-664). */
+/**
+ * Returns the partitions in which records wait behind an open transaction, with the producers that have it open (KIP-664). Partitions
+ * that cannot be asked are left out.
+ */
 export async function heldPartitions(
   cluster: Cluster,
   partitions: readonly TopicPartition[]
 ): Promise<HeldPartition[]> {
-  const stableEnds = await listOffsets(cluster, partitions, offsetAt.stableEnd)
-  const ends = await listOffsets(cluster, partitions, offsetAt.end)
+  const { found: stableEnds } = await findOffsets(cluster, partitions, offsetAt.stableEnd)
+  const { found: ends } = await findOffsets(cluster, stableEnds, offsetAt.end)
+  const endOf = new Map(ends.map(({ topic, partition, offset }) => [`${topic}/${partition}`, offset]))
   const held: HeldPartition[] = []
-  for (const [index, { topic, partition, offset: stableOffset }] of stableEnds.entries()) {
-    const endOffset = ends[index]?.offset ?? stableOffset
+  for (const { topic, partition, offset: stableOffset } of stableEnds) {
+    const endOffset = endOf.get(`${topic}/${partition}`) ?? stableOffset
     if (stableOffset >= endOffset) continue
     const connection = await cluster.connectionToLeader(topic, partition)
     const asked = [{ name: topic, partitionIndexes: [partition] }]

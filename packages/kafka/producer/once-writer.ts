@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { initProducerIdV5 } from '@platformatic/kafka'
 import { Cluster } from '../cluster/cluster.ts'
-import { request } from '../cluster/requests.ts'
 import type { KafkaConnection } from '../connection.ts'
 import { checkCode, KafkaError, protocolError, toKafkaError } from '../errors.ts'
 import type { OutputRecord } from '../records.ts'
@@ -47,6 +46,8 @@ export interface OnceWriter {
   write(slot: WriteSlot, record: OutputRecord): Promise<void>
   /** Of a slot that this writer reserved. */
   giveBack(slot: WriteSlot, end: SlotEnd): void
+  /** Asks the cluster for its partitions before the next slot is reserved. Callers that changed the partitions call this. */
+  forgetFacts(): void
   close(): Promise<void>
 }
 
@@ -83,6 +84,7 @@ export function createOnceWriter(connection: KafkaConnection, options: OnceWrite
   const deliveryTimeoutMs = options.deliveryTimeoutMs ?? 10_000
   const requestTimeoutMs = Math.max(500, Math.floor(deliveryTimeoutMs / 2))
   const clusters = Array.from({ length: connections }, () => new Cluster(connection, { requestTimeoutMs }))
+  const facts = clusters[0] as Cluster
   const couriers = new Couriers(deliveryTimeoutMs)
   const idleLanes = new Map<string, Lane[]>()
   const working = new Set<Promise<unknown>>()
@@ -92,7 +94,11 @@ export function createOnceWriter(connection: KafkaConnection, options: OnceWrite
   const nextCluster = () => clusters[turn++ % connections] as Cluster
 
   /** Tries until it succeeds, cannot succeed, or time is up. */
-  async function repeat<Result>(cluster: Cluster, doing: string, attempt: () => Promise<Result>): Promise<Result> {
+  async function repeat<Result>(
+    doing: string,
+    attempt: () => Promise<Result>,
+    beforeRetry = () => {}
+  ): Promise<Result> {
     const deadlineMs = performance.now() + deliveryTimeoutMs
     for (;;) {
       try {
@@ -100,7 +106,7 @@ export function createOnceWriter(connection: KafkaConnection, options: OnceWrite
       } catch (thrown) {
         const error = toKafkaError(thrown, doing)
         if (!error.retryable || isClosed || performance.now() > deadlineMs) throw error
-        cluster.forget()
+        beforeRetry()
         await delay(retryDelayMs)
       }
     }
@@ -132,7 +138,7 @@ export function createOnceWriter(connection: KafkaConnection, options: OnceWrite
 
   /** One new producer id is a lane in every partition. */
   async function openLanes(cluster: Cluster, topic: string, partitionCount: number): Promise<void> {
-    const response = await request(await cluster.anyConnection(), initProducerIdV5.api, null, 0, -1n, -1)
+    const response = await cluster.askAny(initProducerIdV5.api, null, 0, -1n, -1)
     checkCode(response.errorCode, 'asking for a producer id')
     const lane = { producerID: response.producerId, epoch: response.producerEpoch, sequence: 0 }
     for (let partition = 0; partition < partitionCount; partition++) keep(topic, partition, lane)
@@ -157,8 +163,9 @@ export function createOnceWriter(connection: KafkaConnection, options: OnceWrite
     async reserve(topic, key) {
       assertOpen()
       const cluster = nextCluster()
-      const reserving = repeat(cluster, 'reserving a slot', async () => {
-        const partitionCount = (await cluster.partitions(topic)).length
+      const reserving = repeat('reserving a slot', async () => {
+        // From one cluster, so that all orders of a key go by the same count.
+        const partitionCount = (await facts.partitions(topic)).length
         const partition = choosePartition(key, partitionCount)
         for (;;) {
           const lane = takeIdle(topic, partition)
@@ -178,7 +185,7 @@ export function createOnceWriter(connection: KafkaConnection, options: OnceWrite
       let mayBeWritten = false
       let isOver = false
       const cluster = nextCluster()
-      const writing = repeat(cluster, `writing to ${topic}/${partition}`, async () => {
+      const write = async () => {
         const courier = couriers.of(await cluster.connectionToLeader(topic, partition))
         const before = mayBeWritten
         const code = await courier.deliver(topic, partition, () => {
@@ -194,7 +201,8 @@ export function createOnceWriter(connection: KafkaConnection, options: OnceWrite
         const error = protocolError(code, `writing to ${topic}/${partition}`)
         mayBeWritten = before || !certainlyNotAppended(error)
         throw error
-      })
+      }
+      const writing = repeat(`writing to ${topic}/${partition}`, write, () => cluster.doubt(topic, partition))
       try {
         await inTime(writing)
       } catch (thrown) {
@@ -207,6 +215,8 @@ export function createOnceWriter(connection: KafkaConnection, options: OnceWrite
       if (end === 'uncertain') return
       keep(topic, partition, { producerID, epoch, sequence: end === 'written' ? addToSequence(sequence, 1) : sequence })
     },
+
+    forgetFacts: () => facts.forget(),
 
     async close() {
       isClosed = true

@@ -5,20 +5,21 @@ import { integrationEnvironment } from '@orderly/stack/testing'
 import { createTopics } from '../cluster/admin.ts'
 import { falsifyProduceResponses } from '../testing/falsify-produce.ts'
 import { readCommitted } from '../testing/read-committed.ts'
-import { createProducer } from './producer.ts'
+import { createProducer, type ProducerOptions } from './producer.ts'
 
 const connection = () => ({ brokers: integrationEnvironment().kafkaBrokers, clientID: 'producer-test' })
 
-async function topicAndProducer(t: TestContext, partitions: number) {
+async function topicAndProducer(t: TestContext, partitions: number, options: ProducerOptions = {}) {
   const topic = `produced-${randomUUID()}`
   await createTopics(connection(), [{ name: topic, partitions, replicationFactor: 1 }])
-  const producer = await createProducer(connection())
+  const producer = await createProducer(connection(), options)
   t.after(() => producer.close())
   return { topic, producer }
 }
 
 test('records for more partitions than one request takes are all written, once each and in the order of their keys', async t => {
-  const { topic, producer } = await topicAndProducer(t, 150)
+  // On a busy machine a broker takes several seconds to lead 150 new partitions.
+  const { topic, producer } = await topicAndProducer(t, 150, { deliveryTimeoutMs: 60_000 })
   const keys = Array.from({ length: 600 }, (_, index) => `key ${index}`)
   const rounds = ['first', 'second', 'third']
   // Nobody waits for an answer: the records of a key follow one another in one batch or in several.

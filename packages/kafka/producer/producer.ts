@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { initProducerIdV5 } from '@platformatic/kafka'
 import { Cluster } from '../cluster/cluster.ts'
-import { request } from '../cluster/requests.ts'
 import type { KafkaConnection } from '../connection.ts'
 import { checkCode, KafkaError, protocolError, toKafkaError } from '../errors.ts'
 import type { OutputRecord } from '../records.ts'
@@ -32,10 +31,12 @@ export interface Producer {
   /**
    * Resolves when every record is acknowledged by all in-sync replicas. Records for several partitions are not written
    * all or nothing. Concurrent calls travel together.
-   * @throws KafkaError `PRODUCER_QUEUE_FULL` (nothing was written, try later), `DELIVERY_TIMEOUT` (written or not: unknown),
+   * @throws KafkaError `PRODUCER_QUEUE_FULL` (nothing was written, try later; one partition takes half of the queue at most), `DELIVERY_TIMEOUT` (written or not: unknown),
    * `CLOSED`, or the broker's reason (`MESSAGE_TOO_LARGE`, `TOPIC_AUTHORIZATION_FAILED`, …).
    */
   send(records: readonly OutputRecord[]): Promise<void>
+  /** Asks the cluster for its partitions before the next record is sent. Callers that changed the partitions call this. */
+  forgetFacts(): void
   /** Sends what is waiting, then disconnects. */
   close(): Promise<void>
 }
@@ -74,8 +75,9 @@ class IdempotentProducer implements Producer {
   readonly #cluster: Cluster
   readonly #deliveryTimeoutMs: number
   readonly #calls: Calls
+  /** One partition that cannot be written leaves room for the others. */
+  readonly #maxLaneRecords: number
   readonly #couriers: Couriers
-  readonly #partitionCounts = new Map<string, number>()
   readonly #lookUps = new Map<string, Promise<void>>()
   readonly #lanes = new Map<string, Lane>()
   readonly #working = new Set<Promise<void>>()
@@ -85,7 +87,9 @@ class IdempotentProducer implements Producer {
   constructor(connection: KafkaConnection, options: ProducerOptions) {
     this.#deliveryTimeoutMs = options.deliveryTimeoutMs ?? 10_000
     this.#couriers = new Couriers(this.#deliveryTimeoutMs)
-    this.#calls = new Calls(this.#deliveryTimeoutMs, options.maxBufferedRecords ?? 50_000)
+    const maxBufferedRecords = options.maxBufferedRecords ?? 50_000
+    this.#calls = new Calls(this.#deliveryTimeoutMs, maxBufferedRecords)
+    this.#maxLaneRecords = Math.ceil(maxBufferedRecords / 2)
     // Half of the delivery time-out, so that a request without an answer is tried once more before the caller hears of it.
     const requestTimeoutMs = Math.max(500, Math.floor(this.#deliveryTimeoutMs / 2))
     this.#cluster = new Cluster(connection, { requestTimeoutMs })
@@ -95,7 +99,7 @@ class IdempotentProducer implements Producer {
     if (records.length === 0) return
     if (this.#closed) throw new KafkaError('CLOSED', 'the producer is closed', { retryable: false })
     const { call, answer } = this.#calls.open(records.length)
-    const unknown = new Set(records.map(({ topic }) => topic).filter(topic => !this.#partitionCounts.has(topic)))
+    const unknown = new Set(records.map(({ topic }) => topic).filter(topic => !this.#isKnown(topic)))
     if (unknown.size === 0) this.#enqueue(records, call)
     else {
       Promise.all([...unknown].map(topic => this.#lookUp(topic))).then(
@@ -106,32 +110,54 @@ class IdempotentProducer implements Producer {
     return answer
   }
 
+  forgetFacts(): void {
+    this.#cluster.forget()
+  }
+
   async close(): Promise<void> {
     this.#closed = true
     while (this.#working.size > 0) await Promise.all(this.#working)
     await this.#cluster.close()
   }
 
+  #isKnown(topic: string): boolean {
+    return this.#cluster.knownPartitions(topic) !== undefined
+  }
+
   /** Once for everybody who waits, for as long as somebody does. */
   #lookUp(topic: string): Promise<void> {
     let lookUp = this.#lookUps.get(topic)
     if (lookUp === undefined) {
-      lookUp = this.#repeat(
-        () => this.#calls.isEmpty,
-        async () => {
-          this.#partitionCounts.set(topic, (await this.#cluster.partitions(topic)).length)
-        }
-      ).finally(() => this.#lookUps.delete(topic))
+      const look = async () => void (await this.#cluster.partitions(topic))
+      lookUp = this.#repeat(() => this.#calls.isEmpty, look).finally(() => this.#lookUps.delete(topic))
       this.#lookUps.set(topic, lookUp)
     }
     return lookUp
   }
 
   #enqueue(records: readonly OutputRecord[], call: Call): void {
+    if (call.isSettled) return
+    const lanes: Lane[] = []
     for (const record of records) {
-      const partition = partitionOf(record, this.#partitionCounts.get(record.topic) as number)
-      const lane = this.#lane(record.topic, partition)
-      lane.waiting.push({ record, call })
+      const partitionCount = this.#cluster.knownPartitions(record.topic)?.length
+      if (partitionCount === undefined) {
+        // It expired a moment ago.
+        this.#lookUp(record.topic).then(
+          () => this.#enqueue(records, call),
+          error => this.#calls.fail(call, toKafkaError(error, 'looking topics up'))
+        )
+        return
+      }
+      const lane = this.#lane(record.topic, partitionOf(record, partitionCount))
+      if (partitionCount > 1 && lane.waiting.length >= this.#maxLaneRecords) {
+        const message = `${lane.waiting.length} records wait for ${lane.topic}/${lane.partition} already`
+        this.#calls.fail(call, new KafkaError('PRODUCER_QUEUE_FULL', message, { retryable: true }))
+        return
+      }
+      lanes.push(lane)
+    }
+    for (const [index, lane] of lanes.entries()) {
+      lane.waiting.push({ record: records[index] as OutputRecord, call })
       if (!lane.sending) this.#startDraining(lane)
     }
   }
@@ -165,14 +191,40 @@ class IdempotentProducer implements Producer {
       batch ??= takeBatch(lane.waiting)
       return batch
     }
-    const isOver = () => (batch ?? lane.waiting).at(-1)?.call.isSettled !== false
+    const isOver = () =>
+      (batch ?? lane.waiting).at(-1)?.call.isSettled !== false || (batch === undefined && this.#isGone(lane))
     try {
       const session = await this.#repeat(isOver, () => this.#currentSession())
       await this.#write(lane, session, take, isOver)
       for (const { call } of take()) this.#calls.acknowledge(call)
     } catch (thrown) {
+      if (batch === undefined && this.#isGone(lane)) {
+        this.#reroute(lane)
+        return
+      }
       const error = toKafkaError(thrown, `writing to ${lane.topic}`)
       for (const { call } of take()) this.#calls.fail(call, error)
+    }
+  }
+
+  /** Returns true when the topic was created again with fewer partitions. */
+  #isGone({ topic, partition }: Lane): boolean {
+    const partitionCount = this.#cluster.knownPartitions(topic)?.length
+    return partitionCount !== undefined && partition >= partitionCount
+  }
+
+  /** Sends what was not sent yet to the partitions that there are. */
+  #reroute(lane: Lane): void {
+    for (const { record, call } of lane.waiting.splice(0)) {
+      const partitionCount = this.#cluster.knownPartitions(record.topic)?.length ?? 0
+      const target = this.#lane(record.topic, partitionOf(record, partitionCount))
+      if (target === lane || record.partition !== undefined) {
+        const message = `${lane.topic}/${lane.partition} does not exist`
+        this.#calls.fail(call, new KafkaError('UNKNOWN_TOPIC_OR_PARTITION', message, { retryable: true }))
+        continue
+      }
+      target.waiting.push({ record, call })
+      if (!target.sending) this.#startDraining(target)
     }
   }
 
@@ -189,9 +241,8 @@ class IdempotentProducer implements Producer {
     }
     let mayBeAppended = false
     try {
-      await this.#repeat(isOver, async () => {
+      const write = async () => {
         const courier = this.#couriers.of(await this.#cluster.connectionToLeader(topic, partition))
-        this.#partitionCounts.set(topic, (await this.#cluster.partitions(topic)).length)
         const mayBeAppendedBefore = mayBeAppended
         mayBeAppended = true
         const code = await courier.deliver(topic, partition, pack)
@@ -199,7 +250,8 @@ class IdempotentProducer implements Producer {
         const error = protocolError(code, `writing to ${topic}/${partition}`)
         mayBeAppended = mayBeAppendedBefore || !certainlyNotAppended(error)
         throw error
-      })
+      }
+      await this.#repeat(isOver, write, () => this.#cluster.doubt(topic, partition))
     } catch (error) {
       // The next batch would reuse these sequence numbers: if this one is in the log, the broker would acknowledge the next without writing it.
       if (mayBeAppended) this.#session = undefined
@@ -217,7 +269,7 @@ class IdempotentProducer implements Producer {
   }
 
   async #initSession(): Promise<Session> {
-    const response = await request(await this.#cluster.anyConnection(), initProducerIdV5.api, null, 0, -1n, -1)
+    const response = await this.#cluster.askAny(initProducerIdV5.api, null, 0, -1n, -1)
     checkCode(response.errorCode, 'asking for a producer id')
     return {
       producerID: response.producerId,
@@ -227,14 +279,18 @@ class IdempotentProducer implements Producer {
   }
 
   /** Tries until it succeeds, cannot succeed, or nobody waits for it any more. @throws KafkaError the last failure */
-  async #repeat<Result>(isOver: () => boolean, attempt: () => Promise<Result>): Promise<Result> {
+  async #repeat<Result>(
+    isOver: () => boolean,
+    attempt: () => Promise<Result>,
+    beforeRetry = () => {}
+  ): Promise<Result> {
     for (;;) {
       try {
         return await attempt()
       } catch (thrown) {
         const error = toKafkaError(thrown, 'writing')
         if (!error.retryable || isOver()) throw error
-        this.#cluster.forget()
+        beforeRetry()
         await delay(retryDelayMs)
       }
     }

@@ -173,12 +173,10 @@ test('a log of one broker that is cut or replaced', async t => {
     const cluster = new Cluster(connection, { requestTimeoutMs: 5_000 })
     t.after(() => cluster.close())
     const group = { groupID: `group-${input}`, memberID: '', instanceID: null, generation: -1 }
-    const committed = await committedOffsets(
-      cluster,
-      group,
-      [{ topic: input, partition: 0 }],
-      AbortSignal.timeout(20_000)
-    )
+    const { found: committed } = await committedOffsets(cluster, group, [{ topic: input, partition: 0 }], {
+      signal: AbortSignal.timeout(20_000),
+      patienceMs: 20_000
+    })
     await recreateInput()
     await write(numbers(100, 115))
     // As by a commit that was in flight while the topic was deleted: Kafka itself deletes the offsets of a deleted topic.

@@ -1,6 +1,7 @@
 import type { Cluster } from '../cluster/cluster.ts'
 import type { FetchedRecord } from '../committed-read/batch-records.ts'
-import { beginningOffsets, endOffsets, Fetcher, type PartitionPosition } from '../committed-read/fetcher.ts'
+import { beginningOffsets, endOffsets, Fetcher } from '../committed-read/fetcher.ts'
+import { readToEnds } from '../committed-read/read-to-ends.ts'
 import {
   addedHeaders,
   addHeaders,
@@ -130,22 +131,15 @@ export async function loadParkedKeys(
     for (const partition of (await cluster.partitions(topic)).keys()) partitions.push({ topic, partition })
   }
   const beginnings = await beginningOffsets(cluster, partitions)
-  const ends = new Map(
-    (await endOffsets(cluster, partitions)).map(({ topic, partition, offset }) => [`${topic}/${partition}`, offset])
-  )
+  const ends = await endOffsets(cluster, partitions)
   const fetcher = new Fetcher(cluster, { maxBufferedRecords: 10_000, logger })
-  const isBefore = ({ topic, partition, offset }: PartitionPosition) =>
-    offset < (ends.get(`${topic}/${partition}`) as bigint)
-  const onAbort = () => fetcher.wake()
-  signal.addEventListener('abort', onAbort)
-  fetcher.assign(beginnings.filter(isBefore))
+  fetcher.assign(beginnings.filter(({ offset }, index) => offset < (ends[index]?.offset ?? 0n)))
   try {
-    while (fetcher.hasRecords() || fetcher.positions().some(isBefore)) {
-      signal.throwIfAborted()
-      for (const record of await fetcher.take(10_000)) parked.get(record.topic)?.remember(record)
+    const onRecords = (records: readonly FetchedRecord[]) => {
+      for (const record of records) parked.get(record.topic)?.remember(record)
     }
+    await readToEnds(fetcher, ends, { onRecords, signal })
   } finally {
-    signal.removeEventListener('abort', onAbort)
     fetcher.stop()
   }
   return new Map(topics.map(topic => [topic, parked.get(deadLetterTopic(topic)) as ParkedKeys]))

@@ -1,23 +1,26 @@
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
+import type { FailedPlace } from '../cluster/ask-leaders.ts'
 import { Cluster } from '../cluster/cluster.ts'
 import type { FetchedRecord } from '../committed-read/batch-records.ts'
 import { Fetcher } from '../committed-read/fetcher.ts'
 import { type LogChange, LogChangedError } from '../committed-read/log-changed.ts'
+import { Troubles } from '../committed-read/troubles.ts'
 import { KafkaError, toKafkaError } from '../errors.ts'
 import type { TopicPartition } from '../group/assignment.ts'
 import { commitOffsets } from '../group/committed-offsets.ts'
 import { GroupMember } from '../group/member.ts'
 import type { InputOffset } from '../group/offset-entry.ts'
+import { lookUpShapes } from '../group/topic-shapes.ts'
 import { BatchSummary } from './batch-summary.ts'
 import { type Committer, createCommitter, type OpenBatch } from './committers.ts'
-import { loadParkedKeys } from './parked-keys.ts'
+import { loadParkedKeys, type ParkedKeys } from './parked-keys.ts'
 import { passPoint } from './points.ts'
 import type { Incident, IncidentKind, PositionAdvance } from './position-store.ts'
 import { PositionTracker } from './position-tracker.ts'
 import { type BatchProcessor, createBatchProcessor } from './process-batch.ts'
 import { refusalOf } from './refuse-start.ts'
 import type { RunningStage, Stage, StageObserver, StageOptions } from './stage.ts'
-import { type Start, startingPositions } from './starting-positions.ts'
+import { type Start, type Starts, startingPositions } from './starting-positions.ts'
 import { Ticker } from './ticker.ts'
 
 /**
@@ -56,6 +59,12 @@ const incidentMessages: Readonly<Record<IncidentKind, string>> = {
 /** Refusals of what is in a record, not of when or by whom it is written. */
 const unwritable = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD'])
 
+/**
+ * Failures that a new identity ends. `FENCED`: no other instance has the id, the coordinator gave the transaction up because it took too
+ * long. `INVALID_PRODUCER_ID_MAPPING`: the id had expired.
+ */
+const mended = new Set(['CLOSED', 'FENCED', 'INVALID_PRODUCER_ID_MAPPING'])
+
 export function runStage<Event>(stage: Stage<Event>, options: StageOptions): RunningStage {
   const runner = new StageRunner(stage, options)
   const finished = runner.run()
@@ -82,6 +91,7 @@ class StageRunner<Event> {
   readonly #observer: StageObserver
   readonly #stopping = new AbortController()
   readonly #clusters: { readonly main: Cluster; readonly group: Cluster; readonly fetch: Cluster }
+  readonly #troubles: Troubles
   readonly #fetcher: Fetcher
   readonly #member: GroupMember
   readonly #committer: Committer
@@ -91,6 +101,10 @@ class StageRunner<Event> {
   readonly #recordsInACall: number | undefined
   /** Aborts what waits inside the batch under way: for a stop, or because the group is dealt out anew. */
   #interrupt = new AbortController()
+  /** A partition that could not be opened can be now: everything is opened again, once no commit is in flight. */
+  #mustReopen = false
+  /** No topic could be opened, and no retry helps. */
+  #openFailure: KafkaError | undefined
   #failures = 0
   /** Less than the maximum while an output that cannot be written is looked for. */
   #batchRecords: number
@@ -114,19 +128,26 @@ class StageRunner<Event> {
       group: new Cluster(connection, { requestTimeoutMs: rebalanceTimeoutMs + requestTimeoutMs }),
       fetch: new Cluster(connection, { requestTimeoutMs })
     }
+    this.#troubles = new Troubles({
+      logger,
+      onCount: event => this.#observer.unavailable?.({ stage: this.#name, ...event })
+    })
     this.#fetcher = new Fetcher(this.#clusters.fetch, {
       maxBufferedRecords: this.#maxBatchRecords * 2,
       ...(options.fetchPace && { pace: options.fetchPace }),
-      logger
+      logger,
+      troubles: this.#troubles
     })
     this.#member = new GroupMember(this.#clusters.group, {
       groupID: stage.group,
       instanceID: options.instanceID ?? null,
       topics: this.#topics,
+      metadata: this.#clusters.main,
       sessionTimeoutMs: options.sessionTimeoutMs ?? defaultSessionTimeoutMs,
       rebalanceTimeoutMs,
       logger,
-      onChange: () => this.#interruptBatch()
+      onChange: () => this.#interruptBatch(),
+      onPartitionsAdded: event => this.#observer.partitionsAdded?.({ stage: this.#name, ...event })
     })
     this.#committer = createCommitter(options, this.#clusters.main)
     this.#processor = createBatchProcessor(stage, {
@@ -171,17 +192,18 @@ class StageRunner<Event> {
       { stage: this.#name, partitions: partitions.map(({ topic, partition }) => `${topic}/${partition}`) },
       'joined'
     )
+    this.#troubles.retain(partitions)
     try {
       while (!this.#mustLeave()) {
         this.#interrupt = new AbortController()
-        const { signal } = this.#interrupt
-        const { main } = this.#clusters
-        const positions = await this.#start(partitions, signal)
-        this.#processor.reset(
-          await loadParkedKeys(main, this.#topics, this.#name, { logger: this.#options.logger, signal })
-        )
-        this.#fetcher.assign(positions)
-        await this.#work()
+        const decided = await this.#start(partitions, this.#interrupt.signal)
+        const opened = new AbortController()
+        try {
+          this.#open(decided, opened.signal)
+          await this.#work()
+        } finally {
+          opened.abort()
+        }
       }
     } catch (error) {
       const hasLostPartitions = error instanceof KafkaError && this.#member.noticeRefusal(error.code)
@@ -191,12 +213,95 @@ class StageRunner<Event> {
     }
   }
 
+  /**
+   * Begins to read each topic as soon as its parked keys are loaded, in the background, so that a topic that cannot be read holds up no
+   * other one. Partitions whose start could not be decided are tried again; once one can be, everything is opened again.
+   */
+  #open({ starts, failed }: Starts, signal: AbortSignal): void {
+    this.#mustReopen = false
+    this.#openFailure = undefined
+    const parkedKeys = new Map<string, ParkedKeys>()
+    this.#processor.reset(parkedKeys)
+    this.#fetcher.assign([])
+    const byTopic = Map.groupBy(starts, ({ topic }) => topic)
+    const refused = new Set<string>()
+    for (const [topic, own] of byTopic) {
+      const onRefused = (error: KafkaError) => {
+        refused.add(topic)
+        if (refused.size < byTopic.size) return
+        this.#openFailure = error
+        this.#fetcher.wake()
+      }
+      void this.#openTopic(topic, own, { parkedKeys, onRefused, signal })
+    }
+    if (failed.length > 0) void this.#watchUnopened(failed, signal)
+  }
+
+  async #openTopic(
+    topic: string,
+    starts: readonly Start[],
+    options: {
+      readonly parkedKeys: Map<string, ParkedKeys>
+      readonly onRefused: (error: KafkaError) => void
+      readonly signal: AbortSignal
+    }
+  ): Promise<void> {
+    const { parkedKeys, onRefused, signal } = options
+    const { main } = this.#clusters
+    const { logger } = this.#options
+    for (;;) {
+      try {
+        const loaded = await loadParkedKeys(main, [topic], this.#name, { logger, signal })
+        signal.throwIfAborted()
+        parkedKeys.set(topic, loaded.get(topic) as ParkedKeys)
+        this.#fetcher.add(starts)
+        return
+      } catch (thrown) {
+        if (signal.aborted) return
+        const error = toKafkaError(thrown, `loading the parked keys of ${topic}`)
+        if (!error.retryable) onRefused(error)
+        await this.#noteFailed(
+          starts.map(place => ({ ...place, error })),
+          signal
+        )
+      }
+    }
+  }
+
+  async #watchUnopened(failed: readonly FailedPlace[], signal: AbortSignal): Promise<void> {
+    const { main } = this.#clusters
+    let unopened = failed
+    while (!signal.aborted) {
+      await this.#noteFailed(unopened, signal)
+      try {
+        const options = { formerTopicIDs: this.#topicIDs, store: this.#options.positions, signal }
+        const decided = await startingPositions(main, this.#member.identity, unopened, options)
+        signal.throwIfAborted()
+        unopened = decided.failed
+        if (decided.starts.length === 0) continue
+        // Positions and parked keys are decided once more, for all partitions at the same time.
+        this.#mustReopen = true
+        this.#fetcher.wake()
+        return
+      } catch (thrown) {
+        const error = toKafkaError(thrown, 'deciding where to start')
+        unopened = unopened.map(place => ({ ...place, error }))
+      }
+    }
+  }
+
+  /** Reports partitions that cannot be opened, and pauses before the next attempt. */
+  async #noteFailed(failed: readonly FailedPlace[], signal: AbortSignal): Promise<void> {
+    const pausesMs = failed.map(({ error, ...place }) => this.#troubles.note(place, error))
+    await delay(Math.max(...pausesMs), undefined, { signal }).catch(() => {})
+  }
+
   /** Decides where to read on, reports what has changed underneath, and stores and commits the positions that follow from that. */
-  async #start(partitions: readonly TopicPartition[], signal: AbortSignal): Promise<readonly Start[]> {
+  async #start(partitions: readonly TopicPartition[], signal: AbortSignal): Promise<Starts> {
     const { main } = this.#clusters
     const { identity } = this.#member
     const { positions: store } = this.#options
-    const starts = await this.#storing(() =>
+    const { starts, failed } = await this.#storing(() =>
       startingPositions(main, identity, partitions, { formerTopicIDs: this.#topicIDs, store, signal })
     )
     const unread = this.#takeUnreadTruncation(starts)
@@ -213,7 +318,7 @@ class StageRunner<Event> {
     for (const { topic, topicID } of starts) this.#topicIDs.set(topic, topicID)
     this.#positions.reset(starts)
     await this.#advance(this.#positions.unsavedCommits())
-    return starts
+    return { starts, failed }
   }
 
   /** Truncated records that were fetched, but not processed yet: the position need not change for them. */
@@ -264,6 +369,7 @@ class StageRunner<Event> {
 
   #mustLeave(): boolean {
     if (this.#member.failure !== undefined) throw this.#member.failure
+    if (this.#openFailure !== undefined) throw this.#openFailure
     return this.#stopping.signal.aborted || this.#member.mustRejoin
   }
 
@@ -271,12 +377,12 @@ class StageRunner<Event> {
   async #work(): Promise<void> {
     let committing: Promise<void> = Promise.resolve()
     try {
-      while (!this.#mustLeave()) {
+      while (!this.#mustLeave() && !this.#mustReopen) {
         this.#interrupt = new AbortController()
         if (this.#ticker?.isDue === true) {
           await committing
           await this.#tick(this.#ticker)
-          if (this.#mustLeave()) break // nobody wakes a `take` that begins after the call to leave
+          if (this.#mustLeave() || this.#mustReopen) break // a `take` that begins after the call to leave is not woken
         }
         const records = await this.#fetcher.take(Math.min(this.#recordsInACall ?? Infinity, this.#batchRecords))
         if (records.length === 0) {
@@ -362,8 +468,8 @@ class StageRunner<Event> {
     const startMs = performance.now()
     const partitions = this.#fetcher.progress()
     if (partitions.length === 0) return
-    const partitionCounts = new Map<string, number>()
-    for (const topic of this.#topics) partitionCounts.set(topic, (await this.#clusters.main.partitions(topic)).length)
+    const { found } = await lookUpShapes(this.#clusters.fetch, this.#topics)
+    const partitionCounts = new Map([...found].map(([topic, shape]) => [topic, shape.partitions]))
     const context = { partitions, partitionCounts, signal: this.#interrupt.signal }
     const outputs = await ticker.run(context, error => this.#tickFailed(error))
     if (outputs.length === 0) return
@@ -398,8 +504,7 @@ class StageRunner<Event> {
     this.#observer.aborted?.({ reason: error.code })
     if (error.code !== 'CLOSED' && error.code !== 'GROUP_CHANGED') this.#failures++
     await this.#persistently(() => this.#committer.recover())
-    // Fenced, and yet recovered: nobody has taken the id, the coordinator had given this transaction up for taking too long.
-    const isMended = error.code === 'CLOSED' || error.code === 'FENCED' || unwritable.has(error.code)
+    const isMended = mended.has(error.code) || unwritable.has(error.code)
     if (!error.retryable && !isMended && !this.#member.mustRejoin) throw error
   }
 

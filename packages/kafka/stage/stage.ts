@@ -127,4 +127,13 @@ export interface StageObserver {
   }): void
   /** An input topic was deleted and created again, and is read from its beginning. */
   recreated?(event: { readonly stage: string; readonly topic: string }): void
+  /** Partitions were added to an input topic since this instance last joined its group. */
+  partitionsAdded?(event: {
+    readonly stage: string
+    readonly topic: string
+    readonly from: number
+    readonly to: number
+  }): void
+  /** The number of assigned partitions of a topic that cannot be read has changed. */
+  unavailable?(event: { readonly stage: string; readonly topic: string; readonly partitions: number }): void
 }

@@ -1,9 +1,10 @@
+import { type FailedPlace, placeKey } from '../cluster/ask-leaders.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { confirmTopicID } from '../cluster/confirm-topic-id.ts'
 import { epochEnds } from '../cluster/epoch-ends.ts'
-import { listOffsets, offsetAt } from '../cluster/list-offsets.ts'
+import { findOffsets, offsetAt } from '../cluster/list-offsets.ts'
 import type { EpochEnd } from '../committed-read/fetch-committed.ts'
-import { KafkaError } from '../errors.ts'
+import { KafkaError, toKafkaError } from '../errors.ts'
 import type { TopicPartition } from '../group/assignment.ts'
 import { type CommittedOffset, committedOffsets } from '../group/committed-offsets.ts'
 import type { GroupIdentity } from '../transaction/transactional-producer.ts'
@@ -177,62 +178,85 @@ export interface StartOptions {
   readonly signal: AbortSignal
 }
 
-/** @throws KafkaError, what the store throws, or the signal's reason */
+export interface Starts {
+  readonly starts: readonly Start[]
+  /** Partitions for which it cannot be decided at the moment, and why. */
+  readonly failed: readonly FailedPlace[]
+}
+
+/** Each partition fails alone. @throws KafkaError when the group or the cluster cannot be asked, what the store throws, or the signal's reason */
 export async function startingPositions(
   cluster: Cluster,
   group: GroupIdentity,
   partitions: readonly TopicPartition[],
   { formerTopicIDs, store, signal }: StartOptions
-): Promise<Start[]> {
-  const committed = byPlace(await committedOffsets(cluster, group, partitions, signal))
+): Promise<Starts> {
+  const offsets = await committedOffsets(cluster, group, partitions, { signal })
+  const committed = byPlace(offsets.found)
+  const failed = byPlace<FailedPlace>(offsets.failed)
+  const fail = (own: TopicPartition, thrown: unknown) => {
+    const error = toKafkaError(thrown, `deciding where to start in ${placeKey(own)}`)
+    failed.set(placeKey(own), { topic: own.topic, partition: own.partition, error })
+  }
   const stored = (await store?.load()) ?? []
   const storedTopics = new Set(stored.map(({ topic }) => topic))
   const storedByPlace = byPlace(stored)
-  cluster.forget() // the ids and leader epochs that it knows may be old
+  await cluster.refresh() // the ids and leader epochs that it knows may be old
   const known = []
-  for (const own of partitions) {
-    const leader = (await cluster.partitions(own.topic))[own.partition]
-    if (leader === undefined) throw notThere(own)
+  for (const own of partitions.filter(own => !failed.has(placeKey(own)))) {
+    const leader = (await cluster.partitions(own.topic).catch(error => fail(own, error)))?.[own.partition]
+    if (leader === undefined) {
+      if (!failed.has(placeKey(own))) fail(own, notThere(own))
+      continue
+    }
     known.push({
       ...own,
       topicID: leader.topicID,
       hasLeader: leader.leaderID >= 0,
-      committed: committed.get(placeOf(own)),
+      committed: committed.get(placeKey(own)),
       formerTopicID: formerTopicIDs.get(own.topic),
       store: store && {
         whenBehind: store.whenBehind,
-        stored: storedByPlace.get(placeOf(own)),
+        stored: storedByPlace.get(placeKey(own)),
         hasOthers: storedTopics.has(own.topic)
       }
     })
   }
-  // A log without a leader cannot be asked, and must not hold up the others: the first fetch compares it with the position.
+  // A log that cannot be asked must not hold up the others: the first fetch compares it with the position.
   const led = known.filter(({ hasLeader }) => hasLeader)
-  const beginnings = byPlace(await listOffsets(cluster, led, offsetAt.beginning))
-  const ends = byPlace(await listOffsets(cluster, led, offsetAt.end))
-  const log = (own: TopicPartition) => {
-    const [beginning, end] = [beginnings.get(placeOf(own))?.offset, ends.get(placeOf(own))?.offset]
-    return beginning === undefined || end === undefined ? undefined : { beginning, end }
-  }
   const questions = led.flatMap(own => {
     const reference = referenceOf({ ...own, log: undefined })
     if (reference === undefined || reference.leaderEpoch === unknownEpoch) return []
     return [{ topic: own.topic, partition: own.partition, leaderEpoch: reference.leaderEpoch }]
   })
-  const answers = await epochEnds(cluster, questions)
-  const epochEndOf = new Map(questions.map((question, index) => [placeOf(question), answers[index]]))
-  const starts = known.map(own => startOf({ ...own, log: log(own), epochEnd: epochEndOf.get(placeOf(own)) }))
+  const [beginnings, ends, epochs] = await Promise.all([
+    findOffsets(cluster, led, offsetAt.beginning),
+    findOffsets(cluster, led, offsetAt.end),
+    epochEnds(cluster, questions)
+  ])
+  const [beginningOf, endOf] = [byPlace(beginnings.found), byPlace(ends.found)]
+  const unasked = byPlace(epochs.failed)
+  const log = (own: TopicPartition) => {
+    const [beginning, end] = [beginningOf.get(placeKey(own))?.offset, endOf.get(placeKey(own))?.offset]
+    return beginning === undefined || end === undefined || unasked.has(placeKey(own)) ? undefined : { beginning, end }
+  }
+  const starts: Start[] = []
+  for (const own of known) {
+    try {
+      starts.push(startOf({ ...own, log: log(own), epochEnd: epochs.answers.get(placeKey(own)) }))
+    } catch (error) {
+      fail(own, error)
+    }
+  }
   const recreated = starts.filter(({ incident }) => incident?.kind === 'topic_recreated')
   for (const [topic, topicID] of new Map(recreated.map(own => [own.topic, own.topicID])))
     await confirmTopicID(cluster, topic, topicID)
-  return starts
+  return { starts, failed: [...failed.values()] }
 }
 
 function byPlace<Known extends TopicPartition>(known: readonly Known[]): Map<string, Known> {
-  return new Map(known.map(own => [placeOf(own), own]))
+  return new Map(known.map(own => [placeKey(own), own]))
 }
-
-const placeOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`
 
 function notThere({ topic, partition }: TopicPartition): KafkaError {
   return new KafkaError('UNKNOWN_TOPIC_OR_PARTITION', `${topic} has no partition ${partition}`, { retryable: true })

@@ -12,6 +12,7 @@ import { textCodec } from './text-codec.ts'
 /** What a broker, real or not, has to offer so that the contract can be tried on it. */
 export interface BrokerUnderTest {
   createTopics(names: readonly string[]): Promise<void>
+  growTopic(name: string, partitions: number): Promise<void>
   producer(): Promise<Producer>
   runStage<Event>(
     stage: Stage<Event>,
@@ -421,5 +422,24 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
       texts.length
     )
     assert.equal((await broker.read(output, texts.length)).length, texts.length)
+  })
+
+  test(`${brokerName}: partitions that are added are written and read from their beginning, without a restart`, async t => {
+    const { broker, input, output, write, start, upperCase } = await setUp(t)
+    const added: unknown[] = []
+    start(upperCase, { observer: { partitionsAdded: event => added.push(event) } })
+    await write(['a'])
+    await broker.read(output, 1)
+    await broker.growTopic(input, 8)
+    let sent = 1
+    for (const deadlineMs = Date.now() + 60_000; ; ) {
+      const texts = Array.from({ length: 40 }, () => `value ${sent++}`)
+      for (const text of texts) await write([text], `key of ${text}`)
+      assert.equal((await broker.read(output, sent)).length, sent)
+      const partitions = new Set((await broker.read(input, sent)).map(({ partition }) => partition))
+      if (partitions.size === 8) break
+      assert.ok(Date.now() < deadlineMs, `partitions ${[...partitions]} were written`)
+    }
+    assert.deepEqual(added, [{ stage: 'contract', topic: input, from: 4, to: 8 }])
   })
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { FetchedRecord } from '../committed-read/batch-records.ts'
 import { KafkaError } from '../errors.ts'
 import type { CommittedOffset } from '../group/committed-offsets.ts'
+import type { PartitionsAdded } from '../group/member.ts'
 import type { InputOffset } from '../group/offset-entry.ts'
 import { partitionOf } from '../producer/partitioner.ts'
 import type { Producer } from '../producer/producer.ts'
@@ -62,6 +63,8 @@ export interface InMemoryBroker {
   records(topic: string): RecordedRecord[]
   /** The same records, as a reader gets them. */
   fetched(topic: string): FetchedRecord[]
+  /** Adds partitions to a topic. */
+  growTopic(topic: string, partitions: number): void
   /** The next `send` of any producer is refused with this, and writes nothing. */
   failNextSend(error: Error): void
   /** The next commit of any stage fails with this, and writes nothing. */
@@ -84,6 +87,7 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
   const committed = new Map<string, CommittedOffset>()
   const topicIDs = new Map<string, string>()
   const wakeUps = new Set<() => void>()
+  const onPartitionsAdded = new Set<(event: PartitionsAdded) => void>()
   let nextFailure: Error | undefined
   let nextCommitFailure: Error | undefined
 
@@ -108,7 +112,7 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
   function append(records: readonly OutputRecord[]): void {
     for (const record of records) {
       const { topic } = record
-      const partition = partitionOf(record, partitionCount)
+      const partition = partitionOf(record, log(topic).length)
       const target = log(topic)[partition] as FetchedRecord[]
       const place = { topic, partition, offset: BigInt(target.length), topicID: topicIDOf(topic) }
       target.push(fetchedRecord(place, record))
@@ -126,6 +130,7 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
         if (failure !== undefined) throw failure
         append(records)
       },
+      forgetFacts() {},
       async close() {
         closed = true
       }
@@ -141,6 +146,11 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
     let wake = () => {}
     const wakeThis = () => wake()
     wakeUps.add(wakeThis)
+    const reportAdded = (event: PartitionsAdded) => {
+      if (stage.inputs.some(({ name }) => name === event.topic))
+        observer.partitionsAdded?.({ stage: stage.name, ...event })
+    }
+    onPartitionsAdded.add(reportAdded)
 
     const begin = async (): Promise<void> => {
       const stored = (await store?.load()) ?? []
@@ -191,7 +201,7 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
           return { topic: name, partition, offset: BigInt(offset), ...completeUntilMs }
         })
       )
-      const partitionCounts = new Map(stage.inputs.map(({ name }) => [name, partitionCount]))
+      const partitionCounts = new Map(stage.inputs.map(({ name }) => [name, log(name).length]))
       const onFailure = (error: unknown) => observer.retried?.({ error })
       const outputs = await due.run({ partitions, partitionCounts, signal: stopping.signal }, onFailure)
       if (outputs.length === 0) return
@@ -216,6 +226,7 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
       } finally {
         ticker?.stop()
         wakeUps.delete(wakeThis)
+        onPartitionsAdded.delete(reportAdded)
       }
     }
 
@@ -274,6 +285,12 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
   return {
     producer,
     runStage,
+    growTopic(topic, to) {
+      const partitions = log(topic)
+      const from = partitions.length
+      while (partitions.length < to) partitions.push([])
+      for (const report of onPartitionsAdded) report({ topic, from, to })
+    },
     failNextSend: error => {
       nextFailure = error
     },

@@ -7,6 +7,7 @@ testBrokerContract('the broker in memory', async () => {
   const broker = createInMemoryBroker()
   return {
     createTopics: async () => {},
+    growTopic: async (name, partitions) => broker.growTopic(name, partitions),
     producer: async () => broker.producer(),
     runStage: (stage, options) => broker.runStage(stage, options),
     read: (topic, count) => untilRecorded(broker, topic, count)

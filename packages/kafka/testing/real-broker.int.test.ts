@@ -9,6 +9,7 @@ import { deadLetterTopic } from '../stage/dead-letters.ts'
 import { runStage } from '../stage/run-stage.ts'
 import type { Stage, StageOptions } from '../stage/stage.ts'
 import { testBrokerContract } from './broker-contract.ts'
+import { growTopic } from './change-topics.ts'
 import { readCommitted } from './read-committed.ts'
 import { textCodec } from './text-codec.ts'
 
@@ -18,7 +19,11 @@ testBrokerContract('Kafka, at least once', async () => brokerUnderTest('at-least
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 
 function brokerUnderTest(delivery: 'exactly-once' | 'at-least-once') {
-  const connection = { brokers: integrationEnvironment().kafkaBrokers, clientID: 'integration-test' }
+  const connection = {
+    brokers: integrationEnvironment().kafkaBrokers,
+    clientID: 'integration-test',
+    metadataMaxAgeMs: 1_000
+  }
   const transactionalID = `contract-${randomUUID()}`
   return {
     createTopics: (names: readonly string[]) =>
@@ -26,6 +31,7 @@ function brokerUnderTest(delivery: 'exactly-once' | 'at-least-once') {
         connection,
         names.map(name => ({ name, partitions: 4, replicationFactor: 1 }))
       ),
+    growTopic: (name: string, partitions: number) => growTopic(connection, name, partitions),
     producer: () => createProducer(connection),
     runStage: <Event>(stage: Stage<Event>, options: Pick<StageOptions, 'isTransient' | 'logger'>) =>
       runStage(stage, { ...options, connection, delivery, transactionalID }),

@@ -7,6 +7,7 @@ import { Cluster } from '../cluster/cluster.ts'
 import type { KafkaConnection } from '../connection.ts'
 import { KafkaError } from '../errors.ts'
 import { committedOffsets } from '../group/committed-offsets.ts'
+import { intercept, withoutFeatures } from '../testing/intercept.ts'
 import { readCommitted } from '../testing/read-committed.ts'
 import { ScriptedProducer } from '../testing/scripted-producer.ts'
 import { type GroupIdentity, TransactionalProducer } from './transactional-producer.ts'
@@ -39,8 +40,10 @@ async function setUp(t: TestContext, protocol: Protocol, connection = shared) {
   const record = (value: string) => ({ topic, key: 'k', value: Buffer.from(value), headers: {} })
   const offset = (next: bigint) => [{ topic, partition: 0, offset: next }]
   const committedOffset = async () => {
-    const [position] = await committedOffsets(cluster, group, [{ topic, partition: 0 }], AbortSignal.timeout(20_000))
-    return position?.offset ?? 0n
+    const options = { signal: AbortSignal.timeout(20_000), patienceMs: 20_000 }
+    const { found, failed } = await committedOffsets(cluster, group, [{ topic, partition: 0 }], options)
+    assert.deepEqual(failed, [])
+    return found[0]?.offset ?? 0n
   }
   const committedValues = async (last: string) => {
     const records = await readCommitted(connection, topic, all => all.some(({ value }) => value.toString() === last))
@@ -49,32 +52,7 @@ async function setUp(t: TestContext, protocol: Protocol, connection = shared) {
   return { topic, transactionalID, createProducer, group, record, offset, committedOffset, committedValues }
 }
 
-interface Asked {
-  readonly key: number
-  readonly version: number
-  readonly args: readonly unknown[]
-}
-
-/** What is asked of coordinators goes through `handle`, which sends it, or does not. */
-function intercept(
-  cluster: Cluster,
-  handle: (asked: Asked, send: () => Promise<unknown>) => Promise<unknown>
-): Cluster {
-  const askCoordinator = cluster.askCoordinator.bind(cluster)
-  cluster.askCoordinator = (type, key, api, ...args) =>
-    handle({ key: api.key, version: api.version, args }, () => askCoordinator(type, key, api, ...args)) as never
-  return cluster
-}
-
 const newCluster = (connection: KafkaConnection) => new Cluster(connection, { requestTimeoutMs: 5_000 })
-
-/** A cluster as one that knows no features, where the first protocol is spoken. */
-function withoutFeatures(cluster: Cluster): Cluster {
-  return intercept(cluster, async ({ key }, send) => {
-    const answer = (await send()) as object
-    return key === apiVersions ? { ...answer, finalizedFeatures: [] } : answer
-  })
-}
 
 /** A cluster of which every request to a coordinator is noted, by its API key and version. */
 function noting(connection: KafkaConnection) {
@@ -126,7 +104,6 @@ function holdingBack(connection: KafkaConnection, apiKey: number) {
   return { cluster, reached: reached.promise, release: () => released.resolve() }
 }
 
-const apiVersions = 18
 const endTransaction = 26
 
 test('with the first protocol partitions and the group are added, with the second one they join by themselves', async t => {
@@ -144,6 +121,28 @@ test('with the first protocol partitions and the group are added, with the secon
     // Coordinators that have just been elected are asked several times.
     assert.deepEqual([...new Set(asked)], expected[protocol])
   }
+})
+
+test('the protocol follows the features of the cluster while the producer runs', async t => {
+  const { transactionalID, group, record, offset, committedOffset, committedValues } = await setUp(t, 'second')
+  const { cluster, asked } = noting(shared)
+  t.after(() => cluster.close())
+  let isHidden = true
+  const producer = new TransactionalProducer(
+    withoutFeatures(cluster, () => isHidden),
+    { transactionalID, transactionTimeoutMs: 10_000, stepTimeoutMs: 4_000, featuresMaxAgeMs: 0 }
+  )
+  await producer.init()
+  const ends: string[] = []
+  for (const [index, hides] of [true, false, false, true].entries()) {
+    isHidden = hides
+    asked.length = 0
+    await producer.commit([record(`${index}`)], offset(BigInt(index + 1)), group)
+    ends.push(asked.at(-1) ?? '')
+  }
+  assert.deepEqual(ends, ['26 v4', '26 v5', '26 v5', '26 v4'])
+  assert.deepEqual(await committedValues('3'), ['0', '1', '2', '3'])
+  assert.equal(await committedOffset(), 4n)
 })
 
 testBoth(

@@ -31,12 +31,16 @@ import { endTxnV5, isSecondProtocolSpoken, txnOffsetCommitV5 } from './second-pr
  * States: **new** → `init` → **ready** ⇄ `commit` (adds partitions and the group, then writes records and offsets, then
  * ends; resolves only when the coordinator said that it is committed) — any failure → **doubtful** → `recover` → **ready**.
  * Where the cluster speaks the second protocol (second-protocol.ts), nothing is added, and each end gives the identity its next epoch. Which one
- * it speaks is asked when no transaction can be open: in `init` and `recover`.
+ * it speaks is asked when no transaction can be open: in `init` and `recover`, and before a commit when the answer has expired.
  *
  * Doubtful means: what was sent may still be on its way, so the identity must not be used again: with the first protocol a delayed EndTxn could
  * end the *next* transaction. `recover` aborts what is open and asks for the next epoch *of the identity it holds*; after
  * that the brokers refuse everything older. Had another instance taken the id meanwhile, the coordinator refuses (`FENCED`) and
- * this one has to leave. Only `init`, at the start of a process, takes the id from whoever had it.
+ * this one has to leave. Only `init`, at the start of a process, takes the id from another instance.
+ *
+ * Coordinators forget an id that was not used for `transactional.id.expiration.ms` (seven days). Its next commit fails with
+ * `INVALID_PRODUCER_ID_MAPPING`, and nothing is open. `recover` asks with the identity it holds here as well: a free id is given a
+ * new producer id, one that was taken since is refused.
  *
  * Whether a commit whose answer got lost took place, nobody needs to know: the caller reads the committed offsets again and
  * goes on from there.
@@ -56,6 +60,8 @@ export interface TransactionalProducerOptions {
   readonly transactionTimeoutMs: number
   /** How long one step may be tried again before the transaction is given up. */
   readonly stepTimeoutMs: number
+  /** How long the features of the cluster are used before they are asked for again. */
+  readonly featuresMaxAgeMs?: number
 }
 
 /** Of this client, for the brokers' metrics and logs; they take letters, digits, dots and dashes. */
@@ -64,7 +70,9 @@ const softwareVersion = '1'
 /** A transaction that has just ended is still being written out; it takes a millisecond or two. */
 const concurrentDelayMs = 1
 const retryDelayMs = 50
+const defaultFeaturesMaxAgeMs = 60_000
 const invalidTransactionState = 48
+const expiredID = 49
 /** With the first protocol a coordinator says "fenced" then, for the epoch is no longer the producer's. */
 const alreadyAborted = 'committing: the coordinator has aborted the transaction, which was open for too long'
 /** INVALID_PRODUCER_EPOCH, PRODUCER_FENCED */
@@ -90,6 +98,7 @@ export class TransactionalProducer {
   #identity: ProducerIdentity = { producerID: -1n, epoch: -1 }
   #sequences = new Map<string, number>()
   #speaksSecond = false
+  #featuresFreshUntilMs = 0
 
   constructor(cluster: Cluster, options: TransactionalProducerOptions) {
     this.#cluster = cluster
@@ -105,9 +114,9 @@ export class TransactionalProducer {
   async recover(): Promise<void> {
     await this.#repeat('aborting', async () => {
       const code = await this.#end(false)
-      // Nothing is open: it was never begun, or it is committed and only the answer got lost, or the coordinator aborted it because
-      // it was open for too long, and fenced its epoch. Whether somebody else did that, taking the id, only the next step tells.
-      if (code !== invalidTransactionState && !fencedEpoch.has(code)) checkCode(code, 'aborting')
+      // Nothing is open: it was never begun, or it is committed and only the answer got lost, or the id has expired, or the coordinator
+      // aborted it because it was open for too long, and fenced its epoch. The next step shows whether another instance has the id.
+      if (code !== invalidTransactionState && code !== expiredID && !fencedEpoch.has(code)) checkCode(code, 'aborting')
     })
     await this.#initialize(this.#identity)
   }
@@ -127,6 +136,7 @@ export class TransactionalProducer {
     group?: GroupIdentity
   ): Promise<void> {
     const outbox = outputs instanceof Outbox ? outputs : await this.#outboxOf(outputs)
+    if (performance.now() >= this.#featuresFreshUntilMs) await this.#refreshFeatures()
     const waves = this.#seal(outbox)
     if (!this.#speaksSecond) {
       await allSettled([this.#addPartitions(waves), ...(group === undefined ? [] : [this.#addGroup(group)])])
@@ -148,13 +158,26 @@ export class TransactionalProducer {
   async #initialize(current: ProducerIdentity): Promise<void> {
     await this.#repeat('taking the transactional id', async () => {
       const { transactionalID, transactionTimeoutMs } = this.#options
-      const versions = await this.#ask(apiVersionsV4.api, softwareName, softwareVersion)
+      const speaksSecond = await this.#askFeatures()
       const arguments_ = [transactionalID, transactionTimeoutMs, current.producerID, current.epoch] as const
       const response = await this.#ask(initProducerIdV5.api, ...arguments_)
       checkCode(response.errorCode, 'taking the transactional id')
       this.#become({ producerID: response.producerId, epoch: response.producerEpoch })
-      this.#speaksSecond = isSecondProtocolSpoken(versions)
+      this.#speaksSecond = speaksSecond
     })
+  }
+
+  async #askFeatures(): Promise<boolean> {
+    const versions = await this.#ask(apiVersionsV4.api, softwareName, softwareVersion)
+    const maxAgeMs = this.#options.featuresMaxAgeMs ?? defaultFeaturesMaxAgeMs
+    this.#featuresFreshUntilMs = performance.now() + maxAgeMs * (0.8 + Math.random() * 0.4)
+    return isSecondProtocolSpoken(versions)
+  }
+
+  /** Changes the protocol, with a new epoch, when the features of the cluster have changed, for instance after an upgrade. */
+  async #refreshFeatures(): Promise<void> {
+    const speaksSecond = await this.#askFeatures().catch(() => this.#speaksSecond) // the next commit asks again
+    if (speaksSecond !== this.#speaksSecond) await this.#initialize(this.#identity)
   }
 
   #become(identity: ProducerIdentity): void {

@@ -14,6 +14,7 @@ export function kafkaConnection(config: KafkaConfig, clientID: string): KafkaCon
   return {
     brokers: config.KAFKA_BROKERS,
     clientID,
+    metadataMaxAgeMs: config.KAFKA_METADATA_MAX_AGE_MS,
     ...(config.KAFKA_TLS ? { tls: tlsOf(config) } : {}),
     ...(config.KAFKA_SASL_MECHANISM === undefined
       ? {}

@@ -112,6 +112,7 @@ test('a connection with TLS and SASL carries the texts of the files', t => {
   assert.deepEqual(kafkaConnection(config, 'order-1'), {
     brokers: ['broker.example:9093'],
     clientID: 'order-1',
+    metadataMaxAgeMs: 10_000,
     tls: {
       ca: '-----BEGIN CERTIFICATE-----\nca',
       cert: '-----BEGIN CERTIFICATE-----\ncert',

@@ -58,6 +58,14 @@ export const kafkaSettings = {
     }),
     minItems: 1
   }),
+  KAFKA_METADATA_MAX_AGE_MS: Type.Integer(
+    options({
+      description: 'how long partitions, leaders and coordinators are used before they are asked for again',
+      minimum: 100,
+      maximum: 3_600_000,
+      default: 10_000
+    })
+  ),
   KAFKA_TLS: Type.Boolean(options({ description: 'whether to talk to the brokers by TLS', default: false })),
   KAFKA_TLS_CA_FILE: Type.Optional(
     Type.String(

@@ -79,6 +79,18 @@ export function stageObserver(metrics: Registry): Required<TraceObserver> {
     registers
   })
   const partitions = new Gauge({ name: 'orderly_stage_partitions', help: 'Partitions this instance reads.', registers })
+  const unavailable = new Gauge({
+    name: 'orderly_stage_unavailable_partitions',
+    help: 'Partitions of this instance that cannot be read: no leader, no access, or the topic was created again.',
+    labelNames: ['stage', 'topic'],
+    registers
+  })
+  const partitionsAdded = new Counter({
+    name: 'orderly_stage_partitions_added_total',
+    help: 'Partitions that were added to a topic while this instance was a member of the group that reads it.',
+    labelNames: ['stage', 'topic'],
+    registers
+  })
   const abortReason = boundedLabel()
   const parkReason = boundedLabel()
 
@@ -108,6 +120,8 @@ export function stageObserver(metrics: Registry): Required<TraceObserver> {
     parked: ({ topic, reason }) => parked.inc({ topic, reason: parkReason(reason) }),
     assigned: event => partitions.set(event.partitions),
     truncated: ({ stage, topic }) => truncations.inc({ stage, topic }),
-    recreated: ({ stage, topic }) => recreations.inc({ stage, topic })
+    recreated: ({ stage, topic }) => recreations.inc({ stage, topic }),
+    partitionsAdded: ({ stage, topic, from, to }) => partitionsAdded.inc({ stage, topic }, to - from),
+    unavailable: event => unavailable.set({ stage: event.stage, topic: event.topic }, event.partitions)
   }
 }

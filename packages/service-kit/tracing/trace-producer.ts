@@ -5,7 +5,11 @@ import { isSampled, preciseNowMs, type Spans } from './spans.ts'
 /** `send <topic>` for each record, below the step whose context is in its header; from then on the header names the sending. */
 export function traceProducer(producer: Producer, spans: Spans | undefined): Producer {
   if (spans === undefined) return producer
-  return { send: records => sendTraced(records, spans, traced => producer.send(traced)), close: () => producer.close() }
+  return {
+    send: records => sendTraced(records, spans, traced => producer.send(traced)),
+    forgetFacts: () => producer.forgetFacts(),
+    close: () => producer.close()
+  }
 }
 
 /** The same for a record that is written once; written again, its header names another sending of the same step. */
@@ -15,6 +19,7 @@ export function traceOnceWriter(writer: OnceWriter, spans: Spans | undefined): O
     reserve: (topic, key) => writer.reserve(topic, key),
     write: (slot, record) => sendTraced([record], spans, ([traced]) => writer.write(slot, traced ?? record)),
     giveBack: (slot, end) => writer.giveBack(slot, end),
+    forgetFacts: () => writer.forgetFacts(),
     close: () => writer.close()
   }
 }

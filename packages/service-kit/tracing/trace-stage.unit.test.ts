@@ -115,6 +115,6 @@ test('what is not sampled leaves no span, and goes on unsampled', async t => {
 test('without a receiver of traces a stage and a producer are left as they are', () => {
   const observer = {}
   assert.deepEqual(traceStage(passOn, observer, undefined), { stage: passOn, observer })
-  const producer = { send: async () => {}, close: async () => {} }
+  const producer = { send: async () => {}, forgetFacts: () => {}, close: async () => {} }
   assert.equal(traceProducer(producer, undefined), producer)
 })

@@ -20,11 +20,10 @@ export async function observeCluster(inspector: KafkaInspector, options: Observe
   // The ends last: what is written meanwhile is not taken for held up.
   const ends = await inspector.offsets(places, 'end')
   const stableEnds = await inspector.offsets(places, 'stable-end')
-  const partitions = places.map((place, index) => ({
-    ...place,
-    endOffset: ends[index]?.offset ?? 0n,
-    stableOffset: stableEnds[index]?.offset ?? 0n
-  }))
+  const partitions = places.flatMap((place, index) => {
+    const [endOffset, stableOffset] = [ends[index]?.offset, stableEnds[index]?.offset]
+    return endOffset === undefined || stableOffset === undefined ? [] : [{ ...place, endOffset, stableOffset }]
+  })
   const { chosen, leftOut } = chooseGroups(await inspector.groups(), {
     ignored: options.ignoredGroups,
     max: options.maxGroups

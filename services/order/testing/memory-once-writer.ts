@@ -32,6 +32,7 @@ export function createMemoryOnceWriter(producer: Producer) {
       if (failure !== undefined) throw failure.error
     },
     giveBack() {},
+    forgetFacts() {},
     async close() {}
   }
   return {

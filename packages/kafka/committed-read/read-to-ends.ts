@@ -1,0 +1,41 @@
+import type { FetchedRecord } from './batch-records.ts'
+import type { Fetcher, PartitionPosition } from './fetcher.ts'
+
+const recordsAtOnce = 10_000
+/** How long a partition may be unreadable: a restart of its broker takes less. */
+const patienceMs = 10_000
+
+/**
+ * Takes the records of a fetcher until each partition has been read to its end.
+ * @throws KafkaError when a partition cannot be read for 10 s, or the signal's reason
+ */
+export async function readToEnds(
+  fetcher: Fetcher,
+  ends: readonly PartitionPosition[],
+  {
+    onRecords,
+    signal
+  }: {
+    /** The next records are taken when its promise has resolved. */
+    readonly onRecords: (records: readonly FetchedRecord[]) => void | Promise<void>
+    readonly signal: AbortSignal
+  }
+): Promise<void> {
+  const endOf = new Map(ends.map(({ topic, partition, offset }) => [`${topic}/${partition}`, offset]))
+  const isBefore = ({ topic, partition, offset }: PartitionPosition) =>
+    offset < (endOf.get(`${topic}/${partition}`) ?? 0n)
+  const onAbort = () => fetcher.wake()
+  signal.addEventListener('abort', onAbort)
+  try {
+    for (;;) {
+      signal.throwIfAborted()
+      const unread = fetcher.positions().filter(isBefore)
+      if (unread.length === 0 && !fetcher.hasRecords()) return
+      const trouble = fetcher.trouble(unread, patienceMs)
+      if (trouble !== undefined) throw trouble
+      await onRecords(await fetcher.take(recordsAtOnce))
+    }
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}

@@ -1,0 +1,98 @@
+import type { KafkaError } from '../errors.ts'
+import type { Logger } from '../records.ts'
+
+interface Place {
+  readonly topic: string
+  readonly partition: number
+}
+
+/** Why a partition cannot be read, from the first failure to the next success. */
+interface Trouble extends Place {
+  readonly sinceMs: number
+  error: KafkaError
+  pauseMs: number
+  isReported: boolean
+}
+
+export interface TroublesOptions {
+  readonly logger: Logger
+  /** The number of partitions of a topic that cannot be read has changed. */
+  readonly onCount?: (event: { readonly topic: string; readonly partitions: number }) => void
+}
+
+const firstPauseMs = 50
+const longestPauseMs = 1_000
+/** An election takes less. */
+const reportAfterMs = 1_000
+
+/** Partitions that cannot be read at the moment. Reports one, once, when it cannot be read for longer than an election takes. */
+export class Troubles {
+  readonly #options: TroublesOptions
+  readonly #troubles = new Map<string, Trouble>()
+  readonly #counts = new Map<string, number>()
+
+  constructor(options: TroublesOptions) {
+    this.#options = options
+  }
+
+  /** Notes a failure. @returns how long to wait before the next attempt */
+  note({ topic, partition }: Place, error: KafkaError): number {
+    const nowMs = performance.now()
+    const key = `${topic}/${partition}`
+    const trouble = this.#troubles.get(key) ?? {
+      ...{ topic, partition, error, sinceMs: nowMs, pauseMs: firstPauseMs, isReported: false }
+    }
+    this.#troubles.set(key, trouble)
+    trouble.error = error
+    if (!trouble.isReported && (!error.retryable || nowMs - trouble.sinceMs >= reportAfterMs)) {
+      trouble.isReported = true
+      const fields = { event: 'partition_unavailable', topic, partition, code: error.code, error }
+      this.#options.logger.warn(fields, 'a partition cannot be read; trying again, the others are read')
+      this.#count(topic)
+    }
+    const pauseMs = trouble.pauseMs * (0.5 + Math.random() / 2)
+    trouble.pauseMs = Math.min(longestPauseMs, trouble.pauseMs * 2)
+    return pauseMs
+  }
+
+  /** Notes that a partition was read. */
+  end({ topic, partition }: Place): void {
+    const key = `${topic}/${partition}`
+    const trouble = this.#troubles.get(key)
+    if (trouble === undefined) return
+    this.#troubles.delete(key)
+    if (!trouble.isReported) return
+    this.#options.logger.info({ event: 'partition_available', topic, partition }, 'a partition can be read again')
+    this.#count(topic)
+  }
+
+  /** Forgets all partitions but these. */
+  retain(places: readonly Place[]): void {
+    const kept = new Set(places.map(({ topic, partition }) => `${topic}/${partition}`))
+    for (const [key, { topic }] of this.#troubles) {
+      if (kept.has(key)) continue
+      this.#troubles.delete(key)
+      this.#count(topic)
+    }
+  }
+
+  isRefused({ topic, partition }: Place): boolean {
+    return this.#troubles.get(`${topic}/${partition}`)?.error.retryable === false
+  }
+
+  /** Returns the reason why a partition cannot be read, if it is final or has lasted for `forMs`. */
+  lasting({ topic, partition }: Place, forMs: number): KafkaError | undefined {
+    const trouble = this.#troubles.get(`${topic}/${partition}`)
+    if (trouble === undefined) return undefined
+    const isLasting = !trouble.error.retryable || performance.now() - trouble.sinceMs >= forMs
+    return isLasting ? trouble.error : undefined
+  }
+
+  #count(topic: string): void {
+    const isOpen = (trouble: Trouble) => trouble.topic === topic && trouble.isReported
+    const partitions = [...this.#troubles.values()].filter(isOpen).length
+    if (partitions === (this.#counts.get(topic) ?? 0)) return
+    this.#counts.set(topic, partitions)
+    this.#options.onCount?.({ topic, partitions })
+  }
+}
