@@ -1,8 +1,10 @@
 export type ContractErrorCode =
   /** The bytes are not in Confluent wire format. */
   | 'WIRE_FORMAT_INVALID'
-  /** The registry has no schema with the id in the record. */
+  /** The registry has no schema with the fingerprint, or else the id, of the record. */
   | 'SCHEMA_UNKNOWN'
+  /** The registry has another schema under an id than it had before. */
+  | 'SCHEMA_ID_REUSED'
   /** The writer's schema cannot be read as the event that this topic carries. */
   | 'SCHEMA_UNREADABLE'
   | 'RECORD_TRUNCATED'

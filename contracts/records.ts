@@ -25,9 +25,15 @@ export function settlementName({ orderID, requestID }: Pick<InventoryReleased, '
   return requestID === '' ? orderID : `${orderID}-${requestID}`
 }
 
-export function eventHeaders(eventType: string, orderID: string, traceparent: string): Record<string, string> {
+/**
+ * The headers of a record of the topic whose value its codec has encoded.
+ * @param about what the event is about, as `eventID` takes it
+ */
+export function eventHeaders(topic: Topic<unknown>, about: string, traceparent: string): Record<string, string> {
   return {
-    'event-id': eventID(eventType, orderID),
+    // In front, as every reader looks for it in every record.
+    ...topic.codec.headers,
+    'event-id': eventID(topic.eventType, about),
     'content-type': 'application/vnd.confluent.avro',
     traceparent
   }
@@ -83,7 +89,7 @@ export function toRecord<Event extends { readonly orderID: string; readonly user
   traceparent: string,
   { about = event.orderID, caller }: RecordOptions = {}
 ): OutputRecord {
-  const headers = eventHeaders(topic.eventType, about, traceparent)
+  const headers = eventHeaders(topic, about, traceparent)
   if (caller !== undefined) headers[callerHeader] = caller
   return {
     topic: topic.name,

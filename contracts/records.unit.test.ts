@@ -41,5 +41,8 @@ test('a record carries its caller in the key and as a header, and without a call
   assert.equal(owned.key, 'berlin\u001fada')
   assert.equal(callerOf(fetchedHeaders(owned.headers as Record<string, string>)), 'berlin')
   const unowned = toRecord(ordersCreated, order, 'trace')
-  assert.deepEqual([unowned.key, Object.keys(unowned.headers)], ['ada', ['event-id', 'content-type', 'traceparent']])
+  assert.deepEqual(
+    [unowned.key, Object.keys(unowned.headers)],
+    ['ada', ['schema-fingerprint', 'event-id', 'content-type', 'traceparent']]
+  )
 })

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { TestService } from '@orderly/stack/testing'
 import { createAvroCodec } from './avro/codec.ts'
+import { fingerprintHeader } from './avro/fingerprint.ts'
 import { inventoryReservedSchemas } from './generated/inventory-reserved.ts'
 import { orderCreatedSchemas } from './generated/order-created.ts'
 import { toRecord } from './records.ts'
@@ -144,33 +145,39 @@ test('records of a future version are handled like any other, and what cannot be
     await assertNothingParked(pipeline)
   })
 
-  await t.test('an unknown id, a truncated record and no Avro at all: parked, while the others go on', async () => {
-    const valid = toRecord(topics.ordersCreated, orderCreated({ items }), traceparent)
-    const value = valid.value as Buffer
-    const unknown = Buffer.from(value)
-    unknown.writeInt32BE(987_654_321, 1)
-    const damaged = [
-      ['SCHEMA_UNKNOWN', unknown],
-      ['RECORD_TRUNCATED', value.subarray(0, -3)],
-      ['WIRE_FORMAT_INVALID', Buffer.from('{"orderID":"1"}')]
-    ] as const
-    const others = Array.from({ length: 20 }, () => orderCreated({ items }))
-    await pipeline.producer.send([
-      ...damaged.map(([code, value]) => ({ ...valid, key: code, value })),
-      ...others.map(order => toRecord(topics.ordersCreated, order, traceparent))
-    ])
-    await untilTold(
-      pipeline,
-      others.map(({ orderID }) => orderID)
-    )
-    await until(async () => (await pipeline.deadLetters(topicNames.ordersCreated)).length === damaged.length)
-    const parked = await pipeline.deadLetters(topicNames.ordersCreated)
-    assert.deepEqual(
-      new Map(parked.map(({ headers, value }) => [headers['dlq-code'] ?? '', value])),
-      new Map<string, Buffer>(damaged)
-    )
-    for (const { headers } of parked) assert.ok(headers['dlq-reason'])
-  })
+  await t.test(
+    'an unknown id, an unknown fingerprint, a truncated record and no Avro at all: parked, while the others go on',
+    async () => {
+      const valid = toRecord(topics.ordersCreated, orderCreated({ items }), traceparent)
+      const value = valid.value as Buffer
+      const unknown = Buffer.from(value)
+      unknown.writeInt32BE(987_654_321, 1)
+      const { [fingerprintHeader]: _, ...withoutFingerprint } = valid.headers as Record<string, string>
+      const unknownFingerprint = { ...valid.headers, [fingerprintHeader]: '0123456789abcdef' }
+      const damaged = [
+        ['SCHEMA_UNKNOWN', unknown, withoutFingerprint],
+        ['SCHEMA_UNKNOWN', value, unknownFingerprint],
+        ['RECORD_TRUNCATED', value.subarray(0, -3), valid.headers],
+        ['WIRE_FORMAT_INVALID', Buffer.from('{"orderID":"1"}'), valid.headers]
+      ] as const
+      const others = Array.from({ length: 20 }, () => orderCreated({ items }))
+      await pipeline.producer.send([
+        ...damaged.map(([code, value, headers], index) => ({ ...valid, key: `${code} ${index}`, value, headers })),
+        ...others.map(order => toRecord(topics.ordersCreated, order, traceparent))
+      ])
+      await untilTold(
+        pipeline,
+        others.map(({ orderID }) => orderID)
+      )
+      await until(async () => (await pipeline.deadLetters(topicNames.ordersCreated)).length === damaged.length)
+      const parked = await pipeline.deadLetters(topicNames.ordersCreated)
+      assert.deepEqual(
+        new Map(parked.map(({ key, headers, value }) => [key, [headers['dlq-code'], value]])),
+        new Map(damaged.map(([code, value], index) => [`${code} ${index}`, [code, value]]))
+      )
+      for (const { headers } of parked) assert.ok(headers['dlq-reason'])
+    }
+  )
 
   await t.test('a schema id that a lagging registry learns of a moment later parks nothing', async () => {
     pipeline.view.lag()
@@ -180,6 +187,27 @@ test('records of a future version are handled like any other, and what cannot be
     await untilTold(pipeline, [order.orderID])
     assert.equal(pipeline.view.lagged(), 1)
   })
+})
+
+test('services start beside a registered version in another namespace, and read its records', async t => {
+  const pipeline = await startServicePipeline(t)
+  const registry = createSchemaRegistry({ url: pipeline.view.url })
+  const { ordersCreated } = await connectTopics(registry, { ordersCreated: 'write' })
+  const foreign = { ...orderCreatedSchemas.versions[3], namespace: 'org.example.shop' }
+  const elsewhere = await futureTopic(registry, ordersCreated, foreign)
+  await pipeline.start('order', 'one')
+  await pipeline.start('inventory', 'one')
+  await pipeline.start('notification', 'one')
+  const orders = ['with', 'without'].map(() => orderCreated({ items: [{ sku: pipeline.sku, quantity: 1 }] }))
+  const [named, nameless] = orders.map(order => toRecord(elsewhere, { ...order, note: 'ring twice' }, traceparent))
+  assert.ok(named && nameless)
+  const { [fingerprintHeader]: _, ...headers } = nameless.headers as Record<string, string>
+  await pipeline.producer.send([named, { ...nameless, headers }])
+  await untilTold(
+    pipeline,
+    orders.map(({ orderID }) => orderID)
+  )
+  await assertNothingParked(pipeline)
 })
 
 test('a service whose schema the registry does not go with says so in one sentence and exits with 76', async t => {

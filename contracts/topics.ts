@@ -1,5 +1,6 @@
 import type { Topic } from '@orderly/kafka'
-import { checkReadable, createAvroCodec } from './avro/codec.ts'
+import { createAvroCodec } from './avro/codec.ts'
+import { checkReadable } from './avro/schema-readers.ts'
 import { SchemaRejectedError } from './errors.ts'
 import { type InventoryConfirmed, inventoryConfirmedSchemas } from './generated/inventory-confirmed.ts'
 import { type InventoryFailed, inventoryFailedSchemas } from './generated/inventory-failed.ts'
@@ -114,13 +115,14 @@ async function connectTopic(
 ): Promise<Topic<unknown>> {
   const readerSchema = versionOf(schemas, schemas.newestVersion)
   const subject = `${name}-value`
+  const reading = { registry, readerSchema, released: Object.values(schemas.versions), subject }
   if (use === 'read') {
     await checkReader(registry, subject, readerSchema)
-    return { name, eventType: schemas.eventType, codec: createAvroCodec({ registry, readerSchema }) }
+    return { name, eventType: schemas.eventType, codec: createAvroCodec(reading) }
   }
   const schema = versionOf(schemas, use === 'write' ? schemas.newestVersion : use)
   const writer = { schema, schemaID: await registry.register(subject, schema) }
-  return { name, eventType: schemas.eventType, codec: createAvroCodec({ registry, readerSchema, writer }) }
+  return { name, eventType: schemas.eventType, codec: createAvroCodec({ ...reading, writer }) }
 }
 
 /** Every record of a version that cannot be read would become a dead letter: better not to start. */

@@ -1,4 +1,6 @@
-import { connectTopics, type OrderCreated } from '@orderly/contracts'
+import { connectTopics, eventHeaders, type OrderCreated } from '@orderly/contracts'
+import { type RecordHeaders, recordHeaders } from '@orderly/kafka'
+import { newTraceparent } from '@orderly/service-kit'
 import type { Arguments } from '../arguments.ts'
 import { type Contestant, type Measured, measureInRounds } from '../measure/rounds.ts'
 import { createLocalRegistry } from '../orders/local-topics.ts'
@@ -19,14 +21,23 @@ export async function benchCodec({ quick }: Pick<Arguments, 'quick'>): Promise<P
     const avro = orders.map(order => current.codec.encode(order))
     const version1 = orders.map(order => old.codec.encode(order))
     await current.codec.prepare([avro[0] as Buffer, version1[0] as Buffer])
+    const [headers, headersOfVersion1] = [current, old].map(topic =>
+      recordHeaders(eventHeaders(topic, 'id', newTraceparent()))
+    )
+    // As a stage does: it asks for each record whether its schema is there.
+    const decode = (value: Buffer, headers?: RecordHeaders) => {
+      current.codec.isPrepared(value, 0, value.length, headers)
+      return current.codec.decode(value, 0, value.length, headers)
+    }
     const encoding: Contestant[] = [
       { name: 'JSON.stringify to bytes', run: index => Buffer.from(JSON.stringify(orders[index])) },
       { name: 'Avro', run: index => current.codec.encode(orders[index] as OrderCreated) }
     ]
     const decoding: Contestant[] = [
       { name: 'JSON.parse from bytes', run: index => JSON.parse((json[index] as Buffer).toString()) },
-      { name: 'Avro', run: index => current.codec.decode(avro[index] as Buffer) },
-      { name: 'Avro V1 read as the newest', run: index => current.codec.decode(version1[index] as Buffer) }
+      { name: 'Avro', run: index => decode(avro[index] as Buffer, headers) },
+      { name: 'Avro V1 read as the newest', run: index => decode(version1[index] as Buffer, headersOfVersion1) },
+      { name: 'Avro without a fingerprint', run: index => decode(avro[index] as Buffer) }
     ]
     lines.push(
       `${items} lines: ${meanBytes(json)} bytes as JSON, ${meanBytes(avro)} as Avro`,

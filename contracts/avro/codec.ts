@@ -1,17 +1,24 @@
 import type { Codec } from '@orderly/kafka'
 import type { Type } from 'avsc'
 import { ContractError } from '../errors.ts'
-import type { SchemaRegistry, WriterSchema } from '../registry/registry.ts'
+import type { SchemaRegistry } from '../registry/registry.ts'
 import type { RecordSchema } from '../schema.ts'
-import { createBoundsCheck } from './bounds.ts'
+import { fingerprintHeader, fingerprintOf } from './fingerprint.ts'
+import { SchemaReaders } from './schema-readers.ts'
 import { parseAvroType, parsePlainAvroType } from './types.ts'
 import { HEADER_BYTES, notInWireFormat, schemaIDAt, writeHeader } from './wire-format.ts'
 
 export interface AvroCodecOptions {
-  readonly registry: SchemaRegistry
+  readonly registry: Pick<SchemaRegistry, 'schemaByID' | 'versions'>
   readonly readerSchema: RecordSchema
+  /** Schemas that are read without the registry; `readerSchema` alone when absent. */
+  readonly released?: readonly RecordSchema[]
+  /** The subject of the topic in the registry, where a schema is searched that is not under its record's id. */
+  readonly subject?: string
   /** What is written; nothing can be without it. */
   readonly writer?: WriterOptions
+  /** How long an id of the registry counts without another look, for records that do not name their schema. */
+  readonly recheckMs?: number
 }
 
 export interface WriterOptions {
@@ -20,91 +27,50 @@ export interface WriterOptions {
   readonly schemaID: number
 }
 
-type Reader<Event> = (bytes: Buffer, start: number, end: number) => Event
-
 /** Every event of usual size is encoded here first and copied out at its exact size. */
 const scratch = Buffer.allocUnsafeSlow(32 * 1024)
 
 /**
- * Reads what any compatible schema wrote, by that schema's id in the value; writes with one schema.
+ * Creates a codec that reads what any compatible schema wrote (see SchemaReaders) and writes with one schema.
  * `decode` and `encode` throw ContractError only.
  */
 export function createAvroCodec<Event>(options: AvroCodecOptions): Codec<Event> {
-  const readerType = parsePlainAvroType(options.readerSchema)
-  const readers = new Map<number, Reader<Event>>()
-
-  async function prepareReader(schemaID: number): Promise<void> {
-    const schema = await options.registry.schemaByID(schemaID).catch(asTransient)
-    if (schema !== undefined) readers.set(schemaID, createReader(readerType, schemaID, schema))
-  }
+  const { registry, readerSchema, released = [readerSchema], subject, writer, recheckMs } = options
+  const readerType = parsePlainAvroType(readerSchema)
+  const readers = new SchemaReaders<Event>({ readerType, registry, released, subject, recheckMs })
 
   return {
-    isPrepared(bytes, start = 0, end = bytes.length) {
+    ...(writer && { headers: { [fingerprintHeader]: fingerprintOf(parseAvroType(writer.schema)) } }),
+
+    isPrepared(bytes, start = 0, end = bytes.length, headers) {
       const schemaID = schemaIDAt(bytes, start, end)
-      return schemaID === undefined || readers.has(schemaID)
+      return schemaID === undefined || readers.isLoaded(schemaID, headers)
     },
 
-    async prepare(values) {
-      const wanted = new Set(values.map(value => schemaIDAt(value, 0, value.length)))
-      const missing = [...wanted].filter(schemaID => schemaID !== undefined && !readers.has(schemaID)) as number[]
-      await Promise.all(missing.map(prepareReader))
+    async prepare(values, headers) {
+      const loading = new Map<string | number, Promise<void>>()
+      for (const [index, value] of values.entries()) {
+        const schemaID = schemaIDAt(value, 0, value.length)
+        if (schemaID === undefined) continue
+        const own = headers?.[index]
+        const key = own?.text(fingerprintHeader) ?? schemaID
+        if (!loading.has(key)) loading.set(key, readers.load(schemaID, own))
+      }
+      await Promise.all(loading.values())
     },
 
-    decode(bytes, start = 0, end = bytes.length) {
+    decode(bytes, start = 0, end = bytes.length, headers) {
       const schemaID = schemaIDAt(bytes, start, end)
       if (schemaID === undefined) throw notInWireFormat(bytes, start, end)
-      const read = readers.get(schemaID)
+      const read = readers.find(schemaID, headers)
       if (read === undefined) {
-        throw new ContractError('SCHEMA_UNKNOWN', `the schema registry has no schema with the record's id ${schemaID}`)
+        throw new ContractError('SCHEMA_UNKNOWN', `the schema with the id ${schemaID} has not been loaded`)
       }
       return read(bytes, start, end)
     },
 
-    encode: options.writer === undefined ? refuseToWrite(readerType) : createWriter(options.writer)
+    encode: writer === undefined ? refuseToWrite(readerType) : createWriter(writer)
   }
-}
-
-/** @throws Error when records of the writer's schema cannot be read with the reader's. */
-export function checkReadable(readerSchema: RecordSchema, writer: WriterSchema): void {
-  parseAvroType(readerSchema).createResolver(parseWriterSchema(writer))
-}
-
-/** No trouble with the registry says anything about a record: it waits, and is not given up. */
-function asTransient(error: unknown): never {
-  if (error instanceof ContractError && error.retryable) throw error
-  throw new ContractError('REGISTRY_UNAVAILABLE', error instanceof Error ? error.message : String(error), {
-    cause: error
-  })
-}
-
-/** A schema that cannot be read is kept as a reader that says so: looking again would not change it. */
-function createReader<Event>(readerType: Type, schemaID: number, schema: WriterSchema): Reader<Event> {
-  try {
-    const writerType = parseWriterSchema(schema)
-    const checkBounds = createBoundsCheck(writerType)
-    const sameShape = writerType.fingerprint().equals(readerType.fingerprint())
-    const resolver = sameShape ? undefined : readerType.createResolver(writerType)
-    return (bytes, start, end) => {
-      checkBounds(bytes, start + HEADER_BYTES, end)
-      try {
-        return readerType.decode(bytes, start + HEADER_BYTES, resolver).value as Event
-      } catch (cause) {
-        throw new ContractError('RECORD_INVALID', `the record is not valid Avro: ${(cause as Error).message}`, {
-          cause
-        })
-      }
-    }
-  } catch (cause) {
-    const message = `schema ${schemaID} cannot be read as ${readerType.name}: ${(cause as Error).message}`
-    return () => {
-      throw new ContractError('SCHEMA_UNREADABLE', message, { cause })
-    }
-  }
-}
-
-function parseWriterSchema({ format, text }: WriterSchema): Type {
-  if (format !== 'AVRO') throw new Error(`it is ${format}, not AVRO`)
-  return parseAvroType(JSON.parse(text))
 }
 
 function createWriter({ schema, schemaID }: WriterOptions): (event: unknown) => Buffer {

@@ -54,7 +54,7 @@ function compare(newer: SchemaModel, older: SchemaModel, version: number, olderV
 }
 
 const keepType = 'keep the type; what needs another one is a new field with a default'
-const keepName = 'keep the name and the namespace'
+const keepName = 'keep the name'
 
 const adviceForNewReader: Readonly<Record<ResolutionRule, string>> = {
   FIELD_WITHOUT_DEFAULT: 'give the new field a default',
@@ -76,5 +76,6 @@ const adviceForOldReader: Readonly<Record<ResolutionRule, string>> = {
 
 const adviceOnMeaning: Readonly<Record<MeaningRule, string>> = {
   DEFAULT_CHANGED: 'keep the default: it says what the records without the field mean',
+  NAMESPACE_CHANGED: 'keep the namespace',
   LOGICAL_TYPE_CHANGED: 'keep the logical type; another unit is a new field with a default'
 }

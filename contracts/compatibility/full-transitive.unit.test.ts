@@ -85,7 +85,17 @@ const cases: readonly [title: string, versions: readonly object[], expected: rea
     [order({ name: 'n', type: ['null', 'string'] }), order({ name: 'n', type: ['null', 'string', 'boolean'] })],
     ['UNION_BRANCH_UNKNOWN v2 v1 n']
   ],
-  ['another namespace', [order(orderID), { ...order(orderID), namespace: 'com.example' }], ['NAME_CHANGED v2 v1 ']],
+  ['another name', [order(orderID), { ...order(orderID), name: 'OrderSettled' }], ['NAME_CHANGED v2 v1 ']],
+  [
+    'another namespace, which registries let pass',
+    [order(orderID), { ...order(orderID), namespace: 'com.example' }],
+    ['NAMESPACE_CHANGED v2 v1 ']
+  ],
+  [
+    'another namespace of an enum inside',
+    [order(state('OPEN')), order({ ...state('OPEN'), type: { ...state('OPEN').type, namespace: 'com.example' } })],
+    ['NAMESPACE_CHANGED v2 v1 state']
+  ],
   [
     'another default, which registries let pass',
     [order(orderID), order(orderID, currency), order(orderID, { ...currency, default: 'USD' })],
@@ -125,6 +135,7 @@ const leaf = fc.constantFrom<unknown>(
   ['null', 'string'],
   ['null', 'long', 'string'],
   { type: 'enum', name: 'State', symbols: ['A', 'B'] },
+  { type: 'enum', name: 'State', namespace: 'com.example', symbols: ['A', 'B'] },
   { type: 'enum', name: 'State', symbols: ['A', 'B', 'C'], default: 'A' },
   { type: 'fixed', name: 'Hash', size: 2 },
   { type: 'fixed', name: 'Hash', size: 3 }
@@ -173,7 +184,7 @@ function canResolve(reader: object, writer: object): boolean {
   type AvscSchema = Parameters<typeof avro.Type.forSchema>[0]
   const [readerType, writerType] = [reader, writer].map(schema => avro.Type.forSchema(schema as AvscSchema))
   try {
-    readerType?.createResolver(writerType as avro.Type)
+    readerType?.createResolver(writerType as avro.Type, { ignoreNamespaces: true })
     return true
   } catch {
     return false

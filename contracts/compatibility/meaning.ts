@@ -1,12 +1,14 @@
 import { isDeepStrictEqual } from 'node:util'
 import { writerFieldOf } from './resolution.ts'
-import type { RecordModel, SchemaModel } from './schema-model.ts'
+import type { NamedModel, RecordModel, SchemaModel } from './schema-model.ts'
 
 /**
- * What Avro and every registry let pass although it changes what records that are written already mean: another default
- * (a record without the field is read differently from one version to the next), another unit behind the same number.
+ * A change that Avro and every registry let pass although versions should not make it:
+ * - another default: a record without the field is read differently from one version to the next;
+ * - another unit behind the same number;
+ * - another namespace: classes that other readers generate from the schema get another name.
  */
-export type MeaningRule = 'DEFAULT_CHANGED' | 'LOGICAL_TYPE_CHANGED'
+export type MeaningRule = 'DEFAULT_CHANGED' | 'LOGICAL_TYPE_CHANGED' | 'NAMESPACE_CHANGED'
 
 export interface ChangeOfMeaning {
   readonly rule: MeaningRule
@@ -19,7 +21,13 @@ export function findChangesOfMeaning(newer: SchemaModel, older: SchemaModel): Ch
 }
 
 function compare(newer: SchemaModel, older: SchemaModel, path: string, seen: Set<SchemaModel>): ChangeOfMeaning[] {
-  if (newer.kind === 'record' && older.kind === 'record') return compareRecords(newer, older, path, seen)
+  if (newer.kind === 'record' && older.kind === 'record') {
+    return [...namespaceChange(newer, older, path), ...compareRecords(newer, older, path, seen)]
+  }
+  if ((newer.kind === 'enum' && older.kind === 'enum') || (newer.kind === 'fixed' && older.kind === 'fixed')) {
+    const changes = namespaceChange(newer, older, path)
+    if (changes.length > 0) return changes
+  }
   if (newer.kind === 'array' && older.kind === 'array') return compare(newer.items, older.items, `${path}[]`, seen)
   if (newer.kind === 'map' && older.kind === 'map') return compare(newer.values, older.values, `${path}{}`, seen)
   if (newer.kind === 'union' && older.kind === 'union') {
@@ -32,6 +40,13 @@ function compare(newer: SchemaModel, older: SchemaModel, path: string, seen: Set
   if (now === before) return []
   const detail = `the logical type was ${before ?? 'none'} and is ${now ?? 'none'}`
   return [{ rule: 'LOGICAL_TYPE_CHANGED', path, detail }]
+}
+
+function namespaceChange(newer: NamedModel, older: NamedModel, path: string): ChangeOfMeaning[] {
+  const [now, before] = [newer, older].map(({ name }) => name.slice(0, Math.max(0, name.lastIndexOf('.'))))
+  if (now === before) return []
+  const detail = `the namespace was ${before || 'empty'} and is ${now || 'empty'}`
+  return [{ rule: 'NAMESPACE_CHANGED', path, detail }]
 }
 
 function compareRecords(

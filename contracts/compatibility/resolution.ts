@@ -117,13 +117,19 @@ function copyOf(underWay: UnderWay): UnderWay {
   return new Map([...underWay].map(([reader, writers]) => [reader, new Set(writers)]))
 }
 
+/** Compares unqualified names, as the specification wants it: a namespace is no obstacle. */
 function nameObstacles(
   reader: { readonly name: string; readonly aliases: readonly string[] },
   writer: { readonly name: string },
   path: string
 ): Obstacle[] {
-  if (reader.name === writer.name || reader.aliases.includes(writer.name)) return []
+  const readable = [reader.name, ...reader.aliases].map(unqualified)
+  if (readable.includes(unqualified(writer.name))) return []
   return [{ rule: 'NAME_CHANGED', path, detail: `${writer.name} is written and ${reader.name} expected` }]
+}
+
+function unqualified(name: string): string {
+  return name.slice(name.lastIndexOf('.') + 1)
 }
 
 function typeChanged(reader: SchemaModel, writer: SchemaModel, path: string): Obstacle {

@@ -10,7 +10,7 @@ export interface PrimitiveModel {
   readonly logicalType?: string
 }
 
-interface NamedModel {
+export interface NamedModel {
   /** With its namespace. */
   readonly name: string
   readonly aliases: readonly string[]

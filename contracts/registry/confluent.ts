@@ -4,7 +4,6 @@ import type { RecordSchema } from '../schema.ts'
 import { createRegistryRequest, type RegistryAddress, type RegistryResponse, type RetryOptions } from './http.ts'
 import { createLimit } from './limit.ts'
 import type { RegisteredSchema, SchemaRegistry, WriterSchema } from './registry.ts'
-import { createSchemaCache } from './schema-cache.ts'
 
 export interface SchemaRegistryOptions extends RegistryAddress, Partial<RetryOptions> {
   /** After which time an id that the registry does not know is asked for once more before it counts as unknown. */
@@ -12,8 +11,6 @@ export interface SchemaRegistryOptions extends RegistryAddress, Partial<RetryOpt
 }
 
 const CONFIRM_UNKNOWN_MS = 2_000
-const UNKNOWN_SCHEMA_MS = 30_000
-const MAX_UNKNOWN_SCHEMAS = 1_000
 const MAX_CONCURRENT_LOOKUPS = 8
 const COMPATIBILITY = 'FULL_TRANSITIVE'
 
@@ -65,13 +62,6 @@ export function createSchemaRegistry(options: SchemaRegistryOptions): SchemaRegi
     return isFound(response, purpose) ? schemaIn(response, purpose) : undefined
   }
 
-  async function loadSchemaPatiently(schemaID: number): Promise<WriterSchema | undefined> {
-    const schema = await lookups.run(() => loadSchema(schemaID))
-    if (schema !== undefined) return schema
-    await delay(options.confirmUnknownMs ?? CONFIRM_UNKNOWN_MS)
-    return lookups.run(() => loadSchema(schemaID))
-  }
-
   return {
     async register(subject, schema) {
       await enforceCompatibility(subject)
@@ -95,10 +85,12 @@ export function createSchemaRegistry(options: SchemaRegistryOptions): SchemaRegi
       return (await Promise.all(response.body.map(version => loadVersion(subject, version)))).flat()
     },
 
-    schemaByID: createSchemaCache(loadSchemaPatiently, {
-      unknownForMs: UNKNOWN_SCHEMA_MS,
-      maxUnknown: MAX_UNKNOWN_SCHEMAS
-    })
+    async schemaByID(schemaID) {
+      const schema = await lookups.run(() => loadSchema(schemaID))
+      if (schema !== undefined) return schema
+      await delay(options.confirmUnknownMs ?? CONFIRM_UNKNOWN_MS)
+      return lookups.run(() => loadSchema(schemaID))
+    }
   }
 }
 

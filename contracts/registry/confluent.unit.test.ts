@@ -205,20 +205,6 @@ test('an id is unknown only after a second ask, so that a registry that lags beh
   assert.equal(requests.length, 2)
 })
 
-test('a schema is asked for once, also by concurrent callers, and an unknown id is remembered too', async t => {
-  const { registry, requests } = await fakeRegistry(
-    t,
-    { status: 200, body: { schema: '"string"' } },
-    { status: 404, body: { error_code: 40403 } }
-  )
-  await Promise.all([registry.schemaByID(1), registry.schemaByID(1), registry.schemaByID(1)])
-  await registry.schemaByID(1)
-  assert.equal(requests.length, 1)
-  assert.equal(await registry.schemaByID(2), undefined)
-  assert.equal(await registry.schemaByID(2), undefined)
-  assert.equal(requests.length, 3)
-})
-
 test('a schema of another format is told apart from Avro', async t => {
   const { registry } = await fakeRegistry(t, { status: 200, body: { schema: '{}', schemaType: 'JSON' } })
   assert.deepEqual(await registry.schemaByID(1), { format: 'JSON', text: '{}' })

@@ -25,8 +25,8 @@ export interface SchemaRegistry {
   versions(subject: string): Promise<readonly RegisteredSchema[]>
 
   /**
-   * The schema with this id, `undefined` when the registry has none, also not a moment later: it may be a follower
-   * that has yet to learn of a schema that its leader has given out.
+   * Asks for the schema with this id. `undefined` when the registry has none, also not a moment later: it may be a follower
+   * that has yet to learn of a schema that its leader has given out. Nothing is remembered: an id is a fact that expires.
    * @throws ContractError `REGISTRY_UNAVAILABLE` or `REGISTRY_REFUSED`.
    */
   schemaByID(schemaID: number): Promise<WriterSchema | undefined>

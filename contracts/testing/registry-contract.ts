@@ -59,6 +59,15 @@ export function testRegistry(name: string, connect: () => SchemaRegistry | Promi
     )
   })
 
+  test(`${name}: a version with another namespace is accepted, as Avro resolves unqualified names`, async () => {
+    const registry = await connect()
+    const subject = anySubject()
+    const first = anySchema()
+    await registry.register(subject, first)
+    await registry.register(subject, { ...first, namespace: 'org.example' })
+    assert.equal((await registry.versions(subject)).length, 2)
+  })
+
   test(`${name}: a schema that is not compatible with all before it is rejected and leaves nothing behind`, async () => {
     const registry = await connect()
     const subject = anySubject()

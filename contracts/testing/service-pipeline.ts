@@ -38,8 +38,12 @@ export interface ServicePipeline {
   deadLetters(topic: string): Promise<RecordedRecord[]>
 }
 
-export async function startServicePipeline(t: TestContext): Promise<ServicePipeline> {
-  const { registryURL, databaseURL } = integrationEnvironment()
+/** @param registryURL that of the test run when absent */
+export async function startServicePipeline(
+  t: TestContext,
+  registryURL = integrationEnvironment().registryURL
+): Promise<ServicePipeline> {
+  const { databaseURL } = integrationEnvironment()
   const [broker, database, view, directory] = await Promise.all([
     startBroker(t),
     databaseURL(),

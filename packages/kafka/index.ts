@@ -35,6 +35,7 @@ export {
   type WriteSlot
 } from './producer/once-writer.ts'
 export { createProducer, type Producer, type ProducerOptions } from './producer/producer.ts'
+export { recordHeaders } from './record-headers.ts'
 export type { Codec, HeaderField, Logger, OutputRecord, RecordHeaders, StageRecord, Topic } from './records.ts'
 export { deadLetterHeaders, deadLetterTopic } from './stage/dead-letters.ts'
 export { type StagePoint, stageChannelName, stagePoints } from './stage/points.ts'

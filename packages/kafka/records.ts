@@ -11,18 +11,28 @@ export interface RecordHeaders {
   /** The first of this name. */
   text(name: string): string | undefined
   has(name: string): boolean
+  /** Compares the first of this name with these bytes. Costs less than `text`. */
+  equals(name: string, content: Buffer): boolean
   /** All of them by name; of several with one name the last. */
   toObject(): Readonly<Record<string, string>>
 }
 
-/** A value is read where it stands: in `bytes`, from `start` (0 unless said) to before `end` (theirs). */
+/**
+ * Reads a value in place: in `bytes`, from `start` (default 0) to before `end` (default: theirs). `headers` are those of its
+ * record, as far as they are known; they may name its schema.
+ */
 export interface Codec<Event> {
+  /** Headers that belong to a record whose value `encode` has made. */
+  readonly headers?: Readonly<Record<string, string>>
   /** Whether `decode` has what it needs for this value. */
-  isPrepared(bytes: Buffer, start?: number, end?: number): boolean
-  /** Loads what `decode` needs for these values (writer schemas). Rejects only where trying again may help. */
-  prepare(values: readonly Buffer[]): Promise<void>
+  isPrepared(bytes: Buffer, start?: number, end?: number, headers?: RecordHeaders): boolean
+  /**
+   * Loads what `decode` needs for these values (writer schemas). A rejection never concerns a single record: a retryable one
+   * is tried again, any other ends the stage.
+   */
+  prepare(values: readonly Buffer[], headers?: readonly (RecordHeaders | undefined)[]): Promise<void>
   /** @throws anything: the record is poison. */
-  decode(bytes: Buffer, start?: number, end?: number): Event
+  decode(bytes: Buffer, start?: number, end?: number, headers?: RecordHeaders): Event
   encode(event: Event): Buffer
 }
 

@@ -115,7 +115,7 @@ test('every event is a row of its table, once, whatever version it is of; what i
         topic: topics.orderRate.name,
         key: 'minute',
         value: topics.orderRate.codec.encode(rate),
-        headers: eventHeaders('OrderRate', 'minute-1', traceparent)
+        headers: eventHeaders(topics.orderRate, 'minute-1', traceparent)
       }
     ])
     const [reserved] = await untilRows('inventory_reserved', 1)

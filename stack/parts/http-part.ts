@@ -2,7 +2,7 @@ import type { SupervisedProcess } from '../processes/supervisor.ts'
 import { waitUntilHealthy } from '../processes/wait.ts'
 import type { RunningPart } from './part.ts'
 
-const deadlineMs = 60_000
+const deadlineMs = 180_000
 
 interface HTTPPart {
   readonly name: string

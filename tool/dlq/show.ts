@@ -1,5 +1,5 @@
 import { connectTopics, type SchemaRegistry, type Topics, topicNames } from '@orderly/contracts'
-import { type DeadLetter, readDeadLetters } from '@orderly/kafka'
+import { type DeadLetter, readDeadLetters, recordHeaders } from '@orderly/kafka'
 import { type Command, Failure, orderly } from '../command-line/command.ts'
 import { explain } from '../command-line/explain.ts'
 import { plural } from '../command-line/numbers.ts'
@@ -63,14 +63,15 @@ interface Content {
 }
 
 /** An event as its topic's codec reads it; JSON as it is; anything else as bytes. */
-async function contentOf({ source, value }: DeadLetter, registry: SchemaRegistry): Promise<Content> {
+async function contentOf({ source, value, headers }: DeadLetter, registry: SchemaRegistry): Promise<Content> {
   if (value === null) return { value: null }
   const name = (Object.keys(topicNames) as (keyof Topics)[]).find(name => topicNames[name] === source.topic)
   try {
     if (name === undefined) return { value: JSON.parse(value.toString()) }
     const { codec } = (await connectTopics(registry, { [name]: 'read' }))[name] as Topics[typeof name]
-    await codec.prepare([value])
-    return { value: codec.decode(value) }
+    const own = recordHeaders(headers)
+    await codec.prepare([value], [own])
+    return { value: codec.decode(value, 0, value.length, own) }
   } catch (error) {
     return { unreadable: explain(error).split('\n')[0] ?? '', bytes: value.toString('base64') }
   }

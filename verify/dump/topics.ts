@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import { connectTopics, createSchemaRegistry, topicNames } from '@orderly/contracts'
-import { deadLetterTopic, type Topic } from '@orderly/kafka'
+import { deadLetterTopic, recordHeaders, type Topic } from '@orderly/kafka'
 import type { History, OrderEvent, RecordedRecord } from '../history/history.ts'
 import type { KafkaLog } from './kafka-log.ts'
 import { offsetCommitsIn, offsetsTopic } from './offset-commits.ts'
@@ -34,7 +34,11 @@ export async function dumpTopics(log: KafkaLog, registryURL: string, groups: rea
       partitions.push({ topic, ...end })
       const read = withTransactions(await log.read(topic, end.partition, 0, end.highWatermark))
       const codec = codecs.get(topic)
-      await codec?.prepare(read.flatMap(({ record }) => (record.value === null ? [] : [record.value])))
+      const values = read.filter(({ record }) => record.value !== null)
+      await codec?.prepare(
+        values.map(({ record }) => record.value as Buffer),
+        values.map(({ record }) => recordHeaders(headersOf(record)))
+      )
       for (const record of read) records.push(toRecorded(topic, end.partition, record, codec))
     }
   }
@@ -55,9 +59,8 @@ function toRecorded(
   { record, offset, timestampMs, producerID, producerEpoch, transaction }: LogRecord,
   codec: Topic<OrderEvent>['codec'] | undefined
 ): RecordedRecord {
-  const headers: Record<string, string> = {}
-  for (const [name, content] of record.headers) headers[String(name)] = content?.toString() ?? ''
-  const event = record.value === null ? undefined : decodeOrNot(codec, record.value)
+  const headers = headersOf(record)
+  const event = record.value === null ? undefined : decodeOrNot(codec, record.value, headers)
   return {
     topic,
     partition,
@@ -79,9 +82,17 @@ function keyOf(key: Buffer | null | undefined): string | null {
   return isUtf8(key) ? key.toString() : `hex:${key.toString('hex')}`
 }
 
-function decodeOrNot(codec: Topic<OrderEvent>['codec'] | undefined, value: Buffer): OrderEvent | undefined {
+function headersOf({ headers }: LogRecord['record']): Record<string, string> {
+  return Object.fromEntries([...headers].map(([name, content]) => [String(name), content?.toString() ?? '']))
+}
+
+function decodeOrNot(
+  codec: Topic<OrderEvent>['codec'] | undefined,
+  value: Buffer,
+  headers: Readonly<Record<string, string>>
+): OrderEvent | undefined {
   try {
-    return codec?.decode(value)
+    return codec?.decode(value, 0, value.length, recordHeaders(headers))
   } catch {
     return undefined
   }

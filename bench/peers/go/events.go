@@ -86,8 +86,16 @@ func encode(schema avro.Schema, schemaID int32, event any) ([]byte, error) {
 
 var contentType = []byte("application/vnd.confluent.avro")
 
+// Of version 1 of each event.
+var fingerprints = map[string][]byte{
+	"OrderCreated":      []byte("428d13efdbeddef2"),
+	"InventoryReserved": []byte("8666b121d0c4bfb6"),
+	"InventoryFailed":   []byte("f01a7adbdb1a8d6e"),
+}
+
 func eventHeaders(eventType, orderID, traceparent string) []kgo.RecordHeader {
 	return []kgo.RecordHeader{
+		{Key: "schema-fingerprint", Value: fingerprints[eventType]},
 		{Key: "event-id", Value: []byte(eventType + "-" + orderID)},
 		{Key: "content-type", Value: contentType},
 		{Key: "traceparent", Value: []byte(traceparent)},

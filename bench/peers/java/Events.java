@@ -4,6 +4,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
 import org.apache.avro.io.BinaryDecoder;
 import org.apache.avro.io.BinaryEncoder;
@@ -21,6 +22,12 @@ final class Events {
   record Shortage(String sku, long requested, long available) {}
 
   static final byte[] contentType = "application/vnd.confluent.avro".getBytes(StandardCharsets.UTF_8);
+  /** Of version 1 of each event. */
+  private static final Map<String, byte[]> fingerprints =
+      Map.of(
+          "OrderCreated", "428d13efdbeddef2".getBytes(StandardCharsets.UTF_8),
+          "InventoryReserved", "8666b121d0c4bfb6".getBytes(StandardCharsets.UTF_8),
+          "InventoryFailed", "f01a7adbdb1a8d6e".getBytes(StandardCharsets.UTF_8));
   private static final int headerBytes = 5;
 
   private BinaryDecoder decoder;
@@ -106,6 +113,7 @@ final class Events {
 
   static Headers headers(String eventType, String orderID, String traceparent) {
     return new RecordHeaders()
+        .add("schema-fingerprint", fingerprints.get(eventType))
         .add("event-id", (eventType + "-" + orderID).getBytes(StandardCharsets.UTF_8))
         .add("content-type", contentType)
         .add("traceparent", traceparent.getBytes(StandardCharsets.UTF_8));

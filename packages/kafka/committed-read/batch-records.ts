@@ -197,11 +197,11 @@ class BatchRecord implements FetchedRecord {
   }
 
   isPreparedFor(codec: Codec<unknown>) {
-    return codec.isPrepared(this.#bytes, this.#valueStart, this.#valueEnd)
+    return codec.isPrepared(this.#bytes, this.#valueStart, this.#valueEnd, this.headers)
   }
 
   decode<Event>(codec: Codec<Event>) {
-    return codec.decode(this.#bytes, this.#valueStart, this.#valueEnd)
+    return codec.decode(this.#bytes, this.#valueStart, this.#valueEnd, this.headers)
   }
 
   get #valueEnd() {

@@ -40,6 +40,11 @@ export class FetchedHeaders implements RecordHeaders, Iterable<readonly [name: B
     return this.#find(name) >= 0
   }
 
+  equals(name: string, content: Buffer): boolean {
+    const start = this.#find(name)
+    return start >= 0 && contentBytes === content.length && isAt(this.#bytes, start, content)
+  }
+
   /** '' for content that is null. */
   toObject(): Record<string, string> {
     const headers: Record<string, string> = {}

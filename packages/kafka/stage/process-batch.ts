@@ -2,7 +2,7 @@ import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promi
 import type { FetchedRecord } from '../committed-read/batch-records.ts'
 import { KafkaError } from '../errors.ts'
 import type { TopicPartition } from '../group/assignment.ts'
-import type { Logger, OutputRecord, StageRecord, Topic } from '../records.ts'
+import type { Logger, OutputRecord, RecordHeaders, StageRecord, Topic } from '../records.ts'
 import { codeOf, type ReplayPart, replayPartOf, toDeadLetter } from './dead-letters.ts'
 import { answerToRelease, ParkedKeys } from './parked-keys.ts'
 import { PositionConflictError } from './position-store.ts'
@@ -212,11 +212,13 @@ async function prepare<Event>(
 ): Promise<void> {
   for (const [name, { codec }] of topics) {
     const values: Buffer[] = []
+    const headers: RecordHeaders[] = []
     for (const record of records) {
       if (record.topic !== name || !record.hasValue || record.isPreparedFor(codec)) continue
       values.push(record.value as Buffer)
+      headers.push(record.headers)
     }
-    if (values.length > 0) await codec.prepare(values)
+    if (values.length > 0) await codec.prepare(values, headers)
   }
 }
 

@@ -219,6 +219,8 @@ function withTraceparent(headers: RecordHeaders, traceparent: string): RecordHea
   return {
     text: name => (name === 'traceparent' ? traceparent : headers.text(name)),
     has: name => name === 'traceparent' || headers.has(name),
+    equals: (name, content) =>
+      name === 'traceparent' ? content.equals(Buffer.from(traceparent)) : headers.equals(name, content),
     toObject: () => ({ ...headers.toObject(), traceparent })
   }
 }

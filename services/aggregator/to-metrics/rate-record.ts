@@ -9,6 +9,6 @@ export function rateRecord(orderRate: Topic<OrderRate>, rate: OrderRate, tracepa
     topic: orderRate.name,
     key,
     value: orderRate.codec.encode(rate),
-    headers: eventHeaders(orderRate.eventType, `${key}-${rate.revision}`, traceparent)
+    headers: eventHeaders(orderRate, `${key}-${rate.revision}`, traceparent)
   }
 }

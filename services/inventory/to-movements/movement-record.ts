@@ -11,6 +11,6 @@ export function movementRecord(
     topic: stockMovements.name,
     key: movement.sku,
     value: stockMovements.codec.encode(movement),
-    headers: eventHeaders(stockMovements.eventType, movement.movementID, traceparent)
+    headers: eventHeaders(stockMovements, movement.movementID, traceparent)
   }
 }

@@ -22,6 +22,7 @@ test('an accepted order is one record in orders.created: topic, key, headers and
   assert.ok(record !== undefined && others.length === 0)
   assert.equal(record.key, 'user-17')
   assert.deepEqual(record.headers, {
+    ...topics.ordersCreated.codec.headers,
     'event-id': `OrderCreated-${answer.body.orderID}`,
     'content-type': 'application/vnd.confluent.avro',
     traceparent: answer.headers.traceparent

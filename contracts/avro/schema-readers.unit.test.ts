@@ -1,0 +1,267 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { type RecordHeaders, recordHeaders } from '@orderly/kafka'
+import fc from 'fast-check'
+import { ContractError } from '../errors.ts'
+import { inventoryFailedSchemas } from '../generated/inventory-failed.ts'
+import { type OrderCreated, orderCreatedSchemas } from '../generated/order-created.ts'
+import type { SchemaRegistry, WriterSchema } from '../registry/registry.ts'
+import type { RecordSchema } from '../schema.ts'
+import {
+  anyInventoryConfirmed,
+  anyInventoryFailed,
+  anyInventoryReleased,
+  anyInventoryReserved,
+  anyOrderChangeRequested,
+  anyOrderCreated,
+  anyOrderRate,
+  anyStockMoved,
+  createInMemoryRegistry,
+  inventoryFailed,
+  orderCreated
+} from '../testing/index.ts'
+import { connectTopics, type Topics, topicNames } from '../topics.ts'
+import { createAvroCodec } from './codec.ts'
+
+const anyEvent = {
+  ordersCreated: anyOrderCreated(),
+  ordersChanges: anyOrderChangeRequested(),
+  inventoryReserved: anyInventoryReserved(),
+  inventoryFailed: anyInventoryFailed(),
+  inventoryConfirmed: anyInventoryConfirmed(),
+  inventoryReleased: anyInventoryReleased(),
+  stockMovements: anyStockMoved(),
+  orderRate: anyOrderRate()
+} as unknown as Record<keyof Topics, fc.Arbitrary<never>>
+const names = Object.keys(anyEvent) as (keyof Topics)[]
+
+const anyNamedEvent = fc
+  .constantFrom(...names)
+  .chain(name => fc.tuple(fc.constant(name), anyEvent[name] as fc.Arbitrary<never>))
+
+const { 1: v1, 2: v2, 3: v3 } = orderCreatedSchemas.versions
+const future: RecordSchema = {
+  ...v3,
+  fields: [...v3.fields, { name: 'note', type: ['null', 'string'], default: null }]
+}
+const subject = 'orders.created-value'
+
+/** What a registry keeps under its ids, to be changed by a test. */
+function scriptedRegistry(schemas: Record<number, RecordSchema | WriterSchema> = {}) {
+  const state = { schemas, isAway: false, asked: [] as (number | string)[] }
+  const asText = (schema: RecordSchema | WriterSchema): WriterSchema =>
+    'text' in schema ? schema : { format: 'AVRO', text: JSON.stringify(schema) }
+  const answer = <Answer>(about: number | string, make: () => Answer): Promise<Answer> => {
+    state.asked.push(about)
+    if (state.isAway) return Promise.reject(new ContractError('REGISTRY_UNAVAILABLE', 'away'))
+    return Promise.resolve(make())
+  }
+  const registry: Pick<SchemaRegistry, 'schemaByID' | 'versions'> = {
+    schemaByID: schemaID =>
+      answer(schemaID, () => {
+        const schema = state.schemas[schemaID]
+        return schema && asText(schema)
+      }),
+    versions: name =>
+      answer(name, () => Object.values(state.schemas).map((schema, index) => ({ version: index, ...asText(schema) })))
+  }
+  return { registry, state }
+}
+
+/** Code of today, which knows three versions. */
+function reader(registry: Pick<SchemaRegistry, 'schemaByID' | 'versions'>, recheckMs = 0) {
+  const codec = createAvroCodec<OrderCreated>({
+    ...{ registry, readerSchema: v3, released: [v1, v2, v3], subject, recheckMs }
+  })
+  return async (value: Buffer, headers?: RecordHeaders): Promise<OrderCreated> => {
+    await codec.prepare([value], [headers])
+    assert.equal(codec.isPrepared(value, 0, value.length, headers), headers !== undefined || recheckMs > 0)
+    return codec.decode(value, 0, value.length, headers)
+  }
+}
+
+function writer(schema: RecordSchema, schemaID: number) {
+  const codec = createAvroCodec<OrderCreated & { note?: string }>({
+    ...{ registry: scriptedRegistry().registry, readerSchema: schema, writer: { schema, schemaID } }
+  })
+  return { write: codec.encode, headers: recordHeaders(codec.headers ?? {}) }
+}
+
+const refusal =
+  (code: string, words: RegExp, retryable = false) =>
+  (error: unknown) =>
+    error instanceof ContractError && error.code === code && error.retryable === retryable && words.test(error.message)
+
+describe('schema readers, a record that names its schema', () => {
+  test('is read without a registry, whatever version and id it has', async () => {
+    const { registry, state } = scriptedRegistry()
+    state.isAway = true
+    const read = reader(registry)
+    const order = orderCreated({ currency: 'EUR' })
+    for (const [index, schema] of [v1, v2, v3, v1].entries()) {
+      const { write, headers } = writer(schema, 4_711 + index)
+      assert.deepEqual(await read(write(order), headers), order)
+    }
+    assert.deepEqual(state.asked, [])
+  })
+
+  test('is read as what it is though its id leads to any other schema: property over events and ids', async () => {
+    const topics = await connectTopics(createInMemoryRegistry())
+    const misleading: SchemaRegistry = {
+      ...createInMemoryRegistry(),
+      schemaByID: async schemaID => {
+        const all = [...Object.values(orderCreatedSchemas.versions), inventoryFailedSchemas.versions[1]]
+        return { format: 'AVRO', text: JSON.stringify(all[schemaID % all.length]) }
+      }
+    }
+    const readers = await connectTopics(misleading, Object.fromEntries(names.map(name => [name, 'read'])))
+    await fc.assert(
+      fc.asyncProperty(anyNamedEvent, fc.nat(1_000), async ([name, event], id) => {
+        const codec = topics[name].codec
+        const value = codec.encode(event)
+        value.writeInt32BE(id, 1)
+        const own = (readers as Topics)[name].codec
+        const headers = recordHeaders(codec.headers ?? {})
+        await own.prepare([value], [headers])
+        assert.deepEqual(own.decode(value, 0, value.length, headers), event)
+      })
+    )
+  })
+
+  test('is read with a later version of the registry, also where its id leads elsewhere', async () => {
+    const { write, headers } = writer(future, 1)
+    const { registry, state } = scriptedRegistry({ 1: inventoryFailedSchemas.versions[1], 2: future })
+    const order = orderCreated()
+    assert.deepEqual(await reader(registry)(write({ ...order, note: 'ring twice' }), headers), order)
+    assert.deepEqual(state.asked, [1, subject])
+  })
+
+  test('is unknown when the registry has its schema nowhere, and is asked for again later only', async () => {
+    const { write, headers } = writer(future, 1)
+    const { registry, state } = scriptedRegistry({ 1: v3 })
+    const read = reader(registry)
+    const value = write({ ...orderCreated(), note: 'ring twice' })
+    for (let count = 0; count < 3; count++) {
+      await assert.rejects(
+        read(value, headers),
+        refusal('SCHEMA_UNKNOWN', /fingerprint [0-9a-f]{16} \(but another one under its id 1\)/)
+      )
+    }
+    assert.deepEqual(state.asked, [1, subject])
+  })
+
+  test('waits for a registry that is away when this code does not know its schema', async () => {
+    const { write, headers } = writer(future, 1)
+    const { registry, state } = scriptedRegistry({ 1: future })
+    const read = reader(registry)
+    const order = orderCreated()
+    const value = write({ ...order, note: 'ring twice' })
+    state.isAway = true
+    await assert.rejects(read(value, headers), refusal('REGISTRY_UNAVAILABLE', /away/, true))
+    state.isAway = false
+    assert.deepEqual(await read(value, headers), order)
+  })
+
+  test('of another event is refused as unreadable', async () => {
+    const { registry } = scriptedRegistry({ 1: inventoryFailedSchemas.versions[1] })
+    const { codec } = (await connectTopics(createInMemoryRegistry(), { inventoryFailed: 1 })).inventoryFailed
+    const value = codec.encode(inventoryFailed())
+    await assert.rejects(
+      reader(registry)(value, recordHeaders(codec.headers ?? {})),
+      refusal('SCHEMA_UNREADABLE', /InventoryFailed/)
+    )
+  })
+
+  test('with any of 10,000 fingerprints that nobody knows costs a bounded memory and one list of versions', async () => {
+    const { registry, state } = scriptedRegistry()
+    const codec = createAvroCodec({ registry, readerSchema: v3, subject })
+    const value = writer(v3, 1).write(orderCreated())
+    const values = Array.from({ length: 10_000 }, () => value)
+    await codec.prepare(
+      values,
+      values.map((_, index) => recordHeaders({ 'schema-fingerprint': String(index) }))
+    )
+    assert.equal(state.asked.filter(about => about === subject).length, 1)
+  })
+})
+
+describe('schema readers, a record that does not name its schema', () => {
+  test('is read with the schema under its id, which is looked up again', async () => {
+    const { registry, state } = scriptedRegistry({ 7: v2 })
+    const read = reader(registry)
+    const order = orderCreated()
+    const value = writer(v2, 7).write(order)
+    assert.deepEqual(await read(value), order)
+    assert.deepEqual(await read(value), order)
+    assert.deepEqual(state.asked, [7, 7])
+  })
+
+  test('stops the reader when its id leads to another schema than before', async () => {
+    for (const other of [v2, inventoryFailedSchemas.versions[1], { format: 'JSON', text: '{}' }]) {
+      const { registry, state } = scriptedRegistry({ 7: v1 })
+      const read = reader(registry)
+      const value = writer(v1, 7).write(orderCreated())
+      await read(value)
+      state.schemas = { 7: other }
+      await assert.rejects(read(value), refusal('SCHEMA_ID_REUSED', /schema id 7 .*emptied.*Restore/))
+      state.schemas = { 9: other, 7: v1 }
+      await read(value)
+    }
+  })
+
+  test('is read with the schema known before while the registry is away or empty', async () => {
+    const { registry, state } = scriptedRegistry({ 7: v1 })
+    const read = reader(registry)
+    const order = orderCreated()
+    const value = writer(v1, 7).write(order)
+    await read(value)
+    state.isAway = true
+    assert.deepEqual(await read(value), order)
+    Object.assign(state, { isAway: false, schemas: {} })
+    assert.deepEqual(await read(value), order)
+  })
+
+  test('is looked up once within the time that an id counts', async () => {
+    const { registry, state } = scriptedRegistry({ 7: v1 })
+    const read = reader(registry, 60_000)
+    const value = writer(v1, 7).write(orderCreated())
+    for (let count = 0; count < 3; count++) await read(value)
+    assert.deepEqual(state.asked, [7])
+  })
+})
+
+/** The schema with a namespace for each of its named types in turn. */
+function inNamespaces(schema: unknown, namespaces: Iterator<string>): unknown {
+  if (Array.isArray(schema)) return schema.map(part => inNamespaces(part, namespaces))
+  if (typeof schema !== 'object' || schema === null) return schema
+  const parts = Object.entries(schema).map(([name, part]) => [name, inNamespaces(part, namespaces)])
+  const isNamed = ['record', 'enum', 'fixed'].includes((schema as { type: string }).type)
+  return { ...Object.fromEntries(parts), ...(isNamed && { namespace: namespaces.next().value }) }
+}
+
+test('records are read whatever the namespaces of their writer’s schema are: property over all events', async () => {
+  const registry = createInMemoryRegistry()
+  await connectTopics(registry)
+  const newestOf = async (name: keyof Topics) =>
+    JSON.parse((await registry.versions(`${topicNames[name]}-value`)).at(-1)?.text ?? '') as RecordSchema
+  const newest = new Map(await Promise.all(names.map(async name => [name, await newestOf(name)] as const)))
+  const namespace = fc.stringMatching(/^[a-z][a-z0-9]{0,5}(\.[a-z][a-z0-9]{0,5}){0,2}$/)
+  await fc.assert(
+    fc.asyncProperty(
+      anyNamedEvent,
+      fc.infiniteStream(namespace),
+      fc.boolean(),
+      async ([name, event], namespaces, namesItsSchema) => {
+        const readerSchema = newest.get(name) as RecordSchema
+        const schema = inNamespaces(readerSchema, namespaces) as RecordSchema
+        const { registry } = scriptedRegistry({ 1: schema })
+        const foreign = createAvroCodec({ registry, readerSchema: schema, writer: { schema, schemaID: 1 } })
+        const value = foreign.encode(event)
+        const headers = namesItsSchema ? recordHeaders(foreign.headers ?? {}) : undefined
+        const own = createAvroCodec({ registry, readerSchema })
+        await own.prepare([value], [headers])
+        assert.deepEqual(own.decode(value, 0, value.length, headers), event)
+      }
+    )
+  )
+})
