@@ -27,7 +27,7 @@ export const topicNames = {
 /** What a topic must be created with beyond partitions and replicas. */
 export const topicConfigs: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   // An order may reach the topic long after its writer made the record, and whoever counts by time must be able to say
-  // that nothing older will come: docs/decisions/0040.
+  // that nothing older will come: docs/decisions/0040-use-the-brokers-time-in-orders-created.md.
   [topicNames.ordersCreated]: { 'message.timestamp.type': 'LogAppendTime' },
   // Stock is rebuilt from all movements: docs/decisions/0068.
   [topicNames.stockMovements]: { 'retention.ms': '-1' },

@@ -118,6 +118,6 @@ export function memoryTarget(
     `${figure(objects)} MB objects, ${figure(room)} MB what V8's heap has room for besides, ${figure(buffers)} MB buffers, ${second}` +
     `and ${figure(allElse(memory))} MB other anonymous memory. By whose code the objects are that stay is told ${owners}; ` +
     // Not a link: reports are in directories of different depth.
-    'the others, and the room for them, are the less the more often V8 collects them (at what cost: `docs/decisions/0042-how-far-the-heap-grows-is-said.md`).'
+    'the others, and the room for them, are the less the more often V8 collects them (at what cost: `docs/decisions/0042-set-the-heap-growing-factor-explicitly.md`).'
   return { what, wanted: 150, direction: 'at most', measured: mostMB, unit: 'MB', why }
 }

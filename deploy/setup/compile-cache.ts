@@ -1,6 +1,6 @@
 /**
  * Has Node's compile cache (`NODE_COMPILE_CACHE`) hold every module of the services, with the types stripped:
- * docs/decisions/0045-the-image-has-what-node-makes-of-the-sources.md. Each program runs no further than to where its modules are read:
+ * docs/decisions/0045-ship-a-compile-cache-in-the-image.md. Each program runs no further than to where its modules are read:
  * services have no settings, and the second thread of `order` is no thread. A cache is for one user and one set of V8's flags, so this is run by the
  * user, and with the flags, that the services are run with.
  */
