@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { connectTopics, createSchemaRegistry, type OrderCreated, toRecord } from '@orderly/contracts'
 import { orderCreated } from '@orderly/contracts/testing'
-import { createProducer, createTopics, deadLetterTopic, type OutputRecord } from '@orderly/kafka'
+import { createProducer, createTopics, deadLetterHeaders, deadLetterTopic, type OutputRecord } from '@orderly/kafka'
 import { readCommitted } from '@orderly/kafka/testing'
 import { createPool } from '@orderly/postgres'
 import { newTraceparent, parseTraceparent } from '@orderly/service-kit'
@@ -159,12 +159,10 @@ test('the tool beside real services', async t => {
       topic: deadLetterTopic('notifications'),
       key: 'ada',
       value: Buffer.from('{}'),
-      headers: {
-        'event-id': event_id,
-        'notification-target': 'console',
-        'dlq-stage': 'notification-delivery',
-        'dlq-code': 'GONE'
-      }
+      headers: deadLetterHeaders(
+        { 'event-id': event_id, 'notification-target': 'console' },
+        { stage: 'notification-delivery', code: 'GONE', reason: 'the recipient is gone' }
+      )
     })
     const replayed = await tool('dlq', 'replay', '--topic', 'notifications')
     assert.equal(replayed.code, 0, replayed.stdout + replayed.stderr)
