@@ -57,14 +57,15 @@ test('every alert is tested both firing and quiet', () => {
   }
 })
 
-test('every alert says how urgent it is and has a runbook that says what it means, how to look and what to do', () => {
+test('every alert has a severity, a summary and a runbook with symptom, impact, diagnosis and mitigation', () => {
   const pages = new Set(readdirSync(join(projectDirectory, 'docs', 'runbooks')).map(name => `docs/runbooks/${name}`))
   for (const { alert = '', labels, annotations } of alerts) {
     assert.match(labels?.severity ?? '', /^(page|ticket)$/, alert)
     assert.ok(annotations?.summary, alert)
     const page = readFileSync(join(projectDirectory, annotations?.runbook ?? ''), 'utf8')
     assert.match(page, new RegExp(`^# .*\\b${alert}\\b`), alert)
-    for (const heading of ['## How to look', '## What to do']) assert.ok(page.includes(heading), `${alert}: ${heading}`)
+    for (const heading of ['## Symptom', '## Impact', '## Diagnosis', '## Mitigation'])
+      assert.ok(page.includes(heading), `${alert}: ${heading}`)
     pages.delete(annotations?.runbook ?? '')
   }
   assert.deepEqual([...pages], [], 'runbooks of no alert')
