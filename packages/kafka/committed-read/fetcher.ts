@@ -59,6 +59,16 @@ export interface FetchPace {
   readonly abovePerSecond?: number
 }
 
+/** Offsets of records that were removed from a log (by retention, or by DeleteRecords) before they were read. */
+export interface SkippedRange {
+  readonly topic: string
+  readonly partition: number
+  readonly topicID: string | undefined
+  readonly from: bigint
+  /** Offset at which reading continues. */
+  readonly to: bigint
+}
+
 interface PartitionState {
   readonly topic: string
   readonly partition: number
@@ -74,6 +84,7 @@ interface PartitionState {
   nextBatch: number
   /** How many records wait in them. */
   waiting: number
+  skips: readonly SkippedRange[]
   fetching: boolean
   /** Not read until a pause is over, or until its leader is known. */
   held: boolean
@@ -138,6 +149,7 @@ export class Fetcher {
         batches: [],
         nextBatch: 0,
         waiting: 0,
+        skips: [],
         fetching: false,
         held: false,
         end: undefined,
@@ -192,6 +204,15 @@ export class Fetcher {
         ...{ topic, partition, topicID, ...nextToTake(state) },
         ...(completeUntilMs !== undefined && { completeUntilMs })
       }
+    })
+  }
+
+  /** Returns the offsets whose records were removed before they were read, once everything before them was taken. */
+  takeSkips(): SkippedRange[] {
+    return [...this.#partitions.values()].flatMap(state => {
+      const passed = state.skips.filter(({ to }) => nextToTake(state).offset >= to)
+      state.skips = state.skips.filter(skip => !passed.includes(skip))
+      return passed
     })
   }
 
@@ -389,25 +410,19 @@ export class Fetcher {
     return state.waiting - waitingBefore
   }
 
-  /** Resumes at the beginning of the log when the records at the position were removed from it. */
+  /** Resumes at the beginning of the log when the records at the position were removed from it, and notes that. */
   async #restart(assignment: number, state: PartitionState): Promise<void> {
     state.held = true
     try {
       const [beginning] = await beginningOffsets(this.#cluster, [state])
       if (assignment !== this.#assignment || beginning === undefined) return
       if (state.fetchOffset >= beginning.offset) throw new LogChangedError('LOG_TRUNCATED', changeOf(state))
-      this.#options.logger.error(
-        {
-          topic: state.topic,
-          partition: state.partition,
-          wanted: String(state.fetchOffset),
-          beginning: String(beginning.offset)
-        },
-        'records were removed from the log before they were read; reading resumes at its beginning'
-      )
+      const { topic, partition, topicID, fetchOffset } = state
+      state.skips = [...state.skips, { topic, partition, topicID, from: fetchOffset, to: beginning.offset }]
       state.fetchOffset = beginning.offset
       state.fetchEpoch = unknownEpoch
       state.end = undefined
+      this.wake()
     } catch (error) {
       this.#hold(assignment, state, error)
       return

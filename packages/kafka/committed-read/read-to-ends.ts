@@ -1,5 +1,6 @@
+import { KafkaError } from '../errors.ts'
 import type { FetchedRecord } from './batch-records.ts'
-import type { Fetcher, PartitionPosition } from './fetcher.ts'
+import type { Fetcher, PartitionPosition, SkippedRange } from './fetcher.ts'
 
 const recordsAtOnce = 10_000
 /** How long a partition may be unreadable: a restart of its broker takes less. */
@@ -7,7 +8,8 @@ const patienceMs = 10_000
 
 /**
  * Takes the records of a fetcher until each partition has been read to its end.
- * @throws KafkaError when a partition cannot be read for 10 s, or the signal's reason
+ * @throws KafkaError when a partition cannot be read for 10 s, `OFFSETS_SKIPPED` when records were removed before they were read (what
+ * was read then has a gap: read again from the beginning), or the signal's reason
  */
 export async function readToEnds(
   fetcher: Fetcher,
@@ -29,6 +31,8 @@ export async function readToEnds(
   try {
     for (;;) {
       signal.throwIfAborted()
+      const [skip] = fetcher.takeSkips()
+      if (skip !== undefined) throw removed(skip)
       const unread = fetcher.positions().filter(isBefore)
       if (unread.length === 0 && !fetcher.hasRecords()) return
       const trouble = fetcher.trouble(unread, patienceMs)
@@ -38,4 +42,9 @@ export async function readToEnds(
   } finally {
     signal.removeEventListener('abort', onAbort)
   }
+}
+
+function removed({ topic, partition, from, to }: SkippedRange): KafkaError {
+  const message = `the records ${from} to ${to} of ${topic}/${partition} were removed while the topic was read`
+  return new KafkaError('OFFSETS_SKIPPED', `${message}: read it again`, { retryable: true })
 }

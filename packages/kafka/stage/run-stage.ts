@@ -1,8 +1,8 @@
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
-import type { FailedPlace } from '../cluster/ask-leaders.ts'
+import { type FailedPlace, placeKey } from '../cluster/ask-leaders.ts'
 import { Cluster } from '../cluster/cluster.ts'
 import type { FetchedRecord } from '../committed-read/batch-records.ts'
-import { Fetcher } from '../committed-read/fetcher.ts'
+import { Fetcher, type SkippedRange } from '../committed-read/fetcher.ts'
 import { type LogChange, LogChangedError } from '../committed-read/log-changed.ts'
 import { Troubles } from '../committed-read/troubles.ts'
 import { KafkaError, toKafkaError } from '../errors.ts'
@@ -339,8 +339,10 @@ class StageRunner<Event> {
     for (const { kind, topic, partition, fromOffset, toOffset, detail } of incidents) {
       const [from, to] = [fromOffset, toOffset].map(offset => offset && String(offset))
       logger.error({ event: kind, stage, topic, partition, from, to, detail }, incidentMessages[kind])
-      if (kind === 'log_truncated' && fromOffset !== undefined && toOffset !== undefined)
-        this.#observer.truncated?.({ stage, topic, partition, from: fromOffset, to: toOffset })
+      if (fromOffset === undefined || toOffset === undefined) continue
+      const range = { stage, topic, partition, from: fromOffset, to: toOffset }
+      if (kind === 'log_truncated') this.#observer.truncated?.(range)
+      if (kind === 'offsets_skipped') this.#observer.skipped?.(range)
     }
     const recreated = incidents.filter(({ kind }) => kind === 'topic_recreated').map(({ topic }) => topic)
     for (const topic of new Set(recreated)) this.#observer.recreated?.({ stage, topic })
@@ -384,6 +386,12 @@ class StageRunner<Event> {
           await this.#tick(this.#ticker)
           if (this.#mustLeave() || this.#mustReopen) break // a `take` that begins after the call to leave is not woken
         }
+        const skips = this.#fetcher.takeSkips()
+        if (skips.length > 0) {
+          await committing
+          await this.#passSkips(skips)
+          if (this.#mustLeave() || this.#mustReopen) break
+        }
         const records = await this.#fetcher.take(Math.min(this.#recordsInACall ?? Infinity, this.#batchRecords))
         if (records.length === 0) {
           await committing
@@ -403,6 +411,19 @@ class StageRunner<Event> {
       await committing.catch(() => {})
       await this.#recover(thrown)
     }
+  }
+
+  /** Reports records that were removed before they were read, and commits the positions behind them, so that they are reported once. */
+  async #passSkips(skips: readonly SkippedRange[]): Promise<void> {
+    const { positions: store } = this.#options
+    const incidents = skips.map(({ topic, partition, topicID, from, to }) => {
+      const range = { fromOffset: from, toOffset: to }
+      return { kind: 'offsets_skipped' as const, topic, partition, ...(topicID && { topicID }), ...range }
+    })
+    if (store !== undefined) await this.#storing(() => store.replace([], incidents))
+    const isSkipped = (own: TopicPartition) => skips.some(skip => placeKey(skip) === placeKey(own))
+    await this.#commitWith(this.#committer.begin(), this.#fetcher.progress().filter(isSkipped))
+    this.#report(incidents)
   }
 
   /** Saves what was committed last, before the partitions are given away. The next start does it otherwise. */

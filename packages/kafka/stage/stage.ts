@@ -125,6 +125,14 @@ export interface StageObserver {
     readonly from: bigint
     readonly to: bigint
   }): void
+  /** Records of an input were removed from its log before they were read: those from `from` to before `to`. */
+  skipped?(event: {
+    readonly stage: string
+    readonly topic: string
+    readonly partition: number
+    readonly from: bigint
+    readonly to: bigint
+  }): void
   /** An input topic was deleted and created again, and is read from its beginning. */
   recreated?(event: { readonly stage: string; readonly topic: string }): void
   /** Partitions were added to an input topic since this instance last joined its group. */

@@ -13,6 +13,8 @@ import { textCodec } from './text-codec.ts'
 export interface BrokerUnderTest {
   createTopics(names: readonly string[]): Promise<void>
   growTopic(name: string, partitions: number): Promise<void>
+  /** Removes the records before the offset, as retention does. */
+  deleteRecords(place: { readonly topic: string; readonly partition: number }, offset: bigint): Promise<void>
   producer(): Promise<Producer>
   runStage<Event>(
     stage: Stage<Event>,
@@ -441,5 +443,49 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
       assert.ok(Date.now() < deadlineMs, `partitions ${[...partitions]} were written`)
     }
     assert.deepEqual(added, [{ stage: 'contract', topic: input, from: 4, to: 8 }])
+  })
+
+  test(`${brokerName}: records that are removed before they are read are reported once, and the others are processed`, async t => {
+    const { broker, input, output, write, start, upperCase } = await setUp(t)
+    const skipped: unknown[] = []
+    const observer = { skipped: (event: unknown) => void skipped.push(event) }
+    await write(['a', 'b'])
+    const first = start(upperCase, { observer })
+    const [record] = await broker.read(input, 1)
+    await broker.read(output, 2)
+    await first.stop()
+    await write(['c', 'd', 'e', 'f'])
+    const { partition = 0 } = record ?? {}
+    await broker.deleteRecords({ topic: input, partition }, 5n)
+    const second = start(upperCase, { observer })
+    assert.deepEqual(values(await broker.read(output, 3)), ['A', 'B', 'F'])
+    await second.stop()
+    start(upperCase, { observer })
+    await write(['g'])
+    assert.deepEqual(values(await broker.read(output, 4)), ['A', 'B', 'F', 'G'])
+    assert.deepEqual(skipped, [{ stage: 'contract', topic: input, partition, from: 2n, to: 5n }])
+  })
+
+  test(`${brokerName}: a stage whose records were all removed continues with the next one`, async t => {
+    const { broker, input, output, write, start, upperCase } = await setUp(t)
+    const skipped = Promise.withResolvers<{ readonly from: bigint; readonly to: bigint }>()
+    await write(['a', 'b', 'c'])
+    const [record] = await broker.read(input, 1)
+    const { partition = 0 } = record ?? {}
+    const first = start(upperCase)
+    await broker.read(output, 3)
+    await first.stop()
+    await write(['d', 'e'])
+    await broker.deleteRecords({ topic: input, partition }, 5n)
+    const second = start(upperCase, { observer: { skipped: skipped.resolve } })
+    const { from, to } = await skipped.promise
+    assert.deepEqual([from, to], [3n, 5n])
+    // What was skipped is committed although no record followed it.
+    await second.stop()
+    const again: unknown[] = []
+    start(upperCase, { observer: { skipped: event => again.push(event) } })
+    await write(['f'])
+    assert.deepEqual(values(await broker.read(output, 4)), ['A', 'B', 'C', 'F'])
+    assert.deepEqual(again, [])
   })
 }

@@ -65,6 +65,8 @@ export interface InMemoryBroker {
   fetched(topic: string): FetchedRecord[]
   /** Adds partitions to a topic. */
   growTopic(topic: string, partitions: number): void
+  /** Removes the records of a partition before an offset, as retention does. */
+  deleteRecords(topic: string, partition: number, offset: number): void
   /** The next `send` of any producer is refused with this, and writes nothing. */
   failNextSend(error: Error): void
   /** The next commit of any stage fails with this, and writes nothing. */
@@ -86,6 +88,8 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
   const logs = new Map<string, FetchedRecord[][]>()
   const committed = new Map<string, CommittedOffset>()
   const topicIDs = new Map<string, string>()
+  /** First offset that is still in a log. */
+  const beginnings = new Map<string, number>()
   const wakeUps = new Set<() => void>()
   const onPartitionsAdded = new Set<(event: PartitionsAdded) => void>()
   let nextFailure: Error | undefined
@@ -93,6 +97,8 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
 
   const committedAt = (group: string, topic: string, partition: number): number =>
     Number(committed.get(`${group} ${topic}/${partition}`)?.offset ?? 0)
+
+  const beginningOf = (topic: string, partition: number): number => beginnings.get(`${topic}/${partition}`) ?? 0
 
   const log = (topic: string): FetchedRecord[][] => {
     let partitions = logs.get(topic)
@@ -146,9 +152,12 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
     let wake = () => {}
     const wakeThis = () => wake()
     wakeUps.add(wakeThis)
+    let mustBegin = false
     const reportAdded = (event: PartitionsAdded) => {
-      if (stage.inputs.some(({ name }) => name === event.topic))
-        observer.partitionsAdded?.({ stage: stage.name, ...event })
+      if (!stage.inputs.some(({ name }) => name === event.topic)) return
+      observer.partitionsAdded?.({ stage: stage.name, ...event })
+      mustBegin = true
+      wake()
     }
     onPartitionsAdded.add(reportAdded)
 
@@ -159,7 +168,7 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
           startOf({
             ...{ topic, partition, topicID: topicIDOf(topic), formerTopicID: undefined, epochEnd: undefined },
             committed: committed.get(`${stage.group} ${topic}/${partition}`),
-            log: { beginning: 0n, end: BigInt(records.length) },
+            log: { beginning: BigInt(beginningOf(topic, partition)), end: BigInt(records.length) },
             store: store && {
               whenBehind: store.whenBehind,
               stored: stored.find(own => own.topic === topic && own.partition === partition),
@@ -183,6 +192,21 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
 
     const commit = ({ topic, partition, topicID, offset, leaderEpoch = -1 }: InputOffset): void => {
       committed.set(`${stage.group} ${topic}/${partition}`, { topic, partition, topicID, offset, leaderEpoch })
+    }
+
+    const passSkips = async (): Promise<void> => {
+      for (const { name: topic } of stage.inputs) {
+        for (const partition of log(topic).keys()) {
+          const [from, to] = [committedAt(stage.group, topic, partition), beginningOf(topic, partition)]
+          if (from >= to) continue
+          const range = { topic, partition, fromOffset: BigInt(from), toOffset: BigInt(to) }
+          const offset = { topic, partition, topicID: topicIDOf(topic), offset: BigInt(to) }
+          await store?.replace([], [{ kind: 'offsets_skipped', ...range }])
+          await store?.advance(positions.upTo([offset]))
+          commit(offset)
+          observer.skipped?.({ stage: stage.name, topic, partition, from: range.fromOffset, to: range.toOffset })
+        }
+      }
     }
 
     const take = (): FetchedRecord[] => {
@@ -213,6 +237,7 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
     const run = async (): Promise<void> => {
       try {
         while (!stopping.signal.aborted) {
+          mustBegin = false
           await begin()
           try {
             await work()
@@ -231,11 +256,12 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
     }
 
     const work = async (): Promise<void> => {
-      while (!stopping.signal.aborted) {
+      while (!stopping.signal.aborted && !mustBegin) {
         if (ticker?.isDue === true) await tick(ticker)
+        await passSkips()
         const batch = take()
         if (batch.length === 0) {
-          if (ticker?.isDue === true || stopping.signal.aborted) continue
+          if (ticker?.isDue === true || stopping.signal.aborted || mustBegin) continue
           await new Promise<void>(resolve => {
             wake = resolve
           })
@@ -291,6 +317,10 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
       while (partitions.length < to) partitions.push([])
       for (const report of onPartitionsAdded) report({ topic, from, to })
     },
+    deleteRecords(topic, partition, offset) {
+      beginnings.set(`${topic}/${partition}`, offset)
+      for (const wake of wakeUps) wake()
+    },
     failNextSend: error => {
       nextFailure = error
     },
@@ -302,6 +332,7 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
     },
     recreateTopic(topic) {
       logs.delete(topic)
+      for (const place of beginnings.keys()) if (place.startsWith(`${topic}/`)) beginnings.delete(place)
       for (const place of committed.keys()) if (place.includes(` ${topic}/`)) committed.delete(place)
     },
     committedOffset: (group, topic, partition) => BigInt(committedAt(group, topic, partition)),

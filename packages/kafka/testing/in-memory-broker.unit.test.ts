@@ -7,6 +7,7 @@ testBrokerContract('the broker in memory', async () => {
   const broker = createInMemoryBroker()
   return {
     createTopics: async () => {},
+    deleteRecords: async ({ topic, partition }, offset) => broker.deleteRecords(topic, partition, Number(offset)),
     growTopic: async (name, partitions) => broker.growTopic(name, partitions),
     producer: async () => broker.producer(),
     runStage: (stage, options) => broker.runStage(stage, options),

@@ -9,7 +9,7 @@ import { deadLetterTopic } from '../stage/dead-letters.ts'
 import { runStage } from '../stage/run-stage.ts'
 import type { Stage, StageOptions } from '../stage/stage.ts'
 import { testBrokerContract } from './broker-contract.ts'
-import { growTopic } from './change-topics.ts'
+import { deleteRecords, growTopic } from './change-topics.ts'
 import { readCommitted } from './read-committed.ts'
 import { textCodec } from './text-codec.ts'
 
@@ -31,6 +31,8 @@ function brokerUnderTest(delivery: 'exactly-once' | 'at-least-once') {
         connection,
         names.map(name => ({ name, partitions: 4, replicationFactor: 1 }))
       ),
+    deleteRecords: (place: { topic: string; partition: number }, offset: bigint) =>
+      deleteRecords(connection, place, offset),
     growTopic: (name: string, partitions: number) => growTopic(connection, name, partitions),
     producer: () => createProducer(connection),
     runStage: <Event>(stage: Stage<Event>, options: Pick<StageOptions, 'isTransient' | 'logger'>) =>

@@ -72,6 +72,12 @@ export function stageObserver(metrics: Registry): Required<TraceObserver> {
     labelNames: ['stage', 'topic'],
     registers
   })
+  const skippedOffsets = new Counter({
+    name: 'orderly_stage_skipped_offsets_total',
+    help: 'Offsets of input records that were removed from the log, by retention for instance, before they were read.',
+    labelNames: ['stage', 'topic'],
+    registers
+  })
   const recreations = new Counter({
     name: 'orderly_stage_topic_recreations_total',
     help: 'Input topics that were deleted and created again, and were read from their beginning.',
@@ -120,6 +126,7 @@ export function stageObserver(metrics: Registry): Required<TraceObserver> {
     parked: ({ topic, reason }) => parked.inc({ topic, reason: parkReason(reason) }),
     assigned: event => partitions.set(event.partitions),
     truncated: ({ stage, topic }) => truncations.inc({ stage, topic }),
+    skipped: ({ stage, topic, from, to }) => skippedOffsets.inc({ stage, topic }, Number(to - from)),
     recreated: ({ stage, topic }) => recreations.inc({ stage, topic }),
     partitionsAdded: ({ stage, topic, from, to }) => partitionsAdded.inc({ stage, topic }, to - from),
     unavailable: event => unavailable.set({ stage: event.stage, topic: event.topic }, event.partitions)

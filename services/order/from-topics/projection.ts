@@ -28,7 +28,7 @@ export interface ProjectionOptions {
 
 export const observedMethods = [
   ...(['processed', 'committed', 'ticked', 'aborted', 'retried', 'parked', 'assigned'] as const),
-  ...(['truncated', 'recreated', 'partitionsAdded', 'unavailable'] as const)
+  ...(['truncated', 'skipped', 'recreated', 'partitionsAdded', 'unavailable'] as const)
 ] as const
 
 export type FromWorker =
