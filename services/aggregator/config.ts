@@ -18,7 +18,8 @@ export const configSchema = Type.Object({
     default: 300_000
   }),
   AGGREGATOR_SETTLE_MS: Type.Integer({
-    description: 'by how much the clocks of brokers and of aggregators may differ at most',
+    description:
+      'by how much the clocks of brokers and aggregators may differ, and how long a broker may take to learn of a new partition',
     minimum: 0,
     maximum: hourMs,
     default: 10_000

@@ -20,6 +20,9 @@ export interface TestBroker {
   kill(): Promise<void>
   /** As a crash of one broker of a cluster does it. */
   killOne(id: number): void
+  /** Freezes one broker of a cluster, which keeps its connections, until `thawOne`. */
+  freezeOne(id: number): void
+  thawOne(id: number): void
   /** Starts one broker again; resolves when the cluster is whole, or has as many brokers as `alive` says. */
   startOne(id: number, options?: { readonly alive?: number }): Promise<void>
   /** Resolves when it answers. */
@@ -76,6 +79,8 @@ export async function startBroker(test: TestContext, options: TestBrokerOptions 
       await kafka.stop()
     },
     killOne: id => kafka.processes[ids.indexOf(id)]?.signal('SIGKILL'),
+    freezeOne: id => kafka.processes[ids.indexOf(id)]?.signal('SIGSTOP'),
+    thawOne: id => kafka.processes[ids.indexOf(id)]?.signal('SIGCONT'),
     async startOne(id, { alive = count } = {}) {
       await restartKafkaNode(nodes[ids.indexOf(id)] as KafkaNode, kafkaOptions)
       const connection = { brokers: kafka.brokers, clientID: 'orderly-test' }

@@ -4,11 +4,15 @@ import type { Cluster } from './cluster.ts'
 import { request } from './requests.ts'
 
 const consumerReplica = -1
+/** A reader that is shown the whole log, also what is not replicated yet. */
+const debuggingReplica = -2
 
 /** Which offset of a partition is asked for: a time stamp of the protocol's, and who asks. */
 export interface OffsetSpec {
   readonly timestamp: bigint
   readonly isolationLevel: 0 | 1
+  /** True when records that are not replicated yet count as well. */
+  readonly isOfWholeLog?: boolean
 }
 
 export const offsetAt = {
@@ -16,6 +20,8 @@ export const offsetAt = {
   beginning: { timestamp: -2n, isolationLevel: 1 },
   /** Behind the last record, also when its transaction has not ended: the high watermark. */
   end: { timestamp: -1n, isolationLevel: 0 },
+  /** Behind the last record that the leader has, also when it is not replicated yet: the log end offset. */
+  logEnd: { timestamp: -1n, isolationLevel: 0, isOfWholeLog: true },
   /** Behind the last record that a `read_committed` reader gets: the last stable offset. */
   stableEnd: { timestamp: -1n, isolationLevel: 1 },
   /** The first record that was written at this time or later. */
@@ -51,7 +57,7 @@ export async function listOffsets(
 export async function findOffsets(
   cluster: Cluster,
   partitions: readonly Place[],
-  { timestamp, isolationLevel }: OffsetSpec
+  { timestamp, isolationLevel, isOfWholeLog = false }: OffsetSpec
 ): Promise<FoundOffsets> {
   const { answers, failed } = await askLeaders(cluster, partitions, async (connection, led) => {
     const topics = [...Map.groupBy(led, ({ topic }) => topic)].map(([name, own]) => ({
@@ -60,7 +66,8 @@ export async function findOffsets(
         ...{ partitionIndex: partition, currentLeaderEpoch: leader.leaderEpoch, timestamp }
       }))
     }))
-    const response = await request(connection, listOffsetsV9.api, consumerReplica, isolationLevel, topics)
+    const replica = isOfWholeLog ? debuggingReplica : consumerReplica
+    const response = await request(connection, listOffsetsV9.api, replica, isolationLevel, topics)
     return response.topics.flatMap(({ name, partitions }) =>
       partitions.map(({ partitionIndex, errorCode, offset }) => ({
         ...{ topic: name, partition: partitionIndex, errorCode, answer: offset }

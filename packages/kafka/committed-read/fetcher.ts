@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Cluster, PartitionLeader } from '../cluster/cluster.ts'
-import { listOffsets, offsetAt } from '../cluster/list-offsets.ts'
+import { findOffsets, listOffsets, offsetAt } from '../cluster/list-offsets.ts'
 import { request } from '../cluster/requests.ts'
 import { checkCode, type KafkaError, toKafkaError } from '../errors.ts'
 import type { Logger } from '../records.ts'
@@ -35,7 +35,7 @@ export interface PartitionPosition {
 
 /** How far the records of a partition have been taken. */
 export interface PartitionProgress extends PartitionPosition {
-  /** All that was in the partition before this moment (on this machine's clock) has been taken; absent while that is not known. */
+  /** All that was written to the partition before this moment (on this machine's clock) has been taken; absent while that is unknown. */
   readonly completeUntilMs?: number
 }
 
@@ -90,7 +90,7 @@ interface PartitionState {
   held: boolean
   /** The topic that is read; one of the same name that was created later has other records at these offsets. */
   topicID: string | undefined
-  /** An end of the log that was seen: what was there before `atMs` lies before `offset`. One at a time, until it is passed. */
+  /** End of the log of the leader: records that were written before `atMs` lie before `offset`. One at a time, until it is passed. */
   end: { readonly offset: bigint; readonly atMs: number } | undefined
   completeUntilMs: number | undefined
 }
@@ -115,6 +115,7 @@ export class Fetcher {
   readonly #roundsOf = new Map<number, number>()
   #assignment = 0
   #isRunDue = false
+  #isNotingEnds = false
   #wake: (() => void) | undefined
   #failure: KafkaError | undefined
   #nextPartition = 0
@@ -205,6 +206,36 @@ export class Fetcher {
         ...(completeUntilMs !== undefined && { completeUntilMs })
       }
     })
+  }
+
+  /**
+   * Notes where the logs end, in the background, from which `progress` computes until when it is complete.
+   *
+   * The high watermark does not show that: while a follower stalls it stays behind records that the leader has written. So the leader is
+   * asked for the end of its log, and only after the cluster has said (again) which partitions there are and who leads them: what was
+   * written before that answer lies before those ends.
+   */
+  noteEnds(): void {
+    if (this.#isNotingEnds) return
+    this.#isNotingEnds = true
+    this.#noteEnds(this.#assignment)
+      .catch(() => {}) // the next call asks again
+      .finally(() => {
+        this.#isNotingEnds = false
+      })
+  }
+
+  async #noteEnds(assignment: number): Promise<void> {
+    await this.#cluster.refresh()
+    const open = [...this.#partitions.values()].filter(({ end }) => end === undefined)
+    const asOfMs = new Map(open.map(({ topic }) => [topic, this.#cluster.asOfMs(topic)]))
+    const { found } = await findOffsets(this.#cluster, open, offsetAt.logEnd)
+    if (assignment !== this.#assignment) return
+    for (const { topic, partition, offset } of found) {
+      const state = this.#partitions.get(`${topic}/${partition}`)
+      const atMs = asOfMs.get(topic)
+      if (state !== undefined && atMs !== undefined) state.end ??= { offset, atMs }
+    }
   }
 
   /** Returns the offsets whose records were removed before they were read, once everything before them was taken. */
@@ -342,7 +373,6 @@ export class Fetcher {
         partitionMaxBytes: this.#options.maxPartitionBytes ?? defaultMaxPartitionBytes
       }))
     }))
-    const askedAtMs = Date.now()
     const response = await request(
       connection,
       fetchCommitted,
@@ -374,7 +404,7 @@ export class Fetcher {
           if (answer.divergence !== undefined) {
             throw new LogChangedError('LOG_TRUNCATED', { ...changeOf(state), divergence: answer.divergence })
           }
-          records += this.#keep(state, answer, askedAtMs)
+          records += this.#keep(state, answer)
           isAll &&= state.fetchOffset >= answer.lastStableOffset
           this.#troubles.end(state)
         } catch (error) {
@@ -386,8 +416,8 @@ export class Fetcher {
   }
 
   /** @returns how many records it brought */
-  #keep(state: PartitionState, answer: FetchedPiece, askedAtMs: number): number {
-    const { abortedTransactions, highWatermark } = answer
+  #keep(state: PartitionState, answer: FetchedPiece): number {
+    const { abortedTransactions } = answer
     const { batches, nextOffset, lastEpoch } = committedBatches(answer.batches, abortedTransactions, state.fetchOffset)
     const waitingBefore = state.waiting
     if (waitingBefore === 0) {
@@ -404,8 +434,6 @@ export class Fetcher {
     state.fetchOffset = nextOffset
     state.fetchEpoch = lastEpoch ?? state.fetchEpoch
     passEnd(state)
-    // Short of the high watermark there may be records of a transaction that is still open.
-    if (nextOffset >= highWatermark) state.end ??= { offset: nextOffset, atMs: askedAtMs }
     if (isNew) this.wake()
     return state.waiting - waitingBefore
   }

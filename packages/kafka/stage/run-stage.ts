@@ -488,6 +488,7 @@ class StageRunner<Event> {
   async #tick(ticker: Ticker): Promise<void> {
     const startMs = performance.now()
     const partitions = this.#fetcher.progress()
+    if (ticker.tracksCompleteness) this.#fetcher.noteEnds()
     if (partitions.length === 0) return
     const { found } = await lookUpShapes(this.#clusters.fetch, this.#topics)
     const partitionCounts = new Map([...found].map(([topic, shape]) => [topic, shape.partitions]))

@@ -53,6 +53,8 @@ export interface ProcessContext {
  */
 export interface StageTick {
   readonly everyMs: number
+  /** Set when `run` needs `completeUntilMs`: brokers are asked for it before each run. */
+  readonly tracksCompleteness?: boolean
   run(context: TickContext): Promise<readonly OutputRecord[]>
   /** What the last run gave is committed. Not called when nobody knows; the next run then follows without it. */
   committed?(): Promise<void>
@@ -60,9 +62,9 @@ export interface StageTick {
 
 export interface TickContext {
   readonly signal: AbortSignal
-  /** Those of this instance. All records before `offset`, and all that were there before `completeUntilMs`, have been processed. */
+  /** The partitions of this instance. All records before `offset`, and all that were written before `completeUntilMs`, have been processed. */
   readonly partitions: readonly PartitionProgress[]
-  /** How many partitions each input topic has. */
+  /** How many partitions each input topic had at `completeUntilMs`, or has had since. */
   readonly partitionCounts: ReadonlyMap<string, number>
 }
 

@@ -15,6 +15,10 @@ export class Ticker {
     }, tick.everyMs)
   }
 
+  get tracksCompleteness(): boolean {
+    return this.#tick.tracksCompleteness === true
+  }
+
   get isDue(): boolean {
     return this.#isDue
   }

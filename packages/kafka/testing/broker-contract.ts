@@ -403,6 +403,7 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
       {
         tick: {
           everyMs: 5,
+          tracksCompleteness: true,
           async run(context) {
             if (context.partitions.every(({ completeUntilMs = 0 }) => completeUntilMs > writtenAtMs)) {
               processedThen.push([...processed])
@@ -480,7 +481,7 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
     const second = start(upperCase, { observer: { skipped: skipped.resolve } })
     const { from, to } = await skipped.promise
     assert.deepEqual([from, to], [3n, 5n])
-    // What was skipped is committed although no record followed it.
+    // The position behind the skipped records is committed although no record followed them.
     await second.stop()
     const again: unknown[] = []
     start(upperCase, { observer: { skipped: event => again.push(event) } })

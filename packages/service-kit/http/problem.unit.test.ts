@@ -10,8 +10,8 @@ const sources = [
   'services/*/from-http/*.ts',
   'services/order/domain/order-wish.ts'
 ]
-/** Errors of others, a keyword, and why an order failed. */
-const others = /^(FST|ERR|HPE)_|^(ECONNRESET|EADDRINUSE|NOT|OUT_OF_STOCK)$/
+/** Errors of libraries, a keyword, and reasons why an order failed. */
+const others = /^(FST|ERR|HPE)_|^(ECONNRESET|EADDRINUSE|NOT|OUT_OF_STOCK|UNKNOWN_SKU)$/
 
 test('every code of a problem, and no other, is in docs/problems.md', () => {
   const codes = globSync(sources, { cwd: project })

@@ -230,7 +230,7 @@ function traceTick(tick: StageTick, spans: Spans): StageTick {
   let written: readonly OutputRecord[] = []
   let startMs = 0
   return {
-    everyMs: tick.everyMs,
+    ...tick,
     async run(context) {
       startMs = preciseNowMs()
       const traceparent = spans.begin(undefined)

@@ -54,6 +54,7 @@ export function rateStage(parts: RateStageParts): Stage<OrderCreated> {
     },
     tick: {
       everyMs: publishEveryMs,
+      tracksCompleteness: true,
       async run({ partitions, partitionCounts }) {
         await store.noteComplete(
           partitionCounts.get(ordersCreated.name) ?? 0,
