@@ -7,6 +7,7 @@ import { runToEnd, type Supervisor } from '../processes/supervisor.ts'
 import { waitUntilHealthy } from '../processes/wait.ts'
 import type { RunningPart } from './part.ts'
 import { findPostgresBinaries } from './postgres-binaries.ts'
+import { clearLockFile } from './postgres-lock-file.ts'
 import { type PostgresUserPlan, planPostgresUser } from './postgres-user.ts'
 
 const user = 'orderly'
@@ -29,6 +30,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
   const startedAt = performance.now()
   const binaries = await findPostgresBinaries()
   const plan = await planPostgresUser([options.dataDirectory, binaries.postgres])
+  await clearLockFile(options.dataDirectory)
   const isNew = !existsSync(join(options.dataDirectory, 'PG_VERSION'))
   if (isNew) await initialise(options, binaries.initdb, plan)
 

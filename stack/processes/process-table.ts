@@ -1,6 +1,6 @@
 import { execFile, execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile, readlink } from 'node:fs/promises'
 import { promisify } from 'node:util'
 
 export interface ListedProcess {
@@ -8,6 +8,8 @@ export interface ListedProcess {
   readonly parentPID: number
   readonly residentKB: number
   readonly command: string
+  /** The process has ended and its parent has not read its exit code yet. */
+  readonly isZombie: boolean
 }
 
 /** A small Linux has no `ps`, and macOS has no /proc. */
@@ -21,28 +23,41 @@ export async function listProcesses(): Promise<ListedProcess[]> {
   return (await Promise.all(pids.map(pid => readProc(pid).catch(() => [])))).flat()
 }
 
-/** Tells a process from a later one with the same id; undefined when there is none. */
+/** The folder that a process works in; empty where it cannot be read: only Linux shows it, and not of every process. */
+export function workDirectory(pid: number): Promise<string> {
+  return readlink(`/proc/${pid}/cwd`).catch(() => '')
+}
+
+/** Tells a process from a later one with the same id; undefined when there is none or when it is a zombie. */
 export function startOfProcess(pid: number): string | undefined {
   try {
-    if (!hasProc)
-      return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).trim() || undefined
-    // Behind the name in parentheses, which may be anything: the 20th word, in ticks since the system came up.
-    const startedAtTicks = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/.*\) /s, '').split(' ')[19]
-    return `${startedAtTicks} ${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}`
+    if (!hasProc) {
+      const line = execFileSync('ps', ['-o', 'stat=,lstart=', '-p', String(pid)], { encoding: 'utf8' })
+      const [, state, startedAt] = /^\s*(\S+)\s+(.*\S)/.exec(line) ?? []
+      return state?.startsWith('Z') ? undefined : startedAt
+    }
+    // The words after the name, which is in parentheses and may contain anything. The first is the state, the 20th is the
+    // start in ticks since the system's start.
+    const words = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/.*\) /s, '').split(' ')
+    return words[0] === 'Z'
+      ? undefined
+      : `${words[19]} ${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}`
   } catch {
     return undefined
   }
 }
 
-const psArguments = ['-A', '-ww', '-o', 'pid=,ppid=,rss=,args=']
+const psArguments = ['-A', '-ww', '-o', 'pid=,ppid=,rss=,stat=,args=']
 
 export function parseTable(table: string): ListedProcess[] {
   return table
     .trim()
     .split('\n')
     .map(line => {
-      const [, pid, parentPID, residentKB, command = ''] = /^\s*(\d+)\s+(\d+)\s+(\d+)\s+(.*)$/.exec(line) ?? []
-      return { pid: Number(pid), parentPID: Number(parentPID), residentKB: Number(residentKB), command }
+      const [, pid, parentPID, residentKB, state, command = ''] =
+        /^\s*(\d+)\s+(\d+)\s+(\d+)\s+(\S+)\s+(.*)$/.exec(line) ?? []
+      const isZombie = state?.startsWith('Z') ?? false
+      return { pid: Number(pid), parentPID: Number(parentPID), residentKB: Number(residentKB), isZombie, command }
     })
 }
 
@@ -52,5 +67,6 @@ async function readProc(pid: string): Promise<ListedProcess[]> {
   )
   const figure = (name: string) => Number(new RegExp(`^${name}:\\s*(\\d+)`, 'm').exec(status ?? '')?.[1] ?? 0)
   const words = command?.replaceAll('\0', ' ').trim() ?? ''
-  return [{ pid: Number(pid), parentPID: figure('PPid'), residentKB: figure('VmRSS'), command: words }]
+  const isZombie = /^State:\s*Z/m.test(status ?? '')
+  return [{ pid: Number(pid), parentPID: figure('PPid'), residentKB: figure('VmRSS'), isZombie, command: words }]
 }

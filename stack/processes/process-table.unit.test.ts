@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
+import { startZombie } from '../testing/zombie.ts'
 import { listProcesses, parseTable, startOfProcess } from './process-table.ts'
 
 async function startChild(t: TestContext) {
@@ -35,9 +36,16 @@ test('a process has one start as long as it lives, and a dead one has none', asy
   assert.equal(startOfProcess(pid), undefined)
 })
 
+test('a zombie has no start and is listed as a zombie', async t => {
+  const pid = await startZombie(t)
+  assert.equal(startOfProcess(pid), undefined)
+  const find = async () => (await listProcesses()).find(listed => listed.pid === pid)
+  assert.equal((await find())?.isZombie, true)
+})
+
 test('the table of ps is read with commands that have spaces in them', () => {
-  assert.deepEqual(parseTable('    1     0   100 /sbin/init\n   10     1  2000 node main.ts --port 0\n'), [
-    { pid: 1, parentPID: 0, residentKB: 100, command: '/sbin/init' },
-    { pid: 10, parentPID: 1, residentKB: 2000, command: 'node main.ts --port 0' }
+  assert.deepEqual(parseTable('    1     0   100 Ss /sbin/init\n   10     1  2000 Z+ node main.ts --port 0\n'), [
+    { pid: 1, parentPID: 0, residentKB: 100, isZombie: false, command: '/sbin/init' },
+    { pid: 10, parentPID: 1, residentKB: 2000, isZombie: true, command: 'node main.ts --port 0' }
   ])
 })

@@ -1,5 +1,4 @@
-import { readlink } from 'node:fs/promises'
-import { type ListedProcess, listProcesses } from '../processes/process-table.ts'
+import { type ListedProcess, listProcesses, workDirectory } from '../processes/process-table.ts'
 
 /** The processes that name a folder in their command line or work in it, but not the caller. */
 export async function processesUnder(directory: string): Promise<ListedProcess[]> {
@@ -10,9 +9,4 @@ export async function processesUnder(directory: string): Promise<ListedProcess[]
     )
   )
   return others.filter((_, index) => areIn[index])
-}
-
-/** Linux only; elsewhere the command line has to do. */
-function workDirectory(pid: number): Promise<string> {
-  return readlink(`/proc/${pid}/cwd`).catch(() => '')
 }

@@ -1,0 +1,44 @@
+import { readFile, realpath, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { listProcesses, workDirectory } from '../processes/process-table.ts'
+import { waitUntil } from '../processes/wait.ts'
+import { Refusal } from '../refusal.ts'
+
+const lockFileName = 'postmaster.pid'
+
+/**
+ * Waits until the Postgres of an earlier run and its children have ended, then removes its lock file.
+ *
+ * A Postgres that was killed leaves its lock file. Its successor refuses to start while a process has the id in that
+ * file, even if that process is a zombie or another program that got the same id.
+ *
+ * @throws Refusal when that Postgres does not end
+ */
+export async function clearLockFile(dataDirectory: string, { deadlineMs = 30_000 } = {}): Promise<void> {
+  const file = join(dataDirectory, lockFileName)
+  const text = await readFile(file, 'utf8').catch(() => undefined)
+  if (text === undefined) return
+  const postmasterPID = Number(text.split('\n')[0])
+  const folder = await realpath(dataDirectory)
+  const running = () => processesOf(postmasterPID, folder)
+  await waitUntil(async () => (await running()).length === 0, { what: 'its end', deadlineMs }).catch(async error => {
+    const [pid] = await running()
+    if (pid === undefined) throw error
+    throw new Refusal(
+      `Another Postgres (process ${pid}) still uses the data in ${dataDirectory}: end it with \`kill -INT ${pid}\`, then try again.`
+    )
+  })
+  await rm(file, { force: true })
+}
+
+/** The children of a killed postmaster live a little longer than it. They work in the data folder, as it does. */
+async function processesOf(postmasterPID: number, folder: string): Promise<number[]> {
+  const living = (await listProcesses()).filter(({ isZombie }) => !isZombie)
+  const isOne = await Promise.all(
+    living.map(
+      async ({ pid, command }) =>
+        /(^|\/)postgres(:| |$)/.test(command) && (pid === postmasterPID || (await workDirectory(pid)) === folder)
+    )
+  )
+  return living.filter((_, index) => isOne[index]).map(({ pid }) => pid)
+}
