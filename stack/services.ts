@@ -1,6 +1,9 @@
 import { join } from 'node:path'
 import { projectDirectory, samplesDirectory } from './directories.ts'
 
+/** Profile of everything that the launcher starts, unless the environment names another. */
+export const launcherProfile = 'dev'
+
 /** The services in the order in which an order passes them. Adding one here starts it with the rest. */
 export interface ServiceDescription {
   readonly name: AnyServiceName

@@ -11,6 +11,8 @@ export type Role = (typeof roles)[number]
 export interface Caller {
   readonly name: string
   readonly role: Role
+  /** Aborted when the key of the request has stopped being valid: what it holds open must end. */
+  readonly ended?: AbortSignal
 }
 
 export const callerNamePattern = '^[a-z0-9][a-z0-9._-]{0,63}$'

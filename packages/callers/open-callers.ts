@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Logger, Metrics } from '@orderly/service-kit'
+import { isLoopback, type Logger, type Metrics } from '@orderly/service-kit'
 import type { Pool } from 'pg'
 import { Gauge } from 'prom-client'
 import type { Static, TObject } from 'typebox'
@@ -8,7 +8,7 @@ import { createKnownCallers, type KnownCallers } from './keys/known-callers.ts'
 import type { callerSettings } from './settings.ts'
 
 export interface OpenCallersContext {
-  readonly config: Readonly<Static<TObject<typeof callerSettings>>>
+  readonly config: Readonly<Static<TObject<typeof callerSettings>>> & { readonly HTTP_HOST: string }
   readonly pool: Pool
   readonly logger: Logger
   readonly metrics: Metrics
@@ -26,7 +26,11 @@ const patienceMs = 2_000
 export async function openCallers(context: OpenCallersContext): Promise<KnownCallers | undefined> {
   const { config, pool, logger, metrics, signal, onStop, ready } = context
   if (config.API_KEYS === 'off') {
-    logger.warn({}, 'API_KEYS is off: whoever reaches this service may see and do everything')
+    const [host, event] = [config.HTTP_HOST, 'api_keys_off']
+    if (isLoopback(host))
+      logger.warn({ event, host }, 'API_KEYS is off: programs on this machine may see and do everything')
+    else
+      logger.error({ event, host }, 'API_KEYS is off on the network: all who reach this port may see and do everything')
     return undefined
   }
   const callers = createKnownCallers(createApiKeyStore(pool), {

@@ -134,7 +134,7 @@ export function createOrderClient(options: OrderClientOptions): OrderClient {
         method: 'POST',
         path: '/orders',
         headers: {
-          ...(idempotencyKey !== null && { 'idempotency-key': idempotencyKey }),
+          ...(idempotencyKey !== null && { 'idempotency-key': quoted(idempotencyKey) }),
           ...(waitSeconds !== undefined && { prefer: `wait=${waitSeconds}` }),
           ...(traceparent !== undefined && { traceparent })
         },
@@ -213,4 +213,9 @@ export function createOrderClient(options: OrderClientOptions): OrderClient {
 /** An earlier attempt at the batch may still be under way, and have the key. Of two orders with the same key the second is refused for good. */
 function mayPass(result: BatchResult | undefined, isFirstOfKey: boolean): boolean {
   return (result?.status ?? 0) >= 500 || (result?.status === 409 && isFirstOfKey)
+}
+
+/** As a string of structured fields (RFC 9651), so that a key may hold any printable character. */
+function quoted(key: string): string {
+  return `"${key.replace(/["\\]/g, '\\$&')}"`
 }

@@ -45,7 +45,8 @@ runService({
       onRetry: (error, _attempt, delayMs) => logger.warn({ error, delayMs }, 'the database is not there yet')
     })
     const store = createPostgresStore(pool, policy)
-    guardRoutes(http, await openCallers({ config, pool, logger, metrics, signal, onStop, ready }))
+    const callers = await openCallers({ config, pool, logger, metrics, signal, onStop, ready })
+    guardRoutes(http, callers, { allowedHosts: config.HTTP_ALLOWED_HOSTS })
     addRateRoutes(http, { store, policy, nowMs: Date.now })
 
     const { ordersCreated, orderRate } = await connectTopics(

@@ -82,7 +82,11 @@ runService({
       logger
     })
     onStop('movements', () => publishing.stop())
-    await addStockApi(http, { callers, stock: publishingAtOnce(createPostgresKeeping(pool), publishing) })
+    await addStockApi(http, {
+      callers,
+      stock: publishingAtOnce(createPostgresKeeping(pool), publishing),
+      allowedHosts: config.HTTP_ALLOWED_HOSTS
+    })
 
     const traced = traceStage(
       orderStage({

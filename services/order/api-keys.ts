@@ -1,6 +1,6 @@
 import { createApiKeyStore, runApiKeys, UsageError } from '@orderly/callers'
 import { createPool } from '@orderly/postgres'
-import { ConfigError, createLogger, databaseSettings, parseConfig } from '@orderly/service-kit'
+import { ConfigError, createLogger, databaseSettings, maskSecrets, parseConfig } from '@orderly/service-kit'
 import { Type } from 'typebox'
 
 /** `npm run api-keys -w @orderly/order -- create --name berlin --role shop`, and `list`, and `revoke`: API keys in the database of `DATABASE_URL`. */
@@ -26,6 +26,6 @@ try {
     await pool.end()
   }
 } catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+  process.stderr.write(`${maskSecrets(error instanceof Error ? error.message : String(error))}\n`)
   process.exitCode = error instanceof ConfigError ? error.exitCode : error instanceof UsageError ? 64 : 1
 }

@@ -37,5 +37,13 @@ export const configSchema = Type.Object({
     minimum: 1,
     maximum: 100_000,
     default: 1_000
-  })
+  }),
+  ORDER_MAX_STREAMS_PER_CALLER: Type.Optional(
+    Type.Integer({
+      description:
+        'how many streams of status one caller may have open, a quarter of ORDER_MAX_STREAMS if not set; more are answered 429',
+      minimum: 1,
+      maximum: 100_000
+    })
+  )
 })

@@ -13,7 +13,11 @@ test('whatever the API is asked, it answers as its document says', async t => {
     logger: silentLogger()
   })
   t.after(() => callers.stop())
-  const api = await createOrderApi(t, { callers, orderCreatedVersion: 2, maxStreams: 1_000 })
+  const api = await createOrderApi(t, {
+    callers,
+    orderCreatedVersion: 2,
+    streamLimits: { total: 1_000, perCaller: 1_000 }
+  })
   const baseURL = await api.listen()
   const document = (await api.http.inject('/openapi.json')).json()
   const key = await grantKey(store, { name: 'berlin', role: 'shop' })

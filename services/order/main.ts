@@ -29,7 +29,8 @@ import { publishOrders } from './to-orders/publish-orders.ts'
 import { requestChanges } from './to-orders/request-change.ts'
 
 const databasePatienceMs = 2_000
-const maxWaiting = 5_000
+/** Requests that wait for an order to change. */
+const waiterLimits = { total: 5_000, perCaller: 1_250 }
 
 runService({
   name: 'order',
@@ -66,7 +67,7 @@ runService({
     const orders = database.guard(createPostgresOrderStore(pool))
     const keys = database.guard(createPostgresKeyStore(pool))
     const watchStream = createOrderWatch(orders)
-    const watch = limitWatch(watchStream, maxWaiting)
+    const watch = limitWatch(watchStream, waiterLimits)
     const observer = stageObserver(metrics)
     database.opened.then(
       () => {
@@ -99,6 +100,7 @@ runService({
     const publish = measurePublishing(publishOrders(traced, ordersCreated), metrics)
     await addOrderApi(http, {
       callers,
+      allowedHosts: config.HTTP_ALLOWED_HOSTS,
       place: measurePlacing(createPlace({ publish, placeOnce, newOrderID, nowMs: Date.now }), metrics),
       request: requestChanges(traced, ordersChanges),
       claimChange: keys.claimChange,
@@ -107,7 +109,10 @@ runService({
       watch: () => (database.isOpen() ? watch : undefined),
       orders: { ...orders, watch, watchStream },
       nowMs: Date.now,
-      maxStreams: config.ORDER_MAX_STREAMS
+      streamLimits: {
+        total: config.ORDER_MAX_STREAMS,
+        perCaller: config.ORDER_MAX_STREAMS_PER_CALLER ?? Math.ceil(config.ORDER_MAX_STREAMS / 4)
+      }
     })
   }
 })

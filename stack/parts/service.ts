@@ -1,7 +1,7 @@
 import { projectDirectory } from '../directories.ts'
 import { loopback } from '../processes/ports.ts'
 import type { Supervisor } from '../processes/supervisor.ts'
-import { mainFile, type ServiceDescription } from '../services.ts'
+import { launcherProfile, mainFile, type ServiceDescription } from '../services.ts'
 import { whenReady } from './http-part.ts'
 import type { RunningPart } from './part.ts'
 
@@ -27,7 +27,7 @@ export async function startService({ supervisor, service, port, env, watch }: Se
     args: [smallHeap, ...(watch ? ['--watch', '--watch-preserve-output'] : []), mainFile(service.name)],
     cwd: projectDirectory,
     passesStopSignal: watch === true,
-    env: { ...service.env, ...env, HTTP_PORT: String(port) }
+    env: { ORDERLY_PROFILE: launcherProfile, ...service.env, ...env, HTTP_PORT: String(port) }
   })
   const address = `http://${loopback}:${port}`
   return whenReady({ name: service.name, address, child, readyPath: '/health/ready', startedAt })

@@ -60,7 +60,7 @@ export function inventoryAPI(connections: Connections, by: string): InventoryAPI
         throw new Failure('Refused: the inventory asks for an API key. Set ORDERLY_API_KEY to that of an operator.')
       }
       const problem = (await answer.json().catch(() => ({}))) as Problem
-      if (problem.code === 'SKU_UNKNOWN') {
+      if (problem.code === 'SKU_NOT_FOUND') {
         throw new Failure(`This SKU does not exist: ${orderly} stock set SKU --on-hand N adds it.`)
       }
       const fields = (problem.errors ?? []).map(({ pointer, detail }) => `${pointer.replace('#/', '')} ${detail}`)

@@ -1,7 +1,8 @@
-import { ProblemError, refused, retryAfter } from '@orderly/service-kit'
+import { allowHosts, ProblemError, refused, retryAfter } from '@orderly/service-kit'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import type { Caller, Role } from '../caller.ts'
 import type { KnownCaller, KnownCallers } from '../keys/known-callers.ts'
+import { createShares, type Shares } from '../shares/shares.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -14,14 +15,27 @@ declare module 'fastify' {
   }
 }
 
+export interface GuardOptions {
+  /** Names beside those of loopback that a request may be for while no keys are required. */
+  readonly allowedHosts?: readonly string[]
+}
+
 /**
- * Lets nobody at the routes that are added after this but those whom `config.access` names, and no more often than their quota allows.
- * Routes that are no part of the API (`schema.hide`: health, metrics, documents) are for everybody; any other that does not say whom it
- * is for makes the start fail. The API's description is the same whether or not callers are asked for their keys.
+ * Guards the routes that are added after this: only callers with a role in `config.access` may use them, no more often than
+ * their quota allows, and with no more bytes of bodies at a time than their share.
  *
- * @param callers undefined: nobody is asked for a key
+ * Routes that are not part of the API (`schema.hide`: health, metrics, documents) are open to everyone. A route without
+ * `config.access` makes the start fail. The API's description is the same whether or not keys are required.
+ *
+ * @param callers undefined: no keys are required, and only requests for allowed hosts are answered
  */
-export function guardRoutes(http: FastifyInstance, callers: Pick<KnownCallers, 'find'> | undefined): void {
+export function guardRoutes(
+  http: FastifyInstance,
+  callers: Pick<KnownCallers, 'find'> | undefined,
+  { allowedHosts = [] }: GuardOptions = {}
+): void {
+  if (callers === undefined) allowHosts(http, allowedHosts)
+  const limitBodies = limitBodiesInFlight(createShares(bodyBytes))
   http.decorateRequest('caller', undefined)
   http.addHook('onRoute', (route: RouteOptions & { schema?: ApiSchema }) => {
     if (route.schema?.hide === true) return
@@ -32,7 +46,8 @@ export function guardRoutes(http: FastifyInstance, callers: Pick<KnownCallers, '
     // A HEAD route is made of a GET route that has been here before.
     if (route.schema?.security !== undefined) return
     route.schema = describe(route.schema ?? {}, access)
-    if (callers !== undefined) route.onRequest = [checkCaller(callers, access), ...[route.onRequest ?? []].flat()]
+    const checks = callers === undefined ? [limitBodies] : [checkCaller(callers, access), limitBodies]
+    route.onRequest = [...checks, ...[route.onRequest ?? []].flat()]
   })
 }
 
@@ -80,6 +95,28 @@ function describe(schema: ApiSchema, access: readonly Role[]): ApiSchema {
 function keysUnavailable({ response }: ApiSchema): object {
   if (response !== undefined && response !== null && 503 in (response as object)) return {}
   return { 503: refused('The API keys cannot be read at the moment.', retryAfter) }
+}
+
+/** A body takes about five times its size while it is worked on. Bodies of one packet or a few are not worth counting. */
+const bodyBytes = { total: 16 * 1024 * 1024, perCaller: 8 * 1024 * 1024 }
+const uncountedBytes = 8_192
+
+/** Limits the bytes of the bodies that are read and worked on at the same time, before any of them is read. */
+function limitBodiesInFlight(shares: Shares): OnRequest {
+  return ({ headers, caller, routeOptions: { bodyLimit } }, reply, done) => {
+    const { 'content-length': length, 'transfer-encoding': encoding } = headers
+    const bytes = encoding === undefined ? Math.min(Number(length ?? 0), bodyLimit) : bodyLimit
+    if (bytes <= uncountedBytes) return done()
+    const release = shares.acquire(caller?.name, bytes)
+    if (typeof release === 'function') {
+      reply.raw.once('close', release)
+      return done()
+    }
+    reply.header('retry-after', 1)
+    const [status, code, whose] =
+      release === 'caller' ? ([429, 'RATE_LIMITED', 'Your'] as const) : ([503, 'UNAVAILABLE', 'The'] as const)
+    done(new ProblemError(status, code, `${whose} requests in flight have too many bytes. Send this one again later.`))
+  }
 }
 
 type OnRequest = (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void) => void
@@ -134,10 +171,23 @@ function bearerToken(authorization: string | undefined): string | undefined {
   return authorization === undefined ? undefined : bearer.exec(authorization)?.[1]
 }
 
-/** For a request that turned out to be several: its caller's quota is charged with the others, too. */
-export function chargeFor(request: FastifyRequest, reply: FastifyReply, count: number): void {
-  const quota = (request.caller as KnownCaller | undefined)?.quota
-  if (quota === undefined || count <= 0) return
-  quota.spend(count)
+/**
+ * Takes the whole quota of a request that counts as `count` of them, or refuses it. The guard has taken one already, which
+ * a refusal does not give back: reading the request was work.
+ * @throws ProblemError 429 when they do not fit at the moment, 400 when they are more than the quota
+ */
+export function reserveQuota(request: FastifyRequest, reply: FastifyReply, count: number): void {
+  const caller = request.caller as KnownCaller | undefined
+  if (caller === undefined || count <= 1) return
+  const { name, quota } = caller
+  const limit = `${name} may make ${quota.requestsPerMinute} requests a minute, and this counts as ${count}.`
+  const isTaken = quota.take(count - 1) === 0
   reply.header('ratelimit', quota.state())
+  if (isTaken) return
+  const waitMs = quota.waitFor(count)
+  if (waitMs === Number.POSITIVE_INFINITY) {
+    throw new ProblemError(400, 'QUOTA_TOO_SMALL', `${limit} Send ${quota.requestsPerMinute} at most.`)
+  }
+  reply.header('retry-after', Math.ceil(waitMs / 1_000))
+  throw new ProblemError(429, 'RATE_LIMITED', `${limit} So many are not left at the moment.`)
 }

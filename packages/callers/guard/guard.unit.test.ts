@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
+import { describe, type TestContext, test } from 'node:test'
 import { createTestHttp, silentLogger } from '@orderly/service-kit/testing'
 import { newApiKey } from '../keys/api-key.ts'
 import { createKnownCallers } from '../keys/known-callers.ts'
 import { createMemoryApiKeyStore, grantKey } from '../testing/memory-api-keys.ts'
-import { chargeFor, guardRoutes } from './guard.ts'
+import { guardRoutes, reserveQuota } from './guard.ts'
 
 const logger = silentLogger()
 
@@ -18,11 +18,11 @@ async function open(t: TestContext, isGuarded = true) {
     logger
   })
   t.after(() => callers.stop())
-  const { http } = createTestHttp(t)
+  const { http, listen } = createTestHttp(t)
   guardRoutes(http, isGuarded ? callers : undefined)
   http.get('/own', { config: { access: ['shop', 'operator'] } }, async ({ caller }) => ({ name: caller?.name }))
   http.post('/orders', { config: { access: ['shop'] } }, async (request, reply) => {
-    chargeFor(request, reply, 4)
+    reserveQuota(request, reply, Number(request.headers.count ?? 1))
     return {}
   })
   http.get('/page', { schema: { hide: true } as object }, async () => 'for everybody')
@@ -31,7 +31,19 @@ async function open(t: TestContext, isGuarded = true) {
     const answer = await http.inject({ method, url, headers })
     return { status: answer.statusCode, headers: answer.headers, body: method === 'HEAD' ? {} : answer.json() }
   }
-  return { http, store, ask, grant: (name: string, role: 'shop' | 'operator') => grantKey(store, { name, role }) }
+  const order = async (key: string, count: number) => {
+    const headers = { authorization: `Bearer ${key}`, count: String(count) }
+    const answer = await http.inject({ method: 'POST', url: '/orders', headers })
+    return { status: answer.statusCode, headers: answer.headers, body: answer.json() }
+  }
+  return {
+    http,
+    listen,
+    store,
+    ask,
+    order,
+    grant: (name: string, role: 'shop' | 'operator') => grantKey(store, { name, role })
+  }
 }
 
 test('without a key, with a wrong one and with no key at all it is 401 that says how', async t => {
@@ -74,12 +86,67 @@ test('a caller that has used up its quota is told when to come again; others go 
   assert.equal((await ask(paris)).status, 200)
 })
 
-test('a request that turns out to be several counts as so many', async t => {
-  const { ask, grant } = await open(t)
-  const berlin = await grant('berlin', 'shop')
-  const batch = await ask(berlin, '/orders', 'POST')
-  assert.deepEqual([batch.status, batch.headers.ratelimit], [200, '"caller";r=0;t=60'])
-  assert.equal((await ask(berlin)).status, 429)
+describe('a request that stands for several', () => {
+  test('takes the quota of all of them, or is refused with the time until they fit', async t => {
+    const { order, grant } = await open(t)
+    const berlin = await grant('berlin', 'shop')
+    const two = await order(berlin, 2)
+    assert.deepEqual([two.status, two.headers.ratelimit], [200, '"caller";r=1;t=20'])
+    const more = await order(berlin, 2)
+    assert.deepEqual([more.status, more.body.code, more.headers['retry-after']], [429, 'RATE_LIMITED', '40'])
+    assert.match(more.body.detail, /berlin may make 3 requests a minute, and this counts as 2/)
+    assert.equal(more.headers.ratelimit, '"caller";r=0;t=20', 'the request as such was one')
+  })
+
+  test('is refused for good when it is more than the quota', async t => {
+    const { order, grant } = await open(t)
+    const never = await order(await grant('berlin', 'shop'), 4)
+    assert.deepEqual([never.status, never.body.code, never.headers['retry-after']], [400, 'QUOTA_TOO_SMALL', undefined])
+    assert.match(never.body.detail, /3 requests a minute.*Send 3 at most/)
+  })
+
+  test('cannot exceed the quota together with others at the same time', async t => {
+    const { order, grant } = await open(t)
+    const berlin = await grant('berlin', 'shop')
+    const answers = await Promise.all(Array.from({ length: 20 }, () => order(berlin, 2)))
+    assert.equal(answers.filter(({ status }) => status === 200).length, 1)
+  })
+})
+
+test('bodies in flight are limited in all and by caller, before they are read', async t => {
+  const { http, listen, grant } = await open(t)
+  const held = Promise.withResolvers<void>()
+  let reading = 0
+  const bodyLimit = 4 * 1024 * 1024
+  http.post('/files', { bodyLimit, config: { access: ['shop'] } }, async () => {
+    reading++
+    await held.promise
+    return {}
+  })
+  const address = await listen()
+  const keys = await Promise.all(['berlin', 'paris', 'rome'].map(name => grant(name, 'shop')))
+  const send = async (key: string | undefined, bytes: number) => {
+    const body = `"${'x'.repeat(bytes - 2)}"`
+    const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' }
+    const answer = await fetch(`${address}/files`, { method: 'POST', body, headers })
+    const { code } = (await answer.json()) as { code?: string }
+    return [answer.status, code, answer.headers.get('retry-after')]
+  }
+  const holding = [keys[0], keys[0], keys[1], keys[1]].map(key => send(key, bodyLimit))
+  while (reading < 4) await new Promise(resolve => setImmediate(resolve))
+  assert.deepEqual(await send(keys[0], 10_000), [429, 'RATE_LIMITED', '1'])
+  assert.deepEqual(await send(keys[2], 10_000), [503, 'UNAVAILABLE', '1'])
+  const small = send(keys[2], 8_000)
+  held.resolve()
+  assert.deepEqual(await small, [200, undefined, null])
+  for (const answer of await Promise.all(holding)) assert.equal(answer[0], 200)
+  assert.deepEqual(await send(keys[2], bodyLimit), [200, undefined, null], 'given back')
+})
+
+test('where no keys are required, a request for another host is refused', async t => {
+  const { http } = await open(t, false)
+  const ask = async (host: string) => (await http.inject({ url: '/own', headers: { host } })).statusCode
+  assert.deepEqual([await ask('localhost:1'), await ask('evil.example')], [200, 421])
 })
 
 test('where nobody is asked for a key everybody may do everything', async t => {

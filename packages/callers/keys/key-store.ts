@@ -4,7 +4,7 @@ import type { Pool, QueryResultRow } from 'pg'
 import type { Caller, Role } from '../caller.ts'
 import type { NewApiKey } from './api-key.ts'
 
-export interface StoredKey extends Caller {
+export interface StoredKey extends Pick<Caller, 'name' | 'role'> {
   readonly id: string
   /** Hexadecimal. */
   readonly hash: string

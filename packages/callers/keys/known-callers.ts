@@ -9,6 +9,7 @@ import type { ApiKeyStore, StoredKey } from './key-store.ts'
  * last `refreshMs`) ⇄ **stale** (the database did not answer since; its keys count on) → **too old** (not read for `trustMs`).
  *
  * - A key that was revoked is known for `refreshMs` at most, or for as long as the database cannot be read, but never for more than `trustMs`.
+ * - What a key holds open (`ended`) ends when the next reading does not have the key any more, or when the keys are too old.
  * - A key that is not known is looked for at once, with all others that are not known at the moment, but not more often than every
  *   `leastGapMs`: one that was just made works, and whoever sends rubbish does not load the database.
  */
@@ -29,6 +30,7 @@ export interface KnownCallers {
 
 export interface KnownCaller extends Caller {
   readonly quota: Quota
+  readonly ended: AbortSignal
 }
 
 export interface KnownCallersOptions {
@@ -55,6 +57,8 @@ type Entry = KnownCaller & Pick<StoredKey, 'expiresAtMs'>
 export function createKnownCallers(store: ApiKeyStore, options: KnownCallersOptions): KnownCallers {
   const { refreshMs, trustMs, requestsPerMinute, leastGapMs = 250, logger, nowMs = monotonicMs } = options
   const quotas = new Map<string, Quota>()
+  /** By the hash of their key; only of keys that hold something open, or have. */
+  const ends = new Map<string, AbortController>()
   const first = Promise.withResolvers<void>()
   let byHash: ReadonlyMap<string, Entry> = new Map()
   /** Of the keys that were used since: hashing it would take a request a fifth of what being asked for a key costs it. */
@@ -75,7 +79,8 @@ export function createKnownCallers(store: ApiKeyStore, options: KnownCallersOpti
       if (!isPrepared) await store.prepare(logger)
       isPrepared = true
       const keys = await store.valid()
-      byHash = new Map(keys.map(key => [key.hash, { ...key, quota: quotaOf(key) }]))
+      byHash = new Map(keys.map(key => [key.hash, toEntry(key)]))
+      endAll(hash => !byHash.has(hash))
       hashes = new Map()
       const names = new Set(keys.map(({ name }) => name))
       for (const name of quotas.keys()) if (!names.has(name)) quotas.delete(name)
@@ -98,6 +103,26 @@ export function createKnownCallers(store: ApiKeyStore, options: KnownCallersOpti
     return quota
   }
 
+  function toEntry(key: StoredKey): Entry {
+    return {
+      ...key,
+      quota: quotaOf(key),
+      get ended() {
+        const end = ends.get(key.hash) ?? new AbortController()
+        ends.set(key.hash, end)
+        return end.signal
+      }
+    }
+  }
+
+  function endAll(isOver: (hash: string) => boolean): void {
+    for (const [hash, end] of ends) {
+      if (!isOver(hash)) continue
+      ends.delete(hash)
+      end.abort()
+    }
+  }
+
   /** One at a time, for all who wait. */
   function read(): Promise<void> {
     reading ??= readOnce().finally(() => {
@@ -108,6 +133,7 @@ export function createKnownCallers(store: ApiKeyStore, options: KnownCallersOpti
 
   async function keepReading(): Promise<void> {
     await read().catch(() => {})
+    if (nowMs() - readAtMs > trustMs) endAll(() => true)
     if (!isStopped) timer = setTimeout(keepReading, refreshMs).unref()
   }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
+import { describe, type TestContext, test } from 'node:test'
 import { silentLogger } from '@orderly/service-kit/testing'
 import { createMemoryApiKeyStore, grantKey } from '../testing/memory-api-keys.ts'
 import { newApiKey } from './api-key.ts'
@@ -107,4 +107,35 @@ test('before the keys were ever read nobody is let in, and nobody is told that a
   )
   setAway(false)
   assert.equal((await callers.find(key))?.name, 'berlin')
+})
+
+describe('what a key holds open', () => {
+  test('ends with the next reading after the key was revoked, and with no other key of the caller', async t => {
+    const { store, callers } = open(t, { refreshMs: 1 })
+    const [first, second] = [
+      await grantKey(store, { name: 'berlin', role: 'shop' }),
+      await grantKey(store, { name: 'berlin', role: 'shop' })
+    ]
+    const ended = (await callers.find(first))?.ended
+    const other = (await callers.find(second))?.ended
+    assert.ok(ended !== undefined && other !== undefined)
+    assert.deepEqual([ended.aborted, other.aborted], [false, false])
+    const isOver = new Promise(resolve => ended.addEventListener('abort', resolve))
+    await store.revoke({ id: first.split('_')[1] as string })
+    await isOver
+    assert.equal(other.aborted, false)
+  })
+
+  test('lasts while the database is away, until the keys are too old', async t => {
+    const { store, callers, setAway, passMs } = open(t, { refreshMs: 1 })
+    const key = await grantKey(store, { name: 'berlin', role: 'shop' })
+    const ended = (await callers.find(key))?.ended
+    setAway(true)
+    passMs(50_000)
+    await new Promise(resolve => setTimeout(resolve, 20))
+    assert.equal(ended?.aborted, false)
+    const isOver = new Promise(resolve => ended?.addEventListener('abort', resolve))
+    passMs(20_000)
+    await isOver
+  })
 })

@@ -8,10 +8,13 @@ export interface Quota {
   readonly requestsPerMinute: number
   /** Of `RateLimit-Policy`. */
   readonly policy: string
-  /** Takes one. @returns 0, or for how many milliseconds there is none */
-  take(): number
-  /** Takes more than there may be, for what turned out to be more than one: the next ones wait the longer. */
-  spend(count: number): void
+  /**
+   * Takes `count` (one unless given) or nothing.
+   * @returns 0 when they were taken, else the milliseconds until they will be there; infinite for more than the quota
+   */
+  take(count?: number): number
+  /** Returns the milliseconds until `count` could be taken, 0 for now; infinite for more than the quota. */
+  waitFor(count: number): number
   /** Of `RateLimit`: how many are left, and in how many seconds there is one more. */
   state(): string
 }
@@ -23,21 +26,24 @@ export function createQuota(requestsPerMinute: number, nowMs: () => number = () 
   // What floating point may lose over a window; far less than any cost.
   const slackMs = 1e-6
   let wholeAtMs = Number.NEGATIVE_INFINITY
-  const missingMs = () => Math.max(0, wholeAtMs - nowMs())
+  const missingMs = (now = nowMs()) => Math.max(0, wholeAtMs - now)
+
+  function waitFor(count: number, now = nowMs()): number {
+    if (count > requestsPerMinute) return Number.POSITIVE_INFINITY
+    const waitMs = missingMs(now) + count * costMs - windowMs
+    return waitMs > slackMs ? waitMs : 0
+  }
+
   return {
     requestsPerMinute,
     policy: `"caller";q=${requestsPerMinute};w=${windowMs / 1_000}`,
-    take() {
+    take(count = 1) {
       const now = nowMs()
-      const from = wholeAtMs > now ? wholeAtMs : now
-      const waitMs = from + costMs - now - windowMs
-      if (waitMs > slackMs) return waitMs
-      wholeAtMs = from + costMs
-      return 0
+      const waitMs = waitFor(count, now)
+      if (waitMs === 0) wholeAtMs = Math.max(wholeAtMs, now) + count * costMs
+      return waitMs
     },
-    spend(count) {
-      wholeAtMs = Math.max(wholeAtMs, nowMs()) + count * costMs
-    },
+    waitFor: count => waitFor(count),
     state() {
       const missing = missingMs()
       const left = Math.max(0, Math.floor((windowMs - missing + slackMs) / costMs))

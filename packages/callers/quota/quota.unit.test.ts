@@ -22,15 +22,37 @@ test('a quota can be used up at once and comes back evenly', () => {
   assert.equal(quota.state(), '"caller";r=60')
 })
 
-test('what is spent beyond the quota is waited for before anything else', () => {
+test('several are taken together or not at all, and more than the quota never', () => {
   let nowMs = 0
   const quota = createQuota(60, () => nowMs)
-  quota.take()
-  quota.spend(99)
-  assert.equal(quota.state(), '"caller";r=0;t=41')
-  assert.equal(quota.take(), 41_000)
-  nowMs = 41_000
-  assert.equal(quota.take(), 0)
+  assert.equal(quota.take(40), 0)
+  assert.equal(quota.take(25), 5_000)
+  assert.equal(quota.state(), '"caller";r=20;t=1', 'a refusal takes nothing')
+  assert.equal(quota.waitFor(25), 5_000)
+  nowMs = 5_000
+  assert.equal(quota.take(25), 0)
+  assert.equal(quota.take(61), Number.POSITIVE_INFINITY)
+  nowMs = 1_000_000
+  assert.equal(quota.take(61), Number.POSITIVE_INFINITY)
+  assert.equal(quota.take(60), 0)
+})
+
+test('however requests of several are mixed, the quota and its refill are never exceeded', () => {
+  const counts = fc.array(fc.record({ count: fc.integer({ min: 1, max: 600 }), pauseMs: fc.nat(5_000) }), {
+    maxLength: 200
+  })
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 500 }), counts, (perMinute, steps) => {
+      let nowMs = 0
+      const quota = createQuota(perMinute, () => nowMs)
+      let taken = 0
+      for (const { count, pauseMs } of steps) {
+        nowMs += pauseMs
+        if (quota.take(count) === 0) taken += count
+        assert.ok(taken <= perMinute + (nowMs * perMinute) / 60_000 + 1e-6)
+      }
+    })
+  )
 })
 
 test('over any time nobody gets more than the quota and what came back meanwhile', () => {

@@ -130,9 +130,13 @@ export interface components {
     schemas: {
         /** @description A problem as RFC 9457 describes it. */
         Problem: {
-            /** @description Always about:blank: the status and `code` say what happened. */
+            /**
+             * Format: uri-reference
+             * @description Where the problem is described: `/docs/problems` with the code as its fragment.
+             * @example /docs/problems#ORDER_NOT_FOUND
+             */
             type: string;
-            /** @description The name of the status. */
+            /** @description What the problem is, the same for each occurrence. */
             title: string;
             status: number;
             /** @description Stable name of the problem, for programs. */
@@ -600,7 +604,7 @@ export interface operations {
                 /** @description W3C trace context to go on with; a new trace starts when it is missing or not valid. */
                 traceparent?: string;
                 /**
-                 * @description a name for this request that no other of the caller has, such as a UUID: 1 to 255 printable ASCII characters
+                 * @description one key of 1 to 255 printable ASCII characters, `abc` or `"abc"`; in quotes it may hold commas, and `"` and `\` behind a backslash
                  * @example 7f9c2a40-5c1e-4c1a-9a83-0d6a9f6f8b11
                  */
                 "idempotency-key"?: string;
@@ -877,7 +881,7 @@ export interface operations {
                 /** @description W3C trace context to go on with. */
                 traceparent?: string;
                 /**
-                 * @description a name for this request that no other of the caller has, such as a UUID: 1 to 255 printable ASCII characters
+                 * @description one key of 1 to 255 printable ASCII characters, `abc` or `"abc"`; in quotes it may hold commas, and `"` and `\` behind a backslash
                  * @example 7f9c2a40-5c1e-4c1a-9a83-0d6a9f6f8b11
                  */
                 "idempotency-key"?: string;
@@ -1038,7 +1042,7 @@ export interface operations {
                 /** @description W3C trace context to go on with. */
                 traceparent?: string;
                 /**
-                 * @description a name for this request that no other of the caller has, such as a UUID: 1 to 255 printable ASCII characters
+                 * @description one key of 1 to 255 printable ASCII characters, `abc` or `"abc"`; in quotes it may hold commas, and `"` and `\` behind a backslash
                  * @example 7f9c2a40-5c1e-4c1a-9a83-0d6a9f6f8b11
                  */
                 "idempotency-key"?: string;

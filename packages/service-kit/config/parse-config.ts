@@ -27,7 +27,9 @@ export function parseConfig<Properties extends TProperties>(
       const problem = problemWith(value, setting)
       if (problem === undefined) values[name] = value
       else
-        problems.push(`${name} is ${setting.secret ? 'set, but' : `"${text}", which`} ${problem}: ${advice(setting)}`)
+        problems.push(
+          `${name} is ${isSecret(text, setting) ? 'set, but' : `"${text}", which`} ${problem}: ${advice(setting)}`
+        )
     } else {
       const value = (isDev ? setting.devDefault : undefined) ?? setting.default
       if (value !== undefined) values[name] = value
@@ -35,9 +37,18 @@ export function parseConfig<Properties extends TProperties>(
     }
   }
   problems.push(...missingCompanions(schema.properties, values, environment))
+  for (const [name, value] of Object.entries(values)) {
+    const problem = (schema.properties[name] as SettingSchema).check?.(value as never, values)
+    if (problem !== undefined) problems.push(problem)
+  }
   if (problems.length > 0) throw new ConfigError(problems)
   for (const value of Object.values(values)) Object.freeze(value)
   return Object.freeze(values) as Config<Properties>
+}
+
+/** An address with an `@` may have a password in it, wherever that ends. */
+function isSecret(text: string, { secret = false }: SettingSchema): boolean {
+  return secret || text.includes('@')
 }
 
 function convert(text: string, { type }: SettingSchema): unknown {

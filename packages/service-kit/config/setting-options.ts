@@ -15,6 +15,8 @@ export interface SettingOptions {
   readonly file?: boolean
   /** Settings without which this one makes no sense. */
   readonly requires?: readonly string[]
+  /** Checks the value against the other settings. @returns what is wrong and how to put it right, if anything is */
+  readonly check?: (value: never, others: Readonly<Record<string, unknown>>) => string | undefined
 }
 
 export type SettingSchema = TSchema &

@@ -28,6 +28,13 @@ export const serviceSettings = {
   ),
   HTTP_HOST: Type.String(options({ description: 'the address to listen on', default: '127.0.0.1' })),
   HTTP_PORT: httpPort(8080),
+  HTTP_ALLOWED_ORIGINS: Type.Array(Type.String({ pattern: '^https?://[^\\s/]+$' }), {
+    ...options({
+      description:
+        'the origins whose pages may send requests from another site, https://shop.example, separated by commas'
+    }),
+    default: []
+  }),
   LOG_LEVEL: Type.Enum(
     ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
     options({ description: 'the least severe level that is logged', default: 'info' })
@@ -114,7 +121,11 @@ export const registrySettings = {
     options({
       description: 'the address of the schema registry (Confluent API), for example https://schemas.example:8081',
       pattern: '^https?://[^\\s]+$',
-      devDefault: 'http://127.0.0.1:8085/apis/ccompat/v7'
+      devDefault: 'http://127.0.0.1:8085/apis/ccompat/v7',
+      check: (address: string) =>
+        /^[^?#]*@/.test(address)
+          ? 'SCHEMA_REGISTRY_URL has a user or a password in it: set SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD instead'
+          : undefined
     })
   ),
   SCHEMA_REGISTRY_USERNAME: Type.Optional(

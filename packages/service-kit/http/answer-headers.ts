@@ -1,12 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { apiVersion, apiVersionHeader } from './api-version.ts'
 
 /**
- * What browsers are told of every answer: that it is data and nothing else. A page that is there to be looked at sets its own policy.
- * HTTPS is up to whatever ends it, and so is Strict-Transport-Security.
+ * Headers of every answer: the version of the API, and for browsers that it is data and nothing else. A page that is there to
+ * be looked at sets its own policy. HTTPS is up to the proxy that ends it, and so is Strict-Transport-Security.
  */
-export const securityHeaders = {
+export const answerHeaders = {
+  [apiVersionHeader]: apiVersion,
   'x-content-type-options': 'nosniff',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
   'referrer-policy': 'no-referrer'
@@ -22,7 +24,7 @@ export function addAnswerHeaders(http: FastifyInstance): void {
 
 /** For what is answered before there are hooks. */
 export function setAnswerHeaders({ id }: FastifyRequest, reply: FastifyReply): void {
-  reply.headers(securityHeaders)
+  reply.headers(answerHeaders)
   reply.header('x-request-id', id)
 }
 

@@ -5,12 +5,13 @@ import type { Logger } from '../logging/logger.ts'
 import type { Metrics } from '../metrics/registry.ts'
 import { fieldErrors } from './field-errors.ts'
 import { invalidFields, type Problem, ProblemError, problem, problemContentType } from './problem.ts'
+import type { ProblemCode } from './problem-types.ts'
 
 const retryAfterSeconds = 1
 
 /** Fastify's own refusals in our words. */
-const refusals = new Map<unknown, { code: string; detail: string }>(
-  Object.entries({
+const refusals = new Map<unknown, { code: ProblemCode; detail: string }>(
+  Object.entries<{ code: ProblemCode; detail: string }>({
     FST_ERR_CTP_BODY_TOO_LARGE: {
       code: 'BODY_TOO_LARGE',
       detail: 'The request body is larger than this operation takes.'

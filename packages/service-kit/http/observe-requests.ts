@@ -52,14 +52,20 @@ export function observeRequests(http: FastifyInstance, metrics: Metrics, spans: 
     next()
   })
   http.addHook('onResponse', (request, reply, next) => {
-    // Methods are a closed set: others have no route and are refused by the parser.
     const route = request.routeOptions.url ?? 'none'
     if (isTraffic(route)) {
-      observe(request.method, route, reply.statusCode, reply.elapsedTime / 1_000, request.traceparent)
+      observe(labelOf(request.method), route, reply.statusCode, reply.elapsedTime / 1_000, request.traceparent)
       if (spans !== undefined && isSampled(request.traceparent)) record(spans, request, reply, route)
     }
     next()
   })
+}
+
+const usualMethods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
+
+/** Anyone may send any of the methods that Node can read, which must not make more series. */
+function labelOf(method: string): string {
+  return usualMethods.has(method) ? method : '_OTHER'
 }
 
 function parentOf(request: FastifyRequest): string | undefined {

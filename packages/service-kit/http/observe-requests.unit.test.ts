@@ -22,7 +22,7 @@ test('requests are counted by route, never by path, and what operators ask is no
 
 test("a request is a span in its caller's trace, named by its route, and its duration has that trace as exemplar", async t => {
   const spans = recordSpans()
-  const { http } = createTestHttp(t, undefined, spans)
+  const { http } = createTestHttp(t, { spans })
   http.get('/things/:id', async request => ({ traceparent: request.traceparent }))
   const answer = await http.inject({ url: '/things/7?secret=1', headers: { traceparent: parent } })
   const [span, ...others] = spans.recorded
@@ -41,7 +41,7 @@ test("a request is a span in its caller's trace, named by its route, and its dur
 
 test('an answer that is our fault makes the span one that failed; a refusal does not', async t => {
   const spans = recordSpans()
-  const { http } = createTestHttp(t, undefined, spans)
+  const { http } = createTestHttp(t, { spans })
   http.get('/broken', () => Promise.reject(new Error('a bug')))
   await http.inject('/broken')
   await http.inject('/nothing')
@@ -56,7 +56,7 @@ test('an answer that is our fault makes the span one that failed; a refusal does
 
 test('what the caller does not want recorded is not', async t => {
   const spans = recordSpans()
-  const { http } = createTestHttp(t, undefined, spans)
+  const { http } = createTestHttp(t, { spans })
   http.get('/things', async () => ({}))
   await http.inject({ url: '/things', headers: { traceparent: parent.replace(/01$/, '00') } })
   assert.deepEqual(spans.recorded, [])

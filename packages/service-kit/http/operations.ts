@@ -1,9 +1,10 @@
 import type { FastifyInstance } from 'fastify'
 import { createExposition } from '../metrics/exposition.ts'
 import type { Metrics } from '../metrics/registry.ts'
+import { problemsPage, problemsPath } from './problem-types.ts'
 import type { Readiness } from './readiness.ts'
 
-/** What those who run the service ask it: is it alive, may it get work, how is it doing. */
+/** Adds what operators ask of every service: whether it is alive, ready, how it is doing, and what its problems mean. */
 export function addOperations(http: FastifyInstance, readiness: Readiness, metrics: Metrics): void {
   const schema = { hide: true } as object
   const expose = createExposition(metrics)
@@ -18,6 +19,10 @@ export function addOperations(http: FastifyInstance, readiness: Readiness, metri
       .code(isReady ? 200 : 503)
       .header('cache-control', 'no-store')
       .send({ status: isReady ? 'ready' : 'not ready', checks })
+  })
+
+  http.get(problemsPath, { schema }, (_request, reply) => {
+    reply.type('text/html; charset=utf-8').send(problemsPage())
   })
 
   http.get('/metrics', { schema }, async (request, reply) => {

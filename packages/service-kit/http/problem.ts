@@ -1,5 +1,5 @@
-import { STATUS_CODES } from 'node:http'
 import { type Static, Type } from 'typebox'
+import { type ProblemCode, problemsPath, problemTypes } from './problem-types.ts'
 
 export const problemContentType = 'application/problem+json'
 
@@ -17,8 +17,12 @@ export const FieldErrorSchema = Type.Object({
 
 export const ProblemSchema = Type.Object(
   {
-    type: Type.String({ description: 'Always about:blank: the status and `code` say what happened.' }),
-    title: Type.String({ description: 'The name of the status.' }),
+    type: Type.String({
+      description: 'Where the problem is described: `/docs/problems` with the code as its fragment.',
+      format: 'uri-reference',
+      examples: ['/docs/problems#ORDER_NOT_FOUND']
+    }),
+    title: Type.String({ description: 'What the problem is, the same for each occurrence.' }),
     status: Type.Integer(),
     code: Type.String({ description: 'Stable name of the problem, for programs.' }),
     detail: Type.String({ description: 'What happened and what to do, for people.' }),
@@ -30,10 +34,10 @@ export const ProblemSchema = Type.Object(
 export type FieldError = Static<typeof FieldErrorSchema>
 export type Problem = Static<typeof ProblemSchema>
 
-export function problem(status: number, code: string, detail: string, errors?: readonly FieldError[]): Problem {
+export function problem(status: number, code: ProblemCode, detail: string, errors?: readonly FieldError[]): Problem {
   return {
-    type: 'about:blank',
-    title: STATUS_CODES[status] ?? 'Error',
+    type: `${problemsPath}#${code}`,
+    title: problemTypes[code].title,
     status,
     code,
     detail,
@@ -41,14 +45,14 @@ export function problem(status: number, code: string, detail: string, errors?: r
   }
 }
 
-/** Thrown (or sent) anywhere under a route, it becomes the answer. */
-/** Of a request whose fields are told one by one. */
+/** Detail of a request whose fields are named one by one. */
 export const invalidFields = 'The fields in `errors` are wrong; nothing was done.'
 
+/** An error that becomes the answer when it is thrown (or sent) anywhere under a route. */
 export class ProblemError extends Error {
   readonly problem: Problem
 
-  constructor(status: number, code: string, detail: string, errors?: readonly FieldError[]) {
+  constructor(status: number, code: ProblemCode, detail: string, errors?: readonly FieldError[]) {
     super(detail)
     this.name = 'ProblemError'
     this.problem = problem(status, code, detail, errors)

@@ -1,25 +1,41 @@
 import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { describe, test } from 'node:test'
+import { createTestHttp } from '../testing/index.ts'
+import { problem } from './problem.ts'
+import { problemsTable, problemTypes } from './problem-types.ts'
 
 const project = join(import.meta.dirname, '../../..')
-const sources = [
-  'packages/service-kit/http/*.ts',
-  'packages/callers/guard/*.ts',
-  'services/*/from-http/*.ts',
-  'services/order/domain/order-wish.ts'
-]
-/** Errors of libraries, a keyword, and reasons why an order failed. */
-const others = /^(FST|ERR|HPE)_|^(ECONNRESET|EADDRINUSE|NOT|OUT_OF_STOCK|UNKNOWN_SKU)$/
+const read = (file: string) => readFileSync(join(project, file), 'utf8')
 
-test('every code of a problem, and no other, is in docs/problems.md', () => {
-  const codes = globSync(sources, { cwd: project })
-    .filter(file => !file.endsWith('.test.ts'))
-    .flatMap(file => [...readFileSync(join(project, file), 'utf8').matchAll(/'([A-Z]+(?:_[A-Z]+)*)'/g)])
-    .map(([, code = '']) => code)
-    .filter(code => /[A-Z]{3}/.test(code) && !others.test(code))
-  const rows = readFileSync(join(project, 'docs/problems.md'), 'utf8').matchAll(/^\| (`[A-Z_]+`(?:, `[A-Z_]+`)*) \|/gm)
-  const documented = [...rows].flatMap(([, cell = '']) => cell.replaceAll('`', '').split(', '))
-  assert.deepEqual([...new Set(documented)].toSorted(), [...new Set(codes)].toSorted())
+describe('problems', () => {
+  test('docs/problems.md has the table of the catalogue', () => {
+    assert.ok(
+      read('docs/problems.md').includes(`\n${problemsTable()}\n`),
+      'run packages/service-kit/testing/write-problems.ts'
+    )
+  })
+
+  test('the catalogue has no code that is not used', () => {
+    const sources = [
+      'packages/service-kit/http/*.ts',
+      'packages/callers/guard/*.ts',
+      'services/*/{from-http,domain}/*.ts'
+    ]
+    const used = globSync(sources, { cwd: project })
+      .filter(file => !file.endsWith('.test.ts') && !file.endsWith('problem-types.ts'))
+      .map(read)
+      .join()
+    const unused = Object.keys(problemTypes).filter(code => !used.includes(`'${code}'`))
+    assert.deepEqual(unused, [])
+  })
+
+  test('the type of a problem leads to its description on every service', async t => {
+    const { http } = createTestHttp(t)
+    const [path, fragment] = problem(404, 'NOT_FOUND', '').type.split('#')
+    const page = await http.inject(path as string)
+    assert.equal(page.statusCode, 200)
+    assert.match(page.body, new RegExp(`id="${fragment}"`))
+  })
 })

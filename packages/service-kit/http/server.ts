@@ -1,17 +1,20 @@
+import { METHODS } from 'node:http'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { ConfigError } from '../config/config-error.ts'
 import type { Logger } from '../logging/logger.ts'
 import type { Metrics } from '../metrics/registry.ts'
 import type { Spans } from '../tracing/spans.ts'
 import { addAnswerHeaders, requestIDOf, setAnswerHeaders } from './answer-headers.ts'
-import { answerClientError } from './client-error.ts'
+import { checkApiVersion } from './api-version.ts'
+import { answerClientError, answerUnusualRequests } from './client-error.ts'
 import { addErrorHandler } from './error-handler.ts'
-import { limitNesting } from './json-body.ts'
+import { limitJSONBodies } from './json-body.ts'
 import { watchMethods } from './method-not-allowed.ts'
 import { observeRequests } from './observe-requests.ts'
 import { addOperations } from './operations.ts'
 import { ProblemError, ProblemSchema } from './problem.ts'
 import type { Readiness } from './readiness.ts'
+import { checkRequestHeads, refuseCrossSite } from './request-head.ts'
 import { requireBodies } from './required-body.ts'
 import { addSchemaKeywords } from './schema-keywords.ts'
 
@@ -29,6 +32,8 @@ export interface HttpServerOptions {
   readonly readiness: Readiness
   /** Where requests are told as spans, if anywhere. */
   readonly spans?: Spans | undefined
+  /** Origins whose pages may send requests from a browser, though they are of another site. */
+  readonly allowedOrigins?: readonly string[]
 }
 
 const maxBodyBytes = 65_536
@@ -43,13 +48,19 @@ const timeoutCheckMs = 2_000
  * A server that answers problems as RFC 9457, checks bodies strictly (nothing is coerced, dropped or filled in) and
  * leaves Fastify's logging out: a child logger and two lines for each request cost more than an order.
  */
-export function createHttpServer({ logger, metrics, readiness, spans }: HttpServerOptions): HttpServer {
+export function createHttpServer({
+  logger,
+  metrics,
+  readiness,
+  spans,
+  allowedOrigins = []
+}: HttpServerOptions): HttpServer {
   const fastify = Fastify({
     logger: false,
     bodyLimit: maxBodyBytes,
     requestTimeout: requestTimeoutMs,
     keepAliveTimeout: keepAliveTimeoutMs,
-    http: { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: timeoutCheckMs },
+    http: { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: timeoutCheckMs, requireHostHeader: false },
     genReqId: requestIDOf,
     // As long as a URL can be: how long a parameter may be is for the schema of its route to say. And `/orders/` is no order without an id.
     routerOptions: { maxParamLength: 16_384, ignoreTrailingSlash: true },
@@ -72,10 +83,18 @@ export function createHttpServer({ logger, metrics, readiness, spans }: HttpServ
     },
     schemaErrorFormatter: errors => Object.assign(new Error('invalid request'), { validation: errors })
   })
+  // Routes that are not there answer 405 by them, not 404.
+  for (const method of METHODS) {
+    if (method !== 'CONNECT' && !fastify.supportedMethods.includes(method)) fastify.addHttpMethod(method)
+  }
   const handleError = addErrorHandler(fastify, logger, metrics)
   fastify.removeContentTypeParser('text/plain')
-  limitNesting(fastify)
+  limitJSONBodies(fastify)
+  answerUnusualRequests(fastify.server)
   addAnswerHeaders(fastify)
+  checkRequestHeads(fastify)
+  checkApiVersion(fastify)
+  refuseCrossSite(fastify, allowedOrigins)
   fastify.addSchema(ProblemSchema)
   fastify.setErrorHandler(handleError)
   fastify.setNotFoundHandler(() => {

@@ -105,14 +105,14 @@ test('an error that says retrying helps is 503 with the time to wait', async t =
 test('a problem that a route throws is answered as it is', async t => {
   const { http } = createTestHttp(t)
   http.get('/conflict', async () => {
-    throw new ProblemError(409, 'IN_FLIGHT', 'The same request is still under way.')
+    throw new ProblemError(409, 'IDEMPOTENCY_KEY_IN_USE', 'The same request is in flight.')
   })
   assert.deepEqual((await http.inject('/conflict')).json(), {
-    type: 'about:blank',
-    title: 'Conflict',
+    type: '/docs/problems#IDEMPOTENCY_KEY_IN_USE',
+    title: 'Idempotency key in use',
     status: 409,
-    code: 'IN_FLIGHT',
-    detail: 'The same request is still under way.'
+    code: 'IDEMPOTENCY_KEY_IN_USE',
+    detail: 'The same request is in flight.'
   })
 })
 
@@ -147,7 +147,7 @@ test('a client that never ends its request does not keep the server from closing
 
 test('what is logged of a request has its request id and its trace id', async t => {
   const { logger, lines } = recordLog()
-  const { http } = createTestHttp(t, logger)
+  const { http } = createTestHttp(t, { logger })
   http.get('/broken', () => Promise.reject(new Error('boom')))
   http.get('/busy', () => Promise.reject(Object.assign(new Error('queue full'), { retryable: true })))
   const traceID = '4bf92f3577b34da6a3ce929d0e0e4736'

@@ -2,6 +2,7 @@ import closeWithGrace from 'close-with-grace'
 import { ConfigError } from '../config/config-error.ts'
 import { type Config, parseConfig } from '../config/parse-config.ts'
 import { createLogger } from '../logging/logger.ts'
+import { maskSecrets } from '../logging/mask-secrets.ts'
 import { exitCodeOf } from './exit-code.ts'
 import type { ServiceConfig, ServiceDefinition, ServiceProperties } from './service.ts'
 import { startService } from './start-service.ts'
@@ -87,7 +88,7 @@ function readConfig<Properties extends ServiceProperties>({
     return parseConfig(config, process.env)
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
-    process.stderr.write(`${name} cannot start: ${error.message}\n`)
+    process.stderr.write(`${name} cannot start: ${maskSecrets(error.message)}\n`)
     process.exit(error.exitCode)
   }
 }

@@ -32,7 +32,7 @@ export function startService<Properties extends ServiceProperties>(
 ): Service {
   // Only what every service has; the compiler cannot see through the generic object.
   const settings = config as unknown as ServiceConfig
-  const { HTTP_HOST, HTTP_PORT, SHUTDOWN_DEADLINE_MS } = settings
+  const { HTTP_HOST, HTTP_PORT, HTTP_ALLOWED_ORIGINS: allowedOrigins, SHUTDOWN_DEADLINE_MS } = settings
   const metrics = createMetrics(definition.name)
   const readiness = createReadiness({ logger })
   const releasers = createReleasers(logger)
@@ -41,7 +41,7 @@ export function startService<Properties extends ServiceProperties>(
   async function start(): Promise<string> {
     const spans = await startTracing(settings, { service: definition.name, instance: settings.INSTANCE_ID, logger })
     if (spans !== undefined) releasers.push('traces', () => spans.stop())
-    const server = createHttpServer({ logger, metrics, readiness, spans })
+    const server = createHttpServer({ logger, metrics, readiness, spans, allowedOrigins })
     await definition.start({
       config,
       logger,

@@ -1,6 +1,7 @@
 import { type DestinationStream, type Logger, type LoggerOptions, pino } from 'pino'
 import pretty from 'pino-pretty'
 import { traceFields } from '../tracing/trace-context.ts'
+import { maskLine } from './mask-secrets.ts'
 
 export type { Logger } from 'pino'
 
@@ -25,7 +26,9 @@ export function createLogger(
     base: { service, instance },
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: label => ({ level: label }), log: withTraceFields },
-    serializers: { error: pino.stdSerializers.err }
+    serializers: { error: pino.stdSerializers.err },
+    // A failed connection has its address in the message, the stack and fields of the error.
+    hooks: { streamWrite: maskLine }
   }
   if (!isPretty) return pino(options, destination ?? pino.destination({ sync: true }))
   return pino(

@@ -1,6 +1,7 @@
 export type { FuzzAnswer } from './fuzz/check-answer.ts'
 export type { ApiDocument } from './fuzz/document.ts'
 export { fuzzApi } from './fuzz/fuzz-api.ts'
+export { type LimitedServer, serveParent, startLimitedServer } from './limited-heap.ts'
 export { recordLog, silentLogger } from './loggers.ts'
 export { type RecordedSpans, recordSpans } from './recorded-spans.ts'
 export { createTestHttp, type TestHttp } from './test-http.ts'

@@ -16,15 +16,18 @@ export interface TestHttp {
   close(patienceMs: number): Promise<void>
 }
 
-/** The server as every service has it, for routes under test. It is closed after the test. */
-export function createTestHttp(
-  t: Pick<TestContext, 'after'>,
-  logger: Logger = silentLogger(),
-  spans?: Spans
-): TestHttp {
+export interface TestHttpOptions {
+  readonly logger?: Logger
+  readonly spans?: Spans
+  readonly allowedOrigins?: readonly string[]
+}
+
+/** Creates the server as every service has it, for routes under test. It is closed after the test. */
+export function createTestHttp(t: Pick<TestContext, 'after'>, options: TestHttpOptions = {}): TestHttp {
+  const { logger = silentLogger(), spans, allowedOrigins = [] } = options
   const metrics = createMetrics('test')
   const readiness = createReadiness({ logger, freshMs: 0 })
-  const server = createHttpServer({ logger, metrics, readiness, spans })
+  const server = createHttpServer({ logger, metrics, readiness, spans, allowedOrigins })
   t.after(() => server.close(0))
   return { http: server.fastify, readiness, metrics, listen: () => server.listen('127.0.0.1', 0), close: server.close }
 }

@@ -1,4 +1,11 @@
-import { printable, refer, refused, serviceUnavailable } from '@orderly/service-kit'
+import {
+  idempotencyKeyForm,
+  idempotencyKeyPattern,
+  printable,
+  refer,
+  refused,
+  serviceUnavailable
+} from '@orderly/service-kit'
 import { type Static, type TSchema, Type } from 'typebox'
 
 /** The single source of what the stock routes take and answer: validation, types and the OpenAPI document. */
@@ -66,8 +73,6 @@ const Movement = Type.Object(
   { $id: 'StockMovement' }
 )
 
-export const sharedSchemas = [Level, Movement]
-
 function answered(description: string, schema: TSchema) {
   return { description, content: { 'application/json': { schema } } }
 }
@@ -134,8 +139,8 @@ export const adjustLevel = {
   params,
   headers: Type.Object({
     'idempotency-key': Type.String({
-      description: 'a name for this adjustment that no other has: 1 to 255 printable ASCII characters',
-      pattern: '^[\\x20-\\x7e]{1,255}$'
+      description: idempotencyKeyForm,
+      pattern: idempotencyKeyPattern
     }),
     ...operator
   }),
@@ -168,19 +173,17 @@ export const adjustLevel = {
   }
 }
 
-const manyLevels = Type.Object(
-  {
-    items: Type.Array(Type.Object({ sku, ...count }, onlyOneCount), {
-      minItems: 1,
-      maxItems: 10_000,
-      'x-unique-by': 'sku'
-    }),
-    reason
-  },
-  { additionalProperties: false }
-)
+export const ManyLevelsItem = Type.Object({ sku, ...count }, { $id: 'StockItem', ...onlyOneCount })
+export const sharedSchemas = [Level, Movement, ManyLevelsItem]
 
-export type ManyLevels = Static<typeof manyLevels>
+function manyLevels<Item extends TSchema>(item: Item) {
+  const items = Type.Array(item, { minItems: 1, maxItems: 10_000, 'x-unique-by': 'sku' })
+  return Type.Object({ items, reason }, { additionalProperties: false })
+}
+
+/** Schema of a body without its items, which are checked one by one. */
+const manyUnchecked = manyLevels(Type.Unsafe<unknown>({}))
+export type ManyLevels = Static<typeof manyUnchecked>
 
 /** For SKUs that come in a CSV file, which no schema looks at. */
 export const isSKU = (text: string): boolean => text.length <= 64 && new RegExp(printable, 'u').test(text)
@@ -194,6 +197,9 @@ const csv = {
   }
 }
 
+/** For the document. */
+export const manyLevelsBody = { content: { 'application/json': { schema: manyLevels(refer(ManyLevelsItem)) }, ...csv } }
+
 export const setLevels = {
   operationId: 'setStockOfMany',
   summary: 'Set the stock of many SKUs',
@@ -202,7 +208,7 @@ export const setLevels = {
   tags,
   headers: Type.Object(operator),
   querystring: Type.Object({ reason }, { additionalProperties: false }),
-  body: { content: { 'application/json': { schema: manyLevels }, ...csv } },
+  body: { content: { 'application/json': { schema: manyUnchecked }, 'text/csv': { schema: Type.Unsafe<Buffer>({}) } } },
   response: {
     200: answered('How many SKUs were set.', Type.Object({ count: Type.Integer() })),
     409: belowReserved,

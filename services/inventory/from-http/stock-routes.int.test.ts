@@ -196,7 +196,7 @@ test('what cannot be done is refused and changes nothing, and may be asked for a
   assert.equal((await ask('GET', '/stock/MUG')).body.available, 3)
   await ask('PUT', '/stock/MUG', { available: 4 })
   assert.equal((await adjust('MUG', -4, 'too many')).body.available, 0)
-  assert.equal((await adjust('NO-SUCH', 1, 'slip')).body.code, 'SKU_UNKNOWN')
+  assert.equal((await adjust('NO-SUCH', 1, 'slip')).body.code, 'SKU_NOT_FOUND')
   assert.equal((await ask('GET', '/stock/NO-SUCH')).status, 404)
   const invalid = await ask('PUT', '/stock/MUG', { available: -1, colour: 'red' })
   assert.deepEqual(

@@ -1,8 +1,16 @@
+import { Readable } from 'node:stream'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import { ProblemError } from '@orderly/service-kit'
-import type { FastifyInstance } from 'fastify'
+import { idempotencyKeyOf, ProblemError, readBody } from '@orderly/service-kit'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifySchemaValidationError } from 'fastify/types/schema.js'
 import type { StockCount } from '../domain/set-stock.ts'
-import { formatStock, parseStock, type StockColumn, StockFileError } from '../from-stock-file/read-stock-file.ts'
+import {
+  parseStock,
+  type StockColumn,
+  StockFileError,
+  stockHeader,
+  stockLine
+} from '../from-stock-file/read-stock-file.ts'
 import type { AdjustmentResult, SetResult, StockKeeping } from '../store/stock-keeping.ts'
 import type { StockLevel } from '../store/stock-store.ts'
 import { keysOwner, operatorOf } from './operator.ts'
@@ -12,6 +20,8 @@ import {
   listLevels,
   listMovements,
   type ManyLevels,
+  ManyLevelsItem,
+  manyLevelsBody,
   mostPieces,
   readLevel,
   setLevel,
@@ -22,6 +32,9 @@ import {
 /** A hundred thousand SKUs of the usual length. */
 const maxFileBytes = 4 * 1024 * 1024
 const pageOfFile = 5_000
+/** Values of the largest JSON body: its items with their fields, and some more, so that a wrong one is named. */
+const maxManyValues = 40_000
+const maxErrors = 50
 
 const operators = { access: ['operator'] } as const
 const everyCaller = { access: ['shop', 'operator'] } as const
@@ -47,22 +60,24 @@ export function addStockRoutes(http: FastifyInstance, stock: StockKeeping): void
   routes.post('/stock/:sku/adjustments', { schema: adjustLevel, config: operators }, async (request, reply) => {
     const { sku } = request.params
     const { delta, reason } = request.body
-    const key = { caller: keysOwner(request), key: request.headers['idempotency-key'] }
+    const key = { caller: keysOwner(request), key: idempotencyKeyOf(request) as string }
     const result = await stock.adjust({ sku, delta, key }, { by: operatorOf(request), reason })
     if (result.kind !== 'adjusted') throw refusalOf(result, delta)
     if (result.isReplay) reply.header('idempotent-replayed', 'true')
     return toAnswer(result.level)
   })
 
-  http.addContentTypeParser('text/csv', { parseAs: 'string' }, (_request, body, done) => done(null, body))
+  http.addContentTypeParser('text/csv', (request, payload, done) => readBody(request, payload, done))
 
-  routes.put('/stock', { schema: setLevels, config: operators, bodyLimit: maxFileBytes }, async request => {
-    const body = request.body as ManyLevels | string
-    const counts =
-      typeof body === 'string'
-        ? parseFile(body)
-        : new Map(body.items.map(({ sku, ...count }) => [sku, count as StockCount]))
-    const { reason = typeof body === 'string' ? undefined : body.reason } = request.query
+  const many = {
+    schema: setLevels,
+    bodyLimit: maxFileBytes,
+    config: { ...operators, maxValues: maxManyValues, describedAs: { body: manyLevelsBody } }
+  }
+  routes.put('/stock', many, async request => {
+    const body = request.body as ManyLevels | Buffer
+    const counts = Buffer.isBuffer(body) ? parseFile(body) : checkItems(body.items, request)
+    const { reason = Buffer.isBuffer(body) ? undefined : body.reason } = request.query
     const result = await stock.set(counts, { by: operatorOf(request), reason })
     return { count: levelsOf(result).length }
   })
@@ -70,10 +85,8 @@ export function addStockRoutes(http: FastifyInstance, stock: StockKeeping): void
   routes.get('/stock', { schema: listLevels, config: operators }, async (request, reply) => {
     const { after = '', limit = '1000', column = 'available' } = request.query
     if (request.headers.accept?.includes('text/csv') === true) {
-      return reply
-        .type('text/csv; charset=utf-8')
-        .serializer(String)
-        .send(await wholeFile(after, column))
+      const first = await stock.page({ after, limit: pageOfFile })
+      return reply.type('text/csv; charset=utf-8').send(Readable.from(linesOfFile(first, column)) as never)
     }
     const items = await stock.page({ after, limit: Number(limit) })
     const last = items.at(-1)
@@ -83,14 +96,14 @@ export function addStockRoutes(http: FastifyInstance, stock: StockKeeping): void
     }
   })
 
-  async function wholeFile(after: string, column: StockColumn): Promise<string> {
-    const pieces = new Map<string, number>()
-    for (let last: string | undefined = after; last !== undefined; ) {
-      const page = await stock.page({ after: last, limit: pageOfFile })
-      for (const level of page) pieces.set(level.sku, toAnswer(level)[column])
-      last = page.length === pageOfFile ? page.at(-1)?.sku : undefined
+  /** The file page by page, as fast as the caller reads it. */
+  async function* linesOfFile(first: readonly StockLevel[], column: StockColumn): AsyncGenerator<string> {
+    yield stockHeader(column)
+    for (let page = first; page.length > 0; ) {
+      yield page.map(level => stockLine(level.sku, toAnswer(level)[column])).join('')
+      if (page.length < pageOfFile) return
+      page = await stock.page({ after: page.at(-1)?.sku as string, limit: pageOfFile })
     }
-    return formatStock(column, pieces)
   }
 
   routes.get(
@@ -104,14 +117,38 @@ export function addStockRoutes(http: FastifyInstance, stock: StockKeeping): void
   )
 }
 
+/**
+ * Checks the items one by one, up to as many errors as an answer names: with all of them at once the schema would make
+ * errors for each.
+ * @throws what a schema throws, with the places of the wrong items
+ */
+function checkItems(items: readonly unknown[], request: FastifyRequest): ReadonlyMap<string, StockCount> {
+  const isItem = request.compileValidationSchema(ManyLevelsItem)
+  const counts = new Map<string, StockCount>()
+  const errors: FastifySchemaValidationError[] = []
+  for (const [index, item] of items.entries()) {
+    if (isItem(item as object)) {
+      const { sku, ...count } = item as StockCount & { sku: string }
+      counts.set(sku, count)
+      continue
+    }
+    for (const error of (isItem.errors ?? []) as FastifySchemaValidationError[]) {
+      errors.push({ ...error, instancePath: `/items/${index}${error.instancePath}` })
+    }
+    if (errors.length >= maxErrors) break
+  }
+  if (errors.length > 0) throw Object.assign(new Error('invalid items'), { validation: errors })
+  return counts
+}
+
 /** @throws ProblemError that names the line */
-function parseFile(text: string): ReadonlyMap<string, StockCount> {
+function parseFile(bytes: Buffer): ReadonlyMap<string, StockCount> {
   const refuse = (detail: string): never => {
     throw new ProblemError(400, 'STOCK_FILE_INVALID', `${detail}; nothing was changed.`)
   }
   let counts: ReadonlyMap<string, StockCount> = new Map()
   try {
-    counts = parseStock(text, 'csv')
+    counts = parseStock(bytes, 'csv')
   } catch (error) {
     if (!(error instanceof StockFileError)) throw error
     refuse(error.message)
@@ -146,7 +183,7 @@ function levelsOf({ kind, levels }: SetResult): readonly StockLevel[] {
 }
 
 function unknownSKU(): ProblemError {
-  return new ProblemError(404, 'SKU_UNKNOWN', 'There is no such SKU. PUT its stock to add it.')
+  return new ProblemError(404, 'SKU_NOT_FOUND', 'The SKU does not exist. PUT its stock to add it.')
 }
 
 function refusalOf(result: Exclude<AdjustmentResult, { kind: 'adjusted' }>, delta: number): ProblemError {

@@ -14,27 +14,47 @@ export const stockColumns = ['available', 'onHand'] as const
 export type StockColumn = (typeof stockColumns)[number]
 
 export async function readStockFile(path: string): Promise<ReadonlyMap<string, StockCount>> {
-  return parseStock(await readFile(path, 'utf8'), path)
+  return parseStock(await readFile(path), path)
 }
+
+/** As many rows as fit into the largest file that the API accepts, with SKUs of 30 characters. */
+const maxRows = 100_000
+/** A SKU of 64 characters takes less, however it is written. */
+const maxLineBytes = 1_000
+const maxShownCharacters = 100
 
 /**
  * Parses `sku,available` or `sku,onHand` lines below a header with these names. A SKU that contains a comma or quotes is quoted
- * as in RFC 4180. Empty lines are ignored.
+ * as in RFC 4180. Empty lines are ignored. Lines are decoded one at a time, and rows are counted as they come.
  * @throws StockFileError naming the line
  */
-export function parseStock(text: string, path: string): ReadonlyMap<string, StockCount> {
-  const [header, ...lines] = text.replace(/^\uFEFF/, '').split(/\r?\n/)
+export function parseStock(bytes: Buffer, path: string): ReadonlyMap<string, StockCount> {
   const refuse = (lineNumber: number, problem: string): never => {
     throw new StockFileError(`${path}:${lineNumber}: ${problem}`)
   }
-  const column = stockColumns.find(name => header?.trim() === `sku,${name}`)
-  if (column === undefined) return refuse(1, 'expected the header "sku,onHand" or "sku,available"')
+  let column: StockColumn | undefined
   const counts = new Map<string, StockCount>()
-  for (const [index, line] of lines.entries()) {
+  let lineNumber = 0
+  for (let start = 0; start < bytes.length || lineNumber === 0; ) {
+    const lineFeed = bytes.indexOf(0x0a, start)
+    const end = lineFeed === -1 ? bytes.length : lineFeed
+    lineNumber++
+    if (end - start > maxLineBytes) refuse(lineNumber, `the line is longer than ${maxLineBytes} bytes`)
+    const line = bytes.toString('utf8', start, end)
+    start = end + 1
+    if (column === undefined) {
+      column = stockColumns.find(name => line.replace(/^\uFEFF/, '').trim() === `sku,${name}`)
+      if (column === undefined) return refuse(1, 'expected the header "sku,onHand" or "sku,available"')
+      continue
+    }
     if (line.trim() === '') continue
-    const lineNumber = index + 2
+    if (counts.size === maxRows) refuse(lineNumber, `the file has more than ${maxRows} SKUs: split it`)
     const match = /^(?:"((?:[^"]|"")+)"|([^",]+)),\s*(\d+)\s*$/.exec(line)
-    if (!match) return refuse(lineNumber, `expected a SKU, a comma and a whole number, found ${JSON.stringify(line)}`)
+    if (!match)
+      return refuse(
+        lineNumber,
+        `expected a SKU, a comma and a whole number, found ${JSON.stringify(line.slice(0, maxShownCharacters))}`
+      )
     const sku = match[1]?.replaceAll('""', '"') ?? (match[2] as string).trim()
     const pieces = Number(match[3])
     if (!Number.isSafeInteger(pieces)) refuse(lineNumber, `${match[3]} pieces are too many to count exactly`)
@@ -44,10 +64,13 @@ export function parseStock(text: string, path: string): ReadonlyMap<string, Stoc
   return counts
 }
 
-/** Formats a file that `parseStock` reads. */
-export function formatStock(column: StockColumn, pieces: Iterable<readonly [sku: string, pieces: number]>): string {
-  const lines = Array.from(pieces, ([sku, count]) => `${quoted(sku)},${count}\n`)
-  return `sku,${column}\n${lines.join('')}`
+/** Formats the header of a file that `parseStock` reads. */
+export function stockHeader(column: StockColumn): string {
+  return `sku,${column}\n`
+}
+
+export function stockLine(sku: string, pieces: number): string {
+  return `${quoted(sku)},${pieces}\n`
 }
 
 function quoted(sku: string): string {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { formatStock, parseStock, stockColumns } from './read-stock-file.ts'
+import { parseStock, stockColumns, stockHeader, stockLine } from './read-stock-file.ts'
 
-const parse = (...lines: string[]) => [...parseStock(lines.join('\n'), 'stock.csv')]
+const parseLines = (lines: readonly string[]) => [...parseStock(Buffer.from(lines.join('\n')), 'stock.csv')]
+const parse = (...lines: string[]) => parseLines(lines)
 
 test('SKUs and their pieces are read, with quotes, blanks, empty lines, byte order mark and Windows line ends', () => {
   assert.deepEqual(parse('\uFEFFsku,available\r', 'MUG-WHITE,12\r', '', ' TEA , 0', '"a ""b"", c",7', ''), [
@@ -27,6 +28,16 @@ test('a wrong file is refused, naming the line', () => {
   refused(/^stock\.csv:4: the SKU MUG stands here a second time/, 'sku,available', 'MUG,1', '', 'MUG,2')
 })
 
+test('lines and rows are limited, and a wrong line is shown in part', () => {
+  const refused = (message: RegExp, lines: string[]) =>
+    assert.throws(() => parseLines(['sku,available', ...lines]), { message })
+  refused(/^stock\.csv:2: the line is longer than 1000 bytes$/, ['x'.repeat(1_001)])
+  refused(/^stock\.csv:2: .{0,200}$/, ['x'.repeat(1_000)])
+  const rows = Array.from({ length: 100_001 }, (_, index) => `${index},1`)
+  refused(/^stock\.csv:100002: the file has more than 100000 SKUs: split it$/, rows)
+  assert.equal(parseLines(['sku,available', ...rows.slice(1)]).length, 100_000)
+})
+
 test('what is written is read again as it was', () => {
   const pieces = new Map([
     ['TEA', 12],
@@ -35,7 +46,8 @@ test('what is written is read again as it was', () => {
   ])
   for (const column of stockColumns) {
     const expected = Array.from(pieces, ([sku, count]) => [sku, { [column]: count }])
-    assert.deepEqual([...parseStock(formatStock(column, pieces), 'stock.csv')], expected)
-    assert.deepEqual(parseStock(formatStock(column, []), 'stock.csv'), new Map())
+    const lines = Array.from(pieces, ([sku, count]) => stockLine(sku, count))
+    assert.deepEqual([...parseStock(Buffer.from(stockHeader(column) + lines.join('')), 'stock.csv')], expected)
+    assert.deepEqual(parseStock(Buffer.from(stockHeader(column)), 'stock.csv'), new Map())
   }
 })

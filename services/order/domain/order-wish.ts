@@ -11,7 +11,9 @@ export type WishVerdict =
   /** Nobody can tell before the order has its outcome. */
   | { readonly kind: 'undecided' }
   /** It will never be so. */
-  | { readonly kind: 'refused'; readonly code: string; readonly detail: string }
+  | { readonly kind: 'refused'; readonly code: RefusalCode; readonly detail: string }
+
+export type RefusalCode = 'ORDER_HAS_NO_HOLD' | 'ORDER_FAILED' | 'ORDER_EXPIRED' | 'ORDER_CANCELLED'
 
 /** What can be told of a wish by the status of its order. */
 export function judgeWish(wish: Wish, order: Order): WishVerdict {
@@ -30,7 +32,7 @@ export function judgeWish(wish: Wish, order: Order): WishVerdict {
 
 const withoutHold: WishVerdict = {
   kind: 'refused',
-  code: 'ORDER_WITHOUT_HOLD',
+  code: 'ORDER_HAS_NO_HOLD',
   detail: 'The order was placed without `holdSeconds`: it needs no confirmation.'
 }
 

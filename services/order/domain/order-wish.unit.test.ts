@@ -19,15 +19,15 @@ const releasedFor = (cause: string): Order => ({ ...held, released: { releasedAt
 const confirmed: Order = { ...held, confirmed: { confirmedAtMs: 3, requestID: 'c' } }
 
 const verdicts: readonly (readonly [string, Order, cancel: string, confirm: string])[] = [
-  ['accepted', accepted, 'open', 'ORDER_WITHOUT_HOLD'],
+  ['accepted', accepted, 'open', 'ORDER_HAS_NO_HOLD'],
   ['accepted with a hold to come', awaited, 'open', 'undecided'],
-  ['reserved', reserved, 'open', 'ORDER_WITHOUT_HOLD'],
+  ['reserved', reserved, 'open', 'ORDER_HAS_NO_HOLD'],
   ['held', held, 'open', 'open'],
   [
     'reserved by an inventory that knows no holds',
     { ...awaited, decided: { kind: 'reserved', decidedAtMs: 2 } },
     'open',
-    'ORDER_WITHOUT_HOLD'
+    'ORDER_HAS_NO_HOLD'
   ],
   ['confirmed', confirmed, 'open', 'fulfilled'],
   ['failed', failedFor('OUT_OF_STOCK'), 'ORDER_FAILED', 'ORDER_FAILED'],

@@ -1,5 +1,5 @@
-import { chargeFor } from '@orderly/callers'
-import { type Problem, ProblemError, parseJSON } from '@orderly/service-kit'
+import { reserveQuota } from '@orderly/callers'
+import { type Problem, ProblemError, readBody } from '@orderly/service-kit'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Static } from 'typebox'
 import {
@@ -8,13 +8,13 @@ import {
   batchBody,
   batchOrder,
   maxBatchBytes,
-  maxBatchOrders,
   ndjson,
   placeBatch
 } from './batch-schema.ts'
 import { refusalOf } from './keyed-answers.ts'
 import { linksTo } from './order-schema.ts'
 import type { Place } from './place.ts'
+import { readArray, readLines } from './read-batch.ts'
 
 export interface BatchRoutesOptions {
   readonly place: Place
@@ -23,11 +23,10 @@ export interface BatchRoutesOptions {
 
 type Result = Static<typeof BatchResult>
 
-/** A line that is no JSON: its order is refused, the others are not. */
-class BrokenLine {}
-
 /** Orders with keys take a few round trips each; more at a time would only wait for the database together. */
 const keyedAtOnce = 16
+/** Number of wrong fields that are named of each order: an answer has room for those of 500 orders. */
+const maxErrors = 10
 
 export function addBatchRoutes(http: FastifyInstance, { place, orderCreatedVersion }: BatchRoutesOptions): void {
   const orderSchema = batchOrder(orderCreatedVersion)
@@ -36,10 +35,22 @@ export function addBatchRoutes(http: FastifyInstance, { place, orderCreatedVersi
 
   // Lines are taken here only, so that a single order in lines stays 415.
   http.register((scope, _options, registered) => {
-    scope.addContentTypeParser(ndjson, { parseAs: 'string' }, async (_request: FastifyRequest, body: string) => {
-      const lines = body.split('\n').filter(line => line.trim() !== '')
-      return lines.length > maxBatchOrders ? lines : lines.map(parseLine)
-    })
+    scope.removeContentTypeParser('application/json')
+    for (const [type, read] of [
+      ['application/json', readArray],
+      [ndjson, readLines]
+    ] as const) {
+      scope.addContentTypeParser(type, (request, payload, done) => {
+        readBody(request, payload, (error, body) => {
+          try {
+            if (error !== null) throw error
+            done(null, read(body))
+          } catch (refusal) {
+            done(refusal as Error)
+          }
+        })
+      })
+    }
 
     const route = {
       schema: placeBatch,
@@ -51,16 +62,18 @@ export function addBatchRoutes(http: FastifyInstance, { place, orderCreatedVersi
       reply.header('traceparent', traceparent)
       if (request.headers['idempotency-key'] !== undefined) {
         const detail = 'A batch has no key; give each of its orders an `idempotencyKey` of its own.'
-        throw new ProblemError(400, 'IDEMPOTENCY_KEY_OF_BATCH', detail)
+        throw new ProblemError(400, 'IDEMPOTENCY_KEY_NOT_ALLOWED', detail)
       }
       const isOrder = request.compileValidationSchema(orderSchema)
       const check = (given: unknown): BatchOrder => {
-        if (given instanceof BrokenLine) throw new ProblemError(400, 'INVALID_JSON', 'The line is not valid JSON.')
-        if (!isOrder(given as object)) throw Object.assign(new Error('invalid order'), { validation: isOrder.errors })
+        if (given instanceof ProblemError) throw given
+        if (!isOrder(given as object)) {
+          throw Object.assign(new Error('invalid order'), { validation: isOrder.errors?.slice(0, maxErrors) })
+        }
         return given as BatchOrder
       }
       const orders = request.body as unknown[]
-      chargeFor(request, reply, orders.length - 1)
+      reserveQuota(request, reply, orders.length)
       return { results: await placeAll(orders, check, request) }
     })
     registered()
@@ -113,13 +126,4 @@ export function addBatchRoutes(http: FastifyInstance, { place, orderCreatedVersi
 
 function refusal(index: number, problem: Problem): Result {
   return { index, status: problem.status, problem }
-}
-
-function parseLine(line: string): unknown {
-  try {
-    return parseJSON(line)
-  } catch (error) {
-    if (error instanceof ProblemError) throw error
-    return new BrokenLine()
-  }
 }

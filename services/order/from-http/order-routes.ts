@@ -1,7 +1,8 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import { idempotencyKeyOf } from '@orderly/service-kit'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { hasOutcome, type Order } from '../domain/order-status.ts'
-import type { OrderWatch } from '../store/order-watch.ts'
+import type { LimitedWatch } from '../store/order-watch.ts'
 import { assertPlaced } from './keyed-answers.ts'
 import { linksTo, toResource } from './order-schema.ts'
 import type { Place } from './place.ts'
@@ -12,7 +13,7 @@ import { maxOrderBytes, placeOrder, sharedSchemas } from './schema.ts'
 export interface OrderRoutesOptions {
   readonly place: Place
   /** Undefined when it cannot be waited for at the moment. */
-  readonly watch: () => OrderWatch | undefined
+  readonly watch: () => LimitedWatch | undefined
   /** The version of OrderCreated that is written: what it cannot say is refused. */
   readonly orderCreatedVersion: number
 }
@@ -24,7 +25,8 @@ export function addOrderRoutes(http: FastifyInstance, options: OrderRoutesOption
   const route = { schema: placeOrder, bodyLimit: maxOrderBytes, config: { access: ['shop'] } as const }
 
   http.withTypeProvider<TypeBoxTypeProvider>().post('/orders', route, async (request, reply) => {
-    const { prefer, 'idempotency-key': key } = request.headers
+    const { prefer } = request.headers
+    const key = idempotencyKeyOf(request)
     const { traceparent } = request
     reply.header('traceparent', traceparent)
     const placement = await place(request.body, { key, traceparent, caller: request.caller?.name })
@@ -44,8 +46,11 @@ export function addOrderRoutes(http: FastifyInstance, options: OrderRoutesOption
     const seconds = waitSeconds(prefer)
     const orders = seconds === undefined ? undefined : watch()
     if (seconds === undefined || orders === undefined) return undefined
+    const options = { timeoutMs: seconds * 1_000, signal: signalOf(reply), caller: reply.request.caller?.name }
+    const waiting = orders.until(orderID, hasOutcome, options)
+    if (waiting === undefined) return undefined
     reply.header('preference-applied', `wait=${seconds}`)
-    const order = await orders.until(orderID, hasOutcome, { timeoutMs: seconds * 1_000, signal: signalOf(reply) })
+    const order = await waiting
     return order !== undefined && hasOutcome(order) ? order : undefined
   }
 }

@@ -2,12 +2,12 @@ import { ProblemError } from '@orderly/service-kit'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Order } from '../domain/order-status.ts'
 import type { OrderStore } from '../store/order-store.ts'
-import type { OrderWatch } from '../store/order-watch.ts'
+import type { LimitedWatch, OrderWatch } from '../store/order-watch.ts'
 
 /** Reads the status of orders. Each method throws StoreUnavailableError when it cannot be read at the moment. */
 export interface OrderStatusReader extends Pick<OrderStore, 'find' | 'list'> {
   /** For a moment: not for more than so many at a time. */
-  readonly watch: OrderWatch
+  readonly watch: LimitedWatch
   /** For as long as a stream is open. */
   readonly watchStream: OrderWatch
 }
@@ -18,8 +18,15 @@ const youngMs = 60_000
 /** As long as the projection may stand still, with Kafka or by itself, before an order that is not there counts as none. */
 const outageMs = 3_600_000
 
-/** `caller`: whose orders may be seen; undefined: everybody's. */
-export type FindOrder = (orderID: string, caller: string | undefined, signal: AbortSignal) => Promise<Order>
+export interface Asking {
+  /** Name of the caller, where callers have keys. */
+  readonly caller: string | undefined
+  /** Caller whose orders are visible. Undefined: all are. */
+  readonly owner: string | undefined
+  readonly signal: AbortSignal
+}
+
+export type FindOrder = (orderID: string, asking: Asking) => Promise<Order>
 
 /**
  * An order that was accepted is read back from the topic before it is known here. So who asks for a young one waits a moment:
@@ -27,13 +34,13 @@ export type FindOrder = (orderID: string, caller: string | undefined, signal: Ab
  * @throws UnknownOrderError 404, with a time to come again when the order may yet turn up
  */
 export function createFindOrder({ find, watch }: OrderStatusReader, nowMs: () => number): FindOrder {
-  return async (orderID, caller, signal) => {
-    const isVisible = ({ created }: Order) => caller === undefined || created.caller === caller
+  return async (orderID, { caller, owner, signal }) => {
+    const isVisible = ({ created }: Order) => owner === undefined || created.caller === owner
     const known = (await find([orderID])).get(orderID)
     if (known !== undefined && isVisible(known)) return known
     const ageMs = Math.abs(nowMs() - timeOf(orderID))
-    const order =
-      ageMs < youngMs ? await watch.until(orderID, isVisible, { timeoutMs: projectionPatienceMs, signal }) : undefined
+    const options = { timeoutMs: projectionPatienceMs, signal, caller }
+    const order = ageMs < youngMs ? await watch.until(orderID, isVisible, options) : undefined
     if (order === undefined || !isVisible(order)) throw new UnknownOrderError(ageMs < outageMs)
     return order
   }
@@ -51,7 +58,7 @@ export function tellWhenToComeAgain(
 ): (orderID: string, request: FastifyRequest, reply: FastifyReply) => Promise<Order> {
   return async (orderID, request, reply) => {
     try {
-      return await find(orderID, ownerOf(request), signalOf(reply))
+      return await find(orderID, { caller: request.caller?.name, owner: ownerOf(request), signal: signalOf(reply) })
     } catch (error) {
       if (error instanceof UnknownOrderError && error.mayTurnUp) reply.header('retry-after', 1)
       throw error

@@ -1,5 +1,6 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import { createShares, type ExceededLimit, type ShareLimits } from '@orderly/callers'
 import { ProblemError } from '@orderly/service-kit'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { isFinal, isSettled, type Order, statusEventsAfter } from '../domain/order-status.ts'
@@ -9,16 +10,16 @@ import type { OrderStatusReader } from './order-status-reader.ts'
 /**
  * Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html): the status of one order, as it changes.
  *
- * A stream ends behind the last status that its order gets by itself or, if that is asked for, that it gets at all; when the caller goes; or
- * when the service stops. Then the caller comes
- * again with `Last-Event-ID`, to any instance, as event ids are the same everywhere. Who has it all is told so with 204, upon
- * which browsers stop coming. Between events a comment line shows that the connection is alive.
+ * A stream ends after the last status that its order gets without a request or, if the caller wants, after its final one. It
+ * also ends when the caller is gone, its key has been revoked, or the service stops. Callers reconnect with `Last-Event-ID`
+ * to any instance, since event ids are the same everywhere. One that has all events is answered 204, upon which browsers
+ * stop reconnecting. Between events a comment line shows that the connection is alive.
  */
 export interface StreamOptions {
   readonly orders: Pick<OrderStatusReader, 'watchStream'>
   readonly find: (orderID: string, request: FastifyRequest, reply: FastifyReply) => Promise<Order>
   readonly signalOf: (reply: FastifyReply) => AbortSignal
-  readonly maxStreams: number
+  readonly streamLimits: ShareLimits
   readonly heartbeatMs?: number
 }
 
@@ -26,16 +27,16 @@ const usualHeartbeatMs = 15_000
 const comeAgainMs = 1_000
 
 export function addStream(http: FastifyInstance, options: StreamOptions): void {
-  const { orders, find, signalOf, maxStreams, heartbeatMs = usualHeartbeatMs } = options
-  let streams = 0
+  const { orders, find, signalOf, streamLimits, heartbeatMs = usualHeartbeatMs } = options
+  const streams = createShares(streamLimits)
   const route = { schema: streamOrder, exposeHeadRoute: false, config: { access: ['shop', 'operator'] } as const }
 
   http.withTypeProvider<TypeBoxTypeProvider>().get('/orders/:orderID/events', route, async (request, reply) => {
-    if (streams >= maxStreams) {
+    const release = streams.acquire(request.caller?.name)
+    if (typeof release !== 'function') {
       reply.header('retry-after', 1)
-      throw new ProblemError(503, 'TOO_MANY_STREAMS', 'Too many streams are open. Try again later.')
+      throw tooManyStreams(release)
     }
-    streams++
     try {
       const order = await find(request.params.orderID, request, reply)
       const lastID = request.headers['last-event-id']
@@ -44,7 +45,7 @@ export function addStream(http: FastifyInstance, options: StreamOptions): void {
       reply.hijack()
       await stream(order, { lastID, isOver }, reply)
     } finally {
-      streams--
+      release()
     }
     return reply
   })
@@ -79,4 +80,10 @@ export function addStream(http: FastifyInstance, options: StreamOptions): void {
     }
     raw.end()
   }
+}
+
+function tooManyStreams(limit: ExceededLimit): ProblemError {
+  return limit === 'total'
+    ? new ProblemError(503, 'TOO_MANY_STREAMS', 'Too many streams are open. Try again later.')
+    : new ProblemError(429, 'TOO_MANY_STREAMS', 'You have too many streams open. Close some, or try again later.')
 }

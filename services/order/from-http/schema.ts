@@ -1,4 +1,12 @@
-import { printable, refer, refused, retryAfter, serviceUnavailable } from '@orderly/service-kit'
+import {
+  idempotencyKeyForm,
+  idempotencyKeyPattern,
+  printable,
+  refer,
+  refused,
+  retryAfter,
+  serviceUnavailable
+} from '@orderly/service-kit'
 import { Type } from 'typebox'
 import { currencies, decimalsOf, defaultCurrency } from '../domain/currency.ts'
 import { OrderLinks, OrderResource } from './order-schema.ts'
@@ -117,11 +125,21 @@ export function sharedSchemas(orderCreatedVersion: number) {
   return [placeOrder, OrderAccepted]
 }
 
+const exampleKey = '7f9c2a40-5c1e-4c1a-9a83-0d6a9f6f8b11'
+
+/** The header, by which a request is done once. */
+export const idempotencyKeyHeader = Type.String({
+  description: idempotencyKeyForm,
+  pattern: idempotencyKeyPattern,
+  examples: [exampleKey]
+})
+
+/** Key of an order in a batch, where it is a field of JSON. */
 export const idempotencyKey = Type.String({
   description:
     'a name for this request that no other of the caller has, such as a UUID: 1 to 255 printable ASCII characters',
   pattern: '^[\\x20-\\x7e]{1,255}$',
-  examples: ['7f9c2a40-5c1e-4c1a-9a83-0d6a9f6f8b11']
+  examples: [exampleKey]
 })
 
 const location = { type: 'string', description: 'Where to ask for the order.' }
@@ -146,7 +164,7 @@ export const placeOrder = {
         description: 'W3C trace context to go on with; a new trace starts when it is missing or not valid.'
       })
     ),
-    'idempotency-key': Type.Optional(idempotencyKey),
+    'idempotency-key': Type.Optional(idempotencyKeyHeader),
     prefer: Type.Optional(
       Type.String({
         description:

@@ -1,4 +1,5 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import type { ShareLimits } from '@orderly/callers'
 import type { FastifyInstance } from 'fastify'
 import { fromCursor, toCursor } from './cursor.ts'
 import { getOrder, listOrders, querySchemas, toResource } from './order-schema.ts'
@@ -9,7 +10,7 @@ import { createRequestSignals } from './request-signals.ts'
 export interface StatusRoutesOptions {
   readonly orders: OrderStatusReader
   readonly nowMs: () => number
-  readonly maxStreams: number
+  readonly streamLimits: ShareLimits
   readonly heartbeatMs?: number
 }
 

@@ -100,7 +100,7 @@ test('a page is asked for with the cursor of the one before, for the same user o
 })
 
 test('so many streams may be open; a heartbeat shows that one lives; it ends with its order', async t => {
-  const api = await createOrderApi(t, { maxStreams: 1, heartbeatMs: 5 })
+  const api = await createOrderApi(t, { streamLimits: { total: 1, perCaller: 1 }, heartbeatMs: 5 })
   const address = await api.listen()
   const orderID = newOrderID()
   await project(api, orderID)

@@ -1,7 +1,7 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { reservedName } from '@orderly/callers'
 import { keyedRequestID, type OrderChangeRequested } from '@orderly/contracts'
-import { ProblemError } from '@orderly/service-kit'
+import { idempotencyKeyOf, ProblemError } from '@orderly/service-kit'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { hasOutcome, type Order, statusOf } from '../domain/order-status.ts'
 import { judgeWish, type Wish } from '../domain/order-wish.ts'
@@ -24,7 +24,7 @@ export interface WishRoutesOptions {
 interface ChangeCommand {
   readonly wish: Wish
   readonly orderID: string
-  readonly headers: { readonly prefer?: string | undefined; readonly 'idempotency-key'?: string | undefined }
+  readonly headers: { readonly prefer?: string | undefined }
 }
 
 /** How long the outcome of an order may take for which everything else depends on it. */
@@ -55,8 +55,8 @@ export function addWishRoutes(http: FastifyInstance, options: WishRoutesOptions)
 
   async function answer({ wish, orderID, headers }: ChangeCommand, asked: FastifyRequest, reply: FastifyReply) {
     const { traceparent } = asked
-    const { prefer, 'idempotency-key': key } = headers
-    const seconds = waitSeconds(prefer)
+    const key = idempotencyKeyOf(asked)
+    const seconds = waitSeconds(headers.prefer)
     reply.header('traceparent', traceparent)
     const found = await find(orderID, asked, reply)
     const requestID = key === undefined ? newRequestID() : await claim({ key, orderID, change: wish }, asked, reply)
@@ -65,10 +65,11 @@ export function addWishRoutes(http: FastifyInstance, options: WishRoutesOptions)
     const change = { orderID, userID: order.userID, change: wish, requestedAtMs: nowMs(), requestID }
     await request(change, traceparent, order.created.caller)
     if (seconds !== undefined) {
-      reply.header('preference-applied', `wait=${seconds}`)
-      const options = { timeoutMs: seconds * 1_000, signal: signalOf(reply) }
+      const options = { timeoutMs: seconds * 1_000, signal: signalOf(reply), caller: asked.caller?.name }
       const isOver = (seen: Order) => judgeWish(wish, seen).kind !== 'open' && hasOutcome(seen)
-      const seen = await orders.watch.until(orderID, isOver, options)
+      const waiting = orders.watch.until(orderID, isOver, options)
+      if (waiting !== undefined) reply.header('preference-applied', `wait=${seconds}`)
+      const seen = await waiting
       if (seen !== undefined && judge(wish, seen) === 'fulfilled') return toResource(seen)
     }
     reply.code(202)
@@ -94,11 +95,11 @@ export function addWishRoutes(http: FastifyInstance, options: WishRoutesOptions)
   /** The order, if need be as soon as it has its outcome. */
   async function decidedEnough(wish: Wish, order: Order, reply: FastifyReply): Promise<Order> {
     if (judgeWish(wish, order).kind !== 'undecided') return order
-    const options = { timeoutMs: outcomePatienceMs, signal: signalOf(reply) }
+    const options = { timeoutMs: outcomePatienceMs, signal: signalOf(reply), caller: reply.request.caller?.name }
     const seen = (await orders.watch.until(order.orderID, hasOutcome, options)) ?? order
     if (judgeWish(wish, seen).kind !== 'undecided') return seen
     reply.header('retry-after', 1)
-    throw new ProblemError(409, 'ORDER_NOT_DECIDED', 'The order has no outcome yet. Try again in a moment.')
+    throw new ProblemError(409, 'ORDER_PENDING', 'The order has no outcome yet. Try again in a moment.')
   }
 }
 

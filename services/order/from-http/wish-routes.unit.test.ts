@@ -134,7 +134,7 @@ test('what is so already is 200 and asks for nothing; what can never be is 409 w
   assert.deepEqual(await answers('cancel', created(), reserved(), released), [200, 'cancelled'])
   assert.deepEqual(await answers('confirm', created(9), reserved(99_000), confirmed), [200, 'confirmed'])
   assert.deepEqual(await answers('cancel', created(), failed), [409, 'ORDER_FAILED'])
-  assert.deepEqual(await answers('confirm', created(), reserved()), [409, 'ORDER_WITHOUT_HOLD'])
+  assert.deepEqual(await answers('confirm', created(), reserved()), [409, 'ORDER_HAS_NO_HOLD'])
   assert.deepEqual(await answers('confirm', created(9), failed), [409, 'ORDER_FAILED'])
   assert.deepEqual(await answers('confirm', created(9), reserved(99_000), released), [409, 'ORDER_CANCELLED'])
   assert.deepEqual(await requestsIn(api), [])

@@ -2,7 +2,7 @@ import { refer, refused, retryAfter, serviceUnavailable } from '@orderly/service
 import { Type } from 'typebox'
 import type { Wish } from '../domain/order-wish.ts'
 import { OrderLinks, OrderResource, orderParams, orderStatus, unknownOrder } from './order-schema.ts'
-import { idempotencyKey } from './schema.ts'
+import { idempotencyKeyHeader } from './schema.ts'
 
 /** What can be wanted of an order that was placed, and what is answered: validation, types and the OpenAPI document. */
 
@@ -58,7 +58,7 @@ function wishSchema(wish: Wish, { fulfilled, refused: refusal, ...operation }: T
     params: orderParams,
     headers: Type.Object({
       traceparent: Type.Optional(Type.String({ description: 'W3C trace context to go on with.' })),
-      'idempotency-key': Type.Optional(idempotencyKey),
+      'idempotency-key': Type.Optional(idempotencyKeyHeader),
       prefer: Type.Optional(
         Type.String({
           description: '`wait=5` waits so many seconds, 30 at most, for what becomes of it (RFC 7240).',

@@ -8,6 +8,7 @@ import {
   databaseSettings,
   kafkaConnection,
   kafkaSettings,
+  maskSecrets,
   parseConfig,
   registryAddress,
   registrySettings
@@ -153,6 +154,6 @@ function createBatches({ topics, apply, unreadable }: BatchesOptions) {
 try {
   await rebuild(parseConfig(settings, process.env))
 } catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+  process.stderr.write(`${maskSecrets(error instanceof Error ? error.message : String(error))}\n`)
   process.exitCode = error instanceof ConfigError ? error.exitCode : 1
 }

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { createShares, type ShareLimits } from '@orderly/callers'
 import type { Order } from '../domain/order-status.ts'
 import type { OrderStore } from './order-store.ts'
 
@@ -13,11 +14,12 @@ export interface OrderWatch {
    * @returns the order as soon as it is as wanted; otherwise as it was last seen, if it was, when time is up or the signal is
    * aborted
    */
-  until(
-    orderID: string,
-    isWanted: (order: Order) => boolean,
-    options: { readonly timeoutMs: number; readonly signal: AbortSignal }
-  ): Promise<Order | undefined>
+  until(orderID: string, isWanted: (order: Order) => boolean, options: WatchOptions): Promise<Order | undefined>
+}
+
+export interface WatchOptions {
+  readonly timeoutMs: number
+  readonly signal: AbortSignal
 }
 
 interface Waiter {
@@ -72,18 +74,22 @@ export function createOrderWatch(store: Pick<OrderStore, 'find'>, everyMs = 30):
   }
 }
 
-/** Beyond so many at a time nobody waits. */
-export function limitWatch(watch: OrderWatch, maxWaiting: number): OrderWatch {
-  let waiting = 0
+/** A watch with limits of the requests that wait at a time: in all, and of one caller. */
+export interface LimitedWatch {
+  /** As OrderWatch. @returns undefined when the request must not wait, since too many do */
+  until(
+    orderID: string,
+    isWanted: (order: Order) => boolean,
+    options: WatchOptions & { readonly caller: string | undefined }
+  ): Promise<Order | undefined> | undefined
+}
+
+export function limitWatch(watch: OrderWatch, limits: ShareLimits): LimitedWatch {
+  const shares = createShares(limits)
   return {
-    async until(...given) {
-      if (waiting >= maxWaiting) return undefined
-      waiting++
-      try {
-        return await watch.until(...given)
-      } finally {
-        waiting--
-      }
+    until(orderID, isWanted, { caller, ...options }) {
+      const release = shares.acquire(caller)
+      return typeof release === 'function' ? watch.until(orderID, isWanted, options).finally(release) : undefined
     }
   }
 }

@@ -1,5 +1,5 @@
 import type { TestContext } from 'node:test'
-import type { KnownCallers } from '@orderly/callers'
+import type { KnownCallers, ShareLimits } from '@orderly/callers'
 import { connectTopics, type Topics } from '@orderly/contracts'
 import { createInMemoryRegistry } from '@orderly/contracts/testing'
 import { createInMemoryBroker, type InMemoryBroker } from '@orderly/kafka/testing'
@@ -13,7 +13,7 @@ import type { KeyStore } from '../store/key-store.ts'
 import { createMemoryKeyStore } from '../store/memory-keys.ts'
 import { createMemoryOrderStore } from '../store/memory-orders.ts'
 import type { OrderStore } from '../store/order-store.ts'
-import { createOrderWatch } from '../store/order-watch.ts'
+import { createOrderWatch, limitWatch } from '../store/order-watch.ts'
 import { createPlaceOnce } from '../to-orders/place-once.ts'
 import { publishOrders } from '../to-orders/publish-orders.ts'
 import { requestChanges } from '../to-orders/request-change.ts'
@@ -37,7 +37,8 @@ export interface OrderApi {
 
 export interface OrderApiOptions {
   readonly orderCreatedVersion?: number
-  readonly maxStreams?: number
+  readonly streamLimits?: ShareLimits
+  readonly waiterLimits?: ShareLimits
   readonly heartbeatMs?: number
   readonly callers?: Pick<KnownCallers, 'find'>
   readonly keys?: KeyStore
@@ -48,15 +49,17 @@ export interface OrderApiOptions {
 /** The API as `main.ts` wires it, on a broker, a registry and stores in memory. */
 export async function createOrderApi(t: Pick<TestContext, 'after'>, options: OrderApiOptions = {}): Promise<OrderApi> {
   const { keys = createMemoryKeyStore(() => nowMs), logger = silentLogger(), ...more } = options
-  const { orderCreatedVersion = 3, maxStreams = 10, callers, ...streamOptions } = more
+  const { orderCreatedVersion = 3, callers, ...streamOptions } = more
+  const { streamLimits = { total: 10, perCaller: 10 }, waiterLimits = { total: 1_000, perCaller: 1_000 } } = options
   const broker = createInMemoryBroker()
   const topics = await connectTopics(createInMemoryRegistry(), {
     ordersCreated: orderCreatedVersion,
     ordersChanges: 'write'
   })
-  const { http, listen } = createTestHttp(t, logger)
+  const { http, listen } = createTestHttp(t, { logger })
   const orders = createMemoryOrderStore()
-  const watch = createOrderWatch(orders, 1)
+  const watchStream = createOrderWatch(orders, 1)
+  const watch = limitWatch(watchStream, waiterLimits)
   const { writer, failNext, hold } = createMemoryOnceWriter(broker.producer())
   const placeOnce = createPlaceOnce({
     writer,
@@ -77,10 +80,10 @@ export async function createOrderApi(t: Pick<TestContext, 'after'>, options: Ord
     newRequestID: newOrderID,
     orderCreatedVersion,
     watch: () => watch,
-    orders: { ...orders, watch, watchStream: watch },
+    orders: { ...orders, watch, watchStream },
     nowMs: Date.now,
-    maxStreams,
-    ...streamOptions
+    ...streamOptions,
+    streamLimits
   })
   return {
     http,

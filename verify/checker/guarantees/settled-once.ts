@@ -118,7 +118,7 @@ function checkAnswer(evidence: Evidence, { id, orderID, userID, wish, result, en
     ORDER_FAILED: outcome?.topic === topicNames.inventoryFailed && !cancelledEarly,
     ORDER_CANCELLED: cancelledEarly || isTold(topicNames.inventoryReleased, 'cancelled'),
     ORDER_EXPIRED: isTold(topicNames.inventoryReleased, 'expired'),
-    ORDER_WITHOUT_HOLD: (evidence.ordersByID.get(orderID)?.[0]?.event?.holdSeconds ?? null) === null
+    ORDER_HAS_NO_HOLD: (evidence.ordersByID.get(orderID)?.[0]?.event?.holdSeconds ?? null) === null
   }
   return truths[result.code] === true
     ? []

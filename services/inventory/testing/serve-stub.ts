@@ -1,0 +1,22 @@
+import { createTestHttp, serveParent } from '@orderly/service-kit/testing'
+import { addStockApi } from '../from-http/api.ts'
+import type { StockKeeping } from '../store/stock-keeping.ts'
+
+/** The stock API without a database, for a test that limits the memory of its process. */
+const set: StockKeeping['set'] = async counts => ({
+  kind: 'set',
+  levels: Array.from(counts.keys(), sku => ({ sku, available: 1, reserved: 0 }))
+})
+const page: StockKeeping['page'] = async ({ after, limit }) => {
+  const first = Number(after || '0') + 1
+  const length = Math.min(limit, 1_000_000 - first + 1)
+  return Array.from({ length }, (_, index) => ({
+    sku: String(first + index).padStart(40, '0'),
+    available: 1,
+    reserved: 0
+  }))
+}
+
+const { http, listen } = createTestHttp({ after: () => {} })
+await addStockApi(http, { callers: undefined, stock: { set, page } as StockKeeping })
+await serveParent(listen)
