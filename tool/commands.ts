@@ -4,6 +4,7 @@ import { showLog } from './dlq/log.ts'
 import { dropLetters, replayLetters } from './dlq/operate.ts'
 import { showLetters } from './dlq/show.ts'
 import { runDoctor } from './doctor/doctor.ts'
+import { addEndpoint, changeEndpoint, listEndpoints, removeEndpoint } from './endpoints/endpoints.ts'
 import { showLag } from './lag/lag.ts'
 import { showOrder } from './orders/show.ts'
 import { adjustStock, exportStock, importStock, setStock, showStock } from './stock/stock.ts'
@@ -20,6 +21,10 @@ export const commands: readonly Command[] = [
   replayLetters,
   dropLetters,
   showLog,
+  listEndpoints,
+  addEndpoint,
+  changeEndpoint,
+  removeEndpoint,
   showStock,
   setStock,
   adjustStock,

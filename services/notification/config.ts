@@ -44,6 +44,12 @@ export const configSchema = Type.Object({
     maximum: dayMs,
     default: 6 * hourMs
   }),
+  NOTIFICATION_MAX_RETRY_AFTER_MS: Type.Integer({
+    description: 'the longest pause that a target can ask for by Retry-After; a longer one is cut to this',
+    minimum: 0,
+    maximum: 30 * dayMs,
+    default: dayMs
+  }),
   NOTIFICATION_LEASE_MS: Type.Integer({
     description: 'how long an instance may have deliveries in hand; after a crash others wait for so long',
     minimum: 500,
@@ -55,6 +61,12 @@ export const configSchema = Type.Object({
     minimum: 10,
     maximum: minuteMs,
     default: 1_000
+  }),
+  NOTIFICATION_ENDPOINTS_REFRESH_MS: Type.Integer({
+    description: 'how often the webhook endpoints in the database are read',
+    minimum: 50,
+    maximum: hourMs,
+    default: 5_000
   }),
   NOTIFICATION_RETENTION_DAYS: Type.Integer({
     description: 'for how many days what was sent is remembered; longer than the topics keep their records',

@@ -13,6 +13,7 @@ import {
 import { configSchema } from './config.ts'
 import { resultStage } from './from-results/result-stage.ts'
 import { resultTopics } from './kafka-uses.ts'
+import { readEndpoints } from './store/endpoints.ts'
 import { isTransient } from './store/is-transient.ts'
 import { createPostgresLedger, ledgerSchema, ledgerSessionSettings } from './store/postgres.ts'
 import { notificationsDeadLetterTopic, toDeadLetter } from './to-dead-letters/dead-letter.ts'
@@ -21,13 +22,17 @@ import { startHousekeeping } from './to-recipient/housekeeping.ts'
 import { measure } from './to-recipient/measure.ts'
 import { createSettlements } from './to-recipient/settlements.ts'
 import { createSinks } from './to-recipient/sinks.ts'
+import { startTargets } from './to-recipient/targets.ts'
 import { traceDeliveries } from './to-recipient/trace-deliveries.ts'
+import { createStoredWebhook } from './to-recipient/webhook/webhook.ts'
 
 const statementTimeoutMs = 10_000
 const housekeepingMs = 60_000
 /** So much later may a notification be where hundreds of outcomes a second come: each batch costs the ledger half a dozen statements. */
 const fetchPace = { everyMs: 50 }
 const dayMs = 24 * 60 * 60_000
+/** Loops are woken when something is due; they also look for themselves, in case that was missed. */
+const unwokenMs = 60_000
 
 runService({
   name: 'notification',
@@ -61,7 +66,6 @@ runService({
       onRetry: (error, _attempt, delayMs) => logger.warn({ error, delayMs }, 'the database is not there yet')
     })
     const ledger = createPostgresLedger(pool)
-    await ledger.register(sinks)
     const released = await ledger.releaseClaims(instanceID)
     if (released > 0) logger.warn({ lanes: released }, 'deliveries that an earlier run had in hand are due again')
 
@@ -87,7 +91,7 @@ runService({
       retry: work => retryTransient(work, { isTransient, attempts: 8 }),
       onSettled(settled, dueAgain) {
         measures.settled(settled)
-        for (const target of dueAgain) loops.get(target)?.wake()
+        targets.wake(dueAgain)
       }
     })
     onStop('settlements', () => settlements.drained())
@@ -96,27 +100,38 @@ runService({
       maxAttempts: config.NOTIFICATION_MAX_ATTEMPTS,
       maxAgeMs: config.NOTIFICATION_MAX_AGE_MS,
       firstDelayMs: config.NOTIFICATION_FIRST_RETRY_MS,
-      maxDelayMs: config.NOTIFICATION_MAX_RETRY_MS
+      maxDelayMs: config.NOTIFICATION_MAX_RETRY_MS,
+      maxRetryAfterMs: config.NOTIFICATION_MAX_RETRY_AFTER_MS
     }
     const observer = traceDeliveries(measures, spans)
-    const targets = sinks.map(({ target }) => target)
+    const options = { ledger, settlements, policy, instanceID, leaseMs, pollMs: unwokenMs, logger, observer }
+    const targets = await startTargets({
+      configured: sinks,
+      readEndpoints: () => readEndpoints(pool),
+      createSink: endpoint =>
+        createStoredWebhook(endpoint, config, {
+          isProd: config.ORDERLY_PROFILE === 'prod',
+          maxTimeoutMs: Math.floor(leaseMs / 2)
+        }),
+      startLoop: sink => startDelivering(sink, options),
+      ledger,
+      refreshMs: config.NOTIFICATION_ENDPOINTS_REFRESH_MS,
+      pollMs: config.NOTIFICATION_POLL_MS,
+      logger
+    })
+    onStop('deliveries', () => targets.stop(config.SHUTDOWN_DEADLINE_MS / 2))
     const housekeeping = startHousekeeping({
-      ...{ ledger, settlements, targets, policy, instanceID, leaseMs, logger },
+      ...{ ledger, settlements, targets: targets.names, policy, instanceID, leaseMs, logger },
       retentionMs: config.NOTIFICATION_RETENTION_DAYS * dayMs,
       everyMs: housekeepingMs
     })
     onStop('housekeeping', () => housekeeping.stop())
 
-    const pollMs = config.NOTIFICATION_POLL_MS
-    const options = { ledger, settlements, policy, instanceID, leaseMs, pollMs, logger, observer }
-    const loops = new Map(sinks.map(sink => [sink.target, startDelivering(sink, options)]))
-    onStop('deliveries', () => Promise.all([...loops.values()].map(loop => loop.stop(config.SHUTDOWN_DEADLINE_MS / 2))))
-
     const topics = await connectTopics(createSchemaRegistry(registryAddress(config)), resultTopics)
     const accept = async (outcomes: Parameters<typeof ledger.accept>[0]) => {
-      const { duplicates } = await ledger.accept(outcomes, targets)
-      measures.duplicates(duplicates)
-      for (const loop of loops.values()) loop.wake()
+      const accepted = await ledger.accept(outcomes, targets.recipients())
+      measures.duplicates(accepted.duplicates)
+      targets.wake(accepted.targets)
     }
     const traced = traceStage(resultStage(topics, accept), stageObserver(metrics), spans)
     const stage = runStage(traced.stage, {

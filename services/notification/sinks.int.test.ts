@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { type OutputRecord, outputHeader } from '@orderly/kafka'
 import { readCommitted } from '@orderly/kafka/testing'
-import type { TestService } from '@orderly/stack/testing'
+import { createCertificate, type TestService } from '@orderly/stack/testing'
 import { Webhook } from 'standardwebhooks'
 import { startMailServer } from './testing/mail-server.ts'
 import { outcomes, startPipeline, statuses, until } from './testing/pipeline.ts'
@@ -25,6 +25,9 @@ function webhookTo(...urls: readonly string[]): Record<string, string> {
   }
 }
 
+/** Timeouts of tests in which each notification arrives once, also on a machine under load. */
+const patient = { NOTIFICATION_LEASE_MS: '60000', SMTP_TIMEOUT_MS: '20000', WEBHOOK_TIMEOUT_MS: '20000' }
+
 const idsOf = (received: readonly { readonly id: string }[]) => received.map(({ id }) => id)
 const metricsOf = async ({ url }: TestService) => (await fetch(`${url}/metrics`)).text()
 
@@ -37,6 +40,7 @@ test('sinks of the real process, on real Kafka, Postgres, SMTP and HTTP servers'
     const shop = await startReceiver(t, () => ok)
     const instance = await pipeline.start(t, {
       ...webhookTo(shop.url),
+      ...patient,
       NOTIFICATION_SINKS: 'console,smtp,webhook',
       SMTP_URL: mail.url
     })
@@ -101,6 +105,56 @@ test('sinks of the real process, on real Kafka, Postgres, SMTP and HTTP servers'
     await until(async () => (await statuses(pool, 'smtp')).sending === undefined)
     assert.equal((await other.stop()).code, 0)
   })
+
+  await t.test('a target that sends interim answers first gets each notification once', async t => {
+    const shop = await startReceiver(t, () => ({ ...ok, hasInterim: true }))
+    const instance = await pipeline.start(t, { ...webhookTo(shop.url), ...patient })
+    const { eventIDs, records } = outcomes(pipeline, 20)
+    await producer.send(records)
+    await until(async () => (await statuses(pool, 'webhook:shop')).due === undefined && shop.received.length >= 20)
+    assert.deepEqual(idsOf(shop.received).sort(), eventIDs.toSorted())
+    assert.doesNotMatch(await metricsOf(instance), /orderly_notification_failures_total\{[^}]*target="webhook:shop"/)
+    assert.equal((await instance.stop()).code, 0)
+  })
+
+  await t.test(
+    'a long pause outlives a restart and is kept by other instances; other targets wait for nothing',
+    async t => {
+      let isWell = false
+      const pause: Answer = { status: 503, headers: { 'retry-after': '3000' } }
+      const shop = await startReceiver(t, () => (isWell ? ok : pause))
+      const erp = await startReceiver(t, () => ok)
+      const settings = webhookTo(shop.url, erp.url)
+      const first = await pipeline.start(t, { ...settings, INSTANCE_ID: 'one' })
+      await producer.send(outcomes(pipeline, 1).records)
+      await until(() => shop.received.length >= 1 && erp.received.length >= 1)
+      const pausedSeconds = async () => {
+        const seconds = 'extract(epoch FROM paused_until - now())::float8 AS seconds'
+        const { rows } = await pool.query(`SELECT ${seconds} FROM notification.targets WHERE target = 'webhook:shop'`)
+        return rows[0]?.seconds ?? 0
+      }
+      // Longer than the longest delay between two attempts, which is 200 ms here.
+      await until(async () => (await pausedSeconds()) > 2_000)
+      await first.stop('SIGKILL')
+      const again = [
+        await pipeline.start(t, { ...settings, INSTANCE_ID: 'one' }),
+        await pipeline.start(t, { ...settings, INSTANCE_ID: 'two' })
+      ]
+      const { records } = outcomes(pipeline, 20)
+      await producer.send(records)
+      await until(() => new Set(idsOf(erp.received)).size === 21)
+      assert.equal(shop.received.length, 1)
+      isWell = true
+      await pool.query("UPDATE notification.targets SET paused_until = now() WHERE target = 'webhook:shop'")
+      await pool.query("UPDATE notification.lanes SET due_at = now() WHERE target = 'webhook:shop' AND claim IS NULL")
+      // Instances that have learnt of the pause keep it; a new one has not.
+      for (const instance of again) assert.equal((await instance.stop()).code, 0)
+      const last = await pipeline.start(t, settings)
+      await until(async () => (await statuses(pool, 'webhook:shop')).due === undefined)
+      assert.equal(new Set(idsOf(shop.received)).size, 21)
+      assert.equal((await last.stop()).code, 0)
+    }
+  )
 
   await t.test(
     'a target that fails, hangs up or redirects gets everything when it recovers; others wait for nothing',
@@ -197,6 +251,23 @@ test('sinks of the real process, on real Kafka, Postgres, SMTP and HTTP servers'
     assert.equal(inside.received.length, 0)
     assert.equal((await instance.stop()).code, 0)
     await pool.query("DELETE FROM notification.deliveries WHERE code = 'ADDRESS_FORBIDDEN'")
+  })
+
+  await t.test('an https endpoint is sent to only if its certificate is trusted', async t => {
+    const { certificateFile, ...tls } = await createCertificate(t)
+    const shop = await startReceiver(t, () => ok, tls)
+    const { eventIDs, records } = outcomes(pipeline, 1)
+    const first = await pipeline.start(t, webhookTo(shop.url))
+    await producer.send(records)
+    const codes = async () =>
+      (await pool.query('SELECT code FROM notification.deliveries WHERE event_id = $1', [eventIDs[0]])).rows
+    await until(async () => (await codes())[0]?.code === 'DEPTH_ZERO_SELF_SIGNED_CERT')
+    assert.equal((await first.stop()).code, 0)
+    assert.equal(shop.received.length, 0)
+    const second = await pipeline.start(t, { ...webhookTo(shop.url), NODE_EXTRA_CA_CERTS: certificateFile })
+    await until(() => shop.received.length > 0)
+    assert.deepEqual(idsOf(shop.received), eventIDs)
+    assert.equal((await second.stop()).code, 0)
   })
 
   await t.test('a graceful stop waits for the answer that is under way, and nothing is sent twice', async t => {

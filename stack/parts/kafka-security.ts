@@ -15,7 +15,7 @@ export interface SecureListener {
 }
 
 export const secureListenerName = 'SECURE'
-const keystorePassword = 'orderly-on-loopback'
+export const keystorePassword = 'orderly-on-loopback'
 const scramMechanisms = ['SCRAM-SHA-256', 'SCRAM-SHA-512']
 
 export function secureProperties({ keystoreFile, users, denyByDefault }: SecureListener): Record<string, string> {

@@ -1,5 +1,6 @@
 export { readAvroWithJava } from './avro-console.ts'
 export { startBroker, type TestBroker, type TestBrokerOptions } from './broker.ts'
+export { createCertificate, type TestCertificate } from './certificate.ts'
 export { type IntegrationEnvironment, integrationEnvironment } from './environment.ts'
 export { runKafkaTool } from './kafka-tool.ts'
 export { type LauncherProcess, startLauncher } from './launcher.ts'

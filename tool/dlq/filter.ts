@@ -1,13 +1,16 @@
 import type { DeadLetter, LetterKey } from '@orderly/kafka'
 import { type OptionSpec, type OptionValues, UsageError } from '../command-line/command.ts'
 import { parseMoment } from '../command-line/time.ts'
-import { parseKey } from './key-text.ts'
+import { ownerOf, parseKey } from './key-text.ts'
 
 /** Which letters are meant; what is not said matches all. */
 export interface LetterFilter {
   readonly topics: readonly string[]
   readonly stages: readonly string[]
+  /** A letter is meant when it has one of the keys or is of one of the users; all are when there is neither. */
   readonly keys: readonly Buffer[]
+  readonly users: readonly string[]
+  readonly callers: readonly string[]
   readonly codes: readonly string[]
   readonly sinceMs: number | undefined
   readonly untilMs: number | undefined
@@ -29,7 +32,18 @@ export const filterOptions: Readonly<Record<string, OptionSpec>> = {
     placeholder: 'KEY',
     description: 'with this key, as text or as hex:00ff; may be repeated'
   },
-  user: { type: 'string', multiple: true, placeholder: 'USER', description: 'the same, as keys are users' },
+  user: {
+    type: 'string',
+    multiple: true,
+    placeholder: 'USER',
+    description: 'of this user, whichever caller placed the order; may be repeated'
+  },
+  caller: {
+    type: 'string',
+    multiple: true,
+    placeholder: 'CALLER',
+    description: 'of orders that this caller placed; may be repeated'
+  },
   code: { type: 'string', multiple: true, placeholder: 'CODE', description: 'parked for this reason; may be repeated' },
   since: { type: 'string', placeholder: 'TIME', description: 'written at or after 2026-01-31T12:00Z, or 2h ago' },
   until: { type: 'string', placeholder: 'TIME', description: 'written before then' },
@@ -49,7 +63,9 @@ export function parseFilter(options: OptionValues, nowMs: number): LetterFilter 
   return {
     topics: options.texts('topic').map(topic => (topic.endsWith('.dlq') ? topic : `${topic}.dlq`)),
     stages: options.texts('stage'),
-    keys: ['key', 'user'].flatMap(name => options.texts(name).map(text => parseKey(text, name))),
+    keys: options.texts('key').map(text => parseKey(text, 'key')),
+    users: options.texts('user'),
+    callers: options.texts('caller'),
     codes: options.texts('code'),
     sinceMs: moment('since'),
     untilMs: moment('until'),
@@ -67,12 +83,17 @@ function parseOffsets(text: string | undefined): LetterFilter['offsets'] {
 }
 
 export function matches(filter: LetterFilter, letter: DeadLetter): boolean {
-  const { topics, stages, keys, codes, sinceMs, untilMs, partition, offsets } = filter
-  const isOneOf = (texts: readonly string[], text: string) => texts.length === 0 || texts.includes(text)
+  const { topics, stages, keys, users, callers, codes, sinceMs, untilMs, partition, offsets } = filter
+  const { userID, caller } = ownerOf(letter.key) ?? {}
+  const isOneOf = (texts: readonly string[], text: string | undefined) =>
+    texts.length === 0 || (text !== undefined && texts.includes(text))
   return (
     isOneOf(topics, letter.topic) &&
     isOneOf(stages, letter.stage) &&
-    (keys.length === 0 || keys.some(key => letter.key?.equals(key))) &&
+    (keys.length + users.length === 0 ||
+      keys.some(key => letter.key?.equals(key)) ||
+      (userID !== undefined && users.includes(userID))) &&
+    isOneOf(callers, caller) &&
     isOneOf(codes, letter.code) &&
     letter.timestampMs >= (sinceMs ?? Number.NEGATIVE_INFINITY) &&
     letter.timestampMs < (untilMs ?? Number.POSITIVE_INFINITY) &&

@@ -5,6 +5,7 @@ import { UsageError } from '../command-line/command.ts'
 import { parseInvocation } from '../command-line/parse.ts'
 import { commands } from '../commands.ts'
 import { describeFilter, type LetterFilter, matches, parseFilter } from './filter.ts'
+import { shellKeyOptions } from './key-text.ts'
 
 const nowMs = Date.parse('2026-03-01T12:00:00Z')
 
@@ -54,6 +55,31 @@ test('a filter that says nothing means every letter, and each option narrows it'
     [['--partition', '1'], false]
   ]
   for (const [words, expected] of cases) assert.equal(isMeant(...words), expected, words.join(' '))
+})
+
+test('users are chosen of all callers or of one, and keys exactly', () => {
+  const letterOf = (key: Buffer | null) => ({ ...letter, key })
+  const keys = {
+    unowned: Buffer.from('ada'),
+    berlins: Buffer.from('berlin\u001fada'),
+    pariss: Buffer.from('paris\u001fada'),
+    binary: Buffer.from('berlin\u001fad\xff', 'latin1'),
+    none: null
+  }
+  const meant = (...words: string[]) => {
+    const filter = parseFilter(optionsOf(...words), nowMs)
+    return Object.entries(keys).flatMap(([name, key]) => (matches(filter, letterOf(key)) ? [name] : []))
+  }
+  assert.deepEqual(meant('--user', 'ada'), ['unowned', 'berlins', 'pariss'])
+  assert.deepEqual(meant('--key', 'ada'), ['unowned'])
+  assert.deepEqual(meant('--caller', 'berlin'), ['berlins'])
+  assert.deepEqual(meant('--caller', 'berlin', '--caller', 'paris', '--user', 'ada'), ['berlins', 'pariss'])
+  assert.deepEqual(meant('--caller', 'paris', '--user', 'bob'), [])
+  assert.deepEqual(meant('--key', `hex:${keys.berlins.toString('hex')}`), ['berlins'])
+  for (const key of [keys.unowned, keys.berlins, keys.pariss, keys.binary]) {
+    assert.equal(meant(...shellKeyOptions(key).split(' ')).length, 1, shellKeyOptions(key))
+  }
+  assert.equal(shellKeyOptions(keys.berlins), '--caller berlin --user ada')
 })
 
 test('an option that cannot be meant is refused by its name', () => {

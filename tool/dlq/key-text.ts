@@ -1,6 +1,8 @@
 import { isUtf8 } from 'node:buffer'
+import { ownerOfKey, type RecordOwner } from '@orderly/contracts'
 import { UsageError } from '../command-line/command.ts'
 import { shellWord } from '../command-line/shell-word.ts'
+import type { Column } from '../command-line/table.ts'
 
 const hexPrefix = 'hex:'
 
@@ -10,10 +12,39 @@ export function formatKey(key: Buffer): string {
   return isUtf8(key) && !text.startsWith(hexPrefix) ? text : `${hexPrefix}${key.toString('hex')}`
 }
 
-/** Returns a key as a word for a shell, in hexadecimal where its text cannot be typed. */
-export function shellKey(key: Buffer): string {
+/** Returns the caller and the user that a key is made of; undefined for a key that is not UTF-8. */
+export function ownerOf(key: Buffer | null): RecordOwner | undefined {
+  return key === null || !isUtf8(key) ? undefined : ownerOfKey(key.toString())
+}
+
+/** Columns of a table for the key of a letter: the caller, and the rest of the key. */
+export function keyColumns<Row>(keyOf: (row: Row) => Buffer | null): Column<Row>[] {
+  return [
+    { title: 'CALLER', value: row => ownerOf(keyOf(row))?.caller },
+    {
+      title: 'KEY',
+      value(row) {
+        const key = keyOf(row)
+        if (key === null) return undefined
+        const owner = ownerOf(key)
+        return shorten(owner?.caller === undefined ? formatKey(key) : owner.userID)
+      }
+    }
+  ]
+}
+
+/** Returns the options that choose exactly this key, for a shell; in hexadecimal where its text cannot be typed. */
+export function shellKeyOptions(key: Buffer): string {
+  const { caller, userID } = ownerOf(key) ?? {}
+  const isTyped = (text: string | undefined) => text !== undefined && !/\p{Cc}/u.test(text)
+  if (caller !== undefined && isTyped(caller) && isTyped(userID))
+    return `--caller ${shellWord(caller)} --user ${shellWord(String(userID))}`
   const text = formatKey(key)
-  return shellWord(/\p{Cc}/u.test(text) ? `${hexPrefix}${key.toString('hex')}` : text)
+  return `--key ${shellWord(isTyped(text) ? text : `${hexPrefix}${key.toString('hex')}`)}`
+}
+
+function shorten(text: string): string {
+  return text.length <= 40 ? text : `${text.slice(0, 39)}…`
 }
 
 /** @throws UsageError */

@@ -1,6 +1,6 @@
 import { type DeadLetter, letterHeader } from '@orderly/kafka'
 import { formatTime } from '../command-line/time.ts'
-import { formatKey } from './key-text.ts'
+import { formatKey, ownerOf } from './key-text.ts'
 
 /** A letter as commands print it with --json. */
 export function letterJson(letter: DeadLetter) {
@@ -11,6 +11,7 @@ export function letterJson(letter: DeadLetter) {
     offset,
     stage,
     key: letter.key && formatKey(letter.key),
+    ...ownerOf(letter.key),
     code,
     reason,
     eventID: letterHeader(letter, 'event-id'),

@@ -3,7 +3,7 @@ import type { Command } from '../command-line/command.ts'
 import { parseNumber, plural } from '../command-line/numbers.ts'
 import { formatDuration, formatTime } from '../command-line/time.ts'
 import { filterOptions, matches, parseFilter } from './filter.ts'
-import { formatKey } from './key-text.ts'
+import { formatKey, keyColumns } from './key-text.ts'
 import { letterJson } from './letter-json.ts'
 import { deadLetterTopics } from './topics.ts'
 
@@ -34,7 +34,7 @@ export const listLetters: Command = {
           { title: 'TOPIC', value: ({ letter }) => letter.topic },
           { title: 'AT', value: ({ letter }) => `${letter.partition}/${letter.offset}` },
           { title: 'STAGE', value: ({ letter }) => letter.stage },
-          { title: 'KEY', value: ({ letter }) => (letter.key === null ? undefined : shorten(formatKey(letter.key))) },
+          ...keyColumns(({ letter }: (typeof shown)[number]) => letter.key),
           { title: 'CODE', value: ({ letter }) => letter.code },
           { title: 'WRITTEN', value: ({ letter }) => formatTime(letter.timestampMs) },
           { title: 'EVENT', value: ({ letter }) => eventOf(letter) },
@@ -68,8 +68,4 @@ function eventOf(letter: DeadLetter): string | undefined {
   const target = letterHeader(letter, 'notification-target')
   const event = letterHeader(letter, 'event-id')
   return target === undefined ? event : `${event} to ${target}`
-}
-
-function shorten(text: string): string {
-  return text.length <= 40 ? text : `${text.slice(0, 39)}…`
 }

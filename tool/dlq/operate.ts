@@ -13,7 +13,7 @@ import { type Command, type CommandContext, type OptionSpec, orderly, UsageError
 import { parseNumber, plural } from '../command-line/numbers.ts'
 import { byOption, operatorName, reasonOption } from '../command-line/operator.ts'
 import { describeFilter, filterOptions, type LetterFilter, matches, matchesKey, parseFilter } from './filter.ts'
-import { formatKey } from './key-text.ts'
+import { formatKey, keyColumns } from './key-text.ts'
 import { letterJson } from './letter-json.ts'
 import { createOperationLog, toLogRecord } from './operation-log.ts'
 import { redeliver } from './redeliver.ts'
@@ -50,7 +50,7 @@ async function operate(kind: Kind, context: CommandContext): Promise<number> {
   const filter = parseFilter(options, Date.now())
   const words = describeFilter(options)
   if (words === '' && !options.flag('all')) {
-    throw new UsageError(`Say which letters to ${kind}: --topic, --key, --code or another filter, or --all.`)
+    throw new UsageError(`Say which letters to ${kind}: --topic, --user, --code or another filter, or --all.`)
   }
   const ratePerSecond = parseNumber(options.text('rate'), 'rate', { minimum: 1, maximum: 100_000, otherwise: 500 })
   const waitSeconds = parseNumber(options.text('wait'), 'wait', { minimum: 0, maximum: 3_600, otherwise: 30 })
@@ -125,7 +125,7 @@ async function dryRun(
         { title: 'TOPIC', value: ({ letter }) => letter.topic },
         { title: 'AT', value: ({ letter }) => `${letter.partition}/${letter.offset}` },
         { title: 'STAGE', value: ({ letter }) => letter.stage },
-        { title: 'KEY', value: ({ letter }) => (letter.key === null ? undefined : formatKey(letter.key)) },
+        ...keyColumns(({ letter }: (typeof rows)[number]) => letter.key),
         { title: 'CODE', value: ({ letter }) => letter.code }
       ],
       rows

@@ -14,11 +14,11 @@ export async function redeliver(pool: Pool, letters: readonly DeadLetter[]): Pro
   const targets = letters.map(letter => letterHeader(letter, 'notification-target') ?? '')
   await inTransaction(pool, async client => {
     await client.query(
-      `INSERT INTO notification.lanes (target, user_id, due_at)
-      SELECT target, user_id, statement_timestamp() FROM notification.deliveries
+      `INSERT INTO notification.lanes (target, caller, user_id, due_at)
+      SELECT target, caller, user_id, statement_timestamp() FROM notification.deliveries
         JOIN unnest($1::text[], $2::text[]) AS given (event_id, target) USING (event_id, target)
-      WHERE status = 'given-up' GROUP BY target, user_id ORDER BY target, user_id
-      ON CONFLICT (target, user_id) DO UPDATE SET due_at = lanes.due_at`,
+      WHERE status = 'given-up' GROUP BY target, caller, user_id ORDER BY target, caller, user_id
+      ON CONFLICT (target, caller, user_id) DO UPDATE SET due_at = lanes.due_at`,
       [events, targets]
     )
     await client.query(

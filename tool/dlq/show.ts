@@ -6,7 +6,7 @@ import { plural } from '../command-line/numbers.ts'
 import { printable } from '../command-line/table.ts'
 import { formatTime } from '../command-line/time.ts'
 import { filterOptions, matches, parseFilter } from './filter.ts'
-import { formatKey } from './key-text.ts'
+import { formatKey, ownerOf } from './key-text.ts'
 import { letterJson } from './letter-json.ts'
 import { deadLetterTopics } from './topics.ts'
 
@@ -30,7 +30,10 @@ export const showLetters: Command = {
     for (const [index, letter] of shown.entries()) {
       const { value, unreadable } = contents[index] ?? {}
       output.line(`${letter.topic} ${letter.partition}/${letter.offset}`)
-      output.line(`  key      ${letter.key === null ? 'none' : printable(formatKey(letter.key))}`)
+      const owner = ownerOf(letter.key)
+      if (owner?.caller !== undefined) output.line(`  caller   ${printable(owner.caller)}`)
+      if (owner?.caller !== undefined) output.line(`  user     ${printable(owner.userID)}`)
+      else output.line(`  key      ${letter.key === null ? 'none' : printable(formatKey(letter.key))}`)
       output.line(`  stage    ${letter.stage}`)
       output.line(`  why      ${letter.code}: ${printable(letter.reason)}`)
       output.line(`  written  ${formatTime(letter.timestampMs)}`)

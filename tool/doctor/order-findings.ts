@@ -1,10 +1,9 @@
-import { topicNames } from '@orderly/contracts'
+import { recordKey, topicNames } from '@orderly/contracts'
 import { letterHeader } from '@orderly/kafka'
 import { orderly } from '../command-line/command.ts'
 import { plural } from '../command-line/numbers.ts'
-import { shellWord } from '../command-line/shell-word.ts'
 import { formatDuration } from '../command-line/time.ts'
-import { shellKey } from '../dlq/key-text.ts'
+import { shellKeyOptions } from '../dlq/key-text.ts'
 import { statusOf } from '../orders/life.ts'
 import type { FoundRecord, OrderTables, Row } from '../orders/sources.ts'
 import { type Facts, type Finding, problem, type Thresholds } from './findings.ts'
@@ -90,7 +89,7 @@ function letterFindings({ orderID, tables }: OrderTraces, { letters }: Facts): F
       .filter(letter => letterHeader(letter, 'event-id')?.includes(`-${orderID}`))
       .filter(letter => !letter.isCopy && !givenUp.has(letterHeader(letter, 'notification-target')))
       .map(({ partition, offset, code, reason }) => {
-        const which = key === null ? `--partition ${partition} --offset ${offset}` : `--key ${shellKey(key)}`
+        const which = key === null ? `--partition ${partition} --offset ${offset}` : shellKeyOptions(key)
         const these = `--topic ${topic} ${which}`
         const todo = `${orderly} dlq show ${these}; mend what the first of them names, then ${orderly} dlq replay ${these}`
         return problem(`order ${orderID}`, `a record of it is a dead letter in ${topic} (${code}: ${reason})`, todo)
@@ -100,10 +99,12 @@ function letterFindings({ orderID, tables }: OrderTraces, { letters }: Facts): F
 
 const deliveryFinding =
   (about: string) =>
-  ({ target, status, attempts, code, reason, user_id: userID }: Row): Finding[] => {
+  ({ target, status, attempts, code, reason, user_id, caller }: Row): Finding[] => {
+    const userID = String(user_id)
+    const owner = recordKey({ userID, ...(caller !== '' && caller !== undefined && { caller: String(caller) }) })
     const why = `${code}: ${reason}`
     if (status === 'given-up') {
-      const todo = `mend the target, then ${orderly} dlq replay --topic notifications --key ${shellWord(String(userID))}`
+      const todo = `mend the target, then ${orderly} dlq replay --topic notifications ${shellKeyOptions(Buffer.from(owner))}`
       return [problem(about, `its notification to ${target} was given up (${why})`, todo)]
     }
     if (status === 'skipped') {

@@ -1,3 +1,4 @@
+import { ownerOfKey } from '@orderly/contracts'
 import { parseTraceparent } from '@orderly/service-kit'
 import { plural } from '../command-line/numbers.ts'
 import type { FoundRecord, OrderTables, Row } from './sources.ts'
@@ -14,6 +15,8 @@ export interface LifeEvent {
 export interface OrderLife {
   readonly orderID: string
   readonly userID: string | undefined
+  /** The caller that placed it. */
+  readonly caller: string | undefined
   readonly traceID: string | undefined
   /** As shops see it. */
   readonly status: string | undefined
@@ -65,11 +68,14 @@ export function lifeOf(orderID: string, tables: OrderTables, records: readonly F
 
   const [first] = records
   const traceparent = first?.record.headers.text('traceparent')
-  const userID = status?.user_id ?? outcome?.user_id ?? first?.record.key?.toString()
+  const owner = first?.record.key == null ? undefined : ownerOfKey(first.record.key.toString())
+  const userID = status?.user_id ?? outcome?.user_id ?? owner?.userID
+  const caller = status?.caller ?? outcome?.caller ?? owner?.caller
   const traceID = status?.trace_id ?? parseTraceparent(traceparent)?.traceID
   return {
     orderID,
     userID: textOf(userID),
+    caller: textOf(caller),
     traceID: textOf(traceID),
     status: statusOf(status),
     events: events.toSorted((a, b) => (a.atMs ?? Number.POSITIVE_INFINITY) - (b.atMs ?? Number.POSITIVE_INFINITY))

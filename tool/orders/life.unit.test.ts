@@ -16,7 +16,7 @@ test('the life of an order is told in the sequence of its times, wherever it is 
     ...noTables,
     status: { user_id: 'ada', accepted_at: at(2), items: [1], total_minor: 100, currency: 'EUR', outcome: 'reserved' },
     key: { key: 'k', state: 'stored', attempt: 1, claimed_at: at(0) },
-    outcome: { kind: 'reserved', user_id: 'ada', decided_at: at(20) },
+    outcome: { kind: 'reserved', user_id: 'ada', caller: 'berlin', decided_at: at(20) },
     lines: [{ sku: 'MUG', quantity: 2 }],
     deliveries: [
       {
@@ -47,7 +47,7 @@ test('the life of an order is told in the sequence of its times, wherever it is 
       'notification sent @ notification.deliveries'
     ]
   )
-  assert.deepEqual([life?.userID, life?.status, life?.traceID], ['ada', 'reserved', traceID])
+  assert.deepEqual([life?.caller, life?.userID, life?.status, life?.traceID], ['berlin', 'ada', 'reserved', traceID])
 })
 
 test('an order that was released still tells what was reserved and given back, and where its rows of the audit come from', () => {

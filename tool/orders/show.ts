@@ -27,6 +27,7 @@ export const showOrder: Command = {
       audits: tables.audits
     })
     output.line(`order   ${life.orderID}`)
+    output.line(`caller  ${life.caller ?? '-'}`)
     output.line(`user    ${life.userID ?? '-'}`)
     output.line(`status  ${life.status ?? 'not projected yet'}`)
     output.line(`trace   ${life.traceID ?? '-'}`)

@@ -1,7 +1,8 @@
 import type { Notification } from './notification.ts'
 
 /**
- * A **delivery** is one notification on its way to one **target**: `console`, `smtp`, `webhook:shop`. Its states:
+ * A **delivery** is one notification on its way to one **target**: `console`, `smtp`, `webhook:erp` of the operator, or `webhook:berlin/shop` of
+ * the caller `berlin`. Its states:
  *
  * - **due**: to be sent, at once or later
  * - **sending**: an instance has it in hand. Did that instance end, nobody knows whether it was sent
@@ -9,7 +10,7 @@ import type { Notification } from './notification.ts'
  * - **given-up**: tried often or long enough, or refused for good; it is in the dead letters
  * - **skipped**: the target wants nothing any more
  *
- * The deliveries of one user to one target form a **lane**. A lane is worked on by one instance at a time, in the order of
+ * The deliveries of one user of one caller to one target form a **lane**. A lane is worked on by one instance at a time, in the order of
  * the deliveries; while its first one waits to be tried again, the whole lane waits.
  */
 export interface Delivery {
@@ -53,6 +54,8 @@ export interface RetryPolicy {
   readonly maxAgeMs: number
   readonly firstDelayMs: number
   readonly maxDelayMs: number
+  /** Longest pause that a target can ask for (`Retry-After`). */
+  readonly maxRetryAfterMs: number
 }
 
 /** Total: every attempt settles. @param random from 0 to 1 */
@@ -76,8 +79,7 @@ export function settle(
       return { status: 'given-up', attempts, failure: { code: attempt.code, reason: attempt.reason } }
     case 'failed': {
       const failure = { code: attempt.code, reason: attempt.reason }
-      const retryAfterMs = Math.min(attempt.retryAfterMs ?? 0, policy.maxDelayMs)
-      const retryInMs = Math.max(retryDelayMs(attempts, policy, random), retryAfterMs)
+      const retryInMs = Math.max(retryDelayMs(attempts, policy, random), pauseMs(attempt, policy))
       const isLast = attempts >= policy.maxAttempts || ageMs + retryInMs > policy.maxAgeMs
       return isLast ? { status: 'given-up', attempts, failure } : { status: 'due', attempts, retryInMs, failure }
     }
@@ -85,6 +87,11 @@ export function settle(
 }
 
 const switchedOff: Failure = { code: 'TARGET_SWITCHED_OFF', reason: 'the target is switched off' }
+
+/** Returns the pause that an attempt's target asks for, within the limit of the policy. */
+export function pauseMs(attempt: Attempt, { maxRetryAfterMs }: Pick<RetryPolicy, 'maxRetryAfterMs'>): number {
+  return attempt.kind === 'failed' ? Math.min(attempt.retryAfterMs ?? 0, maxRetryAfterMs) : 0
+}
 
 /** Four times longer after each failure, up to the longest; between three quarters and all of it by chance. */
 export function retryDelayMs(

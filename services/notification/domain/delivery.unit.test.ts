@@ -8,7 +8,8 @@ const policy: RetryPolicy = {
   maxAttempts: 20,
   maxAgeMs: 72 * hourMs,
   firstDelayMs: 5_000,
-  maxDelayMs: 6 * hourMs
+  maxDelayMs: 6 * hourMs,
+  maxRetryAfterMs: 24 * hourMs
 }
 const failed: Attempt = { kind: 'failed', code: 'HTTP_500', reason: 'answered 500' }
 const fresh = { attempts: 0, ageMs: 0 }
@@ -21,7 +22,8 @@ const anyPolicy = fc
       maxAttempts: fc.constant(maxAttempts),
       firstDelayMs: fc.constant(firstDelayMs),
       maxDelayMs: fc.integer({ min: firstDelayMs, max: 24 * hourMs }),
-      maxAgeMs: fc.integer({ min: 1_000, max: 100 * hourMs })
+      maxAgeMs: fc.integer({ min: 1_000, max: 100 * hourMs }),
+      maxRetryAfterMs: fc.integer({ min: 0, max: 24 * hourMs })
     })
   )
 const anyAttempt: fc.Arbitrary<Attempt> = fc.oneof(
@@ -68,13 +70,14 @@ test('a delay is between three quarters and all of four times the one before, up
   )
 })
 
-test('a pause that the target asks for is kept, but not for longer than the longest delay', () => {
+test('a pause that the target asks for is kept up to its own maximum, which is longer than the longest delay', () => {
   fc.assert(
-    fc.property(fc.nat(), random, (retryAfterMs, random) => {
+    fc.property(fc.nat(100 * hourMs), random, (retryAfterMs, random) => {
       const settlement = settle(fresh, { ...failed, retryAfterMs } as Attempt, policy, random)
       assert.equal(settlement.status, 'due')
       const { retryInMs } = settlement as { retryInMs: number }
-      assert.ok(retryInMs >= Math.min(retryAfterMs, policy.maxDelayMs) && retryInMs <= policy.maxDelayMs)
+      const pauseMs = Math.min(retryAfterMs, policy.maxRetryAfterMs)
+      assert.equal(retryInMs, Math.max(pauseMs, retryDelayMs(1, policy, random)))
     })
   )
 })
@@ -118,4 +121,10 @@ test('what is given back untried is due at once, with what went wrong before', (
     retryInMs: 0,
     failure
   })
+})
+
+test('a pause that ends behind the longest age gives the delivery up', () => {
+  const asked: Attempt = { ...failed, retryAfterMs: 24 * hourMs } as Attempt
+  assert.equal(settle({ attempts: 0, ageMs: 48 * hourMs }, asked, policy, 1).status, 'due')
+  assert.equal(settle({ attempts: 0, ageMs: 48 * hourMs + 1 }, asked, policy, 1).status, 'given-up')
 })

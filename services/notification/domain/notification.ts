@@ -18,6 +18,8 @@ interface About {
   readonly id: string
   readonly orderID: string
   readonly userID: string
+  /** The caller that placed the order; absent for an order without one. */
+  readonly caller?: string
   /** When what it tells of was decided. */
   readonly decidedAtMs: number
 }
@@ -82,10 +84,11 @@ const failureKinds: ReadonlyMap<string, 'out-of-stock' | 'unknown-sku'> = new Ma
   [failureReasons.unknownSKU, 'unknown-sku']
 ])
 
-export function notificationFor(result: Result): Notification {
+export function notificationFor(result: Result, caller?: string): Notification {
   const { orderID, userID } = result
+  const owner = { userID, ...(caller !== undefined && { caller }) }
   const about = (eventType: string, decidedAtMs: number, requestID = '') => {
-    return { id: eventID(eventType, settlementName({ orderID, requestID })), orderID, userID, decidedAtMs }
+    return { id: eventID(eventType, settlementName({ orderID, requestID })), orderID, ...owner, decidedAtMs }
   }
   if ('shortages' in result) {
     const { reason, shortages, decidedAtMs } = result

@@ -1,4 +1,4 @@
-import type { Topics } from '@orderly/contracts'
+import { callerOf, recordKey, type Topics } from '@orderly/contracts'
 import type { Stage, StageRecord, Topic } from '@orderly/kafka'
 import { sameTraceparent } from '@orderly/service-kit'
 import { type Notification, notificationFor, type Result } from '../domain/notification.ts'
@@ -24,14 +24,21 @@ export function resultStage(topics: Pick<Topics, keyof typeof resultTopics>, acc
     inputs: [inventoryReserved, inventoryFailed, inventoryConfirmed, inventoryReleased] as Topic<Result>[],
     async process(records) {
       await accept(
-        asTheyHappened(records).map(({ event, headers }) => ({
-          notification: notificationFor(event),
-          traceparent: sameTraceparent(headers.text('traceparent'))
+        asTheyHappened(records).map(record => ({
+          notification: toNotification(record),
+          traceparent: sameTraceparent(record.headers.text('traceparent'))
         }))
       )
       return []
     }
   }
+}
+
+/** @throws ContractError `EVENT_INVALID` for an owner that no key can be made of: the record is a dead letter */
+function toNotification({ event, headers }: StageRecord<Result>): Notification {
+  const notification = notificationFor(event, callerOf(headers))
+  recordKey(notification)
+  return notification
 }
 
 /**

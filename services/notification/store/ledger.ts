@@ -1,5 +1,6 @@
 import type { Delivery, Settlement } from '../domain/delivery.ts'
 import type { Notification } from '../domain/notification.ts'
+import type { Recipient } from '../domain/recipients.ts'
 
 /** What is to be told, as it comes from the topics. */
 export interface AcceptedNotification {
@@ -13,14 +14,23 @@ export interface TargetAddress {
   readonly fingerprint: string
 }
 
+export interface Accepted {
+  /** How many deliveries were known already. */
+  readonly duplicates: number
+  /** The targets of those that were not. */
+  readonly targets: ReadonlySet<string>
+}
+
 /** Deliveries that an instance has in hand until it settles them, or its lease ends. */
 export interface Claim {
-  /** Those of one user follow each other in their order. */
+  /** The deliveries of one lane follow each other in their order. */
   readonly deliveries: readonly ClaimedDelivery[]
   /** The target wants nothing any more. */
   readonly isSwitchedOff: boolean
   /** There were as many lanes as were wanted, so more may be due. */
   readonly isLimited: boolean
+  /** For how long the target has asked to be left alone; nothing is claimed until then. */
+  readonly pausedMs: number
 }
 
 export interface ClaimedDelivery extends Delivery {
@@ -30,7 +40,7 @@ export interface ClaimedDelivery extends Delivery {
 
 export interface ClaimOptions {
   readonly instanceID: string
-  /** Users at most. */
+  /** Lanes at most. */
   readonly maxLanes: number
   /** Deliveries of each of them at most. */
   readonly maxPerLane: number
@@ -47,6 +57,7 @@ export interface SettledDelivery {
 /** A lane that is given back. */
 export interface FreedLane {
   readonly target: string
+  readonly caller?: string | undefined
   readonly userID: string
   readonly claim: string
   readonly retryInMs: number
@@ -62,11 +73,11 @@ export interface TargetBacklog {
 /** Remembers every delivery and what became of it. Each method is atomic, also among several instances. */
 export interface Ledger {
   /**
-   * Makes a delivery due for each notification and target; those of one user in the order in which they are given. A pair
-   * that it has already stays as it is. @returns how many it had already
+   * Makes a delivery due for each notification and each of its recipients; those of one lane in the order in which they are
+   * given. A pair that it has already stays as it is.
    */
-  accept(notifications: readonly AcceptedNotification[], targets: readonly string[]): Promise<{ duplicates: number }>
-  /** Says where the targets lead to. One that was switched off is on again when that has changed. */
+  accept(notifications: readonly AcceptedNotification[], recipients: readonly Recipient[]): Promise<Accepted>
+  /** Registers where the targets lead to. When that has changed, a target is not switched off or paused any more. */
   register(targets: readonly TargetAddress[]): Promise<void>
   /** Takes lanes that are due in hand, the longest due first. */
   claim(target: string, options: ClaimOptions): Promise<Claim>
@@ -74,6 +85,10 @@ export interface Ledger {
   settle(deliveries: readonly SettledDelivery[], lanes: readonly FreedLane[]): Promise<ReadonlySet<string>>
   /** Nothing is sent to it any more; unless it leads somewhere else by now. */
   switchOff(address: TargetAddress, reason: string): Promise<void>
+  /** Leaves the target alone for a while, for all instances and across restarts; unless it leads somewhere else by now. */
+  pause(address: TargetAddress, pauseMs: number): Promise<void>
+  /** The targets that have lanes which are due. */
+  dueTargets(): Promise<readonly string[]>
   /** What an earlier run of this instance had in hand is due again. @returns how many lanes that were */
   releaseClaims(instanceID: string): Promise<number>
   /** Every target that has deliveries waiting. */

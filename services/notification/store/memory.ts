@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto'
+import { recordKey } from '@orderly/contracts'
 import type { Failure } from '../domain/delivery.ts'
+import { targetsFor } from '../domain/recipients.ts'
 import type { AcceptedNotification, ClaimedDelivery, Ledger, TargetAddress } from './ledger.ts'
 
 interface Row extends AcceptedNotification {
@@ -12,7 +14,7 @@ interface Row extends AcceptedNotification {
 
 interface Lane {
   readonly target: string
-  readonly userID: string
+  readonly owner: string
   dueAtMs: number
   claim?: string
   instanceID?: string
@@ -22,19 +24,21 @@ interface Lane {
 export function createMemoryLedger(nowMs: () => number = Date.now): Ledger {
   const rows = new Map<string, Row>()
   const lanes = new Map<string, Lane>()
-  const addresses = new Map<string, TargetAddress & { isOff: boolean }>()
+  const addresses = new Map<string, TargetAddress & { isOff: boolean; pausedUntilMs: number }>()
 
   const key = (...parts: readonly string[]) => JSON.stringify(parts)
   const isUnsettled = ({ status }: Row) => status === 'due' || status === 'sending'
-  const unsettledOf = (target: string, userID: string) =>
-    [...rows.values()].filter(row => row.target === target && row.notification.userID === userID && isUnsettled(row))
+  const unsettledOf = (target: string, owner: string) =>
+    [...rows.values()].filter(row => row.target === target && recordKey(row.notification) === owner && isUnsettled(row))
 
-  function openLane(target: string, userID: string): boolean {
-    const id = key(target, userID)
+  function openLane(target: string, owner: string): boolean {
+    const id = key(target, owner)
     if (lanes.has(id)) return false
-    lanes.set(id, { target, userID, dueAtMs: nowMs() })
+    lanes.set(id, { target, owner, dueAtMs: nowMs() })
     return true
   }
+
+  const pausedMs = (target: string) => Math.max(0, (addresses.get(target)?.pausedUntilMs ?? 0) - nowMs())
 
   function toDelivery(row: Row, claim: string): ClaimedDelivery {
     const { target, notification, traceparent, attempts, failure } = row
@@ -43,39 +47,42 @@ export function createMemoryLedger(nowMs: () => number = Date.now): Ledger {
   }
 
   return {
-    async accept(notifications, targets) {
+    async accept(notifications, recipients) {
+      const targetsOf = targetsFor(recipients)
+      const targets = new Set<string>()
       let duplicates = 0
       for (const accepted of notifications) {
-        const { id, userID } = accepted.notification
-        for (const target of targets) {
+        const { id } = accepted.notification
+        for (const target of targetsOf(accepted.notification)) {
           if (rows.has(key(id, target))) {
             duplicates++
             continue
           }
           const row = { ...accepted, target, acceptedAtMs: nowMs(), attempts: 0, failure: undefined }
           rows.set(key(id, target), { ...row, status: 'due' })
-          openLane(target, userID)
+          openLane(target, recordKey(accepted.notification))
+          targets.add(target)
         }
       }
-      return { duplicates }
+      return { duplicates, targets }
     },
 
     async register(targets) {
       for (const address of targets) {
         if (addresses.get(address.target)?.fingerprint === address.fingerprint) continue
-        addresses.set(address.target, { ...address, isOff: false })
+        addresses.set(address.target, { ...address, isOff: false, pausedUntilMs: 0 })
       }
     },
 
     async claim(target, { instanceID, maxLanes, maxPerLane, leaseMs, overdueMs = 0 }) {
       const claim = randomUUID()
       const due = [...lanes.values()]
-        .filter(lane => lane.target === target && lane.dueAtMs <= nowMs() - overdueMs)
+        .filter(lane => lane.target === target && lane.dueAtMs <= nowMs() - overdueMs && pausedMs(target) === 0)
         .sort((left, right) => left.dueAtMs - right.dueAtMs)
         .slice(0, maxLanes)
       const taken = due.flatMap(lane => {
         Object.assign(lane, { dueAtMs: nowMs() + leaseMs, claim, instanceID })
-        return unsettledOf(target, lane.userID).slice(0, maxPerLane)
+        return unsettledOf(target, lane.owner).slice(0, maxPerLane)
       })
       for (const row of taken) {
         if (row.status === 'sending') row.attempts++
@@ -84,7 +91,8 @@ export function createMemoryLedger(nowMs: () => number = Date.now): Ledger {
       return {
         deliveries: taken.map(row => toDelivery(row, claim)),
         isSwitchedOff: addresses.get(target)?.isOff === true,
-        isLimited: due.length === maxLanes
+        isLimited: due.length === maxLanes,
+        pausedMs: pausedMs(target)
       }
     },
 
@@ -92,19 +100,20 @@ export function createMemoryLedger(nowMs: () => number = Date.now): Ledger {
       for (const { delivery, settlement } of deliveries) {
         const { target, notification, claim } = delivery
         const row = rows.get(key(notification.id, target))
-        const isOurs = lanes.get(key(target, notification.userID))?.claim === claim
+        const isOurs = lanes.get(key(target, recordKey(notification)))?.claim === claim
         if (row === undefined || !isUnsettled(row) || !(isOurs || settlement.status === 'sent')) continue
         row.status = settlement.status
         row.attempts = settlement.attempts
         row.failure = 'failure' in settlement ? settlement.failure : undefined
       }
       const dueAgain = new Set<string>()
-      for (const { target, userID, claim, retryInMs } of freed) {
-        const lane = lanes.get(key(target, userID))
+      for (const { target, claim, retryInMs, ...user } of freed) {
+        const owner = recordKey(user)
+        const lane = lanes.get(key(target, owner))
         if (lane === undefined) continue
-        if (unsettledOf(target, userID).length === 0) lanes.delete(key(target, userID))
+        if (unsettledOf(target, owner).length === 0) lanes.delete(key(target, owner))
         else if (lane.claim === claim) {
-          lanes.set(key(target, userID), { target, userID, dueAtMs: nowMs() + retryInMs })
+          lanes.set(key(target, owner), { target, owner, dueAtMs: nowMs() + retryInMs })
           dueAgain.add(target)
         }
       }
@@ -116,11 +125,21 @@ export function createMemoryLedger(nowMs: () => number = Date.now): Ledger {
       if (known?.fingerprint === fingerprint) known.isOff = true
     },
 
+    async pause({ target, fingerprint }, pauseMs) {
+      const known = addresses.get(target)
+      if (known?.fingerprint !== fingerprint) return
+      known.pausedUntilMs = Math.max(known.pausedUntilMs, nowMs() + pauseMs)
+    },
+
+    async dueTargets() {
+      return [...new Set([...lanes.values()].filter(({ dueAtMs }) => dueAtMs <= nowMs()).map(({ target }) => target))]
+    },
+
     async releaseClaims(instanceID) {
       const held = [...lanes.values()].filter(lane => lane.instanceID === instanceID)
-      for (const { target, userID } of held) {
-        lanes.delete(key(target, userID))
-        openLane(target, userID)
+      for (const { target, owner } of held) {
+        lanes.delete(key(target, owner))
+        openLane(target, owner)
       }
       return held.length
     },
@@ -144,7 +163,8 @@ export function createMemoryLedger(nowMs: () => number = Date.now): Ledger {
     },
 
     async repairLanes() {
-      return [...rows.values()].filter(row => isUnsettled(row) && openLane(row.target, row.notification.userID)).length
+      return [...rows.values()].filter(row => isUnsettled(row) && openLane(row.target, recordKey(row.notification)))
+        .length
     },
 
     async prune(olderThanMs) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { inTransaction } from '@orderly/postgres'
-import { accepted, notification } from '../testing/notifications.ts'
+import { accepted, notification, ofAll } from '../testing/notifications.ts'
 import { isTransient } from './is-transient.ts'
 import type { Claim, Ledger } from './ledger.ts'
 import { createPostgresLedger } from './postgres.ts'
@@ -35,7 +35,7 @@ function sentAndFreed({ deliveries }: Claim): Parameters<Ledger['settle']> {
 test('without another clock, time is that of the database', async () => {
   await emptyLedger(pool)
   const ledger = createPostgresLedger(pool)
-  await ledger.accept(accepted(notification()), ['console'])
+  await ledger.accept(accepted(notification()), ofAll('console'))
   const { deliveries } = await ledger.claim('console', options)
   assert.equal(deliveries.length, 1)
   assert.ok((deliveries[0]?.ageMs ?? -1) >= 0)
@@ -52,7 +52,7 @@ test('instances that accept the same events, claim and settle at the same time s
       let share = 0
       const shifted = [...given.slice(instance * 200), ...given.slice(0, instance * 200)]
       for (let start = 0; start < shifted.length; start += 50) {
-        await ledger.accept(accepted(...shifted.slice(start, start + 50)), ['console'])
+        await ledger.accept(accepted(...shifted.slice(start, start + 50)), ofAll('console'))
         const claim = await ledger.claim('console', { ...options, instanceID: String(instance), maxLanes: 5 })
         taken.push(...claim.deliveries.map(({ notification }) => notification.id))
         share += claim.deliveries.length
@@ -86,7 +86,7 @@ for (const [past, upkeep] of Object.entries(pasts)) {
     const few = { ...options, maxLanes: 10 }
     async function accept(count: number): Promise<void> {
       const given = Array.from({ length: count }, (_, index) => notification({ userID: `user-${index}` }))
-      await ledger.accept(accepted(...given), ['console'])
+      await ledger.accept(accepted(...given), ofAll('console'))
     }
     async function sendAll(maxLanes: number): Promise<void> {
       for (;;) {
@@ -128,7 +128,7 @@ test('a delivery that is accepted while its lane is being given back is not forg
   await emptyLedger(pool)
   const ledger = createPostgresLedger(pool)
   const [first, second] = [notification({ userID: 'ada' }), notification({ userID: 'ada' })]
-  await ledger.accept(accepted(first), ['console'])
+  await ledger.accept(accepted(first), ofAll('console'))
   const claim = await ledger.claim('console', options)
   // Whoever gives the lane back waits for this transaction, which has locked it and adds to it.
   const observer = database.open()
@@ -157,7 +157,7 @@ test('deliveries that were made due again by hand are found', async () => {
   await emptyLedger(pool)
   const ledger = createPostgresLedger(pool)
   const given = notification()
-  await ledger.accept(accepted(given), ['console'])
+  await ledger.accept(accepted(given), ofAll('console'))
   await ledger.settle(...sentAndFreed(await ledger.claim('console', options)))
   await pool.query(
     "UPDATE notification.deliveries SET status = 'due', attempts = 0, accepted_at = now(), settled_at = NULL"
@@ -171,7 +171,7 @@ test('a notification that Postgres cannot hold is refused for good, and nothing 
   await emptyLedger(pool)
   const ledger = createPostgresLedger(pool)
   const batch = accepted(notification(), notification({ userID: 'a\0b' }))
-  await assert.rejects(ledger.accept(batch, ['console']), error => !isTransient(error))
+  await assert.rejects(ledger.accept(batch, ofAll('console')), error => !isTransient(error))
   assert.deepEqual(await ledger.backlog(), [])
 })
 
@@ -180,17 +180,19 @@ test('statements that were prepared on empty tables do not read them from end to
   const single = database.open({ maxConnections: 1 })
   const ledger = createPostgresLedger(single)
   for (let index = 0; index < 20; index++) {
-    await ledger.accept(accepted(notification()), ['console'])
+    await ledger.accept(accepted(notification()), ofAll('console'))
     await ledger.settle(...sentAndFreed(await ledger.claim('console', options)))
+    await ledger.dueTargets()
   }
   const id = "'00000000-0000-0000-0000-000000000000'"
   const statements = [
     `"claim-lanes" ('console', ${id}, 'one', 50, 1000, 0, NULL)`,
+    '"due-targets" (NULL)',
     `"take-in-hand" (${id}, 10, NULL)`,
     `"drop-empty-lanes" (${id})`,
-    `"lock-lanes" ('{console}', '{ada}')`,
+    `"lock-lanes" ('{console}', '{berlin}', '{ada}')`,
     `"settle-deliveries" ('{a}', '{console}', '{${id.slice(1, -1)}}', '{sent}', '{1}', '{NULL}', '{NULL}', NULL)`,
-    `"free-lanes" ('{console}', '{ada}', '{${id.slice(1, -1)}}', '{0}', NULL)`
+    `"free-lanes" ('{console}', '{berlin}', '{ada}', '{${id.slice(1, -1)}}', '{0}', NULL)`
   ]
   for (const statement of statements) {
     const { rows } = await single.query(`EXPLAIN EXECUTE ${statement}`)

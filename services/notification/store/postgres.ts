@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { isPostgresConflict, readDecideWrite, retryTransient, runStatement, type Statement } from '@orderly/postgres'
 import type { Pool, QueryResultRow } from 'pg'
+import { targetsFor } from '../domain/recipients.ts'
 import type { ClaimedDelivery, Ledger } from './ledger.ts'
 import * as statements from './statements.ts'
 
@@ -37,11 +38,17 @@ export function createPostgresLedger(pool: Pool, nowMs: () => number | null = ()
   const run = <Row extends QueryResultRow>(statement: Statement) => runStatement<Row>(pool, statement)
 
   return {
-    async accept(notifications, targets) {
-      if (notifications.length === 0 || targets.length === 0) return { duplicates: 0 }
-      const statement = statements.accept(notifications, targets, nowMs())
-      const { rows } = await untilUncontested(() => run<{ inserted: number }>(statement))
-      return { duplicates: notifications.length * targets.length - (rows[0]?.inserted ?? 0) }
+    async accept(notifications, recipients) {
+      const targetsOf = targetsFor(recipients)
+      const wanted = notifications
+        .map(accepted => ({ ...accepted, targets: targetsOf(accepted.notification) }))
+        .filter(({ targets }) => targets.length > 0)
+      if (wanted.length === 0) return { duplicates: 0, targets: new Set() }
+      const statement = statements.accept(wanted, nowMs())
+      const { rows } = await untilUncontested(() => run<{ target: string; inserted: number }>(statement))
+      const pairs = wanted.reduce((sum, { targets }) => sum + targets.length, 0)
+      const inserted = rows.reduce((sum, row) => sum + row.inserted, 0)
+      return { duplicates: pairs - inserted, targets: new Set(rows.map(({ target }) => target)) }
     },
 
     async register(targets) {
@@ -54,26 +61,25 @@ export function createPostgresLedger(pool: Pool, nowMs: () => number | null = ()
         statements.claimLanes(target, claim, options, nowMs()),
         statements.takeInHand(claim, options.maxPerLane, nowMs()),
         statements.dropEmptyLanes(claim),
-        statements.isSwitchedOff(target)
+        statements.targetState(target, nowMs())
       ]
-      return readDecideWrite(pool, reads, ([lanes = [], taken = [], , off = []]) => ({
+      return readDecideWrite(pool, reads, ([lanes = [], taken = [], , states = []]) => ({
         writes: [],
         result: {
           deliveries: taken.toSorted(bySequence).map(row => toDelivery(row, claim)),
-          isSwitchedOff: off.length > 0,
-          isLimited: lanes.length === options.maxLanes
+          isSwitchedOff: states[0]?.is_off === true,
+          isLimited: lanes.length === options.maxLanes,
+          pausedMs: states[0]?.paused_ms ?? 0
         }
       }))
     },
 
     async settle(deliveries, lanes) {
-      const touched = [...deliveries.map(({ delivery }) => [delivery.target, delivery.notification.userID] as const)]
-      touched.push(...lanes.map(({ target, userID }) => [target, userID] as const))
-      if (touched.length === 0) return new Set()
-      const lock = statements.lockLanes(
-        touched.map(([target]) => target),
-        touched.map(([, userID]) => userID)
-      )
+      const touched = deliveries.map(({ delivery: { target, notification } }) => {
+        return { target, caller: notification.caller, userID: notification.userID }
+      })
+      if (touched.length + lanes.length === 0) return new Set()
+      const lock = statements.lockLanes([...touched, ...lanes])
       const work = [lock, statements.settleDeliveries(deliveries, nowMs()), statements.freeLanes(lanes, nowMs())]
       return untilUncontested(() =>
         readDecideWrite(pool, work, ([, , dueAgain = []]) => ({
@@ -85,6 +91,14 @@ export function createPostgresLedger(pool: Pool, nowMs: () => number | null = ()
 
     async switchOff(address, reason) {
       await run(statements.switchOff(address, reason))
+    },
+
+    async pause(address, pauseMs) {
+      await run(statements.pause(address, pauseMs, nowMs()))
+    },
+
+    async dueTargets() {
+      return (await run(statements.dueTargets(nowMs()))).rows.map(({ target }) => target)
     },
 
     async releaseClaims(instanceID) {

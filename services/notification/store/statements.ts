@@ -7,6 +7,9 @@ import type { AcceptedNotification, ClaimOptions, FreedLane, SettledDelivery, Ta
  */
 export type Now = number | null
 
+/** In the column `caller`, for an order without one. */
+export const noCaller = ''
+
 const now = (parameter: number) => `coalesce(to_timestamp($${parameter}::float8 / 1000), statement_timestamp())`
 const milliseconds = (expression: string) => `(${expression}) * interval '1 millisecond'`
 
@@ -16,31 +19,45 @@ const milliseconds = (expression: string) => `(${expression}) * interval '1 mill
  */
 const laneByLane = 'OFFSET 0'
 
-/** Lanes are locked in their order everywhere, so that nobody waits in a circle. */
-export function accept(accepted: readonly AcceptedNotification[], targets: readonly string[], nowMs: Now): Statement {
+const isOfLane =
+  'lanes.target = deliveries.target AND lanes.caller = deliveries.caller AND lanes.user_id = deliveries.user_id'
+
+/** A target's name does not contain it. */
+const targetSeparator = ','
+
+/**
+ * Lanes are locked in their order everywhere, so that no two transactions wait for each other.
+ * @param accepted with the targets of each notification
+ */
+export function accept(
+  accepted: readonly (AcceptedNotification & { readonly targets: readonly string[] })[],
+  nowMs: Now
+): Statement {
   return {
     name: 'accept',
     text: `WITH inserted AS (
-        INSERT INTO notification.deliveries (event_id, target, user_id, content, traceparent, accepted_at)
-        SELECT event_id, target, user_id, content, traceparent, ${now(6)}
-        FROM unnest($1::text[], $2::text[], $3::jsonb[], $4::text[]) WITH ORDINALITY
-            AS given (event_id, user_id, content, traceparent, place),
-          unnest($5::text[]) AS target
+        INSERT INTO notification.deliveries (event_id, target, caller, user_id, content, traceparent, accepted_at)
+        SELECT event_id, target, caller, user_id, content, traceparent, ${now(7)}
+        FROM unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::text[], $6::text[]) WITH ORDINALITY
+            AS given (event_id, caller, user_id, content, traceparent, targets, place),
+          unnest(string_to_array(targets, '${targetSeparator}')) AS target
         ORDER BY place
         ON CONFLICT DO NOTHING
-        RETURNING target, user_id
+        RETURNING target, caller, user_id
       ), lanes AS (
-        INSERT INTO notification.lanes (target, user_id, due_at)
-        SELECT target, user_id, ${now(6)} FROM inserted GROUP BY target, user_id ORDER BY target, user_id
-        ON CONFLICT (target, user_id) DO UPDATE SET due_at = lanes.due_at
+        INSERT INTO notification.lanes (target, caller, user_id, due_at)
+        SELECT target, caller, user_id, ${now(7)} FROM inserted
+        GROUP BY target, caller, user_id ORDER BY target, caller, user_id
+        ON CONFLICT (target, caller, user_id) DO UPDATE SET due_at = lanes.due_at
       )
-      SELECT count(*) AS inserted FROM inserted`,
+      SELECT target, count(*) AS inserted FROM inserted GROUP BY target`,
     values: [
       accepted.map(({ notification }) => notification.id),
+      accepted.map(({ notification }) => notification.caller ?? noCaller),
       accepted.map(({ notification }) => notification.userID),
       accepted.map(({ notification }) => JSON.stringify(notification)),
       accepted.map(({ traceparent }) => traceparent),
-      targets,
+      accepted.map(({ targets }) => targets.join(targetSeparator)),
       nowMs
     ]
   }
@@ -51,7 +68,7 @@ export function register(targets: readonly TargetAddress[]): Statement {
     name: 'register',
     text: `INSERT INTO notification.targets (target, fingerprint)
       SELECT * FROM unnest($1::text[], $2::text[]) AS given (target, fingerprint) ORDER BY target
-      ON CONFLICT (target) DO UPDATE SET fingerprint = excluded.fingerprint, switched_off_at = NULL, reason = NULL
+      ON CONFLICT (target) DO UPDATE SET fingerprint = excluded.fingerprint, switched_off_at = NULL, reason = NULL, paused_until = NULL
       WHERE targets.fingerprint <> excluded.fingerprint`,
     values: [targets.map(({ target }) => target), targets.map(({ fingerprint }) => fingerprint)]
   }
@@ -66,6 +83,7 @@ export function claimLanes(target: string, claim: string, options: ClaimOptions,
       WHERE ctid = ANY (ARRAY(
         SELECT ctid FROM notification.lanes
         WHERE target || '' = $1 AND due_at <= ${now(7)} - ${milliseconds('$6::float8')}
+          AND NOT EXISTS (SELECT FROM notification.targets WHERE target = $1 AND paused_until > ${now(7)})
         ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED
       ))
       RETURNING user_id`,
@@ -82,7 +100,7 @@ export function takeInHand(claim: string, maxPerLane: number, nowMs: Now): State
       WHERE ctid = ANY (ARRAY(
         SELECT first.ctid FROM notification.lanes, LATERAL (
           SELECT ctid FROM notification.deliveries
-          WHERE target = lanes.target AND user_id = lanes.user_id AND settled_at IS NULL
+          WHERE target = lanes.target AND caller = lanes.caller AND user_id = lanes.user_id AND settled_at IS NULL
           ORDER BY sequence LIMIT $2
         ) AS first
         WHERE lanes.claim = $1
@@ -98,32 +116,45 @@ export function dropEmptyLanes(claim: string): Statement {
     name: 'drop-empty-lanes',
     text: `DELETE FROM notification.lanes WHERE claim = $1 AND NOT EXISTS (
         SELECT FROM notification.deliveries
-        WHERE deliveries.target = lanes.target AND deliveries.user_id = lanes.user_id AND settled_at IS NULL ${laneByLane}
+        WHERE ${isOfLane} AND settled_at IS NULL ${laneByLane}
       )`,
     values: [claim]
   }
 }
 
-export function isSwitchedOff(target: string): Statement {
+export function targetState(target: string, nowMs: Now): Statement {
   return {
-    name: 'is-switched-off',
-    text: 'SELECT FROM notification.targets WHERE target = $1 AND switched_off_at IS NOT NULL',
-    values: [target]
+    name: 'target-state',
+    text: `SELECT switched_off_at IS NOT NULL OR EXISTS (
+          SELECT FROM notification.endpoints WHERE endpoints.target = $1 AND disabled_at IS NOT NULL
+        ) AS is_off,
+        greatest(0, extract(epoch FROM paused_until - ${now(2)})::float8 * 1000) AS paused_ms
+      FROM notification.targets WHERE target = $1`,
+    values: [target, nowMs]
   }
 }
 
 /** One lane after the other by its key: a join could read all lanes in their sequence, to have them sorted. */
-export function lockLanes(targets: readonly string[], userIDs: readonly string[]): Statement {
+export function lockLanes(lanes: readonly Pick<FreedLane, 'target' | 'caller' | 'userID'>[]): Statement {
   return {
     name: 'lock-lanes',
     text: `SELECT FROM (
-        SELECT DISTINCT target COLLATE "C" AS target, user_id COLLATE "C" AS user_id
-        FROM unnest($1::text[], $2::text[]) AS given (target, user_id) ORDER BY target, user_id
+        SELECT DISTINCT target COLLATE "C" AS target, caller COLLATE "C" AS caller, user_id COLLATE "C" AS user_id
+        FROM unnest($1::text[], $2::text[], $3::text[]) AS given (target, caller, user_id) ORDER BY target, caller, user_id
       ) AS given, LATERAL (
-        SELECT FROM notification.lanes WHERE lanes.target = given.target AND lanes.user_id = given.user_id FOR UPDATE
+        SELECT FROM notification.lanes
+        WHERE lanes.target = given.target AND lanes.caller = given.caller AND lanes.user_id = given.user_id FOR UPDATE
       ) AS locked`,
-    values: [targets, userIDs]
+    values: laneColumns(lanes)
   }
+}
+
+function laneColumns(lanes: readonly Pick<FreedLane, 'target' | 'caller' | 'userID'>[]): string[][] {
+  return [
+    lanes.map(({ target }) => target),
+    lanes.map(({ caller }) => caller ?? noCaller),
+    lanes.map(({ userID }) => userID)
+  ]
 }
 
 /**
@@ -141,7 +172,7 @@ export function settleDeliveries(settled: readonly SettledDelivery[], nowMs: Now
       WHERE deliveries.event_id = result.event_id AND deliveries.target = result.target AND deliveries.status IN ('due', 'sending')
         AND (result.status = 'sent' OR EXISTS (
           SELECT FROM notification.lanes
-          WHERE lanes.target = deliveries.target AND lanes.user_id = deliveries.user_id AND lanes.claim = result.claim
+          WHERE ${isOfLane} AND lanes.claim = result.claim ${laneByLane}
         ))`,
     values: [
       settled.map(({ delivery }) => delivery.notification.id),
@@ -163,27 +194,23 @@ export function freeLanes(lanes: readonly FreedLane[], nowMs: Now): Statement {
     text: `WITH freed AS MATERIALIZED (
         SELECT place, retry_ms, given.claim = lane.claim AS is_own, EXISTS (
           SELECT FROM notification.deliveries
-          WHERE deliveries.target = given.target AND deliveries.user_id = given.user_id AND settled_at IS NULL ${laneByLane}
+          WHERE deliveries.target = given.target AND deliveries.caller = given.caller AND deliveries.user_id = given.user_id
+            AND settled_at IS NULL ${laneByLane}
         ) AS has_more
-        FROM unnest($1::text[], $2::text[], $3::uuid[], $4::float8[]) AS given (target, user_id, claim, retry_ms), LATERAL (
+        FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::float8[])
+            AS given (target, caller, user_id, claim, retry_ms), LATERAL (
           SELECT ctid AS place, lanes.claim FROM notification.lanes
-          WHERE lanes.target = given.target AND lanes.user_id = given.user_id ${laneByLane}
+          WHERE lanes.target = given.target AND lanes.caller = given.caller AND lanes.user_id = given.user_id ${laneByLane}
         ) AS lane
       ), deleted AS (
         DELETE FROM notification.lanes WHERE ctid = ANY (ARRAY(SELECT place FROM freed WHERE NOT has_more))
       )
       UPDATE notification.lanes
-      SET due_at = ${now(5)} + (SELECT max(${milliseconds('retry_ms')}) FROM freed WHERE place = lanes.ctid AND is_own),
+      SET due_at = ${now(6)} + (SELECT max(${milliseconds('retry_ms')}) FROM freed WHERE place = lanes.ctid AND is_own),
         claim = NULL, instance = NULL
       WHERE ctid = ANY (ARRAY(SELECT place FROM freed WHERE has_more AND is_own))
       RETURNING target`,
-    values: [
-      lanes.map(({ target }) => target),
-      lanes.map(({ userID }) => userID),
-      lanes.map(({ claim }) => claim),
-      lanes.map(({ retryInMs }) => retryInMs),
-      nowMs
-    ]
+    values: [...laneColumns(lanes), lanes.map(({ claim }) => claim), lanes.map(({ retryInMs }) => retryInMs), nowMs]
   }
 }
 
@@ -193,6 +220,31 @@ export function switchOff({ target, fingerprint }: TargetAddress, reason: string
     text: `UPDATE notification.targets SET switched_off_at = statement_timestamp(), reason = $3
       WHERE target = $1 AND fingerprint = $2 AND switched_off_at IS NULL`,
     values: [target, fingerprint, reason]
+  }
+}
+
+export function pause({ target, fingerprint }: TargetAddress, pauseMs: number, nowMs: Now): Statement {
+  return {
+    name: 'pause',
+    text: `UPDATE notification.targets SET paused_until = greatest(paused_until, ${now(4)} + ${milliseconds('$3::float8')})
+      WHERE target = $1 AND fingerprint = $2`,
+    values: [target, fingerprint, pauseMs, nowMs]
+  }
+}
+
+/** Goes from one target to the next in the index, so that it takes as long as there are targets, however many lanes wait. */
+export function dueTargets(nowMs: Now): Statement {
+  const firstLane = (condition: string) => `SELECT target || '' AS target, due_at FROM notification.lanes ${condition}
+        ORDER BY target || '', due_at LIMIT 1`
+  return {
+    name: 'due-targets',
+    text: `WITH RECURSIVE first AS (
+        (${firstLane('')})
+        UNION ALL
+        SELECT next.* FROM first, LATERAL (${firstLane("WHERE target || '' > first.target")}) AS next
+      )
+      SELECT target FROM first WHERE due_at <= ${now(1)}`,
+    values: [nowMs]
   }
 }
 
@@ -223,12 +275,10 @@ export const switchedOff: Statement = {
 export function repairLanes(nowMs: Now): Statement {
   return {
     name: 'repair-lanes',
-    text: `INSERT INTO notification.lanes (target, user_id, due_at)
-      SELECT target, user_id, ${now(1)} FROM notification.deliveries
-      WHERE settled_at IS NULL AND NOT EXISTS (
-        SELECT FROM notification.lanes WHERE lanes.target = deliveries.target AND lanes.user_id = deliveries.user_id ${laneByLane}
-      )
-      GROUP BY target, user_id ORDER BY target, user_id
+    text: `INSERT INTO notification.lanes (target, caller, user_id, due_at)
+      SELECT target, caller, user_id, ${now(1)} FROM notification.deliveries
+      WHERE settled_at IS NULL AND NOT EXISTS (SELECT FROM notification.lanes WHERE ${isOfLane} ${laneByLane})
+      GROUP BY target, caller, user_id ORDER BY target, caller, user_id
       ON CONFLICT DO NOTHING`,
     values: [nowMs]
   }

@@ -1,10 +1,23 @@
 import { inventoryReserved } from '@orderly/contracts/testing'
 import { newTraceparent } from '@orderly/service-kit'
 import { type Notification, notificationFor } from '../domain/notification.ts'
+import type { Recipient } from '../domain/recipients.ts'
 import type { AcceptedNotification } from '../store/ledger.ts'
 
-export function notification(fields: { orderID?: string; userID?: string } = {}): Notification {
-  return notificationFor(inventoryReserved(fields))
+export function notification({
+  caller,
+  ...fields
+}: {
+  orderID?: string
+  userID?: string
+  caller?: string
+} = {}): Notification {
+  return notificationFor(inventoryReserved(fields), caller)
+}
+
+/** Targets of the operator, which receive the notifications of all callers. */
+export function ofAll(...targets: readonly string[]): Recipient[] {
+  return targets.map(target => ({ target }))
 }
 
 export function accepted(...given: readonly Notification[]): AcceptedNotification[] {

@@ -60,8 +60,8 @@ export interface Outcomes {
   readonly records: readonly OutputRecord[]
 }
 
-/** Both kinds in turn, of a user each, or all of one. */
-export function outcomes({ topics }: Pipeline, count: number, userID?: string): Outcomes {
+/** Both kinds in turn, each of another user, or all of one user; of orders that the caller placed, if there is one. */
+export function outcomes({ topics }: Pipeline, count: number, userID?: string, caller?: string): Outcomes {
   const fields = userID === undefined ? {} : { userID }
   const eventIDs: string[] = []
   const records = Array.from({ length: count }, (_, index) => {
@@ -69,11 +69,11 @@ export function outcomes({ topics }: Pipeline, count: number, userID?: string): 
     if (index % 2 === 0 || userID !== undefined) {
       const event = inventoryReserved(fields)
       eventIDs.push(eventID('InventoryReserved', event.orderID))
-      return toRecord(topics.inventoryReserved, event, newTraceparent())
+      return toRecord(topics.inventoryReserved, event, newTraceparent(), { caller })
     }
     const event = inventoryFailed(fields)
     eventIDs.push(eventID('InventoryFailed', event.orderID))
-    return toRecord(topics.inventoryFailed, event, newTraceparent())
+    return toRecord(topics.inventoryFailed, event, newTraceparent(), { caller })
   })
   return { eventIDs, records }
 }
@@ -91,4 +91,23 @@ export async function statuses(pool: Pool, target: string): Promise<Record<strin
 export async function until(isSo: () => boolean | Promise<boolean>, deadlineMs = 60_000): Promise<void> {
   const deadline = AbortSignal.timeout(deadlineMs)
   while (!(await isSo())) await delay(20, undefined, { signal: deadline })
+}
+
+export interface EndpointFields {
+  readonly name: string
+  readonly caller?: string
+  readonly url: string
+  readonly secrets: readonly string[]
+}
+
+/** Stores an endpoint as `orderly endpoints add` does. */
+export async function addEndpoint(pool: Pool, { name, caller, url, secrets }: EndpointFields): Promise<void> {
+  const { rows } = await pool.query(
+    'INSERT INTO notification.endpoints (name, caller, url) VALUES ($1, $2, $3) RETURNING target',
+    [name, caller, url]
+  )
+  for (const secret of secrets) {
+    const insert = 'INSERT INTO notification.endpoint_secrets (target, secret) VALUES ($1, $2)'
+    await pool.query(insert, [rows[0].target, secret])
+  }
 }

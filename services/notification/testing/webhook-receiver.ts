@@ -1,5 +1,6 @@
 import { once } from 'node:events'
-import { createServer } from 'node:http'
+import { createServer, type RequestListener } from 'node:http'
+import { createServer as createTLSServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 
 export interface ReceivedWebhook {
@@ -17,15 +18,23 @@ export interface WebhookReceiver {
 export interface Answer {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>
+  /** Sends 100 Continue and 103 Early Hints first. */
+  readonly hasInterim?: true
 }
 
-/** A real HTTP server on a free loopback port. Without an answer it hangs up. */
+export interface TLSOptions {
+  readonly pfx: Buffer
+  readonly passphrase: string
+}
+
+/** A real HTTP server on a free loopback port, with TLS if it is given a key. Without an answer it hangs up. */
 export async function startReceiver(
   scope: { after(release: () => void): void },
-  answer: (webhook: ReceivedWebhook) => Answer | undefined
+  answer: (webhook: ReceivedWebhook) => Answer | undefined,
+  tls?: TLSOptions
 ): Promise<WebhookReceiver> {
   const received: ReceivedWebhook[] = []
-  const server = createServer(async (request, response) => {
+  const listener: RequestListener = async (request, response) => {
     try {
       let body = ''
       for await (const chunk of request.setEncoding('utf8')) body += chunk
@@ -33,17 +42,23 @@ export async function startReceiver(
       const webhook = { id: headers['webhook-id'] ?? '', body, headers }
       received.push(webhook)
       const given = answer(webhook)
-      if (given === undefined) request.destroy()
-      else response.writeHead(given.status, { ...given.headers }).end()
+      if (given === undefined) return request.destroy()
+      if (given.hasInterim) {
+        response.writeContinue()
+        response.writeEarlyHints({ link: '</style.css>; rel=preload' })
+      }
+      response.writeHead(given.status, { ...given.headers }).end()
     } catch {
       // The other side was killed in the middle.
     }
-  })
+  }
+  const server = tls === undefined ? createServer(listener) : createTLSServer({ ...tls }, listener)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   scope.after(() => {
     server.closeAllConnections()
     server.close()
   })
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hooks/very-secret-path`, received }
+  const scheme = tls === undefined ? 'http' : 'https'
+  return { url: `${scheme}://127.0.0.1:${(server.address() as AddressInfo).port}/hooks/very-secret-path`, received }
 }

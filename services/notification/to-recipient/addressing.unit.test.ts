@@ -4,10 +4,20 @@ import fc from 'fast-check'
 import { emailAddressOf, messageIDOf } from './addressing.ts'
 
 test('a user becomes an address by the template, or is one', () => {
-  assert.equal(emailAddressOf('ada', '{userID}@example.com'), 'ada@example.com')
-  assert.equal(emailAddressOf('ada.l+x', '{userID}@mail.example.com'), 'ada.l+x@mail.example.com')
-  assert.equal(emailAddressOf('ada@example.com', '{userID}'), 'ada@example.com')
-  assert.equal(emailAddressOf('ada', 'orders+{userID}@example.com'), 'orders+ada@example.com')
+  assert.equal(emailAddressOf({ userID: 'ada' }, '{userID}@example.com'), 'ada@example.com')
+  assert.equal(emailAddressOf({ userID: 'ada.l+x' }, '{userID}@mail.example.com'), 'ada.l+x@mail.example.com')
+  assert.equal(emailAddressOf({ userID: 'ada@example.com' }, '{userID}'), 'ada@example.com')
+  assert.equal(emailAddressOf({ userID: 'ada' }, 'orders+{userID}@example.com'), 'orders+ada@example.com')
+})
+
+test('the same user id of two callers makes two addresses where the template has the caller, and none without a caller', () => {
+  const template = '{userID}@{caller}.example.com'
+  assert.equal(emailAddressOf({ userID: 'ada', caller: 'berlin' }, template), 'ada@berlin.example.com')
+  assert.equal(emailAddressOf({ userID: 'ada', caller: 'paris' }, template), 'ada@paris.example.com')
+  assert.equal(emailAddressOf({ userID: 'ada' }, template), undefined)
+  assert.equal(emailAddressOf({ userID: '{caller}', caller: 'berlin' }, template), undefined)
+  assert.equal(emailAddressOf({ userID: 'ada', caller: 'x_y' }, template), undefined, 'x_y is not a part of a domain')
+  assert.equal(emailAddressOf({ userID: 'ada', caller: '{userID}' }, template), undefined)
 })
 
 test('nobody becomes the address of another domain, or of several people, by the id that was chosen', () => {
@@ -26,10 +36,10 @@ test('nobody becomes the address of another domain, or of several people, by the
     'ü',
     'x'.repeat(65)
   ]
-  for (const userID of hostile) assert.equal(emailAddressOf(userID, '{userID}@example.com'), undefined, userID)
+  for (const userID of hostile) assert.equal(emailAddressOf({ userID }, '{userID}@example.com'), undefined, userID)
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), userID => {
-      const address = emailAddressOf(userID, '{userID}@example.com')
+      const address = emailAddressOf({ userID }, '{userID}@example.com')
       if (address !== undefined) assert.match(address, /^[\w.+=~-]+@example\.com$/)
     })
   )

@@ -16,10 +16,10 @@ export const consoleSink = defineSink({
         concurrency: 200,
         timeoutMs: 1_000,
         async deliver(notification, { traceparent }) {
-          const { id, kind, orderID, userID } = notification
+          const { id, kind, orderID, caller, userID } = notification
           const { subject, text } = messageFor(notification, locale)
-          const told = { id, kind, orderID, userID, subject, text }
-          lines.info({ notification: told, ...traceFields(traceparent) }, 'notification sent')
+          const fields = { id, kind, orderID, ...(caller !== undefined && { caller }), userID, subject, text }
+          lines.info({ notification: fields, ...traceFields(traceparent) }, 'notification sent')
         },
         async close() {}
       }

@@ -1,5 +1,6 @@
+import { recordKey } from '@orderly/contracts'
 import { childTraceparent, type Logger } from '@orderly/service-kit'
-import { type Attempt, type RetryPolicy, settle } from '../domain/delivery.ts'
+import { type Attempt, pauseMs, type RetryPolicy, settle } from '../domain/delivery.ts'
 import type { ClaimedDelivery, Ledger } from '../store/ledger.ts'
 import { attempt } from './attempt.ts'
 import { laneOf, type Settlements } from './settlements.ts'
@@ -14,7 +15,7 @@ import type { Sink } from './sink.ts'
  * - **stopping**: claims and begins nothing more; what is on its way is waited for, then aborted
  *
  * After a failure the target gets half as many requests at once, after a success one more again. A target that asks for a
- * pause (Retry-After) gets it as a whole.
+ * pause (Retry-After) gets it as a whole, from all instances: the ledger remembers it, so that it outlives a restart.
  */
 export interface DeliveryLoop {
   /** Something may be due. */
@@ -65,11 +66,11 @@ export function startDelivering(sink: Sink, options: DeliveryOptions): DeliveryL
 
   async function run(): Promise<void> {
     while (!isStopping) {
-      const pauseMs = pausedUntilMs - performance.now()
+      const leftMs = pausedUntilMs - performance.now()
       const free = Math.floor(room) - busy.size
-      if (pauseMs > 0 || free <= 0) {
+      if (leftMs > 0 || free <= 0) {
         hasMore = true
-        await rest(pauseMs > 0 ? pauseMs : pollMs)
+        await rest(leftMs > 0 ? leftMs : pollMs)
         continue
       }
       isWoken = false
@@ -83,13 +84,14 @@ export function startDelivering(sink: Sink, options: DeliveryOptions): DeliveryL
   async function claim(maxLanes: number): Promise<boolean> {
     const claimedAtMs = performance.now()
     try {
-      const { deliveries, isSwitchedOff, isLimited } = await ledger.claim(target, {
+      const { deliveries, isSwitchedOff, isLimited, pausedMs } = await ledger.claim(target, {
         instanceID,
         maxLanes,
         maxPerLane,
         leaseMs
       })
-      for (const lane of Map.groupBy(deliveries, ({ notification }) => notification.userID).values()) {
+      pause(pausedMs)
+      for (const lane of Map.groupBy(deliveries, ({ notification }) => recordKey(notification)).values()) {
         const working = work(lane, claimedAtMs, isSwitchedOff).finally(() => {
           busy.delete(working)
           if (hasMore) wake()
@@ -129,10 +131,23 @@ export function startDelivering(sink: Sink, options: DeliveryOptions): DeliveryL
     if (made.kind === 'sent') room = Math.min(sink.concurrency, room + 1)
     if (made.kind === 'failed') {
       room = Math.max(1, room / 2)
-      const pauseMs = Math.min(made.retryAfterMs ?? 0, policy.maxDelayMs)
-      pausedUntilMs = Math.max(pausedUntilMs, performance.now() + pauseMs)
+      await rememberPause(pauseMs(made, policy))
     }
     return made
+  }
+
+  function pause(ms: number): void {
+    pausedUntilMs = Math.max(pausedUntilMs, performance.now() + ms)
+  }
+
+  async function rememberPause(ms: number): Promise<void> {
+    if (ms === 0) return
+    pause(ms)
+    logger.info({ target, pauseMs: ms }, 'target asks for a pause')
+    await ledger.pause(sink, ms).catch(error => {
+      const event = 'notification_pause_not_stored'
+      logger.warn({ event, error, target }, 'pause cannot be stored; other instances do not know it')
+    })
   }
 
   async function noticeGone(made: Attempt): Promise<Attempt> {

@@ -7,7 +7,7 @@ import type { RetryPolicy } from '../domain/delivery.ts'
 import type { Notification } from '../domain/notification.ts'
 import type { Ledger, SettledDelivery } from '../store/ledger.ts'
 import { createMemoryLedger } from '../store/memory.ts'
-import { accepted, notification } from '../testing/notifications.ts'
+import { accepted, notification, ofAll } from '../testing/notifications.ts'
 import { type DeliveryLoop, startDelivering } from './delivery-loop.ts'
 import { keepHouse } from './housekeeping.ts'
 import { createSettlements, type Settlements } from './settlements.ts'
@@ -15,7 +15,13 @@ import { type Sink, SinkError } from './sink.ts'
 import { createMemorySink } from './testing/memory.ts'
 
 const logger = pino({ level: 'silent' })
-const policy: RetryPolicy = { maxAttempts: 4, maxAgeMs: 60_000, firstDelayMs: 5, maxDelayMs: 20 }
+const policy: RetryPolicy = {
+  maxAttempts: 4,
+  maxAgeMs: 60_000,
+  firstDelayMs: 5,
+  maxDelayMs: 20,
+  maxRetryAfterMs: 1_000
+}
 const away = new SinkError('HTTP_503', 'answered 503', { retryable: true })
 const refused = new SinkError('SMTP_550', 'no such mailbox', { retryable: false })
 
@@ -68,7 +74,7 @@ function rig(t: TestContext, { targets = ['memory'], ledger = createMemoryLedger
       return loop
     },
     async accept(...notifications) {
-      await ledger.accept(accepted(...notifications), targets)
+      await ledger.accept(accepted(...notifications), ofAll(...targets))
       for (const { loop } of loops) loop.wake()
     },
     async done() {
@@ -93,7 +99,7 @@ test('what is accepted is sent to its target, once, in the trace it was accepted
   await accept(...given)
   await done()
   assert.deepEqual(ids(sink.delivered).sort(), ids(given).sort())
-  await ledger.accept(accepted(...given), ['memory'])
+  await ledger.accept(accepted(...given), ofAll('memory'))
   await done()
   assert.equal(sink.delivered.length, 50)
   assert.match(sink.traceparents[0] ?? '', /^00-/)
@@ -277,6 +283,70 @@ test('a target that asks for a pause gets it', async t => {
   assert.ok((second ?? 0) - (first ?? 0) >= 19, 'not even another user is sent to before')
 })
 
+test('a pause outlives the instance, is kept by others, and holds up no other target', async t => {
+  const asked: string[] = []
+  const paused = (target: string) =>
+    createMemorySink({
+      target,
+      before() {
+        asked.push(target)
+        if (target === 'shop') throw new SinkError('HTTP_503', 'in an hour', { retryable: true, retryAfterMs: 1e9 })
+      }
+    })
+  const { ledger, start, accept, settled } = rig(t, { targets: ['shop', 'other'] })
+  await ledger.register([paused('shop'), paused('other')])
+  const first = start(paused('shop'))
+  await accept(notification())
+  while (settled.length === 0) await setImmediate()
+  await first.stop(0)
+  for (const instanceID of ['one', 'two']) start(paused('shop'), { instanceID })
+  start(paused('other'))
+  await accept(...many(20))
+  while (asked.filter(target => target === 'other').length < 21) await setImmediate()
+  assert.equal(asked.filter(target => target === 'shop').length, 1)
+  const { pausedMs } = await ledger.claim('shop', { instanceID: 'new', maxLanes: 9, maxPerLane: 9, leaseMs: 9 })
+  assert.ok(pausedMs > 0 && pausedMs <= policy.maxRetryAfterMs, `paused for ${pausedMs} ms`)
+  const [{ settlement } = assert.fail()] = settled
+  assert.equal('retryInMs' in settlement && settlement.retryInMs, policy.maxRetryAfterMs)
+})
+
+test('while a pause cannot be stored, the instance that was asked for it keeps it', async t => {
+  const ledger: Ledger = {
+    ...createMemoryLedger(),
+    async pause() {
+      throw new Error('away')
+    }
+  }
+  let attempts = 0
+  const sink = createMemorySink({
+    before() {
+      attempts++
+      throw new SinkError('HTTP_429', 'slowly', { retryable: true, retryAfterMs: 1e9 })
+    }
+  })
+  const { start, accept, settled } = rig(t, { ledger })
+  start(sink)
+  await accept(notification())
+  while (settled.length === 0) await setImmediate()
+  await accept(...many(3))
+  for (let turn = 0; turn < 20; turn++) await setImmediate()
+  assert.equal(attempts, 1)
+})
+
+test('two callers with the same user id have lanes that do not wait for each other', async t => {
+  const sink = createMemorySink({
+    before({ caller }) {
+      if (caller === 'berlin') throw away
+    }
+  })
+  const { start, accept, settled } = rig(t)
+  start(sink)
+  const given = ['berlin', 'paris', 'berlin', 'paris'].map(caller => notification({ userID: 'ada', caller }))
+  await accept(...given)
+  while (sink.delivered.length < 2 || settled.length === 0) await setImmediate()
+  assert.deepEqual(ids(sink.delivered), [given[1]?.id, given[3]?.id])
+})
+
 test('no more users are sent to at once than the sink wants, and fewer while it fails', async t => {
   let now = 0
   let most = 0
@@ -415,7 +485,7 @@ test('housekeeping gives up what no instance is set up for any more, and forgets
   const given = notification()
   await accept(given)
   const options = {
-    ...{ ledger, settlements, policy, logger, targets: ['memory'], instanceID: 'one' },
+    ...{ ledger, settlements, policy, logger, targets: () => ['memory'], instanceID: 'one' },
     ...{ leaseMs: 1_000, retentionMs: 100_000, everyMs: 1_000 }
   }
   nowMs += policy.maxAgeMs - 1
@@ -441,5 +511,5 @@ test('housekeeping gives up what no instance is set up for any more, and forgets
   await done()
   nowMs += 100_001
   await keepHouse(options)
-  assert.deepEqual(await ledger.accept(accepted(given), ['memory', 'removed']), { duplicates: 0 })
+  assert.equal((await ledger.accept(accepted(given), ofAll('memory', 'removed'))).duplicates, 0)
 })

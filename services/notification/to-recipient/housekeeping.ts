@@ -6,7 +6,8 @@ import { laneOf, type Settlements } from './settlements.ts'
 export interface HousekeepingOptions {
   readonly ledger: Ledger
   readonly settlements: Settlements
-  readonly targets: readonly string[]
+  /** The targets that have a delivery loop. */
+  readonly targets: () => readonly string[]
   readonly policy: RetryPolicy
   readonly retentionMs: number
   readonly instanceID: string
@@ -47,7 +48,7 @@ async function giveUpAbandoned(options: HousekeepingOptions): Promise<number> {
   const { ledger, settlements, targets, policy, instanceID, leaseMs } = options
   let abandoned = 0
   for (const { target } of await ledger.backlog()) {
-    if (targets.includes(target)) continue
+    if (targets().includes(target)) continue
     const overdue = { overdueMs: policy.maxAgeMs, maxLanes: lanesAtOnce, maxPerLane: lanesAtOnce, instanceID, leaseMs }
     const { deliveries } = await ledger.claim(target, overdue)
     for (const delivery of deliveries) {

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Registry, type RegistryContentType } from 'prom-client'
 import { createMemoryLedger } from '../store/memory.ts'
-import { accepted, notification } from '../testing/notifications.ts'
+import { accepted, notification, ofAll } from '../testing/notifications.ts'
 import { measure } from './measure.ts'
 
 const options = { instanceID: 'one', maxLanes: 1, maxPerLane: 1, leaseMs: 1_000 }
 
 test('what was sent, failed, given up, skipped and suppressed is counted, and attempts are timed', async () => {
   const ledger = createMemoryLedger()
-  await ledger.accept(accepted(notification()), ['smtp'])
+  await ledger.accept(accepted(notification()), ofAll('smtp'))
   const [delivery] = (await ledger.claim('smtp', options)).deliveries
   assert.ok(delivery)
   const metrics = new Registry()
@@ -40,7 +40,7 @@ test('what was sent, failed, given up, skipped and suppressed is counted, and at
 
 test('an attempt leads to its trace, if that is recorded', async () => {
   const ledger = createMemoryLedger()
-  await ledger.accept(accepted(notification()), ['smtp'])
+  await ledger.accept(accepted(notification()), ofAll('smtp'))
   const [delivery] = (await ledger.claim('smtp', options)).deliveries
   assert.ok(delivery)
   const metrics: Registry<RegistryContentType> = new Registry()
@@ -68,7 +68,7 @@ test('the backlog, its oldest age and switched-off targets are those of the ledg
   const ledger = createMemoryLedger(() => nowMs)
   await ledger.register([{ target: 'webhook:shop', fingerprint: '' }])
   await ledger.switchOff({ target: 'webhook:shop', fingerprint: '' }, 'gone')
-  await ledger.accept(accepted(notification(), notification()), ['console'])
+  await ledger.accept(accepted(notification(), notification()), ofAll('console'))
   nowMs += 5_000
   const metrics = new Registry()
   measure(metrics, ledger)

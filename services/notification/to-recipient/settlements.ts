@@ -95,8 +95,8 @@ function postponed({ delivery, settlement }: SettledDelivery): SettledDelivery {
   }
 }
 
-const keyOf = ({ target, userID, claim }: FreedLane): string => JSON.stringify([target, userID, claim])
+const keyOf = ({ target, caller, userID, claim }: FreedLane): string => JSON.stringify([target, caller, userID, claim])
 
 export function laneOf({ target, notification, claim }: ClaimedDelivery, retryInMs: number): FreedLane {
-  return { target, userID: notification.userID, claim, retryInMs }
+  return { target, caller: notification.caller, userID: notification.userID, claim, retryInMs }
 }

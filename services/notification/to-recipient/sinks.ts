@@ -2,6 +2,7 @@ import { ConfigError } from '@orderly/service-kit'
 import { consoleSink } from './console.ts'
 import type { Sink, SinkContext, SinkDefinition } from './sink.ts'
 import { smtpSink } from './smtp.ts'
+import { type NetworkSettings, networkProblems } from './webhook/endpoints.ts'
 import { webhookSink } from './webhook/webhook.ts'
 
 /** Every kind of sink by the name it has in NOTIFICATION_SINKS. A new one is its file and its line here. */
@@ -22,7 +23,7 @@ type SinkSettings = Together<(typeof sinks)[SinkName]['settings']>
 
 export const sinkSettings = Object.assign({}, ...Object.values(sinks).map(({ settings }) => settings)) as SinkSettings
 
-export interface SinkConfig {
+export interface SinkConfig extends NetworkSettings {
   readonly ORDERLY_PROFILE: string
   readonly NOTIFICATION_SINKS: readonly SinkName[]
 }
@@ -34,7 +35,9 @@ export interface SinkConfig {
 export function createSinks(config: SinkConfig, context: SinkContext): readonly Sink[] {
   // Each definition reads its own settings only, and the schema of the service holds those of all.
   const chosen = config.NOTIFICATION_SINKS.map(name => sinks[name] as unknown as SinkDefinition<Record<never, never>>)
-  const problems = chosen.flatMap(sink => sink.problems(config as never, config.ORDERLY_PROFILE === 'prod'))
+  const isProd = config.ORDERLY_PROFILE === 'prod'
+  const problems = chosen.flatMap(sink => sink.problems(config as never, isProd))
+  problems.push(...networkProblems(config))
   if (problems.length > 0) throw new ConfigError(problems)
   return chosen.flatMap(sink => sink.create(config as never, context))
 }

@@ -28,7 +28,7 @@ export const smtpSink = defineSink({
     SMTP_TO_TEMPLATE: Type.Optional(
       Type.String({
         description:
-          "the recipient's address with {userID} in it, {userID}@customers.example; {userID} alone where it is one",
+          "the recipient's address with {userID} in it, {userID}@customers.example, and with {caller} where callers use the same user ids for different users; {userID} alone where it is an address",
         pattern: '\\{userID\\}',
         devDefault: '{userID}@example.com'
       })
@@ -56,8 +56,8 @@ export const smtpSink = defineSink({
     const missing = (['SMTP_URL', 'SMTP_FROM', 'SMTP_TO_TEMPLATE'] as const).filter(name => config[name] === undefined)
     const problems = missing.map(name => `${name} is needed because NOTIFICATION_SINKS names smtp: ${advice[name]}`)
     const template = config.SMTP_TO_TEMPLATE
-    const probes = ['ada', 'ada@example.com']
-    if (template !== undefined && probes.every(userID => emailAddressOf(userID, template) === undefined)) {
+    const probes = ['ada', 'ada@example.com'].map(userID => ({ userID, caller: 'shop' }))
+    if (template !== undefined && probes.every(probe => emailAddressOf(probe, template) === undefined)) {
       problems.push(`SMTP_TO_TEMPLATE is "${template}", which makes no e-mail address: ${advice.SMTP_TO_TEMPLATE}`)
     }
     return problems
@@ -87,7 +87,7 @@ export const smtpSink = defineSink({
         concurrency: config.SMTP_MAX_CONNECTIONS * 2,
         timeoutMs,
         async deliver(notification, { signal }) {
-          const address = emailAddressOf(notification.userID, template)
+          const address = emailAddressOf(notification, template)
           if (address === undefined) {
             throw new SinkError('RECIPIENT_INVALID', 'SMTP_TO_TEMPLATE and the userID make no e-mail address', {
               retryable: false

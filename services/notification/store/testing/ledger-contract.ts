@@ -1,11 +1,18 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { ownerOfKey, recordKey } from '@orderly/contracts'
 import fc from 'fast-check'
 import { type Attempt, type RetryPolicy, settle } from '../../domain/delivery.ts'
-import { accepted, notification } from '../../testing/notifications.ts'
+import { accepted, notification, ofAll } from '../../testing/notifications.ts'
 import type { Claim, ClaimedDelivery, ClaimOptions, Ledger, SettledDelivery } from '../ledger.ts'
 
-const policy: RetryPolicy = { maxAttempts: 3, maxAgeMs: 1e9, firstDelayMs: 1_000, maxDelayMs: 1_000 }
+const policy: RetryPolicy = {
+  maxAttempts: 3,
+  maxAgeMs: 1e9,
+  firstDelayMs: 1_000,
+  maxDelayMs: 1_000,
+  maxRetryAfterMs: 1e8
+}
 const options: ClaimOptions = { instanceID: 'one', maxLanes: 100, maxPerLane: 10, leaseMs: 10_000 }
 const failure = { code: 'HTTP_500', reason: 'answered 500 "\'{},\\' }
 const failed: Attempt = { kind: 'failed', ...failure }
@@ -21,7 +28,10 @@ function settled(delivery: ClaimedDelivery, attempt: Attempt): SettledDelivery {
 function settleAll(ledger: Ledger, { deliveries }: Claim, attempt: Attempt, retryInMs = 0) {
   return ledger.settle(
     deliveries.map(delivery => settled(delivery, attempt)),
-    deliveries.map(({ target, notification, claim }) => ({ target, userID: notification.userID, claim, retryInMs }))
+    deliveries.map(({ target, notification, claim }) => {
+      const { caller, userID } = notification
+      return { target, caller, userID, claim, retryInMs }
+    })
   )
 }
 
@@ -44,7 +54,10 @@ export function testLedger(
     const { ledger } = await setUp(t)
     const [given] = accepted(notification({ userID: `"quoted", {braced}, back\\slashed, NULL, 'x', 💎` }))
     assert.ok(given)
-    assert.deepEqual(await ledger.accept([given], ['console', 'smtp']), { duplicates: 0 })
+    assert.deepEqual(await ledger.accept([given], ofAll('console', 'smtp')), {
+      duplicates: 0,
+      targets: new Set(['console', 'smtp'])
+    })
     for (const target of ['console', 'smtp']) {
       const { deliveries, isSwitchedOff } = await ledger.claim(target, options)
       assert.equal(isSwitchedOff, false)
@@ -60,17 +73,98 @@ export function testLedger(
   test(`${name}: an event that comes again is known, whatever became of it; a target that is new to it is not`, async t => {
     const { ledger } = await setUp(t)
     const given = accepted(notification())
-    await ledger.accept(given, ['console'])
-    assert.deepEqual(await ledger.accept(given, ['console']), { duplicates: 1 })
+    await ledger.accept(given, ofAll('console'))
+    assert.deepEqual(await ledger.accept(given, ofAll('console')), { duplicates: 1, targets: new Set() })
     await settleAll(ledger, await ledger.claim('console', options), sent)
-    assert.deepEqual(await ledger.accept([...given, ...given], ['console', 'smtp']), { duplicates: 3 })
+    assert.deepEqual(await ledger.accept([...given, ...given], ofAll('console', 'smtp')), {
+      duplicates: 3,
+      targets: new Set(['smtp'])
+    })
     assert.deepEqual(idsOf(await ledger.claim('console', options)), [])
     assert.equal(idsOf(await ledger.claim('smtp', options)).length, 1)
   })
 
+  test(`${name}: a target of a caller receives the notifications of that caller only, a target of the operator those of all`, async t => {
+    const { ledger } = await setUp(t)
+    const given = [undefined, 'berlin', 'paris', 'rome'].map(caller =>
+      notification({ userID: 'ada', ...(caller !== undefined && { caller }) })
+    )
+    const own = ['berlin', 'paris'].map(caller => ({ target: `webhook:${caller}/shop`, caller }))
+    const { duplicates, targets } = await ledger.accept(accepted(...given), [...ofAll('console'), ...own])
+    assert.deepEqual([duplicates, [...targets].sort()], [0, ['console', 'webhook:berlin/shop', 'webhook:paris/shop']])
+    const received = async (target: string) => idsOf(await ledger.claim(target, options)).sort()
+    assert.deepEqual(await received('console'), given.map(({ id }) => id).sort())
+    assert.deepEqual(await received('webhook:berlin/shop'), [given[1]?.id])
+    assert.deepEqual(await received('webhook:paris/shop'), [given[2]?.id])
+    assert.deepEqual(await ledger.accept(accepted(...given), own), { duplicates: 2, targets: new Set() })
+    assert.deepEqual(await ledger.accept(accepted(...given.slice(3)), own), { duplicates: 0, targets: new Set() })
+  })
+
+  test(`${name}: users of two callers with the same id do not wait for each other`, async t => {
+    const { ledger, pass } = await setUp(t)
+    const [berlins, pariss, unowned] = ['berlin', 'paris', undefined].map(caller =>
+      [1, 2].map(() => notification({ userID: 'ada', ...(caller !== undefined && { caller }) }))
+    )
+    assert.ok(berlins && pariss && unowned)
+    await ledger.accept(accepted(...berlins, ...pariss, ...unowned), ofAll('console'))
+    const claim = await ledger.claim('console', { ...options, maxPerLane: 1 })
+    assert.deepEqual(idsOf(claim).sort(), [berlins, pariss, unowned].map(([first]) => first?.id).sort())
+    const isBerlins = ({ notification }: ClaimedDelivery) => notification.caller === 'berlin'
+    await settleAll(ledger, { ...claim, deliveries: claim.deliveries.filter(isBerlins) }, failed, 1_000)
+    await settleAll(ledger, { ...claim, deliveries: claim.deliveries.filter(each => !isBerlins(each)) }, sent)
+    assert.deepEqual(idsOf(await ledger.claim('console', options)).sort(), [pariss[1]?.id, unowned[1]?.id].sort())
+    pass(1_000)
+    assert.deepEqual(idsOf(await ledger.claim('console', options)), [berlins[0]?.id, berlins[1]?.id])
+  })
+
+  test(`${name}: a target that asks for a pause is left alone by every instance, until the pause is over or it leads elsewhere`, async t => {
+    const { ledger, pass } = await setUp(t)
+    const address = { target: 'webhook:shop', fingerprint: 'one' }
+    await ledger.register([address, { target: 'console', fingerprint: '' }])
+    await ledger.accept(accepted(notification(), notification()), ofAll('webhook:shop', 'console'))
+    const pausedMs = async (instanceID: string) => {
+      const { deliveries, pausedMs } = await ledger.claim('webhook:shop', { ...options, instanceID })
+      assert.equal(deliveries.length > 0, pausedMs === 0)
+      return pausedMs
+    }
+    await ledger.pause({ ...address, fingerprint: 'another' }, 90_000)
+    await ledger.pause(address, 60_000)
+    await ledger.pause(address, 30_000)
+    pass(10_000)
+    assert.deepEqual([await pausedMs('one'), await pausedMs('two')], [50_000, 50_000])
+    assert.equal((await ledger.claim('console', options)).deliveries.length, 2)
+    await ledger.register([address])
+    pass(49_999)
+    assert.equal(await pausedMs('two'), 1)
+    pass(1)
+    assert.equal(await pausedMs('two'), 0)
+    await ledger.pause(address, 60_000)
+    await ledger.register([{ ...address, fingerprint: 'two' }])
+    pass(10_000)
+    assert.equal(await pausedMs('one'), 0)
+  })
+
+  test(`${name}: the targets that have something due are known, however many lanes they have`, async t => {
+    const { ledger, pass } = await setUp(t)
+    assert.deepEqual(await ledger.dueTargets(), [])
+    await ledger.accept(accepted(notification(), notification(), notification()), ofAll('console', 'smtp', 'webhook:b'))
+    await ledger.accept(accepted(notification()), ofAll('webhook:a'))
+    const due = async () => [...(await ledger.dueTargets())].sort()
+    assert.deepEqual(await due(), ['console', 'smtp', 'webhook:a', 'webhook:b'])
+    await settleAll(ledger, await ledger.claim('smtp', options), failed, 1_000)
+    await settleAll(ledger, await ledger.claim('console', options), sent)
+    const [first] = (await ledger.claim('webhook:b', { ...options, maxLanes: 1 })).deliveries
+    assert.ok(first)
+    assert.deepEqual(await due(), ['webhook:a', 'webhook:b'])
+    await ledger.claim('webhook:b', options)
+    assert.deepEqual(await due(), ['webhook:a'])
+    pass(1_000)
+    assert.deepEqual(await due(), ['smtp', 'webhook:a'])
+  })
+
   test(`${name}: what is in hand is nobody else's until its lease ends, and then counts as tried`, async t => {
     const { ledger, pass } = await setUp(t)
-    await ledger.accept(accepted(notification()), ['console'])
+    await ledger.accept(accepted(notification()), ofAll('console'))
     const first = await ledger.claim('console', options)
     assert.equal(first.deliveries.length, 1)
     pass(9_999)
@@ -83,7 +177,7 @@ export function testLedger(
 
   test(`${name}: who comes too late changes nothing, unless he really sent it`, async t => {
     const { ledger, pass } = await setUp(t)
-    await ledger.accept(accepted(notification(), notification()), ['console'])
+    await ledger.accept(accepted(notification(), notification()), ofAll('console'))
     const late = await ledger.claim('console', options)
     pass(10_000)
     const current = await ledger.claim('console', options)
@@ -108,8 +202,8 @@ export function testLedger(
   test(`${name}: who claims learns whether more may be due, who settles which targets have more to do`, async t => {
     const { ledger } = await setUp(t)
     const [adas, bobs] = [notification({ userID: 'ada' }), notification({ userID: 'bob' })]
-    await ledger.accept(accepted(adas, bobs, notification({ userID: 'ada' })), ['console', 'smtp'])
-    await ledger.accept(accepted(notification({ userID: 'cyd' })), ['console'])
+    await ledger.accept(accepted(adas, bobs, notification({ userID: 'ada' })), ofAll('console', 'smtp'))
+    await ledger.accept(accepted(notification({ userID: 'cyd' })), ofAll('console'))
     const first = await ledger.claim('console', { ...options, maxLanes: 2, maxPerLane: 1 })
     assert.equal(first.isLimited, true)
     const second = await ledger.claim('console', { ...options, maxLanes: 2 })
@@ -124,7 +218,7 @@ export function testLedger(
 
   test(`${name}: an attempt that failed is made again after its delay, with what went wrong`, async t => {
     const { ledger, pass } = await setUp(t)
-    await ledger.accept(accepted(notification()), ['console'])
+    await ledger.accept(accepted(notification()), ofAll('console'))
     await settleAll(ledger, await ledger.claim('console', options), failed, 1_000)
     pass(999)
     assert.deepEqual(idsOf(await ledger.claim('console', options)), [])
@@ -139,14 +233,14 @@ export function testLedger(
     const { ledger, pass } = await setUp(t)
     const adas = Array.from({ length: 5 }, () => notification({ userID: 'ada' }))
     const bobs = notification({ userID: 'bob' })
-    await ledger.accept(accepted(...adas.slice(0, 3), bobs), ['console'])
+    await ledger.accept(accepted(...adas.slice(0, 3), bobs), ofAll('console'))
     const claim = await ledger.claim('console', { ...options, maxPerLane: 2 })
     const adasClaimed = claim.deliveries.filter(({ notification }) => notification.userID === 'ada')
     assert.deepEqual(
       adasClaimed.map(({ notification }) => notification.id),
       adas.slice(0, 2).map(({ id }) => id)
     )
-    await ledger.accept(accepted(...adas.slice(3)), ['console'])
+    await ledger.accept(accepted(...adas.slice(3)), ofAll('console'))
     assert.deepEqual(idsOf(await ledger.claim('console', options)), [], 'the lane is in hand')
     const [head, next] = adasClaimed
     assert.ok(head && next)
@@ -154,7 +248,7 @@ export function testLedger(
       [settled(head, failed), settled(next, { kind: 'released' })],
       [{ target: 'console', userID: 'ada', claim: head.claim, retryInMs: 1_000 }]
     )
-    await ledger.accept(accepted(notification({ userID: 'cyd' })), ['console'])
+    await ledger.accept(accepted(notification({ userID: 'cyd' })), ofAll('console'))
     assert.equal(idsOf(await ledger.claim('console', options)).length, 1, 'only the third user')
     pass(1_000)
     const again = await ledger.claim('console', options)
@@ -171,7 +265,7 @@ export function testLedger(
   test(`${name}: what was sent is not sent again, and the rest of its lane is due at once`, async t => {
     const { ledger } = await setUp(t)
     const adas = Array.from({ length: 3 }, () => notification({ userID: 'ada' }))
-    await ledger.accept(accepted(...adas), ['console'])
+    await ledger.accept(accepted(...adas), ofAll('console'))
     await settleAll(ledger, await ledger.claim('console', { ...options, maxPerLane: 2 }), sent)
     assert.deepEqual(idsOf(await ledger.claim('console', options)), [adas[2]?.id])
   })
@@ -180,7 +274,7 @@ export function testLedger(
     const { ledger, pass } = await setUp(t)
     const given = [notification(), notification(), notification()]
     for (const each of given) {
-      await ledger.accept(accepted(each), ['console'])
+      await ledger.accept(accepted(each), ofAll('console'))
       pass(1)
     }
     const ids = []
@@ -208,7 +302,7 @@ export function testLedger(
 
   test(`${name}: an instance that comes back has nothing in hand; what others have stays theirs`, async t => {
     const { ledger } = await setUp(t)
-    await ledger.accept(accepted(notification(), notification()), ['console'])
+    await ledger.accept(accepted(notification(), notification()), ofAll('console'))
     const [mine] = idsOf(await ledger.claim('console', { ...options, maxLanes: 1 }))
     await ledger.claim('console', { ...options, instanceID: 'two' })
     assert.equal(await ledger.releaseClaims('one'), 1)
@@ -219,7 +313,7 @@ export function testLedger(
 
   test(`${name}: only what has been due for long is taken from who it does not belong to`, async t => {
     const { ledger, pass } = await setUp(t)
-    await ledger.accept(accepted(notification()), ['gone'])
+    await ledger.accept(accepted(notification()), ofAll('gone'))
     pass(5_000)
     const overdue = { ...options, overdueMs: 5_001 }
     assert.deepEqual(idsOf(await ledger.claim('gone', overdue)), [])
@@ -230,19 +324,22 @@ export function testLedger(
   test(`${name}: what is settled is forgotten when it is old, what is not stays`, async t => {
     const { ledger, pass } = await setUp(t)
     const [done, waiting] = [notification(), notification()]
-    await ledger.accept(accepted(done), ['console'])
+    await ledger.accept(accepted(done), ofAll('console'))
     await settleAll(ledger, await ledger.claim('console', options), sent)
-    await ledger.accept(accepted(waiting), ['console'])
+    await ledger.accept(accepted(waiting), ofAll('console'))
     pass(1_000)
     assert.equal(await ledger.prune(1_000), 0)
     assert.equal(await ledger.prune(999), 1)
-    assert.deepEqual(await ledger.accept(accepted(done, waiting), ['console']), { duplicates: 1 })
+    assert.deepEqual(await ledger.accept(accepted(done, waiting), ofAll('console')), {
+      duplicates: 1,
+      targets: new Set(['console'])
+    })
   })
 
   test(`${name}: nothing given, nothing done`, async t => {
     const { ledger } = await setUp(t)
-    assert.deepEqual(await ledger.accept([], ['console']), { duplicates: 0 })
-    assert.deepEqual(await ledger.accept(accepted(notification()), []), { duplicates: 0 })
+    assert.deepEqual(await ledger.accept([], ofAll('console')), { duplicates: 0, targets: new Set() })
+    assert.deepEqual(await ledger.accept(accepted(notification()), []), { duplicates: 0, targets: new Set() })
     await ledger.settle([], [])
     assert.deepEqual(await ledger.backlog(), [])
     assert.equal(await ledger.repairLanes(), 0)
@@ -252,7 +349,11 @@ export function testLedger(
     const step = fc.oneof(
       {
         weight: 3,
-        arbitrary: fc.record({ kind: fc.constant('accept' as const), user: fc.nat(2), again: fc.boolean() })
+        arbitrary: fc.record({
+          kind: fc.constant('accept' as const),
+          owner: fc.constantFrom({ userID: 'ada' }, { userID: 'bob' }, { userID: 'ada', caller: 'berlin' }),
+          again: fc.boolean()
+        })
       },
       {
         weight: 4,
@@ -282,19 +383,20 @@ export function testLedger(
         const work = async (maxLanes: number, outcomes: readonly Attempt['kind'][]) => {
           const { deliveries } = await ledger.claim('console', { ...options, maxLanes, maxPerLane: 2, leaseMs: 500 })
           let place = 0
-          for (const [userID, lane] of Map.groupBy(deliveries, ({ notification }) => notification.userID)) {
+          for (const [owner, lane] of Map.groupBy(deliveries, ({ notification }) => recordKey(notification))) {
             let retryInMs: number | undefined
             const results = lane.map(delivery => {
               const kind = retryInMs === undefined ? outcomes[place++ % outcomes.length] : 'released'
               const result = settled(delivery, { kind, ...failure } as Attempt)
               if (kind === 'failed' && result.settlement.status === 'due') retryInMs = result.settlement.retryInMs
               if (result.settlement.status !== 'due') {
-                ended.set(userID, [...(ended.get(userID) ?? []), delivery.notification.id])
+                ended.set(owner, [...(ended.get(owner) ?? []), delivery.notification.id])
               }
               return result
             })
             const claim = lane[0]?.claim as string
-            await ledger.settle(results, [{ target: 'console', userID, claim, retryInMs: retryInMs ?? 0 }])
+            const lanes = [{ target: 'console', ...ownerOfKey(owner), claim, retryInMs: retryInMs ?? 0 }]
+            await ledger.settle(results, lanes)
           }
           return deliveries.length
         }
@@ -305,11 +407,13 @@ export function testLedger(
           else if (each.kind === 'crash')
             await ledger.claim('console', { ...options, maxLanes: each.lanes, leaseMs: 500 })
           else {
-            const fresh = accepted(notification({ userID: `user-${each.user}` }))
+            const fresh = accepted(notification(each.owner))
             const repeated = each.again ? all.slice(-2) : []
-            assert.deepEqual(await ledger.accept([...repeated, ...fresh], ['console']), { duplicates: repeated.length })
+            const { duplicates } = await ledger.accept([...repeated, ...fresh], ofAll('console'))
+            assert.equal(duplicates, repeated.length)
             for (const { notification } of fresh) {
-              order.set(notification.userID, [...(order.get(notification.userID) ?? []), notification.id])
+              const owner = recordKey(notification)
+              order.set(owner, [...(order.get(owner) ?? []), notification.id])
             }
             all.push(...fresh)
           }

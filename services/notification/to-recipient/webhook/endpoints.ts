@@ -1,18 +1,33 @@
-import { createNetworks, parseNetwork } from './networks.ts'
+import type { StoredEndpoint } from '../../store/endpoints.ts'
+import { createNetworks, type Networks, parseNetwork } from './networks.ts'
 import { parseSecret } from './signature.ts'
 
 export interface Endpoint {
-  readonly name: string
+  /** The name of the target: `webhook:` and the name of the endpoint. */
+  readonly target: string
+  /** The caller whose notifications it gets; undefined: it is the operator's and gets those of all callers. */
+  readonly caller?: string
   readonly url: URL
   /** The newest first or last, as they were given: receivers try them all. */
   readonly keys: readonly Buffer[]
 }
 
-export interface EndpointSettings {
+export interface EndpointSettings extends NetworkSettings {
   readonly WEBHOOK_URLS?: readonly string[]
   readonly WEBHOOK_SECRETS?: readonly string[]
-  readonly WEBHOOK_ALLOWED_NETWORKS: readonly string[]
 }
+
+export interface NetworkSettings {
+  readonly WEBHOOK_ALLOWED_NETWORKS: readonly string[]
+  readonly WEBHOOK_CALLERS_ALLOWED_NETWORKS: readonly string[]
+  readonly WEBHOOK_FORBIDDEN_NETWORKS: readonly string[]
+}
+
+const networkSettings = [
+  'WEBHOOK_ALLOWED_NETWORKS',
+  'WEBHOOK_CALLERS_ALLOWED_NETWORKS',
+  'WEBHOOK_FORBIDDEN_NETWORKS'
+] as const
 
 const nameShape = /^[a-z0-9][a-z0-9-]{0,31}$/
 const urlsAdvice = 'set it to the endpoints, shop=https://shop.example/hooks, separated by commas'
@@ -24,30 +39,24 @@ export function parseEndpoints(
   settings: EndpointSettings,
   isProd: boolean
 ): { endpoints: readonly Endpoint[]; problems: readonly string[] } {
-  const { WEBHOOK_URLS: urls = [], WEBHOOK_SECRETS: secrets = [], WEBHOOK_ALLOWED_NETWORKS: allowed } = settings
+  const { WEBHOOK_URLS: urls = [], WEBHOOK_SECRETS: secrets = [] } = settings
   const problems: string[] = []
   if (urls.length === 0) problems.push(`WEBHOOK_URLS is needed because NOTIFICATION_SINKS names webhook: ${urlsAdvice}`)
 
-  const isNetwork = (text: string) => parseNetwork(text) !== undefined
-  for (const text of allowed) {
-    if (isNetwork(text)) continue
-    problems.push(`WEBHOOK_ALLOWED_NETWORKS has "${text}", which is no network: set it to networks like 10.1.0.0/16`)
-  }
-  const networks = createNetworks(allowed.filter(isNetwork))
+  const networks = createNetworks({
+    allowed: settings.WEBHOOK_ALLOWED_NETWORKS.filter(isNetwork),
+    forbidden: settings.WEBHOOK_FORBIDDEN_NETWORKS.filter(isNetwork)
+  })
 
-  const endpoints = new Map<string, { name: string; url: URL; keys: Buffer[] }>()
+  const endpoints = new Map<string, { target: string; url: URL; keys: Buffer[] }>()
   for (const [index, text] of urls.entries()) {
     const { name, value } = splitPair(text)
-    const url = URL.parse(value)
+    const parsed = parseURL(value, { isProd, networks })
     const complain = (what: string) => problems.push(`WEBHOOK_URLS, entry ${index + 1}: ${what}; ${urlsAdvice}`)
     if (!nameShape.test(name)) complain('it has no name of small letters, digits and hyphens before "="')
     else if (endpoints.has(name)) complain(`the name "${name}" is there twice`)
-    else if (url === null || !/^https?:$/.test(url.protocol)) complain(`"${name}" is no http or https address`)
-    else if (url.username !== '' || url.password !== '') complain(`"${name}" has a user or a password in it`)
-    else if (isProd && url.protocol !== 'https:') complain(`"${name}" is not https, which prod demands`)
-    else if (isAddress(url) && !networks.allows(addressOf(url))) {
-      complain(`"${name}" is no public address, and WEBHOOK_ALLOWED_NETWORKS does not have it`)
-    } else endpoints.set(name, { name, url, keys: [] })
+    else if ('problem' in parsed) complain(`"${name}" ${parsed.problem}`)
+    else endpoints.set(name, { target: `webhook:${name}`, url: parsed.url, keys: [] })
   }
 
   for (const [index, text] of secrets.entries()) {
@@ -58,11 +67,51 @@ export function parseEndpoints(
     else if (key === undefined) complain(`the secret of "${name}" is not whsec_ and 24 to 64 bytes in base64`)
     else endpoints.get(name)?.keys.push(key)
   }
-  for (const { name } of endpoints.values()) {
+  for (const name of endpoints.keys()) {
     if (secrets.some(secret => splitPair(secret).name === name)) continue
     problems.push(`WEBHOOK_SECRETS has no secret for "${name}": ${secretsAdvice}`)
   }
   return { endpoints: [...endpoints.values()], problems }
+}
+
+export interface URLRules {
+  readonly isProd: boolean
+  readonly networks: Networks
+}
+
+/** The problem does not contain the URL. */
+function parseURL(text: string, { isProd, networks }: URLRules): { url: URL } | { problem: string } {
+  const url = URL.parse(text)
+  if (url === null || !/^https?:$/.test(url.protocol)) return { problem: 'is not an http or https address' }
+  if (url.username !== '' || url.password !== '') return { problem: 'has a user or a password in it' }
+  if (isProd && url.protocol !== 'https:') return { problem: 'is not https, which prod demands' }
+  if (isAddress(url) && !networks.allows(addressOf(url))) {
+    return { problem: 'is not a public address, and not in a network that is allowed' }
+  }
+  return { url }
+}
+
+/** Returns the endpoint, or what is wrong with it, without its URL and its secrets. */
+export function parseStored(stored: StoredEndpoint, rules: URLRules): Endpoint | { readonly problem: string } {
+  const { target, name, caller, url, secrets } = stored
+  if (!nameShape.test(name)) return { problem: 'its name is not one of small letters, digits and hyphens' }
+  const parsed = parseURL(url, rules)
+  if ('problem' in parsed) return { problem: `its URL ${parsed.problem}` }
+  const keys = secrets.map(parseSecret)
+  const valid = keys.filter(key => key !== undefined)
+  if (valid.length < keys.length) return { problem: 'a secret of it is not whsec_ and 24 to 64 bytes in base64' }
+  if (valid.length === 0) return { problem: 'it has no secret' }
+  return { target, ...(caller !== undefined && { caller }), url: parsed.url, keys: valid }
+}
+
+const isNetwork = (text: string) => parseNetwork(text) !== undefined
+
+/** Endpoints in the database depend on these settings, whichever sinks are chosen. */
+export function networkProblems(settings: NetworkSettings): string[] {
+  const advice = 'which is not a network: set it to networks like 10.1.0.0/16'
+  return networkSettings.flatMap(setting =>
+    settings[setting].filter(text => !isNetwork(text)).map(text => `${setting} has "${text}", ${advice}`)
+  )
 }
 
 function splitPair(text: string): { name: string; value: string } {

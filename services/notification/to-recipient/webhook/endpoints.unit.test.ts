@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
-import { type EndpointSettings, parseEndpoints } from './endpoints.ts'
+import type { StoredEndpoint } from '../../store/endpoints.ts'
+import { type EndpointSettings, networkProblems, parseEndpoints, parseStored } from './endpoints.ts'
+import { createNetworks } from './networks.ts'
 
 const secret = () => `whsec_${randomBytes(32).toString('base64')}`
+const networks = { WEBHOOK_ALLOWED_NETWORKS: [], WEBHOOK_CALLERS_ALLOWED_NETWORKS: [], WEBHOOK_FORBIDDEN_NETWORKS: [] }
 const parse = (settings: Partial<EndpointSettings>, isProd = false) =>
-  parseEndpoints({ WEBHOOK_ALLOWED_NETWORKS: [], ...settings }, isProd)
+  parseEndpoints({ ...networks, ...settings }, isProd)
 
 test('each endpoint has its address and its own secrets, several while one is replaced', () => {
   const { endpoints, problems } = parse({
@@ -14,10 +17,10 @@ test('each endpoint has its address and its own secrets, several while one is re
   })
   assert.deepEqual(problems, [])
   assert.deepEqual(
-    endpoints.map(({ name, url, keys }) => [name, url.href, keys.length]),
+    endpoints.map(({ target, url, keys }) => [target, url.href, keys.length]),
     [
-      ['shop', 'https://shop.example/hooks?a=b', 2],
-      ['erp', 'http://erp.example:8080/', 1]
+      ['webhook:shop', 'https://shop.example/hooks?a=b', 2],
+      ['webhook:erp', 'http://erp.example:8080/', 1]
     ]
   )
 })
@@ -38,13 +41,12 @@ test('every problem is named at once, by its setting and entry, and no secret is
     WEBHOOK_ALLOWED_NETWORKS: ['10.0.0.0/99']
   })
   const expected = [
-    /^WEBHOOK_ALLOWED_NETWORKS has "10\.0\.0\.0\/99"/,
     /^WEBHOOK_URLS, entry 1: it has no name/,
-    /^WEBHOOK_URLS, entry 2: "ftp" is no http or https address/,
+    /^WEBHOOK_URLS, entry 2: "ftp" is not an http or https address/,
     /^WEBHOOK_URLS, entry 4: the name "twice" is there twice/,
     /^WEBHOOK_URLS, entry 5: "user" has a user or a password in it/,
-    /^WEBHOOK_URLS, entry 7: "inside" is no public address/,
-    /^WEBHOOK_URLS, entry 8: "short" is no public address/,
+    /^WEBHOOK_URLS, entry 7: "inside" is not a public address/,
+    /^WEBHOOK_URLS, entry 8: "short" is not a public address/,
     /^WEBHOOK_SECRETS, entry 1: it begins with no name that WEBHOOK_URLS has/,
     /^WEBHOOK_SECRETS, entry 2: the secret of "twice" is not whsec_/,
     /^WEBHOOK_SECRETS, entry 3: it begins with no name/,
@@ -60,4 +62,47 @@ test('prod demands https, and nothing at all is a problem of its own', () => {
   assert.deepEqual(parse(settings).problems, [])
   assert.match(parse(settings, true).problems[0] ?? '', /"shop" is not https, which prod demands/)
   assert.match(parse({}).problems[0] ?? '', /^WEBHOOK_URLS is needed because NOTIFICATION_SINKS names webhook/)
+})
+
+test('every setting of networks is checked, whichever sinks are chosen', () => {
+  assert.deepEqual(networkProblems(networks), [])
+  const wrong = Object.keys(networks).map((setting, index) => [setting, ['10.1.0.0/16', `wrong ${index}`]])
+  const problems = networkProblems(Object.fromEntries(wrong))
+  assert.deepEqual(
+    problems.map(problem => problem.slice(0, problem.indexOf(','))),
+    [
+      'WEBHOOK_ALLOWED_NETWORKS has "wrong 0"',
+      'WEBHOOK_CALLERS_ALLOWED_NETWORKS has "wrong 1"',
+      'WEBHOOK_FORBIDDEN_NETWORKS has "wrong 2"'
+    ]
+  )
+})
+
+test('an endpoint of the database is checked as those of the settings are, and its problem shows neither URL nor secret', () => {
+  const stored: StoredEndpoint = {
+    ...{ target: 'webhook:berlin/shop', name: 'shop', caller: 'berlin', isDisabled: false },
+    ...{ url: 'https://shop.example/hidden', secrets: [secret(), secret()] }
+  }
+  const rules = { isProd: true, networks: createNetworks() }
+  const endpoint = parseStored(stored, rules)
+  assert.ok('url' in endpoint)
+  const { target, caller, url, keys } = endpoint
+  assert.deepEqual([target, caller, url.href, keys.length], [stored.target, 'berlin', stored.url, 2])
+  const wrong: [Partial<StoredEndpoint>, RegExp][] = [
+    [{ name: 'Shop' }, /^its name is not one of small letters/],
+    [{ url: 'hidden' }, /^its URL is not an http or https address$/],
+    [{ url: 'http://shop.example/hidden' }, /^its URL is not https, which prod demands$/],
+    [{ url: 'https://hidden:hidden@shop.example' }, /^its URL has a user or a password in it$/],
+    [
+      { url: 'https://168.63.129.16/hidden' },
+      /^its URL is not a public address, and not in a network that is allowed$/
+    ],
+    [{ secrets: [] }, /^it has no secret$/],
+    [{ secrets: [secret(), 'hidden'] }, /^a secret of it is not whsec_/]
+  ]
+  for (const [fields, expected] of wrong) {
+    const { problem } = parseStored({ ...stored, ...fields }, rules) as { problem: string }
+    assert.match(problem, expected)
+    assert.doesNotMatch(problem, /hidden/)
+  }
 })

@@ -1,6 +1,7 @@
 import { type LookupAddress, type LookupOptions, lookup as systemLookup } from 'node:dns'
-import { isIP } from 'node:net'
-import { Agent, buildConnector } from 'undici'
+import { Agent as HTTPAgent } from 'node:http'
+import { Agent as HTTPSAgent } from 'node:https'
+import { isIP, type LookupFunction } from 'node:net'
 import { SinkError } from '../sink.ts'
 import type { Networks } from './networks.ts'
 
@@ -11,50 +12,52 @@ export type Lookup = (
 ) => void
 
 export interface GuardedAgentOptions {
+  readonly isTLS: boolean
   readonly networks: Networks
-  readonly connectTimeoutMs: number
   readonly maxConnections: number
   readonly lookup?: Lookup
 }
 
+const idleMs = 10_000
+
 /**
- * Connects to allowed addresses only. The name is looked up once for each connection, inside of it, and the very addresses
- * that were checked are the ones that are connected to: there is no second look-up that could answer otherwise.
+ * Creates an agent that connects to allowed addresses only. Each connection looks the name up once, and connects to the very
+ * addresses that were checked: there is no second look-up with another answer. Proxies from the environment are not used.
  */
-export function createGuardedAgent(options: GuardedAgentOptions): Agent {
-  const { networks, connectTimeoutMs, maxConnections, lookup = systemLookup } = options
-  const connector = buildConnector({
-    timeout: connectTimeoutMs,
-    allowH2: false,
-    lookup: (hostname, lookupOptions, callback) => {
-      lookup(hostname, { ...lookupOptions, all: true }, (error, addresses) => {
-        if (error !== null) return callback(error, [])
-        // One forbidden answer is reason enough: nobody has such a name by accident.
-        const forbidden = addresses.find(({ address }) => !networks.allows(address))
-        if (forbidden !== undefined) return callback(forbiddenError(hostname, forbidden.address), [])
-        const [first] = addresses
-        if (first === undefined) return callback(new SinkError('NO_ADDRESS', `${hostname} has no address`, retry), [])
-        return lookupOptions.all === true ? callback(null, addresses) : callback(null, first.address, first.family)
-      })
-    }
-  })
-  return new Agent({
-    connections: maxConnections,
-    maxHeaderSize: 16 * 1024,
-    keepAliveTimeout: 10_000,
-    connect(target, callback) {
-      const hostname = target.hostname.replace(/^\[(.*)\]$/, '$1')
-      // Nothing is looked up for an address.
-      if (isIP(hostname) !== 0 && !networks.allows(hostname)) callback(forbiddenError(hostname, hostname), null)
-      else connector(target, callback)
-    }
-  })
+export function createGuardedAgent({ isTLS, networks, maxConnections, lookup }: GuardedAgentOptions): HTTPAgent {
+  const pool = { keepAlive: true, maxSockets: maxConnections, maxFreeSockets: maxConnections, timeout: idleMs }
+  // `lookup` is an option of every connection that the agent makes.
+  const options = { ...pool, lookup: guardedLookup(networks, lookup ?? systemLookup) }
+  const agent = isTLS ? new HTTPSAgent(options) : new HTTPAgent(options)
+  const connect = agent.createConnection.bind(agent)
+  agent.createConnection = (target, callback) => {
+    const { host } = target
+    // An address is not looked up.
+    if (typeof host !== 'string' || isIP(host) === 0 || networks.allows(host)) return connect(target, callback)
+    callback?.(forbiddenError(host, host), undefined as never)
+    return undefined
+  }
+  return agent
+}
+
+function guardedLookup(networks: Networks, lookup: Lookup): LookupFunction {
+  return (hostname, options, callback) => {
+    lookup(hostname, { ...options, all: true }, (error, addresses) => {
+      if (error !== null) return callback(error, [])
+      // One forbidden address is enough to refuse the name: no name has such an address by accident.
+      const forbidden = addresses.find(({ address }) => !networks.allows(address))
+      if (forbidden !== undefined) return callback(forbiddenError(hostname, forbidden.address), [])
+      const [first] = addresses
+      if (first === undefined) return callback(new SinkError('NO_ADDRESS', `${hostname} has no address`, retry), [])
+      return options.all === true ? callback(null, addresses) : callback(null, first.address, first.family)
+    })
+  }
 }
 
 const retry = { retryable: true }
 
-/** Tried again: the name may be mended, and until then nothing is connected to. */
+/** The delivery is retried: the name may be corrected, and until then nothing is connected to. */
 function forbiddenError(hostname: string, address: string): SinkError {
   const what = hostname === address ? address : `${hostname} leads to ${address}, which`
-  return new SinkError('ADDRESS_FORBIDDEN', `${what} is no public address (see WEBHOOK_ALLOWED_NETWORKS)`, retry)
+  return new SinkError('ADDRESS_FORBIDDEN', `${what} is not a public address that webhooks may be sent to`, retry)
 }

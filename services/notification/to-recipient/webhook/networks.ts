@@ -1,60 +1,88 @@
 import { BlockList, isIP } from 'node:net'
+import ipaddr from 'ipaddr.js'
 
 /**
- * Which addresses a webhook may lead to: those that are somebody's on the Internet (IANA's special-purpose registries,
- * RFC 6890), and what was allowed by name.
+ * The addresses that a webhook may be sent to: public unicast addresses, except those that were forbidden, and other addresses
+ * that were allowed.
+ *
+ * An address is public when neither of two lists knows a special purpose for it: the ranges of `ipaddr.js`, which follows the
+ * IANA registries, and the list below, which adds what the registries do not say. A library that is behind does not open a hole.
  */
 export interface Networks {
   allows(address: string): boolean
 }
 
-const refusedIPv4 = [
+export interface NetworkRules {
+  /** Networks as `parseNetwork` takes them, which are allowed although they are not public. */
+  readonly allowed?: readonly string[]
+  /** Networks that are forbidden although they are public. */
+  readonly forbidden?: readonly string[]
+}
+
+/** IANA IPv4 Special-Purpose Address Registry (RFC 6890), multicast, and addresses of cloud platforms. */
+const specialIPv4 = [
   '0.0.0.0/8', // this network
-  '10.0.0.0/8', // private
-  '100.64.0.0/10', // shared, between a provider and its customers
+  '10.0.0.0/8', // private use
+  '100.64.0.0/10', // shared address space; 100.100.100.200: metadata of Alibaba Cloud
   '127.0.0.0/8', // loopback
-  '169.254.0.0/16', // link-local: the metadata of cloud providers
-  '172.16.0.0/12', // private
-  '192.0.0.0/24', // protocol assignments
+  '168.63.129.16/32', // the virtual machine agent of Azure: a public address that each host answers
+  '169.254.0.0/16', // link local; 169.254.169.254: metadata of most cloud platforms
+  '172.16.0.0/12', // private use
+  '192.0.0.0/24', // IETF protocol assignments
   '192.0.2.0/24', // documentation
   '192.31.196.0/24', // AS112
-  '192.52.193.0/24', // multicast tunnels
-  '192.88.99.0/24', // 6to4 relays
-  '192.168.0.0/16', // private
+  '192.52.193.0/24', // automatic multicast tunneling
+  '192.88.99.0/24', // 6to4 relay anycast, 6a44
+  '192.168.0.0/16', // private use
   '192.175.48.0/24', // AS112
-  '198.18.0.0/15', // benchmarks
+  '198.18.0.0/15', // benchmarking
   '198.51.100.0/24', // documentation
   '203.0.113.0/24', // documentation
   '224.0.0.0/4', // multicast
-  '240.0.0.0/4' // reserved, and broadcast
+  '240.0.0.0/4' // reserved, limited broadcast
 ]
 
-/** Global unicast is 2000::/3; everything outside of it (loopback, mapped, unique-local, link-local, NAT64) is refused. */
+/**
+ * Global unicast. Outside of it lie loopback, IPv4-mapped and IPv4-compatible addresses, NAT64 (64:ff9b::/96, 64:ff9b:1::/48),
+ * discard (100::/64), SRv6 (5f00::/16), unique local (fd00:ec2::254: metadata of AWS), link local, site local and multicast.
+ */
 const globalIPv6 = '2000::/3'
 
-const refusedIPv6 = [
-  '2001::/23', // protocol assignments; Teredo, which holds an IPv4 address
+/** Special purposes within global unicast: IANA IPv6 Special-Purpose Address Registry. */
+const specialIPv6 = [
+  '2001::/23', // IETF protocol assignments; Teredo (2001::/32), which embeds IPv4 addresses
   '2001:db8::/32', // documentation
-  '2002::/16', // 6to4, which holds an IPv4 address
+  '2002::/16', // 6to4, which embeds an IPv4 address
   '2620:4f:8000::/48', // AS112
   '3fff::/20' // documentation
 ]
 
-const refused = listOf([...refusedIPv4, ...refusedIPv6])
+const special = listOf([...specialIPv4, ...specialIPv6])
 const global = listOf([globalIPv6])
 
-/** @param allowed networks as `parseNetwork` takes them */
-export function createNetworks(allowed: readonly string[]): Networks {
+export function createNetworks({ allowed = [], forbidden = [] }: NetworkRules = {}): Networks {
   const exceptions = listOf(allowed)
+  const refused = listOf(forbidden)
   return {
     allows(address) {
       const family = isIP(address)
       if (family === 0 || address.includes('%')) return false
       const type = family === 4 ? 'ipv4' : 'ipv6'
-      if (exceptions.check(address, type)) return true
-      return !refused.check(address, type) && (family === 4 || global.check(address, type))
+      if (refused.check(address, type)) return false
+      return exceptions.check(address, type) || isPublic(address, type)
     }
   }
+}
+
+function isPublic(address: string, type: 'ipv4' | 'ipv6'): boolean {
+  if (special.check(address, type) || ipaddr.parse(address).range() !== 'unicast') return false
+  return type === 'ipv4' || (global.check(address, type) && !isISATAP(address))
+}
+
+/** Interface identifiers of ISATAP (RFC 5214) embed an IPv4 address under any prefix. */
+function isISATAP(address: string): boolean {
+  const [, , , , fifth, sixth] = ipaddr.IPv6.parse(address).parts
+  return sixth === 0x5efe && (fifth === 0 || fifth === 0x200)
 }
 
 interface Network {
@@ -77,7 +105,7 @@ function listOf(networks: readonly string[]): BlockList {
   const list = new BlockList()
   for (const text of networks) {
     const network = parseNetwork(text)
-    if (network === undefined) throw new RangeError(`${text} is no network`)
+    if (network === undefined) throw new RangeError(`${text} is not a network`)
     list.addSubnet(network.address, network.prefix, network.type)
   }
   return list

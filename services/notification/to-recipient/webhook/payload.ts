@@ -11,8 +11,12 @@ const types: Readonly<Record<NotificationKind, string>> = {
   'order-failed': 'order.failed'
 }
 
-/** Standard Webhooks 1.0.0, "Payload structure". The same bytes for the same notification, however often it is sent. */
-export function payloadOf(notification: Notification): string {
-  const { id: _id, kind, decidedAtMs, ...data } = notification
+/**
+ * Standard Webhooks 1.0.0, "Payload structure". The same bytes for the same notification and endpoint, however often it is sent.
+ * @param isForAll the endpoint gets notifications of several callers, so that user ids alone are ambiguous
+ */
+export function payloadOf(notification: Notification, isForAll: boolean): string {
+  const { id: _id, kind, decidedAtMs, caller, ...facts } = notification
+  const data = { ...facts, ...(isForAll && caller !== undefined && { caller }) }
   return JSON.stringify({ type: types[kind], timestamp: isoTime(decidedAtMs), data })
 }

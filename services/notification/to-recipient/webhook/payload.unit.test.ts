@@ -23,26 +23,26 @@ const anyResult = fc.oneof(
 test('the payload has the type of the event, when it happened, and its data', () => {
   const items = [{ sku: 'MUG', quantity: 2 }]
   const reserved = inventoryReserved({ orderID: 'o-1', userID: 'ada', items, decidedAtMs: 1_700_000_000_123 })
-  assert.deepEqual(JSON.parse(payloadOf(notificationFor(reserved))), {
+  assert.deepEqual(JSON.parse(payloadOf(notificationFor(reserved), true)), {
     type: 'order.confirmed',
     timestamp: '2023-11-14T22:13:20.123Z',
     data: { orderID: 'o-1', userID: 'ada', items }
   })
   const shortages = [{ sku: 'MUG', requested: 2, available: 1, reason: 'OUT_OF_STOCK' }]
   const failed = inventoryFailed({ orderID: 'o-2', userID: 'ada', shortages, decidedAtMs: 0 })
-  assert.deepEqual(JSON.parse(payloadOf(notificationFor(failed))), {
+  assert.deepEqual(JSON.parse(payloadOf(notificationFor(failed), true)), {
     type: 'order.out_of_stock',
     timestamp: '1970-01-01T00:00:00.000Z',
     data: { orderID: 'o-2', userID: 'ada', reason: 'OUT_OF_STOCK', shortages }
   })
   const released = inventoryReleased({ orderID: 'o-3', userID: 'ada', items, cause: 'expired', releasedAtMs: 0 })
-  assert.deepEqual(JSON.parse(payloadOf(notificationFor(released))), {
+  assert.deepEqual(JSON.parse(payloadOf(notificationFor(released), true)), {
     type: 'order.expired',
     timestamp: '1970-01-01T00:00:00.000Z',
     data: { orderID: 'o-3', userID: 'ada', items }
   })
   const held = inventoryReserved({ orderID: 'o-4', userID: 'ada', items, decidedAtMs: 0, holdUntilMs: 60_000 })
-  assert.deepEqual(JSON.parse(payloadOf(notificationFor(held))), {
+  assert.deepEqual(JSON.parse(payloadOf(notificationFor(held), true)), {
     type: 'order.held',
     timestamp: '1970-01-01T00:00:00.000Z',
     data: { orderID: 'o-4', userID: 'ada', items, holdUntil: '1970-01-01T00:01:00.000Z' }
@@ -52,8 +52,8 @@ test('the payload has the type of the event, when it happened, and its data', ()
 test('any event has a payload, the same for the same event, with a type of letters, underscores and full stops', () => {
   fc.assert(
     fc.property(anyResult, outcome => {
-      const payload = payloadOf(notificationFor(outcome))
-      assert.equal(payload, payloadOf(notificationFor(structuredClone(outcome))))
+      const payload = payloadOf(notificationFor(outcome), true)
+      assert.equal(payload, payloadOf(notificationFor(structuredClone(outcome)), true))
       const { type, timestamp } = JSON.parse(payload)
       assert.match(type, /^[a-zA-Z0-9_]+(\.[a-zA-Z0-9_]+)*$/)
       assert.ok(!Number.isNaN(Date.parse(timestamp)))
@@ -66,6 +66,6 @@ test('the largest order that is accepted makes a payload below 20 kB', () => {
     sku: `${index}`.padEnd(64, 'x'),
     quantity: 1_000_000
   }))
-  const payload = payloadOf(notificationFor(inventoryReserved({ items, userID: 'u'.repeat(128) })))
+  const payload = payloadOf(notificationFor(inventoryReserved({ items, userID: 'u'.repeat(128) })), true)
   assert.ok(Buffer.byteLength(payload) < 20_000)
 })

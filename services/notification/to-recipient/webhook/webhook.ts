@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto'
+import type { Config } from '@orderly/service-kit'
 import { Type } from 'typebox'
-import { type Agent, type Dispatcher, request } from 'undici'
 import type { Notification } from '../../domain/notification.ts'
-import { type DeliverOptions, defineSink, type Sink, SinkError, targetGone } from '../sink.ts'
-import { type Endpoint, parseEndpoints } from './endpoints.ts'
+import type { StoredEndpoint } from '../../store/endpoints.ts'
+import { defineSink, type Sink, SinkError, targetGone } from '../sink.ts'
+import { type Endpoint, parseEndpoints, parseStored } from './endpoints.ts'
 import { createGuardedAgent, type Lookup } from './guarded-agent.ts'
 import { createNetworks, type Networks } from './networks.ts'
 import { payloadOf } from './payload.ts'
+import { type Answer, post } from './post.ts'
 import { retryAfterMs } from './retry-after.ts'
 import { sign, webhookIDOf } from './signature.ts'
 
@@ -30,6 +32,14 @@ export const webhookSink = defineSink({
       description: 'networks that are not public and that endpoints may lie in nevertheless, 10.1.0.0/16',
       default: []
     }),
+    WEBHOOK_CALLERS_ALLOWED_NETWORKS: Type.Array(Type.String(), {
+      description: "networks that are not public and that callers' endpoints may lie in nevertheless, 10.1.0.0/16",
+      default: []
+    }),
+    WEBHOOK_FORBIDDEN_NETWORKS: Type.Array(Type.String(), {
+      description: 'networks that are public and that endpoints must not lie in, such as your own: 203.0.114.0/24',
+      default: []
+    }),
     WEBHOOK_TIMEOUT_MS: Type.Integer({
       description: 'how long an endpoint may take to answer',
       minimum: 100,
@@ -47,7 +57,8 @@ export const webhookSink = defineSink({
   problems: (config, isProd) => parseEndpoints(config, isProd).problems,
 
   create(config) {
-    const networks = createNetworks(config.WEBHOOK_ALLOWED_NETWORKS)
+    const { WEBHOOK_ALLOWED_NETWORKS: allowed, WEBHOOK_FORBIDDEN_NETWORKS: forbidden } = config
+    const networks = createNetworks({ allowed, forbidden })
     return parseEndpoints(config, false).endpoints.map(endpoint =>
       createWebhook(endpoint, {
         networks,
@@ -58,6 +69,27 @@ export const webhookSink = defineSink({
   }
 })
 
+type WebhookConfig = Config<(typeof webhookSink)['settings']>
+
+/**
+ * Creates the sink of an endpoint in the database. An endpoint of a caller gets nothing from WEBHOOK_ALLOWED_NETWORKS, which the operator
+ * has allowed for the operator's own endpoints: a caller must not reach them through an endpoint.
+ * @param maxTimeoutMs how long a delivery may take at most
+ */
+export function createStoredWebhook(
+  stored: StoredEndpoint,
+  config: WebhookConfig,
+  { isProd, maxTimeoutMs }: { readonly isProd: boolean; readonly maxTimeoutMs: number }
+): Sink | { readonly problem: string } {
+  const ofCaller = stored.caller !== undefined
+  const allowed = ofCaller ? config.WEBHOOK_CALLERS_ALLOWED_NETWORKS : config.WEBHOOK_ALLOWED_NETWORKS
+  const networks = createNetworks({ allowed, forbidden: config.WEBHOOK_FORBIDDEN_NETWORKS })
+  const endpoint = parseStored(stored, { isProd, networks })
+  if ('problem' in endpoint) return endpoint
+  const timeoutMs = Math.min(config.WEBHOOK_TIMEOUT_MS, maxTimeoutMs)
+  return createWebhook(endpoint, { networks, timeoutMs, concurrency: config.WEBHOOK_CONCURRENCY })
+}
+
 export interface WebhookOptions {
   readonly networks: Networks
   readonly timeoutMs: number
@@ -65,94 +97,48 @@ export interface WebhookOptions {
   readonly lookup?: Lookup
 }
 
-const longestExcerptBytes = 1024
-/** Read on to be able to use the connection again; a body that goes on for longer costs the connection. */
-const longestBodyBytes = 16 * 1024
-
-export function createWebhook({ name, url, keys }: Endpoint, options: WebhookOptions): Sink {
+export function createWebhook({ target, caller, url, keys }: Endpoint, options: WebhookOptions): Sink {
   const { networks, timeoutMs, concurrency, lookup } = options
-  const agent = createGuardedAgent({
-    networks,
-    connectTimeoutMs: timeoutMs,
-    maxConnections: concurrency,
-    ...(lookup && { lookup })
-  })
+  const isTLS = url.protocol === 'https:'
+  const agent = createGuardedAgent({ isTLS, networks, maxConnections: concurrency, ...(lookup && { lookup }) })
   return {
-    target: `webhook:${name}`,
+    target,
     fingerprint: createHash('sha256').update(url.href).digest('hex'),
     concurrency,
     timeoutMs,
-    async deliver(notification, deliverOptions) {
-      const response = await post(agent, url, keys, timeoutMs, notification, deliverOptions)
-      await judge(response)
+    async deliver(notification, { traceparent, signal }) {
+      const body = payloadOf(notification, caller === undefined)
+      const headers = { ...headersOf(notification, body, keys), traceparent }
+      await judge(await post({ agent, url, headers, body, timeoutMs, signal }))
     },
-    // Not `close`: it would wait for a target that answers with a body without end.
-    close: () => agent.destroy()
+    async close() {
+      agent.destroy()
+    }
   }
 }
 
-async function post(
-  dispatcher: Agent,
-  url: URL,
-  keys: readonly Buffer[],
-  timeoutMs: number,
-  notification: Notification,
-  { traceparent, signal }: DeliverOptions
-): Promise<Dispatcher.ResponseData> {
-  const body = payloadOf(notification)
+function headersOf(notification: Notification, body: string, keys: readonly Buffer[]): Record<string, string> {
   const webhookID = webhookIDOf(notification.id)
   const timestampSeconds = Math.floor(Date.now() / 1000)
-  const patience = AbortSignal.timeout(timeoutMs)
-  try {
-    return await request(url, {
-      dispatcher,
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        'user-agent': 'Orderly-Webhooks/1',
-        'webhook-id': webhookID,
-        'webhook-timestamp': String(timestampSeconds),
-        'webhook-signature': sign(webhookID, timestampSeconds, body, keys),
-        traceparent
-      },
-      body,
-      signal: AbortSignal.any([signal, patience])
-    })
-  } catch (error) {
-    if (error instanceof SinkError) throw error
-    if (patience.aborted) throw new SinkError('TIMEOUT', `no answer within ${timeoutMs} ms`, { retryable: true })
-    const { code, message } = error as NodeJS.ErrnoException
-    throw new SinkError(code ?? 'REQUEST_FAILED', message || 'the request failed', { retryable: true, cause: error })
+  return {
+    'content-type': 'application/json',
+    'user-agent': 'Orderly-Webhooks/1',
+    'webhook-id': webhookID,
+    'webhook-timestamp': String(timestampSeconds),
+    'webhook-signature': sign(webhookID, timestampSeconds, body, keys)
   }
 }
 
-/** The status decides. Redirects are not followed: the endpoint's new address belongs into the settings. */
-async function judge({ statusCode, headers, body }: Dispatcher.ResponseData): Promise<void> {
-  if (statusCode >= 200 && statusCode < 300) {
-    await body.dump({ limit: longestBodyBytes }).catch(() => {})
-    return
-  }
-  const excerpt = await beginningOf(body)
-  if (statusCode === 410) throw new SinkError(targetGone, `answered 410 ${excerpt}`, { retryable: false })
-  const pauseMs = retryAfterMs(headers['retry-after'], Date.now())
-  const hint = statusCode >= 300 && statusCode < 400 ? ' (redirects are not followed)' : ''
-  throw new SinkError(`HTTP_${statusCode}`, `answered ${statusCode}${hint} ${excerpt}`.trimEnd(), {
+/** The status decides. Redirects are not followed: the endpoint's new address has to be configured. */
+async function judge(answer: Answer): Promise<void> {
+  const { status, headers } = answer
+  if (status >= 200 && status < 300) return answer.drop()
+  const excerpt = await answer.excerpt()
+  if (status === 410) throw new SinkError(targetGone, `answered 410 ${excerpt}`, { retryable: false })
+  const pauseMs = retryAfterMs(headers, Date.now())
+  const hint = status >= 300 && status < 400 ? ' (redirects are not followed)' : ''
+  throw new SinkError(`HTTP_${status}`, `answered ${status}${hint} ${excerpt}`.trimEnd(), {
     retryable: true,
     ...(pauseMs !== undefined && { retryAfterMs: pauseMs })
   })
-}
-
-async function beginningOf(body: Dispatcher.ResponseData['body']): Promise<string> {
-  const chunks: Buffer[] = []
-  let bytes = 0
-  try {
-    for await (const chunk of body) {
-      chunks.push(chunk)
-      bytes += chunk.length
-      if (bytes >= longestExcerptBytes) break
-    }
-  } catch {
-    // The status is known; what could be read of the rest has to do.
-  }
-  return Buffer.concat(chunks).subarray(0, longestExcerptBytes).toString('utf8')
 }

@@ -51,9 +51,9 @@ interface Options {
 
 function webhook(t: TestContext, url: URL, options: Options = {}): Sink {
   const { keys = [randomBytes(32)], timeoutMs = 2_000, allowed = ['127.0.0.1/32'], lookup } = options
-  const networks = createNetworks(allowed)
+  const networks = createNetworks({ allowed })
   const limits = { networks, timeoutMs, concurrency: 4, ...(lookup && { lookup }) }
-  const sink = createWebhook({ name: 'shop', url, keys }, limits)
+  const sink = createWebhook({ target: 'webhook:shop', url, keys }, limits)
   t.after(() => sink.close())
   return sink
 }

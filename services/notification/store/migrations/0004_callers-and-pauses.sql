@@ -1,0 +1,11 @@
+-- The caller that placed the order; '' for an order without one. User ids of different callers are different users, so the caller is a part
+-- of the lane.
+ALTER TABLE notification.deliveries ADD COLUMN caller text COLLATE "C" NOT NULL DEFAULT '';
+ALTER TABLE notification.lanes ADD COLUMN caller text COLLATE "C" NOT NULL DEFAULT '';
+ALTER TABLE notification.lanes DROP CONSTRAINT lanes_pkey, ADD PRIMARY KEY (target, caller, user_id);
+
+DROP INDEX notification.deliveries_unsettled;
+CREATE INDEX deliveries_unsettled ON notification.deliveries (target, caller, user_id, sequence) WHERE settled_at IS NULL;
+
+-- Until when the target has asked to be left alone (Retry-After).
+ALTER TABLE notification.targets ADD COLUMN paused_until timestamptz;

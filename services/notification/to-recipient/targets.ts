@@ -1,0 +1,178 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Logger } from '@orderly/service-kit'
+import type { Recipient } from '../domain/recipients.ts'
+import type { StoredEndpoint } from '../store/endpoints.ts'
+import type { Ledger } from '../store/ledger.ts'
+import type { DeliveryLoop } from './delivery-loop.ts'
+import type { Sink } from './sink.ts'
+
+/**
+ * The targets of notifications, each with a delivery loop.
+ *
+ * - The sinks of the settings are the operator's: they receive the notifications of all callers, for as long as the process runs.
+ * - The endpoints of the database are read again every `refreshMs`. A new one gets a loop. A changed one gets another loop when
+ *   its former loop has ended. A removed one loses its loop. A disabled one receives nothing more, and its loop skips what waits.
+ * - An endpoint that cannot be used is logged once and left out. While the database cannot be read, the known endpoints stay.
+ *
+ * One query every `pollMs` wakes the loops of all targets that have something due, however many targets there are.
+ */
+export interface Targets {
+  recipients(): readonly Recipient[]
+  /** The targets that have a loop, or are getting one. */
+  names(): readonly string[]
+  wake(targets: Iterable<string>): void
+  /** @param graceMs how long to wait for deliveries in flight */
+  stop(graceMs: number): Promise<void>
+}
+
+export interface TargetsOptions {
+  readonly configured: readonly Sink[]
+  readonly readEndpoints: () => Promise<readonly StoredEndpoint[]>
+  readonly createSink: (endpoint: StoredEndpoint) => Sink | { readonly problem: string }
+  readonly startLoop: (sink: Sink) => DeliveryLoop
+  readonly ledger: Pick<Ledger, 'register' | 'dueTargets'>
+  readonly refreshMs: number
+  readonly pollMs: number
+  readonly logger: Logger
+}
+
+interface StoredTarget {
+  /** The endpoint as it was read; never logged. */
+  readonly definition: string
+  /** Undefined for an endpoint that cannot be used. */
+  readonly running: Promise<RunningTarget> | undefined
+  readonly recipient: Recipient | undefined
+}
+
+interface RunningTarget {
+  readonly sink: Sink
+  readonly loop: DeliveryLoop
+}
+
+/** Resolves when the endpoints have been read for the first time. */
+export async function startTargets(options: TargetsOptions): Promise<Targets> {
+  const { configured, readEndpoints, createSink, startLoop, ledger, refreshMs, pollMs, logger } = options
+  const stopping = new AbortController()
+  const ofSettings: readonly Recipient[] = configured.map(({ target }) => ({ target }))
+  const loops = new Map<string, DeliveryLoop>()
+  let stored = new Map<string, StoredTarget>()
+  let recipients = ofSettings
+  /** Targets whose loop has to end before another one begins. */
+  const ending = new Map<string, Promise<void>>()
+  let lastGraceMs: number | undefined
+  let isUnreadable = false
+
+  function apply(endpoints: readonly StoredEndpoint[]): void {
+    const next = new Map<string, StoredTarget>()
+    for (const endpoint of endpoints) {
+      const { target, caller, isDisabled, ...rest } = endpoint
+      const definition = JSON.stringify(rest)
+      const known = stored.get(target)
+      const running = known?.definition === definition ? known.running : replace(endpoint, known)
+      const recipient = running === undefined || isDisabled ? undefined : { target, caller }
+      next.set(target, { definition, running, recipient })
+    }
+    for (const [target, known] of stored) if (!next.has(target)) end(target, known)
+    stored = next
+    recipients = [...ofSettings, ...[...stored.values()].flatMap(({ recipient }) => recipient ?? [])]
+  }
+
+  function replace(endpoint: StoredEndpoint, former: StoredTarget | undefined): Promise<RunningTarget> | undefined {
+    const { target } = endpoint
+    if (former !== undefined) end(target, former)
+    const isTaken = configured.some(sink => sink.target === target)
+    const sink = isTaken ? { problem: 'the settings have an endpoint of the same name' } : createSink(endpoint)
+    if ('problem' in sink) {
+      const event = 'webhook_endpoint_invalid'
+      logger.warn({ event, target, problem: sink.problem }, 'webhook endpoint cannot be used')
+      return undefined
+    }
+    const running = (ending.get(target) ?? Promise.resolve()).then(() => begin(sink))
+    running.catch(error => {
+      const event = 'webhook_endpoint_not_started'
+      logger.warn({ event, error, target }, 'webhook endpoint cannot be used yet; retrying')
+      const known = stored.get(target)
+      if (known?.running === running) stored.set(target, { ...known, definition: '' })
+    })
+    return running
+  }
+
+  async function begin(sink: Sink): Promise<RunningTarget> {
+    const { target } = sink
+    await ledger.register([sink])
+    const loop = startLoop(sink)
+    loops.set(target, loop)
+    logger.info({ target }, 'webhook endpoint in use')
+    return { sink, loop }
+  }
+
+  function end(target: string, { running }: StoredTarget): void {
+    if (running === undefined) return
+    const ended = running
+      .then(async ({ sink, loop }) => {
+        loops.delete(target)
+        await loop.stop(lastGraceMs ?? sink.timeoutMs)
+        await sink.close()
+        logger.info({ target }, 'webhook endpoint not in use any more')
+      })
+      .catch(() => {}) // it never began
+      .finally(() => {
+        if (ending.get(target) === ended) ending.delete(target)
+      })
+    ending.set(target, ended)
+  }
+
+  async function refresh(): Promise<void> {
+    try {
+      apply(await readEndpoints())
+      if (isUnreadable) logger.info({}, 'webhook endpoints can be read again')
+      isUnreadable = false
+    } catch (error) {
+      const event = 'webhook_endpoints_unreadable'
+      if (!isUnreadable) logger.warn({ event, error }, 'webhook endpoints cannot be read; the known ones stay')
+      isUnreadable = true
+    }
+  }
+
+  async function poll(): Promise<void> {
+    try {
+      wake(await ledger.dueTargets())
+    } catch (error) {
+      logger.warn({ event: 'due_deliveries_unreadable', error }, 'due deliveries cannot be read; retrying')
+    }
+  }
+
+  async function repeat(everyMs: number, work: () => Promise<void>): Promise<void> {
+    const { signal } = stopping
+    while (!signal.aborted) {
+      await delay(everyMs, undefined, { signal }).catch(() => {})
+      if (!signal.aborted) await work()
+    }
+  }
+
+  function wake(targets: Iterable<string>): void {
+    for (const target of targets) loops.get(target)?.wake()
+  }
+
+  await ledger.register(configured)
+  apply(await readEndpoints())
+  for (const sink of configured) loops.set(sink.target, startLoop(sink))
+  const repeating = [repeat(refreshMs, refresh), repeat(pollMs, poll)]
+
+  return {
+    recipients: () => recipients,
+    names() {
+      const usable = [...stored].filter(([, { running }]) => running !== undefined)
+      return [...configured.map(({ target }) => target), ...usable.map(([target]) => target)]
+    },
+    wake,
+    async stop(graceMs) {
+      lastGraceMs = graceMs
+      stopping.abort()
+      await Promise.all(repeating)
+      for (const [target, known] of stored) end(target, known)
+      const own = configured.flatMap(({ target }) => loops.get(target) ?? [])
+      await Promise.all([...own.map(loop => loop.stop(graceMs)), ...ending.values()])
+    }
+  }
+}
