@@ -114,7 +114,8 @@ test('the image of the services has all that each of them needs, and no tests', 
   ]
   assert.ok(programs.length >= 7, programs.join(', '))
   const [, ...flags] = entrypointOf('service')
-  const cache = environment.NODE_COMPILE_CACHE as string
+  const { ORDERLY_PROFILE: profile, NODE_COMPILE_CACHE: cache = '' } = environment
+  assert.equal(profile, 'prod', 'keys are required unless a profile is set')
   const cached = () => globSync('*/*', { cwd: cache }).map(file => [file, statSync(join(cache, file)).mtimeMs])
   const cachedByBuild = cached()
   await Promise.all(
@@ -122,7 +123,7 @@ test('the image of the services has all that each of them needs, and no tests', 
       .filter(program => program !== 'deploy/setup/connectors.ts')
       .map(program => {
         const isService = program.startsWith('services/')
-        const env = { ORDERLY_PROFILE: 'prod', ...(isService && { NODE_COMPILE_CACHE: cache }) }
+        const env = { ORDERLY_PROFILE: profile, ...(isService && { NODE_COMPILE_CACHE: cache }) }
         // It has come as far as its settings, of which it has none.
         return assert.rejects(
           run(process.execPath, [...flags, program], { cwd: image, env, timeout: 60_000 }),

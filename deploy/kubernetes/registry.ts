@@ -35,7 +35,9 @@ function deployment(): IDeployment {
                   name: `APICURIO_DATASOURCE_${key}`,
                   valueFrom: { secretKeyRef: { name: 'orderly-registry', key } }
                 })),
-                { name: 'QUARKUS_HTTP_PORT', value: String(port) }
+                { name: 'QUARKUS_HTTP_PORT', value: String(port) },
+                // Requests of web pages are refused.
+                { name: 'QUARKUS_HTTP_CORS_ORIGINS', value: `http://${name}:${port}` }
               ],
               ports: [{ name: 'http', containerPort: port }],
               startupProbe: { ...health('/health/live'), failureThreshold: 30 },

@@ -29,6 +29,8 @@ export async function startRegistry(options: RegistryOptions): Promise<RunningPa
     'quarkus.management.port': 0,
     'quarkus.http.access-log.enabled': false,
     'quarkus.banner.enabled': false,
+    // Requests with an `Origin` other than the registry's address are refused: a web page may neither read nor write schemas.
+    'quarkus.http.cors.origins': `http://${loopback}:${options.port}`,
     'apicurio.storage.kind': 'sql',
     'apicurio.storage.sql.kind': 'h2',
     'apicurio.datasource.url': database

@@ -12,6 +12,20 @@ test('the shared Kafka, Postgres and schema registry answer', async () => {
   await query(await databaseURL(), 'create table empty_database (id int)')
 })
 
+test('the registry refuses requests of web pages of other sites', async () => {
+  const { registryURL } = integrationEnvironment()
+  const { origin } = new URL(registryURL)
+  for (const page of ['https://evil.test', 'http://localhost:8888', 'http://127.0.0.1:8888', 'null']) {
+    const headers = { origin: page, 'content-type': 'text/plain' }
+    const read = await fetch(`${registryURL}/subjects`, { headers })
+    assert.deepEqual([read.status, read.headers.get('access-control-allow-origin')], [403, null], page)
+    const body = JSON.stringify({ schema: '"string"' })
+    const write = await fetch(`${registryURL}/subjects/of-a-page/versions`, { method: 'POST', headers, body })
+    assert.equal(write.status, 403, page)
+  }
+  assert.equal((await fetch(`${registryURL}/subjects`, { headers: { origin } })).status, 200)
+})
+
 test('every call hands out another database', async () => {
   const { databaseURL } = integrationEnvironment()
   assert.notEqual(await databaseURL(), await databaseURL())

@@ -1,3 +1,5 @@
+export { type Attack, createAttacks } from './attacks/attacks.ts'
+export { headAttacks } from './attacks/head-attacks.ts'
 export type { FuzzAnswer } from './fuzz/check-answer.ts'
 export type { ApiDocument } from './fuzz/document.ts'
 export { fuzzApi } from './fuzz/fuzz-api.ts'
