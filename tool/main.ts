@@ -1,4 +1,4 @@
-import { exitWhenWritten, maskSecrets } from '@orderly/service-kit'
+import { escapeControlsInLines, exitWhenWritten, maskSecrets } from '@orderly/service-kit'
 import { explain } from './command-line/explain.ts'
 import { helpOf } from './command-line/help.ts'
 import { createOutput } from './command-line/output.ts'
@@ -31,7 +31,7 @@ try {
   }
 } catch (error) {
   exitCode = ending.signal.aborted ? 130 : ((error as { exitCode?: number }).exitCode ?? 1)
-  if (!ending.signal.aborted) process.stderr.write(`${maskSecrets(explain(error))}\n`)
+  if (!ending.signal.aborted) process.stderr.write(`${escapeControlsInLines(maskSecrets(explain(error)))}\n`)
 }
 await connections.close()
 await exitWhenWritten(exitCode)

@@ -1,6 +1,13 @@
 import { createApiKeyStore, runApiKeys, UsageError } from '@orderly/callers'
 import { createPool } from '@orderly/postgres'
-import { ConfigError, createLogger, databaseSettings, maskSecrets, parseConfig } from '@orderly/service-kit'
+import {
+  ConfigError,
+  createLogger,
+  databaseSettings,
+  escapeControlsInLines,
+  maskSecrets,
+  parseConfig
+} from '@orderly/service-kit'
 import { Type } from 'typebox'
 
 /** `npm run api-keys -w @orderly/order -- create --name berlin --role shop`, and `list`, and `revoke`: API keys in the database of `DATABASE_URL`. */
@@ -19,13 +26,15 @@ try {
     const store = createApiKeyStore(pool)
     await store.prepare(logger)
     await runApiKeys(process.argv.slice(2), store, {
-      out: text => process.stdout.write(`${text}\n`),
-      note: text => process.stderr.write(`${text}\n`)
+      out: text => process.stdout.write(`${escapeControlsInLines(text)}\n`),
+      note: text => process.stderr.write(`${escapeControlsInLines(text)}\n`)
     })
   } finally {
     await pool.end()
   }
 } catch (error) {
-  process.stderr.write(`${maskSecrets(error instanceof Error ? error.message : String(error))}\n`)
+  process.stderr.write(
+    `${escapeControlsInLines(maskSecrets(error instanceof Error ? error.message : String(error)))}\n`
+  )
   process.exitCode = error instanceof ConfigError ? error.exitCode : error instanceof UsageError ? 64 : 1
 }

@@ -1,4 +1,4 @@
-import { ConfigError, exitWhenWritten, maskSecrets } from '@orderly/service-kit'
+import { ConfigError, escapeControlsInLines, exitWhenWritten, maskSecrets } from '@orderly/service-kit'
 import { createSupervisor, type Supervisor } from '../processes/supervisor.ts'
 import { Refusal } from '../refusal.ts'
 
@@ -44,7 +44,7 @@ export async function runCommand(command: (context: CommandContext) => Promise<n
     })
   } catch (error) {
     if (stopping.signal.aborted) exitCode = 130
-    else process.stderr.write(`${maskSecrets(explain(error))}\n`)
+    else process.stderr.write(`${escapeControlsInLines(maskSecrets(explain(error)))}\n`)
   }
   await stopAll()
   return exitWhenWritten(exitCode)

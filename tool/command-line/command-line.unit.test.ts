@@ -49,6 +49,28 @@ test('tables keep their columns, numbers stand right, and nothing in them steers
   )
 })
 
+test('nothing that a command prints controls the terminal', () => {
+  const evil = 'a\u001b]0;b\u0007\u009b2J\u202ec\u2066\u2028\nd'
+  const print = (isJson: boolean, isTTY: boolean) => {
+    let written = ''
+    const stream = { write: (text: string) => (written += text), isTTY }
+    const output = createOutput({ stdout: stream, stderr: stream }, isJson)
+    output.line(evil)
+    output.progress(evil)
+    output.table([{ title: 'A', value: String }], [evil])
+    output.json({ [evil]: evil })
+    return written
+  }
+  for (const isJson of [false, true]) assert.doesNotMatch(print(isJson, true), /(?!\n)[\p{Cc}\p{Zl}\p{Bidi_Control}]/u)
+  assert.match(print(false, true), /^a\\x1b\]0;b\\x07\\x9b2J\\u202ec\\u2066\\u2028\\x0ad$/m)
+  let files = ''
+  for (const isTTY of [false, true]) {
+    const stdout = { write: (text: string) => (files += text), isTTY }
+    createOutput({ stdout, stderr: stdout }, false).file('sku\u202e,available\n')
+  }
+  assert.equal(files, 'sku\u202e,available\nsku\\u202e,available\n')
+})
+
 test('JSON is one document without text around it, with exact offsets', () => {
   let written = ''
   const output = createOutput({ stdout: { write: text => (written += text) }, stderr: { write: () => true } }, true)

@@ -1,3 +1,5 @@
+import { escapeControls } from '@orderly/service-kit'
+
 export interface Column<Row> {
   readonly title: string
   readonly value: (row: Row) => string | number | bigint | undefined
@@ -5,9 +7,9 @@ export interface Column<Row> {
   readonly isNumber?: true
 }
 
-/** Columns as wide as their widest cell; what is not known is a dash. */
+/** Formats columns as wide as their widest cell; an unknown value is a dash. */
 export function formatTable<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string {
-  const cells = rows.map(row => columns.map(({ value }) => printable(String(value(row) ?? '-'))))
+  const cells = rows.map(row => columns.map(({ value }) => escapeControls(String(value(row) ?? '-'))))
   const widths = columns.map(({ title }, index) => Math.max(title.length, ...cells.map(row => row[index]?.length ?? 0)))
   const line = (texts: readonly string[]) =>
     texts
@@ -17,9 +19,4 @@ export function formatTable<Row>(columns: readonly Column<Row>[], rows: readonly
       .join('  ')
       .trimEnd()
   return [line(columns.map(({ title }) => title)), ...cells.map(line)].join('\n')
-}
-
-/** What others wrote into keys and reasons must not steer the terminal. */
-export function printable(text: string): string {
-  return text.replaceAll(/\p{Cc}/gu, character => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`)
 }

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { ownerOfKey, type RecordOwner } from '@orderly/contracts'
+import { escapeControls } from '@orderly/service-kit'
 import { UsageError } from '../command-line/command.ts'
 import { shellWord } from '../command-line/shell-word.ts'
 import type { Column } from '../command-line/table.ts'
@@ -36,7 +37,7 @@ export function keyColumns<Row>(keyOf: (row: Row) => Buffer | null): Column<Row>
 /** Returns the options that choose exactly this key, for a shell; in hexadecimal where its text cannot be typed. */
 export function shellKeyOptions(key: Buffer): string {
   const { caller, userID } = ownerOf(key) ?? {}
-  const isTyped = (text: string | undefined) => text !== undefined && !/\p{Cc}/u.test(text)
+  const isTyped = (text: string | undefined) => text !== undefined && escapeControls(text) === text
   if (caller !== undefined && isTyped(caller) && isTyped(userID))
     return `--caller ${shellWord(caller)} --user ${shellWord(String(userID))}`
   const text = formatKey(key)

@@ -3,7 +3,6 @@ import { type DeadLetter, readDeadLetters, recordHeaders } from '@orderly/kafka'
 import { type Command, Failure, orderly } from '../command-line/command.ts'
 import { explain } from '../command-line/explain.ts'
 import { plural } from '../command-line/numbers.ts'
-import { printable } from '../command-line/table.ts'
 import { formatTime } from '../command-line/time.ts'
 import { filterOptions, matches, parseFilter } from './filter.ts'
 import { formatKey, ownerOf } from './key-text.ts'
@@ -31,17 +30,17 @@ export const showLetters: Command = {
       const { value, unreadable } = contents[index] ?? {}
       output.line(`${letter.topic} ${letter.partition}/${letter.offset}`)
       const owner = ownerOf(letter.key)
-      if (owner?.caller !== undefined) output.line(`  caller   ${printable(owner.caller)}`)
-      if (owner?.caller !== undefined) output.line(`  user     ${printable(owner.userID)}`)
-      else output.line(`  key      ${letter.key === null ? 'none' : printable(formatKey(letter.key))}`)
+      if (owner?.caller !== undefined) output.line(`  caller   ${owner.caller}`)
+      if (owner?.caller !== undefined) output.line(`  user     ${owner.userID}`)
+      else output.line(`  key      ${letter.key === null ? 'none' : formatKey(letter.key)}`)
       output.line(`  stage    ${letter.stage}`)
-      output.line(`  why      ${letter.code}: ${printable(letter.reason)}`)
+      output.line(`  why      ${letter.code}: ${letter.reason}`)
       output.line(`  written  ${formatTime(letter.timestampMs)}`)
       const { source } = letter
       if (source.topic !== '') output.line(`  from     ${source.topic} ${source.partition}/${source.offset}`)
       if (letter.replay !== undefined) output.line(`  replay   failed again in ${letter.replay}`)
       for (const [name, text] of headersOf(letter))
-        output.line(`  header   ${printable(name)}${text === null ? ' is null' : `: ${printable(text)}`}`)
+        output.line(`  header   ${name}${text === null ? ' is null' : `: ${text}`}`)
       if (unreadable !== undefined) output.line(`  value    cannot be read: ${unreadable}`)
       for (const line of value === undefined ? [] : JSON.stringify(value, null, 2).split('\n')) output.line(`  ${line}`)
       output.line()

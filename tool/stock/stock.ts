@@ -152,7 +152,7 @@ export const exportStock: Command = {
     const csv = await open(context).ask<string>('GET', `/stock?column=${column}`, { wantsCSV: true })
     if (argument === undefined || argument === '-') {
       if (output.isJson) output.json({ csv })
-      else output.line(csv.trimEnd())
+      else output.file(csv)
       return 0
     }
     await writeFile(argument, csv).catch(error => {

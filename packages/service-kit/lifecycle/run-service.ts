@@ -3,6 +3,7 @@ import { ConfigError } from '../config/config-error.ts'
 import { type Config, parseConfig } from '../config/parse-config.ts'
 import { createLogger } from '../logging/logger.ts'
 import { maskSecrets } from '../logging/mask-secrets.ts'
+import { escapeControlsInLines } from '../text/escape-controls.ts'
 import { exitCodeOf } from './exit-code.ts'
 import type { ServiceConfig, ServiceDefinition, ServiceProperties } from './service.ts'
 import { startService } from './start-service.ts'
@@ -88,7 +89,7 @@ function readConfig<Properties extends ServiceProperties>({
     return parseConfig(config, process.env)
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
-    process.stderr.write(`${name} cannot start: ${maskSecrets(error.message)}\n`)
+    process.stderr.write(`${name} cannot start: ${escapeControlsInLines(maskSecrets(error.message))}\n`)
     process.exit(error.exitCode)
   }
 }

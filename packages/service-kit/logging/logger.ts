@@ -1,5 +1,6 @@
 import { type DestinationStream, type Logger, type LoggerOptions, pino } from 'pino'
 import pretty from 'pino-pretty'
+import { escapeControlsInJSON, escapeControlsWithin } from '../text/escape-controls.ts'
 import { traceFields } from '../tracing/trace-context.ts'
 import { maskLine } from './mask-secrets.ts'
 
@@ -14,13 +15,14 @@ export interface LoggerSettings {
 }
 
 /**
- * Lines are written at once, unlike by pino's default: what was logged just before a crash is what one wants to read after
- * it, and lines still under way when the process exits come out of order or not at all.
+ * Creates a logger that writes each line before it returns, unlike pino's default. The lines before a crash are the ones that
+ * are needed, and buffered lines would be lost or out of order. Controls in foreign text are escaped, whatever prints the log.
  */
 export function createLogger(
   { service, instance, level, isPretty }: LoggerSettings,
   destination?: DestinationStream
 ): Logger {
+  const escapeLine = isPretty ? escapePretty : escapeControlsInJSON
   const options: LoggerOptions = {
     level,
     base: { service, instance },
@@ -28,13 +30,24 @@ export function createLogger(
     formatters: { level: label => ({ level: label }), log: withTraceFields },
     serializers: { error: pino.stdSerializers.err },
     // A failed connection has its address in the message, the stack and fields of the error.
-    hooks: { streamWrite: maskLine }
+    hooks: { streamWrite: line => escapeLine(maskLine(line)) }
   }
   if (!isPretty) return pino(options, destination ?? pino.destination({ sync: true }))
   return pino(
     options,
-    pretty({ colorize: true, sync: true, ignore: 'service,instance', messageFormat: '{service}: {msg}' })
+    pretty({
+      colorize: true,
+      sync: true,
+      ignore: 'service,instance',
+      messageFormat: '{service}: {msg}',
+      ...(destination && { destination })
+    })
   )
+}
+
+/** Escapes a line before pino-pretty prints the texts in it as they are. */
+function escapePretty(line: string): string {
+  return `${JSON.stringify(escapeControlsWithin(JSON.parse(line), name => name === 'stack'))}\n`
 }
 
 /** Whoever logs the `traceparent` of what he is at gets a line with the ids by which logs and traces are joined. */

@@ -25,7 +25,8 @@ const maxShownCharacters = 100
 
 /**
  * Parses `sku,available` or `sku,onHand` lines below a header with these names. A SKU that contains a comma or quotes is quoted
- * as in RFC 4180. Empty lines are ignored. Lines are decoded one at a time, and rows are counted as they come.
+ * as in RFC 4180. An apostrophe that keeps spreadsheets from taking a SKU for a formula is not a part of the SKU. Empty lines are
+ * ignored. Lines are decoded one at a time, and rows are counted as they come.
  * @throws StockFileError naming the line
  */
 export function parseStock(bytes: Buffer, path: string): ReadonlyMap<string, StockCount> {
@@ -55,7 +56,7 @@ export function parseStock(bytes: Buffer, path: string): ReadonlyMap<string, Sto
         lineNumber,
         `expected a SKU, a comma and a whole number, found ${JSON.stringify(line.slice(0, maxShownCharacters))}`
       )
-    const sku = match[1]?.replaceAll('""', '"') ?? (match[2] as string).trim()
+    const sku = (match[1]?.replaceAll('""', '"') ?? (match[2] as string).trim()).replace(guarded, '')
     const pieces = Number(match[3])
     if (!Number.isSafeInteger(pieces)) refuse(lineNumber, `${match[3]} pieces are too many to count exactly`)
     if (counts.has(sku)) refuse(lineNumber, `the SKU ${sku} stands here a second time`)
@@ -63,6 +64,13 @@ export function parseStock(bytes: Buffer, path: string): ReadonlyMap<string, Sto
   }
   return counts
 }
+
+/**
+ * Spreadsheets evaluate a cell that begins so, in a quoted field as well; a preceding apostrophe makes it a text. A text that begins
+ * with an apostrophe gets another one, so that every SKU is read as it was written.
+ */
+const formula = /^[=+\-@\uff1d\uff0b\uff0d\uff20'\t\r]/
+const guarded = /^'(?=[=+\-@\uff1d\uff0b\uff0d\uff20'\t\r])/
 
 /** Formats the header of a file that `parseStock` reads. */
 export function stockHeader(column: StockColumn): string {
@@ -74,5 +82,6 @@ export function stockLine(sku: string, pieces: number): string {
 }
 
 function quoted(sku: string): string {
-  return /[",]|^\s|\s$/.test(sku) ? `"${sku.replaceAll('"', '""')}"` : sku
+  const text = formula.test(sku) ? `'${sku}` : sku
+  return /[",]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }

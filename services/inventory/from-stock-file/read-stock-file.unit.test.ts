@@ -42,7 +42,8 @@ test('what is written is read again as it was', () => {
   const pieces = new Map([
     ['TEA', 12],
     ['a "quoted" SKU, with a comma', 0],
-    ['💎', 9_007_199_254_740_991]
+    ['💎', 9_007_199_254_740_991],
+    ...['=1+1', '+1', '-1', '@SUM(1)', '\uff1d1+1', "'=1", "'quoted'", '="a",b'].map(sku => [sku, 1] as const)
   ])
   for (const column of stockColumns) {
     const expected = Array.from(pieces, ([sku, count]) => [sku, { [column]: count }])
@@ -50,4 +51,14 @@ test('what is written is read again as it was', () => {
     assert.deepEqual([...parseStock(Buffer.from(stockHeader(column) + lines.join('')), 'stock.csv')], expected)
     assert.deepEqual(parseStock(Buffer.from(stockHeader(column)), 'stock.csv'), new Map())
   }
+})
+
+test('no SKU is written as a formula', () => {
+  for (const sku of ['=1+1', '+1', '-1', '@SUM(1)', '\uff1d1+1', '=HYPERLINK("http://evil.example","a")', '\t=1']) {
+    assert.match(stockLine(sku, 1), /^"?'/, sku)
+  }
+  assert.deepEqual(parse('sku,available', "'=1+1,1", "'plain,2"), [
+    ['=1+1', { available: 1 }],
+    ["'plain", { available: 2 }]
+  ])
 })

@@ -6,6 +6,7 @@ import {
   ConfigError,
   createLogger,
   databaseSettings,
+  escapeControlsInLines,
   kafkaConnection,
   kafkaSettings,
   maskSecrets,
@@ -154,6 +155,8 @@ function createBatches({ topics, apply, unreadable }: BatchesOptions) {
 try {
   await rebuild(parseConfig(settings, process.env))
 } catch (error) {
-  process.stderr.write(`${maskSecrets(error instanceof Error ? error.message : String(error))}\n`)
+  process.stderr.write(
+    `${escapeControlsInLines(maskSecrets(error instanceof Error ? error.message : String(error)))}\n`
+  )
   process.exitCode = error instanceof ConfigError ? error.exitCode : 1
 }
