@@ -64,6 +64,8 @@ export declare abstract class StageRecord<Event> {
   get topic(): string
   get partition(): number
   get offset(): bigint
+  /** Id of the topic that it was read from: offsets of a topic that was created again begin at 0 again. */
+  get topicID(): string | undefined
   get timestampMs(): number
   get key(): string
   get headers(): RecordHeaders

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { deadLetterTopic, stagePoints } from '@orderly/kafka'
 import { readCommitted } from '@orderly/kafka/testing'
+import { backUpSchema } from '@orderly/stack/testing'
 import { windowKey, windowMs, windowStartOf } from './domain/window.ts'
 import { checkHistory, newest } from './testing/check-rates.ts'
 import { type Pipeline, type PlacedOrder, type PublishedRate, startPipeline } from './testing/pipeline.ts'
@@ -174,4 +175,44 @@ test('orders that come while instances come and go are all in the minutes in whi
   })
   checkHistory(rates)
   assert.equal(await pipeline.counted(0, Date.now()), total)
+})
+
+test('a database that is set back rewinds the aggregator, which counts what was lost again, to the same revision', async t => {
+  const pipeline = await startPipeline(t, settings)
+  const instance = await pipeline.start(t, 'one')
+  /** A time in a minute that stays open for longer than the test takes. */
+  const createdAtMs = Date.now() + hourMs
+  const place = (count: number) =>
+    pipeline.place(Array.from({ length: count }, (_, index) => ({ userID: `user-${index}`, createdAtMs })))
+  const figuresAt = async (orders: number) => {
+    const rates = await pipeline.published(rates => rates.at(-1)?.rate.orders === orders)
+    return rates.map(({ rate, record }) => ({ revision: rate.revision, value: record.value.toString('base64') }))
+  }
+  await place(30)
+  await figuresAt(30)
+  const backup = await backUpSchema(pipeline.pool, 'aggregator')
+  await place(40)
+  const before = (await figuresAt(70)).at(-1)
+  await backup.restore()
+  await place(5)
+  const after = await figuresAt(75)
+  assert.equal(await pipeline.counted(0, createdAtMs + hourMs), 75)
+  assert.ok(Number(after.at(-1)?.revision) > Number(before?.revision))
+  for (const [revision, own] of Map.groupBy(after, ({ revision }) => revision))
+    assert.equal(new Set(own.map(({ value }) => value)).size, 1, `revision ${revision}`)
+  const { rows } = await pipeline.pool.query('SELECT DISTINCT kind FROM aggregator.incidents')
+  assert.deepEqual(rows, [{ kind: 'database_behind' }])
+  assert.equal((await instance.stop('SIGTERM')).code, 0)
+})
+
+test('orders of a topic that was deleted and created again are counted although their offsets were counted before', async t => {
+  const pipeline = await startPipeline(t, settings)
+  const instance = await pipeline.start(t, 'one')
+  await pipeline.place(ordersOf([40], longAgoMs))
+  await until(async () => (await pipeline.counted(longAgoMs, Date.now())) === 40)
+  await pipeline.recreateOrders()
+  await pipeline.place(ordersOf([0, 30], longAgoMs))
+  await until(async () => (await pipeline.counted(longAgoMs, Date.now())) === 70)
+  assert.equal(await metric(instance.url, 'orderly_stage_topic_recreations_total'), 1)
+  assert.equal((await instance.stop('SIGTERM')).code, 0)
 })

@@ -1,6 +1,7 @@
 import { guardRoutes, openCallers } from '@orderly/callers'
 import { connectTopics, createSchemaRegistry } from '@orderly/contracts'
 import { runStage } from '@orderly/kafka'
+import { createPostgresPositions, positionRemedies } from '@orderly/positions'
 import { checkDatabase, createPool, migrate, retryTransient } from '@orderly/postgres'
 import { kafkaConnection, registryAddress, runService, stageObserver, traceStage } from '@orderly/service-kit'
 import { configSchema } from './config.ts'
@@ -10,7 +11,7 @@ import { rateStage } from './from-orders/rate-stage.ts'
 import { reportCounted } from './from-orders/report-counted.ts'
 import { kafkaUses } from './kafka-uses.ts'
 import { isTransient } from './store/is-transient.ts'
-import { aggregatorSchema, aggregatorSessionSettings, createPostgresStore } from './store/postgres.ts'
+import { aggregatorSchema, aggregatorSessionSettings, createPostgresStore, forgetTruncated } from './store/postgres.ts'
 import { rateRecord } from './to-metrics/rate-record.ts'
 
 const statementTimeoutMs = 10_000
@@ -44,7 +45,12 @@ runService({
       firstDelayMs: 250,
       onRetry: (error, _attempt, delayMs) => logger.warn({ error, delayMs }, 'the database is not there yet')
     })
-    const store = createPostgresStore(pool, policy)
+    const positions = createPostgresPositions(pool, {
+      ...{ schema: aggregatorSchema.schema, groupID: kafkaUses.groups[0], whenBehind: 'rewind' },
+      remedies: positionRemedies(kafkaUses.groups[0]),
+      onReplace: forgetTruncated
+    })
+    const store = createPostgresStore(pool, policy, positions)
     const callers = await openCallers({ config, pool, logger, metrics, signal, onStop, ready })
     guardRoutes(http, callers, { allowedHosts: config.HTTP_ALLOWED_HOSTS })
     addRateRoutes(http, { store, policy, nowMs: Date.now })
@@ -67,6 +73,7 @@ runService({
     const stage = runStage(traced.stage, {
       connection: kafkaConnection(config, name),
       transactionalID: name,
+      positions,
       instanceID: name,
       maxBatchRecords: config.AGGREGATOR_MAX_BATCH,
       fetchPace,

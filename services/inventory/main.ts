@@ -1,6 +1,7 @@
 import { openCallers } from '@orderly/callers'
 import { connectTopics, createSchemaRegistry } from '@orderly/contracts'
 import { createProducer, runStage } from '@orderly/kafka'
+import { createPostgresPositions, positionRemedies } from '@orderly/positions'
 import { checkDatabase, createPool, migrate, retryTransient } from '@orderly/postgres'
 import {
   ConfigError,
@@ -60,7 +61,11 @@ runService({
       onRetry: (error, _attempt, delayMs) => logger.warn({ error, delayMs }, 'the database is not there yet')
     })
 
-    const store = createPostgresStore(pool)
+    const positions = createPostgresPositions(pool, {
+      ...{ schema: inventorySchema.schema, groupID: kafkaUses.groups[0], whenBehind: 'stop' },
+      remedies: positionRemedies(kafkaUses.groups[0])
+    })
+    const store = createPostgresStore(pool, Date.now, positions)
     const callers = await openCallers({ config, pool, logger, metrics, signal, onStop, ready })
     if (config.SEED_STOCK_FILE !== undefined) {
       const counts = await readStockFile(config.SEED_STOCK_FILE)
@@ -107,6 +112,7 @@ runService({
     const stage = runStage(traced.stage, {
       connection,
       transactionalID: name,
+      positions,
       fetchPace,
       instanceID: name,
       maxBatchRecords: config.INVENTORY_MAX_BATCH,

@@ -1,5 +1,6 @@
 import { connectTopics, createSchemaRegistry } from '@orderly/contracts'
 import { createProducer, createTopics, keepsEverything, runStage } from '@orderly/kafka'
+import { createPostgresPositions, positionRemedies } from '@orderly/positions'
 import { checkDatabase, createPool, migrate, retryTransient } from '@orderly/postgres'
 import {
   ConfigError,
@@ -11,8 +12,8 @@ import {
   traceStage
 } from '@orderly/service-kit'
 import { configSchema } from './config.ts'
-import { resultStage } from './from-results/result-stage.ts'
-import { resultTopics } from './kafka-uses.ts'
+import { type Accept, resultStage } from './from-results/result-stage.ts'
+import { kafkaUses, resultTopics } from './kafka-uses.ts'
 import { readEndpoints } from './store/endpoints.ts'
 import { isTransient } from './store/is-transient.ts'
 import { createPostgresLedger, ledgerSchema, ledgerSessionSettings } from './store/postgres.ts'
@@ -65,7 +66,11 @@ runService({
       firstDelayMs: 250,
       onRetry: (error, _attempt, delayMs) => logger.warn({ error, delayMs }, 'the database is not there yet')
     })
-    const ledger = createPostgresLedger(pool)
+    const positions = createPostgresPositions(pool, {
+      ...{ schema: ledgerSchema.schema, groupID: kafkaUses.groups[0], whenBehind: 'rewind' },
+      remedies: positionRemedies(kafkaUses.groups[0])
+    })
+    const ledger = createPostgresLedger(pool, { positions })
     const released = await ledger.releaseClaims(instanceID)
     if (released > 0) logger.warn({ lanes: released }, 'deliveries that an earlier run had in hand are due again')
 
@@ -128,8 +133,8 @@ runService({
     onStop('housekeeping', () => housekeeping.stop())
 
     const topics = await connectTopics(createSchemaRegistry(registryAddress(config)), resultTopics)
-    const accept = async (outcomes: Parameters<typeof ledger.accept>[0]) => {
-      const accepted = await ledger.accept(outcomes, targets.recipients())
+    const accept: Accept = async (outcomes, advances) => {
+      const accepted = await ledger.accept(outcomes, targets.recipients(), advances)
       measures.duplicates(accepted.duplicates)
       targets.wake(accepted.targets)
     }
@@ -137,6 +142,7 @@ runService({
     const stage = runStage(traced.stage, {
       connection,
       delivery: 'at-least-once',
+      positions,
       instanceID,
       fetchPace,
       isTransient,

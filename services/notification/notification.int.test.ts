@@ -5,7 +5,7 @@ import { inventoryConfirmed, inventoryFailed, inventoryReleased, inventoryReserv
 import { deadLetterTopic } from '@orderly/kafka'
 import { readCommitted } from '@orderly/kafka/testing'
 import { newTraceparent, parseTraceparent } from '@orderly/service-kit'
-import type { TestService } from '@orderly/stack/testing'
+import { backUpSchema, type TestService } from '@orderly/stack/testing'
 import { outcomes, startPipeline, statuses, until } from './testing/pipeline.ts'
 
 interface SentLine {
@@ -157,5 +157,33 @@ test('the notification service on real Kafka and Postgres', async t => {
     )
     assert.deepEqual([...subjects], ['Bestellung bestätigt'])
     for (const instance of instances) assert.equal((await instance.stop()).code, 0)
+  })
+
+  await t.test('a database that is set back rewinds the service, which accepts what was lost again', async t => {
+    const instance = await pipeline.start(t)
+    /** Waits until the ledger has all of them as sent, so that no lane is claimed. */
+    const areSettled = (eventIDs: readonly string[]) =>
+      until(async () => {
+        const { rows } = await pool.query(
+          'SELECT count(DISTINCT event_id)::integer AS count FROM notification.deliveries WHERE event_id = ANY($1) AND settled_at IS NOT NULL',
+          [eventIDs]
+        )
+        return rows[0].count === eventIDs.length
+      })
+    const kept = outcomes(pipeline, 20)
+    await producer.send(kept.records)
+    await areSettled(kept.eventIDs)
+    const backup = await backUpSchema(pool, 'notification')
+    const lost = outcomes(pipeline, 30)
+    await producer.send(lost.records)
+    await areSettled(lost.eventIDs)
+    await backup.restore()
+    // Met by a batch in every partition, so that all of them are rewound.
+    const next = outcomes(pipeline, 60)
+    await producer.send(next.records)
+    await areSettled([...kept.eventIDs, ...lost.eventIDs, ...next.eventIDs])
+    const { rows } = await pool.query('SELECT DISTINCT kind FROM notification.incidents')
+    assert.deepEqual(rows, [{ kind: 'database_behind' }])
+    assert.equal((await instance.stop()).code, 0)
   })
 })

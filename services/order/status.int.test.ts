@@ -2,9 +2,11 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { createInspector, createProducer, readDeadLetters } from '@orderly/kafka'
-import { deleteRecords } from '@orderly/kafka/testing'
+import { deleteGroup, deleteRecords } from '@orderly/kafka/testing'
+import { backUpSchema } from '@orderly/stack/testing'
 import { get, post, startOrderPipeline } from './testing/order-pipeline.ts'
 
 const rebuild = new URL('from-topics/rebuild.ts', import.meta.url).pathname
@@ -175,6 +177,33 @@ test('what became of an order can be asked for, waited for, listed, streamed and
     }
   )
 
+  await t.test('a database that is set back rewinds the projection, which stores what was lost again', async () => {
+    const placing = () => post(first.url, { ...inStock, userID }, { prefer: 'wait=25' })
+    await placing()
+    const backup = await backUpSchema(pipeline.pool, 'orders')
+    const lost = [await placing(), await placing()]
+    await backup.restore()
+    const next = await placing()
+    for (const { body } of [...lost, next]) {
+      const status = async () => (await get(second.url, `/orders/${body.orderID}`)).body.status
+      while ((await status()) !== 'reserved') await delay(20)
+    }
+    const { rows } = await pipeline.pool.query('SELECT DISTINCT kind FROM orders.incidents')
+    assert.deepEqual(rows, [{ kind: 'database_behind' }])
+  })
+
+  await t.test('a rebuild reports orders whose topic was deleted and created again', async () => {
+    const { body } = await post(first.url, { ...inStock, userID }, { prefer: 'wait=25' })
+    await pipeline.pool.query('INSERT INTO orders.topics (topic_id) VALUES (gen_random_uuid())')
+    await pipeline.pool.query(
+      'UPDATE orders.orders SET order_id = $1, created_topic = (SELECT max(number) FROM orders.topics) WHERE order_id = $2',
+      [`former ${body.orderID}`, body.orderID]
+    )
+    const { kept } = await runRebuild()
+    assert.equal(kept['of a deleted topic'], 1)
+    await pipeline.pool.query("DELETE FROM orders.orders WHERE order_id LIKE 'former %'")
+  })
+
   await t.test('a rebuild refuses to run while another one is running', async () => {
     const other = await pipeline.pool.connect()
     try {
@@ -200,4 +229,19 @@ test('what became of an order can be asked for, waited for, listed, streamed and
     assert.equal((await second.exit).code, 0)
     t.diagnostic(`stopped after ${Math.round(performance.now() - startMs)} ms`)
   })
+
+  await t.test(
+    'without the offsets of the projection orders are accepted, and their status waits for an operator',
+    async () => {
+      await Promise.all([first.stop(), second.stop()])
+      await deleteGroup(pipeline.connection, 'order-status')
+      first = await pipeline.startOrder('1')
+      const refused = async () => (await first.logs()).find(({ event }) => event === 'projection_refused')
+      while ((await refused()) === undefined) await delay(50)
+      assert.match(String((await refused())?.msg), /Run: orderly positions resolve order-status/)
+      const { status, body } = await post(first.url, { ...inStock, userID })
+      assert.equal(status, 202)
+      assert.equal((await get(first.url, `/orders/${body.orderID}`)).status, 404)
+    }
+  )
 })

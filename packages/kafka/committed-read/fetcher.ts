@@ -189,9 +189,10 @@ export class Fetcher {
 
   /** Where each partition is read on; what lies before is buffered, or was taken. */
   positions(): PartitionPosition[] {
-    return [...this.#partitions.values()].map(({ topic, partition, fetchOffset }) => ({
+    return [...this.#partitions.values()].map(({ topic, partition, topicID, fetchOffset }) => ({
       topic,
       partition,
+      topicID,
       offset: fetchOffset
     }))
   }

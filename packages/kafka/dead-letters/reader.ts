@@ -33,13 +33,15 @@ export function createTopicReader(connection: KafkaConnection, topics: readonly 
     onBatch: (records: readonly FetchedRecord[]) => void | Promise<void>,
     signal: AbortSignal
   ): Promise<void> {
-    const partitions: { topic: string; partition: number }[] = []
+    const partitions: { topic: string; partition: number; topicID: string }[] = []
     for (const topic of topics) {
-      for (const partition of (await cluster.partitions(topic)).keys()) partitions.push({ topic, partition })
+      for (const [partition, { topicID }] of (await cluster.partitions(topic)).entries())
+        partitions.push({ topic, partition, topicID })
     }
     const ends = await listOffsets(cluster, partitions, offsetAt.stableEnd)
     const added = partitions.filter(({ topic, partition }) => !beginnings.has(`${topic}/${partition}`))
-    const positions = await listOffsets(cluster, added, offsetAt.beginning)
+    const offsets = await listOffsets(cluster, added, offsetAt.beginning)
+    const positions = offsets.map((position, index) => ({ ...position, topicID: added[index]?.topicID }))
     fetcher.add(positions)
     for (const position of positions) beginnings.set(`${position.topic}/${position.partition}`, position)
     await readToEnds(fetcher, ends, { onRecords: onBatch, signal })

@@ -97,6 +97,22 @@ function failureOf(errorCode: number, groupID: string, { topic, partition }: Top
   return new KafkaError(unstable, message, { retryable: true })
 }
 
+/** Returns all offsets that a group has committed last, in any topic; transactions in flight count for nothing. */
+export async function lastCommittedOffsets(cluster: Cluster, groupID: string): Promise<CommittedOffset[]> {
+  const question = [{ groupId: groupID, memberId: null, memberEpoch: -1, topics: null }]
+  const response = await cluster.askCoordinator('group', groupID, offsetFetchV9.api, question, false)
+  const [group] = response.groups
+  checkCode(group?.errorCode ?? 0, `reading the offsets of group ${groupID}`)
+  return (group?.topics ?? []).flatMap(({ name, partitions }) =>
+    partitions
+      .filter(({ committedOffset }) => committedOffset >= 0n)
+      .map(({ partitionIndex, committedOffset, committedLeaderEpoch, metadata }) => ({
+        ...{ topic: name, partition: partitionIndex, offset: committedOffset },
+        ...{ leaderEpoch: committedLeaderEpoch, topicID: topicIDOf(metadata) }
+      }))
+  )
+}
+
 /** Commits offsets outside of a transaction. @throws KafkaError, also when the group has changed (`ILLEGAL_GENERATION`, …) */
 export async function commitOffsets(
   cluster: Cluster,

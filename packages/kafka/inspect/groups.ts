@@ -1,7 +1,6 @@
-import { describeGroupsV5, listGroupsV5, offsetFetchV9 } from '@platformatic/kafka'
+import { describeGroupsV5, listGroupsV5 } from '@platformatic/kafka'
 import type { Cluster } from '../cluster/cluster.ts'
 import { request } from '../cluster/requests.ts'
-import type { PartitionPosition } from '../committed-read/fetcher.ts'
 import { checkCode } from '../errors.ts'
 import { decodeAssignment, type TopicPartition } from '../group/assignment.ts'
 
@@ -51,21 +50,4 @@ export async function describeGroup(cluster: Cluster, groupID: string): Promise<
     })
   )
   return { groupID, state: group?.groupState ?? 'Dead', members }
-}
-
-/** What the group has committed, transactions that are under way not counted. */
-export async function groupOffsets(cluster: Cluster, groupID: string): Promise<PartitionPosition[]> {
-  const ask = [{ groupId: groupID, memberId: null, memberEpoch: -1, topics: null }]
-  const response = await cluster.askCoordinator('group', groupID, offsetFetchV9.api, ask, false)
-  const [group] = response.groups
-  checkCode(group?.errorCode ?? 0, `reading the offsets of group ${groupID}`)
-  return (group?.topics ?? []).flatMap(({ name, partitions }) =>
-    partitions
-      .filter(({ committedOffset }) => committedOffset >= 0n)
-      .map(({ partitionIndex, committedOffset }) => ({
-        topic: name,
-        partition: partitionIndex,
-        offset: committedOffset
-      }))
-  )
 }

@@ -1,8 +1,9 @@
 import type { Cluster } from '../cluster/cluster.ts'
 import { findOffsets, offsetAt } from '../cluster/list-offsets.ts'
 import type { TopicPartition } from '../group/assignment.ts'
+import { lastCommittedOffsets } from '../group/committed-offsets.ts'
 import { firstRecord } from './first-record.ts'
-import { type GroupDescription, type GroupMemberDescription, groupOffsets } from './groups.ts'
+import type { GroupDescription, GroupMemberDescription } from './groups.ts'
 import { describeTopics } from './topics.ts'
 
 /**
@@ -34,7 +35,7 @@ export interface PartitionLag extends TopicPartition {
 export async function groupLag(cluster: Cluster, group: GroupDescription): Promise<PartitionLag[]> {
   const { groupID, members } = group
   const committed = new Map(
-    (await groupOffsets(cluster, groupID)).map(({ offset, ...own }) => [placeOf(own), { offset, ...own }])
+    (await lastCommittedOffsets(cluster, groupID)).map(({ offset, ...own }) => [placeOf(own), { offset, ...own }])
   )
   const owners = new Map<string, GroupMemberDescription>()
   for (const member of members) for (const owned of member.partitions) owners.set(placeOf(owned), member)

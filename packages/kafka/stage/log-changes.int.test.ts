@@ -1,16 +1,14 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
 import { startBroker, type TestBroker } from '@orderly/stack/testing'
-import { deleteTopicsV6 } from '@platformatic/kafka'
 import { createTopics } from '../cluster/admin.ts'
 import { Cluster } from '../cluster/cluster.ts'
-import { request } from '../cluster/requests.ts'
 import type { KafkaConnection } from '../connection.ts'
 import { commitOffsets, committedOffsets } from '../group/committed-offsets.ts'
 import { describeTopics } from '../inspect/topics.ts'
 import { createProducer } from '../producer/producer.ts'
+import { deleteTopic } from '../testing/change-topics.ts'
 import { readCommitted } from '../testing/read-committed.ts'
 import { textCodec } from '../testing/text-codec.ts'
 import { deadLetterTopic } from './dead-letters.ts'
@@ -76,16 +74,7 @@ async function setUp(t: TestContext, { broker, replicas = 1, configs = {} }: Set
       value.toString()
     )
   const recreateInput = async () => {
-    const cluster = new Cluster(connection, { requestTimeoutMs: 5_000 })
-    await request(await cluster.anyConnection(), deleteTopicsV6.api, [{ name: input }], 5_000)
-    for (let isThere = true; isThere; await delay(50)) {
-      cluster.forget()
-      isThere = await cluster.partitions(input).then(
-        () => true,
-        () => false
-      )
-    }
-    await cluster.close()
+    await deleteTopic(connection, input)
     await createInput()
   }
   return { input, connection, write, start, outputs, recreateInput, truncations, recreations }

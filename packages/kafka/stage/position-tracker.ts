@@ -23,6 +23,10 @@ export class PositionTracker {
     }
   }
 
+  has(partition: TopicPartition): boolean {
+    return this.#partitions.has(placeOf(partition))
+  }
+
   /** Returns the advances that belong to the effects of these records, with commits that are not saved yet. */
   covering(records: readonly FetchedRecord[]): PositionAdvance[] {
     const last = new Map<string, FetchedRecord>()

@@ -36,7 +36,19 @@ export interface BatchProcessorOptions {
   readonly logger: Logger
   readonly observer: StageObserver
   /** With a PositionStore: the positions that `process` saves. */
-  readonly positions?: Pick<PositionTracker, 'covering' | 'saved'>
+  readonly positions?: StagePositions
+}
+
+export interface StagePositions extends Pick<PositionTracker, 'covering' | 'saved'> {
+  /** Compares what is stored and committed, unless that was done a moment ago. @throws PositionConflictError, or why it cannot */
+  check?(): Promise<void>
+  /** The database has failed, and may be another one when it answers again: it is compared before it is used. */
+  doubt?(): void
+}
+
+/** The positions cannot be compared at the moment: a reason to wait, not to park a record. */
+class UncheckedError extends Error {
+  override readonly name = 'UncheckedError'
 }
 
 const firstDelayMs = 50
@@ -121,6 +133,7 @@ export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchP
     let outputs: readonly OutputRecord[]
     try {
       outputs = await patiently(signal, async () => {
+        await checkPositions()
         const positions = tracker?.covering(batch) ?? []
         const processed = await stage.process(records, { signal, positions })
         tracker?.saved(positions)
@@ -151,6 +164,15 @@ export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchP
     return parked.blocks(record.key, part?.replay)
   }
 
+  async function checkPositions(): Promise<void> {
+    try {
+      await tracker?.check?.()
+    } catch (error) {
+      if (error instanceof PositionConflictError) throw error
+      throw new UncheckedError('the positions cannot be compared', { cause: error })
+    }
+  }
+
   /** Tries until it succeeds or fails for good, waiting longer each time, with jitter so that instances do not come in step. */
   async function patiently<Result>(signal: AbortSignal, attempt: () => Promise<Result>): Promise<Result> {
     for (let delayMs = firstDelayMs; ; delayMs = Math.min(longestDelayMs, delayMs * 2)) {
@@ -158,7 +180,9 @@ export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchP
         return await attempt()
       } catch (error) {
         signal.throwIfAborted()
-        if (error instanceof PositionConflictError || !isTransient(error)) throw error
+        if (error instanceof PositionConflictError) throw error
+        if (!(error instanceof UncheckedError) && !isTransient(error)) throw error
+        tracker?.doubt?.()
         logger.warn(
           { error, stage: stage.name, retryInMs: delayMs },
           'processing failed for a reason that may pass; trying again'
@@ -248,6 +272,10 @@ class DecodedRecord<Event> implements StageRecord<Event> {
 
   get offset() {
     return this.#fetched.offset
+  }
+
+  get topicID() {
+    return this.#fetched.topicID
   }
 
   get timestampMs() {

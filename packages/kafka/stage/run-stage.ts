@@ -7,15 +7,16 @@ import { type LogChange, LogChangedError } from '../committed-read/log-changed.t
 import { Troubles } from '../committed-read/troubles.ts'
 import { KafkaError, toKafkaError } from '../errors.ts'
 import type { TopicPartition } from '../group/assignment.ts'
-import { commitOffsets } from '../group/committed-offsets.ts'
+import { commitOffsets, lastCommittedOffsets } from '../group/committed-offsets.ts'
 import { GroupMember } from '../group/member.ts'
 import type { InputOffset } from '../group/offset-entry.ts'
 import { lookUpShapes } from '../group/topic-shapes.ts'
 import { BatchSummary } from './batch-summary.ts'
 import { type Committer, createCommitter, type OpenBatch } from './committers.ts'
+import { lostPositions } from './lost-positions.ts'
 import { loadParkedKeys, type ParkedKeys } from './parked-keys.ts'
 import { passPoint } from './points.ts'
-import type { Incident, IncidentKind, PositionAdvance } from './position-store.ts'
+import { type Incident, type IncidentKind, type PositionAdvance, PositionConflictError } from './position-store.ts'
 import { PositionTracker } from './position-tracker.ts'
 import { type BatchProcessor, createBatchProcessor } from './process-batch.ts'
 import { refusalOf } from './refuse-start.ts'
@@ -46,6 +47,8 @@ const requestTimeoutMs = 5_000
 const shortestPauseMs = 50
 const longestPauseMs = 2_000
 const longestSaveMs = 1_000
+const positionCheckMs = 1_000
+const idleCheckMs = 5_000
 
 const incidentMessages: Readonly<Record<IncidentKind, string>> = {
   offsets_skipped: 'records of an input were removed before they were read',
@@ -111,6 +114,8 @@ class StageRunner<Event> {
   /** The ids of the input topics when they were last read. */
   readonly #topicIDs = new Map<string, string>()
   readonly #positions = new PositionTracker()
+  #positionsCheckedAtMs = Number.NEGATIVE_INFINITY
+  readonly #idleCheck: NodeJS.Timeout | undefined
   /** A truncation that the fetcher noticed; whether it concerns records that were processed is decided at the next start. */
   #noticedTruncation: LogChange | undefined
 
@@ -154,8 +159,16 @@ class StageRunner<Event> {
       isTransient: options.isTransient,
       logger,
       observer: this.#observer,
-      ...(options.positions && { positions: this.#positions })
+      ...(options.positions && {
+        positions: {
+          covering: records => this.#positions.covering(records),
+          saved: advances => this.#positions.saved(advances),
+          check: () => this.#checkPositions(),
+          doubt: () => this.#doubtPositions()
+        }
+      })
     })
+    if (options.positions !== undefined) this.#idleCheck = setInterval(() => this.#fetcher.wake(), idleCheckMs)
     if (stage.tick !== undefined) this.#ticker = new Ticker(stage.tick, () => this.#fetcher.wake())
   }
 
@@ -178,6 +191,7 @@ class StageRunner<Event> {
         .leave(this.#clusters.main)
         .catch(error => this.#options.logger.debug({ error }, 'could not leave the group'))
       this.#ticker?.stop()
+      clearInterval(this.#idleCheck)
       this.#fetcher.stop()
       await this.#committer.close()
       await Promise.all(Object.values(this.#clusters).map(cluster => cluster.close()))
@@ -308,17 +322,27 @@ class StageRunner<Event> {
     const incidents = [...starts.flatMap(({ incident }) => incident ?? []), ...unread]
     const refused = starts.filter(({ refusal }) => refusal !== undefined)
     const changes = refused.length > 0 ? [] : starts.flatMap(({ change }) => change ?? [])
+    // The stored position is never before the committed one: a position that goes back is committed first, a new one is stored first.
+    const [back, onward] = partition(starts, ({ incident }) => incident?.kind === 'log_truncated')
+    if (refused.length === 0) await this.#commitStarts(back)
     if (store !== undefined && changes.length + incidents.length > 0)
       await this.#storing(() => store.replace(changes, incidents))
-    if (store !== undefined && refused.length > 0) throw refusalOf(identity.groupID, refused, store)
-    const toCommit = starts.filter(({ mustCommit }) => mustCommit)
-    if (toCommit.length > 0) await commitOffsets(main, identity, toCommit)
+    if (store !== undefined && refused.length > 0) {
+      this.#report(incidents)
+      throw refusalOf(identity.groupID, refused, store)
+    }
+    await this.#commitStarts(onward)
     this.#processor.forget(incidents)
     this.#report(incidents)
     for (const { topic, topicID } of starts) this.#topicIDs.set(topic, topicID)
     this.#positions.reset(starts)
     await this.#advance(this.#positions.unsavedCommits())
     return { starts, failed }
+  }
+
+  async #commitStarts(starts: readonly Start[]): Promise<void> {
+    const toCommit = starts.filter(({ mustCommit }) => mustCommit)
+    if (toCommit.length > 0) await commitOffsets(this.#clusters.main, this.#member.identity, toCommit)
   }
 
   /** Truncated records that were fetched, but not processed yet: the position need not change for them. */
@@ -346,6 +370,39 @@ class StageRunner<Event> {
     }
     const recreated = incidents.filter(({ kind }) => kind === 'topic_recreated').map(({ topic }) => topic)
     for (const topic of new Set(recreated)) this.#observer.recreated?.({ stage, topic })
+  }
+
+  /**
+   * Compares the stored positions of the group with what it has committed. A batch compares those of its partitions in its
+   * transaction; what it reads besides, such as stock, may depend on all others. A database that was restored, or a standby that
+   * took over, breaks every session, so the comparison once a second and after every failure misses neither.
+   * @throws PositionConflictError
+   */
+  async #checkPositions(): Promise<void> {
+    const { positions: store } = this.#options
+    if (store === undefined || performance.now() - this.#positionsCheckedAtMs < positionCheckMs) return
+    const committed = await lastCommittedOffsets(this.#clusters.main, this.#member.identity.groupID)
+    const lost = lostPositions(committed, await this.#storing(() => store.load()))
+    const [first] = store.whenBehind === 'stop' ? lost : lost.filter(own => this.#positions.has(own))
+    if (first !== undefined) {
+      const place = `${first.topic}/${first.partition}`
+      throw new PositionConflictError(`the stored position of ${place} is before ${first.toOffset}, which is committed`)
+    }
+    this.#positionsCheckedAtMs = performance.now()
+  }
+
+  /** Does nothing when the positions cannot be compared: the next batch compares them. */
+  async #checkPositionsIfPossible(): Promise<void> {
+    try {
+      await this.#checkPositions()
+    } catch (error) {
+      if (error instanceof PositionConflictError) throw error
+      this.#options.logger.debug({ error }, 'the stored positions cannot be compared at the moment')
+    }
+  }
+
+  #doubtPositions(): void {
+    this.#positionsCheckedAtMs = Number.NEGATIVE_INFINITY
   }
 
   /** Saves positions apart from effects. */
@@ -395,6 +452,7 @@ class StageRunner<Event> {
         const records = await this.#fetcher.take(Math.min(this.#recordsInACall ?? Infinity, this.#batchRecords))
         if (records.length === 0) {
           await committing
+          if (performance.now() - this.#positionsCheckedAtMs >= idleCheckMs) await this.#checkPositionsIfPossible()
           continue
         }
         passPoint('batch-read')
@@ -555,4 +613,8 @@ class StageRunner<Event> {
     this.#interrupt.abort(new KafkaError('GROUP_CHANGED', 'the batch is dropped', { retryable: true }))
     this.#fetcher.wake()
   }
+}
+
+function partition<Item>(items: readonly Item[], isFirst: (item: Item) => boolean): [Item[], Item[]] {
+  return [items.filter(isFirst), items.filter(item => !isFirst(item))]
 }

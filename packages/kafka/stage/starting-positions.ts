@@ -6,8 +6,9 @@ import { findOffsets, offsetAt } from '../cluster/list-offsets.ts'
 import type { EpochEnd } from '../committed-read/fetch-committed.ts'
 import { KafkaError, toKafkaError } from '../errors.ts'
 import type { TopicPartition } from '../group/assignment.ts'
-import { type CommittedOffset, committedOffsets } from '../group/committed-offsets.ts'
+import { type CommittedOffset, committedOffsets, lastCommittedOffsets } from '../group/committed-offsets.ts'
 import type { GroupIdentity } from '../transaction/transactional-producer.ts'
+import { lostPositions } from './lost-positions.ts'
 import type { Incident, PositionChange, PositionStore, StoredPosition } from './position-store.ts'
 
 /**
@@ -198,6 +199,7 @@ export async function startingPositions(
     const error = toKafkaError(thrown, `deciding where to start in ${placeKey(own)}`)
     failed.set(placeKey(own), { topic: own.topic, partition: own.partition, error })
   }
+  const ofGroup = store?.whenBehind === 'stop' ? await lastCommittedOffsets(cluster, group.groupID) : []
   const stored = (await store?.load()) ?? []
   const storedTopics = new Set(stored.map(({ topic }) => topic))
   const storedByPlace = byPlace(stored)
@@ -248,10 +250,19 @@ export async function startingPositions(
       fail(own, error)
     }
   }
+  const decided = new Set(starts.map(placeKey))
+  starts.push(...lostPositions(ofGroup, stored).flatMap(lost => (decided.has(placeKey(lost)) ? [] : refusalFor(lost))))
   const recreated = starts.filter(({ incident }) => incident?.kind === 'topic_recreated')
   for (const [topic, topicID] of new Map(recreated.map(own => [own.topic, own.topicID])))
     await confirmTopicID(cluster, topic, topicID)
   return { starts, failed: [...failed.values()] }
+}
+
+/** Refuses to start for a partition that was not decided, such as another instance's: decisions here may depend on effects that were lost there. */
+function refusalFor(incident: ReturnType<typeof lostPositions>[number]): Start {
+  const { topic, partition, topicID = '', fromOffset = 0n } = incident
+  const position = { topic, partition, topicID, offset: fromOffset, leaderEpoch: unknownEpoch }
+  return { ...position, incident, refusal: 'DATABASE_BEHIND' }
 }
 
 function byPlace<Known extends TopicPartition>(known: readonly Known[]): Map<string, Known> {

@@ -1,4 +1,12 @@
-import { type API, createPartitionsV3, createTopicsV7, deleteRecordsV2, deleteTopicsV6 } from '@platformatic/kafka'
+import { setTimeout as delay } from 'node:timers/promises'
+import {
+  type API,
+  createPartitionsV3,
+  createTopicsV7,
+  deleteGroupsV2,
+  deleteRecordsV2,
+  deleteTopicsV6
+} from '@platformatic/kafka'
 import { withCluster } from '../cluster/admin.ts'
 import { request } from '../cluster/requests.ts'
 import type { KafkaConnection } from '../connection.ts'
@@ -7,6 +15,7 @@ import { checkCode } from '../errors.ts'
 /** What operators and retention do to topics while somebody reads and writes them, for tests. */
 
 const timeoutMs = 10_000
+const nonEmptyGroup = 68
 
 export async function growTopic(connection: KafkaConnection, name: string, count: number): Promise<void> {
   const { results } = await ask(
@@ -19,9 +28,19 @@ export async function growTopic(connection: KafkaConnection, name: string, count
   for (const { errorCode } of results) checkCode(errorCode, `growing ${name}`)
 }
 
+/** Deletes a topic, and resolves when no broker knows it any more. */
 export async function deleteTopic(connection: KafkaConnection, name: string): Promise<void> {
   const { responses } = await ask(connection, deleteTopicsV6.api, [{ name }], timeoutMs)
   for (const { errorCode } of responses) checkCode(errorCode, `deleting ${name}`)
+  await withCluster(connection, async cluster => {
+    for (let isThere = true; isThere; await delay(50)) {
+      cluster.forget()
+      isThere = await cluster.partitions(name).then(
+        () => true,
+        () => false
+      )
+    }
+  })
 }
 
 /** Removes the records before the offset, as retention does. */
@@ -56,4 +75,16 @@ function ask<Arguments extends unknown[], Response>(
   ...args: Arguments
 ): Promise<Response> {
   return withCluster(connection, async cluster => request(await cluster.anyConnection(), api, ...args))
+}
+
+/** Deletes a group with its offsets, once its last member has left. */
+export async function deleteGroup(connection: KafkaConnection, groupID: string): Promise<void> {
+  await withCluster(connection, async cluster => {
+    for (;;) {
+      const { results } = await cluster.askCoordinator('group', groupID, deleteGroupsV2.api, [groupID])
+      const code = results[0]?.errorCode ?? 0
+      if (code !== nonEmptyGroup) return checkCode(code, `deleting group ${groupID}`)
+      await delay(100)
+    }
+  })
 }

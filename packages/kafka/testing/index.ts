@@ -1,4 +1,4 @@
-export { deleteRecords } from './change-topics.ts'
+export { deleteGroup, deleteRecords, deleteTopic } from './change-topics.ts'
 export { fetchedHeaders, fetchedRecord } from './fetched-record.ts'
 export { createInMemoryBroker, type InMemoryBroker, type RecordedRecord } from './in-memory-broker.ts'
 export { createMemoryPositions, type MemoryPositions } from './memory-positions.ts'

@@ -70,11 +70,12 @@ export function traceStage<Event>(
       if (parent !== undefined && !isSampled(parent)) return record
       const traceparent = ours.begin(parent)
       if (isSampled(traceparent)) sampled.push({ record, parent, traceparent })
-      const { topic, partition, offset, timestampMs, key, event } = record
+      const { topic, partition, offset, topicID, timestampMs, key, event } = record
       return {
         topic,
         partition,
         offset,
+        topicID,
         timestampMs,
         key,
         event,

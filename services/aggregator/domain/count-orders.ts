@@ -5,6 +5,8 @@ import { isLate, type WindowPolicy, windowStartOf } from './window.ts'
 export interface OrderRecord {
   readonly partition: number
   readonly offset: number
+  /** Id of the topic; absent where it is unknown, as in tests. */
+  readonly topicID?: string | undefined
   /** Event time. */
   readonly createdAtMs: number
   /** When the broker wrote the record: the time stamp of `orders.created`, which is the broker's. */

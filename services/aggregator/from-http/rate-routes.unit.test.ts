@@ -49,7 +49,7 @@ test('the newest minutes are answered, the current one first, minutes without or
         isFinal: false
       },
       { ...common, ...named('2025-11-23T06:46Z'), orders: 0, perMinute: 0, revision: 0, isFinal: true },
-      { ...common, ...named('2025-11-23T06:45Z'), orders: 3, perSecond: 0.05, perMinute: 3, revision: 2, isFinal: true }
+      { ...common, ...named('2025-11-23T06:45Z'), orders: 3, perSecond: 0.05, perMinute: 3, revision: 4, isFinal: true }
     ]
   })
 })

@@ -38,16 +38,18 @@ export function rateStage(parts: RateStageParts): Stage<OrderCreated> {
     name: 'order-rate',
     group: kafkaUses.groups[0],
     inputs: [ordersCreated],
-    async process(records) {
+    async process(records, { positions }) {
       for (const { event } of records) checkOrderTime(event.createdAtMs)
       const startMs = performance.now()
       const summary = await store.count(
-        records.map(({ partition, offset, timestampMs, event }) => ({
+        records.map(({ partition, offset, topicID, timestampMs, event }) => ({
           partition,
           offset: Number(offset),
+          topicID,
           createdAtMs: event.createdAtMs,
           writtenAtMs: timestampMs
-        }))
+        })),
+        positions
       )
       onCounted?.(summary, performance.now() - startMs)
       return []

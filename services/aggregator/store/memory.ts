@@ -6,6 +6,7 @@ import type { RateStore } from './rate-store.ts'
 /** Lasts as long as the process. For tests. */
 export function createMemoryStore(policy: WindowPolicy): RateStore {
   const offsets = new Map<number, CountedOffsets>()
+  const topicIDs = new Map<number, string | undefined>()
   const completeUntil = new Map<number, number | undefined>()
   const windows = new Map<number, Window>()
   const published = new Map<number, number>()
@@ -21,6 +22,10 @@ export function createMemoryStore(policy: WindowPolicy): RateStore {
 
   return {
     async count(orders) {
+      for (const { partition, topicID } of orders) {
+        if (topicIDs.get(partition) !== topicID) offsets.delete(partition)
+        topicIDs.set(partition, topicID)
+      }
       const finalWindows = new Set(sorted().flatMap(({ isFinal, startMs }) => (isFinal ? [startMs] : [])))
       const count = countOrders(orders, { offsets, finalWindows, firstKeptWindowMs }, policy)
       for (const [partition, state] of count.partitions) offsets.set(partition, state.offsets)
@@ -31,7 +36,7 @@ export function createMemoryStore(policy: WindowPolicy): RateStore {
           ...window,
           orders: orders + more.orders,
           late: late + more.late,
-          revision: revision + 1
+          revision: revision + more.orders + more.late
         })
       }
       return count.summary

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { after, test } from 'node:test'
-import { inTransaction, retryTransient } from '@orderly/postgres'
+import { inTransaction, retryTransient, runStatement } from '@orderly/postgres'
 import type { OrderRecord } from '../domain/count-orders.ts'
 import { windowMs } from '../domain/window.ts'
-import { createPostgresStore } from './postgres.ts'
+import { createPostgresStore, forgetTruncated } from './postgres.ts'
 import { createAggregatorDatabase, emptyAggregator } from './testing/aggregator-database.ts'
 import { testRateStore } from './testing/rate-store-contract.ts'
 
@@ -67,6 +68,25 @@ test('instances that count the same orders at once, in different batches, while 
     windows.map(({ orders }) => orders),
     [240, 240, 240, 240, 240]
   )
+})
+
+test('offsets behind the point where a log diverged are counted again, and those before it are not', async () => {
+  await emptyAggregator(pool)
+  const store = createPostgresStore(pool, policy)
+  const topicID = randomUUID()
+  const orders = (...offsets: number[]) =>
+    offsets.map(offset => ({ partition: 0, offset, topicID, createdAtMs: startMs, writtenAtMs: startMs }))
+  await store.count(orders(0, 1, 4, 5, 8, 9))
+  const position = { topic: 'orders.created', partition: 0, topicID, leaderEpoch: 0, committedOffset: 3n }
+  const statements = forgetTruncated([
+    { former: { ...position, offset: 10n }, position: { ...position, offset: 3n } },
+    { former: { ...position, partition: 1, offset: 10n }, position: { ...position, partition: 1, offset: 10n } }
+  ])
+  assert.equal(statements.length, 1)
+  for (const statement of statements) await runStatement(pool, statement)
+  const { rows } = await pool.query('SELECT next_offset, gaps FROM aggregator.partitions WHERE partition = 0')
+  assert.deepEqual(rows, [{ next_offset: 3, gaps: [[2, 3]] }])
+  assert.deepEqual(await store.count(orders(0, 1, 2, 3, 4)), { inTime: 3, late: 0, unplaced: 0, repeated: 2 })
 })
 
 test('a minute never becomes final between looking at it and counting in it', async () => {

@@ -1,13 +1,16 @@
 import { fileURLToPath } from 'node:url'
+import type { PositionChange } from '@orderly/kafka'
+import { type PostgresPositions, readDecideWriteWith } from '@orderly/positions'
 import {
   inTransaction,
   isPostgresConflict,
   orUnavailable,
   readDecideWrite,
   retryTransient,
-  runStatement
+  runStatement,
+  type Statement
 } from '@orderly/postgres'
-import type { Pool } from 'pg'
+import type { Pool, QueryResultRow } from 'pg'
 import { countOrders } from '../domain/count-orders.ts'
 import { firstKeptWindow, lastFinalWindow, type Window, type WindowPolicy, windowStartOf } from '../domain/window.ts'
 import type { RateStore } from './rate-store.ts'
@@ -27,12 +30,17 @@ export const aggregatorSessionSettings = { enable_seqscan: 'off' }
  * and that it was counted are stored together. Whether this instance still owns the partition is not asked: whose records are
  * counted already, by whomever, counts nothing.
  */
-export function createPostgresStore(pool: Pool, policy: WindowPolicy): RateStore {
+export function createPostgresStore(
+  pool: Pool,
+  policy: WindowPolicy,
+  positions?: Pick<PostgresPositions, 'saving'>
+): RateStore {
   const afterConflicts = <Result>(work: () => Promise<Result>) =>
     retryTransient(work, { isTransient: isPostgresConflict, attempts: 10, firstDelayMs: 2, maxDelayMs: 200 })
 
   return {
-    count(orders) {
+    count(orders, advances = []) {
+      const topicIDs = new Map(orders.map(({ partition, topicID }) => [partition, topicID]))
       const partitions = [...new Set(orders.map(({ partition }) => partition))]
       const starts = [...new Set(orders.map(({ createdAtMs }) => windowStartOf(createdAtMs)))]
       const reads = [
@@ -41,16 +49,22 @@ export function createPostgresStore(pool: Pool, policy: WindowPolicy): RateStore
         statements.findFinalWindows(starts)
       ]
       return afterConflicts(() =>
-        readDecideWrite(pool, reads, ([, partitionRows = [], finalRows = []]) => {
+        readDecideWriteWith(pool, { positions, advances }, reads, ([, partitionRows = [], finalRows = []]) => {
+          const isOfTopic = ({ partition, topic_id }: QueryResultRow) => topic_id === (topicIDs.get(partition) ?? null)
           const counted = {
             offsets: new Map(
-              partitionRows.map(({ partition, next_offset: next, gaps }) => [partition, { next, gaps }])
+              partitionRows
+                .filter(isOfTopic)
+                .map(({ partition, next_offset: next, gaps }) => [partition, { next, gaps }])
             ),
             finalWindows: new Set(finalRows.map(row => row.start_ms)),
             firstKeptWindowMs: Math.max(0, ...partitionRows.map(row => row.first_kept_window_ms))
           }
           const count = countOrders(orders, counted, policy)
-          const writes = [statements.addToWindows(count.windows), statements.updatePartitions(count.partitions)]
+          const writes = [
+            statements.addToWindows(count.windows),
+            statements.updatePartitions(count.partitions, topicIDs)
+          ]
           return { writes: count.partitions.size === 0 ? [] : writes, result: count.summary }
         })
       )
@@ -89,6 +103,14 @@ export function createPostgresStore(pool: Pool, policy: WindowPolicy): RateStore
       return { completeUntilMs, windows: windows.rows }
     }
   }
+}
+
+/** For `createPostgresPositions`: what was counted behind the position where a log diverged is forgotten with it. */
+export function forgetTruncated(changes: readonly PositionChange[]): readonly Statement[] {
+  const truncated = changes.flatMap(({ former, position: { partition, topicID, offset } }) =>
+    former?.topicID === topicID && offset < former.offset ? [{ partition, topicID, offset: Number(offset) }] : []
+  )
+  return truncated.length === 0 ? [] : [statements.forgetCountedFrom(truncated)]
 }
 
 /** That all partitions are complete until then stays true, so it may be read before anything is locked. */

@@ -1,3 +1,4 @@
+import type { PositionAdvance } from '@orderly/kafka'
 import type { CountSummary, OrderRecord } from '../domain/count-orders.ts'
 import type { Window } from '../domain/window.ts'
 
@@ -15,8 +16,11 @@ export interface Rates {
 
 /** Remembers windows and which records were counted in them. Each method is atomic, also among several instances. */
 export interface RateStore {
-  /** Counts those that have not been counted yet. */
-  count(orders: readonly OrderRecord[]): Promise<CountSummary>
+  /**
+   * Counts those that have not been counted yet. A partition whose topic was created again has nothing counted. Saves the
+   * positions in the same transaction. @throws PositionConflictError, and counts nothing, when one cannot be saved
+   */
+  count(orders: readonly OrderRecord[], positions?: readonly PositionAdvance[]): Promise<CountSummary>
   /** Takes note of facts, and of how many partitions there are: an older or repeated fact changes nothing, whoever tells it. */
   noteComplete(partitionCount: number, partitions: readonly PartitionComplete[]): Promise<void>
   /**

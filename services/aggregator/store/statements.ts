@@ -21,7 +21,7 @@ export function addMissingPartitions(partitions: readonly number[]): Statement {
 export function lockPartitions(partitions: readonly number[]): Statement {
   return {
     name: 'lock-partitions',
-    text: `SELECT partition, next_offset, gaps, first_kept_window_ms
+    text: `SELECT partition, topic_id, next_offset, gaps, first_kept_window_ms
       FROM aggregator.partitions WHERE partition = ANY($1::integer[]) ORDER BY partition FOR UPDATE`,
     values: [partitions]
   }
@@ -35,32 +35,62 @@ export function findFinalWindows(starts: readonly number[]): Statement {
   }
 }
 
+/** The revision is the number of orders, and one more once the window is final: counting the same orders again gives the same revision. */
 export function addToWindows(windows: Count['windows']): Statement {
   const added = [...windows.values()]
   return {
     name: 'add-to-windows',
     text: `INSERT INTO aggregator.windows (start_ms, orders, late, revision)
-      SELECT start_ms, orders, late, 1
+      SELECT start_ms, orders, late, orders + late
       FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS added (start_ms, orders, late) ORDER BY start_ms
       ON CONFLICT (start_ms) DO UPDATE SET
-        orders = windows.orders + excluded.orders, late = windows.late + excluded.late, revision = windows.revision + 1`,
+        orders = windows.orders + excluded.orders, late = windows.late + excluded.late,
+        revision = windows.revision + excluded.revision`,
     values: [[...windows.keys()], added.map(({ orders }) => orders), added.map(({ late }) => late)]
   }
 }
 
-export function updatePartitions(partitions: Count['partitions']): Statement {
+export function updatePartitions(
+  partitions: Count['partitions'],
+  topicIDs: ReadonlyMap<number, string | undefined>
+): Statement {
   const states = [...partitions.values()]
   return {
     name: 'update-partitions',
     text: `UPDATE aggregator.partitions
-      SET next_offset = given.next_offset, gaps = given.gaps, unplaced = partitions.unplaced + given.unplaced
-      FROM unnest($1::integer[], $2::bigint[], $3::jsonb[], $4::bigint[]) AS given (partition, next_offset, gaps, unplaced)
+      SET topic_id = given.topic_id::uuid, next_offset = given.next_offset, gaps = given.gaps,
+        unplaced = partitions.unplaced + given.unplaced
+      FROM unnest($1::integer[], $2::bigint[], $3::jsonb[], $4::bigint[], $5::text[])
+        AS given (partition, next_offset, gaps, unplaced, topic_id)
       WHERE partitions.partition = given.partition`,
     values: [
       [...partitions.keys()],
       states.map(({ offsets }) => offsets.next),
       states.map(({ offsets }) => JSON.stringify(offsets.gaps)),
-      states.map(({ unplaced }) => unplaced)
+      states.map(({ unplaced }) => unplaced),
+      [...partitions.keys()].map(partition => topicIDs.get(partition) ?? null)
+    ]
+  }
+}
+
+/** Offsets from there on belong to other records now: the log has lost those that were counted. */
+export function forgetCountedFrom(
+  partitions: readonly { readonly partition: number; readonly topicID: string; readonly offset: number }[]
+): Statement {
+  return {
+    name: 'forget-counted-from',
+    text: `UPDATE aggregator.partitions SET
+        next_offset = least(partitions.next_offset, given.from_offset),
+        gaps = coalesce((
+          SELECT jsonb_agg(jsonb_build_array(gap->0, least((gap->>1)::bigint, given.from_offset)))
+          FROM jsonb_array_elements(gaps) AS gap WHERE (gap->>0)::bigint < given.from_offset
+        ), '[]')
+      FROM unnest($1::integer[], $2::text[], $3::bigint[]) AS given (partition, topic_id, from_offset)
+      WHERE partitions.partition = given.partition AND partitions.topic_id = given.topic_id::uuid`,
+    values: [
+      partitions.map(({ partition }) => partition),
+      partitions.map(({ topicID }) => topicID),
+      partitions.map(({ offset }) => offset)
     ]
   }
 }

@@ -2,7 +2,7 @@ import type { TestContext } from 'node:test'
 import { connectTopics, createSchemaRegistry, type OrderRate, topicConfigs, toRecord } from '@orderly/contracts'
 import { orderRate as anyRate, orderCreated } from '@orderly/contracts/testing'
 import { createProducer, createTopics, deadLetterTopic, type KafkaConnection, type StagePoint } from '@orderly/kafka'
-import { type RecordedRecord, readCommitted } from '@orderly/kafka/testing'
+import { deleteTopic, type RecordedRecord, readCommitted } from '@orderly/kafka/testing'
 import { createPool, migrate } from '@orderly/postgres'
 import { newTraceparent } from '@orderly/service-kit'
 import {
@@ -37,6 +37,8 @@ export interface Pipeline {
   killAt(t: TestContext, point: StagePoint, pass: number, settings?: Readonly<Record<string, string>>): Promise<void>
   /** Everything that was published of windows, oldest first, once that is enough. */
   published(isEnough: (rates: readonly PublishedRate[]) => boolean): Promise<readonly PublishedRate[]>
+  /** Deletes `orders.created` and creates it again, empty. */
+  recreateOrders(): Promise<void>
   /** How many orders were counted in windows that start in this range. */
   counted(fromMs: number, toMs: number): Promise<number>
 }
@@ -52,15 +54,17 @@ export async function startPipeline(
   const connection = { brokers: broker.brokers, clientID: 'aggregator-test' }
   const { ordersCreated, orderRate } = await connectTopics(createSchemaRegistry({ url: registryURL }))
   await orderRate.codec.prepare([orderRate.codec.encode(anyRate())])
-  await createTopics(
-    connection,
-    [ordersCreated.name, deadLetterTopic(ordersCreated.name), orderRate.name].map(name => ({
-      name,
-      partitions: 4,
-      replicationFactor: 1,
-      configs: clock === 'test' && name === ordersCreated.name ? {} : (topicConfigs[name] ?? {})
-    }))
-  )
+  const create = (names: readonly string[]) =>
+    createTopics(
+      connection,
+      names.map(name => ({
+        name,
+        partitions: 4,
+        replicationFactor: 1,
+        configs: clock === 'test' && name === ordersCreated.name ? {} : (topicConfigs[name] ?? {})
+      }))
+    )
+  await create([ordersCreated.name, deadLetterTopic(ordersCreated.name), orderRate.name])
   const producer = await createProducer(connection)
   t.after(() => producer.close())
   const pool = createPool({ url, maxConnections: 2, applicationName: 'aggregator-test', statementTimeoutMs: 5_000 })
@@ -100,6 +104,10 @@ export async function startPipeline(
         { signal: AbortSignal.timeout(90_000) }
       )
       return rates
+    },
+    async recreateOrders() {
+      await deleteTopic(connection, ordersCreated.name)
+      await create([ordersCreated.name])
     },
     async counted(fromMs, toMs) {
       const sum = 'SELECT coalesce(sum(orders + late), 0)::bigint AS counted FROM aggregator.windows'

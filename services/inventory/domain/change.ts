@@ -4,8 +4,10 @@ import { isOwnerName, isStorable } from './order.ts'
 export const changeKinds = ['cancel', 'confirm', 'expire'] as const
 export type ChangeKind = (typeof changeKinds)[number]
 
-/** Where the record that asks for a change stands in its topic. */
+/** Position of the record that requests a change. */
 export interface Place {
+  /** Id of the topic: a recreated topic has the same positions again. Undefined where it is unknown. */
+  readonly topicID?: string | undefined
   readonly partition: number
   readonly offset: number
 }

@@ -16,9 +16,9 @@ import type { Stamp } from './stamp.ts'
  * Every transition happens once, by one record. That record is answered with an event whenever it is read, and no other record
  * is. So the event is in the log exactly once.
  *
- * A record is the same when its request id and its place are. The id alone does not tell: the expiry of a hold is requested
- * again until it is decided, and a client may repeat a cancel. The place alone does not tell either: a recreated topic has the
- * same places again.
+ * A record is the same when its request id and its position are, and its topic. The id alone does not identify it: the expiry of
+ * a hold is requested again until it is decided, and a client may repeat a cancel. A recreated topic has the same positions
+ * again, and perhaps the same requests, when somebody copies them there.
  */
 export interface KnownOrder {
   readonly outcome: Outcome
@@ -114,6 +114,7 @@ function settle(
   }
 }
 
-function isSame(settlement: Settlement | undefined, { partition, offset }: Place): settlement is Settlement {
-  return settlement?.place?.partition === partition && settlement.place.offset === offset
+function isSame(settlement: Settlement | undefined, { topicID, partition, offset }: Place): settlement is Settlement {
+  const place = settlement?.place
+  return place?.offset === offset && place.partition === partition && place.topicID === topicID
 }

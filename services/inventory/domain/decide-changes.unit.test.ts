@@ -116,6 +116,16 @@ test('a record of a recreated topic at the place of an old one is another reques
   assert.deepEqual(decideChanges(known, [elsewhere], at(10)).decided, [{ effect: 'none', isReplay: false }])
 })
 
+test('a record that was copied into a recreated topic, to the same position, is not answered again', () => {
+  const place = { topicID: 'before', partition: 0, offset: 1 }
+  const cancel = { ...ask('cancel'), place }
+  const [released] = decideChanges(reserved(null), [cancel], at(9)).settlements
+  assert.ok(released)
+  const known = new Map([['1', { ...(reserved(null).get('1') as KnownOrder), released }]])
+  const copied = { ...cancel, place: { ...place, topicID: 'now' } }
+  assert.deepEqual(effects(known, copied, cancel), ['none', 'released'])
+})
+
 test('another record of a settled request changes nothing and is not answered, whatever it asks for', () => {
   const confirm = ask('confirm')
   const repeated = { ...ask('confirm'), requestID: confirm.requestID }

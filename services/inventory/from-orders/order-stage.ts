@@ -64,7 +64,7 @@ export function orderStage({
     group: kafkaUses.groups[0],
     inputs: [ordersCreated, ordersChanges] as Topic<OrderEvent>[],
     ...(tick && { tick }),
-    async process(records) {
+    async process(records, { positions }) {
       const orderRecords = records.filter(isOrder)
       const changeRecords = records.length === orderRecords.length ? [] : records.filter(isChange)
       const orders = orderRecords.map(orderOf)
@@ -72,7 +72,7 @@ export function orderStage({
       for (const order of orders) checkOrder(order)
       const changes = changeRecords.map(changeOf)
       const startMs = performance.now()
-      const decided = await store.decide({ orders, changes })
+      const decided = await store.decide({ orders, changes }, positions)
       const durationMs = performance.now() - startMs
       const handled = handle(orderRecords, changeRecords, decided)
       onDecided?.(handled.orders, durationMs)
@@ -92,8 +92,9 @@ function orderOf({ event, headers }: StageRecord<OrderCreated>): OrderToDecide {
   return caller === undefined ? event : { ...event, caller }
 }
 
-function changeOf({ event, headers, partition, offset }: StageRecord<OrderChangeRequested>): ChangeToDecide {
-  return toChange(event, callerOf(headers), { partition, offset: Number(offset) })
+function changeOf(record: StageRecord<OrderChangeRequested>): ChangeToDecide {
+  const { event, headers, topicID, partition, offset } = record
+  return toChange(event, callerOf(headers), { topicID, partition, offset: Number(offset) })
 }
 
 function handle(

@@ -17,7 +17,14 @@ function handled(available: number, isReplay = false): HandledOrder {
   const event = orderCreated({ items: [{ sku: 'mug', quantity: 2 }] })
   const [outcome] = decide(new Map([['mug', available]]), [event], at(7)).outcomes
   const traceparent = newTraceparent()
-  const place = { topic: 'orders.created', partition: 3, offset: 42n, timestampMs: 7, key: event.userID }
+  const place = {
+    topic: 'orders.created',
+    partition: 3,
+    offset: 42n,
+    topicID: undefined,
+    timestampMs: 7,
+    key: event.userID
+  }
   const record: StageRecord<OrderCreated> = { ...place, headers: fetchedHeaders({ traceparent }), event }
   assert.ok(outcome)
   return { record, outcome, isReplay, traceparent }

@@ -1,12 +1,6 @@
 import { fileURLToPath } from 'node:url'
-import {
-  isPostgresConflict,
-  isUniqueViolation,
-  readDecideWrite,
-  retryTransient,
-  runStatement,
-  type Statement
-} from '@orderly/postgres'
+import { type PostgresPositions, readDecideWriteWith, type Saving } from '@orderly/positions'
+import { isPostgresConflict, isUniqueViolation, retryTransient, runStatement, type Statement } from '@orderly/postgres'
 import type { Pool } from 'pg'
 import { type Batch, type DecidedBatch, decideBatch, type Fresh } from '../domain/decide-batch.ts'
 import type { Settlement } from '../domain/decide-changes.ts'
@@ -39,12 +33,16 @@ export const inventorySessionSettings = { enable_seqscan: 'off' }
  *
  * Changes of a reserved order lock the stock that it holds before they look at it, so of two that meet one is first for everybody.
  */
-export function createPostgresStore(pool: Pool, nowMs: () => number = Date.now): StockStore {
+export function createPostgresStore(
+  pool: Pool,
+  nowMs: () => number = Date.now,
+  positions?: Pick<PostgresPositions, 'saving'>
+): StockStore {
   const keeping = createPostgresKeeping(pool)
   return {
-    async decide(batch) {
-      if (batch.orders.length === 0 && batch.changes.length === 0) return { orders: [], changes: [] }
-      return retryTransient(() => decideInTransaction(pool, batch, nowMs), {
+    async decide(batch, advances = []) {
+      if (batch.orders.length + batch.changes.length + advances.length === 0) return { orders: [], changes: [] }
+      return retryTransient(() => decideInTransaction(pool, batch, nowMs, { positions, advances }), {
         isTransient: hasLostRace,
         attempts: 10,
         firstDelayMs: 2,
@@ -88,7 +86,7 @@ function hasLostRace(error: unknown): boolean {
 /** An order was reserved after its stock would have been locked. */
 class HeldMeanwhile extends Error {}
 
-function decideInTransaction(pool: Pool, batch: Batch, nowMs: () => number): Promise<DecidedBatch> {
+function decideInTransaction(pool: Pool, batch: Batch, nowMs: () => number, saving: Saving): Promise<DecidedBatch> {
   const skus = [...new Set(batch.orders.flatMap(({ items }) => items.map(({ sku }) => sku)))]
   const changed = [...new Set(batch.changes.map(({ orderID }) => orderID))]
   const orderIDs = [...new Set([...batch.orders.map(({ orderID }) => orderID), ...changed])]
@@ -101,7 +99,8 @@ function decideInTransaction(pool: Pool, batch: Batch, nowMs: () => number): Pro
     ...(isWithoutChanges ? [] : [statements.findSettlements(changed)])
   ]
 
-  return readDecideWrite(pool, reads, ([stockRows = [], numbers = [], outcomeRows = [], settlementRows = []]) => {
+  return readDecideWriteWith(pool, saving, reads, answers => {
+    const [stockRows = [], numbers = [], outcomeRows = [], settlementRows = []] = answers
     const available = new Map(stockRows.map(({ sku, available }) => [sku, available]))
     const known = toKnownOrders(outcomeRows, settlementRows)
     const decidedAtMs = nowMs()

@@ -35,10 +35,10 @@ function toSettlement(
   { caller, event: { orderID, userID, items } }: Extract<Outcome, { kind: 'reserved' }>
 ): Settlement {
   const atMs = settled_at.getTime()
-  const { changes_partition: partition, changes_offset: offset } = row
+  const { changes_topic_id: topicID, changes_partition: partition, changes_offset: offset } = row
   const known = {
     ...(caller !== undefined && { caller }),
-    ...(partition !== null && { place: { partition, offset } })
+    ...(partition !== null && { place: { ...(topicID !== null && { topicID }), partition, offset } })
   }
   const request = { requestID, sequence }
   return kind === 'released'

@@ -48,7 +48,8 @@ export function findOutcomes(orderIDs: readonly string[]): Statement {
 export function findSettlements(orderIDs: readonly string[]): Statement {
   return {
     name: 'find-settlements',
-    text: `SELECT order_id, kind, cause, request_id, sequence, settled_at, changes_partition, changes_offset
+    text: `SELECT order_id, kind, cause, request_id, sequence, settled_at,
+        changes_topic_id, changes_partition, changes_offset
       FROM inventory.settlements WHERE order_id = ANY($1::text[])`,
     values: [orderIDs]
   }
@@ -117,16 +118,17 @@ export function insertSettlements(settlements: readonly Settlement[], settledAt:
   return {
     name: 'insert-settlements',
     text: `INSERT INTO inventory.settlements
-        (order_id, kind, cause, request_id, sequence, changes_partition, changes_offset, settled_at)
-      SELECT order_id, kind, cause, request_id, sequence, changes_partition, changes_offset, $8
-      FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::integer[], $7::bigint[])
-        AS settlement (order_id, kind, cause, request_id, sequence, changes_partition, changes_offset)`,
+        (order_id, kind, cause, request_id, sequence, changes_topic_id, changes_partition, changes_offset, settled_at)
+      SELECT order_id, kind, cause, request_id, sequence, changes_topic_id::uuid, changes_partition, changes_offset, $9
+      FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::integer[], $8::bigint[])
+        AS settlement (order_id, kind, cause, request_id, sequence, changes_topic_id, changes_partition, changes_offset)`,
     values: [
       settlements.map(({ event }) => event.orderID),
       settlements.map(({ kind }) => kind),
       settlements.map(({ kind, event }) => (kind === 'released' ? event.cause : null)),
       settlements.map(({ event }) => event.requestID),
       settlements.map(({ event }) => event.sequence),
+      settlements.map(({ place }) => place?.topicID),
       settlements.map(({ place }) => place?.partition),
       settlements.map(({ place }) => place?.offset),
       settledAt

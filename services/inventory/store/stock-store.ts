@@ -1,3 +1,4 @@
+import type { PositionAdvance } from '@orderly/kafka'
 import type { Batch, DecidedBatch } from '../domain/decide-batch.ts'
 
 export interface StockLevel {
@@ -21,8 +22,10 @@ export interface StockStore {
   /**
    * Decides changes in sequence, then gives each order its outcome, in sequence. An order that had one already, in an earlier
    * call or earlier in this batch, gets the same again and takes nothing; a change that was decided before is answered the same.
+   *
+   * Saves the positions in the same transaction. @throws PositionConflictError, and decides nothing, when one cannot be saved
    */
-  decide(batch: Batch): Promise<DecidedBatch>
+  decide(batch: Batch, positions?: readonly PositionAdvance[]): Promise<DecidedBatch>
   /**
    * Holds that have ended at that time, the longest due first. Each is given out again until it is settled: after `againAfterMs` or, if that
    * is longer, a tenth of the time since it ended.

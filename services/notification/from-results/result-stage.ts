@@ -1,5 +1,5 @@
 import { callerOf, recordKey, type Topics } from '@orderly/contracts'
-import type { Stage, StageRecord, Topic } from '@orderly/kafka'
+import type { PositionAdvance, Stage, StageRecord, Topic } from '@orderly/kafka'
 import { sameTraceparent } from '@orderly/service-kit'
 import { type Notification, notificationFor, type Result } from '../domain/notification.ts'
 import { kafkaUses, type resultTopics } from '../kafka-uses.ts'
@@ -9,8 +9,8 @@ export interface AcceptedResult {
   readonly traceparent: string
 }
 
-/** Resolves when all of them are remembered. Every call for one event carries the same notification. */
-export type Accept = (results: readonly AcceptedResult[]) => Promise<void>
+/** Resolves when all of them are remembered, and with them the positions. Every call for one event carries the same notification. */
+export type Accept = (results: readonly AcceptedResult[], positions: readonly PositionAdvance[]) => Promise<void>
 
 /**
  * All results in one group. What is to be told is remembered, batch by batch, before the offsets are committed; sending
@@ -22,12 +22,13 @@ export function resultStage(topics: Pick<Topics, keyof typeof resultTopics>, acc
     name: 'notification',
     group: kafkaUses.groups[0],
     inputs: [inventoryReserved, inventoryFailed, inventoryConfirmed, inventoryReleased] as Topic<Result>[],
-    async process(records) {
+    async process(records, { positions }) {
       await accept(
         asTheyHappened(records).map(record => ({
           notification: toNotification(record),
           traceparent: sameTraceparent(record.headers.text('traceparent'))
-        }))
+        })),
+        positions
       )
       return []
     }

@@ -83,7 +83,8 @@ test("one user's notifications are accepted in the order of the outcomes", async
 test('what is read of an order before what happened first is told behind it, and at once when that is not there', async () => {
   const at = (topic: string, event: Result) => {
     return {
-      ...{ topic, partition: 0, offset: 0n, timestampMs: 0, key: event.userID, headers: fetchedHeaders({}) },
+      ...{ topic, partition: 0, offset: 0n, topicID: undefined, timestampMs: 0 },
+      ...{ key: event.userID, headers: fetchedHeaders({}) },
       event
     }
   }
@@ -132,9 +133,9 @@ test('an outcome that cannot be remembered or read is parked with the reason, an
       toRecord(topics.inventoryReserved, next, newTraceparent())
     ])
   const { accepted, accept } = collector()
-  await process(t, broker, 3, async outcomes => {
+  await process(t, broker, 3, async (outcomes, positions) => {
     if (outcomes.some(({ notification }) => notification.orderID === refused.orderID)) throw new Error('no such text')
-    await accept(outcomes)
+    await accept(outcomes, positions)
   })
   assert.deepEqual([...new Set(accepted.map(({ notification }) => notification.orderID))], [next.orderID])
   const parked = broker.records(deadLetterTopic(topics.inventoryReserved.name))

@@ -1,3 +1,4 @@
+import type { PositionAdvance } from '@orderly/kafka'
 import type { Delivery, Settlement } from '../domain/delivery.ts'
 import type { Notification } from '../domain/notification.ts'
 import type { Recipient } from '../domain/recipients.ts'
@@ -73,10 +74,16 @@ export interface TargetBacklog {
 /** Remembers every delivery and what became of it. Each method is atomic, also among several instances. */
 export interface Ledger {
   /**
+  /**
    * Makes a delivery due for each notification and each of its recipients; those of one lane in the order in which they are
-   * given. A pair that it has already stays as it is.
+   * given. A pair that it has already stays as it is. Saves the positions in the same transaction.
+   * @throws PositionConflictError, and adds nothing, when a position cannot be saved
    */
-  accept(notifications: readonly AcceptedNotification[], recipients: readonly Recipient[]): Promise<Accepted>
+  accept(
+    notifications: readonly AcceptedNotification[],
+    recipients: readonly Recipient[],
+    positions?: readonly PositionAdvance[]
+  ): Promise<Accepted>
   /** Registers where the targets lead to. When that has changed, a target is not switched off or paused any more. */
   register(targets: readonly TargetAddress[]): Promise<void>
   /** Takes lanes that are due in hand, the longest due first. */

@@ -15,7 +15,7 @@ testLedger(
   'the ledger in Postgres',
   async (_t, nowMs) => {
     await emptyLedger(pool)
-    return createPostgresLedger(pool, nowMs)
+    return createPostgresLedger(pool, { nowMs })
   },
   { runs: 25 }
 )

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
+import { type PostgresPositions, readDecideWriteWith } from '@orderly/positions'
 import { isPostgresConflict, readDecideWrite, retryTransient, runStatement, type Statement } from '@orderly/postgres'
 import type { Pool, QueryResultRow } from 'pg'
 import { targetsFor } from '../domain/recipients.ts'
@@ -34,20 +35,28 @@ const prunedAtOnce = 5_000
  * other) and how long that holds; who settles says that id again. Everything that asks whether a lane has more to do asks
  * in a statement after the one that locked the lane: then it sees what others committed, and they wait for what it decides.
  */
-export function createPostgresLedger(pool: Pool, nowMs: () => number | null = () => null): Ledger {
+export function createPostgresLedger(
+  pool: Pool,
+  { nowMs = () => null, positions }: { nowMs?: () => number | null; positions?: PostgresPositions } = {}
+): Ledger {
   const run = <Row extends QueryResultRow>(statement: Statement) => runStatement<Row>(pool, statement)
 
   return {
-    async accept(notifications, recipients) {
+    async accept(notifications, recipients, advances = []) {
       const targetsOf = targetsFor(recipients)
       const wanted = notifications
         .map(accepted => ({ ...accepted, targets: targetsOf(accepted.notification) }))
         .filter(({ targets }) => targets.length > 0)
-      if (wanted.length === 0) return { duplicates: 0, targets: new Set() }
+      if (wanted.length === 0) {
+        await positions?.advance(advances)
+        return { duplicates: 0, targets: new Set() }
+      }
       const statement = statements.accept(wanted, nowMs())
-      const { rows } = await untilUncontested(() => run<{ target: string; inserted: number }>(statement))
+      const rows = await untilUncontested(() =>
+        readDecideWriteWith(pool, { positions, advances }, [statement], ([rows = []]) => ({ writes: [], result: rows }))
+      )
       const pairs = wanted.reduce((sum, { targets }) => sum + targets.length, 0)
-      const inserted = rows.reduce((sum, row) => sum + row.inserted, 0)
+      const inserted = rows.reduce((sum, row) => sum + Number(row.inserted), 0)
       return { duplicates: pairs - inserted, targets: new Set(rows.map(({ target }) => target)) }
     },
 

@@ -1,9 +1,11 @@
 import type { OrderItem, Shortage } from '@orderly/contracts'
 
-/** Where a record stands in its topic. */
+/** The position of a record. */
 export interface Place {
   readonly partition: number
   readonly offset: number
+  /** Id of the topic that the offset belongs to; absent when it is unknown. */
+  readonly topicID?: string | undefined
 }
 
 export interface Creation extends Place {

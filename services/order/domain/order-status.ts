@@ -44,7 +44,12 @@ export function orderOf({ orderID, userID, created, decided, confirmed, released
   }
 }
 
-function withoutPlace<Fact extends Place>({ partition: _, offset: __, ...fact }: Fact): Omit<Fact, keyof Place> {
+function withoutPlace<Fact extends Place>({
+  partition: _,
+  offset: __,
+  topicID: ___,
+  ...fact
+}: Fact): Omit<Fact, keyof Place> {
   return fact
 }
 

@@ -2,11 +2,12 @@ import { setPriority } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
 import { connectTopics, createSchemaRegistry } from '@orderly/contracts'
 import { type Logger, runStage, type StageObserver } from '@orderly/kafka'
+import { createPostgresPositions, positionRemedies } from '@orderly/positions'
 import { createPool, retryTransient } from '@orderly/postgres'
 import { kafkaConnection, registryAddress, startTracing, traceStage } from '@orderly/service-kit'
-import { statusTopics } from '../kafka-uses.ts'
-import { createPostgresOrderStore } from '../store/postgres-orders.ts'
-import { orderSessionSettings } from '../store/schema.ts'
+import { kafkaUses, statusTopics } from '../kafka-uses.ts'
+import { createProjectedOrderStore } from '../store/postgres-orders.ts'
+import { orderSchema, orderSessionSettings } from '../store/schema.ts'
 import { type FromWorker, isRetryable, observedMethods, type ProjectionConfig } from './projection.ts'
 import { statusStage } from './status-stage.ts'
 
@@ -65,10 +66,16 @@ async function project(): Promise<void> {
       attempts: Number.POSITIVE_INFINITY,
       signal: stopping.signal
     })
-    const traced = traceStage(statusStage({ topics, store: createPostgresOrderStore(pool) }), observer, spans)
+    const positions = createPostgresPositions(pool, {
+      ...{ schema: orderSchema.schema, groupID: kafkaUses.groups[0], whenBehind: 'rewind' },
+      remedies: positionRemedies(kafkaUses.groups[0])
+    })
+    const store = createProjectedOrderStore(pool, positions)
+    const traced = traceStage(statusStage({ topics, store }), observer, spans)
     const stage = runStage(traced.stage, {
       connection: kafkaConnection(config, name),
       delivery: 'at-least-once',
+      positions,
       instanceID: name,
       fetchPace,
       isTransient: isRetryable,

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import type { Logger, StageObserver } from '@orderly/kafka'
 import type { KafkaConfig, RegistryConfig, TracingConfig } from '@orderly/service-kit'
@@ -5,6 +6,9 @@ import type { KafkaConfig, RegistryConfig, TracingConfig } from '@orderly/servic
 /**
  * The projection in a thread of its own: decoding every record and writing every row would take the event loop, which answers
  * `POST /orders`, a good part of its time.
+ *
+ * A projection that must not start, because Kafka has lost the offsets of its group, is no reason to refuse orders: it is tried again
+ * until an operator has resolved the offsets, and the status of orders stays as it is.
  *
  * The thread has its own connections. What it logs and what its stage observes it tells this one, which has the logger and
  * the metrics. It ends when it is told to stop, and when its stage cannot go on, which is fatal to the service like in any other.
@@ -46,11 +50,42 @@ export class ProjectionError extends Error {
   }
 }
 
+const refusedPauseMs = 10_000
+
 export function startProjection(config: ProjectionConfig, options: ProjectionOptions): Projection {
-  const { logger, observer, onFailure } = options
+  const { logger, onFailure } = options
+  const stopping = new AbortController()
+
+  async function run(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      const failure = await runWorker(config, options, stopping.signal)
+      if (stopping.signal.aborted) return
+      if (!(failure instanceof ProjectionError) || failure.code !== 'OFFSETS_MISSING') return onFailure(failure)
+      const { code, message } = failure
+      logger.error({ event: 'projection_refused', code, retryInMs: refusedPauseMs }, message)
+      await delay(refusedPauseMs, undefined, { signal: stopping.signal }).catch(() => {})
+    }
+  }
+
+  const ended = run()
+  return {
+    stop() {
+      stopping.abort()
+      return ended
+    }
+  }
+}
+
+/** Runs the thread until it ends. @returns why it did, which means nothing once it was stopped */
+async function runWorker(
+  config: ProjectionConfig,
+  { logger, observer }: ProjectionOptions,
+  stopping: AbortSignal
+): Promise<Error> {
   const worker = new Worker(new URL('projection-worker.ts', import.meta.url), { workerData: config })
-  let isStopping = false
   let failure: Error | undefined
+  const stop = () => worker.postMessage('stop')
+  stopping.addEventListener('abort', stop)
   worker.on('message', (message: FromWorker) => {
     if (message.kind === 'log') logger[message.level](message.fields, message.message)
     else if (message.kind === 'failed') failure = new ProjectionError(message.code, message.message)
@@ -60,19 +95,9 @@ export function startProjection(config: ProjectionConfig, options: ProjectionOpt
   worker.on('error', error => {
     failure = error as Error
   })
-  const ended = new Promise<void>(resolve => {
-    worker.once('exit', () => {
-      if (!isStopping) onFailure(failure ?? new ProjectionError('UNEXPECTED', 'its thread has ended'))
-      resolve()
-    })
-  })
-  return {
-    stop() {
-      isStopping = true
-      worker.postMessage('stop')
-      return ended
-    }
-  }
+  await new Promise<void>(resolve => worker.once('exit', () => resolve()))
+  stopping.removeEventListener('abort', stop)
+  return failure ?? new ProjectionError('UNEXPECTED', 'its thread has ended')
 }
 
 /** Of any error: whether it says that trying again may help. */

@@ -66,7 +66,9 @@ async function rebuild(config: ReturnType<typeof parseConfig<(typeof settings)['
         logProgress({ read })
       }, new AbortController().signal)
       const written = await rebuilt.merge(logProgress)
-      const ranges = reader.ranges().map(range => ({ ...toSourcePosition(range), end: Number(range.end) }))
+      const ranges = reader
+        .ranges()
+        .map(range => ({ ...toSourcePosition(range), topicID: range.topicID, end: Number(range.end) }))
       const kept = await rebuilt.countKept(ranges, unreadable.positions)
       for (const { reason, orders, examples } of kept) {
         if (reason !== 'newer') {
@@ -119,9 +121,9 @@ function createBatches({ topics, apply, unreadable }: BatchesOptions) {
     try {
       const codec = codecs.get(record.topic)
       if (codec === undefined || !record.hasValue) throw new Error('the record has no value')
-      const { topic, partition, offset, timestampMs, headers } = record
+      const { topic, partition, offset, topicID, timestampMs, headers } = record
       const key = record.key?.toString() ?? ''
-      return toChange({ topic, partition, offset, timestampMs, key, headers, event: record.decode(codec) })
+      return toChange({ topic, partition, offset, topicID, timestampMs, key, headers, event: record.decode(codec) })
     } catch (error) {
       // A release of dead letters has a key and no value.
       if (record.hasValue || !record.headers.has('dlq-release')) unreadable.add(record, error)
@@ -133,7 +135,9 @@ function createBatches({ topics, apply, unreadable }: BatchesOptions) {
     async apply(records: readonly FetchedRecord[]): Promise<void> {
       for (const [name, codec] of codecs) {
         const own = records.filter(record => record.topic === name && record.hasValue && !record.isPreparedFor(codec))
-        if (own.length > 0) await retry(() => codec.prepare(own.map(({ value }) => value as Buffer)))
+        if (own.length === 0) continue
+        const [values, headers] = [own.map(({ value }) => value as Buffer), own.map(({ headers }) => headers)]
+        await retry(() => codec.prepare(values, headers))
       }
       const changes = records.map(decode)
       try {

@@ -27,8 +27,8 @@ export function statusStage({ topics, store }: StatusStageParts): Stage<OrderEve
     name: kafkaUses.groups[0],
     group: kafkaUses.groups[0],
     inputs: Object.values(topics) as Topic<OrderEvent>[],
-    async process(records) {
-      await store.apply(records.map(toChange))
+    async process(records, { positions }) {
+      await store.apply(records.map(toChange), positions)
       return []
     }
   }
@@ -91,8 +91,8 @@ function releaseOf(record: StageRecord<InventoryReleased>): OrderChange {
   return { orderID, userID, released: { cause, releasedAtMs, requestID, ...placeOf(record) } }
 }
 
-function placeOf({ partition, offset }: { partition: number; offset: bigint }) {
-  return { partition, offset: Number(offset) }
+function placeOf({ partition, offset, topicID }: Pick<StageRecord<unknown>, 'partition' | 'offset' | 'topicID'>) {
+  return { partition, offset: Number(offset), topicID }
 }
 
 function unknownTopic({ topic }: StageRecord<unknown>): never {

@@ -4,14 +4,18 @@ import type { OrderChange } from '../domain/order-change.ts'
 interface Column {
   readonly name: string
   readonly type: 'text' | 'integer' | 'bigint' | 'jsonb' | 'time'
-  readonly read: (change: OrderChange) => unknown
+  readonly read: (change: OrderChange, topics: TopicNumbers) => unknown
 }
+
+/** Numbers of topics, by their ids: shorter than an id in every row. */
+export type TopicNumbers = ReadonlyMap<string, number>
 
 /** The columns that one record fills, all of them or none. */
 export interface Fact {
   readonly of: 'created' | 'decided' | 'confirmed' | 'released'
   /** Not null once the record was read. */
   readonly marker: string
+  readonly topic: string
   readonly partition: string
   readonly offset: string
   readonly columns: readonly Column[]
@@ -25,14 +29,12 @@ const reservedOf = ({ decided }: OrderChange) => (decided?.kind === 'reserved' ?
 const failedOf = ({ decided }: OrderChange) => (decided?.kind === 'failed' ? decided : undefined)
 
 function fact(of: Fact['of'], marker: string, place: string, columns: readonly Column[]): Fact {
-  const [partition, offset] = [`${place}_partition`, `${place}_offset`]
+  const [topic, partition, offset] = [`${place}_topic`, `${place}_partition`, `${place}_offset`]
   return {
-    of,
-    marker,
-    partition,
-    offset,
+    ...{ of, marker, topic, partition, offset },
     columns: [
       ...columns,
+      { name: topic, type: 'integer', read: (change, topics) => topics.get(change[of]?.topicID ?? '') },
       { name: partition, type: 'integer', read: change => change[of]?.partition },
       { name: offset, type: 'bigint', read: change => change[of]?.offset }
     ]

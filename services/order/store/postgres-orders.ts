@@ -1,3 +1,4 @@
+import { type PostgresPositions, readDecideWriteWith } from '@orderly/positions'
 import { isPostgresConflict, orUnavailable, retryTransient, runStatement, type Statement } from '@orderly/postgres'
 import type { Pool, PoolClient, QueryResultRow } from 'pg'
 import {
@@ -8,21 +9,48 @@ import {
   type Release
 } from '../domain/order-change.ts'
 import type { Order } from '../domain/order-status.ts'
-import { addWhatIsNew, columnsOf, facts } from './order-columns.ts'
+import { addWhatIsNew, columnsOf, facts, type TopicNumbers } from './order-columns.ts'
 import type { OrderStore, PageRequest } from './order-store.ts'
+import { topicNumbers } from './topic-numbers.ts'
 
 const liveTable = 'orders.orders'
 
 /** @param table a table with the same columns, for a rebuild */
 export function createPostgresOrderStore(on: Pool | PoolClient, table = liveTable): OrderStore {
-  const run = (statement: Statement) => orUnavailable(runStatement(on, statement))
   return {
+    ...createOrderReader(on, table),
     async apply(changes) {
       if (changes.length === 0) return
-      const statement = upsert(table, mergeChanges(changes))
-      // Instances that both think they own a partition may meet in opposite sequence.
-      await retryTransient(() => run(statement), { isTransient: isPostgresConflict, attempts: 10, firstDelayMs: 2 })
-    },
+      const numbers = await topicNumbers(on, changes)
+      await untilUncontested(() => orUnavailable(runStatement(on, upsert(table, mergeChanges(changes), numbers))))
+    }
+  }
+}
+
+/** The store of the projection, which saves its positions together with what they stand for. */
+export function createProjectedOrderStore(pool: Pool, positions: PostgresPositions): OrderStore {
+  return {
+    ...createOrderReader(pool, liveTable),
+    async apply(changes, advances = []) {
+      if (changes.length === 0) return orUnavailable(positions.advance(advances))
+      const statement = upsert(liveTable, mergeChanges(changes), await topicNumbers(pool, changes))
+      const nothing = () => ({ writes: [], result: undefined })
+      await untilUncontested(() =>
+        orUnavailable(readDecideWriteWith(pool, { positions, advances }, [statement], nothing))
+      )
+    }
+  }
+}
+
+/** Instances that both think they own a partition may write the same orders, in another sequence. */
+function untilUncontested(work: () => Promise<unknown>): Promise<void> {
+  const options = { isTransient: isPostgresConflict, attempts: 10, firstDelayMs: 2 }
+  return retryTransient(async () => void (await work()), options)
+}
+
+function createOrderReader(on: Pool | PoolClient, table: string): Omit<OrderStore, 'apply'> {
+  const run = (statement: Statement) => orUnavailable(runStatement(on, statement))
+  return {
     async find(orderIDs) {
       const { rows } = await run(selectByID(table, orderIDs))
       return new Map(rows.map(row => [row.order_id, toOrder(row)]))
@@ -39,7 +67,7 @@ export function createPostgresOrderStore(on: Pool | PoolClient, table = liveTabl
  * One statement for a whole batch, with the columns that something in it fills. Rows that would not change are left alone, so a
  * batch that comes again costs no writes.
  */
-function upsert(table: string, changes: readonly OrderChange[]): Statement {
+function upsert(table: string, changes: readonly OrderChange[], topics: TopicNumbers): Statement {
   const rows = changes.toSorted((a, b) => (a.orderID < b.orderID ? -1 : 1))
   const given = facts.filter(({ of }) => rows.some(change => change[of] !== undefined))
   const columns = columnsOf(given)
@@ -51,7 +79,7 @@ function upsert(table: string, changes: readonly OrderChange[]): Statement {
     text: `INSERT INTO ${table} AS known (${names})
       SELECT ${values.join(', ')} FROM unnest(${parameters.join(', ')}) AS change (${names})
       ${addWhatIsNew(given)}`,
-    values: columns.map(({ read }) => rows.map(read))
+    values: columns.map(({ read }) => rows.map(change => read(change, topics)))
   }
 }
 

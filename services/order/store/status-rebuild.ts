@@ -33,15 +33,17 @@ export interface SourcePosition {
 /** The offsets of a partition that the rebuild has read: from `offset` to before `end`. */
 export interface ReadRange extends SourcePosition {
   readonly end: number
+  readonly topicID: string | undefined
 }
 
 /**
+ * - **of a deleted topic**: its records were read from a topic that was deleted and created again since.
  * - **newer**: its records were written after the rebuild had read the topics.
  * - **removed by retention**: its records precede the beginning of their partition.
  * - **unreadable**: its record could not be decoded.
  * - **without a record**: the topics were read at its positions, and hold no record of it.
  */
-export type KeptReason = 'newer' | 'removed by retention' | 'unreadable' | 'without a record'
+export type KeptReason = 'of a deleted topic' | 'newer' | 'removed by retention' | 'unreadable' | 'without a record'
 
 export interface KeptOrders {
   readonly reason: KeptReason
@@ -128,9 +130,15 @@ async function countKept(
   partitions: readonly ReadRange[],
   unreadable: readonly SourcePosition[]
 ): Promise<KeptOrders[]> {
+  // A topic without any record is known by its range alone.
+  await client.query('INSERT INTO orders.topics (topic_id) SELECT DISTINCT unnest($1::uuid[]) ON CONFLICT DO NOTHING', [
+    partitions.flatMap(({ topicID }) => topicID ?? [])
+  ])
   const { rows } = await client.query(keptOrders, [
     JSON.stringify(
-      partitions.map(({ source, partition, offset, end }) => ({ source, partition, beginning: offset, ending: end }))
+      partitions.map(({ source, partition, topicID, offset, end }) => ({
+        ...{ source, partition, topic_id: topicID, beginning: offset, ending: end }
+      }))
     ),
     JSON.stringify(unreadable.map(({ source, partition, offset }) => ({ source, partition, beginning: offset })))
   ])
@@ -147,12 +155,23 @@ function hasPosition(range: 'partitions' | 'unreadable', condition: (offset: str
   return `EXISTS (SELECT FROM ${range} AS range WHERE ${positions.join(' OR ')})`
 }
 
+/** True where a fact of a stored order was read from another topic than the one that has the name now. */
+const isOfDeletedTopic = `EXISTS (SELECT FROM partitions AS range WHERE ${facts
+  .map(({ of, topic }) => {
+    const source = of === 'decided' ? 'stored.outcome' : `'${of}'`
+    return `(range.source = ${source} AND range.topic <> stored.${topic})`
+  })
+  .join(' OR ')})`
+
 const keptOrders = `WITH partitions AS (
-    SELECT * FROM json_to_recordset($1) AS given (source text, partition integer, beginning bigint, ending bigint)
+    SELECT source, partition, topics.number AS topic, beginning, ending
+    FROM json_to_recordset($1) AS given (source text, partition integer, topic_id uuid, beginning bigint, ending bigint)
+      LEFT JOIN orders.topics USING (topic_id)
   ), unreadable AS (
     SELECT * FROM json_to_recordset($2) AS given (source text, partition integer, beginning bigint)
   ), kept AS (
     SELECT order_id, CASE
+      WHEN ${isOfDeletedTopic} THEN 'of a deleted topic'
       WHEN ${hasPosition('partitions', offset => `${offset} >= range.ending`)} THEN 'newer'
       WHEN ${hasPosition('partitions', offset => `${offset} < range.beginning`)} THEN 'removed by retention'
       WHEN ${hasPosition('unreadable', offset => `${offset} = range.beginning`)} THEN 'unreadable'

@@ -5,7 +5,8 @@ import type { Finding, Guarantee } from '../guarantee.ts'
 
 export const offsetsGrow: Guarantee = {
   number: 8,
-  promise: 'Committed offsets only grow, and all below them has its outcome.',
+  promise:
+    'Committed offsets only grow within one topic id and one history of leader epochs, and every record below them has its outcome.',
   check(evidence) {
     const byPlace = Map.groupBy(evidence.history.offsetCommits, commit => `${commit.group} ${partitionOf(commit)}`)
     return [...byPlace.values()].flatMap(commits => [...findSteps(commits), ...findGaps(evidence, commits)])

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
 import { type WindowPolicy, windowMs } from '../../domain/window.ts'
@@ -28,10 +29,27 @@ export function testRateStore(
     const store = await open(t, policy)
     const summary = { inTime: 2, late: 0, unplaced: 0, repeated: 0 }
     assert.deepEqual(await store.count([order(0, 0), order(1, 5)]), summary)
-    assert.deepEqual(await store.unpublished(9), [{ ...window, orders: 2, revision: 1 }])
+    assert.deepEqual(await store.unpublished(9), [{ ...window, orders: 2, revision: 2 }])
     assert.deepEqual(await store.count([order(0, 0), order(0, 1), order(1, 5)]), { ...summary, inTime: 1, repeated: 2 })
     assert.deepEqual(await store.count([order(0, 0), order(0, 1)]), { ...summary, inTime: 0, repeated: 2 })
-    assert.deepEqual(await store.unpublished(9), [{ ...window, orders: 3, revision: 2 }])
+    assert.deepEqual(await store.unpublished(9), [{ ...window, orders: 3, revision: 3 }])
+  })
+
+  test(`${name}: the same orders give the same revision, in however many steps they are counted`, async t => {
+    const orders = [order(0, 0), order(0, 1), order(1, 0)]
+    const [atOnce, oneByOne] = [await open(t, policy), await open(t, policy)]
+    await atOnce.count(orders)
+    for (const each of orders) await oneByOne.count([each])
+    assert.deepEqual(await atOnce.unpublished(9), await oneByOne.unpublished(9))
+  })
+
+  test(`${name}: orders of a topic that was created again are counted although their offsets were counted before`, async t => {
+    const store = await open(t, policy)
+    const [former, present] = [randomUUID(), randomUUID()]
+    await store.count([0, 1, 2].map(offset => ({ ...order(0, offset), topicID: former })))
+    assert.equal((await store.count([{ ...order(0, 1), topicID: present }])).inTime, 1)
+    assert.equal((await store.count([{ ...order(0, 1), topicID: present }])).repeated, 1)
+    assert.equal((await store.count([{ ...order(0, 0), topicID: present }])).inTime, 1)
   })
 
   test(`${name}: what is published is not offered again until it changes`, async t => {
@@ -73,7 +91,7 @@ export function testRateStore(
     const graceEndMs = startMs + windowMs + policy.graceMs
     const orders = [order(0, 0, startMs, graceEndMs - 1), order(0, 1, startMs, graceEndMs)]
     assert.deepEqual(await store.count(orders), { inTime: 1, late: 1, unplaced: 0, repeated: 0 })
-    assert.deepEqual(await store.unpublished(9), [{ ...window, orders: 1, late: 1, revision: 1 }])
+    assert.deepEqual(await store.unpublished(9), [{ ...window, orders: 1, late: 1, revision: 2 }])
   })
 
   test(`${name}: a final minute is forgotten after its retention when it is published, and never begun anew`, async t => {

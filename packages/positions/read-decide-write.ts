@@ -1,0 +1,29 @@
+import { checkAdvanced, type PositionAdvance } from '@orderly/kafka'
+import { readDecideWrite, type Statement } from '@orderly/postgres'
+import type { Pool, QueryResultRow } from 'pg'
+import type { PostgresPositions } from './postgres-positions.ts'
+
+export interface Saving {
+  /** Undefined where nothing keeps positions, as in tests of a store alone. */
+  readonly positions: Pick<PostgresPositions, 'saving'> | undefined
+  readonly advances: readonly PositionAdvance[]
+}
+
+type Decide<Result> = (rows: QueryResultRow[][]) => { readonly writes: readonly Statement[]; readonly result: Result }
+
+/**
+ * As `readDecideWrite`, with positions saved first, in the same transaction and in the same round trip as the reads.
+ * @throws PositionConflictError before `decide` is called, when one of them cannot be saved; nothing is stored then
+ */
+export function readDecideWriteWith<Result>(
+  pool: Pool,
+  { positions, advances }: Saving,
+  reads: readonly Statement[],
+  decide: Decide<Result>
+): Promise<Result> {
+  if (positions === undefined || advances.length === 0) return readDecideWrite(pool, reads, decide)
+  return readDecideWrite(pool, [positions.saving(advances), ...reads], ([saved = [], ...rows]) => {
+    checkAdvanced(advances, saved as PositionAdvance[])
+    return decide(rows)
+  })
+}
