@@ -7,6 +7,9 @@ import { runDoctor } from './doctor/doctor.ts'
 import { addEndpoint, changeEndpoint, listEndpoints, removeEndpoint } from './endpoints/endpoints.ts'
 import { showLag } from './lag/lag.ts'
 import { showOrder } from './orders/show.ts'
+import { acknowledgePositions } from './positions/acknowledge.ts'
+import { listPositions } from './positions/list.ts'
+import { resolvePositions } from './positions/resolve.ts'
 import { adjustStock, exportStock, importStock, setStock, showStock } from './stock/stock.ts'
 import { showTopics } from './topics/topics.ts'
 
@@ -25,6 +28,9 @@ export const commands: readonly Command[] = [
   addEndpoint,
   changeEndpoint,
   removeEndpoint,
+  listPositions,
+  resolvePositions,
+  acknowledgePositions,
   showStock,
   setStock,
   adjustStock,

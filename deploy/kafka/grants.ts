@@ -1,5 +1,5 @@
 import { type KafkaUses, topicNames } from '@orderly/contracts'
-import { deadLetterTopic, type Grant, operationIDPrefix } from '@orderly/kafka'
+import { deadLetterTopic, type Grant, offsetsIDPrefix, operationIDPrefix } from '@orderly/kafka'
 
 type Topic = keyof typeof topicNames
 type OfOne = Omit<Grant, 'principal'>
@@ -83,17 +83,23 @@ export function observerGrants(principal: string): Grant[] {
   ]
 }
 
-/** Whoever looks and replays: a dead letter goes back to its topic, and what was done is written beside it. */
-export function operatorGrants(principal: string, topics: readonly string[]): Grant[] {
+/**
+ * Rights of the operator's command line: what an observer may do, writing dead letters back to their topics with the record of that
+ * beside them, and setting the offsets of the services' groups with the outputs that belong to them.
+ */
+export function operatorGrants(principal: string, topics: readonly string[], groups: readonly string[]): Grant[] {
   return [
     ...observerGrants(principal),
+    ...groups.map((name): Grant => ({ principal, resource: 'group', name, pattern: 'literal', operations: ['read'] })),
     ...topics.map(
       (name): Grant => ({ principal, resource: 'topic', name, pattern: 'literal', operations: ['write', 'describe'] })
     ),
-    {
-      ...{ principal, resource: 'transactionalID', name: operationIDPrefix, pattern: 'prefix' },
-      operations: ['write', 'describe']
-    }
+    ...[operationIDPrefix, offsetsIDPrefix].map(
+      (name): Grant => ({
+        ...{ principal, resource: 'transactionalID', name, pattern: 'prefix' },
+        operations: ['write', 'describe']
+      })
+    )
   ]
 }
 

@@ -21,6 +21,10 @@ export const grants: readonly Grant[] = [
   ...auditGrants('audit'),
   ...provisionerGrants('provisioner', provisionedTopics),
   ...observerGrants('monitor'),
-  ...operatorGrants('operator', provisionedTopics),
+  ...operatorGrants(
+    'operator',
+    provisionedTopics,
+    Object.values(servicePrincipals).flatMap(({ groups }) => groups)
+  ),
   ...scalerGrants('scaler')
 ]

@@ -3,6 +3,7 @@ import type { HangingTransaction, LetterKey, PartitionLag, TopicDescription } fr
 import { orderly } from '../command-line/command.ts'
 import { plural } from '../command-line/numbers.ts'
 import { formatDuration } from '../command-line/time.ts'
+import { type FoundIncident, incidentFindings } from './incident-findings.ts'
 
 /** Something that is not as it should be, and what to do about it. One line each. */
 export interface Finding {
@@ -34,6 +35,8 @@ export interface Facts {
   readonly givenUp: number
   /** Stock movements that are not in their topic, and the time of the oldest. */
   readonly unpublished: { readonly count: number; readonly oldestMs: number | undefined }
+  /** Incidents that are not acknowledged. */
+  readonly incidents: readonly FoundIncident[]
 }
 
 export interface Thresholds {
@@ -49,7 +52,8 @@ export function diagnose(facts: Facts, thresholds: Thresholds): Finding[] {
     ...groupFindings(facts, thresholds),
     ...letterFindings(facts),
     ...notificationFindings(facts),
-    ...movementFindings(facts)
+    ...movementFindings(facts),
+    ...incidentFindings(facts)
   ].toSorted((a, b) => Number(a.severity === 'hint') - Number(b.severity === 'hint'))
 }
 

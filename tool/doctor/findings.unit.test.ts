@@ -16,7 +16,8 @@ const well: Facts = {
   letters: [],
   targets: [],
   givenUp: 0,
-  unpublished: { count: 0, oldestMs: undefined }
+  unpublished: { count: 0, oldestMs: undefined },
+  incidents: []
 }
 const member = { memberID: 'm', instanceID: 'inventory-1', clientID: 'inventory', host: '127.0.0.1', partitions: [] }
 const lag: PartitionLag = {
@@ -33,7 +34,13 @@ const lag: PartitionLag = {
 }
 const group = { groupID: 'orders-created', state: 'Stable', members: [member], lag: [lag] }
 const partition = { partition: 0, leaderID: 1, replicaIDs: [1, 2], inSyncReplicaIDs: [1, 2] }
-const topic = { name: 'orders.created', isInternal: false, partitions: [partition], retentionMs: '604800000' }
+const topic = {
+  name: 'orders.created',
+  topicID: 't',
+  isInternal: false,
+  partitions: [partition],
+  retentionMs: '604800000'
+}
 
 function find(facts: Partial<Facts>): string[] {
   return diagnose({ ...well, ...facts }, { waitingMs: 30_000 }).map(
@@ -45,6 +52,24 @@ test('nothing is found where nothing is wrong', () => {
   assert.deepEqual(
     find({ topics: [topic], groups: [{ ...group, lag: [{ ...lag, waitingSinceMs: nowMs - 5_000 }] }] }),
     []
+  )
+})
+
+test('incidents are found by group, kind and topic, with the command that repairs them', () => {
+  const incident = {
+    ...{ name: 'inventory-1', groupID: 'orders-created', kind: 'offsets_missing' as const, topic: 'orders.created' },
+    ...{ partition: 0, fromOffset: 3, toOffset: 9, detectedAt: new Date(nowMs - 90_000) }
+  }
+  const both: Facts['incidents'] = [incident, { ...incident, name: 'inventory-2', partition: 1 }]
+  assert.deepEqual(find({ incidents: both }), [
+    'problem group orders-created: the group has lost its offsets, and its stage does not start: orders.created, 2 partitions ' +
+      '(0 from 3 to 9, 1 from 3 to 9), 1m 30s ago. npm run orderly -- positions resolve orders-created; ' +
+      'then npm run orderly -- positions acknowledge --group orders-created'
+  ])
+  const recreated = { ...incident, kind: 'topic_recreated', fromOffset: null, toOffset: null } as const
+  assert.match(
+    find({ incidents: [recreated] })[0] ?? '',
+    /^hint .*orders\.created, 1 partition \(0\).*acknowledge inventory-1$/
   )
 })
 

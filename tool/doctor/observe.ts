@@ -1,10 +1,12 @@
 import { topicNames } from '@orderly/contracts'
 import { deadLetterTopic, readDeadLetters } from '@orderly/kafka'
+import { openIncidents } from '@orderly/positions'
 import { checkDatabase } from '@orderly/postgres'
 import type { Pool } from 'pg'
 import { reasonOf } from '../command-line/explain.ts'
 import type { Connections } from '../connections/connections.ts'
 import { readGroups } from '../lag/lag.ts'
+import { incidentName, positionGroups } from '../positions/groups.ts'
 import type { Facts } from './findings.ts'
 
 const dlqPatienceMs = 20_000
@@ -23,7 +25,7 @@ export async function observe(connections: Connections, signal: AbortSignal, tra
     databaseFailure: databaseFacts.failure,
     registryFailure: registryFailure.failure,
     ...(kafka.result ?? { topics: [], missingTopics: [], groups: [], transactions: [], letters: [] }),
-    ...(databaseFacts.result ?? { targets: [], givenUp: 0, unpublished: noMovements })
+    ...(databaseFacts.result ?? { targets: [], givenUp: 0, unpublished: noMovements, incidents: [] })
   }
 }
 
@@ -72,7 +74,8 @@ async function observeDatabase(pool: Pool) {
       to_regclass('inventory.stock_movements') IS NOT NULL AS has_movements`
   )
   const unpublished = rows[0]?.has_movements === true ? await unpublishedMovements(pool) : noMovements
-  if (rows[0]?.has_ledger !== true) return { targets: [], givenUp: 0, unpublished }
+  const incidents = await unacknowledgedIncidents(pool)
+  if (rows[0]?.has_ledger !== true) return { targets: [], givenUp: 0, unpublished, incidents }
   const [targets, givenUp] = await Promise.all([
     pool.query(`SELECT target, reason, (
         SELECT count(*) FROM notification.deliveries WHERE deliveries.target = targets.target AND settled_at IS NULL
@@ -81,7 +84,16 @@ async function observeDatabase(pool: Pool) {
     pool.query(`SELECT count(*) AS count FROM notification.deliveries
       WHERE status = 'given-up' AND settled_at > now() - interval '1 day'`)
   ])
-  return { targets: targets.rows, givenUp: givenUp.rows[0]?.count ?? 0, unpublished }
+  return { targets: targets.rows, givenUp: givenUp.rows[0]?.count ?? 0, unpublished, incidents }
+}
+
+async function unacknowledgedIncidents(pool: Pool): Promise<Facts['incidents']> {
+  const found: Facts['incidents'][number][] = []
+  for (const group of positionGroups) {
+    const own = await openIncidents(pool, group.schema)
+    found.push(...own.map(incident => ({ ...incident, name: incidentName(group, incident) })))
+  }
+  return found
 }
 
 async function unpublishedMovements(pool: Pool): Promise<Facts['unpublished']> {

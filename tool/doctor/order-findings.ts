@@ -25,7 +25,9 @@ export function diagnoseOrder(traces: OrderTraces, facts: Facts, { waitingMs }: 
   const about = `order ${orderID}`
   const created = records.find(({ eventType }) => eventType === 'OrderCreated')?.record
   const letters = letterFindings(traces, facts)
-  if (created === undefined && letters.length === 0 && tables.outcome === undefined) return [unknown(about, tables)]
+  if (created === undefined && letters.length === 0 && tables.outcome === undefined) {
+    return [tables.status?.accepted_at == null ? unknown(about, tables) : unread(about, tables.status, facts)]
+  }
   const found = [
     ...letters,
     ...tables.deliveries.flatMap(deliveryFinding(about)),
@@ -57,6 +59,26 @@ function unknown(about: string, { key }: OrderTables): Finding {
   }
   const what = `has a key (attempt ${key.attempt}) and is not in ${topicNames.ordersCreated}: its request did not end`
   return problem(about, what, 'have the shop make the same request with the same key: that ends it, once')
+}
+
+/** Returns the finding for an order that order status knows, whose record is gone, and that has no outcome. */
+function unread(about: string, { created_partition, created_offset }: Row, { incidents }: Facts): Finding {
+  const [partition, offset] = [Number(created_partition), Number(created_offset)]
+  const place = `${topicNames.ordersCreated}/${partition} at ${offset}`
+  const isSkipped = incidents.some(
+    ({ kind, groupID, fromOffset, toOffset, ...own }) =>
+      kind === 'offsets_skipped' &&
+      groupID === decidingGroup &&
+      own.topic === topicNames.ordersCreated &&
+      own.partition === partition &&
+      (fromOffset ?? 0) <= offset &&
+      offset < (toOffset ?? 0)
+  )
+  const why = isSkipped
+    ? 'it was removed before the inventory read it'
+    : 'retention removed it, or the topic was deleted and created again'
+  const todo = 'have the shop place it again, with a new Idempotency-Key: this one gets no outcome any more'
+  return problem(about, `is accepted, has no outcome, and its record is not in ${place} any more: ${why}`, todo)
 }
 
 /** Where a group goes on in the partition of a record. Undefined when it does not read it. */

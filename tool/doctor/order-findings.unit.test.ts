@@ -10,7 +10,7 @@ const facts: Facts = {
   nowMs,
   ...{ kafkaFailure: undefined, databaseFailure: undefined, registryFailure: undefined },
   ...{ topics: [], missingTopics: [], groups: [], transactions: [], letters: [], targets: [] },
-  ...{ givenUp: 0, unpublished: { count: 0, oldestMs: undefined } }
+  ...{ givenUp: 0, unpublished: { count: 0, oldestMs: undefined }, incidents: [] }
 }
 const lag = {
   ...{ groupID: 'orders-created', topic: 'orders.created', partition: 1, beginningOffset: 0n },
@@ -64,6 +64,26 @@ test('an outcome that the notification service has not read is found until its d
   assert.deepEqual(find([created, reserved], { ...decided, deliveries }, { groups }), [])
   const past = [{ ...group, lag: [{ ...lag, topic: 'inventory.reserved', committedOffset: 8n }] }]
   assert.deepEqual(find([created, reserved], decided, { groups: past }), [])
+})
+
+test('an accepted order whose record is gone is found as such, and not as an order that does not exist', () => {
+  const status = { accepted_at: new Date(nowMs), outcome: null, created_partition: 1, created_offset: 7 }
+  const skipped = {
+    ...{ name: 'inventory-1', groupID: 'orders-created', kind: 'offsets_skipped', topic: 'orders.created' },
+    ...{ partition: 1, fromOffset: 5, toOffset: 8, detectedAt: new Date(nowMs) }
+  }
+  const gone = /^problem order 1: is accepted, has no outcome, .* not in orders\.created\/1 at 7 any more: /
+  const removed = /removed before the inventory read it\. have the shop place it again, with a new Idempotency-Key/
+  for (const [incidents, reason] of [
+    [[skipped], removed],
+    [[{ ...skipped, toOffset: 7 }], /retention removed it, or the topic was deleted/],
+    [[{ ...skipped, groupID: 'order-rate' }], /retention removed it, or the topic was deleted/]
+  ] as const) {
+    const [found, ...others] = find([], { status }, { incidents })
+    assert.match(found ?? '', gone)
+    assert.match(found ?? '', reason)
+    assert.deepEqual(others, [])
+  }
 })
 
 test('what an order waits for is found, wherever it is, with what to do', () => {

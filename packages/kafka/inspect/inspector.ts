@@ -5,6 +5,7 @@ import type { PartitionPosition } from '../committed-read/fetcher.ts'
 import type { KafkaConnection } from '../connection.ts'
 import { toKafkaError } from '../errors.ts'
 import type { TopicPartition } from '../group/assignment.ts'
+import { type CommittedOffset, lastCommittedOffsets } from '../group/committed-offsets.ts'
 import { describeGroup, type GroupDescription, listGroups } from './groups.ts'
 import { findHangingTransactions, type HangingTransaction } from './hanging-transactions.ts'
 import { groupLag, type PartitionLag } from './lag.ts'
@@ -30,6 +31,8 @@ export interface KafkaInspector {
     at: 'beginning' | 'stable-end' | 'end' | { readonly timeMs: number }
   ): Promise<readonly (PartitionPosition | undefined)[]>
   groups(): Promise<string[]>
+  /** Returns the offsets that a group has committed last; transactions in flight count for nothing. */
+  committedOffsets(groupID: string): Promise<CommittedOffset[]>
   group(groupID: string): Promise<GroupDescription>
   lag(group: GroupDescription): Promise<PartitionLag[]>
   openTransactions(): Promise<OpenTransaction[]>
@@ -89,6 +92,8 @@ export function createInspector(
       return partitions.map(({ topic, partition }) => found.get(`${topic}/${partition}`))
     },
     groups: () => ask('listing groups', () => listGroups(cluster)),
+    committedOffsets: groupID =>
+      ask(`asking for the offsets of ${groupID}`, () => lastCommittedOffsets(cluster, groupID)),
     group: groupID => ask(`describing group ${groupID}`, () => describeGroup(cluster, groupID)),
     lag: group => ask(`asking for the lag of ${group.groupID}`, () => groupLag(cluster, group)),
     openTransactions: () => ask('listing transactions', () => openTransactions(cluster)),

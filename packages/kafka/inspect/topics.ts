@@ -4,6 +4,7 @@ import { checkCode } from '../errors.ts'
 
 export interface TopicDescription {
   readonly name: string
+  readonly topicID: string
   /** One of Kafka's own, such as `__consumer_offsets`. */
   readonly isInternal: boolean
   /** In their order. */
@@ -22,13 +23,12 @@ export interface PartitionDescription {
 export async function describeTopics(cluster: Cluster, names?: readonly string[]): Promise<TopicDescription[]> {
   const response = await cluster.askAny(metadataV12.api, names ? [...names] : null, false, false)
   const described: TopicDescription[] = []
-  for (const { name, isInternal, errorCode, partitions } of response.topics) {
+  for (const { name, topicId, isInternal, errorCode, partitions } of response.topics) {
     if (name === null || name === undefined || errorCode === unknownTopic) continue
     checkCode(errorCode, `describing topic ${name}`)
     const inOrder = partitions.toSorted((a, b) => a.partitionIndex - b.partitionIndex)
     described.push({
-      name,
-      isInternal,
+      ...{ name, topicID: topicId, isInternal },
       partitions: inOrder.map(({ partitionIndex, leaderId, replicaNodes, isrNodes }) => ({
         partition: partitionIndex,
         leaderID: leaderId,

@@ -123,7 +123,7 @@ test('a record that was copied into a recreated topic, to the same position, is 
   assert.ok(released)
   const known = new Map([['1', { ...(reserved(null).get('1') as KnownOrder), released }]])
   const copied = { ...cancel, place: { ...place, topicID: 'now' } }
-  assert.deepEqual(effects(known, copied, cancel), ['none', 'released'])
+  assert.deepEqual(effects(known, copied, cancel), ['none', 'released cancelled'])
 })
 
 test('another record of a settled request changes nothing and is not answered, whatever it asks for', () => {

@@ -1,0 +1,48 @@
+import { type KafkaUses, topicNames } from '@orderly/contracts'
+import { kafkaUses as aggregator } from '../../services/aggregator/kafka-uses.ts'
+import { kafkaUses as inventory } from '../../services/inventory/kafka-uses.ts'
+import { kafkaUses as notification } from '../../services/notification/kafka-uses.ts'
+import { kafkaUses as order } from '../../services/order/kafka-uses.ts'
+import { Failure } from '../command-line/command.ts'
+
+/** A group whose service stores its positions, and where. */
+export interface PositionGroup {
+  readonly groupID: string
+  readonly service: string
+  /** Schema of the database with the tables `positions` and `incidents`. */
+  readonly schema: string
+  /** The stage that dead letters name. */
+  readonly stage: string
+  readonly inputs: readonly string[]
+  /** Outputs, dead letters and offsets are written in one transaction. */
+  readonly isExactlyOnce: boolean
+}
+
+export const positionGroups: readonly PositionGroup[] = [
+  groupOf(inventory, { service: 'inventory', schema: 'inventory', stage: 'inventory' }),
+  groupOf(order, { service: 'order', schema: 'orders', stage: 'order-status' }),
+  groupOf(notification, { service: 'notification', schema: 'notification', stage: 'notification' }),
+  groupOf(aggregator, { service: 'aggregator', schema: 'aggregator', stage: 'order-rate' })
+]
+
+function groupOf(
+  { topics, groups: [groupID], transactionalIDPrefix }: KafkaUses,
+  service: Pick<PositionGroup, 'service' | 'schema' | 'stage'>
+): PositionGroup {
+  const uses = topics.flatMap(each => Object.entries(each))
+  const inputs = uses.filter(([, use]) => use === 'read').map(([name]) => topicNames[name as keyof typeof topicNames])
+  return { ...service, groupID: groupID as string, inputs, isExactlyOnce: transactionalIDPrefix !== undefined }
+}
+
+/** @throws Failure */
+export function findGroup(groupID: string): PositionGroup {
+  const group = positionGroups.find(group => group.groupID === groupID)
+  if (group !== undefined) return group
+  const names = positionGroups.map(group => group.groupID).join(', ')
+  throw new Failure(`No service stores positions of a group "${groupID}": give one of ${names}.`)
+}
+
+/** The name of an incident on the command line: ids are counted in each schema. */
+export function incidentName({ schema }: PositionGroup, { id }: { readonly id: number }): string {
+  return `${schema}-${id}`
+}

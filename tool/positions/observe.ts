@@ -1,0 +1,43 @@
+import { storedPositions } from '@orderly/positions'
+import type { Connections } from '../connections/connections.ts'
+import type { PositionGroup } from './groups.ts'
+import type { GroupPartition } from './partition-state.ts'
+
+/** Reads what Kafka and the database hold of a group, in every partition of its inputs and of what is stored. */
+export async function observeGroup(group: PositionGroup, connections: Connections): Promise<GroupPartition[]> {
+  const inspector = connections.inspector()
+  // As a stage does: what is committed is read first, since what is stored is never behind it.
+  const committed = await inspector.committedOffsets(group.groupID)
+  const rows = await storedPositions(connections.database(), group.schema)
+  const stored = rows.filter(({ groupID }) => groupID === group.groupID)
+  const topics = await inspector.topics([...new Set([...group.inputs, ...stored.map(({ topic }) => topic)])])
+  const places = topics.flatMap(({ name, partitions }) =>
+    partitions.filter(({ leaderID }) => leaderID >= 0).map(({ partition }) => ({ topic: name, partition }))
+  )
+  const [beginnings, ends] = await Promise.all([
+    inspector.offsets(places, 'beginning'),
+    inspector.offsets(places, 'end')
+  ])
+  const all = new Map(
+    [...places, ...stored].map(({ topic, partition }) => [`${topic}/${partition}`, { topic, partition }])
+  )
+  return [...all.values()]
+    .toSorted((a, b) => (a.topic < b.topic ? -1 : a.topic > b.topic ? 1 : a.partition - b.partition))
+    .map(place => {
+      const isHere = (other: { topic: string; partition: number } | undefined) =>
+        other?.topic === place.topic && other.partition === place.partition
+      const topic = topics.find(({ name }) => name === place.topic)
+      const topicID = topic?.topicID
+      const [beginning, end] = [beginnings.find(isHere)?.offset, ends.find(isHere)?.offset]
+      return {
+        ...place,
+        stored: stored.find(isHere),
+        committed: committed.find(isHere),
+        isThere: topic?.partitions.some(({ partition }) => partition === place.partition) === true,
+        log:
+          topicID === undefined || beginning === undefined || end === undefined
+            ? undefined
+            : { topicID, beginning, end }
+      }
+    })
+}

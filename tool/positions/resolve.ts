@@ -1,0 +1,253 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { connectTopics, topicNames } from '@orderly/contracts'
+import { type FetchedRecord, KafkaError, type OutputRecord, readRanges, setGroupOffsets } from '@orderly/kafka'
+import { acknowledgeIncidents, openIncidents } from '@orderly/positions'
+import { type Command, type CommandContext, Failure, orderly } from '../command-line/command.ts'
+import { parseNumber, plural } from '../command-line/numbers.ts'
+import { byOption, operatorName } from '../command-line/operator.ts'
+import { type Evidence, findEvidence, prepare } from './evidence.ts'
+import { findGroup, type PositionGroup } from './groups.ts'
+import { observeGroup } from './observe.ts'
+import { type GroupPartition, stateOf } from './partition-state.ts'
+import { answeredChanges, storedOutputs } from './stored-outputs.ts'
+
+/**
+ * Sets the offsets that Kafka has lost of a group. The stored position says up to where the effects of records are in the database;
+ * the committed offset that is stored beside it says up to where they were known to be committed in Kafka. Records between the two
+ * were in flight at the last moment:
+ *
+ * - a stage whose effects may be repeated goes back to the first of them;
+ * - an exactly-once stage goes back to the first of them whose outputs and dead letters are not in the topics. It finds its stored
+ *   decisions then, and writes the same outputs, in the order of each key.
+ *
+ * Where retention has removed such records the stage cannot read them again: the stored outputs that are missing in the topics are
+ * written here, in the same transaction as the offsets. An interrupted run is repeated: it finds what was written.
+ */
+export const resolvePositions: Command = {
+  name: 'positions resolve',
+  summary:
+    'set the offsets that Kafka has lost of a group, from the positions in the database: what would be set; --apply sets it',
+  argument: 'GROUP',
+  options: {
+    apply: {
+      type: 'boolean',
+      description: 'write the outputs that are missing, and set the offsets; without it nothing is changed'
+    },
+    wait: {
+      type: 'string',
+      placeholder: 'SECONDS',
+      description: 'how long to wait for the group to have no members (30)'
+    },
+    by: byOption
+  },
+  async run(context) {
+    const { argument, options, output } = context
+    const group = findGroup(String(argument))
+    const isApplied = options.flag('apply')
+    const waitSeconds = parseNumber(options.text('wait'), 'wait', { minimum: 0, maximum: 3_600, otherwise: 30 })
+    if (isApplied) await untilWithoutMembers(context, group, waitSeconds)
+    const plan = await planFor(group, context)
+    if (isApplied && plan.partitions.length > 0) await apply(group, plan, context)
+    if (isApplied) await acknowledge(group, context)
+    output.json({
+      group: group.groupID,
+      isApplied,
+      outputs: plan.outputs.length,
+      offsets: plan.partitions.map(({ topic, partition, stored, offset, isRead }) => ({
+        ...{ topic, partition, offset, stored: stored.nextOffset },
+        ...(!isRead && { removedByRetention: true })
+      }))
+    })
+    if (plan.partitions.length === 0) {
+      output.line(`Group ${group.groupID} has an offset in every partition in which it has a position: nothing to do.`)
+      return 0
+    }
+    output.table(
+      [
+        { title: 'TOPIC', value: ({ topic }) => topic },
+        { title: 'PARTITION', value: ({ partition }) => partition, isNumber: true },
+        { title: 'STORED', value: ({ stored }) => stored.nextOffset, isNumber: true },
+        { title: isApplied ? 'SET TO' : 'WOULD BE SET TO', value: ({ offset }) => offset, isNumber: true },
+        { title: 'READ AGAIN', value: ({ stored, offset }) => BigInt(stored.nextOffset) - offset, isNumber: true }
+      ],
+      plan.partitions
+    )
+    output.line()
+    const written = plural(plan.outputs.length, 'output')
+    if (isApplied) output.line(`${written} written, offsets set. Start the ${group.service} service.`)
+    else
+      output.line(
+        `${written} would be written. Nothing was changed: ${orderly} positions resolve ${group.groupID} --apply`
+      )
+    return 0
+  }
+}
+
+interface ResolvedPartition extends GroupPartition {
+  readonly stored: NonNullable<GroupPartition['stored']>
+  readonly log: NonNullable<GroupPartition['log']>
+  /** From where the stage reads on. */
+  readonly offset: bigint
+  /** All records from there on are still in the log. */
+  readonly isRead: boolean
+}
+
+interface Plan {
+  readonly partitions: readonly ResolvedPartition[]
+  readonly outputs: readonly OutputRecord[]
+}
+
+/** Largest difference between the clocks of instances and of the database. */
+const clockMarginMs = 60_000
+
+/** @throws Failure where offsets would hide that the database has lost data */
+async function planFor(group: PositionGroup, context: CommandContext): Promise<Plan> {
+  const { connections } = context
+  const partitions = await observeGroup(group, connections)
+  const unread = partitions
+    .filter(own => stateOf(own) === 'no leader')
+    .map(({ topic, partition }) => `${topic}/${partition}`)
+  if (unread.length > 0) throw new Failure(`${unread.join(', ')} cannot be read at the moment: try again when it can.`)
+  const behind = partitions.filter(own => stateOf(own) === 'database behind')
+  if (behind.length > 0) {
+    const places = behind.map(({ topic, partition }) => `${topic}/${partition}`).join(', ')
+    throw new Failure(
+      `The database is behind Kafka in ${places}: its positions say nothing about the offsets. ${orderly} reconcile rebuilds the inventory; the other services rewind when they start.`
+    )
+  }
+  const missing = partitions.flatMap(own => {
+    const { stored, log } = own
+    if (stateOf(own) !== 'offsets missing' || stored === undefined || log === undefined) return []
+    return [{ ...own, stored, log, committedOffset: BigInt(stored.committedOffset ?? 0) }]
+  })
+  const uncertain = missing.filter(({ stored, committedOffset }) => committedOffset < BigInt(stored.nextOffset))
+  const evidence = group.isExactlyOnce && uncertain.length > 0 ? await evidenceOf(group, uncertain, context) : undefined
+  const resolved = missing.map(own => {
+    const { topic, partition, stored, log, committedOffset } = own
+    const known = largest(committedOffset, evidence?.found.committedUpTo(topic, partition) ?? 0n)
+    const removed = smallest(log.beginning, BigInt(stored.nextOffset))
+    return { ...own, offset: largest(known, removed), isRead: known >= log.beginning || known >= removed }
+  })
+  const isGapped = resolved.some(({ isRead }) => !isRead)
+  const outputs =
+    group.service === 'inventory' && isGapped && evidence !== undefined
+      ? await missingOutputs(resolved, evidence, context)
+      : []
+  return { partitions: resolved, outputs }
+}
+
+async function evidenceOf(
+  group: PositionGroup,
+  uncertain: readonly (Omit<ResolvedPartition, 'offset' | 'isRead'> & { readonly committedOffset: bigint })[],
+  { connections, signal }: CommandContext
+) {
+  const topics = await connectTopics(connections.registry(), { ordersCreated: 'read', ordersChanges: 'read' })
+  const times = uncertain.map(({ stored }) => (stored.uncommittedSince ?? stored.updatedAt).getTime())
+  const sinceMs = Math.min(...times) - clockMarginMs
+  const answered =
+    group.service === 'inventory' ? await answeredChanges(connections.database(), sinceMs) : new Set<string>()
+  const found: Evidence = await findEvidence({
+    ...{ group, topics, sinceMs, answered, signal },
+    connection: connections.kafka(),
+    inspector: connections.inspector(),
+    uncertain: uncertain.map(({ topic, partition, stored, log, committedOffset }) => ({
+      ...{ topic, partition, from: largest(committedOffset, log.beginning), to: BigInt(stored.nextOffset) }
+    }))
+  })
+  return { topics, sinceMs, found }
+}
+
+/** Returns the stored outputs of records that are not in their topics any more, as far as the outcome topics do not have them. */
+async function missingOutputs(
+  partitions: readonly ResolvedPartition[],
+  { topics, sinceMs, found }: Awaited<ReturnType<typeof evidenceOf>>,
+  { connections, signal }: CommandContext
+): Promise<OutputRecord[]> {
+  const written = await connectTopics(connections.registry(), {
+    inventoryReserved: 'write',
+    inventoryFailed: 'write',
+    inventoryConfirmed: 'write',
+    inventoryReleased: 'write'
+  })
+  const stored = await storedOutputs(connections.database(), written, sinceMs)
+  const missing = stored.filter(({ eventID }) => !found.isPublished([eventID]) && !found.isReadable([eventID]))
+  if (!missing.some(({ awaitsOrder }) => awaitsOrder)) return missing.map(({ record }) => record)
+  // Orders that were cancelled before they were read: the stage answers those that it is still to read.
+  const unread = partitions
+    .filter(({ topic }) => topic === topicNames.ordersCreated)
+    .map(({ topic, partition, stored, log }) => ({
+      ...{ topic, partition, from: largest(BigInt(stored.nextOffset), log.beginning), to: log.end }
+    }))
+  const coming = new Set<string>()
+  const { codec } = topics.ordersCreated
+  const records: FetchedRecord[] = []
+  await readRanges(connections.kafka(), unread, record => void records.push(record), signal)
+  await prepare(topics.ordersCreated, records)
+  for (const record of records.filter(({ hasValue }) => hasValue)) {
+    try {
+      coming.add(record.decode(codec).orderID)
+    } catch {
+      // It cannot be read, and the stage writes a dead letter of it.
+    }
+  }
+  return missing.filter(({ awaitsOrder, orderID }) => !awaitsOrder || !coming.has(orderID)).map(({ record }) => record)
+}
+
+async function apply(
+  group: PositionGroup,
+  { partitions, outputs }: Plan,
+  { connections }: CommandContext
+): Promise<void> {
+  const offsets = partitions.map(({ topic, partition, stored, offset }) => ({
+    ...{ topic, partition, offset, topicID: stored.topicID, leaderEpoch: stored.leaderEpoch }
+  }))
+  try {
+    await setGroupOffsets(connections.kafka(), group.groupID, offsets, outputs)
+  } catch (error) {
+    if (error instanceof KafkaError && hasMembers.has(error.code)) throw membersFailure(group)
+    throw error
+  }
+}
+
+const hasMembers = new Set(['UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION', 'REBALANCE_IN_PROGRESS'])
+
+/** A stage that refuses to start leaves at once, but a supervisor may start it again and again. */
+async function untilWithoutMembers(
+  { connections, output, signal }: CommandContext,
+  group: PositionGroup,
+  waitSeconds: number
+): Promise<void> {
+  const deadlineMs = performance.now() + waitSeconds * 1_000
+  for (let isTold = false; ; isTold = true) {
+    signal.throwIfAborted()
+    const { members } = await connections.inspector().group(group.groupID)
+    if (members.length === 0) return
+    if (performance.now() > deadlineMs) throw membersFailure(group)
+    if (!isTold) output.progress(`Waiting for group ${group.groupID} to have no members.`)
+    await delay(200)
+  }
+}
+
+function membersFailure({ groupID, service }: PositionGroup): Failure {
+  return new Failure(
+    `Group ${groupID} has members, whose offsets must not be changed: stop the ${service} service first.`
+  )
+}
+
+async function acknowledge(
+  { groupID, schema }: PositionGroup,
+  { connections, options }: CommandContext
+): Promise<void> {
+  const pool = connections.database()
+  const open = await openIncidents(pool, schema)
+  const ids = open.filter(own => own.groupID === groupID && own.kind === 'offsets_missing').map(({ id }) => id)
+  if (ids.length > 0) await acknowledgeIncidents(pool, schema, { ids, by: operatorName(options.text('by')) })
+}
+
+function largest(one: bigint, other: bigint): bigint {
+  return one > other ? one : other
+}
+
+function smallest(one: bigint, other: bigint): bigint {
+  return one < other ? one : other
+}
