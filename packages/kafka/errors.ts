@@ -7,6 +7,8 @@ import { findErrorBy, protocolErrors, protocolErrorsCodesById, type ResponseErro
  * - `BROKER_UNAVAILABLE`: no connection, or it broke, or no answer in time; what was asked may or may not have happened
  * - `FENCED`: another instance has taken this one's place; only leaving is right
  * - `PRODUCER_QUEUE_FULL`, `DELIVERY_TIMEOUT`, `CLOSED`: the producer
+ * - `RECORD_TOO_LARGE`, `BATCH_TOO_LARGE`: more than the limits allow in memory (committed-read/read-limits.ts)
+ * - `BATCH_CORRUPT`: the bytes of a batch are not those that its producer wrote
  * - `UNEXPECTED`: none of these; a mistake in a program
  * - `GROUP_CHANGED`: the partitions were given to somebody else while a batch was under way
  */

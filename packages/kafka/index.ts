@@ -1,7 +1,8 @@
 export { type Grant, grantAccess } from './cluster/acls.ts'
 export { checkConnection, createTopics, type TopicToCreate } from './cluster/admin.ts'
-export type { FetchedRecord } from './committed-read/batch-records.ts'
+export type { FetchedRecord } from './committed-read/fetched-record.ts'
 export type { PartitionProgress } from './committed-read/fetcher.ts'
+export type { ReadLimits } from './committed-read/read-limits.ts'
 export type { KafkaConnection } from './connection.ts'
 export type { LetterKey, ReleaseAnswer } from './dead-letters/book.ts'
 export { type DeadLetter, letterHeader, toLetter } from './dead-letters/letter.ts'
@@ -16,7 +17,8 @@ export {
 export type { KeyOperation } from './dead-letters/operation.ts'
 export { type LeftAlone, type OperationPlan, planDrop, planReplay } from './dead-letters/plan.ts'
 export { createTopicReader, type TopicReader } from './dead-letters/reader.ts'
-export { keepsEverything } from './dead-letters/topic-config.ts'
+export { deadLetterTopicConfig, keepsEverything } from './dead-letters/topic-config.ts'
+export { deadLetterTopic, isDeadLetterTopic } from './dead-letters/topics.ts'
 export { KafkaError } from './errors.ts'
 export type { TopicPartition } from './group/assignment.ts'
 export type { CommittedOffset } from './group/committed-offsets.ts'
@@ -41,7 +43,7 @@ export {
 export { createProducer, type Producer, type ProducerOptions } from './producer/producer.ts'
 export { recordHeaders } from './record-headers.ts'
 export type { Codec, HeaderField, Logger, OutputRecord, RecordHeaders, StageRecord, Topic } from './records.ts'
-export { deadLetterHeaders, deadLetterTopic } from './stage/dead-letters.ts'
+export { deadLetterHeaders } from './stage/dead-letters.ts'
 export { type StagePoint, stageChannelName, stagePoints } from './stage/points.ts'
 export {
   checkAdvanced,

@@ -1,5 +1,5 @@
 import { connectTopics, createSchemaRegistry } from '@orderly/contracts'
-import { createProducer, createTopics, keepsEverything, runStage } from '@orderly/kafka'
+import { createProducer, createTopics, deadLetterTopicConfig, runStage } from '@orderly/kafka'
 import { createPostgresPositions, positionRemedies } from '@orderly/positions'
 import { checkDatabase, createPool, migrate, retryTransient } from '@orderly/postgres'
 import {
@@ -76,7 +76,7 @@ runService({
 
     const connection = kafkaConnection(config, name)
     await createTopics(connection, [
-      { name: notificationsDeadLetterTopic, partitions: -1, replicationFactor: -1, configs: keepsEverything }
+      { name: notificationsDeadLetterTopic, partitions: -1, replicationFactor: -1, configs: deadLetterTopicConfig }
     ]).catch(error =>
       logger.warn({ error, topic: notificationsDeadLetterTopic }, 'the dead-letter topic cannot be created')
     )

@@ -1,3 +1,4 @@
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { checkConnection } from '@orderly/kafka'
@@ -29,6 +30,8 @@ export interface TestBroker {
   start(): Promise<void>
   /** Removes what a stopped broker has of a partition from an offset on, as a power failure does. */
   cutLogTail(topic: string, partition: number, fromOffset: number, id?: number): Promise<void>
+  /** Flips a byte where a stopped broker has these bytes in a partition's first segment, as a bad disk does. */
+  damageLog(topic: string, partition: number, at: string, id?: number): Promise<void>
 }
 
 export interface TestBrokerOptions {
@@ -91,6 +94,15 @@ export async function startBroker(test: TestContext, options: TestBrokerOptions 
       kafka = await start()
     },
     cutLogTail: (topic, partition, fromOffset, id = 1) =>
-      cutLogTail(join(kafkaOptions.dataDirectory, `node-${id}`), `${topic}-${partition}`, fromOffset)
+      cutLogTail(join(kafkaOptions.dataDirectory, `node-${id}`), `${topic}-${partition}`, fromOffset),
+    async damageLog(topic, partition, at, id = 1) {
+      const directory = join(kafkaOptions.dataDirectory, `node-${id}`, `${topic}-${partition}`)
+      const file = join(directory, '00000000000000000000.log')
+      const log = await readFile(file)
+      const position = log.indexOf(at)
+      if (position < 0) throw new Error(`${file} does not contain ${at}`)
+      log[position] = (log[position] as number) ^ 0xff
+      await writeFile(file, log)
+    }
   }
 }

@@ -1,30 +1,12 @@
-import { compressionsAlgorithmsByBitmask } from '@platformatic/kafka'
 import { KafkaError } from '../errors.ts'
 import type { Codec } from '../records.ts'
+import { decompress } from './decompress.ts'
 import { FetchedHeaders } from './fetched-headers.ts'
+import type { FetchedRecord } from './fetched-record.ts'
 import { batchHeadBytes, type LogBatch } from './log-batches.ts'
+import { defaultReadLimits, type ReadLimits } from './read-limits.ts'
+import { UnreadableBatch } from './unreadable-batch.ts'
 import { readVarint, readVarintEnd } from './varint.ts'
-
-/** Of a class, for the compiler to know what a copy made by spreading a record does not have. */
-export declare abstract class FetchedRecord {
-  get topic(): string
-  get partition(): number
-  get offset(): bigint
-  /** Leader epoch of the batch that holds the record; -1 when it is unknown. */
-  get leaderEpoch(): number
-  /** Topic that it was fetched from; undefined when it is unknown. */
-  get topicID(): string | undefined
-  readonly timestampMs: number
-  get hasKey(): boolean
-  get key(): Buffer | null
-  get hasValue(): boolean
-  get value(): Buffer | null
-  /** Whether the codec has what it needs for the value. */
-  isPreparedFor(codec: Codec<unknown>): boolean
-  /** @throws anything: the value cannot be read */
-  decode<Event>(codec: Codec<Event>): Event
-  readonly headers: FetchedHeaders
-}
 
 const compressionBits = 0b111
 const logAppendTimeBit = 1 << 3
@@ -35,44 +17,88 @@ export interface FetchedFrom {
   readonly topicID?: string | undefined
 }
 
+export interface BatchRecordsOptions {
+  /** Records before it are passed over: a broker returns whole batches, and one may begin before the position that was asked for. */
+  readonly fromOffset?: bigint
+  readonly limits?: ReadLimits
+  /** Why nothing of the batch may be read, and where the next batch begins. */
+  readonly damage?: { readonly defect: KafkaError; readonly nextOffset: bigint }
+}
+
 /**
- * The records of a batch from an offset on, each made when it is taken: what waits to be taken is bytes, which cost the garbage collector
- * nothing. Thousands of records that wait as objects cost it more than all that is done with them.
+ * The records of a batch. Each is made when it is taken: until then the batch waits as bytes, compressed where it is, which cost the garbage
+ * collector nothing. Thousands of records that wait as objects cost it more than everything that is done with them.
+ *
+ * A batch that cannot be read, or the rest of one, is taken as one record in its place (`UnreadableBatch`).
  */
 export class BatchRecords {
   readonly topic: string
   readonly partition: number
   readonly topicID: string | undefined
   readonly #batch: LogBatch
-  /** Not decompressed yet while undefined. */
+  readonly #fromOffset: bigint
+  readonly #limits: ReadLimits
+  readonly #damage: BatchRecordsOptions['damage']
+  /** Undefined until the first record is taken. */
   #bytes: Buffer | undefined
   #position = 0
   #left: number
+  #lastOffset: bigint | undefined
 
-  /** @throws RangeError when the batch is damaged */
-  constructor(place: FetchedFrom, batch: LogBatch, fromOffset = batch.firstOffset) {
+  constructor(place: FetchedFrom, batch: LogBatch, options: BatchRecordsOptions = {}) {
     this.topic = place.topic
     this.partition = place.partition
     this.topicID = place.topicID
     this.#batch = batch
-    this.#left = batch.recordCount
-    // A broker gives whole batches: one may begin before what was asked for.
-    if (fromOffset > batch.firstOffset) this.#passOver(fromOffset)
+    this.#fromOffset = options.fromOffset ?? batch.firstOffset
+    this.#limits = options.limits ?? defaultReadLimits
+    this.#damage = options.damage
+    this.#left = options.damage === undefined ? batch.recordCount : 1
   }
 
+  /** The epoch of a damaged batch is not trusted. */
   get leaderEpoch(): number {
-    return this.#batch.leaderEpoch
+    return this.#damage === undefined ? this.#batch.leaderEpoch : -1
   }
 
-  /** How many have not been taken. */
+  /** How many records have not been taken. Before the first is taken, those that will be passed over count too. */
   get left(): number {
     return this.#left
   }
 
-  /** @throws RangeError when the batch is damaged */
-  take(): FetchedRecord {
+  /** Bytes that wait: the batch as the broker returned it. */
+  get bytes(): number {
+    return this.#batch.bytes.length
+  }
+
+  get isOpen(): boolean {
+    return this.#bytes !== undefined
+  }
+
+  /** Bytes that taking a record has added to those: of a compressed batch the decompressed ones. */
+  get openBytes(): number {
+    return this.#bytes === undefined || this.#bytes === this.#batch.bytes ? 0 : this.#bytes.length
+  }
+
+  /** Returns undefined when no record is left. */
+  take(): FetchedRecord | undefined {
+    if (this.#left === 0) return undefined
+    if (this.#damage !== undefined) return this.#giveUp(this.#damage.defect)
+    try {
+      if (this.#bytes === undefined) this.#open()
+      return this.#left === 0 ? undefined : this.#read()
+    } catch (error) {
+      if (error instanceof KafkaError) return this.#giveUp(error)
+      if (!(error instanceof RangeError)) throw error
+      return this.#giveUp(
+        new KafkaError('BATCH_CORRUPT', `the batch is damaged: ${error.message}`, { retryable: false })
+      )
+    }
+  }
+
+  #read(): FetchedRecord {
     const { firstOffset, firstTimestampMs, maxTimestampMs, attributes } = this.#batch
-    const bytes = this.#open()
+    const bytes = this.#bytes as Buffer
     const size = readVarint(bytes, this.#position)
     const start = readVarintEnd()
     const timestampDeltaMs = readVarint(bytes, start + 1) // behind the attributes, of which there are none
@@ -84,7 +110,8 @@ export class BatchRecords {
     this.#moveTo(start + size, size)
     const headers = new FetchedHeaders(bytes, valueStart + Math.max(0, valueLength), start + size)
     const timestampMs = (attributes & logAppendTimeBit) === 0 ? firstTimestampMs + timestampDeltaMs : maxTimestampMs
-    return new BatchRecord({
+    const { recordBytes } = this.#limits
+    const record = new (size > recordBytes ? OversizeRecord : BatchRecord)({
       place: this,
       firstOffset,
       offsetDelta,
@@ -96,28 +123,37 @@ export class BatchRecords {
       valueLength,
       headers
     })
+    this.#lastOffset = record.offset
+    return record
   }
 
-  #passOver(fromOffset: bigint): void {
-    const bytes = this.#open()
+  /** Decompresses the records where they are compressed, and passes over those that were not asked for. */
+  #open(): void {
+    const { bytes, attributes, firstOffset } = this.#batch
+    const compression = attributes & compressionBits
+    this.#position = compression === 0 ? batchHeadBytes : 0
+    this.#bytes =
+      compression === 0 ? bytes : decompress(bytes.subarray(batchHeadBytes), compression, this.#limits.batchBytes)
+    if (this.#fromOffset <= firstOffset) return
     while (this.#left > 0) {
-      const size = readVarint(bytes, this.#position)
+      const size = readVarint(this.#bytes, this.#position)
       const start = readVarintEnd()
-      readVarint(bytes, start + 1)
-      const offsetDelta = readVarint(bytes, readVarintEnd())
-      if (this.#batch.firstOffset + BigInt(offsetDelta) >= fromOffset) return
+      readVarint(this.#bytes, start + 1)
+      const offsetDelta = readVarint(this.#bytes, readVarintEnd())
+      if (firstOffset + BigInt(offsetDelta) >= this.#fromOffset) return
       this.#moveTo(start + size, size)
     }
   }
 
-  #open(): Buffer {
-    if (this.#bytes === undefined) {
-      const { bytes, attributes } = this.#batch
-      const compression = attributes & compressionBits
-      this.#position = compression === 0 ? batchHeadBytes : 0
-      this.#bytes = compression === 0 ? bytes : decompress(bytes.subarray(batchHeadBytes), compression)
-    }
-    return this.#bytes
+  /** Takes everything that is left as one. */
+  #giveUp(defect: KafkaError): FetchedRecord {
+    const { firstOffset, lastOffsetDelta, recordCount } = this.#batch
+    const from = this.#fromOffset > firstOffset ? this.#fromOffset : firstOffset
+    const offset = this.#lastOffset === undefined ? from : this.#lastOffset + 1n
+    const nextOffset = this.#damage?.nextOffset ?? firstOffset + BigInt(lastOffsetDelta) + 1n
+    const count = this.#damage === undefined ? this.#left : recordCount
+    this.#left = 0
+    return new UnreadableBatch({ place: this, batch: this.#batch, defect, offset, count, nextOffset })
   }
 
   #moveTo(position: number, size: number): void {
@@ -180,6 +216,22 @@ class BatchRecord implements FetchedRecord {
     return this.#place.topicID
   }
 
+  get nextOffset() {
+    return this.offset + 1n
+  }
+
+  get bytes() {
+    return this.headers.end - this.#keyStart
+  }
+
+  get defect(): KafkaError | undefined {
+    return undefined
+  }
+
+  get unread() {
+    return undefined
+  }
+
   get hasKey() {
     return this.#keyLength >= 0
   }
@@ -209,6 +261,14 @@ class BatchRecord implements FetchedRecord {
   }
 }
 
+class OversizeRecord extends BatchRecord {
+  override get defect() {
+    return new KafkaError('RECORD_TOO_LARGE', `the record has ${this.bytes} bytes, more than the limit`, {
+      retryable: false
+    })
+  }
+}
+
 interface RecordParts {
   readonly place: Pick<FetchedRecord, 'topic' | 'partition' | 'topicID' | 'leaderEpoch'>
   readonly firstOffset: bigint
@@ -220,14 +280,4 @@ interface RecordParts {
   readonly valueStart: number
   readonly valueLength: number
   readonly headers: FetchedHeaders
-}
-
-function decompress(bytes: Buffer, compression: number): Buffer {
-  const algorithm = compressionsAlgorithmsByBitmask[compression as keyof typeof compressionsAlgorithmsByBitmask]
-  if (algorithm === undefined) {
-    throw new KafkaError('UNSUPPORTED_COMPRESSION_TYPE', `compression ${compression} is not known`, {
-      retryable: false
-    })
-  }
-  return algorithm.decompressSync(bytes)
 }

@@ -6,7 +6,8 @@ import { encodeRecordBatch } from '../producer/record-batch.ts'
 import { anyNamedHeaders, anyRecord, asBytes, fieldsOf } from '../testing/arbitrary-records.ts'
 import { fetchedRecord } from '../testing/fetched-record.ts'
 import { textCodec } from '../testing/text-codec.ts'
-import { BatchRecords, type FetchedRecord } from './batch-records.ts'
+import { BatchRecords } from './batch-records.ts'
+import type { FetchedRecord } from './fetched-record.ts'
 import { type LogBatch, readLogBatches } from './log-batches.ts'
 
 const records = fc.array(anyRecord(), { minLength: 1, maxLength: 20 })
@@ -16,7 +17,7 @@ function readAll(log: Buffer): FetchedRecord[] {
   const found: FetchedRecord[] = []
   for (const batch of readLogBatches(log)) {
     const records = new BatchRecords({ topic: 't', partition: 0 }, batch)
-    while (records.left > 0) found.push(records.take())
+    for (let record = records.take(); record !== undefined; record = records.take()) found.push(record)
   }
   return found
 }
@@ -76,13 +77,10 @@ test('of a batch that begins before what was asked for the rest is read', () => 
   fc.assert(
     fc.property(records, fc.bigInt({ min: 0n, max: 25n }), (written, from) => {
       const [batch] = readLogBatches(encodeRecordBatch({ records: written, ...identity }))
-      const rest = new BatchRecords({ topic: 't', partition: 0 }, batch as LogBatch, from)
+      const rest = new BatchRecords({ topic: 't', partition: 0 }, batch as LogBatch, { fromOffset: from })
       const expected = written.map((_, index) => BigInt(index)).filter(offset => offset >= from)
-      assert.equal(rest.left, expected.length)
-      assert.deepEqual(
-        expected.map(() => rest.take().offset),
-        expected
-      )
+      const read = [...expected, undefined].map(() => rest.take()?.offset)
+      assert.deepEqual([read, rest.left], [[...expected, undefined], 0])
     })
   )
 })
@@ -102,6 +100,44 @@ test('compressed batches are read like others', () => {
   }
 })
 
+const limits = { recordBytes: 1_000, batchBytes: 20_000 }
+const withValue = (bytes: number) => ({ topic: 't', key: 'k', value: Buffer.alloc(bytes), headers: { a: 'b' } })
+
+function readWithin(bytes: Buffer, fromOffset?: bigint): FetchedRecord[] {
+  const [batch] = readLogBatches(bytes) as [LogBatch]
+  const all = new BatchRecords({ topic: 't', partition: 0 }, batch, { limits, ...(fromOffset && { fromOffset }) })
+  const found: FetchedRecord[] = []
+  for (let record = all.take(); record !== undefined; record = all.take()) found.push(record)
+  return found
+}
+
+test('a record above the limit has a defect, its key and its headers, and the others of its batch have none', () => {
+  const records = [withValue(10), withValue(2_000), withValue(10)]
+  const read = readWithin(encodeRecordBatch({ records, ...identity, isCompressed: true }))
+  assert.deepEqual(
+    read.map(({ defect, key, headers }) => [defect?.code, String(key), headers.text('a')]),
+    [undefined, 'RECORD_TOO_LARGE', undefined].map(code => [code, 'k', 'b'])
+  )
+})
+
+test('a batch above the limit, or one that cannot be decompressed, is read as one record without a key', () => {
+  const records = Array.from({ length: 30 }, () => withValue(900))
+  const large = encodeRecordBatch({ records, ...identity, isCompressed: true })
+  const broken = Buffer.from(large).fill(0xff, 100, 110)
+  for (const [bytes, code] of [
+    [large, 'BATCH_TOO_LARGE'],
+    [broken, 'BATCH_CORRUPT']
+  ] as const) {
+    const [one, ...others] = readWithin(bytes)
+    assert.deepEqual([others, one?.defect?.code, one?.offset, one?.nextOffset, one?.key], [[], code, 0n, 30n, null])
+    const { count, bytes: size, lastOffset, sha256 } = one?.unread ?? assert.fail()
+    assert.deepEqual([count, size, lastOffset], [30, bytes.length, 29n])
+    assert.match(sha256, /^[\da-f]{64}$/)
+    const [rest] = readWithin(bytes, 7n)
+    assert.deepEqual([rest?.offset, rest?.nextOffset], [7n, 30n])
+  }
+})
+
 test('a batch that is cut off is left for the next fetch, wherever it is cut', () => {
   const batch = encodeRecordBatch({
     records: [{ topic: 't', key: 'k', value: Buffer.from('v'), headers: {} }],
@@ -112,7 +148,7 @@ test('a batch that is cut off is left for the next fetch, wherever it is cut', (
   }
 })
 
-test('damaged records end in an error or in other records, never in a loop or in bytes of another batch', () => {
+test('a damaged batch is read as other records or as one unreadable record, never in a loop', () => {
   const whole = encodeRecordBatch({
     records: [{ topic: 't', key: 'key', value: Buffer.from('value'), headers: { one: 'content', two: '' } }],
     ...identity
@@ -121,10 +157,9 @@ test('damaged records end in an error or in other records, never in a loop or in
     for (const byte of [0, 1, 0x7f, 0x80, 0xff]) {
       const damaged = Buffer.from(whole)
       damaged[position] = byte
-      try {
-        for (const { headers } of readAll(damaged)) headers.toObject()
-      } catch (error) {
-        assert.ok(error instanceof RangeError, String(error))
+      for (const { headers, defect, nextOffset } of readAll(damaged)) {
+        headers.toObject()
+        assert.ok(defect === undefined || (defect.code === 'BATCH_CORRUPT' && nextOffset === 1n))
       }
     }
   }

@@ -66,6 +66,6 @@ export function committedBatches(
 /** A control record's key: version (int16), then type (int16): 0 abort, 1 commit, others are not about transactions. */
 function markerType(batch: LogBatch): number | undefined {
   if (batch.recordCount < 1) return undefined
-  const { key } = new BatchRecords({ topic: '', partition: 0 }, batch).take()
-  return key !== null && key.length >= 4 ? key.readInt16BE(2) : undefined
+  const key = new BatchRecords({ topic: '', partition: 0 }, batch).take()?.key
+  return key && key.length >= 4 ? key.readInt16BE(2) : undefined
 }

@@ -11,6 +11,7 @@ export class FetchedHeaders implements RecordHeaders, Iterable<readonly [name: B
   readonly #start: number
   /** Position of the last header; -1 without headers. */
   readonly #last: number
+  readonly end: number
 
   /**
    * @param start position of the number of headers
@@ -20,6 +21,7 @@ export class FetchedHeaders implements RecordHeaders, Iterable<readonly [name: B
   constructor(bytes: Buffer, start: number, end: number) {
     this.#bytes = bytes
     this.#start = start
+    this.end = end
     let last = -1
     let count = readVarint(bytes, start)
     let position = readVarintEnd()

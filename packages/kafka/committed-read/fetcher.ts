@@ -4,10 +4,13 @@ import { findOffsets, listOffsets, offsetAt } from '../cluster/list-offsets.ts'
 import { request } from '../cluster/requests.ts'
 import { checkCode, type KafkaError, toKafkaError } from '../errors.ts'
 import type { Logger } from '../records.ts'
-import { BatchRecords, type FetchedRecord } from './batch-records.ts'
+import { BatchRecords } from './batch-records.ts'
 import { committedBatches } from './committed-batches.ts'
 import { type FetchedPiece, fetchCommitted } from './fetch-committed.ts'
+import type { FetchedRecord } from './fetched-record.ts'
+import type { LogBatch } from './log-batches.ts'
 import { LogChangedError } from './log-changed.ts'
+import { defaultReadLimits, type ReadLimits } from './read-limits.ts'
 import { Troubles } from './troubles.ts'
 
 /**
@@ -19,6 +22,13 @@ import { Troubles } from './troubles.ts'
  *
  * Each partition fails alone: without a leader or without access it is **held** and tried again after a pause, and the others are
  * read. One that cannot be read for a second is reported. Only when all of them are refused for good does reading fail.
+ *
+ * Memory is bounded by bytes as well as by records. Half of `maxBufferedBytes` is for batches that wait, in equal shares of the partitions; the
+ * other half is for answers on their way. Batches wait compressed and are decompressed when their records are taken; while decompressed batches
+ * hold as much again, no other one is opened.
+ *
+ * Every batch is checked against its checksum when it arrives. A damaged one is fetched again a few times, as another replica may lead by then or
+ * the damage may lie on the way. If it stays damaged, it is passed to the caller as one unreadable record.
  *
  * Each fetch names the topic by its id (KIP-516) and the leader epoch of the last batch that was read (KIP-320). A log that does not
  * continue what was read answers with a divergence, and a recreated topic has another id: `take` then throws LogChangedError.
@@ -42,6 +52,9 @@ export interface PartitionProgress extends PartitionPosition {
 export interface FetcherOptions {
   /** A partition with this many records waiting is not asked for more. */
   readonly maxBufferedRecords: number
+  /** Bytes that wait or are on their way, at most, but for one batch of each partition: 32 MiB unless set. */
+  readonly maxBufferedBytes?: number
+  readonly limits?: ReadLimits
   /** How much one answer may hold of a partition; a broker gives one whole batch at least. */
   readonly maxPartitionBytes?: number
   /** At once unless set. */
@@ -82,10 +95,13 @@ interface PartitionState {
   /** Batches with records that were not taken; those before `nextBatch` have none, and are not moved out of the way each time. */
   batches: BatchRecords[]
   nextBatch: number
-  /** How many records wait in them. */
+  /** How many records wait in them, and in how many bytes. */
   waiting: number
+  bytes: number
   skips: readonly SkippedRange[]
   fetching: boolean
+  /** How often the batch at the fetch offset was found damaged. */
+  damagedReads: number
   /** Not read until a pause is over, or until its leader is known. */
   held: boolean
   /** The topic that is read; one of the same name that was created later has other records at these offsets. */
@@ -101,8 +117,13 @@ interface LedPartition {
 }
 
 const maxWaitMs = 250
-const maxBytes = 16 * 1024 * 1024
 const defaultMaxPartitionBytes = 1024 * 1024
+const defaultMaxBufferedBytes = 32 * 1024 * 1024
+const leastAnswerBytes = 1024 * 1024
+/** Two, so that partitions with records need not wait for a long poll over those without. */
+const maxRoundsOfLeader = 2
+/** With the pauses between them, the reads of a damaged batch take about three seconds. */
+const maxDamagedReads = 8
 const readCommitted = 1
 const offsetOutOfRange = 1
 const unknownEpoch = -1
@@ -119,6 +140,7 @@ export class Fetcher {
   #wake: (() => void) | undefined
   #failure: KafkaError | undefined
   #nextPartition = 0
+  #nextFetched = 0
   /** By leader: when its last answer came. */
   readonly #answeredAtMs = new Map<number, number>()
 
@@ -150,8 +172,10 @@ export class Fetcher {
         batches: [],
         nextBatch: 0,
         waiting: 0,
+        bytes: 0,
         skips: [],
         fetching: false,
+        damagedReads: 0,
         held: false,
         end: undefined,
         completeUntilMs: undefined
@@ -172,11 +196,11 @@ export class Fetcher {
   }
 
   /**
-   * Up to `maxRecords` records, in offset order within each partition, taking turns between partitions. Waits until there
-   * are some or somebody wakes it; then it may answer with none.
+   * Takes up to `maxRecords` records, in offset order within each partition, taking turns between partitions, and no further ones once they
+   * have `maxBytes`. Waits until there are some or `wake` is called; then it may return none.
    * @throws KafkaError when the broker refuses for good (authorization); LogChangedError until positions are assigned again.
    */
-  async take(maxRecords: number): Promise<FetchedRecord[]> {
+  async take(maxRecords: number, maxBytes = Number.POSITIVE_INFINITY): Promise<FetchedRecord[]> {
     if (this.#failure === undefined && !this.hasRecords()) {
       await new Promise<void>(resolve => {
         this.#wake = resolve
@@ -184,7 +208,7 @@ export class Fetcher {
       this.#wake = undefined
     }
     if (this.#failure !== undefined) throw this.#failure
-    return this.takeBuffered(maxRecords)
+    return this.takeBuffered(maxRecords, maxBytes)
   }
 
   /** Where each partition is read on; what lies before is buffered, or was taken. */
@@ -257,30 +281,42 @@ export class Fetcher {
     return undefined
   }
 
+  /** Bytes of the batches that wait. */
+  get bufferedBytes(): number {
+    let bytes = 0
+    for (const state of this.#partitions.values()) bytes += state.bytes
+    return bytes
+  }
+
   hasRecords(): boolean {
     for (const state of this.#partitions.values()) if (state.waiting > 0) return true
     return false
   }
 
-  /** As `take`, of what is there already. */
-  takeBuffered(maxRecords: number): FetchedRecord[] {
-    const records: FetchedRecord[] = []
+  /** Does the same with what is there already. */
+  takeBuffered(maxRecords: number, maxBytes = Number.POSITIVE_INFINITY): FetchedRecord[] {
     const states = [...this.#partitions.values()]
     const share = Math.max(1, Math.ceil(maxRecords / Math.max(1, states.filter(state => state.waiting > 0).length)))
-    for (let turn = 0; turn < states.length && records.length < maxRecords; turn++) {
+    const openBytes = states.reduce((sum, { batches, nextBatch }) => sum + (batches[nextBatch]?.openBytes ?? 0), 0)
+    const taken: Taken = { records: [], maxBytes, bytes: 0, maxOpenBytes: this.#maxBufferedBytes / 2, openBytes }
+    for (let turn = 0; turn < states.length && taken.records.length < maxRecords; turn++) {
       const state = states[(this.#nextPartition + turn) % states.length] as PartitionState
-      takeFrom(state, Math.min(share, maxRecords - records.length), records)
+      takeFrom(state, Math.min(share, maxRecords - taken.records.length), taken)
     }
     this.#nextPartition++
     this.#run()
-    return records
+    return taken.records
+  }
+
+  get #maxBufferedBytes(): number {
+    return this.#options.maxBufferedBytes ?? defaultMaxBufferedBytes
   }
 
   /** Starts a round for each leader that has partitions with room and no round in flight. */
   #run(): void {
     if (this.#failure !== undefined) return
     const byLeader = new Map<number, LedPartition[]>()
-    for (const state of this.#partitions.values()) {
+    for (const state of this.#inTurn()) {
       if (state.fetching || state.held || !this.#hasRoom(state)) continue
       const leader = this.#cluster.knownLeader(state.topic, state.partition)
       if (leader === undefined) {
@@ -296,7 +332,16 @@ export class Fetcher {
       if (group === undefined) byLeader.set(leader.leaderID, [{ state, leader }])
       else group.push({ state, leader })
     }
-    for (const [leaderID, led] of byLeader) void this.#round(this.#assignment, leaderID, led)
+    for (const [leaderID, led] of byLeader) {
+      if ((this.#roundsOf.get(leaderID) ?? 0) < maxRoundsOfLeader) void this.#round(this.#assignment, leaderID, led)
+    }
+  }
+
+  /** Begins with another partition each time: an answer may have room for the first ones only. */
+  #inTurn(): PartitionState[] {
+    const states = [...this.#partitions.values()]
+    const first = this.#nextFetched++ % Math.max(1, states.length)
+    return [...states.slice(first), ...states.slice(0, first)]
   }
 
   async #locate(assignment: number, state: PartitionState): Promise<void> {
@@ -321,8 +366,16 @@ export class Fetcher {
     })
   }
 
-  #hasRoom(state: PartitionState): boolean {
-    return state.waiting < this.#options.maxBufferedRecords
+  #hasRoom({ waiting, bytes }: PartitionState): boolean {
+    const room = this.#maxBufferedBytes / 2
+    const isFull = waiting >= this.#options.maxBufferedRecords || this.bufferedBytes >= room
+    return !isFull && (bytes === 0 || bytes < room / this.#partitions.size)
+  }
+
+  /** Returns the bytes that an answer may have, so that all rounds together stay within the half that is for them. */
+  #answerBytes(): number {
+    const brokers = Math.max(1, this.#cluster.brokerCount)
+    return Math.max(leastAnswerBytes, Math.floor(this.#maxBufferedBytes / (2 * maxRoundsOfLeader * brokers)))
   }
 
   async #round(assignment: number, leaderID: number, led: readonly LedPartition[]): Promise<void> {
@@ -379,7 +432,7 @@ export class Fetcher {
       fetchCommitted,
       maxWaitMs,
       1,
-      maxBytes,
+      this.#answerBytes(),
       readCommitted,
       0,
       -1,
@@ -407,6 +460,7 @@ export class Fetcher {
           }
           records += this.#keep(state, answer)
           isAll &&= state.fetchOffset >= answer.lastStableOffset
+          this.#checkDamage(state, answer)
           this.#troubles.end(state)
         } catch (error) {
           this.#hold(assignment, state, error)
@@ -419,24 +473,47 @@ export class Fetcher {
   /** @returns how many records it brought */
   #keep(state: PartitionState, answer: FetchedPiece): number {
     const { abortedTransactions } = answer
-    const { batches, nextOffset, lastEpoch } = committedBatches(answer.batches, abortedTransactions, state.fetchOffset)
+    const intact = answer.batches.slice(0, indexOfDamaged(answer))
+    const { batches, nextOffset, lastEpoch } = committedBatches(intact, abortedTransactions, state.fetchOffset)
     const waitingBefore = state.waiting
     if (waitingBefore === 0) {
       state.takeOffset = state.fetchOffset
       state.takeEpoch = state.fetchEpoch
     }
-    for (const batch of batches) {
-      const records = new BatchRecords(state, batch, state.fetchOffset)
-      if (records.left === 0) continue
-      state.batches.push(records)
-      state.waiting += records.left
+    const { limits = defaultReadLimits } = this.#options
+    for (const batch of withoutTheRest(batches, answer.batches)) {
+      addBatch(state, new BatchRecords(state, batch, { fromOffset: state.fetchOffset, limits }))
     }
     const isNew = nextOffset !== state.fetchOffset
+    if (isNew) state.damagedReads = 0
     state.fetchOffset = nextOffset
     state.fetchEpoch = lastEpoch ?? state.fetchEpoch
     passEnd(state)
     if (isNew) this.wake()
     return state.waiting - waitingBefore
+  }
+
+  /**
+   * Meets the damaged batch at the fetch offset, if there is one: has it fetched again after a pause, and in the end passes it to the caller as
+   * unreadable. What follows it is fetched again, because the damaged batch may have been the end of a transaction.
+   * @throws KafkaError BATCH_CORRUPT while it is to be fetched again
+   */
+  #checkDamage(state: PartitionState, answer: FetchedPiece): void {
+    const index = indexOfDamaged(answer)
+    const batch = answer.batches[index]
+    if (batch?.damage === undefined) return
+    const { damage: defect } = batch
+    const { topic, partition } = state
+    const fields = { event: 'batch_damaged', error: defect, topic, partition, offset: String(batch.firstOffset) }
+    if (state.damagedReads++ === 0) this.#options.logger.warn(fields, 'batch is damaged; fetching it again')
+    if (state.damagedReads < maxDamagedReads || !batch.isFramed) throw defect
+    this.#options.logger.error(fields, 'batch stays damaged; passing it over as unreadable')
+    const nextOffset = offsetBehind(batch, answer.batches[index + 1], answer.highWatermark)
+    addBatch(state, new BatchRecords(state, batch, { fromOffset: state.fetchOffset, damage: { defect, nextOffset } }))
+    state.fetchOffset = nextOffset
+    state.fetchEpoch = unknownEpoch
+    state.damagedReads = 0
+    this.wake()
   }
 
   /** Resumes at the beginning of the log when the records at the position were removed from it, and notes that. */
@@ -482,17 +559,37 @@ export class Fetcher {
   }
 }
 
-function takeFrom(state: PartitionState, count: number, records: FetchedRecord[]): void {
+interface Taken {
+  readonly records: FetchedRecord[]
+  readonly maxBytes: number
+  bytes: number
+  readonly maxOpenBytes: number
+  /** Decompressed bytes of batches that are open. */
+  openBytes: number
+}
+
+function takeFrom(state: PartitionState, count: number, taken: Taken): void {
   let last: FetchedRecord | undefined
-  for (let left = Math.min(count, state.waiting); left > 0; left--) {
+  for (let left = count; left > 0 && state.waiting > 0 && taken.bytes < taken.maxBytes; ) {
     const batch = state.batches[state.nextBatch] as BatchRecords
-    last = batch.take()
-    state.waiting--
-    if (batch.left === 0) state.nextBatch++
-    records.push(last)
+    // Batches of other partitions are open, or were in this call: they are finished first.
+    if (!batch.isOpen && taken.openBytes >= taken.maxOpenBytes) break
+    const [leftBefore, openBefore] = [batch.left, batch.openBytes]
+    const record = batch.take()
+    state.waiting -= leftBefore - batch.left
+    taken.openBytes += batch.openBytes - openBefore
+    if (batch.left === 0) {
+      state.nextBatch++
+      state.bytes -= batch.bytes
+    }
+    if (record === undefined) continue
+    last = record
+    taken.bytes += record.bytes
+    taken.records.push(record)
+    left--
   }
   if (last !== undefined) {
-    state.takeOffset = last.offset + 1n
+    state.takeOffset = last.nextOffset
     state.takeEpoch = last.leaderEpoch
   }
   // Now and then, so that it costs next to nothing, but not only when none waits: with a long backlog that is never.
@@ -500,6 +597,33 @@ function takeFrom(state: PartitionState, count: number, records: FetchedRecord[]
     state.batches.splice(0, state.nextBatch)
     state.nextBatch = 0
   }
+}
+
+function addBatch(state: PartitionState, batch: BatchRecords): void {
+  if (batch.left === 0) return
+  state.batches.push(batch)
+  state.waiting += batch.left
+  state.bytes += batch.bytes
+}
+
+/** @returns the number of batches when none is damaged */
+function indexOfDamaged({ batches }: FetchedPiece): number {
+  const index = batches.findIndex(batch => batch.damage !== undefined)
+  return index < 0 ? batches.length : index
+}
+
+/** Copies batches of which the answer has little else: each would keep all of it in memory. */
+function withoutTheRest(batches: readonly LogBatch[], answered: readonly LogBatch[]): readonly LogBatch[] {
+  const bytesOf = (some: readonly LogBatch[]) => some.reduce((sum, { bytes }) => sum + bytes.length, 0)
+  if (batches.length === answered.length || bytesOf(batches) * 2 > bytesOf(answered)) return batches
+  return batches.map(batch => ({ ...batch, bytes: Buffer.from(batch.bytes) }))
+}
+
+/** Returns the offset of the next batch where there is one, as that of a damaged one cannot be trusted. */
+function offsetBehind(batch: LogBatch, next: LogBatch | undefined, highWatermark: bigint): bigint {
+  if (next !== undefined && next.firstOffset > batch.firstOffset) return next.firstOffset
+  const own = batch.firstOffset + BigInt(batch.lastOffsetDelta) + 1n
+  return own > batch.firstOffset && own <= highWatermark ? own : batch.firstOffset + 1n
 }
 
 function nextToTake(state: PartitionState): { readonly offset: bigint; readonly leaderEpoch: number } {

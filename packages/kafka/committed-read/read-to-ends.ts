@@ -1,5 +1,5 @@
 import { KafkaError } from '../errors.ts'
-import type { FetchedRecord } from './batch-records.ts'
+import type { FetchedRecord } from './fetched-record.ts'
 import type { Fetcher, PartitionPosition, SkippedRange } from './fetcher.ts'
 
 const recordsAtOnce = 10_000

@@ -1,4 +1,4 @@
-import type { FetchedRecord } from '../committed-read/batch-records.ts'
+import type { FetchedRecord } from '../committed-read/fetched-record.ts'
 import { ParkedKeys } from '../stage/parked-keys.ts'
 import { addedHeaders, refusalHeader, releaseHeader, stageHeader } from './headers.ts'
 import { keyText } from './key.ts'

@@ -5,13 +5,13 @@ import { integrationEnvironment } from '@orderly/stack/testing'
 import fc from 'fast-check'
 import { createTopics } from '../cluster/admin.ts'
 import { createProducer } from '../producer/producer.ts'
-import { deadLetterTopic } from '../stage/dead-letters.ts'
 import { runStage } from '../stage/run-stage.ts'
 import { anyRecord, asBytes, fieldsOf } from '../testing/arbitrary-records.ts'
 import { readCommitted } from '../testing/read-committed.ts'
 import { textCodec } from '../testing/text-codec.ts'
 import { operateOnDeadLetters } from './operate.ts'
 import { planReplay } from './plan.ts'
+import { deadLetterTopic } from './topics.ts'
 
 const connection = { brokers: integrationEnvironment().kafkaBrokers, clientID: 'integration-test' }
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { FetchedRecord } from '../committed-read/batch-records.ts'
+import type { FetchedRecord } from '../committed-read/fetched-record.ts'
 import type { OutputRecord } from '../records.ts'
 import { toDeadLetter } from '../stage/dead-letters.ts'
 import { anyBytes, anyRecord, asBytes, fieldsOf } from '../testing/arbitrary-records.ts'

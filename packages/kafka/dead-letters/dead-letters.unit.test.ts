@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
-import { deadLetterTopic } from '../stage/dead-letters.ts'
 import { fetchedRecord } from '../testing/fetched-record.ts'
 import { createInMemoryBroker } from '../testing/in-memory-broker.ts'
 import { textCodec } from '../testing/text-codec.ts'
 import { DeadLetterBook, type LetterKey } from './book.ts'
 import { operationRecords } from './operation.ts'
 import { cutIntoSteps, type OperationPlan, planDrop, planReplay } from './plan.ts'
+import { deadLetterTopic } from './topics.ts'
 
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 const input = 'orders'

@@ -1,4 +1,4 @@
-import type { FetchedRecord } from '../committed-read/batch-records.ts'
+import type { FetchedRecord } from '../committed-read/fetched-record.ts'
 import type { HeaderField } from '../records.ts'
 
 /**
@@ -27,6 +27,20 @@ export const refusalHeader = 'dlq-release-refused'
 export const operationHeader = 'dlq-operation'
 /** The whole key of a record whose key is too long to be that of a dead letter. */
 export const keyHeader = 'dlq-key'
+/** On a reduced dead letter: why it is reduced (a code), and what it lacks. */
+export const reducedHeader = 'dlq-reduced'
+export const valueBytesHeader = 'dlq-value-bytes'
+export const valueHashHeader = 'dlq-value-sha256'
+export const keyBytesHeader = 'dlq-key-bytes'
+export const keyHashHeader = 'dlq-key-sha256'
+export const droppedHeadersHeader = 'dlq-headers-dropped'
+/** On the dead letter of a batch that cannot be read: its first and last offset, how many records it has, and the batch's size and checksum. */
+export const batchHeader = 'dlq-batch'
+export const recordsHeader = 'dlq-records'
+export const batchBytesHeader = 'dlq-batch-bytes'
+export const batchHashHeader = 'dlq-batch-sha256'
+/** Time of the record, in milliseconds since the epoch. */
+export const timestampHeader = 'dlq-timestamp'
 const ownCountHeader = 'dlq-headers'
 
 export type OwnHeaders = readonly (readonly [name: Buffer, content: Buffer | null])[]
@@ -53,14 +67,22 @@ export function addHeaders(
 
 /** Separates the record's own headers from the added ones, of which most records have none. */
 export function splitHeaders({ headers }: FetchedRecord): SplitHeaders {
-  const all = [...headers]
-  const [, own, count] = /^(\d{1,9})\/(\d{1,9})$/.exec(headers.textOfLast(ownCountHeader) ?? '') ?? []
+  const { own, added } = splitFields([...headers])
+  return { own, added: added && { text: name => added.get(name)?.toString(), bytes: name => added.get(name) } }
+}
+
+/** Does the same for a record that is to be written. */
+export function splitFields<Field extends HeaderField>(
+  all: readonly Field[]
+): { own: readonly Field[]; added: Map<string, Exclude<Field[1], null>> | undefined } {
+  const [name, counts] = all.at(-1) ?? []
+  const [, own, count] = /^(\d{1,9})\/(\d{1,9})$/.exec(String(name) === ownCountHeader ? String(counts) : '') ?? []
   if (Number(count) !== all.length || Number(own) >= all.length) return { own: all, added: undefined }
-  const added = new Map(all.slice(Number(own)).map(([name, content]) => [name.toString(), content ?? undefined]))
-  return {
-    own: all.slice(0, Number(own)),
-    added: { text: name => added.get(name)?.toString(), bytes: name => added.get(name) }
+  const added = new Map<string, Exclude<Field[1], null>>()
+  for (const [name, content] of all.slice(Number(own), -1)) {
+    if (content !== null) added.set(String(name), content as Exclude<Field[1], null>)
   }
+  return { own: all.slice(0, Number(own)), added }
 }
 
 /** Returns the added headers; undefined, without looking at the others, for a record that has none. */

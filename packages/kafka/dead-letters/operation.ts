@@ -1,4 +1,4 @@
-import type { FetchedRecord } from '../committed-read/batch-records.ts'
+import type { FetchedRecord } from '../committed-read/fetched-record.ts'
 import type { OutputRecord } from '../records.ts'
 import { addedHeaders, addHeaders, operationHeader, parkedCountHeader, releaseHeader, stageHeader } from './headers.ts'
 import { type DeadLetter, isSourceless, placeOf, toReplayed } from './letter.ts'

@@ -1,6 +1,6 @@
 import { Cluster } from '../cluster/cluster.ts'
 import { listOffsets, offsetAt } from '../cluster/list-offsets.ts'
-import type { FetchedRecord } from '../committed-read/batch-records.ts'
+import type { FetchedRecord } from '../committed-read/fetched-record.ts'
 import { Fetcher, type PartitionPosition } from '../committed-read/fetcher.ts'
 import { readToEnds } from '../committed-read/read-to-ends.ts'
 import type { KafkaConnection } from '../connection.ts'

@@ -1,9 +1,20 @@
 /**
- * What a topic is made with that forgets nothing: dead letters wait for somebody, however long that takes, and what their topic forgets of
- * them would also release their keys.
+ * Configuration of a topic that keeps its records for ever. Dead letters wait until an operator deals with them, however long that takes,
+ * and keys stay blocked for as long.
  */
 export const keepsEverything: Readonly<Record<string, string>> = {
   'cleanup.policy': 'delete',
   'retention.ms': '-1',
   'retention.bytes': '-1'
+}
+
+/**
+ * Configuration of a dead-letter topic. It accepts much larger batches than topics of events do (1 MiB by default), because a dead letter has
+ * the value of its record and more headers, and it accepts the time of any record.
+ */
+export const deadLetterTopicConfig: Readonly<Record<string, string>> = {
+  ...keepsEverything,
+  'max.message.bytes': String(10 * 1024 * 1024),
+  'message.timestamp.before.max.ms': '9223372036854775807',
+  'message.timestamp.after.max.ms': '9223372036854775807'
 }

@@ -1,8 +1,9 @@
 import type { Cluster } from '../cluster/cluster.ts'
 import { request } from '../cluster/requests.ts'
-import { BatchRecords, type FetchedRecord } from '../committed-read/batch-records.ts'
+import { BatchRecords } from '../committed-read/batch-records.ts'
 import { committedBatches } from '../committed-read/committed-batches.ts'
 import { fetchCommitted } from '../committed-read/fetch-committed.ts'
+import type { FetchedRecord } from '../committed-read/fetched-record.ts'
 import { checkCode, KafkaError } from '../errors.ts'
 
 /** Whole batches are given anyway, so the first try asks for one; where there is no record in it, the next ones ask for more. */
@@ -41,9 +42,8 @@ export async function firstRecord(
     checkCode(answer.errorCode, `reading ${topic}/${partition}`)
     const { batches, nextOffset } = committedBatches(answer.batches, answer.abortedTransactions, position)
     for (const batch of batches) {
-      const records = new BatchRecords({ topic, partition }, batch, position)
-      if (records.left === 0) continue
-      const first = records.take()
+      const first = new BatchRecords({ topic, partition }, batch, { fromOffset: position }).take()
+      if (first === undefined) continue
       return first.offset < to ? first : undefined
     }
     if (nextOffset === position) return undefined

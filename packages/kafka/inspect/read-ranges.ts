@@ -1,5 +1,5 @@
 import { Cluster } from '../cluster/cluster.ts'
-import type { FetchedRecord } from '../committed-read/batch-records.ts'
+import type { FetchedRecord } from '../committed-read/fetched-record.ts'
 import { Fetcher } from '../committed-read/fetcher.ts'
 import type { KafkaConnection } from '../connection.ts'
 import type { TopicPartition } from '../group/assignment.ts'

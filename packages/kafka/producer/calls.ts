@@ -1,11 +1,12 @@
 import { KafkaError } from '../errors.ts'
 
 /**
- * The `send` calls that wait for their answer: bounded in number of records, and each answered by its own deadline, whatever its
- * records are waiting for. All have the same time-out, so the oldest is always the next to expire.
+ * The `send` calls that wait for their answer: bounded in number of records and in bytes, and each answered by its own deadline,
+ * whatever its records are waiting for. All have the same timeout, so the oldest is always the next to expire.
  */
 export interface Call {
   readonly records: number
+  readonly bytes: number
   /** Records not yet acknowledged. */
   remaining: number
   /** Answered, one way or the other: what of it was not sent yet need not be. */
@@ -20,24 +21,30 @@ const sweepIntervalMs = 20
 export class Calls {
   readonly #timeoutMs: number
   readonly #maxRecords: number
+  readonly #maxBytes: number
   readonly #waiting = new Set<Call>()
   #records = 0
+  #bytes = 0
   #sweeper: NodeJS.Timeout | undefined
 
-  constructor(timeoutMs: number, maxRecords: number) {
+  constructor(timeoutMs: number, { maxRecords, maxBytes }: { maxRecords: number; maxBytes: number }) {
     this.#timeoutMs = timeoutMs
     this.#maxRecords = maxRecords
+    this.#maxBytes = maxBytes
   }
 
-  /** @throws KafkaError PRODUCER_QUEUE_FULL */
-  open(records: number): { call: Call; answer: Promise<void> } {
-    if (this.#records + records > this.#maxRecords) {
-      throw new KafkaError('PRODUCER_QUEUE_FULL', `${this.#records} records are waiting already`, { retryable: true })
+  /** Accepts a call that alone exceeds the bytes when no other waits. @throws KafkaError PRODUCER_QUEUE_FULL */
+  open(records: number, bytes: number): { call: Call; answer: Promise<void> } {
+    const hasTooManyBytes = this.#bytes + bytes > this.#maxBytes && !this.isEmpty
+    if (this.#records + records > this.#maxRecords || hasTooManyBytes) {
+      const message = `${this.#records} records of ${this.#bytes} bytes are waiting already`
+      throw new KafkaError('PRODUCER_QUEUE_FULL', message, { retryable: true })
     }
     this.#records += records
+    this.#bytes += bytes
     const { promise: answer, resolve, reject } = Promise.withResolvers<void>()
     const deadlineMs = performance.now() + this.#timeoutMs
-    const call: Call = { records, remaining: records, isSettled: false, deadlineMs, resolve, reject }
+    const call: Call = { records, bytes, remaining: records, isSettled: false, deadlineMs, resolve, reject }
     this.#waiting.add(call)
     this.#sweeper ??= setInterval(() => this.#expire(), sweepIntervalMs)
     return { call, answer }
@@ -60,6 +67,7 @@ export class Calls {
     if (call.isSettled) return false
     call.isSettled = true
     this.#records -= call.records
+    this.#bytes -= call.bytes
     this.#waiting.delete(call)
     if (this.isEmpty) {
       clearInterval(this.#sweeper)

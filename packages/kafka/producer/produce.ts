@@ -17,8 +17,12 @@ export interface PartitionBatch {
   readonly bytes: Buffer
 }
 
-/** A broker takes 1 MiB by default (`message.max.bytes`). */
-export const maxBatchBytes = 900_000
+/**
+ * Larger batches are refused here: a broker closes the connection on a request of more than 100 MiB by default
+ * (`socket.request.max.bytes`), which looks like a broker that is away.
+ */
+const maxRequestBytes = 64 * 1024 * 1024
+const messageTooLarge = 10
 
 export const partitionKey = (topic: string, partition: number): string => `${topic}:${partition}`
 
@@ -64,9 +68,15 @@ export async function produce(
   batches: readonly PartitionBatch[],
   { timeoutMs, transactionalID = null, joinsTransaction = false }: ProduceOptions
 ): Promise<ReadonlyMap<string, number>> {
-  const api = joinsTransaction ? produceEncodedV12 : produceEncodedV11
-  const response = await request(connection, api, transactionalID, timeoutMs, batches)
   const codes = new Map<string, number>()
+  const sent = batches.filter(({ topic, partition, bytes }) => {
+    const isSent = bytes.length <= maxRequestBytes
+    if (!isSent) codes.set(partitionKey(topic, partition), messageTooLarge)
+    return isSent
+  })
+  if (sent.length === 0) return codes
+  const api = joinsTransaction ? produceEncodedV12 : produceEncodedV11
+  const response = await request(connection, api, transactionalID, timeoutMs, sent)
   for (const { name, partitionResponses } of response.responses) {
     for (const { index, errorCode } of partitionResponses) codes.set(partitionKey(name, index), errorCode)
   }

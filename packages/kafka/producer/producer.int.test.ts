@@ -9,9 +9,14 @@ import { createProducer, type ProducerOptions } from './producer.ts'
 
 const connection = () => ({ brokers: integrationEnvironment().kafkaBrokers, clientID: 'producer-test' })
 
-async function topicAndProducer(t: TestContext, partitions: number, options: ProducerOptions = {}) {
+async function topicAndProducer(
+  t: TestContext,
+  partitions: number,
+  options: ProducerOptions = {},
+  configs: Readonly<Record<string, string>> = {}
+) {
   const topic = `produced-${randomUUID()}`
-  await createTopics(connection(), [{ name: topic, partitions, replicationFactor: 1 }])
+  await createTopics(connection(), [{ name: topic, partitions, replicationFactor: 1, configs }])
   const producer = await createProducer(connection(), options)
   t.after(() => producer.close())
   return { topic, producer }
@@ -53,6 +58,32 @@ test('a record that the broker refuses fails alone, whatever else travelled with
   await send('huge', Buffer.from('small enough'))
   const written = await readCommitted(connection(), topic, records => records.length >= others.length + 1)
   assert.deepEqual(new Set(written.map(({ key }) => key)), new Set([...others, 'huge']))
+})
+
+test('batches adapt to a topic that accepts little, and a record that is too large for it fails alone', async t => {
+  const { topic, producer } = await topicAndProducer(t, 1, {}, { 'max.message.bytes': '20000' })
+  const send = (text: string, length: number) =>
+    producer.send([{ topic, key: 'k', value: Buffer.from(text.padEnd(length, '.')), headers: {} }])
+  const texts = Array.from({ length: 400 }, (_, index) => `${index} `)
+  const results = await Promise.allSettled(texts.map((text, index) => send(text, index === 123 ? 30_000 : 300)))
+  const failed = results.flatMap((result, index) => (result.status === 'rejected' ? [[index, result.reason.code]] : []))
+  assert.deepEqual(failed, [[123, 'MESSAGE_TOO_LARGE']])
+  await producer.send(texts.map(text => ({ topic, key: 'k', value: Buffer.from(text.padEnd(300, '.')), headers: {} })))
+  const expected = [...texts.filter((_, index) => index !== 123), ...texts]
+  const written = await readCommitted(connection(), topic, records => records.length >= expected.length)
+  assert.deepEqual(
+    written.map(({ value }) => value.toString().replaceAll('.', '')),
+    expected
+  )
+})
+
+test('records that wait are bounded by their bytes, and one call may exceed the bound', async t => {
+  const { topic, producer } = await topicAndProducer(t, 1, { maxBufferedBytes: 100_000 })
+  const send = (bytes: number) => producer.send([{ topic, key: 'k', value: Buffer.alloc(bytes), headers: {} }])
+  const large = send(200_000)
+  await assert.rejects(send(1), { code: 'PRODUCER_QUEUE_FULL', retryable: true })
+  await large
+  await Promise.all([send(40_000), send(40_000)])
 })
 
 test('a record acknowledged after an ambiguous, final error of the batch before it is in the log', async t => {

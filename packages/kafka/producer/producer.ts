@@ -2,8 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { initProducerIdV5 } from '@platformatic/kafka'
 import { Cluster } from '../cluster/cluster.ts'
 import type { KafkaConnection } from '../connection.ts'
+import { reduceDeadLetter } from '../dead-letters/reduce.ts'
+import { isDeadLetterTopic } from '../dead-letters/topics.ts'
 import { checkCode, KafkaError, protocolError, toKafkaError } from '../errors.ts'
 import type { OutputRecord } from '../records.ts'
+import { BatchLimits, recordRefusals } from './batch-limits.ts'
 import { type Call, Calls } from './calls.ts'
 import { Couriers } from './courier.ts'
 import { partitionOf } from './partitioner.ts'
@@ -11,7 +14,6 @@ import {
   addToSequence,
   approximateBytes,
   certainlyNotAppended,
-  maxBatchBytes,
   type ProducerIdentity,
   partitionKey
 } from './produce.ts'
@@ -26,6 +28,9 @@ import { encodeRecordBatch } from './record-batch.ts'
  * broker acknowledges it, refuses it, or its callers have timed out. Unless the broker certainly did not append the batch
  * (`certainlyNotAppended`), the producer then retires its **identity** (producer id and sequence numbers): if the batch is in the
  * log, the broker would take the next batch with the same numbers for a duplicate and acknowledge it without writing it.
+ *
+ * A batch whose records the broker refuses (`recordRefusals`) is sent again in halves, until the refused record is alone: only its
+ * call fails. A dead letter that is refused is written in a smaller form.
  */
 export interface Producer {
   /**
@@ -46,10 +51,13 @@ export interface ProducerOptions {
   readonly deliveryTimeoutMs?: number
   /** Records waiting or on the wire, at most; beyond it `send` refuses at once. */
   readonly maxBufferedRecords?: number
+  /** Bytes of the records waiting or on the wire, at most: 64 MiB unless set. One call alone may exceed it. */
+  readonly maxBufferedBytes?: number
 }
 
 interface Waiting {
   readonly record: OutputRecord
+  readonly bytes: number
   readonly call: Call
 }
 
@@ -58,6 +66,8 @@ interface Lane {
   readonly partition: number
   readonly waiting: Waiting[]
   sending: boolean
+  /** Fewer than all while the lane searches for a record that the broker refuses. */
+  maxRecords: number
 }
 
 /** An identity and how far each partition got under it. */
@@ -80,6 +90,7 @@ class IdempotentProducer implements Producer {
   readonly #couriers: Couriers
   readonly #lookUps = new Map<string, Promise<void>>()
   readonly #lanes = new Map<string, Lane>()
+  readonly #limits = new BatchLimits()
   readonly #working = new Set<Promise<void>>()
   #session: Promise<Session> | undefined
   #closed = false
@@ -88,7 +99,8 @@ class IdempotentProducer implements Producer {
     this.#deliveryTimeoutMs = options.deliveryTimeoutMs ?? 10_000
     this.#couriers = new Couriers(this.#deliveryTimeoutMs)
     const maxBufferedRecords = options.maxBufferedRecords ?? 50_000
-    this.#calls = new Calls(this.#deliveryTimeoutMs, maxBufferedRecords)
+    const maxBytes = options.maxBufferedBytes ?? 64 * 1024 * 1024
+    this.#calls = new Calls(this.#deliveryTimeoutMs, { maxRecords: maxBufferedRecords, maxBytes })
     this.#maxLaneRecords = Math.ceil(maxBufferedRecords / 2)
     // Half of the delivery time-out, so that a request without an answer is tried once more before the caller hears of it.
     const requestTimeoutMs = Math.max(500, Math.floor(this.#deliveryTimeoutMs / 2))
@@ -98,7 +110,7 @@ class IdempotentProducer implements Producer {
   async send(records: readonly OutputRecord[]): Promise<void> {
     if (records.length === 0) return
     if (this.#closed) throw new KafkaError('CLOSED', 'the producer is closed', { retryable: false })
-    const { call, answer } = this.#calls.open(records.length)
+    const { call, answer } = this.#calls.open(records.length, sumOfBytes(records))
     const unknown = new Set(records.map(({ topic }) => topic).filter(topic => !this.#isKnown(topic)))
     if (unknown.size === 0) this.#enqueue(records, call)
     else {
@@ -157,7 +169,8 @@ class IdempotentProducer implements Producer {
       lanes.push(lane)
     }
     for (const [index, lane] of lanes.entries()) {
-      lane.waiting.push({ record: records[index] as OutputRecord, call })
+      const record = records[index] as OutputRecord
+      lane.waiting.push({ record, bytes: approximateBytes(record), call })
       if (!lane.sending) this.#startDraining(lane)
     }
   }
@@ -166,7 +179,7 @@ class IdempotentProducer implements Producer {
     const key = partitionKey(topic, partition)
     let lane = this.#lanes.get(key)
     if (lane === undefined) {
-      lane = { topic, partition, waiting: [], sending: false }
+      lane = { topic, partition, waiting: [], sending: false, maxRecords: Number.POSITIVE_INFINITY }
       this.#lanes.set(key, lane)
     }
     return lane
@@ -188,15 +201,16 @@ class IdempotentProducer implements Producer {
   async #deliver(lane: Lane): Promise<void> {
     let batch: readonly Waiting[] | undefined
     const take = () => {
-      batch ??= takeBatch(lane.waiting)
+      batch ??= takeBatch(lane, this.#limits.of(lane.topic))
       return batch
     }
     const isOver = () =>
       (batch ?? lane.waiting).at(-1)?.call.isSettled !== false || (batch === undefined && this.#isGone(lane))
     try {
       const session = await this.#repeat(isOver, () => this.#currentSession())
-      await this.#write(lane, session, take, isOver)
+      if (!(await this.#write(lane, session, take, isOver))) return
       for (const { call } of take()) this.#calls.acknowledge(call)
+      lane.maxRecords *= 2
     } catch (thrown) {
       if (batch === undefined && this.#isGone(lane)) {
         this.#reroute(lane)
@@ -215,7 +229,8 @@ class IdempotentProducer implements Producer {
 
   /** Sends what was not sent yet to the partitions that there are. */
   #reroute(lane: Lane): void {
-    for (const { record, call } of lane.waiting.splice(0)) {
+    for (const waiting of lane.waiting.splice(0)) {
+      const { record, call } = waiting
       const partitionCount = this.#cluster.knownPartitions(record.topic)?.length ?? 0
       const target = this.#lane(record.topic, partitionOf(record, partitionCount))
       if (target === lane || record.partition !== undefined) {
@@ -223,12 +238,13 @@ class IdempotentProducer implements Producer {
         this.#calls.fail(call, new KafkaError('UNKNOWN_TOPIC_OR_PARTITION', message, { retryable: true }))
         continue
       }
-      target.waiting.push({ record, call })
+      target.waiting.push(waiting)
       if (!target.sending) this.#startDraining(target)
     }
   }
 
-  async #write(lane: Lane, session: Session, take: () => readonly Waiting[], isOver: () => boolean): Promise<void> {
+  /** @returns false when the records wait again, to be sent in another way */
+  async #write(lane: Lane, session: Session, take: () => readonly Waiting[], isOver: () => boolean): Promise<boolean> {
     const { topic, partition } = lane
     const { producerID, epoch } = session
     const key = partitionKey(topic, partition)
@@ -236,8 +252,9 @@ class IdempotentProducer implements Producer {
     const pack = () => {
       const records = take().map(({ record }) => record)
       if (records.length === 0) return undefined
-      const bytes = encodeRecordBatch({ records, producerID, epoch, firstSequence, isTransactional: false })
-      return { topic, partition, bytes }
+      const isCompressed = isDeadLetterTopic(topic)
+      const writer = { producerID, epoch, firstSequence, isTransactional: false }
+      return { topic, partition, bytes: encodeRecordBatch({ records, isCompressed, ...writer }) }
     }
     let mayBeAppended = false
     try {
@@ -255,9 +272,27 @@ class IdempotentProducer implements Producer {
     } catch (error) {
       // The next batch would reuse these sequence numbers: if this one is in the log, the broker would acknowledge the next without writing it.
       if (mayBeAppended) this.#session = undefined
+      else if (this.#divide(lane, take(), toKafkaError(error, 'writing').code)) return false
       throw error
     }
     session.nextSequences.set(key, addToSequence(firstSequence, take().length))
+    return true
+  }
+
+  /** Puts records that were refused back, to be sent in smaller batches or in a smaller form. @returns false when there is none */
+  #divide(lane: Lane, batch: readonly Waiting[], code: string): boolean {
+    const [first] = batch
+    if (first === undefined || !recordRefusals.has(code)) return false
+    if (batch.length > 1) {
+      lane.maxRecords = Math.ceil(batch.length / 2)
+      this.#limits.refused(lane.topic, sumOfBytes(batch.map(({ record }) => record)), code)
+      lane.waiting.unshift(...batch)
+      return true
+    }
+    const record = reduceDeadLetter(first.record, code)
+    if (record === undefined) return false
+    lane.waiting.unshift({ record, bytes: approximateBytes(record), call: first.call })
+    return true
   }
 
   #currentSession(): Promise<Session> {
@@ -297,19 +332,23 @@ class IdempotentProducer implements Producer {
   }
 }
 
-/** As much as a broker takes at once, of those that somebody still waits for. */
-function takeBatch(waiting: Waiting[]): Waiting[] {
+/** Takes as many records as the topic accepts in one batch, of those that a caller still waits for. */
+function takeBatch({ waiting, maxRecords }: Lane, maxBytes: number): Waiting[] {
   const batch: Waiting[] = []
   let bytes = 0
   let taken = 0
   for (const candidate of waiting) {
     if (!candidate.call.isSettled) {
-      bytes += approximateBytes(candidate.record)
-      if (batch.length > 0 && bytes > maxBatchBytes) break
+      bytes += candidate.bytes
+      if (batch.length > 0 && (bytes > maxBytes || batch.length >= maxRecords)) break
       batch.push(candidate)
     }
     taken++
   }
   waiting.splice(0, taken)
   return batch
+}
+
+function sumOfBytes(records: readonly OutputRecord[]): number {
+  return records.reduce((sum, record) => sum + approximateBytes(record), 0)
 }

@@ -1,4 +1,5 @@
-import { crc32c } from '@platformatic/kafka'
+import { gzipSync } from 'node:zlib'
+import { crc32c } from '@node-rs/crc32'
 import { encodedName } from '../header-names.ts'
 import { areFields } from '../output-headers.ts'
 import type { OutputRecord } from '../records.ts'
@@ -20,6 +21,7 @@ export interface BatchWriter {
 
 export interface RecordBatch extends BatchWriter {
   readonly records: readonly OutputRecord[]
+  readonly isCompressed?: boolean
 }
 
 const headerBytes = 61
@@ -29,8 +31,9 @@ const magic = 2
 const transactionalBit = 1 << 4
 /** Of the length of a record of 64 to 8,191 bytes. */
 const usualLengthBytes = 2
-/** It grows to the largest batch. */
+/** The buffer of a builder grows to the largest batch; one that a very large record made larger than this is let go afterwards. */
 const firstBytes = 16 * 1024
+const largestKeptBytes = 2 * 1024 * 1024
 /** More than all the numbers that are written between two calls of `#makeRoom`. */
 const roomForNumbers = 64
 
@@ -79,6 +82,7 @@ export class RecordBatchBuilder {
   clear(): void {
     this.#end = headerBytes
     this.#records = 0
+    if (this.#buffer.length > largestKeptBytes) this.#buffer = Buffer.allocUnsafeSlow(firstBytes)
   }
 
   /** Like all that follow: writes from a position on. @returns the position behind it */
@@ -162,11 +166,24 @@ export class RecordBatchBuilder {
 /** Of records that are all there. Written where the batch before was, and copied out. */
 const builder = new RecordBatchBuilder()
 
-export function encodeRecordBatch({ records, ...writer }: RecordBatch): Buffer {
+export function encodeRecordBatch({ records, isCompressed = false, ...writer }: RecordBatch): Buffer {
   const nowMs = Date.now()
   builder.clear()
   for (const record of records) builder.add(record, nowMs)
-  return Buffer.from(builder.seal(writer))
+  const sealed = builder.seal(writer)
+  return isCompressed ? compressBatch(sealed) : Buffer.from(sealed)
+}
+
+/** Reads everywhere, as every client of Kafka has it, and is stable in Node, which zstd is not yet. */
+const gzip = { type: 1, compress: (bytes: Buffer) => gzipSync(bytes, { level: 1 }) }
+
+/** Returns a copy of a batch, with its records compressed. */
+export function compressBatch(batch: Buffer, { type, compress } = gzip): Buffer {
+  const compressed = Buffer.concat([batch.subarray(0, headerBytes), compress(batch.subarray(headerBytes))])
+  compressed.writeInt32BE(compressed.length - 12, 8)
+  compressed.writeInt16BE(batch.readInt16BE(attributesPosition) | type, attributesPosition)
+  compressed.writeUInt32BE(crc32c(compressed.subarray(attributesPosition)), crcPosition)
+  return compressed
 }
 
 const zigzag = (value: number): number => (value >= 0 ? value * 2 : value * -2 - 1)

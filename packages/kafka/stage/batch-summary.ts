@@ -1,19 +1,28 @@
-import type { FetchedRecord } from '../committed-read/batch-records.ts'
+import type { FetchedRecord } from '../committed-read/fetched-record.ts'
 import type { InputOffset } from '../group/offset-entry.ts'
+
+export type RecordPosition = Pick<FetchedRecord, 'topic' | 'partition' | 'offset'>
 
 /** What a commit has to know of the records that were read. The records themselves are let go before it begins. */
 export class BatchSummary {
-  readonly first: FetchedRecord
+  /** Position of the first record. The record itself would keep its whole batch in memory. */
+  readonly first: RecordPosition
   #records = 0
+  #bytes = 0
   readonly #offsets = new Map<string, InputOffset>()
   readonly #timestampsMs: Float64Array[] = []
 
   constructor(first: FetchedRecord) {
-    this.first = first
+    const { topic, partition, offset } = first
+    this.first = { topic, partition, offset }
   }
 
   get records(): number {
     return this.#records
+  }
+
+  get bytes(): number {
+    return this.#bytes
   }
 
   /** From where the group reads on, by partition. */
@@ -38,10 +47,11 @@ export class BatchSummary {
       const record = records[index] as FetchedRecord
       const { topic, partition, topicID } = record
       timestampsMs[index] = record.timestampMs
+      this.#bytes += record.bytes
       const next = records[index + 1]
       // Those of a partition mostly stand together, and the last of them says it all.
       if (next?.partition === partition && next.topic === topic) continue
-      const position = { offset: record.offset + 1n, leaderEpoch: record.leaderEpoch }
+      const position = { offset: record.nextOffset, leaderEpoch: record.leaderEpoch }
       this.#offsets.set(`${topic}/${partition}`, { topic, partition, topicID, ...position })
     }
     this.#timestampsMs.push(timestampsMs)

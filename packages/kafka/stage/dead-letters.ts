@@ -1,7 +1,10 @@
-import type { FetchedRecord } from '../committed-read/batch-records.ts'
+import type { FetchedRecord } from '../committed-read/fetched-record.ts'
 import {
   addedHeaders,
   addHeaders,
+  batchBytesHeader,
+  batchHashHeader,
+  batchHeader,
   codeHeader,
   keyHeader,
   offsetHeader,
@@ -9,6 +12,7 @@ import {
   parkedCountHeader,
   partitionHeader,
   reasonHeader,
+  recordsHeader,
   releaseHeader,
   replayHeader,
   splitHeaders,
@@ -16,18 +20,25 @@ import {
   topicHeader
 } from '../dead-letters/headers.ts'
 import { boundedKey } from '../dead-letters/key.ts'
+import { reduceDeadLetter } from '../dead-letters/reduce.ts'
+import { deadLetterTopic } from '../dead-letters/topics.ts'
 import type { HeaderField, OutputRecord } from '../records.ts'
 
 const maxReasonLength = 1_000
 
-/** Returns the name of the dead-letter topic of a topic. */
-export const deadLetterTopic = (topic: string): string => `${topic}.dlq`
-
 /**
  * Returns the dead letter of a record: its key, value and headers byte for byte, with the reason of the failure and the record's
- * position. Dead letters of one key keep their order, because the key decides their partition.
+ * position. Dead letters of one key keep their order, because the key decides their partition. A record above the limit becomes a reduced
+ * dead letter, and a batch that cannot be read becomes one dead letter without a key.
  */
 export function toDeadLetter(record: FetchedRecord, stageName: string, error: unknown): OutputRecord {
+  const letter = toFullLetter(record, stageName, error)
+  if (record.defect === undefined) return letter
+  return reduceDeadLetter(letter, record.defect.code) ?? letter
+}
+
+function toFullLetter(record: FetchedRecord, stageName: string, error: unknown): OutputRecord {
+  const { unread } = record
   const { own, added } = splitHeaders(record)
   const { key } = record
   const bounded = boundedKey(key)
@@ -47,7 +58,13 @@ export function toDeadLetter(record: FetchedRecord, stageName: string, error: un
       [offsetHeader]: String(record.offset),
       ...(replay !== undefined && { [replayHeader]: replay }),
       ...(origin !== undefined && { [originHeader]: origin }),
-      ...(key !== null && bounded !== key && { [keyHeader]: key })
+      ...(key !== null && bounded !== key && { [keyHeader]: key }),
+      ...(unread && {
+        [batchHeader]: `${record.offset}-${unread.lastOffset}`,
+        [recordsHeader]: String(unread.count),
+        [batchBytesHeader]: String(unread.bytes),
+        [batchHashHeader]: unread.sha256
+      })
     })
   }
 }

@@ -5,9 +5,9 @@ import { integrationEnvironment } from '@orderly/stack/testing'
 import { createTopics } from '../cluster/admin.ts'
 import { Cluster } from '../cluster/cluster.ts'
 import { addHeaders } from '../dead-letters/headers.ts'
+import { deadLetterTopic } from '../dead-letters/topics.ts'
 import { createProducer } from '../producer/producer.ts'
 import { ScriptedProducer } from '../testing/scripted-producer.ts'
-import { deadLetterTopic } from './dead-letters.ts'
 import { loadParkedKeys } from './parked-keys.ts'
 
 const connection = { brokers: integrationEnvironment().kafkaBrokers, clientID: 'integration-test' }

@@ -1,5 +1,5 @@
 import type { Cluster } from '../cluster/cluster.ts'
-import type { FetchedRecord } from '../committed-read/batch-records.ts'
+import type { FetchedRecord } from '../committed-read/fetched-record.ts'
 import { beginningOffsets, endOffsets, Fetcher } from '../committed-read/fetcher.ts'
 import { readToEnds } from '../committed-read/read-to-ends.ts'
 import {
@@ -11,8 +11,8 @@ import {
   stageHeader
 } from '../dead-letters/headers.ts'
 import { boundedKey, keyText } from '../dead-letters/key.ts'
+import { deadLetterTopic } from '../dead-letters/topics.ts'
 import type { Logger, OutputRecord } from '../records.ts'
-import { deadLetterTopic } from './dead-letters.ts'
 
 /**
  * Which keys have a record in the dead-letter topic, so that later records of the same key do not overtake it: they are parked

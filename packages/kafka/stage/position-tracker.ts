@@ -1,4 +1,4 @@
-import type { FetchedRecord } from '../committed-read/batch-records.ts'
+import type { FetchedRecord } from '../committed-read/fetched-record.ts'
 import type { TopicPartition } from '../group/assignment.ts'
 import type { InputOffset } from '../group/offset-entry.ts'
 import type { PositionAdvance } from './position-store.ts'
@@ -38,7 +38,7 @@ export class PositionTracker {
     const advances: PositionAdvance[] = []
     for (const [place, tracked] of this.#partitions) {
       const record = last.get(place)
-      if (record !== undefined) advances.push(advance(tracked, record.offset + 1n, record.leaderEpoch))
+      if (record !== undefined) advances.push(advance(tracked, record.nextOffset, record.leaderEpoch))
       else if (isUnsaved(tracked)) advances.push(advance(tracked, tracked.stored, tracked.leaderEpoch))
     }
     return advances

@@ -1,8 +1,9 @@
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
-import type { FetchedRecord } from '../committed-read/batch-records.ts'
+import type { FetchedRecord } from '../committed-read/fetched-record.ts'
 import { KafkaError } from '../errors.ts'
 import type { TopicPartition } from '../group/assignment.ts'
 import type { Logger, OutputRecord, RecordHeaders, StageRecord, Topic } from '../records.ts'
+import type { RecordPosition } from './batch-summary.ts'
 import { codeOf, type ReplayPart, replayPartOf, toDeadLetter } from './dead-letters.ts'
 import { answerToRelease, ParkedKeys } from './parked-keys.ts'
 import { PositionConflictError } from './position-store.ts'
@@ -21,8 +22,8 @@ export interface BatchProcessor {
   process(records: readonly FetchedRecord[], sink: OutputSink, signal: AbortSignal): Promise<void>
   /** Starts over with these parked keys, by input topic: what was parked and not committed is forgotten. */
   reset(parkedKeys: ReadonlyMap<string, ParkedKeys>): void
-  /** From now on this record is parked: what comes out of it cannot be written. */
-  condemn(record: FetchedRecord, error: unknown): void
+  /** Makes the processor park the record at this position from now on, because its outputs cannot be written. */
+  condemn(position: RecordPosition, error: unknown): void
   /** Forgets what was condemned in these partitions: their offsets belong to other records now. */
   forget(partitions: readonly TopicPartition[]): void
 }
@@ -105,7 +106,7 @@ export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchP
         parked.push(release(record, part.release, part))
         continue
       }
-      const reason = condemned.size === 0 ? undefined : condemned.get(placeOf(record))
+      const reason = record.defect ?? (condemned.size === 0 ? undefined : condemned.get(placeOf(record)))
       if (reason !== undefined) {
         await parkBehindItsKey(record, reason)
         continue
@@ -212,7 +213,7 @@ export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchP
     reset: keys => {
       parkedKeys = keys
     },
-    condemn: (record, error) => condemned.set(placeOf(record), error),
+    condemn: (position, error) => condemned.set(placeOf(position), error),
     forget(partitions) {
       const places = partitions.map(({ topic, partition }) => `${topic}/${partition}/`)
       for (const place of condemned.keys()) if (places.some(start => place.startsWith(start))) condemned.delete(place)
@@ -224,7 +225,7 @@ function haveSameKey(one: FetchedRecord, other: FetchedRecord): boolean {
   return one.topic === other.topic && other.key !== null && one.key?.equals(other.key) === true
 }
 
-const placeOf = ({ topic, partition, offset }: FetchedRecord): string => `${topic}/${partition}/${offset}`
+const placeOf = ({ topic, partition, offset }: RecordPosition): string => `${topic}/${partition}/${offset}`
 
 const followsParked = new KafkaError('FOLLOWS_PARKED', 'an earlier record of the same key is parked', {
   retryable: false
@@ -238,7 +239,8 @@ async function prepare<Event>(
     const values: Buffer[] = []
     const headers: RecordHeaders[] = []
     for (const record of records) {
-      if (record.topic !== name || !record.hasValue || record.isPreparedFor(codec)) continue
+      if (record.topic !== name || !record.hasValue || record.defect !== undefined) continue
+      if (record.isPreparedFor(codec)) continue
       values.push(record.value as Buffer)
       headers.push(record.headers)
     }

@@ -10,11 +10,11 @@ import { createTopics } from '../cluster/admin.ts'
 import { Cluster } from '../cluster/cluster.ts'
 import { request } from '../cluster/requests.ts'
 import type { KafkaConnection } from '../connection.ts'
+import { deadLetterTopic } from '../dead-letters/topics.ts'
 import { createProducer } from '../producer/producer.ts'
 import type { EchoStageSettings } from '../testing/echo-stage.ts'
 import type { RecordedRecord } from '../testing/in-memory-broker.ts'
 import { readCommitted } from '../testing/read-committed.ts'
-import { deadLetterTopic } from './dead-letters.ts'
 import { stagePoints } from './points.ts'
 
 const shared: KafkaConnection = { brokers: integrationEnvironment().kafkaBrokers, clientID: 'integration-test' }

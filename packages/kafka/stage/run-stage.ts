@@ -1,7 +1,7 @@
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
 import { type FailedPlace, placeKey } from '../cluster/ask-leaders.ts'
 import { Cluster } from '../cluster/cluster.ts'
-import type { FetchedRecord } from '../committed-read/batch-records.ts'
+import type { FetchedRecord } from '../committed-read/fetched-record.ts'
 import { Fetcher, type SkippedRange } from '../committed-read/fetcher.ts'
 import { type LogChange, LogChangedError } from '../committed-read/log-changed.ts'
 import { Troubles } from '../committed-read/troubles.ts'
@@ -11,6 +11,7 @@ import { commitOffsets, lastCommittedOffsets } from '../group/committed-offsets.
 import { GroupMember } from '../group/member.ts'
 import type { InputOffset } from '../group/offset-entry.ts'
 import { lookUpShapes } from '../group/topic-shapes.ts'
+import { recordRefusals } from '../producer/batch-limits.ts'
 import { BatchSummary } from './batch-summary.ts'
 import { type Committer, createCommitter, type OpenBatch } from './committers.ts'
 import { lostPositions } from './lost-positions.ts'
@@ -44,6 +45,7 @@ import { Ticker } from './ticker.ts'
 const defaultSessionTimeoutMs = 10_000
 const rebalanceTimeoutMs = 30_000
 const requestTimeoutMs = 5_000
+const defaultMaxBatchBytes = 16 * 1024 * 1024
 const shortestPauseMs = 50
 const longestPauseMs = 2_000
 const longestSaveMs = 1_000
@@ -58,9 +60,6 @@ const incidentMessages: Readonly<Record<IncidentKind, string>> = {
   database_behind: 'the database has lost the position, and with it effects of records that are committed',
   partitions_added: 'an input topic has a new partition; it is read from its beginning'
 }
-
-/** Refusals of what is in a record, not of when or by whom it is written. */
-const unwritable = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD'])
 
 /**
  * Failures that a new identity ends. `FENCED`: no other instance has the id, the coordinator gave the transaction up because it took too
@@ -101,6 +100,7 @@ class StageRunner<Event> {
   readonly #processor: BatchProcessor
   readonly #ticker: Ticker | undefined
   readonly #maxBatchRecords: number
+  readonly #maxBatchBytes: number
   readonly #recordsInACall: number | undefined
   /** Aborts what waits inside the batch under way: for a stop, or because the group is dealt out anew. */
   #interrupt = new AbortController()
@@ -126,6 +126,7 @@ class StageRunner<Event> {
     this.#options = options
     this.#observer = options.observer ?? {}
     this.#maxBatchRecords = options.maxBatchRecords ?? 2_000
+    this.#maxBatchBytes = options.maxBatchBytes ?? defaultMaxBatchBytes
     this.#batchRecords = this.#maxBatchRecords
     this.#recordsInACall = stage.recordsInACall
     this.#clusters = {
@@ -139,6 +140,8 @@ class StageRunner<Event> {
     })
     this.#fetcher = new Fetcher(this.#clusters.fetch, {
       maxBufferedRecords: this.#maxBatchRecords * 2,
+      ...(options.maxBufferedBytes && { maxBufferedBytes: options.maxBufferedBytes }),
+      ...(options.limits && { limits: options.limits }),
       ...(options.fetchPace && { pace: options.fetchPace }),
       logger,
       troubles: this.#troubles
@@ -449,7 +452,8 @@ class StageRunner<Event> {
           await this.#passSkips(skips)
           if (this.#mustLeave() || this.#mustReopen) break
         }
-        const records = await this.#fetcher.take(Math.min(this.#recordsInACall ?? Infinity, this.#batchRecords))
+        const maxRecords = Math.min(this.#recordsInACall ?? Infinity, this.#batchRecords)
+        const records = await this.#fetcher.take(maxRecords, this.#maxBatchBytes)
         if (records.length === 0) {
           await committing
           if (performance.now() - this.#positionsCheckedAtMs >= idleCheckMs) await this.#checkPositionsIfPossible()
@@ -497,7 +501,7 @@ class StageRunner<Event> {
     const startMs = performance.now()
     const open = this.#committer.begin()
     const summary = new BatchSummary(first[0] as FetchedRecord)
-    for (let piece = first; piece.length > 0; piece = await this.#nextPiece(summary.records)) {
+    for (let piece = first; piece.length > 0; piece = await this.#nextPiece(summary)) {
       await this.#processor.process(piece, open, this.#interrupt.signal)
       summary.add(piece)
     }
@@ -505,11 +509,12 @@ class StageRunner<Event> {
     return { summary, open }
   }
 
-  async #nextPiece(taken: number): Promise<readonly FetchedRecord[]> {
-    if (this.#recordsInACall === undefined || taken >= this.#batchRecords) return []
+  async #nextPiece({ records, bytes }: BatchSummary): Promise<readonly FetchedRecord[]> {
+    if (this.#recordsInACall === undefined || records >= this.#batchRecords || bytes >= this.#maxBatchBytes) return []
     await nextTurn() // in which the commit of the batch before gets on
     this.#interrupt.signal.throwIfAborted()
-    return this.#fetcher.takeBuffered(Math.min(this.#recordsInACall, this.#batchRecords - taken))
+    const maxRecords = Math.min(this.#recordsInACall, this.#batchRecords - records)
+    return this.#fetcher.takeBuffered(maxRecords, this.#maxBatchBytes - bytes)
   }
 
   #commit({ summary, open }: ProcessedBatch): Promise<void> {
@@ -532,7 +537,7 @@ class StageRunner<Event> {
       await committing
     } catch (thrown) {
       const error = toKafkaError(thrown, 'committing')
-      if (unwritable.has(error.code)) this.#narrowDown(summary, error)
+      if (recordRefusals.has(error.code)) this.#narrowDown(summary, error)
       throw error
     }
     passPoint('after-commit')
@@ -584,7 +589,7 @@ class StageRunner<Event> {
     this.#observer.aborted?.({ reason: error.code })
     if (error.code !== 'CLOSED' && error.code !== 'GROUP_CHANGED') this.#failures++
     await this.#persistently(() => this.#committer.recover())
-    const isMended = mended.has(error.code) || unwritable.has(error.code)
+    const isMended = mended.has(error.code) || recordRefusals.has(error.code)
     if (!error.retryable && !isMended && !this.#member.mustRejoin) throw error
   }
 

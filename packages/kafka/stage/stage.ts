@@ -1,4 +1,5 @@
 import type { FetchPace, PartitionProgress } from '../committed-read/fetcher.ts'
+import type { ReadLimits } from '../committed-read/read-limits.ts'
 import type { KafkaConnection } from '../connection.ts'
 import type { Logger, OutputRecord, StageRecord, Topic } from '../records.ts'
 import type { PositionAdvance, PositionStore } from './position-store.ts'
@@ -82,6 +83,12 @@ export interface StageOptions {
    * is not noticed.
    */
   readonly positions?: PositionStore
+  /** Bytes of the records in a batch, at most, but for one record: 16 MiB unless set. */
+  readonly maxBatchBytes?: number
+  /** Bytes of fetched batches in memory, at most, but for one batch of each partition: 32 MiB unless set. */
+  readonly maxBufferedBytes?: number
+  /** Larger records and batches become dead letters unread: 8 MiB and 32 MiB decompressed unless set. */
+  readonly limits?: ReadLimits
   /** Fetches at once unless set. */
   readonly fetchPace?: FetchPace
   /** After how long without a sign of life the group gives this instance's partitions to others (6 s at least, unless the broker allows less). */

@@ -1,17 +1,18 @@
 import assert from 'node:assert/strict'
-import { randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
 import { addHeaders } from '../dead-letters/headers.ts'
+import { deadLetterTopic } from '../dead-letters/topics.ts'
 import type { Producer } from '../producer/producer.ts'
 import type { Codec, HeaderField, Logger, Topic } from '../records.ts'
-import { deadLetterTopic } from '../stage/dead-letters.ts'
 import type { RunningStage, Stage, StageOptions, TickContext } from '../stage/stage.ts'
 import type { RecordedRecord } from './in-memory-broker.ts'
 import { textCodec } from './text-codec.ts'
 
 /** What a broker, real or not, has to offer so that the contract can be tried on it. */
 export interface BrokerUnderTest {
-  createTopics(names: readonly string[]): Promise<void>
+  /** @param maxMessageBytes by topic: the largest batch that it accepts */
+  createTopics(names: readonly string[], maxMessageBytes?: Readonly<Record<string, number>>): Promise<void>
   growTopic(name: string, partitions: number): Promise<void>
   /** Removes the records before the offset, as retention does. */
   deleteRecords(place: { readonly topic: string; readonly partition: number }, offset: bigint): Promise<void>
@@ -40,10 +41,13 @@ const textTopic = (name: string): Topic<string> => ({ name, eventType: 'Text', c
 
 /** The promises of a broker to producers and stages; run against the one in memory and against Kafka. */
 export function testBrokerContract(brokerName: string, connect: (t: TestContext) => Promise<BrokerUnderTest>): void {
-  const setUp = async (t: TestContext) => {
+  const setUp = async (t: TestContext, limits: { readonly letters?: number; readonly output?: number } = {}) => {
     const broker = await connect(t)
     const [input, output] = [`in-${randomUUID()}`, `out-${randomUUID()}`]
-    await broker.createTopics([input, output, deadLetterTopic(input)])
+    await broker.createTopics([input, output, deadLetterTopic(input)], {
+      ...(limits.letters && { [deadLetterTopic(input)]: limits.letters }),
+      ...(limits.output && { [output]: limits.output })
+    })
     const producer = await broker.producer()
     t.after(() => producer.close())
     const sendRecords = producer.send.bind(producer)
@@ -157,6 +161,35 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
     assert.equal(parked.filter(({ headers }) => headers['dlq-key'] !== undefined).length, 1)
     assert.deepEqual(ofLong?.bytes.headers.find(([name]) => String(name) === 'dlq-key')?.[1], long)
     assert.ok((ofLong?.bytes.key?.length ?? 0) < 1_000)
+  })
+
+  test(`${brokerName}: a dead letter that its topic does not accept is reduced, its key is blocked, and the others continue`, async t => {
+    const { broker, input, output, write, start, upperCase } = await setUp(t, { letters: 1_500 })
+    const large = `broken ${randomBytes(2_000).toString('hex')}`
+    await write(['a', large, 'b'])
+    await write(['c'], 'other')
+    start(upperCase)
+    assert.deepEqual(values(await broker.read(output, 2)).toSorted(), ['A', 'C'])
+    const [reduced, follower] = await broker.read(deadLetterTopic(input), 2)
+    const { 'dlq-reduced': why, 'dlq-value-bytes': bytes, 'dlq-offset': offset } = reduced?.headers ?? {}
+    assert.deepEqual(
+      { key: reduced?.key, value: reduced?.bytes.value, why, bytes, offset },
+      { key: 'k', value: null, why: 'MESSAGE_TOO_LARGE', bytes: String(large.length), offset: '1' }
+    )
+    assert.deepEqual([String(follower?.value), follower?.headers['dlq-code']], ['b', 'FOLLOWS_PARKED'])
+  })
+
+  test(`${brokerName}: an output that its topic does not accept is traced to its input, which is parked, and the others continue`, async t => {
+    const { broker, input, output, write, start, upperCase } = await setUp(t, { output: 1_500 })
+    for (const value of ['a', 'b', 'inflate', 'c', 'd']) await write([value], `key of ${value}`)
+    start(async (records, context) =>
+      (await upperCase(records, context)).map(record =>
+        String(record.value) === 'INFLATE' ? { ...record, value: randomBytes(3_000) } : record
+      )
+    )
+    assert.deepEqual(values(await broker.read(output, 4)).toSorted(), ['A', 'B', 'C', 'D'])
+    const [parked] = await broker.read(deadLetterTopic(input), 1)
+    assert.deepEqual([String(parked?.value), parked?.headers['dlq-code']], ['inflate', 'MESSAGE_TOO_LARGE'])
   })
 
   test(`${brokerName}: a record without a key blocks none and is blocked by none, whatever else is parked`, async t => {

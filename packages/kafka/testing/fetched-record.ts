@@ -1,5 +1,6 @@
-import { BatchRecords, type FetchedRecord } from '../committed-read/batch-records.ts'
+import { BatchRecords } from '../committed-read/batch-records.ts'
 import type { FetchedHeaders } from '../committed-read/fetched-headers.ts'
+import type { FetchedRecord } from '../committed-read/fetched-record.ts'
 import { type LogBatch, readLogBatches } from '../committed-read/log-batches.ts'
 import { encodeRecordBatch } from '../producer/record-batch.ts'
 import type { OutputRecord } from '../records.ts'
@@ -12,7 +13,8 @@ export function fetchedRecord(
   const records = [{ ...record, topic }]
   const bytes = encodeRecordBatch({ records, producerID: -1n, epoch: -1, firstSequence: -1, isTransactional: false })
   const [batch] = readLogBatches(bytes) as [LogBatch]
-  return new BatchRecords({ topic, partition, topicID }, { ...batch, firstOffset: offset }).take()
+  const fetched = new BatchRecords({ topic, partition, topicID }, { ...batch, firstOffset: offset }).take()
+  return fetched as FetchedRecord
 }
 
 export function fetchedHeaders(headers: OutputRecord['headers']): FetchedHeaders {

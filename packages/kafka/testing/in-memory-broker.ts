@@ -1,14 +1,18 @@
 import { randomUUID } from 'node:crypto'
-import type { FetchedRecord } from '../committed-read/batch-records.ts'
-import { KafkaError } from '../errors.ts'
+import type { FetchedRecord } from '../committed-read/fetched-record.ts'
+import { reduceDeadLetter } from '../dead-letters/reduce.ts'
+import { deadLetterTopic, isDeadLetterTopic } from '../dead-letters/topics.ts'
+import { KafkaError, protocolError } from '../errors.ts'
 import type { CommittedOffset } from '../group/committed-offsets.ts'
 import type { PartitionsAdded } from '../group/member.ts'
 import type { InputOffset } from '../group/offset-entry.ts'
+import { recordRefusals } from '../producer/batch-limits.ts'
 import { partitionOf } from '../producer/partitioner.ts'
+import { approximateBytes } from '../producer/produce.ts'
 import type { Producer } from '../producer/producer.ts'
+import { encodeRecordBatch } from '../producer/record-batch.ts'
 import type { OutputRecord } from '../records.ts'
 import { BatchSummary } from '../stage/batch-summary.ts'
-import { deadLetterTopic } from '../stage/dead-letters.ts'
 import { ParkedKeys } from '../stage/parked-keys.ts'
 import { PositionTracker } from '../stage/position-tracker.ts'
 import { createBatchProcessor } from '../stage/process-batch.ts'
@@ -58,6 +62,8 @@ export function toRecorded({
 }
 
 export interface InMemoryBroker {
+  /** Topics exist without being created; this limits what one accepts (`max.message.bytes`, 1,048,588 unless set). */
+  limitTopic(topic: string, maxMessageBytes: number): void
   producer(): Producer
   /** In order of writing within each partition, partitions one after the other. */
   records(topic: string): RecordedRecord[]
@@ -83,10 +89,15 @@ export interface InMemoryBroker {
   committedOffset(group: string, topic: string, partition: number): bigint
 }
 
+const isRefusal = (error: unknown) => error instanceof KafkaError && recordRefusals.has(error.code)
+const defaultMaxMessageBytes = 1_048_588
+const messageTooLarge = 10
+
 export function createInMemoryBroker(options: { partitions?: number } = {}): InMemoryBroker {
   const partitionCount = options.partitions ?? 4
   const logs = new Map<string, FetchedRecord[][]>()
   const committed = new Map<string, CommittedOffset>()
+  const limits = new Map<string, number>()
   const topicIDs = new Map<string, string>()
   /** First offset that is still in a log. */
   const beginnings = new Map<string, number>()
@@ -115,7 +126,22 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
     return topicIDs.get(topic) as string
   }
 
-  function append(records: readonly OutputRecord[]): void {
+  /** Returns the record, or the form of a dead letter that its topic accepts. @throws KafkaError MESSAGE_TOO_LARGE */
+  function accepted(record: OutputRecord): OutputRecord {
+    const { topic } = record
+    const maxBytes = limits.get(topic) ?? defaultMaxMessageBytes
+    if (approximateBytes(record) < maxBytes / 4) return record
+    const isCompressed = isDeadLetterTopic(topic)
+    const writer = { producerID: -1n, epoch: -1, firstSequence: -1, isTransactional: false }
+    if (encodeRecordBatch({ records: [record], isCompressed, ...writer }).length <= maxBytes) return record
+    const refusal = protocolError(messageTooLarge, `writing to ${topic}`)
+    const reduced = reduceDeadLetter(record, refusal.code)
+    if (reduced === undefined) throw refusal
+    return accepted(reduced)
+  }
+
+  function append(given: readonly OutputRecord[]): void {
+    const records = given.map(accepted)
     for (const record of records) {
       const { topic } = record
       const partition = partitionOf(record, log(topic).length)
@@ -148,6 +174,7 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
     const { recordsInACall = maxBatchRecords } = stage
     const positions = new PositionTracker()
     const processor = createBatchProcessor(stage, { isTransient, logger, observer, ...(store && { positions }) })
+    let batchRecords = Math.min(maxBatchRecords, recordsInACall)
     const stopping = new AbortController()
     let wake = () => {}
     const wakeThis = () => wake()
@@ -213,7 +240,15 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
       const waiting = stage.inputs.flatMap(({ name }) =>
         log(name).flatMap((records, partition) => records.slice(committedAt(stage.group, name, partition)))
       )
-      return waiting.slice(0, Math.min(maxBatchRecords, recordsInACall))
+      return waiting.slice(0, batchRecords)
+    }
+
+    /** Finds the record whose output is refused: it is processed again alone, and then parked. */
+    const narrowDown = (batch: readonly FetchedRecord[], error: unknown): void => {
+      if (!isRefusal(error)) return
+      const [first] = batch
+      if (batch.length > 1 || first === undefined) batchRecords = 1
+      else processor.condemn(first, error)
     }
 
     const ticker = stage.tick && new Ticker(stage.tick, wakeThis)
@@ -242,7 +277,8 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
           try {
             await work()
           } catch (error) {
-            if (stopping.signal.aborted || !(error instanceof KafkaError) || !error.retryable) throw error
+            if (stopping.signal.aborted || !(error instanceof KafkaError)) throw error
+            if (!error.retryable && !isRefusal(error)) throw error
             observer.aborted?.({ reason: error.code })
           }
         }
@@ -283,7 +319,13 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
         const failure = nextCommitFailure
         nextCommitFailure = undefined
         if (failure !== undefined) throw failure
-        append(outputs)
+        try {
+          append(outputs)
+        } catch (error) {
+          narrowDown(batch, error)
+          throw error
+        }
+        batchRecords = Math.min(maxBatchRecords, recordsInACall, batchRecords * 2)
         for (const offset of summary.offsets) commit(offset)
         positions.committed(summary.offsets)
         observer.committed?.({
@@ -309,6 +351,7 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
   }
 
   return {
+    limitTopic: (topic, maxMessageBytes) => void limits.set(topic, maxMessageBytes),
     producer,
     runStage,
     growTopic(topic, to) {

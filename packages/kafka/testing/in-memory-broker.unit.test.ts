@@ -6,7 +6,12 @@ import { createInMemoryBroker, type InMemoryBroker, type RecordedRecord } from '
 testBrokerContract('the broker in memory', async () => {
   const broker = createInMemoryBroker()
   return {
-    createTopics: async () => {},
+    createTopics: async (names, maxMessageBytes = {}) => {
+      for (const name of names) {
+        const bytes = maxMessageBytes[name]
+        if (bytes !== undefined) broker.limitTopic(name, bytes)
+      }
+    },
     deleteRecords: async ({ topic, partition }, offset) => broker.deleteRecords(topic, partition, Number(offset)),
     growTopic: async (name, partitions) => broker.growTopic(name, partitions),
     producer: async () => broker.producer(),

@@ -4,8 +4,8 @@ import { type TestContext, test } from 'node:test'
 import { waitUntil } from '@orderly/stack'
 import { integrationEnvironment } from '@orderly/stack/testing'
 import { createTopics } from '../cluster/admin.ts'
+import { deadLetterTopic } from '../dead-letters/topics.ts'
 import { createProducer } from '../producer/producer.ts'
-import { deadLetterTopic } from '../stage/dead-letters.ts'
 import { runStage } from '../stage/run-stage.ts'
 import type { Stage, StageOptions } from '../stage/stage.ts'
 import { testBrokerContract } from './broker-contract.ts'
@@ -26,10 +26,14 @@ function brokerUnderTest(delivery: 'exactly-once' | 'at-least-once') {
   }
   const transactionalID = `contract-${randomUUID()}`
   return {
-    createTopics: (names: readonly string[]) =>
+    createTopics: (names: readonly string[], maxMessageBytes: Readonly<Record<string, number>> = {}) =>
       createTopics(
         connection,
-        names.map(name => ({ name, partitions: 4, replicationFactor: 1 }))
+        names.map(name => {
+          const bytes = maxMessageBytes[name]
+          const configs = bytes === undefined ? {} : { 'max.message.bytes': String(bytes) }
+          return { name, partitions: 4, replicationFactor: 1, configs }
+        })
       ),
     deleteRecords: (place: { topic: string; partition: number }, offset: bigint) =>
       deleteRecords(connection, place, offset),

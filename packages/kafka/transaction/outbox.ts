@@ -1,8 +1,19 @@
 import type { Cluster } from '../cluster/cluster.ts'
+import type { BatchLimits } from '../producer/batch-limits.ts'
 import { partitionOf } from '../producer/partitioner.ts'
-import { addToSequence, maxBatchBytes, type PartitionBatch } from '../producer/produce.ts'
-import { type BatchWriter, RecordBatchBuilder } from '../producer/record-batch.ts'
+import { addToSequence, type PartitionBatch } from '../producer/produce.ts'
+import { type BatchWriter, compressBatch, RecordBatchBuilder } from '../producer/record-batch.ts'
 import type { OutputRecord } from '../records.ts'
+
+/** The parts that the outboxes of one producer share. */
+interface OutboxParts {
+  readonly spareBuilders: RecordBatchBuilder[]
+  readonly limits: BatchLimits
+  readonly compresses: (topic: string) => boolean
+}
+
+/** More are not kept: a single large transaction must not hold its memory for ever. */
+const mostSpareBuilders = 64
 
 /**
  * What one transaction will write. Each record is encoded as it comes and then let go: thousands of them, held until the last one is
@@ -11,12 +22,12 @@ import type { OutputRecord } from '../records.ts'
  */
 export class Outbox {
   readonly #cluster: Cluster
-  readonly #spareBuilders: RecordBatchBuilder[]
+  readonly #parts: OutboxParts
   readonly #byTopic = new Map<string, PartitionOutbox[]>()
 
-  constructor(cluster: Cluster, spareBuilders: RecordBatchBuilder[]) {
+  constructor(cluster: Cluster, parts: OutboxParts) {
     this.#cluster = cluster
-    this.#spareBuilders = spareBuilders
+    this.#parts = parts
   }
 
   get records(): number {
@@ -38,31 +49,51 @@ export class Outbox {
     return [...this.#byTopic.values()].flat().filter(({ records }) => records > 0)
   }
 
-  /** Once all is written: nobody reads what was sealed any more. */
+  /** Returns the builders of batches that are written, for later transactions. */
   release(): void {
-    for (const partition of this.partitions()) this.#spareBuilders.push(...partition.release())
+    const { spareBuilders } = this.#parts
+    const builders = this.partitions().flatMap(partition => partition.release())
+    spareBuilders.push(...builders.slice(0, Math.max(0, mostSpareBuilders - spareBuilders.length)))
   }
 
   async #open(topic: string): Promise<PartitionOutbox[]> {
-    const takeBuilder = () => this.#spareBuilders.pop() ?? new RecordBatchBuilder()
+    const { spareBuilders, limits, compresses } = this.#parts
+    const options = {
+      takeBuilder: () => spareBuilders.pop() ?? new RecordBatchBuilder(),
+      maxBytes: limits.of(topic),
+      isCompressed: compresses(topic)
+    }
     const places = await this.#cluster.partitions(topic)
-    const partitions = places.map((_, partition) => new PartitionOutbox(topic, partition, takeBuilder))
+    const partitions = places.map((_, partition) => new PartitionOutbox(topic, partition, options))
     this.#byTopic.set(topic, partitions)
     return partitions
   }
 }
 
-/** In batches that a broker takes at once. */
+/** A batch, and what is needed to divide it. */
+export interface SealedBatch extends PartitionBatch {
+  readonly writer: BatchWriter
+  readonly records: number
+  readonly isCompressed: boolean
+}
+
+interface PartitionOptions {
+  readonly takeBuilder: () => RecordBatchBuilder
+  readonly maxBytes: number
+  readonly isCompressed: boolean
+}
+
+/** Records for one partition, in batches that its topic accepts. */
 export class PartitionOutbox {
   readonly topic: string
   readonly partition: number
-  readonly #takeBuilder: () => RecordBatchBuilder
+  readonly #options: PartitionOptions
   readonly #batches: RecordBatchBuilder[] = []
 
-  constructor(topic: string, partition: number, takeBuilder: () => RecordBatchBuilder) {
+  constructor(topic: string, partition: number, options: PartitionOptions) {
     this.topic = topic
     this.partition = partition
-    this.#takeBuilder = takeBuilder
+    this.#options = options
   }
 
   get records(): number {
@@ -70,19 +101,23 @@ export class PartitionOutbox {
   }
 
   add(record: OutputRecord, nowMs: number): void {
-    if (this.#batches.at(-1)?.add(record, nowMs, maxBatchBytes) === true) return
-    const batch = this.#takeBuilder()
+    const { takeBuilder, maxBytes } = this.#options
+    if (this.#batches.at(-1)?.add(record, nowMs, maxBytes) === true) return
+    const batch = takeBuilder()
     this.#batches.push(batch)
     batch.add(record, nowMs)
   }
 
-  seal(writer: BatchWriter): PartitionBatch[] {
+  seal(writer: BatchWriter): SealedBatch[] {
     const { topic, partition } = this
+    const { isCompressed } = this.#options
     let { firstSequence } = writer
     return this.#batches.map(batch => {
-      const bytes = batch.seal({ ...writer, firstSequence })
+      const own = { ...writer, firstSequence }
+      const sealed = batch.seal(own)
+      const bytes = isCompressed ? compressBatch(sealed) : sealed
       firstSequence = addToSequence(firstSequence, batch.records)
-      return { topic, partition, bytes }
+      return { topic, partition, bytes, writer: own, records: batch.records, isCompressed }
     })
   }
 

@@ -23,9 +23,14 @@ function testBoth(name: string, run: (t: TestContext, protocol: Protocol) => Pro
   for (const protocol of protocols) test(`${name} (${protocol} protocol)`, t => run(t, protocol))
 }
 
-async function setUp(t: TestContext, protocol: Protocol, connection = shared) {
+async function setUp(
+  t: TestContext,
+  protocol: Protocol,
+  connection = shared,
+  configs: Readonly<Record<string, string>> = {}
+) {
   const topic = `transactions-${randomUUID()}`
-  await createTopics(connection, [{ name: topic, partitions: 1, replicationFactor: 1 }])
+  await createTopics(connection, [{ name: topic, partitions: 1, replicationFactor: 1, configs }])
   const transactionalID = `transactional-${randomUUID()}`
   const cluster = newCluster(connection)
   t.after(() => cluster.close())
@@ -159,6 +164,25 @@ testBoth(
     assert.equal(await committedOffset(), 50n)
   }
 )
+
+testBoth('batches adapt to a topic that accepts little, and are committed in their sequence', async (t, protocol) => {
+  const { createProducer, group, record, offset, committedOffset, committedValues } = await setUp(t, protocol, shared, {
+    'max.message.bytes': '20000'
+  })
+  const producer = createProducer()
+  await producer.init()
+  const texts = Array.from({ length: 400 }, (_, index) => `${index}`.padEnd(300, '.'))
+  const [first, second] = [texts.map(text => `1 ${text}`), texts.map(text => `2 ${text}`)]
+  await producer.commit(first.map(record), offset(1n), group)
+  await assert.rejects(producer.commit([...second, 'x'.repeat(30_000)].map(record), offset(2n), group), {
+    code: 'MESSAGE_TOO_LARGE',
+    retryable: false
+  })
+  await producer.recover()
+  await producer.commit(second.map(record), offset(2n), group)
+  assert.deepEqual(await committedValues(second.at(-1) as string), [...first, ...second])
+  assert.equal(await committedOffset(), 2n)
+})
 
 testBoth('a commit that arrives late does not commit a later transaction', async (t, protocol) => {
   const { createProducer, group, record, offset, committedOffset, committedValues } = await setUp(t, protocol)

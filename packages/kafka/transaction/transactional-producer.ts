@@ -10,19 +10,16 @@ import {
   txnOffsetCommitV4
 } from '@platformatic/kafka'
 import type { Cluster } from '../cluster/cluster.ts'
+import { isDeadLetterTopic } from '../dead-letters/topics.ts'
 import { checkCode, KafkaError, protocolError, toKafkaError } from '../errors.ts'
 import { type InputOffset, toCommitEntries } from '../group/offset-entry.ts'
-import {
-  addToSequence,
-  type PartitionBatch,
-  type ProducerIdentity,
-  partitionKey,
-  produce
-} from '../producer/produce.ts'
+import { BatchLimits, recordRefusals } from '../producer/batch-limits.ts'
+import { addToSequence, type ProducerIdentity, partitionKey, produce } from '../producer/produce.ts'
 import type { RecordBatchBuilder } from '../producer/record-batch.ts'
 import type { OutputRecord } from '../records.ts'
 import { passPoint } from '../stage/points.ts'
-import { Outbox } from './outbox.ts'
+import { divideBatch } from './divide-batch.ts'
+import { Outbox, type SealedBatch } from './outbox.ts'
 import { endTxnV5, isSecondProtocolSpoken, txnOffsetCommitV5 } from './second-protocol.ts'
 
 /**
@@ -62,6 +59,8 @@ export interface TransactionalProducerOptions {
   readonly stepTimeoutMs: number
   /** How long the features of the cluster are used before they are asked for again. */
   readonly featuresMaxAgeMs?: number
+  /** Topics whose batches are compressed: dead-letter topics unless set. */
+  readonly compresses?: (topic: string) => boolean
 }
 
 /** Of this client, for the brokers' metrics and logs; they take letters, digits, dots and dashes. */
@@ -69,6 +68,8 @@ const softwareName = 'orderly'
 const softwareVersion = '1'
 /** A transaction that has just ended is still being written out; it takes a millisecond or two. */
 const concurrentDelayMs = 1
+/** A broker accepts 100 MiB by default (`socket.request.max.bytes`); a single batch may be larger than this. */
+const requestBytes = 16 * 1024 * 1024
 const retryDelayMs = 50
 const defaultFeaturesMaxAgeMs = 60_000
 const invalidTransactionState = 48
@@ -95,6 +96,7 @@ export class TransactionalProducer {
   readonly #cluster: Cluster
   readonly #options: TransactionalProducerOptions
   readonly #spareBuilders: RecordBatchBuilder[] = []
+  readonly #limits = new BatchLimits()
   #identity: ProducerIdentity = { producerID: -1n, epoch: -1 }
   #sequences = new Map<string, number>()
   #speaksSecond = false
@@ -123,7 +125,8 @@ export class TransactionalProducer {
 
   /** For what a later transaction is to write. It may be filled while another one is being committed, and dropped at any time. */
   createOutbox(): Outbox {
-    return new Outbox(this.#cluster, this.#spareBuilders)
+    const { compresses = isDeadLetterTopic } = this.#options
+    return new Outbox(this.#cluster, { spareBuilders: this.#spareBuilders, limits: this.#limits, compresses })
   }
 
   /**
@@ -137,12 +140,12 @@ export class TransactionalProducer {
   ): Promise<void> {
     const outbox = outputs instanceof Outbox ? outputs : await this.#outboxOf(outputs)
     if (performance.now() >= this.#featuresFreshUntilMs) await this.#refreshFeatures()
-    const waves = this.#seal(outbox)
+    const queues = this.#seal(outbox)
     if (!this.#speaksSecond) {
-      await allSettled([this.#addPartitions(waves), ...(group === undefined ? [] : [this.#addGroup(group)])])
+      await allSettled([this.#addPartitions(queues), ...(group === undefined ? [] : [this.#addGroup(group)])])
     }
     passPoint('transaction-begun')
-    const writing = this.#write(waves).then(() => passPoint('outputs-written'))
+    const writing = this.#write(queues).then(() => passPoint('outputs-written'))
     const offsetting = group && this.#writeOffsets(offsets, group).then(() => passPoint('offsets-written'))
     await allSettled([writing, ...(offsetting === undefined ? [] : [offsetting])])
     passPoint('before-commit')
@@ -185,11 +188,13 @@ export class TransactionalProducer {
     this.#sequences = new Map()
   }
 
-  async #addPartitions(waves: readonly PartitionBatch[][]): Promise<void> {
-    const [first] = waves
-    if (first === undefined) return
+  async #addPartitions(queues: readonly SealedBatch[][]): Promise<void> {
+    if (queues.length === 0) return
     const topics = new Map<string, number[]>()
-    for (const { topic, partition } of first) topics.set(topic, [...(topics.get(topic) ?? []), partition])
+    for (const [first] of queues) {
+      const { topic, partition } = first as SealedBatch
+      topics.set(topic, [...(topics.get(topic) ?? []), partition])
+    }
     const { producerID, epoch } = this.#identity
     const { transactionalID } = this.#options
     await this.#step('adding partitions', async () => {
@@ -226,56 +231,69 @@ export class TransactionalProducer {
     return outbox
   }
 
-  /** One batch for each partition at a time; a partition with more output than a broker takes at once needs several waves. */
-  #seal(outbox: Outbox): PartitionBatch[][] {
-    const waves: PartitionBatch[][] = []
-    for (const partition of outbox.partitions()) {
+  /** @returns one queue for each partition, with its batches */
+  #seal(outbox: Outbox): SealedBatch[][] {
+    return outbox.partitions().map(partition => {
       const key = partitionKey(partition.topic, partition.partition)
       const firstSequence = this.#sequences.get(key) ?? 0
-      const batches = partition.seal({ ...this.#identity, firstSequence, isTransactional: true })
-      for (const [wave, batch] of batches.entries()) {
-        waves[wave] ??= []
-        waves[wave].push(batch)
-      }
       // A failed commit throws the identity away, and the numbers with it.
       this.#sequences.set(key, addToSequence(firstSequence, partition.records))
-    }
-    return waves
+      return partition.seal({ ...this.#identity, firstSequence, isTransactional: true })
+    })
   }
 
-  async #write(waves: readonly PartitionBatch[][]): Promise<void> {
-    for (const wave of waves) {
-      let unwritten: readonly PartitionBatch[] = wave
-      await this.#step('writing', async () => {
-        const failed: PartitionBatch[] = []
-        let failure: KafkaError | undefined
-        const writing = [...(await this.#byLeader(unwritten))].map(async ([connection, batches]) => {
-          const codes = await produce(connection, batches, {
-            timeoutMs: this.#options.stepTimeoutMs,
-            transactionalID: this.#options.transactionalID,
-            joinsTransaction: this.#speaksSecond
-          })
-          for (const batch of batches) {
-            const code = codes.get(partitionKey(batch.topic, batch.partition)) ?? 0
-            if (code === 0) continue
-            failed.push(batch)
-            failure = protocolError(code, `writing to ${batch.topic}/${batch.partition}`)
-          }
+  /** Writes one batch of each partition at a time. */
+  async #write(queues: readonly SealedBatch[][]): Promise<void> {
+    for (let unwritten = queues; unwritten.length > 0; unwritten = unwritten.filter(({ length }) => length > 0)) {
+      await this.#step('writing', () => this.#writeFirsts(unwritten))
+    }
+  }
+
+  /**
+   * Writes the first batch of each queue and takes it out. A batch whose records the broker refuses is replaced by smaller ones:
+   * nothing of it was appended, and its sequence numbers are free.
+   */
+  async #writeFirsts(queues: readonly SealedBatch[][]): Promise<void> {
+    let failure: KafkaError | undefined
+    const writing = [...(await this.#byLeader(queues))].map(async ([connection, own]) => {
+      for (const group of requestsOf(own)) {
+        const batches = group.map(([first]) => first as SealedBatch)
+        const codes = await produce(connection, batches, {
+          timeoutMs: this.#options.stepTimeoutMs,
+          transactionalID: this.#options.transactionalID,
+          joinsTransaction: this.#speaksSecond
         })
-        await allSettled(writing)
-        unwritten = failed
-        if (failure !== undefined) throw failure
-      })
-    }
+        for (const [index, batch] of batches.entries()) {
+          const queue = group[index] as SealedBatch[]
+          const code = codes.get(partitionKey(batch.topic, batch.partition)) ?? 0
+          if (code === 0) {
+            queue.shift()
+            continue
+          }
+          const error = protocolError(code, `writing to ${batch.topic}/${batch.partition}`)
+          if (!recordRefusals.has(error.code)) failure = error
+          else queue.splice(0, 1, ...this.#divide(batch, error))
+        }
+      }
+    })
+    await allSettled(writing)
+    if (failure !== undefined) throw failure
   }
 
-  async #byLeader(batches: readonly PartitionBatch[]): Promise<Map<Connection, PartitionBatch[]>> {
-    const byLeader = new Map<Connection, PartitionBatch[]>()
-    for (const batch of batches) {
-      const connection = await this.#cluster.connectionToLeader(batch.topic, batch.partition)
+  #divide(batch: SealedBatch, refusal: KafkaError): SealedBatch[] {
+    if (batch.records > 1) this.#limits.refused(batch.topic, batch.bytes.length, refusal.code)
+    return divideBatch(batch, refusal)
+  }
+
+  async #byLeader(queues: readonly SealedBatch[][]): Promise<Map<Connection, SealedBatch[][]>> {
+    const byLeader = new Map<Connection, SealedBatch[][]>()
+    for (const queue of queues) {
+      const [first] = queue
+      if (first === undefined) continue
+      const connection = await this.#cluster.connectionToLeader(first.topic, first.partition)
       const group = byLeader.get(connection)
-      if (group === undefined) byLeader.set(connection, [batch])
-      else group.push(batch)
+      if (group === undefined) byLeader.set(connection, [queue])
+      else group.push(queue)
     }
     return byLeader
   }
@@ -347,6 +365,22 @@ export class TransactionalProducer {
       }
     }
   }
+}
+
+/** Groups queues so that the first batches of each group fit into one request, however many partitions there are. */
+function requestsOf(queues: readonly SealedBatch[][]): SealedBatch[][][] {
+  const requests: SealedBatch[][][] = []
+  let room = 0
+  for (const queue of queues) {
+    const bytes = queue[0]?.bytes.length ?? 0
+    if (bytes > room) {
+      requests.push([])
+      room = requestBytes
+    }
+    requests.at(-1)?.push(queue)
+    room -= bytes
+  }
+  return requests
 }
 
 /** Nothing may be on its way any more when a transaction is given up, so a failure waits for the others to end. */

@@ -1,0 +1,86 @@
+import { createHash } from 'node:crypto'
+import { areFields } from '../output-headers.ts'
+import type { HeaderField, OutputRecord } from '../records.ts'
+import {
+  addHeaders,
+  droppedHeadersHeader,
+  keyBytesHeader,
+  keyHashHeader,
+  keyHeader,
+  reasonHeader,
+  reducedHeader,
+  splitFields,
+  timestampHeader,
+  valueBytesHeader,
+  valueHashHeader
+} from './headers.ts'
+import { isDeadLetterTopic } from './topics.ts'
+
+/** Limit of the record's own headers in a reduced dead letter. Headers that fit are kept whole, in their order. */
+const maxHeaderBytes = 4_096
+const shortReasonLength = 200
+
+/**
+ * Returns the dead letter in a form that is smaller than this one: **reduced**, without the value, with bounded headers; then
+ * **minimal**, without any header of the record. A reduced dead letter has the size and the checksum of the value, and the record's
+ * position, where a replay finds the record itself while retention keeps it.
+ * @param why code of what made the full form impossible
+ * @returns undefined for a minimal dead letter, and for any record that is not a dead letter
+ */
+export function reduceDeadLetter(letter: OutputRecord, why: string): OutputRecord | undefined {
+  const { topic, headers, value } = letter
+  if (!isDeadLetterTopic(topic) || !areFields(headers)) return undefined
+  const { own, added } = splitFields(headers)
+  if (added === undefined) return undefined
+  const isReduced = added.has(reducedHeader)
+  const reason = added.get(reasonHeader)?.toString() ?? ''
+  if (isReduced && own.length === 0 && reason.length <= shortReasonLength) return undefined
+  const kept = isReduced ? [] : withinLimit(own)
+  const dropped = own.length - kept.length + Number(added.get(droppedHeadersHeader)?.toString() ?? 0)
+  const { [keyHeader]: key, ...rest } = Object.fromEntries(added)
+  return {
+    ...withoutTimeIfRefused(letter, why),
+    value: null,
+    headers: addHeaders(kept, {
+      ...(isReduced ? rest : { ...rest, ...describe(letter, why, value, key) }),
+      [reasonHeader]: isReduced ? reason.slice(0, shortReasonLength) : reason,
+      ...(dropped > 0 && { [droppedHeadersHeader]: String(dropped) })
+    })
+  }
+}
+
+/** Returns the headers that describe the value, and a key that the letter does not have whole. */
+function describe(
+  { timestampMs }: OutputRecord,
+  why: string,
+  value: Buffer | null,
+  key: Buffer | string | undefined
+): Record<string, string> {
+  return {
+    [reducedHeader]: why,
+    [valueBytesHeader]: String(value?.length ?? -1),
+    ...(value !== null && { [valueHashHeader]: sha256(value) }),
+    ...(timestampMs !== undefined && { [timestampHeader]: String(timestampMs) }),
+    ...(key !== undefined && { [keyBytesHeader]: String(Buffer.byteLength(key)), [keyHashHeader]: sha256(key) })
+  }
+}
+
+function withoutTimeIfRefused(letter: OutputRecord, why: string): OutputRecord {
+  if (why !== 'INVALID_TIMESTAMP') return letter
+  const { timestampMs: _, ...rest } = letter
+  return rest
+}
+
+function withinLimit(own: readonly HeaderField[]): readonly HeaderField[] {
+  let bytes = 0
+  return own.filter(([name, content]) => {
+    const size = Buffer.byteLength(name) + Buffer.byteLength(content ?? '')
+    if (bytes + size > maxHeaderBytes) return false
+    bytes += size
+    return true
+  })
+}
+
+export function sha256(bytes: Buffer | string): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}

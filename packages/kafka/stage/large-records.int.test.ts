@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict'
+import { createHash, randomBytes, randomUUID } from 'node:crypto'
+import { type TestContext, test } from 'node:test'
+import { waitUntil } from '@orderly/stack'
+import { integrationEnvironment } from '@orderly/stack/testing'
+import { createTopics } from '../cluster/admin.ts'
+import { Cluster } from '../cluster/cluster.ts'
+import { deadLetterTopicConfig } from '../dead-letters/topic-config.ts'
+import { deadLetterTopic } from '../dead-letters/topics.ts'
+import { committedOffsets } from '../group/committed-offsets.ts'
+import type { OutputRecord, Topic } from '../records.ts'
+import { readCommitted } from '../testing/read-committed.ts'
+import { textCodec } from '../testing/text-codec.ts'
+import { type BatchToWrite, writeBatch } from '../testing/write-batch.ts'
+import { runStage } from './run-stage.ts'
+
+const connection = { brokers: integrationEnvironment().kafkaBrokers, clientID: 'integration-test' }
+const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
+const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
+
+type Configs = Readonly<Record<string, string>>
+
+/** A stage that can process what starts with "good". */
+async function setUp(
+  t: TestContext,
+  delivery: 'exactly-once' | 'at-least-once',
+  configs: { input?: Configs; letters?: Configs }
+) {
+  const [input, output] = [`in-${randomUUID()}`, `out-${randomUUID()}`]
+  const letters = deadLetterTopic(input)
+  const shape = { partitions: 1, replicationFactor: 1 }
+  await createTopics(connection, [
+    { name: input, ...shape, configs: { 'max.message.bytes': '8000000', ...configs.input } },
+    { name: letters, ...shape, configs: configs.letters ?? {} },
+    { name: output, ...shape }
+  ])
+  const codec: Topic<string>['codec'] = {
+    ...textCodec,
+    decode(bytes, start, end) {
+      const text = textCodec.decode(bytes, start, end)
+      if (!text.startsWith('good')) throw Object.assign(new Error('cannot be read'), { code: 'UNREADABLE' })
+      return text
+    }
+  }
+  const group = `group-${input}`
+  const start = () => {
+    const stage = runStage(
+      {
+        name: 'reader',
+        group,
+        inputs: [{ name: input, eventType: 'Text', codec }],
+        process: async records =>
+          records.map(({ key, event }) => ({ topic: output, key, value: Buffer.from(event), headers: {} }))
+      },
+      { connection, delivery, transactionalID: `stage-${input}`, isTransient: () => false, logger: silent }
+    )
+    t.after(() => stage.stop())
+    return stage
+  }
+  const write = (records: BatchToWrite['records'], compression?: BatchToWrite['compression']) =>
+    writeBatch(connection, { topic: input, partition: 0, records, ...(compression && { compression }) })
+  const cluster = new Cluster(connection, { requestTimeoutMs: 5_000 })
+  t.after(() => cluster.close())
+  return {
+    start,
+    write,
+    outputs: async (count: number) =>
+      (await readCommitted(connection, output, found => found.length >= count)).map(({ value }) => String(value)),
+    letters: (count: number) => readCommitted(connection, letters, found => found.length >= count),
+    untilCommitted: (offset: bigint) =>
+      waitUntil(
+        async () => {
+          const member = { groupID: group, memberID: '', instanceID: null, generation: -1 }
+          const { found } = await committedOffsets(cluster, member, [{ topic: input, partition: 0 }], t)
+          return found[0]?.offset === offset
+        },
+        { what: `offset ${offset} being committed`, deadlineMs: 60_000 }
+      )
+  }
+}
+
+const record = (text: string | Buffer, key = 'k', headers: OutputRecord['headers'] = {}) => ({
+  key,
+  value: Buffer.from(text),
+  headers
+})
+
+for (const delivery of ['exactly-once', 'at-least-once'] as const) {
+  test(`${delivery}: a dead letter that its topic does not accept is written without its value, and the partition continues`, async t => {
+    const { start, write, outputs, letters, untilCommitted } = await setUp(t, delivery, {})
+    const value = randomBytes(1_048_490)
+    await write([record(value, 'blocked', { 'event-id': 'the event' })])
+    await write([record('good, behind the large one', 'blocked'), record('good', 'another')])
+    const stage = start()
+    assert.deepEqual(await outputs(1), ['good'])
+    const [reduced, follower] = await letters(2)
+    assert.deepEqual(
+      [reduced?.bytes.value, reduced?.key, follower?.headers['dlq-code']],
+      [null, 'blocked', 'FOLLOWS_PARKED']
+    )
+    const { 'dlq-headers': _, 'dlq-timestamp': timestamp, ...headers } = reduced?.headers ?? {}
+    assert.deepEqual(headers, {
+      'event-id': 'the event',
+      'dlq-stage': 'reader',
+      'dlq-reason': 'cannot be read',
+      'dlq-code': 'UNREADABLE',
+      ...{ 'dlq-topic': headers['dlq-topic'], 'dlq-partition': '0', 'dlq-offset': '0' },
+      ...{ 'dlq-reduced': 'MESSAGE_TOO_LARGE', 'dlq-value-bytes': '1048490', 'dlq-value-sha256': sha256(value) }
+    })
+    assert.equal(timestamp, String(reduced?.timestampMs))
+    await untilCommitted(3n)
+    await stage.stop()
+    await write([record('good, after a restart', 'blocked'), record('good again', 'another')])
+    start()
+    assert.deepEqual(await outputs(2), ['good', 'good again'])
+    assert.equal((await letters(3)).length, 3)
+  })
+
+  test(`${delivery}: a dead letter is compressed, and its topic accepts more than the topic of its record`, async t => {
+    const { start, write, outputs, letters } = await setUp(t, delivery, {
+      input: { 'max.message.bytes': '1048588' },
+      letters: deadLetterTopicConfig
+    })
+    const [large, compressible] = [randomBytes(1_048_490), Buffer.alloc(5_000_000, 'not an order ')]
+    await write([record(large, 'a')])
+    await write([record(compressible, 'b')], 'gzip')
+    await write([record(compressible, 'c')], 'zstd')
+    await write([record('good', 'd')])
+    start()
+    assert.deepEqual(await outputs(1), ['good'])
+    const written = await letters(3)
+    assert.deepEqual(
+      written.map(({ key, value }) => `${key} ${sha256(value)}`),
+      [`a ${sha256(large)}`, `b ${sha256(compressible)}`, `c ${sha256(compressible)}`]
+    )
+  })
+
+  test(`${delivery}: however little a dead-letter topic accepts, each record has its dead letter there, in the fullest form that fits`, async t => {
+    const { start, write, outputs, letters } = await setUp(t, delivery, { letters: { 'max.message.bytes': '1500' } })
+    const small = Array.from({ length: 200 }, (_, index) => record(`bad ${index}`, `key ${index}`))
+    const manyHeaders = Array.from({ length: 40 }, (_, index) => [`header ${index}`, randomBytes(50)] as const)
+    await write([
+      ...small,
+      record(randomBytes(3_000), 'large'),
+      { ...record(randomBytes(3_000), 'with headers'), headers: manyHeaders },
+      { ...record('bad', ''), key: randomBytes(20_000) },
+      record('good', 'good')
+    ])
+    start()
+    assert.deepEqual(await outputs(1), ['good'])
+    const written = await letters(small.length + 3)
+    assert.deepEqual(
+      written.slice(0, small.length).map(({ value }) => String(value)),
+      small.map(({ value }) => String(value))
+    )
+    const [large, withHeaders, withLongKey] = written
+      .slice(small.length)
+      .map(({ headers, bytes }) => ({ headers, bytes }))
+    assert.deepEqual([large?.bytes.value, large?.headers['dlq-value-bytes']], [null, '3000'])
+    assert.deepEqual([withHeaders?.bytes.value, withHeaders?.headers['dlq-headers-dropped']], [null, '40'])
+    assert.deepEqual([withLongKey?.bytes.key?.length, withLongKey?.headers['dlq-key-bytes']], [544, '20000'])
+  })
+
+  test(`${delivery}: a dead letter whose time the topic refuses is written with the time of its writing`, async t => {
+    const { start, write, outputs, letters } = await setUp(t, delivery, {
+      letters: { 'message.timestamp.before.max.ms': '60000' }
+    })
+    const timestampMs = Date.now() - 3_600_000
+    await write([{ ...record('bad', 'a'), timestampMs }, record('good', 'b')])
+    start()
+    assert.deepEqual(await outputs(1), ['good'])
+    const [letter] = await letters(1)
+    assert.deepEqual(
+      [letter?.headers['dlq-reduced'], letter?.headers['dlq-timestamp']],
+      ['INVALID_TIMESTAMP', String(timestampMs)]
+    )
+    assert.ok((letter?.timestampMs ?? 0) > timestampMs + 1_800_000)
+  })
+}

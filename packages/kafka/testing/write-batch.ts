@@ -1,0 +1,52 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { type CompressionAlgorithmValue, compressionsAlgorithms } from '@platformatic/kafka'
+import { Cluster } from '../cluster/cluster.ts'
+import type { KafkaConnection } from '../connection.ts'
+import { KafkaError, protocolError } from '../errors.ts'
+import { partitionKey, produce } from '../producer/produce.ts'
+import { compressBatch, encodeRecordBatch } from '../producer/record-batch.ts'
+import type { OutputRecord } from '../records.ts'
+
+/** Writes records as one batch, compressed in any way that Kafka knows, without an identity. @throws KafkaError the broker's refusal */
+export async function writeBatch(
+  connection: KafkaConnection,
+  { topic, partition, records, compression = 'none' }: BatchToWrite
+): Promise<void> {
+  const plain = encodeRecordBatch({
+    records: records.map(record => ({ ...record, topic })),
+    ...{ producerID: -1n, epoch: -1, firstSequence: -1, isTransactional: false }
+  })
+  const { bitmask: type, compressSync: compress } = compressionsAlgorithms[compression]
+  const bytes =
+    compression === 'none' ? plain : compressBatch(plain, { type, compress: body => Buffer.from(compress(body)) })
+  await writeEncoded(connection, { topic, partition, bytes })
+}
+
+export interface BatchToWrite {
+  readonly topic: string
+  readonly partition: number
+  readonly records: readonly Omit<OutputRecord, 'topic'>[]
+  readonly compression?: CompressionAlgorithmValue
+}
+
+/** Writes a batch as it is. @throws KafkaError the broker's refusal */
+export async function writeEncoded(
+  connection: KafkaConnection,
+  batch: { readonly topic: string; readonly partition: number; readonly bytes: Buffer }
+): Promise<void> {
+  const cluster = new Cluster(connection, { requestTimeoutMs: 10_000 })
+  try {
+    for (;;) {
+      const leader = await cluster.connectionToLeader(batch.topic, batch.partition)
+      const codes = await produce(leader, [batch], { timeoutMs: 10_000 })
+      const code = codes.get(partitionKey(batch.topic, batch.partition)) ?? 0
+      if (code === 0) return
+      const error = protocolError(code, `writing to ${batch.topic}`)
+      if (!(error instanceof KafkaError) || !error.retryable) throw error
+      cluster.forget()
+      await delay(50)
+    }
+  } finally {
+    await cluster.close()
+  }
+}

@@ -1,0 +1,46 @@
+import { BatchRecords } from '../committed-read/batch-records.ts'
+import type { FetchedRecord } from '../committed-read/fetched-record.ts'
+import { readLogBatches } from '../committed-read/log-batches.ts'
+import { reduceDeadLetter } from '../dead-letters/reduce.ts'
+import type { KafkaError } from '../errors.ts'
+import { addToSequence } from '../producer/produce.ts'
+import { encodeRecordBatch } from '../producer/record-batch.ts'
+import type { OutputRecord } from '../records.ts'
+import type { SealedBatch } from './outbox.ts'
+
+/**
+ * Returns what to write in place of a batch that the broker refused: its halves; for a dead letter alone, a smaller form of it. The
+ * records keep their sequence numbers.
+ * @throws KafkaError the refusal, when it is one record and nothing can take its place
+ */
+export function divideBatch(batch: SealedBatch, refusal: KafkaError): SealedBatch[] {
+  const records = recordsOf(batch)
+  const [first] = records
+  if (records.length > 1) {
+    const middle = Math.ceil(records.length / 2)
+    return [encode(batch, records.slice(0, middle), 0), encode(batch, records.slice(middle), middle)]
+  }
+  const reduced = first && reduceDeadLetter(first, refusal.code)
+  if (reduced === undefined) throw refusal
+  return [encode(batch, [reduced], 0)]
+}
+
+function encode(batch: SealedBatch, records: readonly OutputRecord[], skipped: number): SealedBatch {
+  const { topic, partition, isCompressed } = batch
+  const writer = { ...batch.writer, firstSequence: addToSequence(batch.writer.firstSequence, skipped) }
+  const bytes = encodeRecordBatch({ ...writer, records, isCompressed })
+  return { topic, partition, bytes, writer, records: records.length, isCompressed }
+}
+
+const unlimited = { recordBytes: Number.POSITIVE_INFINITY, batchBytes: Number.MAX_SAFE_INTEGER }
+
+/** The batch was encoded as its records were added, and they were let go: this is the rare case in which they are needed again. */
+function recordsOf({ topic, partition, bytes }: SealedBatch): OutputRecord[] {
+  return readLogBatches(bytes).flatMap(batch => {
+    const records = new BatchRecords({ topic, partition }, batch, { limits: unlimited })
+    return Array.from({ length: records.left }, () => {
+      const { key, value, headers, timestampMs } = records.take() as FetchedRecord
+      return { topic, partition, key, value, headers: [...headers], timestampMs }
+    })
+  })
+}
