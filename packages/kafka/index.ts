@@ -5,17 +5,20 @@ export type { PartitionProgress } from './committed-read/fetcher.ts'
 export type { ReadLimits } from './committed-read/read-limits.ts'
 export type { KafkaConnection } from './connection.ts'
 export type { LetterKey, ReleaseAnswer } from './dead-letters/book.ts'
-export { type DeadLetter, letterHeader, toLetter } from './dead-letters/letter.ts'
+export { type DeadLetter, type LetterBatch, letterHeader, type ReducedLetter, toLetter } from './dead-letters/letter.ts'
 export {
   type DeadLetterOperation,
   type OperationResult,
   type OperationStep,
   operateOnDeadLetters,
   operationIDPrefix,
+  originalsOf,
+  planOperation,
   readDeadLetters
 } from './dead-letters/operate.ts'
 export type { KeyOperation } from './dead-letters/operation.ts'
-export { type LeftAlone, type OperationPlan, planDrop, planReplay } from './dead-letters/plan.ts'
+export type { OriginalState } from './dead-letters/original.ts'
+export { type KeyLeftAlone, type LeftAlone, type OperationPlan, planDrop, planReplay } from './dead-letters/plan.ts'
 export { createTopicReader, type TopicReader } from './dead-letters/reader.ts'
 export { deadLetterTopicConfig, keepsEverything } from './dead-letters/topic-config.ts'
 export { deadLetterTopic, isDeadLetterTopic } from './dead-letters/topics.ts'

@@ -1,8 +1,9 @@
-import type { HeaderField, OutputRecord, RecordHeaders } from './records.ts'
+import { areFields } from './output-headers.ts'
+import type { OutputRecord, RecordHeaders } from './records.ts'
 
 /** Reads the headers of a dead letter, or of a record that is to be written, like those of a fetched record. */
 export function recordHeaders(headers: OutputRecord['headers']): RecordHeaders {
-  const fields: readonly HeaderField[] = isFields(headers) ? headers : Object.entries(headers)
+  const fields = areFields(headers) ? headers : Object.entries(headers)
   const contents = new Map<string, Buffer>()
   for (const [name, content] of fields) {
     if (!contents.has(name.toString()) && content !== null) contents.set(name.toString(), Buffer.from(content))
@@ -13,8 +14,4 @@ export function recordHeaders(headers: OutputRecord['headers']): RecordHeaders {
     equals: (name, content) => contents.get(name)?.equals(content) === true,
     toObject: () => Object.fromEntries([...contents].map(([name, content]) => [name, content.toString()]))
   }
-}
-
-function isFields(headers: OutputRecord['headers']): headers is readonly HeaderField[] {
-  return Array.isArray(headers)
 }

@@ -29,7 +29,9 @@ const letter: DeadLetter = {
   source: { topic: 'orders.created', partition: 2, offset: 4n },
   origin: { topic: 'orders.created', partition: 2, offset: 4n },
   replay: undefined,
-  isCopy: false
+  isCopy: false,
+  reduced: undefined,
+  batch: undefined
 }
 
 test('a filter that says nothing means every letter, and each option narrows it', () => {

@@ -4,7 +4,7 @@ import { formatKey, ownerOf } from './key-text.ts'
 
 /** A letter as commands print it with --json. */
 export function letterJson(letter: DeadLetter) {
-  const { topic, partition, offset, stage, code, reason, source, replay, timestampMs } = letter
+  const { topic, partition, offset, stage, code, reason, source, replay, timestampMs, reduced, batch } = letter
   return {
     topic,
     partition,
@@ -18,6 +18,8 @@ export function letterJson(letter: DeadLetter) {
     traceparent: letterHeader(letter, 'traceparent'),
     writtenAt: formatTime(timestampMs),
     source: source.topic === '' ? undefined : source,
-    failedReplay: replay
+    failedReplay: replay,
+    reduced,
+    batch: batch && { ...batch, firstOffset: source.offset }
   }
 }

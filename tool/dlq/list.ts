@@ -19,7 +19,7 @@ export const listLetters: Command = {
     const filter = parseFilter(options, nowMs)
     const limit = parseNumber(options.text('limit'), 'limit', { minimum: 1, maximum: 1_000_000, otherwise: 100 })
     const topics = await deadLetterTopics(connections.inspector(), filter.topics)
-    const keys = topics.length === 0 ? [] : await readDeadLetters(connections.kafka(), topics, signal)
+    const keys = await readDeadLetters(connections.kafka(), topics, signal)
     const rows = keys.flatMap(key => key.letters.map(letter => ({ letter, keyID: key.id, state: stateOf(key) })))
     const found = rows.filter(({ letter }) => matches(filter, letter))
     const shown = found.slice(0, limit)
@@ -38,7 +38,7 @@ export const listLetters: Command = {
           { title: 'CODE', value: ({ letter }) => letter.code },
           { title: 'WRITTEN', value: ({ letter }) => formatTime(letter.timestampMs) },
           { title: 'EVENT', value: ({ letter }) => eventOf(letter) },
-          { title: 'STATE', value: ({ state }) => state }
+          { title: 'STATE', value: ({ letter, state }) => `${state}${formOf(letter)}` }
         ],
         shown
       )
@@ -58,6 +58,10 @@ export const listLetters: Command = {
 function stateOf({ underWay }: LetterKey): string {
   if (underWay === undefined) return 'waits'
   return underWay.isOpen ? 'interrupted' : 'came during a replay'
+}
+
+function formOf({ reduced, batch }: DeadLetter): string {
+  return batch !== undefined ? ', batch' : reduced !== undefined ? ', reduced' : ''
 }
 
 function keyJson({ topic, stage, key, underWay }: LetterKey) {

@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import {
   type KafkaConnection,
+  type KeyLeftAlone,
   type LetterKey,
   type OperationPlan,
   type OperationResult,
   operateOnDeadLetters,
   planDrop,
-  planReplay,
-  readDeadLetters
+  planOperation,
+  planReplay
 } from '@orderly/kafka'
 import { type Command, type CommandContext, type OptionSpec, orderly, UsageError } from '../command-line/command.ts'
 import { parseNumber, plural } from '../command-line/numbers.ts'
@@ -16,6 +17,7 @@ import { describeFilter, filterOptions, type LetterFilter, matches, matchesKey, 
 import { formatKey, keyColumns } from './key-text.ts'
 import { letterJson } from './letter-json.ts'
 import { createOperationLog, toLogRecord } from './operation-log.ts'
+import { describeMissing } from './originals.ts'
 import { redeliver } from './redeliver.ts'
 import { deadLetterTopics } from './topics.ts'
 
@@ -106,8 +108,7 @@ async function dryRun(
   topics: readonly string[],
   plan: (keys: readonly LetterKey[]) => OperationPlan
 ): Promise<number> {
-  const keys = topics.length === 0 ? [] : await readDeadLetters(connection, topics, signal)
-  const { operations, leftAlone } = plan(keys)
+  const { operations, leftAlone } = await planOperation(connection, topics, { plan, signal })
   const rows = operations.flatMap(({ replay, drop }) => [
     ...drop.map(letter => ({ letter, what: 'drop' })),
     ...replay.map(letter => ({ letter, what: 'replay' }))
@@ -116,7 +117,7 @@ async function dryRun(
     operation: kind,
     isDryRun: true,
     letters: rows.map(({ letter, what }) => ({ ...letterJson(letter), what })),
-    leftAlone: leftAlone.map(({ key, why }) => ({ topic: key.topic, key: key.key && formatKey(key.key), why }))
+    leftAlone: leftAlone.map(leftAloneJson)
   })
   if (rows.length > 0) {
     output.table(
@@ -161,7 +162,7 @@ function report(
       key: operation.key && formatKey(operation.key),
       answer: answer ?? 'none yet'
     })),
-    leftAlone: leftAlone.map(({ key, why }) => ({ topic: key.topic, key: key.key && formatKey(key.key), why }))
+    leftAlone: leftAlone.map(leftAloneJson)
   })
   if (replayed + dropped === 0)
     output.line(`No letter is like that: nothing was done. ${orderly} dlq list shows those that wait.`)
@@ -181,6 +182,12 @@ function report(
   return refused.length + silent.length + open.length === 0 ? 0 : 1
 }
 
+function leftAloneJson({ key, why, missing }: KeyLeftAlone) {
+  const letter = missing && { partition: missing.letter.partition, offset: missing.letter.offset }
+  const original = missing && { ...missing.original, letter }
+  return { topic: key.topic, key: key.key && formatKey(key.key), why, original }
+}
+
 function sayLeftAlone(leftAlone: OperationPlan['leftAlone'], output: CommandContext['output']): void {
   const underWay = leftAlone.filter(({ why }) => why === 'under-way').length
   const interrupted = leftAlone.filter(({ why }) => why === 'interrupted').length
@@ -190,6 +197,12 @@ function sayLeftAlone(leftAlone: OperationPlan['leftAlone'], output: CommandCont
     output.line(
       `${plural(interrupted, 'key')} left alone: a replay was interrupted, and ${orderly} dlq replay has to finish it.`
     )
+  }
+  const lost = leftAlone.filter(({ why }) => why === 'original-missing')
+  if (lost.length > 0) {
+    output.line(`${plural(lost.length, 'key')} left alone: a dead letter is reduced and its record cannot be replayed.`)
+    for (const one of lost) output.line(`  ${describeMissing(one)}`)
+    output.line(`${orderly} dlq drop drops such letters. Later records of their keys are then processed.`)
   }
   const copied = leftAlone.filter(({ why }) => why === 'copied').map(({ key }) => key)
   for (const [topic, keys] of Map.groupBy(copied, ({ topic }) => topic)) {

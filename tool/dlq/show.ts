@@ -1,5 +1,5 @@
 import { connectTopics, type SchemaRegistry, type Topics, topicNames } from '@orderly/contracts'
-import { type DeadLetter, readDeadLetters, recordHeaders } from '@orderly/kafka'
+import { type DeadLetter, originalsOf, readDeadLetters, recordHeaders } from '@orderly/kafka'
 import { type Command, Failure, orderly } from '../command-line/command.ts'
 import { explain } from '../command-line/explain.ts'
 import { plural } from '../command-line/numbers.ts'
@@ -7,6 +7,7 @@ import { formatTime } from '../command-line/time.ts'
 import { filterOptions, matches, parseFilter } from './filter.ts'
 import { formatKey, ownerOf } from './key-text.ts'
 import { letterJson } from './letter-json.ts'
+import { describeOriginal, describeReduced } from './originals.ts'
 import { deadLetterTopics } from './topics.ts'
 
 const mostShown = 20
@@ -18,13 +19,19 @@ export const showLetters: Command = {
   async run({ options, output, connections, signal }) {
     const filter = parseFilter(options, Date.now())
     const topics = await deadLetterTopics(connections.inspector(), filter.topics)
-    const keys = topics.length === 0 ? [] : await readDeadLetters(connections.kafka(), topics, signal)
+    const keys = await readDeadLetters(connections.kafka(), topics, signal)
     const letters = keys.flatMap(key => key.letters).filter(letter => matches(filter, letter))
     if (letters.length === 0) throw new Failure(`No letter is like that: ${orderly} dlq list shows those that wait.`)
     const shown = letters.slice(0, mostShown)
     const contents = await Promise.all(shown.map(letter => contentOf(letter, connections.registry())))
+    const originals = await originalsOf(connections.kafka(), shown)
     output.json(
-      shown.map((letter, index) => ({ ...letterJson(letter), headers: headersOf(letter), ...contents[index] }))
+      shown.map((letter, index) => ({
+        ...letterJson(letter),
+        headers: headersOf(letter),
+        ...contents[index],
+        original: originals.get(letter)
+      }))
     )
     for (const [index, letter] of shown.entries()) {
       const { value, unreadable } = contents[index] ?? {}
@@ -38,6 +45,9 @@ export const showLetters: Command = {
       output.line(`  written  ${formatTime(letter.timestampMs)}`)
       const { source } = letter
       if (source.topic !== '') output.line(`  from     ${source.topic} ${source.partition}/${source.offset}`)
+      for (const line of describeReduced(letter)) output.line(`  ${line}`)
+      const original = originals.get(letter)
+      if (original !== undefined) output.line(`  original ${describeOriginal(letter, original)}`)
       if (letter.replay !== undefined) output.line(`  replay   failed again in ${letter.replay}`)
       for (const [name, text] of headersOf(letter))
         output.line(`  header   ${name}${text === null ? ' is null' : `: ${text}`}`)
@@ -65,8 +75,8 @@ interface Content {
 }
 
 /** An event as its topic's codec reads it; JSON as it is; anything else as bytes. */
-async function contentOf({ source, value, headers }: DeadLetter, registry: SchemaRegistry): Promise<Content> {
-  if (value === null) return { value: null }
+async function contentOf({ source, value, headers, reduced }: DeadLetter, registry: SchemaRegistry): Promise<Content> {
+  if (value === null) return reduced === undefined ? { value: null } : {}
   const name = (Object.keys(topicNames) as (keyof Topics)[]).find(name => topicNames[name] === source.topic)
   try {
     if (name === undefined) return { value: JSON.parse(value.toString()) }

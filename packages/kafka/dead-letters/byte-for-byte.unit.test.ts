@@ -20,7 +20,7 @@ function replayed(letter: OutputRecord, name: string): OutputRecord {
   const book = new DeadLetterBook()
   book.add(asWritten(7n, letter))
   const { operations } = planReplay(book.keys(), name)
-  const [record, ...others] = operations.flatMap(operationRecords)
+  const [record, ...others] = operations.flatMap(one => operationRecords(one))
   assert.ok(record !== undefined && others.length > 0)
   return record
 }

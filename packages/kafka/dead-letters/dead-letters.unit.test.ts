@@ -40,7 +40,7 @@ function setUp(t: Pick<TestContext, 'after'>) {
   }
   const carryOut = async ({ operations }: OperationPlan, steps = Number.POSITIVE_INFINITY, letters = 2) => {
     for (const step of cutIntoSteps(operations, letters).slice(0, steps)) {
-      await producer.send(step.flatMap(operationRecords))
+      await producer.send(step.flatMap(one => operationRecords(one)))
     }
   }
   const isIdle = () =>
@@ -239,7 +239,7 @@ test('what Kafka Connect sets aside can be seen and dropped, not replayed, whate
   )
   const replay = planReplay(book.keys(), 'r')
   assert.deepEqual([replay.operations, replay.leftAlone.map(({ why }) => why)], [[], ['copied']])
-  const written = planDrop(book.keys(), () => true, 'd').operations.flatMap(operationRecords)
+  const written = planDrop(book.keys(), () => true, 'd').operations.flatMap(one => operationRecords(one))
   assert.deepEqual(
     written.map(({ topic, partition, value }) => [topic, partition, value === null]),
     [['audit.dlq', 0, false]]

@@ -1,19 +1,29 @@
 import type { FetchedRecord } from '../committed-read/fetched-record.ts'
 import type { OutputRecord } from '../records.ts'
 import {
+  type AddedHeaders,
   addedHeaders,
   addHeaders,
+  batchBytesHeader,
+  batchHashHeader,
+  batchHeader,
   codeHeader,
+  droppedHeadersHeader,
   keyHeader,
   type OwnHeaders,
   offsetHeader,
   originHeader,
   partitionHeader,
   reasonHeader,
+  recordsHeader,
+  reducedHeader,
   replayHeader,
   splitHeaders,
   stageHeader,
-  topicHeader
+  timestampHeader,
+  topicHeader,
+  valueBytesHeader,
+  valueHashHeader
 } from './headers.ts'
 
 /** A record that stands in a dead-letter topic, with what its headers say of it. */
@@ -39,6 +49,28 @@ export interface DeadLetter {
   readonly replay: string | undefined
   /** Kafka Connect's: no stage holds its key back, and the record itself stays where it stood, for everybody else. */
   readonly isCopy: boolean
+  /** Set when the value is not here, but perhaps still at `source`. */
+  readonly reduced: ReducedLetter | undefined
+  /** Set when this stands for all records of a batch that cannot be read, from `source` on. */
+  readonly batch: LetterBatch | undefined
+}
+
+export interface ReducedLetter {
+  /** Code of what made the full form impossible. */
+  readonly why: string
+  /** -1 for a value that is null. */
+  readonly valueBytes: number
+  readonly valueSHA256: string | undefined
+  /** How many of the record's own headers are missing. */
+  readonly droppedHeaders: number
+}
+
+export interface LetterBatch {
+  readonly lastOffset: bigint
+  readonly records: number
+  /** Size and checksum as it is in the log. */
+  readonly bytes: number
+  readonly sha256: string
 }
 
 export interface LetterPlace {
@@ -101,7 +133,7 @@ export function toLetter(record: FetchedRecord): DeadLetter {
     topic,
     partition,
     offset,
-    timestampMs,
+    timestampMs: Number(added?.text(timestampHeader) ?? timestampMs),
     key: added?.bytes(keyHeader) ?? record.key,
     value,
     headers: own,
@@ -112,7 +144,31 @@ export function toLetter(record: FetchedRecord): DeadLetter {
     source,
     origin,
     replay: ofConnect ? undefined : added?.text(replayHeader),
-    isCopy: ofConnect
+    isCopy: ofConnect,
+    reduced: added && reducedOf(added),
+    batch: added && batchOf(added)
+  }
+}
+
+function reducedOf(added: AddedHeaders): ReducedLetter | undefined {
+  const why = added.text(reducedHeader)
+  if (why === undefined) return undefined
+  return {
+    why,
+    valueBytes: Number(added.text(valueBytesHeader) ?? -1),
+    valueSHA256: added.text(valueHashHeader),
+    droppedHeaders: Number(added.text(droppedHeadersHeader) ?? 0)
+  }
+}
+
+function batchOf(added: AddedHeaders): LetterBatch | undefined {
+  const [, lastOffset] = /^\d{1,19}-(\d{1,19})$/.exec(added.text(batchHeader) ?? '') ?? []
+  if (lastOffset === undefined) return undefined
+  return {
+    lastOffset: BigInt(lastOffset),
+    records: Number(added.text(recordsHeader)),
+    bytes: Number(added.text(batchBytesHeader)),
+    sha256: added.text(batchHashHeader) ?? ''
   }
 }
 

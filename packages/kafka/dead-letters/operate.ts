@@ -7,7 +7,8 @@ import { TransactionalProducer } from '../transaction/transactional-producer.ts'
 import { DeadLetterBook, type LetterKey, type ReleaseAnswer } from './book.ts'
 import { type DeadLetter, isSourceless } from './letter.ts'
 import { type KeyOperation, operationRecords } from './operation.ts'
-import { cutIntoSteps, type OperationPlan } from './plan.ts'
+import { findOriginal, hasOriginal, type OriginalState, replayedOriginal } from './original.ts'
+import { cutIntoSteps, type KeyLeftAlone, type OperationPlan } from './plan.ts'
 import { createTopicReader } from './reader.ts'
 
 /**
@@ -71,7 +72,9 @@ export async function operateOnDeadLetters(
   const producer = new TransactionalProducer(cluster, {
     transactionalID: `${operationIDPrefix}${topic}`,
     transactionTimeoutMs,
-    stepTimeoutMs
+    stepTimeoutMs,
+    // A record whose batch was compressed may be larger than its topic accepts uncompressed.
+    compresses: () => true
   })
   const reader = createTopicReader(connection, [topic])
   const book = new DeadLetterBook()
@@ -79,7 +82,7 @@ export async function operateOnDeadLetters(
   try {
     await producer.init()
     await readOn()
-    const plan = operation.plan(book.keys())
+    const plan = await leaveMissingAlone(cluster, operation.plan, book.keys())
     const steps = cutIntoSteps(plan.operations, Math.max(1, Math.min(lettersInTransaction, ratePerSecond)))
     const total = sum(plan.operations.map(({ replay, drop }) => replay.length + drop.length))
     const startMs = performance.now()
@@ -96,7 +99,9 @@ export async function operateOnDeadLetters(
       const step = { operations, newKeys: knownKeys.size - before, replayed, dropped, done, total }
       const sourceless = operations.flatMap(({ replay }) => replay).filter(isSourceless)
       if (sourceless.length > 0) await operation.redeliver?.(sourceless)
-      await producer.commit([...operations.flatMap(operationRecords), operation.audit(step)])
+      const originals = await readOriginals(cluster, operations)
+      const records = operations.flatMap(one => operationRecords(one, originals))
+      await producer.commit([...records, operation.audit(step)])
       passPoint('after-commit')
       operation.onStep?.(step)
     }
@@ -119,12 +124,82 @@ export async function operateOnDeadLetters(
   }
 }
 
+/** Returns what an operation on these dead-letter topics would do at the moment. */
+export async function planOperation(
+  connection: KafkaConnection,
+  topics: readonly string[],
+  { plan, signal }: { readonly plan: DeadLetterOperation['plan']; readonly signal: AbortSignal }
+): Promise<OperationPlan> {
+  const keys = await readDeadLetters(connection, topics, signal)
+  const cluster = new Cluster(connection, { requestTimeoutMs: stepTimeoutMs })
+  try {
+    return await leaveMissingAlone(cluster, plan, keys)
+  } finally {
+    await cluster.close()
+  }
+}
+
+/** A key of which one record is missing is left alone as a whole: what follows that record would overtake it. */
+async function leaveMissingAlone(
+  cluster: Cluster,
+  plan: DeadLetterOperation['plan'],
+  keys: readonly LetterKey[]
+): Promise<OperationPlan> {
+  const { operations, leftAlone } = plan(keys)
+  const keyOf = new Map(keys.map(key => [key.id, key]))
+  const possible: KeyOperation[] = []
+  const missing: KeyLeftAlone[] = []
+  for (const operation of operations) {
+    const key = keyOf.get(operation.keyID)
+    const lost = await firstMissing(cluster, operation.replay)
+    if (key === undefined || lost === undefined) possible.push(operation)
+    else missing.push({ key, why: 'original-missing', missing: lost })
+  }
+  return { operations: possible, leftAlone: [...leftAlone, ...missing] }
+}
+
+async function firstMissing(cluster: Cluster, letters: readonly DeadLetter[]): Promise<KeyLeftAlone['missing']> {
+  for (const letter of letters.filter(hasOriginal)) {
+    const original = await findOriginal(cluster, letter)
+    if (original.state !== 'present') return { letter, original }
+  }
+  return undefined
+}
+
+async function readOriginals(
+  cluster: Cluster,
+  operations: readonly KeyOperation[]
+): Promise<Map<DeadLetter, OutputRecord[]>> {
+  const originals = new Map<DeadLetter, OutputRecord[]>()
+  for (const { name, replay } of operations) {
+    for (const letter of replay.filter(hasOriginal))
+      originals.set(letter, await replayedOriginal(cluster, letter, name))
+  }
+  return originals
+}
+
+/** Returns, for each letter that is reduced or stands for a batch, whether its original is still there. */
+export async function originalsOf(
+  connection: KafkaConnection,
+  letters: readonly DeadLetter[]
+): Promise<Map<DeadLetter, OriginalState>> {
+  const cluster = new Cluster(connection, { requestTimeoutMs: stepTimeoutMs })
+  const states = new Map<DeadLetter, OriginalState>()
+  try {
+    for (const letter of letters.filter(hasOriginal)) states.set(letter, await findOriginal(cluster, letter))
+  } finally {
+    await cluster.close()
+  }
+  return states
+}
+
 /** What the dead-letter topics say at the moment. */
 export async function readDeadLetters(
   connection: KafkaConnection,
   topics: readonly string[],
   signal: AbortSignal
 ): Promise<LetterKey[]> {
+  if (topics.length === 0) return []
   const reader = createTopicReader(connection, topics)
   const book = new DeadLetterBook()
   try {

@@ -42,12 +42,20 @@ export interface KeyOperation {
   readonly parkedCount: number
 }
 
-/** Everything that has to be written for it, all of it in one transaction. */
-export function operationRecords(operation: KeyOperation): OutputRecord[] {
+/**
+ * Returns everything that has to be written for an operation, all of it in one transaction.
+ * @param originals what to write for the letters that are reduced
+ */
+export function operationRecords(
+  operation: KeyOperation,
+  originals: ReadonlyMap<DeadLetter, readonly OutputRecord[]> = new Map()
+): OutputRecord[] {
   const { name, key, stage, replay, drop, state, parkedCount } = operation
   const [first] = [...replay, ...drop]
   if (first === undefined) return []
-  const records = replay.filter(letter => !isSourceless(letter)).map(letter => toReplayed(letter, name))
+  const records = replay
+    .filter(letter => !isSourceless(letter))
+    .flatMap(letter => originals.get(letter) ?? [toReplayed(letter, name)])
   if (state === 'awaiting') {
     records.push({
       topic: first.source.topic,

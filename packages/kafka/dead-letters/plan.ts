@@ -1,6 +1,7 @@
 import type { LetterKey } from './book.ts'
 import { type DeadLetter, isSourceless } from './letter.ts'
 import type { KeyOperation } from './operation.ts'
+import type { OriginalState } from './original.ts'
 
 /** What is to be done with the letters of one key. */
 export interface KeyChoice {
@@ -16,10 +17,19 @@ export type LeftAlone =
   | 'interrupted'
   /** There is nothing to replay: whoever parked it only copied it. */
   | 'copied'
+  /** A letter of it is reduced, and its record is not at its position any more, or cannot be read. */
+  | 'original-missing'
 
 export interface OperationPlan {
   readonly operations: readonly KeyOperation[]
-  readonly leftAlone: readonly { readonly key: LetterKey; readonly why: LeftAlone }[]
+  readonly leftAlone: readonly KeyLeftAlone[]
+}
+
+export interface KeyLeftAlone {
+  readonly key: LetterKey
+  readonly why: LeftAlone
+  /** Why the record of which letter cannot be replayed. */
+  readonly missing?: { readonly letter: DeadLetter; readonly original: OriginalState }
 }
 
 /**
@@ -59,7 +69,7 @@ function plan(
   choose: (key: LetterKey) => LeftAlone | (KeyChoice & { readonly name: string; readonly isLast: boolean })
 ): OperationPlan {
   const operations: KeyOperation[] = []
-  const leftAlone: { key: LetterKey; why: LeftAlone }[] = []
+  const leftAlone: KeyLeftAlone[] = []
   for (const key of keys) {
     const choice = choose(key)
     if (typeof choice === 'string') {
@@ -75,33 +85,59 @@ function plan(
   return { operations, leftAlone }
 }
 
-/** One transaction's worth each: operations whole where they fit, cut where one key has more letters than that. */
+/** Bytes of values in one transaction, at most, but for one letter. */
+const stepBytes = 64 * 1024 * 1024
+
+/** One transaction's worth each: operations whole where they fit, cut where one key has more letters or bytes than that. */
 export function cutIntoSteps(operations: readonly KeyOperation[], maxLetters: number): KeyOperation[][] {
   const steps: KeyOperation[][] = []
   let room = 0
   for (const operation of operations.flatMap(one => cutKey(one, maxLetters))) {
-    const letters = operation.replay.length + operation.drop.length
-    if (letters > room) {
+    const weight = sumOfWeights([...operation.replay, ...operation.drop], maxLetters)
+    if (weight > room) {
       steps.push([])
       room = maxLetters
     }
     steps.at(-1)?.push(operation)
-    room -= letters
+    room -= weight
   }
   return steps
 }
 
 function cutKey(operation: KeyOperation, maxLetters: number): KeyOperation[] {
   const { drop, replay } = operation
-  if (drop.length + replay.length <= maxLetters) return [operation]
-  const pieces: KeyOperation[] = []
-  // What is dropped first: a replay that was begun is gone on with, a drop is asked for again.
-  for (let start = 0; start < drop.length; start += maxLetters) {
-    pieces.push({ ...operation, drop: drop.slice(start, start + maxLetters), replay: [], state: 'done' })
-  }
-  for (let start = 0; start < replay.length; start += maxLetters) {
-    pieces.push({ ...operation, drop: [], replay: replay.slice(start, start + maxLetters), state: 'open' })
-  }
+  if (sumOfWeights([...drop, ...replay], maxLetters) <= maxLetters) return [operation]
+  // Drops precede replays: an interrupted replay continues, a drop is asked for again.
+  const pieces = [
+    ...cutLetters(drop, maxLetters).map(drop => ({ ...operation, drop, replay: [], state: 'done' as const })),
+    ...cutLetters(replay, maxLetters).map(replay => ({ ...operation, drop: [], replay, state: 'open' as const }))
+  ]
   const last = pieces.pop() as KeyOperation
   return [...pieces, { ...last, state: operation.state }]
+}
+
+function cutLetters(letters: readonly DeadLetter[], maxLetters: number): DeadLetter[][] {
+  const pieces: DeadLetter[][] = []
+  let room = 0
+  for (const letter of letters) {
+    const weight = weightOf(letter, maxLetters)
+    if (weight > room) {
+      pieces.push([])
+      room = maxLetters
+    }
+    pieces.at(-1)?.push(letter)
+    room -= weight
+  }
+  return pieces
+}
+
+/** A large letter counts as several; one that stands for a batch takes a whole transaction, as its size is unknown. */
+function weightOf({ value, reduced, batch }: DeadLetter, maxLetters: number): number {
+  if (batch !== undefined) return maxLetters
+  const bytes = value?.length ?? reduced?.valueBytes ?? 0
+  return Math.min(maxLetters, Math.max(1, Math.ceil((bytes * maxLetters) / stepBytes)))
+}
+
+function sumOfWeights(letters: readonly DeadLetter[], maxLetters: number): number {
+  return letters.reduce((sum, letter) => sum + weightOf(letter, maxLetters), 0)
 }

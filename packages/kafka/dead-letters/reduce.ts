@@ -10,6 +10,7 @@ import {
   reasonHeader,
   reducedHeader,
   splitFields,
+  stageHeader,
   timestampHeader,
   valueBytesHeader,
   valueHashHeader
@@ -31,7 +32,8 @@ export function reduceDeadLetter(letter: OutputRecord, why: string): OutputRecor
   const { topic, headers, value } = letter
   if (!isDeadLetterTopic(topic) || !areFields(headers)) return undefined
   const { own, added } = splitFields(headers)
-  if (added === undefined) return undefined
+  // The mark of an operation has no stage, and must stay as it is.
+  if (added?.has(stageHeader) !== true) return undefined
   const isReduced = added.has(reducedHeader)
   const reason = added.get(reasonHeader)?.toString() ?? ''
   if (isReduced && own.length === 0 && reason.length <= shortReasonLength) return undefined

@@ -4,23 +4,38 @@ import { BatchRecords } from '../committed-read/batch-records.ts'
 import { committedBatches } from '../committed-read/committed-batches.ts'
 import { fetchCommitted } from '../committed-read/fetch-committed.ts'
 import type { FetchedRecord } from '../committed-read/fetched-record.ts'
+import type { ReadLimits } from '../committed-read/read-limits.ts'
 import { checkCode, KafkaError } from '../errors.ts'
 
 /** Whole batches are given anyway, so the first try asks for one; where there is no record in it, the next ones ask for more. */
 const oneBatchBytes = 1
 const manyBatchesBytes = 1024 * 1024
 
-/**
- * The first record that stands at `from` or later: the markers of transactions, which also have offsets, are none.
- *
- * @param to where to stop looking
- * @param isolation `committed`: of transactions that were committed; `any`: also of those that are open, or were aborted
- */
+interface RangeToRead {
+  readonly from: bigint
+  /** The offset behind the last one. */
+  readonly to: bigint
+  /** `committed`: of transactions that were committed; `any`: also of those that are open, or were aborted. */
+  readonly isolation: 'committed' | 'any'
+  readonly limits?: ReadLimits
+}
+
+/** Returns the first record at `from` or later: the markers of transactions, which also have offsets, are none. */
 export async function firstRecord(
   cluster: Cluster,
-  { topic, partition }: { readonly topic: string; readonly partition: number },
-  { from, to, isolation }: { from: bigint; to: bigint; isolation: 'committed' | 'any' }
+  place: { readonly topic: string; readonly partition: number },
+  range: RangeToRead
 ): Promise<FetchedRecord | undefined> {
+  for await (const record of recordsIn(cluster, place, range)) return record
+  return undefined
+}
+
+/** Reads the records in a range of offsets. A batch that cannot be read is one record with a defect. */
+export async function* recordsIn(
+  cluster: Cluster,
+  { topic, partition }: { readonly topic: string; readonly partition: number },
+  { from, to, isolation, limits }: RangeToRead
+): AsyncGenerator<FetchedRecord> {
   let maxBytes = oneBatchBytes
   for (let position = from; position < to; maxBytes = manyBatchesBytes) {
     const leader = (await cluster.partitions(topic))[partition]
@@ -42,12 +57,18 @@ export async function firstRecord(
     checkCode(answer.errorCode, `reading ${topic}/${partition}`)
     const { batches, nextOffset } = committedBatches(answer.batches, answer.abortedTransactions, position)
     for (const batch of batches) {
-      const first = new BatchRecords({ topic, partition }, batch, { fromOffset: position }).take()
-      if (first === undefined) continue
-      return first.offset < to ? first : undefined
+      const { damage: defect } = batch
+      const records = new BatchRecords({ topic, partition }, batch, {
+        fromOffset: position,
+        ...(limits && { limits }),
+        ...(defect && { damage: { defect, nextOffset: batch.firstOffset + BigInt(batch.lastOffsetDelta) + 1n } })
+      })
+      for (let record = records.take(); record !== undefined; record = records.take()) {
+        if (record.offset >= to) return
+        yield record
+      }
     }
-    if (nextOffset === position) return undefined
+    if (nextOffset === position) return
     position = nextOffset
   }
-  return undefined
 }
