@@ -152,7 +152,7 @@ export const kafkaMutants: readonly Mutant[] = [
     patches: [
       {
         file: processBatch,
-        find: '    if (parked === undefined || parked.size === 0) return false',
+        find: '    if (parked === undefined || parked.isEmpty) return false',
         replace: '    if (parked !== undefined || record.hasKey) return false'
       }
     ],

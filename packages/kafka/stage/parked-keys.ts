@@ -1,7 +1,4 @@
-import type { Cluster } from '../cluster/cluster.ts'
 import type { FetchedRecord } from '../committed-read/fetched-record.ts'
-import { beginningOffsets, endOffsets, Fetcher } from '../committed-read/fetcher.ts'
-import { readToEnds } from '../committed-read/read-to-ends.ts'
 import {
   addedHeaders,
   addHeaders,
@@ -12,14 +9,14 @@ import {
 } from '../dead-letters/headers.ts'
 import { boundedKey, keyText } from '../dead-letters/key.ts'
 import { deadLetterTopic } from '../dead-letters/topics.ts'
-import type { Logger, OutputRecord } from '../records.ts'
+import type { OutputRecord } from '../records.ts'
 
 /**
  * Which keys have a record in the dead-letter topic, so that later records of the same key do not overtake it: they are parked
  * behind it, and other keys go on.
  *
- * The dead-letter topic is the memory: parked records and releases in the order in which they were committed. Who is given
- * partitions reads it through; from then on every parking and release passes here anyway.
+ * The dead-letter topic is the memory: parked records and releases in the order in which they were committed. An instance that is given
+ * partitions reads it up to its end (blocked-key-index.ts); from then on every parking and release passes here.
  *
  * A replay sends the parked records of a key to the topic they came from again, in their order, each with the header `dlq-replay`
  * naming the replay, and behind them a **release**: the key without a value, with the header `dlq-release` naming the same
@@ -37,20 +34,24 @@ import type { Logger, OutputRecord } from '../records.ts'
  */
 interface ParkedKey {
   /** The replays of it that have failed again. */
-  readonly failedReplays: Set<string>
+  readonly failedReplays: ReadonlySet<string>
   /** How many records were parked since it is parked, those of failed replays included. */
-  count: number
+  readonly count: number
 }
 
 export class ParkedKeys {
   readonly #stageName: string
-  readonly #keys = new Map<string, ParkedKey>()
+  readonly #base: ParkedKeys | undefined
+  /** Undefined: a key of the base that was released since. */
+  readonly #keys = new Map<string, ParkedKey | undefined>()
 
-  constructor(stageName: string) {
+  /** @param base keys to begin with. They are not copied, and must not change while this is used. */
+  constructor(stageName: string, base?: ParkedKeys) {
     this.#stageName = stageName
+    this.#base = base
   }
 
-  /** Whether a record must be parked because an earlier one of its key is. */
+  /** Returns whether a record must be parked because an earlier one of its key is. */
   blocks(key: Buffer | null, replay: string | undefined): boolean {
     const parked = this.#find(key)
     return parked !== undefined && (replay === undefined || parked.failedReplays.has(replay))
@@ -59,10 +60,9 @@ export class ParkedKeys {
   park(key: Buffer | null, replay: string | undefined): void {
     const bounded = boundedKey(key)
     if (bounded === null) return
-    const parked = this.#find(bounded) ?? { failedReplays: new Set(), count: 0 }
-    parked.count++
-    if (replay !== undefined) parked.failedReplays.add(replay)
-    this.#keys.set(keyText(bounded), parked)
+    const { failedReplays = new Set<string>(), count = 0 } = this.#find(bounded) ?? {}
+    const failed = replay === undefined ? failedReplays : new Set([...failedReplays, replay])
+    this.#keys.set(keyText(bounded), { failedReplays: failed, count: count + 1 })
   }
 
   /**
@@ -70,9 +70,14 @@ export class ParkedKeys {
    * @returns whether the key was parked and is not any more
    */
   release(key: Buffer | null, replay: string, count = Number.POSITIVE_INFINITY): boolean {
+    const bounded = boundedKey(key)
     const parked = this.#find(key)
-    if (key === null || parked === undefined || parked.failedReplays.has(replay) || parked.count > count) return false
-    return this.#keys.delete(keyText(key))
+    if (bounded === null || parked === undefined) return false
+    if (parked.failedReplays.has(replay) || parked.count > count) return false
+    const text = keyText(bounded)
+    if (this.#base === undefined) this.#keys.delete(text)
+    else this.#keys.set(text, undefined)
+    return true
   }
 
   /** 0 for a key that is not parked. */
@@ -90,13 +95,18 @@ export class ParkedKeys {
     else this.park(record.key, added.text(replayHeader))
   }
 
-  get size(): number {
-    return this.#keys.size
+  /** Returns true when no key is parked; false also when all keys of the base were released. */
+  get isEmpty(): boolean {
+    return this.#keys.size === 0 && this.#base?.isEmpty !== false
   }
 
   #find(key: Buffer | null): ParkedKey | undefined {
-    const bounded = this.#keys.size === 0 ? null : boundedKey(key)
-    return bounded === null ? undefined : this.#keys.get(keyText(bounded))
+    const bounded = this.isEmpty ? null : boundedKey(key)
+    return bounded === null ? undefined : this.#get(keyText(bounded))
+  }
+
+  #get(text: string): ParkedKey | undefined {
+    return this.#base === undefined || this.#keys.has(text) ? this.#keys.get(text) : this.#base.#get(text)
   }
 }
 
@@ -111,36 +121,4 @@ export function answerToRelease(
     value: null,
     headers: addHeaders([], { [isReleased ? releaseHeader : refusalHeader]: replay, [stageHeader]: stageName })
   }
-}
-
-/**
- * Reads the dead-letter topics of these topics through, waiting for transactions in them that have not ended: the offsets behind a
- * parked record can be committed a moment before the record itself is, as each partition learns of the end by itself.
- * @throws KafkaError, or the signal's reason
- */
-export async function loadParkedKeys(
-  cluster: Cluster,
-  topics: readonly string[],
-  stageName: string,
-  options: { readonly logger: Logger; readonly signal: AbortSignal }
-): Promise<Map<string, ParkedKeys>> {
-  const { logger, signal } = options
-  const parked = new Map(topics.map(topic => [deadLetterTopic(topic), new ParkedKeys(stageName)]))
-  const partitions: { topic: string; partition: number }[] = []
-  for (const topic of parked.keys()) {
-    for (const partition of (await cluster.partitions(topic)).keys()) partitions.push({ topic, partition })
-  }
-  const beginnings = await beginningOffsets(cluster, partitions)
-  const ends = await endOffsets(cluster, partitions)
-  const fetcher = new Fetcher(cluster, { maxBufferedRecords: 10_000, logger })
-  fetcher.assign(beginnings.filter(({ offset }, index) => offset < (ends[index]?.offset ?? 0n)))
-  try {
-    const onRecords = (records: readonly FetchedRecord[]) => {
-      for (const record of records) parked.get(record.topic)?.remember(record)
-    }
-    await readToEnds(fetcher, ends, { onRecords, signal })
-  } finally {
-    fetcher.stop()
-  }
-  return new Map(topics.map(topic => [topic, parked.get(deadLetterTopic(topic)) as ParkedKeys]))
 }

@@ -161,7 +161,7 @@ export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchP
 
   function followsParkedOne(record: FetchedRecord, part: ReplayPart | undefined): boolean {
     const parked = parkedKeys.get(record.topic)
-    if (parked === undefined || parked.size === 0) return false
+    if (parked === undefined || parked.isEmpty) return false
     return parked.blocks(record.key, part?.replay)
   }
 

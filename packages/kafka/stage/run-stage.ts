@@ -13,9 +13,10 @@ import type { InputOffset } from '../group/offset-entry.ts'
 import { lookUpShapes } from '../group/topic-shapes.ts'
 import { recordRefusals } from '../producer/batch-limits.ts'
 import { BatchSummary } from './batch-summary.ts'
+import { BlockedKeyIndex } from './blocked-key-index.ts'
 import { type Committer, createCommitter, type OpenBatch } from './committers.ts'
 import { lostPositions } from './lost-positions.ts'
-import { loadParkedKeys, type ParkedKeys } from './parked-keys.ts'
+import type { ParkedKeys } from './parked-keys.ts'
 import { passPoint } from './points.ts'
 import { type Incident, type IncidentKind, type PositionAdvance, PositionConflictError } from './position-store.ts'
 import { PositionTracker } from './position-tracker.ts'
@@ -45,6 +46,8 @@ import { Ticker } from './ticker.ts'
 const defaultSessionTimeoutMs = 10_000
 const rebalanceTimeoutMs = 30_000
 const requestTimeoutMs = 5_000
+/** 500,000 dead letters take some seconds. */
+const preloadTimeoutMs = 30_000
 const defaultMaxBatchBytes = 16 * 1024 * 1024
 const shortestPauseMs = 50
 const longestPauseMs = 2_000
@@ -98,6 +101,7 @@ class StageRunner<Event> {
   readonly #member: GroupMember
   readonly #committer: Committer
   readonly #processor: BatchProcessor
+  readonly #blockedKeys: BlockedKeyIndex
   readonly #ticker: Ticker | undefined
   readonly #maxBatchRecords: number
   readonly #maxBatchBytes: number
@@ -158,6 +162,7 @@ class StageRunner<Event> {
       onPartitionsAdded: event => this.#observer.partitionsAdded?.({ stage: this.#name, ...event })
     })
     this.#committer = createCommitter(options, this.#clusters.main)
+    this.#blockedKeys = new BlockedKeyIndex(this.#clusters.main, stage.name, logger)
     this.#processor = createBatchProcessor(stage, {
       isTransient: options.isTransient,
       logger,
@@ -187,6 +192,7 @@ class StageRunner<Event> {
   async run(): Promise<void> {
     try {
       await this.#persistently(() => this.#committer.open())
+      await this.#preload()
       while (!this.#stopping.signal.aborted) await this.#persistently(() => this.#session())
     } finally {
       // Also when the stage refuses to start: a group with a member cannot be repaired.
@@ -198,6 +204,16 @@ class StageRunner<Event> {
       this.#fetcher.stop()
       await this.#committer.close()
       await Promise.all(Object.values(this.#clusters).map(cluster => cluster.close()))
+    }
+  }
+
+  /** Reads the dead-letter topics before the group waits for this instance; whatever fails is tried again after joining. */
+  async #preload(): Promise<void> {
+    const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(preloadTimeoutMs)])
+    const preloads = this.#topics.map(topic => this.#blockedKeys.preload(topic, signal))
+    for (const result of await Promise.allSettled(preloads)) {
+      if (result.status === 'rejected')
+        this.#options.logger.debug({ error: result.reason }, 'could not read a dead-letter topic before joining')
     }
   }
 
@@ -264,13 +280,11 @@ class StageRunner<Event> {
     }
   ): Promise<void> {
     const { parkedKeys, onRefused, signal } = options
-    const { main } = this.#clusters
-    const { logger } = this.#options
     for (;;) {
       try {
-        const loaded = await loadParkedKeys(main, [topic], this.#name, { logger, signal })
+        const loaded = await this.#blockedKeys.load(topic, signal)
         signal.throwIfAborted()
-        parkedKeys.set(topic, loaded.get(topic) as ParkedKeys)
+        parkedKeys.set(topic, loaded)
         this.#fetcher.add(starts)
         return
       } catch (thrown) {

@@ -1,0 +1,90 @@
+import type { Cluster } from '../cluster/cluster.ts'
+import { listOffsets, type OffsetSpec, offsetAt } from '../cluster/list-offsets.ts'
+import { KafkaError } from '../errors.ts'
+import type { Logger } from '../records.ts'
+import type { FetchedRecord } from './fetched-record.ts'
+import { Fetcher, type PartitionPosition } from './fetcher.ts'
+import { LogChangedError } from './log-changed.ts'
+import { readToEnds } from './read-to-ends.ts'
+
+const maxAttempts = 3
+
+/**
+ * Follows a topic: each call reads what was added since the one before, and fetches nothing in between.
+ *
+ * A position belongs to one topic id and one history of leader epochs. When the topic was recreated, has lost its tail, or records were
+ * removed from it before they were read, everything is read again.
+ */
+export class TopicFollower {
+  readonly #cluster: Cluster
+  readonly #topic: string
+  readonly #logger: Logger
+  #positions: readonly PartitionPosition[] | undefined
+
+  constructor(cluster: Cluster, topic: string, logger: Logger) {
+    this.#cluster = cluster
+    this.#topic = topic
+    this.#logger = logger
+  }
+
+  /** Reads up to this end. One call at a time. @throws KafkaError, or the signal's reason */
+  async readOn(end: OffsetSpec, options: FollowOptions): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#read(end, options)
+      } catch (error) {
+        // The next attempt begins at the beginning of the log that is there now.
+        if (!isGap(error) || attempt === maxAttempts) throw error
+      }
+    }
+  }
+
+  async #read(end: OffsetSpec, { onRestart, onRecord, signal }: FollowOptions): Promise<void> {
+    const topic = this.#topic
+    const partitions = (await this.#cluster.partitions(topic)).map(({ topicID }, partition) => ({
+      ...{ topic, partition, topicID }
+    }))
+    const ends = await listOffsets(this.#cluster, partitions, end)
+    const endOf = new Map(ends.map(({ partition, offset }) => [partition, offset]))
+    const isContinued = ({ partition, offset, topicID }: PartitionPosition) =>
+      offset <= (endOf.get(partition) ?? -1n) &&
+      (topicID ?? partitions[partition]?.topicID) === partitions[partition]?.topicID
+    if (this.#positions?.every(isContinued) !== true) {
+      this.#positions = []
+      onRestart()
+    }
+    const known = this.#positions
+    const added = partitions.filter(own => !known.some(({ partition }) => partition === own.partition))
+    const positions = [...known, ...(await listOffsets(this.#cluster, added, offsetAt.beginning))]
+    const isBehind = ({ partition, offset }: PartitionPosition) => offset < (endOf.get(partition) ?? 0n)
+    const behind = positions.filter(isBehind)
+    this.#positions = positions
+    if (behind.length === 0) return
+    const fetcher = new Fetcher(this.#cluster, { maxBufferedRecords: 10_000, logger: this.#logger })
+    const onRecords = (records: readonly FetchedRecord[]) => records.forEach(onRecord)
+    let hasGap = false
+    try {
+      fetcher.assign(behind)
+      await readToEnds(fetcher, ends, { onRecords, signal })
+    } catch (error) {
+      hasGap = isGap(error)
+      throw error
+    } finally {
+      const rest = positions.filter(position => !isBehind(position))
+      this.#positions = hasGap ? undefined : [...rest, ...fetcher.progress()]
+      fetcher.stop()
+    }
+  }
+}
+
+export interface FollowOptions {
+  /** The topic is read from its beginning: forget what was read before. */
+  readonly onRestart: () => void
+  /** Is called with the records of each partition in the order of their offsets. */
+  readonly onRecord: (record: FetchedRecord) => void
+  readonly signal: AbortSignal
+}
+
+function isGap(error: unknown): boolean {
+  return error instanceof LogChangedError || (error instanceof KafkaError && error.code === 'OFFSETS_SKIPPED')
+}

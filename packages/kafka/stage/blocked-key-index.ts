@@ -1,0 +1,67 @@
+import type { Cluster } from '../cluster/cluster.ts'
+import { type OffsetSpec, offsetAt } from '../cluster/list-offsets.ts'
+import { TopicFollower } from '../committed-read/topic-follower.ts'
+import { deadLetterTopic } from '../dead-letters/topics.ts'
+import type { Logger } from '../records.ts'
+import { ParkedKeys } from './parked-keys.ts'
+
+/**
+ * The blocked keys that are committed to dead-letter topics. Each load reads only what was added to the topic since the one before, so a
+ * rebalance takes equally long however many dead letters there are.
+ */
+export class BlockedKeyIndex {
+  readonly #cluster: Cluster
+  readonly #stageName: string
+  readonly #logger: Logger
+  readonly #entries = new Map<string, Entry>()
+
+  constructor(cluster: Cluster, stageName: string, logger: Logger) {
+    this.#cluster = cluster
+    this.#stageName = stageName
+    this.#logger = logger
+  }
+
+  /**
+   * Returns the blocked keys of a topic, waiting for transactions in its dead-letter topic that have not ended: the offsets behind a parked
+   * record can be committed a moment before the record itself is, as each partition learns of the end separately. What is changed in the
+   * result does not change the index.
+   * @throws KafkaError, or the signal's reason
+   */
+  async load(topic: string, signal: AbortSignal): Promise<ParkedKeys> {
+    return new ParkedKeys(this.#stageName, await this.#readOn(topic, offsetAt.end, signal))
+  }
+
+  /** Reads what is there already, without waiting for transactions. @throws KafkaError, or the signal's reason */
+  async preload(topic: string, signal: AbortSignal): Promise<void> {
+    await this.#readOn(topic, offsetAt.stableEnd, signal)
+  }
+
+  /** One load of a topic waits for the one before. */
+  async #readOn(topic: string, end: OffsetSpec, signal: AbortSignal): Promise<ParkedKeys> {
+    const entry = this.#entries.get(topic) ?? {
+      follower: new TopicFollower(this.#cluster, deadLetterTopic(topic), this.#logger),
+      keys: new ParkedKeys(this.#stageName),
+      reading: Promise.resolve()
+    }
+    this.#entries.set(topic, entry)
+    const reading = entry.reading.then(() => {
+      signal.throwIfAborted()
+      return entry.follower.readOn(end, {
+        onRestart: () => {
+          entry.keys = new ParkedKeys(this.#stageName)
+        },
+        onRecord: record => entry.keys.remember(record),
+        signal
+      })
+    })
+    entry.reading = reading.catch(() => {})
+    await reading
+    return entry.keys
+  }
+}
+
+interface Entry {
+  readonly follower: TopicFollower
+  keys: ParkedKeys
+  reading: Promise<void>
+}
