@@ -73,7 +73,10 @@ export function provisionerGrants(principal: string, topics: readonly string[]):
 const everyTopic = { resource: 'topic', name: '*', pattern: 'literal' } as const
 const everyGroup = { resource: 'group', name: '*', pattern: 'literal' } as const
 
-/** Whoever looks at the cluster, and changes nothing. Reads topics, too: how long a record has waited stands in the record. */
+/**
+ * Rights of the monitor, which changes nothing. Kafka requires READ on a topic to describe its producers (KIP-664), without which hanging
+ * transactions are not found; the age of a record is in the record; and dead letters are counted by reading them.
+ */
 export function observerGrants(principal: string): Grant[] {
   return [
     { principal, resource: 'cluster', name: 'kafka-cluster', pattern: 'literal', operations: ['describe'] },

@@ -4,7 +4,8 @@ export type { FetchedRecord } from './committed-read/fetched-record.ts'
 export type { PartitionProgress } from './committed-read/fetcher.ts'
 export type { ReadLimits } from './committed-read/read-limits.ts'
 export type { KafkaConnection } from './connection.ts'
-export type { LetterKey, ReleaseAnswer } from './dead-letters/book.ts'
+export type { LetterCount, LetterKey, ReleaseAnswer } from './dead-letters/book.ts'
+export { type DeadLetterFollower, type FollowedCounts, followDeadLetters } from './dead-letters/follow.ts'
 export { type DeadLetter, type LetterBatch, letterHeader, type ReducedLetter, toLetter } from './dead-letters/letter.ts'
 export {
   type DeadLetterOperation,

@@ -1,9 +1,11 @@
-import { createInspector } from '@orderly/kafka'
+import { createInspector, followDeadLetters } from '@orderly/kafka'
 import { kafkaConnection, runService } from '@orderly/service-kit'
 import { configSchema } from './config.ts'
 import { observeCluster } from './from-kafka/observe-cluster.ts'
+import { observeDeadLetters } from './from-kafka/observe-dead-letters.ts'
 import { watchCluster } from './from-kafka/watch-cluster.ts'
 import { clusterMetrics } from './to-metrics/cluster-metrics.ts'
+import { deadLetterMetrics } from './to-metrics/dead-letter-metrics.ts'
 
 /** Number of intervals without an observation after which the check of the cluster fails. */
 const patienceIntervals = 5
@@ -13,7 +15,8 @@ runService({
   name: 'monitor',
   config: configSchema,
   async start({ config, logger, metrics, onStop, ready }) {
-    const inspector = createInspector(kafkaConnection(config, `monitor-${config.INSTANCE_ID}`))
+    const connection = kafkaConnection(config, `monitor-${config.INSTANCE_ID}`)
+    const inspector = createInspector(connection)
     onStop('inspector', () => inspector.close())
     const { observed, failed } = clusterMetrics(metrics)
     const options = {
@@ -27,10 +30,26 @@ runService({
       onObserved: observed,
       onFailure(error) {
         failed()
-        logger.warn({ error }, 'the cluster cannot be looked at; trying again')
+        logger.warn({ error, event: 'cluster_unobserved' }, 'the cluster cannot be observed; trying again')
       }
     })
     onStop('watch', () => watch.stop())
+    // Apart from the cluster: reading a large dead-letter topic for the first time delays nothing else.
+    const follower = followDeadLetters(connection, logger)
+    onStop('dead letters', () => follower.close())
+    const exportDeadLetters = deadLetterMetrics(metrics)
+    const deadLetterWatch = watchCluster({
+      everyMs: config.MONITOR_INTERVAL_MS,
+      observe: signal => observeDeadLetters(inspector, follower, signal),
+      onObserved(observation) {
+        exportDeadLetters(observation)
+        for (const { topic, error } of observation.failed)
+          logger.warn({ error, topic, event: 'dead_letters_unreadable' }, 'a dead-letter topic cannot be read')
+      },
+      onFailure: error =>
+        logger.warn({ error, event: 'dead_letters_unobserved' }, 'dead letters cannot be counted; trying again')
+    })
+    onStop('watch of dead letters', () => deadLetterWatch.stop())
     const patienceMs = Math.max(leastPatienceMs, config.MONITOR_INTERVAL_MS * patienceIntervals)
     // Metrics must be scraped above all while the cluster is away.
     ready('kafka', () => Date.now() - (watch.lastObservedAtMs() ?? 0) < patienceMs, 'start')

@@ -63,12 +63,25 @@ export const errors: DashboardSpec = {
         },
         {
           title: 'Dead letters',
-          description: 'What was ever written to each dead-letter topic.',
+          description: 'Waiting in each dead-letter topic: neither replayed nor dropped.',
           unit: 'short',
+          queries: [{ expr: 'max by (topic) (orderly_dead_letters_waiting)', legend: '{{ topic }}' }]
+        },
+        {
+          title: 'Age of dead letters',
+          description: 'Age of the oldest record that waits in each dead-letter topic.',
+          unit: 's',
           alert: 'OrderlyDeadLetters',
-          queries: [
-            { expr: 'sum by (topic) (orderly_kafka_partition_end_offset{topic=~".+[.]dlq"})', legend: '{{ topic }}' }
-          ]
+          limit: 300,
+          queries: [{ expr: 'max by (topic) (orderly_dead_letters_oldest_age_seconds)', legend: '{{ topic }}' }]
+        },
+        {
+          title: 'Blocked keys',
+          description: 'Users whose later records become dead letters as well. Blocked orders page.',
+          unit: 'short',
+          alert: 'OrderlyOrdersBlocked',
+          limit: 1,
+          queries: [{ expr: 'max by (topic) (orderly_dead_letters_blocked_keys)', legend: '{{ topic }}' }]
         },
         {
           title: 'Failed deliveries',

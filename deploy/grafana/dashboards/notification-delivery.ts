@@ -85,11 +85,9 @@ export const notificationDelivery: DashboardSpec = {
         },
         {
           title: 'Given up',
-          description: 'In the dead letters of notifications.',
+          description: 'Waiting dead letters of notifications.',
           unit: 'short',
-          queries: [
-            { expr: 'sum(orderly_kafka_partition_end_offset{topic="notifications.dlq"})', legend: 'dead letters' }
-          ]
+          queries: [{ expr: 'sum(orderly_dead_letters_waiting{topic="notifications.dlq"})', legend: 'dead letters' }]
         }
       ]
     }

@@ -48,10 +48,10 @@ export const overview: DashboardSpec = {
         },
         {
           title: 'Dead letters',
-          description: 'In the topics now, with those that were replayed.',
+          description: 'Waiting: neither replayed nor dropped.',
           unit: 'short',
           isStat: true,
-          queries: [{ expr: 'sum(orderly_kafka_partition_end_offset{topic=~".+[.]dlq"})', legend: 'dead letters' }]
+          queries: [{ expr: 'sum(orderly_dead_letters_waiting)', legend: 'dead letters' }]
         },
         {
           title: 'Alerts',

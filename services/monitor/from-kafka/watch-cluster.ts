@@ -1,9 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Observation } from '../domain/observation.ts'
 
-export interface WatchOptions {
+/** The result of an observation, with its time. */
+interface Observed {
+  readonly atMs: number
+}
+
+export interface WatchOptions<Observation extends Observed> {
   readonly everyMs: number
-  readonly observe: () => Promise<Observation>
+  readonly observe: (signal: AbortSignal) => Promise<Observation>
   readonly onObserved: (observation: Observation, durationMs: number) => void
   readonly onFailure: (error: unknown) => void
 }
@@ -14,8 +18,13 @@ export interface ClusterWatch {
   stop(): Promise<void>
 }
 
-/** Looks again and again, one look at a time, at its own pace: how often anybody scrapes makes no work for the brokers. */
-export function watchCluster({ everyMs, observe, onObserved, onFailure }: WatchOptions): ClusterWatch {
+/** Observes the cluster repeatedly, one observation at a time, at its own pace: scrapes make no work for the brokers. */
+export function watchCluster<Observation extends Observed>({
+  everyMs,
+  observe,
+  onObserved,
+  onFailure
+}: WatchOptions<Observation>): ClusterWatch {
   const stopping = new AbortController()
   let lastObservedAtMs: number | undefined
 
@@ -23,7 +32,7 @@ export function watchCluster({ everyMs, observe, onObserved, onFailure }: WatchO
     while (!stopping.signal.aborted) {
       const startMs = performance.now()
       try {
-        const observation = await observe()
+        const observation = await observe(stopping.signal)
         lastObservedAtMs = observation.atMs
         onObserved(observation, performance.now() - startMs)
       } catch (error) {

@@ -1,0 +1,73 @@
+import { Cluster } from '../cluster/cluster.ts'
+import { offsetAt } from '../cluster/list-offsets.ts'
+import { TopicFollower } from '../committed-read/topic-follower.ts'
+import type { KafkaConnection } from '../connection.ts'
+import { type KafkaError, toKafkaError } from '../errors.ts'
+import type { Logger } from '../records.ts'
+import { DeadLetterCounts, type LetterCount } from './book.ts'
+
+/** Counts the dead letters that wait. Each call reads what was added to the topics since the one before. */
+export interface DeadLetterFollower {
+  /** A topic that cannot be read does not stop the others. @throws the signal's reason */
+  count(topics: readonly string[], signal: AbortSignal): Promise<FollowedCounts>
+  close(): Promise<void>
+}
+
+export interface FollowedCounts {
+  readonly counts: readonly LetterCount[]
+  readonly failed: readonly { readonly topic: string; readonly error: KafkaError }[]
+}
+
+const requestTimeoutMs = 5_000
+
+export function followDeadLetters(connection: KafkaConnection, logger: Logger): DeadLetterFollower {
+  const cluster = new Cluster(connection, { requestTimeoutMs })
+  const followed = new Map<string, Followed>()
+
+  async function countOf(topic: string, signal: AbortSignal): Promise<LetterCount> {
+    const own = followed.get(topic) ?? {
+      follower: new TopicFollower(cluster, topic, logger),
+      counts: new DeadLetterCounts(topic),
+      last: undefined
+    }
+    followed.set(topic, own)
+    await own.follower.readOn(offsetAt.stableEnd, {
+      onRestart() {
+        own.counts = new DeadLetterCounts(topic)
+        own.last = undefined
+      },
+      onRecord(record) {
+        own.counts.add(record)
+        own.last = undefined
+      },
+      signal
+    })
+    own.last ??= own.counts.count()
+    return own.last
+  }
+
+  return {
+    async count(topics, signal) {
+      for (const topic of followed.keys()) if (!topics.includes(topic)) followed.delete(topic)
+      const results = await Promise.allSettled(topics.map(topic => countOf(topic, signal)))
+      signal.throwIfAborted()
+      return {
+        counts: results.flatMap(result => (result.status === 'fulfilled' ? [result.value] : [])),
+        failed: results.flatMap((result, index) => {
+          const topic = topics[index] as string
+          return result.status === 'fulfilled'
+            ? []
+            : [{ topic, error: toKafkaError(result.reason, `reading ${topic}`) }]
+        })
+      }
+    },
+    close: () => cluster.close()
+  }
+}
+
+interface Followed {
+  readonly follower: TopicFollower
+  counts: DeadLetterCounts
+  /** Undefined when records were added since. */
+  last: LetterCount | undefined
+}
