@@ -22,7 +22,7 @@ test('the demo prints JSON alone on standard output, every order ends as it has 
   assert.deepEqual([code, report.ok, report.strangers], [0, true, []], stderr)
   assert.deepEqual(
     new Set(report.orders.map(({ outcome }) => outcome)),
-    new Set(['confirmed', 'out-of-stock', 'unknown-sku', 'refused'])
+    new Set(['reserved', 'out-of-stock', 'unknown-sku', 'refused'])
   )
   const names = ['kafka', 'postgres', 'registry', 'order', 'inventory', 'notification', 'aggregator', 'launcher']
   assert.deepEqual(

@@ -1,5 +1,5 @@
-/** How an order ended: `refused` by the order service, otherwise the kind of the notification that its user got. */
-export type Ending = 'confirmed' | 'out-of-stock' | 'unknown-sku' | 'refused'
+/** Outcome of an order: `refused` by the order service, otherwise as its user was notified. */
+export type Ending = 'reserved' | 'out-of-stock' | 'unknown-sku' | 'refused'
 
 export interface SampleOrder {
   readonly about: string
@@ -23,6 +23,8 @@ export interface SentNotification {
   readonly orderID: string
   readonly userID: string
   readonly kind: string
+  /** Absent unless the order failed. */
+  readonly reason?: string
   readonly subject: string
   readonly sentAtMs: number
 }
@@ -45,16 +47,20 @@ export interface Verdict {
 }
 
 const endings: Readonly<Record<string, Ending>> = {
-  'order-confirmed': 'confirmed',
-  'out-of-stock': 'out-of-stock',
-  'unknown-sku': 'unknown-sku'
+  'order-reserved': 'reserved',
+  'order-failed OUT_OF_STOCK': 'out-of-stock',
+  'order-failed UNKNOWN_SKU': 'unknown-sku'
 }
 
-/** What to say of one order when everything has been waited for. The same notification sent twice is allowed. */
+function endingOf(sent: SentNotification | undefined): Ending | null {
+  return endings[[sent?.kind, sent?.reason].filter(Boolean).join(' ')] ?? null
+}
+
+/** Judges one order after everything was waited for. The same notification may be sent twice. */
 export function judge(sample: SampleOrder, answer: Answer, sent: readonly SentNotification[]): Verdict {
   const own = sent.filter(({ orderID }) => orderID === answer.orderID)
   const first = own[0]
-  const outcome = isRefusal(answer.status) ? 'refused' : (endings[first?.kind ?? ''] ?? null)
+  const outcome = isRefusal(answer.status) ? 'refused' : endingOf(first)
   const problem = problemOf(sample, answer, own, outcome)
   return {
     about: sample.about,

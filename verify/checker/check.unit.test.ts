@@ -472,7 +472,7 @@ const planted: readonly (readonly [number, string, (history: History) => History
       ...history,
       notifications: history.notifications.map(line => ({
         ...line,
-        kind: line.kind === 'out-of-stock' ? 'order-confirmed' : 'out-of-stock'
+        kind: line.kind === 'order-failed' ? 'order-reserved' : 'order-failed'
       }))
     })
   ],

@@ -8,7 +8,8 @@ export function parseNotifications(log: string, who: { instance: string; pid: nu
     .filter(line => line.startsWith('{') && line.includes('"notification":{'))
     .map(line => {
       const { time, notification } = JSON.parse(line) as { time: string; notification: Omit<NotificationLine, 'atMs'> }
-      const { id, kind, orderID, userID } = notification
-      return { id, kind, orderID, userID, instance: who.instance, pid: who.pid, atMs: Date.parse(time) }
+      const { id, kind, reason, orderID, userID } = notification
+      const about = { id, kind, ...(reason !== undefined && { reason }), orderID, userID }
+      return { ...about, instance: who.instance, pid: who.pid, atMs: Date.parse(time) }
     })
 }

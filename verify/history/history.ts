@@ -228,6 +228,8 @@ export interface SettlementRow {
 export interface NotificationLine {
   readonly id: string
   readonly kind: string
+  /** Absent unless the order failed. */
+  readonly reason?: string
   readonly orderID: string
   readonly userID: string
   readonly instance: string

@@ -28,15 +28,16 @@ interface AboutItems extends About {
   readonly items: InventoryReserved['items']
 }
 
-export interface OrderConfirmed extends AboutItems {
-  readonly kind: 'order-confirmed'
+/** An order without a hold is complete then. */
+export interface OrderReserved extends AboutItems {
+  readonly kind: 'order-reserved'
+  /** End of the hold (ISO 8601), by which the order must be confirmed; absent for an order without one. */
+  readonly holdUntil?: string
 }
 
-/** Reserved, but somebody has to confirm it. */
-export interface OrderHeld extends AboutItems {
-  readonly kind: 'order-held'
-  /** ISO 8601. */
-  readonly holdUntil: string
+/** The hold of the order was confirmed. */
+export interface OrderConfirmed extends AboutItems {
+  readonly kind: 'order-confirmed'
 }
 
 /** Without items when it was cancelled before anything was reserved. */
@@ -44,45 +45,22 @@ export interface OrderCancelled extends AboutItems {
   readonly kind: 'order-cancelled'
 }
 
-/** Nobody has confirmed it in time. */
+/** The hold ended before it was confirmed. */
 export interface OrderExpired extends AboutItems {
   readonly kind: 'order-expired'
 }
 
-interface AboutFailure extends About {
+export interface OrderFailed extends About {
+  readonly kind: 'order-failed'
+  /** One of `failureReasons`, or one that this version does not know. */
   readonly reason: string
   readonly shortages: readonly Shortage[]
 }
 
-export interface OutOfStock extends AboutFailure {
-  readonly kind: 'out-of-stock'
-}
-
-export interface UnknownSKU extends AboutFailure {
-  readonly kind: 'unknown-sku'
-}
-
-/** Failed for a reason that this version does not know. */
-export interface OrderFailed extends AboutFailure {
-  readonly kind: 'order-failed'
-}
-
-/** What somebody is to be told: facts, in no language yet. A further kind needs its words in every file of `wording/`. */
-export type Notification =
-  | OrderConfirmed
-  | OrderHeld
-  | OrderCancelled
-  | OrderExpired
-  | OutOfStock
-  | UnknownSKU
-  | OrderFailed
+/** A change of an order's status, in no language yet. The kind is `order-` and the status. */
+export type Notification = OrderReserved | OrderConfirmed | OrderFailed | OrderCancelled | OrderExpired
 
 export type NotificationKind = Notification['kind']
-
-const failureKinds: ReadonlyMap<string, 'out-of-stock' | 'unknown-sku'> = new Map([
-  [failureReasons.outOfStock, 'out-of-stock'],
-  [failureReasons.unknownSKU, 'unknown-sku']
-])
 
 export function notificationFor(result: Result, caller?: string): Notification {
   const { orderID, userID } = result
@@ -94,7 +72,7 @@ export function notificationFor(result: Result, caller?: string): Notification {
     const { reason, shortages, decidedAtMs } = result
     const failed = about('InventoryFailed', decidedAtMs)
     if (reason === failureReasons.cancelled) return { kind: 'order-cancelled', ...failed, items: [] }
-    return { kind: failureKinds.get(reason) ?? 'order-failed', ...failed, reason, shortages }
+    return { kind: 'order-failed', ...failed, reason, shortages }
   }
   const { items } = result
   if ('confirmedAtMs' in result) {
@@ -106,6 +84,10 @@ export function notificationFor(result: Result, caller?: string): Notification {
   }
   const { holdUntilMs, decidedAtMs } = result
   const reserved = about('InventoryReserved', decidedAtMs)
-  if (holdUntilMs === null) return { kind: 'order-confirmed', ...reserved, items }
-  return { kind: 'order-held', ...reserved, items, holdUntil: isoTime(holdUntilMs) }
+  return {
+    kind: 'order-reserved',
+    ...reserved,
+    items,
+    ...(holdUntilMs !== null && { holdUntil: isoTime(holdUntilMs) })
+  }
 }

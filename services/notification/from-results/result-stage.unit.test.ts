@@ -63,8 +63,8 @@ test('every outcome of either topic is accepted, in the trace of its order', asy
       parseTraceparent(each.traceparent)?.traceID
     ]),
     [
-      [reserved.orderID, 'order-confirmed', traceID],
-      [failed.orderID, 'out-of-stock', traceID]
+      [reserved.orderID, 'order-reserved', traceID],
+      [failed.orderID, 'order-failed', traceID]
     ]
   )
 })

@@ -18,7 +18,11 @@ export const consoleSink = defineSink({
         async deliver(notification, { traceparent }) {
           const { id, kind, orderID, caller, userID } = notification
           const { subject, text } = messageFor(notification, locale)
-          const fields = { id, kind, orderID, ...(caller !== undefined && { caller }), userID, subject, text }
+          const fields = {
+            ...{ id, kind, orderID, ...(caller !== undefined && { caller }), userID },
+            ...('reason' in notification && { reason: notification.reason }),
+            ...{ subject, text }
+          }
           lines.info({ notification: fields, ...traceFields(traceparent) }, 'notification sent')
         },
         async close() {}

@@ -26,7 +26,7 @@ test('what was sent, failed, given up, skipped and suppressed is counted, and at
   measures.duplicates(3)
   const text = await metrics.metrics()
   for (const line of [
-    'orderly_notifications_delivered_total{target="smtp",kind="order-confirmed"} 1',
+    'orderly_notifications_delivered_total{target="smtp",kind="order-reserved"} 1',
     'orderly_notification_failures_total{target="smtp",code="SMTP_452"} 1',
     'orderly_notifications_given_up_total{target="smtp",code="SMTP_452"} 1',
     'orderly_notifications_skipped_total{target="smtp"} 1',

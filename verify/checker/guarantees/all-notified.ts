@@ -4,18 +4,17 @@ import { type Evidence, placeOf } from '../evidence.ts'
 import type { Finding, Guarantee } from '../guarantee.ts'
 import { checkWebhooks } from './all-delivered.ts'
 
-/** What has to be told of an event. */
+/** Returns the kind of notification that an event needs, and its reason. */
 function kindOf({ topic, event }: RecordedRecord): string {
   switch (topic) {
     case topicNames.inventoryReserved:
-      return (event?.holdUntilMs ?? null) === null ? 'order-confirmed' : 'order-held'
+      return 'order-reserved'
     case topicNames.inventoryConfirmed:
       return 'order-confirmed'
     case topicNames.inventoryReleased:
       return event?.cause === 'expired' ? 'order-expired' : 'order-cancelled'
     default:
-      if (event?.reason === failureReasons.cancelled) return 'order-cancelled'
-      return event?.reason === failureReasons.unknownSKU ? 'unknown-sku' : 'out-of-stock'
+      return event?.reason === failureReasons.cancelled ? 'order-cancelled' : `order-failed ${event?.reason}`
   }
 }
 
@@ -44,7 +43,8 @@ function checkLines({
         findings.push({ ...about, summary: 'nobody was told of this outcome' })
       }
       const wrong = lines.find(
-        line => line.kind !== kindOf(outcome) || line.orderID !== orderID || line.userID !== outcome.event?.userID
+        line =>
+          kindAndReason(line) !== kindOf(outcome) || line.orderID !== orderID || line.userID !== outcome.event?.userID
       )
       if (wrong !== undefined) findings.push({ ...about, summary: `told as ${describe(wrong)}` })
     }
@@ -56,6 +56,11 @@ function checkLines({
   return findings
 }
 
-function describe({ kind, orderID, userID }: NotificationLine): string {
-  return `${kind} of order ${orderID} to ${userID}`
+function kindAndReason({ kind, reason }: NotificationLine): string {
+  return reason === undefined ? kind : `${kind} ${reason}`
+}
+
+function describe(line: NotificationLine): string {
+  const { orderID, userID } = line
+  return `${kindAndReason(line)} of order ${orderID} to ${userID}`
 }

@@ -224,7 +224,7 @@ export function cleanHistory(seed: number, requestCount = 120): History {
     const { orderID, userID } = result.event as NonNullable<RecordedRecord['event']>
     const line: NotificationLine = {
       id: result.headers['event-id'] ?? '',
-      kind: kindOf(result),
+      ...kindOf(result),
       orderID,
       userID,
       instance: 'notification-1',
@@ -232,7 +232,14 @@ export function cleanHistory(seed: number, requestCount = 120): History {
       atMs: result.timestampMs + 20
     }
     notifications.push(line)
-    const webhook = { id: line.id, type: 'order.confirmed', orderID, userID, isSigned: true, bodyDigest: line.id }
+    const webhook = {
+      id: line.id,
+      type: line.kind.replace('-', '.'),
+      orderID,
+      userID,
+      isSigned: true,
+      bodyDigest: line.id
+    }
     for (let number = 1; ; number++) {
       const answer = planAnswer(seed, line.id, number)
       webhooks.attempts.push({ ...webhook, atMs: line.atMs + number, answer })
@@ -316,14 +323,14 @@ interface Asked {
 
 type Settled = Pick<SettlementRow, 'kind' | 'cause'>
 
-function kindOf({ topic, event }: RecordedRecord): string {
-  if (topic === topicNames.inventoryConfirmed) return 'order-confirmed'
-  if (topic === topicNames.inventoryReleased) return event?.cause === 'expired' ? 'order-expired' : 'order-cancelled'
-  if (topic === topicNames.inventoryFailed) {
-    const kinds: Record<string, string> = { CANCELLED: 'order-cancelled', UNKNOWN_SKU: 'unknown-sku' }
-    return kinds[event?.reason ?? ''] ?? 'out-of-stock'
+function kindOf({ topic, event }: RecordedRecord): Pick<NotificationLine, 'kind' | 'reason'> {
+  if (topic === topicNames.inventoryConfirmed) return { kind: 'order-confirmed' }
+  if (topic === topicNames.inventoryReserved) return { kind: 'order-reserved' }
+  if (topic === topicNames.inventoryReleased) {
+    return { kind: event?.cause === 'expired' ? 'order-expired' : 'order-cancelled' }
   }
-  return event?.holdUntilMs === null ? 'order-confirmed' : 'order-held'
+  const reason = String(event?.reason)
+  return reason === 'CANCELLED' ? { kind: 'order-cancelled' } : { kind: 'order-failed', reason }
 }
 
 /** Kafka in small: where a record lands, and what offsets say; markers take an offset each. */

@@ -1,4 +1,4 @@
-import type { Shortage } from '@orderly/contracts'
+import { failureReasons, type Shortage } from '@orderly/contracts'
 import { linesOf, minuteOf, shortLinesOf, type Wording } from './words.ts'
 
 const lineWords = {
@@ -7,16 +7,11 @@ const lineWords = {
 }
 
 export const german: Wording = {
-  'order-confirmed': ({ orderID, items }) => ({
-    subject: 'Bestellung bestätigt',
-    introduction: `Ihre Bestellung ${orderID} ist bestätigt:`,
+  'order-reserved': ({ orderID, items, holdUntil }) => ({
+    ...(holdUntil === undefined ? confirmed(orderID) : held(orderID, holdUntil)),
     lines: linesOf(items)
   }),
-  'order-held': ({ orderID, items, holdUntil }) => ({
-    subject: 'Bestellung reserviert',
-    introduction: `Ihre Bestellung ${orderID} ist bis ${minuteOf(holdUntil)} reserviert und muss noch bestätigt werden:`,
-    lines: linesOf(items)
-  }),
+  'order-confirmed': ({ orderID, items }) => ({ ...confirmed(orderID), lines: linesOf(items) }),
   'order-cancelled': ({ orderID, items }) => ({
     subject: 'Bestellung storniert',
     introduction: `Ihre Bestellung ${orderID} ist storniert. Für sie ist nichts mehr reserviert${items.length === 0 ? '.' : ':'}`,
@@ -27,19 +22,39 @@ export const german: Wording = {
     introduction: `Ihre Bestellung ${orderID} wurde nicht rechtzeitig bestätigt. Für sie ist nichts mehr reserviert:`,
     lines: linesOf(items)
   }),
-  'out-of-stock': ({ orderID, shortages }) => ({
-    subject: 'Nicht vorrätig',
-    introduction: `Von Ihrer Bestellung ${orderID} ist nichts reserviert, weil der Vorrat nicht reicht:`,
-    lines: shortLinesOf(shortages, lineWords)
-  }),
-  'unknown-sku': ({ orderID, shortages }) => ({
-    subject: 'Artikel nicht erhältlich',
-    introduction: `Von Ihrer Bestellung ${orderID} ist nichts reserviert, weil wir nicht alles davon anbieten:`,
-    lines: shortLinesOf(shortages, lineWords)
-  }),
-  'order-failed': ({ orderID, shortages }) => ({
-    subject: 'Bestellung nicht möglich',
-    introduction: `Von Ihrer Bestellung ${orderID} ist nichts reserviert${shortages.length === 0 ? '.' : ':'}`,
+  'order-failed': ({ orderID, reason, shortages }) => ({
+    ...failed(orderID, reason, shortages.length === 0 ? '.' : ':'),
     lines: shortLinesOf(shortages, lineWords)
   })
+}
+
+function confirmed(orderID: string) {
+  return { subject: 'Bestellung bestätigt', introduction: `Ihre Bestellung ${orderID} ist bestätigt:` }
+}
+
+function held(orderID: string, holdUntil: string) {
+  return {
+    subject: 'Bestellung reserviert',
+    introduction: `Ihre Bestellung ${orderID} ist bis ${minuteOf(holdUntil)} reserviert und muss noch bestätigt werden:`
+  }
+}
+
+function failed(orderID: string, reason: string, end: string) {
+  switch (reason) {
+    case failureReasons.outOfStock:
+      return {
+        subject: 'Nicht vorrätig',
+        introduction: `Von Ihrer Bestellung ${orderID} ist nichts reserviert, weil der Vorrat nicht reicht:`
+      }
+    case failureReasons.unknownSKU:
+      return {
+        subject: 'Artikel nicht erhältlich',
+        introduction: `Von Ihrer Bestellung ${orderID} ist nichts reserviert, weil wir nicht alles davon anbieten:`
+      }
+    default:
+      return {
+        subject: 'Bestellung nicht möglich',
+        introduction: `Von Ihrer Bestellung ${orderID} ist nichts reserviert${end}`
+      }
+  }
 }

@@ -1,15 +1,5 @@
 import { isoTime } from '@orderly/contracts'
-import type { Notification, NotificationKind } from '../../domain/notification.ts'
-
-const types: Readonly<Record<NotificationKind, string>> = {
-  'order-confirmed': 'order.confirmed',
-  'order-held': 'order.held',
-  'order-cancelled': 'order.cancelled',
-  'order-expired': 'order.expired',
-  'out-of-stock': 'order.out_of_stock',
-  'unknown-sku': 'order.unknown_sku',
-  'order-failed': 'order.failed'
-}
+import type { Notification } from '../../domain/notification.ts'
 
 /**
  * Standard Webhooks 1.0.0, "Payload structure". The same bytes for the same notification and endpoint, however often it is sent.
@@ -18,5 +8,5 @@ const types: Readonly<Record<NotificationKind, string>> = {
 export function payloadOf(notification: Notification, isForAll: boolean): string {
   const { id: _id, kind, decidedAtMs, caller, ...facts } = notification
   const data = { ...facts, ...(isForAll && caller !== undefined && { caller }) }
-  return JSON.stringify({ type: types[kind], timestamp: isoTime(decidedAtMs), data })
+  return JSON.stringify({ type: kind.replace('-', '.'), timestamp: isoTime(decidedAtMs), data })
 }

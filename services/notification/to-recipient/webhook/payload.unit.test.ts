@@ -24,14 +24,14 @@ test('the payload has the type of the event, when it happened, and its data', ()
   const items = [{ sku: 'MUG', quantity: 2 }]
   const reserved = inventoryReserved({ orderID: 'o-1', userID: 'ada', items, decidedAtMs: 1_700_000_000_123 })
   assert.deepEqual(JSON.parse(payloadOf(notificationFor(reserved), true)), {
-    type: 'order.confirmed',
+    type: 'order.reserved',
     timestamp: '2023-11-14T22:13:20.123Z',
     data: { orderID: 'o-1', userID: 'ada', items }
   })
   const shortages = [{ sku: 'MUG', requested: 2, available: 1, reason: 'OUT_OF_STOCK' }]
   const failed = inventoryFailed({ orderID: 'o-2', userID: 'ada', shortages, decidedAtMs: 0 })
   assert.deepEqual(JSON.parse(payloadOf(notificationFor(failed), true)), {
-    type: 'order.out_of_stock',
+    type: 'order.failed',
     timestamp: '1970-01-01T00:00:00.000Z',
     data: { orderID: 'o-2', userID: 'ada', reason: 'OUT_OF_STOCK', shortages }
   })
@@ -43,7 +43,7 @@ test('the payload has the type of the event, when it happened, and its data', ()
   })
   const held = inventoryReserved({ orderID: 'o-4', userID: 'ada', items, decidedAtMs: 0, holdUntilMs: 60_000 })
   assert.deepEqual(JSON.parse(payloadOf(notificationFor(held), true)), {
-    type: 'order.held',
+    type: 'order.reserved',
     timestamp: '1970-01-01T00:00:00.000Z',
     data: { orderID: 'o-4', userID: 'ada', items, holdUntil: '1970-01-01T00:01:00.000Z' }
   })
