@@ -25,6 +25,7 @@ export {
 export { createSchemaRegistry, type SchemaRegistryOptions } from './registry/confluent.ts'
 export type { RegisteredSchema, SchemaRegistry, WriterSchema } from './registry/registry.ts'
 export { expiryRequestID, type KeyedRequest, keyedRequestID, unnamedRequestID } from './request-id.ts'
+export { brokerRetention, operationLogTopic, retention, topicConfig } from './retention.ts'
 export {
   connectTopics,
   type KafkaUses,
@@ -32,6 +33,5 @@ export {
   type Topics,
   type TopicUse,
   type TopicUses,
-  topicConfigs,
   topicNames
 } from './topics.ts'

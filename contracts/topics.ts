@@ -24,17 +24,6 @@ export const topicNames = {
   orderRate: 'metrics.order.rate'
 } as const
 
-/** What a topic must be created with beyond partitions and replicas. */
-export const topicConfigs: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  // An order may reach the topic long after its writer made the record, and whoever counts by time must be able to say
-  // that nothing older will come: docs/decisions/0040-use-the-brokers-time-in-orders-created.md.
-  [topicNames.ordersCreated]: { 'message.timestamp.type': 'LogAppendTime' },
-  // Stock is rebuilt from all movements: docs/decisions/0068.
-  [topicNames.stockMovements]: { 'retention.ms': '-1' },
-  // The newest record of each window is its figure. A segment is compacted only after it was closed.
-  [topicNames.orderRate]: { 'cleanup.policy': 'compact', 'segment.ms': '3600000' }
-}
-
 /** Prefixes of the names of ephemeral groups, such as those of consoles. Their lag is of no interest. */
 export const passingGroups: readonly string[] = ['console-consumer-']
 

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
+import { brokerRetention } from '@orderly/contracts'
 import { parseConfig } from '@orderly/service-kit'
 import { projectDirectory } from '@orderly/stack'
 import { validate } from 'dockerfile-utils'
@@ -50,6 +51,15 @@ test('what is built is a stage of the Dockerfile, and what is mounted is there',
     if (build !== undefined) assert.ok(stages.includes(build.target), `${name}: ${build.target}`)
     for (const path of volumes.map(volume => volume.split(':')[0] as string).filter(path => path.startsWith('.'))) {
       assert.ok(existsSync(join(here, path)), `${name}: ${path}`)
+    }
+  }
+})
+
+test('brokers remember group offsets and producer ids for as long as the retention table says', () => {
+  for (const name of ['kafka', 'kafka-with-zookeeper']) {
+    for (const [setting, value] of Object.entries(brokerRetention)) {
+      const variable = `KAFKA_${setting.replaceAll('.', '_').toUpperCase()}`
+      assert.equal(services[name]?.environment?.[variable], String(value), `${name}: ${variable}`)
     }
   }
 })

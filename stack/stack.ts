@@ -1,7 +1,6 @@
-import { topicNames } from '@orderly/contracts'
+import { topicConfig, topicNames } from '@orderly/contracts'
 import { createTopics, type KafkaConnection, KafkaError } from '@orderly/kafka'
 import { provisionedTopics } from '../deploy/kafka/principals.ts'
-import { topicConfig } from '../deploy/kafka/topic-config.ts'
 import { externalServers, kafkaConnectionOf, type ServerName } from './external-servers.ts'
 import { startExtra } from './extra-parts.ts'
 import type { ExtraName, ExtraPort, Extras } from './extras.ts'

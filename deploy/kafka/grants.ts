@@ -79,7 +79,13 @@ const everyGroup = { resource: 'group', name: '*', pattern: 'literal' } as const
  */
 export function observerGrants(principal: string): Grant[] {
   return [
-    { principal, resource: 'cluster', name: 'kafka-cluster', pattern: 'literal', operations: ['describe'] },
+    {
+      principal,
+      resource: 'cluster',
+      name: 'kafka-cluster',
+      pattern: 'literal',
+      operations: ['describe', 'describeConfigs']
+    },
     { principal, ...everyTopic, operations: ['read', 'describe', 'describeConfigs'] },
     { principal, ...everyGroup, operations: ['describe'] },
     { principal, resource: 'transactionalID', name: '*', pattern: 'literal', operations: ['describe'] }

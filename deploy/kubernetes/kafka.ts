@@ -2,9 +2,9 @@ import type { IKafka } from '@kubernetes-models/strimzi-kafka-operator/kafka.str
 import type { IKafkaNodePool } from '@kubernetes-models/strimzi-kafka-operator/kafka.strimzi.io/v1/KafkaNodePool'
 import type { IKafkaTopic } from '@kubernetes-models/strimzi-kafka-operator/kafka.strimzi.io/v1/KafkaTopic'
 import type { IKafkaUser } from '@kubernetes-models/strimzi-kafka-operator/kafka.strimzi.io/v1/KafkaUser'
+import { brokerRetention, topicConfig } from '@orderly/contracts'
 import type { Grant } from '@orderly/kafka'
 import { grants, provisionedTopics } from '../kafka/principals.ts'
-import { topicConfig } from '../kafka/topic-config.ts'
 import { type Manifest, metricsConfig, metricsOf } from './manifest.ts'
 import { partitions } from './services.ts'
 
@@ -65,7 +65,8 @@ function kafka(): IKafka {
           'transaction.state.log.replication.factor': 3,
           'transaction.state.log.min.isr': 2,
           'transaction.abort.timed.out.transaction.cleanup.interval.ms': 2000,
-          'add.partitions.to.txn.retry.backoff.ms': 1
+          'add.partitions.to.txn.retry.backoff.ms': 1,
+          ...brokerRetention
         },
         metricsConfig: metricsConfig('kafka')
       },

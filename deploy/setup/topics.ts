@@ -1,9 +1,9 @@
 /** Makes the topics that are missing, once, before the services start. A replication factor of -1 leaves it to the cluster. */
+import { topicConfig } from '@orderly/contracts'
 import { createTopics } from '@orderly/kafka'
 import { ConfigError, kafkaConnection, kafkaSettings, parseConfig } from '@orderly/service-kit'
 import { Type } from 'typebox'
 import { provisionedTopics } from '../kafka/principals.ts'
-import { topicConfig } from '../kafka/topic-config.ts'
 
 const settings = Type.Object({
   ...kafkaSettings,

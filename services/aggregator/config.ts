@@ -1,4 +1,5 @@
 import { callerSettings } from '@orderly/callers'
+import { retention } from '@orderly/contracts'
 import { databaseSettings, httpPort, kafkaSettings, registrySettings, serviceSettings } from '@orderly/service-kit'
 import { Type } from 'typebox'
 
@@ -28,7 +29,7 @@ export const configSchema = Type.Object({
     description: 'for how many days the database keeps the minutes',
     minimum: 2,
     maximum: 3650,
-    default: 30
+    default: retention.minuteDays
   }),
   AGGREGATOR_PUBLISH_INTERVAL_MS: Type.Integer({
     description: 'how often changed minutes are published',

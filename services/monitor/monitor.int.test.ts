@@ -5,6 +5,7 @@ import {
   createProducer,
   createTopics,
   deadLetterTopic,
+  keepsEverything,
   operateOnDeadLetters,
   planReplay,
   runStage
@@ -22,8 +23,8 @@ test('lag is told in records and seconds, with what hangs, for groups without me
   const group = `group-${topic}`
   const shape = { partitions: 1, replicationFactor: 1 }
   await createTopics(connection, [
-    { name: topic, ...shape },
-    { name: deadLetterTopic(topic), ...shape }
+    { name: topic, ...shape, configs: { 'retention.ms': '7200000' } },
+    { name: deadLetterTopic(topic), ...shape, configs: keepsEverything }
   ])
   const producer = await createProducer(connection)
   const transactional = await new ScriptedProducer(connection, `transactional-${topic}`).init()
@@ -60,6 +61,11 @@ test('lag is told in records and seconds, with what hangs, for groups without me
   await until('lag', async () => (await metric('orderly_consumer_lag_records', ofGroup)) === 2)
   const seconds = (await metric('orderly_consumer_lag_seconds', ofGroup)) ?? 0
   assert.ok(seconds >= 90 && seconds < 180, `${seconds} s`)
+  assert.equal(await metric('orderly_kafka_topic_retention_seconds', `topic="${topic}"`), 7_200)
+  const ofLetters = `topic="${deadLetterTopic(topic)}"`
+  await until('retention of dead letters', async () =>
+    Number.isNaN(await metric('orderly_kafka_topic_retention_seconds', ofLetters))
+  )
   assert.equal(await metric('orderly_consumer_group_members', `group="${group}"`), 0)
 
   await transactional.write(topic, 0, ['a', 'b'])

@@ -1,3 +1,4 @@
+import { retention } from '@orderly/contracts'
 import { databaseSettings, httpPort, kafkaSettings, registrySettings, serviceSettings } from '@orderly/service-kit'
 import { Type } from 'typebox'
 import { locales } from './domain/message.ts'
@@ -72,7 +73,7 @@ export const configSchema = Type.Object({
     description: 'for how many days what was sent is remembered; longer than the topics keep their records',
     minimum: 1,
     maximum: 3_650,
-    default: 30
+    default: retention.deliveryDays
   }),
   ...sinkSettings
 })

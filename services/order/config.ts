@@ -1,4 +1,5 @@
 import { callerSettings } from '@orderly/callers'
+import { retention } from '@orderly/contracts'
 import { databaseSettings, kafkaSettings, registrySettings, serviceSettings } from '@orderly/service-kit'
 import { Type } from 'typebox'
 
@@ -28,9 +29,9 @@ export const configSchema = Type.Object({
   }),
   ORDER_KEY_HOURS: Type.Integer({
     description: 'how many hours an idempotency key is remembered',
-    minimum: 24,
+    minimum: retention.keyHours,
     maximum: 8_760,
-    default: 24
+    default: retention.keyHours
   }),
   ORDER_MAX_STREAMS: Type.Integer({
     description: 'how many streams of status may be open; more are answered 503',

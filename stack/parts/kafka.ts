@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { brokerRetention } from '@orderly/contracts'
 import { checkConnection, type KafkaConnection } from '@orderly/kafka'
 import { isAtLeast, type Java } from '../preflight/java.ts'
 import { loopback } from '../processes/ports.ts'
@@ -172,6 +173,7 @@ export function commonBrokerSettings(brokers: number): Record<string, string | n
     'transaction.abort.timed.out.transaction.cleanup.interval.ms': 2000,
     // One that follows another at once waits for its markers, which take a millisecond or two; by default it is tried again after 20.
     'add.partitions.to.txn.retry.backoff.ms': 1,
+    ...brokerRetention,
     'group.initial.rebalance.delay.ms': 0,
     'num.network.threads': 2,
     'num.io.threads': 4,

@@ -1,19 +1,16 @@
+import { operationLogTopic, topicConfig } from '@orderly/contracts'
 import {
   createTopicReader,
   createTopics,
   type KafkaConnection,
-  keepsEverything,
   type OperationStep,
   type OutputRecord
 } from '@orderly/kafka'
 
 /**
- * The audit of what was done with dead letters: a topic of its own that forgets nothing. Each step of an operation is a record in
- * it, written in the transaction that takes the step, so the log says neither more nor less than what happened.
+ * One step of an operation on dead letters. The log of operations is a topic that keeps its records for ever. Each step is written in
+ * the transaction that takes it, so the log has exactly the steps that were taken.
  */
-export const operationLogTopic = 'dlq.operations'
-
-/** One step, as it stands in the log. */
 export interface LoggedStep {
   readonly operation: string
   readonly kind: 'replay' | 'drop'
@@ -34,7 +31,7 @@ export interface LoggedStep {
 
 export async function createOperationLog(connection: KafkaConnection): Promise<void> {
   await createTopics(connection, [
-    { name: operationLogTopic, partitions: 1, replicationFactor: -1, configs: keepsEverything }
+    { name: operationLogTopic, partitions: 1, replicationFactor: -1, configs: topicConfig(operationLogTopic) }
   ])
 }
 

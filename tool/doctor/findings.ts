@@ -1,34 +1,20 @@
 import { passingGroups, topicNames } from '@orderly/contracts'
-import type { HangingTransaction, LetterKey, PartitionLag, TopicDescription } from '@orderly/kafka'
+import type { HangingTransaction, LetterKey } from '@orderly/kafka'
 import { orderly } from '../command-line/command.ts'
 import { plural } from '../command-line/numbers.ts'
 import { formatDuration } from '../command-line/time.ts'
+import { type Finding, problem } from './finding.ts'
 import { type FoundIncident, incidentFindings } from './incident-findings.ts'
-
-/** Something that is not as it should be, and what to do about it. One line each. */
-export interface Finding {
-  readonly severity: 'problem' | 'hint'
-  readonly about: string
-  readonly what: string
-  readonly todo: string
-}
+import { configFindings, type RetentionFacts, unreadFindings } from './retention-findings.ts'
 
 /** What was seen. A part that could not be looked at is undefined, and its own finding says why. */
-export interface Facts {
-  readonly nowMs: number
+export interface Facts extends RetentionFacts {
   /** Why a server does not answer; undefined when it does. */
   readonly kafkaFailure: string | undefined
   readonly databaseFailure: string | undefined
   readonly registryFailure: string | undefined
-  readonly topics: readonly (TopicDescription & { readonly retentionMs: string | undefined })[]
   /** Topics that the pipeline needs. */
   readonly missingTopics: readonly string[]
-  readonly groups: readonly {
-    readonly groupID: string
-    readonly state: string
-    readonly members: readonly unknown[]
-    readonly lag: readonly PartitionLag[]
-  }[]
   readonly transactions: readonly HangingTransaction[]
   readonly letters: readonly LetterKey[]
   readonly targets: readonly { readonly target: string; readonly reason: string | null; readonly waiting: number }[]
@@ -48,6 +34,8 @@ export function diagnose(facts: Facts, thresholds: Thresholds): Finding[] {
   return [
     ...servers(facts),
     ...topicFindings(facts),
+    ...configFindings(facts),
+    ...unreadFindings(facts),
     ...facts.transactions.map(transaction => transactionFinding(transaction, facts.nowMs)),
     ...groupFindings(facts, thresholds),
     ...letterFindings(facts),
@@ -55,10 +43,6 @@ export function diagnose(facts: Facts, thresholds: Thresholds): Finding[] {
     ...movementFindings(facts),
     ...incidentFindings(facts)
   ].toSorted((a, b) => Number(a.severity === 'hint') - Number(b.severity === 'hint'))
-}
-
-export function problem(about: string, what: string, todo: string): Finding {
-  return { severity: 'problem', about, what, todo }
 }
 
 function servers({ kafkaFailure, databaseFailure, registryFailure }: Facts): Finding[] {
@@ -80,8 +64,6 @@ function servers({ kafkaFailure, databaseFailure, registryFailure }: Facts): Fin
   return found
 }
 
-const sevenDaysMs = 7 * 86_400_000
-
 function topicFindings({ topics, missingTopics }: Facts): Finding[] {
   const found = missingTopics.map(name =>
     problem(
@@ -90,7 +72,7 @@ function topicFindings({ topics, missingTopics }: Facts): Finding[] {
       'create it with the partitions of the others (npm start does), then start the services again'
     )
   )
-  for (const { name, partitions, retentionMs } of topics) {
+  for (const { name, partitions } of topics) {
     const leaderless = partitions.filter(({ leaderID }) => leaderID < 0).map(({ partition }) => partition)
     if (leaderless.length > 0) {
       const what = `${plural(leaderless.length, 'partition')} without a leader (${leaderless.join(', ')})`
@@ -102,12 +84,6 @@ function topicFindings({ topics, missingTopics }: Facts): Finding[] {
     if (behind.length > 0) {
       const what = `${plural(behind.length, 'partition')} with replicas that are out of step`
       found.push(problem(name, what, 'see which broker is down or slow: one more failure may stop the writers'))
-    }
-    const keepsMs = Number(retentionMs ?? -1)
-    if (name.endsWith('.dlq') && keepsMs >= 0) {
-      const what = `forgets dead letters after ${formatDuration(keepsMs)}, and that their keys are parked`
-      const todo = 'set its retention.ms to -1'
-      found.push({ severity: keepsMs < sevenDaysMs ? 'problem' : 'hint', about: name, what, todo })
     }
   }
   return found

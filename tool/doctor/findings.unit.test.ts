@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { topicConfig } from '@orderly/contracts'
 import type { PartitionLag } from '@orderly/kafka'
 import { diagnose, type Facts } from './findings.ts'
 
@@ -10,6 +11,7 @@ const well: Facts = {
   databaseFailure: undefined,
   registryFailure: undefined,
   topics: [],
+  brokers: new Map(),
   missingTopics: [],
   groups: [],
   transactions: [],
@@ -34,13 +36,11 @@ const lag: PartitionLag = {
 }
 const group = { groupID: 'orders-created', state: 'Stable', members: [member], lag: [lag] }
 const partition = { partition: 0, leaderID: 1, replicaIDs: [1, 2], inSyncReplicaIDs: [1, 2] }
-const topic = {
-  name: 'orders.created',
-  topicID: 't',
-  isInternal: false,
-  partitions: [partition],
-  retentionMs: '604800000'
-}
+const configs = (more: Readonly<Record<string, string>> = {}) =>
+  new Map(Object.entries({ 'min.insync.replicas': '1', ...topicConfig('orders.created'), ...more }))
+const topic = { name: 'orders.created', topicID: 't', isInternal: false, partitions: [partition], configs: configs() }
+const brokers = new Map([1, 2].map(id => [id, new Map([['offsets.retention.minutes', '43200']])]))
+const day = 86_400_000
 
 function find(facts: Partial<Facts>): string[] {
   return diagnose({ ...well, ...facts }, { waitingMs: 30_000 }).map(
@@ -88,11 +88,27 @@ test('each thing that is wrong is found, with what to do', () => {
       { topics: [{ ...topic, partitions: [{ ...partition, inSyncReplicaIDs: [1] }] }] },
       /replicas that are out of step/
     ],
+    [{ topics: [{ ...topic, name: 'orders.created.dlq' }] }, /^problem orders\.created\.dlq: keeps records for 30d/],
+    [{ topics: [{ ...topic, configs: configs({ 'retention.ms': String(7 * day) }) }] }, /keeps records for 7d only/],
+    [{ topics: [{ ...topic, configs: configs({ 'retention.bytes': '1000' }) }] }, /removes records as soon as/],
+    [{ topics: [{ ...topic, configs: configs({ 'cleanup.policy': 'compact' }) }] }, /has the cleanup\.policy compact/],
+    [{ topics: [{ ...topic, configs: configs({ 'min.insync.replicas': '2' }) }] }, /one broker that is away stops/],
     [
-      { topics: [{ ...topic, name: 'orders.created.dlq' }] },
-      /^hint orders\.created\.dlq: forgets dead letters after 7d/
+      { topics: [{ ...topic, partitions: [{ ...partition, replicaIDs: [1, 2, 3], inSyncReplicaIDs: [1, 2, 3] }] }] },
+      /has min\.insync\.replicas 1 with 3 replicas\. set it to 2/
     ],
-    [{ topics: [{ ...topic, name: 'orders.created.dlq', retentionMs: '3600000' }] }, /^problem orders\.created\.dlq/],
+    [
+      { topics: [{ ...topic, partitions: [{ ...partition, replicaIDs: [1], inSyncReplicaIDs: [1] }] }], brokers },
+      /has 1 replica on 2 brokers/
+    ],
+    [
+      { brokers: new Map([[1, new Map([['offsets.retention.minutes', '10080']])]]) },
+      /^problem kafka: offsets\.retention\.minutes is 10080 on broker 1\. set it to 43200/
+    ],
+    [
+      { groups: [{ ...group, lag: [{ ...lag, waitingSinceMs: undefined, lagRecords: 0, beginningOffset: 12n }] }] },
+      /^problem group orders-created: the records 10 to 12 of orders\.created\/3 were removed/
+    ],
     [{ groups: [{ ...group, members: [] }] }, /^problem group orders-created: has no members, and 5 records wait/],
     [{ groups: [{ ...group, members: [], lag: [] }] }, /^hint group orders-created: has no members\./],
     [
@@ -120,6 +136,19 @@ test('each thing that is wrong is found, with what to do', () => {
     assert.match(found ?? 'nothing', expected)
     assert.deepEqual(others, [])
   }
+})
+
+test('a record that is not read for half of its retention is found before it is removed', () => {
+  const waiting = (ageMs: number) => [{ ...group, lag: [{ ...lag, waitingSinceMs: nowMs - ageMs }] }]
+  const about = (ageMs: number, config = configs()) =>
+    find({ topics: [{ ...topic, configs: config }], groups: waiting(ageMs) }).filter(each => each.includes('oldest'))
+  assert.deepEqual(about(14 * day), [])
+  assert.match(
+    about(16 * day)[0] ?? '',
+    /^problem group orders-created: .* is 16d old and will be removed in 14d\. raise/
+  )
+  assert.match(about(31 * day)[0] ?? '', /at any moment/)
+  assert.deepEqual(about(31 * day, configs({ 'retention.ms': '-1' })), [])
 })
 
 test('transactions that hold up readers are told apart by who can end them', () => {

@@ -1,4 +1,4 @@
-import { topicNames } from '@orderly/contracts'
+import { brokerRetention, topicNames } from '@orderly/contracts'
 import { deadLetterTopic, readDeadLetters } from '@orderly/kafka'
 import { openIncidents } from '@orderly/positions'
 import { checkDatabase } from '@orderly/postgres'
@@ -24,7 +24,14 @@ export async function observe(connections: Connections, signal: AbortSignal, tra
     kafkaFailure: kafka.failure,
     databaseFailure: databaseFacts.failure,
     registryFailure: registryFailure.failure,
-    ...(kafka.result ?? { topics: [], missingTopics: [], groups: [], transactions: [], letters: [] }),
+    ...(kafka.result ?? {
+      topics: [],
+      brokers: new Map(),
+      missingTopics: [],
+      groups: [],
+      transactions: [],
+      letters: []
+    }),
     ...(databaseFacts.result ?? { targets: [], givenUp: 0, unpublished: noMovements, incidents: [] })
   }
 }
@@ -49,15 +56,20 @@ async function observeKafka(connections: Connections, signal: AbortSignal, trans
   )
   const deadLetters = [...names].filter(name => name.endsWith(deadLetterTopic('')))
   const patience = AbortSignal.any([signal, AbortSignal.timeout(dlqPatienceMs)])
-  const [configs, groups, transactions, letters] = await Promise.all([
-    names.size === 0 ? new Map() : inspector.topicConfigs([...names]),
+  const [configs, brokers, groups, transactions, letters] = await Promise.all([
+    inspector.topicConfigs([...names]),
+    inspector.brokerConfigs(Object.keys(brokerRetention)),
     readGroups(inspector, undefined),
     inspector.hangingTransactions(places, { afterMs: transactionAgeMs }),
     deadLetters.length === 0 ? [] : readDeadLetters(connections.kafka(), deadLetters, patience)
   ])
   const needed = Object.values(topicNames).flatMap(name => [name, deadLetterTopic(name)])
   return {
-    topics: described.map(topic => ({ ...topic, retentionMs: configs.get(topic.name)?.get('retention.ms')?.value })),
+    topics: described.map(topic => {
+      const own = [...(configs.get(topic.name)?.values() ?? [])]
+      return { ...topic, configs: new Map(own.map(({ name, value }) => [name, value])) }
+    }),
+    brokers,
     missingTopics: needed.filter(name => !names.has(name)),
     groups,
     transactions,

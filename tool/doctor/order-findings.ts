@@ -6,7 +6,8 @@ import { formatDuration } from '../command-line/time.ts'
 import { shellKeyOptions } from '../dlq/key-text.ts'
 import { statusOf } from '../orders/life.ts'
 import type { FoundRecord, OrderTables, Row } from '../orders/sources.ts'
-import { type Facts, type Finding, problem, type Thresholds } from './findings.ts'
+import { type Finding, problem } from './finding.ts'
+import type { Facts, Thresholds } from './findings.ts'
 
 /** All that is written of an order. */
 export interface OrderTraces {

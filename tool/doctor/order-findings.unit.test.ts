@@ -9,7 +9,7 @@ const nowMs = 1_700_000_000_000
 const facts: Facts = {
   nowMs,
   ...{ kafkaFailure: undefined, databaseFailure: undefined, registryFailure: undefined },
-  ...{ topics: [], missingTopics: [], groups: [], transactions: [], letters: [], targets: [] },
+  ...{ topics: [], brokers: new Map(), missingTopics: [], groups: [], transactions: [], letters: [], targets: [] },
   ...{ givenUp: 0, unpublished: { count: 0, oldestMs: undefined }, incidents: [] }
 }
 const lag = {

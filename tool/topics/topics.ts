@@ -19,7 +19,7 @@ export const showTopics: Command = {
       inspector.offsets(places, 'beginning'),
       inspector.offsets(places, 'stable-end'),
       inspector.offsets(places, 'end'),
-      topics.length === 0 ? undefined : inspector.topicConfigs(topics.map(({ name }) => name))
+      inspector.topicConfigs(topics.map(({ name }) => name))
     ])
     const described = topics.map(({ name, partitions }) => ({
       name,
@@ -28,7 +28,7 @@ export const showTopics: Command = {
         const offset = (offsets: readonly ({ offset: bigint } | undefined)[]) => offsets[index]?.offset
         return { ...own, beginning: offset(beginnings), stableEnd: offset(stableEnds), end: offset(ends) }
       }),
-      configs: [...(configs?.get(name)?.values() ?? [])]
+      configs: [...(configs.get(name)?.values() ?? [])]
     }))
     output.json(
       described.map(({ configs, ...own }) => ({

@@ -142,4 +142,8 @@ test('topics are described with their leaders and with what is configured', asyn
   const configs = (await inspector.topicConfigs([topic])).get(topic)
   assert.deepEqual(configs?.get('retention.ms'), { name: 'retention.ms', value: '7200000', isOwn: true })
   assert.equal(configs?.get('cleanup.policy')?.isOwn, false)
+  const chosen = await inspector.topicConfigs([topic, 'no-such-topic'], ['retention.ms'])
+  assert.deepEqual([...chosen.keys(), ...(chosen.get(topic)?.keys() ?? [])], [topic, 'retention.ms'])
+  const [settings, ...otherBrokers] = (await inspector.brokerConfigs(['num.partitions'])).values()
+  assert.deepEqual([settings, otherBrokers], [new Map([['num.partitions', '4']]), []])
 })

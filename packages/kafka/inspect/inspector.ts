@@ -10,7 +10,13 @@ import { describeGroup, type GroupDescription, listGroups } from './groups.ts'
 import { findHangingTransactions, type HangingTransaction } from './hanging-transactions.ts'
 import { groupLag, type PartitionLag } from './lag.ts'
 import { describeQuorum, type QuorumDescription } from './quorum.ts'
-import { describeTopicConfigs, describeTopics, type TopicConfig, type TopicDescription } from './topics.ts'
+import {
+  describeBrokerConfigs,
+  describeTopicConfigs,
+  describeTopics,
+  type TopicConfig,
+  type TopicDescription
+} from './topics.ts'
 import { type HeldPartition, heldPartitions, type OpenTransaction, openTransactions } from './transactions.ts'
 
 /**
@@ -21,7 +27,13 @@ export interface KafkaInspector {
   /** All topics that may be seen, or those of these names that exist, by name. */
   topics(names?: readonly string[]): Promise<TopicDescription[]>
   quorum(): Promise<QuorumDescription>
-  topicConfigs(names: readonly string[]): Promise<ReadonlyMap<string, ReadonlyMap<string, TopicConfig>>>
+  /** Returns configurations by topic and name, those with these names where some are given. Topics that do not exist are left out. */
+  topicConfigs(
+    topics: readonly string[],
+    names?: readonly string[]
+  ): Promise<ReadonlyMap<string, ReadonlyMap<string, TopicConfig>>>
+  /** Returns the settings with these names, by broker and name. */
+  brokerConfigs(names: readonly string[]): Promise<ReadonlyMap<number, ReadonlyMap<string, string>>>
   /**
    * Returns the offsets in the order of the partitions; undefined for one that has no leader, or whose leader does not answer. At a
    * time: the first record that is as young, or -1.
@@ -78,7 +90,9 @@ export function createInspector(
   const inspector: KafkaInspector = {
     topics: names => ask('describing topics', () => describeTopics(cluster, names)),
     quorum: () => ask('describing the quorum', () => describeQuorum(cluster)),
-    topicConfigs: names => ask('reading configurations', () => describeTopicConfigs(cluster, names)),
+    topicConfigs: (topics, names) =>
+      ask('reading configurations of topics', () => describeTopicConfigs(cluster, topics, names)),
+    brokerConfigs: names => ask('reading settings of brokers', () => describeBrokerConfigs(cluster, names)),
     async offsets(partitions, at) {
       let answer: FoundOffsets | undefined
       const askAll = async () => {

@@ -1,5 +1,6 @@
 import { ConfigResourceTypes, describeConfigsV4, metadataV12 } from '@platformatic/kafka'
 import type { Cluster } from '../cluster/cluster.ts'
+import { request } from '../cluster/requests.ts'
 import { checkCode } from '../errors.ts'
 
 export interface TopicDescription {
@@ -50,15 +51,21 @@ export interface TopicConfig {
 const unknownTopic = 3
 const ownSource = 1
 
-/** What each topic is configured with, by topic and then by name. @throws KafkaError also when a topic does not exist */
+/** Returns the configuration of each topic, by topic and then by name, without topics that do not exist. */
 export async function describeTopicConfigs(
   cluster: Cluster,
-  topics: readonly string[]
+  topics: readonly string[],
+  names?: readonly string[]
 ): Promise<ReadonlyMap<string, ReadonlyMap<string, TopicConfig>>> {
-  const resources = topics.map(name => ({ resourceType: ConfigResourceTypes.TOPIC, resourceName: name }))
-  const response = await cluster.askAny(describeConfigsV4.api, resources, false, false)
+  if (topics.length === 0) return new Map()
+  const configurationKeys = names && [...names]
+  const resources = topics.map(resourceName => ({
+    ...{ resourceType: ConfigResourceTypes.TOPIC, resourceName, configurationKeys }
+  }))
+  const { results } = await cluster.askAny(describeConfigsV4.api, resources, false, false)
+  const found = results.filter(({ errorCode }) => errorCode !== unknownTopic)
   return new Map(
-    response.results.map(({ resourceName, errorCode, configs }) => {
+    found.map(({ resourceName, errorCode, configs }) => {
       checkCode(errorCode, `reading the configuration of ${resourceName}`)
       const values = configs.map(({ name, value, configSource }): [string, TopicConfig] => [
         name,
@@ -67,4 +74,22 @@ export async function describeTopicConfigs(
       return [resourceName, new Map(values)]
     })
   )
+}
+
+/** Returns settings of each broker, by broker and then by name. Each broker is asked for its own. */
+export async function describeBrokerConfigs(
+  cluster: Cluster,
+  names: readonly string[]
+): Promise<ReadonlyMap<number, ReadonlyMap<string, string>>> {
+  await cluster.refresh()
+  const asking = cluster.brokerIDs.map(async brokerID => {
+    const resource = { resourceType: ConfigResourceTypes.BROKER, resourceName: String(brokerID) }
+    const connection = await cluster.connectionTo(brokerID)
+    const resources = [{ ...resource, configurationKeys: [...names] }]
+    const { results } = await request(connection, describeConfigsV4.api, resources, false, false)
+    for (const { errorCode } of results) checkCode(errorCode, `reading the configuration of broker ${brokerID}`)
+    const values = results.flatMap(({ configs }) => configs.map(({ name, value }) => [name, value ?? ''] as const))
+    return [brokerID, new Map(values)] as const
+  })
+  return new Map(await Promise.all(asking))
 }

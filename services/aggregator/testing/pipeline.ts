@@ -1,5 +1,5 @@
 import type { TestContext } from 'node:test'
-import { connectTopics, createSchemaRegistry, type OrderRate, topicConfigs, toRecord } from '@orderly/contracts'
+import { connectTopics, createSchemaRegistry, type OrderRate, topicConfig, toRecord } from '@orderly/contracts'
 import { orderRate as anyRate, orderCreated } from '@orderly/contracts/testing'
 import { createProducer, createTopics, deadLetterTopic, type KafkaConnection, type StagePoint } from '@orderly/kafka'
 import { deleteTopic, type RecordedRecord, readCommitted } from '@orderly/kafka/testing'
@@ -61,7 +61,7 @@ export async function startPipeline(
         name,
         partitions: 4,
         replicationFactor: 1,
-        configs: clock === 'test' && name === ordersCreated.name ? {} : (topicConfigs[name] ?? {})
+        configs: clock === 'test' && name === ordersCreated.name ? {} : topicConfig(name)
       }))
     )
   await create([ordersCreated.name, deadLetterTopic(ordersCreated.name), orderRate.name])

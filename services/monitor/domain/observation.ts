@@ -45,6 +45,10 @@ export interface Partition {
 
 export interface Topic {
   readonly name: string
+  /** One of Kafka's own. */
+  readonly isInternal: boolean
+  /** Undefined where the topic keeps its records for ever. */
+  readonly retentionMs: number | undefined
   readonly partitions: readonly {
     readonly leaderID: number
     readonly replicaIDs: readonly number[]
@@ -55,6 +59,13 @@ export interface Topic {
 /** How long the record that waits longest has waited; clocks that disagree make it no less than nothing. */
 export function lagSeconds({ waitingSinceMs }: Pick<Lag, 'waitingSinceMs'>, atMs: number): number {
   return waitingSinceMs === undefined ? 0 : Math.max(0, atMs - waitingSinceMs) / 1_000
+}
+
+/** Returns how long a topic keeps records, from its configuration; undefined when it keeps the newest of each key, or all. */
+export function retentionMsOf(config: ReadonlyMap<string, { readonly value: string }> | undefined): number | undefined {
+  const policies = config?.get('cleanup.policy')?.value.split(',') ?? []
+  const retentionMs = Number(config?.get('retention.ms')?.value ?? -1)
+  return policies.includes('delete') && retentionMs >= 0 ? retentionMs : undefined
 }
 
 /** How far readers of committed records are held up: behind the high watermark. */
@@ -68,7 +79,7 @@ export interface Replication {
 }
 
 /** A partition without a leader is offline, and not counted as under-replicated as well. */
-export function replicationOf(topics: readonly Topic[]): Replication {
+export function replicationOf(topics: readonly Pick<Topic, 'partitions'>[]): Replication {
   const partitions = topics.flatMap(topic => topic.partitions)
   const isOffline = ({ leaderID }: { leaderID: number }) => leaderID < 0
   const lacks = (each: (typeof partitions)[number]) => each.inSyncReplicaIDs.length < each.replicaIDs.length

@@ -1,5 +1,5 @@
 import type { KafkaInspector } from '@orderly/kafka'
-import { chooseGroups, type Group, type Lag, type Observation } from '../domain/observation.ts'
+import { chooseGroups, type Group, type Lag, type Observation, retentionMsOf } from '../domain/observation.ts'
 
 export interface ObserveOptions {
   readonly hangingAfterMs: number
@@ -7,10 +7,15 @@ export interface ObserveOptions {
   readonly maxGroups: number
 }
 
+const retentionConfigs = ['cleanup.policy', 'retention.ms']
+
 /** One look at everything. @throws KafkaError when the cluster cannot be asked */
 export async function observeCluster(inspector: KafkaInspector, options: ObserveOptions): Promise<Observation> {
   const quorum = await inspector.quorum()
-  const topics = await inspector.topics()
+  const described = await inspector.topics()
+  const names = described.filter(({ isInternal }) => !isInternal).map(({ name }) => name)
+  const configs = await inspector.topicConfigs(names, retentionConfigs)
+  const topics = described.map(topic => ({ ...topic, retentionMs: retentionMsOf(configs.get(topic.name)) }))
   const places = topics
     .filter(({ isInternal }) => !isInternal)
     .flatMap(({ name, partitions }) =>

@@ -49,6 +49,11 @@ export function clusterMetrics(metrics: Metrics): ClusterMetrics {
     ['kind', 'topic']
   )
   const oldest = gauge('orderly_kafka_oldest_transaction_age_seconds', 'Age of the oldest open transaction.')
+  const retention = gauge(
+    'orderly_kafka_topic_retention_seconds',
+    'How long a topic keeps its records; +Inf when it keeps them for ever.',
+    ['topic']
+  )
   const underReplicated = gauge(
     'orderly_kafka_under_replicated_partitions',
     'Partitions some replicas of which are not in sync.'
@@ -74,7 +79,7 @@ export function clusterMetrics(metrics: Metrics): ClusterMetrics {
     observed(observation, durationMs) {
       const { atMs, lags, groups, partitions, topics, controllerID } = observation
       // What is gone must not be told on.
-      for (const each of [lagRecords, lagAge, members, endOffset, heldUp, hanging]) each.reset()
+      for (const each of [lagRecords, lagAge, members, endOffset, heldUp, hanging, retention]) each.reset()
       for (const lag of lags) {
         const labels = { group: lag.groupID, topic: lag.topic, partition: lag.partition }
         lagRecords.set(labels, lag.lagRecords)
@@ -87,6 +92,9 @@ export function clusterMetrics(metrics: Metrics): ClusterMetrics {
       }
       for (const { count, ...labels } of hangingByTopic(observation)) hanging.set(labels, count)
       oldest.set(oldestTransactionSeconds(observation))
+      for (const { name, isInternal, retentionMs = Infinity } of topics) {
+        if (!isInternal) retention.set({ topic: name }, retentionMs / 1_000)
+      }
       const replication = replicationOf(topics)
       underReplicated.set(replication.underReplicated)
       offline.set(replication.offline)

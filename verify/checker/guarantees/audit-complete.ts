@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { topicConfigs, topicNames } from '@orderly/contracts'
+import { topicConfig, topicNames } from '@orderly/contracts'
 import type { AuditRow, RecordedRecord } from '../../history/history.ts'
 import { placeOf } from '../evidence.ts'
 import type { Finding, Guarantee } from '../guarantee.ts'
@@ -31,7 +31,7 @@ export const auditComplete: Guarantee = {
         if (summary !== undefined) findings.push({ ...about(record), summary })
       }
       const newest = new Map(records.map(({ partition, key, offset }) => [`${partition} ${key}`, offset]))
-      const isCompacted = topicConfigs[topic]?.['cleanup.policy'] === 'compact'
+      const isCompacted = topicConfig(topic)['cleanup.policy'] === 'compact'
       for (const row of rows) {
         if (row.topic !== topic || places.has(placeOf(row))) continue
         if (isCompacted && (newest.get(`${row.partition} ${row.key}`) ?? row.offset) > row.offset) continue

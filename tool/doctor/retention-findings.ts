@@ -1,0 +1,115 @@
+import { brokerRetention, operationLogTopic, topicConfig, topicNames } from '@orderly/contracts'
+import { deadLetterTopic, type PartitionLag, type TopicDescription } from '@orderly/kafka'
+import { orderly } from '../command-line/command.ts'
+import { plural } from '../command-line/numbers.ts'
+import { formatDuration } from '../command-line/time.ts'
+import { type Finding, problem } from './finding.ts'
+
+interface TopicFacts extends TopicDescription {
+  readonly configs: ReadonlyMap<string, string>
+}
+
+export interface RetentionFacts {
+  readonly nowMs: number
+  readonly topics: readonly TopicFacts[]
+  /** Settings of each broker. */
+  readonly brokers: ReadonlyMap<number, ReadonlyMap<string, string>>
+  readonly groups: readonly {
+    readonly groupID: string
+    readonly state: string
+    readonly members: readonly unknown[]
+    readonly lag: readonly PartitionLag[]
+  }[]
+}
+
+/** A group that has not read a record for this share of the time for which its topic keeps records will lose it soon. */
+const alarmingShare = 0.5
+const forEver = -1
+const ownTopics = new Set<string>([...Object.values(topicNames), operationLogTopic])
+
+/** Returns what differs from the retention table (contracts/retention.ts), and topics that one broken broker stops or loses. */
+export function configFindings({ topics, brokers }: RetentionFacts): Finding[] {
+  const own = topics.filter(({ name }) => ownTopics.has(name) || name.endsWith(deadLetterTopic('')))
+  return [
+    ...own.flatMap(keptFindings),
+    ...own.flatMap(topic => replicationFindings(topic, brokers.size)),
+    ...brokerFindings(brokers)
+  ]
+}
+
+function keptFindings({ name, configs }: TopicFacts): Finding[] {
+  const found: Finding[] = []
+  for (const [config, wanted] of Object.entries(topicConfig(name))) {
+    const value = configs.get(config)
+    if (value === undefined || value === wanted) continue
+    const todo = `set its ${config} to ${wanted}`
+    if (config === 'cleanup.policy') found.push(problem(name, `has the ${config} ${value}`, todo))
+    if (config === 'retention.ms' && isLess(value, wanted)) {
+      const what = `keeps records for ${formatDuration(Number(value))} only`
+      found.push(problem(name, what, `${todo}: records that were not read, and blocked keys, are forgotten then`))
+    }
+    if (config === 'retention.bytes' && isLess(value, wanted))
+      found.push(problem(name, `removes records as soon as a partition has ${value} bytes`, todo))
+  }
+  return found
+}
+
+const isLess = (value: string, wanted: string): boolean =>
+  Number(value) !== forEver && (Number(wanted) === forEver || Number(value) < Number(wanted))
+
+function replicationFindings({ name, partitions, configs }: TopicFacts, brokers: number): Finding[] {
+  const replicas = Math.min(...partitions.map(({ replicaIDs }) => replicaIDs.length))
+  const inSync = Number(configs.get('min.insync.replicas') ?? 1)
+  if (replicas < Math.min(3, brokers)) {
+    const todo = 'add replicas with kafka-reassign-partitions.sh: otherwise a broken disk loses records'
+    return [problem(name, `has ${plural(replicas, 'replica')} on ${plural(brokers, 'broker')}`, todo)]
+  }
+  if (replicas >= 3 && inSync < 2) {
+    const todo = 'set it to 2: otherwise orders are acknowledged that only one broker has'
+    return [problem(name, `has min.insync.replicas ${inSync} with ${replicas} replicas`, todo)]
+  }
+  if (replicas > 1 && inSync >= replicas) {
+    const todo = 'lower it by one, or add a replica: otherwise one broker that is away stops all writers'
+    return [problem(name, `has min.insync.replicas ${inSync} with ${replicas} replicas`, todo)]
+  }
+  return []
+}
+
+function brokerFindings(brokers: RetentionFacts['brokers']): Finding[] {
+  return Object.entries(brokerRetention).flatMap(([setting, wanted]) => {
+    const short = [...brokers].filter(([, settings]) => Number(settings.get(setting) ?? wanted) < wanted)
+    if (short.length === 0) return []
+    const values = short.map(([brokerID, settings]) => `${settings.get(setting)} on broker ${brokerID}`).join(', ')
+    return [problem('kafka', `${setting} is ${values}`, `set it to ${wanted} or more: ${consequences[setting]}`)]
+  })
+}
+
+const consequences: Readonly<Record<string, string>> = {
+  'offsets.retention.minutes': 'a group that was away for longer has lost its offsets and does not start',
+  'producer.id.expiration.ms': 'an order that is retried with its key after that may be written twice'
+}
+
+/** Returns what retention has removed, or will remove soon, before a group has read it. */
+export function unreadFindings({ topics, groups, nowMs }: RetentionFacts): Finding[] {
+  const configs = new Map(topics.map(({ name, configs }) => [name, configs]))
+  return groups.flatMap(({ groupID, lag }) => {
+    const removed = lag.filter(isRemoved).map(({ topic, partition, committedOffset, beginningOffset }) => {
+      const what = `the records ${committedOffset} to ${beginningOffset} of ${topic}/${partition} were removed before they were read`
+      const todo = `start the service that reads it: it continues behind them and names them in ${orderly} doctor; raise retention.ms`
+      return problem(`group ${groupID}`, what, todo)
+    })
+    const endangered = lag.flatMap(own => {
+      const retentionMs = Number(configs.get(own.topic)?.get('retention.ms') ?? forEver)
+      const ageMs = own.waitingSinceMs === undefined ? 0 : nowMs - own.waitingSinceMs
+      const isDeleted = configs.get(own.topic)?.get('cleanup.policy')?.includes('delete') === true
+      if (!isDeleted || retentionMs < 0 || ageMs < retentionMs * alarmingShare) return []
+      const left = ageMs < retentionMs ? `in ${formatDuration(retentionMs - ageMs)}` : 'at any moment'
+      const what = `its oldest unread record in ${own.topic}/${own.partition} is ${formatDuration(ageMs)} old and will be removed ${left}`
+      return [problem(`group ${groupID}`, what, `raise retention.ms of ${own.topic} now; then see why it is not read`)]
+    })
+    return [...removed, ...endangered]
+  })
+}
+
+const isRemoved = ({ committedOffset, beginningOffset }: PartitionLag): boolean =>
+  committedOffset !== undefined && committedOffset < beginningOffset
