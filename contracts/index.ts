@@ -1,3 +1,4 @@
+export { acceptanceReadMs, acceptanceRecord, acceptanceTopic, pausedUntilMsOf } from './acceptance.ts'
 export { ContractError, type ContractErrorCode, SchemaRejectedError } from './errors.ts'
 export { failureReasons } from './failure-reasons.ts'
 export type { ConfirmedItem, InventoryConfirmed } from './generated/inventory-confirmed.ts'

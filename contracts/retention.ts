@@ -1,4 +1,5 @@
 import { deadLetterTopicConfig, isDeadLetterTopic, keepsEverything } from '@orderly/kafka'
+import { acceptanceTopic } from './acceptance.ts'
 import { topicNames } from './topics.ts'
 
 /**
@@ -46,6 +47,7 @@ const ownConfigs: Readonly<Record<string, TopicConfig>> = {
   // Stock is rebuilt from all movements: docs/decisions/0067.
   [topicNames.stockMovements]: keepsEverything,
   [operationLogTopic]: keepsEverything,
+  [acceptanceTopic]: { 'cleanup.policy': 'compact' },
   // The newest record of each window is its figure. A segment is compacted only after it was closed.
   [topicNames.orderRate]: { 'cleanup.policy': 'compact', 'segment.ms': '3600000' }
 }

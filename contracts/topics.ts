@@ -65,6 +65,8 @@ export interface KafkaUses {
   readonly transactionalIDPrefix?: string
   /** Topics without events that it writes. */
   readonly otherTopics?: readonly string[]
+  /** Topics without events that it reads. */
+  readonly otherInputs?: readonly string[]
 }
 
 /**

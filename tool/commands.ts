@@ -11,11 +11,13 @@ import { acknowledgePositions } from './positions/acknowledge.ts'
 import { listPositions } from './positions/list.ts'
 import { resolvePositions } from './positions/resolve.ts'
 import { adjustStock, exportStock, importStock, setStock, showStock } from './stock/stock.ts'
+import { growTopics } from './topics/grow.ts'
 import { showTopics } from './topics/topics.ts'
 
 /** Everything the tool does, in the order in which it is listed. */
 export const commands: readonly Command[] = [
   runDoctor,
+  growTopics,
   showTopics,
   showLag,
   showOrder,

@@ -6,8 +6,8 @@ type OfOne = Omit<Grant, 'principal'>
 
 /** What a service needs for what it declares, and no more. */
 export function grantsOf(principal: string, uses: KafkaUses): Grant[] {
-  const { topics, groups, transactionalIDPrefix, otherTopics = [] } = uses
-  const reads = new Set<string>()
+  const { topics, groups, transactionalIDPrefix, otherTopics = [], otherInputs = [] } = uses
+  const reads = new Set<string>(otherInputs)
   const writes = new Set<string>(otherTopics)
   for (const [topic, use] of topics.flatMap(uses => Object.entries(uses))) {
     const name = topicNames[topic as Topic]
@@ -100,9 +100,11 @@ export function operatorGrants(principal: string, topics: readonly string[], gro
   return [
     ...observerGrants(principal),
     ...groups.map((name): Grant => ({ principal, resource: 'group', name, pattern: 'literal', operations: ['read'] })),
-    ...topics.map(
-      (name): Grant => ({ principal, resource: 'topic', name, pattern: 'literal', operations: ['write', 'describe'] })
-    ),
+    ...topics.map((name): Grant => {
+      const canGrow = Object.values<string>(topicNames).includes(name)
+      const operations = canGrow ? (['write', 'describe', 'alter'] as const) : (['write', 'describe'] as const)
+      return { principal, resource: 'topic', name, pattern: 'literal', operations }
+    }),
     ...[operationIDPrefix, offsetsIDPrefix].map(
       (name): Grant => ({
         ...{ principal, resource: 'transactionalID', name, pattern: 'prefix' },

@@ -11,7 +11,10 @@ export const servicePrincipals: Readonly<Record<string, KafkaUses>> = { order, i
 /** Every topic that is made before the services start, besides those of Kafka Connect, which makes its own. */
 export const provisionedTopics: readonly string[] = [
   ...Object.values(topicNames).flatMap(name => [name, deadLetterTopic(name)]),
-  ...Object.values(servicePrincipals).flatMap(({ otherTopics = [] }) => otherTopics),
+  ...Object.values(servicePrincipals).flatMap(({ otherTopics = [], otherInputs = [] }) => [
+    ...otherTopics,
+    ...otherInputs
+  ]),
   deadLetterTopic('audit')
 ]
 

@@ -1,5 +1,5 @@
 export { type Grant, grantAccess } from './cluster/acls.ts'
-export { checkConnection, createTopics, type TopicToCreate } from './cluster/admin.ts'
+export { checkConnection, createTopics, growTopic, type TopicToCreate } from './cluster/admin.ts'
 export type { FetchedRecord } from './committed-read/fetched-record.ts'
 export type { PartitionProgress } from './committed-read/fetcher.ts'
 export type { ReadLimits } from './committed-read/read-limits.ts'

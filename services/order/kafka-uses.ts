@@ -1,4 +1,4 @@
-import type { KafkaUses } from '@orderly/contracts'
+import { acceptanceTopic, type KafkaUses } from '@orderly/contracts'
 
 /** For `connectTopics`: what the status of orders is made of. */
 export const statusTopics = {
@@ -12,5 +12,6 @@ export const statusTopics = {
 /** What this service does on Kafka. What it may do there follows from it: `deploy/kafka/acls.json`. */
 export const kafkaUses = {
   topics: [{ ordersCreated: 'write', ordersChanges: 'write' }, statusTopics],
-  groups: ['order-status']
+  groups: ['order-status'],
+  otherInputs: [acceptanceTopic]
 } as const satisfies KafkaUses

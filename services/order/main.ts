@@ -23,6 +23,7 @@ import { createPostgresKeyStore } from './store/postgres-keys.ts'
 import { createPostgresOrderStore } from './store/postgres-orders.ts'
 import { pruneKeys } from './store/prune-keys.ts'
 import { orderSessionSettings } from './store/schema.ts'
+import { watchAcceptance } from './to-orders/acceptance.ts'
 import { measurePublishing } from './to-orders/measure-publishing.ts'
 import { createPlaceOnce } from './to-orders/place-once.ts'
 import { publishOrders } from './to-orders/publish-orders.ts'
@@ -97,12 +98,17 @@ runService({
     })
 
     const traced = traceProducer(producer, spans)
+    const acceptance = watchAcceptance(connection, logger)
+    onStop('acceptance', () => acceptance.stop())
     const publish = measurePublishing(publishOrders(traced, ordersCreated), metrics)
     await addOrderApi(http, {
       callers,
       allowedHosts: config.HTTP_ALLOWED_HOSTS,
-      place: measurePlacing(createPlace({ publish, placeOnce, newOrderID, nowMs: Date.now }), metrics),
-      request: requestChanges(traced, ordersChanges),
+      place: measurePlacing(
+        acceptance.guard(createPlace({ publish, placeOnce, newOrderID, nowMs: Date.now })),
+        metrics
+      ),
+      request: acceptance.guard(requestChanges(traced, ordersChanges)),
       claimChange: keys.claimChange,
       newRequestID: newOrderID,
       orderCreatedVersion,

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { createTopicsV7 } from '@platformatic/kafka'
+import { createPartitionsV3, createTopicsV7 } from '@platformatic/kafka'
 import type { KafkaConnection } from '../connection.ts'
 import { checkCode, KafkaError } from '../errors.ts'
 import { Cluster } from './cluster.ts'
@@ -37,15 +37,25 @@ export async function createTopics(connection: KafkaConnection, topics: readonly
   })
 }
 
+/** Adds partitions to a topic, up to `count`, and resolves when all of them have leaders. @throws KafkaError `INVALID_PARTITIONS` */
+export async function growTopic(connection: KafkaConnection, name: string, count: number): Promise<void> {
+  await withCluster(connection, async cluster => {
+    const asked = [{ name, count, assignments: null }]
+    const { results } = await cluster.askAny(createPartitionsV3.api, asked, creationTimeoutMs, false)
+    for (const { errorCode } of results) checkCode(errorCode, `adding partitions to ${name}`)
+    await untilLed(cluster, name, count)
+  })
+}
+
 /** A topic exists a moment before its partitions have leaders, and before every broker knows of it. */
-async function untilLed(cluster: Cluster, topic: string): Promise<void> {
+async function untilLed(cluster: Cluster, topic: string, atLeast = 1): Promise<void> {
   const deadlineMs = Date.now() + creationTimeoutMs
   for (;;) {
     const partitions = await cluster.partitions(topic).catch(error => {
       if (!(error instanceof KafkaError) || !error.retryable || Date.now() > deadlineMs) throw error
       return []
     })
-    if (partitions.length > 0 && partitions.every(({ leaderID }) => leaderID >= 0)) return
+    if (partitions.length >= atLeast && partitions.every(({ leaderID }) => leaderID >= 0)) return
     cluster.forget()
     await delay(pollMs)
   }

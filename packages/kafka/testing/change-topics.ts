@@ -1,12 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import {
-  type API,
-  createPartitionsV3,
-  createTopicsV7,
-  deleteGroupsV2,
-  deleteRecordsV2,
-  deleteTopicsV6
-} from '@platformatic/kafka'
+import { type API, createTopicsV7, deleteGroupsV2, deleteRecordsV2, deleteTopicsV6 } from '@platformatic/kafka'
 import { withCluster } from '../cluster/admin.ts'
 import { request } from '../cluster/requests.ts'
 import type { KafkaConnection } from '../connection.ts'
@@ -16,17 +9,6 @@ import { checkCode } from '../errors.ts'
 
 const timeoutMs = 10_000
 const nonEmptyGroup = 68
-
-export async function growTopic(connection: KafkaConnection, name: string, count: number): Promise<void> {
-  const { results } = await ask(
-    connection,
-    createPartitionsV3.api,
-    [{ name, count, assignments: null }],
-    timeoutMs,
-    false
-  )
-  for (const { errorCode } of results) checkCode(errorCode, `growing ${name}`)
-}
 
 /** Deletes a topic, and resolves when no broker knows it any more. */
 export async function deleteTopic(connection: KafkaConnection, name: string): Promise<void> {

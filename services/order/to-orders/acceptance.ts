@@ -1,0 +1,61 @@
+import { acceptanceReadMs, acceptanceTopic, pausedUntilMsOf } from '@orderly/contracts'
+import { createTopicReader, type KafkaConnection, KafkaError } from '@orderly/kafka'
+import type { Logger } from '@orderly/service-kit'
+
+export interface Acceptance {
+  /** Returns a function that does the same, and @throws KafkaError `ACCEPTANCE_PAUSED`, which is answered 503, while acceptance is paused. */
+  guard<Arguments extends unknown[], Result>(
+    act: (...args: Arguments) => Promise<Result>
+  ): (...args: Arguments) => Promise<Result>
+  stop(): Promise<void>
+}
+
+/** Reads pauses of acceptance (contracts/acceptance.ts). While the topic cannot be read, what was read last counts. */
+export function watchAcceptance(connection: KafkaConnection, logger: Pick<Logger, 'info' | 'warn'>): Acceptance {
+  const reader = createTopicReader(connection, [acceptanceTopic])
+  const stopping = new AbortController()
+  let pausedUntilMs = 0
+  let isUnreadable = false
+  let reading: Promise<void> = Promise.resolve()
+
+  async function read(): Promise<void> {
+    try {
+      let newestMs = pausedUntilMs
+      await reader.readOn(({ value }) => {
+        newestMs = pausedUntilMsOf(value)
+      }, stopping.signal)
+      if (newestMs !== pausedUntilMs)
+        logger.info({ pausedUntilMs: newestMs }, 'acceptance of orders was paused or resumed')
+      pausedUntilMs = newestMs
+      isUnreadable = false
+    } catch (error) {
+      if (stopping.signal.aborted || isUnreadable) return
+      isUnreadable = true
+      const fields = { event: 'acceptance_unreadable', error, topic: acceptanceTopic }
+      logger.warn(fields, 'pauses of acceptance cannot be read; orders are accepted')
+    }
+  }
+
+  let isReading = false
+  const timer = setInterval(() => {
+    if (isReading) return
+    isReading = true
+    reading = read().finally(() => {
+      isReading = false
+    })
+  }, acceptanceReadMs)
+  return {
+    guard:
+      act =>
+      async (...args) => {
+        if (Date.now() >= pausedUntilMs) return act(...args)
+        throw new KafkaError('ACCEPTANCE_PAUSED', 'acceptance of orders is paused by an operator', { retryable: true })
+      },
+    async stop() {
+      clearInterval(timer)
+      stopping.abort()
+      await reading
+      await reader.close()
+    }
+  }
+}
