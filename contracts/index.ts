@@ -27,10 +27,12 @@ export { createSchemaRegistry, type SchemaRegistryOptions } from './registry/con
 export type { RegisteredSchema, SchemaRegistry, WriterSchema } from './registry/registry.ts'
 export { expiryRequestID, type KeyedRequest, keyedRequestID, unnamedRequestID } from './request-id.ts'
 export { brokerRetention, operationLogTopic, retention, topicConfig } from './retention.ts'
+export type { RecordSchema } from './schema.ts'
 export {
   connectTopics,
   type KafkaUses,
   passingGroups,
+  releasedSchemas,
   type Topics,
   type TopicUse,
   type TopicUses,

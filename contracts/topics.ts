@@ -133,6 +133,11 @@ async function checkReader(registry: SchemaRegistry, subject: string, readerSche
   }
 }
 
+/** All released versions of each topic's event, the oldest first, by the name of the topic. */
+export const releasedSchemas: Readonly<Record<string, readonly RecordSchema[]>> = Object.fromEntries(
+  Object.entries(schemasOf).map(([name, { versions }]) => [topicNames[name as keyof Topics], Object.values(versions)])
+)
+
 function versionOf(schemas: EventSchemas, version: number): RecordSchema {
   const schema = schemas.versions[version]
   if (schema === undefined) throw new RangeError(`${schemas.eventType} has no version ${version}`)

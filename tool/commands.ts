@@ -1,3 +1,4 @@
+import { startNewGeneration } from './audit/new-generation.ts'
 import type { Command } from './command-line/command.ts'
 import { listLetters } from './dlq/list.ts'
 import { showLog } from './dlq/log.ts'
@@ -33,6 +34,7 @@ export const commands: readonly Command[] = [
   listPositions,
   resolvePositions,
   acknowledgePositions,
+  startNewGeneration,
   showStock,
   setStock,
   adjustStock,

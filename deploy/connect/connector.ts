@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** Where the connector puts what is no event. */
+/** The dead-letter topic of the connector. */
 export const auditDeadLetterTopic = 'audit.dlq'
 
 /** A file of `deploy/connect`. */
@@ -25,7 +25,7 @@ export async function readConnector(name: string): Promise<Connector> {
   return JSON.parse(await readFile(file, 'utf8')) as Connector
 }
 
-/** Creates the connector or changes its settings; the same settings again do nothing. */
+/** Creates the connector or changes its settings. Equal settings change nothing. */
 export async function installConnector(workerURL: string, { name, config }: Connector): Promise<void> {
   await request(workerURL, `/connectors/${name}/config`, { method: 'PUT', body: JSON.stringify(config) })
 }
@@ -34,26 +34,61 @@ export async function stateOf(workerURL: string, name: string): Promise<Connecto
   return (await request(workerURL, `/connectors/${name}/status`)) as ConnectorState
 }
 
+/** The first line of a task's failure that only an operator can resolve (`OperatorNeeded`); undefined for any other failure. */
+export function operatorNeeded({ tasks }: ConnectorState): string | undefined {
+  const traces = tasks.filter(({ state }) => state === 'FAILED').map(({ trace = '' }) => trace)
+  return traces.map(trace => /com\.orderly\.connect\.OperatorNeeded: (.*)/.exec(trace)?.[1]).find(Boolean)
+}
+
 /**
- * Starts again what has failed, until told to stop: a task whose database was away for longer than it tries ends, and Connect leaves
- * it so. What it had not written yet is read again, and written over what is there already. One that fails again and again is
- * started less and less often: each time it writes pages into the log.
+ * Restarts failed tasks until aborted, because Connect does not. A restarted task continues from its committed offsets. A task that
+ * fails repeatedly is restarted less and less often, because each failure writes pages into the log. A task that needs an operator
+ * is not restarted; `onOperatorNeeded` is called once for each new reason.
  */
-export async function keepRunning(workerURL: string, name: string, signal: AbortSignal): Promise<void> {
+export async function keepRunning(
+  workerURL: string,
+  name: string,
+  { signal, onOperatorNeeded = () => {} }: KeepRunningOptions
+): Promise<void> {
   let pauseMs = watchIntervalMs
+  let reported: string | undefined
   while (!signal.aborted) {
     try {
-      const { connector, tasks } = await stateOf(workerURL, name)
-      const hasFailed = [connector, ...tasks].some(({ state }) => state === 'FAILED')
+      const state = await stateOf(workerURL, name)
+      const hasFailed = [state.connector, ...state.tasks].some(part => part.state === 'FAILED')
+      const reason = operatorNeeded(state)
+      if (reason !== undefined && reason !== reported) onOperatorNeeded(reason)
+      reported = reason
       pauseMs = hasFailed ? Math.min(2 * pauseMs, longestPauseMs) : watchIntervalMs
-      if (hasFailed) {
-        await request(workerURL, `/connectors/${name}/restart?includeTasks=true&onlyFailed=true`, { method: 'POST' })
-      }
+      if (hasFailed && reason === undefined) await restartFailed(workerURL, name)
     } catch {
-      // The worker is away or at work on another change; the next look will tell.
+      // The worker is away or applies another change; the next round asks again.
     }
     await delay(pauseMs, undefined, { signal }).catch(() => {})
   }
+}
+
+export interface KeepRunningOptions {
+  readonly signal: AbortSignal
+  readonly onOperatorNeeded?: (reason: string) => void
+}
+
+async function restartFailed(workerURL: string, name: string): Promise<void> {
+  await request(workerURL, `/connectors/${name}/restart?includeTasks=true&onlyFailed=true`, { method: 'POST' })
+}
+
+const acceptedSetting = 'accepted.topic.ids'
+
+/**
+ * Accepts the id of a topic that was created again: the sink continues with the topic's next generation.
+ * @param entry the topic and its id, as `orders.created:<id>`
+ */
+export async function acceptTopicID(workerURL: string, name: string, entry: string): Promise<void> {
+  const config = (await request(workerURL, `/connectors/${name}/config`)) as Connector['config']
+  const accepted = new Set((config[acceptedSetting] ?? '').split(',').filter(Boolean))
+  const changed = { ...config, [acceptedSetting]: [...accepted.add(entry)].join(',') }
+  await installConnector(workerURL, { name, config: changed })
+  await restartFailed(workerURL, name)
 }
 
 async function request(workerURL: string, path: string, init: RequestInit = {}): Promise<unknown> {

@@ -15,12 +15,14 @@ for (const file of ['audit-postgres.json', 'audit-mongodb.json']) {
     assert.equal(config['consumer.override.isolation.level'], 'read_committed')
     assert.equal(config['consumer.override.auto.offset.reset'], 'earliest')
     assert.equal(config['errors.retry.timeout'], '-1')
+    assert.equal(config['errors.tolerance'], 'all')
+    assert.equal(config['consumer.override.interceptor.classes'], 'com.orderly.connect.KafkaView')
     assert.match(config['errors.deadletterqueue.topic.name'], /\.dlq$/)
   })
 
   test(`${file} holds no address and no secret`, () => {
     for (const [name, value] of Object.entries(config as Record<string, string>)) {
-      if (/(url|uri|username|password)$/.test(name)) assert.match(value, /^\$\{env:AUDIT_[A-Z_]+\}$/)
+      if (/(url|uri|username|password|file)$/.test(name)) assert.match(value, /^\$\{env:AUDIT_[A-Z_]+\}$/)
     }
   })
 }

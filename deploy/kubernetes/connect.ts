@@ -55,7 +55,7 @@ function workers(): IKafkaConnect {
               name,
               valueFrom: { secretKeyRef: { name: 'orderly-audit', key: name } }
             })),
-            { name: 'AUDIT_REGISTRY_URL', value: 'http://registry:8080/apis/registry/v2' }
+            { name: 'AUDIT_REGISTRY_URL', value: 'http://registry:8080/apis/ccompat/v7' }
           ]
         }
       }

@@ -15,6 +15,7 @@ export interface ComposeService {
   readonly environment?: Readonly<Record<string, string>>
   readonly networks?: { readonly orderly?: { readonly aliases?: readonly string[] } }
   readonly volumes?: readonly string[]
+  readonly logging: { readonly options: Readonly<Record<string, string>> }
 }
 
 export const composeDirectory = join(import.meta.dirname, '..')

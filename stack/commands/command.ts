@@ -1,10 +1,11 @@
 import { ConfigError, escapeControlsInLines, exitWhenWritten, maskSecrets } from '@orderly/service-kit'
+import type { LogLimits } from '../processes/log-rotation.ts'
 import { createSupervisor, type Supervisor } from '../processes/supervisor.ts'
 import { Refusal } from '../refusal.ts'
 
 export interface CommandContext {
   /** Whatever a command starts, it starts here: when the command ends, however it ends, all of it is stopped. */
-  supervise(logDirectory: string): Supervisor
+  supervise(logDirectory: string, logLimits?: LogLimits): Supervisor
   /** Aborted when the command is to end. */
   readonly signal: AbortSignal
 }
@@ -36,8 +37,8 @@ export async function runCommand(command: (context: CommandContext) => Promise<n
   try {
     exitCode = await command({
       signal: stopping.signal,
-      supervise(logDirectory) {
-        const supervisor = createSupervisor(logDirectory)
+      supervise(logDirectory, logLimits) {
+        const supervisor = createSupervisor(logDirectory, logLimits)
         supervisors.push(supervisor)
         return supervisor
       }

@@ -8,6 +8,7 @@ import { monitoringSettings } from '../parts/monitoring-settings.ts'
 import { portUses, usualPorts } from '../preflight/ports.ts'
 import { preflight } from '../preflight/preflight.ts'
 import { takeRunLock } from '../preflight/run-lock.ts'
+import { usualLogLimits } from '../processes/log-rotation.ts'
 import { readKafkaMode } from '../servers.ts'
 import { partitionsOf, type RunningStack, startStack } from '../stack.ts'
 import { showSteps } from '../terminal/steps.ts'
@@ -37,7 +38,7 @@ await runCommand(async ({ supervise, signal }) => {
   const partitions = partitionsOf(environment)
   const directories = createRunDirectories(run, run === 'start' ? join(orderlyDirectory, 'data') : undefined)
   const lock = takeRunLock(directories.run)
-  const supervisor = supervise(directories.logs)
+  const supervisor = supervise(directories.logs, usualLogLimits)
   lock.noteWatchdog(supervisor.watchdogPID)
   try {
     await lock.predecessorGone()

@@ -6,44 +6,29 @@ import { jarsDirectory, projectDirectory } from '../directories.ts'
 import type { Java } from '../preflight/java.ts'
 import { runToEnd, type Supervisor } from '../processes/supervisor.ts'
 import { jarFile } from './jar-file.ts'
-import {
-  avroConverterJars,
-  classPath,
-  connectJars,
-  type Jars,
-  jarsHome,
-  javaCompilerJars,
-  jdbcSinkJars
-} from './jars.ts'
+import { auditSinkJars, avroConverterJars, classPath, connectJars, jarsHome, javaCompilerJars } from './jars.ts'
 import { javaCommand } from './java-process.ts'
 
-/** What of ours stands beside which jars, in `deploy/connect`. */
-const plugins = [
-  { source: 'plugin', jars: avroConverterJars },
-  { source: 'sink', jars: jdbcSinkJars }
-] as const
+const source = join(projectDirectory, 'deploy', 'connect', 'plugin')
+const libraries = [avroConverterJars, auditSinkJars]
 
 /**
- * A folder for `plugin.path`: the converter with our own converter and transformation, and the sink with our own. Each stands in a
- * folder of its own, which Connect gives a class loader of its own.
+ * Prepares a folder for `plugin.path`, with one plugin: the converter and the sinks of `deploy/connect/plugin`, and the jars
+ * that they use. Connect gives each folder in it a class loader.
  */
 export async function preparePlugins(supervisor: Supervisor, java: Java): Promise<string> {
-  const hash = createHash('sha256')
-  for (const { source } of plugins)
-    for (const { name, content } of await entriesUnder(sourceDirectory(source), '**/*'))
-      hash.update(`${source} ${name}\n`).update(content)
+  const files = await entriesUnder(source, '**/*')
+  const hash = createHash('sha256').update(libraries.map(({ name, version }) => `${name} ${version}\n`).join(''))
+  for (const { name, content } of files) hash.update(`${name}\n`).update(content)
   const home = join(jarsDirectory, `connect-plugins-${hash.digest('hex').slice(0, 12)}`)
   if (existsSync(home)) return home
   const unfinished = await mkdtemp(join(jarsDirectory, '.connect-plugins-'))
   try {
-    await Promise.all(
-      plugins.map(async ({ source, jars }) => {
-        await cp(jarsHome(jars), join(unfinished, source), { recursive: true })
-        const services = await entriesUnder(sourceDirectory(source), 'META-INF/**')
-        const classes = await compile(supervisor, java, { source, jars, output: join(unfinished, `${source}-classes`) })
-        await writeFile(join(unfinished, source, 'orderly.jar'), jarFile([...services, ...classes]))
-      })
-    )
+    const plugin = join(unfinished, 'orderly')
+    for (const jars of libraries) await cp(jarsHome(jars), plugin, { recursive: true })
+    const resources = files.filter(({ name }) => !name.endsWith('.java'))
+    const classes = await compile(supervisor, java, join(unfinished, 'classes'))
+    await writeFile(join(plugin, 'orderly.jar'), jarFile([...resources, ...classes]))
     await rename(unfinished, home).catch(error => {
       if (!existsSync(home)) throw error
     })
@@ -53,24 +38,16 @@ export async function preparePlugins(supervisor: Supervisor, java: Java): Promis
   return home
 }
 
-function sourceDirectory(source: string): string {
-  return join(projectDirectory, 'deploy', 'connect', source)
-}
-
-async function compile(
-  supervisor: Supervisor,
-  java: Java,
-  { source, jars, output }: { source: string; jars: Jars; output: string }
-) {
+async function compile(supervisor: Supervisor, java: Java, output: string) {
   await mkdir(output)
-  const libraries = await Promise.all([connectJars, jars].map(classPath))
+  const path = await Promise.all([connectJars, ...libraries].map(classPath))
   await runToEnd(
     supervisor,
     javaCommand(java, {
-      name: `connect-${source}-compile`,
+      name: 'connect-plugin-compile',
       args: [
         ...['-jar', join(jarsHome(javaCompilerJars), javaCompilerJars.mainFile), '-17', '-proc:none', '-nowarn'],
-        ...['-cp', libraries.join(delimiter), '-d', output, sourceDirectory(source)]
+        ...['-cp', path.join(delimiter), '-d', output, source]
       ]
     })
   )

@@ -1,7 +1,17 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
 import { type TestContext, test } from 'node:test'
-import { connectTopics, createSchemaRegistry, eventHeaders, type OrderCreated, toRecord } from '@orderly/contracts'
+import { setTimeout as delay } from 'node:timers/promises'
+import {
+  connectTopics,
+  createSchemaRegistry,
+  eventHeaders,
+  type OrderCreated,
+  type RecordSchema,
+  releasedSchemas,
+  toRecord
+} from '@orderly/contracts'
 import {
   inventoryConfirmed,
   inventoryFailed,
@@ -9,13 +19,14 @@ import {
   inventoryReserved,
   orderChangeRequested,
   orderCreated,
-  orderRate
+  orderRate,
+  stockMoved
 } from '@orderly/contracts/testing'
-import { createInspector, createProducer, type OutputRecord, readDeadLetters } from '@orderly/kafka'
-import { readCommitted } from '@orderly/kafka/testing'
+import { createInspector, createProducer, createTopics, type OutputRecord, readDeadLetters } from '@orderly/kafka'
+import { deleteTopic, readCommitted } from '@orderly/kafka/testing'
 import { integrationEnvironment, startBroker } from '@orderly/stack/testing'
 import pg from 'pg'
-import { stateOf } from '../../deploy/connect/connector.ts'
+import { acceptTopicID, operatorNeeded, stateOf } from '../../deploy/connect/connector.ts'
 import { freePort } from '../processes/ports.ts'
 import { waitUntil } from '../processes/wait.ts'
 import { javaWith } from '../servers.ts'
@@ -48,8 +59,10 @@ async function startAudit(t: TestContext) {
   const registry = createSchemaRegistry({ url: registryURL })
   const rows = async (table: string) => (await client.query(`SELECT * FROM audit.${table}`)).rows
   return {
+    broker,
     connect,
     connection,
+    logFile: connect.processes[0]?.logFile ?? '',
     registry,
     rows,
     send: (records: OutputRecord[]) => producer.send(records),
@@ -58,7 +71,8 @@ async function startAudit(t: TestContext) {
       await waitUntil(isThere, { what: `${count} rows in ${table}`, deadlineMs: 60_000 })
       return rows(table)
     },
-    /** As an administrator of the database does it. */
+    query: (text: string) => client.query(text),
+    /** Ends connections as an administrator of the database does. */
     endConnections: () =>
       client.query(
         'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()'
@@ -83,6 +97,7 @@ test('every event is a row of its table, once, whatever version it is of; what i
     assert.ok(Math.abs(Date.now() - timestamp.getTime()) < 60_000)
     assert.deepEqual(rest, {
       record_topic: 'orders.created',
+      record_generation: 1,
       record_offset: '0',
       record_key: `berlin\u001f${order.userID}`,
       event_id: `OrderCreated-${order.orderID}`,
@@ -104,12 +119,19 @@ test('every event is a row of its table, once, whatever version it is of; what i
 
   await t.test('every topic has its table', async () => {
     const rate = orderRate()
+    const movement = stockMoved({ caller: 'berlin' })
     const [change, released, confirmed] = [orderChangeRequested(), inventoryReleased(), inventoryConfirmed()]
     await send([
       toRecord(topics.inventoryReserved, inventoryReserved(), traceparent),
       toRecord(topics.inventoryFailed, inventoryFailed(), traceparent),
       toRecord(topics.ordersChanges, change, traceparent),
       toRecord(topics.inventoryReleased, released, traceparent),
+      {
+        topic: topics.stockMovements.name,
+        key: movement.sku,
+        value: topics.stockMovements.codec.encode(movement),
+        headers: eventHeaders(topics.stockMovements, 'movement-1', traceparent)
+      },
       toRecord(topics.inventoryConfirmed, confirmed, traceparent),
       {
         topic: topics.orderRate.name,
@@ -130,6 +152,8 @@ test('every event is a row of its table, once, whatever version it is of; what i
       const [row] = await untilRows(table, 1)
       assert.equal(row.order_id, orderID, table)
     }
+    const [moved] = await untilRows('inventory_stock_movements', 1)
+    assert.deepEqual([moved.caller, moved.event_caller], [null, 'berlin'])
     const [published] = await untilRows('metrics_order_rate', 1)
     assert.deepEqual([published.orders, published.per_second, published.is_final], ['30', 0.5, false])
     assert.equal(published.window_start.getTime(), rate.windowStartMs)
@@ -152,9 +176,9 @@ test('every event is a row of its table, once, whatever version it is of; what i
     const parked = await readCommitted(connection, 'audit.dlq', records => records.length === 4)
     const reasons = parked.map(({ headers }) => headers['__connect.errors.exception.message'])
     assert.deepEqual(reasons.toSorted(), [
+      'The event ends early',
       'The registry has no schema 2147483647',
       'There is no event in a record without a value',
-      `These bytes are not what schema ${torn.readInt32BE(1)} says`,
       'This is not in the Confluent wire format'
     ])
     const keys = await readDeadLetters(connection, ['audit.dlq'], t.signal)
@@ -189,3 +213,101 @@ test('every event is a row of its table, once, whatever version it is of; what i
     )
   })
 })
+
+test('a record with a foreign schema is a row only if it can be read as the event of its topic', async t => {
+  const { connection, registry, send, untilRows, connect } = await startAudit(t)
+  const topics = await connectTopics(registry)
+  const old = await connectTopics(registry, { ordersCreated: 1 })
+  const order = toRecord(old.ordersCreated, orderCreated(), traceparent)
+  const failed = toRecord(topics.inventoryFailed, inventoryFailed(), traceparent)
+  const [orderCreatedV1] = releasedSchemas['orders.created'] as [RecordSchema]
+  const partner: RecordSchema = {
+    ...orderCreatedV1,
+    namespace: 'com.partner',
+    fields: [...orderCreatedV1.fields, { name: 'shop', type: 'string' }]
+  }
+  const partnerID = await registry.register(`partner-${randomUUID()}`, partner)
+  const ofPartner = Buffer.concat([header(partnerID), (order.value as Buffer).subarray(5), Buffer.from('\u0008west')])
+  const { topic, key } = order
+  await send([
+    order,
+    // Under its own id, and under the fingerprint of another event.
+    { ...failed, topic, headers: {} },
+    { ...failed, topic, key },
+    { topic, key, value: ofPartner, headers: {} }
+  ])
+  const rows = await untilRows('orders_created', 2)
+  assert.deepEqual(rows.map(({ shop }) => shop).toSorted(), [null, 'west'])
+  await send([order])
+  await untilRows('orders_created', 3)
+  const parked = await readCommitted(connection, 'audit.dlq', records => records.length === 2)
+  for (const { headers } of parked) {
+    const reason = headers['__connect.errors.exception.message'] ?? ''
+    assert.match(reason, /InventoryFailed cannot be read as the topic's event com\.orderly\.events\.OrderCreated/)
+  }
+  const { tasks } = await stateOf(connect.address, 'audit')
+  assert.deepEqual(
+    tasks.map(({ state }) => state),
+    ['RUNNING']
+  )
+})
+
+test('the audit stops at a topic that was created again, and continues with a new generation when an operator says so', async t => {
+  const audit = await startAudit(t)
+  const { connect, connection, registry, rows, send, untilRows, query } = audit
+  const topics = await connectTopics(registry)
+  const orders = (count: number) =>
+    Array.from({ length: count }, () => toRecord(topics.ordersCreated, orderCreated(), traceparent))
+  const changes = (count: number) =>
+    Array.from({ length: count }, () => toRecord(topics.ordersChanges, orderChangeRequested(), traceparent))
+  await send([...orders(20), ...changes(1)])
+  await untilRows('orders_created', 20)
+  const before = await rows('orders_created')
+  await deleteTopic(connection, 'orders.created')
+  const recreated = { name: 'orders.created', partitions: 4, replicationFactor: 1 }
+  await waitUntil(() => createTopics(connection, [recreated]).then(() => true), {
+    what: 'the topic being created again',
+    deadlineMs: 30_000
+  })
+  // More records than before: committed offsets of the former topic lie within this one.
+  await send(orders(40))
+  const reason = async () => operatorNeeded(await stateOf(connect.address, 'audit'))
+  await waitUntil(async () => (await reason()) !== undefined, { what: 'the audit having stopped', deadlineMs: 120_000 })
+  assert.deepEqual(await rows('orders_created'), before)
+  const [, entry = ''] = /adds (orders\.created:\S+) to/.exec((await reason()) ?? '') ?? []
+  await acceptTopicID(connect.address, 'audit', entry)
+  await send(changes(1))
+  await untilRows('orders_changes', 2)
+  const after = await untilRows('orders_created', 60)
+  const count = (generation: number) => after.filter(row => row.record_generation === generation).length
+  assert.deepEqual([count(1), count(2)], [20, 40])
+
+  await t.test('rows that a restored database lost are written again', async () => {
+    await query('DELETE FROM audit.orders_created WHERE record_generation = 2 AND record_offset > 2')
+    await fetch(`${connect.address}/connectors/audit/restart?includeTasks=true`, { method: 'POST' })
+    await untilRows('orders_created', 60)
+  })
+})
+
+test('Kafka Connect writes few lines while its broker is away', async t => {
+  const { broker, logFile, untilRows, registry, send } = await startAudit(t)
+  const topics = await connectTopics(registry)
+  await send([toRecord(topics.ordersCreated, orderCreated(), traceparent)])
+  await untilRows('orders_created', 1)
+  const countLines = async () => (await readFile(logFile, 'utf8')).split('\n').length
+  const linesBefore = await countLines()
+  await broker.kill()
+  const awaySeconds = 20
+  await delay(awaySeconds * 1_000)
+  const lines = (await countLines()) - linesBefore
+  assert.ok(lines < 10 * awaySeconds, `${lines} lines in ${awaySeconds} seconds`)
+  await broker.start()
+  await send([toRecord(topics.ordersCreated, orderCreated(), traceparent)])
+  await untilRows('orders_created', 2)
+})
+
+function header(schemaID: number): Buffer {
+  const bytes = Buffer.alloc(5)
+  bytes.writeInt32BE(schemaID, 1)
+  return bytes
+}

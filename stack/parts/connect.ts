@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { KafkaConnection } from '@orderly/kafka'
 import {
@@ -10,6 +10,7 @@ import {
 } from '../../deploy/connect/connector.ts'
 import { projectDirectory } from '../directories.ts'
 import type { Java } from '../preflight/java.ts'
+import { makePrivateDirectory } from '../private-directory.ts'
 import { loopback } from '../processes/ports.ts'
 import type { SupervisedProcess, Supervisor } from '../processes/supervisor.ts'
 import { waitUntilHealthy } from '../processes/wait.ts'
@@ -19,6 +20,15 @@ import { javaClientProperties, toProperties } from './java-client.ts'
 import { metricsAgent, startJavaServer } from './java-process.ts'
 import type { RunningPart } from './part.ts'
 import { query } from './postgres.ts'
+
+/** Loggers that write a line for every request, or for every attempt to reach a broker that is away. */
+const quietLoggers = [
+  'org.apache.kafka.clients',
+  'org.apache.kafka.common.config',
+  'org.apache.kafka.connect.runtime.distributed.WorkerCoordinator',
+  'org.apache.kafka.connect.runtime.isolation',
+  'org.apache.kafka.connect.runtime.rest.RestServer'
+]
 
 export interface ConnectOptions {
   readonly supervisor: Supervisor
@@ -30,6 +40,10 @@ export interface ConnectOptions {
   /** Base of the Confluent-compatible API. */
   readonly registryURL: string
   readonly name?: string
+  /** The file of `deploy/connect` to install; without `audit-postgres` nothing is prepared in Postgres. */
+  readonly connector?: 'audit-postgres' | 'audit-mongodb'
+  /** The server that `audit-mongodb` writes to. */
+  readonly mongodbURI?: string
   /** Where it tells its own metrics. */
   readonly metricsPort?: number | undefined
 }
@@ -37,9 +51,10 @@ export interface ConnectOptions {
 /** A worker of Kafka Connect with the audit connector of `deploy/connect`, which is kept running. */
 export async function startConnect(options: ConnectOptions): Promise<RunningPart> {
   const startedAt = performance.now()
-  const connector = await readConnector('audit-postgres')
-  // The sink makes the tables, but not the schema.
-  await query(options.databaseURL, 'CREATE SCHEMA IF NOT EXISTS audit')
+  const { connector: file = 'audit-postgres' } = options
+  const connector = await readConnector(file)
+  // The sink creates the tables, but not the schema.
+  if (file === 'audit-postgres') await query(options.databaseURL, 'CREATE SCHEMA IF NOT EXISTS audit')
   const address = `http://${loopback}:${options.port}`
   const child = await startWorker(options)
   const watching = new AbortController()
@@ -50,7 +65,10 @@ export async function startConnect(options: ConnectOptions): Promise<RunningPart
     await child.stop()
     throw error
   }
-  void keepRunning(address, connector.name, watching.signal)
+  void keepRunning(address, connector.name, {
+    signal: watching.signal,
+    onOperatorNeeded: reason => process.stderr.write(`${connector.name} has stopped: ${reason}\n`)
+  })
   return {
     name: 'connect',
     address,
@@ -66,7 +84,7 @@ export async function startConnect(options: ConnectOptions): Promise<RunningPart
 /** Starts only the process, which takes up again what is noted in Kafka; resolves at once, not when it answers. */
 export async function startWorker(options: ConnectOptions): Promise<SupervisedProcess> {
   const { supervisor, java, dataDirectory, metricsPort, name = 'connect' } = options
-  await mkdir(dataDirectory, { recursive: true })
+  makePrivateDirectory(dataDirectory)
   const propertiesFile = join(dataDirectory, `${name}.properties`)
   await writeFile(propertiesFile, await workerProperties(options, await preparePlugins(supervisor, java)))
   return startJavaServer(supervisor, {
@@ -84,9 +102,7 @@ export async function startWorker(options: ConnectOptions): Promise<SupervisedPr
       '-XX:TieredStopAtLevel=1',
       '-Dorg.slf4j.simpleLogger.showDateTime=true',
       '-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss.SSS',
-      ...['org.apache.kafka.common.config', 'org.apache.kafka.connect.runtime.isolation', 'io.debezium.config'].map(
-        logger => `-Dorg.slf4j.simpleLogger.log.${logger}=warn`
-      ),
+      ...quietLoggers.map(logger => `-Dorg.slf4j.simpleLogger.log.${logger}=warn`),
       '-cp',
       await classPath(connectJars),
       'org.apache.kafka.connect.cli.ConnectDistributed',
@@ -105,14 +121,15 @@ async function isRunning(address: string, { name }: Connector): Promise<boolean>
   return tasks.length > 0 && tasks.every(({ state }) => state === 'RUNNING')
 }
 
-/** What the files in `deploy/connect` leave to the place where they are used. */
-function auditVariables({ databaseURL, registryURL }: ConnectOptions): NodeJS.ProcessEnv {
+/** The variables that the files in `deploy/connect` refer to. */
+function auditVariables({ databaseURL, registryURL, mongodbURI }: ConnectOptions): NodeJS.ProcessEnv {
   const { host, pathname, username, password } = new URL(databaseURL)
   return {
     AUDIT_JDBC_URL: `jdbc:postgresql://${host}${pathname}`,
     AUDIT_DATABASE_USERNAME: decodeURIComponent(username),
     AUDIT_DATABASE_PASSWORD: decodeURIComponent(password),
-    AUDIT_REGISTRY_URL: registryURL.replace(/\/apis\/.*$/, '/apis/registry/v2')
+    AUDIT_REGISTRY_URL: registryURL,
+    ...(mongodbURI !== undefined && { AUDIT_MONGODB_URI: mongodbURI })
   }
 }
 

@@ -1,19 +1,20 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { startPostgres } from '../parts/postgres.ts'
 import { processesUnder } from '../testing/process-list.ts'
+import type { LogLimits } from './log-rotation.ts'
 import { freePort } from './ports.ts'
 import { createSupervisor } from './supervisor.ts'
 import { waitUntil } from './wait.ts'
 
-function createSupervised(t: TestContext) {
+function createSupervised(t: TestContext, logLimits?: LogLimits) {
   const directory = mkdtempSync(join(tmpdir(), 'orderly-supervisor-'))
-  const supervisor = createSupervisor(directory)
+  const supervisor = createSupervisor(directory, logLimits)
   t.after(async () => {
     await supervisor.stop()
     rmSync(directory, { recursive: true, force: true })
@@ -94,4 +95,23 @@ test('Postgres goes on with its data after a stop, and after a crash', async t =
   await second.stop()
   const third = await startPostgres(options)
   assert.equal(await third.isHealthy(), true)
+})
+
+test('a log that reaches its limit is rotated, and its process continues in it', async t => {
+  const { directory, supervisor } = createSupervised(t, { maxBytes: 20_000, checkEveryMs: 20 })
+  const script = 'i=0; while :; do i=$((i+1)); echo "line $i"; [ $((i % 50)) -eq 0 ] && sleep 0.01; done'
+  const child = supervisor.start({ name: 'chatty', command: 'sh', args: ['-c', script] })
+  const firstLine = () => readFileSync(child.logFile, 'utf8').split('\n')[0]
+  const isRotated = async () => existsSync(`${child.logFile}.1`)
+  await waitUntil(isRotated, { what: 'a rotation', deadlineMs: 30_000 })
+  const former = statSync(`${child.logFile}.1`).ino
+  const again = async () => statSync(`${child.logFile}.1`).ino !== former
+  await waitUntil(again, { what: 'another rotation', deadlineMs: 30_000 })
+  const isWritten = async () => statSync(child.logFile).size > 0
+  await waitUntil(isWritten, { what: 'lines behind the rotation', deadlineMs: 30_000 })
+  assert.match(firstLine() ?? '', /\d$/)
+  await child.stop()
+  const kept = readdirSync(directory).filter(name => name.startsWith('chatty'))
+  assert.deepEqual(kept.toSorted(), ['chatty.log', 'chatty.log.1'])
+  assert.doesNotMatch(readFileSync(child.logFile, 'utf8'), /\0/)
 })

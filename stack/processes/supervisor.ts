@@ -3,6 +3,7 @@ import { closeSync, openSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PartFailed } from '../refusal.ts'
+import { type LogLimits, rotateLogs } from './log-rotation.ts'
 import { startWatchdog } from './watchdog.ts'
 
 /** Services are stopped before the servers that they use, and those before what coordinates them. */
@@ -51,9 +52,12 @@ export interface Supervisor {
   stop(): Promise<void>
 }
 
-export function createSupervisor(logDirectory: string): Supervisor {
+/** @param logLimits when log files are rotated; they grow without a limit otherwise */
+export function createSupervisor(logDirectory: string, logLimits?: LogLimits): Supervisor {
   const watchdog = startWatchdog()
   const running = new Set<{ tier: Tier; process: SupervisedProcess }>()
+  const logFiles = new Set<string>()
+  const stopRotation = logLimits && rotateLogs(logFiles, logLimits)
   let stopped: Promise<void> | undefined
 
   function start(spec: ProcessSpec): SupervisedProcess {
@@ -67,7 +71,10 @@ export function createSupervisor(logDirectory: string): Supervisor {
       stdio: ['ignore', log, log],
       ...spec.user
     })
-    if (log !== 'inherit') closeSync(log)
+    if (log !== 'inherit') {
+      closeSync(log)
+      logFiles.add(logFile)
+    }
     const { pid } = child
     const stopSignal = spec.stopSignal ?? 'SIGTERM'
     if (pid !== undefined) watchdog.watch(pid, stopSignal)
@@ -106,6 +113,7 @@ export function createSupervisor(logDirectory: string): Supervisor {
     for (const tier of ['service', 'server', 'coordinator'] as const) {
       await Promise.allSettled([...running].filter(entry => entry.tier === tier).map(entry => entry.process.stop()))
     }
+    await stopRotation?.()
     watchdog.close()
   }
 

@@ -3,7 +3,14 @@ import { createInspector, type KafkaConnection, type KafkaInspector } from '@ord
 import { createPool } from '@orderly/postgres'
 import { kafkaConnection, parseConfig, registryAddress } from '@orderly/service-kit'
 import type { Pool } from 'pg'
-import { databaseSchema, inventorySchema, kafkaSchema, registrySchema, withLauncherPorts } from './settings.ts'
+import {
+  connectSchema,
+  databaseSchema,
+  inventorySchema,
+  kafkaSchema,
+  registrySchema,
+  withLauncherPorts
+} from './settings.ts'
 
 /** The servers that a command asks, opened when it does, closed when it is through. @throws ConfigError from each */
 export interface Connections {
@@ -12,6 +19,7 @@ export interface Connections {
   database(): Pool
   registry(): SchemaRegistry
   registryAddress(): { readonly url: string; readonly username?: string; readonly password?: string }
+  connect(): { readonly url: string }
   inventory(): { readonly url: string; readonly apiKey: string | undefined }
   close(): Promise<void>
 }
@@ -52,6 +60,7 @@ export function createConnections(given: NodeJS.ProcessEnv): Connections {
     },
     registry: () => createSchemaRegistry({ ...address(), attempts: 1 }),
     registryAddress: address,
+    connect: () => ({ url: parseConfig(connectSchema, environment).CONNECT_URL.replace(/\/$/, '') }),
     inventory() {
       const { INVENTORY_URL, ORDERLY_API_KEY } = parseConfig(inventorySchema, environment)
       return { url: INVENTORY_URL.replace(/\/$/, ''), apiKey: ORDERLY_API_KEY }

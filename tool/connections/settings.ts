@@ -19,16 +19,32 @@ export const inventorySchema = Type.Object({
   )
 })
 
+export const connectSchema = Type.Object({
+  ORDERLY_PROFILE,
+  CONNECT_URL: Type.String({
+    description: 'the address of a worker of Kafka Connect, for example http://connect.example:8084',
+    pattern: '^https?://[^\\s]+$',
+    devDefault: 'http://127.0.0.1:8084'
+  })
+})
+
 /** As the launcher reads them: whoever moved its servers finds them with the same variables. */
 export function withLauncherPorts(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const own = (variable: string, port: string | undefined, address: (port: string) => string) =>
     environment[variable] || !port ? {} : { [variable]: address(port) }
-  const { ORDERLY_KAFKA_PORT, ORDERLY_POSTGRES_PORT, ORDERLY_REGISTRY_PORT, ORDERLY_INVENTORY_PORT } = environment
+  const {
+    ORDERLY_KAFKA_PORT,
+    ORDERLY_POSTGRES_PORT,
+    ORDERLY_REGISTRY_PORT,
+    ORDERLY_INVENTORY_PORT,
+    ORDERLY_CONNECT_PORT
+  } = environment
   return {
     ...environment,
     ...own('KAFKA_BROKERS', ORDERLY_KAFKA_PORT, port => `127.0.0.1:${port}`),
     ...own('DATABASE_URL', ORDERLY_POSTGRES_PORT, port => `postgres://orderly:orderly@127.0.0.1:${port}/orderly`),
     ...own('SCHEMA_REGISTRY_URL', ORDERLY_REGISTRY_PORT, port => `http://127.0.0.1:${port}/apis/ccompat/v7`),
-    ...own('INVENTORY_URL', ORDERLY_INVENTORY_PORT, port => `http://127.0.0.1:${port}`)
+    ...own('INVENTORY_URL', ORDERLY_INVENTORY_PORT, port => `http://127.0.0.1:${port}`),
+    ...own('CONNECT_URL', ORDERLY_CONNECT_PORT, port => `http://127.0.0.1:${port}`)
   }
 }

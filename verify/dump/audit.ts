@@ -38,7 +38,8 @@ type Client = Parameters<Parameters<typeof withDatabase>[1]>[0]
 
 async function tablesIn(client: Client): Promise<string[]> {
   const { rows } = await client.query(
-    `SELECT table_name FROM information_schema.tables WHERE table_schema = 'audit' ORDER BY 1`
+    `SELECT table_name FROM information_schema.tables
+      WHERE table_schema = 'audit' AND table_name <> 'topic_generations' ORDER BY 1`
   )
   return rows.map(({ table_name }) => table_name)
 }

@@ -81,17 +81,18 @@ function absentColumns(records: readonly RecordedRecord[], rows: readonly AuditR
   return column => !there.has(column) && values.get(column)?.size === 1
 }
 
-/** As `deploy/connect/plugin` makes a row of an event: `createdAtMs` is `created_at`, `orderID` is `order_id`. */
+/** The row of a record, as `deploy/connect/plugin` makes it: `createdAtMs` is `created_at`, `orderID` is `order_id`. */
 export function columnsOf({ key, timestampMs, headers, event = {} as never }: RecordedRecord): Record<string, unknown> {
-  const fields = Object.entries(event).map(([name, value]) => [columnOf(name.replace(/Ms$/, '')), value])
-  return {
+  const fields = Object.entries(event).map(([name, value]) => [columnOf(name.replace(/Ms$/, '')), value] as const)
+  const own = {
+    record_generation: 1,
     record_key: key,
     record_timestamp: timestampMs,
     event_id: headers['event-id'] ?? null,
     caller: headers.caller ?? null,
-    traceparent: headers.traceparent ?? null,
-    ...Object.fromEntries(fields)
+    traceparent: headers.traceparent ?? null
   }
+  return { ...own, ...Object.fromEntries(fields.map(([name, value]) => [name in own ? `event_${name}` : name, value])) }
 }
 
 function columnOf(name: string): string {

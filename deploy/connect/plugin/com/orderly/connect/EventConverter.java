@@ -1,59 +1,63 @@
 package com.orderly.connect;
 
-import io.apicurio.registry.utils.converter.AvroConverter;
+import io.apicurio.registry.utils.converter.avro.AvroData;
 import java.io.IOException;
-import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.ByteBuffer;
-import java.time.Duration;
+import java.nio.charset.StandardCharsets;
+import java.util.HashMap;
+import java.util.Iterator;
 import java.util.Map;
+import org.apache.avro.AvroRuntimeException;
+import org.apache.avro.Schema;
+import org.apache.avro.generic.GenericDatumReader;
+import org.apache.avro.io.BinaryDecoder;
+import org.apache.avro.io.DecoderFactory;
+import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.connect.data.SchemaAndValue;
 import org.apache.kafka.connect.errors.DataException;
 import org.apache.kafka.connect.errors.RetriableException;
+import org.apache.kafka.connect.storage.Converter;
 
 /**
- * Apicurio's Avro converter, for the Confluent wire format, that knows poison from a registry that is away. Connect puts whatever a
- * converter fails with into the dead-letter topic, unless it is a RetriableException; a restart of the registry would send sound
- * events there. So a failure is the record's only when the registry can answer for the record's schema. The markers that replays
- * leave in a topic become records without a value, which the connectors filter out.
+ * Reads events in the Confluent wire format. Connect writes a record to the dead-letter topic for every failure of a converter that is
+ * not a RetriableException. A failure is therefore a DataException only when the record cannot be the topic's event, and retriable
+ * when the registry is needed and does not answer. The markers that replays leave in a topic become records without a value, which
+ * the connectors filter out.
  */
-public final class EventConverter extends AvroConverter<Object> {
+public final class EventConverter implements Converter {
   private static final byte MAGIC = 0;
   private static final int HEADER_BYTES = 5;
+  private static final String FINGERPRINT_HEADER = "schema-fingerprint";
   private static final String RELEASE_HEADER = "dlq-release";
-  private static final Duration PATIENCE = Duration.ofSeconds(5);
+  private static final int CACHED_SCHEMAS = 100;
 
-  private final HttpClient http = HttpClient.newBuilder().connectTimeout(PATIENCE).build();
-  private String schemas;
+  private final AvroData avroData = new AvroData(CACHED_SCHEMAS);
+  private final Map<Schema, GenericDatumReader<Object>> readers = new HashMap<>();
+  private EventSchemas schemas;
+  private BinaryDecoder decoder;
 
   @Override
-  public void configure(Map<String, ?> configs, boolean isKey) {
-    super.configure(configs, isKey);
-    schemas = configs.get("apicurio.registry.url") + "/ids/contentIds/";
+  public void configure(Map<String, ?> settings, boolean isKey) {
+    schemas = new EventSchemas(new RegistryClient(settings));
   }
 
   @Override
   public SchemaAndValue toConnectData(String topic, Headers headers, byte[] value) {
     if (value == null) {
-      if (isRelease(headers)) return SchemaAndValue.NULL;
+      if (contentOf(headers, RELEASE_HEADER) != null) return SchemaAndValue.NULL;
       throw new DataException("There is no event in a record without a value");
     }
     if (value.length < HEADER_BYTES || value[0] != MAGIC) throw new DataException("This is not in the Confluent wire format");
+    int schemaID = ByteBuffer.wrap(value, 1, Integer.BYTES).getInt();
+    Schema schema = schemas.find(topic, contentOf(headers, FINGERPRINT_HEADER), schemaID);
+    AvroBounds.check(schema, value, HEADER_BYTES);
     try {
-      return super.toConnectData(topic, headers, value);
-    } catch (RuntimeException failure) {
-      int schemaID = ByteBuffer.wrap(value, 1, Integer.BYTES).getInt();
-      if (!isKnown(schemaID)) throw new DataException("The registry has no schema " + schemaID, failure);
-      try {
-        // Perhaps it was away a moment ago.
-        return super.toConnectData(topic, headers, value);
-      } catch (RuntimeException again) {
-        if (!isKnown(schemaID)) throw new DataException("The registry has no schema " + schemaID, again);
-        throw new DataException("These bytes are not what schema " + schemaID + " says", again);
-      }
+      decoder = DecoderFactory.get().binaryDecoder(value, HEADER_BYTES, value.length - HEADER_BYTES, decoder);
+      Object event = readers.computeIfAbsent(schema, GenericDatumReader::new).read(null, decoder);
+      return avroData.toConnectData(schema, event);
+    } catch (IOException | AvroRuntimeException cause) {
+      throw new DataException("These bytes are not what the schema " + schema.getFullName() + " says", cause);
     }
   }
 
@@ -62,24 +66,15 @@ public final class EventConverter extends AvroConverter<Object> {
     return toConnectData(topic, null, value);
   }
 
-  /** What a replay of dead letters ends with in the topic that they came from: nobody's mistake, and no event either. */
-  private static boolean isRelease(Headers headers) {
-    return headers != null && headers.lastHeader(RELEASE_HEADER) != null;
+  @Override
+  public byte[] fromConnectData(String topic, org.apache.kafka.connect.data.Schema schema, Object value) {
+    throw new UnsupportedOperationException("This converter only reads");
   }
 
-  /** @throws RetriableException when the registry gives no answer that one can rely on */
-  private boolean isKnown(int schemaID) {
-    try {
-      HttpRequest request = HttpRequest.newBuilder(URI.create(schemas + schemaID)).timeout(PATIENCE).build();
-      int status = http.send(request, BodyHandlers.discarding()).statusCode();
-      if (status == 200) return true;
-      if (status == 404) return false;
-      throw new RetriableException("The registry answered " + status + " for schema " + schemaID);
-    } catch (IOException cause) {
-      throw new RetriableException("The registry cannot be asked for schema " + schemaID, cause);
-    } catch (InterruptedException cause) {
-      Thread.currentThread().interrupt();
-      throw new RetriableException("Interrupted while asking for schema " + schemaID, cause);
-    }
+  private static String contentOf(Headers headers, String name) {
+    if (headers == null) return null;
+    Iterator<Header> found = headers.headers(name).iterator();
+    byte[] content = found.hasNext() ? found.next().value() : null;
+    return content == null ? null : new String(content, StandardCharsets.UTF_8);
   }
 }
