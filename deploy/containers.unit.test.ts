@@ -12,7 +12,7 @@ import { validate } from 'dockerfile-utils'
 import type { TObject, TProperties } from 'typebox'
 import { parse } from 'yaml'
 import { environmentOf, services } from './testing/compose.ts'
-import { buildStages, dockerfile, entrypointOf } from './testing/containers.ts'
+import { buildIgnores, buildStages, dockerfile, entrypointOf } from './testing/containers.ts'
 import { dryBuild } from './testing/dry-build.ts'
 import { type StatefulSet, settingsOf } from './testing/kubernetes.ts'
 import { manifestsOf } from './testing/manifests.ts'
@@ -33,7 +33,7 @@ test('the Dockerfile has nothing that Docker would refuse or warn of', () => {
   assert.deepEqual(validate(dockerfile), [])
 })
 
-test('every container is pinned, not root, read-only, without capabilities, limited and watched', () => {
+test('every container is pinned, not root, read-only, without capabilities, limited in memory and log, and watched', () => {
   for (const [name, service] of Object.entries(services)) {
     assert.match(service.image, /:v?\d+\.\d+/, name)
     assert.match(service.user, /^[1-9]\d*:[1-9]\d*$/, name)
@@ -41,6 +41,7 @@ test('every container is pinned, not root, read-only, without capabilities, limi
     assert.deepEqual(service.cap_drop, ['ALL'], name)
     assert.ok(service.healthcheck, name)
     assert.ok(service.deploy.resources.limits.memory, name)
+    assert.deepEqual(service.logging.options, { 'max-size': '10m', 'max-file': '3' }, name)
   }
   for (const { base, name } of buildStages()) assert.match(base, /:v?\d+\.\d+/, name)
 })
@@ -108,6 +109,41 @@ test('what containers and pods are told is something that a service can be told,
       ])
       parseConfig(schema as TObject<TProperties>, Object.fromEntries(own))
     }
+  }
+})
+
+test('the image has what runs only: no settings of a place, no secret, no manifest', async t => {
+  const isIgnored = buildIgnores()
+  for (const path of [
+    ...['.env', 'deploy/.env', 'services/order/.env.local', 'deploy/kubernetes/settings.yaml', 'deploy/secret.key'],
+    ...['deploy/compose.yaml', 'contracts/ca.pem', 'services/order/node_modules/x/index.js']
+  ]) {
+    assert.equal(isIgnored(path), true, path)
+  }
+  for (const path of ['.npmrc', 'package.json', 'services/order/main.ts', 'stack/jars/kafka/jars.lock']) {
+    assert.equal(isIgnored(path), false, path)
+  }
+  const home = mkdtempSync(join(tmpdir(), 'orderly-image-'))
+  t.after(() => rmSync(home, { recursive: true, force: true }))
+  const { directory: image } = await dryBuild('service', home)
+  const folders = globSync('{.,deploy,packages}/*', { cwd: image }).filter(path => !path.endsWith('.json'))
+  assert.deepEqual(folders.toSorted(), [
+    ...['contracts', 'deploy', 'deploy/connect', 'deploy/kafka', 'deploy/setup', 'node_modules', 'packages'],
+    ...['packages/batching', 'packages/callers', 'packages/kafka', 'packages/postgres', 'packages/service-kit'],
+    ...['sbom', 'services']
+  ])
+})
+
+test('every image that is delivered has OCI labels and a list of its components', () => {
+  for (const { name, instructions } of buildStages().filter(({ name }) => !['dependencies', 'jars'].includes(name))) {
+    const label = instructions.find(({ name }) => name === 'LABEL')?.text ?? ''
+    for (const key of ['title', 'description', 'licenses', 'version', 'revision']) {
+      assert.match(label, new RegExp(`org\\.opencontainers\\.image\\.${key}=`), name)
+    }
+    assert.ok(
+      instructions.some(({ name, text }) => name === 'COPY' && text.includes('.cdx.json')),
+      name
+    )
   }
 })
 

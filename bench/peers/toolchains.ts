@@ -72,7 +72,7 @@ export function createPeers(
 
 async function buildJava(supervisor: Supervisor, builds: string, javas: ReturnType<typeof findJavas>): Promise<Start> {
   const java = chooseJava(javas, 'JDK')
-  await fetchJars(supervisor, peersJars, java)
+  await fetchJars(peersJars, { supervisor, say: () => {} })
   const sources = join(import.meta.dirname, 'java')
   const classes = join(builds, 'java')
   const jars = await classPath(peersJars)

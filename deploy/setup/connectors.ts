@@ -1,4 +1,4 @@
-/** Installs the connector of the audit tables, and stays, to start again what has failed. Runs beside the workers of Kafka Connect. */
+/** Installs the connector of the audit tables and then restarts its failed tasks. Runs beside the workers of Kafka Connect. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { installConnector, keepRunning, readConnector } from '../connect/connector.ts'
 
@@ -17,4 +17,10 @@ while (!stopping.signal.aborted) {
     await delay(2_000, undefined, { signal: stopping.signal }).catch(() => {})
   }
 }
-await keepRunning(workerURL, connector.name, stopping.signal)
+await keepRunning(workerURL, connector.name, {
+  signal: stopping.signal,
+  onOperatorNeeded: reason =>
+    process.stderr.write(
+      `${JSON.stringify({ level: 'error', event: 'audit_operator_needed', connector: connector.name, msg: reason })}\n`
+    )
+})

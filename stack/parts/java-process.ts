@@ -3,6 +3,7 @@ import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { projectDirectory } from '../directories.ts'
 import type { Java } from '../preflight/java.ts'
+import { makePrivateDirectory } from '../private-directory.ts'
 import { loopback } from '../processes/ports.ts'
 import type { ProcessSpec, SupervisedProcess, Supervisor } from '../processes/supervisor.ts'
 import { type Jars, jarsHome, jmxAgentJars } from './jars.ts'
@@ -13,6 +14,8 @@ const smallJVM = ['-XX:+UseSerialGC', '-Xss512k', '-XX:+ExitOnOutOfMemoryError']
 export interface JavaProcessSpec extends Omit<ProcessSpec, 'command'> {
   readonly java: Java
   readonly jars: Jars
+  /** The private data directory of the server, which also gets its temporary files. */
+  readonly cwd: string
   /** Of the JVM; classes that one may have changed are not archived. */
   readonly agent?: string | undefined
 }
@@ -22,7 +25,11 @@ export interface JavaProcessSpec extends Omit<ProcessSpec, 'command'> {
  * of a part writes the archive as it ends; it gets its name only when whole, as two runs may end at once.
  */
 export function startJavaServer(supervisor: Supervisor, given: JavaProcessSpec): SupervisedProcess {
-  const spec = given.agent === undefined ? given : { ...given, args: [`-javaagent:${given.agent}`, ...given.args] }
+  // Libraries create files and caches in the system's temporary directory that other users can read, or write.
+  const temporary = join(given.cwd, 'tmp')
+  makePrivateDirectory(temporary)
+  const agent = given.agent === undefined ? [] : [`-javaagent:${given.agent}`]
+  const spec = { ...given, args: [...agent, `-Djava.io.tmpdir=${temporary}`, ...given.args] }
   const archived = archivedClasses(spec)
   if (archived.length > 0) return startJava(supervisor, { ...spec, args: [...archived, ...spec.args] })
   if (spec.agent !== undefined) return startJava(supervisor, spec)

@@ -1,7 +1,8 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { checkConnection } from '@orderly/kafka'
 import type { Java } from '../preflight/java.ts'
+import { makePrivateDirectory } from '../private-directory.ts'
 import { loopback } from '../processes/ports.ts'
 import type { SupervisedProcess, Supervisor } from '../processes/supervisor.ts'
 import { waitUntilHealthy } from '../processes/wait.ts'
@@ -30,7 +31,7 @@ const sessionTimeoutMs = 3_000
 /** One broker of the last Kafka that could be run with ZooKeeper, and its ZooKeeper, for clusters that still are. */
 export async function startKafkaWithZookeeper(options: ZookeeperKafkaOptions): Promise<RunningKafka> {
   const startedAt = performance.now()
-  await mkdir(options.dataDirectory, { recursive: true })
+  makePrivateDirectory(options.dataDirectory)
   const zookeeper = await startZookeeper(options)
   const broker = await startBroker(options)
   const brokers = [`${loopback}:${options.port}`]

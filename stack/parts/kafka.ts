@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { brokerRetention } from '@orderly/contracts'
 import { checkConnection, type KafkaConnection } from '@orderly/kafka'
 import { isAtLeast, type Java } from '../preflight/java.ts'
+import { makePrivateDirectory } from '../private-directory.ts'
 import { loopback } from '../processes/ports.ts'
 import { runToEnd, type SupervisedProcess, type Supervisor } from '../processes/supervisor.ts'
 import { waitUntilHealthy } from '../processes/wait.ts'
@@ -46,7 +47,7 @@ const compileQuickly = '-XX:TieredStopAtLevel=1'
 
 export async function startKafka(options: KafkaOptions): Promise<RunningKafka> {
   const startedAt = performance.now()
-  await mkdir(options.dataDirectory, { recursive: true })
+  makePrivateDirectory(options.dataDirectory)
   const clusterID = await readOrCreateClusterID(options.dataDirectory)
   const processes = await Promise.all(options.nodes.map(node => startNode(node, clusterID, options)))
   const brokers = options.nodes.map(node => `${loopback}:${node.port}`)

@@ -1,6 +1,6 @@
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Java } from '../preflight/java.ts'
+import { makePrivateDirectory } from '../private-directory.ts'
 import { loopback } from '../processes/ports.ts'
 import type { Supervisor } from '../processes/supervisor.ts'
 import { whenReady } from './http-part.ts'
@@ -18,7 +18,7 @@ export interface RegistryOptions {
 /** Apicurio, which speaks the Confluent API. It keeps its schemas in a file of its own, so it waits for nobody. */
 export async function startRegistry(options: RegistryOptions): Promise<RunningPart> {
   const startedAt = performance.now()
-  await mkdir(options.dataDirectory, { recursive: true })
+  makePrivateDirectory(options.dataDirectory)
   const home = jarsHome(registryJars)
   // Written through at once: a schema id that was handed out is in records and must never be given again.
   const database = `jdbc:h2:file:${join(options.dataDirectory, 'schemas')};WRITE_DELAY=0`

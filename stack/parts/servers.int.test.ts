@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { checkConnection } from '@orderly/kafka'
 import { integrationEnvironment, startBroker } from '@orderly/stack/testing'
+import { chooseJava, findJavas } from '../preflight/java.ts'
+import { freePorts } from '../processes/ports.ts'
+import { superviseRun } from '../testing/supervised-run.ts'
+import { startKafka } from './kafka.ts'
 import { query } from './postgres.ts'
 
 test('the shared Kafka, Postgres and schema registry answer', async () => {
@@ -24,6 +30,17 @@ test('the registry refuses requests of web pages of other sites', async () => {
     assert.equal(write.status, 403, page)
   }
   assert.equal((await fetch(`${registryURL}/subjects`, { headers: { origin } })).status, 200)
+})
+
+test('data and logs of a server are closed to other users, and so is where its libraries write temporary files', async t => {
+  const { directories, supervisor } = superviseRun(t, 'test')
+  const dataDirectory = join(directories.data, 'kafka')
+  const ports = await freePorts(['broker', 'controller'])
+  const nodes = [{ id: 1, port: ports.broker, controllerPort: ports.controller }]
+  await startKafka({ supervisor, java: chooseJava(findJavas()), dataDirectory, nodes, isShortLived: true })
+  for (const directory of [dataDirectory, directories.logs, join(dataDirectory, 'tmp')]) {
+    assert.equal(statSync(directory).mode & 0o777, 0o700, directory)
+  }
 })
 
 test('every call hands out another database', async () => {

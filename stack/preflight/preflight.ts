@@ -1,6 +1,4 @@
-import { execFile } from 'node:child_process'
 import { statfs } from 'node:fs/promises'
-import { promisify } from 'node:util'
 import type { ServerName } from '../external-servers.ts'
 import type { Extras } from '../extras.ts'
 import {
@@ -38,7 +36,6 @@ export async function preflight({ directory, externals, ports, extras, kafkaMode
   const needed = neededJars(externals, extras, kafkaMode)
   const missing = needed.filter(jars => !areFetched(jars))
   if (needed.length > 0) chooseJava(findJavas())
-  if (missing.length > 0) refuseWithoutMaven(await hasMaven(), missing)
   refuseFullDisk(await freeMB(directory), missing)
   if (extras?.has('monitoring') === true)
     for (const name of ['prometheus', 'alertmanager'] as const) requireProgram(name)
@@ -74,14 +71,6 @@ function samePort(one: PortUse, other: PortUse): Refusal {
   )
 }
 
-export function refuseWithoutMaven(isThere: boolean, missing: readonly Jars[]): void {
-  if (isThere) return
-  const what = missing.map(({ name, version }) => `${name} ${version}`).join(' and ')
-  throw new Refusal(
-    `Maven (mvn) was not found, and it is needed once to fetch ${what}: install it (on Debian or Ubuntu \`apt-get install maven\`, on macOS \`brew install maven\`).`
-  )
-}
-
 /** What Kafka, Postgres and the registry write when they are new. */
 const dataMB = 300
 
@@ -96,13 +85,4 @@ export function refuseFullDisk(availableMB: number, missing: readonly Jars[]): v
 async function freeMB(directory: string): Promise<number> {
   const { bavail, bsize } = await statfs(directory)
   return (bavail * bsize) / 1024 / 1024
-}
-
-async function hasMaven(): Promise<boolean> {
-  // What it prints does not matter: without a Java on PATH it complains, and it will be given one.
-  const { code } = await promisify(execFile)('sh', ['-c', 'command -v mvn']).then(
-    () => ({ code: 0 }),
-    () => ({ code: 1 })
-  )
-  return code === 0
 }

@@ -3,10 +3,10 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { test } from 'node:test'
-import { kafkaJars, registryJars } from '../parts/jars.ts'
+import { registryJars } from '../parts/jars.ts'
 import { freePort, loopback } from '../processes/ports.ts'
 import { portUses, usualPorts } from './ports.ts'
-import { preflight, refuseFullDisk, refuseWithoutMaven } from './preflight.ts'
+import { preflight, refuseFullDisk } from './preflight.ts'
 
 const externals = new Map([
   ['kafka', 'kafka.example:9092'],
@@ -46,14 +46,6 @@ test('every port has a setting, and what is no port is refused by the name of th
   assert.equal(usualPorts({ ORDERLY_KAFKA_CONTROLLER_PORT: '19093' }).kafkaController, 19093)
   assert.equal(usualPorts({ ORDERLY_ORDER_PORT: '' }).order, 8080)
   assert.throws(() => usualPorts({ ORDERLY_ORDER_PORT: '80800' }), /ORDERLY_ORDER_PORT is "80800": set it to a port/)
-})
-
-test('a missing Maven is refused with what it is needed for and how to install it', () => {
-  refuseWithoutMaven(true, [kafkaJars])
-  assert.throws(
-    () => refuseWithoutMaven(false, [kafkaJars, registryJars]),
-    /^Refusal: Maven \(mvn\) was not found.*fetch kafka 4\.2\.2 and registry 3\.3\.3.*apt-get install maven.*brew install maven/
-  )
 })
 
 test('a disk without room for what is to be fetched is refused with both sizes', () => {

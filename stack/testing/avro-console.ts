@@ -1,5 +1,5 @@
-import { avroConverterJars, fetchJars } from '../parts/jars.ts'
-import { chooseJava, findJavas } from '../preflight/java.ts'
+import { fetchJars } from '../parts/fetch-jars.ts'
+import { avroConverterJars } from '../parts/jars.ts'
 import { createSupervisor } from '../processes/supervisor.ts'
 import { createThrowAwayRun } from '../throw-away-run.ts'
 import { runKafkaTool } from './kafka-tool.ts'
@@ -43,7 +43,7 @@ async function fetchConverter(): Promise<void> {
   const { directories, discard } = createThrowAwayRun('test')
   const supervisor = createSupervisor(directories.logs)
   try {
-    await fetchJars(supervisor, avroConverterJars, chooseJava(findJavas()))
+    await fetchJars(avroConverterJars, { supervisor, say: () => {} })
   } finally {
     await supervisor.stop()
     await discard()

@@ -1,0 +1,7 @@
+import { chmodSync, mkdirSync } from 'node:fs'
+
+/** Creates a directory that only its owner can enter, or makes an existing one so. */
+export function makePrivateDirectory(directory: string): void {
+  mkdirSync(directory, { recursive: true })
+  chmodSync(directory, 0o700)
+}
