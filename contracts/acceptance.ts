@@ -1,11 +1,13 @@
 import type { OutputRecord } from '@orderly/kafka'
 
 /**
- * Pauses of acceptance: while an operator changes topics, order services answer requests that would write with 503 and `Retry-After`.
+ * Pauses of acceptance: while an operator changes topics, order services answer requests that would
+ * write with 503 and `Retry-After`.
  *
- * `orders.acceptance` is a compacted topic with one key. Its newest record says until when acceptance is paused. The operator's command writes
- * the record again and again with a later time, so a crash ends the pause. Each order service reads the topic every second. An instance
- * that cannot read it accepts orders, so the command checks that nothing is written any more.
+ * `orders.acceptance` is a compacted topic with one key. Its newest record says until when acceptance
+ * is paused. The operator's command writes the record again and again with a later time, so a crash
+ * ends the pause. Each order service reads the topic every second. An instance that cannot read it
+ * accepts orders, so the command checks that nothing is written any more.
  */
 export const acceptanceTopic = 'orders.acceptance'
 

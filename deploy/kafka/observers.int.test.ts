@@ -7,6 +7,7 @@ import {
   createProducer,
   createTopics,
   grantAccess,
+  growTopic,
   type KafkaConnection
 } from '@orderly/kafka'
 import { waitUntil } from '@orderly/stack'
@@ -46,6 +47,7 @@ test('where nothing is allowed but what is granted, the monitor sees everything 
       assert.ok((await inspector.topics()).length >= provisionedTopics.length, name)
       assert.ok((await inspector.topicConfigs([topic])).has(topic), name)
       assert.equal((await inspector.offsets([{ topic, partition: 0 }], 'end'))[0]?.offset, 1n, name)
+      assert.equal((await inspector.brokerConfigs(['num.partitions'])).size, 1, name)
       await inspector.groups()
       await inspector.openTransactions()
       await inspector.hangingTransactions([{ topic, partition: 0 }], { afterMs: 1_000 })
@@ -63,5 +65,7 @@ test('where nothing is allowed but what is granted, the monitor sees everything 
     }
   }
   await sendAs('operator')
+  await growTopic(as('operator'), topic, 2)
+  await assert.rejects(growTopic(as('monitor'), topic, 3), /TOPIC_AUTHORIZATION_FAILED|authorization/i)
   for (const name of ['monitor', 'scaler']) await assert.rejects(sendAs(name), /authorization failed|not acknowledged/i)
 })

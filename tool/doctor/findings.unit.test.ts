@@ -105,6 +105,7 @@ test('each thing that is wrong is found, with what to do', () => {
       { brokers: new Map([[1, new Map([['offsets.retention.minutes', '10080']])]]) },
       /^problem kafka: offsets\.retention\.minutes is 10080 on broker 1\. set it to 43200/
     ],
+    [{ settingsFailure: 'not authorized' }, /^hint kafka: the settings of brokers cannot be read: not authorized/],
     [
       { groups: [{ ...group, lag: [{ ...lag, waitingSinceMs: undefined, lagRecords: 0, beginningOffset: 12n }] }] },
       /^problem group orders-created: the records 10 to 12 of orders\.created\/3 were removed/

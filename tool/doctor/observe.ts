@@ -1,4 +1,4 @@
-import { brokerRetention, topicNames } from '@orderly/contracts'
+import { acceptanceTopic, brokerRetention, topicNames } from '@orderly/contracts'
 import { deadLetterTopic, readDeadLetters } from '@orderly/kafka'
 import { openIncidents } from '@orderly/positions'
 import { checkDatabase } from '@orderly/postgres'
@@ -56,20 +56,21 @@ async function observeKafka(connections: Connections, signal: AbortSignal, trans
   )
   const deadLetters = [...names].filter(name => name.endsWith(deadLetterTopic('')))
   const patience = AbortSignal.any([signal, AbortSignal.timeout(dlqPatienceMs)])
-  const [configs, brokers, groups, transactions, letters] = await Promise.all([
+  const [configs, settings, groups, transactions, letters] = await Promise.all([
     inspector.topicConfigs([...names]),
-    inspector.brokerConfigs(Object.keys(brokerRetention)),
+    attempt(() => inspector.brokerConfigs(Object.keys(brokerRetention))),
     readGroups(inspector, undefined),
     inspector.hangingTransactions(places, { afterMs: transactionAgeMs }),
     deadLetters.length === 0 ? [] : readDeadLetters(connections.kafka(), deadLetters, patience)
   ])
-  const needed = Object.values(topicNames).flatMap(name => [name, deadLetterTopic(name)])
+  const needed = [...Object.values(topicNames).flatMap(name => [name, deadLetterTopic(name)]), acceptanceTopic]
   return {
     topics: described.map(topic => {
       const own = [...(configs.get(topic.name)?.values() ?? [])]
       return { ...topic, configs: new Map(own.map(({ name, value }) => [name, value])) }
     }),
-    brokers,
+    brokers: settings.result ?? new Map((await inspector.quorum()).brokerIDs.map(id => [id, new Map()])),
+    settingsFailure: settings.failure,
     missingTopics: needed.filter(name => !names.has(name)),
     groups,
     transactions,

@@ -14,6 +14,8 @@ export interface RetentionFacts {
   readonly topics: readonly TopicFacts[]
   /** Settings of each broker. */
   readonly brokers: ReadonlyMap<number, ReadonlyMap<string, string>>
+  /** Why settings of brokers cannot be read; undefined when they can. */
+  readonly settingsFailure?: string | undefined
   readonly groups: readonly {
     readonly groupID: string
     readonly state: string
@@ -28,12 +30,13 @@ const forEver = -1
 const ownTopics = new Set<string>([...Object.values(topicNames), operationLogTopic])
 
 /** Returns what differs from the retention table (contracts/retention.ts), and topics that one broken broker stops or loses. */
-export function configFindings({ topics, brokers }: RetentionFacts): Finding[] {
+export function configFindings({ topics, brokers, settingsFailure }: RetentionFacts): Finding[] {
   const own = topics.filter(({ name }) => ownTopics.has(name) || name.endsWith(deadLetterTopic('')))
   return [
     ...own.flatMap(keptFindings),
     ...own.flatMap(topic => replicationFindings(topic, brokers.size)),
-    ...brokerFindings(brokers)
+    ...brokerFindings(brokers),
+    ...(settingsFailure === undefined ? [] : [unreadSettings(settingsFailure)])
   ]
 }
 
@@ -82,6 +85,13 @@ function brokerFindings(brokers: RetentionFacts['brokers']): Finding[] {
     const values = short.map(([brokerID, settings]) => `${settings.get(setting)} on broker ${brokerID}`).join(', ')
     return [problem('kafka', `${setting} is ${values}`, `set it to ${wanted} or more: ${consequences[setting]}`)]
   })
+}
+
+function unreadSettings(failure: string): Finding {
+  const what = `the settings of brokers cannot be read: ${failure}`
+  const settings = Object.entries(brokerRetention).map(([setting, wanted]) => `${setting} is ${wanted} or more`)
+  const todo = `allow this user DescribeConfigs on the cluster, or see that ${settings.join(' and ')}`
+  return { severity: 'hint', about: 'kafka', what, todo }
 }
 
 const consequences: Readonly<Record<string, string>> = {

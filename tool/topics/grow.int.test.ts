@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { topicNames } from '@orderly/contracts'
-import { readCommitted } from '@orderly/kafka/testing'
+import { acceptanceTopic, topicNames } from '@orderly/contracts'
+import { createInspector, createProducer, runStage } from '@orderly/kafka'
+import { readCommitted, textCodec } from '@orderly/kafka/testing'
 import { createMissingTopics } from '@orderly/stack'
 import { integrationEnvironment, startBroker, startService } from '@orderly/stack/testing'
 import { runTool } from '../testing/run-tool.ts'
@@ -88,7 +89,7 @@ test('a topic grows under load: acceptance is refused meanwhile, and the outcome
   }
 })
 
-test('what cannot be meant is refused before anything is paused', async t => {
+test('a topic that cannot be drained, or a number that cannot be meant, is refused before anything is paused', async t => {
   const { databaseURL, registryURL } = integrationEnvironment()
   const broker = await startBroker(t)
   const connection = { brokers: broker.brokers, clientID: 'grow-test' }
@@ -102,4 +103,36 @@ test('what cannot be meant is refused before anything is paused', async t => {
   assert.match((await grow(topicNames.ordersCreated, '--partitions', '2')).stderr, /has 2 partitions: give/)
   assert.match((await grow('orders.created.dlq', '--partitions', '8')).stderr, /is not a topic of Orderly's events/)
   assert.equal((await grow(topicNames.ordersCreated, '--partitions', 'many')).code, 64)
+
+  const producer = await createProducer(connection)
+  t.after(() => producer.close())
+  const topic = topicNames.ordersCreated
+  const send = () => producer.send([{ topic, key: 'k', value: Buffer.from('v'), headers: {} }])
+  await send()
+  const processed = Promise.withResolvers<void>()
+  const stage = runStage(
+    {
+      ...{ name: 'stopped', group: 'stopped', inputs: [{ name: topic, eventType: 'Text', codec: textCodec }] },
+      process: async () => []
+    },
+    {
+      ...{ connection, delivery: 'at-least-once' as const, isTransient: () => false },
+      logger: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
+      observer: { committed: () => processed.resolve() }
+    }
+  )
+  await processed.promise
+  await stage.stop()
+  await send()
+  assert.match((await grow(topic, '--partitions', '4')).stderr, /Group stopped has no members.*--except stopped/)
+  const inspector = createInspector(connection)
+  t.after(() => inspector.close())
+  const ends = await inspector.offsets(
+    [0, 1].map(partition => ({ topic: acceptanceTopic, partition })),
+    'end'
+  )
+  assert.deepEqual(
+    ends.map(end => end?.offset),
+    [0n, 0n]
+  )
 })
