@@ -1,6 +1,8 @@
+import { placeKey } from '../cluster/ask-leaders.ts'
 import { Cluster } from '../cluster/cluster.ts'
 import type { FetchedRecord } from '../committed-read/fetched-record.ts'
 import { Fetcher } from '../committed-read/fetcher.ts'
+import { readToEnds } from '../committed-read/read-to-ends.ts'
 import type { KafkaConnection } from '../connection.ts'
 import type { TopicPartition } from '../group/assignment.ts'
 
@@ -11,11 +13,11 @@ export interface OffsetRange extends TopicPartition {
 }
 
 const requestTimeoutMs = 5_000
-const recordsAtOnce = 10_000
+const maxBufferedRecords = 10_000
 
 /**
  * Gives every committed record of the ranges, in offset order within each. A range must not reach behind the last stable offset.
- * @throws KafkaError, or the signal's reason
+ * @throws KafkaError when a partition cannot be read for 10 s, or has lost records of its range; or the signal's reason
  */
 export async function readRanges(
   connection: KafkaConnection,
@@ -23,27 +25,21 @@ export async function readRanges(
   onRecord: (record: FetchedRecord) => void,
   signal: AbortSignal
 ): Promise<void> {
-  const ends = new Map(ranges.filter(({ from, to }) => from < to).map(range => [placeOf(range), range.to]))
-  if (ends.size === 0) return
+  const unread = ranges.filter(({ from, to }) => from < to)
+  if (unread.length === 0) return
+  const endOf = new Map(unread.map(range => [placeKey(range), range.to]))
   const cluster = new Cluster(connection, { requestTimeoutMs })
   const logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
-  const fetcher = new Fetcher(cluster, { maxBufferedRecords: recordsAtOnce, logger })
-  const onAbort = () => fetcher.wake()
-  signal.addEventListener('abort', onAbort)
+  const fetcher = new Fetcher(cluster, { maxBufferedRecords, logger })
   try {
-    fetcher.assign(
-      ranges.filter(range => ends.has(placeOf(range))).map(({ from, to, ...place }) => ({ ...place, offset: from }))
-    )
-    const isBehind = (own: TopicPartition, offset: bigint) => offset < (ends.get(placeOf(own)) ?? 0n)
-    while (fetcher.hasRecords() || fetcher.positions().some(position => isBehind(position, position.offset))) {
-      signal.throwIfAborted()
-      for (const record of await fetcher.take(recordsAtOnce)) if (isBehind(record, record.offset)) onRecord(record)
+    fetcher.assign(unread.map(({ topic, partition, from }) => ({ topic, partition, offset: from })))
+    const ends = unread.map(({ topic, partition, to }) => ({ topic, partition, offset: to }))
+    const onRecords = (records: readonly FetchedRecord[]) => {
+      for (const record of records) if (record.offset < (endOf.get(placeKey(record)) ?? 0n)) onRecord(record)
     }
+    await readToEnds(fetcher, ends, { onRecords, signal })
   } finally {
-    signal.removeEventListener('abort', onAbort)
     fetcher.stop()
     await cluster.close()
   }
 }
-
-const placeOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`
