@@ -98,7 +98,9 @@ test('what containers and pods are told is something that a service can be told,
     assert.ok(manifest, name)
     const ofPod = settingsOf(manifest, { password: () => 'secret' })
     const ofContainer = environmentOf(name)
-    const unknown = Object.keys({ ...ofPod, ...ofContainer }).filter(setting => !known.has(setting))
+    const unknown = Object.keys({ ...ofPod, ...ofContainer }).filter(
+      setting => !known.has(setting) && !setting.startsWith('NODE_')
+    )
     assert.deepEqual(unknown, [], name)
     // Files that are where they run.
     const files = { KAFKA_TLS_CA_FILE: import.meta.filename, SEED_STOCK_FILE: import.meta.filename }

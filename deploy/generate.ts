@@ -11,6 +11,7 @@ import { connectManifests } from './kubernetes/connect.ts'
 import { kafkaManifests } from './kubernetes/kafka.ts'
 import type { Manifest } from './kubernetes/manifest.ts'
 import { monitoringManifests } from './kubernetes/monitoring.ts'
+import { networkManifests } from './kubernetes/network.ts'
 import { registryManifests } from './kubernetes/registry.ts'
 import { serviceManifests } from './kubernetes/services.ts'
 import { jarsSBOM, servicesSBOM } from './sbom/components.ts'
@@ -31,6 +32,7 @@ function generate(): Map<string, string> {
     ['kubernetes/generated/registry.yaml', manifestsFile(registryManifests())],
     ['kubernetes/generated/services.yaml', manifestsFile(serviceManifests())],
     ['kubernetes/generated/connect.yaml', manifestsFile(connectManifests())],
+    ['kubernetes/generated/network.yaml', manifestsFile(networkManifests())],
     ['kubernetes/generated/monitoring.yaml', manifestsFile(monitoringManifests())]
   ])
 }

@@ -6,8 +6,11 @@ import { topicNames } from '@orderly/contracts'
 import type { Connector } from '../connect/connector.ts'
 import { cluster, kafkaVersion } from './kafka.ts'
 import { type Manifest, metricsConfig, metricsOf } from './manifest.ts'
+import { registryPort, registryTLS } from './registry.ts'
 
 export const connectCluster = 'audit'
+/** The part of the registry's secret that its users get. */
+const caFile = { key: 'ca.crt', path: 'ca.crt' }
 const auditVariables = ['AUDIT_JDBC_URL', 'AUDIT_DATABASE_USERNAME', 'AUDIT_DATABASE_PASSWORD']
 
 /** Kafka Connect by Strimzi, with the connector of `deploy/connect`. The operator keeps it running. */
@@ -49,14 +52,22 @@ function workers(): IKafkaConnect {
       metricsConfig: metricsConfig('connect'),
       resources: { requests: { cpu: '250m', memory: '768Mi' }, limits: { memory: '1Gi' } },
       template: {
+        pod: { volumes: [{ name: 'registry-ca', secret: { secretName: registryTLS, items: [caFile] } }] },
         connectContainer: {
           env: [
             ...auditVariables.map(name => ({
               name,
               valueFrom: { secretKeyRef: { name: 'orderly-audit', key: name } }
             })),
-            { name: 'AUDIT_REGISTRY_URL', value: 'http://registry:8080/apis/ccompat/v7' }
-          ]
+            { name: 'AUDIT_REGISTRY_URL', value: `https://registry:${registryPort}/apis/ccompat/v7` },
+            { name: 'AUDIT_REGISTRY_USERNAME', value: 'orderly' },
+            {
+              name: 'AUDIT_REGISTRY_PASSWORD',
+              valueFrom: { secretKeyRef: { name: 'orderly-registry-client', key: 'SCHEMA_REGISTRY_PASSWORD' } }
+            },
+            { name: 'AUDIT_REGISTRY_CA_FILE', value: '/mnt/registry/ca.crt' }
+          ],
+          volumeMounts: [{ name: 'registry-ca', mountPath: '/mnt/registry' }]
         }
       }
     }

@@ -43,7 +43,7 @@ test('every secret, configuration and user that is asked for is there', () => {
   const text = JSON.stringify(manifests)
   const asked = (pattern: RegExp) => new Set([...text.matchAll(pattern)].map(([, name]) => name as string))
   // Strimzi makes a secret of each user's password, and one of the cluster's certificate.
-  const secrets = new Set([...named('Secret'), ...named('KafkaUser'), 'orderly-cluster-ca-cert'])
+  const secrets = new Set([...named('Secret'), ...named('KafkaUser'), 'orderly-cluster-ca-cert', 'registry-tls'])
   const wanted = asked(/"(?:secretKeyRef|secretRef|passwordSecret)":\{"(?:name|secretName)":"([^"]+)"/g)
   assert.ok(wanted.size > 5)
   assert.deepEqual(
@@ -74,4 +74,36 @@ test('what the rules call a job is scraped under that name', () => {
     jobs.filter(job => !renamed.includes(job) && !named('StatefulSet').includes(job)),
     []
   )
+})
+
+test('no pod of ours accepts or opens a connection that a policy does not list', () => {
+  const policies = manifestsOf<Policy>('NetworkPolicy')
+  const everything = policies.find(({ metadata }) => metadata.name === 'orderly-default')
+  assert.deepEqual(everything?.spec, {
+    podSelector: { matchLabels: { 'app.kubernetes.io/part-of': 'orderly' } },
+    policyTypes: ['Ingress', 'Egress']
+  })
+  const selected = policies.map(({ spec }) => spec.podSelector.matchLabels['app.kubernetes.io/name'])
+  for (const name of [...named('StatefulSet'), 'registry']) assert.ok(selected.includes(name), name)
+  const open = policies.filter(({ spec }) => spec.ingress?.some(({ from = [] }) => from.length === 0))
+  assert.deepEqual(open, [])
+  const registry = policies.find(({ metadata }) => metadata.name === 'registry')
+  assert.ok(registry?.spec.ingress?.every(({ from = [] }) => from.every(own => own.podSelector !== undefined)))
+})
+
+interface Policy {
+  readonly spec: {
+    readonly podSelector: { readonly matchLabels: Readonly<Record<string, string>> }
+    readonly ingress?: readonly { readonly from?: readonly { readonly podSelector?: object }[] }[]
+  }
+}
+
+test('the registry answers by TLS, and to its user only', () => {
+  const text = JSON.stringify(
+    manifests.find(({ kind, metadata }) => kind === 'Deployment' && metadata.name === 'registry')
+  )
+  assert.match(text, /"name":"QUARKUS_HTTP_INSECURE_REQUESTS","value":"disabled"/)
+  assert.match(text, /"name":"QUARKUS_HTTP_AUTH_PERMISSION_API_PATHS","value":"\/\*"/)
+  assert.match(text, /"name":"QUARKUS_HTTP_AUTH_PERMISSION_API_POLICY","value":"authenticated"/)
+  assert.doesNotMatch(JSON.stringify(manifests), /http:\/\/registry/)
 })

@@ -3,12 +3,17 @@ import { imageOf, labels, type Manifest, minimalContainer, minimalPod, onePodMay
 import { service } from './services.ts'
 
 const name = 'registry'
-const port = 8080
-const health = (path: string) => ({ httpGet: { path, port: 'http' }, timeoutSeconds: 3, periodSeconds: 5 })
+export const registryPort = 8443
+/** The port of the health probes, without TLS and credentials. */
+const managementPort = 9000
+/** The secret with `tls.crt`, `tls.key` and `ca.crt`, as cert-manager makes it for the name `registry`. */
+export const registryTLS = 'registry-tls'
+const certificates = '/etc/orderly/registry'
+const health = (path: string) => ({ httpGet: { path, port: 'management' }, timeoutSeconds: 3, periodSeconds: 5 })
 
 /** The schema registry. What it knows is in Postgres, so any number of it may run. */
 export function registryManifests(): Manifest[] {
-  return [deployment(), service(name, port), onePodMayBeAway(name)]
+  return [deployment(), service(name, registryPort), onePodMayBeAway(name)]
 }
 
 function deployment(): IDeployment {
@@ -35,19 +40,43 @@ function deployment(): IDeployment {
                   name: `APICURIO_DATASOURCE_${key}`,
                   valueFrom: { secretKeyRef: { name: 'orderly-registry', key } }
                 })),
-                { name: 'QUARKUS_HTTP_PORT', value: String(port) },
+                { name: 'QUARKUS_MANAGEMENT_PORT', value: String(managementPort) },
+                { name: 'QUARKUS_HTTP_SSL_PORT', value: String(registryPort) },
+                { name: 'QUARKUS_HTTP_SSL_CERTIFICATE_FILES', value: `${certificates}/tls.crt` },
+                { name: 'QUARKUS_HTTP_SSL_CERTIFICATE_KEY_FILES', value: `${certificates}/tls.key` },
+                { name: 'QUARKUS_HTTP_INSECURE_REQUESTS', value: 'disabled' },
+                // One user, `orderly`, and no request without it.
+                { name: 'QUARKUS_HTTP_AUTH_BASIC', value: 'true' },
+                { name: 'QUARKUS_HTTP_AUTH_PERMISSION_API_PATHS', value: '/*' },
+                { name: 'QUARKUS_HTTP_AUTH_PERMISSION_API_POLICY', value: 'authenticated' },
+                { name: 'QUARKUS_SECURITY_USERS_EMBEDDED_ENABLED', value: 'true' },
+                { name: 'QUARKUS_SECURITY_USERS_EMBEDDED_PLAIN_TEXT', value: 'true' },
+                { name: 'QUARKUS_SECURITY_USERS_EMBEDDED_ROLES_ORDERLY', value: 'user' },
+                {
+                  name: 'QUARKUS_SECURITY_USERS_EMBEDDED_USERS_ORDERLY',
+                  valueFrom: { secretKeyRef: { name: 'orderly-registry-client', key: 'SCHEMA_REGISTRY_PASSWORD' } }
+                },
                 // Requests of web pages are refused.
-                { name: 'QUARKUS_HTTP_CORS_ORIGINS', value: `http://${name}:${port}` }
+                { name: 'QUARKUS_HTTP_CORS_ORIGINS', value: `https://${name}:${registryPort}` }
               ],
-              ports: [{ name: 'http', containerPort: port }],
+              ports: [
+                { name: 'http', containerPort: registryPort },
+                { name: 'management', containerPort: managementPort }
+              ],
               startupProbe: { ...health('/health/live'), failureThreshold: 30 },
               livenessProbe: health('/health/live'),
               readinessProbe: health('/health/ready'),
               resources: { requests: { cpu: '250m', memory: '512Mi' }, limits: { memory: '768Mi' } },
-              volumeMounts: [{ name: 'tmp', mountPath: '/tmp' }]
+              volumeMounts: [
+                { name: 'tmp', mountPath: '/tmp' },
+                { name: 'tls', mountPath: certificates, readOnly: true }
+              ]
             }
           ],
-          volumes: [{ name: 'tmp', emptyDir: {} }]
+          volumes: [
+            { name: 'tmp', emptyDir: {} },
+            { name: 'tls', secret: { secretName: registryTLS } }
+          ]
         }
       }
     }

@@ -48,7 +48,11 @@ function statefulSet(name: string, { port, replicas }: Shape): IStatefulSet {
     name,
     image: imageOf(name),
     args: [`services/${name}/main.ts`],
-    envFrom: [{ configMapRef: { name: settings } }, { secretRef: { name: settings } }],
+    envFrom: [
+      { configMapRef: { name: settings } },
+      { secretRef: { name: settings } },
+      { secretRef: { name: 'orderly-registry-client' } }
+    ],
     env: [
       { name: 'HTTP_PORT', value: String(port) },
       {
@@ -66,6 +70,7 @@ function statefulSet(name: string, { port, replicas }: Shape): IStatefulSet {
     resources: { requests: { cpu: '250m', memory: '256Mi' }, limits: { memory: '640Mi' } },
     volumeMounts: [
       { name: 'kafka-ca', mountPath: '/etc/orderly/kafka', readOnly: true },
+      { name: 'registry-ca', mountPath: '/etc/orderly/registry', readOnly: true },
       { name: 'tmp', mountPath: '/tmp' }
     ]
   }
@@ -92,6 +97,7 @@ function statefulSet(name: string, { port, replicas }: Shape): IStatefulSet {
           ],
           containers: [container],
           volumes: [
+            { name: 'registry-ca', secret: { secretName: 'registry-tls', items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
             {
               name: 'kafka-ca',
               secret: { secretName: 'orderly-cluster-ca-cert', items: [{ key: 'ca.crt', path: 'ca.crt' }] }
