@@ -128,10 +128,11 @@ test('the image has what runs only: no settings of a place, no secret, no manife
   const home = mkdtempSync(join(tmpdir(), 'orderly-image-'))
   t.after(() => rmSync(home, { recursive: true, force: true }))
   const { directory: image } = await dryBuild('service', home)
+  const installed = [...dockerfile.matchAll(/--workspace=(\S+)/g)].map(([, workspace = '']) => workspace)
   const folders = globSync('{.,deploy,packages}/*', { cwd: image }).filter(path => !path.endsWith('.json'))
   assert.deepEqual(folders.toSorted(), [
     ...['contracts', 'deploy', 'deploy/connect', 'deploy/kafka', 'deploy/setup', 'node_modules', 'packages'],
-    ...['packages/batching', 'packages/callers', 'packages/kafka', 'packages/postgres', 'packages/service-kit'],
+    ...installed.filter(name => name.startsWith('packages/')).toSorted(),
     ...['sbom', 'services']
   ])
 })
