@@ -12,7 +12,7 @@ import {
   stageObserver,
   traceStage
 } from '@orderly/service-kit'
-import { configSchema } from './config.ts'
+import { configSchema, readHoldLimits } from './config.ts'
 import { availableFor } from './domain/set-stock.ts'
 import { addStockApi } from './from-http/api.ts'
 import { expireHolds } from './from-orders/expire-holds.ts'
@@ -43,6 +43,7 @@ runService({
     if (config.ORDERLY_PROFILE === 'prod' && config.SEED_STOCK_FILE !== undefined) {
       throw new ConfigError(['SEED_STOCK_FILE is set, but stock is seeded in the dev profile only: leave it unset'])
     }
+    const limits = readHoldLimits(config)
     const name = `inventory-${config.INSTANCE_ID}`
     const pool = createPool({
       url: config.DATABASE_URL,
@@ -65,7 +66,7 @@ runService({
       ...{ schema: inventorySchema.schema, groupID: kafkaUses.groups[0], whenBehind: 'stop' },
       remedies: positionRemedies(kafkaUses.groups[0])
     })
-    const store = createPostgresStore(pool, Date.now, positions)
+    const store = createPostgresStore(pool, { limits, positions })
     const callers = await openCallers({ config, pool, logger, metrics, signal, onStop, ready })
     if (config.SEED_STOCK_FILE !== undefined) {
       const counts = await readStockFile(config.SEED_STOCK_FILE)

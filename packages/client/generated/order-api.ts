@@ -232,7 +232,7 @@ export interface components {
              */
             expiredAt?: string;
             /**
-             * @description Why it failed: `UNKNOWN_SKU` when a SKU is not kept in stock, otherwise `OUT_OF_STOCK`. Accept other reasons.
+             * @description Why it failed: `UNKNOWN_SKU` when a SKU is not kept in stock, `HOLD_TOO_LONG` or `HELD_QUANTITY_EXCEEDED` for a limit on holds, otherwise `OUT_OF_STOCK`. Accept other reasons.
              * @example OUT_OF_STOCK
              * @example UNKNOWN_SKU
              */

@@ -1,7 +1,8 @@
 import type { ChangeToDecide } from './change.ts'
-import type { Outcome } from './decide.ts'
+import { type Holding, type Outcome, unlimitedHolding } from './decide.ts'
 import { type DecidedChange, decideChanges, type KnownOrder, type Settlement } from './decide-changes.ts'
 import { type DecidedOrder, decideOnce } from './decide-once.ts'
+import { type HeldPieces, holderOf } from './hold-limits.ts'
 import type { OrderToDecide } from './order.ts'
 import type { Stamp } from './stamp.ts'
 
@@ -33,7 +34,8 @@ export function decideBatch(
   known: ReadonlyMap<string, KnownOrder>,
   available: ReadonlyMap<string, number>,
   { orders, changes }: Batch,
-  stamp: Stamp
+  stamp: Stamp,
+  { limits, held }: Holding = unlimitedHolding
 ): DecidedBatch & { readonly fresh: Fresh } {
   const { decided, outcomes, settlements } = decideChanges(known, changes, stamp)
   const remembered = new Map([...known].map(([orderID, { outcome }]) => [orderID, outcome]))
@@ -45,7 +47,10 @@ export function decideBatch(
     for (const { sku, quantity } of event.items) returned.set(sku, (returned.get(sku) ?? 0) + quantity)
   }
   const left = returned.size === 0 ? available : add(available, returned)
-  const { decided: decidedOrders, fresh } = decideOnce(remembered, left, orders, stamp)
+  const { decided: decidedOrders, fresh } = decideOnce(remembered, left, orders, stamp, {
+    limits,
+    held: withoutEnded(held, settlements, known)
+  })
   const moved = new Map(fresh.taken)
   for (const [sku, pieces] of returned) moved.set(sku, (moved.get(sku) ?? 0) - pieces)
   return {
@@ -53,6 +58,30 @@ export function decideBatch(
     changes: decided,
     fresh: { settlements, outcomes: [...outcomes, ...fresh.outcomes], moved }
   }
+}
+
+/** Returns the held pieces without the holds that the settlements ended. */
+function withoutEnded(
+  held: HeldPieces,
+  settlements: readonly Settlement[],
+  known: ReadonlyMap<string, KnownOrder>
+): HeldPieces {
+  if (held.size === 0 || settlements.length === 0) return held
+  const left = new Map(held)
+  const ended = new Set<string>()
+  for (const { event } of settlements) {
+    const { outcome, confirmed, released } = known.get(event.orderID) ?? {}
+    const wasHeld = outcome?.kind === 'reserved' && outcome.event.holdUntilMs !== null && !confirmed && !released
+    if (!wasHeld || ended.has(event.orderID)) continue
+    ended.add(event.orderID)
+    const pieces = left.get(holderOf(outcome))
+    if (pieces === undefined) continue
+    left.set(
+      holderOf(outcome),
+      event.items.reduce((sum, { quantity }) => sum - quantity, pieces)
+    )
+  }
+  return left
 }
 
 function add(pieces: ReadonlyMap<string, number>, more: ReadonlyMap<string, number>): ReadonlyMap<string, number> {

@@ -1,4 +1,4 @@
-import { type Decision, decide, type Outcome } from './decide.ts'
+import { type Decision, decide, type Holding, type Outcome, unlimitedHolding } from './decide.ts'
 import type { OrderToDecide } from './order.ts'
 import type { Stamp } from './stamp.ts'
 
@@ -20,13 +20,14 @@ export function decideOnce(
   remembered: ReadonlyMap<string, Outcome>,
   available: ReadonlyMap<string, number>,
   orders: readonly OrderToDecide[],
-  stamp: Stamp
+  stamp: Stamp,
+  holding: Holding = unlimitedHolding
 ): OrdersDecision {
   const firsts = new Map<string, OrderToDecide>()
   for (const order of orders) {
     if (!remembered.has(order.orderID) && !firsts.has(order.orderID)) firsts.set(order.orderID, order)
   }
-  const fresh = decide(available, [...firsts.values()], stamp)
+  const fresh = decide(available, [...firsts.values()], stamp, holding)
   const freshByOrder = new Map(fresh.outcomes.map(outcome => [outcome.event.orderID, outcome]))
   const decided = orders.map((order): DecidedOrder => {
     const outcome = freshByOrder.get(order.orderID)

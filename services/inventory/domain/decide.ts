@@ -1,4 +1,5 @@
 import { failureReasons, type InventoryFailed, type InventoryReserved, type Shortage } from '@orderly/contracts'
+import { type HeldPieces, type HoldLimits, holderOf, limitOf, noHoldLimits } from './hold-limits.ts'
 import { demandOf, type OrderToDecide } from './order.ts'
 import type { Stamp } from './stamp.ts'
 
@@ -8,6 +9,14 @@ export type Outcome = { readonly caller?: string | undefined } & (
   | { readonly kind: 'failed'; readonly event: InventoryFailed }
 )
 
+/** The limits on holds, and what callers with a limit hold already. */
+export interface Holding {
+  readonly limits: HoldLimits
+  readonly held: HeldPieces
+}
+
+export const unlimitedHolding: Holding = { limits: noHoldLimits, held: new Map() }
+
 export interface Decision {
   /** One for each order, in the same order. */
   readonly outcomes: readonly Outcome[]
@@ -16,21 +25,31 @@ export interface Decision {
 }
 
 /**
- * Decides orders in their sequence: each finds what those before it left, and is reserved whole or not at all.
+ * Decides orders in their sequence: each finds what those before it left, and is reserved whole or not at all. An order that
+ * exceeds a limit on holds fails for that reason, and takes nothing.
  *
  * @param available pieces by SKU; a SKU that is missing is not kept in stock
  */
 export function decide(
   available: ReadonlyMap<string, number>,
   orders: readonly OrderToDecide[],
-  stamp: Stamp
+  stamp: Stamp,
+  { limits, held: heldBefore }: Holding = unlimitedHolding
 ): Decision {
   const taken = new Map<string, number>()
+  const held = new Map(heldBefore)
   const outcomes = orders.map(({ orderID, userID, caller, items, holdSeconds = null }): Outcome => {
     const owner = caller === undefined ? {} : { caller }
     const demand = demandOf(items)
     const decided = { decidedAtMs: stamp.atMs, sequence: stamp.nextSequence() }
     const shortages: Shortage[] = []
+    const fail = (reason: string): Outcome => {
+      return { ...owner, kind: 'failed', event: { orderID, userID, reason, shortages, ...decided } }
+    }
+    const holder = holderOf({ caller })
+    if (holdSeconds !== null && holdSeconds > (limitOf(limits.seconds, holder) ?? holdSeconds)) {
+      return fail(failureReasons.holdTooLong)
+    }
     for (const [sku, requested] of demand) {
       const stocked = available.get(sku)
       if (stocked === undefined) {
@@ -40,9 +59,11 @@ export function decide(
       const left = stocked - (taken.get(sku) ?? 0)
       if (requested > left) shortages.push({ sku, requested, available: left, reason: failureReasons.outOfStock })
     }
-    if (shortages.length > 0) {
-      const reason = reasonOf(shortages)
-      return { ...owner, kind: 'failed', event: { orderID, userID, reason, shortages, ...decided } }
+    if (shortages.length > 0) return fail(reasonOf(shortages))
+    if (holdSeconds !== null) {
+      const pieces = [...demand.values()].reduce((sum, quantity) => sum + quantity, held.get(holder) ?? 0)
+      if (pieces > (limitOf(limits.quantity, holder) ?? pieces)) return fail(failureReasons.heldTooMuch)
+      held.set(holder, pieces)
     }
     for (const [sku, quantity] of demand) taken.set(sku, (taken.get(sku) ?? 0) + quantity)
     const holdUntilMs = holdSeconds === null ? null : stamp.atMs + holdSeconds * 1_000

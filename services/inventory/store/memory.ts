@@ -1,21 +1,31 @@
 import { decideBatch } from '../domain/decide-batch.ts'
 import type { KnownOrder } from '../domain/decide-changes.ts'
+import { type HeldPieces, type HoldLimits, holderOf, noHoldLimits } from '../domain/hold-limits.ts'
 import type { DueHold, StockLevel, StockStore } from './stock-store.ts'
 
 /** Lasts as long as the process. For tests and a first look. */
-export function createMemoryStore(nowMs: () => number = Date.now): StockStore {
+export function createMemoryStore(nowMs: () => number = Date.now, limits: HoldLimits = noHoldLimits): StockStore {
   let sequence = 0
   const available = new Map<string, number>()
   const reserved = new Map<string, number>()
   const known = new Map<string, KnownOrder>()
   const holds = new Map<string, DueHold & { readonly expireAtMs: number }>()
 
+  function heldPieces(): HeldPieces {
+    const held = new Map<string, number>()
+    for (const { orderID, caller } of holds.values()) {
+      const outcome = known.get(orderID)?.outcome
+      if (outcome?.kind !== 'reserved') continue
+      const pieces = outcome.event.items.reduce((sum, { quantity }) => sum + quantity, 0)
+      held.set(holderOf({ caller }), (held.get(holderOf({ caller })) ?? 0) + pieces)
+    }
+    return held
+  }
+
   return {
     async decide(batch) {
-      const { fresh, ...decided } = decideBatch(known, available, batch, {
-        atMs: nowMs(),
-        nextSequence: () => ++sequence
-      })
+      const stamp = { atMs: nowMs(), nextSequence: () => ++sequence }
+      const { fresh, ...decided } = decideBatch(known, available, batch, stamp, { limits, held: heldPieces() })
       for (const settlement of fresh.settlements) {
         const { orderID } = settlement.event
         known.set(orderID, { ...(known.get(orderID) as KnownOrder), [settlement.kind]: settlement })

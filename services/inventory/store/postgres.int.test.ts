@@ -13,7 +13,7 @@ for (const testStore of [testStockStore, testSettlements]) {
     'the store in Postgres',
     async (_t, nowMs) => {
       await emptyInventory(pool)
-      return createPostgresStore(pool, nowMs)
+      return createPostgresStore(pool, { nowMs })
     },
     { runs: 40 }
   )

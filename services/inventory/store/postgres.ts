@@ -4,6 +4,7 @@ import { isPostgresConflict, isUniqueViolation, retryTransient, runStatement, ty
 import type { Pool } from 'pg'
 import { type Batch, type DecidedBatch, decideBatch, type Fresh } from '../domain/decide-batch.ts'
 import type { Settlement } from '../domain/decide-changes.ts'
+import { type HoldLimits, limitedHolders, noHoldLimits } from '../domain/hold-limits.ts'
 import type { Stamp } from '../domain/stamp.ts'
 import { createPostgresKeeping } from './postgres-keeping.ts'
 import { toKnownOrders } from './rows.ts'
@@ -18,6 +19,12 @@ export const inventorySchema = { schema: 'inventory', directory: fileURLToPath(n
  * all of them, and each batch would take longer than the one before until somebody analyzes the tables.
  */
 export const inventorySessionSettings = { enable_seqscan: 'off' }
+
+export interface StoreOptions {
+  readonly nowMs?: () => number
+  readonly limits?: HoldLimits
+  readonly positions?: Pick<PostgresPositions, 'saving'>
+}
 
 /**
  * Stock, outcomes and what became of them in the schema `inventory`.
@@ -35,14 +42,13 @@ export const inventorySessionSettings = { enable_seqscan: 'off' }
  */
 export function createPostgresStore(
   pool: Pool,
-  nowMs: () => number = Date.now,
-  positions?: Pick<PostgresPositions, 'saving'>
+  { nowMs = Date.now, limits = noHoldLimits, positions }: StoreOptions = {}
 ): StockStore {
   const keeping = createPostgresKeeping(pool)
   return {
     async decide(batch, advances = []) {
       if (batch.orders.length + batch.changes.length + advances.length === 0) return { orders: [], changes: [] }
-      return retryTransient(() => decideInTransaction(pool, batch, nowMs, { positions, advances }), {
+      return retryTransient(() => decideInTransaction(pool, batch, { nowMs, limits }, { positions, advances }), {
         isTransient: hasLostRace,
         attempts: 10,
         firstDelayMs: 2,
@@ -86,7 +92,12 @@ function hasLostRace(error: unknown): boolean {
 /** An order was reserved after its stock would have been locked. */
 class HeldMeanwhile extends Error {}
 
-function decideInTransaction(pool: Pool, batch: Batch, nowMs: () => number, saving: Saving): Promise<DecidedBatch> {
+function decideInTransaction(
+  pool: Pool,
+  batch: Batch,
+  { nowMs, limits }: { readonly nowMs: () => number; readonly limits: HoldLimits },
+  saving: Saving
+): Promise<DecidedBatch> {
   const skus = [...new Set(batch.orders.flatMap(({ items }) => items.map(({ sku }) => sku)))]
   const changed = [...new Set(batch.changes.map(({ orderID }) => orderID))]
   const orderIDs = [...new Set([...batch.orders.map(({ orderID }) => orderID), ...changed])]
@@ -98,13 +109,20 @@ function decideInTransaction(pool: Pool, batch: Batch, nowMs: () => number, savi
     statements.findOutcomes(orderIDs),
     ...(isWithoutChanges ? [] : [statements.findSettlements(changed)])
   ]
+  const holders = limitedHolders(batch.orders, limits)
+  const counts = holders.length === 0 ? [] : [statements.lockHolders(holders), statements.heldPieces(holders)]
 
-  return readDecideWriteWith(pool, saving, reads, answers => {
-    const [stockRows = [], numbers = [], outcomeRows = [], settlementRows = []] = answers
+  return readDecideWriteWith(pool, saving, [...reads, ...counts], answers => {
+    const [stockRows = [], numbers = [], outcomeRows = [], settlementRows = []] = answers.slice(0, reads.length)
+    const heldRows = counts.length === 0 ? [] : (answers[reads.length + 1] ?? [])
+    const held = new Map(heldRows.map(({ holder, pieces }) => [holder, pieces]))
     const available = new Map(stockRows.map(({ sku, available }) => [sku, available]))
     const known = toKnownOrders(outcomeRows, settlementRows)
     const decidedAtMs = nowMs()
-    const { fresh, ...result } = decideBatch(known, available, batch, toStamp(decidedAtMs, numbers[0]?.drawn))
+    const { fresh, ...result } = decideBatch(known, available, batch, toStamp(decidedAtMs, numbers[0]?.drawn), {
+      limits,
+      held
+    })
     const isLocked = ({ event }: Settlement) => event.items.every(({ sku }) => available.has(sku))
     if (!fresh.settlements.every(isLocked)) throw new HeldMeanwhile()
     return { writes: writesOf(fresh, new Date(decidedAtMs)), result }

@@ -36,6 +36,30 @@ export function drawSequences(count: number): Statement {
   }
 }
 
+/**
+ * Makes batches with holds of the same limited callers wait for each other, so that they cannot exceed a limit together. Taken
+ * behind the locks of the stock, in the order of their names.
+ */
+export function lockHolders(holders: readonly string[]): Statement {
+  return {
+    name: 'lock-holders',
+    text: `SELECT count(pg_advisory_xact_lock(hashtextextended('inventory.holds ' || holder, 0)))
+      FROM (SELECT holder FROM unnest($1::text[]) AS given (holder) ORDER BY holder COLLATE "C") AS sorted`,
+    values: [holders]
+  }
+}
+
+/** The pieces in the unconfirmed holds of these callers. No more holds than the limit has pieces are read for each. */
+export function heldPieces(holders: readonly string[]): Statement {
+  return {
+    name: 'held-pieces',
+    text: `SELECT coalesce(caller, '') AS holder, sum(quantity)::bigint AS pieces
+      FROM inventory.holds JOIN inventory.reservation_lines USING (order_id)
+      WHERE coalesce(caller, '') = ANY($1::text[]) GROUP BY holder`,
+    values: [holders]
+  }
+}
+
 export function findOutcomes(orderIDs: readonly string[]): Statement {
   return {
     name: 'find-outcomes',

@@ -64,7 +64,7 @@ export const OrderResource = Type.Object(
     reason: Type.Optional(
       Type.String({
         description:
-          'Why it failed: `UNKNOWN_SKU` when a SKU is not kept in stock, otherwise `OUT_OF_STOCK`. Accept other reasons.',
+          'Why it failed: `UNKNOWN_SKU` when a SKU is not kept in stock, `HOLD_TOO_LONG` or `HELD_QUANTITY_EXCEEDED` for a limit on holds, otherwise `OUT_OF_STOCK`. Accept other reasons.',
         examples: ['OUT_OF_STOCK', 'UNKNOWN_SKU']
       })
     ),

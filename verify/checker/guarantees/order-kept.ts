@@ -1,17 +1,24 @@
+import { type RecordOwner, recordKey } from '@orderly/contracts'
 import type { OrderRequest, RecordedRecord } from '../../history/history.ts'
 import type { Evidence } from '../evidence.ts'
 import type { Finding, Guarantee } from '../guarantee.ts'
 
 export const orderKept: Guarantee = {
   number: 7,
-  promise: "One user's outcomes come in the order of their orders.",
+  promise: 'The outcomes of one user of one tenant have the order of the orders.',
   check(evidence) {
-    const byUser = Map.groupBy(evidence.orders, ({ event }) => event?.userID ?? '')
-    return [...byUser].flatMap(([userID, orders]) => [
-      ...checkPlacing(evidence, userID, orders),
-      ...checkOutcomes(evidence, userID, orders),
-      ...checkDecisions(evidence, userID, orders)
-    ])
+    const byOwner = Map.groupBy(evidence.orders, ({ event, headers: { caller } }) =>
+      JSON.stringify([event?.userID ?? '', caller])
+    )
+    return [...byOwner].flatMap(([owner, orders]) => {
+      const [userID, caller] = JSON.parse(owner)
+      return [
+        // Requests are sent without a caller.
+        ...(caller === null ? checkPlacing(evidence, userID, orders) : []),
+        ...checkOutcomes(evidence, { userID, caller: caller ?? undefined }, orders),
+        ...checkDecisions(evidence, userID, orders)
+      ]
+    })
   }
 }
 
@@ -57,14 +64,16 @@ function checkPlacing({ history }: Evidence, userID: string, orders: readonly Re
 
 const orderIDOf = ({ result }: OrderRequest): string => (result.kind === 'ok' ? result.orderID : '')
 
-function checkOutcomes({ outcomesByID }: Evidence, userID: string, orders: readonly RecordedRecord[]): Finding[] {
+function checkOutcomes({ outcomesByID }: Evidence, owner: RecordOwner, orders: readonly RecordedRecord[]): Finding[] {
+  const { userID } = owner
   const findings: Finding[] = []
   const last = new Map<string, RecordedRecord>()
   for (const { event } of orders) {
     const orderID = event?.orderID ?? ''
     for (const outcome of (outcomesByID.get(orderID) ?? []).slice(0, 1)) {
       const about = { userID, orderID, records: [outcome] }
-      if (outcome.key !== userID) findings.push({ ...about, summary: `the outcome has the key ${outcome.key}` })
+      if (outcome.key !== recordKey(owner))
+        findings.push({ ...about, summary: `the outcome has the key ${outcome.key}` })
       const before = last.get(outcome.topic)
       if (before !== undefined && before.partition !== outcome.partition) {
         findings.push({

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import type { Outcome } from '../../domain/decide.ts'
+import type { HoldLimits } from '../../domain/hold-limits.ts'
+import type { StockStore } from '../stock-store.ts'
+
+/** Tests that a store enforces the limits on holds. */
+export function testHoldLimits(
+  name: string,
+  open: (t: TestContext, nowMs: () => number, limits: HoldLimits) => Promise<StockStore>
+): void {
+  let changes = 0
+  const quantityLimits = new Map([
+    ['berlin', 5],
+    ['*', 100]
+  ])
+  const limits = { seconds: new Map([['berlin', 60]]), quantity: quantityLimits }
+  const setUp = async (t: TestContext) => {
+    const store = await open(t, () => 1_700_000_000_000, limits)
+    await store.setAvailable(new Map([['mug', 1_000]]))
+    return store
+  }
+  const order = (
+    orderID: string,
+    quantity: number,
+    caller: string | undefined = 'berlin',
+    holdSeconds: number | null = 60
+  ) => ({
+    orderID,
+    userID: 'ann',
+    ...(caller !== 'nobody' && { caller }),
+    items: [{ sku: 'mug', quantity }],
+    holdSeconds
+  })
+  const change = (orderID: string, kind: 'cancel' | 'confirm') => ({
+    ...{ orderID, userID: 'ann', requestedAtMs: 0, requestID: `request ${changes}`, change: kind },
+    place: { partition: 0, offset: changes++ }
+  })
+  const reasonOf = ({ kind, event }: Outcome) => (kind === 'failed' ? event.reason : kind)
+  const decide = async (store: StockStore, ...orders: ReturnType<typeof order>[]) => {
+    const decided = await store.decide({ orders, changes: [] })
+    return decided.orders.map(({ outcome }) => reasonOf(outcome))
+  }
+
+  test(`${name}: a hold longer than its caller may have fails, one that is as long does not`, async t => {
+    const store = await setUp(t)
+    const orders = [order('1', 1, 'berlin', 61), order('2', 1, 'berlin', 60), order('3', 1, 'paris', 3_600)]
+    assert.deepEqual(await decide(store, ...orders), ['HOLD_TOO_LONG', 'reserved', 'reserved'])
+    assert.deepEqual(await decide(store, ...orders), ['HOLD_TOO_LONG', 'reserved', 'reserved'])
+    assert.deepEqual(await store.levels(), [{ sku: 'mug', available: 998, reserved: 2 }])
+  })
+
+  test(`${name}: a caller holds as many unconfirmed pieces as it may, and others are not affected`, async t => {
+    const store = await setUp(t)
+    assert.deepEqual(await decide(store, order('1', 3), order('2', 3), order('3', 2)), [
+      ...['reserved', 'HELD_QUANTITY_EXCEEDED', 'reserved']
+    ])
+    assert.deepEqual(await decide(store, order('4', 1), order('5', 6, 'paris'), order('6', 6, 'nobody')), [
+      ...['HELD_QUANTITY_EXCEEDED', 'reserved', 'reserved']
+    ])
+    // An order without a hold holds nothing.
+    assert.deepEqual(await decide(store, order('7', 9, 'berlin', null)), ['reserved'])
+    assert.deepEqual(await store.levels(), [{ sku: 'mug', available: 1_000 - 26, reserved: 26 }])
+  })
+
+  test(`${name}: a hold that is confirmed or cancelled makes room, also in the same batch, and only once`, async t => {
+    const store = await setUp(t)
+    assert.deepEqual(await decide(store, order('1', 3), order('2', 2)), ['reserved', 'reserved'])
+    const orders = [order('3', 4), order('4', 3), order('5', 1)]
+    const decided = await store.decide({ orders, changes: [change('1', 'confirm'), change('1', 'cancel')] })
+    assert.deepEqual(
+      decided.orders.map(({ outcome }) => reasonOf(outcome)),
+      ['HELD_QUANTITY_EXCEEDED', 'reserved', 'HELD_QUANTITY_EXCEEDED']
+    )
+    await store.decide({ orders: [], changes: [change('2', 'cancel')] })
+    assert.deepEqual(await decide(store, order('6', 3), order('7', 2)), ['HELD_QUANTITY_EXCEEDED', 'reserved'])
+  })
+}
