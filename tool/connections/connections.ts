@@ -8,6 +8,7 @@ import {
   databaseSchema,
   inventorySchema,
   kafkaSchema,
+  optionalSchema,
   registrySchema,
   withLauncherPorts
 } from './settings.ts'
@@ -21,8 +22,12 @@ export interface Connections {
   registryAddress(): { readonly url: string; readonly username?: string; readonly password?: string }
   connect(): { readonly url: string }
   inventory(): { readonly url: string; readonly apiKey: string | undefined }
+  /** A server that a deployment may have; undefined where no address of it is known. */
+  optional(setting: OptionalServer): { readonly url: string; readonly isGiven: boolean } | undefined
   close(): Promise<void>
 }
+
+export type OptionalServer = 'CONNECT_URL' | 'PROMETHEUS_URL'
 
 const statementTimeoutMs = 20_000
 /** Who looks into a machine that is at its limit has to be patient. */
@@ -64,6 +69,10 @@ export function createConnections(given: NodeJS.ProcessEnv): Connections {
     inventory() {
       const { INVENTORY_URL, ORDERLY_API_KEY } = parseConfig(inventorySchema, environment)
       return { url: INVENTORY_URL.replace(/\/$/, ''), apiKey: ORDERLY_API_KEY }
+    },
+    optional(setting) {
+      const url = parseConfig(optionalSchema, environment)[setting]?.replace(/\/$/, '')
+      return url === undefined ? undefined : { url, isGiven: Boolean(given[setting]) }
     },
     async close() {
       await Promise.allSettled(releases.map(release => release()))

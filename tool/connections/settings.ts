@@ -28,6 +28,19 @@ export const connectSchema = Type.Object({
   })
 })
 
+/** Servers that a deployment may have. Their defaults in dev are where the launcher starts them when it is asked to. */
+export const optionalSchema = Type.Object({
+  ORDERLY_PROFILE,
+  CONNECT_URL: Type.Optional(connectSchema.properties.CONNECT_URL),
+  PROMETHEUS_URL: Type.Optional(
+    Type.String({
+      description: 'the Prometheus that evaluates the alerts, for example http://prometheus.example:9090',
+      pattern: '^https?://[^\\s]+$',
+      devDefault: 'http://127.0.0.1:9090'
+    })
+  )
+})
+
 /** As the launcher reads them: whoever moved its servers finds them with the same variables. */
 export function withLauncherPorts(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const own = (variable: string, port: string | undefined, address: (port: string) => string) =>
@@ -37,7 +50,8 @@ export function withLauncherPorts(environment: NodeJS.ProcessEnv): NodeJS.Proces
     ORDERLY_POSTGRES_PORT,
     ORDERLY_REGISTRY_PORT,
     ORDERLY_INVENTORY_PORT,
-    ORDERLY_CONNECT_PORT
+    ORDERLY_CONNECT_PORT,
+    ORDERLY_PROMETHEUS_PORT
   } = environment
   return {
     ...environment,
@@ -45,6 +59,7 @@ export function withLauncherPorts(environment: NodeJS.ProcessEnv): NodeJS.Proces
     ...own('DATABASE_URL', ORDERLY_POSTGRES_PORT, port => `postgres://orderly:orderly@127.0.0.1:${port}/orderly`),
     ...own('SCHEMA_REGISTRY_URL', ORDERLY_REGISTRY_PORT, port => `http://127.0.0.1:${port}/apis/ccompat/v7`),
     ...own('INVENTORY_URL', ORDERLY_INVENTORY_PORT, port => `http://127.0.0.1:${port}`),
-    ...own('CONNECT_URL', ORDERLY_CONNECT_PORT, port => `http://127.0.0.1:${port}`)
+    ...own('CONNECT_URL', ORDERLY_CONNECT_PORT, port => `http://127.0.0.1:${port}`),
+    ...own('PROMETHEUS_URL', ORDERLY_PROMETHEUS_PORT, port => `http://127.0.0.1:${port}`)
   }
 }

@@ -5,6 +5,7 @@ import { statusOf } from '../orders/life.ts'
 import { readRecords, readTables } from '../orders/sources.ts'
 import { diagnose } from './findings.ts'
 import { attempt, observe } from './observe.ts'
+import { notChecked } from './optional-findings.ts'
 import { diagnoseOrder, type OrderTraces } from './order-findings.ts'
 
 export const runDoctor: Command = {
@@ -28,15 +29,19 @@ export const runDoctor: Command = {
       ...diagnose(facts, thresholds)
     ]
     const problems = findings.filter(({ severity }) => severity === 'problem').length
-    output.json({ isHealthy: problems === 0, findings })
+    const missing = notChecked(facts)
+    output.json({ isHealthy: problems === 0, findings, notChecked: missing })
     for (const { severity, about, what, todo } of findings) {
       output.line(`${severity === 'problem' ? 'PROBLEM' : 'hint   '}  ${about}: ${what}. To do: ${todo}.`)
     }
     if (order !== undefined && !findings.some(({ about }) => about === `order ${orderID}`)) {
       output.line(`Nothing holds up order ${orderID}: it is ${statusOf(order.tables.status)}.`)
     }
-    if (findings.length === 0)
-      output.line('All is well: servers answer, groups have members and no lag, nothing is parked.')
+    if (findings.length === 0) {
+      const alerts = facts.alerts.kind === 'answered' ? ', no alert fires' : ''
+      output.line(`All is well: servers answer, groups have members and no lag, nothing is parked${alerts}.`)
+    }
+    if (missing.length > 0) output.line(`Not checked: ${missing.join(', ')}.`)
     return problems === 0 ? 0 : 1
   }
 }

@@ -1,4 +1,4 @@
-/** Something that is not as it should be, and what to do about it. One line each. */
+/** A fault, or a hint at one, and what to do about it. It is printed on one line. */
 export interface Finding {
   readonly severity: 'problem' | 'hint'
   readonly about: string

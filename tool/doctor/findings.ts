@@ -5,10 +5,11 @@ import { plural } from '../command-line/numbers.ts'
 import { formatDuration } from '../command-line/time.ts'
 import { type Finding, problem } from './finding.ts'
 import { type FoundIncident, incidentFindings } from './incident-findings.ts'
+import { alertFindings, connectFindings, type OptionalFacts } from './optional-findings.ts'
 import { configFindings, type RetentionFacts, unreadFindings } from './retention-findings.ts'
 
 /** What was seen. A part that could not be looked at is undefined, and its own finding says why. */
-export interface Facts extends RetentionFacts {
+export interface Facts extends RetentionFacts, OptionalFacts {
   /** Why a server does not answer; undefined when it does. */
   readonly kafkaFailure: string | undefined
   readonly databaseFailure: string | undefined
@@ -18,11 +19,22 @@ export interface Facts extends RetentionFacts {
   readonly transactions: readonly HangingTransaction[]
   readonly letters: readonly LetterKey[]
   readonly targets: readonly { readonly target: string; readonly reason: string | null; readonly waiting: number }[]
+  /** Targets that have accepted nothing in the last hour, and whose deliveries fail. */
+  readonly failing: readonly FailingTarget[]
   readonly givenUp: number
   /** Stock movements that are not in their topic, and the time of the oldest. */
   readonly unpublished: { readonly count: number; readonly oldestMs: number | undefined }
   /** Incidents that are not acknowledged. */
   readonly incidents: readonly FoundIncident[]
+}
+
+export interface FailingTarget {
+  readonly target: string
+  readonly deliveries: number
+  /** When the oldest of them was accepted. */
+  readonly sinceMs: number
+  /** The most frequent code. */
+  readonly code: string | null
 }
 
 export interface Thresholds {
@@ -41,7 +53,9 @@ export function diagnose(facts: Facts, thresholds: Thresholds): Finding[] {
     ...letterFindings(facts),
     ...notificationFindings(facts),
     ...movementFindings(facts),
-    ...incidentFindings(facts)
+    ...incidentFindings(facts),
+    ...connectFindings(facts),
+    ...alertFindings(facts)
   ].toSorted((a, b) => Number(a.severity === 'hint') - Number(b.severity === 'hint'))
 }
 
@@ -199,15 +213,25 @@ function movementFindings({ unpublished: { count, oldestMs }, nowMs }: Facts): F
   ]
 }
 
-function notificationFindings({ targets, givenUp }: Facts): Finding[] {
+/** A delivery that failed is retried after seconds first. */
+const failingPatienceMs = 60_000
+
+function notificationFindings({ targets, failing, givenUp, nowMs }: Facts): Finding[] {
   const found = targets.map(({ target, reason, waiting }) => {
     const what = `is switched off (${reason ?? 'it answered 410'})${waiting > 0 ? `; ${waiting} wait` : ''}`
     return problem(
       target,
       what,
-      'give it an address that works (WEBHOOK_…) or remove it: a changed address switches it on'
+      `give it an address that works (WEBHOOK_…, ${orderly} endpoints set) or remove it: a changed address switches it on`
     )
   })
+  for (const { target, deliveries, sinceMs, code } of failing) {
+    if (nowMs - sinceMs < failingPatienceMs) continue
+    const what = `has accepted nothing in the last hour, and ${plural(deliveries, 'delivery', 'deliveries')} fail${deliveries === 1 ? 's' : ''} (${code ?? 'no code'}), the oldest from ${formatDuration(nowMs - sinceMs)} ago`
+    const todo =
+      'see the code in docs/notifications.md and the log of the notification service; deliveries are retried until they are exhausted'
+    found.push(problem(target, what, todo))
+  }
   if (givenUp === 0) return found
   const todo = `${orderly} dlq list --topic notifications; mend the target, then ${orderly} dlq replay --topic notifications`
   return [

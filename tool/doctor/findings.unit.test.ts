@@ -17,9 +17,12 @@ const well: Facts = {
   transactions: [],
   letters: [],
   targets: [],
+  failing: [],
   givenUp: 0,
   unpublished: { count: 0, oldestMs: undefined },
-  incidents: []
+  incidents: [],
+  connect: { kind: 'absent' },
+  alerts: { kind: 'absent' }
 }
 const member = { memberID: 'm', instanceID: 'inventory-1', clientID: 'inventory', host: '127.0.0.1', partitions: [] }
 const lag: PartitionLag = {
@@ -71,6 +74,55 @@ test('incidents are found by group, kind and topic, with the command that repair
     find({ incidents: [recreated] })[0] ?? '',
     /^hint .*orders\.created, 1 partition \(0\).*acknowledge inventory-1$/
   )
+})
+
+test('a target that accepts nothing is a problem, though none of its deliveries is exhausted yet', () => {
+  const failing = { target: 'webhook:shop', deliveries: 3, sinceMs: nowMs - 7_200_000, code: 'HTTP_500' }
+  const [found = '', ...more] = find({ failing: [failing, { ...failing, sinceMs: nowMs - 5_000 }] })
+  assert.match(
+    found,
+    /^problem webhook:shop: has accepted nothing in the last hour, and 3 deliveries fail \(HTTP_500\)/
+  )
+  assert.deepEqual(more, [])
+})
+
+test('an alert that pages is a problem, and one that does not is a hint', () => {
+  const alert = { name: 'OrderlyLagTooOld', severity: 'page', summary: 'a record waits', sinceMs: nowMs - 60_000 }
+  const runbook = 'docs/runbooks/OrderlyLagTooOld.md'
+  assert.deepEqual(
+    find({
+      alerts: {
+        kind: 'answered',
+        answer: [
+          { ...alert, severity: 'ticket', runbook },
+          { ...alert, runbook }
+        ]
+      }
+    }),
+    ['problem', 'hint'].map(
+      severity => `${severity} alert OrderlyLagTooOld: fires for 1m: a record waits. see ${runbook}`
+    )
+  )
+  assert.match(
+    find({ alerts: { kind: 'failed', failure: 'x answered 500' } })[0] ?? '',
+    /^problem prometheus: does not/
+  )
+})
+
+test('connectors and tasks that failed are problems, with the first line of the reason', () => {
+  const running = { name: 'audit-postgres', state: 'RUNNING', tasks: [{ id: 0, state: 'RUNNING' }] }
+  const failed = { id: 1, state: 'FAILED', trace: 'org.apache.kafka.connect.errors.ConnectException: no table' }
+  const answered = (...answer: Extract<Facts['connect'], { kind: 'answered' }>['answer']) =>
+    find({ connect: { kind: 'answered', answer } })
+  assert.deepEqual(answered(running), [])
+  const [first = ''] = answered({ ...running, tasks: [...running.tasks, failed] })
+  assert.match(first, /^problem connector audit-postgres: 1 task of 2 failed: .*no table\. correct what it names/)
+  assert.match(answered({ ...running, state: 'FAILED', tasks: [] })[0] ?? '', /^problem .* failed: no reason given/)
+  assert.match(answered({ ...running, tasks: [] })[0] ?? '', /^problem .* has no tasks/)
+  assert.match(answered({ ...running, state: 'PAUSED' })[0] ?? '', /^hint .* is paused/)
+  assert.match(answered()[0] ?? '', /^hint kafka connect: has no connectors/)
+  const lost = find({ connect: { kind: 'failed', failure: 'connect ECONNREFUSED' } })
+  assert.match(lost[0] ?? '', /^problem kafka connect: does not answer/)
 })
 
 test('the group that a console left behind is not a problem', () => {

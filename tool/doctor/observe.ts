@@ -8,16 +8,19 @@ import type { Connections } from '../connections/connections.ts'
 import { readGroups } from '../lag/lag.ts'
 import { incidentName, positionGroups } from '../positions/groups.ts'
 import type { Facts } from './findings.ts'
+import { askAlerts, askConnect } from './optional-servers.ts'
 
 const dlqPatienceMs = 20_000
 const registryPatienceMs = 5_000
 
 /** Looks at everything there is; what does not answer is told, and the rest is looked at all the same. */
 export async function observe(connections: Connections, signal: AbortSignal, transactionAgeMs: number): Promise<Facts> {
-  const [kafka, databaseFacts, registryFailure] = await Promise.all([
+  const [kafka, databaseFacts, registryFailure, connect, alerts] = await Promise.all([
     attempt(() => observeKafka(connections, signal, transactionAgeMs)),
     attempt(() => observeDatabase(connections.database())),
-    attempt(() => askRegistry(connections))
+    attempt(() => askRegistry(connections)),
+    askConnect(connections),
+    askAlerts(connections)
   ])
   return {
     nowMs: Date.now(),
@@ -32,7 +35,9 @@ export async function observe(connections: Connections, signal: AbortSignal, tra
       transactions: [],
       letters: []
     }),
-    ...(databaseFacts.result ?? { targets: [], givenUp: 0, unpublished: noMovements, incidents: [] })
+    ...(databaseFacts.result ?? { targets: [], failing: [], givenUp: 0, unpublished: noMovements, incidents: [] }),
+    connect,
+    alerts
   }
 }
 
@@ -88,17 +93,32 @@ async function observeDatabase(pool: Pool) {
   )
   const unpublished = rows[0]?.has_movements === true ? await unpublishedMovements(pool) : noMovements
   const incidents = await unacknowledgedIncidents(pool)
-  if (rows[0]?.has_ledger !== true) return { targets: [], givenUp: 0, unpublished, incidents }
-  const [targets, givenUp] = await Promise.all([
+  if (rows[0]?.has_ledger !== true) return { targets: [], failing: [], givenUp: 0, unpublished, incidents }
+  const [targets, failing, givenUp] = await Promise.all([
     pool.query(`SELECT target, reason, (
         SELECT count(*) FROM notification.deliveries WHERE deliveries.target = targets.target AND settled_at IS NULL
       ) AS waiting
-      FROM notification.targets WHERE switched_off_at IS NOT NULL ORDER BY target`),
+      FROM notification.targets WHERE switched_off_at IS NOT NULL AND ${isInUse} ORDER BY target`),
+    pool.query(failingTargets),
     pool.query(`SELECT count(*) AS count FROM notification.deliveries
       WHERE status = 'given-up' AND settled_at > now() - interval '1 day'`)
   ])
-  return { targets: targets.rows, givenUp: givenUp.rows[0]?.count ?? 0, unpublished, incidents }
+  const failures = failing.rows.map(({ since, ...row }) => ({ ...row, sinceMs: since.getTime() }))
+  return { targets: targets.rows, failing: failures, givenUp: givenUp.rows[0]?.count ?? 0, unpublished, incidents }
 }
+
+/** Instances note every minute which targets they have. One that is noted no more while others are was removed. */
+const isInUse = "targets.seen_at >= (SELECT max(seen_at) FROM notification.targets) - interval '5 minutes'"
+
+const failingTargets = `SELECT target, count(*) AS deliveries, min(accepted_at) AS since,
+    mode() WITHIN GROUP (ORDER BY deliveries.code) AS code
+  FROM notification.targets JOIN notification.deliveries USING (target)
+  WHERE ${isInUse} AND switched_off_at IS NULL AND settled_at IS NULL AND attempts > 0
+    AND NOT EXISTS (
+      SELECT FROM notification.deliveries AS sent
+      WHERE sent.target = targets.target AND sent.status = 'sent' AND sent.accepted_at > now() - interval '1 hour'
+    )
+  GROUP BY target ORDER BY target`
 
 async function unacknowledgedIncidents(pool: Pool): Promise<Facts['incidents']> {
   const found: Facts['incidents'][number][] = []

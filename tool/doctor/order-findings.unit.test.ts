@@ -10,7 +10,8 @@ const facts: Facts = {
   nowMs,
   ...{ kafkaFailure: undefined, databaseFailure: undefined, registryFailure: undefined },
   ...{ topics: [], brokers: new Map(), missingTopics: [], groups: [], transactions: [], letters: [], targets: [] },
-  ...{ givenUp: 0, unpublished: { count: 0, oldestMs: undefined }, incidents: [] }
+  ...{ failing: [], givenUp: 0, unpublished: { count: 0, oldestMs: undefined }, incidents: [] },
+  ...{ connect: { kind: 'absent' }, alerts: { kind: 'absent' } }
 }
 const lag = {
   ...{ groupID: 'orders-created', topic: 'orders.created', partition: 1, beginningOffset: 0n },

@@ -119,6 +119,26 @@ test('webhook endpoints of callers and of the operator', async t => {
     }
     assert.deepEqual(await listed(), before)
   })
+
+  await t.test('the doctor finds an endpoint that accepts nothing, and none that was removed', async () => {
+    const findings = async () => {
+      const nowhere = { ...environment, KAFKA_BROKERS: '127.0.0.1:1', SCHEMA_REGISTRY_URL: 'http://127.0.0.1:1' }
+      const found = await askTool<{ findings: { about: string; what: string }[] }>(nowhere, 'doctor')
+      return found.findings.flatMap(({ about, what }) => (about.startsWith('webhook:') ? [`${about}: ${what}`] : []))
+    }
+    await pool.query(`INSERT INTO notification.targets (target, fingerprint, switched_off_at, seen_at) VALUES
+      ('webhook:erp', '', NULL, now()), ('webhook:off', '', now(), now()), ('webhook:removed', '', now(), now() - interval '1 hour')`)
+    await pool.query(`UPDATE notification.deliveries SET attempts = 3, code = 'HTTP_500', accepted_at = now() - interval '2 hours'
+      WHERE target = 'webhook:erp'`)
+    const [failing = '', off = '', ...more] = (await findings()).toSorted()
+    assert.match(failing, /^webhook:erp: has accepted nothing in the last hour, and 1 delivery fails \(HTTP_500\)/)
+    assert.match(off, /^webhook:off: is switched off/)
+    assert.deepEqual(more, [])
+    await pool.query(`INSERT INTO notification.deliveries
+      (event_id, target, user_id, content, traceparent, accepted_at, settled_at, status)
+      VALUES ('sent', 'webhook:erp', 'bob', '{}', '', now(), now(), 'sent')`)
+    assert.equal((await findings()).length, 1)
+  })
 })
 
 function words(line: string): string[] {

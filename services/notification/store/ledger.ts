@@ -86,6 +86,8 @@ export interface Ledger {
   ): Promise<Accepted>
   /** Registers where the targets lead to. When that has changed, a target is not switched off or paused any more. */
   register(targets: readonly TargetAddress[]): Promise<void>
+  /** Notes that an instance has these targets. One that is not noted for five minutes while others are was removed. */
+  see(targets: readonly string[]): Promise<void>
   /** Takes lanes that are due in hand, the longest due first. */
   claim(target: string, options: ClaimOptions): Promise<Claim>
   /** Remembers attempts, and gives lanes back. @returns the targets of those lanes that have more to do */

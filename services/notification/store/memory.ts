@@ -3,6 +3,7 @@ import { recordKey } from '@orderly/contracts'
 import type { Failure } from '../domain/delivery.ts'
 import { targetsFor } from '../domain/recipients.ts'
 import type { AcceptedNotification, ClaimedDelivery, Ledger, TargetAddress } from './ledger.ts'
+import { unseenMs } from './statements.ts'
 
 interface Row extends AcceptedNotification {
   readonly target: string
@@ -24,7 +25,7 @@ interface Lane {
 export function createMemoryLedger(nowMs: () => number = Date.now): Ledger {
   const rows = new Map<string, Row>()
   const lanes = new Map<string, Lane>()
-  const addresses = new Map<string, TargetAddress & { isOff: boolean; pausedUntilMs: number }>()
+  const addresses = new Map<string, TargetAddress & { isOff: boolean; pausedUntilMs: number; seenAtMs: number }>()
 
   const key = (...parts: readonly string[]) => JSON.stringify(parts)
   const isUnsettled = ({ status }: Row) => status === 'due' || status === 'sending'
@@ -69,8 +70,16 @@ export function createMemoryLedger(nowMs: () => number = Date.now): Ledger {
 
     async register(targets) {
       for (const address of targets) {
-        if (addresses.get(address.target)?.fingerprint === address.fingerprint) continue
-        addresses.set(address.target, { ...address, isOff: false, pausedUntilMs: 0 })
+        const known = addresses.get(address.target)
+        const kept = known?.fingerprint === address.fingerprint ? known : { isOff: false, pausedUntilMs: 0 }
+        addresses.set(address.target, { ...kept, ...address, seenAtMs: nowMs() })
+      }
+    },
+
+    async see(targets) {
+      for (const target of targets) {
+        const known = addresses.get(target)
+        if (known !== undefined) known.seenAtMs = nowMs()
       }
     },
 
@@ -156,8 +165,9 @@ export function createMemoryLedger(nowMs: () => number = Date.now): Ledger {
     },
 
     async switchedOff() {
+      const lastSeenMs = Math.max(...[...addresses.values()].map(({ seenAtMs }) => seenAtMs))
       return [...addresses.values()]
-        .filter(({ isOff }) => isOff)
+        .filter(({ isOff, seenAtMs }) => isOff && seenAtMs >= lastSeenMs - unseenMs)
         .map(({ target }) => target)
         .sort()
     },

@@ -61,7 +61,7 @@ export function createPostgresLedger(
     },
 
     async register(targets) {
-      await run(statements.register(targets))
+      await run(statements.register(targets, nowMs()))
     },
 
     async claim(target, options) {
@@ -100,6 +100,10 @@ export function createPostgresLedger(
 
     async switchOff(address, reason) {
       await run(statements.switchOff(address, reason))
+    },
+
+    async see(targets) {
+      await run(statements.see(targets, nowMs()))
     },
 
     async pause(address, pauseMs) {

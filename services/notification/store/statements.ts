@@ -7,6 +7,9 @@ import type { AcceptedNotification, ClaimOptions, FreedLane, SettledDelivery, Ta
  */
 export type Now = number | null
 
+/** Instances note their targets every minute. A target that was noted this long before the latest one was removed. */
+export const unseenMs = 5 * 60_000
+
 /** In the column `caller`, for an order without one. */
 export const noCaller = ''
 
@@ -63,14 +66,25 @@ export function accept(
   }
 }
 
-export function register(targets: readonly TargetAddress[]): Statement {
+export function register(targets: readonly TargetAddress[], nowMs: Now): Statement {
+  const kept = (column: string) => `CASE WHEN targets.fingerprint = excluded.fingerprint THEN targets.${column} END`
   return {
     name: 'register',
-    text: `INSERT INTO notification.targets (target, fingerprint)
-      SELECT * FROM unnest($1::text[], $2::text[]) AS given (target, fingerprint) ORDER BY target
-      ON CONFLICT (target) DO UPDATE SET fingerprint = excluded.fingerprint, switched_off_at = NULL, reason = NULL, paused_until = NULL
-      WHERE targets.fingerprint <> excluded.fingerprint`,
-    values: [targets.map(({ target }) => target), targets.map(({ fingerprint }) => fingerprint)]
+    text: `INSERT INTO notification.targets (target, fingerprint, seen_at)
+      SELECT target, fingerprint, ${now(3)} FROM unnest($1::text[], $2::text[]) AS given (target, fingerprint) ORDER BY target
+      ON CONFLICT (target) DO UPDATE SET fingerprint = excluded.fingerprint, seen_at = excluded.seen_at,
+        switched_off_at = ${kept('switched_off_at')}, reason = ${kept('reason')}, paused_until = ${kept('paused_until')}`,
+    values: [targets.map(({ target }) => target), targets.map(({ fingerprint }) => fingerprint), nowMs]
+  }
+}
+
+export function see(targets: readonly string[], nowMs: Now): Statement {
+  return {
+    name: 'see',
+    text: `UPDATE notification.targets SET seen_at = ${now(2)} WHERE target = ANY (ARRAY(
+        SELECT target FROM notification.targets WHERE target = ANY ($1::text[]) ORDER BY target FOR UPDATE
+      ))`,
+    values: [targets, nowMs]
   }
 }
 
@@ -268,7 +282,8 @@ export function backlog(nowMs: Now): Statement {
 
 export const switchedOff: Statement = {
   name: 'switched-off',
-  text: 'SELECT target FROM notification.targets WHERE switched_off_at IS NOT NULL ORDER BY target',
+  text: `SELECT target FROM notification.targets WHERE switched_off_at IS NOT NULL
+    AND seen_at >= (SELECT max(seen_at) FROM notification.targets) - ${milliseconds(String(unseenMs))} ORDER BY target`,
   values: []
 }
 

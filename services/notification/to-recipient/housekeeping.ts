@@ -36,7 +36,8 @@ export function startHousekeeping(options: HousekeepingOptions): { stop(): Promi
 }
 
 export async function keepHouse(options: HousekeepingOptions): Promise<void> {
-  const { ledger, retentionMs, logger } = options
+  const { ledger, retentionMs, logger, targets } = options
+  await ledger.see(targets())
   const repaired = await ledger.repairLanes()
   const abandoned = await giveUpAbandoned(options)
   const pruned = await ledger.prune(retentionMs)

@@ -300,6 +300,23 @@ export function testLedger(
     assert.equal((await ledger.claim('webhook:shop', options)).isSwitchedOff, false)
   })
 
+  test(`${name}: a target that was removed is not reported as switched off while others are seen`, async t => {
+    const { ledger, pass } = await setUp(t)
+    const address = { target: 'webhook:shop', fingerprint: 'old' }
+    await ledger.register([address, { target: 'console', fingerprint: '' }])
+    await ledger.switchOff(address, 'answered 410')
+    pass(10 * 60_000)
+    // The service was stopped: its targets are those that it had.
+    assert.deepEqual(await ledger.switchedOff(), ['webhook:shop'])
+    await ledger.see(['console', 'webhook:shop'])
+    assert.deepEqual(await ledger.switchedOff(), ['webhook:shop'])
+    pass(5 * 60_000 + 1)
+    await ledger.see(['console'])
+    assert.deepEqual(await ledger.switchedOff(), [])
+    await ledger.register([address])
+    assert.deepEqual(await ledger.switchedOff(), ['webhook:shop'])
+  })
+
   test(`${name}: an instance that comes back has nothing in hand; what others have stays theirs`, async t => {
     const { ledger } = await setUp(t)
     await ledger.accept(accepted(notification(), notification()), ofAll('console'))

@@ -1,0 +1,70 @@
+import { plural } from '../command-line/numbers.ts'
+import { formatDuration } from '../command-line/time.ts'
+import { type Finding, problem } from './finding.ts'
+import type { Alert, Connector, Optional } from './optional-servers.ts'
+
+export interface OptionalFacts {
+  readonly nowMs: number
+  readonly connect: Optional<readonly Connector[]>
+  readonly alerts: Optional<readonly Alert[]>
+}
+
+/** Returns what is wrong with the connectors of Kafka Connect. */
+export function connectFindings({ connect }: Pick<OptionalFacts, 'connect'>): Finding[] {
+  if (connect.kind === 'absent') return []
+  const about = 'kafka connect'
+  if (connect.kind === 'failed') {
+    return [
+      problem(
+        about,
+        `does not answer: ${connect.failure}`,
+        'start it, or correct CONNECT_URL: the audit tables receive nothing without it'
+      )
+    ]
+  }
+  if (connect.answer.length === 0) {
+    return [{ severity: 'hint', about, what: 'has no connectors', todo: 'install them: see docs/audit.md' }]
+  }
+  return connect.answer.flatMap(({ name, state, trace, tasks }) => {
+    const restart = `POST /connectors/${name}/restart?includeTasks=true&onlyFailed=true`
+    const todo = `correct what it names (docs/runbooks/OrderlyAuditStopped.md), then ${restart}`
+    const found: Finding[] = []
+    if (state === 'FAILED') found.push(problem(`connector ${name}`, `failed: ${trace ?? 'no reason given'}`, todo))
+    if (state === 'PAUSED' || state === 'STOPPED') {
+      const what = `is ${state.toLowerCase()}`
+      found.push({ severity: 'hint', about: `connector ${name}`, what, todo: `PUT /connectors/${name}/resume` })
+    }
+    const failed = tasks.filter(task => task.state === 'FAILED')
+    for (const [reason, same] of Map.groupBy(failed, task => task.trace ?? 'no reason given')) {
+      const what = `${plural(same.length, 'task')} of ${tasks.length} failed: ${reason}`
+      found.push(problem(`connector ${name}`, what, todo))
+    }
+    if (state === 'RUNNING' && tasks.length === 0) {
+      found.push(problem(`connector ${name}`, 'has no tasks', `see the log of Kafka Connect, then ${restart}`))
+    }
+    return found
+  })
+}
+
+/** Returns the alerts that fire. One that pages is a problem, whatever else is found. */
+export function alertFindings({ alerts, nowMs }: Pick<OptionalFacts, 'alerts' | 'nowMs'>): Finding[] {
+  if (alerts.kind === 'absent') return []
+  if (alerts.kind === 'failed') {
+    const todo = 'start it, or correct PROMETHEUS_URL: alerts are not known without it'
+    return [problem('prometheus', `does not answer: ${alerts.failure}`, todo)]
+  }
+  return alerts.answer.map(({ name, severity, summary, runbook, sinceMs }) => ({
+    severity: severity === 'page' ? 'problem' : 'hint',
+    about: `alert ${name}`,
+    what: `fires for ${formatDuration(nowMs - sinceMs)}: ${summary}`,
+    todo: runbook === undefined ? 'see its rule in Prometheus' : `see ${runbook}`
+  }))
+}
+
+/** Returns what could not be checked because no address of the server is known. */
+export function notChecked({ alerts, connect }: Pick<OptionalFacts, 'alerts' | 'connect'>): string[] {
+  return [
+    ...(alerts.kind === 'absent' ? ['alerts (set PROMETHEUS_URL)'] : []),
+    ...(connect.kind === 'absent' ? ['Kafka Connect (set CONNECT_URL)'] : [])
+  ]
+}

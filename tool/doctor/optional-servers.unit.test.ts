@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { type TestContext, test } from 'node:test'
+import { createConnections } from '../connections/connections.ts'
+import { askAlerts, askConnect } from './optional-servers.ts'
+
+async function serve(t: TestContext, answers: Readonly<Record<string, unknown>>) {
+  const requests: (string | undefined)[] = []
+  const server = createServer(({ url = '', headers }, response) => {
+    requests.push(headers.authorization)
+    if (!(url in answers)) response.writeHead(503)
+    response.end(JSON.stringify(answers[url]))
+  })
+  t.after(() => server.close().closeAllConnections())
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  return { address: `127.0.0.1:${(server.address() as AddressInfo).port}`, requests }
+}
+
+const settings = { ORDERLY_PROFILE: 'prod' }
+
+test('connectors are read with the state and the first line of the trace of each task', async t => {
+  const trace = 'java.lang.Error: no table\n\tat Sink.put(Sink.java:7)'
+  const { address, requests } = await serve(t, {
+    '/connectors?expand=status': {
+      audit: {
+        status: { connector: { state: 'RUNNING' }, tasks: [{ id: 0, state: 'FAILED', trace }] }
+      }
+    }
+  })
+  const connections = createConnections({ ...settings, CONNECT_URL: `http://ops:s%40fe@${address}/` })
+  const { name, state, tasks } = await askConnect(connections).then(found => {
+    assert.equal(found.kind, 'answered')
+    return found.kind === 'answered' && found.answer[0] ? found.answer[0] : assert.fail()
+  })
+  assert.deepEqual(
+    [name, state, tasks],
+    ['audit', 'RUNNING', [{ id: 0, state: 'FAILED', trace: 'java.lang.Error: no table' }]]
+  )
+  assert.deepEqual(requests, [`Basic ${Buffer.from('ops:s@fe').toString('base64')}`])
+})
+
+test('only alerts that fire are read', async t => {
+  const alert = (alertname: string, state: string) => ({
+    ...{ state, activeAt: '2026-03-01T12:00:00Z', labels: { alertname, severity: 'page' } },
+    annotations: { summary: 'why', runbook: 'docs/runbooks/a.md' }
+  })
+  const { address } = await serve(t, {
+    '/api/v1/alerts': { status: 'success', data: { alerts: [alert('A', 'firing'), alert('B', 'pending')] } }
+  })
+  const connections = createConnections({ ...settings, PROMETHEUS_URL: `http://${address}` })
+  const sinceMs = Date.parse('2026-03-01T12:00:00Z')
+  assert.deepEqual(await askAlerts(connections), {
+    kind: 'answered',
+    answer: [{ name: 'A', severity: 'page', summary: 'why', runbook: 'docs/runbooks/a.md', sinceMs }]
+  })
+})
+
+test('a server fails when its address was set, and is absent otherwise; no password is in the failure', async t => {
+  const { address } = await serve(t, { '/connectors?expand=status': [1] })
+  const given = createConnections({
+    ...settings,
+    PROMETHEUS_URL: `http://ops:hidden@${address}`,
+    CONNECT_URL: `http://${address}`
+  })
+  assert.deepEqual(await askAlerts(given), { kind: 'failed', failure: `http://${address} answered 503` })
+  assert.equal((await askConnect(given)).kind, 'failed')
+  assert.deepEqual(await askAlerts(createConnections(settings)), { kind: 'absent' })
+  const port = address.split(':')[1]
+  const launchers = createConnections({ ORDERLY_PROFILE: 'dev', ORDERLY_PROMETHEUS_PORT: port })
+  assert.deepEqual(await askAlerts(launchers), { kind: 'absent' })
+})
