@@ -24,6 +24,8 @@ export function escapeControlsInLines(text: string): string {
 
 /** Escapes what JSON leaves as it is: C1 controls, separators and bidirectional controls. The document keeps its meaning. */
 export function escapeControlsInJSON(json: string): string {
+  // Most lines of a log are ASCII, which is found out in a tenth of the time of the search.
+  if (Buffer.byteLength(json) === json.length && !json.includes('\x7f')) return json
   return json.replace(controlsExceptNewline, character => `\\u${code(character, 4)}`)
 }
 
