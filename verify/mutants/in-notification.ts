@@ -37,8 +37,8 @@ export const notificationMutants: readonly Mutant[] = [
     patches: [
       {
         file: 'services/notification/to-recipient/webhook/webhook.ts',
-        find: 'if (statusCode >= 200 && statusCode < 300) {',
-        replace: 'if (statusCode >= 200 && statusCode < 600) {'
+        find: 'if (status >= 200 && status < 300) return answer.drop()',
+        replace: 'if (status >= 200 && status < 600) return answer.drop()'
       }
     ],
     faults: { kill: 1 },
