@@ -36,31 +36,20 @@ export interface UnderWay {
 /** What became of the release of an operation. */
 export type ReleaseAnswer = 'released' | 'refused'
 
-interface KeyState<Kept> {
+interface KeyState {
   readonly id: string
   readonly topic: string
   readonly stage: string
   readonly key: Buffer | null
-  /** By their places in the dead-letter topic. */
-  readonly letters: Map<string, Kept>
+  readonly letters: Map<string, DeadLetter>
   readonly sources: Set<string>
   underWay: UnderWay | undefined
 }
 
-/** The state of each key of dead-letter topics, with as much of each waiting letter as its user needs. */
-class LetterLedger<Kept> {
-  readonly #keep: (letter: DeadLetter) => Kept
-  readonly #keys = new Map<string, KeyState<Kept>>()
+export class DeadLetterBook {
+  readonly #keys = new Map<string, KeyState>()
   readonly #parked = new Map<string, ParkedKeys>()
   readonly #answers = new Map<string, ReleaseAnswer>()
-
-  constructor(keep: (letter: DeadLetter) => Kept) {
-    this.#keep = keep
-  }
-
-  get keys(): IterableIterator<KeyState<Kept>> {
-    return this.#keys.values()
-  }
 
   /** The records of each partition in the order of their offsets. */
   add(record: FetchedRecord): void {
@@ -93,14 +82,6 @@ class LetterLedger<Kept> {
     this.#wait(record)
   }
 
-  parkedCount({ topic, stage, key }: KeyState<Kept>): number {
-    return this.#parkedKeys(topic, stage).count(key)
-  }
-
-  answer(keyID: string, operation: string): ReleaseAnswer | undefined {
-    return this.#answers.get(`${keyID} ${operation}`)
-  }
-
   #wait(record: FetchedRecord): void {
     const letter = toLetter(record)
     const state = this.#state(record, letter.stage, placeOf(letter))
@@ -108,7 +89,28 @@ class LetterLedger<Kept> {
     const source = `${letter.source.topic}/${letter.source.partition}/${letter.source.offset}`
     if (letter.source.topic !== '' && state.sources.has(source)) return
     state.sources.add(source)
-    state.letters.set(placeOf(letter), this.#keep(letter))
+    state.letters.set(placeOf(letter), letter)
+  }
+
+  /** Returns the keys with waiting letters or an unfinished operation; the one that waits longest first. */
+  keys(): LetterKey[] {
+    return [...this.#keys.values()]
+      .filter(({ letters, underWay }) => letters.size > 0 || underWay !== undefined)
+      .map(({ id, topic, stage, key, letters, underWay }) => ({
+        id,
+        topic,
+        stage,
+        key,
+        letters: [...letters.values()].toSorted(compareOrigins),
+        underWay,
+        parkedCount: this.#parkedKeys(topic, stage).count(key)
+      }))
+      .toSorted((a, b) => (a.letters[0]?.timestampMs ?? 0) - (b.letters[0]?.timestampMs ?? 0))
+  }
+
+  /** Undefined while the stage has not answered. */
+  answer(keyID: string, operation: string): ReleaseAnswer | undefined {
+    return this.#answers.get(`${keyID} ${operation}`)
   }
 
   #parkedKeys(topic: string, stage: string): ParkedKeys {
@@ -119,7 +121,7 @@ class LetterLedger<Kept> {
   }
 
   /** @param place of a letter; it identifies one that has no key */
-  #state({ topic, key }: FetchedRecord, stage: string, place: string): KeyState<Kept> {
+  #state({ topic, key }: FetchedRecord, stage: string, place: string): KeyState {
     const id = `${topic} ${stage} ${key === null ? `at ${place}` : `key ${keyText(key)}`}`
     let state = this.#keys.get(id)
     if (state === undefined) {
@@ -128,72 +130,5 @@ class LetterLedger<Kept> {
       this.#keys.set(id, state)
     }
     return state
-  }
-}
-
-export class DeadLetterBook {
-  readonly #ledger = new LetterLedger(letter => letter)
-
-  /** The records of each partition in the order of their offsets. */
-  add(record: FetchedRecord): void {
-    this.#ledger.add(record)
-  }
-
-  /** Returns the keys with waiting letters or an unfinished operation; the one that waits longest first. */
-  keys(): LetterKey[] {
-    return [...this.#ledger.keys]
-      .filter(({ letters, underWay }) => letters.size > 0 || underWay !== undefined)
-      .map(state => {
-        const { id, topic, stage, key, letters, underWay } = state
-        const parkedCount = this.#ledger.parkedCount(state)
-        return { id, topic, stage, key, letters: [...letters.values()].toSorted(compareOrigins), underWay, parkedCount }
-      })
-      .toSorted((a, b) => (a.letters[0]?.timestampMs ?? 0) - (b.letters[0]?.timestampMs ?? 0))
-  }
-
-  /** Undefined while the stage has not answered. */
-  answer(keyID: string, operation: string): ReleaseAnswer | undefined {
-    return this.#ledger.answer(keyID, operation)
-  }
-}
-
-/** The number of dead letters that wait in a topic. */
-export interface LetterCount {
-  /** The dead-letter topic. */
-  readonly topic: string
-  readonly waiting: number
-  /** Time of the oldest record that waits; undefined when none does. */
-  readonly oldestAtMs: number | undefined
-  readonly blockedKeys: number
-}
-
-/** Counts the waiting dead letters of a topic, keeping the time of each and nothing else of it. */
-export class DeadLetterCounts {
-  readonly #topic: string
-  readonly #ledger = new LetterLedger(({ timestampMs }) => timestampMs)
-
-  constructor(topic: string) {
-    this.#topic = topic
-  }
-
-  /** The records of each partition in the order of their offsets. */
-  add(record: FetchedRecord): void {
-    this.#ledger.add(record)
-  }
-
-  /** A key that several stages block counts once. */
-  count(): LetterCount {
-    const blocked = new Set<string>()
-    let waiting = 0
-    let oldestAtMs = Number.POSITIVE_INFINITY
-    for (const state of this.#ledger.keys) {
-      waiting += state.letters.size
-      for (const atMs of state.letters.values()) oldestAtMs = Math.min(oldestAtMs, atMs)
-      if (state.key !== null && this.#ledger.parkedCount(state) > 0) blocked.add(keyText(state.key))
-    }
-    return {
-      ...{ topic: this.#topic, waiting, blockedKeys: blocked.size },
-      oldestAtMs: waiting === 0 ? undefined : oldestAtMs
-    }
   }
 }

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
+import type { FetchedRecord } from '../committed-read/fetched-record.ts'
 import { fetchedRecord } from '../testing/fetched-record.ts'
 import { createInMemoryBroker } from '../testing/in-memory-broker.ts'
 import { textCodec } from '../testing/text-codec.ts'
 import { DeadLetterBook, type LetterKey } from './book.ts'
+import { DeadLetterCounts } from './counts.ts'
 import { operationRecords } from './operation.ts'
 import { cutIntoSteps, type OperationPlan, planDrop, planReplay } from './plan.ts'
 import { deadLetterTopic } from './topics.ts'
@@ -54,7 +56,11 @@ function setUp(t: Pick<TestContext, 'after'>) {
     processed,
     write: (key: string, value: string) =>
       producer.send([{ topic: input, key, value: Buffer.from(value), headers: {} }]),
-    keys: () => book().keys(),
+    keys() {
+      const keys = book().keys()
+      assertCounted(keys, broker.fetched(deadLetterTopic(input)))
+      return keys
+    },
     carryOut,
     replay: (steps?: number, letters?: number) =>
       carryOut(planReplay(book().keys(), `replay ${++operations}`), steps, letters),
@@ -64,6 +70,19 @@ function setUp(t: Pick<TestContext, 'after'>) {
       while (!isIdle()) await turn()
     }
   }
+}
+
+/** The counts agree with the book. */
+function assertCounted(keys: readonly LetterKey[], records: readonly FetchedRecord[]): void {
+  const counts = new DeadLetterCounts(deadLetterTopic(input))
+  for (const record of records) counts.add(record)
+  const times = keys.flatMap(({ letters }) => letters.map(({ timestampMs }) => timestampMs))
+  assert.deepEqual(counts.count(), {
+    topic: deadLetterTopic(input),
+    waiting: times.length,
+    oldestAtMs: times.length === 0 ? undefined : Math.min(...times),
+    blockedKeys: keys.filter(({ parkedCount }) => parkedCount > 0).length
+  })
 }
 
 const values = (key: LetterKey | undefined) => key?.letters.map(({ value }) => String(value))

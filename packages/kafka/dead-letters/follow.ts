@@ -4,7 +4,7 @@ import { TopicFollower } from '../committed-read/topic-follower.ts'
 import type { KafkaConnection } from '../connection.ts'
 import { type KafkaError, toKafkaError } from '../errors.ts'
 import type { Logger } from '../records.ts'
-import { DeadLetterCounts, type LetterCount } from './book.ts'
+import { DeadLetterCounts, type LetterCount } from './counts.ts'
 
 /** Counts the dead letters that wait. Each call reads what was added to the topics since the one before. */
 export interface DeadLetterFollower {

@@ -39,6 +39,9 @@ interface ParkedKey {
   readonly count: number
 }
 
+/** Most keys share it: a set for each would take most of their memory. */
+const noReplays: ReadonlySet<string> = new Set()
+
 export class ParkedKeys {
   readonly #stageName: string
   readonly #base: ParkedKeys | undefined
@@ -60,7 +63,7 @@ export class ParkedKeys {
   park(key: Buffer | null, replay: string | undefined): void {
     const bounded = boundedKey(key)
     if (bounded === null) return
-    const { failedReplays = new Set<string>(), count = 0 } = this.#find(bounded) ?? {}
+    const { failedReplays = noReplays, count = 0 } = this.#find(bounded) ?? {}
     const failed = replay === undefined ? failedReplays : new Set([...failedReplays, replay])
     this.#keys.set(keyText(bounded), { failedReplays: failed, count: count + 1 })
   }
@@ -93,6 +96,11 @@ export class ParkedKeys {
     if (added.text(refusalHeader) !== undefined) return
     if (released !== undefined) this.release(record.key, released)
     else this.park(record.key, added.text(replayHeader))
+  }
+
+  /** Returns the parked keys as text (`keyText`), without those of the base. */
+  *keys(): Iterable<string> {
+    for (const [text, parked] of this.#keys) if (parked !== undefined) yield text
   }
 
   /** Returns true when no key is parked; false also when all keys of the base were released. */

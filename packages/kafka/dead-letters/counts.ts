@@ -1,0 +1,83 @@
+import type { FetchedRecord } from '../committed-read/fetched-record.ts'
+import { ParkedKeys } from '../stage/parked-keys.ts'
+import { addedHeaders, refusalHeader, releaseHeader, stageHeader } from './headers.ts'
+import { isCopy, toLetter } from './letter.ts'
+import { readMark } from './operation.ts'
+
+/** The number of dead letters that wait in a topic. */
+export interface LetterCount {
+  /** The dead-letter topic. */
+  readonly topic: string
+  readonly waiting: number
+  /** Time of the oldest record that waits; undefined when none does. */
+  readonly oldestAtMs: number | undefined
+  readonly blockedKeys: number
+}
+
+/**
+ * Counts the waiting dead letters of a topic. It agrees with the book (book.ts), but keeps only numbers of each letter, because the monitor
+ * follows topics with hundreds of thousands of them.
+ */
+export class DeadLetterCounts {
+  readonly #topic: string
+  /** Times of the waiting letters, by partition and offset. */
+  readonly #waiting = new Map<number, Map<number, number>>()
+  /** Offsets of the records that each stage has parked, by stage, topic and partition. */
+  readonly #sources = new Map<string, Set<number>>()
+  readonly #parked = new Map<string, ParkedKeys>()
+
+  constructor(topic: string) {
+    this.#topic = topic
+  }
+
+  /** The records of each partition in the order of their offsets. */
+  add(record: FetchedRecord): void {
+    const mark = readMark(record)
+    if (mark !== undefined) {
+      for (const place of [...mark.replayed, ...mark.dropped]) {
+        const [partition, offset] = place.split('/').map(Number)
+        this.#waiting.get(partition ?? -1)?.delete(offset ?? -1)
+      }
+      return
+    }
+    const added = addedHeaders(record)
+    const stage = added?.text(stageHeader)
+    if (added !== undefined && stage !== undefined) {
+      this.#parkedKeys(stage).remember(record)
+      if (added.text(releaseHeader) === undefined && added.text(refusalHeader) === undefined) this.#wait(record)
+    } else if (isCopy(record)) this.#wait(record)
+  }
+
+  /** A key that several stages block counts once. */
+  count(): LetterCount {
+    let waiting = 0
+    let oldestAtMs: number | undefined
+    for (const times of this.#waiting.values()) {
+      waiting += times.size
+      for (const atMs of times.values()) oldestAtMs = Math.min(oldestAtMs ?? atMs, atMs)
+    }
+    const blocked = new Set([...this.#parked.values()].flatMap(parked => [...parked.keys()]))
+    return { topic: this.#topic, waiting, oldestAtMs, blockedKeys: blocked.size }
+  }
+
+  #wait(record: FetchedRecord): void {
+    const { stage, source, timestampMs, partition, offset } = toLetter(record)
+    if (source.topic !== '') {
+      // A stage that delivers at least once may park the same record again after a crash.
+      const place = `${stage} ${source.topic}/${source.partition}`
+      const parked = this.#sources.get(place) ?? new Set()
+      this.#sources.set(place, parked)
+      const sourceOffset = Number(source.offset)
+      if (parked.has(sourceOffset)) return
+      parked.add(sourceOffset)
+    }
+    const times = this.#waiting.get(partition) ?? new Map<number, number>()
+    this.#waiting.set(partition, times.set(Number(offset), timestampMs))
+  }
+
+  #parkedKeys(stage: string): ParkedKeys {
+    const parked = this.#parked.get(stage) ?? new ParkedKeys(stage)
+    this.#parked.set(stage, parked)
+    return parked
+  }
+}
