@@ -61,6 +61,50 @@ export const consumerLag: DashboardSpec = {
       ]
     },
     {
+      title: 'Lost records',
+      panels: [
+        {
+          title: 'Lag against retention',
+          description: 'Age of the oldest unread record as a share of the time for which its topic keeps records.',
+          unit: 'percentunit',
+          alert: 'OrderlyRetentionTooShort',
+          limit: 0.5,
+          queries: [
+            {
+              expr: 'max by (group, topic) (orderly_consumer_lag_seconds) / on (topic) group_left max by (topic) (orderly_kafka_topic_retention_seconds)',
+              legend: '{{ group }} {{ topic }}'
+            }
+          ]
+        },
+        {
+          title: 'Skipped offsets',
+          description: 'Removed from a topic before a stage had read them, since its service started.',
+          unit: 'short',
+          alert: 'OrderlyRecordsSkipped',
+          limit: 1,
+          queries: [
+            {
+              expr: 'sum by (stage, topic) (orderly_stage_skipped_offsets_total) or 0 * sum(up{job="inventory"})',
+              legend: '{{ stage }} {{ topic }}'
+            }
+          ]
+        },
+        {
+          title: 'Truncated logs',
+          description: 'Logs that lost records that a stage had read, since its service started.',
+          unit: 'short',
+          alert: 'OrderlyLogTruncated',
+          limit: 1,
+          queries: [
+            {
+              expr: 'sum by (stage, topic) (orderly_stage_log_truncations_total) or 0 * sum(up{job="inventory"})',
+              legend: '{{ stage }} {{ topic }}'
+            }
+          ]
+        }
+      ]
+    },
+    {
       title: 'Transactions',
       panels: [
         {
