@@ -1,3 +1,5 @@
+import { rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { callerNamePattern, type Role, reservedName, roles } from '../caller.ts'
 import { newApiKey } from '../keys/api-key.ts'
@@ -5,7 +7,8 @@ import type { ApiKeyStore, StoredKey } from '../keys/key-store.ts'
 
 export const usage = `api-keys create --name <caller> --role <${roles.join('|')}> [--requests-per-minute <n>] [--expires-days <n>]
 api-keys list
-api-keys revoke --id <id> | --name <caller>`
+api-keys revoke --id <id> | --name <caller>
+api-keys first --directory <folder>`
 
 /** What was asked for is wrong, in a sentence that says how to put it right. */
 export class UsageError extends Error {}
@@ -54,8 +57,34 @@ export async function runApiKeys(
       for (const id of revoked) out(id)
       return
     }
+    case 'first': {
+      if (values.directory === undefined) throw new UsageError('--directory is the folder for the files of the keys.')
+      await createFirstKeys(store, values.directory, note)
+      return
+    }
     default:
       throw new UsageError(`Say what to do:\n${usage}`)
+  }
+}
+
+const firstCallers: readonly { readonly name: string; readonly role: Role }[] = [
+  { name: 'operator', role: 'operator' },
+  { name: 'shop', role: 'shop' }
+]
+
+/**
+ * Creates a key for an operator and one for a shop, unless these callers have had one, and writes each to a file that only its owner
+ * can read. A run that was interrupted before the key was stored is repeated: the file is replaced.
+ */
+async function createFirstKeys(store: ApiKeyStore, directory: string, note: Output['note']): Promise<void> {
+  const known = new Set((await store.all()).map(({ name }) => name))
+  for (const grant of firstCallers.filter(({ name }) => !known.has(name))) {
+    const key = newApiKey()
+    const file = join(directory, `${grant.name}.key`)
+    await rm(file, { force: true })
+    await writeFile(file, `${key.key}\n`, { mode: 0o400 })
+    await store.add(key, grant)
+    note(`The first key of ${grant.name} is in ${file}`)
   }
 }
 
@@ -68,6 +97,7 @@ function parse(arguments_: readonly string[]) {
         name: { type: 'string' },
         role: { type: 'string' },
         id: { type: 'string' },
+        directory: { type: 'string' },
         'requests-per-minute': { type: 'string' },
         'expires-days': { type: 'string' }
       }

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { hashOf, isApiKey } from '../keys/api-key.ts'
 import { createMemoryApiKeyStore } from '../testing/memory-api-keys.ts'
@@ -52,4 +55,29 @@ test('what is wrong is said with what is right', async () => {
   ] as const) {
     await assert.rejects(run(line), { message }, line)
   }
+})
+
+test('the first keys are created once, in files that only their owner can read', async t => {
+  const { store, run } = setUp()
+  const directory = mkdtempSync(join(tmpdir(), 'orderly-keys-'))
+  t.after(() => rmSync(directory, { recursive: true }))
+  // A run that ended before it stored the key.
+  writeFileSync(join(directory, 'operator.key'), 'never stored', { mode: 0o400 })
+  assert.deepEqual(await run(`first --directory ${directory}`), [])
+  const keys = ['operator', 'shop'].map(name => readFileSync(join(directory, `${name}.key`), 'utf8').trim())
+  const stored = await store.all()
+  assert.deepEqual(
+    stored
+      .map(({ hash, name, role }) => [hash, name, role])
+      .toSorted((a, b) => String(a[1]).localeCompare(String(b[1]))),
+    [
+      [hashOf(keys[0] as string), 'operator', 'operator'],
+      [hashOf(keys[1] as string), 'shop', 'shop']
+    ]
+  )
+  assert.equal(statSync(join(directory, 'shop.key')).mode & 0o777, 0o400)
+  await run('revoke --name shop')
+  await run(`first --directory ${directory}`)
+  assert.equal((await store.all()).length, 2, 'a revoked key is not replaced')
+  await assert.rejects(run('first'), /--directory/)
 })
