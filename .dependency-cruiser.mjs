@@ -1,8 +1,8 @@
 // The rules of the layout (ARCHITECTURE.md), one each. Every rule has a wrong file in stack/layers.unit.test.ts that it finds.
 const workspace = '^(contracts|stack|tool|verify|deploy|packages/[^/]+|services/[^/]+)/'
-// What a service does on Kafka and what it can be told, how a connector is installed and what topics there are is asked for from outside as well.
+// Other workspaces also need what a service does on Kafka, its settings and its database schema, how a connector is installed, and the list of topics.
 const frontDoor =
-  '^(contracts|stack|packages/[^/]+)/(testing/)?index\\.ts$|^services/[^/]+/(kafka-uses|config)\\.ts$|^deploy/(connect/connector|kafka/principals|kafka/topic-config)\\.ts$'
+  '^(contracts|stack|packages/[^/]+)/(testing/)?index\\.ts$|^services/[^/]+/(kafka-uses|config|store/schema)\\.ts$|^deploy/(connect/connector|kafka/principals|kafka/topic-config|postgres/schemas)\\.ts$'
 const onlyInTests = '\\.test\\.ts$|/testing/'
 const nameless = '(^|/)(utils?|helpers?)(/|\\.ts$)'
 

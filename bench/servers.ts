@@ -1,15 +1,18 @@
 import { randomBytes } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import type { KafkaConnection } from '@orderly/kafka'
+import { type DatabaseRole, ownerRole } from '@orderly/postgres'
 import {
   type CommandContext,
   createRunDirectories,
   freeServerPorts,
   planServers,
+  prepareDatabase,
   type Supervisor,
   showSteps
 } from '@orderly/stack'
 import pg from 'pg'
+import { migrateAll } from '../deploy/postgres/schemas.ts'
 
 export interface BenchServers {
   readonly supervisor: Supervisor
@@ -20,7 +23,10 @@ export interface BenchServers {
   /** Of the first of its family. */
   readonly postgresPID: number
   readonly logs: string
+  /** Creates a database with all schemas. @returns its address for the owner of the schemas */
   createDatabase(): Promise<string>
+  /** The address of the same database for another role. */
+  databaseURLAs(role: DatabaseRole, url: string): string
   dropDatabase(url: string): Promise<void>
 }
 
@@ -48,13 +54,16 @@ export async function withServers<Result>(
       logs: directories.logs,
       async createDatabase() {
         const name = `bench_${randomBytes(4).toString('hex')}`
-        await runSQL(postgres.databaseURL, `CREATE DATABASE ${name}`)
-        const url = new URL(postgres.databaseURL)
-        url.pathname = `/${name}`
-        return url.href
+        await prepareDatabase(postgres.access, name)
+        await migrateAll(postgres.access.urlOf(ownerRole, name), { logger: { info: () => {}, warn: () => {} } })
+        return postgres.access.urlOf(ownerRole, name)
       },
+      databaseURLAs: postgres.access.as,
       async dropDatabase(url) {
-        await runSQL(postgres.databaseURL, `DROP DATABASE IF EXISTS ${new URL(url).pathname.slice(1)} WITH (FORCE)`)
+        await runSQL(
+          postgres.access.superuserURL(),
+          `DROP DATABASE IF EXISTS ${new URL(url).pathname.slice(1)} WITH (FORCE)`
+        )
       }
     })
     isDone = true

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { ownerRole } from '@orderly/postgres'
 import { freePort, loopback, mainFile, type ServiceName, type SupervisedProcess, waitUntil } from '@orderly/stack'
 import { nodeSettings } from './ours/node-settings.ts'
 import type { BenchServers } from './servers.ts'
@@ -39,6 +40,9 @@ export async function startService(
       SCHEMA_REGISTRY_URL: servers.registryURL,
       LOG_LEVEL: 'error',
       ...env,
+      ...(env.DATABASE_URL?.includes(`//${ownerRole}:`) && {
+        DATABASE_URL: servers.databaseURLAs(`orderly_${service}`, env.DATABASE_URL)
+      }),
       HTTP_PORT: String(port)
     }
   })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -91,23 +91,30 @@ test('every target of Prometheus is a container, at the port where it listens', 
   )
 })
 
-test('what containers and pods are told is something that a service can be told, and goes with the rest', () => {
+test('the settings of containers and pods are settings of their services, and go together', t => {
+  const directory = mkdtempSync(join(tmpdir(), 'orderly-secrets-'))
+  t.after(() => rmSync(directory, { recursive: true }))
+  const secretFile = join(directory, 'database-url')
+  writeFileSync(secretFile, 'postgres://orderly_order:secret@postgres:5432/orderly\n')
   const known = new Set(Object.values(settingsOfServices).flatMap(({ properties }) => Object.keys(properties)))
   for (const [name, schema] of Object.entries(settingsOfServices)) {
     const manifest = manifestsOf<StatefulSet>('StatefulSet').find(({ metadata }) => metadata.name === name)
     assert.ok(manifest, name)
     const ofPod = settingsOf(manifest, { password: () => 'secret' })
     const ofContainer = environmentOf(name)
-    const unknown = Object.keys({ ...ofPod, ...ofContainer }).filter(
-      setting => !known.has(setting) && !setting.startsWith('NODE_')
-    )
+    const given = Object.keys({ ...ofPod, ...ofContainer }).map(setting => setting.replace(/_URL_FILE$/, '_URL'))
+    const unknown = given.filter(setting => !known.has(setting) && !setting.startsWith('NODE_'))
     assert.deepEqual(unknown, [], name)
     // Files that are where they run.
-    const files = { KAFKA_TLS_CA_FILE: import.meta.filename, SEED_STOCK_FILE: import.meta.filename }
+    const files = {
+      KAFKA_TLS_CA_FILE: import.meta.filename,
+      SEED_STOCK_FILE: import.meta.filename,
+      DATABASE_URL_FILE: secretFile
+    }
     for (const environment of [ofPod, ofContainer]) {
       const own = Object.entries(environment).map(([setting, value]) => [
         setting,
-        files[setting as 'SEED_STOCK_FILE'] ?? value
+        files[setting as keyof typeof files] ?? value
       ])
       parseConfig(schema as TObject<TProperties>, Object.fromEntries(own))
     }
@@ -131,8 +138,8 @@ test('the image has what runs only: no settings of a place, no secret, no manife
   const installed = [...dockerfile.matchAll(/--workspace=(\S+)/g)].map(([, workspace = '']) => workspace)
   const folders = globSync('{.,deploy,packages}/*', { cwd: image }).filter(path => !path.endsWith('.json'))
   assert.deepEqual(folders.toSorted(), [
-    ...['contracts', 'deploy', 'deploy/connect', 'deploy/kafka', 'deploy/setup', 'node_modules', 'packages'],
-    ...installed.filter(name => name.startsWith('packages/')).toSorted(),
+    ...['contracts', 'deploy', 'deploy/connect', 'deploy/kafka', 'deploy/postgres', 'deploy/setup', 'node_modules'],
+    ...['packages', ...installed.filter(name => name.startsWith('packages/')).toSorted()],
     ...['sbom', 'services']
   ])
 })
@@ -148,6 +155,42 @@ test('every image that is delivered has OCI labels and a list of its components'
       name
     )
   }
+})
+
+/** Programs without required settings. */
+const withoutSettings = ['deploy/setup/connectors.ts', 'deploy/setup/secrets.ts', 'deploy/setup/roles.ts']
+
+test('passwords of the compose file are generated once, and each container mounts its own and no default one', async t => {
+  const directory = mkdtempSync(join(tmpdir(), 'orderly-secrets-'))
+  t.after(() => rmSync(directory, { recursive: true }))
+  const generate = (...args: string[]) =>
+    run(process.execPath, ['deploy/setup/secrets.ts', ...args], {
+      cwd: projectDirectory,
+      env: { ORDERLY_SECRETS: directory }
+    })
+  const passwords = () =>
+    globSync('*/password', { cwd: directory }).map(file => readFileSync(join(directory, file), 'utf8'))
+  await generate('folders')
+  assert.deepEqual(passwords(), [])
+  await generate()
+  const generated = passwords()
+  await generate()
+  assert.deepEqual(passwords(), generated)
+  assert.equal(new Set(generated).size, generated.length)
+  assert.ok(generated.every(password => password.length >= 43))
+  const url = readFileSync(join(directory, 'inventory', 'database-url'), 'utf8')
+  assert.match(url, /^postgres:\/\/orderly_inventory:[\w-]{43}@postgres:5432\/orderly$/)
+
+  const folders = new Set(globSync('*', { cwd: directory }))
+  const mounted = (name: string) =>
+    (services[name]?.volumes ?? []).flatMap(volume => /^secret-(\w+):/.exec(volume)?.[1] ?? [])
+  assert.deepEqual(new Set(mounted('secrets')), folders)
+  assert.deepEqual(new Set(mounted('roles')), folders)
+  for (const name of Object.keys(services).filter(name => !['secrets', 'roles'].includes(name))) {
+    const own = { postgres: 'superuser', migrate: 'owner', 'api-keys': 'operator' }[name] ?? name
+    assert.deepEqual(mounted(name), folders.has(own) && name !== 'monitor' ? [own] : [], name)
+  }
+  assert.doesNotMatch(readFileSync(join(here, 'compose.yaml'), 'utf8'), /\w*PASSWORD\w*:-/)
 })
 
 test('the image of the services has all that each of them needs, and no tests', async t => {
@@ -169,14 +212,14 @@ test('the image of the services has all that each of them needs, and no tests', 
   const cachedByBuild = cached()
   await Promise.all(
     programs
-      .filter(program => program !== 'deploy/setup/connectors.ts')
+      .filter(program => !withoutSettings.includes(program))
       .map(program => {
         const isService = program.startsWith('services/')
         const env = { ORDERLY_PROFILE: profile, ...(isService && { NODE_COMPILE_CACHE: cache }) }
         // It has come as far as its settings, of which it has none.
         return assert.rejects(
           run(process.execPath, [...flags, program], { cwd: image, env, timeout: 60_000 }),
-          /KAFKA_BROKERS/,
+          program === 'deploy/setup/migrate.ts' ? /DATABASE_OWNER_URL/ : /KAFKA_BROKERS/,
           program
         )
       })

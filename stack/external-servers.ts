@@ -1,5 +1,5 @@
 import type { KafkaConnection } from '@orderly/kafka'
-import { kafkaConnection, kafkaSettings, parseConfig } from '@orderly/service-kit'
+import { kafkaConnection, kafkaSettings, maskSecrets, parseConfig } from '@orderly/service-kit'
 import { Type } from 'typebox'
 
 export type ServerName = 'kafka' | 'postgres' | 'registry'
@@ -10,12 +10,12 @@ const variables: Readonly<Record<ServerName, string>> = {
   registry: 'SCHEMA_REGISTRY_URL'
 }
 
-/** The servers that somebody else runs, with their addresses as they may be shown: without a password. */
+/** Returns the servers that the launcher does not run, with their addresses as they may be shown: without a password. */
 export function externalServers(environment: NodeJS.ProcessEnv): Map<ServerName, string> {
   const servers = new Map<ServerName, string>()
   for (const [name, variable] of Object.entries(variables) as [ServerName, string][]) {
     const address = environment[variable]?.trim()
-    if (address) servers.set(name, address.replace(/(\/\/[^:@/]*):[^@/]*@/, '$1:***@'))
+    if (address) servers.set(name, maskSecrets(address))
   }
   return servers
 }

@@ -1,6 +1,9 @@
 import { topicConfig, topicNames } from '@orderly/contracts'
 import { createTopics, type KafkaConnection, KafkaError } from '@orderly/kafka'
+import { type DatabaseRole, isPostgresServerError, ownerRole } from '@orderly/postgres'
+import { ownerDatabaseURL } from '@orderly/service-kit'
 import { provisionedTopics } from '../deploy/kafka/principals.ts'
+import { databaseSchemas, migrateAll } from '../deploy/postgres/schemas.ts'
 import { externalServers, kafkaConnectionOf, type ServerName } from './external-servers.ts'
 import { startExtra } from './extra-parts.ts'
 import type { ExtraName, ExtraPort, Extras } from './extras.ts'
@@ -48,9 +51,18 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
   })
   topics.catch(() => {})
 
+  const migrations = servers.then(({ postgres }) =>
+    postgres === undefined ? migrateElsewhere(environment) : migrateDatabase(postgres.access.urlOf(ownerRole))
+  )
+  migrations.catch(() => {})
+
   const running = services.map(async service => {
-    await topics
-    const env = { ...environment, ...serverVariables(await servers), ...options.ownEnvironment?.(service.name) }
+    await Promise.all([topics, migrations])
+    const env = {
+      ...environment,
+      ...serverVariables(await servers, `orderly_${service.name}`),
+      ...options.ownEnvironment?.(service.name)
+    }
     return startService({ supervisor, service, port: ports[service.name], env, watch })
   })
   for (const service of running) service.catch(() => {})
@@ -63,8 +75,9 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
     (name): Step => ({
       title: name,
       async run(say) {
-        await topics
-        const env = { ...environment, ...serverVariables(await servers), ...options.ownEnvironment?.(name) }
+        await Promise.all([topics, migrations])
+        const role = databaseRoleOf[name]
+        const env = { ...environment, ...serverVariables(await servers, role), ...options.ownEnvironment?.(name) }
         const brokerMetrics = externals.has('kafka') ? undefined : ports.kafkaMetrics
         const connectMetrics = extras.has('connect') && extras.has('monitoring') ? ports.connectMetrics : undefined
         const started = await startExtra[name]({ ...options, brokerMetrics, connectMetrics, environment: env, say })
@@ -76,6 +89,7 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
   await options.show([
     ...steps,
     { title: 'topics', run: async () => (await topics).join(', ') },
+    { title: 'database schemas', run: () => migrations },
     ...serviceSteps,
     ...extraSteps
   ])
@@ -86,16 +100,47 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
   return { parts, externals, orderURL: parts.find(part => part.name === 'order')?.address ?? '' }
 }
 
-function serverVariables({ kafka, postgres, registry }: RunningServers): NodeJS.ProcessEnv {
+/** The database role of each extra that uses the database. */
+const databaseRoleOf: Readonly<Record<ExtraName, DatabaseRole | undefined>> = {
+  connect: 'orderly_connect',
+  monitoring: undefined
+}
+
+/** @param role the database role of the program; undefined for one that uses no database */
+function serverVariables(
+  { kafka, postgres, registry }: RunningServers,
+  role: DatabaseRole | undefined
+): NodeJS.ProcessEnv {
   return {
     ...(kafka && { KAFKA_BROKERS: kafka.brokers.join(',') }),
-    ...(postgres && { DATABASE_URL: postgres.databaseURL }),
+    ...(postgres && role && { DATABASE_URL: postgres.access.urlOf(role) }),
     ...(registry && { SCHEMA_REGISTRY_URL: registry.address })
   }
 }
 
 function localConnection(brokers: readonly string[]): KafkaConnection {
   return { brokers, clientID: 'orderly-stack' }
+}
+
+/** @returns the names of the schemas */
+async function migrateDatabase(ownerURL: string): Promise<string> {
+  await migrateAll(ownerURL, { logger: { info: () => {}, warn: () => {} } })
+  return databaseSchemas.map(({ schema }) => schema).join(', ')
+}
+
+/** Migrates a database of others, where its owner's address is known. @throws Refusal when it is not there or does not let us */
+async function migrateElsewhere(environment: NodeJS.ProcessEnv): Promise<string> {
+  if (environment.ORDERLY_PROFILE === 'prod' && !environment.DATABASE_OWNER_URL) return 'left to `orderly migrate`'
+  try {
+    return await migrateDatabase(ownerDatabaseURL(environment))
+  } catch (error) {
+    const { message } = error as Error
+    throw new Refusal(
+      isPostgresServerError(error)
+        ? `The database refuses its migrations (${message}): set DATABASE_OWNER_URL to its address for a role that may create schemas.`
+        : `The database cannot be migrated (${message}): see that it is there and that DATABASE_URL is right.`
+    )
+  }
 }
 
 /** On the Kafka of others. @throws Refusal when it is not there or does not let us */

@@ -1,5 +1,7 @@
 import { startNewGeneration } from './audit/new-generation.ts'
 import type { Command } from './command-line/command.ts'
+import { showDatabaseURL } from './database/database-url.ts'
+import { runMigrations } from './database/migrate.ts'
 import { listLetters } from './dlq/list.ts'
 import { showLog } from './dlq/log.ts'
 import { dropLetters, replayLetters } from './dlq/operate.ts'
@@ -39,5 +41,7 @@ export const commands: readonly Command[] = [
   setStock,
   adjustStock,
   importStock,
-  exportStock
+  exportStock,
+  runMigrations,
+  showDatabaseURL
 ]

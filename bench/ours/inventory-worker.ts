@@ -1,15 +1,12 @@
-import { createPool, migrate } from '@orderly/postgres'
+import { createPool } from '@orderly/postgres'
 import { createLogger } from '@orderly/service-kit'
 import { createMetrics } from '../../packages/service-kit/metrics/registry.ts'
 import { stageObserver } from '../../packages/service-kit/metrics/stage-observer.ts'
 import { orderStage } from '../../services/inventory/from-orders/order-stage.ts'
 import { reportDecided } from '../../services/inventory/from-orders/report-decided.ts'
 import { isTransient } from '../../services/inventory/store/is-transient.ts'
-import {
-  createPostgresStore,
-  inventorySchema,
-  inventorySessionSettings
-} from '../../services/inventory/store/postgres.ts'
+import { createPostgresStore } from '../../services/inventory/store/postgres.ts'
+import { inventorySessionSettings } from '../../services/inventory/store/schema.ts'
 import { resultRecord } from '../../services/inventory/to-results/result-record.ts'
 import { connectLocalTopics } from '../orders/local-topics.ts'
 import { skuCount, skuOf } from '../orders/make-orders.ts'
@@ -34,7 +31,6 @@ await answerTasks(async (task: Task) => {
   try {
     const store = createPostgresStore(pool)
     if (prepareDatabase !== true) return await runInventory(task, store)
-    await migrate(pool, { ...inventorySchema, logger })
     await store.setAvailable(new Map(Array.from({ length: skuCount }, (_, index) => [skuOf(index), plenty])))
     return {}
   } finally {

@@ -5,7 +5,6 @@ import type { ClosedLoop, Load } from '../load/closed-loop.ts'
 import { costOf, familySecondsOf, mainThreadSecondsOf } from '../measure/cpu-time.ts'
 import { interleave } from '../measure/interleave.ts'
 import { median, ratiosByRound } from '../measure/statistics.ts'
-import { silent } from '../ours/answer-tasks.ts'
 import type { PartContext } from '../part.ts'
 import { resetTopics } from '../pipeline.ts'
 import { figure, markdownTable, type Target } from '../report/part-report.ts'
@@ -160,7 +159,6 @@ async function grantKey(databaseURL: string): Promise<string> {
   const pool = createPool({ url: databaseURL, maxConnections: 1, applicationName: 'bench', statementTimeoutMs: 10_000 })
   try {
     const store = createApiKeyStore(pool)
-    await store.prepare(silent)
     const printed: string[] = []
     const output = { out: (text: string) => void printed.push(text), note: () => {} }
     await runApiKeys('create --name bench --role shop --requests-per-minute 60000000'.split(' '), store, output)

@@ -65,6 +65,7 @@ export function networkManifests(): Manifest[] {
   return [
     policy('orderly-default', ourPods, {}),
     ...scrapedServices.map(name => policy(name, labels(name), accessOf(name))),
+    policy('migrate', labels('migrate'), { egress: [dns, postgres] }),
     policy('registry', labels('registry'), {
       ingress: [{ from: [...registryUsers(), { podSelector: { matchLabels: connectPods } }], ports: tcp('http') }],
       egress: [dns, postgres]

@@ -1,5 +1,6 @@
 import type { IScaledObject } from '@kubernetes-models/keda/keda.sh/v1alpha1/ScaledObject'
 import type { IStatefulSet } from 'kubernetes-models/apps/v1/StatefulSet'
+import type { IJob } from 'kubernetes-models/batch/v1/Job'
 import type { IService } from 'kubernetes-models/v1/Service'
 import { servicePrincipals } from '../kafka/principals.ts'
 import { imageOf, labels, type Manifest, minimalContainer, minimalPod, onePodMayBeAway, settings } from './manifest.ts'
@@ -7,6 +8,8 @@ import { imageOf, labels, type Manifest, minimalContainer, minimalPod, onePodMay
 interface Shape {
   readonly port: number
   readonly replicas: number
+  /** True for a service that uses the database, as its own role. */
+  readonly hasDatabase: boolean
   /** What an instance waits for in Kafka: the group whose lag scales it, and its topic. */
   readonly lag?: { readonly topic: string; readonly group: string }
 }
@@ -18,12 +21,17 @@ const stopSeconds = 30
 const lastRequestsSeconds = 5
 
 const shapes: Readonly<Record<string, Shape>> = {
-  order: { port: 8080, replicas: 2 },
-  inventory: { port: 8081, replicas: 2, lag: { topic: 'orders.created', group: 'orders-created' } },
-  notification: { port: 8082, replicas: 2, lag: { topic: 'inventory.reserved', group: 'notifications' } },
-  aggregator: { port: 8083, replicas: 2, lag: { topic: 'orders.created', group: 'order-rate' } },
+  order: { port: 8080, replicas: 2, hasDatabase: true },
+  inventory: { port: 8081, replicas: 2, hasDatabase: true, lag: { topic: 'orders.created', group: 'orders-created' } },
+  notification: {
+    port: 8082,
+    replicas: 2,
+    hasDatabase: true,
+    lag: { topic: 'inventory.reserved', group: 'notifications' }
+  },
+  aggregator: { port: 8083, replicas: 2, hasDatabase: true, lag: { topic: 'orders.created', group: 'order-rate' } },
   // Two would tell everything twice.
-  monitor: { port: 8086, replicas: 1 }
+  monitor: { port: 8086, replicas: 1, hasDatabase: false }
 }
 
 /** Everything of ours that is scraped. */
@@ -34,25 +42,69 @@ export function serviceManifests(): Manifest[] {
   for (const name of Object.keys(servicePrincipals)) {
     if (shapes[name] === undefined) throw new Error(`deploy/kubernetes/services.ts has no shape for ${name}`)
   }
-  return Object.entries(shapes).flatMap(([name, shape]) => [
-    ...[statefulSet(name, shape), service(name, shape.port), onePodMayBeAway(name)],
-    ...scaling(name, shape)
-  ])
+  return [
+    migration(),
+    ...Object.entries(shapes).flatMap(([name, shape]) => [
+      ...[statefulSet(name, shape), service(name, shape.port), onePodMayBeAway(name)],
+      ...scaling(name, shape)
+    ])
+  ]
+}
+
+/** The secret with the address of the database for a role: `settings.yaml` has one for each. */
+const databaseSecret = (role: string) => `orderly-database-${role}`
+
+const databaseURL = (variable: string, role: string) => ({
+  name: variable,
+  valueFrom: { secretKeyRef: { name: databaseSecret(role), key: 'url' } }
+})
+
+/**
+ * Brings the database up to date, as its owner; services of this version start when it has. A job cannot be changed, so each
+ * version has its own.
+ */
+function migration(): IJob {
+  const image = imageOf('migrate')
+  const name = `migrate-${image.replace(/^.*:/, '').replaceAll('.', '-')}`
+  return {
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: { name, labels: labels('migrate') },
+    spec: {
+      backoffLimit: 20,
+      ttlSecondsAfterFinished: 86_400,
+      template: {
+        metadata: { labels: labels('migrate') },
+        spec: {
+          ...minimalPod(1000),
+          restartPolicy: 'OnFailure',
+          containers: [
+            {
+              ...minimalContainer,
+              name: 'migrate',
+              image,
+              args: ['deploy/setup/migrate.ts'],
+              env: [{ name: 'ORDERLY_PROFILE', value: 'prod' }, databaseURL('DATABASE_OWNER_URL', 'owner')],
+              resources: { requests: { cpu: '100m', memory: '128Mi' }, limits: { memory: '256Mi' } },
+              volumeMounts: [{ name: 'tmp', mountPath: '/tmp' }]
+            }
+          ],
+          volumes: [{ name: 'tmp', emptyDir: {} }]
+        }
+      }
+    }
+  }
 }
 
 /** Stateful for the name alone: an instance has the same INSTANCE_ID after a restart, and two never share one. */
-function statefulSet(name: string, { port, replicas }: Shape): IStatefulSet {
+function statefulSet(name: string, { port, replicas, hasDatabase }: Shape): IStatefulSet {
   const probe = (path: string, fields: object) => ({ httpGet: { path, port: 'http' }, timeoutSeconds: 3, ...fields })
   const container = {
     ...minimalContainer,
     name,
     image: imageOf(name),
     args: [`services/${name}/main.ts`],
-    envFrom: [
-      { configMapRef: { name: settings } },
-      { secretRef: { name: settings } },
-      { secretRef: { name: 'orderly-registry-client' } }
-    ],
+    envFrom: [{ configMapRef: { name: settings } }, { secretRef: { name: 'orderly-registry-client' } }],
     env: [
       { name: 'HTTP_PORT', value: String(port) },
       {
@@ -60,7 +112,8 @@ function statefulSet(name: string, { port, replicas }: Shape): IStatefulSet {
         valueFrom: { fieldRef: { fieldPath: "metadata.labels['apps.kubernetes.io/pod-index']" } }
       },
       { name: 'KAFKA_SASL_USERNAME', value: name },
-      { name: 'KAFKA_SASL_PASSWORD', valueFrom: { secretKeyRef: { name, key: 'password' } } }
+      { name: 'KAFKA_SASL_PASSWORD', valueFrom: { secretKeyRef: { name, key: 'password' } } },
+      ...(hasDatabase ? [databaseURL('DATABASE_URL', name)] : [])
     ],
     ports: [{ name: 'http', containerPort: port }],
     startupProbe: probe('/health/live', { periodSeconds: 2, failureThreshold: 30 }),

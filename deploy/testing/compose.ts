@@ -26,14 +26,8 @@ export const { services } = parse(file, { merge: true }) as {
   readonly services: Readonly<Record<string, ComposeService>>
 }
 
-/** What a container has in its environment where nobody has set anything else: `${NAME:-otherwise}`. */
 export function environmentOf(name: string): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(services[name]?.environment ?? {}).map(([variable, value]) => [
-      variable,
-      value.replace(/\$\{\w+:-([^}]*)\}/g, '$1')
-    ])
-  )
+  return { ...services[name]?.environment }
 }
 
 /** The program that says whether a container is well, with its arguments. */

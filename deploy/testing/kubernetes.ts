@@ -76,6 +76,10 @@ export function settingsOf(
     if (value !== undefined) return [name, value]
     if (valueFrom?.fieldRef?.fieldPath === "metadata.labels['apps.kubernetes.io/pod-index']") return [name, '0']
     if (valueFrom?.secretKeyRef?.key === 'password') return [name, password(valueFrom.secretKeyRef.name)]
+    if (valueFrom?.secretKeyRef !== undefined) {
+      const { name: secret, key } = valueFrom.secretKeyRef
+      return [name, valuesOf<{ stringData: Values }>('Secret', secret).stringData[key]]
+    }
     throw new Error(`nobody knows what ${name} is`)
   })
   return Object.assign({}, ...ofFiles, Object.fromEntries(own))

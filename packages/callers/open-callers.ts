@@ -1,10 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import type { DatabaseSchema } from '@orderly/postgres'
 import { isLoopback, type Logger, type Metrics } from '@orderly/service-kit'
 import type { Pool } from 'pg'
 import { Gauge } from 'prom-client'
 import type { Static, TObject } from 'typebox'
 import { createApiKeyStore } from './keys/key-store.ts'
 import { createKnownCallers, type KnownCallers } from './keys/known-callers.ts'
+import { callersSchema } from './keys/schema.ts'
 import type { callerSettings } from './settings.ts'
 
 export interface OpenCallersContext {
@@ -18,6 +20,11 @@ export interface OpenCallersContext {
 }
 
 const patienceMs = 2_000
+
+/** Returns the database schemas that a service needs for its callers: none where API keys are off. */
+export function callerSchemas({ API_KEYS }: Pick<OpenCallersContext['config'], 'API_KEYS'>): readonly DatabaseSchema[] {
+  return API_KEYS === 'off' ? [] : [callersSchema]
+}
 
 /**
  * The callers of a service, for `guardRoutes`; undefined, and said so, when nobody is asked for a key. Resolves when the keys were read, or

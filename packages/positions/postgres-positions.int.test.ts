@@ -1,23 +1,20 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { describe, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import type { PositionAdvance } from '@orderly/kafka'
 import { testPositionStoreContract } from '@orderly/kafka/testing'
-import { createPool, migrate, runStatement } from '@orderly/postgres'
+import { createPool, runStatement } from '@orderly/postgres'
 import { integrationEnvironment } from '@orderly/stack/testing'
 import { acknowledgeIncidents, openIncidents, storedPositions } from './operate.ts'
 import { createPostgresPositions } from './postgres-positions.ts'
 
-/** The schemas that have the tables, with the folder of the service that creates them. */
-const services = { inventory: 'inventory', notification: 'notification', aggregator: 'aggregator', orders: 'order' }
-const logger = { info: () => {}, warn: () => {} }
+/** The schemas that have the tables. */
+const schemas = ['inventory', 'notification', 'aggregator', 'orders']
 const remedies = { offsetsMissing: '', databaseBehind: '' }
 
 const databases = new Map(
   await Promise.all(
-    Object.entries(services).map(async ([schema, service]) => {
-      const directory = fileURLToPath(new URL(`../../services/${service}/store/migrations`, import.meta.url))
+    schemas.map(async schema => {
       const pool = createPool({
         url: await integrationEnvironment().databaseURL(),
         maxConnections: 3,
@@ -25,7 +22,6 @@ const databases = new Map(
         statementTimeoutMs: 10_000,
         sessionSettings: { enable_seqscan: 'off' }
       })
-      await migrate(pool, { schema, directory, logger })
       return [schema, pool] as const
     })
   )
@@ -39,7 +35,7 @@ function open(schema: string, groupID = `group-${randomUUID()}`) {
   return { pool, store, groupID }
 }
 
-for (const schema of Object.keys(services)) {
+for (const schema of schemas) {
   testPositionStoreContract(`the schema ${schema} of Postgres`, async () => {
     const { pool, store, groupID } = open(schema)
     return {

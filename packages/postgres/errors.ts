@@ -14,12 +14,15 @@ const transientStates = new Map([
   ['08004', 'sqlserver_rejected_establishment_of_sqlconnection'],
   ['08006', 'connection_failure'],
   ['08007', 'transaction_resolution_unknown'],
-  ['25006', 'read_only_sql_transaction (a failover is under way)'],
+  ['08P01', 'protocol_violation (also what PgBouncer reports while it cannot reach the server)'],
+  ['25006', 'read_only_sql_transaction (a failover is in progress)'],
   ['25P03', 'idle_in_transaction_session_timeout'],
   ['25P04', 'transaction_timeout'],
+  ['26000', 'invalid_sql_statement_name (a prepared statement is gone)'],
   ['40001', 'serialization_failure'],
   ['40003', 'statement_completion_unknown'],
   ['40P01', 'deadlock_detected'],
+  ['42P05', 'duplicate_prepared_statement'],
   ['53000', 'insufficient_resources'],
   ['53100', 'disk_full'],
   ['53200', 'out_of_memory'],
@@ -58,24 +61,69 @@ const transientMessages = new Set([
   'timeout expired'
 ])
 
+/** EX_CONFIG of sysexits.h: a restart does not help until an operator changes something. */
+const configurationExitCode = 78
+const configurationCodes = ['ADDRESS_INVALID', 'SCHEMA_OUTDATED', 'SESSION_REFUSED']
+
 /** An error of this package; its `code` is stable. */
 export class PostgresError extends Error {
-  readonly code: 'MIGRATIONS_INVALID' | 'MIGRATION_CHANGED' | 'MIGRATION_FAILED' | 'TRANSACTION_ROLLED_BACK'
+  readonly code:
+    | 'ADDRESS_INVALID'
+    | 'MIGRATIONS_INVALID'
+    | 'MIGRATION_CHANGED'
+    | 'MIGRATION_FAILED'
+    | 'READ_ONLY'
+    | 'SCHEMA_OUTDATED'
+    | 'SESSION_REFUSED'
+    | 'TRANSACTION_ROLLED_BACK'
+  /** The exit code of a process that ends because of it. */
+  readonly exitCode: number
+  /** True where no record or request is to blame, so that a stage waits until an operator has corrected the database. */
+  readonly retryable: boolean
 
   constructor(code: PostgresError['code'], message: string, options?: ErrorOptions) {
     super(message, options)
     this.name = 'PostgresError'
     this.code = code
+    this.exitCode = configurationCodes.includes(code) ? configurationExitCode : 1
+    this.retryable = code === 'READ_ONLY' || code === 'SESSION_REFUSED'
   }
 }
 
 /** True where trying the whole work again may help. Looks through `cause` and aggregated errors; total for any value. */
 export function isTransientPostgresError(error: unknown): boolean {
   return chain(error).some(
-    ({ code, message }) =>
-      (typeof code === 'string' && (transientStates.has(code) || transientSystemCodes.has(code))) ||
-      (typeof message === 'string' && transientMessages.has(message))
+    link =>
+      (typeof link.code === 'string' && (transientStates.has(link.code) || transientSystemCodes.has(link.code))) ||
+      (typeof link.message === 'string' && transientMessages.has(link.message)) ||
+      (link instanceof PostgresError && link.code === 'READ_ONLY') ||
+      isStalePlan(link)
   )
+}
+
+/**
+ * Classes of SQLSTATEs that are about a statement or its values: no data (02), cardinality (21), data (22), constraints (23),
+ * conflicts (40), syntax and access (42), views (44), limits (54), locks (55) and exceptions of functions (P0).
+ */
+const statementClasses = new Set(['02', '21', '22', '23', '40', '42', '44', '54', '55', 'P0'])
+
+/**
+ * True where the error is about the session, or where nothing is known about the session any more. Its connection must not be used again: a
+ * session that was opened while the database was read-only stays so, and a session whose statements or plans are
+ * lost does not get them back.
+ */
+export function isSessionError(error: unknown): boolean {
+  const states = chain(error).flatMap(link => sqlStateOf(link) ?? [])
+  if (states.length === 0) return isTransientPostgresError(error)
+  return states.some(state => state === '42P05' || !(statementClasses.has(state.slice(0, 2)) || state === '57014'))
+}
+
+/**
+ * "cached plan must not change result type", after a column changed its type. SQLSTATE 0A000 says only that something is
+ * not supported, and messages are translated: the routine that reports it is neither.
+ */
+function isStalePlan(link: ErrorLink): boolean {
+  return sqlStateOf(link) === '0A000' && link.routine === 'RevalidateCachedQuery'
 }
 
 /** True where Postgres refused the values themselves: class 22 (data exception) or 54 (too long for an index, …). */
@@ -93,6 +141,11 @@ export function isPostgresConflict(error: unknown): boolean {
   return chain(error).some(({ code }) => code === '40001' || code === '40P01')
 }
 
+/** True where the role lacks a privilege (SQLSTATE 42501). */
+export function isPermissionDenied(error: unknown): boolean {
+  return chain(error).some(link => sqlStateOf(link) === '42501')
+}
+
 /** True where a unique constraint of that name was violated (SQLSTATE 23505). */
 export function isUniqueViolation(error: unknown, constraint: string): boolean {
   return chain(error).some(link => link.code === '23505' && link.constraint === constraint)
@@ -103,6 +156,7 @@ interface ErrorLink {
   readonly message?: unknown
   readonly constraint?: unknown
   readonly severity?: unknown
+  readonly routine?: unknown
   readonly cause?: unknown
   readonly errors?: unknown
 }

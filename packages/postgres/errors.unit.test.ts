@@ -4,8 +4,10 @@ import {
   isPostgresConflict,
   isPostgresDataError,
   isPostgresServerError,
+  isSessionError,
   isTransientPostgresError,
-  isUniqueViolation
+  isUniqueViolation,
+  PostgresError
 } from './errors.ts'
 
 const serverError = (code: string, fields: object = {}) =>
@@ -20,6 +22,33 @@ test('deadlocks, time-outs, restarts and lost connections are transient', () => 
     assert.equal(isTransientPostgresError(systemError(code)), true, code)
   }
   assert.equal(isTransientPostgresError(new Error('Connection terminated unexpectedly')), true)
+})
+
+const stalePlan = serverError('0A000', { routine: 'RevalidateCachedQuery' })
+
+test('lost statements and plans, and a database that cannot be written, are transient and end the session', () => {
+  const codes = ['25006', '26000', '42P05', '57P01', '57P02', '57P03', '57P05', '08P01', '08006', '25P03']
+  for (const error of [
+    ...codes.map(code => serverError(code)),
+    stalePlan,
+    new PostgresError('READ_ONLY', 'a standby')
+  ]) {
+    assert.equal(isTransientPostgresError(error), true, String((error as { code: string }).code))
+    assert.equal(isSessionError(new Error('outer', { cause: error })), true, String((error as { code: string }).code))
+  }
+  for (const message of ['Query read timeout', 'Connection terminated unexpectedly']) {
+    assert.equal(isSessionError(new Error(message)), true, message)
+  }
+  // It is unknown what state these leave.
+  for (const code of ['XX000', '0A000', '57P04']) assert.equal(isSessionError(serverError(code)), true, code)
+  assert.equal(isTransientPostgresError(serverError('0A000')), false)
+})
+
+test('an error of a statement, of its values or of the caller leaves the session as it was', () => {
+  for (const code of ['22003', '23505', '40001', '40P01', '42P01', '42501', '54000', '55P03', '57014', 'P0001']) {
+    assert.equal(isSessionError(serverError(code)), false, code)
+  }
+  for (const error of [new RangeError('undecided'), undefined, 'text']) assert.equal(isSessionError(error), false)
 })
 
 test('violated constraints, missing tables, bad passwords and bugs are not transient', () => {

@@ -6,10 +6,21 @@ export {
   isUniqueViolation,
   PostgresError
 } from './errors.ts'
+export { type DatabaseFinding, inspectDatabase } from './inspect.ts'
 export type { Logger } from './logger.ts'
 export { type MigrationOptions, migrate } from './migrations/migrate.ts'
+export { requireSchema } from './migrations/require-schema.ts'
+export { openDatabase } from './open-database.ts'
 export { checkDatabase, createPool, type PoolSettings } from './pool.ts'
 export { type RetryOptions, retryTransient } from './retry.ts'
+export {
+  type DatabaseRole,
+  type DatabaseSchema,
+  databaseRoles,
+  type Grants,
+  ownerRole,
+  type RuntimeRole
+} from './roles.ts'
 export { runStatement, type Statement } from './statement.ts'
 export { inTransaction, readDecideWrite } from './transaction.ts'
 export { orUnavailable, StoreUnavailableError } from './unavailable.ts'

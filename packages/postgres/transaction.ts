@@ -1,5 +1,5 @@
 import type { Pool, PoolClient, QueryResult, QueryResultRow } from 'pg'
-import { PostgresError } from './errors.ts'
+import { isSessionError, PostgresError } from './errors.ts'
 import { runStatement, type Statement } from './statement.ts'
 
 // Said explicitly: a server's default may differ, and reading again after waiting for a lock relies on it.
@@ -50,13 +50,15 @@ function assertCommitted(result: QueryResult | undefined): void {
 
 async function withClient<Result>(pool: Pool, work: (client: PoolClient) => Promise<Result>): Promise<Result> {
   const client = await pool.connect()
+  let isLost = false
   try {
     return await work(client)
   } catch (error) {
-    // The first error is the one to report; a connection that cannot roll back is destroyed below.
-    await client.query('ROLLBACK').catch(() => {})
+    isLost = isSessionError(error)
+    // The first error is the one to report. The server rolls back the transaction of a closed connection.
+    if (!isLost) await client.query('ROLLBACK').catch(() => {})
     throw error
   } finally {
-    client.release(client.getTransactionStatus() !== 'I')
+    client.release(isLost || client.getTransactionStatus() !== 'I')
   }
 }

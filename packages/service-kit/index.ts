@@ -1,8 +1,16 @@
 export { ConfigError } from './config/config-error.ts'
 export { type KafkaConfig, kafkaConnection } from './config/kafka-connection.ts'
+export { type DatabaseCredentials, databaseURLOf, localDatabaseURL, readCredentials } from './config/local-database.ts'
 export { type Config, parseConfig } from './config/parse-config.ts'
 export { type RegistryAddress, type RegistryConfig, registryAddress } from './config/registry-address.ts'
-export { databaseSettings, httpPort, kafkaSettings, registrySettings, serviceSettings } from './config/settings.ts'
+export {
+  databaseSettings,
+  httpPort,
+  kafkaSettings,
+  ownerDatabaseURL,
+  registrySettings,
+  serviceSettings
+} from './config/settings.ts'
 export { refer, refused, retryAfter, serviceUnavailable } from './http/answers.ts'
 export { idempotencyKeyForm, idempotencyKeyOf, idempotencyKeyPattern } from './http/idempotency-key.ts'
 export { elementsOf, parseJSON } from './http/json-body.ts'

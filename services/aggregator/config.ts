@@ -10,7 +10,7 @@ export const configSchema = Type.Object({
   HTTP_PORT: httpPort(8083),
   ...kafkaSettings,
   ...registrySettings,
-  ...databaseSettings,
+  ...databaseSettings('orderly_aggregator'),
   ...callerSettings,
   AGGREGATOR_GRACE_MS: Type.Integer({
     description: 'how long after the end of its minute an order may still be written and be counted in it',

@@ -1,8 +1,8 @@
-import { guardRoutes, openCallers } from '@orderly/callers'
+import { callerSchemas, guardRoutes, openCallers } from '@orderly/callers'
 import { connectTopics, createSchemaRegistry } from '@orderly/contracts'
 import { runStage } from '@orderly/kafka'
 import { createPostgresPositions, positionRemedies } from '@orderly/positions'
-import { checkDatabase, createPool, migrate, retryTransient } from '@orderly/postgres'
+import { openDatabase } from '@orderly/postgres'
 import { kafkaConnection, registryAddress, runService, stageObserver, traceStage } from '@orderly/service-kit'
 import { configSchema } from './config.ts'
 import type { WindowPolicy } from './domain/window.ts'
@@ -11,7 +11,8 @@ import { rateStage } from './from-orders/rate-stage.ts'
 import { reportCounted } from './from-orders/report-counted.ts'
 import { kafkaUses } from './kafka-uses.ts'
 import { isTransient } from './store/is-transient.ts'
-import { aggregatorSchema, aggregatorSessionSettings, createPostgresStore, forgetTruncated } from './store/postgres.ts'
+import { createPostgresStore, forgetTruncated } from './store/postgres.ts'
+import { aggregatorSchema, aggregatorSessionSettings } from './store/schema.ts'
 import { rateRecord } from './to-metrics/rate-record.ts'
 
 const statementTimeoutMs = 10_000
@@ -29,22 +30,15 @@ runService({
       settleMs: config.AGGREGATOR_SETTLE_MS,
       retentionMs: config.AGGREGATOR_RETENTION_DAYS * dayMs
     }
-    const pool = createPool({
-      url: config.DATABASE_URL,
-      maxConnections: config.DATABASE_MAX_CONNECTIONS,
-      applicationName: name,
-      statementTimeoutMs,
-      sessionSettings: aggregatorSessionSettings,
-      onIdleError: error => logger.warn({ error }, 'an idle connection to the database broke')
-    })
-    onStop('database', () => pool.end())
-    ready('database', () => checkDatabase(pool).then(() => true))
-    await retryTransient(() => migrate(pool, { ...aggregatorSchema, logger }), {
-      signal,
-      attempts: 10,
-      firstDelayMs: 250,
-      onRetry: (error, _attempt, delayMs) => logger.warn({ error, delayMs }, 'the database is not there yet')
-    })
+    const pool = await openDatabase(
+      { config, logger, signal, onStop, ready },
+      {
+        schemas: [aggregatorSchema, ...callerSchemas(config)],
+        applicationName: name,
+        statementTimeoutMs,
+        sessionSettings: aggregatorSessionSettings
+      }
+    )
     const positions = createPostgresPositions(pool, {
       ...{ schema: aggregatorSchema.schema, groupID: kafkaUses.groups[0], whenBehind: 'rewind' },
       remedies: positionRemedies(kafkaUses.groups[0]),

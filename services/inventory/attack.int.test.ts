@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
 import { createApiKeyStore } from '@orderly/callers'
 import { grantKey } from '@orderly/callers/testing'
-import { type Attack, createAttacks, headAttacks, silentLogger } from '@orderly/service-kit/testing'
+import { type Attack, createAttacks, headAttacks } from '@orderly/service-kit/testing'
 import { startService } from '@orderly/stack/testing'
 import { startPipeline } from './testing/pipeline.ts'
 
@@ -12,7 +12,6 @@ import { startPipeline } from './testing/pipeline.ts'
 test('attacks on the running inventory', async t => {
   const pipeline = await startPipeline(t)
   const store = createApiKeyStore(pipeline.pool)
-  await store.prepare(silentLogger())
   const grant = (name: string, role: 'shop' | 'operator', requestsPerMinute = 1_000_000) =>
     grantKey(store, { name, role, requestsPerMinute })
   const keys = {

@@ -15,7 +15,7 @@ export const configSchema = Type.Object({
   HTTP_PORT: httpPort(8081),
   ...kafkaSettings,
   ...registrySettings,
-  ...databaseSettings,
+  ...databaseSettings('orderly_inventory'),
   ...callerSettings,
   INVENTORY_MAX_BATCH: Type.Integer({
     description: 'how many orders to decide in one transaction at most',

@@ -11,7 +11,6 @@ import { orderCreated } from '@orderly/contracts/testing'
 import { deadLetterTopic } from '@orderly/kafka'
 import { readCommitted } from '@orderly/kafka/testing'
 import { newTraceparent, parseTraceparent } from '@orderly/service-kit'
-import { silentLogger } from '@orderly/service-kit/testing'
 import { runKafkaTool, startService, type TestService } from '@orderly/stack/testing'
 import { type Pipeline, type SettledOrder, startPipeline } from './testing/pipeline.ts'
 
@@ -197,7 +196,6 @@ test('stock is seeded in dev where a SKU is missing, and refused in prod', async
 test('in prod stock asks for a key, in dev it says at the start that it asks for none', async t => {
   const { environment, pool } = await startPipeline(t)
   const keys = createApiKeyStore(pool)
-  await keys.prepare(silentLogger())
   const [dev, prod] = await Promise.all([
     startService(t, 'inventory', { ...environment, INSTANCE_ID: 'dev' }),
     startService(t, 'inventory', { ...environment, INSTANCE_ID: 'prod', ORDERLY_PROFILE: 'prod' })

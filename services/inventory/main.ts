@@ -1,8 +1,8 @@
-import { openCallers } from '@orderly/callers'
+import { callerSchemas, openCallers } from '@orderly/callers'
 import { connectTopics, createSchemaRegistry } from '@orderly/contracts'
 import { createProducer, runStage } from '@orderly/kafka'
 import { createPostgresPositions, positionRemedies } from '@orderly/positions'
-import { checkDatabase, createPool, migrate, retryTransient } from '@orderly/postgres'
+import { openDatabase } from '@orderly/postgres'
 import {
   ConfigError,
   kafkaConnection,
@@ -23,8 +23,9 @@ import { readStockFile } from './from-stock-file/read-stock-file.ts'
 import { kafkaUses } from './kafka-uses.ts'
 import { isTransient } from './store/is-transient.ts'
 import { createMovementQueue } from './store/movement-queue.ts'
-import { createPostgresStore, inventorySchema, inventorySessionSettings } from './store/postgres.ts'
+import { createPostgresStore } from './store/postgres.ts'
 import { createPostgresKeeping } from './store/postgres-keeping.ts'
+import { inventorySchema, inventorySessionSettings } from './store/schema.ts'
 import { movementRecord } from './to-movements/movement-record.ts'
 import { publishingAtOnce, publishMovements } from './to-movements/publish-movements.ts'
 import { expiryRecord, resultRecord } from './to-results/result-record.ts'
@@ -45,23 +46,15 @@ runService({
     }
     const limits = readHoldLimits(config)
     const name = `inventory-${config.INSTANCE_ID}`
-    const pool = createPool({
-      url: config.DATABASE_URL,
-      maxConnections: config.DATABASE_MAX_CONNECTIONS,
-      applicationName: name,
-      statementTimeoutMs,
-      sessionSettings: inventorySessionSettings,
-      onIdleError: error => logger.warn({ error }, 'an idle connection to the database broke')
-    })
-    onStop('database', () => pool.end())
-    ready('database', () => checkDatabase(pool).then(() => true))
-    await retryTransient(() => migrate(pool, { ...inventorySchema, logger }), {
-      signal,
-      attempts: 10,
-      firstDelayMs: 250,
-      onRetry: (error, _attempt, delayMs) => logger.warn({ error, delayMs }, 'the database is not there yet')
-    })
-
+    const pool = await openDatabase(
+      { config, logger, signal, onStop, ready },
+      {
+        schemas: [inventorySchema, ...callerSchemas(config)],
+        applicationName: name,
+        statementTimeoutMs,
+        sessionSettings: inventorySessionSettings
+      }
+    )
     const positions = createPostgresPositions(pool, {
       ...{ schema: inventorySchema.schema, groupID: kafkaUses.groups[0], whenBehind: 'stop' },
       remedies: positionRemedies(kafkaUses.groups[0])

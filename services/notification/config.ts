@@ -13,7 +13,7 @@ export const configSchema = Type.Object({
   HTTP_PORT: httpPort(8082),
   ...kafkaSettings,
   ...registrySettings,
-  ...databaseSettings,
+  ...databaseSettings('orderly_notification'),
   NOTIFICATION_SINKS: Type.Array(Type.Enum(sinkNames), {
     description: `where notifications go, separated by commas: ${sinkNames.join(', ')}`,
     minItems: 1,

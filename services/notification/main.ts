@@ -1,7 +1,7 @@
 import { connectTopics, createSchemaRegistry } from '@orderly/contracts'
 import { createProducer, createTopics, deadLetterTopicConfig, runStage } from '@orderly/kafka'
 import { createPostgresPositions, positionRemedies } from '@orderly/positions'
-import { checkDatabase, createPool, migrate, retryTransient } from '@orderly/postgres'
+import { openDatabase, retryTransient } from '@orderly/postgres'
 import {
   ConfigError,
   kafkaConnection,
@@ -16,7 +16,8 @@ import { type Accept, resultStage } from './from-results/result-stage.ts'
 import { kafkaUses, resultTopics } from './kafka-uses.ts'
 import { readEndpoints } from './store/endpoints.ts'
 import { isTransient } from './store/is-transient.ts'
-import { createPostgresLedger, ledgerSchema, ledgerSessionSettings } from './store/postgres.ts'
+import { createPostgresLedger } from './store/postgres.ts'
+import { ledgerSchema, ledgerSessionSettings } from './store/schema.ts'
 import { notificationsDeadLetterTopic, toDeadLetter } from './to-dead-letters/dead-letter.ts'
 import { startDelivering } from './to-recipient/delivery-loop.ts'
 import { startHousekeeping } from './to-recipient/housekeeping.ts'
@@ -50,22 +51,16 @@ runService({
       ])
     }
 
-    const pool = createPool({
-      url: config.DATABASE_URL,
-      maxConnections: config.DATABASE_MAX_CONNECTIONS,
-      applicationName: name,
-      statementTimeoutMs,
-      sessionSettings: ledgerSessionSettings,
-      onIdleError: error => logger.warn({ error }, 'an idle connection to the database broke')
-    })
-    onStop('database', () => pool.end())
-    ready('database', () => checkDatabase(pool).then(() => true), 'start')
-    await retryTransient(() => migrate(pool, { ...ledgerSchema, logger }), {
-      signal,
-      attempts: 10,
-      firstDelayMs: 250,
-      onRetry: (error, _attempt, delayMs) => logger.warn({ error, delayMs }, 'the database is not there yet')
-    })
+    const pool = await openDatabase(
+      { config, logger, signal, onStop, ready },
+      {
+        schemas: [ledgerSchema],
+        applicationName: name,
+        statementTimeoutMs,
+        sessionSettings: ledgerSessionSettings,
+        readinessGate: 'start'
+      }
+    )
     const positions = createPostgresPositions(pool, {
       ...{ schema: ledgerSchema.schema, groupID: kafkaUses.groups[0], whenBehind: 'rewind' },
       remedies: positionRemedies(kafkaUses.groups[0])

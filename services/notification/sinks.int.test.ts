@@ -296,6 +296,7 @@ test('wrong settings of several sinks are listed by name, without secrets, and t
     env: {
       PATH: process.env.PATH,
       ORDERLY_PROFILE: 'dev',
+      DATABASE_URL: 'postgres://me:password@database/orderly',
       HTTP_PORT: '0',
       NOTIFICATION_SINKS: 'smtp,webhook',
       SMTP_TO_TEMPLATE: '{userID}',

@@ -1,21 +1,12 @@
 import { createApiKeyStore, runApiKeys, UsageError } from '@orderly/callers'
 import { createPool } from '@orderly/postgres'
-import {
-  ConfigError,
-  createLogger,
-  databaseSettings,
-  escapeControlsInLines,
-  maskSecrets,
-  parseConfig
-} from '@orderly/service-kit'
+import { ConfigError, databaseSettings, escapeControlsInLines, maskSecrets, parseConfig } from '@orderly/service-kit'
 import { Type } from 'typebox'
 
 /** `npm run api-keys -w @orderly/order -- create --name berlin --role shop`, and `list`, and `revoke`: API keys in the database of `DATABASE_URL`. */
 
-const logger = createLogger({ service: 'api-keys', instance: '1', level: 'warn', isPretty: false })
-
 try {
-  const config = parseConfig(Type.Object(databaseSettings), process.env)
+  const config = parseConfig(Type.Object(databaseSettings('orderly_operator')), process.env)
   const pool = createPool({
     url: config.DATABASE_URL,
     maxConnections: 1,
@@ -24,7 +15,6 @@ try {
   })
   try {
     const store = createApiKeyStore(pool)
-    await store.prepare(logger)
     await runApiKeys(process.argv.slice(2), store, {
       out: text => process.stdout.write(`${escapeControlsInLines(text)}\n`),
       note: text => process.stderr.write(`${escapeControlsInLines(text)}\n`)

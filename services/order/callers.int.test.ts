@@ -9,6 +9,7 @@ import { createOrderClient } from '@orderly/client'
 import { topicNames } from '@orderly/contracts'
 import { readCommitted } from '@orderly/kafka/testing'
 import { fuzzApi } from '@orderly/service-kit/testing'
+import { withOwnRole } from '@orderly/stack/testing'
 import { anOrder } from './testing/order-api.ts'
 import { get, post, startOrderPipeline } from './testing/order-pipeline.ts'
 
@@ -76,7 +77,7 @@ test('in prod callers have keys: each shop sees its own orders, and a key that i
     ])
     const before = await listed(berlin)
     await pipeline.pool.query('DELETE FROM orders.orders')
-    await run(process.execPath, [rebuild], { env, timeout: 60_000 })
+    await run(process.execPath, [rebuild], { env: withOwnRole('order', env), timeout: 60_000 })
     assert.deepEqual(await listed(berlin), before)
   })
 

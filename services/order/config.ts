@@ -7,7 +7,7 @@ export const configSchema = Type.Object({
   ...serviceSettings,
   ...kafkaSettings,
   ...registrySettings,
-  ...databaseSettings,
+  ...databaseSettings('orderly_order'),
   ...callerSettings,
   ORDER_DELIVERY_TIMEOUT_MS: Type.Integer({
     description: 'how long an order may take to be stored before its request is answered 503',

@@ -3,8 +3,10 @@ import { test } from 'node:test'
 import { ConfigError, parseConfig } from '@orderly/service-kit'
 import { configSchema } from './config.ts'
 
-test('dev needs no settings', () => {
-  const { ORDER_DELIVERY_TIMEOUT_MS, ORDER_MAX_WAITING, ORDER_CREATED_VERSION } = parseConfig(configSchema, {})
+const database = { DATABASE_URL: 'postgres://me:secret@127.0.0.1:5432/orderly' }
+
+test('dev needs no settings but the database', () => {
+  const { ORDER_DELIVERY_TIMEOUT_MS, ORDER_MAX_WAITING, ORDER_CREATED_VERSION } = parseConfig(configSchema, database)
   assert.deepEqual(
     { ORDER_DELIVERY_TIMEOUT_MS, ORDER_MAX_WAITING, ORDER_CREATED_VERSION },
     { ORDER_DELIVERY_TIMEOUT_MS: 5_000, ORDER_MAX_WAITING: 5_000, ORDER_CREATED_VERSION: 3 }
@@ -13,6 +15,7 @@ test('dev needs no settings', () => {
 
 test('wrong settings are refused by name, all of them', () => {
   const environment = {
+    ...database,
     ORDER_DELIVERY_TIMEOUT_MS: 'forever',
     ORDER_MAX_WAITING: '0',
     ORDER_CREATED_VERSION: '4',

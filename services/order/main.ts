@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { openCallers } from '@orderly/callers'
+import { callerSchemas, openCallers } from '@orderly/callers'
 import { connectTopics, createSchemaRegistry } from '@orderly/contracts'
 import { checkConnection, createOnceWriter, createProducer } from '@orderly/kafka'
 import { createPool } from '@orderly/postgres'
@@ -22,7 +22,7 @@ import { createOrderWatch, limitWatch } from './store/order-watch.ts'
 import { createPostgresKeyStore } from './store/postgres-keys.ts'
 import { createPostgresOrderStore } from './store/postgres-orders.ts'
 import { pruneKeys } from './store/prune-keys.ts'
-import { orderSessionSettings } from './store/schema.ts'
+import { orderSchema, orderSessionSettings } from './store/schema.ts'
 import { watchAcceptance } from './to-orders/acceptance.ts'
 import { measurePublishing } from './to-orders/measure-publishing.ts'
 import { createPlaceOnce } from './to-orders/place-once.ts'
@@ -61,10 +61,16 @@ runService({
       statementTimeoutMs: 3_000,
       connectTimeoutMs: 2_000,
       sessionSettings: orderSessionSettings,
-      onIdleError: error => logger.warn({ error }, 'an idle connection to the database broke')
+      onIdleError: error =>
+        logger.warn({ event: 'database_connection_lost', error }, 'an idle database connection broke')
     })
     onStop('database', () => pool.end())
-    const database = openDatabase(pool, { logger, signal })
+    const database = openDatabase(pool, {
+      schemas: [orderSchema, ...callerSchemas(config)],
+      mayMigrate: config.ORDERLY_PROFILE === 'dev',
+      logger,
+      signal
+    })
     const orders = database.guard(createPostgresOrderStore(pool))
     const keys = database.guard(createPostgresKeyStore(pool))
     const watchStream = createOrderWatch(orders)
@@ -77,7 +83,9 @@ runService({
         const pruning = pruneKeys(keys, { olderThanMs: config.ORDER_KEY_HOURS * 3_600_000, logger })
         onStop('pruning', () => pruning.stop())
       },
-      () => {} // told to stop before
+      error => {
+        if (!signal.aborted) fail(error)
+      }
     )
     const [callers] = await Promise.all([
       openCallers({ config, pool, logger, metrics, signal, onStop, ready }),

@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { createInspector, createProducer, readDeadLetters } from '@orderly/kafka'
 import { deleteGroup, deleteRecords } from '@orderly/kafka/testing'
-import { backUpSchema } from '@orderly/stack/testing'
+import { backUpSchema, withOwnRole } from '@orderly/stack/testing'
 import { get, post, startOrderPipeline } from './testing/order-pipeline.ts'
 
 const rebuild = new URL('from-topics/rebuild.ts', import.meta.url).pathname
@@ -22,7 +22,7 @@ test('what became of an order can be asked for, waited for, listed, streamed and
   ])
   const userID = `user-${randomUUID()}`
   const runRebuild = async () => {
-    const env = { ...process.env, ...pipeline.environment }
+    const env = { ...process.env, ...withOwnRole('order', pipeline.environment) }
     const { stdout } = await promisify(execFile)(process.execPath, [rebuild], { env, timeout: 120_000 })
     const done = JSON.parse(stdout.trim().split('\n').at(-1) ?? '')
     assert.equal(done.msg, 'status rebuilt')

@@ -15,7 +15,8 @@ import { startBroker } from '@orderly/stack/testing'
 import { runOrders } from '../demo/run-orders.ts'
 import { projectDirectory } from '../directories.ts'
 import { extraPorts } from '../extras.ts'
-import { query } from '../parts/postgres.ts'
+import { credentialsFileOf, databaseAccess } from '../parts/postgres-credentials.ts'
+import { query } from '../parts/postgres-database.ts'
 import { freePorts } from '../processes/ports.ts'
 import { waitUntil } from '../processes/wait.ts'
 import { serverPorts } from '../servers.ts'
@@ -77,8 +78,7 @@ test('with TLS, SCRAM and nothing allowed but what acls.json grants, every order
   assert.deepEqual(strangers, [])
 
   const accepted = verdicts.filter(({ outcome }) => outcome !== 'refused').length
-  const databaseURL = parts.find(({ name }) => name === 'postgres')?.address
-  assert.ok(databaseURL)
+  const databaseURL = databaseAccess(credentialsFileOf(join(directories.data, 'postgres'))).urlOf('orderly_operator')
   const isAudited = async () => {
     const [row] = await query(databaseURL, 'SELECT count(*) FROM audit.orders_created')
     return Number(row?.count) === accepted

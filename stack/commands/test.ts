@@ -7,6 +7,7 @@ import type { Supervisor } from '../processes/supervisor.ts'
 import { Refusal } from '../refusal.ts'
 import { freeServerPorts, planServers } from '../servers.ts'
 import { showSteps } from '../terminal/steps.ts'
+import { prepareTestDatabases } from '../test-databases.ts'
 import { testVariables } from '../test-variables.ts'
 import { createThrowAwayRun } from '../throw-away-run.ts'
 import { type CommandContext, runCommand } from './command.ts'
@@ -78,7 +79,9 @@ async function runKind(
   try {
     await preflight({ directory: directories.run, externals: new Map(), ports: [] })
     await showSteps(steps)
-    const env = { ...process.env, ...testVariables(await servers) }
+    const running = await servers
+    if (running.postgres !== undefined) await prepareTestDatabases(running.postgres.access)
+    const env = { ...process.env, ...testVariables(running) }
     const passed = await run(supervisor, argumentsFor(files, processesAtOnce.int), env)
     keepLogs = !passed || options['keep-logs']
     return passed

@@ -25,7 +25,6 @@ import {
 import { createInspector, createProducer, createTopics, type OutputRecord, readDeadLetters } from '@orderly/kafka'
 import { deleteTopic, readCommitted } from '@orderly/kafka/testing'
 import { integrationEnvironment, startBroker } from '@orderly/stack/testing'
-import pg from 'pg'
 import { acceptTopicID, operatorNeeded, stateOf } from '../../deploy/connect/connector.ts'
 import { freePort } from '../processes/ports.ts'
 import { waitUntil } from '../processes/wait.ts'
@@ -40,7 +39,7 @@ const createdAtMs = Date.UTC(2026, 0, 2, 3, 4, 5, 678)
 
 /** Kafka Connect as the launcher starts it, on a broker and a database of the test's own. */
 async function startAudit(t: TestContext) {
-  const { registryURL, databaseURL } = integrationEnvironment()
+  const { registryURL, databaseURL, databaseURLAs, asSuperuser } = integrationEnvironment()
   // Before the broker's: a worker that cannot say goodbye to its broker takes long to end.
   const { directories, supervisor } = superviseRun(t, 'test')
   const [broker, database] = await Promise.all([startBroker(t), databaseURL()])
@@ -49,15 +48,12 @@ async function startAudit(t: TestContext) {
   const java = await javaWith(connectParts, supervisor, () => {})
   const connect = await startConnect({
     ...{ supervisor, java, dataDirectory: directories.data, port: await freePort() },
-    ...{ connection, databaseURL: database, registryURL }
+    ...{ connection, databaseURL: databaseURLAs('orderly_connect', database), registryURL }
   })
-  const client = new pg.Client({ connectionString: database })
-  await client.connect()
-  t.after(() => client.end())
   const producer = await createProducer(connection)
   t.after(() => producer.close())
   const registry = createSchemaRegistry({ url: registryURL })
-  const rows = async (table: string) => (await client.query(`SELECT * FROM audit.${table}`)).rows
+  const rows = (table: string) => asSuperuser(database, `SELECT * FROM audit.${table}`)
   return {
     broker,
     connect,
@@ -71,10 +67,11 @@ async function startAudit(t: TestContext) {
       await waitUntil(isThere, { what: `${count} rows in ${table}`, deadlineMs: 60_000 })
       return rows(table)
     },
-    query: (text: string) => client.query(text),
+    query: (text: string) => asSuperuser(database, text),
     /** Ends connections as an administrator of the database does. */
     endConnections: () =>
-      client.query(
+      asSuperuser(
+        database,
         'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()'
       )
   }

@@ -19,7 +19,6 @@ import { classPath, connectJars } from './jars.ts'
 import { javaClientProperties, toProperties } from './java-client.ts'
 import { metricsAgent, startJavaServer } from './java-process.ts'
 import type { RunningPart } from './part.ts'
-import { query } from './postgres.ts'
 
 /** Loggers that write a line for every request, or for every attempt to reach a broker that is away. */
 const quietLoggers = [
@@ -36,6 +35,7 @@ export interface ConnectOptions {
   readonly dataDirectory: string
   readonly port: number
   readonly connection: KafkaConnection
+  /** For the role of the sink, which may create tables in the schema `audit`. */
   readonly databaseURL: string
   /** Base of the Confluent-compatible API. */
   readonly registryURL: string
@@ -51,10 +51,7 @@ export interface ConnectOptions {
 /** A worker of Kafka Connect with the audit connector of `deploy/connect`, which is kept running. */
 export async function startConnect(options: ConnectOptions): Promise<RunningPart> {
   const startedAt = performance.now()
-  const { connector: file = 'audit-postgres' } = options
-  const connector = await readConnector(file)
-  // The sink creates the tables, but not the schema.
-  if (file === 'audit-postgres') await query(options.databaseURL, 'CREATE SCHEMA IF NOT EXISTS audit')
+  const connector = await readConnector(options.connector ?? 'audit-postgres')
   const address = `http://${loopback}:${options.port}`
   const child = await startWorker(options)
   const watching = new AbortController()

@@ -1,58 +1,59 @@
 import { execFile } from 'node:child_process'
-import { stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { chmod, cp, mkdtemp, readdir, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { Refusal } from '../refusal.ts'
+import type { PostgresBinaries } from './postgres-binaries.ts'
 
 const run = promisify(execFile)
 
+export interface UnixUser {
+  readonly uid: number
+  readonly gid: number
+}
+
 /** How to start Postgres, which refuses to run as root. */
-export interface PostgresUserPlan {
-  /** What to start the process as; absent where the prefix sees to it or where nothing is needed. */
-  readonly user?: { readonly uid: number; readonly gid: number }
-  /** Who must own the data folder, if not the one who runs this. */
-  readonly owner?: { readonly uid: number; readonly gid: number }
-  /** A command that starts the rest of the line. */
-  readonly prefix: readonly string[]
+export interface PostgresHome {
+  /** The user to start the processes as, who owns the data folder; undefined for the one who runs this. */
+  readonly user?: UnixUser
+  readonly binaries: PostgresBinaries
+  /** The data folder, as a process sees it that is started in it. */
+  readonly dataPath: string
+  /** Deletes what was made for the process, which has ended. */
+  release(): Promise<void>
 }
 
 /**
- * As root, Postgres runs as the system's user `postgres` or else `nobody`. Where that user may not enter the folders
- * (a clone in /root), it gets the one capability that lets it, which needs Linux and util-linux's `setpriv`.
+ * As root, Postgres runs as the system's user `postgres` or else `nobody`, with no right that this user does not have. Where
+ * the user may not enter the folders (a clone in /root), it needs none:
+ *
+ * - The data folder is the directory that the process is started in, and the process calls it `/proc/self/cwd`.
+ * - Its programs are copied to a temporary folder, because Postgres insists on resolving the path of its own program.
  */
-export async function planPostgresUser(paths: readonly string[]): Promise<PostgresUserPlan> {
-  if (process.getuid?.() !== 0) return { prefix: [] }
+export async function planPostgresHome(dataDirectory: string, binaries: PostgresBinaries): Promise<PostgresHome> {
+  if (process.getuid?.() !== 0) return { binaries, dataPath: dataDirectory, release: async () => {} }
   const user = (await lookUp('postgres')) ?? (await lookUp('nobody'))
   if (user === undefined)
     throw new Refusal('Postgres refuses to run as root and there is no user `nobody`: run this as another user.')
-  if ((await Promise.all(paths.map(path => mayEveryoneEnter(dirname(path))))).every(Boolean)) {
-    return { user, owner: user, prefix: [] }
-  }
-  const capability = '+dac_override'
-  const prefix = [
-    'setpriv',
-    `--reuid=${user.uid}`,
-    `--regid=${user.gid}`,
-    '--clear-groups',
-    // Without it access(2), with which initdb looks for postgres, disregards the capability.
-    '--securebits=+no_setuid_fixup',
-    `--inh-caps=${capability}`,
-    `--ambient-caps=${capability}`,
-    '--'
-  ]
-  const works = await run(prefix[0] as string, [...prefix.slice(1), 'true']).then(
-    () => true,
-    () => false
+  const [mayReachData, mayRunPrograms] = await Promise.all(
+    [dataDirectory, binaries.postgres].map(path => mayEveryoneEnter(dirname(path)))
   )
-  if (!works) {
+  if (!mayReachData && process.platform !== 'linux') {
     throw new Refusal(
       'Postgres refuses to run as root, and the user it would run as may not enter this folder: move the project out of folders that only root may enter, or run it as another user.'
     )
   }
-  return { owner: user, prefix }
+  const copy = mayRunPrograms ? undefined : await copyPrograms(binaries)
+  return {
+    user,
+    binaries: copy?.binaries ?? binaries,
+    dataPath: mayReachData ? dataDirectory : '/proc/self/cwd',
+    release: async () => void (copy && (await rm(copy.directory, { recursive: true, force: true })))
+  }
 }
 
-async function lookUp(name: string): Promise<{ uid: number; gid: number } | undefined> {
+async function lookUp(name: string): Promise<UnixUser | undefined> {
   try {
     const [uid, gid] = await Promise.all(['-u', '-g'].map(async flag => Number((await run('id', [flag, name])).stdout)))
     return uid === undefined || gid === undefined ? undefined : { uid, gid }
@@ -61,7 +62,7 @@ async function lookUp(name: string): Promise<{ uid: number; gid: number } | unde
   }
 }
 
-/** Of the folders that exist: what is yet to be created can be entered. */
+/** Checks the folders that exist: what is yet to be created can be entered. */
 async function mayEveryoneEnter(directory: string): Promise<boolean> {
   const mode = await stat(directory).then(
     ({ mode }) => mode,
@@ -70,4 +71,34 @@ async function mayEveryoneEnter(directory: string): Promise<boolean> {
   if ((mode & 0o001) === 0) return false
   const parent = dirname(directory)
   return parent === directory || mayEveryoneEnter(parent)
+}
+
+const prefix = 'orderly-postgres-'
+
+/** Copies the folder with `bin`, `lib` and `share` to a folder that everyone may read and only root may change. */
+async function copyPrograms({ postgres, initdb }: PostgresBinaries) {
+  await removeLeftovers()
+  const directory = await mkdtemp(join(tmpdir(), `${prefix}${process.pid}-`))
+  await cp(dirname(dirname(postgres)), directory, { recursive: true, verbatimSymlinks: true })
+  await chmod(directory, 0o755)
+  const there = (path: string) => join(directory, path.slice(dirname(dirname(postgres)).length))
+  return { directory, binaries: { postgres: there(postgres), initdb: there(initdb) } }
+}
+
+/** Removes the copies of launchers that were killed. */
+async function removeLeftovers(): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    const [, pid] = /^orderly-postgres-(\d+)-/.exec(name) ?? []
+    if (pid === undefined || isAlive(Number(pid))) continue
+    const path = join(tmpdir(), name)
+    if ((await stat(path).catch(() => undefined))?.uid === 0) await rm(path, { recursive: true, force: true })
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
 }

@@ -1,18 +1,16 @@
 import { existsSync } from 'node:fs'
-import { chown, mkdir, rm, writeFile } from 'node:fs/promises'
+import { chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import pg from 'pg'
 import { loopback } from '../processes/ports.ts'
 import { runToEnd, type Supervisor } from '../processes/supervisor.ts'
 import { waitUntilHealthy } from '../processes/wait.ts'
 import type { RunningPart } from './part.ts'
 import { findPostgresBinaries } from './postgres-binaries.ts'
+import { type DatabaseAccess, prepareCredentials, superuser } from './postgres-credentials.ts'
+import { prepareDatabase, query } from './postgres-database.ts'
 import { clearLockFile } from './postgres-lock-file.ts'
-import { type PostgresUserPlan, planPostgresUser } from './postgres-user.ts'
-
-const user = 'orderly'
-/** Not a secret: the server listens on loopback only and holds what a developer tries out. */
-const password = 'orderly'
+import { type PostgresHome, planPostgresHome } from './postgres-user.ts'
 
 export interface PostgresOptions {
   readonly supervisor: Supervisor
@@ -20,46 +18,71 @@ export interface PostgresOptions {
   readonly port: number
   /** false: writes are not forced to disk, for data that is thrown away with the run. */
   readonly durable: boolean
+  /** Further settings of the server. */
+  readonly settings?: Readonly<Record<string, string>>
 }
 
 export interface RunningPostgres extends RunningPart {
-  readonly databaseURL: string
+  readonly access: DatabaseAccess
 }
 
+/** Starts a Postgres with the database `orderly` and its roles. */
 export async function startPostgres(options: PostgresOptions): Promise<RunningPostgres> {
   const startedAt = performance.now()
-  const binaries = await findPostgresBinaries()
-  const plan = await planPostgresUser([options.dataDirectory, binaries.postgres])
-  await clearLockFile(options.dataDirectory)
-  const isNew = !existsSync(join(options.dataDirectory, 'PG_VERSION'))
-  if (isNew) await initialise(options, binaries.initdb, plan)
+  const server = await startPostgresServer(options)
+  try {
+    await prepareDatabase(server.access, 'orderly', { passwords: server.access.passwords })
+  } catch (error) {
+    await server.stop()
+    throw error
+  }
+  return { ...server, startMs: Math.round(performance.now() - startedAt) }
+}
 
-  const [command = binaries.postgres, ...args] = [...plan.prefix, binaries.postgres, ...serverArguments(options)]
-  const child = options.supervisor.start({
+/**
+ * Starts the server alone, which may be a standby. It listens on loopback only, without a Unix socket, and accepts nothing but
+ * passwords that were generated for its data and are in a file beside it.
+ */
+export async function startPostgresServer(options: PostgresOptions): Promise<RunningPostgres> {
+  const startedAt = performance.now()
+  const { dataDirectory, port, supervisor } = options
+  await clearLockFile(dataDirectory)
+  const isNew = !existsSync(join(dataDirectory, 'PG_VERSION'))
+  // Initialising refuses the remains of an interrupted first start.
+  if (isNew) await rm(dataDirectory, { recursive: true, force: true })
+  await mkdir(dataDirectory, { recursive: true, mode: 0o700 })
+  const access = await prepareCredentials({ dataDirectory, address: `${loopback}:${port}` }, isNew)
+  const home = await planPostgresHome(dataDirectory, await findPostgresBinaries())
+  try {
+    if (isNew) await initialise(options, home, access)
+  } catch (error) {
+    await home.release()
+    throw error
+  }
+  const child = supervisor.start({
     name: 'postgres',
-    command,
-    args,
-    cwd: options.dataDirectory,
+    command: home.binaries.postgres,
+    args: ['-D', home.dataPath, ...serverArguments(options)],
+    cwd: dataDirectory,
     // Fast shutdown: open transactions are rolled back, nobody is waited for.
     stopSignal: 'SIGINT',
-    ...(plan.user ? { user: plan.user } : {})
+    ...(home.user ? { user: home.user } : {})
   })
-  const url = (database: string) => `postgres://${user}:${password}@${loopback}:${options.port}/${database}`
+  void child.exited.catch(() => {}).then(home.release)
   const answers = async () => {
-    await query(url('postgres'), 'select 1')
+    await query(access.superuserURL(), 'select 1')
     return true
   }
   try {
     await waitUntilHealthy(child, answers, 30_000)
-    if (isNew) await query(url('postgres'), 'create database orderly')
   } catch (error) {
     await child.stop()
     throw error
   }
   return {
     name: 'postgres',
-    address: url('orderly'),
-    databaseURL: url('orderly'),
+    address: `postgres://${loopback}:${port}/orderly`,
+    access,
     processes: [child],
     startMs: Math.round(performance.now() - startedAt),
     isHealthy: () => answers().catch(() => false),
@@ -67,65 +90,51 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
   }
 }
 
-/** Runs one statement on a connection of its own. */
-export async function query(url: string, statement: string): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 3000 })
-  client.on('error', () => {})
-  try {
-    await client.connect()
-    return (await client.query(statement)).rows
-  } finally {
-    await client.end().catch(() => {})
-  }
-}
-
-function serverArguments({ dataDirectory, port, durable }: PostgresOptions): string[] {
-  const settings = {
+function serverArguments({ port, durable, settings = {} }: PostgresOptions): string[] {
+  const all = {
     listen_addresses: loopback,
     port,
     unix_socket_directories: '',
     max_connections: 200,
     shared_buffers: '32MB',
-    ...(durable ? {} : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' })
+    timezone: 'UTC',
+    log_timezone: 'UTC',
+    ...(durable ? {} : { fsync: 'off', full_page_writes: 'off' }),
+    ...settings
   }
-  return ['-D', dataDirectory, ...Object.entries(settings).flatMap(([key, value]) => ['-c', `${key}=${value}`])]
+  return Object.entries(all).flatMap(([key, value]) => ['-c', `${key}=${value}`])
 }
 
 async function initialise(
   { supervisor, dataDirectory, durable }: PostgresOptions,
-  initdb: string,
-  plan: PostgresUserPlan
+  { binaries, dataPath, user }: PostgresHome,
+  access: DatabaseAccess
 ): Promise<void> {
-  // What an interrupted first start left would be refused.
-  await rm(dataDirectory, { recursive: true, force: true })
-  await mkdir(dataDirectory, { recursive: true, mode: 0o700 })
-  const passwordFile = `${dataDirectory}.password`
-  await writeFile(passwordFile, password, { mode: 0o600 })
-  const { uid, gid } = plan.owner ?? {}
-  if (uid !== undefined && gid !== undefined) {
-    await chown(dataDirectory, uid, gid)
-    await chown(passwordFile, uid, gid)
-  }
-  const initdbArguments = [
-    `--pgdata=${dataDirectory}`,
-    `--username=${user}`,
-    `--pwfile=${passwordFile}`,
-    '--auth=scram-sha-256',
-    '--encoding=UTF8',
-    '--locale=C',
-    ...(durable ? [] : ['--no-sync'])
-  ]
-  const [command = initdb, ...args] = [...plan.prefix, initdb, ...initdbArguments]
+  // Not beside the data: the user of the process may not be able to go there.
+  const directory = await mkdtemp(join(tmpdir(), 'orderly-initdb-'))
+  const passwordFile = join(directory, 'password')
   try {
+    await writeFile(passwordFile, decodeURIComponent(new URL(access.superuserURL()).password), { mode: 0o600 })
+    if (user !== undefined) {
+      for (const path of [directory, passwordFile, dataDirectory]) await chown(path, user.uid, user.gid)
+    }
     await runToEnd(supervisor, {
       name: 'postgres-init',
-      command,
-      args,
+      command: binaries.initdb,
+      args: [
+        `--pgdata=${dataPath}`,
+        `--username=${superuser}`,
+        `--pwfile=${passwordFile}`,
+        '--auth=scram-sha-256',
+        '--encoding=UTF8',
+        '--locale=C',
+        ...(durable ? [] : ['--no-sync'])
+      ],
       cwd: dataDirectory,
       env: { ...process.env, LC_ALL: 'C' },
-      ...(plan.user ? { user: plan.user } : {})
+      ...(user ? { user } : {})
     })
   } finally {
-    await rm(passwordFile, { force: true })
+    await rm(directory, { recursive: true, force: true })
   }
 }

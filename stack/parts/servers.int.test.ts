@@ -8,7 +8,7 @@ import { chooseJava, findJavas } from '../preflight/java.ts'
 import { freePorts } from '../processes/ports.ts'
 import { superviseRun } from '../testing/supervised-run.ts'
 import { startKafka } from './kafka.ts'
-import { query } from './postgres.ts'
+import { query } from './postgres-database.ts'
 
 test('the shared Kafka, Postgres and schema registry answer', async () => {
   const { kafkaBrokers, registryURL, databaseURL } = integrationEnvironment()

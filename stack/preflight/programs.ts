@@ -6,16 +6,24 @@ import { Refusal } from '../refusal.ts'
 const names = {
   prometheus: ['prometheus'],
   alertmanager: ['prometheus-alertmanager', 'alertmanager'],
-  promtool: ['promtool']
+  promtool: ['promtool'],
+  pgbouncer: ['pgbouncer']
 } as const
 
 export type ProgramName = keyof typeof names
 
-const usualFolders = ['/usr/bin', '/usr/local/bin', '/opt/homebrew/bin', '/opt/prometheus']
+const usualFolders = ['/usr/bin', '/usr/sbin', '/usr/local/bin', '/opt/homebrew/bin', '/opt/prometheus']
 
-const advice =
-  'install Prometheus and Alertmanager (on Debian or Ubuntu `apt-get install --no-install-recommends prometheus prometheus-alertmanager`, ' +
+const monitoring =
+  'monitoring needs it: install Prometheus and Alertmanager (on Debian or Ubuntu `apt-get install --no-install-recommends prometheus prometheus-alertmanager`, ' +
   'and switch the services that it starts off; on macOS `brew install prometheus alertmanager`), or put them on the PATH.'
+const advice: Readonly<Record<ProgramName, string>> = {
+  prometheus: monitoring,
+  alertmanager: monitoring,
+  promtool: monitoring,
+  pgbouncer:
+    'the test of poolers needs it: install PgBouncer (on Debian or Ubuntu `apt-get install --no-install-recommends pgbouncer`, on macOS `brew install pgbouncer`).'
+}
 
 /** Its path, from PATH and the usual places. */
 export function findProgram(name: ProgramName, environment: NodeJS.ProcessEnv = process.env): string | undefined {
@@ -26,7 +34,7 @@ export function findProgram(name: ProgramName, environment: NodeJS.ProcessEnv = 
 /** @throws Refusal that says how to install it */
 export function requireProgram(name: ProgramName): string {
   const path = findProgram(name)
-  if (path === undefined) throw new Refusal(`${name} was not found, and monitoring needs it: ${advice}`)
+  if (path === undefined) throw new Refusal(`${name} was not found, and ${advice[name]}`)
   return path
 }
 

@@ -63,7 +63,7 @@ export function createSupervisor(logDirectory: string, logLimits?: LogLimits): S
   function start(spec: ProcessSpec): SupervisedProcess {
     if (stopped !== undefined) throw new Error(`${spec.name} is not started, as everything is being stopped`)
     const logFile = join(logDirectory, `${spec.name}.log`)
-    const log = spec.output === 'inherit' ? 'inherit' : openSync(logFile, 'a')
+    const log = spec.output === 'inherit' ? 'inherit' : openSync(logFile, 'a', 0o600)
     const child = spawn(spec.command, spec.args, {
       cwd: spec.cwd,
       env: spec.env ?? process.env,

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import type { TestContext } from 'node:test'
 import type { StagePoint } from '@orderly/kafka'
 import { mainFile, type ServiceName } from '../services.ts'
+import { withOwnRole } from './environment.ts'
 
 /** Runs a service until it kills itself where its stage passes the point for the given time. */
 export async function runUntilKilled(
@@ -18,7 +19,7 @@ export async function runUntilKilled(
       HTTP_PORT: '0',
       NODE_OPTIONS: `--import=${import.meta.resolve('./kill-at-point.ts')}`,
       KILL_AT_POINT: `${point}:${pass}`,
-      ...env
+      ...withOwnRole(name, env)
     },
     stdio: 'ignore'
   })

@@ -7,7 +7,7 @@ export interface SchemaBackup {
   restore(): Promise<void>
 }
 
-/** Copies the tables of a schema, except the record of its migrations. The copy goes with the database. Needs a superuser. */
+/** Copies the tables of a schema, except the record of its migrations. The copy goes with the database. Needs the owner of a test's database. */
 export async function backUpSchema(pool: Pool, schema: string): Promise<SchemaBackup> {
   const copy = `backup_${randomBytes(4).toString('hex')}`
   const { rows } = await pool.query<{ name: string; columns: string }>(

@@ -4,6 +4,7 @@ import { projectDirectory } from '../directories.ts'
 import type { ProcessExit } from '../processes/supervisor.ts'
 import { waitUntilHealthy } from '../processes/wait.ts'
 import { type AnyServiceName, mainFile } from '../services.ts'
+import { withOwnRole } from './environment.ts'
 import { superviseRun } from './supervised-run.ts'
 
 export type LogLine = Readonly<Record<string, unknown>>
@@ -37,7 +38,7 @@ export async function startService(
     command: process.execPath,
     args: [mainFile(name, directory)],
     cwd: directory,
-    env: { ...process.env, HTTP_PORT: '0', ...env }
+    env: { ...process.env, HTTP_PORT: '0', ...withOwnRole(name, env) }
   })
   const logs = () => readLogLines(child.logFile)
   let url: string | undefined

@@ -30,7 +30,10 @@ function adviceFor({ code, retryable }: KafkaError): string {
 function adviceForDatabase(error: unknown): string {
   const code = (error as { code?: string }).code
   if (code === '42P01' || code === '3F000') {
-    return 'The services create their tables when they start: start them once, with the same DATABASE_URL.'
+    return `Run ${orderly} migrate, with the owner's address in DATABASE_OWNER_URL.`
+  }
+  if (code === '42501') {
+    return `Use the address of the role orderly_operator in DATABASE_URL; for ${orderly} migrate that of orderly_owner in DATABASE_OWNER_URL.`
   }
   if (code === '28P01' || code === '28000') return 'See user and password in DATABASE_URL.'
   return ''

@@ -1,7 +1,7 @@
 import { createSchemaRegistry, type SchemaRegistry } from '@orderly/contracts'
 import { createInspector, type KafkaConnection, type KafkaInspector } from '@orderly/kafka'
 import { createPool } from '@orderly/postgres'
-import { kafkaConnection, parseConfig, registryAddress } from '@orderly/service-kit'
+import { kafkaConnection, ownerDatabaseURL, parseConfig, registryAddress } from '@orderly/service-kit'
 import type { Pool } from 'pg'
 import {
   connectSchema,
@@ -18,6 +18,9 @@ export interface Connections {
   kafka(): KafkaConnection
   inspector(): KafkaInspector
   database(): Pool
+  databaseURL(): string
+  /** The address for the role that owns the schemas. */
+  ownerDatabaseURL(): string
   registry(): SchemaRegistry
   registryAddress(): { readonly url: string; readonly username?: string; readonly password?: string }
   connect(): { readonly url: string }
@@ -40,6 +43,7 @@ export function createConnections(given: NodeJS.ProcessEnv): Connections {
   let pool: Pool | undefined
   const connection = () => kafkaConnection(parseConfig(kafkaSchema, environment), 'orderly-tool')
   const address = () => registryAddress(parseConfig(registrySchema, environment))
+  const databaseURL = () => parseConfig(databaseSchema, environment).DATABASE_URL
   return {
     kafka: connection,
     inspector() {
@@ -51,9 +55,8 @@ export function createConnections(given: NodeJS.ProcessEnv): Connections {
     },
     database() {
       if (pool !== undefined) return pool
-      const { DATABASE_URL: url } = parseConfig(databaseSchema, environment)
       const opened = createPool({
-        url,
+        url: databaseURL(),
         maxConnections: 3,
         applicationName: 'orderly-tool',
         statementTimeoutMs,
@@ -63,6 +66,8 @@ export function createConnections(given: NodeJS.ProcessEnv): Connections {
       pool = opened
       return opened
     },
+    databaseURL,
+    ownerDatabaseURL: () => ownerDatabaseURL(environment),
     registry: () => createSchemaRegistry({ ...address(), attempts: 1 }),
     registryAddress: address,
     connect: () => ({ url: parseConfig(connectSchema, environment).CONNECT_URL.replace(/\/$/, '') }),

@@ -5,7 +5,10 @@ const { ORDERLY_PROFILE } = serviceSettings
 
 /** What the tool is told, in the groups in which commands need it: who asks for topics only needs no database. */
 export const kafkaSchema = Type.Object({ ORDERLY_PROFILE, ...kafkaSettings })
-export const databaseSchema = Type.Object({ ORDERLY_PROFILE, DATABASE_URL: databaseSettings.DATABASE_URL })
+export const databaseSchema = Type.Object({
+  ORDERLY_PROFILE,
+  DATABASE_URL: databaseSettings('orderly_operator').DATABASE_URL
+})
 export const registrySchema = Type.Object({ ORDERLY_PROFILE, ...registrySettings })
 export const inventorySchema = Type.Object({
   ORDERLY_PROFILE,
@@ -47,7 +50,6 @@ export function withLauncherPorts(environment: NodeJS.ProcessEnv): NodeJS.Proces
     environment[variable] || !port ? {} : { [variable]: address(port) }
   const {
     ORDERLY_KAFKA_PORT,
-    ORDERLY_POSTGRES_PORT,
     ORDERLY_REGISTRY_PORT,
     ORDERLY_INVENTORY_PORT,
     ORDERLY_CONNECT_PORT,
@@ -56,7 +58,6 @@ export function withLauncherPorts(environment: NodeJS.ProcessEnv): NodeJS.Proces
   return {
     ...environment,
     ...own('KAFKA_BROKERS', ORDERLY_KAFKA_PORT, port => `127.0.0.1:${port}`),
-    ...own('DATABASE_URL', ORDERLY_POSTGRES_PORT, port => `postgres://orderly:orderly@127.0.0.1:${port}/orderly`),
     ...own('SCHEMA_REGISTRY_URL', ORDERLY_REGISTRY_PORT, port => `http://127.0.0.1:${port}/apis/ccompat/v7`),
     ...own('INVENTORY_URL', ORDERLY_INVENTORY_PORT, port => `http://127.0.0.1:${port}`),
     ...own('CONNECT_URL', ORDERLY_CONNECT_PORT, port => `http://127.0.0.1:${port}`),

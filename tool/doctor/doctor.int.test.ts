@@ -6,7 +6,7 @@ import { ScriptedProducer, textCodec } from '@orderly/kafka/testing'
 import { integrationEnvironment } from '@orderly/stack/testing'
 import { askTool, runTool } from '../testing/run-tool.ts'
 
-const { kafkaBrokers, registryURL, databaseURL } = integrationEnvironment()
+const { kafkaBrokers, registryURL, databaseURL, databaseURLAs, asSuperuser } = integrationEnvironment()
 const connection = { brokers: kafkaBrokers, clientID: 'integration-test' }
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 
@@ -57,4 +57,39 @@ test('servers that do not answer are each a finding of their own, and the doctor
   for (const name of ['kafka', 'postgres', 'schema registry']) {
     assert.match(stdout, new RegExp(`^PROBLEM  ${name}: does not answer: .*[^.]\\. To do: .*[^.]\\.$`, 'm'))
   }
+})
+
+test('the doctor names settings of the database that services do not work with, and a schema that is not migrated', async t => {
+  const url = await databaseURL()
+  const environment = {
+    KAFKA_BROKERS: kafkaBrokers.join(','),
+    SCHEMA_REGISTRY_URL: registryURL,
+    DATABASE_URL: databaseURLAs('orderly_operator', url)
+  }
+  const findings = async () => {
+    const { findings } = await askTool<Findings>(environment, 'doctor')
+    return findings.filter(({ about }) => about === 'postgres').map(({ what, todo }) => `${what}; ${todo}`)
+  }
+  // The servers of a test run do not wait for the disk.
+  const usual = ['fsync', 'full_page_writes']
+  assert.deepEqual(
+    (await findings()).map(text => text.split(' ')[0]),
+    usual
+  )
+  const name = new URL(url).pathname.slice(1)
+  await asSuperuser(url, `ALTER ROLE orderly_aggregator IN DATABASE ${name} SET synchronous_commit = local`)
+  t.after(() => asSuperuser(url, `ALTER ROLE orderly_aggregator IN DATABASE ${name} RESET ALL`))
+  await asSuperuser(url, 'DELETE FROM inventory.migrations')
+  const more = await findings()
+  assert.ok(
+    more.some(text => /^the role orderly_aggregator has its own synchronous_commit=local/.test(text)),
+    more.join('\n')
+  )
+  assert.ok(
+    more.some(text => /^the schema inventory .*0001_.* has not run\); run `orderly migrate`/.test(text)),
+    more.join('\n')
+  )
+  await asSuperuser(url, `ALTER DATABASE ${name} SET synchronous_commit = off`)
+  const refused = await findings()
+  assert.match(refused[0] ?? '', /^no service can work with it: synchronous_commit is off/)
 })

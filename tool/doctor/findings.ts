@@ -1,5 +1,6 @@
 import { passingGroups, topicNames } from '@orderly/contracts'
 import type { HangingTransaction, LetterKey } from '@orderly/kafka'
+import type { DatabaseFinding } from '@orderly/postgres'
 import { orderly } from '../command-line/command.ts'
 import { plural } from '../command-line/numbers.ts'
 import { formatDuration } from '../command-line/time.ts'
@@ -14,6 +15,8 @@ export interface Facts extends RetentionFacts, OptionalFacts {
   readonly kafkaFailure: string | undefined
   readonly databaseFailure: string | undefined
   readonly registryFailure: string | undefined
+  /** Settings, standbys, poolers and schemas of the database. */
+  readonly databaseFindings: readonly DatabaseFinding[]
   /** Topics that the pipeline needs. */
   readonly missingTopics: readonly string[]
   readonly transactions: readonly HangingTransaction[]
@@ -45,6 +48,7 @@ export interface Thresholds {
 export function diagnose(facts: Facts, thresholds: Thresholds): Finding[] {
   return [
     ...servers(facts),
+    ...facts.databaseFindings.map(finding => ({ about: 'postgres', ...finding })),
     ...topicFindings(facts),
     ...configFindings(facts),
     ...unreadFindings(facts),

@@ -10,6 +10,7 @@ const well: Facts = {
   kafkaFailure: undefined,
   databaseFailure: undefined,
   registryFailure: undefined,
+  databaseFindings: [],
   topics: [],
   brokers: new Map(),
   missingTopics: [],
@@ -133,6 +134,10 @@ test('each thing that is wrong is found, with what to do', () => {
   const cases: [Partial<Facts>, RegExp][] = [
     [{ kafkaFailure: 'refused' }, /^problem kafka: does not answer: refused\. .*KAFKA_BROKERS/],
     [{ databaseFailure: 'refused' }, /^problem postgres: .*DATABASE_URL/],
+    [
+      { databaseFindings: [{ severity: 'problem', what: 'fsync is off', todo: 'set fsync to on' }] },
+      /^problem postgres: fsync is off\. set/
+    ],
     [{ registryFailure: 'refused' }, /^problem schema registry: .*SCHEMA_REGISTRY_URL/],
     [{ missingTopics: ['orders.created'] }, /^problem orders\.created: is missing\. create it/],
     [{ topics: [{ ...topic, partitions: [{ ...partition, leaderID: -1 }] }] }, /1 partition without a leader \(0\)/],

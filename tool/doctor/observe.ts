@@ -1,8 +1,9 @@
 import { acceptanceTopic, brokerRetention, topicNames } from '@orderly/contracts'
 import { deadLetterTopic, readDeadLetters } from '@orderly/kafka'
 import { openIncidents } from '@orderly/positions'
-import { checkDatabase } from '@orderly/postgres'
+import { type DatabaseFinding, inspectDatabase, PostgresError, requireSchema } from '@orderly/postgres'
 import type { Pool } from 'pg'
+import { databaseSchemas } from '../../deploy/postgres/schemas.ts'
 import { reasonOf } from '../command-line/explain.ts'
 import type { Connections } from '../connections/connections.ts'
 import { readGroups } from '../lag/lag.ts'
@@ -17,7 +18,7 @@ const registryPatienceMs = 5_000
 export async function observe(connections: Connections, signal: AbortSignal, transactionAgeMs: number): Promise<Facts> {
   const [kafka, databaseFacts, registryFailure, connect, alerts] = await Promise.all([
     attempt(() => observeKafka(connections, signal, transactionAgeMs)),
-    attempt(() => observeDatabase(connections.database())),
+    attempt(() => observeDatabase(connections)),
     attempt(() => askRegistry(connections)),
     askConnect(connections),
     askAlerts(connections)
@@ -35,7 +36,7 @@ export async function observe(connections: Connections, signal: AbortSignal, tra
       transactions: [],
       letters: []
     }),
-    ...(databaseFacts.result ?? { targets: [], failing: [], givenUp: 0, unpublished: noMovements, incidents: [] }),
+    ...(databaseFacts.result ?? { databaseFindings: [], ...noTables }),
     connect,
     alerts
   }
@@ -84,16 +85,42 @@ async function observeKafka(connections: Connections, signal: AbortSignal, trans
 }
 
 const noMovements = { count: 0, oldestMs: undefined }
+const noTables = { targets: [], failing: [], givenUp: 0, unpublished: noMovements, incidents: [] }
 
-async function observeDatabase(pool: Pool) {
-  await checkDatabase(pool)
+async function observeDatabase(connections: Connections) {
+  const databaseFindings = await inspectDatabase(connections.databaseURL())
+  const pool = connections.database()
+  try {
+    databaseFindings.push(...(await outdatedSchemas(pool)))
+    return { databaseFindings, ...(await observeTables(pool)) }
+  } catch (error) {
+    // A refused session is a finding already.
+    if (error instanceof PostgresError) return { databaseFindings, ...noTables }
+    throw error
+  }
+}
+
+async function outdatedSchemas(pool: Pool): Promise<DatabaseFinding[]> {
+  const logger = { info: () => {}, warn: () => {} }
+  const found: DatabaseFinding[] = []
+  for (const schema of databaseSchemas) {
+    await requireSchema(pool, schema, { mayMigrate: false, logger }).catch(error => {
+      if (error.code !== 'SCHEMA_OUTDATED') throw error
+      const [, what = error.message, todo = ''] = /^(.*\)): (.*)$/s.exec(error.message) ?? []
+      found.push({ severity: 'problem', what, todo })
+    })
+  }
+  return found
+}
+
+async function observeTables(pool: Pool) {
   const { rows } = await pool.query(
     `SELECT to_regclass('notification.targets') IS NOT NULL AS has_ledger,
       to_regclass('inventory.stock_movements') IS NOT NULL AS has_movements`
   )
   const unpublished = rows[0]?.has_movements === true ? await unpublishedMovements(pool) : noMovements
   const incidents = await unacknowledgedIncidents(pool)
-  if (rows[0]?.has_ledger !== true) return { targets: [], failing: [], givenUp: 0, unpublished, incidents }
+  if (rows[0]?.has_ledger !== true) return { ...noTables, unpublished, incidents }
   const [targets, failing, givenUp] = await Promise.all([
     pool.query(`SELECT target, reason, (
         SELECT count(*) FROM notification.deliveries WHERE deliveries.target = targets.target AND settled_at IS NULL

@@ -4,7 +4,6 @@ import { createApiKeyStore } from '@orderly/callers'
 import { grantKey } from '@orderly/callers/testing'
 import { createTopics, deadLetterTopic } from '@orderly/kafka'
 import { createPool } from '@orderly/postgres'
-import { silentLogger } from '@orderly/service-kit/testing'
 import { createMissingTopics } from '@orderly/stack'
 import { integrationEnvironment, startBroker, startService } from '@orderly/stack/testing'
 import { askTool, runTool } from '../testing/run-tool.ts'
@@ -29,7 +28,7 @@ const listed = async () =>
   )
 
 test('webhook endpoints of callers and of the operator', async t => {
-  // The service creates the tables that the command writes. It is healthy when its topics exist.
+  // The service registers its targets. It is healthy when its topics exist.
   const { brokers } = await startBroker(t)
   const connection = { brokers, clientID: 'endpoints-test' }
   await createMissingTopics(connection, { partitions: 1, replicationFactor: 1 })
@@ -40,7 +39,6 @@ test('webhook endpoints of callers and of the operator', async t => {
   })
   await service.stop()
   const keys = createApiKeyStore(pool)
-  await keys.prepare(silentLogger())
   await grantKey(keys, { name: 'berlin', role: 'shop' })
 
   await t.test('an endpoint is added, listed, changed and removed, and its secrets are shown once', async () => {

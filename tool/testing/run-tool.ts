@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { withOwnRole } from '@orderly/stack/testing'
 
 const main = join(import.meta.dirname, '../main.ts')
 const killing = pathToFileURL(join(import.meta.dirname, 'kill-at-point.ts')).href
@@ -12,11 +13,11 @@ export interface ToolRun {
   readonly stderr: string
 }
 
-/** Runs the tool as the process that it is. KILL_AT in the environment kills it at that point of a transaction. */
+/** Runs the tool as a process, with the role of operators in the database of a test. KILL_AT in the environment kills it at that point of a transaction. */
 export function runTool(environment: NodeJS.ProcessEnv, ...args: readonly string[]): Promise<ToolRun> {
   const preload = environment.KILL_AT === undefined ? [] : ['--import', killing]
   return new Promise(resolve => {
-    const options = { env: { ...process.env, ...environment }, maxBuffer: 64 * 1024 * 1024 }
+    const options = { env: { ...process.env, ...withOwnRole('operator', environment) }, maxBuffer: 64 * 1024 * 1024 }
     execFile(process.execPath, [...preload, main, ...args], options, (error, stdout, stderr) => {
       const code = error === null ? 0 : ((error.signal as NodeJS.Signals | null) ?? Number(error.code))
       resolve({ code, stdout, stderr })

@@ -25,8 +25,8 @@ export interface FleetOptions {
   /** Goes in front of the names of logs, which may share a folder with those of other runs. */
   readonly label: string
   readonly env: NodeJS.ProcessEnv
-  /** What an instance has besides, by its name. */
-  readonly ownEnv?: (instance: string) => NodeJS.ProcessEnv
+  /** Returns further variables of an instance, by its service and its name. */
+  readonly ownEnv: (service: ServiceName, instance: string) => NodeJS.ProcessEnv
   /** The name of the mutant that services are started as. */
   readonly mutant?: string | undefined
   readonly note: (text: string) => void
@@ -208,7 +208,7 @@ export class Fleet {
       cwd: projectDirectory,
       env: {
         ...env,
-        ...ownEnv?.(name),
+        ...ownEnv(service, name),
         HTTP_PORT: String(port),
         INSTANCE_ID: name.slice(service.length + 1),
         LOG_LEVEL: 'debug',

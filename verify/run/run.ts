@@ -65,7 +65,10 @@ export async function run(options: RunOptions, context: RunContext): Promise<His
     journals,
     label: options.label ?? '',
     env: { ...environmentOf(servers, stockFile), ...webhooks.environment },
-    ...(servers.hasConnect && { ownEnv: mixVersions }),
+    ownEnv: (service, instance) => ({
+      DATABASE_URL: servers.proxied.databaseURL(`orderly_${service}`),
+      ...(servers.hasConnect && mixVersions(instance))
+    }),
     mutant: options.mutant,
     note
   })
@@ -150,7 +153,6 @@ function environmentOf({ proxied, registryURL }: Servers, stockFile: string): No
   return {
     ...process.env,
     KAFKA_BROKERS: proxied.brokers.join(','),
-    DATABASE_URL: proxied.databaseURL,
     SCHEMA_REGISTRY_URL: registryURL,
     SEED_STOCK_FILE: stockFile,
     // What a killed instance had in hand is sent by another one soon enough to wait for it here.

@@ -1,15 +1,18 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { checkConnection } from '@orderly/kafka'
+import { type DatabaseRole, ownerRole } from '@orderly/postgres'
 import {
   chooseJava,
   createMissingTopics,
+  type DatabaseAccess,
   findJavas,
   freePort,
   freePorts,
   type KafkaOptions,
   loopback,
   type PostgresOptions,
+  prepareDatabase,
   restartKafkaNode,
   type SupervisedProcess,
   startKafka,
@@ -18,6 +21,7 @@ import {
   waitUntil
 } from '@orderly/stack'
 import pg from 'pg'
+import { migrateAll } from '../../deploy/postgres/schemas.ts'
 import { type Link, startProxy } from '../proxy/proxy.ts'
 import { startAudit } from './audit.ts'
 import type { FaultyServer, ServersOptions } from './faulty-server.ts'
@@ -26,9 +30,10 @@ import { descendantsOf, freezeFor, signalAll } from './process-tree.ts'
 /** The real servers, with the addresses that the verifier uses, and those that lead services through the proxies. */
 export interface Servers {
   readonly brokers: readonly string[]
+  /** For the superuser, who reads everything. */
   readonly databaseURL: string
   readonly registryURL: string
-  readonly proxied: { readonly brokers: readonly string[]; readonly databaseURL: string }
+  readonly proxied: { readonly brokers: readonly string[]; databaseURL(role: DatabaseRole): string }
   readonly faulty: ReadonlyMap<string, FaultyServer>
   readonly hasConnect: boolean
   /** By name: `kafka-1`, `postgres`. */
@@ -39,7 +44,9 @@ export interface Servers {
 /** What lasts over several runs: it has no state that a run could leave behind for the next. */
 export interface SharedServers {
   readonly registryURL: string
+  /** Creates a database with all schemas. @returns its address for the superuser, who reads everything */
   createDatabase(): Promise<string>
+  readonly databaseAccess: DatabaseAccess
   readonly postgres: PostgresOptions
   postgresProcess: SupervisedProcess
 }
@@ -60,14 +67,15 @@ export async function startSharedServers({ supervisor, directories }: ServersOpt
   const [runningPostgres, runningRegistry] = await Promise.all([startPostgres(postgres), startRegistry(registry)])
   return {
     registryURL: runningRegistry.address,
+    databaseAccess: runningPostgres.access,
     postgres,
     postgresProcess: runningPostgres.processes[0] as SupervisedProcess,
     async createDatabase() {
-      const url = new URL(runningPostgres.databaseURL)
       const name = `verify_${randomBytes(4).toString('hex')}`
-      await withDatabase(url.href, client => client.query(`CREATE DATABASE ${name}`))
-      url.pathname = `/${name}`
-      return url.href
+      const { access } = runningPostgres
+      await prepareDatabase(access, name)
+      await migrateAll(access.urlOf(ownerRole, name), { logger: { info: () => {}, warn: () => {} } })
+      return access.superuserURL(name)
     }
   }
 }
@@ -105,7 +113,7 @@ export async function startServers(shared: SharedServers, options: ServersOption
         connection: { brokers: proxiedBrokers, clientID: 'orderly-verify' },
         directConnection: { brokers: running.brokers, clientID: 'orderly-verify' },
         replicationFactor,
-        databaseURL: proxiedDatabase.href,
+        databaseURL: shared.databaseAccess.as('orderly_connect', proxiedDatabase.href),
         registryURL: shared.registryURL
       })
     : undefined
@@ -115,7 +123,7 @@ export async function startServers(shared: SharedServers, options: ServersOption
     registryURL: shared.registryURL,
     proxied: {
       brokers: proxiedBrokers,
-      databaseURL: proxiedDatabase.href
+      databaseURL: role => shared.databaseAccess.as(role, proxiedDatabase.href)
     },
     hasConnect: connect !== undefined,
     faulty: new Map(

@@ -9,7 +9,6 @@ const url = await integrationEnvironment().databaseURL()
 const pool = createPool({ url, maxConnections: 2, applicationName: 'callers-test', statementTimeoutMs: 10_000 })
 after(() => pool.end())
 const store = createApiKeyStore(pool)
-await store.prepare({ info: () => {}, warn: () => {} })
 
 testApiKeyStore('API keys in Postgres', async () => {
   await pool.query('TRUNCATE callers.callers CASCADE')

@@ -1,5 +1,4 @@
-import { fileURLToPath } from 'node:url'
-import { inTransaction, type Logger, migrate } from '@orderly/postgres'
+import { inTransaction } from '@orderly/postgres'
 import type { Pool, QueryResultRow } from 'pg'
 import type { Caller, Role } from '../caller.ts'
 import type { NewApiKey } from './api-key.ts'
@@ -24,8 +23,6 @@ export interface KeyGrant {
 
 /** Callers and their keys in Postgres, in a schema that the services share. */
 export interface ApiKeyStore {
-  /** Creates the tables, or brings them up to date. */
-  prepare(logger: Logger): Promise<void>
   /** Those that are neither revoked nor expired. */
   valid(): Promise<StoredKey[]>
   all(): Promise<StoredKey[]>
@@ -35,7 +32,6 @@ export interface ApiKeyStore {
   revoke(which: { readonly id: string } | { readonly name: string }): Promise<string[]>
 }
 
-const schema = { schema: 'callers', directory: fileURLToPath(new URL('../migrations', import.meta.url)) }
 const isValid = 'revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())'
 
 export function createApiKeyStore(pool: Pool): ApiKeyStore {
@@ -47,7 +43,6 @@ export function createApiKeyStore(pool: Pool): ApiKeyStore {
     return rows.map(toStoredKey)
   }
   return {
-    prepare: logger => migrate(pool, { ...schema, logger }),
     valid: () => select(isValid),
     all: () => select('true'),
     add: ({ id, hash }, { name, role, requestsPerMinute, expiresAtMs }) =>

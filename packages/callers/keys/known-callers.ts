@@ -65,7 +65,6 @@ export function createKnownCallers(store: ApiKeyStore, options: KnownCallersOpti
   let hashes = new Map<string, string>()
   let readAtMs = Number.NEGATIVE_INFINITY
   let startedAtMs = Number.NEGATIVE_INFINITY
-  let isPrepared = false
   let isStopped = false
   let isFailing = false
   let timer: NodeJS.Timeout | undefined
@@ -76,8 +75,6 @@ export function createKnownCallers(store: ApiKeyStore, options: KnownCallersOpti
     startedAtMs = nowMs()
     const askedAtMs = nowMs()
     try {
-      if (!isPrepared) await store.prepare(logger)
-      isPrepared = true
       const keys = await store.valid()
       byHash = new Map(keys.map(key => [key.hash, toEntry(key)]))
       endAll(hash => !byHash.has(hash))

@@ -7,7 +7,6 @@ export function createMemoryApiKeyStore(nowMs: () => number = Date.now): ApiKeyS
   const isValid = ({ expiresAtMs, revokedAtMs }: StoredKey) =>
     revokedAtMs === undefined && (expiresAtMs === undefined || expiresAtMs > nowMs())
   return {
-    async prepare() {},
     valid: async () => keys.filter(isValid),
     all: async () => keys,
     async add({ id, hash }, { requestsPerMinute, ...grant }) {

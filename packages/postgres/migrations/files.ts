@@ -8,6 +8,8 @@ export interface MigrationFile {
   readonly name: string
   readonly sql: string
   readonly checksum: string
+  /** False where the first line is `-- no transaction`: then the file holds one statement. */
+  readonly isTransactional: boolean
 }
 
 export interface AppliedMigration {
@@ -26,14 +28,35 @@ export async function readMigrations(directory: string): Promise<MigrationFile[]
       if (Number.isNaN(number)) throw invalid(`${name} is not named like 0001_what-it-does.sql`)
       if (number !== index + 1) throw invalid(`expected number ${index + 1} of ${directory}, found ${name}`)
       const sql = await readFile(join(directory, name), 'utf8')
-      return { number, name, sql, checksum: checksum(sql) }
+      const isTransactional = !/^-- no transaction\r?\n/.test(sql)
+      if (!isTransactional) checkRepeatable(name, sql)
+      return { number, name, sql, checksum: checksum(sql), isTransactional }
     })
   )
 }
 
 /**
- * The files that are still to run. A file that was changed or removed after it ran is an error; migrations newer than
- * all files are not: an older version of the program may run beside a newer one while it is rolled out.
+ * Checks that a step outside a transaction may run again: an interrupted run leaves the step done and not recorded, or
+ * half done. Several statements that are sent together would be one transaction.
+ */
+function checkRepeatable(name: string, sql: string): void {
+  const statements = sql
+    .replaceAll(/--.*$/gm, '')
+    .split(';')
+    .filter(text => text.trim() !== '')
+  if (statements.length !== 1) {
+    throw invalid(
+      `${name} is marked \`-- no transaction\` and holds ${statements.length} statements: write one per file`
+    )
+  }
+  if (!/\bIF (NOT )?EXISTS\b|\bVALIDATE CONSTRAINT\b/i.test(sql)) {
+    throw invalid(`${name} is marked \`-- no transaction\` and cannot run twice: add IF NOT EXISTS or IF EXISTS`)
+  }
+}
+
+/**
+ * Returns the files that are still to run. A file that was changed or removed after it ran is an error; migrations newer
+ * than all files are not: an older version of the program may run beside a newer one while it is rolled out.
  */
 export function pendingMigrations(
   files: readonly MigrationFile[],

@@ -35,13 +35,26 @@ test('wrong names, gaps, numbers used twice and an empty directory are refused',
   await refused([], /no \.sql files/)
 })
 
+test('a step outside of a transaction is one statement that may run again', async t => {
+  const read = async (sql: string) => (await readMigrations(await directoryWith(t, { '0001_a.sql': sql })))[0]
+  const index = 'CREATE INDEX CONCURRENTLY IF NOT EXISTS a ON b (c); -- why'
+  assert.equal((await read(index))?.isTransactional, true)
+  assert.equal((await read(`-- no transaction\n-- why\n${index}`))?.isTransactional, false)
+  const refused = (sql: string, message: RegExp) =>
+    assert.rejects(read(`-- no transaction\n${sql}`), { code: 'MIGRATIONS_INVALID', message })
+  await refused(`${index}\nSELECT 1`, /0001_a\.sql .*holds 2 statements/)
+  await refused('CREATE INDEX CONCURRENTLY a ON b (c)', /0001_a\.sql .*add IF NOT EXISTS/)
+})
+
 test('line ends do not change the checksum, other changes do', async t => {
   const sums = async (sql: string) => (await readMigrations(await directoryWith(t, { '0001_a.sql': sql })))[0]?.checksum
   assert.equal(await sums('a\r\nb\r\n'), await sums('a\nb\n'))
   assert.notEqual(await sums('a\nb\n'), await sums('a\nc\n'))
 })
 
-const file = (number: number, checksum = 'same') => ({ number, name: `000${number}_x.sql`, sql: '', checksum })
+const file = (number: number, checksum = 'same') => {
+  return { number, name: `000${number}_x.sql`, sql: '', checksum, isTransactional: true }
+}
 
 test('what ran is not run again', () => {
   assert.deepEqual(pendingMigrations([file(1), file(2)], [file(1)]).pending, [file(2)])

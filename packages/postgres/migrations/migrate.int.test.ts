@@ -4,8 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { integrationEnvironment } from '@orderly/stack/testing'
+import type { Pool } from 'pg'
 import { createPool } from '../pool.ts'
-import { migrate } from './migrate.ts'
+import { type MigrationOptions, migrate } from './migrate.ts'
+import { requireSchema } from './require-schema.ts'
+
+type Entry = Readonly<Record<string, unknown>> & { readonly message: string }
 
 async function setUp(t: TestContext, files: Record<string, string>) {
   const directory = await mkdtemp(join(tmpdir(), 'migrations-'))
@@ -14,49 +18,206 @@ async function setUp(t: TestContext, files: Record<string, string>) {
     for (const [name, sql] of Object.entries(more)) await writeFile(join(directory, name), sql)
   }
   await write(files)
-  const warnings: string[] = []
-  const logger = { info: () => {}, warn: (_fields: object, message: string) => warnings.push(message) }
-  const url = await integrationEnvironment().databaseURL()
-  const pool = createPool({ url, maxConnections: 5, applicationName: 'test', statementTimeoutMs: 5000 })
-  t.after(() => pool.end())
-  return { pool, write, warnings, run: () => migrate(pool, { schema: 'shop', directory, logger }) }
+  const entries: Entry[] = []
+  const log = (fields: object, message: string) => void entries.push({ ...fields, message })
+  const logger = { info: log, warn: log }
+  const { databaseURL, databaseURLAs } = integrationEnvironment()
+  const url = await databaseURL()
+  const open = (address = url, statementTimeoutMs = 5_000) => {
+    const pool = createPool({ url: address, maxConnections: 5, applicationName: 'test', statementTimeoutMs })
+    t.after(() => pool.end())
+    return pool
+  }
+  const pool = open()
+  const schema = { schema: 'shop', directory, grants: { orderly_inventory: { things: 'SELECT' } } }
+  return {
+    pool,
+    write,
+    entries,
+    schema,
+    logger,
+    open,
+    asInventory: () => open(databaseURLAs('orderly_inventory', url)),
+    events: () => entries.flatMap(({ event }) => (event === undefined ? [] : [event])),
+    run: (options: Partial<MigrationOptions> = {}) => migrate(pool, schema, { logger, ...options })
+  }
 }
 
 const createTable = { '0001_things.sql': 'CREATE TABLE shop.things (id integer);\nINSERT INTO shop.things VALUES (1);' }
 
 test('files run once, in order, and new ones later', async t => {
-  const { pool, run, write } = await setUp(t, createTable)
+  const { pool, run, write, entries } = await setUp(t, createTable)
   await run()
   await run()
   await write({ '0002_more.sql': 'INSERT INTO shop.things VALUES (2)' })
   await run()
   assert.deepEqual((await pool.query('SELECT id FROM shop.things ORDER BY id')).rows, [{ id: 1 }, { id: 2 }])
+  const steps = entries.filter(({ migration }) => migration !== undefined)
+  assert.deepEqual(
+    steps.map(({ migration, message }) => [migration, message]),
+    ['0001_things.sql', '0002_more.sql'].flatMap(name => [
+      [name, 'migration started'],
+      [name, 'migration finished']
+    ])
+  )
 })
 
-test('instances that start together run each file once', async t => {
-  const { pool, run } = await setUp(t, createTable)
+test('processes that migrate together run each file once, also one outside of a transaction', async t => {
+  const { pool, run, write } = await setUp(t, createTable)
+  await write({
+    '0002_index.sql': '-- no transaction\nCREATE INDEX CONCURRENTLY IF NOT EXISTS things_by_id ON shop.things (id)'
+  })
   await Promise.all([run(), run(), run(), run()])
   assert.deepEqual((await pool.query('SELECT id FROM shop.things')).rows, [{ id: 1 }])
+  assert.equal((await pool.query('SELECT count(*) AS count FROM shop.migrations')).rows[0].count, 2)
 })
 
-test('a file that fails leaves nothing behind and is named', async t => {
+test('a file that fails leaves nothing of itself behind and is named; those before it stay', async t => {
   const { pool, run, write } = await setUp(t, createTable)
   await write({ '0002_broken.sql': 'CREATE TABLE shop.half (id integer); SELECT nonsense' })
   await assert.rejects(run(), { code: 'MIGRATION_FAILED', message: /^0002_broken\.sql failed: .*nonsense/ })
-  assert.equal((await pool.query("SELECT to_regnamespace('shop') AS schema")).rows[0].schema, null)
+  assert.equal((await pool.query("SELECT to_regclass('shop.half') AS half")).rows[0].half, null)
+  await write({ '0002_broken.sql': 'CREATE TABLE shop.half (id integer)' })
+  await run()
+  assert.deepEqual((await pool.query('SELECT id FROM shop.things')).rows, [{ id: 1 }])
 })
 
-test('a file changed after it ran stops the start', async t => {
+test('a file changed after it ran is refused', async t => {
   const { run, write } = await setUp(t, createTable)
   await run()
   await write({ '0001_things.sql': 'CREATE TABLE shop.other (id integer)' })
   await assert.rejects(run(), { code: 'MIGRATION_CHANGED' })
 })
 
-test('an older program starts on a newer database and warns', async t => {
-  const { pool, run, warnings } = await setUp(t, createTable)
+test('an older program accepts a newer database and warns', async t => {
+  const { pool, run, events, schema, logger } = await setUp(t, createTable)
   await run()
   await pool.query("INSERT INTO shop.migrations (number, name, checksum) VALUES (2, '0002_future.sql', 'x')")
   await run()
-  assert.deepEqual(warnings, ['the database is newer than this program'])
+  await requireSchema(pool, schema, { mayMigrate: false, logger })
+  assert.deepEqual(events(), ['database_newer', 'database_newer'])
+})
+
+/** Holds the lock of a reader on the table, as a long report does. */
+async function readForLong(pool: Pool): Promise<() => Promise<void>> {
+  const reader = await pool.connect()
+  await reader.query('BEGIN; SELECT FROM shop.things')
+  return async () => {
+    await reader.query('COMMIT')
+    reader.release()
+  }
+}
+
+const addColumn = { '0002_column.sql': 'ALTER TABLE shop.things ADD COLUMN name text' }
+
+test('a migration that waits for a lock lets others pass, and finishes when the lock is free', async t => {
+  const { pool, run, write, events } = await setUp(t, createTable)
+  await run()
+  await write(addColumn)
+  const finishReading = await readForLong(pool)
+  const migrating = run({ lockTimeoutMs: 100 })
+  migrating.catch(() => {})
+  // Each waits behind the migration for its lock, and gets through when that gives way.
+  const waits = () => events().filter(event => event === 'migration_waits').length
+  while (waits() < 2) await pool.query('SELECT FROM shop.things')
+  await finishReading()
+  await migrating
+  assert.deepEqual((await pool.query('SELECT name FROM shop.things')).rows, [{ name: null }])
+})
+
+test('a migration that never gets its lock ends with the sessions that hold it', async t => {
+  const { pool, run, write } = await setUp(t, createTable)
+  await run()
+  await write(addColumn)
+  const finishReading = await readForLong(pool)
+  const message =
+    /^0002_column\.sql did not get its locks within 1\.5 s; end what holds them \(pid \d+ orderly_owner test\)/
+  await assert.rejects(run({ lockTimeoutMs: 2_000, lockPatienceMs: 1_500 }), { code: 'MIGRATION_FAILED', message })
+  await finishReading()
+  await run()
+})
+
+test('a constraint that was added without validation is validated while a writer is in the middle of a transaction', async t => {
+  const { pool, run, write } = await setUp(t, createTable)
+  await write({ '0002_check.sql': 'ALTER TABLE shop.things ADD CONSTRAINT positive CHECK (id > 0) NOT VALID' })
+  await run()
+  await assert.rejects(pool.query('INSERT INTO shop.things VALUES (-1)'), { constraint: 'positive' })
+  await write({ '0003_validate.sql': 'ALTER TABLE shop.things VALIDATE CONSTRAINT positive' })
+  const writer = await pool.connect()
+  try {
+    await writer.query('BEGIN; INSERT INTO shop.things VALUES (2)')
+    await run({ lockPatienceMs: 0 })
+    await writer.query('COMMIT')
+  } finally {
+    writer.release()
+  }
+  const { rows } = await pool.query("SELECT convalidated FROM pg_constraint WHERE conname = 'positive'")
+  assert.deepEqual(rows, [{ convalidated: true }])
+})
+
+test('an index is built while writers continue, and an index that an interrupted build left is replaced', async t => {
+  const { pool, run, write, events } = await setUp(t, createTable)
+  await run()
+  await pool.query('INSERT INTO shop.things VALUES (1)')
+  await write({
+    '0002_index.sql':
+      '-- no transaction\nCREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS things_once ON shop.things (id);\n'
+  })
+  await assert.rejects(run(), { code: 'MIGRATION_FAILED', message: /^0002_index\.sql failed: could not create unique/ })
+  const isValid = async () =>
+    (await pool.query("SELECT indisvalid FROM pg_index WHERE indexrelid = 'shop.things_once'::regclass")).rows[0]
+      .indisvalid
+  assert.equal(await isValid(), false, 'what an interrupted build leaves')
+  await pool.query('DELETE FROM shop.things')
+  // A transaction of a writer that is open when the build begins.
+  const writer = await pool.connect()
+  await writer.query('BEGIN; INSERT INTO shop.things VALUES (2)')
+  const migrating = run()
+  await pool.query('INSERT INTO shop.things VALUES (3)')
+  await writer.query('COMMIT')
+  writer.release()
+  await migrating
+  assert.equal(await isValid(), true)
+  assert.deepEqual(events(), ['invalid_index_removed'])
+})
+
+test('a migration takes as long as it needs, whatever the timeout of the pool is', async t => {
+  const { run, write, open, schema, logger } = await setUp(t, createTable)
+  await run()
+  await write({ '0002_slow.sql': 'SELECT pg_sleep(3)' })
+  await migrate(open(undefined, 200), schema, { logger })
+})
+
+test('the privileges of roles are those that are declared, also when they were changed or are declared later', async t => {
+  const { pool, run, schema, asInventory, logger } = await setUp(t, createTable)
+  await run()
+  const inventory = asInventory()
+  await inventory.query('SELECT FROM shop.things')
+  await assert.rejects(inventory.query('DELETE FROM shop.things'), { code: '42501' })
+  await pool.query('GRANT ALL ON shop.things TO orderly_inventory, orderly_order')
+  await inventory.query('DELETE FROM shop.things')
+  await run()
+  await assert.rejects(inventory.query('DELETE FROM shop.things'), { code: '42501' })
+  await migrate(pool, { ...schema, grants: {} }, { logger })
+  await assert.rejects(inventory.query('SELECT FROM shop.things'), { code: '42501' })
+})
+
+test('a program that may not migrate refuses an older schema in one sentence, and one that may migrates it', async t => {
+  const { pool, run, write, schema, logger, asInventory } = await setUp(t, createTable)
+  const refusal = (why: RegExp) => ({
+    ...{ code: 'SCHEMA_OUTDATED', exitCode: 78 },
+    message: new RegExp(`^the schema shop .*${why.source}.*run \`orderly migrate\``)
+  })
+  const mayNot = { mayMigrate: false, logger }
+  await assert.rejects(requireSchema(pool, schema, mayNot), refusal(/0001_things\.sql has not run/))
+  await run()
+  await requireSchema(asInventory(), schema, mayNot)
+  await write(addColumn)
+  await assert.rejects(requireSchema(asInventory(), schema, mayNot), refusal(/0002_column\.sql has not run/))
+  await assert.rejects(
+    requireSchema(asInventory(), schema, { ...mayNot, mayMigrate: true }),
+    refusal(/may not use or migrate/)
+  )
+  await requireSchema(pool, schema, { ...mayNot, mayMigrate: true })
+  await requireSchema(asInventory(), schema, mayNot)
 })

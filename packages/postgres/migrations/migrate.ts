@@ -1,66 +1,188 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import pg, { type Pool, type PoolClient } from 'pg'
 import { PostgresError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
-import { inTransaction } from '../transaction.ts'
+import { retryDelayMs } from '../retry.ts'
+import { applyGrants, type DatabaseSchema } from '../roles.ts'
 import { type AppliedMigration, type MigrationFile, pendingMigrations, readMigrations } from './files.ts'
+import { watchBackend } from './watch-backend.ts'
 
 export interface MigrationOptions {
-  /** Created when missing; also holds the table `migrations`, the record of what ran. */
-  readonly schema: string
-  /** Holds plain SQL files, 0001_what-it-does.sql and on, which name the schema in front of everything. */
-  readonly directory: string
   readonly logger: Logger
+  readonly signal?: AbortSignal
+  /** How long a file waits for a lock. Meanwhile every later statement on the table waits as well. */
+  readonly lockTimeoutMs?: number
+  /** How long a file that did not get its locks is tried again. */
+  readonly lockPatienceMs?: number
 }
 
 /**
- * Brings the schema up to the newest file: all pending files in one transaction, all or none. Instances that start
- * together wait for one another. A file cannot hold what Postgres refuses in a transaction, such as
- * CREATE INDEX CONCURRENTLY.
+ * Brings a schema up to its newest file, then makes its privileges those that are declared. Runs as the role that owns, or
+ * is to own, the schema.
+ *
+ * - One run at a time works on a schema; the others wait for it. They wait without a transaction, because an index that is
+ *   built concurrently waits for all older transactions.
+ * - Each file is one transaction. It waits for a lock only briefly, then gives way to those behind it and tries again.
+ * - A file whose first line is `-- no transaction` is one statement that Postgres refuses in a transaction, such as
+ *   `CREATE INDEX CONCURRENTLY IF NOT EXISTS`. An invalid index that an interrupted run left is removed first.
+ * - Progress is logged: each file, and every few seconds what a long one waits for or how far it is.
  */
-export async function migrate(pool: Pool, { schema, directory, logger }: MigrationOptions): Promise<void> {
-  const files = await readMigrations(directory)
-  await inTransaction(pool, async client => {
-    await client.query('SET LOCAL statement_timeout = 0')
-    await query(client, 'SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`migrations of ${schema}`])
-    const { pending, unknown } = pendingMigrations(files, await readApplied(client, schema))
+export async function migrate(pool: Pool, schema: DatabaseSchema, options: MigrationOptions): Promise<void> {
+  const files = schema.directory === undefined ? [] : await readMigrations(schema.directory)
+  await onOwnConnection(pool, async client => {
+    await takeTurn(client, schema.schema, options)
+    await transaction(client, 0, () => prepare(client, schema))
+    const applied = schema.directory === undefined ? [] : await readApplied(client, schema.schema)
+    const { pending, unknown } = pendingMigrations(files, applied)
+    const { logger } = options
     if (unknown.length > 0) {
-      logger.warn({ schema, migrations: unknown.map(({ name }) => name) }, 'the database is newer than this program')
+      const migrations = unknown.map(({ name }) => name)
+      logger.warn(
+        { event: 'database_newer', schema: schema.schema, migrations },
+        'the database is newer than this program'
+      )
     }
-    for (const file of pending) await apply(client, schema, file)
-    logger.info({ schema, applied: pending.map(({ name }) => name), files: files.length }, 'database migrated')
+    for (const file of pending) await apply(pool, client, schema.schema, file, options)
+    await transaction(client, 0, () => applyGrants(client, schema))
+    const names = pending.map(({ name }) => name)
+    logger.info({ schema: schema.schema, applied: names, files: files.length }, 'database migrated')
   })
 }
 
-async function readApplied(client: PoolClient, schema: string): Promise<AppliedMigration[]> {
-  const table = tableOf(schema)
+/** Reads which migrations ran; none where the schema or its table `migrations` does not exist. */
+export async function readApplied(on: Pool | PoolClient, schema: string): Promise<AppliedMigration[]> {
+  const isThere = await on.query('SELECT to_regclass($1) IS NOT NULL AS found', [tableOf(schema)])
+  if (isThere.rows[0]?.found !== true) return []
+  const text = `SELECT number, name, checksum FROM ${tableOf(schema)} ORDER BY number`
+  return (await on.query<AppliedMigration>(text)).rows
+}
+
+/** Runs `work` on a connection without time limits, which is closed afterwards; that also gives back its lock. */
+async function onOwnConnection(pool: Pool, work: (client: PoolClient) => Promise<void>): Promise<void> {
+  const client = await pool.connect()
+  try {
+    await client.query('SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0')
+    await work(client)
+  } finally {
+    client.release(true)
+  }
+}
+
+async function takeTurn(client: PoolClient, schema: string, { logger, signal }: MigrationOptions): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    const text = 'SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS taken'
+    if ((await client.query(text, [`migrations of ${schema}`])).rows[0].taken) return
+    if (attempt === 1) logger.info({ schema }, 'another process is migrating this schema: waiting for it')
+    await delay(retryDelayMs(attempt, 50, 1_000), undefined, signal ? { signal } : {})
+  }
+}
+
+async function prepare(client: PoolClient, { schema, directory }: DatabaseSchema): Promise<void> {
   await client.query(`CREATE SCHEMA IF NOT EXISTS ${pg.escapeIdentifier(schema)}`)
-  await client.query(`CREATE TABLE IF NOT EXISTS ${table} (
+  if (directory === undefined) return
+  await client.query(`CREATE TABLE IF NOT EXISTS ${tableOf(schema)} (
     number integer PRIMARY KEY,
     name text NOT NULL,
     checksum text NOT NULL,
     applied_at timestamptz NOT NULL DEFAULT now()
   )`)
-  return (await client.query<AppliedMigration>(`SELECT number, name, checksum FROM ${table} ORDER BY number`)).rows
 }
 
-async function apply(client: PoolClient, schema: string, file: MigrationFile): Promise<void> {
-  await query(client, file.sql).catch(cause => {
-    throw new PostgresError('MIGRATION_FAILED', `${file.name} failed: ${cause.message}`, { cause })
-  })
-  await client.query(`INSERT INTO ${tableOf(schema)} (number, name, checksum) VALUES ($1, $2, $3)`, [
-    file.number,
-    file.name,
-    file.checksum
-  ])
+async function apply(
+  pool: Pool,
+  client: PoolClient,
+  schema: string,
+  file: MigrationFile,
+  options: MigrationOptions
+): Promise<void> {
+  const { logger } = options
+  const fields = { schema, migration: file.name }
+  const startedAt = performance.now()
+  logger.info(fields, 'migration started')
+  const watch = await watchBackend(pool, client, { logger, fields })
+  try {
+    if (file.isTransactional) await applyInTransaction(client, schema, file, options, watch.blockers)
+    else await applyAlone(client, schema, file, logger)
+  } catch (cause) {
+    if (cause instanceof PostgresError) throw cause
+    throw new PostgresError('MIGRATION_FAILED', `${file.name} failed: ${(cause as Error).message}`, { cause })
+  } finally {
+    watch.stop()
+  }
+  logger.info({ ...fields, tookMs: Math.round(performance.now() - startedAt) }, 'migration finished')
+}
+
+async function applyInTransaction(
+  client: PoolClient,
+  schema: string,
+  file: MigrationFile,
+  { logger, signal, lockTimeoutMs = 3_000, lockPatienceMs = 600_000 }: MigrationOptions,
+  blockers: () => string
+): Promise<void> {
+  const deadline = performance.now() + lockPatienceMs
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await transaction(client, lockTimeoutMs, async () => {
+        await query(client, file.sql)
+        await record(client, schema, file)
+      })
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== '55P03') throw error
+      const fields = { event: 'migration_waits', schema, migration: file.name, attempt, blockers: blockers() }
+      if (performance.now() >= deadline) {
+        throw new PostgresError(
+          'MIGRATION_FAILED',
+          `${file.name} did not get its locks within ${lockPatienceMs / 1_000} s; end what holds them (${fields.blockers}), then run this again`,
+          { cause: error }
+        )
+      }
+      logger.warn(fields, 'a migration waits for a lock and lets others pass')
+      await delay(retryDelayMs(attempt, lockTimeoutMs / 4, 5 * lockTimeoutMs), undefined, signal ? { signal } : {})
+    }
+  }
+}
+
+async function applyAlone(client: PoolClient, schema: string, file: MigrationFile, logger: Logger): Promise<void> {
+  const { rows } = await client.query(
+    `SELECT indexrelid::regclass::text AS name FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+      WHERE relnamespace = $1::regnamespace AND NOT indisvalid`,
+    [schema]
+  )
+  for (const { name } of rows) {
+    logger.warn(
+      { event: 'invalid_index_removed', schema, index: name },
+      'an interrupted migration left an invalid index'
+    )
+    await query(client, `DROP INDEX CONCURRENTLY IF EXISTS ${name}`)
+  }
+  await query(client, file.sql)
+  await record(client, schema, file)
+}
+
+async function record(client: PoolClient, schema: string, { number, name, checksum }: MigrationFile): Promise<void> {
+  const text = `INSERT INTO ${tableOf(schema)} (number, name, checksum) VALUES ($1, $2, $3)`
+  await client.query(text, [number, name, checksum])
+}
+
+async function transaction(client: PoolClient, lockTimeoutMs: number, work: () => Promise<void>): Promise<void> {
+  await client.query(`BEGIN; SET LOCAL lock_timeout = ${lockTimeoutMs}`)
+  try {
+    await work()
+    await client.query('COMMIT')
+  } catch (error) {
+    await client.query('ROLLBACK').catch(() => {})
+    throw error
+  }
 }
 
 function tableOf(schema: string): string {
   return `${pg.escapeIdentifier(schema)}.migrations`
 }
 
-const migrationTimeoutMs = 10 * 60_000
+/** The longest that a timer of Node waits: 24 days. */
+const unlimitedMs = 2 ** 31 - 1
 
-// The pool's time-out is meant for the service's small statements; pg reads a longer one from the query itself.
-function query(client: PoolClient, text: string, values?: unknown[]): Promise<unknown> {
-  return client.query(Object.assign({ text, query_timeout: migrationTimeoutMs }, values && { values }))
+// The pool's timeout is meant for the service's small statements; pg reads a longer one from the query itself.
+function query(client: PoolClient, text: string): Promise<unknown> {
+  return client.query({ text, query_timeout: unlimitedMs } as pg.QueryConfig)
 }

@@ -1,4 +1,4 @@
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, readFileSync } from 'node:fs'
 import type { Static, TObject, TProperties } from 'typebox'
 import { Value } from 'typebox/value'
 import { ConfigError } from './config-error.ts'
@@ -8,7 +8,7 @@ export type Config<Properties extends TProperties> = Readonly<Static<TObject<Pro
 
 /**
  * Reads the settings that the schema names from the environment, once, into a frozen object. A variable that is
- * set to nothing counts as not set, as compose files and shells write it.
+ * set to nothing counts as not set, as compose files and shells write it. Secrets may be in files: `NAME_FILE` for `NAME`.
  * @throws ConfigError with every problem, not only the first.
  */
 export function parseConfig<Properties extends TProperties>(
@@ -21,8 +21,10 @@ export function parseConfig<Properties extends TProperties>(
   const values: Record<string, unknown> = {}
   for (const [name, property] of Object.entries(schema.properties)) {
     const setting = property as SettingSchema
-    const text = environment[name]?.trim()
-    if (text) {
+    const fromFile = setting.secret ? readSecret(name, environment) : {}
+    const text = fromFile.text ?? environment[name]?.trim()
+    if (fromFile.problem !== undefined) problems.push(fromFile.problem)
+    else if (text) {
       const value = convert(text, setting)
       const problem = problemWith(value, setting)
       if (problem === undefined) values[name] = value
@@ -67,6 +69,22 @@ function problemWith(value: unknown, setting: SettingSchema): string | undefined
   if (!Value.Check(setting, value)) return 'does not fit'
   if (setting.file && !isReadable(value as string)) return 'is not a readable file'
   return undefined
+}
+
+/** A secret may also be in a file, as containers are given them: `DATABASE_URL_FILE` has the path of what is `DATABASE_URL`. */
+function readSecret(
+  name: string,
+  environment: Readonly<Record<string, string | undefined>>
+): { readonly text?: string; readonly problem?: string } {
+  const variable = `${name}_FILE`
+  const path = environment[variable]?.trim()
+  if (!path) return {}
+  if (environment[name]?.trim()) return { problem: `${name} and ${variable} are both set: set one of them` }
+  try {
+    return { text: readFileSync(path, 'utf8').trim() }
+  } catch {
+    return { problem: `${variable} is "${path}", which is not a readable file: set it to a file that contains ${name}` }
+  }
 }
 
 function isReadable(path: string): boolean {

@@ -9,11 +9,17 @@ import { kafkaConnection } from './kafka-connection.ts'
 import { parseConfig } from './parse-config.ts'
 import { databaseSettings, httpPort, kafkaSettings, registrySettings, serviceSettings } from './settings.ts'
 
-const everything = Type.Object({ ...serviceSettings, ...kafkaSettings, ...registrySettings, ...databaseSettings })
+const everything = Type.Object({
+  ...serviceSettings,
+  ...kafkaSettings,
+  ...registrySettings,
+  ...databaseSettings('nobody')
+})
+const database = { DATABASE_URL: 'postgres://me:secret@127.0.0.1:5432/orderly' }
 
 function problemsOf(environment: Record<string, string>, schema = everything): readonly string[] {
   try {
-    parseConfig(schema, environment)
+    parseConfig(schema, { ...database, ...environment })
   } catch (error) {
     assert.ok(error instanceof ConfigError)
     assert.equal(error.exitCode, 78)
@@ -22,15 +28,15 @@ function problemsOf(environment: Record<string, string>, schema = everything): r
   return []
 }
 
-test('dev needs no settings at all', () => {
-  const config = parseConfig(everything, {})
+test('dev needs no settings but the database', () => {
+  const config = parseConfig(everything, database)
   assert.equal(config.ORDERLY_PROFILE, 'dev')
   assert.deepEqual(config.KAFKA_BROKERS, ['127.0.0.1:9092'])
   assert.equal(config.HTTP_HOST, '127.0.0.1')
 })
 
 test('prod demands addresses, secrets and the name of the instance', () => {
-  const names = problemsOf({ ORDERLY_PROFILE: 'prod' }).map(problem => problem.split(' ')[0])
+  const names = problemsOf({ ORDERLY_PROFILE: 'prod', DATABASE_URL: '' }).map(problem => problem.split(' ')[0])
   assert.deepEqual(names.sort(), ['DATABASE_URL', 'INSTANCE_ID', 'KAFKA_BROKERS', 'SCHEMA_REGISTRY_URL'])
 })
 
@@ -78,12 +84,26 @@ test('a file that cannot be read is named before anything starts', () => {
   assert.match(problems[0] ?? '', /^KAFKA_TLS_CA_FILE is "\/nonexistent\/ca.pem", which is not a readable file/)
 })
 
+test('a secret may be in a file, which has to be there, and be the only one', t => {
+  const directory = mkdtempSync(join(tmpdir(), 'orderly-config-'))
+  t.after(() => rmSync(directory, { recursive: true }))
+  const file = join(directory, 'database-url')
+  writeFileSync(file, `${database.DATABASE_URL}\n`)
+  const config = parseConfig(everything, { DATABASE_URL_FILE: file })
+  assert.equal(config.DATABASE_URL, database.DATABASE_URL)
+  const [missing] = problemsOf({ DATABASE_URL: '', DATABASE_URL_FILE: join(directory, 'gone') })
+  assert.match(missing ?? '', /^DATABASE_URL_FILE is ".*gone", which is not a readable file/)
+  assert.deepEqual(problemsOf({ DATABASE_URL_FILE: file }), [
+    'DATABASE_URL and DATABASE_URL_FILE are both set: set one of them'
+  ])
+})
+
 test('a variable that is set to nothing counts as not set', () => {
-  assert.equal(parseConfig(everything, { KAFKA_TLS_CA_FILE: '', HTTP_PORT: ' ' }).HTTP_PORT, 8080)
+  assert.equal(parseConfig(everything, { ...database, KAFKA_TLS_CA_FILE: '', HTTP_PORT: ' ' }).HTTP_PORT, 8080)
 })
 
 test('the result cannot be changed, not even its lists', () => {
-  const config = parseConfig(everything, { KAFKA_BROKERS: 'a:1, [::1]:2' })
+  const config = parseConfig(everything, { ...database, KAFKA_BROKERS: 'a:1, [::1]:2' })
   assert.deepEqual(config.KAFKA_BROKERS, ['a:1', '[::1]:2'])
   assert.ok(Object.isFrozen(config) && Object.isFrozen(config.KAFKA_BROKERS))
 })

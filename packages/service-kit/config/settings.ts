@@ -1,5 +1,7 @@
 import { Type } from 'typebox'
 import { tracingSettings } from '../tracing/settings.ts'
+import { localDatabaseURL } from './local-database.ts'
+import { parseConfig } from './parse-config.ts'
 import type { SettingOptions } from './setting-options.ts'
 
 /**
@@ -144,16 +146,40 @@ export const registrySettings = {
   )
 }
 
-export const databaseSettings = {
+const databaseURLPattern = '^postgres(ql)?://[^\\s]+$'
+
+/** @param role whose password the program takes from the launcher's file, in the dev profile and where nothing else is set */
+export const databaseSettings = (role: string) => ({
   DATABASE_URL: Type.String(
     options({
       description: 'the address of the database with user and password, postgres://user:password@host:5432/name',
-      pattern: '^postgres(ql)?://[^\\s]+$',
+      pattern: databaseURLPattern,
       secret: true,
-      devDefault: 'postgres://orderly:orderly@127.0.0.1:54320/orderly'
+      devDefault: localDatabaseURL(role)
     })
   ),
   DATABASE_MAX_CONNECTIONS: Type.Integer(
     options({ description: 'how many connections to the database at most', minimum: 1, maximum: 500, default: 10 })
   )
+})
+
+/**
+ * Reads the address for the role that owns the schemas, which migrations need. In the dev profile that is the address of the
+ * services where only that one is set.
+ *
+ * @throws ConfigError
+ */
+export function ownerDatabaseURL(environment: Readonly<Record<string, string | undefined>>): string {
+  const settings = Type.Object({
+    DATABASE_OWNER_URL: Type.String(
+      options({
+        description:
+          'the address of the database for the role that owns the schemas, postgres://orderly_owner:password@host:5432/name',
+        pattern: databaseURLPattern,
+        secret: true,
+        devDefault: environment.DATABASE_URL || localDatabaseURL('orderly_owner')
+      })
+    )
+  })
+  return parseConfig(settings, environment).DATABASE_OWNER_URL
 }

@@ -163,6 +163,12 @@ const groups = {
     ]
   },
   'The service': {
+    STARTING: [
+      503,
+      'Service is starting',
+      'The service is starting; it may be waiting for its database.',
+      'Try again after `Retry-After`.'
+    ],
     UNAVAILABLE: [
       503,
       'Unavailable',

@@ -1,10 +1,13 @@
+import { once } from 'node:events'
 import { METHODS } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { ConfigError } from '../config/config-error.ts'
 import type { Logger } from '../logging/logger.ts'
 import type { Metrics } from '../metrics/registry.ts'
 import type { Spans } from '../tracing/spans.ts'
 import { addAnswerHeaders, requestIDOf, setAnswerHeaders } from './answer-headers.ts'
+import { answerStarting } from './answer-starting.ts'
 import { checkApiVersion } from './api-version.ts'
 import { answerClientError, answerUnusualRequests } from './client-error.ts'
 import { addErrorHandler } from './error-handler.ts'
@@ -18,11 +21,14 @@ import { checkRequestHeads, refuseCrossSite } from './request-head.ts'
 import { requireBodies } from './required-body.ts'
 import { addSchemaKeywords } from './schema-keywords.ts'
 
+/** States: **created** → **starting** (listens, and answers that it is live) → **open** (its routes answer) → **closed**. */
 export interface HttpServer {
   readonly fastify: FastifyInstance
   /** @returns the address, with the real port. */
   listen(host: string, port: number): Promise<string>
-  /** Finishes the requests under way; who takes longer than `patienceMs` is cut off. */
+  /** Lets the routes answer. None can be added any more. */
+  open(): Promise<void>
+  /** Finishes the requests in flight; one that takes longer than `patienceMs` is cut off. */
   close(patienceMs: number): Promise<void>
 }
 
@@ -105,21 +111,40 @@ export function createHttpServer({
   observeRequests(fastify, metrics, spans)
   addOperations(fastify, readiness, metrics)
 
+  // Fastify itself allows no routes once it listens.
+  const [answer] = fastify.server.listeners('request') as [(...given: unknown[]) => void]
+  let isOpen = false
   return {
     fastify,
     async listen(host, port) {
-      await fastify.after()
-      refuseOtherMethods()
+      const { server } = fastify
+      server.removeListener('request', answer).on('request', answerStarting)
       try {
-        return await fastify.listen({ host, port })
+        await once(server.listen({ host, port }), 'listening')
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
         throw new ConfigError([
           `HTTP_PORT is ${port}, which another process on ${host} listens on: set it to a free port`
         ])
       }
+      const { address, port: realPort, family } = server.address() as AddressInfo
+      return `http://${family === 'IPv6' ? `[${address}]` : address}:${realPort}`
+    },
+    async open() {
+      await fastify.after()
+      refuseOtherMethods()
+      await fastify.ready()
+      fastify.server.removeListener('request', answerStarting).on('request', answer)
+      isOpen = true
     },
     async close(patienceMs) {
+      const { server } = fastify
+      if (!isOpen) {
+        server.closeAllConnections()
+        if (server.listening) await new Promise(resolve => server.close(resolve))
+        return
+      }
+      isOpen = false
       const timer = setTimeout(() => fastify.server.closeAllConnections(), patienceMs)
       try {
         await fastify.close()

@@ -112,6 +112,29 @@ test('a signal in the middle of a start closes what it had opened and exits 0', 
   assert.deepEqual(service.closed(), ['first'])
 })
 
+test('a service that is starting is live and not ready, and answers requests when it has started', async t => {
+  const service = new TinyService(t, { BEHAVIOUR: 'start waits' }, 'ipc')
+  const { address } = await service.logged('starting')
+  const status = async (path: string, init: RequestInit = {}) => (await fetch(`${address}${path}`, init)).status
+  assert.deepEqual(
+    await Promise.all(['/health/live', '/health/ready', '/slow'].map(path => status(path))),
+    [200, 503, 503]
+  )
+  const refused = await fetch(`${address}/slow`)
+  assert.deepEqual(
+    [refused.headers.get('retry-after'), ((await refused.json()) as { code: string }).code],
+    ['1', 'STARTING']
+  )
+  service.child.send('continue')
+  assert.equal((await service.logged('listening')).address, address)
+  assert.deepEqual(
+    await Promise.all(['/health/live', '/health/ready', '/nothing'].map(path => status(path))),
+    [200, 200, 404]
+  )
+  service.child.kill('SIGTERM')
+  assert.equal(await service.exit, 0)
+})
+
 test('a service that was fenced stops and exits 70', async t => {
   const service = new TinyService(t, {})
   const { address } = await service.logged('listening')
@@ -148,7 +171,7 @@ test('a port that is taken is a wrong setting', async t => {
   await once(other, 'listening')
   const service = new TinyService(t, { HTTP_PORT: String((other.address() as { port: number }).port) })
   assert.equal(await service.exit, 78)
-  assert.deepEqual(service.closed(), ['second', 'first'])
+  assert.deepEqual(service.closed(), [], 'nothing was opened')
 })
 
 test('a parent with a channel is told the address; when the parent goes, the service stops', async t => {

@@ -16,7 +16,7 @@ export interface ServiceDefinition<Properties extends ServiceProperties> {
   readonly name: string
   /** `Type.Object({ ...serviceSettings, … })` */
   readonly config: TObject<Properties>
-  /** Opens resources (each with its `onStop`), adds routes and readiness checks. The server listens when it is done. */
+  /** Opens resources (each with its `onStop`), adds routes and readiness checks. Routes answer when it is done; until then the service is live. */
   start(context: ServiceContext<Config<Properties>>): Promise<void> | void
 }
 

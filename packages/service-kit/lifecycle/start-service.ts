@@ -8,11 +8,11 @@ import { createReleasers } from './releasers.ts'
 import type { ServiceConfig, ServiceDefinition, ServiceProperties } from './service.ts'
 
 /**
- * A service in this process. States: **starting** → **listening** → **stopping** → **stopped**. Whoever started it stops
- * it, also when the start failed or is still under way: what it had opened until then is released in the same way.
+ * A service in this process. States: **starting** (live, not ready) → **started** → **stopping** → **stopped**. Whoever started it
+ * stops it, also when the start failed or is in progress: everything that it had opened until then is released in the same way.
  */
 export interface Service {
-  /** The address it listens on. */
+  /** Resolves with the address it listens on when it has started. */
   readonly started: Promise<string>
   /** Rejects with the first thing that failed to be released. Calling it again waits for the same stop. */
   stop(): Promise<void>
@@ -42,6 +42,9 @@ export function startService<Properties extends ServiceProperties>(
     const spans = await startTracing(settings, { service: definition.name, instance: settings.INSTANCE_ID, logger })
     if (spans !== undefined) releasers.push('traces', () => spans.stop())
     const server = createHttpServer({ logger, metrics, readiness, spans, allowedOrigins })
+    releasers.push('http listener', () => server.close(0))
+    const address = await server.listen(HTTP_HOST, HTTP_PORT)
+    logger.info({ address }, 'starting')
     await definition.start({
       config,
       logger,
@@ -56,7 +59,8 @@ export function startService<Properties extends ServiceProperties>(
     stopping.signal.throwIfAborted()
     // Pushed last, so released first: no new requests while the rest goes. Half of the time is left for the rest.
     releasers.push('http server', () => server.close(SHUTDOWN_DEADLINE_MS / 2))
-    return server.listen(HTTP_HOST, HTTP_PORT)
+    await server.open()
+    return address
   }
 
   return {

@@ -29,5 +29,10 @@ export function createTestHttp(t: Pick<TestContext, 'after'>, options: TestHttpO
   const readiness = createReadiness({ logger, freshMs: 0 })
   const server = createHttpServer({ logger, metrics, readiness, spans, allowedOrigins })
   t.after(() => server.close(0))
-  return { http: server.fastify, readiness, metrics, listen: () => server.listen('127.0.0.1', 0), close: server.close }
+  async function listen(): Promise<string> {
+    const address = await server.listen('127.0.0.1', 0)
+    await server.open()
+    return address
+  }
+  return { http: server.fastify, readiness, metrics, listen, close: server.close }
 }

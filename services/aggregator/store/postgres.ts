@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url'
 import type { PositionChange } from '@orderly/kafka'
 import { type PostgresPositions, readDecideWriteWith } from '@orderly/positions'
 import {
@@ -15,15 +14,6 @@ import { countOrders } from '../domain/count-orders.ts'
 import { firstKeptWindow, lastFinalWindow, type Window, type WindowPolicy, windowStartOf } from '../domain/window.ts'
 import type { RateStore } from './rate-store.ts'
 import * as statements from './statements.ts'
-
-/** For `migrate`. */
-export const aggregatorSchema = {
-  schema: 'aggregator',
-  directory: fileURLToPath(new URL('migrations', import.meta.url))
-}
-
-/** For `createPool`: a prepared statement keeps the plan it got first, and on a table that was still empty that would be to read all of it. */
-export const aggregatorSessionSettings = { enable_seqscan: 'off' }
 
 /**
  * Windows and counted offsets in the schema `aggregator`. A batch is one transaction of two round trips, so what was counted

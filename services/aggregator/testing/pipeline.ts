@@ -3,7 +3,7 @@ import { connectTopics, createSchemaRegistry, type OrderRate, topicConfig, toRec
 import { orderRate as anyRate, orderCreated } from '@orderly/contracts/testing'
 import { createProducer, createTopics, deadLetterTopic, type KafkaConnection, type StagePoint } from '@orderly/kafka'
 import { deleteTopic, type RecordedRecord, readCommitted } from '@orderly/kafka/testing'
-import { createPool, migrate } from '@orderly/postgres'
+import { createPool } from '@orderly/postgres'
 import { newTraceparent } from '@orderly/service-kit'
 import {
   integrationEnvironment,
@@ -13,7 +13,6 @@ import {
   type TestService
 } from '@orderly/stack/testing'
 import type { Pool } from 'pg'
-import { aggregatorSchema } from '../store/postgres.ts'
 
 export interface PlacedOrder {
   readonly userID?: string
@@ -69,7 +68,6 @@ export async function startPipeline(
   t.after(() => producer.close())
   const pool = createPool({ url, maxConnections: 2, applicationName: 'aggregator-test', statementTimeoutMs: 5_000 })
   t.after(() => pool.end())
-  await migrate(pool, { ...aggregatorSchema, logger: { info: () => {}, warn: () => {} } })
   const environment = {
     KAFKA_BROKERS: broker.brokers.join(','),
     SCHEMA_REGISTRY_URL: registryURL,

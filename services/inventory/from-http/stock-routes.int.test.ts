@@ -50,7 +50,6 @@ async function setUpWithCallers(t: TestContext) {
     return callers
   })
   const keys = createApiKeyStore(pool)
-  await keys.prepare(logger)
   const grant = async (name: string, role: 'shop' | 'operator') => ({
     authorization: `Bearer ${await grantKey(keys, { name, role })}`
   })

@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url'
 import { type PostgresPositions, readDecideWriteWith, type Saving } from '@orderly/positions'
 import { isPostgresConflict, isUniqueViolation, retryTransient, runStatement, type Statement } from '@orderly/postgres'
 import type { Pool } from 'pg'
@@ -10,15 +9,6 @@ import { createPostgresKeeping } from './postgres-keeping.ts'
 import { toKnownOrders } from './rows.ts'
 import * as statements from './statements.ts'
 import type { DueHold, StockLevel, StockStore } from './stock-store.ts'
-
-/** For `migrate`. */
-export const inventorySchema = { schema: 'inventory', directory: fileURLToPath(new URL('migrations', import.meta.url)) }
-
-/**
- * For `createPool`. A prepared statement keeps the plan it got first; on tables that were still empty that would be to read
- * all of them, and each batch would take longer than the one before until somebody analyzes the tables.
- */
-export const inventorySessionSettings = { enable_seqscan: 'off' }
 
 export interface StoreOptions {
   readonly nowMs?: () => number

@@ -21,7 +21,7 @@ import {
   type StagePoint,
   type Topic
 } from '@orderly/kafka'
-import { createPool, migrate } from '@orderly/postgres'
+import { createPool } from '@orderly/postgres'
 import { newTraceparent } from '@orderly/service-kit'
 import {
   integrationEnvironment,
@@ -32,7 +32,7 @@ import {
   type TestService
 } from '@orderly/stack/testing'
 import type { Pool } from 'pg'
-import { createPostgresStore, inventorySchema } from '../store/postgres.ts'
+import { createPostgresStore } from '../store/postgres.ts'
 import type { StockStore } from '../store/stock-store.ts'
 import { type Published, readPublished } from './read-published.ts'
 
@@ -92,7 +92,6 @@ export async function startPipeline(t: TestContext): Promise<Pipeline> {
   t.after(() => producer.close())
   const pool = createPool({ url, maxConnections: 2, applicationName: 'inventory-test', statementTimeoutMs: 5000 })
   t.after(() => pool.end())
-  await migrate(pool, { ...inventorySchema, logger: { info: () => {}, warn: () => {} } })
   const store = createPostgresStore(pool)
   await store.setAvailable(new Map([[markerSKU, 1_000_000_000]]))
   const environment = {

@@ -1,30 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { fileURLToPath } from 'node:url'
 import { type PostgresPositions, readDecideWriteWith } from '@orderly/positions'
 import { isPostgresConflict, readDecideWrite, retryTransient, runStatement, type Statement } from '@orderly/postgres'
 import type { Pool, QueryResultRow } from 'pg'
 import { targetsFor } from '../domain/recipients.ts'
 import type { ClaimedDelivery, Ledger } from './ledger.ts'
 import * as statements from './statements.ts'
-
-/** For `migrate`. */
-export const ledgerSchema = {
-  schema: 'notification',
-  directory: fileURLToPath(new URL('migrations', import.meta.url))
-}
-
-/**
- * For `createPool`. Every statement of the ledger looks up a few rows by their keys, in tables that are nearly empty at one time and hold tens of
- * thousands of rows a minute later, before anything is analyzed. So nothing is read from end to end, collected in a bitmap to be sorted,
- * or joined as a whole; and every execution is planned for the tables as they are then, since a plan from a quiet time is a bad one in the next rush.
- */
-export const ledgerSessionSettings = {
-  enable_seqscan: 'off',
-  enable_hashjoin: 'off',
-  enable_mergejoin: 'off',
-  enable_bitmapscan: 'off',
-  plan_cache_mode: 'force_custom_plan'
-}
 
 const prunedAtOnce = 5_000
 

@@ -9,16 +9,17 @@ import { createSinks } from './sinks.ts'
 
 const silent = pino({ level: 'silent' })
 const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`
+const database = { DATABASE_URL: 'postgres://me:password@database/orderly' }
 const prod = {
+  ...database,
   ORDERLY_PROFILE: 'prod',
   INSTANCE_ID: '1',
   KAFKA_BROKERS: 'broker:9092',
-  SCHEMA_REGISTRY_URL: 'https://schemas.example',
-  DATABASE_URL: 'postgres://me:password@database/orderly'
+  SCHEMA_REGISTRY_URL: 'https://schemas.example'
 }
 
 function sinksOf(environment: Record<string, string>, logger: Logger = silent) {
-  return createSinks(parseConfig(configSchema, environment), { logger, locale: 'en' })
+  return createSinks(parseConfig(configSchema, { ...database, ...environment }), { logger, locale: 'en' })
 }
 
 test('the console sink writes one line with the notification and the trace, whatever LOG_LEVEL says', async () => {

@@ -29,7 +29,7 @@ import { type OrderEvent, orderChanges } from './status-stage.ts'
  * record that it cannot read, reports it, and writes no dead letter for it.
  */
 
-const settings = Type.Object({ ...kafkaSettings, ...registrySettings, ...databaseSettings })
+const settings = Type.Object({ ...kafkaSettings, ...registrySettings, ...databaseSettings('orderly_order') })
 const logger = createLogger({ service: 'order-status-rebuild', instance: '1', level: 'info', isPretty: false })
 const logProgress = atMostEvery<object>(5_000, fields => logger.info(fields, 'rebuilding the status'))
 /** Maximum number of unreadable records that are logged one by one; further ones are counted only. */

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, type TestContext, test } from 'node:test'
-import { createPool, migrate, StoreUnavailableError } from '@orderly/postgres'
+import { createPool, StoreUnavailableError } from '@orderly/postgres'
 import { integrationEnvironment } from '@orderly/stack/testing'
 import { createPostgresKeyStore } from './postgres-keys.ts'
 import { createPostgresOrderStore } from './postgres-orders.ts'
-import { orderSchema, orderSessionSettings } from './schema.ts'
+import { orderSessionSettings } from './schema.ts'
 import { aClaim, testKeyStore } from './testing/key-store-contract.ts'
 import { testOrderStore } from './testing/order-store-contract.ts'
 
@@ -18,7 +18,6 @@ const settings = {
 }
 const pool = createPool({ ...settings, maxConnections: 5 })
 after(() => pool.end())
-await migrate(pool, { ...orderSchema, logger: { info: () => {}, warn: () => {} } })
 
 /** Of another instance: with connections of its own. */
 function openKeys(t: TestContext) {

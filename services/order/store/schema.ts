@@ -1,7 +1,26 @@
 import { fileURLToPath } from 'node:url'
+import type { DatabaseSchema } from '@orderly/postgres'
 
-/** For `migrate`. */
-export const orderSchema = { schema: 'orders', directory: fileURLToPath(new URL('migrations', import.meta.url)) }
+/** The schema `orders`, with who may do what in it. A new table gets its grants here. */
+export const orderSchema: DatabaseSchema = {
+  schema: 'orders',
+  directory: fileURLToPath(new URL('migrations', import.meta.url)),
+  grants: {
+    orderly_order: {
+      orders: 'SELECT, INSERT, UPDATE',
+      idempotency_keys: 'SELECT, INSERT, UPDATE, DELETE',
+      topics: 'SELECT, INSERT',
+      positions: 'SELECT, INSERT, UPDATE',
+      incidents: 'SELECT, INSERT'
+    },
+    orderly_operator: {
+      orders: 'SELECT',
+      idempotency_keys: 'SELECT',
+      positions: 'SELECT',
+      incidents: 'SELECT, UPDATE'
+    }
+  }
+}
 
-/** For `createPool`: a statement that was prepared on empty tables must not read them from end to end when they have grown. */
+/** Settings for `createPool`: a statement that was prepared on empty tables must not read them from end to end when they have grown. */
 export const orderSessionSettings = { enable_seqscan: 'off' }

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { projectDirectory } from '../../directories.ts'
 import { extraPorts } from '../../extras.ts'
+import { credentialsFileOf, databaseAccess } from '../../parts/postgres-credentials.ts'
 import { freePorts } from '../../processes/ports.ts'
 import { serverPorts } from '../../servers.ts'
 import { serviceNames } from '../../services.ts'
@@ -31,7 +32,8 @@ test('Schemathesis finds no request that a running pipeline answers otherwise th
     { service: 'inventory', role: 'operator' }
   ]) {
     const words = `create --name ${role} --role ${role} --requests-per-minute 1000000`.split(' ')
-    const env = { ...process.env, DATABASE_URL: addressOf('postgres') }
+    const access = databaseAccess(credentialsFileOf(join(directories.data, 'postgres')))
+    const env = { ...process.env, DATABASE_URL: access.urlOf('orderly_operator') }
     const { stdout: key } = await run(process.execPath, [apiKeys, ...words], { env })
     await t.test(service, () => tryWhateverItSays(python, addressOf(service), key.trim()))
   }

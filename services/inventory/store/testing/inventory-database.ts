@@ -1,14 +1,12 @@
 import assert from 'node:assert/strict'
 import { failureReasons } from '@orderly/contracts'
-import { createPool, migrate, type PoolSettings } from '@orderly/postgres'
+import { createPool, type PoolSettings } from '@orderly/postgres'
 import { integrationEnvironment } from '@orderly/stack/testing'
 import type { Pool, QueryResultRow } from 'pg'
 import { decide } from '../../domain/decide.ts'
 import type { OrderToDecide } from '../../domain/order.ts'
 import { at } from '../../domain/testing/stamps.ts'
-import { inventorySchema, inventorySessionSettings } from '../postgres.ts'
-
-const silent = { info: () => {}, warn: () => {} }
+import { inventorySessionSettings } from '../schema.ts'
 
 export interface InventoryDatabase {
   readonly url: string
@@ -32,7 +30,6 @@ export async function createInventoryDatabase(scope: {
     scope.after(() => pool.end())
     return pool
   }
-  await migrate(open({ applicationName: 'migration' }), { ...inventorySchema, logger: silent })
   return { url, open }
 }
 

@@ -1,9 +1,7 @@
-import { createPool, migrate, type PoolSettings } from '@orderly/postgres'
+import { createPool, type PoolSettings } from '@orderly/postgres'
 import { integrationEnvironment } from '@orderly/stack/testing'
 import type { Pool } from 'pg'
-import { ledgerSchema, ledgerSessionSettings } from '../postgres.ts'
-
-const silent = { info: () => {}, warn: () => {} }
+import { ledgerSessionSettings } from '../schema.ts'
 
 export interface NotificationDatabase {
   readonly url: string
@@ -27,7 +25,6 @@ export async function createNotificationDatabase(scope: {
     scope.after(() => pool.end())
     return pool
   }
-  await migrate(open({ applicationName: 'migration' }), { ...ledgerSchema, logger: silent })
   return { url, open }
 }
 

@@ -1,0 +1,166 @@
+import pg from 'pg'
+import { checkAddress } from './address.ts'
+import { PostgresError } from './errors.ts'
+import { checkPooling } from './pooling.ts'
+import { openSession } from './session.ts'
+
+/** A property of the database that operators should know, and what to do about it. */
+export interface DatabaseFinding {
+  readonly severity: 'problem' | 'hint'
+  readonly what: string
+  readonly todo: string
+}
+
+/** The settings of a server, and of a session that nothing has changed yet. */
+export interface DatabaseFacts {
+  readonly settings: Readonly<Record<SettingName, string>>
+  readonly isStandby: boolean
+  readonly isSuperuser: boolean
+  /** Standbys that stream from this server, by their `sync_state`; null where this role may not see it. */
+  readonly standbys: readonly (string | null)[]
+  /** Settings of single roles and databases, as `ALTER ROLE … SET` and `ALTER DATABASE … SET` store them. */
+  readonly overrides: readonly { readonly owner: string; readonly setting: string }[]
+  /** How far the clock of the server is ahead of this one. */
+  readonly clockAheadMs: number
+  readonly isPooled: boolean
+  /** Why a service would refuse its session here; undefined where it would not. */
+  readonly refusal: string | undefined
+}
+
+const settingNames = [
+  'client_encoding',
+  'default_transaction_isolation',
+  'default_transaction_read_only',
+  'fsync',
+  'full_page_writes',
+  'server_encoding',
+  'synchronous_commit',
+  'synchronous_standby_names',
+  'TimeZone'
+] as const
+type SettingName = (typeof settingNames)[number]
+
+/** Looks at a database and reports what is not as the services need it. @throws what the database or the way to it fails with */
+export async function inspectDatabase(url: string): Promise<DatabaseFinding[]> {
+  return diagnoseDatabase(await readFacts(url))
+}
+
+const maxClockDifferenceMs = 10_000
+const utc = /^(Etc\/)?(UTC|UCT|GMT|Universal|Zulu|Greenwich)$/i
+/** Settings whose change for one role or database would weaken what services rely on. */
+const reliedOn = /^(synchronous_commit|default_transaction_isolation|default_transaction_read_only)=/
+
+export function diagnoseDatabase(facts: DatabaseFacts): DatabaseFinding[] {
+  const { settings, standbys } = facts
+  const found: DatabaseFinding[] = []
+  const problem = (what: string, todo: string) => void found.push({ severity: 'problem', what, todo })
+  const hint = (what: string, todo: string) => void found.push({ severity: 'hint', what, todo })
+
+  if (facts.refusal !== undefined) {
+    const [, what = facts.refusal, todo = 'see what changed'] = /^(.*?): (.*)$/s.exec(facts.refusal) ?? []
+    problem(`no service can work with it: ${what}`, todo)
+  }
+  for (const name of ['fsync', 'full_page_writes'] as const) {
+    if (settings[name] !== 'off') continue
+    problem(`${name} is off: a crash of its machine can lose or corrupt what was committed`, `set ${name} to on`)
+  }
+  if (settings.server_encoding !== 'UTF8') {
+    const what = `its encoding is ${settings.server_encoding}, so some names and SKUs cannot be stored`
+    problem(what, 'create the database anew with ENCODING UTF8 and move the data there')
+  }
+  if (settings.client_encoding !== 'UTF8') {
+    problem(`sessions begin with client_encoding ${settings.client_encoding}`, 'see what a pooler or ALTER ROLE sets')
+  }
+  for (const { owner, setting } of facts.overrides) {
+    if (reliedOn.test(setting)) problem(`${owner} has its own ${setting}`, `reset it, unless it is stronger than on`)
+  }
+  if (settings.synchronous_standby_names === '') {
+    if (standbys.length > 0) {
+      hint(
+        'its standby is asynchronous: a failover can lose what was committed last',
+        'set synchronous_standby_names, or know that services detect it and what they ask for then'
+      )
+    }
+  } else if (standbys.every(state => state === 'async')) {
+    problem(
+      'every commit waits for a synchronous standby, and none is connected',
+      'bring the standby back, or change synchronous_standby_names'
+    )
+  }
+  if (!utc.test(settings.TimeZone)) {
+    hint(
+      `its time zone is ${settings.TimeZone}`,
+      'nothing, unless you compare times of queries by hand: services use UTC'
+    )
+  }
+  if (Math.abs(facts.clockAheadMs) > maxClockDifferenceMs) {
+    const seconds = Math.round(facts.clockAheadMs / 1_000)
+    problem(
+      `its clock differs from this machine's by ${seconds} s, and leases and holds use both`,
+      'synchronise the clocks (NTP)'
+    )
+  }
+  if (facts.isPooled && facts.refusal === undefined) {
+    hint('it is reached through a pooler, which keeps sessions as services need it', 'leave it in session mode')
+  }
+  if (facts.isSuperuser) {
+    hint('the address is that of a superuser', 'use the role orderly_operator (deploy/postgres/roles.sql)')
+  }
+  return found
+}
+
+async function readFacts(url: string): Promise<DatabaseFacts> {
+  checkAddress(url)
+  const connect = async () => {
+    const client = new pg.Client({
+      ...{ connectionString: url, application_name: 'orderly-doctor', connectionTimeoutMillis: 20_000 },
+      query_timeout: 20_000
+    })
+    client.on('error', () => {})
+    await client.connect()
+    return client
+  }
+  const client = await connect()
+  try {
+    const askedAtMs = Date.now()
+    const { rows } = await client.query(observation, [settingNames])
+    const answeredAtMs = Date.now()
+    const [row] = rows
+    let isPooled = false
+    const refusal = await openSession(client, { statement_timeout: '20000' })
+      .then(async session => {
+        isPooled = session.isPooled
+        if (isPooled) await checkPooling(connect)
+        return undefined
+      })
+      .catch(error => {
+        if (error instanceof PostgresError) return error.message
+        throw error
+      })
+    return {
+      settings: row.settings,
+      isStandby: row.is_standby,
+      isSuperuser: row.is_superuser,
+      standbys: row.standbys ?? [],
+      overrides: row.overrides ?? [],
+      clockAheadMs: Number(row.now_ms) - (askedAtMs + answeredAtMs) / 2,
+      isPooled,
+      refusal
+    }
+  } finally {
+    await client.end().catch(() => {})
+  }
+}
+
+const observation = `SELECT
+  (SELECT json_object_agg(name, current_setting(name)) FROM unnest($1::text[]) AS name) AS settings,
+  pg_is_in_recovery() AS is_standby,
+  (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS is_superuser,
+  (SELECT json_agg(sync_state) FROM pg_stat_replication) AS standbys,
+  (SELECT json_agg(json_build_object('owner', CASE
+      WHEN setrole = 0 THEN 'the database'
+      ELSE 'the role ' || setrole::regrole END, 'setting', setting))
+    FROM pg_db_role_setting, unnest(setconfig) AS setting
+    WHERE setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+      AND (setrole = 0 OR setrole::regrole::text LIKE 'orderly\\_%')) AS overrides,
+  extract(epoch FROM clock_timestamp()) * 1000 AS now_ms`

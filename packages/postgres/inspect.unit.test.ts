@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type DatabaseFacts, diagnoseDatabase } from './inspect.ts'
+
+const settings: DatabaseFacts['settings'] = {
+  client_encoding: 'UTF8',
+  default_transaction_isolation: 'read committed',
+  default_transaction_read_only: 'off',
+  fsync: 'on',
+  full_page_writes: 'on',
+  server_encoding: 'UTF8',
+  synchronous_commit: 'on',
+  synchronous_standby_names: '',
+  TimeZone: 'Etc/UTC'
+}
+const good: DatabaseFacts = {
+  ...{ settings, isStandby: false, isSuperuser: false, standbys: [], overrides: [] },
+  ...{ clockAheadMs: 40, isPooled: false, refusal: undefined }
+}
+
+test('nothing is found in a database as the services need it, also one with a synchronous standby', () => {
+  assert.deepEqual(diagnoseDatabase(good), [])
+  const withStandby = { settings: { ...settings, synchronous_standby_names: 'one' }, standbys: ['sync', 'async'] }
+  assert.deepEqual(diagnoseDatabase({ ...good, ...withStandby }), [])
+})
+
+const cases: readonly [Partial<DatabaseFacts>, RegExp][] = [
+  [{ refusal: 'the database is a standby: nothing can be written there' }, /^problem no service .*a standby; nothing/],
+  [{ settings: { ...settings, fsync: 'off' } }, /^problem fsync is off/],
+  [{ settings: { ...settings, full_page_writes: 'off' } }, /^problem full_page_writes is off/],
+  [{ settings: { ...settings, server_encoding: 'LATIN1' } }, /^problem its encoding is LATIN1/],
+  [
+    { settings: { ...settings, client_encoding: 'SQL_ASCII' } },
+    /^problem sessions begin with client_encoding SQL_ASCII/
+  ],
+  [{ settings: { ...settings, TimeZone: 'Asia/Tokyo' } }, /^hint its time zone is Asia\/Tokyo/],
+  [{ settings: { ...settings, synchronous_standby_names: 'one' } }, /^problem every commit waits/],
+  [{ settings: { ...settings, synchronous_standby_names: 'one' }, standbys: ['async'] }, /^problem every commit waits/],
+  [{ standbys: ['async'] }, /^hint its standby is asynchronous/],
+  [
+    { overrides: [{ owner: 'the role orderly_inventory', setting: 'synchronous_commit=off' }] },
+    /^problem the role orderly_inv/
+  ],
+  [{ clockAheadMs: -60_000 }, /^problem its clock differs from this machine's by -60 s/],
+  [{ isPooled: true }, /^hint it is reached through a pooler/],
+  [{ isSuperuser: true }, /^hint the address is that of a superuser/]
+]
+
+for (const [facts, finding] of cases) {
+  test(`one finding for ${JSON.stringify(facts).slice(0, 90)}`, () => {
+    const found = diagnoseDatabase({ ...good, ...facts })
+    assert.equal(found.length, 1, JSON.stringify(found))
+    assert.match(found.map(({ severity, what, todo }) => `${severity} ${what}; ${todo}`)[0] ?? '', finding)
+  })
+}
+
+test('a setting of one role that has nothing to do with durability is not a finding', () => {
+  const overrides = [{ owner: 'the role orderly_order', setting: 'work_mem=64MB' }]
+  assert.deepEqual(diagnoseDatabase({ ...good, overrides }), [])
+})

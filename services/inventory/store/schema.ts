@@ -1,0 +1,37 @@
+import { fileURLToPath } from 'node:url'
+import type { DatabaseSchema } from '@orderly/postgres'
+
+/** The schema `inventory`, with who may do what in it. A new table gets its grants here. */
+export const inventorySchema: DatabaseSchema = {
+  schema: 'inventory',
+  directory: fileURLToPath(new URL('migrations', import.meta.url)),
+  grants: {
+    orderly_inventory: {
+      stock: 'SELECT, INSERT, UPDATE',
+      outcomes: 'SELECT, INSERT',
+      'sequence decisions': 'USAGE',
+      reservation_lines: 'SELECT, INSERT, DELETE',
+      stock_movements: 'SELECT, INSERT, UPDATE',
+      settlements: 'SELECT, INSERT',
+      holds: 'SELECT, INSERT, UPDATE, DELETE',
+      positions: 'SELECT, INSERT, UPDATE',
+      incidents: 'SELECT, INSERT'
+    },
+    orderly_operator: {
+      stock: 'SELECT',
+      outcomes: 'SELECT',
+      reservation_lines: 'SELECT',
+      stock_movements: 'SELECT',
+      settlements: 'SELECT',
+      holds: 'SELECT',
+      positions: 'SELECT',
+      incidents: 'SELECT, UPDATE'
+    }
+  }
+}
+
+/**
+ * Settings for `createPool`. A prepared statement keeps its first plan. On tables that were still empty that would be to read
+ * all of them, and each batch would take longer than the one before until the tables are analyzed.
+ */
+export const inventorySessionSettings = { enable_seqscan: 'off' }

@@ -1,0 +1,69 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { rename, writeFile } from 'node:fs/promises'
+import { type DatabaseRole, databaseRoles } from '@orderly/postgres'
+import { type DatabaseCredentials, databaseURLOf, readCredentials } from '@orderly/service-kit'
+import { Refusal } from '../refusal.ts'
+
+/** The role that `initdb` creates. It sets up roles and databases; no service knows its password. */
+export const superuser = 'postgres'
+
+/** How to reach a Postgres as each of its roles. */
+export interface DatabaseAccess {
+  /** The file with the passwords, which only the user of the launcher may read. */
+  readonly file: string
+  /** The passwords of the roles of Orderly. */
+  readonly passwords: ReadonlyMap<string, string>
+  /** The address for the superuser, which only sets up roles and databases. */
+  superuserURL(database?: string): string
+  /** The address for one of the roles of Orderly. */
+  urlOf(role: DatabaseRole, database?: string): string
+  /** The same server and database as `url`, for another role. */
+  as(role: DatabaseRole, url: string): string
+}
+
+export function credentialsFileOf(dataDirectory: string): string {
+  return `${dataDirectory}.credentials.json`
+}
+
+/** @throws Error where the file cannot be read */
+export function databaseAccess(file: string): DatabaseAccess {
+  const credentials = readCredentials(file)
+  return {
+    file,
+    passwords: new Map(Object.entries(credentials.passwords).filter(([role]) => role !== superuser)),
+    superuserURL: (database = 'postgres') => databaseURLOf(credentials, superuser, database),
+    urlOf: (role, database) => databaseURLOf(credentials, role, database),
+    as(role, url) {
+      const address = new URL(url)
+      address.username = role
+      address.password = encodeURIComponent(credentials.passwords[role] ?? '')
+      return address.href
+    }
+  }
+}
+
+/**
+ * Keeps the passwords that are there, adds those that are missing and notes the address.
+ *
+ * @throws Refusal where there is data and no file, because its passwords are lost
+ */
+export async function prepareCredentials(
+  { dataDirectory, address }: { readonly dataDirectory: string; readonly address: string },
+  isNew: boolean
+): Promise<DatabaseAccess> {
+  const file = credentialsFileOf(dataDirectory)
+  if (!isNew && !existsSync(file)) {
+    throw new Refusal(
+      `The passwords of the database in ${dataDirectory} are gone (${file} is missing): put the file back, or delete all data with \`npm run reset\`.`
+    )
+  }
+  const known = isNew ? {} : readCredentials(file).passwords
+  const passwords = Object.fromEntries(
+    [superuser, ...databaseRoles].map(role => [role, known[role] ?? randomBytes(32).toString('base64url')])
+  )
+  const credentials: DatabaseCredentials = { address, passwords }
+  await writeFile(`${file}.new`, `${JSON.stringify(credentials, undefined, 2)}\n`, { mode: 0o600 })
+  await rename(`${file}.new`, file)
+  return databaseAccess(file)
+}

@@ -1,0 +1,21 @@
+import { ownerRole } from '@orderly/postgres'
+import { migrateAll } from '../deploy/postgres/schemas.ts'
+import type { DatabaseAccess } from './parts/postgres-credentials.ts'
+import { prepareDatabase, query } from './parts/postgres-database.ts'
+
+/** The database that those of the tests are copies of. */
+export const testTemplate = 'orderly_test_template'
+
+/**
+ * Creates the template, with all schemas. Beside what it may in production, the owner may create tables outside of them and
+ * restore tables without regard to foreign keys.
+ */
+export async function prepareTestDatabases(access: DatabaseAccess): Promise<void> {
+  await prepareDatabase(access, testTemplate)
+  await query(
+    access.superuserURL(testTemplate),
+    `GRANT CREATE, USAGE ON SCHEMA public TO ${ownerRole}; GRANT SET ON PARAMETER session_replication_role TO ${ownerRole}`
+  )
+  await migrateAll(access.urlOf(ownerRole, testTemplate), { logger: { info: () => {}, warn: () => {} } })
+  await query(access.superuserURL(), `ALTER DATABASE ${testTemplate} ALLOW_CONNECTIONS false`)
+}

@@ -1,0 +1,141 @@
+import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { copyFile, rm, writeFile } from 'node:fs/promises'
+import { createConnection, createServer, type Socket } from 'node:net'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { promisify } from 'node:util'
+import { type DatabaseRole, ownerRole } from '@orderly/postgres'
+import pg from 'pg'
+import { migrateAll } from '../../deploy/postgres/schemas.ts'
+import { startPostgres, startPostgresServer } from '../parts/postgres.ts'
+import { credentialsFileOf } from '../parts/postgres-credentials.ts'
+import { query } from '../parts/postgres-database.ts'
+import { freePort, loopback } from '../processes/ports.ts'
+import { listProcesses } from '../processes/process-table.ts'
+import { waitUntil } from '../processes/wait.ts'
+import { superviseRun } from './supervised-run.ts'
+
+/** A primary with a synchronous standby, behind a proxy that leads to the primary, as a virtual address does. */
+export interface PostgresPair {
+  /** The address of the database `orderly` through the proxy. */
+  urlOf(role: DatabaseRole): string
+  /** Runs statements as the superuser on one of the two. */
+  ask(server: 'primary' | 'standby', statements: string): ReturnType<typeof query>
+  /** Kills every process of the primary. */
+  killPrimary(): Promise<void>
+  /** Makes the standby the primary. */
+  promote(): Promise<void>
+  /** Leads the proxy to the standby and breaks its connections. */
+  repoint(): void
+}
+
+export async function startPostgresPair(t: TestContext): Promise<PostgresPair> {
+  const { directories, supervisor } = superviseRun(t, 'test')
+  const data = (name: string) => join(directories.data, name)
+  const primary = await startPostgres({
+    supervisor,
+    dataDirectory: data('primary'),
+    port: await freePort(),
+    durable: true
+  })
+  const { access } = primary
+  await migrateAll(access.urlOf(ownerRole), { logger: { info: () => {}, warn: () => {} } })
+
+  const replicator = { user: 'replicator', password: randomBytes(16).toString('hex') }
+  await query(
+    access.superuserURL(),
+    `CREATE ROLE ${replicator.user} REPLICATION LOGIN PASSWORD '${replicator.password}'`
+  )
+  await copyWhileRunning(access.superuserURL(), data('primary'), data('standby'))
+  const { port } = new URL(access.superuserURL())
+  const standby = await startPostgresServer({
+    ...{ supervisor, dataDirectory: data('standby'), port: await freePort(), durable: true },
+    settings: {
+      primary_conninfo: `host=${loopback} port=${port} application_name=standby user=${replicator.user} password=${replicator.password}`
+    }
+  })
+  const urls = { primary: access.superuserURL('orderly'), standby: standby.access.superuserURL('orderly') }
+  const ask: PostgresPair['ask'] = (server, statements) => query(urls[server], statements)
+  await ask('primary', "ALTER SYSTEM SET synchronous_standby_names = 'standby'")
+  await ask('primary', 'SELECT pg_reload_conf()')
+  const isSynchronous = async () =>
+    (await ask('primary', "SELECT FROM pg_stat_replication WHERE sync_state = 'sync'")).length === 1
+  await waitUntil(isSynchronous, { what: 'a synchronous standby', deadlineMs: 60_000 })
+
+  const proxy = await startSwitch(t, Number(port))
+  return {
+    urlOf(role) {
+      const url = new URL(access.urlOf(role))
+      url.port = String(proxy.port)
+      return url.href
+    },
+    ask,
+    async killPrimary() {
+      const [child] = primary.processes
+      const family = (await listProcesses()).filter(({ parentPID }) => parentPID === child?.pid)
+      for (const pid of [child?.pid, ...family.map(({ pid }) => pid)]) if (pid) process.kill(pid, 'SIGKILL')
+      await child?.exited
+    },
+    async promote() {
+      await ask('standby', 'SELECT pg_promote(true, 60)')
+    },
+    repoint: () => proxy.leadTo(Number(new URL(urls.standby).port))
+  }
+}
+
+/** A base backup by the low-level interface (pg_basebackup is not among the binaries), as a standby. */
+async function copyWhileRunning(superuserURL: string, from: string, to: string): Promise<void> {
+  const client = new pg.Client({ connectionString: superuserURL })
+  await client.connect()
+  try {
+    await client.query("SELECT pg_backup_start('standby', true)")
+    // With the owner of the files, where they are not ours.
+    await promisify(execFile)('cp', ['-a', from, to])
+    const { rows } = await client.query('SELECT labelfile FROM pg_backup_stop(false)')
+    await rm(join(to, 'postmaster.pid'), { force: true })
+    await writeFile(join(to, 'backup_label'), rows[0].labelfile, { mode: 0o644 })
+    await writeFile(join(to, 'standby.signal'), '', { mode: 0o644 })
+  } finally {
+    await client.end()
+  }
+  const { stdout } = await promisify(execFile)('stat', ['-c', '%u:%g', from])
+  await promisify(execFile)('chown', ['-R', stdout.trim(), to])
+  await copyFile(credentialsFileOf(from), credentialsFileOf(to))
+}
+
+async function startSwitch(t: TestContext, firstPort: number): Promise<{ port: number; leadTo(port: number): void }> {
+  let target = firstPort
+  const sockets = new Set<Socket>()
+  const server = createServer(client => {
+    const upstream = createConnection({ host: loopback, port: target })
+    for (const [socket, other] of [
+      [client, upstream],
+      [upstream, client]
+    ] as const) {
+      sockets.add(socket)
+      socket.on('error', () => other.destroy())
+      socket.on('close', () => {
+        sockets.delete(socket)
+        other.destroy()
+      })
+      socket.pipe(other)
+    }
+  })
+  const cut = () => {
+    for (const socket of sockets) socket.resetAndDestroy()
+  }
+  const port = await freePort()
+  await new Promise<void>(resolve => server.listen(port, loopback, resolve))
+  t.after(() => {
+    cut()
+    server.close()
+  })
+  return {
+    port,
+    leadTo(port) {
+      target = port
+      cut()
+    }
+  }
+}
