@@ -227,3 +227,25 @@ test('the image of the services has all that each of them needs, and no tests', 
   assert.ok(cachedByBuild.length > 1_000, `${cachedByBuild.length} modules`)
   assert.deepEqual(cached(), cachedByBuild, 'what a service reads is in the cache, for the flags that it has')
 })
+
+test('in production the compose file requires API keys, and a job creates the first ones', t => {
+  const directory = mkdtempSync(join(tmpdir(), 'orderly-secrets-'))
+  t.after(() => rmSync(directory, { recursive: true }))
+  const secretFile = join(directory, 'database-url')
+  const job = services['first-keys']
+  assert.deepEqual(job?.profiles, ['prod'])
+  assert.equal(job?.environment?.DATABASE_URL_FILE, '/run/secrets/orderly/database-url')
+  for (const [name, schema] of Object.entries(settingsOfServices)) {
+    if (!('API_KEYS' in schema.properties)) continue
+    writeFileSync(secretFile, `postgres://orderly_${name}:secret@postgres:5432/orderly\n`)
+    const files = { DATABASE_URL_FILE: secretFile, SEED_STOCK_FILE: import.meta.filename }
+    const own = Object.entries(environmentOf(name)).map(([setting, value]) => [
+      setting,
+      files[setting as keyof typeof files] ?? value
+    ])
+    assert.match(services[name]?.environment?.ORDERLY_PROFILE ?? '', /^\$\{ORDERLY_PROFILE:-dev\}$/, name)
+    const given = { ...Object.fromEntries(own), ORDERLY_PROFILE: 'prod' }
+    const config = parseConfig(schema as TObject<TProperties>, given) as { API_KEYS: string }
+    assert.equal(config.API_KEYS, 'required', name)
+  }
+})

@@ -26,8 +26,14 @@ export const { services } = parse(file, { merge: true }) as {
   readonly services: Readonly<Record<string, ComposeService>>
 }
 
+/** The environment of a container where the shell sets no variable: `${NAME:-otherwise}` is `otherwise`. */
 export function environmentOf(name: string): Record<string, string> {
-  return { ...services[name]?.environment }
+  return Object.fromEntries(
+    Object.entries(services[name]?.environment ?? {}).map(([variable, value]) => [
+      variable,
+      value.replace(/\$\{\w+:-([^}]*)\}/g, '$1')
+    ])
+  )
 }
 
 /** The program that says whether a container is well, with its arguments. */
