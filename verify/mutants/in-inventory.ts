@@ -93,8 +93,8 @@ export const inventoryMutants: readonly Mutant[] = [
     patches: [
       {
         file: 'services/inventory/domain/decide.ts',
-        find: 'if (shortages.length > 0) {',
-        replace: 'if (shortages.length === demand.size) {'
+        find: 'if (shortages.length > 0) return fail',
+        replace: 'if (shortages.length === demand.size) return fail'
       }
     ],
     faults: { kill: 1 },
