@@ -16,7 +16,6 @@ export function watchAcceptance(connection: KafkaConnection, logger: Pick<Logger
   const stopping = new AbortController()
   let pausedUntilMs = 0
   let isUnreadable = false
-  let reading: Promise<void> = Promise.resolve()
 
   async function read(): Promise<void> {
     try {
@@ -37,13 +36,15 @@ export function watchAcceptance(connection: KafkaConnection, logger: Pick<Logger
   }
 
   let isReading = false
-  const timer = setInterval(() => {
+  const readOn = () => {
     if (isReading) return
     isReading = true
-    reading = read().finally(() => {
+    void read().finally(() => {
       isReading = false
     })
-  }, acceptanceReadMs)
+  }
+  readOn()
+  const timer = setInterval(readOn, acceptanceReadMs)
   return {
     guard:
       act =>
@@ -54,8 +55,7 @@ export function watchAcceptance(connection: KafkaConnection, logger: Pick<Logger
     async stop() {
       clearInterval(timer)
       stopping.abort()
-      await reading
-      await reader.close()
+      await reader.close() // ends a read that waits for a broker
     }
   }
 }
