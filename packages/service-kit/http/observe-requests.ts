@@ -54,7 +54,9 @@ export function observeRequests(http: FastifyInstance, metrics: Metrics, spans: 
   http.addHook('onResponse', (request, reply, next) => {
     const route = request.routeOptions.url ?? 'none'
     if (isTraffic(route)) {
-      observe(labelOf(request.method), route, reply.statusCode, reply.elapsedTime / 1_000, request.traceparent)
+      // A route has few methods; what has no route may have any.
+      const method = route === 'none' ? labelOf(request.method) : request.method
+      observe(method, route, reply.statusCode, reply.elapsedTime / 1_000, request.traceparent)
       if (spans !== undefined && isSampled(request.traceparent)) record(spans, request, reply, route)
     }
     next()
@@ -63,7 +65,7 @@ export function observeRequests(http: FastifyInstance, metrics: Metrics, spans: 
 
 const usualMethods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 
-/** Anyone may send any of the methods that Node can read, which must not make more series. */
+/** Groups the methods that Node can read and no route has, so that a caller cannot make more series. */
 function labelOf(method: string): string {
   return usualMethods.has(method) ? method : '_OTHER'
 }
