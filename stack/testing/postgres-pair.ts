@@ -122,8 +122,9 @@ async function startSwitch(t: TestContext, firstPort: number): Promise<{ port: n
       socket.pipe(other)
     }
   })
+  // Not `resetAndDestroy`: a socket that has been ended is then never closed, and the process never exits.
   const cut = () => {
-    for (const socket of sockets) socket.resetAndDestroy()
+    for (const socket of sockets) socket.destroy()
   }
   const port = await freePort()
   await new Promise<void>(resolve => server.listen(port, loopback, resolve))
