@@ -187,7 +187,8 @@ test('passwords of the compose file are generated once, and each container mount
   assert.deepEqual(new Set(mounted('secrets')), folders)
   assert.deepEqual(new Set(mounted('roles')), folders)
   for (const name of Object.keys(services).filter(name => !['secrets', 'roles'].includes(name))) {
-    const own = { postgres: 'superuser', migrate: 'owner', 'api-keys': 'operator' }[name] ?? name
+    const own =
+      { postgres: 'superuser', migrate: 'owner', 'api-keys': 'operator', 'first-keys': 'operator' }[name] ?? name
     assert.deepEqual(mounted(name), folders.has(own) && name !== 'monitor' ? [own] : [], name)
   }
   assert.doesNotMatch(readFileSync(join(here, 'compose.yaml'), 'utf8'), /\w*PASSWORD\w*:-/)
