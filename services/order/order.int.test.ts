@@ -15,8 +15,12 @@ async function createOrdersTopic(brokers: readonly string[]): Promise<KafkaConne
   return connection
 }
 
+/** Nothing listens there: orders without a key need no database. */
+const noDatabase = 'postgres://orderly_order:none@127.0.0.1:1/orderly'
+
 function startOrder(t: TestContext, brokers: readonly string[], settings: Record<string, string> = {}) {
-  return startService(t, 'order', { KAFKA_BROKERS: brokers.join(','), SCHEMA_REGISTRY_URL: registryURL, ...settings })
+  const servers = { KAFKA_BROKERS: brokers.join(','), SCHEMA_REGISTRY_URL: registryURL, DATABASE_URL: noDatabase }
+  return startService(t, 'order', { ...servers, ...settings })
 }
 
 async function post(url: string, order: unknown, headers: Record<string, string> = {}) {
