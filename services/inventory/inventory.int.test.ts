@@ -111,6 +111,8 @@ test('the inventory on real Kafka and Postgres', async t => {
       ...['--bootstrap-server', pipeline.broker.brokers.join(','), '--group', 'orders-created'],
       ...['--topic', 'orders.created', '--reset-offsets', '--to-earliest', '--execute']
     ])
+    // With stored positions the inventory would refuse offsets that are older than those it has committed.
+    await pipeline.pool.query("DELETE FROM inventory.positions WHERE topic = 'orders.created'")
     const second = await pipeline.start(t, 'one')
     const again = await pipeline.settle(orders)
     for (const { outcomes } of again) {

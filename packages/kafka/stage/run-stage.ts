@@ -379,7 +379,8 @@ class StageRunner<Event> {
     const stage = this.#name
     for (const { kind, topic, partition, fromOffset, toOffset, detail } of incidents) {
       const [from, to] = [fromOffset, toOffset].map(offset => offset && String(offset))
-      logger.error({ event: kind, stage, topic, partition, from, to, detail }, incidentMessages[kind])
+      const level = kind === 'partitions_added' ? 'warn' : 'error'
+      logger[level]({ event: kind, stage, topic, partition, from, to, detail }, incidentMessages[kind])
       if (fromOffset === undefined || toOffset === undefined) continue
       const range = { stage, topic, partition, from: fromOffset, to: toOffset }
       if (kind === 'log_truncated') this.#observer.truncated?.(range)

@@ -38,8 +38,8 @@ export interface PartitionFacts extends TopicPartition {
 interface PartitionStore {
   readonly whenBehind: PositionStore['whenBehind']
   readonly stored: StoredPosition | undefined
-  /** The group has stored positions in other partitions of the topic. */
-  readonly hasOthers: boolean
+  /** The group has stored positions in just the partitions with lower numbers: this one was added to the topic. */
+  readonly isAdded: boolean
 }
 
 export interface Start extends TopicPartition {
@@ -110,7 +110,7 @@ export function startOf(facts: PartitionFacts): Start {
 
   if (committed === undefined) {
     if (stored === undefined) {
-      const added = store?.hasOthers === true ? incident('partitions_added') : {}
+      const added = store?.isAdded === true ? incident('partitions_added') : {}
       return {
         ...establish(beginningOf(facts), undefined),
         ...added,
@@ -201,7 +201,6 @@ export async function startingPositions(
   }
   const ofGroup = store?.whenBehind === 'stop' ? await lastCommittedOffsets(cluster, group.groupID) : []
   const stored = (await store?.load()) ?? []
-  const storedTopics = new Set(stored.map(({ topic }) => topic))
   const storedByPlace = byPlace(stored)
   await cluster.refresh() // the ids and leader epochs that it knows may be old
   const known = []
@@ -220,7 +219,7 @@ export async function startingPositions(
       store: store && {
         whenBehind: store.whenBehind,
         stored: storedByPlace.get(placeKey(own)),
-        hasOthers: storedTopics.has(own.topic)
+        isAdded: isAdded(own, stored)
       }
     })
   }
@@ -271,4 +270,13 @@ function byPlace<Known extends TopicPartition>(known: readonly Known[]): Map<str
 
 function notThere({ topic, partition }: TopicPartition): KafkaError {
   return new KafkaError('UNKNOWN_TOPIC_OR_PARTITION', `${topic} has no partition ${partition}`, { retryable: true })
+}
+
+/**
+ * Whether the partition was added to a topic that the group reads: positions are stored in all partitions up to some lower
+ * number, and in no other. While the instances of a new group start one by one, there are gaps between those that are stored.
+ */
+export function isAdded({ topic, partition }: TopicPartition, stored: readonly TopicPartition[]): boolean {
+  const known = stored.filter(own => own.topic === topic).map(own => own.partition)
+  return known.length > 0 && known.length <= partition && known.every(own => own < known.length)
 }

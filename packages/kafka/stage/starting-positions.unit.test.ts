@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { type PartitionFacts, startOf } from './starting-positions.ts'
+import { isAdded, type PartitionFacts, startOf } from './starting-positions.ts'
 
 const place = { topic: 'orders', partition: 2 }
 const now = '11111111-1111-4111-8111-111111111111'
@@ -61,7 +61,7 @@ describe('where a stage starts without stored positions', () => {
 describe('where a stage starts with stored positions', () => {
   const stored = { ...place, topicID: now, offset: 34n, leaderEpoch: 4, committedOffset: 28n }
   const stop = (more: Partial<NonNullable<PartitionFacts['store']>> = {}) => ({
-    ...{ whenBehind: 'stop' as const, stored, hasOthers: true },
+    ...{ whenBehind: 'stop' as const, stored, isAdded: true },
     ...more
   })
   const rewind = (more: Parameters<typeof stop>[0] = {}) => ({ ...stop(more), whenBehind: 'rewind' as const })
@@ -74,7 +74,7 @@ describe('where a stage starts with stored positions', () => {
   })
 
   test('a new partition is stored and committed before anything is read', () => {
-    const start = startOf({ ...facts, store: stop({ stored: undefined, hasOthers: false }) })
+    const start = startOf({ ...facts, store: stop({ stored: undefined, isAdded: false }) })
     const position = { ...atBeginning, committedOffset: undefined }
     const change = { former: undefined, position }
     assert.deepEqual(start, { ...atBeginning, change, mustCommit: true, savedCommitted: undefined })
@@ -113,7 +113,7 @@ describe('where a stage starts with stored positions', () => {
   })
 
   test('an emptied database is behind everything that a stage has committed', () => {
-    const empty = { ...known, store: stop({ stored: undefined, hasOthers: false }) }
+    const empty = { ...known, store: stop({ stored: undefined, isAdded: false }) }
     assert.equal(startOf(empty).refusal, 'DATABASE_BEHIND')
     assert.equal(startOf({ ...empty, store: rewind({ stored: undefined }) }).offset, 3n)
     assert.equal(startOf({ ...empty, committed: { ...committed, offset: 3n } }).refusal, undefined)
@@ -147,4 +147,14 @@ describe('where a stage starts with stored positions', () => {
     const cut = startOf({ ...known, epochEnd: { leaderEpoch: 4, endOffset: 32n } })
     assert.deepEqual([cut.offset, cut.change?.position.offset], [30n, 32n])
   })
+})
+
+test('a partition was added when just those with lower numbers are stored', () => {
+  const stored = [0, 1, 2].map(partition => ({ topic: 'a', partition }))
+  assert.equal(isAdded({ topic: 'a', partition: 3 }, stored), true)
+  assert.equal(isAdded({ topic: 'a', partition: 5 }, stored), true)
+  assert.equal(isAdded({ topic: 'b', partition: 3 }, stored), false)
+  // Instances of a new group start one by one.
+  const firstOfTwo = [0, 2].map(partition => ({ topic: 'a', partition }))
+  for (const partition of [1, 3]) assert.equal(isAdded({ topic: 'a', partition }, firstOfTwo), false)
 })

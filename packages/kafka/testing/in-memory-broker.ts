@@ -18,7 +18,7 @@ import { PositionTracker } from '../stage/position-tracker.ts'
 import { createBatchProcessor } from '../stage/process-batch.ts'
 import { refusalOf } from '../stage/refuse-start.ts'
 import type { RunningStage, Stage, StageOptions } from '../stage/stage.ts'
-import { startOf } from '../stage/starting-positions.ts'
+import { isAdded, startOf } from '../stage/starting-positions.ts'
 import { Ticker } from '../stage/ticker.ts'
 import { fetchedRecord } from './fetched-record.ts'
 
@@ -199,7 +199,7 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
             store: store && {
               whenBehind: store.whenBehind,
               stored: stored.find(own => own.topic === topic && own.partition === partition),
-              hasOthers: stored.some(own => own.topic === topic)
+              isAdded: isAdded({ topic, partition }, stored)
             }
           })
         )

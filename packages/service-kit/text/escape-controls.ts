@@ -4,7 +4,7 @@
  * bidirectional text.
  */
 const controls = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu
-const controlsExceptNewline = /(?!\n)[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu
+const controlsExceptLayout = /(?![\n\t])[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu
 
 const code = (character: string, digits: number) => character.charCodeAt(0).toString(16).padStart(digits, '0')
 
@@ -17,16 +17,16 @@ export function escapeControls(text: string): string {
   return text.replace(controls, escaped)
 }
 
-/** Escapes the controls of a text of several lines, such as a stack. */
+/** Escapes the controls of a text of several lines, such as a stack or a table, and keeps its newlines and tabs. */
 export function escapeControlsInLines(text: string): string {
-  return text.replace(controlsExceptNewline, escaped)
+  return text.replace(controlsExceptLayout, escaped)
 }
 
 /** Escapes what JSON leaves as it is: C1 controls, separators and bidirectional controls. The document keeps its meaning. */
 export function escapeControlsInJSON(json: string): string {
   // Most lines of a log are ASCII, which is found out in a tenth of the time of the search.
   if (Buffer.byteLength(json) === json.length && !json.includes('\x7f')) return json
-  return json.replace(controlsExceptNewline, character => `\\u${code(character, 4)}`)
+  return json.replace(controlsExceptLayout, character => `\\u${code(character, 4)}`)
 }
 
 /** Escapes the names and texts of a value, and keeps the newlines of those that `isLines` names. */

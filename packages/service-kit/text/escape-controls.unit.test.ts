@@ -22,8 +22,8 @@ test('every control of terminals and of bidirectional text is escaped, and other
   assert.deepEqual([escapeControls(harmless), escapeControlsInJSON(harmless)], [harmless, harmless])
 })
 
-test('lines keep their newlines', () => {
-  assert.equal(escapeControlsInLines('a\u009b\r\n  at b'), 'a\\x9b\\x0d\n  at b')
+test('lines keep their newlines and tabs', () => {
+  assert.equal(escapeControlsInLines('a\u009b\r\n\tat b'), 'a\\x9b\\x0d\n\tat b')
 })
 
 test('escaped JSON has the same meaning', () => {
