@@ -1,5 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import type { KafkaConnection } from '@orderly/kafka'
 import {
   type Connector,
@@ -16,8 +16,9 @@ import type { SupervisedProcess, Supervisor } from '../processes/supervisor.ts'
 import { waitUntilHealthy } from '../processes/wait.ts'
 import { preparePlugins } from './connect-plugin.ts'
 import { classPath, connectJars } from './jars.ts'
-import { javaClientProperties, toProperties } from './java-client.ts'
+import { javaClientProperties } from './java-client.ts'
 import { metricsAgent, startJavaServer } from './java-process.ts'
+import { formatProperties } from './java-properties.ts'
 import type { RunningPart } from './part.ts'
 
 /** Loggers that write a line for every request, or for every attempt to reach a broker that is away. */
@@ -83,14 +84,17 @@ export async function startWorker(options: ConnectOptions): Promise<SupervisedPr
   const { supervisor, java, dataDirectory, metricsPort, name = 'connect' } = options
   makePrivateDirectory(dataDirectory)
   const propertiesFile = join(dataDirectory, `${name}.properties`)
-  await writeFile(propertiesFile, await workerProperties(options, await preparePlugins(supervisor, java)))
+  await writeFile(
+    propertiesFile,
+    await workerProperties(options, relative(dataDirectory, await preparePlugins(supervisor, java)))
+  )
   return startJavaServer(supervisor, {
     name,
     // It says goodbye to its group while the broker is there.
     tier: 'service',
     java,
     jars: connectJars,
-    agent: metricsAgent(metricsPort, 'connect'),
+    agent: metricsAgent(metricsPort, 'connect', dataDirectory),
     cwd: dataDirectory,
     env: { ...process.env, ...auditVariables(options) },
     args: [
@@ -151,7 +155,7 @@ async function workerProperties({ connection, port }: ConnectOptions, pluginDire
     'heartbeat.interval.ms': 3_000,
     'offset.flush.interval.ms': 1_000
   }
-  return toProperties(settings)
+  return formatProperties(settings)
 }
 
 function prefixed(prefix: string, settings: Record<string, string>): Record<string, string> {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { projectDirectory } from '../directories.ts'
 import type { Java } from '../preflight/java.ts'
 import { makePrivateDirectory } from '../private-directory.ts'
@@ -61,14 +61,23 @@ export function javaCommand(java: Java, spec: Omit<ProcessSpec, 'command'>): Pro
   return {
     stopDeadlineMs: 20_000,
     ...spec,
+    // Java decodes paths by the locale, and by `C` it reads ASCII only.
+    env: { ...(spec.env ?? process.env), LC_ALL: 'C.UTF-8' },
     command: join(java.home, 'bin', 'java'),
     args: ['-Xlog:disable', '-Xlog:all=error:stderr', ...smallJVM, ...spec.args]
   }
 }
 
-/** The agent that tells a process's metrics as `deploy/<part>/jmx.yml` has them; none without a port for it. */
-export function metricsAgent(port: number | undefined, part: 'kafka' | 'connect'): string | undefined {
+/**
+ * Returns the agent that exposes a process's metrics by `deploy/<part>/jmx.yml`; undefined without a port.
+ * @param workingDirectory that of the process: the JVM ends an agent's path at its first "=", so the path is relative
+ */
+export function metricsAgent(
+  port: number | undefined,
+  part: 'kafka' | 'connect',
+  workingDirectory: string
+): string | undefined {
   if (port === undefined) return undefined
-  const jar = join(jarsHome(jmxAgentJars), jmxAgentJars.mainFile)
+  const jar = join(relative(workingDirectory, jarsHome(jmxAgentJars)), jmxAgentJars.mainFile)
   return `${jar}=${loopback}:${port}:${join(projectDirectory, 'deploy', part, 'jmx.yml')}`
 }

@@ -7,8 +7,8 @@ import { loopback } from '../processes/ports.ts'
 import type { SupervisedProcess, Supervisor } from '../processes/supervisor.ts'
 import { waitUntilHealthy } from '../processes/wait.ts'
 import { classPath, kafkaZookeeperJars } from './jars.ts'
-import { toProperties } from './java-client.ts'
 import { metricsAgent, startJavaServer } from './java-process.ts'
+import { formatProperties } from './java-properties.ts'
 import { commonBrokerSettings, type RunningKafka } from './kafka.ts'
 
 export interface ZookeeperKafkaOptions {
@@ -68,7 +68,7 @@ async function startZookeeper(options: ZookeeperKafkaOptions) {
     tickTime: 1_000,
     'admin.enableServer': false
   }
-  await writeFile(file, toProperties(settings))
+  await writeFile(file, formatProperties(settings))
   const program = ['org.apache.zookeeper.server.quorum.QuorumPeerMain', file]
   return startServer('zookeeper', ['-Xmx96m', '-Xms16m'], program, options)
 }
@@ -83,10 +83,10 @@ async function startBroker(options: ZookeeperKafkaOptions) {
     'zookeeper.session.timeout.ms': sessionTimeoutMs,
     listeners: `PLAINTEXT://${loopback}:${port}`,
     'advertised.listeners': `PLAINTEXT://${loopback}:${port}`,
-    'log.dirs': join(dataDirectory, 'broker')
+    'log.dirs': 'broker'
   }
-  await writeFile(file, toProperties(settings))
-  const agent = metricsAgent(metricsPort, 'kafka')
+  await writeFile(file, formatProperties(settings))
+  const agent = metricsAgent(metricsPort, 'kafka', dataDirectory)
   return startServer('kafka', ['-Xmx384m', '-Xms48m'], ['kafka.Kafka', file], options, agent)
 }
 

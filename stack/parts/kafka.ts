@@ -11,6 +11,7 @@ import { runToEnd, type SupervisedProcess, type Supervisor } from '../processes/
 import { waitUntilHealthy } from '../processes/wait.ts'
 import { classPath, kafkaJars } from './jars.ts'
 import { archivedClasses, javaCommand, metricsAgent, startJavaServer } from './java-process.ts'
+import { formatProperties } from './java-properties.ts'
 import { type SecureListener, secureFormatArguments, secureListenerName, secureProperties } from './kafka-security.ts'
 import type { RunningPart } from './part.ts'
 
@@ -85,7 +86,8 @@ export async function restartKafkaNode(node: KafkaNode, options: KafkaOptions): 
 async function startNode(node: KafkaNode, clusterID: string, options: KafkaOptions): Promise<SupervisedProcess> {
   const { supervisor, java, dataDirectory, heapMB = 384, isShortLived = false } = options
   const name = options.nodes.length === 1 ? 'kafka' : `kafka-${node.id}`
-  const logDirectory = join(dataDirectory, `node-${node.id}`)
+  // Relative to the working directory: Kafka splits `log.dirs` at commas, which the checkout's path may contain.
+  const logDirectory = `node-${node.id}`
   const propertiesFile = join(dataDirectory, `node-${node.id}.properties`)
   await writeFile(propertiesFile, brokerProperties(node, options.nodes, logDirectory, options.settings))
   const common = [
@@ -97,15 +99,15 @@ async function startNode(node: KafkaNode, clusterID: string, options: KafkaOptio
     '-cp',
     await classPath(kafkaJars)
   ]
-  if (!existsSync(join(logDirectory, 'meta.properties'))) {
+  if (!existsSync(join(dataDirectory, logDirectory, 'meta.properties'))) {
     const format = ['kafka.tools.StorageTool', 'format', '--cluster-id', clusterID, '--config', propertiesFile]
     if (node.secure !== undefined) format.push(...secureFormatArguments(node.secure))
     const args = [compileQuickly, ...archivedClasses({ jars: kafkaJars, java }), ...common, ...format]
-    await runToEnd(supervisor, javaCommand(java, { name: `${name}-format`, args }))
+    await runToEnd(supervisor, javaCommand(java, { name: `${name}-format`, cwd: dataDirectory, args }))
   }
   const jvm = [`-Xmx${heapMB}m`, '-Xms48m', ...(isShortLived ? [compileQuickly] : [])]
   const args = [...jvm, ...common, 'kafka.Kafka', propertiesFile]
-  const agent = metricsAgent(node.metricsPort, 'kafka')
+  const agent = metricsAgent(node.metricsPort, 'kafka', dataDirectory)
   return startJavaServer(supervisor, { name, java, jars: kafkaJars, cwd: dataDirectory, args, agent })
 }
 
@@ -151,9 +153,7 @@ export function brokerProperties(
     'broker.heartbeat.interval.ms': 500,
     ...moreSettings
   }
-  return Object.entries(settings)
-    .map(([key, value]) => `${key}=${value}\n`)
-    .join('')
+  return formatProperties(settings)
 }
 
 /** What every kind of broker is told. */

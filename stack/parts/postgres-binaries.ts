@@ -1,6 +1,7 @@
 import { lstat, readFile, symlink } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join, relative } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { Refusal } from '../refusal.ts'
 
 export interface PostgresBinaries {
@@ -25,7 +26,7 @@ export async function findPostgresBinaries(): Promise<PostgresBinaries> {
     )
   }
   await linkLibraries(join(dirname(path), '..'))
-  return (await import(path)) as PostgresBinaries
+  return (await import(pathToFileURL(path).href)) as PostgresBinaries
 }
 
 /** What the package's install script does, for where npm is told not to run any. Packages cannot contain symbolic links. */

@@ -21,7 +21,7 @@ export async function startRegistry(options: RegistryOptions): Promise<RunningPa
   makePrivateDirectory(options.dataDirectory)
   const home = jarsHome(registryJars)
   // Written through at once: a schema id that was handed out is in records and must never be given again.
-  const database = `jdbc:h2:file:${join(options.dataDirectory, 'schemas')};WRITE_DELAY=0`
+  const database = 'jdbc:h2:file:./schemas;WRITE_DELAY=0'
   const settings = {
     'quarkus.http.host': loopback,
     'quarkus.http.port': options.port,

@@ -1,4 +1,5 @@
 import { statfs } from 'node:fs/promises'
+import { projectDirectory } from '../directories.ts'
 import type { ServerName } from '../external-servers.ts'
 import type { Extras } from '../extras.ts'
 import {
@@ -33,6 +34,7 @@ export interface PreflightOptions {
 
 /** Everything that could stop a start half-way, looked at before anything starts. @throws Refusal with the first problem. */
 export async function preflight({ directory, externals, ports, extras, kafkaMode }: PreflightOptions): Promise<void> {
+  refuseImpossiblePath(projectDirectory)
   const needed = neededJars(externals, extras, kafkaMode)
   const missing = needed.filter(jars => !areFetched(jars))
   if (needed.length > 0) chooseJava(findJavas())
@@ -44,6 +46,15 @@ export async function preflight({ directory, externals, ports, extras, kafkaMode
     if (other !== undefined) throw samePort(other, use)
     if (!(await isPortFree(use.port))) throw takenPort(use)
   }
+}
+
+/** @throws Refusal for a character that cannot be part of an entry of Java's class path */
+export function refuseImpossiblePath(directory: string): void {
+  const found = /[:;\n\r]/.exec(directory)?.[0]
+  if (found === undefined) return
+  throw new Refusal(
+    `The path of this checkout contains ${JSON.stringify(found)}, which separates entries of Java's class path: move it to a path without that character.`
+  )
 }
 
 function neededJars(

@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { registryJars } from '../parts/jars.ts'
 import { freePort, loopback } from '../processes/ports.ts'
 import { portUses, usualPorts } from './ports.ts'
-import { preflight, refuseFullDisk } from './preflight.ts'
+import { preflight, refuseFullDisk, refuseImpossiblePath } from './preflight.ts'
 
 const externals = new Map([
   ['kafka', 'kafka.example:9092'],
@@ -31,6 +31,14 @@ test('a port that two parts were given is refused by both of them, although it i
   await assert.rejects(preflight({ directory: tmpdir(), externals, ports: uses }), {
     name: 'Refusal',
     message: `Port ${port} is given to order and to inventory: choose another for one of them with ORDERLY_ORDER_PORT=<port> or ORDERLY_INVENTORY_PORT=<port>.`
+  })
+})
+
+test('a checkout path with a colon is refused, other special characters are not', () => {
+  refuseImpossiblePath('/home/ü/a b,c#d!e=f')
+  assert.throws(() => refuseImpossiblePath('/home/a:b'), {
+    name: 'Refusal',
+    message: /^The path of this checkout contains ":", .* move it/
   })
 })
 
