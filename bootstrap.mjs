@@ -66,13 +66,16 @@ async function prepare() {
   if (failed) leave(failed.reason.message)
 }
 
-/** Whether node_modules is what the lock file says: as we left it, or as somebody's own `npm install` did. */
+/** Whether every package of the lock file is installed, by this script or by an `npm install` of the user. */
 function isInstalled() {
   const lock = read(lockFile)
+  const wanted = JSON.parse(lock).packages
+  // A workspace has packages in its own node_modules, too, which may be missing while the root's are complete.
+  const isThere = path => wanted[path].optional || wanted[path].peer || existsSync(join(project, path))
+  if (!Object.keys(wanted).every(path => !path.includes('node_modules/') || isThere(path))) return false
   if (read(stampFile) === hashOf(lock)) return true
   const present = JSON.parse(read(join(modules, '.package-lock.json')) || '{}').packages
   if (present === undefined) return false
-  const wanted = JSON.parse(lock).packages
   // A workspace has a link without a version: that both have it is what counts.
   const isSame = path => path in wanted && path in present && wanted[path].version === present[path].version
   const isNeeded = path => path.startsWith('node_modules/') && !wanted[path].optional
@@ -133,9 +136,40 @@ function npm(directory, ...args) {
     child.on('error', error => reject(new Error(`npm could not be started: ${error.message}`)))
     child.on('close', code => {
       if (code === 0) resolve()
-      else reject(new Error(`${output.trim()}\nnpm ${args[0]} failed; once what it names is mended, run this again.`))
+      else reject(new Error(`${output.trim()}\nnpm ${args[0]} failed: ${causeOf(output)}`))
     })
   })
+}
+
+/** Returns what stopped npm and how to fix it, by the error code in its output. */
+function causeOf(output) {
+  const registry = /https?:\/\/[^/\s]+/.exec(output)?.[0] ?? 'the npm registry'
+  const causes = [
+    [
+      /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ERR_SOCKET_TIMEOUT/,
+      `${registry} cannot be reached. Check the network and npm's settings \`registry\` and \`proxy\`, then run this again.`
+    ],
+    [/E40[13]/, `${registry} refuses access. Check the credentials in npm's settings, then run this again.`],
+    [
+      /E404|ETARGET/,
+      `${registry} does not have a package of the lock file. Use a registry that mirrors all of npm, then run this again.`
+    ],
+    [
+      /EINTEGRITY/,
+      'a download differs from the checksum in package-lock.json. Run `npm cache verify`, then run this again.'
+    ],
+    [/ENOSPC/, 'the disk is full. Free some space, then run this again.'],
+    [
+      /EACCES|EPERM|EROFS/,
+      'a file cannot be written. Check who owns this folder and the npm cache, then run this again.'
+    ],
+    [
+      /SELF_SIGNED_CERT|UNABLE_TO_GET_ISSUER|CERT_/,
+      `the certificate of ${registry} is not trusted. Set npm's \`cafile\` to your proxy's certificate authority, then run this again.`
+    ]
+  ]
+  const cause = causes.find(([pattern]) => pattern.test(output))
+  return cause?.[1] ?? 'fix what npm reports above, then run this again.'
 }
 
 async function step(what, work) {

@@ -16,7 +16,7 @@ import { registryManifests } from './kubernetes/registry.ts'
 import { serviceManifests } from './kubernetes/services.ts'
 import { jarsSBOM, servicesSBOM } from './sbom/components.ts'
 
-const remedy = 'node deploy/generate.ts'
+const remedy = 'npm run generate'
 const directory = import.meta.dirname
 
 /** The text of every generated file by its name. */

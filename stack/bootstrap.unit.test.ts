@@ -20,7 +20,7 @@ function createProject(t: TestContext, { command = '', npm = '' } = {}) {
     `import { appendFileSync, mkdirSync } from 'node:fs'
      appendFileSync(${JSON.stringify(join(directory, 'npm-calls'))}, process.argv[2] + '\\n')
      ${npm}
-     mkdirSync(${JSON.stringify(join(directory, 'node_modules'))}, { recursive: true })`
+     mkdirSync(${JSON.stringify(join(directory, 'node_modules/one'))}, { recursive: true })`
   )
   const { npm_lifecycle_event: _, ...environment } = process.env
   return {
@@ -64,7 +64,7 @@ test('packages are installed once, and again only when the lock file has changed
 
 test('what somebody installed with npm themselves is not installed again', async t => {
   const project = createProject(t)
-  mkdirSync(join(project.directory, 'node_modules'))
+  mkdirSync(join(project.directory, 'node_modules/one'), { recursive: true })
   const installed = '{ "packages": { "node_modules/one": { "version": "1.0.0" } } }'
   writeFileSync(join(project.directory, 'node_modules', '.package-lock.json'), installed)
   await finished(project.start())
@@ -80,6 +80,23 @@ test('a workspace that is new in the lock file is linked, though its link has no
   writeFileSync(join(project.directory, 'package-lock.json'), `{ "packages": { ${packages}, ${linked} } }`)
   await finished(project.start())
   assert.equal(project.npmCalls(), 'ci\n')
+})
+
+test('a package that is missing in the node_modules of a workspace is installed', async t => {
+  const project = createProject(t, {
+    npm: `mkdirSync(${JSON.stringify('packages/a/node_modules/two')}, { recursive: true })`
+  })
+  const two = '"packages/a/node_modules/two": { "version": "1.0.0" }'
+  writeFileSync(
+    join(project.directory, 'package-lock.json'),
+    `{ "packages": { "node_modules/one": { "version": "1.0.0" }, ${two} } }`
+  )
+  await finished(project.start())
+  await finished(project.start())
+  assert.equal(project.npmCalls(), 'ci\n')
+  rmSync(join(project.directory, 'packages/a/node_modules'), { recursive: true })
+  await finished(project.start())
+  assert.equal(project.npmCalls(), 'ci\nci\n')
 })
 
 test('two commands started at once install once, and both run', async t => {
@@ -107,9 +124,17 @@ test('a failing install shows what npm said, runs nothing, and the next command 
     const { code, stdout, stderr } = await finished(project.start())
     assert.equal(code, 1)
     assert.equal(stdout, '')
-    assert.match(stderr, /npm says why\nnpm ci failed; once what it names is mended, run this again\./)
+    assert.match(stderr, /npm says why\nnpm ci failed: fix what npm reports above, then run this again\./)
     assert.equal(project.npmCalls(), calls)
   }
+})
+
+test('a failing install names the cause behind an error code of npm', async t => {
+  const project = createProject(t, {
+    npm: "console.error('npm error code ECONNREFUSED\\nnpm error request to https://npm.example/one failed'); process.exit(1)"
+  })
+  const { stderr } = await finished(project.start())
+  assert.match(stderr, /npm ci failed: https:\/\/npm\.example cannot be reached\. Check the network/)
 })
 
 test('a lock left by a setup that was killed does not stop the next one, nor one that was never written to its end', async t => {

@@ -31,7 +31,7 @@ function lockProblem(
 ): string | undefined {
   if (fingerprint === locked) return undefined
   if (locked === undefined) {
-    return `RELEASED_VERSIONS_ARE_LOCKED: contracts/${file} is not in contracts/versions.lock.json; when it is final, run \`npm run lock -w @orderly/contracts\``
+    return `RELEASED_VERSIONS_ARE_LOCKED: contracts/${file} is not in contracts/versions.lock.json; when it is final, run \`npm run lock-versions\``
   }
   return (
     `RELEASED_VERSIONS_STAY: contracts/${file} was released and has been edited, but records written with it stay in the topics; ` +

@@ -4,7 +4,7 @@ import { buildDashboard } from './dashboard.ts'
 import { dashboards } from './dashboards/index.ts'
 
 /**
- * `node deploy/grafana/generate.ts` writes the dashboards as Grafana reads them to `generated/`; with `--check` it writes nothing and
+ * Writes the dashboards as Grafana reads them to `generated/` (`npm run generate`); with `--check` it writes nothing and
  * fails when what is there differs.
  */
 const directory = join(import.meta.dirname, 'generated')

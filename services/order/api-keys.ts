@@ -3,7 +3,7 @@ import { createPool } from '@orderly/postgres'
 import { ConfigError, databaseSettings, escapeControlsInLines, maskSecrets, parseConfig } from '@orderly/service-kit'
 import { Type } from 'typebox'
 
-/** `npm run api-keys -w @orderly/order -- create --name berlin --role shop`, and `list`, and `revoke`: API keys in the database of `DATABASE_URL`. */
+/** `npm run api-keys -- create --name berlin --role shop`, and `list`, and `revoke`: API keys in the database of `DATABASE_URL`. */
 
 try {
   const config = parseConfig(Type.Object(databaseSettings('orderly_operator')), process.env)

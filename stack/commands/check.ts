@@ -4,13 +4,14 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { projectDirectory } from '../directories.ts'
 import { runCommand } from './command.ts'
+import { generators } from './generators.ts'
 
 interface Check {
   readonly name: string
   /** Node, unless something else. */
   readonly command?: string
   readonly args: readonly string[]
-  /** What to do when it fails, if it can be mended by a command. */
+  /** The command that fixes what the check finds, if there is one. */
   readonly remedy?: string
 }
 
@@ -22,7 +23,7 @@ const checks: readonly Check[] = [
   {
     name: 'format and lint',
     args: ['node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.'],
-    remedy: 'npx biome check --write'
+    remedy: 'npm run format'
   },
   { name: 'types', args: ['node_modules/typescript/bin/tsc', '-p', '.'] },
   {
@@ -35,33 +36,12 @@ const checks: readonly Check[] = [
     ]
   },
   { name: 'unused code and dependencies', args: ['node_modules/knip/bin/knip.js', '--no-progress'] },
-  {
-    name: 'generated contracts',
-    args: ['contracts/generate.ts', '--check'],
-    remedy: 'npm run generate -w @orderly/contracts'
-  },
-  { name: 'generated deployment', args: ['deploy/generate.ts', '--check'], remedy: 'node deploy/generate.ts' },
-  {
-    name: 'generated dashboards',
-    args: ['deploy/grafana/generate.ts', '--check'],
-    remedy: 'node deploy/grafana/generate.ts'
-  },
-  {
-    name: 'OpenAPI document of order',
-    args: ['services/order/testing/write-openapi.ts', '--check'],
-    remedy: 'node services/order/testing/write-openapi.ts, then node packages/client/generate.ts'
-  },
-  {
-    name: 'OpenAPI document of inventory',
-    args: ['services/inventory/testing/write-openapi.ts', '--check'],
-    remedy: 'node services/inventory/testing/write-openapi.ts'
-  },
+  ...generators.map(({ name, program }) => ({
+    name: `generated ${name}`,
+    args: [program, '--check'],
+    remedy: 'npm run generate'
+  })),
   { name: 'OpenAPI rules', args: ['packages/client/lint-openapi.ts'] },
-  {
-    name: 'generated client',
-    args: ['packages/client/generate.ts', '--check'],
-    remedy: 'node packages/client/generate.ts'
-  },
   { name: 'versions of contracts', args: ['contracts/check-versions.ts'] },
   // Otherwise noticed only by those who have nothing installed yet.
   npmCheck('lock file', ['ci', '--dry-run', '--ignore-scripts', '--loglevel=error'])
@@ -85,7 +65,7 @@ await runCommand(async ({ signal }) => {
       if (passed) process.stdout.write(`ok      ${check.name} (${seconds} s)\n`)
       else {
         failures++
-        const remedy = check.remedy === undefined ? '' : `; mend it with: ${check.remedy}`
+        const remedy = check.remedy === undefined ? '' : `; fix it with: ${check.remedy}`
         process.stdout.write(`FAILED  ${check.name} (${seconds} s)${remedy}\n${output.trimEnd()}\n`)
       }
     }

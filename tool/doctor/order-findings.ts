@@ -36,7 +36,7 @@ export function diagnoseOrder(traces: OrderTraces, facts: Facts, { waitingMs }: 
   ]
   if (tables.outcome !== undefined) {
     if ((statusOf(tables.status) ?? 'accepted') !== 'accepted') return found
-    const todo = 'see the group order-status; npm run rebuild-status -w @orderly/order makes all of it anew'
+    const todo = 'see the group order-status; npm run rebuild-status makes all of it anew'
     return [...found, problem(about, `is ${tables.outcome.kind}, but shops do not see that yet`, todo)]
   }
   if (created === undefined || letters.length > 0) return found

@@ -192,7 +192,7 @@ async function assertCaller(client: PoolClient, name: string): Promise<void> {
     ? await client.query('SELECT FROM callers.callers WHERE name = $1', [name])
     : undefined
   if (known?.rowCount === 1) return
-  throw new Failure(`Caller ${name} does not exist: npm run api-keys -w @orderly/order -- list shows all.`)
+  throw new Failure(`Caller ${name} does not exist: npm run api-keys -- list shows all.`)
 }
 
 function addSecret(client: PoolClient, target: string, secret: string) {

@@ -64,7 +64,7 @@ export const securitySchemes = {
   [securityScheme]: {
     type: 'http',
     scheme: 'bearer',
-    description: 'An API key, made by `npm run api-keys -w @orderly/order -- create`.'
+    description: 'An API key, made by `npm run api-keys -- create`.'
   }
 } as const
 

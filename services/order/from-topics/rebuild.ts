@@ -24,7 +24,7 @@ import { isRetryable } from './projection.ts'
 import { type OrderEvent, orderChanges } from './status-stage.ts'
 
 /**
- * `npm run rebuild-status -w @orderly/order`: rebuilds the status of all orders from the topics while the service runs (see
+ * `npm run rebuild-status`: rebuilds the status of all orders from the topics while the service runs (see
  * store/status-rebuild.ts). Reads every committed record up to the start of the run, without a consumer group. Skips a
  * record that it cannot read, reports it, and writes no dead letter for it.
  */

@@ -1,0 +1,16 @@
+/** A program that writes generated files, or with `--check` compares them and exits with 1 on a difference. */
+export interface Generator {
+  readonly name: string
+  /** Path of the program, relative to the project. */
+  readonly program: string
+}
+
+/** All generators, each after those whose files it reads. */
+export const generators: readonly Generator[] = [
+  { name: 'contracts', program: 'contracts/generate.ts' },
+  { name: 'deployment', program: 'deploy/generate.ts' },
+  { name: 'dashboards', program: 'deploy/grafana/generate.ts' },
+  { name: 'OpenAPI document of order', program: 'services/order/testing/write-openapi.ts' },
+  { name: 'OpenAPI document of inventory', program: 'services/inventory/testing/write-openapi.ts' },
+  { name: 'client', program: 'packages/client/generate.ts' }
+]
