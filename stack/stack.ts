@@ -9,6 +9,7 @@ import { startExtra } from './extra-parts.ts'
 import type { ExtraName, ExtraPort, Extras } from './extras.ts'
 import type { RunningPart } from './parts/part.ts'
 import { startService } from './parts/service.ts'
+import { type KeepRunningOptions, keepRunning } from './processes/keep-running.ts'
 import { Refusal } from './refusal.ts'
 import { planServers, type RunningServers, type ServerPorts, type ServersOptions } from './servers.ts'
 import { type ServiceName, services } from './services.ts'
@@ -22,6 +23,8 @@ export interface StackOptions extends Omit<ServersOptions, 'except'> {
   readonly extras?: Extras
   /** What one service, or extra, has besides, by its name. */
   readonly ownEnvironment?: (name: ServiceName | ExtraName) => NodeJS.ProcessEnv
+  /** Restarts services that end; without it they stay down. */
+  readonly keepRunning?: Pick<KeepRunningOptions, 'report' | 'signal'>
   readonly show: ShowSteps
 }
 
@@ -63,7 +66,9 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
       ...serverVariables(await servers, `orderly_${service.name}`),
       ...options.ownEnvironment?.(service.name)
     }
-    return startService({ supervisor, service, port: ports[service.name], env, watch })
+    const start = () => startService({ supervisor, service, port: ports[service.name], env, watch })
+    const part = await start()
+    return options.keepRunning === undefined ? part : keepRunning(part, { start, ...options.keepRunning })
   })
   for (const service of running) service.catch(() => {})
 

@@ -4,7 +4,7 @@ import { helpOf } from './command-line/help.ts'
 import { createOutput } from './command-line/output.ts'
 import { parseInvocation } from './command-line/parse.ts'
 import { commands } from './commands.ts'
-import { createConnections } from './connections/connections.ts'
+import { type Connections, createConnections } from './connections/connections.ts'
 
 /** The operator's command line: `npm run orderly -- <command>`. */
 const ending = new AbortController()
@@ -17,7 +17,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 // A pager that was left, `| head`: nobody reads any more.
 process.stdout.on('error', () => process.exit(0))
 
-const connections = createConnections(process.env)
+let connections: Connections | undefined
 let exitCode: number
 try {
   const invocation = parseInvocation(process.argv.slice(2), commands)
@@ -27,11 +27,12 @@ try {
   } else {
     const { command, argument, options, isJson } = invocation
     const output = createOutput(process, isJson)
+    connections = createConnections(process.env, output.progress)
     exitCode = await command.run({ argument, options, output, connections, signal: ending.signal })
   }
 } catch (error) {
   exitCode = ending.signal.aborted ? 130 : ((error as { exitCode?: number }).exitCode ?? 1)
   if (!ending.signal.aborted) process.stderr.write(`${escapeControlsInLines(maskSecrets(explain(error)))}\n`)
 }
-await connections.close()
+await connections?.close()
 await exitWhenWritten(exitCode)

@@ -1,6 +1,7 @@
 export { ConfigError } from './config/config-error.ts'
 export { type KafkaConfig, kafkaConnection } from './config/kafka-connection.ts'
 export { type DatabaseCredentials, databaseURLOf, localDatabaseURL, readCredentials } from './config/local-database.ts'
+export { type LocalStack, publishLocalStack, readLocalStack } from './config/local-stack.ts'
 export { type Config, parseConfig } from './config/parse-config.ts'
 export { type RegistryAddress, type RegistryConfig, registryAddress } from './config/registry-address.ts'
 export {

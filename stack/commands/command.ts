@@ -46,6 +46,7 @@ export async function runCommand(command: (context: CommandContext) => Promise<n
   } catch (error) {
     if (stopping.signal.aborted) exitCode = 130
     else process.stderr.write(`${escapeControlsInLines(maskSecrets(explain(error)))}\n`)
+    if (error instanceof ConfigError) exitCode = error.exitCode
   }
   await stopAll()
   return exitWhenWritten(exitCode)

@@ -1,31 +1,40 @@
 import { once } from 'node:events'
 import { join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
+import { publishLocalStack } from '@orderly/service-kit'
 import { createRunDirectories, orderlyDirectory, projectDirectory } from '../directories.ts'
-import { externalServers } from '../external-servers.ts'
-import { readExtras } from '../extras.ts'
+import { externalServers, type ServerName } from '../external-servers.ts'
+import { type Extras, readExtras } from '../extras.ts'
 import { monitoringSettings } from '../parts/monitoring-settings.ts'
-import { portUses, usualPorts } from '../preflight/ports.ts'
+import { freeOrChosenPorts, portUses, usualPorts } from '../preflight/ports.ts'
 import { preflight } from '../preflight/preflight.ts'
 import { takeRunLock } from '../preflight/run-lock.ts'
+import { checkServiceSettings } from '../preflight/service-settings.ts'
 import { usualLogLimits } from '../processes/log-rotation.ts'
+import { loopback } from '../processes/ports.ts'
 import { readKafkaMode } from '../servers.ts'
+import { serviceNames } from '../services.ts'
 import { partitionsOf, type RunningStack, startStack } from '../stack.ts'
 import { showSteps } from '../terminal/steps.ts'
 import { formatTable } from '../terminal/table.ts'
 import { runCommand } from './command.ts'
+
+/** In the place of the address that a Postgres of this run will have. */
+const placeholderURL = 'postgres://orderly@127.0.0.1/orderly'
 
 await runCommand(async ({ supervise, signal }) => {
   const {
     watch,
     run,
     with: beside,
-    kafka
+    kafka,
+    'free-ports': useFreePorts
   } = parseArgs({
     options: {
       watch: { type: 'boolean', default: false },
       run: { type: 'string', default: 'start' },
       with: { type: 'string' },
+      'free-ports': { type: 'boolean', default: false },
       kafka: { type: 'string' }
     }
   }).values
@@ -34,12 +43,18 @@ await runCommand(async ({ supervise, signal }) => {
   const kafkaMode = readKafkaMode(kafka)
   if (extras.has('monitoring')) monitoringSettings(environment) // wrong ones are refused before anything starts
   const externals = externalServers(environment)
-  const ports = usualPorts(environment)
+  const ports = useFreePorts ? await freeOrChosenPorts(environment) : usualPorts(environment)
   const partitions = partitionsOf(environment)
+  const started = extras.has('monitoring') ? [...serviceNames, 'monitor' as const] : serviceNames
+  checkServiceSettings(started, () => ({ ...environment, DATABASE_URL: environment.DATABASE_URL || placeholderURL }))
+  const servers = ['kafka', 'postgres', 'registry'].filter(name => !externals.has(name as ServerName))
+  process.stderr.write(`starting ${[...servers, ...extras, ...serviceNames].join(', ')}\n`)
   const directories = createRunDirectories(run, run === 'start' ? join(orderlyDirectory, 'data') : undefined)
   const lock = takeRunLock(directories.run)
   const supervisor = supervise(directories.logs, usualLogLimits)
   lock.noteWatchdog(supervisor.watchdogPID)
+  const stopping = new AbortController()
+  let withdraw = () => {}
   try {
     await lock.predecessorGone()
     await preflight({
@@ -49,42 +64,79 @@ await runCommand(async ({ supervise, signal }) => {
       extras,
       kafkaMode
     })
+    withdraw = publishLocalStack(
+      { pid: process.pid, startedAt: new Date().toISOString(), addresses: addressesOf(ports, extras, environment) },
+      join(directories.run, 'stack.json')
+    )
     const stack = await startStack({
       ...{ supervisor, directories, ports, durable: true, environment, partitions, watch, extras, kafkaMode },
+      keepRunning: {
+        report: text => process.stderr.write(`${text}\n`),
+        signal: AbortSignal.any([signal, stopping.signal])
+      },
       show: showSteps
     })
-    process.stdout.write(`\n${await describe(stack)}\n`)
+    process.stdout.write(`\n${await describe(stack, environment)}\n`)
     process.stdout.write(
       `Logs: ${relative(projectDirectory, directories.logs)}/  Ctrl-C stops everything; the data stays.\n`
     )
-    tellOfEnds(stack, signal)
+    reportEnds(stack, signal)
     if (!signal.aborted) await once(signal, 'abort')
     process.stderr.write('\nstopping: services, then servers\n')
     return 0
   } finally {
+    stopping.abort()
+    withdraw()
     await supervisor.stop()
     lock.release()
   }
 })
 
-async function describe({ parts, externals, orderURL }: RunningStack): Promise<string> {
+async function describe({ parts, externals, orderURL }: RunningStack, environment: NodeJS.ProcessEnv): Promise<string> {
   const rows = await Promise.all(
     parts.map(async part => [part.name, part.address, (await part.isHealthy()) ? 'healthy' : 'NOT HEALTHY'])
   )
   const others = [...externals].map(([name, address]) => [name, address, 'run by others'])
-  const order = { userID: 'ada', items: [{ sku: 'TEA-EARL-GREY-100G', quantity: 2 }], total: 13.8 }
   return `${formatTable(['part', 'address', 'health'], [...others, ...rows])}
 
-Try:  curl -i ${orderURL}/orders -H 'content-type: application/json' -d '${JSON.stringify(order)}'
+${example(orderURL, environment)}
 `
 }
 
-function tellOfEnds({ parts }: RunningStack, signal: AbortSignal): void {
-  for (const child of parts.flatMap(part => part.processes)) {
+/** Returns commands that place an order, with a new API key where the order service asks for one. */
+function example(orderURL: string, { API_KEYS, ORDERLY_PROFILE }: NodeJS.ProcessEnv): string {
+  const order = { userID: 'ada', items: [{ sku: 'TEA-EARL-GREY-100G', quantity: 2 }], total: 13.8 }
+  const place = `curl -i ${orderURL}/orders -H 'content-type: application/json' -d '${JSON.stringify(order)}'`
+  const needsKey = API_KEYS === 'required' || (ORDERLY_PROFILE === 'prod' && API_KEYS !== 'off')
+  if (!needsKey) return `Try:  ${place}`
+  return `Try:  KEY=$(npm run --silent api-keys -- create --name ada-shop --role shop)
+      ${place} -H "authorization: Bearer $KEY"`
+}
+
+/** The addresses that the command line uses by default. */
+function addressesOf(
+  ports: ReturnType<typeof usualPorts>,
+  extras: Extras,
+  { KAFKA_BROKERS, SCHEMA_REGISTRY_URL }: NodeJS.ProcessEnv
+): Record<string, string> {
+  const services = serviceNames.map(name => [`${name.toUpperCase()}_URL`, `http://${loopback}:${ports[name]}`])
+  return {
+    KAFKA_BROKERS: KAFKA_BROKERS?.trim() || `${loopback}:${ports.kafka}`,
+    SCHEMA_REGISTRY_URL: SCHEMA_REGISTRY_URL?.trim() || `http://${loopback}:${ports.registry}/apis/ccompat/v7`,
+    ...Object.fromEntries(services),
+    ...(extras.has('connect') && { CONNECT_URL: `http://${loopback}:${ports.connect}` }),
+    ...(extras.has('monitoring') && { PROMETHEUS_URL: `http://${loopback}:${ports.prometheus}` })
+  }
+}
+
+/** Reports servers that end; services are restarted, and report themselves. */
+function reportEnds({ parts }: RunningStack, signal: AbortSignal): void {
+  const servers = parts.filter(({ name }) => !serviceNames.some(service => service === name))
+  for (const child of servers.flatMap(part => part.processes)) {
     void child.exited.then(({ code, signal: killedBy }) => {
       if (signal.aborted) return
       process.stderr.write(
-        `${child.name} has ended (${killedBy ?? `exit code ${code}`}), the others go on; its log: ${relative(projectDirectory, child.logFile)}\n`
+        `${child.name} ended (${killedBy ?? `exit code ${code}`}), and is not restarted; its log: ${relative(projectDirectory, child.logFile)}\n`
       )
     })
   }

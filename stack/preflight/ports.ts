@@ -1,5 +1,6 @@
 import type { ServerName } from '../external-servers.ts'
 import { type ExtraPort, type Extras, extraNames, portsOfExtras } from '../extras.ts'
+import { freePorts } from '../processes/ports.ts'
 import { Refusal } from '../refusal.ts'
 import type { ServerPorts } from '../servers.ts'
 import { type ServiceName, services } from '../services.ts'
@@ -23,16 +24,31 @@ const usualExtraPorts: Record<ExtraPort, number> = {
   alertmanager: 9094
 }
 
-/** Where everything listens unless the environment says otherwise: `ORDERLY_KAFKA_PORT`, `ORDERLY_ORDER_PORT`, … */
+const usual = {
+  ...usualServerPorts,
+  ...Object.fromEntries(services.map(({ name, usualPort }) => [name, usualPort])),
+  ...usualExtraPorts
+} as Record<PortName, number>
+export const portNames = Object.keys(usual) as PortName[]
+
+/**
+ * Returns where everything listens: at the port of its setting (`ORDERLY_KAFKA_PORT`, `ORDERLY_ORDER_PORT`, …), else
+ * at one of the ports from `ORDERLY_PORT_BASE` on, else at its usual port.
+ */
 export function usualPorts(environment: NodeJS.ProcessEnv): Record<PortName, number> {
-  const ofServices = services.map(({ name, usualPort }) => [name, usualPort])
-  const usual = { ...usualServerPorts, ...Object.fromEntries(ofServices), ...usualExtraPorts } as Record<
-    PortName,
-    number
-  >
-  return Object.fromEntries(
-    Object.entries(usual).map(([name, port]) => [name, portOf(name as PortName, port, environment)])
-  ) as Record<PortName, number>
+  const base = portOf('ORDERLY_PORT_BASE', environment, 65_536 - portNames.length)
+  const entries = portNames.map((name, index) => {
+    const otherwise = base === undefined ? usual[name] : base + index
+    return [name, portOf(settingOf(name), environment) ?? otherwise]
+  })
+  return Object.fromEntries(entries) as Record<PortName, number>
+}
+
+/** Returns ports that are free, but for those that the environment names. */
+export async function freeOrChosenPorts(environment: NodeJS.ProcessEnv): Promise<Record<PortName, number>> {
+  const free = await freePorts(portNames)
+  const chosen = portNames.map(name => [name, portOf(settingOf(name), environment) ?? free[name]])
+  return Object.fromEntries(chosen) as Record<PortName, number>
 }
 
 /** Those that will be listened on, with what to say when one is taken. */
@@ -49,13 +65,12 @@ export function portUses(
     .map(([name, port]) => ({ part: wordsOf(name), port, setting: settingOf(name) }))
 }
 
-function portOf(name: PortName, usual: number, environment: NodeJS.ProcessEnv): number {
-  const setting = settingOf(name)
+function portOf(setting: string, environment: NodeJS.ProcessEnv, highest = 65_535): number | undefined {
   const text = environment[setting]?.trim()
-  if (!text) return usual
+  if (!text) return undefined
   const port = Number(text)
-  if (Number.isInteger(port) && port > 0 && port < 65_536) return port
-  throw new Refusal(`${setting} is "${text}": set it to a port, a whole number from 1 to 65535.`)
+  if (Number.isInteger(port) && port > 0 && port <= highest) return port
+  throw new Refusal(`${setting} is "${text}": set it to a port, a whole number from 1 to ${highest}.`)
 }
 
 function settingOf(name: PortName): string {

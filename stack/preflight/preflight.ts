@@ -41,11 +41,7 @@ export async function preflight({ directory, externals, ports, extras, kafkaMode
   refuseFullDisk(await freeMB(directory), missing)
   if (extras?.has('monitoring') === true)
     for (const name of ['prometheus', 'alertmanager'] as const) requireProgram(name)
-  for (const [index, use] of ports.entries()) {
-    const other = ports.slice(0, index).find(({ port }) => port === use.port)
-    if (other !== undefined) throw samePort(other, use)
-    if (!(await isPortFree(use.port))) throw takenPort(use)
-  }
+  await refuseTakenPorts(ports)
 }
 
 /** @throws Refusal for a character that cannot be part of an entry of Java's class path */
@@ -70,15 +66,19 @@ function neededJars(
   ]
 }
 
-function takenPort({ part, port, setting }: PortUse): Refusal {
-  return new Refusal(
-    `Port ${port} of ${loopback}, where ${part} is to listen, is taken: stop what uses it, or choose another with ${setting}=<port>.`
-  )
-}
-
-function samePort(one: PortUse, other: PortUse): Refusal {
-  return new Refusal(
-    `Port ${one.port} is given to ${one.part} and to ${other.part}: choose another for one of them with ${one.setting}=<port> or ${other.setting}=<port>.`
+/** @throws Refusal that names every port that is taken, or given to two parts */
+async function refuseTakenPorts(uses: readonly PortUse[]): Promise<void> {
+  const problems: string[] = []
+  for (const [index, { part, port, setting }] of uses.entries()) {
+    const other = uses.slice(0, index).find(use => use.port === port)
+    if (other !== undefined) {
+      problems.push(`Port ${port} is given to ${other.part} (${other.setting}) and to ${part} (${setting}).`)
+    } else if (!(await isPortFree(port)))
+      problems.push(`Port ${port} of ${loopback} is taken, for ${part} (${setting}).`)
+  }
+  if (problems.length === 0) return
+  throw new Refusal(
+    `${problems.join('\n')}\nStop what uses these ports, set others in the variables named above or all of them with ORDERLY_PORT_BASE=<port>, or let free ones be chosen: npm start -- --free-ports`
   )
 }
 

@@ -21,7 +21,21 @@ test('a taken port is refused by its number, its part and the setting that chang
   const use = { part: 'order', port, setting: 'ORDERLY_ORDER_PORT' }
   await assert.rejects(preflight({ directory: tmpdir(), externals, ports: [use] }), {
     name: 'Refusal',
-    message: new RegExp(`^Port ${port} of 127.0.0.1, where order is to listen, is taken: .*ORDERLY_ORDER_PORT=`)
+    message: new RegExp(`^Port ${port} of 127.0.0.1 is taken, for order \\(ORDERLY_ORDER_PORT\\)\\.\n.*--free-ports$`)
+  })
+})
+
+test('all taken ports are refused together', async t => {
+  const uses = await Promise.all(
+    ['order', 'inventory'].map(async part => {
+      const server = createServer().listen(0, loopback)
+      t.after(() => server.close())
+      await once(server, 'listening')
+      return { part, port: (server.address() as AddressInfo).port, setting: `ORDERLY_${part.toUpperCase()}_PORT` }
+    })
+  )
+  await assert.rejects(preflight({ directory: tmpdir(), externals, ports: uses }), {
+    message: new RegExp(`^Port ${uses[0]?.port} .*for order.*\nPort ${uses[1]?.port} .*for inventory.*\nStop what`)
   })
 })
 
@@ -30,7 +44,9 @@ test('a port that two parts were given is refused by both of them, although it i
   const uses = ['order', 'inventory'].map(part => ({ part, port, setting: `ORDERLY_${part.toUpperCase()}_PORT` }))
   await assert.rejects(preflight({ directory: tmpdir(), externals, ports: uses }), {
     name: 'Refusal',
-    message: `Port ${port} is given to order and to inventory: choose another for one of them with ORDERLY_ORDER_PORT=<port> or ORDERLY_INVENTORY_PORT=<port>.`
+    message: new RegExp(
+      `^Port ${port} is given to order \\(ORDERLY_ORDER_PORT\\) and to inventory \\(ORDERLY_INVENTORY_PORT\\)\\.\n`
+    )
   })
 })
 
@@ -53,6 +69,13 @@ test('the ports of servers that others run are not looked at', () => {
 test('every port has a setting, and what is no port is refused by the name of the setting', () => {
   assert.equal(usualPorts({ ORDERLY_KAFKA_CONTROLLER_PORT: '19093' }).kafkaController, 19093)
   assert.equal(usualPorts({ ORDERLY_ORDER_PORT: '' }).order, 8080)
+  const { order, ...others } = usualPorts({ ORDERLY_PORT_BASE: '20000', ORDERLY_ORDER_PORT: '8080' })
+  assert.equal(order, 8080)
+  assert.deepEqual(
+    Object.values(others).toSorted(),
+    Array.from({ length: 14 }, (_, index) => 20_000 + index).filter(port => port !== 20_004)
+  )
+  assert.throws(() => usualPorts({ ORDERLY_PORT_BASE: '65530' }), /ORDERLY_PORT_BASE is "65530": .* from 1 to 65522/)
   assert.throws(() => usualPorts({ ORDERLY_ORDER_PORT: '80800' }), /ORDERLY_ORDER_PORT is "80800": set it to a port/)
 })
 

@@ -1,16 +1,16 @@
 import { createSchemaRegistry, type SchemaRegistry } from '@orderly/contracts'
 import { createInspector, type KafkaConnection, type KafkaInspector } from '@orderly/kafka'
 import { createPool } from '@orderly/postgres'
-import { kafkaConnection, ownerDatabaseURL, parseConfig, registryAddress } from '@orderly/service-kit'
+import { kafkaConnection, ownerDatabaseURL, parseConfig, readLocalStack, registryAddress } from '@orderly/service-kit'
 import type { Pool } from 'pg'
+import { findStack } from './find-stack.ts'
 import {
   connectSchema,
   databaseSchema,
   inventorySchema,
   kafkaSchema,
   optionalSchema,
-  registrySchema,
-  withLauncherPorts
+  registrySchema
 } from './settings.ts'
 
 /** The servers that a command asks, opened when it does, closed when it is through. @throws ConfigError from each */
@@ -36,13 +36,24 @@ const statementTimeoutMs = 20_000
 /** Who looks into a machine that is at its limit has to be patient. */
 const connectTimeoutMs = 20_000
 
-export function createConnections(given: NodeJS.ProcessEnv): Connections {
-  const environment = withLauncherPorts(given)
+/**
+ * @param note gets which stack the command works on, once, before it is used
+ * @throws ConfigError when the environment and the running stack of this checkout disagree
+ */
+export function createConnections(given: NodeJS.ProcessEnv, note: (text: string) => void = () => {}): Connections {
+  const { environment, description, requireAddress } = findStack(given, readLocalStack)
+  let isNoted = description === undefined
+  function use(setting: string): NodeJS.ProcessEnv {
+    requireAddress(setting)
+    if (!isNoted) note(`${description}`)
+    isNoted = true
+    return environment
+  }
   const releases: (() => Promise<unknown>)[] = []
   let inspector: KafkaInspector | undefined
   let pool: Pool | undefined
-  const connection = () => kafkaConnection(parseConfig(kafkaSchema, environment), 'orderly-tool')
-  const address = () => registryAddress(parseConfig(registrySchema, environment))
+  const connection = () => kafkaConnection(parseConfig(kafkaSchema, use('KAFKA_BROKERS')), 'orderly-tool')
+  const address = () => registryAddress(parseConfig(registrySchema, use('SCHEMA_REGISTRY_URL')))
   const databaseURL = () => parseConfig(databaseSchema, environment).DATABASE_URL
   return {
     kafka: connection,
@@ -70,9 +81,9 @@ export function createConnections(given: NodeJS.ProcessEnv): Connections {
     ownerDatabaseURL: () => ownerDatabaseURL(environment),
     registry: () => createSchemaRegistry({ ...address(), attempts: 1 }),
     registryAddress: address,
-    connect: () => ({ url: parseConfig(connectSchema, environment).CONNECT_URL.replace(/\/$/, '') }),
+    connect: () => ({ url: parseConfig(connectSchema, use('CONNECT_URL')).CONNECT_URL.replace(/\/$/, '') }),
     inventory() {
-      const { INVENTORY_URL, ORDERLY_API_KEY } = parseConfig(inventorySchema, environment)
+      const { INVENTORY_URL, ORDERLY_API_KEY } = parseConfig(inventorySchema, use('INVENTORY_URL'))
       return { url: INVENTORY_URL.replace(/\/$/, ''), apiKey: ORDERLY_API_KEY }
     },
     optional(setting) {

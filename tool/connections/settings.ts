@@ -43,24 +43,3 @@ export const optionalSchema = Type.Object({
     })
   )
 })
-
-/** As the launcher reads them: whoever moved its servers finds them with the same variables. */
-export function withLauncherPorts(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const own = (variable: string, port: string | undefined, address: (port: string) => string) =>
-    environment[variable] || !port ? {} : { [variable]: address(port) }
-  const {
-    ORDERLY_KAFKA_PORT,
-    ORDERLY_REGISTRY_PORT,
-    ORDERLY_INVENTORY_PORT,
-    ORDERLY_CONNECT_PORT,
-    ORDERLY_PROMETHEUS_PORT
-  } = environment
-  return {
-    ...environment,
-    ...own('KAFKA_BROKERS', ORDERLY_KAFKA_PORT, port => `127.0.0.1:${port}`),
-    ...own('SCHEMA_REGISTRY_URL', ORDERLY_REGISTRY_PORT, port => `http://127.0.0.1:${port}/apis/ccompat/v7`),
-    ...own('INVENTORY_URL', ORDERLY_INVENTORY_PORT, port => `http://127.0.0.1:${port}`),
-    ...own('CONNECT_URL', ORDERLY_CONNECT_PORT, port => `http://127.0.0.1:${port}`),
-    ...own('PROMETHEUS_URL', ORDERLY_PROMETHEUS_PORT, port => `http://127.0.0.1:${port}`)
-  }
-}

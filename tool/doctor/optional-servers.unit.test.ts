@@ -68,6 +68,6 @@ test('a server fails when its address was set, and is absent otherwise; no passw
   assert.equal((await askConnect(given)).kind, 'failed')
   assert.deepEqual(await askAlerts(createConnections(settings)), { kind: 'absent' })
   const port = address.split(':')[1]
-  const launchers = createConnections({ ORDERLY_PROFILE: 'dev', ORDERLY_PROMETHEUS_PORT: port })
+  const launchers = createConnections({ ORDERLY_PROFILE: 'dev', ORDERLY_STACK: 'none', ORDERLY_PROMETHEUS_PORT: port })
   assert.deepEqual(await askAlerts(launchers), { kind: 'absent' })
 })

@@ -17,7 +17,9 @@ export interface ToolRun {
 export function runTool(environment: NodeJS.ProcessEnv, ...args: readonly string[]): Promise<ToolRun> {
   const preload = environment.KILL_AT === undefined ? [] : ['--import', killing]
   return new Promise(resolve => {
-    const options = { env: { ...process.env, ...withOwnRole('operator', environment) }, maxBuffer: 64 * 1024 * 1024 }
+    // The stack of a developer who runs the tests is not the one under test.
+    const own = { ...process.env, ORDERLY_STACK: 'none', ...withOwnRole('operator', environment) }
+    const options = { env: own, maxBuffer: 64 * 1024 * 1024 }
     execFile(process.execPath, [...preload, main, ...args], options, (error, stdout, stderr) => {
       const code = error === null ? 0 : ((error.signal as NodeJS.Signals | null) ?? Number(error.code))
       resolve({ code, stdout, stderr })

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, type TestContext, test } from 'node:test'
+import type { RunningPart } from '../parts/part.ts'
+import { keepRunning } from './keep-running.ts'
+import { createSupervisor } from './supervisor.ts'
+import { waitUntil } from './wait.ts'
+
+const policy = { firstDelayMs: 10, maxDelayMs: 20, maxRestarts: 3, stableMs: 3_600_000 }
+
+/** A part whose processes run the given program, one after the other. */
+async function createPart(t: TestContext, program: string) {
+  const directory = await mkdtemp(join(tmpdir(), 'orderly-keep-running-'))
+  const supervisor = createSupervisor(directory)
+  const ending = new AbortController()
+  t.after(async () => {
+    ending.abort()
+    await supervisor.stop()
+    await rm(directory, { recursive: true })
+  })
+  let starts = 0
+  const start = async (): Promise<RunningPart> => {
+    starts++
+    const child = supervisor.start({ name: 'part', command: process.execPath, args: ['--eval', program] })
+    return {
+      ...{ name: 'part', address: '', processes: [child], startMs: 0 },
+      isHealthy: async () => child.isRunning(),
+      stop: async () => void (await child.stop())
+    }
+  }
+  const reports: string[] = []
+  const part = keepRunning(await start(), { start, signal: ending.signal, policy, report: text => reports.push(text) })
+  return {
+    part,
+    reports,
+    ending,
+    starts: () => starts,
+    reported: (text: RegExp) =>
+      waitUntil(() => text.test(reports.join('\n')), { what: `a report of ${text}`, deadlineMs: 60_000 })
+  }
+}
+
+describe('keepRunning', () => {
+  test('a part that was killed is restarted, and its process is the new one', async t => {
+    const { part, reported } = await createPart(t, 'setInterval(() => {}, 1e6)')
+    const [first] = part.processes
+    first?.signal('SIGKILL')
+    await reported(/part ended \(SIGKILL\).*\nrestarting part in 0\.01 s \(restart 1 of 3\)\npart is running again/)
+    assert.notEqual(part.processes[0]?.pid, first?.pid)
+    assert.ok(await part.isHealthy())
+  })
+
+  test('a part that ends again and again is given up after the restarts of the policy, with the end of its log', async t => {
+    const { reported, starts } = await createPart(t, "console.log('no such column'); process.exit(3)")
+    await reported(/part was restarted 3 times in a row\n(?:no such column\n)+part stays down/)
+    assert.equal(starts(), 4)
+  })
+
+  test('a part whose settings are wrong is given up without a restart', async t => {
+    const { reported, starts } = await createPart(t, 'process.exit(78)')
+    await reported(/ended \(exit code 78\)[\s\S]*part stays down/)
+    assert.equal(starts(), 1)
+  })
+
+  test('a part that is stopped on purpose is not restarted', async t => {
+    const { part, ending, reports, starts } = await createPart(t, 'setInterval(() => {}, 1e6)')
+    ending.abort()
+    await part.stop()
+    assert.equal(starts(), 1)
+    assert.deepEqual(reports, [])
+  })
+})

@@ -1,0 +1,89 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { RunningPart } from '../parts/part.ts'
+import { lastLines, type ProcessExit, type SupervisedProcess } from './supervisor.ts'
+
+export interface RestartPolicy {
+  /** Delay before the first restart; each further one in a row waits twice as long, up to `maxDelayMs`. */
+  readonly firstDelayMs: number
+  readonly maxDelayMs: number
+  /** Restarts in a row before the part is given up. */
+  readonly maxRestarts: number
+  /** A part that ran this long starts a new row of restarts when it ends. */
+  readonly stableMs: number
+}
+
+export interface KeepRunningOptions {
+  /** Starts the part again, and resolves when it is healthy. */
+  readonly start: () => Promise<RunningPart>
+  /** Reports what happened, for the terminal. */
+  readonly report: (text: string) => void
+  /** Aborted when everything is stopped. */
+  readonly signal: AbortSignal
+  readonly policy?: RestartPolicy
+}
+
+const usualPolicy: RestartPolicy = { firstDelayMs: 1_000, maxDelayMs: 30_000, maxRestarts: 5, stableMs: 60_000 }
+/** EX_CONFIG of sysexits.h: the settings are wrong, and would be so again. */
+const wrongSettings = 78
+
+/** Restarts a part whenever one of its processes ends, with backoff, until restarts fail repeatedly. */
+export function keepRunning(part: RunningPart, options: KeepRunningOptions): RunningPart {
+  const { start, report, signal, policy = usualPolicy } = options
+  let current = part
+  void watch().catch(error => signal.aborted || report(`${part.name} is not watched any more: ${error.message}`))
+  return {
+    ...part,
+    get processes() {
+      return current.processes
+    },
+    isHealthy: () => current.isHealthy(),
+    stop: () => current.stop()
+  }
+
+  async function watch(): Promise<void> {
+    let restarts = 0
+    for (;;) {
+      const startedAt = performance.now()
+      const ended = await firstEnd(current.processes)
+      if (signal.aborted) return
+      if (performance.now() - startedAt >= policy.stableMs) restarts = 0
+      let reason = `${part.name} ended (${describeExit(ended.exit)}); its log: ${ended.child.logFile}`
+      if (ended.exit.code === wrongSettings) {
+        report(await givenUp(reason, ended.child))
+        return
+      }
+      for (let isBack = false; !isBack; ) {
+        if (restarts === policy.maxRestarts) {
+          report(await givenUp(`${reason}\n${part.name} was restarted ${restarts} times in a row`, ended.child))
+          return
+        }
+        const delayMs = Math.min(policy.firstDelayMs * 2 ** restarts, policy.maxDelayMs)
+        restarts++
+        report(
+          `${reason}\nrestarting ${part.name} in ${delayMs / 1_000} s (restart ${restarts} of ${policy.maxRestarts})`
+        )
+        await delay(delayMs, undefined, { signal })
+        try {
+          current = await start()
+          isBack = true
+          report(`${part.name} is running again`)
+        } catch (error) {
+          if (signal.aborted) return
+          reason = `${part.name} did not start: ${(error as Error).message}`
+        }
+      }
+    }
+  }
+
+  async function givenUp(reason: string, { logFile }: SupervisedProcess): Promise<string> {
+    return `${reason}\n${await lastLines(logFile)}\n${part.name} stays down; the others keep running. Fix the cause, then run \`npm start\` again.`
+  }
+}
+
+function firstEnd(children: readonly SupervisedProcess[]) {
+  return Promise.race(children.map(async child => ({ child, exit: await child.exited })))
+}
+
+function describeExit({ code, signal }: ProcessExit): string {
+  return signal ?? `exit code ${code}`
+}

@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { findStack } from './find-stack.ts'
+
+const running = () => ({
+  pid: 42,
+  startedAt: '2026-01-31T12:00:00.000Z',
+  addresses: { KAFKA_BROKERS: '127.0.0.1:19092', INVENTORY_URL: 'http://127.0.0.1:18081' }
+})
+const none = () => undefined
+
+describe('findStack', () => {
+  test('the addresses of the running stack are the defaults', () => {
+    const { environment, description } = findStack({}, running)
+    assert.equal(environment.KAFKA_BROKERS, '127.0.0.1:19092')
+    assert.equal(environment.INVENTORY_URL, 'http://127.0.0.1:18081')
+    assert.equal(description, 'stack of this checkout (process 42, Kafka 127.0.0.1:19092)')
+  })
+
+  test('an address of the environment that differs from the running stack is refused', () => {
+    for (const environment of [{ INVENTORY_URL: 'http://127.0.0.1:8081' }, { ORDERLY_INVENTORY_PORT: '8081' }]) {
+      assert.throws(() => findStack(environment, running), {
+        message: /INVENTORY_URL is "http:\/\/127\.0\.0\.1:8081", but the stack .* "http:\/\/127\.0\.0\.1:18081": unset/
+      })
+    }
+    findStack({ INVENTORY_URL: 'http://127.0.0.1:18081/' }, running)
+  })
+
+  test('without a running stack an address has to be set, as the usual port may be that of another checkout', () => {
+    const { environment, requireAddress } = findStack({ ORDERLY_KAFKA_PORT: '29092' }, none)
+    assert.equal(environment.KAFKA_BROKERS, '127.0.0.1:29092')
+    requireAddress('KAFKA_BROKERS')
+    assert.throws(() => requireAddress('INVENTORY_URL'), {
+      message:
+        /INVENTORY_URL is not set, and no stack runs in this checkout: start one with `npm start`, or set INVENTORY_URL\./
+    })
+  })
+
+  test('ORDERLY_STACK=none and the profile prod use the environment alone', () => {
+    for (const alone of [{ ORDERLY_STACK: 'none' }, { ORDERLY_PROFILE: 'prod' }]) {
+      const { environment, description, requireAddress } = findStack({ ...alone, KAFKA_BROKERS: 'kafka:9092' }, running)
+      assert.deepEqual([environment.KAFKA_BROKERS, environment.INVENTORY_URL], ['kafka:9092', undefined])
+      assert.equal(description, undefined)
+      requireAddress('INVENTORY_URL')
+    }
+  })
+})
