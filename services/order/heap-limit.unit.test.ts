@@ -63,7 +63,8 @@ describe('no request costs more than it may, in a process with the heap of a con
       ['too many levels', '/orders', json, fill('', '{"a":', '', maxOrder), 400],
       ['a long number', '/orders', json, fill('{"total":', '9', '}', maxOrder), 400],
       ['a long text', '/orders', json, fill('{"userID":"', 'ü', '"}', maxOrder / 2), 400],
-      ['a body where none is needed', '/orders/x/cancel', json, fill('[', '0,', '0]'), 404]
+      // Small enough for the buffers of the socket: the answer arrives before the body would be read.
+      ['a body where none is needed', '/orders/x/cancel', json, fill('[', '0,', '0]', 100_000), 404]
     ] as const) {
       await t.test(name, async () => {
         const before = await server.usage()
