@@ -21,7 +21,8 @@ export interface MonitoredStack {
   ask(wish: 'cancel' | 'confirm', order: object): Promise<void>
   /** Places orders, one every tenth of a second, until the test ends. */
   keepOrdering(): void
-  stopInventory(): Promise<void>
+  /** Freezes the inventory; the launcher would start one that ended again. @returns what lets it continue */
+  freezeInventory(): Promise<() => void>
 }
 
 /** `npm start -- --with connect,monitoring`, on ports and with data of its own. */
@@ -74,14 +75,14 @@ export async function startMonitoredStack(t: TestContext, env: NodeJS.ProcessEnv
         return ordering
       })
     },
-    async stopInventory() {
+    async freezeInventory() {
       const processes = await processesUnder(projectDirectory)
       const inventory = processes.find(
         ({ command, parentPID }) => parentPID === launcher.child.pid && command.includes('services/inventory/main.ts')
       )
       if (inventory === undefined) throw new Error('the inventory is not among the processes of the launcher')
-      process.kill(inventory.pid, 'SIGTERM')
-      await launcher.waitFor('inventory has ended')
+      process.kill(inventory.pid, 'SIGSTOP')
+      return () => process.kill(inventory.pid, 'SIGCONT')
     }
   }
 }
