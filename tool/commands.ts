@@ -13,6 +13,7 @@ import { showOrder } from './orders/show.ts'
 import { acknowledgePositions } from './positions/acknowledge.ts'
 import { listPositions } from './positions/list.ts'
 import { resolvePositions } from './positions/resolve.ts'
+import { reconcile } from './reconcile/reconcile.ts'
 import { adjustStock, exportStock, importStock, setStock, showStock } from './stock/stock.ts'
 import { growTopics } from './topics/grow.ts'
 import { showTopics } from './topics/topics.ts'
@@ -42,6 +43,7 @@ export const commands: readonly Command[] = [
   adjustStock,
   importStock,
   exportStock,
+  reconcile,
   runMigrations,
   showDatabaseURL
 ]

@@ -22,7 +22,7 @@ BEGIN
   EXECUTE format('GRANT CONNECT ON DATABASE %s TO orderly_order, orderly_inventory, orderly_notification, '
     'orderly_aggregator, orderly_monitor, orderly_connect, orderly_operator, orderly_registry', database);
   -- The rebuild of the order status collects what it reads in a temporary table.
-  EXECUTE format('GRANT TEMPORARY ON DATABASE %s TO orderly_order', database);
+  EXECUTE format('GRANT TEMPORARY ON DATABASE %s TO orderly_order, orderly_owner', database);
   REVOKE ALL ON SCHEMA public FROM PUBLIC;
 
   -- The doctor looks at standbys. Where this role may not grant that, it does without.

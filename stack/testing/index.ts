@@ -1,6 +1,7 @@
 export { readAvroWithJava } from './avro-console.ts'
 export { startBroker, type TestBroker, type TestBrokerOptions } from './broker.ts'
 export { createCertificate, type TestCertificate } from './certificate.ts'
+export { startDatabase, type TestDatabase } from './database.ts'
 export { type IntegrationEnvironment, integrationEnvironment, withOwnRole } from './environment.ts'
 export { runKafkaTool } from './kafka-tool.ts'
 export { type LauncherProcess, startLauncher } from './launcher.ts'

@@ -1,12 +1,9 @@
-import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { copyFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, writeFile } from 'node:fs/promises'
 import { createConnection, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import { promisify } from 'node:util'
 import { type DatabaseRole, ownerRole } from '@orderly/postgres'
-import pg from 'pg'
 import { migrateAll } from '../../deploy/postgres/schemas.ts'
 import { startPostgres, startPostgresServer } from '../parts/postgres.ts'
 import { credentialsFileOf } from '../parts/postgres-credentials.ts'
@@ -14,6 +11,7 @@ import { query } from '../parts/postgres-database.ts'
 import { freePort, loopback } from '../processes/ports.ts'
 import { listProcesses } from '../processes/process-table.ts'
 import { waitUntil } from '../processes/wait.ts'
+import { takeBaseBackup, takeOwner } from './base-backup.ts'
 import { superviseRun } from './supervised-run.ts'
 
 /** A primary with a synchronous standby, behind a proxy that leads to the primary, as a virtual address does. */
@@ -47,7 +45,10 @@ export async function startPostgresPair(t: TestContext): Promise<PostgresPair> {
     access.superuserURL(),
     `CREATE ROLE ${replicator.user} REPLICATION LOGIN PASSWORD '${replicator.password}'`
   )
-  await copyWhileRunning(access.superuserURL(), data('primary'), data('standby'))
+  await takeBaseBackup(access.superuserURL(), data('primary'), data('standby'))
+  await writeFile(join(data('standby'), 'standby.signal'), '', { mode: 0o644 })
+  await takeOwner(data('primary'), data('standby'))
+  await copyFile(credentialsFileOf(data('primary')), credentialsFileOf(data('standby')))
   const { port } = new URL(access.superuserURL())
   const standby = await startPostgresServer({
     ...{ supervisor, dataDirectory: data('standby'), port: await freePort(), durable: true },
@@ -82,26 +83,6 @@ export async function startPostgresPair(t: TestContext): Promise<PostgresPair> {
     },
     repoint: () => proxy.leadTo(Number(new URL(urls.standby).port))
   }
-}
-
-/** A base backup by the low-level interface (pg_basebackup is not among the binaries), as a standby. */
-async function copyWhileRunning(superuserURL: string, from: string, to: string): Promise<void> {
-  const client = new pg.Client({ connectionString: superuserURL })
-  await client.connect()
-  try {
-    await client.query("SELECT pg_backup_start('standby', true)")
-    // With the owner of the files, where they are not ours.
-    await promisify(execFile)('cp', ['-a', from, to])
-    const { rows } = await client.query('SELECT labelfile FROM pg_backup_stop(false)')
-    await rm(join(to, 'postmaster.pid'), { force: true })
-    await writeFile(join(to, 'backup_label'), rows[0].labelfile, { mode: 0o644 })
-    await writeFile(join(to, 'standby.signal'), '', { mode: 0o644 })
-  } finally {
-    await client.end()
-  }
-  const { stdout } = await promisify(execFile)('stat', ['-c', '%u:%g', from])
-  await promisify(execFile)('chown', ['-R', stdout.trim(), to])
-  await copyFile(credentialsFileOf(from), credentialsFileOf(to))
 }
 
 async function startSwitch(t: TestContext, firstPort: number): Promise<{ port: number; leadTo(port: number): void }> {

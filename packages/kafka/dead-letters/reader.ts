@@ -22,7 +22,16 @@ export interface TopicReader {
 const requestTimeoutMs = 5_000
 const maxBufferedRecords = 10_000
 
-export function createTopicReader(connection: KafkaConnection, topics: readonly string[]): TopicReader {
+export interface TopicReaderOptions {
+  /** Offsets to begin at, where they are still in the log; other partitions are read from their beginning. */
+  readonly from?: readonly PartitionPosition[]
+}
+
+export function createTopicReader(
+  connection: KafkaConnection,
+  topics: readonly string[],
+  { from = [] }: TopicReaderOptions = {}
+): TopicReader {
   const cluster = new Cluster(connection, { requestTimeoutMs })
   const logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
   const fetcher = new Fetcher(cluster, { maxBufferedRecords, logger })
@@ -41,7 +50,11 @@ export function createTopicReader(connection: KafkaConnection, topics: readonly 
     const ends = await listOffsets(cluster, partitions, offsetAt.stableEnd)
     const added = partitions.filter(({ topic, partition }) => !beginnings.has(`${topic}/${partition}`))
     const offsets = await listOffsets(cluster, added, offsetAt.beginning)
-    const positions = offsets.map((position, index) => ({ ...position, topicID: added[index]?.topicID }))
+    const positions = offsets.map((beginning, index) => {
+      const wanted = from.find(isSamePartition(beginning))?.offset ?? 0n
+      const offset = wanted > beginning.offset ? wanted : beginning.offset
+      return { ...beginning, offset, topicID: added[index]?.topicID }
+    })
     fetcher.add(positions)
     for (const position of positions) beginnings.set(`${position.topic}/${position.partition}`, position)
     await readToEnds(fetcher, ends, { onRecords: onBatch, signal })
@@ -56,9 +69,7 @@ export function createTopicReader(connection: KafkaConnection, topics: readonly 
     ranges() {
       const ends = fetcher.positions()
       return [...beginnings.values()].map(position => {
-        const isSame = ({ topic, partition }: PartitionPosition) =>
-          topic === position.topic && partition === position.partition
-        return { ...position, end: ends.find(isSame)?.offset ?? position.offset }
+        return { ...position, end: ends.find(isSamePartition(position))?.offset ?? position.offset }
       })
     },
     async close() {
@@ -66,4 +77,8 @@ export function createTopicReader(connection: KafkaConnection, topics: readonly 
       await cluster.close()
     }
   }
+}
+
+function isSamePartition(one: PartitionPosition): (other: PartitionPosition) => boolean {
+  return ({ topic, partition }) => topic === one.topic && partition === one.partition
 }

@@ -21,7 +21,7 @@ import {
   type StagePoint,
   type Topic
 } from '@orderly/kafka'
-import { createPool } from '@orderly/postgres'
+import { createPool, ownerRole } from '@orderly/postgres'
 import { newTraceparent } from '@orderly/service-kit'
 import {
   integrationEnvironment,
@@ -29,6 +29,7 @@ import {
   startBroker,
   startService,
   type TestBroker,
+  type TestDatabase,
   type TestService
 } from '@orderly/stack/testing'
 import type { Pool } from 'pg'
@@ -46,6 +47,8 @@ export interface Pipeline {
   /** The settings that every instance needs. */
   readonly environment: Readonly<Record<string, string>>
   start(t: TestContext, instanceID: string): Promise<TestService>
+  /** Every order that was placed, those by which `settle` and `settlements` wait included. */
+  readonly placed: readonly OrderCreated[]
   /** Retries until the broker has stored the orders, each of them at least once. */
   place(orders: readonly OrderCreated[], from?: Origin): Promise<void>
   /** Requests changes of orders, in the given sequence. */
@@ -74,9 +77,10 @@ export interface SettledOrder {
 /** Stocked without end, for the orders by which `settle` knows that all others are through. */
 const markerSKU = 'MARKER'
 
-export async function startPipeline(t: TestContext): Promise<Pipeline> {
+/** @param database a server to use instead of a new database of the test run's server */
+export async function startPipeline(t: TestContext, database?: TestDatabase): Promise<Pipeline> {
   const { registryURL, databaseURL } = integrationEnvironment()
-  const [broker, url] = await Promise.all([startBroker(t), databaseURL()])
+  const [broker, url] = await Promise.all([startBroker(t), database?.urlOf(ownerRole) ?? databaseURL()])
   const connection = { brokers: broker.brokers, clientID: 'inventory-test' }
   const topics = await connectTopics(createSchemaRegistry({ url: registryURL }))
   const { ordersCreated, ordersChanges, inventoryReserved, inventoryFailed, inventoryConfirmed, inventoryReleased } =
@@ -90,19 +94,23 @@ export async function startPipeline(t: TestContext): Promise<Pipeline> {
   )
   const producer = await createProducer(connection, { deliveryTimeoutMs: 3000 })
   t.after(() => producer.close())
-  const pool = createPool({ url, maxConnections: 2, applicationName: 'inventory-test', statementTimeoutMs: 5000 })
+  const pool = createPool({ url, maxConnections: 2, applicationName: 'pipeline-test', statementTimeoutMs: 5000 })
   t.after(() => pool.end())
   const store = createPostgresStore(pool)
   await store.setAvailable(new Map([[markerSKU, 1_000_000_000]]))
   const environment = {
     KAFKA_BROKERS: broker.brokers.join(','),
     SCHEMA_REGISTRY_URL: registryURL,
-    DATABASE_URL: url
+    DATABASE_URL: database?.urlOf('orderly_inventory') ?? url,
+    DATABASE_OWNER_URL: url
   }
+
+  const placed: OrderCreated[] = []
 
   async function place(orders: readonly OrderCreated[], from: Origin = {}): Promise<void> {
     const { traceparent = newTraceparent(), caller } = from
     const records = orders.map(order => toRecord(ordersCreated, order, traceparent, { caller }))
+    placed.push(...orders)
     for (;;) {
       try {
         return await producer.send(records)
@@ -166,6 +174,7 @@ export async function startPipeline(t: TestContext): Promise<Pipeline> {
     start: (test, instanceID) => startService(test, 'inventory', { ...environment, INSTANCE_ID: instanceID }),
     killAt: (test, point, pass) =>
       runUntilKilled(test, 'inventory', { point, pass }, { ...environment, INSTANCE_ID: 'one' }),
+    placed,
     place,
     ask,
     settlements,

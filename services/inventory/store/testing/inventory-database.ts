@@ -36,7 +36,7 @@ export async function createInventoryDatabase(scope: {
 export async function emptyInventory(pool: Pool): Promise<void> {
   await pool.query(
     `TRUNCATE inventory.stock, inventory.stock_movements, inventory.outcomes, inventory.reservation_lines,
-      inventory.settlements, inventory.holds`
+      inventory.settlements, inventory.holds, inventory.positions`
   )
 }
 
