@@ -47,10 +47,10 @@ await runCommand(async ({ supervise, signal }) => {
   const partitions = partitionsOf(environment)
   const started = extras.has('monitoring') ? [...serviceNames, 'monitor' as const] : serviceNames
   checkServiceSettings(started, () => ({ ...environment, DATABASE_URL: environment.DATABASE_URL || placeholderURL }))
-  const servers = ['kafka', 'postgres', 'registry'].filter(name => !externals.has(name as ServerName))
-  process.stderr.write(`starting ${[...servers, ...extras, ...serviceNames].join(', ')}\n`)
   const directories = createRunDirectories(run, run === 'start' ? join(orderlyDirectory, 'data') : undefined)
   const lock = takeRunLock(directories.run)
+  const servers = ['kafka', 'postgres', 'registry'].filter(name => !externals.has(name as ServerName))
+  process.stderr.write(`starting ${[...servers, ...extras, ...serviceNames].join(', ')}\n`)
   const supervisor = supervise(directories.logs, usualLogLimits)
   lock.noteWatchdog(supervisor.watchdogPID)
   const stopping = new AbortController()
