@@ -40,7 +40,7 @@ function withoutFingerprint(record: OutputRecord): OutputRecord {
 }
 
 describe('a registry that was emptied and filled again with other ids', () => {
-  test('records that wait, and records with the former ids, are decided and their users told', async t => {
+  test('records that wait, and records with the former ids, are decided and their users notified', async t => {
     const registry = await startTestRegistry(t)
     const pipeline = await startServicePipeline(t, registry.url)
     const { view, sku } = pipeline

@@ -6,8 +6,9 @@ import type { Type } from 'avsc'
  * fingerprint means the same schema everywhere and for good.
  *
  * The algorithm is CRC-64-AVRO, which the Avro specification defines and the Java library computes
- * (`SchemaNormalization.parsingFingerprint64`). 64 bits tell a few dozen schemas apart, and 16 digits cost a record less than
- * the 64 of SHA-256. Whoever may write a topic may name any schema anyway, so resistance to forgery gains nothing.
+ * (`SchemaNormalization.parsingFingerprint64`). 64 bits are enough to distinguish a few dozen schemas, and 16 digits
+ * are shorter than the 64 of SHA-256. Resistance to forgery would gain nothing: a principal that may write to a topic may
+ * name any schema.
  */
 export const fingerprintHeader = 'schema-fingerprint'
 

@@ -116,7 +116,7 @@ export class SchemaReaders<Event> {
     )
   }
 
-  /** Many records with fingerprints that nobody knows share one list. */
+  /** Many records with unknown fingerprints share one list. */
   #listVersions(): Promise<readonly WriterSchema[]> {
     const { registry, subject } = this.#options
     if (subject === undefined) return Promise.resolve([])
@@ -169,7 +169,7 @@ export function checkReadable(readerSchema: RecordSchema, writer: WriterSchema):
 }
 
 /**
- * avsc compares full names, unless told otherwise. The specification, and Java, want the unqualified ones to match: a registry
+ * avsc compares full names by default. The specification, and Java, want the unqualified ones to match: a registry
  * accepts a version with another namespace as compatible.
  */
 function resolve(readerType: Type, writerType: Type) {

@@ -46,7 +46,7 @@ const future: RecordSchema = {
 }
 const subject = 'orders.created-value'
 
-/** What a registry keeps under its ids, to be changed by a test. */
+/** The schemas of a registry by their ids, which a test changes. */
 function scriptedRegistry(schemas: Record<number, RecordSchema | WriterSchema> = {}) {
   const state = { schemas, isAway: false, asked: [] as (number | string)[] }
   const asText = (schema: RecordSchema | WriterSchema): WriterSchema =>
@@ -172,7 +172,7 @@ describe('schema readers, a record that names its schema', () => {
     )
   })
 
-  test('with any of 10,000 fingerprints that nobody knows costs a bounded memory and one list of versions', async () => {
+  test('with any of 10,000 unknown fingerprints costs a bounded memory and one list of versions', async () => {
     const { registry, state } = scriptedRegistry()
     const codec = createAvroCodec({ registry, readerSchema: v3, subject })
     const value = writer(v3, 1).write(orderCreated())

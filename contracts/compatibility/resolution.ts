@@ -117,7 +117,7 @@ function copyOf(underWay: UnderWay): UnderWay {
   return new Map([...underWay].map(([reader, writers]) => [reader, new Set(writers)]))
 }
 
-/** Compares unqualified names, as the specification wants it: a namespace is no obstacle. */
+/** Compares unqualified names, as the specification requires; namespaces may differ. */
 function nameObstacles(
   reader: { readonly name: string; readonly aliases: readonly string[] },
   writer: { readonly name: string },

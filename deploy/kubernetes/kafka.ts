@@ -9,7 +9,7 @@ import { type Manifest, metricsConfig, metricsOf } from './manifest.ts'
 import { partitions } from './services.ts'
 
 export const cluster = 'orderly'
-/** Of those that Strimzi 1.0 runs the one without the defect of 4.3 (docs/decisions/0035-run-kafka-4.2-because-4.3-loses-commit-markers.md). */
+/** The version that Strimzi 1.0 runs and that lacks the defect of 4.3 (docs/decisions/0035-run-kafka-4.2-because-4.3-loses-commit-markers.md). */
 export const kafkaVersion = '4.2.0'
 const apiVersion = 'kafka.strimzi.io/v1'
 const labels = { 'strimzi.io/cluster': cluster }

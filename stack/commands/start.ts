@@ -12,6 +12,7 @@ import { takeRunLock } from '../preflight/run-lock.ts'
 import { checkServiceSettings } from '../preflight/service-settings.ts'
 import { usualLogLimits } from '../processes/log-rotation.ts'
 import { loopback } from '../processes/ports.ts'
+import { describeExit } from '../processes/supervisor.ts'
 import { readKafkaMode } from '../servers.ts'
 import { serviceNames } from '../services.ts'
 import { partitionsOf, type RunningStack, startStack } from '../stack.ts'
@@ -65,7 +66,7 @@ await runCommand(async ({ supervise, signal }) => {
       kafkaMode
     })
     withdraw = publishLocalStack(
-      { pid: process.pid, startedAt: new Date().toISOString(), addresses: addressesOf(ports, extras, environment) },
+      { pid: process.pid, addresses: addressesOf(ports, extras, environment) },
       join(directories.run, 'stack.json')
     )
     const stack = await startStack({
@@ -133,10 +134,10 @@ function addressesOf(
 function reportEnds({ parts }: RunningStack, signal: AbortSignal): void {
   const servers = parts.filter(({ name }) => !serviceNames.some(service => service === name))
   for (const child of servers.flatMap(part => part.processes)) {
-    void child.exited.then(({ code, signal: killedBy }) => {
+    void child.exited.then(exit => {
       if (signal.aborted) return
       process.stderr.write(
-        `${child.name} ended (${killedBy ?? `exit code ${code}`}), and is not restarted; its log: ${relative(projectDirectory, child.logFile)}\n`
+        `${child.name} ended (${describeExit(exit)}), and is not restarted; its log: ${relative(projectDirectory, child.logFile)}\n`
       )
     })
   }

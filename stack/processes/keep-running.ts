@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { RunningPart } from '../parts/part.ts'
-import { lastLines, type ProcessExit, type SupervisedProcess } from './supervisor.ts'
+import { describeExit, lastLines, type SupervisedProcess } from './supervisor.ts'
 
 export interface RestartPolicy {
   /** Delay before the first restart; each further one in a row waits twice as long, up to `maxDelayMs`. */
@@ -82,8 +82,4 @@ export function keepRunning(part: RunningPart, options: KeepRunningOptions): Run
 
 function firstEnd(children: readonly SupervisedProcess[]) {
   return Promise.race(children.map(async child => ({ child, exit: await child.exited })))
-}
-
-function describeExit({ code, signal }: ProcessExit): string {
-  return signal ?? `exit code ${code}`
 }

@@ -127,12 +127,17 @@ export function createSupervisor(logDirectory: string, logLimits?: LogLimits): S
   }
 }
 
+/** Returns the signal or the exit code by which a process ended, for messages. */
+export function describeExit({ code, signal }: ProcessExit): string {
+  return signal ?? `exit code ${code}`
+}
+
 /** Runs a command that ends by itself. @throws PartFailed with the end of its output unless it succeeds. */
 export async function runToEnd(supervisor: Supervisor, spec: ProcessSpec): Promise<void> {
   const child = supervisor.start(spec)
   const { code, signal } = await child.exited
   if (code === 0) return
-  throw new PartFailed(`${spec.name} failed (${signal ?? `exit code ${code}`}):\n${await lastLines(child.logFile)}`)
+  throw new PartFailed(`${spec.name} failed (${describeExit({ code, signal })}):\n${await lastLines(child.logFile)}`)
 }
 
 function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {

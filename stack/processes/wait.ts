@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { PartFailed } from '../refusal.ts'
-import { lastLines, type SupervisedProcess } from './supervisor.ts'
+import { describeExit, lastLines, type SupervisedProcess } from './supervisor.ts'
 
 export interface WaitOptions {
   /** What is waited for, as the end of "no sign within 30 s of …". */
@@ -33,9 +33,9 @@ export async function waitUntilHealthy(
   deadlineMs: number
 ): Promise<void> {
   const stopWaiting = new AbortController()
-  const ended = child.exited.then(async ({ code, signal }) => {
+  const ended = child.exited.then(async exit => {
     throw new PartFailed(
-      `${child.name} ended (${signal ?? `exit code ${code}`}) before it was healthy; the end of ${child.logFile}:\n${await lastLines(child.logFile)}`
+      `${child.name} ended (${describeExit(exit)}) before it was healthy; the end of ${child.logFile}:\n${await lastLines(child.logFile)}`
     )
   })
   const healthy = waitUntil(check, { what: `${child.name} being healthy`, deadlineMs, signal: stopWaiting.signal })

@@ -4,7 +4,6 @@ import { findStack } from './find-stack.ts'
 
 const running = () => ({
   pid: 42,
-  startedAt: '2026-01-31T12:00:00.000Z',
   addresses: { KAFKA_BROKERS: '127.0.0.1:19092', INVENTORY_URL: 'http://127.0.0.1:18081' }
 })
 const none = () => undefined

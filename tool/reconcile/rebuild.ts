@@ -20,6 +20,7 @@ import {
 } from '@orderly/kafka'
 import { runStatement, type Statement } from '@orderly/postgres'
 import type { PoolClient } from 'pg'
+import { prepare } from '../positions/evidence.ts'
 import { List, type Report, type UnexplainedRecord } from './report.ts'
 import * as statements from './statements.ts'
 
@@ -113,13 +114,13 @@ export async function rebuild(parts: RebuildParts): Promise<Rebuilt> {
     progress(`${topic.name}: ${count} records read`)
   }
 
-  async function decode<Event>({ codec, name }: Topic<Event>, records: readonly FetchedRecord[]) {
-    const values = records.flatMap(({ value }) => (value === null ? [] : [value]))
-    await codec.prepare(values)
+  async function decode<Event>(topic: Topic<Event>, records: readonly FetchedRecord[]) {
+    const { codec, name } = topic
+    await prepare(topic, records)
     return records.flatMap(record => {
       try {
-        if (record.value === null) throw new Error('no value')
-        return [{ event: codec.decode(record.value), record }]
+        if (!record.hasValue) throw new Error('no value')
+        return [{ event: record.decode(codec), record }]
       } catch {
         // An input that cannot be read became a dead letter. A result that cannot be read is not from the inventory.
         if (name !== topicNames.ordersCreated && name !== topicNames.ordersChanges)

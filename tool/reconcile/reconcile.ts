@@ -4,13 +4,13 @@ import { createPool, type PoolSettings } from '@orderly/postgres'
 import type { PoolClient } from 'pg'
 import { type Command, type CommandContext, Failure, orderly } from '../command-line/command.ts'
 import { plural } from '../command-line/numbers.ts'
+import { type PositionGroup, positionGroups } from '../positions/groups.ts'
 import { correctStock, type InputRange, type Rebuilt, rebuild } from './rebuild.ts'
 import { isUnresolved, printReport, type Report } from './report.ts'
 import * as statements from './statements.ts'
 
-/** The consumer group of the inventory. */
-const group = 'orders-created'
-const inputTopics: readonly string[] = [topicNames.ordersCreated, topicNames.ordersChanges]
+const [inventoryGroup] = positionGroups.filter(({ service }) => service === 'inventory') as [PositionGroup]
+const { groupID: group, inputs: inputTopics } = inventoryGroup
 const outputTopics: readonly string[] = [
   topicNames.inventoryReserved,
   topicNames.inventoryFailed,

@@ -273,7 +273,7 @@ function notThere({ topic, partition }: TopicPartition): KafkaError {
 }
 
 /**
- * Whether the partition was added to a topic that the group reads: positions are stored in all partitions up to some lower
+ * Returns true for a partition that was added to a topic of the group: positions are stored in all partitions up to some lower
  * number, and in no other. While the instances of a new group start one by one, there are gaps between those that are stored.
  */
 export function isAdded({ topic, partition }: TopicPartition, stored: readonly TopicPartition[]): boolean {

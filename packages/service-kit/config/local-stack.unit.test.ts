@@ -18,7 +18,6 @@ describe('the local stack', () => {
     const file = fileOf(t)
     const stack = {
       pid: process.pid,
-      startedAt: '2026-01-31T12:00:00.000Z',
       addresses: { KAFKA_BROKERS: '127.0.0.1:9092' }
     }
     assert.equal(readLocalStack(file), undefined)
@@ -33,7 +32,7 @@ describe('the local stack', () => {
     const file = fileOf(t)
     const child = spawn(process.execPath, ['--eval', ''])
     await once(child, 'exit')
-    publishLocalStack({ pid: child.pid ?? 0, startedAt: '', addresses: {} }, file)
+    publishLocalStack({ pid: child.pid ?? 0, addresses: {} }, file)
     assert.equal(readLocalStack(file), undefined)
   })
 })
