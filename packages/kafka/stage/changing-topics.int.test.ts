@@ -9,7 +9,9 @@ import { deadLetterTopic } from '../dead-letters/topics.ts'
 import { createOnceWriter } from '../producer/once-writer.ts'
 import { createProducer } from '../producer/producer.ts'
 import { createPlacedTopic, deleteTopic } from '../testing/change-topics.ts'
+import { createMemoryPositions } from '../testing/memory-positions.ts'
 import { textCodec } from '../testing/text-codec.ts'
+import type { PositionStore } from './position-store.ts'
 import { runStage } from './run-stage.ts'
 import type { StageObserver } from './stage.ts'
 
@@ -32,13 +34,19 @@ function setUp(t: TestContext, connection = shared) {
   const logs: LogLine[] = []
   const log = (level: string) => (fields: object) => void logs.push({ level, fields: { ...fields } })
   const logger = { debug: () => {}, info: log('info'), warn: log('warn'), error: log('error') }
-  const start = (topics: readonly string[], instance = 'a', observer: StageObserver = {}) => {
+  const start = (
+    topics: readonly string[],
+    instance = 'a',
+    observer: StageObserver = {},
+    positions: PositionStore | undefined = undefined
+  ) => {
     const stage = runStage(
       {
         name: 'reading',
         group: `group-${id}`,
         inputs: topics.map(name => ({ name, eventType: 'Text', codec: textCodec })),
-        process: async records => {
+        process: async (records, context) => {
+          await positions?.advance(context.positions)
           read.push(...records.map(({ topic, partition, event }) => ({ topic, partition, text: event, by: instance })))
           return []
         }
@@ -50,7 +58,8 @@ function setUp(t: TestContext, connection = shared) {
         sessionTimeoutMs: 6_000,
         isTransient: () => false,
         logger,
-        observer
+        observer,
+        ...(positions && { positions })
       }
     )
     t.after(() => stage.stop())
@@ -215,4 +224,31 @@ test('a partition without a leader does not stop the others, neither of readers 
   await waitUntil(() => send(topic, 2, 'after').then(() => true), { what: 'the partition being written', deadlineMs })
   await untilRead(topic, 'after')
   await waitUntil(() => unavailable.at(-1) === 0, { what: 'no partition being unavailable', deadlineMs })
+})
+
+test('a recreated topic whose partitions get their leaders one after another counts as recreated once', async t => {
+  const brokers = await startBroker(t, { count: 3, heapMB: 256 })
+  const connection = { brokers: brokers.brokers, clientID: 'integration-test', metadataMaxAgeMs: 500 }
+  const { id, start, openProducer, untilRead, untilLogged } = setUp(t, connection)
+  const topic = `recreated-${id}`
+  const create = () => createPlacedTopic(connection, topic, [[1], [3]])
+  await create()
+  await createPlacedTopic(connection, deadLetterTopic(topic), [[1], [2]])
+  const send = await openProducer()
+  const positions = createMemoryPositions()
+  const first = start([topic], 'a', {}, positions)
+  await Promise.all([0, 1].map(partition => send(topic, partition, `old ${partition}`)))
+  await untilRead(topic, 'old 0', 'old 1')
+  await first.stop()
+  await deleteTopic(connection, topic)
+  await waitUntil(() => create().then(() => true), { what: 'the topic being recreated', deadlineMs })
+  await Promise.all([0, 1].map(partition => send(topic, partition, `new ${partition}`)))
+  brokers.killOne(3)
+  const recreations: string[] = []
+  start([topic], 'a', { recreated: ({ topic }) => recreations.push(topic) }, positions)
+  await untilRead(topic, 'new 0')
+  await untilLogged('partition_unavailable')
+  await brokers.startOne(3)
+  await untilRead(topic, 'new 1')
+  assert.deepEqual(recreations, [topic])
 })

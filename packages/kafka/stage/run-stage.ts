@@ -386,8 +386,11 @@ class StageRunner<Event> {
       if (kind === 'log_truncated') this.#observer.truncated?.(range)
       if (kind === 'offsets_skipped') this.#observer.skipped?.(range)
     }
-    const recreated = incidents.filter(({ kind }) => kind === 'topic_recreated').map(({ topic }) => topic)
-    for (const topic of new Set(recreated)) this.#observer.recreated?.({ stage, topic })
+    // A topic whose partitions are opened one after another, as they get their leaders, was still recreated once.
+    const recreated = incidents.filter(
+      ({ kind, topic, topicID }) => kind === 'topic_recreated' && this.#topicIDs.get(topic) !== topicID
+    )
+    for (const topic of new Set(recreated.map(({ topic }) => topic))) this.#observer.recreated?.({ stage, topic })
   }
 
   /**
