@@ -15,62 +15,63 @@ export const configSchema = Type.Object({
   ...registrySettings,
   ...databaseSettings('orderly_notification'),
   NOTIFICATION_SINKS: Type.Array(Type.Enum(sinkNames), {
-    description: `where notifications go, separated by commas: ${sinkNames.join(', ')}`,
+    description: `the targets of notifications, separated by commas: ${sinkNames.join(', ')}`,
     minItems: 1,
     uniqueItems: true,
     default: ['console']
   }),
   NOTIFICATION_LOCALE: Type.Enum(locales, { description: 'the language of notifications', default: 'en' }),
   NOTIFICATION_MAX_ATTEMPTS: Type.Integer({
-    description: 'how often to try before a notification is given up',
+    description: 'the maximum number of attempts before a delivery is exhausted',
     minimum: 1,
     maximum: 1_000,
     default: 20
   }),
   NOTIFICATION_MAX_AGE_MS: Type.Integer({
-    description: 'how long to try before a notification is given up',
+    description: 'the maximum age of a delivery before it is exhausted',
     minimum: 1_000,
     maximum: 30 * dayMs,
     default: 3 * dayMs
   }),
   NOTIFICATION_FIRST_RETRY_MS: Type.Integer({
-    description: 'how long to wait after the first failure; four times longer after each further one',
+    description: 'the delay after the first failed attempt; each further failure makes it four times longer',
     minimum: 10,
     maximum: hourMs,
     default: 5_000
   }),
   NOTIFICATION_MAX_RETRY_MS: Type.Integer({
-    description: 'how long to wait between two attempts at most',
+    description: 'the maximum delay between two attempts',
     minimum: 10,
     maximum: dayMs,
     default: 6 * hourMs
   }),
   NOTIFICATION_MAX_RETRY_AFTER_MS: Type.Integer({
-    description: 'the longest pause that a target can ask for by Retry-After; a longer one is cut to this',
+    description: 'the longest pause that a target can request with Retry-After; longer ones are cut to this',
     minimum: 0,
     maximum: 30 * dayMs,
     default: dayMs
   }),
   NOTIFICATION_LEASE_MS: Type.Integer({
-    description: 'how long an instance may have deliveries in hand; after a crash others wait for so long',
+    description:
+      'the time for which an instance keeps claimed deliveries; after a crash, other instances wait this long',
     minimum: 500,
     maximum: 10 * minuteMs,
     default: 60_000
   }),
   NOTIFICATION_POLL_MS: Type.Integer({
-    description: 'how often to look for what is due again',
+    description: 'the interval between two queries for due deliveries',
     minimum: 10,
     maximum: minuteMs,
     default: 1_000
   }),
   NOTIFICATION_ENDPOINTS_REFRESH_MS: Type.Integer({
-    description: 'how often the webhook endpoints in the database are read',
+    description: 'the interval at which the webhook endpoints in the database are reloaded',
     minimum: 50,
     maximum: hourMs,
     default: 5_000
   }),
   NOTIFICATION_RETENTION_DAYS: Type.Integer({
-    description: 'for how many days what was sent is remembered; longer than the topics keep their records',
+    description: 'the number of days for which settled deliveries are kept; must exceed the retention of the topics',
     minimum: 1,
     maximum: 3_650,
     default: retention.deliveryDays

@@ -1,6 +1,6 @@
 import type { KafkaUses } from '@orderly/contracts'
 
-/** For `connectTopics`: what users are told of. */
+/** Topics whose events users are notified about; argument of `connectTopics`. */
 export const resultTopics = {
   inventoryReserved: 'read',
   inventoryFailed: 'read',
@@ -8,7 +8,10 @@ export const resultTopics = {
   inventoryReleased: 'read'
 } as const
 
-/** What this service does on Kafka. What it may do there follows from it: `deploy/kafka/acls.json`. */
+/**
+ * Kafka resources that this service uses. The ACLs in `deploy/kafka/acls.json` are generated from
+ * it.
+ */
 export const kafkaUses = {
   topics: [resultTopics],
   groups: ['notifications'],

@@ -30,10 +30,13 @@ import { createStoredWebhook } from './to-recipient/webhook/webhook.ts'
 
 const statementTimeoutMs = 10_000
 const housekeepingMs = 60_000
-/** So much later may a notification be where hundreds of outcomes a second come: each batch costs the ledger half a dozen statements. */
+/**
+ * Maximum time that a fetch waits for more records under a load of hundreds of outcomes per second.
+ * Each batch costs the delivery table about six statements, so larger batches are cheaper.
+ */
 const fetchPace = { everyMs: 50 }
 const dayMs = 24 * 60 * 60_000
-/** Loops are woken when something is due; they also look for themselves, in case that was missed. */
+/** Interval at which a delivery loop polls without being woken, in case a wake-up was missed. */
 const unwokenMs = 60_000
 
 runService({
@@ -47,7 +50,7 @@ runService({
     for (const sink of sinks) onStop(sink.target, () => sink.close())
     if (sinks.some(sink => sink.timeoutMs * 2 > leaseMs)) {
       throw new ConfigError([
-        `NOTIFICATION_LEASE_MS is ${leaseMs}: set it to twice the longest time-out (SMTP_TIMEOUT_MS, WEBHOOK_TIMEOUT_MS) or more`
+        `NOTIFICATION_LEASE_MS is ${leaseMs}: set it to at least twice the longest timeout (SMTP_TIMEOUT_MS, WEBHOOK_TIMEOUT_MS)`
       ])
     }
 
@@ -67,13 +70,19 @@ runService({
     })
     const ledger = createPostgresLedger(pool, { positions })
     const released = await ledger.releaseClaims(instanceID)
-    if (released > 0) logger.warn({ lanes: released }, 'deliveries that an earlier run had in hand are due again')
+    if (released > 0) {
+      const event = 'deliveries_released'
+      logger.warn({ event, lanes: released }, 'released deliveries claimed by a previous run of this instance')
+    }
 
     const connection = kafkaConnection(config, name)
     await createTopics(connection, [
       { name: notificationsDeadLetterTopic, partitions: -1, replicationFactor: -1, configs: deadLetterTopicConfig }
     ]).catch(error =>
-      logger.warn({ error, topic: notificationsDeadLetterTopic }, 'the dead-letter topic cannot be created')
+      logger.warn(
+        { event: 'dead_letter_topic_not_created', error, topic: notificationsDeadLetterTopic },
+        'failed to create the dead-letter topic'
+      )
     )
     const producer = traceProducer(await createProducer(connection), spans)
     onStop('producer', () => producer.close())

@@ -28,11 +28,11 @@ async function idsBy(...instances: readonly TestService[]): Promise<string[]> {
   return lines.flat().map(({ notification }) => notification.id)
 }
 
-test('the notification service on real Kafka and Postgres', async t => {
+test('notification service with Kafka and Postgres', async t => {
   const pipeline = await startPipeline(t)
   const { topics, producer, pool } = pipeline
 
-  await t.test('both outcomes, and what becomes of them later, are notified, in the trace of their order', async t => {
+  await t.test('outcomes and later changes are notified in the trace of their order', async t => {
     const instance = await pipeline.start(t)
     const traceparent = newTraceparent()
     const reserved = inventoryReserved()
@@ -56,7 +56,7 @@ test('the notification service on real Kafka and Postgres', async t => {
     assert.equal((await instance.stop()).code, 0)
   })
 
-  await t.test('a stopped instance leaves nothing half done: the next one sends the rest, nothing twice', async t => {
+  await t.test('after a graceful stop, the next instance sends the rest, and nothing twice', async t => {
     const before = outcomes(pipeline, 200)
     const after = outcomes(pipeline, 200)
     const first = await pipeline.start(t)
@@ -72,7 +72,7 @@ test('the notification service on real Kafka and Postgres', async t => {
     assert.deepEqual((await idsBy(first, second)).sort(), expected)
   })
 
-  await t.test('an event that comes again, after whatever, is not notified again, and that is counted', async t => {
+  await t.test('a repeated event is not notified again, and is counted', async t => {
     const { eventIDs, records } = outcomes(pipeline, 20)
     const first = await pipeline.start(t)
     await producer.send(records)
@@ -86,13 +86,13 @@ test('the notification service on real Kafka and Postgres', async t => {
     await until(async () => (await idsBy(second)).length >= marker.eventIDs.length)
     assert.deepEqual((await idsBy(second)).sort(), marker.eventIDs.toSorted())
     const metrics = await (await fetch(`${second.url}/metrics`)).text()
-    // More when the killed instance had not committed its offsets.
+    // The count is higher if the killed instance had not committed its offsets.
     const [, suppressed] = /^orderly_notification_duplicates_suppressed_total\{[^}]*\} (\d+)$/m.exec(metrics) ?? []
     assert.ok(Number(suppressed) >= eventIDs.length, metrics)
     assert.equal((await second.stop()).code, 0)
   })
 
-  await t.test('a record that is no event is parked with the reason, and the others are notified', async t => {
+  await t.test('an undecodable record becomes a dead letter with the reason, and the others are notified', async t => {
     const instance = await pipeline.start(t)
     const topic = topics.inventoryReserved
     const noEvent = { ...toRecord(topic, inventoryReserved(), newTraceparent()), value: Buffer.from('{"orderID":"1"}') }
@@ -108,7 +108,7 @@ test('the notification service on real Kafka and Postgres', async t => {
     assert.equal((await instance.stop()).code, 0)
   })
 
-  await t.test('after an instance was killed in the middle, every outcome is notified under its one id', async t => {
+  await t.test('after an instance is killed, every outcome is notified with the same id', async t => {
     const { eventIDs, records } = outcomes(pipeline, 400)
     const first = await pipeline.start(t)
     await producer.send(records)
@@ -117,12 +117,13 @@ test('the notification service on real Kafka and Postgres', async t => {
     const second = await pipeline.start(t)
     await until(async () => new Set(await idsBy(first, second)).size >= eventIDs.length)
     assert.deepEqual([...new Set(await idsBy(first, second))].sort(), eventIDs.toSorted())
-    // What the killed one sent and could not remember may be waiting still; the next test is not to meet it.
+    // Deliveries that the killed instance sent without storing the result may still be pending;
+    // they must not affect the next test.
     await until(async () => Object.keys(await statuses(pool, 'console')).join() === 'sent')
     assert.equal((await second.stop()).code, 0)
   })
 
-  await t.test('two instances share the work; each of one user is notified once and in order', async t => {
+  await t.test('two instances share the deliveries, and each user is notified once and in order', async t => {
     const users = Array.from({ length: 12 }, (_, index) => outcomes(pipeline, 25, `sharer-${index}`))
     const instances = [
       await pipeline.start(t, { INSTANCE_ID: 'one' }),
@@ -143,13 +144,13 @@ test('the notification service on real Kafka and Postgres', async t => {
         )
       }
     }
-    // Whoever is quicker takes more; each gets its turn.
+    // The faster instance takes more; this waits until both have sent something.
     for (
       let index = 0;
       (await Promise.all(instances.map(instance => idsBy(instance)))).some(share => share.length === 0);
       index++
     ) {
-      assert.ok(index < 500, 'one of them did nothing')
+      assert.ok(index < 500, 'one instance sent nothing')
       await producer.send(outcomes(pipeline, 1, `late-sharer-${index}`).records)
     }
     const subjects = new Set(
@@ -159,9 +160,11 @@ test('the notification service on real Kafka and Postgres', async t => {
     for (const instance of instances) assert.equal((await instance.stop()).code, 0)
   })
 
-  await t.test('a database that is set back rewinds the service, which accepts what was lost again', async t => {
+  await t.test('after a database restore, the service rewinds and accepts the lost notifications again', async t => {
     const instance = await pipeline.start(t)
-    /** Waits until the ledger has all of them as sent, so that no lane is claimed. */
+    /**
+     * Waits until all of them are settled, so that no delivery lane is claimed.
+     */
     const areSettled = (eventIDs: readonly string[]) =>
       until(async () => {
         const { rows } = await pool.query(
@@ -178,7 +181,7 @@ test('the notification service on real Kafka and Postgres', async t => {
     await producer.send(lost.records)
     await areSettled(lost.eventIDs)
     await backup.restore()
-    // Met by a batch in every partition, so that all of them are rewound.
+    // Each partition needs a batch, so that all of them are rewound.
     const next = outcomes(pipeline, 60)
     await producer.send(next.records)
     await areSettled([...kept.eventIDs, ...lost.eventIDs, ...next.eventIDs])

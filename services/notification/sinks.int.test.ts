@@ -25,17 +25,17 @@ function webhookTo(...urls: readonly string[]): Record<string, string> {
   }
 }
 
-/** Timeouts of tests in which each notification arrives once, also on a machine under load. */
+/** Long timeouts for tests in which each notification must arrive once, even under load. */
 const patient = { NOTIFICATION_LEASE_MS: '60000', SMTP_TIMEOUT_MS: '20000', WEBHOOK_TIMEOUT_MS: '20000' }
 
 const idsOf = (received: readonly { readonly id: string }[]) => received.map(({ id }) => id)
 const metricsOf = async ({ url }: TestService) => (await fetch(`${url}/metrics`)).text()
 
-test('sinks of the real process, on real Kafka, Postgres, SMTP and HTTP servers', async t => {
+test('sinks of the real process with Kafka, Postgres, SMTP and HTTP servers', async t => {
   const pipeline = await startPipeline(t)
   const { producer, pool } = pipeline
 
-  await t.test('mail, webhooks and console side by side, each once, signed by every secret', async t => {
+  await t.test('e-mail, webhooks and console each send once, and webhooks are signed with every secret', async t => {
     const mail = await startMailServer(t)
     const shop = await startReceiver(t, () => ok)
     const instance = await pipeline.start(t, {
@@ -63,7 +63,7 @@ test('sinks of the real process, on real Kafka, Postgres, SMTP and HTTP servers'
   })
 
   await t.test(
-    'killed after the target took it and before that was remembered: sent again with the same id',
+    'an instance killed after the target accepted and before the result was stored sends again with the same id',
     async t => {
       let instance: TestService | undefined
       let kills = 0
@@ -85,28 +85,31 @@ test('sinks of the real process, on real Kafka, Postgres, SMTP and HTTP servers'
     }
   )
 
-  await t.test('the same with mail, and by another instance, when the lease of the killed one is over', async t => {
-    let instance: TestService | undefined
-    const mail = await startMailServer(t, {
-      onMail: () => {
-        instance?.signal('SIGKILL')
-        instance = undefined
-      }
-    })
-    const settings = { NOTIFICATION_SINKS: 'smtp', SMTP_URL: mail.url }
-    const killed = await pipeline.start(t, { ...settings, INSTANCE_ID: 'killed' })
-    instance = killed
-    await producer.send(outcomes(pipeline, 1).records)
-    await killed.exit
-    const other = await pipeline.start(t, { ...settings, INSTANCE_ID: 'other' })
-    await until(async () => mail.mails.length === 2)
-    const [first, second] = mail.mails.map(({ headers }) => headers.get('message-id'))
-    assert.equal(first, second)
-    await until(async () => (await statuses(pool, 'smtp')).sending === undefined)
-    assert.equal((await other.stop()).code, 0)
-  })
+  await t.test(
+    'another instance sends an e-mail again with the same id after the lease of a killed instance',
+    async t => {
+      let instance: TestService | undefined
+      const mail = await startMailServer(t, {
+        onMail: () => {
+          instance?.signal('SIGKILL')
+          instance = undefined
+        }
+      })
+      const settings = { NOTIFICATION_SINKS: 'smtp', SMTP_URL: mail.url }
+      const killed = await pipeline.start(t, { ...settings, INSTANCE_ID: 'killed' })
+      instance = killed
+      await producer.send(outcomes(pipeline, 1).records)
+      await killed.exit
+      const other = await pipeline.start(t, { ...settings, INSTANCE_ID: 'other' })
+      await until(async () => mail.mails.length === 2)
+      const [first, second] = mail.mails.map(({ headers }) => headers.get('message-id'))
+      assert.equal(first, second)
+      await until(async () => (await statuses(pool, 'smtp')).sending === undefined)
+      assert.equal((await other.stop()).code, 0)
+    }
+  )
 
-  await t.test('a target that sends interim answers first gets each notification once', async t => {
+  await t.test('a target that sends interim responses gets each notification once', async t => {
     const shop = await startReceiver(t, () => ({ ...ok, hasInterim: true }))
     const instance = await pipeline.start(t, { ...webhookTo(shop.url), ...patient })
     const { eventIDs, records } = outcomes(pipeline, 20)
@@ -117,47 +120,44 @@ test('sinks of the real process, on real Kafka, Postgres, SMTP and HTTP servers'
     assert.equal((await instance.stop()).code, 0)
   })
 
-  await t.test(
-    'a long pause outlives a restart and is kept by other instances; other targets wait for nothing',
-    async t => {
-      let isWell = false
-      const pause: Answer = { status: 503, headers: { 'retry-after': '3000' } }
-      const shop = await startReceiver(t, () => (isWell ? ok : pause))
-      const erp = await startReceiver(t, () => ok)
-      const settings = webhookTo(shop.url, erp.url)
-      const first = await pipeline.start(t, { ...settings, INSTANCE_ID: 'one' })
-      await producer.send(outcomes(pipeline, 1).records)
-      await until(() => shop.received.length >= 1 && erp.received.length >= 1)
-      const pausedSeconds = async () => {
-        const seconds = 'extract(epoch FROM paused_until - now())::float8 AS seconds'
-        const { rows } = await pool.query(`SELECT ${seconds} FROM notification.targets WHERE target = 'webhook:shop'`)
-        return rows[0]?.seconds ?? 0
-      }
-      // Longer than the longest delay between two attempts, which is 200 ms here.
-      await until(async () => (await pausedSeconds()) > 2_000)
-      await first.stop('SIGKILL')
-      const again = [
-        await pipeline.start(t, { ...settings, INSTANCE_ID: 'one' }),
-        await pipeline.start(t, { ...settings, INSTANCE_ID: 'two' })
-      ]
-      const { records } = outcomes(pipeline, 20)
-      await producer.send(records)
-      await until(() => new Set(idsOf(erp.received)).size === 21)
-      assert.equal(shop.received.length, 1)
-      isWell = true
-      await pool.query("UPDATE notification.targets SET paused_until = now() WHERE target = 'webhook:shop'")
-      await pool.query("UPDATE notification.lanes SET due_at = now() WHERE target = 'webhook:shop' AND claim IS NULL")
-      // Instances that have learnt of the pause keep it; a new one has not.
-      for (const instance of again) assert.equal((await instance.stop()).code, 0)
-      const last = await pipeline.start(t, settings)
-      await until(async () => (await statuses(pool, 'webhook:shop')).due === undefined)
-      assert.equal(new Set(idsOf(shop.received)).size, 21)
-      assert.equal((await last.stop()).code, 0)
+  await t.test('a long pause outlives a restart, applies to other instances, and delays no other target', async t => {
+    let isWell = false
+    const pause: Answer = { status: 503, headers: { 'retry-after': '3000' } }
+    const shop = await startReceiver(t, () => (isWell ? ok : pause))
+    const erp = await startReceiver(t, () => ok)
+    const settings = webhookTo(shop.url, erp.url)
+    const first = await pipeline.start(t, { ...settings, INSTANCE_ID: 'one' })
+    await producer.send(outcomes(pipeline, 1).records)
+    await until(() => shop.received.length >= 1 && erp.received.length >= 1)
+    const pausedSeconds = async () => {
+      const seconds = 'extract(epoch FROM paused_until - now())::float8 AS seconds'
+      const { rows } = await pool.query(`SELECT ${seconds} FROM notification.targets WHERE target = 'webhook:shop'`)
+      return rows[0]?.seconds ?? 0
     }
-  )
+    // Longer than the maximum retry delay, which is 200 ms here.
+    await until(async () => (await pausedSeconds()) > 2_000)
+    await first.stop('SIGKILL')
+    const again = [
+      await pipeline.start(t, { ...settings, INSTANCE_ID: 'one' }),
+      await pipeline.start(t, { ...settings, INSTANCE_ID: 'two' })
+    ]
+    const { records } = outcomes(pipeline, 20)
+    await producer.send(records)
+    await until(() => new Set(idsOf(erp.received)).size === 21)
+    assert.equal(shop.received.length, 1)
+    isWell = true
+    await pool.query("UPDATE notification.targets SET paused_until = now() WHERE target = 'webhook:shop'")
+    await pool.query("UPDATE notification.lanes SET due_at = now() WHERE target = 'webhook:shop' AND claim IS NULL")
+    // Running instances keep the pause in memory; a new one has only the stored one.
+    for (const instance of again) assert.equal((await instance.stop()).code, 0)
+    const last = await pipeline.start(t, settings)
+    await until(async () => (await statuses(pool, 'webhook:shop')).due === undefined)
+    assert.equal(new Set(idsOf(shop.received)).size, 21)
+    assert.equal((await last.stop()).code, 0)
+  })
 
   await t.test(
-    'a target that fails, hangs up or redirects gets everything when it recovers; others wait for nothing',
+    'a target that fails, hangs up or redirects gets everything after it recovers, and delays no other target',
     async t => {
       let isWell = false
       let count = 0
@@ -192,33 +192,30 @@ test('sinks of the real process, on real Kafka, Postgres, SMTP and HTTP servers'
     }
   )
 
-  await t.test(
-    '410 switches a target off for good, also for the next instance; another address switches it on',
-    async t => {
-      const gone = await startReceiver(t, () => ({ status: 410 }))
-      const first = await pipeline.start(t, webhookTo(gone.url))
-      await producer.send(outcomes(pipeline, 1).records)
-      await until(async () => (await statuses(pool, 'webhook:shop')).skipped === 1)
-      await producer.send(outcomes(pipeline, 10).records)
-      await until(async () => (await statuses(pool, 'webhook:shop')).skipped === 11)
-      assert.match(await metricsOf(first), /orderly_notification_target_switched_off\{[^}]*"webhook:shop"[^}]*\} 1/)
-      await first.stop()
-      const second = await pipeline.start(t, webhookTo(gone.url))
-      await producer.send(outcomes(pipeline, 10).records)
-      await until(async () => (await statuses(pool, 'webhook:shop')).skipped === 21)
-      assert.equal(gone.received.length, 1)
-      await second.stop()
-      const moved = await startReceiver(t, () => ok)
-      const third = await pipeline.start(t, webhookTo(moved.url))
-      const { eventIDs, records } = outcomes(pipeline, 5)
-      await producer.send(records)
-      await until(() => moved.received.length === 5)
-      assert.deepEqual(idsOf(moved.received).sort(), eventIDs.toSorted())
-      assert.equal((await third.stop()).code, 0)
-    }
-  )
+  await t.test('410 disables a target, also for the next instance, until its address changes', async t => {
+    const gone = await startReceiver(t, () => ({ status: 410 }))
+    const first = await pipeline.start(t, webhookTo(gone.url))
+    await producer.send(outcomes(pipeline, 1).records)
+    await until(async () => (await statuses(pool, 'webhook:shop')).skipped === 1)
+    await producer.send(outcomes(pipeline, 10).records)
+    await until(async () => (await statuses(pool, 'webhook:shop')).skipped === 11)
+    assert.match(await metricsOf(first), /orderly_notification_target_switched_off\{[^}]*"webhook:shop"[^}]*\} 1/)
+    await first.stop()
+    const second = await pipeline.start(t, webhookTo(gone.url))
+    await producer.send(outcomes(pipeline, 10).records)
+    await until(async () => (await statuses(pool, 'webhook:shop')).skipped === 21)
+    assert.equal(gone.received.length, 1)
+    await second.stop()
+    const moved = await startReceiver(t, () => ok)
+    const third = await pipeline.start(t, webhookTo(moved.url))
+    const { eventIDs, records } = outcomes(pipeline, 5)
+    await producer.send(records)
+    await until(() => moved.received.length === 5)
+    assert.deepEqual(idsOf(moved.received).sort(), eventIDs.toSorted())
+    assert.equal((await third.stop()).code, 0)
+  })
 
-  await t.test('what fails too often is given up: in the ledger, in the dead letters and in the metrics', async t => {
+  await t.test('an exhausted delivery is in the delivery table, the dead letters and the metrics', async t => {
     const shop = await startReceiver(t, () => ({ status: 500 }))
     const instance = await pipeline.start(t, { ...webhookTo(shop.url), NOTIFICATION_MAX_ATTEMPTS: '2' })
     const { eventIDs, records } = outcomes(pipeline, 1)
@@ -241,7 +238,7 @@ test('sinks of the real process, on real Kafka, Postgres, SMTP and HTTP servers'
     assert.equal((await instance.stop()).code, 0)
   })
 
-  await t.test('a name that leads inside is refused by the address that it resolves to', async t => {
+  await t.test('a name is refused if it resolves to a forbidden address', async t => {
     const inside = await startReceiver(t, () => ok)
     const url = inside.url.replace('127.0.0.1', 'localhost')
     const instance = await pipeline.start(t, { ...webhookTo(url), WEBHOOK_ALLOWED_NETWORKS: '' })
@@ -253,7 +250,7 @@ test('sinks of the real process, on real Kafka, Postgres, SMTP and HTTP servers'
     await pool.query("DELETE FROM notification.deliveries WHERE code = 'ADDRESS_FORBIDDEN'")
   })
 
-  await t.test('an https endpoint is sent to only if its certificate is trusted', async t => {
+  await t.test('an https endpoint is used only if its certificate is trusted', async t => {
     const { certificateFile, ...tls } = await createCertificate(t)
     const shop = await startReceiver(t, () => ok, tls)
     const { eventIDs, records } = outcomes(pipeline, 1)
@@ -270,7 +267,7 @@ test('sinks of the real process, on real Kafka, Postgres, SMTP and HTTP servers'
     assert.equal((await second.stop()).code, 0)
   })
 
-  await t.test('a graceful stop waits for the answer that is under way, and nothing is sent twice', async t => {
+  await t.test('a graceful stop waits for the request in flight, and nothing is sent twice', async t => {
     let instance: TestService | undefined
     const shop = await startReceiver(t, () => {
       instance?.signal('SIGTERM')
@@ -291,7 +288,7 @@ test('sinks of the real process, on real Kafka, Postgres, SMTP and HTTP servers'
   })
 })
 
-test('wrong settings of several sinks are listed by name, without secrets, and the process ends with 78', async () => {
+test('invalid settings of several sinks are listed by name without secrets, and the exit code is 78', async () => {
   const child = spawn(process.execPath, [fileURLToPath(new URL('main.ts', import.meta.url))], {
     env: {
       PATH: process.env.PATH,

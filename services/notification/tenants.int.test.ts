@@ -14,7 +14,10 @@ const newSecret = () => `whsec_${randomBytes(32).toString('base64')}`
 const idsOf = (received: readonly ReceivedWebhook[]) => received.map(({ id }) => id)
 const ok: Answer = { status: 200 }
 
-/** The operator's own endpoint, and endpoints of callers in the database, on loopback. */
+/**
+ * An endpoint of the operator in the settings, and endpoints of callers in the database, on
+ * loopback.
+ */
 const settings = (operatorURL: string, operatorSecret: string) => ({
   NOTIFICATION_SINKS: 'console,webhook',
   WEBHOOK_URLS: `erp=${operatorURL}`,
@@ -38,35 +41,32 @@ test('notifications of two shops with the same user ids', async t => {
     for (const { received } of [berlin, paris, erp]) received.length = 0
   }
 
-  await t.test(
-    'endpoints that are added while the service runs get the notifications of their caller, and no others',
-    async () => {
-      await addEndpoint(pool, { name: 'shop', caller: 'berlin', url: berlin.url, secrets: [secrets.berlin] })
-      await addEndpoint(pool, { name: 'shop', caller: 'paris', url: paris.url, secrets: [secrets.paris] })
-      const inUse = async (target: string) =>
-        (await instance.logs()).some(line => line.msg === 'webhook endpoint in use' && line.target === target)
-      await until(async () => (await inUse('webhook:berlin/shop')) && (await inUse('webhook:paris/shop')))
-      const own = { berlin: adasOf('berlin', 10), paris: adasOf('paris', 10) }
-      const unowned = outcomes(pipeline, 2, 'ada')
-      await producer.send([...own.berlin.records, ...own.paris.records, ...unowned.records])
-      await until(() => berlin.received.length >= 10 && paris.received.length >= 10 && erp.received.length >= 22)
-      for (const name of ['berlin', 'paris'] as const) {
-        const { received } = { berlin, paris }[name]
-        assert.deepEqual(idsOf(received), own[name].eventIDs, 'its own, in their order')
-        for (const { body, headers } of received) {
-          assert.ok(new Webhook(secrets[name]).verify(body, headers))
-          const others = Object.entries(secrets).filter(([other]) => other !== name)
-          for (const [, secret] of others) assert.throws(() => new Webhook(secret).verify(body, headers))
-          assert.doesNotMatch(body + JSON.stringify(headers), /berlin|paris|caller/, 'no caller is named')
-        }
+  await t.test('endpoints added at run time receive the notifications of their caller only', async () => {
+    await addEndpoint(pool, { name: 'shop', caller: 'berlin', url: berlin.url, secrets: [secrets.berlin] })
+    await addEndpoint(pool, { name: 'shop', caller: 'paris', url: paris.url, secrets: [secrets.paris] })
+    const inUse = async (target: string) =>
+      (await instance.logs()).some(line => line.msg === 'webhook endpoint in use' && line.target === target)
+    await until(async () => (await inUse('webhook:berlin/shop')) && (await inUse('webhook:paris/shop')))
+    const own = { berlin: adasOf('berlin', 10), paris: adasOf('paris', 10) }
+    const unowned = outcomes(pipeline, 2, 'ada')
+    await producer.send([...own.berlin.records, ...own.paris.records, ...unowned.records])
+    await until(() => berlin.received.length >= 10 && paris.received.length >= 10 && erp.received.length >= 22)
+    for (const name of ['berlin', 'paris'] as const) {
+      const { received } = { berlin, paris }[name]
+      assert.deepEqual(idsOf(received), own[name].eventIDs, 'its own notifications, in order')
+      for (const { body, headers } of received) {
+        assert.ok(new Webhook(secrets[name]).verify(body, headers))
+        const others = Object.entries(secrets).filter(([other]) => other !== name)
+        for (const [, secret] of others) assert.throws(() => new Webhook(secret).verify(body, headers))
+        assert.doesNotMatch(body + JSON.stringify(headers), /berlin|paris|caller/, 'the webhook names no caller')
       }
-      const callers: string[] = erp.received.map(({ body }) => JSON.parse(body).data.caller ?? 'none')
-      const counts = [...Map.groupBy(callers, caller => caller)].map(([caller, own]) => [caller, own.length])
-      assert.deepEqual(Object.fromEntries(counts), { berlin: 10, paris: 10, none: 2 })
     }
-  )
+    const callers: string[] = erp.received.map(({ body }) => JSON.parse(body).data.caller ?? 'none')
+    const counts = [...Map.groupBy(callers, caller => caller)].map(([caller, own]) => [caller, own.length])
+    assert.deepEqual(Object.fromEntries(counts), { berlin: 10, paris: 10, none: 2 })
+  })
 
-  await t.test("a shop's endpoint that fails or asks for a pause holds up no other shop", async () => {
+  await t.test("a shop's endpoint that fails or requests a pause delays no other shop", async () => {
     for (const [status, headers] of [
       [500, {}],
       [429, { 'retry-after': '3000' }]
@@ -80,7 +80,7 @@ test('notifications of two shops with the same user ids', async t => {
     }
   })
 
-  await t.test('a record of one shop that cannot be read blocks the same user id of no other shop', async () => {
+  await t.test('an undecodable record of one shop does not block the same user id of another shop', async () => {
     forget()
     const poison = {
       ...toRecord(topics.inventoryReserved, inventoryReserved({ userID: 'ada' }), newTraceparent(), {
@@ -108,7 +108,7 @@ test('notifications of two shops with the same user ids', async t => {
   })
 
   await t.test(
-    'an endpoint that is disabled gets nothing, what waits is skipped, and it is in use again when enabled',
+    'a disabled endpoint receives nothing, its pending deliveries are skipped, and it is used again after it is enabled',
     async () => {
       forget()
       const disable = (isDisabled: boolean) =>
@@ -132,7 +132,7 @@ test('notifications of two shops with the same user ids', async t => {
     }
   )
 
-  await t.test('a changed URL and a further secret are used without a restart', async t => {
+  await t.test('a changed URL and an additional secret are used without a restart', async t => {
     forget()
     const moved = await startReceiver(t, () => ok)
     const next = newSecret()
@@ -149,7 +149,7 @@ test('notifications of two shops with the same user ids', async t => {
     for (const secret of [secrets.paris, next]) assert.ok(new Webhook(secret).verify(body, headers))
   })
 
-  await t.test("a shop's endpoint cannot lead into a network that was allowed for the operator", async t => {
+  await t.test("a shop's endpoint cannot use a network that is allowed for the operator only", async t => {
     const inside = await startReceiver(t, () => ok)
     const other = await pipeline.start(t, {
       ...{ ...settings(erp.url, secrets.erp), WEBHOOK_CALLERS_ALLOWED_NETWORKS: '', INSTANCE_ID: 'strict' }
@@ -173,7 +173,7 @@ test('notifications of two shops with the same user ids', async t => {
     for (const hidden of [...Object.values(secrets), 'whsec_', 'very-secret-path']) assert.ok(!lines.includes(hidden))
   })
 
-  await t.test('an outcome whose owner no key can be made of is a dead letter', async t => {
+  await t.test('an outcome whose owner has no valid record key becomes a dead letter', async t => {
     const event = inventoryReserved({ userID: 'berlin\u001fada' })
     const record = {
       ...toRecord(topics.inventoryReserved, { ...event, userID: 'x' }, newTraceparent()),

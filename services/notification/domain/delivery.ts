@@ -1,48 +1,52 @@
 import type { Notification } from './notification.ts'
 
 /**
- * A **delivery** is one notification on its way to one **target**: `console`, `smtp`, `webhook:erp` of the operator, or `webhook:berlin/shop` of
- * the caller `berlin`. Its states:
+ * A **delivery** is one notification to one **target**: `console`, `smtp`, `webhook:erp` (an
+ * endpoint of the operator), or `webhook:berlin/shop` (an endpoint of the caller `berlin`). Its
+ * states:
  *
- * - **due**: to be sent, at once or later
- * - **sending**: an instance has it in hand. Did that instance end, nobody knows whether it was sent
- * - **sent**: the target took it
- * - **given-up**: tried often or long enough, or refused for good; it is in the dead letters
- * - **skipped**: the target wants nothing any more
+ * - **due**: an attempt may start now or at a later time
+ * - **sending**: an instance has claimed it. If that instance crashes, it is unknown whether the
+ *   notification was sent
+ * - **sent**: the target accepted it
+ * - **given-up**: its attempts or its time are exhausted, or the target rejected it permanently; it
+ *   is a dead letter
+ * - **skipped**: the target is disabled
  *
- * The deliveries of one user of one caller to one target form a **lane**. A lane is worked on by one instance at a time, in the order of
- * the deliveries; while its first one waits to be tried again, the whole lane waits.
+ * The deliveries of one user of one caller to one target form a **delivery lane**. One instance at
+ * a time processes a delivery lane, in the order of its deliveries. While the first delivery waits
+ * for a retry, the others wait too.
  */
 export interface Delivery {
   readonly target: string
   readonly notification: Notification
   readonly traceparent: string
-  /** Attempts that failed, or of which nobody knows how they ended. */
+  /** Attempts that failed or whose result is unknown. */
   readonly attempts: number
-  /** How long ago it was accepted. */
+  /** Time since the notification was accepted. */
   readonly ageMs: number
-  /** Why the last attempt failed. */
+  /** Reason of the last failed attempt. */
   readonly lastFailure?: Failure
 }
 
 export interface Failure {
-  /** Stable, in capitals. */
+  /** Stable identifier in upper case. */
   readonly code: string
   readonly reason: string
 }
 
-/** How an attempt ended. */
+/** Result of an attempt. */
 export type Attempt =
   | { readonly kind: 'sent' }
   | ({ readonly kind: 'refused' } & Failure)
   | ({ readonly kind: 'failed'; readonly retryAfterMs?: number } & Failure)
   | { readonly kind: 'gone'; readonly reason: string }
-  /** Nobody tried: the target is switched off. */
+  /** No attempt was made, because the target is disabled. */
   | { readonly kind: 'unwanted' }
-  /** Nobody tried, and somebody else may. */
+  /** No attempt was made, and another instance may make it. */
   | { readonly kind: 'released' }
 
-/** What is to be remembered of a delivery after an attempt. */
+/** New state of a delivery after an attempt. */
 export type Settlement =
   | { readonly status: 'sent'; readonly attempts: number }
   | { readonly status: 'skipped' | 'given-up'; readonly attempts: number; readonly failure: Failure }
@@ -50,15 +54,15 @@ export type Settlement =
 
 export interface RetryPolicy {
   readonly maxAttempts: number
-  /** From when it was accepted to when it is given up. */
+  /** Maximum time from acceptance until the delivery is exhausted. */
   readonly maxAgeMs: number
   readonly firstDelayMs: number
   readonly maxDelayMs: number
-  /** Longest pause that a target can ask for (`Retry-After`). */
+  /** Longest pause that a target can request with `Retry-After`. */
   readonly maxRetryAfterMs: number
 }
 
-/** Total: every attempt settles. @param random from 0 to 1 */
+/** Returns the new state of a delivery. @param random a number from 0 to 1 */
 export function settle(
   { attempts: before, ageMs, lastFailure }: Pick<Delivery, 'attempts' | 'ageMs' | 'lastFailure'>,
   attempt: Attempt,
@@ -86,14 +90,17 @@ export function settle(
   }
 }
 
-const switchedOff: Failure = { code: 'TARGET_SWITCHED_OFF', reason: 'the target is switched off' }
+const switchedOff: Failure = { code: 'TARGET_SWITCHED_OFF', reason: 'the target is disabled' }
 
-/** Returns the pause that an attempt's target asks for, within the limit of the policy. */
+/** Returns the pause that the target requested, limited by the policy. */
 export function pauseMs(attempt: Attempt, { maxRetryAfterMs }: Pick<RetryPolicy, 'maxRetryAfterMs'>): number {
   return attempt.kind === 'failed' ? Math.min(attempt.retryAfterMs ?? 0, maxRetryAfterMs) : 0
 }
 
-/** Four times longer after each failure, up to the longest; between three quarters and all of it by chance. */
+/**
+ * Returns the delay before the next attempt. It is four times longer after each failure, up to the
+ * maximum. Jitter chooses between 75 % and 100 % of it.
+ */
 export function retryDelayMs(
   failures: number,
   { firstDelayMs, maxDelayMs }: Pick<RetryPolicy, 'firstDelayMs' | 'maxDelayMs'>,

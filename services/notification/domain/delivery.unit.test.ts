@@ -33,7 +33,7 @@ const anyAttempt: fc.Arbitrary<Attempt> = fc.oneof(
   fc.record({ kind: fc.constant('gone'), reason: fc.string() })
 ) as fc.Arbitrary<Attempt>
 
-test('what was taken is sent, what is refused is given up, what nobody wants is skipped', () => {
+test('a delivery that the target accepts is sent, a rejected one is not retried, and one to a disabled target is skipped', () => {
   assert.deepEqual(settle(fresh, { kind: 'sent' }, policy, 0), { status: 'sent', attempts: 1 })
   const failure = { code: 'SMTP_550', reason: 'no such mailbox' }
   assert.deepEqual(settle(fresh, { kind: 'refused', ...failure }, policy, 0), {
@@ -45,7 +45,7 @@ test('what was taken is sent, what is refused is given up, what nobody wants is 
   assert.equal(settle(fresh, { kind: 'unwanted' }, policy, 0).status, 'skipped')
 })
 
-test('the usual schedule begins after seconds, goes on for days, and ends', () => {
+test('the default retry schedule begins after seconds, continues for days, and ends', () => {
   const delays: number[] = []
   for (let attempts = 0, ageMs = 0; ; attempts++) {
     const settlement = settle({ attempts, ageMs }, failed, policy, 1)
@@ -60,7 +60,7 @@ test('the usual schedule begins after seconds, goes on for days, and ends', () =
   assert.ok(totalMs > 60 * hourMs && totalMs <= 72 * hourMs, `${totalMs / minute} min`)
 })
 
-test('a delay is between three quarters and all of four times the one before, up to the longest', () => {
+test('a retry delay is 75 % to 100 % of four times the previous one, up to the maximum', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 2_000 }), anyPolicy, random, (failures, policy, random) => {
       const whole = Math.min(policy.maxDelayMs, policy.firstDelayMs * 4 ** Math.min(failures - 1, 100))
@@ -70,7 +70,7 @@ test('a delay is between three quarters and all of four times the one before, up
   )
 })
 
-test('a pause that the target asks for is kept up to its own maximum, which is longer than the longest delay', () => {
+test('a requested pause is kept up to its own maximum, which is longer than the maximum delay', () => {
   fc.assert(
     fc.property(fc.nat(100 * hourMs), random, (retryAfterMs, random) => {
       const settlement = settle(fresh, { ...failed, retryAfterMs } as Attempt, policy, random)
@@ -82,7 +82,7 @@ test('a pause that the target asks for is kept up to its own maximum, which is l
   )
 })
 
-test('every sequence of failures is given up, not after the most attempts, and never to be tried after the longest age', () => {
+test('a delivery that always fails is exhausted within the maximum attempts, and no retry is due after the maximum age', () => {
   fc.assert(
     fc.property(anyPolicy, random, (policy, random) => {
       let ageMs = 0
@@ -103,7 +103,7 @@ test('every sequence of failures is given up, not after the most attempts, and n
   )
 })
 
-test('attempts never count down, and are counted exactly when somebody tried', () => {
+test('the number of attempts never decreases, and increases only when an attempt was made', () => {
   fc.assert(
     fc.property(fc.nat(1_000), fc.nat(), anyAttempt, random, (attempts, ageMs, attempt, random) => {
       const settlement = settle({ attempts, ageMs }, attempt, policy, random)
@@ -113,7 +113,7 @@ test('attempts never count down, and are counted exactly when somebody tried', (
   )
 })
 
-test('what is given back untried is due at once, with what went wrong before', () => {
+test('a delivery that is released without an attempt is due immediately and keeps its last failure', () => {
   const failure = { code: 'TIMEOUT', reason: 'no answer' }
   assert.deepEqual(settle({ attempts: 3, ageMs: 1e12, lastFailure: failure }, { kind: 'released' }, policy, 0), {
     status: 'due',
@@ -123,7 +123,7 @@ test('what is given back untried is due at once, with what went wrong before', (
   })
 })
 
-test('a pause that ends behind the longest age gives the delivery up', () => {
+test('a delivery is exhausted if the requested pause ends after its maximum age', () => {
   const asked: Attempt = { ...failed, retryAfterMs: 24 * hourMs } as Attempt
   assert.equal(settle({ attempts: 0, ageMs: 48 * hourMs }, asked, policy, 1).status, 'due')
   assert.equal(settle({ attempts: 0, ageMs: 48 * hourMs + 1 }, asked, policy, 1).status, 'given-up')

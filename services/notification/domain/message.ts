@@ -3,18 +3,18 @@ import { german } from './wording/de.ts'
 import { english } from './wording/en.ts'
 import type { Wording, Words } from './wording/words.ts'
 
-/** Every language by its tag (BCP 47), as it stands in NOTIFICATION_LOCALE. */
+/** Wordings by language tag (BCP 47); the tags are the values of NOTIFICATION_LOCALE. */
 const wordings = { en: english, de: german } satisfies Record<string, Wording>
 
 export type Locale = keyof typeof wordings
 
 export const locales = Object.keys(wordings) as Locale[]
 
-/** A notification as somebody reads it. */
+/** A notification as text for a person. */
 export interface Message {
   readonly subject: string
   readonly text: string
-  /** A whole document. */
+  /** A complete HTML document. */
   readonly html: string
 }
 
@@ -24,12 +24,15 @@ export function messageFor(notification: Notification, locale: Locale): Message 
 }
 
 function wordsFor(notification: Notification, wording: Wording): Words {
-  // The compiler cannot see that the words are those of the notification's own kind.
+  // The compiler cannot infer that the wording and the notification have the same kind.
   const { subject, introduction, lines } = wording[notification.kind](notification as never)
   return { subject, introduction: readable(introduction), lines: lines.map(readable) }
 }
 
-/** Control characters, line breaks among them, and what turns the direction of writing: nobody's SKU needs them. */
+/**
+ * Replaces control characters (including line breaks) and characters that change the writing
+ * direction. No legitimate SKU contains them.
+ */
 function readable(text: string): string {
   return text.replace(
     /[\p{Cc}\p{Cs}\p{Noncharacter_Code_Point}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu,

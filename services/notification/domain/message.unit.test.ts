@@ -37,7 +37,7 @@ const anyNotification = fc
   .map(notificationFor)
 const anyLocale = fc.constantFrom(...locales)
 
-/** Texts that somebody would try, and any other. */
+/** Typical injection attempts, and arbitrary strings. */
 const hostile = fc.oneof(
   fc.constantFrom(
     '<script>alert(1)</script>',
@@ -67,7 +67,7 @@ const hostileNotification = fc
     )
   )
 
-test('a confirmed order is worded line by line, in English and in German', () => {
+test('a confirmed order is described line by line in English and in German', () => {
   const { subject, text } = messageFor(confirmed, 'en')
   assert.equal(subject, 'Order confirmed')
   assert.equal(text, 'Your order o-1 is confirmed:\n2 × MUG-WHITE\n1 × TEA <GREEN> & "MILK"')
@@ -76,7 +76,7 @@ test('a confirmed order is worded line by line, in English and in German', () =>
   assert.equal(german.text, 'Ihre Bestellung o-1 ist bestätigt:\n2 × MUG-WHITE\n1 × TEA <GREEN> & "MILK"')
 })
 
-test('an order that is out of stock is worded with what was short, in English and in German', () => {
+test('an order that is out of stock is described with its shortages in English and in German', () => {
   assert.equal(
     messageFor(short, 'en').text,
     'Nothing of your order o-2 is reserved, because stock is short:\nMUG-WHITE: 9 ordered, 4 left'
@@ -87,7 +87,7 @@ test('an order that is out of stock is worded with what was short, in English an
   )
 })
 
-test('an order with a SKU that is not kept in stock says so, line by line, in English and in German', () => {
+test('an order with an unknown SKU is described line by line in English and in German', () => {
   const shortages = [
     { sku: 'UNICORN', requested: 1, available: 0, reason: 'UNKNOWN_SKU' },
     { sku: 'MUG-WHITE', requested: 9, available: 4, reason: 'OUT_OF_STOCK' }
@@ -104,13 +104,13 @@ test('an order with a SKU that is not kept in stock says so, line by line, in En
   )
 })
 
-test('an order that failed for another reason is worded without it, in English and in German', () => {
+test('an order with an unknown failure reason is described without the reason in English and in German', () => {
   const notification = notificationFor(inventoryFailed({ orderID: 'o-2', reason: 'NEW_REASON', shortages: [] }))
   assert.equal(messageFor(notification, 'en').text, 'Nothing of your order o-2 is reserved.')
   assert.equal(messageFor(notification, 'de').text, 'Von Ihrer Bestellung o-2 ist nichts reserviert.')
 })
 
-test('an order that is held, cancelled or expired is worded in English and in German', () => {
+test('held, cancelled and expired orders are described in English and in German', () => {
   const items = [{ sku: 'MUG-WHITE', quantity: 2 }]
   const fields = { orderID: 'o-3', items }
   const texts = (given: Parameters<typeof notificationFor>[0]) =>
@@ -133,13 +133,13 @@ test('an order that is held, cancelled or expired is worded in English and in Ge
   ])
 })
 
-test('the HTML is a whole document in its language, with what users wrote escaped', () => {
+test('the HTML is a complete document in its language, and user input in it is escaped', () => {
   const { html } = messageFor(confirmed, 'de')
   assert.ok(html.startsWith('<!doctype html><html lang="de">'))
   assert.ok(html.includes('<li>1 × TEA &lt;GREEN&gt; &amp; &quot;MILK&quot;</li>'))
 })
 
-test('whatever users wrote, the HTML has our tags and no others, and no entity that was not made by escaping', () => {
+test('for any user input, the HTML contains only known tags and only entities from escaping', () => {
   const ourTags = /<!doctype html>|<html lang="[a-z]{2}">|<meta charset="utf-8">|<\/?(?:html|head|title|body|p|ul|li)>/g
   const entity = /&(?:amp|lt|gt|quot|#39);/g
   fc.assert(
@@ -153,7 +153,7 @@ test('whatever users wrote, the HTML has our tags and no others, and no entity t
   )
 })
 
-test('a subject never holds anything that a user wrote, and a line of text is a line of the order', () => {
+test('a subject never contains user input, and each line of the text is a line of the order', () => {
   fc.assert(
     fc.property(fc.oneof(hostileNotification, anyNotification), anyLocale, (notification, locale) => {
       const { subject, text } = messageFor(notification, locale)
@@ -166,7 +166,7 @@ test('a subject never holds anything that a user wrote, and a line of text is a 
   )
 })
 
-test('escaping loses nothing', () => {
+test('escaping is reversible', () => {
   const characters: Record<string, string> = { '&amp;': '&', '&lt;': '<', '&gt;': '>', '&quot;': '"', '&#39;': "'" }
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), text => {

@@ -10,17 +10,17 @@ import {
   settlementName
 } from '@orderly/contracts'
 
-/** What users are told of: the outcome of an order, and what became of it later. */
+/** An event that users are notified about: the outcome of an order, or a later change. */
 export type Result = InventoryReserved | InventoryFailed | InventoryConfirmed | InventoryReleased
 
 interface About {
-  /** The id of the event it tells of: the same however often it is sent. */
+  /** Event id; the same for every attempt. */
   readonly id: string
   readonly orderID: string
   readonly userID: string
-  /** The caller that placed the order; absent for an order without one. */
+  /** Caller that placed the order; absent for an order without one. */
   readonly caller?: string
-  /** When what it tells of was decided. */
+  /** Time of the decision. */
   readonly decidedAtMs: number
 }
 
@@ -28,10 +28,13 @@ interface AboutItems extends About {
   readonly items: InventoryReserved['items']
 }
 
-/** An order without a hold is complete then. */
+/** The order was reserved. An order without a hold needs no confirmation. */
 export interface OrderReserved extends AboutItems {
   readonly kind: 'order-reserved'
-  /** End of the hold (ISO 8601), by which the order must be confirmed; absent for an order without one. */
+  /**
+   * End of the hold (ISO 8601), by which the order must be confirmed; absent for an order without a
+   * hold.
+   */
   readonly holdUntil?: string
 }
 
@@ -40,24 +43,27 @@ export interface OrderConfirmed extends AboutItems {
   readonly kind: 'order-confirmed'
 }
 
-/** Without items when it was cancelled before anything was reserved. */
+/** A cancellation; `items` is empty if the order was cancelled before anything was reserved. */
 export interface OrderCancelled extends AboutItems {
   readonly kind: 'order-cancelled'
 }
 
-/** The hold ended before it was confirmed. */
+/** The hold ended without a confirmation. */
 export interface OrderExpired extends AboutItems {
   readonly kind: 'order-expired'
 }
 
 export interface OrderFailed extends About {
   readonly kind: 'order-failed'
-  /** One of `failureReasons`, or one that this version does not know. */
+  /** A value of `failureReasons`, or a reason that this version does not know. */
   readonly reason: string
   readonly shortages: readonly Shortage[]
 }
 
-/** A change of an order's status, in no language yet. The kind is `order-` and the status. */
+/**
+ * A change of an order's status, independent of language. The kind is `order-` followed by the
+ * status.
+ */
 export type Notification = OrderReserved | OrderConfirmed | OrderFailed | OrderCancelled | OrderExpired
 
 export type NotificationKind = Notification['kind']

@@ -20,7 +20,7 @@ const anyResult = fc.oneof(
   anyInventoryReleased()
 )
 
-test('a reserved order without a hold is reserved, with its lines', () => {
+test('an order without a hold becomes a notification of the kind order-reserved with its lines', () => {
   const items = [
     { sku: 'MUG-WHITE', quantity: 2 },
     { sku: 'TEA-GREEN', quantity: 1 }
@@ -36,7 +36,7 @@ test('a reserved order without a hold is reserved, with its lines', () => {
   })
 })
 
-test('a failed order has its reason and the SKUs that were short', () => {
+test('a failed order becomes a notification with its reason and its shortages', () => {
   const shortages = [{ sku: 'MUG-WHITE', requested: 9, available: 4, reason: 'OUT_OF_STOCK' }]
   const outcome = inventoryFailed({ orderID: 'o-2', userID: 'ada', shortages, decidedAtMs: 7 })
   assert.deepEqual(notificationFor(outcome), {
@@ -50,7 +50,7 @@ test('a failed order has its reason and the SKUs that were short', () => {
   })
 })
 
-test('an order with a hold is reserved until its end, then confirmed, each under the id of its event', () => {
+test('a hold becomes a reservation with its end time, then a confirmation, each with the id of its event', () => {
   const held = notificationFor(inventoryReserved({ orderID: 'o-3', holdUntilMs: 1_700_000_000_123 }))
   assert.ok(held.kind === 'order-reserved')
   assert.deepEqual([held.id, held.holdUntil], ['InventoryReserved-o-3', '2023-11-14T22:13:20.123Z'])
@@ -61,7 +61,7 @@ test('an order with a hold is reserved until its end, then confirmed, each under
   )
 })
 
-test('a released order is cancelled or expired; one that was cancelled before it was decided is cancelled, with nothing in it', () => {
+test('a release becomes order-cancelled or order-expired, and a failure by early cancel becomes order-cancelled without items', () => {
   const kinds = ['cancelled', 'expired', 'some cause to come'].map(
     cause => notificationFor(inventoryReleased({ cause })).kind
   )
@@ -77,7 +77,7 @@ test('a released order is cancelled or expired; one that was cancelled before it
   })
 })
 
-test('the same outcome always becomes the same notification, to the user of the order', () => {
+test('equal outcomes become equal notifications, to the user of the order', () => {
   fc.assert(
     fc.property(anyResult, outcome => {
       const notification = notificationFor(outcome)
@@ -90,7 +90,7 @@ test('the same outcome always becomes the same notification, to the user of the 
   )
 })
 
-test('a failure keeps its reason, also one that this version does not know', () => {
+test('a failure keeps its reason even if this version does not know it', () => {
   for (const reason of ['OUT_OF_STOCK', 'UNKNOWN_SKU', 'NEW_REASON', 'toString']) {
     const notification = notificationFor(inventoryFailed({ reason }))
     assert.deepEqual([notification.kind, 'reason' in notification && notification.reason], ['order-failed', reason])

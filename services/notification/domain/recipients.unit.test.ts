@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { notificationFor } from './notification.ts'
 import { targetsFor } from './recipients.ts'
 
-test('a notification has the targets of its caller and those of the operator, and no others', () => {
+test('a notification is sent to the targets of its caller and of the operator, and to no others', () => {
   const caller = fc.constantFrom(undefined, 'berlin', 'paris', 'rome')
   fc.assert(
     fc.property(fc.array(caller), caller, (owners, caller) => {

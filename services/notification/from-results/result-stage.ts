@@ -9,12 +9,15 @@ export interface AcceptedResult {
   readonly traceparent: string
 }
 
-/** Resolves when all of them are remembered, and with them the positions. Every call for one event carries the same notification. */
+/**
+ * Stores notifications and positions together; resolves when both are stored. Repeated calls for
+ * one event pass the same notification.
+ */
 export type Accept = (results: readonly AcceptedResult[], positions: readonly PositionAdvance[]) => Promise<void>
 
 /**
- * All results in one group. What is to be told is remembered, batch by batch, before the offsets are committed; sending
- * comes after and holds up no partition.
+ * Creates the stage that reads all result topics in one group. It stores the notifications of each
+ * batch before the offsets are committed. Sending happens later and blocks no partition.
  */
 export function resultStage(topics: Pick<Topics, keyof typeof resultTopics>, accept: Accept): Stage<Result> {
   const { inventoryReserved, inventoryFailed, inventoryConfirmed, inventoryReleased } = topics
@@ -35,7 +38,10 @@ export function resultStage(topics: Pick<Topics, keyof typeof resultTopics>, acc
   }
 }
 
-/** @throws ContractError `EVENT_INVALID` for an owner that no key can be made of: the record is a dead letter */
+/**
+ * @throws ContractError `EVENT_INVALID` if no record key can be built from the owner; the record
+ * becomes a dead letter
+ */
 function toNotification({ event, headers }: StageRecord<Result>): Notification {
   const notification = notificationFor(event, callerOf(headers))
   recordKey(notification)
@@ -43,8 +49,9 @@ function toNotification({ event, headers }: StageRecord<Result>): Notification {
 }
 
 /**
- * What happened to an order one after the other may be read in another sequence, as each has its own topic. What is here of one order is told as it
- * happened; what is not here is not waited for, as it may have been told long ago. All others keep their sequence.
+ * Sorts the events of each order within a batch. Each kind of event has its own topic, so they may
+ * be read out of order. Events that are missing from the batch are not awaited, because they may
+ * have been processed long ago. The order of all other records is unchanged.
  */
 function asTheyHappened(records: readonly StageRecord<Result>[]): readonly StageRecord<Result>[] {
   const steps = records.map((record, index) => ({ record, index, step: stepOf(record.event) }))

@@ -17,7 +17,7 @@ import { type Accept, type AcceptedResult, resultStage } from './result-stage.ts
 const topics = await connectTopics(createInMemoryRegistry())
 const logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 
-/** Runs the stage until it has committed this many records. */
+/** Runs the stage until it has committed `records` records. */
 async function process(t: TestContext, broker: InMemoryBroker, records: number, accept: Accept): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
   let left = records
@@ -45,7 +45,7 @@ function collector() {
   return { accepted, accept }
 }
 
-test('every outcome of either topic is accepted, in the trace of its order', async t => {
+test('outcomes of all topics are accepted with the trace of their order', async t => {
   const traceparent = newTraceparent()
   const reserved = inventoryReserved()
   const failed = inventoryFailed()
@@ -69,7 +69,7 @@ test('every outcome of either topic is accepted, in the trace of its order', asy
   )
 })
 
-test("one user's notifications are accepted in the order of the outcomes", async t => {
+test('the notifications of one user are accepted in the order of the outcomes', async t => {
   const outcomes = Array.from({ length: 20 }, () => inventoryReserved({ userID: 'ada' }))
   const broker = await brokerWith(...outcomes.map(event => toRecord(topics.inventoryReserved, event, newTraceparent())))
   const { accepted, accept } = collector()
@@ -80,7 +80,7 @@ test("one user's notifications are accepted in the order of the outcomes", async
   )
 })
 
-test('what is read of an order before what happened first is told behind it, and at once when that is not there', async () => {
+test('events of one order that are read out of order are accepted in order, and do not wait for events outside the batch', async () => {
   const at = (topic: string, event: Result) => {
     return {
       ...{ topic, partition: 0, offset: 0n, topicID: undefined, timestampMs: 0 },
@@ -110,7 +110,7 @@ test('what is read of an order before what happened first is told behind it, and
   )
 })
 
-test('while the ledger is away, outcomes wait, and come again under the same ids', async t => {
+test('while the delivery table is unavailable, outcomes are retried with the same ids', async t => {
   const broker = await brokerWith(toRecord(topics.inventoryReserved, inventoryReserved(), newTraceparent()))
   const ids: string[] = []
   await process(t, broker, 1, async outcomes => {
@@ -121,7 +121,7 @@ test('while the ledger is away, outcomes wait, and come again under the same ids
   assert.equal(new Set(ids).size, 1)
 })
 
-test('an outcome that cannot be remembered or read is parked with the reason, and the next one is accepted', async t => {
+test('an outcome that cannot be stored or decoded becomes a dead letter with the reason, and the next one is accepted', async t => {
   const refused = inventoryReserved()
   const next = inventoryReserved()
   const broker = createInMemoryBroker({ partitions: 1 })

@@ -1,11 +1,14 @@
 import { runStatement } from '@orderly/postgres'
 import type { Pool } from 'pg'
 
-/** A webhook endpoint as it is stored; it may be wrong in any way. Neither its URL nor its secrets belong into a log. */
+/** A webhook endpoint as stored, not validated. Its URL and secrets must not be logged. */
 export interface StoredEndpoint {
   readonly target: string
   readonly name: string
-  /** The caller whose notifications it gets; undefined: it is the operator's and gets those of all callers. */
+  /**
+   * Caller whose notifications it receives; undefined for an endpoint of the operator, which
+   * receives those of all callers.
+   */
   readonly caller?: string
   readonly url: string
   readonly secrets: readonly string[]

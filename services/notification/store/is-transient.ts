@@ -1,8 +1,9 @@
 import { isPostgresDataError, isPostgresServerError, isTransientPostgresError } from '@orderly/postgres'
 
 /**
- * Whether outcomes wait for the ledger instead of being parked: for everything but values that Postgres cannot hold. A
- * revoked right or a missing table is nobody's notification's fault.
+ * Returns true if outcomes must wait for the delivery table instead of becoming dead letters. This
+ * holds for every database error except values that Postgres cannot store: a missing privilege or
+ * table is not the fault of a record.
  */
 export function isTransient(error: unknown): boolean {
   if (isTransientPostgresError(error)) return true

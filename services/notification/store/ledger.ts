@@ -3,7 +3,7 @@ import type { Delivery, Settlement } from '../domain/delivery.ts'
 import type { Notification } from '../domain/notification.ts'
 import type { Recipient } from '../domain/recipients.ts'
 
-/** What is to be told, as it comes from the topics. */
+/** A notification as read from the topics, with its trace context. */
 export interface AcceptedNotification {
   readonly notification: Notification
   readonly traceparent: string
@@ -11,42 +11,47 @@ export interface AcceptedNotification {
 
 export interface TargetAddress {
   readonly target: string
-  /** Stands for where the target leads to, without telling it. */
+  /** Hash of the target's address, which does not reveal the address. */
   readonly fingerprint: string
 }
 
 export interface Accepted {
-  /** How many deliveries were known already. */
+  /** Deliveries that already existed. */
   readonly duplicates: number
-  /** The targets of those that were not. */
+  /** Targets of the new deliveries. */
   readonly targets: ReadonlySet<string>
 }
 
-/** Deliveries that an instance has in hand until it settles them, or its lease ends. */
+/** Deliveries that an instance has claimed until it stores their results or its lease ends. */
 export interface Claim {
-  /** The deliveries of one lane follow each other in their order. */
+  /** The deliveries of one delivery lane are adjacent and in order. */
   readonly deliveries: readonly ClaimedDelivery[]
-  /** The target wants nothing any more. */
+  /** True if the target is disabled. */
   readonly isSwitchedOff: boolean
-  /** There were as many lanes as were wanted, so more may be due. */
+  /** True if `maxLanes` delivery lanes were claimed, so that more may be due. */
   readonly isLimited: boolean
-  /** For how long the target has asked to be left alone; nothing is claimed until then. */
+  /** Remaining pause that the target requested; nothing is claimed until it ends. */
   readonly pausedMs: number
 }
 
 export interface ClaimedDelivery extends Delivery {
-  /** Names the claim: who comes with an old one changes nothing but what was really sent. */
+  /**
+   * Identifies the claim. A stale claim can settle nothing, except that a notification was sent.
+   */
   readonly claim: string
 }
 
 export interface ClaimOptions {
   readonly instanceID: string
-  /** Lanes at most. */
+  /** Maximum number of delivery lanes. */
   readonly maxLanes: number
-  /** Deliveries of each of them at most. */
+  /** Maximum number of deliveries per delivery lane. */
   readonly maxPerLane: number
   readonly leaseMs: number
-  /** Only what has been due for longer than this, and so belongs to nobody. */
+  /**
+   * Claims only deliveries that have been due for longer than this, because their target has no
+   * delivery loop any more.
+   */
   readonly overdueMs?: number
 }
 
@@ -55,7 +60,7 @@ export interface SettledDelivery {
   readonly settlement: Settlement
 }
 
-/** A lane that is given back. */
+/** A delivery lane whose claim ends. */
 export interface FreedLane {
   readonly target: string
   readonly caller?: string | undefined
@@ -71,40 +76,58 @@ export interface TargetBacklog {
   readonly oldestAgeMs: number
 }
 
-/** Remembers every delivery and what became of it. Each method is atomic, also among several instances. */
+/** Stores every delivery and its result. Each method is atomic, including across instances. */
 export interface Ledger {
   /**
-  /**
-   * Makes a delivery due for each notification and each of its recipients; those of one lane in the order in which they are
-   * given. A pair that it has already stays as it is. Saves the positions in the same transaction.
-   * @throws PositionConflictError, and adds nothing, when a position cannot be saved
+   * Adds a due delivery for each notification and each of its recipients, in the given order within
+   * each delivery lane. A delivery that exists is unchanged. The positions are saved in the same
+   * transaction.
+   * @throws PositionConflictError, and adds nothing, if a position cannot be saved
    */
   accept(
     notifications: readonly AcceptedNotification[],
     recipients: readonly Recipient[],
     positions?: readonly PositionAdvance[]
   ): Promise<Accepted>
-  /** Registers where the targets lead to. When that has changed, a target is not switched off or paused any more. */
+  /**
+   * Registers the addresses of targets. If an address has changed, its target is enabled and its
+   * pause ends.
+   */
   register(targets: readonly TargetAddress[]): Promise<void>
-  /** Notes that an instance has these targets. One that is not noted for five minutes while others are was removed. */
+  /**
+   * Records that an instance uses these targets. A target counts as removed if it was not recorded
+   * for five minutes while others were.
+   */
   see(targets: readonly string[]): Promise<void>
-  /** Takes lanes that are due in hand, the longest due first. */
+  /** Claims due delivery lanes, those that are due longest first. */
   claim(target: string, options: ClaimOptions): Promise<Claim>
-  /** Remembers attempts, and gives lanes back. @returns the targets of those lanes that have more to do */
+  /**
+   * Stores the results of attempts and releases delivery lanes. @returns the targets of released
+   * lanes that have more deliveries
+   */
   settle(deliveries: readonly SettledDelivery[], lanes: readonly FreedLane[]): Promise<ReadonlySet<string>>
-  /** Nothing is sent to it any more; unless it leads somewhere else by now. */
+  /** Disables a target, unless its address has changed in the meantime. */
   switchOff(address: TargetAddress, reason: string): Promise<void>
-  /** Leaves the target alone for a while, for all instances and across restarts; unless it leads somewhere else by now. */
+  /**
+   * Pauses a target for all instances and across restarts, unless its address has changed in the
+   * meantime.
+   */
   pause(address: TargetAddress, pauseMs: number): Promise<void>
-  /** The targets that have lanes which are due. */
+  /** Returns the targets that have due delivery lanes. */
   dueTargets(): Promise<readonly string[]>
-  /** What an earlier run of this instance had in hand is due again. @returns how many lanes that were */
+  /**
+   * Makes everything that an earlier run of this instance had claimed due again. @returns the
+   * number of delivery lanes
+   */
   releaseClaims(instanceID: string): Promise<number>
-  /** Every target that has deliveries waiting. */
+  /** Returns the number and age of unsettled deliveries per target. */
   backlog(): Promise<readonly TargetBacklog[]>
   switchedOff(): Promise<readonly string[]>
-  /** Makes lanes for due deliveries that have none, as after a change by hand. @returns how many */
+  /**
+   * Creates delivery lanes for due deliveries that have none, for example after a manual change.
+   * @returns their number
+   */
   repairLanes(): Promise<number>
-  /** Forgets deliveries that are settled and were accepted this long ago. @returns how many */
+  /** Deletes settled deliveries that were accepted longer ago than this. @returns their number */
   prune(olderThanMs: number): Promise<number>
 }

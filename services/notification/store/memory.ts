@@ -21,7 +21,7 @@ interface Lane {
   instanceID?: string
 }
 
-/** Lasts as long as the process. For tests. */
+/** Creates a delivery table in memory, for tests. */
 export function createMemoryLedger(nowMs: () => number = Date.now): Ledger {
   const rows = new Map<string, Row>()
   const lanes = new Map<string, Lane>()

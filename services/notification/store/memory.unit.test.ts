@@ -1,4 +1,4 @@
 import { createMemoryLedger } from './memory.ts'
 import { testLedger } from './testing/ledger-contract.ts'
 
-testLedger('the ledger in memory', async (_t, nowMs) => createMemoryLedger(nowMs))
+testLedger('delivery table in memory', async (_t, nowMs) => createMemoryLedger(nowMs))

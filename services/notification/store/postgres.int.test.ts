@@ -12,7 +12,7 @@ const database = await createNotificationDatabase({ after })
 const pool = database.open()
 
 testLedger(
-  'the ledger in Postgres',
+  'delivery table in Postgres',
   async (_t, nowMs) => {
     await emptyLedger(pool)
     return createPostgresLedger(pool, { nowMs })
@@ -32,7 +32,7 @@ function sentAndFreed({ deliveries }: Claim): Parameters<Ledger['settle']> {
   ]
 }
 
-test('without another clock, time is that of the database', async () => {
+test('without a test clock, the delivery table uses the time of the database', async () => {
   await emptyLedger(pool)
   const ledger = createPostgresLedger(pool)
   await ledger.accept(accepted(notification()), ofAll('console'))
@@ -42,7 +42,7 @@ test('without another clock, time is that of the database', async () => {
   assert.deepEqual((await ledger.claim('console', options)).deliveries, [])
 })
 
-test('instances that accept the same events, claim and settle at the same time share them without taking one twice', async () => {
+test('concurrent instances that accept, claim and settle the same events claim no delivery twice', async () => {
   await emptyLedger(pool)
   const given = Array.from({ length: 600 }, (_, index) => notification({ userID: `user-${index % 41}` }))
   const ledgers = [1, 2, 3].map(() => createPostgresLedger(database.open()))
@@ -79,7 +79,7 @@ const pasts = {
   'on a table that was all dead rows when it was analyzed': 'ANALYZE'
 }
 for (const [past, upkeep] of Object.entries(pasts)) {
-  test(`what a claim and its settling read does not grow with what waits, though their plans were made ${past}`, async () => {
+  test(`with plans made ${past}, the cost of a claim and its settling does not grow with the backlog`, async () => {
     await emptyLedger(pool)
     const own = database.open({ maxConnections: 1 })
     const ledger = createPostgresLedger(own)
@@ -95,7 +95,10 @@ for (const [past, upkeep] of Object.entries(pasts)) {
         await ledger.settle(...sentAndFreed(claim))
       }
     }
-    /** Entries of indexes, by the session under test; others see them when it has told them. */
+    /**
+     * Returns how many index entries the session under test has read. Other sessions see them after
+     * it has reported its statistics.
+     */
     async function entriesRead(): Promise<Map<string, number>> {
       await own.query('SELECT pg_stat_force_next_flush()')
       const { rows } = await pool.query(`SELECT indexrelname AS index, idx_tup_read AS entries FROM pg_stat_user_indexes
@@ -107,7 +110,7 @@ for (const [past, upkeep] of Object.entries(pasts)) {
       await sendAll(1_000)
       for (const table of ['deliveries', 'lanes']) await pool.query(`${upkeep} notification.${table}`)
     }
-    // From the sixth time on Postgres may keep one plan for all times.
+    // From the sixth execution on, Postgres may keep a generic plan.
     for (let times = 0; times < 10; times++) {
       await accept(2)
       await sendAll(10)
@@ -124,13 +127,14 @@ for (const [past, upkeep] of Object.entries(pasts)) {
   })
 }
 
-test('a delivery that is accepted while its lane is being given back is not forgotten', async () => {
+test('a delivery that is accepted while its delivery lane is released is not lost', async () => {
   await emptyLedger(pool)
   const ledger = createPostgresLedger(pool)
   const [first, second] = [notification({ userID: 'ada' }), notification({ userID: 'ada' })]
   await ledger.accept(accepted(first), ofAll('console'))
   const claim = await ledger.claim('console', options)
-  // Whoever gives the lane back waits for this transaction, which has locked it and adds to it.
+  // Releasing the lane waits for this transaction, which has locked the lane and adds a delivery to
+  // it.
   const observer = database.open()
   const settling = await inTransaction(database.open(), async client => {
     await client.query('SELECT FROM notification.lanes FOR UPDATE')
@@ -153,7 +157,7 @@ test('a delivery that is accepted while its lane is being given back is not forg
   )
 })
 
-test('deliveries that were made due again by hand are found', async () => {
+test('deliveries that were made due manually are found', async () => {
   await emptyLedger(pool)
   const ledger = createPostgresLedger(pool)
   const given = notification()
@@ -167,7 +171,7 @@ test('deliveries that were made due again by hand are found', async () => {
   assert.equal((await ledger.claim('console', options)).deliveries.length, 1)
 })
 
-test('a notification that Postgres cannot hold is refused for good, and nothing of its batch is kept', async () => {
+test('a notification that Postgres cannot store is rejected permanently, and nothing of its batch is stored', async () => {
   await emptyLedger(pool)
   const ledger = createPostgresLedger(pool)
   const batch = accepted(notification(), notification({ userID: 'a\0b' }))
@@ -175,7 +179,7 @@ test('a notification that Postgres cannot hold is refused for good, and nothing 
   assert.deepEqual(await ledger.backlog(), [])
 })
 
-test('statements that were prepared on empty tables do not read them from end to end when they have grown', async () => {
+test('statements prepared on empty tables do not scan the tables sequentially after they have grown', async () => {
   await emptyLedger(pool)
   const single = database.open({ maxConnections: 1 })
   const ledger = createPostgresLedger(single)

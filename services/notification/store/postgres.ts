@@ -9,11 +9,14 @@ import * as statements from './statements.ts'
 const prunedAtOnce = 5_000
 
 /**
- * The ledger in the schema `notification`.
+ * Creates the delivery table in the schema `notification`.
  *
- * A lane's row is its lock. Who claims it writes a fresh id into it (`SKIP LOCKED`, so that instances do not wait for each
- * other) and how long that holds; who settles says that id again. Everything that asks whether a lane has more to do asks
- * in a statement after the one that locked the lane: then it sees what others committed, and they wait for what it decides.
+ * The row of a delivery lane is its lock. An instance claims the lane by writing a new claim id and
+ * the end of its lease into the row. `SKIP LOCKED` keeps instances from waiting for each other. To
+ * settle deliveries, the instance presents the same claim id.
+ *
+ * A statement that checks for remaining deliveries runs after the statement that locked the lane.
+ * It therefore sees what other transactions committed, and they wait for its result.
  */
 export function createPostgresLedger(
   pool: Pool,
@@ -121,7 +124,10 @@ export function createPostgresLedger(
   }
 }
 
-/** Locks are taken in order, so this is for what nobody thought of. */
+/**
+ * Retries conflicts as a safety net. Locks are acquired in a fixed order, so conflicts are not
+ * expected.
+ */
 function untilUncontested<Result>(work: () => Promise<Result>): Promise<Result> {
   return retryTransient(work, { isTransient: isPostgresConflict, attempts: 10, firstDelayMs: 2, maxDelayMs: 200 })
 }

@@ -1,7 +1,9 @@
 import { fileURLToPath } from 'node:url'
 import type { DatabaseSchema } from '@orderly/postgres'
 
-/** The schema `notification`, with who may do what in it. A new table gets its grants here. */
+/**
+ * The schema `notification` with the privileges of each role. A new table needs its grants here.
+ */
 export const ledgerSchema: DatabaseSchema = {
   schema: 'notification',
   directory: fileURLToPath(new URL('migrations', import.meta.url)),
@@ -15,7 +17,8 @@ export const ledgerSchema: DatabaseSchema = {
       positions: 'SELECT, INSERT, UPDATE',
       incidents: 'SELECT, INSERT'
     },
-    // Operators manage webhook endpoints, acknowledge incidents, and make deliveries due again by replays of dead letters.
+    // Operators manage webhook endpoints, acknowledge incidents, and make deliveries due again by
+    // replaying dead letters.
     orderly_operator: {
       deliveries: 'SELECT, UPDATE',
       lanes: 'SELECT, INSERT, UPDATE, DELETE',
@@ -29,10 +32,10 @@ export const ledgerSchema: DatabaseSchema = {
 }
 
 /**
- * Settings for `createPool`. Every statement of the ledger looks up a few rows by their keys, in tables that are nearly empty at
- * one time and hold tens of thousands of rows a minute later, before anything is analyzed. So nothing is read from end to end,
- * collected in a bitmap to be sorted, or joined as a whole. Every execution is planned for the tables as they are then, because
- * a plan from a quiet time is a bad one in the next rush.
+ * Session settings for `createPool`. Every statement looks up a few rows by key. The tables are
+ * almost empty at one time and hold tens of thousands of rows a minute later, before an ANALYZE
+ * runs. So sequential scans, bitmap scans, and hash and merge joins are disabled. Every execution
+ * is planned for the current tables, because a plan made for empty tables is slow for full ones.
  */
 export const ledgerSessionSettings = {
   enable_seqscan: 'off',

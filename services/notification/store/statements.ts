@@ -2,35 +2,43 @@ import type { Statement } from '@orderly/postgres'
 import type { AcceptedNotification, ClaimOptions, FreedLane, SettledDelivery, TargetAddress } from './ledger.ts'
 
 /**
- * The SQL of the ledger: each statement does its work for many rows, given as arrays. Time is the database's, so that the
- * clocks of the instances need not agree; a test may give another as `nowMs`.
+ * Time of a statement in milliseconds since the epoch; null uses the clock of the database, so that
+ * the clocks of instances need not agree. Only tests pass a number.
+ *
+ * The statements in this file process many rows each, passed as arrays.
  */
 export type Now = number | null
 
-/** Instances note their targets every minute. A target that was noted this long before the latest one was removed. */
+/**
+ * Age of `seen_at`, relative to the newest one, from which a target counts as removed. Instances
+ * update `seen_at` every minute.
+ */
 export const unseenMs = 5 * 60_000
 
-/** In the column `caller`, for an order without one. */
+/** Value of the column `caller` for an order without a caller. */
 export const noCaller = ''
 
 const now = (parameter: number) => `coalesce(to_timestamp($${parameter}::float8 / 1000), statement_timestamp())`
 const milliseconds = (expression: string) => `(${expression}) * interval '1 millisecond'`
 
 /**
- * Ends a subquery about one lane. The planner takes what is not settled for a handful, as it mostly is, and would read all of it and join; under a
- * backlog of tens of thousands that made a claim take a second. It does not take a subquery with OFFSET apart, so each lane is looked up.
+ * Ends a subquery about one delivery lane. The planner expects few unsettled deliveries, because
+ * there usually are few, and would read all of them in a join. With a backlog of tens of thousands,
+ * a claim then took one second. The planner does not flatten a subquery with OFFSET, so each lane
+ * is looked up by its key.
  */
 const laneByLane = 'OFFSET 0'
 
 const isOfLane =
   'lanes.target = deliveries.target AND lanes.caller = deliveries.caller AND lanes.user_id = deliveries.user_id'
 
-/** A target's name does not contain it. */
+/** Separates target names in a list; no target name contains it. */
 const targetSeparator = ','
 
 /**
- * Lanes are locked in their order everywhere, so that no two transactions wait for each other.
- * @param accepted with the targets of each notification
+ * Adds deliveries. Every statement locks delivery lanes in the same order, so that no two
+ * transactions wait for each other.
+ * @param accepted the notifications with their targets
  */
 export function accept(
   accepted: readonly (AcceptedNotification & { readonly targets: readonly string[] })[],
@@ -88,7 +96,7 @@ export function see(targets: readonly string[], nowMs: Now): Statement {
   }
 }
 
-/** The target is asked for as the index `lanes_due` has it. */
+/** Compares the target by the expression of the index `lanes_due`. */
 export function claimLanes(target: string, claim: string, options: ClaimOptions, nowMs: Now): Statement {
   return {
     name: 'claim-lanes',
@@ -105,7 +113,10 @@ export function claimLanes(target: string, claim: string, options: ClaimOptions,
   }
 }
 
-/** A statement of its own: it starts when the lanes are locked, and so sees all that was committed before. */
+/**
+ * Claims the first deliveries of the claimed lanes. It is a separate statement: it starts after the
+ * lanes are locked, and so sees everything committed before.
+ */
 export function takeInHand(claim: string, maxPerLane: number, nowMs: Now): Statement {
   return {
     name: 'take-in-hand',
@@ -148,7 +159,10 @@ export function targetState(target: string, nowMs: Now): Statement {
   }
 }
 
-/** One lane after the other by its key: a join could read all lanes in their sequence, to have them sorted. */
+/**
+ * Locks each delivery lane by its key, one after the other. A join could read all lanes in key
+ * order to avoid a sort.
+ */
 export function lockLanes(lanes: readonly Pick<FreedLane, 'target' | 'caller' | 'userID'>[]): Statement {
   return {
     name: 'lock-lanes',
@@ -172,8 +186,9 @@ function laneColumns(lanes: readonly Pick<FreedLane, 'target' | 'caller' | 'user
 }
 
 /**
- * What was sent stays sent, also for who comes late; anything else is for who has the lane in hand to say. That a delivery is not settled is
- * asked by its status, so that it is looked up by its key, not among all that are not settled.
+ * Stores the results of attempts. A sent notification stays sent, even if its claim is stale; any
+ * other result requires the current claim. The filter on `status` makes Postgres look up a delivery
+ * by its key instead of scanning the unsettled ones.
  */
 export function settleDeliveries(settled: readonly SettledDelivery[], nowMs: Now): Statement {
   return {
@@ -201,7 +216,10 @@ export function settleDeliveries(settled: readonly SettledDelivery[], nowMs: Now
   }
 }
 
-/** Runs while the lanes are locked: who adds a delivery to one of them comes before, or makes the lane anew, and none moves from its place. */
+/**
+ * Releases delivery lanes while they are locked. A concurrent transaction adds its delivery before
+ * the lock, or creates the lane again. The `ctid` of a locked lane does not change.
+ */
 export function freeLanes(lanes: readonly FreedLane[], nowMs: Now): Statement {
   return {
     name: 'free-lanes',
@@ -246,7 +264,10 @@ export function pause({ target, fingerprint }: TargetAddress, pauseMs: number, n
   }
 }
 
-/** Goes from one target to the next in the index, so that it takes as long as there are targets, however many lanes wait. */
+/**
+ * Skips from one target to the next in the index, so that its cost depends on the number of
+ * targets, not of delivery lanes.
+ */
 export function dueTargets(nowMs: Now): Statement {
   const firstLane = (condition: string) => `SELECT target || '' AS target, due_at FROM notification.lanes ${condition}
         ORDER BY target || '', due_at LIMIT 1`

@@ -5,9 +5,9 @@ import { SMTPServer, type SMTPServerOptions } from 'smtp-server'
 export interface ReceivedMail {
   readonly from: string
   readonly to: readonly string[]
-  /** By their names in small letters, unfolded. */
+  /** By lower-case name, unfolded. */
   readonly headers: ReadonlyMap<string, string>
-  /** As it came. */
+  /** The mail as received. */
   readonly source: string
 }
 
@@ -17,11 +17,11 @@ export interface MailServer {
 }
 
 export interface MailServerOptions extends SMTPServerOptions {
-  /** Called when a mail has been received, before the server says so. */
+  /** Called when a mail has been received, before the server confirms it. */
   readonly onMail?: (mail: ReceivedMail) => Promise<void> | void
 }
 
-/** A real SMTP server on a free loopback port. */
+/** Starts a real SMTP server on a free loopback port. */
 export async function startMailServer(
   scope: { after(release: () => Promise<void>): void },
   { onMail, ...options }: MailServerOptions = {}
@@ -45,7 +45,7 @@ export async function startMailServer(
         .then(() => callback(), callback)
     }
   })
-  server.on('error', () => {}) // a client that was killed
+  server.on('error', () => {}) // a killed client resets its connection
   const listening = server.listen(0, '127.0.0.1')
   await once(listening, 'listening')
   scope.after(() => new Promise<void>(resolve => server.close(() => resolve())))

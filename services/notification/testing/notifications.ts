@@ -15,7 +15,9 @@ export function notification({
   return notificationFor(inventoryReserved(fields), caller)
 }
 
-/** Targets of the operator, which receive the notifications of all callers. */
+/**
+ * Returns recipients for targets of the operator, which receive the notifications of all callers.
+ */
 export function ofAll(...targets: readonly string[]): Recipient[] {
   return targets.map(target => ({ target }))
 }

@@ -16,7 +16,10 @@ import { integrationEnvironment, startBroker, startService, type TestService } f
 import type { Pool } from 'pg'
 import { resultTopics } from '../kafka-uses.ts'
 
-/** What the notification service works with: a broker and a database of the test's own, and the registry of the test run. */
+/**
+ * Environment of the notification service: a separate broker and database for the test, and the
+ * registry of the test run.
+ */
 export interface Pipeline {
   readonly topics: Topics
   readonly producer: Producer
@@ -25,7 +28,7 @@ export interface Pipeline {
   start(t: TestContext, environment?: Readonly<Record<string, string>>): Promise<TestService>
 }
 
-/** Retries and leases as short as they can be, so that tests see them end. */
+/** Short retries and leases, so that tests observe them end. */
 const impatient = {
   NOTIFICATION_FIRST_RETRY_MS: '50',
   NOTIFICATION_MAX_RETRY_MS: '200',
@@ -60,12 +63,15 @@ export interface Outcomes {
   readonly records: readonly OutputRecord[]
 }
 
-/** Both kinds in turn, each of another user, or all of one user; of orders that the caller placed, if there is one. */
+/**
+ * Creates outcomes. Without `userID`, both kinds alternate and each has its own user; `caller` is
+ * the caller that placed the orders.
+ */
 export function outcomes({ topics }: Pipeline, count: number, userID?: string, caller?: string): Outcomes {
   const fields = userID === undefined ? {} : { userID }
   const eventIDs: string[] = []
   const records = Array.from({ length: count }, (_, index) => {
-    // One user's in one topic: between two topics there is no order.
+    // All outcomes of one user are in one topic, because order is not defined between topics.
     if (index % 2 === 0 || userID !== undefined) {
       const event = inventoryReserved(fields)
       eventIDs.push(eventID('InventoryReserved', event.orderID))
@@ -78,7 +84,7 @@ export function outcomes({ topics }: Pipeline, count: number, userID?: string, c
   return { eventIDs, records }
 }
 
-/** How many deliveries to a target the ledger has in each state. */
+/** Counts the deliveries to a target by status. */
 export async function statuses(pool: Pool, target: string): Promise<Record<string, number>> {
   const { rows } = await pool.query(
     'SELECT status, count(*) AS count FROM notification.deliveries WHERE target = $1 GROUP BY status',
@@ -87,7 +93,7 @@ export async function statuses(pool: Pool, target: string): Promise<Record<strin
   return Object.fromEntries(rows.map(({ status, count }) => [status, count]))
 }
 
-/** Looks again and again until it is so. */
+/** Polls until the condition holds. */
 export async function until(isSo: () => boolean | Promise<boolean>, deadlineMs = 60_000): Promise<void> {
   const deadline = AbortSignal.timeout(deadlineMs)
   while (!(await isSo())) await delay(20, undefined, { signal: deadline })
@@ -100,7 +106,7 @@ export interface EndpointFields {
   readonly secrets: readonly string[]
 }
 
-/** Stores an endpoint as `orderly endpoints add` does. */
+/** Stores an endpoint like `orderly endpoints add`. */
 export async function addEndpoint(pool: Pool, { name, caller, url, secrets }: EndpointFields): Promise<void> {
   const { rows } = await pool.query(
     'INSERT INTO notification.endpoints (name, caller, url) VALUES ($1, $2, $3) RETURNING target',

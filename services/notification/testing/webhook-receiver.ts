@@ -10,7 +10,7 @@ export interface ReceivedWebhook {
 }
 
 export interface WebhookReceiver {
-  /** With a path that must not show up anywhere. */
+  /** Its path is a secret that must not appear anywhere. */
   readonly url: string
   readonly received: ReceivedWebhook[]
 }
@@ -18,7 +18,7 @@ export interface WebhookReceiver {
 export interface Answer {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>
-  /** Sends 100 Continue and 103 Early Hints first. */
+  /** True to send 100 Continue and 103 Early Hints first. */
   readonly hasInterim?: true
 }
 
@@ -27,7 +27,10 @@ export interface TLSOptions {
   readonly passphrase: string
 }
 
-/** A real HTTP server on a free loopback port, with TLS if it is given a key. Without an answer it hangs up. */
+/**
+ * Starts a real HTTP server on a free loopback port, with TLS if `tls` is given. It closes the
+ * connection if `answer` returns undefined.
+ */
 export async function startReceiver(
   scope: { after(release: () => void): void },
   answer: (webhook: ReceivedWebhook) => Answer | undefined,
@@ -49,7 +52,7 @@ export async function startReceiver(
       }
       response.writeHead(given.status, { ...given.headers }).end()
     } catch {
-      // The other side was killed in the middle.
+      // The client was killed during the request.
     }
   }
   const server = tls === undefined ? createServer(listener) : createTLSServer({ ...tls }, listener)

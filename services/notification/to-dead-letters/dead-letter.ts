@@ -2,10 +2,16 @@ import { recordKey } from '@orderly/contracts'
 import { deadLetterHeaders, deadLetterTopic, type OutputRecord } from '@orderly/kafka'
 import type { Delivery, Failure } from '../domain/delivery.ts'
 
-/** A topic of its own: a notification that one target does not get parks nothing of the results, nor of other targets. */
+/**
+ * Dead-letter topic of deliveries. It is separate from those of the result topics: a failed
+ * delivery blocks neither keys of the results nor other targets.
+ */
 export const notificationsDeadLetterTopic = deadLetterTopic('notifications')
 
-/** Contains everything that is needed to understand the delivery and to send it by hand, under the key of the order's owner. */
+/**
+ * Returns the dead letter of a delivery. It contains everything that is needed to understand the
+ * delivery and to send it manually; its key is the owner of the order.
+ */
 export function toDeadLetter(delivery: Delivery, attempts: number, { code, reason }: Failure): OutputRecord {
   const { target, notification, traceparent, ageMs } = delivery
   return {

@@ -1,15 +1,18 @@
 import { createHash } from 'node:crypto'
 import type { RecordOwner } from '@orderly/contracts'
 
-/** What may stand before the @: no quoting, no routing (`%`, `!`), nothing that any mail server reads as anything else. */
+/**
+ * Allowed local parts: without quoting and routing (`%`, `!`), so that every mail server reads them
+ * the same way.
+ */
 const localPart = /^[A-Za-z0-9_+=~-]+(\.[A-Za-z0-9_+=~-]+)*$/
 const domain = /^([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/
 
 const placeholders = /\{(userID|caller)\}/g
 
 /**
- * Returns the user's e-mail address by the template; undefined where that makes no address, or one of another domain's, or where
- * the template asks for the caller of an order without one.
+ * Returns the user's e-mail address built from the template. Returns undefined if the result is not
+ * an address or has another domain, or if the template needs a caller and the order has none.
  */
 export function emailAddressOf({ userID, caller }: RecordOwner, template: string): string | undefined {
   if (caller === undefined && template.includes('{caller}')) return undefined
@@ -20,7 +23,10 @@ export function emailAddressOf({ userID, caller }: RecordOwner, template: string
   return address
 }
 
-/** The same for the same event and recipient, always, so that a mail that comes twice can be known by it (RFC 5322, 3.6.4). */
+/**
+ * Returns a message id that is the same for the same event and recipient, so that a repeated e-mail
+ * can be recognized (RFC 5322, 3.6.4).
+ */
 export function messageIDOf(eventID: string, recipient: string, senderDomain: string): string {
   const digest = createHash('sha256')
     .update(JSON.stringify([eventID, recipient]))

@@ -3,14 +3,14 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { emailAddressOf, messageIDOf } from './addressing.ts'
 
-test('a user becomes an address by the template, or is one', () => {
+test('the template turns a user id into an address, or the user id is the address', () => {
   assert.equal(emailAddressOf({ userID: 'ada' }, '{userID}@example.com'), 'ada@example.com')
   assert.equal(emailAddressOf({ userID: 'ada.l+x' }, '{userID}@mail.example.com'), 'ada.l+x@mail.example.com')
   assert.equal(emailAddressOf({ userID: 'ada@example.com' }, '{userID}'), 'ada@example.com')
   assert.equal(emailAddressOf({ userID: 'ada' }, 'orders+{userID}@example.com'), 'orders+ada@example.com')
 })
 
-test('the same user id of two callers makes two addresses where the template has the caller, and none without a caller', () => {
+test('with {caller} in the template, equal user ids of two callers have two addresses, and a user without a caller has none', () => {
   const template = '{userID}@{caller}.example.com'
   assert.equal(emailAddressOf({ userID: 'ada', caller: 'berlin' }, template), 'ada@berlin.example.com')
   assert.equal(emailAddressOf({ userID: 'ada', caller: 'paris' }, template), 'ada@paris.example.com')
@@ -20,7 +20,7 @@ test('the same user id of two callers makes two addresses where the template has
   assert.equal(emailAddressOf({ userID: 'ada', caller: '{userID}' }, template), undefined)
 })
 
-test('nobody becomes the address of another domain, or of several people, by the id that was chosen', () => {
+test('no user id results in an address of another domain or in several addresses', () => {
   const hostile = [
     'eve@evil.example',
     'eve@evil.example,x',
@@ -45,7 +45,7 @@ test('nobody becomes the address of another domain, or of several people, by the
   )
 })
 
-test('a mail has one id for an event and recipient, and another for each other of them', () => {
+test('the message id is the same for the same event and recipient, and differs otherwise', () => {
   const id = messageIDOf('InventoryReserved-1', 'ada@example.com', 'shop.example')
   assert.match(id, /^<[0-9a-f]{40}@shop\.example>$/)
   assert.equal(id, messageIDOf('InventoryReserved-1', 'ada@example.com', 'shop.example'))

@@ -1,14 +1,14 @@
 import type { Attempt, Delivery, Failure, RetryPolicy } from '../domain/delivery.ts'
 import { type Sink, SinkError, targetGone } from './sink.ts'
 
-/** Tries once to deliver; whatever is thrown becomes an attempt that failed. */
+/** Attempts a delivery once. Any thrown error becomes a failed attempt. */
 export async function attempt(
   sink: Sink,
   { notification, traceparent, attempts, lastFailure }: Delivery,
   { maxAttempts }: Pick<RetryPolicy, 'maxAttempts'>,
   signal: AbortSignal
 ): Promise<Attempt> {
-  // Every time somebody had it in hand he ended before he could say how it went.
+  // Every previous attempt ended with a crashed instance before its result was stored.
   if (attempts >= maxAttempts) return { kind: 'refused', ...(lastFailure ?? lost) }
   try {
     await sink.deliver(notification, { traceparent, signal })
@@ -22,11 +22,17 @@ export async function attempt(
   }
 }
 
-const lost: Failure = { code: 'INSTANCE_LOST', reason: 'the instances that tried ended before they knew how it went' }
+const lost: Failure = {
+  code: 'INSTANCE_LOST',
+  reason: 'every instance that attempted the delivery ended before it stored the result'
+}
 
 const longestReason = 500
 
-/** Others wrote parts of it: no control characters (Postgres has no NUL), and not without end. */
+/**
+ * Returns code and reason of an error. Other systems wrote parts of it, so control characters are
+ * removed (Postgres cannot store NUL) and the length is limited.
+ */
 function failureOf(error: unknown): Failure {
   const { code, name, message } = (error ?? {}) as { code?: unknown; name?: unknown; message?: unknown }
   const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : undefined)

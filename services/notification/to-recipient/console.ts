@@ -2,12 +2,12 @@ import { traceFields } from '@orderly/service-kit'
 import { messageFor } from '../domain/message.ts'
 import { defineSink } from './sink.ts'
 
-/** One structured line on standard output for each notification. */
+/** Sink that writes one structured line to standard output per notification. */
 export const consoleSink = defineSink({
   settings: {},
   problems: () => [],
   create(_config, { logger, locale }) {
-    // These lines are the product, not diagnostics: LOG_LEVEL must not silence them.
+    // These lines are the output of the sink, not diagnostics, so LOG_LEVEL must not silence them.
     const lines = logger.child({}, { level: 'info' })
     return [
       {

@@ -7,20 +7,23 @@ import { laneOf, type Settlements } from './settlements.ts'
 import type { Sink } from './sink.ts'
 
 /**
- * Sends what is due to one target; each target has a loop of its own, so that a slow one holds up nobody else. States:
+ * Sends the due deliveries of one target. Each target has a separate loop, so that a slow target
+ * delays no other. States:
  *
- * - **claiming**: takes as many lanes in hand as it has room for
- * - **sending**: each lane's deliveries one after the other, the lanes beside each other, while it claims further ones
- * - **waiting**: nothing more is due, or there is no room. `wake` ends that, or the time after which it looks again by itself
- * - **stopping**: claims and begins nothing more; what is on its way is waited for, then aborted
+ * - **claiming**: claims as many delivery lanes as it has free slots
+ * - **sending**: sends the deliveries of a lane one after the other, and several lanes
+ *   concurrently, while it claims further lanes
+ * - **waiting**: nothing more is due, or no slot is free; ends with `wake` or after `pollMs`
+ * - **stopping**: claims and starts nothing more; deliveries in flight are awaited, then aborted
  *
- * After a failure the target gets half as many requests at once, after a success one more again. A target that asks for a
- * pause (Retry-After) gets it as a whole, from all instances: the ledger remembers it, so that it outlives a restart.
+ * A failure halves the number of concurrent requests, and a success adds one. A pause that a target
+ * requests with Retry-After applies to the whole target and to all instances. It is stored in the
+ * delivery table, so it outlives a restart.
  */
 export interface DeliveryLoop {
-  /** Something may be due. */
+  /** Makes the loop poll, because a delivery may be due. */
   wake(): void
-  /** @param graceMs how long to wait for what is on its way */
+  /** Stops the loop. @param graceMs maximum time to wait for deliveries in flight */
   stop(graceMs: number): Promise<void>
 }
 
@@ -42,9 +45,9 @@ export interface DeliveryObserver {
 export interface Attempted {
   readonly delivery: ClaimedDelivery
   readonly attempt: Attempt
-  /** The attempt's own step in the trace of the order. */
+  /** Span of the attempt in the trace of the order. */
   readonly traceparent: string
-  /** Whether somebody can look that up. */
+  /** True if that span is recorded. */
   readonly isRecorded?: boolean
   readonly durationMs: number
 }
@@ -61,7 +64,10 @@ export function startDelivering(sink: Sink, options: DeliveryOptions): DeliveryL
   let pausedUntilMs = 0
   let room = sink.concurrency
   const busy = new Set<Promise<void>>()
-  /** More may be due than there was room for; if not, there is nothing to look for when a lane is done. */
+  /**
+   * True if more may be due than there were free slots. If false, the loop need not poll when a
+   * lane is done.
+   */
   let hasMore = false
 
   async function run(): Promise<void> {
@@ -80,7 +86,7 @@ export function startDelivering(sink: Sink, options: DeliveryOptions): DeliveryL
     await Promise.all(busy)
   }
 
-  /** @returns whether more may be due */
+  /** Claims delivery lanes and starts sending them. @returns true if more may be due */
   async function claim(maxLanes: number): Promise<boolean> {
     const claimedAtMs = performance.now()
     try {
@@ -100,7 +106,7 @@ export function startDelivering(sink: Sink, options: DeliveryOptions): DeliveryL
       }
       return isLimited
     } catch (error) {
-      logger.warn({ error, target }, 'what is due cannot be read; trying again')
+      logger.warn({ event: 'due_deliveries_unclaimed', error, target }, 'failed to claim due deliveries, retrying')
       return false
     }
   }
@@ -143,10 +149,10 @@ export function startDelivering(sink: Sink, options: DeliveryOptions): DeliveryL
   async function rememberPause(ms: number): Promise<void> {
     if (ms === 0) return
     pause(ms)
-    logger.info({ target, pauseMs: ms }, 'target asks for a pause')
+    logger.info({ target, pauseMs: ms }, 'target requested a pause')
     await ledger.pause(sink, ms).catch(error => {
       const event = 'notification_pause_not_stored'
-      logger.warn({ event, error, target }, 'pause cannot be stored; other instances do not know it')
+      logger.warn({ event, error, target }, 'failed to store a pause, other instances do not know it')
     })
   }
 
@@ -154,15 +160,18 @@ export function startDelivering(sink: Sink, options: DeliveryOptions): DeliveryL
     if (made.kind !== 'gone') return made
     try {
       await ledger.switchOff(sink, made.reason)
-      logger.error({ target, reason: made.reason }, 'the target wants nothing any more and is switched off')
+      logger.error({ event: 'target_disabled', target, reason: made.reason }, 'target answered 410 Gone, disabling it')
       return made
     } catch (error) {
-      logger.warn({ error, target }, 'that the target is gone cannot be remembered; trying again')
+      logger.warn(
+        { event: 'target_not_disabled', error, target },
+        'failed to disable a target that answered 410 Gone, retrying'
+      )
       return { kind: 'failed', code: 'TARGET_GONE', reason: made.reason }
     }
   }
 
-  /** Until something happens, or for so long. */
+  /** Waits for `wake`, at most `longestMs`. */
   async function rest(longestMs: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()
     const timer = setTimeout(resolve, longestMs)
@@ -183,7 +192,7 @@ export function startDelivering(sink: Sink, options: DeliveryOptions): DeliveryL
     async stop(graceMs) {
       isStopping = true
       wake()
-      const timer = setTimeout(() => aborting.abort(new Error('the service stops')), graceMs)
+      const timer = setTimeout(() => aborting.abort(new Error('the service is stopping')), graceMs)
       await running
       clearTimeout(timer)
     }

@@ -32,7 +32,7 @@ interface Rig {
   readonly deadLetters: SettledDelivery[]
   start(sink: Sink, options?: { instanceID?: string; leaseMs?: number; pollMs?: number }): DeliveryLoop
   accept(...notifications: Notification[]): Promise<void>
-  /** Resolves when nothing waits any more. */
+  /** Resolves when no delivery is unsettled. */
   done(): Promise<void>
 }
 
@@ -91,7 +91,7 @@ const many = (count: number, userID?: string) =>
   Array.from({ length: count }, () => notification(userID === undefined ? {} : { userID }))
 const ids = (notifications: readonly Notification[]) => notifications.map(({ id }) => id)
 
-test('what is accepted is sent to its target, once, in the trace it was accepted in', async t => {
+test('an accepted notification is sent to its target once, in its trace', async t => {
   const { ledger, start, accept, done } = rig(t)
   const sink = createMemorySink()
   start(sink)
@@ -105,7 +105,7 @@ test('what is accepted is sent to its target, once, in the trace it was accepted
   assert.match(sink.traceparents[0] ?? '', /^00-/)
 })
 
-test('the ledger is asked once for what came at once, and again only where more may be due', async t => {
+test('deliveries that are due together are claimed with one query, and a further query follows only if more may be due', async t => {
   const ledger = createMemoryLedger()
   let asked = 0
   const counted: Ledger = {
@@ -120,9 +120,9 @@ test('the ledger is asked once for what came at once, and again only where more 
   start(sink, { pollMs: 600_000 })
   for (const [users, perUser, questions] of [
     [3, 1, 1],
-    [9, 20, 1], // a lane's worth for each
-    [9, 21, 2], // and what is left of each
-    [25, 1, 3] // as many as may be sent to at once, twice, and the others
+    [9, 20, 1], // as many deliveries per delivery lane as one claim takes
+    [9, 21, 2], // one more per delivery lane
+    [25, 1, 3] // the concurrency twice, and five users more
   ] as const) {
     await setImmediate()
     asked = 0
@@ -134,7 +134,7 @@ test('the ledger is asked once for what came at once, and again only where more 
   }
 })
 
-test("one user's notifications arrive in their order, however often one of them fails", async t => {
+test('the notifications of one user arrive in order even if some attempts fail', async t => {
   const failures = new Map<string, number>()
   const sink = createMemorySink({
     before({ id }) {
@@ -155,7 +155,7 @@ test("one user's notifications arrive in their order, however often one of them 
   }
 })
 
-test('a target that is away holds up neither other targets nor, for good, its own', async t => {
+test('an unavailable target delays no other target, and gets its deliveries when it is available again', async t => {
   let isAway = true
   const shop = createMemorySink({
     target: 'shop',
@@ -178,7 +178,7 @@ test('a target that is away holds up neither other targets nor, for good, its ow
   assert.deepEqual(ids(shop.delivered).sort(), ids(given).sort())
 })
 
-test('what fails too often is given up with its last reason and goes into the dead letters; the user goes on', async t => {
+test('an exhausted delivery becomes a dead letter with its last failure, and the next one of its user is sent', async t => {
   const [poison, next] = many(2, 'ada')
   assert.ok(poison && next)
   const sink = createMemorySink({
@@ -197,7 +197,7 @@ test('what fails too often is given up with its last reason and goes into the de
   )
 })
 
-test('what is refused for good is given up at once; a defect of the program is tried again', async t => {
+test('a permanently rejected delivery is exhausted immediately, and a programming error is retried', async t => {
   const [unwelcome, unlucky] = many(2)
   let defects = 0
   const sink = createMemorySink({
@@ -219,12 +219,12 @@ test('what is refused for good is given up at once; a defect of the program is t
   assert.ok(failures.some(failure => failure?.code === 'TypeError' && failure.reason === 'a bug'))
 })
 
-test('while the dead letters cannot be written, nothing is given up, and it is not tried again at once', async t => {
+test('while dead letters cannot be written, a delivery stays due and is retried after a delay', async t => {
   let attempts = 0
   const { ledger, start, accept, settled } = rig(t, {
     giveUp: async () => {
       attempts++
-      throw new Error('the broker is away')
+      throw new Error('the broker is unavailable')
     }
   })
   start(
@@ -244,7 +244,7 @@ test('while the dead letters cannot be written, nothing is given up, and it is n
   assert.deepEqual(claim.deliveries, [])
 })
 
-test('a target that is gone is switched off: what waits for it, and what comes, is skipped and not sent', async t => {
+test('a target that answers 410 is disabled, and its pending and later deliveries are skipped', async t => {
   let calls = 0
   const sink = createMemorySink({
     concurrency: 1,
@@ -266,7 +266,7 @@ test('a target that is gone is switched off: what waits for it, and what comes, 
   assert.deepEqual(await ledger.switchedOff(), ['memory'])
 })
 
-test('a target that asks for a pause gets it', async t => {
+test('a requested pause is kept', async t => {
   const timesMs: number[] = []
   const sink = createMemorySink({
     concurrency: 1,
@@ -280,10 +280,10 @@ test('a target that asks for a pause gets it', async t => {
   await accept(...many(3))
   await done()
   const [first, second] = timesMs
-  assert.ok((second ?? 0) - (first ?? 0) >= 19, 'not even another user is sent to before')
+  assert.ok((second ?? 0) - (first ?? 0) >= 19, 'no other user is sent to before the pause ends')
 })
 
-test('a pause outlives the instance, is kept by others, and holds up no other target', async t => {
+test('a pause outlives its instance, applies to other instances, and delays no other target', async t => {
   const asked: string[] = []
   const paused = (target: string) =>
     createMemorySink({
@@ -310,7 +310,7 @@ test('a pause outlives the instance, is kept by others, and holds up no other ta
   assert.equal('retryInMs' in settlement && settlement.retryInMs, policy.maxRetryAfterMs)
 })
 
-test('while a pause cannot be stored, the instance that was asked for it keeps it', async t => {
+test('if a pause cannot be stored, the instance that received it keeps it', async t => {
   const ledger: Ledger = {
     ...createMemoryLedger(),
     async pause() {
@@ -333,7 +333,7 @@ test('while a pause cannot be stored, the instance that was asked for it keeps i
   assert.equal(attempts, 1)
 })
 
-test('two callers with the same user id have lanes that do not wait for each other', async t => {
+test('users of two callers with the same id do not wait for each other', async t => {
   const sink = createMemorySink({
     before({ caller }) {
       if (caller === 'berlin') throw away
@@ -347,7 +347,7 @@ test('two callers with the same user id have lanes that do not wait for each oth
   assert.deepEqual(ids(sink.delivered), [given[1]?.id, given[3]?.id])
 })
 
-test('no more users are sent to at once than the sink wants, and fewer while it fails', async t => {
+test("at most the sink's concurrency of users are sent to concurrently, and fewer while it fails", async t => {
   let now = 0
   let most = 0
   let fails = false
@@ -376,7 +376,7 @@ test('no more users are sent to at once than the sink wants, and fewer while it 
   await done()
 })
 
-test('two instances share the work, and nothing is sent twice', async t => {
+test('two instances share the deliveries, and nothing is sent twice', async t => {
   const { start, accept, done } = rig(t)
   const sinks = [createMemorySink({ concurrency: 2 }), createMemorySink({ concurrency: 2 })]
   for (const [index, sink] of sinks.entries()) start(sink, { instanceID: String(index) })
@@ -387,7 +387,7 @@ test('two instances share the work, and nothing is sent twice', async t => {
   for (const { delivered } of sinks) assert.ok(delivered.length > 0)
 })
 
-test('what an instance had in hand when it ended is sent by another when the lease is over', async t => {
+test('deliveries that an ended instance had claimed are sent by another instance after the lease', async t => {
   const { ledger, start, accept, done } = rig(t)
   await accept(notification())
   await ledger.claim('memory', { instanceID: 'ended', maxLanes: 1, maxPerLane: 1, leaseMs: 30 })
@@ -397,7 +397,7 @@ test('what an instance had in hand when it ended is sent by another when the lea
   assert.equal(sink.delivered.length, 1)
 })
 
-test('a delivery that ends every instance that has it in hand is given up unsent after the most attempts', async t => {
+test('a delivery whose every attempt ends its instance is exhausted without a further attempt', async t => {
   let nowMs = 1_000_000
   const ledger = createMemoryLedger(() => nowMs)
   const { start, accept, done, deadLetters } = rig(t, { ledger })
@@ -414,7 +414,7 @@ test('a delivery that ends every instance that has it in hand is given up unsent
   assert.equal('failure' in settlement && settlement.failure?.code, 'INSTANCE_LOST')
 })
 
-test('stopping begins nothing more, lets what is on its way arrive, and gives the rest back untried', async t => {
+test('stop starts no attempt, waits for the one in flight, and releases the others without an attempt', async t => {
   const started = Promise.withResolvers<void>()
   const arrive = Promise.withResolvers<void>()
   const sink = createMemorySink({
@@ -442,7 +442,7 @@ test('stopping begins nothing more, lets what is on its way arrive, and gives th
   )
 })
 
-test('stopping does not wait longer than it may', async t => {
+test('stop aborts attempts in flight after the grace period', async t => {
   const started = Promise.withResolvers<void>()
   const sink = createMemorySink({
     async before(_notification, { signal }) {
@@ -460,7 +460,7 @@ test('stopping does not wait longer than it may', async t => {
   assert.deepEqual([settled[0]?.settlement.status, settled[0]?.settlement.attempts], ['due', 1])
 })
 
-test('a ledger that is away is asked again', async t => {
+test('a failed claim is retried', async t => {
   const ledger = createMemoryLedger()
   let failures = 3
   const flaky: Ledger = {
@@ -478,7 +478,7 @@ test('a ledger that is away is asked again', async t => {
   assert.equal(sink.delivered.length, 1)
 })
 
-test('housekeeping gives up what no instance is set up for any more, and forgets what is old', async t => {
+test('maintenance exhausts deliveries of targets without an instance, and deletes old deliveries', async t => {
   let nowMs = 1_000_000
   const ledger = createMemoryLedger(() => nowMs)
   const { settlements, accept, done, deadLetters } = rig(t, { ledger, targets: ['removed', 'memory'] })

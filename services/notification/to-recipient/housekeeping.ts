@@ -6,7 +6,7 @@ import { laneOf, type Settlements } from './settlements.ts'
 export interface HousekeepingOptions {
   readonly ledger: Ledger
   readonly settlements: Settlements
-  /** The targets that have a delivery loop. */
+  /** Names of the targets that have a delivery loop. */
   readonly targets: () => readonly string[]
   readonly policy: RetryPolicy
   readonly retentionMs: number
@@ -18,13 +18,18 @@ export interface HousekeepingOptions {
 
 const lanesAtOnce = 100
 
-/** What a ledger needs from time to time. Every instance does it; they do not get into each other's way. */
+/**
+ * Starts the periodic maintenance of the delivery table. Every instance runs it; concurrent runs do
+ * not conflict.
+ */
 export function startHousekeeping(options: HousekeepingOptions): { stop(): Promise<void> } {
   const { logger, everyMs } = options
   let running: Promise<void> = Promise.resolve()
   const timer = setInterval(() => {
     running = running.then(() =>
-      keepHouse(options).catch(error => logger.warn({ error }, 'housekeeping failed; it comes again'))
+      keepHouse(options).catch(error =>
+        logger.warn({ event: 'maintenance_failed', error }, 'maintenance failed, will retry at the next interval')
+      )
     )
   }, everyMs)
   return {
@@ -41,10 +46,13 @@ export async function keepHouse(options: HousekeepingOptions): Promise<void> {
   const repaired = await ledger.repairLanes()
   const abandoned = await giveUpAbandoned(options)
   const pruned = await ledger.prune(retentionMs)
-  if (repaired + abandoned + pruned > 0) logger.info({ repaired, abandoned, pruned }, 'ledger tidied')
+  if (repaired + abandoned + pruned > 0) logger.info({ repaired, abandoned, pruned }, 'delivery table maintained')
 }
 
-/** Deliveries to targets that no instance is set up for any more: for as long as they would be tried they wait for one. */
+/**
+ * Exhausts deliveries to targets that no instance is configured for any more. They wait for such an
+ * instance until they reach the maximum age.
+ */
 async function giveUpAbandoned(options: HousekeepingOptions): Promise<number> {
   const { ledger, settlements, targets, policy, instanceID, leaseMs } = options
   let abandoned = 0
@@ -64,5 +72,5 @@ async function giveUpAbandoned(options: HousekeepingOptions): Promise<number> {
 const notConfigured = {
   kind: 'refused',
   code: 'TARGET_NOT_CONFIGURED',
-  reason: 'no instance is set up for this target any more'
+  reason: 'no instance is configured for this target any more'
 } as const

@@ -10,51 +10,52 @@ export interface Measures extends DeliveryObserver {
   duplicates(count: number): void
 }
 
-/** What happens to notifications, and how the ledger stands, as metrics. */
+/** Registers the metrics of notifications and of the delivery table. */
 export function measure(metrics: Metrics, ledger: Pick<Ledger, 'backlog' | 'switchedOff'>): Measures {
   const registers = [metrics]
   const delivered = new Counter({
     name: 'orderly_notifications_delivered_total',
-    help: 'Notifications that a target took.',
+    help: 'Notifications that a target accepted.',
     labelNames: ['target', 'kind'],
     registers
   })
   const failures = new Counter({
     name: 'orderly_notification_failures_total',
-    help: 'Attempts that failed and will be made again.',
+    help: 'Failed attempts that will be retried.',
     labelNames: ['target', 'code'],
     registers
   })
   const givenUp = new Counter({
     name: 'orderly_notifications_given_up_total',
-    help: 'Notifications that were put into the dead letters.',
+    help: 'Notifications that were written to the dead-letter topic.',
     labelNames: ['target', 'code'],
     registers
   })
   const skipped = new Counter({
     name: 'orderly_notifications_skipped_total',
-    help: 'Notifications for targets that are switched off.',
+    help: 'Notifications that were skipped because their target is disabled.',
     labelNames: ['target'],
     registers
   })
   const suppressed = new Counter({
     name: 'orderly_notification_duplicates_suppressed_total',
-    help: 'Deliveries that the ledger had already when their event came again.',
+    help: 'Deliveries that already existed when their event was read again.',
     registers
   })
   const duration = exemplarHistogram(metrics, {
     name: 'orderly_notification_delivery_duration_seconds',
-    help: 'How long an attempt took.',
+    help: 'Duration of an attempt.',
     labelNames: ['target', 'outcome'],
     buckets: secondsBuckets
   })
   const delay = exemplarHistogram(metrics, {
     name: 'orderly_notification_delay_seconds',
-    help: 'From when a notification was accepted to when its target took it.',
+    help: 'Time from acceptance of a notification until its target accepted it.',
     labelNames: ['target'],
     buckets: [...secondsBuckets, 300, 1_800, 7_200, 43_200, 259_200]
   })
-  // Two gauges of one scrape share a look at the ledger. A database that is away must not take the other metrics with it.
+  // Two gauges of one scrape share one query. An unavailable database must not remove the other
+  // metrics.
   let looking: Promise<readonly TargetBacklog[] | undefined> | undefined
   const look = () => {
     looking ??= ledger
@@ -78,19 +79,15 @@ export function measure(metrics: Metrics, ledger: Pick<Ledger, 'backlog' | 'swit
         for (const each of backlog) this.set({ target: each.target }, figure(each))
       }
     })
-  backlogGauge(
-    'orderly_notification_backlog',
-    'Deliveries that are not settled, of all instances.',
-    ({ deliveries }) => deliveries
-  )
+  backlogGauge('orderly_notification_backlog', 'Unsettled deliveries of all instances.', ({ deliveries }) => deliveries)
   backlogGauge(
     'orderly_notification_oldest_due_age_seconds',
-    'Age of the oldest delivery that is not settled, of all instances.',
+    'Age of the oldest unsettled delivery of all instances.',
     ({ oldestAgeMs }) => oldestAgeMs / 1_000
   )
   new Gauge({
     name: 'orderly_notification_target_switched_off',
-    help: '1 for each target that answered that it wants nothing any more.',
+    help: '1 for each target that answered 410 Gone and is disabled.',
     labelNames: ['target'],
     registers,
     async collect() {

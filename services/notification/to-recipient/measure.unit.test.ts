@@ -7,7 +7,7 @@ import { measure } from './measure.ts'
 
 const options = { instanceID: 'one', maxLanes: 1, maxPerLane: 1, leaseMs: 1_000 }
 
-test('what was sent, failed, given up, skipped and suppressed is counted, and attempts are timed', async () => {
+test('sent, failed, exhausted, skipped and suppressed deliveries are counted, and attempts are timed', async () => {
   const ledger = createMemoryLedger()
   await ledger.accept(accepted(notification()), ofAll('smtp'))
   const [delivery] = (await ledger.claim('smtp', options)).deliveries
@@ -38,7 +38,7 @@ test('what was sent, failed, given up, skipped and suppressed is counted, and at
   }
 })
 
-test('an attempt leads to its trace, if that is recorded', async () => {
+test('an attempt has an exemplar with its trace if the trace is recorded', async () => {
   const ledger = createMemoryLedger()
   await ledger.accept(accepted(notification()), ofAll('smtp'))
   const [delivery] = (await ledger.claim('smtp', options)).deliveries
@@ -63,7 +63,7 @@ test('an attempt leads to its trace, if that is recorded', async () => {
   }
 })
 
-test('the backlog, its oldest age and switched-off targets are those of the ledger; without it the rest is still told', async () => {
+test('the gauges report the backlog, its oldest age and disabled targets, and are absent while the delivery table is unavailable', async () => {
   let nowMs = 1_000
   const ledger = createMemoryLedger(() => nowMs)
   await ledger.register([{ target: 'webhook:shop', fingerprint: '' }])

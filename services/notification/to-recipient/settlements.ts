@@ -2,16 +2,18 @@ import type { Logger } from '@orderly/service-kit'
 import type { ClaimedDelivery, FreedLane, Ledger, SettledDelivery } from '../store/ledger.ts'
 
 /**
- * Writes attempts and freed lanes to the ledger. What comes while a write is under way goes with the next one, so writes grow
- * with the load and come at once when there is little.
+ * Writes results of attempts and released delivery lanes to the delivery table. Whatever is added
+ * during a write is part of the next write. So writes grow with the load, and are immediate under
+ * low load.
  *
- * What is given up is put into the dead letters first: a crash between the two puts it there twice rather than nowhere. When
- * that fails, it is due again, and given up then.
+ * Dead letters are written before their deliveries are settled: a crash between the two writes a
+ * dead letter twice instead of losing it. If dead letters cannot be written, their deliveries
+ * become due again and are exhausted later.
  */
 export interface Settlements {
   add(settled: SettledDelivery): void
   free(lane: FreedLane): void
-  /** Resolves when everything that was added until then is written, or was too often refused. */
+  /** Resolves when everything that was added before is written, or has exceeded its retries. */
   drained(): Promise<void>
 }
 
@@ -20,7 +22,7 @@ export interface SettlementsOptions {
   readonly giveUp: (settled: readonly SettledDelivery[]) => Promise<void>
   readonly retry: <Result>(work: () => Promise<Result>) => Promise<Result>
   readonly logger: Logger
-  /** What was written, and the targets of lanes that have more to do. */
+  /** Receives the settled deliveries, and the targets of delivery lanes that have more of them. */
   readonly onSettled: (settled: readonly SettledDelivery[], dueAgain: ReadonlySet<string>) => void
 }
 
@@ -30,7 +32,7 @@ export function createSettlements({ ledger, giveUp, retry, logger, onSettled }: 
   let settled: SettledDelivery[] = []
   let lanes: FreedLane[] = []
   let writing: Promise<void> | undefined
-  /** Have a delivery that could not be given up, and are not given back yet. */
+  /** Delivery lanes, not yet released, with a delivery whose dead letter could not be written. */
   const postponedLanes = new Set<string>()
 
   function write(): void {
@@ -41,7 +43,7 @@ export function createSettlements({ ledger, giveUp, retry, logger, onSettled }: 
   }
 
   async function writeAll(): Promise<void> {
-    // Lets everything in that is ready in this turn of the event loop.
+    // Waits until everything that is ready in this turn of the event loop has been added.
     await Promise.resolve()
     const batch = settled
     const freed = lanes
@@ -54,7 +56,10 @@ export function createSettlements({ ledger, giveUp, retry, logger, onSettled }: 
     try {
       onSettled(parted, await retry(() => ledger.settle(parted, given)))
     } catch (error) {
-      logger.error({ error, deliveries: parted.length }, 'attempts could not be remembered; they will be made again')
+      logger.error(
+        { event: 'attempts_not_stored', error, deliveries: parted.length },
+        'failed to store attempts, they will be repeated'
+      )
     }
   }
 
@@ -65,7 +70,10 @@ export function createSettlements({ ledger, giveUp, retry, logger, onSettled }: 
       await giveUp(givenUp)
       return batch
     } catch (error) {
-      logger.error({ error, deliveries: givenUp.length }, 'the dead letters cannot be written; trying again later')
+      logger.error(
+        { event: 'notification_dead_letters_not_written', error, deliveries: givenUp.length },
+        'failed to write dead letters, will retry later'
+      )
       for (const { delivery } of givenUp) postponedLanes.add(keyOf(laneOf(delivery, 0)))
       return batch.map(each => (each.settlement.status === 'given-up' ? postponed(each) : each))
     }

@@ -3,19 +3,25 @@ import type { TProperties } from 'typebox'
 import type { Locale } from '../domain/message.ts'
 import type { Notification } from '../domain/notification.ts'
 
-/** A way to reach people, or machines. One that can be switched off or fails by itself is a sink of its own. */
+/**
+ * A channel to people or machines. A destination that can fail or be disabled independently is a
+ * separate sink.
+ */
 export interface Sink {
-  /** Names it in the ledger, in logs and in metrics: the kind, and where there are several of a kind, which: `webhook:shop`. */
+  /**
+   * Name in the delivery table, logs and metrics: the kind of sink, followed by the endpoint where
+   * there are several, as in `webhook:shop`.
+   */
   readonly target: string
-  /** Stands for where it leads to: a target that was switched off is on again when this changes. */
+  /** Hash of the target's address. A disabled target is enabled again when it changes. */
   readonly fingerprint: string
-  /** To how many users it sends at once. */
+  /** Maximum number of users that are sent to concurrently. */
   readonly concurrency: number
-  /** How long `deliver` takes at most. */
+  /** Maximum duration of `deliver`. */
   readonly timeoutMs: number
   /**
-   * Resolves when the notification has left for good. May be called again for the same notification, and then says so by
-   * the same id. What it rejects with decides how it goes on: see `SinkError`.
+   * Resolves when the target has accepted the notification. May be called again for the same
+   * notification, and then sends the same id. The error decides what happens next; see `SinkError`.
    */
   deliver(notification: Notification, options: DeliverOptions): Promise<void>
   close(): Promise<void>
@@ -27,23 +33,26 @@ export interface DeliverOptions {
   readonly signal: AbortSignal
 }
 
-/** What a sink may use. */
+/** Dependencies of a sink. */
 export interface SinkContext {
   readonly logger: Logger
   readonly locale: Locale
 }
 
-/** A kind of sink, as it is listed in `sinks.ts`. */
+/** Definition of a kind of sink, listed in `sinks.ts`. */
 export interface SinkDefinition<Settings extends TProperties> {
-  /** Its settings; those that it cannot do without are optional here and asked for by `problems`, when it is chosen. */
+  /**
+   * Settings of the sink. Required ones are optional in the schema; `problems` requires them if the
+   * sink is chosen.
+   */
   readonly settings: Settings
-  /** What is wrong, one line each: the setting's name and what to do. */
+  /** Returns one line per problem, with the name of the setting and how to fix it. */
   problems(config: Config<Settings>, isProd: boolean): readonly string[]
-  /** One for each target. Called when there are no problems. */
+  /** Creates one sink per target. Called only if `problems` returns none. */
   create(config: Config<Settings>, context: SinkContext): readonly Sink[]
 }
 
-/** For its types only. */
+/** Returns the definition unchanged; it infers the types. */
 export function defineSink<Settings extends TProperties>(
   definition: SinkDefinition<Settings>
 ): SinkDefinition<Settings> {
@@ -51,14 +60,16 @@ export function defineSink<Settings extends TProperties>(
 }
 
 export interface SinkErrorOptions extends ErrorOptions {
-  /** Whether to try again; otherwise the notification is given up at once. Any other error is tried again. */
+  /**
+   * True to retry; false to exhaust the delivery immediately. Errors of other classes are retried.
+   */
   readonly retryable: boolean
-  /** The target asks for a pause. */
+  /** Pause that the target requested. */
   readonly retryAfterMs?: number
 }
 
 export class SinkError extends Error {
-  /** `TARGET_GONE` switches the target off. */
+  /** Stable code; `TARGET_GONE` disables the target. */
   readonly code: string
   readonly retryable: boolean
   readonly retryAfterMs: number | undefined

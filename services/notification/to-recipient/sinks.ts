@@ -5,7 +5,7 @@ import { smtpSink } from './smtp.ts'
 import { type NetworkSettings, networkProblems } from './webhook/endpoints.ts'
 import { webhookSink } from './webhook/webhook.ts'
 
-/** Every kind of sink by the name it has in NOTIFICATION_SINKS. A new one is its file and its line here. */
+/** Kinds of sinks by their name in NOTIFICATION_SINKS. A new kind is added here. */
 const sinks = {
   console: consoleSink,
   smtp: smtpSink,
@@ -29,11 +29,12 @@ export interface SinkConfig extends NetworkSettings {
 }
 
 /**
- * The chosen sinks. @param config with the settings of all of them
- * @throws ConfigError with every problem of every chosen sink, before any of them is created
+ * Creates the chosen sinks. @param config contains the settings of all kinds of sinks
+ * @throws ConfigError with every problem of every chosen sink, before any sink is created
  */
 export function createSinks(config: SinkConfig, context: SinkContext): readonly Sink[] {
-  // Each definition reads its own settings only, and the schema of the service holds those of all.
+  // Each definition reads only its own settings, and the schema of the service contains those of
+  // all.
   const chosen = config.NOTIFICATION_SINKS.map(name => sinks[name] as unknown as SinkDefinition<Record<never, never>>)
   const isProd = config.ORDERLY_PROFILE === 'prod'
   const problems = chosen.flatMap(sink => sink.problems(config as never, isProd))

@@ -22,7 +22,7 @@ function sinksOf(environment: Record<string, string>, logger: Logger = silent) {
   return createSinks(parseConfig(configSchema, { ...database, ...environment }), { logger, locale: 'en' })
 }
 
-test('the console sink writes one line with the notification and the trace, whatever LOG_LEVEL says', async () => {
+test('the console sink writes one line with the notification and its trace at any LOG_LEVEL', async () => {
   const lines: string[] = []
   const [sink] = sinksOf({}, pino({ level: 'error' }, { write: line => lines.push(line) }))
   const given = notification()
@@ -44,7 +44,7 @@ test('the console sink writes one line with the notification and the trace, what
   )
 })
 
-test('several sinks go side by side, and each webhook endpoint is a target of its own', async () => {
+test('several sinks are created together, and each webhook endpoint is a separate target', async () => {
   const sinks = sinksOf({
     ...prod,
     NOTIFICATION_SINKS: 'console, smtp, webhook',
@@ -61,7 +61,7 @@ test('several sinks go side by side, and each webhook endpoint is a target of it
   await Promise.all(sinks.map(sink => sink.close()))
 })
 
-test('prod has no defaults for secrets and addresses: everything that a chosen sink lacks is listed at once', () => {
+test('in prod, all missing secrets and addresses of the chosen sinks are reported together', () => {
   assert.throws(
     () => sinksOf({ ...prod, NOTIFICATION_SINKS: 'smtp,webhook' }),
     (error: unknown) => {
@@ -76,18 +76,21 @@ test('prod has no defaults for secrets and addresses: everything that a chosen s
   )
 })
 
-test('what a sink that is not chosen lacks is no problem', () => {
+test('missing settings of a sink that is not chosen are ignored', () => {
   assert.equal(sinksOf(prod).length, 1)
 })
 
-test('dev sends mail to a local server without being told; webhooks have secrets in dev, too', () => {
+test('in dev, the SMTP sink defaults to a local server, and webhooks still require secrets', () => {
   const [sink] = sinksOf({ NOTIFICATION_SINKS: 'smtp' })
   assert.equal(sink?.target, 'smtp')
   assert.throws(() => sinksOf({ NOTIFICATION_SINKS: 'webhook', WEBHOOK_URLS: 'shop=https://shop.example' }), /whsec_/)
 })
 
-test('a template that makes no address is a problem, and an unknown sink is, too', () => {
+test('a template that yields no address is rejected, and so is an unknown sink', () => {
   const template = { NOTIFICATION_SINKS: 'smtp', SMTP_TO_TEMPLATE: 'for {userID} at home' }
-  assert.throws(() => sinksOf(template), /SMTP_TO_TEMPLATE is "for \{userID\} at home", which makes no e-mail address/)
+  assert.throws(
+    () => sinksOf(template),
+    /SMTP_TO_TEMPLATE is "for \{userID\} at home", which does not yield an e-mail address/
+  )
   assert.throws(() => sinksOf({ NOTIFICATION_SINKS: 'pigeon' }), /NOTIFICATION_SINKS is "pigeon"/)
 })

@@ -4,10 +4,10 @@ import { messageFor } from '../domain/message.ts'
 import { emailAddressOf, messageIDOf } from './addressing.ts'
 import { defineSink, SinkError } from './sink.ts'
 
-/** The part of an e-mail address behind the @, with or without a name and angle brackets around it. */
+/** Matches a sender with or without a display name and angle brackets; captures the domain. */
 const senderShape = /^[^\r\n<>]*<?[^\s<>@]+@([A-Za-z0-9.-]+)>?$/
 
-/** An e-mail for each notification, as text and as HTML. */
+/** Sink that sends an e-mail per notification, as text and HTML. */
 export const smtpSink = defineSink({
   settings: {
     SMTP_URL: Type.Optional(
@@ -34,18 +34,18 @@ export const smtpSink = defineSink({
       })
     ),
     SMTP_REQUIRE_TLS: Type.Boolean({
-      description: 'whether to send by TLS only (STARTTLS, where the address is smtp://)',
+      description: 'whether TLS is required (STARTTLS if SMTP_URL starts with smtp://)',
       default: true,
       devDefault: false
     }),
     SMTP_MAX_CONNECTIONS: Type.Integer({
-      description: 'how many connections to the mail server at most',
+      description: 'the maximum number of connections to the mail server',
       minimum: 1,
       maximum: 100,
       default: 5
     }),
     SMTP_TIMEOUT_MS: Type.Integer({
-      description: 'how long an e-mail may take to be handed over',
+      description: 'the maximum time to hand over an e-mail, in milliseconds',
       minimum: 100,
       maximum: 60_000,
       default: 20_000
@@ -58,7 +58,9 @@ export const smtpSink = defineSink({
     const template = config.SMTP_TO_TEMPLATE
     const probes = ['ada', 'ada@example.com'].map(userID => ({ userID, caller: 'shop' }))
     if (template !== undefined && probes.every(probe => emailAddressOf(probe, template) === undefined)) {
-      problems.push(`SMTP_TO_TEMPLATE is "${template}", which makes no e-mail address: ${advice.SMTP_TO_TEMPLATE}`)
+      problems.push(
+        `SMTP_TO_TEMPLATE is "${template}", which does not yield an e-mail address: ${advice.SMTP_TO_TEMPLATE}`
+      )
     }
     return problems
   },
@@ -71,7 +73,8 @@ export const smtpSink = defineSink({
       pool: true,
       url,
       maxConnections: config.SMTP_MAX_CONNECTIONS,
-      // The ledger sends again, under the same id; the pool must not do so behind its back.
+      // The delivery loop retries with the same message id; a retry by the pool would be
+      // unrecorded.
       maxRequeues: 0,
       requireTLS: config.SMTP_REQUIRE_TLS,
       connectionTimeout: timeoutMs,
@@ -89,9 +92,13 @@ export const smtpSink = defineSink({
         async deliver(notification, { signal }) {
           const address = emailAddressOf(notification, template)
           if (address === undefined) {
-            throw new SinkError('RECIPIENT_INVALID', 'SMTP_TO_TEMPLATE and the userID make no e-mail address', {
-              retryable: false
-            })
+            throw new SinkError(
+              'RECIPIENT_INVALID',
+              'SMTP_TO_TEMPLATE and the user id do not yield an e-mail address',
+              {
+                retryable: false
+              }
+            )
           }
           const { subject, text, html } = messageFor(notification, locale)
           await transport
@@ -102,7 +109,7 @@ export const smtpSink = defineSink({
               text,
               html,
               messageId: messageIDOf(notification.id, address, senderDomain),
-              headers: { 'Auto-Submitted': 'auto-generated' }, // RFC 3834: nobody's vacation notice answers it
+              headers: { 'Auto-Submitted': 'auto-generated' }, // RFC 3834: prevents automatic replies
               signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
             })
             .catch(error => {
@@ -127,11 +134,14 @@ interface MailError extends Error {
   readonly code?: string
   readonly command?: string
   readonly responseCode?: number
-  /** The server answered 5xx. */
+  /** True if the server answered 5xx. */
   readonly permanent?: boolean
 }
 
-/** Refused for good is only what concerns this recipient or this mail; a sender or a login that is refused can be mended. */
+/**
+ * Converts an error of the mail client. Only the rejection of a recipient or a message is
+ * permanent; a rejected sender or login can be fixed in the settings.
+ */
 function toSinkError(error: MailError): SinkError {
   const concernsThisMail = error.command === 'RCPT TO' || error.command === 'DATA'
   const isRefused = error.permanent === true && concernsThisMail

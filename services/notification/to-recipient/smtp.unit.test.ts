@@ -35,7 +35,7 @@ async function failure(promise: Promise<void>): Promise<SinkError> {
 
 const refusal = (responseCode: number, message: string) => Object.assign(new Error(message), { responseCode })
 
-test('a mail goes to the user, as text and as HTML, in the language, with what users wrote escaped', async t => {
+test('an e-mail is sent to the user as text and HTML in the configured language, with user input escaped', async t => {
   const server = await startMailServer(t)
   const items = [{ sku: '<b>TEA</b>', quantity: 2 }]
   const given = notificationFor(inventoryReserved({ orderID: 'o-1', userID: 'ada', items }))
@@ -51,7 +51,7 @@ test('a mail goes to the user, as text and as HTML, in the language, with what u
   assert.match(mail.source, /text\/html[\s\S]*2 =C3=97 &lt;b&gt;TEA&lt;\/b&gt;/)
 })
 
-test('what is sent again has the same Message-ID, of the domain of the sender; others have others', async t => {
+test("a repeated e-mail has the same Message-ID in the sender's domain, and another e-mail has another one", async t => {
   const server = await startMailServer(t)
   const sink = smtp(t, server.url, { SMTP_FROM: 'orders@shop.example' })
   const given = notification()
@@ -62,7 +62,7 @@ test('what is sent again has the same Message-ID, of the domain of the sender; o
   assert.notEqual(third, first)
 })
 
-test('a recipient or a mail that is refused for good is given up, one that is refused for now is not', async t => {
+test('a permanent rejection of a recipient or a message is not retryable, and a temporary one is', async t => {
   const answers = [refusal(550, 'no such mailbox'), refusal(452, 'mailbox full')]
   const server = await startMailServer(t, { onRcptTo: (_address, _session, callback) => callback(answers.shift()) })
   const sink = smtp(t, server.url)
@@ -77,7 +77,7 @@ test('a recipient or a mail that is refused for good is given up, one that is re
   assert.equal((await failure(smtp(t, choosy.url).deliver(given, deliverOptions))).retryable, false)
 })
 
-test('a sender or a login that is refused can be mended, so mails are tried again', async t => {
+test('a rejected sender or login is retryable, because the settings can be fixed', async t => {
   const noSender = await startMailServer(t, {
     onMailFrom: (_address, _session, callback) => callback(refusal(550, 'no such sender'))
   })
@@ -91,7 +91,7 @@ test('a sender or a login that is refused can be mended, so mails are tried agai
   assert.equal((await failure(smtp(t, url).deliver(notification(), deliverOptions))).retryable, true)
 })
 
-test('a mail server that is away, or does not answer in time, is tried again', async t => {
+test('an unavailable or unresponsive mail server is retryable', async t => {
   assert.equal((await failure(smtp(t, 'smtp://127.0.0.1:1').deliver(notification(), deliverOptions))).retryable, true)
   const silent = await startMailServer(t, { onRcptTo: () => {} })
   const { retryable } = await failure(
@@ -100,7 +100,7 @@ test('a mail server that is away, or does not answer in time, is tried again', a
   assert.equal(retryable, true)
 })
 
-test('a user whose id makes no address is given up, and no mail is sent', async t => {
+test('a user id that yields no address is rejected permanently, and no e-mail is sent', async t => {
   const server = await startMailServer(t)
   const given = notification({ userID: 'eve@evil.example' })
   const { code, retryable } = await failure(smtp(t, server.url).deliver(given, deliverOptions))
@@ -108,7 +108,7 @@ test('a user whose id makes no address is given up, and no mail is sent', async 
   assert.equal(server.mails.length, 0)
 })
 
-test('with TLS demanded, nothing is sent to a server that has none', async t => {
+test('with TLS required, nothing is sent to a server without TLS', async t => {
   const server = await startMailServer(t)
   const sink = smtp(t, server.url, { SMTP_REQUIRE_TLS: 'true' })
   assert.equal((await failure(sink.deliver(notification(), deliverOptions))).retryable, true)

@@ -9,19 +9,23 @@ import type { Sink } from './sink.ts'
 /**
  * The targets of notifications, each with a delivery loop.
  *
- * - The sinks of the settings are the operator's: they receive the notifications of all callers, for as long as the process runs.
- * - The endpoints of the database are read again every `refreshMs`. A new one gets a loop. A changed one gets another loop when
- *   its former loop has ended. A removed one loses its loop. A disabled one receives nothing more, and its loop skips what waits.
- * - An endpoint that cannot be used is logged once and left out. While the database cannot be read, the known endpoints stay.
+ * - Sinks from the settings belong to the operator. They receive the notifications of all callers
+ *   while the process runs.
+ * - Endpoints in the database are reloaded every `refreshMs`. A new endpoint gets a loop. A changed
+ *   endpoint gets another loop after its former loop has ended. The loop of a removed endpoint
+ *   ends. A disabled endpoint receives nothing more, and its loop skips pending deliveries.
+ * - An invalid endpoint is logged once and left out. While the database cannot be read, the known
+ *   endpoints stay.
  *
- * One query every `pollMs` wakes the loops of all targets that have something due, however many targets there are.
+ * One query every `pollMs` wakes the loops of all targets with due deliveries, however many targets
+ * there are.
  */
 export interface Targets {
   recipients(): readonly Recipient[]
-  /** The targets that have a loop, or are getting one. */
+  /** Returns the names of targets that have a loop or will get one. */
   names(): readonly string[]
   wake(targets: Iterable<string>): void
-  /** @param graceMs how long to wait for deliveries in flight */
+  /** Stops all loops. @param graceMs maximum time to wait for deliveries in flight */
   stop(graceMs: number): Promise<void>
 }
 
@@ -37,9 +41,9 @@ export interface TargetsOptions {
 }
 
 interface StoredTarget {
-  /** The endpoint as it was read; never logged. */
+  /** The endpoint as stored, for comparison; never logged. */
   readonly definition: string
-  /** Undefined for an endpoint that cannot be used. */
+  /** Undefined for an invalid endpoint. */
   readonly running: Promise<RunningTarget> | undefined
   readonly recipient: Recipient | undefined
 }
@@ -84,13 +88,13 @@ export async function startTargets(options: TargetsOptions): Promise<Targets> {
     const sink = isTaken ? { problem: 'the settings have an endpoint of the same name' } : createSink(endpoint)
     if ('problem' in sink) {
       const event = 'webhook_endpoint_invalid'
-      logger.warn({ event, target, problem: sink.problem }, 'webhook endpoint cannot be used')
+      logger.warn({ event, target, problem: sink.problem }, 'webhook endpoint is invalid and not used')
       return undefined
     }
     const running = (ending.get(target) ?? Promise.resolve()).then(() => begin(sink))
     running.catch(error => {
       const event = 'webhook_endpoint_not_started'
-      logger.warn({ event, error, target }, 'webhook endpoint cannot be used yet; retrying')
+      logger.warn({ event, error, target }, 'failed to start a webhook endpoint, retrying')
       const known = stored.get(target)
       if (known?.running === running) stored.set(target, { ...known, definition: '' })
     })
@@ -113,9 +117,9 @@ export async function startTargets(options: TargetsOptions): Promise<Targets> {
         loops.delete(target)
         await loop.stop(lastGraceMs ?? sink.timeoutMs)
         await sink.close()
-        logger.info({ target }, 'webhook endpoint not in use any more')
+        logger.info({ target }, 'webhook endpoint stopped')
       })
-      .catch(() => {}) // it never began
+      .catch(() => {}) // it was not started
       .finally(() => {
         if (ending.get(target) === ended) ending.delete(target)
       })

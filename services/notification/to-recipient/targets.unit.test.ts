@@ -24,7 +24,7 @@ async function setUp(t: TestContext, ...first: StoredEndpoint[]) {
   const ledger = createMemoryLedger()
   const { logger, lines } = recordLog()
   let endpoints: readonly StoredEndpoint[] | Error = first
-  /** Starts and ends of loops and sinks, in their sequence. */
+  /** Starts and ends of loops and sinks, in order. */
   const events: string[] = []
   let holdStops: Promise<void> = Promise.resolve()
   const targets = await startTargets({
@@ -81,7 +81,7 @@ async function setUp(t: TestContext, ...first: StoredEndpoint[]) {
 const berlin = endpoint({ target: 'webhook:berlin/shop' })
 const paris = endpoint({ target: 'webhook:paris/shop', caller: 'paris' })
 
-test('an endpoint that is added, disabled, enabled and removed is a recipient as long as it is there and enabled', async t => {
+test('an endpoint is a recipient while it exists and is enabled', async t => {
   const { targets, set, until, events } = await setUp(t)
   const owners = () => targets.recipients().map(({ target, caller }) => `${target} of ${caller ?? 'all'}`)
   assert.deepEqual(owners(), ['console of all'])
@@ -92,17 +92,21 @@ test('an endpoint that is added, disabled, enabled and removed is a recipient as
   set({ ...berlin, isDisabled: true }, paris)
   while (owners().length === 3) await setImmediate()
   assert.deepEqual(owners(), [both[0], both[2]])
-  assert.deepEqual(targets.names(), ['console', berlin.target, paris.target], 'what waits has to be skipped')
+  assert.deepEqual(
+    targets.names(),
+    ['console', berlin.target, paris.target],
+    'a disabled endpoint keeps its loop, which skips pending deliveries'
+  )
   set(berlin, paris)
   while (owners().length === 2) await setImmediate()
   set(paris)
   await until('closed webhook:berlin/shop')
   assert.deepEqual(owners(), [both[0], both[2]])
   assert.deepEqual(targets.names(), ['console', paris.target])
-  assert.equal(events.filter(event => event === 'started webhook:berlin/shop').length, 1, 'one loop all the time')
+  assert.equal(events.filter(event => event === 'started webhook:berlin/shop').length, 1, 'the endpoint keeps one loop')
 })
 
-test('an endpoint that changes gets another loop when the former one has ended, and holds up no other endpoint', async t => {
+test('a changed endpoint gets another loop after its former loop has ended, and delays no other endpoint', async t => {
   const { set, until, hold, events } = await setUp(t, berlin)
   await until('started webhook:berlin/shop')
   const release = hold()
@@ -120,7 +124,7 @@ test('an endpoint that changes gets another loop when the former one has ended, 
   )
 })
 
-test('an endpoint that cannot be used is logged once, without its URL and secrets, and used when it is corrected', async t => {
+test('an invalid endpoint is logged once without its URL and secrets, and used after it is corrected', async t => {
   const wrong = endpoint({ target: 'webhook:berlin/shop', url: 'wrong' })
   const taken = endpoint({ target: 'console' })
   const { targets, set, until, lines } = await setUp(t, wrong, taken, paris)
@@ -140,7 +144,7 @@ test('an endpoint that cannot be used is logged once, without its URL and secret
   await until('started webhook:berlin/shop')
 })
 
-test('while the endpoints cannot be read, the known ones stay, and that is logged once', async t => {
+test('while the endpoints cannot be read, the known ones stay, and one warning is logged', async t => {
   const { targets, set, fail, until, lines } = await setUp(t, berlin)
   await until('started webhook:berlin/shop')
   fail()
@@ -153,7 +157,7 @@ test('while the endpoints cannot be read, the known ones stay, and that is logge
   await until('started webhook:paris/shop')
 })
 
-test('loops of targets that have something due are woken, and no others', async t => {
+test('only the loops of targets with due deliveries are woken', async t => {
   const { ledger, until, events } = await setUp(t, berlin, paris)
   await until('started webhook:paris/shop')
   await ledger.accept(accepted(notification({ caller: 'paris' })), [{ target: paris.target, caller: 'paris' }])
@@ -163,7 +167,7 @@ test('loops of targets that have something due are woken, and no others', async 
   await until('woke console')
 })
 
-test('stopping ends every loop, also one that was about to begin', async t => {
+test('stop ends every loop, including one that is about to start', async t => {
   const { targets, set, hold, until, events } = await setUp(t, berlin)
   await until('started webhook:berlin/shop')
   const release = hold()

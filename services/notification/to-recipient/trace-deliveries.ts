@@ -1,7 +1,7 @@
 import { isSampled, preciseNowMs, type Spans } from '@orderly/service-kit'
 import type { DeliveryObserver } from './delivery-loop.ts'
 
-/** Each attempt as the last span of its order's trace. */
+/** Records each attempt as the last span of its order's trace. */
 export function traceDeliveries(observer: DeliveryObserver, spans: Spans | undefined): DeliveryObserver {
   if (spans === undefined) return observer
   return {

@@ -24,7 +24,7 @@ function settled(delivery: ClaimedDelivery, attempt: Attempt): SettledDelivery {
   return { delivery, settlement: settle(delivery, attempt, policy, 1) }
 }
 
-/** Settles whatever was claimed in the same way, and gives its lanes back. */
+/** Settles all claimed deliveries with the same result and releases their delivery lanes. */
 function settleAll(ledger: Ledger, { deliveries }: Claim, attempt: Attempt, retryInMs = 0) {
   return ledger.settle(
     deliveries.map(delivery => settled(delivery, attempt)),
@@ -35,7 +35,7 @@ function settleAll(ledger: Ledger, { deliveries }: Claim, attempt: Attempt, retr
   )
 }
 
-/** What every ledger must do, the one in memory as well as Postgres. */
+/** Contract test for every delivery table: in memory and in Postgres. */
 export function testLedger(
   name: string,
   open: (t: TestContext, nowMs: () => number) => Promise<Ledger>,
@@ -50,7 +50,7 @@ export function testLedger(
     return { ledger, pass }
   }
 
-  test(`${name}: what is accepted is due at once, for each target, and whole`, async t => {
+  test(`${name}: an accepted notification is due immediately, complete, and for each target`, async t => {
     const { ledger } = await setUp(t)
     const [given] = accepted(notification({ userID: `"quoted", {braced}, back\\slashed, NULL, 'x', 💎` }))
     assert.ok(given)
@@ -70,7 +70,7 @@ export function testLedger(
     assert.deepEqual((await ledger.claim('webhook:shop', options)).deliveries, [])
   })
 
-  test(`${name}: an event that comes again is known, whatever became of it; a target that is new to it is not`, async t => {
+  test(`${name}: a repeated event is a duplicate for known targets, whatever its result, and not for a new target`, async t => {
     const { ledger } = await setUp(t)
     const given = accepted(notification())
     await ledger.accept(given, ofAll('console'))
@@ -84,7 +84,7 @@ export function testLedger(
     assert.equal(idsOf(await ledger.claim('smtp', options)).length, 1)
   })
 
-  test(`${name}: a target of a caller receives the notifications of that caller only, a target of the operator those of all`, async t => {
+  test(`${name}: a target of a caller receives the notifications of that caller only, and a target of the operator those of all`, async t => {
     const { ledger } = await setUp(t)
     const given = [undefined, 'berlin', 'paris', 'rome'].map(caller =>
       notification({ userID: 'ada', ...(caller !== undefined && { caller }) })
@@ -117,7 +117,7 @@ export function testLedger(
     assert.deepEqual(idsOf(await ledger.claim('console', options)), [berlins[0]?.id, berlins[1]?.id])
   })
 
-  test(`${name}: a target that asks for a pause is left alone by every instance, until the pause is over or it leads elsewhere`, async t => {
+  test(`${name}: a requested pause applies to all instances until it ends or the address changes`, async t => {
     const { ledger, pass } = await setUp(t)
     const address = { target: 'webhook:shop', fingerprint: 'one' }
     await ledger.register([address, { target: 'console', fingerprint: '' }])
@@ -144,7 +144,7 @@ export function testLedger(
     assert.equal(await pausedMs('one'), 0)
   })
 
-  test(`${name}: the targets that have something due are known, however many lanes they have`, async t => {
+  test(`${name}: targets with due deliveries are listed, however many delivery lanes they have`, async t => {
     const { ledger, pass } = await setUp(t)
     assert.deepEqual(await ledger.dueTargets(), [])
     await ledger.accept(accepted(notification(), notification(), notification()), ofAll('console', 'smtp', 'webhook:b'))
@@ -162,7 +162,7 @@ export function testLedger(
     assert.deepEqual(await due(), ['smtp', 'webhook:a'])
   })
 
-  test(`${name}: what is in hand is nobody else's until its lease ends, and then counts as tried`, async t => {
+  test(`${name}: a claimed delivery is exclusive until its lease ends, and then counts as attempted`, async t => {
     const { ledger, pass } = await setUp(t)
     await ledger.accept(accepted(notification()), ofAll('console'))
     const first = await ledger.claim('console', options)
@@ -175,7 +175,7 @@ export function testLedger(
     assert.equal(second.deliveries[0]?.attempts, 1)
   })
 
-  test(`${name}: who comes too late changes nothing, unless he really sent it`, async t => {
+  test(`${name}: a stale claim cannot settle a delivery, except to mark it as sent`, async t => {
     const { ledger, pass } = await setUp(t)
     await ledger.accept(accepted(notification(), notification()), ofAll('console'))
     const late = await ledger.claim('console', options)
@@ -192,14 +192,14 @@ export function testLedger(
     )
     assert.deepEqual(dueAgain, new Set())
     assert.deepEqual(await ledger.backlog(), [{ target: 'console', deliveries: 1, oldestAgeMs: 10_000 }])
-    assert.deepEqual(idsOf(await ledger.claim('console', options)), [], 'the lane that failed late is still in hand')
+    assert.deepEqual(idsOf(await ledger.claim('console', options)), [], 'the lane that failed late is still claimed')
     await settleAll(ledger, current, sent)
     assert.deepEqual(await ledger.backlog(), [])
     pass(100_000)
     assert.deepEqual(idsOf(await ledger.claim('console', options)), [])
   })
 
-  test(`${name}: who claims learns whether more may be due, who settles which targets have more to do`, async t => {
+  test(`${name}: a claim reports whether more may be due, and settling reports the targets with more deliveries`, async t => {
     const { ledger } = await setUp(t)
     const [adas, bobs] = [notification({ userID: 'ada' }), notification({ userID: 'bob' })]
     await ledger.accept(accepted(adas, bobs, notification({ userID: 'ada' })), ofAll('console', 'smtp'))
@@ -216,7 +216,7 @@ export function testLedger(
     assert.deepEqual(await ledger.settle([], []), new Set())
   })
 
-  test(`${name}: an attempt that failed is made again after its delay, with what went wrong`, async t => {
+  test(`${name}: a failed delivery is due again after its delay, with its failure`, async t => {
     const { ledger, pass } = await setUp(t)
     await ledger.accept(accepted(notification()), ofAll('console'))
     await settleAll(ledger, await ledger.claim('console', options), failed, 1_000)
@@ -229,7 +229,7 @@ export function testLedger(
     assert.deepEqual(delivery?.lastFailure, failure)
   })
 
-  test(`${name}: one user's notifications keep their order, and wait for the first; other users do not`, async t => {
+  test(`${name}: the notifications of one user keep their order and wait for the first, and other users do not wait`, async t => {
     const { ledger, pass } = await setUp(t)
     const adas = Array.from({ length: 5 }, () => notification({ userID: 'ada' }))
     const bobs = notification({ userID: 'bob' })
@@ -241,7 +241,7 @@ export function testLedger(
       adas.slice(0, 2).map(({ id }) => id)
     )
     await ledger.accept(accepted(...adas.slice(3)), ofAll('console'))
-    assert.deepEqual(idsOf(await ledger.claim('console', options)), [], 'the lane is in hand')
+    assert.deepEqual(idsOf(await ledger.claim('console', options)), [], 'the lane is claimed')
     const [head, next] = adasClaimed
     assert.ok(head && next)
     await ledger.settle(
@@ -262,7 +262,7 @@ export function testLedger(
     )
   })
 
-  test(`${name}: what was sent is not sent again, and the rest of its lane is due at once`, async t => {
+  test(`${name}: a sent delivery is not sent again, and the rest of its delivery lane is due immediately`, async t => {
     const { ledger } = await setUp(t)
     const adas = Array.from({ length: 3 }, () => notification({ userID: 'ada' }))
     await ledger.accept(accepted(...adas), ofAll('console'))
@@ -270,7 +270,7 @@ export function testLedger(
     assert.deepEqual(idsOf(await ledger.claim('console', options)), [adas[2]?.id])
   })
 
-  test(`${name}: no more lanes are taken than were asked for, the longest due first`, async t => {
+  test(`${name}: a claim returns at most maxLanes delivery lanes, the longest due first`, async t => {
     const { ledger, pass } = await setUp(t)
     const given = [notification(), notification(), notification()]
     for (const each of given) {
@@ -285,7 +285,7 @@ export function testLedger(
     )
   })
 
-  test(`${name}: a target that is switched off says so, until it leads somewhere else`, async t => {
+  test(`${name}: a disabled target is reported as disabled until its address changes`, async t => {
     const { ledger } = await setUp(t)
     const address = { target: 'webhook:shop', fingerprint: 'old' }
     await ledger.register([address, { target: 'console', fingerprint: '' }])
@@ -300,13 +300,13 @@ export function testLedger(
     assert.equal((await ledger.claim('webhook:shop', options)).isSwitchedOff, false)
   })
 
-  test(`${name}: a target that was removed is not reported as switched off while others are seen`, async t => {
+  test(`${name}: a removed target is not reported as disabled while other targets are in use`, async t => {
     const { ledger, pass } = await setUp(t)
     const address = { target: 'webhook:shop', fingerprint: 'old' }
     await ledger.register([address, { target: 'console', fingerprint: '' }])
     await ledger.switchOff(address, 'answered 410')
     pass(10 * 60_000)
-    // The service was stopped: its targets are those that it had.
+    // The service was stopped: the targets of its last run count.
     assert.deepEqual(await ledger.switchedOff(), ['webhook:shop'])
     await ledger.see(['console', 'webhook:shop'])
     assert.deepEqual(await ledger.switchedOff(), ['webhook:shop'])
@@ -317,7 +317,7 @@ export function testLedger(
     assert.deepEqual(await ledger.switchedOff(), ['webhook:shop'])
   })
 
-  test(`${name}: an instance that comes back has nothing in hand; what others have stays theirs`, async t => {
+  test(`${name}: a restarted instance releases its own claims, and those of other instances remain`, async t => {
     const { ledger } = await setUp(t)
     await ledger.accept(accepted(notification(), notification()), ofAll('console'))
     const [mine] = idsOf(await ledger.claim('console', { ...options, maxLanes: 1 }))
@@ -328,7 +328,7 @@ export function testLedger(
     assert.equal(again.deliveries[0]?.attempts, 1)
   })
 
-  test(`${name}: only what has been due for long is taken from who it does not belong to`, async t => {
+  test(`${name}: a claim with overdueMs returns only deliveries that have been due for longer`, async t => {
     const { ledger, pass } = await setUp(t)
     await ledger.accept(accepted(notification()), ofAll('gone'))
     pass(5_000)
@@ -338,7 +338,7 @@ export function testLedger(
     assert.equal(idsOf(await ledger.claim('gone', overdue)).length, 1)
   })
 
-  test(`${name}: what is settled is forgotten when it is old, what is not stays`, async t => {
+  test(`${name}: old settled deliveries are deleted, and unsettled ones stay`, async t => {
     const { ledger, pass } = await setUp(t)
     const [done, waiting] = [notification(), notification()]
     await ledger.accept(accepted(done), ofAll('console'))
@@ -353,7 +353,7 @@ export function testLedger(
     })
   })
 
-  test(`${name}: nothing given, nothing done`, async t => {
+  test(`${name}: empty input is a no-op`, async t => {
     const { ledger } = await setUp(t)
     assert.deepEqual(await ledger.accept([], ofAll('console')), { duplicates: 0, targets: new Set() })
     assert.deepEqual(await ledger.accept(accepted(notification()), []), { duplicates: 0, targets: new Set() })
@@ -362,7 +362,7 @@ export function testLedger(
     assert.equal(await ledger.repairLanes(), 0)
   })
 
-  test(`${name}: whatever fails, is lost or comes again, each is sent or given up once, and each user's in order`, async t => {
+  test(`${name}: with failures, crashes and repeated events, each delivery is sent or exhausted once, in the order of its user`, async t => {
     const step = fc.oneof(
       {
         weight: 3,

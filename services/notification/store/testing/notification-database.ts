@@ -5,7 +5,7 @@ import { ledgerSessionSettings } from '../schema.ts'
 
 export interface NotificationDatabase {
   readonly url: string
-  /** A pool of its own for each instance, closed at the end of the test. */
+  /** Opens a separate pool for an instance; it is closed at the end of the test. */
   open(settings?: Partial<PoolSettings>): Pool
 }
 

@@ -10,11 +10,11 @@ export interface MemorySinkOptions {
   readonly target?: string
   readonly concurrency?: number
   readonly timeoutMs?: number
-  /** Called before each delivery; what it throws is how the delivery fails. */
+  /** Called before each delivery; an error that it throws fails the delivery. */
   readonly before?: (notification: Notification, options: DeliverOptions) => Promise<void> | void
 }
 
-/** Keeps what it is given. For tests. */
+/** Creates a sink that records notifications, for tests. */
 export function createMemorySink(options: MemorySinkOptions = {}): MemorySink {
   const { target = 'memory', concurrency = 10, timeoutMs = 100, before } = options
   const delivered: Notification[] = []

@@ -3,12 +3,15 @@ import { createNetworks, type Networks, parseNetwork } from './networks.ts'
 import { parseSecret } from './signature.ts'
 
 export interface Endpoint {
-  /** The name of the target: `webhook:` and the name of the endpoint. */
+  /** Name of the target: `webhook:` followed by the name of the endpoint. */
   readonly target: string
-  /** The caller whose notifications it gets; undefined: it is the operator's and gets those of all callers. */
+  /**
+   * Caller whose notifications it receives; undefined for an endpoint of the operator, which
+   * receives those of all callers.
+   */
   readonly caller?: string
   readonly url: URL
-  /** The newest first or last, as they were given: receivers try them all. */
+  /** Signing keys. Their order does not matter, because receivers try them all. */
   readonly keys: readonly Buffer[]
 }
 
@@ -32,9 +35,12 @@ const networkSettings = [
 const nameShape = /^[a-z0-9][a-z0-9-]{0,31}$/
 const urlsAdvice = 'set it to the endpoints, shop=https://shop.example/hooks, separated by commas'
 const secretsAdvice =
-  'set it to a secret for each endpoint, shop=whsec_… (24 to 64 random bytes in base64), two while one is replaced by the other'
+  'set it to one secret per endpoint, as in shop=whsec_… (24 to 64 random bytes in base64), or two during a rotation'
 
-/** Endpoints as `name=url` and their secrets as `name=whsec_…`. Problems never show a secret. */
+/**
+ * Parses endpoints given as `name=url`, and their secrets given as `name=whsec_…`. Problems never
+ * contain a secret.
+ */
 export function parseEndpoints(
   settings: EndpointSettings,
   isProd: boolean
@@ -53,8 +59,9 @@ export function parseEndpoints(
     const { name, value } = splitPair(text)
     const parsed = parseURL(value, { isProd, networks })
     const complain = (what: string) => problems.push(`WEBHOOK_URLS, entry ${index + 1}: ${what}; ${urlsAdvice}`)
-    if (!nameShape.test(name)) complain('it has no name of small letters, digits and hyphens before "="')
-    else if (endpoints.has(name)) complain(`the name "${name}" is there twice`)
+    if (!nameShape.test(name))
+      complain('it does not start with a name of lower-case letters, digits and hyphens before "="')
+    else if (endpoints.has(name)) complain(`the name "${name}" is used twice`)
     else if ('problem' in parsed) complain(`"${name}" ${parsed.problem}`)
     else endpoints.set(name, { target: `webhook:${name}`, url: parsed.url, keys: [] })
   }
@@ -63,7 +70,7 @@ export function parseEndpoints(
     const { name, value } = splitPair(text)
     const key = parseSecret(value)
     const complain = (what: string) => problems.push(`WEBHOOK_SECRETS, entry ${index + 1}: ${what}; ${secretsAdvice}`)
-    if (!urls.some(url => splitPair(url).name === name)) complain('it begins with no name that WEBHOOK_URLS has')
+    if (!urls.some(url => splitPair(url).name === name)) complain('it does not start with a name from WEBHOOK_URLS')
     else if (key === undefined) complain(`the secret of "${name}" is not whsec_ and 24 to 64 bytes in base64`)
     else endpoints.get(name)?.keys.push(key)
   }
@@ -79,34 +86,37 @@ export interface URLRules {
   readonly networks: Networks
 }
 
-/** The problem does not contain the URL. */
+/** Parses a URL. The problem does not contain the URL. */
 function parseURL(text: string, { isProd, networks }: URLRules): { url: URL } | { problem: string } {
   const url = URL.parse(text)
   if (url === null || !/^https?:$/.test(url.protocol)) return { problem: 'is not an http or https address' }
-  if (url.username !== '' || url.password !== '') return { problem: 'has a user or a password in it' }
-  if (isProd && url.protocol !== 'https:') return { problem: 'is not https, which prod demands' }
+  if (url.username !== '' || url.password !== '') return { problem: 'contains a user or a password' }
+  if (isProd && url.protocol !== 'https:') return { problem: 'is not https, which prod requires' }
   if (isAddress(url) && !networks.allows(addressOf(url))) {
-    return { problem: 'is not a public address, and not in a network that is allowed' }
+    return { problem: 'is not a public address, and not in an allowed network' }
   }
   return { url }
 }
 
-/** Returns the endpoint, or what is wrong with it, without its URL and its secrets. */
+/** Returns the endpoint, or the problem with it, without its URL and secrets. */
 export function parseStored(stored: StoredEndpoint, rules: URLRules): Endpoint | { readonly problem: string } {
   const { target, name, caller, url, secrets } = stored
-  if (!nameShape.test(name)) return { problem: 'its name is not one of small letters, digits and hyphens' }
+  if (!nameShape.test(name)) return { problem: 'its name does not consist of lower-case letters, digits and hyphens' }
   const parsed = parseURL(url, rules)
   if ('problem' in parsed) return { problem: `its URL ${parsed.problem}` }
   const keys = secrets.map(parseSecret)
   const valid = keys.filter(key => key !== undefined)
-  if (valid.length < keys.length) return { problem: 'a secret of it is not whsec_ and 24 to 64 bytes in base64' }
+  if (valid.length < keys.length) return { problem: 'one of its secrets is not whsec_ and 24 to 64 bytes in base64' }
   if (valid.length === 0) return { problem: 'it has no secret' }
   return { target, ...(caller !== undefined && { caller }), url: parsed.url, keys: valid }
 }
 
 const isNetwork = (text: string) => parseNetwork(text) !== undefined
 
-/** Endpoints in the database depend on these settings, whichever sinks are chosen. */
+/**
+ * Checks the network settings. Endpoints in the database need them too, so they are checked for any
+ * choice of sinks.
+ */
 export function networkProblems(settings: NetworkSettings): string[] {
   const advice = 'which is not a network: set it to networks like 10.1.0.0/16'
   return networkSettings.flatMap(setting =>

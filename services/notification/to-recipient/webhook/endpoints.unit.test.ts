@@ -10,7 +10,7 @@ const networks = { WEBHOOK_ALLOWED_NETWORKS: [], WEBHOOK_CALLERS_ALLOWED_NETWORK
 const parse = (settings: Partial<EndpointSettings>, isProd = false) =>
   parseEndpoints({ ...networks, ...settings }, isProd)
 
-test('each endpoint has its address and its own secrets, several while one is replaced', () => {
+test('each endpoint has its URL and its own secrets, of which there may be several', () => {
   const { endpoints, problems } = parse({
     WEBHOOK_URLS: ['shop=https://shop.example/hooks?a=b', 'erp=http://erp.example:8080/'],
     WEBHOOK_SECRETS: [`shop=${secret()}`, `erp=${secret()}`, `shop=${secret()}`]
@@ -25,7 +25,7 @@ test('each endpoint has its address and its own secrets, several while one is re
   )
 })
 
-test('every problem is named at once, by its setting and entry, and no secret is shown', () => {
+test('all problems are reported together by setting and entry, and no secret is shown', () => {
   const { problems } = parse({
     WEBHOOK_URLS: [
       'https://nameless.example',
@@ -41,15 +41,15 @@ test('every problem is named at once, by its setting and entry, and no secret is
     WEBHOOK_ALLOWED_NETWORKS: ['10.0.0.0/99']
   })
   const expected = [
-    /^WEBHOOK_URLS, entry 1: it has no name/,
+    /^WEBHOOK_URLS, entry 1: it does not start with a name/,
     /^WEBHOOK_URLS, entry 2: "ftp" is not an http or https address/,
-    /^WEBHOOK_URLS, entry 4: the name "twice" is there twice/,
-    /^WEBHOOK_URLS, entry 5: "user" has a user or a password in it/,
+    /^WEBHOOK_URLS, entry 4: the name "twice" is used twice/,
+    /^WEBHOOK_URLS, entry 5: "user" contains a user or a password/,
     /^WEBHOOK_URLS, entry 7: "inside" is not a public address/,
     /^WEBHOOK_URLS, entry 8: "short" is not a public address/,
-    /^WEBHOOK_SECRETS, entry 1: it begins with no name that WEBHOOK_URLS has/,
+    /^WEBHOOK_SECRETS, entry 1: it does not start with a name from WEBHOOK_URLS/,
     /^WEBHOOK_SECRETS, entry 2: the secret of "twice" is not whsec_/,
-    /^WEBHOOK_SECRETS, entry 3: it begins with no name/,
+    /^WEBHOOK_SECRETS, entry 3: it does not start with a name/,
     /^WEBHOOK_SECRETS has no secret for "bare"/
   ]
   assert.equal(problems.length, expected.length, problems.join('\n'))
@@ -57,14 +57,14 @@ test('every problem is named at once, by its setting and entry, and no secret is
   assert.doesNotMatch(problems.join('\n'), /topsecret|password@|me:/)
 })
 
-test('prod demands https, and nothing at all is a problem of its own', () => {
+test('prod requires https, and missing endpoints are reported', () => {
   const settings = { WEBHOOK_URLS: ['shop=http://shop.example'], WEBHOOK_SECRETS: [`shop=${secret()}`] }
   assert.deepEqual(parse(settings).problems, [])
-  assert.match(parse(settings, true).problems[0] ?? '', /"shop" is not https, which prod demands/)
+  assert.match(parse(settings, true).problems[0] ?? '', /"shop" is not https, which prod requires/)
   assert.match(parse({}).problems[0] ?? '', /^WEBHOOK_URLS is needed because NOTIFICATION_SINKS names webhook/)
 })
 
-test('every setting of networks is checked, whichever sinks are chosen', () => {
+test('all network settings are checked, whichever sinks are chosen', () => {
   assert.deepEqual(networkProblems(networks), [])
   const wrong = Object.keys(networks).map((setting, index) => [setting, ['10.1.0.0/16', `wrong ${index}`]])
   const problems = networkProblems(Object.fromEntries(wrong))
@@ -78,7 +78,7 @@ test('every setting of networks is checked, whichever sinks are chosen', () => {
   )
 })
 
-test('an endpoint of the database is checked as those of the settings are, and its problem shows neither URL nor secret', () => {
+test('a stored endpoint is checked like one in the settings, and its problem shows neither URL nor secret', () => {
   const stored: StoredEndpoint = {
     ...{ target: 'webhook:berlin/shop', name: 'shop', caller: 'berlin', isDisabled: false },
     ...{ url: 'https://shop.example/hidden', secrets: [secret(), secret()] }
@@ -89,16 +89,13 @@ test('an endpoint of the database is checked as those of the settings are, and i
   const { target, caller, url, keys } = endpoint
   assert.deepEqual([target, caller, url.href, keys.length], [stored.target, 'berlin', stored.url, 2])
   const wrong: [Partial<StoredEndpoint>, RegExp][] = [
-    [{ name: 'Shop' }, /^its name is not one of small letters/],
+    [{ name: 'Shop' }, /^its name does not consist of lower-case letters/],
     [{ url: 'hidden' }, /^its URL is not an http or https address$/],
-    [{ url: 'http://shop.example/hidden' }, /^its URL is not https, which prod demands$/],
-    [{ url: 'https://hidden:hidden@shop.example' }, /^its URL has a user or a password in it$/],
-    [
-      { url: 'https://168.63.129.16/hidden' },
-      /^its URL is not a public address, and not in a network that is allowed$/
-    ],
+    [{ url: 'http://shop.example/hidden' }, /^its URL is not https, which prod requires$/],
+    [{ url: 'https://hidden:hidden@shop.example' }, /^its URL contains a user or a password$/],
+    [{ url: 'https://168.63.129.16/hidden' }, /^its URL is not a public address, and not in an allowed network$/],
     [{ secrets: [] }, /^it has no secret$/],
-    [{ secrets: [secret(), 'hidden'] }, /^a secret of it is not whsec_/]
+    [{ secrets: [secret(), 'hidden'] }, /^one of its secrets is not whsec_/]
   ]
   for (const [fields, expected] of wrong) {
     const { problem } = parseStored({ ...stored, ...fields }, rules) as { problem: string }

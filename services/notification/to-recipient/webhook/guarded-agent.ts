@@ -21,18 +21,19 @@ export interface GuardedAgentOptions {
 const idleMs = 10_000
 
 /**
- * Creates an agent that connects to allowed addresses only. Each connection looks the name up once, and connects to the very
- * addresses that were checked: there is no second look-up with another answer. Proxies from the environment are not used.
+ * Creates an agent that connects to allowed addresses only. Each connection resolves the name once
+ * and connects to one of the addresses that were checked, so a second lookup cannot return a
+ * different address. Proxies from the environment are not used.
  */
 export function createGuardedAgent({ isTLS, networks, maxConnections, lookup }: GuardedAgentOptions): HTTPAgent {
   const pool = { keepAlive: true, maxSockets: maxConnections, maxFreeSockets: maxConnections, timeout: idleMs }
-  // `lookup` is an option of every connection that the agent makes.
+  // The agent passes `lookup` to every connection.
   const options = { ...pool, lookup: guardedLookup(networks, lookup ?? systemLookup) }
   const agent = isTLS ? new HTTPSAgent(options) : new HTTPAgent(options)
   const connect = agent.createConnection.bind(agent)
   agent.createConnection = (target, callback) => {
     const { host } = target
-    // An address is not looked up.
+    // Node does not call `lookup` for an IP address.
     if (typeof host !== 'string' || isIP(host) === 0 || networks.allows(host)) return connect(target, callback)
     callback?.(forbiddenError(host, host), undefined as never)
     return undefined
@@ -44,7 +45,8 @@ function guardedLookup(networks: Networks, lookup: Lookup): LookupFunction {
   return (hostname, options, callback) => {
     lookup(hostname, { ...options, all: true }, (error, addresses) => {
       if (error !== null) return callback(error, [])
-      // One forbidden address is enough to refuse the name: no name has such an address by accident.
+      // One forbidden address is enough to refuse the name: no name has such an address by
+      // accident.
       const forbidden = addresses.find(({ address }) => !networks.allows(address))
       if (forbidden !== undefined) return callback(forbiddenError(hostname, forbidden.address), [])
       const [first] = addresses
@@ -56,7 +58,10 @@ function guardedLookup(networks: Networks, lookup: Lookup): LookupFunction {
 
 const retry = { retryable: true }
 
-/** The delivery is retried: the name may be corrected, and until then nothing is connected to. */
+/**
+ * Returns the error for a forbidden address. It is retryable, because the name may be corrected;
+ * until then, no connection is made.
+ */
 function forbiddenError(hostname: string, address: string): SinkError {
   const what = hostname === address ? address : `${hostname} leads to ${address}, which`
   return new SinkError('ADDRESS_FORBIDDEN', `${what} is not a public address that webhooks may be sent to`, retry)

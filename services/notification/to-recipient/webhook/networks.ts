@@ -2,24 +2,28 @@ import { BlockList, isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
 
 /**
- * The addresses that a webhook may be sent to: public unicast addresses, except those that were forbidden, and other addresses
- * that were allowed.
+ * The addresses that a webhook may be sent to: public unicast addresses that are not forbidden, and
+ * other addresses that are allowed.
  *
- * An address is public when neither of two lists knows a special purpose for it: the ranges of `ipaddr.js`, which follows the
- * IANA registries, and the list below, which adds what the registries do not say. A library that is behind does not open a hole.
+ * An address is public if neither of two lists marks it as special-purpose. One list is the ranges
+ * of `ipaddr.js`, which follows the IANA registries. The other is below, and adds ranges that the
+ * registries lack. So an outdated library does not open a hole.
  */
 export interface Networks {
   allows(address: string): boolean
 }
 
 export interface NetworkRules {
-  /** Networks as `parseNetwork` takes them, which are allowed although they are not public. */
+  /** Networks, as accepted by `parseNetwork`, that are allowed although they are not public. */
   readonly allowed?: readonly string[]
   /** Networks that are forbidden although they are public. */
   readonly forbidden?: readonly string[]
 }
 
-/** IANA IPv4 Special-Purpose Address Registry (RFC 6890), multicast, and addresses of cloud platforms. */
+/**
+ * Special-purpose ranges: the IANA IPv4 registry (RFC 6890), multicast, and addresses of cloud
+ * platforms.
+ */
 const specialIPv4 = [
   '0.0.0.0/8', // this network
   '10.0.0.0/8', // private use
@@ -43,12 +47,13 @@ const specialIPv4 = [
 ]
 
 /**
- * Global unicast. Outside of it lie loopback, IPv4-mapped and IPv4-compatible addresses, NAT64 (64:ff9b::/96, 64:ff9b:1::/48),
- * discard (100::/64), SRv6 (5f00::/16), unique local (fd00:ec2::254: metadata of AWS), link local, site local and multicast.
+ * Global unicast. It excludes loopback, IPv4-mapped and IPv4-compatible addresses, NAT64
+ * (64:ff9b::/96, 64:ff9b:1::/48), discard (100::/64), SRv6 (5f00::/16), unique local
+ * (fd00:ec2::254: metadata of AWS), link local, site local and multicast.
  */
 const globalIPv6 = '2000::/3'
 
-/** Special purposes within global unicast: IANA IPv6 Special-Purpose Address Registry. */
+/** Special-purpose ranges within global unicast, from the IANA IPv6 registry. */
 const specialIPv6 = [
   '2001::/23', // IETF protocol assignments; Teredo (2001::/32), which embeds IPv4 addresses
   '2001:db8::/32', // documentation
@@ -79,7 +84,10 @@ function isPublic(address: string, type: 'ipv4' | 'ipv6'): boolean {
   return type === 'ipv4' || (global.check(address, type) && !isISATAP(address))
 }
 
-/** Interface identifiers of ISATAP (RFC 5214) embed an IPv4 address under any prefix. */
+/**
+ * Returns true for interface identifiers of ISATAP (RFC 5214), which embed an IPv4 address under
+ * any prefix.
+ */
 function isISATAP(address: string): boolean {
   const [, , , , fifth, sixth] = ipaddr.IPv6.parse(address).parts
   return sixth === 0x5efe && (fifth === 0 || fifth === 0x200)
@@ -91,7 +99,7 @@ interface Network {
   readonly type: 'ipv4' | 'ipv6'
 }
 
-/** `10.1.0.0/16`, `fd00::/8` or one address. */
+/** Parses `10.1.0.0/16`, `fd00::/8` or a single address. */
 export function parseNetwork(text: string): Network | undefined {
   const [address = '', bits, ...more] = text.split('/')
   const family = isIP(address)

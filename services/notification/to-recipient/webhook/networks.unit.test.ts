@@ -6,8 +6,8 @@ import { createNetworks, parseNetwork } from './networks.ts'
 const open = createNetworks()
 
 /**
- * The first and the last address of every entry of the IANA special-purpose address registries (IPv4 and IPv6, as of 2026), of
- * multicast, and of what cloud platforms answer on.
+ * First and last address of every entry of the IANA special-purpose registries (IPv4 and IPv6, as
+ * of 2026), of multicast, and of ranges that cloud platforms use.
  */
 const specialPurpose: Readonly<Record<string, readonly string[]>> = {
   'this network': ['0.0.0.0', '0.255.255.255'],
@@ -45,12 +45,12 @@ const specialPurpose: Readonly<Record<string, readonly string[]>> = {
 }
 
 for (const [purpose, addresses] of Object.entries(specialPurpose)) {
-  test(`${purpose}: refused`, () => {
+  test(`${purpose} is refused`, () => {
     for (const address of addresses) assert.equal(open.allows(address), false, address)
   })
 }
 
-test('public addresses are allowed, also those next to a special range', () => {
+test('public addresses are allowed, including neighbours of special-purpose ranges', () => {
   const neighbours = ['9.255.255.255', '11.0.0.0', '100.63.255.255', '100.128.0.0', '126.255.255.255', '128.0.0.0']
   neighbours.push('168.63.129.15', '168.63.129.17', '169.253.255.255', '169.255.0.0', '172.15.255.255', '172.32.0.0')
   neighbours.push('191.255.255.255', '192.0.1.0', '192.0.3.0', '192.167.255.255', '192.169.0.0', '198.17.255.255')
@@ -60,7 +60,7 @@ test('public addresses are allowed, also those next to a special range', () => {
   for (const address of neighbours) assert.equal(open.allows(address), true, address)
 })
 
-test('a text that is not an address in its usual form is refused', () => {
+test('text that is not an address in its usual form is refused', () => {
   const texts = ['', 'localhost', '127.1', '0x7f000001', '2130706433', '0177.0.0.1', '1.2.3.4.5', '1.2.3', ' 8.8.8.8']
   texts.push(
     '8.8.8.8 ',
@@ -74,7 +74,7 @@ test('a text that is not an address in its usual form is refused', () => {
   for (const text of texts) assert.equal(open.allows(text), false, JSON.stringify(text))
 })
 
-test('an IPv4 address cannot pass inside an IPv6 one', () => {
+test('an IPv4 address inside an IPv6 address is refused', () => {
   const bytes = fc.tuple(fc.nat(255), fc.nat(255), fc.nat(255), fc.nat(255))
   fc.assert(
     fc.property(bytes, ([a, b, c, d]) => {
@@ -86,7 +86,7 @@ test('an IPv4 address cannot pass inside an IPv6 one', () => {
   )
 })
 
-test('networks that are allowed are, and their neighbours are not', () => {
+test('allowed networks are allowed, and their neighbours are refused', () => {
   const networks = createNetworks({ allowed: ['10.1.0.0/16', '127.0.0.1', 'fd00:1::/32'] })
   for (const address of ['10.1.255.1', '127.0.0.1', 'fd00:1::9', '8.8.8.8']) {
     assert.equal(networks.allows(address), true, address)
@@ -96,7 +96,7 @@ test('networks that are allowed are, and their neighbours are not', () => {
   }
 })
 
-test('networks that are forbidden are, in every form, even if they are allowed as well', () => {
+test('forbidden networks are refused in every notation, even if they are also allowed', () => {
   const networks = createNetworks({
     allowed: ['10.0.0.0/8'],
     forbidden: ['10.9.0.0/16', '8.8.8.0/24', '2606:4700::/32']
@@ -107,7 +107,7 @@ test('networks that are forbidden are, in every form, even if they are allowed a
   for (const address of ['10.8.1.1', '8.8.9.8', '2606:4701::1']) assert.equal(networks.allows(address), true, address)
 })
 
-test('a network is an address with or without a length that fits', () => {
+test('a network is an address with an optional valid prefix length', () => {
   for (const text of ['10.0.0.0/8', '1.2.3.4', '::1/128', 'fd00::/8']) assert.ok(parseNetwork(text), text)
   const wrong = ['', '10.0.0.0/33', '10.0.0/8', '::/129', '10.0.0.0/', '10.0.0.0/8/8', 'shop.example', 'fe80::1%1']
   for (const text of wrong) assert.equal(parseNetwork(text), undefined, text)

@@ -20,7 +20,7 @@ const anyResult = fc.oneof(
   anyInventoryReleased()
 )
 
-test('the payload has the type of the event, when it happened, and its data', () => {
+test('the payload contains the type of the event, its time and its data', () => {
   const items = [{ sku: 'MUG', quantity: 2 }]
   const reserved = inventoryReserved({ orderID: 'o-1', userID: 'ada', items, decidedAtMs: 1_700_000_000_123 })
   assert.deepEqual(JSON.parse(payloadOf(notificationFor(reserved), true)), {
@@ -49,7 +49,7 @@ test('the payload has the type of the event, when it happened, and its data', ()
   })
 })
 
-test('any event has a payload, the same for the same event, with a type of letters, underscores and full stops', () => {
+test('equal events have equal payloads, with a type of letters, underscores and full stops', () => {
   fc.assert(
     fc.property(anyResult, outcome => {
       const payload = payloadOf(notificationFor(outcome), true)
@@ -61,7 +61,7 @@ test('any event has a payload, the same for the same event, with a type of lette
   )
 })
 
-test('the largest order that is accepted makes a payload below 20 kB', () => {
+test('the payload of the largest order is below 20 kB', () => {
   const items = Array.from({ length: 100 }, (_, index) => ({
     sku: `${index}`.padEnd(64, 'x'),
     quantity: 1_000_000

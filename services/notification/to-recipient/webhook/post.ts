@@ -4,19 +4,24 @@ import { request as httpsRequest } from 'node:https'
 import { SinkError } from '../sink.ts'
 
 /**
- * Sends one request and waits for the head of its final answer.
+ * The final response to a request, up to its headers.
  *
- * - Interim answers (1xx) are skipped: the final one decides. More than a few are a failure.
- * - The receiver may close a connection that was used before at the moment at which a request is sent on it. If it is lost before
- *   any byte of an answer, the request is sent again on another connection. The receiver may have read it, and recognizes its id.
- * - The status decides; the body is read as far as it is needed. A body that is long or slow costs the connection, not time.
+ * - Interim responses (1xx) are skipped; more than `maxInterimAnswers` are a failure.
+ * - A receiver may close an idle connection while a request is sent on it. If the connection is
+ *   lost before any byte of a response, the request is sent again on another connection. The
+ *   receiver may then read it twice; it recognizes the id.
+ * - Only the status decides. The body is read as far as needed: a long or slow body costs the
+ *   connection, not time.
  */
 export interface Answer {
   readonly status: number
   readonly headers: IncomingMessage['headers']
-  /** Reads the beginning of the body, as text. */
+  /** Reads the beginning of the body as text. */
   excerpt(): Promise<string>
-  /** Resolves when the body is over, or has cost its connection, so that a connection that can be used again is. */
+  /**
+   * Resolves when the body has ended or its connection was closed. A connection whose body has
+   * ended can be reused.
+   */
   drop(): Promise<void>
 }
 
@@ -25,7 +30,7 @@ export interface PostOptions {
   readonly url: URL
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
-  /** From the beginning to the head of the final answer, connection included. */
+  /** Maximum time until the headers of the final response, including connecting. */
   readonly timeoutMs: number
   readonly signal: AbortSignal
 }
@@ -34,11 +39,14 @@ const maxHeaderBytes = 16 * 1024
 const maxInterimAnswers = 20
 const maxExcerptBytes = 1024
 const excerptMs = 2_000
-/** A body up to this size is read, so that its connection can be used again. */
+/** Maximum size of a body that is read so that its connection can be reused. */
 const maxDroppedBytes = 16 * 1024
 const dropMs = 1_000
 
-/** @throws SinkError without an answer; always retryable */
+/**
+ * Sends a request and waits for the headers of its final response.
+ * @throws SinkError without a response; always retryable
+ */
 export async function post(options: PostOptions): Promise<Answer> {
   const { timeoutMs, signal } = options
   const timeout = AbortSignal.timeout(timeoutMs)
@@ -56,7 +64,7 @@ export async function post(options: PostOptions): Promise<Answer> {
   }
 }
 
-/** A connection that was used before was lost before any byte of an answer. */
+/** A reused connection was lost before any byte of a response. */
 class LostConnection extends Error {}
 
 function exchange({ agent, url, headers, body }: PostOptions, signal: AbortSignal): Promise<IncomingMessage> {
@@ -77,7 +85,7 @@ function exchange({ agent, url, headers, body }: PostOptions, signal: AbortSigna
   })
   request.on('upgrade', (_response, socket) => {
     socket.destroy()
-    reject(new SinkError('HTTP_101', 'answered 101, as if another protocol had been asked for', { retryable: true }))
+    reject(new SinkError('HTTP_101', 'answered 101 although no protocol switch was requested', { retryable: true }))
   })
   request.on('response', resolve)
   request.on('error', (error: NodeJS.ErrnoException) => {
@@ -91,7 +99,7 @@ function exchange({ agent, url, headers, body }: PostOptions, signal: AbortSigna
 const lostCodes: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE'])
 
 function answerOf(response: IncomingMessage): Answer {
-  // The status is known by now; nothing that happens to the body changes it.
+  // The status is known at this point; an error of the body does not change it.
   response.on('error', () => {})
   const destroyAfter = (ms: number) => {
     const timer = setTimeout(() => response.destroy(), ms)
@@ -111,7 +119,7 @@ function answerOf(response: IncomingMessage): Answer {
           if (bytes >= maxExcerptBytes) break
         }
       } catch {
-        // Part of it is enough.
+        // A part of the body is enough.
       }
       return Buffer.concat(chunks).subarray(0, maxExcerptBytes).toString('utf8')
     },

@@ -10,16 +10,16 @@ import { type Sink, SinkError } from '../sink.ts'
 import { createNetworks } from './networks.ts'
 import { createWebhook } from './webhook.ts'
 
-/** Receivers that speak HTTP as bytes on a socket, as no HTTP library would answer. */
+/** Receivers that write raw bytes to a socket, to answer as no HTTP library would. */
 interface RawReceiver {
   readonly url: URL
-  /** The bodies of complete requests. */
+  /** Bodies of complete requests. */
   readonly bodies: string[]
   readonly connections: () => number
 }
 
 /**
- * @param answer called for each complete request, with its number, from 1 on, on its connection
+ * @param answer called for each complete request, with its number on its connection, starting at 1
  */
 async function startRawReceiver(
   t: TestContext,
@@ -37,7 +37,7 @@ async function startRawReceiver(
     socket.on('error', () => {})
     onConnection?.(socket)
     socket.setEncoding('utf8').on('data', text => {
-      // It has said that it is done with this connection.
+      // The receiver has ended this connection.
       if (socket.writableEnded) return
       received += text
       for (;;) {
@@ -84,20 +84,20 @@ async function failure(promise: Promise<void>): Promise<SinkError> {
 const ok = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'
 const hints = 'HTTP/1.1 103 Early Hints\r\nlink: </style.css>\r\n\r\n'
 
-describe('the final answer decides', () => {
+describe('final response after interim responses', () => {
   for (const [name, interim] of Object.entries({
     '100 Continue': 'HTTP/1.1 100 Continue\r\n\r\n',
     '102 Processing': 'HTTP/1.1 102 Processing\r\n\r\n',
     '103 Early Hints': hints,
     'several interim answers': `HTTP/1.1 100 Continue\r\n\r\n${hints}${hints}`
   })) {
-    test(`${name} before 200 is a success, and one request was sent`, async t => {
+    test(`${name} before 200 is a success with one request`, async t => {
       const receiver = await startRawReceiver(t, socket => socket.write(interim + ok))
       await deliver(webhook(t, receiver))
       assert.equal(receiver.bodies.length, 1)
     })
 
-    test(`${name} before 500 is a failure with that status`, async t => {
+    test(`${name} before 500 is a failure with status 500`, async t => {
       const receiver = await startRawReceiver(t, socket =>
         socket.write(`${interim}HTTP/1.1 500 Oops\r\ncontent-length: 0\r\n\r\n`)
       )
@@ -105,7 +105,7 @@ describe('the final answer decides', () => {
     })
   }
 
-  test('an interim answer in pieces, long before the final one, is waited for', async t => {
+  test('a fragmented interim response long before the final one is skipped', async t => {
     const receiver = await startRawReceiver(t, async socket => {
       for (const piece of ['HTTP/1.1 100 Con', 'tinue\r\n', '\r\n', 'HTTP/1.1 20', '4 No Content\r\n\r\n']) {
         socket.write(piece)
@@ -115,12 +115,12 @@ describe('the final answer decides', () => {
     await deliver(webhook(t, receiver))
   })
 
-  test('interim answers without a final one are a timeout', async t => {
+  test('interim responses without a final one are a timeout', async t => {
     const receiver = await startRawReceiver(t, socket => socket.write(hints))
     assert.equal((await failure(deliver(webhook(t, receiver, 200)))).code, 'TIMEOUT')
   })
 
-  test('interim answers without end are a failure before the time is over', async t => {
+  test('endless interim responses fail before the timeout', async t => {
     const receiver = await startRawReceiver(t, socket => {
       const timer = setInterval(() => socket.write(hints.repeat(100)), 1)
       socket.on('close', () => clearInterval(timer))
@@ -138,7 +138,7 @@ describe('the final answer decides', () => {
   })
 })
 
-describe('a status of success', () => {
+describe('success status', () => {
   for (const head of [
     'HTTP/1.1 200 OK\r\ncontent-length: 1000',
     'HTTP/1.1 204 No Content',
@@ -146,7 +146,7 @@ describe('a status of success', () => {
     'HTTP/1.1 202 Accepted\r\ntransfer-encoding: chunked',
     'HTTP/1.0 200 OK'
   ]) {
-    test(`${head.split('\r\n')[0]} counts, also if its body never ends, and does not keep the caller waiting`, async t => {
+    test(`${head.split('\r\n')[0]} is a success even if its body never ends, and does not delay the caller`, async t => {
       const receiver = await startRawReceiver(t, socket => socket.write(`${head}\r\n\r\n`))
       const sink = webhook(t, receiver, 30_000)
       const startMs = performance.now()
@@ -157,21 +157,21 @@ describe('a status of success', () => {
     })
   }
 
-  test('it counts if the receiver answers before it has read the request and hangs up', async t => {
+  test('a response before the request is read, followed by a close, is a success', async t => {
     const receiver = await startRawReceiver(t, () => {}, {
       onConnection: socket => socket.once('data', () => socket.end(ok))
     })
     await deliver(webhook(t, receiver))
   })
 
-  test('it counts if the receiver closes its side of the connection behind the answer', async t => {
+  test('a response followed by a half-close is a success', async t => {
     const receiver = await startRawReceiver(t, socket => socket.end(ok))
     const sink = webhook(t, receiver)
     for (let times = 0; times < 3; times++) await deliver(sink)
     assert.equal(receiver.bodies.length, 3)
   })
 
-  test('a second answer behind the first one belongs to no request', async t => {
+  test('a second response after the first is ignored', async t => {
     let isFirst = true
     const receiver = await startRawReceiver(t, socket => {
       socket.write(isFirst ? `${ok}HTTP/1.1 410 Gone\r\ncontent-length: 0\r\n\r\n` : ok)
@@ -184,7 +184,7 @@ describe('a status of success', () => {
   })
 })
 
-describe('an answer that is not one', () => {
+describe('invalid response', () => {
   const broken = {
     'the connection is reset': (socket: Socket) => socket.resetAndDestroy(),
     'the receiver closes its side': (socket: Socket) => socket.end(),
@@ -197,14 +197,14 @@ describe('an answer that is not one', () => {
       socket.end(`HTTP/1.1 200 OK\r\n${'x-large: 0123456789\r\n'.repeat(2_000)}\r\n`)
   }
   for (const [name, answer] of Object.entries(broken)) {
-    test(`${name}: a failure that is retried later, and one request was sent`, async t => {
+    test(`${name} is a retryable failure with one request`, async t => {
       const receiver = await startRawReceiver(t, answer)
       assert.equal((await failure(deliver(webhook(t, receiver)))).retryable, true)
       assert.equal(receiver.bodies.length, 1)
     })
   }
 
-  test('headers that trickle in slowly are a timeout', async t => {
+  test('slowly trickling headers are a timeout', async t => {
     const receiver = await startRawReceiver(t, socket => {
       socket.write('HTTP/1.1 200 OK\r\n')
       const timer = setInterval(() => socket.write('x-slow: 1\r\n'), 10)
@@ -213,7 +213,7 @@ describe('an answer that is not one', () => {
     assert.equal((await failure(deliver(webhook(t, receiver, 300)))).code, 'TIMEOUT')
   })
 
-  test('the excerpt of a body that trickles in slowly does not keep the caller waiting', async t => {
+  test('a slowly trickling body does not delay the caller', async t => {
     const receiver = await startRawReceiver(t, socket => {
       socket.write('HTTP/1.1 500 Oops\r\n\r\nwait')
       const timer = setInterval(() => socket.write('.'), 10)
@@ -227,19 +227,19 @@ describe('an answer that is not one', () => {
   })
 })
 
-describe('a connection that is used again', () => {
-  test('when it is reset before any byte of the answer, the request goes to a new connection at once', async t => {
+describe('reused connection', () => {
+  test('a reset before any byte of the response repeats the request on a new connection', async t => {
     const receiver = await startRawReceiver(t, (socket, { numberOnConnection }) => {
       if (numberOnConnection > 1) socket.resetAndDestroy()
       else socket.write(ok)
     })
     const sink = webhook(t, receiver)
     for (let times = 0; times < 4; times++) await deliver(sink)
-    // The receiver has read the three requests that it reset.
+    // The receiver has read the three requests whose connections it reset.
     assert.deepEqual([receiver.connections(), receiver.bodies.length, new Set(receiver.bodies).size], [4, 7, 4])
   })
 
-  test('when it is closed before any byte of the answer, the request goes to a new connection at once', async t => {
+  test('a close before any byte of the response repeats the request on a new connection', async t => {
     const receiver = await startRawReceiver(t, (socket, { numberOnConnection }) => {
       if (numberOnConnection > 1) socket.end()
       else socket.write(ok)
@@ -250,7 +250,7 @@ describe('a connection that is used again', () => {
     assert.deepEqual([receiver.connections(), receiver.bodies.length], [2, 3])
   })
 
-  test('when it is reset behind an interim answer, the request is not repeated', async t => {
+  test('a reset after an interim response does not repeat the request', async t => {
     const receiver = await startRawReceiver(t, (socket, { numberOnConnection }) => {
       if (numberOnConnection > 1) socket.write(hints, () => socket.resetAndDestroy())
       else socket.write(ok)
@@ -261,7 +261,7 @@ describe('a connection that is used again', () => {
     assert.deepEqual([receiver.connections(), receiver.bodies.length], [1, 2])
   })
 
-  test('a receiver that resets every connection fails, and is not asked without end', async t => {
+  test('a receiver that resets every connection fails after a limited number of requests', async t => {
     let isWell = true
     const receiver = await startRawReceiver(t, socket => {
       if (isWell) socket.write(ok)

@@ -4,7 +4,10 @@ const names = {
   months: '(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)'
 }
 const time = '(\\d{2}:\\d{2}:\\d{2})'
-/** The three formats of RFC 9110, 5.6.7: IMF-fixdate, and the obsolete ones of RFC 850 and `asctime`. */
+/**
+ * The three formats of RFC 9110, 5.6.7: IMF-fixdate, and the obsolete formats of RFC 850 and
+ * `asctime`.
+ */
 const imfFixdate = new RegExp(`^${names.days}, (\\d{2}) ${names.months} (\\d{4}) ${time} GMT$`)
 const rfc850 = new RegExp(`^${names.longDays}, (\\d{2})-${names.months}-(\\d{2}) ${time} GMT$`)
 const asctime = new RegExp(`^${names.days} ${names.months} ([\\d ]\\d) ${time} (\\d{4})$`)
@@ -15,9 +18,9 @@ export interface RetryAfterHeaders {
 }
 
 /**
- * Returns the pause that an answer asks for (RFC 9110, 10.2.3): seconds, or a date. A date is compared with the receiver's own
- * `Date`, if there is one, so that its clock need not agree with ours.
- * @returns undefined without a header that can be read
+ * Returns the pause that a response requests (RFC 9110, 10.2.3) in seconds or as a date. A date is
+ * compared with the receiver's `Date` header, if present, so that the clocks need not agree.
+ * @returns undefined without a valid header
  */
 export function retryAfterMs(headers: RetryAfterHeaders, nowMs: number): number | undefined {
   const text = headers['retry-after']?.trim()
@@ -39,7 +42,9 @@ function parseDate(text: string, nowMs: number): number | undefined {
   return ascDay === undefined ? undefined : toMs(`${ascDay.trim()} ${ascMonth} ${ascYear} ${ascClock}`)
 }
 
-/** A year of two digits that would be more than 50 years ahead is one of the past. */
+/**
+ * Returns the full year. A two-digit year that would be more than 50 years ahead is in the past.
+ */
 function fullYear(shortYear: number, nowMs: number): number {
   const thisYear = new Date(nowMs).getUTCFullYear()
   const year = thisYear - (thisYear % 100) + shortYear

@@ -5,7 +5,7 @@ import { retryAfterMs } from './retry-after.ts'
 const nowMs = Date.parse('2026-01-02T03:04:05Z')
 const pause = (text: string | undefined, date?: string) => retryAfterMs({ 'retry-after': text, date }, nowMs)
 
-test('a pause is given in seconds, however many, or as a date in any format of HTTP', () => {
+test('a pause is any number of seconds, or a date in any HTTP format', () => {
   const cases: Record<string, number> = {
     '0': 0,
     '120': 120_000,
@@ -21,20 +21,20 @@ test('a pause is given in seconds, however many, or as a date in any format of H
   assert.ok((pause('9'.repeat(400)) ?? 0) >= Number.MAX_SAFE_INTEGER)
 })
 
-test('a date that has passed asks for no pause, also with a year of two digits', () => {
+test('a date in the past requests no pause, including one with a two-digit year', () => {
   for (const text of ['Fri, 02 Jan 2026 03:00:00 GMT', 'Sunday, 06-Nov-94 08:49:37 GMT', 'Sun Nov  6 08:49:37 1994']) {
     assert.equal(pause(text), 0, text)
   }
 })
 
-test("a date is compared with the receiver's own clock, if its answer has a date that can be read", () => {
+test("a date is compared with the receiver's clock if the response has a valid Date header", () => {
   const [date, later] = ['Fri, 02 Jan 2026 01:00:00 GMT', 'Fri, 02 Jan 2026 01:10:00 GMT']
   assert.equal(pause(later, date), 600_000)
   assert.equal(pause(later, 'yesterday'), 0)
   assert.equal(pause('60', date), 60_000)
 })
 
-test('anything else is ignored', () => {
+test('an invalid header is ignored', () => {
   const garbage = [
     undefined,
     '',

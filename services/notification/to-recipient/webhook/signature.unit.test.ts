@@ -8,8 +8,8 @@ import { parseSecret, sign, webhookIDOf } from './signature.ts'
 const secretOf = (key: Uint8Array) => `whsec_${Buffer.from(key).toString('base64')}`
 const anyKey = fc.uint8Array({ minLength: 24, maxLength: 64 })
 
-test('the signature is the one that the specification computes from the id, the time and the body', () => {
-  // From the examples of the reference libraries.
+test('the signature follows the specification for the id, the time and the body', () => {
+  // Example from the reference libraries.
   const key = parseSecret('whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw')
   assert.ok(key)
   const id = 'msg_p5jXN8AQM9LWM0D4loKWxJek'
@@ -19,7 +19,7 @@ test('the signature is the one that the specification computes from the id, the 
   )
 })
 
-test('receivers that know any one of the secrets verify, with the reference library', () => {
+test('a receiver that knows any of the secrets can verify the signature with the reference library', () => {
   fc.assert(
     fc.property(fc.array(anyKey, { minLength: 1, maxLength: 3 }), fc.json(), fc.uuid(), (keys, body, id) => {
       const seconds = Math.floor(Date.now() / 1000)
@@ -35,7 +35,7 @@ test('receivers that know any one of the secrets verify, with the reference libr
   )
 })
 
-test('a secret is whsec_ and 24 to 64 bytes in base64, and nothing else', () => {
+test('a secret is whsec_ and 24 to 64 bytes in base64', () => {
   fc.assert(fc.property(anyKey, key => assert.deepEqual(parseSecret(secretOf(key)), Buffer.from(key))))
   const wrong = [
     '',
@@ -49,7 +49,7 @@ test('a secret is whsec_ and 24 to 64 bytes in base64, and nothing else', () => 
   for (const text of wrong) assert.equal(parseSecret(text), undefined, text)
 })
 
-test('a webhook id is always the same for an event, can stand in a header and has no full stop', () => {
+test('a webhook id is stable for an event, valid in a header, and contains no full stop', () => {
   assert.equal(webhookIDOf('InventoryReserved-0198-a_b'), 'InventoryReserved-0198-a_b')
   const ids = new Map<string, string>()
   fc.assert(

@@ -12,42 +12,45 @@ import { type Answer, post } from './post.ts'
 import { retryAfterMs } from './retry-after.ts'
 import { sign, webhookIDOf } from './signature.ts'
 
-/** A signed POST to each endpoint for each notification, by Standard Webhooks 1.0.0 (see docs/standard-webhooks.md). */
+/**
+ * Sink that sends a signed POST per notification to each endpoint, following Standard Webhooks
+ * 1.0.0 (docs/standard-webhooks.md).
+ */
 export const webhookSink = defineSink({
   settings: {
     WEBHOOK_URLS: Type.Optional(
       Type.Array(Type.String(), {
-        description: 'the endpoints as name=url, shop=https://shop.example/hooks, separated by commas',
+        description: 'the endpoints as name=url, as in shop=https://shop.example/hooks, separated by commas',
         secret: true
       })
     ),
     WEBHOOK_SECRETS: Type.Optional(
       Type.Array(Type.String(), {
         description:
-          "the endpoints' secrets as name=whsec_…, separated by commas, two of a name while one replaces the other",
+          'the secrets of the endpoints as name=whsec_…, separated by commas; a name may have two during a rotation',
         secret: true
       })
     ),
     WEBHOOK_ALLOWED_NETWORKS: Type.Array(Type.String(), {
-      description: 'networks that are not public and that endpoints may lie in nevertheless, 10.1.0.0/16',
+      description: 'networks that are not public but allowed for endpoints, as in 10.1.0.0/16',
       default: []
     }),
     WEBHOOK_CALLERS_ALLOWED_NETWORKS: Type.Array(Type.String(), {
-      description: "networks that are not public and that callers' endpoints may lie in nevertheless, 10.1.0.0/16",
+      description: 'networks that are not public but allowed for endpoints of callers, as in 10.1.0.0/16',
       default: []
     }),
     WEBHOOK_FORBIDDEN_NETWORKS: Type.Array(Type.String(), {
-      description: 'networks that are public and that endpoints must not lie in, such as your own: 203.0.114.0/24',
+      description: 'networks that are public but forbidden for endpoints, such as your own: 203.0.114.0/24',
       default: []
     }),
     WEBHOOK_TIMEOUT_MS: Type.Integer({
-      description: 'how long an endpoint may take to answer',
+      description: 'the maximum time until an endpoint answers, in milliseconds',
       minimum: 100,
       maximum: 30_000,
       default: 15_000
     }),
     WEBHOOK_CONCURRENCY: Type.Integer({
-      description: 'how many requests to one endpoint at once at most',
+      description: 'the maximum number of concurrent requests to one endpoint',
       minimum: 1,
       maximum: 500,
       default: 20
@@ -72,9 +75,10 @@ export const webhookSink = defineSink({
 type WebhookConfig = Config<(typeof webhookSink)['settings']>
 
 /**
- * Creates the sink of an endpoint in the database. An endpoint of a caller gets nothing from WEBHOOK_ALLOWED_NETWORKS, which the operator
- * has allowed for the operator's own endpoints: a caller must not reach them through an endpoint.
- * @param maxTimeoutMs how long a delivery may take at most
+ * Creates the sink of an endpoint in the database. Endpoints of callers may not use
+ * WEBHOOK_ALLOWED_NETWORKS. The operator allows those networks for the operator's endpoints only,
+ * and a caller must not reach them.
+ * @param maxTimeoutMs maximum duration of a delivery
  */
 export function createStoredWebhook(
   stored: StoredEndpoint,
@@ -129,7 +133,7 @@ function headersOf(notification: Notification, body: string, keys: readonly Buff
   }
 }
 
-/** The status decides. Redirects are not followed: the endpoint's new address has to be configured. */
+/** Decides by the status. Redirects are not followed: the new address must be configured. */
 async function judge(answer: Answer): Promise<void> {
   const { status, headers } = answer
   if (status >= 200 && status < 300) return answer.drop()

@@ -70,7 +70,7 @@ async function failure(promise: Promise<void>): Promise<SinkError> {
   return error
 }
 
-test('a webhook is a signed POST that receivers verify with the reference library, by any of its secrets', async t => {
+test('a webhook is a signed POST that the reference library verifies with any of the secrets', async t => {
   const keys = [randomBytes(32), randomBytes(24)]
   const receiver = await startReceiver(t, answering(204))
   const given = notification()
@@ -88,7 +88,7 @@ test('a webhook is a signed POST that receivers verify with the reference librar
   }
 })
 
-test('what is sent again has the same id and body', async t => {
+test('a repeated webhook has the same id and body', async t => {
   let status = 500
   const receiver = await startReceiver(t, (_request, response) => {
     response.writeHead(status).end()
@@ -110,7 +110,7 @@ test('every 2xx is a success', async t => {
   }
 })
 
-test('redirects are failures and are not followed', async t => {
+test('a redirect is a failure and is not followed', async t => {
   const inside = await startReceiver(t, answering(200))
   for (const status of [301, 302, 303, 307, 308]) {
     const receiver = await startReceiver(t, answering(status, { location: inside.url.href }))
@@ -121,7 +121,7 @@ test('redirects are failures and are not followed', async t => {
   assert.equal(inside.requests.length, 0)
 })
 
-test('other answers are failures that are tried again, with the beginning of what was said', async t => {
+test('any other status is a retryable failure with the beginning of the body', async t => {
   for (const status of [400, 401, 404, 429, 500, 502, 503, 504]) {
     const receiver = await startReceiver(t, answering(status, {}, `no ${status}`))
     const { code, retryable, message } = await failure(deliver(webhook(t, receiver.url)))
@@ -129,30 +129,30 @@ test('other answers are failures that are tried again, with the beginning of wha
   }
 })
 
-test('410 says that the target is gone', async t => {
+test('410 reports that the target is gone', async t => {
   const receiver = await startReceiver(t, answering(410))
   assert.equal((await failure(deliver(webhook(t, receiver.url)))).code, 'TARGET_GONE')
 })
 
-test('a pause that the receiver asks for is passed on', async t => {
+test('a requested pause is returned', async t => {
   const receiver = await startReceiver(t, answering(503, { 'retry-after': '30' }))
   assert.equal((await failure(deliver(webhook(t, receiver.url)))).retryAfterMs, 30_000)
 })
 
-test('a receiver that does not answer in time has failed', async t => {
+test('a receiver that does not answer in time is a failure', async t => {
   const receiver = await startReceiver(t, () => {})
   const { code, retryable } = await failure(deliver(webhook(t, receiver.url, { timeoutMs: 150 })))
   assert.deepEqual([code, retryable], ['TIMEOUT', true])
 })
 
-test('a receiver that is not there has failed', async t => {
+test('an unreachable receiver is a failure', async t => {
   const receiver = await startReceiver(t, answering(200))
   const url = new URL(receiver.url)
   url.port = '1'
   assert.equal((await failure(deliver(webhook(t, url)))).retryable, true)
 })
 
-test('when the service stops, a request on its way is given up', async t => {
+test('stopping the service aborts a request in flight', async t => {
   const stopping = new AbortController()
   const receiver = await startReceiver(t, () => stopping.abort())
   const sink = webhook(t, receiver.url, { timeoutMs: 60_000 })
@@ -160,7 +160,7 @@ test('when the service stops, a request on its way is given up', async t => {
   assert.equal(retryable, true)
 })
 
-test('of a body without end only the beginning is read, whether it says yes or no', async t => {
+test('only the beginning of an endless body is read, after success and failure', async t => {
   const endless = (status: number): RequestListener => {
     return (_request, response) => {
       response.writeHead(status)
@@ -179,12 +179,12 @@ test('of a body without end only the beginning is read, whether it says yes or n
   assert.ok(message.length < 2_000)
 })
 
-test('headers without end are a failure', async t => {
+test('endless headers are a failure', async t => {
   const receiver = await startReceiver(t, answering(200, { 'x-large': 'x'.repeat(64 * 1024) }))
   assert.equal((await failure(deliver(webhook(t, receiver.url)))).retryable, true)
 })
 
-test('an address that is not allowed is never connected to, however it is written', async t => {
+test('a forbidden address is never connected to, in any notation', async t => {
   const receiver = await startReceiver(t, answering(200))
   const { port } = receiver
   const spellings = ['127.0.0.1', 'localhost', '2130706433', '0x7f.1', '0177.0.0.1', '[::ffff:127.0.0.1]', '127.0.0.1.']
@@ -206,7 +206,7 @@ function answeringWith(...answers: LookupAddress[][]): { lookup: Lookup; calls()
   }
 }
 
-test('a name that leads inside is refused, also if only one of its addresses does', async t => {
+test('a name with one forbidden address is refused', async t => {
   const receiver = await startReceiver(t, answering(200))
   const url = new URL(`http://shop.example:${receiver.port}/`)
   const { lookup } = answeringWith([
@@ -219,9 +219,10 @@ test('a name that leads inside is refused, also if only one of its addresses doe
   assert.equal(receiver.requests.length, 0)
 })
 
-test('the address that was checked is the one that is connected to: a name that changes its answer gains nothing', async t => {
+test('the checked address is connected to, so DNS rebinding has no effect', async t => {
   const outside = await startReceiver(t, answering(200, { connection: 'close' }))
-  // Not every system has more than one loopback address; the refusal itself is seen without.
+  // Some systems have only one loopback address; the test then checks only that the name is
+  // refused.
   const inside = await startReceiver(t, answering(200), '127.0.0.2', outside.port).catch(() => undefined)
   const { lookup, calls } = answeringWith(
     [{ address: '127.0.0.1', family: 4 }],
@@ -230,7 +231,7 @@ test('the address that was checked is the one that is connected to: a name that 
   )
   const sink = webhook(t, new URL(`http://rebinding.example:${outside.port}/`), { lookup })
   await deliver(sink)
-  assert.equal(calls(), 1, 'one look-up for one connection')
+  assert.equal(calls(), 1, 'one lookup per connection')
   assert.equal((await failure(deliver(sink))).code, 'ADDRESS_FORBIDDEN')
   await deliver(sink)
   assert.equal(calls(), 3)
@@ -238,12 +239,12 @@ test('the address that was checked is the one that is connected to: a name that 
   assert.equal(inside?.requests.length ?? 0, 0)
 })
 
-test('a name without an address has failed', async t => {
+test('a name without an address is a failure', async t => {
   const sink = webhook(t, new URL('http://nowhere.example/'), answeringWith([]))
   assert.equal((await failure(deliver(sink))).code, 'NO_ADDRESS')
 })
 
-test('the fingerprint changes with the address and does not show it', t => {
+test('the fingerprint changes with the URL and does not reveal it', t => {
   const [one, same, other] = ['/a?token=1', '/a?token=1', '/a?token=2'].map(path =>
     webhook(t, new URL(`http://shop.example${path}`))
   )
