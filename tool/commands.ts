@@ -18,7 +18,7 @@ import { adjustStock, exportStock, importStock, setStock, showStock } from './st
 import { growTopics } from './topics/grow.ts'
 import { showTopics } from './topics/topics.ts'
 
-/** Everything the tool does, in the order in which it is listed. */
+/** All commands, in the order of the overview. */
 export const commands: readonly Command[] = [
   runDoctor,
   growTopics,

@@ -6,7 +6,9 @@ import { parseInvocation } from './command-line/parse.ts'
 import { commands } from './commands.ts'
 import { type Connections, createConnections } from './connections/connections.ts'
 
-/** The operator's command line: `npm run orderly -- <command>`. */
+// The operator's command line: `npm run orderly -- <command>`.
+
+/** Aborted by the first signal; a second signal exits the process. */
 const ending = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
@@ -14,7 +16,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     ending.abort(new Error('ended by a signal'))
   })
 }
-// A pager that was left, `| head`: nobody reads any more.
+// The reader of the pipe has exited, as with `| head`.
 process.stdout.on('error', () => process.exit(0))
 
 let connections: Connections | undefined

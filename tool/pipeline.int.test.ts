@@ -14,7 +14,7 @@ import { createMissingTopics } from '@orderly/stack'
 import { integrationEnvironment, startBroker, startService } from '@orderly/stack/testing'
 import { askTool, runTool } from './testing/run-tool.ts'
 
-/** The inventory and the notification service as they are in production, and the tool beside them. */
+/** Starts the inventory as in production. The notification service starts on request. */
 async function setUp(t: TestContext) {
   const { registryURL, databaseURL } = integrationEnvironment()
   const [broker, url] = await Promise.all([startBroker(t), databaseURL()])
@@ -52,7 +52,7 @@ interface Findings {
   readonly findings: readonly { readonly severity: string; readonly about: string; readonly what: string }[]
 }
 
-test('the tool beside real services', async t => {
+test('command line with real services', async t => {
   const { connection, inventory, pool, send, place, environment, startNotification, outcomes } = await setUp(t)
   const tool = (...args: string[]) => runTool(environment, ...args)
   const ask = <Answer>(...args: string[]) => askTool<Answer>(environment, ...args)
@@ -60,7 +60,7 @@ test('the tool beside real services', async t => {
   const behind = orderCreated({ userID: 'ada', items: [{ sku: 'MUG', quantity: 2 }] })
   const traceparent = newTraceparent()
 
-  await t.test('stock goes in by a CSV file, is adjusted once, and comes out by a CSV file', async t => {
+  await t.test('stock is imported from a CSV file, adjusted once, and exported to a CSV file', async t => {
     const directory = await mkdtemp(join(tmpdir(), 'tool-'))
     t.after(() => rm(directory, { recursive: true }))
     const [given, taken] = [join(directory, 'in.csv'), join(directory, 'out.csv')]
@@ -91,13 +91,13 @@ test('the tool beside real services', async t => {
   })
 
   await t.test(
-    'an order that can never be processed is found, shown and dropped, and what followed it goes on',
+    'an order that can never be processed is found, shown and dropped, and later records of its key are processed',
     async () => {
       await place(wrong)
       await place(behind, traceparent)
       await readCommitted(connection, deadLetterTopic('orders.created'), records => records.length === 2)
       const listed = await tool('dlq', 'list', '--user', 'ada')
-      assert.match(listed.stdout, /ORDER_INVALID[\s\S]*FOLLOWS_PARKED[\s\S]*2 letters of 1 key/)
+      assert.match(listed.stdout, /ORDER_INVALID[\s\S]*FOLLOWS_PARKED[\s\S]*2 dead letters of 1 key/)
       const [shown] = await ask<{ value: { orderID: string }; reason: string }[]>(
         'dlq',
         'show',
@@ -108,14 +108,17 @@ test('the tool beside real services', async t => {
       const doctor = await ask<Findings>('doctor')
       assert.ok(doctor.findings.some(({ about, what }) => about === 'orders.created.dlq' && /ORDER_INVALID/.test(what)))
       const stuck = await tool('doctor', behind.orderID)
-      assert.match(stuck.stdout, /^PROBLEM {2}order \S+: a record of it is a dead letter .*FOLLOWS_PARKED.*--key ada/)
+      assert.match(
+        stuck.stdout,
+        /^PROBLEM {2}order \S+: one of its records is a dead letter .*FOLLOWS_PARKED.*--key ada/
+      )
 
       const replayed = await tool('dlq', 'replay', '--user', 'ada', '--reason', 'in vain')
       assert.equal(replayed.code, 1)
-      assert.match(replayed.stdout, /2 letters replayed[\s\S]*1 key still parked/)
+      assert.match(replayed.stdout, /2 dead letters replayed[\s\S]*1 key still blocked/)
       const dropped = await tool('dlq', 'drop', '--code', 'ORDER_INVALID', '--by', 'bob', '--reason', 'a test order')
       assert.equal(dropped.code, 0, dropped.stdout + dropped.stderr)
-      assert.match(dropped.stdout, /1 letter replayed, 1 dropped[\s\S]*1 key released/)
+      assert.match(dropped.stdout, /1 dead letter replayed, 1 dropped[\s\S]*1 key released/)
       await place(orderCreated({ userID: 'ada', items: [{ sku: 'MUG', quantity: 1 }] }))
       const reserved = await outcomes('inventory.reserved', 2)
       assert.equal(parseTraceparent(reserved[0]?.headers.traceparent)?.traceID, parseTraceparent(traceparent)?.traceID)
@@ -134,7 +137,7 @@ test('the tool beside real services', async t => {
     }
   )
 
-  await t.test('the life of an order is told from topics and tables', async () => {
+  await t.test('the timeline of an order is read from topics and tables', async () => {
     const life = await ask<{ userID: string; traceID: string; events: { what: string }[] }>(
       'orders',
       'show',
@@ -143,10 +146,10 @@ test('the tool beside real services', async t => {
     assert.deepEqual([life.userID, life.traceID], ['ada', parseTraceparent(traceparent)?.traceID])
     const whats = life.events.map(({ what }) => what)
     for (const what of ['OrderCreated', 'decided: reserved', 'InventoryReserved']) assert.ok(whats.includes(what), what)
-    assert.match((await tool('orders', 'show', randomUUID())).stderr, /^Nothing is known of an order/)
+    assert.match((await tool('orders', 'show', randomUUID())).stderr, /^Order \S+ is unknown/)
   })
 
-  await t.test('a notification that was given up is sent by a replay, once', async () => {
+  await t.test('an exhausted notification is sent once by a replay', async () => {
     const notification = await startNotification()
     const status = async () =>
       (await pool.query('SELECT event_id, status FROM notification.deliveries ORDER BY sequence LIMIT 1')).rows[0]
@@ -172,18 +175,21 @@ test('the tool beside real services', async t => {
     await notification.stop()
   })
 
-  await t.test('the doctor finds a group without members, and lag and topics say the same', async () => {
+  await t.test('the doctor reports a group without members, and lag and topics agree', async () => {
     await inventory.stop()
     const waiting = orderCreated({ userID: 'bob', items: [{ sku: 'MUG', quantity: 1 }] })
     await place(waiting)
     const { isHealthy, findings } = await ask<Findings>('doctor')
     assert.equal(isHealthy, false)
     const found = findings.find(({ about }) => about === 'group orders-created')
-    assert.match(found?.what ?? '', /has no members, and 1 record wait/)
+    assert.match(found?.what ?? '', /has no members, and 1 pending record/)
     assert.match((await tool('doctor', waiting.orderID)).stdout, /^PROBLEM .*group orders-created/m)
-    assert.match((await tool('doctor', waiting.orderID)).stdout, /order \S+: waits in orders\.created\/\d at \d+ /)
+    assert.match(
+      (await tool('doctor', waiting.orderID)).stdout,
+      /order \S+: has been pending in orders\.created\/\d at \d+ /
+    )
     const lag = await tool('lag', 'orders-created')
-    assert.match(lag.stdout, /orders-created: Empty, 0 members, 1 record behind/)
+    assert.match(lag.stdout, /orders-created: Empty, 0 members, lag of 1 record/)
     const topics = await tool('topics')
     assert.match(topics.stdout, /orders\.created\.dlq +4 +1 +\d+ +delete +for ever +ok/)
     assert.equal((await tool('topics', 'orders.created')).code, 0)

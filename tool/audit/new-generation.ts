@@ -3,7 +3,7 @@ import { type Command, Failure, orderly, UsageError } from '../command-line/comm
 
 export const startNewGeneration: Command = {
   name: 'audit new-generation',
-  summary: 'let the audit continue with a topic that was deleted and created again',
+  summary: 'continue the audit with a topic that was deleted and created again',
   options: {
     topic: { type: 'string', placeholder: 'TOPIC', description: 'the topic that the audit stopped at' },
     connector: { type: 'string', placeholder: 'NAME', description: 'the connector (default: audit)' }
@@ -20,7 +20,7 @@ export const startNewGeneration: Command = {
     if (reason === undefined || !reason.includes(entry)) {
       throw new Failure(
         `The connector ${connector} has not stopped at ${topic} with the id ${found.topicID}: ` +
-          (reason ?? 'no task of it needs an operator') +
+          (reason ?? 'none of its tasks needs an operator') +
           '.'
       )
     }

@@ -7,15 +7,15 @@ import { parseInvocation } from './parse.ts'
 import { formatTable } from './table.ts'
 import { formatDuration, parseMoment } from './time.ts'
 
-test('a command is found by its words, and what it cannot take is refused in one sentence', () => {
+test('a command is found by its words, and invalid input is refused in one sentence', () => {
   const invocation = parseInvocation(['stock', 'show', 'MUG', '--json'], commands)
   assert.ok(!('help' in invocation))
   assert.deepEqual([invocation.command.name, invocation.argument, invocation.isJson], ['stock show', 'MUG', true])
   const refusals: [string[], RegExp][] = [
-    [['lost'], /^There is no command "lost": npm run orderly -- --help/],
-    [['dlq'], /^Say which: npm run orderly -- dlq list, npm run orderly -- dlq show/],
+    [['lost'], /^Unknown command "lost": npm run orderly -- --help/],
+    [['dlq'], /^Incomplete command: use one of npm run orderly -- dlq list, npm run orderly -- dlq show/],
     [['orders', 'show'], /^ORDER_ID is missing: npm run orderly -- orders show ORDER_ID/],
-    [['dlq', 'log', 'who'], /^"who" is one word too many/],
+    [['dlq', 'log', 'who'], /^Unexpected argument "who"/],
     [['topics', '--colour'], /^Unknown option '--colour': npm run orderly -- topics --help/],
     [['stock', 'set', 'MUG', '--available', '-5'], /argument is ambiguous: npm run orderly -- stock set --help/],
     [['stock', 'set', 'MUG', '--available'], /argument missing: npm run orderly -- stock set --help/]
@@ -24,7 +24,7 @@ test('a command is found by its words, and what it cannot take is refused in one
     assert.throws(() => parseInvocation(words, commands), { exitCode: 64, message })
 })
 
-test('help lists every command, and everything that one takes', () => {
+test('help lists every command, and every option of a command', () => {
   const overview = helpOf(undefined, commands)
   for (const { name, summary } of commands)
     assert.match(overview, new RegExp(`^ {2}${name}\\b.*  ${summary.slice(0, 20)}`, 'm'))
@@ -37,7 +37,7 @@ test('help lists every command, and everything that one takes', () => {
   assert.equal('help' in asked && asked.help?.name, 'dlq list')
 })
 
-test('tables keep their columns, numbers stand right, and nothing in them steers the terminal', () => {
+test('table columns are aligned, numbers to the right, and control characters are escaped', () => {
   const columns = [
     { title: 'KEY', value: ({ key }: { key: string; count?: bigint }) => key },
     { title: 'COUNT', value: ({ count }: { key: string; count?: bigint }) => count, isNumber: true }
@@ -49,7 +49,7 @@ test('tables keep their columns, numbers stand right, and nothing in them steers
   )
 })
 
-test('nothing that a command prints controls the terminal', () => {
+test('output contains no terminal control characters', () => {
   const evil = 'a\u001b]0;b\u0007\u009b2J\u202ec\u2066\u2028\nd'
   const print = (isJson: boolean, isTTY: boolean) => {
     let written = ''
@@ -71,7 +71,7 @@ test('nothing that a command prints controls the terminal', () => {
   assert.equal(files, 'sku\u202e,available\nsku\\u202e,available\n')
 })
 
-test('JSON is one document without text around it, with exact offsets', () => {
+test('JSON output is one document with exact offsets and no other text', () => {
   let written = ''
   const output = createOutput({ stdout: { write: text => (written += text) }, stderr: { write: () => true } }, true)
   output.line('text')
@@ -80,7 +80,7 @@ test('JSON is one document without text around it, with exact offsets', () => {
   assert.deepEqual(JSON.parse(written), { offset: 12, huge: String(2n ** 60n) })
 })
 
-test('times are read as moments or as how long ago, and written as people read them', () => {
+test('times are parsed as points in time or as durations ago, and durations are formatted in two units', () => {
   const nowMs = Date.parse('2026-03-01T12:00:00Z')
   assert.equal(parseMoment('90s', 'since', nowMs), nowMs - 90_000)
   assert.equal(parseMoment('2026-02-28T12:00Z', 'since', nowMs), nowMs - 86_400_000)

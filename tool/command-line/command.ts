@@ -1,38 +1,38 @@
 import type { Connections } from '../connections/connections.ts'
 import type { Output } from './output.ts'
 
-/** How the tool is called: a command that is named somewhere can be pasted into a shell. */
+/** Prefix of every printed command, so that it can be pasted into a shell. */
 export const orderly = 'npm run orderly --'
 
-/** One thing the tool does: its name, perhaps an argument, and options, behind `orderly`. */
+/** A command of the tool, with its name, argument and options. */
 export interface Command {
   /** One or two words. */
   readonly name: string
-  /** What it does, as a phrase that follows its name in the list. */
+  /** Phrase that follows the name in the overview. */
   readonly summary: string
-  /** What it takes beside options, as shown in the usage; `[…]` where it may be left out. */
+  /** Name of the argument in the usage; in brackets if it is optional. */
   readonly argument?: string
   readonly options: Readonly<Record<string, OptionSpec>>
-  /** @returns the exit code */
+  /** Runs the command. @returns the exit code */
   run(context: CommandContext): Promise<number>
 }
 
 export interface OptionSpec {
   readonly type: 'string' | 'boolean'
-  /** May be given several times; any of the values then. */
+  /** True if the option may be repeated; any of its values then matches. */
   readonly multiple?: true
-  /** Of a string: what stands for its value in the usage. */
+  /** Placeholder of a string value in the usage. */
   readonly placeholder?: string
   readonly description: string
 }
 
 export interface CommandContext {
-  /** The argument; undefined only where it may be left out. */
+  /** Undefined only if the argument is optional. */
   readonly argument: string | undefined
   readonly options: OptionValues
   readonly output: Output
   readonly connections: Connections
-  /** Aborted when the command is to end. */
+  /** Aborted when the command must stop. */
   readonly signal: AbortSignal
 }
 
@@ -42,14 +42,14 @@ export interface OptionValues {
   flag(name: string): boolean
 }
 
-/** What was typed cannot be meant. The message is one sentence that says what to do. */
+/** Invalid arguments. The message is one sentence that says how to correct them. */
 export class UsageError extends Error {
-  /** EX_USAGE of sysexits.h. */
+  /** EX_USAGE in sysexits.h. */
   readonly exitCode = 64
   override readonly name = 'UsageError'
 }
 
-/** Something is not as it would have to be; the message says what to do. */
+/** The command cannot succeed in the current state. The message says how to fix it. */
 export class Failure extends Error {
   readonly exitCode = 1
   override readonly name = 'Failure'

@@ -9,13 +9,13 @@ function overview(commands: readonly Command[]): string {
   const width = Math.max(...commands.map(command => nameOf(command).length))
   const lines = commands.map(command => `  ${nameOf(command).padEnd(width)}  ${command.summary}`)
   return [
-    'Looks into a running Orderly and puts right what has to be.',
+    'Inspects and repairs a running Orderly.',
     '',
-    `${orderly} <command> [options]; ${orderly} <command> --help says what it takes.`,
+    `${orderly} <command> [options]; ${orderly} <command> --help lists the options.`,
     '',
     ...lines,
     '',
-    'Every command takes --json. Where the servers are, the same settings say as for the services: KAFKA_BROKERS, DATABASE_URL, …'
+    'Every command accepts --json. The servers are found by the same settings as for the services: KAFKA_BROKERS, DATABASE_URL, …'
   ].join('\n')
 }
 

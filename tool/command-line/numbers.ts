@@ -1,6 +1,6 @@
 import { UsageError } from './command.ts'
 
-/** @throws UsageError unless it is a whole number from `minimum` to `maximum` */
+/** Parses a whole number. @throws UsageError unless it is from `minimum` to `maximum` */
 export function parseNumber(
   text: string | undefined,
   option: string,

@@ -1,6 +1,8 @@
 import { hostname, userInfo } from 'node:os'
 
-/** Who is at the keyboard, for the audit: what `--by` says, or the account and the machine. */
+/**
+ * Returns the operator's name for the audit: the value of `--by`, or the account and the machine.
+ */
 export function operatorName(by: string | undefined): string {
   if (by !== undefined && by.trim() !== '') return by.trim()
   try {
@@ -13,6 +15,6 @@ export function operatorName(by: string | undefined): string {
 export const byOption = {
   type: 'string',
   placeholder: 'NAME',
-  description: 'who does this, for the audit (your account and machine)'
+  description: 'operator name for the audit (default: your account and machine)'
 } as const
-export const reasonOption = { type: 'string', placeholder: 'TEXT', description: 'why, for the audit' } as const
+export const reasonOption = { type: 'string', placeholder: 'TEXT', description: 'reason, for the audit' } as const

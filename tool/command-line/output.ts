@@ -2,16 +2,17 @@ import { escapeControls, escapeControlsInJSON, escapeControlsInLines } from '@or
 import { type Column, formatTable } from './table.ts'
 
 /**
- * Output of a command: text for people, or one JSON document for programs. Progress goes to standard error. Controls in the text
- * are escaped, because most of it comes from topics, tables and servers.
+ * Output of a command: text for people, or one JSON document for programs. Progress goes to
+ * standard error. Control characters in text are escaped, because most of it comes from topics,
+ * tables and servers.
  */
 export interface Output {
   readonly isJson: boolean
   line(text?: string): void
-  /** A file. It is written as it is, and escaped only where a terminal shows it. Nothing if JSON was requested. */
+  /** Writes a file unchanged; on a terminal it is escaped. Does nothing if JSON was requested. */
   file(text: string): void
   table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): void
-  /** The answer as a whole; nothing unless JSON was asked for. */
+  /** Writes the whole result. Does nothing unless JSON was requested. */
   json(value: unknown): void
   progress(text: string): void
 }
@@ -32,7 +33,10 @@ export function createOutput({ stdout, stderr }: Streams, isJson: boolean): Outp
   }
 }
 
-/** Offsets are exact as numbers for longer than any log lives; what would not be goes as text. */
+/**
+ * Converts an offset to a number if that is exact, which it is for any realistic log; otherwise to
+ * text.
+ */
 function toJson(_name: string, value: unknown): unknown {
   if (typeof value !== 'bigint') return value
   return Number.isSafeInteger(Number(value)) ? Number(value) : String(value)

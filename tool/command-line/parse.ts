@@ -8,15 +8,15 @@ export interface Invocation {
   readonly isJson: boolean
 }
 
-/** What every command takes. */
+/** Options of every command. */
 export const commonOptions: Readonly<Record<string, OptionSpec>> = {
-  json: { type: 'boolean', description: 'one JSON document instead of text' },
-  help: { type: 'boolean', description: 'show this' }
+  json: { type: 'boolean', description: 'print one JSON document instead of text' },
+  help: { type: 'boolean', description: 'show this help' }
 }
 
 /**
- * Finds the command that the words name, and reads the rest by what it takes.
- * @returns the command alone, or nothing, when help is asked for
+ * Finds the command that the words name, and parses the remaining words.
+ * @returns the command alone, or nothing, if help is requested
  * @throws UsageError
  */
 export function parseInvocation(
@@ -27,15 +27,16 @@ export function parseInvocation(
   if (command === undefined) {
     if (words.length === 0 || words.includes('--help') || words[0] === 'help') return { help: undefined }
     const group = commands.filter(({ name }) => name.startsWith(`${words[0]} `)).map(({ name }) => name)
-    if (group.length > 0) throw new UsageError(`Say which: ${group.map(name => `${orderly} ${name}`).join(', ')}.`)
-    throw new UsageError(`There is no command "${words[0]}": ${orderly} --help lists those that there are.`)
+    if (group.length > 0)
+      throw new UsageError(`Incomplete command: use one of ${group.map(name => `${orderly} ${name}`).join(', ')}.`)
+    throw new UsageError(`Unknown command "${words[0]}": ${orderly} --help lists all commands.`)
   }
   const specs = { ...command.options, ...commonOptions }
   const { values, positionals } = parse(words.slice(command.name.split(' ').length), specs, command)
   if (values.help === true) return { help: command }
   const [argument, ...others] = positionals
   if (others.length > 0 || (argument !== undefined && command.argument === undefined)) {
-    throw new UsageError(`"${others[0] ?? argument}" is one word too many: ${usageOf(command)}.`)
+    throw new UsageError(`Unexpected argument "${others[0] ?? argument}": ${usageOf(command)}.`)
   }
   if (argument === undefined && command.argument?.startsWith('[') === false) {
     throw new UsageError(`${command.argument} is missing: ${usageOf(command)}.`)
@@ -65,7 +66,7 @@ function parse(words: readonly string[], specs: Readonly<Record<string, OptionSp
     return parseArgs({ args: [...words], options, allowPositionals: true })
   } catch (error) {
     const [reason] = (error as Error).message.split(/\. |\.?\n/)
-    throw new UsageError(`${reason}: ${orderly} ${command.name} --help says what it takes.`)
+    throw new UsageError(`${reason}: ${orderly} ${command.name} --help lists the options.`)
   }
 }
 

@@ -1,4 +1,4 @@
-/** Returns text as one word for a shell, to be pasted into it. */
+/** Returns text quoted as one shell word. */
 export function shellWord(text: string): string {
   return /^[\w.@:-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }

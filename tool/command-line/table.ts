@@ -3,11 +3,11 @@ import { escapeControls } from '@orderly/service-kit'
 export interface Column<Row> {
   readonly title: string
   readonly value: (row: Row) => string | number | bigint | undefined
-  /** Numbers stand at the right of their column. */
+  /** True to align the column to the right. */
   readonly isNumber?: true
 }
 
-/** Formats columns as wide as their widest cell; an unknown value is a dash. */
+/** Formats a table whose columns are as wide as their widest cell; an unknown value is a dash. */
 export function formatTable<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string {
   const cells = rows.map(row => columns.map(({ value }) => escapeControls(String(value(row) ?? '-'))))
   const widths = columns.map(({ title }, index) => Math.max(title.length, ...cells.map(row => row[index]?.length ?? 0)))

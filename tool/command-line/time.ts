@@ -3,14 +3,17 @@ import { UsageError } from './command.ts'
 
 const unitsMs: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
-/** A moment: `2026-01-31T12:00Z`, or how long ago: `90s`, `15m`, `2h`, `3d`. @throws UsageError */
+/**
+ * Parses a time such as `2026-01-31T12:00Z`, or a duration ago such as `90s`, `15m`, `2h` or `3d`.
+ * @throws UsageError
+ */
 export function parseMoment(text: string, option: string, nowMs: number): number {
   const [, count, unit = ''] = /^(\d+)([smhd])$/.exec(text) ?? []
   if (count !== undefined) return nowMs - Number(count) * (unitsMs[unit] as number)
   const timeMs = Date.parse(text)
   if (/^\d{4}-/.test(text) && !Number.isNaN(timeMs)) return timeMs
   throw new UsageError(
-    `--${option} is "${text}": give a time like 2026-01-31T12:00Z, or how long ago, like 90s, 15m, 2h or 3d.`
+    `--${option} is "${text}": give a time like 2026-01-31T12:00Z, or a duration ago like 90s, 15m, 2h or 3d.`
   )
 }
 
@@ -18,7 +21,7 @@ export function formatTime(timeMs: number | undefined): string | undefined {
   return timeMs === undefined ? undefined : isoTime(timeMs)
 }
 
-/** In the two largest units: `3d 4h`, `12m 5s`, `1.2s`, `85ms`. */
+/** Formats a duration in its two largest units: `3d 4h`, `12m 5s`, `1.2s`, `85ms`. */
 export function formatDuration(durationMs: number): string {
   const ms = Math.max(0, Math.round(durationMs))
   if (ms < 1_000) return `${ms}ms`

@@ -13,19 +13,22 @@ import {
   registrySchema
 } from './settings.ts'
 
-/** The servers that a command asks, opened when it does, closed when it is through. @throws ConfigError from each */
+/**
+ * Connections to servers, opened on first use and closed at the end of the command.
+ * @throws ConfigError from each method
+ */
 export interface Connections {
   kafka(): KafkaConnection
   inspector(): KafkaInspector
   database(): Pool
   databaseURL(): string
-  /** The address for the role that owns the schemas. */
+  /** Returns the address for the role that owns the schemas. */
   ownerDatabaseURL(): string
   registry(): SchemaRegistry
   registryAddress(): { readonly url: string; readonly username?: string; readonly password?: string }
   connect(): { readonly url: string }
   inventory(): { readonly url: string; readonly apiKey: string | undefined }
-  /** A server that a deployment may have; undefined where no address of it is known. */
+  /** Returns a server that a deployment may lack; undefined if its address is unknown. */
   optional(setting: OptionalServer): { readonly url: string; readonly isGiven: boolean } | undefined
   close(): Promise<void>
 }
@@ -33,12 +36,13 @@ export interface Connections {
 export type OptionalServer = 'CONNECT_URL' | 'PROMETHEUS_URL'
 
 const statementTimeoutMs = 20_000
-/** Who looks into a machine that is at its limit has to be patient. */
+/** Long, because operators also connect to overloaded machines. */
 const connectTimeoutMs = 20_000
 
 /**
- * @param note gets which stack the command works on, once, before it is used
- * @throws ConfigError when the environment and the running stack of this checkout disagree
+ * Creates the connections of a command.
+ * @param note receives a description of the stack once, before its first use
+ * @throws ConfigError if the environment and the running stack of this checkout disagree
  */
 export function createConnections(given: NodeJS.ProcessEnv, note: (text: string) => void = () => {}): Connections {
   const { environment, description, requireAddress } = findStack(given, readLocalStack)

@@ -1,6 +1,6 @@
 import { ConfigError, type LocalStack } from '@orderly/service-kit'
 
-/** Ports of the launcher's settings, by the address that each is part of. */
+/** Port settings of the launcher, by the address that each is part of. */
 const portSettings: Readonly<Record<string, readonly [setting: string, address: (port: string) => string]>> = {
   KAFKA_BROKERS: ['ORDERLY_KAFKA_PORT', port => `127.0.0.1:${port}`],
   SCHEMA_REGISTRY_URL: ['ORDERLY_REGISTRY_PORT', port => `http://127.0.0.1:${port}/apis/ccompat/v7`],
@@ -9,20 +9,23 @@ const portSettings: Readonly<Record<string, readonly [setting: string, address: 
   PROMETHEUS_URL: ['ORDERLY_PROMETHEUS_PORT', port => `http://127.0.0.1:${port}`]
 }
 
-/** The stack that the command line works on. */
+/** The stack that the command uses. */
 export interface ChosenStack {
   /** The environment with the addresses of the stack. */
   readonly environment: NodeJS.ProcessEnv
-  /** Which stack it is, for people; undefined where the environment alone says it. */
+  /** Description for people; undefined if only the environment is used. */
   readonly description: string | undefined
-  /** @throws ConfigError unless the address is known: a default port could belong to the stack of another checkout */
+  /**
+   * Checks that the address is set, because a default port could belong to another checkout.
+   * @throws ConfigError
+   */
   requireAddress(setting: string): void
 }
 
 /**
- * Chooses the stack: the one that runs in this checkout, or the one that the environment names. `ORDERLY_STACK=none`
- * disregards the running one.
- * @throws ConfigError when both are there and differ
+ * Chooses the stack: the one that runs in this checkout, or the one in the environment.
+ * `ORDERLY_STACK=none` ignores the running stack.
+ * @throws ConfigError if both exist and differ
  */
 export function findStack(given: NodeJS.ProcessEnv, readStack: () => LocalStack | undefined): ChosenStack {
   const environment = { ...given }

@@ -25,7 +25,7 @@ describe('findStack', () => {
     findStack({ INVENTORY_URL: 'http://127.0.0.1:18081/' }, running)
   })
 
-  test('without a running stack an address has to be set, as the usual port may be that of another checkout', () => {
+  test('without a running stack, an address must be set, because a default port may belong to another checkout', () => {
     const { environment, requireAddress } = findStack({ ORDERLY_KAFKA_PORT: '29092' }, none)
     assert.equal(environment.KAFKA_BROKERS, '127.0.0.1:29092')
     requireAddress('KAFKA_BROKERS')

@@ -3,7 +3,10 @@ import { Type } from 'typebox'
 
 const { ORDERLY_PROFILE } = serviceSettings
 
-/** What the tool is told, in the groups in which commands need it: who asks for topics only needs no database. */
+/**
+ * Settings of the tool, grouped by what commands need: a command that reads only topics needs no
+ * database.
+ */
 export const kafkaSchema = Type.Object({ ORDERLY_PROFILE, ...kafkaSettings })
 export const databaseSchema = Type.Object({
   ORDERLY_PROFILE,
@@ -18,7 +21,7 @@ export const inventorySchema = Type.Object({
     devDefault: 'http://127.0.0.1:8081'
   }),
   ORDERLY_API_KEY: Type.Optional(
-    Type.String({ description: 'the key of an operator at the services, where they ask for one', secret: true })
+    Type.String({ description: 'the API key of an operator, if the services require keys', secret: true })
   )
 })
 
@@ -31,7 +34,10 @@ export const connectSchema = Type.Object({
   })
 })
 
-/** Servers that a deployment may have. Their defaults in dev are where the launcher starts them when it is asked to. */
+/**
+ * Settings of servers that a deployment may lack. Their dev defaults are the addresses that the
+ * launcher uses.
+ */
 export const optionalSchema = Type.Object({
   ORDERLY_PROFILE,
   CONNECT_URL: Type.Optional(connectSchema.properties.CONNECT_URL),

@@ -5,10 +5,13 @@ import { type Command, Failure, UsageError } from '../command-line/command.ts'
 const prefix = 'orderly_'
 const names = databaseRoles.map(role => role.slice(prefix.length))
 
-/** `psql "$(npm run --silent orderly -- database url inventory)"` */
+/**
+ * Prints the address of the local database, as in `psql "$(npm run --silent orderly -- database url
+ * inventory)"`.
+ */
 export const showDatabaseURL: Command = {
   name: 'database url',
-  summary: `the address of the database of npm start, with the password of a role (operator): ${names.join(', ')}`,
+  summary: `print the address of the database of npm start with the password of a role (default operator): ${names.join(', ')}`,
   argument: '[ROLE]',
   options: {},
   async run({ argument: name = 'operator', output }) {

@@ -4,7 +4,7 @@ import type { Command } from '../command-line/command.ts'
 export const runMigrations: Command = {
   name: 'migrate',
   summary:
-    'bring the schemas of the database up to date and give the roles their privileges, as their owner (DATABASE_OWNER_URL)',
+    'migrate the schemas of the database and grant the roles their privileges, as their owner (DATABASE_OWNER_URL)',
   options: {},
   async run({ output, connections, signal }) {
     const applied: { schema: string; migration: string; tookMs: number }[] = []

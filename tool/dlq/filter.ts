@@ -3,11 +3,14 @@ import { type OptionSpec, type OptionValues, UsageError } from '../command-line/
 import { parseMoment } from '../command-line/time.ts'
 import { ownerOf, parseKey } from './key-text.ts'
 
-/** Which letters are meant; what is not said matches all. */
+/** Filter for dead letters; an omitted option matches all. */
 export interface LetterFilter {
   readonly topics: readonly string[]
   readonly stages: readonly string[]
-  /** A letter is meant when it has one of the keys or is of one of the users; all are when there is neither. */
+  /**
+   * A dead letter matches if it has one of the keys or one of the users. Without both, every key
+   * matches.
+   */
   readonly keys: readonly Buffer[]
   readonly users: readonly string[]
   readonly callers: readonly string[]
@@ -23,9 +26,14 @@ export const filterOptions: Readonly<Record<string, OptionSpec>> = {
     type: 'string',
     multiple: true,
     placeholder: 'TOPIC',
-    description: 'letters of this topic, with or without its .dlq; may be repeated'
+    description: 'dead letters of this topic, with or without .dlq; may be repeated'
   },
-  stage: { type: 'string', multiple: true, placeholder: 'STAGE', description: 'parked by this stage; may be repeated' },
+  stage: {
+    type: 'string',
+    multiple: true,
+    placeholder: 'STAGE',
+    description: 'written by this stage; may be repeated'
+  },
   key: {
     type: 'string',
     multiple: true,
@@ -36,7 +44,7 @@ export const filterOptions: Readonly<Record<string, OptionSpec>> = {
     type: 'string',
     multiple: true,
     placeholder: 'USER',
-    description: 'of this user, whichever caller placed the order; may be repeated'
+    description: 'of this user of any caller; may be repeated'
   },
   caller: {
     type: 'string',
@@ -44,14 +52,22 @@ export const filterOptions: Readonly<Record<string, OptionSpec>> = {
     placeholder: 'CALLER',
     description: 'of orders that this caller placed; may be repeated'
   },
-  code: { type: 'string', multiple: true, placeholder: 'CODE', description: 'parked for this reason; may be repeated' },
-  since: { type: 'string', placeholder: 'TIME', description: 'written at or after 2026-01-31T12:00Z, or 2h ago' },
-  until: { type: 'string', placeholder: 'TIME', description: 'written before then' },
+  code: { type: 'string', multiple: true, placeholder: 'CODE', description: 'with this code; may be repeated' },
+  since: {
+    type: 'string',
+    placeholder: 'TIME',
+    description: 'written at or after this time: 2026-01-31T12:00Z, or 2h for two hours ago'
+  },
+  until: { type: 'string', placeholder: 'TIME', description: 'written before this time' },
   partition: { type: 'string', placeholder: 'N', description: 'in this partition of the dead-letter topic' },
-  offset: { type: 'string', placeholder: 'A[-B]', description: 'at this offset there, or from A to B' }
+  offset: {
+    type: 'string',
+    placeholder: 'A[-B]',
+    description: 'at this offset of the dead-letter topic, or from A to B'
+  }
 }
 
-/** @throws UsageError */
+/** Parses the options of a filter. @throws UsageError */
 export function parseFilter(options: OptionValues, nowMs: number): LetterFilter {
   const moment = (name: string) => {
     const text = options.text(name)
@@ -59,7 +75,7 @@ export function parseFilter(options: OptionValues, nowMs: number): LetterFilter 
   }
   const partition = options.text('partition')
   if (partition !== undefined && !/^\d{1,6}$/.test(partition))
-    throw new UsageError(`--partition is "${partition}": give the number of a partition, from 0 on.`)
+    throw new UsageError(`--partition is "${partition}": give a partition number, 0 or greater.`)
   return {
     topics: options.texts('topic').map(topic => (topic.endsWith('.dlq') ? topic : `${topic}.dlq`)),
     stages: options.texts('stage'),
@@ -78,7 +94,7 @@ function parseOffsets(text: string | undefined): LetterFilter['offsets'] {
   if (text === undefined) return undefined
   const [, first, last = first] = /^(\d{1,18})(?:-(\d{1,18}))?$/.exec(text) ?? []
   if (first === undefined || last === undefined || BigInt(last) < BigInt(first))
-    throw new UsageError(`--offset is "${text}": give an offset like 17, or the first and the last like 17-20.`)
+    throw new UsageError(`--offset is "${text}": give an offset like 17, or a range like 17-20.`)
   return { first: BigInt(first), last: BigInt(last) }
 }
 
@@ -102,12 +118,15 @@ export function matches(filter: LetterFilter, letter: DeadLetter): boolean {
   )
 }
 
-/** A key is meant when one of its letters is; one of which all letters were written out again, by its own name only. */
+/**
+ * Returns true if a dead letter of the key matches. A key without dead letters, because all are
+ * replayed, never matches.
+ */
 export function matchesKey(filter: LetterFilter, key: LetterKey): boolean {
   return key.letters.some(letter => matches(filter, letter))
 }
 
-/** What was asked for, as words for the audit and the summary; empty for everything. */
+/** Returns the filter as options, for the audit and the summary; empty for everything. */
 export function describeFilter(options: OptionValues): string {
   return Object.keys(filterOptions)
     .flatMap(name => {

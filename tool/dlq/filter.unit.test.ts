@@ -11,7 +11,7 @@ const nowMs = Date.parse('2026-03-01T12:00:00Z')
 
 function optionsOf(...words: string[]) {
   const invocation = parseInvocation(['dlq', 'list', ...words], commands)
-  if ('help' in invocation) throw new Error('no help was asked for')
+  if ('help' in invocation) throw new Error('unexpected help')
   return invocation.options
 }
 
@@ -34,7 +34,7 @@ const letter: DeadLetter = {
   batch: undefined
 }
 
-test('a filter that says nothing means every letter, and each option narrows it', () => {
+test('an empty filter matches every dead letter, and each option narrows it', () => {
   const isMeant = (...words: string[]) => matches(parseFilter(optionsOf(...words), nowMs), letter)
   const cases: [string[], boolean][] = [
     [[], true],
@@ -59,7 +59,7 @@ test('a filter that says nothing means every letter, and each option narrows it'
   for (const [words, expected] of cases) assert.equal(isMeant(...words), expected, words.join(' '))
 })
 
-test('users are chosen of all callers or of one, and keys exactly', () => {
+test('--user matches a user of all callers, or of one with --caller, and --key matches exactly', () => {
   const letterOf = (key: Buffer | null) => ({ ...letter, key })
   const keys = {
     unowned: Buffer.from('ada'),
@@ -84,7 +84,7 @@ test('users are chosen of all callers or of one, and keys exactly', () => {
   assert.equal(shellKeyOptions(keys.berlins), '--caller berlin --user ada')
 })
 
-test('an option that cannot be meant is refused by its name', () => {
+test('an invalid option is refused by its name', () => {
   for (const [option, value] of Object.entries({
     key: 'hex:0g',
     since: 'noon',
@@ -99,7 +99,7 @@ test('an option that cannot be meant is refused by its name', () => {
   }
 })
 
-test('a filter is told in the words in which it was typed', () => {
+test('a filter is described with its options as typed', () => {
   assert.equal(
     describeFilter(optionsOf('--key', 'ada', '--since', '2h', '--key', 'bob')),
     '--key ada --key bob --since 2h'

@@ -7,18 +7,18 @@ import type { Column } from '../command-line/table.ts'
 
 const hexPrefix = 'hex:'
 
-/** Returns a key as people read and type it: its text, or `hex:` and its bytes where it is not UTF-8. */
+/** Returns a key as text, or as `hex:` and its bytes if it is not UTF-8. */
 export function formatKey(key: Buffer): string {
   const text = key.toString()
   return isUtf8(key) && !text.startsWith(hexPrefix) ? text : `${hexPrefix}${key.toString('hex')}`
 }
 
-/** Returns the caller and the user that a key is made of; undefined for a key that is not UTF-8. */
+/** Returns the caller and the user in a key; undefined for a key that is not UTF-8. */
 export function ownerOf(key: Buffer | null): RecordOwner | undefined {
   return key === null || !isUtf8(key) ? undefined : ownerOfKey(key.toString())
 }
 
-/** Columns of a table for the key of a letter: the caller, and the rest of the key. */
+/** Returns the table columns for the key of a dead letter: the caller, and the rest of the key. */
 export function keyColumns<Row>(keyOf: (row: Row) => Buffer | null): Column<Row>[] {
   return [
     { title: 'CALLER', value: row => ownerOf(keyOf(row))?.caller },
@@ -34,7 +34,9 @@ export function keyColumns<Row>(keyOf: (row: Row) => Buffer | null): Column<Row>
   ]
 }
 
-/** Returns the options that choose exactly this key, for a shell; in hexadecimal where its text cannot be typed. */
+/**
+ * Returns shell options that select exactly this key; in hexadecimal if its text cannot be typed.
+ */
 export function shellKeyOptions(key: Buffer): string {
   const { caller, userID } = ownerOf(key) ?? {}
   const isTyped = (text: string | undefined) => text !== undefined && escapeControls(text) === text
@@ -48,7 +50,7 @@ function shorten(text: string): string {
   return text.length <= 40 ? text : `${text.slice(0, 39)}…`
 }
 
-/** @throws UsageError */
+/** Parses a key. @throws UsageError */
 export function parseKey(text: string, option: string): Buffer {
   if (!text.startsWith(hexPrefix)) return Buffer.from(text)
   const digits = text.slice(hexPrefix.length)

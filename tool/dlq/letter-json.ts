@@ -2,7 +2,7 @@ import { type DeadLetter, letterHeader } from '@orderly/kafka'
 import { formatTime } from '../command-line/time.ts'
 import { formatKey, ownerOf } from './key-text.ts'
 
-/** A letter as commands print it with --json. */
+/** Returns a dead letter as printed with --json. */
 export function letterJson(letter: DeadLetter) {
   const { topic, partition, offset, stage, code, reason, source, replay, timestampMs, reduced, batch } = letter
   return {

@@ -9,10 +9,10 @@ import { deadLetterTopics } from './topics.ts'
 
 export const listLetters: Command = {
   name: 'dlq list',
-  summary: 'the dead letters that wait to be dealt with',
+  summary: 'list pending dead letters',
   options: {
     ...filterOptions,
-    limit: { type: 'string', placeholder: 'N', description: 'show so many at most (100)' }
+    limit: { type: 'string', placeholder: 'N', description: 'show at most N dead letters (default 100)' }
   },
   async run({ options, output, connections, signal }) {
     const nowMs = Date.now()
@@ -47,17 +47,17 @@ export const listLetters: Command = {
     const keyCount = new Set(found.map(({ keyID }) => keyID)).size
     const oldestMs = Math.min(...found.map(({ letter }) => letter.timestampMs))
     const age = found.length === 0 ? '' : `; the oldest was written ${formatDuration(nowMs - oldestMs)} ago`
-    const left = found.length > shown.length ? ` (the first ${shown.length} are shown: --limit)` : ''
-    output.line(`${plural(found.length, 'letter')} of ${plural(keyCount, 'key')}${left}${age}.`)
+    const left = found.length > shown.length ? ` (showing the first ${shown.length}, see --limit)` : ''
+    output.line(`${plural(found.length, 'dead letter')} of ${plural(keyCount, 'key')}${left}${age}.`)
     const awaited = keys.filter(({ letters, underWay }) => letters.length === 0 && underWay !== undefined).length
-    if (awaited > 0) output.line(`${plural(awaited, 'key')} more: replayed, and the stage has not answered yet.`)
+    if (awaited > 0) output.line(`${plural(awaited, 'more key')} replayed; the stage has not answered yet.`)
     return 0
   }
 }
 
 function stateOf({ underWay }: LetterKey): string {
-  if (underWay === undefined) return 'waits'
-  return underWay.isOpen ? 'interrupted' : 'came during a replay'
+  if (underWay === undefined) return 'pending'
+  return underWay.isOpen ? 'interrupted' : 'written during a replay'
 }
 
 function formOf({ reduced, batch }: DeadLetter): string {

@@ -5,8 +5,14 @@ import { type LoggedStep, readOperationLog } from './operation-log.ts'
 
 export const showLog: Command = {
   name: 'dlq log',
-  summary: 'who replayed or dropped what, and when',
-  options: { since: { type: 'string', placeholder: 'TIME', description: 'from 2026-01-31T12:00Z on, or 2h ago' } },
+  summary: 'show who replayed or dropped dead letters, and when',
+  options: {
+    since: {
+      type: 'string',
+      placeholder: 'TIME',
+      description: 'operations since this time: 2026-01-31T12:00Z, or 2h for two hours ago'
+    }
+  },
   async run({ options, output, connections, signal }) {
     const since = options.text('since')
     const sinceMs = since === undefined ? 0 : parseMoment(since, 'since', Date.now())
@@ -15,7 +21,7 @@ export const showLog: Command = {
     const operations = summarize(steps).filter(({ atMs }) => atMs >= sinceMs)
     output.json(operations.map(({ atMs, ...own }) => ({ at: formatTime(atMs), ...own })))
     if (operations.length === 0) {
-      output.line('Nothing was replayed or dropped.')
+      output.line('No dead letters were replayed or dropped.')
       return 0
     }
     output.table(
@@ -39,7 +45,7 @@ export const showLog: Command = {
 
 export type LoggedOperation = Omit<LoggedStep, 'replayedLetters' | 'droppedLetters'>
 
-/** The steps of an operation on a topic as one, at the time of the first. */
+/** Merges the steps of an operation on a topic into one, at the time of the first step. */
 export function summarize(steps: readonly LoggedStep[]): LoggedOperation[] {
   const byOperation = Map.groupBy(steps, ({ operation, topic }) => `${operation} ${topic}`)
   return [...byOperation.values()].map(own => {

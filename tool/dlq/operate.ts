@@ -25,24 +25,24 @@ type Kind = 'replay' | 'drop'
 
 const operationOptions: Readonly<Record<string, OptionSpec>> = {
   ...filterOptions,
-  all: { type: 'boolean', description: 'all letters that wait, when nothing else says which' },
-  'dry-run': { type: 'boolean', description: 'say what would be done, and do nothing' },
-  rate: { type: 'string', placeholder: 'N', description: 'letters in a second, at most (500)' },
-  wait: { type: 'string', placeholder: 'SECONDS', description: 'how long to wait for what becomes of them (30)' },
+  all: { type: 'boolean', description: 'select all pending dead letters, if there is no filter' },
+  'dry-run': { type: 'boolean', description: 'print what would be done, without doing it' },
+  rate: { type: 'string', placeholder: 'N', description: 'maximum number of dead letters per second (default 500)' },
+  wait: { type: 'string', placeholder: 'SECONDS', description: 'maximum time to wait for the results (default 30)' },
   by: byOption,
   reason: reasonOption
 }
 
 export const replayLetters: Command = {
   name: 'dlq replay',
-  summary: 'send dead letters through their stage again, each key in its order',
+  summary: 'process dead letters again, in the order of each key',
   options: operationOptions,
   run: context => operate('replay', context)
 }
 
 export const dropLetters: Command = {
   name: 'dlq drop',
-  summary: 'give dead letters up; what only followed them goes on',
+  summary: 'drop dead letters, and replay the records that only followed them',
   options: operationOptions,
   run: context => operate('drop', context)
 }
@@ -52,7 +52,7 @@ async function operate(kind: Kind, context: CommandContext): Promise<number> {
   const filter = parseFilter(options, Date.now())
   const words = describeFilter(options)
   if (words === '' && !options.flag('all')) {
-    throw new UsageError(`Say which letters to ${kind}: --topic, --user, --code or another filter, or --all.`)
+    throw new UsageError(`Select the dead letters to ${kind}: --topic, --user, --code or another filter, or --all.`)
   }
   const ratePerSecond = parseNumber(options.text('rate'), 'rate', { minimum: 1, maximum: 100_000, otherwise: 500 })
   const waitSeconds = parseNumber(options.text('wait'), 'wait', { minimum: 0, maximum: 3_600, otherwise: 30 })
@@ -86,8 +86,8 @@ async function operate(kind: Kind, context: CommandContext): Promise<number> {
         result: await operateOnDeadLetters(connection, operation, { signal, waitMs: waitSeconds * 1_000 })
       })
     } catch (error) {
-      const advice = 'Run the same again: what was done is not done twice.'
-      output.progress(`${topic}: stopped in the middle. ${advice}`)
+      const advice = 'Run the same command again: completed steps are not repeated.'
+      output.progress(`${topic}: interrupted. ${advice}`)
       throw error
     }
   }
@@ -165,17 +165,19 @@ function report(
     leftAlone: leftAlone.map(leftAloneJson)
   })
   if (replayed + dropped === 0)
-    output.line(`No letter is like that: nothing was done. ${orderly} dlq list shows those that wait.`)
-  else output.line(`${plural(replayed, 'letter')} replayed, ${dropped} dropped, as ${name}.`)
-  if (released.length > 0) output.line(`${plural(released.length, 'key')} released: later records go on.`)
+    output.line(`No dead letters match the filter, nothing was done. ${orderly} dlq list shows the pending ones.`)
+  else output.line(`${plural(replayed, 'dead letter')} replayed, ${dropped} dropped, in operation ${name}.`)
+  if (released.length > 0) output.line(`${plural(released.length, 'key')} released: later records are processed.`)
   if (refused.length > 0) {
     output.line(
-      `${plural(refused.length, 'key')} still parked: something failed again, or came meanwhile. See ${orderly} dlq list.`
+      `${plural(refused.length, 'key')} still blocked: a record failed again, or a later one became a dead letter. See ${orderly} dlq list.`
     )
   }
   if (silent.length > 0) {
     const stages = [...new Set(silent.map(({ operation }) => operation.stage))].join(', ')
-    output.line(`${plural(silent.length, 'key')} not answered yet: see that ${stages} runs, then ${orderly} dlq list.`)
+    output.line(
+      `${plural(silent.length, 'key')} without an answer yet: check that ${stages} runs, then see ${orderly} dlq list.`
+    )
   }
   sayLeftAlone(leftAlone, output)
   const open = leftAlone.filter(({ why }) => why !== 'copied')
@@ -192,21 +194,19 @@ function sayLeftAlone(leftAlone: OperationPlan['leftAlone'], output: CommandCont
   const underWay = leftAlone.filter(({ why }) => why === 'under-way').length
   const interrupted = leftAlone.filter(({ why }) => why === 'interrupted').length
   if (underWay > 0)
-    output.line(`${plural(underWay, 'key')} left alone: a replay is under way, and its stage has not answered.`)
+    output.line(`${plural(underWay, 'key')} unchanged: a replay is in progress, and its stage has not answered.`)
   if (interrupted > 0) {
-    output.line(
-      `${plural(interrupted, 'key')} left alone: a replay was interrupted, and ${orderly} dlq replay has to finish it.`
-    )
+    output.line(`${plural(interrupted, 'key')} unchanged: a replay was interrupted. ${orderly} dlq replay finishes it.`)
   }
   const lost = leftAlone.filter(({ why }) => why === 'original-missing')
   if (lost.length > 0) {
-    output.line(`${plural(lost.length, 'key')} left alone: a dead letter is reduced and its record cannot be replayed.`)
+    output.line(`${plural(lost.length, 'key')} unchanged: a dead letter is reduced, and its record cannot be replayed.`)
     for (const one of lost) output.line(`  ${describeMissing(one)}`)
-    output.line(`${orderly} dlq drop drops such letters. Later records of their keys are then processed.`)
+    output.line(`${orderly} dlq drop drops such dead letters. Later records of their keys are then processed.`)
   }
   const copied = leftAlone.filter(({ why }) => why === 'copied').map(({ key }) => key)
   for (const [topic, keys] of Map.groupBy(copied, ({ topic }) => topic)) {
-    const what = `${plural(keys.length, 'key')} left alone: what is in ${topic} are copies of Kafka Connect's, there is nothing to replay.`
-    output.line(`${what} ${orderly} dlq drop --topic ${topic} puts them away.`)
+    const what = `${plural(keys.length, 'key')} unchanged: the dead letters in ${topic} are copies from Kafka Connect, so there is nothing to replay.`
+    output.line(`${what} ${orderly} dlq drop --topic ${topic} drops them.`)
   }
 }

@@ -8,8 +8,9 @@ import {
 } from '@orderly/kafka'
 
 /**
- * One step of an operation on dead letters. The log of operations is a topic that keeps its records for ever. Each step is written in
- * the transaction that takes it, so the log has exactly the steps that were taken.
+ * One step of an operation on dead letters, for the audit. The operation log is a topic that keeps
+ * its records forever. Each step is written in the transaction that performs it, so the log
+ * contains exactly the performed steps.
  */
 export interface LoggedStep {
   readonly operation: string
@@ -17,14 +18,14 @@ export interface LoggedStep {
   readonly by: string
   readonly atMs: number
   readonly reason: string | undefined
-  /** As it was typed; empty for everything. */
+  /** The filter as typed; empty for everything. */
   readonly filter: string
   readonly topic: string
   readonly replayed: number
   readonly dropped: number
-  /** Those that no step before had. */
+  /** Number of keys that no earlier step contained. */
   readonly keys: number
-  /** Where the letters lay: `partition/offset` in the topic. */
+  /** Positions of the dead letters, as `partition/offset` in the topic. */
   readonly replayedLetters: readonly string[]
   readonly droppedLetters: readonly string[]
 }
@@ -54,7 +55,7 @@ export function toLogRecord(
   return { topic: operationLogTopic, key: operation.operation, value, headers: { 'content-type': 'application/json' } }
 }
 
-/** Every step that was ever taken, the oldest first. */
+/** Reads all steps, the oldest first. */
 export async function readOperationLog(connection: KafkaConnection, signal: AbortSignal): Promise<LoggedStep[]> {
   const steps: LoggedStep[] = []
   const reader = createTopicReader(connection, [operationLogTopic])

@@ -1,6 +1,6 @@
 import type { DeadLetter, KeyLeftAlone, OriginalState } from '@orderly/kafka'
 
-/** Describes what a dead letter has in place of the value. */
+/** Describes what a reduced dead letter contains instead of the value. */
 export function describeReduced({ reduced, batch }: DeadLetter): string[] {
   const lines: string[] = []
   if (reduced !== undefined && batch === undefined) {

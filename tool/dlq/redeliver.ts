@@ -3,11 +3,12 @@ import { inTransaction } from '@orderly/postgres'
 import type { Pool } from 'pg'
 
 /**
- * What is in `notifications.dlq` comes from the ledger of the notification service, not from a topic. This makes deliveries that
- * were given up due again, with all their attempts before them. What is not given up (any more) stays as it
- * is, so doing it twice does nothing twice.
+ * Makes exhausted deliveries due again and resets their attempts. The dead letters in
+ * `notifications.dlq` come from the delivery table of the notification service, not from a topic. A
+ * delivery that is not exhausted is unchanged, so a repeated call has no effect.
  *
- * As everywhere in the ledger the lanes are locked first, in their order, and a later statement changes what lies in them.
+ * As everywhere in the delivery table, delivery lanes are locked first, in their order, and a later
+ * statement changes their deliveries.
  */
 export async function redeliver(pool: Pool, letters: readonly DeadLetter[]): Promise<void> {
   const events = letters.map(letter => letterHeader(letter, 'event-id') ?? '')

@@ -15,7 +15,9 @@ const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {
 const keys = ['ada', 'bob', 'cyd']
 const traceparent = newTraceparent()
 
-/** A stage that fails on everything until it is mended, and all the letters that it has parked until then. */
+/**
+ * Starts a stage that fails on every record until it is repaired, and waits for its dead letters.
+ */
 async function setUp(t: TestContext) {
   const [input, output] = [`in-${randomUUID()}`, `out-${randomUUID()}`]
   const letters = deadLetterTopic(input)
@@ -80,7 +82,7 @@ interface Listed {
   readonly letters: readonly { readonly key: string; readonly code: string; readonly state: string }[]
 }
 
-test('a replay that is killed anywhere, again and again, and repeated brings each record through once, in the order of its key', async t => {
+test('a replay that is killed at several points and repeated processes each record once, in the order of its key', async t => {
   const { input, write, mend, outputs } = await setUp(t)
   mend()
   const points = ['transaction-begun', 'outputs-written', 'before-commit', 'after-commit']
@@ -91,7 +93,7 @@ test('a replay that is killed anywhere, again and again, and repeated brings eac
   }
   const last = await runTool(environment, 'dlq', 'replay', '--topic', input)
   assert.equal(last.code, 0, last.stdout + last.stderr)
-  assert.match(last.stdout, /released: later records go on/)
+  assert.match(last.stdout, /released: later records are processed/)
   await write(3)
   const all = await outputs()
   await assertEachOnceInOrder(all, 33)
@@ -106,19 +108,19 @@ test('a replay that is killed anywhere, again and again, and repeated brings eac
   assert.ok(own.slice(0, -1).every(({ by }) => by === 'tester'))
 })
 
-test('a dry run does nothing, a filter chooses whole keys, what fails again waits again, and a rate is kept', async t => {
+test('a dry run does nothing, a filter selects whole keys, a failed replay leaves dead letters, and the rate is kept', async t => {
   const { input, mend, outputs } = await setUp(t)
   const dry = await runTool(environment, 'dlq', 'replay', '--topic', input, '--key', 'ada', '--dry-run')
   assert.match(dry.stdout, /10 would be replayed, 0 dropped; nothing was done/)
   const failed = await runTool(environment, 'dlq', 'replay', '--topic', input, '--key', 'ada', '--code', 'BROKEN')
   assert.equal(failed.code, 1, failed.stdout + failed.stderr)
-  assert.match(failed.stdout, /^10 letters replayed.*\n1 key still parked/)
+  assert.match(failed.stdout, /^10 dead letters replayed.*\n1 key still blocked/)
   const listed = await askTool<Listed>(environment, 'dlq', 'list', '--topic', input, '--user', 'ada')
-  assert.deepEqual([listed.count, listed.letters[0]?.state, listed.letters[0]?.code], [10, 'waits', 'BROKEN'])
+  assert.deepEqual([listed.count, listed.letters[0]?.state, listed.letters[0]?.code], [10, 'pending', 'BROKEN'])
   mend()
   const { code, stdout } = await runTool(environment, 'dlq', 'replay', '--topic', input, '--rate', '8')
   assert.equal(code, 0, stdout)
-  assert.match(stdout, /30 letters replayed, 0 dropped/)
+  assert.match(stdout, /30 dead letters replayed, 0 dropped/)
   const log = await readOperationLog(connection, t.signal)
   const steps = log.filter(({ topic }) => topic === deadLetterTopic(input)).slice(-6)
   const ofKey = [
@@ -129,7 +131,8 @@ test('a dry run does nothing, a filter chooses whole keys, what fails again wait
     steps.map(({ replayed, keys }) => [replayed, keys]),
     [...ofKey, ...ofKey, ...ofKey]
   )
-  // Before the last two stand 28, due in three and a half seconds; a timer may be a little early.
+  // 28 dead letters precede the last two, which are due after three and a half seconds. A timer may
+  // fire slightly early.
   assert.ok(Number(steps[5]?.atMs) - Number(steps[0]?.atMs) > 3_400)
   await assertEachOnceInOrder(await outputs(), 30)
 })

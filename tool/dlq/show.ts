@@ -14,14 +14,15 @@ const mostShown = 20
 
 export const showLetters: Command = {
   name: 'dlq show',
-  summary: 'dead letters in full: headers, and what is in them as far as it can be read',
+  summary: 'show dead letters in full: headers and, if readable, content',
   options: filterOptions,
   async run({ options, output, connections, signal }) {
     const filter = parseFilter(options, Date.now())
     const topics = await deadLetterTopics(connections.inspector(), filter.topics)
     const keys = await readDeadLetters(connections.kafka(), topics, signal)
     const letters = keys.flatMap(key => key.letters).filter(letter => matches(filter, letter))
-    if (letters.length === 0) throw new Failure(`No letter is like that: ${orderly} dlq list shows those that wait.`)
+    if (letters.length === 0)
+      throw new Failure(`No dead letters match the filter. ${orderly} dlq list shows the pending ones.`)
     const shown = letters.slice(0, mostShown)
     const contents = await Promise.all(shown.map(letter => contentOf(letter, connections.registry())))
     const originals = await originalsOf(connections.kafka(), shown)
@@ -56,25 +57,28 @@ export const showLetters: Command = {
       output.line()
     }
     output.line(
-      `${plural(letters.length, 'letter')}${letters.length > mostShown ? `, the first ${mostShown} are shown` : ''}.`
+      `${plural(letters.length, 'dead letter')}${letters.length > mostShown ? `, showing the first ${mostShown}` : ''}.`
     )
     return 0
   }
 }
 
-/** Names may repeat, so these are pairs. */
+/** Returns headers as pairs, because names may repeat. */
 function headersOf({ headers }: DeadLetter): (readonly [name: string, text: string | null])[] {
   return headers.map(([name, content]) => [name.toString(), content?.toString() ?? null])
 }
 
 interface Content {
   readonly value?: unknown
-  /** Why there is no value; the bytes then. */
+  /** Reason why the value cannot be decoded; `bytes` is then set. */
   readonly unreadable?: string
   readonly bytes?: string
 }
 
-/** An event as its topic's codec reads it; JSON as it is; anything else as bytes. */
+/**
+ * Decodes an event with the codec of its topic, and other values as JSON. An undecodable value is
+ * returned as bytes.
+ */
 async function contentOf({ source, value, headers, reduced }: DeadLetter, registry: SchemaRegistry): Promise<Content> {
   if (value === null) return reduced === undefined ? { value: null } : {}
   const name = (Object.keys(topicNames) as (keyof Topics)[]).find(name => topicNames[name] === source.topic)

@@ -14,7 +14,7 @@ interface Findings {
   readonly findings: readonly { readonly about: string; readonly what: string; readonly todo: string }[]
 }
 
-test('the doctor finds a transaction that hangs, and the partition that does not move because of it', async t => {
+test('the doctor reports a hanging transaction and the partition that it blocks', async t => {
   const topic = `hung-${randomUUID()}`
   await createTopics(
     connection,
@@ -41,12 +41,12 @@ test('the doctor finds a transaction that hangs, and the partition that does not
   }
   const { findings } = await askTool<Findings>(environment, 'doctor', '--waiting', '0', '--transaction', '0')
   const transaction = findings.find(({ what }) => what.includes(`hanging-${topic}`))
-  assert.match(transaction?.what ?? '', new RegExp(`is open since .* and holds up ${topic}/0`))
+  assert.match(transaction?.what ?? '', new RegExp(`has been open for .* and blocks ${topic}/0`))
   const stuck = findings.find(({ about, what }) => about === `group group-${topic}` && what.includes(`${topic}/0`))
-  assert.match(stuck?.todo ?? '', /an open transaction holds it up/)
+  assert.match(stuck?.todo ?? '', /an open transaction blocks it/)
 })
 
-test('servers that do not answer are each a finding of their own, and the doctor exits with 1', async () => {
+test('each server that does not answer is a separate finding, and the doctor exits with 1', async () => {
   const nowhere = {
     KAFKA_BROKERS: '127.0.0.1:1',
     SCHEMA_REGISTRY_URL: 'http://127.0.0.1:1',
@@ -59,7 +59,7 @@ test('servers that do not answer are each a finding of their own, and the doctor
   }
 })
 
-test('the doctor names settings of the database that services do not work with, and a schema that is not migrated', async t => {
+test('the doctor reports unsupported database settings and schemas that are not migrated', async t => {
   const url = await databaseURL()
   const environment = {
     KAFKA_BROKERS: kafkaBrokers.join(','),
@@ -70,7 +70,7 @@ test('the doctor names settings of the database that services do not work with, 
     const { findings } = await askTool<Findings>(environment, 'doctor')
     return findings.filter(({ about }) => about === 'postgres').map(({ what, todo }) => `${what}; ${todo}`)
   }
-  // The servers of a test run do not wait for the disk.
+  // Test servers run without these settings.
   const usual = ['fsync', 'full_page_writes']
   assert.deepEqual(
     (await findings()).map(text => text.split(' ')[0]),

@@ -11,18 +11,23 @@ import { diagnoseOrder, type OrderTraces } from './order-findings.ts'
 export const runDoctor: Command = {
   name: 'doctor',
   summary:
-    'why the pipeline, or one order, does not move: one finding a line, each with what to do; exits 1 when there is a problem',
+    'diagnose the pipeline, or one order: one finding per line, each with a remedy; exits with 1 if there is a problem',
   argument: '[ORDER_ID]',
   options: {
-    waiting: { type: 'string', placeholder: 'SECONDS', description: 'how long a record may wait (30)' },
-    transaction: { type: 'string', placeholder: 'SECONDS', description: 'how long a transaction may be open (15)' }
+    waiting: { type: 'string', placeholder: 'SECONDS', description: 'how long a record may be pending (default 30)' },
+    transaction: {
+      type: 'string',
+      placeholder: 'SECONDS',
+      description: 'how long a transaction may be open (default 15)'
+    }
   },
   async run({ argument: orderID, options, output, connections, signal }) {
     const seconds = (name: string, otherwise: number) =>
       parseNumber(options.text(name), name, { minimum: 0, maximum: 86_400, otherwise }) * 1_000
     const thresholds = { waitingMs: seconds('waiting', 30) }
     const facts = await observe(connections, signal, seconds('transaction', 15))
-    // Behind the rest: an order that a group had read by then has an outcome now. What cannot be asked is a finding already.
+    // Read after the rest: an order that its group had read by then has an outcome now. A server
+    // that cannot be read is already a finding.
     const order = orderID === undefined ? undefined : (await attempt(() => trace(orderID, connections, signal))).result
     const findings = [
       ...(order === undefined ? [] : diagnoseOrder(order, facts, thresholds)),
@@ -35,11 +40,11 @@ export const runDoctor: Command = {
       output.line(`${severity === 'problem' ? 'PROBLEM' : 'hint   '}  ${about}: ${what}. To do: ${todo}.`)
     }
     if (order !== undefined && !findings.some(({ about }) => about === `order ${orderID}`)) {
-      output.line(`Nothing holds up order ${orderID}: it is ${statusOf(order.tables.status)}.`)
+      output.line(`Order ${orderID} is not blocked: its status is ${statusOf(order.tables.status)}.`)
     }
     if (findings.length === 0) {
       const alerts = facts.alerts.kind === 'answered' ? ', no alert fires' : ''
-      output.line(`All is well: servers answer, groups have members and no lag, nothing is parked${alerts}.`)
+      output.line(`No problems: servers answer, groups have members and no lag, there are no dead letters${alerts}.`)
     }
     if (missing.length > 0) output.line(`Not checked: ${missing.join(', ')}.`)
     return problems === 0 ? 0 : 1

@@ -1,4 +1,4 @@
-/** A fault, or a hint at one, and what to do about it. It is printed on one line. */
+/** A problem or a hint, with a remedy. It is printed on one line. */
 export interface Finding {
   readonly severity: 'problem' | 'hint'
   readonly about: string

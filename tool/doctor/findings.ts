@@ -9,20 +9,23 @@ import { type FoundIncident, incidentFindings } from './incident-findings.ts'
 import { alertFindings, connectFindings, type OptionalFacts } from './optional-findings.ts'
 import { configFindings, type RetentionFacts, unreadFindings } from './retention-findings.ts'
 
-/** What was seen. A part that could not be looked at is undefined, and its own finding says why. */
+/**
+ * Observations of the doctor. A part that could not be observed is undefined, and a finding says
+ * why.
+ */
 export interface Facts extends RetentionFacts, OptionalFacts {
-  /** Why a server does not answer; undefined when it does. */
+  /** Reason why the server does not answer; undefined if it does. */
   readonly kafkaFailure: string | undefined
   readonly databaseFailure: string | undefined
   readonly registryFailure: string | undefined
   /** Settings, standbys, poolers and schemas of the database. */
   readonly databaseFindings: readonly DatabaseFinding[]
-  /** Topics that the pipeline needs. */
+  /** Required topics that do not exist. */
   readonly missingTopics: readonly string[]
   readonly transactions: readonly HangingTransaction[]
   readonly letters: readonly LetterKey[]
   readonly targets: readonly { readonly target: string; readonly reason: string | null; readonly waiting: number }[]
-  /** Targets that have accepted nothing in the last hour, and whose deliveries fail. */
+  /** Targets that have accepted nothing in the last hour and whose deliveries fail. */
   readonly failing: readonly FailingTarget[]
   readonly givenUp: number
   /** Stock movements that are not in their topic, and the time of the oldest. */
@@ -34,14 +37,14 @@ export interface Facts extends RetentionFacts, OptionalFacts {
 export interface FailingTarget {
   readonly target: string
   readonly deliveries: number
-  /** When the oldest of them was accepted. */
+  /** Time when the oldest of them was accepted. */
   readonly sinceMs: number
-  /** The most frequent code. */
+  /** Most frequent failure code. */
   readonly code: string | null
 }
 
 export interface Thresholds {
-  /** A record that waits for longer makes its partition count as stuck. */
+  /** Time after which a partition with a pending record counts as stuck. */
   readonly waitingMs: number
 }
 
@@ -67,7 +70,7 @@ function servers({ kafkaFailure, databaseFailure, registryFailure }: Facts): Fin
   const found: Finding[] = []
   if (kafkaFailure !== undefined) {
     const todo =
-      'start the brokers, or set KAFKA_BROKERS to their addresses and KAFKA_SASL_… and KAFKA_TLS_… to what they ask for'
+      'start the brokers, or set KAFKA_BROKERS to their addresses and KAFKA_SASL_… and KAFKA_TLS_… to what they require'
     found.push(problem('kafka', `does not answer: ${kafkaFailure}`, todo))
   }
   if (databaseFailure !== undefined) {
@@ -76,7 +79,7 @@ function servers({ kafkaFailure, databaseFailure, registryFailure }: Facts): Fin
   }
   if (registryFailure !== undefined) {
     const todo =
-      'start it, or set SCHEMA_REGISTRY_URL to its address: without it services do not start and new schemas cannot be read'
+      'start it, or set SCHEMA_REGISTRY_URL to its address: without it, services cannot start and new schemas cannot be read'
     found.push(problem('schema registry', `does not answer: ${registryFailure}`, todo))
   }
   return found
@@ -87,7 +90,7 @@ function topicFindings({ topics, missingTopics }: Facts): Finding[] {
     problem(
       name,
       'is missing',
-      'create it with the partitions of the others (npm start does), then start the services again'
+      'create it with as many partitions as the others (npm start does), then restart the services'
     )
   )
   for (const { name, partitions } of topics) {
@@ -95,13 +98,13 @@ function topicFindings({ topics, missingTopics }: Facts): Finding[] {
     if (leaderless.length > 0) {
       const what = `${plural(leaderless.length, 'partition')} without a leader (${leaderless.join(', ')})`
       found.push(
-        problem(name, what, 'bring the brokers that hold it back: nothing can be read or written there until then')
+        problem(name, what, 'restore the brokers that hold it: until then, nothing can be read or written there')
       )
     }
     const behind = partitions.filter(({ replicaIDs, inSyncReplicaIDs }) => inSyncReplicaIDs.length < replicaIDs.length)
     if (behind.length > 0) {
-      const what = `${plural(behind.length, 'partition')} with replicas that are out of step`
-      found.push(problem(name, what, 'see which broker is down or slow: one more failure may stop the writers'))
+      const what = `${plural(behind.length, 'partition')} with replicas that are out of sync`
+      found.push(problem(name, what, 'check which broker is down or slow: one more failure may stop the writers'))
     }
   }
   return found
@@ -113,16 +116,16 @@ function transactionFinding(transaction: HangingTransaction, nowMs: number): Fin
   const age = formatDuration(nowMs - sinceMs)
   if (kind === 'forgotten') {
     const [first] = partitions
-    const what = `a transaction of producer ${producerID} holds up ${places} since ${age}, and its coordinator has forgotten it`
+    const what = `a transaction of producer ${producerID} has blocked ${places} for ${age}, and no coordinator knows it`
     const abort = `kafka-transactions.sh abort --topic ${first?.topic} --partition ${first?.partition} --start-offset ${first?.firstOffset}`
-    return problem('transactions', what, `end it by hand, partition by partition: ${abort} (epoch ${epoch})`)
+    return problem('transactions', what, `abort it manually, partition by partition: ${abort} (epoch ${epoch})`)
   }
-  const what = `the transaction of ${transactionalID} is open since ${age} and holds up ${places}`
+  const what = `the transaction of ${transactionalID} has been open for ${age} and blocks ${places}`
   const limit = timeoutMs === undefined ? '' : ` (after ${formatDuration(timeoutMs)})`
   const todo =
     kind === 'overdue'
-      ? `its time-out is over and the broker that coordinates it has not ended it: look at the broker's log, and restart it if it is stuck`
-      : `see whether that instance hangs; stop it, and its coordinator aborts the transaction by itself${limit}`
+      ? `its timeout has passed and its coordinator has not aborted it: check the log of that broker, and restart the broker if it is stuck`
+      : `check whether that instance hangs; if you stop it, the coordinator aborts the transaction${limit}`
   return problem('transactions', what, todo)
 }
 
@@ -133,22 +136,22 @@ function groupFindings({ groups, nowMs }: Facts, { waitingMs }: Thresholds): Fin
     const behind = lag.filter(({ lagRecords }) => lagRecords > 0)
     const waiting = behind.reduce((sum, { lagRecords }) => sum + lagRecords, 0)
     if (members.length === 0) {
-      const what = `has no members${waiting > 0 ? `, and ${plural(waiting, 'record')} wait` : ''}`
+      const what = `has no members${waiting > 0 ? `, and ${plural(waiting, 'pending record')}` : ''}`
       found.push({
         severity: waiting > 0 ? 'problem' : 'hint',
         about: `group ${groupID}`,
         what,
-        todo: 'start the service that reads it, or see in its log why it stopped'
+        todo: 'start the service that reads it, or check its log for why it stopped'
       })
       continue
     }
     if (state !== 'Stable') {
-      const what = `is ${state}: its members are dealing the partitions out`
+      const what = `is ${state}: a rebalance is in progress`
       found.push({
         severity: 'hint',
         about: `group ${groupID}`,
         what,
-        todo: 'look again; if it stays, an instance does not answer'
+        todo: 'check again; if it persists, an instance does not answer'
       })
     }
     for (const own of behind) {
@@ -158,11 +161,11 @@ function groupFindings({ groups, nowMs }: Facts, { waitingMs }: Thresholds): Fin
       const isHeld = (committedOffset ?? 0n) >= stableOffset && stableOffset < endOffset
       const who = member?.instanceID ?? member?.clientID
       const todo = isHeld
-        ? 'an open transaction holds it up: see transactions'
+        ? 'an open transaction blocks it: see transactions'
         : member === undefined
-          ? 'nobody reads this partition: see whether the group is being dealt out, or start an instance more'
-          : `see the log of ${who} for what it waits for (a database, the registry), or whether there are too few instances`
-      const what = `${topic}/${partition} has not moved for ${formatDuration(ageMs)}: ${plural(own.lagRecords, 'record')} wait`
+          ? 'no member reads this partition: check whether a rebalance is in progress, or start another instance'
+          : `check the log of ${who} for what it waits for (a database, the registry), and whether there are too few instances`
+      const what = `${topic}/${partition} has not advanced for ${formatDuration(ageMs)}: ${plural(own.lagRecords, 'pending record')}`
       found.push(problem(`group ${groupID}`, what, todo))
     }
   }
@@ -177,13 +180,13 @@ function letterFindings({ letters, nowMs }: Facts): Finding[] {
       const oldestMs = Math.min(...waiting.map(({ timestampMs }) => timestampMs))
       const codes = [...new Set(waiting.map(({ code }) => code))].filter(code => code !== 'FOLLOWS_PARKED')
       const count = keys.filter(key => key.letters.length > 0).length
-      const what = `${plural(waiting.length, 'dead letter')} of ${plural(count, 'key')} wait (${codes.join(', ') || 'followers'}), the oldest from ${formatDuration(nowMs - oldestMs)} ago`
+      const what = `${plural(waiting.length, 'pending dead letter')} of ${plural(count, 'key')} (${codes.join(', ') || 'followers'}), the oldest from ${formatDuration(nowMs - oldestMs)} ago`
       const show = `${orderly} dlq show --topic ${topic}`
       if (waiting.every(({ isCopy }) => isCopy)) {
-        const todo = `${show}; they are copies of Kafka Connect's and hold nothing up: ${orderly} dlq drop --topic ${topic} puts them away`
+        const todo = `${show}; they are copies from Kafka Connect and block nothing: ${orderly} dlq drop --topic ${topic} drops them`
         found.push({ severity: 'hint', about: topic, what, todo })
       } else {
-        found.push(problem(topic, what, `${show}; mend what it names, then ${orderly} dlq replay --topic ${topic}`))
+        found.push(problem(topic, what, `${show}; fix the cause, then ${orderly} dlq replay --topic ${topic}`))
       }
     }
     const interrupted = keys.filter(({ underWay }) => underWay?.isOpen === true).length
@@ -200,50 +203,57 @@ function letterFindings({ letters, nowMs }: Facts): Finding[] {
     if (awaited.length > 0) {
       const stages = [...new Set(awaited.map(({ stage }) => stage))].join(', ')
       const what = `${plural(awaited.length, 'key')} replayed, and the stage has not answered`
-      found.push({ severity: 'hint', about: topic, what, todo: `see that ${stages} runs and has no lag` })
+      found.push({ severity: 'hint', about: topic, what, todo: `check that ${stages} runs and has no lag` })
     }
   }
   return found
 }
 
-/** Publishing takes a second. Movements that wait for longer would be lost with their database. */
+/**
+ * Age from which unpublished movements are reported. Publishing takes a second; unpublished
+ * movements would be lost with their database.
+ */
 const movementPatienceMs = 5 * 60_000
 
 function movementFindings({ unpublished: { count, oldestMs }, nowMs }: Facts): Finding[] {
   if (oldestMs === undefined || nowMs - oldestMs < movementPatienceMs) return []
   const what = `${plural(count, 'movement')} not published for ${formatDuration(nowMs - oldestMs)}`
   return [
-    problem(topicNames.stockMovements, what, 'see that an inventory runs and may write to the topic: its log says why')
+    problem(
+      topicNames.stockMovements,
+      what,
+      'check that an inventory instance runs and may write to the topic; its log shows the reason'
+    )
   ]
 }
 
-/** A delivery that failed is retried after seconds first. */
+/** Age from which a failing delivery is reported. The first retries follow within seconds. */
 const failingPatienceMs = 60_000
 
 function notificationFindings({ targets, failing, givenUp, nowMs }: Facts): Finding[] {
   const found = targets.map(({ target, reason, waiting }) => {
-    const what = `is switched off (${reason ?? 'it answered 410'})${waiting > 0 ? `; ${waiting} wait` : ''}`
+    const what = `is disabled (${reason ?? 'it answered 410'})${waiting > 0 ? `; ${waiting} pending` : ''}`
     return problem(
       target,
       what,
-      `give it an address that works (WEBHOOK_…, ${orderly} endpoints set) or remove it: a changed address switches it on`
+      `set an address that works (WEBHOOK_…, ${orderly} endpoints set), which enables it again, or remove it`
     )
   })
   for (const { target, deliveries, sinceMs, code } of failing) {
     if (nowMs - sinceMs < failingPatienceMs) continue
     const what = `has accepted nothing in the last hour, and ${plural(deliveries, 'delivery', 'deliveries')} fail${deliveries === 1 ? 's' : ''} (${code ?? 'no code'}), the oldest from ${formatDuration(nowMs - sinceMs)} ago`
     const todo =
-      'see the code in docs/notifications.md and the log of the notification service; deliveries are retried until they are exhausted'
+      'look up the code in docs/notifications.md and check the log of the notification service; deliveries are retried until they are exhausted'
     found.push(problem(target, what, todo))
   }
   if (givenUp === 0) return found
-  const todo = `${orderly} dlq list --topic notifications; mend the target, then ${orderly} dlq replay --topic notifications`
+  const todo = `${orderly} dlq list --topic notifications; fix the target, then ${orderly} dlq replay --topic notifications`
   return [
     ...found,
     {
       severity: 'hint',
       about: 'notifications',
-      what: `${plural(givenUp, 'delivery', 'deliveries')} given up in the last day`,
+      what: `${plural(givenUp, 'delivery', 'deliveries')} exhausted in the last day`,
       todo
     }
   ]

@@ -52,14 +52,14 @@ function find(facts: Partial<Facts>): string[] {
   )
 }
 
-test('nothing is found where nothing is wrong', () => {
+test('a healthy pipeline has no findings', () => {
   assert.deepEqual(
     find({ topics: [topic], groups: [{ ...group, lag: [{ ...lag, waitingSinceMs: nowMs - 5_000 }] }] }),
     []
   )
 })
 
-test('incidents are found by group, kind and topic, with the command that repairs them', () => {
+test('incidents are reported by group, kind and topic, with the command that repairs them', () => {
   const incident = {
     ...{ name: 'inventory-1', groupID: 'orders-created', kind: 'offsets_missing' as const, topic: 'orders.created' },
     ...{ partition: 0, fromOffset: 3, toOffset: 9, detectedAt: new Date(nowMs - 90_000) }
@@ -77,7 +77,7 @@ test('incidents are found by group, kind and topic, with the command that repair
   )
 })
 
-test('a target that accepts nothing is a problem, though none of its deliveries is exhausted yet', () => {
+test('a target that accepts nothing is a problem before its deliveries are exhausted', () => {
   const failing = { target: 'webhook:shop', deliveries: 3, sinceMs: nowMs - 7_200_000, code: 'HTTP_500' }
   const [found = '', ...more] = find({ failing: [failing, { ...failing, sinceMs: nowMs - 5_000 }] })
   assert.match(
@@ -87,7 +87,7 @@ test('a target that accepts nothing is a problem, though none of its deliveries 
   assert.deepEqual(more, [])
 })
 
-test('an alert that pages is a problem, and one that does not is a hint', () => {
+test('an alert that pages is a problem, and another alert is a hint', () => {
   const alert = { name: 'OrderlyLagTooOld', severity: 'page', summary: 'a record waits', sinceMs: nowMs - 60_000 }
   const runbook = 'docs/runbooks/OrderlyLagTooOld.md'
   assert.deepEqual(
@@ -101,7 +101,7 @@ test('an alert that pages is a problem, and one that does not is a hint', () => 
       }
     }),
     ['problem', 'hint'].map(
-      severity => `${severity} alert OrderlyLagTooOld: fires for 1m: a record waits. see ${runbook}`
+      severity => `${severity} alert OrderlyLagTooOld: has fired for 1m: a record waits. see ${runbook}`
     )
   )
   assert.match(
@@ -110,14 +110,14 @@ test('an alert that pages is a problem, and one that does not is a hint', () => 
   )
 })
 
-test('connectors and tasks that failed are problems, with the first line of the reason', () => {
+test('failed connectors and tasks are problems, with the first line of the reason', () => {
   const running = { name: 'audit-postgres', state: 'RUNNING', tasks: [{ id: 0, state: 'RUNNING' }] }
   const failed = { id: 1, state: 'FAILED', trace: 'org.apache.kafka.connect.errors.ConnectException: no table' }
   const answered = (...answer: Extract<Facts['connect'], { kind: 'answered' }>['answer']) =>
     find({ connect: { kind: 'answered', answer } })
   assert.deepEqual(answered(running), [])
   const [first = ''] = answered({ ...running, tasks: [...running.tasks, failed] })
-  assert.match(first, /^problem connector audit-postgres: 1 task of 2 failed: .*no table\. correct what it names/)
+  assert.match(first, /^problem connector audit-postgres: 1 task of 2 failed: .*no table\. fix the cause/)
   assert.match(answered({ ...running, state: 'FAILED', tasks: [] })[0] ?? '', /^problem .* failed: no reason given/)
   assert.match(answered({ ...running, tasks: [] })[0] ?? '', /^problem .* has no tasks/)
   assert.match(answered({ ...running, state: 'PAUSED' })[0] ?? '', /^hint .* is paused/)
@@ -126,11 +126,11 @@ test('connectors and tasks that failed are problems, with the first line of the 
   assert.match(lost[0] ?? '', /^problem kafka connect: does not answer/)
 })
 
-test('the group that a console left behind is not a problem', () => {
+test('the group of a console consumer is not a problem', () => {
   assert.deepEqual(find({ groups: [{ ...group, groupID: 'console-consumer-78497', members: [] }] }), [])
 })
 
-test('each thing that is wrong is found, with what to do', () => {
+test('each problem is reported with a remedy', () => {
   const cases: [Partial<Facts>, RegExp][] = [
     [{ kafkaFailure: 'refused' }, /^problem kafka: does not answer: refused\. .*KAFKA_BROKERS/],
     [{ databaseFailure: 'refused' }, /^problem postgres: .*DATABASE_URL/],
@@ -143,13 +143,13 @@ test('each thing that is wrong is found, with what to do', () => {
     [{ topics: [{ ...topic, partitions: [{ ...partition, leaderID: -1 }] }] }, /1 partition without a leader \(0\)/],
     [
       { topics: [{ ...topic, partitions: [{ ...partition, inSyncReplicaIDs: [1] }] }] },
-      /replicas that are out of step/
+      /replicas that are out of sync/
     ],
     [{ topics: [{ ...topic, name: 'orders.created.dlq' }] }, /^problem orders\.created\.dlq: keeps records for 30d/],
     [{ topics: [{ ...topic, configs: configs({ 'retention.ms': String(7 * day) }) }] }, /keeps records for 7d only/],
     [{ topics: [{ ...topic, configs: configs({ 'retention.bytes': '1000' }) }] }, /removes records as soon as/],
     [{ topics: [{ ...topic, configs: configs({ 'cleanup.policy': 'compact' }) }] }, /has the cleanup\.policy compact/],
-    [{ topics: [{ ...topic, configs: configs({ 'min.insync.replicas': '2' }) }] }, /one broker that is away stops/],
+    [{ topics: [{ ...topic, configs: configs({ 'min.insync.replicas': '2' }) }] }, /one unavailable broker stops/],
     [
       { topics: [{ ...topic, partitions: [{ ...partition, replicaIDs: [1, 2, 3], inSyncReplicaIDs: [1, 2, 3] }] }] },
       /has min\.insync\.replicas 1 with 3 replicas\. set it to 2/
@@ -167,23 +167,26 @@ test('each thing that is wrong is found, with what to do', () => {
       { groups: [{ ...group, lag: [{ ...lag, waitingSinceMs: undefined, lagRecords: 0, beginningOffset: 12n }] }] },
       /^problem group orders-created: the records 10 to 12 of orders\.created\/3 were removed/
     ],
-    [{ groups: [{ ...group, members: [] }] }, /^problem group orders-created: has no members, and 5 records wait/],
+    [{ groups: [{ ...group, members: [] }] }, /^problem group orders-created: has no members, and 5 pending records/],
     [{ groups: [{ ...group, members: [], lag: [] }] }, /^hint group orders-created: has no members\./],
     [
       { groups: [{ ...group, state: 'PreparingRebalance', lag: [] }] },
       /^hint group orders-created: is PreparingRebalance/
     ],
-    [{ groups: [group] }, /orders\.created\/3 has not moved for 1m 30s: 5 records wait\. see the log of inventory-1/],
+    [
+      { groups: [group] },
+      /orders\.created\/3 has not advanced for 1m 30s: 5 pending records\. check the log of inventory-1/
+    ],
     [
       { groups: [{ ...group, lag: [{ ...lag, committedOffset: 12n, stableOffset: 12n }] }] },
-      /an open transaction holds it up/
+      /an open transaction blocks it/
     ],
-    [{ groups: [{ ...group, lag: [{ ...lag, member: undefined }] }] }, /nobody reads this partition/],
+    [{ groups: [{ ...group, lag: [{ ...lag, member: undefined }] }] }, /no member reads this partition/],
     [
       { targets: [{ target: 'webhook:shop', reason: 'answered 410', waiting: 0 }] },
-      /^problem webhook:shop: is switched off/
+      /^problem webhook:shop: is disabled/
     ],
-    [{ givenUp: 3 }, /^hint notifications: 3 deliveries given up/],
+    [{ givenUp: 3 }, /^hint notifications: 3 deliveries exhausted/],
     [
       { unpublished: { count: 2, oldestMs: nowMs - 600_000 } },
       /^problem inventory\.stock\.movements: 2 movements not published for 10m/
@@ -196,7 +199,7 @@ test('each thing that is wrong is found, with what to do', () => {
   }
 })
 
-test('a record that is not read for half of its retention is found before it is removed', () => {
+test('a record that is unread for half of its retention is reported before it is removed', () => {
   const waiting = (ageMs: number) => [{ ...group, lag: [{ ...lag, waitingSinceMs: nowMs - ageMs }] }]
   const about = (ageMs: number, config = configs()) =>
     find({ topics: [{ ...topic, configs: config }], groups: waiting(ageMs) }).filter(each => each.includes('oldest'))
@@ -209,20 +212,20 @@ test('a record that is not read for half of its retention is found before it is 
   assert.deepEqual(about(31 * day, configs({ 'retention.ms': '-1' })), [])
 })
 
-test('transactions that hold up readers are told apart by who can end them', () => {
+test('transactions that block readers are distinguished by who can end them', () => {
   const partitions = [{ topic: 'orders.created', partition: 3, firstOffset: 40n }]
   const own = { producerID: 7n, epoch: 2, sinceMs: nowMs - 60_000, timeoutMs: 10_000, partitions }
   const open = find({ transactions: [{ ...own, kind: 'open', transactionalID: 'inventory-1' }] })[0] ?? ''
   assert.match(
     open,
-    /the transaction of inventory-1 is open since 1m and holds up orders\.created\/3.*aborts.*after 10s/
+    /the transaction of inventory-1 has been open for 1m and blocks orders\.created\/3.*aborts.*after 10s/
   )
   assert.match(find({ transactions: [{ ...own, kind: 'overdue', transactionalID: 'x' }] })[0] ?? '', /broker/)
   const forgotten = find({ transactions: [{ ...own, kind: 'forgotten', transactionalID: undefined }] })[0] ?? ''
   assert.match(forgotten, /kafka-transactions\.sh abort --topic orders\.created --partition 3 --start-offset 40/)
 })
 
-test('dead letters are found by topic, with their reasons, and problems stand before hints', () => {
+test('dead letters are reported by topic with their codes, and problems precede hints', () => {
   const letter = {
     timestampMs: nowMs - 7_200_000,
     code: 'ORDER_INVALID'
@@ -234,10 +237,13 @@ test('dead letters are found by topic, with their reasons, and problems stand be
     { ...key, letters: [], underWay: { name: 'r', isOpen: true } }
   ]
   const found = find({ letters, givenUp: 1 })
-  assert.match(found[0] ?? '', /^problem .*: 2 dead letters of 1 key wait \(ORDER_INVALID\), the oldest from 2h ago/)
+  assert.match(found[0] ?? '', /^problem .*: 2 pending dead letters of 1 key \(ORDER_INVALID\), the oldest from 2h ago/)
   assert.match(found[1] ?? '', /^problem .*a replay was interrupted/)
-  assert.match(found[2] ?? '', /^hint .*the stage has not answered\. see that inventory runs/)
+  assert.match(found[2] ?? '', /^hint .*the stage has not answered\. check that inventory runs/)
   assert.equal(found.length, 4)
   const copies = { ...key, topic: 'audit.dlq', letters: [{ ...letter, isCopy: true }], underWay: undefined }
-  assert.match(find({ letters: [copies] })[0] ?? '', /^hint audit\.dlq: 1 dead letter .*dlq drop --topic audit\.dlq/)
+  assert.match(
+    find({ letters: [copies] })[0] ?? '',
+    /^hint audit\.dlq: 1 pending dead letter .*dlq drop --topic audit\.dlq/
+  )
 })

@@ -5,7 +5,7 @@ import { formatDuration } from '../command-line/time.ts'
 
 export interface FoundIncident
   extends Pick<IncidentRow, 'groupID' | 'kind' | 'topic' | 'partition' | 'fromOffset' | 'toOffset' | 'detectedAt'> {
-  /** Its name on the command line. */
+  /** Name on the command line. */
   readonly name: string
 }
 
@@ -19,12 +19,12 @@ const kinds: Readonly<Record<IncidentRow['kind'], KindOfIncident>> = {
   offsets_skipped: {
     severity: 'problem',
     what: 'records were removed before they were read',
-    todo: 'find the orders that got no outcome, and read faster or keep records longer'
+    todo: 'find the orders without an outcome, and read faster or keep records longer'
   },
   topic_recreated: {
     severity: 'hint',
     what: 'the topic was deleted and created again',
-    todo: 'see that this was intended'
+    todo: 'check that this was intended'
   },
   log_truncated: {
     severity: 'problem',
@@ -38,13 +38,13 @@ const kinds: Readonly<Record<IncidentRow['kind'], KindOfIncident>> = {
   },
   database_behind: {
     severity: 'problem',
-    what: 'the database has lost effects of records that are committed',
-    todo: `for the inventory ${orderly} reconcile; the other services have rewound`
+    what: 'the database has lost effects of committed records',
+    todo: `for the inventory ${orderly} reconcile; the other services have rewound automatically`
   },
   partitions_added: { severity: 'hint', what: 'the topic has new partitions', todo: 'nothing' }
 }
 
-/** One finding for each kind of incident in a topic of a group. */
+/** Returns one finding per kind of incident in a topic of a group. */
 export function incidentFindings({
   incidents,
   nowMs

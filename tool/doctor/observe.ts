@@ -14,7 +14,10 @@ import { askAlerts, askConnect } from './optional-servers.ts'
 const dlqPatienceMs = 20_000
 const registryPatienceMs = 5_000
 
-/** Looks at everything there is; what does not answer is told, and the rest is looked at all the same. */
+/**
+ * Observes all servers. If one does not answer, the failure is recorded and the others are still
+ * observed.
+ */
 export async function observe(connections: Connections, signal: AbortSignal, transactionAgeMs: number): Promise<Facts> {
   const [kafka, databaseFacts, registryFailure, connect, alerts] = await Promise.all([
     attempt(() => observeKafka(connections, signal, transactionAgeMs)),
@@ -42,7 +45,7 @@ export async function observe(connections: Connections, signal: AbortSignal, tra
   }
 }
 
-/** What a look gives, or why it fails. */
+/** Returns the result of an observation, or the reason of its failure. */
 export async function attempt<Result>(
   look: () => Promise<Result>
 ): Promise<{ readonly result?: Result; readonly failure: string | undefined }> {
@@ -94,7 +97,7 @@ async function observeDatabase(connections: Connections) {
     databaseFindings.push(...(await outdatedSchemas(pool)))
     return { databaseFindings, ...(await observeTables(pool)) }
   } catch (error) {
-    // A refused session is a finding already.
+    // A refused session is already a finding.
     if (error instanceof PostgresError) return { databaseFindings, ...noTables }
     throw error
   }
@@ -134,7 +137,10 @@ async function observeTables(pool: Pool) {
   return { targets: targets.rows, failing: failures, givenUp: givenUp.rows[0]?.count ?? 0, unpublished, incidents }
 }
 
-/** Instances note every minute which targets they have. One that is noted no more while others are was removed. */
+/**
+ * SQL condition for targets in use. Instances record their targets every minute. A target counts as
+ * removed if it is no longer recorded while others are.
+ */
 const isInUse = "targets.seen_at >= (SELECT max(seen_at) FROM notification.targets) - interval '5 minutes'"
 
 const failingTargets = `SELECT target, count(*) AS deliveries, min(accepted_at) AS since,

@@ -9,7 +9,7 @@ export interface OptionalFacts {
   readonly alerts: Optional<readonly Alert[]>
 }
 
-/** Returns what is wrong with the connectors of Kafka Connect. */
+/** Returns the problems of the connectors in Kafka Connect. */
 export function connectFindings({ connect }: Pick<OptionalFacts, 'connect'>): Finding[] {
   if (connect.kind === 'absent') return []
   const about = 'kafka connect'
@@ -18,7 +18,7 @@ export function connectFindings({ connect }: Pick<OptionalFacts, 'connect'>): Fi
       problem(
         about,
         `does not answer: ${connect.failure}`,
-        'start it, or correct CONNECT_URL: the audit tables receive nothing without it'
+        'start it, or correct CONNECT_URL: without it, the audit tables receive nothing'
       )
     ]
   }
@@ -27,7 +27,7 @@ export function connectFindings({ connect }: Pick<OptionalFacts, 'connect'>): Fi
   }
   return connect.answer.flatMap(({ name, state, trace, tasks }) => {
     const restart = `POST /connectors/${name}/restart?includeTasks=true&onlyFailed=true`
-    const todo = `correct what it names (docs/runbooks/OrderlyAuditStopped.md), then ${restart}`
+    const todo = `fix the cause (docs/runbooks/OrderlyAuditStopped.md), then ${restart}`
     const found: Finding[] = []
     if (state === 'FAILED') found.push(problem(`connector ${name}`, `failed: ${trace ?? 'no reason given'}`, todo))
     if (state === 'PAUSED' || state === 'STOPPED') {
@@ -40,28 +40,28 @@ export function connectFindings({ connect }: Pick<OptionalFacts, 'connect'>): Fi
       found.push(problem(`connector ${name}`, what, todo))
     }
     if (state === 'RUNNING' && tasks.length === 0) {
-      found.push(problem(`connector ${name}`, 'has no tasks', `see the log of Kafka Connect, then ${restart}`))
+      found.push(problem(`connector ${name}`, 'has no tasks', `check the log of Kafka Connect, then ${restart}`))
     }
     return found
   })
 }
 
-/** Returns the alerts that fire. One that pages is a problem, whatever else is found. */
+/** Returns the firing alerts. An alert that pages is a problem. */
 export function alertFindings({ alerts, nowMs }: Pick<OptionalFacts, 'alerts' | 'nowMs'>): Finding[] {
   if (alerts.kind === 'absent') return []
   if (alerts.kind === 'failed') {
-    const todo = 'start it, or correct PROMETHEUS_URL: alerts are not known without it'
+    const todo = 'start it, or correct PROMETHEUS_URL: without it, alerts are unknown'
     return [problem('prometheus', `does not answer: ${alerts.failure}`, todo)]
   }
   return alerts.answer.map(({ name, severity, summary, runbook, sinceMs }) => ({
     severity: severity === 'page' ? 'problem' : 'hint',
     about: `alert ${name}`,
-    what: `fires for ${formatDuration(nowMs - sinceMs)}: ${summary}`,
+    what: `has fired for ${formatDuration(nowMs - sinceMs)}: ${summary}`,
     todo: runbook === undefined ? 'see its rule in Prometheus' : `see ${runbook}`
   }))
 }
 
-/** Returns what could not be checked because no address of the server is known. */
+/** Returns what could not be checked because the address of a server is unknown. */
 export function notChecked({ alerts, connect }: Pick<OptionalFacts, 'alerts' | 'connect'>): string[] {
   return [
     ...(alerts.kind === 'absent' ? ['alerts (set PROMETHEUS_URL)'] : []),

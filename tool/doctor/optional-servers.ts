@@ -9,7 +9,7 @@ export interface Connector {
   readonly tasks: readonly { readonly id: number; readonly state: string; readonly trace?: string | undefined }[]
 }
 
-/** An alert that fires in Prometheus. */
+/** A firing alert in Prometheus. */
 export interface Alert {
   readonly name: string
   readonly severity: string
@@ -18,12 +18,12 @@ export interface Alert {
   readonly sinceMs: number
 }
 
-/** The answer of a server that a deployment may have. */
+/** The answer of a server that a deployment may lack. */
 export type Optional<Answer> =
   | { readonly kind: 'answered'; readonly answer: Answer }
-  /** Its address was set, and it does not answer as it should. */
+  /** Its address was set, and it does not answer correctly. */
   | { readonly kind: 'failed'; readonly failure: string }
-  /** No address of it was set, and it is not where the launcher would have started it. */
+  /** Its address was not set, and it does not run where the launcher would start it. */
   | { readonly kind: 'absent' }
 
 const patienceMs = 5_000
@@ -74,7 +74,7 @@ async function ask<Answer>(
   }
 }
 
-/** @throws Error without user and password, which a URL may have */
+/** Fetches JSON. @throws Error whose message omits the user and password of the URL */
 async function fetchJSON(address: string): Promise<unknown> {
   const url = new URL(address)
   const { username, password } = url
@@ -95,12 +95,12 @@ async function fetchJSON(address: string): Promise<unknown> {
 }
 
 function objectOf(value: unknown): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null) throw new Error('answered something unexpected')
+  if (typeof value !== 'object' || value === null) throw new Error('unexpected response')
   return value as Record<string, unknown>
 }
 
 function arrayOf(value: unknown): readonly unknown[] {
-  if (!Array.isArray(value)) throw new Error('answered something unexpected')
+  if (!Array.isArray(value)) throw new Error('unexpected response')
   return value
 }
 

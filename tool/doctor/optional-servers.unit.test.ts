@@ -20,7 +20,7 @@ async function serve(t: TestContext, answers: Readonly<Record<string, unknown>>)
 
 const settings = { ORDERLY_PROFILE: 'prod' }
 
-test('connectors are read with the state and the first line of the trace of each task', async t => {
+test('connectors are read with the state and the first trace line of each task', async t => {
   const trace = 'java.lang.Error: no table\n\tat Sink.put(Sink.java:7)'
   const { address, requests } = await serve(t, {
     '/connectors?expand=status': {
@@ -41,7 +41,7 @@ test('connectors are read with the state and the first line of the trace of each
   assert.deepEqual(requests, [`Basic ${Buffer.from('ops:s@fe').toString('base64')}`])
 })
 
-test('only alerts that fire are read', async t => {
+test('only firing alerts are read', async t => {
   const alert = (alertname: string, state: string) => ({
     ...{ state, activeAt: '2026-03-01T12:00:00Z', labels: { alertname, severity: 'page' } },
     annotations: { summary: 'why', runbook: 'docs/runbooks/a.md' }
@@ -57,7 +57,7 @@ test('only alerts that fire are read', async t => {
   })
 })
 
-test('a server fails when its address was set, and is absent otherwise; no password is in the failure', async t => {
+test('an unreachable server is failed if its address was set and absent otherwise, and the failure contains no password', async t => {
   const { address } = await serve(t, { '/connectors?expand=status': [1] })
   const given = createConnections({
     ...settings,

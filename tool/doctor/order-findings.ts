@@ -9,18 +9,18 @@ import type { FoundRecord, OrderTables, Row } from '../orders/sources.ts'
 import { type Finding, problem } from './finding.ts'
 import type { Facts, Thresholds } from './findings.ts'
 
-/** All that is written of an order. */
+/** Everything recorded about an order. */
 export interface OrderTraces {
   readonly orderID: string
   readonly tables: OrderTables
   readonly records: readonly FoundRecord[]
 }
 
-/** The group in which orders get their outcome, and the one in which customers are told of it. */
+/** Consumer groups of the stages that decide orders and that notify users. */
 const decidingGroup = 'orders-created'
 const notifyingGroup = 'notifications'
 
-/** Why an order does not go on: nothing when it has all that it can have by now. */
+/** Returns why an order makes no progress; empty if it has everything that it can have now. */
 export function diagnoseOrder(traces: OrderTraces, facts: Facts, { waitingMs }: Thresholds): Finding[] {
   const { orderID, tables, records } = traces
   const about = `order ${orderID}`
@@ -36,7 +36,7 @@ export function diagnoseOrder(traces: OrderTraces, facts: Facts, { waitingMs }: 
   ]
   if (tables.outcome !== undefined) {
     if ((statusOf(tables.status) ?? 'accepted') !== 'accepted') return found
-    const todo = 'see the group order-status; npm run rebuild-status makes all of it anew'
+    const todo = 'check the group order-status; npm run rebuild-status rebuilds the status of all orders'
     return [...found, problem(about, `is ${tables.outcome.kind}, but shops do not see that yet`, todo)]
   }
   if (created === undefined || letters.length > 0) return found
@@ -44,25 +44,28 @@ export function diagnoseOrder(traces: OrderTraces, facts: Facts, { waitingMs }: 
   const place = `${topic}/${partition} at ${offset}`
   const next = nextOffset(created, decidingGroup, facts) ?? 0n
   if (next > offset) {
-    const todo = `ask again; if it stays, see what the inventory logged under its trace (${orderly} orders show ${orderID})`
-    return [...found, problem(about, `was read from ${place}, and there is no outcome of it`, todo)]
+    const todo = `check again; if it persists, see what the inventory logged for its trace (${orderly} orders show ${orderID})`
+    return [...found, problem(about, `was read from ${place}, and has no outcome`, todo)]
   }
-  const before = next < offset ? `${plural(Number(offset - next), 'record')} before it` : 'it is the next one'
+  const before = next < offset ? `preceded by ${plural(Number(offset - next), 'record')}` : 'it is the next record'
   const ageMs = facts.nowMs - timestampMs
-  const what = `waits in ${place} for its outcome since ${formatDuration(ageMs)}; ${before}`
-  const todo = `see what is said here of group ${decidingGroup} and of transactions; when nothing is, wait`
+  const what = `has been pending in ${place} for ${formatDuration(ageMs)}; ${before}`
+  const todo = `see the findings about group ${decidingGroup} and transactions; if there are none, wait`
   return [...found, { severity: ageMs < waitingMs ? 'hint' : 'problem', about, what, todo }]
 }
 
 function unknown(about: string, { key }: OrderTables): Finding {
   if (key === undefined) {
-    return problem(about, 'is nowhere', 'see the id; an order that was not answered 202 may not be there')
+    return problem(about, 'is unknown', 'check the id; an order that was not answered with 202 may not exist')
   }
-  const what = `has a key (attempt ${key.attempt}) and is not in ${topicNames.ordersCreated}: its request did not end`
-  return problem(about, what, 'have the shop make the same request with the same key: that ends it, once')
+  const what = `has an idempotency key (attempt ${key.attempt}) and is not in ${topicNames.ordersCreated}: its request was not completed`
+  return problem(about, what, 'have the shop repeat the request with the same key, which completes it once')
 }
 
-/** Returns the finding for an order that order status knows, whose record is gone, and that has no outcome. */
+/**
+ * Returns the finding for an order whose status exists, whose record is gone, and that has no
+ * outcome.
+ */
 function unread(about: string, { created_partition, created_offset }: Row, { incidents }: Facts): Finding {
   const [partition, offset] = [Number(created_partition), Number(created_offset)]
   const place = `${topicNames.ordersCreated}/${partition} at ${offset}`
@@ -78,11 +81,14 @@ function unread(about: string, { created_partition, created_offset }: Row, { inc
   const why = isSkipped
     ? 'it was removed before the inventory read it'
     : 'retention removed it, or the topic was deleted and created again'
-  const todo = 'have the shop place it again, with a new Idempotency-Key: this one gets no outcome any more'
+  const todo = 'have the shop place it again, with a new Idempotency-Key: this order will get no outcome'
   return problem(about, `is accepted, has no outcome, and its record is not in ${place} any more: ${why}`, todo)
 }
 
-/** Where a group goes on in the partition of a record. Undefined when it does not read it. */
+/**
+ * Returns the next offset of a group in the partition of a record; undefined if the group does not
+ * read it.
+ */
 function nextOffset({ topic, partition }: FoundRecord['record'], group: string, { groups }: Facts): bigint | undefined {
   const lag = groups
     .find(({ groupID }) => groupID === group)
@@ -90,7 +96,7 @@ function nextOffset({ topic, partition }: FoundRecord['record'], group: string, 
   return lag?.committedOffset ?? lag?.beginningOffset
 }
 
-/** What the notification service has not read yet. */
+/** Returns findings for events that the notification service has not read yet. */
 function untoldFindings({ orderID, tables, records }: OrderTraces, facts: Facts, waitingMs: number): Finding[] {
   const told = new Set(tables.deliveries.map(({ event_id }) => event_id))
   return records.flatMap(({ record, eventType }) => {
@@ -98,13 +104,16 @@ function untoldFindings({ orderID, tables, records }: OrderTraces, facts: Facts,
     const next = nextOffset(record, notifyingGroup, facts)
     if (next === undefined || next > offset || told.has(headers.text('event-id'))) return []
     const ageMs = facts.nowMs - timestampMs
-    const what = `nobody was told of its ${eventType}, which waits in ${topic}/${partition} at ${offset} since ${formatDuration(ageMs)}`
-    const todo = `see what is said here of group ${notifyingGroup}; when nothing is, wait`
+    const what = `its ${eventType} was not notified yet, and has been pending in ${topic}/${partition} at ${offset} for ${formatDuration(ageMs)}`
+    const todo = `see the findings about group ${notifyingGroup}; if there are none, wait`
     return [{ severity: ageMs < waitingMs ? 'hint' : 'problem', about: `order ${orderID}`, what, todo }] as const
   })
 }
 
-/** But for copies, which hold nothing up, and for deliveries of which the ledger says as much. */
+/**
+ * Returns findings for dead letters of an order. Copies are omitted because they block nothing.
+ * Exhausted deliveries are omitted because they have a separate finding.
+ */
 function letterFindings({ orderID, tables }: OrderTraces, { letters }: Facts): Finding[] {
   const givenUp = new Set(tables.deliveries.filter(({ status }) => status === 'given-up').map(({ target }) => target))
   return letters.flatMap(({ topic, key, letters: waiting }) =>
@@ -114,8 +123,8 @@ function letterFindings({ orderID, tables }: OrderTraces, { letters }: Facts): F
       .map(({ partition, offset, code, reason }) => {
         const which = key === null ? `--partition ${partition} --offset ${offset}` : shellKeyOptions(key)
         const these = `--topic ${topic} ${which}`
-        const todo = `${orderly} dlq show ${these}; mend what the first of them names, then ${orderly} dlq replay ${these}`
-        return problem(`order ${orderID}`, `a record of it is a dead letter in ${topic} (${code}: ${reason})`, todo)
+        const todo = `${orderly} dlq show ${these}; fix the cause of the first one, then ${orderly} dlq replay ${these}`
+        return problem(`order ${orderID}`, `one of its records is a dead letter in ${topic} (${code}: ${reason})`, todo)
       })
   )
 }
@@ -127,18 +136,18 @@ const deliveryFinding =
     const owner = recordKey({ userID, ...(caller !== '' && caller !== undefined && { caller: String(caller) }) })
     const why = `${code}: ${reason}`
     if (status === 'given-up') {
-      const todo = `mend the target, then ${orderly} dlq replay --topic notifications ${shellKeyOptions(Buffer.from(owner))}`
-      return [problem(about, `its notification to ${target} was given up (${why})`, todo)]
+      const todo = `fix the target, then ${orderly} dlq replay --topic notifications ${shellKeyOptions(Buffer.from(owner))}`
+      return [problem(about, `its notification to ${target} is exhausted (${why})`, todo)]
     }
     if (status === 'skipped') {
-      const todo = 'nothing, if nobody wants it; else give the target an address that works'
+      const todo = 'nothing if this is intended; otherwise set an address of the target that works'
       return [{ severity: 'hint', about, what: `its notification to ${target} was skipped (${why})`, todo }]
     }
     if (status === 'sent') return []
     if (Number(attempts) > 0) {
       const what = `its notification to ${target} has failed ${plural(Number(attempts), 'time')} (${why})`
-      return [problem(about, what, 'mend the target: it is tried again by itself')]
+      return [problem(about, what, 'fix the target: the delivery is retried automatically')]
     }
-    const todo = `when it stays, see whether the notification service runs, and an earlier one of user ${userID} to that target`
-    return [{ severity: 'hint', about, what: `its notification to ${target} has not been tried yet`, todo }]
+    const todo = `if it persists, check that the notification service runs, and whether an earlier delivery of user ${userID} to that target is pending`
+    return [{ severity: 'hint', about, what: `its notification to ${target} has not been attempted yet`, todo }]
   }

@@ -14,7 +14,7 @@ export interface RetentionFacts {
   readonly topics: readonly TopicFacts[]
   /** Settings of each broker. */
   readonly brokers: ReadonlyMap<number, ReadonlyMap<string, string>>
-  /** Why settings of brokers cannot be read; undefined when they can. */
+  /** Reason why the settings of brokers cannot be read; undefined if they can. */
   readonly settingsFailure?: string | undefined
   readonly groups: readonly {
     readonly groupID: string
@@ -24,12 +24,18 @@ export interface RetentionFacts {
   }[]
 }
 
-/** A group that has not read a record for this share of the time for which its topic keeps records will lose it soon. */
+/**
+ * Share of the retention of a topic. An older record that a group has not read is reported, because
+ * it will be removed soon.
+ */
 const alarmingShare = 0.5
 const forEver = -1
 const ownTopics = new Set<string>([...Object.values(topicNames), operationLogTopic])
 
-/** Returns what differs from the retention table (contracts/retention.ts), and topics that one broken broker stops or loses. */
+/**
+ * Returns deviations from the retention table (contracts/retention.ts), and topics that a single
+ * broker failure stops or loses.
+ */
 export function configFindings({ topics, brokers, settingsFailure }: RetentionFacts): Finding[] {
   const own = topics.filter(({ name }) => ownTopics.has(name) || name.endsWith(deadLetterTopic('')))
   return [
@@ -49,7 +55,7 @@ function keptFindings({ name, configs }: TopicFacts): Finding[] {
     if (config === 'cleanup.policy') found.push(problem(name, `has the ${config} ${value}`, todo))
     if (config === 'retention.ms' && isLess(value, wanted)) {
       const what = `keeps records for ${formatDuration(Number(value))} only`
-      found.push(problem(name, what, `${todo}: records that were not read, and blocked keys, are forgotten then`))
+      found.push(problem(name, what, `${todo}: otherwise unread records and blocked keys are lost`))
     }
     if (config === 'retention.bytes' && isLess(value, wanted))
       found.push(problem(name, `removes records as soon as a partition has ${value} bytes`, todo))
@@ -68,11 +74,11 @@ function replicationFindings({ name, partitions, configs }: TopicFacts, brokers:
     return [problem(name, `has ${plural(replicas, 'replica')} on ${plural(brokers, 'broker')}`, todo)]
   }
   if (replicas >= 3 && inSync < 2) {
-    const todo = 'set it to 2: otherwise orders are acknowledged that only one broker has'
+    const todo = 'set it to 2: otherwise an acknowledged order may exist on one broker only'
     return [problem(name, `has min.insync.replicas ${inSync} with ${replicas} replicas`, todo)]
   }
   if (replicas > 1 && inSync >= replicas) {
-    const todo = 'lower it by one, or add a replica: otherwise one broker that is away stops all writers'
+    const todo = 'lower it by one, or add a replica: otherwise one unavailable broker stops all writers'
     return [problem(name, `has min.insync.replicas ${inSync} with ${replicas} replicas`, todo)]
   }
   return []
@@ -90,22 +96,25 @@ function brokerFindings(brokers: RetentionFacts['brokers']): Finding[] {
 function unreadSettings(failure: string): Finding {
   const what = `the settings of brokers cannot be read: ${failure}`
   const settings = Object.entries(brokerRetention).map(([setting, wanted]) => `${setting} is ${wanted} or more`)
-  const todo = `allow this user DescribeConfigs on the cluster, or see that ${settings.join(' and ')}`
+  const todo = `allow this user DescribeConfigs on the cluster, or check that ${settings.join(' and ')}`
   return { severity: 'hint', about: 'kafka', what, todo }
 }
 
 const consequences: Readonly<Record<string, string>> = {
-  'offsets.retention.minutes': 'a group that was away for longer has lost its offsets and does not start',
+  'offsets.retention.minutes': 'a group that was stopped for longer has lost its offsets and does not start',
   'producer.id.expiration.ms': 'an order that is retried with its key after that may be written twice'
 }
 
-/** Returns what retention has removed, or will remove soon, before a group has read it. */
+/**
+ * Returns findings for records that retention has removed, or will remove soon, before a group
+ * reads them.
+ */
 export function unreadFindings({ topics, groups, nowMs }: RetentionFacts): Finding[] {
   const configs = new Map(topics.map(({ name, configs }) => [name, configs]))
   return groups.flatMap(({ groupID, lag }) => {
     const removed = lag.filter(isRemoved).map(({ topic, partition, committedOffset, beginningOffset }) => {
       const what = `the records ${committedOffset} to ${beginningOffset} of ${topic}/${partition} were removed before they were read`
-      const todo = `start the service that reads it: it continues behind them and names them in ${orderly} doctor; raise retention.ms`
+      const todo = `start the service that reads it: it continues after them and lists them in ${orderly} doctor; raise retention.ms`
       return problem(`group ${groupID}`, what, todo)
     })
     const endangered = lag.flatMap(own => {

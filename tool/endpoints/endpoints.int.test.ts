@@ -28,7 +28,7 @@ const listed = async () =>
   )
 
 test('webhook endpoints of callers and of the operator', async t => {
-  // The service registers its targets. It is healthy when its topics exist.
+  // The service registers its targets. It becomes healthy when its topics exist.
   const { brokers } = await startBroker(t)
   const connection = { brokers, clientID: 'endpoints-test' }
   await createMissingTopics(connection, { partitions: 1, replicationFactor: 1 })
@@ -41,7 +41,7 @@ test('webhook endpoints of callers and of the operator', async t => {
   const keys = createApiKeyStore(pool)
   await grantKey(keys, { name: 'berlin', role: 'shop' })
 
-  await t.test('an endpoint is added, listed, changed and removed, and its secrets are shown once', async () => {
+  await t.test('an endpoint is added, listed, changed and removed, and each secret is shown once', async () => {
     const { secret } = await askTool<{ secret: string }>(
       environment,
       ...words('endpoints add shop --caller berlin --url https://shop.example/hidden')
@@ -94,16 +94,16 @@ test('webhook endpoints of callers and of the operator', async t => {
     assert.deepEqual(await listed(), ['erp of null: enabled, 1'])
   })
 
-  await t.test('what cannot be meant is refused with what to do, and nothing is stored', async () => {
+  await t.test('invalid input is refused with advice, and nothing is stored', async () => {
     const before = await listed()
     const refused: [string, number, RegExp][] = [
-      ['endpoints add Shop --url https://a.example', 64, /The name is "Shop": give 1 to 32 small letters/],
+      ['endpoints add Shop --url https://a.example', 64, /The name is "Shop": give 1 to 32 lower-case letters/],
       ['endpoints add shop', 64, /Give the URL/],
       ['endpoints add shop --url ftp://a.example', 64, /--url is not an http or https address/],
-      ['endpoints add shop --url https://me:secret@a.example', 64, /--url has a user or a password/],
+      ['endpoints add shop --url https://me:secret@a.example', 64, /--url contains a user or a password/],
       ['endpoints add shop --url https://a.example --caller rome', 1, /Caller rome does not exist: npm run api-keys/],
-      ['endpoints add erp --url https://a.example', 1, /There is an endpoint erp for all callers already/],
-      ['endpoints set erp', 64, /Say what to change/],
+      ['endpoints add erp --url https://a.example', 1, /Endpoint erp for all callers exists already/],
+      ['endpoints set erp', 64, /Give a change/],
       ['endpoints set erp --disabled maybe', 64, /--disabled is "maybe": give yes or no/],
       ['endpoints set erp --add-secret --drop-secrets', 64, /two steps/],
       ['endpoints set erp --caller berlin --disabled yes', 1, /Endpoint erp of berlin does not exist/],
@@ -118,7 +118,7 @@ test('webhook endpoints of callers and of the operator', async t => {
     assert.deepEqual(await listed(), before)
   })
 
-  await t.test('the doctor finds an endpoint that accepts nothing, and none that was removed', async () => {
+  await t.test('the doctor reports an endpoint that accepts nothing, and no removed endpoint', async () => {
     const findings = async () => {
       const nowhere = { ...environment, KAFKA_BROKERS: '127.0.0.1:1', SCHEMA_REGISTRY_URL: 'http://127.0.0.1:1' }
       const found = await askTool<{ findings: { about: string; what: string }[] }>(nowhere, 'doctor')
@@ -130,7 +130,7 @@ test('webhook endpoints of callers and of the operator', async t => {
       WHERE target = 'webhook:erp'`)
     const [failing = '', off = '', ...more] = (await findings()).toSorted()
     assert.match(failing, /^webhook:erp: has accepted nothing in the last hour, and 1 delivery fails \(HTTP_500\)/)
-    assert.match(off, /^webhook:off: is switched off/)
+    assert.match(off, /^webhook:off: is disabled/)
     assert.deepEqual(more, [])
     await pool.query(`INSERT INTO notification.deliveries
       (event_id, target, user_id, content, traceparent, accepted_at, settled_at, status)

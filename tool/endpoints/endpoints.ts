@@ -13,21 +13,24 @@ import { plural } from '../command-line/numbers.ts'
 import { formatTime } from '../command-line/time.ts'
 
 /**
- * Webhook endpoints in the database of the notification service, which reads them every few seconds. An endpoint belongs to a
- * caller, whose notifications it gets, or to the operator, and then gets those of all callers. URLs and secrets are never shown
- * again: a URL often contains a token.
+ * Valid name of a webhook endpoint.
+ *
+ * The notification service reads the endpoints in its database every few seconds. An endpoint
+ * belongs to a caller and receives its notifications, or to the operator and receives those of all
+ * callers. URLs and secrets are never shown again: a URL often contains a token.
  */
 const nameShape = /^[a-z0-9][a-z0-9-]{0,31}$/
 
 const caller: OptionSpec = {
   type: 'string',
   placeholder: 'CALLER',
-  description: "whose notifications it gets; without it it is the operator's and gets those of all callers"
+  description:
+    "caller whose notifications it receives; without it, the endpoint is the operator's and receives those of all callers"
 }
 
 export const listEndpoints: Command = {
   name: 'endpoints list',
-  summary: 'the webhook endpoints in the database, and how they are doing',
+  summary: 'list the webhook endpoints in the database and their state',
   options: {},
   async run({ output, connections }) {
     const { rows } = await connections.database().query(`
@@ -47,7 +50,7 @@ export const listEndpoints: Command = {
     }))
     output.json(endpoints)
     if (endpoints.length === 0) {
-      output.line(`There is none in the database. ${orderly} endpoints add --help says how to add one.`)
+      output.line(`There are no endpoints in the database. ${orderly} endpoints add --help describes how to add one.`)
       return 0
     }
     output.table(
@@ -67,17 +70,17 @@ export const listEndpoints: Command = {
 
 export const addEndpoint: Command = {
   name: 'endpoints add',
-  summary: 'add a webhook endpoint of a caller, or of the operator for all callers; prints its secret, once',
+  summary: 'add a webhook endpoint of a caller, or of the operator for all callers; prints its secret once',
   argument: 'NAME',
   options: {
     caller,
-    url: { type: 'string', placeholder: 'URL', description: 'where webhooks are sent to: https://shop.example/hooks' }
+    url: { type: 'string', placeholder: 'URL', description: 'destination of the webhooks: https://shop.example/hooks' }
   },
   async run({ argument: name = '', options, output, connections }) {
     const owner = options.text('caller')
     const url = parseURL(options.text('url'))
     if (!nameShape.test(name))
-      throw new UsageError(`The name is "${name}": give 1 to 32 small letters, digits and hyphens.`)
+      throw new UsageError(`The name is "${name}": give 1 to 32 lower-case letters, digits and hyphens.`)
     const secret = newSecret()
     await inTransaction(connections.database(), async client => {
       if (owner !== undefined) await assertCaller(client, owner)
@@ -86,7 +89,8 @@ export const addEndpoint: Command = {
           ON CONFLICT DO NOTHING RETURNING target`,
         [name, owner, url]
       )
-      if (rows[0] === undefined) throw new Failure(`There is an endpoint ${describe(name, owner)} already.`)
+      if (rows[0] === undefined)
+        throw new Failure(`Endpoint ${describe(name, owner)} exists already: ${orderly} endpoints set changes it.`)
       await addSecret(client, rows[0].target, secret)
     })
     output.json({ name, caller: owner ?? null, secret })
@@ -98,14 +102,21 @@ export const addEndpoint: Command = {
 
 export const changeEndpoint: Command = {
   name: 'endpoints set',
-  summary: 'change an endpoint: its URL, whether it is disabled, or its secrets, of which it can have several',
+  summary: 'change an endpoint: its URL, whether it is disabled, or its secrets',
   argument: 'NAME',
   options: {
     caller,
-    url: { type: 'string', placeholder: 'URL', description: 'where webhooks are sent to from now on' },
-    disabled: { type: 'string', placeholder: 'yes|no', description: 'yes: it gets nothing, and what waits is skipped' },
-    'add-secret': { type: 'boolean', description: 'print a further secret; webhooks are signed by all secrets' },
-    'drop-secrets': { type: 'boolean', description: 'remove all secrets but the newest, when the receiver knows that' }
+    url: { type: 'string', placeholder: 'URL', description: 'new destination of the webhooks' },
+    disabled: {
+      type: 'string',
+      placeholder: 'yes|no',
+      description: 'yes: it receives nothing, and pending deliveries are skipped'
+    },
+    'add-secret': { type: 'boolean', description: 'print an additional secret; webhooks are signed with all secrets' },
+    'drop-secrets': {
+      type: 'boolean',
+      description: 'remove all secrets but the newest, after the receiver has stored it'
+    }
   },
   async run({ argument: name = '', options, output, connections }) {
     const owner = options.text('caller')
@@ -113,10 +124,10 @@ export const changeEndpoint: Command = {
     const disabled = parseYesNo(options.text('disabled'))
     const [addsSecret, dropsSecrets] = [options.flag('add-secret'), options.flag('drop-secrets')]
     if (url === undefined && disabled === undefined && !addsSecret && !dropsSecrets)
-      throw new UsageError('Say what to change: --url, --disabled, --add-secret or --drop-secrets.')
+      throw new UsageError('Give a change: --url, --disabled, --add-secret or --drop-secrets.')
     if (addsSecret && dropsSecrets)
       throw new UsageError(
-        '--add-secret and --drop-secrets are two steps: the receiver has to know the new secret first.'
+        '--add-secret and --drop-secrets are two steps: the receiver must know the new secret first.'
       )
     const secret = addsSecret ? newSecret() : undefined
     await inTransaction(connections.database(), async client => {
@@ -145,7 +156,7 @@ export const changeEndpoint: Command = {
 
 export const removeEndpoint: Command = {
   name: 'endpoints remove',
-  summary: 'remove an endpoint; what waits for it is skipped',
+  summary: 'remove an endpoint; its pending deliveries are skipped',
   argument: 'NAME',
   options: { caller },
   run: removeIt
@@ -163,7 +174,10 @@ async function removeIt({ argument: name = '', options, output, connections }: C
   return 0
 }
 
-/** As everywhere in the ledger the lanes are locked first, in their order, and a later statement changes what lies in them. */
+/**
+ * Skips the pending deliveries of a target. As everywhere in the delivery table, delivery lanes are
+ * locked first, in their order, and a later statement changes their deliveries.
+ */
 async function skipWaiting(client: PoolClient, target: string): Promise<number> {
   const lanes = 'SELECT FROM notification.lanes WHERE target = $1 ORDER BY target, caller, user_id FOR UPDATE'
   await client.query(lanes, [target])
@@ -199,19 +213,25 @@ function addSecret(client: PoolClient, target: string, secret: string) {
   return client.query('INSERT INTO notification.endpoint_secrets (target, secret) VALUES ($1, $2)', [target, secret])
 }
 
-/** Standard Webhooks: `whsec_` and 24 to 64 random bytes in base64. */
+/**
+ * Returns a new secret as defined by Standard Webhooks: `whsec_` and 24 to 64 random bytes in
+ * base64.
+ */
 function newSecret(): string {
   return `whsec_${randomBytes(32).toString('base64')}`
 }
 
-/** The notification service refuses more: addresses that are not public, and in prod http. */
+/**
+ * Parses the URL of an endpoint. The notification service also refuses addresses that are not
+ * public and, in prod, http.
+ */
 function parseURL(text: string | undefined): string {
   if (text === undefined) throw new UsageError('Give the URL of the endpoint: --url https://shop.example/hooks')
   const url = URL.parse(text)
   if (url === null || !/^https?:$/.test(url.protocol))
     throw new UsageError('--url is not an http or https address: give one like https://shop.example/hooks')
   if (url.username !== '' || url.password !== '')
-    throw new UsageError('--url has a user or a password in it: put a token into the path, or rely on the signature.')
+    throw new UsageError('--url contains a user or a password: put a token into the path, or rely on the signature.')
   return url.href
 }
 
@@ -229,6 +249,6 @@ function stateOf(row: Record<string, unknown>): string {
   if (row.disabled_at !== null) return 'disabled'
   if (row.switched_off_at !== null && row.switched_off_at !== undefined) return `answered 410: ${row.reason}`
   if (row.paused_until instanceof Date && row.paused_until.getTime() > Date.now())
-    return `asked for a pause until ${formatTime(row.paused_until.getTime())}`
+    return `paused until ${formatTime(row.paused_until.getTime())}`
   return 'enabled'
 }

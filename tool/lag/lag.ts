@@ -5,13 +5,13 @@ import { formatDuration } from '../command-line/time.ts'
 
 export const showLag: Command = {
   name: 'lag',
-  summary: 'how far each group is behind, in records and in time, and who reads what',
+  summary: 'show the lag of each group in records and time, and its members',
   argument: '[GROUP]',
-  options: { behind: { type: 'boolean', description: 'only partitions in which something waits' } },
+  options: { behind: { type: 'boolean', description: 'only partitions with pending records' } },
   async run({ argument, options, output, connections }) {
     const groups = await readGroups(connections.inspector(), argument)
     if (argument !== undefined && groups[0]?.state === 'Dead')
-      throw new Failure(`There is no group ${argument}: ${orderly} lag shows those that there are.`)
+      throw new Failure(`Group ${argument} does not exist: ${orderly} lag shows all groups.`)
     const nowMs = Date.now()
     const isShown = ({ lagRecords }: PartitionLag) => !options.flag('behind') || lagRecords > 0
     output.json(
@@ -28,7 +28,7 @@ export const showLag: Command = {
       }))
     )
     for (const { groupID, state, members, lag } of groups) {
-      output.line(`${groupID}: ${state}, ${plural(members.length, 'member')}, ${plural(sum(lag), 'record')} behind`)
+      output.line(`${groupID}: ${state}, ${plural(members.length, 'member')}, lag of ${plural(sum(lag), 'record')}`)
       const rows = lag.filter(isShown)
       if (rows.length === 0) continue
       output.table(

@@ -3,11 +3,11 @@ import { parseTraceparent } from '@orderly/service-kit'
 import { plural } from '../command-line/numbers.ts'
 import type { FoundRecord, OrderTables, Row } from './sources.ts'
 
-/** One thing that happened to an order, at its time. */
+/** An event in the timeline of an order. */
 export interface LifeEvent {
   readonly atMs: number | undefined
   readonly what: string
-  /** The topic with partition and offset, or the table. */
+  /** Topic with partition and offset, or table. */
   readonly where: string
   readonly detail: string
 }
@@ -15,15 +15,15 @@ export interface LifeEvent {
 export interface OrderLife {
   readonly orderID: string
   readonly userID: string | undefined
-  /** The caller that placed it. */
+  /** Caller that placed the order. */
   readonly caller: string | undefined
   readonly traceID: string | undefined
-  /** As shops see it. */
+  /** Status as returned by the order API. */
   readonly status: string | undefined
   readonly events: readonly LifeEvent[]
 }
 
-/** All that is known of an order in the sequence of its times. Undefined when nothing is. */
+/** Returns everything recorded about an order, sorted by time; undefined if nothing is recorded. */
 export function lifeOf(orderID: string, tables: OrderTables, records: readonly FoundRecord[]): OrderLife | undefined {
   const { status, key, outcome, lines, settlements, deliveries, audits } = tables
   const events: LifeEvent[] = []
@@ -37,12 +37,13 @@ export function lifeOf(orderID: string, tables: OrderTables, records: readonly F
   for (const { record, eventType } of records) {
     const { topic, partition, offset, timestampMs } = record
     const replay = record.headers.text('dlq-replay')
-    // Which change it is stands behind the id of the order.
+    // The part of the event id after the order id names the change.
     const change = record.headers.text('event-id')?.split(`${orderID}-`)[1] ?? ''
     const detail = [change, replay ? `replayed: ${replay}` : ''].filter(text => text !== '').join(', ')
     add(timestampMs, eventType, `${topic} ${partition}/${offset}`, detail)
   }
-  // An order is reserved as a whole; the lines of one that was released are not kept.
+  // An order is reserved as a whole. The lines of a released order are deleted, so its items are
+  // used.
   const reserved = piecesOf(lines.length > 0 ? lines : status?.items)
   if (outcome !== undefined) {
     const detail = outcome.kind === 'reserved' ? reserved : `${outcome.reason} ${JSON.stringify(outcome.shortages)}`
@@ -55,7 +56,7 @@ export function lifeOf(orderID: string, tables: OrderTables, records: readonly F
   }
   for (const { event_id, target, status, attempts, code, reason, accepted_at, settled_at } of deliveries) {
     const why = code === null ? '' : `, ${code}: ${reason}`
-    add(accepted_at, 'to be notified', 'notification.deliveries', `${target}, ${event_id}`)
+    add(accepted_at, 'notification accepted', 'notification.deliveries', `${target}, ${event_id}`)
     add(
       settled_at ?? undefined,
       `notification ${status}`,
@@ -82,7 +83,7 @@ export function lifeOf(orderID: string, tables: OrderTables, records: readonly F
   }
 }
 
-/** Of a row of `orders.orders`, in the words of the order API. */
+/** Returns the status of a row of `orders.orders`, in the terms of the order API. */
 export function statusOf(row: Row | undefined): string | undefined {
   if (row?.accepted_at == null) return undefined
   if (row.released_at != null) return row.release_cause === 'expired' ? 'expired' : 'cancelled'
@@ -100,7 +101,7 @@ function piecesOf(items: unknown): string {
   return lines.map(({ sku, quantity }) => `${quantity} × ${sku}`).join(', ')
 }
 
-/** Of the record that a row of the audit is. */
+/** Returns the position of the record in a row of the audit. */
 function placeOf({ record_topic, record_partition, record_offset }: Row): string {
   return record_topic === undefined ? '' : `${record_topic} ${record_partition}/${record_offset}`
 }

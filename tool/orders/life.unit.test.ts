@@ -11,7 +11,7 @@ const traceparent = `00-${traceID}-${'b'.repeat(16)}-01`
 const record = (topic: string, eventType: string, afterMs: number, headers: Record<string, string> = {}) =>
   foundRecord(topic, eventType, startMs + afterMs, { traceparent, ...headers })
 
-test('the life of an order is told in the sequence of its times, wherever it is written', () => {
+test('the timeline contains the events of all sources, sorted by time', () => {
   const tables: OrderTables = {
     ...noTables,
     status: { user_id: 'ada', accepted_at: at(2), items: [1], total_minor: 100, currency: 'EUR', outcome: 'reserved' },
@@ -43,14 +43,14 @@ test('the life of an order is told in the sequence of its times, wherever it is 
       'OrderCreated @ orders.created 1/7',
       'decided: reserved @ inventory.outcomes',
       'InventoryReserved @ inventory.reserved 1/7',
-      'to be notified @ notification.deliveries',
+      'notification accepted @ notification.deliveries',
       'notification sent @ notification.deliveries'
     ]
   )
   assert.deepEqual([life?.caller, life?.userID, life?.status, life?.traceID], ['berlin', 'ada', 'reserved', traceID])
 })
 
-test('an order that was released still tells what was reserved and given back, and where its rows of the audit come from', () => {
+test('the timeline of a released order contains the released items and the positions of its audit rows', () => {
   const items = [
     { sku: 'MUG', quantity: 2 },
     { sku: 'TEA', quantity: 1 }
@@ -83,7 +83,7 @@ test('an order that was released still tells what was reserved and given back, a
   assert.equal(detailsOf(items.slice(0, 1), '1')?.[0], '1 line, 1 minor unit EUR')
 })
 
-test('a change that was asked for is told by its name', () => {
+test('a change request is listed with its name', () => {
   const headers = { 'event-id': 'OrderChangeRequested-1-cancel', 'dlq-replay': 'r' }
   const life = lifeOf('1', noTables, [
     record('orders.created', 'OrderCreated', 0, { 'event-id': 'OrderCreated-1' }),
@@ -95,7 +95,7 @@ test('a change that was asked for is told by its name', () => {
   )
 })
 
-test('the status is told as shops see it', () => {
+test('the status is the one that the order API returns', () => {
   const row = { accepted_at: at(0) }
   const cases = [
     [undefined, undefined],
@@ -111,6 +111,6 @@ test('the status is told as shops see it', () => {
   for (const [given, status] of cases) assert.equal(statusOf(given), status)
 })
 
-test('an order of which nothing is written has no life', () => {
+test('an unknown order has no timeline', () => {
   assert.equal(lifeOf('1', noTables, []), undefined)
 })

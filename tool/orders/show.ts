@@ -5,10 +5,10 @@ import { readRecords, readTables } from './sources.ts'
 
 export const showOrder: Command = {
   name: 'orders show',
-  summary: 'the whole life of an order: where it is written, when, and what became of it',
+  summary: 'show the timeline of an order: what happened, when, and where it is recorded',
   argument: 'ORDER_ID',
   options: {
-    quick: { type: 'boolean', description: 'only the tables: reading the topics through takes time when they are long' }
+    quick: { type: 'boolean', description: 'read only the tables; reading long topics takes time' }
   },
   async run({ argument: orderID = '', options, output, connections, signal }) {
     const [tables, records] = await Promise.all([
@@ -17,9 +17,7 @@ export const showOrder: Command = {
     ])
     const life = lifeOf(orderID, tables, records)
     if (life === undefined) {
-      throw new Failure(
-        `Nothing is known of an order ${orderID}: see the id; an order that was answered 4xx is not kept.`
-      )
+      throw new Failure(`Order ${orderID} is unknown: check the id. An order that was answered with 4xx is not stored.`)
     }
     output.json({
       ...life,

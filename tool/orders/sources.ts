@@ -6,7 +6,7 @@ export type Row = Readonly<Record<string, unknown>>
 
 export type OrderTables = Awaited<ReturnType<typeof readTables>>
 
-/** What the tables say of an order; those that are not there are passed over. */
+/** Reads the rows of an order from all tables; missing tables are skipped. */
 export async function readTables(pool: Pool, orderID: string) {
   const present = new Set<string>()
   const { rows } = await pool.query(
@@ -43,7 +43,7 @@ export async function readTables(pool: Pool, orderID: string) {
   }
 }
 
-/** Tables that a connector made: whatever column of theirs is called like the id of an order. */
+/** Reads a table that a connector created, by its column for the order id in any spelling. */
 async function readAudit(pool: Pool, table: string, orderID: string): Promise<{ table: string; row: Row }[]> {
   const [schema, name] = table.split('.')
   const { rows: columns } = await pool.query(
@@ -66,7 +66,10 @@ export interface FoundRecord {
   readonly eventType: string
 }
 
-/** Its events, found by their ids in the topics that carry orders. Reads the topics through, which takes a while when they are long. */
+/**
+ * Reads the events of an order by their ids. It reads all topics that carry orders completely,
+ * which takes time if they are long.
+ */
 export async function readRecords(
   connection: Parameters<typeof createTopicReader>[0],
   orderID: string,
@@ -94,7 +97,10 @@ export async function readRecords(
   return found
 }
 
-/** Of changes an order can have several, and their ids go on with which one it is. */
+/**
+ * Returns true if an event id belongs to the order. An order can have several changes; their event
+ * ids end with the request.
+ */
 function isOf(id: string, eventType: string, orderID: string): boolean {
   const own = eventID(eventType, orderID)
   return id === own || id.startsWith(`${own}-`)

@@ -6,7 +6,7 @@ import { findGroup, positionGroups } from './groups.ts'
 
 export const acknowledgePositions: Command = {
   name: 'positions acknowledge',
-  summary: 'close incidents that were looked into: one by its id, those of a group, or all',
+  summary: 'acknowledge investigated incidents: one by its id, those of a group, or all',
   argument: '[ID]',
   options: {
     group: { type: 'string', placeholder: 'GROUP', description: 'all incidents of this group' },
@@ -17,12 +17,12 @@ export const acknowledgePositions: Command = {
     const groupID = options.text('group')
     if ([argument, groupID, options.flag('all') || undefined].filter(given => given !== undefined).length !== 1)
       throw new UsageError(
-        'Say which incidents to acknowledge: an ID of orderly positions list, --group GROUP, or --all.'
+        'Select the incidents to acknowledge: an ID from orderly positions list, --group GROUP, or --all.'
       )
     const by = operatorName(options.text('by'))
     const [, schema, id] = /^([a-z]+)-(\d{1,15})$/.exec(argument ?? '') ?? []
     if (argument !== undefined && !positionGroups.some(group => group.schema === schema))
-      throw new UsageError(`"${argument}" is not the id of an incident: orderly positions list shows them.`)
+      throw new UsageError(`"${argument}" is not an incident id: orderly positions list shows them.`)
     const groups = positionGroups.filter(
       group =>
         (schema === undefined || group.schema === schema) && (groupID === undefined || group === findGroup(groupID))

@@ -20,16 +20,23 @@ import { Failure } from '../command-line/command.ts'
 import type { PositionGroup } from './groups.ts'
 
 /**
- * Which records of an exactly-once stage are committed although the offset that says so is lost: those whose outputs, or whose dead
- * letters, are in the topics. Outputs and offsets of a batch are written together, and batches one after the other, so every
- * record of a partition before such a record is committed as well.
+ * Evidence about which records of an exactly-once stage are committed although their offset is
+ * lost. A record is committed if its outputs or its dead letter are in the topics. Outputs and
+ * offset of a batch are written together, and batches one after the other. So every record that
+ * precedes a committed record in its partition is committed too.
  */
 export interface Evidence {
-  /** The offset behind the last record of the partition that is known to be committed; undefined without one. */
+  /**
+   * Returns the offset after the last record that is known to be committed; undefined if there is
+   * none.
+   */
   committedUpTo(topic: string, partition: number): bigint | undefined
   /** Returns whether an event with one of these ids is in the topics. */
   isPublished(eventIDs: readonly string[]): boolean
-  /** Returns whether a record whose answer is one of these events is still in its topic, so that the stage will read it. */
+  /**
+   * Returns whether a record that leads to one of these events is still in its topic, so that the
+   * stage will read it.
+   */
   isReadable(eventIDs: readonly string[]): boolean
 }
 
@@ -38,11 +45,14 @@ export interface EvidenceParts {
   readonly connection: KafkaConnection
   readonly inspector: KafkaInspector
   readonly topics: Readonly<{ ordersCreated: Topic<OrderCreated>; ordersChanges: Topic<OrderChangeRequested> }>
-  /** The records that may or may not be committed, as far as they are still in their topics. */
+  /** Records that may be uncommitted, as far as they are still in their topics. */
   readonly uncertain: readonly OffsetRange[]
-  /** No output of them was written before. */
+  /** Time before which none of their outputs was written. */
   readonly sinceMs: number
-  /** Positions of the change requests that are answered with an event: other records of the same request are not. */
+  /**
+   * Positions of the change requests that were answered with an event. Other records of the same
+   * request were not.
+   */
   readonly answered: ReadonlySet<string>
   readonly signal: AbortSignal
 }
@@ -62,7 +72,8 @@ export async function findEvidence(parts: EvidenceParts): Promise<Evidence> {
     await readRanges(connection, written, record => count(published, record.headers.text('event-id') ?? ''), signal)
   }
   const letters = new Map<string, DeadLetter>()
-  // A dead letter has the time of its record, which may be much older than the letter: all of them are read.
+  // A dead letter has the timestamp of its record, which may be much older. So all dead letters are
+  // read.
   const parked = await rangesSince(inspector, group.inputs.map(deadLetterTopic), undefined)
   await readRanges(
     connection,
@@ -102,8 +113,9 @@ export async function findEvidence(parts: EvidenceParts): Promise<Evidence> {
 }
 
 /**
- * Returns the ranges from the first record that is as young as that, or from the beginning, to the last stable offset.
- * @throws Failure when a partition cannot be asked: without its records others would count as not published
+ * Returns the ranges from the first record at or after `sinceMs`, or from the beginning, to the
+ * last stable offset.
+ * @throws Failure if a partition cannot be read, because its events would count as unpublished
  */
 async function rangesSince(
   inspector: KafkaInspector,
@@ -118,7 +130,7 @@ async function rangesSince(
   return places.flatMap((place, index) => {
     const [from, to] = [starts[index]?.offset, ends[index]?.offset]
     if (from === undefined || to === undefined)
-      throw new Failure(`${place.topic}/${place.partition} cannot be read at the moment: try again when it can.`)
+      throw new Failure(`${place.topic}/${place.partition} cannot be read at the moment: try again later.`)
     return from < 0n ? [] : [{ ...place, from, to }]
   })
 }
@@ -145,14 +157,17 @@ export function positionKey(position: {
   return `${position.topicID}/${position.partition}/${position.offset}`
 }
 
-/** The ids that the answer to a record may have; none for a record that cannot be read, which is parked. */
+/**
+ * Returns the ids of the events that may answer a record; empty for an undecodable record, which
+ * becomes a dead letter.
+ */
 function eventIDsOf(record: FetchedRecord, { ordersCreated, ordersChanges }: EvidenceParts['topics']): string[] {
   if (!record.hasValue) return []
   try {
     if (record.topic === ordersCreated.name) return outcomeIDs(record.decode(ordersCreated.codec).orderID)
     if (record.topic === ordersChanges.name) return settlementIDs(record.decode(ordersChanges.codec))
   } catch {
-    // Its dead letter is looked for instead.
+    // The search for its dead letter covers this record.
   }
   return []
 }
@@ -167,7 +182,10 @@ function settlementIDs({ orderID, change, requestedAtMs, requestID: givenID }: O
   return [`InventoryReleased-${name}`, `InventoryConfirmed-${name}`]
 }
 
-/** A letter of a topic that was deleted since may name the same position. */
+/**
+ * Returns whether a dead letter belongs to a record. A dead letter of a deleted topic may name the
+ * same position.
+ */
 function isLetterOf(letter: DeadLetter | undefined, { key, value }: FetchedRecord): boolean {
   if (letter === undefined) return false
   const isSame = (one: Buffer | null, other: Buffer | null) =>
@@ -179,7 +197,10 @@ function count(counts: Map<string, number>, id: string): void {
   counts.set(id, (counts.get(id) ?? 0) + 1)
 }
 
-/** An event answers one record: an order that is in its topic twice has its outcome twice. */
+/**
+ * Consumes one occurrence of an event. An event answers one record: an order that is in its topic
+ * twice has two outcome events.
+ */
 function takeOne(counts: Map<string, number>, id: string): boolean {
   const left = counts.get(id)
   if (left === undefined || left === 0) return false

@@ -5,16 +5,16 @@ import { kafkaUses as notification } from '../../services/notification/kafka-use
 import { kafkaUses as order } from '../../services/order/kafka-uses.ts'
 import { Failure } from '../command-line/command.ts'
 
-/** A group whose service stores its positions, and where. */
+/** A consumer group whose service stores its positions, with the location of the positions. */
 export interface PositionGroup {
   readonly groupID: string
   readonly service: string
-  /** Schema of the database with the tables `positions` and `incidents`. */
+  /** Database schema with the tables `positions` and `incidents`. */
   readonly schema: string
-  /** The stage that dead letters name. */
+  /** Name of the stage in dead letters. */
   readonly stage: string
   readonly inputs: readonly string[]
-  /** Outputs, dead letters and offsets are written in one transaction. */
+  /** True if outputs, dead letters and offsets are written in one transaction. */
   readonly isExactlyOnce: boolean
 }
 
@@ -34,15 +34,18 @@ function groupOf(
   return { ...service, groupID: groupID as string, inputs, isExactlyOnce: transactionalIDPrefix !== undefined }
 }
 
-/** @throws Failure */
+/** Finds a group. @throws Failure if no service stores positions of it */
 export function findGroup(groupID: string): PositionGroup {
   const group = positionGroups.find(group => group.groupID === groupID)
   if (group !== undefined) return group
   const names = positionGroups.map(group => group.groupID).join(', ')
-  throw new Failure(`No service stores positions of a group "${groupID}": give one of ${names}.`)
+  throw new Failure(`No service stores positions of group "${groupID}": give one of ${names}.`)
 }
 
-/** The name of an incident on the command line: ids are counted in each schema. */
+/**
+ * Returns the name of an incident on the command line. It contains the schema, because ids are
+ * unique per schema only.
+ */
 export function incidentName({ schema }: PositionGroup, { id }: { readonly id: number }): string {
   return `${schema}-${id}`
 }

@@ -9,9 +9,9 @@ import { stateOf } from './partition-state.ts'
 export const listPositions: Command = {
   name: 'positions list',
   summary:
-    'how far each group has read by Kafka and by the database, and the incidents in between; exits 1 when something is lost',
+    'show the positions of each group in Kafka and in the database, with incidents; exits with 1 if something is lost',
   argument: '[GROUP]',
-  options: { all: { type: 'boolean', description: 'incidents that were acknowledged, too' } },
+  options: { all: { type: 'boolean', description: 'include acknowledged incidents' } },
   async run({ argument, options, output, connections }) {
     const groups = argument === undefined ? positionGroups : [findGroup(argument)]
     const found: { group: PositionGroup; partitions: PartitionRow[]; incidents: readonly IncidentRow[] }[] = []

@@ -3,10 +3,13 @@ import type { Connections } from '../connections/connections.ts'
 import type { PositionGroup } from './groups.ts'
 import type { GroupPartition } from './partition-state.ts'
 
-/** Reads what Kafka and the database hold of a group, in every partition of its inputs and of what is stored. */
+/**
+ * Reads the positions of a group in Kafka and in the database, for every partition of its inputs
+ * and of its stored positions.
+ */
 export async function observeGroup(group: PositionGroup, connections: Connections): Promise<GroupPartition[]> {
   const inspector = connections.inspector()
-  // As a stage does: what is committed is read first, since what is stored is never behind it.
+  // Like a stage, read committed offsets first: stored positions are never behind them.
   const committed = await inspector.committedOffsets(group.groupID)
   const rows = await storedPositions(connections.database(), group.schema)
   const stored = rows.filter(({ groupID }) => groupID === group.groupID)

@@ -6,9 +6,9 @@ export interface GroupPartition {
   readonly partition: number
   readonly stored: PositionRow | undefined
   readonly committed: { readonly offset: bigint; readonly topicID: string | undefined } | undefined
-  /** False when the topic does not exist, or has fewer partitions. */
+  /** False if the topic does not exist or has fewer partitions. */
   readonly isThere: boolean
-  /** Undefined when the partition is not there, or has no leader that answers. */
+  /** Undefined if the partition does not exist or has no leader that answers. */
   readonly log: { readonly topicID: string; readonly beginning: bigint; readonly end: bigint } | undefined
 }
 
@@ -25,7 +25,10 @@ export const partitionStates = [
 ] as const
 export type PartitionState = (typeof partitionStates)[number]
 
-/** Returns what the stage of the group finds when it starts (packages/kafka/stage/starting-positions.ts). */
+/**
+ * Returns the state that the stage of the group finds when it starts
+ * (packages/kafka/stage/starting-positions.ts).
+ */
 export function stateOf({ stored, committed, isThere, log }: GroupPartition): PartitionState {
   if (log === undefined) return isThere ? 'no leader' : 'no such partition'
   const isOurs = committed?.topicID === log.topicID

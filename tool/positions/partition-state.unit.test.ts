@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type GroupPartition, stateOf } from './partition-state.ts'
 
-test('the state of a partition is what its stage finds when it starts', () => {
+test('the state of a partition is the one that its stage finds when it starts', () => {
   const log = { topicID: 'now', beginning: 0n, end: 40n }
   const stored = {
     ...{ groupID: 'group', topic: 'orders', partition: 0, topicID: 'now', nextOffset: 30, leaderEpoch: 0 },

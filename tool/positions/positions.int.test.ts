@@ -35,7 +35,7 @@ async function setUp(t: TestContext) {
   t.after(() => producer.close())
   const pool = createPool({ url, maxConnections: 2, applicationName: 'positions-test', statementTimeoutMs: 10_000 })
   t.after(() => pool.end())
-  /** Events that are expected, each exactly once. */
+  /** Event ids that are expected exactly once each. */
   const expected: RegExp[] = []
 
   async function place(count: number): Promise<OrderCreated[]> {
@@ -55,7 +55,7 @@ async function setUp(t: TestContext) {
 
   const { inventoryReserved, inventoryFailed, inventoryReleased } = topics
   const results = [inventoryReserved.name, inventoryFailed.name, inventoryReleased.name]
-  /** How often each expected event is in the topics. */
+  /** Counts how often each expected event is in the topics. */
   async function counts(): Promise<number[]> {
     const ids: string[] = []
     const reader = createTopicReader(connection, results)
@@ -67,7 +67,10 @@ async function setUp(t: TestContext) {
     return expected.map(pattern => ids.filter(id => pattern.test(id)).length)
   }
 
-  /** Runs the inventory until every expected event is there, and checks that each is there once when it has stopped. */
+  /**
+   * Runs the inventory until every expected event exists, and checks after its stop that each
+   * exists once.
+   */
   async function runInventory(test: TestContext): Promise<void> {
     const inventory = await startService(test, 'inventory', environment)
     while ((await counts()).includes(0));
@@ -81,7 +84,7 @@ async function setUp(t: TestContext) {
   return { connection, environment, pool, place, cancel, runInventory, kill }
 }
 
-test('offsets that Kafka has lost are set again so that every order keeps its one outcome', async t => {
+test('lost offsets are set so that every order keeps its one outcome', async t => {
   const { connection, environment, pool, place, cancel, runInventory, kill } = await setUp(t)
   const resolve = (...more: string[]) => askTool<Resolved>(environment, 'positions', 'resolve', group, ...more)
   const list = () => askTool<Listed[]>(environment, 'positions', 'list', group)
@@ -89,7 +92,7 @@ test('offsets that Kafka has lost are set again so that every order keeps its on
   const readAgain = ({ offsets }: Resolved) =>
     offsets.reduce((sum, { offset, stored }) => sum + stored - Number(offset), 0)
 
-  await t.test('after a clean stop the stored positions are the offsets', async t => {
+  await t.test('after a graceful stop, the stored positions become the offsets', async t => {
     await place(1)
     await runInventory(t)
     await pool.query("INSERT INTO inventory.stock (sku, available) VALUES ('MUG', 100000)")
@@ -117,7 +120,7 @@ test('offsets that Kafka has lost are set again so that every order keeps its on
     assert.match((await runTool(environment, 'positions', 'resolve', group)).stdout, /nothing to do/)
   })
 
-  await t.test('records whose outputs were not committed are read again', async t => {
+  await t.test('records without committed outputs are read again', async t => {
     await place(30)
     await kill(t, 'batch-processed')
     await deleteGroup(connection, group)
@@ -127,7 +130,7 @@ test('offsets that Kafka has lost are set again so that every order keeps its on
     await runInventory(t)
   })
 
-  await t.test('records whose outputs were committed just before the crash are not', async t => {
+  await t.test('records whose outputs were committed just before a crash are not read again', async t => {
     await place(30)
     await kill(t, 'after-commit')
     await deleteGroup(connection, group)
@@ -153,7 +156,7 @@ test('offsets that Kafka has lost are set again so that every order keeps its on
     await runInventory(t)
   })
 
-  await t.test('nothing is set while the group has members, or while the database is behind', async t => {
+  await t.test('nothing is set while the group has members or the database is behind', async t => {
     const inventory = await startService(t, 'inventory', environment)
     const refused = await runTool(environment, 'positions', 'resolve', group, '--apply', '--wait', '0')
     assert.deepEqual([refused.code, /stop the inventory service first/.test(refused.stderr)], [1, true])
@@ -165,7 +168,7 @@ test('offsets that Kafka has lost are set again so that every order keeps its on
     assert.deepEqual([behind.code, /database is behind Kafka in orders\.created\/0/.test(behind.stderr)], [1, true])
   })
 
-  await t.test('an incident is acknowledged by its id, and by its group', async () => {
+  await t.test('incidents are acknowledged by id and by group', async () => {
     await pool.query(
       "INSERT INTO inventory.incidents (group_id, kind, topic, partition) SELECT $1, 'topic_recreated', 'orders.created', n FROM generate_series(0, 2) AS n",
       [group]

@@ -12,31 +12,34 @@ import { type GroupPartition, stateOf } from './partition-state.ts'
 import { answeredChanges, storedOutputs } from './stored-outputs.ts'
 
 /**
- * Sets the offsets that Kafka has lost of a group. The stored position says up to where the effects of records are in the database;
- * the committed offset that is stored beside it says up to where they were known to be committed in Kafka. Records between the two
- * were in flight at the last moment:
+ * Sets offsets of a group that Kafka has lost.
  *
- * - a stage whose effects may be repeated goes back to the first of them;
- * - an exactly-once stage goes back to the first of them whose outputs and dead letters are not in the topics. It finds its stored
- *   decisions then, and writes the same outputs, in the order of each key.
+ * The stored position is the offset up to which the effects of records are in the database. The
+ * committed offset stored beside it is the offset up to which they were known to be committed in
+ * Kafka. The records between the two were in flight:
  *
- * Where retention has removed such records the stage cannot read them again: the stored outputs that are missing in the topics are
- * written here, in the same transaction as the offsets. An interrupted run is repeated: it finds what was written.
+ * - A stage with repeatable effects rewinds to the first of them.
+ * - An exactly-once stage rewinds to the first of them whose outputs and dead letters are not in
+ *   the topics. It then finds its stored decisions and writes the same outputs, in the order of
+ *   each key.
+ *
+ * The stage cannot read records that retention has removed. Their stored outputs that are missing
+ * in the topics are written here, in the same transaction as the offsets. An interrupted run can be
+ * repeated: it finds what was written.
  */
 export const resolvePositions: Command = {
   name: 'positions resolve',
-  summary:
-    'set the offsets that Kafka has lost of a group, from the positions in the database: what would be set; --apply sets it',
+  summary: 'set the lost offsets of a group from the positions in the database: prints the plan; --apply executes it',
   argument: 'GROUP',
   options: {
     apply: {
       type: 'boolean',
-      description: 'write the outputs that are missing, and set the offsets; without it nothing is changed'
+      description: 'write missing outputs and set the offsets; without it nothing is changed'
     },
     wait: {
       type: 'string',
       placeholder: 'SECONDS',
-      description: 'how long to wait for the group to have no members (30)'
+      description: 'how long to wait until the group has no members (default 30)'
     },
     by: byOption
   },
@@ -59,7 +62,7 @@ export const resolvePositions: Command = {
       }))
     })
     if (plan.partitions.length === 0) {
-      output.line(`Group ${group.groupID} has an offset in every partition in which it has a position: nothing to do.`)
+      output.line(`Group ${group.groupID} has an offset in every partition with a stored position: nothing to do.`)
       return 0
     }
     output.table(
@@ -86,9 +89,9 @@ export const resolvePositions: Command = {
 interface ResolvedPartition extends GroupPartition {
   readonly stored: NonNullable<GroupPartition['stored']>
   readonly log: NonNullable<GroupPartition['log']>
-  /** From where the stage reads on. */
+  /** Offset from which the stage will read. */
   readonly offset: bigint
-  /** All records from there on are still in the log. */
+  /** True if all records from there on are still in the log. */
   readonly isRead: boolean
 }
 
@@ -97,22 +100,25 @@ interface Plan {
   readonly outputs: readonly OutputRecord[]
 }
 
-/** Largest difference between the clocks of instances and of the database. */
+/** Maximum difference between the clocks of instances and of the database. */
 const clockMarginMs = 60_000
 
-/** @throws Failure where offsets would hide that the database has lost data */
+/**
+ * Plans the offsets of a group.
+ * @throws Failure if the offsets would hide that the database has lost data
+ */
 async function planFor(group: PositionGroup, context: CommandContext): Promise<Plan> {
   const { connections } = context
   const partitions = await observeGroup(group, connections)
   const unread = partitions
     .filter(own => stateOf(own) === 'no leader')
     .map(({ topic, partition }) => `${topic}/${partition}`)
-  if (unread.length > 0) throw new Failure(`${unread.join(', ')} cannot be read at the moment: try again when it can.`)
+  if (unread.length > 0) throw new Failure(`${unread.join(', ')} cannot be read at the moment: try again later.`)
   const behind = partitions.filter(own => stateOf(own) === 'database behind')
   if (behind.length > 0) {
     const places = behind.map(({ topic, partition }) => `${topic}/${partition}`).join(', ')
     throw new Failure(
-      `The database is behind Kafka in ${places}: its positions say nothing about the offsets. ${orderly} reconcile rebuilds the inventory; the other services rewind when they start.`
+      `The database is behind Kafka in ${places}, so its positions do not determine the offsets. ${orderly} reconcile rebuilds the inventory; the other services rewind when they start.`
     )
   }
   const missing = partitions.flatMap(own => {
@@ -157,7 +163,7 @@ async function evidenceOf(
   return { topics, sinceMs, found }
 }
 
-/** Returns the stored outputs of records that are not in their topics any more, as far as the outcome topics do not have them. */
+/** Returns the stored outputs of removed records that are missing in the outcome topics. */
 async function missingOutputs(
   partitions: readonly ResolvedPartition[],
   { topics, sinceMs, found }: Awaited<ReturnType<typeof evidenceOf>>,
@@ -172,7 +178,8 @@ async function missingOutputs(
   const stored = await storedOutputs(connections.database(), written, sinceMs)
   const missing = stored.filter(({ eventID }) => !found.isPublished([eventID]) && !found.isReadable([eventID]))
   if (!missing.some(({ awaitsOrder }) => awaitsOrder)) return missing.map(({ record }) => record)
-  // Orders that were cancelled before they were read: the stage answers those that it is still to read.
+  // For orders that were cancelled before they were read, the stage writes the outcome when it
+  // reads the order.
   const unread = partitions
     .filter(({ topic }) => topic === topicNames.ordersCreated)
     .map(({ topic, partition, stored, log }) => ({
@@ -187,7 +194,7 @@ async function missingOutputs(
     try {
       coming.add(record.decode(codec).orderID)
     } catch {
-      // It cannot be read, and the stage writes a dead letter of it.
+      // The stage writes a dead letter for this undecodable record.
     }
   }
   return missing.filter(({ awaitsOrder, orderID }) => !awaitsOrder || !coming.has(orderID)).map(({ record }) => record)
@@ -211,7 +218,10 @@ async function apply(
 
 const hasMembers = new Set(['UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION', 'REBALANCE_IN_PROGRESS'])
 
-/** A stage that refuses to start leaves at once, but a supervisor may start it again and again. */
+/**
+ * Waits until a group has no members. A stage that refuses to start leaves immediately, but a
+ * supervisor may restart it repeatedly.
+ */
 async function untilWithoutMembers(
   { connections, output, signal }: CommandContext,
   group: PositionGroup,
@@ -230,7 +240,7 @@ async function untilWithoutMembers(
 
 function membersFailure({ groupID, service }: PositionGroup): Failure {
   return new Failure(
-    `Group ${groupID} has members, whose offsets must not be changed: stop the ${service} service first.`
+    `Group ${groupID} has members, so its offsets must not be changed: stop the ${service} service first.`
   )
 }
 

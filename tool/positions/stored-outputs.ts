@@ -4,18 +4,24 @@ import { newTraceparent } from '@orderly/service-kit'
 import type { Pool, QueryResultRow } from 'pg'
 import { positionKey } from './evidence.ts'
 
-/** An output that the inventory has stored, and may not have written. */
+/** An output that the inventory has stored but may not have written to its topic. */
 export interface StoredOutput {
   readonly orderID: string
   readonly eventID: string
-  /** True for the outcome of a cancel that precedes its order: the stage writes it when it reads the order's record. */
+  /**
+   * True for the outcome of a cancel that precedes its order: the stage writes it when it reads the
+   * order's record.
+   */
   readonly awaitsOrder: boolean
   readonly record: OutputRecord
 }
 
 type ResultTopics = Pick<Topics, 'inventoryReserved' | 'inventoryFailed' | 'inventoryConfirmed' | 'inventoryReleased'>
 
-/** Returns what the inventory has decided since then, in the order of its decisions. */
+/**
+ * Returns the outputs that the inventory has decided since `sinceMs`, in the order of its
+ * decisions.
+ */
 export async function storedOutputs(pool: Pool, topics: ResultTopics, sinceMs: number): Promise<StoredOutput[]> {
   const since = [new Date(sinceMs)]
   const [outcomes, settlements] = await Promise.all([
@@ -33,7 +39,7 @@ export async function storedOutputs(pool: Pool, topics: ResultTopics, sinceMs: n
   return outputs.toSorted((a, b) => a.row.sequence - b.row.sequence).map(({ output }) => output)
 }
 
-/** Returns the positions of the change requests that were answered since then. */
+/** Returns the positions of the change requests that were answered since `sinceMs`. */
 export async function answeredChanges(pool: Pool, sinceMs: number): Promise<Set<string>> {
   const { rows } = await pool.query(
     `SELECT changes_topic_id AS "topicID", changes_partition AS partition, changes_offset AS "offset"

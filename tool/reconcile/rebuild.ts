@@ -25,14 +25,18 @@ import { List, type Report, type UnexplainedRecord } from './report.ts'
 import * as statements from './statements.ts'
 
 /**
- * Rebuilds the inventory's tables from its topics, while no inventory runs.
+ * Input of a rebuild, which restores the inventory's tables from its topics while no inventory
+ * runs.
  *
- * 1. Outcomes, then settlements, then movements: what is missing is inserted, with the lines and holds that belong to it.
- * 2. The input records between the restored position and the offset that the group has committed: each must have an outcome or a
- *    dead letter. A cancel without either was decided before its order, and becomes the order's outcome again.
- * 3. Stock becomes what the movements put in, less what orders hold.
+ * 1. Outcomes, then settlements, then movements: missing rows are inserted, with the lines and
+ *    holds that belong to them.
+ * 2. Input records between the restored position and the committed offset of the group: each must
+ *    have an outcome or a dead letter. A cancel with neither was decided before its order, and
+ *    becomes the order's outcome again.
+ * 3. Stock is set to the sum of the movements minus the pieces that orders reserve.
  *
- * Topics are read in chunks, and a chunk is in the tables before the next is read. Nothing is decided: a row that exists stays.
+ * Topics are read in chunks, and each chunk is stored before the next is read. Nothing is decided:
+ * an existing row is unchanged.
  */
 export interface RebuildParts {
   readonly client: PoolClient
@@ -47,7 +51,7 @@ export interface RebuildParts {
     | 'inventoryReleased'
     | 'stockMovements'
   >
-  /** For each partition of the inputs: what the inventory had read when its tables were saved, and when it stopped. */
+  /** Position in the restored tables and committed offset of each input partition. */
   readonly inputs: readonly InputRange[]
   readonly signal: AbortSignal
   readonly progress: (text: string) => void
@@ -56,11 +60,11 @@ export interface RebuildParts {
 export interface InputRange {
   readonly topic: string
   readonly partition: number
-  /** Undefined when a tool has committed the offset. */
+  /** Undefined if a tool has committed the offset. */
   readonly topicID: string | undefined
   /** Leader epoch of the record before the committed offset; -1 when it is unknown. */
   readonly leaderEpoch: number
-  /** Offset that the restored tables contain; undefined when they do not say. */
+  /** Offset that the restored tables contain; undefined if they have no position. */
   readonly restored: bigint | undefined
   /** Offset that the group has committed. */
   readonly committed: bigint
@@ -84,7 +88,7 @@ export async function rebuild(parts: RebuildParts): Promise<Rebuilt> {
   const callers = new Set<string>()
   let highestSequence = 0
 
-  /** Hands the events of a topic to `use`, a chunk at a time. */
+  /** Passes the events of a topic to `use` in chunks. */
   async function readEvents<Event>(
     topic: Topic<Event>,
     use: (events: readonly { readonly event: Event; readonly record: FetchedRecord }[]) => Promise<void>,
@@ -122,7 +126,8 @@ export async function rebuild(parts: RebuildParts): Promise<Rebuilt> {
         if (!record.hasValue) throw new Error('no value')
         return [{ event: record.decode(codec), record }]
       } catch {
-        // An input that cannot be read became a dead letter. A result that cannot be read is not from the inventory.
+        // An undecodable input became a dead letter. An undecodable result was not written by the
+        // inventory.
         if (name !== topicNames.ordersCreated && name !== topicNames.ordersChanges)
           unreadable.add([`${name} ${record.partition}/${record.offset}`])
         return []
@@ -260,7 +265,10 @@ async function brokenChains(client: PoolClient) {
   return list
 }
 
-/** Makes stock what the movements put in, less what orders hold. @returns what differed, and what no movement explains */
+/**
+ * Sets stock to the sum of the movements minus the pieces that orders reserve.
+ * @returns the differences, and the pieces that no movement explains
+ */
 export async function correctStock(client: PoolClient): Promise<{
   readonly stock: List<statements.StockDifference>
   readonly short: List<statements.StockDifference>

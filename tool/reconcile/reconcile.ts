@@ -19,7 +19,7 @@ const outputTopics: readonly string[] = [
   topicNames.stockMovements
 ]
 
-/** A rebuild reads whole topics and sums whole tables. */
+/** Time limit of the session. A rebuild reads whole topics and sums whole tables. */
 const longMs = 6 * 3_600_000
 const session: Pick<
   PoolSettings,
@@ -34,8 +34,8 @@ const session: Pick<
 export const reconcile: Command = {
   name: 'reconcile',
   summary:
-    'rebuild the inventory from its topics after Postgres was restored to an earlier state: what would change; --apply changes it',
-  options: { apply: { type: 'boolean', description: 'insert what is missing; without it nothing is changed' } },
+    'rebuild the inventory from its topics after Postgres was restored to an earlier state: prints the plan; --apply executes it',
+  options: { apply: { type: 'boolean', description: 'insert missing rows; without it nothing is changed' } },
   async run(context) {
     const { options, output, connections } = context
     const isApplied = options.flag('apply')
@@ -61,8 +61,9 @@ export const reconcile: Command = {
 }
 
 /**
- * Applied, each chunk is committed at once, and stock and positions at the end: an interrupted rebuild leaves positions that keep
- * the inventory from starting, and the next one continues. Otherwise everything happens in one transaction that is rolled back.
+ * Runs a rebuild. If it is applied, each chunk is committed immediately, and stock and positions at
+ * the end. An interrupted rebuild leaves positions that keep the inventory from starting, and the
+ * next rebuild continues. Otherwise everything runs in one transaction that is rolled back.
  */
 async function run(context: CommandContext, client: PoolClient, isApplied: boolean): Promise<Report> {
   const { connections, signal, output } = context
@@ -104,7 +105,10 @@ async function takeLock(client: PoolClient): Promise<void> {
   if (rows[0]?.locked !== true) throw new Failure('Another reconcile is running: wait for it.')
 }
 
-/** @throws Failure while an inventory is in its group, or connected to the database */
+/**
+ * Checks that no inventory runs.
+ * @throws Failure if one is in the group or connected to the database
+ */
 async function refuseWhileRunning({ connections }: CommandContext, client: PoolClient): Promise<void> {
   const { members } = await connections.inspector().group(group)
   const { rows } = await client.query(
@@ -116,7 +120,10 @@ async function refuseWhileRunning({ connections }: CommandContext, client: PoolC
   )
 }
 
-/** @throws Failure when a transaction stays open: its records cannot be read yet */
+/**
+ * Waits until no transaction is open.
+ * @throws Failure if one stays open, because its records cannot be read yet
+ */
 async function untilStable({ connections, signal, output }: CommandContext): Promise<void> {
   const inspector = connections.inspector()
   const described = await inspector.topics(outputTopics)
@@ -128,13 +135,14 @@ async function untilStable({ connections, signal, output }: CommandContext): Pro
       await inspector.offsets(partitions, 'stable-end'),
       await inspector.offsets(partitions, 'end')
     ]
-    // Both have the order of `partitions`; a partition that is missing meanwhile has no open transaction.
+    // Both lists have the order of `partitions`. A partition that has disappeared has no open
+    // transaction.
     const open = partitions.filter((_, index) => stable[index]?.offset !== ends[index]?.offset)
     if (open.length === 0) return
     if (waits === 0) output.progress('Waiting for a transaction of the inventory to end.')
     if (waits === 120) {
       const names = open.map(({ topic, partition }) => `${topic}/${partition}`).join(', ')
-      throw new Failure(`A transaction does not end in ${names}: ${orderly} doctor says which, and what to do.`)
+      throw new Failure(`A transaction in ${names} does not end: ${orderly} doctor shows it and how to end it.`)
     }
     await delay(1_000, undefined, { signal })
   }
@@ -155,7 +163,10 @@ async function inputRanges({ connections }: CommandContext, client: PoolClient):
     })
 }
 
-/** The tables contain now whatever the group has committed. Offsets that a tool has committed have no topic id, and no position. */
+/**
+ * Stores the committed offsets as positions, because the tables now contain everything that is
+ * committed. Offsets that a tool has committed have no topic id, and get no position.
+ */
 async function storePositions(client: PoolClient, inputs: readonly InputRange[]): Promise<void> {
   for (const { topic, partition, topicID, leaderEpoch, committed } of inputs) {
     if (topicID === undefined) continue

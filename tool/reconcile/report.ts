@@ -3,7 +3,7 @@ import type { Output } from '../command-line/output.ts'
 import { formatTime } from '../command-line/time.ts'
 import type { StockDifference } from './statements.ts'
 
-/** Some of many: how many there are, and the first of them. */
+/** The number of items, and the first of them. */
 export interface Listed<Item> {
   readonly count: number
   readonly first: readonly Item[]
@@ -30,20 +30,20 @@ export interface UnexplainedRecord {
 
 export interface Report {
   readonly isApplied: boolean
-  /** The newest time in the restored tables; undefined when they are empty. */
+  /** Newest time in the restored tables; undefined if they are empty. */
   readonly restoredToMs: number | undefined
-  /** Rows that were missing, by what they are. */
+  /** Number of missing rows by kind. */
   readonly added: Readonly<Record<string, number>>
   readonly stock: Listed<StockDifference>
-  /** Nothing can rebuild these; each line says what that means. */
+  /** Data that cannot be rebuilt. */
   readonly lost: {
-    /** Orders that the inventory had decided, and whose outcome is neither in the topics nor in the tables. */
+    /** Decided orders whose outcome is neither in the topics nor in the tables. */
     readonly outcomes: Listed<UnexplainedRecord>
     /** Releases and confirmations of orders without a reserved outcome. */
     readonly settlements: Listed<string>
     /** Records that cannot be read. */
     readonly unreadable: Listed<string>
-    /** SKUs of which more is reserved than was ever put in: a movement was never published. */
+    /** SKUs with more reserved pieces than movements have added: a movement was never published. */
     readonly movements: Listed<StockDifference>
   }
   /** Rows that differ between tables and topics; the tables are unchanged. */
@@ -53,7 +53,7 @@ export interface Report {
     readonly movements: Listed<{ readonly sku: string; readonly movementID: string; readonly missing: number }>
   }
   readonly keys: {
-    /** Created or revoked after the backup. */
+    /** Keys that were created or revoked after the backup. */
     readonly changed: readonly {
       readonly id: string
       readonly name: string
@@ -62,12 +62,12 @@ export interface Report {
     }[]
     /** Callers that placed orders after the backup and have no valid key in the restored tables. */
     readonly callersWithoutKey: readonly string[]
-    /** Keys that are valid now; one that was revoked after the backup is among them. */
+    /** Valid keys, including those that were revoked after the backup. */
     readonly valid: readonly { readonly id: string; readonly name: string }[]
   }
 }
 
-/** Returns true when something needs a decision of the operator. */
+/** Returns true if something requires a decision of the operator. */
 export function isUnresolved({ lost, contradictions, keys }: Report): boolean {
   const lists = [...Object.values(lost), ...Object.values(contradictions)]
   return lists.some(({ count }) => count > 0) || keys.changed.length > 0 || keys.callersWithoutKey.length > 0
@@ -105,13 +105,13 @@ export function printReport(output: Output, report: Report): void {
   tell(
     lost.outcomes,
     count =>
-      `Cannot be rebuilt: outcomes of ${plural(count, 'order')}, which retention has removed. What they reserved is counted as available: count their SKUs.`,
+      `Cannot be rebuilt: outcomes of ${plural(count, 'order')}, which retention has removed. Their reserved pieces count as available: count the shelf for their SKUs.`,
     ({ orderID, topic, partition, offset }) => `${orderID}  ${topic} ${partition}/${offset}`
   )
   tell(
     lost.settlements,
     count =>
-      `Cannot be rebuilt: ${plural(count, 'order')} was released or confirmed, and its reservation is gone with retention.`,
+      `Cannot be rebuilt: ${plural(count, 'order')} was released or confirmed, and retention has removed the reservation.`,
     orderID => orderID
   )
   tell(
@@ -122,33 +122,33 @@ export function printReport(output: Output, report: Report): void {
   tell(
     lost.movements,
     count =>
-      `Orders have reserved more of ${plural(count, 'SKU')} than the movements put in: a movement was not published before the loss. None is available now: count the shelf.`,
+      `Orders have reserved more of ${plural(count, 'SKU')} than movements have added: a movement was not published before the loss. None is available now: count the shelf.`,
     ({ sku, available }) => `${sku}  ${-available} missing`
   )
   tell(
     contradictions.outcomes,
     count =>
-      `The topics have another outcome of ${plural(count, 'order')} than the tables: the inventory ran after the restore. The tables were left as they are.`,
+      `The topics and the tables have different outcomes of ${plural(count, 'order')}: the inventory ran after the restore. The tables are unchanged.`,
     orderID => orderID
   )
   tell(
     contradictions.adjustments,
     count =>
-      `${plural(count, 'adjustment')} took place twice, as the key was used again after the restore: count the shelf.`,
+      `${plural(count, 'adjustment')} took effect twice, because the key was used again after the restore: count the shelf.`,
     movementID => movementID
   )
   tell(
     contradictions.movements,
     count =>
-      `${plural(count, 'movement')} had another level than the sum of those before: one is missing. Count the shelf.`,
+      `${plural(count, 'movement')} has a level that differs from the sum of the preceding movements: one is missing. Count the shelf.`,
     ({ sku, movementID, missing }) => `${sku}  ${missing} missing before ${movementID}`
   )
   for (const { id, name, what, atMs } of keys.changed)
     output.line(
-      `API key ${id} of ${name} was ${what} ${formatTime(atMs)}, after the backup: see that it is as it should be.`
+      `API key ${id} of ${name} was ${what} ${formatTime(atMs)}, after the backup: check that this is intended.`
     )
   for (const name of keys.callersWithoutKey)
-    output.line(`${name} placed orders after the backup and has no valid API key: create one again.`)
+    output.line(`${name} placed orders after the backup and has no valid API key: create one.`)
   if (keys.valid.length > 0) {
     const names = keys.valid.map(({ id, name }) => `${name} (${id})`).join(', ')
     output.line(

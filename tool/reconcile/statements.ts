@@ -8,8 +8,9 @@ import type {
 import type { Statement } from '@orderly/postgres'
 
 /**
- * The SQL of a rebuild. Each statement inserts what is missing of a chunk of events and leaves every row that exists as it is. So
- * any of them may run again, and a rebuild that was interrupted starts from the beginning.
+ * SQL of a rebuild. Each statement inserts the missing rows of a chunk of events and leaves
+ * existing rows unchanged. So any statement may run again, and an interrupted rebuild starts from
+ * the beginning.
  */
 
 export interface Owned<Event> {
@@ -20,8 +21,8 @@ export interface Owned<Event> {
 const time = (ms: number | null) => (ms === null ? null : new Date(ms))
 
 /**
- * Inserts outcomes with their reservation lines and holds, unless the order has been released or settled meanwhile.
- * Returns the orders that have another outcome.
+ * Inserts outcomes with their reservation lines and holds, unless the order has been released or
+ * settled in the meantime. Returns the orders that have another outcome.
  */
 export function addReserved(events: readonly Owned<InventoryReserved>[]): Statement {
   return {
@@ -93,13 +94,16 @@ export function addFailed(events: readonly Owned<InventoryFailed>[]): Statement 
   }
 }
 
-/** A settlement whose event names no request is the only one of its kind: its kind is used instead of the id. */
+/**
+ * Returns the request id of a settlement. A settlement whose event has none is the only one of its
+ * kind, so its kind is used instead.
+ */
 const requestOf = ({ requestID }: { readonly requestID: string }, kind: string) =>
   requestID === '' ? `unnamed-${kind}` : requestID
 
 /**
- * Inserts settlements of reserved orders, ends their holds, and, of releases, removes their reservation lines.
- * Returns the orders that have no reserved outcome.
+ * Inserts settlements of reserved orders, ends their holds and, for releases, deletes their
+ * reservation lines. Returns the orders that have no reserved outcome.
  */
 export function addSettlements(
   events: readonly (InventoryConfirmed | InventoryReleased)[],
@@ -141,8 +145,9 @@ export function addSettlements(
 }
 
 /**
- * Inserts movements, and marks those that exist as published. An idempotency key that another movement has is left out:
- * its caller repeated the adjustment after the restore. Returns the movements of such keys.
+ * Inserts movements, and marks existing ones as published. An idempotency key that another movement
+ * has is left out, because its caller repeated the adjustment after the restore. Returns the
+ * movements of such keys.
  */
 export function addMovements(events: readonly StockMoved[]): Statement {
   return {
@@ -188,7 +193,10 @@ export function addMovements(events: readonly StockMoved[]): Statement {
   }
 }
 
-/** Records that were read by the inventory, and have no row yet: orders without an outcome, and cancels of such orders. */
+/**
+ * Records that the inventory has read and that have no row yet: orders without an outcome, and
+ * cancels of such orders.
+ */
 export const createUnexplained = `CREATE TEMPORARY TABLE IF NOT EXISTS unexplained (
     topic text NOT NULL, partition integer NOT NULL, record_offset bigint NOT NULL,
     order_id text COLLATE "C" NOT NULL, user_id text NOT NULL, caller text, at timestamptz NOT NULL,
@@ -226,7 +234,7 @@ export function keepUnexplained(records: readonly ReadRecord[]): Statement {
   }
 }
 
-/** A record that became a dead letter was never decided. */
+/** Removes records that became dead letters, because they were never decided. */
 export function explainDeadLetters(
   sources: readonly { readonly topic: string; readonly partition: number; readonly offset: bigint }[]
 ): Statement {
@@ -244,8 +252,9 @@ export function explainDeadLetters(
 }
 
 /**
- * Inserts the outcomes of orders that were cancelled before they were decided. They have no event before their order is decided, but follow
- * from the log: a cancel that the inventory has read, of an order without an outcome that it has not read.
+ * Inserts the outcomes of orders that were cancelled before they were decided. Such an outcome has
+ * no event until its order is read. It follows from the log: the inventory has read a cancel of an
+ * order that it has not read and that has no outcome.
  */
 export const addEarlyCancels = `WITH added AS (
     INSERT INTO inventory.outcomes (order_id, user_id, caller, kind, reason, shortages, sequence, decided_at)
@@ -259,7 +268,9 @@ export const addEarlyCancels = `WITH added AS (
   )
   SELECT count(*) AS count FROM added`
 
-/** Sets what differs between the stock and the sum of its movements, reservations taken off. */
+/**
+ * Selects the SKUs whose stock differs from the sum of their movements minus their reservations.
+ */
 export const stockDifferences = `WITH moved AS (
     SELECT sku, sum(delta)::bigint AS pieces FROM inventory.stock_movements GROUP BY sku
   ), held AS (
@@ -278,7 +289,7 @@ export interface StockDifference {
   readonly sku: string
   readonly availableBefore: number
   readonly reservedBefore: number
-  /** Negative: a movement is missing. */
+  /** Negative if a movement is missing. */
   readonly available: number
   readonly reserved: number
 }
@@ -297,7 +308,7 @@ export function setStock(levels: readonly Pick<StockDifference, 'sku' | 'availab
   }
 }
 
-/** Adds the movement that must have been there: reserved pieces were on the shelf. */
+/** Adds the movement that must have existed, because the reserved pieces were on the shelf. */
 export function addInferredMovements(short: readonly StockDifference[]): Statement {
   return {
     name: 'reconcile-inferred',
@@ -312,20 +323,23 @@ export function addInferredMovements(short: readonly StockDifference[]): Stateme
   }
 }
 
-/** Movements whose recorded level is not the sum of the movements up to them: a movement before them is missing. */
+/**
+ * Movements whose recorded level is not the sum of the movements up to them: a preceding movement
+ * is missing.
+ */
 export const brokenChains = `SELECT sku, movement_id::text AS "movementID", (available + reserved - total)::bigint AS missing
   FROM (SELECT *, sum(delta) OVER (PARTITION BY sku ORDER BY sequence) AS total FROM inventory.stock_movements) AS movement
   WHERE available + reserved <> total ORDER BY sku, sequence`
 
-/** Keeps the numbers of new decisions above all that were given. */
+/** Raises the sequence of decisions above all numbers in use. */
 export const raiseSequence = `SELECT setval('inventory.decisions', greatest($1::bigint, last_value)) FROM inventory.decisions`
 
-/** The newest time in the restored tables: about the time of the backup. */
+/** Newest time in the restored tables, which is about the time of the backup. */
 export const newestTime = `SELECT greatest(
     (SELECT max(decided_at) FROM inventory.outcomes), (SELECT max(settled_at) FROM inventory.settlements),
     (SELECT max(moved_at) FROM inventory.stock_movements)) AS newest`
 
-/** Callers and keys that changed after a time, and those that are valid now. */
+/** API keys with the times of their changes, and whether they are valid now. */
 export const keysOf = `SELECT id, caller AS name, created_at, revoked_at,
     revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()) AS "isValid"
   FROM callers.api_keys ORDER BY caller, created_at`

@@ -9,14 +9,17 @@ export interface StockLevel {
 }
 
 export interface InventoryAPI {
-  /** @throws Failure with what the service answered, or that it did not */
+  /**
+   * Sends a request.
+   * @throws Failure with the error response of the service, or if it does not answer
+   */
   ask<Answer>(method: 'GET' | 'PUT' | 'POST', path: string, options?: AskOptions): Promise<Answer>
 }
 
 export interface AskOptions {
   readonly json?: object
   readonly csv?: string
-  /** The answer as text instead of JSON. */
+  /** True to return the response as text instead of JSON. */
   readonly wantsCSV?: true
   readonly headers?: Readonly<Record<string, string>>
 }
@@ -29,7 +32,10 @@ interface Problem {
   readonly errors?: readonly { readonly pointer: string; readonly detail: string }[]
 }
 
-/** Stock is changed by its service alone, so that what is changed is checked, told apart by its key, and remembered. */
+/**
+ * Creates a client of the inventory API. Only the inventory service changes stock, so that each
+ * change is validated, idempotent and recorded.
+ */
 export function inventoryAPI(connections: Connections, by: string): InventoryAPI {
   const { url, apiKey } = connections.inventory()
   return {
@@ -39,7 +45,7 @@ export function inventoryAPI(connections: Connections, by: string): InventoryAPI
       const answer = await fetch(`${url}${path}`, {
         method,
         headers: {
-          // Header values are ASCII; a name need not be.
+          // A header value must be ASCII; a name may not be.
           'x-operator': by.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, 100),
           ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }),
           ...(json !== undefined && { 'content-type': 'application/json' }),
@@ -52,12 +58,12 @@ export function inventoryAPI(connections: Connections, by: string): InventoryAPI
       }).catch(error => {
         const cause = error.cause instanceof Error ? error.cause.message || error.cause.code : error.message
         throw new Failure(
-          `The inventory service does not answer at ${url} (${cause}). See that it runs, and that INVENTORY_URL is its address.`
+          `The inventory service does not answer at ${url} (${cause}). Check that it runs and that INVENTORY_URL is correct.`
         )
       })
       if (answer.ok) return (wantsCSV ? await answer.text() : await answer.json()) as Answer
       if (answer.status === 401) {
-        throw new Failure('Refused: the inventory asks for an API key. Set ORDERLY_API_KEY to that of an operator.')
+        throw new Failure('Refused: the inventory requires an API key. Set ORDERLY_API_KEY to the key of an operator.')
       }
       const problem = (await answer.json().catch(() => ({}))) as Problem
       if (problem.code === 'SKU_NOT_FOUND') {

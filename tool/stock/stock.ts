@@ -5,7 +5,7 @@ import { parseNumber, plural } from '../command-line/numbers.ts'
 import { byOption, operatorName, reasonOption } from '../command-line/operator.ts'
 import { type InventoryAPI, inventoryAPI, type StockLevel } from './inventory-api.ts'
 
-/** As many as the inventory takes. */
+/** Maximum that the inventory accepts. */
 const mostPieces = 1_000_000_000_000
 
 interface Movement {
@@ -20,7 +20,7 @@ interface Movement {
 
 export const showStock: Command = {
   name: 'stock show',
-  summary: 'what there is of a SKU and how it came to be, or of all SKUs',
+  summary: 'show the stock and the movements of a SKU, or the stock of all SKUs',
   argument: '[SKU]',
   options: {},
   async run(context) {
@@ -29,7 +29,7 @@ export const showStock: Command = {
     if (argument === undefined) {
       const levels = await readAll(api)
       output.json(levels)
-      if (levels.length === 0) output.line(`There is no stock yet: ${orderly} stock import FILE puts some in.`)
+      if (levels.length === 0) output.line(`There is no stock yet: ${orderly} stock import FILE adds some.`)
       else output.table(levelColumns, levels)
       return 0
     }
@@ -62,9 +62,9 @@ export const setStock: Command = {
     'on-hand': {
       type: 'string',
       placeholder: 'PIECES',
-      description: 'the pieces on the shelf, those of reserved orders included'
+      description: 'pieces on the shelf, including those of reserved orders'
     },
-    available: { type: 'string', placeholder: 'PIECES', description: 'the pieces that can be reserved' },
+    available: { type: 'string', placeholder: 'PIECES', description: 'pieces that can be reserved' },
     by: byOption,
     reason: reasonOption
   },
@@ -85,15 +85,15 @@ export const setStock: Command = {
 
 export const adjustStock: Command = {
   name: 'stock adjust',
-  summary: 'put pieces in or take them out: stock adjust SKU --add 20, or --remove 3',
+  summary: 'add or remove pieces of a SKU: stock adjust SKU --add 20, or --remove 3',
   argument: 'SKU',
   options: {
-    add: { type: 'string', placeholder: 'PIECES', description: 'how many to put in' },
-    remove: { type: 'string', placeholder: 'PIECES', description: 'how many to take out' },
+    add: { type: 'string', placeholder: 'PIECES', description: 'pieces to add' },
+    remove: { type: 'string', placeholder: 'PIECES', description: 'pieces to remove' },
     key: {
       type: 'string',
       placeholder: 'KEY',
-      description: 'a name for this adjustment, so that it is done once however often it is tried (a new one)'
+      description: 'idempotency key of this adjustment: retries with the same key take effect once (default: a new key)'
     },
     by: byOption,
     reason: reasonOption
@@ -101,7 +101,7 @@ export const adjustStock: Command = {
   async run(context) {
     const { options, output } = context
     if ((options.text('add') === undefined) === (options.text('remove') === undefined))
-      throw new UsageError('Say how many pieces: --add 20 or --remove 3.')
+      throw new UsageError('Give the number of pieces: --add 20 or --remove 3.')
     const delta = options.text('add') === undefined ? -pieces(context, 'remove') : pieces(context, 'add')
     const key = options.text('key') ?? randomUUID()
     const path = `/stock/${encodeURIComponent(skuOf(context))}/adjustments`
@@ -110,7 +110,7 @@ export const adjustStock: Command = {
       return sayLevel(context, await open(context).ask<StockLevel>('POST', path, asked))
     } catch (error) {
       if (error instanceof Failure && error.message.includes('does not answer'))
-        output.progress(`Whether it was done is not known: try again with --key ${key}, and it is done once.`)
+        output.progress(`The result is unknown. Try again with --key ${key}: the adjustment takes effect once.`)
       throw error
     }
   }
@@ -119,7 +119,7 @@ export const adjustStock: Command = {
 export const importStock: Command = {
   name: 'stock import',
   summary:
-    'set the stock of all SKUs in a CSV file (sku,onHand or sku,available), or of none when a line is wrong; - reads standard input',
+    'set the stock of all SKUs in a CSV file (sku,onHand or sku,available), or of none if a line is invalid; - reads standard input',
   argument: 'FILE',
   options: { by: byOption, reason: reasonOption },
   async run(context) {
@@ -141,10 +141,10 @@ export const importStock: Command = {
 
 export const exportStock: Command = {
   name: 'stock export',
-  summary: 'all SKUs as a CSV file that stock import reads, to standard output unless a file is named',
+  summary: 'write all SKUs as CSV for stock import, to standard output or to a file',
   argument: '[FILE]',
   options: {
-    'on-hand': { type: 'boolean', description: 'the pieces on the shelf instead of the available ones' }
+    'on-hand': { type: 'boolean', description: 'pieces on the shelf instead of available pieces' }
   },
   async run(context) {
     const { argument, options, output } = context

@@ -1,7 +1,10 @@
 import { subscribe } from 'node:diagnostics_channel'
 import { stageChannelName } from '@orderly/kafka'
 
-/** Preloaded by tests: dies the way `kill -9` kills when the point that KILL_AT names is passed for the so-manieth time. */
+/**
+ * Preloaded by tests: sends SIGKILL to the process on the n-th pass of the failpoint named by
+ * KILL_AT.
+ */
 const [point, pass] = (process.env.KILL_AT ?? '').split(' ')
 let passes = 0
 subscribe(stageChannelName, message => {

@@ -11,7 +11,7 @@ export const noTables: OrderTables = {
   audits: []
 }
 
-/** Of ada, in partition 1 at 7. */
+/** Returns a record of user ada at offset 7 of partition 1. */
 export function foundRecord(
   topic: string,
   eventType: string,

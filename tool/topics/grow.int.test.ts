@@ -14,7 +14,10 @@ import { runTool } from '../testing/run-tool.ts'
 const sku = 'TEA-EARL-GREY-100G'
 const users = Array.from({ length: 12 }, (_, index) => `user-${index}`)
 
-/** Two order services and the inventory; metadata expires quickly, so that a pause is short. */
+/**
+ * Starts two order services and the inventory. Metadata expires quickly, so that the pause is
+ * short.
+ */
 async function setUp(t: TestContext) {
   const { registryURL, databaseURL } = integrationEnvironment()
   const [broker, url] = await Promise.all([startBroker(t), databaseURL()])
@@ -38,7 +41,7 @@ async function setUp(t: TestContext) {
   return { connection, environment, orderURLs: [first.url, second.url] }
 }
 
-test('a topic grows under load: acceptance is refused meanwhile, and the outcomes of each user keep their order', async t => {
+test('a topic grows under load: orders are refused during the pause, and the outcomes of each user keep their order', async t => {
   const { connection, environment, orderURLs } = await setUp(t)
   const placed = new Map<string, string[]>(users.map(user => [user, []]))
   const refusals: (string | null)[] = []
@@ -89,7 +92,7 @@ test('a topic grows under load: acceptance is refused meanwhile, and the outcome
   }
 })
 
-test('a topic that cannot be drained, or a number that cannot be meant, is refused before anything is paused', async t => {
+test('a topic that cannot be drained, or an invalid number of partitions, is refused before anything is paused', async t => {
   const { databaseURL, registryURL } = integrationEnvironment()
   const broker = await startBroker(t)
   const connection = { brokers: broker.brokers, clientID: 'grow-test' }

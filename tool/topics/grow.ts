@@ -7,36 +7,46 @@ import { parseNumber, plural } from '../command-line/numbers.ts'
 /**
  * Adds partitions to a topic and keeps the order of each user's records.
  *
- * The partition of a key depends on the number of partitions. A record in a new partition may be read before an older one of its key in
- * an old partition. So at the moment of the growth nothing may wait in the topic, and nothing may be written with the old number later:
+ * The partition of a key depends on the number of partitions. A record in a new partition may be
+ * read before an older record of its key in an old partition. So when the topic grows, no record
+ * may be pending in it, and nothing may be written with the old number later:
  *
- * 1. **Pause**: order services answer 503 with `Retry-After` (contracts/acceptance.ts). The pause is renewed until the command ends, and
- *    ends automatically when the command is killed.
- * 2. **Drain**: until nothing has been written for a while and every group has processed everything. An instance that does not see the
- *    pause keeps writing, so the command fails here, and changes nothing.
- * 3. **Grow**, and wait until every writer that knew the old number has asked again (`KAFKA_METADATA_MAX_AGE_MS`).
- * 4. **Resume**.
+ * 1. **Pause**: order services answer 503 with `Retry-After` (contracts/acceptance.ts). The command
+ *    renews the pause until it ends. If the command is killed, the pause expires.
+ * 2. **Drain**: waits until nothing has been written for a while and every group has processed
+ *    everything. An instance that does not see the pause keeps writing; the command then fails here
+ *    and changes nothing.
+ * 3. **Grow**: adds the partitions, and waits until every writer has refreshed its metadata
+ *    (`KAFKA_METADATA_MAX_AGE_MS`).
+ * 4. **Resume**: ends the pause.
  */
 export const growTopics: Command = {
   name: 'topics grow',
-  summary:
-    'add partitions to a topic: pauses acceptance of orders for about a minute, so that the order of each user is kept',
+  summary: 'add partitions to a topic; pauses acceptance of orders for about a minute, to keep the order of each user',
   argument: 'TOPIC',
   options: {
-    partitions: { type: 'string', placeholder: 'N', description: 'how many partitions the topic is to have' },
+    partitions: { type: 'string', placeholder: 'N', description: 'new number of partitions' },
     quiet: {
       type: 'string',
       placeholder: 'SECONDS',
-      description:
-        'how long nothing must have been written before the growth; longer than ORDER_DELIVERY_TIMEOUT_MS (10)'
+      description: 'time without writes before the topic grows; must exceed ORDER_DELIVERY_TIMEOUT_MS (default 10)'
     },
-    timeout: { type: 'string', placeholder: 'SECONDS', description: 'how long the pause may last until then (300)' },
-    except: { type: 'string', multiple: true, placeholder: 'GROUP', description: 'a group that need not be drained' }
+    timeout: {
+      type: 'string',
+      placeholder: 'SECONDS',
+      description: 'how long the pause may last before the topic grows (default 300)'
+    },
+    except: {
+      type: 'string',
+      multiple: true,
+      placeholder: 'GROUP',
+      description: 'a group that need not be drained; may be repeated'
+    }
   },
   async run({ argument, options, output, connections, signal }) {
     const topic = String(argument)
     if (!Object.values<string>(topicNames).includes(topic))
-      throw new Failure(`${topic} is not a topic of Orderly's events: ${orderly} topics shows them.`)
+      throw new Failure(`${topic} is not a topic of Orderly's events: ${orderly} topics shows all topics.`)
     const seconds = (name: string, minimum: number, otherwise: number) =>
       parseNumber(options.text(name), name, { minimum, maximum: 3_600, otherwise }) * 1_000
     const quietMs = seconds('quiet', 1, 10)
@@ -53,7 +63,7 @@ export const growTopics: Command = {
       )
     if ((await inspector.topics([acceptanceTopic])).length === 0)
       throw new Failure(
-        `Topic ${acceptanceTopic} does not exist: create it (npm start does), and start the order services again.`
+        `Topic ${acceptanceTopic} does not exist: create it (npm start does), and restart the order services.`
       )
     const groups = await readersOf(inspector, topic, new Set(options.texts('except')))
 
@@ -65,12 +75,12 @@ export const growTopics: Command = {
       await pause()
       renewing = renew(pause, pausing.signal)
       output.progress(
-        `acceptance is paused; waiting until ${groups.join(', ') || 'no group'} has processed everything in ${topic}`
+        `acceptance is paused, waiting until ${groups.join(', ') || 'no group'} has processed everything in ${topic}`
       )
       await delay(2 * acceptanceReadMs, undefined, { signal })
       await drain({ inspector, topic, groups, quietMs, deadlineMs: Date.now() + timeoutMs, signal })
       await growTopic(connection, topic, to)
-      output.progress(`${topic} has ${to} partitions; waiting until all writers know that`)
+      output.progress(`${topic} has ${to} partitions, waiting until all writers have refreshed their metadata`)
       await delay(longestAge * (connection.metadataMaxAgeMs ?? defaultMaxAgeMs) + 1_000, undefined, { signal })
     } finally {
       pausing.abort()
@@ -84,12 +94,15 @@ export const growTopics: Command = {
   }
 }
 
-/** Longer than several renewals, and than clocks may differ. */
+/** Duration of one pause record. It exceeds several renewals and the differences between clocks. */
 const leaseMs = 60_000
 const renewEveryMs = 10_000
 const pollMs = 500
 const defaultMaxAgeMs = 10_000
-/** Facts about the cluster are not used any more after twice their age, which varies by a fifth. */
+/**
+ * Maximum age of metadata in use, relative to its setting: twice the setting, with a jitter of a
+ * fifth.
+ */
 const longestAge = 2.4
 
 async function renew(pause: () => Promise<void>, signal: AbortSignal): Promise<void> {
@@ -100,7 +113,10 @@ async function renew(pause: () => Promise<void>, signal: AbortSignal): Promise<v
   }
 }
 
-/** @throws Failure when a group has records to read, and no member that reads them */
+/**
+ * Returns the groups that read the topic.
+ * @throws Failure if a group has pending records and no members
+ */
 async function readersOf(inspector: KafkaInspector, topic: string, except: ReadonlySet<string>): Promise<string[]> {
   const readers: string[] = []
   for (const groupID of await inspector.groups()) {
@@ -112,7 +128,7 @@ async function readersOf(inspector: KafkaInspector, topic: string, except: Reado
     if (group.members.length === 0 && lag.some(({ lagRecords }) => lagRecords > 0)) {
       const todo = `start the service that reads it, or leave the group out with --except ${groupID}`
       throw new Failure(
-        `Group ${groupID} has no members, so what waits for it in ${topic} would never be processed: ${todo}.`
+        `Group ${groupID} has no members, so its pending records in ${topic} would never be processed: ${todo}.`
       )
     }
   }
@@ -144,8 +160,8 @@ async function drain(options: {
     if (Date.now() >= deadlineMs) {
       const why = isQuiet
         ? `${waiting.join(', ')} has not processed everything`
-        : `records are still written: an instance of order does not read ${acceptanceTopic}, or something else writes`
-      throw new Failure(`${topic} is not changed: ${why}. Acceptance is resumed.`)
+        : `records are still written: an order instance does not read ${acceptanceTopic}, or another program writes`
+      throw new Failure(`${topic} is unchanged: ${why}. Acceptance is resumed.`)
     }
     await delay(pollMs, undefined, { signal })
   }

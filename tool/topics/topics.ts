@@ -3,14 +3,14 @@ import { formatDuration } from '../command-line/time.ts'
 
 export const showTopics: Command = {
   name: 'topics',
-  summary: 'topics with their partitions, offsets and how long they keep their records',
+  summary: 'list topics with their partitions, offsets and retention',
   argument: '[TOPIC]',
-  options: { all: { type: 'boolean', description: "Kafka's own topics, too" } },
+  options: { all: { type: 'boolean', description: "include Kafka's internal topics" } },
   async run({ argument, options, output, connections }) {
     const inspector = connections.inspector()
     const found = await inspector.topics(argument === undefined ? undefined : [argument])
     if (argument !== undefined && found.length === 0)
-      throw new Failure(`There is no topic ${argument}: ${orderly} topics shows those that there are.`)
+      throw new Failure(`Topic ${argument} does not exist: ${orderly} topics shows all topics.`)
     const topics = found.filter(({ isInternal }) => !isInternal || options.flag('all') || argument !== undefined)
     const places = topics.flatMap(({ name, partitions }) =>
       partitions.map(({ partition }) => ({ topic: name, partition }))
@@ -82,7 +82,7 @@ export const showTopics: Command = {
   }
 }
 
-/** Sums the known offsets: those of partitions without a leader are not known. */
+/** Sums the known offsets; those of partitions without a leader are unknown. */
 function sum(partitions: readonly { beginning: bigint | undefined; end: bigint | undefined }[]): bigint {
   return partitions.reduce((total, { beginning = 0n, end = beginning }) => total + end - beginning, 0n)
 }
@@ -97,7 +97,7 @@ function stateOf(
 ): string {
   if (partitions.some(({ leaderID }) => leaderID < 0)) return 'without a leader'
   if (partitions.some(({ replicaIDs, inSyncReplicaIDs }) => inSyncReplicaIDs.length < replicaIDs.length)) {
-    return 'replicas out of step'
+    return 'replicas out of sync'
   }
   return 'ok'
 }

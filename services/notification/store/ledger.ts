@@ -102,8 +102,8 @@ export interface Ledger {
   /** Claims due delivery lanes, those that are due longest first. */
   claim(target: string, options: ClaimOptions): Promise<Claim>
   /**
-   * Stores the results of attempts and releases delivery lanes. @returns the targets of released
-   * lanes that have more deliveries
+   * Stores the results of attempts and releases delivery lanes.
+   * @returns the targets of released lanes that have more deliveries
    */
   settle(deliveries: readonly SettledDelivery[], lanes: readonly FreedLane[]): Promise<ReadonlySet<string>>
   /** Disables a target, unless its address has changed in the meantime. */
@@ -116,8 +116,8 @@ export interface Ledger {
   /** Returns the targets that have due delivery lanes. */
   dueTargets(): Promise<readonly string[]>
   /**
-   * Makes everything that an earlier run of this instance had claimed due again. @returns the
-   * number of delivery lanes
+   * Makes everything that an earlier run of this instance had claimed due again.
+   * @returns the number of delivery lanes
    */
   releaseClaims(instanceID: string): Promise<number>
   /** Returns the number and age of unsettled deliveries per target. */

@@ -75,8 +75,8 @@ test('concurrent instances that accept, claim and settle the same events claim n
 
 const pasts = {
   'on empty tables': undefined,
-  'on a table of which statistics say that little waits': 'VACUUM ANALYZE',
-  'on a table that was all dead rows when it was analyzed': 'ANALYZE'
+  'on a table whose statistics show a small backlog': 'VACUUM ANALYZE',
+  'on a table that had only dead rows when it was analyzed': 'ANALYZE'
 }
 for (const [past, upkeep] of Object.entries(pasts)) {
   test(`with plans made ${past}, the cost of a claim and its settling does not grow with the backlog`, async () => {

@@ -29,7 +29,8 @@ export interface SinkConfig extends NetworkSettings {
 }
 
 /**
- * Creates the chosen sinks. @param config contains the settings of all kinds of sinks
+ * Creates the chosen sinks.
+ * @param config contains the settings of all kinds of sinks
  * @throws ConfigError with every problem of every chosen sink, before any sink is created
  */
 export function createSinks(config: SinkConfig, context: SinkContext): readonly Sink[] {

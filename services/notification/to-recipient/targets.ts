@@ -53,7 +53,7 @@ interface RunningTarget {
   readonly loop: DeliveryLoop
 }
 
-/** Resolves when the endpoints have been read for the first time. */
+/** Starts all targets. Resolves when the endpoints have been read for the first time. */
 export async function startTargets(options: TargetsOptions): Promise<Targets> {
   const { configured, readEndpoints, createSink, startLoop, ledger, refreshMs, pollMs, logger } = options
   const stopping = new AbortController()
@@ -61,7 +61,7 @@ export async function startTargets(options: TargetsOptions): Promise<Targets> {
   const loops = new Map<string, DeliveryLoop>()
   let stored = new Map<string, StoredTarget>()
   let recipients = ofSettings
-  /** Targets whose loop has to end before another one begins. */
+  /** Targets whose former loop must end before the next one starts. */
   const ending = new Map<string, Promise<void>>()
   let lastGraceMs: number | undefined
   let isUnreadable = false
@@ -129,11 +129,11 @@ export async function startTargets(options: TargetsOptions): Promise<Targets> {
   async function refresh(): Promise<void> {
     try {
       apply(await readEndpoints())
-      if (isUnreadable) logger.info({}, 'webhook endpoints can be read again')
+      if (isUnreadable) logger.info({}, 'webhook endpoints are readable again')
       isUnreadable = false
     } catch (error) {
       const event = 'webhook_endpoints_unreadable'
-      if (!isUnreadable) logger.warn({ event, error }, 'webhook endpoints cannot be read; the known ones stay')
+      if (!isUnreadable) logger.warn({ event, error }, 'failed to read webhook endpoints, keeping the known ones')
       isUnreadable = true
     }
   }
@@ -142,7 +142,7 @@ export async function startTargets(options: TargetsOptions): Promise<Targets> {
     try {
       wake(await ledger.dueTargets())
     } catch (error) {
-      logger.warn({ event: 'due_deliveries_unreadable', error }, 'due deliveries cannot be read; retrying')
+      logger.warn({ event: 'due_deliveries_unreadable', error }, 'failed to read due deliveries, retrying')
     }
   }
 
