@@ -3,9 +3,14 @@ import type { InputOffset } from '../group/offset-entry.ts'
 
 export type RecordPosition = Pick<FetchedRecord, 'topic' | 'partition' | 'offset'>
 
-/** What a commit has to know of the records that were read. The records themselves are let go before it begins. */
+/**
+ * Summary of the records of a batch for its commit. The records themselves are released before the
+ * commit begins.
+ */
 export class BatchSummary {
-  /** Position of the first record. The record itself would keep its whole batch in memory. */
+  /**
+   * Position of the first record. A reference to the record would keep its whole batch in memory.
+   */
   readonly first: RecordPosition
   #records = 0
   #bytes = 0
@@ -25,12 +30,12 @@ export class BatchSummary {
     return this.#bytes
   }
 
-  /** From where the group reads on, by partition. */
+  /** Next offset to read, by partition. */
   get offsets(): InputOffset[] {
     return [...this.#offsets.values()]
   }
 
-  /** The time of each record. */
+  /** Timestamp of each record. */
   get timestampsMs(): Float64Array {
     const all = new Float64Array(this.#records)
     let at = 0
@@ -49,7 +54,7 @@ export class BatchSummary {
       timestampsMs[index] = record.timestampMs
       this.#bytes += record.bytes
       const next = records[index + 1]
-      // Those of a partition mostly stand together, and the last of them says it all.
+      // Records of a partition are mostly adjacent; the last of them determines the offset.
       if (next?.partition === partition && next.topic === topic) continue
       const position = { offset: record.nextOffset, leaderEpoch: record.leaderEpoch }
       this.#offsets.set(`${topic}/${partition}`, { topic, partition, topicID, ...position })

@@ -6,8 +6,9 @@ import type { Logger } from '../records.ts'
 import { ParkedKeys } from './parked-keys.ts'
 
 /**
- * The blocked keys that are committed to dead-letter topics. Each load reads only what was added to the topic since the one before, so a
- * rebalance takes equally long however many dead letters there are.
+ * Index of the blocked keys that are committed to dead-letter topics. Each load reads only the
+ * records added since the previous one, so the duration of a rebalance does not depend on the
+ * number of dead letters.
  */
 export class BlockedKeyIndex {
   readonly #cluster: Cluster
@@ -22,21 +23,26 @@ export class BlockedKeyIndex {
   }
 
   /**
-   * Returns the blocked keys of a topic, waiting for transactions in its dead-letter topic that have not ended: the offsets behind a parked
-   * record can be committed a moment before the record itself is, as each partition learns of the end separately. What is changed in the
-   * result does not change the index.
+   * Returns the blocked keys of a topic, after waiting for open transactions in its dead-letter
+   * topic. The wait is needed because partitions learn of the end of a transaction separately:
+   * offsets past a dead letter can be committed a moment before the dead letter itself. Changes to
+   * the result do not affect the index.
+   *
    * @throws KafkaError, or the signal's reason
    */
   async load(topic: string, signal: AbortSignal): Promise<ParkedKeys> {
     return new ParkedKeys(this.#stageName, await this.#readOn(topic, offsetAt.end, signal))
   }
 
-  /** Reads what is there already, without waiting for transactions. @throws KafkaError, or the signal's reason */
+  /**
+   * Reads the records that exist already, without waiting for transactions. @throws KafkaError, or
+   * the signal's reason
+   */
   async preload(topic: string, signal: AbortSignal): Promise<void> {
     await this.#readOn(topic, offsetAt.stableEnd, signal)
   }
 
-  /** One load of a topic waits for the one before. */
+  /** Reads the records added since the last load. Loads of one topic run one after another. */
   async #readOn(topic: string, end: OffsetSpec, signal: AbortSignal): Promise<ParkedKeys> {
     const entry = this.#entries.get(topic) ?? {
       follower: new TopicFollower(this.#cluster, deadLetterTopic(topic), this.#logger),

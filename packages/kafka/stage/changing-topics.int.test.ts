@@ -27,7 +27,7 @@ interface LogLine {
   readonly fields: Readonly<Record<string, unknown>>
 }
 
-/** Collects what stages read from topics, each instance under its own name. */
+/** Collects the records that stages read from topics; each instance has its own name. */
 function setUp(t: TestContext, connection = shared) {
   const id = randomUUID()
   const read: { readonly topic: string; readonly partition: number; readonly text: string; readonly by: string }[] = []
@@ -86,8 +86,8 @@ function setUp(t: TestContext, connection = shared) {
   return { id, read, logs, start, create, openProducer, untilRead, untilLogged }
 }
 
-describe('partitions that are added', () => {
-  test('are read from their beginning, by all instances of the group, without a restart', async t => {
+describe('added partitions', () => {
+  test('are read from their beginning by all instances of the group, without a restart', async t => {
     const { id, read, start, create, openProducer, untilRead, untilLogged } = setUp(t)
     const topic = `grown-${id}`
     await create(topic, 2)
@@ -98,7 +98,7 @@ describe('partitions that are added', () => {
     await Promise.all([send(topic, 0, '0'), send(topic, 1, '1')])
     await untilRead(topic, '0', '1')
     await growTopic(shared, topic, 4)
-    // Written before a member of the group reads them.
+    // The records are written before a member of the group reads the new partitions.
     const sendAsNew = await openProducer()
     await Promise.all([2, 3].map(partition => sendAsNew(topic, partition, `${partition}`)))
     await untilRead(topic, '2', '3')
@@ -108,7 +108,7 @@ describe('partitions that are added', () => {
     assert.equal(new Set(read.filter(({ partition }) => partition >= 2).map(({ by }) => by)).size, 2)
   })
 
-  test('are written by producers that have written before', async t => {
+  test('receive records from producers that started before', async t => {
     const { id, create } = setUp(t)
     const topic = `grown-${id}`
     await create(topic, 1)
@@ -133,7 +133,7 @@ describe('partitions that are added', () => {
   })
 })
 
-test('partitions that are added get the slots of keyed records', async t => {
+test('added partitions get sequence reservations', async t => {
   const { id, create } = setUp(t)
   const topic = `grown-${id}`
   await create(topic, 1)
@@ -155,8 +155,8 @@ test('partitions that are added get the slots of keyed records', async t => {
   )
 })
 
-describe('a topic that cannot be read', () => {
-  test('does not stop the others when it is missing, and is read once it exists', async t => {
+describe('an unreadable topic', () => {
+  test('that is missing does not stop the others, and is read once it exists', async t => {
     const { id, start, create, openProducer, untilRead, untilLogged } = setUp(t)
     const [there, missing] = [`there-${id}`, `missing-${id}`]
     await create(there, 2)
@@ -171,7 +171,7 @@ describe('a topic that cannot be read', () => {
     await untilRead(missing, 'b')
   })
 
-  test('does not stop the others when it was recreated with fewer partitions', async t => {
+  test('that was recreated with fewer partitions does not stop the others', async t => {
     const { id, start, create, openProducer, untilRead } = setUp(t)
     const [kept, recreated] = [`kept-${id}`, `recreated-${id}`]
     await create(kept, 4)
@@ -189,7 +189,7 @@ describe('a topic that cannot be read', () => {
   })
 })
 
-test('a partition without a leader does not stop the others, neither of readers nor of writers, and is read when it is back', async t => {
+test('a partition without a leader stops neither readers nor writers of the others, and is read once it has one', async t => {
   const brokers = await startBroker(t, { count: 3, heapMB: 256 })
   const connection = { brokers: brokers.brokers, clientID: 'integration-test', metadataMaxAgeMs: 500 }
   const { id, start, openProducer, untilRead, untilLogged } = setUp(t, connection)
@@ -205,7 +205,7 @@ test('a partition without a leader does not stop the others, neither of readers 
   brokers.killOne(3)
   await untilLogged('partition_unavailable')
   assert.equal(unavailable.at(-1), 1)
-  // Half of the queue is the most that one partition takes.
+  // One partition takes at most half of the queue.
   const small = await createProducer(connection, { maxBufferedRecords: 10 })
   t.after(() => small.close())
   const ask = (partition: number) => small.send([{ topic, partition, key: 'k', value: Buffer.from('x'), headers: {} }])
@@ -226,7 +226,7 @@ test('a partition without a leader does not stop the others, neither of readers 
   await waitUntil(() => unavailable.at(-1) === 0, { what: 'no partition being unavailable', deadlineMs })
 })
 
-test('a recreated topic whose partitions get their leaders one after another counts as recreated once', async t => {
+test('a recreated topic whose partitions get their leaders one after another is reported once', async t => {
   const brokers = await startBroker(t, { count: 3, heapMB: 256 })
   const connection = { brokers: brokers.brokers, clientID: 'integration-test', metadataMaxAgeMs: 500 }
   const { id, start, openProducer, untilRead, untilLogged } = setUp(t, connection)

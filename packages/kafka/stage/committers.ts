@@ -7,23 +7,26 @@ import { type GroupIdentity, TransactionalProducer } from '../transaction/transa
 import type { OutputSink } from './process-batch.ts'
 import type { StageOptions } from './stage.ts'
 
-/** How a batch's outputs and offsets become visible: together, or one after the other. */
+/**
+ * Strategy for making the outputs and offsets of a batch visible: in one transaction, or one after
+ * the other.
+ */
 export interface Committer {
-  /** Before the first batch. */
+  /** Prepares the committer; called before the first batch. */
   open(): Promise<void>
   begin(): OpenBatch
-  /** After a failed commit, before anything else. */
+  /** Restores a usable state; called first after a failed commit. */
   recover(): Promise<void>
   close(): Promise<void>
 }
 
-/** What comes out of a batch, from its first record to its commit. */
+/** Outputs of a batch, from its first record to its commit. */
 export interface OpenBatch extends OutputSink {
   readonly outputs: number
   commit(offsets: readonly InputOffset[], group: GroupIdentity): Promise<void>
 }
 
-/** A dead instance holds up readers for at most this long. */
+/** Maximum time for which the transaction of a dead instance blocks readers. */
 const transactionTimeoutMs = 10_000
 const stepTimeoutMs = 4_000
 
@@ -67,13 +70,14 @@ function atLeastOnce(options: StageOptions, cluster: Cluster): Committer {
         get outputs() {
           return outputs
         },
-        // Written at once: should the batch be given up, what is written already is written again.
+        // Sends immediately. If the batch is aborted, outputs that are already written are written
+        // again.
         add: async more => {
           if (more.length === 0) return
           producer ??= await createProducer(options.connection)
           outputs += more.length
           const sent = producer.send(more)
-          sent.catch(() => {}) // met by the commit, if there is one
+          sent.catch(() => {}) // avoids an unhandled rejection: `commit` awaits it, if called
           sending.push(sent)
         },
         commit: async (offsets, group) => {

@@ -14,7 +14,10 @@ import type { TickContext } from './stage.ts'
 const deadlineMs = 60_000
 const logAppendTime = { 'message.timestamp.type': 'LogAppendTime' }
 
-/** One instance that reads everything, and what each of its ticks claims: until when all partitions are complete. */
+/**
+ * Starts one instance that reads everything, and records until when each of its ticks claims that
+ * all partitions are complete.
+ */
 async function setUp(t: TestContext, connection: KafkaConnection, replicationFactor: number) {
   const topic = `complete-${randomUUID()}`
   const topics = [topic, deadLetterTopic(topic)]
@@ -61,7 +64,7 @@ async function setUp(t: TestContext, connection: KafkaConnection, replicationFac
     waitUntil(() => writtenAtMs.has(text), { what: `${text} being processed`, deadlineMs })
   const untilClaimed = (afterMs: number) =>
     waitUntil(() => (claims.at(-1)?.completeUntilMs ?? 0) > afterMs, { what: 'a later claim', deadlineMs })
-  /** No tick claimed to be complete beyond a record that was not processed yet. */
+  /** Asserts that no tick claimed completeness beyond a record that was not processed yet. */
   const assertNoneIsLate = () => {
     const timesMs = [...writtenAtMs.values()]
     for (const { completeUntilMs, processed } of claims) {
@@ -72,15 +75,16 @@ async function setUp(t: TestContext, connection: KafkaConnection, replicationFac
   return { topic, writtenAtMs, claims, send, untilProcessed, untilClaimed, assertNoneIsLate }
 }
 
-describe('the time until which everything was processed', () => {
-  test('does not pass records that a follower holds back behind the high watermark', async t => {
+describe('the completeness time of a tick', () => {
+  test('does not pass records that a slow follower keeps above the high watermark', async t => {
     const brokers = await startBroker(t, { count: 3, heapMB: 256 })
     const connection = { brokers: brokers.brokers, clientID: 'integration-test' }
     const { send, untilProcessed, untilClaimed, writtenAtMs, assertNoneIsLate } = await setUp(t, connection, 3)
     await send('before')
     await untilProcessed('before')
     await untilClaimed(writtenAtMs.get('before') ?? 0)
-    // Whichever of them leads: the high watermark waits for all three until the controller gives the frozen one up.
+    // Whichever broker leads, the high watermark waits for all three until the controller removes
+    // the frozen one.
     brokers.freezeOne(3)
     t.after(() => brokers.thawOne(3))
     await Promise.all([send('held back'), untilProcessed('held back')])
@@ -89,7 +93,7 @@ describe('the time until which everything was processed', () => {
     assertNoneIsLate()
   })
 
-  test('does not pass records of partitions that were added a moment ago', async t => {
+  test('does not pass records of partitions that were just added', async t => {
     const connection = {
       brokers: integrationEnvironment().kafkaBrokers,
       clientID: 'integration-test',

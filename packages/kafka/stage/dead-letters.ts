@@ -27,9 +27,10 @@ import type { HeaderField, OutputRecord } from '../records.ts'
 const maxReasonLength = 1_000
 
 /**
- * Returns the dead letter of a record: its key, value and headers byte for byte, with the reason of the failure and the record's
- * position. Dead letters of one key keep their order, because the key decides their partition. A record above the limit becomes a reduced
- * dead letter, and a batch that cannot be read becomes one dead letter without a key.
+ * Returns the dead letter of a record: its key, value and headers unchanged, with the reason of the
+ * failure and the record's position. The key determines the partition, so dead letters of one key
+ * keep their order. A record above the limit becomes a reduced dead letter, and a batch that cannot
+ * be read becomes one dead letter without a key.
  */
 export function toDeadLetter(record: FetchedRecord, stageName: string, error: unknown): OutputRecord {
   const letter = toFullLetter(record, stageName, error)
@@ -69,7 +70,7 @@ function toFullLetter(record: FetchedRecord, stageName: string, error: unknown):
   }
 }
 
-/** Returns the headers of a dead letter that comes from no topic. */
+/** Returns the headers of a dead letter that does not originate from a topic. */
 export function deadLetterHeaders(
   own: Readonly<Record<string, string>>,
   { stage, code, reason }: { readonly stage: string; readonly code: string; readonly reason: string }
@@ -81,19 +82,22 @@ export function deadLetterHeaders(
   })
 }
 
-/** The headers of a record that an operation wrote. */
+/** Headers of a record that a replay wrote. */
 export interface ReplayPart {
-  /** The stage that parked the records. */
+  /** Stage that dead-lettered the records. */
   readonly stage: string | undefined
-  /** Name of the replay that the record is part of. */
+  /** Name of the replay that contains the record. */
   readonly replay: string | undefined
-  /** Name of the replay that the record ends. */
+  /** Name of the replay that the record completes. */
   readonly release: string | undefined
-  /** How many parked records the replay knew of. */
+  /** Number of dead letters that the replay knew of. */
   readonly parkedCount: number
 }
 
-/** Returns undefined for a record that no operation wrote, as almost all are. */
+/**
+ * Returns the replay headers, or undefined for a record that no replay wrote, which is the common
+ * case.
+ */
 export function replayPartOf(record: FetchedRecord): ReplayPart | undefined {
   const added = addedHeaders(record)
   if (added === undefined) return undefined

@@ -20,7 +20,7 @@ const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex
 
 type Configs = Readonly<Record<string, string>>
 
-/** A stage that can process what starts with "good". */
+/** Sets up a stage that can process values starting with "good". */
 async function setUp(
   t: TestContext,
   delivery: 'exactly-once' | 'at-least-once',
@@ -86,7 +86,7 @@ const record = (text: string | Buffer, key = 'k', headers: OutputRecord['headers
 })
 
 for (const delivery of ['exactly-once', 'at-least-once'] as const) {
-  test(`${delivery}: a dead letter that its topic does not accept is written without its value, and the partition continues`, async t => {
+  test(`${delivery}: a dead letter that its topic rejects is written without its value, and the partition continues`, async t => {
     const { start, write, outputs, letters, untilCommitted } = await setUp(t, delivery, {})
     const value = randomBytes(1_048_490)
     await write([record(value, 'blocked', { 'event-id': 'the event' })])
@@ -116,7 +116,7 @@ for (const delivery of ['exactly-once', 'at-least-once'] as const) {
     assert.equal((await letters(3)).length, 3)
   })
 
-  test(`${delivery}: a dead letter is compressed, and its topic accepts more than the topic of its record`, async t => {
+  test(`${delivery}: a dead letter is compressed, and its topic accepts larger records than the input topic`, async t => {
     const { start, write, outputs, letters } = await setUp(t, delivery, {
       input: { 'max.message.bytes': '1048588' },
       letters: deadLetterTopicConfig
@@ -135,7 +135,7 @@ for (const delivery of ['exactly-once', 'at-least-once'] as const) {
     )
   })
 
-  test(`${delivery}: however little a dead-letter topic accepts, each record has its dead letter there, in the fullest form that fits`, async t => {
+  test(`${delivery}: a dead-letter topic with a small size limit gets each dead letter in the fullest form that fits`, async t => {
     const { start, write, outputs, letters } = await setUp(t, delivery, { letters: { 'max.message.bytes': '1500' } })
     const small = Array.from({ length: 200 }, (_, index) => record(`bad ${index}`, `key ${index}`))
     const manyHeaders = Array.from({ length: 40 }, (_, index) => [`header ${index}`, randomBytes(50)] as const)
@@ -161,7 +161,7 @@ for (const delivery of ['exactly-once', 'at-least-once'] as const) {
     assert.deepEqual([withLongKey?.bytes.key?.length, withLongKey?.headers['dlq-key-bytes']], [544, '20000'])
   })
 
-  test(`${delivery}: a dead letter whose time the topic refuses is written with the time of its writing`, async t => {
+  test(`${delivery}: a dead letter whose timestamp the topic rejects is written with the current time`, async t => {
     const { start, write, outputs, letters } = await setUp(t, delivery, {
       letters: { 'message.timestamp.before.max.ms': '60000' }
     })

@@ -15,8 +15,8 @@ import { textCodec } from '../testing/text-codec.ts'
 import { runStage } from './run-stage.ts'
 
 /**
- * A log that changes under a stage: its tail is lost, or the topic is deleted and created again. The brokers belong to these tests,
- * which stop them to cut their logs.
+ * Tests of a log that changes under a stage: its tail is lost, or the topic is deleted and
+ * recreated. The tests start their own brokers, because they stop them to cut their logs.
  */
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 
@@ -37,7 +37,7 @@ async function setUp(t: TestContext, { broker, replicas = 1, configs = {} }: Set
     connection,
     [output, deadLetterTopic(input)].map(name => ({ name, partitions: 1, replicationFactor: broker.brokers.length }))
   )
-  /** Writes one batch for each name, as a log is cut between batches. */
+  /** Writes one batch for each name, because a log is cut between batches. */
   const write = async (names: readonly string[]) => {
     const producer = await createProducer(connection, { deliveryTimeoutMs: 60_000 })
     for (const name of names) await producer.send([{ topic: input, key: 'k', value: Buffer.from(name), headers: {} }])
@@ -80,12 +80,15 @@ async function setUp(t: TestContext, { broker, replicas = 1, configs = {} }: Set
   return { input, connection, write, start, outputs, recreateInput, truncations, recreations }
 }
 
-/** Long enough for brokers to restart, elect leaders and expire sessions. */
+/** Returns options with a timeout that lets brokers restart, elect leaders and expire sessions. */
 const patience = () => ({ signal: AbortSignal.timeout(120_000) })
 
 const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => String(from + index))
 
-/** A log whose ten records were processed, and a way to have the broker lose those from 6 on. */
+/**
+ * Sets up a log whose ten records were processed, and a function that makes the broker lose the
+ * records from offset 6.
+ */
 async function cutBehindSix(t: TestContext, broker: TestBroker, delivery: 'exactly-once' | 'at-least-once') {
   const set = await setUp(t, { broker })
   await set.write(numbers(0, 10))
@@ -99,11 +102,11 @@ async function cutBehindSix(t: TestContext, broker: TestBroker, delivery: 'exact
   return { ...set, stage, cut }
 }
 
-test('a log of one broker that is cut or replaced', async t => {
+test('a log of one broker that is truncated or replaced', async t => {
   const broker = await startBroker(t)
 
   for (const delivery of ['exactly-once', 'at-least-once'] as const) {
-    await t.test(`an ${delivery} stage whose position lies beyond the end resumes where the log diverged`, async t => {
+    await t.test(`an ${delivery} stage whose position is past the end of the log resumes where the log diverged`, async t => {
       const { stage, cut, write, start, outputs, truncations } = await cutBehindSix(t, broker, delivery)
       await stage.stop()
       await cut()
@@ -116,7 +119,7 @@ test('a log of one broker that is cut or replaced', async t => {
     })
   }
 
-  await t.test('a log that has grown past the position again is read from where it diverged', async t => {
+  await t.test('a truncated log that has grown past the position again is read from where it diverged', async t => {
     const { stage, cut, write, start, outputs, truncations } = await cutBehindSix(t, broker, 'exactly-once')
     await stage.stop()
     await cut()
@@ -131,7 +134,7 @@ test('a log of one broker that is cut or replaced', async t => {
     assert.equal(truncations.length, 1)
   })
 
-  await t.test('a stage that runs while the log is cut resumes where it diverged', async t => {
+  await t.test('a running stage whose log is truncated resumes where the log diverged', async t => {
     const { cut, write, outputs, truncations } = await cutBehindSix(t, broker, 'exactly-once')
     await cut()
     await write(numbers(106, 114))
@@ -140,7 +143,7 @@ test('a log of one broker that is cut or replaced', async t => {
   })
 
   await t.test(
-    'a topic that was deleted and created again is read from its beginning by a stage that runs',
+    'a running stage reads a recreated topic from its beginning',
     async t => {
       const { input, write, start, outputs, recreateInput, recreations } = await setUp(t, { broker })
       await write(numbers(0, 10))
@@ -153,7 +156,7 @@ test('a log of one broker that is cut or replaced', async t => {
     }
   )
 
-  await t.test('an offset of a deleted topic is not taken for one of the topic that has its name now', async t => {
+  await t.test('an offset of a deleted topic is not used for a new topic with the same name', async t => {
     const { input, connection, write, start, outputs, recreateInput, recreations } = await setUp(t, { broker })
     await write(numbers(0, 10))
     const stage = start()
@@ -168,7 +171,8 @@ test('a log of one broker that is cut or replaced', async t => {
     })
     await recreateInput()
     await write(numbers(100, 115))
-    // As by a commit that was in flight while the topic was deleted: Kafka itself deletes the offsets of a deleted topic.
+    // Imitates a commit that was in flight while the topic was deleted; Kafka itself deletes the
+    // offsets of a deleted topic.
     await commitOffsets(cluster, group, committed)
     start()
     assert.deepEqual(await outputs(25), [...numbers(0, 10), ...numbers(100, 115)])
@@ -191,7 +195,7 @@ test('after an unclean leader election a stage resumes where the log of the new 
   start()
   assert.deepEqual(await outputs(6), numbers(0, 6))
   broker.killOne(follower)
-  await write(numbers(6, 10)) // acknowledged once the controller has taken the follower out of the replicas in sync
+  await write(numbers(6, 10)) // acknowledged once the controller has removed the follower from the in-sync replicas
   assert.deepEqual(await outputs(10), numbers(0, 10))
   broker.killOne(leaderID)
   await broker.startOne(follower, { alive: 2 })

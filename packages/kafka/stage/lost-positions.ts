@@ -2,8 +2,9 @@ import type { CommittedOffset } from '../group/committed-offsets.ts'
 import type { Incident, StoredPosition } from './position-store.ts'
 
 /**
- * Finds the partitions of a group, also of other instances, whose stored position is missing or before the committed offset. The
- * committed offsets must have been read first.
+ * Returns the partitions of a group, including those of other instances, whose stored position is
+ * missing or before the committed offset. The caller must read the committed offsets before the
+ * stored positions.
  */
 export function lostPositions(
   committed: readonly CommittedOffset[],
@@ -11,9 +12,10 @@ export function lostPositions(
 ): (Incident & { readonly kind: 'database_behind' })[] {
   const known = new Map(stored.map(position => [`${position.topic}/${position.partition}`, position]))
   return committed.flatMap(({ topic, partition, topicID, offset }) => {
-    if (topicID === undefined) return [] // committed by a tool
+    if (topicID === undefined) return [] // committed by an external tool
     const position = known.get(`${topic}/${partition}`)
-    // A topic that was created again: its owner stores the new id before it commits, and an older commit says nothing.
+    // The topic was recreated. Its owner stores the new id before it commits, so an older commit
+    // proves no loss.
     if (position !== undefined && position.topicID !== topicID) return []
     if (position !== undefined ? position.offset >= offset : offset === 0n) return []
     const range = position === undefined ? {} : { fromOffset: position.offset }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { lostPositions } from './lost-positions.ts'
 
-test('a stored position is lost when its topic has a later offset committed, by a stage and not by a tool', () => {
+test('a stored position is lost if a stage, not a tool, committed a later offset of the same topic id', () => {
   const topicID = 'now'
   const stored = [0, 1, 2, 3].map(partition => ({
     ...{ topic: 'orders', partition, topicID, offset: 10n, leaderEpoch: 0, committedOffset: undefined }

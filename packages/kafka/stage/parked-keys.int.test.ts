@@ -26,7 +26,7 @@ async function setUp(t: TestContext) {
   return { topic, cluster, producer, open }
 }
 
-test('a new owner waits for a dead letter whose transaction has not ended, and then knows its key', async t => {
+test('a new owner waits for open transactions in the dead-letter topic before it loads the blocked keys', async t => {
   const { topic, cluster, producer, open } = await setUp(t)
   await open.write(deadLetterTopic(topic), 0, ['of a transaction that ends by and by'])
   const park = (key: string) =>
@@ -51,7 +51,7 @@ test('a new owner waits for a dead letter whose transaction has not ended, and t
   assert.deepEqual(events, ['written', 'written', 'written', 'loaded'])
 })
 
-test('whoever waits for a transaction to end can be stopped', async t => {
+test('waiting for a transaction to end can be aborted', async t => {
   const { topic, cluster, open } = await setUp(t)
   await open.write(deadLetterTopic(topic), 0, ['of a transaction that does not end'])
   const stopping = new AbortController()
@@ -61,7 +61,7 @@ test('whoever waits for a transaction to end can be stopped', async t => {
   await open.end('abort')
 })
 
-test('a later load reads only what was added to the dead-letter topic, and what a stage parks itself does not change the index', async t => {
+test('a later load reads only added records of the dead-letter topic, and changes to its result do not affect the index', async t => {
   const { topic, cluster, producer } = await setUp(t)
   const letters = deadLetterTopic(topic)
   const write = (keys: readonly string[], added: Readonly<Record<string, string>> = {}) =>

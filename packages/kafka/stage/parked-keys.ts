@@ -12,49 +12,56 @@ import { deadLetterTopic } from '../dead-letters/topics.ts'
 import type { OutputRecord } from '../records.ts'
 
 /**
- * Which keys have a record in the dead-letter topic, so that later records of the same key do not overtake it: they are parked
- * behind it, and other keys go on.
+ * The blocked keys of one topic: keys with records in the dead-letter topic. Later records with a
+ * blocked key must not overtake those, so they also become dead letters; other keys continue.
  *
- * The dead-letter topic is the memory: parked records and releases in the order in which they were committed. An instance that is given
- * partitions reads it up to its end (blocked-key-index.ts); from then on every parking and release passes here.
+ * The dead-letter topic is the durable state: dead letters and releases, in commit order. An
+ * instance that is assigned partitions reads the topic up to its end (blocked-key-index.ts). From
+ * then on this class tracks every dead letter and release.
  *
- * A replay sends the parked records of a key to the topic they came from again, in their order, each with the header `dlq-replay`
- * naming the replay, and behind them a **release**: the key without a value, with the header `dlq-release` naming the same
- * replay. Records of a replay pass although their key is parked, until one of them fails again: then the rest of that replay, and
- * its release, have failed too.
+ * A replay writes the dead letters of a key to their original topic again, in order, each with the
+ * header `dlq-replay` naming the replay. A **release** follows: the key with a null value and the
+ * header `dlq-release` naming the same replay. Records of a replay pass although their key is
+ * blocked, until one of them fails again. Then the rest of that replay, and its release, have
+ * failed too.
  *
- * A release says how many records had been parked for the key when its replay was made (`dlq-parked`). One that was parked since
- * is not in the replay, and must not be overtaken by what comes behind the release: then the key stays parked. Every release is
- * answered in the dead-letter topic, by a release marker or by a **refusal**, so that whoever replays knows what became of it.
+ * The header `dlq-parked` of a release is the number of dead letters that the key had when the
+ * replay was made. If there are more by now, the key stays blocked: the additional ones are not in
+ * the replay, and records after the release must not overtake them. The stage answers every release
+ * in the dead-letter topic with a release mark or a **refusal**, which the replaying program reads.
  *
- * Several stages may read one topic and share its dead-letter topic, so all of this concerns one stage only, named by the header
- * `dlq-stage`, which a replay and a release carry too: the other stages have had these records before, and pass over them.
+ * Several stages may read one topic and share its dead-letter topic. Blocked keys therefore belong
+ * to one stage, named by the header `dlq-stage` of dead letters, replays and releases. Other stages
+ * have processed these records before and skip them.
  *
- * Keys are compared as bytes. A record with a null key has no order with others, so it blocks none and none blocks it.
+ * Keys are compared as bytes. Records with a null key have no order among them, so they neither
+ * block nor are blocked.
  */
 interface ParkedKey {
-  /** The replays of it that have failed again. */
+  /** Replays of this key that have failed again. */
   readonly failedReplays: ReadonlySet<string>
-  /** How many records were parked since it is parked, those of failed replays included. */
+  /** Number of dead letters since the key was blocked, including those of failed replays. */
   readonly count: number
 }
 
-/** Most keys share it: a set for each would take most of their memory. */
+/** Empty set shared by most keys; a separate set for each would take most of their memory. */
 const noReplays: ReadonlySet<string> = new Set()
 
 export class ParkedKeys {
   readonly #stageName: string
   readonly #base: ParkedKeys | undefined
-  /** Undefined: a key of the base that was released since. */
+  /** State of each key; undefined for a key of the base that was released since. */
   readonly #keys = new Map<string, ParkedKey | undefined>()
 
-  /** @param base keys to begin with. They are not copied, and must not change while this is used. */
+  /**
+   * @param base initial keys. They are not copied and must not change while this object is in use.
+   */
   constructor(stageName: string, base?: ParkedKeys) {
     this.#stageName = stageName
     this.#base = base
   }
 
-  /** Returns whether a record must be parked because an earlier one of its key is. */
+  /** Returns true if a record must become a dead letter because an earlier one with its key is. */
   blocks(key: Buffer | null, replay: string | undefined): boolean {
     const parked = this.#find(key)
     return parked !== undefined && (replay === undefined || parked.failedReplays.has(replay))
@@ -69,8 +76,9 @@ export class ParkedKeys {
   }
 
   /**
-   * @param count how many parked records the replay knew of, if it says so
-   * @returns whether the key was parked and is not any more
+   * Unblocks a key after a replay.
+   * @param count number of dead letters that the replay contains, if known
+   * @returns true if the key was blocked and is not any more
    */
   release(key: Buffer | null, replay: string, count = Number.POSITIVE_INFINITY): boolean {
     const bounded = boundedKey(key)
@@ -83,12 +91,12 @@ export class ParkedKeys {
     return true
   }
 
-  /** 0 for a key that is not parked. */
+  /** Returns the number of dead letters of a key; 0 if the key is not blocked. */
   count(key: Buffer | null): number {
     return this.#find(key)?.count ?? 0
   }
 
-  /** A record of the dead-letter topic, as they follow each other there. */
+  /** Applies a record of the dead-letter topic. Records must be passed in log order. */
   remember(record: FetchedRecord): void {
     const added = addedHeaders(record)
     if (added?.text(stageHeader) !== this.#stageName) return
@@ -98,12 +106,15 @@ export class ParkedKeys {
     else this.park(record.key, added.text(replayHeader))
   }
 
-  /** Returns the parked keys as text (`keyText`), without those of the base. */
+  /** Returns the blocked keys as text (`keyText`), without those of the base. */
   *keys(): Iterable<string> {
     for (const [text, parked] of this.#keys) if (parked !== undefined) yield text
   }
 
-  /** Returns true when no key is parked; false also when all keys of the base were released. */
+  /**
+   * Returns true when no key is blocked. Returns false if the base had keys, even when all of them
+   * were released.
+   */
   get isEmpty(): boolean {
     return this.#keys.size === 0 && this.#base?.isEmpty !== false
   }
@@ -118,7 +129,10 @@ export class ParkedKeys {
   }
 }
 
-/** What the dead-letter topic is told of a release, in the transaction in which it takes place, or does not. */
+/**
+ * Returns the answer to a release for the dead-letter topic: a release mark or a refusal, written
+ * in the transaction that decides it.
+ */
 export function answerToRelease(
   { topic, key, replay, isReleased }: { topic: string; key: Buffer | null; replay: string; isReleased: boolean },
   stageName: string

@@ -18,7 +18,7 @@ const take = (parked: ParkedKeys, step: Step) =>
 const stateOf = (parked: ParkedKeys) =>
   keys.map(key => [parked.count(key), ...[undefined, 'one', 'two'].map(replay => parked.blocks(key, replay))])
 
-test('parked keys that begin with others behave as if they had all of them, and leave the others as they are', () => {
+test('blocked keys with a base behave as if they contained its keys, and do not change the base', () => {
   fc.assert(
     fc.property(fc.array(step), fc.array(step), (before, after) => {
       const whole = new ParkedKeys('a stage')

@@ -1,9 +1,9 @@
 import { channel } from 'node:diagnostics_channel'
 
 /**
- * The moments of a batch between which a crash must make no difference. Whoever wants to know when they pass (a tracer, or a
- * verifier that kills the process just then) subscribes to the diagnostics channel `orderly:stage`; without a subscriber
- * a point costs one comparison.
+ * Failpoints in the life of a batch; a crash between them must make no difference. Tracers, and
+ * verifiers that kill the process at a failpoint, subscribe to the diagnostics channel
+ * `orderly:stage`. Without a subscriber a failpoint costs one comparison.
  */
 export const stagePoints = [
   'batch-read',

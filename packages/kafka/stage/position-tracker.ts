@@ -5,12 +5,13 @@ import type { PositionAdvance } from './position-store.ts'
 import type { Start } from './starting-positions.ts'
 
 /**
- * What a stage knows of each partition's stored and committed position during a session.
+ * Stored and committed position of each partition during a session.
  *
- * `process` may be given parts of a batch, in offset order within a partition. Each call saves how far it covers a partition; records
- * that it was not given (dead letters, releases, records for other stages) are passed over by the next call, or by the stage before
- * it commits. So the stored position may lie behind a record whose dead letter is not committed yet. That does no harm: a stage resumes at
- * the committed offset, which is saved as well.
+ * `process` may receive a batch in parts, in offset order within a partition. Each call saves how
+ * far it covers a partition. Records that it does not receive (dead letters, releases, records for
+ * other stages) are covered by the next call, or by the stage before it commits. The stored
+ * position may therefore be past a record whose dead letter is not committed yet. That is safe: a
+ * stage resumes at the committed offset, which is saved too.
  */
 export class PositionTracker {
   readonly #partitions = new Map<string, Tracked>()
@@ -27,7 +28,10 @@ export class PositionTracker {
     return this.#partitions.has(placeOf(partition))
   }
 
-  /** Returns the advances that belong to the effects of these records, with commits that are not saved yet. */
+  /**
+   * Returns the advances that belong to the effects of these records, including commits that are
+   * not saved yet.
+   */
   covering(records: readonly FetchedRecord[]): PositionAdvance[] {
     const last = new Map<string, FetchedRecord>()
     for (let index = 0; index < records.length; index++) {
@@ -44,7 +48,7 @@ export class PositionTracker {
     return advances
   }
 
-  /** Returns the advances that are still to be saved before these offsets are committed. */
+  /** Returns the advances to save before these offsets are committed. */
   upTo(offsets: readonly InputOffset[]): PositionAdvance[] {
     return offsets.flatMap(own => {
       const tracked = this.#partitions.get(placeOf(own))
@@ -53,7 +57,7 @@ export class PositionTracker {
     })
   }
 
-  /** Returns advances with the commits that are not saved yet, and nothing else. */
+  /** Returns only the advances with commits that are not saved yet. */
   unsavedCommits(): PositionAdvance[] {
     return this.covering([])
   }
@@ -80,7 +84,7 @@ interface Tracked extends TopicPartition {
   stored: bigint
   leaderEpoch: number
   committed: bigint
-  /** As of the last save. */
+  /** Committed offset as of the last save. */
   savedCommitted: bigint | undefined
 }
 

@@ -11,20 +11,33 @@ import type { PositionTracker } from './position-tracker.ts'
 import type { Stage, StageObserver } from './stage.ts'
 
 /**
- * From fetched records to outputs: decode, process, and part with what can never be processed.
+ * Turns fetched records into outputs: decodes and processes them, and dead-letters poison records.
  *
- * A failure that may pass is waited out with the whole batch: nothing is parked because a database is away, and nothing
- * overtakes. Any other failure halves the batch, again and again, until the record that causes it stands alone and becomes
- * a dead letter among the outputs, in the same transaction as everybody else's. Later records of its key follow it there.
+ * A transient error retries the whole batch: an unavailable database causes no dead letters, and no
+ * record overtakes another. Any other error halves the batch repeatedly until the failing record is
+ * alone. Its dead letter is one of the batch's outputs, in the same transaction as the others.
+ * Later records with its key also become dead letters.
  */
 export interface BatchProcessor {
-  /** @throws the signal's reason when it is aborted while waiting; what the sink has taken by then counts as nothing. */
+  /**
+   * Processes a batch and adds its outputs to the sink. @throws the signal's reason when it is
+   * aborted while waiting; the caller then discards the outputs in the sink
+   */
   process(records: readonly FetchedRecord[], sink: OutputSink, signal: AbortSignal): Promise<void>
-  /** Starts over with these parked keys, by input topic: what was parked and not committed is forgotten. */
+  /**
+   * Starts over with these blocked keys, by input topic; forgets keys that were blocked without a
+   * commit.
+   */
   reset(parkedKeys: ReadonlyMap<string, ParkedKeys>): void
-  /** Makes the processor park the record at this position from now on, because its outputs cannot be written. */
+  /**
+   * Marks the record at this position as poison because the broker rejects its outputs. From then
+   * on it is dead-lettered.
+   */
   condemn(position: RecordPosition, error: unknown): void
-  /** Forgets what was condemned in these partitions: their offsets belong to other records now. */
+  /**
+   * Forgets the poison marks in these partitions, because their offsets now belong to other
+   * records.
+   */
   forget(partitions: readonly TopicPartition[]): void
 }
 
@@ -36,25 +49,34 @@ export interface BatchProcessorOptions {
   readonly isTransient: (error: unknown) => boolean
   readonly logger: Logger
   readonly observer: StageObserver
-  /** With a PositionStore: the positions that `process` saves. */
+  /** Positions that `process` saves; set with a PositionStore. */
   readonly positions?: StagePositions
 }
 
 export interface StagePositions extends Pick<PositionTracker, 'covering' | 'saved'> {
-  /** Compares what is stored and committed, unless that was done a moment ago. @throws PositionConflictError, or why it cannot */
+  /**
+   * Compares stored positions with committed offsets, unless that was done recently. @throws
+   * PositionConflictError, or the reason why they cannot be compared
+   */
   check?(): Promise<void>
-  /** The database has failed, and may be another one when it answers again: it is compared before it is used. */
+  /**
+   * Forces a comparison before the next use. Called after the database has failed, because another
+   * database may answer next.
+   */
   doubt?(): void
 }
 
-/** The positions cannot be compared at the moment: a reason to wait, not to park a record. */
+/** Error for positions that cannot be compared yet; retried, never a reason for a dead letter. */
 class UncheckedError extends Error {
   override readonly name = 'UncheckedError'
 }
 
 const firstDelayMs = 50
 const longestDelayMs = 5_000
-/** Decoded in one go. In between, the commit of the batch before gets on: its next request must not wait for thousands of records. */
+/**
+ * Records decoded before yielding to the event loop. The commit of the previous batch progresses in
+ * between; its next request must not wait for thousands of records.
+ */
 const recordsInATurn = 1_000
 
 export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchProcessorOptions): BatchProcessor {
@@ -70,7 +92,7 @@ export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchP
     await processInOrder(fetched, sink, signal)
   }
 
-  /** Parks what must be parked, processes the rest, halves what fails. */
+  /** Dead-letters poison and blocked records, processes the rest, and halves what fails. */
   async function processInOrder(
     fetched: readonly FetchedRecord[],
     sink: OutputSink,
@@ -87,7 +109,8 @@ export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchP
       records = []
     }
     const parkBehindItsKey = async (record: FetchedRecord, error: unknown) => {
-      // What came before it decides about those of its key first: they may fail as well, or must not be taken for ones that follow it.
+      // Process earlier records with the same key first: they may fail too, and must not be treated
+      // as followers of this one.
       if (batch.some(earlier => haveSameKey(earlier, record))) await processBatch()
       parked.push(park(record, error))
     }
@@ -101,7 +124,7 @@ export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchP
       const part = replayPartOf(record)
       if (part !== undefined && part.stage !== stage.name) continue
       if (part?.release !== undefined) {
-        // The records before it decide whether it takes place.
+        // The preceding records decide whether the release takes place.
         await processBatch()
         parked.push(release(record, part.release, part))
         continue
@@ -170,11 +193,14 @@ export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchP
       await tracker?.check?.()
     } catch (error) {
       if (error instanceof PositionConflictError) throw error
-      throw new UncheckedError('the positions cannot be compared', { cause: error })
+      throw new UncheckedError('the stored positions cannot be compared', { cause: error })
     }
   }
 
-  /** Tries until it succeeds or fails for good, waiting longer each time, with jitter so that instances do not come in step. */
+  /**
+   * Retries until the attempt succeeds or fails permanently, with exponential backoff and jitter
+   * that keeps instances out of step.
+   */
   async function patiently<Result>(signal: AbortSignal, attempt: () => Promise<Result>): Promise<Result> {
     for (let delayMs = firstDelayMs; ; delayMs = Math.min(longestDelayMs, delayMs * 2)) {
       try {
@@ -185,8 +211,8 @@ export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchP
         if (!(error instanceof UncheckedError) && !isTransient(error)) throw error
         tracker?.doubt?.()
         logger.warn(
-          { error, stage: stage.name, retryInMs: delayMs },
-          'processing failed for a reason that may pass; trying again'
+          { event: 'processing_retrying', error, stage: stage.name, retryInMs: delayMs },
+          'processing failed with a transient error; retrying'
         )
         observer.retried?.({ error })
         await delay(delayMs * (0.5 + Math.random() / 2), undefined, { signal })
@@ -198,10 +224,10 @@ export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchP
     const { topic, partition, offset } = record
     logger.error(
       {
-        ...{ error, stage: stage.name, topic, partition, offset: String(offset) },
+        ...{ event: 'record_dead_lettered', error, stage: stage.name, topic, partition, offset: String(offset) },
         traceparent: record.headers.text('traceparent')
       },
-      'record parked in the dead-letter topic'
+      'record written to the dead-letter topic'
     )
     observer.parked?.({ topic, reason: codeOf(error) })
     parkedKeys.get(topic)?.park(record.key, replayPartOf(record)?.replay)
@@ -227,7 +253,7 @@ function haveSameKey(one: FetchedRecord, other: FetchedRecord): boolean {
 
 const placeOf = ({ topic, partition, offset }: RecordPosition): string => `${topic}/${partition}/${offset}`
 
-const followsParked = new KafkaError('FOLLOWS_PARKED', 'an earlier record of the same key is parked', {
+const followsParked = new KafkaError('FOLLOWS_PARKED', 'an earlier record with the same key is a dead letter', {
   retryable: false
 })
 

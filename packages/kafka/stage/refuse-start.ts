@@ -3,10 +3,12 @@ import type { PositionStore } from './position-store.ts'
 import type { Start } from './starting-positions.ts'
 
 /**
- * The error with which a stage ends that must not start. Its codes are stable:
+ * Returns the error of a stage that must not start. Its codes are stable:
  *
- * - `OFFSETS_MISSING`: Kafka has lost offsets of the group; reading from the beginning would write outputs again
- * - `DATABASE_BEHIND`: the database has lost positions, and with them effects that must not be decided again
+ * - `OFFSETS_MISSING`: Kafka has lost offsets of the group; reading from the beginning would write
+ *   outputs again
+ * - `DATABASE_BEHIND`: the database has lost positions, and with them effects that must not be
+ *   decided again
  */
 export function refusalOf(groupID: string, refused: readonly Start[], { remedies }: PositionStore): KafkaError {
   const places = refused
@@ -14,7 +16,7 @@ export function refusalOf(groupID: string, refused: readonly Start[], { remedies
       return `${topic}/${partition} (${incident?.fromOffset ?? 'none'} to ${incident?.toOffset ?? 'none'})`
     })
     .join(', ')
-  // A restored database is the larger loss, and the remedy for it reads the offsets.
+  // A restored database is the greater loss, and its remedy uses the offsets.
   if (refused.some(({ refusal }) => refusal === 'DATABASE_BEHIND')) {
     const what = `the database has lost positions of group ${groupID} that are committed in Kafka: ${places}`
     const why = 'It was restored to an earlier state, or emptied, and the stage would decide on stale data'

@@ -30,7 +30,7 @@ async function setUp(t: TestContext, connection = shared, replicationFactor = 1)
   const producer = await createProducer(connection)
   t.after(() => producer.close())
   let written = 0
-  /** Numbers, counting on from call to call, dealt out to the keys in turn. */
+  /** Writes consecutive numbers, continued from call to call, to the keys in turn. */
   const write = (count: number) =>
     producer.send(
       Array.from({ length: count }, () => {
@@ -54,7 +54,10 @@ async function setUp(t: TestContext, connection = shared, replicationFactor = 1)
     t.after(() => child.kill('SIGKILL'))
     return child
   }
-  /** Reads until every number that was written has come through, and then shows that each came once and in the order of its key. */
+  /**
+   * Reads until every written number was output, then asserts that each occurs once and in the
+   * order of its key.
+   */
   const assertEachOnceInOrder = async () => {
     const records = await readCommitted(
       connection,
@@ -62,7 +65,7 @@ async function setUp(t: TestContext, connection = shared, replicationFactor = 1)
       all => new Set(all.map(({ value }) => String(value))).size === written
     )
     const numbers = records.map(({ value }) => Number(value))
-    assert.equal(numbers.length, new Set(numbers).size, 'some came more than once')
+    assert.equal(numbers.length, new Set(numbers).size, 'some occur more than once')
     for (const [key, own] of Map.groupBy(records, ({ key }) => key)) {
       const inOrder = own.map(({ value }: RecordedRecord) => Number(value))
       assert.deepEqual(
@@ -87,7 +90,7 @@ const exit = async (child: ChildProcess) => {
 }
 
 for (const point of stagePoints) {
-  test(`an instance killed at "${point}" and started again brings every record through once`, async t => {
+  test(`an instance killed at "${point}" and restarted outputs every record once`, async t => {
     const { write, start, assertEachOnceInOrder } = await setUp(t)
     await write(200)
     for (const pass of [1, 3]) {
@@ -99,7 +102,7 @@ for (const point of stagePoints) {
   })
 }
 
-test('instances that come and go under load bring every record through once, in the order of its key', async t => {
+test('instances that join and leave under load output every record once, in the order of its key', async t => {
   const { write, start, assertEachOnceInOrder } = await setUp(t)
   const first = start('a')
   await assigned(first)
@@ -116,7 +119,7 @@ test('instances that come and go under load bring every record through once, in 
   await assertEachOnceInOrder()
 })
 
-test('an instance that was stopped past its session, replaced, and resumed commits nothing and keeps working in its new place', async t => {
+test('a frozen instance that resumes after it was replaced commits nothing from before, and continues as a new member', async t => {
   const { write, start, assertEachOnceInOrder, output } = await setUp(t)
   const zombie = start('a')
   await assigned(zombie)
@@ -133,7 +136,7 @@ test('an instance that was stopped past its session, replaced, and resumed commi
   await assertEachOnceInOrder()
 })
 
-test('an instance that slept in a tick while its partitions went to another one does not write what it had in hand', async t => {
+test('an instance frozen in a tick until its partitions were reassigned does not write the outputs of that tick', async t => {
   const { start, output } = await setUp(t)
   const zombie = start('a', { tick: { text: 'zombie', freezesFirst: true } })
   await assigned(zombie)
@@ -146,7 +149,7 @@ test('an instance that slept in a tick while its partitions went to another one 
   assert.ok(!written.includes('first zombie'))
 })
 
-test('of two instances with the same ids the older one is fenced and exits with 70', async t => {
+test('the older of two instances with the same ids is fenced and exits with 70', async t => {
   const { write, start, assertEachOnceInOrder } = await setUp(t)
   const older = start('a')
   await assigned(older)
@@ -158,7 +161,7 @@ test('of two instances with the same ids the older one is fenced and exits with 
   await assertEachOnceInOrder()
 })
 
-test('when the broker that coordinates the group dies, or the transactions, another takes over and every record comes through once', async t => {
+test('when the broker that coordinates the group or the transactions dies, another takes over and every record is output once', async t => {
   const cluster = await startBroker(t, { count: 3, heapMB: 256 })
   const connection = { brokers: cluster.brokers, clientID: 'integration-test' }
   const { write, start, assertEachOnceInOrder, input } = await setUp(t, connection, 3)

@@ -26,27 +26,10 @@ import type { RunningStage, Stage, StageObserver, StageOptions } from './stage.t
 import { type Start, type Starts, startingPositions } from './starting-positions.ts'
 import { Ticker } from './ticker.ts'
 
-/**
- * The loop of a stage. Its states:
- *
- * - **opening**: takes the transactional id.
- * - **joining**: waits for partitions, then reads what their group has committed (stable offsets only) and compares it with the
- *   logs (starting-positions.ts).
- * - **working**: takes a batch, processes it, and starts its commit; while that commit is under way the next batch is already
- *   being taken and processed. At most one commit is under way, and commits happen in the order of the batches.
- * - **recovering**: a commit failed, so nobody knows whether it happened. What was processed since is dropped, the transactional
- *   identity is renewed, and work goes on from the committed offsets. `process` then sees some records again: that is why it
- *   must give the same outputs again.
- * - **ticking**: between two batches, with no commit under way, when the stage has a tick and its time has come; while working.
- * - **stopping**: the batch under way is committed, then the group is left.
- *
- * Partitions are given up (by joining again) only when no commit is under way. Everything that fails for a reason that may pass
- * is tried again without end, more and more slowly; only being fenced or refused for good ends the stage.
- */
 const defaultSessionTimeoutMs = 10_000
 const rebalanceTimeoutMs = 30_000
 const requestTimeoutMs = 5_000
-/** 500,000 dead letters take some seconds. */
+/** Timeout of the preload; reading 500,000 dead letters takes some seconds. */
 const preloadTimeoutMs = 30_000
 const defaultMaxBatchBytes = 16 * 1024 * 1024
 const shortestPauseMs = 50
@@ -56,24 +39,44 @@ const positionCheckMs = 1_000
 const idleCheckMs = 5_000
 
 const incidentMessages: Readonly<Record<IncidentKind, string>> = {
-  offsets_skipped: 'records of an input were removed before they were read',
-  topic_recreated: 'an input topic was deleted and created again; it is read from its beginning',
-  log_truncated: 'the log of an input has lost records; reading resumes where it diverged',
-  offsets_missing: 'the committed offset of the group is missing, or older than one that was committed before',
-  database_behind: 'the database has lost the position, and with it effects of records that are committed',
-  partitions_added: 'an input topic has a new partition; it is read from its beginning'
+  offsets_skipped: 'input records were removed before they were read',
+  topic_recreated: 'input topic was deleted and recreated; reading it from its beginning',
+  log_truncated: 'input log has lost records; resuming where it diverged',
+  offsets_missing: 'committed offset of the group is missing or older than a previous one',
+  database_behind: 'database has lost a stored position, and with it effects of committed records',
+  partitions_added: 'input topic has a new partition; reading it from its beginning'
 }
 
 /**
- * Failures that a new identity ends. `FENCED`: no other instance has the id, the coordinator gave the transaction up because it took too
- * long. `INVALID_PRODUCER_ID_MAPPING`: the id had expired.
+ * Non-retryable errors that renewing the transactional identity resolves. `FENCED` counts as one
+ * because the renewal fails if another instance holds the id; otherwise the coordinator had aborted
+ * a transaction that took too long. `INVALID_PRODUCER_ID_MAPPING`: the id had expired.
  */
 const mended = new Set(['CLOSED', 'FENCED', 'INVALID_PRODUCER_ID_MAPPING'])
 
+/**
+ * Runs a stage until it is stopped or fails permanently. Its states:
+ *
+ * - **opening**: acquires the transactional id.
+ * - **joining**: waits for partitions, fetches the group's committed offsets (stable ones only) and
+ *   compares them with the logs (starting-positions.ts).
+ * - **working**: takes a batch, processes it, and starts its commit. While that commit is in
+ *   flight, the next batch is taken and processed. At most one commit is in flight, and batches
+ *   commit in order.
+ * - **recovering**: a commit failed, so its outcome is unknown. The stage discards everything
+ *   processed since, renews its transactional identity, and resumes from the committed offsets.
+ *   `process` then receives some records again, so it must return the same outputs again.
+ * - **ticking**: runs a due tick between two batches, while working and with no commit in flight.
+ * - **stopping**: commits the in-flight batch, then leaves the group.
+ *
+ * The stage releases partitions (by rejoining) only when no commit is in flight. It retries
+ * transient errors without limit and with growing backoff. Only fencing or a permanent error ends
+ * the stage.
+ */
 export function runStage<Event>(stage: Stage<Event>, options: StageOptions): RunningStage {
   const runner = new StageRunner(stage, options)
   const finished = runner.run()
-  finished.catch(() => {}) // whoever waits for it hears of it; nobody has to
+  finished.catch(() => {}) // avoids an unhandled rejection: callers may, but need not, await `finished`
   return {
     finished,
     stop: async () => {
@@ -106,21 +109,30 @@ class StageRunner<Event> {
   readonly #maxBatchRecords: number
   readonly #maxBatchBytes: number
   readonly #recordsInACall: number | undefined
-  /** Aborts what waits inside the batch under way: for a stop, or because the group is dealt out anew. */
+  /** Aborts waits of the in-flight batch, on shutdown or rebalance. */
   #interrupt = new AbortController()
-  /** A partition that could not be opened can be now: everything is opened again, once no commit is in flight. */
+  /**
+   * Set when a partition that could not be opened has become readable. The session then opens all
+   * partitions again, once no commit is in flight.
+   */
   #mustReopen = false
-  /** No topic could be opened, and no retry helps. */
+  /** Permanent error, set when no topic could be opened. */
   #openFailure: KafkaError | undefined
   #failures = 0
-  /** Less than the maximum while an output that cannot be written is looked for. */
+  /**
+   * Current limit of records in a batch; reduced while searching for the record whose output the
+   * broker rejects.
+   */
   #batchRecords: number
-  /** The ids of the input topics when they were last read. */
+  /** Ids of the input topics as of the last start. */
   readonly #topicIDs = new Map<string, string>()
   readonly #positions = new PositionTracker()
   #positionsCheckedAtMs = Number.NEGATIVE_INFINITY
   readonly #idleCheck: NodeJS.Timeout | undefined
-  /** A truncation that the fetcher noticed; whether it concerns records that were processed is decided at the next start. */
+  /**
+   * Truncation that the fetcher detected. The next start decides whether it affects processed
+   * records.
+   */
   #noticedTruncation: LogChange | undefined
 
   constructor(stage: Stage<Event>, options: StageOptions) {
@@ -195,7 +207,8 @@ class StageRunner<Event> {
       await this.#preload()
       while (!this.#stopping.signal.aborted) await this.#persistently(() => this.#session())
     } finally {
-      // Also when the stage refuses to start: a group with a member cannot be repaired.
+      // Leave even if the stage refuses to start: offsets of a group with members cannot be
+      // repaired.
       await this.#member
         .leave(this.#clusters.main)
         .catch(error => this.#options.logger.debug({ error }, 'could not leave the group'))
@@ -207,7 +220,7 @@ class StageRunner<Event> {
     }
   }
 
-  /** Reads the dead-letter topics before the group waits for this instance; whatever fails is tried again after joining. */
+  /** Reads the dead-letter topics before joining the group. Failures are retried after joining. */
   async #preload(): Promise<void> {
     const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(preloadTimeoutMs)])
     const preloads = this.#topics.map(topic => this.#blockedKeys.preload(topic, signal))
@@ -217,7 +230,7 @@ class StageRunner<Event> {
     }
   }
 
-  /** From joining (where that is due) to the next rebalance, failure or stop. */
+  /** Runs from joining (if needed) to the next rebalance, failure or stop. */
   async #session(): Promise<void> {
     const partitions = await this.#member.join(this.#stopping.signal)
     this.#observer.assigned?.({ partitions: partitions.length })
@@ -247,8 +260,9 @@ class StageRunner<Event> {
   }
 
   /**
-   * Begins to read each topic as soon as its parked keys are loaded, in the background, so that a topic that cannot be read holds up no
-   * other one. Partitions whose start could not be decided are tried again; once one can be, everything is opened again.
+   * Starts reading each topic in the background once its blocked keys are loaded, so that an
+   * unreadable topic does not delay the others. Retries partitions whose starting position could
+   * not be decided; once one can be, all partitions are opened again.
    */
   #open({ starts, failed }: Starts, signal: AbortSignal): void {
     this.#mustReopen = false
@@ -289,7 +303,7 @@ class StageRunner<Event> {
         return
       } catch (thrown) {
         if (signal.aborted) return
-        const error = toKafkaError(thrown, `loading the parked keys of ${topic}`)
+        const error = toKafkaError(thrown, `loading the blocked keys of ${topic}`)
         if (!error.retryable) onRefused(error)
         await this.#noteFailed(
           starts.map(place => ({ ...place, error })),
@@ -310,24 +324,27 @@ class StageRunner<Event> {
         signal.throwIfAborted()
         unopened = decided.failed
         if (decided.starts.length === 0) continue
-        // Positions and parked keys are decided once more, for all partitions at the same time.
+        // Positions and blocked keys are decided again, for all partitions together.
         this.#mustReopen = true
         this.#fetcher.wake()
         return
       } catch (thrown) {
-        const error = toKafkaError(thrown, 'deciding where to start')
+        const error = toKafkaError(thrown, 'deciding the starting positions')
         unopened = unopened.map(place => ({ ...place, error }))
       }
     }
   }
 
-  /** Reports partitions that cannot be opened, and pauses before the next attempt. */
+  /** Reports partitions that cannot be opened, and waits before the next attempt. */
   async #noteFailed(failed: readonly FailedPlace[], signal: AbortSignal): Promise<void> {
     const pausesMs = failed.map(({ error, ...place }) => this.#troubles.note(place, error))
     await delay(Math.max(...pausesMs), undefined, { signal }).catch(() => {})
   }
 
-  /** Decides where to read on, reports what has changed underneath, and stores and commits the positions that follow from that. */
+  /**
+   * Decides the starting positions, reports detected incidents, and stores and commits the
+   * resulting positions.
+   */
   async #start(partitions: readonly TopicPartition[], signal: AbortSignal): Promise<Starts> {
     const { main } = this.#clusters
     const { identity } = this.#member
@@ -339,7 +356,8 @@ class StageRunner<Event> {
     const incidents = [...starts.flatMap(({ incident }) => incident ?? []), ...unread]
     const refused = starts.filter(({ refusal }) => refusal !== undefined)
     const changes = refused.length > 0 ? [] : starts.flatMap(({ change }) => change ?? [])
-    // The stored position is never before the committed one: a position that goes back is committed first, a new one is stored first.
+    // A stored position is never before the committed one: commit first when moving back, store
+    // first otherwise.
     const [back, onward] = partition(starts, ({ incident }) => incident?.kind === 'log_truncated')
     if (refused.length === 0) await this.#commitStarts(back)
     if (store !== undefined && changes.length + incidents.length > 0)
@@ -362,7 +380,10 @@ class StageRunner<Event> {
     if (toCommit.length > 0) await commitOffsets(this.#clusters.main, this.#member.identity, toCommit)
   }
 
-  /** Truncated records that were fetched, but not processed yet: the position need not change for them. */
+  /**
+   * Returns an incident for truncated records that were fetched but not processed; they require no
+   * change of position.
+   */
   #takeUnreadTruncation(starts: readonly Start[]): Incident[] {
     const noticed = this.#noticedTruncation
     this.#noticedTruncation = undefined
@@ -386,7 +407,8 @@ class StageRunner<Event> {
       if (kind === 'log_truncated') this.#observer.truncated?.(range)
       if (kind === 'offsets_skipped') this.#observer.skipped?.(range)
     }
-    // A topic whose partitions are opened one after another, as they get their leaders, was still recreated once.
+    // Partitions of a recreated topic open one after another, as they get leaders; report the topic
+    // once.
     const recreated = incidents.filter(
       ({ kind, topic, topicID }) => kind === 'topic_recreated' && this.#topicIDs.get(topic) !== topicID
     )
@@ -394,9 +416,11 @@ class StageRunner<Event> {
   }
 
   /**
-   * Compares the stored positions of the group with what it has committed. A batch compares those of its partitions in its
-   * transaction; what it reads besides, such as stock, may depend on all others. A database that was restored, or a standby that
-   * took over, breaks every session, so the comparison once a second and after every failure misses neither.
+   * Compares the group's stored positions with its committed offsets. Each batch checks its own
+   * partitions in its database transaction, but other data that it reads, such as stock, may depend
+   * on all partitions. A restored database or a standby that took over breaks every session, so a
+   * comparison once a second and after every failure misses neither.
+   *
    * @throws PositionConflictError
    */
   async #checkPositions(): Promise<void> {
@@ -407,18 +431,18 @@ class StageRunner<Event> {
     const [first] = store.whenBehind === 'stop' ? lost : lost.filter(own => this.#positions.has(own))
     if (first !== undefined) {
       const place = `${first.topic}/${first.partition}`
-      throw new PositionConflictError(`the stored position of ${place} is before ${first.toOffset}, which is committed`)
+      throw new PositionConflictError(`stored position of ${place} is before the committed offset ${first.toOffset}`)
     }
     this.#positionsCheckedAtMs = performance.now()
   }
 
-  /** Does nothing when the positions cannot be compared: the next batch compares them. */
+  /** Compares the positions if possible; otherwise the next batch compares them. */
   async #checkPositionsIfPossible(): Promise<void> {
     try {
       await this.#checkPositions()
     } catch (error) {
       if (error instanceof PositionConflictError) throw error
-      this.#options.logger.debug({ error }, 'the stored positions cannot be compared at the moment')
+      this.#options.logger.debug({ error }, 'could not compare the stored positions')
     }
   }
 
@@ -426,7 +450,7 @@ class StageRunner<Event> {
     this.#positionsCheckedAtMs = Number.NEGATIVE_INFINITY
   }
 
-  /** Saves positions apart from effects. */
+  /** Saves positions separately from effects. */
   async #advance(advances: readonly PositionAdvance[]): Promise<void> {
     const { positions: store } = this.#options
     if (store === undefined || advances.length === 0) return
@@ -434,13 +458,13 @@ class StageRunner<Event> {
     this.#positions.saved(advances)
   }
 
-  /** What the store fails with transiently is tried again, as what Kafka fails with. */
+  /** Makes transient errors of the store retryable, like those of Kafka. */
   async #storing<Result>(work: () => Promise<Result>): Promise<Result> {
     try {
       return await work()
     } catch (error) {
       if (error instanceof KafkaError || !this.#options.isTransient(error)) throw error
-      throw new KafkaError('POSITIONS_UNAVAILABLE', 'the stored positions cannot be read or written at the moment', {
+      throw new KafkaError('POSITIONS_UNAVAILABLE', 'the stored positions cannot be read or written', {
         retryable: true,
         cause: error
       })
@@ -453,7 +477,10 @@ class StageRunner<Event> {
     return this.#stopping.signal.aborted || this.#member.mustRejoin
   }
 
-  /** Batch after batch, the commit of one beside the work of the next; returns when all that was started is committed. */
+  /**
+   * Processes batches in a pipeline: batch N commits while batch N+1 is processed. Returns once
+   * every started batch is committed.
+   */
   async #work(): Promise<void> {
     let committing: Promise<void> = Promise.resolve()
     try {
@@ -462,7 +489,7 @@ class StageRunner<Event> {
         if (this.#ticker?.isDue === true) {
           await committing
           await this.#tick(this.#ticker)
-          if (this.#mustLeave() || this.#mustReopen) break // a `take` that begins after the call to leave is not woken
+          if (this.#mustLeave() || this.#mustReopen) break // a later `take` would not be woken
         }
         const skips = this.#fetcher.takeSkips()
         if (skips.length > 0) {
@@ -482,8 +509,8 @@ class StageRunner<Event> {
         passPoint('batch-processed')
         await committing
         committing = this.#commit(batch)
-        batch = undefined // its outputs must not wait in memory while the next batch is read
-        committing.catch(() => this.#fetcher.wake()) // the failure itself is met at the next `await committing`
+        batch = undefined // releases its outputs before the next batch is read
+        committing.catch(() => this.#fetcher.wake()) // the next `await committing` throws the error
       }
       await committing
       await this.#saveCommits()
@@ -493,7 +520,10 @@ class StageRunner<Event> {
     }
   }
 
-  /** Reports records that were removed before they were read, and commits the positions behind them, so that they are reported once. */
+  /**
+   * Reports records that were removed before they were read, and commits the positions after them
+   * so that they are reported only once.
+   */
   async #passSkips(skips: readonly SkippedRange[]): Promise<void> {
     const { positions: store } = this.#options
     const incidents = skips.map(({ topic, partition, topicID, from, to }) => {
@@ -506,7 +536,10 @@ class StageRunner<Event> {
     this.#report(incidents)
   }
 
-  /** Saves what was committed last, before the partitions are given away. The next start does it otherwise. */
+  /**
+   * Saves the last committed offsets before the partitions are released. If this fails, the next
+   * start does it.
+   */
   async #saveCommits(): Promise<void> {
     const saving = this.#advance(this.#positions.unsavedCommits()).catch(error =>
       this.#options.logger.debug({ error }, 'could not save the committed offsets')
@@ -514,7 +547,10 @@ class StageRunner<Event> {
     await Promise.race([saving, delay(longestSaveMs, undefined, { ref: false })])
   }
 
-  /** The whole batch, in pieces where the stage wants few records in a call: one is decoded, processed and encoded before the next is taken. */
+  /**
+   * Processes one batch, in pieces if the stage limits the records in a call. Each piece is
+   * decoded, processed and encoded before the next is taken.
+   */
   async #process(first: readonly FetchedRecord[]): Promise<ProcessedBatch> {
     const startMs = performance.now()
     const open = this.#committer.begin()
@@ -529,7 +565,7 @@ class StageRunner<Event> {
 
   async #nextPiece({ records, bytes }: BatchSummary): Promise<readonly FetchedRecord[]> {
     if (this.#recordsInACall === undefined || records >= this.#batchRecords || bytes >= this.#maxBatchBytes) return []
-    await nextTurn() // in which the commit of the batch before gets on
+    await nextTurn() // lets the commit of the previous batch progress
     this.#interrupt.signal.throwIfAborted()
     const maxRecords = Math.min(this.#recordsInACall, this.#batchRecords - records)
     return this.#fetcher.takeBuffered(maxRecords, this.#maxBatchBytes - bytes)
@@ -540,7 +576,10 @@ class StageRunner<Event> {
     return this.#watch(this.#commitWith(open, summary.offsets), { summary, startMs, outputs: open.outputs })
   }
 
-  /** Stores how far the records are processed that `process` was not given, then commits: what is committed is stored, always. */
+  /**
+   * Stores progress over records that `process` did not receive, then commits, so that every
+   * committed offset is stored first.
+   */
   async #commitWith(open: OpenBatch, offsets: readonly InputOffset[]): Promise<void> {
     await this.#advance(this.#positions.upTo(offsets))
     await open.commit(offsets, this.#member.identity)
@@ -588,22 +627,27 @@ class StageRunner<Event> {
   #tickFailed(error: unknown): void {
     if (this.#interrupt.signal.aborted) return
     this.#observer.retried?.({ error })
-    this.#options.logger.warn({ error, stage: this.#name }, 'a tick failed; the next one makes up for it')
+    const fields = { event: 'tick_failed', error, stage: this.#name }
+    this.#options.logger.warn(fields, 'tick failed; continuing with the next one')
   }
 
-  /** An output that no broker takes comes from one of these records: smaller batches find out which, and that one is parked. */
+  /**
+   * Finds the record whose output the broker rejects, by reading smaller batches. A batch of one
+   * record marks that record as poison.
+   */
   #narrowDown({ records, first }: BatchSummary, error: KafkaError): void {
     if (records === 1) this.#processor.condemn(first, error)
     else this.#batchRecords = Math.ceil(records / 4)
   }
 
-  /** Nothing of what failed may remain; then the next round starts from the committed offsets. */
+  /** Discards all in-flight state, so that the next round resumes from the committed offsets. */
   async #recover(thrown: unknown): Promise<void> {
     this.#fetcher.assign([])
     const error = toKafkaError(thrown, 'committing')
     if (error instanceof LogChangedError && error.code === 'LOG_TRUNCATED') this.#noticedTruncation = error.change
     this.#member.noticeRefusal(error.code)
-    this.#options.logger.warn({ error, stage: this.#name }, 'batch given up; going on from the committed offsets')
+    const fields = { event: 'batch_aborted', error, stage: this.#name }
+    this.#options.logger.warn(fields, 'batch aborted; resuming from the committed offsets')
     this.#observer.aborted?.({ reason: error.code })
     if (error.code !== 'CLOSED' && error.code !== 'GROUP_CHANGED') this.#failures++
     await this.#persistently(() => this.#committer.recover())
@@ -611,7 +655,10 @@ class StageRunner<Event> {
     if (!error.retryable && !isMended && !this.#member.mustRejoin) throw error
   }
 
-  /** Tries until it succeeds, more and more slowly. @throws KafkaError when it cannot succeed, or the stage is stopping */
+  /**
+   * Retries with growing delays until `attempt` succeeds. Returns early when the stage is stopping.
+   * @throws KafkaError if the error is permanent
+   */
   async #persistently(attempt: () => Promise<void>): Promise<void> {
     for (;;) {
       try {
@@ -623,8 +670,8 @@ class StageRunner<Event> {
         this.#failures++
         const pauseMs = Math.min(longestPauseMs, shortestPauseMs * 2 ** Math.min(this.#failures, 10))
         this.#options.logger.warn(
-          { error, stage: this.#name, retryInMs: pauseMs },
-          'failed for a reason that may pass; trying again'
+          { event: 'stage_retrying', error, stage: this.#name, retryInMs: pauseMs },
+          'transient error; retrying'
         )
         for (const cluster of Object.values(this.#clusters)) cluster.forget()
         await delay(pauseMs, undefined, { signal: this.#stopping.signal }).catch(() => {})
@@ -633,7 +680,7 @@ class StageRunner<Event> {
   }
 
   #interruptBatch(): void {
-    this.#interrupt.abort(new KafkaError('GROUP_CHANGED', 'the batch is dropped', { retryable: true }))
+    this.#interrupt.abort(new KafkaError('GROUP_CHANGED', 'the batch is aborted', { retryable: true }))
     this.#fetcher.wake()
   }
 }

@@ -5,128 +5,164 @@ import type { Logger, OutputRecord, StageRecord, Topic } from '../records.ts'
 import type { PositionAdvance, PositionStore } from './position-store.ts'
 
 /**
- * A stage: reads its input topics in a group, hands each batch to `process`, and commits what comes out together with how
- * far it has read.
+ * A stage: reads its input topics in a group, passes each batch to `process`, and commits the
+ * outputs with the input offsets.
  *
- * - **exactly-once**: outputs and offsets in one Kafka transaction; a `read_committed` reader sees each batch's outputs once.
- * - **at-least-once**: outputs first, offsets after; for stages whose effect lies outside of Kafka anyway.
+ * - **exactly-once**: outputs and offsets in one Kafka transaction; a `read_committed` consumer
+ *   reads the outputs of each batch once.
+ * - **at-least-once**: outputs first, offsets after; for stages whose effects are outside Kafka
+ *   anyway.
  */
 export interface Stage<Event> {
-  /** Names the stage in logs, metrics and dead letters. */
+  /** Name of the stage in logs, metrics and dead letters. */
   readonly name: string
   readonly group: string
   readonly inputs: readonly Topic<Event>[]
   /**
-   * How many records `process` is given at most; a whole batch unless set, which is best where each call asks a database. Where it
-   * asks nobody a thousand is better: what comes out of a call is encoded before the next records are taken and decoded, and
-   * what is let go so soon costs the garbage collector nothing.
+   * Maximum number of records in a call of `process`; unset means a whole batch, which is best if
+   * each call queries a database. Without a database 1,000 is better: the outputs of a call are
+   * encoded before more records are decoded, and objects released that early cost the garbage
+   * collector nothing.
    */
   readonly recordsInACall?: number
   /**
-   * One batch, the records of each partition in offset order. Called again with the same records after a failure anywhere
-   * behind it, it must give the same outputs.
+   * Processes a batch, with the records of each partition in offset order. After any later failure
+   * it is called again with the same records, and must return the same outputs.
    *
-   * What it throws decides what happens: `isTransient` errors: the whole batch again, later; anything else: the batch is
-   * split until the record that fails stands alone, and that one is parked in `<topic>.dlq`.
+   * Errors decide what happens next. `isTransient` errors retry the whole batch later. Any other
+   * error splits the batch until the failing record is alone; that record becomes a dead letter in
+   * `<topic>.dlq`.
    */
   process(records: readonly StageRecord<Event>[], context: ProcessContext): Promise<readonly OutputRecord[]>
-  /** For what has to be written because time passes, not because a record comes. */
+  /** Periodic output that depends on time, not on records. */
   readonly tick?: StageTick
 }
 
 export interface ProcessContext {
   readonly signal: AbortSignal
   /**
-   * With a PositionStore: to be saved in the transaction of the effects, which must fail with PositionConflictError when one of them
-   * cannot be (`checkAdvanced`). Empty without a store.
+   * Positions to save in the transaction of the effects; empty without a PositionStore. The
+   * transaction must fail with PositionConflictError if one of them cannot be saved
+   * (`checkAdvanced`).
    */
   readonly positions: readonly PositionAdvance[]
 }
 
 /**
- * Runs between batches, when everything that was taken is committed, while this instance has partitions.
+ * A tick: runs between batches while this instance has partitions and every batch it took is
+ * committed.
  *
- * What it writes is committed together with the offsets that the instance stands at. So an instance that has lost its
- * partitions writes nothing any more, even if it does not know that yet; and whoever is given a partition waits for what its
- * former owner has under way. Those who write only as owners of one particular partition therefore write one after the other.
+ * Outputs of a tick are committed together with the offsets of this instance's partitions. An
+ * instance that has lost its partitions therefore writes nothing, even before it learns of the
+ * loss. A new owner of a partition waits for the former owner's in-flight transaction. So if only
+ * the owner of one particular partition writes, the writes of successive owners do not overlap.
  *
- * A run that fails is logged and made good by the next one.
+ * A failed run is logged; the next run must make up for it.
  */
 export interface StageTick {
   readonly everyMs: number
-  /** Set when `run` needs `completeUntilMs`: brokers are asked for it before each run. */
+  /** Requests `completeUntilMs` for `run`: brokers are queried before each run. */
   readonly tracksCompleteness?: boolean
   run(context: TickContext): Promise<readonly OutputRecord[]>
-  /** What the last run gave is committed. Not called when nobody knows; the next run then follows without it. */
+  /**
+   * Reports that the outputs of the last run are committed. Not called if the outcome of the commit
+   * is unknown; the next run then follows without it.
+   */
   committed?(): Promise<void>
 }
 
 export interface TickContext {
   readonly signal: AbortSignal
-  /** The partitions of this instance. All records before `offset`, and all that were written before `completeUntilMs`, have been processed. */
+  /**
+   * Partitions of this instance. All records before `offset`, and all written before
+   * `completeUntilMs`, have been processed.
+   */
   readonly partitions: readonly PartitionProgress[]
-  /** How many partitions each input topic had at `completeUntilMs`, or has had since. */
+  /** Partition count of each input topic, read at or after `completeUntilMs`. */
   readonly partitionCounts: ReadonlyMap<string, number>
 }
 
 export interface StageOptions {
   readonly connection: KafkaConnection
   readonly delivery?: 'exactly-once' | 'at-least-once'
-  /** One for each instance slot, the same after a restart. Needed for exactly-once. */
+  /**
+   * Transactional id, unique for each instance slot and stable across restarts. Required for
+   * exactly-once.
+   */
   readonly transactionalID?: string
-  /** `group.instance.id` (KIP-345): a restarted instance takes its former place at once, its zombie is fenced. */
+  /**
+   * `group.instance.id` (KIP-345): a restarted instance immediately gets its former partitions, and
+   * its zombie is fenced.
+   */
   readonly instanceID?: string
   readonly maxBatchRecords?: number
   /**
-   * Positions beside the effects, by which the stage notices what the database or Kafka has lost. Without it the stage trusts the
-   * committed offsets: a group without offsets starts at the beginning and writes its outputs again, and a database that was restored
-   * is not noticed.
+   * Store of positions next to the effects; lets the stage detect data that the database or Kafka
+   * has lost. Without it the stage trusts the committed offsets: a group without offsets starts at
+   * the beginning and writes its outputs again, and a restored database is not detected.
    */
   readonly positions?: PositionStore
-  /** Bytes of the records in a batch, at most, but for one record: 16 MiB unless set. */
+  /**
+   * Maximum bytes of the records in a batch, exceeded only by a single larger record; default 16
+   * MiB.
+   */
   readonly maxBatchBytes?: number
-  /** Bytes of fetched batches in memory, at most, but for one batch of each partition: 32 MiB unless set. */
+  /**
+   * Maximum bytes of fetched batches in memory, exceeded by at most one batch of each partition;
+   * default 32 MiB.
+   */
   readonly maxBufferedBytes?: number
-  /** Larger records and batches become dead letters unread: 8 MiB and 32 MiB decompressed unless set. */
+  /**
+   * Limits above which records and batches become dead letters unread; defaults 8 MiB and 32 MiB
+   * decompressed.
+   */
   readonly limits?: ReadLimits
-  /** Fetches at once unless set. */
+  /** Delay policy between fetches; by default the stage fetches immediately. */
   readonly fetchPace?: FetchPace
-  /** After how long without a sign of life the group gives this instance's partitions to others (6 s at least, unless the broker allows less). */
+  /**
+   * Time without a heartbeat after which the group reassigns this instance's partitions; at least 6
+   * s, unless the broker allows less.
+   */
   readonly sessionTimeoutMs?: number
-  /** Whether trying again may help, for what `process` throws. */
+  /** Returns true for errors of `process` that a retry can resolve. */
   readonly isTransient: (error: unknown) => boolean
   readonly logger: Logger
   readonly observer?: StageObserver
 }
 
 export interface RunningStage {
-  /** Finishes the batch under way, commits it and leaves the group. */
+  /** Finishes and commits the in-flight batch, then leaves the group. */
   stop(): Promise<void>
-  /** Resolves after `stop`; rejects with the reason when the stage cannot go on (`FENCED`, …). */
+  /**
+   * Promise that resolves after `stop`, and rejects with the reason when the stage cannot continue
+   * (`FENCED`, …).
+   */
   readonly finished: Promise<void>
-  /** Whether it is a member of its group at the moment. */
+  /** Returns true while the stage is a member of its group. */
   isReady(): boolean
 }
 
-/** What happens in a stage, for metrics. Every method is optional. */
+/** Callbacks for metrics. Every method is optional. */
 export interface StageObserver {
   processed?(event: { readonly records: number; readonly durationMs: number }): void
   committed?(event: {
     readonly records: number
     readonly outputs: number
     readonly durationMs: number
-    /** The time of each record. */
+    /** Timestamp of each record. */
     readonly timestampsMs: Float64Array
   }): void
-  /** A tick wrote something. */
+  /** Reports that a tick wrote outputs. */
   ticked?(event: { readonly outputs: number; readonly durationMs: number }): void
-  /** A batch was given up and will be read again. */
+  /** Reports that a batch was aborted and will be read again. */
   aborted?(event: { readonly reason: string }): void
-  /** `process` failed for a reason that may pass. */
+  /** Reports that `process` failed with a transient error. */
   retried?(event: { readonly error: unknown }): void
   parked?(event: { readonly topic: string; readonly reason: string }): void
   assigned?(event: { readonly partitions: number }): void
-  /** The log of an input has lost its records from `to` to `from`, and is read on from `to`. */
+  /**
+   * Reports that an input log has lost its records from `to` up to `from`; reading resumes at `to`.
+   */
   truncated?(event: {
     readonly stage: string
     readonly topic: string
@@ -134,7 +170,10 @@ export interface StageObserver {
     readonly from: bigint
     readonly to: bigint
   }): void
-  /** Records of an input were removed from its log before they were read: those from `from` to before `to`. */
+  /**
+   * Reports that records from `from` to before `to` were removed from an input log before they were
+   * read.
+   */
   skipped?(event: {
     readonly stage: string
     readonly topic: string
@@ -142,15 +181,17 @@ export interface StageObserver {
     readonly from: bigint
     readonly to: bigint
   }): void
-  /** An input topic was deleted and created again, and is read from its beginning. */
+  /** Reports that an input topic was deleted and recreated; it is read from its beginning. */
   recreated?(event: { readonly stage: string; readonly topic: string }): void
-  /** Partitions were added to an input topic since this instance last joined its group. */
+  /**
+   * Reports that partitions were added to an input topic since this instance last joined its group.
+   */
   partitionsAdded?(event: {
     readonly stage: string
     readonly topic: string
     readonly from: number
     readonly to: number
   }): void
-  /** The number of assigned partitions of a topic that cannot be read has changed. */
+  /** Reports a change in the number of assigned partitions of a topic that cannot be read. */
   unavailable?(event: { readonly stage: string; readonly topic: string; readonly partitions: number }): void
 }

@@ -11,34 +11,33 @@ import type { GroupIdentity } from '../transaction/transactional-producer.ts'
 import { lostPositions } from './lost-positions.ts'
 import type { Incident, PositionChange, PositionStore, StoredPosition } from './position-store.ts'
 
-/**
- * Decides where a stage starts to read its partitions: when they are assigned, and after everything that interrupts it.
- *
- * A stage resumes at the committed offset, if that still belongs to the log: the topic has the id that was committed with the offset, and
- * the log was written up to the offset in the leader epoch that was committed with it, or in an earlier one (KIP-320). A topic that was
- * created again is read from its beginning. A log whose tail was lost is read from the offset where it diverged: what lies before was
- * processed, and what lies behind is new, however far the log has grown meanwhile.
- *
- * With a PositionStore the stored position is compared as well (position-store.ts). It is read after the committed offset, since both
- * grow and the stored one is never the smaller.
- */
+/** Facts from which a stage decides the starting position of a partition. */
 export interface PartitionFacts extends TopicPartition {
   readonly topicID: string
   readonly committed: CommittedOffset | undefined
-  /** The id by which this process knew the topic before. */
+  /** Topic id by which this process knew the topic before. */
   readonly formerTopicID: string | undefined
-  /** First offset and offset behind the last record; undefined while the partition has no leader. */
+  /**
+   * First offset of the log, and the offset after its last record; undefined while the partition
+   * has no leader.
+   */
   readonly log: { readonly beginning: bigint; readonly end: bigint } | undefined
-  /** Up to where the log was written in the epoch of the reference position; undefined when the leader knows no such epoch. */
+  /**
+   * End of the log in the epoch of the reference position; undefined if the leader does not know
+   * that epoch.
+   */
   readonly epochEnd: EpochEnd | undefined
-  /** Undefined without a PositionStore. */
+  /** Stored state; undefined without a PositionStore. */
   readonly store: PartitionStore | undefined
 }
 
 interface PartitionStore {
   readonly whenBehind: PositionStore['whenBehind']
   readonly stored: StoredPosition | undefined
-  /** The group has stored positions in just the partitions with lower numbers: this one was added to the topic. */
+  /**
+   * True if the group has stored positions exactly in partitions with lower numbers, so this one
+   * was added to the topic.
+   */
   readonly isAdded: boolean
 }
 
@@ -46,14 +45,14 @@ export interface Start extends TopicPartition {
   readonly topicID: string
   readonly offset: bigint
   readonly leaderEpoch: number
-  /** The committed offset that is stored already. */
+  /** Committed offset that is already saved in the store. */
   readonly savedCommitted?: bigint | undefined
-  /** The offset has to be committed before anything is read: Kafka has none, or another one. */
+  /** True if the offset must be committed before reading, because Kafka has none or another one. */
   readonly mustCommit?: boolean
-  /** What has to be stored before that. */
+  /** Position to store before that commit. */
   readonly change?: PositionChange
   readonly incident?: Incident
-  /** The stage must not start. */
+  /** Reason why the stage must not start. */
   readonly refusal?: 'OFFSETS_MISSING' | 'DATABASE_BEHIND'
 }
 
@@ -64,7 +63,10 @@ interface Position {
   readonly leaderEpoch: number
 }
 
-/** The farthest position that is known, whose epoch the leader is asked for: if that one is in the log, the others are. */
+/**
+ * Returns the highest known position. The leader is queried for its epoch: if that position is in
+ * the log, the lower ones are too.
+ */
 export function referenceOf({ topicID, committed, store }: Omit<PartitionFacts, 'epochEnd'>): Position | undefined {
   const known = [committed, store?.stored].filter(own => own !== undefined && (own.topicID ?? topicID) === topicID)
   return known.reduce<Position | undefined>(
@@ -73,6 +75,18 @@ export function referenceOf({ topicID, committed, store }: Omit<PartitionFacts, 
   )
 }
 
+/**
+ * Decides the starting position of a partition, after an assignment and after every interruption.
+ *
+ * A stage resumes at the committed offset if that still belongs to the log. Two conditions must
+ * hold: the topic has the id that was committed with the offset, and the log reached the offset in
+ * the committed leader epoch or an earlier one (KIP-320). A recreated topic is read from its
+ * beginning. A log whose tail was lost is read from the offset where it diverged: earlier records
+ * were processed, and later ones are new, however far the log has grown meanwhile.
+ *
+ * With a PositionStore, the stored position is compared too (position-store.ts). It is read after
+ * the committed offset, because both grow and the stored one must never be smaller.
+ */
 export function startOf(facts: PartitionFacts): Start {
   const { topic, partition, topicID, store } = facts
   const truncation = truncationOf(facts)
@@ -91,7 +105,7 @@ export function startOf(facts: PartitionFacts): Start {
     incident: { kind, ...place, ...more }
   })
   const startAt = ({ offset, leaderEpoch }: Position) => ({ ...place, offset, leaderEpoch })
-  /** Stores and commits the position, whatever is stored and committed. */
+  /** Stores and commits the position, replacing whatever is stored and committed. */
   const establish = (position: Position, committedOffset: bigint | undefined): Start => ({
     ...startAt(position),
     mustCommit: true,
@@ -118,7 +132,7 @@ export function startOf(facts: PartitionFacts): Start {
         mustCommit: store !== undefined || formerID !== undefined
       }
     }
-    // Stored when the partition was new, and not committed since: nothing was processed.
+    // Stored when the partition was new and never committed: nothing was processed.
     if (stored.committedOffset === undefined) return establish(stored, undefined)
     const range = { fromOffset: stored.committedOffset, toOffset: stored.offset }
     return { ...startAt(stored), ...incident('offsets_missing', range), refusal: 'OFFSETS_MISSING' }
@@ -131,7 +145,8 @@ export function startOf(facts: PartitionFacts): Start {
     return truncated === undefined ? startAt(committed) : { ...startAt(committed), ...truncated, mustCommit: true }
   }
   if (stored === undefined) {
-    // A tool has committed the offset, before the first start or after the topic was created again.
+    // An external tool committed the offset, before the first start or after the topic was
+    // recreated.
     if (committed.topicID === undefined) return { ...establish(committed, undefined), ...recreated, ...truncated }
     const beginning = beginningOf(facts)
     if (committed.offset <= beginning.offset) return establish(committed, undefined)
@@ -151,7 +166,10 @@ export function startOf(facts: PartitionFacts): Start {
   return { ...startAt(committed), ...truncated, change, mustCommit: true, savedCommitted: stored.committedOffset }
 }
 
-/** Where the log diverges from what was read; undefined while it does not. */
+/**
+ * Returns the position where the log diverges from the records that were read, or undefined if it
+ * does not.
+ */
 function truncationOf(facts: PartitionFacts): (Position & { readonly from: bigint }) | undefined {
   const reference = referenceOf(facts)
   if (reference === undefined || facts.log === undefined) return undefined
@@ -163,7 +181,7 @@ function truncationOf(facts: PartitionFacts): (Position & { readonly from: bigin
 
 function beginningOf({ topic, partition, log }: PartitionFacts): Position {
   if (log === undefined) {
-    const message = `${topic}/${partition} has no leader at the moment`
+    const message = `${topic}/${partition} has no leader`
     throw new KafkaError('LEADER_NOT_AVAILABLE', message, { retryable: true })
   }
   return { offset: log.beginning, leaderEpoch: unknownEpoch }
@@ -181,11 +199,15 @@ export interface StartOptions {
 
 export interface Starts {
   readonly starts: readonly Start[]
-  /** Partitions for which it cannot be decided at the moment, and why. */
+  /** Partitions whose starting position cannot be decided yet, with the reason. */
   readonly failed: readonly FailedPlace[]
 }
 
-/** Each partition fails alone. @throws KafkaError when the group or the cluster cannot be asked, what the store throws, or the signal's reason */
+/**
+ * Decides the starting position of each partition; a failure affects only its own partition.
+ * @throws KafkaError when the group or the cluster cannot be queried, errors of the store, or the
+ * signal's reason
+ */
 export async function startingPositions(
   cluster: Cluster,
   group: GroupIdentity,
@@ -196,13 +218,13 @@ export async function startingPositions(
   const committed = byPlace(offsets.found)
   const failed = byPlace<FailedPlace>(offsets.failed)
   const fail = (own: TopicPartition, thrown: unknown) => {
-    const error = toKafkaError(thrown, `deciding where to start in ${placeKey(own)}`)
+    const error = toKafkaError(thrown, `deciding the starting position of ${placeKey(own)}`)
     failed.set(placeKey(own), { topic: own.topic, partition: own.partition, error })
   }
   const ofGroup = store?.whenBehind === 'stop' ? await lastCommittedOffsets(cluster, group.groupID) : []
   const stored = (await store?.load()) ?? []
   const storedByPlace = byPlace(stored)
-  await cluster.refresh() // the ids and leader epochs that it knows may be old
+  await cluster.refresh() // cached topic ids and leader epochs may be outdated
   const known = []
   for (const own of partitions.filter(own => !failed.has(placeKey(own)))) {
     const leader = (await cluster.partitions(own.topic).catch(error => fail(own, error)))?.[own.partition]
@@ -223,7 +245,8 @@ export async function startingPositions(
       }
     })
   }
-  // A log that cannot be asked must not hold up the others: the first fetch compares it with the position.
+  // A log that cannot be queried must not delay the others: its first fetch compares it with the
+  // position.
   const led = known.filter(({ hasLeader }) => hasLeader)
   const questions = led.flatMap(own => {
     const reference = referenceOf({ ...own, log: undefined })
@@ -257,7 +280,10 @@ export async function startingPositions(
   return { starts, failed: [...failed.values()] }
 }
 
-/** Refuses to start for a partition that was not decided, such as another instance's: decisions here may depend on effects that were lost there. */
+/**
+ * Returns a refusal for a partition that was not decided here, such as one of another instance.
+ * Decisions of this stage may depend on the effects that were lost there.
+ */
 function refusalFor(incident: ReturnType<typeof lostPositions>[number]): Start {
   const { topic, partition, topicID = '', fromOffset = 0n } = incident
   const position = { topic, partition, topicID, offset: fromOffset, leaderEpoch: unknownEpoch }
@@ -273,8 +299,9 @@ function notThere({ topic, partition }: TopicPartition): KafkaError {
 }
 
 /**
- * Returns true for a partition that was added to a topic of the group: positions are stored in all partitions up to some lower
- * number, and in no other. While the instances of a new group start one by one, there are gaps between those that are stored.
+ * Returns true for a partition that was added to a topic of the group: positions are stored for all
+ * partitions below some lower number, and for no others. While the instances of a new group start
+ * one by one, the stored partitions have gaps.
  */
 export function isAdded({ topic, partition }: TopicPartition, stored: readonly TopicPartition[]): boolean {
   const known = stored.filter(own => own.topic === topic).map(own => own.partition)

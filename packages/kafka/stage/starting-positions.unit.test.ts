@@ -14,18 +14,18 @@ const epochEnd = { leaderEpoch: 4, endOffset: 40n }
 const atBeginning = { ...place, topicID: now, offset: 3n, leaderEpoch: -1 }
 const logTo = (end: bigint) => ({ beginning: 3n, end })
 
-describe('where a stage starts without stored positions', () => {
-  test('it resumes at the committed offset while the log was written up to there in that epoch', () => {
+describe('the starting position without stored positions', () => {
+  test('is the committed offset if the log reached it in the committed epoch', () => {
     const start = startOf({ ...facts, committed, epochEnd: { leaderEpoch: 4, endOffset: 30n } })
     assert.deepEqual(start, { ...place, topicID: now, offset: 30n, leaderEpoch: 4 })
   })
 
-  test('without a committed offset it starts at the beginning of the log', () => {
+  test('is the beginning of the log without a committed offset', () => {
     assert.deepEqual(startOf(facts), { ...atBeginning, mustCommit: false })
     assert.deepEqual(startOf({ ...facts, formerTopicID: now }), { ...atBeginning, mustCommit: false })
   })
 
-  test('an offset of another topic with the same name is not used, and the topic counts as recreated', () => {
+  test('ignores an offset of another topic with the same name, and reports the topic as recreated', () => {
     for (const found of [{ committed: { ...committed, topicID: before } }, { formerTopicID: before }]) {
       const { incident, ...start } = startOf({ ...facts, ...found })
       assert.deepEqual(start, { ...atBeginning, mustCommit: true })
@@ -33,32 +33,32 @@ describe('where a stage starts without stored positions', () => {
     }
   })
 
-  test('an offset that a tool has committed is used although it names no topic', () => {
+  test('is an offset that a tool committed, although it has no topic id', () => {
     const start = startOf({ ...facts, committed: { ...committed, topicID: undefined, leaderEpoch: -1 } })
     assert.deepEqual([start.offset, start.incident], [30n, undefined])
   })
 
-  test('a log that ended earlier in that epoch is read from there, however long it is now', () => {
+  test('is where the log ended in the committed epoch, if that is earlier, even if the log is longer now', () => {
     const end = { leaderEpoch: 3, endOffset: 25n }
     const { incident, ...start } = startOf({ ...facts, log: logTo(90n), committed, epochEnd: end })
     assert.deepEqual(start, { ...place, topicID: now, offset: 25n, leaderEpoch: 3, mustCommit: true })
     assert.deepEqual([incident?.kind, incident?.fromOffset, incident?.toOffset], ['log_truncated', 30n, 25n])
   })
 
-  test('where the epoch is unknown only the end of the log shows that records are lost', () => {
+  test('is the end of a shorter log if the epoch is unknown', () => {
     const { incident, ...start } = startOf({ ...facts, log: logTo(20n), committed })
     assert.deepEqual(start, { ...place, topicID: now, offset: 20n, leaderEpoch: -1, mustCommit: true })
     assert.equal(incident?.kind, 'log_truncated')
     assert.equal(startOf({ ...facts, committed: { ...committed, leaderEpoch: -1 } }).incident, undefined)
   })
 
-  test('a partition without a leader resumes at its offset, and cannot be begun', () => {
+  test('is the committed offset for a partition without a leader, and undecided without one', () => {
     assert.equal(startOf({ ...facts, committed, log: undefined }).offset, 30n)
     assert.throws(() => startOf({ ...facts, log: undefined }), { code: 'LEADER_NOT_AVAILABLE', retryable: true })
   })
 })
 
-describe('where a stage starts with stored positions', () => {
+describe('the starting position with stored positions', () => {
   const stored = { ...place, topicID: now, offset: 34n, leaderEpoch: 4, committedOffset: 28n }
   const stop = (more: Partial<NonNullable<PartitionFacts['store']>> = {}) => ({
     ...{ whenBehind: 'stop' as const, stored, isAdded: true },
@@ -67,13 +67,13 @@ describe('where a stage starts with stored positions', () => {
   const rewind = (more: Parameters<typeof stop>[0] = {}) => ({ ...stop(more), whenBehind: 'rewind' as const })
   const known: PartitionFacts = { ...facts, committed, epochEnd, store: stop() }
 
-  test('it resumes at the committed offset, not at the stored position behind it', () => {
+  test('is the committed offset, not the later stored position', () => {
     const start = startOf(known)
     assert.deepEqual(start, { ...place, topicID: now, offset: 30n, leaderEpoch: 4, savedCommitted: 28n })
     assert.equal(startOf({ ...known, store: stop({ stored: { ...stored, offset: 30n } }) }).refusal, undefined)
   })
 
-  test('a new partition is stored and committed before anything is read', () => {
+  test('is stored and committed before a new partition is read', () => {
     const start = startOf({ ...facts, store: stop({ stored: undefined, isAdded: false }) })
     const position = { ...atBeginning, committedOffset: undefined }
     const change = { former: undefined, position }
@@ -81,13 +81,13 @@ describe('where a stage starts with stored positions', () => {
     assert.equal(startOf({ ...facts, store: stop({ stored: undefined }) }).incident?.kind, 'partitions_added')
   })
 
-  test('a new partition that was stored and not committed is begun again', () => {
+  test('is the beginning for a new partition that was stored but not committed', () => {
     const fresh = { ...stored, offset: 3n, committedOffset: undefined }
     const start = startOf({ ...facts, store: stop({ stored: fresh }) })
     assert.deepEqual([start.offset, start.mustCommit, start.refusal], [3n, true, undefined])
   })
 
-  test('a stored position without a committed offset is a reason not to start', () => {
+  test('is refused if there is a stored position without a committed offset', () => {
     for (const store of [stop(), rewind()]) {
       const { refusal, incident } = startOf({ ...known, committed: undefined, store })
       assert.equal(refusal, 'OFFSETS_MISSING')
@@ -95,14 +95,14 @@ describe('where a stage starts with stored positions', () => {
     }
   })
 
-  test('a committed offset before one that was committed earlier is a reason not to start where outputs would be doubled', () => {
+  test('is refused if the committed offset moved back and outputs must not be repeated', () => {
     const earlier = { ...committed, offset: 27n }
     assert.equal(startOf({ ...known, committed: earlier }).refusal, 'OFFSETS_MISSING')
     const rewound = startOf({ ...known, committed: earlier, store: rewind() })
     assert.deepEqual([rewound.offset, rewound.refusal], [27n, undefined])
   })
 
-  test('a database behind Kafka stops the stage, or rewinds it to the stored position', () => {
+  test('is refused, or rewound to the stored position, if the database is behind Kafka', () => {
     const later = { ...known, committed: { ...committed, offset: 36n } }
     const { refusal, incident } = startOf(later)
     assert.equal(refusal, 'DATABASE_BEHIND')
@@ -112,7 +112,7 @@ describe('where a stage starts with stored positions', () => {
     assert.equal(rewound.change?.position.committedOffset, 34n)
   })
 
-  test('an emptied database is behind everything that a stage has committed', () => {
+  test('is refused if the database was emptied after a stage had committed', () => {
     const empty = { ...known, store: stop({ stored: undefined, isAdded: false }) }
     assert.equal(startOf(empty).refusal, 'DATABASE_BEHIND')
     assert.equal(startOf({ ...empty, store: rewind({ stored: undefined }) }).offset, 3n)
@@ -121,12 +121,12 @@ describe('where a stage starts with stored positions', () => {
     assert.equal(startOf({ ...empty, committed: { ...committed, topicID: undefined } }).offset, 30n)
   })
 
-  test('a database that was restored to before its topic was created again is behind', () => {
+  test('is refused if the database was restored to a state from before the topic was recreated', () => {
     const old = { ...stored, topicID: before }
     assert.equal(startOf({ ...known, store: stop({ stored: old }) }).refusal, 'DATABASE_BEHIND')
   })
 
-  test('a topic that was created again is begun, whatever was stored and committed for the former one', () => {
+  test('is the beginning of a recreated topic, whatever was stored and committed for the former one', () => {
     const old = { ...stored, topicID: before }
     for (const left of [undefined, { ...committed, topicID: before }]) {
       const start = startOf({ ...facts, committed: left, store: stop({ stored: old }) })
@@ -135,7 +135,7 @@ describe('where a stage starts with stored positions', () => {
     }
   })
 
-  test('a truncated log takes both positions back to where it diverged', () => {
+  test('moves both positions back to where a truncated log diverged', () => {
     const cut = startOf({ ...known, epochEnd: { leaderEpoch: 2, endOffset: 20n } })
     assert.deepEqual([cut.offset, cut.leaderEpoch, cut.mustCommit, cut.refusal], [20n, 2, true, undefined])
     assert.deepEqual([cut.incident?.kind, cut.incident?.fromOffset], ['log_truncated', 34n])
@@ -143,13 +143,13 @@ describe('where a stage starts with stored positions', () => {
     assert.deepEqual([offset, committedOffset], [20n, 20n])
   })
 
-  test('a log that lost only what was not committed yet changes the stored position alone', () => {
+  test('moves only the stored position if the log lost no committed record', () => {
     const cut = startOf({ ...known, epochEnd: { leaderEpoch: 4, endOffset: 32n } })
     assert.deepEqual([cut.offset, cut.change?.position.offset], [30n, 32n])
   })
 })
 
-test('a partition was added when just those with lower numbers are stored', () => {
+test('a partition counts as added if exactly partitions with lower numbers are stored', () => {
   const stored = [0, 1, 2].map(partition => ({ topic: 'a', partition }))
   assert.equal(isAdded({ topic: 'a', partition: 3 }, stored), true)
   assert.equal(isAdded({ topic: 'a', partition: 5 }, stored), true)

@@ -15,14 +15,20 @@ const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {
 const [input, output, group] = ['in', 'out', 'group']
 const partitions = 2
 
-/** A stage whose effects are a set of names, stored together with positions, as a database does it. */
+/**
+ * Creates a stage whose effects are a set of names, stored together with positions, as in a
+ * database.
+ */
 function pipeline(whenBehind: PositionStore['whenBehind'] = 'stop') {
   const broker = createInMemoryBroker({ partitions })
   const store = createMemoryPositions(whenBehind)
   const effects = new Set<string>()
   const plan = { failuresBefore: 0, failuresBehind: 0 }
 
-  /** The promise of a PositionStore, at every moment at which one of the two changes. */
+  /**
+   * Asserts the guarantee of a PositionStore; called whenever a stored or committed position
+   * changes.
+   */
   const assertStoredFirst = () => {
     const stored = store.snapshot()
     for (let partition = 0; partition < partitions; partition++) {
@@ -60,7 +66,7 @@ function pipeline(whenBehind: PositionStore['whenBehind'] = 'stop') {
       if (records.some(({ event }) => event.startsWith('poison'))) throw new Error('poison')
       await positions.advance(context.positions)
       for (const { event } of records) effects.add(event)
-      // As when the answer to a COMMIT is lost.
+      // Imitates a COMMIT whose answer is lost.
       if (plan.failuresBehind-- > 0) throw new Error('transient')
       return records.map(({ key, event }) => ({ topic: output, key, value: Buffer.from(event), headers: {} }))
     }
@@ -130,7 +136,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
 )
 
 describe('stored positions', () => {
-  test('whatever fails, the stored position is never before the committed offset, and each record has its effect or its dead letter', async () => {
+  test('under any failures the stored position is never before the committed offset, and each record has its effect or its dead letter', async () => {
     await fc.assert(
       fc.asyncProperty(steps, async steps => {
         const { broker, effects, plan, start, untilThrough, texts } = pipeline()
@@ -165,7 +171,7 @@ describe('stored positions', () => {
     )
   })
 
-  test('a stage whose group was deleted does not start, and names what to do', async () => {
+  test('a stage whose group was deleted refuses to start and names the remedy', async () => {
     const { broker, store, start, untilThrough, texts } = pipeline()
     await broker.producer().send([{ topic: input, key: 'a', value: Buffer.from('good 1'), headers: {} }])
     const stage = start()
@@ -177,7 +183,7 @@ describe('stored positions', () => {
     assert.deepEqual(new Set(store.incidents.map(({ kind }) => kind)), new Set(['offsets_missing']))
   })
 
-  test('a database that is set back while the stage runs stops it before it decides anything', async () => {
+  test('a database that is restored to an earlier state while the stage runs stops it before its next decision', async () => {
     const { broker, store, effects, start, untilThrough, texts } = pipeline()
     const send = (text: string) =>
       broker.producer().send([{ topic: input, key: 'a', value: Buffer.from(text), headers: {} }])
@@ -194,7 +200,7 @@ describe('stored positions', () => {
     assert.equal(effects.has('good 3'), false)
   })
 
-  test('a stage whose effects may be repeated rewinds to the stored position and goes through all again', async () => {
+  test('a stage whose effects may be repeated rewinds to the stored position and processes the records again', async () => {
     const { broker, store, effects, start, untilThrough, texts } = pipeline('rewind')
     const send = (text: string) =>
       broker.producer().send([{ topic: input, key: 'a', value: Buffer.from(text), headers: {} }])
@@ -217,7 +223,7 @@ describe('stored positions', () => {
     )
   })
 
-  test('a topic that was created again is read from its beginning although positions are stored', async () => {
+  test('a recreated topic is read from its beginning although positions are stored', async () => {
     const { broker, store, start, untilThrough, texts } = pipeline()
     const send = (...names: string[]) =>
       broker.producer().send(names.map(text => ({ topic: input, key: 'a', value: Buffer.from(text), headers: {} })))

@@ -1,7 +1,10 @@
 import type { OutputRecord } from '../records.ts'
 import type { StageTick, TickContext } from './stage.ts'
 
-/** Says when a stage's tick is due, and runs it without letting it fail. Ticks that nobody had time for are not made up for. */
+/**
+ * Tracks when a stage's tick is due and runs it, reporting failures instead of throwing. Missed
+ * ticks are not repeated.
+ */
 export class Ticker {
   readonly #tick: StageTick
   readonly #timer: NodeJS.Timeout
@@ -23,7 +26,7 @@ export class Ticker {
     return this.#isDue
   }
 
-  /** @returns nothing when it failed */
+  /** Runs the tick. Returns no outputs if it failed. */
   async run(context: TickContext, onFailure: (error: unknown) => void): Promise<readonly OutputRecord[]> {
     this.#isDue = false
     try {

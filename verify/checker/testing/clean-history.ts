@@ -384,7 +384,7 @@ function toDeadLetter(input: RecordedRecord, timestampMs: number): Fields {
     headers: {
       ...input.headers,
       'dlq-stage': 'inventory',
-      'dlq-reason': input.event === undefined ? 'not an order' : 'an earlier record of the same key is parked',
+      'dlq-reason': input.event === undefined ? 'not an order' : 'an earlier record with the same key is a dead letter',
       'dlq-topic': input.topic,
       'dlq-partition': String(input.partition),
       'dlq-offset': String(input.offset)
