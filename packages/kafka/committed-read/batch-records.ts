@@ -18,18 +18,23 @@ export interface FetchedFrom {
 }
 
 export interface BatchRecordsOptions {
-  /** Records before it are passed over: a broker returns whole batches, and one may begin before the position that was asked for. */
+  /**
+   * First offset to return. Brokers return whole batches, and one may begin before the requested
+   * position.
+   */
   readonly fromOffset?: bigint
   readonly limits?: ReadLimits
-  /** Why nothing of the batch may be read, and where the next batch begins. */
+  /** Defect that makes the whole batch unreadable, and the offset of the next batch. */
   readonly damage?: { readonly defect: KafkaError; readonly nextOffset: bigint }
 }
 
 /**
- * The records of a batch. Each is made when it is taken: until then the batch waits as bytes, compressed where it is, which cost the garbage
- * collector nothing. Thousands of records that wait as objects cost it more than everything that is done with them.
+ * The records of a batch. A record object is created only when it is taken. Until then the batch is
+ * kept as bytes, compressed if it was, which costs the garbage collector nothing. Thousands of
+ * pending record objects cost it more than all their processing.
  *
- * A batch that cannot be read, or the rest of one, is taken as one record in its place (`UnreadableBatch`).
+ * A batch that cannot be read, or the rest of one, is returned as a single record
+ * (`UnreadableBatch`).
  */
 export class BatchRecords {
   readonly topic: string
@@ -39,7 +44,7 @@ export class BatchRecords {
   readonly #fromOffset: bigint
   readonly #limits: ReadLimits
   readonly #damage: BatchRecordsOptions['damage']
-  /** Undefined until the first record is taken. */
+  /** Decompressed batch; undefined until the first record is taken. */
   #bytes: Buffer | undefined
   #position = 0
   #left: number
@@ -56,17 +61,20 @@ export class BatchRecords {
     this.#left = options.damage === undefined ? batch.recordCount : 1
   }
 
-  /** The epoch of a damaged batch is not trusted. */
+  /** Leader epoch of the batch; -1 for a damaged batch, whose epoch is not trusted. */
   get leaderEpoch(): number {
     return this.#damage === undefined ? this.#batch.leaderEpoch : -1
   }
 
-  /** How many records have not been taken. Before the first is taken, those that will be passed over count too. */
+  /**
+   * Number of records not taken yet. Before the first is taken, it includes those before
+   * `fromOffset`.
+   */
   get left(): number {
     return this.#left
   }
 
-  /** Bytes that wait: the batch as the broker returned it. */
+  /** Size of the batch as the broker returned it. */
   get bytes(): number {
     return this.#batch.bytes.length
   }
@@ -75,12 +83,15 @@ export class BatchRecords {
     return this.#bytes !== undefined
   }
 
-  /** Bytes that taking a record has added to those: of a compressed batch the decompressed ones. */
+  /**
+   * Additional bytes held since the first record was taken: the decompressed bytes of a compressed
+   * batch.
+   */
   get openBytes(): number {
     return this.#bytes === undefined || this.#bytes === this.#batch.bytes ? 0 : this.#bytes.length
   }
 
-  /** Returns undefined when no record is left. */
+  /** Takes the next record. Returns undefined when none is left. */
   take(): FetchedRecord | undefined {
     if (this.#left === 0) return undefined
     if (this.#damage !== undefined) return this.#giveUp(this.#damage.defect)
@@ -101,7 +112,7 @@ export class BatchRecords {
     const bytes = this.#bytes as Buffer
     const size = readVarint(bytes, this.#position)
     const start = readVarintEnd()
-    const timestampDeltaMs = readVarint(bytes, start + 1) // behind the attributes, of which there are none
+    const timestampDeltaMs = readVarint(bytes, start + 1) // skips the attributes byte, which is unused
     const offsetDelta = readVarint(bytes, readVarintEnd())
     const keyLength = readVarint(bytes, readVarintEnd())
     const keyStart = readVarintEnd()
@@ -127,7 +138,7 @@ export class BatchRecords {
     return record
   }
 
-  /** Decompresses the records where they are compressed, and passes over those that were not asked for. */
+  /** Decompresses the records if necessary, and skips those before `fromOffset`. */
   #open(): void {
     const { bytes, attributes, firstOffset } = this.#batch
     const compression = attributes & compressionBits
@@ -145,7 +156,7 @@ export class BatchRecords {
     }
   }
 
-  /** Takes everything that is left as one. */
+  /** Returns everything that is left as one unreadable record. */
   #giveUp(defect: KafkaError): FetchedRecord {
     const { firstOffset, lastOffsetDelta, recordCount } = this.#batch
     const from = this.#fromOffset > firstOffset ? this.#fromOffset : firstOffset
@@ -158,7 +169,7 @@ export class BatchRecords {
 
   #moveTo(position: number, size: number): void {
     if (size < 1 || position > (this.#bytes as Buffer).length) {
-      throw new RangeError('a record runs over the end of its batch')
+      throw new RangeError('a record extends past the end of its batch')
     }
     this.#position = position
     this.#left--
@@ -166,8 +177,8 @@ export class BatchRecords {
 }
 
 /**
- * Offset, key and value are made when somebody asks: a bigint and two buffers for each of thousands of records are copied by the garbage
- * collector. A value is decoded where it stands.
+ * A record that creates its offset, key and value on demand: a bigint and two buffers for each of
+ * thousands of records would be copied by the garbage collector. A value is decoded in place.
  */
 class BatchRecord implements FetchedRecord {
   readonly timestampMs: number
@@ -177,10 +188,10 @@ class BatchRecord implements FetchedRecord {
   readonly #offsetDelta: number
   readonly #bytes: Buffer
   readonly #keyStart: number
-  /** -1 for null. */
+  /** Length of the key; -1 for null. */
   readonly #keyLength: number
   readonly #valueStart: number
-  /** -1 for null. */
+  /** Length of the value; -1 for null. */
   readonly #valueLength: number
 
   constructor(parts: RecordParts) {
@@ -263,7 +274,7 @@ class BatchRecord implements FetchedRecord {
 
 class OversizeRecord extends BatchRecord {
   override get defect() {
-    return new KafkaError('RECORD_TOO_LARGE', `the record has ${this.bytes} bytes, more than the limit`, {
+    return new KafkaError('RECORD_TOO_LARGE', `the record has ${this.bytes} bytes, which exceeds the limit`, {
       retryable: false
     })
   }

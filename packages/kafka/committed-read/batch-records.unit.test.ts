@@ -22,7 +22,7 @@ function readAll(log: Buffer): FetchedRecord[] {
   return found
 }
 
-test('keys, values, times and headers are read byte for byte as they were written', () => {
+test('keys, values, timestamps and headers are read byte for byte as they were written', () => {
   fc.assert(
     fc.property(records, records, (first, second) => {
       const log = Buffer.concat([first, second].map(records => encodeRecordBatch({ records, ...identity })))
@@ -47,7 +47,7 @@ test('keys, values, times and headers are read byte for byte as they were writte
   )
 })
 
-test('headers are found by name, the first of several, and the last of all by its position', () => {
+test('a header is found by name, the first of several with that name, and the last header by its position', () => {
   fc.assert(
     fc.property(anyRecord(anyNamedHeaders), record => {
       const [own] = readAll(encodeRecordBatch({ records: [record], ...identity })) as [FetchedRecord]
@@ -73,7 +73,7 @@ test('headers are found by name, the first of several, and the last of all by it
   assert.deepEqual([headers.has('b'), headers.text('b')], [true, undefined])
 })
 
-test('of a batch that begins before what was asked for the rest is read', () => {
+test('a batch that begins before the requested offset is read from that offset', () => {
   fc.assert(
     fc.property(records, fc.bigInt({ min: 0n, max: 25n }), (written, from) => {
       const [batch] = readLogBatches(encodeRecordBatch({ records: written, ...identity }))
@@ -85,7 +85,7 @@ test('of a batch that begins before what was asked for the rest is read', () => 
   )
 })
 
-test('compressed batches are read like others', () => {
+test('compressed batches are read like uncompressed ones', () => {
   for (const compression of ['gzip', 'snappy', 'lz4', 'zstd'] as const) {
     const messages = [1, 2, 3].map(number => ({
       topic: 't',
@@ -111,7 +111,7 @@ function readWithin(bytes: Buffer, fromOffset?: bigint): FetchedRecord[] {
   return found
 }
 
-test('a record above the limit has a defect, its key and its headers, and the others of its batch have none', () => {
+test('a record above the limit keeps its key and headers and has a defect; the others of its batch have none', () => {
   const records = [withValue(10), withValue(2_000), withValue(10)]
   const read = readWithin(encodeRecordBatch({ records, ...identity, isCompressed: true }))
   assert.deepEqual(
@@ -120,7 +120,7 @@ test('a record above the limit has a defect, its key and its headers, and the ot
   )
 })
 
-test('a batch above the limit, or one that cannot be decompressed, is read as one record without a key', () => {
+test('a batch above the limit or with invalid compression is read as one record without a key', () => {
   const records = Array.from({ length: 30 }, () => withValue(900))
   const large = encodeRecordBatch({ records, ...identity, isCompressed: true })
   const broken = Buffer.from(large).fill(0xff, 100, 110)
@@ -138,7 +138,7 @@ test('a batch above the limit, or one that cannot be decompressed, is read as on
   }
 })
 
-test('a batch that is cut off is left for the next fetch, wherever it is cut', () => {
+test('a batch that is cut off at any byte is left for the next fetch', () => {
   const batch = encodeRecordBatch({
     records: [{ topic: 't', key: 'k', value: Buffer.from('v'), headers: {} }],
     ...identity
@@ -148,7 +148,7 @@ test('a batch that is cut off is left for the next fetch, wherever it is cut', (
   }
 })
 
-test('a damaged batch is read as other records or as one unreadable record, never in a loop', () => {
+test('a damaged batch is read as other records or as one unreadable record, without an endless loop', () => {
   const whole = encodeRecordBatch({
     records: [{ topic: 't', key: 'key', value: Buffer.from('value'), headers: { one: 'content', two: '' } }],
     ...identity

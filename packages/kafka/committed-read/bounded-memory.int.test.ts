@@ -19,7 +19,7 @@ const connection = { brokers: integrationEnvironment().kafkaBrokers, clientID: '
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 const mebibyte = 1024 * 1024
 
-test('batches that would become hundreds of megabytes are one dead letter each, in a process with a small heap', async t => {
+test('batches that would decompress to hundreds of megabytes become one dead letter each, in a process with a small heap', async t => {
   const [input, output] = [`in-${randomUUID()}`, `out-${randomUUID()}`]
   const shape = { partitions: 1, replicationFactor: 1, configs: { 'max.message.bytes': '8000000' } }
   await createTopics(
@@ -82,11 +82,11 @@ test('batches that would become hundreds of megabytes are one dead letter each, 
   )
   if (process.platform !== 'linux') return
   const [, peakKB] = /VmHWM:\s+(\d+) kB/.exec(await readFile(`/proc/${child.pid}/status`, 'utf8')) ?? []
-  t.diagnostic(`at most ${Math.round(Number(peakKB) / 1024)} MiB in memory`)
+  t.diagnostic(`peak memory: ${Math.round(Number(peakKB) / 1024)} MiB`)
   assert.ok(Number(peakKB) / 1024 < 300, `${peakKB} kB`)
 })
 
-test('what is fetched ahead is bounded by its bytes, and all of it is taken', async t => {
+test('prefetched batches are bounded by their bytes, and all records are taken', async t => {
   const topic = `large-${randomUUID()}`
   const partitions = [0, 1].map(partition => ({ topic, partition, offset: 0n }))
   await createTopics(connection, [{ name: topic, partitions: partitions.length, replicationFactor: 1 }])
@@ -121,9 +121,9 @@ test('what is fetched ahead is bounded by its bytes, and all of it is taken', as
   const most = Math.max(...seen)
   const inMiB = (bytes: number) => `${(bytes / mebibyte).toFixed(1)} MiB`
   t.diagnostic(
-    `of ${inMiB(2 * batches * records.length * 20_000)} at most ${inMiB(most)} wait, ${inMiB(held)} of memory`
+    `of ${inMiB(2 * batches * records.length * 20_000)} at most ${inMiB(most)} buffered, ${inMiB(held)} of memory`
   )
-  assert.ok(most <= 8 * mebibyte, `${most} bytes wait`)
+  assert.ok(most <= 8 * mebibyte, `${most} bytes buffered`)
   // This includes garbage that is not collected yet. Without the bound it would be all records.
   assert.ok(held <= 40 * mebibyte, `${held} bytes of memory`)
 })

@@ -1,29 +1,17 @@
 import { BatchRecords } from './batch-records.ts'
 import type { LogBatch } from './log-batches.ts'
 
-/**
- * Which batches of a fetched piece of log are committed (KIP-98, "consumer in read_committed mode").
- *
- * A `read_committed` response ends at the last stable offset, so every transaction in it has ended; it names the aborted
- * ones that overlap the piece as (producer, first offset), in any number per producer. Walking the batches in order:
- * a producer's batches are dropped from the first offset of an aborted transaction on, until its abort marker. Between
- * two transactions of a producer lies always a marker, so one set of "currently aborted" producers is enough, fed from the
- * list in order of first offsets. A marker of a producer that is not in the set is that of a committed transaction
- * or of one whose records lie before this piece.
- *
- * The client keeps one aborted range for each producer and so hands out records of the others.
- */
 export interface AbortedTransaction {
   readonly producerId: bigint
   readonly firstOffset: bigint
 }
 
 export interface CommittedPiece {
-  /** Some records of the first may lie before what was asked for, even all of them. */
+  /** Committed batches. Some or all records of the first may precede the requested offset. */
   readonly batches: LogBatch[]
-  /** Where to go on: behind the last batch seen, dropped or not. */
+  /** Next offset to fetch: after the last batch of the piece, dropped or not. */
   readonly nextOffset: bigint
-  /** Leader epoch of the last batch seen; undefined when there was none. */
+  /** Leader epoch of the last batch of the piece; undefined if it has none. */
   readonly lastEpoch: number | undefined
 }
 
@@ -31,6 +19,21 @@ const transactionalBit = 1 << 4
 const controlBit = 1 << 5
 const abortMarker = 0
 
+/**
+ * Returns the committed batches of a fetched piece of log (KIP-98, "consumer in read_committed
+ * mode").
+ *
+ * A `read_committed` response ends at the last stable offset, so every transaction in it has ended.
+ * The response lists the aborted transactions that overlap the piece as (producer id, first
+ * offset), any number per producer. The batches are processed in order: batches of a producer are
+ * dropped from the first offset of an aborted transaction until its abort marker. Two transactions
+ * of a producer always have a marker between them. One set of currently aborted producers is
+ * therefore enough, filled from the list in order of first offsets. A marker of a producer outside
+ * the set belongs to a committed transaction, or to one whose records precede this piece.
+ *
+ * The client library keeps one aborted range per producer, and therefore returns records of the
+ * others.
+ */
 export function committedBatches(
   batches: readonly LogBatch[],
   abortedTransactions: readonly AbortedTransaction[] | null,
@@ -44,7 +47,7 @@ export function committedBatches(
   let lastEpoch: number | undefined
   for (const batch of batches) {
     const lastOffset = batch.firstOffset + BigInt(batch.lastOffsetDelta)
-    if (lastOffset < fetchOffset) continue // brokers give whole batches: the first may begin, even end, before what was asked for
+    if (lastOffset < fetchOffset) continue // brokers return whole batches, even before the offset
     for (
       let head = aborted[nextAborted];
       head !== undefined && head.firstOffset <= lastOffset;
@@ -63,7 +66,10 @@ export function committedBatches(
   return { batches: committed, nextOffset, lastEpoch }
 }
 
-/** A control record's key: version (int16), then type (int16): 0 abort, 1 commit, others are not about transactions. */
+/**
+ * Returns the type of a control record from its key: version (int16), then type (int16). 0 is
+ * abort, 1 is commit; other types do not concern transactions.
+ */
 function markerType(batch: LogBatch): number | undefined {
   if (batch.recordCount < 1) return undefined
   const key = new BatchRecords({ topic: '', partition: 0 }, batch).take()?.key

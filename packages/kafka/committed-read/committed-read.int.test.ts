@@ -33,7 +33,7 @@ async function readValues(topic: string, last: string, options: ReadOptions = {}
   return records.map(({ value }) => value.toString())
 }
 
-test('of several aborted transactions of one producer in one fetch no record is seen', async t => {
+test('no record of several aborted transactions of one producer in one fetch is returned', async t => {
   const { topic, producer } = await setUp(t)
   for (const outcome of ['abort', 'abort', 'abort', 'commit'] as const) {
     await producer.write(topic, 0, [outcome])
@@ -42,7 +42,7 @@ test('of several aborted transactions of one producer in one fetch no record is 
   assert.deepEqual(await readValues(topic, 'commit'), ['commit'])
 })
 
-test('an aborted record is not seen when its abort marker lies outside of the fetched range', async t => {
+test('an aborted record is not returned if its abort marker is outside the fetched range', async t => {
   const { topic, producer } = await setUp(t)
   await producer.write(topic, 0, ['aborted 1'])
   await producer.write(topic, 0, ['aborted 2'])
@@ -52,7 +52,7 @@ test('an aborted record is not seen when its abort marker lies outside of the fe
   assert.deepEqual(await readValues(topic, 'committed', { maxPartitionBytes: 1 }), ['committed']) // one batch in each fetch
 })
 
-test('who fetches only so often reads on at once where an answer did not hold all', async t => {
+test('a fetcher with a pace fetches again immediately if a response did not contain all records', async t => {
   const { topic, producer } = await setUp(t)
   const values = ['1', '2', '3', '4']
   for (const value of values) await producer.write(topic, 0, [value])
@@ -61,7 +61,7 @@ test('who fetches only so often reads on at once where an answer did not hold al
   assert.deepEqual(await readValues(topic, '4', options), values)
 })
 
-test('transactions of several producers in one partition are told apart', async t => {
+test('transactions of several producers in one partition are distinguished', async t => {
   const { topic, producers } = await setUp(t, { producers: 2 })
   const [one, other] = producers as [ScriptedProducer, ScriptedProducer]
   await one.write(topic, 0, ['aborted'])
@@ -77,7 +77,7 @@ test('transactions of several producers in one partition are told apart', async 
 })
 
 for (const compression of ['gzip', 'snappy', 'lz4', 'zstd'] satisfies CompressionAlgorithmValue[]) {
-  test(`batches compressed with ${compression} are read, and aborted ones are not seen`, async t => {
+  test(`batches compressed with ${compression} are returned if committed, and not if aborted`, async t => {
     const { topic, producer } = await setUp(t)
     await producer.write(topic, 0, ['aborted', 'aborted'], compression)
     await producer.end('abort')
@@ -87,7 +87,7 @@ for (const compression of ['gzip', 'snappy', 'lz4', 'zstd'] satisfies Compressio
   })
 }
 
-test('a record of an open transaction, and what was committed behind it, is seen only after its end', async t => {
+test('a record of an open transaction, and later committed records, are returned only after the transaction ends', async t => {
   const { topic, producers } = await setUp(t, { partitions: 2, producers: 2 })
   const [slow, quick] = producers as [ScriptedProducer, ScriptedProducer]
   await slow.write(topic, 0, ['slow'])
@@ -112,13 +112,13 @@ const step = fc.record({
   compression: fc.constantFrom<CompressionAlgorithmValue>('none', 'none', 'none', 'gzip', 'lz4')
 })
 
-test('any weave of transactions is seen as the Java client sees it, whatever the fetch boundaries', async t => {
+test('any interleaving of transactions yields the same records as the Java client, with any fetch boundaries', async t => {
   const seed = Number(process.env.ORDERLY_TEST_SEED ?? randomInt(2 ** 31))
   t.diagnostic(`seed ${seed} (set ORDERLY_TEST_SEED to repeat)`)
   const scripts = fc.sample(fc.array(step, { minLength: 5, maxLength: 40 }), { seed, numRuns: 16 })
   const { topic, producers } = await setUp(t, { partitions: scripts.length, producers: 3 })
 
-  // The partitions are written one after the other: a producer has one transaction at a time.
+  // Partitions are written one after the other, because a producer has one transaction at a time.
   for (const [partition, script] of scripts.entries()) {
     const open = new Set<ScriptedProducer>()
     let count = 0
@@ -144,6 +144,6 @@ test('any weave of transactions is seen as the Java client sees it, whatever the
   for (const maxPartitionBytes of [1, 200, 1_000, 1_000_000]) {
     const records = await readCommitted(connection, topic, all, { maxPartitionBytes })
     const seen = records.map(({ partition, offset, value }) => `${partition} ${offset} ${value}`).toSorted()
-    assert.deepEqual(seen, expected, `seed ${seed}, at most ${maxPartitionBytes} bytes of a partition in each fetch`)
+    assert.deepEqual(seen, expected, `seed ${seed}, at most ${maxPartitionBytes} bytes of each partition per fetch`)
   }
 })

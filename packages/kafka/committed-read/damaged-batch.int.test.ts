@@ -11,7 +11,10 @@ import { readCommitted } from '../testing/read-committed.ts'
 import { textCodec } from '../testing/text-codec.ts'
 import { writeBatch } from '../testing/write-batch.ts'
 
-/** Two partitions, each with batches of two records; the values name partition, batch and record. */
+/**
+ * Creates two partitions, each with batches of two records; the values name partition, batch and
+ * record.
+ */
 async function setUp(t: TestContext, connection: KafkaConnection) {
   const [input, output] = [`in-${randomUUID()}`, `out-${randomUUID()}`]
   await createTopics(
@@ -52,7 +55,7 @@ async function setUp(t: TestContext, connection: KafkaConnection) {
   return { input, start, outputs, letters, events }
 }
 
-test('a batch that is damaged on the way is fetched again, and nothing is lost', async t => {
+test('a batch that is damaged in transit is fetched again, and no record is lost', async t => {
   const connection = { brokers: integrationEnvironment().kafkaBrokers, clientID: 'integration-test' }
   const { start, outputs, events } = await setUp(t, connection)
   const { damaged } = damageFetchResponses(t, 2)
@@ -63,12 +66,12 @@ test('a batch that is damaged on the way is fetched again, and nothing is lost',
   assert.ok(events.includes('batch_damaged'))
 })
 
-test('a batch that is damaged on the disk is one dead letter, and the records behind it and in other partitions are processed', async t => {
+test('a batch that is damaged on disk becomes one dead letter, and the records after it and in other partitions are processed', async t => {
   const broker = await startBroker(t)
   const connection = { brokers: broker.brokers, clientID: 'integration-test' }
   const { input, start, outputs, letters } = await setUp(t, connection)
   await broker.stop()
-  // A broker checks the checksums of its log only after a crash.
+  // A broker verifies the checksums of its log only after a crash.
   await broker.damageLog(input, 0, '0 b1')
   await broker.start()
   start()

@@ -3,18 +3,20 @@ import { compressionsAlgorithms } from '@platformatic/kafka'
 import { KafkaError } from '../errors.ts'
 
 /**
- * Decompresses the records of a batch, to no more than a number of bytes. Any producer can write some kilobytes that become gigabytes.
+ * Decompresses the records of a batch, up to a limit. Without one, any producer could send
+ * kilobytes that decompress to gigabytes.
  *
- * - gzip and zstd are decompressed piece by piece, and given up at the piece that exceeds the limit.
- * - The client decompresses snappy and lz4 only as a whole, in WebAssembly memory that never shrinks again. Their sizes are in the compressed
- *   bytes, so they are added up before anything is decompressed.
+ * - gzip and zstd are decompressed piece by piece, up to the piece that exceeds the limit.
+ * - The client decompresses snappy and lz4 only as a whole, in WebAssembly memory that never
+ *   shrinks again. Their compressed bytes contain the sizes, which are summed before anything is
+ *   decompressed.
  *
  * @throws KafkaError `BATCH_TOO_LARGE`, `BATCH_CORRUPT`, `UNSUPPORTED_COMPRESSION_TYPE`
  */
 export function decompress(bytes: Buffer, compression: number, maxBytes: number): Buffer {
   const algorithm = algorithms[compression]
   if (algorithm === undefined) {
-    throw new KafkaError('UNSUPPORTED_COMPRESSION_TYPE', `compression type ${compression} is unknown`, {
+    throw new KafkaError('UNSUPPORTED_COMPRESSION_TYPE', `compression type ${compression} is not supported`, {
       retryable: false
     })
   }
@@ -34,7 +36,7 @@ type Algorithm = (bytes: Buffer, maxBytes: number) => Buffer
 
 const { lz4, snappy } = compressionsAlgorithms
 
-/** By the number in the attributes of a batch. */
+/** Algorithms by their number in the attributes of a batch. */
 const algorithms: readonly (Algorithm | undefined)[] = [
   undefined,
   (bytes, maxBytes) => gunzipSync(bytes, { maxOutputLength: maxBytes }),
@@ -49,14 +51,17 @@ function within(bytes: Buffer, size: number, maxBytes: number): Buffer {
 }
 
 function tooLarge(maxBytes: number): KafkaError {
-  const message = `the batch has more than ${maxBytes} bytes decompressed, which is the limit`
+  const message = `the decompressed batch exceeds the limit of ${maxBytes} bytes`
   return new KafkaError('BATCH_TOO_LARGE', message, { retryable: false })
 }
 
 const xerialMagic = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00])
 const xerialHeadBytes = 16
 
-/** Returns the decompressed size of one block, or of the blocks that the Java client frames (xerial). Each begins with its size. */
+/**
+ * Returns the decompressed size of one snappy block, or of the framed blocks that the Java client
+ * writes (xerial). Each block begins with its size.
+ */
 function snappySize(bytes: Buffer): number {
   if (!bytes.subarray(0, xerialMagic.length).equals(xerialMagic)) return readSize(bytes, 0)
   let size = 0
@@ -88,7 +93,7 @@ const storedBlock = 0x80000000
 function lz4Size(bytes: Buffer): number {
   let size = 0
   for (let position = 0; position < bytes.length; ) {
-    if (bytes.readUInt32LE(position) !== lz4Magic) throw new RangeError('an lz4 frame has another magic number')
+    if (bytes.readUInt32LE(position) !== lz4Magic) throw new RangeError('an lz4 frame has a wrong magic number')
     const flags = bytes.readUInt8(position + 4)
     const has = (flag: keyof typeof lz4Flags, length: number) => ((flags & lz4Flags[flag]) === 0 ? 0 : length)
     position += 7 + has('contentSize', 8) + has('dictionary', 4)
@@ -98,7 +103,7 @@ function lz4Size(bytes: Buffer): number {
       if (head === 0) break
       const length = head & ~storedBlock
       const end = position + length
-      if (end > bytes.length) throw new RangeError('an lz4 block is cut off')
+      if (end > bytes.length) throw new RangeError('an lz4 block is truncated')
       size += head >= storedBlock ? length : lz4BlockSize(bytes, position, end)
       position = end + has('blockChecksum', 4)
     }
@@ -107,7 +112,10 @@ function lz4Size(bytes: Buffer): number {
   return size
 }
 
-/** Adds up the literals and matches of one block (https://github.com/lz4/lz4/blob/dev/doc/lz4_Block_format.md). */
+/**
+ * Sums the literals and matches of one block
+ * (https://github.com/lz4/lz4/blob/dev/doc/lz4_Block_format.md).
+ */
 function lz4BlockSize(bytes: Buffer, start: number, end: number): number {
   let size = 0
   for (let position = start; position < end; ) {

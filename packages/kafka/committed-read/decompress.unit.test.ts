@@ -11,7 +11,7 @@ const compress = (type: Type, bytes: Buffer) => Buffer.from(compressionsAlgorith
 const open = (type: Type, bytes: Buffer, maxBytes: number) =>
   decompress(bytes, compressionsAlgorithms[type].bitmask, maxBytes)
 
-/** The framing that the Java client puts around snappy. */
+/** Frames snappy blocks as the Java client does. */
 function xerial(bytes: Buffer, blockBytes: number): Buffer {
   const blocks: Buffer[] = []
   for (let start = 0; start < bytes.length; start += blockBytes) {
@@ -23,7 +23,7 @@ function xerial(bytes: Buffer, blockBytes: number): Buffer {
   return Buffer.concat([Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0, 0, 0, 0, 1, 0, 0, 0, 1]), ...blocks])
 }
 
-/** Compresses well in places and not in others, as records do. */
+/** Content that is compressible in parts only, like records. */
 const anyContent = fc
   .array(fc.tuple(fc.nat(5_000), fc.boolean()), { minLength: 1, maxLength: 20 })
   .map(parts =>
@@ -31,7 +31,7 @@ const anyContent = fc
   )
   .filter(bytes => bytes.length > 0)
 
-test('whatever was compressed is decompressed within a limit of its size, and refused within a smaller one', () => {
+test('any compressed content is decompressed if the limit equals its size, and rejected if the limit is smaller', () => {
   fc.assert(
     fc.property(anyContent, content => {
       const compressed = types.map(type => [type, compress(type, content)] as const)
@@ -49,7 +49,7 @@ test('whatever was compressed is decompressed within a limit of its size, and re
   )
 })
 
-test('a few kilobytes that would become hundreds of megabytes are refused without taking the memory', () => {
+test('kilobytes that would decompress to hundreds of megabytes are rejected without allocating them', () => {
   const bomb = Buffer.alloc(100_000_000)
   const compressed = types.map(type => [type, compress(type, bomb)] as const)
   for (const [type, bytes] of compressed) {
@@ -61,7 +61,7 @@ test('a few kilobytes that would become hundreds of megabytes are refused withou
   }
 })
 
-test('bytes that cannot be decompressed are corrupt, whatever is wrong with them', () => {
+test('bytes that cannot be decompressed are reported as corrupt', () => {
   const content = Buffer.from('an order '.repeat(500))
   for (const type of types) {
     const bytes = compress(type, content)

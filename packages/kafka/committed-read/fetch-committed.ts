@@ -6,13 +6,17 @@ export interface FetchedPiece {
   readonly partitionIndex: number
   readonly errorCode: number
   readonly highWatermark: bigint
-  /** Where the first transaction that is open begins, or the high watermark: so far there is something to read. */
+  /**
+   * First offset of the earliest open transaction, or the high watermark; records before it can be
+   * read.
+   */
   readonly lastStableOffset: bigint
   readonly abortedTransactions: AbortedTransaction[] | null
   readonly batches: LogBatch[]
   /**
-   * Set instead of records when the log has no batch of the epoch that the fetch named as its last one at that offset: the leader's log
-   * and what was read have a common part up to `endOffset`, which was written up to `leaderEpoch` (KIP-320, KIP-595).
+   * Set instead of records when the log has no batch of the last fetched epoch at the fetch offset.
+   * The leader's log equals the records already read up to `endOffset`, which was written
+   * up to `leaderEpoch` (KIP-320, KIP-595).
    */
   readonly divergence: EpochEnd | undefined
 }
@@ -27,18 +31,21 @@ export interface FetchResponse {
   readonly responses: { readonly topicId: string; readonly partitions: FetchedPiece[] }[]
 }
 
-/** Fetch, version 17, as the client asks it; of the answer only what is needed is made into objects, and records are left as bytes. */
+/**
+ * Fetch API, version 17. Sends the client's request; parses only the needed fields of the response
+ * and leaves records as bytes.
+ */
 export const fetchCommitted = createAPI<Parameters<typeof fetchV17.createRequest>, FetchResponse>(
   1,
   17,
   fetchV17.createRequest,
   (_correlationID, _apiKey, _apiVersion, reader) => {
-    reader.readInt32() // throttled for so long
+    reader.readInt32() // throttle time
     const errorCode = reader.readInt16()
-    reader.readInt32() // session
+    reader.readInt32() // session id
     const responses = reader.readArray(reader => ({
       topicId: reader.readUUID(),
-      partitions: reader.readArray(readPiece, true, false) // a piece reads its own tagged fields
+      partitions: reader.readArray(readPiece, true, false) // `readPiece` reads its own tagged fields
     }))
     reader.readTaggedFields()
     return { errorCode, responses }
@@ -52,7 +59,7 @@ function readPiece(reader: Reader): FetchedPiece {
   const errorCode = reader.readInt16()
   const highWatermark = reader.readInt64()
   const lastStableOffset = reader.readInt64()
-  reader.readInt64() // log start
+  reader.readInt64() // log start offset
   const abortedTransactions = reader.readNullableArray(reader => ({
     producerId: reader.readInt64(),
     firstOffset: reader.readInt64()

@@ -3,8 +3,8 @@ import type { RecordHeaders } from '../records.ts'
 import { readVarint, readVarintEnd } from './varint.ts'
 
 /**
- * The headers of a fetched record, left in the bytes they came in until somebody asks: most are never asked for, and three
- * headers as pairs of buffers cost more than the rest of the record.
+ * The headers of a fetched record, parsed on demand. Most are never read, and three headers as
+ * pairs of buffers cost more than the rest of the record.
  */
 export class FetchedHeaders implements RecordHeaders, Iterable<readonly [name: Buffer, content: Buffer | null]> {
   readonly #bytes: Buffer
@@ -29,7 +29,7 @@ export class FetchedHeaders implements RecordHeaders, Iterable<readonly [name: B
       last = position
       position = readContent(bytes, readContent(bytes, position))
     }
-    if (count !== 0 || position !== end) throw new RangeError('the headers of a record do not end with it')
+    if (count !== 0 || position !== end) throw new RangeError('the headers do not end at the end of their record')
     this.#last = last
   }
 
@@ -47,7 +47,7 @@ export class FetchedHeaders implements RecordHeaders, Iterable<readonly [name: B
     return start >= 0 && contentBytes === content.length && isAt(this.#bytes, start, content)
   }
 
-  /** '' for content that is null. */
+  /** Returns all headers as text, with '' for a null value. */
   toObject(): Record<string, string> {
     const headers: Record<string, string> = {}
     for (const [name, content] of this) headers[name.toString()] = content === null ? '' : content.toString()
@@ -65,7 +65,7 @@ export class FetchedHeaders implements RecordHeaders, Iterable<readonly [name: B
     return contentBytes < 0 ? undefined : bytes.toString('utf8', end - contentBytes, end)
   }
 
-  /** Yields every header as its bytes, in their order. */
+  /** Yields every header as bytes, in order. */
   *[Symbol.iterator](): Generator<readonly [Buffer, Buffer | null], void> {
     const bytes = this.#bytes
     let count = readVarint(bytes, this.#start)
@@ -78,7 +78,10 @@ export class FetchedHeaders implements RecordHeaders, Iterable<readonly [name: B
     }
   }
 
-  /** @returns where the content of the first of this name begins, its length in `contentBytes`; -1 when there is none */
+  /**
+   * Returns the position of the content of the first header with this name, with its length in
+   * `contentBytes`; -1 if there is none.
+   */
   #find(name: string): number {
     const wanted = encodedName(name)
     const bytes = this.#bytes
@@ -94,10 +97,13 @@ export class FetchedHeaders implements RecordHeaders, Iterable<readonly [name: B
   }
 }
 
-/** Of what was read last; -1 for null. Asked for afterwards, as a varint's end is: a pair for each would be garbage. */
+/**
+ * Length of the content that was read last; -1 for null. A module variable instead of a return
+ * value, to avoid allocating a pair per call.
+ */
 let contentBytes = 0
 
-/** @returns where it ends */
+/** Reads the length of a content and returns the position of its end. */
 function readContent(bytes: Buffer, position: number): number {
   contentBytes = readVarint(bytes, position)
   return readVarintEnd() + Math.max(0, contentBytes)

@@ -13,66 +13,65 @@ import { LogChangedError } from './log-changed.ts'
 import { defaultReadLimits, type ReadLimits } from './read-limits.ts'
 import { Troubles } from './troubles.ts'
 
-/**
- * Reads committed records of a changing set of partitions ahead of whoever takes them.
- *
- * One **round** runs per leading broker: one long poll over all its partitions that have room in their buffer. A round's
- * answer fills the buffers, wakes who waits, and the next round starts. `assign` replaces the partitions and their
- * positions; an answer to a question asked before that is dropped (each assignment has a number).
- *
- * Each partition fails alone: without a leader or without access it is **held** and tried again after a pause, and the others are
- * read. One that cannot be read for a second is reported. Only when all of them are refused for good does reading fail.
- *
- * Memory is bounded by bytes as well as by records. Half of `maxBufferedBytes` is for batches that wait, in equal shares of the partitions; the
- * other half is for answers on their way. Batches wait compressed and are decompressed when their records are taken; while decompressed batches
- * hold as much again, no other one is opened.
- *
- * Every batch is checked against its checksum when it arrives. A damaged one is fetched again a few times, as another replica may lead by then or
- * the damage may lie on the way. If it stays damaged, it is passed to the caller as one unreadable record.
- *
- * Each fetch names the topic by its id (KIP-516) and the leader epoch of the last batch that was read (KIP-320). A log that does not
- * continue what was read answers with a divergence, and a recreated topic has another id: `take` then throws LogChangedError.
- */
+/** Position of a partition to fetch. */
 export interface PartitionPosition {
   readonly topic: string
   readonly partition: number
   readonly offset: bigint
   /** Leader epoch of the record before `offset`; -1 or absent when it is unknown. */
   readonly leaderEpoch?: number
-  /** Topic that the offset belongs to. Absent: the topic that has the name at the first fetch. */
+  /**
+   * Id of the topic that the offset belongs to. Absent: the topic that has the name at the first
+   * fetch.
+   */
   readonly topicID?: string | undefined
 }
 
-/** How far the records of a partition have been taken. */
+/** Position of a partition up to which records have been taken. */
 export interface PartitionProgress extends PartitionPosition {
-  /** All that was written to the partition before this moment (on this machine's clock) has been taken; absent while that is unknown. */
+  /**
+   * Time (of this machine's clock) before which everything written to the partition has been taken;
+   * absent while unknown.
+   */
   readonly completeUntilMs?: number
 }
 
 export interface FetcherOptions {
-  /** A partition with this many records waiting is not asked for more. */
+  /** Number of buffered records at which a partition is not fetched any more. */
   readonly maxBufferedRecords: number
-  /** Bytes that wait or are on their way, at most, but for one batch of each partition: 32 MiB unless set. */
+  /**
+   * Maximum bytes buffered or in flight, exceeded by at most one batch of each partition; default
+   * 32 MiB.
+   */
   readonly maxBufferedBytes?: number
   readonly limits?: ReadLimits
-  /** How much one answer may hold of a partition; a broker gives one whole batch at least. */
+  /** Maximum bytes of a partition in one response; a broker returns at least one whole batch. */
   readonly maxPartitionBytes?: number
-  /** At once unless set. */
+  /** Delay policy between fetches; by default the next fetch follows immediately. */
   readonly pace?: FetchPace
   readonly logger: Logger
-  /** The place to note partitions that cannot be read, shared with the owner of the fetcher. */
+  /** Register of partitions that cannot be read, shared with the owner of the fetcher. */
   readonly troubles?: Troubles
 }
 
-/** How often to fetch. Batches are larger the less often that is, and records up to so much later. */
+/**
+ * Delay policy between fetches. Fewer fetches bring larger batches, and delay records by up to the
+ * interval.
+ */
 export interface FetchPace {
-  /** From one question to the next one to the same broker, at least, unless its answer left something for the next. */
+  /**
+   * Minimum time between requests to the same broker, unless the last response did not contain all
+   * available records.
+   */
   readonly everyMs: number
-  /** Where no more than so many records a second come, each is brought at once, as there is time for it: 400 unless set. */
+  /** Rate of records per second up to which the delay is not applied; default 400. */
   readonly abovePerSecond?: number
 }
 
-/** Offsets of records that were removed from a log (by retention, or by DeleteRecords) before they were read. */
+/**
+ * Offsets of records that were removed from a log (by retention, or by DeleteRecords) before they
+ * were read.
+ */
 export interface SkippedRange {
   readonly topic: string
   readonly partition: number
@@ -85,28 +84,37 @@ export interface SkippedRange {
 interface PartitionState {
   readonly topic: string
   readonly partition: number
-  /** Where the next fetch begins. */
+  /** Offset of the next fetch. */
   fetchOffset: bigint
   /** Leader epoch of the batch before `fetchOffset`. */
   fetchEpoch: number
-  /** Where to go on for whoever takes: behind the record that was taken last. */
+  /** Offset of the next record to take. */
   takeOffset: bigint
   takeEpoch: number
-  /** Batches with records that were not taken; those before `nextBatch` have none, and are not moved out of the way each time. */
+  /**
+   * Batches with records that were not taken. Those before `nextBatch` are empty; they are removed
+   * in bulk.
+   */
   batches: BatchRecords[]
   nextBatch: number
-  /** How many records wait in them, and in how many bytes. */
+  /** Number of records pending in these batches, and the bytes of the batches. */
   waiting: number
   bytes: number
   skips: readonly SkippedRange[]
   fetching: boolean
-  /** How often the batch at the fetch offset was found damaged. */
+  /** Number of times that the batch at the fetch offset was damaged. */
   damagedReads: number
-  /** Not read until a pause is over, or until its leader is known. */
+  /** True while the partition is not read: until a pause is over, or until its leader is known. */
   held: boolean
-  /** The topic that is read; one of the same name that was created later has other records at these offsets. */
+  /**
+   * Id of the topic that is read; a topic recreated under the same name has other records at these
+   * offsets.
+   */
   topicID: string | undefined
-  /** End of the log of the leader: records that were written before `atMs` lie before `offset`. One at a time, until it is passed. */
+  /**
+   * End of the leader's log: records written before `atMs` precede `offset`. One at a time, until
+   * `offset` is passed.
+   */
   end: { readonly offset: bigint; readonly atMs: number } | undefined
   completeUntilMs: number | undefined
 }
@@ -120,14 +128,43 @@ const maxWaitMs = 250
 const defaultMaxPartitionBytes = 1024 * 1024
 const defaultMaxBufferedBytes = 32 * 1024 * 1024
 const leastAnswerBytes = 1024 * 1024
-/** Two, so that partitions with records need not wait for a long poll over those without. */
+/**
+ * Maximum of two concurrent rounds, so that partitions with records need not wait for a long poll
+ * over those without.
+ */
 const maxRoundsOfLeader = 2
-/** With the pauses between them, the reads of a damaged batch take about three seconds. */
+/**
+ * Number of reads of a damaged batch; with the pauses between them they take about three seconds.
+ */
 const maxDamagedReads = 8
 const readCommitted = 1
 const offsetOutOfRange = 1
 const unknownEpoch = -1
 
+/**
+ * Prefetches committed records of a changing set of partitions. It runs **rounds** for each leading
+ * broker: a round is one long poll over all of the broker's partitions that have room in their
+ * buffers. The response fills the buffers and wakes waiting callers, and the next round
+ * starts. `assign` replaces the partitions and their positions. Assignments are numbered, and
+ * responses to requests of an earlier assignment are dropped.
+ *
+ * Each partition fails alone. A partition without a leader or without access is **held** and
+ * retried after a pause, while the others are read. One that cannot be read for a second is
+ * reported. Reading fails only when all partitions fail permanently.
+ *
+ * Memory is bounded by bytes as well as by records. Half of `maxBufferedBytes` is for buffered
+ * batches, in equal shares of the partitions; the other half is for responses in flight. Batches
+ * stay compressed until their records are taken. While decompressed batches hold as much memory
+ * again, no further batch is opened.
+ *
+ * Every batch is verified against its checksum on arrival. A damaged one is fetched again several
+ * times, because another replica may lead by then, or the damage may have occurred in transit. If
+ * it remains damaged, it is returned to the caller as one unreadable record.
+ *
+ * Each fetch names the topic by its id (KIP-516) and the leader epoch of the last batch that was
+ * read (KIP-320). A log that does not continue the records already read answers with a divergence,
+ * and a recreated topic has another id. In both cases `take` throws LogChangedError.
+ */
 export class Fetcher {
   readonly #cluster: Cluster
   readonly #options: FetcherOptions
@@ -141,7 +178,7 @@ export class Fetcher {
   #failure: KafkaError | undefined
   #nextPartition = 0
   #nextFetched = 0
-  /** By leader: when its last answer came. */
+  /** Time of each leader's last response. */
   readonly #answeredAtMs = new Map<number, number>()
 
   constructor(cluster: Cluster, options: FetcherOptions) {
@@ -150,7 +187,7 @@ export class Fetcher {
     this.#troubles = options.troubles ?? new Troubles({ logger: options.logger })
   }
 
-  /** Reads these partitions from these positions on, and nothing else; what was buffered is dropped. */
+  /** Reads only these partitions, from these positions, and drops everything buffered. */
   assign(positions: readonly PartitionPosition[]): void {
     this.#assignment++
     this.#failure = undefined
@@ -158,7 +195,7 @@ export class Fetcher {
     this.add(positions)
   }
 
-  /** Reads these partitions as well. */
+  /** Reads these partitions in addition. */
   add(positions: readonly PartitionPosition[]): void {
     for (const { topic, partition, offset, leaderEpoch = unknownEpoch, topicID } of positions) {
       this.#partitions.set(`${topic}/${partition}`, {
@@ -184,7 +221,7 @@ export class Fetcher {
     this.#run()
   }
 
-  /** Forgets everything; nobody reads any more. */
+  /** Stops reading and drops everything buffered. */
   stop(): void {
     this.assign([])
     this.wake()
@@ -196,9 +233,12 @@ export class Fetcher {
   }
 
   /**
-   * Takes up to `maxRecords` records, in offset order within each partition, taking turns between partitions, and no further ones once they
-   * have `maxBytes`. Waits until there are some or `wake` is called; then it may return none.
-   * @throws KafkaError when the broker refuses for good (authorization); LogChangedError until positions are assigned again.
+   * Takes up to `maxRecords` records, in offset order within each partition and taking turns
+   * between partitions. Stops once they have `maxBytes`. Waits until there are records or `wake` is
+   * called; then it may return none.
+   *
+   * @throws KafkaError after a permanent error (authorization); LogChangedError until positions are
+   * assigned again
    */
   async take(maxRecords: number, maxBytes = Number.POSITIVE_INFINITY): Promise<FetchedRecord[]> {
     if (this.#failure === undefined && !this.hasRecords()) {
@@ -211,7 +251,9 @@ export class Fetcher {
     return this.takeBuffered(maxRecords, maxBytes)
   }
 
-  /** Where each partition is read on; what lies before is buffered, or was taken. */
+  /**
+   * Returns the next fetch position of each partition; earlier records are buffered or were taken.
+   */
   positions(): PartitionPosition[] {
     return [...this.#partitions.values()].map(({ topic, partition, topicID, fetchOffset }) => ({
       topic,
@@ -221,7 +263,7 @@ export class Fetcher {
     }))
   }
 
-  /** Where each partition stands for whoever takes its records: `offset` is the next one to be taken. */
+  /** Returns the progress of each partition; `offset` is the next one to take. */
   progress(): PartitionProgress[] {
     return [...this.#partitions.values()].map(state => {
       passEnd(state)
@@ -234,17 +276,18 @@ export class Fetcher {
   }
 
   /**
-   * Notes where the logs end, in the background, from which `progress` computes until when it is complete.
+   * Queries the ends of the logs in the background; `progress` computes `completeUntilMs` from
+   * them.
    *
-   * The high watermark does not show that: while a follower stalls it stays behind records that the leader has written. So the leader is
-   * asked for the end of its log, and only after the cluster has said (again) which partitions there are and who leads them: what was
-   * written before that answer lies before those ends.
+   * The high watermark is not sufficient: while a follower stalls, it is before records that the
+   * leader has written. The fetcher therefore queries the leader for the end of its log, after
+   * refreshing partitions and leaders. Everything written before that refresh precedes those ends.
    */
   noteEnds(): void {
     if (this.#isNotingEnds) return
     this.#isNotingEnds = true
     this.#noteEnds(this.#assignment)
-      .catch(() => {}) // the next call asks again
+      .catch(() => {}) // the next call retries
       .finally(() => {
         this.#isNotingEnds = false
       })
@@ -263,7 +306,10 @@ export class Fetcher {
     }
   }
 
-  /** Returns the offsets whose records were removed before they were read, once everything before them was taken. */
+  /**
+   * Returns the offsets of records that were removed before they were read, once all preceding
+   * records were taken.
+   */
   takeSkips(): SkippedRange[] {
     return [...this.#partitions.values()].flatMap(state => {
       const passed = state.skips.filter(({ to }) => nextToTake(state).offset >= to)
@@ -272,7 +318,7 @@ export class Fetcher {
     })
   }
 
-  /** Returns the reason why one of these partitions cannot be read, if it is final or has lasted for `forMs`. */
+  /** Returns the error of one of these partitions, if it is permanent or has lasted for `forMs`. */
   trouble(partitions: readonly PartitionPosition[], forMs: number): KafkaError | undefined {
     for (const own of partitions) {
       const error = this.#troubles.lasting(own, forMs)
@@ -281,7 +327,7 @@ export class Fetcher {
     return undefined
   }
 
-  /** Bytes of the batches that wait. */
+  /** Size of the buffered batches in bytes. */
   get bufferedBytes(): number {
     let bytes = 0
     for (const state of this.#partitions.values()) bytes += state.bytes
@@ -293,7 +339,7 @@ export class Fetcher {
     return false
   }
 
-  /** Does the same with what is there already. */
+  /** Takes records like `take`, but only buffered ones, without waiting. */
   takeBuffered(maxRecords: number, maxBytes = Number.POSITIVE_INFINITY): FetchedRecord[] {
     const states = [...this.#partitions.values()]
     const share = Math.max(1, Math.ceil(maxRecords / Math.max(1, states.filter(state => state.waiting > 0).length)))
@@ -337,7 +383,10 @@ export class Fetcher {
     }
   }
 
-  /** Begins with another partition each time: an answer may have room for the first ones only. */
+  /**
+   * Returns the partitions, starting with another one each time, because a response may have room
+   * for the first ones only.
+   */
   #inTurn(): PartitionState[] {
     const states = [...this.#partitions.values()]
     const first = this.#nextFetched++ % Math.max(1, states.length)
@@ -355,7 +404,7 @@ export class Fetcher {
     this.#release(assignment, state)
   }
 
-  /** Partitions that can be read again at the same time share a round. */
+  /** Resumes reading a partition. Partitions released in the same turn share a round. */
   #release(assignment: number, state: PartitionState): void {
     state.held = false
     if (assignment !== this.#assignment || this.#isRunDue) return
@@ -372,7 +421,10 @@ export class Fetcher {
     return !isFull && (bytes === 0 || bytes < room / this.#partitions.size)
   }
 
-  /** Returns the bytes that an answer may have, so that all rounds together stay within the half that is for them. */
+  /**
+   * Returns the maximum size of a response that keeps all rounds together within their half of the
+   * memory.
+   */
   #answerBytes(): number {
     const brokers = Math.max(1, this.#cluster.brokerCount)
     return Math.max(leastAnswerBytes, Math.floor(this.#maxBufferedBytes / (2 * maxRoundsOfLeader * brokers)))
@@ -398,7 +450,8 @@ export class Fetcher {
       for (const { state } of led) state.fetching = false
     }
     const others = this.#countRound(leaderID, -1)
-    // A broker answers one long poll after the other: partitions without records join the round that is in flight when it ends.
+    // A broker answers long polls one after another: partitions without records join the round in
+    // flight when it ends.
     if (records === 0 && others > 0) return
     this.#run()
   }
@@ -409,7 +462,7 @@ export class Fetcher {
     return rounds
   }
 
-  /** @returns how many records came, and whether these are all that there were */
+  /** Fetches once. Returns the number of records, and whether these were all available ones. */
   async #fetch(
     assignment: number,
     leaderID: number,
@@ -470,7 +523,7 @@ export class Fetcher {
     return { records, isAll }
   }
 
-  /** @returns how many records it brought */
+  /** Buffers the records of a response. Returns their number. */
   #keep(state: PartitionState, answer: FetchedPiece): number {
     const { abortedTransactions } = answer
     const intact = answer.batches.slice(0, indexOfDamaged(answer))
@@ -494,9 +547,11 @@ export class Fetcher {
   }
 
   /**
-   * Meets the damaged batch at the fetch offset, if there is one: has it fetched again after a pause, and in the end passes it to the caller as
-   * unreadable. What follows it is fetched again, because the damaged batch may have been the end of a transaction.
-   * @throws KafkaError BATCH_CORRUPT while it is to be fetched again
+   * Handles a damaged batch at the fetch offset: has it fetched again after a pause, and finally
+   * passes it to the caller as unreadable. The batches after it are fetched again, because the
+   * damaged batch may have been the end of a transaction.
+   *
+   * @throws KafkaError BATCH_CORRUPT while the batch is to be fetched again
    */
   #checkDamage(state: PartitionState, answer: FetchedPiece): void {
     const index = indexOfDamaged(answer)
@@ -507,7 +562,7 @@ export class Fetcher {
     const fields = { event: 'batch_damaged', error: defect, topic, partition, offset: String(batch.firstOffset) }
     if (state.damagedReads++ === 0) this.#options.logger.warn(fields, 'batch is damaged; fetching it again')
     if (state.damagedReads < maxDamagedReads || !batch.isFramed) throw defect
-    this.#options.logger.error(fields, 'batch stays damaged; passing it over as unreadable')
+    this.#options.logger.error(fields, 'batch is still damaged; returning it as unreadable')
     const nextOffset = offsetBehind(batch, answer.batches[index + 1], answer.highWatermark)
     addBatch(state, new BatchRecords(state, batch, { fromOffset: state.fetchOffset, damage: { defect, nextOffset } }))
     state.fetchOffset = nextOffset
@@ -516,7 +571,10 @@ export class Fetcher {
     this.wake()
   }
 
-  /** Resumes at the beginning of the log when the records at the position were removed from it, and notes that. */
+  /**
+   * Resumes at the beginning of the log if the records at the position were removed, and records
+   * the skipped range.
+   */
   async #restart(assignment: number, state: PartitionState): Promise<void> {
     state.held = true
     try {
@@ -536,7 +594,7 @@ export class Fetcher {
     this.#release(assignment, state)
   }
 
-  /** Tries a partition again after a pause. */
+  /** Pauses a partition after a failure, then retries it. */
   #hold(assignment: number, state: PartitionState, thrown: unknown): void {
     if (assignment !== this.#assignment) return
     const { topic, partition } = state
@@ -555,7 +613,7 @@ export class Fetcher {
     }
     state.held = true
     void delay(pauseMs).then(() => this.#release(assignment, state))
-    this.wake() // for those who wait for just this partition
+    this.wake() // for callers that wait only for this partition
   }
 }
 
@@ -564,7 +622,7 @@ interface Taken {
   readonly maxBytes: number
   bytes: number
   readonly maxOpenBytes: number
-  /** Decompressed bytes of batches that are open. */
+  /** Decompressed bytes of open batches. */
   openBytes: number
 }
 
@@ -572,7 +630,7 @@ function takeFrom(state: PartitionState, count: number, taken: Taken): void {
   let last: FetchedRecord | undefined
   for (let left = count; left > 0 && state.waiting > 0 && taken.bytes < taken.maxBytes; ) {
     const batch = state.batches[state.nextBatch] as BatchRecords
-    // Batches of other partitions are open, or were in this call: they are finished first.
+    // Finish open batches of other partitions first.
     if (!batch.isOpen && taken.openBytes >= taken.maxOpenBytes) break
     const [leftBefore, openBefore] = [batch.left, batch.openBytes]
     const record = batch.take()
@@ -592,7 +650,8 @@ function takeFrom(state: PartitionState, count: number, taken: Taken): void {
     state.takeOffset = last.nextOffset
     state.takeEpoch = last.leaderEpoch
   }
-  // Now and then, so that it costs next to nothing, but not only when none waits: with a long backlog that is never.
+  // Remove empty batches in bulk, which is cheap. Waiting until none is pending would never happen
+  // under a long backlog.
   if (state.nextBatch * 2 >= state.batches.length) {
     state.batches.splice(0, state.nextBatch)
     state.nextBatch = 0
@@ -606,20 +665,26 @@ function addBatch(state: PartitionState, batch: BatchRecords): void {
   state.bytes += batch.bytes
 }
 
-/** @returns the number of batches when none is damaged */
+/** Returns the index of the first damaged batch, or the number of batches if none is damaged. */
 function indexOfDamaged({ batches }: FetchedPiece): number {
   const index = batches.findIndex(batch => batch.damage !== undefined)
   return index < 0 ? batches.length : index
 }
 
-/** Copies batches of which the answer has little else: each would keep all of it in memory. */
+/**
+ * Copies batches that are a small part of their response, because each would keep the whole
+ * response in memory.
+ */
 function withoutTheRest(batches: readonly LogBatch[], answered: readonly LogBatch[]): readonly LogBatch[] {
   const bytesOf = (some: readonly LogBatch[]) => some.reduce((sum, { bytes }) => sum + bytes.length, 0)
   if (batches.length === answered.length || bytesOf(batches) * 2 > bytesOf(answered)) return batches
   return batches.map(batch => ({ ...batch, bytes: Buffer.from(batch.bytes) }))
 }
 
-/** Returns the offset of the next batch where there is one, as that of a damaged one cannot be trusted. */
+/**
+ * Returns the offset of the next batch if there is one, because the length of a damaged batch
+ * cannot be trusted.
+ */
 function offsetBehind(batch: LogBatch, next: LogBatch | undefined, highWatermark: bigint): bigint {
   if (next !== undefined && next.firstOffset > batch.firstOffset) return next.firstOffset
   const own = batch.firstOffset + BigInt(batch.lastOffsetDelta) + 1n
@@ -642,7 +707,7 @@ function passEnd(state: PartitionState): void {
   state.end = undefined
 }
 
-/** The first offset still in the log of each partition. */
+/** Returns the first available offset of each partition. */
 export function beginningOffsets(
   cluster: Cluster,
   partitions: readonly { topic: string; partition: number }[]
@@ -650,7 +715,10 @@ export function beginningOffsets(
   return listOffsets(cluster, partitions, offsetAt.beginning)
 }
 
-/** Behind the last record of each partition, also when its transaction has not ended: the high watermark. */
+/**
+ * Returns the high watermark of each partition: the offset after its last record, including records
+ * of open transactions.
+ */
 export function endOffsets(
   cluster: Cluster,
   partitions: readonly { topic: string; partition: number }[]

@@ -2,12 +2,13 @@ import { crc32c } from '@node-rs/crc32'
 import { KafkaError } from '../errors.ts'
 
 /**
- * Record batches, version 2 (https://kafka.apache.org/documentation/#recordbatch), of which only the heads are read here: records of
- * aborted transactions are passed over unread, all others when somebody takes them (batch-records.ts).
+ * Record batch, version 2 (https://kafka.apache.org/documentation/#recordbatch). Only the head is
+ * parsed here: records of aborted transactions are skipped unread, and all others are parsed when
+ * they are taken (batch-records.ts).
  */
 export interface LogBatch {
   readonly firstOffset: bigint
-  /** Under which leadership of its partition it was written (KIP-320). */
+  /** Leader epoch in which the batch was written (KIP-320). */
   readonly leaderEpoch: number
   readonly lastOffsetDelta: number
   readonly attributes: number
@@ -17,9 +18,12 @@ export interface LogBatch {
   readonly recordCount: number
   /** Head and records. */
   readonly bytes: Buffer
-  /** False where the length of the batch is impossible: then it is unknown where it ends, and these are all bytes that follow. */
+  /**
+   * False if the length of the batch is invalid: its end is unknown, and `bytes` contains all
+   * remaining bytes.
+   */
   readonly isFramed: boolean
-  /** Why the batch cannot be trusted: its bytes are not those that its producer wrote. */
+  /** Error if the bytes are not those that the producer wrote. */
   readonly damage: KafkaError | undefined
 }
 
@@ -30,7 +34,7 @@ const crcPosition = 17
 const checkedFrom = 21
 const magic = 2
 
-/** The whole batches of a piece of log; a broker may cut the last one off. */
+/** Returns the complete batches of a piece of log. A broker may cut off the last one. */
 export function readLogBatches(log: Buffer): LogBatch[] {
   const batches: LogBatch[] = []
   for (let start = 0; start + batchHeadBytes <= log.length; ) {
@@ -58,10 +62,10 @@ export function readLogBatches(log: Buffer): LogBatch[] {
 }
 
 function damageOf(bytes: Buffer, isFramed: boolean): KafkaError | undefined {
-  // Another replica may have the batch intact.
+  // Retryable, because another replica may have the batch intact.
   const corrupt = (message: string) => new KafkaError('BATCH_CORRUPT', message, { retryable: true })
-  if (!isFramed) return corrupt('the length of the batch is impossible')
-  if (bytes[magicPosition] !== magic) return corrupt(`the batch has format ${bytes[magicPosition]}, which is unknown`)
+  if (!isFramed) return corrupt('the length of the batch is invalid')
+  if (bytes[magicPosition] !== magic) return corrupt(`the batch format ${bytes[magicPosition]} is not supported`)
   if (crc32c(bytes.subarray(checkedFrom)) === bytes.readUInt32BE(crcPosition)) return undefined
   return corrupt('the batch is damaged: its checksum is wrong')
 }

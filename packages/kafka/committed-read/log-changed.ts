@@ -4,15 +4,19 @@ import type { EpochEnd } from './fetch-committed.ts'
 export interface LogChange {
   readonly topic: string
   readonly partition: number
-  /** Next offset to fetch when the change was noticed. */
+  /** Next offset to fetch when the change was detected. */
   readonly position: bigint
-  /** Offset and epoch at which the log and what was read diverge; absent when the leader did not say. */
+  /**
+   * Offset and epoch at which the log diverges from the records read; absent if the leader did not
+   * report it.
+   */
   readonly divergence?: EpochEnd | undefined
 }
 
 /**
- * The log is not the one that was read up to the position: its tail was lost, or the topic was deleted and created again. A fetcher
- * cannot know where to resume; its owner decides that and assigns positions again.
+ * Error for a log that differs from the records already read: its tail was lost, or the topic was
+ * deleted and recreated. A fetcher cannot decide where to resume; its owner does, and assigns
+ * positions again.
  */
 export class LogChangedError extends KafkaError {
   readonly change: LogChange
@@ -21,8 +25,8 @@ export class LogChangedError extends KafkaError {
     const { topic, partition, position, divergence } = change
     const place = `position ${position} of ${topic}/${partition}`
     const found =
-      divergence === undefined ? 'lies outside of the log' : `diverges from the log at ${divergence.endOffset}`
-    super(code, code === 'LOG_TRUNCATED' ? `${place} ${found}` : `${topic} was deleted and created again`, {
+      divergence === undefined ? 'is outside the log' : `diverges from the log at ${divergence.endOffset}`
+    super(code, code === 'LOG_TRUNCATED' ? `${place} ${found}` : `${topic} was deleted and recreated`, {
       retryable: true
     })
     this.name = 'LogChangedError'

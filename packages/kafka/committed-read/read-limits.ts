@@ -1,8 +1,8 @@
-/** How much of what a broker returns is held in memory. Kafka limits batches only in their compressed form. */
+/** Limits of fetched data held in memory. Kafka limits batches only in their compressed form. */
 export interface ReadLimits {
-  /** A record with more bytes is not processed: it becomes a reduced dead letter. */
+  /** Maximum size of a record; a larger one becomes a reduced dead letter. */
   readonly recordBytes: number
-  /** A batch that has more bytes decompressed is not read: all of it becomes one dead letter. */
+  /** Maximum decompressed size of a batch; a larger one is not read and becomes one dead letter. */
   readonly batchBytes: number
 }
 

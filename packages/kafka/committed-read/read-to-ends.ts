@@ -3,13 +3,15 @@ import type { FetchedRecord } from './fetched-record.ts'
 import type { Fetcher, PartitionPosition, SkippedRange } from './fetcher.ts'
 
 const recordsAtOnce = 10_000
-/** How long a partition may be unreadable: a restart of its broker takes less. */
+/** Maximum time for which a partition may be unreadable; a restart of its broker takes less. */
 const patienceMs = 10_000
 
 /**
  * Takes the records of a fetcher until each partition has been read to its end.
- * @throws KafkaError when a partition cannot be read for 10 s, `OFFSETS_SKIPPED` when records were removed before they were read (what
- * was read then has a gap: read again from the beginning), or the signal's reason
+ *
+ * @throws KafkaError when a partition cannot be read for 10 s; `OFFSETS_SKIPPED` when records were
+ * removed before they were read, so the caller must read again from the beginning; or the signal's
+ * reason
  */
 export async function readToEnds(
   fetcher: Fetcher,
@@ -18,7 +20,7 @@ export async function readToEnds(
     onRecords,
     signal
   }: {
-    /** The next records are taken when its promise has resolved. */
+    /** Receives records. The next ones are taken when the returned promise has resolved. */
     readonly onRecords: (records: readonly FetchedRecord[]) => void | Promise<void>
     readonly signal: AbortSignal
   }
@@ -45,6 +47,6 @@ export async function readToEnds(
 }
 
 function removed({ topic, partition, from, to }: SkippedRange): KafkaError {
-  const message = `the records ${from} to ${to} of ${topic}/${partition} were removed while the topic was read`
-  return new KafkaError('OFFSETS_SKIPPED', `${message}: read it again`, { retryable: true })
+  const message = `records ${from} to ${to} of ${topic}/${partition} were removed while the topic was read`
+  return new KafkaError('OFFSETS_SKIPPED', `${message}. Read it again`, { retryable: true })
 }

@@ -10,10 +10,11 @@ import { readToEnds } from './read-to-ends.ts'
 const maxAttempts = 3
 
 /**
- * Follows a topic: each call reads what was added since the one before, and fetches nothing in between.
+ * Follows a topic: each call reads the records added since the previous one, and nothing is fetched
+ * in between.
  *
- * A position belongs to one topic id and one history of leader epochs. When the topic was recreated, has lost its tail, or records were
- * removed from it before they were read, everything is read again.
+ * A position belongs to one topic id and one history of leader epochs. If the topic was recreated,
+ * has lost its tail, or unread records were removed from it, everything is read again.
  */
 export class TopicFollower {
   readonly #cluster: Cluster
@@ -27,13 +28,13 @@ export class TopicFollower {
     this.#logger = logger
   }
 
-  /** Reads up to this end. One call at a time. @throws KafkaError, or the signal's reason */
+  /** Reads up to this end. Calls must not overlap. @throws KafkaError, or the signal's reason */
   async readOn(end: OffsetSpec, options: FollowOptions): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.#read(end, options)
       } catch (error) {
-        // The next attempt begins at the beginning of the log that is there now.
+        // The next attempt starts at the beginning of the current log.
         if (!isGap(error) || attempt === maxAttempts) throw error
       }
     }
@@ -78,9 +79,9 @@ export class TopicFollower {
 }
 
 export interface FollowOptions {
-  /** The topic is read from its beginning: forget what was read before. */
+  /** Called when the topic is read again from its beginning; everything read before is void. */
   readonly onRestart: () => void
-  /** Is called with the records of each partition in the order of their offsets. */
+  /** Called for each record, in offset order within each partition. */
   readonly onRecord: (record: FetchedRecord) => void
   readonly signal: AbortSignal
 }

@@ -6,7 +6,7 @@ interface Place {
   readonly partition: number
 }
 
-/** Why a partition cannot be read, from the first failure to the next success. */
+/** Failure of a partition, from the first failed read to the next successful one. */
 interface Trouble extends Place {
   readonly sinceMs: number
   error: KafkaError
@@ -16,16 +16,19 @@ interface Trouble extends Place {
 
 export interface TroublesOptions {
   readonly logger: Logger
-  /** The number of partitions of a topic that cannot be read has changed. */
+  /** Called when the number of unreadable partitions of a topic changes. */
   readonly onCount?: (event: { readonly topic: string; readonly partitions: number }) => void
 }
 
 const firstPauseMs = 50
 const longestPauseMs = 1_000
-/** An election takes less. */
+/** Time until a failure is reported; an election takes less. */
 const reportAfterMs = 1_000
 
-/** Partitions that cannot be read at the moment. Reports one, once, when it cannot be read for longer than an election takes. */
+/**
+ * Register of the partitions that currently cannot be read. Reports a partition once, when its
+ * failure lasts longer than a leader election.
+ */
 export class Troubles {
   readonly #options: TroublesOptions
   readonly #troubles = new Map<string, Trouble>()
@@ -35,7 +38,7 @@ export class Troubles {
     this.#options = options
   }
 
-  /** Notes a failure. @returns how long to wait before the next attempt */
+  /** Records a failure. Returns the delay in milliseconds before the next attempt. */
   note({ topic, partition }: Place, error: KafkaError): number {
     const nowMs = performance.now()
     const key = `${topic}/${partition}`
@@ -47,7 +50,7 @@ export class Troubles {
     if (!trouble.isReported && (!error.retryable || nowMs - trouble.sinceMs >= reportAfterMs)) {
       trouble.isReported = true
       const fields = { event: 'partition_unavailable', topic, partition, code: error.code, error }
-      this.#options.logger.warn(fields, 'a partition cannot be read; trying again, the others are read')
+      this.#options.logger.warn(fields, 'partition cannot be read; retrying while the others are read')
       this.#count(topic)
     }
     const pauseMs = trouble.pauseMs * (0.5 + Math.random() / 2)
@@ -55,18 +58,18 @@ export class Troubles {
     return pauseMs
   }
 
-  /** Notes that a partition was read. */
+  /** Records that a partition was read. */
   end({ topic, partition }: Place): void {
     const key = `${topic}/${partition}`
     const trouble = this.#troubles.get(key)
     if (trouble === undefined) return
     this.#troubles.delete(key)
     if (!trouble.isReported) return
-    this.#options.logger.info({ event: 'partition_available', topic, partition }, 'a partition can be read again')
+    this.#options.logger.info({ event: 'partition_available', topic, partition }, 'partition can be read again')
     this.#count(topic)
   }
 
-  /** Forgets all partitions but these. */
+  /** Removes all partitions except these. */
   retain(places: readonly Place[]): void {
     const kept = new Set(places.map(({ topic, partition }) => `${topic}/${partition}`))
     for (const [key, { topic }] of this.#troubles) {
@@ -80,7 +83,7 @@ export class Troubles {
     return this.#troubles.get(`${topic}/${partition}`)?.error.retryable === false
   }
 
-  /** Returns the reason why a partition cannot be read, if it is final or has lasted for `forMs`. */
+  /** Returns the error of a partition, if it is permanent or has lasted for `forMs`. */
   lasting({ topic, partition }: Place, forMs: number): KafkaError | undefined {
     const trouble = this.#troubles.get(`${topic}/${partition}`)
     if (trouble === undefined) return undefined

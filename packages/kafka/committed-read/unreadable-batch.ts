@@ -5,10 +5,13 @@ import type { FetchedRecord, UnreadRecords } from './fetched-record.ts'
 import { batchHeadBytes, type LogBatch } from './log-batches.ts'
 
 const noHeaders = new FetchedHeaders(Buffer.from([0]), 0, 1)
-/** The checksum begins behind the batch's own (CRC-32C), as that does. */
+/** Start of the hashed bytes, the same as for the batch's own checksum (CRC-32C). */
 const checksummedFrom = 21
 
-/** A batch that cannot be read, or the rest of one, in place of its records. It has no key, as those of the records are unknown. */
+/**
+ * Record that represents a batch that cannot be read, or the rest of one. It has no key, because
+ * those of the records are unknown.
+ */
 export class UnreadableBatch implements FetchedRecord {
   readonly topic: string
   readonly partition: number
