@@ -9,9 +9,10 @@ import type { OutputRecord } from '../records.ts'
 import type { SealedBatch } from './outbox.ts'
 
 /**
- * Returns what to write in place of a batch that the broker refused: its halves; for a dead letter alone, a smaller form of it. The
- * records keep their sequence numbers.
- * @throws KafkaError the refusal, when it is one record and nothing can take its place
+ * Returns replacements for a batch that the broker rejected: its two halves, or a smaller form of a
+ * single dead letter. The records keep their sequence numbers.
+ *
+ * @throws KafkaError the rejection, if the batch is a single record that cannot be reduced
  */
 export function divideBatch(batch: SealedBatch, refusal: KafkaError): SealedBatch[] {
   const records = recordsOf(batch)
@@ -34,7 +35,10 @@ function encode(batch: SealedBatch, records: readonly OutputRecord[], skipped: n
 
 const unlimited = { recordBytes: Number.POSITIVE_INFINITY, batchBytes: Number.MAX_SAFE_INTEGER }
 
-/** The batch was encoded as its records were added, and they were let go: this is the rare case in which they are needed again. */
+/**
+ * Decodes the records of a batch. Records are encoded as they are added and then released; this
+ * rare case needs them again.
+ */
 function recordsOf({ topic, partition, bytes }: SealedBatch): OutputRecord[] {
   return readLogBatches(bytes).flatMap(batch => {
     const records = new BatchRecords({ topic, partition }, batch, { limits: unlimited })

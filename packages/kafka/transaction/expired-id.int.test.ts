@@ -14,7 +14,10 @@ import { readCommitted } from '../testing/read-committed.ts'
 import { textCodec } from '../testing/text-codec.ts'
 import { TransactionalProducer } from './transactional-producer.ts'
 
-/** A broker forgets a transactional id that was not used for seven days; this one forgets it after a moment. */
+/**
+ * Settings that make a broker forget an unused transactional id after a second instead of seven
+ * days.
+ */
 const settings = {
   'transactional.id.expiration.ms': 1_000,
   'transaction.remove.expired.transaction.cleanup.interval.ms': 200,
@@ -23,7 +26,7 @@ const settings = {
 }
 const deadlineMs = 60_000
 
-test('a transactional id that expired', async t => {
+test('an expired transactional id', async t => {
   const broker = await startBroker(t, { settings })
   const connection = { brokers: broker.brokers, clientID: 'integration-test' }
   const newCluster = () => {
@@ -74,7 +77,7 @@ test('a transactional id that expired', async t => {
       return { topic, transactionalID, createProducer, commit }
     }
 
-    await t.test(`is given a new producer id when it is used again (${protocol} protocol)`, async () => {
+    await t.test(`gets a new producer id when it is used again (${protocol} protocol)`, async () => {
       const { topic, transactionalID, createProducer, commit } = await setUp()
       const producer = await createProducer()
       await commit(producer, 'before')
@@ -85,7 +88,7 @@ test('a transactional id that expired', async t => {
       assert.deepEqual(await valuesOf(topic, 2), ['before', 'after'])
     })
 
-    await t.test(`fences its holder when another instance has taken it meanwhile (${protocol} protocol)`, async () => {
+    await t.test(`fences its former owner if another instance has acquired it (${protocol} protocol)`, async () => {
       const { topic, transactionalID, createProducer, commit } = await setUp()
       const idle = await createProducer()
       await commit(idle, 'before')
@@ -99,7 +102,7 @@ test('a transactional id that expired', async t => {
     })
   }
 
-  await t.test('does not end the stage that was idle: its next record is processed once', async t => {
+  await t.test('does not end its idle stage, which processes the next record once', async t => {
     const [input, output] = [await createTopic(), await createTopic()]
     const transactionalID = `stage-of-${input}`
     const stage = runStage(

@@ -5,20 +5,24 @@ import { addToSequence, type PartitionBatch } from '../producer/produce.ts'
 import { type BatchWriter, compressBatch, RecordBatchBuilder } from '../producer/record-batch.ts'
 import type { OutputRecord } from '../records.ts'
 
-/** The parts that the outboxes of one producer share. */
+/** State shared by the outboxes of one producer. */
 interface OutboxParts {
   readonly spareBuilders: RecordBatchBuilder[]
   readonly limits: BatchLimits
   readonly compresses: (topic: string) => boolean
 }
 
-/** More are not kept: a single large transaction must not hold its memory for ever. */
+/**
+ * Maximum number of spare builders, so that a single large transaction does not hold its memory
+ * forever.
+ */
 const mostSpareBuilders = 64
 
 /**
- * What one transaction will write. Each record is encoded as it comes and then let go: thousands of them, held until the last one is
- * there, would survive one collection of garbage after the other. The builders are used again for later transactions, for a buffer of
- * that size weighs on the collector as well.
+ * Buffer of the records that one transaction will write. Each record is encoded when it is added,
+ * and then released: thousands of records held until the last one is added would survive repeated
+ * garbage collections. The builders are reused by later transactions, because allocating their
+ * buffers also burdens the collector.
  */
 export class Outbox {
   readonly #cluster: Cluster
@@ -34,22 +38,22 @@ export class Outbox {
     return sumOfRecords(this.partitions())
   }
 
-  /** @throws KafkaError when it cannot be found out how many partitions a topic has */
+  /** Adds records. @throws KafkaError when the partition count of a topic is unknown */
   async add(records: readonly OutputRecord[]): Promise<void> {
     const nowMs = Date.now()
     for (const record of records) {
-      // Awaited once for each topic: a turn of the microtask queue for each record is felt.
+      // Awaited once per topic; a microtask per record would be measurable.
       const partitions = this.#byTopic.get(record.topic) ?? (await this.#open(record.topic))
       partitions[partitionOf(record, partitions.length)]?.add(record, nowMs)
     }
   }
 
-  /** Those to which something is to be written. */
+  /** Returns the partitions that have records. */
   partitions(): PartitionOutbox[] {
     return [...this.#byTopic.values()].flat().filter(({ records }) => records > 0)
   }
 
-  /** Returns the builders of batches that are written, for later transactions. */
+  /** Returns the builders of written batches to the pool, for later transactions. */
   release(): void {
     const { spareBuilders } = this.#parts
     const builders = this.partitions().flatMap(partition => partition.release())
@@ -70,7 +74,7 @@ export class Outbox {
   }
 }
 
-/** A batch, and what is needed to divide it. */
+/** An encoded batch, with the data needed to divide it. */
 export interface SealedBatch extends PartitionBatch {
   readonly writer: BatchWriter
   readonly records: number
@@ -83,7 +87,7 @@ interface PartitionOptions {
   readonly isCompressed: boolean
 }
 
-/** Records for one partition, in batches that its topic accepts. */
+/** Records for one partition, in batches of a size that its topic accepts. */
 export class PartitionOutbox {
   readonly topic: string
   readonly partition: number
@@ -121,7 +125,7 @@ export class PartitionOutbox {
     })
   }
 
-  /** @returns its builders, empty */
+  /** Clears the builders and returns them. */
   release(): RecordBatchBuilder[] {
     for (const batch of this.#batches) batch.clear()
     return this.#batches.splice(0)

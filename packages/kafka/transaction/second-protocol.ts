@@ -1,14 +1,17 @@
 import { type apiVersionsV4, createAPI, endTxnV4, type Reader, txnOffsetCommitV4 } from '@platformatic/kafka'
 
 /**
- * The second protocol of transactions (KIP-890, part 2), which the client library does not have. A cluster speaks it where its feature
- * `transaction.version` is 2: every new one since Kafka 4.0. There
+ * Returns true if the cluster supports the second transaction protocol (KIP-890, part 2), which the
+ * client library lacks. Clusters support it if their feature `transaction.version` is 2, as all new
+ * ones since Kafka 4.0. With it:
  *
- * - partitions and the group join a transaction when something is written to them, not by a request of their own before that;
- * - every end of a transaction gives the producer its next epoch. What was on its way when a transaction ended cannot get into the next one,
- *   nor begin one that nobody ends.
+ * - partitions and the group join a transaction when something is written to them, without a
+ *   separate request
+ * - every end of a transaction gives the producer its next epoch; requests that were in flight when
+ *   a transaction ended can neither enter the next one nor begin one that is never ended
  *
- * The requests are the first protocol's under a higher number; only the answer to EndTxn has more in it.
+ * The requests equal those of the first protocol with a higher version number; only the EndTxn
+ * response has additional fields.
  */
 export function isSecondProtocolSpoken({ finalizedFeatures }: ReturnType<typeof apiVersionsV4.parseResponse>): boolean {
   return (
@@ -26,7 +29,9 @@ export const txnOffsetCommitV5 = createAPI(
 
 export const endTxnV5 = createAPI(endTxnV4.api.key, 5, endTxnV4.createRequest, parseEnd)
 
-/** EndTxn Response (Version: 5) => throttle_time_ms error_code producer_id producer_epoch TAG_BUFFER */
+/**
+ * EndTxn Response (Version: 5) => throttle_time_ms error_code producer_id producer_epoch TAG_BUFFER
+ */
 function parseEnd(_correlationID: number, _apiKey: number, _apiVersion: number, reader: Reader) {
   reader.readInt32()
   const end = { errorCode: reader.readInt16(), producerID: reader.readInt64(), epoch: reader.readInt16() }

@@ -14,11 +14,14 @@ import { type GroupIdentity, TransactionalProducer } from './transactional-produ
 
 const shared: KafkaConnection = { brokers: integrationEnvironment().kafkaBrokers, clientID: 'integration-test' }
 
-/** A broker that has the second protocol takes the first one, too: what a producer speaks depends on what it is told of the cluster. */
+/**
+ * Transaction protocols. A broker with the second protocol also accepts the first; the producer
+ * decides by the cluster features that it sees.
+ */
 const protocols = ['first', 'second'] as const
 type Protocol = (typeof protocols)[number]
 
-/** A test with each protocol. */
+/** Runs a test with each protocol. */
 function testBoth(name: string, run: (t: TestContext, protocol: Protocol) => Promise<void>): void {
   for (const protocol of protocols) test(`${name} (${protocol} protocol)`, t => run(t, protocol))
 }
@@ -40,7 +43,8 @@ async function setUp(
       transactionTimeoutMs,
       stepTimeoutMs: 4_000
     })
-  // A group without members: its offsets may be written by anybody (generation -1), which is all that is needed here.
+  // Anyone may write the offsets of a group without members (generation -1), which is sufficient
+  // here.
   const group: GroupIdentity = { groupID: `group-${topic}`, memberID: '', instanceID: null, generation: -1 }
   const record = (value: string) => ({ topic, key: 'k', value: Buffer.from(value), headers: {} })
   const offset = (next: bigint) => [{ topic, partition: 0, offset: next }]
@@ -59,7 +63,7 @@ async function setUp(
 
 const newCluster = (connection: KafkaConnection) => new Cluster(connection, { requestTimeoutMs: 5_000 })
 
-/** A cluster of which every request to a coordinator is noted, by its API key and version. */
+/** Returns a cluster that records every request to a coordinator, by API key and version. */
 function noting(connection: KafkaConnection) {
   const asked: string[] = []
   const cluster = intercept(newCluster(connection), ({ key, version }, send) => {
@@ -69,7 +73,7 @@ function noting(connection: KafkaConnection) {
   return { cluster, asked }
 }
 
-/** A cluster on which commits seem to get no answer, because they have not left yet. */
+/** Returns a cluster on which commits appear to get no response, because they are held back. */
 function delayingCommits(connection: KafkaConnection) {
   const delayed: (() => Promise<unknown>)[] = []
   let isDelaying = true
@@ -84,18 +88,18 @@ function delayingCommits(connection: KafkaConnection) {
   return { cluster, delayed, stopDelaying }
 }
 
-/** A cluster on which the answer to requests with this API key gets lost once. */
+/** Returns a cluster that loses the response to requests with this API key once. */
 function losingAnswer(connection: KafkaConnection, apiKey: number): Cluster {
   let lost = false
   return intercept(newCluster(connection), async ({ key }, send) => {
     const answer = await send()
     if (lost || key !== apiKey) return answer
     lost = true
-    throw new KafkaError('BROKER_UNAVAILABLE', 'the answer got lost', { retryable: true })
+    throw new KafkaError('BROKER_UNAVAILABLE', 'the response was lost', { retryable: true })
   })
 }
 
-/** A cluster on which requests with this API key do not leave until somebody lets them. */
+/** Returns a cluster that holds requests with this API key back until they are released. */
 function holdingBack(connection: KafkaConnection, apiKey: number) {
   const reached = Promise.withResolvers<void>()
   const released = Promise.withResolvers<void>()
@@ -111,7 +115,7 @@ function holdingBack(connection: KafkaConnection, apiKey: number) {
 
 const endTransaction = 26
 
-test('with the first protocol partitions and the group are added, with the second one they join by themselves', async t => {
+test('partitions and the group are added with the first protocol, and join automatically with the second', async t => {
   const expected = {
     first: ['18 v4', '22 v5', '24 v3', '25 v4', '28 v4', '26 v4'],
     second: ['18 v4', '22 v5', '28 v5', '26 v5']
@@ -123,12 +127,12 @@ test('with the first protocol partitions and the group are added, with the secon
     const producer = createProducer(cluster)
     await producer.init()
     await producer.commit([record('a')], offset(1n), group)
-    // Coordinators that have just been elected are asked several times.
+    // Coordinators that were just elected are queried several times.
     assert.deepEqual([...new Set(asked)], expected[protocol])
   }
 })
 
-test('the protocol follows the features of the cluster while the producer runs', async t => {
+test('a running producer changes its protocol when the features of the cluster change', async t => {
   const { transactionalID, group, record, offset, committedOffset, committedValues } = await setUp(t, 'second')
   const { cluster, asked } = noting(shared)
   t.after(() => cluster.close())
@@ -151,7 +155,7 @@ test('the protocol follows the features of the cluster while the producer runs',
 })
 
 testBoth(
-  'commits one after the other, of several records, all become visible, in their sequence',
+  'consecutive commits of several records become visible in order',
   async (t, protocol) => {
     const { createProducer, group, record, offset, committedOffset, committedValues } = await setUp(t, protocol)
     const producer = createProducer()
@@ -165,7 +169,7 @@ testBoth(
   }
 )
 
-testBoth('batches adapt to a topic that accepts little, and are committed in their sequence', async (t, protocol) => {
+testBoth('batches adapt to a small size limit of their topic, and are committed in order', async (t, protocol) => {
   const { createProducer, group, record, offset, committedOffset, committedValues } = await setUp(t, protocol, shared, {
     'max.message.bytes': '20000'
   })
@@ -194,7 +198,7 @@ testBoth('a commit that arrives late does not commit a later transaction', async
   await assert.rejects(producer.commit([record('first')], offset(1n), group), unanswered)
   await producer.recover()
   await assert.rejects(producer.commit([record('second')], offset(2n), group), unanswered)
-  await delayed[0]?.().catch(() => {}) // while the second one is open
+  await delayed[0]?.().catch(() => {}) // while the second transaction is open
   await producer.recover()
   stopDelaying()
   assert.equal(await committedOffset(), 0n)
@@ -213,7 +217,7 @@ testBoth('records and offsets become visible together', async (t, protocol) => {
 })
 
 testBoth(
-  'a restart under the same transactional id aborts what its predecessor left open, and writes at once',
+  'a restart with the same transactional id aborts the open transaction of its predecessor and can write immediately',
   async (t, protocol) => {
     const { topic, transactionalID, createProducer, group, record, offset, committedValues } = await setUp(t, protocol)
     const predecessor = await new ScriptedProducer(shared, transactionalID).init()
@@ -227,7 +231,7 @@ testBoth(
 )
 
 testBoth(
-  'an instance whose id was taken commits nothing and is told that it is fenced, also when it tries to recover',
+  'an instance whose id was acquired by another one is fenced on commit and on recovery',
   async (t, protocol) => {
     const { createProducer, group, record, offset, committedValues } = await setUp(t, protocol)
     const zombie = createProducer()
@@ -243,7 +247,7 @@ testBoth(
 )
 
 testBoth(
-  'after a commit whose answer got lost the transaction is committed once, and the producer goes on',
+  'a transaction whose commit response is lost is committed once, and the producer continues',
   async (t, protocol) => {
     const { createProducer, group, record, offset, committedOffset, committedValues } = await setUp(t, protocol)
     const deaf = losingAnswer(shared, endTransaction)
@@ -259,7 +263,7 @@ testBoth(
 )
 
 testBoth(
-  'a new owner waits for the offsets of a transaction in flight instead of starting from before it',
+  'a new owner waits for the offsets of an in-flight transaction',
   async (t, protocol) => {
     const { topic, createProducer, group, record, offset, committedOffset } = await setUp(t, protocol)
     const held = holdingBack(shared, endTransaction)
@@ -269,7 +273,7 @@ testBoth(
     const committing = producer.commit([record('a')], offset(1n), group)
     await held.reached
     const asked = committedOffset()
-    const other = await new ScriptedProducer(shared, `other-${topic}`).init() // whose answers come meanwhile
+    const other = await new ScriptedProducer(shared, `other-${topic}`).init() // its responses arrive meanwhile
     t.after(() => other.close())
     assert.equal(await Promise.race([asked, other.init().then(() => 'still waiting')]), 'still waiting')
     held.release()
@@ -279,7 +283,7 @@ testBoth(
 )
 
 testBoth(
-  'a transaction that was open for too long is aborted by the coordinator, and its owner goes on under the same id',
+  'a transaction that exceeds its timeout is aborted by the coordinator, and its owner continues with the same id',
   async (t, protocol) => {
     const { topic, createProducer, group, record, offset, committedOffset, committedValues } = await setUp(t, protocol)
     const held = holdingBack(shared, endTransaction)
@@ -291,18 +295,18 @@ testBoth(
     await held.reached
     await witness.write(topic, 0, ['behind it'])
     await witness.end('commit')
-    assert.deepEqual(await committedValues('behind it'), ['behind it']) // readable only once the transaction before it has ended
+    assert.deepEqual(await committedValues('behind it'), ['behind it']) // readable once the previous transaction has ended
     held.release()
     await assert.rejects(committing, { code: protocol === 'first' ? 'FENCED' : 'INVALID_TXN_STATE' })
     assert.equal(await committedOffset(), 0n)
-    await slow.recover() // nobody has taken the id, so it is still this one's
+    await slow.recover() // succeeds, because no other instance has acquired the id
     await slow.commit([record('in time')], offset(1n), group)
     assert.deepEqual(await committedValues('in time'), ['behind it', 'in time'])
   }
 )
 
 testBoth(
-  'a broker that is killed in the middle of a transaction and comes back: the same batch is committed once',
+  'a batch whose broker is killed during its transaction is committed once after the restart',
   async (t, protocol) => {
     const broker = await startBroker(t)
     const connection = { brokers: broker.brokers, clientID: 'integration-test' }

@@ -23,27 +23,9 @@ import { Outbox, type SealedBatch } from './outbox.ts'
 import { endTxnV5, isSecondProtocolSpoken, txnOffsetCommitV5 } from './second-protocol.ts'
 
 /**
- * One Kafka transaction after the other under one transactional id (KIP-98, KIP-360, KIP-447, KIP-890).
- *
- * States: **new** → `init` → **ready** ⇄ `commit` (adds partitions and the group, then writes records and offsets, then
- * ends; resolves only when the coordinator said that it is committed) — any failure → **doubtful** → `recover` → **ready**.
- * Where the cluster speaks the second protocol (second-protocol.ts), nothing is added, and each end gives the identity its next epoch. Which one
- * it speaks is asked when no transaction can be open: in `init` and `recover`, and before a commit when the answer has expired.
- *
- * Doubtful means: what was sent may still be on its way, so the identity must not be used again: with the first protocol a delayed EndTxn could
- * end the *next* transaction. `recover` aborts what is open and asks for the next epoch *of the identity it holds*; after
- * that the brokers refuse everything older. Had another instance taken the id meanwhile, the coordinator refuses (`FENCED`) and
- * this one has to leave. Only `init`, at the start of a process, takes the id from another instance.
- *
- * Coordinators forget an id that was not used for `transactional.id.expiration.ms` (seven days). Its next commit fails with
- * `INVALID_PRODUCER_ID_MAPPING`, and nothing is open. `recover` asks with the identity it holds here as well: a free id is given a
- * new producer id, one that was taken since is refused.
- *
- * Whether a commit whose answer got lost took place, nobody needs to know: the caller reads the committed offsets again and
- * goes on from there.
+ * Identity of the consumer that read the input. The coordinator rejects offsets of an outdated
+ * member or generation.
  */
-
-/** Who reads the input; the coordinator refuses offsets of a member or generation that is no longer current. */
 export interface GroupIdentity {
   readonly groupID: string
   readonly memberID: string
@@ -53,33 +35,48 @@ export interface GroupIdentity {
 
 export interface TransactionalProducerOptions {
   readonly transactionalID: string
-  /** The coordinator aborts a transaction that is open for longer: so long can a dead instance hold up `read_committed` readers. */
+  /**
+   * Time after which the coordinator aborts an open transaction; the maximum time for which a dead
+   * instance blocks `read_committed` readers.
+   */
   readonly transactionTimeoutMs: number
-  /** How long one step may be tried again before the transaction is given up. */
+  /** Maximum time for which one step is retried before the transaction fails. */
   readonly stepTimeoutMs: number
-  /** How long the features of the cluster are used before they are asked for again. */
+  /** Maximum age of the cached cluster features; default 60 s. */
   readonly featuresMaxAgeMs?: number
-  /** Topics whose batches are compressed: dead-letter topics unless set. */
+  /** Selects the topics whose batches are compressed; by default dead-letter topics. */
   readonly compresses?: (topic: string) => boolean
 }
 
-/** Of this client, for the brokers' metrics and logs; they take letters, digits, dots and dashes. */
+/**
+ * Client software name and version reported to brokers (KIP-511); letters, digits, dots and dashes
+ * are allowed.
+ */
 const softwareName = 'orderly'
 const softwareVersion = '1'
-/** A transaction that has just ended is still being written out; it takes a millisecond or two. */
+/**
+ * Retry delay while the previous transaction is being completed, which takes one or two
+ * milliseconds.
+ */
 const concurrentDelayMs = 1
-/** A broker accepts 100 MiB by default (`socket.request.max.bytes`); a single batch may be larger than this. */
+/**
+ * Maximum size of a request, unless a single batch is larger. A broker accepts 100 MiB by default
+ * (`socket.request.max.bytes`).
+ */
 const requestBytes = 16 * 1024 * 1024
 const retryDelayMs = 50
 const defaultFeaturesMaxAgeMs = 60_000
 const invalidTransactionState = 48
 const expiredID = 49
-/** With the first protocol a coordinator says "fenced" then, for the epoch is no longer the producer's. */
-const alreadyAborted = 'committing: the coordinator has aborted the transaction, which was open for too long'
-/** INVALID_PRODUCER_EPOCH, PRODUCER_FENCED */
+/**
+ * Message for a transaction that the coordinator has aborted. With the first protocol it answers
+ * with a fencing error instead, because the epoch has changed.
+ */
+const alreadyAborted = 'committing: the coordinator has aborted the transaction because it exceeded its timeout'
+/** INVALID_PRODUCER_EPOCH and PRODUCER_FENCED. */
 const fencedEpoch = new Set([47, 90])
 
-/** Answers by which a broker says that it did nothing, and that asking again may help. */
+/** Errors after which the broker has certainly done nothing and a retry may succeed. */
 const refused = new Set([
   'CONCURRENT_TRANSACTIONS',
   'COORDINATOR_LOAD_IN_PROGRESS',
@@ -92,6 +89,32 @@ const refused = new Set([
   'NOT_ENOUGH_REPLICAS'
 ])
 
+/**
+ * Runs consecutive Kafka transactions with one transactional id (KIP-98, KIP-360, KIP-447,
+ * KIP-890).
+ *
+ * States: **new** → `init` → **ready** ⇄ `commit`; any failure → **doubtful** → `recover` →
+ * **ready**. `commit` adds partitions and the group, writes records and offsets, and ends the
+ * transaction. It resolves only when the coordinator has confirmed the commit. If the cluster
+ * supports the second protocol (second-protocol.ts), nothing is added, and each end gives the
+ * identity its next epoch. The supported protocol is queried only while no transaction can be open:
+ * in `init` and `recover`, and before a commit when the cached answer has expired.
+ *
+ * In the doubtful state, requests may still be in flight, so the identity must not be used again:
+ * with the first protocol a delayed EndTxn could end the *next* transaction. `recover` aborts the
+ * open transaction and requests the next epoch *of its current identity*. From then on brokers
+ * reject all older requests. If another instance has acquired the id meanwhile, the coordinator
+ * rejects the request (`FENCED`) and this instance must stop. Only `init`, at the start of a
+ * process, takes the id over from another instance.
+ *
+ * Coordinators forget an id that was unused for `transactional.id.expiration.ms` (seven days). Its
+ * next commit fails with `INVALID_PRODUCER_ID_MAPPING`, and no transaction is open. `recover` sends
+ * its current identity in this case too: a free id gets a new producer id, and one acquired by
+ * another instance is rejected.
+ *
+ * The outcome of a commit without a response need not be known: the caller reads the committed
+ * offsets again and resumes from there.
+ */
 export class TransactionalProducer {
   readonly #cluster: Cluster
   readonly #options: TransactionalProducerOptions
@@ -107,31 +130,41 @@ export class TransactionalProducer {
     this.#options = options
   }
 
-  /** Takes the transactional id, aborting what its former owner left open. @throws KafkaError */
+  /**
+   * Acquires the transactional id and aborts an open transaction of its former owner. @throws
+   * KafkaError
+   */
   async init(): Promise<void> {
     await this.#initialize({ producerID: -1n, epoch: -1 })
   }
 
-  /** After a failed `commit`. @throws KafkaError `FENCED` when another instance has the id now. */
+  /**
+   * Returns to the ready state after a failed `commit`. @throws KafkaError `FENCED` when another
+   * instance has acquired the id
+   */
   async recover(): Promise<void> {
     await this.#repeat('aborting', async () => {
       const code = await this.#end(false)
-      // Nothing is open: it was never begun, or it is committed and only the answer got lost, or the id has expired, or the coordinator
-      // aborted it because it was open for too long, and fenced its epoch. The next step shows whether another instance has the id.
+      // No transaction is open: it was never begun, its commit response was lost, the id has
+      // expired, or the coordinator aborted it on timeout and fenced its epoch. The next step shows
+      // whether another instance has acquired the id.
       if (code !== invalidTransactionState && code !== expiredID && !fencedEpoch.has(code)) checkCode(code, 'aborting')
     })
     await this.#initialize(this.#identity)
   }
 
-  /** For what a later transaction is to write. It may be filled while another one is being committed, and dropped at any time. */
+  /**
+   * Creates a buffer for a later transaction. It can be filled while another transaction is
+   * committing, and discarded at any time.
+   */
   createOutbox(): Outbox {
     const { compresses = isDeadLetterTopic } = this.#options
     return new Outbox(this.#cluster, { spareBuilders: this.#spareBuilders, limits: this.#limits, compresses })
   }
 
   /**
-   * Commits records and input offsets together; without a group, records alone. After any error nothing is known, and `recover`
-   * comes next.
+   * Commits records and input offsets together; without a group, records alone. After any error the
+   * outcome is unknown, and the caller must call `recover`.
    */
   async commit(
     outputs: Outbox | readonly OutputRecord[],
@@ -159,12 +192,12 @@ export class TransactionalProducer {
   }
 
   async #initialize(current: ProducerIdentity): Promise<void> {
-    await this.#repeat('taking the transactional id', async () => {
+    await this.#repeat('acquiring the transactional id', async () => {
       const { transactionalID, transactionTimeoutMs } = this.#options
       const speaksSecond = await this.#askFeatures()
       const arguments_ = [transactionalID, transactionTimeoutMs, current.producerID, current.epoch] as const
       const response = await this.#ask(initProducerIdV5.api, ...arguments_)
-      checkCode(response.errorCode, 'taking the transactional id')
+      checkCode(response.errorCode, 'acquiring the transactional id')
       this.#become({ producerID: response.producerId, epoch: response.producerEpoch })
       this.#speaksSecond = speaksSecond
     })
@@ -177,9 +210,12 @@ export class TransactionalProducer {
     return isSecondProtocolSpoken(versions)
   }
 
-  /** Changes the protocol, with a new epoch, when the features of the cluster have changed, for instance after an upgrade. */
+  /**
+   * Changes the protocol, with a new epoch, if the cluster features have changed, for instance
+   * after an upgrade.
+   */
   async #refreshFeatures(): Promise<void> {
-    const speaksSecond = await this.#askFeatures().catch(() => this.#speaksSecond) // the next commit asks again
+    const speaksSecond = await this.#askFeatures().catch(() => this.#speaksSecond) // the next commit queries them again
     if (speaksSecond !== this.#speaksSecond) await this.#initialize(this.#identity)
   }
 
@@ -231,12 +267,12 @@ export class TransactionalProducer {
     return outbox
   }
 
-  /** @returns one queue for each partition, with its batches */
+  /** Encodes the buffered records. Returns one queue of batches for each partition. */
   #seal(outbox: Outbox): SealedBatch[][] {
     return outbox.partitions().map(partition => {
       const key = partitionKey(partition.topic, partition.partition)
       const firstSequence = this.#sequences.get(key) ?? 0
-      // A failed commit throws the identity away, and the numbers with it.
+      // A failed commit discards the identity together with these numbers.
       this.#sequences.set(key, addToSequence(firstSequence, partition.records))
       return partition.seal({ ...this.#identity, firstSequence, isTransactional: true })
     })
@@ -250,8 +286,8 @@ export class TransactionalProducer {
   }
 
   /**
-   * Writes the first batch of each queue and takes it out. A batch whose records the broker refuses is replaced by smaller ones:
-   * nothing of it was appended, and its sequence numbers are free.
+   * Writes the first batch of each queue and removes it. A batch whose records the broker rejects
+   * is replaced by smaller ones: none of it was appended, and its sequence numbers are free.
    */
   async #writeFirsts(queues: readonly SealedBatch[][]): Promise<void> {
     let failure: KafkaError | undefined
@@ -298,7 +334,10 @@ export class TransactionalProducer {
     return byLeader
   }
 
-  /** The coordinator of the *group* stores them, and makes them visible when the transaction commits (KIP-447). */
+  /**
+   * Sends offsets to the *group* coordinator, which makes them visible when the transaction commits
+   * (KIP-447).
+   */
   async #writeOffsets(offsets: readonly InputOffset[], group: GroupIdentity): Promise<void> {
     const { producerID, epoch } = this.#identity
     await this.#step('writing offsets', async () => {
@@ -334,12 +373,14 @@ export class TransactionalProducer {
     return this.#cluster.askCoordinator('transaction', this.#options.transactionalID, api, ...args)
   }
 
-  /** A step of a transaction: repeated only when the broker said that it did *not* happen. */
+  /**
+   * Runs a step of a transaction. Repeats it only if the broker reported that it did *not* happen.
+   */
   #step(doing: string, attempt: () => Promise<void>): Promise<void> {
     return this.#attempts(doing, attempt, error => refused.has(error.code))
   }
 
-  /** A step that may happen twice without harm: repeated after any failure that may pass. */
+  /** Runs an idempotent step. Repeats it after any transient error. */
   #repeat(doing: string, attempt: () => Promise<void>): Promise<void> {
     return this.#attempts(doing, attempt, error => error.retryable)
   }
@@ -367,7 +408,7 @@ export class TransactionalProducer {
   }
 }
 
-/** Groups queues so that the first batches of each group fit into one request, however many partitions there are. */
+/** Groups queues so that the first batches of each group fit into one request. */
 function requestsOf(queues: readonly SealedBatch[][]): SealedBatch[][][] {
   const requests: SealedBatch[][][] = []
   let room = 0
@@ -383,7 +424,10 @@ function requestsOf(queues: readonly SealedBatch[][]): SealedBatch[][][] {
   return requests
 }
 
-/** Nothing may be on its way any more when a transaction is given up, so a failure waits for the others to end. */
+/**
+ * Waits for all work before it throws a failure, so that nothing is in flight when a transaction is
+ * aborted.
+ */
 async function allSettled(work: readonly Promise<void>[]): Promise<void> {
   for (const result of await Promise.allSettled(work)) if (result.status === 'rejected') throw result.reason
 }
