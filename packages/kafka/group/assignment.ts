@@ -5,7 +5,10 @@ import {
   encodeConsumerProtocolSubscription
 } from '@platformatic/kafka'
 
-/** Who gets which partitions, and how members tell each other (the consumer protocol, so that Kafka's own tools can read it). */
+/**
+ * Partition of a topic. Members exchange assignments in the consumer protocol, so that Kafka's own
+ * tools can read them.
+ */
 export interface TopicPartition {
   readonly topic: string
   readonly partition: number
@@ -18,8 +21,8 @@ export interface Subscriber {
 }
 
 /**
- * Deals the partitions of each topic out in turn, to members in the order of their instance ids: the same members always
- * get the same partitions, and none has more than one partition more than another.
+ * Assigns the partitions of each topic to members round-robin, in the order of their instance ids.
+ * The same members always get the same partitions, and the counts differ by at most one.
  */
 export function assignPartitions(
   subscribers: readonly Subscriber[],
@@ -39,8 +42,9 @@ export function assignPartitions(
 }
 
 /**
- * Encodes a member's subscription. The user data is the member's knowledge of its topics: the coordinator starts a rebalance only when
- * the leader joins again, or when another member joins again with a changed subscription.
+ * Encodes a member's subscription. The user data describes the topics as the member knows them: the
+ * coordinator rebalances only when the leader rejoins, or when another member rejoins with a
+ * changed subscription.
  */
 export function encodeSubscription(topics: readonly string[], knowledge: string): Buffer {
   return encodeConsumerProtocolSubscription({ version: 1, topics: [...topics], userData: Buffer.from(knowledge) })

@@ -8,22 +8,25 @@ import { type InputOffset, toCommitEntries, topicIDOf } from './offset-entry.ts'
 
 const unstable = 'UNSTABLE_OFFSET_COMMIT'
 const unstableDelayMs = 20
-/** A transaction that commits takes milliseconds; one that its owner left open is not waited for here. */
+/**
+ * Maximum wait for an open transaction with offsets. A commit takes milliseconds; transactions left
+ * open by their owner are not waited for.
+ */
 const unstablePatienceMs = 1_000
 
-/** The offset that a group has committed in a partition. */
+/** Offset that a group has committed in a partition. */
 export interface CommittedOffset extends TopicPartition {
   readonly offset: bigint
-  /** -1 when it is unknown. */
+  /** Leader epoch of the record before `offset`; -1 if unknown. */
   readonly leaderEpoch: number
-  /** Undefined when no stage has committed it, but a tool. */
+  /** Topic id; undefined if an external tool committed the offset, not a stage. */
   readonly topicID: string | undefined
 }
 
 export interface CommittedOffsets {
-  /** Partitions without a committed offset are left out. */
+  /** Committed offsets; partitions without one are omitted. */
   readonly found: readonly CommittedOffset[]
-  /** Partitions whose offset cannot be read at the moment, and why. */
+  /** Partitions whose offset cannot be read, with the error. */
   readonly failed: readonly FailedPartition[]
 }
 
@@ -34,10 +37,12 @@ export interface FailedPartition extends TopicPartition {
 /**
  * Returns the offsets that a group has committed in these partitions.
  *
- * Asks for *stable* offsets (KIP-447): while a transaction that carries offsets of a partition has not ended, the coordinator
- * answers "not yet", and this waits for a moment: a new owner must not start from before what the former one is about to commit.
- * (The client asks without it.) A partition whose transaction stays open fails alone.
- * @throws KafkaError when the group cannot be asked, or the signal's reason
+ * Requests *stable* offsets (KIP-447), which the client library does not: while a transaction with
+ * offsets of a partition is open, the coordinator answers `UNSTABLE_OFFSET_COMMIT`, and this
+ * function waits up to `patienceMs`. Otherwise a new owner could start before offsets that the
+ * former owner is about to commit. A partition whose transaction stays open fails alone.
+ *
+ * @throws KafkaError when the group cannot be queried, or the signal's reason
  */
 export async function committedOffsets(
   cluster: Cluster,
@@ -92,12 +97,12 @@ function failureOf(errorCode: number, groupID: string, { topic, partition }: Top
   const error = protocolError(errorCode, `reading the offset of ${topic}/${partition}`)
   if (error.code !== unstable) return error
   const message =
-    `a transaction with the offset of group ${groupID} in ${topic}/${partition} has not ended: ` +
-    'if it stays, look for a hanging transaction in __consumer_offsets (kafka-transactions.sh find-hanging)'
+    `a transaction with the offset of group ${groupID} in ${topic}/${partition} is still open. ` +
+    'If this persists, look for a hanging transaction in __consumer_offsets (kafka-transactions.sh find-hanging)'
   return new KafkaError(unstable, message, { retryable: true })
 }
 
-/** Returns all offsets that a group has committed last, in any topic; transactions in flight count for nothing. */
+/** Returns the last committed offsets of a group in all topics. Open transactions are ignored. */
 export async function lastCommittedOffsets(cluster: Cluster, groupID: string): Promise<CommittedOffset[]> {
   const question = [{ groupId: groupID, memberId: null, memberEpoch: -1, topics: null }]
   const response = await cluster.askCoordinator('group', groupID, offsetFetchV9.api, question, false)
@@ -113,7 +118,10 @@ export async function lastCommittedOffsets(cluster: Cluster, groupID: string): P
   )
 }
 
-/** Commits offsets outside of a transaction. @throws KafkaError, also when the group has changed (`ILLEGAL_GENERATION`, …) */
+/**
+ * Commits offsets outside a transaction. @throws KafkaError, also if the group has changed
+ * (`ILLEGAL_GENERATION`, …)
+ */
 export async function commitOffsets(
   cluster: Cluster,
   group: GroupIdentity,

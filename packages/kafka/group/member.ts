@@ -14,28 +14,17 @@ import {
 } from './assignment.ts'
 import { describeShapes, lookUpShapes, type TopicShapes } from './topic-shapes.ts'
 
-/**
- * A member of a consumer group (the classic protocol, eager: everybody gives everything up before it is dealt out anew).
- *
- * States: **outside** → `join` → **inside**, where heartbeats go out → the group wants to rebalance, or has forgotten us →
- * **due** (`mustRejoin`), still with heartbeats, for as long as the owner needs to finish or abort what it has under way →
- * `join` … → `leave` → **outside**. A static member (one with an instance id, KIP-345) whose place another process took is
- * **fenced** and must not come back.
- *
- * Every member watches the shape of its topics. When partitions were added, or a topic was created (again), it joins again and says
- * what it knows in its subscription, whereupon the coordinator lets the leader deal the partitions out. A topic that cannot be
- * looked up has no partitions until it can; only when none can does joining fail.
- *
- * The client's own consumer rejoins the moment a heartbeat says so, and leaves nobody the time to finish a transaction.
- */
 export interface GroupMemberOptions {
   readonly groupID: string
   readonly instanceID: string | null
   readonly topics: readonly string[]
-  /** Another cluster than the one that asks the group: a join holds up the requests behind it on its connection. */
+  /**
+   * Cluster for lookups of topics. Must differ from the one used for the group, because a join
+   * blocks later requests on its connection.
+   */
   readonly metadata: Cluster
   readonly sessionTimeoutMs: number
-  /** How long the others wait for this member to finish what it has under way. */
+  /** Maximum time for which the other members wait for this one to finish its in-flight work. */
   readonly rebalanceTimeoutMs: number
   readonly logger: Logger
   /** Called when `mustRejoin` or `failure` changed. */
@@ -43,7 +32,7 @@ export interface GroupMemberOptions {
   readonly onPartitionsAdded?: (event: PartitionsAdded) => void
 }
 
-/** A topic has more partitions than when its members last joined. */
+/** Growth of a topic since its members last joined. */
 export interface PartitionsAdded {
   readonly topic: string
   readonly from: number
@@ -55,6 +44,24 @@ const protocolName = 'orderly-roundrobin'
 const memberIDRequired = 79
 const retryDelayMs = 100
 
+/**
+ * A member of a consumer group (classic protocol, eager: all members revoke all partitions before
+ * each assignment).
+ *
+ * States: **outside** → `join` → **inside** → **due** (`mustRejoin`) → `join` … → `leave` →
+ * **outside**. A member sends heartbeats while inside. It becomes due when the group rebalances or
+ * has removed this member. A due member continues its heartbeats until its owner has finished or
+ * aborted its in-flight work. A static member (with an instance id, KIP-345) that another process
+ * has replaced is **fenced** and must not rejoin.
+ *
+ * Every member watches its topics. When partitions were added or a topic was (re)created, it
+ * rejoins with the new topic facts in its subscription. The coordinator then lets the leader assign
+ * the partitions again. A topic whose lookup fails has no partitions until it succeeds; joining
+ * fails only if all lookups fail.
+ *
+ * The client library's consumer rejoins immediately on a heartbeat response, which leaves no time
+ * to finish a transaction.
+ */
 export class GroupMember {
   readonly #cluster: Cluster
   readonly #options: GroupMemberOptions
@@ -63,7 +70,7 @@ export class GroupMember {
   #mustRejoin = true
   #failure: KafkaError | undefined
   #heartbeating: AbortController | undefined
-  /** As they were when this member joined. */
+  /** Shapes of the topics at the last join of this member. */
   #shapes: TopicShapes = { found: new Map(), failed: new Map() }
   #isWatching = false
 
@@ -76,7 +83,7 @@ export class GroupMember {
     return this.#mustRejoin
   }
 
-  /** Set when this member was fenced. */
+  /** Error of a fenced member. */
   get failure(): KafkaError | undefined {
     return this.#failure
   }
@@ -86,7 +93,10 @@ export class GroupMember {
     return { groupID, memberID: this.#memberID, instanceID, generation: this.#generation }
   }
 
-  /** What a commit was refused with may concern the membership. @returns whether it did */
+  /**
+   * Handles the error code of a failed commit. Returns true if it concerns the membership; then the
+   * member must rejoin.
+   */
   noticeRefusal(code: string): boolean {
     if (!['ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID', 'REBALANCE_IN_PROGRESS'].includes(code)) return false
     this.#lose(code)
@@ -94,8 +104,10 @@ export class GroupMember {
   }
 
   /**
-   * Joins, or joins again, and waits for the partitions. Keeps trying while that may help.
-   * @throws KafkaError `FENCED`, or the broker's final refusal (`GROUP_AUTHORIZATION_FAILED`, …); whatever aborted the signal.
+   * Joins or rejoins the group and waits for the assignment. Retries transient errors.
+   *
+   * @throws KafkaError `FENCED`, or a permanent error of the broker (`GROUP_AUTHORIZATION_FAILED`,
+   * …); the signal's reason
    */
   async join(signal: AbortSignal): Promise<readonly TopicPartition[]> {
     this.#heartbeating?.abort()
@@ -111,7 +123,7 @@ export class GroupMember {
         signal.throwIfAborted()
         if (error.code === 'UNKNOWN_MEMBER_ID') this.#memberID = ''
         else if (!error.retryable && !['REBALANCE_IN_PROGRESS', 'ILLEGAL_GENERATION'].includes(error.code)) throw error
-        this.#options.logger.debug({ error }, 'joining failed; trying again')
+        this.#options.logger.debug({ error }, 'join failed; retrying')
         if (error.code !== 'REBALANCE_IN_PROGRESS') await delay(retryDelayMs)
         this.#cluster.forget()
       }
@@ -119,8 +131,10 @@ export class GroupMember {
   }
 
   /**
-   * Gives the place up, so that the others need not wait for the session to time out.
-   * @param cluster another one than that on which a join that was given up may still hold up whatever comes behind it
+   * Leaves the group, so that the others need not wait for the session timeout.
+   *
+   * @param cluster a cluster other than the one used for the group, where an aborted join may still
+   * block later requests
    */
   async leave(cluster: Cluster): Promise<void> {
     this.#heartbeating?.abort()
@@ -224,7 +238,10 @@ export class GroupMember {
     }
   }
 
-  /** Joins again when the topics have changed. Facts of the cluster expire, so a change is noticed within their age. */
+  /**
+   * Requests a rejoin when the topics have changed. Cached cluster facts expire, so a change is
+   * detected within their maximum age.
+   */
   async #watchTopics(signal: AbortSignal): Promise<void> {
     if (this.#isWatching) return
     this.#isWatching = true
@@ -240,14 +257,14 @@ export class GroupMember {
       const before = this.#shapes.found.get(topic)
       if (before?.topicID !== topicID || before.partitions >= partitions) continue
       const added = { topic, from: before.partitions, to: partitions }
-      const consequence = 'records of one key may be processed out of their order across the change'
+      const consequence = 'records of one key may be processed out of order across the change'
       logger.warn({ event: 'partitions_added', group, ...added }, `partitions were added: ${consequence}`)
       onPartitionsAdded?.(added)
     }
     for (const [topic, error] of failed) {
       if (this.#shapes.failed.get(topic)?.code === error.code) continue
       const fields = { event: 'topic_unavailable', group, topic, code: error.code, error }
-      logger.warn(fields, 'a topic cannot be looked up; trying again, the others are read')
+      logger.warn(fields, 'topic lookup failed; retrying while the others are read')
     }
   }
 
@@ -257,9 +274,10 @@ export class GroupMember {
       this.#failure = error
       this.#options.onChange()
     } else if (!this.noticeRefusal(error.code)) {
-      // The coordinator is away or has moved. Should it forget us meanwhile, its next answer says so.
+      // The coordinator is unavailable or has moved. If it removes this member meanwhile, its next
+      // response reports that.
       this.#cluster.forget()
-      this.#options.logger.debug({ error }, 'heartbeat failed; trying again')
+      this.#options.logger.debug({ error }, 'heartbeat failed; retrying')
     }
   }
 
@@ -271,12 +289,15 @@ export class GroupMember {
   }
 }
 
-/** The cluster answered that the topic is not there for this client; anything else says nothing about the topic. */
+/**
+ * Returns true if the cluster reported that the topic is missing or not accessible; other errors
+ * say nothing about the topic.
+ */
 function isAnswer({ code }: KafkaError): boolean {
   return ['UNKNOWN_TOPIC_OR_PARTITION', 'TOPIC_AUTHORIZATION_FAILED', 'INVALID_TOPIC_EXCEPTION'].includes(code)
 }
 
-/** Joining waits for the slowest member; whoever stops meanwhile need not. */
+/** Rejects as soon as the signal aborts. A join waits for the slowest member; a stop must not. */
 function abortable<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
   return new Promise((resolve, reject) => {
     const onAbort = () => reject(signal.reason)

@@ -1,17 +1,18 @@
-/** The next record that a group reads in a partition. */
+/** Next record that a group reads in a partition. */
 export interface InputOffset {
   readonly topic: string
   readonly partition: number
   readonly offset: bigint
-  /** Leader epoch of the record before it; -1 or absent when it is unknown. */
+  /** Leader epoch of the preceding record; -1 or absent when it is unknown. */
   readonly leaderEpoch?: number
-  /** Topic that the offset belongs to; absent when it is unknown. */
+  /** Id of the topic that the offset belongs to; absent when it is unknown. */
   readonly topicID?: string | undefined
 }
 
 /**
- * Offsets as OffsetCommit and TxnOffsetCommit take them, by topic. Kafka stores a leader epoch with an offset, but no topic id; it is put
- * into the metadata, the text that a commit may carry. An offset that outlives its topic is recognized by that.
+ * Converts offsets to the format of OffsetCommit and TxnOffsetCommit, grouped by topic. Kafka
+ * stores a leader epoch with an offset but no topic id, so the id goes into the metadata text of
+ * the commit. It identifies offsets that outlive their topic.
  */
 export function toCommitEntries(offsets: readonly InputOffset[]) {
   return [...Map.groupBy(offsets, ({ topic }) => topic)].map(([name, own]) => ({
@@ -25,7 +26,10 @@ export function toCommitEntries(offsets: readonly InputOffset[]) {
   }))
 }
 
-/** Undefined for an offset that no stage has committed. */
+/**
+ * Returns the topic id in the metadata of a commit; undefined for an offset that no stage has
+ * committed.
+ */
 export function topicIDOf(metadata: string | null | undefined): string | undefined {
   return metadata?.startsWith(topicIDPrefix) === true ? metadata.slice(topicIDPrefix.length) : undefined
 }

@@ -12,8 +12,11 @@ const stepTimeoutMs = 10_000
 const transactionTimeoutMs = 30_000
 
 /**
- * Sets the offsets of a group that has no members, and writes the outputs that belong to them in the same transaction.
- * @throws KafkaError, `UNKNOWN_MEMBER_ID` when the group has members; it is unknown then whether a failed transaction was committed
+ * Sets the offsets of a group without members, and writes the related outputs in the same
+ * transaction.
+ *
+ * @throws KafkaError, with `UNKNOWN_MEMBER_ID` if the group has members. After a failure it is
+ * unknown whether the transaction was committed.
  */
 export async function setGroupOffsets(
   connection: KafkaConnection,
