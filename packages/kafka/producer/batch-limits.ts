@@ -1,4 +1,7 @@
-/** Refusals of the records themselves: the broker appended nothing, and the same records are refused again at any time. */
+/**
+ * Error codes that reject the records themselves: the broker appended nothing, and would reject the
+ * same records again.
+ */
 export const recordRefusals: ReadonlySet<string> = new Set([
   'MESSAGE_TOO_LARGE',
   'RECORD_LIST_TOO_LARGE',
@@ -8,15 +11,17 @@ export const recordRefusals: ReadonlySet<string> = new Set([
 
 const sizeRefusals: ReadonlySet<string> = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'])
 
-/** A broker accepts 1 MiB by default (`message.max.bytes`). */
+/** Initial limit; a broker accepts 1 MiB by default (`message.max.bytes`). */
 const defaultBytes = 900_000
 const leastBytes = 1_024
-/** An operator may have raised the limit meanwhile. */
+/**
+ * Time after which a lowered limit expires, because an operator may have raised the topic's limit.
+ */
 const rememberedMs = 600_000
 
 /**
- * How many bytes a batch of each topic may have. Starts at 900 kB and is halved whenever the topic refuses a batch for its size
- * (`max.message.bytes`, `segment.bytes`), so that later batches are not refused first.
+ * Maximum batch size of each topic. It starts at 900 kB and is halved whenever the topic rejects a
+ * batch for its size (`max.message.bytes`, `segment.bytes`). Later batches then fit immediately.
  */
 export class BatchLimits {
   readonly #lowered = new Map<string, { readonly bytes: number; readonly untilMs: number }>()
@@ -29,7 +34,7 @@ export class BatchLimits {
     return defaultBytes
   }
 
-  /** @param code of the refusal; nothing is learnt from one that is not about the size */
+  /** Lowers the limit after a rejected batch. Codes that do not concern the size have no effect. */
   refused(topic: string, bytes: number, code: string): void {
     if (!sizeRefusals.has(code)) return
     const half = Math.max(leastBytes, Math.floor(bytes / 2))

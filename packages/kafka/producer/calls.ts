@@ -1,15 +1,12 @@
 import { KafkaError } from '../errors.ts'
 
-/**
- * The `send` calls that wait for their answer: bounded in number of records and in bytes, and each answered by its own deadline,
- * whatever its records are waiting for. All have the same timeout, so the oldest is always the next to expire.
- */
+/** A pending `send` call. */
 export interface Call {
   readonly records: number
   readonly bytes: number
-  /** Records not yet acknowledged. */
+  /** Number of records that are not acknowledged yet. */
   remaining: number
-  /** Answered, one way or the other: what of it was not sent yet need not be. */
+  /** True once the call was resolved or rejected; its unsent records can then be dropped. */
   isSettled: boolean
   readonly deadlineMs: number
   readonly resolve: () => void
@@ -18,6 +15,11 @@ export interface Call {
 
 const sweepIntervalMs = 20
 
+/**
+ * Pending `send` calls. They are bounded by their records and bytes, and each is answered by its
+ * own deadline, whatever its records are waiting for. All have the same timeout, so the oldest
+ * always expires next.
+ */
 export class Calls {
   readonly #timeoutMs: number
   readonly #maxRecords: number
@@ -33,11 +35,14 @@ export class Calls {
     this.#maxBytes = maxBytes
   }
 
-  /** Accepts a call that alone exceeds the bytes when no other waits. @throws KafkaError PRODUCER_QUEUE_FULL */
+  /**
+   * Registers a call. A call that alone exceeds the byte limit is accepted if no other is pending.
+   * @throws KafkaError PRODUCER_QUEUE_FULL
+   */
   open(records: number, bytes: number): { call: Call; answer: Promise<void> } {
     const hasTooManyBytes = this.#bytes + bytes > this.#maxBytes && !this.isEmpty
     if (this.#records + records > this.#maxRecords || hasTooManyBytes) {
-      const message = `${this.#records} records of ${this.#bytes} bytes are waiting already`
+      const message = `the queue is full: ${this.#records} records of ${this.#bytes} bytes are pending. Try again later`
       throw new KafkaError('PRODUCER_QUEUE_FULL', message, { retryable: true })
     }
     this.#records += records
@@ -50,7 +55,7 @@ export class Calls {
     return { call, answer }
   }
 
-  /** One record of the call is written. */
+  /** Records that one record of the call was written. */
   acknowledge(call: Call): void {
     if (--call.remaining === 0 && this.#settle(call)) call.resolve()
   }

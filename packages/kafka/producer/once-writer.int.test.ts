@@ -24,7 +24,7 @@ async function setUp(t: TestContext, brokers: readonly string[] = kafkaBrokers) 
   return { topic, open, record, written }
 }
 
-test('a slot that many write at once, and again later, holds its record once', async t => {
+test('a sequence reservation that several writers use concurrently and again later contains its record once', async t => {
   const { topic, open, record, written } = await setUp(t)
   const writers = [open(), open(), open()] as const
   const slot = await writers[0].reserve(topic, 'ann')
@@ -36,7 +36,7 @@ test('a slot that many write at once, and again later, holds its record once', a
   assert.deepEqual(await written(2), ['first', 'last'])
 })
 
-test('a slot that was given back as written makes room for the next; an uncertain one stays the last of its lane', async t => {
+test('a reservation released as written frees its producer id, and an uncertain one retires it', async t => {
   const { topic, open, record, written } = await setUp(t)
   const writer = open()
   const first = await writer.reserve(topic, 'ann')
@@ -56,7 +56,7 @@ test('a slot that was given back as written makes room for the next; an uncertai
   assert.deepEqual(await written(3), ['1', '2', '3'])
 })
 
-test('a broker that was killed and came back still knows what was written into a slot', async t => {
+test('a restarted broker still rejects duplicates of a reservation that was written before', async t => {
   const broker = await startBroker(t)
   const { topic, open, record, written } = await setUp(t, broker.brokers)
   const writer = open()
@@ -71,7 +71,7 @@ test('a broker that was killed and came back still knows what was written into a
   assert.deepEqual(await written(2), ['once', 'other'])
 })
 
-test('slots of many keys at once are all written, once each', async t => {
+test('concurrent reservations for many keys are each written once', async t => {
   const { topic, open, record, written } = await setUp(t)
   const writer = open()
   const texts = Array.from({ length: 500 }, (_, index) => `record-${index}`)
@@ -90,7 +90,7 @@ test('slots of many keys at once are all written, once each', async t => {
   assert.equal(all.length, 500)
 })
 
-test('a final error that can follow an append leaves the outcome of a slot unknown; a refusal before it does not', async t => {
+test('the outcome of a reservation is unknown after a permanent error that can follow an append, and known after a rejection', async t => {
   const { topic, open, record, written } = await setUp(t)
   const writer = open()
   const slot = await writer.reserve(topic, 'ann')

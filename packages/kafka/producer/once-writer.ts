@@ -10,20 +10,25 @@ import { addToSequence, certainlyNotAppended, partitionKey } from './produce.ts'
 import { encodeRecordBatch } from './record-batch.ts'
 
 /**
- * Writes a record at most once *across processes*: a place for it is reserved first, can be noted down somewhere durable, and
- * whoever holds the note may write it, at once or hours later, several at the same time, also while an earlier request for it is
- * still on its way. Only one of them gets it into the log, and all of them are told that it is there.
+ * A slot: a sequence reservation, which lets a record be written at most once *across processes*. A
+ * program reserves a slot first and can store it durably. Any holder of the stored slot may then
+ * write the record: immediately or hours later, several concurrently, and even while an earlier
+ * request for it is in flight. Only one write reaches the log, and all of them learn that the
+ * record is there.
  *
- * A **slot** is a producer id and the next sequence number of it in one partition. That is what the idempotent producer (KIP-98)
- * makes its retries harmless with: leader and followers remember the last numbers of every producer id, and answer a batch that
- * they have with the offset it got. Nothing ties a producer id to a process; here it outlives one.
+ * A **slot** is a producer id and its next sequence number in one partition. The idempotent
+ * producer (KIP-98) makes its retries harmless in the same way: leader and followers remember the
+ * last sequence numbers of every producer id, and answer a known batch with its original offset.
+ * Nothing ties a producer id to a process; here it outlives the process.
  *
- * A **lane** is a producer id in one partition. It holds one slot that is not given back; the next one exists only after the record
- * of this one is known to be written, so that a slot that was left behind is the last of its lane for ever, and the broker can
- * tell. So a lane whose slot had an uncertain end is never used again. Lanes that nobody used for an hour are dropped as well.
+ * A **lane** is a producer id in one partition. It has at most one unreleased slot; the next one
+ * exists only after the record of this one is known to be written. An abandoned slot is therefore
+ * the last of its lane forever, and the broker can recognize its record. For that reason a lane
+ * whose slot has an uncertain outcome is never used again. Lanes unused for an hour are dropped as
+ * well.
  *
- * Brokers forget a producer id that wrote nothing for `producer.id.expiration.ms` (a day unless set): a slot must be written well
- * before that.
+ * Brokers forget a producer id that wrote nothing for `producer.id.expiration.ms` (a day by
+ * default). A slot must be written well before that.
  */
 export interface WriteSlot {
   readonly topic: string
@@ -33,27 +38,38 @@ export interface WriteSlot {
   readonly sequence: number
 }
 
-/** What became of a slot: `written` and `unused` slots free their lane; of an `uncertain` one somebody may still make use. */
+/**
+ * Outcome of a slot. `written` and `unused` slots can be reused; an `uncertain` slot may still be
+ * written, so its producer id is retired.
+ */
 export type SlotEnd = 'written' | 'unused' | 'uncertain'
 
 export interface OnceWriter {
-  /** A slot in the partition of the key. @throws KafkaError when the cluster cannot be reached in time */
+  /**
+   * Reserves a slot in the partition of the key. @throws KafkaError when the cluster cannot be
+   * reached in time
+   */
   reserve(topic: string, key: string): Promise<WriteSlot>
   /**
-   * Resolves when the slot's record is acknowledged by all in-sync replicas, whoever wrote it. The record must be the same each time.
+   * Writes the record of a slot. Resolves when all in-sync replicas have acknowledged it, from any
+   * writer. The record must be the same each time.
+   *
    * @throws OnceWriterError
    */
   write(slot: WriteSlot, record: OutputRecord): Promise<void>
-  /** Of a slot that this writer reserved. */
+  /** Releases a slot that this writer reserved. */
   giveBack(slot: WriteSlot, end: SlotEnd): void
-  /** Asks the cluster for its partitions before the next slot is reserved. Callers that changed the partitions call this. */
+  /**
+   * Discards cached partition counts before the next reservation. Callers that changed the
+   * partitions call this.
+   */
   forgetFacts(): void
   close(): Promise<void>
 }
 
-/** Codes as of the producer's `send`. */
+/** Error of a write; its codes are those of the producer's `send`. */
 export class OnceWriterError extends KafkaError {
-  /** False when this call has certainly written nothing and never will. */
+  /** False if this call has certainly written nothing and never will. */
   readonly mayBeWritten: boolean
 
   constructor(cause: KafkaError, mayBeWritten: boolean) {
@@ -64,7 +80,7 @@ export class OnceWriterError extends KafkaError {
 }
 
 export interface OnceWriterOptions {
-  /** From `write` (or `reserve`) to the answer, at most. */
+  /** Maximum time from `write` (or `reserve`) to the result; default 10 s. */
   readonly deliveryTimeoutMs?: number
 }
 
@@ -77,7 +93,10 @@ interface Lane {
 
 const retryDelayMs = 50
 const idleMs = 3_600_000
-/** A broker works on one request of a connection at a time; acknowledgements of several replicas take a while. */
+/**
+ * Number of connections per broker. A broker processes one request of a connection at a time, and
+ * acknowledgements of several replicas take a while.
+ */
 const connections = 4
 
 export function createOnceWriter(connection: KafkaConnection, options: OnceWriterOptions = {}): OnceWriter {
@@ -93,7 +112,7 @@ export function createOnceWriter(connection: KafkaConnection, options: OnceWrite
 
   const nextCluster = () => clusters[turn++ % connections] as Cluster
 
-  /** Tries until it succeeds, cannot succeed, or time is up. */
+  /** Retries until the attempt succeeds, fails permanently, or exceeds the timeout. */
   async function repeat<Result>(
     doing: string,
     attempt: () => Promise<Result>,
@@ -112,7 +131,9 @@ export function createOnceWriter(connection: KafkaConnection, options: OnceWrite
     }
   }
 
-  /** The answer in time; what is under way then goes on by itself and does no harm. */
+  /**
+   * Rejects after the timeout. The underlying request continues in the background, which is safe.
+   */
   async function inTime<Result>(work: Promise<Result>): Promise<Result> {
     working.add(work)
     const done = () => void working.delete(work)
@@ -136,10 +157,10 @@ export function createOnceWriter(connection: KafkaConnection, options: OnceWrite
     if (isClosed) throw new KafkaError('CLOSED', 'the writer is closed', { retryable: false })
   }
 
-  /** One new producer id is a lane in every partition. */
+  /** Requests a new producer id, which provides a lane in every partition. */
   async function openLanes(cluster: Cluster, topic: string, partitionCount: number): Promise<void> {
     const response = await cluster.askAny(initProducerIdV5.api, null, 0, -1n, -1)
-    checkCode(response.errorCode, 'asking for a producer id')
+    checkCode(response.errorCode, 'requesting a producer id')
     const lane = { producerID: response.producerId, epoch: response.producerEpoch, sequence: 0 }
     for (let partition = 0; partition < partitionCount; partition++) keep(topic, partition, lane)
   }
@@ -153,7 +174,7 @@ export function createOnceWriter(connection: KafkaConnection, options: OnceWrite
 
   function takeIdle(topic: string, partition: number): Lane | undefined {
     const lane = idleLanes.get(partitionKey(topic, partition))?.pop()
-    // The one used last is on top: when it is too old, so are all below it.
+    // The most recently used lane is last: if it is too old, all others are too.
     if (lane === undefined || performance.now() - lane.usedAtMs < idleMs) return lane
     idleLanes.delete(partitionKey(topic, partition))
     return undefined
@@ -163,8 +184,8 @@ export function createOnceWriter(connection: KafkaConnection, options: OnceWrite
     async reserve(topic, key) {
       assertOpen()
       const cluster = nextCluster()
-      const reserving = repeat('reserving a slot', async () => {
-        // From one cluster, so that all orders of a key go by the same count.
+      const reserving = repeat('reserving a sequence number', async () => {
+        // Use one cluster, so that all orders of a key use the same partition count.
         const partitionCount = (await facts.partitions(topic)).length
         const partition = choosePartition(key, partitionCount)
         for (;;) {
@@ -195,8 +216,8 @@ export function createOnceWriter(connection: KafkaConnection, options: OnceWrite
           mayBeWritten = true
           return { topic, partition, bytes }
         })
-        // The caller has been told by now, perhaps that nothing was sent.
-        if (isOver) throw new KafkaError('DELIVERY_TIMEOUT', 'too late', { retryable: false })
+        // The caller already has its answer, possibly that nothing was sent.
+        if (isOver) throw new KafkaError('DELIVERY_TIMEOUT', 'timed out before sending', { retryable: false })
         if (code === 0) return
         const error = protocolError(code, `writing to ${topic}/${partition}`)
         mayBeWritten = before || !certainlyNotAppended(error)

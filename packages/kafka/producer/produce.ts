@@ -4,13 +4,18 @@ import type { KafkaError } from '../errors.ts'
 import { areFields } from '../output-headers.ts'
 import type { OutputRecord } from '../records.ts'
 
-/** Who writes: brokers drop what this producer already wrote under the same sequence number (KIP-98). */
+/**
+ * Identity of a producer. Brokers drop batches that it already wrote under the same sequence number
+ * (KIP-98).
+ */
 export interface ProducerIdentity {
   readonly producerID: bigint
   readonly epoch: number
 }
 
-/** A record batch for one partition, encoded (record-batch.ts). A retry sends exactly the same one. */
+/**
+ * Encoded record batch for one partition (record-batch.ts). A retry sends exactly the same bytes.
+ */
 export interface PartitionBatch {
   readonly topic: string
   readonly partition: number
@@ -18,23 +23,24 @@ export interface PartitionBatch {
 }
 
 /**
- * Larger batches are refused here: a broker closes the connection on a request of more than 100 MiB by default
- * (`socket.request.max.bytes`), which looks like a broker that is away.
+ * Maximum size of a batch, checked here: a broker closes the connection on a request above
+ * `socket.request.max.bytes` (100 MiB by default), which looks like an unavailable broker.
  */
 const maxRequestBytes = 64 * 1024 * 1024
 const messageTooLarge = 10
 
 export const partitionKey = (topic: string, partition: number): string => `${topic}:${partition}`
 
-/** Sequence numbers wrap from 2^31 - 1 to 0. */
+/** Adds to a sequence number. Sequence numbers wrap from 2^31 - 1 to 0. */
 export function addToSequence(sequence: number, count: number): number {
   return (sequence + count) % 2 ** 31
 }
 
 /**
- * Refusals that a broker issues before it appends anything (`ReplicaManager.appendRecords`, `LogValidator`). After any other error code,
- * and after a missing response, it is unknown whether the batch was appended: `NOT_LEADER_OR_FOLLOWER` and `UNKNOWN_SERVER_ERROR`, for
- * instance, can follow an append.
+ * Errors that a broker returns before it appends anything (`ReplicaManager.appendRecords`,
+ * `LogValidator`). After any other error code, and after a missing response, it is unknown whether
+ * the batch was appended: `NOT_LEADER_OR_FOLLOWER` and `UNKNOWN_SERVER_ERROR`, for instance, can
+ * follow an append.
  */
 const refusalsBeforeAppend = new Set([
   'CLUSTER_AUTHORIZATION_FAILED',
@@ -47,7 +53,7 @@ const refusalsBeforeAppend = new Set([
   'UNSUPPORTED_COMPRESSION_TYPE'
 ])
 
-/** Returns whether a broker that responded with this error certainly did not append the batch. */
+/** Returns true if a broker that responded with this error certainly did not append the batch. */
 export function certainlyNotAppended({ code }: KafkaError): boolean {
   return refusalsBeforeAppend.has(code)
 }
@@ -55,13 +61,16 @@ export function certainlyNotAppended({ code }: KafkaError): boolean {
 interface ProduceOptions {
   readonly timeoutMs: number
   readonly transactionalID?: string | null
-  /** Partitions that are not in the transaction join it (transaction/second-protocol.ts). */
+  /** Lets partitions outside the transaction join it (transaction/second-protocol.ts). */
   readonly joinsTransaction?: boolean
 }
 
 /**
- * Writes one batch per partition, all led by the broker of this connection, acknowledged by all in-sync replicas.
- * @returns the broker's error code for each partition, by `partitionKey`; 0 where it was written.
+ * Writes one batch per partition, all led by the broker of this connection, acknowledged by all
+ * in-sync replicas.
+ *
+ * @returns the broker's error code for each partition, by `partitionKey`; 0 if the batch was
+ * written
  */
 export async function produce(
   connection: Connection,
@@ -87,7 +96,10 @@ const allInSyncReplicas = -1
 const produceEncodedV11 = produceEncoded(11)
 const produceEncodedV12 = produceEncoded(12)
 
-/** Produce with batches that are encoded already, acknowledged by all in-sync replicas; the versions differ in what a broker does. */
+/**
+ * Creates the Produce API for encoded batches, acknowledged by all in-sync replicas. The versions
+ * differ only in what the broker does.
+ */
 function produceEncoded(version: 11 | 12) {
   return createAPI<
     [transactionalID: string | null, timeoutMs: number, batches: readonly PartitionBatch[]],
@@ -115,7 +127,7 @@ function createProduceRequest(
     .appendTaggedFields()
 }
 
-/** Estimates the bytes of an encoded record; the exact figure costs as much as encoding it. */
+/** Estimates the bytes of an encoded record; the exact number costs as much as encoding it. */
 export function approximateBytes({ key, value, headers }: OutputRecord): number {
   let bytes = (value?.length ?? 0) + (key?.length ?? 0) + 32
   if (areFields(headers)) for (const [name, content] of headers) bytes += name.length + (content?.length ?? 0) + 4

@@ -22,12 +22,12 @@ async function topicAndProducer(
   return { topic, producer }
 }
 
-test('records for more partitions than one request takes are all written, once each and in the order of their keys', async t => {
+test('records for more partitions than fit into one request are each written once, in the order of their keys', async t => {
   // On a busy machine a broker takes several seconds to lead 150 new partitions.
   const { topic, producer } = await topicAndProducer(t, 150, { deliveryTimeoutMs: 60_000 })
   const keys = Array.from({ length: 600 }, (_, index) => `key ${index}`)
   const rounds = ['first', 'second', 'third']
-  // Nobody waits for an answer: the records of a key follow one another in one batch or in several.
+  // The calls are concurrent: records of a key follow one another in one batch or in several.
   await Promise.all(
     rounds.flatMap(round => keys.map(key => producer.send([{ topic, key, value: Buffer.from(round), headers: {} }])))
   )
@@ -43,7 +43,7 @@ test('records for more partitions than one request takes are all written, once e
     )
 })
 
-test('a record that the broker refuses fails alone, whatever else travelled with it', async t => {
+test('a record that the broker rejects fails alone, whatever else was in its request', async t => {
   const { topic, producer } = await topicAndProducer(t, 12)
   const send = (key: string, value: Buffer) => producer.send([{ topic, key, value, headers: {} }])
   const others = Array.from({ length: 11 }, (_, index) => `key ${index}`)
@@ -53,14 +53,14 @@ test('a record that the broker refuses fails alone, whatever else travelled with
   ])
   assert.equal(huge?.status, 'rejected')
   assert.equal((huge as PromiseRejectedResult).reason.code, 'MESSAGE_TOO_LARGE')
-  // Those of its partition travel behind it, in a batch of their own.
+  // Records of the same partition follow in a separate batch.
   assert.deepEqual(new Set(small.map(({ status }) => status)), new Set(['fulfilled']))
   await send('huge', Buffer.from('small enough'))
   const written = await readCommitted(connection(), topic, records => records.length >= others.length + 1)
   assert.deepEqual(new Set(written.map(({ key }) => key)), new Set([...others, 'huge']))
 })
 
-test('batches adapt to a topic that accepts little, and a record that is too large for it fails alone', async t => {
+test('batches adapt to a small size limit of their topic, and a record above the limit fails alone', async t => {
   const { topic, producer } = await topicAndProducer(t, 1, {}, { 'max.message.bytes': '20000' })
   const send = (text: string, length: number) =>
     producer.send([{ topic, key: 'k', value: Buffer.from(text.padEnd(length, '.')), headers: {} }])
@@ -77,7 +77,7 @@ test('batches adapt to a topic that accepts little, and a record that is too lar
   )
 })
 
-test('records that wait are bounded by their bytes, and one call may exceed the bound', async t => {
+test('pending records are bounded by their bytes, and a single call may exceed the bound', async t => {
   const { topic, producer } = await topicAndProducer(t, 1, { maxBufferedBytes: 100_000 })
   const send = (bytes: number) => producer.send([{ topic, key: 'k', value: Buffer.alloc(bytes), headers: {} }])
   const large = send(200_000)
@@ -86,7 +86,7 @@ test('records that wait are bounded by their bytes, and one call may exceed the 
   await Promise.all([send(40_000), send(40_000)])
 })
 
-test('a record acknowledged after an ambiguous, final error of the batch before it is in the log', async t => {
+test('a record acknowledged after an ambiguous permanent error of the previous batch is in the log', async t => {
   const { topic, producer } = await topicAndProducer(t, 1)
   const send = (text: string) => producer.send([{ topic, key: 'k', value: Buffer.from(text), headers: {} }])
   const unknownServerError = -1
@@ -103,7 +103,7 @@ test('a record acknowledged after an ambiguous, final error of the batch before 
   )
 })
 
-test('a refusal after an earlier response was lost does not make the producer reuse the sequence numbers', async t => {
+test('a rejection after an earlier lost response does not make the producer reuse the sequence numbers', async t => {
   const { topic, producer } = await topicAndProducer(t, 1)
   const send = (text: string) => producer.send([{ topic, key: 'k', value: Buffer.from(text), headers: {} }])
   const [notLeader, messageTooLarge] = [6, 10]

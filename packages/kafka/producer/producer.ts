@@ -20,38 +20,56 @@ import {
 import { encodeRecordBatch } from './record-batch.ts'
 
 /**
- * The idempotent producer: every record acknowledged by all in-sync replicas, written once however often it is retried.
+ * The idempotent producer: every record is acknowledged by all in-sync replicas, and written once
+ * however often it is retried.
  *
- * Records wait in one **lane** per partition. A lane has at most one batch on the wire, and a broker one request, which holds a batch of
- * every lane that has records for it (courier.ts); what arrives meanwhile forms the next ones, so batches grow with the load,
- * and an idle producer sends at once. The producer resends a batch, byte for byte with the same sequence numbers, until the
- * broker acknowledges it, refuses it, or its callers have timed out. Unless the broker certainly did not append the batch
- * (`certainlyNotAppended`), the producer then retires its **identity** (producer id and sequence numbers): if the batch is in the
- * log, the broker would take the next batch with the same numbers for a duplicate and acknowledge it without writing it.
+ * Records are queued in one **lane** per partition. A lane has at most one batch in flight. A
+ * broker has at most one request in flight, with a batch of every lane that has records for it
+ * (courier.ts). Records that arrive meanwhile form the next batches, so batches grow with the load,
+ * and an idle producer sends immediately.
  *
- * A batch whose records the broker refuses (`recordRefusals`) is sent again in halves, until the refused record is alone: only its
- * call fails. A dead letter that is refused is written in a smaller form.
+ * The producer resends a batch, byte for byte with the same sequence numbers, until the broker
+ * acknowledges it, rejects it, or its callers have timed out. Unless the broker certainly did not
+ * append the batch (`certainlyNotAppended`), the producer then retires its **identity** (producer
+ * id and sequence numbers). If the batch is in the log, the broker would take the next batch with
+ * the same numbers for a duplicate and acknowledge it without writing it.
+ *
+ * A batch whose records the broker rejects (`recordRefusals`) is sent again in halves until the
+ * rejected record is alone, so only its call fails. A rejected dead letter is written in a smaller
+ * form.
  */
 export interface Producer {
   /**
-   * Resolves when every record is acknowledged by all in-sync replicas. Records for several partitions are not written
-   * all or nothing. Concurrent calls travel together.
-   * @throws KafkaError `PRODUCER_QUEUE_FULL` (nothing was written, try later; one partition takes half of the queue at most), `DELIVERY_TIMEOUT` (written or not: unknown),
-   * `CLOSED`, or the broker's reason (`MESSAGE_TOO_LARGE`, `TOPIC_AUTHORIZATION_FAILED`, …).
+   * Sends records. Resolves when every record is acknowledged by all in-sync replicas. Records for
+   * several partitions are not written atomically. Concurrent calls share requests.
+   *
+   * @throws KafkaError
+   * - `PRODUCER_QUEUE_FULL`: nothing was written, try again later; one partition takes at most half
+   *   of the queue
+   * - `DELIVERY_TIMEOUT`: it is unknown whether the records were written
+   * - `CLOSED`, or the broker's error (`MESSAGE_TOO_LARGE`, `TOPIC_AUTHORIZATION_FAILED`, …)
    */
   send(records: readonly OutputRecord[]): Promise<void>
-  /** Asks the cluster for its partitions before the next record is sent. Callers that changed the partitions call this. */
+  /**
+   * Discards cached partition counts before the next send. Callers that changed the partitions call
+   * this.
+   */
   forgetFacts(): void
-  /** Sends what is waiting, then disconnects. */
+  /** Sends the pending records, then disconnects. */
   close(): Promise<void>
 }
 
 export interface ProducerOptions {
-  /** From `send` to the answer, at most. */
+  /** Maximum time from `send` to the result; default 10 s. */
   readonly deliveryTimeoutMs?: number
-  /** Records waiting or on the wire, at most; beyond it `send` refuses at once. */
+  /**
+   * Maximum number of records pending or in flight; above it `send` rejects immediately. Default
+   * 50,000.
+   */
   readonly maxBufferedRecords?: number
-  /** Bytes of the records waiting or on the wire, at most: 64 MiB unless set. One call alone may exceed it. */
+  /**
+   * Maximum bytes of the records pending or in flight; default 64 MiB. A single call may exceed it.
+   */
   readonly maxBufferedBytes?: number
 }
 
@@ -66,11 +84,14 @@ interface Lane {
   readonly partition: number
   readonly waiting: Waiting[]
   sending: boolean
-  /** Fewer than all while the lane searches for a record that the broker refuses. */
+  /**
+   * Maximum number of records in a batch; reduced while searching for a record that the broker
+   * rejects.
+   */
   maxRecords: number
 }
 
-/** An identity and how far each partition got under it. */
+/** An identity and its next sequence number in each partition. */
 interface Session extends ProducerIdentity {
   readonly nextSequences: Map<string, number>
 }
@@ -85,7 +106,10 @@ class IdempotentProducer implements Producer {
   readonly #cluster: Cluster
   readonly #deliveryTimeoutMs: number
   readonly #calls: Calls
-  /** One partition that cannot be written leaves room for the others. */
+  /**
+   * Maximum number of records in a lane, so that a partition that cannot be written leaves room for
+   * the others.
+   */
   readonly #maxLaneRecords: number
   readonly #couriers: Couriers
   readonly #lookUps = new Map<string, Promise<void>>()
@@ -102,7 +126,8 @@ class IdempotentProducer implements Producer {
     const maxBytes = options.maxBufferedBytes ?? 64 * 1024 * 1024
     this.#calls = new Calls(this.#deliveryTimeoutMs, { maxRecords: maxBufferedRecords, maxBytes })
     this.#maxLaneRecords = Math.ceil(maxBufferedRecords / 2)
-    // Half of the delivery time-out, so that a request without an answer is tried once more before the caller hears of it.
+    // Half of the delivery timeout, so that a request without a response is retried once before the
+    // call times out.
     const requestTimeoutMs = Math.max(500, Math.floor(this.#deliveryTimeoutMs / 2))
     this.#cluster = new Cluster(connection, { requestTimeoutMs })
   }
@@ -116,7 +141,7 @@ class IdempotentProducer implements Producer {
     else {
       Promise.all([...unknown].map(topic => this.#lookUp(topic))).then(
         () => this.#enqueue(records, call),
-        error => this.#calls.fail(call, toKafkaError(error, 'looking topics up'))
+        error => this.#calls.fail(call, toKafkaError(error, 'looking up topics'))
       )
     }
     return answer
@@ -136,7 +161,7 @@ class IdempotentProducer implements Producer {
     return this.#cluster.knownPartitions(topic) !== undefined
   }
 
-  /** Once for everybody who waits, for as long as somebody does. */
+  /** Looks up a topic once for all pending calls, and retries while there are any. */
   #lookUp(topic: string): Promise<void> {
     let lookUp = this.#lookUps.get(topic)
     if (lookUp === undefined) {
@@ -153,16 +178,16 @@ class IdempotentProducer implements Producer {
     for (const record of records) {
       const partitionCount = this.#cluster.knownPartitions(record.topic)?.length
       if (partitionCount === undefined) {
-        // It expired a moment ago.
+        // The cached partitions have just expired.
         this.#lookUp(record.topic).then(
           () => this.#enqueue(records, call),
-          error => this.#calls.fail(call, toKafkaError(error, 'looking topics up'))
+          error => this.#calls.fail(call, toKafkaError(error, 'looking up topics'))
         )
         return
       }
       const lane = this.#lane(record.topic, partitionOf(record, partitionCount))
       if (partitionCount > 1 && lane.waiting.length >= this.#maxLaneRecords) {
-        const message = `${lane.waiting.length} records wait for ${lane.topic}/${lane.partition} already`
+        const message = `${lane.waiting.length} records of ${lane.topic}/${lane.partition} are pending. Try again later`
         this.#calls.fail(call, new KafkaError('PRODUCER_QUEUE_FULL', message, { retryable: true }))
         return
       }
@@ -197,7 +222,10 @@ class IdempotentProducer implements Producer {
     lane.sending = false
   }
 
-  /** Writes one batch, trying again with the same sequence numbers for as long as that may help and somebody waits for it. */
+  /**
+   * Writes one batch. Retries with the same sequence numbers while that may help and a caller is
+   * waiting.
+   */
   async #deliver(lane: Lane): Promise<void> {
     let batch: readonly Waiting[] | undefined
     const take = () => {
@@ -221,13 +249,13 @@ class IdempotentProducer implements Producer {
     }
   }
 
-  /** Returns true when the topic was created again with fewer partitions. */
+  /** Returns true when the topic was recreated with fewer partitions. */
   #isGone({ topic, partition }: Lane): boolean {
     const partitionCount = this.#cluster.knownPartitions(topic)?.length
     return partitionCount !== undefined && partition >= partitionCount
   }
 
-  /** Sends what was not sent yet to the partitions that there are. */
+  /** Moves unsent records to the partitions that exist. */
   #reroute(lane: Lane): void {
     for (const waiting of lane.waiting.splice(0)) {
       const { record, call } = waiting
@@ -243,7 +271,9 @@ class IdempotentProducer implements Producer {
     }
   }
 
-  /** @returns false when the records wait again, to be sent in another way */
+  /**
+   * Writes a batch. Returns false when its records were queued again, to be sent in another form.
+   */
   async #write(lane: Lane, session: Session, take: () => readonly Waiting[], isOver: () => boolean): Promise<boolean> {
     const { topic, partition } = lane
     const { producerID, epoch } = session
@@ -270,7 +300,8 @@ class IdempotentProducer implements Producer {
       }
       await this.#repeat(isOver, write, () => this.#cluster.doubt(topic, partition))
     } catch (error) {
-      // The next batch would reuse these sequence numbers: if this one is in the log, the broker would acknowledge the next without writing it.
+      // The next batch would reuse these sequence numbers. If this batch is in the log, the broker
+      // would acknowledge the next one without writing it.
       if (mayBeAppended) this.#session = undefined
       else if (this.#divide(lane, take(), toKafkaError(error, 'writing').code)) return false
       throw error
@@ -279,7 +310,10 @@ class IdempotentProducer implements Producer {
     return true
   }
 
-  /** Puts records that were refused back, to be sent in smaller batches or in a smaller form. @returns false when there is none */
+  /**
+   * Queues rejected records again, for smaller batches or in a smaller form. Returns false if
+   * neither is possible.
+   */
   #divide(lane: Lane, batch: readonly Waiting[], code: string): boolean {
     const [first] = batch
     if (first === undefined || !recordRefusals.has(code)) return false
@@ -305,7 +339,7 @@ class IdempotentProducer implements Producer {
 
   async #initSession(): Promise<Session> {
     const response = await this.#cluster.askAny(initProducerIdV5.api, null, 0, -1n, -1)
-    checkCode(response.errorCode, 'asking for a producer id')
+    checkCode(response.errorCode, 'requesting a producer id')
     return {
       producerID: response.producerId,
       epoch: response.producerEpoch,
@@ -313,7 +347,10 @@ class IdempotentProducer implements Producer {
     }
   }
 
-  /** Tries until it succeeds, cannot succeed, or nobody waits for it any more. @throws KafkaError the last failure */
+  /**
+   * Retries until the attempt succeeds, fails permanently, or no caller is waiting. @throws
+   * KafkaError the last failure
+   */
   async #repeat<Result>(
     isOver: () => boolean,
     attempt: () => Promise<Result>,
@@ -332,7 +369,7 @@ class IdempotentProducer implements Producer {
   }
 }
 
-/** Takes as many records as the topic accepts in one batch, of those that a caller still waits for. */
+/** Takes as many records as the topic accepts in one batch. Skips those whose call has ended. */
 function takeBatch({ waiting, maxRecords }: Lane, maxBytes: number): Waiting[] {
   const batch: Waiting[] = []
   let bytes = 0

@@ -4,14 +4,7 @@ import { encodedName } from '../header-names.ts'
 import { areFields } from '../output-headers.ts'
 import type { OutputRecord } from '../records.ts'
 
-/**
- * One record batch, version 2 (https://kafka.apache.org/documentation/#recordbatch).
- *
- * The client builds every record out of several small buffers and joins them; for small records that costs more than all the rest
- * of producing. Here everything is written once, one after the other, into a buffer that grows. Where a length stands before content
- * whose bytes are not counted yet, as many bytes are left for it as it usually takes; the content is moved in the rare case that it
- * takes another number. Who writes, and from which sequence number on, is filled in at the end: nobody needs to know it before.
- */
+/** Producer fields of a record batch. */
 export interface BatchWriter {
   readonly producerID: bigint
   readonly epoch: number
@@ -29,14 +22,27 @@ const crcPosition = 17
 const attributesPosition = 21
 const magic = 2
 const transactionalBit = 1 << 4
-/** Of the length of a record of 64 to 8,191 bytes. */
+/** Size of the length field of a record of 64 to 8,191 bytes. */
 const usualLengthBytes = 2
-/** The buffer of a builder grows to the largest batch; one that a very large record made larger than this is let go afterwards. */
+/**
+ * Initial size of a builder's buffer, which grows to the largest batch. A buffer above
+ * `largestKeptBytes` is released when the builder is cleared.
+ */
 const firstBytes = 16 * 1024
 const largestKeptBytes = 2 * 1024 * 1024
-/** More than all the numbers that are written between two calls of `#makeRoom`. */
+/** Upper bound for the bytes of all numbers written between two calls of `#makeRoom`. */
 const roomForNumbers = 64
 
+/**
+ * Encodes a record batch, version 2
+ * (https://kafka.apache.org/documentation/#recordbatch).
+ *
+ * The client library builds every record from several small buffers and joins them; for small
+ * records that costs more than the rest of producing. `RecordBatchBuilder` writes everything once,
+ * sequentially, into a growing buffer. If a length precedes content of unknown size, the builder
+ * reserves the usual number of bytes for it. In the rare case that the length needs another number,
+ * it moves the content. Producer id and sequence number are filled in at the end.
+ */
 export class RecordBatchBuilder {
   #buffer = Buffer.allocUnsafeSlow(firstBytes)
   #end = headerBytes
@@ -48,7 +54,10 @@ export class RecordBatchBuilder {
     return this.#records
   }
 
-  /** @returns whether it was added: the batch would have become larger than `maxBytes` otherwise. The first one always is. */
+  /**
+   * Adds a record. Returns false if the batch would exceed `maxBytes`; the first record is always
+   * added.
+   */
   add(record: OutputRecord, nowMs: number, maxBytes = Number.POSITIVE_INFINITY): boolean {
     const timestampMs = record.timestampMs ?? nowMs
     if (this.#records === 0) this.#firstTimestampMs = this.#maxTimestampMs = timestampMs
@@ -60,12 +69,15 @@ export class RecordBatchBuilder {
     return true
   }
 
-  /** @returns all that was added, as a view of what the builder holds: it is overwritten by what is added after `clear` */
+  /**
+   * Completes the batch and returns a view of the builder's buffer, which is overwritten by records
+   * added after `clear`.
+   */
   seal({ producerID, epoch, firstSequence, isTransactional }: BatchWriter): Buffer {
     const buffer = this.#buffer.subarray(0, this.#end)
-    buffer.writeBigInt64BE(0n, 0) // base offset: the broker's to fill in
+    buffer.writeBigInt64BE(0n, 0) // base offset: filled in by the broker
     buffer.writeInt32BE(this.#end - 12, 8)
-    buffer.writeInt32BE(-1, 12) // leader epoch: likewise
+    buffer.writeInt32BE(-1, 12) // leader epoch: filled in by the broker
     buffer[16] = magic
     buffer.writeInt16BE(isTransactional ? transactionalBit : 0, attributesPosition)
     buffer.writeInt32BE(this.#records - 1, 23)
@@ -85,12 +97,15 @@ export class RecordBatchBuilder {
     if (this.#buffer.length > largestKeptBytes) this.#buffer = Buffer.allocUnsafeSlow(firstBytes)
   }
 
-  /** Like all that follow: writes from a position on. @returns the position behind it */
+  /**
+   * Writes a record from a position on. Like all methods below, returns the position after the
+   * written bytes.
+   */
   #writeRecord(record: OutputRecord, timestampDelta: number, offsetDelta: number, start: number): number {
     this.#makeRoom(start, 0)
     const bodyStart = start + usualLengthBytes
     let end = bodyStart
-    this.#buffer[end++] = 0 // attributes: none are defined
+    this.#buffer[end++] = 0 // attributes: unused
     end = this.#writeVarint(timestampDelta, end)
     end = this.#writeVarint(offsetDelta, end)
     end = this.#writeContent(record.key, end)
@@ -128,13 +143,15 @@ export class RecordBatchBuilder {
   }
 
   #writeText(text: string, start: number): number {
-    this.#makeRoom(start, text.length * 3) // a character takes three bytes at most
+    this.#makeRoom(start, text.length * 3) // a UTF-16 code unit takes at most three bytes
     const lengthBytes = text.length < 64 ? 1 : varintSize(text.length)
     const textStart = start + lengthBytes
     return this.#writeLengthOf(textStart, textStart + this.#buffer.write(text, textStart), lengthBytes)
   }
 
-  /** Writes the length of what is there already in front of it, where so many bytes were left for it. */
+  /**
+   * Writes the length of existing content in front of it, where `bytesLeft` bytes were reserved.
+   */
   #writeLengthOf(start: number, end: number, bytesLeft: number): number {
     const moveBy = varintSize(end - start) - bytesLeft
     if (moveBy !== 0) this.#buffer.copyWithin(start + moveBy, start, end)
@@ -163,7 +180,7 @@ export class RecordBatchBuilder {
   }
 }
 
-/** Of records that are all there. Written where the batch before was, and copied out. */
+/** Builder shared by all calls of `encodeRecordBatch`, which copy the result. */
 const builder = new RecordBatchBuilder()
 
 export function encodeRecordBatch({ records, isCompressed = false, ...writer }: RecordBatch): Buffer {
@@ -174,10 +191,10 @@ export function encodeRecordBatch({ records, isCompressed = false, ...writer }: 
   return isCompressed ? compressBatch(sealed) : Buffer.from(sealed)
 }
 
-/** Reads everywhere, as every client of Kafka has it, and is stable in Node, which zstd is not yet. */
+/** Default compression: every Kafka client can read gzip, and it is stable in Node, unlike zstd. */
 const gzip = { type: 1, compress: (bytes: Buffer) => gzipSync(bytes, { level: 1 }) }
 
-/** Returns a copy of a batch, with its records compressed. */
+/** Returns a copy of a batch with compressed records. */
 export function compressBatch(batch: Buffer, { type, compress } = gzip): Buffer {
   const compressed = Buffer.concat([batch.subarray(0, headerBytes), compress(batch.subarray(headerBytes))])
   compressed.writeInt32BE(compressed.length - 12, 8)

@@ -9,7 +9,7 @@ import { encodeRecordBatch, RecordBatchBuilder } from './record-batch.ts'
 const record = anyRecord()
 const bytesOf = (content: Buffer | null) => content && Buffer.from(content)
 
-test('whatever is written can be read again as it was, by an independent reader', () => {
+test('an independent reader reads exactly the records that were written', () => {
   fc.assert(
     fc.property(
       fc.array(record, { minLength: 1, maxLength: 20 }),
@@ -41,7 +41,7 @@ test('whatever is written can be read again as it was, by an independent reader'
   )
 })
 
-test('a record that does not fit is left out, and the batch is as if nobody had tried', () => {
+test('a record that does not fit is rejected and leaves the batch unchanged', () => {
   const writer = { producerID: 77n, epoch: 3, firstSequence: 0, isTransactional: true }
   const builder = new RecordBatchBuilder()
   fc.assert(
@@ -57,13 +57,13 @@ test('a record that does not fit is left out, and the batch is as if nobody had 
   )
 })
 
-test('records without a key go to the partitions in turn, unless they name one', () => {
+test('records without a key go to the partitions in turn, unless they specify one', () => {
   const partitions = Array.from({ length: 6 }, () => partitionOf({ key: null }, 3))
   assert.deepEqual(partitions.toSorted(), [0, 0, 1, 1, 2, 2])
   assert.equal(partitionOf({ key: null, partition: 2 }, 3), 2)
 })
 
-test('keys go to the partitions to which the Java client sends them', () => {
+test('keys go to the same partitions as with the Java client', () => {
   // From org.apache.kafka.common.utils.UtilsTest.testMurmur2
   const known = {
     '21': -973932308,
