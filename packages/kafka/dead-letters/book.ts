@@ -5,35 +5,35 @@ import { keyText } from './key.ts'
 import { compareOrigins, type DeadLetter, isCopy, placeOf, toLetter } from './letter.ts'
 import { readMark } from './operation.ts'
 
-/**
- * What a dead-letter topic says, record by record: which letters are still to be dealt with, and what is under way.
- *
- * A letter is **waiting** from when it was parked until an operation (a replay or a drop) names it. What fails again in a replay is
- * parked again, as a letter of its own. A key is **under way** from when an operation released it (or began to replay it) until
- * its stage has answered; until then nobody knows what will come back, so nothing may be replayed past it.
- */
+/** A key with dead letters. */
 export interface LetterKey {
-  /** Unique in a book. */
+  /** Id, unique in a book. */
   readonly id: string
-  /** The dead-letter topic. */
+  /** Name of the dead-letter topic. */
   readonly topic: string
   readonly stage: string
-  /** The bounded key (key.ts). A letter with a null key is alone: it has no order with others. */
+  /**
+   * Bounded key (key.ts). Each dead letter with a null key forms a separate entry, because it has
+   * no order with others.
+   */
   readonly key: Buffer | null
-  /** Those that are waiting, in the order in which the records were written first. */
+  /** Pending dead letters, in the original order of their records. */
   readonly letters: readonly DeadLetter[]
   readonly underWay: UnderWay | undefined
-  /** How many records the stage knows to be parked; 0 when the key is not. */
+  /** Number of dead letters that the stage counts for the key; 0 if the key is not blocked. */
   readonly parkedCount: number
 }
 
 export interface UnderWay {
   readonly name: string
-  /** Not all of it was written: the operation was interrupted, and has to be gone on with under the same name. */
+  /**
+   * True if the operation was interrupted after a part of it; it must be resumed under the same
+   * name.
+   */
   readonly isOpen: boolean
 }
 
-/** What became of the release of an operation. */
+/** Outcome of the release of an operation. */
 export type ReleaseAnswer = 'released' | 'refused'
 
 interface KeyState {
@@ -46,12 +46,20 @@ interface KeyState {
   underWay: UnderWay | undefined
 }
 
+/**
+ * State of dead letters, derived from the records of dead-letter topics.
+ *
+ * A dead letter is **pending** until an operation (a replay or a drop) names it. A record that
+ * fails again in a replay becomes a new dead letter. An operation on a key is **in flight**
+ * (`underWay`) from its start until the stage has answered its release. Until then it is unknown
+ * which records will fail again, so nothing may be replayed past them.
+ */
 export class DeadLetterBook {
   readonly #keys = new Map<string, KeyState>()
   readonly #parked = new Map<string, ParkedKeys>()
   readonly #answers = new Map<string, ReleaseAnswer>()
 
-  /** The records of each partition in the order of their offsets. */
+  /** Applies a record. The records of each partition must be passed in offset order. */
   add(record: FetchedRecord): void {
     const mark = readMark(record)
     if (mark !== undefined) {
@@ -85,14 +93,17 @@ export class DeadLetterBook {
   #wait(record: FetchedRecord): void {
     const letter = toLetter(record)
     const state = this.#state(record, letter.stage, placeOf(letter))
-    // Who delivers at least once may park the same record again after a crash.
+    // An at-least-once stage may write a second dead letter for the same record after a crash.
     const source = `${letter.source.topic}/${letter.source.partition}/${letter.source.offset}`
     if (letter.source.topic !== '' && state.sources.has(source)) return
     state.sources.add(source)
     state.letters.set(placeOf(letter), letter)
   }
 
-  /** Returns the keys with waiting letters or an unfinished operation; the one that waits longest first. */
+  /**
+   * Returns the keys with pending dead letters or an unfinished operation; the one with the oldest
+   * dead letter first.
+   */
   keys(): LetterKey[] {
     return [...this.#keys.values()]
       .filter(({ letters, underWay }) => letters.size > 0 || underWay !== undefined)
@@ -108,7 +119,7 @@ export class DeadLetterBook {
       .toSorted((a, b) => (a.letters[0]?.timestampMs ?? 0) - (b.letters[0]?.timestampMs ?? 0))
   }
 
-  /** Undefined while the stage has not answered. */
+  /** Returns the stage's answer to an operation; undefined while there is none. */
   answer(keyID: string, operation: string): ReleaseAnswer | undefined {
     return this.#answers.get(`${keyID} ${operation}`)
   }
@@ -120,7 +131,7 @@ export class DeadLetterBook {
     return parked
   }
 
-  /** @param place of a letter; it identifies one that has no key */
+  /** @param place position of a dead letter, which identifies one without a key */
   #state({ topic, key }: FetchedRecord, stage: string, place: string): KeyState {
     const id = `${topic} ${stage} ${key === null ? `at ${place}` : `key ${keyText(key)}`}`
     let state = this.#keys.get(id)

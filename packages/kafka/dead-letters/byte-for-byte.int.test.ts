@@ -16,7 +16,7 @@ import { deadLetterTopic } from './topics.ts'
 const connection = { brokers: integrationEnvironment().kafkaBrokers, clientID: 'integration-test' }
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 
-test('any record is the same byte for byte after it was parked and replayed', async t => {
+test('a record is identical byte for byte after it was dead-lettered and replayed', async t => {
   const seed = Number(process.env.ORDERLY_TEST_SEED ?? randomInt(2 ** 31))
   t.diagnostic(`seed ${seed} (set ORDERLY_TEST_SEED to repeat)`)
   const [input, log] = [`in-${randomUUID()}`, `log-${randomUUID()}`]
@@ -28,7 +28,7 @@ test('any record is the same byte for byte after it was parked and replayed', as
   const records = fc.sample(anyRecord(), { seed, numRuns: 60 })
   const producer = await createProducer(connection)
   t.after(() => producer.close())
-  // The broker sets the times, because it refuses those in the future.
+  // The broker sets the timestamps, because it rejects those in the future.
   for (const { key, value, headers } of records) await producer.send([{ topic: input, key, value, headers }])
   const stage = runStage(
     {

@@ -25,7 +25,7 @@ function replayed(letter: OutputRecord, name: string): OutputRecord {
   return record
 }
 
-test('a record is the same byte for byte after it was parked and replayed, however often', () => {
+test('a record is identical byte for byte after any number of dead letters and replays', () => {
   fc.assert(
     fc.property(anyRecord(), fc.integer({ min: 1, max: 3 }), (record, times) => {
       let again = asWritten(5n, record)
@@ -42,7 +42,7 @@ test('a record is the same byte for byte after it was parked and replayed, howev
   )
 })
 
-test('a bounded key is short, and another one for every key', () => {
+test('a bounded key is short and differs for every key', () => {
   fc.assert(
     fc.property(anyBytes, fc.integer({ min: 0, max: 3_000 }), (end, length) => {
       const key = Buffer.concat([Buffer.alloc(length, 'k'), end])

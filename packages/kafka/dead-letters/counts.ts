@@ -4,25 +4,26 @@ import { addedHeaders, refusalHeader, releaseHeader, stageHeader } from './heade
 import { isCopy, toLetter } from './letter.ts'
 import { readMark } from './operation.ts'
 
-/** The number of dead letters that wait in a topic. */
+/** Number of pending dead letters in a topic. */
 export interface LetterCount {
-  /** The dead-letter topic. */
+  /** Name of the dead-letter topic. */
   readonly topic: string
   readonly waiting: number
-  /** Time of the oldest record that waits; undefined when none does. */
+  /** Timestamp of the oldest pending record; undefined if none is pending. */
   readonly oldestAtMs: number | undefined
   readonly blockedKeys: number
 }
 
 /**
- * Counts the waiting dead letters of a topic. It agrees with the book (book.ts), but keeps only numbers of each letter, because the monitor
- * follows topics with hundreds of thousands of them.
+ * Counter of the pending dead letters of a topic. Its results equal those of the book (book.ts).
+ * It keeps only numbers for each dead letter, because the monitor follows topics with hundreds of
+ * thousands of them.
  */
 export class DeadLetterCounts {
   readonly #topic: string
-  /** Times of the waiting letters, by partition and offset. */
+  /** Timestamps of the pending dead letters, by partition and offset. */
   readonly #waiting = new Map<number, Map<number, number>>()
-  /** Offsets of the records that each stage has parked, by stage, topic and partition. */
+  /** Offsets of the records that each stage has dead-lettered, by stage, topic and partition. */
   readonly #sources = new Map<string, Set<number>>()
   readonly #parked = new Map<string, ParkedKeys>()
 
@@ -30,7 +31,7 @@ export class DeadLetterCounts {
     this.#topic = topic
   }
 
-  /** The records of each partition in the order of their offsets. */
+  /** Applies a record. The records of each partition must be passed in offset order. */
   add(record: FetchedRecord): void {
     const mark = readMark(record)
     if (mark !== undefined) {
@@ -48,7 +49,7 @@ export class DeadLetterCounts {
     } else if (isCopy(record)) this.#wait(record)
   }
 
-  /** A key that several stages block counts once. */
+  /** Returns the counts. A key that several stages block counts once. */
   count(): LetterCount {
     let waiting = 0
     let oldestAtMs: number | undefined
@@ -63,7 +64,7 @@ export class DeadLetterCounts {
   #wait(record: FetchedRecord): void {
     const { stage, source, timestampMs, partition, offset } = toLetter(record)
     if (source.topic !== '') {
-      // A stage that delivers at least once may park the same record again after a crash.
+      // An at-least-once stage may write a second dead letter for the same record after a crash.
       const place = `${stage} ${source.topic}/${source.partition}`
       const parked = this.#sources.get(place) ?? new Set()
       this.#sources.set(place, parked)

@@ -14,7 +14,10 @@ import { deadLetterTopic } from './topics.ts'
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 const input = 'orders'
 
-/** A stage that fails on texts until they are mended, and whoever deals with its dead letters. */
+/**
+ * Sets up a stage that fails on texts in `poison`, and functions that replay and drop its dead
+ * letters.
+ */
 function setUp(t: Pick<TestContext, 'after'>) {
   const broker = createInMemoryBroker({ partitions: 3 })
   const producer = broker.producer()
@@ -72,7 +75,7 @@ function setUp(t: Pick<TestContext, 'after'>) {
   }
 }
 
-/** The counts agree with the book. */
+/** Asserts that the counts agree with the book. */
 function assertCounted(keys: readonly LetterKey[], records: readonly FetchedRecord[]): void {
   const counts = new DeadLetterCounts(deadLetterTopic(input))
   for (const record of records) counts.add(record)
@@ -87,7 +90,7 @@ function assertCounted(keys: readonly LetterKey[], records: readonly FetchedReco
 
 const values = (key: LetterKey | undefined) => key?.letters.map(({ value }) => String(value))
 
-test('a replay brings every letter of a key through once, in its order, with its own headers, and the key goes on', async t => {
+test('a replay processes every dead letter of a key once, in order, with its own headers, and releases the key', async t => {
   const { broker, poison, processed, write, keys, replay, settle } = setUp(t)
   poison.add('a')
   for (const value of ['a', 'b', 'c']) await write('ada', value)
@@ -110,7 +113,7 @@ test('a replay brings every letter of a key through once, in its order, with its
   ])
 })
 
-test('what fails again waits again, before what was written later, and its key stays parked', async t => {
+test('a record that fails again waits again before later records, and its key stays blocked', async t => {
   const { poison, processed, write, keys, replay, settle } = setUp(t)
   poison.add('b')
   for (const value of ['a', 'b', 'c', 'd']) await write('ada', value)
@@ -127,7 +130,7 @@ test('what fails again waits again, before what was written later, and its key s
   assert.deepEqual(processed.get('ada'), ['a', 'b', 'c', 'd', 'e'])
 })
 
-test('a replay that was interrupted is gone on with under its name, and one that is under way is left alone', async t => {
+test('an interrupted replay is resumed under its name, and one that awaits its answer is left alone', async t => {
   const { poison, processed, write, keys, replay, settle } = setUp(t)
   poison.add('a')
   for (const value of ['a', 'b', 'c', 'd', 'e']) await write('ada', value)
@@ -144,7 +147,7 @@ test('a replay that was interrupted is gone on with under its name, and one that
   assert.deepEqual(keys(), [])
 })
 
-test('dropping the letter that failed lets those go on that only followed it', async t => {
+test('dropping the dead letter that failed replays those that only followed it', async t => {
   const { poison, processed, write, keys, drop, settle } = setUp(t)
   poison.add('a')
   for (const value of ['a', 'b']) await write('ada', value)
@@ -157,7 +160,7 @@ test('dropping the letter that failed lets those go on that only followed it', a
   assert.deepEqual(keys(), [])
 })
 
-test('a key of which all letters are dropped goes on with later records', async t => {
+test('a key whose dead letters are all dropped continues with later records', async t => {
   const { poison, processed, write, keys, drop, settle } = setUp(t)
   poison.add('a')
   for (const value of ['a', 'b']) await write('ada', value)
@@ -170,7 +173,7 @@ test('a key of which all letters are dropped goes on with later records', async 
   assert.deepEqual(keys(), [])
 })
 
-test('a key in which a letter is left that failed by itself stays parked when another one is dropped', async t => {
+test('a key stays blocked after a drop if a remaining dead letter failed on its own account', async t => {
   const { poison, processed, write, keys, replay, drop, settle } = setUp(t)
   poison.add('a')
   poison.add('c')
@@ -191,7 +194,7 @@ test('a key in which a letter is left that failed by itself stays parked when an
   assert.deepEqual(processed.get('ada'), ['a', 'b'])
 })
 
-test('whatever is replayed when, interrupted or not, each record comes through once and in the order of its key', async () => {
+test('any sequence of replays, interrupted or not, processes each record once and in the order of its key', async () => {
   for (let seed = 1; seed <= 25; seed++) {
     const after: (() => unknown)[] = []
     const { poison, processed, write, keys, replay, carryOut, settle } = setUp({
@@ -199,7 +202,8 @@ test('whatever is replayed when, interrupted or not, each record comes through o
     })
     const random = generator(seed)
     const written = new Map<string, string[]>()
-    // Between reading and writing others write: an operation is planned at one time and carried out at another.
+    // Others write between reading and writing: an operation may be planned at one time and
+    // executed at another.
     let planned: OperationPlan | undefined
     for (let index = 0; index < 60; index++) {
       const key = `key ${random(2)}`
@@ -220,7 +224,7 @@ test('whatever is replayed when, interrupted or not, each record comes through o
     }
     poison.clear()
     for (let round = 0; keys().length > 0; round++) {
-      assert.ok(round < 20, `seed ${seed}: letters are left for ever`)
+      assert.ok(round < 20, `seed ${seed}: dead letters are never processed`)
       await settle()
       await replay()
     }
@@ -230,7 +234,7 @@ test('whatever is replayed when, interrupted or not, each record comes through o
   }
 })
 
-test('what Kafka Connect sets aside can be seen and dropped, not replayed, whatever the record was a part of', () => {
+test('a dead letter of Kafka Connect can be listed and dropped but not replayed, even if its record was part of a replay', () => {
   const at = (offset: bigint) => ({ topic: 'audit.dlq', partition: 0, offset })
   const copy = {
     key: 'ada',
@@ -246,7 +250,7 @@ test('what Kafka Connect sets aside can be seen and dropped, not replayed, whate
     }
   }
   const book = new DeadLetterBook()
-  // Connect may set it aside again after a crash.
+  // Connect may write it again after a crash.
   for (const offset of [0n, 1n]) book.add(fetchedRecord(at(offset), copy))
   const [key, ...others] = book.keys()
   const [letter, ...more] = key?.letters ?? []

@@ -6,9 +6,12 @@ import { type KafkaError, toKafkaError } from '../errors.ts'
 import type { Logger } from '../records.ts'
 import { DeadLetterCounts, type LetterCount } from './counts.ts'
 
-/** Counts the dead letters that wait. Each call reads what was added to the topics since the one before. */
+/** Counts pending dead letters. Each call reads only the records added since the previous one. */
 export interface DeadLetterFollower {
-  /** A topic that cannot be read does not stop the others. @throws the signal's reason */
+  /**
+   * Counts the dead letters of these topics. A topic that cannot be read does not stop the others.
+   * @throws the signal's reason
+   */
   count(topics: readonly string[], signal: AbortSignal): Promise<FollowedCounts>
   close(): Promise<void>
 }
@@ -68,6 +71,6 @@ export function followDeadLetters(connection: KafkaConnection, logger: Logger): 
 interface Followed {
   readonly follower: TopicFollower
   counts: DeadLetterCounts
-  /** Undefined when records were added since. */
+  /** Result of the last count; undefined if records were added since. */
   last: LetterCount | undefined
 }

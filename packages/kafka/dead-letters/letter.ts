@@ -26,49 +26,55 @@ import {
   valueHashHeader
 } from './headers.ts'
 
-/** A record that stands in a dead-letter topic, with what its headers say of it. */
+/** A record of a dead-letter topic, with the contents of its headers. */
 export interface DeadLetter {
-  /** Where it lies: the dead-letter topic. */
+  /** Name of the dead-letter topic. */
   readonly topic: string
   readonly partition: number
   readonly offset: bigint
-  /** When the record was written to its own topic, or replayed last. */
+  /** Time when the record was written to its own topic, or last replayed. */
   readonly timestampMs: number
   readonly key: Buffer | null
   readonly value: Buffer | null
-  /** The record's own headers, in their order. Of a copy also those of Kafka Connect. */
+  /** The record's own headers, in order. For a copy they include those of Kafka Connect. */
   readonly headers: OwnHeaders
   readonly stage: string
   readonly code: string
   readonly reason: string
-  /** Where it stood when it was parked. */
+  /** Position of the record when it became a dead letter. */
   readonly source: LetterPlace
-  /** Where it stood before it was ever replayed: what gives the records of a key their order. */
+  /**
+   * Original position of the record before any replay; determines the order of the records of a
+   * key.
+   */
   readonly origin: LetterPlace
-  /** The replay in which it failed again. */
+  /** Name of the replay in which the record failed again. */
   readonly replay: string | undefined
-  /** Kafka Connect's: no stage holds its key back, and the record itself stays where it stood, for everybody else. */
+  /**
+   * True for a dead letter of Kafka Connect: no stage blocks its key, and other readers still
+   * process the record.
+   */
   readonly isCopy: boolean
-  /** Set when the value is not here, but perhaps still at `source`. */
+  /** Set if the value is missing here, but possibly still exists at `source`. */
   readonly reduced: ReducedLetter | undefined
-  /** Set when this stands for all records of a batch that cannot be read, from `source` on. */
+  /** Set if the dead letter represents all records of an unreadable batch, from `source` on. */
   readonly batch: LetterBatch | undefined
 }
 
 export interface ReducedLetter {
-  /** Code of what made the full form impossible. */
+  /** Code of the error that made the full form impossible. */
   readonly why: string
-  /** -1 for a value that is null. */
+  /** Size of the value; -1 for null. */
   readonly valueBytes: number
   readonly valueSHA256: string | undefined
-  /** How many of the record's own headers are missing. */
+  /** Number of the record's own headers that are missing. */
   readonly droppedHeaders: number
 }
 
 export interface LetterBatch {
   readonly lastOffset: bigint
   readonly records: number
-  /** Size and checksum as it is in the log. */
+  /** Size and checksum of the batch in the log. */
   readonly bytes: number
   readonly sha256: string
 }
@@ -97,7 +103,7 @@ const ownHeaders: LetterHeaders = {
   offset: offsetHeader
 }
 
-/** `errors.deadletterqueue.context.headers.enable` of a sink connector. */
+/** Headers written by a sink connector with `errors.deadletterqueue.context.headers.enable`. */
 const connectHeaders: LetterHeaders = {
   stage: '__connect.errors.connector.name',
   code: '__connect.errors.exception.class.name',
@@ -107,7 +113,10 @@ const connectHeaders: LetterHeaders = {
   offset: '__connect.errors.offset'
 }
 
-/** Returns whether Kafka Connect wrote the letter: behind all headers of the record, added ones included, it puts its own. */
+/**
+ * Returns true if Kafka Connect wrote the dead letter. Connect adds its headers after all others,
+ * including added ones.
+ */
 export function isCopy(record: FetchedRecord): boolean {
   return record.headers.has(connectHeaders.topic) && addedHeaders(record) === undefined
 }
@@ -138,7 +147,7 @@ export function toLetter(record: FetchedRecord): DeadLetter {
     value,
     headers: own,
     stage: text(names.stage),
-    // Of a Java class its own name.
+    // Keeps only the simple name of a Java class.
     code: text(names.code).replace(/^.*\./, ''),
     reason: text(names.reason),
     source,
@@ -172,7 +181,7 @@ function batchOf(added: AddedHeaders): LetterBatch | undefined {
   }
 }
 
-/** Returns the record as it was, for the partition that it was in, as part of a replay. */
+/** Returns the original record, for its original partition, as part of a replay. */
 export function toReplayed({ key, value, headers, stage, source, origin }: DeadLetter, replay: string): OutputRecord {
   return {
     topic: source.topic,
@@ -187,17 +196,20 @@ export function toReplayed({ key, value, headers, stage, source, origin }: DeadL
   }
 }
 
-/** Returns the text of the first header of this name that the record itself has. */
+/** Returns the text of the first header with this name among the record's own headers. */
 export function letterHeader({ headers }: DeadLetter, name: string): string | undefined {
   return headers.find(([candidate]) => candidate.toString() === name)?.[1]?.toString()
 }
 
-/** It did not come from a topic, so it cannot be written there again, and no stage holds its key back for it. */
+/**
+ * Returns true for a dead letter that did not originate from a topic: it cannot be replayed there,
+ * and blocks no key.
+ */
 export function isSourceless({ source }: DeadLetter): boolean {
   return source.topic === ''
 }
 
-/** Where it lies in its dead-letter topic. */
+/** Returns the position in the dead-letter topic. */
 export function placeOf({ partition, offset }: DeadLetter): string {
   return `${partition}/${offset}`
 }

@@ -12,35 +12,39 @@ import { cutIntoSteps, type KeyLeftAlone, type OperationPlan } from './plan.ts'
 import { createTopicReader } from './reader.ts'
 
 /**
- * Does something with the dead letters of one topic, once.
+ * A replay or drop of dead letters of one topic, executed exactly once.
  *
- * One transactional id for each dead-letter topic: taking it aborts what an operation left open that was killed, and fences one that
- * is still at it; only then the topic is read. What is written with the letters says in the same transaction that it was. So
- * an operation that was interrupted anywhere is simply asked for again, and two at the same time do nothing twice.
+ * Each dead-letter topic has one transactional id. Acquiring it aborts the open transaction of a
+ * killed operation and fences a running one; only then is the topic read. Marks that record what
+ * was replayed or dropped are written in the same transaction. An operation interrupted at any
+ * point can therefore be requested again, and two concurrent ones repeat nothing.
  */
 export interface DeadLetterOperation {
-  /** The dead-letter topic. */
+  /** Name of the dead-letter topic. */
   readonly topic: string
   readonly plan: (keys: readonly LetterKey[]) => OperationPlan
-  /** Written along with each step. */
+  /** Returns the audit record to write with each step. */
   readonly audit: (step: OperationStep) => OutputRecord
   /**
-   * Does what replaying means for letters that came from no topic. Called before the step is committed, so perhaps again after an
-   * interruption: it must then find done what is done.
+   * Replays dead letters that did not originate from a topic. Called before the step is committed,
+   * so it may be called again after an interruption and must be idempotent.
    */
   readonly redeliver?: (letters: readonly DeadLetter[]) => Promise<void>
-  /** Letters in a second, at most. */
+  /** Maximum number of dead letters per second. */
   readonly ratePerSecond: number
   readonly onStep?: (step: OperationStep) => void
 }
 
 export interface OperationStep {
   readonly operations: readonly KeyOperation[]
-  /** Keys that no step before this one has dealt with; one with many letters takes several steps. */
+  /**
+   * Number of keys in this step that no earlier step contained; a key with many dead letters takes
+   * several steps.
+   */
   readonly newKeys: number
   readonly replayed: number
   readonly dropped: number
-  /** Letters dealt with so far, this step included, and in all. */
+  /** Number of dead letters handled up to and including this step, and in total. */
   readonly done: number
   readonly total: number
 }
@@ -49,7 +53,7 @@ export interface OperationResult {
   readonly plan: OperationPlan
   readonly replayed: number
   readonly dropped: number
-  /** For each key whose release went out: what its stage said, if it did so in time. */
+  /** Answers of the stages to releases; undefined for an answer that did not arrive in time. */
   readonly answers: readonly { readonly operation: KeyOperation; readonly answer: ReleaseAnswer | undefined }[]
 }
 
@@ -58,10 +62,13 @@ const stepTimeoutMs = 10_000
 const lettersInTransaction = 500
 const pollMs = 100
 
-/** What the transactional ids of operations begin with. */
+/** Prefix of the transactional ids of operations. */
 export const operationIDPrefix = 'dead-letters-'
 
-/** @throws KafkaError; whether the step that failed was done is then unknown, and asking again finds out. */
+/**
+ * Executes an operation. @throws KafkaError; the outcome of the failed step is then unknown, and a
+ * repeated call determines it
+ */
 export async function operateOnDeadLetters(
   connection: KafkaConnection,
   operation: DeadLetterOperation,
@@ -73,7 +80,8 @@ export async function operateOnDeadLetters(
     transactionalID: `${operationIDPrefix}${topic}`,
     transactionTimeoutMs,
     stepTimeoutMs,
-    // A record whose batch was compressed may be larger than its topic accepts uncompressed.
+    // Compressed, because a record from a compressed batch may exceed the limit of its topic
+    // uncompressed.
     compresses: () => true
   })
   const reader = createTopicReader(connection, [topic])
@@ -124,7 +132,7 @@ export async function operateOnDeadLetters(
   }
 }
 
-/** Returns what an operation on these dead-letter topics would do at the moment. */
+/** Returns the plan of an operation on these dead-letter topics, without executing it. */
 export async function planOperation(
   connection: KafkaConnection,
   topics: readonly string[],
@@ -139,7 +147,10 @@ export async function planOperation(
   }
 }
 
-/** A key of which one record is missing is left alone as a whole: what follows that record would overtake it. */
+/**
+ * Moves keys with a missing original to `leftAlone`. The whole key is left alone, because later
+ * records would overtake the missing one.
+ */
 async function leaveMissingAlone(
   cluster: Cluster,
   plan: DeadLetterOperation['plan'],
@@ -178,7 +189,9 @@ async function readOriginals(
   return originals
 }
 
-/** Returns, for each letter that is reduced or stands for a batch, whether its original is still there. */
+/**
+ * Returns, for each dead letter that is reduced or represents a batch, the state of its original.
+ */
 export async function originalsOf(
   connection: KafkaConnection,
   letters: readonly DeadLetter[]
@@ -193,7 +206,7 @@ export async function originalsOf(
   return states
 }
 
-/** What the dead-letter topics say at the moment. */
+/** Returns the keys with dead letters in these topics. */
 export async function readDeadLetters(
   connection: KafkaConnection,
   topics: readonly string[],

@@ -4,20 +4,23 @@ import { addedHeaders, addHeaders, operationHeader, parkedCountHeader, releaseHe
 import { type DeadLetter, isSourceless, placeOf, toReplayed } from './letter.ts'
 
 /**
- * What was done with the dead letters of one key, as it is remembered in the dead-letter topic itself: a record with the same key,
- * written in the transaction that does it, with the header `dlq-operation`. Without `dlq-stage`, so stages pass over it.
+ * Mark of an operation on the dead letters of one key, stored in the dead-letter topic itself: a
+ * record with the same key and the header `dlq-operation`, written in the transaction of the
+ * operation. It has no header `dlq-stage`, so stages skip it.
  */
 export interface OperationMark {
-  /** Names the replay, on the replayed records and the release too. */
+  /** Name of the replay; also on the replayed records and the release. */
   readonly name: string
   readonly stage: string
-  /** Letters, as `partition/offset` in the dead-letter topic. */
+  /** Positions of the replayed dead letters, as `partition/offset` in the dead-letter topic. */
   readonly replayed: readonly string[]
   readonly dropped: readonly string[]
   /**
-   * - **open**: more of the key's letters follow under the same name.
-   * - **awaiting**: a release went out, and the stage will answer it.
-   * - **done**: nothing follows and nothing is awaited.
+   * State of the operation:
+   *
+   * - **open**: more dead letters of the key follow under the same name.
+   * - **awaiting**: a release was written, and the stage will answer it.
+   * - **done**: nothing follows and no answer is expected.
    */
   readonly state: 'open' | 'awaiting' | 'done'
 }
@@ -30,21 +33,22 @@ export function readMark(record: FetchedRecord): OperationMark | undefined {
 
 export interface KeyOperation {
   readonly name: string
-  /** Identifies the key in the book. */
+  /** Id of the key in the book. */
   readonly keyID: string
   readonly key: Buffer | null
   readonly stage: string
-  /** In the order in which they are to be processed. */
+  /** Dead letters to replay, in processing order. */
   readonly replay: readonly DeadLetter[]
   readonly drop: readonly DeadLetter[]
   readonly state: OperationMark['state']
-  /** How many records are parked for the key; what the release says. */
+  /** Number of dead letters of the key, written into the release. */
   readonly parkedCount: number
 }
 
 /**
- * Returns everything that has to be written for an operation, all of it in one transaction.
- * @param originals what to write for the letters that are reduced
+ * Returns all records of an operation, to be written in one transaction.
+ *
+ * @param originals records to write for dead letters without a value
  */
 export function operationRecords(
   operation: KeyOperation,

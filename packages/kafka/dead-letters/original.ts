@@ -8,20 +8,22 @@ import { type DeadLetter, toReplayed } from './letter.ts'
 import { sha256 } from './reduce.ts'
 
 /**
- * The records that dead letters without a value stand for, read at their positions in their own topics.
+ * State of the record or batch that a dead letter without a value represents, read at its position
+ * in its own topic.
  *
- * - A **reduced** dead letter stands for one record. Size and checksum show whether that record is still at its position: the topic may
- *   have been recreated.
- * - The dead letter of a **batch** stands for all records of a batch that was too large or damaged. They are replayed as ordinary records: their
- *   keys are not blocked by this dead letter, but may be by others, and then they follow those.
+ * - A **reduced** dead letter represents one record. Size and checksum show whether that record is
+ *   still at its position, because the topic may have been recreated.
+ * - The dead letter of a **batch** represents all records of a batch that was too large or damaged.
+ *   They are replayed as ordinary records. This dead letter does not block their keys; if other
+ *   dead letters do, the records follow those.
  */
 export type OriginalState =
   | { readonly state: 'present' }
-  /** Retention, or the deletion of records, has removed it. */
+  /** Removed by retention or by DeleteRecords. */
   | { readonly state: 'removed' }
-  /** Another record is at its position. */
+  /** Replaced: another record is at its position. */
   | { readonly state: 'replaced' }
-  /** It is there, but cannot be read. */
+  /** Present, but unreadable. */
   | { readonly state: 'unreadable'; readonly reason: string }
 
 interface Original {
@@ -29,29 +31,30 @@ interface Original {
   readonly records: readonly FetchedRecord[]
 }
 
-/** For an operator's command, which reads one batch at a time. */
+/** Limits for an operator's command, which reads one batch at a time. */
 const limits = { recordBytes: Number.POSITIVE_INFINITY, batchBytes: 512 * 1024 * 1024 }
 const offsetOutOfRange = 'OFFSET_OUT_OF_RANGE'
 const unknownTopic = 'UNKNOWN_TOPIC_OR_PARTITION'
 
-/** Returns whether the value of a dead letter is elsewhere. */
+/** Returns true if the value of a dead letter must be read from its original position. */
 export function hasOriginal({ reduced, batch, source }: DeadLetter): boolean {
   return (reduced !== undefined || batch !== undefined) && source.topic !== ''
 }
 
-/** @throws KafkaError when it cannot be found out */
+/** Returns the state of the original. @throws KafkaError when it cannot be determined */
 export async function findOriginal(cluster: Cluster, letter: DeadLetter): Promise<OriginalState> {
   return (await readOriginal(cluster, letter)).found
 }
 
 /**
- * Returns what a replay writes for a dead letter that has an original.
- * @throws KafkaError, or an Error when the original is not there
+ * Returns the records that a replay writes for a dead letter with an original.
+ *
+ * @throws KafkaError, or an Error when the original is not present
  */
 export async function replayedOriginal(cluster: Cluster, letter: DeadLetter, replay: string): Promise<OutputRecord[]> {
   const { found, records } = await readOriginal(cluster, letter)
   const { topic, partition, offset } = letter.source
-  if (found.state !== 'present') throw new Error(`the record at ${topic} ${partition}/${offset} is ${found.state}`)
+  if (found.state !== 'present') throw new Error(`the original at ${topic} ${partition}/${offset} is ${found.state}`)
   if (letter.batch !== undefined) return records.flatMap(record => ofBatch(record, letter))
   const [record] = records as [FetchedRecord]
   const { key, value } = record
@@ -75,7 +78,7 @@ async function readOriginal(cluster: Cluster, { source, reduced, batch }: DeadLe
   if (first === undefined || first.offset !== source.offset) return missing({ state: 'removed' })
   const defect = records.find(record => record.defect !== undefined)?.defect
   if (defect !== undefined) return missing({ state: 'unreadable', reason: `${defect.code}: ${defect.message}` })
-  // The head of a damaged batch, with the number of records, may have been damaged as well.
+  // The head of a damaged batch, which contains the number of records, may be damaged too.
   const isSame = batch === undefined ? isRecord(first, reduced) : isDamaged || records.length === batch.records
   return isSame ? { found: { state: 'present' }, records } : missing({ state: 'replaced' })
 }
@@ -89,7 +92,10 @@ function isRecord({ value }: FetchedRecord, reduced: DeadLetter['reduced']): boo
   return value === null || sha256(value) === reduced.valueSHA256
 }
 
-/** A record that an operation wrote keeps its headers, so that the replay it belongs to continues. */
+/**
+ * Returns a record of a batch for replay. A record that an operation wrote keeps its added headers,
+ * so that its replay continues.
+ */
 function ofBatch(record: FetchedRecord, { stage, source }: DeadLetter): OutputRecord[] {
   const { key, value, partition, offset } = record
   const addedFor = addedHeaders(record)?.text(stageHeader)

@@ -3,21 +3,21 @@ import { type DeadLetter, isSourceless } from './letter.ts'
 import type { KeyOperation } from './operation.ts'
 import type { OriginalState } from './original.ts'
 
-/** What is to be done with the letters of one key. */
+/** Dead letters of one key to replay and to drop. */
 export interface KeyChoice {
   readonly replay: readonly DeadLetter[]
   readonly drop: readonly DeadLetter[]
 }
 
-/** Why a key that was asked for is left alone. */
+/** Reason why a requested key is left alone. */
 export type LeftAlone =
-  /** Its stage has not answered the last release yet. */
+  /** The stage has not answered the last release yet. */
   | 'under-way'
-  /** A replay of it was interrupted, and has to be finished first. */
+  /** A replay of the key was interrupted and must be finished first. */
   | 'interrupted'
-  /** There is nothing to replay: whoever parked it only copied it. */
+  /** Its dead letters are copies, so there is nothing to replay. */
   | 'copied'
-  /** A letter of it is reduced, and its record is not at its position any more, or cannot be read. */
+  /** The original of a reduced dead letter is missing or unreadable. */
   | 'original-missing'
 
 export interface OperationPlan {
@@ -28,13 +28,14 @@ export interface OperationPlan {
 export interface KeyLeftAlone {
   readonly key: LetterKey
   readonly why: LeftAlone
-  /** Why the record of which letter cannot be replayed. */
+  /** Dead letter whose original cannot be replayed, and the state of the original. */
   readonly missing?: { readonly letter: DeadLetter; readonly original: OriginalState }
 }
 
 /**
- * All letters of each key, in their order: one alone would overtake those before it. An interrupted replay is gone on with under
- * its own name, so that what follows in it fails with what has failed.
+ * Plans a replay of all dead letters of each key, in order, because a single one would overtake
+ * those before it. An interrupted replay is resumed under its own name, so that its remaining
+ * records fail together with those that have failed.
  */
 export function planReplay(keys: readonly LetterKey[], name: string): OperationPlan {
   return plan(keys, key => {
@@ -45,8 +46,8 @@ export function planReplay(keys: readonly LetterKey[], name: string): OperationP
 }
 
 /**
- * Drops the letters that are chosen. What was parked only because it followed them is replayed, and the key is released; where
- * letters are left that failed by themselves, the key stays parked.
+ * Plans a drop of the chosen dead letters. If the remaining ones only followed them, these are
+ * replayed and the key is released. If others failed on their own account, the key stays blocked.
  */
 export function planDrop(
   keys: readonly LetterKey[],
@@ -85,10 +86,13 @@ function plan(
   return { operations, leftAlone }
 }
 
-/** Bytes of values in one transaction, at most, but for one letter. */
+/** Maximum bytes of values in one transaction, exceeded only by a single dead letter. */
 const stepBytes = 64 * 1024 * 1024
 
-/** One transaction's worth each: operations whole where they fit, cut where one key has more letters or bytes than that. */
+/**
+ * Divides operations into steps of one transaction each. An operation is split only if its key has
+ * too many dead letters or bytes for one transaction.
+ */
 export function cutIntoSteps(operations: readonly KeyOperation[], maxLetters: number): KeyOperation[][] {
   const steps: KeyOperation[][] = []
   let room = 0
@@ -107,7 +111,7 @@ export function cutIntoSteps(operations: readonly KeyOperation[], maxLetters: nu
 function cutKey(operation: KeyOperation, maxLetters: number): KeyOperation[] {
   const { drop, replay } = operation
   if (sumOfWeights([...drop, ...replay], maxLetters) <= maxLetters) return [operation]
-  // Drops precede replays: an interrupted replay continues, a drop is asked for again.
+  // Drops precede replays: an interrupted replay is resumed, a drop must be requested again.
   const pieces = [
     ...cutLetters(drop, maxLetters).map(drop => ({ ...operation, drop, replay: [], state: 'done' as const })),
     ...cutLetters(replay, maxLetters).map(replay => ({ ...operation, drop: [], replay, state: 'open' as const }))
@@ -131,7 +135,10 @@ function cutLetters(letters: readonly DeadLetter[], maxLetters: number): DeadLet
   return pieces
 }
 
-/** A large letter counts as several; one that stands for a batch takes a whole transaction, as its size is unknown. */
+/**
+ * Returns the weight of a dead letter: a large one counts as several, and a batch of unknown size
+ * takes a whole transaction.
+ */
 function weightOf({ value, reduced, batch }: DeadLetter, maxLetters: number): number {
   if (batch !== undefined) return maxLetters
   const bytes = value?.length ?? reduced?.valueBytes ?? 0

@@ -5,16 +5,20 @@ import { Fetcher, type PartitionPosition } from '../committed-read/fetcher.ts'
 import { readToEnds } from '../committed-read/read-to-ends.ts'
 import type { KafkaConnection } from '../connection.ts'
 
-/** Reads topics from their beginning, as far as they go at the moment, and on from there as often as it is asked. */
+/** Reads topics from their beginning to their current end; each further call resumes from there. */
 export interface TopicReader {
   /**
-   * Gives every record that was committed before the call and was not given yet.
+   * Passes every record that was committed before the call and not passed yet.
+   *
    * @throws KafkaError, or the signal's reason
    */
   readOn(onRecord: (record: FetchedRecord) => void, signal: AbortSignal): Promise<void>
-  /** As `readOn`, in batches: the next one is taken when the promise for the one before has resolved. */
+  /**
+   * Passes records like `readOn`, but in batches. The next batch is taken when the promise of the
+   * previous one has resolved.
+   */
   readBatches(onBatch: (records: readonly FetchedRecord[]) => void | Promise<void>, signal: AbortSignal): Promise<void>
-  /** The ranges of offsets that have been read, by partition: from `offset` to before `end`. */
+  /** Returns the ranges of offsets already read, by partition: from `offset` to before `end`. */
   ranges(): readonly (PartitionPosition & { readonly end: bigint })[]
   close(): Promise<void>
 }
@@ -23,7 +27,10 @@ const requestTimeoutMs = 5_000
 const maxBufferedRecords = 10_000
 
 export interface TopicReaderOptions {
-  /** Offsets to begin at, where they are still in the log; other partitions are read from their beginning. */
+  /**
+   * Offsets to start at, if they are still in the log; other partitions are read from their
+   * beginning.
+   */
   readonly from?: readonly PartitionPosition[]
 }
 

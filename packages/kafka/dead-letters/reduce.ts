@@ -17,22 +17,27 @@ import {
 } from './headers.ts'
 import { isDeadLetterTopic } from './topics.ts'
 
-/** Limit of the record's own headers in a reduced dead letter. Headers that fit are kept whole, in their order. */
+/**
+ * Limit for the record's own headers in a reduced dead letter. Headers that fit are kept unchanged
+ * and in order.
+ */
 const maxHeaderBytes = 4_096
 const shortReasonLength = 200
 
 /**
- * Returns the dead letter in a form that is smaller than this one: **reduced**, without the value, with bounded headers; then
- * **minimal**, without any header of the record. A reduced dead letter has the size and the checksum of the value, and the record's
- * position, where a replay finds the record itself while retention keeps it.
- * @param why code of what made the full form impossible
+ * Returns a smaller form of a dead letter: first **reduced**, without the value and with bounded
+ * headers; then **minimal**, without any header of the record. A reduced dead letter has the size
+ * and checksum of the value, and the record's position. A replay reads the record there while
+ * retention keeps it.
+ *
+ * @param why code of the error that made the full form impossible
  * @returns undefined for a minimal dead letter, and for any record that is not a dead letter
  */
 export function reduceDeadLetter(letter: OutputRecord, why: string): OutputRecord | undefined {
   const { topic, headers, value } = letter
   if (!isDeadLetterTopic(topic) || !areFields(headers)) return undefined
   const { own, added } = splitFields(headers)
-  // The mark of an operation has no stage, and must stay as it is.
+  // The mark of an operation has no stage and must stay unchanged.
   if (added?.has(stageHeader) !== true) return undefined
   const isReduced = added.has(reducedHeader)
   const reason = added.get(reasonHeader)?.toString() ?? ''
@@ -51,7 +56,10 @@ export function reduceDeadLetter(letter: OutputRecord, why: string): OutputRecor
   }
 }
 
-/** Returns the headers that describe the value, and a key that the letter does not have whole. */
+/**
+ * Returns headers that describe the value, and the key if the dead letter has only a bounded form
+ * of it.
+ */
 function describe(
   { timestampMs }: OutputRecord,
   why: string,

@@ -16,7 +16,10 @@ import { deadLetterTopic } from './topics.ts'
 const connection = { brokers: integrationEnvironment().kafkaBrokers, clientID: 'integration-test' }
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 
-/** A stage that processes nothing until it is repaired, and a dead-letter topic that accepts little. */
+/**
+ * Sets up a stage that processes nothing until it is repaired, and a dead-letter topic with a small
+ * size limit.
+ */
 async function setUp(t: TestContext) {
   const [input, output] = [`in-${randomUUID()}`, `out-${randomUUID()}`]
   const letters = deadLetterTopic(input)
@@ -47,7 +50,7 @@ async function setUp(t: TestContext) {
     writeBatch(connection, { topic: input, partition: 0, records, ...(compression && { compression }) })
   return {
     ...{ input, start, state, write },
-    /** Waits for this many records in the dead-letter topic. */
+    /** Waits for this number of records in the dead-letter topic. */
     parked: (count: number) => readCommitted(connection, letters, found => found.length >= count),
     letters: async () => (await readDeadLetters(connection, [letters], t.signal)).flatMap(({ letters }) => letters),
     replay: (waitMs = 60_000) =>
@@ -72,7 +75,7 @@ const isOutput = ({ key }: { key: string }) => key !== 'audit'
 const hexText = (bytes: number) => randomBytes(bytes / 2).toString('hex')
 const record = (key: string, text: string) => ({ key, value: Buffer.from(text), headers: {} })
 
-test('a replay of a reduced dead letter sends the record that is at its position, in the order of its key', async t => {
+test('a replay of a reduced dead letter writes the record at its position, in the order of its key', async t => {
   const { start, state, write, parked, letters, replay, outputs } = await setUp(t)
   const [large, compressible] = [hexText(20_000), 'text '.repeat(600_000)]
   await write([record('a', 'before'), record('a', large), record('a', 'after')])
@@ -92,7 +95,7 @@ test('a replay of a reduced dead letter sends the record that is at its position
   )
 })
 
-test('a key with a reduced dead letter whose record was removed is left alone as a whole, and the others are replayed', async t => {
+test('a key with a reduced dead letter whose record was removed is left alone completely, and other keys are replayed', async t => {
   const { input, start, state, write, parked, letters, replay, outputs } = await setUp(t)
   await write([record('gone', hexText(4_000)), record('gone', 'follows'), record('here', 'is replayed')])
   start()
@@ -110,7 +113,7 @@ test('a key with a reduced dead letter whose record was removed is left alone as
   assert.deepEqual(await outputs(1), ['here is replayed'])
 })
 
-test('a replay of the dead letter of a batch sends all records of the batch', async t => {
+test('a replay of the dead letter of a batch writes all records of the batch', async t => {
   const { start, state, write, parked, letters, replay, outputs } = await setUp(t)
   const texts = Array.from({ length: 100 }, (_, index) => `${index} `.padEnd(1_000, '.'))
   const small = start({ limits: { recordBytes: 50_000, batchBytes: 50_000 } })

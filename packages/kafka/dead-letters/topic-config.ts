@@ -1,6 +1,6 @@
 /**
- * Configuration of a topic that keeps its records for ever. Dead letters wait until an operator deals with them, however long that takes,
- * and keys stay blocked for as long.
+ * Configuration of a topic that keeps its records forever. Dead letters wait until an operator
+ * handles them, however long that takes, and their keys stay blocked until then.
  */
 export const keepsEverything: Readonly<Record<string, string>> = {
   'cleanup.policy': 'delete',
@@ -9,8 +9,9 @@ export const keepsEverything: Readonly<Record<string, string>> = {
 }
 
 /**
- * Configuration of a dead-letter topic. It accepts much larger batches than topics of events do (1 MiB by default), because a dead letter has
- * the value of its record and more headers, and it accepts the time of any record.
+ * Configuration of a dead-letter topic. It accepts much larger batches than event topics (1 MiB by
+ * default), because a dead letter has the value of its record and more headers. It accepts any
+ * timestamp.
  */
 export const deadLetterTopicConfig: Readonly<Record<string, string>> = {
   ...keepsEverything,
