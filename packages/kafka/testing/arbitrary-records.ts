@@ -2,18 +2,21 @@ import fc from 'fast-check'
 import { areFields } from '../output-headers.ts'
 import type { HeaderField, OutputRecord } from '../records.ts'
 
-/** Any text, lone surrogates and all, and any bytes, for keys and the contents of headers. */
+/** Arbitrary text, including lone surrogates, and arbitrary bytes, for keys and header values. */
 export const anyText = fc.string({ unit: 'binary', maxLength: 200 })
 export const anyBytes = fc.uint8Array({ maxLength: 200 }).map(array => Buffer.from(array))
 
-/** Headers of which no two have the same name. */
+/** Headers with distinct names. */
 export const anyNamedHeaders = fc.dictionary(
   anyText.filter(name => name !== '__proto__'),
   fc.oneof(anyText, anyBytes),
   { maxKeys: 5, noNullPrototype: true }
 )
 
-/** Headers as a record can have them: names repeat and need not be UTF-8, and content may be null. */
+/**
+ * Headers in their most general form: names may repeat and need not be UTF-8, and values may be
+ * null.
+ */
 export const anyFields: fc.Arbitrary<readonly HeaderField[]> = fc.array(
   fc.tuple(
     fc.oneof(fc.constantFrom('event-id', 'dlq-stage', 'dlq-headers'), anyText, anyBytes),
@@ -22,7 +25,7 @@ export const anyFields: fc.Arbitrary<readonly HeaderField[]> = fc.array(
   { maxLength: 8 }
 )
 
-/** Any record that can be written. */
+/** Arbitrary record that can be written. */
 export const anyRecord = (headers: fc.Arbitrary<OutputRecord['headers']> = fc.oneof(anyNamedHeaders, anyFields)) =>
   fc.record({
     topic: fc.constant('t'),
@@ -34,7 +37,7 @@ export const anyRecord = (headers: fc.Arbitrary<OutputRecord['headers']> = fc.on
 
 export const asBytes = (content: string | Buffer) => Buffer.from(content)
 
-/** Returns the bytes of every header, in their order. */
+/** Returns the bytes of every header, in order. */
 export function fieldsOf(headers: OutputRecord['headers']): [Buffer, Buffer | null][] {
   const fields = areFields(headers) ? headers : Object.entries(headers)
   return fields.map(([name, content]) => [asBytes(name), content === null ? null : asBytes(content)])

@@ -9,9 +9,9 @@ import type { RunningStage, Stage, StageOptions, TickContext } from '../stage/st
 import type { RecordedRecord } from './in-memory-broker.ts'
 import { textCodec } from './text-codec.ts'
 
-/** What a broker, real or not, has to offer so that the contract can be tried on it. */
+/** Interface of a broker, real or in memory, to which the contract test is applied. */
 export interface BrokerUnderTest {
-  /** @param maxMessageBytes by topic: the largest batch that it accepts */
+  /** Creates topics. @param maxMessageBytes size of the largest batch that each topic accepts */
   createTopics(names: readonly string[], maxMessageBytes?: Readonly<Record<string, number>>): Promise<void>
   growTopic(name: string, partitions: number): Promise<void>
   /** Removes the records before the offset, as retention does. */
@@ -21,13 +21,15 @@ export interface BrokerUnderTest {
     stage: Stage<Event>,
     options: Pick<StageOptions, 'isTransient' | 'logger' | 'observer' | 'maxBatchRecords'>
   ): RunningStage
-  /** Committed records, once there are at least `count`. */
+  /** Returns the committed records, once there are at least `count`. */
   read(topic: string, count: number): Promise<RecordedRecord[]>
 }
 
 const silent: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 
-/** Of text that names its own fate: what starts with "broken" cannot be read. */
+/**
+ * Codec of text whose values decide their fate: those that start with "broken" cannot be decoded.
+ */
 const fragileCodec: Codec<string> = {
   ...textCodec,
   decode: (bytes, start, end) => {
@@ -39,7 +41,10 @@ const fragileCodec: Codec<string> = {
 
 const textTopic = (name: string): Topic<string> => ({ name, eventType: 'Text', codec: fragileCodec })
 
-/** The promises of a broker to producers and stages; run against the one in memory and against Kafka. */
+/**
+ * Tests the guarantees of a broker to producers and stages; run against the in-memory broker and
+ * against Kafka.
+ */
 export function testBrokerContract(brokerName: string, connect: (t: TestContext) => Promise<BrokerUnderTest>): void {
   const setUp = async (t: TestContext, limits: { readonly letters?: number; readonly output?: number } = {}) => {
     const broker = await connect(t)
@@ -78,7 +83,7 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
   }
   const values = (records: readonly RecordedRecord[]) => records.map(({ value }) => value.toString())
 
-  test(`${brokerName}: records of one key lie in one partition, in the order of sending`, async t => {
+  test(`${brokerName}: records of one key are in one partition, in the order of sending`, async t => {
     const { broker, input, write } = await setUp(t)
     await write(['1', '2'])
     await write(['3'])
@@ -88,7 +93,7 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
     assert.equal(records[0]?.headers['event-id'], '1')
   })
 
-  test(`${brokerName}: a stage writes the outputs of every input once, under their keys, in their order`, async t => {
+  test(`${brokerName}: a stage writes the outputs of every input once, with their keys, in order`, async t => {
     const { broker, output, write, start, upperCase } = await setUp(t)
     const sent = Array.from({ length: 100 }, (_, index) => `value-${String(index).padStart(3, '0')}`)
     await write(sent)
@@ -101,7 +106,7 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
     assert.ok(records.every(({ key }) => key === 'k'))
   })
 
-  test(`${brokerName}: a stage that was stopped and started again neither repeats nor skips a record`, async t => {
+  test(`${brokerName}: a restarted stage neither repeats nor skips a record`, async t => {
     const { broker, output, write, start, upperCase } = await setUp(t)
     await write(['a', 'b'])
     const first = start(upperCase)
@@ -112,7 +117,7 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
     assert.deepEqual(values(await broker.read(output, 3)), ['A', 'B', 'C'])
   })
 
-  test(`${brokerName}: a record that cannot be decoded is parked with the reason and its place, and the others go on`, async t => {
+  test(`${brokerName}: a record that cannot be decoded is dead-lettered with the reason and its position, and the others continue`, async t => {
     const { broker, input, output, write, start, upperCase } = await setUp(t)
     await write(['a', 'broken'])
     await write(['b'], 'other')
@@ -163,7 +168,7 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
     assert.ok((ofLong?.bytes.key?.length ?? 0) < 1_000)
   })
 
-  test(`${brokerName}: a dead letter that its topic does not accept is reduced, its key is blocked, and the others continue`, async t => {
+  test(`${brokerName}: a dead letter that its topic rejects is reduced, its key is blocked, and other keys continue`, async t => {
     const { broker, input, output, write, start, upperCase } = await setUp(t, { letters: 1_500 })
     const large = `broken ${randomBytes(2_000).toString('hex')}`
     await write(['a', large, 'b'])
@@ -179,7 +184,7 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
     assert.deepEqual([String(follower?.value), follower?.headers['dlq-code']], ['b', 'FOLLOWS_PARKED'])
   })
 
-  test(`${brokerName}: an output that its topic does not accept is traced to its input, which is parked, and the others continue`, async t => {
+  test(`${brokerName}: an input whose output is rejected by its topic is dead-lettered, and the others continue`, async t => {
     const { broker, input, output, write, start, upperCase } = await setUp(t, { output: 1_500 })
     for (const value of ['a', 'b', 'inflate', 'c', 'd']) await write([value], `key of ${value}`)
     start(async (records, context) =>
@@ -192,7 +197,7 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
     assert.deepEqual([String(parked?.value), parked?.headers['dlq-code']], ['inflate', 'MESSAGE_TOO_LARGE'])
   })
 
-  test(`${brokerName}: a record without a key blocks none and is blocked by none, whatever else is parked`, async t => {
+  test(`${brokerName}: a record without a key neither blocks others nor is blocked`, async t => {
     const { broker, input, output, sendRecords, start } = await setUp(t)
     const send = (text: string, key: Buffer | null) =>
       sendRecords([{ topic: input, key, partition: 0, value: Buffer.from(text), headers: {} }])
@@ -215,7 +220,7 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
     ])
   })
 
-  test(`${brokerName}: keys are the same only when their bytes are`, async t => {
+  test(`${brokerName}: keys are equal only if their bytes are`, async t => {
     const { broker, input, output, sendRecords, start, upperCase } = await setUp(t)
     // As text both are the replacement character.
     const [one, other] = [Buffer.from([0xff]), Buffer.from([0xfe])]
@@ -234,7 +239,7 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
     assert.deepEqual(parked.toSorted(), ['behind it', 'behind it too', 'broken', 'broken too'])
   })
 
-  test(`${brokerName}: a record that makes processing fail is found in its batch and parked alone`, async t => {
+  test(`${brokerName}: a record that makes processing fail is found in its batch and is the only one dead-lettered`, async t => {
     const { broker, input, output, write, start, upperCase } = await setUp(t)
     for (const value of ['a', 'b', 'bad', 'c', 'd']) await write([value], `key of ${value}`)
     start(async (records, context) => {
@@ -245,7 +250,7 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
     assert.deepEqual(values(await broker.read(deadLetterTopic(input), 1)), ['bad'])
   })
 
-  test(`${brokerName}: of one key, what cannot be processed is parked before what cannot be read and came after it`, async t => {
+  test(`${brokerName}: dead letters of one key keep their order, whether processing or decoding failed`, async t => {
     const { broker, input, output, write, start, upperCase } = await setUp(t)
     await write(['bad', 'broken', 'a'])
     await write(['b', 'broken too'], 'other key')
@@ -258,7 +263,7 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
     assert.deepEqual(values(parked.filter(({ key }) => key === 'k')), ['bad', 'broken', 'a'])
   })
 
-  test(`${brokerName}: a batch is processed in as many calls as the stage wants, and its outputs are those of one`, async t => {
+  test(`${brokerName}: a batch processed in several calls has the same outputs as in one`, async t => {
     const { broker, input, output, write, start, upperCase } = await setUp(t)
     const sent = Array.from({ length: 20 }, (_, index) => `value-${String(index).padStart(2, '0')}`)
     await write([...sent.slice(0, 12), 'broken'])
@@ -283,14 +288,14 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
     assert.ok(calls.length > 0 && calls.every(records => records <= 5), `calls with ${calls}`)
   })
 
-  test(`${brokerName}: a failure that may pass is waited out with the whole batch, and nothing is parked`, async t => {
+  test(`${brokerName}: a transient error is retried with the whole batch, and nothing is dead-lettered`, async t => {
     const { broker, output, write, start, upperCase } = await setUp(t)
     await write(['a', 'b'])
     let failuresLeft = 2
     const parked: string[] = []
     start(
       async (records, context) => {
-        if (failuresLeft-- > 0) throw Object.assign(new Error('database away'), { transient: true })
+        if (failuresLeft-- > 0) throw Object.assign(new Error('database unavailable'), { transient: true })
         return upperCase(records, context)
       },
       { observer: { parked: ({ reason }) => parked.push(reason) } }
@@ -299,7 +304,7 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
     assert.deepEqual(parked, [])
   })
 
-  test(`${brokerName}: later records of a parked record's key are parked behind it, also after a restart, and other keys go on`, async t => {
+  test(`${brokerName}: later records of a blocked key are dead-lettered after the first, even after a restart, and other keys continue`, async t => {
     const { broker, input, output, write, start, upperCase } = await setUp(t)
     await write(['broken', 'follower 1'], 'blocked')
     await write(['a'], 'free')
@@ -319,7 +324,7 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
     )
   })
 
-  test(`${brokerName}: a replayed key is processed in its order and released, and a replay that fails again stays parked whole`, async t => {
+  test(`${brokerName}: a replayed key is processed in order and released, and a replay that fails again is dead-lettered completely`, async t => {
     const { broker, input, output, sendRecords, write, start, upperCase } = await setUp(t)
     const replay = (name: string, texts: readonly string[], stage = 'contract') =>
       sendRecords([
@@ -347,7 +352,7 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
     assert.equal((await broker.read(deadLetterTopic(input), 7)).at(-1)?.headers['dlq-release'], 'second')
   })
 
-  test(`${brokerName}: a key is not released when a record was parked that its replay did not know of`, async t => {
+  test(`${brokerName}: a key is not released if it has a dead letter that its replay did not contain`, async t => {
     const { broker, input, output, sendRecords, write, start, upperCase } = await setUp(t)
     const replay = (name: string, text: string, count: number) => {
       const headers = { 'dlq-stage': 'contract' }
@@ -380,7 +385,7 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
     assert.deepEqual(values(await broker.read(output, 3)), ['MENDED', 'B', 'D'])
   })
 
-  test(`${brokerName}: a key is not released by a replay that fails in the same batch as its release`, async t => {
+  test(`${brokerName}: a replay that fails in the same batch as its release does not release the key`, async t => {
     const { broker, input, sendRecords, start } = await setUp(t)
     const headers = { 'dlq-stage': 'contract' }
     await sendRecords([
@@ -396,7 +401,7 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
     assert.equal(answer?.headers['dlq-release-refused'], 'r')
   })
 
-  test(`${brokerName}: a tick writes without any input, again after it failed, and is told what was committed`, async t => {
+  test(`${brokerName}: a tick writes without any input, runs again after a failure, and is notified of commits`, async t => {
     const { broker, output, start, upperCase } = await setUp(t)
     let runs = 0
     const committed: number[] = []
@@ -420,7 +425,7 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
     assert.deepEqual(committed, [1, 3])
   })
 
-  test(`${brokerName}: a tick knows until when every record has been processed, and holds no record up when it fails`, async t => {
+  test(`${brokerName}: a tick receives the time before which every record was processed, and its failure delays no record`, async t => {
     const { broker, output, write, start, upperCase } = await setUp(t)
     const texts = Array.from({ length: 30 }, (_, index) => `text ${String(index).padStart(2, '0')}`)
     const { promise, resolve } = Promise.withResolvers<TickContext>()
@@ -460,7 +465,7 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
     assert.equal((await broker.read(output, texts.length)).length, texts.length)
   })
 
-  test(`${brokerName}: partitions that are added are written and read from their beginning, without a restart`, async t => {
+  test(`${brokerName}: added partitions are written and read from their beginning without a restart`, async t => {
     const { broker, input, output, write, start, upperCase } = await setUp(t)
     const added: unknown[] = []
     start(upperCase, { observer: { partitionsAdded: event => added.push(event) } })
@@ -479,7 +484,7 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
     assert.deepEqual(added, [{ stage: 'contract', topic: input, from: 4, to: 8 }])
   })
 
-  test(`${brokerName}: records that are removed before they are read are reported once, and the others are processed`, async t => {
+  test(`${brokerName}: records removed before they were read are reported once, and the others are processed`, async t => {
     const { broker, input, output, write, start, upperCase } = await setUp(t)
     const skipped: unknown[] = []
     const observer = { skipped: (event: unknown) => void skipped.push(event) }
@@ -500,7 +505,7 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
     assert.deepEqual(skipped, [{ stage: 'contract', topic: input, partition, from: 2n, to: 5n }])
   })
 
-  test(`${brokerName}: a stage whose records were all removed continues with the next one`, async t => {
+  test(`${brokerName}: a stage whose unread records were all removed continues with the next record`, async t => {
     const { broker, input, output, write, start, upperCase } = await setUp(t)
     const skipped = Promise.withResolvers<{ readonly from: bigint; readonly to: bigint }>()
     await write(['a', 'b', 'c'])
@@ -514,7 +519,7 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
     const second = start(upperCase, { observer: { skipped: skipped.resolve } })
     const { from, to } = await skipped.promise
     assert.deepEqual([from, to], [3n, 5n])
-    // The position behind the skipped records is committed although no record followed them.
+    // The position after the skipped records is committed although no record followed them.
     await second.stop()
     const again: unknown[] = []
     start(upperCase, { observer: { skipped: event => again.push(event) } })

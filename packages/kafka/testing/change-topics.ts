@@ -5,12 +5,15 @@ import { request } from '../cluster/requests.ts'
 import type { KafkaConnection } from '../connection.ts'
 import { checkCode } from '../errors.ts'
 
-/** What operators and retention do to topics while somebody reads and writes them, for tests. */
+/**
+ * Test helpers that change topics as operators and retention do, while stages and producers use
+ * them.
+ */
 
 const timeoutMs = 10_000
 const nonEmptyGroup = 68
 
-/** Deletes a topic, and resolves when no broker knows it any more. */
+/** Deletes a topic. Resolves when no broker knows it any more. */
 export async function deleteTopic(connection: KafkaConnection, name: string): Promise<void> {
   const { responses } = await ask(connection, deleteTopicsV6.api, [{ name }], timeoutMs)
   for (const { errorCode } of responses) checkCode(errorCode, `deleting ${name}`)
@@ -39,7 +42,7 @@ export async function deleteRecords(
   })
 }
 
-/** Creates a topic with each partition's replicas on the brokers that are named. */
+/** Creates a topic with the replicas of each partition on specific brokers. */
 export async function createPlacedTopic(
   connection: KafkaConnection,
   name: string,

@@ -5,8 +5,8 @@ import { runStage } from '../stage/run-stage.ts'
 import { textCodec } from './text-codec.ts'
 
 /**
- * A process with nothing but a stage in it that copies its input, to be killed, stopped and fenced by tests.
- * Tells its parent when it has joined; exits with 70 when it was fenced.
+ * Settings of a process that runs one stage, which copies its input; tests kill, freeze and fence
+ * it. The process notifies its parent when it has joined, and exits with 70 when it was fenced.
  */
 export interface EchoStageSettings {
   readonly connection: KafkaConnection
@@ -15,9 +15,12 @@ export interface EchoStageSettings {
   readonly transactionalID: string
   readonly instanceID: string
   readonly maxBatchRecords: number
-  /** Dies the way `kill -9` kills when this point is passed for the `pass`th time. */
+  /** Kills the process with SIGKILL on the `pass`th pass of this failpoint. */
   readonly killAt?: { readonly point: StagePoint; readonly pass: number }
-  /** Writes this from every tick; the first one freezes the process before it writes, when asked to. */
+  /**
+   * Text that every tick writes. With `freezesFirst`, the first tick freezes the process before it
+   * writes.
+   */
   readonly tick?: { readonly text: string; readonly freezesFirst?: boolean }
 }
 

@@ -5,7 +5,7 @@ import { readLogBatches } from '../committed-read/log-batches.ts'
 
 const fetchKey = 1
 
-/** Flips a byte of the records in the next fetch responses that have any, as damage on the way does. */
+/** Flips a byte of the records in the next non-empty fetch responses, like damage in transit. */
 export function damageFetchResponses(t: TestContext, times: number): { readonly damaged: () => number } {
   const send = Connection.prototype.send
   let damaged = 0

@@ -8,8 +8,9 @@ interface ProduceResponse {
 }
 
 /**
- * Replaces the error codes of the next produce responses for a topic, one code for each response, after the broker has handled the
- * requests: what a client sees when a broker appends a batch and then fails, for example.
+ * Replaces the error codes of the next produce responses for a topic, one code per response, after
+ * the broker has processed the requests. A client sees the same if, for example, a broker appends a
+ * batch and then fails.
  */
 export function falsifyProduceResponses(t: TestContext, topic: string, errorCodes: readonly number[]): void {
   const send = Connection.prototype.send

@@ -5,7 +5,7 @@ import { type LogBatch, readLogBatches } from '../committed-read/log-batches.ts'
 import { encodeRecordBatch } from '../producer/record-batch.ts'
 import type { OutputRecord } from '../records.ts'
 
-/** As it comes out of a real log. */
+/** Creates a fetched record by encoding and decoding it, as in a real log. */
 export function fetchedRecord(
   { topic, partition, offset, topicID }: Pick<FetchedRecord, 'topic' | 'partition' | 'offset'> & { topicID?: string },
   record: Omit<OutputRecord, 'topic' | 'partition'>

@@ -22,10 +22,7 @@ import { isAdded, startOf } from '../stage/starting-positions.ts'
 import { Ticker } from '../stage/ticker.ts'
 import { fetchedRecord } from './fetched-record.ts'
 
-/**
- * A broker for unit tests: topics as arrays, one writer at a time, a stage's outputs and offsets stored in one step.
- * It promises what the real one promises to the users of this package, and is held to it by the same contract test.
- */
+/** A record of the in-memory broker, for assertions. */
 export interface RecordedRecord {
   readonly topic: string
   readonly partition: number
@@ -42,7 +39,7 @@ export interface RecordedRecord {
   }
 }
 
-/** '' and no bytes for a key and a value that are null. */
+/** Converts a fetched record. A null key becomes '', a null value an empty buffer. */
 export function toRecorded({
   topic,
   partition,
@@ -61,31 +58,45 @@ export function toRecorded({
   }
 }
 
+/**
+ * A broker for unit tests: topics are arrays, there is one writer at a time, and a stage's
+ * outputs and offsets are stored in one step. It gives users of this package the same guarantees as
+ * the real one, and passes the same contract test.
+ */
 export interface InMemoryBroker {
-  /** Topics exist without being created; this limits what one accepts (`max.message.bytes`, 1,048,588 unless set). */
+  /**
+   * Sets the size limit of a topic (`max.message.bytes`; default 1,048,588). Topics need not be
+   * created.
+   */
   limitTopic(topic: string, maxMessageBytes: number): void
   producer(): Producer
-  /** In order of writing within each partition, partitions one after the other. */
+  /**
+   * Returns the records in the order of writing within each partition, one partition after the
+   * other.
+   */
   records(topic: string): RecordedRecord[]
-  /** The same records, as a reader gets them. */
+  /** Returns the same records as a fetch does. */
   fetched(topic: string): FetchedRecord[]
   /** Adds partitions to a topic. */
   growTopic(topic: string, partitions: number): void
   /** Removes the records of a partition before an offset, as retention does. */
   deleteRecords(topic: string, partition: number, offset: number): void
-  /** The next `send` of any producer is refused with this, and writes nothing. */
+  /** Makes the next `send` of any producer fail with this error, without writing anything. */
   failNextSend(error: Error): void
-  /** The next commit of any stage fails with this, and writes nothing. */
+  /** Makes the next commit of any stage fail with this error, without writing anything. */
   failNextCommit(error: Error): void
   runStage<Event>(
     stage: Stage<Event>,
     options: Pick<StageOptions, 'isTransient' | 'logger' | 'observer' | 'maxBatchRecords' | 'positions'>
   ): RunningStage
-  /** As when a group is deleted, or its offsets expire, while none of its stages runs. */
+  /**
+   * Deletes the offsets of a group, as when the group is deleted or its offsets expire while its
+   * stages are stopped.
+   */
   forgetOffsets(group: string): void
   /** Deletes the topic and creates it again, empty. */
   recreateTopic(topic: string): void
-  /** What a group has committed; 0 where it has not. */
+  /** Returns the committed offset of a group, or 0. */
   committedOffset(group: string, topic: string, partition: number): bigint
 }
 
@@ -99,7 +110,7 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
   const committed = new Map<string, CommittedOffset>()
   const limits = new Map<string, number>()
   const topicIDs = new Map<string, string>()
-  /** First offset that is still in a log. */
+  /** First offset that is still in each log. */
   const beginnings = new Map<string, number>()
   const wakeUps = new Set<() => void>()
   const onPartitionsAdded = new Set<(event: PartitionsAdded) => void>()
@@ -126,7 +137,10 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
     return topicIDs.get(topic) as string
   }
 
-  /** Returns the record, or the form of a dead letter that its topic accepts. @throws KafkaError MESSAGE_TOO_LARGE */
+  /**
+   * Returns the record, or the form of a dead letter that its topic accepts. @throws KafkaError
+   * MESSAGE_TOO_LARGE
+   */
   function accepted(record: OutputRecord): OutputRecord {
     const { topic } = record
     const maxBytes = limits.get(topic) ?? defaultMaxMessageBytes
@@ -243,7 +257,10 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
       return waiting.slice(0, batchRecords)
     }
 
-    /** Finds the record whose output is refused: it is processed again alone, and then parked. */
+    /**
+     * Finds the record whose output is rejected: each record is processed again alone, and that one
+     * becomes a dead letter.
+     */
     const narrowDown = (batch: readonly FetchedRecord[], error: unknown): void => {
       if (!isRefusal(error)) return
       const [first] = batch

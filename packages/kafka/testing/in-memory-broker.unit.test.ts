@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { testBrokerContract } from './broker-contract.ts'
 import { createInMemoryBroker, type InMemoryBroker, type RecordedRecord } from './in-memory-broker.ts'
 
-testBrokerContract('the broker in memory', async () => {
+testBrokerContract('the in-memory broker', async () => {
   const broker = createInMemoryBroker()
   return {
     createTopics: async (names, maxMessageBytes = {}) => {
@@ -20,7 +20,7 @@ testBrokerContract('the broker in memory', async () => {
   }
 })
 
-test('a send that was told to fail writes nothing, and the next one writes', async () => {
+test('a send with an injected failure writes nothing, and the next one succeeds', async () => {
   const broker = createInMemoryBroker()
   const producer = broker.producer()
   broker.failNextSend(new Error('away'))

@@ -7,7 +7,7 @@ export interface Asked {
   readonly args: readonly unknown[]
 }
 
-/** Sends what is asked of coordinators through `handle`, which sends it, or does not. */
+/** Routes requests to coordinators through `handle`, which decides whether to send them. */
 export function intercept(
   cluster: Cluster,
   handle: (asked: Asked, send: () => Promise<unknown>) => Promise<unknown>
@@ -20,7 +20,7 @@ export function intercept(
 
 const apiVersions = 18
 
-/** Makes a cluster one that knows no features, where the first protocol of transactions is spoken. */
+/** Hides the features of a cluster, so that producers use the first transaction protocol. */
 export function withoutFeatures(cluster: Cluster, isHidden = () => true): Cluster {
   return intercept(cluster, async ({ key }, send) => {
     const answer = (await send()) as object

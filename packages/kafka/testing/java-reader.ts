@@ -1,6 +1,9 @@
 import { runKafkaTool } from '@orderly/stack/testing'
 
-/** What Kafka's own consumer sees of a topic with `isolation.level=read_committed`: "partition offset value" per record, sorted. */
+/**
+ * Reads a topic with Kafka's own consumer and `isolation.level=read_committed`. Returns "partition
+ * offset value" per record, sorted.
+ */
 export async function readWithJavaClient(broker: string, topic: string): Promise<string[]> {
   const consumer = ['--bootstrap-server', broker, '--topic', topic, '--isolation-level', 'read_committed']
   const reading = ['--from-beginning', '--timeout-ms', '10000']

@@ -7,10 +7,10 @@ import {
   type StoredPosition
 } from '../stage/position-store.ts'
 
-/** A PositionStore for unit tests. It is held to the same contract as the one in Postgres. */
+/** In-memory PositionStore for unit tests; passes the same contract test as the one in Postgres. */
 export interface MemoryPositions extends PositionStore {
   readonly incidents: readonly Incident[]
-  /** All that a database holds; `restore` sets it back to that. */
+  /** Returns the complete state, which `restore` reinstates. */
   snapshot(): ReadonlyMap<string, StoredPosition>
   restore(snapshot: ReadonlyMap<string, StoredPosition>): void
 }
@@ -43,7 +43,7 @@ export function createMemoryPositions(whenBehind: PositionStore['whenBehind'] = 
       for (const { former, position } of changes) {
         const stored = positions.get(placeOf(position))
         if (stored?.offset !== former?.offset || stored?.topicID !== former?.topicID)
-          throw new PositionConflictError(`the position of ${position.topic}/${position.partition} has changed`)
+          throw new PositionConflictError(`the stored position of ${position.topic}/${position.partition} has changed`)
       }
       for (const { position } of changes) positions.set(placeOf(position), position)
       for (const incident of noted) if (!incidents.some(known => isSame(known, incident))) incidents.push(incident)

@@ -5,11 +5,14 @@ import type { Incident, PositionAdvance, PositionStore, StoredPosition } from '.
 
 export interface StoreUnderTest {
   readonly store: PositionStore
-  /** What was noted and is not acknowledged. */
+  /** Returns the recorded incidents that are not acknowledged. */
   incidents(): Promise<readonly Incident[]>
 }
 
-/** The promises of a PositionStore to a stage; run against the one in memory and against Postgres. */
+/**
+ * Tests the guarantees of a PositionStore to a stage; run against the in-memory store and against
+ * Postgres.
+ */
 export function testPositionStoreContract(storeName: string, open: (t: TestContext) => Promise<StoreUnderTest>): void {
   const topicID = randomUUID()
   const position = (partition: number, more: Partial<StoredPosition> = {}): StoredPosition => ({
@@ -33,7 +36,7 @@ export function testPositionStoreContract(storeName: string, open: (t: TestConte
   }
 
   describe(`the positions in ${storeName}`, () => {
-    test('an advance moves a position forward and remembers what was committed', async t => {
+    test('an advance moves a position forward and stores the committed offset', async t => {
       const { store, stored, begin } = await setUp(t)
       assert.deepEqual(await store.load(), [])
       await begin(position(0), position(1))
@@ -45,7 +48,7 @@ export function testPositionStoreContract(storeName: string, open: (t: TestConte
       assert.equal((await stored()).get('orders/1')?.offset, 11n)
     })
 
-    test('an advance that ends before the stored position leaves it, and one that begins before it is no conflict', async t => {
+    test('an advance that ends before the stored position leaves it unchanged and is not a conflict', async t => {
       const { store, stored, begin } = await setUp(t)
       await begin(position(0, { offset: 30n, committedOffset: 25n }))
       await store.advance([advance(0, 10n, 15n)])
@@ -55,7 +58,7 @@ export function testPositionStoreContract(storeName: string, open: (t: TestConte
       })
     })
 
-    test('an advance from behind the stored position, or for another topic id, is a conflict and saves nothing', async t => {
+    test('an advance that starts after the stored position, or has another topic id, is a conflict and saves nothing', async t => {
       const { store, stored, begin } = await setUp(t)
       await begin(position(0), position(1))
       const before = await stored()
@@ -66,7 +69,7 @@ export function testPositionStoreContract(storeName: string, open: (t: TestConte
       assert.deepEqual(await stored(), before)
     })
 
-    test('a position is replaced only while the former one is there', async t => {
+    test('a position is replaced only if the former one is unchanged', async t => {
       const { store, stored, begin } = await setUp(t)
       await begin(position(0))
       const [former] = await store.load()
@@ -79,7 +82,7 @@ export function testPositionStoreContract(storeName: string, open: (t: TestConte
       assert.deepEqual([...(await stored()).keys()], ['orders/0'])
     })
 
-    test('an incident is noted once while it is not acknowledged', async t => {
+    test('an incident is recorded once until it is acknowledged', async t => {
       const { store, incidents } = await setUp(t)
       const incident: Incident = {
         ...{ kind: 'database_behind', topic: 'orders', partition: 0, topicID },

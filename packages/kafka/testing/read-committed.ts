@@ -5,8 +5,10 @@ import { KafkaError } from '../errors.ts'
 import { type RecordedRecord, toRecorded } from './in-memory-broker.ts'
 
 /**
- * Reads a topic from its beginning, as a `read_committed` reader without a group sees it, until `enough` says so.
- * @throws the signal's reason when that is aborted before.
+ * Reads a topic from its beginning with `read_committed` and without a group, until `enough`
+ * returns true.
+ *
+ * @throws the signal's reason when it is aborted before that
  */
 export async function readCommitted(
   connection: KafkaConnection,
@@ -44,7 +46,7 @@ export async function readCommitted(
   }
 }
 
-/** A topic that was created a moment ago is not known everywhere yet. */
+/** Retries, because a topic that was just created is not known to every broker yet. */
 async function whileRetryable<Result>(
   cluster: Cluster,
   signal: AbortSignal,

@@ -54,7 +54,7 @@ async function setUp(t: TestContext) {
   return { broker, input, output, producer }
 }
 
-test('outputs of a batch that are more than a broker takes at once are written in turn, each once', async t => {
+test('outputs that exceed the size limit of a batch are written in several batches, each once', async t => {
   const { broker, input, output, producer } = await setUp(t)
   await producer.send(
     Array.from({ length: 8 }, (_, index) => ({ topic: input, key: 'k', value: Buffer.from(`${index}`), headers: {} }))
@@ -81,7 +81,7 @@ test('outputs of a batch that are more than a broker takes at once are written i
   assert.deepEqual(await read(27), [...expected, '8a', '8b', '8c'])
 })
 
-test('an output that is too large for the broker is traced to its input, which is parked, and the others go on', async t => {
+test('an input whose output is too large for the broker is dead-lettered, and the others continue', async t => {
   const { broker, input, output, producer } = await setUp(t)
   const names = Array.from({ length: 40 }, (_, index) => (index === 17 ? 'huge' : `small ${index}`))
   await producer.send(
@@ -109,7 +109,7 @@ test('an output that is too large for the broker is traced to its input, which i
   assert.equal(parked?.headers['dlq-code'], 'MESSAGE_TOO_LARGE')
 })
 
-test('a stage that may fetch only so often takes more at a time', async t => {
+test('a stage with a fetch pace processes larger batches', async t => {
   const input = `in-${randomUUID()}`
   const connection = { brokers: integrationEnvironment().kafkaBrokers, clientID: 'integration-test' }
   await createTopics(
@@ -149,5 +149,5 @@ test('a stage that may fetch only so often takes more at a time', async t => {
   for (let sent = 0; sent < 40; sent++) await producer.send(records)
   await waitUntil(() => taken() === 41 * records.length, { what: 'everything being taken', deadlineMs: 30_000 })
   const most = Math.ceil((performance.now() - startMs) / everyMs) + 1
-  assert.ok(batches.length - begun <= most, `${batches.length - begun} batches where ${most} are allowed`)
+  assert.ok(batches.length - begun <= most, `${batches.length - begun} batches, limit ${most}`)
 })

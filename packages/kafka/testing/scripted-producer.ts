@@ -14,8 +14,8 @@ import type { KafkaConnection } from '../connection.ts'
 import { checkCode, protocolError } from '../errors.ts'
 
 /**
- * A transactional producer that does one protocol step at a time and nothing by itself, so that a test can leave transactions
- * open, abort them, and weave several producers into one partition.
+ * A transactional producer that executes single protocol steps on request. Tests use it to leave
+ * transactions open, abort them, and interleave several producers in one partition.
  */
 export class ScriptedProducer {
   readonly #cluster: Cluster
@@ -44,7 +44,7 @@ export class ScriptedProducer {
     return this
   }
 
-  /** Writes one batch, first adding the partition to the transaction where that is not done. */
+  /** Writes one batch. Adds the partition to the transaction first, if necessary. */
   async write(
     topic: string,
     partition: number,

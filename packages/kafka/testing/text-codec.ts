@@ -1,6 +1,6 @@
 import type { Codec } from '../records.ts'
 
-/** Values that are text and nothing else. */
+/** Codec of values that are plain text. */
 export const textCodec: Codec<string> = {
   isPrepared: () => true,
   prepare: async () => {},

@@ -7,7 +7,10 @@ import { partitionKey, produce } from '../producer/produce.ts'
 import { compressBatch, encodeRecordBatch } from '../producer/record-batch.ts'
 import type { OutputRecord } from '../records.ts'
 
-/** Writes records as one batch, compressed in any way that Kafka knows, without an identity. @throws KafkaError the broker's refusal */
+/**
+ * Writes records as one batch with any compression of Kafka, without a producer id. @throws
+ * KafkaError the broker's error
+ */
 export async function writeBatch(
   connection: KafkaConnection,
   { topic, partition, records, compression = 'none' }: BatchToWrite
@@ -29,7 +32,7 @@ export interface BatchToWrite {
   readonly compression?: CompressionAlgorithmValue
 }
 
-/** Writes a batch as it is. @throws KafkaError the broker's refusal */
+/** Writes an encoded batch unchanged. @throws KafkaError the broker's error */
 export async function writeEncoded(
   connection: KafkaConnection,
   batch: { readonly topic: string; readonly partition: number; readonly bytes: Buffer }
