@@ -7,20 +7,29 @@ import type { FetchedRecord } from '../committed-read/fetched-record.ts'
 import type { ReadLimits } from '../committed-read/read-limits.ts'
 import { checkCode, KafkaError } from '../errors.ts'
 
-/** Whole batches are given anyway, so the first try asks for one; where there is no record in it, the next ones ask for more. */
+/**
+ * Size limit of the first fetch. A broker returns at least one whole batch anyway; if it contains
+ * no record, the next fetches use the larger limit.
+ */
 const oneBatchBytes = 1
 const manyBatchesBytes = 1024 * 1024
 
 interface RangeToRead {
   readonly from: bigint
-  /** The offset behind the last one. */
+  /** Offset after the last one to read. */
   readonly to: bigint
-  /** `committed`: of transactions that were committed; `any`: also of those that are open, or were aborted. */
+  /**
+   * Isolation level. `committed`: only records of committed transactions; `any`: also records of
+   * open and aborted transactions.
+   */
   readonly isolation: 'committed' | 'any'
   readonly limits?: ReadLimits
 }
 
-/** Returns the first record at `from` or later: the markers of transactions, which also have offsets, are none. */
+/**
+ * Returns the first record at `from` or later. Transaction markers also have offsets, but are not
+ * records.
+ */
 export async function firstRecord(
   cluster: Cluster,
   place: { readonly topic: string; readonly partition: number },
@@ -30,7 +39,10 @@ export async function firstRecord(
   return undefined
 }
 
-/** Reads the records in a range of offsets. A batch that cannot be read is one record with a defect. */
+/**
+ * Reads the records in a range of offsets. A batch that cannot be read is returned as one record
+ * with a defect.
+ */
 export async function* recordsIn(
   cluster: Cluster,
   { topic, partition }: { readonly topic: string; readonly partition: number },

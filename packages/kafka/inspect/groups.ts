@@ -6,28 +6,31 @@ import { decodeAssignment, type TopicPartition } from '../group/assignment.ts'
 
 export interface GroupDescription {
   readonly groupID: string
-  /** `Stable`, `PreparingRebalance`, `CompletingRebalance`, `Empty` (offsets, no members) or `Dead` (nothing). */
+  /**
+   * State: `Stable`, `PreparingRebalance`, `CompletingRebalance`, `Empty` (offsets, no members) or
+   * `Dead` (does not exist).
+   */
   readonly state: string
   readonly members: readonly GroupMemberDescription[]
 }
 
 export interface GroupMemberDescription {
   readonly memberID: string
-  /** `group.instance.id`, for static members. */
+  /** `group.instance.id` of a static member. */
   readonly instanceID: string | null
   readonly clientID: string
   readonly host: string
   readonly partitions: readonly TopicPartition[]
 }
 
-/** The consumer groups of all brokers, by name. */
+/** Returns the names of the consumer groups of all brokers, sorted. */
 export async function listGroups(cluster: Cluster): Promise<string[]> {
   await cluster.refresh()
   const names = new Set<string>()
   for (const brokerID of cluster.brokerIDs) {
     const response = await request(await cluster.connectionTo(brokerID), listGroupsV5.api, [], [])
     checkCode(response.errorCode, `listing the groups of broker ${brokerID}`)
-    // Without a type: nobody is a member at the moment.
+    // A group without members has no protocol type.
     for (const { groupId, protocolType } of response.groups) {
       if (protocolType === 'consumer' || protocolType === '') names.add(groupId)
     }
@@ -35,7 +38,10 @@ export async function listGroups(cluster: Cluster): Promise<string[]> {
   return [...names].sort()
 }
 
-/** A group that does not exist is described as `Dead`. Members of the classic protocol only, which is what stages speak. */
+/**
+ * Describes a group; one that does not exist has the state `Dead`. Shows only members with the
+ * classic protocol, which stages use.
+ */
 export async function describeGroup(cluster: Cluster, groupID: string): Promise<GroupDescription> {
   const response = await cluster.askCoordinator('group', groupID, describeGroupsV5.api, [groupID], false)
   const [group] = response.groups

@@ -2,39 +2,53 @@ import type { TopicPartition } from '../group/assignment.ts'
 import type { HeldPartition, OpenTransaction } from './transactions.ts'
 
 /**
- * A transaction that holds up readers for longer than it should.
+ * A transaction that blocks readers for longer than it should.
  *
- * - **open**: its coordinator knows it; it ends when its producer ends it, or by its time-out.
- * - **overdue**: its time-out is over and the coordinator has not ended it: something is wrong with that broker.
- * - **forgotten**: its coordinator knows of no open transaction of this producer, so nothing will ever end it (KIP-664).
+ * - **open**: known to its coordinator; it ends when its producer ends it, or at its timeout.
+ * - **overdue**: past its timeout, but not ended by the coordinator, which indicates a faulty
+ *   broker.
+ * - **forgotten**: its coordinator has no open transaction of this producer, so nothing will ever
+ *   end it (KIP-664).
  */
 export interface HangingTransaction {
   readonly kind: 'open' | 'overdue' | 'forgotten'
-  /** Undefined when it is forgotten: brokers remember the producer id only. */
+  /**
+   * Transactional id; undefined for a forgotten transaction, because brokers remember only its
+   * producer id.
+   */
   readonly transactionalID: string | undefined
   readonly producerID: bigint
   readonly epoch: number
-  /** Of a forgotten one: when its producer wrote last. */
+  /** Start of the transaction; for a forgotten one, the time of its producer's last write. */
   readonly sinceMs: number
   readonly timeoutMs: number | undefined
-  /** Those that it holds up, or will. */
+  /** Partitions that the transaction blocks, or will block. */
   readonly partitions: readonly (TopicPartition & { readonly firstOffset?: bigint })[]
 }
 
-/** A coordinator looks for transactions whose time is over every ten seconds (`transaction.abort.timed.out...interval.ms`). */
+/**
+ * Tolerance after a timeout. A coordinator looks for expired transactions every ten seconds
+ * (`transaction.abort.timed.out...interval.ms`).
+ */
 const overdueGraceMs = 15_000
 
 export interface ObservedTransactions {
-  /** The others do not matter. */
+  /** Partitions to consider; transactions elsewhere are ignored. */
   readonly partitions: readonly TopicPartition[]
-  /** Seen before and after `open`: what is held by the same producer in both was held meanwhile. */
+  /**
+   * Partitions with open transactions, observed before and after `open`. An entry with the same
+   * producer in both was blocked in between.
+   */
   readonly heldBefore: readonly HeldPartition[]
   readonly heldAfter: readonly HeldPartition[]
   readonly open: readonly OpenTransaction[]
   readonly nowMs: number
 }
 
-/** Those that are open for `afterMs` or longer, and all forgotten ones; the oldest first. */
+/**
+ * Returns the transactions that are open for `afterMs` or longer, and all forgotten ones; the
+ * oldest first.
+ */
 export function findHangingTransactions(
   { partitions, heldBefore, heldAfter, open, nowMs }: ObservedTransactions,
   { afterMs }: { readonly afterMs: number }

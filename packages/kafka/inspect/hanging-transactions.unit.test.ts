@@ -19,7 +19,7 @@ const quiet: ObservedTransactions = { partitions: [place], heldBefore: [], heldA
 const find = (observed: Partial<ObservedTransactions>, afterMs = 5_000) =>
   findHangingTransactions({ ...quiet, ...observed }, { afterMs })
 
-test('a transaction is told of when it has been open for as long as was asked', () => {
+test('a transaction is reported once it has been open for the requested time', () => {
   const [found, ...others] = find({ open: [open], heldBefore: [held], heldAfter: [held] })
   assert.equal(found?.kind, 'open')
   assert.equal(found?.transactionalID, 'inventory-1')
@@ -28,12 +28,12 @@ test('a transaction is told of when it has been open for as long as was asked', 
   assert.deepEqual(find({ open: [open] }, 8_001), [])
 })
 
-test('a transaction that its coordinator should have aborted long ago is overdue', () => {
+test('a transaction that is open long after its timeout is overdue', () => {
   const [found] = find({ open: [{ ...open, startedAtMs: nowMs - 60_000 }] })
   assert.equal(found?.kind, 'overdue')
 })
 
-test('a transaction of which no coordinator knows is forgotten, with every partition that it holds', () => {
+test('a transaction unknown to every coordinator is forgotten, and reported with every partition that it blocks', () => {
   const another = { ...held, partition: 1, holders: [{ ...holder, firstOffset: 9n, lastWrittenAtMs: nowMs - 95_000 }] }
   assert.deepEqual(find({ heldBefore: [held, another], heldAfter: [held, another] }), [
     {
@@ -51,13 +51,13 @@ test('a transaction of which no coordinator knows is forgotten, with every parti
   ])
 })
 
-test('a transaction that ended, or began, while the coordinators were asked is not taken for a forgotten one', () => {
+test('a transaction that ended or began during the queries is not reported as forgotten', () => {
   assert.deepEqual(find({ heldBefore: [held], heldAfter: [] }), [])
   assert.deepEqual(find({ heldBefore: [], heldAfter: [held] }), [])
   const next = { ...held, holders: [{ ...holder, firstOffset: 50n }] }
   assert.deepEqual(find({ heldBefore: [held], heldAfter: [next] }), [])
 })
 
-test('transactions that write elsewhere do not matter', () => {
+test('transactions that write to other partitions are ignored', () => {
   assert.deepEqual(find({ open: [{ ...open, partitions: [{ topic: 'payments', partition: 3 }] }] }), [])
 })

@@ -36,7 +36,8 @@ async function setUp(t: TestContext) {
   }
   const lag = async () => inspector.lag(await inspector.group(groupID))
   const places = [0, 1].map(partition => ({ topic, partition }))
-  // A commit or abort is answered before its coordinator has noted that the last marker is written.
+  // The response to a commit or abort precedes the coordinator's record that the last marker is
+  // written.
   const untilNoneIsOpen = () =>
     until(
       () => inspector.hangingTransactions(places, { afterMs: 0 }),
@@ -54,7 +55,7 @@ async function until<Result>(ask: () => Promise<Result>, isMet: (result: Result)
   }
 }
 
-test('lag counts what waits, not the markers of transactions, and says since when and for whom', async t => {
+test('lag counts pending records without transaction markers, and reports the oldest time and the member', async t => {
   const { topic, groupID, inspector, transactional, startStage, lag, places } = await setUp(t)
   await transactional.write(topic, 0, ['a', 'b', 'c'])
   await transactional.end('commit')
@@ -78,7 +79,7 @@ test('lag counts what waits, not the markers of transactions, and says since whe
 
   const producer = await createProducer(connection)
   t.after(() => producer.close())
-  // Later than whatever stands there already.
+  // Later than the timestamps of all existing records.
   const [earlierMs, laterMs] = [Date.now() + 60_000, Date.now() + 61_000]
   const key = 'k'
   for (const timestampMs of [earlierMs, laterMs]) {
@@ -99,7 +100,7 @@ test('a group that does not exist is dead and has no lag', async t => {
   assert.deepEqual(await lag(), [])
 })
 
-test('an open transaction is found with its partitions and with what waits behind it, until it ends', async t => {
+test('an open transaction is reported with its partitions and the records behind it until it ends', async t => {
   const { topic, inspector, transactional, startStage, lag, places, untilNoneIsOpen } = await setUp(t)
   await transactional.write(topic, 1, ['a'])
   await transactional.end('commit')
@@ -127,7 +128,7 @@ test('an open transaction is found with its partitions and with what waits behin
   assert.equal((await lag())[1]?.lagRecords, 0)
 })
 
-test('topics are described with their leaders and with what is configured', async t => {
+test('topics are described with their leaders and configuration', async t => {
   const { topic, inspector } = await setUp(t)
   const [described, ...others] = await inspector.topics([topic, 'no-such-topic'])
   assert.deepEqual(others, [])

@@ -20,14 +20,17 @@ import {
 import { type HeldPartition, heldPartitions, type OpenTransaction, openTransactions } from './transactions.ts'
 
 /**
- * What operators ask of a cluster. Reads, changes nothing. Each method tries again, for a second or two, where the cluster has
- * just moved something; then it @throws KafkaError.
+ * Read-only queries about a cluster, for operators. Each method retries transient errors for a
+ * second or two, then throws a KafkaError.
  */
 export interface KafkaInspector {
-  /** All topics that may be seen, or those of these names that exist, by name. */
+  /** Returns all visible topics, or the existing ones of these names, sorted by name. */
   topics(names?: readonly string[]): Promise<TopicDescription[]>
   quorum(): Promise<QuorumDescription>
-  /** Returns configurations by topic and name, those with these names where some are given. Topics that do not exist are left out. */
+  /**
+   * Returns configurations by topic and name, limited to `names` if given. Topics that do not exist
+   * are omitted.
+   */
   topicConfigs(
     topics: readonly string[],
     names?: readonly string[]
@@ -35,21 +38,25 @@ export interface KafkaInspector {
   /** Returns the settings with these names, by broker and name. */
   brokerConfigs(names: readonly string[]): Promise<ReadonlyMap<number, ReadonlyMap<string, string>>>
   /**
-   * Returns the offsets in the order of the partitions; undefined for one that has no leader, or whose leader does not answer. At a
-   * time: the first record that is as young, or -1.
+   * Returns the offsets in the order of the partitions; undefined for one without a leader or whose
+   * leader does not answer. With a time, returns the offset of the first record at or after it, or
+   * -1.
    */
   offsets(
     partitions: readonly TopicPartition[],
     at: 'beginning' | 'stable-end' | 'end' | { readonly timeMs: number }
   ): Promise<readonly (PartitionPosition | undefined)[]>
   groups(): Promise<string[]>
-  /** Returns the offsets that a group has committed last; transactions in flight count for nothing. */
+  /** Returns the last committed offsets of a group. Open transactions are ignored. */
   committedOffsets(groupID: string): Promise<CommittedOffset[]>
   group(groupID: string): Promise<GroupDescription>
   lag(group: GroupDescription): Promise<PartitionLag[]>
   openTransactions(): Promise<OpenTransaction[]>
   heldPartitions(partitions: readonly TopicPartition[]): Promise<HeldPartition[]>
-  /** Of those that write to these partitions: open for `afterMs` or longer, or forgotten by their coordinator. */
+  /**
+   * Returns the transactions that write to these partitions and are open for `afterMs` or longer,
+   * or forgotten by their coordinator.
+   */
   hangingTransactions(
     partitions: readonly TopicPartition[],
     options: { readonly afterMs: number }
@@ -58,7 +65,10 @@ export interface KafkaInspector {
 }
 
 const attempts = 5
-/** What failed slowly is asked fewer times: a broker that is frozen would keep whoever asks for a minute. */
+/**
+ * Number of request timeouts after which retries stop. A frozen broker would otherwise block the
+ * caller for a minute.
+ */
 const patientTimeouts = 2
 const firstPauseMs = 100
 
@@ -99,7 +109,7 @@ export function createInspector(
         answer = await findOffsets(cluster, partitions, specOf(at))
         if (answer.failed[0] !== undefined) throw answer.failed[0].error
       }
-      await ask('asking for offsets', askAll).catch(error => {
+      await ask('reading offsets', askAll).catch(error => {
         if (answer === undefined || answer.found.length === 0) throw error
       })
       const found = new Map(answer?.found.map(own => [`${own.topic}/${own.partition}`, own]))
@@ -107,11 +117,11 @@ export function createInspector(
     },
     groups: () => ask('listing groups', () => listGroups(cluster)),
     committedOffsets: groupID =>
-      ask(`asking for the offsets of ${groupID}`, () => lastCommittedOffsets(cluster, groupID)),
+      ask(`reading the offsets of ${groupID}`, () => lastCommittedOffsets(cluster, groupID)),
     group: groupID => ask(`describing group ${groupID}`, () => describeGroup(cluster, groupID)),
-    lag: group => ask(`asking for the lag of ${group.groupID}`, () => groupLag(cluster, group)),
+    lag: group => ask(`reading the lag of ${group.groupID}`, () => groupLag(cluster, group)),
     openTransactions: () => ask('listing transactions', () => openTransactions(cluster)),
-    heldPartitions: partitions => ask('looking for held partitions', () => heldPartitions(cluster, partitions)),
+    heldPartitions: partitions => ask('finding held partitions', () => heldPartitions(cluster, partitions)),
     async hangingTransactions(partitions, options) {
       const heldBefore = await inspector.heldPartitions(partitions)
       const open = await inspector.openTransactions()

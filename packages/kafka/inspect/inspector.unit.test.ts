@@ -4,7 +4,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import { test } from 'node:test'
 import { createInspector } from './inspector.ts'
 
-test('a broker that takes requests and never answers is given up after a few time-outs', async t => {
+test('a query to a broker that never answers fails after a few timeouts', async t => {
   let requests = 0
   const frozen = createServer(socket => socket.on('data', () => requests++).on('error', () => {}))
   frozen.listen(0, '127.0.0.1')

@@ -7,30 +7,34 @@ import type { GroupDescription, GroupMemberDescription } from './groups.ts'
 import { describeTopics } from './topics.ts'
 
 /**
- * How far a group is behind in a partition.
+ * Lag of a group in a partition.
  *
- * Offsets are no count of records: the markers at the end of transactions have offsets, too. So a group that has processed
- * everything stands a few offsets before the end of a topic that is written in transactions; it is looked up whether a record
- * waits there, and where none does there is no lag.
+ * The difference of offsets is not the number of records, because the markers at the end of
+ * transactions have offsets too. A group that has processed everything is therefore some offsets
+ * before the end of a topic that is written in transactions. `groupLag` looks for a pending record
+ * there; without one the lag is 0.
  */
 export interface PartitionLag extends TopicPartition {
   readonly groupID: string
-  /** The next record that the group reads; undefined when it has committed nothing here yet. */
+  /** Next record that the group reads; undefined when it has committed nothing here yet. */
   readonly committedOffset: bigint | undefined
   readonly beginningOffset: bigint
-  /** As far as a `read_committed` reader gets. */
+  /** Last stable offset, up to which `read_committed` consumers read. */
   readonly stableOffset: bigint
   readonly endOffset: bigint
-  /** Records that wait to be processed, those of open transactions as well; at most, because of the markers. */
+  /**
+   * Upper bound of the number of pending records, including those of open transactions; the bound
+   * may include markers.
+   */
   readonly lagRecords: number
-  /** When the one that waits longest was written; undefined when none waits. */
+  /** Timestamp of the oldest pending record; undefined if none is pending. */
   readonly waitingSinceMs: number | undefined
   readonly member: GroupMemberDescription | undefined
 }
 
 /**
- * The lag of a group in every partition of the topics in which it has committed or is to read something. Topics that were
- * deleted since are left out, and so are partitions without a leader.
+ * Returns the lag of a group in every partition of the topics in which it has committed offsets or
+ * assigned partitions. Omits deleted topics and partitions without a leader.
  */
 export async function groupLag(cluster: Cluster, group: GroupDescription): Promise<PartitionLag[]> {
   const { groupID, members } = group
@@ -45,7 +49,8 @@ export async function groupLag(cluster: Cluster, group: GroupDescription): Promi
   const partitions = (await describeTopics(cluster, [...names])).flatMap(({ name, partitions }) =>
     partitions.map(({ partition }) => ({ topic: name, partition }))
   )
-  // The ends last: what is written meanwhile may add to the lag, never make it negative.
+  // Query the ends last: records written meanwhile may increase the lag, but never make it
+  // negative.
   const offsets = new Map<string, bigint[]>()
   for (const spec of [offsetAt.beginning, offsetAt.stableEnd, offsetAt.end]) {
     const { found } = await findOffsets(cluster, partitions, spec)

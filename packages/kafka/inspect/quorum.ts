@@ -4,22 +4,25 @@ import { request } from '../cluster/requests.ts'
 import { checkCode } from '../errors.ts'
 
 export interface QuorumDescription {
-  /** The brokers that are there, in their order. */
+  /** Ids of the live brokers, sorted. */
   readonly brokerIDs: readonly number[]
-  /** The controller that leads the quorum; undefined while there is none. */
+  /** Id of the controller that leads the quorum; undefined while there is none. */
   readonly controllerID: number | undefined
-  /** Grows with each election; -1 where nobody says. */
+  /** Epoch of the controller, which grows with each election; -1 if unknown. */
   readonly controllerEpoch: number
 }
 
 const describeQuorumKey = 55
 
-/** Who is there, and who decides (KIP-595). Brokers with ZooKeeper know no quorum: they say who is the controller, not since when. */
+/**
+ * Describes the live brokers and the controller (KIP-595). ZooKeeper-based clusters have no quorum:
+ * they report the controller, but not its epoch.
+ */
 export async function describeQuorum(cluster: Cluster): Promise<QuorumDescription> {
   await cluster.refresh()
   const connection = await cluster.anyConnection()
   const brokerIDs = [...cluster.brokerIDs].toSorted((a, b) => a - b)
-  // Asked all the same, a broker that does not know the request closes the connection.
+  // A broker that does not support the request would close the connection.
   const { apiKeys } = await request(connection, apiVersionsV3.api, 'orderly', '1')
   if (!apiKeys.some(({ apiKey }) => apiKey === describeQuorumKey)) {
     const { controllerId } = await request(connection, metadataV12.api, [], false, false)

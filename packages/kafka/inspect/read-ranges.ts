@@ -16,8 +16,11 @@ const requestTimeoutMs = 5_000
 const maxBufferedRecords = 10_000
 
 /**
- * Gives every committed record of the ranges, in offset order within each. A range must not reach behind the last stable offset.
- * @throws KafkaError when a partition cannot be read for 10 s, or has lost records of its range; or the signal's reason
+ * Passes every committed record of the ranges, in offset order within each. A range must not extend
+ * past the last stable offset.
+ *
+ * @throws KafkaError when a partition cannot be read for 10 s, or has lost records of its range; or
+ * the signal's reason
  */
 export async function readRanges(
   connection: KafkaConnection,

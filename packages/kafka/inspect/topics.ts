@@ -6,21 +6,21 @@ import { checkCode } from '../errors.ts'
 export interface TopicDescription {
   readonly name: string
   readonly topicID: string
-  /** One of Kafka's own, such as `__consumer_offsets`. */
+  /** True for Kafka's own topics, such as `__consumer_offsets`. */
   readonly isInternal: boolean
-  /** In their order. */
+  /** Partitions in order. */
   readonly partitions: readonly PartitionDescription[]
 }
 
 export interface PartitionDescription {
   readonly partition: number
-  /** -1 while it has none. */
+  /** Broker id of the leader; -1 while there is none. */
   readonly leaderID: number
   readonly replicaIDs: readonly number[]
   readonly inSyncReplicaIDs: readonly number[]
 }
 
-/** All topics that may be seen, or those of these names that exist, by name. */
+/** Returns all visible topics, or the existing ones of these names, sorted by name. */
 export async function describeTopics(cluster: Cluster, names?: readonly string[]): Promise<TopicDescription[]> {
   const response = await cluster.askAny(metadataV12.api, names ? [...names] : null, false, false)
   const described: TopicDescription[] = []
@@ -44,14 +44,17 @@ export async function describeTopics(cluster: Cluster, names?: readonly string[]
 export interface TopicConfig {
   readonly name: string
   readonly value: string
-  /** Set for this topic, rather than taken from the broker. */
+  /** True if set for this topic rather than inherited from the broker. */
   readonly isOwn: boolean
 }
 
 const unknownTopic = 3
 const ownSource = 1
 
-/** Returns the configuration of each topic, by topic and then by name, without topics that do not exist. */
+/**
+ * Returns the configuration of each topic, by topic and then by name. Topics that do not exist are
+ * omitted.
+ */
 export async function describeTopicConfigs(
   cluster: Cluster,
   topics: readonly string[],
@@ -76,7 +79,9 @@ export async function describeTopicConfigs(
   )
 }
 
-/** Returns settings of each broker, by broker and then by name. Each broker is asked for its own. */
+/**
+ * Returns settings of each broker, by broker and then by name. Each broker is queried for its own.
+ */
 export async function describeBrokerConfigs(
   cluster: Cluster,
   names: readonly string[]

@@ -5,15 +5,15 @@ import { request } from '../cluster/requests.ts'
 import { checkCode, protocolErrorName } from '../errors.ts'
 import type { TopicPartition } from '../group/assignment.ts'
 
-/** A transaction that has not ended, as its coordinator knows it. */
+/** An open transaction, as its coordinator reports it. */
 export interface OpenTransaction {
   readonly transactionalID: string
   readonly producerID: bigint
   readonly epoch: number
-  /** `Ongoing`, or `PrepareCommit`, `PrepareAbort` while its end is being written out. */
+  /** State: `Ongoing`, or `PrepareCommit` or `PrepareAbort` while its end is being written. */
   readonly state: string
   readonly startedAtMs: number
-  /** The coordinator aborts it when it is open for longer. */
+  /** Time after which the coordinator aborts the transaction. */
   readonly timeoutMs: number
   readonly partitions: readonly TopicPartition[]
 }
@@ -28,7 +28,7 @@ export interface HeldPartition extends TopicPartition {
 export interface PartitionHolder {
   readonly producerID: bigint
   readonly epoch: number
-  /** Of its first record here since its last transaction ended. */
+  /** Offset of the producer's first record here in the open transaction. */
   readonly firstOffset: bigint
   readonly lastWrittenAtMs: number
 }
@@ -36,7 +36,7 @@ export interface PartitionHolder {
 const openStates = ['Ongoing', 'PrepareCommit', 'PrepareAbort'] as const
 const noTransactions = -1n
 
-/** Of all coordinators, the oldest first. */
+/** Returns the open transactions of all coordinators, the oldest first. */
 export async function openTransactions(cluster: Cluster): Promise<OpenTransaction[]> {
   await cluster.refresh()
   const found: OpenTransaction[] = []
@@ -48,9 +48,9 @@ export async function openTransactions(cluster: Cluster): Promise<OpenTransactio
     if (transactionalIDs.length === 0) continue
     const described = await request(connection, describeTransactionsV0.api, transactionalIDs)
     for (const transaction of described.transactionStates) {
-      if (protocolErrorName(transaction.errorCode) === 'TRANSACTIONAL_ID_NOT_FOUND') continue // expired meanwhile
+      if (protocolErrorName(transaction.errorCode) === 'TRANSACTIONAL_ID_NOT_FOUND') continue // has expired meanwhile
       checkCode(transaction.errorCode, `describing transaction ${transaction.transactionalId}`)
-      if (!(openStates as readonly string[]).includes(transaction.transactionState)) continue // ended meanwhile
+      if (!(openStates as readonly string[]).includes(transaction.transactionState)) continue // has ended meanwhile
       found.push({
         transactionalID: transaction.transactionalId,
         producerID: transaction.producerId,
@@ -68,8 +68,8 @@ export async function openTransactions(cluster: Cluster): Promise<OpenTransactio
 }
 
 /**
- * Returns the partitions in which records wait behind an open transaction, with the producers that have it open (KIP-664). Partitions
- * that cannot be asked are left out.
+ * Returns the partitions in which records wait behind an open transaction, with the producers of
+ * the open transactions (KIP-664). Omits partitions that cannot be queried.
  */
 export async function heldPartitions(
   cluster: Cluster,
