@@ -8,7 +8,10 @@ const patterns = { literal: 3, prefix: 4 } as const
 const operations = { read: 3, write: 4, create: 5, alter: 7, describe: 8, describeConfigs: 10 } as const
 const allow = 3 as const
 
-/** Somebody may do something with what has a name, or a name that begins so; the cluster is always `kafka-cluster`. */
+/**
+ * Permission of a principal for a resource, by name or by name prefix. The cluster is always named
+ * `kafka-cluster`.
+ */
 export interface Grant {
   readonly principal: string
   readonly resource: keyof typeof resourceTypes
@@ -17,7 +20,10 @@ export interface Grant {
   readonly operations: readonly (keyof typeof operations)[]
 }
 
-/** Adds what is granted to what is already. @throws KafkaError `CLUSTER_AUTHORIZATION_FAILED`, `SECURITY_DISABLED` */
+/**
+ * Adds permissions to the existing ones. @throws KafkaError `CLUSTER_AUTHORIZATION_FAILED`,
+ * `SECURITY_DISABLED`
+ */
 export async function grantAccess(connection: KafkaConnection, grants: readonly Grant[]): Promise<void> {
   await withCluster(connection, async cluster => {
     const acls = grants.flatMap(({ principal, resource, name, pattern, operations: allowed }) =>

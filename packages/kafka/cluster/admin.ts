@@ -16,8 +16,11 @@ const pollMs = 20
 const topicAlreadyExists = 36
 
 /**
- * Creates the topics that do not exist yet, leaves the others as they are, and resolves when all of them can be used.
- * @throws KafkaError with the broker's reason (`INVALID_REPLICATION_FACTOR`, `TOPIC_AUTHORIZATION_FAILED`, …).
+ * Creates the topics that do not exist yet and leaves the others unchanged. Resolves when all of
+ * them can be used.
+ *
+ * @throws KafkaError with the broker's reason (`INVALID_REPLICATION_FACTOR`,
+ * `TOPIC_AUTHORIZATION_FAILED`, …)
  */
 export async function createTopics(connection: KafkaConnection, topics: readonly TopicToCreate[]): Promise<void> {
   await withCluster(connection, async cluster => {
@@ -37,7 +40,10 @@ export async function createTopics(connection: KafkaConnection, topics: readonly
   })
 }
 
-/** Adds partitions to a topic, up to `count`, and resolves when all of them have leaders. @throws KafkaError `INVALID_PARTITIONS` */
+/**
+ * Adds partitions to a topic, up to `count`. Resolves when all of them have leaders. @throws
+ * KafkaError `INVALID_PARTITIONS`
+ */
 export async function growTopic(connection: KafkaConnection, name: string, count: number): Promise<void> {
   await withCluster(connection, async cluster => {
     const asked = [{ name, count, assignments: null }]
@@ -47,7 +53,10 @@ export async function growTopic(connection: KafkaConnection, name: string, count
   })
 }
 
-/** A topic exists a moment before its partitions have leaders, and before every broker knows of it. */
+/**
+ * Waits until the partitions of a topic have leaders. A topic exists a moment before that, and
+ * before every broker knows it.
+ */
 async function untilLed(cluster: Cluster, topic: string, atLeast = 1): Promise<void> {
   const deadlineMs = Date.now() + creationTimeoutMs
   for (;;) {
@@ -61,7 +70,10 @@ async function untilLed(cluster: Cluster, topic: string, atLeast = 1): Promise<v
   }
 }
 
-/** Resolves when a broker of the cluster answers. @returns how many brokers it says are there @throws KafkaError BROKER_UNAVAILABLE, AUTHENTICATION_FAILED */
+/**
+ * Resolves with the number of brokers when a broker of the cluster responds. @throws KafkaError
+ * BROKER_UNAVAILABLE, AUTHENTICATION_FAILED
+ */
 export async function checkConnection(connection: KafkaConnection): Promise<number> {
   return withCluster(connection, async cluster => {
     await cluster.refresh()

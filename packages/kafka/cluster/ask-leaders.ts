@@ -19,11 +19,12 @@ export interface LeaderAnswer<Answer> extends Place {
 }
 
 /**
- * Asks the leader of each partition, in one request for each leader. A partition that has no leader, or whose leader does not
- * answer or refuses, fails alone.
+ * Queries the leader of each partition, with one request per leader. A partition without a leader,
+ * or whose leader does not answer or returns an error, fails alone.
  *
- * @param ask sends one request about partitions that have the same leader. The epoch of the leader has to go along: a broker that
- * leads no longer, or not yet, then refuses instead of answering from its old log
+ * @param ask sends one request for partitions with the same leader. The request must contain the
+ * leader epoch, so that a broker that is not the leader returns an error instead of answering from
+ * an old log
  * @returns the answers by `topic/partition`, and the partitions without one
  */
 export async function askLeaders<Question extends Place, Answer>(

@@ -10,26 +10,10 @@ import type { KafkaConnection } from '../connection.ts'
 import { checkCode, KafkaError, protocolError, protocolErrorName, toKafkaError } from '../errors.ts'
 import { request } from './requests.ts'
 
-/**
- * Facts about the cluster: which partitions a topic has, which broker leads each, which broker coordinates a group or a
- * transactional id.
- *
- * Every fact expires. One that is older than `metadataMaxAgeMs` (with jitter) is asked for in the background and used meanwhile; one
- * that is twice as old is not used any more. A fact that an answer contradicts is **doubted**: whoever needs it next waits for
- * a new answer, and nobody else does. So a partition without a leader, or a broker that does not answer, holds up
- * only those who need it. One Metadata request asks for all known topics; at most one is in flight.
- *
- * A broker may answer from an old copy of the metadata. Within one topic id partitions are never removed and leader epochs never
- * go back, so an answer that says otherwise is ignored.
- *
- * Brokers answer the requests of one connection one after the other, so a long poll would hold up everything
- * behind it. Hence one `Cluster` (one connection to each broker) for each kind of conversation.
- *
- * Versions are fixed, not negotiated: all are spoken by Kafka 3.9 and later. Transactions alone have two protocols (transaction/second-protocol.ts).
- */
+/** Leader of a partition. */
 export interface PartitionLeader {
   readonly topicID: string
-  /** -1 while the partition has none. */
+  /** Broker id of the leader; -1 while there is none. */
   readonly leaderID: number
   readonly leaderEpoch: number
 }
@@ -39,7 +23,7 @@ interface Broker {
   readonly port: number
 }
 
-/** How long a fact may be used, on the clock of `performance`. */
+/** Expiry times of a fact, on the clock of `performance`. */
 interface Age {
   readonly freshUntilMs: number
   readonly usableUntilMs: number
@@ -54,24 +38,46 @@ interface KnownTopic extends Age {
 }
 
 const defaultMaxAgeMs = 10_000
-/** After an answer that was older than what is known. */
+/** Delay of the next refresh after an answer that was older than the cached facts. */
 const staleAnswerPauseMs = 500
 const _topicAuthorizationFailed = 29
 const coordinatorTypes = { group: 0, transaction: 1 } as const
 
+/**
+ * Connections to the brokers, and a cache of facts about the cluster: the partitions of topics,
+ * their leaders, and the coordinators of groups and transactional ids.
+ *
+ * Every fact expires. One older than `metadataMaxAgeMs` (with jitter) is refreshed in the
+ * background and used meanwhile; one twice as old is not used any more. A fact contradicted by a
+ * response is **doubted**: only the next caller that needs it waits for a new answer. A partition
+ * without a leader, or an unresponsive broker, therefore delays only those who need it. One
+ * Metadata request covers all known topics; at most one is in flight.
+ *
+ * A broker may answer from outdated metadata. Within one topic id, partitions are never removed and
+ * leader epochs never decrease, so answers to the contrary are ignored.
+ *
+ * Brokers answer the requests of one connection one after another, so a long poll would block
+ * everything behind it. Each kind of request therefore has its own `Cluster`, with one connection
+ * to each broker.
+ *
+ * API versions are fixed, not negotiated: Kafka 3.9 and later support all of them. Only
+ * transactions have two protocols (transaction/second-protocol.ts).
+ */
 export class Cluster {
   readonly #bootstrap: readonly Broker[]
   readonly #pool: ConnectionPool
   readonly #maxAgeMs: number
   readonly #brokers = new Map<number, Broker>()
   readonly #topics = new Map<string, KnownTopic>()
-  /** Topics that cannot be looked up, with the error code of the last answer. */
+  /** Topics whose lookup failed, with the error code of the last answer. */
   readonly #refused = new Map<string, number>()
   readonly #coordinators = new Map<string, Age & { readonly brokerID: number }>()
   readonly #wanted = new Set<string>()
   #asking: Promise<void> | undefined
   #askingNext: Promise<void> | undefined
-  /** Which broker is asked first for what any broker can answer; another one after a failure. */
+  /**
+   * Index of the broker that is queried first when any broker can answer; advanced after a failure.
+   */
   #turn = 0
 
   constructor(connection: KafkaConnection, options: { requestTimeoutMs: number }) {
@@ -89,22 +95,28 @@ export class Cluster {
     return this.#brokers.size
   }
 
-  /** As of the last answer about the cluster. */
+  /** Ids of the brokers, as of the last metadata response. */
   get brokerIDs(): readonly number[] {
     return [...this.#brokers.keys()]
   }
 
-  /** @throws KafkaError `TOPIC_AUTHORIZATION_FAILED`, which no retry helps, or `UNKNOWN_TOPIC_OR_PARTITION`. */
+  /**
+   * Returns the partitions of a topic. @throws KafkaError `TOPIC_AUTHORIZATION_FAILED` (permanent)
+   * or `UNKNOWN_TOPIC_OR_PARTITION`
+   */
   async partitions(topic: string): Promise<readonly PartitionLeader[]> {
     return (await this.#topic(topic)).leaders
   }
 
-  /** Returns the partitions if they can be used without asking. */
+  /** Returns the partitions if they are cached and still usable. */
   knownPartitions(topic: string): readonly PartitionLeader[] | undefined {
     return this.#knownTopic(topic)?.leaders
   }
 
-  /** @throws KafkaError `LEADER_NOT_AVAILABLE`, or as `partitions` does */
+  /**
+   * Returns the leader of a partition. @throws KafkaError `LEADER_NOT_AVAILABLE`, or an error of
+   * `partitions`
+   */
   async leader(topic: string, partition: number): Promise<PartitionLeader> {
     const known = this.knownLeader(topic, partition)
     if (known !== undefined) return known
@@ -118,14 +130,17 @@ export class Cluster {
     return found
   }
 
-  /** Returns the leader if there is one that can be used without asking. */
+  /** Returns the leader if it is cached and still usable. */
   knownLeader(topic: string, partition: number): PartitionLeader | undefined {
     const known = this.#knownTopic(topic)
     const leader = known?.leaders[partition]
     return leader === undefined || leader.leaderID < 0 || known?.doubted.has(partition) ? undefined : leader
   }
 
-  /** Returns the time (on this machine's clock) before which every change is part of what `partitions` returns. */
+  /**
+   * Returns a time (of this machine's clock); all earlier changes are included in the result of
+   * `partitions`.
+   */
   asOfMs(topic: string): number | undefined {
     return this.#topics.get(topic)?.asOfMs
   }
@@ -147,7 +162,7 @@ export class Cluster {
     }
   }
 
-  /** Any broker that answers. */
+  /** Connects to any broker that is available. */
   async anyConnection(): Promise<Connection> {
     const known = [...this.#brokers.values()]
     const first = this.#turn % Math.max(1, known.length)
@@ -158,7 +173,10 @@ export class Cluster {
     }
   }
 
-  /** Sends what any broker can answer; after a failure the next request goes to another one. */
+  /**
+   * Sends a request that any broker can answer. After a failure the next request goes to another
+   * broker.
+   */
   async askAny<Arguments extends unknown[], Response>(
     api: API<Arguments, Response>,
     ...args: Arguments
@@ -171,7 +189,10 @@ export class Cluster {
     }
   }
 
-  /** Sends to the broker that coordinates the group or transactional id; a refusal is the caller's to notice and to `forget` for. */
+  /**
+   * Sends a request to the coordinator of the group or transactional id. Callers must check the
+   * response for errors and call `forget` if the coordinator has moved.
+   */
   async askCoordinator<Arguments extends unknown[], Response>(
     type: keyof typeof coordinatorTypes,
     key: string,
@@ -187,18 +208,22 @@ export class Cluster {
     }
   }
 
-  /** Doubts who leads a partition: the next call that needs its leader waits for a new answer. */
+  /**
+   * Marks the leader of a partition as doubted: the next call that needs it waits for a new answer.
+   */
   doubt(topic: string, partition: number): void {
     this.#topics.get(topic)?.doubted.add(partition)
   }
 
-  /** Doubts everything: whatever is needed next is asked for again. */
+  /**
+   * Marks all facts as doubted, including coordinators, so that they are queried again when needed.
+   */
   forget(): void {
     for (const [topic, known] of this.#topics) this.#topics.set(topic, { ...known, usableUntilMs: 0 })
     this.#coordinators.clear()
   }
 
-  /** Asks for the brokers of the cluster. */
+  /** Refreshes the metadata: brokers and all known topics. */
   async refresh(): Promise<void> {
     await this.#learn()
   }
@@ -212,7 +237,7 @@ export class Cluster {
     const code = this.#refused.get(topic)
     if (code === undefined || protocolErrorName(code) === 'UNKNOWN_TOPIC_OR_PARTITION')
       throw new KafkaError('UNKNOWN_TOPIC_OR_PARTITION', `topic ${topic} does not exist`, { retryable: true })
-    throw protocolError(code, `looking ${topic} up`)
+    throw protocolError(code, `looking up ${topic}`)
   }
 
   #knownTopic(topic: string): KnownTopic | undefined {
@@ -224,7 +249,10 @@ export class Cluster {
     return known
   }
 
-  /** Resolves with an answer about all known topics, and this one, that was asked for after the call. */
+  /**
+   * Resolves when all known topics, and this one, have been refreshed by a request sent after the
+   * call.
+   */
   #learn(topic?: string): Promise<void> {
     if (topic !== undefined) this.#wanted.add(topic)
     this.#askingNext ??= this.#askWhenIdle()

@@ -4,13 +4,14 @@ import type { Cluster } from './cluster.ts'
 import { request } from './requests.ts'
 
 /**
- * Checks that all brokers that answer know the topic by this id. A broker that has just started may still describe a topic that was
- * deleted meanwhile, so the answer of one is not enough to conclude that a topic was created again.
+ * Checks that all responding brokers report the same topic id. A broker that has just started may
+ * still describe a deleted topic, so one answer does not prove that a topic was recreated.
+ *
  * @throws KafkaError `TOPIC_ID_UNSETTLED` (retryable) while they disagree
  */
 export async function confirmTopicID(cluster: Cluster, topic: string, topicID: string): Promise<void> {
   for (const brokerID of cluster.brokerIDs) {
-    const known = await askBroker(cluster, brokerID, topic).catch(() => topicID) // a broker that is away says nothing
+    const known = await askBroker(cluster, brokerID, topic).catch(() => topicID) // ignores unavailable brokers
     if (known === topicID) continue
     throw new KafkaError('TOPIC_ID_UNSETTLED', `the brokers disagree about the id of topic ${topic}`, {
       retryable: true

@@ -11,9 +11,11 @@ export interface EpochQuestion extends Place {
 const asConsumer = -1
 
 /**
- * Asks each leader up to where its log was written in the given epoch or an earlier one (KIP-320). A position that was read in that
- * epoch and lies behind the answer is not in the log any more.
- * @returns the answers by `topic/partition`, undefined where the leader knows no such epoch, and the partitions that cannot be asked
+ * Queries each leader for the end of its log in the given epoch or an earlier one (KIP-320). A
+ * position that was read in that epoch and is past this end is not in the log any more.
+ *
+ * @returns the answers by `topic/partition`, undefined if the leader does not know the epoch, and
+ * the partitions that cannot be queried
  */
 export function epochEnds(
   cluster: Cluster,

@@ -4,44 +4,51 @@ import type { Cluster } from './cluster.ts'
 import { request } from './requests.ts'
 
 const consumerReplica = -1
-/** A reader that is shown the whole log, also what is not replicated yet. */
+/**
+ * Replica id of a reader that sees the whole log, including records that are not replicated yet.
+ */
 const debuggingReplica = -2
 
-/** Which offset of a partition is asked for: a time stamp of the protocol's, and who asks. */
+/** Offset to query: a special timestamp of the protocol, and the isolation level. */
 export interface OffsetSpec {
   readonly timestamp: bigint
   readonly isolationLevel: 0 | 1
-  /** True when records that are not replicated yet count as well. */
+  /** True to include records that are not replicated yet. */
   readonly isOfWholeLog?: boolean
 }
 
 export const offsetAt = {
-  /** The first offset that is still in the log. */
+  /** First offset that is still in the log. */
   beginning: { timestamp: -2n, isolationLevel: 1 },
-  /** Behind the last record, also when its transaction has not ended: the high watermark. */
+  /** High watermark: the offset after the last record, even if its transaction is open. */
   end: { timestamp: -1n, isolationLevel: 0 },
-  /** Behind the last record that the leader has, also when it is not replicated yet: the log end offset. */
+  /**
+   * Log end offset: the offset after the leader's last record, even if it is not replicated yet.
+   */
   logEnd: { timestamp: -1n, isolationLevel: 0, isOfWholeLog: true },
-  /** Behind the last record that a `read_committed` reader gets: the last stable offset. */
+  /** Last stable offset: the end of what a `read_committed` consumer reads. */
   stableEnd: { timestamp: -1n, isolationLevel: 1 },
-  /** The first record that was written at this time or later. */
+  /** First record that was written at this time or later. */
   time: (timeMs: number): OffsetSpec => ({ timestamp: BigInt(timeMs), isolationLevel: 1 })
 } as const satisfies Record<string, OffsetSpec | ((timeMs: number) => OffsetSpec)>
 
 interface Offset {
   readonly topic: string
   readonly partition: number
-  /** -1 when no record is as young as the time that was asked for. */
+  /** Offset; -1 if no record was written at or after the requested time. */
   readonly offset: bigint
 }
 
-/** Offsets of the partitions that can be asked, and why the others cannot. */
+/** Offsets of the partitions that could be queried, and the errors of the others. */
 export interface FoundOffsets {
   readonly found: readonly Offset[]
   readonly failed: readonly FailedPlace[]
 }
 
-/** Returns the offset of each partition, in the order in which they were asked for. @throws KafkaError when one cannot be asked */
+/**
+ * Returns the offset of each partition, in the given order. @throws KafkaError when one cannot be
+ * queried
+ */
 export async function listOffsets(
   cluster: Cluster,
   partitions: readonly Place[],
@@ -53,7 +60,7 @@ export async function listOffsets(
   return found
 }
 
-/** Returns what `listOffsets` does for the partitions that can be asked. */
+/** Returns the offsets like `listOffsets`, but omits partitions that cannot be queried. */
 export async function findOffsets(
   cluster: Cluster,
   partitions: readonly Place[],

@@ -2,11 +2,12 @@ import { type API, type Connection, findErrorBy } from '@platformatic/kafka'
 import { toKafkaError } from '../errors.ts'
 
 /**
- * Sends one request and gives back the whole response, also when parts of it carry error codes: who asked
- * knows which of them matter. The client throws away a response with any error in it unless one looks inside
- * the error; it also keeps a connection on which an answer never came, so a stalled peer would be asked for ever.
+ * Sends one request and returns the whole response, even if parts of it contain error codes; the
+ * caller decides which of them matter. The client library hides a response with any error inside
+ * its exception. It also keeps a connection whose responses time out, so a stalled peer would be
+ * used forever.
  *
- * Without an answer in time the connection is destroyed; the next request opens a new one.
+ * After a timeout the connection is destroyed; the next request opens a new one.
  */
 export async function request<Arguments extends unknown[], Response>(
   connection: Connection,

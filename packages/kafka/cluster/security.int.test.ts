@@ -6,7 +6,7 @@ import { createProducer } from '../producer/producer.ts'
 import { readCommitted } from '../testing/read-committed.ts'
 import { checkConnection, createTopics } from './admin.ts'
 
-test('clusters that ask for TLS and a password are used by PLAIN and SCRAM, and refuse others with a reason', async t => {
+test('a cluster with TLS accepts PLAIN and SCRAM credentials and rejects wrong ones with a reason', async t => {
   const { secure } = await startBroker(t, { users: { shop: 'correct-horse' } })
   assert.ok(secure)
   const connection: KafkaConnection = { brokers: secure.brokers, clientID: 'secure', tls: { ca: secure.certificate } }
@@ -27,7 +27,7 @@ test('clusters that ask for TLS and a password are used by PLAIN and SCRAM, and 
       })
     })
   }
-  await t.test('a certificate that nobody vouches for', async () => {
+  await t.test('an untrusted certificate', async () => {
     const sasl = { mechanism: 'PLAIN', username: 'shop', password: 'correct-horse' } as const
     await assert.rejects(
       checkConnection({ brokers: secure.brokers, clientID: 'secure', tls: {}, sasl }),
