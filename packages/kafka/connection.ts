@@ -1,9 +1,12 @@
-/** Where the cluster is and how to prove who we are; certificates and keys as PEM text. */
+/** Addresses of the cluster and credentials of this client; certificates and keys are PEM text. */
 export interface KafkaConnection {
-  /** `host:port`, at least one. */
+  /** Addresses as `host:port`, at least one. */
   readonly brokers: readonly string[]
   readonly clientID: string
-  /** How long facts about the cluster (partitions, leaders, coordinators) are used before they are asked for again. */
+  /**
+   * Maximum age of cached facts about the cluster (partitions, leaders, coordinators) before they
+   * are queried again.
+   */
   readonly metadataMaxAgeMs?: number
   readonly tls?: {
     readonly ca?: string

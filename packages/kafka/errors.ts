@@ -1,20 +1,22 @@
 import { findErrorBy, protocolErrors, protocolErrorsCodesById, type ResponseError } from '@platformatic/kafka'
 
 /**
- * Every error that leaves this package. `code` is stable: Kafka's own name for what a broker answered
- * (`NOT_LEADER_OR_FOLLOWER`, …) or one of ours:
+ * An error of this package; no other errors leave it. `code` is stable: Kafka's own name of a
+ * broker error (`NOT_LEADER_OR_FOLLOWER`, …) or one of these:
  *
- * - `BROKER_UNAVAILABLE`: no connection, or it broke, or no answer in time; what was asked may or may not have happened
- * - `FENCED`: another instance has taken this one's place; only leaving is right
- * - `PRODUCER_QUEUE_FULL`, `DELIVERY_TIMEOUT`, `CLOSED`: the producer
- * - `RECORD_TOO_LARGE`, `BATCH_TOO_LARGE`: more than the limits allow in memory (committed-read/read-limits.ts)
- * - `BATCH_CORRUPT`: the bytes of a batch are not those that its producer wrote
- * - `UNEXPECTED`: none of these; a mistake in a program
- * - `GROUP_CHANGED`: the partitions were given to somebody else while a batch was under way
+ * - `BROKER_UNAVAILABLE`: no connection, a broken connection, or a timeout; the request may or may
+ *   not have taken effect
+ * - `FENCED`: another instance has replaced this one, which must stop
+ * - `PRODUCER_QUEUE_FULL`, `DELIVERY_TIMEOUT`, `CLOSED`: errors of the producer
+ * - `RECORD_TOO_LARGE`, `BATCH_TOO_LARGE`: above the limits of memory
+ *   (committed-read/read-limits.ts)
+ * - `BATCH_CORRUPT`: the bytes of a batch differ from those that its producer wrote
+ * - `UNEXPECTED`: none of these; a bug in a program
+ * - `GROUP_CHANGED`: the partitions were reassigned while a batch was in flight
  */
 export class KafkaError extends Error {
   readonly code: string
-  /** Whether the same call may succeed later without anybody changing anything. */
+  /** True if the same call may succeed later without any other change. */
   readonly retryable: boolean
 
   constructor(code: string, message: string, options: { retryable: boolean; cause?: unknown }) {
@@ -32,20 +34,23 @@ const fencing = new Set([
   'TRANSACTIONAL_ID_NOT_FOUND'
 ])
 
-/** The transaction is to be aborted; the same one may succeed after that (KIP-1050). */
+/**
+ * Error code of a transaction that must be aborted; the same transaction may succeed after that
+ * (KIP-1050).
+ */
 const abortable = 'TRANSACTION_ABORTABLE'
 
-/** Kafka's own name for an error code (the table of the protocol guide). */
+/** Returns Kafka's own name of an error code (the table of the protocol guide). */
 export function protocolErrorName(errorCode: number): string {
   return protocolErrorsCodesById[errorCode] ?? 'UNKNOWN_SERVER_ERROR'
 }
 
-/** What the broker meant by an error code. */
+/** Converts a broker's error code to an error. */
 export function protocolError(errorCode: number, doing: string): KafkaError {
   const name = protocolErrorName(errorCode)
   const known = protocolErrors[name]
   if (fencing.has(name)) {
-    return new KafkaError('FENCED', `${doing}: another instance has taken this one's place (${name})`, {
+    return new KafkaError('FENCED', `${doing}: another instance has replaced this one (${name})`, {
       retryable: false
     })
   }
@@ -53,25 +58,26 @@ export function protocolError(errorCode: number, doing: string): KafkaError {
   return new KafkaError(name, `${doing}: ${known?.message ?? name}`, { retryable: retryable || name === abortable })
 }
 
-/** @throws KafkaError unless the code is 0. */
+/** Throws the error of a code. @throws KafkaError unless the code is 0 */
 export function checkCode(errorCode: number, doing: string): void {
   if (errorCode !== 0) throw protocolError(errorCode, doing)
 }
 
-/** The client's errors as ours: total, whatever was thrown. */
+/** Converts any thrown value, such as an error of the client library, to a KafkaError. */
 export function toKafkaError(error: unknown, doing: string): KafkaError {
   if (error instanceof KafkaError) return error
   const answered = findErrorBy(error as ResponseError, 'code', 'PLT_KFK_PROTOCOL') as { apiCode?: number } | null
   if (answered?.apiCode !== undefined) return protocolError(answered.apiCode, doing)
   const code = (error as { code?: string } | null)?.code
   if (hasCause(error, 'PLT_KFK_AUTHENTICATION')) {
-    return new KafkaError('AUTHENTICATION_FAILED', `${doing}: the broker refused the credentials`, {
+    return new KafkaError('AUTHENTICATION_FAILED', `${doing}: the broker rejected the credentials`, {
       retryable: false,
       cause: error
     })
   }
   const reason = error instanceof Error ? rootMessage(error) : String(error)
-  // The client's and Node's own network errors; anything else is a mistake in a program, which trying again does not mend.
+  // Network errors of the client library and of Node. Anything else is a bug in a program, which a
+  // retry does not fix.
   if (typeof code === 'string' && (networkFailures.has(code) || /^E[A-Z]+$/.test(code))) {
     return new KafkaError('BROKER_UNAVAILABLE', `${doing}: ${reason}`, { retryable: true, cause: error })
   }

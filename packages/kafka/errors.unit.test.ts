@@ -4,7 +4,7 @@ import { protocolError } from './errors.ts'
 
 const [invalidProducerEpoch, notLeader, topicAuthorizationFailed, transactionAbortable] = [47, 6, 29, 120]
 
-test('what passes by itself or by aborting may be tried again, what a broker refuses for good may not', () => {
+test('transient and abortable errors are retryable, and permanent errors of a broker are not', () => {
   const told = (code: number) => {
     const { code: name, retryable } = protocolError(code, 'writing')
     return [name, retryable]

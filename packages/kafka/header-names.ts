@@ -1,4 +1,7 @@
-/** Programs use few names of headers; what others make up is encoded each time, so that they cannot fill the memory. */
+/**
+ * Maximum number of cached header names. Programs use few; names made up by others must not fill
+ * the memory, so they are encoded each time.
+ */
 const mostKept = 256
 const encoded = new Map<string, Buffer>()
 

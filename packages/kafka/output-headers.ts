@@ -2,12 +2,15 @@ import type { HeaderField, OutputRecord } from './records.ts'
 
 type OutputHeaders = OutputRecord['headers']
 
-/** Returns whether headers are fields, which may repeat names, or contents by name. */
+/**
+ * Returns true if headers are a list of fields, which may repeat names, and false if they are an
+ * object.
+ */
 export function areFields(headers: OutputHeaders): headers is readonly HeaderField[] {
   return Array.isArray(headers)
 }
 
-/** Returns the text of the first header of this name of a record that is to be written. */
+/** Returns the text of the first header with this name of an output record. */
 export function outputHeader({ headers }: OutputRecord, name: string): string | undefined {
   const content = areFields(headers)
     ? headers.find(([candidate]) => String(candidate) === name)?.[1]
@@ -15,7 +18,10 @@ export function outputHeader({ headers }: OutputRecord, name: string): string | 
   return content === null || content === undefined ? undefined : String(content)
 }
 
-/** Returns the record with this header set: in its position where the record has one of that name, behind the others elsewhere. */
+/**
+ * Returns the record with this header set: in place if the record has a header with this name,
+ * otherwise after the others.
+ */
 export function withHeader(record: OutputRecord, name: string, text: string): OutputRecord {
   const { headers } = record
   if (!areFields(headers)) return { ...record, headers: { ...headers, [name]: text } }

@@ -1,7 +1,9 @@
 import { areFields } from './output-headers.ts'
 import type { OutputRecord, RecordHeaders } from './records.ts'
 
-/** Reads the headers of a dead letter, or of a record that is to be written, like those of a fetched record. */
+/**
+ * Reads the headers of a dead letter or an output record through the interface for fetched records.
+ */
 export function recordHeaders(headers: OutputRecord['headers']): RecordHeaders {
   const fields = areFields(headers) ? headers : Object.entries(headers)
   const contents = new Map<string, Buffer>()

@@ -127,9 +127,9 @@ export const kafkaMutants: readonly Mutant[] = [
     patches: [
       {
         file: 'packages/kafka/errors.ts',
-        find: `another instance has taken this one's place (\${name})\`, {
+        find: `another instance has replaced this one (\${name})\`, {
       retryable: false`,
-        replace: `another instance has taken this one's place (\${name})\`, {
+        replace: `another instance has replaced this one (\${name})\`, {
       retryable: true`
       },
       { file: 'packages/kafka/group/member.ts', find: '      this.#failure = error\n', replace: '' }

@@ -9,11 +9,13 @@ import { readCommitted } from '../testing/read-committed.ts'
 import { ScriptedProducer } from '../testing/scripted-producer.ts'
 
 /**
- * What a broker must get right, and Kafka 4.3.0, 4.3.1 and 4.4.0 do not (KAFKA-20734): a partition without a leader at the moment is taken
- * for a deleted one, so a transaction that is answered as committed just then gets no marker there. Its records, or the offsets in it, stay
- * open until something else ends or aborts them. No client can make that good: this test decides which Kafka is started here.
+ * Test of a guarantee that Kafka 4.3.0, 4.3.1 and 4.4.0 violate (KAFKA-20734). They treat a
+ * partition that is temporarily without a leader as deleted, so a transaction acknowledged as
+ * committed at that moment gets no marker there. Its records, or its offsets, stay open until
+ * something else ends or aborts them. No client can work around this: the test decides which Kafka
+ * version this project starts.
  */
-test('a transaction that was committed while a partition had no leader is committed there, too, when the leader is back', async t => {
+test('a transaction committed while a partition has no leader is also committed there once the leader returns', async t => {
   const broker = await startBroker(t, { count: 3, heapMB: 256 })
   const connection = { brokers: broker.brokers, clientID: 'broker-defects' }
   await createTopics(connection, [{ name: 'unreplicated', partitions: 3, replicationFactor: 1 }])

@@ -17,8 +17,9 @@ import { createTopics } from '../cluster/admin.ts'
 import { ScriptedProducer } from '../testing/scripted-producer.ts'
 
 /**
- * What the client gets wrong, each shown on a real broker. These tests hold the *client* to what it does today: one that fails after
- * an upgrade says that the defect is gone, and with it perhaps the code of ours that answers it.
+ * Defects of the client library, demonstrated on a real broker. The tests assert the *current*
+ * behaviour of the client. A test that fails after an upgrade shows that its defect is fixed, and
+ * that our workaround may be removed.
  */
 const brokers = integrationEnvironment().kafkaBrokers
 const base = { clientId: 'client-defects', bootstrapBrokers: brokers }
@@ -65,7 +66,7 @@ async function scripted(t: TestContext, transactionalID = `scripted-${randomUUID
   return producer
 }
 
-test('the client hands out a record of the first of two aborted transactions (answered by committed-read/)', async t => {
+test('the client returns a record of the first of two aborted transactions (workaround: committed-read/)', async t => {
   const topic = await topicWith()
   const producer = await scripted(t)
   for (const outcome of ['abort', 'abort', 'commit'] as const) {
@@ -85,7 +86,7 @@ test('the client hands out a record of the first of two aborted transactions (an
   assert.deepEqual(seen, ['aborted', 'committed'])
 })
 
-test('the client is fenced when it starts again under its transactional id (answered by transaction/)', async t => {
+test('the client is fenced when it restarts with its transactional id (workaround: transaction/)', async t => {
   const topic = await topicWith()
   const transactionalId = `defects-${randomUUID()}`
   const commitOne = async (producer: ReturnType<typeof clientProducer>) => {
@@ -100,7 +101,7 @@ test('the client is fenced when it starts again under its transactional id (answ
   )
 })
 
-test('the client waits a second, by default, for a transaction that needs a millisecond to end (answered by transaction/)', async t => {
+test('the client waits a second by default for a transaction that ends in a millisecond (workaround: transaction/)', async t => {
   const topic = await topicWith()
   const producer = new Producer({
     ...base,
@@ -122,13 +123,13 @@ test('the client waits a second, by default, for a transaction that needs a mill
   assert.equal(delaysMs[0], 1_000)
 })
 
-test('the client reads committed offsets from before a transaction that is about to replace them (answered by group/)', async t => {
+test('the client reads committed offsets that an open transaction is about to replace (workaround: group/)', async t => {
   const { topic, groupId, consumer } = await transactionWithOffset(t)
   const offsets = await consumer.listCommittedOffsets({ topics: [{ topic, partitions: [0] }] })
-  assert.equal(offsets.get(topic)?.[0], -1n, `the offsets of ${groupId} are in flight: "not yet" would be the answer`)
+  assert.equal(offsets.get(topic)?.[0], -1n, `the offsets of ${groupId} are in flight, so the client should wait`)
 })
 
-test("the client's transaction time-out is the time-out of its requests (answered by transaction/)", async t => {
+test("the client uses its request timeout as the transaction timeout (workaround: transaction/)", async t => {
   const topic = await topicWith()
   const transactionalId = `defects-${randomUUID()}`
   const producer = clientProducer(t, transactionalId, { timeout: 4_321 })
@@ -141,7 +142,7 @@ test("the client's transaction time-out is the time-out of its requests (answere
   await transaction.abort()
 })
 
-test('of several offsets added at once the client commits one at most (answered by transaction/, which sends them in one request)', async t => {
+test('the client commits at most one of several offsets added concurrently (workaround: transaction/, one request)', async t => {
   const topic = await topicWith(2)
   const groupId = `defects-${randomUUID()}`
   const consumer = clientConsumer(t, groupId)
@@ -163,7 +164,7 @@ test('of several offsets added at once the client commits one at most (answered 
   assert.ok(committed !== undefined && committed.length < 2, `${offsets.get(topic)}`)
 })
 
-test('the client, with an abort marker outside of the fetched range, hands out what was aborted (answered by committed-read/)', async t => {
+test('the client returns aborted records if the abort marker is outside the fetched range (workaround: committed-read/)', async t => {
   const topic = await topicWith()
   const producer = await scripted(t)
   await producer.write(topic, 0, ['aborted 1'])
@@ -186,7 +187,7 @@ test('the client, with an abort marker outside of the fetched range, hands out w
   assert.deepEqual(seen, ['aborted 1', 'aborted 2', 'committed'])
 })
 
-test('the client keeps a transaction open whose start failed, and refuses the next one (answered by transaction/)', async t => {
+test('the client keeps a transaction whose start failed and rejects the next one (workaround: transaction/)', async t => {
   const topic = await topicWith()
   const transactionalId = `defects-${randomUUID()}`
   await scripted(t, transactionalId)
@@ -198,7 +199,7 @@ test('the client keeps a transaction open whose start failed, and refuses the ne
   await assert.rejects(producer.beginTransaction(), /another transaction|already|active/i)
 })
 
-test('a member by the new group protocol has its offsets refused in a transaction of the client (we use the classic protocol)', async t => {
+test('a transaction of the client rejects offsets of a member with the new group protocol (workaround: the classic protocol)', async t => {
   const topic = await topicWith()
   const groupId = `defects-${randomUUID()}`
   const consumer = new Consumer({
