@@ -129,7 +129,7 @@ test('the client reads committed offsets that an open transaction is about to re
   assert.equal(offsets.get(topic)?.[0], -1n, `the offsets of ${groupId} are in flight, so the client should wait`)
 })
 
-test("the client uses its request timeout as the transaction timeout (workaround: transaction/)", async t => {
+test('the client uses its request timeout as the transaction timeout (workaround: transaction/)', async t => {
   const topic = await topicWith()
   const transactionalId = `defects-${randomUUID()}`
   const producer = clientProducer(t, transactionalId, { timeout: 4_321 })

@@ -116,8 +116,7 @@ export function createInspector(
       return partitions.map(({ topic, partition }) => found.get(`${topic}/${partition}`))
     },
     groups: () => ask('listing groups', () => listGroups(cluster)),
-    committedOffsets: groupID =>
-      ask(`reading the offsets of ${groupID}`, () => lastCommittedOffsets(cluster, groupID)),
+    committedOffsets: groupID => ask(`reading the offsets of ${groupID}`, () => lastCommittedOffsets(cluster, groupID)),
     group: groupID => ask(`describing group ${groupID}`, () => describeGroup(cluster, groupID)),
     lag: group => ask(`reading the lag of ${group.groupID}`, () => groupLag(cluster, group)),
     openTransactions: () => ask('listing transactions', () => openTransactions(cluster)),

@@ -106,17 +106,20 @@ test('a log of one broker that is truncated or replaced', async t => {
   const broker = await startBroker(t)
 
   for (const delivery of ['exactly-once', 'at-least-once'] as const) {
-    await t.test(`an ${delivery} stage whose position is past the end of the log resumes where the log diverged`, async t => {
-      const { stage, cut, write, start, outputs, truncations } = await cutBehindSix(t, broker, delivery)
-      await stage.stop()
-      await cut()
-      await write(['new 6'])
-      start(delivery)
-      assert.deepEqual(await outputs(11), [...numbers(0, 10), 'new 6'])
-      await write(['new 7'])
-      assert.deepEqual(await outputs(12), [...numbers(0, 10), 'new 6', 'new 7'])
-      assert.deepEqual(truncations, [{ from: 10n, to: 6n }])
-    })
+    await t.test(
+      `an ${delivery} stage whose position is past the end of the log resumes where the log diverged`,
+      async t => {
+        const { stage, cut, write, start, outputs, truncations } = await cutBehindSix(t, broker, delivery)
+        await stage.stop()
+        await cut()
+        await write(['new 6'])
+        start(delivery)
+        assert.deepEqual(await outputs(11), [...numbers(0, 10), 'new 6'])
+        await write(['new 7'])
+        assert.deepEqual(await outputs(12), [...numbers(0, 10), 'new 6', 'new 7'])
+        assert.deepEqual(truncations, [{ from: 10n, to: 6n }])
+      }
+    )
   }
 
   await t.test('a truncated log that has grown past the position again is read from where it diverged', async t => {
@@ -142,19 +145,16 @@ test('a log of one broker that is truncated or replaced', async t => {
     assert.deepEqual(truncations, [{ from: 10n, to: 6n }])
   })
 
-  await t.test(
-    'a running stage reads a recreated topic from its beginning',
-    async t => {
-      const { input, write, start, outputs, recreateInput, recreations } = await setUp(t, { broker })
-      await write(numbers(0, 10))
-      start()
-      assert.deepEqual(await outputs(10), numbers(0, 10))
-      await recreateInput()
-      await write(numbers(100, 115))
-      assert.deepEqual(await outputs(25), [...numbers(0, 10), ...numbers(100, 115)])
-      assert.deepEqual(recreations, [input])
-    }
-  )
+  await t.test('a running stage reads a recreated topic from its beginning', async t => {
+    const { input, write, start, outputs, recreateInput, recreations } = await setUp(t, { broker })
+    await write(numbers(0, 10))
+    start()
+    assert.deepEqual(await outputs(10), numbers(0, 10))
+    await recreateInput()
+    await write(numbers(100, 115))
+    assert.deepEqual(await outputs(25), [...numbers(0, 10), ...numbers(100, 115)])
+    assert.deepEqual(recreations, [input])
+  })
 
   await t.test('an offset of a deleted topic is not used for a new topic with the same name', async t => {
     const { input, connection, write, start, outputs, recreateInput, recreations } = await setUp(t, { broker })

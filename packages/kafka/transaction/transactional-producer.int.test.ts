@@ -154,20 +154,17 @@ test('a running producer changes its protocol when the features of the cluster c
   assert.equal(await committedOffset(), 4n)
 })
 
-testBoth(
-  'consecutive commits of several records become visible in order',
-  async (t, protocol) => {
-    const { createProducer, group, record, offset, committedOffset, committedValues } = await setUp(t, protocol)
-    const producer = createProducer()
-    await producer.init()
-    const values = Array.from({ length: 50 }, (_, index) => [`${index}a`, `${index}b`])
-    for (const [index, pair] of values.entries()) {
-      await producer.commit(pair.map(record), offset(BigInt(index + 1)), group)
-    }
-    assert.deepEqual(await committedValues('49b'), values.flat())
-    assert.equal(await committedOffset(), 50n)
+testBoth('consecutive commits of several records become visible in order', async (t, protocol) => {
+  const { createProducer, group, record, offset, committedOffset, committedValues } = await setUp(t, protocol)
+  const producer = createProducer()
+  await producer.init()
+  const values = Array.from({ length: 50 }, (_, index) => [`${index}a`, `${index}b`])
+  for (const [index, pair] of values.entries()) {
+    await producer.commit(pair.map(record), offset(BigInt(index + 1)), group)
   }
-)
+  assert.deepEqual(await committedValues('49b'), values.flat())
+  assert.equal(await committedOffset(), 50n)
+})
 
 testBoth('batches adapt to a small size limit of their topic, and are committed in order', async (t, protocol) => {
   const { createProducer, group, record, offset, committedOffset, committedValues } = await setUp(t, protocol, shared, {
@@ -262,25 +259,22 @@ testBoth(
   }
 )
 
-testBoth(
-  'a new owner waits for the offsets of an in-flight transaction',
-  async (t, protocol) => {
-    const { topic, createProducer, group, record, offset, committedOffset } = await setUp(t, protocol)
-    const held = holdingBack(shared, endTransaction)
-    t.after(() => held.cluster.close())
-    const producer = createProducer(held.cluster)
-    await producer.init()
-    const committing = producer.commit([record('a')], offset(1n), group)
-    await held.reached
-    const asked = committedOffset()
-    const other = await new ScriptedProducer(shared, `other-${topic}`).init() // its responses arrive meanwhile
-    t.after(() => other.close())
-    assert.equal(await Promise.race([asked, other.init().then(() => 'still waiting')]), 'still waiting')
-    held.release()
-    await committing
-    assert.equal(await asked, 1n)
-  }
-)
+testBoth('a new owner waits for the offsets of an in-flight transaction', async (t, protocol) => {
+  const { topic, createProducer, group, record, offset, committedOffset } = await setUp(t, protocol)
+  const held = holdingBack(shared, endTransaction)
+  t.after(() => held.cluster.close())
+  const producer = createProducer(held.cluster)
+  await producer.init()
+  const committing = producer.commit([record('a')], offset(1n), group)
+  await held.reached
+  const asked = committedOffset()
+  const other = await new ScriptedProducer(shared, `other-${topic}`).init() // its responses arrive meanwhile
+  t.after(() => other.close())
+  assert.equal(await Promise.race([asked, other.init().then(() => 'still waiting')]), 'still waiting')
+  held.release()
+  await committing
+  assert.equal(await asked, 1n)
+})
 
 testBoth(
   'a transaction that exceeds its timeout is aborted by the coordinator, and its owner continues with the same id',
