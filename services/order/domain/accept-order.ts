@@ -2,15 +2,17 @@ import type { OrderCreated } from '@orderly/contracts'
 import { decimalsOf, defaultCurrency } from './currency.ts'
 import { toMinorUnits } from './money.ts'
 
-/** What a shop asks for. It has been checked: at least one line, no SKU twice, every number within its bounds. */
+/**
+ * A validated order request: at least one line, no duplicate SKU, every number within its limits.
+ */
 export interface PlaceOrder {
   readonly userID: string
   readonly items: readonly { readonly sku: string; readonly quantity: number }[]
-  /** In major units with at most the decimals of the currency, as it was written. */
+  /** Amount in major units as requested, with at most the decimals of the currency. */
   readonly total: number
-  /** An ISO 4217 code. */
+  /** ISO 4217 code. */
   readonly currency?: string
-  /** For how long the reserved stock is held for a confirmation. */
+  /** Duration of the hold. An order without it has no hold. */
   readonly holdSeconds?: number
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { acceptOrder } from './accept-order.ts'
 
-test('given an order without a currency, an id and a time, when it is accepted, then OrderCreated says exactly that, in euros', () => {
+test('an accepted order without a currency becomes an OrderCreated in euros with the given id and time', () => {
   const command = { userID: 'user-17', items: [{ sku: 'TEA', quantity: 2 }], total: 25.9 }
   assert.deepEqual(acceptOrder(command, { orderID: '0198', nowMs: 1_700_000_000_000 }), {
     orderID: '0198',
@@ -15,7 +15,7 @@ test('given an order without a currency, an id and a time, when it is accepted, 
   })
 })
 
-test('given orders in several currencies, when they are accepted, then their totals are in the minor units of each', () => {
+test('the total of an accepted order is in the minor units of its currency', () => {
   for (const [total, currency, totalMinor] of [
     [25.9, 'USD', 2_590],
     [2_500, 'JPY', 2_500],

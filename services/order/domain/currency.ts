@@ -1,6 +1,7 @@
 /**
- * How many decimals the amounts of a currency have: the currencies in circulation by ISO 4217. A table of our own, since
- * a minor unit must not change with the version of the runtime; and what is not in it is not sold in.
+ * Number of decimals of each currency in circulation (ISO 4217). The table is part of the code
+ * because a minor unit must not change with the version of the runtime. Orders in other currencies
+ * are refused.
  */
 const codesByDecimals: readonly (readonly [decimals: number, codes: string])[] = [
   [0, 'BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF'],
@@ -19,19 +20,23 @@ const decimalsByCode: ReadonlyMap<string, number> = new Map(
   codesByDecimals.flatMap(([decimals, codes]) => codes.split(/\s+/).map(code => [code, decimals] as const))
 )
 
-/** What an order is in that does not say it: all orders were before they could say it. */
+/** Currency of an order that names none. All orders of OrderCreated V1 are in this currency. */
 export const defaultCurrency = 'EUR'
 
 export const currencies: readonly string[] = [...decimalsByCode.keys()].sort()
 
-/** Decimals of a currency that was read from a topic, which may hold any text. Undefined for an unknown one. */
+/**
+ * Returns the decimals of a currency that was read from a topic. Undefined for an unknown currency.
+ */
 export function knownDecimalsOf(currency: string): number | undefined {
   return decimalsByCode.get(currency)
 }
 
-/** @throws RangeError when the currency is not in `currencies` */
+/** Returns the decimals of a currency. @throws RangeError if the currency is not in `currencies` */
 export function decimalsOf(currency: string): number {
   const decimals = knownDecimalsOf(currency)
-  if (decimals === undefined) throw new RangeError(`${currency} is no currency that orders may be in`)
+  if (decimals === undefined) {
+    throw new RangeError(`currency "${currency}" is not supported: use the ISO 4217 code of one in circulation`)
+  }
   return decimals
 }

@@ -14,6 +14,6 @@ test('a currency has the decimals of ISO 4217', () => {
   for (const [currency, decimals] of Object.entries(expected)) assert.equal(decimalsOf(currency), decimals, currency)
 })
 
-test('what is no currency in circulation is refused', () => {
+test('a text that is not the code of a currency in circulation is refused', () => {
   for (const text of ['DEM', 'XXX', 'eur', '', 'toString']) assert.throws(() => decimalsOf(text), RangeError)
 })

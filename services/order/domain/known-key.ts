@@ -1,20 +1,28 @@
 /**
- * An idempotency key and its order. States: **unknown** → claim → **in flight** (leased to one attempt) → settle → **stored**.
+ * The state of an idempotency key and its order. Transitions: **unknown** → claim → **in flight**
+ * (leased to one attempt) → settle → **stored**.
  *
- * - in flight, lease over: the next claim of the same order takes over; attempts are counted.
- * - in flight, release: the attempt that has the lease gives it up, without knowing whether the order was written.
- * - in flight, forget: the first attempt has certainly not written, and nobody took over: **unknown** again.
+ * - In flight, after the lease has ended: the next claim for the same order becomes the next
+ *   attempt.
+ * - In flight, release: the attempt that holds the lease ends it. It is unknown whether the order
+ *   was written.
+ * - In flight, forget: the first attempt has certainly not written the order, and no other
+ *   attempt exists. The key becomes **unknown** again.
  *
- * The lease is politeness, not safety: two attempts that write at the same time write into the same slot.
+ * The lease avoids useless work; safety does not depend on it. Two attempts that write at the same
+ * time use the same sequence reservation, so the broker stores only one record.
  */
 export interface KnownKey {
   readonly fingerprint: string
   readonly state: 'in-flight' | 'stored'
   readonly attempt: number
   readonly leaseUntilMs: number
-  /** When its slot was reserved. */
+  /** Time of the sequence reservation. */
   readonly slotAtMs: number
-  /** It got a new slot since brokers may have forgotten the old one: whoever writes must look for the order first. */
+  /**
+   * True after the sequence reservation was replaced because brokers may have forgotten the old
+   * one. Each later attempt must look for the order before it writes.
+   */
   readonly mustLook: boolean
 }
 
@@ -25,7 +33,10 @@ export type ClaimVerdict =
   | { readonly kind: 'in-flight'; readonly retryAfterMs: number }
   | { readonly kind: 'other-body' }
 
-/** Brokers remember a slot for a day unless told otherwise; half of it is left for everything that may hold up a write. */
+/**
+ * Age up to which a sequence reservation is used. By default brokers remember it for a day
+ * (`producer.id.expiration.ms`); the other half of the day is a margin for delayed writes.
+ */
 export const slotTrustMs = 12 * 3_600_000
 
 export function judgeClaim(known: KnownKey | undefined, fingerprint: string, nowMs: number): ClaimVerdict {

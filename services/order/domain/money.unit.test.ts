@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { toMinorUnits } from './money.ts'
 
-test('amounts that binary fractions get wrong are exact', () => {
+test('amounts without an exact binary form are converted exactly', () => {
   for (const [amount, minorUnits] of [
     [0.07, 7],
     [1.1, 110],
@@ -19,7 +19,7 @@ test('amounts that binary fractions get wrong are exact', () => {
   }
 })
 
-test('every amount that can be written with two decimals comes out as the digits that were written', () => {
+test('an amount with two decimals is converted to the digits of its text', () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 1_000_000_000 }), fc.integer({ min: 0, max: 99 }), (whole, cents) => {
       const written = `${whole}.${String(cents).padStart(2, '0')}`
@@ -28,7 +28,7 @@ test('every amount that can be written with two decimals comes out as the digits
   )
 })
 
-test('what is no such amount is refused', () => {
+test('a negative, too precise or too large amount is refused', () => {
   for (const amount of [
     -1,
     -0.01,
@@ -45,7 +45,7 @@ test('what is no such amount is refused', () => {
   }
 })
 
-test('any number is either exact or refused', () => {
+test('any number is either converted exactly or refused', () => {
   fc.assert(
     fc.property(fc.double(), amount => {
       let minorUnits: number
@@ -61,7 +61,7 @@ test('any number is either exact or refused', () => {
   )
 })
 
-test('the decimals are those of the currency: none, two or three', () => {
+test('an amount may have the given number of decimals and no more', () => {
   for (const [amount, decimals, minorUnits] of [
     [2_500, 0, 2_500],
     [1.5, 3, 1_500],

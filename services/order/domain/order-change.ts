@@ -1,6 +1,6 @@
 import type { OrderItem, Shortage } from '@orderly/contracts'
 
-/** The position of a record. */
+/** Position of a record. */
 export interface Place {
   readonly partition: number
   readonly offset: number
@@ -15,7 +15,7 @@ export interface Creation extends Place {
   readonly acceptedAtMs: number
   readonly holdSeconds?: number
   readonly traceID?: string
-  /** Who placed it; absent where nobody was asked. */
+  /** Caller that placed the order; absent if authentication was off. */
   readonly caller?: string
 }
 
@@ -24,22 +24,24 @@ export type Decision = { readonly decidedAtMs: number } & (
   | { readonly kind: 'failed'; readonly reason: string; readonly shortages: readonly Shortage[] }
 )
 
-/** The stock of an order with a hold stays reserved. */
+/** A confirmation, which makes the reservation of a hold permanent. */
 export interface Confirmation {
   readonly confirmedAtMs: number
-  /** The change request that it answers; empty for one without an id. */
+  /** Id of the change request that caused it; empty if the request had none. */
   readonly requestID: string
 }
 
-/** The stock of an order was given back. */
+/** A release of the stock of an order. */
 export interface Release {
   readonly releasedAtMs: number
-  /** The change request that it answers; empty for one without an id. */
+  /** Id of the change request that caused it; empty if the request had none. */
   readonly requestID: string
   readonly cause: string
 }
 
-/** What one or more records say about an order: that it was accepted, decided, confirmed, released, in whichever sequence. */
+/**
+ * Facts about an order from one or more records: its acceptance, outcome, confirmation and release.
+ */
 export interface OrderChange {
   readonly orderID: string
   readonly userID: string
@@ -50,14 +52,14 @@ export interface OrderChange {
 }
 
 /**
- * The later one adds what the earlier one does not know; what is known stays. So changes may come again and in any sequence: as
- * each of these happens to an order once, the same records make the same order.
+ * Merges two changes of an order. Facts of `earlier` are kept; `later` only adds missing facts.
+ * Each fact occurs once per order, so repeated and reordered records result in the same order.
  */
 export function mergeChange(earlier: OrderChange | undefined, later: OrderChange): OrderChange {
   return { ...later, ...earlier }
 }
 
-/** One change for each order of a batch. */
+/** Merges the changes of a batch into one change per order. */
 export function mergeChanges(changes: readonly OrderChange[]): OrderChange[] {
   const byOrder = new Map<string, OrderChange>()
   for (const change of changes) byOrder.set(change.orderID, mergeChange(byOrder.get(change.orderID), change))

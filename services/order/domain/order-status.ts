@@ -1,7 +1,7 @@
 import { eventID, failureReasons, settlementName } from '@orderly/contracts'
 import type { Confirmation, Creation, Decision, OrderChange, Place, Release } from './order-change.ts'
 
-/** An order that was accepted, with its outcome once it has one, and what became of it later. */
+/** An accepted order with its outcome and later transitions, as far as they are known. */
 export interface Order {
   readonly orderID: string
   readonly userID: string
@@ -12,26 +12,32 @@ export interface Order {
 }
 
 /**
- * **accepted** → **reserved** or **failed**, or **cancelled** before that was decided. With a hold, reserved → **confirmed** or
- * **expired**. Reserved and confirmed → **cancelled**.
+ * Statuses of an order. Transitions:
+ *
+ * - **accepted** → **reserved** or **failed**, or **cancelled** if the cancel precedes the outcome
+ * - reserved → **confirmed** or **expired**, for an order with a hold
+ * - reserved, confirmed → **cancelled**
  */
 export const orderStatuses = ['accepted', 'reserved', 'confirmed', 'failed', 'cancelled', 'expired'] as const
 export type OrderStatus = (typeof orderStatuses)[number]
 
-/** Nothing comes behind these. All others may still be cancelled, by whoever may. */
+/** Statuses without a further transition. An order in any other status can still be cancelled. */
 const finalStatuses: ReadonlySet<OrderStatus> = new Set(['failed', 'cancelled', 'expired'])
 
-/** One step of an order's life. */
+/** A status change of an order. */
 export interface StatusEvent {
-  /** The id of the event that made it so, hence the same wherever and however often it is told. */
+  /** Id of the Kafka event that caused the change. It is the same on all instances. */
   readonly id: string
   readonly status: OrderStatus
   readonly atMs: number
-  /** Whether the status stays as it is whatever anybody does. */
+  /** True if no later change is possible. */
   readonly isFinal: boolean
 }
 
-/** Undefined while its acceptance is not known. What became of it after its outcome does not show before that does. */
+/**
+ * Returns the order, or undefined while its acceptance is unknown. Omits a confirmation and a
+ * release while the outcome is unknown.
+ */
 export function orderOf({ orderID, userID, created, decided, confirmed, released }: OrderChange): Order | undefined {
   if (created === undefined) return undefined
   return {
@@ -65,18 +71,20 @@ export function hasOutcome(order: Order): boolean {
   return order.decided !== undefined
 }
 
-/** Whether the status stays as it is unless somebody cancels the order. */
+/**
+ * Returns true if the order is decided without an open hold: only a cancel can change its status.
+ */
 export function isSettled(order: Order): boolean {
   return hasOutcome(order) && !isHeld(order)
 }
 
-/** Whether its stock is waiting for a confirmation. */
+/** Returns true if the order has an open hold: not confirmed, cancelled or expired. */
 export function isHeld({ decided, confirmed, released }: Order): boolean {
   const hasHold = decided?.kind === 'reserved' && decided.holdUntilMs !== undefined
   return hasHold && confirmed === undefined && released === undefined
 }
 
-/** Returns the steps up to now, in their sequence. Each has the id of the event that made it. */
+/** Returns the known status changes, in order. */
 export function statusEvents({ orderID, created, decided, confirmed, released }: Order): StatusEvent[] {
   const event = (type: string, status: OrderStatus, atMs: number, requestID = '') => ({
     ...{ id: eventID(type, settlementName({ orderID, requestID })), status, atMs },
@@ -96,7 +104,7 @@ export function statusEvents({ orderID, created, decided, confirmed, released }:
   return events
 }
 
-/** The steps behind the one with this id; all of them when the id is none of this order's. */
+/** Returns the status changes after the one with id `lastID`, or all for an unknown id. */
 export function statusEventsAfter(order: Order, lastID: string | undefined): StatusEvent[] {
   const events = statusEvents(order)
   return events.slice(events.findIndex(({ id }) => id === lastID) + 1)

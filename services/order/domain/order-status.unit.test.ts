@@ -42,7 +42,7 @@ function merged(...changes: OrderChange[]) {
   return change && orderOf(change)
 }
 
-test('given an order, then it is accepted; given its outcome as well, then that', () => {
+test('an order is accepted until its outcome is known', () => {
   const accepted = merged(created)
   assert.ok(accepted !== undefined)
   assert.deepEqual([statusOf(accepted), isSettled(accepted)], ['accepted', false])
@@ -51,12 +51,12 @@ test('given an order, then it is accepted; given its outcome as well, then that'
   assert.deepEqual([statusOf(decided), isSettled(decided)], ['failed', true])
 })
 
-test('an outcome that is read before its order waits for it', () => {
+test('an outcome is not visible before its order is known', () => {
   assert.equal(merged(failed), undefined)
   assert.deepEqual(merged(failed, created), merged(created, failed))
 })
 
-test('the same records, again and in any sequence, make the same order', () => {
+test('repeated and reordered records result in the same order', () => {
   const again = fc.array(fc.constantFrom(created, failed), { maxLength: 6 })
   fc.assert(
     fc.property(again, changes => {
@@ -66,7 +66,7 @@ test('the same records, again and in any sequence, make the same order', () => {
   )
 })
 
-test('events that follow the last one seen are told, all of them to who has seen none', () => {
+test('the status events after a known id are returned, and all of them for an unknown id', () => {
   const order = merged(created, failed)
   assert.ok(order !== undefined)
   const events = statusEvents(order)
@@ -97,7 +97,7 @@ const released = (cause: string): OrderChange => {
   return { orderID: '1', userID: 'ann', released: { releasedAtMs: 30, cause, requestID: 'r', partition: 0, offset: 1 } }
 }
 
-test('given a hold, then the order is not settled before it is confirmed, has expired or was cancelled', () => {
+test('an order with a hold can change without a cancel until it is confirmed, cancelled or expired', () => {
   const statusAndEnd = (...changes: OrderChange[]) => {
     const order = merged(created, ...changes)
     return order && [statusOf(order), isSettled(order)]
@@ -117,7 +117,7 @@ test('given a hold, then the order is not settled before it is confirmed, has ex
   ])
 })
 
-test('what can still be cancelled is not final', () => {
+test('a status that can still be cancelled is not final', () => {
   const reserved: OrderChange = {
     orderID: '1',
     userID: 'ann',
@@ -138,7 +138,7 @@ test('what can still be cancelled is not final', () => {
   }
 })
 
-test('in whatever sequence the topics are read, the status never goes back, and a stream tells no step twice', () => {
+test('for any read order of the topics, the status never moves backwards and a stream repeats no event', () => {
   const rank = (change: OrderChange) => {
     const order = orderOf(change)
     return order === undefined ? -1 : orderStatuses.indexOf(statusOf(order))
@@ -165,7 +165,7 @@ test('in whatever sequence the topics are read, the status never goes back, and 
   )
 })
 
-test('an order that failed because it was cancelled is cancelled', () => {
+test('an order that failed with the reason CANCELLED has the status cancelled', () => {
   const decided = {
     kind: 'failed',
     decidedAtMs: 9,

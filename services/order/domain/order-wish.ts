@@ -1,21 +1,21 @@
 import { type Order, statusOf } from './order-status.ts'
 
-/** What the holder of an order may want of it. */
+/** A change that a caller can request for an order. */
 export type Wish = 'cancel' | 'confirm'
 
 export type WishVerdict =
-  /** It is so already. */
+  /** The change is already in effect. */
   | { readonly kind: 'fulfilled' }
-  /** The inventory has to be asked, and may find that something else was first. */
+  /** The inventory must decide. It may find that a conflicting change was first. */
   | { readonly kind: 'open' }
-  /** Nobody can tell before the order has its outcome. */
+  /** The answer depends on the outcome of the order, which is pending. */
   | { readonly kind: 'undecided' }
-  /** It will never be so. */
+  /** The change can never take effect. */
   | { readonly kind: 'refused'; readonly code: RefusalCode; readonly detail: string }
 
 export type RefusalCode = 'ORDER_HAS_NO_HOLD' | 'ORDER_FAILED' | 'ORDER_EXPIRED' | 'ORDER_CANCELLED'
 
-/** What can be told of a wish by the status of its order. */
+/** Evaluates a requested change against the status of its order. */
 export function judgeWish(wish: Wish, order: Order): WishVerdict {
   const status = statusOf(order)
   const over = endings[status]
@@ -33,19 +33,19 @@ export function judgeWish(wish: Wish, order: Order): WishVerdict {
 const withoutHold: WishVerdict = {
   kind: 'refused',
   code: 'ORDER_HAS_NO_HOLD',
-  detail: 'The order was placed without `holdSeconds`: it needs no confirmation.'
+  detail: 'The order was placed without `holdSeconds` and needs no confirmation.'
 }
 
 const endings: Readonly<Record<string, WishVerdict>> = {
-  failed: { kind: 'refused', code: 'ORDER_FAILED', detail: 'The order has failed: nothing is reserved for it.' },
+  failed: { kind: 'refused', code: 'ORDER_FAILED', detail: 'The order has failed. No stock is reserved for it.' },
   expired: {
     kind: 'refused',
     code: 'ORDER_EXPIRED',
-    detail: 'Nobody confirmed the order in time: nothing is reserved for it any more.'
+    detail: 'The hold ended before the order was confirmed. Its stock has been released.'
   },
   cancelled: {
     kind: 'refused',
     code: 'ORDER_CANCELLED',
-    detail: 'The order was cancelled: nothing is reserved for it any more.'
+    detail: 'The order was cancelled. No stock is reserved for it.'
   }
 }

@@ -20,11 +20,11 @@ const confirmed: Order = { ...held, confirmed: { confirmedAtMs: 3, requestID: 'c
 
 const verdicts: readonly (readonly [string, Order, cancel: string, confirm: string])[] = [
   ['accepted', accepted, 'open', 'ORDER_HAS_NO_HOLD'],
-  ['accepted with a hold to come', awaited, 'open', 'undecided'],
+  ['accepted with a requested hold', awaited, 'open', 'undecided'],
   ['reserved', reserved, 'open', 'ORDER_HAS_NO_HOLD'],
   ['held', held, 'open', 'open'],
   [
-    'reserved by an inventory that knows no holds',
+    'reserved by an inventory without support for holds',
     { ...awaited, decided: { kind: 'reserved', decidedAtMs: 2 } },
     'open',
     'ORDER_HAS_NO_HOLD'
@@ -38,7 +38,7 @@ const verdicts: readonly (readonly [string, Order, cancel: string, confirm: stri
 ]
 
 for (const [what, order, cancel, confirm] of verdicts) {
-  test(`given an order that is ${what}, a cancel is ${cancel} and a confirmation ${confirm}`, () => {
+  test(`for an order that is ${what}, a cancel is ${cancel} and a confirmation is ${confirm}`, () => {
     const told = (wish: 'cancel' | 'confirm') => {
       const verdict = judgeWish(wish, order)
       return verdict.kind === 'refused' ? verdict.code : verdict.kind

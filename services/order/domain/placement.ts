@@ -1,19 +1,19 @@
 import type { OrderCreated } from '@orderly/contracts'
 
-/** An order that its caller named with an idempotency key. */
+/** An order with an idempotency key. */
 export interface KeyedOrder {
-  /** Who places it; undefined where nobody is asked. Keys of different callers have nothing to do with each other. */
+  /** Caller that places the order; undefined if authentication is off. Keys are per caller. */
   readonly caller: string | undefined
   readonly key: string
   readonly traceparent: string
-  /** The order, once it has an id and a time. */
+  /** Returns the order with the given id and time. */
   readonly accept: (given: { orderID: string; nowMs: number }) => OrderCreated
 }
 
 export type Placement =
-  /** It is in the topic. A replay was so before this request. */
+  /** The order is in the topic. `isReplay` is true if an earlier request had the same key. */
   | { readonly kind: 'placed'; readonly orderID: string; readonly traceparent: string; readonly isReplay: boolean }
-  /** Another request with this key is being worked on. */
+  /** Another request with this key is in flight. */
   | { readonly kind: 'in-flight'; readonly retryAfterMs: number }
   /** The key belongs to another order. */
   | { readonly kind: 'other-body' }

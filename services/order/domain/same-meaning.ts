@@ -1,8 +1,10 @@
 import type { OrderCreated } from '@orderly/contracts'
 
 /**
- * What an order asks for, as one text: two requests have the same text if and only if they ask for the same. How they are
- * written does not matter: white space, the sequence of fields and of lines, `2.5` or `2.50`, a currency left out or named.
+ * Returns the content of an order as canonical text, the input of its fingerprint. Two requests
+ * have the same text if and only if they request the same order. Irrelevant are white space, the
+ * order of fields and lines, the notation of numbers (`2.5`, `2.50`) and whether the default
+ * currency is named.
  */
 export function meaningOf({
   userID,

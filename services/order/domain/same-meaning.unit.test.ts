@@ -25,7 +25,7 @@ const orders = fc.record({
   total: fc.integer({ min: 0, max: 99_999 }).map(cents => cents / 100)
 })
 
-test('ways to write the same order have the same meaning', () => {
+test('equivalent request bodies have the same canonical text', () => {
   const texts = [
     '{"userID":"ann","items":[{"sku":"MUG","quantity":1},{"sku":"TEA","quantity":2}],"total":2.5}',
     '{ "total": 2.50, "items": [{"quantity":2,"sku":"TEA"}, {"quantity":1.0,"sku":"M\\u0055G"}], "userID": "ann" }',
@@ -34,13 +34,13 @@ test('ways to write the same order have the same meaning', () => {
   for (const text of texts) assert.equal(meaning(JSON.parse(text)), meaning(order))
 })
 
-test('a hold is part of the meaning, and an order without one means what it always did', () => {
+test('a hold is part of the canonical text, and the text of an order without one is unchanged', () => {
   assert.notEqual(meaning({ ...order, holdSeconds: 60 }), meaning(order))
   assert.notEqual(meaning({ ...order, holdSeconds: 60 }), meaning({ ...order, holdSeconds: 61 }))
   assert.equal(meaning(order), '["order",1,"ann",250,"EUR",[["MUG",1],["TEA",2]]]')
 })
 
-test('any sequence of the lines has the same meaning', () => {
+test('the order of the lines does not change the canonical text', () => {
   const shuffled = orders.chain(order =>
     fc.tuple(
       fc.constant(order),
@@ -50,7 +50,7 @@ test('any sequence of the lines has the same meaning', () => {
   fc.assert(fc.property(shuffled, ([order, items]) => assert.equal(meaning({ ...order, items }), meaning(order))))
 })
 
-test('orders that differ in anything differ in meaning', () => {
+test('orders that differ in any field have different canonical texts', () => {
   const others: PlaceOrder[] = [
     { ...order, userID: 'Ann' },
     { ...order, total: 2.51 },
@@ -62,7 +62,7 @@ test('orders that differ in anything differ in meaning', () => {
   for (const other of others) assert.notEqual(meaning(other), meaning(order))
 })
 
-test('two orders have the same meaning only if they are the same but for the sequence of lines', () => {
+test('two orders have the same canonical text only if they are equal except for the order of lines', () => {
   const sorted = (order: PlaceOrder) => ({
     ...order,
     items: order.items.toSorted((a, b) => (a.sku < b.sku ? -1 : 1))
