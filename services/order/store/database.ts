@@ -9,14 +9,16 @@ import {
 import type { Pool } from 'pg'
 
 /**
- * The database as something that may not be there. States: **opening** (checks the schemas, again and again while the database does not
- * answer) → **open**. From then on each statement finds out for itself.
+ * A database that may be unavailable. States: **opening** (checks the schemas and retries while the
+ * database is unavailable) → **open**. In the open state each statement reports an outage itself.
  */
 export interface Database {
-  /** Resolves when it was opened. Rejects when the service stops before that, and where this program cannot use the database. */
+  /**
+   * Resolves in the state open. Rejects if the service stops first or its schemas are incompatible.
+   */
   readonly opened: Promise<void>
   isOpen(): boolean
-  /** A store whose every method throws StoreUnavailableError while opening. */
+  /** Returns a store whose methods throw StoreUnavailableError in the state opening. */
   guard<Store extends object>(store: Store): Store
 }
 
@@ -24,7 +26,7 @@ const longestPauseMs = 5_000
 
 export interface DatabaseOptions {
   readonly schemas: readonly DatabaseSchema[]
-  /** True in development: schemas that are too old are migrated. */
+  /** True in development: outdated schemas are migrated. */
   readonly mayMigrate: boolean
   readonly logger: Logger
   readonly signal: AbortSignal
@@ -44,7 +46,7 @@ export function openDatabase(pool: Pool, { schemas, mayMigrate, logger, signal }
         if (error instanceof PostgresError) throw error
         logger.warn(
           { event: 'database_unavailable', error, retryInMs: pauseMs },
-          'no database: orders are accepted, but their status cannot be read'
+          'database unavailable: orders without a key are accepted, order status cannot be read'
         )
         await delay(pauseMs, undefined, { signal })
       }
@@ -61,7 +63,7 @@ export function openDatabase(pool: Pool, { schemas, mayMigrate, logger, signal }
         Object.entries(store).map(([name, method]) => [
           name,
           async (...given: unknown[]) => {
-            if (!isOpen) throw new StoreUnavailableError('the database has not been reached yet')
+            if (!isOpen) throw new StoreUnavailableError('the database is not open yet')
             return method(...given)
           }
         ])

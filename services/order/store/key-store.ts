@@ -1,4 +1,4 @@
-/** The place in the topic that was reserved for an order; see OnceWriter in @orderly/kafka. */
+/** The sequence reservation of an order; see OnceWriter in @orderly/kafka. */
 export interface Slot {
   readonly partition: number
   readonly producerID: bigint
@@ -18,7 +18,7 @@ export interface KeptOrder {
   readonly slot: Slot
 }
 
-/** A change of an order that its caller named. */
+/** A change request with an idempotency key. */
 export interface ChangeClaim extends KeyName {
   readonly orderID: string
   readonly change: string
@@ -26,36 +26,44 @@ export interface ChangeClaim extends KeyName {
   readonly traceparent: string
 }
 
-/** `other-request`: the key belongs to an order, to another order's change, or to another change. */
+/** Result of a claim. `other-request`: the key belongs to an order or to another change request. */
 export type ClaimedChange = 'first' | 'repeated' | 'other-request'
 
 export interface KeyClaim extends KeyName, KeptOrder {
-  /** Hexadecimal. */
+  /** Hexadecimal SHA-256 of the order's content. */
   readonly fingerprint: string
 }
 
-/** Who may write the order of a key, or why not. */
+/** Result of a claim: the right to write the order of the key, or the reason against it. */
 export type Claimed =
-  /** `attempt` 1: the order is the one of the claim. Later ones: it is that of the first, in whose slot, unless it `mustLook`. */
+  /**
+   * The claim may write the order. Attempt 1 writes the order of this claim. Later attempts get the
+   * order and the sequence reservation of attempt 1. With `mustLook` the reservation is a new one,
+   * and the attempt must look for the order before it writes.
+   */
   | { readonly kind: 'yours'; readonly attempt: number; readonly order: KeptOrder; readonly mustLook: boolean }
   | { readonly kind: 'stored'; readonly order: KeptOrder }
   | { readonly kind: 'in-flight'; readonly retryAfterMs: number }
   | { readonly kind: 'other-body' }
 
 /**
- * Remembers which request each idempotency key belongs to; the states of an order's key are those of KnownKey. Each method is atomic, also among
- * several instances.
- * @throws StoreUnavailableError from every method when the database cannot answer; whether it did it is then unknown
+ * Stores which request each idempotency key belongs to. KnownKey describes the states of an order's
+ * key. Each method is atomic, even across instances.
+ * @throws StoreUnavailableError from every method while the database is unavailable; it is then
+ * unknown whether the method took effect
  */
 export interface KeyStore {
   claim(claim: KeyClaim, leaseMs: number): Promise<Claimed>
   claimChange(claim: ChangeClaim): Promise<ClaimedChange>
-  /** The order is in the topic. */
+  /** Marks the order of a key as stored. */
   settle(name: KeyName): Promise<void>
-  /** Nothing when somebody else has taken over. */
+  /** Ends the lease of an attempt. Has no effect if a later attempt has claimed the key. */
   release(name: KeyName, attempt: number): Promise<void>
-  /** Nothing unless it is the first attempt and nobody has taken over. */
+  /** Deletes a key that is in flight in its first attempt. Has no effect on other keys. */
   forget(name: KeyName): Promise<void>
-  /** Deletes up to `limit` keys whose last attempt is older than this. @returns the number of keys deleted */
+  /**
+   * Deletes up to `limit` keys whose last lease ended `olderThanMs` ago.
+   * @returns the number of deleted keys
+   */
   prune(olderThanMs: number, limit: number): Promise<number>
 }

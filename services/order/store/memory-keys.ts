@@ -1,7 +1,7 @@
 import { judgeClaim, type KnownKey } from '../domain/known-key.ts'
 import type { KeptOrder, KeyName, KeyStore } from './key-store.ts'
 
-/** Lasts as long as the process. For tests. */
+/** Creates a key store in memory, for tests. */
 export function createMemoryKeyStore(nowMs: () => number = Date.now): KeyStore {
   const known = new Map<string, KnownKey & { readonly order: KeptOrder }>()
   const changes = new Map<string, { readonly request: string; readonly leaseUntilMs: number }>()

@@ -2,7 +2,7 @@ import { mergeChange, type OrderChange } from '../domain/order-change.ts'
 import { orderOf } from '../domain/order-status.ts'
 import type { OrderStore } from './order-store.ts'
 
-/** Lasts as long as the process. For tests. */
+/** Creates an order store in memory, for tests. */
 export function createMemoryOrderStore(): OrderStore {
   const changes = new Map<string, OrderChange>()
   return {

@@ -1,19 +1,19 @@
 import type { OrderChange } from '../domain/order-change.ts'
 
-/** One column: its type as a parameter, and its value in a change. Times travel as seconds. */
+/** A column: the type of its parameter and its value in a change. Times are passed in seconds. */
 interface Column {
   readonly name: string
   readonly type: 'text' | 'integer' | 'bigint' | 'jsonb' | 'time'
   readonly read: (change: OrderChange, topics: TopicNumbers) => unknown
 }
 
-/** Numbers of topics, by their ids: shorter than an id in every row. */
+/** Numbers of topics by topic id. Rows store the number because it is shorter. */
 export type TopicNumbers = ReadonlyMap<string, number>
 
-/** The columns that one record fills, all of them or none. */
+/** The columns that one record fills: either all or none. */
 export interface Fact {
   readonly of: 'created' | 'decided' | 'confirmed' | 'released'
-  /** Not null once the record was read. */
+  /** Column that is not null once the record was read. */
   readonly marker: string
   readonly topic: string
   readonly partition: string
@@ -21,7 +21,7 @@ export interface Fact {
   readonly columns: readonly Column[]
 }
 
-/** The first moment that Postgres knows, and the last one that `Date` does: topics can hold others. */
+/** Earliest time of Postgres and latest time of `Date`. Records may contain other times. */
 const [firstMs, lastMs] = [-210_866_803_200_000, 8.64e15]
 const seconds = (ms: number | undefined) =>
   ms === undefined ? undefined : Math.max(firstMs, Math.min(lastMs, ms)) / 1_000
@@ -85,7 +85,7 @@ export const allColumns = columnsOf(facts)
   .map(({ name }) => name)
   .join(', ')
 
-/** What is known of an order stays; rows that would not change are left alone. */
+/** Returns the conflict clause of an upsert that keeps known facts and writes no unchanged rows. */
 export function addWhatIsNew(given: readonly Fact[]): string {
   const assignments = given.flatMap(({ marker, columns }) =>
     columns.map(

@@ -11,22 +11,26 @@ export interface PageRequest {
 export interface OrderPage {
   /** Newest first. */
   readonly orders: readonly Order[]
-  /** Whether older ones follow. */
+  /** True if older orders follow. */
   readonly hasMore: boolean
 }
 
 /**
- * The status of every order, as far as the topics have been read.
- * @throws StoreUnavailableError from every method when the database cannot answer at the moment
+ * The status of all orders, as far as the projection has read the topics.
+ * @throws StoreUnavailableError from every method while the database is unavailable
  */
 export interface OrderStore {
   /**
-   * Adds what is not known yet, all or nothing. The same changes again, or in another sequence, make no difference. Saves the
-   * positions in the same transaction. @throws PositionConflictError, and adds nothing, when one cannot be saved
+   * Adds the facts that are not known yet, all or none. Repeated and reordered changes have the
+   * same result. Saves the positions in the same transaction.
+   * @throws PositionConflictError, and adds nothing, if a position cannot be saved
    */
   apply(changes: readonly OrderChange[], positions?: readonly PositionAdvance[]): Promise<void>
-  /** Those that are known to have been accepted, by id. */
+  /** Returns the orders with these ids whose acceptance is known, by id. */
   find(orderIDs: readonly string[]): Promise<ReadonlyMap<string, Order>>
-  /** A user's orders with ids before `beforeID`, or the newest; only those that `caller` placed, if it is given. */
+  /**
+   * Returns a user's newest orders, or those before `beforeID`. With `caller`, only the orders of
+   * that caller.
+   */
   list(userID: string, page: PageRequest): Promise<OrderPage>
 }

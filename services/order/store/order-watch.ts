@@ -4,15 +4,15 @@ import type { Order } from '../domain/order-status.ts'
 import type { OrderStore } from './order-store.ts'
 
 /**
- * Waits for orders to change, whichever instance projects them. While anybody waits, one query every few milliseconds asks for
- * all orders that are waited for; while nobody does, nothing runs.
+ * Waits for changes of orders, whichever instance projects them. While there are waiters, one query
+ * every few milliseconds reads the orders of all of them. Without waiters no query runs.
  *
- * A database that does not answer is asked again until the waiting is over.
+ * While the database is unavailable, the query is repeated until the waits end.
  */
 export interface OrderWatch {
   /**
-   * @returns the order as soon as it is as wanted; otherwise as it was last seen, if it was, when time is up or the signal is
-   * aborted
+   * Waits until `isWanted` accepts the order, until the timeout, or until the signal is aborted.
+   * @returns the order as last seen, or undefined if it was not found
    */
   until(orderID: string, isWanted: (order: Order) => boolean, options: WatchOptions): Promise<Order | undefined>
 }
@@ -74,9 +74,9 @@ export function createOrderWatch(store: Pick<OrderStore, 'find'>, everyMs = 30):
   }
 }
 
-/** A watch with limits of the requests that wait at a time: in all, and of one caller. */
+/** A watch that limits the number of waiting requests, in total and per caller. */
 export interface LimitedWatch {
-  /** As OrderWatch. @returns undefined when the request must not wait, since too many do */
+  /** Waits like OrderWatch. @returns undefined immediately if too many requests wait */
   until(
     orderID: string,
     isWanted: (order: Order) => boolean,

@@ -6,19 +6,23 @@ import { slotTrustMs } from '../domain/known-key.ts'
 import type { ChangeClaim, Claimed, KeptOrder, KeyClaim, KeyName, KeyStore } from './key-store.ts'
 
 /**
- * Keys in Postgres; there is one clock for all instances: the database's.
+ * Creates a key store in Postgres. Leases use the clock of the database, which all instances share.
  *
- * An order with a key needs two statements, its claim and its settling, and at thousands of orders a second statements are what a key costs. So
- * both go in groups (see inGroups): one INSERT claims what has come while the one before was under way, one SELECT looks up those that got no row of it,
- * one UPDATE settles. Statements about many rows lock them in the sequence of caller and key, so instances that meet wait for each other
- * and never in a circle. What a statement fails with, all of its group fail with; nothing that a caller sent can be the reason, as it
- * was checked before. Releasing and forgetting are rare and go by themselves.
+ * An order with a key needs two statements: one claims the key, the other marks it as stored. At
+ * thousands of orders per second these statements are the cost of a key, so both run in groups (see
+ * inGroups). One INSERT claims all keys that arrived while the previous INSERT was in flight. One
+ * SELECT looks up the keys that the INSERT did not return, and one UPDATE marks keys as stored.
+ *
+ * Statements on many rows lock them in the order of caller and key, so that instances cannot
+ * deadlock. If a statement fails, all requests of its group fail. The input of a caller cannot be
+ * the cause, because it was validated before. Release and forget are rare and run as single
+ * statements.
  */
 export function createPostgresKeyStore(pool: Pool): KeyStore {
   const run = async (name: string, text: string, values: unknown[]) =>
     orUnavailable(runStatement(pool, { name, text, values }))
 
-  /** Undefined for those that were forgotten between the two statements. */
+  /** Claims a group of keys. A key that was deleted between the two statements gets undefined. */
   const claimOnce = inGroups(
     async (claims: readonly TimedClaim[]): Promise<(Claimed | undefined)[]> => {
       const inserted = byName((await run('claim-keys', claimText, [rowsOf(claims), slotTrustMs])).rows)
@@ -49,7 +53,7 @@ export function createPostgresKeyStore(pool: Pool): KeyStore {
         const claimed = await claimOnce({ ...claim, leaseMs })
         if (claimed !== undefined) return claimed
       }
-      throw new StoreUnavailableError('the key is claimed and forgotten again and again')
+      throw new StoreUnavailableError('idempotency key claim did not converge after 5 attempts: repeat the request')
     },
     async claimChange(claim) {
       const { caller, key, orderID, requestedAtMs, traceparent } = claim
@@ -58,10 +62,10 @@ export function createPostgresKeyStore(pool: Pool): KeyStore {
       for (let tries = 0; tries < 5; tries++) {
         if ((await run('claim-change', claimChangeText, values)).rowCount === 1) return 'first'
         const { rows } = await run('look-up-keys', lookUpText, namesOf([claim]))
-        // Without a row the key was forgotten between the two statements.
+        // Without a row, the key was deleted between the two statements: claim it again.
         if (rows[0] !== undefined) return rows[0].fingerprint === fingerprint ? 'repeated' : 'other-request'
       }
-      throw new StoreUnavailableError('the key is claimed and forgotten again and again')
+      throw new StoreUnavailableError('idempotency key claim did not converge after 5 attempts: repeat the request')
     },
     settle,
     async release({ caller, key }, attempt) {
@@ -90,7 +94,10 @@ const inSequence = 'ORDER BY caller COLLATE "C", key COLLATE "C"'
 const orderColumns =
   'order_id, accepted_at_ms, traceparent, topic_partition, producer_id::text, producer_epoch, sequence'
 
-/** As one parameter: a statement with an array for each column takes Postgres twice the time for a lone claim. */
+/**
+ * Returns the claims as one JSON parameter. With an array per column, a single claim takes twice
+ * the time.
+ */
 function rowsOf(claims: readonly TimedClaim[]): string {
   const rows = claims.map(({ caller, key, fingerprint, orderID, acceptedAtMs, traceparent, slot, leaseMs }) => ({
     caller,
@@ -115,7 +122,10 @@ const kept =
 
 const mayBeForgotten = "known.slot_at < now() - $2 * interval '1 millisecond'"
 
-/** A row for the first, the lease for whoever comes when it is over, nothing for all others. */
+/**
+ * Inserts a row for the first claim of a key, renews a lease that has ended, and returns no row
+ * otherwise.
+ */
 const claimText = `INSERT INTO orders.idempotency_keys AS known (${kept}, lease_until)
   SELECT ${kept}, now() + lease_ms * interval '1 millisecond' FROM ${given} ${inSequence}
   ON CONFLICT (caller, key) DO UPDATE SET
@@ -138,7 +148,7 @@ const lookUpText = `SELECT caller, key, encode(fingerprint, 'hex') AS fingerprin
     extract(epoch FROM lease_until - now())::float8 * 1000 AS lease_left_ms
   FROM orders.idempotency_keys ${anyNamed}`
 
-// An UPDATE by itself locks rows in whatever sequence it finds them.
+// A plain UPDATE would lock the rows in the order in which it finds them.
 const settleText = `UPDATE orders.idempotency_keys AS known SET state = 'stored'
   FROM (SELECT caller, key FROM orders.idempotency_keys ${anyNamed} ${inSequence} FOR NO KEY UPDATE) AS locked
   WHERE known.caller = locked.caller AND known.key = locked.key`

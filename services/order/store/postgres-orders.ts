@@ -15,7 +15,10 @@ import { topicNumbers } from './topic-numbers.ts'
 
 const liveTable = 'orders.orders'
 
-/** @param table a table with the same columns, for a rebuild */
+/**
+ * Creates an order store in Postgres.
+ * @param table a table with the same columns as the default one, for a rebuild
+ */
 export function createPostgresOrderStore(on: Pool | PoolClient, table = liveTable): OrderStore {
   return {
     ...createOrderReader(on, table),
@@ -27,7 +30,7 @@ export function createPostgresOrderStore(on: Pool | PoolClient, table = liveTabl
   }
 }
 
-/** The store of the projection, which saves its positions together with what they stand for. */
+/** Creates the store of the projection, which saves facts and positions in one transaction. */
 export function createProjectedOrderStore(pool: Pool, positions: PostgresPositions): OrderStore {
   return {
     ...createOrderReader(pool, liveTable),
@@ -42,7 +45,10 @@ export function createProjectedOrderStore(pool: Pool, positions: PostgresPositio
   }
 }
 
-/** Instances that both think they own a partition may write the same orders, in another sequence. */
+/**
+ * Retries after a conflict. Two instances that both assume to own a partition may write the same
+ * orders in different order.
+ */
 function untilUncontested(work: () => Promise<unknown>): Promise<void> {
   const options = { isTransient: isPostgresConflict, attempts: 10, firstDelayMs: 2 }
   return retryTransient(async () => void (await work()), options)
@@ -64,8 +70,8 @@ function createOrderReader(on: Pool | PoolClient, table: string): Omit<OrderStor
 }
 
 /**
- * One statement for a whole batch, with the columns that something in it fills. Rows that would not change are left alone, so a
- * batch that comes again costs no writes.
+ * Returns one statement for a whole batch, with the columns that the batch fills. The statement
+ * does not write rows that would not change, so a repeated batch costs no writes.
  */
 function upsert(table: string, changes: readonly OrderChange[], topics: TopicNumbers): Statement {
   const rows = changes.toSorted((a, b) => (a.orderID < b.orderID ? -1 : 1))

@@ -19,7 +19,7 @@ const settings = {
 const pool = createPool({ ...settings, maxConnections: 5 })
 after(() => pool.end())
 
-/** Of another instance: with connections of its own. */
+/** Opens a key store with separate connections, as another instance would have. */
 function openKeys(t: TestContext) {
   const own = createPool({ ...settings, applicationName: `instance ${randomUUID()}`, maxConnections: 2 })
   t.after(() => own.end())
@@ -49,7 +49,7 @@ testKeyStore('keys in Postgres', async () => {
   }
 })
 
-test('two instances that claim and settle the same keys at once, in opposite sequence, never deadlock: each key is had once', async t => {
+test('two instances that claim and settle the same keys concurrently in opposite order do not deadlock', async t => {
   await pool.query('TRUNCATE orders.idempotency_keys')
   const stores = [openKeys(t), openKeys(t)].map(({ store }) => store)
   const keys = Array.from({ length: 200 }, (_, index) => `key-${index}`)
@@ -68,7 +68,7 @@ test('two instances that claim and settle the same keys at once, in opposite seq
     )
     assert.deepEqual(had.map(({ key }) => key).toSorted(), keys.toSorted())
     assert.ok(had.every(({ attempt }) => attempt === round))
-    // All leases are over: the next claims change rows that are there.
+    // All leases have ended, so the next claims update existing rows.
     await pool.query('UPDATE orders.idempotency_keys SET lease_until = now()')
   }
   for (let round = 0; round < 10; round++) {
@@ -82,7 +82,7 @@ test('two instances that claim and settle the same keys at once, in opposite seq
   assert.ok(claims.every(({ claimed }) => claimed.kind === 'stored'))
 })
 
-test('a statement that fails is unavailable to all that share it; those that came meanwhile are claimed', async t => {
+test('a failed statement rejects all claims of its group, and later claims succeed', async t => {
   await pool.query('TRUNCATE orders.idempotency_keys')
   const { store, own } = openKeys(t)
   const claim = async (key: string) => (await store.claim(aClaim(key), 60_000)).kind
@@ -105,7 +105,7 @@ test('a statement that fails is unavailable to all that share it; those that cam
   }
 })
 
-test('orders, pages and keys are read by index', async () => {
+test('orders and pages are read by index', async () => {
   await pool.query('TRUNCATE orders.orders')
   const single = createPool({ ...settings, maxConnections: 1 })
   after(() => single.end())

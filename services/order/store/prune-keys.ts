@@ -9,7 +9,7 @@ export interface PruneOptions {
 
 const rowsAtOnce = 5_000
 
-/** Forgets old keys from time to time; instances that do it at the same time do not wait for each other. */
+/** Deletes old keys periodically. Instances that do so at the same time do not block each other. */
 export function pruneKeys(keys: Pick<KeyStore, 'prune'>, options: PruneOptions): { stop(): void } {
   const { olderThanMs, everyMs = 600_000, logger } = options
   let isStopped = false
@@ -18,7 +18,10 @@ export function pruneKeys(keys: Pick<KeyStore, 'prune'>, options: PruneOptions):
     try {
       while (!isStopped && (await keys.prune(olderThanMs, rowsAtOnce)) === rowsAtOnce);
     } catch (error) {
-      logger.warn({ error }, 'old idempotency keys could not be removed; trying again later')
+      logger.warn(
+        { event: 'idempotency_keys_not_pruned', error },
+        'failed to delete old idempotency keys, will retry at the next interval'
+      )
     }
   }
 

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import type { DatabaseSchema } from '@orderly/postgres'
 
-/** The schema `orders`, with who may do what in it. A new table gets its grants here. */
+/** The schema `orders` with its grants. A new table gets its grants here. */
 export const orderSchema: DatabaseSchema = {
   schema: 'orders',
   directory: fileURLToPath(new URL('migrations', import.meta.url)),
@@ -22,5 +22,8 @@ export const orderSchema: DatabaseSchema = {
   }
 }
 
-/** Settings for `createPool`: a statement that was prepared on empty tables must not read them from end to end when they have grown. */
+/**
+ * Session settings for `createPool`. A plan that was prepared on empty tables must not use
+ * sequential scans after the tables have grown.
+ */
 export const orderSessionSettings = { enable_seqscan: 'off' }

@@ -4,24 +4,28 @@ import type { OrderStore } from './order-store.ts'
 import { createPostgresOrderStore } from './postgres-orders.ts'
 
 /**
- * Rebuilds the table of order status from the topics while services read and write it.
+ * A rebuild of the order status table from the topics, while services read and write the table.
  *
- * A rebuild collects the topics' records in a temporary table and then merges that table, fact by fact, into `orders.orders`: a fact
- * that the topics still hold replaces the stored one, and a fact that they no longer hold stays. So a merge never deletes
- * anything, and what a projection adds meanwhile is kept.
+ * The records of the topics are collected in a temporary table, which is then merged fact by fact
+ * into `orders.orders`. A fact that the topics still contain replaces the stored one, other facts
+ * stay. So a merge deletes nothing, and it keeps what a projection adds meanwhile.
  *
- * One rebuild runs at a time: its database session holds an advisory lock and the temporary table, and both end with the session.
+ * One rebuild runs at a time: its database session holds an advisory lock and the temporary table,
+ * and both end with the session.
  */
 export interface StatusRebuild {
   readonly store: Pick<OrderStore, 'apply'>
-  /** Corrects wrong facts and adds missing ones, in small transactions. @returns the number of rows written */
+  /**
+   * Corrects wrong facts and adds missing ones, in small transactions.
+   * @returns the number of rows written
+   */
   merge(onProgress: (progress: { readonly merged: number; readonly written: number }) => void): Promise<number>
   /** Counts the stored orders without a record in the topics. */
   countKept(partitions: readonly ReadRange[], unreadable: readonly SourcePosition[]): Promise<KeptOrders[]>
   close(): void
 }
 
-/** The topic that a record was read from; outcomes have two. */
+/** The topic that a record was read from. Outcomes have two topics. */
 export type Source = 'reserved' | 'failed' | Exclude<Fact['of'], 'decided'>
 
 export interface SourcePosition {
@@ -37,7 +41,8 @@ export interface ReadRange extends SourcePosition {
 }
 
 /**
- * - **of a deleted topic**: its records were read from a topic that was deleted and created again since.
+ * - **of a deleted topic**: its records were read from a topic that was deleted and created again
+ *   since.
  * - **newer**: its records were written after the rebuild had read the topics.
  * - **removed by retention**: its records precede the beginning of their partition.
  * - **unreadable**: its record could not be decoded.
@@ -48,7 +53,7 @@ export type KeptReason = 'of a deleted topic' | 'newer' | 'removed by retention'
 export interface KeptOrders {
   readonly reason: KeptReason
   readonly orders: number
-  /** Ids of up to ten of them. */
+  /** Ids of up to ten of these orders. */
   readonly examples: readonly string[]
 }
 
@@ -62,7 +67,7 @@ export class RebuildRunningError extends Error {
 const table = 'pg_temp.orders_rebuilt'
 const rowsInAChunk = 5_000
 
-/** @throws RebuildRunningError */
+/** Opens a rebuild. @throws RebuildRunningError if another one is running */
 export async function openStatusRebuild(pool: Pool): Promise<StatusRebuild> {
   const client = await pool.connect()
   try {
@@ -98,7 +103,10 @@ async function merge(client: PoolClient, onProgress: Parameters<StatusRebuild['m
 
 const columns = allColumns.split(', ')
 
-/** Holds where the topics have the fact, or nobody does: then the rebuilt row's columns count. */
+/**
+ * Returns the condition for using the rebuilt columns: the topics have the fact, or the stored row
+ * lacks it.
+ */
 const isRebuilt = ({ marker }: Fact, rebuilt: string, stored: string) =>
   `(${rebuilt}.${marker} IS NOT NULL OR ${stored}.${marker} IS NULL)`
 
@@ -130,7 +138,7 @@ async function countKept(
   partitions: readonly ReadRange[],
   unreadable: readonly SourcePosition[]
 ): Promise<KeptOrders[]> {
-  // A topic without any record is known by its range alone.
+  // A topic without records has no number yet. Its id is known from its range.
   await client.query('INSERT INTO orders.topics (topic_id) SELECT DISTINCT unnest($1::uuid[]) ON CONFLICT DO NOTHING', [
     partitions.flatMap(({ topicID }) => topicID ?? [])
   ])
@@ -145,17 +153,20 @@ async function countKept(
   return rows as KeptOrders[]
 }
 
-/** Whether a position of a stored order satisfies a condition on the ranges that were read, or on the unreadable records. */
+/**
+ * Returns a condition: a position of the stored order satisfies `condition` for a read range or
+ * unreadable record.
+ */
 function hasPosition(range: 'partitions' | 'unreadable', condition: (offset: string) => string): string {
   const positions = facts.map(({ of, partition, offset }) => {
-    // The topic of an outcome is that of its kind.
+    // Each kind of outcome has a separate topic.
     const source = of === 'decided' ? 'stored.outcome' : `'${of}'`
     return `(range.source = ${source} AND range.partition = stored.${partition} AND ${condition(`stored.${offset}`)})`
   })
   return `EXISTS (SELECT FROM ${range} AS range WHERE ${positions.join(' OR ')})`
 }
 
-/** True where a fact of a stored order was read from another topic than the one that has the name now. */
+/** Condition: a fact of the stored order was read from an earlier topic of the same name. */
 const isOfDeletedTopic = `EXISTS (SELECT FROM partitions AS range WHERE ${facts
   .map(({ of, topic }) => {
     const source = of === 'decided' ? 'stored.outcome' : `'${of}'`

@@ -3,10 +3,10 @@ import type { Pool, PoolClient } from 'pg'
 import type { OrderChange } from '../domain/order-change.ts'
 import type { TopicNumbers } from './order-columns.ts'
 
-/** Numbers never change, so each id is looked up once in a process. */
+/** Known topic numbers per connection. Numbers never change, so each id is looked up once. */
 const known = new WeakMap<Pool | PoolClient, Map<string, number>>()
 
-/** Returns the numbers of the topics that the changes were read from; a topic that is new gets one. */
+/** Returns the numbers of the topics of these changes. Assigns a number to a new topic. */
 export async function topicNumbers(on: Pool | PoolClient, changes: readonly OrderChange[]): Promise<TopicNumbers> {
   const numbers = known.get(on) ?? new Map<string, number>()
   known.set(on, numbers)

@@ -5,7 +5,7 @@ import type { KeyClaim, KeyStore } from '../key-store.ts'
 
 export interface OpenedKeyStore {
   readonly store: KeyStore
-  /** Makes everything that is remembered so much older. */
+  /** Makes all stored keys older by `ms`. */
   age(ms: number): Promise<void>
 }
 
@@ -28,9 +28,9 @@ function keptOf({ orderID, acceptedAtMs, traceparent, slot }: KeyClaim) {
   return { orderID, acceptedAtMs, traceparent, slot }
 }
 
-/** What every store of keys must do, the one in memory as well as Postgres. */
+/** Contract test of every key store, in memory and in Postgres. */
 export function testKeyStore(title: string, open: (t: TestContext) => Promise<OpenedKeyStore>): void {
-  test(`${title}: the first claim has the key; meanwhile the same order is told to wait, another one that it is another`, async t => {
+  test(`${title}: the first claim gets the key; meanwhile the same order is in flight and another order is refused`, async t => {
     const { store } = await open(t)
     const first = claim()
     assert.deepEqual(await store.claim(first, leaseMs), {
@@ -44,7 +44,7 @@ export function testKeyStore(title: string, open: (t: TestContext) => Promise<Op
     assert.deepEqual(await store.claim(claim({ fingerprint: 'cd' }), leaseMs), { kind: 'other-body' })
   })
 
-  test(`${title}: a stored key tells its order for ever, and that another order is another`, async t => {
+  test(`${title}: a stored key returns its order and refuses another order`, async t => {
     const { store, age } = await open(t)
     const first = claim()
     await store.claim(first, leaseMs)
@@ -55,13 +55,13 @@ export function testKeyStore(title: string, open: (t: TestContext) => Promise<Op
     assert.deepEqual(await store.claim(claim({ fingerprint: 'cd' }), leaseMs), { kind: 'other-body' })
   })
 
-  test(`${title}: callers and keys have nothing to do with each other`, async t => {
+  test(`${title}: different callers and keys are independent`, async t => {
     const { store } = await open(t)
     for (const fields of [{}, { caller: 'other' }, { key: 'KEY-1' }, { caller: 'shop key', key: '-1' }])
       assert.equal((await store.claim(claim(fields), leaseMs)).kind, 'yours')
   })
 
-  test(`${title}: when the lease is over, or was given up, the next claim goes on with the same order in the same slot`, async t => {
+  test(`${title}: after the lease has ended or was released, the next claim gets the same order and reservation`, async t => {
     const { store, age } = await open(t)
     const first = claim()
     await store.claim(first, leaseMs)
@@ -70,12 +70,12 @@ export function testKeyStore(title: string, open: (t: TestContext) => Promise<Op
     assert.deepEqual(await store.claim(claim(), leaseMs), { ...expected, attempt: 2 })
     assert.equal((await store.claim(claim(), leaseMs)).kind, 'in-flight')
     await store.release(name, 1)
-    assert.equal((await store.claim(claim(), leaseMs)).kind, 'in-flight', 'not its lease any more')
+    assert.equal((await store.claim(claim(), leaseMs)).kind, 'in-flight', 'attempt 1 no longer holds the lease')
     await store.release(name, 2)
     assert.deepEqual(await store.claim(claim(), leaseMs), { ...expected, attempt: 3 })
   })
 
-  test(`${title}: a slot that brokers may have forgotten is replaced, and from then on one must look`, async t => {
+  test(`${title}: a reservation that brokers may have forgotten is replaced, and later attempts must look for the order`, async t => {
     const { store, age } = await open(t)
     const first = claim()
     await store.claim(first, leaseMs)
@@ -87,7 +87,7 @@ export function testKeyStore(title: string, open: (t: TestContext) => Promise<Op
     assert.deepEqual(await store.claim(claim(), leaseMs), { kind: 'yours', attempt: 3, order, mustLook: true })
   })
 
-  test(`${title}: only the first attempt can be forgotten, and only before somebody took over or it was stored`, async t => {
+  test(`${title}: a key can be forgotten only in its first attempt and before it is stored`, async t => {
     const { store, age } = await open(t)
     await store.claim(claim(), leaseMs)
     await store.forget(name)
@@ -103,7 +103,7 @@ export function testKeyStore(title: string, open: (t: TestContext) => Promise<Op
     assert.equal((await store.claim(claim({ fingerprint: 'cd' }), leaseMs)).kind, 'stored')
   })
 
-  test(`${title}: of claims at the same time one has the key`, async t => {
+  test(`${title}: exactly one of several concurrent claims gets the key`, async t => {
     const { store } = await open(t)
     const kinds = await Promise.all(Array.from({ length: 20 }, async () => (await store.claim(claim(), leaseMs)).kind))
     assert.deepEqual(kinds.toSorted(), [...Array(19).fill('in-flight'), 'yours'])
@@ -115,7 +115,7 @@ export function testKeyStore(title: string, open: (t: TestContext) => Promise<Op
     )
   })
 
-  test(`${title}: of many keys that are claimed at the same time, several times each, each is had once, with its own order`, async t => {
+  test(`${title}: many keys that are claimed concurrently and repeatedly are granted once each, with their own order`, async t => {
     const { store } = await open(t)
     const keys = Array.from({ length: 700 }, (_, index) => `key-${index}`)
     const claims = [...keys, ...keys.toReversed(), ...keys].map(key => claim({ key }))
@@ -136,7 +136,7 @@ export function testKeyStore(title: string, open: (t: TestContext) => Promise<Op
     )
   })
 
-  test(`${title}: keys are forgotten when they are old enough, so many at a time`, async t => {
+  test(`${title}: old keys are pruned, at most the limit at a time`, async t => {
     const { store, age } = await open(t)
     for (const key of ['a', 'b', 'c']) await store.claim(claim({ key }), leaseMs)
     await age(leaseMs + 10_000)
@@ -147,7 +147,7 @@ export function testKeyStore(title: string, open: (t: TestContext) => Promise<Op
     assert.equal((await store.claim(claim({ key: 'd' }), leaseMs)).kind, 'in-flight')
   })
 
-  test(`${title}: a key whose order is still being retried is not pruned, however long ago it was claimed first`, async t => {
+  test(`${title}: a key whose order is still retried is not pruned, even if its first claim is old`, async t => {
     const { store, age } = await open(t)
     const first = claim({ key: 'retried' })
     await store.claim(first, leaseMs)
@@ -161,7 +161,7 @@ export function testKeyStore(title: string, open: (t: TestContext) => Promise<Op
     assert.deepEqual(await store.claim(claim({ key: 'retried' }), leaseMs), { kind: 'stored', order: keptOf(first) })
   })
 
-  test(`${title}: a change has its key at once, repeats it, and shares the keys of orders`, async t => {
+  test(`${title}: a change request gets its key immediately, can be repeated, and shares its keys with orders`, async t => {
     const { store, age } = await open(t)
     const change = { ...name, orderID: 'order-1', change: 'cancel', requestedAtMs: 1, traceparent: 'trace-1' }
     assert.deepEqual([await store.claimChange(change), await store.claimChange(change)], ['first', 'repeated'])

@@ -7,9 +7,9 @@ import { mergeChanges, type OrderChange } from '../../domain/order-change.ts'
 import { type Order, orderOf } from '../../domain/order-status.ts'
 import type { OrderStore } from '../order-store.ts'
 
-/** What every store of orders must do, the one in memory as well as Postgres. */
+/** Contract test of every order store, in memory and in Postgres. */
 export function testOrderStore(name: string, open: (t: TestContext) => Promise<OrderStore>, { runs = 100 } = {}): void {
-  test(`${name}: an order that was created is found as it was accepted`, async t => {
+  test(`${name}: a created order is found with its accepted content`, async t => {
     const store = await open(t)
     const change = created('1', 'ann')
     await store.apply([change])
@@ -17,7 +17,7 @@ export function testOrderStore(name: string, open: (t: TestContext) => Promise<O
     assert.equal((await store.find(['2'])).size, 0)
   })
 
-  test(`${name}: an outcome shows once its order is known, in whichever sequence they come`, async t => {
+  test(`${name}: an outcome is visible once its order is known, in any order of arrival`, async t => {
     const store = await open(t)
     await store.apply([failed('1', 'ann')])
     assert.equal((await store.find(['1'])).size, 0)
@@ -30,7 +30,7 @@ export function testOrderStore(name: string, open: (t: TestContext) => Promise<O
     assert.equal((await store.find(['2'])).get('2')?.decided?.kind, 'reserved')
   })
 
-  test(`${name}: a hold, its confirmation and a release are told as they were, once the outcome is known`, async t => {
+  test(`${name}: a hold, its confirmation and its release are visible once the outcome is known`, async t => {
     const store = await open(t)
     const held = { ...created('1', 'ann').created, holdSeconds: 900 } as NonNullable<OrderChange['created']>
     const changes: OrderChange[] = [
@@ -50,7 +50,7 @@ export function testOrderStore(name: string, open: (t: TestContext) => Promise<O
     assert.deepEqual([order?.created.holdSeconds, order?.released?.cause], [900, 'cancelled'])
   })
 
-  test(`${name}: any batches of the same records, again and in any sequence, end in the same orders`, async t => {
+  test(`${name}: repeated and reordered batches of the same records result in the same orders`, async t => {
     const users = ['ann', 'bob']
     const changes = Array.from({ length: 8 }, (_, index) => {
       const [id, user] = [`order-${index}`, users[index % 2] as string]
@@ -79,7 +79,7 @@ export function testOrderStore(name: string, open: (t: TestContext) => Promise<O
     )
   })
 
-  test(`${name}: pages hold each order once, the newest first, also while newer ones come`, async t => {
+  test(`${name}: pages contain each order once, newest first, even while orders are added`, async t => {
     const store = await open(t)
     const ids = Array.from({ length: 7 }, (_, index) => `order-${index + 1}`)
     await store.apply([...ids.map(id => created(id, 'ann')), created('order-3b', 'bob')])
@@ -95,7 +95,7 @@ export function testOrderStore(name: string, open: (t: TestContext) => Promise<O
     assert.deepEqual(seen, ids.toReversed())
   })
 
-  test(`${name}: a page can be of one caller's orders only, though another has the same user`, async t => {
+  test(`${name}: a page can be limited to one caller, even if another caller has the same user id`, async t => {
     const store = await open(t)
     const by = (caller: string, change: OrderChange): OrderChange => ({
       ...change,
@@ -115,7 +115,7 @@ export function testOrderStore(name: string, open: (t: TestContext) => Promise<O
     assert.equal((await store.find(['order-4'])).get('order-4')?.created.caller, undefined)
   })
 
-  test(`${name}: times that no calendar has can be stored and read`, async t => {
+  test(`${name}: times outside the range of Postgres and Date can be stored and read`, async t => {
     const store = await open(t)
     for (const acceptedAtMs of [-(2 ** 52), -1e15, 0, 8.64e15, 9e15, 2 ** 53 - 2]) {
       const orderID = randomUUID()
@@ -127,7 +127,7 @@ export function testOrderStore(name: string, open: (t: TestContext) => Promise<O
     }
   })
 
-  test(`${name}: what is unusual in an order comes back to the letter`, async t => {
+  test(`${name}: unusual characters and amounts of an order are returned unchanged`, async t => {
     const store = await open(t)
     const orderID = randomUUID()
     const userID = 'ünï "quoted" \\ {,} 😀'
