@@ -11,19 +11,20 @@ import { orderSchema, orderSessionSettings } from '../store/schema.ts'
 import { type FromWorker, isRetryable, observedMethods, type ProjectionConfig } from './projection.ts'
 import { statusStage } from './status-stage.ts'
 
-/** The thread that `startProjection` starts. */
+/** Entry point of the thread that `startProjection` starts. */
 
 if (parentPort === null) throw new Error('this file is run as a thread: see projection.ts')
 const parent = parentPort
 const config: ProjectionConfig = workerData
 const tell = (message: FromWorker) => parent.postMessage(message)
 
-// On Linux a priority is that of the thread that sets it: where there is too little of the processor, requests come first.
+// On Linux the priority applies to the calling thread: if CPU time is short, requests go first.
 if (process.platform === 'linux') setPriority(0, 10)
 
 /**
- * So much later may a status be where many orders come; a few are read at once. At thousands a second the larger batches need a quarter less processor time
- * (here, in Postgres and in the broker) than those of 20 ms, and keep up as well.
+ * Maximum extra staleness of order status under load; a few records are fetched immediately. At
+ * thousands of records per second, these batches need a quarter less CPU time (here, in Postgres
+ * and in the broker) than batches of 20 ms, and the projection keeps up as well.
  */
 const fetchPace = { everyMs: 100 }
 
@@ -93,7 +94,9 @@ async function project(): Promise<void> {
   }
 }
 
-/** What another thread can be given; of errors what a log shows. */
+/**
+ * Returns the fields in a form that can be posted to another thread. Errors keep what a log shows.
+ */
 function cloneable(fields: object): object {
   return Object.fromEntries(
     Object.entries(fields).map(([name, value]) => [name, value instanceof Error ? describe(value) : value])

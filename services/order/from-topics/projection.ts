@@ -4,21 +4,23 @@ import type { Logger, StageObserver } from '@orderly/kafka'
 import type { KafkaConfig, RegistryConfig, TracingConfig } from '@orderly/service-kit'
 
 /**
- * The projection in a thread of its own: decoding every record and writing every row would take the event loop, which answers
- * `POST /orders`, a good part of its time.
+ * The projection of order status, in a separate thread. On the main thread, decoding every record
+ * and writing every row would take much of the time of the event loop that answers `POST /orders`.
  *
- * A projection that must not start, because Kafka has lost the offsets of its group, is no reason to refuse orders: it is tried again
- * until an operator has resolved the offsets, and the status of orders stays as it is.
+ * If Kafka has lost the offsets of its group, the projection must not start. The service then still
+ * accepts orders, and retries the projection until an operator has resolved the offsets. Until then
+ * the order status is not updated.
  *
- * The thread has its own connections. What it logs and what its stage observes it tells this one, which has the logger and
- * the metrics. It ends when it is told to stop, and when its stage cannot go on, which is fatal to the service like in any other.
+ * The thread has separate connections. It sends log lines and observations of its stage to the main
+ * thread, which has the logger and the metrics. It ends after `stop`, or if its stage fails
+ * permanently, which is fatal to the service.
  */
 export interface Projection {
-  /** Finishes the batch under way and leaves the group. */
+  /** Finishes the batch in flight and leaves the group. */
   stop(): Promise<void>
 }
 
-/** Those of the service's settings that the thread needs. */
+/** Settings of the service that the thread needs. */
 export type ProjectionConfig = KafkaConfig &
   RegistryConfig &
   TracingConfig & { readonly DATABASE_URL: string; readonly INSTANCE_ID: string }
@@ -26,7 +28,7 @@ export type ProjectionConfig = KafkaConfig &
 export interface ProjectionOptions {
   readonly logger: Logger
   readonly observer: Required<StageObserver>
-  /** The projection has ended by itself. */
+  /** Called if the projection ends without `stop`. */
   readonly onFailure: (error: Error) => void
 }
 
@@ -44,7 +46,7 @@ export class ProjectionError extends Error {
   readonly code: string
 
   constructor(code: string, message: string) {
-    super(`the projection of order status cannot go on: ${message}`)
+    super(`order status projection failed: ${message}`)
     this.name = 'ProjectionError'
     this.code = code
   }
@@ -76,7 +78,7 @@ export function startProjection(config: ProjectionConfig, options: ProjectionOpt
   }
 }
 
-/** Runs the thread until it ends. @returns why it did, which means nothing once it was stopped */
+/** Runs the thread until it ends. @returns the reason, to be ignored after a stop */
 async function runWorker(
   config: ProjectionConfig,
   { logger, observer }: ProjectionOptions,
@@ -89,7 +91,7 @@ async function runWorker(
   worker.on('message', (message: FromWorker) => {
     if (message.kind === 'log') logger[message.level](message.fields, message.message)
     else if (message.kind === 'failed') failure = new ProjectionError(message.code, message.message)
-    // Node itself sends others: under `--watch` what the thread imports.
+    // Node also sends messages: under `--watch`, the modules that the thread imports.
     else if (message.kind === 'observed') (observer[message.method] as (event: object) => void)(message.event)
   })
   worker.on('error', error => {
@@ -97,10 +99,10 @@ async function runWorker(
   })
   await new Promise<void>(resolve => worker.once('exit', () => resolve()))
   stopping.removeEventListener('abort', stop)
-  return failure ?? new ProjectionError('UNEXPECTED', 'its thread has ended')
+  return failure ?? new ProjectionError('UNEXPECTED', 'its thread ended unexpectedly')
 }
 
-/** Of any error: whether it says that trying again may help. */
+/** Returns true if an error is marked as retryable. */
 export function isRetryable(error: unknown): boolean {
   return (error as { retryable?: unknown } | null | undefined)?.retryable === true
 }

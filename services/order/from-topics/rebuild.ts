@@ -24,15 +24,18 @@ import { isRetryable } from './projection.ts'
 import { type OrderEvent, orderChanges } from './status-stage.ts'
 
 /**
- * `npm run rebuild-status`: rebuilds the status of all orders from the topics while the service runs (see
- * store/status-rebuild.ts). Reads every committed record up to the start of the run, without a consumer group. Skips a
- * record that it cannot read, reports it, and writes no dead letter for it.
+ * `npm run rebuild-status`: rebuilds the status of all orders from the topics while the service
+ * runs (see store/status-rebuild.ts). Reads every committed record up to the start of the run,
+ * without a consumer group. Skips a record that it cannot read, reports it, and writes no dead
+ * letter for it.
  */
 
 const settings = Type.Object({ ...kafkaSettings, ...registrySettings, ...databaseSettings('orderly_order') })
 const logger = createLogger({ service: 'order-status-rebuild', instance: '1', level: 'info', isPretty: false })
-const logProgress = atMostEvery<object>(5_000, fields => logger.info(fields, 'rebuilding the status'))
-/** Maximum number of unreadable records that are logged one by one; further ones are counted only. */
+const logProgress = atMostEvery<object>(5_000, fields => logger.info(fields, 'rebuilding order status'))
+/**
+ * Maximum number of unreadable records that are logged one by one; further ones are counted only.
+ */
 const maxReported = 1_000
 
 const sources = new Map<string, Source>([
@@ -72,7 +75,7 @@ async function rebuild(config: ReturnType<typeof parseConfig<(typeof settings)['
       const kept = await rebuilt.countKept(ranges, unreadable.positions)
       for (const { reason, orders, examples } of kept) {
         if (reason !== 'newer') {
-          logger.warn({ event: 'status_rebuild_kept_orders', reason, orders, examples }, 'orders kept as they are')
+          logger.warn({ event: 'status_rebuild_kept_orders', reason, orders, examples }, 'orders kept unchanged')
         }
       }
       const counts = { read, written, unreadable: unreadable.count }
@@ -125,7 +128,7 @@ function createBatches({ topics, apply, unreadable }: BatchesOptions) {
       const key = record.key?.toString() ?? ''
       return toChange({ topic, partition, offset, topicID, timestampMs, key, headers, event: record.decode(codec) })
     } catch (error) {
-      // A release of dead letters has a key and no value.
+      // The release of a blocked key is a record without a value.
       if (record.hasValue || !record.headers.has('dlq-release')) unreadable.add(record, error)
       return undefined
     }

@@ -20,7 +20,7 @@ export interface StatusStageParts {
   readonly store: Pick<OrderStore, 'apply'>
 }
 
-/** The projection: stores the status of orders, as the topics state it. */
+/** Creates the stage of the projection, which stores the order status from the topics. */
 export function statusStage({ topics, store }: StatusStageParts): Stage<OrderEvent> {
   const toChange = orderChanges(topics)
   return {
@@ -96,5 +96,5 @@ function placeOf({ partition, offset, topicID }: Pick<StageRecord<unknown>, 'par
 }
 
 function unknownTopic({ topic }: StageRecord<unknown>): never {
-  throw new Error(`${topic} is no topic of this stage`)
+  throw new Error(`unexpected topic ${topic}: it is not an input of this stage`)
 }

@@ -3,14 +3,20 @@ import { createTopicReader, type KafkaConnection, KafkaError } from '@orderly/ka
 import type { Logger } from '@orderly/service-kit'
 
 export interface Acceptance {
-  /** Returns a function that does the same, and @throws KafkaError `ACCEPTANCE_PAUSED`, which is answered 503, while acceptance is paused. */
+  /**
+   * Wraps a function.
+   * @throws KafkaError `ACCEPTANCE_PAUSED`, which is answered with 503, while acceptance is paused
+   */
   guard<Arguments extends unknown[], Result>(
     act: (...args: Arguments) => Promise<Result>
   ): (...args: Arguments) => Promise<Result>
   stop(): Promise<void>
 }
 
-/** Reads pauses of acceptance (contracts/acceptance.ts). While the topic cannot be read, what was read last counts. */
+/**
+ * Polls pauses of acceptance (contracts/acceptance.ts). While the topic is unreadable, the last
+ * known pause applies.
+ */
 export function watchAcceptance(connection: KafkaConnection, logger: Pick<Logger, 'info' | 'warn'>): Acceptance {
   const reader = createTopicReader(connection, [acceptanceTopic])
   const stopping = new AbortController()
@@ -24,14 +30,14 @@ export function watchAcceptance(connection: KafkaConnection, logger: Pick<Logger
         newestMs = pausedUntilMsOf(value)
       }, stopping.signal)
       if (newestMs !== pausedUntilMs)
-        logger.info({ pausedUntilMs: newestMs }, 'acceptance of orders was paused or resumed')
+        logger.info({ pausedUntilMs: newestMs }, 'order acceptance paused or resumed')
       pausedUntilMs = newestMs
       isUnreadable = false
     } catch (error) {
       if (stopping.signal.aborted || isUnreadable) return
       isUnreadable = true
       const fields = { event: 'acceptance_unreadable', error, topic: acceptanceTopic }
-      logger.warn(fields, 'pauses of acceptance cannot be read; orders are accepted')
+      logger.warn(fields, 'failed to read pauses of acceptance, keeping the last known pause')
     }
   }
 

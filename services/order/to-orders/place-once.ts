@@ -9,22 +9,27 @@ import type { Claimed, KeyName, KeyStore } from '../store/key-store.ts'
 import { passPoint } from './points.ts'
 
 /**
- * An order with an idempotency key: one record in `orders.created` for each key, whatever crashes, hangs or comes twice.
+ * Places an order with an idempotency key: exactly one record in `orders.created` per key, even if
+ * processes crash or hang and requests are repeated.
  *
- * 1. Reserve a **slot** in the topic (a producer id and its next sequence number: see OnceWriter).
- * 2. Claim the key: a row with the order's fingerprint, id, time, trace and *slot*, leased to this attempt.
- * 3. Write the record into the slot.
- * 4. Settle the key: the row says that the order is stored. Answer.
+ * 1. Reserve a producer id and its next sequence number in the topic: a **sequence reservation**
+ *    (see OnceWriter).
+ * 2. Claim the key: store a row with the order's fingerprint, id, time, trace and *reservation*,
+ *    leased to this attempt.
+ * 3. Write the record with the reserved sequence number.
+ * 4. Mark the order as stored in the row, and answer.
  *
- * A crash before 2 leaves nothing. After 2 it leaves a row that says which order it is and where it is to be written; whoever
- * comes with the same key when the lease is over makes the same record of it and writes it into the *same slot*. If the former
- * attempt has written, or a request of its is still under way and arrives first, or later, the broker recognises the second one by
- * its number and only acknowledges it. So nobody needs to find out whether the record is there, and no former attempt needs to
- * be stopped: neither clocks nor leases keep an order from being written twice, the log itself does.
+ * A crash before step 2 leaves nothing. A crash after it leaves the row. Once the lease has ended,
+ * the next request with the key builds the same record and writes it with the *same reservation*.
+ * The previous attempt may have written the record, or its produce request may still be in flight.
+ * In both cases the broker recognizes the second record by its sequence number and only
+ * acknowledges it. Therefore no attempt needs to check whether the record exists, and no previous
+ * attempt needs to be stopped. The log itself prevents duplicates, not clocks or leases.
  *
- * What remains: brokers forget a producer id after a day (`producer.id.expiration.ms`) in which it wrote nothing. When an
- * order in flight is taken up again more than 12 hours after its slot was reserved, it is first looked for among the orders
- * read back from the topic, and gets a new slot if it is not there.
+ * Limitation: brokers forget a producer id that has written nothing for a day
+ * (`producer.id.expiration.ms`). If a claim finds a reservation older than 12 hours, it replaces
+ * the reservation. The attempt then writes only if the projection has not read the order from the
+ * topic.
  */
 export type PlaceOnce = (order: KeyedOrder) => Promise<Placement>
 
@@ -32,11 +37,11 @@ export interface PlaceOnceParts {
   readonly writer: OnceWriter
   readonly ordersCreated: Topic<OrderCreated>
   readonly keys: KeyStore
-  /** Whether the order was read back from the topic. */
+  /** Returns true if the projection has read the order from the topic. */
   readonly isKnown: (orderID: string) => Promise<boolean>
   readonly newOrderID: () => string
   readonly nowMs: () => number
-  /** How long an attempt has the key for itself: more than it may take. */
+  /** Duration of the lease; longer than an attempt can take. */
   readonly leaseMs: number
   readonly logger: Pick<Logger, 'warn'>
 }
@@ -51,7 +56,7 @@ export function createPlaceOnce(parts: PlaceOnceParts): PlaceOnce {
     const event = accept(given)
     const reserved = await writer.reserve(ordersCreated.name, recordKey({ userID: event.userID, caller: keyed.caller }))
     passPoint('slot-reserved')
-    // Until the opposite is known, the slot may stand in a row, or hold a record.
+    // The reservation counts as used, by a row or by a record, until the opposite is known.
     let end: SlotEnd = 'uncertain'
     try {
       const claimed = await keys.claim(
@@ -77,7 +82,7 @@ export function createPlaceOnce(parts: PlaceOnceParts): PlaceOnce {
       const isSettled = await keys.settle(name).then(
         () => true,
         error => {
-          // The next attempt finds the record in its slot. The caller's order is stored, and that is what it is told.
+          // The order is stored, so the caller gets 202. A later attempt writes no second record.
           tellUnnoted(error, keyed)
           return false
         }
@@ -107,7 +112,10 @@ export function createPlaceOnce(parts: PlaceOnceParts): PlaceOnce {
   }
 
   function tellUnnoted(error: unknown, { traceparent }: KeyedOrder): void {
-    logger.warn({ error, traceparent }, 'the state of an idempotency key could not be noted; its next use will')
+    logger.warn(
+      { event: 'idempotency_key_not_updated', error, traceparent },
+      'failed to store the state of an idempotency key, the next request with the key will store it'
+    )
   }
 }
 

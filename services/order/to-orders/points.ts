@@ -1,8 +1,9 @@
 import { channel } from 'node:diagnostics_channel'
 
 /**
- * The moments of a keyed order between which a crash must make no difference. Who wants to know when they pass (a tracer, or a
- * test that kills the process just then) subscribes to the diagnostics channel `orderly:keyed-order`.
+ * Failpoints of an order with a key. A crash at any of them must not change the result. A tracer,
+ * or a test that kills the process at a failpoint, subscribes to the diagnostics channel
+ * `orderly:keyed-order`.
  */
 export type KeyedOrderPoint = 'slot-reserved' | 'key-claimed' | 'order-written' | 'key-settled'
 

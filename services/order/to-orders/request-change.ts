@@ -2,8 +2,10 @@ import { changeName, type OrderChangeRequested, toRecord } from '@orderly/contra
 import type { Producer, Topic } from '@orderly/kafka'
 
 /**
- * Resolves when all in-sync replicas have the request. It may be repeated with the same id: its effect happens once.
- * @param caller the caller that placed the order, which need not be the one that asks for the change
+ * Publishes a change request; resolves when all in-sync replicas have it. Repeating it with the
+ * same id has no further effect.
+ * @param caller the caller that placed the order, which may differ from the one that requests the
+ * change
  * @throws KafkaError as PublishOrder does
  */
 export type RequestChange = (
