@@ -8,8 +8,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Ask for an order
-         * @description The order and its status. An order that was accepted this moment is waited for, two seconds at most.
+         * Get an order
+         * @description Returns the order and its status. Waits up to two seconds for an order that was just accepted.
          */
         get: operations["getOrder"];
         put?: never;
@@ -28,14 +28,14 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Ask for a user's orders
-         * @description The newest first. Orders that are placed meanwhile neither repeat nor hide others on later pages. One that was accepted this moment may not be listed yet; by its id it is found at once.
+         * List a user's orders
+         * @description Returns the orders of a user, newest first. Orders that are placed meanwhile do not shift later pages. An order that was just accepted may not be listed yet; `GET /orders/{orderID}` finds it immediately.
          */
         get: operations["listOrders"];
         put?: never;
         /**
          * Place an order
-         * @description Accepts an order. Whether its stock could be reserved is decided afterwards, told to the customer, and found where `Location` says. The same `Idempotency-Key` with the same order, whatever way it is written, is the same order and gets the same answer, for 24 hours at least. Without it each request is a new order.
+         * @description Accepts an order. Its outcome is decided later, sent to the customer, and available at `Location`. For at least 24 hours, a repeated request with the same `Idempotency-Key` and an equivalent body returns the same order. Without a key each request places a new order.
          */
         post: operations["placeOrder"];
         delete?: never;
@@ -52,8 +52,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Be told of the status as it changes
-         * @description Server-sent events: one of type `status` for each status up to now and from then on, with a StatusNotice as its data. By default the stream ends behind the last status that comes without anybody asking for it, which is the outcome for whoever waits for that: an order that is reserved for a while goes on to `confirmed` or `expired`; one that is reserved for good, or confirmed, can still be cancelled, so its last event is not `isFinal`. With `until=final` the stream goes on until nothing can change any more. Who comes again with `Last-Event-ID`, as browsers do by themselves, is told what came after it.
+         * Stream the status of an order
+         * @description Sends a server-sent event of type `status` for each past and future status, with a StatusNotice as its data. By default the stream ends once only a cancel can still change the status. That is after the outcome, or for a hold after `confirmed`, `expired` or `cancelled`; the last event may have `isFinal: false`. With `until=final` the stream ends after the final status. A client that reconnects with `Last-Event-ID`, as browsers do automatically, gets the events after that one.
          */
         get: operations["streamOrder"];
         put?: never;
@@ -75,7 +75,7 @@ export interface paths {
         put?: never;
         /**
          * Cancel an order
-         * @description Gives back what is reserved for the order, once, however often this is asked. An order that has no outcome yet never gets anything, unless its outcome is on its way: then it is given back. Needs no body.
+         * @description Releases the stock of the order. Repeated requests have no further effect. A pending order gets no stock; if its outcome is being decided at the same time, the stock is released afterwards. Needs no body.
          */
         post: operations["cancelOrder"];
         delete?: never;
@@ -95,7 +95,7 @@ export interface paths {
         put?: never;
         /**
          * Confirm an order with a hold
-         * @description The stock of the order stays reserved beyond the end of its hold. An order that was accepted this moment is waited for until it has its outcome, two seconds at most. Needs no body.
+         * @description Keeps the stock of the order reserved beyond the end of its hold. Waits up to two seconds for the outcome of an order that was just accepted. Needs no body.
          */
         post: operations["confirmOrder"];
         delete?: never;
@@ -115,7 +115,7 @@ export interface paths {
         put?: never;
         /**
          * Place many orders
-         * @description Up to 500 orders in one request, as a JSON array or one on each line (NDJSON). Each is accepted or refused by itself, as `POST /orders` would; one that is refused does not keep the others back. Nothing is promised about their sequence.
+         * @description Places up to 500 orders, sent as a JSON array or as NDJSON with one order per line. Each order is accepted or refused separately, as by `POST /orders`. A refused order does not affect the others. The orders may be placed in any order.
          */
         post: operations["placeOrders"];
         delete?: never;
@@ -165,27 +165,27 @@ export interface components {
         OrderLinks: {
             /**
              * Format: uri-reference
-             * @description Where to ask for the order.
+             * @description URL of the order.
              */
             self: string;
             /**
              * Format: uri-reference
-             * @description Where to be told of its status as it changes (server-sent events).
+             * @description URL of the status stream (server-sent events).
              */
             events: string;
         };
-        /** @description An order and what became of it. */
+        /** @description An order and its status. */
         Order: {
             /** Format: uuid */
             orderID: string;
             userID: string;
             /**
-             * @description Who placed it, where callers have API keys.
+             * @description Caller that placed the order; absent if the service requires no API keys.
              * @example berlin
              */
             caller?: string;
             /**
-             * @description `accepted`, until its stock is `reserved` or it has `failed` because stock was short. With a hold it is `confirmed`, or has `expired`. Until it has failed or expired it may be `cancelled`.
+             * @description `accepted` until the outcome, which is `reserved` or `failed`. An order with a hold then becomes `confirmed` or `expired`. An order that has not failed or expired can be `cancelled`.
              * @enum {unknown}
              */
             status: "accepted" | "reserved" | "confirmed" | "failed" | "cancelled" | "expired";
@@ -199,101 +199,101 @@ export interface components {
             totalMinor?: number;
             /** @description ISO 4217 code. */
             currency: string;
-            /** @description For how long its stock is held for a confirmation. */
+            /** @description Duration of the hold in seconds. */
             holdSeconds?: number;
             /**
              * Format: date-time
-             * @description When the order was accepted.
+             * @description Time of the acceptance.
              */
             acceptedAt: string;
             /**
              * Format: date-time
-             * @description When its stock was reserved or found to be short.
+             * @description Time of the outcome.
              */
             decidedAt?: string;
             /**
              * Format: date-time
-             * @description From then on it may expire unless it is confirmed.
+             * @description End of the hold, after which the order expires unless it was confirmed.
              */
             holdUntil?: string;
             /**
              * Format: date-time
-             * @description When it was confirmed.
+             * @description Time of the confirmation.
              */
             confirmedAt?: string;
             /**
              * Format: date-time
-             * @description When it was cancelled.
+             * @description Time of the cancellation.
              */
             cancelledAt?: string;
             /**
              * Format: date-time
-             * @description When its stock was given back because nobody had confirmed it.
+             * @description Time at which the stock was released because the hold had ended.
              */
             expiredAt?: string;
             /**
-             * @description Why it failed: `UNKNOWN_SKU` when a SKU is not kept in stock, `HOLD_TOO_LONG` or `HELD_QUANTITY_EXCEEDED` for a limit on holds, otherwise `OUT_OF_STOCK`. Accept other reasons.
+             * @description Reason of the failure: `UNKNOWN_SKU` for a SKU that is not kept in stock, `HOLD_TOO_LONG` or `HELD_QUANTITY_EXCEEDED` for a limit on holds, otherwise `OUT_OF_STOCK`. Clients must accept other values.
              * @example OUT_OF_STOCK
              * @example UNKNOWN_SKU
              */
             reason?: string;
-            /** @description The SKUs that could not be reserved, when it failed. */
+            /** @description SKUs that could not be reserved, if the order failed. */
             shortages?: {
                 sku: string;
                 requested: number;
                 available: number;
                 /**
-                 * @description `OUT_OF_STOCK` or `UNKNOWN_SKU`. Accept other reasons.
+                 * @description `OUT_OF_STOCK` or `UNKNOWN_SKU`. Clients must accept other values.
                  * @example OUT_OF_STOCK
                  * @example UNKNOWN_SKU
                  */
                 reason: string;
             }[];
-            /** @description Of the trace that goes with the order (W3C trace context). */
+            /** @description Trace id of the order (W3C trace context). */
             traceID?: string;
             links: components["schemas"]["OrderLinks"];
         };
         OrderPage: {
             orders: components["schemas"]["Order"][];
-            /** @description Asks for the page behind this one; absent on the last. */
+            /** @description Cursor of the next page; absent on the last page. */
             nextCursor?: string;
         };
-        /** @description The data of an event in the stream of an order. */
+        /** @description Data of an event in the status stream of an order. */
         StatusNotice: {
             /** Format: uuid */
             orderID: string;
             /**
-             * @description `accepted`, until its stock is `reserved` or it has `failed` because stock was short. With a hold it is `confirmed`, or has `expired`. Until it has failed or expired it may be `cancelled`.
+             * @description `accepted` until the outcome, which is `reserved` or `failed`. An order with a hold then becomes `confirmed` or `expired`. An order that has not failed or expired can be `cancelled`.
              * @enum {unknown}
              */
             status: "accepted" | "reserved" | "confirmed" | "failed" | "cancelled" | "expired";
             /**
              * Format: date-time
-             * @description When it became so.
+             * @description Time of the status change.
              */
             at: string;
-            /** @description Whether it stays so whatever anybody does. What is `reserved` or `confirmed` may still be cancelled, hence is not final. */
+            /** @description True if no later change is possible. `reserved` and `confirmed` are not final, because the order can still be cancelled. */
             isFinal: boolean;
         };
-        /** @description An event in the stream of an order. */
+        /** @description An event in the status stream of an order. */
         StatusStreamEvent: {
-            /** @description To come again with, as `Last-Event-ID`. */
+            /** @description Event id, to be sent as `Last-Event-ID` when reconnecting. */
             id: string;
             /** @enum {string} */
             event: "status";
             data: string;
         };
-        /** @description The order as it was when the change was asked for. */
+        /** @description The order at the time of the change request. */
         ChangeAccepted: {
             /** Format: uuid */
             orderID: string;
             /**
              * Format: uuid
-             * @description Id of the request to the inventory: the same for every attempt with one idempotency key.
+             * @description Id of the change request. It is the same for all attempts with one idempotency key.
              */
             changeRequestID: string;
             /**
-             * @description `accepted`, until its stock is `reserved` or it has `failed` because stock was short. With a hold it is `confirmed`, or has `expired`. Until it has failed or expired it may be `cancelled`.
+             * @description `accepted` until the outcome, which is `reserved` or `failed`. An order with a hold then becomes `confirmed` or `expired`. An order that has not failed or expired can be `cancelled`.
              * @enum {unknown}
              */
             status: "accepted" | "reserved" | "confirmed" | "failed" | "cancelled" | "expired";
@@ -305,7 +305,7 @@ export interface components {
              * @example user-17
              */
             userID: string;
-            /** @description What is ordered. One line for each SKU: the same SKU twice is refused, not added up. */
+            /** @description Order lines, one per SKU. A duplicate SKU is refused; its quantities are not added up. */
             items: {
                 /**
                  * @description 1 to 64 printable characters without white space around them
@@ -313,24 +313,24 @@ export interface components {
                  */
                 sku: string;
                 /**
-                 * @description Pieces.
+                 * @description Number of pieces.
                  * @example 2
                  */
                 quantity: number;
             }[];
             /**
-             * @description What the order costs, with at most the decimals of its currency: 2 of EUR, none of JPY, 3 of KWD. Kept exactly, never as a binary fraction.
+             * @description Total with at most the decimals of its currency: 2 for EUR, none for JPY, 3 for KWD. It is stored exactly, not as a binary fraction.
              * @example 25.5
              */
             total: number;
             /**
-             * @description the ISO 4217 code of the currency of `total`, in capitals
+             * @description the ISO 4217 code of the currency of `total`, in upper case
              * @default EUR
              * @enum {unknown}
              */
             currency?: "AED" | "AFN" | "ALL" | "AMD" | "AOA" | "ARS" | "AUD" | "AWG" | "AZN" | "BAM" | "BBD" | "BDT" | "BHD" | "BIF" | "BMD" | "BND" | "BOB" | "BRL" | "BSD" | "BTN" | "BWP" | "BYN" | "BZD" | "CAD" | "CDF" | "CHF" | "CLP" | "CNY" | "COP" | "CRC" | "CUP" | "CVE" | "CZK" | "DJF" | "DKK" | "DOP" | "DZD" | "EGP" | "ERN" | "ETB" | "EUR" | "FJD" | "FKP" | "GBP" | "GEL" | "GHS" | "GIP" | "GMD" | "GNF" | "GTQ" | "GYD" | "HKD" | "HNL" | "HTG" | "HUF" | "IDR" | "ILS" | "INR" | "IQD" | "IRR" | "ISK" | "JMD" | "JOD" | "JPY" | "KES" | "KGS" | "KHR" | "KMF" | "KPW" | "KRW" | "KWD" | "KYD" | "KZT" | "LAK" | "LBP" | "LKR" | "LRD" | "LSL" | "LYD" | "MAD" | "MDL" | "MGA" | "MKD" | "MMK" | "MNT" | "MOP" | "MRU" | "MUR" | "MVR" | "MWK" | "MXN" | "MYR" | "MZN" | "NAD" | "NGN" | "NIO" | "NOK" | "NPR" | "NZD" | "OMR" | "PAB" | "PEN" | "PGK" | "PHP" | "PKR" | "PLN" | "PYG" | "QAR" | "RON" | "RSD" | "RUB" | "RWF" | "SAR" | "SBD" | "SCR" | "SDG" | "SEK" | "SGD" | "SHP" | "SLE" | "SOS" | "SRD" | "SSP" | "STN" | "SVC" | "SYP" | "SZL" | "THB" | "TJS" | "TMT" | "TND" | "TOP" | "TRY" | "TTD" | "TWD" | "TZS" | "UAH" | "UGX" | "USD" | "UYU" | "UZS" | "VED" | "VES" | "VND" | "VUV" | "WST" | "XAF" | "XCD" | "XCG" | "XOF" | "XPF" | "YER" | "ZAR" | "ZMW" | "ZWG";
             /**
-             * @description Holds the reserved stock for so many seconds, a week at most, from when it was reserved: unless the order is confirmed until then, the stock is given back. Without it the stock stays reserved.
+             * @description Duration of a hold in seconds, from the reservation on, at most one week. The stock is released at the end of the hold unless the order was confirmed. Without `holdSeconds` the stock stays reserved.
              * @example 900
              */
             holdSeconds?: number;
@@ -338,7 +338,7 @@ export interface components {
         OrderAccepted: {
             /**
              * Format: uuid
-             * @description Unique and rising with time (UUID version 7).
+             * @description Unique id that increases with time (UUID version 7).
              */
             orderID: string;
             /** @enum {string} */
@@ -346,10 +346,10 @@ export interface components {
             links: components["schemas"]["OrderLinks"];
         };
         BatchResult: {
-            /** @description Which order of the batch, from 0 on. */
+            /** @description Index of the order in the batch, starting at 0. */
             index: number;
             /**
-             * @description What `POST /orders` would have answered.
+             * @description Status code that `POST /orders` would return.
              * @example 202
              */
             status: number;
@@ -364,7 +364,7 @@ export interface components {
              * @example user-17
              */
             userID: string;
-            /** @description What is ordered. One line for each SKU: the same SKU twice is refused, not added up. */
+            /** @description Order lines, one per SKU. A duplicate SKU is refused; its quantities are not added up. */
             items: {
                 /**
                  * @description 1 to 64 printable characters without white space around them
@@ -372,29 +372,29 @@ export interface components {
                  */
                 sku: string;
                 /**
-                 * @description Pieces.
+                 * @description Number of pieces.
                  * @example 2
                  */
                 quantity: number;
             }[];
             /**
-             * @description What the order costs, with at most the decimals of its currency: 2 of EUR, none of JPY, 3 of KWD. Kept exactly, never as a binary fraction.
+             * @description Total with at most the decimals of its currency: 2 for EUR, none for JPY, 3 for KWD. It is stored exactly, not as a binary fraction.
              * @example 25.5
              */
             total: number;
             /**
-             * @description the ISO 4217 code of the currency of `total`, in capitals
+             * @description the ISO 4217 code of the currency of `total`, in upper case
              * @default EUR
              * @enum {unknown}
              */
             currency?: "AED" | "AFN" | "ALL" | "AMD" | "AOA" | "ARS" | "AUD" | "AWG" | "AZN" | "BAM" | "BBD" | "BDT" | "BHD" | "BIF" | "BMD" | "BND" | "BOB" | "BRL" | "BSD" | "BTN" | "BWP" | "BYN" | "BZD" | "CAD" | "CDF" | "CHF" | "CLP" | "CNY" | "COP" | "CRC" | "CUP" | "CVE" | "CZK" | "DJF" | "DKK" | "DOP" | "DZD" | "EGP" | "ERN" | "ETB" | "EUR" | "FJD" | "FKP" | "GBP" | "GEL" | "GHS" | "GIP" | "GMD" | "GNF" | "GTQ" | "GYD" | "HKD" | "HNL" | "HTG" | "HUF" | "IDR" | "ILS" | "INR" | "IQD" | "IRR" | "ISK" | "JMD" | "JOD" | "JPY" | "KES" | "KGS" | "KHR" | "KMF" | "KPW" | "KRW" | "KWD" | "KYD" | "KZT" | "LAK" | "LBP" | "LKR" | "LRD" | "LSL" | "LYD" | "MAD" | "MDL" | "MGA" | "MKD" | "MMK" | "MNT" | "MOP" | "MRU" | "MUR" | "MVR" | "MWK" | "MXN" | "MYR" | "MZN" | "NAD" | "NGN" | "NIO" | "NOK" | "NPR" | "NZD" | "OMR" | "PAB" | "PEN" | "PGK" | "PHP" | "PKR" | "PLN" | "PYG" | "QAR" | "RON" | "RSD" | "RUB" | "RWF" | "SAR" | "SBD" | "SCR" | "SDG" | "SEK" | "SGD" | "SHP" | "SLE" | "SOS" | "SRD" | "SSP" | "STN" | "SVC" | "SYP" | "SZL" | "THB" | "TJS" | "TMT" | "TND" | "TOP" | "TRY" | "TTD" | "TWD" | "TZS" | "UAH" | "UGX" | "USD" | "UYU" | "UZS" | "VED" | "VES" | "VND" | "VUV" | "WST" | "XAF" | "XCD" | "XCG" | "XOF" | "XPF" | "YER" | "ZAR" | "ZMW" | "ZWG";
             /**
-             * @description Holds the reserved stock for so many seconds, a week at most, from when it was reserved: unless the order is confirmed until then, the stock is given back. Without it the stock stays reserved.
+             * @description Duration of a hold in seconds, from the reservation on, at most one week. The stock is released at the end of the hold unless the order was confirmed. Without `holdSeconds` the stock stays reserved.
              * @example 900
              */
             holdSeconds?: number;
             /**
-             * @description a name for this request that no other of the caller has, such as a UUID: 1 to 255 printable ASCII characters
+             * @description a key that the caller uses for this request only, such as a UUID: 1 to 255 printable ASCII characters
              * @example 7f9c2a40-5c1e-4c1a-9a83-0d6a9f6f8b11
              */
             idempotencyKey?: string;
@@ -413,7 +413,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description the id that the answer to `POST /orders` gave: 1 to 64 printable characters */
+                /** @description the `orderID` from the answer to `POST /orders`: 1 to 64 printable characters */
                 orderID: string;
             };
             cookie?: never;
@@ -429,7 +429,7 @@ export interface operations {
                     "application/json": components["schemas"]["Order"];
                 };
             };
-            /** @description The request is wrong. */
+            /** @description The request is invalid. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -458,7 +458,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such order. One that was accepted this moment, or within an hour while Kafka was away, may not be known yet: then `Retry-After` is there. */
+            /** @description The order does not exist. With `Retry-After`: the order may have been accepted recently, or within the last hour during an outage, and may not be known yet. */
             404: {
                 headers: {
                     /** @description Seconds to wait before trying again. */
@@ -484,7 +484,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Our fault. */
+            /** @description Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -493,7 +493,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The status of orders cannot be read at the moment. */
+            /** @description The order status is unavailable. */
             503: {
                 headers: {
                     /** @description Seconds to wait before trying again. */
@@ -509,11 +509,11 @@ export interface operations {
     listOrders: {
         parameters: {
             query: {
-                /** @description whose orders: 1 to 128 printable characters */
+                /** @description the user id: 1 to 128 printable characters */
                 userID: string;
-                /** @description how many orders on a page: 1 to 100, 20 when it is missing */
+                /** @description the page size: 1 to 100 (default 20) */
                 limit?: string;
-                /** @description `nextCursor` of the page before, as it is. */
+                /** @description `nextCursor` of the previous page, unchanged. */
                 cursor?: string;
             };
             header?: never;
@@ -522,7 +522,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One page. */
+            /** @description A page of orders. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -531,7 +531,7 @@ export interface operations {
                     "application/json": components["schemas"]["OrderPage"];
                 };
             };
-            /** @description The request is wrong, or the cursor is none of this user. */
+            /** @description The request is invalid, or the cursor was not issued for this user. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -575,7 +575,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Our fault. */
+            /** @description Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -584,7 +584,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The status of orders cannot be read at the moment. */
+            /** @description The order status is unavailable. */
             503: {
                 headers: {
                     /** @description Seconds to wait before trying again. */
@@ -601,7 +601,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description W3C trace context to go on with; a new trace starts when it is missing or not valid. */
+                /** @description W3C trace context to continue. A new trace starts if it is missing or invalid. */
                 traceparent?: string;
                 /**
                  * @description one key of 1 to 255 printable ASCII characters, `abc` or `"abc"`; in quotes it may hold commas, and `"` and `\` behind a backslash
@@ -609,7 +609,7 @@ export interface operations {
                  */
                 "idempotency-key"?: string;
                 /**
-                 * @description `wait=5` waits so many seconds, 30 at most, for the outcome (RFC 7240). Ignored when it cannot be waited for.
+                 * @description `wait=5` waits up to 5 seconds for the outcome (RFC 7240); the maximum is 30. Ignored if too many requests wait.
                  * @example wait=5
                  */
                 prefer?: string;
@@ -623,16 +623,16 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The order was accepted and has its outcome, which was waited for. */
+            /** @description The order was accepted and got its outcome within the requested wait. */
             200: {
                 headers: {
-                    /** @description W3C trace context of this order; the same trace id goes with it. */
+                    /** @description W3C trace context of this order. All records about the order have its trace id. */
                     traceparent?: string;
-                    /** @description Where to ask for the order. */
+                    /** @description URL of the order. */
                     location?: string;
-                    /** @description How long was waited for the outcome at most. */
+                    /** @description The wait preference that was applied. */
                     "preference-applied"?: string;
-                    /** @description `true` when an earlier request with this key placed the order. */
+                    /** @description `true` if an earlier request had the same idempotency key. */
                     "idempotent-replayed"?: string;
                     [name: string]: unknown;
                 };
@@ -643,13 +643,13 @@ export interface operations {
             /** @description The order is stored on all in-sync replicas and will get exactly one outcome. */
             202: {
                 headers: {
-                    /** @description W3C trace context of this order; the same trace id goes with it. */
+                    /** @description W3C trace context of this order. All records about the order have its trace id. */
                     traceparent?: string;
-                    /** @description Where to ask for the order. */
+                    /** @description URL of the order. */
                     location?: string;
-                    /** @description How long was waited for the outcome at most. */
+                    /** @description The wait preference that was applied. */
                     "preference-applied"?: string;
-                    /** @description `true` when an earlier request with this key placed the order. */
+                    /** @description `true` if an earlier request had the same idempotency key. */
                     "idempotent-replayed"?: string;
                     [name: string]: unknown;
                 };
@@ -657,7 +657,7 @@ export interface operations {
                     "application/json": components["schemas"]["OrderAccepted"];
                 };
             };
-            /** @description The body is not an order; nothing was accepted. Every field that is wrong is named. */
+            /** @description The body is not a valid order; nothing was accepted. `errors` names every invalid field. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -686,7 +686,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A request with this idempotency key is still being worked on. */
+            /** @description Another request with this idempotency key is in flight. */
             409: {
                 headers: {
                     /** @description Seconds to wait before trying again. */
@@ -739,7 +739,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Our fault. */
+            /** @description Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -748,7 +748,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Cannot be stored at the moment. When the time for it ran out (not when the service was too busy) the order may have been stored all the same: try again with the same idempotency key. */
+            /** @description The order cannot be stored at the moment. After a timeout (unlike a refusal of a busy service) it is unknown whether the order was stored: try again with the same idempotency key. */
             503: {
                 headers: {
                     /** @description Seconds to wait before trying again. */
@@ -764,22 +764,22 @@ export interface operations {
     streamOrder: {
         parameters: {
             query?: {
-                /** @description When to end: as soon as the status stays as it is unless somebody cancels the order (`settled`, the default), or whatever anybody does (`final`). */
+                /** @description End of the stream: once only a cancel can still change the status (`settled`, the default), or after the final status (`final`). */
                 until?: "settled" | "final";
             };
             header?: {
-                /** @description The id of the last event that arrived. */
+                /** @description Id of the last event that the client received. */
                 "last-event-id"?: string;
             };
             path: {
-                /** @description the id that the answer to `POST /orders` gave: 1 to 64 printable characters */
+                /** @description the `orderID` from the answer to `POST /orders`: 1 to 64 printable characters */
                 orderID: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The stream. */
+            /** @description The status stream. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -788,7 +788,7 @@ export interface operations {
                     "text/event-stream": components["schemas"]["StatusStreamEvent"];
                 };
             };
-            /** @description The last event that arrived was the last that is asked for: there is no need to come again. */
+            /** @description The client has received all events and must not reconnect. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -797,7 +797,7 @@ export interface operations {
                     "application/json": unknown;
                 };
             };
-            /** @description The request is wrong. */
+            /** @description The request is invalid. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -826,7 +826,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such order. One that was accepted this moment, or within an hour while Kafka was away, may not be known yet: then `Retry-After` is there. */
+            /** @description The order does not exist. With `Retry-After`: the order may have been accepted recently, or within the last hour during an outage, and may not be known yet. */
             404: {
                 headers: {
                     /** @description Seconds to wait before trying again. */
@@ -852,7 +852,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Our fault. */
+            /** @description Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -861,7 +861,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The status of orders cannot be read at the moment, or too many streams are open. */
+            /** @description The order status is unavailable, or too many streams are open. */
             503: {
                 headers: {
                     /** @description Seconds to wait before trying again. */
@@ -878,7 +878,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description W3C trace context to go on with. */
+                /** @description W3C trace context to continue. */
                 traceparent?: string;
                 /**
                  * @description one key of 1 to 255 printable ASCII characters, `abc` or `"abc"`; in quotes it may hold commas, and `"` and `\` behind a backslash
@@ -886,13 +886,13 @@ export interface operations {
                  */
                 "idempotency-key"?: string;
                 /**
-                 * @description `wait=5` waits so many seconds, 30 at most, for what becomes of it (RFC 7240).
+                 * @description `wait=5` waits up to 5 seconds for the result (RFC 7240); the maximum is 30.
                  * @example wait=5
                  */
                 prefer?: string;
             };
             path: {
-                /** @description the id that the answer to `POST /orders` gave: 1 to 64 printable characters */
+                /** @description the `orderID` from the answer to `POST /orders`: 1 to 64 printable characters */
                 orderID: string;
             };
             cookie?: never;
@@ -904,9 +904,9 @@ export interface operations {
                 headers: {
                     /** @description W3C trace context of this request. */
                     traceparent?: string;
-                    /** @description `true` when an earlier request had this key. */
+                    /** @description `true` if an earlier request had the same idempotency key. */
                     "idempotent-replayed"?: string;
-                    /** @description How long was waited at most. */
+                    /** @description The wait preference that was applied. */
                     "preference-applied"?: string;
                     [name: string]: unknown;
                 };
@@ -914,14 +914,14 @@ export interface operations {
                     "application/json": components["schemas"]["Order"];
                 };
             };
-            /** @description The inventory was asked to cancel the order, and will; unless something else was first. */
+            /** @description The request to cancel the order was accepted. It takes effect unless a conflicting change is decided first. */
             202: {
                 headers: {
                     /** @description W3C trace context of this request. */
                     traceparent?: string;
-                    /** @description `true` when an earlier request had this key. */
+                    /** @description `true` if an earlier request had the same idempotency key. */
                     "idempotent-replayed"?: string;
-                    /** @description How long was waited at most. */
+                    /** @description The wait preference that was applied. */
                     "preference-applied"?: string;
                     [name: string]: unknown;
                 };
@@ -929,7 +929,7 @@ export interface operations {
                     "application/json": components["schemas"]["ChangeAccepted"];
                 };
             };
-            /** @description The request is wrong. */
+            /** @description The request is invalid. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -958,7 +958,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such order. One that was accepted this moment, or within an hour while Kafka was away, may not be known yet: then `Retry-After` is there. */
+            /** @description The order does not exist. With `Retry-After`: the order may have been accepted recently, or within the last hour during an outage, and may not be known yet. */
             404: {
                 headers: {
                     /** @description Seconds to wait before trying again. */
@@ -969,7 +969,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The order has failed or expired: there is nothing to give back. */
+            /** @description The order has failed or expired. No stock is reserved for it. */
             409: {
                 headers: {
                     /** @description Seconds to wait before trying again. */
@@ -980,7 +980,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `Content-Type` is there and no media type. */
+            /** @description `Content-Type` is not a valid media type. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -1013,7 +1013,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Our fault. */
+            /** @description Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1022,7 +1022,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It cannot be asked for at the moment; asking again does no harm. */
+            /** @description The change cannot be requested at the moment. It is safe to try again. */
             503: {
                 headers: {
                     /** @description Seconds to wait before trying again. */
@@ -1039,7 +1039,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description W3C trace context to go on with. */
+                /** @description W3C trace context to continue. */
                 traceparent?: string;
                 /**
                  * @description one key of 1 to 255 printable ASCII characters, `abc` or `"abc"`; in quotes it may hold commas, and `"` and `\` behind a backslash
@@ -1047,13 +1047,13 @@ export interface operations {
                  */
                 "idempotency-key"?: string;
                 /**
-                 * @description `wait=5` waits so many seconds, 30 at most, for what becomes of it (RFC 7240).
+                 * @description `wait=5` waits up to 5 seconds for the result (RFC 7240); the maximum is 30.
                  * @example wait=5
                  */
                 prefer?: string;
             };
             path: {
-                /** @description the id that the answer to `POST /orders` gave: 1 to 64 printable characters */
+                /** @description the `orderID` from the answer to `POST /orders`: 1 to 64 printable characters */
                 orderID: string;
             };
             cookie?: never;
@@ -1065,9 +1065,9 @@ export interface operations {
                 headers: {
                     /** @description W3C trace context of this request. */
                     traceparent?: string;
-                    /** @description `true` when an earlier request had this key. */
+                    /** @description `true` if an earlier request had the same idempotency key. */
                     "idempotent-replayed"?: string;
-                    /** @description How long was waited at most. */
+                    /** @description The wait preference that was applied. */
                     "preference-applied"?: string;
                     [name: string]: unknown;
                 };
@@ -1075,14 +1075,14 @@ export interface operations {
                     "application/json": components["schemas"]["Order"];
                 };
             };
-            /** @description The inventory was asked to confirm the order, and will; unless something else was first. */
+            /** @description The request to confirm the order was accepted. It takes effect unless a conflicting change is decided first. */
             202: {
                 headers: {
                     /** @description W3C trace context of this request. */
                     traceparent?: string;
-                    /** @description `true` when an earlier request had this key. */
+                    /** @description `true` if an earlier request had the same idempotency key. */
                     "idempotent-replayed"?: string;
-                    /** @description How long was waited at most. */
+                    /** @description The wait preference that was applied. */
                     "preference-applied"?: string;
                     [name: string]: unknown;
                 };
@@ -1090,7 +1090,7 @@ export interface operations {
                     "application/json": components["schemas"]["ChangeAccepted"];
                 };
             };
-            /** @description The request is wrong. */
+            /** @description The request is invalid. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1119,7 +1119,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such order. One that was accepted this moment, or within an hour while Kafka was away, may not be known yet: then `Retry-After` is there. */
+            /** @description The order does not exist. With `Retry-After`: the order may have been accepted recently, or within the last hour during an outage, and may not be known yet. */
             404: {
                 headers: {
                     /** @description Seconds to wait before trying again. */
@@ -1141,7 +1141,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `Content-Type` is there and no media type. */
+            /** @description `Content-Type` is not a valid media type. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -1174,7 +1174,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Our fault. */
+            /** @description Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1183,7 +1183,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It cannot be asked for at the moment; asking again does no harm. */
+            /** @description The change cannot be requested at the moment. It is safe to try again. */
             503: {
                 headers: {
                     /** @description Seconds to wait before trying again. */
@@ -1210,7 +1210,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The result of each order, in the sequence of the orders. */
+            /** @description One result per order, in the order of the request. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1221,7 +1221,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The body is no batch; no order was looked at. */
+            /** @description The body is not a valid batch; no order was processed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1250,7 +1250,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is larger than 4 MiB; no order was looked at. */
+            /** @description The body is larger than 4 MiB; no order was processed. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -1259,7 +1259,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is neither application/json nor application/x-ndjson; no order was looked at. */
+            /** @description The body is neither application/json nor application/x-ndjson; no order was processed. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -1283,7 +1283,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Our fault. */
+            /** @description Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;

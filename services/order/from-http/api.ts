@@ -7,26 +7,26 @@ import { addStatusRoutes, type StatusRoutesOptions } from './status-routes.ts'
 import { addWishRoutes, type WishRoutesOptions } from './wish-routes.ts'
 
 export interface OrderApiParts extends OrderRoutesOptions, StatusRoutesOptions, WishRoutesOptions {
-  /** Undefined: nobody is asked for a key. */
+  /** Known API keys; undefined if authentication is off. */
   readonly callers: Pick<KnownCallers, 'find'> | undefined
   readonly allowedHosts?: readonly string[]
 }
 
-const description = `Place orders, and ask what became of them.
+const description = `Places orders and returns their status.
 
-- An order with an \`Idempotency-Key\` is placed once: repeat the request with the same key until its answer is neither \`409\` nor \`503\`.
-- Problems are answered as RFC 9457 describes (\`application/problem+json\`), with a stable \`code\`.
-- \`Orderly-Version: 1\` asks for this version of the API, which is also what a request without the header gets.
-- Callers send an API key, \`Authorization: Bearer orderly_…\`; services that run with \`API_KEYS=off\`, as on a developer's machine, ask for none.
-- A request that does not arrive in time is \`408\`, one with too large headers \`431\`, also where that is not named; neither is done.
-- Every answer has an \`X-Request-Id\`: the caller's own, if the request had one.`
+- An order with an \`Idempotency-Key\` is placed once. Repeat the request with the same key until the answer is neither \`409\` nor \`503\`.
+- Errors are problem details (RFC 9457, \`application/problem+json\`) with a stable \`code\`.
+- \`Orderly-Version: 1\` selects this version of the API. Requests without the header get version 1.
+- Callers send an API key: \`Authorization: Bearer orderly_…\`. A service with \`API_KEYS=off\`, as in development, requires none.
+- Every operation can respond with \`408\` (the request did not arrive in time) or \`431\` (the headers are too large). The request then has no effect.
+- Every answer has an \`X-Request-Id\`. A request can set it.`
 
-/** The whole API of the service, with its document. */
+/** Registers all routes of the API and its OpenAPI document. */
 export async function addOrderApi(http: FastifyInstance, parts: OrderApiParts): Promise<void> {
   await addOpenApi(http, {
     title: 'Orderly order API',
     description,
-    tags: [{ name: 'orders', description: 'Placing orders, and asking for them.' }],
+    tags: [{ name: 'orders', description: 'Place orders and read their status.' }],
     securitySchemes
   })
   guardRoutes(http, parts.callers, parts)

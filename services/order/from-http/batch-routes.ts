@@ -23,9 +23,12 @@ export interface BatchRoutesOptions {
 
 type Result = Static<typeof BatchResult>
 
-/** Orders with keys take a few round trips each; more at a time would only wait for the database together. */
+/**
+ * Number of orders with keys that are placed concurrently. Each needs a few round trips to the
+ * database, so a higher number would only lengthen the queue there.
+ */
 const keyedAtOnce = 16
-/** Number of wrong fields that are named of each order: an answer has room for those of 500 orders. */
+/** Maximum number of invalid fields reported per order. It limits the answer for 500 orders. */
 const maxErrors = 10
 
 export function addBatchRoutes(http: FastifyInstance, { place, orderCreatedVersion }: BatchRoutesOptions): void {
@@ -33,7 +36,7 @@ export function addBatchRoutes(http: FastifyInstance, { place, orderCreatedVersi
   http.addSchema(BatchResult)
   http.addSchema(orderSchema)
 
-  // Lines are taken here only, so that a single order in lines stays 415.
+  // This scope alone accepts NDJSON: a single order in that type still gets 415.
   http.register((scope, _options, registered) => {
     scope.removeContentTypeParser('application/json')
     for (const [type, read] of [
@@ -61,7 +64,7 @@ export function addBatchRoutes(http: FastifyInstance, { place, orderCreatedVersi
       const { traceparent } = request
       reply.header('traceparent', traceparent)
       if (request.headers['idempotency-key'] !== undefined) {
-        const detail = 'A batch has no key; give each of its orders an `idempotencyKey` of its own.'
+        const detail = 'A batch cannot have an `Idempotency-Key`. Give each of its orders a separate `idempotencyKey`.'
         throw new ProblemError(400, 'IDEMPOTENCY_KEY_NOT_ALLOWED', detail)
       }
       const isOrder = request.compileValidationSchema(orderSchema)
@@ -97,7 +100,8 @@ export function addBatchRoutes(http: FastifyInstance, { place, orderCreatedVersi
         const order = check(given)
         if (order.idempotencyKey === undefined) publishing.push(placeAt(index, order))
         else if (usedKeys.has(order.idempotencyKey)) {
-          throw new ProblemError(409, 'IDEMPOTENCY_KEY_IN_USE', 'Another order of this batch has the same key.')
+          const detail = 'Another order of this batch has the same key. Use a separate key for each order.'
+          throw new ProblemError(409, 'IDEMPOTENCY_KEY_IN_USE', detail)
         } else {
           usedKeys.add(order.idempotencyKey)
           keyed.push({ index, order })

@@ -12,7 +12,7 @@ async function postBatch({ http }: OrderApi, payload: string, headers: Record<st
 
 const ndjson = { 'content-type': 'application/x-ndjson' }
 
-test('each order of a batch is accepted or refused by itself', async t => {
+test('each order of a batch is accepted or refused separately', async t => {
   const api = await createOrderApi(t)
   const orders = [anOrder, { ...anOrder, items: [] }, { ...anOrder, total: 1.005 }, null, { ...anOrder, userID: 'bob' }]
   const { status, body } = await postBatch(api, JSON.stringify(orders))
@@ -28,7 +28,7 @@ test('each order of a batch is accepted or refused by itself', async t => {
   assert.deepEqual(written.sort(), accepted.sort())
 })
 
-test('lines are a batch, and a broken one is refused alone', async t => {
+test('a malformed line of an NDJSON batch is refused, other lines are accepted', async t => {
   const api = await createOrderApi(t)
   const { status, body } = await postBatch(
     api,
@@ -43,7 +43,7 @@ test('lines are a batch, and a broken one is refused alone', async t => {
   assert.equal(body.results[1].problem.code, 'INVALID_JSON')
 })
 
-test('orders of a batch have keys of their own', async t => {
+test('orders of a batch have separate idempotency keys', async t => {
   const api = await createOrderApi(t)
   const batch = JSON.stringify([
     { ...anOrder, idempotencyKey: 'a' },
@@ -62,7 +62,7 @@ test('orders of a batch have keys of their own', async t => {
   assert.equal((await postBatch(api, batch, { 'idempotency-key': 'x' })).status, 400)
 })
 
-test('what is no batch is refused whole', async t => {
+test('an invalid batch is refused as a whole', async t => {
   const api = await createOrderApi(t)
   const tooMany = Array.from({ length: 501 }, () => anOrder)
   for (const body of ['[]', '{}', '[', JSON.stringify(tooMany)]) assert.equal((await postBatch(api, body)).status, 400)
@@ -78,9 +78,9 @@ test('what is no batch is refused whole', async t => {
   assert.equal(api.broker.records('orders.created').length, 0)
 })
 
-test('an order that fails by our fault is logged with the ids of its batch, and fails alone', async t => {
+test('an order with an internal error fails alone and is logged with the ids of its request', async t => {
   const { logger, lines } = recordLog()
-  const claim = () => Promise.reject(new Error('a mistake of ours'))
+  const claim = () => Promise.reject(new Error('internal error for the test'))
   const api = await createOrderApi(t, { logger, keys: { ...createMemoryKeyStore(() => nowMs), claim } })
   const orders = JSON.stringify([anOrder, { ...anOrder, idempotencyKey: 'a' }])
   const { body } = await postBatch(api, orders, { 'x-request-id': 'batch-7' })

@@ -4,11 +4,13 @@ import { OrderLinks } from './order-schema.ts'
 import { idempotencyKey, orderFields, orderRules } from './schema.ts'
 
 export const maxBatchOrders = 500
-/** The largest order is 128 KiB, but nobody sends 500 of those. */
+/** Maximum size of a batch. No caller sends 500 orders of the maximum size (128 KiB). */
 export const maxBatchBytes = 4 * 1024 * 1024
 export const ndjson = 'application/x-ndjson'
 
-/** An order of a batch: as alone, and with its own key. */
+/**
+ * Returns the schema of an order in a batch: the fields of a single order and an `idempotencyKey`.
+ */
 export function batchOrder(orderCreatedVersion: number) {
   return Type.Object(
     { ...orderFields(orderCreatedVersion), idempotencyKey: Type.Optional(idempotencyKey) },
@@ -16,21 +18,23 @@ export function batchOrder(orderCreatedVersion: number) {
   )
 }
 
-/** The parts of a batch are checked one by one, so the body by itself is only a list. */
+/** Returns the schema of a batch body in both content types. */
 function batchOf(order: TSchema) {
   const schema = Type.Array(order, { minItems: 1, maxItems: maxBatchOrders })
   return { content: { 'application/json': { schema }, [ndjson]: { schema } } }
 }
 
-/** For the document. */
+/**
+ * Body in the OpenAPI document. Requests are validated as a list of anything, then order by order.
+ */
 export const batchBody = batchOf(Type.Unsafe<BatchOrder>({ $ref: 'BatchOrder#' }))
 
 export type BatchOrder = Static<ReturnType<typeof batchOrder>>
 
 export const BatchResult = Type.Object(
   {
-    index: Type.Integer({ description: 'Which order of the batch, from 0 on.' }),
-    status: Type.Integer({ description: 'What `POST /orders` would have answered.', examples: [202] }),
+    index: Type.Integer({ description: 'Index of the order in the batch, starting at 0.' }),
+    status: Type.Integer({ description: 'Status code that `POST /orders` would return.', examples: [202] }),
     orderID: Type.Optional(Type.String({ format: 'uuid' })),
     links: Type.Optional(refer(OrderLinks)),
     problem: Type.Optional(refer(ProblemSchema))
@@ -41,19 +45,19 @@ export const BatchResult = Type.Object(
 export const placeBatch = {
   operationId: 'placeOrders',
   summary: 'Place many orders',
-  description: `Up to ${maxBatchOrders} orders in one request, as a JSON array or one on each line (NDJSON). Each is accepted or refused by itself, as \`POST /orders\` would; one that is refused does not keep the others back. Nothing is promised about their sequence.`,
+  description: `Places up to ${maxBatchOrders} orders, sent as a JSON array or as NDJSON with one order per line. Each order is accepted or refused separately, as by \`POST /orders\`. A refused order does not affect the others. The orders may be placed in any order.`,
   tags: ['orders'],
   body: batchOf(Type.Unsafe<BatchOrder>({})),
   response: {
     200: {
-      description: 'The result of each order, in the sequence of the orders.',
+      description: 'One result per order, in the order of the request.',
       content: {
         'application/json': { schema: Type.Object({ results: Type.Array(refer(BatchResult)) }) }
       }
     },
-    400: refused('The body is no batch; no order was looked at.'),
-    413: refused('The body is larger than 4 MiB; no order was looked at.'),
-    415: refused(`The body is neither application/json nor ${ndjson}; no order was looked at.`),
-    500: refused('Our fault.')
+    400: refused('The body is not a valid batch; no order was processed.'),
+    413: refused('The body is larger than 4 MiB; no order was processed.'),
+    415: refused(`The body is neither application/json nor ${ndjson}; no order was processed.`),
+    500: refused('Internal error.')
   }
 }

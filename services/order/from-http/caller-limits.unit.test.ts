@@ -20,7 +20,7 @@ async function open(t: TestContext, options: OrderApiOptions = {}, requestsPerMi
   const grant = async (name: string) => ({
     authorization: `Bearer ${await grantKey(store, { name, role: 'shop' })}`
   })
-  /** An order of the caller, without an outcome. */
+  /** Stores an order of the caller without an outcome. @returns its URL */
   const place = async (caller: string) => {
     const orderID = newOrderID()
     const created = { items: [], totalMinor: 1, currency: 'EUR', acceptedAtMs: 0, caller, partition: 0, offset: 0 }
@@ -31,7 +31,7 @@ async function open(t: TestContext, options: OrderApiOptions = {}, requestsPerMi
 }
 
 describe('streams', () => {
-  test('one caller can have its part of the streams open, and leaves some to others', async t => {
+  test('a caller can open its share of the streams and no more', async t => {
     const { grant, place } = await open(t, { streamLimits: { total: 3, perCaller: 2 } })
     const [berlin, paris] = [await grant('berlin'), await grant('paris')]
     const [ours, theirs] = [await place('berlin'), await place('paris')]
@@ -51,7 +51,7 @@ describe('streams', () => {
     while ((await fetch(`${ours}/events`, { headers: berlin, method: 'GET' })).status !== 200);
   })
 
-  test('a stream ends soon after its key was revoked, and other streams of the caller do not', async t => {
+  test('a stream ends after its API key is revoked, and other streams of the caller stay open', async t => {
     const { store, grant, place } = await open(t)
     const [first, second] = [await grant('berlin'), await grant('berlin')]
     const order = await place('berlin')
@@ -68,7 +68,7 @@ describe('streams', () => {
   })
 })
 
-test('a caller whose requests wait already is answered without waiting, others wait', async t => {
+test('a request beyond the share of waiting requests is answered without a wait, requests of other callers wait', async t => {
   const { address, api, grant } = await open(t, { waiterLimits: { total: 2, perCaller: 1 } })
   const [berlin, paris] = [await grant('berlin'), await grant('paris')]
   const headers = { 'content-type': 'application/json', prefer: 'wait=30' }
@@ -94,7 +94,7 @@ test('a caller whose requests wait already is answered without waiting, others w
   await Promise.allSettled(waiting)
 })
 
-test('concurrent batches cannot exceed the quota: all orders of a batch are reserved before any is placed', async t => {
+test('concurrent batches cannot exceed the quota, because a batch reserves it for all orders first', async t => {
   const { address, api, grant } = await open(t, {}, 100)
   const berlin = await grant('berlin')
   const post = async (count: number) => {
@@ -114,7 +114,7 @@ test('concurrent batches cannot exceed the quota: all orders of a batch are rese
 })
 
 describe('Idempotency-Key', () => {
-  test('is the same in quotes and without, and in a batch', async t => {
+  test('a key is the same with and without quotes, and in a batch', async t => {
     const { post, http } = await createOrderApi(t)
     const first = await post(anOrder, { 'idempotency-key': 'abc' })
     const again = await post(anOrder, { 'idempotency-key': '"abc"' })
@@ -126,7 +126,7 @@ describe('Idempotency-Key', () => {
     assert.deepEqual(ids, [first.body.orderID, special.body.orderID])
   })
 
-  test('in another form is refused, and the header is named', async t => {
+  test('a malformed key is refused with the name of the header', async t => {
     const { post } = await createOrderApi(t)
     for (const key of [
       '""',
@@ -145,7 +145,7 @@ describe('Idempotency-Key', () => {
     }
   })
 
-  test('sent twice is refused', async t => {
+  test('a header that is sent twice is refused', async t => {
     const { listen, broker } = await createOrderApi(t)
     const { hostname, port } = new URL(await listen())
     for (const keys of [

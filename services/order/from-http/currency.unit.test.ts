@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { anOrder, createOrderApi } from '../testing/order-api.ts'
 
-test('while OrderCreated V1 is written a currency is refused by name, and orders are in euros', async t => {
+test('with OrderCreated V1 a currency is refused by name, and orders are in euros', async t => {
   const { post, broker, topics } = await createOrderApi(t, { orderCreatedVersion: 1 })
   const answer = await post({ ...anOrder, currency: 'EUR' })
   assert.equal(answer.status, 400)
@@ -16,7 +16,7 @@ test('while OrderCreated V1 is written a currency is refused by name, and orders
   assert.equal(topics.ordersCreated.codec.decode(record?.value as Buffer).currency, 'EUR')
 })
 
-test('from OrderCreated V2 on an order is in the currency that it names, in euros when it names none', async t => {
+test('with OrderCreated V2 an order is in the currency that it names, or in euros', async t => {
   const { post, broker, topics } = await createOrderApi(t, { orderCreatedVersion: 2 })
   const orders = [
     [{ total: 2_500, currency: 'JPY' }, 2_500, 'JPY'],
@@ -29,14 +29,14 @@ test('from OrderCreated V2 on an order is in the currency that it names, in euro
   const { codec } = topics.ordersCreated
   await codec.prepare(values)
   const events = values.map(value => codec.decode(value))
-  // One user, so one partition and the order in which they came.
+  // All orders have the same user and therefore the same partition, which keeps their order.
   assert.deepEqual(
     events.map(({ totalMinor, currency }) => [totalMinor, currency]),
     orders.map(([, totalMinor, currency]) => [totalMinor, currency])
   )
 })
 
-test('a total with more decimals than its currency has, and what is no currency, are refused by field', async t => {
+test('a total with too many decimals for its currency and an unknown currency are refused by field', async t => {
   const { post, broker } = await createOrderApi(t, { orderCreatedVersion: 2 })
   for (const [fields, pointer, detail] of [
     [{ total: 25.9, currency: 'JPY' }, '#/total', /no decimals in JPY/],
@@ -44,7 +44,7 @@ test('a total with more decimals than its currency has, and what is no currency,
     [{ total: 1.234 }, '#/total', /at most 2 decimals in EUR/],
     [{ total: 1.2345, currency: 'KWD' }, '#/total', /multiple of 0\.001/],
     [{ currency: 'DEM' }, '#/currency', /must be: the ISO 4217 code/],
-    [{ currency: 'eur' }, '#/currency', /in capitals/],
+    [{ currency: 'eur' }, '#/currency', /in upper case/],
     [{ currency: null }, '#/currency', /./]
   ] as const) {
     const answer = await post({ ...anOrder, ...fields })
@@ -58,7 +58,7 @@ test('a total with more decimals than its currency has, and what is no currency,
   assert.equal(broker.records('orders.created').length, 0)
 })
 
-test('the OpenAPI document has the currency only when it is accepted', async t => {
+test('the OpenAPI document contains the currency only if it is accepted', async t => {
   for (const version of [1, 2]) {
     const { http } = await createOrderApi(t, { orderCreatedVersion: version })
     const { components } = (await http.inject('/openapi.json')).json()

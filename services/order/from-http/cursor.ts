@@ -2,26 +2,31 @@ import { createHash } from 'node:crypto'
 import { type RecordOwner, recordKey } from '@orderly/contracts'
 import { ProblemError } from '@orderly/service-kit'
 
-/** Size of a cursor for the longest order id that Postgres can have in an index, which is the longest that is listed. */
+/** Maximum length of a cursor, enough for the longest order id that fits into a Postgres index. */
 export const maxCursorLength = 4_096
 
 /**
- * Returns the cursor of the next page of a user's orders. Callers send it back as it is. A cursor names the last order of
- * the page before, so orders that are placed in the meantime do not shift the pages. Its order id may be any text, since
- * other producers can write to the topic.
- * @param list the user, and the caller whose orders are listed; without a caller those of all callers
+ * Returns the cursor of the next page of a user's orders. Callers return it unchanged. A cursor
+ * names the last order of the previous page, so orders that are placed meanwhile do not shift the
+ * pages. Its order id may be any text, because other producers can write to the topic.
+ * @param list the user, and the caller whose orders are listed; without a caller those of all
+ * callers
  */
 export function toCursor(list: RecordOwner, lastOrderID: string): string {
   return Buffer.from(`1.${fingerprint(list)}.${lastOrderID}`).toString('base64url')
 }
 
-/** @throws ProblemError 400 when the cursor was issued for another list */
+/**
+ * Returns the last order id of the previous page.
+ * @throws ProblemError 400 if the cursor belongs to another list
+ */
 export function fromCursor(list: RecordOwner, cursor: string): string {
   const [version, owner, ...orderID] = Buffer.from(cursor, 'base64url').toString().split('.')
   const lastOrderID = orderID.join('.')
-  // Postgres accepts every text but one with a zero character.
+  // Postgres accepts any text without a zero character.
   if (version !== '1' || owner !== fingerprint(list) || !/^[^\0]+$/.test(lastOrderID)) {
-    throw new ProblemError(400, 'INVALID_CURSOR', 'The cursor was not given out for orders of this user.')
+    const detail = 'The cursor was not issued for orders of this user. Begin with the first page.'
+    throw new ProblemError(400, 'INVALID_CURSOR', detail)
   }
   return lastOrderID
 }

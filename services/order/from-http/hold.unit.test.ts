@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { anOrder, createOrderApi } from '../testing/order-api.ts'
 
-test('before OrderCreated V3 is written a hold is refused by name', async t => {
+test('with OrderCreated V1 and V2 a hold is refused by name', async t => {
   for (const orderCreatedVersion of [1, 2]) {
     const { post, broker } = await createOrderApi(t, { orderCreatedVersion })
     const answer = await post({ ...anOrder, holdSeconds: 900 })
@@ -12,7 +12,7 @@ test('before OrderCreated V3 is written a hold is refused by name', async t => {
   }
 })
 
-test('from OrderCreated V3 on an order has the hold that it names, or none', async t => {
+test('with OrderCreated V3 an order has the hold that it names, or none', async t => {
   const { post, broker, topics } = await createOrderApi(t, { orderCreatedVersion: 3 })
   for (const holdSeconds of [1, 604_800]) assert.equal((await post({ ...anOrder, holdSeconds })).status, 202)
   assert.equal((await post(anOrder)).status, 202)

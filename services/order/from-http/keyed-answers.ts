@@ -2,7 +2,7 @@ import { ProblemError } from '@orderly/service-kit'
 import type { FastifyReply } from 'fastify'
 import type { Placement } from '../domain/placement.ts'
 
-/** @throws ProblemError 409, 422 unless the order was placed */
+/** @throws ProblemError 409 or 422 unless the order was placed */
 export function assertPlaced(
   placement: Placement,
   reply: FastifyReply
@@ -14,11 +14,11 @@ export function assertPlaced(
 
 export function refusalOf({ kind }: Placement): ProblemError | undefined {
   if (kind === 'in-flight') {
-    const detail = 'A request with this idempotency key is still being worked on. Try again later.'
+    const detail = 'Another request with this idempotency key is in flight. Try again later.'
     return new ProblemError(409, 'IDEMPOTENCY_KEY_IN_USE', detail)
   }
   if (kind === 'other-body') {
-    const detail = 'This idempotency key belongs to another order. Use a key of its own for each order.'
+    const detail = 'This idempotency key belongs to another order. Use a separate key for each order.'
     return new ProblemError(422, 'IDEMPOTENCY_KEY_REUSED', detail)
   }
   return undefined

@@ -8,7 +8,7 @@ import { anOrder, createOrderApi, nowMs } from '../testing/order-api.ts'
 const key = { 'idempotency-key': 'key 1' }
 const timeout = new KafkaError('DELIVERY_TIMEOUT', 'for the test', { retryable: true })
 
-test('the same key answers the same order however it is written, and writes it once', async t => {
+test('equivalent requests with the same key return the same order and write it once', async t => {
   const { post, broker } = await createOrderApi(t)
   const first = await post(anOrder, key)
   const again = await post({ total: 25.9, items: anOrder.items.toReversed(), userID: anOrder.userID }, key)
@@ -21,7 +21,7 @@ test('the same key answers the same order however it is written, and writes it o
   assert.equal(broker.records('orders.created').length, 1)
 })
 
-test('another order with the same key is 422; without a key every request is an order', async t => {
+test('another order with the same key gets 422; without a key every request places an order', async t => {
   const { post, broker } = await createOrderApi(t)
   await post(anOrder, key)
   const other = await post({ ...anOrder, total: 1 }, key)
@@ -31,14 +31,14 @@ test('another order with the same key is 422; without a key every request is an 
   assert.equal(broker.records('orders.created').length, 3)
 })
 
-test('an order that is refused is not remembered', async t => {
+test('the key of a refused order can be used again', async t => {
   const { post } = await createOrderApi(t)
   assert.equal((await post({ ...anOrder, items: [] }, key)).status, 400)
   assert.equal((await post({ ...anOrder, total: 1.005 }, key)).status, 400)
   assert.equal((await post(anOrder, key)).status, 202)
 })
 
-test('an order that was certainly not written is not remembered: another one may have the key', async t => {
+test('the key of an order that was certainly not written can be used for another order', async t => {
   const { post, failNextKeyed, broker } = await createOrderApi(t)
   failNextKeyed(new OnceWriterError(timeout, false), false)
   assert.equal((await post(anOrder, key)).status, 503)
@@ -47,7 +47,7 @@ test('an order that was certainly not written is not remembered: another one may
 })
 
 for (const isWritten of [true, false]) {
-  test(`an order of which nobody knows whether it was written (it was${isWritten ? '' : ' not'}) is there once after the next try`, async t => {
+  test(`an order with an unknown write result (${isWritten ? 'written' : 'not written'}) is stored once after the next attempt`, async t => {
     const { post, failNextKeyed, broker } = await createOrderApi(t)
     failNextKeyed(new OnceWriterError(timeout, true), isWritten)
     assert.equal((await post(anOrder, key)).status, 503)
@@ -60,7 +60,7 @@ for (const isWritten of [true, false]) {
   })
 }
 
-test('a key whose request is still being worked on is 409 with the time to wait', async t => {
+test('a key with a request in flight gets 409 with Retry-After', async t => {
   const { post, holdKeyed, broker } = await createOrderApi(t)
   const letGo = holdKeyed()
   const first = post(anOrder, key)
@@ -80,9 +80,9 @@ test('a key is 1 to 255 printable ASCII characters', async t => {
     assert.equal((await post(anOrder, { 'idempotency-key': wrong })).status, 400)
 })
 
-test('a key whose state cannot be noted does not fail its order, and the line about it has the trace id of the request', async t => {
+test('a failure to store the state of a key does not fail the order and is logged with the trace id', async t => {
   const { logger, lines } = recordLog()
-  const settle = () => Promise.reject(new Error('the database is away'))
+  const settle = () => Promise.reject(new Error('the database is unavailable'))
   const { post } = await createOrderApi(t, { logger, keys: { ...createMemoryKeyStore(() => nowMs), settle } })
   const { status, headers } = await post(anOrder, key)
   assert.equal(status, 202)

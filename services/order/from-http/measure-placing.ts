@@ -1,11 +1,11 @@
 import { Counter, type Registry } from 'prom-client'
 import type { Place } from './place.ts'
 
-/** Counts orders by what became of them; those that threw are problems of their requests. */
+/** Counts orders by result. Orders that fail are counted as problems of their requests instead. */
 export function measurePlacing(place: Place, metrics: Registry): Place {
   const placed = new Counter({
     name: 'orderly_orders_placed_total',
-    help: 'Orders by what became of them: accepted, replayed (the key had its order already), or why the key was refused.',
+    help: 'Orders by result: accepted, replayed (the key already had its order), or why the key was refused.',
     labelNames: ['outcome'],
     registers: [metrics]
   })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createOrderApi } from '../testing/order-api.ts'
 
-test('the OpenAPI document tells what is validated, by name', async t => {
+test('the OpenAPI document contains the validated schemas by name', async t => {
   const { http } = await createOrderApi(t)
   const document = (await http.inject('/openapi.json')).json()
   assert.equal(document.openapi, '3.1.0')

@@ -12,9 +12,9 @@ import { maxOrderBytes, placeOrder, sharedSchemas } from './schema.ts'
 
 export interface OrderRoutesOptions {
   readonly place: Place
-  /** Undefined when it cannot be waited for at the moment. */
+  /** Returns undefined while the database is not open, so that no request can wait. */
   readonly watch: () => LimitedWatch | undefined
-  /** The version of OrderCreated that is written: what it cannot say is refused. */
+  /** Version of OrderCreated to write. Fields that this version lacks are refused. */
   readonly orderCreatedVersion: number
 }
 

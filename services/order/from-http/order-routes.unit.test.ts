@@ -9,7 +9,7 @@ import { createPlace } from './place.ts'
 
 const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 
-test('an accepted order is one record in orders.created: topic, key, headers and bytes', async t => {
+test('an accepted order is one record in orders.created with the expected key, headers and bytes', async t => {
   const { post, broker, topics } = await createOrderApi(t)
   const answer = await post(anOrder, { traceparent })
   assert.equal(answer.status, 202)
@@ -40,7 +40,7 @@ test('an accepted order is one record in orders.created: topic, key, headers and
   assert.deepEqual(record.value, topics.ordersCreated.codec.encode(event))
 })
 
-test('the trace of the request goes on in the record and in the answer', async t => {
+test('the record and the answer continue the trace of the request', async t => {
   const { post, broker } = await createOrderApi(t)
   const { headers } = await post(anOrder, { traceparent })
   assert.match(String(headers.traceparent), /^00-0af7651916cd43dd8448eb211c80319c-[0-9a-f]{16}-01$/)
@@ -48,7 +48,7 @@ test('the trace of the request goes on in the record and in the answer', async t
   assert.equal(broker.records('orders.created')[0]?.headers.traceparent, headers.traceparent)
 })
 
-test('a trace that is missing or not valid starts anew', async t => {
+test('a missing or invalid traceparent starts a new trace', async t => {
   const { post } = await createOrderApi(t)
   for (const given of [undefined, 'rubbish', `${traceparent}, ${traceparent}`]) {
     const { status, headers } = await post(anOrder, given === undefined ? {} : { traceparent: given })
@@ -58,7 +58,7 @@ test('a trace that is missing or not valid starts anew', async t => {
   }
 })
 
-test('the answer comes only after the acknowledgement', async t => {
+test('an order is answered only after its acknowledgement', async t => {
   const { http } = createTestHttp(t)
   const steps: string[] = []
   const publish = async (): Promise<void> => {
@@ -77,7 +77,7 @@ test('the answer comes only after the acknowledgement', async t => {
 })
 
 for (const code of ['PRODUCER_QUEUE_FULL', 'DELIVERY_TIMEOUT', 'BROKER_UNAVAILABLE']) {
-  test(`${code} is answered 503 with the time to wait and the trace`, async t => {
+  test(`${code} gets 503 with Retry-After and the trace of the request`, async t => {
     const { post, broker } = await createOrderApi(t)
     broker.failNextSend(new KafkaError(code, 'for the test', { retryable: true }))
     const { status, headers, body } = await post(anOrder, { traceparent })
@@ -90,13 +90,13 @@ for (const code of ['PRODUCER_QUEUE_FULL', 'DELIVERY_TIMEOUT', 'BROKER_UNAVAILAB
   })
 }
 
-test('an error that trying again does not mend is 500', async t => {
+test('a permanent error gets 500', async t => {
   const { post, broker } = await createOrderApi(t)
   broker.failNextSend(new KafkaError('TOPIC_AUTHORIZATION_FAILED', 'for the test', { retryable: false }))
   assert.equal((await post(anOrder)).status, 500)
 })
 
-test('another method on /orders is 405, another path 404', async t => {
+test('an unsupported method gets 405, an unknown path gets 404', async t => {
   const { listen } = await createOrderApi(t)
   const address = await listen()
   const put = await fetch(`${address}/orders`, { method: 'PUT' })

@@ -6,10 +6,10 @@ import { toMajorUnits } from '../domain/money.ts'
 import { type Order, orderStatuses, type StatusEvent, statusEvents, statusOf } from '../domain/order-status.ts'
 import { maxCursorLength } from './cursor.ts'
 
-/** What can be asked about orders, and what is answered: validation, types and the OpenAPI document. */
+/** Schemas for reading orders: the source of validation, types and the OpenAPI document. */
 
 const orderID = Type.String({
-  description: 'the id that the answer to `POST /orders` gave: 1 to 64 printable characters',
+  description: 'the `orderID` from the answer to `POST /orders`: 1 to 64 printable characters',
   minLength: 1,
   maxLength: 64,
   pattern: printable
@@ -17,16 +17,16 @@ const orderID = Type.String({
 
 export const orderStatus = Type.Enum([...orderStatuses], {
   description:
-    '`accepted`, until its stock is `reserved` or it has `failed` because stock was short. With a hold it is `confirmed`, or has `expired`. Until it has failed or expired it may be `cancelled`.'
+    '`accepted` until the outcome, which is `reserved` or `failed`. An order with a hold then becomes `confirmed` or `expired`. An order that has not failed or expired can be `cancelled`.'
 })
 
 const timestamp = (description: string) => Type.String({ description, format: 'date-time' })
 
 export const OrderLinks = Type.Object(
   {
-    self: Type.String({ description: 'Where to ask for the order.', format: 'uri-reference' }),
+    self: Type.String({ description: 'URL of the order.', format: 'uri-reference' }),
     events: Type.String({
-      description: 'Where to be told of its status as it changes (server-sent events).',
+      description: 'URL of the status stream (server-sent events).',
       format: 'uri-reference'
     })
   },
@@ -38,7 +38,10 @@ export const OrderResource = Type.Object(
     orderID: Type.String({ format: 'uuid' }),
     userID: Type.String(),
     caller: Type.Optional(
-      Type.String({ description: 'Who placed it, where callers have API keys.', examples: ['berlin'] })
+      Type.String({
+        description: 'Caller that placed the order; absent if the service requires no API keys.',
+        examples: ['berlin']
+      })
     ),
     status: orderStatus,
     items: Type.Array(Type.Object({ sku: Type.String(), quantity: Type.Integer() })),
@@ -54,17 +57,17 @@ export const OrderResource = Type.Object(
       })
     ),
     currency: Type.String({ description: 'ISO 4217 code.' }),
-    holdSeconds: Type.Optional(Type.Integer({ description: 'For how long its stock is held for a confirmation.' })),
-    acceptedAt: timestamp('When the order was accepted.'),
-    decidedAt: Type.Optional(timestamp('When its stock was reserved or found to be short.')),
-    holdUntil: Type.Optional(timestamp('From then on it may expire unless it is confirmed.')),
-    confirmedAt: Type.Optional(timestamp('When it was confirmed.')),
-    cancelledAt: Type.Optional(timestamp('When it was cancelled.')),
-    expiredAt: Type.Optional(timestamp('When its stock was given back because nobody had confirmed it.')),
+    holdSeconds: Type.Optional(Type.Integer({ description: 'Duration of the hold in seconds.' })),
+    acceptedAt: timestamp('Time of the acceptance.'),
+    decidedAt: Type.Optional(timestamp('Time of the outcome.')),
+    holdUntil: Type.Optional(timestamp('End of the hold, after which the order expires unless it was confirmed.')),
+    confirmedAt: Type.Optional(timestamp('Time of the confirmation.')),
+    cancelledAt: Type.Optional(timestamp('Time of the cancellation.')),
+    expiredAt: Type.Optional(timestamp('Time at which the stock was released because the hold had ended.')),
     reason: Type.Optional(
       Type.String({
         description:
-          'Why it failed: `UNKNOWN_SKU` when a SKU is not kept in stock, `HOLD_TOO_LONG` or `HELD_QUANTITY_EXCEEDED` for a limit on holds, otherwise `OUT_OF_STOCK`. Accept other reasons.',
+          'Reason of the failure: `UNKNOWN_SKU` for a SKU that is not kept in stock, `HOLD_TOO_LONG` or `HELD_QUANTITY_EXCEEDED` for a limit on holds, otherwise `OUT_OF_STOCK`. Clients must accept other values.',
         examples: ['OUT_OF_STOCK', 'UNKNOWN_SKU']
       })
     ),
@@ -75,23 +78,23 @@ export const OrderResource = Type.Object(
           requested: Type.Integer(),
           available: Type.Integer(),
           reason: Type.String({
-            description: '`OUT_OF_STOCK` or `UNKNOWN_SKU`. Accept other reasons.',
+            description: '`OUT_OF_STOCK` or `UNKNOWN_SKU`. Clients must accept other values.',
             examples: ['OUT_OF_STOCK', 'UNKNOWN_SKU']
           })
         }),
-        { description: 'The SKUs that could not be reserved, when it failed.' }
+        { description: 'SKUs that could not be reserved, if the order failed.' }
       )
     ),
-    traceID: Type.Optional(Type.String({ description: 'Of the trace that goes with the order (W3C trace context).' })),
+    traceID: Type.Optional(Type.String({ description: 'Trace id of the order (W3C trace context).' })),
     links: refer(OrderLinks)
   },
-  { $id: 'Order', description: 'An order and what became of it.' }
+  { $id: 'Order', description: 'An order and its status.' }
 )
 
 export const OrderPage = Type.Object(
   {
     orders: Type.Array(refer(OrderResource)),
-    nextCursor: Type.Optional(Type.String({ description: 'Asks for the page behind this one; absent on the last.' }))
+    nextCursor: Type.Optional(Type.String({ description: 'Cursor of the next page; absent on the last page.' }))
   },
   { $id: 'OrderPage' }
 )
@@ -100,29 +103,29 @@ const StatusNotice = Type.Object(
   {
     orderID: Type.String({ format: 'uuid' }),
     status: orderStatus,
-    at: timestamp('When it became so.'),
+    at: timestamp('Time of the status change.'),
     isFinal: Type.Boolean({
       description:
-        'Whether it stays so whatever anybody does. What is `reserved` or `confirmed` may still be cancelled, hence is not final.'
+        'True if no later change is possible. `reserved` and `confirmed` are not final, because the order can still be cancelled.'
     })
   },
-  { $id: 'StatusNotice', description: 'The data of an event in the stream of an order.' }
+  { $id: 'StatusNotice', description: 'Data of an event in the status stream of an order.' }
 )
 
-/** One event, as the fields that a stream of them has (OpenAPI 3.2 says so of event streams; 3.1 says nothing). */
+/** Fields of one event of the stream, as in OpenAPI 3.2. OpenAPI 3.1 does not define streams. */
 const StatusStreamEvent = Type.Object(
   {
-    id: Type.String({ description: 'To come again with, as `Last-Event-ID`.' }),
+    id: Type.String({ description: 'Event id, to be sent as `Last-Event-ID` when reconnecting.' }),
     event: Type.Literal('status'),
     data: Type.String({ contentMediaType: 'application/json', contentSchema: refer(StatusNotice) })
   },
-  { $id: 'StatusStreamEvent', description: 'An event in the stream of an order.' }
+  { $id: 'StatusStreamEvent', description: 'An event in the status stream of an order.' }
 )
 
 export const querySchemas = [OrderLinks, OrderResource, OrderPage, StatusNotice, StatusStreamEvent]
 
 export const unknownOrder = refused(
-  'No such order. One that was accepted this moment, or within an hour while Kafka was away, may not be known yet: then `Retry-After` is there.',
+  'The order does not exist. With `Retry-After`: the order may have been accepted recently, or within the last hour during an outage, and may not be known yet.',
   retryAfter
 )
 
@@ -130,42 +133,42 @@ export const orderParams = Type.Object({ orderID })
 
 export const getOrder = {
   operationId: 'getOrder',
-  summary: 'Ask for an order',
-  description: 'The order and its status. An order that was accepted this moment is waited for, two seconds at most.',
+  summary: 'Get an order',
+  description: 'Returns the order and its status. Waits up to two seconds for an order that was just accepted.',
   tags: ['orders'],
   params: orderParams,
   response: {
     200: { description: 'The order.', content: { 'application/json': { schema: refer(OrderResource) } } },
-    400: refused('The request is wrong.'),
+    400: refused('The request is invalid.'),
     404: unknownOrder,
-    500: refused('Our fault.'),
-    503: serviceUnavailable('The status of orders cannot be read at the moment.')
+    500: refused('Internal error.'),
+    503: serviceUnavailable('The order status is unavailable.')
   }
 }
 
 export const listOrders = {
   operationId: 'listOrders',
-  summary: "Ask for a user's orders",
+  summary: "List a user's orders",
   description:
-    'The newest first. Orders that are placed meanwhile neither repeat nor hide others on later pages. One that was accepted this moment may not be listed yet; by its id it is found at once.',
+    'Returns the orders of a user, newest first. Orders that are placed meanwhile do not shift later pages. An order that was just accepted may not be listed yet; `GET /orders/{orderID}` finds it immediately.',
   tags: ['orders'],
   querystring: Type.Object(
     {
       userID: Type.String({
-        description: 'whose orders: 1 to 128 printable characters',
+        description: 'the user id: 1 to 128 printable characters',
         minLength: 1,
         maxLength: 128,
         pattern: printable
       }),
       limit: Type.Optional(
         Type.String({
-          description: 'how many orders on a page: 1 to 100, 20 when it is missing',
+          description: 'the page size: 1 to 100 (default 20)',
           pattern: '^([1-9][0-9]?|100)$'
         })
       ),
       cursor: Type.Optional(
         Type.String({
-          description: '`nextCursor` of the page before, as it is.',
+          description: '`nextCursor` of the previous page, unchanged.',
           minLength: 1,
           maxLength: maxCursorLength
         })
@@ -174,18 +177,18 @@ export const listOrders = {
     { additionalProperties: false }
   ),
   response: {
-    200: { description: 'One page.', content: { 'application/json': { schema: refer(OrderPage) } } },
-    400: refused('The request is wrong, or the cursor is none of this user.'),
-    500: refused('Our fault.'),
-    503: serviceUnavailable('The status of orders cannot be read at the moment.')
+    200: { description: 'A page of orders.', content: { 'application/json': { schema: refer(OrderPage) } } },
+    400: refused('The request is invalid, or the cursor was not issued for this user.'),
+    500: refused('Internal error.'),
+    503: serviceUnavailable('The order status is unavailable.')
   }
 }
 
 export const streamOrder = {
   operationId: 'streamOrder',
-  summary: 'Be told of the status as it changes',
+  summary: 'Stream the status of an order',
   description:
-    'Server-sent events: one of type `status` for each status up to now and from then on, with a StatusNotice as its data. By default the stream ends behind the last status that comes without anybody asking for it, which is the outcome for whoever waits for that: an order that is reserved for a while goes on to `confirmed` or `expired`; one that is reserved for good, or confirmed, can still be cancelled, so its last event is not `isFinal`. With `until=final` the stream goes on until nothing can change any more. Who comes again with `Last-Event-ID`, as browsers do by themselves, is told what came after it.',
+    'Sends a server-sent event of type `status` for each past and future status, with a StatusNotice as its data. By default the stream ends once only a cancel can still change the status. That is after the outcome, or for a hold after `confirmed`, `expired` or `cancelled`; the last event may have `isFinal: false`. With `until=final` the stream ends after the final status. A client that reconnects with `Last-Event-ID`, as browsers do automatically, gets the events after that one.',
   tags: ['orders'],
   params: orderParams,
   querystring: Type.Object(
@@ -193,25 +196,25 @@ export const streamOrder = {
       until: Type.Optional(
         Type.Enum(['settled', 'final'], {
           description:
-            'When to end: as soon as the status stays as it is unless somebody cancels the order (`settled`, the default), or whatever anybody does (`final`).'
+            'End of the stream: once only a cancel can still change the status (`settled`, the default), or after the final status (`final`).'
         })
       )
     },
     { additionalProperties: false }
   ),
   headers: Type.Object({
-    'last-event-id': Type.Optional(Type.String({ description: 'The id of the last event that arrived.' }))
+    'last-event-id': Type.Optional(Type.String({ description: 'Id of the last event that the client received.' }))
   }),
   response: {
     200: {
-      description: 'The stream.',
+      description: 'The status stream.',
       content: { 'text/event-stream': { schema: refer(StatusStreamEvent) } }
     },
-    204: { description: 'The last event that arrived was the last that is asked for: there is no need to come again.' },
-    400: refused('The request is wrong.'),
+    204: { description: 'The client has received all events and must not reconnect.' },
+    400: refused('The request is invalid.'),
     404: unknownOrder,
-    500: refused('Our fault.'),
-    503: serviceUnavailable('The status of orders cannot be read at the moment, or too many streams are open.')
+    500: refused('Internal error.'),
+    503: serviceUnavailable('The order status is unavailable, or too many streams are open.')
   }
 }
 
@@ -252,7 +255,10 @@ export function toNotice(orderID: string, { status, atMs, isFinal }: StatusEvent
   return { orderID, status, at: isoTime(atMs), isFinal }
 }
 
-/** Another producer, or a later version of this service, may have written a currency that this one does not know. */
+/**
+ * Returns the total in major units, or in minor units for an unknown currency. Another producer or
+ * a later version of this service may have written such a currency.
+ */
 function totalOf(totalMinor: number, currency: string) {
   const decimals = knownDecimalsOf(currency)
   return decimals === undefined ? { totalMinor } : { total: toMajorUnits(totalMinor, decimals) }

@@ -4,24 +4,29 @@ import type { Order } from '../domain/order-status.ts'
 import type { OrderStore } from '../store/order-store.ts'
 import type { LimitedWatch, OrderWatch } from '../store/order-watch.ts'
 
-/** Reads the status of orders. Each method throws StoreUnavailableError when it cannot be read at the moment. */
+/**
+ * Reads the status of orders. Each method throws StoreUnavailableError while the database is
+ * unavailable.
+ */
 export interface OrderStatusReader extends Pick<OrderStore, 'find' | 'list'> {
-  /** For a moment: not for more than so many at a time. */
+  /** Watch for requests that wait briefly. It limits their number. */
   readonly watch: LimitedWatch
-  /** For as long as a stream is open. */
+  /** Watch for streams, which wait as long as they are open. */
   readonly watchStream: OrderWatch
 }
 
-/** As long as the projection may take behind an order that was just accepted before asking for it is answered 404. */
+/** Maximum time to wait for the projection of a new order before the answer is 404. */
 const projectionPatienceMs = 2_000
 const youngMs = 60_000
-/** As long as the projection may stand still, with Kafka or by itself, before an order that is not there counts as none. */
+/**
+ * Age up to which an unknown order may still appear after an outage of Kafka or of the projection.
+ */
 const outageMs = 3_600_000
 
 export interface Asking {
-  /** Name of the caller, where callers have keys. */
+  /** Name of the caller; undefined if authentication is off. */
   readonly caller: string | undefined
-  /** Caller whose orders are visible. Undefined: all are. */
+  /** Caller whose orders are visible; undefined if all orders are. */
   readonly owner: string | undefined
   readonly signal: AbortSignal
 }
@@ -29,9 +34,11 @@ export interface Asking {
 export type FindOrder = (orderID: string, asking: Asking) => Promise<Order>
 
 /**
- * An order that was accepted is read back from the topic before it is known here. So who asks for a young one waits a moment:
- * the link in the answer to `POST /orders` works at once. An order of somebody else is answered like one that does not exist, and as late.
- * @throws UnknownOrderError 404, with a time to come again when the order may yet turn up
+ * Returns a function that finds an order. The projection must read an accepted order from the topic
+ * before it is known here, so the function waits for a young order. Therefore the link to an order
+ * that was just accepted works. For an order of another tenant, the answer and its delay are the
+ * same as for an order that does not exist.
+ * @throws UnknownOrderError 404; its `mayTurnUp` is true if the order may still appear
  */
 export function createFindOrder({ find, watch }: OrderStatusReader, nowMs: () => number): FindOrder {
   return async (orderID, { caller, owner, signal }) => {
@@ -46,12 +53,12 @@ export function createFindOrder({ find, watch }: OrderStatusReader, nowMs: () =>
   }
 }
 
-/** Whose orders the caller may see: a shop its own; undefined: everybody's. */
+/** Returns the caller whose orders the request may read, itself for a shop. Undefined for all. */
 export function ownerOf({ caller }: FastifyRequest): string | undefined {
   return caller?.role === 'shop' ? caller.name : undefined
 }
 
-/** For an answer, which says when to come again. */
+/** Wraps `find` for routes: adds `Retry-After` to a 404 if the order may still appear. */
 export function tellWhenToComeAgain(
   find: FindOrder,
   signalOf: (reply: FastifyReply) => AbortSignal
@@ -70,14 +77,16 @@ class UnknownOrderError extends ProblemError {
   readonly mayTurnUp: boolean
 
   constructor(mayTurnUp: boolean) {
-    super(404, 'ORDER_NOT_FOUND', mayTurnUp ? 'There is no such order yet.' : 'There is no such order.')
+    super(404, 'ORDER_NOT_FOUND', mayTurnUp ? 'The order is not known yet. Try again later.' : 'The order does not exist.')
     this.mayTurnUp = mayTurnUp
   }
 }
 
 const uuidVersion7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 
-/** When the id was made: the first 48 bits of a UUID version 7 (RFC 9562, section 5.7). NaN for other texts. */
+/**
+ * Returns the first 48 bits of a UUID version 7: its time (RFC 9562, section 5.7). NaN otherwise.
+ */
 function timeOf(orderID: string): number {
   return uuidVersion7.test(orderID) ? Number.parseInt(orderID.replace('-', '').slice(0, 12), 16) : Number.NaN
 }

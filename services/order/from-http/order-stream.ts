@@ -8,12 +8,14 @@ import { streamOrder, toNotice } from './order-schema.ts'
 import type { OrderStatusReader } from './order-status-reader.ts'
 
 /**
- * Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html): the status of one order, as it changes.
+ * Options of the status stream: server-sent events with the status changes of one order
+ * (https://html.spec.whatwg.org/multipage/server-sent-events.html).
  *
- * A stream ends after the last status that its order gets without a request or, if the caller wants, after its final one. It
- * also ends when the caller is gone, its key has been revoked, or the service stops. Callers reconnect with `Last-Event-ID`
- * to any instance, since event ids are the same everywhere. One that has all events is answered 204, upon which browsers
- * stop reconnecting. Between events a comment line shows that the connection is alive.
+ * A stream ends once only a cancel can still change the status or, with `until=final`, after the
+ * final status. It also ends when the caller disconnects, its API key is revoked, or the service
+ * stops. Callers reconnect with `Last-Event-ID` to any instance, because event ids are the same on
+ * all instances. A caller that has all events gets 204, which makes browsers stop reconnecting.
+ * Between events a comment line shows that the connection is alive.
  */
 export interface StreamOptions {
   readonly orders: Pick<OrderStatusReader, 'watchStream'>

@@ -12,11 +12,14 @@ export interface PlaceOptions {
 export interface OrderContext {
   readonly key: string | undefined
   readonly traceparent: string
-  /** Who places it; undefined where nobody is asked. */
+  /** Caller that places the order; undefined if authentication is off. */
   readonly caller: string | undefined
 }
 
-/** Places an order whose fields have been checked. @throws what publishing it fails with */
+/**
+ * Places a validated order.
+ * @throws KafkaError if it cannot be published; StoreUnavailableError if its key cannot be claimed
+ */
 export type Place = (command: PlaceOrder, context: OrderContext) => Promise<Placement>
 
 export function createPlace({ publish, placeOnce, newOrderID, nowMs }: PlaceOptions): Place {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { longestWaitSeconds, waitSeconds } from './prefer.ts'
 
-test('a wait is found among other preferences, is never longer than the longest, and what is none is ignored', () => {
+test('a wait preference is found among others and limited to the maximum; a malformed one is ignored', () => {
   const cases: [string | undefined, number | undefined][] = [
     [undefined, undefined],
     ['wait=5', 5],

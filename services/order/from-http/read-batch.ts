@@ -3,14 +3,15 @@ import { maxBatchOrders } from './batch-schema.ts'
 import { maxOrderBytes } from './schema.ts'
 
 /**
- * Reads the orders of a batch one by one. Each is measured before it is parsed, as one that is sent alone: a batch has room
- * for an order of two million lines. The ProblemError of an order that is refused here takes its place in the batch.
+ * An order of a batch before validation, or the ProblemError of an order that could not be read.
  *
- * A batch of more orders than may be in one is not parsed at all: the schema refuses it by its length.
+ * Orders are read one by one, and the size of each is checked before it is parsed, as for a single
+ * order. Otherwise one order in a batch could have two million lines. A batch with too many orders
+ * is not parsed at all, because the schema refuses it by its length.
  */
 type GivenOrder = unknown
 
-/** @throws ProblemError when the body as a whole is not JSON */
+/** Reads a batch in a JSON array. @throws ProblemError if the whole body is not valid JSON */
 export function readArray(body: Buffer): unknown {
   try {
     const elements = elementsOf(body, maxBatchOrders)
@@ -49,7 +50,11 @@ function readLine(line: Buffer): GivenOrder {
   }
 }
 
-/** @throws SyntaxError; ProblemError when it is nested too deeply, which no order is by mistake */
+/**
+ * Reads one order.
+ * @throws SyntaxError if it is not JSON; ProblemError if it is nested too deeply, which refuses the
+ * whole batch because no order has such a form by mistake
+ */
 function readOrder(bytes: Buffer): GivenOrder {
   if (bytes.length > maxOrderBytes) {
     return new ProblemError(413, 'BODY_TOO_LARGE', `The order is larger than ${maxOrderBytes} bytes.`)

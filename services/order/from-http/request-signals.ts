@@ -1,6 +1,9 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 
-/** Makes signals for what answers wait for: aborted when the caller is gone, its key has ended, or the service stops. */
+/**
+ * Returns a function that creates an abort signal for waiting answers. The signal is aborted when
+ * the caller disconnects, its API key is revoked, or the service stops.
+ */
 export function createRequestSignals(http: FastifyInstance): (reply: FastifyReply) => AbortSignal {
   const stopping = new AbortController()
   http.addHook('preClose', async () => stopping.abort())

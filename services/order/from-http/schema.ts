@@ -11,7 +11,7 @@ import { Type } from 'typebox'
 import { currencies, decimalsOf, defaultCurrency } from '../domain/currency.ts'
 import { OrderLinks, OrderResource } from './order-schema.ts'
 
-/** The single source of what `POST /orders` takes and answers: validation, types and the OpenAPI document. */
+/** Schemas of `POST /orders`: the source of validation, types and the OpenAPI document. */
 
 const Item = Type.Object(
   {
@@ -22,7 +22,7 @@ const Item = Type.Object(
       pattern: printable,
       examples: ['TEA-EARL-GREY-100G']
     }),
-    quantity: Type.Integer({ description: 'Pieces.', minimum: 1, maximum: 1_000_000, examples: [2] })
+    quantity: Type.Integer({ description: 'Number of pieces.', minimum: 1, maximum: 1_000_000, examples: [2] })
   },
   { additionalProperties: false }
 )
@@ -36,7 +36,7 @@ const orderLines = {
     examples: ['user-17']
   }),
   items: Type.Array(Item, {
-    description: 'What is ordered. One line for each SKU: the same SKU twice is refused, not added up.',
+    description: 'Order lines, one per SKU. A duplicate SKU is refused; its quantities are not added up.',
     minItems: 1,
     maxItems: 100,
     'x-unique-by': 'sku'
@@ -47,7 +47,7 @@ const total = { minimum: 0, maximum: 1_000_000_000, examples: [25.5] }
 const euros = {
   ...orderLines,
   total: Type.Number({
-    description: 'What the order costs in euros, with at most two decimals. Kept exactly, never as a binary fraction.',
+    description: 'Total in euros, with at most two decimals. It is stored exactly, not as a binary fraction.',
     multipleOf: 0.01,
     ...total
   })
@@ -57,13 +57,13 @@ const anyCurrency = {
   ...orderLines,
   total: Type.Number({
     description:
-      'What the order costs, with at most the decimals of its currency: 2 of EUR, none of JPY, 3 of KWD. Kept exactly, never as a binary fraction.',
+      'Total with at most the decimals of its currency: 2 for EUR, none for JPY, 3 for KWD. It is stored exactly, not as a binary fraction.',
     multipleOf: 0.001,
     ...total
   }),
   currency: Type.Optional(
     Type.Enum(currencies as string[], {
-      description: 'the ISO 4217 code of the currency of `total`, in capitals',
+      description: 'the ISO 4217 code of the currency of `total`, in upper case',
       default: defaultCurrency
     })
   )
@@ -71,7 +71,10 @@ const anyCurrency = {
 
 const usually = decimalsOf(defaultCurrency)
 const others = currencies.filter(code => decimalsOf(code) !== usually).map(code => [code, decimalsOf(code)] as const)
-/** Of an object with a total: what no schema of the total alone can say. */
+/**
+ * Schema keyword of the order that limits the decimals of `total` by `currency`, which a schema of
+ * `total` cannot.
+ */
 const decimalsOfTotal = {
   'x-decimals': { of: 'total', by: 'currency', usualUnit: defaultCurrency, usually, but: Object.fromEntries(others) }
 }
@@ -83,7 +86,7 @@ const withHold = {
   holdSeconds: Type.Optional(
     Type.Integer({
       description:
-        'Holds the reserved stock for so many seconds, a week at most, from when it was reserved: unless the order is confirmed until then, the stock is given back. Without it the stock stays reserved.',
+        'Duration of a hold in seconds, from the reservation on, at most one week. The stock is released at the end of the hold unless the order was confirmed. Without `holdSeconds` the stock stays reserved.',
       minimum: 1,
       maximum: longestHoldSeconds,
       examples: [900]
@@ -92,8 +95,8 @@ const withHold = {
 }
 
 /**
- * As in an order that is sent alone, for an order that is part of something.
- * @param orderCreatedVersion what that version of OrderCreated cannot say is no field
+ * Returns the fields of an order, for a single order and for an order in a batch.
+ * @param orderCreatedVersion version of OrderCreated to write; fields that it lacks are left out
  */
 export function orderFields(orderCreatedVersion: number) {
   const fields = [euros, anyCurrency, withHold][orderCreatedVersion - 1] ?? withHold
@@ -102,24 +105,29 @@ export function orderFields(orderCreatedVersion: number) {
 
 const PlaceOrder = Type.Object(withHold, { $id: 'PlaceOrder' })
 
-const traceparent = { type: 'string', description: 'W3C trace context of this order; the same trace id goes with it.' }
+const traceparent = {
+  type: 'string',
+  description: 'W3C trace context of this order. All records about the order have its trace id.'
+}
 
 export const OrderAccepted = Type.Object(
   {
-    orderID: Type.String({ description: 'Unique and rising with time (UUID version 7).', format: 'uuid' }),
+    orderID: Type.String({ description: 'Unique id that increases with time (UUID version 7).', format: 'uuid' }),
     status: Type.Literal('accepted'),
     links: refer(OrderLinks)
   },
   { $id: 'OrderAccepted' }
 )
 
-/** The largest order with every character escaped, and some room for white space. */
+/**
+ * Maximum size of an order: the largest one with every character escaped, and room for white space.
+ */
 export const maxOrderBytes = 131_072
 
-/** What an object with these fields is besides. */
+/** Schema keywords of an object with the fields of an order. */
 export const orderRules = { additionalProperties: false, ...decimalsOfTotal }
 
-/** Added to the server, so that the routes can refer to them and the document names each once. */
+/** Returns the schemas that routes refer to by name, so that the document defines each once. */
 export function sharedSchemas(orderCreatedVersion: number) {
   const placeOrder = Type.Object(orderFields(orderCreatedVersion), { $id: 'PlaceOrder', ...orderRules })
   return [placeOrder, OrderAccepted]
@@ -127,24 +135,23 @@ export function sharedSchemas(orderCreatedVersion: number) {
 
 const exampleKey = '7f9c2a40-5c1e-4c1a-9a83-0d6a9f6f8b11'
 
-/** The header, by which a request is done once. */
+/** Header with the idempotency key of a request. */
 export const idempotencyKeyHeader = Type.String({
   description: idempotencyKeyForm,
   pattern: idempotencyKeyPattern,
   examples: [exampleKey]
 })
 
-/** Key of an order in a batch, where it is a field of JSON. */
+/** JSON field with the idempotency key of an order in a batch. */
 export const idempotencyKey = Type.String({
-  description:
-    'a name for this request that no other of the caller has, such as a UUID: 1 to 255 printable ASCII characters',
+  description: 'a key that the caller uses for this request only, such as a UUID: 1 to 255 printable ASCII characters',
   pattern: '^[\\x20-\\x7e]{1,255}$',
   examples: [exampleKey]
 })
 
-const location = { type: 'string', description: 'Where to ask for the order.' }
-const preferenceApplied = { type: 'string', description: 'How long was waited for the outcome at most.' }
-const replayed = { type: 'string', description: '`true` when an earlier request with this key placed the order.' }
+const location = { type: 'string', description: 'URL of the order.' }
+const preferenceApplied = { type: 'string', description: 'The wait preference that was applied.' }
+const replayed = { type: 'string', description: '`true` if an earlier request had the same idempotency key.' }
 const placedHeaders = {
   traceparent,
   location,
@@ -156,19 +163,19 @@ export const placeOrder = {
   operationId: 'placeOrder',
   summary: 'Place an order',
   description:
-    'Accepts an order. Whether its stock could be reserved is decided afterwards, told to the customer, and found where `Location` says. The same `Idempotency-Key` with the same order, whatever way it is written, is the same order and gets the same answer, for 24 hours at least. Without it each request is a new order.',
+    'Accepts an order. Its outcome is decided later, sent to the customer, and available at `Location`. For at least 24 hours, a repeated request with the same `Idempotency-Key` and an equivalent body returns the same order. Without a key each request places a new order.',
   tags: ['orders'],
   headers: Type.Object({
     traceparent: Type.Optional(
       Type.String({
-        description: 'W3C trace context to go on with; a new trace starts when it is missing or not valid.'
+        description: 'W3C trace context to continue. A new trace starts if it is missing or invalid.'
       })
     ),
     'idempotency-key': Type.Optional(idempotencyKeyHeader),
     prefer: Type.Optional(
       Type.String({
         description:
-          '`wait=5` waits so many seconds, 30 at most, for the outcome (RFC 7240). Ignored when it cannot be waited for.',
+          '`wait=5` waits up to 5 seconds for the outcome (RFC 7240); the maximum is 30. Ignored if too many requests wait.',
         examples: ['wait=5']
       })
     )
@@ -176,7 +183,7 @@ export const placeOrder = {
   body: refer(PlaceOrder),
   response: {
     200: {
-      description: 'The order was accepted and has its outcome, which was waited for.',
+      description: 'The order was accepted and got its outcome within the requested wait.',
       headers: placedHeaders,
       content: { 'application/json': { schema: refer(OrderResource) } }
     },
@@ -185,14 +192,14 @@ export const placeOrder = {
       headers: placedHeaders,
       content: { 'application/json': { schema: refer(OrderAccepted) } }
     },
-    400: refused('The body is not an order; nothing was accepted. Every field that is wrong is named.'),
-    409: refused('A request with this idempotency key is still being worked on.', retryAfter),
+    400: refused('The body is not a valid order; nothing was accepted. `errors` names every invalid field.'),
+    409: refused('Another request with this idempotency key is in flight.', retryAfter),
     413: refused('The body is larger than 128 KiB; nothing was accepted.'),
     415: refused('The body is not application/json; nothing was accepted.'),
     422: refused('The idempotency key belongs to another order.'),
-    500: refused('Our fault.'),
+    500: refused('Internal error.'),
     503: serviceUnavailable(
-      'Cannot be stored at the moment. When the time for it ran out (not when the service was too busy) the order may have been stored all the same: try again with the same idempotency key.'
+      'The order cannot be stored at the moment. After a timeout (unlike a refusal of a busy service) it is unknown whether the order was stored: try again with the same idempotency key.'
     )
   }
 }

@@ -20,7 +20,7 @@ async function decide({ orders }: OrderApi, orderID: string, userID = 'ann'): Pr
   await orders.apply([{ orderID, userID, decided }])
 }
 
-test('an order that turns up a moment later is waited for; one of long ago, or no id at all, is 404 at once', async t => {
+test('a request waits for a new order; an old or invalid id gets 404 immediately', async t => {
   const api = await createOrderApi(t)
   const orderID = newOrderID()
   const asking = api.http.inject(`/orders/${orderID}`)
@@ -43,7 +43,7 @@ test('an order that turns up a moment later is waited for; one of long ago, or n
   }
 })
 
-test('an order of the last hour may yet turn up after an outage: 404 at once, with a time to come again', async t => {
+test('an unknown order of the last hour gets 404 with Retry-After immediately', async t => {
   const api = await createOrderApi(t)
   const idOf = (ms: number) =>
     ms.toString(16).padStart(12, '0').replace(/^.{8}/, '$&-').concat('-7000-8000-000000000000')
@@ -56,7 +56,7 @@ test('an order of the last hour may yet turn up after an outage: 404 at once, wi
   }
 })
 
-test('Prefer: wait answers 200 with the outcome, or 202 when it does not come in time', async t => {
+test('Prefer: wait gets 200 with the outcome, or 202 if the outcome is late', async t => {
   const api = await createOrderApi(t)
   const deciding = async () => {
     for (;;) {
@@ -78,7 +78,7 @@ test('Prefer: wait answers 200 with the outcome, or 202 when it does not come in
   assert.deepEqual([none.status, none.headers['preference-applied']], [202, undefined])
 })
 
-test('a page is asked for with the cursor of the one before, for the same user only', async t => {
+test('a cursor selects the next page, for the same user only', async t => {
   const api = await createOrderApi(t)
   const ids = Array.from({ length: 3 }, newOrderID)
   for (const id of ids) await project(api, id)
@@ -99,7 +99,7 @@ test('a page is asked for with the cursor of the one before, for the same user o
   }
 })
 
-test('so many streams may be open; a heartbeat shows that one lives; it ends with its order', async t => {
+test('the number of streams is limited; a stream has heartbeats and ends after the outcome', async t => {
   const api = await createOrderApi(t, { streamLimits: { total: 1, perCaller: 1 }, heartbeatMs: 5 })
   const address = await api.listen()
   const orderID = newOrderID()
@@ -119,7 +119,7 @@ test('so many streams may be open; a heartbeat shows that one lives; it ends wit
   assert.equal((await fetch(`${address}/orders/${orderID}/events`, { method: 'HEAD' })).status, 405)
 })
 
-test('a stream until the final status goes on behind what can still be cancelled, which no notice calls final', async t => {
+test('a stream with until=final continues after a status that can still be cancelled', async t => {
   const api = await createOrderApi(t)
   const address = await api.listen()
   const orderID = newOrderID()

@@ -12,7 +12,7 @@ import type { OrderChange } from '../domain/order-change.ts'
 import { newOrderID } from '../order-id.ts'
 import { createOrderApi } from '../testing/order-api.ts'
 
-/** A change of one order, made of any events that the schemas allow. */
+/** Generates changes of one order from any events that the schemas allow. */
 const anyChange = fc
   .tuple(
     anyOrderCreated(),
@@ -37,7 +37,7 @@ const anyChange = fc
     }
   })
 
-test('an order in an unknown currency is answered with its total in minor units, and its user can be listed', async t => {
+test('an order in an unknown currency has its total in minor units and can be listed', async t => {
   const api = await createOrderApi(t)
   const orderID = newOrderID()
   const created = { items: [], totalMinor: 1_234, currency: 'XBT', acceptedAtMs: 0, partition: 0, offset: 0 }
@@ -49,7 +49,7 @@ test('an order in an unknown currency is answered with its total in minor units,
   assert.deepEqual([page.statusCode, page.json().orders.length], [200, 1])
 })
 
-test('no stored order makes a read fail, whatever its records held', async t => {
+test('reads and change requests do not fail for any stored order', async t => {
   const api = await createOrderApi(t)
   await fc.assert(
     fc.asyncProperty(anyChange, async change => {
@@ -72,7 +72,7 @@ test('no stored order makes a read fail, whatever its records held', async t => 
   )
 })
 
-test('a page can be followed by the next one, whatever the id of its last order is', async t => {
+test('a page has a valid cursor for any id of its last order', async t => {
   const api = await createOrderApi(t)
   const created = { items: [], totalMinor: 1, currency: 'EUR', acceptedAtMs: 0, partition: 0, offset: 0 }
   const ids = ['o-1', 'o 2.ü', 'o-3'.padEnd(200, 'x')]

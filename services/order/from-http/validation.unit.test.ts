@@ -6,53 +6,53 @@ import { anOrder, createOrderApi } from '../testing/order-api.ts'
 
 const [line] = anOrder.items
 
-/** Body, then the pointers of the fields that are named. */
+/** Refused bodies with the pointers of the reported fields. */
 const refusals: readonly [title: string, body: unknown, pointers: readonly string[]][] = [
-  ['nothing in it', {}, ['#/userID', '#/items', '#/total']],
+  ['an empty object', {}, ['#/userID', '#/items', '#/total']],
   ['null', 'null', ['#']],
-  ['a list', [anOrder], ['#']],
-  ['a text', '"order"', ['#']],
-  ['a user that is no text', { ...anOrder, userID: 17 }, ['#/userID']],
+  ['an array', [anOrder], ['#']],
+  ['a string', '"order"', ['#']],
+  ['a user that is not a string', { ...anOrder, userID: 17 }, ['#/userID']],
   ['an empty user', { ...anOrder, userID: '' }, ['#/userID']],
   ['a blank user', { ...anOrder, userID: ' \t' }, ['#/userID']],
   ['white space before the user', { ...anOrder, userID: ' user' }, ['#/userID']],
   ['a line break in the user', { ...anOrder, userID: 'a\nb' }, ['#/userID']],
-  ['half of a surrogate pair in the user', { ...anOrder, userID: 'a\ud800' }, ['#/userID']],
+  ['a lone surrogate in the user', { ...anOrder, userID: 'a\ud800' }, ['#/userID']],
   ['a user in Latin-1', Buffer.from(JSON.stringify({ ...anOrder, userID: 'Jörg' }), 'latin1'), ['#/userID']],
   ['a user of 129 characters', { ...anOrder, userID: 'x'.repeat(129) }, ['#/userID']],
   ['no items', { ...anOrder, items: [] }, ['#/items']],
-  ['items that are no list', { ...anOrder, items: line }, ['#/items']],
+  ['items that are not an array', { ...anOrder, items: line }, ['#/items']],
   [
     '101 items',
     { ...anOrder, items: Array.from({ length: 101 }, (_, i) => ({ sku: `${i}`, quantity: 1 })) },
     ['#/items']
   ],
-  ['an item that is no object', { ...anOrder, items: [line, 7] }, ['#/items/1']],
+  ['an item that is not an object', { ...anOrder, items: [line, 7] }, ['#/items/1']],
   ['an item without a quantity', { ...anOrder, items: [{ sku: 'A' }] }, ['#/items/0/quantity']],
-  ['no pieces', { ...anOrder, items: [{ sku: 'A', quantity: 0 }] }, ['#/items/0/quantity']],
-  ['half a piece', { ...anOrder, items: [{ sku: 'A', quantity: 0.5 }] }, ['#/items/0/quantity']],
-  ['a number as text', { ...anOrder, items: [{ sku: 'A', quantity: '1' }] }, ['#/items/0/quantity']],
-  ['too many pieces', { ...anOrder, items: [{ sku: 'A', quantity: 1_000_001 }] }, ['#/items/0/quantity']],
+  ['a quantity of 0', { ...anOrder, items: [{ sku: 'A', quantity: 0 }] }, ['#/items/0/quantity']],
+  ['a quantity of 0.5', { ...anOrder, items: [{ sku: 'A', quantity: 0.5 }] }, ['#/items/0/quantity']],
+  ['a quantity as a string', { ...anOrder, items: [{ sku: 'A', quantity: '1' }] }, ['#/items/0/quantity']],
+  ['a quantity above the limit', { ...anOrder, items: [{ sku: 'A', quantity: 1_000_001 }] }, ['#/items/0/quantity']],
   ['the same SKU twice', { ...anOrder, items: [line, { sku: 'B', quantity: 1 }, line] }, ['#/items/2/sku']],
   ['a total below zero', { ...anOrder, total: -0.01 }, ['#/total']],
   ['a total with three decimals', { ...anOrder, total: 1.005 }, ['#/total']],
   ['a total that is too large', { ...anOrder, total: 1_000_000_000.01 }, ['#/total']],
-  ['a total beyond all numbers', JSON.stringify(anOrder).replace('25.9', '1e999'), ['#/total']],
+  ['an infinite total', JSON.stringify(anOrder).replace('25.9', '1e999'), ['#/total']],
   ['unknown fields', { ...anOrder, 'a/b~c': 1, items: [{ ...line, price: 1 }] }, ['#/a~1b~0c', '#/items/0/price']],
   [
-    'several wrong fields',
+    'several invalid fields',
     { userID: null, items: [{ sku: '', quantity: 1.5 }], total: 'free' },
     ['#/userID', '#/items/0/sku', '#/items/0/quantity', '#/total']
   ],
   [
-    'too many decimals for its currency beside other wrong fields',
+    'too many decimals for the currency and other invalid fields',
     { userID: '', items: [line, line], total: 1.5, currency: 'JPY', note: 'x' },
     ['#/userID', '#/items/1/sku', '#/total', '#/note']
   ]
 ]
 
 for (const [title, body, pointers] of refusals) {
-  test(`${title}: 400 that names every field, and nothing is produced`, async t => {
+  test(`${title}: gets 400 with every invalid field, and no record is written`, async t => {
     const { post, broker } = await createOrderApi(t)
     const answer = await post(body)
     assert.equal(answer.status, 400)
@@ -64,7 +64,7 @@ for (const [title, body, pointers] of refusals) {
   })
 }
 
-test('the largest order is accepted, also when every character of it is escaped', async t => {
+test('the largest order is accepted, even if every character is escaped', async t => {
   const { post } = await createOrderApi(t)
   const sku = (index: number): string => `${index}${'😀'.repeat(64 - `${index}`.length)}`
   const items = Array.from({ length: 100 }, (_, index) => ({ sku: sku(index), quantity: 1_000_000 }))
@@ -74,12 +74,12 @@ test('the largest order is accepted, also when every character of it is escaped'
   assert.equal((await post(escaped)).status, 202)
 })
 
-test('an order of one piece for nothing is accepted', async t => {
+test('an order of one piece with a total of 0 is accepted', async t => {
   const { post } = await createOrderApi(t)
   assert.equal((await post({ userID: 'u', items: [{ sku: 's', quantity: 1 }], total: 0 })).status, 202)
 })
 
-test('broken JSON, an empty body and a poisoned prototype are 400', async t => {
+test('malformed JSON, an empty body and a __proto__ field get 400', async t => {
   const { post } = await createOrderApi(t)
   for (const body of ['{', '', '{"userID":', '{"__proto__":{"userID":"x"}}']) {
     const answer = await post(body)
@@ -88,7 +88,7 @@ test('broken JSON, an empty body and a poisoned prototype are 400', async t => {
   }
 })
 
-test('a body of 1 MB is 413', async t => {
+test('a body of 1 MB gets 413', async t => {
   const { post, broker } = await createOrderApi(t)
   const answer = await post({ ...anOrder, userID: 'x'.repeat(1_000_000) })
   assert.equal(answer.status, 413)
@@ -96,7 +96,7 @@ test('a body of 1 MB is 413', async t => {
   assert.equal(broker.records('orders.created').length, 0)
 })
 
-test('a wrong header, parameter or query is named as what it is, with the values that it may have', async t => {
+test('an invalid header, path or query parameter is reported with its location and allowed values', async t => {
   const { http, post } = await createOrderApi(t)
   const ask = async (url: string) => (await http.inject(url)).json().errors
   const keyed = await post(anOrder, { 'idempotency-key': 'k'.repeat(256) })
@@ -104,13 +104,13 @@ test('a wrong header, parameter or query is named as what it is, with the values
   assert.deepEqual([wrongKey.in, wrongKey.pointer], ['header', '#/idempotency-key'])
   assert.match(wrongKey.detail, /^must be: one key of 1 to 255 printable ASCII characters, `abc` or `"abc"`/)
   assert.deepEqual(await ask('/orders?userID=ann&limit=0'), [
-    { in: 'query', pointer: '#/limit', detail: 'must be: how many orders on a page: 1 to 100, 20 when it is missing' }
+    { in: 'query', pointer: '#/limit', detail: 'must be: the page size: 1 to 100 (default 20)' }
   ])
   assert.deepEqual(await ask('/orders/%00'), [
     {
       in: 'path',
       pointer: '#/orderID',
-      detail: 'must be: the id that the answer to `POST /orders` gave: 1 to 64 printable characters'
+      detail: 'must be: the `orderID` from the answer to `POST /orders`: 1 to 64 printable characters'
     }
   ])
   assert.deepEqual(await ask('/orders/x/events?until=ever'), [
@@ -118,14 +118,14 @@ test('a wrong header, parameter or query is named as what it is, with the values
   ])
 })
 
-test('a slash behind a path changes nothing', async t => {
+test('a trailing slash in a path has no effect', async t => {
   const { http } = await createOrderApi(t)
   const placed = await http.inject({ method: 'POST', url: '/orders/', payload: anOrder })
   assert.equal(placed.statusCode, 202)
   assert.equal((await http.inject('/orders/?userID=ann')).statusCode, 200)
 })
 
-test('another content type is 415', async t => {
+test('an unsupported content type gets 415', async t => {
   const { post } = await createOrderApi(t)
   for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'application/xml', 'rubbish']) {
     const answer = await post(anOrder, { 'content-type': type })
@@ -134,13 +134,13 @@ test('another content type is 415', async t => {
   }
 })
 
-test('a compressed body is 415 that says so', async t => {
+test('a compressed body gets 415 with the reason', async t => {
   const { post } = await createOrderApi(t)
   const { status, body } = await post(gzipSync(JSON.stringify(anOrder)), { 'content-encoding': 'gzip' })
   assert.deepEqual([status, body.detail], [415, 'Send the body as it is, without Content-Encoding.'])
 })
 
-test('the number of errors in an answer is bounded, and more values than any order has are not looked at', async t => {
+test('the number of reported errors is limited, and a body with too many values is not validated', async t => {
   const { post } = await createOrderApi(t)
   const answer = await post({ ...anOrder, items: Array.from({ length: 900 }, () => ({})) })
   assert.deepEqual([answer.status, answer.body.errors.length], [400, 50])
@@ -149,14 +149,14 @@ test('the number of errors in an answer is bounded, and more values than any ord
   assert.deepEqual([more.status, more.body.errors], [400, [{ pointer: '#', detail }]])
 })
 
-test('an unknown field with an endless name is named in part', async t => {
+test('an unknown field with a very long name is reported with a shortened name', async t => {
   const { post } = await createOrderApi(t)
   const answer = await post({ ...anOrder, ['ü\ud800'.repeat(5_000)]: 1 })
   assert.equal(answer.status, 400)
   assert.ok(answer.body.errors[0].pointer.length < 2_000)
 })
 
-test('any JSON is accepted as an order or refused with 400, never a fault of ours', async t => {
+test('any JSON is accepted as an order or refused with 400', async t => {
   const { post, broker } = await createOrderApi(t)
   const orderLike = fc.record(
     {

@@ -14,7 +14,10 @@ import { ChangeAccepted, cancelOrder, confirmOrder } from './wish-schema.ts'
 
 export interface WishRoutesOptions {
   readonly orders: OrderStatusReader
-  /** Resolves when the request is stored in the topic. `caller` is the one that placed the order. */
+  /**
+   * Publishes a change request; resolves when the topic has it. `caller` is the one that placed the
+   * order.
+   */
   readonly request: (change: OrderChangeRequested, traceparent: string, caller: string | undefined) => Promise<void>
   readonly claimChange: KeyStore['claimChange']
   readonly newRequestID: () => string
@@ -27,12 +30,13 @@ interface ChangeCommand {
   readonly headers: { readonly prefer?: string | undefined }
 }
 
-/** How long the outcome of an order may take for which everything else depends on it. */
+/** Maximum time to wait for the outcome of an order if the answer depends on it. */
 const outcomePatienceMs = 2_000
 
 /**
- * `POST /orders/{orderID}/cancel` and `/confirm`. The status of an order says what is so already and what can never be; all else
- * is the inventory's decision, which is asked for by topic and told by status.
+ * Registers `POST /orders/{orderID}/cancel` and `/confirm`. From the order status the routes decide
+ * which changes are already in effect or can never take effect. All others are published as change
+ * requests; the inventory decides them, and the order status shows the result.
  */
 export function addWishRoutes(http: FastifyInstance, options: WishRoutesOptions): void {
   const { orders, request, claimChange, newRequestID, nowMs } = options
@@ -76,7 +80,11 @@ export function addWishRoutes(http: FastifyInstance, options: WishRoutesOptions)
     return { orderID, changeRequestID: requestID, status: statusOf(order), links: linksTo(orderID) }
   }
 
-  /** @returns the id of the request. @throws ProblemError 422 when the key belongs to another one */
+  /**
+   * Claims the key of a request.
+   * @returns the request id
+   * @throws ProblemError 422 if another request has the key
+   */
   async function claim(
     named: Pick<ChangeClaim, 'key' | 'orderID' | 'change'>,
     { caller, traceparent }: FastifyRequest,
@@ -92,7 +100,10 @@ export function addWishRoutes(http: FastifyInstance, options: WishRoutesOptions)
     return keyedRequestID(keyed)
   }
 
-  /** The order, if need be as soon as it has its outcome. */
+  /**
+   * Returns the order. Waits for its outcome if the answer depends on it.
+   * @throws ProblemError 409 without an outcome
+   */
   async function decidedEnough(wish: Wish, order: Order, reply: FastifyReply): Promise<Order> {
     if (judgeWish(wish, order).kind !== 'undecided') return order
     const options = { timeoutMs: outcomePatienceMs, signal: signalOf(reply), caller: reply.request.caller?.name }
@@ -103,7 +114,7 @@ export function addWishRoutes(http: FastifyInstance, options: WishRoutesOptions)
   }
 }
 
-/** Many clients send a content type with every POST, and nothing of that type: whatever is sent is passed over, unread. */
+/** Discards any body unparsed: many clients send a content type with every POST, but no content. */
 function takeNoBody(scope: FastifyInstance): void {
   scope.removeAllContentTypeParsers()
   scope.addContentTypeParser('*', (_request, body, done) => {
@@ -112,7 +123,7 @@ function takeNoBody(scope: FastifyInstance): void {
   })
 }
 
-/** @throws ProblemError 409 when it will never be so */
+/** Evaluates a requested change. @throws ProblemError 409 if it can never take effect */
 function judge(wish: Wish, order: Order) {
   const verdict = judgeWish(wish, order)
   if (verdict.kind === 'refused') throw new ProblemError(409, verdict.code, verdict.detail)

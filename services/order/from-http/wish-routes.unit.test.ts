@@ -9,7 +9,7 @@ import { createOrderApi, type OrderApi } from '../testing/order-api.ts'
 
 const place = { partition: 0, offset: 1 }
 
-/** What a projection would tell. */
+/** Stores facts about an order, in place of the projection. */
 async function project({ orders }: OrderApi, orderID: string, ...facts: Partial<OrderChange>[]): Promise<void> {
   await orders.apply(facts.map(fact => ({ orderID, userID: 'ann', ...fact })))
 }
@@ -35,7 +35,7 @@ async function ask({ http }: OrderApi, wish: string, orderID: string, headers: R
   return { status: answer.statusCode, headers: answer.headers, body: answer.json() }
 }
 
-test('a body is not needed, and whatever is sent as one is passed over', async t => {
+test('a request body of any kind is ignored', async t => {
   const api = await createOrderApi(t)
   const orderID = newOrderID()
   await project(api, orderID, created(), reserved())
@@ -62,7 +62,7 @@ async function requestsIn({ broker, topics }: OrderApi): Promise<OrderChangeRequ
   return values.map(value => topics.ordersChanges.codec.decode(value))
 }
 
-test('a cancel is one record under the key of the user, and 202 with the order as it is', async t => {
+test('a cancel request writes one record with the key of the user and gets 202 with the current status', async t => {
   const api = await createOrderApi(t)
   const orderID = newOrderID()
   await project(api, orderID, created())
@@ -82,7 +82,7 @@ test('a cancel is one record under the key of the user, and 202 with the order a
   assert.deepEqual({ ...change, requestedAtMs: 0 }, expected)
 })
 
-test('requests with one key are one request, from any instance, and requests without a key are separate ones', async t => {
+test('requests with one idempotency key share a request id on all instances, requests without a key do not', async t => {
   const keys = createMemoryKeyStore()
   const apis = [await createOrderApi(t, { keys }), await createOrderApi(t, { keys })]
   const orderID = newOrderID()
@@ -107,7 +107,7 @@ test('requests with one key are one request, from any instance, and requests wit
   )
 })
 
-test('a key that belongs to another request is 422, whether that was another change, another order or an order', async t => {
+test('a key of another change, of a change to another order, or of a placed order gets 422', async t => {
   const api = await createOrderApi(t)
   const [one, two] = [newOrderID(), newOrderID()]
   for (const orderID of [one, two]) await project(api, orderID, created(9), reserved(99_000))
@@ -123,7 +123,7 @@ test('a key that belongs to another request is 422, whether that was another cha
   assert.equal((await requestsIn(api)).length, 1)
 })
 
-test('what is so already is 200 and asks for nothing; what can never be is 409 with its reason', async t => {
+test('a change in effect gets 200 without a request; an impossible change gets 409 with the reason', async t => {
   const api = await createOrderApi(t)
   const answers = async (wish: string, ...facts: Partial<OrderChange>[]) => {
     const orderID = newOrderID()
@@ -140,7 +140,7 @@ test('what is so already is 200 and asks for nothing; what can never be is 409 w
   assert.deepEqual(await requestsIn(api), [])
 })
 
-test('Prefer: wait answers 200 once it is so, 409 when something else was first, and 202 when nothing came in time', async t => {
+test('Prefer: wait gets 200 once the change is in effect, 409 if another change was first, and 202 if neither is in time', async t => {
   const api = await createOrderApi(t)
   const waitFor = async (wish: string, ...facts: Partial<OrderChange>[]) => {
     const orderID = newOrderID()
@@ -158,7 +158,7 @@ test('Prefer: wait answers 200 once it is so, 409 when something else was first,
   assert.deepEqual(await waitFor('cancel'), [202, 'reserved'])
 })
 
-test('a confirmation waits for the outcome of its order', async t => {
+test('a confirm request waits for the outcome of its order', async t => {
   const api = await createOrderApi(t)
   const orderID = newOrderID()
   await project(api, orderID, created(9))
@@ -167,7 +167,7 @@ test('a confirmation waits for the outcome of its order', async t => {
   assert.deepEqual([(await asking).status, (await requestsIn(api)).length], [202, 1])
 })
 
-test('an order that is not known is 404, and a broker that is away 503', async t => {
+test('an unknown order gets 404, an unavailable broker gets 503', async t => {
   const api = await createOrderApi(t)
   assert.equal((await ask(api, 'cancel', '01893e5c-0000-7000-8000-000000000000')).status, 404)
   const orderID = newOrderID()

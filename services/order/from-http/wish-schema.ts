@@ -4,35 +4,35 @@ import type { Wish } from '../domain/order-wish.ts'
 import { OrderLinks, OrderResource, orderParams, orderStatus, unknownOrder } from './order-schema.ts'
 import { idempotencyKeyHeader } from './schema.ts'
 
-/** What can be wanted of an order that was placed, and what is answered: validation, types and the OpenAPI document. */
+/** Schemas of cancel and confirm: the source of validation, types and the OpenAPI document. */
 
 export const ChangeAccepted = Type.Object(
   {
     orderID: Type.String({ format: 'uuid' }),
     changeRequestID: Type.String({
-      description: 'Id of the request to the inventory: the same for every attempt with one idempotency key.',
+      description: 'Id of the change request. It is the same for all attempts with one idempotency key.',
       format: 'uuid'
     }),
     status: orderStatus,
     links: refer(OrderLinks)
   },
-  { $id: 'ChangeAccepted', description: 'The order as it was when the change was asked for.' }
+  { $id: 'ChangeAccepted', description: 'The order at the time of the change request.' }
 )
 
 export const cancelOrder = wishSchema('cancel', {
   operationId: 'cancelOrder',
   summary: 'Cancel an order',
   description:
-    'Gives back what is reserved for the order, once, however often this is asked. An order that has no outcome yet never gets anything, unless its outcome is on its way: then it is given back. Needs no body.',
+    'Releases the stock of the order. Repeated requests have no further effect. A pending order gets no stock; if its outcome is being decided at the same time, the stock is released afterwards. Needs no body.',
   fulfilled: 'The order is cancelled.',
-  refused: 'The order has failed or expired: there is nothing to give back.'
+  refused: 'The order has failed or expired. No stock is reserved for it.'
 })
 
 export const confirmOrder = wishSchema('confirm', {
   operationId: 'confirmOrder',
   summary: 'Confirm an order with a hold',
   description:
-    'The stock of the order stays reserved beyond the end of its hold. An order that was accepted this moment is waited for until it has its outcome, two seconds at most. Needs no body.',
+    'Keeps the stock of the order reserved beyond the end of its hold. Waits up to two seconds for the outcome of an order that was just accepted. Needs no body.',
   fulfilled: 'The order is confirmed.',
   refused:
     'The order has no hold, has failed, was cancelled, or has expired. With `Retry-After`: it has no outcome yet.'
@@ -49,19 +49,19 @@ interface Texts {
 function wishSchema(wish: Wish, { fulfilled, refused: refusal, ...operation }: Texts) {
   const headers = {
     traceparent: { type: 'string', description: 'W3C trace context of this request.' },
-    'idempotent-replayed': { type: 'string', description: '`true` when an earlier request had this key.' },
-    'preference-applied': { type: 'string', description: 'How long was waited at most.' }
+    'idempotent-replayed': { type: 'string', description: '`true` if an earlier request had the same idempotency key.' },
+    'preference-applied': { type: 'string', description: 'The wait preference that was applied.' }
   }
   return {
     ...operation,
     tags: ['orders'],
     params: orderParams,
     headers: Type.Object({
-      traceparent: Type.Optional(Type.String({ description: 'W3C trace context to go on with.' })),
+      traceparent: Type.Optional(Type.String({ description: 'W3C trace context to continue.' })),
       'idempotency-key': Type.Optional(idempotencyKeyHeader),
       prefer: Type.Optional(
         Type.String({
-          description: '`wait=5` waits so many seconds, 30 at most, for what becomes of it (RFC 7240).',
+          description: '`wait=5` waits up to 5 seconds for the result (RFC 7240); the maximum is 30.',
           examples: ['wait=5']
         })
       )
@@ -69,17 +69,17 @@ function wishSchema(wish: Wish, { fulfilled, refused: refusal, ...operation }: T
     response: {
       200: { description: fulfilled, headers, content: { 'application/json': { schema: refer(OrderResource) } } },
       202: {
-        description: `The inventory was asked to ${wish} the order, and will; unless something else was first.`,
+        description: `The request to ${wish} the order was accepted. It takes effect unless a conflicting change is decided first.`,
         headers,
         content: { 'application/json': { schema: refer(ChangeAccepted) } }
       },
-      400: refused('The request is wrong.'),
+      400: refused('The request is invalid.'),
       404: unknownOrder,
       409: refused(refusal, retryAfter),
-      415: refused('`Content-Type` is there and no media type.'),
+      415: refused('`Content-Type` is not a valid media type.'),
       422: refused('The idempotency key belongs to another request.'),
-      500: refused('Our fault.'),
-      503: serviceUnavailable('It cannot be asked for at the moment; asking again does no harm.')
+      500: refused('Internal error.'),
+      503: serviceUnavailable('The change cannot be requested at the moment. It is safe to try again.')
     }
   }
 }
