@@ -3,7 +3,10 @@ import { createPool } from '@orderly/postgres'
 import { ConfigError, databaseSettings, escapeControlsInLines, maskSecrets, parseConfig } from '@orderly/service-kit'
 import { Type } from 'typebox'
 
-/** `npm run api-keys -- create --name berlin --role shop`, and `list`, and `revoke`: API keys in the database of `DATABASE_URL`. */
+/**
+ * Creates, lists and revokes API keys in the database of `DATABASE_URL`, for example
+ * `npm run api-keys -- create --name berlin --role shop`.
+ */
 
 try {
   const config = parseConfig(Type.Object(databaseSettings('orderly_operator')), process.env)

@@ -9,8 +9,9 @@ import { startService } from '@orderly/stack/testing'
 import { get, post, startOrderPipeline } from './testing/order-pipeline.ts'
 
 /**
- * A penetration test: one set of running services, and attacks on it as a table for each way in. Whatever is refused must be
- * refused as documented, say nothing about the insides, leave nothing behind, and leave the services running.
+ * A penetration test: attacks on one set of running services, in a table per attack surface. A
+ * refused request must be refused as documented, reveal no internals and leave no data. The
+ * services keep running.
  */
 
 const command = new URL('api-keys.ts', import.meta.url).pathname
@@ -61,7 +62,7 @@ test('attacks on the running services', async t => {
 
   const payload = JSON.stringify(good)
   await attacks.run(
-    'request smuggling and broken heads',
+    'request smuggling and malformed heads',
     headAttacks({
       readPath: '/orders?userID=attacker',
       write: 'POST /orders',
@@ -136,7 +137,7 @@ test('attacks on the running services', async t => {
       status: 401
     },
     {
-      name: 'a hidden path behind an open one',
+      name: 'a protected path after a public one',
       path: '/health/live/../../orders?userID=victim',
       status: 404
     },
@@ -239,10 +240,10 @@ test('attacks on the running services', async t => {
     browser('a form of the same site', { origin: 'http://localhost:3000', 'sec-fetch-site': 'same-site' }, 403, 'open'),
     browser('an old browser, by Origin', evil, 403, 'open'),
     browser('a frame without an origin', { origin: 'null' }, 403, 'open'),
-    browser('an origin that is nonsense', { origin: 'localhost' }, 403, 'open'),
+    browser('a malformed origin', { origin: 'localhost' }, 403, 'open'),
     browser('an origin with the name inside', { origin: 'https://shop.test.evil.test' }, 403, 'open'),
     browser('an allowed origin of another scheme', { origin: 'http://shop.test' }, 403, 'open'),
-    browser('Sec-Fetch-Site that nobody knows', { 'sec-fetch-site': 'rubbish' }, 403, 'open'),
+    browser('an unknown Sec-Fetch-Site', { 'sec-fetch-site': 'rubbish' }, 403, 'open'),
     browser(
       'a script of another site that reads',
       { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'cors' },
@@ -304,8 +305,8 @@ test('attacks on the running services', async t => {
       '\ufeff{}x',
       '{"a":1,}',
       '{"a":"\n"}'
-    ].map(body => order400(`broken JSON ${JSON.stringify(body)}`, body, 'INVALID_JSON')),
-    ...['null', '[]', '1', '"x"', 'true', '1e999'].map(body => order400(`JSON that is no object: ${body}`, body)),
+    ].map(body => order400(`malformed JSON ${JSON.stringify(body)}`, body, 'INVALID_JSON')),
+    ...['null', '[]', '1', '"x"', 'true', '1e999'].map(body => order400(`JSON that is not an object: ${body}`, body)),
     order400('a prototype', '{"__proto__":{"isAdmin":true},"userID":"attacker"}', 'INVALID_JSON'),
     order400(
       'a prototype in an item',
@@ -319,7 +320,7 @@ test('attacks on the running services', async t => {
     order400('an unknown field', { ...good, isAdmin: true }),
     order400('an unknown field in an item', { ...good, items: [{ ...item, price: 0 }] }),
     order400('another status', { ...good, status: 'reserved' }),
-    order400('an id of its own', { ...good, orderID: victim.orderID }),
+    order400('an order id in the body', { ...good, orderID: victim.orderID }),
     order400('no user', { ...good, userID: undefined }),
     order400('an empty user', { ...good, userID: '' }),
     order400('a user of 129 characters', { ...good, userID: 'x'.repeat(129) }),
@@ -327,7 +328,7 @@ test('attacks on the running services', async t => {
     order400('a user with the separator of record keys', { ...good, userID: 'a\u001fb' }),
     order400('a user with line breaks', { ...good, userID: 'a\r\nset-cookie: x' }),
     order400('a user with an escape sequence', { ...good, userID: '\u001b[2J' }),
-    order400('half a surrogate pair', '{"userID":"\\ud800","items":[{"sku":"A","quantity":1}],"total":1}'),
+    order400('a lone surrogate', '{"userID":"\\ud800","items":[{"sku":"A","quantity":1}],"total":1}'),
     order400(
       'bytes that are not UTF-8',
       Buffer.concat([
@@ -337,7 +338,7 @@ test('attacks on the running services', async t => {
       ])
     ),
     order400('a list of users', { ...good, userID: ['attacker'] }),
-    order400('an operator of a query', { ...good, userID: { $gt: '' } }),
+    order400('a query operator as the user', { ...good, userID: { $gt: '' } }),
     order400('no items', { ...good, items: [] }),
     order400('items that are an object', { ...good, items: { length: 1, 0: item } }),
     order400('101 items', {
@@ -352,7 +353,7 @@ test('attacks on the running services', async t => {
     ...[-1, -0.01, 1.005, 0.001, 1e9 + 1, 1e308, '1', null, [1]].map(total =>
       order400(`a total of ${JSON.stringify(total)}`, { ...good, total })
     ),
-    order400('a total beyond numbers', payload.replace('6.9', '1e999')),
+    order400('an infinite total', payload.replace('6.9', '1e999')),
     order400('a total of 1,000 digits', payload.replace('6.9', '9'.repeat(1_000))),
     ...['eur', 'XXX', '', 'EURO', 'constructor', '__proto__', 7].map(currency =>
       order400(`the currency ${JSON.stringify(currency)}`, { ...good, currency })
@@ -404,7 +405,10 @@ test('attacks on the running services', async t => {
       ...(code !== undefined && { code })
     }
   }
-  /** Only says how long it is: a caller that sends all of it may be cut off before it reads the answer. */
+  /**
+   * Only announces its length. A caller that sends the whole body may be disconnected before it
+   * reads the answer.
+   */
   const tooLarge = (name: string, path: string, method: string, bytes: number, key: keyof typeof keys = 'berlin') => {
     const lines = [`${method} ${path} HTTP/1.1`, 'Host: localhost', 'Content-Type: application/json']
     const head = [...lines, `Authorization: Bearer ${keys[key]}`, `Content-Length: ${bytes}`]
@@ -418,27 +422,27 @@ test('attacks on the running services', async t => {
       `[{"userID":"attacker","total":1,"items":[${'0,'.repeat(2_000_000)}0]}]`,
       200
     ),
-    batch('500 orders of wrong items', `[${Array(60).fill(`{"items":[${'{},'.repeat(900)}{}]}`)}]`, 200),
+    batch('60 orders of 901 invalid items', `[${Array(60).fill(`{"items":[${'{},'.repeat(900)}{}]}`)}]`, 200),
     batch('2,000,000 orders', `[${'0,'.repeat(2_000_000)}0]`, 400, 'INVALID_REQUEST'),
     batch('501 orders', Array(501).fill(none), 400, 'INVALID_REQUEST'),
     batch('no orders', '[]', 400, 'INVALID_REQUEST'),
     batch('an object', '{}', 400, 'INVALID_REQUEST'),
-    batch('a list that does not end', `[${JSON.stringify(none)},`, 400, 'INVALID_JSON'),
-    batch('something behind the list', `[${JSON.stringify(none)}]x`, 400, 'INVALID_JSON'),
+    batch('an unterminated list', `[${JSON.stringify(none)},`, 400, 'INVALID_JSON'),
+    batch('content after the list', `[${JSON.stringify(none)}]x`, 400, 'INVALID_JSON'),
     batch('brackets that do not match', `[${JSON.stringify(none)}}`, 400, 'INVALID_JSON'),
-    batch('an empty place in the list', `[${JSON.stringify(none)},]`, 400, 'INVALID_JSON'),
-    batch('a broken order in the list', `[${JSON.stringify(none)},{"userID":attacker}]`, 400, 'INVALID_JSON'),
+    batch('an empty element in the list', `[${JSON.stringify(none)},]`, 400, 'INVALID_JSON'),
+    batch('a malformed order in the list', `[${JSON.stringify(none)},{"userID":attacker}]`, 400, 'INVALID_JSON'),
     batch('2,000,000 levels', '['.repeat(2_000_000), 400),
-    batch('an order nested too deep', `[${'['.repeat(40)}${']'.repeat(40)}]`, 400, 'TOO_DEEPLY_NESTED'),
+    batch('an order nested too deeply', `[${'['.repeat(40)}${']'.repeat(40)}]`, 400, 'TOO_DEEPLY_NESTED'),
     batch('one line of 4 MB', `{"items":[${'0,'.repeat(2_000_000)}0]}`, 200, undefined, ndjson),
     batch('4,000,000 empty lines', '\n'.repeat(4_000_000), 400, 'INVALID_REQUEST', ndjson),
     batch('501 lines', `${JSON.stringify(none)}\n`.repeat(501), 400, 'INVALID_REQUEST', ndjson),
     tooLarge('more than 4 MiB', '/orders/batch', 'POST', 4_194_305),
     tooLarge('an order of 200 kB', '/orders', 'POST', 200_000),
     tooLarge('a terabyte', '/orders', 'POST', 1e12),
-    batch('a key of the batch', [none], 400, 'IDEMPOTENCY_KEY_NOT_ALLOWED', { ...json, 'idempotency-key': 'x' }),
+    batch('an Idempotency-Key header', [none], 400, 'IDEMPOTENCY_KEY_NOT_ALLOWED', { ...json, 'idempotency-key': 'x' }),
     batch('more orders than the quota', Array(21).fill(none), 400, 'QUOTA_TOO_SMALL', { ...json, ...as('small') }),
-    batch('as many as are not left any more', Array(20).fill(none), 429, 'RATE_LIMITED', { ...json, ...as('small') })
+    batch('more orders than the quota has left', Array(20).fill(none), 429, 'RATE_LIMITED', { ...json, ...as('small') })
   ])
 
   const keyed = (name: string, key: string | readonly string[], status = 400): Attack => {
@@ -481,7 +485,7 @@ test('attacks on the running services', async t => {
       status: 404
     },
     {
-      name: 'a trace context that is none',
+      name: 'an invalid trace context',
       path: '/nothing',
       headers: { ...berlin, traceparent: '00-zz-zz-zz' },
       status: 404
@@ -515,21 +519,21 @@ test('attacks on the running services', async t => {
     path('a limit of 0', '/orders?userID=attacker&limit=0', 400),
     path('a limit of 101', '/orders?userID=attacker&limit=101', 400),
     path('a limit of 1e9', '/orders?userID=attacker&limit=1e9', 400),
-    path('a cursor that is none', '/orders?userID=attacker&cursor=%3Cx%3E', 400),
+    path('an invalid cursor', '/orders?userID=attacker&cursor=%3Cx%3E', 400),
     path('a cursor of 10,000 characters', `/orders?userID=attacker&cursor=${'A'.repeat(10_000)}`, 400),
-    path('a stream until whenever', `${victims}/events?until=never`, 400),
+    path('a stream with an invalid end', `${victims}/events?until=never`, 400),
     path('another method', '/orders', 405, 'order', 'DELETE'),
     path('deletion of an order', victims, 405, 'order', 'DELETE'),
     path('change of an order', victims, 405, 'order', 'PATCH'),
     path('rates of 0 minutes', '/rates?minutes=0', 400, 'aggregator'),
     path('rates of a year', '/rates?minutes=525600', 400, 'aggregator'),
     path('rates of -1 minutes', '/rates?minutes=-1', 400, 'aggregator'),
-    path('rates in words', '/rates?minutes=ten', 400, 'aggregator'),
+    path('rates of a number in words', '/rates?minutes=ten', 400, 'aggregator'),
     path('rates twice', '/rates?minutes=1&minutes=2', 400, 'aggregator'),
-    path('rates with more', '/rates?sql=1', 400, 'aggregator')
+    path('rates with an unknown parameter', '/rates?sql=1', 400, 'aggregator')
   ])
 
-  await t.test('one shop cannot take all streams, and those of a revoked key end', async () => {
+  await t.test('one shop cannot open all streams, and streams of a revoked key end', async () => {
     const open = (key: string) =>
       fetch(`${order.url}${victims}/events?until=final`, { headers: { authorization: `Bearer ${key}` } })
     const [own, stolen] = [await open(keys.berlin), await open(leaked)]
@@ -545,7 +549,7 @@ test('attacks on the running services', async t => {
     await Promise.all([own, other].map(stream => stream.body?.cancel()))
   })
 
-  await t.test('nothing is left behind, nothing leaked, and the services run', async () => {
+  await t.test('attacks leave no data and leak no keys, and the services keep running', async () => {
     assert.ok(attacks.count >= 250, String(attacks.count))
     for (const { url } of Object.values(services)) {
       assert.equal((await get(url, '/health/ready')).status, 200)

@@ -17,7 +17,7 @@ const run = promisify(execFile)
 const command = new URL('api-keys.ts', import.meta.url).pathname
 const rebuild = new URL('from-topics/rebuild.ts', import.meta.url).pathname
 
-test('in prod callers have keys: each shop sees its own orders, and a key that is revoked stops', async t => {
+test('API keys in the prod profile separate shops, and a revoked key is refused', async t => {
   const pipeline = await startOrderPipeline(t)
   const env = { ...process.env, ...pipeline.environment }
   const apiKeys = async (line: string) =>
@@ -39,7 +39,7 @@ test('in prod callers have keys: each shop sees its own orders, and a key that i
       ({ orderID }: { orderID: string }) => orderID
     )
 
-  await t.test('nobody gets in without a key, and the answer tells nothing of our insides', async () => {
+  await t.test('a request without a valid key is refused without internal details', async () => {
     for (const headers of [{}, as('rubbish'), as(`orderly_${'0'.repeat(12)}_${'x'.repeat(43)}`)]) {
       const answer = await post(first.url, order, headers)
       assert.deepEqual([answer.status, answer.body.code], [401, 'UNAUTHORIZED'])
@@ -50,7 +50,7 @@ test('in prod callers have keys: each shop sees its own orders, and a key that i
     assert.equal((await post(first.url, order, operator)).body.code, 'ROLE_NOT_ALLOWED')
   })
 
-  await t.test('two shops have the same user id and the same idempotency key, and each its own order', async () => {
+  await t.test('two shops can use the same user id and idempotency key for separate orders', async () => {
     const key = { 'idempotency-key': randomUUID() }
     const ours = await post(first.url, order, { ...berlin, ...key })
     const theirs = await post(second.url, { ...order, total: 1 }, { ...paris, ...key })
@@ -69,7 +69,7 @@ test('in prod callers have keys: each shop sees its own orders, and a key that i
     assert.deepEqual(await listed(operator), [theirs.body.orderID, ours.body.orderID].sort().reverse())
   })
 
-  await t.test('whose an order is comes from its record, so the status can be rebuilt', async () => {
+  await t.test('the caller of an order is part of its record, so a rebuild restores it', async () => {
     const records = await readCommitted(pipeline.connection, topicNames.ordersCreated, all => all.length >= 2)
     assert.deepEqual(records.map(({ key, headers }) => [key, headers.caller]).sort(), [
       [`berlin\u001f${userID}`, 'berlin'],
@@ -81,7 +81,7 @@ test('in prod callers have keys: each shop sees its own orders, and a key that i
     assert.deepEqual(await listed(berlin), before)
   })
 
-  await t.test('whatever the real service is asked, it answers as its document says', async () => {
+  await t.test('every generated request gets a response that the OpenAPI document describes', async () => {
     const key = await apiKeys('create --name fuzz --role shop --requests-per-minute 1000000')
     const document = (await get(first.url, '/openapi.json')).body
     const { statuses } = await fuzzApi(document, {
@@ -93,21 +93,18 @@ test('in prod callers have keys: each shop sees its own orders, and a key that i
     t.diagnostic(JSON.stringify(statuses))
   })
 
-  await t.test(
-    'the client places an order once, whatever instance it asks, and waits for what becomes of it',
-    async () => {
-      const [one, other] = [first, second].map(({ url }) => createOrderClient({ baseURL: url, apiKey: berlinKey }))
-      const placed = await one?.placeOrder(order)
-      assert.ok(placed !== undefined && placed.idempotencyKey !== null)
-      const again = await other?.placeOrder(order, { idempotencyKey: placed.idempotencyKey })
-      assert.deepEqual([again?.orderID, again?.isReplay], [placed.orderID, true])
-      const { value: notice } = (await other?.watchOrder(placed.orderID).next()) ?? {}
-      assert.equal(notice?.status, 'accepted')
-      assert.equal((await other?.getOrder(placed.orderID))?.caller, 'berlin')
-    }
-  )
+  await t.test('the client places an order once on any instance and streams its status', async () => {
+    const [one, other] = [first, second].map(({ url }) => createOrderClient({ baseURL: url, apiKey: berlinKey }))
+    const placed = await one?.placeOrder(order)
+    assert.ok(placed !== undefined && placed.idempotencyKey !== null)
+    const again = await other?.placeOrder(order, { idempotencyKey: placed.idempotencyKey })
+    assert.deepEqual([again?.orderID, again?.isReplay], [placed.orderID, true])
+    const { value: notice } = (await other?.watchOrder(placed.orderID).next()) ?? {}
+    assert.equal(notice?.status, 'accepted')
+    assert.equal((await other?.getOrder(placed.orderID))?.caller, 'berlin')
+  })
 
-  await t.test('a caller beyond its quota is 429 with the time to wait, at each instance by itself', async () => {
+  await t.test('a caller beyond its quota at an instance gets 429 with Retry-After', async () => {
     const answers = []
     for (let request = 0; request < 3; request++)
       answers.push(await get(first.url, `/orders?userID=${userID}`, as(slowKey)))
@@ -123,7 +120,7 @@ test('in prod callers have keys: each shop sees its own orders, and a key that i
     assert.equal((await post(first.url, order, berlin)).status, 202)
   })
 
-  await t.test('a key that is revoked stops at every instance, and a new one works at once', async () => {
+  await t.test('a revoked key is refused by every instance, and a new key works immediately', async () => {
     await apiKeys('revoke --name paris')
     const startMs = performance.now()
     for (const { url } of [first, second]) {
@@ -136,7 +133,7 @@ test('in prod callers have keys: each shop sees its own orders, and a key that i
   })
 
   await t.test(
-    'while the database is away known keys count for orders without a key, and unknown ones are 503',
+    'without a database, cached API keys can place orders without an idempotency key, and unknown ones get 503',
     async () => {
       const link = await breakableLink(t, pipeline.environment.DATABASE_URL as string)
       const cutOff = await pipeline.startOrder('3', { ...settings, DATABASE_URL: link.url })
@@ -155,7 +152,7 @@ test('in prod callers have keys: each shop sees its own orders, and a key that i
   )
 })
 
-/** The projection of an instance that has just started may be a little behind. */
+/** Repeats a read until the order is known. The projection of a new instance may lag. */
 async function untilKnown(url: string, path: string, headers: Record<string, string>) {
   for (;;) {
     const answer = await get(url, path, headers)
@@ -163,7 +160,7 @@ async function untilKnown(url: string, path: string, headers: Record<string, str
   }
 }
 
-/** The database behind a connection that can be cut, for good. */
+/** Starts a proxy to the database that can be cut permanently. */
 async function breakableLink(t: TestContext, databaseURL: string) {
   const url = new URL(databaseURL)
   const target = { host: url.hostname, port: Number(url.port) }

@@ -6,7 +6,7 @@ import { createOrderClient, type Order, type StatusNotice } from '@orderly/clien
 import { silentLogger } from '@orderly/service-kit/testing'
 import { anOrder, createOrderApi } from './testing/order-api.ts'
 
-test('the client and the API understand each other: every operation, as a caller with a key', async t => {
+test('every operation of the client succeeds against the API, for a caller with an API key', async t => {
   const store = createMemoryApiKeyStore()
   const callers = createKnownCallers(store, {
     refreshMs: 3_600_000,
@@ -20,7 +20,7 @@ test('the client and the API understand each other: every operation, as a caller
   const client = createOrderClient({ baseURL, apiKey: await grantKey(store, { name: 'berlin', role: 'shop' }) })
   const { userID, items } = anOrder
 
-  /** What a projection would read. */
+  /** Stores the status of an order, in place of the projection. */
   const project = (orderID: string, isDecided: boolean) =>
     api.orders.apply([
       {

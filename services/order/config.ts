@@ -10,31 +10,31 @@ export const configSchema = Type.Object({
   ...databaseSettings('orderly_order'),
   ...callerSettings,
   ORDER_DELIVERY_TIMEOUT_MS: Type.Integer({
-    description: 'how long an order may take to be stored before its request is answered 503',
+    description: 'the maximum time to store an order, after which its request gets 503',
     minimum: 100,
     maximum: 60_000,
     default: 5_000
   }),
   ORDER_MAX_WAITING: Type.Integer({
-    description: 'how many orders may wait to be stored; more are answered 503 at once',
+    description: 'the maximum number of orders that wait to be stored; further orders get 503 immediately',
     minimum: 1,
     maximum: 1_000_000,
     default: 5_000
   }),
   ORDER_CREATED_VERSION: Type.Integer({
-    description: 'the version of OrderCreated to write; from 2 on orders may be in any currency, from 3 on have a hold',
+    description: 'the version of OrderCreated to write: 2 adds currencies, 3 adds holds',
     minimum: 1,
     maximum: 3,
     default: 3
   }),
   ORDER_KEY_HOURS: Type.Integer({
-    description: 'how many hours an idempotency key is remembered',
+    description: 'the number of hours for which an idempotency key is kept',
     minimum: retention.keyHours,
     maximum: 8_760,
     default: retention.keyHours
   }),
   ORDER_MAX_STREAMS: Type.Integer({
-    description: 'how many streams of status may be open; more are answered 503',
+    description: 'the maximum number of open status streams; further streams get 503',
     minimum: 1,
     maximum: 100_000,
     default: 1_000
@@ -42,7 +42,7 @@ export const configSchema = Type.Object({
   ORDER_MAX_STREAMS_PER_CALLER: Type.Optional(
     Type.Integer({
       description:
-        'how many streams of status one caller may have open, a quarter of ORDER_MAX_STREAMS if not set; more are answered 429',
+        'the maximum number of open status streams per caller, by default a quarter of ORDER_MAX_STREAMS; further streams get 429',
       minimum: 1,
       maximum: 100_000
     })

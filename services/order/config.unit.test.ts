@@ -5,7 +5,7 @@ import { configSchema } from './config.ts'
 
 const database = { DATABASE_URL: 'postgres://me:secret@127.0.0.1:5432/orderly' }
 
-test('dev needs no settings but the database', () => {
+test('the dev profile requires only DATABASE_URL', () => {
   const { ORDER_DELIVERY_TIMEOUT_MS, ORDER_MAX_WAITING, ORDER_CREATED_VERSION } = parseConfig(configSchema, database)
   assert.deepEqual(
     { ORDER_DELIVERY_TIMEOUT_MS, ORDER_MAX_WAITING, ORDER_CREATED_VERSION },
@@ -13,7 +13,7 @@ test('dev needs no settings but the database', () => {
   )
 })
 
-test('wrong settings are refused by name, all of them', () => {
+test('all invalid settings are reported by name', () => {
   const environment = {
     ...database,
     ORDER_DELIVERY_TIMEOUT_MS: 'forever',

@@ -13,7 +13,10 @@ import { post } from './testing/order-pipeline.ts'
 const sku = 'MUG-WHITE'
 const pieces = 1_000_000
 
-/** The order and the inventory service on a primary with a synchronous standby, behind an address that can be moved. */
+/**
+ * Starts the order and inventory services on a primary with a synchronous standby. The services use
+ * an address that can be moved to the standby.
+ */
 async function setUp(t: TestContext) {
   const { registryURL } = integrationEnvironment()
   const [broker, postgres, directory] = await Promise.all([
@@ -36,7 +39,7 @@ async function setUp(t: TestContext) {
   return { postgres, connection, order, inventory }
 }
 
-/** Places orders with a key each, from several callers, and repeats each until it is accepted. */
+/** Places orders with keys from several callers, and repeats each request until it is accepted. */
 function placeOrders(url: string) {
   const accepted = new Map<string, number>()
   const stopping = new AbortController()
@@ -62,7 +65,7 @@ function placeOrders(url: string) {
   }
 }
 
-test('when Postgres fails over to its synchronous standby, no order is lost or doubled', {
+test('a failover of Postgres to its synchronous standby neither loses nor duplicates orders', {
   timeout: 900_000
 }, async t => {
   const { postgres, connection, order, inventory } = await setUp(t)
@@ -76,7 +79,7 @@ test('when Postgres fails over to its synchronous standby, no order is lost or d
 
   await postgres.killPrimary()
   const killedAt = performance.now()
-  // The address moves before its server can write: sessions that are opened meanwhile are refused.
+  // The address moves before the standby accepts writes, so new sessions are refused until then.
   postgres.repoint()
   const isRefused = async () => (await inventory.logs()).some(line => JSON.stringify(line).includes('is a standby'))
   await until(isRefused, 'a session that is refused')
@@ -106,8 +109,8 @@ test('when Postgres fails over to its synchronous standby, no order is lost or d
   const outcomes = (await readCommitted(connection, topicNames.inventoryReserved, isAll)).map(idOf('InventoryReserved'))
   assert.equal(new Set(orders).size, orders.length, 'an order is in its topic twice')
   assert.equal(new Set(outcomes).size, outcomes.length, 'an order has two outcomes')
-  assert.deepEqual(new Set(orders), new Set(accepted.keys()), 'what was accepted is what is in the topic')
-  assert.deepEqual(new Set(outcomes), new Set(orders), 'each order has its outcome')
+  assert.deepEqual(new Set(orders), new Set(accepted.keys()), 'the topic contains exactly the accepted orders')
+  assert.deepEqual(new Set(outcomes), new Set(orders), 'each order has an outcome')
   const rows = await postgres.ask('standby', "SELECT order_id FROM inventory.outcomes WHERE kind = 'reserved'")
   assert.deepEqual(new Set(rows.map(row => row.order_id)), new Set(orders))
   const [stock] = await postgres.ask('standby', `SELECT available, reserved FROM inventory.stock WHERE sku = '${sku}'`)

@@ -4,7 +4,7 @@ import { createMemoryApiKeyStore, grantKey } from '@orderly/callers/testing'
 import { type FuzzAnswer, fuzzApi, silentLogger } from '@orderly/service-kit/testing'
 import { createOrderApi } from './testing/order-api.ts'
 
-test('whatever the API is asked, it answers as its document says', async t => {
+test('every generated request gets a response that the OpenAPI document describes', async t => {
   const store = createMemoryApiKeyStore()
   const callers = createKnownCallers(store, {
     refreshMs: 3_600_000,
@@ -23,7 +23,7 @@ test('whatever the API is asked, it answers as its document says', async t => {
   const key = await grantKey(store, { name: 'berlin', role: 'shop' })
 
   let placed = 0
-  /** What a projection would do; most orders have their outcome, and are held. */
+  /** Stores the status of orders in place of the projection. Most are reserved with a hold. */
   const project = ({ body }: FuzzAnswer) => {
     const answer = JSON.parse(body || '{}')
     const orderIDs: string[] = [answer, ...(answer.results ?? [])].flatMap(({ status, orderID }) =>

@@ -8,13 +8,13 @@ const preload = `--import=${new URL('testing/end-at-point.ts', import.meta.url).
 const quick = { ORDER_DELIVERY_TIMEOUT_MS: '3000' }
 const ending = (point: string, signal: string) => ({ NODE_OPTIONS: preload, END_AT: point, END_WITH: signal, ...quick })
 
-test('an order with a key is written once, whatever instances it is sent to, and while they are killed', {
+test('an order with a key is written once, even if it is sent to several instances that are killed', {
   timeout: 400_000
 }, async t => {
   const pipeline = await startOrderPipeline(t)
   const steady = await pipeline.startOrder('steady', quick)
 
-  await t.test('the same key answers the same order from any instance; another order is 422', async () => {
+  await t.test('the same key returns the same order from any instance; another order gets 422', async () => {
     const other = await pipeline.startOrder('other', quick)
     const userID = `user-${randomUUID()}`
     const headers = { 'idempotency-key': randomUUID() }
@@ -49,11 +49,11 @@ test('an order with a key is written once, whatever instances it is sent to, and
   })
 
   for (const point of ['slot-reserved', 'key-claimed', 'order-written', 'key-settled']) {
-    await t.test(`killed at "${point}": the next attempt answers 202, and the order is there once`, async () => {
+    await t.test(`after a kill at failpoint ${point} the next attempt stores the order once`, async () => {
       const doomed = await pipeline.startOrder(`doomed-${point}`, ending(point, 'SIGKILL'))
       const userID = `user-${randomUUID()}`
       const headers = { 'idempotency-key': randomUUID() }
-      // A machine that is slow answers 503 before it gets there.
+      // On a slow machine the request may get 503 before it reaches the failpoint.
       while (await post(doomed.url, { ...anOrder, userID }, headers).catch(() => false));
       await doomed.exit
       const { status, body } = await postUntilFree(steady.url, { ...anOrder, userID }, headers)
@@ -62,7 +62,7 @@ test('an order with a key is written once, whatever instances it is sent to, and
     })
   }
 
-  await t.test('an instance that freezes with the key, is overtaken and wakes up writes nothing more', async () => {
+  await t.test('a frozen instance that resumes after another attempt writes no second record', async () => {
     const frozen = await pipeline.startOrder('frozen', ending('key-claimed', 'SIGSTOP'))
     const userID = `user-${randomUUID()}`
     const headers = { 'idempotency-key': randomUUID() }
@@ -77,7 +77,7 @@ test('an order with a key is written once, whatever instances it is sent to, and
     assert.deepEqual(await pipeline.placedFor(userID, steady), [overtaking.body.orderID])
   })
 
-  await t.test('a broker that is killed while orders with keys come loses and doubles none', async () => {
+  await t.test('a killed broker neither loses nor duplicates orders with keys', async () => {
     const userID = `user-${randomUUID()}`
     const keys = Array.from({ length: 30 }, () => randomUUID())
     const placing = keys.map(async (key, index) => {
@@ -94,7 +94,7 @@ test('an order with a key is written once, whatever instances it is sent to, and
   })
 })
 
-test('without a database orders without a key are accepted, all others are answered 503', {
+test('without a database, orders without a key are accepted and all other requests get 503', {
   timeout: 60_000
 }, async t => {
   const pipeline = await startOrderPipeline(t)

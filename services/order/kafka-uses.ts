@@ -1,6 +1,6 @@
 import { acceptanceTopic, type KafkaUses } from '@orderly/contracts'
 
-/** For `connectTopics`: what the status of orders is made of. */
+/** Topics that the order status is built from, for `connectTopics`. */
 export const statusTopics = {
   ordersCreated: 'read',
   inventoryReserved: 'read',
@@ -9,7 +9,7 @@ export const statusTopics = {
   inventoryReleased: 'read'
 } as const
 
-/** What this service does on Kafka. What it may do there follows from it: `deploy/kafka/acls.json`. */
+/** Kafka topics and groups that this service uses, the source of `deploy/kafka/acls.json`. */
 export const kafkaUses = {
   topics: [{ ordersCreated: 'write', ordersChanges: 'write' }, statusTopics],
   groups: ['order-status'],

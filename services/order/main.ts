@@ -30,7 +30,7 @@ import { publishOrders } from './to-orders/publish-orders.ts'
 import { requestChanges } from './to-orders/request-change.ts'
 
 const databasePatienceMs = 2_000
-/** Requests that wait for an order to change. */
+/** Maximum number of requests that wait for an order to change. */
 const waiterLimits = { total: 5_000, perCaller: 1_250 }
 
 runService({
@@ -50,10 +50,10 @@ runService({
       maxBufferedRecords: config.ORDER_MAX_WAITING
     })
     onStop('producer', () => producer.close())
-    // Without Kafka orders are answered 503, and reads and streams work.
+    // Kafka does not gate readiness: without it orders get 503, but reads and streams still work.
     ready('kafka', () => checkConnection(connection).then(() => true), 'never')
 
-    // Orders without a key need no database, so no check of it gates readiness.
+    // The database does not gate readiness: orders without an idempotency key do not need it.
     const pool = createPool({
       url: config.DATABASE_URL,
       maxConnections: config.DATABASE_MAX_CONNECTIONS,
@@ -62,7 +62,7 @@ runService({
       connectTimeoutMs: 2_000,
       sessionSettings: orderSessionSettings,
       onIdleError: error =>
-        logger.warn({ event: 'database_connection_lost', error }, 'an idle database connection broke')
+        logger.warn({ event: 'database_connection_lost', error }, 'idle database connection lost')
     })
     onStop('database', () => pool.end())
     const database = openDatabase(pool, {

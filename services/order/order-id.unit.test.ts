@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { validate, version } from 'uuid'
 import { newOrderID } from './order-id.ts'
 
-test('order ids are UUIDs of version 7 with the time in front, and do not repeat', () => {
+test('order ids are unique UUIDs of version 7 that begin with their creation time', () => {
   const beforeMs = Date.now()
   const ids = Array.from({ length: 10_000 }, newOrderID)
   assert.equal(new Set(ids).size, ids.length)

@@ -15,7 +15,7 @@ async function createOrdersTopic(brokers: readonly string[]): Promise<KafkaConne
   return connection
 }
 
-/** Nothing listens there: orders without a key need no database. */
+/** Address without a server: orders without a key need no database. */
 const noDatabase = 'postgres://orderly_order:none@127.0.0.1:1/orderly'
 
 function startOrder(t: TestContext, brokers: readonly string[], settings: Record<string, string> = {}) {
@@ -37,7 +37,7 @@ async function post(url: string, order: unknown, headers: Record<string, string>
 const eventIDs = (orderIDs: readonly string[]): Set<string> =>
   new Set(orderIDs.map(orderID => eventID('OrderCreated', orderID)))
 
-/** Whether every one of the events is among the records. */
+/** Returns a predicate that is true if the records contain all wanted events. */
 function holds(wanted: ReadonlySet<string>) {
   return (records: readonly RecordedRecord[]): boolean => {
     const found = new Set(records.map(({ headers }) => headers['event-id']))
@@ -45,7 +45,7 @@ function holds(wanted: ReadonlySet<string>) {
   }
 }
 
-test('an order that was answered 202 is in orders.created with its key, headers and content', async t => {
+test('an order that got 202 is in orders.created with its key, headers and content', async t => {
   const connection = await createOrdersTopic(kafkaBrokers)
   const { url, logs } = await startOrder(t, kafkaBrokers)
   const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
@@ -76,12 +76,12 @@ test('an order that was answered 202 is in orders.created with its key, headers 
   })
   assert.ok(Math.abs(Date.now() - createdAtMs) < 60_000)
 
-  // In dev nobody is asked for a key, and the service says so.
+  // In the dev profile authentication is off, and the service logs a warning.
   assert.equal(record.headers.caller, undefined)
   assert.ok((await logs()).some(({ msg, level }) => /API_KEYS is off/.test(String(msg)) && level === 'warn'))
 })
 
-test('while the broker is away orders are answered 503 in time; after it is back none that got 202 is lost', async t => {
+test('while the broker is unavailable orders get 503 in time, and no order that got 202 is lost', async t => {
   const deliveryTimeoutMs = 1_000
   const broker = await startBroker(t)
   const connection = await createOrdersTopic(broker.brokers)
@@ -127,19 +127,19 @@ test('while the broker is away orders are answered 503 in time; after it is back
   assert.equal(wanted.size, accepted.length)
   const written = await readCommitted(connection, topic, holds(wanted))
   const ids = written.map(({ headers }) => headers['event-id'])
-  assert.equal(new Set(ids).size, ids.length, 'each order is there once')
+  assert.equal(new Set(ids).size, ids.length, 'each order is stored once')
 
   await broker.stop()
   const lastOrders = Array.from({ length: 5 }, () => post(service.url, anOrder))
-  // Asked behind them, hence answered when they are waiting.
+  // This request is sent after the orders, so they are pending when it is answered.
   await fetch(`${service.url}/health/live`)
   service.signal('SIGTERM')
   for (const { status } of await Promise.all(lastOrders)) assert.equal(status, 503)
-  assert.equal((await service.exit).code, 0, 'a stop does not wait for a broker that is away')
+  assert.equal((await service.exit).code, 0, 'a stop does not wait for an unavailable broker')
 })
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  test(`${signal} under load: the service exits 0 and what it answered 202 is stored`, async t => {
+  test(`${signal} under load: the service exits with code 0, and every order that got 202 is stored`, async t => {
     const connection = await createOrdersTopic(kafkaBrokers)
     const service = await startOrder(t, kafkaBrokers)
     const userID = `user-${crypto.randomUUID()}`
@@ -158,7 +158,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   })
 }
 
-test('prod names every setting that is missing and exits 78', async t => {
+test('the prod profile reports every missing setting and exits with code 78', async t => {
   await assert.rejects(
     startOrder(t, kafkaBrokers, { ORDERLY_PROFILE: 'prod', SCHEMA_REGISTRY_URL: '' }),
     /exit code 78[\s\S]*INSTANCE_ID is not set[\s\S]*SCHEMA_REGISTRY_URL is not set/

@@ -13,7 +13,7 @@ const rebuild = new URL('from-topics/rebuild.ts', import.meta.url).pathname
 const inStock = { items: [{ sku: 'TEA-EARL-GREY-100G', quantity: 1 }], total: 6.9 }
 const outOfStock = { items: [{ sku: 'NEVER-STOCKED', quantity: 2 }], total: 1 }
 
-test('what became of an order can be asked for, waited for, listed, streamed and rebuilt', async t => {
+test('order status can be read, awaited, listed, streamed and rebuilt', async t => {
   const pipeline = await startOrderPipeline(t)
   let [first, second, inventory] = await Promise.all([
     pipeline.startOrder('1'),
@@ -30,7 +30,7 @@ test('what became of an order can be asked for, waited for, listed, streamed and
   }
   const table = async () => (await pipeline.pool.query('SELECT * FROM orders.orders ORDER BY order_id')).rows
 
-  await t.test('Prefer: wait answers with the outcome; any instance knows it then', async () => {
+  await t.test('Prefer: wait returns the outcome, which all instances know then', async () => {
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
     const waited = await post(first.url, { ...inStock, userID }, { prefer: 'wait=25', traceparent })
     assert.deepEqual([waited.status, waited.headers.get('preference-applied')], [200, 'wait=25'])
@@ -46,10 +46,10 @@ test('what became of an order can be asked for, waited for, listed, streamed and
     const startMs = performance.now()
     const third = await post(second.url, { ...inStock, userID }, { prefer: 'wait=25' })
     assert.equal(third.body.status, 'reserved')
-    t.diagnostic(`an outcome was waited for ${Math.round(performance.now() - startMs)} ms`)
+    t.diagnostic(`waited ${Math.round(performance.now() - startMs)} ms for an outcome`)
   })
 
-  await t.test('the link of an order that was accepted this moment works, and pages hold every order', async () => {
+  await t.test('the link of a new order works immediately, and pages contain every order', async () => {
     const placed: string[] = []
     for (let order = 0; order < 5; order++) {
       const { body } = await post(first.url, { ...inStock, userID })
@@ -68,7 +68,7 @@ test('what became of an order can be asked for, waited for, listed, streamed and
     assert.deepEqual(listed.slice(0, 5).toReversed(), placed)
   })
 
-  await t.test('a stream tells each status once, goes on behind the last one seen, and ends', async () => {
+  await t.test('a stream sends each status once, resumes after the last received event, and ends', async () => {
     await inventory.stop()
     const { body } = await post(first.url, { ...inStock, userID })
     const stream = await fetch(`${second.url}${body.links.events}`)
@@ -85,7 +85,7 @@ test('what became of an order can be asked for, waited for, listed, streamed and
     assert.equal((await fetch(`${first.url}${body.links.events}`, { headers: last })).status, 204)
   })
 
-  await t.test('an order is cancelled, confirmed, and expires, as any instance and the stream tell', async () => {
+  await t.test('cancel, confirm and expiry are visible on all instances and in the stream', async () => {
     const wish = async (via: { url: string }, orderID: string, wish: string) => {
       const headers = { prefer: 'wait=25' }
       const answer = await fetch(`${via.url}/orders/${orderID}/${wish}`, { method: 'POST', headers })
@@ -115,7 +115,7 @@ test('what became of an order can be asked for, waited for, listed, streamed and
     assert.deepEqual(await wish(second, forgotten.body.orderID, 'confirm'), [409, 'ORDER_EXPIRED', false, false])
   })
 
-  await t.test('the status that was rebuilt from the topics is the one that was there', async () => {
+  await t.test('a rebuild from the topics restores the previous status', async () => {
     const before = await table()
     assert.equal(before.length, 12)
     await pipeline.pool.query("DELETE FROM orders.orders WHERE outcome = 'failed'")
@@ -129,7 +129,7 @@ test('what became of an order can be asked for, waited for, listed, streamed and
     assert.deepEqual(await table(), before)
   })
 
-  await t.test('a rebuild keeps what retention removed, and reports it', async () => {
+  await t.test('a rebuild keeps and reports orders whose records were removed by retention', async () => {
     const before = await table()
     for (const [name, partitions] of Map.groupBy(
       before.map(({ created_partition, created_offset }) => ({ partition: created_partition, offset: created_offset })),
@@ -152,7 +152,7 @@ test('what became of an order can be asked for, waited for, listed, streamed and
   })
 
   await t.test(
-    'a rebuild skips an unreadable record, reads the later ones of its key, and leaves nothing behind',
+    'a rebuild skips an unreadable record, reads later ones of its key, and leaves no dead letter or group',
     async () => {
       const blocked = `user-${randomUUID()}`
       const producer = await createProducer(pipeline.connection)
@@ -177,7 +177,7 @@ test('what became of an order can be asked for, waited for, listed, streamed and
     }
   )
 
-  await t.test('a database that is set back rewinds the projection, which stores what was lost again', async () => {
+  await t.test('a restored database rewinds the projection, which stores the lost facts again', async () => {
     const placing = () => post(first.url, { ...inStock, userID }, { prefer: 'wait=25' })
     await placing()
     const backup = await backUpSchema(pipeline.pool, 'orders')
@@ -214,7 +214,7 @@ test('what became of an order can be asked for, waited for, listed, streamed and
     }
   })
 
-  await t.test('neither an open stream nor somebody who waits keeps the service from stopping', async () => {
+  await t.test('neither an open stream nor a waiting request delays the stop of the service', async () => {
     await inventory.stop()
     const waiter = `user-${randomUUID()}`
     const { body } = await post(second.url, { ...inStock, userID: `user-${randomUUID()}` })
@@ -231,7 +231,7 @@ test('what became of an order can be asked for, waited for, listed, streamed and
   })
 
   await t.test(
-    'without the offsets of the projection orders are accepted, and their status waits for an operator',
+    'without the offsets of the projection, orders are accepted and their status is not updated',
     async () => {
       await Promise.all([first.stop(), second.stop()])
       await deleteGroup(pipeline.connection, 'order-status')

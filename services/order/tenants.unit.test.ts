@@ -6,7 +6,7 @@ import { silentLogger } from '@orderly/service-kit/testing'
 import { newOrderID } from './order-id.ts'
 import { anOrder, createOrderApi } from './testing/order-api.ts'
 
-test('orders and their changes have the key of the caller that placed the order, also if an operator asks for the change', async t => {
+test('records about an order have the key of the caller that placed it, even if an operator requests the change', async t => {
   const store = createMemoryApiKeyStore()
   const callers = createKnownCallers(store, {
     refreshMs: 3_600_000,
@@ -22,7 +22,7 @@ test('orders and their changes have the key of the caller that placed the order,
   const api = await createOrderApi(t, { callers })
   const ownersIn = (topic: string) => api.broker.records(topic).map(({ key, headers }) => [key, headers.caller])
 
-  await t.test('with an idempotency key, without one, and in a batch', async () => {
+  await t.test('orders with and without an idempotency key, and in a batch', async () => {
     const order = { ...anOrder, userID: 'ada' }
     await api.post(order, berlin)
     await api.post(order, { ...paris, 'idempotency-key': 'one' })
@@ -34,7 +34,7 @@ test('orders and their changes have the key of the caller that placed the order,
     ])
   })
 
-  await t.test('a cancel by an operator', async () => {
+  await t.test('a cancel request by an operator', async () => {
     const orderID = newOrderID()
     const created = { items: [], totalMinor: 1, currency: 'EUR', acceptedAtMs: 7_000, caller: 'berlin' }
     await api.orders.apply([{ orderID, userID: 'ada', created: { ...created, partition: 0, offset: 1 } }])

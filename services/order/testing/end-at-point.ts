@@ -1,6 +1,9 @@
 import { subscribe } from 'node:diagnostics_channel'
 
-/** Loaded into a service by `--import`: sends it END_WITH (SIGKILL, SIGSTOP) the first time that it passes the point END_AT. */
+/**
+ * Preloaded with `--import`: sends END_WITH (SIGKILL, SIGSTOP) to the process on the first pass of
+ * failpoint END_AT.
+ */
 let isDone = false
 subscribe('orderly:keyed-order', message => {
   if (isDone || (message as { point: string }).point !== process.env.END_AT) return

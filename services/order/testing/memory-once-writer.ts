@@ -1,8 +1,9 @@
 import type { OnceWriter, OutputRecord, Producer, WriteSlot } from '@orderly/kafka'
 
 /**
- * Writes a slot once, like the real writer, and refuses a record with another key than the slot was reserved for: it would be
- * in the wrong partition. `failNext` makes a write fail before or after the record is stored.
+ * Creates an in-memory writer that writes one record per sequence reservation, like the real one.
+ * It refuses a record with another key than the reservation, because its partition would be wrong.
+ * `failNext` makes a write fail before or after the record is stored.
  */
 export function createMemoryOnceWriter(producer: Producer) {
   const written = new Set<string>()
@@ -26,7 +27,7 @@ export function createMemoryOnceWriter(producer: Producer) {
     },
     async write(slot, record) {
       await held
-      if (keys.get(nameOf(slot)) !== record.key) throw new Error(`the slot was not reserved for the key ${record.key}`)
+      if (keys.get(nameOf(slot)) !== record.key) throw new Error(`the reservation is not for the key ${record.key}`)
       const failure = failures.shift()
       if (failure === undefined || failure.isWritten) await append(slot, record)
       if (failure !== undefined) throw failure.error
@@ -38,7 +39,7 @@ export function createMemoryOnceWriter(producer: Producer) {
   return {
     writer,
     failNext: (error: Error, isWritten: boolean) => void failures.push({ error, isWritten }),
-    /** Writes wait from now on. @returns what lets them go */
+    /** Suspends writes. @returns a function that resumes them */
     hold(): () => void {
       const { promise, resolve } = Promise.withResolvers<void>()
       held = promise

@@ -25,12 +25,12 @@ export interface OrderApi {
   readonly http: FastifyInstance
   readonly broker: InMemoryBroker
   readonly topics: Pick<Topics, 'ordersCreated' | 'ordersChanges'>
-  /** What a projection would fill. */
+  /** Store that tests fill in place of the projection. */
   readonly orders: OrderStore
   readonly failNextKeyed: (error: Error, isWritten: boolean) => void
-  /** Orders with keys wait from now on. @returns what lets them go */
+  /** Suspends writes of orders with keys. @returns a function that resumes them */
   readonly holdKeyed: () => () => void
-  /** @returns the address, on loopback */
+  /** Listens on loopback. @returns the address */
   listen(): Promise<string>
   post(payload: unknown, headers?: Record<string, string>): ReturnType<typeof post>
 }
@@ -42,11 +42,11 @@ export interface OrderApiOptions {
   readonly heartbeatMs?: number
   readonly callers?: Pick<KnownCallers, 'find'>
   readonly keys?: KeyStore
-  /** Where everything is logged; otherwise nowhere. */
+  /** Logger of the API. By default log lines are discarded. */
   readonly logger?: Logger
 }
 
-/** The API as `main.ts` wires it, on a broker, a registry and stores in memory. */
+/** Creates the API as `main.ts` wires it, with a broker, a registry and stores in memory. */
 export async function createOrderApi(t: Pick<TestContext, 'after'>, options: OrderApiOptions = {}): Promise<OrderApi> {
   const { keys = createMemoryKeyStore(() => nowMs), logger = silentLogger(), ...more } = options
   const { orderCreatedVersion = 3, callers, ...streamOptions } = more
@@ -97,7 +97,7 @@ export async function createOrderApi(t: Pick<TestContext, 'after'>, options: Ord
   }
 }
 
-/** Texts and bytes are sent as they are, anything else as JSON. */
+/** Sends strings and bytes unchanged, other payloads as JSON. */
 async function post(http: FastifyInstance, payload: unknown, headers: Record<string, string>) {
   const body = typeof payload === 'string' || Buffer.isBuffer(payload) ? payload : JSON.stringify(payload)
   const answer = await http.inject({

@@ -13,7 +13,7 @@ import {
 import type { Pool } from 'pg'
 import { anOrder } from './order-api.ts'
 
-/** A broker and a database of the test's own, and the services on them. */
+/** A separate broker and database for a test, and functions that start services on them. */
 export interface OrderPipeline {
   readonly broker: TestBroker
   readonly connection: KafkaConnection
@@ -21,14 +21,17 @@ export interface OrderPipeline {
   readonly environment: Readonly<Record<string, string>>
   startOrder(instanceID: string, settings?: Record<string, string>): Promise<TestService>
   startInventory(): Promise<TestService>
-  /** The ids of all orders of the user in `orders.created`, once one of another user that was placed later is there. */
+  /**
+   * Returns the ids of the user's orders in `orders.created`, up to a marker order that it places
+   * for the user.
+   */
   placedFor(userID: string, via: TestService): Promise<string[]>
 }
 
 export interface Answer {
   readonly status: number
   readonly headers: Headers
-  // biome-ignore lint/suspicious/noExplicitAny: whatever JSON it is, the test says what it must be
+  // biome-ignore lint/suspicious/noExplicitAny: any JSON; tests compare it with what they expect
   readonly body: any
 }
 
@@ -59,7 +62,7 @@ export async function startOrderPipeline(t: TestContext): Promise<OrderPipeline>
       return startService(t, 'inventory', { ...environment, SEED_STOCK_FILE: seed })
     },
     async placedFor(userID, via) {
-      // The same key to Kafka, so it stands behind everything that was written before.
+      // The marker order has the same record key, so it follows all earlier orders of the user.
       const { body } = await post(via.url, { ...anOrder, userID })
       const records = await readCommitted(connection, topicNames.ordersCreated, all =>
         all.some(record => idOf(record) === body.orderID)
@@ -81,7 +84,7 @@ export async function post(url: string, order: unknown, headers: Record<string, 
   return { status: answer.status, headers: answer.headers, body: await answer.json() }
 }
 
-/** Tries until the key is free, as a caller would. */
+/** Repeats the request until the key has no other request in flight, as a caller would. */
 export async function postUntilFree(
   url: string,
   order: unknown,

@@ -2,7 +2,7 @@ import { writeOpenApi } from '@orderly/service-kit/testing'
 import { configSchema } from '../config.ts'
 import { createOrderApi } from './order-api.ts'
 
-/** Writes openapi.json: what the service answers at `/openapi.json` when it writes the newest version of OrderCreated. */
+/** Writes openapi.json: the response of `/openapi.json` for the newest version of OrderCreated. */
 
 const { maximum: newestVersion = 1 } = configSchema.properties.ORDER_CREATED_VERSION as { maximum?: number }
 await writeOpenApi(new URL('../openapi.json', import.meta.url), async t => {
