@@ -61,8 +61,7 @@ runService({
       statementTimeoutMs: 3_000,
       connectTimeoutMs: 2_000,
       sessionSettings: orderSessionSettings,
-      onIdleError: error =>
-        logger.warn({ event: 'database_connection_lost', error }, 'idle database connection lost')
+      onIdleError: error => logger.warn({ event: 'database_connection_lost', error }, 'idle database connection lost')
     })
     onStop('database', () => pool.end())
     const database = openDatabase(pool, {

@@ -77,7 +77,11 @@ class UnknownOrderError extends ProblemError {
   readonly mayTurnUp: boolean
 
   constructor(mayTurnUp: boolean) {
-    super(404, 'ORDER_NOT_FOUND', mayTurnUp ? 'The order is not known yet. Try again later.' : 'The order does not exist.')
+    super(
+      404,
+      'ORDER_NOT_FOUND',
+      mayTurnUp ? 'The order is not known yet. Try again later.' : 'The order does not exist.'
+    )
     this.mayTurnUp = mayTurnUp
   }
 }

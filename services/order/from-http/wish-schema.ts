@@ -49,7 +49,10 @@ interface Texts {
 function wishSchema(wish: Wish, { fulfilled, refused: refusal, ...operation }: Texts) {
   const headers = {
     traceparent: { type: 'string', description: 'W3C trace context of this request.' },
-    'idempotent-replayed': { type: 'string', description: '`true` if an earlier request had the same idempotency key.' },
+    'idempotent-replayed': {
+      type: 'string',
+      description: '`true` if an earlier request had the same idempotency key.'
+    },
     'preference-applied': { type: 'string', description: 'The wait preference that was applied.' }
   }
   return {

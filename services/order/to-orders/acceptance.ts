@@ -29,8 +29,7 @@ export function watchAcceptance(connection: KafkaConnection, logger: Pick<Logger
       await reader.readOn(({ value }) => {
         newestMs = pausedUntilMsOf(value)
       }, stopping.signal)
-      if (newestMs !== pausedUntilMs)
-        logger.info({ pausedUntilMs: newestMs }, 'order acceptance paused or resumed')
+      if (newestMs !== pausedUntilMs) logger.info({ pausedUntilMs: newestMs }, 'order acceptance paused or resumed')
       pausedUntilMs = newestMs
       isUnreadable = false
     } catch (error) {
