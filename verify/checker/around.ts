@@ -12,7 +12,7 @@ import type {
 import type { Evidence } from './evidence.ts'
 import type { Finding } from './guarantee.ts'
 
-/** The history around a violation: everything that has to do with it, and what was done to the system at that time. */
+/** Context of a violation: all related parts of the history and the faults at that time. */
 export interface Around {
   readonly orderID?: string
   readonly sku?: string
@@ -75,7 +75,7 @@ function isNear(atMs: number, times: readonly number[]): boolean {
   return times.some(time => Math.abs(time - atMs) <= nearMs)
 }
 
-/** Those under way at one of these moments, then those that were closest. */
+/** Returns the faults that were active at one of the given times, then the closest others. */
 function nearestFaults(faults: readonly FaultRun[], times: readonly number[]): FaultRun[] {
   if (times.length === 0) return []
   const distance = ({ startedAtMs, endedAtMs }: FaultRun) =>

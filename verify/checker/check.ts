@@ -17,7 +17,7 @@ import { reservationsMatch } from './guarantees/reservations-match.ts'
 import { stockConserved } from './guarantees/stock-conserved.ts'
 import { zombiesHarmless } from './guarantees/zombies-harmless.ts'
 
-/** What the design promises and this system has parts for. */
+/** All guarantees, each with its checker. */
 export const guarantees: readonly Guarantee[] = [
   acceptedOnce,
   oneOutcome,
@@ -44,14 +44,14 @@ export interface Violation {
 export interface Verdict {
   readonly guarantee: number
   readonly promise: string
-  /** How often it was broken; at most `shownPerGuarantee` of them are described. */
+  /** Number of violations; at most `shownPerGuarantee` of them are described. */
   readonly count: number
   readonly violations: readonly Violation[]
 }
 
 const shownPerGuarantee = 10
 
-/** Judges a history. Pure: the same history always gets the same verdicts. */
+/** Checks all guarantees against a history. Pure: the same history always has the same verdicts. */
 export function check(history: History): Verdict[] {
   const evidence = collectEvidence(history)
   const applicable = guarantees.filter(({ appliesTo }) => appliesTo?.(history) ?? true)

@@ -13,7 +13,7 @@ const { ordersCreated, ordersChanges, inventoryReserved, inventoryFailed } = top
 const cleanHistory = (seed: number, requestCount?: number): History =>
   withAudit(withRates(cleanOrders(seed, requestCount)))
 
-test('a clean history has no violation, whatever came up in it', () => {
+test('clean histories of any seed and length have no violation', () => {
   fc.assert(
     fc.property(fc.integer({ min: 0 }), fc.integer({ min: 1, max: 200 }), (seed, requestCount) => {
       const broken = check(cleanHistory(seed, requestCount)).filter(({ count }) => count > 0)
@@ -26,7 +26,7 @@ test('a clean history has no violation, whatever came up in it', () => {
   )
 })
 
-test('a zombie may stay for as long as no broker can tell it that it was replaced', () => {
+test('a zombie may run until a broker is available to fence it', () => {
   const history = withZombieOnAwayBroker(cleanHistory(1), { backAtMs: 10_000, endedAtMs: 29_999 })
   assert.deepEqual(
     check(history).flatMap(({ violations }) => violations),
@@ -34,7 +34,7 @@ test('a zombie may stay for as long as no broker can tell it that it was replace
   )
 })
 
-test('a history survives being saved, and then gets the same verdicts', () => {
+test('a history survives serialization to JSON', () => {
   const history = cleanHistory(1)
   assert.deepEqual(JSON.parse(JSON.stringify(history)), history)
 })
@@ -46,7 +46,7 @@ test('every guarantee has a planted violation', () => {
   )
 })
 
-test('a violation comes with the order, its request, its records, its row and the faults of that time', () => {
+test('a violation has its context: order, request, records, row and faults at that time', () => {
   const history = cleanHistory(4)
   const [row] = history.tables.outcomes.filter(({ kind }) => kind === 'reserved')
   assert.ok(row)
@@ -62,11 +62,11 @@ test('a violation comes with the order, its request, its records, its row and th
   assert.ok(topics.includes(ordersCreated) && topics.includes(inventoryReserved))
 })
 
-/** Number of the guarantee, what is wrong, and how to make a clean history wrong in just that way. */
+/** Number of the guarantee, name, and function that plants the violation in a clean history. */
 const planted: readonly (readonly [number, string, (history: History) => History])[] = [
   [
     1,
-    'an order answered 202 is nowhere',
+    'an order answered 202 is not in the topic',
     history => withoutRecords(history, record => isOrderOf(record, acceptedID(history)))
   ],
   [
@@ -94,11 +94,7 @@ const planted: readonly (readonly [number, string, (history: History) => History
     'an order was stored with another total',
     history => withRequest(history, acceptedID(history), { totalMinor: 999_999 })
   ],
-  [
-    1,
-    'a request that is no order was accepted',
-    history => withRequest(history, acceptedID(history), { defect: 'no-items' })
-  ],
+  [1, 'an invalid order was accepted', history => withRequest(history, acceptedID(history), { defect: 'no-items' })],
   [
     1,
     'two attempts under one idempotency key became two orders',
@@ -107,7 +103,7 @@ const planted: readonly (readonly [number, string, (history: History) => History
       return withRequest(withRequest(history, first, { idempotencyKey: 'key' }), second, { idempotencyKey: 'key' })
     }
   ],
-  [1, 'an order of nobody was stored', history => ({ ...history, requests: history.requests.slice(1) })],
+  [1, 'an order without a request was stored', history => ({ ...history, requests: history.requests.slice(1) })],
   [
     2,
     'an order has no outcome',
@@ -142,7 +138,7 @@ const planted: readonly (readonly [number, string, (history: History) => History
   ],
   [
     2,
-    'topic and database tell different outcomes',
+    'topic and database have different outcomes',
     history =>
       withTables(history, ({ outcomes }) => ({
         outcomes: outcomes.map(row =>
@@ -152,7 +148,7 @@ const planted: readonly (readonly [number, string, (history: History) => History
   ],
   [
     2,
-    'an order was decided and parked',
+    'an order has an outcome and a dead letter',
     history =>
       withRecords(history, records => {
         const order = orderRecord(history, acceptedID(history))
@@ -172,16 +168,20 @@ const planted: readonly (readonly [number, string, (history: History) => History
       })
   ],
   [3, 'an outcome has no order', history => withoutRecords(history, record => isOrderOf(record, acceptedID(history)))],
-  [3, 'the reader was given an aborted record', history => withReads(history, 'aborted', reads => reads)],
-  [3, 'the reader was not given a committed record', history => withReads(history, undefined, reads => reads.slice(1))],
+  [3, 'the reader returned an aborted record', history => withReads(history, 'aborted', reads => reads)],
   [
     3,
-    'the reader was given a record twice',
+    'the reader did not return a committed record',
+    history => withReads(history, undefined, reads => reads.slice(1))
+  ],
+  [
+    3,
+    'the reader returned a record twice',
     history => withReads(history, undefined, reads => [...reads, reads[0] ?? 0])
   ],
   [
     3,
-    'somebody was told of an outcome that was never committed',
+    'a notification reports an outcome that was never committed',
     history => ({
       ...history,
       notifications: history.notifications.map((line, index) =>
@@ -191,7 +191,7 @@ const planted: readonly (readonly [number, string, (history: History) => History
   ],
   [
     3,
-    'the database decided an order that is not there',
+    'the database decided an order that is not in the topic',
     history =>
       withTables(history, ({ outcomes }) => ({
         outcomes: outcomes.map((row, index) => (index === 0 ? { ...row, orderID: 'nothing' } : row))
@@ -205,18 +205,18 @@ const planted: readonly (readonly [number, string, (history: History) => History
   ],
   [
     4,
-    'more is reserved than orders hold',
+    'more stock is reserved than the reservations of orders',
     history => withStock(history, row => ({ ...row, available: row.available - 1, reserved: row.reserved + 1 }))
   ],
-  [4, 'the stock of a SKU is gone', history => withTables(history, ({ stock }) => ({ stock: stock.slice(1) }))],
+  [4, 'the stock row of a SKU is missing', history => withTables(history, ({ stock }) => ({ stock: stock.slice(1) }))],
   [
     4,
-    'a SKU came from nowhere',
+    'a SKU without initial stock has a stock row',
     history => withTables(history, ({ stock }) => ({ stock: [...stock, { sku: 'NEW', available: 1, reserved: 0 }] }))
   ],
   [
     5,
-    'a reserved order holds nothing',
+    'a reserved order has no reservation',
     history =>
       withTables(history, ({ reservationLines }) => ({
         reservationLines: reservationLines.filter(({ orderID }) => orderID !== reservationLines[0]?.orderID)
@@ -224,7 +224,7 @@ const planted: readonly (readonly [number, string, (history: History) => History
   ],
   [
     5,
-    'a reserved order holds another quantity',
+    'the reservation of an order has another quantity',
     history =>
       withTables(history, ({ reservationLines }) => ({
         reservationLines: reservationLines.map((line, index) =>
@@ -234,7 +234,7 @@ const planted: readonly (readonly [number, string, (history: History) => History
   ],
   [
     5,
-    'a failed order holds stock',
+    'a failed order has a reservation',
     history => {
       const failed = history.tables.outcomes.find(({ kind }) => kind === 'failed')?.orderID ?? 'order-1'
       return withTables(history, ({ reservationLines }) => ({
@@ -244,7 +244,7 @@ const planted: readonly (readonly [number, string, (history: History) => History
   ],
   [
     5,
-    'the outcome tells other quantities than were ordered',
+    'an outcome has other quantities than the order',
     history =>
       withRecords(history, records =>
         records.map(record =>
@@ -256,7 +256,7 @@ const planted: readonly (readonly [number, string, (history: History) => History
   ],
   [
     6,
-    'an order failed with everything there',
+    'an order failed despite sufficient stock',
     history => ({
       ...history,
       initialStock: Object.fromEntries(Object.keys(history.initialStock).map(sku => [sku, 1_000_000]))
@@ -264,7 +264,7 @@ const planted: readonly (readonly [number, string, (history: History) => History
   ],
   [
     6,
-    'an order was reserved with too little there',
+    'an order was reserved despite a shortage',
     history => ({
       ...history,
       initialStock: Object.fromEntries(Object.keys(history.initialStock).map(sku => [sku, 0]))
@@ -272,7 +272,7 @@ const planted: readonly (readonly [number, string, (history: History) => History
   ],
   [
     6,
-    'a shortage tells another rest than there was',
+    'a shortage has a wrong available quantity',
     history =>
       withTables(history, ({ outcomes }) => ({
         outcomes: outcomes.map(row =>
@@ -292,7 +292,7 @@ const planted: readonly (readonly [number, string, (history: History) => History
   ],
   [
     7,
-    "a user's outcomes changed places",
+    "a user's outcomes are swapped",
     history => {
       const [first, second] = twoOutcomesOfOneUser(history)
       return withRecords(history, records =>
@@ -308,7 +308,7 @@ const planted: readonly (readonly [number, string, (history: History) => History
   ],
   [
     7,
-    "a user's decisions changed places",
+    "a user's decisions are swapped",
     history => {
       const [first, second] = twoOutcomesOfOneUser(history)
       const sequenceOf = (record: RecordedRecord) =>
@@ -324,7 +324,7 @@ const planted: readonly (readonly [number, string, (history: History) => History
   ],
   [
     7,
-    'an outcome lies under another key',
+    'an outcome has another key',
     history =>
       withRecords(history, records =>
         records.map(record => (isOutcomeOf(record, acceptedID(history)) ? { ...record, key: 'somebody' } : record))
@@ -356,7 +356,7 @@ const planted: readonly (readonly [number, string, (history: History) => History
   ],
   [
     8,
-    'a group went back',
+    'the committed offset of a group decreased',
     history => ({
       ...history,
       offsetCommits: [
@@ -367,12 +367,12 @@ const planted: readonly (readonly [number, string, (history: History) => History
   ],
   [
     8,
-    'a group is further than its work',
+    'a group committed past an unprocessed record',
     history => withoutRecords(history, record => isOutcomeOf(record, acceptedID(history)))
   ],
   [
     8,
-    'a group committed what is not there',
+    'a group committed past the end of a partition',
     history => ({
       ...history,
       offsetCommits: [
@@ -383,7 +383,7 @@ const planted: readonly (readonly [number, string, (history: History) => History
   ],
   [
     9,
-    'a minute was published with an order too few',
+    'a minute was published with one order too few',
     history =>
       withRecords(history, records =>
         records.map(record => {
@@ -396,7 +396,7 @@ const planted: readonly (readonly [number, string, (history: History) => History
   [10, 'a record has no row', history => withAuditRows(history, rows => rows.slice(1))],
   [
     10,
-    'a row is there twice',
+    'a record has two rows',
     history =>
       withAuditRows(history, rows => [...rows, ...rows.filter(({ topic }) => topic === ordersCreated).slice(3, 4)])
   ],
@@ -419,13 +419,13 @@ const planted: readonly (readonly [number, string, (history: History) => History
   ],
   [
     10,
-    'a row lost its trace',
+    'a row has a wrong trace',
     history =>
       withAuditRows(history, rows => rows.map(row => ({ ...row, columns: { ...row.columns, traceparent: 'none' } })))
   ],
   [
     10,
-    'a column is missing that the events differ in',
+    'a column is missing although events differ in it',
     history =>
       withAuditRows(history, rows =>
         rows.map(row => {
@@ -436,7 +436,7 @@ const planted: readonly (readonly [number, string, (history: History) => History
   ],
   [
     10,
-    'an order was set aside as if it were none',
+    'an order is a dead letter of the connector',
     history => {
       const { topic, partition, offset } = orderRecord(history, acceptedID(history))
       const audit = history.audit as NonNullable<History['audit']>
@@ -446,7 +446,7 @@ const planted: readonly (readonly [number, string, (history: History) => History
   ],
   [
     10,
-    'poison was passed over without a word',
+    'poison was skipped without a dead letter of the connector',
     history => {
       const record = { ...orderRecord(history, acceptedID(history)), offset: 77_000, key: 'poisoned' }
       return withRecords(history, records => [...records, { ...record, event: undefined as never }])
@@ -454,12 +454,12 @@ const planted: readonly (readonly [number, string, (history: History) => History
   ],
   [
     10,
-    'a rate is a row, but its topic never had it',
+    'a rate has a row, but was never in its topic',
     history => withAuditRows(history, rows => rows.map(row => (isRateRow(row) ? { ...row, key: 'another' } : row)))
   ],
   [
     11,
-    'nobody was told of an outcome',
+    'an outcome has no notification',
     history => ({
       ...history,
       notifications: history.notifications.filter(({ orderID }) => orderID !== history.notifications[0]?.orderID)
@@ -467,7 +467,7 @@ const planted: readonly (readonly [number, string, (history: History) => History
   ],
   [
     11,
-    'the wrong thing was told',
+    'a notification has the wrong kind',
     history => ({
       ...history,
       notifications: history.notifications.map(line => ({
@@ -478,7 +478,7 @@ const planted: readonly (readonly [number, string, (history: History) => History
   ],
   [
     11,
-    'one outcome was told under two ids',
+    'an outcome was notified under two ids',
     history => ({
       ...history,
       notifications: [
@@ -501,7 +501,7 @@ const planted: readonly (readonly [number, string, (history: History) => History
   ],
   [
     12,
-    'a zombie whose commits have no beginning committed twice',
+    'a zombie without passes of before-commit committed twice',
     history => ({
       ...history,
       passes: [4_010, 4_500].map(atMs => ({ pid: 100, atMs: history.startedAtMs + atMs, point: 'after-commit' }))
@@ -509,7 +509,7 @@ const planted: readonly (readonly [number, string, (history: History) => History
   ],
   [
     12,
-    'a zombie stays',
+    'a zombie does not exit',
     history => ({
       ...history,
       incarnations: history.incarnations.map(({ endedAtMs: _, ...incarnation }) => incarnation)
@@ -517,7 +517,7 @@ const planted: readonly (readonly [number, string, (history: History) => History
   ],
   [
     12,
-    'a zombie stays though its broker has long been back',
+    'a zombie does not exit after its broker is available again',
     history => withZombieOnAwayBroker(history, { backAtMs: 10_000, endedAtMs: 30_001 })
   ],
   [
@@ -533,17 +533,17 @@ const planted: readonly (readonly [number, string, (history: History) => History
   ],
   [
     13,
-    'it took too long',
+    'recovery took too long',
     history => ({ ...history, recoveries: [{ healedAtMs: 0, kinds: ['kill'], boundMs: 15_000, tookMs: 15_001 }] })
   ],
   [
     13,
-    'it did not recover',
+    'the pipeline did not recover',
     history => ({ ...history, recoveries: [{ healedAtMs: 0, kinds: ['kill'], boundMs: 15_000, missing: 'lag' }] })
   ],
   [
     13,
-    'readers are held up',
+    'a last stable offset is below the high watermark',
     history => ({
       ...history,
       partitions: history.partitions.map((end, index) =>
@@ -553,19 +553,19 @@ const planted: readonly (readonly [number, string, (history: History) => History
   ],
   [
     13,
-    'a group has not read everything',
+    'a group has not processed everything',
     history => ({ ...history, offsetCommits: history.offsetCommits.filter(({ group }) => group !== 'notifications') })
   ],
   [
     11,
-    'an endpoint never took an outcome, and nobody gave it up',
+    'an endpoint never accepted an outcome that has no dead letter',
     history =>
       withWebhooks(history, ([first, ...others]) => [
         { ...(first as WebhookAttempt), answer: 500 },
         ...others.filter(({ id }) => id !== first?.id)
       ])
   ],
-  [11, 'an endpoint was told nothing', history => withWebhooks(history, () => [])],
+  [11, 'an endpoint received nothing', history => withWebhooks(history, () => [])],
   [
     11,
     'a webhook was not signed',
@@ -584,7 +584,7 @@ const planted: readonly (readonly [number, string, (history: History) => History
   ],
   [
     11,
-    'a webhook was given up at once',
+    'a webhook became a dead letter after one attempt',
     history => ({
       ...history,
       webhooks: {
@@ -593,10 +593,14 @@ const planted: readonly (readonly [number, string, (history: History) => History
       }
     })
   ],
-  [14, 'poison was not parked', history => withoutRecords(history, ({ topic }) => topic === `${ordersCreated}.dlq`)],
   [
     14,
-    'poison among changes was not parked',
+    'poison has no dead letter',
+    history => withoutRecords(history, ({ topic }) => topic === `${ordersCreated}.dlq`)
+  ],
+  [
+    14,
+    'poison among change requests has no dead letter',
     history =>
       withoutRecords(
         withPoisonedChange(history),
@@ -605,7 +609,7 @@ const planted: readonly (readonly [number, string, (history: History) => History
   ],
   [
     14,
-    'a follower of poison among changes was not parked',
+    'a later change request of a blocked key has no dead letter',
     history => {
       const poisoned = withPoisonedChange(history)
       const change = poisoned.records.find(({ topic, offset }) => topic === ordersChanges && offset === 7_000)
@@ -618,7 +622,7 @@ const planted: readonly (readonly [number, string, (history: History) => History
   ],
   [
     14,
-    'a good change was parked',
+    'a valid change request became a dead letter',
     history =>
       withRecords(history, records => {
         const change = records.find(
@@ -629,12 +633,12 @@ const planted: readonly (readonly [number, string, (history: History) => History
   ],
   [
     14,
-    'poison was parked twice',
+    'poison has two dead letters',
     history => withRecords(history, records => [...records, ...letters(records).map(letter => copyOf(letter))])
   ],
   [
     14,
-    'poison was parked without a reason',
+    'a dead letter has no reason',
     history =>
       withRecords(history, records =>
         records.map(record =>
@@ -644,7 +648,7 @@ const planted: readonly (readonly [number, string, (history: History) => History
   ],
   [
     14,
-    'poison was parked with other bytes',
+    'a dead letter has another value than its record',
     history =>
       withRecords(history, records =>
         records.map(record => (record.topic.endsWith('.dlq') ? { ...record, valueDigest: 'other' } : record))
@@ -663,7 +667,7 @@ const planted: readonly (readonly [number, string, (history: History) => History
   ],
   [
     14,
-    'a follower of poison was not parked',
+    'a later order of a blocked key has no dead letter',
     history => {
       const key = letters(history.records)[0]?.key ?? ''
       const later = history.records.findLast(
@@ -681,7 +685,7 @@ const planted: readonly (readonly [number, string, (history: History) => History
   ],
   [
     14,
-    'a good order was parked',
+    'a valid order became a dead letter',
     history =>
       withRecords(history, records => {
         const order = orderRecord(history, acceptedID(history))
@@ -690,7 +694,7 @@ const planted: readonly (readonly [number, string, (history: History) => History
   ],
   [
     14,
-    'dead letters changed places',
+    'dead letters are out of order',
     history =>
       withRecords(history, records =>
         records.map(record => (record.topic.endsWith('.dlq') ? { ...record, offset: 10_000 - record.offset } : record))
@@ -720,7 +724,7 @@ function withWebhooks(
   return { ...history, webhooks: { ...webhooks, attempts: change(webhooks.attempts) } }
 }
 
-/** As a stage parks it. */
+/** Returns the dead letter that a stage writes for a record. */
 function letterOf(record: RecordedRecord, offset: number): RecordedRecord {
   return {
     ...record,
@@ -736,7 +740,7 @@ function letterOf(record: RecordedRecord, offset: number): RecordedRecord {
   }
 }
 
-/** With a record that is no change, at 7,000, and its dead letter, at 7,001. */
+/** Adds a poison record to the change requests at offset 7,000 and its dead letter at 7,001. */
 function withPoisonedChange(history: History): History {
   const { event: _, ...order } = orderRecord(history, acceptedID(history))
   const poison = {
@@ -809,7 +813,7 @@ function withTables(history: History, change: (tables: History['tables']) => Par
   return { ...history, tables: { ...history.tables, ...change(history.tables) } }
 }
 
-/** The zombie of the clean history, which woke up after 4 s, when its broker was away. */
+/** Makes a broker unavailable when the zombie of the clean history resumes, after 4 s. */
 function withZombieOnAwayBroker(
   history: History,
   { backAtMs, endedAtMs }: { backAtMs: number; endedAtMs: number }
@@ -832,7 +836,10 @@ function withStock(
   return withTables(history, ({ stock }) => ({ stock: stock.map((row, index) => (index === 0 ? change(row) : row)) }))
 }
 
-/** Changes what the reader saw of a partition that has records in such a transaction, which it was given as well. */
+/**
+ * Changes the offsets that the reader returned for one partition. If a transaction state is given,
+ * first adds the offset of a record in that state.
+ */
 function withReads(
   history: History,
   transaction: RecordedRecord['transaction'] | undefined,

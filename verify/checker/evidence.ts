@@ -14,30 +14,30 @@ export const outcomeTopics: Readonly<Record<string, OutcomeRow['kind']>> = {
   [topicNames.inventoryFailed]: 'failed'
 }
 
-/** What becomes of reserved orders. */
+/** Topics with the settlements of reserved orders. */
 export const settlementTopics: Readonly<Record<string, SettlementRow['kind']>> = {
   [topicNames.inventoryConfirmed]: 'confirmed',
   [topicNames.inventoryReleased]: 'released'
 }
 
-/** Everything that users are told of. */
+/** Topics whose events are notified to users. */
 export const resultTopics: readonly string[] = [...Object.keys(outcomeTopics), ...Object.keys(settlementTopics)]
 
-/** A record of the dead-letter topics, with the place that it says it came from. */
+/** A dead letter, with the position of its original record according to its headers. */
 export interface DeadLetter {
   readonly record: RecordedRecord
   readonly origin: string
   readonly originTopic: string
-  /** Each stage that reads a topic parks for itself. */
+  /** Stage that wrote it; each stage that reads a topic writes its own dead letters. */
   readonly stage: string
 }
 
-/** A history, indexed by what the guarantees ask for. *Visible* is what a `read_committed` reader may see. */
+/** A history, indexed for the checkers. *Visible* records are those of `read_committed` readers. */
 export interface Evidence {
   readonly history: History
   readonly visible: (topic: string) => readonly RecordedRecord[]
   readonly recordAt: ReadonlyMap<string, RecordedRecord>
-  /** Visible records of `orders.created` that hold an order. */
+  /** Visible records of `orders.created` that contain an order. */
   readonly orders: readonly RecordedRecord[]
   readonly ordersByID: ReadonlyMap<string, readonly RecordedRecord[]>
   readonly ordersByTrace: ReadonlyMap<string, readonly RecordedRecord[]>
@@ -45,14 +45,17 @@ export interface Evidence {
   readonly outcomesByID: ReadonlyMap<string, readonly RecordedRecord[]>
   /** Visible confirmations and releases, by order. */
   readonly settlementsByID: ReadonlyMap<string, readonly RecordedRecord[]>
-  /** What was asked of orders, in the sequence of the log. */
+  /** Visible change requests by order, in log order. */
   readonly changesByID: ReadonlyMap<string, readonly RecordedRecord[]>
   readonly settlementRowsByID: ReadonlyMap<string, readonly SettlementRow[]>
   readonly rowsByID: ReadonlyMap<string, OutcomeRow>
   readonly linesByID: ReadonlyMap<string, ReadonlyMap<string, number>>
   readonly requestsByID: ReadonlyMap<string, OrderRequest>
   readonly deadLetters: readonly DeadLetter[]
-  /** Those of the stages that decide: the inventory for orders and their changes, the notification for what comes of them. */
+  /**
+   * Dead letters, by original position, of the stage responsible for each topic: the inventory for
+   * orders and change requests, the notification service for their results.
+   */
   readonly deadLettersByOrigin: ReadonlyMap<string, readonly DeadLetter[]>
   readonly notificationsByID: ReadonlyMap<string, readonly NotificationLine[]>
 }
@@ -66,7 +69,7 @@ export const partitionOf = ({ topic, partition }: { topic: string; partition: nu
 export const isVisible = ({ transaction }: RecordedRecord): boolean =>
   transaction === 'none' || transaction === 'committed'
 
-/** The trace id of a record: that of the request it began with. */
+/** Returns the trace id of a record, which is the id of the request that caused it. */
 export function traceOf({ headers }: RecordedRecord): string | undefined {
   return headers.traceparent?.split('-')[1]
 }
@@ -120,7 +123,7 @@ function toDeadLetter(record: RecordedRecord, topic: string): DeadLetter {
   return { record, originTopic, stage, origin: `${originTopic}/${partition}/${offset}` }
 }
 
-/** What several lines want of each SKU together. */
+/** Returns the total quantity of each SKU over several lines. */
 export function sumBySKU(
   lines: readonly { readonly sku: string; readonly quantity: number }[]
 ): ReadonlyMap<string, number> {

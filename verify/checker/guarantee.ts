@@ -1,7 +1,7 @@
 import type { History, RecordedRecord } from '../history/history.ts'
 import type { Evidence } from './evidence.ts'
 
-/** One thing that must not be, and where to look in the history. */
+/** One violation of a guarantee, with references into the history. */
 export interface Finding {
   readonly summary: string
   readonly orderID?: string | undefined
@@ -13,11 +13,13 @@ export interface Finding {
   readonly atMs?: number | undefined
 }
 
-/** A promise of the design, by its number there, and how to find in a history that it was broken. */
+/**
+ * A guarantee with its number in the design, and the checker that finds violations in a history.
+ */
 export interface Guarantee {
   readonly number: number
   readonly promise: string
-  /** For those that need something in the run that not every run has. */
+  /** Returns false if the run lacked a component that this guarantee needs. */
   appliesTo?(history: History): boolean
   check(evidence: Evidence): Finding[]
 }

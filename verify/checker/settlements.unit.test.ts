@@ -5,23 +5,26 @@ import type { History, OrderEvent, RecordedRecord, SettlementRow, WishRequest } 
 import { check } from './check.ts'
 import { cleanHistory } from './testing/clean-history.ts'
 
-/** Cancels, confirmations and holds: each way in which a history of them can be wrong, made in a clean one. */
+// Plants violations around cancels, confirmations and holds in clean histories.
 const { ordersChanges, inventoryReserved, inventoryFailed, inventoryConfirmed, inventoryReleased } = topicNames
 
-/** Number of the guarantee, what is wrong, what the finding says, and how to make a clean history wrong in just that way. */
+/**
+ * Number of the guarantee, name, expected summary, and function that plants the violation in a
+ * clean history.
+ */
 const planted: readonly (readonly [number, string, RegExp, (history: History) => History])[] = [
-  [2, 'a release was told twice', /released 2 times/, doubled(inventoryReleased)],
-  [2, 'a confirmation was told twice', /confirmed 2 times/, doubled(inventoryConfirmed)],
-  [2, 'a cancel was never carried out', /cancel in the log at .* never released/, withoutFirst(isRelease('cancelled'))],
+  [2, 'a release is in the topic twice', /released 2 times/, doubled(inventoryReleased)],
+  [2, 'a confirmation is in the topic twice', /confirmed 2 times/, doubled(inventoryConfirmed)],
+  [2, 'a cancel had no effect', /cancel in the log at .* never released/, withoutFirst(isRelease('cancelled'))],
   [
     2,
-    'a hold that ended was never released',
+    'an expired hold was never released',
     /expire in the log at .* never released/,
     withoutFirst(isRelease('expired'))
   ],
   [
     2,
-    'a confirmation was never told',
+    'a confirmation is missing in the topic',
     /confirm in the log at .* never confirmed/,
     withoutFirst(({ topic }) => topic === inventoryConfirmed)
   ],
@@ -33,26 +36,26 @@ const planted: readonly (readonly [number, string, RegExp, (history: History) =>
   ],
   [
     2,
-    'an order was released, and nobody asked for it',
-    /released, which the log does not ask for/,
+    'an order was released without a change request',
+    /released without a change request in the log/,
     history => withRecords(history, records => [...records, releaseOf(untouched(history))])
   ],
   [
     2,
-    'the database released an order, and nobody asked for it',
-    /the database has released it, which the log does not ask for/,
+    'the database released an order without a change request',
+    /released in the database without a change request in the log/,
     history => withSettlements(history, rows => [...rows, settlementOf(untouched(history))])
   ],
   [
     2,
-    'the database does not know of a release',
-    /released, and the database does not know/,
+    'a release is missing in the database',
+    /released, but not in the database/,
     history => withSettlements(history, rows => rows.filter(({ kind }) => kind !== 'released'))
   ],
   [
     2,
-    'a release was made for another record than the first that asks for it',
-    /but the database has released it for/,
+    'the database attributes a release to another change request than the first',
+    /but the database attributes it to/,
     history =>
       withSettlements(history, rows =>
         rows.map(row => (row.kind === 'released' ? { ...row, offset: row.offset + 1 } : row))
@@ -60,14 +63,14 @@ const planted: readonly (readonly [number, string, RegExp, (history: History) =>
   ],
   [
     2,
-    'a cancel was told as an expiry',
-    /released as expired and cancelled, where the log says cancelled/,
+    'a cancel was published as an expiry',
+    /released as expired in the topic and cancelled in the database instead of cancelled/,
     changingFirst(isRelease('cancelled'), ({ event }) => ({ event: { ...event, cause: 'expired' } as OrderEvent }))
   ],
   [
     2,
-    'a hold was ended before its time',
-    /released, which the log does not ask for/,
+    'a hold was released before its end',
+    /released without a change request in the log/,
     history => {
       const { orderID } = first(history, isRelease('expired')).event as OrderEvent
       return changing(
@@ -79,8 +82,8 @@ const planted: readonly (readonly [number, string, RegExp, (history: History) =>
   ],
   [
     2,
-    'an order was released after it had failed',
-    /something became of an order that was never reserved/,
+    'a failed order was released',
+    /an order that was never reserved has a settlement/,
     history =>
       withRecords(history, records => [
         ...records,
@@ -89,8 +92,8 @@ const planted: readonly (readonly [number, string, RegExp, (history: History) =>
   ],
   [
     2,
-    'an order failed as cancelled, and nobody asked for it',
-    /cancelled, and nobody asked for that/,
+    'an order failed as cancelled without a cancel',
+    /failed as cancelled without a cancel in the log/,
     changingFirst(
       ({ topic, event }) => topic === inventoryFailed && event?.reason !== 'CANCELLED',
       ({ event }) => ({ event: { ...event, reason: 'CANCELLED' } as OrderEvent })
@@ -98,16 +101,16 @@ const planted: readonly (readonly [number, string, RegExp, (history: History) =>
   ],
   [
     2,
-    'a release gives back another quantity than was reserved',
-    /became 99 × HOT-1/,
+    'a release has another quantity than the reservation',
+    /was settled as 99 × HOT-1/,
     changingFirst(isRelease('cancelled'), ({ event }) => ({
       event: { ...event, items: [{ sku: 'HOT-1', quantity: 99 }] } as OrderEvent
     }))
   ],
   [
     2,
-    'a hold ended long ago, and nothing came of it',
-    /its hold has ended long ago/,
+    'a hold ended long ago without an expiry',
+    /its hold ended long ago/,
     history => {
       const { orderID } = first(history, isRelease('expired')).event as OrderEvent
       const isGone = ({ topic, event }: RecordedRecord) =>
@@ -121,35 +124,35 @@ const planted: readonly (readonly [number, string, RegExp, (history: History) =>
   ],
   [
     2,
-    'a cancel was answered 202 and is not in the log',
-    /the cancel was answered 202 and is not in the log/,
+    'a cancel was answered 202, but is not in the log',
+    /the cancel was answered 202, but is not in the log/,
     history => withWish(history, 'cancel', { kind: 'asked' })
   ],
   [
     2,
-    'a client was told that a cancel is done, and it is not',
-    /the cancel was answered as done, and it is not/,
+    'a cancel was answered 200 and has no effect',
+    /the cancel was answered 200 and has not taken effect/,
     history => withWish(history, 'cancel', { kind: 'fulfilled' })
   ],
   [
     2,
-    'a client was told that a confirmation is done, and it is not',
-    /the confirm was answered as done, and it is not/,
+    'a confirmation was answered 200 and has no effect',
+    /the confirm was answered 200 and has not taken effect/,
     history => withWish(history, 'confirm', { kind: 'fulfilled' })
   ],
   ...['ORDER_FAILED', 'ORDER_CANCELLED', 'ORDER_EXPIRED', 'NOT_A_REASON'].map(
     code =>
       [
         2,
-        `a client was refused with ${code}, which is not so`,
-        new RegExp(`the cancel was refused as ${code}, wrongly`),
+        `a cancel was wrongly refused with ${code}`,
+        new RegExp(`the cancel was wrongly refused with ${code}`),
         (history: History) => withWish(history, 'cancel', { kind: 'refused', code })
       ] as const
   ),
   [
     4,
-    'what was released did not come back into stock',
-    /released, and .* are available/,
+    'released stock is not available again',
+    /released, but .* are available/,
     history => {
       const sku = first(history, isRelease('cancelled')).event?.items?.[0]?.sku
       const stock = history.tables.stock.map(row =>
@@ -160,8 +163,8 @@ const planted: readonly (readonly [number, string, RegExp, (history: History) =>
   ],
   [
     5,
-    'a released order still holds its stock',
-    /released, and .* is held/,
+    'a released order still has its reservation',
+    /released, but .* is still reserved/,
     history => {
       const { orderID, items = [] } = first(history, isRelease('cancelled')).event as OrderEvent
       const held = items.map(line => ({ orderID, ...line }))
@@ -171,19 +174,19 @@ const planted: readonly (readonly [number, string, RegExp, (history: History) =>
   ],
   [
     6,
-    'what was released late was given away before',
-    /though short of/,
+    'stock was reserved before its release',
+    /despite a shortage of/,
     history => {
       const last = Math.max(...history.tables.outcomes.map(({ sequence }) => sequence))
       return withSettlements(history, rows => rows.map(row => ({ ...row, sequence: row.sequence + last })))
     }
   ],
-  [11, 'nobody was told of a release', /nobody was told/, withoutNotification('InventoryReleased')],
-  [11, 'nobody was told of a confirmation', /nobody was told/, withoutNotification('InventoryConfirmed')],
+  [11, 'a release has no notification', /has no notification/, withoutNotification('InventoryReleased')],
+  [11, 'a confirmation has no notification', /has no notification/, withoutNotification('InventoryConfirmed')],
   [
     11,
-    'an expiry was told as a cancel',
-    /told as order-cancelled/,
+    'an expiry was notified as a cancel',
+    /notified as order-cancelled/,
     history => ({
       ...history,
       notifications: history.notifications.map(line =>
@@ -217,11 +220,11 @@ function isRelease(cause: SettlementRow['cause']): IsSought {
 
 function first({ records }: History, isSought: IsSought): RecordedRecord {
   const found = records.find(isSought)
-  assert.ok(found, 'the clean history has nothing of the kind')
+  assert.ok(found, 'the clean history has no such record')
   return found
 }
 
-/** The outcome of a reserved order of which nobody wanted anything. */
+/** Returns the outcome of a reserved order without change requests. */
 function untouched(history: History): RecordedRecord {
   const changed = new Set(
     history.records.filter(({ topic }) => topic === ordersChanges).map(({ event }) => event?.orderID)
@@ -291,7 +294,7 @@ function withoutFirst(isSought: IsSought) {
   }
 }
 
-/** As if a client had asked that of an order that nobody has touched, and had been answered so. */
+/** Adds a client's cancel or confirmation, with its result, of an order without change requests. */
 function withWish(history: History, wish: WishRequest['wish'], result: WishRequest['result']): History {
   const { event } = untouched(history)
   const [any] = history.wishes

@@ -1,21 +1,27 @@
 import type { OrderEvent, RecordedRecord, SettlementRow } from '../history/history.ts'
 import { type Evidence, placeOf } from './evidence.ts'
 
-/** What has to become of a reserved order, as the log has it, and the records that make it so. */
+/**
+ * Expected settlements of a reserved order according to the log, with the causing change requests.
+ */
 export interface Expected {
   readonly confirmed?: RecordedRecord
   readonly released?: RecordedRecord
   readonly cause?: NonNullable<SettlementRow['cause']>
 }
 
-/** The changes of an order that were not parked, in the sequence of the log: all of them lie in one partition. */
+/**
+ * Returns the change requests of an order without dead letters, in log order (they share a
+ * partition).
+ */
 export function changesOf({ changesByID, deadLettersByOrigin }: Evidence, orderID: string): readonly RecordedRecord[] {
   return (changesByID.get(orderID) ?? []).filter(record => !deadLettersByOrigin.has(placeOf(record)))
 }
 
 /**
- * A reserved order and what was asked of it, replayed: the first that ends it, ends it. An outcome that came after some of its
- * changes makes no difference here, as nobody confirms an order before it is reserved, and no hold ends before that.
+ * Replays the change requests of a reserved order: the first release that applies is final.
+ * Requests that precede the outcome need no special case, since no client confirms an order before
+ * it is reserved and no hold ends before that.
  */
 export function replayChanges(changes: readonly RecordedRecord[], holdUntilMs: number | null): Expected {
   let confirmed: RecordedRecord | undefined

@@ -23,16 +23,16 @@ function checkOrder({ ordersByTrace }: Evidence, attempts: readonly OrderRequest
   const isOpen = attempts.some(({ result }) => result.kind === 'unknown')
 
   if (records.length > 1) {
-    findings.push({ ...about, summary: `the order was placed once and is in the topic ${records.length} times` })
+    findings.push({ ...about, summary: `the order was placed once, but is in the topic ${records.length} times` })
   }
   if (accepted.length > 0 && records.length === 0) {
-    findings.push({ ...about, orderID: accepted[0], summary: 'the order was answered 202 and is not in the topic' })
+    findings.push({ ...about, orderID: accepted[0], summary: 'the order was answered 202, but is not in the topic' })
   }
   if (accepted.length === 0 && !isOpen && records.length > 0) {
-    findings.push({ ...about, summary: 'the order was refused and is in the topic all the same' })
+    findings.push({ ...about, summary: 'the order was refused, but is in the topic' })
   }
   if (first.defect !== undefined && accepted.length > 0) {
-    findings.push({ ...about, summary: `something that is no order (${first.defect}) was answered 202` })
+    findings.push({ ...about, summary: `an invalid order (${first.defect}) was answered 202` })
   }
   for (const record of records) {
     for (const orderID of accepted) {
@@ -41,14 +41,15 @@ function checkOrder({ ordersByTrace }: Evidence, attempts: readonly OrderRequest
       }
     }
     const difference = differenceBetween(first, record)
-    if (difference !== undefined) findings.push({ ...about, summary: `stored otherwise than placed: ${difference}` })
+    if (difference !== undefined)
+      findings.push({ ...about, summary: `stored with other content than placed: ${difference}` })
   }
   return findings
 }
 
 function differenceBetween(request: OrderRequest, { event, key }: RecordedRecord): string | undefined {
   if (event?.userID !== request.userID || key !== request.userID) {
-    return `user ${request.userID} became ${event?.userID}, under the key ${key}`
+    return `user ${request.userID} became ${event?.userID} under the key ${key}`
   }
   if (event.totalMinor !== request.totalMinor) return `total ${request.totalMinor} became ${event.totalMinor}`
   const [hold = null, storedHold] = [request.holdSeconds, event.holdSeconds ?? null]
@@ -63,7 +64,7 @@ function findStrangers({ history, visible, requestsByID }: Evidence): Finding[] 
   return visible(topicNames.ordersCreated).flatMap(record => {
     const isPlaced = record.event !== undefined && requestsByID.has(traceOf(record) ?? '')
     if (isPlaced || poison.has(record.headers['verify-poison'] ?? '')) return []
-    const summary = `nobody placed what stands at ${placeOf(record)}`
+    const summary = `the record at ${placeOf(record)} belongs to no request`
     return [{ summary, records: [record], orderID: record.event?.orderID }]
   })
 }

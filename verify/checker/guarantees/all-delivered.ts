@@ -3,10 +3,13 @@ import { isTaken } from '../../plan/webhook-answers.ts'
 import { type Evidence, resultTopics } from '../evidence.ts'
 import type { Finding } from '../guarantee.ts'
 
-/** Given to the notification services of a run. */
+/** Retry settings of the notification services in a run. */
 export const deliveryPolicy = { maxAttempts: 5, firstRetryMs: 100, maxRetryMs: 500 }
 
-/** An endpoint that fails gets everything nevertheless, signed and under one id; or what it does not get is given up visibly. */
+/**
+ * Checks that the failing endpoint accepted each event, signed and under one id, or that the
+ * delivery is in `notifications.dlq`.
+ */
 export function checkWebhooks({ history, visible }: Evidence): Finding[] {
   const { webhooks } = history
   if (webhooks === undefined) return []
@@ -22,7 +25,7 @@ export function checkWebhooks({ history, visible }: Evidence): Finding[] {
 
 function checkEvent(record: RecordedRecord, attempts: readonly WebhookAttempt[], isGivenUp: boolean): Finding[] {
   if (isGivenUp || attempts.some(({ answer }) => isTaken(answer))) return []
-  const summary = `the endpoint has not taken this in ${attempts.length} attempts, and it was not given up`
+  const summary = `the endpoint did not accept this in ${attempts.length} attempts, and there is no dead letter`
   return [{ summary, records: [record], orderID: record.event?.orderID, userID: record.event?.userID }]
 }
 
@@ -32,16 +35,22 @@ function checkAttempts(attempts: readonly WebhookAttempt[], event: RecordedRecor
   const { id, orderID, userID, atMs } = first
   const about = { orderID, userID, atMs, records: event === undefined ? [] : [event] }
   const find = (summary: string): Finding[] => [{ ...about, summary }]
-  if (event === undefined) return find(`webhook ${id} is of no event`)
-  if (orderID !== event.event?.orderID || userID !== event.event.userID) return find(`webhook ${id} tells of another`)
+  if (event === undefined) return find(`webhook ${id} belongs to no event`)
+  if (orderID !== event.event?.orderID || userID !== event.event.userID)
+    return find(`webhook ${id} has another order or user than its event`)
   if (attempts.some(({ isSigned }) => !isSigned)) return find(`webhook ${id} is not signed with every secret`)
   return new Set(attempts.map(({ bodyDigest }) => bodyDigest)).size > 1 ? find(`webhook ${id} has several bodies`) : []
 }
 
-/** Not before it was tried as often as was agreed on. */
+/** Checks that an exhausted delivery has a reason and all its attempts. */
 function checkGivenUp({ id, target, attempts, reason }: GivenUp): Finding[] {
   const orderID = id.slice(id.indexOf('-') + 1)
-  if (reason === '') return [{ orderID, summary: `${id} was given up for ${target} without a reason` }]
+  if (reason === '') return [{ orderID, summary: `the dead letter of ${id} for ${target} has no reason` }]
   if (attempts >= deliveryPolicy.maxAttempts) return []
-  return [{ orderID, summary: `${id} was given up for ${target} after ${attempts} attempts: ${reason}` }]
+  return [
+    {
+      orderID,
+      summary: `${id} for ${target} became a dead letter after ${attempts} of ${deliveryPolicy.maxAttempts} attempts: ${reason}`
+    }
+  ]
 }

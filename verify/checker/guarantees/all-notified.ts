@@ -21,7 +21,7 @@ function kindOf({ topic, event }: RecordedRecord): string {
 export const allNotified: Guarantee = {
   number: 11,
   promise:
-    'Every outcome, confirmation and release is notified at least once to every target, signed and with one stable id, or given up visibly.',
+    'Every outcome, confirmation and release is delivered at least once to every target, signed and with one stable id, or becomes a dead letter.',
   check: evidence => [...checkLines(evidence), ...checkWebhooks(evidence)]
 }
 
@@ -40,18 +40,19 @@ function checkLines({
       const about = { orderID, userID: outcome.event?.userID, records: [outcome] }
       const lines = notificationsByID.get(outcome.headers['event-id'] ?? '') ?? []
       if (lines.length === 0 && !deadLettersByOrigin.has(placeOf(outcome))) {
-        findings.push({ ...about, summary: 'nobody was told of this outcome' })
+        findings.push({ ...about, summary: 'this outcome has no notification' })
       }
       const wrong = lines.find(
         line =>
           kindAndReason(line) !== kindOf(outcome) || line.orderID !== orderID || line.userID !== outcome.event?.userID
       )
-      if (wrong !== undefined) findings.push({ ...about, summary: `told as ${describe(wrong)}` })
+      if (wrong !== undefined) findings.push({ ...about, summary: `notified as ${describe(wrong)}` })
     }
   }
   for (const [orderID, lines] of Map.groupBy(history.notifications, line => line.orderID)) {
     const strange = new Set(lines.map(({ id }) => id).filter(id => !eventIDs.has(id)))
-    if (strange.size > 0) findings.push({ orderID, summary: `told under ids of no event: ${[...strange].join(', ')}` })
+    if (strange.size > 0)
+      findings.push({ orderID, summary: `notified under ids of no event: ${[...strange].join(', ')}` })
   }
   return findings
 }

@@ -5,12 +5,13 @@ import { placeOf } from '../evidence.ts'
 import type { Finding, Guarantee } from '../guarantee.ts'
 
 /**
- * Every record that a `read_committed` reader may see is one row with the same content, and there are no other rows; what is no event
- * is set aside instead. Of a compacted topic, rows stay whose records gave way to newer ones of their key.
+ * Checks that every visible record has exactly one row, with the same content, and that no other
+ * rows exist. Undecodable records become dead letters of the connector instead. The rows of a
+ * compacted topic remain after compaction has removed their records.
  */
 export const auditComplete: Guarantee = {
   number: 10,
-  promise: 'The audit tables hold exactly what the topics hold.',
+  promise: 'The audit tables contain exactly the records of the topics.',
   appliesTo: ({ audit }) => audit !== undefined,
   check({ history, visible }) {
     const { rows, setAside } = history.audit ?? { rows: [], setAside: [] }
@@ -36,7 +37,7 @@ export const auditComplete: Guarantee = {
         if (row.topic !== topic || places.has(placeOf(row))) continue
         if (isCompacted && (newest.get(`${row.partition} ${row.key}`) ?? row.offset) > row.offset) continue
         findings.push({
-          summary: `${placeOf(row)} is a row, but no record that anybody may see`,
+          summary: `${placeOf(row)} is a row, but not a visible record`,
           atMs: row.timestampMs
         })
       }
@@ -53,11 +54,11 @@ function problemOf(
 ): string | undefined {
   const place = placeOf(record)
   if (record.event === undefined) {
-    if (rows.length > 0) return `${place} holds no event, but is a row`
-    return isAside ? undefined : `${place} holds no event, and was not set aside either`
+    if (rows.length > 0) return `${place} is not an event, but has a row`
+    return isAside ? undefined : `${place} is not an event, but has no dead letter`
   }
   const [row] = rows
-  if (row === undefined) return isAside ? `${place} was set aside, but holds an event` : `${place} has no row`
+  if (row === undefined) return isAside ? `${place} has a dead letter, but is an event` : `${place} has no row`
   if (rows.length > 1) return `${place} has ${rows.length} rows`
   const columns = Object.entries(columnsOf(record)).filter(([column]) => !isAbsent(column))
   const wrong = columns.find(([column, value]) => !isDeepStrictEqual(row.columns[column], value))
@@ -67,7 +68,10 @@ function problemOf(
   )
 }
 
-/** A field that a later version has added gets its column with the first record of that version; until then all records are alike in it. */
+/**
+ * Returns whether a column may be absent. The connector adds the column of a new field with the
+ * first record of that version; until then all records have the same value in it.
+ */
 function absentColumns(records: readonly RecordedRecord[], rows: readonly AuditRow[]): (column: string) => boolean {
   const there = new Set(rows.flatMap(({ columns }) => Object.keys(columns)))
   const values = new Map<string, Set<string>>()
@@ -81,7 +85,9 @@ function absentColumns(records: readonly RecordedRecord[], rows: readonly AuditR
   return column => !there.has(column) && values.get(column)?.size === 1
 }
 
-/** The row of a record, as `deploy/connect/plugin` makes it: `createdAtMs` is `created_at`, `orderID` is `order_id`. */
+/**
+ * Returns a record's columns as named by `deploy/connect/plugin`: `createdAtMs` is `created_at`.
+ */
 export function columnsOf({ key, timestampMs, headers, event = {} as never }: RecordedRecord): Record<string, unknown> {
   const fields = Object.entries(event).map(([name, value]) => [columnOf(name.replace(/Ms$/, '')), value] as const)
   const own = {

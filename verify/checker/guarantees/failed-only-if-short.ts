@@ -5,14 +5,15 @@ import { sumBySKU } from '../evidence.ts'
 import type { Finding, Guarantee } from '../guarantee.ts'
 
 /**
- * Orders of several partitions compete for one SKU, so their place in the sequence is that of their decision. The database
- * numbers decisions while it holds the rows of the stock they want: on each SKU the numbers rise as the decisions were made.
- * Replaying all decisions by number, with the stock there was at first and what was released in between, must therefore give
- * each of them again, with its shortages and reasons: UNKNOWN_SKU for a SKU that was never stocked, OUT_OF_STOCK otherwise.
+ * Orders of several partitions compete for one SKU, so the sequence of their decisions counts. The
+ * database numbers decisions while it holds the locks of their stock rows: for each SKU the numbers
+ * increase in the order of the decisions. Replaying all decisions and releases by number, from the
+ * initial stock, must therefore reproduce each decision with its shortages and reasons: UNKNOWN_SKU
+ * for a SKU that was never stocked, OUT_OF_STOCK otherwise.
  */
 export const failedOnlyIfShort: Guarantee = {
   number: 6,
-  promise: 'An order fails for lack of stock only if stock was short at its place in the sequence.',
+  promise: 'An order fails for lack of stock only if stock was short when it was decided.',
   check({ history, ordersByID }) {
     const left = new Map(Object.entries(history.initialStock))
     const findings: Finding[] = []
@@ -31,15 +32,18 @@ export const failedOnlyIfShort: Guarantee = {
       const about = { orderID: row.orderID, userID: row.userID, atMs: row.decidedAtMs, sku: items[0]?.sku }
       if (row.kind === 'reserved') {
         if (shortages.length > 0)
-          findings.push({ ...about, summary: `reserved as number ${row.sequence}, though short of ${list(shortages)}` })
+          findings.push({
+            ...about,
+            summary: `reserved as number ${row.sequence} despite a shortage of ${list(shortages)}`
+          })
         for (const [sku, quantity] of sumBySKU(items)) left.set(sku, (left.get(sku) ?? 0) - quantity)
       } else if (shortages.length === 0) {
-        findings.push({ ...about, summary: `failed as number ${row.sequence}, though there was enough of everything` })
+        findings.push({ ...about, summary: `failed as number ${row.sequence} despite sufficient stock` })
       } else if (list(shortages) !== list(row.shortages ?? [])) {
-        const summary = `failed as number ${row.sequence} for being short of ${list(row.shortages ?? [])}, where it was ${list(shortages)}`
+        const summary = `failed as number ${row.sequence} with shortages ${list(row.shortages ?? [])} instead of ${list(shortages)}`
         findings.push({ ...about, summary })
       } else if (row.reason !== reasonOf(shortages)) {
-        findings.push({ ...about, summary: `failed as ${row.reason}, where it was ${reasonOf(shortages)}` })
+        findings.push({ ...about, summary: `failed with reason ${row.reason} instead of ${reasonOf(shortages)}` })
       }
     }
     return findings
@@ -64,7 +68,9 @@ function reasonOf(shortages: Shortages): string {
 
 function list(shortages: Shortages): string {
   return shortages
-    .map(({ sku, requested, available, reason }) => `${sku} (${requested} wanted, ${available} left, ${reason})`)
+    .map(
+      ({ sku, requested, available, reason }) => `${sku} (${requested} requested, ${available} available, ${reason})`
+    )
     .toSorted()
     .join(', ')
 }

@@ -3,7 +3,7 @@ import type { Finding, Guarantee } from '../guarantee.ts'
 
 export const nothingFromNothing: Guarantee = {
   number: 3,
-  promise: 'No outcome without an order. A read_committed reader never sees a record of an aborted transaction.',
+  promise: 'Every outcome has an order. A read_committed reader never returns a record of an aborted transaction.',
   check: evidence => [...findOrphans(evidence), ...compareReads(evidence)]
 }
 
@@ -19,10 +19,11 @@ function findOrphans({
   const findings: Finding[] = []
   for (const [orderID, records] of [...outcomesByID, ...settlementsByID]) {
     if (!ordersByID.has(orderID))
-      findings.push({ orderID, records, summary: 'an outcome of an order that is not there' })
+      findings.push({ orderID, records, summary: 'an outcome without an order in the topic' })
   }
   for (const orderID of rowsByID.keys()) {
-    if (!ordersByID.has(orderID)) findings.push({ orderID, summary: 'the database decided an order that is not there' })
+    if (!ordersByID.has(orderID))
+      findings.push({ orderID, summary: 'the database decided an order that is not in the topic' })
   }
   const eventIDs = new Set(resultTopics.flatMap(topic => visible(topic).map(idOf)))
   for (const [id, [line]] of notificationsByID) {
@@ -30,7 +31,7 @@ function findOrphans({
     findings.push({
       orderID: line?.orderID,
       atMs: line?.atMs ?? history.startedAtMs,
-      summary: `notification ${id} tells of an outcome that nobody committed`
+      summary: `notification ${id} reports an outcome that was never committed`
     })
   }
   return findings
@@ -38,7 +39,7 @@ function findOrphans({
 
 const idOf = ({ headers }: { headers: Readonly<Record<string, string>> }): string => headers['event-id'] ?? ''
 
-/** What the project's own reader saw against what the markers in the log say. */
+/** Compares the offsets that our reader returned with the transaction markers in the log. */
 function compareReads({ history, recordAt }: Evidence): Finding[] {
   const findings: Finding[] = []
   const expected = Map.groupBy(history.records, partitionOf)
@@ -53,17 +54,18 @@ function compareReads({ history, recordAt }: Evidence): Finding[] {
       if (record === undefined || !isVisible(record)) {
         findings.push({
           ...about,
-          summary: `the reader saw ${name}/${offset}, which is ${record?.transaction ?? 'no record'}`
+          summary: `the reader returned ${name}/${offset}, which is ${record?.transaction ?? 'not a record'}`
         })
       }
-      if (seen.has(offset)) findings.push({ ...about, summary: `the reader saw ${name}/${offset} twice` })
-      else if (offset < previous) findings.push({ ...about, summary: `the reader saw ${name}/${offset} out of order` })
+      if (seen.has(offset)) findings.push({ ...about, summary: `the reader returned ${name}/${offset} twice` })
+      else if (offset < previous)
+        findings.push({ ...about, summary: `the reader returned ${name}/${offset} out of order` })
       seen.add(offset)
       previous = offset
     }
     for (const record of expected.get(name) ?? []) {
       if (isVisible(record) && record.offset < lastStableOffset && !seen.has(record.offset)) {
-        const summary = `the reader did not see ${name}/${record.offset}, which is committed`
+        const summary = `the reader did not return ${name}/${record.offset}, which is committed`
         findings.push({ records: [record], orderID: record.event?.orderID, summary })
       }
     }

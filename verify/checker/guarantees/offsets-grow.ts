@@ -6,7 +6,7 @@ import type { Finding, Guarantee } from '../guarantee.ts'
 export const offsetsGrow: Guarantee = {
   number: 8,
   promise:
-    'Committed offsets only grow within one topic id and one history of leader epochs, and every record below them has its outcome.',
+    'Committed offsets only increase within one topic id and one history of leader epochs, and every record below them is processed.',
   check(evidence) {
     const byPlace = Map.groupBy(evidence.history.offsetCommits, commit => `${commit.group} ${partitionOf(commit)}`)
     return [...byPlace.values()].flatMap(commits => [...findSteps(commits), ...findGaps(evidence, commits)])
@@ -18,13 +18,16 @@ function findSteps(commits: readonly OffsetCommit[]): Finding[] {
   for (const [index, commit] of commits.entries()) {
     const before = commits[index - 1]
     if (before === undefined || commit.offset >= before.offset) continue
-    const summary = `group ${commit.group} went back from ${before.offset} to ${commit.offset} in ${partitionOf(commit)}`
+    const summary = `group ${commit.group} moved back from ${before.offset} to ${commit.offset} in ${partitionOf(commit)}`
     findings.push({ summary, atMs: commit.timestampMs })
   }
   return findings
 }
 
-/** Offsets that were committed once say that everything below is done, also when they went back later. */
+/**
+ * Checks that all records below the highest committed offset are processed, even if it decreased
+ * later.
+ */
 function findGaps(evidence: Evidence, commits: readonly OffsetCommit[]): Finding[] {
   const [first] = commits
   if (first === undefined) return []
@@ -38,7 +41,7 @@ function findGaps(evidence: Evidence, commits: readonly OffsetCommit[]): Finding
   }
   for (const record of evidence.visible(first.topic)) {
     if (record.partition !== first.partition || record.offset >= committed || isDone(evidence, record)) continue
-    const summary = `group ${first.group} committed ${committed} in ${partitionOf(first)}, and ${placeOf(record)} is not done`
+    const summary = `group ${first.group} committed ${committed} in ${partitionOf(first)}, but ${placeOf(record)} is not processed`
     findings.push({ summary, records: [record], orderID: record.event?.orderID })
   }
   return findings
@@ -47,6 +50,6 @@ function findGaps(evidence: Evidence, commits: readonly OffsetCommit[]): Finding
 function isDone({ deadLettersByOrigin, outcomesByID, notificationsByID }: Evidence, record: RecordedRecord): boolean {
   if (deadLettersByOrigin.has(placeOf(record))) return true
   if (record.topic === topicNames.ordersCreated) return outcomesByID.has(record.event?.orderID ?? '')
-  // What has to become of changes is said by guarantee 2; most change nothing.
+  // Guarantee 2 checks the effects of change requests; most have none.
   return record.topic === topicNames.ordersChanges || notificationsByID.has(record.headers['event-id'] ?? '')
 }

@@ -5,7 +5,7 @@ import { checkSettlements } from './settled-once.ts'
 export const oneOutcome: Guarantee = {
   number: 2,
   promise:
-    'Every order gets exactly one outcome: reserved or failed, never both, never none. What is asked of it then ends one way for everyone, as the log has it, and is told once.',
+    'Every order gets exactly one outcome: reserved or failed, never both, never none. Its change requests are decided in log order, with one result, which is published once.',
   check: evidence => [...checkOutcomes(evidence), ...checkSettlements(evidence)]
 }
 
@@ -21,15 +21,16 @@ function checkOutcomes({ orders, outcomesByID, deadLettersByOrigin, rowsByID }: 
     if (kinds.size > 1) return [{ ...about, summary: 'the order was both reserved and failed' }]
     if (outcomes.length > 1) return [{ ...about, summary: `the order has ${outcomes.length} outcomes of one kind` }]
     if (parked.length > 0) {
-      if (outcomes.length > 0) return [{ ...about, summary: 'the order has an outcome and was parked as well' }]
-      // A cancel that came first decides an order, also one that is parked and comes later.
+      if (outcomes.length > 0) return [{ ...about, summary: 'the order has an outcome and a dead letter' }]
+      // A cancel that precedes its order decides it, even if the order becomes a dead letter.
       if (row !== undefined && row.reason !== 'CANCELLED')
-        return [{ ...about, summary: 'the order was decided in the database, and then parked' }]
+        return [{ ...about, summary: 'the order was decided in the database and is a dead letter' }]
       return []
     }
     if (outcomes.length === 0) return [{ ...about, summary: 'the order has no outcome' }]
-    if (row === undefined) return [{ ...about, summary: 'the database does not know the outcome in the topic' }]
-    if (!kinds.has(row.kind)) return [{ ...about, summary: `the database says ${row.kind}, the topic does not` }]
+    if (row === undefined) return [{ ...about, summary: 'the outcome in the topic is missing in the database' }]
+    if (!kinds.has(row.kind))
+      return [{ ...about, summary: `the outcome is ${row.kind} in the database, but not in the topic` }]
     return []
   })
 }

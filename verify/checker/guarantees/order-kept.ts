@@ -5,7 +5,7 @@ import type { Finding, Guarantee } from '../guarantee.ts'
 
 export const orderKept: Guarantee = {
   number: 7,
-  promise: 'The outcomes of one user of one tenant have the order of the orders.',
+  promise: "The outcomes of one user of one tenant have the same order as the user's orders.",
   check(evidence) {
     const byOwner = Map.groupBy(evidence.orders, ({ event, headers: { caller } }) =>
       JSON.stringify([event?.userID ?? '', caller])
@@ -13,7 +13,7 @@ export const orderKept: Guarantee = {
     return [...byOwner].flatMap(([owner, orders]) => {
       const [userID, caller] = JSON.parse(owner)
       return [
-        // Requests are sent without a caller.
+        // The verifier sends requests without an API key, so only these records have requests.
         ...(caller === null ? checkPlacing(evidence, userID, orders) : []),
         ...checkOutcomes(evidence, { userID, caller: caller ?? undefined }, orders),
         ...checkDecisions(evidence, userID, orders)
@@ -22,7 +22,7 @@ export const orderKept: Guarantee = {
   }
 }
 
-/** An order that was sent after another one had been answered stands behind it in the topic. */
+/** Checks that an order that was sent after the answer to another one follows it in the topic. */
 function checkPlacing({ history }: Evidence, userID: string, orders: readonly RecordedRecord[]): Finding[] {
   const partitions = new Set(orders.map(({ partition }) => partition))
   if (partitions.size > 1) {
@@ -36,7 +36,7 @@ function checkPlacing({ history }: Evidence, userID: string, orders: readonly Re
   for (const { id, idempotencyKey = id, sentAtMs } of own) {
     firstSentAtMs.set(idempotencyKey, Math.min(sentAtMs, firstSentAtMs.get(idempotencyKey) ?? sentAtMs))
   }
-  // An order may have been stored by any attempt since the first.
+  // Any attempt since the first may have stored the order.
   const sinceFirst = (request: OrderRequest) => {
     return { ...request, sentAtMs: firstSentAtMs.get(request.idempotencyKey ?? request.id) ?? request.sentAtMs }
   }
@@ -55,7 +55,7 @@ function checkPlacing({ history }: Evidence, userID: string, orders: readonly Re
       if (next.offset > furthest.offset) furthest = { offset: next.offset, orderID: orderIDOf(next.request) }
     }
     if (offset < furthest.offset) {
-      const summary = `sent after ${furthest.orderID} of the same user had been answered, and stored before it`
+      const summary = `sent after the answer to ${furthest.orderID} of the same user, but stored before it`
       findings.push({ userID, orderID: orderIDOf(request), requestID: request.id, summary })
     }
   }
@@ -73,7 +73,7 @@ function checkOutcomes({ outcomesByID }: Evidence, owner: RecordOwner, orders: r
     for (const outcome of (outcomesByID.get(orderID) ?? []).slice(0, 1)) {
       const about = { userID, orderID, records: [outcome] }
       if (outcome.key !== recordKey(owner))
-        findings.push({ ...about, summary: `the outcome has the key ${outcome.key}` })
+        findings.push({ ...about, summary: `the outcome has the wrong key ${outcome.key}` })
       const before = last.get(outcome.topic)
       if (before !== undefined && before.partition !== outcome.partition) {
         findings.push({
@@ -82,7 +82,7 @@ function checkOutcomes({ outcomesByID }: Evidence, owner: RecordOwner, orders: r
           summary: `outcomes of ${userID} are in two partitions of ${outcome.topic}`
         })
       } else if (before !== undefined && outcome.offset < before.offset) {
-        const summary = `its outcome stands before that of the earlier order ${before.event?.orderID}`
+        const summary = `its outcome precedes that of the earlier order ${before.event?.orderID}`
         findings.push({ ...about, records: [outcome, before], summary })
       }
       last.set(outcome.topic, outcome)
@@ -91,7 +91,9 @@ function checkOutcomes({ outcomesByID }: Evidence, owner: RecordOwner, orders: r
   return findings
 }
 
-/** Across both kinds of outcomes, the decisions are in the order of the orders; but for those that a cancel decided ahead of them. */
+/**
+ * Checks that decisions have the order of their orders, except those that an early cancel decided.
+ */
 function checkDecisions({ rowsByID }: Evidence, userID: string, orders: readonly RecordedRecord[]): Finding[] {
   const findings: Finding[] = []
   let before = { sequence: -1, orderID: '' }

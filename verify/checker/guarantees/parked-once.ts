@@ -6,7 +6,7 @@ import type { Finding, Guarantee } from '../guarantee.ts'
 export const parkedOnce: Guarantee = {
   number: 14,
   promise:
-    'A record that cannot be processed is parked once in its dead-letter topic with the reason, the later ones of its key behind it; the partition moves on.',
+    'A record that cannot be processed becomes exactly one dead letter with a reason, followed by the later records of its key; the partition continues.',
   check: evidence => [
     ...checkPoison(evidence),
     ...evidence.deadLetters.flatMap(letter => checkLetter(evidence, letter)),
@@ -14,7 +14,7 @@ export const parkedOnce: Guarantee = {
   ]
 }
 
-/** Where poison is written to. */
+/** Topics to which the verifier writes poison records. */
 const inputs = [topicNames.ordersCreated, topicNames.ordersChanges]
 
 function checkPoison({ visible, deadLettersByOrigin, history }: Evidence): Finding[] {
@@ -23,7 +23,7 @@ function checkPoison({ visible, deadLettersByOrigin, history }: Evidence): Findi
   const lost = history.poison.filter(({ id, acknowledged }) => acknowledged && !found.has(id))
   return [
     ...lost.map(({ id, writtenAtMs }) => ({
-      summary: `poison record ${id} was acknowledged and is not there`,
+      summary: `poison record ${id} was acknowledged, but is not in the topic`,
       atMs: writtenAtMs
     })),
     ...written.flatMap(record => {
@@ -32,7 +32,7 @@ function checkPoison({ visible, deadLettersByOrigin, history }: Evidence): Findi
         ? []
         : [
             {
-              summary: `${placeOf(record)} can be nothing and was parked ${count} times by the stage that decides`,
+              summary: `${placeOf(record)} is poison and has ${count} dead letters of the deciding stage instead of one`,
               records: [record]
             }
           ]
@@ -46,25 +46,28 @@ function checkLetter(evidence: Evidence, { record, origin, stage }: DeadLetter):
   const records = original === undefined ? [record] : [original, record]
   const about = { records, orderID: original?.event?.orderID }
   if (original === undefined || !isVisible(original))
-    return [{ ...about, summary: `${origin} was parked and is not there` }]
+    return [{ ...about, summary: `${origin} has a dead letter, but is not in the topic` }]
   const findings: Finding[] = []
-  // A stage without transactions may park again what it had parked.
+  // A stage without transactions may write a dead letter again.
   const again = deadLetters.find(
     other => other.origin === origin && other.stage === stage && other.record.transaction === 'committed'
   )
   if (again !== undefined && again.record !== record && record.transaction === 'committed') {
-    findings.push({ ...about, summary: `stage ${stage} parked ${origin} more than once` })
+    findings.push({ ...about, summary: `stage ${stage} wrote more than one dead letter of ${origin}` })
   }
   if (original.valueDigest !== record.valueDigest || original.key !== record.key) {
-    findings.push({ ...about, summary: `${origin} was parked with other bytes than it had` })
+    findings.push({ ...about, summary: `the dead letter of ${origin} has another key or value` })
   }
   if (!record.headers['dlq-reason'] || stage === '') {
-    findings.push({ ...about, summary: `${origin} was parked without a reason` })
+    findings.push({ ...about, summary: `the dead letter of ${origin} has no reason or no stage` })
   }
   return findings
 }
 
-/** Checks each key of each partition: from the first poison record on, everything is parked, in its order. A null key blocks nothing. */
+/**
+ * Checks that all records of a key, from its first poison record on, are dead letters in the same
+ * order. A null key blocks nothing.
+ */
 function checkKeys({ visible, deadLettersByOrigin }: Evidence, topic: string): Finding[] {
   const findings: Finding[] = []
   const poisoned = new Set<string>()
@@ -78,10 +81,13 @@ function checkKeys({ visible, deadLettersByOrigin }: Evidence, topic: string): F
     else if (letter === undefined && poisoned.has(key)) {
       findings.push({
         ...about,
-        summary: `an earlier record of ${record.key} is parked, and this one was not parked behind it`
+        summary: `the key ${record.key} is blocked, but this later record has no dead letter`
       })
     } else if (letter !== undefined && !poisoned.has(key)) {
-      findings.push({ ...about, summary: `a good record was parked: ${letter.record.headers['dlq-reason']}` })
+      findings.push({
+        ...about,
+        summary: `a valid record became a dead letter: ${letter.record.headers['dlq-reason']}`
+      })
     }
     if (letter === undefined) continue
     const before = lastLetter.get(key)
@@ -92,7 +98,7 @@ function checkKeys({ visible, deadLettersByOrigin }: Evidence, topic: string): F
       findings.push({
         ...about,
         records: [before, letter.record],
-        summary: `dead letters of ${record.key} have lost their order`
+        summary: `dead letters of ${record.key} are out of order`
       })
     }
     lastLetter.set(key, letter.record)

@@ -3,15 +3,17 @@ import type { RecordedRecord } from '../../history/history.ts'
 import { type Evidence, placeOf } from '../evidence.ts'
 import type { Finding, Guarantee } from '../guarantee.ts'
 
-/** How the aggregators of a run are set. */
+/** Settings of the aggregators in a run. */
 export interface RatePolicy {
   readonly graceMs: number
   readonly settleMs: number
-  /** Within so long behind all that a minute must have its final record. */
+  /** Further time within which the final record of a minute must be published. */
   readonly finalWithinMs: number
 }
 
-/** Given to the aggregators of a run as AGGREGATOR_GRACE_MS and AGGREGATOR_SETTLE_MS. */
+/**
+ * Values of AGGREGATOR_GRACE_MS and AGGREGATOR_SETTLE_MS in a run, and the bound of the checker.
+ */
 export const ratePolicy: RatePolicy = { graceMs: 2_000, settleMs: 10_000, finalWithinMs: 15_000 }
 
 interface Rate {
@@ -32,13 +34,13 @@ const stageName = 'order-rate'
 const windowMs = 60_000
 
 /**
- * The newest record of each minute has exactly the orders created in it that were written within its grace, and beside them
- * the later ones; whatever was published on the way, revisions never went down, and what was final stayed.
+ * The newest record of each minute counts exactly the orders created in it and written within its
+ * grace period, and separately the late ones. Revisions never decrease, and final counts never
+ * change.
  */
 export const ratesAddUp: Guarantee = {
   number: 9,
-  promise:
-    'Orders per minute add up to the orders committed, however many instances count and however often they are killed.',
+  promise: 'Orders per minute add up to the committed orders, even if several instances count them and are killed.',
   check: evidence => checkRates(evidence, ratePolicy)
 }
 
@@ -52,7 +54,10 @@ export function checkRates(evidence: Evidence, policy: RatePolicy): Finding[] {
       findings.push({ summary: `${minute(windowStartMs)} was published under another key`, records: recordsOf(own) })
     findings.push(...checkRevisions(minute(windowStartMs), own))
     if (!windows.has(windowStartMs))
-      findings.push({ summary: `${minute(windowStartMs)} was published, but has no orders`, records: recordsOf(own) })
+      findings.push({
+        summary: `${minute(windowStartMs)} was published, but has no orders in the topic`,
+        records: recordsOf(own)
+      })
   }
   for (const [windowStartMs, orders] of windows) {
     const own = published.get(windowStartMs) ?? []
@@ -62,7 +67,7 @@ export function checkRates(evidence: Evidence, policy: RatePolicy): Finding[] {
   return findings
 }
 
-/** All but what the stage has parked, and copies that were written again for another stage. */
+/** Excludes dead letters of the stage and replays of dead letters of other stages. */
 function ordersToCount({ orders, deadLetters }: Evidence): RecordedRecord[] {
   const parked = new Set(deadLetters.filter(({ stage }) => stage === stageName).map(({ origin }) => origin))
   return orders.filter(record => {
@@ -93,7 +98,7 @@ function checkRevisions(name: string, own: readonly RateRecord[]): Finding[] {
     if (next.rate.revision === last.rate.revision && next.record.valueDigest !== last.record.valueDigest)
       findings.push({ summary: `${name}: revision ${next.rate.revision} was published with two contents`, records })
     if (last.rate.isFinal && (!next.rate.isFinal || next.rate.orders !== last.rate.orders))
-      findings.push({ summary: `${name}: ${last.rate.orders} orders were final, and changed`, records })
+      findings.push({ summary: `${name}: ${last.rate.orders} orders were final, but changed`, records })
   }
   return findings
 }
@@ -106,17 +111,17 @@ function checkFigure(
   { graceMs, settleMs, finalWithinMs }: RatePolicy
 ): string[] {
   const name = minute(windowStartMs)
-  if (newest === undefined) return [`${name} has ${orders.length} orders, and was never published`]
+  if (newest === undefined) return [`${name} has ${orders.length} orders, but was never published`]
   const graceEndMs = windowStartMs + windowMs + graceMs
   const late = orders.filter(({ timestampMs }) => timestampMs >= graceEndMs).length
   const summaries: string[] = []
   const { rate } = newest
   if (rate.orders !== orders.length - late || rate.late !== late) {
-    const figures = `${rate.orders} orders and ${rate.late} late ones`
+    const figures = `${rate.orders} orders and ${rate.late} late orders`
     summaries.push(`${name} was published with ${figures}; it has ${orders.length - late} and ${late}`)
   }
   if (!rate.isFinal && graceEndMs + settleMs + finalWithinMs <= endedAtMs)
-    summaries.push(`${name} has no final record, long after its end`)
+    summaries.push(`${name} has no final record long after its end`)
   return summaries
 }
 

@@ -34,7 +34,7 @@ const changeFinals =
   records =>
     records.map(record => (isRate(record) && rateOf(record).isFinal ? changed(record, change(rateOf(record))) : record))
 
-test('right rates pass: revisions on the way, the final record twice, aborted records, orders that were parked or written again', () => {
+test('correct rates with revisions, repeated final records, aborted records, dead letters and replays have no violation', () => {
   for (let seed = 0; seed < 20; seed++) {
     assert.deepEqual(summaries(withRates(cleanHistory(seed))), [])
     assert.deepEqual(ratesAddUp.check(collectEvidence(withRates(cleanHistory(seed)))), [])
@@ -64,15 +64,15 @@ const planted: readonly (readonly [string, RegExp, Change])[] = [
   ['an order was counted twice', /was published with/, changeFinals(({ orders }) => ({ orders: orders + 1 }))],
   ['an order was not counted', /was published with/, changeFinals(({ orders }) => ({ orders: orders - 1 }))],
   [
-    'an order in time was called late',
+    'an order in time was counted as late',
     /was published with/,
     changeFinals(({ orders }) => ({ orders: orders - 1, late: 1 }))
   ],
   ['a minute was never published', /was never published/, records => records.filter(record => !isRate(record))],
   ['a minute never became final', /no final record/, changeFinals(() => ({ isFinal: false }))],
-  ['an older revision came last', /revision 2 follows 3/, changeLast({ revision: 2 })],
-  ['a final figure changed', /were final, and changed/, changeLast({ revision: 4, orders: 0 })],
-  ['a final minute was opened again', /were final, and changed/, changeLast({ revision: 4, isFinal: false })],
+  ['an older revision was published last', /revision 2 follows 3/, changeLast({ revision: 2 })],
+  ['a final count changed', /were final, but changed/, changeLast({ revision: 4, orders: 0 })],
+  ['a final minute became open again', /were final, but changed/, changeLast({ revision: 4, isFinal: false })],
   ['one revision has two contents', /two contents/, changeLast({ late: 7 })],
   [
     'a minute without orders was published',
@@ -85,7 +85,7 @@ const planted: readonly (readonly [string, RegExp, Change])[] = [
     records => records.map(record => (isRate(record) ? { ...record, key: 'user-1' } : record))
   ],
   [
-    'a late order is not told as late',
+    'a late order was not counted as late',
     /was published with/,
     records => {
       const order = records.find(isOrder) as RecordedRecord
@@ -96,7 +96,7 @@ const planted: readonly (readonly [string, RegExp, Change])[] = [
 ]
 
 for (const [name, expected, change] of planted) {
-  test(`found: ${name}`, () => {
+  test(`a planted violation is found: ${name}`, () => {
     assert.match(summaries(withRates(cleanHistory(3)), change).join('\n'), expected)
   })
 }

@@ -4,15 +4,15 @@ import type { Finding, Guarantee } from '../guarantee.ts'
 
 export const recovers: Guarantee = {
   number: 13,
-  promise: 'After the last fault, lag and the last stable offset recover by themselves within a stated bound.',
+  promise: 'After the last fault, lag and the last stable offset recover automatically within a stated bound.',
   check({ history, visible }) {
     const findings: Finding[] = []
     for (const { healedAtMs, kinds, boundMs, tookMs, missing } of history.recoveries) {
       if (tookMs !== undefined && tookMs <= boundMs) continue
-      const how = tookMs === undefined ? `had not recovered yet (${missing})` : `took ${seconds(tookMs)} to recover`
+      const how = tookMs === undefined ? `did not recover (${missing})` : `took ${seconds(tookMs)} to recover`
       findings.push({
         atMs: healedAtMs,
-        summary: `after ${kinds.join(', ')} the pipeline ${how}; ${seconds(boundMs)} are promised`
+        summary: `after ${kinds.join(', ')} the pipeline ${how}; the bound is ${seconds(boundMs)}`
       })
     }
     const reached = new Map<string, OffsetCommit>()
@@ -20,7 +20,7 @@ export const recovers: Guarantee = {
     for (const { topic, partition, lastStableOffset, highWatermark } of history.partitions) {
       if (lastStableOffset !== highWatermark) {
         findings.push({
-          summary: `readers of ${topic}/${partition} are held up at ${lastStableOffset} of ${highWatermark}`
+          summary: `${topic}/${partition} has last stable offset ${lastStableOffset} below high watermark ${highWatermark}`
         })
       }
     }
@@ -31,7 +31,7 @@ export const recovers: Guarantee = {
         findings.push({
           records: [record],
           orderID: record.event?.orderID,
-          summary: `group ${group} has not read ${partitionOf(record)}/${record.offset}`
+          summary: `group ${group} has not processed ${partitionOf(record)}/${record.offset}`
         })
       }
     }

@@ -17,7 +17,11 @@ export const reservationsMatch: Guarantee = {
         const held = linesByID.get(orderID) ?? new Map<string, number>()
         const isReleased = settlementsByID.get(orderID)?.some(({ topic }) => topic === topicNames.inventoryReleased)
         if (isReleased && held.size > 0) {
-          findings.push({ orderID, records: [outcome], summary: `released, and ${describeDemand(held)} is held` })
+          findings.push({
+            orderID,
+            records: [outcome],
+            summary: `released, but ${describeDemand(held)} is still reserved`
+          })
         }
         const others = {
           ...(!isReleased && { held }),
@@ -26,14 +30,14 @@ export const reservationsMatch: Guarantee = {
         }
         for (const [what, demand] of Object.entries(others)) {
           if (isSameDemand(told, demand)) continue
-          const summary = `the outcome says ${describeDemand(told)}, but ${what} is ${describeDemand(demand)}`
+          const summary = `the outcome has ${describeDemand(told)}, but ${what} is ${describeDemand(demand)}`
           findings.push({ orderID, records: [outcome], summary })
         }
       }
     }
     for (const [orderID, held] of linesByID) {
       if (reserved.has(orderID)) continue
-      findings.push({ orderID, summary: `${describeDemand(held)} held for an order that has no reserved outcome` })
+      findings.push({ orderID, summary: `${describeDemand(held)} is reserved for an order without a reserved outcome` })
     }
     return findings
   }

@@ -4,12 +4,12 @@ import { describeDemand, type Evidence, isSameDemand, settlementTopics, sumBySKU
 import type { Finding } from '../guarantee.ts'
 import { changesOf, type Expected, replayChanges } from '../wishes.ts'
 
-/** So long may it take from the end of a hold until its stock is given back, faults and all. */
+/** Maximum time from the end of a hold until its release, including faults. */
 const expiresWithinMs = 20_000
 
 /**
- * What is asked of an order is decided by the log: whoever replays the changes of an order in their sequence knows what had to
- * become of it. That, once each, is what the topics and the database must tell.
+ * Checks settlements. The log decides change requests: replaying those of an order in log order
+ * gives its expected settlements. Topics and database must contain exactly these, once each.
  */
 export function checkSettlements(evidence: Evidence): Finding[] {
   const orderIDs = new Set([...evidence.outcomesByID.keys(), ...evidence.settlementsByID.keys()])
@@ -32,9 +32,11 @@ function checkOrder(evidence: Evidence, orderID: string): Finding[] {
   const find = (summary: string): Finding[] => [{ ...about, summary }]
 
   if (outcome?.topic !== topicNames.inventoryReserved) {
-    if (told.length > 0 || rows.length > 0) return find('something became of an order that was never reserved')
+    if (told.length > 0 || rows.length > 0) return find('an order that was never reserved has a settlement')
     const wasCancelled = changes.some(({ event }) => event?.change === 'cancel')
-    return outcome?.event?.reason === 'CANCELLED' && !wasCancelled ? find('cancelled, and nobody asked for that') : []
+    return outcome?.event?.reason === 'CANCELLED' && !wasCancelled
+      ? find('failed as cancelled without a cancel in the log')
+      : []
   }
   const holdUntilMs = outcome.event?.holdUntilMs ?? null
   const expected = replayChanges(changes, holdUntilMs)
@@ -54,13 +56,13 @@ function checkOrder(evidence: Evidence, orderID: string): Finding[] {
   })
   if (wrong !== undefined) {
     const demands = [outcome, wrong].map(({ event }) => describeDemand(sumBySKU(event?.items ?? [])))
-    findings.push(...find(`${demands[0]} of ${outcome.key} became ${demands[1]} of ${wrong.key}`))
+    findings.push(...find(`${demands[0]} of ${outcome.key} was settled as ${demands[1]} of ${wrong.key}`))
   }
   const isOpen = holdUntilMs !== null && expected.confirmed === undefined && expected.released === undefined
-  // What was asked behind poison is parked, the expiry as well.
+  // Change requests of a blocked key become dead letters, including the expiry.
   const isHeldUp = changes.length < (evidence.changesByID.get(orderID) ?? []).length
   if (isOpen && !isHeldUp && holdUntilMs + expiresWithinMs <= evidence.history.endedAtMs) {
-    findings.push(...find('its hold has ended long ago, and nobody asked for its expiry'))
+    findings.push(...find('its hold ended long ago without an expiry in the log'))
   }
   return findings
 }
@@ -74,24 +76,24 @@ function compare(
   const cause = expected[kind]
   if (told.length > 1) return `${kind} ${told.length} times`
   if (cause === undefined) {
-    if (told.length > 0) return `${kind}, which the log does not ask for`
-    return rows.length > 0 ? `the database has ${kind} it, which the log does not ask for` : undefined
+    if (told.length > 0) return `${kind} without a change request in the log`
+    return rows.length > 0 ? `${kind} in the database without a change request in the log` : undefined
   }
   const why = `${cause.event?.change} in the log at ${cause.partition}/${cause.offset}`
-  if (told.length === 0) return `${why}, and it was never ${kind}`
+  if (told.length === 0) return `${why}, but the order was never ${kind}`
   const [row] = rows
-  if (row === undefined) return `${kind}, and the database does not know`
+  if (row === undefined) return `${kind}, but not in the database`
   if (row.partition !== cause.partition || row.offset !== cause.offset) {
-    return `${why}, but the database has ${kind} it for ${row.partition}/${row.offset}`
+    return `${why}, but the database attributes it to ${row.partition}/${row.offset}`
   }
   const causes = [told[0]?.event?.cause, row.cause]
   if (kind === 'released' && causes.some(given => given !== expected.cause)) {
-    return `released as ${causes.join(' and ')}, where the log says ${expected.cause}`
+    return `released as ${causes[0]} in the topic and ${causes[1]} in the database instead of ${expected.cause}`
   }
   return undefined
 }
 
-/** Who was told something about what they wanted was told the truth. */
+/** Checks that the answer to a cancel or confirmation was correct. */
 function checkAnswer(evidence: Evidence, { id, orderID, userID, wish, result, endedAtMs }: WishRequest): Finding[] {
   const about = { orderID, userID, atMs: endedAtMs }
   const changes = evidence.changesByID.get(orderID) ?? []
@@ -104,14 +106,14 @@ function checkAnswer(evidence: Evidence, { id, orderID, userID, wish, result, en
     const isThere = changes.some(
       ({ headers, event }) => headers.traceparent?.split('-')[1] === id && event?.change === wish
     )
-    return isThere ? [] : [{ ...about, summary: `the ${wish} was answered 202 and is not in the log` }]
+    return isThere ? [] : [{ ...about, summary: `the ${wish} was answered 202, but is not in the log` }]
   }
   if (result.kind === 'fulfilled') {
     const isTrue =
       wish === 'confirm'
         ? isTold(topicNames.inventoryConfirmed)
         : cancelledEarly || isTold(topicNames.inventoryReleased, 'cancelled')
-    return isTrue ? [] : [{ ...about, summary: `the ${wish} was answered as done, and it is not` }]
+    return isTrue ? [] : [{ ...about, summary: `the ${wish} was answered 200 and has not taken effect` }]
   }
   if (result.kind !== 'refused') return []
   const truths: Readonly<Record<string, boolean>> = {
@@ -122,5 +124,5 @@ function checkAnswer(evidence: Evidence, { id, orderID, userID, wish, result, en
   }
   return truths[result.code] === true
     ? []
-    : [{ ...about, summary: `the ${wish} was refused as ${result.code}, wrongly` }]
+    : [{ ...about, summary: `the ${wish} was wrongly refused with ${result.code}` }]
 }

@@ -5,7 +5,7 @@ import type { Finding, Guarantee } from '../guarantee.ts'
 export const stockConserved: Guarantee = {
   number: 4,
   promise:
-    'For every SKU what was put in = available + reserved, and what the log has reserved and not released is reserved; nothing is ever negative.',
+    'For every SKU the initial stock = available + reserved, reserved = reservations - releases in the log, and no quantity is negative.',
   check({ history, visible }) {
     const { initialStock, tables } = history
     const findings: Finding[] = []
@@ -16,14 +16,14 @@ export const stockConserved: Guarantee = {
     for (const [sku, putIn] of Object.entries(initialStock)) {
       const row = rows.get(sku)
       if (row === undefined) {
-        findings.push({ sku, summary: `the stock of ${sku} is gone` })
+        findings.push({ sku, summary: `the stock row of ${sku} is missing` })
         continue
       }
       const { available, reserved } = row
       if (available + reserved !== putIn) {
         findings.push({
           sku,
-          summary: `${putIn} of ${sku} were put in, ${available} are available and ${reserved} reserved`
+          summary: `of ${putIn} initial pieces of ${sku}, ${available} are available and ${reserved} reserved`
         })
       }
       if (available < 0 || reserved < 0) {
@@ -31,19 +31,22 @@ export const stockConserved: Guarantee = {
       }
       const [out, back] = [taken.get(sku) ?? 0, givenBack.get(sku) ?? 0]
       if (available !== putIn - out + back) {
-        const summary = `${putIn} of ${sku} were put in, ${out} reserved and ${back} released, and ${available} are available`
+        const summary = `of ${putIn} initial pieces of ${sku}, ${out} were reserved and ${back} released, but ${available} are available`
         findings.push({ sku, summary })
       }
     }
     for (const [sku, { reserved }] of rows) {
-      if (!(sku in initialStock)) findings.push({ sku, summary: `nobody put ${sku} into stock` })
+      if (!(sku in initialStock)) findings.push({ sku, summary: `${sku} has a stock row, but no initial stock` })
       const inOrders = held.get(sku) ?? 0
       if (inOrders !== reserved) {
-        findings.push({ sku, summary: `${reserved} of ${sku} are reserved, and orders hold ${inOrders}` })
+        findings.push({
+          sku,
+          summary: `${reserved} of ${sku} are reserved, but the reservations of orders add up to ${inOrders}`
+        })
       }
     }
     for (const sku of held.keys()) {
-      if (!rows.has(sku)) findings.push({ sku, summary: `orders hold ${sku}, of which there is no stock` })
+      if (!rows.has(sku)) findings.push({ sku, summary: `orders reserve ${sku}, which has no stock row` })
     }
     return findings
   }

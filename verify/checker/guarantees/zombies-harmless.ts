@@ -2,13 +2,16 @@ import type { History, Incarnation, Pass, RecordedRecord } from '../../history/h
 import { type Evidence, partitionOf, placeOf } from '../evidence.ts'
 import type { Finding, Guarantee } from '../guarantee.ts'
 
-/** So long may a process go on after it could have noticed that it was replaced: after it woke up, or after the brokers that know are back. */
+/**
+ * Maximum time until a zombie exits, counted from when it can notice its replacement: from its
+ * resumption, and from when the brokers are available again.
+ */
 const leaveWithinMs = 15_000
 const brokersBackWithinMs = 20_000
 
 export const zombiesHarmless: Guarantee = {
   number: 12,
-  promise: 'A zombie (an instance that was replaced and wakes up) commits nothing, neither in Kafka nor in Postgres.',
+  promise: 'A zombie (an instance that was replaced and resumes) commits nothing, neither in Kafka nor in Postgres.',
   check: evidence => [...findCommits(evidence), ...findOldEpochs(evidence)]
 }
 
@@ -23,11 +26,11 @@ function findCommits({ history }: Evidence): Finding[] {
       findings.push({
         pid,
         atMs: commit.atMs,
-        summary: `process ${pid} of ${instance} was replaced, woke up, and committed`
+        summary: `process ${pid} of ${instance} was replaced, resumed, and committed`
       })
     }
     if (staysOn(zombie, history)) {
-      const summary = `process ${pid} of ${instance} was replaced, woke up, and did not leave within ${leaveWithinMs / 1_000} s`
+      const summary = `process ${pid} of ${instance} was replaced, resumed, and did not exit within ${leaveWithinMs / 1_000} s`
       findings.push({ pid, atMs: resumedAtMs, summary })
     }
     return findings
@@ -35,8 +38,9 @@ function findCommits({ history }: Evidence): Finding[] {
 }
 
 /**
- * A commit that was on its way when the process froze is one of before it was replaced; only its answer is heard later. At
- * most one can be, so without a pass that says when it began, the first one does not count.
+ * Returns the first commit that began after the replacement. A commit that was in flight when the
+ * process froze took place before the replacement; only its answer arrives later. There can be at
+ * most one, so without passes of `before-commit` the first commit does not count.
  */
 function commitAfter(passes: readonly Pass[], replacedAtMs: number): Pass | undefined {
   const later = passes.filter(({ atMs }) => atMs >= replacedAtMs)
@@ -56,7 +60,7 @@ function staysOn({ resumedAtMs = 0, endedAtMs }: Incarnation, history: History):
   return (endedAtMs ?? history.endedAtMs) > untilMs
 }
 
-/** Once the brokers have seen an epoch of a producer, nothing of an older one is written any more. */
+/** Finds records of a producer epoch that follow records of a newer epoch. */
 function findOldEpochs({ history }: Evidence): Finding[] {
   const newest = new Map<string, RecordedRecord>()
   const findings: Finding[] = []

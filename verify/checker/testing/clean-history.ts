@@ -24,9 +24,13 @@ const partitionCount = 4
 type Fields = Partial<RecordedRecord> & { topic: string; key: string }
 
 /**
- * A history as a right system leaves it behind, faults and all: orders of which nobody knows what became, aborted transactions
- * before committed ones, poison among orders and among changes and who stands behind it, orders that are cancelled before and after their outcome, confirmed and
- * expired, all of it asked for twice, notifications told twice, an endpoint that fails, a zombie that left.
+ * Returns a history that a correct system produces under faults. It contains:
+ *
+ * - requests with unknown result, and aborted transactions before committed ones
+ * - poison records among orders and change requests, and later records of their keys
+ * - orders that are cancelled before and after their outcome, confirmed, and expired, each of them
+ *   requested twice
+ * - repeated notifications, a failing webhook endpoint, and a zombie that exited
  */
 export function cleanHistory(seed: number, requestCount = 120): History {
   const random = createRandom(seed, 'clean history')
@@ -95,7 +99,7 @@ export function cleanHistory(seed: number, requestCount = 120): History {
     poison.push({ id, key, topic, writtenAtMs: atMs, acknowledged: true })
     parkedChangers.add(key)
   }
-  /** Asks for a change, and answers it when something comes of it. */
+  /** Appends a change request and, if given, its settlement. */
   const change = (order: Asked, kind: 'cancel' | 'confirm' | 'expire', settlement?: Settled): RecordedRecord => {
     const { orderID, userID, atMs } = order
     const id = `${kind === 'cancel' ? 'c' : 'd'}${String(wishes.length).padStart(31, '0')}`
@@ -136,7 +140,9 @@ export function cleanHistory(seed: number, requestCount = 120): History {
     return record
   }
   const later: (() => void)[] = []
-  /** What people and time want of a reserved order; what comes of it is what came first. */
+  /**
+   * Appends several change requests for a reserved order; the first applicable one takes effect.
+   */
   const changeLater = (order: Asked, holdUntilMs: number | null) => {
     const cancelled = { kind: 'released', cause: 'cancelled' } as const
     const wishesOf =
@@ -157,7 +163,7 @@ export function cleanHistory(seed: number, requestCount = 120): History {
       if (holdUntilMs !== null) change({ ...order, atMs: holdUntilMs }, 'expire')
     }
   }
-  // Each partition is read in its order; between partitions anything goes.
+  // Records of one partition are processed in order, partitions interleave at random.
   const queues = [...Map.groupBy(inputs, ({ partition }) => partition).values()]
   while (queues.some(queue => queue.length > 0)) {
     while (random.chance(0.4)) later.shift()?.()
@@ -333,7 +339,7 @@ function kindOf({ topic, event }: RecordedRecord): Pick<NotificationLine, 'kind'
   return reason === 'CANCELLED' ? { kind: 'order-cancelled' } : { kind: 'order-failed', reason }
 }
 
-/** Kafka in small: where a record lands, and what offsets say; markers take an offset each. */
+/** Simulates Kafka's partitioning and offsets; each transaction marker takes one offset. */
 function createLog(firstEpoch: number) {
   const records: RecordedRecord[] = []
   const ends = new Map<string, number>()

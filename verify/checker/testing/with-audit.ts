@@ -5,7 +5,7 @@ import { columnsOf } from '../guarantees/audit-complete.ts'
 
 const isAudited = ({ topic }: RecordedRecord) => (Object.values(topicNames) as string[]).includes(topic)
 
-/** The history with the rows that a right connector writes, and a rate that compaction has removed from its topic since. */
+/** Adds the rows that a correct connector writes, including a rate that compaction has removed. */
 export function withAudit(history: History): History {
   const records = history.records.filter(record => isVisible(record) && isAudited(record))
   const rows = records.filter(({ event }) => event !== undefined).map(rowOf)

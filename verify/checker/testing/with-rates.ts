@@ -9,7 +9,9 @@ const isOrder = ({ topic, event }: RecordedRecord) => topic === topicNames.order
 export const isRate = ({ topic }: RecordedRecord): boolean => topic === topicNames.orderRate
 export const rateOf = ({ event }: RecordedRecord): Rate => event as unknown as Rate
 
-/** The history with the rates that a right aggregator publishes: an early revision, the final one, and that one once more. */
+/**
+ * Adds the rates that a correct aggregator publishes: an early revision and the final one, twice.
+ */
 export function withRates(history: History): History {
   const minutes = Map.groupBy(
     history.records.filter(isOrder),
