@@ -8,32 +8,33 @@ export interface Arguments {
   readonly requestsPerSecond: number
   readonly topology: Topology
   readonly asJSON: boolean
-  /** A saved history to check again. */
+  /** File of a saved history to check again. */
   readonly recheck?: string
-  /** Names of mutants; empty for all of them. */
+  /** Names of the mutants to run; empty for all. */
   readonly mutants?: readonly string[]
   readonly keep: boolean
 }
 
 export const usage = `npm run verify -- [options]
 
-  --seed 7            decides load and faults; a random one where nothing is said
-  --duration 120s     of load and faults, as 90s or 2m
-  --rate 60           orders a second
+  --seed 7            determines load and faults (default: random)
+  --duration 120s     duration of load and faults, such as 90s or 2m
+  --rate 60           orders per second
   --instances order=2,inventory=2,notification=2
   --brokers 1         1 or 3
-  --with connect      Kafka Connect writes the audit tables, and is killed, too
-  --json              the report as JSON on standard output, and nothing else there
-  --keep              keeps logs and history also when nothing was found
-  --recheck <file>    checks a history that an earlier run saved
-  --mutants [name…]   plants deliberate bugs one after the other, all or those named; each has to be found
+  --with connect      also runs Kafka Connect, which writes the audit tables, and injects faults into it
+  --json              prints the report as JSON, and nothing else, to standard output
+  --keep              keeps logs and history even if there is no violation
+  --recheck <file>    checks a saved history again
+  --mutants [name…]   plants deliberate bugs one by one, all or those named; each must be found
 
-Exit codes: 0 no violation, 1 violations (or a mutant not found), 2 it could not be run.`
+Exit codes: 0 no violation, 1 violations (or a mutant not found), 2 the run could not be completed.`
 
-/** @throws Refusal saying what is wrong */
+/** Parses the command line. @throws Refusal if an argument is invalid */
 export function readArguments(args: readonly string[]): Arguments {
   const { values, positionals } = parse(args)
-  if (positionals.length > 0 && values.mutants !== true) throw new Refusal(`What is "${positionals[0]}"?\n\n${usage}`)
+  if (positionals.length > 0 && values.mutants !== true)
+    throw new Refusal(`Unexpected argument "${positionals[0]}".\n\n${usage}`)
   return {
     seed:
       values.seed === undefined ? Math.floor(Math.random() * 1_000_000) : wholeNumber('seed', values.seed, 0, 2 ** 31),
@@ -77,19 +78,19 @@ function parse(args: readonly string[]) {
 function wholeNumber(name: string, text: string, from: number, to: number): number {
   const value = Number(text)
   if (Number.isInteger(value) && value >= from && value <= to) return value
-  throw new Refusal(`--${name} is "${text}": say a whole number from ${from} to ${to}.`)
+  throw new Refusal(`--${name} must be an integer from ${from} to ${to} (got "${text}").`)
 }
 
 function readDuration(text: string): number {
   const match = /^(\d+)(s|m)?$/.exec(text)
   const seconds = Number(match?.[1]) * (match?.[2] === 'm' ? 60 : 1)
   if (seconds >= 5 && seconds <= 24 * 3_600) return seconds * 1_000
-  throw new Refusal(`--duration is "${text}": say seconds or minutes, 5s at least.`)
+  throw new Refusal(`--duration must be in seconds or minutes, from 5s to 24 hours, such as 90s or 2m (got "${text}").`)
 }
 
 function readBrokers(text: string): number {
   if (text === '1' || text === '3') return Number(text)
-  throw new Refusal(`--brokers is "${text}": one broker, or three with every record on three of them.`)
+  throw new Refusal(`--brokers must be 1 or 3 (got "${text}").`)
 }
 
 function readInstances(text: string): Readonly<Record<string, number>> {
@@ -97,7 +98,7 @@ function readInstances(text: string): Readonly<Record<string, number>> {
   for (const part of text.split(',').filter(part => part !== '')) {
     const [name = '', count] = part.split('=')
     if (!(name in instances)) {
-      throw new Refusal(`--instances names "${name}": there are ${serviceNames.join(', ')}.`)
+      throw new Refusal(`--instances: unknown service "${name}"; use ${serviceNames.join(', ')}.`)
     }
     instances[name] = wholeNumber('instances', count ?? '', 1, 8)
   }

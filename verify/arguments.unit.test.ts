@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { serviceNames } from '@orderly/stack'
 import { readArguments } from './arguments.ts'
 
-test('what is not said has a sensible value, and the seed is another one each time', () => {
+test('without arguments the defaults apply and the seed is an integer', () => {
   const { durationMs, topology, seed } = readArguments([])
   assert.equal(durationMs, 60_000)
   const instances = Object.fromEntries(serviceNames.map(name => [name, 2]))
@@ -11,7 +11,7 @@ test('what is not said has a sensible value, and the seed is another one each ti
   assert.ok(Number.isInteger(seed))
 })
 
-test('everything can be said', () => {
+test('all options are parsed', () => {
   const said = '--seed 7 --duration 2m --instances inventory=3,order=1 --brokers 3 --with connect --rate 20 --json'
   const { seed, durationMs, topology, requestsPerSecond, asJSON } = readArguments(said.split(' '))
   assert.deepEqual(
@@ -25,7 +25,7 @@ test('everything can be said', () => {
   })
 })
 
-test('mutants are all of them, or those that are named', () => {
+test('--mutants selects all mutants, or those named', () => {
   assert.equal(readArguments([]).mutants, undefined)
   assert.deepEqual(readArguments(['--mutants']).mutants, [])
   assert.deepEqual(readArguments(['--mutants', 'unkeyed', 'off-by-one']).mutants, ['unkeyed', 'off-by-one'])
@@ -41,7 +41,7 @@ for (const wrong of [
   '--what',
   'words'
 ]) {
-  test(`"${wrong}" is refused with what to say instead`, () => {
+  test(`"${wrong}" is rejected`, () => {
     assert.throws(() => readArguments(wrong.split(' ')), { name: 'Refusal' })
   })
 }

@@ -29,7 +29,7 @@ await runCommand(async ({ supervise, signal }) => {
   try {
     const extras = new Set(given.topology.hasConnect ? (['connect'] as const) : [])
     await preflight({ directory: directories.run, externals: new Map(), ports: [], extras })
-    note(`seed ${given.seed}; starting Kafka, Postgres and the schema registry`)
+    note(`starting Kafka, Postgres and the schema registry; seed ${given.seed}`)
     const options = { supervisor, directories, ...given.topology }
     const shared = await startSharedServers(options)
     const context = { supervisor, directories, signal, note }

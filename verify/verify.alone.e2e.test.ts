@@ -4,7 +4,7 @@ import type { Report } from './report/report.ts'
 import { runVerify } from './testing/run-verify.ts'
 
 for (const seed of [101, 202, 303]) {
-  test(`whatever seed ${seed} does to the running system, it keeps its promises`, async t => {
+  test(`a run with seed ${seed} has no violations and agrees with the cross-check`, async t => {
     const { code, output, progress } = await runVerify(t, `--seed=${seed}`, '--duration=20s')
     assert.notEqual(code, 2, progress)
     const report = JSON.parse(output) as Report

@@ -5,15 +5,15 @@ import { withDatabase } from '../run/servers.ts'
 import type { KafkaLog } from './kafka-log.ts'
 import { isVisible, withTransactions } from './transactions.ts'
 
-/** Postgres' number of that type. */
+/** Postgres type OID of `bigint`. */
 const bigint = 20
 
-/** The audit tables as they are, and what the connector has set aside. */
+/** Reads the audit tables and the positions of the connector's dead letters. */
 export async function dumpAudit(databaseURL: string, log: KafkaLog): Promise<AuditDump> {
   return { rows: await dumpRows(databaseURL), setAside: await dumpSetAside(log) }
 }
 
-/** How many records of the topics are done: written or set aside. */
+/** Counts the audited records: rows and dead letters of the connector. */
 export async function countAudited(databaseURL: string, log: KafkaLog): Promise<number> {
   const counts = await withDatabase(databaseURL, async client => {
     const tables = await tablesIn(client)
@@ -23,7 +23,7 @@ export async function countAudited(databaseURL: string, log: KafkaLog): Promise<
   return counts.reduce((sum, count) => sum + count, 0) + (await dumpSetAside(log)).length
 }
 
-/** How many records of the topics there are to audit. */
+/** Counts the visible records of all topics, which the connector must audit. */
 export async function countVisible(log: KafkaLog): Promise<number> {
   let count = 0
   for (const topic of Object.values(topicNames)) {
@@ -66,13 +66,15 @@ async function dumpRows(databaseURL: string): Promise<AuditRow[]> {
   })
 }
 
-/** Moments as milliseconds, and big integers, which the driver reads as text, as numbers. */
+/**
+ * Converts timestamps to milliseconds and bigints, which the driver returns as text, to numbers.
+ */
 function toPlain(value: unknown, isCount: boolean): unknown {
   if (value instanceof Date) return value.getTime()
   return isCount && value !== null ? Number(value) : value
 }
 
-/** Once each, however often it was set aside. */
+/** Returns the original positions of the connector's dead letters without duplicates. */
 async function dumpSetAside(log: KafkaLog): Promise<AuditDump['setAside'][number][]> {
   const places = new Map<string, AuditDump['setAside'][number]>()
   const ends = await log.ends(auditDeadLetterTopic)

@@ -32,7 +32,7 @@ export interface CollectOptions {
   readonly mutant: string | undefined
 }
 
-/** Everything that a run has left behind, as one history. */
+/** Collects all data of a run into a history. */
 export async function collect(options: CollectOptions): Promise<History> {
   const { seed, topology, startedAtMs, initialStock, requests, wishes, injector, recoveries, groups, log, servers } =
     options
@@ -78,7 +78,7 @@ export async function collect(options: CollectOptions): Promise<History> {
 
 const readerDeadlineMs = 120_000
 
-/** What the project's own reader sees, in a process of its own. */
+/** Reads all topics with our `read_committed` reader, in a separate process. */
 async function readCommitted(
   brokers: readonly string[],
   records: History['records'],

@@ -1,17 +1,17 @@
 /**
- * A process that reads topics with the project's own `read_committed` reader and prints the offsets it was given. It is a
- * process of its own so that a mutant can be planted in it as in a service.
+ * Program that reads topics with our `read_committed` reader and prints the returned offsets. It
+ * is a separate process so that a mutant can be planted in it as in a service.
  */
 import { readCommitted } from '@orderly/kafka/testing'
 
 interface Job {
   readonly brokers: readonly string[]
-  /** By topic and partition: the offset of the last record that there is to see. */
+  /** Offset of the last visible record by topic and partition. */
   readonly last: Readonly<Record<string, Readonly<Record<string, number>>>>
 }
 
 const deadlineMs = 15_000
-/** Time for what should not come. */
+/** Additional time in which unexpected records may arrive. */
 const lingerMs = 400
 
 const { brokers, last } = JSON.parse(process.argv[2] ?? '') as Job

@@ -8,14 +8,18 @@ import { type Servers, withDatabase } from '../run/servers.ts'
 
 const idleMs = 8_000
 
-/** Counts again with what shares no code with the verifier: Kafka's own `read_committed` consumer, and sums made by Postgres. */
+/**
+ * Compares the history with counts that share no code with the verifier: from Kafka's own
+ * `read_committed` consumer, and from sums in Postgres.
+ */
 export async function crossCheck(
   history: History,
   servers: Pick<Servers, 'brokers' | 'databaseURL'>
 ): Promise<CrossCheck> {
   const [java, sql] = [await countWithJava(servers.brokers), await countWithSQL(servers.databaseURL)]
   const { stored, reserved, failed, confirmed, released, poison, poisonedChanges } = countOrders(history)
-  // Cancelled before they came, and then parked: decided, and nobody was told.
+  // Orders with an early cancel that then became dead letters: decided, but without an outcome
+  // event.
   const told = new Set(history.records.filter(isVisible).map(({ headers }) => headers['event-id']))
   const untold = history.tables.outcomes.filter(
     ({ orderID, reason }) => reason === 'CANCELLED' && !told.has(`InventoryFailed-${orderID}`)
@@ -47,7 +51,7 @@ export async function crossCheck(
   return { agrees: Object.values(counts).every(([history, other]) => history === other), counts }
 }
 
-/** By event type, told from the header `event-id`: how many records, and how many different ids. */
+/** Counts records and distinct ids by event type, which is part of the header `event-id`. */
 async function countWithJava(brokers: readonly string[]): Promise<ReadonlyMap<string, number>> {
   const topics = Object.values(topicNames).join('|').replaceAll('.', '\\.')
   const printing = ['print.headers=true', 'print.value=false'].flatMap(option => ['--formatter-property', option])

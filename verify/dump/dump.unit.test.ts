@@ -8,7 +8,7 @@ import { withTransactions } from './transactions.ts'
 const transactional = 1 << 4
 const control = 1 << 5
 
-/** Batches one after the other; what is given as a marker is one. */
+/** Returns a log with one batch, or one transaction marker, for each entry. */
 function log(
   ...entries: {
     producer: number
@@ -46,7 +46,7 @@ function statesOf(batches: RecordsBatch[]) {
   return withTransactions(batches).map(({ record, transaction }) => `${record.key} ${transaction}`)
 }
 
-test('a record belongs to the next marker of its producer, however transactions are woven', () => {
+test('a record belongs to the next marker of its producer, even if transactions interleave', () => {
   const batches = log(
     { producer: 1, text: 'a' },
     { producer: 2, text: 'b' },
@@ -61,12 +61,12 @@ test('a record belongs to the next marker of its producer, however transactions 
   assert.deepEqual(statesOf(batches), ['a aborted', 'b committed', 'c committed', 'd committed', 'e open'])
 })
 
-test('a record outside of transactions stays outside, whatever its producer does later', () => {
+test('a non-transactional record is not affected by later markers of its producer', () => {
   const batches = log({ producer: 1, text: 'a', attributes: 0 }, { producer: 1, marker: 'abort' })
   assert.deepEqual(statesOf(batches), ['a none'])
 })
 
-test('committed offsets come in the order in which they became visible', () => {
+test('committed offsets are returned in the order of becoming visible', () => {
   const text = (value: string) => Buffer.concat([Buffer.from([0, value.length]), Buffer.from(value)])
   const key = Buffer.concat([Buffer.from([0, 1]), text('group'), text('topic'), Buffer.from([0, 0, 0, 2])])
   const value = (offset: number) => Buffer.from([0, 3, 0, 0, 0, 0, 0, 0, 0, offset])
@@ -88,7 +88,7 @@ test('committed offsets come in the order in which they became visible', () => {
   )
 })
 
-test('notifications are read from log lines, without the torn last one and without everything else', () => {
+test('notifications are parsed from log lines, and other or incomplete lines are ignored', () => {
   const line = (id: string) =>
     JSON.stringify({ time: '2026-01-01T00:00:00.000Z', notification: { id, kind: 'k', orderID: 'o', userID: 'u' } })
   const log = `plain words\n${line('one')}\n{"msg":"other"}\n${line('two')}\n${line('three').slice(0, 30)}`

@@ -2,10 +2,13 @@ import type { GivenUp } from '../history/history.ts'
 import type { KafkaLog } from './kafka-log.ts'
 import { withTransactions } from './transactions.ts'
 
-/** The service's own name for it: what is given up is no record of a topic that was read. */
+/** Dead-letter topic of notifications. */
 const topic = 'notifications.dlq'
 
-/** Every notification that was given up, from its dead letter; twice when a process died behind the first. */
+/**
+ * Returns all exhausted deliveries from their dead letters. A delivery occurs twice if a process
+ * died after it had written the first dead letter.
+ */
 export async function dumpGivenUp(log: KafkaLog): Promise<GivenUp[]> {
   const givenUp: GivenUp[] = []
   for (const { partition, highWatermark } of await log.ends(topic)) {

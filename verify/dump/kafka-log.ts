@@ -9,10 +9,6 @@ import {
   type RecordsBatch
 } from '@platformatic/kafka'
 
-/**
- * Reads logs as they are: every batch, committed or not, with its markers. The verifier's own eyes: nothing of
- * @orderly/kafka takes part, as that is what is being judged.
- */
 export interface LogEnd {
   readonly partition: number
   readonly lastStableOffset: number
@@ -30,6 +26,10 @@ const uncommitted = 0
 const patienceMs = 30_000
 const retryDelayMs = 200
 
+/**
+ * Reads raw logs: every batch, committed or not, with transaction markers. Does not use
+ * `@orderly/kafka`, because that is under test.
+ */
 export class KafkaLog {
   readonly #bootstrap: readonly { host: string; port: number }[]
   #pool: ConnectionPool
@@ -42,7 +42,7 @@ export class KafkaLog {
     this.#pool = newPool()
   }
 
-  /** Where each partition of a topic ends. */
+  /** Returns the end offsets of each partition of a topic. */
   async ends(topic: string): Promise<LogEnd[]> {
     return this.#patiently(async () => {
       const leaders = await this.#leaders(topic)
@@ -62,21 +62,22 @@ export class KafkaLog {
     })
   }
 
-  /** All batches from an offset on to (not including) another one. */
+  /** Returns all batches from offset `from` (inclusive) to `to` (exclusive). */
   async read(topic: string, partition: number, from: number, to: number): Promise<RecordsBatch[]> {
     const batches: RecordsBatch[] = []
     let offset = BigInt(from)
     while (offset < to) {
       const read = await this.#patiently(() => this.#fetch(topic, partition, offset))
       const fresh = read.filter(batch => endOf(batch) > offset)
-      if (fresh.length === 0) throw new Error(`${topic}/${partition} gives nothing at ${offset}, before ${to}`)
+      if (fresh.length === 0)
+        throw new Error(`${topic}/${partition} returned no records at offset ${offset}, below ${to}`)
       batches.push(...fresh)
       offset = endOf(fresh.at(-1) as RecordsBatch)
     }
     return batches
   }
 
-  /** What a group has committed, by `topic/partition`. */
+  /** Returns the committed offsets of a group by `topic/partition`. */
   async committedOffsets(group: string): Promise<ReadonlyMap<string, number>> {
     return this.#patiently(async () => {
       const any = await this.#pool.getFirstAvailable([...this.#bootstrap])
@@ -104,7 +105,7 @@ export class KafkaLog {
     const any: Connection = await this.#pool.getFirstAvailable([...this.#bootstrap])
     const metadata = await metadataV12.api.async(any, [topic], false, false)
     const found = metadata.topics[0]
-    if (found === undefined || found.errorCode !== 0) throw new Error(`topic ${topic} is not known`)
+    if (found === undefined || found.errorCode !== 0) throw new Error(`topic ${topic} is unknown`)
     const leaders: Leader[] = []
     for (const { partitionIndex, leaderId } of found.partitions) {
       const broker = metadata.brokers.find(({ nodeId }) => nodeId === leaderId)
@@ -130,7 +131,7 @@ export class KafkaLog {
     return response.responses[0]?.partitions[0]?.records ?? []
   }
 
-  /** Brokers may be on their way back. */
+  /** Retries on new connections, since brokers may be restarting. */
   async #patiently<Result>(attempt: () => Promise<Result>): Promise<Result> {
     const until = Date.now() + patienceMs
     for (;;) {

@@ -1,6 +1,9 @@
 import type { NotificationLine } from '../history/history.ts'
 
-/** What a process of the notification service sent to people, from its log. The last line of a killed process may be torn. */
+/**
+ * Returns the notifications in the log of a notification process, without the last line if that is
+ * incomplete because the process was killed.
+ */
 export function parseNotifications(log: string, who: { instance: string; pid: number }): NotificationLine[] {
   return log
     .slice(0, log.lastIndexOf('\n') + 1)

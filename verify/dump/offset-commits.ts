@@ -1,19 +1,20 @@
 import type { OffsetCommit } from '../history/history.ts'
 import { isVisible, type LogRecord } from './transactions.ts'
 
-/** The topic in which group coordinators keep what groups commit: its log is the whole history of every committed offset. */
+/** Topic in which group coordinators store committed offsets; its log is their complete history. */
 export const offsetsTopic = '__consumer_offsets'
 
 /**
- * The committed offsets in one partition of that topic, in the order in which they became visible: those of a transaction
- * when it was committed. (Key: version, then for versions 0 and 1 group, topic, partition; value: version, offset, …)
+ * Returns the committed offsets of one partition of that topic, in the order of becoming visible:
+ * for transactional ones, the order of their commit markers. Keys contain a version and, in
+ * versions 0 and 1, group, topic and partition; values contain a version and the offset.
  */
 export function offsetCommitsIn(records: readonly LogRecord[]): OffsetCommit[] {
   return records
     .filter(isVisible)
     .toSorted((a, b) => a.endOffset - b.endOffset || a.offset - b.offset)
     .flatMap(({ record: { key, value }, endedAtMs, producerID, producerEpoch }) => {
-      if (key === null || value === null || key.readInt16BE(0) > 1) return [] // a group's members, or an offset that expired
+      if (key === null || value === null || key.readInt16BE(0) > 1) return [] // group metadata or an expired offset
       const group = readString(key, 2)
       const topic = readString(key, group.end)
       const partition = key.readInt32BE(topic.end)

@@ -1,7 +1,7 @@
 import type { Tables } from '../history/history.ts'
 import { withDatabase } from '../run/servers.ts'
 
-/** The inventory's tables as they are. Counts fit into a number. */
+/** Reads the tables of the inventory. Its bigints fit into a number. */
 export async function dumpTables(databaseURL: string): Promise<Tables> {
   return withDatabase(databaseURL, async client => {
     const stock = await client.query('SELECT sku, available, reserved FROM inventory.stock ORDER BY sku')

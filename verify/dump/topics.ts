@@ -11,7 +11,7 @@ export const allTopics: readonly string[] = Object.values(topicNames).flatMap(na
 
 type Dump = Pick<History, 'partitions' | 'records' | 'offsetCommits'>
 
-/** Every record of every topic, and every offset that was ever committed. */
+/** Reads every record of every topic and the whole history of the groups' committed offsets. */
 export async function dumpTopics(log: KafkaLog, registryURL: string, groups: readonly string[]): Promise<Dump> {
   const topics = await connectTopics(createSchemaRegistry({ url: registryURL }), {
     ordersCreated: 'read',
@@ -76,7 +76,7 @@ function toRecorded(
   }
 }
 
-/** Returns different texts for different keys, also where their bytes are not UTF-8. */
+/** Converts a key to text; distinct keys have distinct texts, even if they are not UTF-8. */
 function keyOf(key: Buffer | null | undefined): string | null {
   if (key === null || key === undefined) return null
   return isUtf8(key) ? key.toString() : `hex:${key.toString('hex')}`

@@ -1,14 +1,14 @@
 import type { KafkaRecord, RecordsBatch } from '@platformatic/kafka'
 import type { RecordedRecord } from '../history/history.ts'
 
-/** A record as it lies in the log. */
+/** A record of the log with the state of its transaction. */
 export interface LogRecord {
   readonly offset: number
   readonly timestampMs: number
   readonly producerID: number
   readonly producerEpoch: number
   readonly transaction: RecordedRecord['transaction']
-  /** Where its transaction ended, which is when it became visible; where it lies, without a transaction. */
+  /** Offset of its commit or abort marker; its own offset if there is none. */
   readonly endOffset: number
   readonly endedAtMs: number
   readonly record: KafkaRecord
@@ -19,8 +19,8 @@ const logAppendTimeBit = 1 << 3
 const controlBit = 1 << 5
 
 /**
- * What became of each record's transaction. Read backwards: a transaction ended as the next marker of its producer says,
- * and is open when there is none.
+ * Determines the transaction state of each record. Reads backwards: the next marker of its producer
+ * gives the state; without a marker the transaction is open.
  */
 export function withTransactions(batches: readonly RecordsBatch[]): LogRecord[] {
   const ends = new Map<bigint, { state: 'committed' | 'aborted'; offset: number; atMs: number }>()

@@ -3,16 +3,19 @@ import type { Line, RequestPlan, Wish } from '../plan/load.ts'
 import type { WebhookAnswer } from '../plan/webhook-answers.ts'
 
 /**
- * What happened in a run, as far as anybody outside could see it: all that the checker knows. Plain data, so that it can be
- * saved, read by people, and checked again.
+ * Everything that could be observed from outside during a run, and the only input of the checkers.
+ * Plain data, so that it can be saved, read by people, and checked again.
  *
- * - **request**: an order as a client placed it, and what the client learnt: accepted, refused, or nothing (*unknown*).
- * - **record**: one Kafka record, whatever became of its transaction.
- * - **fault**: something done to a process or a connection, from when to when.
- * - **incarnation**: one process of an instance; a restart is a new incarnation of the same instance.
- * - **pass**: an incarnation passed one of the named points of a stage.
+ * - **request**: one attempt to place an order, with its result for the client: accepted, refused
+ *   or *unknown*.
+ * - **record**: one Kafka record, including those of aborted transactions.
+ * - **fault**: a disturbance of a process or a connection, with its start and end.
+ * - **incarnation**: one process of an instance; a restart is a new incarnation of the same
+ *   instance.
+ * - **pass**: an incarnation reached a failpoint.
  *
- * Times are milliseconds since the epoch, offsets are plain numbers (no run comes near 2^53 records).
+ * Times are milliseconds since the epoch. Offsets are plain numbers, since no run writes 2^53
+ * records.
  */
 export interface History {
   readonly seed: number
@@ -23,43 +26,43 @@ export interface History {
   /** Pieces of each SKU before the first order. */
   readonly initialStock: Readonly<Record<string, number>>
   readonly requests: readonly OrderRequest[]
-  /** What was wanted of orders that were accepted. */
+  /** Cancels and confirmations of accepted orders. */
   readonly wishes: readonly WishRequest[]
-  /** What the verifier itself wrote into an input topic: bytes that are no order. */
+  /** Undecodable records that the verifier wrote to the input topics. */
   readonly poison: readonly PoisonRecord[]
   readonly faults: readonly FaultRun[]
   readonly incarnations: readonly Incarnation[]
   readonly passes: readonly Pass[]
   readonly partitions: readonly PartitionEnd[]
   readonly records: readonly RecordedRecord[]
-  /** By `topic/partition`: the offsets that the project's own `read_committed` reader was given, in its order. */
+  /** Offsets that our own `read_committed` reader returned, in that order, by `topic/partition`. */
   readonly committedReads: Readonly<Record<string, readonly number[]>>
   readonly offsetCommits: readonly OffsetCommit[]
   readonly groups: readonly GroupDescription[]
   readonly tables: Tables
-  /** With Kafka Connect beside the pipeline. */
+  /** Present only if Kafka Connect ran. */
   readonly audit?: AuditDump
   readonly notifications: readonly NotificationLine[]
-  /** What an endpoint of a shop was sent, failing as it did. Histories of earlier versions have none. */
+  /** Attempts received by the failing webhook endpoint. Absent in histories of earlier versions. */
   readonly webhooks?: Webhooks
   readonly recoveries: readonly Recovery[]
 }
 
-/** One attempt to place an order. Attempts with the same idempotency key are one order. */
+/** One attempt to place an order. Attempts with the same idempotency key belong to one order. */
 export interface OrderRequest extends RequestPlan {
   readonly sentAtMs: number
   readonly endedAtMs: number
   readonly result:
     | { readonly kind: 'ok'; readonly orderID: string }
-    /** Refused for good: it must never appear anywhere. */
+    /** Permanently refused: the order must never appear anywhere. */
     | { readonly kind: 'failed'; readonly status: number }
-    /** No answer, or one that leaves it open. */
+    /** No answer, or an answer that leaves the result unknown. */
     | { readonly kind: 'unknown'; readonly reason: string }
 }
 
-/** One attempt to cancel or confirm an order, and what the client learnt. */
+/** One attempt to cancel or confirm an order, with its result for the client. */
 export interface WishRequest {
-  /** Travels as the trace id. */
+  /** Sent as the trace id. */
   readonly id: string
   readonly wish: Wish
   readonly orderID: string
@@ -68,9 +71,9 @@ export interface WishRequest {
   readonly endedAtMs: number
   readonly result: /** Answered 202. */
     | { readonly kind: 'asked' }
-    /** Answered 200: it is so. */
+    /** Answered 200: the change has taken effect. */
     | { readonly kind: 'fulfilled' }
-    /** Answered 409: it will never be so. */
+    /** Answered 409: the change can no longer take effect. */
     | { readonly kind: 'refused'; readonly code: string }
     | { readonly kind: 'unknown'; readonly reason: string }
 }
@@ -80,17 +83,18 @@ export interface PoisonRecord {
   readonly topic: string
   readonly key: string
   readonly writtenAtMs: number
-  /** Whether the broker acknowledged it. */
   readonly acknowledged: boolean
 }
 
 export interface FaultRun {
   readonly kind: string
-  /** An instance (`inventory-2`), a server (`kafka-1`, `postgres`), or a link (`services>kafka-1`). */
+  /**
+   * An instance (`inventory-2`), a server (`kafka-1`, `postgres`), or a link (`services>kafka-1`).
+   */
   readonly target: string
   readonly detail?: string
   readonly startedAtMs: number
-  /** When its cause was gone: restarted, continued, let through. */
+  /** Time at which its cause ended: process restarted or resumed, or link open again. */
   readonly endedAtMs: number
 }
 
@@ -101,9 +105,9 @@ export interface Incarnation {
   readonly startedAtMs: number
   readonly endedAtMs?: number
   readonly exit?: { readonly code: number | null; readonly signal: string | null }
-  /** Another incarnation of the same instance had taken over by then, while this one was frozen. */
+  /** Time by which another incarnation had replaced this one while it was frozen. */
   readonly replacedAtMs?: number
-  /** When it could run again after that. */
+  /** Time at which it was resumed after that. */
   readonly resumedAtMs?: number
 }
 
@@ -111,7 +115,7 @@ export interface Pass {
   readonly pid: number
   readonly atMs: number
   readonly point: string
-  /** What the verifier did to the process here. */
+  /** Signal that the verifier sent to the process at this failpoint. */
   readonly signal?: PointSignal
 }
 
@@ -132,9 +136,9 @@ export interface RecordedRecord {
   readonly producerID: number
   readonly producerEpoch: number
   readonly transaction: 'none' | 'committed' | 'aborted' | 'open'
-  /** SHA-256 of the value, shortened: tells whether two records carry the same bytes. */
+  /** Shortened SHA-256 of the value, to compare the bytes of two records. */
   readonly valueDigest: string | null
-  /** Absent when the value could not be decoded. */
+  /** Absent if the value could not be decoded. */
   readonly event?: OrderEvent
 }
 
@@ -145,7 +149,7 @@ export interface ShortLine {
   readonly reason: string
 }
 
-/** The fields of every event of the pipeline; which of them are there depends on the topic. */
+/** Union of the fields of all events; the topic determines which are present. */
 export interface OrderEvent {
   readonly orderID: string
   readonly userID: string
@@ -154,16 +158,16 @@ export interface OrderEvent {
   readonly holdSeconds?: number | null
   readonly holdUntilMs?: number | null
   readonly shortages?: readonly ShortLine[]
-  /** Why it failed. */
+  /** Reason of a failed outcome. */
   readonly reason?: string
-  /** What was asked for, and when. */
+  /** Kind of a change request: cancel, confirm or expire. */
   readonly change?: string
   readonly requestedAtMs?: number
-  /** Why it was released. */
+  /** Cause of a release: cancelled or expired. */
   readonly cause?: string
 }
 
-/** A committed offset as it became visible, from the log of the group coordinator; in the order in which that happened. */
+/** A committed offset, read from the group coordinator's log, in the order of becoming visible. */
 export interface OffsetCommit {
   readonly group: string
   readonly topic: string
@@ -188,7 +192,7 @@ export interface Tables {
 
 export interface AuditDump {
   readonly rows: readonly AuditRow[]
-  /** Places of records that the connector has parked in a dead-letter topic of its own. */
+  /** Positions of records that the connector wrote to its separate dead-letter topic. */
   readonly setAside: readonly { readonly topic: string; readonly partition: number; readonly offset: number }[]
 }
 
@@ -198,7 +202,7 @@ export interface AuditRow {
   readonly offset: number
   readonly key: string | null
   readonly timestampMs: number
-  /** By name: moments as milliseconds, JSON parsed. */
+  /** Values by column name; timestamps are in milliseconds, JSON is parsed. */
   readonly columns: Readonly<Record<string, unknown>>
 }
 
@@ -206,7 +210,7 @@ export interface OutcomeRow {
   readonly orderID: string
   readonly userID: string
   readonly kind: 'reserved' | 'failed'
-  /** Rises in the sequence of the decisions on any one SKU. */
+  /** Number that increases with each decision on any one SKU. */
   readonly sequence: number
   readonly items: readonly Line[] | null
   readonly reason: string | null
@@ -214,12 +218,12 @@ export interface OutcomeRow {
   readonly decidedAtMs: number
 }
 
-/** What became of a reserved order, and the record that made it so. */
+/** A settlement of a reserved order, with the position of the change request that caused it. */
 export interface SettlementRow {
   readonly orderID: string
   readonly kind: 'confirmed' | 'released'
   readonly cause: 'cancelled' | 'expired' | null
-  /** From the same numbers as those of outcomes. */
+  /** Drawn from the same sequence as the numbers of outcomes. */
   readonly sequence: number
   readonly partition: number
   readonly offset: number
@@ -240,16 +244,16 @@ export interface NotificationLine {
 export interface Webhooks {
   readonly target: string
   readonly attempts: readonly WebhookAttempt[]
-  /** Of all targets: the dead letters of notifications. */
+  /** Exhausted deliveries of all targets, from `notifications.dlq`. */
   readonly givenUp: readonly GivenUp[]
 }
 
 export interface WebhookAttempt {
-  /** Its `webhook-id`. */
+  /** Value of the header `webhook-id`. */
   readonly id: string
   readonly atMs: number
   readonly answer: WebhookAnswer
-  /** With every secret that the endpoint has. */
+  /** True if the webhook was signed with every secret of the endpoint. */
   readonly isSigned: boolean
   readonly bodyDigest: string
   readonly type: string
@@ -257,7 +261,7 @@ export interface WebhookAttempt {
   readonly userID: string
 }
 
-/** A notification that a target did not get. */
+/** A notification that its target did not accept. */
 export interface GivenUp {
   readonly id: string
   readonly target: string
@@ -266,14 +270,14 @@ export interface GivenUp {
   readonly reason: string
 }
 
-/** How long the pipeline took, once nothing disturbed it any more, to be done with all that was waiting at that moment. */
+/** Time that the pipeline took, after all faults had ended, to process everything then pending. */
 export interface Recovery {
   readonly healedAtMs: number
-  /** Of the faults that ended there. */
+  /** Kinds of the faults that preceded it. */
   readonly kinds: readonly string[]
   readonly boundMs: number
-  /** Absent when it had not recovered after three times the bound. */
+  /** Absent if it had not recovered after three times the bound. */
   readonly tookMs?: number
-  /** What was still waiting then. */
+  /** Description of what was still pending then. */
   readonly missing?: string
 }

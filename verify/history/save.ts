@@ -3,23 +3,27 @@ import { join } from 'node:path'
 import { Refusal } from '@orderly/stack'
 import type { History } from './history.ts'
 
-/** A history is kept under a version, as a checker of tomorrow may ask for more than one of today recorded. */
+/**
+ * Format version of saved histories; later checkers may need data that earlier runs did not record.
+ */
 const version = 2
 
-/** @returns the file */
+/** Saves a history as JSON. @returns the path of the file */
 export async function saveHistory(history: History, directory: string, name = 'history'): Promise<string> {
   const file = join(directory, `${name}.json`)
   await writeFile(file, JSON.stringify({ version, ...history }))
   return file
 }
 
-/** @throws Refusal unless it is a history that this checker can read */
+/** Loads a saved history. @throws Refusal if it cannot be read or has another version */
 export async function loadHistory(file: string): Promise<History> {
   const text = await readFile(file, 'utf8').catch(error => {
-    throw new Refusal(`The history ${file} cannot be read: ${error.message}`)
+    throw new Refusal(`Cannot read the history ${file}: ${error.message}`)
   })
   const { version: found, ...history } = JSON.parse(text) as History & { version: number }
   if (found !== version)
-    throw new Refusal(`${file} is a history of version ${found}, and this reads version ${version}.`)
+    throw new Refusal(
+      `${file} has history version ${found}; only version ${version} can be checked. Run the verifier again.`
+    )
   return history
 }

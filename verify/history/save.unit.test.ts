@@ -12,12 +12,12 @@ async function temporaryDirectory(t: TestContext): Promise<string> {
   return directory
 }
 
-test('a saved history is the same when it is loaded', async t => {
+test('a loaded history equals the saved one', async t => {
   const history = cleanHistory(5)
   assert.deepEqual(await loadHistory(await saveHistory(history, await temporaryDirectory(t))), history)
 })
 
-test('a file that is missing, or a history of another version, is refused by name', async t => {
+test('a missing file and a history of another version are rejected with the path or the version', async t => {
   const directory = await temporaryDirectory(t)
   await assert.rejects(loadHistory(join(directory, 'nothing.json')), { name: 'Refusal', message: /nothing\.json/ })
   const file = join(directory, 'old.json')

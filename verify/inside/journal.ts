@@ -1,5 +1,6 @@
-/** What the verifier and the part of it that runs inside services agree on. */
-/** Where stages, and the order service with orders that have a key, say where they are. */
+// Shared by the verifier and by its modules that run inside the services.
+
+/** Diagnostics channels on which stages and keyed orders publish their failpoints. */
 export const channels = ['orderly:stage', 'orderly:keyed-order'] as const
 
 export const environmentNames = {
@@ -7,29 +8,31 @@ export const environmentNames = {
   mutant: 'VERIFY_MUTANT'
 } as const
 
-/** What a process is to do to itself when it has passed a point so often. */
+/** Signal that a process sends to itself at its n-th pass of a failpoint. */
 export interface PointOrder {
   readonly point: string
   readonly afterPasses: number
   readonly signal: PointSignal
 }
 
-/** Where the process with this journal looks for its order; it is gone once it was carried out. */
+/**
+ * Returns the file with the `PointOrder` of a process; the process deletes it when it executes it.
+ */
 export const orderFileOf = (journal: string): string => `${journal}.order`
 
-/** Lists the files into which the process with this journal has planted its mutant. */
+/** Returns the file in which a process lists the source files into which it planted its mutant. */
 export const plantedFileOf = (journal: string): string => `${journal}.planted`
 
 export interface JournalLine {
   readonly atMs: number
   readonly point: string
-  /** What the verifier did to the process here. */
+  /** Signal that the process sent to itself at this failpoint. */
   readonly signal?: PointSignal
 }
 
 export type PointSignal = 'SIGKILL' | 'SIGSTOP'
 
-/** The last line of a killed process may be torn. */
+/** Parses a journal without its last line if that is incomplete because the process was killed. */
 export function parseJournal(text: string): JournalLine[] {
   return text
     .slice(0, text.lastIndexOf('\n') + 1)

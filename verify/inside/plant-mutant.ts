@@ -1,6 +1,6 @@
 /**
- * Runs inside a service, ahead of it (`node --import`), and only when the verifier starts it: plants one of the mutants, if
- * one is asked for, by giving Node another source text than the one on disk.
+ * Preloaded into services (`node --import`) by the verifier only. Plants the requested mutant, if
+ * any, by giving Node another source text than the one on disk.
  */
 import { appendFileSync } from 'node:fs'
 import { registerHooks } from 'node:module'
@@ -15,7 +15,7 @@ const journal = process.env[environmentNames.journal]
 
 if (name !== undefined) {
   const mutant = mutants.find(mutant => mutant.name === name)
-  if (mutant === undefined) throw new Error(`there is no mutant ${name}`)
+  if (mutant === undefined) throw new Error(`unknown mutant "${name}"`)
   const project = join(import.meta.dirname, '..', '..')
   const urlOf = ({ file }: Patch) => pathToFileURL(join(project, file)).href
   const patches = Map.groupBy(mutant.patches, urlOf)

@@ -11,7 +11,7 @@ import { environmentNames, plantedFileOf } from './journal.ts'
 
 const decideFile = pathToFileURL(join(projectDirectory, 'services/inventory/domain/decide.ts')).href
 
-/** What becomes of an order for the last piece, in a process with this mutant in it. */
+/** Returns the outcome of an order for the last piece in a process with this mutant. */
 async function decideLastPiece(mutant: string | undefined, journal?: string): Promise<string> {
   const program = `const { decide } = await import('${decideFile}')
     const order = { orderID: 'o', userID: 'u', items: [{ sku: 's', quantity: 1 }] }
@@ -30,7 +30,7 @@ async function decideLastPiece(mutant: string | undefined, journal?: string): Pr
   return stdout.trim()
 }
 
-test('a process behaves as its mutant does, and as written when none is asked for', async () => {
+test('a process runs the mutant, and the unmodified source without one', async () => {
   assert.equal(await decideLastPiece(undefined), 'reserved')
   assert.equal(await decideLastPiece('off-by-one'), 'failed')
 })
@@ -43,6 +43,6 @@ test('a process reports the files into which it has planted its mutant', async t
   assert.equal(await readFile(plantedFileOf(journal), 'utf8'), 'services/inventory/domain/decide.ts\n')
 })
 
-test('a mutant that does not exist stops the process', async () => {
-  await assert.rejects(decideLastPiece('no-such-mutant'), /there is no mutant no-such-mutant/)
+test('an unknown mutant stops the process', async () => {
+  await assert.rejects(decideLastPiece('no-such-mutant'), /unknown mutant "no-such-mutant"/)
 })

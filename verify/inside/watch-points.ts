@@ -1,7 +1,7 @@
 /**
- * Runs inside a service, ahead of it (`node --import`), and only when the verifier starts it: writes down when the service
- * passes a named point of its stage. When the verifier has put an order there meanwhile, it ends the process at its point, as
- * `kill -9` would, or freezes it.
+ * Preloaded into services (`node --import`) by the verifier only. Records in a journal when the
+ * process passes a failpoint. If the verifier has written a `PointOrder` for this failpoint, the
+ * process kills or freezes itself there (SIGKILL or SIGSTOP).
  */
 import { subscribe } from 'node:diagnostics_channel'
 import { existsSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'

@@ -8,7 +8,7 @@ import { type TestContext, test } from 'node:test'
 import { stageChannelName } from '@orderly/kafka'
 import { channels, environmentNames, orderFileOf, type PointOrder, parseJournal } from './journal.ts'
 
-/** A process that passes points as a stage does, watched from inside. */
+/** Runs a process that passes failpoints as a stage does, with the watcher preloaded. */
 async function runWatched(t: TestContext, points: readonly string[], { order }: { order?: PointOrder } = {}) {
   const directory = await mkdtemp(join(tmpdir(), 'orderly-verify-'))
   t.after(() => rm(directory, { recursive: true, force: true }))
@@ -28,17 +28,17 @@ async function runWatched(t: TestContext, points: readonly string[], { order }: 
   return { code, signal, passed: lines.map(({ point, signal }) => (signal ? `${point}!` : point)) }
 }
 
-test('the verifier listens where the stage speaks', () => {
+test('the watcher subscribes to the channel of the stage', () => {
   assert.ok((channels as readonly string[]).includes(stageChannelName))
 })
 
-test('passes are written down and nothing else happens', async t => {
+test('without an order the watcher only records passes', async t => {
   const { code, passed } = await runWatched(t, ['batch-read', 'after-commit'])
   assert.equal(code, 0)
   assert.deepEqual(passed, ['batch-read', 'after-commit'])
 })
 
-test('the process ends at its point, on the pass that was asked for, and nothing comes after', async t => {
+test('with an order the process is killed at the given pass of its failpoint', async t => {
   const { signal, passed } = await runWatched(t, ['batch-read', 'before-commit', 'batch-read', 'before-commit', 'x'], {
     order: { point: 'before-commit', afterPasses: 2, signal: 'SIGKILL' }
   })
@@ -46,6 +46,6 @@ test('the process ends at its point, on the pass that was asked for, and nothing
   assert.deepEqual(passed, ['batch-read', 'before-commit', 'batch-read', 'before-commit!'])
 })
 
-test('a torn last line is left out', () => {
+test('an incomplete last line of the journal is ignored', () => {
   assert.deepEqual(parseJournal('{"atMs":1,"point":"batch-read"}\n{"atMs":2,"po'), [{ atMs: 1, point: 'batch-read' }])
 })

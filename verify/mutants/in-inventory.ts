@@ -3,11 +3,11 @@ import type { Mutant } from './mutant.ts'
 const statements = 'services/inventory/store/statements.ts'
 const decideChanges = 'services/inventory/domain/decide-changes.ts'
 
-/** In the inventory. */
+/** Mutants of the inventory. */
 export const inventoryMutants: readonly Mutant[] = [
   {
     name: 'forgets-outcomes',
-    bug: 'an order that comes again is decided again',
+    bug: 'an order that is read again is decided again',
     patches: [
       {
         file: 'services/inventory/store/postgres.ts',
@@ -38,7 +38,7 @@ export const inventoryMutants: readonly Mutant[] = [
   },
   {
     name: 'parks-when-away',
-    bug: 'orders are parked because the database is away',
+    bug: 'orders become dead letters because the database is unavailable',
     patches: [
       {
         file: 'services/inventory/store/is-transient.ts',
@@ -80,7 +80,7 @@ export const inventoryMutants: readonly Mutant[] = [
   },
   {
     name: 'off-by-one',
-    bug: 'the last piece of a SKU is never given away',
+    bug: 'the last piece of a SKU is never reserved',
     patches: [
       { file: 'services/inventory/domain/decide.ts', find: 'if (requested > left)', replace: 'if (requested >= left)' }
     ],
@@ -116,7 +116,7 @@ export const inventoryMutants: readonly Mutant[] = [
   },
   {
     name: 'releases-again',
-    bug: 'a cancel that is repeated is answered with the release again',
+    bug: 'a repeated cancel publishes the release again',
     patches: [
       {
         file: decideChanges,
@@ -136,7 +136,7 @@ export const inventoryMutants: readonly Mutant[] = [
   },
   {
     name: 'release-forgotten',
-    bug: 'a release whose event was lost with its transaction is not told when its record comes again',
+    bug: 'a release whose event was lost with its transaction is not published when its record is read again',
     patches: [
       {
         file: decideChanges,
@@ -152,7 +152,7 @@ export const inventoryMutants: readonly Mutant[] = [
   },
   {
     name: 'early-cancel-lost',
-    bug: 'a cancel that comes before its order is decided is ignored',
+    bug: 'a cancel that precedes the decision of its order is ignored',
     patches: [
       {
         file: decideChanges,
@@ -185,7 +185,7 @@ export const inventoryMutants: readonly Mutant[] = [
   },
   {
     name: 'keeps-released',
-    bug: 'released stock is no longer reserved, but nobody can have it',
+    bug: 'released stock is no longer reserved, but not available either',
     patches: [
       {
         file: statements,
@@ -199,7 +199,7 @@ export const inventoryMutants: readonly Mutant[] = [
   },
   {
     name: 'asks-once',
-    bug: 'the expiry of a hold is asked for once, also when that was never written',
+    bug: 'the expiry of a hold is requested only once, even if that request was never written',
     patches: [
       {
         file: statements,

@@ -6,7 +6,7 @@ const processBatch = 'packages/kafka/stage/process-batch.ts'
 const exactlyOnceAdd = '        add: outputs => outbox.add(outputs),'
 const exactlyOnceCommit = '        commit: (offsets, group) => producer.commit(outbox, offsets, group)'
 
-/** In packages/kafka. */
+/** Mutants of packages/kafka. */
 export const kafkaMutants: readonly Mutant[] = [
   {
     name: 'offsets-first',
@@ -62,7 +62,7 @@ export const kafkaMutants: readonly Mutant[] = [
   },
   {
     name: 'no-generation',
-    bug: 'the group coordinator is not told the generation, so whoever lost its partitions can still commit',
+    bug: 'commits carry no generation, so an instance that lost its partitions can still commit',
     patches: [
       {
         file: 'packages/kafka/transaction/transactional-producer.ts',
@@ -82,7 +82,7 @@ export const kafkaMutants: readonly Mutant[] = [
   },
   {
     name: 'unstable-offsets',
-    bug: 'a new owner starts from offsets that a transaction under way is about to replace',
+    bug: 'a new owner starts from offsets that an open transaction is about to replace',
     patches: [
       {
         file: 'packages/kafka/group/committed-offsets.ts',
@@ -98,7 +98,7 @@ export const kafkaMutants: readonly Mutant[] = [
   },
   {
     name: 'keeps-position',
-    bug: 'after a failed commit reading goes on behind the batch that failed',
+    bug: 'after a failed commit the stage continues after the failed batch',
     patches: [
       {
         file: runStage,
@@ -123,7 +123,7 @@ export const kafkaMutants: readonly Mutant[] = [
   },
   {
     name: 'fence-ignored',
-    bug: 'an instance that was fenced tries again instead of leaving',
+    bug: 'a fenced instance retries instead of exiting',
     patches: [
       {
         file: 'packages/kafka/errors.ts',
@@ -141,14 +141,14 @@ export const kafkaMutants: readonly Mutant[] = [
   },
   {
     name: 'drops-poison',
-    bug: 'what cannot be decoded is left out and forgotten',
+    bug: 'records that cannot be decoded are dropped',
     patches: [{ file: processBatch, find: 'parked.push(park(record, error))', replace: 'void park(record, error)' }],
     faults: { poison: 1 },
     breaks: [14]
   },
   {
     name: 'followers-overtake',
-    bug: 'orders behind a parked one of the same user are processed',
+    bug: 'later orders of a blocked key are processed',
     patches: [
       {
         file: processBatch,
@@ -161,7 +161,7 @@ export const kafkaMutants: readonly Mutant[] = [
   },
   {
     name: 'new-identity-per-try',
-    bug: 'a write that is tried again looks like another one to the brokers',
+    bug: 'a repeated write has a new producer id, so brokers do not deduplicate it',
     patches: [
       {
         file: 'packages/kafka/producer/producer.ts',
@@ -180,7 +180,7 @@ export const kafkaMutants: readonly Mutant[] = [
   },
   {
     name: 'poison-passed-over',
-    bug: 'a record that cannot be read is passed over without a word',
+    bug: 'change requests that cannot be decoded are dropped',
     patches: [
       {
         file: processBatch,

@@ -1,10 +1,10 @@
 import type { Mutant } from './mutant.ts'
 
-/** In the notification. */
+/** Mutants of the notification service. */
 export const notificationMutants: readonly Mutant[] = [
   {
     name: 'remembers-later',
-    bug: 'the offsets of outcomes are committed before their notifications are remembered',
+    bug: 'the offsets of outcomes are committed before their deliveries are stored',
     patches: [
       {
         file: 'services/notification/from-results/result-stage.ts',
@@ -33,7 +33,7 @@ export const notificationMutants: readonly Mutant[] = [
   },
   {
     name: 'any-answer-will-do',
-    bug: 'a webhook counts as taken whatever the endpoint answers',
+    bug: 'a webhook counts as delivered for every status',
     patches: [
       {
         file: 'services/notification/to-recipient/webhook/webhook.ts',
@@ -47,7 +47,7 @@ export const notificationMutants: readonly Mutant[] = [
   },
   {
     name: 'new-id-for-each-attempt',
-    bug: 'a webhook that is sent again has another id, so that nobody can tell that it is the same',
+    bug: 'a repeated webhook has another id, so receivers cannot deduplicate it',
     patches: [
       {
         file: 'services/notification/to-recipient/webhook/webhook.ts',

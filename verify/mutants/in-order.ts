@@ -1,10 +1,10 @@
 import type { Mutant } from './mutant.ts'
 
-/** In the order service. */
+/** Mutants of the order service. */
 export const orderMutants: readonly Mutant[] = [
   {
     name: 'answers-early',
-    bug: 'an order is answered 202 before the brokers have it',
+    bug: 'an order is answered 202 before the brokers have acknowledged it',
     patches: [
       {
         file: 'services/order/from-http/place.ts',

@@ -4,7 +4,7 @@ import { notificationMutants } from './in-notification.ts'
 import { orderMutants } from './in-order.ts'
 import type { Mutant } from './mutant.ts'
 
-/** Bugs that people really write. The verifier is worth something only as long as it finds each of them. */
+/** Realistic bugs; the verifier must find each of them. */
 export const mutants: readonly Mutant[] = [
   ...kafkaMutants,
   ...inventoryMutants,

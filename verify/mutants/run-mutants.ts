@@ -15,18 +15,21 @@ interface MutantResult {
   readonly name: string
   readonly bug: string
   readonly found: boolean
-  /** The guarantees that were found broken. */
+  /** Guarantees with violations. */
   readonly broken: readonly number[]
   readonly seconds: number
 }
 
 const usualDurationMs = 20_000
-/** Two where the bugs of several instances are; every other process only costs time on a small machine. */
+/**
+ * Two inventories, for bugs that need several instances; more processes only slow down a small
+ * machine.
+ */
 const instances = { order: 1, inventory: 2, notification: 1, aggregator: 1 }
-/** Faults fall at random: a bug that did not show gets another chance, under another seed. */
+/** Attempts per mutant, each with another seed, since faults occur at random moments. */
 const attempts = 3
 
-/** Plants one bug after the other; each has to be found. @returns the exit code */
+/** Runs the verifier with each mutant in turn; each must be found. @returns the exit code */
 export async function runMutants(
   { mutants: names = [], seed, topology, asJSON }: Arguments,
   shared: SharedServers,
@@ -49,7 +52,7 @@ export async function runMutants(
       seconds: Math.round((performance.now() - startMs) / 1_000)
     }
     context.note(
-      `mutant ${mutant.name}: ${result.found ? 'found' : 'NOT FOUND'}, broken guarantees: ${broken.join(', ') || 'none'}`
+      `mutant ${mutant.name}: ${result.found ? 'found' : 'NOT FOUND'}, violated guarantees: ${broken.join(', ') || 'none'}`
     )
     results.push(result)
   }
@@ -88,7 +91,7 @@ export async function runMutants(
   }
 }
 
-/** Returns the files that the services of a run have loaded with the mutant in them. */
+/** Returns the patched files that the services of a run have loaded. */
 async function plantedFiles(journals: string, label: string): Promise<ReadonlySet<string>> {
   const names = (await readdir(journals)).filter(name => name.startsWith(label) && name.endsWith(plantedFileOf('')))
   const texts = await Promise.all(names.map(name => readFile(join(journals, name), 'utf8')))
@@ -100,7 +103,7 @@ function choose(names: readonly string[]): readonly Mutant[] {
   return names.map(name => {
     const mutant = mutants.find(mutant => mutant.name === name)
     if (mutant === undefined) {
-      throw new Refusal(`There is no mutant "${name}": there are ${mutants.map(mutant => mutant.name).join(', ')}.`)
+      throw new Refusal(`Unknown mutant "${name}"; use ${mutants.map(mutant => mutant.name).join(', ')}.`)
     }
     return mutant
   })
@@ -119,5 +122,5 @@ function describe(results: readonly MutantResult[]): string {
     `${seconds} s`
   ])
   const missed = results.filter(({ found }) => !found).length
-  return `${formatTable(['mutant', 'bug', '', 'broken guarantees', ''], rows)}\n\n${missed === 0 ? 'Every mutant was found.' : `${missed} of ${results.length} mutants were NOT found.`}`
+  return `${formatTable(['mutant', 'bug', '', 'violated guarantees', ''], rows)}\n\n${missed === 0 ? 'Every mutant was found.' : `${missed} of ${results.length} mutants were NOT found.`}`
 }

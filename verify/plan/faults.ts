@@ -2,42 +2,44 @@ import { stagePoints } from '@orderly/kafka'
 import { poisonedChangers, poisonedUsers } from './load.ts'
 import { createRandom, type Random } from './random.ts'
 
-/** Something that will be done to the system, and when. */
+/** A planned fault. */
 export interface FaultPlan {
-  /** After the start of the load. */
+  /** Time since the start of the load. */
   readonly atMs: number
   readonly kind: FaultKind
   readonly target: string
   readonly durationMs: number
-  /** For what happens at a named point. */
+  /** Failpoint of a fault that happens at one. */
   readonly point?: { readonly name: string; readonly afterPasses: number; readonly frozenMs?: number }
 }
 
 export interface Topology {
-  /** Of each service. */
+  /** Number of instances by service. */
   readonly instances: Readonly<Record<string, number>>
   readonly brokers: number
-  /** Whether Kafka Connect writes the audit tables beside the services. */
+  /** True if Kafka Connect runs and writes the audit tables. */
   readonly hasConnect?: boolean
 }
 
 /**
- * How often each kind comes up. Kinds are drawn like cards from a deck that holds each as often as it says here, so that a
- * run of a minute and a half has seen all of them.
+ * Frequency of each kind of fault. Kinds are drawn like cards from a deck with this number of cards
+ * of each kind, so that a run of 90 seconds contains all of them.
  */
 export const usualWeights = {
-  /** `kill -9` of a service, which its supervisor starts again. */
+  /** `kill -9` of a service instance; the supervisor restarts it. */
   kill: 3,
-  /** `kill -9` at one of the named points of the stage. */
+  /** `kill -9` at a failpoint. */
   'kill-at-point': 12,
-  /** Frozen at one of them, about as long as the group and the transaction wait; then it wakes up. */
+  /** Frozen at a failpoint for about the session and transaction timeouts, then resumed. */
   'freeze-at-point': 1,
-  /** From one of them on, Kafka hears what the process says, and the process hears nothing; then its connections break. */
+  /**
+   * From a failpoint on, Kafka receives requests, but answers are lost; then the connections break.
+   */
   'mute-at-point': 3,
   freeze: 2,
-  /** Frozen for longer than the group waits: others get its partitions, then it wakes up. */
+  /** Frozen past the session timeout: other instances get its partitions, then it is resumed. */
   'freeze-past-session': 1,
-  /** Frozen, replaced by a second process of the same name, then woken up: a zombie. */
+  /** Frozen, replaced by a second process of the same name, then resumed: a zombie. */
   replace: 2,
   'add-instance': 1,
   'remove-instance': 1,
@@ -48,26 +50,26 @@ export const usualWeights = {
   'freeze-postgres': 1,
   'kill-connect': 2,
   'freeze-connect': 1,
-  /** Every chunk is late. */
+  /** Every chunk is delayed. */
   slow: 1,
-  /** Nothing passes, connections stay. */
+  /** Connections stay open, but nothing passes. */
   stall: 1,
-  /** Connections break, new ones are refused. */
+  /** Connections break and new ones are refused. */
   cut: 1,
-  /** Requests arrive, answers do not; then the connection breaks. */
+  /** Requests arrive, but answers do not; then the connections break. */
   mute: 2,
-  /** A record that is no order, in the middle of the orders. */
+  /** A poison record in `orders.created`. */
   poison: 2,
-  /** One that is no change, in the middle of the changes. */
+  /** A poison record in `orders.changes`. */
   'poison-changes': 1,
-  /** Everything is made good, and the pipeline has to recover before anything else happens. */
+  /** Ends all faults; the pipeline must recover before the next fault. */
   heal: 2
 } as const
 
 export type FaultKind = keyof typeof usualWeights
 export type Weights = Readonly<Partial<Record<FaultKind, number>>>
 
-/** Which named points a service passes. */
+/** Failpoints of each service. */
 export const pointsOf: Readonly<Record<string, readonly string[]>> = {
   order: ['slot-reserved', 'key-claimed', 'order-written', 'key-settled'],
   inventory: stagePoints,
@@ -80,14 +82,14 @@ export interface FaultPlanOptions {
   readonly durationMs: number
   readonly topology: Topology
   readonly weights?: Weights
-  /** Limits what the faults are done to. */
+  /** Services to inject faults into; all by default. */
   readonly services?: readonly string[]
   readonly points?: readonly string[]
 }
 
 const warmUpMs = 1_500
 const healMs = 8_000
-/** So long may a process take to come to its point; other faults may hold it up. */
+/** Maximum time for a process to reach its failpoint; other faults can delay it. */
 const reachPointMs = 10_000
 
 export function planFaults(options: FaultPlanOptions): FaultPlan[] {
@@ -107,7 +109,7 @@ export function planFaults(options: FaultPlanOptions): FaultPlan[] {
       continue
     }
     const fault = aim(kind, atMs)
-    // Faults overlap, but not on one target; and of several brokers one at most is away.
+    // Faults overlap, but not on one target, and at most one broker is down at a time.
     if (fault !== undefined && atMs >= (busyUntilMs.get(exclusionOf(fault)) ?? 0)) {
       plan.push(fault)
       busyUntilMs.set(exclusionOf(fault), atMs + fault.durationMs + 500)
@@ -117,7 +119,7 @@ export function planFaults(options: FaultPlanOptions): FaultPlan[] {
   return plan
 }
 
-/** What there is no Connect for is no card of the deck. */
+/** Removes the faults of Kafka Connect if it does not run. */
 function possible(weights: Weights, { hasConnect = false }: Topology): Weights {
   return Object.fromEntries(Object.entries(weights).filter(([kind]) => hasConnect || !kind.endsWith('-connect')))
 }
@@ -128,13 +130,14 @@ function exclusionOf({ kind, target }: FaultPlan): string {
 
 interface Deck {
   draw(): FaultKind
-  /** Its turn comes once more when all others have had theirs. */
+  /** Returns a card to the bottom of the deck, to be drawn after all others. */
   putBack(kind: FaultKind): void
 }
 
 function createDeck(weights: Weights, random: Random): Deck {
   const cards = Object.entries(weights).flatMap(([kind, weight]) => Array<FaultKind>(weight).fill(kind as FaultKind))
-  if (cards.every(kind => kind === 'heal')) throw new RangeError('no fault has a weight')
+  if (cards.every(kind => kind === 'heal'))
+    throw new RangeError('at least one kind of fault other than heal must have a weight')
   let left: FaultKind[] = []
   return {
     draw() {
@@ -159,7 +162,7 @@ function createAim({ topology, services, points }: FaultPlanOptions, random: Ran
     )
   )
   let nextPlace = 0
-  // The order service takes part in no group that could put another in its place.
+  // The order service is in no consumer group, so it cannot be replaced as a member.
   const stages = instances.filter(instance => serviceOf(instance) !== 'order')
 
   return (kind: FaultKind, atMs: number): FaultPlan | undefined => {

@@ -5,26 +5,32 @@ export interface Line {
   readonly quantity: number
 }
 
-/** An order as it will be placed. Whoever sees it again recognizes it by its id, which travels as the W3C trace id. */
+/**
+ * A planned request to place an order. Its id is sent as the W3C trace id, which identifies its
+ * records.
+ */
 export interface RequestPlan {
   readonly id: string
-  /** After the start of the load. */
+  /** Time since the start of the load. */
   readonly atMs: number
-  /** Which of the order service's instances is asked. */
+  /** Number that selects the order instance, modulo the running ones. */
   readonly entrance: number
   readonly userID: string
   readonly items: readonly Line[]
   readonly totalMinor: number
-  /** Says what is wrong with it; such a request must be refused. */
+  /** Defect of an invalid request, which must be refused. */
   readonly defect?: Defect
-  /** After this long the client hangs up and never learns what became of it. */
+  /** Timeout after which the client closes the connection without an answer. */
   readonly patienceMs: number
-  /** With a key, a client that learnt nothing asks again, under an id of its own each time. */
+  /**
+   * With a key, the client repeats the request while its result is unknown, each time with a new
+   * id.
+   */
   readonly idempotencyKey?: string
-  /** Before each further attempt. */
+  /** Delay before each further attempt. */
   readonly retryDelaysMs?: readonly number[]
   readonly holdSeconds?: number
-  /** What is wanted of the order once it is accepted. */
+  /** Cancels and confirmations to send after the order is accepted. */
   readonly wishes?: readonly WishPlan[]
 }
 
@@ -33,10 +39,10 @@ export type Wish = 'cancel' | 'confirm'
 export interface WishPlan {
   readonly id: string
   readonly wish: Wish
-  /** After the order was answered. */
+  /** Time since the order was accepted. */
   readonly afterMs: number
   readonly entrance: number
-  /** Before each further attempt, as long as nobody has told what became of it. */
+  /** Delay before each further attempt while the result is unknown. */
   readonly retryDelaysMs: readonly number[]
 }
 
@@ -60,14 +66,16 @@ const usualSKUs = Array.from({ length: 20 }, (_, index) => `USUAL-${index + 1}`)
 const unknownSKU = 'UNHEARD-OF'
 const users = Array.from({ length: 12 }, (_, index) => `user-${index + 1}`)
 
-/** Poison comes under these keys only: whoever shares a key with it is parked behind it. */
+/** Users whose keys have poison among orders; their later orders become dead letters. */
 export const poisonedUsers = ['mallory-1', 'mallory-2', 'mallory-3', 'mallory-4']
-/** The same among changes: their orders are decided, and then nothing is changed any more, so that holds stay open. */
+/** Users whose keys have poison among change requests: orders are decided, but holds stay open. */
 export const poisonedChangers = ['trudy-1', 'trudy-2']
 
 const patientMs = 12_000
 
-/** Enough of the usual, too little of the scarce; the hot SKUs, which most orders want, run out on the way. */
+/**
+ * Returns initial stock: enough of usual SKUs, too little of scarce ones; hot SKUs run out midway.
+ */
 export function planStock(seed: number, expectedRequests: number): Readonly<Record<string, number>> {
   const random = createRandom(seed, 'stock')
   const stock: Record<string, number> = {}
@@ -77,7 +85,7 @@ export function planStock(seed: number, expectedRequests: number): Readonly<Reco
   return stock
 }
 
-/** Orders without end, at the pace that was asked for. */
+/** Generates an endless sequence of requests at the given rate. */
 export function* planLoad(seed: number, { requestsPerSecond }: LoadOptions): Generator<RequestPlan, never> {
   const random = createRandom(seed, 'load')
   let atMs = 0
@@ -114,7 +122,10 @@ function planRetries(random: Random): number[] {
   return Array.from({ length: 5 }, () => random.integer(100, 1_500))
 }
 
-/** Cancels at once or later, and twice at times; confirmations early, late, and when the hold is about to end. */
+/**
+ * Plans cancels (immediate, later, repeated) and confirmations (early, late, near the end of the
+ * hold).
+ */
 function planWishes(random: Random, orderID: string, holdSeconds: number | undefined): WishPlan[] {
   const wishes: WishPlan[] = []
   const add = (wish: Wish, afterMs: number) => {
@@ -146,22 +157,22 @@ function pickSKU(random: Random): string {
   return draw < 0.99 ? random.pick(usualSKUs) : unknownSKU
 }
 
-/** 32 hexadecimal digits, never all zero. */
+/** Returns 32 hexadecimal digits that are never all zero. */
 function traceIDOf(seed: number, number: number): string {
   return (seed >>> 0).toString(16).padStart(16, '0') + number.toString(16).padStart(16, '0')
 }
 
-/** The same order once more: nothing is different but the id of the attempt. */
+/** Returns the same request with the id of a further attempt and the usual timeout. */
 export function nextAttempt(plan: RequestPlan, attempt: number): RequestPlan {
   return { ...plan, id: nextID(plan.id, attempt), patienceMs: patientMs }
 }
 
-/** Of the first 7 further attempts. */
+/** Returns the id of a further attempt; works for the first 7. */
 export function nextID(id: string, attempt: number): string {
   return id.slice(0, 1) + attempt.toString(16) + id.slice(2)
 }
 
-/** The body as it goes over the wire. */
+/** Returns the request body. */
 export function bodyOf({ userID, items, totalMinor, holdSeconds, defect }: RequestPlan): string {
   const order = { userID, items, total: totalMinor / 100, ...(holdSeconds !== undefined && { holdSeconds }) }
   switch (defect) {
@@ -180,6 +191,6 @@ export function bodyOf({ userID, items, totalMinor, holdSeconds, defect }: Reque
     case 'no-user':
       return JSON.stringify({ items, total: order.total })
     default:
-      throw new RangeError(`what is ${defect satisfies never}?`)
+      throw new RangeError(`unknown defect: ${defect satisfies never}`)
   }
 }

@@ -13,7 +13,7 @@ function takeLoad(seed: number, count: number) {
   return Array.from({ length: count }, () => load.next().value)
 }
 
-test('the same seed plans the same faults, orders and stock, another seed does not', () => {
+test('the same seed gives the same faults, orders and stock, and another seed gives others', () => {
   fc.assert(
     fc.property(anySeed, seed => {
       const plan = (seed: number) => [
@@ -28,7 +28,7 @@ test('the same seed plans the same faults, orders and stock, another seed does n
   )
 })
 
-test('a run of two minutes has every kind of fault, and kills at every named point are planned within a few runs', () => {
+test('two minutes contain nearly every kind of fault, and eight seeds cover every failpoint', () => {
   const points = new Set<string>()
   for (const seed of [1, 2, 3, 4, 5, 6, 7, 8]) {
     const plan = planFaults({ seed, durationMs: 120_000, topology })
@@ -40,7 +40,7 @@ test('a run of two minutes has every kind of fault, and kills at every named poi
   assert.deepEqual([...points].toSorted(), all.toSorted())
 })
 
-test('never is one target hit by two faults at once, nor are two brokers away at once', () => {
+test('faults do not overlap on one target, nor on two brokers', () => {
   fc.assert(
     fc.property(anySeed, seed => {
       const plan = planFaults({ seed, durationMs: 90_000, topology })
@@ -55,7 +55,7 @@ test('never is one target hit by two faults at once, nor are two brokers away at
   )
 })
 
-test('when a heal is planned, nothing is under way any more', () => {
+test('a heal starts after the end of all earlier faults', () => {
   const plan = [1, 2, 3, 4].flatMap(seed => {
     const faults = planFaults({ seed, durationMs: 120_000, topology })
     return faults.filter(({ kind }) => kind === 'heal').map(heal => ({ heal, faults }))
@@ -66,7 +66,7 @@ test('when a heal is planned, nothing is under way any more', () => {
   }
 })
 
-test('faults can be limited to kinds, services and points', () => {
+test('faults can be limited to kinds, services and failpoints', () => {
   const weights = { 'kill-at-point': 1 }
   const plan = planFaults({
     seed: 1,
@@ -84,7 +84,7 @@ test('faults can be limited to kinds, services and points', () => {
   }
 })
 
-test('every order can be told from every other, and keeps its pace', () => {
+test('planned orders have unique ids and totals and arrive at the given rate', () => {
   const load = takeLoad(3, 2_000)
   assert.equal(new Set(load.map(({ id }) => id)).size, load.length)
   assert.equal(new Set(load.map(({ totalMinor }) => totalMinor)).size, load.length)
@@ -96,7 +96,7 @@ test('every order can be told from every other, and keeps its pace', () => {
   assert.ok(seconds > 36 && seconds < 44, `2,000 orders at 50 a second took ${seconds} s`)
 })
 
-test('what is planned as a good order is one on the wire, and what is planned as a bad one is not', () => {
+test('the body of a valid request contains the planned order, and broken JSON does not parse', () => {
   for (const request of takeLoad(9, 1_000)) {
     const body = bodyOf(request)
     if (request.defect === 'broken-json') assert.throws(() => JSON.parse(body))
@@ -108,7 +108,7 @@ test('what is planned as a good order is one on the wire, and what is planned as
   }
 })
 
-test('random numbers spread evenly over what was asked for', () => {
+test('random integers are distributed evenly over their range', () => {
   const random = createRandom(1)
   const counts = new Map<number, number>()
   for (let draw = 0; draw < 6_000; draw++) {

@@ -1,8 +1,8 @@
-/** A small generator (mulberry32): the same seed gives the same numbers on every machine. Good enough to plan faults with. */
+/** A pseudo-random generator (mulberry32) with the same numbers for a seed on every machine. */
 export interface Random {
-  /** From 0 up to, not including, 1. */
+  /** Returns a number from 0 (inclusive) to 1 (exclusive). */
   next(): number
-  /** A whole number, both ends included. */
+  /** Returns an integer between the bounds, both inclusive. */
   integer(from: number, to: number): number
   pick<Item>(items: readonly Item[]): Item
   chance(probability: number): boolean
@@ -34,7 +34,7 @@ export function createRandom(seed: number, purpose = ''): Random {
   }
 }
 
-/** FNV-1a: so that seeds next to each other, and purposes of one seed, have nothing in common. */
+/** Returns the FNV-1a hash, which makes adjacent seeds and purposes of one seed unrelated. */
 function hash(text: string): number {
   let value = 0x811c9dc5
   for (const character of text) value = Math.imul(value ^ character.charCodeAt(0), 0x01000193)

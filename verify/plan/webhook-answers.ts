@@ -1,15 +1,19 @@
 import { createHash } from 'node:crypto'
 
 /**
- * How an endpoint answers an attempt: with a status; not at all, until the sender hangs up; by hanging up; or by taking the webhook and
- * hanging up before it says so, after which it comes again.
+ * Answer of the endpoint to an attempt: a status; none, until the sender closes the connection; a
+ * broken connection; or a connection that breaks after the webhook was accepted, so that the sender
+ * repeats it.
  */
 export type WebhookAnswer = 200 | 500 | 503 | 'none' | 'broken' | 'taken, then broken'
 
-/** Of so many webhooks one is never taken, so that it has to be given up. */
+/** One webhook in this number is never accepted, so that its attempts are exhausted. */
 const neverTaken = 300
 
-/** Decided by the seed for each attempt, however attempts of different webhooks follow each other. */
+/**
+ * Returns the answer to an attempt; depends on seed, id and attempt only, not on the order of
+ * attempts.
+ */
 export function planAnswer(seed: number, id: string, attempt: number): WebhookAnswer {
   if (drawOf(`${seed} ${id}`) < 1 / neverTaken) return 500
   const draw = drawOf(`${seed} ${id} ${attempt}`)
@@ -22,7 +26,7 @@ export function planAnswer(seed: number, id: string, attempt: number): WebhookAn
 
 export const isTaken = (answer: WebhookAnswer): boolean => answer === 200 || answer === 'taken, then broken'
 
-/** From 0 to 1, as even as the hash is. */
+/** Returns a number from 0 to 1 that is derived from a hash of the text. */
 function drawOf(text: string): number {
   return createHash('sha256').update(text).digest().readUInt32BE(0) / 2 ** 32
 }

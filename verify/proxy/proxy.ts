@@ -2,19 +2,19 @@ import { createConnection, createServer, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 
 /**
- * How a link behaves:
+ * State of a link:
  *
- * - **open**: everything passes at once
- * - **slow**: every chunk is late, and the later the longer ones before it took; nothing is lost
- * - **stalled**: connections stay, nothing passes
+ * - **open**: everything passes immediately
+ * - **slow**: every chunk is delayed, and also delays the chunks behind it; nothing is lost
+ * - **stalled**: connections stay open, nothing passes
  * - **cut**: connections break and new ones are refused
- * - **mute**: what is sent arrives, the answers do not; when that ends, connections with lost answers break
+ * - **mute**: requests arrive, answers do not; connections with lost answers break when it ends
  */
 export type LinkState = 'open' | 'slow' | 'stalled' | 'cut' | 'mute'
 
 export interface Link {
   readonly port: number
-  /** @param delayMs for `slow` */
+  /** @param delayMs delay of each chunk in the state `slow` */
   set(state: LinkState, delayMs?: number): void
   close(): Promise<void>
 }
@@ -27,7 +27,7 @@ interface Pair {
 
 const loopback = '127.0.0.1'
 
-/** Stands between clients and a server on this machine. */
+/** Starts a TCP proxy between clients and a server on this machine. */
 export async function startProxy(options: { readonly port?: number; readonly targetPort: number }): Promise<Link> {
   const pairs = new Set<Pair>()
   let state: LinkState = 'open'
@@ -55,7 +55,7 @@ export async function startProxy(options: { readonly port?: number; readonly tar
     void pass(server, client, pair, true)
   })
 
-  /** Chunk after chunk, so that whatever holds one up holds up all behind it, as a wire does. */
+  /** Forwards chunks one at a time, so that a delayed chunk also delays those behind it. */
   async function pass(from: Socket, to: Socket, pair: Pair, isAnswer: boolean): Promise<void> {
     try {
       for await (const chunk of from as AsyncIterable<Buffer>) {
@@ -69,7 +69,7 @@ export async function startProxy(options: { readonly port?: number; readonly tar
         if (!to.write(chunk)) await new Promise(resolve => to.once('drain', resolve).once('close', resolve))
       }
     } catch {
-      // Broken connections are what this is for.
+      // Connections break here on purpose.
     }
     to.end()
   }

@@ -4,7 +4,7 @@ import { type AddressInfo, createConnection, createServer, type Socket } from 'n
 import { type TestContext, test } from 'node:test'
 import { startProxy } from './proxy.ts'
 
-/** A server that answers with what it is sent, behind a proxy. */
+/** Starts an echo server behind a proxy. */
 async function echoThroughProxy(t: TestContext) {
   const received: string[] = []
   const sockets = new Set<Socket>()
@@ -50,7 +50,7 @@ test('an open link passes everything both ways', async t => {
   assert.equal(await ask(socket, 'hello'), 'hello')
 })
 
-test('a slow link passes everything, late', async t => {
+test('a slow link passes everything with a delay', async t => {
   const { proxy } = await echoThroughProxy(t)
   const socket = await connect(proxy.port)
   proxy.set('slow', 40)
@@ -59,7 +59,7 @@ test('a slow link passes everything, late', async t => {
   assert.ok(performance.now() - startMs >= 75)
 })
 
-test('a stalled link keeps connections and passes nothing until it is open again', async t => {
+test('a stalled link keeps connections and passes nothing until it is opened', async t => {
   const { proxy, received } = await echoThroughProxy(t)
   const socket = await connect(proxy.port)
   assert.equal(await ask(socket, 'before'), 'before')
@@ -82,7 +82,7 @@ test('a cut link breaks connections and refuses new ones', async t => {
   assert.equal(await ask(await connect(proxy.port), 'again'), 'again')
 })
 
-test('on a mute link requests arrive, answers are lost, and then the connection breaks', async t => {
+test('a mute link passes requests, loses answers, and breaks the connection when it is opened', async t => {
   const { proxy, received } = await echoThroughProxy(t)
   const socket = await connect(proxy.port)
   assert.equal(await ask(socket, 'one'), 'one')
@@ -92,7 +92,7 @@ test('on a mute link requests arrive, answers are lost, and then the connection 
   socket.write('two')
   while (!received.includes('two')) await new Promise(resolve => setImmediate(resolve))
   const broken = closed(socket)
-  // What the server answered is on its way; only an answer that got lost breaks the connection.
+  // Gives the echo time to arrive at the proxy: only a lost answer breaks the connection.
   await new Promise(resolve => setTimeout(resolve, 20))
   proxy.set('open')
   await broken

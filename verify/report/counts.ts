@@ -9,31 +9,31 @@ export interface OrderCounts {
   readonly accepted: number
   readonly refused: number
   readonly unknown: number
-  /** In the topic. */
+  /** Orders in `orders.created`. */
   readonly stored: number
   readonly reserved: number
   readonly failed: number
   readonly confirmed: number
   readonly released: number
-  /** Orders and poison among them. */
+  /** Dead letters of `orders.created`: poison records and records of blocked keys. */
   readonly parked: number
   readonly poison: number
   readonly parkedChanges: number
   readonly poisonedChanges: number
   readonly notifications: number
-  /** Different events that somebody was told of. */
+  /** Distinct events with at least one notification. */
   readonly notifiedEvents: number
-  /** Attempts to tell an endpoint. */
+  /** Attempts to deliver to the webhook endpoint. */
   readonly webhooks: number
-  /** Those that it did not answer with 200, by what it did instead. */
+  /** Number of attempts not answered with 200, by answer. */
   readonly webhookFailures: Readonly<Record<string, number>>
-  /** Different events that it took. */
+  /** Distinct events that the endpoint accepted. */
   readonly webhookEvents: number
-  /** Different events that some target did not get. */
+  /** Distinct pairs of target and event whose delivery is exhausted. */
   readonly givenUp: number
 }
 
-/** Other stages that read orders park for themselves. */
+/** Excludes dead letters of other stages, which write their own ones for the same topics. */
 const isOfInventory = ({ headers }: RecordedRecord): boolean => headers['dlq-stage'] === 'inventory'
 
 export function countOrders({ requests, records, notifications, poison, webhooks }: History): OrderCounts {

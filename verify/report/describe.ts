@@ -3,18 +3,18 @@ import type { Violation } from '../checker/check.ts'
 import type { RecordedRecord } from '../history/history.ts'
 import type { Report } from './report.ts'
 
-/** The report for people. */
+/** Formats a report as text. */
 export function describeReport(report: Report): string {
   const { orders, crossCheck } = report
   const sections = [
-    `seed ${report.seed}, ${seconds(report.durationMs)} from the first order to the last look`,
+    `seed ${report.seed}, ${seconds(report.durationMs)} from the first order to the last observation`,
     `orders: ${orders.placed} placed, ${orders.accepted} accepted, ${orders.refused} refused, ${orders.unknown} unknown
-stored: ${orders.stored} orders and ${orders.poison} poison records; ${orders.reserved} reserved, ${orders.failed} failed, ${orders.parked} parked
-afterwards: ${orders.confirmed} confirmed, ${orders.released} released; ${orders.poisonedChanges} poison records among changes, ${orders.parkedChanges} parked
-notified: ${orders.notifiedEvents} events in ${orders.notifications} notifications; an endpoint took ${orders.webhookEvents} in ${orders.webhooks} webhooks (${list(orders.webhookFailures)}), ${orders.givenUp} were given up`,
+stored: ${orders.stored} orders and ${orders.poison} poison records; ${orders.reserved} reserved, ${orders.failed} failed, ${orders.parked} dead letters
+afterwards: ${orders.confirmed} confirmed, ${orders.released} released; ${orders.poisonedChanges} poison records among change requests, ${orders.parkedChanges} dead letters
+notified: ${orders.notifiedEvents} events in ${orders.notifications} notifications; the endpoint accepted ${orders.webhookEvents} events in ${orders.webhooks} webhooks (${list(orders.webhookFailures)}), ${orders.givenUp} deliveries are exhausted`,
     `faults: ${list(report.faults)}`,
-    `killed or frozen at named points: ${list(report.pointsHit)}`,
-    `processes: ${report.processes.started} started; ended by themselves: ${list(report.processes.endedByThemselves)}`,
+    `killed or frozen at failpoints: ${list(report.pointsHit)}`,
+    `processes: ${report.processes.started} started; exited with an error: ${list(report.processes.endedByThemselves)}`,
     describeRecoveries(report),
     ...(crossCheck === undefined ? [] : [describeCrossCheck(crossCheck)]),
     formatTable(
@@ -41,7 +41,7 @@ function describeRecoveries({ recoveries }: Report): string {
 
 function describeCrossCheck({ agrees, counts }: NonNullable<Report['crossCheck']>): string {
   const rows = Object.entries(counts).map(
-    ([what, [history, other]]) => `${what} ${history}${history === other ? '' : ` but ${other}`}`
+    ([what, [history, other]]) => `${what} ${history}${history === other ? '' : ` (history) but ${other}`}`
   )
   return `${agrees ? "Kafka's own client and SQL agree" : "Kafka's own client and SQL DISAGREE"}: ${rows.join(', ')}`
 }
@@ -55,7 +55,7 @@ function describeViolation({ guarantee, summary, around }: Violation): string {
     ),
     ...around.wishes.map(
       ({ sentAtMs, endedAtMs, wish, result }) =>
-        `wish      ${time(sentAtMs)} to ${time(endedAtMs)} ${wish}: ${Object.values(result).join(' ')}`
+        `change    ${time(sentAtMs)} to ${time(endedAtMs)} ${wish}: ${Object.values(result).join(' ')}`
     ),
     ...around.records.map(record => `record    ${time(record.timestampMs)} ${describeRecord(record)}`),
     ...(around.outcome
@@ -63,7 +63,7 @@ function describeViolation({ guarantee, summary, around }: Violation): string {
       : []),
     ...around.settlements.map(
       ({ kind, cause, sequence, partition, offset }) =>
-        `row       number ${sequence}, ${kind} ${cause ?? ''} by ${partition}/${offset}`
+        `row       number ${sequence}, ${kind} ${cause ?? ''} by the record at ${partition}/${offset}`
     ),
     ...around.reservation.map(({ sku, quantity }) => `held      ${quantity} × ${sku}`),
     ...around.notifications.map(

@@ -3,19 +3,19 @@ import type { History, Recovery } from '../history/history.ts'
 import { pointsOf, usualWeights } from '../plan/faults.ts'
 import { countOrders, type OrderCounts } from './counts.ts'
 
-/** What a run came to; printed for people or as JSON. */
+/** Results of a run; printed as text or JSON. */
 export interface Report {
   readonly ok: boolean
   readonly seed: number
   readonly durationMs: number
   readonly orders: OrderCounts
-  /** How often each kind of fault was done; 0 for those that did not come up. */
+  /** Number of injected faults of each kind, including zeros. */
   readonly faults: Readonly<Record<string, number>>
-  /** By service and point: how often a process was killed or frozen there. */
+  /** Number of processes killed or frozen at each failpoint, by service and failpoint. */
   readonly pointsHit: Readonly<Record<string, number>>
   readonly processes: { readonly started: number; readonly endedByThemselves: Readonly<Record<string, number>> }
   readonly recoveries: readonly Recovery[]
-  /** What other readers say that share no code with the checker. */
+  /** Counts of other readers, which share no code with the checkers. */
   readonly crossCheck?: CrossCheck
   readonly violations: number
   readonly guarantees: readonly Verdict[]
@@ -23,7 +23,7 @@ export interface Report {
 
 export interface CrossCheck {
   readonly agrees: boolean
-  /** By what was counted: what the history says, and what the other reader says. */
+  /** Counts of the history and of the other reader, by name. */
   readonly counts: Readonly<Record<string, readonly [history: number, other: number]>>
 }
 

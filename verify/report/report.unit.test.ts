@@ -8,7 +8,7 @@ import { toReport } from './report.ts'
 
 const history = withRates(cleanHistory(8))
 
-test('a run without violations is good, and the report counts what came in and what came out', () => {
+test('the report of a run without violations is ok and its counts add up', () => {
   const report = toReport(history, check(history))
   const { orders } = report
   assert.equal(report.ok, true)
@@ -22,7 +22,7 @@ test('a run without violations is good, and the report counts what came in and w
   assert.match(describeReport(report), /No violation\./)
 })
 
-test('every named point of every service that ran is in the report, hit or not', () => {
+test('the report lists every failpoint of every service, hit or not', () => {
   const passes = [...history.passes, { pid: 100, atMs: 0, point: 'outputs-written', signal: 'SIGKILL' as const }]
   const { pointsHit } = toReport({ ...history, passes }, [])
   assert.equal(pointsHit['inventory outputs-written'], 1)
@@ -30,19 +30,19 @@ test('every named point of every service that ran is in the report, hit or not',
   assert.equal(pointsHit['notification batch-read'], 0)
 })
 
-test('violations are told with what stood around them', () => {
+test('violations are printed with their context', () => {
   const broken = { ...history, notifications: history.notifications.slice(1) }
   const text = describeReport(toReport(broken, check(broken)))
   assert.match(
     text,
-    /VIOLATION of guarantee 11: nobody was told of this outcome\n {2}request .*\n( {2}wish .*\n)* {2}record /
+    /VIOLATION of guarantee 11: this outcome has no notification\n {2}request .*\n( {2}change .*\n)* {2}record /
   )
   assert.match(text, /\d+ violations\.$/)
 })
 
-test('a run that other readers do not agree with is not good', () => {
+test('a failed cross-check makes the report not ok', () => {
   const crossCheck = { agrees: false, counts: { 'orders (Java)': [5, 4] as const } }
   const report = toReport(history, check(history), crossCheck)
   assert.equal(report.ok, false)
-  assert.match(describeReport(report), /DISAGREE: orders \(Java\) 5 but 4/)
+  assert.match(describeReport(report), /DISAGREE: orders \(Java\) 5 \(history\) but 4/)
 })

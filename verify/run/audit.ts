@@ -15,14 +15,14 @@ import {
 import type { FaultyServer, ServersOptions } from './faulty-server.ts'
 
 interface AuditOptions extends ServersOptions, Pick<ConnectOptions, 'connection' | 'databaseURL' | 'registryURL'> {
-  /** Past the proxies. */
+  /** Connection that bypasses the proxies. */
   readonly directConnection: KafkaConnection
   readonly replicationFactor: number
 }
 
 const restartDeadlineMs = 90_000
 
-/** Kafka Connect with the connector of the audit tables, as the launcher starts it, behind the proxies. */
+/** Starts Kafka Connect with the audit connector as the launcher does, but behind the proxies. */
 export async function startAudit(options: AuditOptions): Promise<FaultyServer> {
   const { supervisor, directories, directConnection, replicationFactor } = options
   await createTopics(directConnection, [{ name: auditDeadLetterTopic, partitions: 1, replicationFactor }])
@@ -46,7 +46,7 @@ export async function startAudit(options: AuditOptions): Promise<FaultyServer> {
     },
     async restart() {
       if (!child.isRunning()) child = await startWorker(worker)
-      await waitUntil(running.isHealthy, { what: 'Kafka Connect being back', deadlineMs: restartDeadlineMs })
+      await waitUntil(running.isHealthy, { what: 'the restart of Kafka Connect', deadlineMs: restartDeadlineMs })
     },
     freeze: async () => child.signal('SIGSTOP'),
     resume: async () => child.signal('SIGCONT')

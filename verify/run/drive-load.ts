@@ -6,7 +6,7 @@ import { wishUntilKnown } from './drive-wishes.ts'
 import { reasonOf } from './reason-of.ts'
 
 export interface LoadDriver {
-  /** Places no more orders; resolves when the last one, and the last wish, has been answered or given up. */
+  /** Stops placing orders; resolves when all requests are answered or have no attempts left. */
   stop(): Promise<Driven>
 }
 
@@ -15,7 +15,7 @@ export interface Driven {
   readonly wishes: readonly WishRequest[]
 }
 
-/** Places orders as they are planned, each at its time, whatever became of those before. */
+/** Places each order at its planned time, independent of the results of earlier ones. */
 export function driveLoad(plan: Iterator<RequestPlan, unknown>, entrances: () => readonly string[]): LoadDriver {
   const requests: OrderRequest[] = []
   const wishes: WishRequest[] = []
@@ -71,9 +71,10 @@ async function placeOrder(plan: RequestPlan, entrances: readonly string[]): Prom
 
 async function ask(plan: RequestPlan, entrances: readonly string[]): Promise<OrderRequest['result']> {
   const url = entrances[plan.entrance % Math.max(1, entrances.length)]
-  if (url === undefined) return { kind: 'unknown', reason: 'nobody to ask' }
+  if (url === undefined) return { kind: 'unknown', reason: 'no running instance' }
   try {
-    // One request, and whatever is answered: attempts are counted here, each by itself, and broken bodies are sent on purpose.
+    // A raw request, because attempts are recorded one by one and some bodies are invalid on
+    // purpose.
     const { status, body } = await createOrderClient({ baseURL: url }).rawRequest({
       method: 'POST',
       path: '/orders',
@@ -85,7 +86,7 @@ async function ask(plan: RequestPlan, entrances: readonly string[]): Promise<Ord
       timeoutMs: plan.patienceMs
     })
     if (status === 202) return { kind: 'ok', orderID: JSON.parse(body).orderID }
-    if (status === 409) return { kind: 'unknown', reason: 'another attempt is under way' }
+    if (status === 409) return { kind: 'unknown', reason: 'another attempt is in flight' }
     if (status >= 400 && status < 500) return { kind: 'failed', status }
     return { kind: 'unknown', reason: `status ${status}` }
   } catch (error) {

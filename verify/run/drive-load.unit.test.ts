@@ -16,7 +16,7 @@ const plan: RequestPlan = {
   patienceMs: 1_000
 }
 
-/** Places one order with a service that answers with these statuses in turn; 0 stands for no answer at all. */
+/** Places one order with a service that answers with these statuses in turn; 0 means no answer. */
 async function place(t: TestContext, statuses: readonly number[], request: RequestPlan) {
   const asked: IncomingHttpHeaders[] = []
   const allAsked = Promise.withResolvers<void>()
@@ -36,20 +36,20 @@ async function place(t: TestContext, statuses: readonly number[], request: Reque
   return { asked, ...(await driver.stop()) }
 }
 
-test('an order that is answered 202 is accepted, one that is answered 400 is refused', async t => {
+test('an order answered 202 is accepted, and one answered 400 is refused', async t => {
   const accepted = await place(t, [202], plan)
   assert.deepEqual(accepted.requests[0]?.result, { kind: 'ok', orderID: 'order-1' })
   const refused = await place(t, [400], plan)
   assert.deepEqual(refused.requests[0]?.result, { kind: 'failed', status: 400 })
 })
 
-test('without a key nobody asks twice, and nobody knows', async t => {
+test('without a key an unanswered request is not repeated and its result is unknown', async t => {
   const { asked, requests } = await place(t, [0], plan)
   assert.equal(asked.length, 1)
   assert.equal(requests[0]?.result.kind, 'unknown')
 })
 
-test('with a key the client asks until it knows, each time under another trace', async t => {
+test('with a key a request is repeated with new trace ids until its result is known', async t => {
   const keyed = { ...plan, idempotencyKey: 'key-1', retryDelaysMs: [1, 1, 1, 1] }
   const { asked, requests } = await place(t, [503, 0, 409, 202], keyed)
   assert.deepEqual(

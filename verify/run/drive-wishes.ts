@@ -4,7 +4,7 @@ import type { WishRequest } from '../history/history.ts'
 import { nextID, type WishPlan } from '../plan/load.ts'
 import { reasonOf } from './reason-of.ts'
 
-/** The order that something is wanted of. */
+/** The order to cancel or confirm. */
 export interface WishedOrder {
   readonly orderID: string
   readonly userID: string
@@ -12,7 +12,10 @@ export interface WishedOrder {
 
 const patienceMs = 12_000
 
-/** Asks until somebody has told what becomes of it, each time under an id of its own. @returns every attempt */
+/**
+ * Sends a cancel or confirmation until its result is known, each time with a new id.
+ * @returns all attempts
+ */
 export async function wishUntilKnown(
   { orderID, userID }: WishedOrder,
   { id, wish, afterMs, entrance, retryDelaysMs }: WishPlan,
@@ -33,7 +36,7 @@ export async function wishUntilKnown(
 }
 
 async function ask(url: string | undefined, path: string, id: string): Promise<WishRequest['result']> {
-  if (url === undefined) return { kind: 'unknown', reason: 'nobody to ask' }
+  if (url === undefined) return { kind: 'unknown', reason: 'no running instance' }
   try {
     const { status, headers, body } = await createOrderClient({ baseURL: url }).rawRequest({
       method: 'POST',

@@ -1,12 +1,12 @@
 import type { RunDirectories, Supervisor } from '@orderly/stack'
 
-/** A server that faults can be done to. */
+/** A server into which faults can be injected. */
 export interface FaultyServer {
   readonly name: string
   kill(): Promise<void>
-  /** Asks it to end, and waits. */
+  /** Stops it gracefully; resolves when it has exited. */
   stop(): Promise<void>
-  /** Starts it again; resolves when it answers. */
+  /** Starts it if necessary; resolves when it is available. */
   restart(): Promise<void>
   freeze(durationMs: number): Promise<void>
   resume(): Promise<void>

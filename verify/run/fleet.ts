@@ -12,22 +12,15 @@ import {
 import type { Incarnation } from '../history/history.ts'
 import { environmentNames, orderFileOf, type PointOrder, parseJournal } from '../inside/journal.ts'
 
-/**
- * The services as a supervisor in production runs them: so many instances of each, and whoever ends is started again.
- *
- * An **instance** is a place with a name (`inventory-2`); the processes that fill it one after the other are its
- * **incarnations**. States of an instance: **wanted** (running, or about to be started again) and **not wanted**. A process that
- * was replaced while frozen is a **zombie**: it belongs to no instance any more and is expected to leave by itself.
- */
 export interface FleetOptions {
   readonly supervisor: Supervisor
   readonly journals: string
-  /** Goes in front of the names of logs, which may share a folder with those of other runs. */
+  /** Prefix of log file names, since several runs may share a directory. */
   readonly label: string
   readonly env: NodeJS.ProcessEnv
-  /** Returns further variables of an instance, by its service and its name. */
+  /** Returns additional environment variables of an instance. */
   readonly ownEnv: (service: ServiceName, instance: string) => NodeJS.ProcessEnv
-  /** The name of the mutant that services are started as. */
+  /** Name of the mutant that is planted in the services. */
   readonly mutant?: string | undefined
   readonly note: (text: string) => void
 }
@@ -50,9 +43,17 @@ interface Instance {
 
 const shortestBackoffMs = 100
 const longestBackoffMs = 2_000
-/** Whoever ran for so long has started well, and is started again at once. */
+/** Uptime after which a process counts as started and is restarted without a longer backoff. */
 const startedWellMs = 8_000
 
+/**
+ * The running services, with a supervisor as in production: it runs a given number of instances of
+ * each service and restarts every process that exits.
+ *
+ * An **instance** has a name (`inventory-2`) and a sequence of processes, its **incarnations**. An
+ * instance is **wanted** (running or about to be restarted) or **not wanted**. A process that was
+ * replaced while frozen is a **zombie**: it no longer belongs to an instance and must exit.
+ */
 export class Fleet {
   readonly #options: FleetOptions
   readonly #instances = new Map<string, Instance>()
@@ -67,7 +68,7 @@ export class Fleet {
     return this.#incarnations.map(({ record, journal, child }) => ({ record, journal, logFile: child.logFile }))
   }
 
-  /** Where the running processes of a service listen. */
+  /** Returns the base URLs of the running processes of a service. */
   urlsOf(service: string): string[] {
     const own = [...this.#instances.values()].filter(instance => instance.service === service)
     return own.flatMap(({ current }) => (current?.child.isRunning() ? [current.url] : []))
@@ -88,7 +89,7 @@ export class Fleet {
     if (instance.current === undefined) await this.#launch(instance)
   }
 
-  /** The lowest index that no wanted instance has. */
+  /** Returns the lowest index that no wanted instance has. */
   freeIndexOf(service: string): number {
     for (let index = 1; ; index++) if (this.#instances.get(`${service}-${index}`)?.isWanted !== true) return index
   }
@@ -103,7 +104,7 @@ export class Fleet {
     return child
   }
 
-  /** Ends it as a deployment does; nobody starts it again. */
+  /** Stops an instance gracefully, as a deployment does, and does not restart it. */
   async remove(name: string): Promise<void> {
     const instance = this.#instances.get(name)
     if (instance === undefined) return
@@ -111,7 +112,10 @@ export class Fleet {
     await instance.current?.child.stop()
   }
 
-  /** The instance's process will end or freeze when it passes a point. @returns undefined when there is none */
+  /**
+   * Orders the process of an instance to kill or freeze itself at a failpoint.
+   * @returns the process, or undefined if none is running
+   */
   async order(name: string, order: PointOrder): Promise<Running | undefined> {
     const current = this.#current(name)
     if (current === undefined) return undefined
@@ -120,17 +124,21 @@ export class Fleet {
     return current
   }
 
-  /** Takes the order back, unless it was carried out. */
+  /** Withdraws the order, unless the process has executed it. */
   async withdraw({ journal }: Running): Promise<void> {
     await rm(orderFileOf(journal), { force: true })
   }
 
-  /** Freezes the instance's process and starts another one in its place. @returns how to wake the zombie up */
+  /**
+   * Freezes the process of an instance and starts a replacement.
+   * @returns a function that resumes the zombie
+   */
   async replace(name: string): Promise<(() => void) | undefined> {
     const instance = this.#instances.get(name)
     const zombie = instance?.current
     if (instance === undefined || zombie === undefined || !zombie.child.isRunning()) return undefined
-    // One that is still starting has no place to lose: it takes it, rightly, when it wakes up.
+    // A process that is still starting has not joined its group, so it may do so when it is
+    // resumed.
     const hasPlace = await this.#isReadyWithin(zombie, 5_000)
     if (!zombie.child.isRunning() || instance.current !== zombie) return undefined
     zombie.child.signal('SIGSTOP')
@@ -149,7 +157,10 @@ export class Fleet {
     return resume
   }
 
-  /** Resolves when it has come to its point; false when it ended otherwise or was not there in time. */
+  /**
+   * Resolves to true at the failpoint, or to false if the process exited elsewhere or the deadline
+   * passed.
+   */
   async reachesPoint({ child, journal }: Running, deadlineMs: number): Promise<boolean> {
     const isThere = async () => {
       const lines = parseJournal(await readFile(journal, 'utf8').catch(() => ''))
@@ -167,7 +178,10 @@ export class Fleet {
     for (const { child } of this.#incarnations) if (child.isRunning()) child.signal('SIGCONT')
   }
 
-  /** Resolves when every wanted instance says that it is ready. @throws Error naming those that do not */
+  /**
+   * Resolves when every wanted instance is ready.
+   * @throws Error naming the first one that is not in time
+   */
   async allReady(deadlineMs: number): Promise<void> {
     const until = Date.now() + deadlineMs
     for (const instance of this.#instances.values()) {
@@ -176,7 +190,10 @@ export class Fleet {
       while (!isReady && Date.now() < until) {
         isReady = instance.current !== undefined && (await this.#isReadyWithin(instance.current, 1_000))
       }
-      if (!isReady) throw new Error(`${instance.name} is not ready; its log is ${instance.current?.child.logFile}`)
+      if (!isReady)
+        throw new Error(
+          `${instance.name} is not ready after ${deadlineMs / 1_000} s; see its log: ${instance.current?.child.logFile}`
+        )
     }
   }
 
@@ -236,7 +253,7 @@ export class Fleet {
     const ranWell = Date.now() - running.record.startedAtMs > startedWellMs || exit.signal === 'SIGKILL'
     instance.failures = ranWell ? 0 : instance.failures + 1
     if (exit.signal !== 'SIGKILL') {
-      this.#options.note(`${instance.name} (${running.record.pid}) ended by itself with code ${exit.code}`)
+      this.#options.note(`${instance.name} (${running.record.pid}) exited with code ${exit.code}`)
     }
     const backoffMs = Math.min(longestBackoffMs, shortestBackoffMs * 2 ** instance.failures)
     setTimeout(() => {

@@ -10,9 +10,9 @@ import type { Fleet } from './fleet.ts'
 import type { Servers } from './servers.ts'
 
 export interface Injector {
-  /** Does it, and undoes it when its time is over. */
+  /** Starts a fault, and ends it after its duration. */
   inject(plan: FaultPlan): void
-  /** Undoes whatever is not undone yet; resolves when all that was started again has been. @returns the kinds it ended */
+  /** Ends all faults and waits for restarts. @returns the kinds of faults since the last heal */
   heal(): Promise<readonly string[]>
   readonly faults: readonly FaultRun[]
   readonly poison: readonly PoisonRecord[]
@@ -21,7 +21,7 @@ export interface Injector {
 export interface InjectorOptions {
   readonly fleet: Fleet
   readonly servers: Servers
-  /** Writes past the order service. */
+  /** Producer that writes poison directly to the topics. */
   readonly producer: Producer
   readonly note: (text: string) => void
 }
@@ -30,7 +30,7 @@ type Undo = () => Promise<void>
 
 interface UnderWay {
   readonly run: { -readonly [Field in keyof FaultRun]: FaultRun[Field] }
-  /** Resolves when it is undone. */
+  /** Resolves when the fault is undone. */
   readonly done: Promise<void>
   end(): void
 }
@@ -44,9 +44,9 @@ export function createInjector({ fleet, servers, producer, note }: InjectorOptio
   const poison: PoisonRecord[] = []
   const underWay = new Set<UnderWay>()
   const busy = new Map<string, Promise<void>>()
-  /** What was planned before everything was made good is not done after it. */
+  /** Number of heals; a fault that was queued before a heal is not started after it. */
   let rounds = 0
-  /** Those that ended since the last time everything was well. */
+  /** Kinds of faults since the last heal. */
   let recentKinds = new Set<string>()
 
   function inject(plan: FaultPlan): void {
@@ -58,7 +58,7 @@ export function createInjector({ fleet, servers, producer, note }: InjectorOptio
     const round = rounds
     const before = busy.get(plan.target)
     const work = async () => {
-      // What was done to the same target before may take longer than planned.
+      // The previous fault on this target may take longer than planned.
       await before
       if (round !== rounds) return
       run.startedAtMs = Date.now()
@@ -84,7 +84,7 @@ export function createInjector({ fleet, servers, producer, note }: InjectorOptio
     busy.set(plan.target, entry.done)
   }
 
-  /** @param end ends the fault before its time. @returns what undoes it */
+  /** Starts a fault. @param end ends the fault early. @returns a function that undoes the fault */
   async function begin(plan: FaultPlan, end: () => void): Promise<Undo> {
     const { kind, target, durationMs, point } = plan
     const service = serviceOf(target) as ServiceName
@@ -111,12 +111,13 @@ export function createInjector({ fleet, servers, producer, note }: InjectorOptio
         }
       }
       case 'mute-at-point': {
-        // Frozen for a moment, so that not one answer more gets through than had come by then.
+        // Freezes the process briefly, so that no further answer arrives before the links are mute.
         const running = point && (await fleet.order(target, orderAt(point, 'SIGSTOP')))
         if (running === undefined) return nothing
         let isUndone = false
         void fleet.reachesPoint(running, durationMs - mutedMs).then(isThere => {
-          // The process may reach its failpoint after the fault was undone: then nothing would open the links again.
+          // The process may reach its failpoint after the fault was undone, when nothing would open
+          // the links again.
           const isMuting = isThere && !isUndone
           if (isMuting) for (const link of linksToKafka()) link.set('mute')
           running.child.signal('SIGCONT')
@@ -184,7 +185,7 @@ export function createInjector({ fleet, servers, producer, note }: InjectorOptio
 
   function serverNamed(name: string): FaultyServer {
     const server = servers.faulty.get(name)
-    if (server === undefined) throw new Error(`there is no server ${name}`)
+    if (server === undefined) throw new Error(`unknown server "${name}"`)
     return server
   }
 
@@ -223,7 +224,7 @@ function orderAt({ name, afterPasses }: NonNullable<FaultPlan['point']>, signal:
   return { point: name, afterPasses, signal }
 }
 
-/** Three ways to be neither an order nor a change: no Avro at all, Avro of a schema that nobody registered, nothing. */
+/** Returns one of three undecodable values: not Avro, Avro with an unregistered schema, or null. */
 function poisonValue(seed: number): Buffer | null {
   const kinds = [Buffer.from('this is no order'), Buffer.from([0, 0x7f, 0xff, 0xff, 0xff, 1, 2, 3]), null]
   return kinds[seed % kinds.length] as Buffer | null

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { listProcesses } from '@orderly/stack'
 
-/** Children, their children and so on. */
+/** Returns the process ids of all descendants. */
 export async function descendantsOf(pid: number): Promise<number[]> {
   const parents = new Map((await listProcesses()).map(({ pid, parentPID }) => [pid, parentPID]))
   const isBelow = (child: number): boolean => {
@@ -22,8 +22,8 @@ export function signalAll(pids: readonly number[], signal: NodeJS.Signals): void
 }
 
 /**
- * Freezes processes for a while. A process of its own wakes them up, so that none stays frozen for ever should the
- * verifier be killed meanwhile: nobody else would ever end them.
+ * Freezes processes for the given time. A separate shell resumes them, so that they do not stay
+ * frozen for ever if the verifier is killed in the meantime.
  */
 export function freezeFor(pids: readonly number[], durationMs: number): void {
   const script = `kill -STOP ${pids.join(' ')}; sleep ${(durationMs / 1_000).toFixed(1)}; kill -CONT ${pids.join(' ')}`

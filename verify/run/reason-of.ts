@@ -1,4 +1,4 @@
-/** Why a request was not answered. */
+/** Returns the reason why a request has no answer. */
 export function reasonOf(error: unknown): string {
   const { name, message, cause } = error as Error
   if (name === 'TimeoutError') return 'no answer in time'

@@ -7,7 +7,7 @@ import { isVisible, withTransactions } from '../dump/transactions.ts'
 import type { GroupDescription, Recovery } from '../history/history.ts'
 import { withDatabase } from './servers.ts'
 
-/** In the order in which orders pass them. */
+/** Consumer groups in the order of the data flow. */
 export const groups: readonly GroupDescription[] = [
   { group: 'orders-created', inputs: ['orders.created', 'orders.changes'] },
   { group: 'order-rate', inputs: ['orders.created'] },
@@ -20,7 +20,7 @@ export const groups: readonly GroupDescription[] = [
 const pollMs = 200
 const serviceBoundMs = 15_000
 const serverBoundMs = 20_000
-/** Waiting goes on for so much longer than the bound, to tell what is slow from what is stuck. */
+/** Multiple of the bound to wait for, which distinguishes slow recovery from none. */
 const patience = 3
 
 export function boundFor(kinds: readonly string[]): number {
@@ -28,8 +28,9 @@ export function boundFor(kinds: readonly string[]): number {
 }
 
 /**
- * Measures from now on, when nothing disturbs the pipeline any more, until everything that is waiting now is done: group after
- * group has read what was in its topics, and readers of every topic can see up to where it ended. Orders may go on coming.
+ * Measures the time from now until everything that is pending now is processed: each group in turn
+ * has reached the current end of its topics, and so has the last stable offset of every topic. No
+ * fault may be active; orders may continue to arrive.
  */
 export async function measureRecovery(log: KafkaLog, kinds: readonly string[], signal: AbortSignal): Promise<Recovery> {
   const healedAtMs = Date.now()
@@ -42,7 +43,7 @@ export async function measureRecovery(log: KafkaLog, kinds: readonly string[], s
       signal.throwIfAborted()
       const waiting = await lagOf(log, group, ends)
       if (waiting === 0) break
-      missing = `group ${group} has ${waiting} records to go`
+      missing = `group ${group} has a lag of ${waiting} records`
       if (Date.now() > untilMs) return { healedAtMs, kinds, boundMs, missing }
       await delay(pollMs)
     }
@@ -55,7 +56,7 @@ export async function measureRecovery(log: KafkaLog, kinds: readonly string[], s
       ([name, { highWatermark }]) => (now.get(name)?.lastStableOffset ?? 0) < highWatermark
     )
     if (behind.length === 0) break
-    missing = `readers are held up in ${behind.map(([name]) => name).join(', ')}`
+    missing = `the last stable offset is behind in ${behind.map(([name]) => name).join(', ')}`
     if (Date.now() > untilMs) return { healedAtMs, kinds, boundMs, missing }
     await delay(pollMs)
   }
@@ -63,22 +64,22 @@ export async function measureRecovery(log: KafkaLog, kinds: readonly string[], s
 }
 
 const notifyDeadlineMs = 120_000
-/** As the longest hold lasts, and what is asked for is asked again. */
+/** Covers the longest hold and repeated expiry requests. */
 const holdsDeadlineMs = 30_000
 
-/** Resolves when the notification service has nothing left to send. @throws Error when it still has after a while */
+/** Resolves when no delivery is pending. @throws Error after the deadline */
 export async function allNotified(databaseURL: string, signal: AbortSignal): Promise<void> {
   const isDone = () =>
     withDatabase(databaseURL, async client => {
       const { rows } = await client.query('SELECT FROM notification.deliveries WHERE settled_at IS NULL LIMIT 1')
       return rows.length === 0
     })
-  await waitUntil(isDone, { what: 'the last notification being sent', deadlineMs: notifyDeadlineMs, signal })
+  await waitUntil(isDone, { what: 'the last notification', deadlineMs: notifyDeadlineMs, signal })
 }
 
 /**
- * Resolves when every hold is confirmed or has expired, but for those of users whose changes are parked.
- * @throws Error when one still is open long after the last has ended
+ * Resolves when no hold is open, except those of users whose change requests are dead letters.
+ * @throws Error after the deadline
  */
 export async function allHoldsSettled(
   databaseURL: string,
@@ -90,27 +91,35 @@ export async function allHoldsSettled(
       const { rows } = await client.query('SELECT FROM inventory.holds WHERE user_id <> ALL($1) LIMIT 1', [parkedUsers])
       return rows.length === 0
     })
-  await waitUntil(isDone, { what: 'the last hold being settled', deadlineMs: holdsDeadlineMs, signal })
+  await waitUntil(isDone, { what: 'the confirmation or release of the last hold', deadlineMs: holdsDeadlineMs, signal })
 }
 
-/** Resolves when the aggregator has published what it has counted. @throws Error when it still has not after a while */
+/** Resolves when the aggregator has published all its counts. @throws Error after the deadline */
 export async function allRatesPublished(databaseURL: string, signal: AbortSignal): Promise<void> {
   const isDone = () =>
     withDatabase(databaseURL, async client => {
       const { rows } = await client.query('SELECT FROM aggregator.windows WHERE revision > published_revision LIMIT 1')
       return rows.length === 0
     })
-  await waitUntil(isDone, { what: 'the last orders per minute being published', deadlineMs: notifyDeadlineMs, signal })
+  await waitUntil(isDone, {
+    what: 'the publication of the last orders per minute',
+    deadlineMs: notifyDeadlineMs,
+    signal
+  })
 }
 
 const auditDeadlineMs = 60_000
 
-/** Resolves when every record is a row or set aside. Nothing may write any more. @throws Error when it is not after a while */
+/**
+ * Resolves when every record has an audit row or a dead letter of the connector. Requires that no
+ * service writes any more.
+ * @throws Error after the deadline
+ */
 export async function allAudited(log: KafkaLog, databaseURL: string, signal: AbortSignal): Promise<void> {
   const expected = await countVisible(log)
   const isDone = async () => (await countAudited(databaseURL, log)) >= expected
   await waitUntil(isDone, {
-    what: `all ${expected} records being audited`,
+    what: `the audit of all ${expected} records`,
     deadlineMs: auditDeadlineMs,
     signal,
     intervalMs: 500
@@ -123,7 +132,10 @@ async function endsOf(log: KafkaLog, topics: readonly string[]): Promise<Readonl
   return ends
 }
 
-/** Records that a group has yet to read. Markers and aborted records behind its position do not count: there is no way past them. */
+/**
+ * Counts the records that a group has not processed. Markers and aborted records do not count,
+ * since the group never commits past trailing ones.
+ */
 async function lagOf(log: KafkaLog, group: string, ends: ReadonlyMap<string, LogEnd>): Promise<number> {
   const committed = await log.committedOffsets(group)
   let waiting = 0

@@ -23,12 +23,12 @@ export interface RunOptions {
   readonly durationMs: number
   readonly requestsPerSecond: number
   readonly topology: Topology
-  /** The usual mix where nothing is said. */
+  /** Weights of the kinds of faults; `usualWeights` by default. */
   readonly weights?: Weights | undefined
   readonly services?: readonly string[] | undefined
   readonly points?: readonly string[] | undefined
   readonly mutant?: string | undefined
-  /** Goes in front of the names of logs. */
+  /** Prefix of log file names. */
   readonly label?: string
 }
 
@@ -42,7 +42,10 @@ export interface RunContext {
 
 const readyDeadlineMs = 60_000
 
-/** Starts the services, drives load and faults as planned, makes everything good, waits, and writes down what is there then. */
+/**
+ * Starts the services, runs planned load and faults, heals, waits for completion, and collects the
+ * history.
+ */
 export async function run(options: RunOptions, context: RunContext): Promise<History> {
   const { seed, durationMs, requestsPerSecond, topology } = options
   const { servers, supervisor, directories, signal, note } = context
@@ -83,7 +86,7 @@ export async function run(options: RunOptions, context: RunContext): Promise<His
     const load = driveLoad(planLoad(seed, { requestsPerSecond }), () => fleet.urlsOf('order'))
     note(`load and faults for ${durationMs / 1_000} s`)
 
-    // What waiting for recovery takes longer than planned, everything behind it is later.
+    // If recovery takes longer than planned, all later faults are delayed by the difference.
     let lateMs = 0
     for (const plan of planFaults({ seed, durationMs, topology, ...planLimits(options) })) {
       await delay(Math.max(0, startedAtMs + plan.atMs + lateMs - Date.now()), undefined, { signal })
@@ -96,9 +99,9 @@ export async function run(options: RunOptions, context: RunContext): Promise<His
     recoveries.push(await recover())
     const { requests, wishes } = await stopping
     const parkedUsers = injector.poison.filter(({ topic }) => topic === topicNames.ordersChanges).map(({ key }) => key)
-    note('until the last hold has ended, and everybody was told')
+    note('waiting for the end of the last hold and for all notifications')
     await allHoldsSettled(servers.databaseURL, parkedUsers, signal).catch(error => note(error.message))
-    // What was placed last has to come through as well before anybody counts.
+    // The last orders must be processed before the history is collected.
     await measureRecovery(log, [], signal)
     for (const isDone of [allNotified, allRatesPublished]) {
       await isDone(servers.databaseURL, signal).catch(error => note(error.message))
@@ -115,7 +118,7 @@ export async function run(options: RunOptions, context: RunContext): Promise<His
     note('stopping the services')
     await fleet.stop()
     if (servers.hasConnect) await allAudited(log, servers.databaseURL, signal).catch(error => note(error.message))
-    note('reading everything')
+    note('collecting the history')
     return await collect({
       seed,
       topology,
@@ -144,7 +147,10 @@ function planLimits({ weights, services, points }: RunOptions) {
   return { ...(weights && { weights }), ...(services && { services }), ...(points && { points }) }
 }
 
-/** Half of the order services write an older version of an order, so that every reader meets both and the audit tables change under the faults. */
+/**
+ * Makes every second order instance write an older event version, so that all readers process both
+ * versions and the audit tables change during the run.
+ */
 function mixVersions(instance: string): NodeJS.ProcessEnv {
   return /^order-\d*[02468]$/.test(instance) ? { ORDER_CREATED_VERSION: '2' } : {}
 }
@@ -155,7 +161,7 @@ function environmentOf({ proxied, registryURL }: Servers, stockFile: string): No
     KAFKA_BROKERS: proxied.brokers.join(','),
     SCHEMA_REGISTRY_URL: registryURL,
     SEED_STOCK_FILE: stockFile,
-    // What a killed instance had in hand is sent by another one soon enough to wait for it here.
+    // A short lease, so that another instance soon sends what a killed instance had claimed.
     NOTIFICATION_LEASE_MS: '3000',
     NOTIFICATION_MAX_ATTEMPTS: String(deliveryPolicy.maxAttempts),
     NOTIFICATION_FIRST_RETRY_MS: String(deliveryPolicy.firstRetryMs),

@@ -27,24 +27,26 @@ import { startAudit } from './audit.ts'
 import type { FaultyServer, ServersOptions } from './faulty-server.ts'
 import { descendantsOf, freezeFor, signalAll } from './process-tree.ts'
 
-/** The real servers, with the addresses that the verifier uses, and those that lead services through the proxies. */
+/**
+ * The real servers, with direct addresses for the verifier and proxied addresses for the services.
+ */
 export interface Servers {
   readonly brokers: readonly string[]
-  /** For the superuser, who reads everything. */
+  /** Direct URL for the superuser, who can read all schemas. */
   readonly databaseURL: string
   readonly registryURL: string
   readonly proxied: { readonly brokers: readonly string[]; databaseURL(role: DatabaseRole): string }
   readonly faulty: ReadonlyMap<string, FaultyServer>
   readonly hasConnect: boolean
-  /** By name: `kafka-1`, `postgres`. */
+  /** Links to the servers by name: `kafka-1`, `postgres`. */
   readonly links: ReadonlyMap<string, Link>
   stop(): Promise<void>
 }
 
-/** What lasts over several runs: it has no state that a run could leave behind for the next. */
+/** Servers that several runs share, because no run leaves state there that affects the next one. */
 export interface SharedServers {
   readonly registryURL: string
-  /** Creates a database with all schemas. @returns its address for the superuser, who reads everything */
+  /** Creates a database with all schemas. @returns its URL for the superuser */
   createDatabase(): Promise<string>
   readonly databaseAccess: DatabaseAccess
   readonly postgres: PostgresOptions
@@ -80,7 +82,7 @@ export async function startSharedServers({ supervisor, directories }: ServersOpt
   }
 }
 
-/** Kafka without a past, a new database, and proxies in front of both. */
+/** Starts an empty Kafka cluster, creates a database, and starts proxies for both. */
 export async function startServers(shared: SharedServers, options: ServersOptions): Promise<Servers> {
   const { supervisor, directories } = options
   const kafka: KafkaOptions = {
@@ -169,14 +171,14 @@ function brokerServer(kafka: KafkaOptions, index: number, first: SupervisedProce
     async restart() {
       if (!child.isRunning()) child = await restartKafkaNode(node, kafka)
       const answers = () => checkConnection(connection).then(() => true)
-      await waitUntil(answers, { what: `kafka-${node.id} being back`, deadlineMs: restartDeadlineMs })
+      await waitUntil(answers, { what: `the restart of kafka-${node.id}`, deadlineMs: restartDeadlineMs })
     },
     freeze: async () => child.signal('SIGSTOP'),
     resume: async () => child.signal('SIGCONT')
   }
 }
 
-/** Postgres is a family of processes, each in a group of its own. */
+/** Returns the controls of Postgres, whose processes each have a separate process group. */
 function postgresServer(shared: SharedServers): FaultyServer {
   const family = async () => [shared.postgresProcess.pid, ...(await descendantsOf(shared.postgresProcess.pid))]
   return {

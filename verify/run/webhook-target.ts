@@ -8,23 +8,23 @@ import { Webhook } from 'standardwebhooks'
 import type { WebhookAttempt } from '../history/history.ts'
 import { planAnswer } from '../plan/webhook-answers.ts'
 
-/** A shop's endpoint that fails as endpoints do, and writes down what came and how it was answered. */
+/** A webhook endpoint that fails at times and records every attempt with its answer. */
 export interface WebhookTarget {
   readonly target: string
-  /** For the notification service. */
+  /** Environment variables that configure this target in the notification service. */
   readonly environment: Readonly<Record<string, string>>
   readonly attempts: readonly WebhookAttempt[]
   stop(): Promise<void>
 }
 
 export async function startWebhookTarget(seed: number): Promise<WebhookTarget> {
-  // Two, as while one is replaced by the other: each has to fit.
+  // Two secrets, as during a rotation; each must verify.
   const secrets = [randomBytes(32), randomBytes(32)].map(bytes => `whsec_${bytes.toString('base64')}`)
   const attempts: WebhookAttempt[] = []
   const counts = new Map<string, number>()
 
   const server = createServer((request, response) => {
-    // Whoever sends it may be killed in the middle.
+    // The sender may be killed during the request.
     answer(request, response).catch(() => request.destroy())
   })
 
@@ -66,7 +66,7 @@ export async function startWebhookTarget(seed: number): Promise<WebhookTarget> {
   }
 }
 
-/** By the reference library, which knows nothing of ours. */
+/** Verifies a signature with the reference library, which is independent of our implementation. */
 function isSigned(secret: string, body: string, { headers }: IncomingMessage): boolean {
   try {
     new Webhook(secret).verify(body, headers as Record<string, string>)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { projectDirectory } from '@orderly/stack'
 
-/** Runs `npm run verify -- --json …` as people do. */
+/** Runs the command behind `npm run verify -- --json …` as a child process. */
 export async function runVerify(t: TestContext, ...args: string[]) {
   const child = spawn(process.execPath, [join(projectDirectory, 'verify', 'main.ts'), '--json', ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
