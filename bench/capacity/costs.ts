@@ -1,28 +1,35 @@
 import type { Costs } from './model.ts'
 
-/**
- * All that the plans reckon with, and nothing that they reckon with stands elsewhere. `newest` is what the reports in bench/results say now, `highest`
- * the highest of the reports of whole rounds that Git has; where it is not the newest, the commit stands in `source`. When there are new
- * reports: set `newest`, raise `highest` if it is exceeded, and run `npm run bench -- capacity`, which writes the tables of docs/capacity.md.
- */
+// All costs that the plans use. When bench/results has new reports:
+//
+// 1. Set `newest` to the values of these reports.
+// 2. Raise `highest` if it is exceeded. `source` names the commit of the highest value if that is
+//    not the newest.
+// 3. Run `npm run bench -- capacity`, which writes the tables of docs/capacity.md.
+
 export interface Figure {
+  /** Value in the current reports in bench/results. */
   readonly newest: number
+  /** Highest value in all reports of full runs in Git. */
   readonly highest: number
   readonly how: 'measured' | 'derived' | 'assumed'
   readonly source: string
 }
 
-/** What can be taken from a figure: plans are made with the highest, and compared with the newest. */
+/** Selects a value of a figure: plans use the highest and are compared with the newest. */
 export type Pick = (figure: Figure) => number
 export const planned: Pick = ({ highest }) => highest
 export const newest: Pick = ({ newest }) => newest
 
-/** Of load.md. `slow` is the report that was the slowest; its pipeline had no aggregator, and no clock for Postgres. */
+/**
+ * CPU time from load.md. `slow` is the slowest report, which had no aggregator and did not measure
+ * Postgres.
+ */
 const load = {
   newest: { order: 98.2, inventory: 39.1, notification: 50.1, aggregator: 6.51, broker: 66.7, postgres: 176 },
   slow: { order: 215, inventory: 104, notification: 124, broker: 102 }
 }
-/** How much more the slow one took. */
+/** Ratio between the slowest and the newest report. */
 const slowdown = load.slow.notification / load.newest.notification
 
 const reservation: Figure = {
@@ -38,11 +45,14 @@ const status: Figure = {
   source: 'order.md, API keys and quotas, Postgres; highest f8dabbc'
 }
 
-/** Of order.md, status projection, newest: the features beside it and the whole pipeline have this in common. */
+/**
+ * Status projection in the newest order.md; part of the other features' costs and of the whole
+ * pipeline.
+ */
 const projection = { service: 109, postgres: 20.6 }
 const ledgerUs = load.newest.postgres - reservation.newest - projection.postgres
 
-/** Microseconds of a core for an order. */
+/** CPU time per order in microseconds. */
 export const coreUs = {
   order: {
     ...{ newest: load.newest.order, highest: load.slow.order, how: 'measured' },
@@ -66,12 +76,12 @@ export const coreUs = {
   },
   aggregator: {
     ...{ newest: load.newest.aggregator, highest: load.newest.aggregator * slowdown, how: 'measured' },
-    source: 'load.md, aggregator; highest: as much more as the notification took in f8dabbc'
+    source: 'load.md, aggregator; highest: scaled by the slowdown of the notification service in f8dabbc'
   },
   broker: {
     ...{ newest: load.newest.broker, highest: load.slow.broker + 8.2, how: 'measured' },
     source:
-      'load.md, broker: all topics and readers, one replica; highest f8dabbc, and 8.2 for the aggregator, which it did not have (inventory.md, broker; bc89678)'
+      'load.md, broker: all topics and readers, one replica; highest f8dabbc, plus 8.2 for the missing aggregator (inventory.md, broker; bc89678)'
   },
   reservation,
   status,
@@ -84,11 +94,11 @@ export const coreUs = {
     highest: ledgerUs * slowdown,
     how: 'derived',
     source:
-      'load.md, Postgres, less the reservation and the status (order.md, status projection); the few rows of the aggregator are in it; highest: as much more as the notification took in f8dabbc'
+      'load.md, Postgres, less the reservation and the status (order.md, status projection); includes the few rows of the aggregator; highest: scaled by the slowdown of the notification service in f8dabbc'
   }
 } as const satisfies Record<string, Figure>
 
-/** Milliseconds of the inventory, on the wall. */
+/** Wall-clock time of the inventory's steps in milliseconds. */
 export const steps = {
   decideBatch: {
     ...{ newest: 2.59, highest: 6.19, how: 'measured' },
@@ -100,7 +110,7 @@ export const steps = {
   },
   decideOrder: {
     ...{ newest: 1e3 / 33_200 - 0.0148, highest: 1e3 / 18_000 - 0.0288, how: 'derived' },
-    source: 'inventory.md, uniform: time of an order less its processor time; highest 958859f'
+    source: 'inventory.md, uniform: time of an order less its CPU time; highest 958859f'
   },
   commitOrder: {
     ...{ newest: 1e3 / 106_000, highest: 1e3 / 85_500, how: 'derived' },
@@ -108,32 +118,38 @@ export const steps = {
   }
 } as const satisfies Record<string, Figure>
 
-/** Milliseconds of a broker's core for a transaction: all that the broker did, by the batches of the inventory. */
+/**
+ * Broker CPU time per transaction in milliseconds: all its CPU time divided by the inventory's
+ * batches.
+ */
 export const transactionMs: Figure = {
   newest: (0.53 / 250) * 1.41 * 1e3,
   highest: (0.56 / 250) * 2.99 * 1e3,
   how: 'derived',
-  source: 'end-to-end.md, 250/s: cores of the broker by batches a second; so at most this; highest 958859f'
+  source: 'end-to-end.md, 250/s: cores of the broker by batches per second, an upper bound; highest 958859f'
 }
 
-/** Bytes in the log: an order of two lines and its outcome, with key and headers, not compressed. `costs.unit.test.ts` makes such records and compares. */
+/**
+ * Uncompressed bytes in the log of an order of two lines and of its outcome, with key and headers.
+ * `costs.unit.test.ts` compares them with actual records.
+ */
 export const logBytes = { order: 340, outcome: 340 } as const
 
-/** What the model is compared with. */
+/** Measurements to compare the model with. */
 export const measured = {
-  /** end-to-end.md, 1000/s: orders in a batch, and p50 ms committed less answered. */
+  /** Orders per batch, and p50 of committed less answered in ms, from end-to-end.md at 1000/s. */
   endToEnd: { ordersPerSecond: 1_000, batch: 10.3, outcomeMs: 23.4 - 7.16 },
-  /** inventory.md, our inventory, uniform, orders/s. */
+  /** Orders per second of our inventory, uniform, from inventory.md. */
   fullBatches: 33_200,
-  /** scale.md, a backlog, orders/s. */
+  /** Orders per second with a backlog, from scale.md. */
   backlog: 12_400
 } as const
 
-/** What machines are assumed to have. */
+/** Assumptions about machines and networks. */
 export const machines = {
   cores: 8,
   replicas: 3,
-  /** In a zone, and between two regions. */
+  /** Round trips within a zone and between two regions. */
   roundTripMs: 0.5,
   regionMs: 70,
   diskMBPerSecond: 500
@@ -152,7 +168,10 @@ export function stepsWith(pick: Pick, roundTripMs = 0): Costs {
   )
 }
 
-/** Two round trips to Postgres; four to Kafka one after the other, of which one waits for the replicas. */
+/**
+ * Adds the network: two round trips to Postgres, and four sequential ones to Kafka, one of which
+ * waits for replicas.
+ */
 function onNetwork(costs: Costs, roundTripMs: number): Costs {
   return {
     ...costs,

@@ -7,14 +7,14 @@ import { connectLocalTopics } from '../orders/local-topics.ts'
 import { makeOrder } from '../orders/make-orders.ts'
 import { coreUs, logBytes, steps, transactionMs } from './costs.ts'
 
-test('no newest figure is above the highest, and each says where it is from', () => {
+test('each figure has a source, and its newest value does not exceed its highest', () => {
   for (const [name, figure] of Object.entries({ ...coreUs, ...steps, transactionMs })) {
     assert.ok(figure.newest <= figure.highest && figure.newest >= 0, `${name}: raise its highest`)
     assert.ok(figure.source.length > 0, name)
   }
 })
 
-/** Length, attributes, time, offset, and the lengths of key, value and headers before them. */
+/** Approximate bytes of a record's length, attributes, timestamp, offset, and length prefixes. */
 const framing = 10
 
 function bytesOf({ key, value, headers }: OutputRecord): number {
@@ -22,7 +22,7 @@ function bytesOf({ key, value, headers }: OutputRecord): number {
   return framing + (key?.length ?? 0) + (value?.length ?? 0) + parts
 }
 
-test('records in the log are as long as is planned', async () => {
+test('records have at most the planned size, and more than 90 % of it', async () => {
   const topics = await connectLocalTopics()
   const order = makeOrder(4_711)
   const { orderID, userID, items } = order

@@ -7,13 +7,13 @@ import { capacityTables } from './tables.ts'
 
 const file = join(import.meta.dirname, '../../docs/capacity.md')
 
-test('the tables of docs/capacity.md are those that follow from the costs', async () => {
+test('the tables of docs/capacity.md are up to date', async () => {
   const document = await readFile(file, 'utf8')
   assert.equal(document, withTables(document, capacityTables()), 'run: npm run bench -- capacity')
 })
 
-test('a table takes the place of the one before, and one without a place is an error', () => {
+test('a table replaces the text between its markers, and missing markers are an error', () => {
   const document = 'a\n<!-- one -->\nold\n<!-- /one -->\nb\n'
   assert.equal(withTables(document, { one: 'new' }), 'a\n<!-- one -->\nnew\n<!-- /one -->\nb\n')
-  assert.throws(() => withTables(document, { two: 'new' }), /no place for the table "two"/)
+  assert.throws(() => withTables(document, { two: 'new' }), /lacks the markers <!-- two -->/)
 })

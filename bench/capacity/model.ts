@@ -1,13 +1,13 @@
-/**
- * A small model of the inventory, to check plans that no machine here can run: orders arrive evenly over partitions, instances take what
- * waits as one batch, decide it in Postgres, and commit it beside the next one, as the stage does. Batches that want the same hot SKU
- * decide one after the other, as its row lock makes them. Times are milliseconds.
- */
+// A small model of the inventory, for plans that are too large to run here. Orders arrive evenly
+// over partitions. Each instance takes all pending orders as one batch, decides it in Postgres, and
+// commits it while it decides the next one, as the stage does. Batches with the same hot SKU are
+// decided one after the other, because of its row lock. Times are in milliseconds.
+
 export interface Costs {
-  /** Of a batch, however small: round trips to Postgres, the steps of a Kafka transaction. */
+  /** Fixed costs per batch: round trips to Postgres, the steps of a Kafka transaction. */
   readonly decideBatchMs: number
   readonly commitBatchMs: number
-  /** Of each order in it. */
+  /** Additional costs per order. */
   readonly decideOrderMs: number
   readonly processOrderMs: number
   readonly commitOrderMs: number
@@ -16,20 +16,20 @@ export interface Costs {
 export interface Plan {
   readonly ordersPerSecond: number
   readonly instances: number
-  /** Databases that the instances are dealt out to. */
+  /** Number of databases over which the instances are distributed. */
   readonly shards: number
-  /** Orders that a database decides in a second at most, all its cores. */
+  /** Maximum rate of one database with all its cores. */
   readonly shardOrdersPerSecond: number
   readonly maxBatch: number
-  /** How many rows one hot SKU's stock is split into; 0 when nothing is hot. */
+  /** Number of rows over which the stock of one hot SKU is split; 0 without a hot SKU. */
   readonly hotSplits: number
 }
 
 export interface Outcome {
-  /** Of what arrived; below 1 the backlog grows without end. */
+  /** Processed share of the arriving orders; below 1 the backlog grows without bound. */
   readonly keptUp: number
   readonly meanBatch: number
-  /** From an order's arrival to the commit of its batch: half of the orders wait for less. */
+  /** Median time from an order's arrival to the commit of its batch. */
   readonly p50Ms: number
   readonly busyShards: number
 }
@@ -40,10 +40,10 @@ interface Instance {
   takenUntilMs: number
 }
 
-/** Deterministic: the same plan always gives the same outcome. */
+/** Simulates a plan. Deterministic: the same plan always gives the same outcome. */
 export function simulate(plan: Plan, costs: Costs, durationMs: number): Outcome {
   const perMs = plan.ordersPerSecond / 1_000 / plan.instances
-  // Not in step: the first batches of the instances begin spread over some milliseconds.
+  // Spreads the start of the instances over 10 ms, so that they do not run in lockstep.
   const instances = Array.from({ length: plan.instances }, (_, index): Instance => {
     const startMs = (index / plan.instances) * 10
     return { freeAtMs: startMs, committedAtMs: startMs, takenUntilMs: startMs }
@@ -66,7 +66,7 @@ export function simulate(plan: Plan, costs: Costs, durationMs: number): Outcome 
     const orders = Math.min(waiting, plan.maxBatch)
     const [firstAtMs, lastAtMs] = [own.takenUntilMs, own.takenUntilMs + orders / perMs]
     const shard = index % plan.shards
-    // A shard works for several instances at once; what it gives to one of them it takes from the others.
+    // Instances share the capacity of their shard.
     const shardMs = (orders / plan.shardOrdersPerSecond) * 1_000
     const lock = index % lockFreeAtMs.length
     const startMs = Math.max(own.freeAtMs, plan.hotSplits > 0 ? (lockFreeAtMs[lock] as number) : 0)

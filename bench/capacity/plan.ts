@@ -10,17 +10,24 @@ import {
   transactionMs
 } from './costs.ts'
 
-/** From the costs to what a rate needs and to what gives out at which rate. */
+// Computes from the costs which resources a rate needs, and at which rates resources are exhausted.
+
 export const maxBatch = 2_000
-/** Instances and brokers are planned half busy; a database is full when orders have three quarters of it, as vacuum and checkpoints want theirs. */
+/**
+ * Planned CPU utilization of instances and brokers. A database is full at 75 %, the rest is for
+ * vacuum and checkpoints.
+ */
 const halfBusy = 0.5
 const fullDatabase = 0.75
-/** An instance takes several partitions, and a topic with keys gets no more later. */
+/**
+ * Partitions per planned instance; several, because a keyed topic should not get more partitions
+ * later.
+ */
 const partitionsPerInstance = 4
 
 interface Need {
   readonly what: string
-  /** Undefined where it is not processor time that decides. */
+  /** Undefined if CPU time is not the limiting resource. */
   readonly cores: number | undefined
   readonly needed: string
 }
@@ -46,7 +53,10 @@ function coresOf(figures: readonly Figure[], ordersPerSecond: number, pick: Pick
   return (usOf(figures, pick) * ordersPerSecond) / 1e6
 }
 
-/** Of the services, each with a thread that does nearly all: half a core of work for each. */
+/**
+ * Returns the number of instances with half a core of work each, since one thread does nearly all
+ * of it.
+ */
 export function instancesOf(figures: readonly Figure[], ordersPerSecond: number, pick: Pick): number {
   return Math.ceil(coresOf(figures, ordersPerSecond, pick) / halfBusy)
 }
@@ -60,7 +70,7 @@ function brokersOf(ordersPerSecond: number, pick: Pick): number {
   return Math.max(machines.replicas, Math.ceil(cores / machines.cores / halfBusy))
 }
 
-/** Orders that a database decides in a second at most. */
+/** Returns the maximum rate of one database. */
 export function databaseOrdersPerSecond(figures: readonly Figure[], pick: Pick): number {
   return (machines.cores * fullDatabase * 1e6) / usOf(figures, pick)
 }
@@ -94,12 +104,12 @@ export function needsOf(ordersPerSecond: number, pick: Pick): Need[] {
     databases('databases, reservation', parts.reservation),
     databases('databases, status and API keys', parts.status),
     databases('the same, an `Idempotency-Key` on each order', parts.statusWithIdempotency),
-    databases('databases, ledger of notifications', parts.ledger),
+    databases('databases, deliveries of notifications', parts.ledger),
     other('partitions of `orders.created`', partitions(parts.inventory)),
     other('partitions of each topic of outcomes', partitions(parts.notification)),
     other('log, MB/s, all replicas', count(mbPerSecond)),
-    other('log, TB a day, all replicas', count((mbPerSecond * 86_400) / 1e6)),
-    other('rows a day of the reservation, billions', count((3 * ordersPerSecond * 86_400) / 1e9))
+    other('log, TB/day, all replicas', count((mbPerSecond * 86_400) / 1e6)),
+    other('rows of the reservation per day, billions', count((3 * ordersPerSecond * 86_400) / 1e9))
   ]
 }
 
@@ -111,31 +121,34 @@ interface Limit {
   readonly helps: string
 }
 
-/** What gives out, at which rate, the first one first. @param meanBatch of the plan, as the model has it */
+/**
+ * Returns all bottlenecks, sorted by rate.
+ * @param meanBatch mean batch size of the plan in the model
+ */
 export function limitsOf(meanBatch: (pick: Pick) => number): Limit[] {
   const limit = (what: string, of: (pick: Pick) => number, helps: string, how: Limit['how'] = 'computed'): Limit => ({
     ...{ what, ordersPerSecond: of(planned), withNewest: of(newest), how, helps }
   })
   const core = (figures: readonly Figure[]) => (pick: Pick) => 1e6 / usOf(figures, pick)
   const database = (figures: readonly Figure[]) => (pick: Pick) => databaseOrdersPerSecond(figures, pick)
-  const more = 'more instances, each takes any request'
-  const upToPartitions = 'more instances, up to as many as there are partitions'
+  const more = 'more instances; each accepts any request'
+  const upToPartitions = 'more instances, up to the number of partitions'
   return [
     limit('an order service, an `Idempotency-Key` on each order', core(parts.orderWithIdempotency), more),
     limit('an order service, with API keys', core(parts.order), more),
     limit('an inventory', pick => inventoryLimit(pick, machines.roundTripMs), upToPartitions),
     limit(
-      `an inventory that is ${machines.regionMs} ms away from its database and brokers`,
+      `an inventory ${machines.regionMs} ms away from its database and brokers`,
       pick => inventoryLimit(pick, machines.regionMs),
       'a home region for each user: key, topic and stock there',
       'assumed'
     ),
     limit('a notification', core(parts.notification), upToPartitions),
     limit('an aggregator', core(parts.aggregator), upToPartitions),
-    limit('a database with the ledger', database(parts.ledger), 'shards by user'),
-    limit('a hot SKU, however many instances', hotLimit, 'escrow: its stock in several rows'),
+    limit('a database with the deliveries', database(parts.ledger), 'shards by user'),
+    limit('a hot SKU, with any number of instances', hotLimit, 'escrow: its stock split over several rows'),
     limit(
-      'a database with status and keys, an `Idempotency-Key` each',
+      'a database with status and keys, an `Idempotency-Key` on each order',
       database(parts.statusWithIdempotency),
       'shards by user or order'
     ),
@@ -147,7 +160,7 @@ export function limitsOf(meanBatch: (pick: Pick) => number): Limit[] {
     limit(
       `coordinators on ${machines.replicas} brokers, ${machines.cores} cores each`,
       pick => ((machines.replicas * machines.cores * 1e3) / pick(transactionMs)) * meanBatch(pick),
-      'more brokers, `__transaction_state` spread over all'
+      'more brokers, `__transaction_state` distributed over all'
     ),
     limit(
       'a database with the reservation',
@@ -157,9 +170,9 @@ export function limitsOf(meanBatch: (pick: Pick) => number): Limit[] {
     ),
     limit('a database with status and API keys', database(parts.status), 'shards by user or order'),
     limit(
-      "the aggregators' row of a minute",
+      "the aggregators' row of the current minute",
       pick => (maxBatch * 1e3) / stepsWith(pick, machines.roundTripMs).decideBatchMs,
-      'a row of a minute for each partition',
+      'one row per minute and partition',
       'assumed'
     ),
     limit(
@@ -171,7 +184,10 @@ export function limitsOf(meanBatch: (pick: Pick) => number): Limit[] {
   ].toSorted((one, other) => one.ordersPerSecond - other.ordersPerSecond)
 }
 
-/** Deciding and processing one batch while the one before commits, batches always full. */
+/**
+ * Returns the maximum rate of an inventory with full batches, which decides one batch while the
+ * previous one commits.
+ */
 export function inventoryLimit(pick: Pick, roundTripMs: number): number {
   const costs = stepsWith(pick, roundTripMs)
   const decideMs = costs.decideBatchMs + maxBatch * (costs.decideOrderMs + costs.processOrderMs)
@@ -179,7 +195,7 @@ export function inventoryLimit(pick: Pick, roundTripMs: number): number {
   return (maxBatch * 1e3) / Math.max(decideMs, commitMs)
 }
 
-/** Batches with the same row decide one after the other. */
+/** Returns the maximum rate with one hot SKU, whose row lock serializes the decisions. */
 function hotLimit(pick: Pick): number {
   const { decideBatchMs, decideOrderMs } = stepsWith(pick, machines.roundTripMs)
   return (maxBatch * 1e3) / (decideBatchMs + maxBatch * decideOrderMs)

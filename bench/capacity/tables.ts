@@ -28,7 +28,7 @@ import {
 const rates = [100_000, 1_000_000] as const
 const durationMs = 4_000
 
-/** All that docs/capacity.md quotes, by the name that its places have there. */
+/** Returns all tables of docs/capacity.md by the names of their markers. */
 export function capacityTables(): Readonly<Record<string, string>> {
   return { costs: costsTable(), needs: needsTable(), model: modelTable(), check: checkTable(), limits: limitsTable() }
 }
@@ -45,20 +45,20 @@ function costsTable(): string {
     ['Postgres, reservation', coreUs.reservation],
     ['Postgres, status and API keys', coreUs.status],
     ['Postgres, more for an `Idempotency-Key`', coreUs.idempotencyInPostgres],
-    ['Postgres, ledger of notifications', coreUs.ledger]
+    ['Postgres, deliveries of notifications', coreUs.ledger]
   ]
   const ms: readonly (readonly [string, Figure])[] = [
     ['deciding a batch, ms', steps.decideBatch],
-    ['deciding an order in it, ms', steps.decideOrder],
+    ['deciding each of its orders, ms', steps.decideOrder],
     ['committing a batch, ms', steps.commitBatch],
-    ['committing an order in it, ms', steps.commitOrder],
-    ['a transaction, ms of a broker', transactionMs]
+    ['committing each of its orders, ms', steps.commitOrder],
+    ['a transaction, ms of broker CPU time', transactionMs]
   ]
   const row = ([what, { newest, highest, how, source }]: readonly [string, Figure]) => [
     ...[what, precise(newest), precise(highest), how, source]
   ]
   return markdownTable(
-    ['a core, µs an order, unless it says ms', 'newest report', 'highest: planned with', '', 'from'],
+    ['CPU time, µs per order unless stated in ms', 'newest report', 'highest: used for plans', '', 'source'],
     [...us, ...ms].map(row)
   )
 }
@@ -92,11 +92,14 @@ function modelTable(): string {
     show('**as planned**', plan)
     if (shards > 1) show('half of the databases', { ...plan, shards: Math.floor(shards / 2) })
     for (const hotSplits of [1, 4, instances]) {
-      show(`a SKU in every batch, its stock in ${hotSplits}`, { ...plan, hotSplits })
+      show(`one SKU in every batch, its stock in ${hotSplits} ${hotSplits === 1 ? 'row' : 'rows'}`, {
+        ...plan,
+        hotSplits
+      })
     }
   }
-  const header = ['', 'orders/s', 'inventories', 'databases', 'kept up with', 'batch', 'p50 ms']
-  return markdownTable([...header, 'core of each inventory', 'databases busy'], rows)
+  const header = ['', 'orders/s', 'inventories', 'databases', 'sustained', 'batch', 'p50 ms']
+  return markdownTable([...header, 'core of each inventory', 'busy databases'], rows)
 }
 
 function describe(
@@ -114,7 +117,7 @@ function describe(
   ]
 }
 
-/** Where a report says what one inventory did, what the model says of it, without a network. */
+/** Compares the model, without a network, with the reports about one inventory. */
 function checkTable(): string {
   const { endToEnd, fullBatches, backlog } = measured
   const models = [newest, planned].map(pick => {
@@ -135,12 +138,12 @@ function checkTable(): string {
   return markdownTable(
     ['one inventory', 'newest report', 'model, newest costs', 'model, planned costs'],
     [
-      row(`${at}: orders in a batch (end-to-end.md)`, figure(endToEnd.batch), ({ meanBatch }) => figure(meanBatch)),
+      row(`${at}: orders per batch (end-to-end.md)`, figure(endToEnd.batch), ({ meanBatch }) => figure(meanBatch)),
       row(`${at}: p50 ms from answer to outcome (end-to-end.md)`, figure(endToEnd.outcomeMs), ({ p50Ms }) =>
         figure(p50Ms)
       ),
-      row('orders/s at most, 30,000 waiting (inventory.md)', short(fullBatches), ({ most }) => short(most)),
-      row('orders/s at most, 10 million waiting (scale.md)', short(backlog), ({ most }) => short(most))
+      row('maximum orders/s, backlog of 30,000 (inventory.md)', short(fullBatches), ({ most }) => short(most)),
+      row('maximum orders/s, backlog of 10 million (scale.md)', short(backlog), ({ most }) => short(most))
     ]
   )
 }
@@ -149,10 +152,10 @@ function limitsTable(): string {
   const rows = limitsOf(meanBatch).map(({ what, ordersPerSecond, withNewest, how, helps }, index) => [
     ...[`${index + 1}. ${what}`, short(ordersPerSecond), short(withNewest), how, helps]
   ])
-  return markdownTable(['', 'orders/s', 'by the newest report', '', 'what helps'], rows)
+  return markdownTable(['', 'orders/s', 'by the newest report', '', 'mitigation'], rows)
 }
 
-/** Of the plan for the lower rate. */
+/** Returns the mean batch size of the plan for the lower rate. */
 function meanBatch(pick: Pick): number {
   const [ordersPerSecond] = rates
   const plan = {
