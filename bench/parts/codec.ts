@@ -6,14 +6,17 @@ import { type Contestant, type Measured, measureInRounds } from '../measure/roun
 import { createLocalRegistry } from '../orders/local-topics.ts'
 import type { PartReport } from '../report/part-report.ts'
 
-/** Our codec as the services use it (wire format, bounds check, schema resolution) against JSON from and to bytes. */
+/**
+ * Compares our codec as the services use it (wire format, bounds check, schema resolution) with
+ * JSON from and to bytes.
+ */
 export async function benchCodec({ quick }: Pick<Arguments, 'quick'>): Promise<PartReport> {
   const options = { rounds: quick ? 5 : 15, roundMs: 60, samples: 512 }
   const registry = createLocalRegistry()
   const { ordersCreated: old } = await connectTopics(registry, { ordersCreated: 1 })
   const { ordersCreated: current } = await connectTopics(registry, { ordersCreated: 2 })
   const lines = [
-    `OrderCreated, ${options.rounds} rounds of ${options.roundMs} ms in turns; ratio: time compared to JSON in the same round\n`
+    `OrderCreated, ${options.rounds} rounds of ${options.roundMs} ms in turns; ratio: time relative to JSON in the same round\n`
   ]
   for (const items of [2, 20]) {
     const orders = Array.from({ length: options.samples }, (_, index) => anOrder(index, items))
@@ -24,7 +27,7 @@ export async function benchCodec({ quick }: Pick<Arguments, 'quick'>): Promise<P
     const [headers, headersOfVersion1] = [current, old].map(topic =>
       recordHeaders(eventHeaders(topic, 'id', newTraceparent()))
     )
-    // As a stage does: it asks for each record whether its schema is there.
+    // A stage, too, calls isPrepared for each record.
     const decode = (value: Buffer, headers?: RecordHeaders) => {
       current.codec.isPrepared(value, 0, value.length, headers)
       return current.codec.decode(value, 0, value.length, headers)

@@ -10,10 +10,10 @@ import { profile } from '../profile/profile.ts'
 import { figure, markdownTable, type Target } from '../report/part-report.ts'
 import { linePlot } from '../report/plot.ts'
 
-/**
- * From the request to the committed outcome, and to the notification, through the services as they are: at fixed rates, each order
- * counted from when it was due, and up to the highest rate that the pipeline keeps up with.
- */
+// Measures latency from the request to the committed outcome and to the notification through the
+// unmodified services: at fixed rates, counted from when each order was due. Then finds the highest
+// sustainable rate.
+
 interface Latency {
   readonly count: number
   readonly p50Ms: number
@@ -29,13 +29,16 @@ interface Measured {
   readonly answered: Latency
   readonly committed: Latency
   readonly notified: Latency
-  /** How many cores each process kept busy. */
+  /** Number of busy cores by process. */
   readonly cores: Readonly<Record<string, number>>
-  /** What the inventory did: orders in a batch, and how long it took for one. */
+  /** Means of the inventory's batches. */
   readonly batch: { readonly orders: number; readonly decideMs: number; readonly commitMs: number }
 }
 
-/** Kept up with: nothing refused or lost, and 99 of 100 decided and told within this. */
+/**
+ * Maximum p99 latency of outcomes and notifications at a sustainable rate, at which also no order
+ * fails.
+ */
 const keptUpMs = 1_000
 const targetRate = 1_000
 
@@ -47,22 +50,22 @@ export const benchEndToEnd: Part = async context => {
   const worker = startOurs('open-loop-worker')
   const measure = (perSecond: number, durationMs: number) => run(context, pipeline, worker, perSecond, durationMs)
   try {
-    // A broker, a database and services that have just started answer a thousand a second ten times slower than after half a minute of it.
+    // Warms up: just after a start, latency at 1,000/s is ten times higher than after half a
+    // minute.
     await measure(rates.at(-1) as number, given.quick ? 1_000 : 30_000)
     const measured: Measured[] = []
     for (const perSecond of rates) measured.push(await measure(perSecond, durationMs))
     const highest = given.quick ? undefined : await findHighest(measure, say)
     const memory = await memoryAfter(pipeline)
     await pipeline.stop()
-    const found =
-      highest === undefined ? '' : `The highest rate that was kept up with: **${figure(highest)} orders/s**.`
+    const found = highest === undefined ? '' : `The highest sustainable rate: **${figure(highest)} orders/s**.`
     const markdown = [
-      `Open loop: orders at a fixed rate, ${durationMs / 1_000} s for each, every latency counted from when the request was due ` +
-        '(corrected for coordinated omission). *Committed*: a `read_committed` reader has the outcome. *Notified*: the line of the console sink.',
+      `Open loop: orders at fixed rates, ${durationMs / 1_000} s each; latency is counted from when the request was due ` +
+        '(corrected for coordinated omission). *Committed*: a `read_committed` reader has received the outcome. *Notified*: the console sink has written the notification.',
       describe(measured),
       describeWork(measured),
-      `A rate is kept up with when for 10 s no order is refused and of 100 outcomes 99 are there, and told, within ${keptUpMs} ms. ${found}`,
-      `Memory after that:\n\n${memory}`,
+      `A rate is sustainable if no order fails during 10 s and the p99 latency of outcomes and notifications is at most ${keptUpMs} ms. ${found}`,
+      `Memory afterwards:\n\n${memory}`,
       await profileOurs(context, worker, rates.at(-1) as number)
     ].join('\n\n')
     return {
@@ -120,7 +123,7 @@ async function run(
   }
 }
 
-/** The services while orders come at this rate. */
+/** Profiles the services at this rate. */
 function profileOurs(context: PartContext, worker: Worker, perSecond: number): Promise<string> {
   return profile(context, {
     part: 'end-to-end',
@@ -136,7 +139,10 @@ function profileOurs(context: PartContext, worker: Worker, perSecond: number): P
   })
 }
 
-/** Doubles until it is too much, then halves the gap a few times. */
+/**
+ * Finds the highest sustainable rate: doubles the rate until it is too high, then bisects three
+ * times.
+ */
 async function findHighest(
   measure: (perSecond: number, durationMs: number) => Promise<Measured>,
   say: (text: string) => void
@@ -157,7 +163,7 @@ async function findHighest(
     if (await isKeptUp(middle)) kept = middle
     else tooMuch = middle
   }
-  say(`end to end: ${kept}/s is kept up with, ${tooMuch}/s is not`)
+  say(`end to end: ${kept}/s is sustainable, ${tooMuch}/s is not`)
   return kept
 }
 
@@ -176,8 +182,8 @@ function describeWork(measured: readonly Measured[]): string {
     ...[batch.orders, batch.decideMs, batch.commitMs].map(figure)
   ])
   return (
-    'How many cores each kept busy, and what the inventory did: orders in a batch, and how long deciding and committing one took.\n\n' +
-    markdownTable(['', ...names, 'all', 'orders in a batch', 'decide ms', 'commit ms'], rows)
+    'Busy cores of each process, and the batches of the inventory: orders per batch, and the time to decide and to commit one.\n\n' +
+    markdownTable(['', ...names, 'all', 'orders per batch', 'decide ms', 'commit ms'], rows)
   )
 }
 
@@ -215,9 +221,9 @@ function targetsOf(measured: readonly Measured[]): Target[] {
   const what = `request to committed outcome at ${targetRate} orders/s`
   const { cores, answered, batch } = at
   const why =
-    `${figure(sumOf(cores))} of ${availableParallelism()} cores are busy then, the load's included, and where many want one each waits for its turn in every hop. Until the answer it is ` +
-    `${figure(answered.p50Ms)} ms (p99 ${figure(answered.p99Ms)}); then an order waits for the batch before it and for its own, ` +
-    `each decided in ${figure(batch.decideMs)} ms and committed in ${figure(batch.commitMs)} ms, mean values.`
+    `${figure(sumOf(cores))} of ${availableParallelism()} cores are busy, including the load generator's, so processes wait for a core at every hop. The answer takes ` +
+    `${figure(answered.p50Ms)} ms (p99 ${figure(answered.p99Ms)}). An order then waits for the previous batch and for its own; ` +
+    `on average, a batch is decided in ${figure(batch.decideMs)} ms and committed in ${figure(batch.commitMs)} ms.`
   const target = { direction: 'at most', unit: 'ms', why } as const
   return [
     { what: `${what}, p50`, wanted: 25, measured: at.committed.p50Ms, ...target },

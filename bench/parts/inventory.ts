@@ -13,10 +13,10 @@ import { markdownTable, type Target } from '../report/part-report.ts'
 import { barPlot, short } from '../report/plot.ts'
 import { runSQL } from '../servers.ts'
 
-/**
- * The whole reservation: orders from a topic, decided in one Postgres transaction for each batch, outcomes and offsets in one Kafka
- * transaction. Everybody runs the SQL of our store; each turn has a database of its own, and what it holds afterwards is counted.
- */
+// The whole reservation: each batch of orders is decided in one Postgres transaction, and its
+// outcomes and offsets are committed in one Kafka transaction. All contestants run the SQL of our
+// store. Each turn has a separate database, whose rows are counted afterwards.
+
 interface Contestant {
   readonly name: string
   readonly worker: Worker
@@ -24,7 +24,7 @@ interface Contestant {
 
 interface Turn extends Contestant {
   readonly demand: Demand
-  /** Makes tables and stock, so that no contestant has done so before its turn. */
+  /** Worker that fills the stock, so that no contestant does so in its turn. */
   readonly preparer: Worker
 }
 
@@ -59,8 +59,8 @@ export const benchInventory: Part = async context => {
     )
     const byName = new Map([...samples].map(([{ name, demand }, list]) => [titleOf(name, demand), list]))
     const markdown = [
-      `${records} orders in ${partitions} partitions, at most ${batch} in a transaction, two lines each: on any of 2,000 SKUs (uniform), or the ` +
-        `first of all on the same one (hot); medians of ${rounds} rounds in turns. Postgres does not wait for the disk, for anybody.`,
+      `${records} orders in ${partitions} partitions, at most ${batch} per transaction, two lines each: both for any of 2,000 SKUs (uniform), or the ` +
+        `first for the same SKU in all orders (hot); medians of ${rounds} rounds in turns. Postgres does not sync to disk, for all contestants.`,
       describe(byName, records),
       await profileOurs(context, preparer, records)
     ].join('\n\n')
@@ -163,7 +163,7 @@ function describe(byName: ReadonlyMap<string, readonly Sample[]>, records: numbe
   return markdownTable(['', 'orders/s', 'spread', 'ours ÷ this', 'CPU µs', 'Postgres CPU µs', 'broker CPU µs'], rows)
 }
 
-/** Medians, by order. */
+/** Returns median costs per order. */
 function costsOf(samples: readonly Sample[], records: number) {
   const us = (pick: (sample: Sample) => number | undefined) => {
     const seconds = samples.map(pick)
@@ -191,8 +191,8 @@ function targetsOf(byName: ReadonlyMap<string, readonly Sample[]>, records: numb
     const range = ratiosByRound(some, others, ({ seconds }) => 1 / seconds)
     const [mine, theirs] = [costsOf(some, records), costsOf(others, records)]
     const why =
-      `an order takes ${mine.ownUs} µs of processor time, ${mine.postgresUs} µs of Postgres' and ${mine.brokerUs} µs of the broker's; ${theirs.ownUs}, ` +
-      `${theirs.postgresUs} and ${theirs.brokerUs} with what it is compared to. What ours is made of is told under *Where our processor time goes*.`
+      `an order takes ${mine.ownUs} µs of CPU time in the contestant, ${mine.postgresUs} µs in Postgres and ${mine.brokerUs} µs in the broker, compared to ${theirs.ownUs}, ` +
+      `${theirs.postgresUs} and ${theirs.brokerUs} µs. *CPU time by package* attributes the time of ours.`
     return [{ what, wanted, direction: 'at least', measured: range.median, range, why }]
   }
   const uniform = titleOf(ours, 'uniform')

@@ -8,7 +8,8 @@ import { profile } from '../profile/profile.ts'
 import { figure, markdownTable, type PartReport } from '../report/part-report.ts'
 import { linePlot, type Series } from '../report/plot.ts'
 
-/** Slams `POST /orders` and watches how many records wait for each of those that read, until none does. */
+// Load test of `POST /orders` that observes the lag of each reader until none has any.
+
 interface Sample {
   readonly atSeconds: number
   readonly written: number
@@ -42,7 +43,7 @@ async function measure({ servers, arguments: given, say }: PartContext, load: Cl
       Object.entries(services).map(async ([name, service]) => [`${name}, ${when}`, await readMemory(service)] as const)
     )
   try {
-    say('load: warming the pipeline up')
+    say('load: warming up the pipeline')
     await load.run(pipeline.order.url, { connections, seconds: warmUpSeconds })
     const { written: writtenBefore } = await lag.estimate()
     const idle = await memories('before')
@@ -64,19 +65,20 @@ async function measure({ servers, arguments: given, say }: PartContext, load: Cl
           memoryMB: Object.fromEntries(await Promise.all(memory))
         })
         const isDone = isAllWritten && readerNames.every(reader => waiting[reader] === 0)
-        // Twice: the first time, outcomes may have come after their readers were asked, and before the inventory was.
+        // Requires two samples without lag: in the first, outcomes may have been written after the
+        // lag of their readers was read and before that of the inventory was.
         if (isDone && wasDone) return
         wasDone = isDone
         await delay(sampleEveryMs)
       }
       throw new Error(
-        `records still wait after ${drainDeadlineMs / 1_000} s: ${JSON.stringify(samples.at(-1)?.waiting)}`
+        `readers still have lag ${drainDeadlineMs / 1_000} s after the load: ${JSON.stringify(samples.at(-1)?.waiting)}`
       )
     }
-    say(`load: ${seconds} s of ${load.name}, then until nothing waits`)
+    say(`load: ${seconds} s of ${load.name}, then until no reader has lag`)
     const clocks = { ...pids, broker: servers.brokerPID, Postgres: () => familySecondsOf(servers.postgresPID) }
     const watching = watch()
-    watching.catch(() => {}) // it is told where it is awaited, which is later
+    watching.catch(() => {}) // awaited below, where a rejection is reported
     const { result, cpuSeconds } = await costOf(clocks, async () => {
       const result = await load.run(pipeline.order.url, { connections, seconds })
       const endedAt = secondsSince()
@@ -85,7 +87,7 @@ async function measure({ servers, arguments: given, say }: PartContext, load: Cl
       await watching
       return { ...result, endedAt, loaded }
     })
-    // What the topic has: load generators differ in what they count when a connection breaks, or when they end.
+    // Counted in the topic, because load generators count broken and final requests differently.
     const accepted = samples.at(-1)?.written ?? 0
     const mostMemory = (name: string) => Math.max(...samples.map(({ memoryMB }) => memoryMB[name] ?? 0))
     const costs = Object.entries(cpuSeconds).map(([name, cpu]) => [
@@ -98,12 +100,12 @@ async function measure({ servers, arguments: given, say }: PartContext, load: Cl
       return memoryTarget(`memory of ${name} under full load`, mostMemory(name), memory)
     })
     const markdown = [
-      `${connections} connections for ${seconds} s, after ${warmUpSeconds} s that do not count, load from ${load.name} on the same machine: ${figure(accepted)} orders were accepted ` +
-        `(${figure(accepted / result.endedAt)}/s), ${result.errors} requests failed. Answered in p50 ${figure(result.p50Ms)} ms, p99 ${figure(result.p99Ms)} ms.`,
-      'How many records waited at most for each of those that read (of outcomes the markers of transactions among them), and how long after the end of the load none did any more ' +
-        `(looked at every ${figure((samples.at(-1)?.atSeconds ?? 0) / samples.length)} s). The inventory and the aggregator read orders, the notification their outcomes, the status projection both.`,
+      `${connections} connections for ${seconds} s after a warm-up of ${warmUpSeconds} s, load from ${load.name} on the same machine: ${figure(accepted)} orders were accepted ` +
+        `(${figure(accepted / result.endedAt)}/s), ${result.errors} requests failed. Latency of answers: p50 ${figure(result.p50Ms)} ms, p99 ${figure(result.p99Ms)} ms.`,
+      'Maximum lag of each reader (including transaction markers for outcomes), and time from the end of the load until it had none ' +
+        `(sampled every ${figure((samples.at(-1)?.atSeconds ?? 0) / samples.length)} s). The inventory and the aggregator read orders, the notification service reads outcomes, the status projection both.`,
       describeLag(samples, result.endedAt),
-      markdownTable(['', 'CPU µs an order', 'most memory MB'], costs),
+      markdownTable(['', 'CPU µs per order', 'peak memory MB'], costs),
       describeMemory(Object.fromEntries([...idle, ...result.loaded]))
     ].join('\n\n')
     return { title: 'Load and lag', markdown, plots: plotsOf(samples, Object.keys(pids)), targets }
@@ -119,10 +121,10 @@ function describeLag(samples: readonly Sample[], loadEndedAt: number): string {
     const drained = samples[samples.findLastIndex(({ waiting }) => waiting[reader] > 0) + 1]
     return [reader, figure(most), figure(Math.max(0, (drained?.atSeconds ?? Number.NaN) - loadEndedAt))]
   })
-  return markdownTable(['', 'waited at most', 'drained after s'], rows)
+  return markdownTable(['', 'maximum lag', 'drained after s'], rows)
 }
 
-/** The services while they are slammed. */
+/** Profiles the services under load. */
 function profileOurs(context: PartContext, load: ClosedLoop): Promise<string> {
   return profile(context, {
     part: 'load',
@@ -146,11 +148,11 @@ function plotsOf(samples: readonly Sample[], names: readonly string[]): Record<s
   })
   const lag = [
     line('orders written', ({ written }) => written),
-    ...readerNames.map(reader => line(`waiting: ${reader}`, ({ waiting }) => waiting[reader]))
+    ...readerNames.map(reader => line(`lag: ${reader}`, ({ waiting }) => waiting[reader]))
   ]
   const memory = names.map(name => line(name, ({ memoryMB }) => memoryMB[name] ?? 0))
   return {
-    lag: linePlot({ title: 'Orders written, and records that wait', x: 'seconds', y: 'records', series: lag }),
+    lag: linePlot({ title: 'Orders written, and lag', x: 'seconds', y: 'records', series: lag }),
     memory: linePlot({ title: 'Memory under load', x: 'seconds', y: 'MB resident', series: memory })
   }
 }

@@ -12,20 +12,20 @@ import { short } from '../report/plot.ts'
 import type { BenchServers } from '../servers.ts'
 import { startService } from '../services.ts'
 
-/**
- * What each feature on the way of `POST /orders` costs: the same service with it and without. They run one after the other, each on topics
- * and in a database without a past: a projection that still reads what another one was sent would take its time from whoever has its turn.
- */
+// Measures the cost of each feature of `POST /orders`: the same service with and without it. Each
+// turn has a new process, topics and database, because a projection that still reads the orders of
+// another turn would slow down the current one.
+
 interface Variant {
   readonly name: string
-  /** What it has less than this one. */
+  /** Variant without the feature, for comparison. */
   readonly without?: Variant
   readonly hasDatabase: boolean
   readonly needsCallers?: boolean
   readonly isKeyed?: boolean
 }
 
-/** How a contestant is measured: by so many requests at a time, for so long, so often, once its threads and compiled code are there. */
+/** Settings of the turns: concurrent requests, duration, number of rounds, and warm-up. */
 export interface Turns {
   readonly connections: number
   readonly seconds: number
@@ -35,7 +35,7 @@ export interface Turns {
 
 interface Sample {
   readonly rate: number
-  /** Processor time for an order: of the whole service, of its thread that answers, of Postgres. */
+  /** CPU time per order: of the whole service, of its main thread, and of Postgres. */
   readonly cpuUs: number
   readonly answeringUs: number
   readonly postgresUs: number
@@ -47,7 +47,7 @@ const callers: Variant = { name: 'API keys and quotas', without: status, hasData
 const keyed: Variant = { name: 'an `Idempotency-Key`', without: status, hasDatabase: true, isKeyed: true }
 const variants = [alone, status, callers, keyed]
 
-/** Nobody listens there: orders without a key need no database. */
+/** Address without a server, because orders without an idempotency key need no database. */
 export const noDatabase = { DATABASE_URL: 'postgres://nobody:nothing@127.0.0.1:9/none' }
 
 export async function compareFeatures(
@@ -103,9 +103,9 @@ export async function compareFeatures(
     return [name, short(rate), ...costs.map(figure), without?.name ?? '', ...compared]
   })
   const markdown = [
-    '## What each feature costs',
-    `The same service with it and without, ${seconds} s a turn, medians of ${rounds} rounds. Each turn begins with a new process on topics and in a database without a past. CPU is that of the ` +
-      'whole process, the thread of the projection as well, which reads all orders back; *answering* is that of the thread that answers requests alone.',
+    '## Cost of each feature',
+    `The same service with and without each feature, ${seconds} s per turn, medians of ${rounds} rounds. Each turn has a new process, topics and database. *CPU* is the CPU time per order of the ` +
+      'whole process, including the thread of the projection, which reads all orders back; *answering* is that of the thread that answers requests.',
     markdownTable(
       [
         ...['with', 'orders/s', 'CPU µs', 'answering µs', 'Postgres µs', 'compared with'],
@@ -121,23 +121,23 @@ export async function compareFeatures(
       return `${figure(difference)} µs`
     }
     const why =
-      `the load, the service, its projection, the broker and Postgres share ${availableParallelism()} cores that have nothing left over. An order takes ${more(sample => sample.cpuUs)} ` +
-      `more in the service, of which ${more(sample => sample.answeringUs)} are the answering thread's, and ${more(sample => sample.postgresUs)} more in Postgres; where these have a core to ` +
-      'themselves, requests only notice the first of them.'
+      `the load generator, the service, its projection, the broker and Postgres share ${availableParallelism()} fully used cores. An order takes ${more(sample => sample.cpuUs)} ` +
+      `more in the service, of which ${more(sample => sample.answeringUs)} in the answering thread, and ${more(sample => sample.postgresUs)} more in Postgres. With enough cores, ` +
+      'only the time of the answering thread affects requests.'
     const rates = ratioOf(variant, ({ rate }) => rate)
     const answering = ratioOf(variant, ({ answeringUs }) => answeringUs)
     return [
       { what, wanted: 0.9, direction: 'at least', measured: rates.median, range: rates, why },
       {
-        what: `${what}: processor time of the thread that answers`,
+        what: `${what}: CPU time of the answering thread`,
         wanted: 1.1,
         direction: 'at most',
         measured: answering.median,
         range: answering,
         why:
-          `an order takes ${more(sample => sample.answeringUs)} more of that thread. Its work is the same with the projection, which is a thread of its own, so what is more comes of ` +
-          `sharing ${availableParallelism()} cores with it and with Postgres: caches are filled anew, and two threads on one core's two halves slow each other down. With API keys it has a key to ` +
-          'look up and a quota to count.'
+          `an order takes ${more(sample => sample.answeringUs)} more of that thread. The projection runs in a separate thread and does not change its work, so the difference results from ` +
+          `sharing ${availableParallelism()} cores with the projection and Postgres: CPU caches are refilled, and hyper-threads of one core slow each other down. With API keys the thread also ` +
+          'looks up a key and counts a quota.'
       }
     ]
   })
@@ -154,7 +154,7 @@ async function prepare(servers: BenchServers, { hasDatabase, needsCallers }: Var
   return { env, headers: { authorization: `Bearer ${await grantKey(url)}` }, drop }
 }
 
-/** For a shop with a quota that no benchmark uses up. */
+/** Creates an API key of a shop with a quota that no benchmark exhausts. */
 async function grantKey(databaseURL: string): Promise<string> {
   const pool = createPool({ url: databaseURL, maxConnections: 1, applicationName: 'bench', statementTimeoutMs: 10_000 })
   try {

@@ -15,10 +15,10 @@ import { barPlot, short } from '../report/plot.ts'
 import { startService } from '../services.ts'
 import { compareFeatures, noDatabase, type Turns } from './order-features.ts'
 
-/**
- * `POST /orders`, answered when all in-sync replicas have the order: our service against the same service with the producer left out,
- * and against servers in Java and Go that check, write and answer the same.
- */
+// Compares `POST /orders`, answered when all in-sync replicas have the order: our service, the same
+// service without the producer, and servers in Java and Go with the same checks, records and
+// answers.
+
 interface Contestant {
   readonly name: string
   readonly url: string
@@ -30,9 +30,9 @@ interface Sample extends LoadResult {
   readonly rate: number
   readonly cpuUs: number | undefined
   readonly brokerUs: number | undefined
-  /** Of everything else on the machine: the load, mostly. */
+  /** CPU time per order of everything else on the machine, mainly the load generator. */
   readonly restUs: number | undefined
-  /** Of all cores, on average. */
+  /** Mean number of idle cores. */
   readonly idleCores: number | undefined
   readonly residentMB: number | undefined
 }
@@ -53,7 +53,7 @@ export const benchOrder: Part = async context => {
   const load = await startClosedLoop(given.tool)
   const contestants = await startContestants(context)
   try {
-    // One round is not enough for V8 and the JVMs to compile what a request takes.
+    // One round is not enough for V8 and the JVMs to compile the code of a request.
     for (const { url } of contestants) await load.run(url, { connections, seconds: warmUpSeconds })
     const measure = async ({ name, url, pid }: Contestant): Promise<Sample> => {
       const clocks = { service: pid, broker: servers.brokerPID, machine: machineSeconds }
@@ -78,9 +78,9 @@ export const benchOrder: Part = async context => {
     await Promise.all(contestants.map(contestant => contestant.stop()))
     const features = await compareFeatures(context, load, turns)
     const markdown = [
-      `${connections} connections, each with one request after the other, ${seconds} s a turn, medians of ${rounds} rounds in turns; ` +
-        `load from ${load.name} on the same machine. CPU is what the server used for an order, all its threads; the rest is all but server and broker, which is the load mostly. ` +
-        'Ours has no database here, as nobody else has: what is kept of orders and of keys is told under *What each feature costs*.',
+      `${connections} connections, each with one request at a time, ${seconds} s per turn, medians of ${rounds} rounds in turns; ` +
+        `load from ${load.name} on the same machine. *CPU*: CPU time of the server per order, in all threads; *the rest*: that of all processes but server and broker, mainly the load generator. ` +
+        'Our service has no database here, as its peers have none; *Cost of each feature* measures the status projection and keys.',
       describe(byName),
       features.markdown,
       await profileOurs(context, load)
@@ -98,7 +98,7 @@ export const benchOrder: Part = async context => {
 
 const withoutKafka = `--import=${import.meta.resolve('../ours/without-kafka.ts')}`
 
-/** The service, what it is without Kafka, and with the thread of the projection. */
+/** Profiles the service, the same without Kafka, and the same with the status projection. */
 function profileOurs(context: PartContext, load: ClosedLoop): Promise<string> {
   const { servers } = context
   return profile(context, {
@@ -202,7 +202,7 @@ function plotsOf(byName: ReadonlyMap<string, readonly Sample[]>): Record<string,
   }))
   return {
     rate: barPlot(`POST /orders, ${connections} connections`, 'orders per second', bars),
-    cost: barPlot('POST /orders', 'microseconds of processor time for an order', costs)
+    cost: barPlot('POST /orders', 'microseconds of CPU time per order', costs)
   }
 }
 
@@ -222,7 +222,9 @@ function targetsOf(byName: ReadonlyMap<string, readonly Sample[]>): Target[] {
   })
 }
 
-/** All the time of all cores that an order takes: what it may be, if the target is to be met, and what it is made of. */
+/**
+ * Explains a missed ratio: the permitted and the actual core time per order, and its components.
+ */
 function reasonOf(own: readonly Sample[], others: readonly Sample[], wanted: number): string {
   const cores = availableParallelism()
   const of = (samples: readonly Sample[], pick: (sample: Sample) => number | undefined) =>
@@ -231,9 +233,9 @@ function reasonOf(own: readonly Sample[], others: readonly Sample[], wanted: num
   const allUs = ({ rate }: Sample) => (cores * 1e6) / rate
   const idleUs = ({ rate, idleCores = Number.NaN }: Sample) => (idleCores * 1e6) / rate
   return (
-    `load, server and broker share ${cores} cores, so the ratio is that of all the time of all cores that an order takes: ${figure(of(others, allUs))} µs there. For ${wanted} ` +
-    `ours might take ${figure(of(others, allUs) / wanted - of(others, allUs))} µs more; it takes ${more(allUs)} more: in the service ${more(({ cpuUs }) => cpuUs)}, in the broker ` +
-    `${more(({ brokerUs }) => brokerUs)}, in all else, which is the load mostly, ${more(({ restUs }) => restUs)}, and ${more(idleUs)} in which a core was idle, while all requests waited for the ` +
-    "broker's acknowledgements. What the service's are is told under *Where our processor time goes*."
+    `load generator, server and broker share ${cores} cores, so the ratio compares the time of all cores per order: ${figure(of(others, allUs))} µs for the other. For ${wanted} ` +
+    `ours may take ${figure(of(others, allUs) / wanted - of(others, allUs))} µs more. It takes ${more(allUs)} more: ${more(({ cpuUs }) => cpuUs)} in the service, ` +
+    `${more(({ brokerUs }) => brokerUs)} in the broker, ${more(({ restUs }) => restUs)} in all else (mainly the load generator), and ${more(idleUs)} of idle time, while all requests waited for ` +
+    'acknowledgements of the broker. *CPU time by package* attributes the time of the service.'
   )
 }

@@ -12,10 +12,10 @@ import { profile } from '../profile/profile.ts'
 import { markdownTable, type Target } from '../report/part-report.ts'
 import { barPlot, short } from '../report/plot.ts'
 
-/**
- * Consume, transform, produce: every order becomes a reservation, Avro in and Avro out, in transactions. All contestants read the same
- * topic, in groups of their own, and write the same bytes, which is checked before anything is measured.
- */
+// Consume, transform, produce in transactions: every order becomes a reservation, with Avro in and
+// out. All contestants read the same topic in separate groups and write the same bytes, which is
+// checked before anything is measured.
+
 interface Contestant {
   readonly name: string
   readonly worker: Worker
@@ -29,7 +29,7 @@ interface Sample extends Work {
 interface Setting {
   readonly title: string
   readonly names: readonly string[]
-  /** Records in a transaction, at most. */
+  /** Returns the maximum number of records per transaction. */
   batchOf(name: string): number
 }
 
@@ -41,12 +41,12 @@ const javaClient = 'Java client'
 const streams = 'Kafka Streams, exactly_once_v2'
 const franzGo = 'franz-go'
 const batchSizes = [500, 2_000, 5_000]
-/** It sends a transaction's records of a partition as one batch, which brokers then refuse. */
+/** Transaction size at which brokers refuse the bare loop's batches: it sends one per partition. */
 const tooLargeForBareLoop = 5_000
 const commitIntervalMs = 100
 const streamsPollRecords = 2_000
 const unprofiledMs = 5_000
-/** From the start of the worker, those before included. */
+/** Duration since the start of the worker, including the unprofiled time. */
 const profiledMs = 12_000
 
 export const benchStage: Part = async context => {
@@ -60,18 +60,18 @@ export const benchStage: Part = async context => {
   const contestants = await startContestants(context)
   const run = createRun(context, input, records)
   try {
-    say('stage: checking that all write the same')
+    say('stage: checking that all contestants write the same bytes')
     await checkSameOutputs(context, contestants, run)
-    say('stage: finding out how many records take as long as Kafka Streams waits between commits')
+    say('stage: calibrating our batch size to the commit interval of Kafka Streams')
     const cadence = await calibrate(contestants, run, records)
     const settings: Setting[] = [
       ...batchSizes.map(batch => ({
-        title: `at most ${batch} records a transaction`,
+        title: `at most ${batch} records per transaction`,
         names: [ours, oursAtLeastOnce, ...(batch < tooLargeForBareLoop ? [bareLoop] : []), javaClient, franzGo],
         batchOf: () => batch
       })),
       {
-        title: `a commit every ${commitIntervalMs} ms (ours: at most ${cadence} records, which take about as long)`,
+        title: `a commit every ${commitIntervalMs} ms (ours: at most ${cadence} records, which take about that time)`,
         names: [ours, streams],
         batchOf: name => (name === ours ? cadence : streamsPollRecords)
       }
@@ -97,9 +97,9 @@ export const benchStage: Part = async context => {
       targets.push(...targetsOf(index, byName, records))
     }
     const markdown = [
-      `${records} orders in ${partitions} partitions become reservations, Avro in and Avro out; medians of ${rounds} rounds in turns, one thread ` +
-        'for each contestant that does the work. CPU is what the contestant used for a record, all its threads; broker CPU what the broker used meanwhile; busy how many ' +
-        'cores the contestant kept busy. At least once, outputs are written as they come, by the producer that services write with.',
+      `${records} orders in ${partitions} partitions become reservations, Avro in and out; medians of ${rounds} rounds in turns, with one working ` +
+        'thread per contestant. *CPU*: CPU time of the contestant per record, in all threads; *broker CPU*: that of the broker in the same time; *busy*: ' +
+        'busy cores of the contestant. At least once, outputs are written immediately by the producer that the services use.',
       ...sections,
       await profileOurs(context, run, [500, 5_000, cadence])
     ].join('\n\n')
@@ -153,7 +153,7 @@ function createRun({ servers }: PartContext, input: string, records: number): Ru
   }
 }
 
-/** With small transactions, with large ones, and with those that are compared with Kafka Streams. */
+/** Profiles our stage with each of the given transaction sizes. */
 function profileOurs(context: PartContext, run: Run, batches: readonly number[]): Promise<string> {
   return profile(context, {
     part: 'stage',
@@ -175,7 +175,10 @@ function profileOurs(context: PartContext, run: Run, batches: readonly number[])
   })
 }
 
-/** @throws Error unless everybody's keys and values are ours */
+/**
+ * Compares the outputs of all contestants.
+ * @throws Error unless keys and values are equal to ours
+ */
 async function checkSameOutputs({ servers }: PartContext, contestants: readonly Contestant[], run: Run): Promise<void> {
   const checks = contestants.map(async ({ name, worker, task }) => {
     const output = `bench-stage-check-${slug(name)}`
@@ -191,23 +194,27 @@ async function checkSameOutputs({ servers }: PartContext, contestants: readonly 
   })
   const [first, ...others] = await Promise.all(checks)
   for (const { name, records, digest } of others)
-    if (digest !== first?.digest) throw new Error(`${name} did not write what our stage wrote (${records} records)`)
+    if (digest !== first?.digest)
+      throw new Error(`${name} wrote other keys or values than our stage (${records} records)`)
 }
 
-/** How many records our stage brings through in the time between two commits of Kafka Streams, tried at that size. */
+/**
+ * Returns the number of records that our stage processes within the commit interval of Kafka
+ * Streams, measured at about that size.
+ */
 async function calibrate(contestants: readonly Contestant[], run: Run, records: number): Promise<number> {
   const { worker, task } = contestants.find(({ name }) => name === ours) as Contestant
   let batch = 10_000
   for (let turn = 0; turn < 4; turn++) {
     const { seconds } = await run({ worker, task, output: outputOf(ours), batch, id: `calibrate-${turn}` })
     const inTime = (records / seconds) * (commitIntervalMs / 1_000)
-    // Halfway, for one turn is not like the other.
+    // Moves halfway only, because turns vary.
     batch = Math.max(500, Math.round((batch + inTime) / 2 / 500) * 500)
   }
   return batch
 }
 
-/** Medians, by record. */
+/** Returns median costs per record. */
 function costsOf(samples: readonly Sample[], records: number) {
   const us = (seconds: readonly number[]) => ((median(seconds) / records) * 1e6).toFixed(1)
   const broker = samples.map(({ brokerSeconds }) => brokerSeconds)
@@ -238,7 +245,7 @@ function describe(byName: ReadonlyMap<string, readonly Sample[]>, records: numbe
     ]
   })
   return markdownTable(
-    ['', 'records/s', 'spread', 'ours ÷ this', 'CPU µs', 'busy', 'broker CPU µs', 'ms a commit'],
+    ['', 'records/s', 'spread', 'ours ÷ this', 'CPU µs', 'busy', 'broker CPU µs', 'ms per commit'],
     rows
   )
 }
@@ -260,20 +267,20 @@ function targetsOf(index: number, byName: ReadonlyMap<string, readonly Sample[]>
     const [mine, theirs] = [costsOf(own, records), costsOf(others, records)]
     const why =
       name === oursAtLeastOnce
-        ? `a commit comes every ${mine.commitMs} ms and every ${theirs.commitMs} ms without a transaction, which is one request (OffsetCommit) after the ` +
-          `records where that has EndTxn after records and offsets (TxnOffsetCommit), all of which the coordinator writes down, and markers in each ` +
-          `partition before the next may begin; the broker uses ${mine.brokerUs} µs a record instead of ${theirs.brokerUs}. The larger the transactions, the less it is.`
-        : `ours keeps ${mine.busy} of a core busy, nearly all of it on one thread, and the other ${theirs.busy} on all of its threads, garbage collection and network beside ` +
-          `the work. A record takes ${mine.cpuUs} µs of processor time here and ${theirs.cpuUs} µs there (of the broker ${mine.brokerUs} and ${theirs.brokerUs}), so one thread ` +
-          `of ours, were it never interrupted, brought through ${short(1e6 / Number(mine.cpuUs))} a second. What its time goes for is told under *Where our processor time goes*.`
+        ? `there is a commit every ${mine.commitMs} ms, and every ${theirs.commitMs} ms without transactions. Without them a commit is one request (OffsetCommit) after the ` +
+          `records. A transaction needs TxnOffsetCommit and EndTxn, which the coordinators store, and markers in each ` +
+          `partition before the next one may begin; the broker uses ${mine.brokerUs} µs per record instead of ${theirs.brokerUs}. The overhead decreases with the size of transactions.`
+        : `ours keeps ${mine.busy} cores busy, nearly all in one thread, and the other ${theirs.busy} in all its threads, including garbage collection and ` +
+          `network. A record takes ${mine.cpuUs} µs of CPU time in ours and ${theirs.cpuUs} µs in the other (broker: ${mine.brokerUs} and ${theirs.brokerUs}), so one uninterrupted thread ` +
+          `of ours would process ${short(1e6 / Number(mine.cpuUs))} records per second. *CPU time by package* attributes this time.`
     return [{ what, wanted, direction: 'at least', measured: range.median, range, why }]
   }
   const batch = batchSizes[index]
   if (batch === undefined) return against(streams, 1.3, 'stage ÷ Kafka Streams EOS v2, 100 ms commits')
   return [
-    ...against(franzGo, [1.5, 1, 0.8][index] as number, `stage ÷ franz-go, ${batch} records a transaction`),
-    ...against(oursAtLeastOnce, 0.9, `exactly once ÷ at least once, ours, ${batch} records a transaction`),
-    ...against(bareLoop, 0.97, `stage ÷ bare loop of the client, ${batch} records a transaction`)
+    ...against(franzGo, [1.5, 1, 0.8][index] as number, `stage ÷ franz-go, ${batch} records per transaction`),
+    ...against(oursAtLeastOnce, 0.9, `exactly once ÷ at least once, ours, ${batch} records per transaction`),
+    ...against(bareLoop, 0.97, `stage ÷ bare loop of the client, ${batch} records per transaction`)
   ]
 }
 

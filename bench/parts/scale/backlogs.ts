@@ -12,30 +12,30 @@ export interface Sample {
   readonly memoryMB: number
 }
 
-/** How a backlog was worked off, so often that it took a few seconds altogether. */
+/** Measurements of a backlog, which is processed repeatedly until this has taken a few seconds. */
 export interface Drained {
   readonly orders: number
   readonly times: number
   readonly perSecond: number
   readonly cpuUs: number
-  /** Time on the wall in which V8 collected garbage. */
+  /** Wall-clock time of V8's garbage collection per order. */
   readonly collectingUs: number
   readonly inTransaction: number
   readonly machineMs: number
-  /** Of the last time. */
+  /** Samples of the last repetition. */
   readonly samples: readonly Sample[]
 }
 
 export interface Backlogs {
-  /** From the smallest to the largest. */
+  /** Backlogs from the smallest to the largest. */
   readonly drained: readonly Drained[]
-  /** The smallest once more, after all others. */
+  /** The smallest backlog, repeated after all others. */
   readonly again: Drained
-  /** When the largest was done. */
+  /** Memory after the largest backlog. */
   readonly memory: Memory
 }
 
-/** Powers of ten from 10,000 on, and the largest whatever it is. */
+/** Returns the powers of ten from 10,000 that are below the largest size, and the largest size. */
 export function backlogSizes(largest: number): number[] {
   const sizes: number[] = []
   for (let size = 10_000; size < largest; size *= 10) sizes.push(size)
@@ -45,7 +45,7 @@ export function backlogSizes(largest: number): number[] {
 const sampleEveryMs = 500
 const tellEverySeconds = 30
 
-/** One inventory, which is warm, works off one backlog after the other. */
+/** Measures how one warm inventory processes each backlog. */
 export async function drainBacklogs(
   context: PartContext,
   { probe, services: [inventory] }: Inventories
@@ -56,14 +56,15 @@ export async function drainBacklogs(
   await Promise.all([fillOrders(context, warmUp), untilDone(probe, warmUp)])
 
   async function drainOnce(orders: number) {
-    inventory.child.signal('SIGSTOP') // until all of them wait
+    inventory.child.signal('SIGSTOP') // frozen until the backlog is written
     await fillOrders(context, orders, written).finally(() => inventory.child.signal('SIGCONT'))
     const first = written
     written += orders
     const { pid } = inventory.child
     const cpuBefore = (await cpuSecondsOf(pid)) ?? Number.NaN
     const startedMs = performance.now()
-    // A collection that was under way is over then, and what it was held with it.
+    // A garbage collection that was in progress when the process froze has ended once it returns
+    // its metrics, so that the frozen time does not count as collecting.
     const { collectingSeconds } = await workOf([inventory])
     const samples: Sample[] = []
     let toldSeconds = 0
@@ -71,7 +72,7 @@ export async function drainBacklogs(
       const done = sum - first
       const atSeconds = (performance.now() - startedMs) / 1_000
       if (atSeconds - toldSeconds > tellEverySeconds) {
-        say(`scale: ${short(done)} of ${short(orders)} are done`)
+        say(`scale: ${short(done)} of ${short(orders)} orders are decided`)
         toldSeconds = atSeconds
       }
       if (done < orders && atSeconds - (samples.at(-1)?.atSeconds ?? -1) < sampleEveryMs / 1_000) return
@@ -124,13 +125,13 @@ export function describeBacklogs({ drained, again }: Backlogs): string {
     ...[cpuUs, collectingUs, inTransaction, machineMs, mostMemory(samples)].map(figure)
   ]
   const rows = drained.map(each => [figure(each.orders), ...cells(each)])
-  rows.push([`${figure(again.orders)} once more`, ...cells(again)])
+  rows.push([`${figure(again.orders)} again`, ...cells(again)])
   return (
-    'One inventory, which is warm, is held until all orders of a backlog are written, then works it off; one backlog after the other, small ones ' +
-    'until they have taken a few seconds altogether, and the smallest once more at the end. *Collecting*: time on the wall in which V8 collected garbage. *Machine*: processor time of a fixed piece of JavaScript meanwhile, ' +
-    'every half second, the same for all: by what it changes the machine has changed.\n\n' +
+    'One warm inventory is frozen until a backlog is written, then processes it. Small backlogs are repeated ' +
+    'until they have taken a few seconds, and the smallest is measured again at the end. *Collecting*: wall-clock time of garbage collection per order. *Machine*: CPU time of a fixed piece of JavaScript, ' +
+    'measured every half second; its changes are changes of the machine.\n\n' +
     markdownTable(
-      ['waiting', 'times', 'orders/s', 'CPU µs', 'collecting µs', 'orders in a transaction', 'machine ms', 'most MB'],
+      ['backlog', 'times', 'orders/s', 'CPU µs', 'collecting µs', 'orders per transaction', 'machine ms', 'peak MB'],
       rows
     )
   )
@@ -145,13 +146,13 @@ export function backlogsTarget({ drained, again }: Backlogs): Target {
   const machine = drained.map(({ machineMs }) => machineMs)
   const list = (pick: (one: Drained) => number) => drained.map(one => figure(pick(one))).join(', ')
   const why =
-    `from the smallest to the largest an order costs ${list(({ cpuUs }) => cpuUs)} µs (V8 collected garbage for ${list(({ collectingUs }) => collectingUs)} µs on the wall), ` +
-    `with ${list(({ inTransaction }) => inTransaction)} orders in a transaction. The fixed piece of work took ${list(({ machineMs }) => machineMs)} ms meanwhile: ` +
-    `the machine's own range is ${figure(rangeOf(machine))} %, and with its speed taken out ours is ${figure(rangeOf(atOneSpeed))} %. ` +
-    `The smallest once more, after all others, costs ${figure(again.cpuUs)} µs (${figure(again.machineMs)} ms): what it differs by from its first time ` +
-    `(${figure(again.cpuUs - smallest.cpuUs)} µs) comes with time, and by from the largest (${figure(again.cpuUs - largest.cpuUs)} µs) with how much waits.`
+    `from the smallest to the largest backlog an order costs ${list(({ cpuUs }) => cpuUs)} µs (garbage collection: ${list(({ collectingUs }) => collectingUs)} µs of wall-clock time), ` +
+    `with ${list(({ inTransaction }) => inTransaction)} orders per transaction. The fixed piece of work took ${list(({ machineMs }) => machineMs)} ms in the same time: ` +
+    `the range of the machine is ${figure(rangeOf(machine))} %, and that of ours relative to it ${figure(rangeOf(atOneSpeed))} %. ` +
+    `The smallest backlog, measured again at the end, costs ${figure(again.cpuUs)} µs (${figure(again.machineMs)} ms): the difference to its first measurement ` +
+    `(${figure(again.cpuUs - smallest.cpuUs)} µs) is due to time, the difference to the largest (${figure(again.cpuUs - largest.cpuUs)} µs) to the backlog.`
   return {
-    what: `CPU of an order, backlogs from ${short(smallest.orders)} to ${short(largest.orders)}: the dearest against the cheapest`,
+    what: `CPU time per order, backlogs from ${short(smallest.orders)} to ${short(largest.orders)}: highest compared to lowest`,
     wanted: 10,
     direction: 'at most',
     measured: rangeOf(costs),
@@ -160,16 +161,16 @@ export function backlogsTarget({ drained, again }: Backlogs): Target {
   }
 }
 
-/** Of those of a million and more; of the largest if there is none. */
+/** Plots all backlogs of at least a million orders, or the largest one. */
 export function plotBacklogs({ drained }: Backlogs): Record<string, string> {
   const large = drained.filter(({ orders }) => orders >= 1e6)
   const plots = (large.length > 0 ? large : drained.slice(-1)).flatMap(({ orders, samples }) => {
     const size = short(orders)
     const plot = (title: string, y: string, points: readonly (readonly [number, number])[]) =>
-      linePlot({ title: `${title}, ${size} waiting`, x: 'seconds', y, series: [{ name: 'inventory', points }] })
+      linePlot({ title: `${title}, backlog of ${size}`, x: 'seconds', y, series: [{ name: 'inventory', points }] })
     const memory = samples.map(({ atSeconds, memoryMB }) => [atSeconds, memoryMB] as const)
     return [
-      [`rate-${size.toLowerCase()}`, plot('Rate', 'orders decided a second', ratesOf(samples))],
+      [`rate-${size.toLowerCase()}`, plot('Rate', 'orders decided per second', ratesOf(samples))],
       [`memory-${size.toLowerCase()}`, plot('Memory', 'MB resident', memory)]
     ] as const
   })
@@ -178,7 +179,7 @@ export function plotBacklogs({ drained }: Backlogs): Record<string, string> {
 
 const stretches = 60
 
-/** In stretches of the same length, as batches come and go. */
+/** Returns mean rates over equal stretches of samples, which evens out batches. */
 export function ratesOf(samples: readonly Sample[]): (readonly [atSeconds: number, perSecond: number])[] {
   const every = Math.max(1, Math.floor(samples.length / stretches))
   const ends = samples.filter((_, index) => index % every === 0)

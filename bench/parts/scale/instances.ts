@@ -13,21 +13,21 @@ export interface InstancesRun {
   readonly instances: number
   readonly partitions: number
   readonly perSecond: number
-  /** Processor time for an order: of all inventories together; below that of Postgres and of the broker. */
+  /** CPU time per order of all inventories together. */
   readonly cpuUs: number
-  /** Time on the wall in which V8 collected garbage. */
+  /** Wall-clock time of V8's garbage collection per order. */
   readonly collectingUs: number
   readonly postgresUs: number
   readonly brokerUs: number
   readonly inTransaction: number
-  /** What one of them uses when there is nothing to do, for each second. */
+  /** CPU time per second of one idle inventory. */
   readonly idleMsPerSecond: number
   readonly machineMs: number
   readonly memoryMB: number
   readonly check: OutcomeCheck
 }
 
-/** Orders are written while the instances work. */
+/** Measures inventories that process orders while these are written. */
 export function runInstances(context: PartContext, instances: number, partitions: number): Promise<InstancesRun> {
   const { servers, arguments: given } = context
   const orders = given.quick ? 5_000 : 50_000
@@ -35,7 +35,7 @@ export function runInstances(context: PartContext, instances: number, partitions
   const warmUp = instances * (given.quick ? 3_000 : 40_000)
   const newSinceMs = Date.now()
   return withInventories(context, { count: instances, partitions }, async ({ env, probe, services }) => {
-    // Each has to compile its own code.
+    // Warms up every instance, since each process compiles its code.
     await Promise.all([fillOrders(context, warmUp), untilDone(probe, warmUp)])
     const clocks = {
       ...Object.fromEntries(services.map(({ child }, index) => [`inventory ${index}`, child.pid])),
@@ -91,26 +91,26 @@ export function describeInstances(runs: readonly InstancesRun[], quick: boolean)
     'orders/s',
     'CPU µs',
     'collecting µs',
-    'orders in a transaction',
+    'orders per transaction',
     'Postgres µs',
     'broker µs',
     'machine ms',
     'MB each'
   ]
   return (
-    `${quick ? '5,000' : '50,000'} orders, written while the instances work, after others that have warmed each of them up. *CPU*: of all inventories together, ` +
-    'for an order. *Collecting*: time on the wall in which V8 collected garbage. *Machine*: processor time of a fixed piece of JavaScript meanwhile, which tells its speed. *Exactly once*: what the checker of `npm run verify` ' +
-    'says of all records and rows (guarantees 2 to 5, 7 and 8). *Keying*: the fullest partition compared to the mean; it also checks ' +
-    `that every user has one partition and keeps the sequence. All share ${availableParallelism()} cores with Kafka, Postgres and who writes the orders, so CPU is what scales here.\n\n` +
+    `${quick ? '5,000' : '50,000'} orders, written while the warm instances process them. *CPU*: CPU time per order of all inventories ` +
+    'together. *Collecting*: wall-clock time of garbage collection per order. *Machine*: CPU time of a fixed piece of JavaScript, which measures the speed of the machine. *Exactly once*: the result of the checkers of `npm run verify` ' +
+    'for all records and rows (guarantees 2 to 5, 7 and 8); they also check that each user has one partition and that the order of its orders is kept. *Keying*: ratio of the largest partition to the mean. ' +
+    `All processes share ${availableParallelism()} cores with Kafka, Postgres and the writer of the orders, so CPU time is the meaningful measure here.\n\n` +
     markdownTable(['', ...columns, 'exactly once', 'keying'], rows)
   )
 }
 
-/** The last setting against the first. */
+/** Returns the target that compares the last setting with the first. */
 export function instancesTarget(runs: readonly InstancesRun[]): Target {
   const [first, last] = [runs[0], runs.at(-1)] as [InstancesRun, InstancesRun]
   return {
-    what: `CPU of an order, ${last.instances} instances and ${last.partitions} partitions against ${first.instances} and ${first.partitions}`,
+    what: `CPU time per order, ${last.instances} instances and ${last.partitions} partitions compared to ${first.instances} and ${first.partitions}`,
     wanted: 1.1,
     direction: 'at most',
     measured: last.cpuUs / first.cpuUs,
@@ -124,22 +124,25 @@ function whyInstances(runs: readonly InstancesRun[]): string {
   const idleUs = ({ instances, idleMsPerSecond, perSecond }: InstancesRun) =>
     (instances * idleMsPerSecond * 1e3) / perSecond
   return (
-    `${figure(last.cpuUs)} µs after ${figure(first.cpuUs)} (V8 collected garbage for ${figure(last.collectingUs)} µs on the wall after ${figure(first.collectingUs)}), ` +
-    `while the fixed piece of work took ${figure(last.machineMs)} ms after ${figure(first.machineMs)}. The same load on the same ${availableParallelism()} cores is shared by ` +
-    `${last.instances}, so that a transaction has ${figure(last.inTransaction)} orders after ${figure(first.inTransaction)}.${whySmaller(runs)} ` +
-    `Even with nothing to do an instance uses ${figure(last.idleMsPerSecond)} ms a second, which is ${figure(idleUs(last))} µs an order at this rate for all ${last.instances}, ` +
-    `after ${figure(idleUs(first))} for ${first.instances}.`
+    `${figure(last.cpuUs)} µs instead of ${figure(first.cpuUs)} (garbage collection: ${figure(last.collectingUs)} µs of wall-clock time instead of ${figure(first.collectingUs)}), ` +
+    `while the fixed piece of work took ${figure(last.machineMs)} ms instead of ${figure(first.machineMs)}. The same load on the same ${availableParallelism()} cores is divided among ` +
+    `${last.instances} instances, so a transaction has ${figure(last.inTransaction)} orders instead of ${figure(first.inTransaction)}.${whySmaller(runs)} ` +
+    `An idle instance uses ${figure(last.idleMsPerSecond)} ms per second, which is ${figure(idleUs(last))} µs per order at this rate for all ${last.instances}, ` +
+    `instead of ${figure(idleUs(first))} for ${first.instances}.`
   )
 }
 
-/** Nothing where the settings do not lie along such a line. */
+/**
+ * Fits CPU time to a fixed cost per transaction and per order; empty if the settings do not fit
+ * such a line.
+ */
 function whySmaller(runs: readonly InstancesRun[]): string {
   const [first, last] = [runs[0], runs.at(-1)] as [InstancesRun, InstancesRun]
   const { slope, at0 } = lineThrough(runs.map(({ inTransaction, cpuUs }) => [1 / inTransaction, cpuUs]))
   if (runs.length < 3 || slope <= 0 || at0 <= 0) return ''
   const bySize = slope * (1 / last.inTransaction - 1 / first.inTransaction)
   return (
-    ` Along a straight line through all settings a transaction costs ${figure(slope)} µs whatever is in it and ${figure(at0)} µs for each order in it: ` +
-    `that is ${figure(bySize)} of the ${figure(last.cpuUs - first.cpuUs)} µs.`
+    ` By a linear fit over all settings a transaction costs ${figure(slope)} µs plus ${figure(at0)} µs per order, ` +
+    `which explains ${figure(bySize)} of the ${figure(last.cpuUs - first.cpuUs)} µs.`
   )
 }

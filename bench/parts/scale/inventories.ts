@@ -8,11 +8,11 @@ import { createLagProbe, type LagProbe, pipelineEnvironment, resetTopics } from 
 import { type RunningService, startService } from '../../services.ts'
 import { measureMachine } from './machine.ts'
 
-/** Inventories at work, on topics without a past and in a database of their own. */
+/** Running inventories on new topics and a new database. */
 export interface Inventories {
   readonly env: NodeJS.ProcessEnv
   readonly probe: LagProbe
-  /** The first ones are there; those that are put to them are stopped with them. */
+  /** All started inventories; `startOne` adds to them, and all are stopped together. */
   readonly services: [RunningService, ...RunningService[]]
   startOne(): Promise<void>
 }
@@ -20,7 +20,7 @@ export interface Inventories {
 export interface InventoriesOptions {
   readonly count?: number
   readonly partitions?: number
-  /** Orders that are there before them. */
+  /** Number of orders that are written before the inventories start. */
   readonly waiting?: number
   readonly nodeArguments?: readonly string[]
 }
@@ -67,12 +67,15 @@ export async function fillOrders({ servers }: PartContext, records: number, firs
 }
 
 const lookEveryMs = 100
-/** Rare enough not to be felt, and the same for all: a processor that is busy is not as fast as one that is not. */
+/**
+ * Interval of speed measurements: rare enough not to disturb, and equal for all, since a busy CPU
+ * is slower.
+ */
 const machineEveryMs = 500
 
 /**
- * Until so many orders are decided.
- * @returns processor time of the fixed piece of work meanwhile, in ms
+ * Waits until the given number of orders is decided.
+ * @returns median CPU time in ms of the fixed piece of work during that time
  */
 export async function untilDone(
   probe: LagProbe,
@@ -100,7 +103,7 @@ export interface Work {
 
 const collections = ['minor', 'major', 'incremental', 'weakcb']
 
-/** What these have done since they were started. */
+/** Returns the work of the services since their start, from their metrics. */
 export async function workOf(services: readonly RunningService[]): Promise<Work> {
   const all = await Promise.all(services.map(({ url }) => readMetrics(url)))
   const sum = (name: string, label?: string) => all.reduce((total, read) => total + (read(name, label) || 0), 0)

@@ -2,8 +2,8 @@ const words = new Uint32Array(1 << 14).map((_, index) => index)
 const rounds = 400
 
 /**
- * Processor time of work that is always the same, in ms: how fast the machine is at the moment. What costs more while this takes longer costs
- * more by the machine.
+ * Returns the CPU time in ms of a fixed piece of work, which measures the current speed of the
+ * machine. If it grows along with other costs, the machine is the cause.
  */
 export function measureMachine(): number {
   const before = process.threadCpuUsage()
@@ -18,5 +18,5 @@ export function measureMachine(): number {
   return (user + system) / 1_000
 }
 
-// For the compiler.
+// Warms up the compiler.
 for (let count = 0; count < 10; count++) measureMachine()

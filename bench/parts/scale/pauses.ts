@@ -12,7 +12,7 @@ export interface Pause {
   readonly usualMs: number
 }
 
-/** Longer than the group takes to miss an instance that died. */
+/** Time to observe after a crash, longer than the session timeout of the group. */
 const deadMs = 14_000
 
 export function measurePauses(context: PartContext): Promise<Pause[]> {
@@ -34,11 +34,11 @@ export function measurePauses(context: PartContext): Promise<Pause[]> {
       await during('nothing happens', async () => {}, settleMs)
       await during('a second instance starts', startOne, settleMs)
       if (!quick) {
-        await during('it is stopped', () => newest().stop(), settleMs)
+        await during('the second instance stops', () => newest().stop(), settleMs)
         await startOne()
         await delay(settleMs)
       }
-      await during('one is killed', async () => newest().child.signal('SIGKILL'), deadMs)
+      await during('one instance is killed', async () => newest().child.signal('SIGKILL'), deadMs)
       return pauses
     } finally {
       isOver = true
@@ -47,7 +47,7 @@ export function measurePauses(context: PartContext): Promise<Pause[]> {
   })
 }
 
-/** There is always something to do while pauses are measured: gaps in the supply would look like them. */
+/** Keeps a backlog while pauses are measured, because gaps in the supply would look like pauses. */
 async function keepFilling(context: PartContext, probe: LagProbe, isOver: () => boolean): Promise<void> {
   while (!isOver()) {
     const { done, written } = await probe.progress()
@@ -56,7 +56,7 @@ async function keepFilling(context: PartContext, probe: LagProbe, isOver: () => 
   }
 }
 
-/** Watches when each partition moves on. */
+/** Observes the gaps between the commits of each partition. */
 function watchGaps(probe: LagProbe) {
   const movedAtMs: number[] = []
   const gapsMs: number[] = []
@@ -82,7 +82,7 @@ function watchGaps(probe: LagProbe) {
     async stop() {
       isOver = true
       await watching
-      // One that has not moved to the end has paused until now at least.
+      // A partition without a further commit has paused at least until now.
       const open = movedAtMs.map(atMs => performance.now() - atMs)
       return { longestMs: Math.max(0, ...gapsMs, ...open), usualMs: median(gapsMs.filter(gap => gap > 0)) }
     }

@@ -10,8 +10,9 @@ import { describePauses, measurePauses } from './pauses.ts'
 import { describeWaiting, type Waiting, watchWaiting } from './waiting.ts'
 
 /**
- * The inventory with more instances and more partitions, with long backlogs, and while instances come, go and die; and the other
- * services, with all that waiting for them. Each message exactly once is judged by the verifier's checker, over all records and all rows.
+ * Measures the inventory with more instances and partitions, with long backlogs, and while
+ * instances join, leave and crash; then the other services with the resulting backlog. The
+ * verifier's checkers check exactly-once processing over all records and rows.
  */
 export const benchScale: Part = async context => {
   const { arguments: given, say } = context
@@ -29,17 +30,17 @@ export const benchScale: Part = async context => {
     await inventories.services[0].stop()
     return { backlogs, waiting: await watchWaiting(context, inventories.env) }
   })
-  say('scale: instances come, go and die')
+  say('scale: instances join, leave and crash')
   const pauses = await measurePauses(context)
-  const behind = waiting.map(({ service, memory }) => [`${service}, behind it`, memory] as const)
+  const behind = waiting.map(({ service, memory }) => [`${service}, with that backlog`, memory] as const)
   const markdown = [
     `## Instances and partitions\n\n${describeInstances(runs, given.quick)}`,
     `## Backlogs\n\n${describeBacklogs(backlogs)}`,
-    '## Memory with a backlog\n\nThe orders, and what the inventory has written, then wait for the other services, which start one after ' +
+    '## Memory with a backlog\n\nThe orders and the outcomes of the inventory are then a backlog for the other services, which start one after ' +
       'the other and read from the beginning:',
     describeWaiting(waiting),
-    describeMemory({ 'inventory, when the largest was done': backlogs.memory, ...Object.fromEntries(behind) }),
-    '## Rebalances\n\nThe longest time in which no partition moved on, while an instance worked through a backlog:',
+    describeMemory({ 'inventory, after the largest backlog': backlogs.memory, ...Object.fromEntries(behind) }),
+    '## Rebalances\n\nThe longest time in which a partition had no commit, while a backlog was processed:',
     describePauses(pauses),
     await profileOurs(context)
   ].join('\n\n')
@@ -53,7 +54,7 @@ export const benchScale: Part = async context => {
 
 function memoryTargets({ drained, memory }: Backlogs, waiting: readonly Waiting[]): Target[] {
   const largest = drained.at(-1) as Backlogs['drained'][number]
-  const what = (service: string) => `memory of ${service} with ${short(largest.orders)} waiting`
+  const what = (service: string) => `memory of ${service} with a backlog of ${short(largest.orders)}`
   return [
     memoryTarget(what('inventory'), mostMemory(largest.samples), memory),
     ...waiting.map(({ service, mostMB, memory }) =>
@@ -62,7 +63,7 @@ function memoryTargets({ drained, memory }: Backlogs, waiting: readonly Waiting[
   ]
 }
 
-/** An inventory that works on a backlog, and is stopped in the middle of it. */
+/** Profiles an inventory that is stopped in the middle of a backlog. */
 function profileOurs(context: PartContext): Promise<string> {
   return profile(context, {
     part: 'scale',

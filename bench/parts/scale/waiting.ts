@@ -17,12 +17,15 @@ export interface Waiting {
 
 const sampleEveryMs = 250
 
-/** Each of the services that read orders or outcomes, too, starts while all there is waits for it, and works for a while. */
+/**
+ * Measures each of the other services while it processes the backlog of orders and outcomes from
+ * the beginning.
+ */
 export async function watchWaiting(context: PartContext, env: NodeJS.ProcessEnv): Promise<Waiting[]> {
   const seconds = context.arguments.quick ? 1 : 25
   const found: Waiting[] = []
   for (const service of ['notification', 'order', 'aggregator'] as const) {
-    context.say(`scale: ${service} with all that waiting`)
+    context.say(`scale: ${service} with the backlog`)
     const running = await startService(context.servers, { service, label: `${service}-waiting`, env })
     try {
       let mostMB = 0
@@ -49,5 +52,5 @@ export function describeWaiting(found: readonly Waiting[]): string {
     short(records / seconds),
     figure(mostMB)
   ])
-  return markdownTable(['', 'seconds', 'records read', 'a second', 'most MB'], rows)
+  return markdownTable(['', 'seconds', 'records read', 'per second', 'peak MB'], rows)
 }
