@@ -7,29 +7,29 @@ export const loadTools = ['npm', 'wrk', 'k6'] as const
 export type LoadTool = (typeof loadTools)[number]
 
 export interface Arguments {
-  /** All of them when none is named. */
+  /** Parts to run; all if none is named. */
   readonly parts: readonly PartName[]
-  /** Everything in about three minutes: fewer and shorter rounds. */
+  /** Fewer and shorter rounds: all parts in about three minutes. */
   readonly quick: boolean
-  /** Leaves flame graphs of our processes. */
+  /** Writes flame graphs of our processes. */
   readonly profile: boolean
   readonly tool: LoadTool
-  /** Of `scale`: how many orders wait. */
+  /** Largest backlog of the part `scale`, in orders. */
   readonly backlog: number
 }
 
 const summaries: Readonly<Record<PartName, string>> = {
   codec: 'our Avro codec and JSON; needs no servers',
   stage: 'consume, transform, produce: our stage, the Java client, Kafka Streams, franz-go',
-  order: 'POST /orders: our service, the same without Kafka, Go, Java; and what each feature costs',
+  order: 'POST /orders: our service, the same without Kafka, Go, Java; and the cost of each feature',
   inventory: 'the whole reservation with Postgres: ours, Java, Go',
   'end-to-end': 'from the request to the outcome and the notification, at fixed rates',
-  load: 'POST /orders is slammed while the lag of all who read is watched',
-  scale: 'several inventories, a backlog, and pauses while instances come and go',
+  load: 'load test of POST /orders that observes the lag of all readers',
+  scale: 'several inventories, backlogs, and pauses while instances join and leave',
   capacity: 'the plans of docs/capacity.md in a model; needs no servers'
 }
 
-/** The parts for which an option does something. */
+/** Parts to which each option applies. */
 export const partsOfOption: Readonly<Record<'profile' | 'tool' | 'backlog', readonly PartName[]>> = {
   profile: ['stage', 'order', 'inventory', 'end-to-end', 'load', 'scale'],
   tool: ['order', 'load'],
@@ -43,41 +43,41 @@ const valuesOfOption = {
 
 export const usage = `npm run bench -- [part…] [options]
 
-Measures ours and its peers side by side. All parts, when none is named:
+Compares Orderly with its peers. Runs all parts if none is named:
 
 ${partNames.map(name => `  ${name.padEnd(12)}  ${summaries[name]}`).join('\n')}
 
 Options:
 
-  --quick       fewer and shorter rounds, everything in about three minutes
-  --profile     flame graphs of our processes also when quick; whole runs leave them anyway
-  --tool npm    what makes the load of order and load: npm (undici, always there), wrk or k6
-  --backlog 1m  how many orders wait in scale, such as 50k or 10m; 40k when quick
-  -h, --help    show this
+  --quick       fewer and shorter rounds, all parts in about three minutes
+  --profile     writes flame graphs of our processes with --quick, too; full runs always do
+  --tool npm    load generator of order and load: npm (undici, always available), wrk or k6
+  --backlog 1m  largest backlog of scale in orders, such as 50k or 10m (default with --quick: 40k)
+  -h, --help    shows this help
 
-What is found goes to bench/results, with --quick to bench/results/quick.`
+Results are written to bench/results, with --quick to bench/results/quick.`
 
-const seeHelp = 'npm run bench -- --help says what there is.'
+const seeHelp = 'see npm run bench -- --help.'
 
 /**
- * @returns undefined when help is asked for
- * @throws Error that says what may be given
+ * Parses the command line.
+ * @returns undefined if help is requested
+ * @throws Error with the permitted values
  */
 export function readArguments(given: readonly string[]): Arguments | undefined {
   const { positionals, values } = parse(given)
   if (values.help) return undefined
   const unknown = positionals.find(name => !isOneOf(partNames, name))
-  if (unknown !== undefined)
-    throw new Error(`There is no part "${unknown}": say ${partNames.join(', ')}, or nothing for all.`)
+  if (unknown !== undefined) throw new Error(`Unknown part "${unknown}"; use ${partNames.join(', ')}, or none for all.`)
   const { quick, tool = 'npm' } = values
-  if (!isOneOf(loadTools, tool)) throw new Error(`--tool is "${tool}": say ${valuesOfOption.tool}.`)
+  if (!isOneOf(loadTools, tool)) throw new Error(`--tool must be one of ${valuesOfOption.tool} (got "${tool}").`)
   const backlog = readCount(values.backlog ?? (quick ? '40k' : '1m'))
-  if (backlog === undefined) throw new Error(`--backlog is "${values.backlog}": say ${valuesOfOption.backlog}.`)
+  if (backlog === undefined) throw new Error(`--backlog must be ${valuesOfOption.backlog} (got "${values.backlog}").`)
   const parts = positionals.length === 0 ? partNames : (positionals as PartName[])
   for (const [option, own] of Object.entries(partsOfOption)) {
     const isGiven = Boolean(values[option as keyof typeof partsOfOption])
     if (isGiven && !parts.some(name => own.includes(name)))
-      throw new Error(`--${option} does nothing for ${parts.join(' and ')}: it is for ${own.join(', ')}.`)
+      throw new Error(`--${option} does not apply to ${parts.join(' and ')}, only to ${own.join(', ')}.`)
   }
   return { parts, quick, profile: values.profile, tool, backlog }
 }
@@ -100,13 +100,13 @@ function parse(given: readonly string[]) {
   }
 }
 
-/** What Node says of it is about its parser. */
+/** Rewrites errors of Node's parser in terms of this command. */
 function explain({ code, message }: NodeJS.ErrnoException): string {
   const option = /'(?:-\w, )?(--?[^' ]+)/.exec(message)?.[1]
-  if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') return `There is no option ${option}: ${seeHelp}`
+  if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') return `Unknown option ${option}; ${seeHelp}`
   for (const [name, values] of Object.entries(valuesOfOption))
-    if (option === `--${name}`) return `${option} needs a value: say ${values}.`
-  return `${option} takes no value: ${seeHelp}`
+    if (option === `--${name}`) return `${option} needs a value: ${values}.`
+  return `${option} takes no value; ${seeHelp}`
 }
 
 function isOneOf<Name extends string>(names: readonly Name[], name: string): name is Name {

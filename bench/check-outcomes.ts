@@ -10,17 +10,18 @@ import type { BenchServers } from './servers.ts'
 export interface OutcomeCheck {
   readonly orders: number
   readonly violations: readonly string[]
-  /** Records of the fullest partition of `orders.created`, compared to the mean. */
+  /** Ratio of the largest partition of `orders.created` to the mean, in records. */
   readonly fullestPartition: number
 }
 
-/** Of the verifier's guarantees those that need nothing but topics and tables. */
+/** Guarantees of the verifier that can be checked with topics and tables alone. */
 const judged = new Set([2, 3, 4, 5, 7, 8])
 
 /**
- * What the verifier's checker says of what is in the topics and in the database now.
+ * Runs the verifier's checkers on the current contents of topics and database.
  *
- * @param sinceMs when the topics were new: what groups committed before was about others of the same names
+ * @param sinceMs creation time of the topics; earlier offset commits belong to deleted topics of
+ *   the same names
  */
 export async function checkOutcomes(
   servers: BenchServers,
@@ -67,7 +68,10 @@ export async function checkOutcomes(
   }
 }
 
-/** What our own reader is given, to be compared with what the markers in the log say. */
+/**
+ * Returns the offsets that our reader sees, which the checker compares with the transaction
+ * markers.
+ */
 async function readCommitted({ connection }: BenchServers): Promise<Record<string, number[]>> {
   const reads: Record<string, number[]> = {}
   for (const topic of allTopics) {

@@ -40,7 +40,7 @@ await runCommand(async context => {
   if (typeof given === 'number') return given
   if (given.parts.some(name => partsOfOption.tool.includes(name))) await requireLoadTool(given.tool)
   const results = join(import.meta.dirname, 'results')
-  // A quick run is for a look; what is kept are whole ones.
+  // Quick results do not replace those of full runs.
   const directory = given.quick ? join(results, 'quick') : results
 
   async function report(name: PartName, run: () => PartReport | Promise<PartReport>, missing: readonly string[] = []) {
@@ -48,7 +48,7 @@ await runCommand(async context => {
     say(name)
     const loadBefore = currentLoad()
     const found = await run()
-    // Next to the targets, of which some are missing then.
+    // Reports missing peers first, next to the targets, since targets against them are missing.
     const whole = { ...found, markdown: [...missing, found.markdown].join('\n\n') }
     const page = await saveReport(directory, name, whole, describeMachine([loadBefore, currentLoad()]))
     process.stdout.write(`\n# ${whole.title}\n\n${whole.markdown}\n\n`)
@@ -63,7 +63,7 @@ await runCommand(async context => {
   const others = given.parts.filter(name => name in parts)
   if (others.length === 0) return 0
   return withServers(context, async servers => {
-    say('warming the broker up')
+    say('warming up the broker')
     await warmUpBroker(servers.connection, given.quick ? 6 : 30)
     const peersOfPart = createPeers(servers.supervisor, say)
     for (const name of others) {
@@ -75,7 +75,7 @@ await runCommand(async context => {
   })
 })
 
-/** @returns an exit code where there is nothing to run */
+/** Reads the arguments. @returns an exit code if there is nothing to run */
 function readOrExplain(): Arguments | number {
   try {
     const given = readArguments(process.argv.slice(2))

@@ -7,9 +7,9 @@ export interface PartContext {
   readonly arguments: Arguments
   readonly servers: BenchServers
   readonly peers: Peers
-  /** Where reports of this run go, and what they lead to. */
+  /** Directory of the reports of this run and of the files that they link to. */
   readonly results: string
-  /** Progress, on standard error. */
+  /** Writes progress to standard error. */
   readonly say: (text: string) => void
 }
 

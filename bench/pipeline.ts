@@ -9,7 +9,7 @@ import { skuCount, skuOf } from './orders/make-orders.ts'
 import type { BenchServers } from './servers.ts'
 import { type RunningService, startService } from './services.ts'
 
-/** The services as they are, on topics without a past and in a database of their own. */
+/** The unmodified services on new topics and a new database. */
 export interface Pipeline {
   readonly order: RunningService
   readonly inventory: RunningService
@@ -22,7 +22,7 @@ export const inventoryGroup = 'orders-created'
 const { ordersCreated, ordersChanges, inventoryReserved, inventoryFailed, inventoryConfirmed, inventoryReleased } =
   topicNames
 const outcomes = [inventoryReserved, inventoryFailed, inventoryConfirmed, inventoryReleased]
-/** Those that read in a `Pipeline`. */
+/** Readers of a `Pipeline`, with their consumer groups and topics. */
 const readers = {
   inventory: { group: inventoryGroup, topics: [ordersCreated, ordersChanges] },
   notification: { group: 'notifications', topics: outcomes },
@@ -32,7 +32,7 @@ const readers = {
 export type Reader = keyof typeof readers
 export const readerNames = Object.keys(readers) as Reader[]
 const groups = Object.values(readers).map(({ group }) => group)
-/** More than is ever ordered. */
+/** Stock that never runs out. */
 export const initialStock: Readonly<Record<string, number>> = Object.fromEntries(
   Array.from({ length: skuCount }, (_, index) => [skuOf(index), 1_000_000_000])
 )
@@ -60,7 +60,10 @@ export async function startPipeline(
   }
 }
 
-/** Settings of services that share a new database, with stock that never runs out. */
+/**
+ * Creates a database and returns the settings of services that share it, with stock that never runs
+ * out.
+ */
 export async function pipelineEnvironment(servers: BenchServers) {
   const stockFile = join(servers.logs, 'stock.csv')
   const rows = Object.entries(initialStock).map(row => `${row.join(',')}\n`)
@@ -68,14 +71,14 @@ export async function pipelineEnvironment(servers: BenchServers) {
   return { DATABASE_URL: await servers.createDatabase(), SEED_STOCK_FILE: stockFile }
 }
 
-/** Deletes the topics and what groups remember of them, and creates them anew. */
+/** Deletes the topics and consumer groups, and creates the topics again. */
 export async function resetTopics(servers: BenchServers, partitions: number): Promise<void> {
   const pool = new ConnectionPool('orderly-bench')
   try {
     const [host = '', port] = servers.broker.split(':')
     const broker = await pool.get({ host, port: Number(port) })
     const names = Object.values(topicNames).flatMap(name => [name, deadLetterTopic(name)])
-    // What is not there need not be deleted.
+    // Fails if a topic does not exist, which is fine.
     await deleteTopicsV6.api
       .async(
         broker,
@@ -91,7 +94,7 @@ export async function resetTopics(servers: BenchServers, partitions: number): Pr
       )
     }
     for (const group of groups) {
-      await waitUntil(() => isFree(group), { what: `group ${group} being empty`, deadlineMs: 30_000 })
+      await waitUntil(() => isFree(group), { what: `the last member leaving group ${group}`, deadlineMs: 30_000 })
     }
   } finally {
     await pool.close()
@@ -99,9 +102,12 @@ export async function resetTopics(servers: BenchServers, partitions: number): Pr
   await createMissingTopics(servers.connection, { partitions, replicationFactor: 1 })
 }
 
-/** How many orders wait for the inventory. */
+/** Measures the progress of the inventory. */
 export interface LagProbe {
-  /** By partition: how far the inventory is. */
+  /**
+   * Returns the committed offsets of the inventory (sum and by partition) and the number of written
+   * orders.
+   */
   progress(): Promise<{ readonly done: number; readonly written: number; readonly byPartition: readonly number[] }>
   close(): Promise<void>
 }
@@ -123,11 +129,17 @@ export function createLagProbe(servers: BenchServers): LagProbe {
   }
 }
 
-/** How many records wait for each reader of the pipeline, asked at about the same time, and how many orders were written. */
+/**
+ * Measures the lag of each reader of the pipeline at about the same time, and the number of written
+ * orders.
+ */
 export interface PipelineLag {
-  /** By offsets alone, which is cheap: of outcomes the markers of transactions count as well, a few even when nothing waits. */
+  /**
+   * Estimates from offsets, which is cheap. Counts transaction markers, so lag of outcomes can
+   * remain above 0.
+   */
   estimate(): Promise<LagSample>
-  /** Records. To tell them from markers they are read, which would slow down whoever is under load. */
+  /** Counts records. Reads them to exclude markers, which would slow down a pipeline under load. */
   count(): Promise<LagSample>
   close(): Promise<void>
 }
@@ -180,7 +192,10 @@ export function createPipelineLag(servers: BenchServers): PipelineLag {
   }
 }
 
-/** With all that it reads, so that what waits counts also while it has not joined, or committed nothing yet. */
+/**
+ * Describes a group as if it were reading all its topics, so that lag is also counted before its
+ * members have joined or committed.
+ */
 function asIfReading({ group, topics }: (typeof readers)[Reader]): GroupDescription {
   const partitions = topics.map(topic => ({ topic, partition: 0 }))
   return {

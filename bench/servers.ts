@@ -20,17 +20,20 @@ export interface BenchServers {
   readonly connection: KafkaConnection
   readonly registryURL: string
   readonly brokerPID: number
-  /** Of the first of its family. */
+  /** Process id of the main process of Postgres. */
   readonly postgresPID: number
   readonly logs: string
-  /** Creates a database with all schemas. @returns its address for the owner of the schemas */
+  /** Creates a database with all schemas. @returns its URL for the owner of the schemas */
   createDatabase(): Promise<string>
-  /** The address of the same database for another role. */
+  /** Returns the URL of a database for another role. */
   databaseURLAs(role: DatabaseRole, url: string): string
   dropDatabase(url: string): Promise<void>
 }
 
-/** Real servers on free ports, with data that is thrown away; Postgres does not wait for the disk, for anybody. */
+/**
+ * Runs real servers on free ports with temporary data; Postgres does not sync to disk, for all
+ * contestants.
+ */
 export async function withServers<Result>(
   context: CommandContext,
   use: (servers: BenchServers) => Promise<Result>
@@ -42,7 +45,8 @@ export async function withServers<Result>(
     const { steps, servers } = planServers({ supervisor, directories, ports: await freeServerPorts(), durable: false })
     await showSteps(steps)
     const { kafka, postgres, registry } = await servers
-    if (kafka === undefined || postgres === undefined || registry === undefined) throw new Error('a server is missing')
+    if (kafka === undefined || postgres === undefined || registry === undefined)
+      throw new Error('the plan lacks a server')
     const broker = kafka.brokers[0] as string
     const result = await use({
       supervisor,

@@ -7,20 +7,20 @@ import type { BenchServers } from './servers.ts'
 export interface RunningService {
   readonly url: string
   readonly child: SupervisedProcess
-  /** Where Node writes its diagnostic report when it is sent SIGUSR2. */
+  /** File of the diagnostic report that Node writes on SIGUSR2. */
   readonly reportFile: string
   stop(): Promise<unknown>
 }
 
 export interface ServiceStart {
   readonly service: ServiceName
-  /** Names its log. */
+  /** Name of the log file. */
   readonly label?: string
   readonly env?: NodeJS.ProcessEnv
   readonly nodeArguments?: readonly string[]
 }
 
-/** A service as it is, in a process of its own; resolves when it is ready. */
+/** Starts an unmodified service in a separate process; resolves when it is ready. */
 export async function startService(
   servers: BenchServers,
   { service, label = service, env = {}, nodeArguments = [] }: ServiceStart
@@ -48,7 +48,7 @@ export async function startService(
   })
   const url = `http://${loopback}:${port}`
   const isReady = async () => {
-    if (!child.isRunning()) throw new Error(`${label} has ended`)
+    if (!child.isRunning()) throw new Error(`${label} has exited`)
     return (await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(5_000) })).ok
   }
   await waitUntil(isReady, { what: `${label} being ready (its log: ${child.logFile})`, deadlineMs: 60_000 })

@@ -1,6 +1,9 @@
 import { makeBody } from '../orders/make-orders.ts'
 
-/** What every load generator sends, over and over: made before, as making them takes time of the load. k6 runs this, too. */
+/**
+ * Returns the bodies that every load generator (k6, too) sends repeatedly; prepared to save CPU
+ * time under load.
+ */
 export function makeBodies(): string[] {
   return Array.from({ length: 1_000 }, (_, index) => makeBody(index))
 }

@@ -9,9 +9,9 @@ import { startOurs } from '../peers/ours.ts'
 import { makeBodies } from './bodies.ts'
 
 export interface LoadResult {
-  /** All of them, those that failed included. */
+  /** Number of all requests, including failed ones. */
   readonly requests: number
-  /** Refused, or never answered. */
+  /** Number of refused or unanswered requests. */
   readonly errors: number
   readonly p50Ms: number
   readonly p99Ms: number
@@ -20,20 +20,26 @@ export interface LoadResult {
 export interface Load {
   readonly connections: number
   readonly seconds: number
-  /** Of each request, beside its type. */
+  /** Headers of each request, in addition to `content-type`. */
   readonly headers?: Readonly<Record<string, string>>
-  /** Whether each request has an idempotency key of its own. */
+  /** True if each request has a unique idempotency key. */
   readonly isKeyed?: boolean
 }
 
-/** Places orders as fast as they are taken. */
+/**
+ * A load generator that sends the next request of a connection as soon as the previous one is
+ * answered.
+ */
 export interface ClosedLoop {
   readonly name: string
   run(url: string, load: Load): Promise<LoadResult>
   stop(): Promise<void>
 }
 
-/** With `wrk` where it is asked for, otherwise with what is on npm: slower itself, and there on every machine. */
+/**
+ * Starts a load generator. The one from npm is slower than wrk and k6, but available on every
+ * machine.
+ */
 export async function startClosedLoop(tool: LoadTool): Promise<ClosedLoop> {
   if (tool === 'wrk') return startWrk()
   if (tool === 'k6') return startK6()
@@ -45,17 +51,16 @@ export async function startClosedLoop(tool: LoadTool): Promise<ClosedLoop> {
   }
 }
 
-/** @throws Refusal when it is not there */
+/** Checks that the load generator is installed. @throws Refusal if it is not */
 export async function requireLoadTool(tool: LoadTool): Promise<void> {
   if (tool === 'npm') return
   const [argument, where] = {
     wrk: ['--version', 'on Debian `apt-get install wrk`'],
     k6: ['version', 'see https://grafana.com/docs/k6']
   }[tool] as [string, string]
-  // wrk tells its version and exits with 1.
+  // wrk prints its version and exits with 1.
   await promisify(execFile)(tool, [argument]).catch(error => {
-    if (error.code === 'ENOENT')
-      throw new Refusal(`${tool} is not on PATH: install it (${where}), or leave --tool out.`)
+    if (error.code === 'ENOENT') throw new Refusal(`${tool} is not on PATH: install it (${where}), or omit --tool.`)
   })
 }
 
@@ -68,7 +73,7 @@ function startK6(): ClosedLoop {
         ...[`URL=${url}`, `CONNECTIONS=${connections}`, `SECONDS=${seconds}`],
         ...[`HEADERS=${JSON.stringify(headers)}`, `KEYED=${isKeyed ? 1 : ''}`]
       ].flatMap(text => ['-e', text])
-      // It exits with 99 when a threshold is missed, which the errors in its summary tell as well.
+      // k6 exits with 99 if a threshold is missed; its summary reports those errors, too.
       const { stdout } = await promisify(execFile)('k6', ['run', '--quiet', ...settings, script]).catch(error => {
         if (error.code === 99) return error as { stdout: string }
         throw error

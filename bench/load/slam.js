@@ -1,6 +1,7 @@
-// Slams POST /orders, for k6 1.0 or newer (it reads TypeScript):
+// Load test of POST /orders for k6 1.0 or newer, which can import TypeScript:
 // `k6 run -e URL=http://127.0.0.1:8080 -e SECONDS=20 -e CONNECTIONS=64 bench/load/slam.js`.
-// Its twin without k6 is bench/ours/closed-loop-worker.ts; `npm run bench -- load` runs either and watches the lag meanwhile.
+// The equivalent without k6 is bench/ours/closed-loop-worker.ts. `npm run bench -- load` runs either
+// of them and observes the lag.
 import { check } from 'k6'
 import { SharedArray } from 'k6/data'
 import exec from 'k6/execution'

@@ -3,7 +3,7 @@ import { registerHooks } from 'node:module'
 import { test } from 'node:test'
 import { makeBody } from '../orders/make-orders.ts'
 
-/** What the script uses of k6. */
+/** Stubs of the k6 modules that the script imports. */
 const stubs: Readonly<Record<string, string>> = {
   k6: 'export const check = () => {}',
   'k6/data': 'export const SharedArray = function (name, make) { return make() }',
@@ -11,7 +11,7 @@ const stubs: Readonly<Record<string, string>> = {
   'k6/http': 'export default { post: (url, body) => globalThis.sent.push({ url, body }) }'
 }
 
-test('k6 sends the orders that the load generator from npm sends, in the same order', async t => {
+test('the k6 script sends the same orders as the load generator from npm, in the same order', async t => {
   const sent: { url: string; body: string }[] = []
   Object.assign(globalThis, { sent, __ENV: { URL: 'http://here' }, __VU: 1 })
   const hooks = registerHooks({

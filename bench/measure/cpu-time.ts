@@ -1,23 +1,25 @@
 import { readFile } from 'node:fs/promises'
 
-/** Of a clock tick of the kernel's accounting; 100 a second wherever Linux runs. */
+/** Clock ticks of the kernel's accounting (USER_HZ), which is 100 on all Linux platforms. */
 const ticksPerSecond = 100
 
 /**
- * Processor time that a process has used up to now, all its threads together, in seconds. On a machine that is shared with others this
- * says more than the time on the wall.
- * @returns undefined where there is no /proc (macOS), or no such process
+ * Returns the total CPU time of a process, over all its threads. On a shared machine it is more
+ * reliable than wall-clock time.
+ * @returns undefined without /proc (macOS) or such a process
  */
 export async function cpuSecondsOf(pid: number): Promise<number | undefined> {
   return secondsIn(`/proc/${pid}/stat`)
 }
 
-/** As `cpuSecondsOf`, of the first thread alone: in a process of Node the one that runs its main module. */
+/** As `cpuSecondsOf`, but for the first thread only, which runs the main module in Node. */
 export async function mainThreadSecondsOf(pid: number): Promise<number | undefined> {
   return secondsIn(`/proc/${pid}/task/${pid}/stat`)
 }
 
-/** As `cpuSecondsOf`, with the children of the process, also those that have ended: what Postgres is. */
+/**
+ * As `cpuSecondsOf`, plus all children of the process, including exited ones; used for Postgres.
+ */
 export async function familySecondsOf(pid: number): Promise<number | undefined> {
   const [own, list] = await Promise.all([
     secondsIn(`/proc/${pid}/stat`, { withEnded: true }),
@@ -27,13 +29,16 @@ export async function familySecondsOf(pid: number): Promise<number | undefined> 
   return own === undefined ? undefined : children.reduce<number>((sum, seconds = 0) => sum + seconds, own)
 }
 
-/** As `cpuSecondsOf`, of everything on this machine: whatever is not idle. */
+/** As `cpuSecondsOf`, but for everything that runs on this machine. */
 export async function machineSeconds(): Promise<number | undefined> {
   const text = await readFile('/proc/stat', 'utf8').catch(() => undefined)
   return text === undefined ? undefined : parseMachineSeconds(text)
 }
 
-/** The first line of proc(5) stat: user, nice, system, idle, iowait, irq, softirq, steal; guests are in the first two. */
+/**
+ * Sums the busy fields in the first line of proc(5) stat: user, nice, system, idle, iowait, irq,
+ * softirq, steal. Guest time is part of the first two.
+ */
 export function parseMachineSeconds(text: string): number {
   const [, ...fields] = (text.split('\n', 1)[0] ?? '').split(/ +/)
   const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] = fields.map(Number)
@@ -45,17 +50,17 @@ async function secondsIn(file: string, options?: { readonly withEnded: boolean }
   return stat === undefined ? undefined : parseCPUSeconds(stat, options)
 }
 
-/** The 14th to 17th field of proc(5) stat; the second one, the name, may hold blanks and parentheses. */
+/** Sums fields 14 to 17 of proc(5) stat. Field 2, the name, may contain blanks and parentheses. */
 export function parseCPUSeconds(stat: string, { withEnded = false } = {}): number {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   const ticks = fields.slice(11, withEnded ? 15 : 13)
   return ticks.reduce((sum, field) => sum + Number(field), 0) / ticksPerSecond
 }
 
-/** A process by its id, or how to ask for the time that was used up to now. */
+/** A process id, or a function that returns the CPU seconds used up to now. */
 export type Clock = number | (() => Promise<number | undefined>)
 
-/** What `work` cost each of these, in seconds; those that cannot be read are left out. */
+/** Measures the CPU seconds of each clock during `work`; omits clocks that cannot be read. */
 export async function costOf<Result>(
   clocks: Readonly<Record<string, Clock>>,
   work: () => Promise<Result>

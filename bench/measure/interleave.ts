@@ -1,7 +1,8 @@
 /**
- * Lets everybody take a turn in each round, round after round, so that whatever else the machine does hits all of them. Who begins
- * changes from round to round: the first in a row meets another machine than the last. The first round is for warming up and is dropped,
- * unless everybody begins anew with each turn, or has been warmed up.
+ * Runs each contestant once per round, so that other load on the machine affects all of them. Each
+ * round starts with another contestant, because conditions change within a round. By default the
+ * first round is a warm-up and is dropped; set `warmUpRounds` to 0 if contestants restart with each
+ * turn or are warm already.
  */
 export async function interleave<Contestant, Sample>(
   contestants: readonly Contestant[],

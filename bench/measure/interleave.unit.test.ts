@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { interleave } from './interleave.ts'
 
-test('each takes a turn in each round, another one begins each time, and the round that warms up does not count', async () => {
+test('each round runs every contestant, starts with another one, and the warm-up round does not count', async () => {
   const turns: string[] = []
   const samples = await interleave(['a', 'b', 'c'], 2, async (name, round) => {
     turns.push(`${name}${round}`)
@@ -19,7 +19,7 @@ test('each takes a turn in each round, another one begins each time, and the rou
   )
 })
 
-test('where everybody begins anew with each turn, every round counts', async () => {
+test('without warm-up rounds every round counts', async () => {
   const samples = await interleave(['a'], 2, async (_name, round) => round, { warmUpRounds: 0 })
   assert.deepEqual(samples.get('a'), [0, 1])
 })

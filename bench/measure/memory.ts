@@ -2,20 +2,20 @@ import { readFile, rm } from 'node:fs/promises'
 import { type SupervisedProcess, waitUntil } from '@orderly/stack'
 import { figure, markdownTable, type Target } from '../report/part-report.ts'
 
-/** What Node and the kernel say of a service's memory, in MB. */
+/** Memory of a service in MB, as reported by Node and the kernel. */
 export interface Memory {
   readonly resident: number
-  /** Objects on V8's heap, garbage that was not collected yet included; this and the next two are those of the first thread. */
+  /** Objects on V8's heap of the first thread, including garbage that is not collected yet. */
   readonly objects: number
-  /** What V8's heap has in memory besides. */
+  /** Free space of the first thread's heap. */
   readonly room: number
-  /** Buffers: what came from sockets and what is to be written. */
+  /** Buffers of the first thread: data read from and written to sockets. */
   readonly buffers: number
-  /** All of the three in further threads. */
+  /** Heaps and buffers of all other threads. */
   readonly threads: number
-  /** Pages of files that other processes have as well, which is Node's own program. NaN where there is no /proc (macOS), like the next one. */
+  /** File pages shared with other processes, mainly Node's program; NaN without /proc (macOS). */
   readonly program: number
-  /** Pages of files that nobody else has. */
+  /** File pages of this process only; NaN without /proc (macOS). */
   readonly files: number
 }
 
@@ -24,11 +24,11 @@ interface Measurable {
   readonly reportFile: string
 }
 
-/** What is used here of https://nodejs.org/docs/latest-v24.x/api/report.html */
+/** The used part of Node's report: https://nodejs.org/docs/latest-v24.x/api/report.html */
 interface Report {
   readonly javascriptHeap: {
     readonly usedMemory: number
-    /** In memory, of what V8 has asked for. */
+    /** Allocated memory that is backed by physical pages. */
     readonly totalCommittedMemory: number
     readonly externalMemory: number
   }
@@ -37,7 +37,7 @@ interface Report {
 }
 
 export async function readMemory({ child, reportFile }: Measurable): Promise<Memory> {
-  // Before the report is made: that takes memory, too.
+  // Read first, because writing the report takes memory, too.
   const rollup = await readFile(`/proc/${child.pid}/smaps_rollup`, 'utf8').catch(() => '')
   await rm(reportFile, { force: true })
   child.signal('SIGUSR2')
@@ -50,7 +50,7 @@ export async function readMemory({ child, reportFile }: Measurable): Promise<Mem
   return memoryOf(report as unknown as Report, rollup)
 }
 
-/** @param rollup proc(5) smaps_rollup, or nothing */
+/** Combines Node's report with proc(5) smaps_rollup, which is empty on macOS. */
 export function memoryOf({ javascriptHeap: heap, resourceUsage, workers }: Report, rollup: string): Memory {
   const pages = (field: PagesField) => kilobytesIn(rollup, field) / 1024
   const megabytes = (bytes: number) => bytes / 2 ** 20
@@ -69,7 +69,10 @@ export function memoryOf({ javascriptHeap: heap, resourceUsage, workers }: Repor
   }
 }
 
-/** @returns undefined where there is no /proc (macOS), or no such process */
+/**
+ * Returns the resident memory of a process.
+ * @returns undefined without /proc (macOS) or such a process
+ */
 export async function residentMBOf(pid: number): Promise<number | undefined> {
   const kilobytes = kilobytesIn(await readFile(`/proc/${pid}/status`, 'utf8').catch(() => ''), 'VmRSS')
   return Number.isNaN(kilobytes) ? undefined : kilobytes / 1024
@@ -77,16 +80,16 @@ export async function residentMBOf(pid: number): Promise<number | undefined> {
 
 type PagesField = 'Rss' | 'Anonymous' | 'Shared_Clean' | 'Shared_Dirty'
 
-/** A field of proc(5) status or smaps_rollup; NaN when it is not there. */
+/** Returns a field of proc(5) status or smaps_rollup, or NaN if it is missing. */
 function kilobytesIn(text: string, field: PagesField | 'VmRSS'): number {
   return Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(text)?.[1])
 }
 
-/** Anonymous memory (that of no file) which is neither a heap nor a buffer. */
+/** Returns the anonymous memory (not backed by a file) outside of heaps and buffers. */
 const allElse = ({ resident, objects, room, buffers, threads, program, files }: Memory) =>
   resident - objects - room - buffers - threads - (program || 0) - (files || 0)
 
-/** @param rows by what they are called */
+/** Formats memory as a Markdown table. @param rows memory by row title */
 export function describeMemory(rows: Readonly<Record<string, Memory>>): string {
   const cells = Object.entries(rows).map(([name, memory]) => {
     const { resident, program, files, objects, room, buffers, threads } = memory
@@ -95,29 +98,30 @@ export function describeMemory(rows: Readonly<Record<string, Memory>>): string {
   const columns = ["Node's program", 'own files', 'objects', 'room for more', 'buffers', 'other threads', 'all else']
   return (
     `${markdownTable(['MB', 'resident', ...columns], cells)}\n\n` +
-    "*Node's program*: pages of files that are in memory once for all processes of Node; *own files*: those that nobody else has. All others are anonymous memory. " +
-    '*Objects*: garbage that is not collected yet included. *Other threads*: heap and buffers of the second thread, which is the projection of `order`. ' +
-    '*All else*: data of the program that it has changed, stacks, the compiler, and what the allocator keeps of what was freed.'
+    "*Node's program*: file pages that all Node processes share; *own files*: file pages of this process only. All other columns are anonymous memory. " +
+    '*Objects* include garbage that is not collected yet. *Other threads*: heap and buffers of the second thread, which runs the projection of `order`. ' +
+    '*All else*: modified program data, stacks, the compiler, and freed memory that the allocator keeps.'
   )
 }
 
 /**
- * @param memory of the same service at about that time
- * @param owners where it is told whose the objects are
+ * Returns the target for the memory of a service.
+ * @param memory memory of the same service at about that time
+ * @param owners reference to the attribution of remaining objects
  */
 export function memoryTarget(
   what: string,
   mostMB: number,
   memory: Memory,
-  owners = 'under *What stays in memory*'
+  owners = 'under *Remaining memory by package*'
 ): Target {
   const { resident, program, files, objects, room, buffers, threads } = memory
   const second = threads > 0 ? `${figure(threads)} MB heap and buffers of its second thread, ` : ''
   const why =
-    `of ${figure(resident)} MB ${figure(program)} are Node's program, which all services have in common, ${figure(files)} MB pages of other files, ` +
-    `${figure(objects)} MB objects, ${figure(room)} MB what V8's heap has room for besides, ${figure(buffers)} MB buffers, ${second}` +
-    `and ${figure(allElse(memory))} MB other anonymous memory. By whose code the objects are that stay is told ${owners}; ` +
+    `${figure(resident)} MB consist of ${figure(program)} MB of Node's program, which all services share, ${figure(files)} MB other file pages, ` +
+    `${figure(objects)} MB objects, ${figure(room)} MB free heap space, ${figure(buffers)} MB buffers, ${second}` +
+    `and ${figure(allElse(memory))} MB other anonymous memory. Remaining objects are attributed to packages ${owners}. ` +
     // Not a link: reports are in directories of different depth.
-    'the others, and the room for them, are the less the more often V8 collects them (at what cost: `docs/decisions/0042-set-the-heap-growing-factor-explicitly.md`).'
+    'More frequent garbage collection would reduce the other objects and the free heap space, at the cost measured in `docs/decisions/0042-set-the-heap-growing-factor-explicitly.md`.'
   return { what, wanted: 150, direction: 'at most', measured: mostMB, unit: 'MB', why }
 }

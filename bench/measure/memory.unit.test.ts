@@ -21,7 +21,7 @@ Shared_Dirty:          0 kB
 Anonymous:        169984 kB
 `
 
-test('memory is what the kernel says of pages, and Node of the heaps of its threads; what is left is all else', () => {
+test('memory combines pages from the kernel and heaps from Node, and the rest is all else', () => {
   const memory = memoryOf(report, rollup)
   assert.deepEqual(memory, { resident: 200, objects: 50, room: 25, buffers: 20, threads: 35, program: 30, files: 4 })
   assert.match(
@@ -31,7 +31,7 @@ test('memory is what the kernel says of pages, and Node of the heaps of its thre
   assert.match(memoryTarget('memory', 210, memory).why as string, /35\.0 MB heap and buffers of its second thread/)
 })
 
-test('where the kernel says nothing, Node knows how much there is', () => {
+test("without /proc the resident memory comes from Node's report", () => {
   const memory = memoryOf(report, '')
   assert.equal(memory.resident, 210)
   assert.match(

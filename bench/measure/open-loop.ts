@@ -1,17 +1,18 @@
 /**
- * An open loop sends at times that are fixed beforehand, whatever became of what was sent before, as customers do. How long a request
- * took is counted from when it was *due*: a generator that waits for a slow server and starts its clock only then would leave out
- * just the requests that suffered (coordinated omission).
+ * Times at which an open loop sends its requests, fixed in advance and independent of earlier
+ * answers, as with real customers. Latency is counted from when a request was *due*: a generator
+ * that waits for a slow server and starts its clock afterwards would omit the waiting time
+ * (coordinated omission).
  */
 export interface Schedule {
   readonly startMs: number
   readonly count: number
   dueAtMs(index: number): number
-  /** How many are due at this moment, from the first one on. */
+  /** Returns the number of requests that are due by the given time. */
   dueBy(nowMs: number): number
 }
 
-/** Evenly spaced. */
+/** Returns a schedule of evenly spaced requests. */
 export function fixedRate(startMs: number, perSecond: number, durationMs: number): Schedule {
   const gapMs = 1_000 / perSecond
   const count = Math.round(durationMs / gapMs)
@@ -24,10 +25,16 @@ export function fixedRate(startMs: number, perSecond: number, durationMs: number
 }
 
 const longestPauseMs = 5
-/** So late a request may be sent, which counts as its latency: to wait for the very moment would keep a processor busy that others need. */
+/**
+ * Minimum sleep; a request may be late by this, which counts as its latency, since busy waiting
+ * would take a core.
+ */
 const shortestPauseMs = 1
 
-/** Calls `send` for each index as soon as it is due; late ones at once, and never fewer than all. */
+/**
+ * Calls `send` for each index when it is due. If the loop is late, it sends all overdue requests
+ * immediately.
+ */
 export async function follow(schedule: Schedule, send: (index: number, dueAtMs: number) => void): Promise<void> {
   for (let next = 0; next < schedule.count; ) {
     const due = schedule.dueBy(performance.timeOrigin + performance.now())

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { fixedRate, follow } from './open-loop.ts'
 
-test('a fixed rate spaces its requests evenly and knows at each moment how many are due', () => {
+test('a fixed rate spaces requests evenly and returns the number that is due at a time', () => {
   const schedule = fixedRate(1_000, 200, 1_000)
   assert.equal(schedule.count, 200)
   assert.equal(schedule.dueAtMs(3), 1_015)
@@ -12,7 +12,7 @@ test('a fixed rate spaces its requests evenly and knows at each moment how many 
   assert.equal(schedule.dueBy(99_999), 200)
 })
 
-test('everything that is due is sent in sequence, with the time at which it was due, also when the sender was held up', async () => {
+test('a delayed sender sends all requests in order, each with its due time', async () => {
   const nowMs = performance.timeOrigin + performance.now()
   const schedule = fixedRate(nowMs - 50, 1_000, 100)
   const sent: [number, number][] = []

@@ -2,7 +2,9 @@ import { median } from './statistics.ts'
 
 export interface Contestant {
   readonly name: string
-  /** Does its work on the sample of this index; what it returns keeps the compiler from leaving the work out. */
+  /**
+   * Processes the sample of this index; its result prevents the compiler from removing the work.
+   */
   readonly run: (index: number) => unknown
 }
 
@@ -11,7 +13,10 @@ export interface Measured {
   readonly medianNs: number
   readonly fastestNs: number
   readonly slowestNs: number
-  /** Time for one operation compared to the first contestant in the same round: the median of all rounds. */
+  /**
+   * Median over all rounds of the time per operation relative to the first contestant in that
+   * round.
+   */
   readonly ratio: number
 }
 
@@ -22,11 +27,11 @@ export interface RoundsOptions {
 }
 
 /**
- * Lets the contestants run in turns, round after round, so that whatever else the machine does at the time hits all of them,
- * and compares them within each round.
+ * Runs all contestants in each round, so that other load on the machine affects all of them, and
+ * compares them within each round.
  */
 export function measureInRounds(contestants: readonly Contestant[], options: RoundsOptions): Measured[] {
-  // The first round is for the compiler.
+  // The first round warms up the compiler and is dropped.
   const rounds = Array.from({ length: options.rounds + 1 }, () =>
     contestants.map(contestant => nsPerOperation(contestant, options))
   ).slice(1)
@@ -53,6 +58,6 @@ function nsPerOperation({ run }: Contestant, { roundMs, samples }: RoundsOptions
     operations += samples
     elapsedMs = performance.now() - start
   }
-  if (kept === undefined) throw new Error('a contestant returned nothing')
+  if (kept === undefined) throw new Error('a contestant must return a value, so that its work is not optimized away')
   return (elapsedMs * 1e6) / operations
 }

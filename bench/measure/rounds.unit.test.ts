@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { measureInRounds } from './rounds.ts'
 
-test('every contestant works on every sample, and the first one is what the others are compared with', () => {
+test('every contestant processes every sample, and ratios refer to the first one', () => {
   const seen = [new Set<number>(), new Set<number>()]
   const measured = measureInRounds(
     seen.map((indexes, contestant) => ({ name: `${contestant}`, run: index => indexes.add(index) })),

@@ -1,12 +1,15 @@
-/** What a service tells Prometheus, by the name of the series and, where it is not the only one of that name, one of its labels. */
+/**
+ * Returns the value of a Prometheus series by its name and, if that is ambiguous, one of its
+ * labels.
+ */
 export type ServiceMetrics = (name: string, label?: string) => number
 
-/** @param url of a service, which has `/metrics` */
+/** Reads the metrics of a service. @param url base URL of the service */
 export async function readMetrics(url: string): Promise<ServiceMetrics> {
   return parseMetrics(await (await fetch(`${url}/metrics`)).text())
 }
 
-/** @returns NaN for what is not there */
+/** Parses metrics; unknown series have the value NaN. */
 export function parseMetrics(text: string): ServiceMetrics {
   const series = text.split('\n').flatMap(line => {
     const [, name, labels = '', value] = /^(\w+)(?:\{([^}]*)\})? (\S+)/.exec(line) ?? []

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseMetrics } from './service-metrics.ts'
 
-test('a series is found by its name and a label of it, and what is not there is not a number', () => {
+test('a series is found by name and label, and an unknown one is NaN', () => {
   const metrics = parseMetrics(`# TYPE process_resident_memory_bytes gauge
 process_resident_memory_bytes{service="order"} 2.097152e+07
 orderly_stage_batch_duration_seconds_sum{step="process",service="order"} 1.5

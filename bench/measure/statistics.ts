@@ -1,15 +1,18 @@
-/** The middle, or halfway between the two in the middle. */
+/** Returns the median. */
 export function median(numbers: readonly number[]): number {
   return quantile(numbers, 0.5)
 }
 
-/** Between neighbours by how near they are (type 7 of Hyndman and Fan, which is what most tools call a percentile). */
+/**
+ * Returns a quantile by linear interpolation (type 7 of Hyndman and Fan, the usual definition of a
+ * percentile).
+ */
 export function quantile(numbers: readonly number[], fraction: number): number {
   const sorted = Float64Array.from(numbers).sort()
   return quantileOfSorted(sorted, fraction)
 }
 
-/** As `quantile`, for many questions about the same numbers. */
+/** As `quantile`, but for numbers that are sorted already. */
 export function quantileOfSorted(sorted: ArrayLike<number>, fraction: number): number {
   if (sorted.length === 0) return Number.NaN
   const position = (sorted.length - 1) * fraction
@@ -29,7 +32,7 @@ export function spreadOf(numbers: readonly number[]): Spread {
   return { median: median(numbers), lowest: Math.min(...numbers), highest: Math.max(...numbers) }
 }
 
-/** A figure of some compared to that of others in the same round. */
+/** Returns the spread of the ratios between the figures of two contestants in each round. */
 export function ratiosByRound<Sample>(
   some: readonly Sample[],
   others: readonly Sample[],
@@ -38,7 +41,7 @@ export function ratiosByRound<Sample>(
   return spreadOf(some.map((sample, round) => figure(sample) / figure(others[round] as Sample)))
 }
 
-/** Slope and value at 0 of the straight line that is nearest to the points (least squares). */
+/** Fits a straight line by least squares. @returns its slope and its value at 0 */
 export function lineThrough(points: readonly (readonly [x: number, y: number])[]): { slope: number; at0: number } {
   const meanX = points.reduce((sum, [x]) => sum + x, 0) / points.length
   const meanY = points.reduce((sum, [, y]) => sum + y, 0) / points.length

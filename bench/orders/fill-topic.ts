@@ -7,7 +7,7 @@ const chunk = 5_000
 
 export interface FillOptions {
   readonly topic: Topic<OrderCreated>
-  /** When it is not that of the topic. */
+  /** Topic to write to; the name of `topic` by default. */
   readonly name?: string
   readonly records: number
   readonly firstIndex?: number

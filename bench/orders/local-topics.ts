@@ -1,9 +1,12 @@
 import { connectTopics, type SchemaRegistry, type Topics } from '@orderly/contracts'
 
-/** Ids that every process of the benchmark gives the schemas, ours and the peers. */
+/** Schema ids that all contestants use. */
 export const schemaIDs = { orderCreated: 1, inventoryReserved: 2, inventoryFailed: 3 } as const
 
-/** Our codecs as the services use them, without a registry to wait for: orders and outcomes are written as version 1, as the peers do. */
+/**
+ * Returns our codecs as the services use them, but without a schema registry. Orders and outcomes
+ * are written as version 1, as the peers do.
+ */
 export function connectLocalTopics(): Promise<Omit<Topics, 'orderRate' | 'stockMovements'>> {
   return connectTopics(createLocalRegistry(), {
     ordersCreated: 1,
@@ -15,7 +18,7 @@ export function connectLocalTopics(): Promise<Omit<Topics, 'orderRate' | 'stockM
   })
 }
 
-/** Gives ids in the sequence in which it is asked, and keeps nothing back. */
+/** Creates a registry in memory that assigns ids in the order of the calls. */
 export function createLocalRegistry(): SchemaRegistry {
   const texts: string[] = []
   return {

@@ -1,6 +1,6 @@
 import type { OrderCreated } from '@orderly/contracts'
 
-/** What orders of a benchmark want: any of many SKUs, or all of them the same one and another one each. */
+/** Distribution of SKUs: two random ones per order, or one SKU of all orders and a random one. */
 export type Demand = 'uniform' | 'hot'
 
 export const skuCount = 2_000
@@ -10,7 +10,7 @@ export function skuOf(index: number): string {
   return `TEA-EARL-GREY-${String(index % skuCount).padStart(5, '0')}`
 }
 
-/** The same index always gives the same order: two lines of SKUs, some 150 bytes as Avro. */
+/** Returns the order of an index, always the same: two lines, about 150 bytes in Avro. */
 export function makeOrder(index: number, demand: Demand = 'uniform'): OrderCreated {
   const random = scatter(index)
   const sku = demand === 'hot' ? 0 : random % skuCount
@@ -29,7 +29,7 @@ export function makeOrder(index: number, demand: Demand = 'uniform'): OrderCreat
   }
 }
 
-/** The same as the body of a request. */
+/** Returns the same order as a request body. */
 export function makeBody(index: number): string {
   const { userID, items, totalMinor } = makeOrder(index)
   return JSON.stringify({ userID, items, total: totalMinor / 100 })
@@ -39,7 +39,10 @@ function hex(number: number, digits: number): string {
   return number.toString(16).padStart(digits, '0').slice(-digits)
 }
 
-/** Neighbours become strangers (the finalizer of MurmurHash3). */
+/**
+ * Returns a hash of the index, so that adjacent indexes give unrelated values (finalizer of
+ * MurmurHash3).
+ */
 function scatter(index: number): number {
   let hash = Math.imul(index ^ (index >>> 16), 0x85ebca6b)
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)

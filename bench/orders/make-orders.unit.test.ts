@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { makeOrder } from './make-orders.ts'
 
-test('an index always gives the same order, another one another order, and no order names a SKU twice', () => {
+test('orders are determined by their index, have unique ids, and contain no SKU twice', () => {
   const ids = new Set<string>()
   for (let index = 0; index < 5_000; index++) {
     const order = makeOrder(index)

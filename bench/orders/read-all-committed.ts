@@ -7,7 +7,7 @@ export interface WholeRecord extends FetchedRecord {
   readonly value: Buffer
 }
 
-/** Every committed record that a topic holds now. Its transactions must have ended. */
+/** Reads all committed records of a topic. Requires that no transaction is open. */
 export async function readAllCommitted(connection: KafkaConnection, topic: string): Promise<WholeRecord[]> {
   const cluster = new Cluster(connection, { requestTimeoutMs: 10_000 })
   const fetcher = new Fetcher(cluster, { maxBufferedRecords: 20_000, logger: silent })

@@ -13,8 +13,9 @@ const textCodec = {
 }
 
 /**
- * Writes, reads and commits until the JVM of the broker has compiled what everybody is going to use: a broker that has just started
- * takes ten times as much processor time for a record, and whoever came first would be measured with it.
+ * Writes, reads and commits until the broker's JVM has compiled the code that all contestants use.
+ * A broker that has just started uses ten times the CPU time per record, which would penalize the
+ * first contestant.
  */
 export async function warmUpBroker(connection: KafkaConnection, seconds: number): Promise<void> {
   const [input, output] = ['bench-warm-up-in', 'bench-warm-up-out']

@@ -1,7 +1,9 @@
 import { createInterface } from 'node:readline'
 import type { Task } from '../peers/worker.ts'
 
-/** The other end of a `Worker`, for contestants of ours: see bench/peers/worker.ts. */
+/**
+ * Answers the tasks of a `Worker` (bench/peers/worker.ts) until the end of the input, then exits.
+ */
 export async function answerTasks(work: (task: Task) => Promise<object>): Promise<void> {
   for await (const line of createInterface({ input: process.stdin })) {
     process.stdout.write(`${JSON.stringify(await work(JSON.parse(line)))}\n`)
@@ -9,7 +11,10 @@ export async function answerTasks(work: (task: Task) => Promise<object>): Promis
   process.exit(0)
 }
 
-/** From the first record to the last commit: wall time, and the processor time of the whole process. */
+/**
+ * Creates a stopwatch of wall-clock time and CPU time of the process, from the first record to the
+ * last commit.
+ */
 export function createStopwatch() {
   let startedMs = 0
   let startedCPU = process.cpuUsage()

@@ -8,8 +8,8 @@ import { reserveAll } from './reserve-all.ts'
 const topics = await connectLocalTopics()
 
 /**
- * The loop that one writes with the client alone: fast, and not exactly once (packages/kafka/client-defects says why). What our stage
- * takes more than this is what being right costs.
+ * Runs the loop that is natural with the client alone: fast, but not exactly once (see
+ * packages/kafka/client-defects). The difference to our stage is the cost of correctness.
  */
 await answerTasks(async (task: Task) => {
   const { brokers, input, output, group, records, batch } = task as {

@@ -8,7 +8,10 @@ import { answerTasks } from './answer-tasks.ts'
 
 const bodies = makeBodies()
 
-/** So many connections, each with one request after the other, for so long: how many orders can be placed at most. */
+/**
+ * Sends one request after the other on each connection for the given time, which measures the
+ * maximum rate.
+ */
 await answerTasks(async (task: Task) => {
   const { url, connections, seconds, headers: others, isKeyed } = task as unknown as Load & { readonly url: string }
   const headers = { ...others, 'content-type': 'application/json' }

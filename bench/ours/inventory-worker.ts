@@ -18,7 +18,10 @@ const plenty = 1_000_000_000
 const topics = await connectLocalTopics()
 const logger = createLogger({ service: 'inventory', instance: 'bench', level: 'error', isPretty: false })
 
-/** The inventory as its main.ts wires it, on topics of the benchmark; and a database made ready for whoever's turn is next. */
+/**
+ * Runs the inventory as its main.ts wires it, on topics of the benchmark, or fills the stock of a
+ * new database.
+ */
 await answerTasks(async (task: Task) => {
   const { databaseURL, prepareDatabase } = task as { databaseURL: string; prepareDatabase?: boolean }
   const pool = createPool({
@@ -60,7 +63,7 @@ function runInventory(task: Task, store: ReturnType<typeof createPostgresStore>)
     toRecord: (result, traceparent) => resultRecord(outputs, result, traceparent),
     onDecided: reportDecided(metrics, logger)
   })
-  // Orders alone: nobody changes any.
+  // Reads orders only, since the benchmark writes no change requests.
   return runUntil({ ...stage, inputs: stage.inputs.slice(0, 1), group }, records, {
     connection: { brokers: [brokers], clientID: 'bench' },
     transactionalID: group,

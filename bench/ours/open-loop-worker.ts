@@ -10,10 +10,10 @@ import { makeBody } from '../orders/make-orders.ts'
 import type { Task } from '../peers/worker.ts'
 import { answerTasks, silent } from './answer-tasks.ts'
 
-/**
- * Orders at a fixed rate, and when each was answered, had its committed outcome (as a `read_committed` reader sees it), and was
- * notified: all counted from when its request was due. The trace id that a request brings tells its outcome and its notification.
- */
+// Places orders at a fixed rate and measures when each was answered, had an outcome that is visible
+// to a `read_committed` reader, and was notified, counted from when the request was due. The trace
+// id of the request identifies its outcome and its notification.
+
 const connections = 256
 const patienceMs = 30_000
 const startDelayMs = 200
@@ -79,7 +79,7 @@ function summarize(latenciesMs: readonly number[]) {
   }
 }
 
-/** Which request a trace id belongs to; undefined when it is none of this run. */
+/** Returns the index of the request with a trace id, or undefined if it is not of this run. */
 function indexOf(traceID: string | undefined, run: string): number | undefined {
   return traceID?.startsWith(run) === true ? Number.parseInt(traceID.slice(8), 16) : undefined
 }
@@ -118,7 +118,7 @@ async function startReader(brokers: string, run: string) {
   }
 }
 
-/** When the lines of the console sink say that they were written. */
+/** Returns the times of notifications in the log of the console sink. */
 async function readNotifications(logFile: string, run: string, wanted: number): Promise<ReadonlyMap<number, number>> {
   const deadlineMs = nowMs() + patienceMs
   for (;;) {

@@ -2,7 +2,7 @@ import { runStage, type Stage, type StageOptions } from '@orderly/kafka'
 import type { Work } from '../peers/worker.ts'
 import { createStopwatch, silent } from './answer-tasks.ts'
 
-/** Runs a stage until so many records are committed. */
+/** Runs a stage until it has committed the given number of records. */
 export async function runUntil<Event>(
   stage: Stage<Event>,
   wanted: number,
@@ -35,7 +35,10 @@ export async function runUntil<Event>(
       }
     }
   )
-  const work = await Promise.race([done.promise, running.finished.then(() => Promise.reject(new Error('it stopped')))])
+  const work = await Promise.race([
+    done.promise,
+    running.finished.then(() => Promise.reject(new Error('the stage stopped before it had committed all records')))
+  ])
   await running.stop()
   return work
 }

@@ -6,7 +6,7 @@ import { runUntil } from './run-until.ts'
 
 const topics = await connectLocalTopics()
 
-/** Our stage, exactly once or at least once as the task says. */
+/** Runs our stage with the delivery guarantee of the task. */
 await answerTasks(async (task: Task) => {
   const { brokers, input, output, group, records, batch, delivery } = task as {
     brokers: string

@@ -1,6 +1,9 @@
 import { registerHooks } from 'node:module'
 
-/** Loaded before the order service, makes it the bare route: all of it, but orders are taken as stored at once. */
+/**
+ * Preloaded into the order service; replaces its publisher by one that acknowledges every order
+ * immediately.
+ */
 const replaced = '/services/order/to-orders/publish-orders.ts'
 const source = "export * from './publish-orders.ts?as-it-is'\nexport const publishOrders = () => async () => {}"
 

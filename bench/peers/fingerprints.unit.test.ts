@@ -6,7 +6,7 @@ import { eventHeaders } from '@orderly/contracts'
 import { newTraceparent } from '@orderly/service-kit'
 import { connectLocalTopics } from '../orders/local-topics.ts'
 
-test('peers name the schemas of their records as the services do', async () => {
+test('peers use the same schema fingerprints as the services', async () => {
   const { ordersCreated, inventoryReserved, inventoryFailed } = await connectLocalTopics()
   for (const file of ['java/Events.java', 'go/events.go']) {
     const source = readFileSync(join(import.meta.dirname, file), 'utf8')

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { nodeSettings } from '../ours/node-settings.ts'
 import { startWorker, type Worker } from './worker.ts'
 
-/** A contestant of ours. */
+/** Starts one of our contestants. */
 export function startOurs(name: string, nodeArguments: readonly string[] = []): Worker {
   return startWorker({
     command: process.execPath,

@@ -15,16 +15,19 @@ import { startWorker, type Worker } from './worker.ts'
 
 export type Language = 'java' | 'go'
 
-/** Starts the peers of a part. What is missing for that is said in a line, and the benchmark goes on without them. */
+/**
+ * Starts the peers of a part. If a toolchain is missing, reports it and continues without its
+ * peers.
+ */
 export interface Peers {
   start(language: Language, name: string): Promise<Worker | undefined>
-  /** A sentence for each language that was asked for and is missing; grows as they are asked for. */
+  /** Messages about requested languages whose toolchain is missing; filled by `start`. */
   readonly missing: readonly string[]
 }
 
 interface Machine {
   readonly environment?: NodeJS.ProcessEnv
-  /** Where what is built goes. */
+  /** Directory of build results. */
   readonly builds?: string
   readonly javas?: ReturnType<typeof findJavas>
 }
@@ -33,7 +36,10 @@ type Start = (name: string) => Worker
 
 const names: Readonly<Record<Language, string>> = { java: 'Java', go: 'Go' }
 
-/** @returns what gives each part its own; a language is built once, when the first part asks for it */
+/**
+ * Creates the factory for the peers of each part. Each language is built once, when the first part
+ * starts one of its peers.
+ */
 export function createPeers(
   supervisor: Supervisor,
   say: (text: string) => void,
@@ -41,14 +47,14 @@ export function createPeers(
 ): () => Peers {
   const built = new Map<Language, Promise<Start | string>>()
 
-  /** @returns a sentence when it cannot be done */
+  /** Builds the peers of a language. @returns a message if that fails */
   async function build(language: Language): Promise<Start | string> {
     try {
       return await (language === 'java'
         ? buildJava(supervisor, builds, javas ?? findJavas(environment))
         : buildGo(builds, environment))
     } catch (error) {
-      const sentence = `The peers in ${names[language]} are left out, and what is compared with them is not measured: ${explain(error)}`
+      const sentence = `The peers in ${names[language]} are skipped, and targets against them are not measured: ${explain(error)}`
       say(sentence)
       return sentence
     }
@@ -103,7 +109,7 @@ async function buildGo(builds: string, env: NodeJS.ProcessEnv): Promise<Start> {
   return name => startWorker({ command: program, args: [name] })
 }
 
-/** Whether a file is missing or older than something in the folder it is made from. */
+/** Returns true if a build result is missing or older than one of its sources. */
 async function isOlder(file: string, sources: string): Promise<boolean> {
   const made = await stat(file).catch(() => undefined)
   if (made === undefined) return true
@@ -114,6 +120,6 @@ async function isOlder(file: string, sources: string): Promise<boolean> {
 
 function explain(error: unknown): string {
   const { code, path, stderr, message } = error as NodeJS.ErrnoException & { stderr?: string }
-  if (code === 'ENOENT') return `there is no \`${path}\` on PATH; install it and run this again`
+  if (code === 'ENOENT') return `\`${path}\` is not on PATH; install it and run the benchmark again`
   return (stderr || message).trim().split('\n').slice(0, 3).join(' ')
 }

@@ -6,29 +6,29 @@ import { type TestContext, test } from 'node:test'
 import type { Supervisor } from '@orderly/stack'
 import { createPeers } from './toolchains.ts'
 
-test('without Go its peers are left out, and one sentence says what to install', async t => {
+test('without Go its peers are skipped with one message that names what to install', async t => {
   const { peersOfPart, said } = machineWith(t)
   const peers = peersOfPart()
   const { missing } = peers
   assert.equal(await peers.start('go', 'stage'), undefined)
   assert.equal(await peers.start('go', 'order'), undefined)
   assert.deepEqual(missing, said)
-  assert.match(said.join('\n'), /^The peers in Go are left out, .* there is no `go` on PATH; install it.*$/)
+  assert.match(said.join('\n'), /^The peers in Go are skipped, .* `go` is not on PATH; install it.*$/)
 })
 
-test('a compiler that fails is quoted', async t => {
+test('the message quotes the error of a failing compiler', async t => {
   const { peersOfPart, said } = machineWith(t, '#!/bin/sh\necho "go: no network" >&2\nexit 1\n')
   assert.equal(await peersOfPart().start('go', 'stage'), undefined)
-  assert.match(said.join('\n'), /^The peers in Go are left out, .*: go: no network$/)
+  assert.match(said.join('\n'), /^The peers in Go are skipped, .*: go: no network$/)
 })
 
-test('without a JDK the peers in Java are left out, and what to install has a compiler', async t => {
+test('without a JDK the peers in Java are skipped with a message that names a JDK to install', async t => {
   const { peersOfPart, said } = machineWith(t)
   assert.equal(await peersOfPart().start('java', 'stage'), undefined)
-  assert.match(said.join('\n'), /^The peers in Java are left out, .*No JDK was found.*openjdk-21-jdk-headless/)
+  assert.match(said.join('\n'), /^The peers in Java are skipped, .*No JDK was found.*openjdk-21-jdk-headless/)
 })
 
-test('a part tells of those that it asked for: also when an earlier one has found them missing, and of no others', async t => {
+test('a part reports exactly its own missing languages, even if an earlier part has reported them', async t => {
   const { peersOfPart, said } = machineWith(t)
   const [first, second, third] = [peersOfPart(), peersOfPart(), peersOfPart()]
   await first.start('go', 'stage')
@@ -39,7 +39,7 @@ test('a part tells of those that it asked for: also when an earlier one has foun
   assert.equal(said.length, 2)
 })
 
-/** Without Java, and with this `go` or none. */
+/** Returns peers on a machine without Java and with the given `go`, or none. */
 function machineWith(t: TestContext, go?: string) {
   const directory = mkdtempSync(join(tmpdir(), 'orderly-peers-'))
   t.after(() => rmSync(directory, { recursive: true }))

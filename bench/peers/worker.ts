@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 
-/** What a contestant is told to do: `task` in bench/peers/go/main.go lists the fields. */
+/** Task of a contestant; `task` in bench/peers/go/main.go lists the fields. */
 export type Task = Readonly<Record<string, unknown>>
 
 export interface Work {
@@ -16,10 +16,16 @@ export interface WorkerCommand {
   readonly env?: NodeJS.ProcessEnv
 }
 
-/** A contestant in a process of its own, which ends when its standard input does: it cannot outlive this process. */
+/**
+ * A contestant in a separate process, which exits at the end of its input, so it cannot outlive
+ * this process.
+ */
 export interface Worker {
   readonly pid: number
-  /** One task at a time. @throws Error with the end of what it wrote to standard error, when it ends instead of answering */
+  /**
+   * Runs a task; only one at a time.
+   * @throws Error with the end of its standard error if it exits without an answer
+   */
   ask<Answer = Work>(task: Task): Promise<Answer>
   stop(): Promise<void>
 }
@@ -40,7 +46,7 @@ export function startWorker({ command, args, env }: WorkerCommand): Worker {
       resolve()
     })
   })
-  child.stdin.on('error', () => {}) // it has ended, and the answer that does not come says so
+  child.stdin.on('error', () => {}) // the worker has exited, which the missing answer reports
   return {
     pid: child.pid ?? 0,
     async ask<Answer>(task: Task) {
@@ -48,7 +54,7 @@ export function startWorker({ command, args, env }: WorkerCommand): Worker {
       const { value } = await answers.next()
       if (value !== undefined) return JSON.parse(value) as Answer
       await exited
-      throw new Error(`${command} ${args.join(' ')} ended without an answer:\n${complaints}`)
+      throw new Error(`${command} ${args.join(' ')} exited without an answer:\n${complaints}`)
     },
     async stop() {
       child.stdin.end()

@@ -1,6 +1,9 @@
 import type { CallFrame, Stack } from './stack.ts'
 
-/** What `node --cpu-prof` writes (https://chromedevtools.github.io/devtools-protocol/tot/Profiler/#type-Profile). */
+/**
+ * File format of `node --cpu-prof`
+ * (https://chromedevtools.github.io/devtools-protocol/tot/Profiler/#type-Profile).
+ */
 export interface CPUProfile {
   readonly nodes: readonly {
     readonly id: number
@@ -12,13 +15,16 @@ export interface CPUProfile {
 }
 
 export interface StacksOfProfile {
-  /** Weighed in microseconds. */
+  /** Sampled stacks, weighted in microseconds. */
   readonly stacks: readonly Stack[]
-  /** The time that was watched, with that in which nothing ran. */
+  /** Profiled time, including idle time. */
   readonly watchedUs: number
 }
 
-/** @param fromMs what was before is left out: loading, and code that was not compiled yet */
+/**
+ * Returns the stacks of a CPU profile.
+ * @param fromMs start of the evaluated time, to exclude loading and code that was not compiled yet
+ */
 export function stacksOf({ nodes, samples, timeDeltas }: CPUProfile, fromMs = 0): StacksOfProfile {
   const usOf = new Map<number, number>()
   let [atUs, watchedUs] = [0, 0]

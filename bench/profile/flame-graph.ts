@@ -3,12 +3,12 @@ import type { Stack } from './stack.ts'
 
 interface Frame {
   readonly name: string
-  /** Of it and of what it called. */
+  /** Weight of the function and of everything that it called. */
   total: number
   readonly children: Map<string, Frame>
 }
 
-/** Frames of the same function under the same caller become one. */
+/** Merges frames of the same function under the same caller. */
 function toFrames(stacks: readonly Stack[]): Frame {
   const root: Frame = { name: 'all', total: 0, children: new Map() }
   for (const { frames, weight } of stacks) {
@@ -28,7 +28,7 @@ function toFrames(stacks: readonly Stack[]): Frame {
 
 const [width, rowHeight, narrowest] = [1_200, 18, 1.5]
 
-/** Callers below, what they call above; as wide as it took. Titles (point at a frame) name functions in full. */
+/** Draws a flame graph as SVG, with callers below callees. Tooltips show full function names. */
 export function flameGraph(title: string, stacks: readonly Stack[]): string {
   const root = toFrames(stacks)
   const rects: string[] = []

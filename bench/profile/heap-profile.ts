@@ -1,18 +1,21 @@
 import type { CallFrame, Stack } from './stack.ts'
 
-/** What `node --heap-prof` writes (https://chromedevtools.github.io/devtools-protocol/tot/HeapProfiler/#type-SamplingHeapProfile). */
+/**
+ * File format of `node --heap-prof`
+ * (https://chromedevtools.github.io/devtools-protocol/tot/HeapProfiler/#type-SamplingHeapProfile).
+ */
 export interface HeapProfile {
   readonly head: HeapProfileNode
 }
 
 interface HeapProfileNode {
   readonly callFrame: CallFrame
-  /** Bytes allocated here that were still in use; an estimate from samples. */
+  /** Bytes allocated by this function that are still in use, estimated from samples. */
   readonly selfSize: number
   readonly children: readonly HeapProfileNode[]
 }
 
-/** @returns weighed in bytes */
+/** Returns the allocation stacks of a heap profile, weighted in bytes. */
 export function stacksOfHeap({ head }: HeapProfile): Stack[] {
   const stacks: Stack[] = []
   const visit = ({ selfSize, children }: HeapProfileNode, frames: readonly CallFrame[]): void => {

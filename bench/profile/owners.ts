@@ -4,7 +4,10 @@ import type { Stack } from './stack.ts'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const writes = new Set(['writev', 'writeBuffer', 'writeUtf8String', 'writeLatin1String', 'writeAsciiString'])
 
-/** Whose code a stack's weight belongs to: that of the innermost frame that is somebody's; natives are their caller's. */
+/**
+ * Returns the owner of a stack: the package of its innermost frame; native code belongs to its
+ * caller.
+ */
 function ownerOf({ frames }: Stack): string {
   for (const { functionName, url } of frames.toReversed()) {
     if (functionName === '(garbage collector)') return 'garbage collection'

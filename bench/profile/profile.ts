@@ -9,23 +9,23 @@ import { type HeapProfile, stacksOfHeap } from './heap-profile.ts'
 import { weightsByOwner } from './owners.ts'
 import { type Stack, weightOf } from './stack.ts'
 
-/** Arguments of Node with which a process leaves profiles when it ends; each process has another name. */
+/** Returns the Node arguments with which the named process writes profiles at its exit. */
 export type ProfileArguments = (process: string) => string[]
 
 interface Profiled {
   readonly part: string
-  /** From the start of each process: loading, warming up. Nobody looks where the time went until then. */
+  /** Time after the start of each process (loading, warm-up) that is excluded from CPU profiles. */
   readonly skipMs: number
-  /** Also tell what stays in memory. */
+  /** True if the objects that remain in memory are reported as well. */
   readonly withMemory?: boolean
-  /** Starts processes of ours with these arguments, has them work, and ends them. */
+  /** Starts our processes with these arguments, runs their work, and stops them. */
   run(argumentsFor: ProfileArguments): Promise<void>
 }
 
 interface Column {
   readonly title: string
   readonly byOwner: ReadonlyMap<string, number>
-  /** Below all owners. */
+  /** Text of the last row, below all owners. */
   readonly total: string
 }
 
@@ -35,14 +35,15 @@ interface Thread {
 }
 
 const rowsAtMost = 12
-/** A thread that is busy for less of the time is not worth a column. */
+/** Minimum share of busy time for which a thread gets a column. */
 const leastBusy = 0.03
 const megabyte = 2 ** 20
 const samplingIntervalBytes = 64 * 1024
 
 /**
- * Where the processor time of our processes goes, and what stays in their memory, by whose code it is, with a flame graph of each thread.
- * In turns of its own, when all is measured: being watched costs time. Quick runs have none unless they are asked for it.
+ * Attributes CPU time and remaining memory of our processes to the packages that used them, and
+ * draws a flame graph of each thread. Runs in separate turns after all measurements, because
+ * profiling costs time. Quick runs skip it without `--profile`.
  * @returns Markdown
  */
 export async function profile(context: PartContext, { part, skipMs, withMemory, run }: Profiled): Promise<string> {
@@ -69,7 +70,8 @@ export async function profile(context: PartContext, { part, skipMs, withMemory, 
     const times: Column[] = []
     for (const { title, file } of await threadsIn(directory, '.cpuprofile')) {
       const { stacks, watchedUs } = stacksOf((await readJSON(file)) as CPUProfile, skipMs)
-      if (watchedUs === 0) throw new Error(`${title} ended within ${skipMs} ms: there is nothing to tell of it`)
+      if (watchedUs === 0)
+        throw new Error(`${title} exited within the ${skipMs} ms that profiles exclude, so there is nothing to report`)
       const busyUs = weightOf(stacks)
       if (busyUs / watchedUs < leastBusy) continue
       const shares = [...weightsByOwner(stacks)].map(([owner, us]) => [owner, us / busyUs] as const)
@@ -87,7 +89,7 @@ export async function profile(context: PartContext, { part, skipMs, withMemory, 
   }
 }
 
-/** The files of this kind that threads have left, by process. */
+/** Returns the profiles of this kind, one per thread, ordered by process. */
 async function threadsIn(directory: string, kind: string): Promise<Thread[]> {
   const threads: Thread[] = []
   for (const name of (await readdir(directory)).toSorted()) {
@@ -98,7 +100,10 @@ async function threadsIn(directory: string, kind: string): Promise<Thread[]> {
   return threads
 }
 
-/** CPU.<date>.<time>.<pid>.<thread>.<number>.cpuprofile, and Heap likewise */
+/**
+ * Compares by thread; names are `CPU.<date>.<time>.<pid>.<thread>.<number>.cpuprofile` (`Heap`
+ * likewise).
+ */
 function byThread(one: string, other: string): number {
   const threadOf = (file: string) => Number(file.split('.')[4])
   return threadOf(one) - threadOf(other)
@@ -113,17 +118,17 @@ const megabytes = (bytes: number) => (bytes / megabyte).toFixed(1)
 
 function describeTimes(columns: readonly Column[]): string {
   return (
-    '## Where our processor time goes\n\n' +
-    "Each thread by whose code it was in, from profiles taken when all was measured (titles lead to their flame graphs). Native code is its caller's.\n\n" +
-    byOwner(columns, percent, 'busy, of a core')
+    '## CPU time by package\n\n' +
+    'CPU time of each thread by package, from profiles taken after all measurements (column titles link to flame graphs). Native code counts for its caller.\n\n' +
+    byOwner(columns, percent, 'busy, of one core')
   )
 }
 
 function describeMemories(columns: readonly Column[]): string {
   return (
-    '## What stays in memory\n\n' +
-    'MB of objects that are still in use when the process has been told to stop under load and has finished what it had taken, by whose code made them, ' +
-    'from the same profiles; the rest of what the heap had under load came and went with the orders.\n\n' +
+    '## Remaining memory by package\n\n' +
+    'MB of objects that are still in use after the process was stopped under load and has finished its work in flight, by the package that allocated them, ' +
+    'from the same profiles. All other objects of the heap under load are short-lived.\n\n' +
     byOwner(columns, megabytes, 'all')
   )
 }

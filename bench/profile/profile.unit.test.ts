@@ -23,7 +23,7 @@ const profile = {
   timeDeltas: [5_000, 1_000, 100, 200, 300, 300, 100]
 }
 
-test('time belongs to the function it was spent in and to all its callers, and idling to nobody', () => {
+test('time counts for its function and all callers, and idle time for none', () => {
   const { stacks, watchedUs } = stacksOf(profile)
   assert.equal(watchedUs, 7_000)
   assert.equal(weightOf(stacks), 6_000)
@@ -37,13 +37,13 @@ test('time belongs to the function it was spent in and to all its callers, and i
     assert.ok(svg.includes(`${title}</title>`), title)
 })
 
-test('the start is left out', () => {
+test('time before fromMs is excluded', () => {
   const { stacks, watchedUs } = stacksOf(profile, 6)
   assert.equal(watchedUs, 2_000)
   assert.equal(weightOf(stacks), 1_000)
 })
 
-test("time is told by whose code it was spent in; natives are their caller's", () => {
+test('CPU time is attributed to packages, and native code to its caller', () => {
   assert.deepEqual(Object.fromEntries(weightsByOwner(stacksOf(profile, 6).stacks)), {
     '`packages/kafka`': 100,
     '`@platformatic/kafka`': 800,
@@ -51,7 +51,7 @@ test("time is told by whose code it was spent in; natives are their caller's", (
   })
 })
 
-test('what stays in memory is told by whose code made it', () => {
+test('remaining memory is attributed to the package that allocated it', () => {
   const encode = { callFrame: frame('encode', theirs), selfSize: 300, children: [] }
   const work = { callFrame: frame('work', ours), selfSize: 100, children: [encode] }
   const stacks = stacksOfHeap({ head: { callFrame: frame('(root)'), selfSize: 50, children: [work] } })

@@ -1,11 +1,14 @@
-/** A frame as profiles of V8 have it (https://chromedevtools.github.io/devtools-protocol/tot/Runtime/#type-CallFrame). */
+/**
+ * A stack frame in the format of V8's profiles
+ * (https://chromedevtools.github.io/devtools-protocol/tot/Runtime/#type-CallFrame).
+ */
 export interface CallFrame {
   readonly functionName: string
   readonly url: string
   readonly lineNumber: number
 }
 
-/** A stack that was seen, from its root to where it was, and how much of what was measured was seen there. */
+/** A sampled stack, outermost frame first, with its share of the measured quantity. */
 export interface Stack {
   readonly frames: readonly CallFrame[]
   readonly weight: number

@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Spread } from '../measure/statistics.ts'
 
-/** What a part found, ready to be read: Markdown, plots by name, and how its targets were met. */
+/** Report of a part: Markdown, plots by name, and targets. */
 export interface PartReport {
   readonly title: string
   readonly markdown: string
@@ -13,13 +13,12 @@ export interface PartReport {
 export interface Target {
   readonly what: string
   readonly wanted: number
-  /** Whether more is better, or less. */
   readonly direction: 'at least' | 'at most'
   readonly measured: number
-  /** Of the rounds, where there were several. */
+  /** Lowest and highest value, if there were several rounds. */
   readonly range?: Omit<Spread, 'median'>
   readonly unit?: string
-  /** What keeps it from being met, where it is not. */
+  /** Explanation that is printed if the target is missed. */
   readonly why: string
 }
 
@@ -41,7 +40,7 @@ export function describeTargets(targets: readonly Target[]): string {
   })
   const reasons = targets.flatMap(target => (isMet(target) ? [] : [`- *${target.what}*: ${target.why}`]))
   const table = markdownTable(['target', 'wanted', 'measured', 'rounds', ''], rows)
-  return reasons.length === 0 ? table : `${table}\n\nWhat is missed, and why:\n\n${reasons.join('\n')}`
+  return reasons.length === 0 ? table : `${table}\n\nCauses of missed targets:\n\n${reasons.join('\n')}`
 }
 
 function describeRange({ range }: Target): string {
@@ -49,7 +48,7 @@ function describeRange({ range }: Target): string {
   return `${figure(range.lowest)} – ${figure(range.highest)}`
 }
 
-/** As precise as the size of the number deserves. */
+/** Formats a number with two decimals below 10, one below 100, and none from there on. */
 export function figure(value: number): string {
   if (!Number.isFinite(value)) return '–'
   if (Math.abs(value) >= 100) return Math.round(value).toLocaleString('en')
@@ -61,7 +60,7 @@ export function markdownTable(header: readonly string[], rows: readonly (readonl
   return [line(header), line(header.map((_, index) => (index === 0 ? '---' : '---:'))), ...rows.map(line)].join('\n')
 }
 
-/** Writes a part's page and plots, and the page that joins those of all parts that were ever run. */
+/** Writes the page and plots of a part, and updates the index of all parts. */
 export async function saveReport(
   directory: string,
   name: string,
@@ -92,5 +91,5 @@ async function writeIndex(directory: string): Promise<void> {
       return `- [${first.replace(/^# /, '')}](${page})`
     })
   )
-  await writeFile(join(directory, 'README.md'), `# What \`npm run bench\` found\n\n${lines.join('\n')}\n`)
+  await writeFile(join(directory, 'README.md'), `# Results of \`npm run bench\`\n\n${lines.join('\n')}\n`)
 }

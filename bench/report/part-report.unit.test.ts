@@ -7,7 +7,7 @@ import { describeTargets, figure, isMet, saveReport } from './part-report.ts'
 
 const why = 'it takes longer'
 
-test('a target is met on its side of what is wanted', () => {
+test('a target is met at its limit or on the better side of it', () => {
   const target = { what: 'rate', wanted: 2, measured: 2 } as const
   assert.ok(isMet({ ...target, direction: 'at least', why }) && isMet({ ...target, direction: 'at most', why }))
   assert.ok(!isMet({ ...target, measured: 1.9, direction: 'at least', why }))
@@ -18,11 +18,11 @@ test('a target is met on its side of what is wanted', () => {
   )
 })
 
-test('figures are as precise as they are small', () => {
+test('smaller figures have more decimals', () => {
   assert.deepEqual([0.123, 12.34, 123_456.7, Number.NaN].map(figure), ['0.12', '12.3', '123,457', '–'])
 })
 
-test('a part is written as a page with its plots, and listed with the others', async t => {
+test('the report of a part is saved with its plots and added to the index', async t => {
   const directory = await mkdtemp(join(tmpdir(), 'orderly-bench-'))
   t.after(() => rm(directory, { recursive: true }))
   const page = await saveReport(

@@ -1,10 +1,9 @@
-/** Plots as SVG, by hand: a few hundred lines of a library would draw no better bars. Colours do for those who cannot tell red from green. */
 export interface Bar {
   readonly label: string
   readonly value: number
   readonly lowest?: number
   readonly highest?: number
-  /** What stands behind the bar. */
+  /** Text after the value of the bar. */
   readonly note?: string
 }
 
@@ -20,10 +19,11 @@ export interface LineOptions {
   readonly series: readonly Series[]
 }
 
+/** Palette of Okabe and Ito, which is suitable for colour-blind readers. */
 const colours = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#56b4e9', '#e69f00', '#666666']
 const font = 'font-family="system-ui, sans-serif" font-size="13"'
 
-/** Horizontal bars with their spread as a thin line. */
+/** Draws horizontal bars with their spread as a thin line, as SVG. */
 export function barPlot(title: string, unit: string, bars: readonly Bar[]): string {
   const [left, width, rowHeight, top] = [230, 720, 30, 50]
   const most = Math.max(...bars.map(({ value, highest }) => highest ?? value), Number.MIN_VALUE)
@@ -42,7 +42,7 @@ export function barPlot(title: string, unit: string, bars: readonly Bar[]): stri
   return svg(width, top + bars.length * rowHeight + 16, title, unit, rows)
 }
 
-/** Lines over a common scale, both axes from zero. */
+/** Draws lines on a common scale, with both axes starting at zero, as SVG. */
 export function linePlot({ title, x, y, series }: LineOptions): string {
   const [left, right, top, bottom, width, height] = [80, 20, 60, 60, 720, 360]
   const points = series.flatMap(line => line.points)
@@ -69,7 +69,7 @@ export function linePlot({ title, x, y, series }: LineOptions): string {
   return svg(width, height, title, y, [...marks, ...lines, axis])
 }
 
-/** The next of 1, 2, 2.5, 4, 5 times a power of ten, so that quarters of it are plain numbers. */
+/** Rounds up to 1, 2, 2.5, 4 or 5 times a power of ten, so that its quarters are short numbers. */
 function niceTop(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value))
   return ([1, 2, 2.5, 4, 5].find(step => step * power >= value) ?? 10) * power
@@ -87,7 +87,7 @@ function svg(width: number, height: number, title: string, unit: string, parts: 
   ].join('\n')
 }
 
-/** Three figures, with a k or an M where that is shorter. */
+/** Formats a number with three significant digits, with the suffix k or M if it is large. */
 export function short(value: number): string {
   const size = Math.abs(value)
   if (size >= 1e6) return `${plain(value / 1e6)}M`

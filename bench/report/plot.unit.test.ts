@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { barPlot, linePlot, short } from './plot.ts'
 
-test('bars are as long as their values are to each other, and what names hold cannot break the document', () => {
+test('the length of bars is proportional to their values, and labels are escaped', () => {
   const svg = barPlot('a <title>', 'per second', [
     { label: 'ours & theirs', value: 100 },
     { label: 'half', value: 50, lowest: 40, highest: 60 }
@@ -14,7 +14,7 @@ test('bars are as long as their values are to each other, and what names hold ca
   assert.ok(svg.includes('a &lt;title&gt;') && svg.includes('ours &amp; theirs'))
 })
 
-test('a line goes through its points on a scale that begins at zero and ends at a plain number', () => {
+test('a line passes through its points on a scale from zero to a round number', () => {
   const svg = linePlot({
     title: 't',
     x: 'seconds',
@@ -33,6 +33,6 @@ test('a line goes through its points on a scale that begins at zero and ends at 
   assert.match(svg, />1000<\/text>/)
 })
 
-test('numbers are shortened to three figures', () => {
+test('numbers are shortened to three significant digits', () => {
   assert.deepEqual([0, 1.234, 999.6, 12_345, 2_500_000].map(short), ['0', '1.23', '1000', '12.3k', '2.5M'])
 })

@@ -63,7 +63,7 @@ var (
 
 const wireHeaderBytes = 5
 
-// Arrays without the size of their blocks, as everybody else here writes them.
+// Arrays are written without block sizes, as the other contestants do.
 var codec = avro.Config{DisableBlockSizeHeader: true}.Freeze()
 
 func decodeOrder(value []byte, into *orderCreated) error {
@@ -86,7 +86,7 @@ func encode(schema avro.Schema, schemaID int32, event any) ([]byte, error) {
 
 var contentType = []byte("application/vnd.confluent.avro")
 
-// Of version 1 of each event.
+// Schema fingerprints of version 1 of each event.
 var fingerprints = map[string][]byte{
 	"OrderCreated":      []byte("428d13efdbeddef2"),
 	"InventoryReserved": []byte("8666b121d0c4bfb6"),

@@ -15,8 +15,9 @@ type decision struct {
 	shortages []shortage
 }
 
-// runInventory is the whole reservation with franz-go and pgx: the statements are those of our store (the task brings their
-// text) in two round trips, one Postgres transaction for each poll, committed before the Kafka transaction.
+// runInventory runs the whole reservation with franz-go and pgx. It uses the statements of our
+// store (the task contains their text) in two round trips, with one Postgres transaction per poll,
+// which commits before the Kafka transaction.
 func runInventory(given task) (answer, error) {
 	ctx := context.Background()
 	settings, err := pgx.ParseConfig(given.DatabaseURL)
@@ -112,9 +113,10 @@ func decideBatch(ctx context.Context, database *pgx.Conn, records []*kgo.Record,
 	})
 	reads.Queue("findOutcomes", orderIDs).Query(func(rows pgx.Rows) error {
 		defer rows.Close()
-		// None of them has one in a benchmark; who finds some would have to repeat them.
+		// No order has an outcome yet in a benchmark; a complete implementation would publish it
+		// again.
 		if rows.Next() {
-			return errors.New("an order was decided before")
+			return errors.New("an order has an outcome already")
 		}
 		return rows.Err()
 	})

@@ -1,5 +1,6 @@
-// The peers in Go. A peer is told on standard input what to do, a JSON object on each line, and answers with one on
-// standard output when it is done. It ends with its input, so it never outlives the benchmark.
+// The peers in Go. A peer reads tasks from standard input, one JSON object per line, and answers
+// each with a JSON object on standard output. It exits at the end of its input, so it cannot
+// outlive the benchmark.
 package main
 
 import (
@@ -64,7 +65,8 @@ func fail(err error) {
 	os.Exit(1)
 }
 
-// stopwatch measures from the first record to the last commit: wall time, and the processor time of the whole process.
+// stopwatch measures wall-clock time and CPU time of the process, from the first record to the last
+// commit.
 type stopwatch struct {
 	started    time.Time
 	startedCPU float64

@@ -20,7 +20,8 @@ type placeOrder struct {
 	Total  float64 `json:"total"`
 }
 
-// runOrder serves POST /orders with net/http and franz-go: checked, written with acks=all, answered as our service does.
+// runOrder serves POST /orders with net/http and franz-go, with the checks, acks=all and answers of
+// our service.
 func runOrder(given task) (answer, error) {
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(given.Brokers),
@@ -71,7 +72,7 @@ func runOrder(given task) (answer, error) {
 	return answer{Port: listener.Addr().(*net.TCPAddr).Port}, nil
 }
 
-// readOrder refuses whatever is not an order as our service takes it.
+// readOrder parses an order and rejects what our service rejects.
 func readOrder(body io.Reader) (*orderCreated, error) {
 	var given placeOrder
 	decoder := json.NewDecoder(body)
@@ -87,7 +88,7 @@ func readOrder(body io.Reader) (*orderCreated, error) {
 	}
 	for _, line := range given.Items {
 		if len(line.SKU) < 1 || len(line.SKU) > 64 || line.Quantity < 1 || line.Quantity > 1_000_000 {
-			return nil, errors.New("a line")
+			return nil, errors.New("invalid order line")
 		}
 	}
 	minor := math.Round(given.Total * 100)
@@ -98,7 +99,7 @@ func readOrder(body io.Reader) (*orderCreated, error) {
 	return &orderCreated{newOrderID(nowMs), given.UserID, given.Items, int64(minor), nowMs}, nil
 }
 
-// newOrderID gives a UUID of version 7.
+// newOrderID returns a UUID of version 7.
 func newOrderID(nowMs int64) string {
 	low, high := rand.Uint64(), rand.Uint64()
 	return fmt.Sprintf("%08x-%04x-7%03x-%04x-%012x",

@@ -7,7 +7,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// runStage is franz-go's own way to consume, transform and produce exactly once: one transaction for each poll.
+// runStage consumes, transforms and produces exactly once with franz-go's GroupTransactSession, one
+// transaction per poll.
 func runStage(given task) (answer, error) {
 	ctx := context.Background()
 	session, err := newSession(given)

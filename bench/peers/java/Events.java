@@ -13,7 +13,10 @@ import org.apache.avro.io.EncoderFactory;
 import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 
-/** The events, read and written as code generated from the schemas would: field by field, decoder and buffers reused. One per thread. */
+/**
+ * Reads and writes events as code generated from the schemas would: field by field, with a reused
+ * decoder and buffers. Each thread needs a separate instance.
+ */
 final class Events {
   record Item(String sku, int quantity) {}
 
@@ -22,7 +25,7 @@ final class Events {
   record Shortage(String sku, long requested, long available) {}
 
   static final byte[] contentType = "application/vnd.confluent.avro".getBytes(StandardCharsets.UTF_8);
-  /** Of version 1 of each event. */
+  /** Schema fingerprints of version 1 of each event. */
   private static final Map<String, byte[]> fingerprints =
       Map.of(
           "OrderCreated", "428d13efdbeddef2".getBytes(StandardCharsets.UTF_8),
@@ -105,7 +108,7 @@ final class Events {
     return bytes.toByteArray();
   }
 
-  /** Those of an event that goes on with the trace of the record it comes from. */
+  /** Returns the headers of an event that continues the trace of its input record. */
   static Headers headers(String eventType, String orderID, Headers parent) {
     var traceparent = parent.lastHeader("traceparent");
     return headers(eventType, orderID, childTraceparent(new String(traceparent.value(), StandardCharsets.UTF_8)));

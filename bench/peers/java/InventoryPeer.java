@@ -16,8 +16,9 @@ import java.util.Properties;
 import org.apache.kafka.clients.producer.ProducerRecord;
 
 /**
- * The whole reservation with the plain client and JDBC: the statements are those of our store (the task brings their text), one
- * Postgres transaction for each poll, committed before the Kafka transaction.
+ * Runs the whole reservation with the plain client and JDBC. It uses the statements of our store
+ * (the task contains their text), with one Postgres transaction per poll, which commits before the
+ * Kafka transaction.
  */
 final class InventoryPeer {
   private record Decided(Events.Order order, List<Events.Shortage> shortages) {}
@@ -83,7 +84,8 @@ final class InventoryPeer {
     Store(Connection database, JsonNode sql) throws SQLException {
       this.database = database;
       for (var entry : sql.properties()) {
-        // Where JDBC has a question mark, the text of our store has a number; each stands once, in sequence, or is given again.
+        // JDBC uses question marks where our statements have numbers; a repeated number is bound
+        // again.
         statements.put(entry.getKey(), database.prepareStatement(entry.getValue().asText().replaceAll("\\$\\d+", "?")));
       }
     }
@@ -129,12 +131,15 @@ final class InventoryPeer {
       return available;
     }
 
-    /** None of them has an outcome in a benchmark; who finds some would have to repeat them. */
+    /**
+     * Checks for existing outcomes. No order has one in a benchmark; a complete implementation
+     * would publish it again.
+     */
     private void find(List<Events.Order> orders) throws SQLException {
       var statement = statements.get("findOutcomes");
       statement.setArray(1, database.createArrayOf("text", orders.stream().map(Events.Order::orderID).toArray()));
       try (var rows = statement.executeQuery()) {
-        if (rows.next()) throw new IllegalStateException("an order was decided before");
+        if (rows.next()) throw new IllegalStateException("an order has an outcome already");
       }
     }
 
@@ -152,7 +157,7 @@ final class InventoryPeer {
         columns[5][index] = isReserved ? null : json.writeValueAsString(outcome.shortages);
       }
       var statement = statements.get("insertOutcomes");
-      // Its seventh parameter is the first in the text.
+      // The seventh parameter comes first in the statement.
       statement.setTimestamp(1, new Timestamp(decidedAtMs));
       for (var column = 0; column < 6; column++) {
         var type = column == 3 || column == 5 ? "jsonb" : "text";

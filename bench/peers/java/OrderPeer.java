@@ -19,7 +19,10 @@ import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
-/** `POST /orders` with Undertow and the plain client: checked, written with acks=all, answered as our service does. */
+/**
+ * Serves `POST /orders` with Undertow and the plain client, with the checks, acks=all and answers
+ * of our service.
+ */
 final class OrderPeer {
   private static final ObjectMapper json = new ObjectMapper();
   private static final HttpString location = new HttpString("Location");
@@ -89,7 +92,7 @@ final class OrderPeer {
         + self + "\",\"events\":\"" + self + "/events\"}}");
   }
 
-  /** @throws IllegalArgumentException unless it is an order as our service takes it */
+  /** Parses an order. @throws IllegalArgumentException if our service would reject it */
   private static Events.Order read(byte[] body) throws IOException {
     JsonNode given;
     try {
@@ -119,7 +122,7 @@ final class OrderPeer {
     return text;
   }
 
-  /** A UUID of version 7. */
+  /** Returns a UUID of version 7. */
   private static String newOrderID() {
     var random = ThreadLocalRandom.current();
     var high = System.currentTimeMillis() << 16 | 0x7000L | random.nextLong() & 0xfffL;

@@ -6,8 +6,9 @@ import java.lang.management.ManagementFactory;
 import java.util.Map;
 
 /**
- * The peers in Java. A peer is told on standard input what to do, a JSON object on each line, and answers with one on
- * standard output when it is done. It ends with its input, so it never outlives the benchmark.
+ * Runs a peer in Java. A peer reads tasks from standard input, one JSON object per line, and
+ * answers each with a JSON object on standard output. It exits at the end of its input, so it
+ * cannot outlive the benchmark.
  */
 public final class Peer {
   interface Work {
@@ -25,10 +26,10 @@ public final class Peer {
           case "streams" -> StreamsPeer::run;
           case "inventory" -> new InventoryPeer()::run;
           case "order" -> OrderPeer::run;
-          default -> throw new IllegalArgumentException("no such peer: " + arguments[0]);
+          default -> throw new IllegalArgumentException("unknown peer: " + arguments[0]);
         };
     var output = System.out;
-    System.setOut(System.err); // what libraries print is not an answer
+    System.setOut(System.err); // keeps output of libraries out of the answers
     var input = new BufferedReader(new InputStreamReader(System.in));
     for (var line = input.readLine(); line != null; line = input.readLine()) {
       output.println(json.writeValueAsString(work.run(json.readTree(line))));
@@ -37,7 +38,9 @@ public final class Peer {
     System.exit(0);
   }
 
-  /** From the first record to the last commit: wall time, and the processor time of the whole process. */
+  /**
+   * Measures wall-clock time and CPU time of the process, from the first record to the last commit.
+   */
   static final class Stopwatch {
     private long startedNs;
     private long startedCPUNs;

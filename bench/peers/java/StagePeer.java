@@ -12,7 +12,10 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
-/** The consume-transform-produce loop of KIP-447 with the plain client: one transaction for each poll. */
+/**
+ * Runs the consume-transform-produce loop of KIP-447 with the plain client, one transaction per
+ * poll.
+ */
 final class StagePeer {
   static Map<String, Object> run(JsonNode task) throws Exception {
     var events = new Events();

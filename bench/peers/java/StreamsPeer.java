@@ -17,7 +17,10 @@ import org.apache.kafka.streams.processor.api.Processor;
 import org.apache.kafka.streams.processor.api.ProcessorContext;
 import org.apache.kafka.streams.processor.api.Record;
 
-/** The same transformation in Kafka Streams, `exactly_once_v2`, one thread, as one stage has one. */
+/**
+ * Runs the same transformation in Kafka Streams with `exactly_once_v2` and one thread, as a stage
+ * has one.
+ */
 final class StreamsPeer {
   static Map<String, Object> run(JsonNode task) throws Exception {
     var group = task.get("group").asText();
@@ -65,7 +68,10 @@ final class StreamsPeer {
             .sum());
   }
 
-  /** Sum of the offsets: the topic was read from its beginning. */
+  /**
+   * Returns the number of processed records: the sum of the offsets, since the topic is read from
+   * its beginning.
+   */
   private static long committed(Admin admin, String group, String topic) throws Exception {
     var offsets = admin.listConsumerGroupOffsets(group).partitionsToOffsetAndMetadata().get();
     var sum = 0L;
@@ -125,7 +131,7 @@ final class StreamsPeer {
         throw new java.io.UncheckedIOException(error);
       }
       if (count.incrementAndGet() < wanted) return;
-      context.commit(); // at once, so that the wait for the next interval does not count
+      context.commit(); // immediately, so that waiting for the next interval does not count
       processed.complete(null);
     }
   }
