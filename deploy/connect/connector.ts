@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 /** The dead-letter topic of the connector. */
 export const auditDeadLetterTopic = 'audit.dlq'
 
-/** A file of `deploy/connect`. */
+/** A connector file in `deploy/connect`. */
 export interface Connector {
   readonly name: string
   readonly config: Readonly<Record<string, string>>
@@ -34,16 +34,20 @@ export async function stateOf(workerURL: string, name: string): Promise<Connecto
   return (await request(workerURL, `/connectors/${name}/status`)) as ConnectorState
 }
 
-/** The first line of a task's failure that only an operator can resolve (`OperatorNeeded`); undefined for any other failure. */
+/**
+ * Returns the first line of the failure (`OperatorNeeded`) that only an operator can resolve.
+ * Returns undefined for any other failure.
+ */
 export function operatorNeeded({ tasks }: ConnectorState): string | undefined {
   const traces = tasks.filter(({ state }) => state === 'FAILED').map(({ trace = '' }) => trace)
   return traces.map(trace => /com\.orderly\.connect\.OperatorNeeded: (.*)/.exec(trace)?.[1]).find(Boolean)
 }
 
 /**
- * Restarts failed tasks until aborted, because Connect does not. A restarted task continues from its committed offsets. A task that
- * fails repeatedly is restarted less and less often, because each failure writes pages into the log. A task that needs an operator
- * is not restarted; `onOperatorNeeded` is called once for each new reason.
+ * Restarts failed tasks until aborted, because Connect does not. A restarted task continues from
+ * its committed offsets. The pause between restarts doubles up to a limit, because each failure
+ * fills pages of the log. A task that needs an operator is not restarted; `onOperatorNeeded` is
+ * called once for each new reason.
  */
 export async function keepRunning(
   workerURL: string,
@@ -62,7 +66,7 @@ export async function keepRunning(
       pauseMs = hasFailed ? Math.min(2 * pauseMs, longestPauseMs) : watchIntervalMs
       if (hasFailed && reason === undefined) await restartFailed(workerURL, name)
     } catch {
-      // The worker is away or applies another change; the next round asks again.
+      // The worker is unavailable or is applying another change. The next round tries again.
     }
     await delay(pauseMs, undefined, { signal }).catch(() => {})
   }
@@ -80,7 +84,7 @@ async function restartFailed(workerURL: string, name: string): Promise<void> {
 const acceptedSetting = 'accepted.topic.ids'
 
 /**
- * Accepts the id of a topic that was created again: the sink continues with the topic's next generation.
+ * Accepts the id of a recreated topic; the sink continues with the topic's next generation.
  * @param entry the topic and its id, as `orders.created:<id>`
  */
 export async function acceptTopicID(workerURL: string, name: string, entry: string): Promise<void> {

@@ -7,11 +7,11 @@ import { topicNames } from '@orderly/contracts'
 for (const file of ['audit-postgres.json', 'audit-mongodb.json']) {
   const { config } = JSON.parse(readFileSync(join(import.meta.dirname, file), 'utf8'))
 
-  test(`${file} audits every topic of events, in the order of topicNames`, () => {
+  test(`${file} audits every event topic, in the order of topicNames`, () => {
     assert.equal(config.topics, Object.values(topicNames).join(','))
   })
 
-  test(`${file} reads only what was committed, from the beginning, and loses nothing while something is away`, () => {
+  test(`${file} reads committed records from the beginning and retries without limit during an outage`, () => {
     assert.equal(config['consumer.override.isolation.level'], 'read_committed')
     assert.equal(config['consumer.override.auto.offset.reset'], 'earliest')
     assert.equal(config['errors.retry.timeout'], '-1')

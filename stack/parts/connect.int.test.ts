@@ -37,10 +37,11 @@ import { connectParts } from './jars.ts'
 const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 const createdAtMs = Date.UTC(2026, 0, 2, 3, 4, 5, 678)
 
-/** Kafka Connect as the launcher starts it, on a broker and a database of the test's own. */
+/** Starts Kafka Connect as the launcher does, on a separate broker and database. */
 async function startAudit(t: TestContext) {
   const { registryURL, databaseURL, databaseURLAs, asSuperuser } = integrationEnvironment()
-  // Before the broker's: a worker that cannot say goodbye to its broker takes long to end.
+  // Registered before the broker, so that it stops first: a worker that cannot reach its broker
+  // takes long to stop.
   const { directories, supervisor } = superviseRun(t, 'test')
   const [broker, database] = await Promise.all([startBroker(t), databaseURL()])
   const connection = { brokers: broker.brokers, clientID: 'audit-test' }
@@ -68,7 +69,7 @@ async function startAudit(t: TestContext) {
       return rows(table)
     },
     query: (text: string) => asSuperuser(database, text),
-    /** Ends connections as an administrator of the database does. */
+    /** Terminates all connections, as a database administrator would. */
     endConnections: () =>
       asSuperuser(
         database,
@@ -77,7 +78,7 @@ async function startAudit(t: TestContext) {
   }
 }
 
-test('every event is a row of its table, once, whatever version it is of; what is no event is in audit.dlq', async t => {
+test('every event of every version becomes one row of its table, and other records go to audit.dlq', async t => {
   const audit = await startAudit(t)
   const { connect, connection, registry, send, untilRows } = audit
   const old = await connectTopics(registry, { ordersCreated: 1 })
@@ -108,7 +109,7 @@ test('every event is a row of its table, once, whatever version it is of; what i
     })
   })
 
-  await t.test('a new version gets its column by itself, and the old one goes on beside it', async () => {
+  await t.test('a new version gets its column automatically, and the old version is still written', async () => {
     await send([version2({ currency: 'JPY' }), version1(), version2({ currency: 'USD' })])
     const orders = await untilRows('orders_created', 4)
     assert.deepEqual(orders.map(({ currency }) => currency).toSorted(), ['EUR', 'EUR', 'JPY', 'USD'])
@@ -156,13 +157,14 @@ test('every event is a row of its table, once, whatever version it is of; what i
     assert.equal(published.window_start.getTime(), rate.windowStartMs)
   })
 
-  await t.test('what is no event is parked with the reason, and what follows goes on', async () => {
+  await t.test('a record that is not an event becomes a dead letter, and later records are written', async () => {
     const poison = (value: Buffer | null): OutputRecord => ({
       ...{ topic: 'orders.created', key: randomUUID(), headers: {} },
       value: value as Buffer
     })
     const torn = (version1().value as Buffer).subarray(0, 20)
-    // What a replay of dead letters leaves in the topic is no event, but nobody's mistake.
+    // A replay of dead letters leaves this marker in the topic. It is not an event, but not an
+    // error either.
     const release: OutputRecord = { ...poison(null), headers: { 'dlq-release': randomUUID() } }
     await send([
       release,
@@ -175,8 +177,8 @@ test('every event is a row of its table, once, whatever version it is of; what i
     assert.deepEqual(reasons.toSorted(), [
       'The event ends early',
       'The registry has no schema 2147483647',
-      'There is no event in a record without a value',
-      'This is not in the Confluent wire format'
+      'The record has no value and is not a replay marker',
+      'The value is not in the Confluent wire format'
     ])
     const keys = await readDeadLetters(connection, ['audit.dlq'], t.signal)
     const letters = keys.flatMap(({ letters }) => letters)
@@ -186,7 +188,7 @@ test('every event is a row of its table, once, whatever version it is of; what i
     }
   })
 
-  await t.test('where the last record of a partition is no event, nothing waits either', async () => {
+  await t.test('a partition whose last record is not an event has no lag', async () => {
     await send([{ topic: 'orders.created', key: 'last', value: Buffer.from('this is no order'), headers: {} }])
     const inspector = createInspector(connection)
     t.after(() => inspector.close())
@@ -197,7 +199,7 @@ test('every event is a row of its table, once, whatever version it is of; what i
     })
   })
 
-  await t.test('a database that ends its connections loses no event and doubles none', async () => {
+  await t.test('a database that terminates its connections neither loses nor duplicates an event', async () => {
     const some = () => Array.from({ length: 200 }, () => version1())
     await send(some())
     await audit.endConnections()
@@ -211,7 +213,7 @@ test('every event is a row of its table, once, whatever version it is of; what i
   })
 })
 
-test('a record with a foreign schema is a row only if it can be read as the event of its topic', async t => {
+test('a record with a foreign schema becomes a row only if it can be read as the event of its topic', async t => {
   const { connection, registry, send, untilRows, connect } = await startAudit(t)
   const topics = await connectTopics(registry)
   const old = await connectTopics(registry, { ordersCreated: 1 })
@@ -228,7 +230,7 @@ test('a record with a foreign schema is a row only if it can be read as the even
   const { topic, key } = order
   await send([
     order,
-    // Under its own id, and under the fingerprint of another event.
+    // Once with its own schema id, and once with the fingerprint of another event.
     { ...failed, topic, headers: {} },
     { ...failed, topic, key },
     { topic, key, value: ofPartner, headers: {} }
@@ -249,7 +251,7 @@ test('a record with a foreign schema is a row only if it can be read as the even
   )
 })
 
-test('the audit stops at a topic that was created again, and continues with a new generation when an operator says so', async t => {
+test('the audit stops at a recreated topic, and continues with a new generation once an operator accepts it', async t => {
   const audit = await startAudit(t)
   const { connect, connection, registry, rows, send, untilRows, query } = audit
   const topics = await connectTopics(registry)
@@ -263,13 +265,13 @@ test('the audit stops at a topic that was created again, and continues with a ne
   await deleteTopic(connection, 'orders.created')
   const recreated = { name: 'orders.created', partitions: 4, replicationFactor: 1 }
   await waitUntil(() => createTopics(connection, [recreated]).then(() => true), {
-    what: 'the topic being created again',
+    what: 'the recreated topic',
     deadlineMs: 30_000
   })
-  // More records than before: committed offsets of the former topic lie within this one.
+  // More records than before, so that committed offsets of the former topic are within this one.
   await send(orders(40))
   const reason = async () => operatorNeeded(await stateOf(connect.address, 'audit'))
-  await waitUntil(async () => (await reason()) !== undefined, { what: 'the audit having stopped', deadlineMs: 120_000 })
+  await waitUntil(async () => (await reason()) !== undefined, { what: 'the audit to stop', deadlineMs: 120_000 })
   assert.deepEqual(await rows('orders_created'), before)
   const [, entry = ''] = /adds (orders\.created:\S+) to/.exec((await reason()) ?? '') ?? []
   await acceptTopicID(connect.address, 'audit', entry)
@@ -279,14 +281,14 @@ test('the audit stops at a topic that was created again, and continues with a ne
   const count = (generation: number) => after.filter(row => row.record_generation === generation).length
   assert.deepEqual([count(1), count(2)], [20, 40])
 
-  await t.test('rows that a restored database lost are written again', async () => {
+  await t.test('rows missing from a restored database are written again', async () => {
     await query('DELETE FROM audit.orders_created WHERE record_generation = 2 AND record_offset > 2')
     await fetch(`${connect.address}/connectors/audit/restart?includeTasks=true`, { method: 'POST' })
     await untilRows('orders_created', 60)
   })
 })
 
-test('Kafka Connect writes few lines while its broker is away', async t => {
+test('Kafka Connect logs few lines while its broker is down', async t => {
   const { broker, logFile, untilRows, registry, send } = await startAudit(t)
   const topics = await connectTopics(registry)
   await send([toRecord(topics.ordersCreated, orderCreated(), traceparent)])

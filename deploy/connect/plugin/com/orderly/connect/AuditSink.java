@@ -25,9 +25,9 @@ public abstract class AuditSink extends SinkConnector {
     public ConfigDef config() {
       return common()
           .define("connection.url", Type.STRING, Importance.HIGH, "jdbc:postgresql://host:port/database")
-          .define("connection.username", Type.STRING, Importance.HIGH, "Who owns the tables")
-          .define("connection.password", Type.PASSWORD, Importance.HIGH, "Their password")
-          .define("schema", Type.STRING, "audit", Importance.LOW, "The schema of the tables, which has to be there");
+          .define("connection.username", Type.STRING, Importance.HIGH, "Role that owns the tables")
+          .define("connection.password", Type.PASSWORD, Importance.HIGH, "Password of the role")
+          .define("schema", Type.STRING, "audit", Importance.LOW, "Schema of the tables, which must exist");
     }
   }
 
@@ -42,7 +42,7 @@ public abstract class AuditSink extends SinkConnector {
     public ConfigDef config() {
       return common()
           .define("connection.uri", Type.PASSWORD, Importance.HIGH, "mongodb://…, with user and password")
-          .define("database", Type.STRING, "audit", Importance.LOW, "The database of the collections");
+          .define("database", Type.STRING, "audit", Importance.LOW, "Database of the collections");
     }
   }
 
@@ -62,7 +62,7 @@ public abstract class AuditSink extends SinkConnector {
 
   private static ConfigDef common() {
     return new ConfigDef().define(
-        "accepted.topic.ids", Type.LIST, List.of(), Importance.LOW, "Topics that were created again, and whose new ids are accepted: topic:id");
+        "accepted.topic.ids", Type.LIST, List.of(), Importance.LOW, "Accepted ids of recreated topics: topic:id");
   }
 
   @Override

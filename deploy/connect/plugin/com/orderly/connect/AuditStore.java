@@ -8,23 +8,24 @@ import org.apache.kafka.connect.errors.RetriableException;
 import org.apache.kafka.connect.sink.SinkRecord;
 
 /**
- * A store that keeps each event by the topic, generation, partition and offset of its record. A record that is present is not written
- * again. Every method throws RetriableException while the store does not answer.
+ * Stores each event under the topic, generation, partition and offset of its record. A stored
+ * record is not written again. Every method throws RetriableException while the store does not
+ * respond.
  */
 interface AuditStore extends AutoCloseable {
-  /** @return the generation of each topic id that was recorded, by topic id */
+  /** Returns the recorded generations of a topic, by topic id. */
   Map<String, Integer> generations(String topic);
 
-  /** Records the topic id of a generation, unless another task has done so. */
+  /** Records the topic id of a generation, unless another task has already recorded one. */
   void addGeneration(String topic, int generation, String topicID);
 
-  /** @return the offset of the last event of a partition; empty without one */
+  /** Returns the offset of the last stored event of a partition; empty if there is none. */
   OptionalLong lastOffset(String topic, int generation, int partition);
 
   /**
-   * Writes all of the records.
-   * @throws DataException when one of them cannot be written as it is; some of the others may be written then
-   * @throws OperatorNeeded when the position of one of them holds another event
+   * Writes the records.
+   * @throws DataException when a record cannot be written; some of the others may have been written
+   * @throws OperatorNeeded when a different event is stored at the position of a record
    */
   void write(Collection<AuditRecord> records);
 

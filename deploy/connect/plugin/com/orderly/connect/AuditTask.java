@@ -17,8 +17,9 @@ import org.apache.kafka.connect.sink.SinkRecord;
 import org.apache.kafka.connect.sink.SinkTask;
 
 /**
- * Writes events into a store. A record that cannot be written goes to the dead-letter topic, and the task continues. While the store
- * or Kafka does not answer, Connect delivers the batch again, without a limit.
+ * Writes events into a store. A record that cannot be written goes to the dead-letter topic, and
+ * the task continues. While the store or Kafka does not respond, Connect redelivers the batch
+ * without limit.
  */
 public abstract class AuditTask extends SinkTask {
   private static final long RETRY_MS = 1_000;
@@ -41,7 +42,8 @@ public abstract class AuditTask extends SinkTask {
     kafka = KafkaView.of(connector);
     generations = new Generations(kafka, store, connector, listOf(settings.get("accepted.topic.ids")));
     try {
-      // Fails a task here that could write nothing, so that its state is FAILED before the first record.
+      // Fails the task before the first record if it could not write anything, so that its state is
+      // FAILED.
       generations.check(listOf(settings.get("topics")));
     } catch (RetriableException away) {
       // `open` checks again.
@@ -49,8 +51,9 @@ public abstract class AuditTask extends SinkTask {
   }
 
   /**
-   * Rewinds where the store has less than the committed offset says: it is empty or was restored, or the offset is one of a
-   * topic's former generation. Records behind the last event that are no events are read, and reported, once more.
+   * Rewinds a partition if the store has less than the committed offset implies: the store is empty
+   * or was restored, or the offset belongs to a former generation of the topic. Invalid records
+   * after the last stored event are then read and reported a second time.
    */
   @Override
   public void open(Collection<TopicPartition> partitions) {
@@ -76,7 +79,7 @@ public abstract class AuditTask extends SinkTask {
     }
   }
 
-  /** Halves a batch that cannot be written, until the record at fault is alone. */
+  /** Halves a batch that cannot be written until the faulty record is isolated. */
   private void write(List<AuditStore.AuditRecord> records) {
     try {
       store.write(records);

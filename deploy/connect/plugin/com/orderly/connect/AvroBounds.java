@@ -4,8 +4,9 @@ import org.apache.avro.Schema;
 import org.apache.kafka.connect.errors.DataException;
 
 /**
- * Walks the bytes of a value by its schema before Avro reads them. Avro allocates as many items as a count announces, so a dozen bytes
- * that announce 2^31 items would exhaust the worker's memory. `contracts/avro/bounds.ts` does the same for the services.
+ * Walks the bytes of a value by its schema before Avro decodes them. Avro allocates as many items
+ * as a count announces: a dozen bytes that announce 2^31 items would exhaust the worker's memory.
+ * `contracts/avro/bounds.ts` does the same for the services.
  */
 final class AvroBounds {
   private static final int MAX_VARINT_BYTES = 10;
@@ -19,7 +20,10 @@ final class AvroBounds {
     this.position = position;
   }
 
-  /** @throws DataException unless the bytes from a position on are exactly one datum of the schema */
+  /**
+   * Checks that the bytes from the position to the end are exactly one datum of the schema.
+   * @throws DataException if they are not
+   */
   static void check(Schema schema, byte[] bytes, int position) {
     AvroBounds bounds = new AvroBounds(bytes, position);
     bounds.walk(schema, 0);
@@ -52,7 +56,7 @@ final class AvroBounds {
   private void blocks(Runnable item) {
     for (long count = varint(); count != 0; count = varint()) {
       if (count < 0) varint();
-      // An item takes a byte at least.
+      // Every item takes at least one byte.
       if (count == Long.MIN_VALUE || Math.abs(count) > bytes.length - position) throw truncated();
       for (long left = Math.abs(count); left > 0; left--) item.run();
     }

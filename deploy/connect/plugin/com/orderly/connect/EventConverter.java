@@ -20,10 +20,11 @@ import org.apache.kafka.connect.errors.RetriableException;
 import org.apache.kafka.connect.storage.Converter;
 
 /**
- * Reads events in the Confluent wire format. Connect writes a record to the dead-letter topic for every failure of a converter that is
- * not a RetriableException. A failure is therefore a DataException only when the record cannot be the topic's event, and retriable
- * when the registry is needed and does not answer. The markers that replays leave in a topic become records without a value, which
- * the connectors filter out.
+ * Decodes events in the Confluent wire format. Connect sends a record to the dead-letter topic for
+ * every converter failure other than RetriableException. A failure is therefore a DataException
+ * only if the record cannot be an event of the topic, and retriable if the registry is needed but
+ * does not respond. Markers that replays leave in a topic become records without a value, which the
+ * connectors filter out.
  */
 public final class EventConverter implements Converter {
   private static final byte MAGIC = 0;
@@ -46,9 +47,9 @@ public final class EventConverter implements Converter {
   public SchemaAndValue toConnectData(String topic, Headers headers, byte[] value) {
     if (value == null) {
       if (contentOf(headers, RELEASE_HEADER) != null) return SchemaAndValue.NULL;
-      throw new DataException("There is no event in a record without a value");
+      throw new DataException("The record has no value and is not a replay marker");
     }
-    if (value.length < HEADER_BYTES || value[0] != MAGIC) throw new DataException("This is not in the Confluent wire format");
+    if (value.length < HEADER_BYTES || value[0] != MAGIC) throw new DataException("The value is not in the Confluent wire format");
     int schemaID = ByteBuffer.wrap(value, 1, Integer.BYTES).getInt();
     Schema schema = schemas.find(topic, contentOf(headers, FINGERPRINT_HEADER), schemaID);
     AvroBounds.check(schema, value, HEADER_BYTES);
@@ -57,7 +58,7 @@ public final class EventConverter implements Converter {
       Object event = readers.computeIfAbsent(schema, GenericDatumReader::new).read(null, decoder);
       return avroData.toConnectData(schema, event);
     } catch (IOException | AvroRuntimeException cause) {
-      throw new DataException("These bytes are not what the schema " + schema.getFullName() + " says", cause);
+      throw new DataException("The value does not match the schema " + schema.getFullName(), cause);
     }
   }
 

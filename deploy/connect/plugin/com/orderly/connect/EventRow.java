@@ -20,12 +20,16 @@ import org.apache.kafka.connect.json.JsonConverter;
 import org.apache.kafka.connect.sink.SinkRecord;
 
 /**
- * Makes a flat row of a record: `orderID` becomes the column `order_id`, a moment (`createdAtMs`) the column `created_at` with a time
- * zone, a value with parts (`items`) a column of JSON. The first columns hold the position, key and headers of the record. A field whose
- * column has the name of one of those gets the prefix `event_`.
+ * Converts a record to a flat row. `orderID` becomes the column `order_id`; a time (`createdAtMs`)
+ * becomes the column `created_at` with a time zone; a nested value (`items`) becomes a JSON column.
+ * The first columns hold the position, key and headers of the record. A field whose column would
+ * have the name of one of those gets the prefix `event_`.
  */
 final class EventRow {
-  /** A column of a table. Rows that were written before the column existed get its default, which is that of the field. */
+  /**
+   * Column of a table. Rows written before the column existed get its default, which is the default
+   * of the field.
+   */
   record Column(String type, Object defaultValue) {}
 
   static final Map<String, Column> KEY = new LinkedHashMap<>();
@@ -55,14 +59,17 @@ final class EventRow {
 
   private EventRow() {}
 
-  /** @throws DataException when two fields have the same column, or a name is too long for a column */
+  /**
+   * Returns the columns of an event's table.
+   * @throws DataException when two fields have the same column name or a column name is too long
+   */
   static Map<String, Column> columnsOf(Schema event) {
     return COLUMNS.computeIfAbsent(event, schema -> {
       Map<String, Column> columns = new LinkedHashMap<>();
       for (Field field : schema.fields()) {
         String name = columnOf(field);
         if (name.getBytes(StandardCharsets.UTF_8).length > MAX_NAME_BYTES) throw new DataException("The name of " + field.name() + " is too long for a column");
-        if (columns.containsKey(name)) throw new DataException("The field " + field.name() + " has the column " + name + ", as another field has");
+        if (columns.containsKey(name)) throw new DataException("The field " + field.name() + " has the same column as another field: " + name);
         Object given = field.schema().defaultValue();
         columns.put(name, new Column(typeOf(field.schema()), given == null ? null : cell(field.schema(), given)));
       }

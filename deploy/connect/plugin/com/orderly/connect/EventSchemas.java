@@ -18,18 +18,25 @@ import org.apache.kafka.connect.errors.DataException;
 import org.apache.kafka.connect.errors.RetriableException;
 
 /**
- * Finds the schema that a record was written with, as `contracts/avro/schema-readers.ts` does for the services: by the fingerprint
- * in its header among the released versions (`events.json`), then in the registry; without a fingerprint by the id in its value.
- * A schema that is not that of its topic's event is refused.
+ * Finds the schema that a record was written with, like `contracts/avro/schema-readers.ts` for the
+ * services. It looks up the fingerprint from the record's header among the released versions
+ * (`events.json`), then in the registry. Without a fingerprint it uses the schema id in the value.
+ * A schema of another event is rejected.
  */
 final class EventSchemas {
   private static final long RECHECK_MS = 10_000;
   private static final long UNKNOWN_FOR_MS = 30_000;
   private static final int MAX_UNKNOWN = 1_000;
-  /** Fingerprints by registry and id, shared by all tasks of this process, so that a restarted task still knows them. */
+  /**
+   * Fingerprints by registry and id, shared by all tasks of this process so that they survive a
+   * task restart.
+   */
   private static final Map<String, String> FINGERPRINTS = new ConcurrentHashMap<>();
 
-  /** A schema, or the reason why its records are refused; the registry is asked again after `checkAtMs`. */
+  /**
+   * A schema, or the reason why its records are rejected. The registry is queried again after
+   * `checkAtMs`.
+   */
   private record Entry(Schema schema, String problem, long checkAtMs) {
     Schema get() {
       if (problem != null) throw new DataException(problem);
@@ -37,7 +44,7 @@ final class EventSchemas {
     }
   }
 
-  /** All released versions of the event of a topic, by fingerprint. */
+  /** The released versions of a topic's event, by fingerprint. */
   private record Event(Schema newest, Map<String, Schema> versions) {}
 
   private final RegistryClient registry;
@@ -50,10 +57,11 @@ final class EventSchemas {
   }
 
   /**
+   * Returns the schema of a record.
    * @param fingerprint the content of the header `schema-fingerprint`, or null
-   * @throws DataException when the record has no schema, or one that is not its topic's
-   * @throws RetriableException when the registry is needed and does not answer
-   * @throws OperatorNeeded when the id leads to another schema than before
+   * @throws DataException when the record has no schema, or the schema of another event
+   * @throws RetriableException when the registry is needed but does not respond
+   * @throws OperatorNeeded when the id refers to a different schema than before
    */
   Schema find(String topic, String fingerprint, int schemaID) {
     Event event = events.get(topic);
@@ -92,7 +100,7 @@ final class EventSchemas {
     }
     if (answer.isEmpty()) {
       if (before == null) return remember(key, "The registry has no schema " + schemaID);
-      // A registry that is away or empty gives an id no new meaning.
+      // While the registry is unavailable or empty, the id keeps its known meaning.
       Entry entry = new Entry(before.schema, before.problem, checkAtMs);
       known.put(key, entry);
       return entry;
@@ -117,7 +125,10 @@ final class EventSchemas {
     return entry;
   }
 
-  /** Keeps the newest unknown ids and fingerprints only, because broken records can carry any. */
+  /**
+   * Remembers unknown ids and fingerprints; bounded, because broken records can carry any number of
+   * them.
+   */
   private Entry remember(String key, String problem) {
     if (unknown.size() >= MAX_UNKNOWN) unknown.remove(unknown.keySet().iterator().next());
     Entry entry = new Entry(null, problem, System.currentTimeMillis() + UNKNOWN_FOR_MS);
@@ -125,7 +136,9 @@ final class EventSchemas {
     return entry;
   }
 
-  /** @return null when every reader of the topic can read records of the schema */
+  /**
+   * Returns why records of a schema are rejected; null if every reader of the topic can read them.
+   */
   private static String problemOf(Event event, Schema schema) {
     var result = SchemaCompatibility.checkReaderWriterCompatibility(event.newest, schema);
     if (result.getType() == SchemaCompatibilityType.COMPATIBLE) return null;

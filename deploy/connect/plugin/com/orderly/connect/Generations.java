@@ -7,13 +7,15 @@ import java.util.Set;
 import org.apache.kafka.connect.errors.RetriableException;
 
 /**
- * Counts how often a topic was created. Offsets start again at 0 with each topic id, so rows carry the generation of their topic.
+ * Counts how often a topic was created. Offsets start at 0 for each topic id, so each row carries
+ * the generation of its topic.
  *
- * The first topic id that is found starts generation 1. Another id needs an operator's consent (`accepted.topic.ids`), because the
- * former topic may have been deleted by mistake, together with records that were never audited.
+ * The first topic id found starts generation 1. Any other id requires an operator's consent
+ * (`accepted.topic.ids`), because the former topic may have been deleted by mistake, with records
+ * that were never audited.
  *
- * `check` runs after a batch was fetched and before it is written. A topic id is never used twice, so when two checks find the same
- * id, every record between them belongs to that topic.
+ * `check` runs after a batch is fetched and before it is written. A topic id is never reused. If
+ * two checks find the same id, every record between them belongs to that topic.
  */
 final class Generations {
   private final KafkaView kafka;
@@ -22,7 +24,10 @@ final class Generations {
   private final Set<String> accepted;
   private final Map<String, Map<String, Integer>> recorded = new HashMap<>();
 
-  /** @param accepted topics with their ids, as `orders.created:<id>` */
+  /**
+   * Creates a check for one connector.
+   * @param accepted topics with their ids, as `orders.created:<id>`
+   */
   Generations(KafkaView kafka, AuditStore store, String connector, Set<String> accepted) {
     this.kafka = kafka;
     this.store = store;
@@ -30,7 +35,10 @@ final class Generations {
     this.accepted = accepted;
   }
 
-  /** @return the generation of each topic @throws OperatorNeeded for a topic that was created again */
+  /**
+   * Returns the generation of each topic.
+   * @throws OperatorNeeded for a recreated topic
+   */
   Map<String, Integer> check(Collection<String> topics) {
     Map<String, Integer> generations = new HashMap<>();
     kafka.topicIDs(topics).forEach((topic, id) -> generations.put(topic, generationOf(topic, id)));

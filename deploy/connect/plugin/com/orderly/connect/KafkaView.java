@@ -21,9 +21,11 @@ import org.apache.kafka.connect.errors.ConnectException;
 import org.apache.kafka.connect.errors.RetriableException;
 
 /**
- * Asks Kafka for topic ids (KIP-516) and committed offsets, with the connection settings of the connector's own consumer. Connect does not give a task those
- * settings, but it lets a connector name interceptors of its consumer, and each interceptor is configured with all of them:
- * `consumer.override.interceptor.classes=com.orderly.connect.KafkaView`. A task finds its connection by the consumer's group.
+ * Reads topic ids (KIP-516) and committed offsets from Kafka with the connection settings of the
+ * connector's consumer. Connect does not pass those settings to a task. It does pass them to
+ * consumer interceptors, which a connector can name:
+ * `consumer.override.interceptor.classes=com.orderly.connect.KafkaView`. A task finds its
+ * connection by the consumer's group.
  */
 public final class KafkaView implements ConsumerInterceptor<byte[], byte[]> {
   private static final int PATIENCE_MS = 10_000;
@@ -33,7 +35,7 @@ public final class KafkaView implements ConsumerInterceptor<byte[], byte[]> {
 
   private final String group;
 
-  /** Used by Connect, which calls `configure`. */
+  /** Called by Connect, which then calls `configure`. */
   public KafkaView() {
     admin = null;
     group = null;
@@ -44,7 +46,10 @@ public final class KafkaView implements ConsumerInterceptor<byte[], byte[]> {
     this.group = group;
   }
 
-  /** @param connector its name; its consumers are in the group `connect-<name>` */
+  /**
+   * Creates the view of a connector's task.
+   * @param connector name of the connector; its consumers are in the group `connect-<name>`
+   */
   static KafkaView of(String connector) {
     String group = "connect-" + connector;
     Map<String, Object> connection = CONNECTIONS.get(group);
@@ -54,7 +59,10 @@ public final class KafkaView implements ConsumerInterceptor<byte[], byte[]> {
     return new KafkaView(Admin.create(connection), group);
   }
 
-  /** @throws RetriableException while Kafka does not answer, or a topic is missing */
+  /**
+   * Returns the ids of topics.
+   * @throws RetriableException while Kafka does not respond or a topic is missing
+   */
   Map<String, String> topicIDs(Collection<String> topics) {
     Map<String, String> ids = new HashMap<>();
     answer(admin.describeTopics(topics).allTopicNames(), "for the ids of " + topics)
@@ -62,7 +70,7 @@ public final class KafkaView implements ConsumerInterceptor<byte[], byte[]> {
     return ids;
   }
 
-  /** @return the committed offsets of the connector's group; partitions without one are absent */
+  /** Returns the committed offsets of the connector's group; partitions without one are absent. */
   Map<TopicPartition, Long> committedOffsets() {
     Map<TopicPartition, Long> offsets = new HashMap<>();
     answer(admin.listConsumerGroupOffsets(group).partitionsToOffsetAndMetadata(), "for the offsets of " + group)
@@ -83,7 +91,10 @@ public final class KafkaView implements ConsumerInterceptor<byte[], byte[]> {
     }
   }
 
-  /** Kafka's own form is base64; the services and their tables use the form of a UUID. */
+  /**
+   * Converts an id from Kafka's base64 form to the UUID form that the services and their tables
+   * use.
+   */
   private static String textOf(Uuid id) {
     return new UUID(id.getMostSignificantBits(), id.getLeastSignificantBits()).toString();
   }

@@ -27,7 +27,10 @@ import org.apache.kafka.connect.sink.SinkRecord;
 import org.bson.BsonSerializationException;
 import org.bson.Document;
 
-/** Collections of MongoDB, one for each topic. The id of a document is the position of its record, with topic and generation. */
+/**
+ * Stores events in MongoDB, one collection per topic. The id of a document is the topic,
+ * generation, partition and offset of its record.
+ */
 final class MongoStore implements AuditStore {
   private static final int DUPLICATE_KEY = 11000;
   private static final String GENERATIONS = "topic_generations";
@@ -90,7 +93,7 @@ final class MongoStore implements AuditStore {
     byTopic.forEach((topic, documents) -> patiently(() -> insertMissing(database.getCollection(topic), documents)));
   }
 
-  /** Inserts the documents that are missing. A record that is delivered again finds its document. */
+  /** Inserts the missing documents. A redelivered record finds its document. */
   private static Void insertMissing(MongoCollection<Document> collection, List<Document> documents) {
     List<Object> ids = documents.stream().map(document -> document.get("_id")).toList();
     Map<Object, Document> present = new HashMap<>();
@@ -111,7 +114,7 @@ final class MongoStore implements AuditStore {
 
   private static OperatorNeeded anotherEvent(Document document) {
     return new OperatorNeeded("There is another event at " + document.get("_id")
-        + ": the documents are of another Kafka. Write into another database, or move the collections of this one away.");
+        + ": the documents belong to another Kafka cluster. Write into another database, or move the collections of this one away.");
   }
 
   private static Document documentOf(AuditRecord audited) {

@@ -24,8 +24,9 @@ import org.apache.kafka.connect.errors.DataException;
 import org.apache.kafka.connect.errors.RetriableException;
 
 /**
- * Tables of Postgres, one for each topic. The store creates tables and adds columns as events arrive. Columns of an event allow null:
- * earlier rows lack a field that a later version requires. The role owns the tables and needs CREATE on their schema.
+ * Stores events in Postgres, one table per topic. The store creates tables and adds columns as
+ * events arrive. Event columns are nullable, because earlier rows lack fields that a later version
+ * requires. The role owns the tables and needs CREATE on their schema.
  */
 final class PostgresStore implements AuditStore {
   private static final int CONNECT_SECONDS = 5;
@@ -125,7 +126,10 @@ final class PostgresStore implements AuditStore {
     for (int index = 0; index < counts.length; index++) if (counts[index] == 0) checkSame(database, rows.get(index));
   }
 
-  /** A record that is delivered again finds its row. Any other row at its position is of another Kafka. */
+  /**
+   * Checks that an existing row is the same record, delivered again. A different row at its
+   * position belongs to another Kafka cluster.
+   */
   private void checkSame(Connection database, Map<String, Object> row) throws SQLException {
     String topic = (String) row.get("record_topic");
     String text = "SELECT event_id, record_timestamp FROM " + named(tableOf(topic)) + " WHERE " + String.join(" = ? AND ", EventRow.KEY.keySet()) + " = ?";
@@ -140,7 +144,7 @@ final class PostgresStore implements AuditStore {
     }
     throw new OperatorNeeded("The table " + tableOf(topic) + " has another event at partition " + row.get("record_partition") + ", offset "
         + row.get("record_offset") + " of generation " + row.get("record_generation")
-        + ": the rows are of another Kafka. Write into another schema, or move the tables of this one away.");
+        + ": the rows belong to another Kafka cluster. Write into another schema, or move the tables of this one away.");
   }
 
   private void ensureColumns(Connection database, String table, Map<String, EventRow.Column> columns) throws SQLException {
@@ -210,7 +214,8 @@ final class PostgresStore implements AuditStore {
       connection.commit();
       return result;
     } catch (SQLException failure) {
-      // The columns that this transaction added are rolled back, or somebody has changed the tables.
+      // Columns added by this transaction are rolled back, and the tables may have been changed
+      // from outside.
       columnsByTable.clear();
       if (!isOfTheRecords(failure)) {
         close();
@@ -225,7 +230,10 @@ final class PostgresStore implements AuditStore {
     }
   }
 
-  /** Whether the cause is the data: values, constraints, types or limits. Any other failure is transient or an operator's to fix. */
+  /**
+   * Returns true if the data is the cause: values, constraints, types or limits. Any other failure
+   * is transient or must be fixed by an operator.
+   */
   private static boolean isOfTheRecords(SQLException failure) {
     String state = String.valueOf(failure.getSQLState());
     return state.matches("22.{3}|23.{3}|54.{3}|42804|42846");
@@ -233,10 +241,11 @@ final class PostgresStore implements AuditStore {
 
   private Connection connect() throws SQLException {
     Connection opened = new org.postgresql.Driver().connect(url, properties);
-    if (opened == null) throw new SQLException("connection.url has to begin with jdbc:postgresql:");
+    if (opened == null) throw new SQLException("connection.url must begin with jdbc:postgresql:");
     try {
       opened.setAutoCommit(false);
-      // Connect commits offsets for written rows, so a crash of Postgres must not lose the rows. A stricter setting stays.
+      // Connect commits offsets after rows are written, so a crash of Postgres must not lose the
+      // rows. A stricter setting is kept.
       execute(
           opened,
           "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write')");
@@ -267,7 +276,10 @@ final class PostgresStore implements AuditStore {
     connection = null;
   }
 
-  /** Two tasks that create the same table concurrently collide in the catalog, which is not a fault of a record. */
+  /**
+   * Executes DDL. Two tasks that create the same table concurrently conflict in the catalog; that
+   * is reported as a transient error.
+   */
   private static void change(Connection database, String text) throws SQLException {
     try {
       execute(database, text);

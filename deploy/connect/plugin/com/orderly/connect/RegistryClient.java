@@ -28,7 +28,10 @@ import javax.net.ssl.TrustManagerFactory;
 import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.connect.errors.RetriableException;
 
-/** Asks a schema registry by its Confluent API. Settings: `registry.url`, `.username`, `.password`, `.ca.file` (PEM). */
+/**
+ * Queries a schema registry through its Confluent API. Settings: `registry.url`, `.username`,
+ * `.password`, `.ca.file` (PEM).
+ */
 final class RegistryClient {
   private static final Duration PATIENCE = Duration.ofSeconds(5);
   private static final ObjectMapper JSON = new ObjectMapper();
@@ -54,12 +57,12 @@ final class RegistryClient {
     return url;
   }
 
-  /** @return what the registry has under this id, with the text as `schema`; empty when it has none */
+  /** Returns the registry's entry for an id, with its text as `schema`; empty if there is none. */
   Optional<JsonNode> schemaByID(int schemaID) {
     return get("/schemas/ids/" + schemaID);
   }
 
-  /** @return all versions of a subject, the oldest first */
+  /** Returns all versions of a subject, oldest first. */
   List<JsonNode> versions(String subject) {
     String path = "/subjects/" + URLEncoder.encode(subject, StandardCharsets.UTF_8) + "/versions";
     List<JsonNode> versions = new ArrayList<>();
@@ -67,14 +70,18 @@ final class RegistryClient {
     return versions;
   }
 
-  /** @throws RetriableException when the registry gives no answer that can be relied on */
+  /**
+   * Reads a path of the registry.
+   * @throws RetriableException when the registry gives no reliable answer
+   */
   private Optional<JsonNode> get(String path) {
     try {
       HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(url + path)).timeout(PATIENCE);
       authorization.ifPresent(value -> request.header("authorization", value));
       HttpResponse<byte[]> response = http.send(request.build(), BodyHandlers.ofByteArray());
       if (response.statusCode() == 200) return Optional.of(JSON.readTree(response.body()));
-      // A wrong address answers 404 to everything, so only the registry's own codes count.
+      // A wrong base address returns 404 for every path, so only the registry's own error codes
+      // count.
       if (response.statusCode() == 404 && errorCode(response.body()).matches("404\\d\\d")) return Optional.empty();
       throw new RetriableException("The schema registry answered " + response.statusCode() + " to " + path);
     } catch (IOException cause) {
@@ -93,7 +100,10 @@ final class RegistryClient {
     }
   }
 
-  /** A variable of the environment that is not set stays in the setting as `${env:NAME}`. */
+  /**
+   * Returns a setting. An unset environment variable leaves the placeholder `${env:NAME}` in the
+   * setting.
+   */
   private static Optional<String> text(Map<String, ?> settings, String name) {
     return Optional.ofNullable(settings.get(name)).map(Object::toString).filter(value -> !value.isEmpty() && !value.startsWith("${"));
   }
