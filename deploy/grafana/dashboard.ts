@@ -25,7 +25,7 @@ import { DataqueryBuilder } from '@grafana/grafana-foundation-sdk/prometheus'
 import { PanelBuilder as StatBuilder } from '@grafana/grafana-foundation-sdk/stat'
 import { PanelBuilder as TimeSeriesBuilder } from '@grafana/grafana-foundation-sdk/timeseries'
 
-/** What a dashboard shows; how it looks is decided here, once for all of them. */
+/** Content of a dashboard. Its appearance is decided in this file, once for all dashboards. */
 export interface DashboardSpec {
   readonly uid: string
   readonly title: string
@@ -34,10 +34,10 @@ export interface DashboardSpec {
   readonly rows: readonly RowSpec[]
 }
 
-/** What is chosen at the top of a dashboard, and stands in its queries as `$name`. */
+/** Variable that a user selects at the top of a dashboard; queries refer to it as `$name`. */
 export interface ChoiceSpec {
   readonly name: string
-  /** One of the values of this label of the metric. */
+  /** Label of the metric whose values can be selected. */
   readonly label: string
   readonly metric: string
   readonly first: string
@@ -50,27 +50,27 @@ export interface RowSpec {
 
 export interface PanelSpec {
   readonly title: string
-  /** What it means, and what is good: shown beside the title. */
+  /** Meaning of the panel and its good range, shown with the title. */
   readonly description: string
-  /** Of Grafana's units: `s`, `short`, `percentunit`, `bytes`, `Bps`, `ops`, `reqps`. */
+  /** Unit known to Grafana: `s`, `short`, `percentunit`, `bytes`, `Bps`, `ops`, `reqps`. */
   readonly unit: string
   readonly queries: readonly QuerySpec[]
-  /** The alert that looks at the same: its page says what to do. */
+  /** Alert on the same quantity; its runbook says what to do. */
   readonly alert?: string
-  /** From here on it is bad: the figure is red, the chart has a line. */
+  /** Threshold from which the value is bad: the number turns red, the chart shows a line. */
   readonly limit?: number
-  /** With `limit`: below it, instead of from it on. */
+  /** With `limit`: values below the limit are bad, instead of values from it on. */
   readonly isLowBad?: boolean
-  /** The newest figure instead of a line. */
+  /** Shows the newest value instead of a line. */
   readonly isStat?: boolean
   readonly max?: number
 }
 
 export interface QuerySpec {
   readonly expr: string
-  /** With `{{ label }}`. */
+  /** Legend with label placeholders (`{{ label }}`). */
   readonly legend: string
-  /** Whether to show the traces that stand behind it. */
+  /** Shows exemplars, which link to traces. */
   readonly hasExemplars?: boolean
 }
 
@@ -149,7 +149,7 @@ function describe({ description, alert }: PanelSpec): string {
   return alert === undefined ? description : `${description} Runbook: docs/runbooks/${alert}.md.`
 }
 
-/** Without a limit no figure is red; left to itself, Grafana makes them so from 80 on. */
+/** Returns the thresholds. Without explicit ones Grafana colors values from 80 on red. */
 function thresholdsOf({ limit, isLowBad = false }: PanelSpec): ThresholdsConfigBuilder {
   const [first, second] = isLowBad ? ['red', 'green'] : ['green', 'red']
   const steps = limit === undefined ? [] : [{ value: limit, color: second }]

@@ -15,9 +15,9 @@ for (const { alert, expr } of groups.flatMap(({ rules }) => rules)) {
 }
 const panels = dashboards.flatMap(({ rows }) => rows.flatMap(row => row.panels))
 
-test('whoever is woken by an alert finds a panel that shows what it looks at, with its runbook', () => {
+test('every alert has a panel that shows its metric and links its runbook', () => {
   const shown = new Set(panels.flatMap(({ alert }) => alert ?? []))
-  // A page for both.
+  // Both alerts share one panel.
   shown.add('OrderlyOutcomesSlowFast')
   assert.deepEqual([...shown].toSorted(), [...conditions.keys()].toSorted())
 })
@@ -26,7 +26,7 @@ test('a panel turns red where its alert fires', () => {
   const withBoth = panels.filter(({ alert, limit }) => alert !== undefined && limit !== undefined)
   assert.ok(withBoth.length > 10)
   for (const { title, alert = '', limit, isLowBad = false } of withBoth) {
-    // Of what is counted, one is too many.
+    // A count has no tolerance: its limit is 1, and its alert fires above 0.
     const bound = isLowBad ? /== -1$/m : limit === 1 ? /> 0|== 1/ : new RegExp(`\\b${limit}\\b`)
     assert.match(conditions.get(alert) ?? '', bound, `${title}: ${alert}`)
   }

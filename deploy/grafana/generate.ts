@@ -4,8 +4,8 @@ import { buildDashboard } from './dashboard.ts'
 import { dashboards } from './dashboards/index.ts'
 
 /**
- * Writes the dashboards as Grafana reads them to `generated/` (`npm run generate`); with `--check` it writes nothing and
- * fails when what is there differs.
+ * Writes the dashboards in Grafana's format to `generated/` (`npm run generate`). With `--check` it
+ * writes nothing and fails if the files differ.
  */
 const directory = join(import.meta.dirname, 'generated')
 const files = new Map(
@@ -17,7 +17,7 @@ const others = readdirSync(directory).filter(name => !files.has(name))
 if (process.argv.includes('--check')) {
   const differing = [...files].filter(([name, text]) => readOrNothing(name) !== text).map(([name]) => name)
   for (const name of [...differing, ...others])
-    process.stderr.write(`deploy/grafana/generated/${name} is not what is generated\n`)
+    process.stderr.write(`deploy/grafana/generated/${name} is out of date: run \`npm run generate\`\n`)
   process.exitCode = differing.length + others.length === 0 ? 0 : 1
 } else {
   for (const [name, text] of files) writeFileSync(join(directory, name), text)

@@ -1,24 +1,30 @@
 import type { QuerySpec } from './dashboard.ts'
 
-/** Grafana puts in a window of four scrapes or more. */
+/** Rate window; Grafana replaces it with at least four scrape intervals. */
 export const rateWindow = '$__rate_interval'
 
-/** What several panels ask in the same way. */
+/** Returns the rate of a counter, summed over a label. */
 export function rateOf(metric: string, by = ''): string {
   return `sum${by === '' ? '' : ` by (${by})`} (rate(${metric}[${rateWindow}]))`
 }
 
-/** A line for each value of a label, or of several together. */
+/** Returns a query with one line per value of a label, or per combination of several. */
 export function ratesBy(metric: string, ...labels: readonly string[]): QuerySpec[] {
   return [{ expr: rateOf(metric, labels.join(', ')), legend: labels.map(label => `{{ ${label} }}`).join(' ') }]
 }
 
-/** What half of them take and what one in a hundred does, by a label; with the traces behind it. @param selector as for `percentiles` */
+/**
+ * Returns the median and the 99th percentile by a label, with exemplars.
+ * @param selector as for `percentiles`
+ */
 export function medianAndTail(selector: string, by: string): QuerySpec[] {
   return percentiles(selector, { quantiles: [0.5, 0.99], by, hasExemplars: true })
 }
 
-/** Percentiles of a histogram, one line each. @param selector the histogram's name without `_bucket`, with matchers in braces */
+/**
+ * Returns the percentiles of a histogram, one line each.
+ * @param selector the histogram's name without `_bucket`, with matchers in braces
+ */
 export function percentiles(
   selector: string,
   { quantiles = [0.5, 0.95, 0.99], by = '', hasExemplars = false } = {}

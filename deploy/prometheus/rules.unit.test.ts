@@ -28,31 +28,31 @@ const alerts = ruleFiles
   .filter(({ alert }) => alert !== undefined)
 const run = promisify(execFile)
 
-test('Prometheus takes the rules and the configuration', async t => {
+test('promtool accepts the rules and the configuration', async t => {
   const programs = programsOrSkip(t, 'promtool')
   if (programs === undefined) return
   await run(programs.promtool, ['check', 'rules', ...ruleFiles])
   await run(programs.promtool, ['check', 'config', join(here, 'prometheus.yml')])
 })
 
-test('every alert fires when it should, and is quiet when it should', async t => {
+test('every alert fires and stays silent as its rule tests expect', async t => {
   const programs = programsOrSkip(t, 'promtool')
   if (programs === undefined) return
   await run(programs.promtool, ['test', 'rules', ...testFiles])
 })
 
-test('every alert is tested both firing and quiet', () => {
+test('every alert has a test that fires and one that stays silent', () => {
   const tests = testFiles.flatMap(file => (read(file) as { tests: RuleTest[] }).tests)
   const tested = tests.flatMap(each => each.alert_rule_test)
   for (const { alert } of alerts) {
     const own = tested.filter(({ alertname }) => alertname === alert)
     assert.ok(
       own.some(({ exp_alerts }) => exp_alerts.length > 0),
-      `${alert} is never seen to fire`
+      `${alert} has no test that fires`
     )
     assert.ok(
       own.some(({ exp_alerts }) => exp_alerts.length === 0),
-      `${alert} is never seen to be quiet`
+      `${alert} has no test that stays silent`
     )
   }
 })
@@ -68,5 +68,5 @@ test('every alert has a severity, a summary and a runbook with symptom, impact, 
       assert.ok(page.includes(heading), `${alert}: ${heading}`)
     pages.delete(annotations?.runbook ?? '')
   }
-  assert.deepEqual([...pages], [], 'runbooks of no alert')
+  assert.deepEqual([...pages], [], 'runbooks without an alert')
 })

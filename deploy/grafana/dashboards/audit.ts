@@ -4,21 +4,21 @@ import { rateOf, ratesBy } from '../queries.ts'
 export const audit: DashboardSpec = {
   uid: 'audit',
   title: 'audit',
-  description: 'Kafka Connect, where it runs: whether every event becomes a row.',
+  description: 'Audit by Kafka Connect (optional): every event becomes a row.',
   rows: [
     {
-      title: 'The sink',
+      title: 'Sink',
       panels: [
         {
           title: 'Tasks',
-          description: 'By state. One that has failed is started again; one that fails again and again is an alert.',
+          description: 'Tasks by state. A failed task is restarted; one that fails repeatedly raises an alert.',
           unit: 'short',
           alert: 'OrderlyAuditStopped',
           queries: [{ expr: 'sum by (state) (kafka_connect_tasks)', legend: '{{ state }}' }]
         },
         {
           title: 'Lag',
-          description: 'How long the record that waits longest has waited for its row.',
+          description: 'Age of the oldest record that has no row yet.',
           unit: 's',
           alert: 'OrderlyLagTooOld',
           limit: 300,
@@ -28,7 +28,7 @@ export const audit: DashboardSpec = {
         },
         {
           title: 'Records',
-          description: 'Read and written a second. What is no event is read and not written.',
+          description: 'Records read and written per second. Records that are not events are read but not written.',
           unit: 'ops',
           queries: [
             { expr: rateOf('kafka_connect_records_read_total', 'connector'), legend: 'read {{ connector }}' },
@@ -36,8 +36,8 @@ export const audit: DashboardSpec = {
           ]
         },
         {
-          title: 'Duration of a write',
-          description: 'Of a batch, over the last half minute.',
+          title: 'Write duration',
+          description: 'Duration of one batch write, over the last 30 seconds.',
           unit: 's',
           queries: [
             { expr: 'max by (connector) (kafka_connect_put_avg_seconds)', legend: 'mean {{ connector }}' },
@@ -46,13 +46,13 @@ export const audit: DashboardSpec = {
         },
         {
           title: 'Errors and retries',
-          description: 'A second. Errors are attempts that failed, failures what was given up.',
+          description: 'Per second. Errors are failed attempts; failures are records that were not written.',
           unit: 'ops',
           queries: ratesBy('kafka_connect_errors_total', 'kind')
         },
         {
           title: 'Dead letters',
-          description: 'Written to audit.dlq since the task started, and those that could not be.',
+          description: 'Dead letters written to audit.dlq since the task started, and failed attempts to write them.',
           unit: 'short',
           queries: [{ expr: 'sum by (kind) (kafka_connect_dead_letters_total)', legend: '{{ kind }}' }]
         }

@@ -11,7 +11,7 @@ export const broker: DashboardSpec = {
       panels: [
         {
           title: 'Brokers',
-          description: 'That are there.',
+          description: 'Brokers in the cluster.',
           unit: 'short',
           alert: 'OrderlyBrokerDown',
           isStat: true,
@@ -19,7 +19,7 @@ export const broker: DashboardSpec = {
         },
         {
           title: 'Controller',
-          description: 'Its id; -1 while there is none.',
+          description: 'Id of the controller; -1 while there is none.',
           unit: 'none',
           alert: 'OrderlyNoController',
           limit: 0,
@@ -28,8 +28,8 @@ export const broker: DashboardSpec = {
           queries: [{ expr: 'max(orderly_kafka_controller_id)', legend: 'id' }]
         },
         {
-          title: 'Elections',
-          description: 'Of a controller, since the cluster was made.',
+          title: 'Controller elections',
+          description: 'Controller elections since the cluster was created.',
           unit: 'none',
           isStat: true,
           queries: [{ expr: 'max(orderly_kafka_controller_epoch)', legend: 'epoch' }]
@@ -45,7 +45,7 @@ export const broker: DashboardSpec = {
         },
         {
           title: 'Under-replicated',
-          description: 'Partitions some replicas of which are not in sync.',
+          description: 'Partitions with replicas that are not in sync.',
           unit: 'short',
           alert: 'OrderlyUnderReplicated',
           limit: 1,
@@ -54,7 +54,7 @@ export const broker: DashboardSpec = {
         },
         {
           title: 'Log directories offline',
-          description: 'Disks that a broker has given up.',
+          description: 'Log directories that a broker has taken offline.',
           unit: 'short',
           limit: 1,
           isStat: true,
@@ -67,13 +67,13 @@ export const broker: DashboardSpec = {
       panels: [
         {
           title: 'Records in',
-          description: 'A second.',
+          description: 'Records per second.',
           unit: 'ops',
           queries: ratesBy('kafka_messages_in_total', 'instance')
         },
         {
           title: 'Bytes',
-          description: 'A second, in and out.',
+          description: 'Bytes per second, in and out.',
           unit: 'Bps',
           queries: [
             { expr: rateOf('kafka_in_bytes_total', 'instance'), legend: 'in {{ instance }}' },
@@ -82,13 +82,13 @@ export const broker: DashboardSpec = {
         },
         {
           title: 'Requests',
-          description: 'A second, by kind.',
+          description: 'Requests per second, by kind.',
           unit: 'reqps',
           queries: ratesBy('kafka_requests_total', 'request')
         },
         {
-          title: 'Duration of requests',
-          description: '99th percentile. A consumer fetch waits for records: that is no delay.',
+          title: 'Request duration',
+          description: '99th percentile. Consumer fetches are left out, because they wait for records.',
           unit: 's',
           queries: [
             { expr: 'max by (request) (kafka_request_p99_seconds{request!="FetchConsumer"})', legend: '{{ request }}' }
@@ -96,13 +96,13 @@ export const broker: DashboardSpec = {
         },
         {
           title: 'Failed requests',
-          description: 'To produce and to fetch.',
+          description: 'Failed produce and fetch requests per second.',
           unit: 'reqps',
           queries: ratesBy('kafka_failed_requests_total', 'request')
         },
         {
           title: 'Idle',
-          description: 'Of the threads for requests and for the network. Below 30 % the broker is at its limit.',
+          description: 'Idle share of the request and network threads. Below 30 % the broker is at its limit.',
           unit: 'percentunit',
           limit: 0.3,
           isLowBad: true,
@@ -119,7 +119,7 @@ export const broker: DashboardSpec = {
       panels: [
         {
           title: 'Partitions',
-          description: 'That a broker has and leads.',
+          description: 'Partitions that each broker hosts and leads.',
           unit: 'short',
           queries: [
             { expr: 'sum by (instance) (kafka_partitions)', legend: 'has {{ instance }}' },
@@ -127,14 +127,14 @@ export const broker: DashboardSpec = {
           ]
         },
         {
-          title: 'Replicas in and out of sync',
-          description: 'Changes a second.',
+          title: 'ISR changes',
+          description: 'Replicas that leave or join the in-sync set, per second.',
           unit: 'ops',
           queries: ratesBy('kafka_isr_changes_total', 'change')
         },
         {
           title: 'Heap',
-          description: 'In use.',
+          description: 'Heap memory in use.',
           unit: 'bytes',
           queries: [
             { expr: 'sum by (instance) (jvm_memory_used_bytes{job="kafka",area="heap"})', legend: '{{ instance }}' }

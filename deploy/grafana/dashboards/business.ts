@@ -4,26 +4,26 @@ import { rateOf, ratesBy } from '../queries.ts'
 export const business: DashboardSpec = {
   uid: 'business',
   title: 'business',
-  description: 'Orders per minute as metrics.order.rate has them, and what became of them.',
+  description: 'Orders per minute from metrics.order.rate, and their outcomes.',
   rows: [
     {
       title: 'Orders',
       panels: [
         {
           title: 'Orders per minute',
-          description: 'As published to metrics.order.rate: the minute under way, and the one before.',
+          description: 'Published to metrics.order.rate: the current minute and the previous one.',
           unit: 'short',
           queries: [{ expr: 'max by (minute) (orderly_order_rate_orders)', legend: '{{ minute }}' }]
         },
         {
           title: 'Outcomes per minute',
-          description: 'What the inventory decided.',
+          description: 'Outcomes decided by the inventory.',
           unit: 'short',
           queries: [{ expr: `60 * ${rateOf('orderly_inventory_outcomes_total', 'kind')}`, legend: '{{ kind }}' }]
         },
         {
           title: 'Out of stock',
-          description: 'The share of orders that failed.',
+          description: 'Share of orders that failed.',
           unit: 'percentunit',
           queries: [
             {
@@ -33,20 +33,20 @@ export const business: DashboardSpec = {
           ]
         },
         {
-          title: 'Orders by when they came',
-          description: 'Late ones are counted beside the figure of their minute, which is final.',
+          title: 'Orders by lateness',
+          description: 'Late orders are counted separately, because the figure of their minute is final.',
           unit: 'ops',
           queries: ratesBy('orderly_aggregator_orders_total', 'kind')
         },
         {
-          title: 'Orders with a key that was known',
-          description: 'Callers that tried again, a minute.',
+          title: 'Replayed orders',
+          description: 'Repeated requests with a known idempotency key, per minute.',
           unit: 'short',
           queries: [{ expr: `60 * ${rateOf('orderly_orders_placed_total{outcome="replayed"}')}`, legend: 'replayed' }]
         },
         {
-          title: 'Rates are complete until',
-          description: 'How long ago: all orders before that have been counted.',
+          title: 'Age of complete rates',
+          description: 'Time since the moment up to which all orders have been counted.',
           unit: 's',
           queries: [{ expr: 'time() - max(orderly_aggregator_complete_until_timestamp_seconds)', legend: 'behind' }]
         }
@@ -57,17 +57,17 @@ export const business: DashboardSpec = {
       panels: [
         changes(
           'Cancelled',
-          'A minute: stock was given back, or the cancel came before the order was decided.',
+          'Per minute: stock was released, or the cancel preceded the decision on the order.',
           'cancel'
         ),
-        changes('Confirmed', 'A minute: what was held is kept. `none` came too late, or was not a hold.', 'confirm'),
-        changes('Expired', 'A minute: nobody confirmed a hold in its time, and its stock was given back.', 'expire')
+        changes('Confirmed', 'Per minute: the hold became permanent. `none`: too late, or not a hold.', 'confirm'),
+        changes('Expired', 'Per minute: a hold ended without a confirmation, and its stock was released.', 'expire')
       ]
     }
   ]
 }
 
-/** What became of what was asked of orders later. */
+/** Returns a panel with the effects of one kind of change request. */
 function changes(title: string, description: string, change: string): PanelSpec {
   const expr = `60 * ${rateOf(`orderly_inventory_changes_total{change="${change}"}`, 'effect')}`
   return { title, description, unit: 'short', queries: [{ expr, legend: '{{ effect }}' }] }

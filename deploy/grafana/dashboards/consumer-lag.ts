@@ -4,7 +4,7 @@ import { percentiles, rateOf, ratesBy, rateWindow } from '../queries.ts'
 export const consumerLag: DashboardSpec = {
   uid: 'consumer-lag',
   title: 'consumer lag',
-  description: 'Who is behind, by how much, and what holds readers up. All of it from services/monitor.',
+  description: 'Lag of each group, and what blocks readers. Source: services/monitor.',
   choices: [{ name: 'group', label: 'group', metric: 'orderly_consumer_lag_seconds', first: 'orders-created' }],
   rows: [
     {
@@ -12,7 +12,7 @@ export const consumerLag: DashboardSpec = {
       panels: [
         {
           title: 'Lag in seconds',
-          description: 'How long the record that waits longest has waited.',
+          description: 'Age of the oldest record that the group has not processed.',
           unit: 's',
           alert: 'OrderlyLagTooOld',
           limit: 30,
@@ -20,7 +20,7 @@ export const consumerLag: DashboardSpec = {
         },
         {
           title: 'Lag in records',
-          description: 'How many wait, those of open transactions as well.',
+          description: 'Unprocessed records, including those of open transactions.',
           unit: 'short',
           alert: 'OrderlyLagGrowing',
           limit: 1_000,
@@ -28,14 +28,14 @@ export const consumerLag: DashboardSpec = {
         },
         {
           title: 'Members',
-          description: 'None: nobody reads.',
+          description: 'Members of the group. Without a member no record is read.',
           unit: 'short',
           queries: [{ expr: 'max by (group) (orderly_consumer_group_members)', legend: '{{ group }}' }]
         },
         {
           title: 'Lag by partition',
           description:
-            'Of the group that is chosen above. One partition alone: a record or a transaction in it. All of them: the service.',
+            'Lag of the group selected above. One partition alone: a record or a transaction in it. All partitions: the service.',
           unit: 's',
           queries: [
             {
@@ -46,7 +46,7 @@ export const consumerLag: DashboardSpec = {
         },
         {
           title: 'Written',
-          description: 'Offsets a second by topic; the markers of transactions count.',
+          description: 'Offsets per second by topic, including transaction markers.',
           unit: 'ops',
           queries: [
             { expr: `sum by (topic) (rate(orderly_kafka_partition_end_offset[${rateWindow}]))`, legend: '{{ topic }}' }
@@ -54,7 +54,7 @@ export const consumerLag: DashboardSpec = {
         },
         {
           title: 'Processed',
-          description: 'Records a second that the services have committed.',
+          description: 'Records per second that the services have committed.',
           unit: 'ops',
           queries: ratesBy('orderly_stage_records_total', 'service')
         }
@@ -78,7 +78,7 @@ export const consumerLag: DashboardSpec = {
         },
         {
           title: 'Skipped offsets',
-          description: 'Removed from a topic before a stage had read them, since its service started.',
+          description: 'Offsets removed from a topic before a stage had read them, since its service started.',
           unit: 'short',
           alert: 'OrderlyRecordsSkipped',
           limit: 1,
@@ -108,21 +108,20 @@ export const consumerLag: DashboardSpec = {
       title: 'Transactions',
       panels: [
         {
-          title: 'Held up',
-          description: 'The last stable offset behind the high watermark: for a moment under load, never for long.',
+          title: 'Blocked by transactions',
+          description: 'Records between the last stable offset and the high watermark. Normal for a moment under load.',
           unit: 'short',
           queries: [{ expr: 'max by (topic) (orderly_kafka_partition_held_up_records)', legend: '{{ topic }}' }]
         },
         {
           title: 'Oldest open transaction',
-          description: 'Ours time out after 10 s.',
+          description: 'Age of the oldest open transaction. The transactions of Orderly time out after 10 s.',
           unit: 's',
           queries: [{ expr: 'max(orderly_kafka_oldest_transaction_age_seconds)', legend: 'age' }]
         },
         {
           title: 'Hanging transactions',
-          description:
-            'Open for too long, overdue, or forgotten by their coordinator; in each topic that they hold up.',
+          description: 'Open for too long, overdue, or forgotten by their coordinator; in each topic that they block.',
           unit: 'short',
           alert: 'OrderlyHangingTransaction',
           limit: 1,
@@ -136,29 +135,29 @@ export const consumerLag: DashboardSpec = {
       ]
     },
     {
-      title: 'The exporter',
+      title: 'Monitor',
       panels: [
         {
-          title: 'Age of what is shown',
-          description: 'Since the cluster was last looked at.',
+          title: 'Age of the data',
+          description: 'Time since the last observation of the cluster.',
           unit: 's',
           alert: 'OrderlyMonitorBlind',
           limit: 60,
           queries: [{ expr: 'time() - max(orderly_monitor_observed_timestamp_seconds)', legend: 'age' }]
         },
         {
-          title: 'Duration of a look',
-          description: 'At everything.',
+          title: 'Observation duration',
+          description: 'Duration of one observation of the whole cluster.',
           unit: 's',
           queries: percentiles('orderly_monitor_observation_duration_seconds', { quantiles: [0.5, 0.99] })
         },
         {
-          title: 'Looks that failed, groups left out',
-          description: 'Both should be none.',
+          title: 'Failed observations, omitted groups',
+          description: 'Both should be zero.',
           unit: 'short',
           queries: [
-            { expr: rateOf('orderly_monitor_observation_failures_total'), legend: 'failures a second' },
-            { expr: 'max(orderly_monitor_groups_left_out)', legend: 'groups left out' }
+            { expr: rateOf('orderly_monitor_observation_failures_total'), legend: 'failures per second' },
+            { expr: 'max(orderly_monitor_groups_left_out)', legend: 'omitted groups' }
           ]
         }
       ]

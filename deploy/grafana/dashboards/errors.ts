@@ -4,26 +4,26 @@ import { rateOf, ratesBy } from '../queries.ts'
 export const errors: DashboardSpec = {
   uid: 'errors',
   title: 'errors',
-  description: 'What fails, what is tried again, what is given up, and what came twice and made no difference.',
+  description: 'Failures, retries, dead letters, and suppressed duplicates.',
   rows: [
     {
       title: 'Requests',
       panels: [
         {
-          title: 'Answers',
-          description: 'Requests a second by status.',
+          title: 'Responses',
+          description: 'Requests per second, by status.',
           unit: 'reqps',
           queries: ratesBy('orderly_http_request_duration_seconds_count', 'service', 'status')
         },
         {
           title: 'Problems',
-          description: 'By code: what callers did wrong, and what we could not do.',
+          description: 'Problem responses by code: errors of callers and of Orderly.',
           unit: 'reqps',
           queries: ratesBy('orderly_http_problems_total', 'code')
         },
         {
-          title: 'Share of errors',
-          description: '5xx. Above 5 % somebody is woken.',
+          title: 'Error rate',
+          description: 'Share of 5xx responses. Above 5 % the alert pages.',
           unit: 'percentunit',
           alert: 'OrderlyErrorRate',
           limit: 0.05,
@@ -35,8 +35,8 @@ export const errors: DashboardSpec = {
       title: 'Stages',
       panels: [
         {
-          title: 'Tried again',
-          description: 'Attempts that failed for a passing reason: the database, the registry.',
+          title: 'Retries',
+          description: 'Attempts that failed with a transient error, such as an unavailable database or registry.',
           unit: 'ops',
           alert: 'OrderlyStageFailing',
           limit: 0.2,
@@ -44,15 +44,15 @@ export const errors: DashboardSpec = {
         },
         {
           title: 'Aborted batches',
-          description: 'Transactions given up and read again, by reason. Rebalances make some.',
+          description: 'Batches aborted and read again, by reason. Rebalances cause some.',
           unit: 'ops',
           alert: 'OrderlyStageFailing',
           limit: 0.2,
           queries: ratesBy('orderly_stage_aborted_batches_total', 'service', 'reason')
         },
         {
-          title: 'Parked records',
-          description: 'Put into a dead-letter topic by a service since it started, by reason.',
+          title: 'New dead letters',
+          description: 'Dead letters written by a service since it started, by reason.',
           unit: 'short',
           queries: [
             {
@@ -63,13 +63,13 @@ export const errors: DashboardSpec = {
         },
         {
           title: 'Dead letters',
-          description: 'Waiting in each dead-letter topic: neither replayed nor dropped.',
+          description: 'Pending dead letters in each topic: neither replayed nor dropped.',
           unit: 'short',
           queries: [{ expr: 'max by (topic) (orderly_dead_letters_waiting)', legend: '{{ topic }}' }]
         },
         {
           title: 'Age of dead letters',
-          description: 'Age of the oldest record that waits in each dead-letter topic.',
+          description: 'Age of the oldest pending dead letter in each topic.',
           unit: 's',
           alert: 'OrderlyDeadLetters',
           limit: 300,
@@ -77,7 +77,7 @@ export const errors: DashboardSpec = {
         },
         {
           title: 'Blocked keys',
-          description: 'Users whose later records become dead letters as well. Blocked orders page.',
+          description: 'Keys whose later records also become dead letters. Blocked orders page.',
           unit: 'short',
           alert: 'OrderlyOrdersBlocked',
           limit: 1,
@@ -85,30 +85,30 @@ export const errors: DashboardSpec = {
         },
         {
           title: 'Failed deliveries',
-          description: 'Attempts that failed and will be made again.',
+          description: 'Failed delivery attempts that will be retried.',
           unit: 'ops',
           queries: ratesBy('orderly_notification_failures_total', 'target', 'code')
         },
         {
-          title: 'Starts of processes',
-          description: 'In the last hour.',
+          title: 'Process starts',
+          description: 'Process starts in the last hour.',
           unit: 'short',
           queries: [{ expr: 'sum by (job) (changes(process_start_time_seconds[1h]))', legend: '{{ job }}' }]
         }
       ]
     },
     {
-      title: 'Came twice, and made no difference',
+      title: 'Suppressed duplicates',
       panels: [
         {
-          title: 'Orders with a known key',
-          description: 'Answered with the order that there is.',
+          title: 'Replayed orders',
+          description: 'Requests with a known idempotency key, answered with the existing order.',
           unit: 'ops',
           queries: [{ expr: rateOf('orderly_orders_placed_total{outcome="replayed"}'), legend: 'replayed' }]
         },
         {
-          title: 'Outcomes and counts',
-          description: 'Batches that came again after a failed commit.',
+          title: 'Repeated outcomes and counts',
+          description: 'Records processed again after a failed commit.',
           unit: 'ops',
           queries: [
             { expr: rateOf('orderly_inventory_replayed_outcomes_total'), legend: 'outcomes repeated' },
@@ -117,7 +117,7 @@ export const errors: DashboardSpec = {
         },
         {
           title: 'Notifications',
-          description: 'Deliveries that the ledger had already.',
+          description: 'Deliveries that were already in the delivery table.',
           unit: 'ops',
           queries: [{ expr: rateOf('orderly_notification_duplicates_suppressed_total'), legend: 'suppressed' }]
         }

@@ -4,55 +4,55 @@ import { medianAndTail, ratesBy } from '../queries.ts'
 export const notificationDelivery: DashboardSpec = {
   uid: 'notification-delivery',
   title: 'notification delivery',
-  description: 'Whether customers are told, by target. Runbook: docs/notifications.md.',
+  description: 'Delivery of notifications, by target. Runbook: docs/notifications.md.',
   rows: [
     {
       title: 'Delivery',
       panels: [
         {
           title: 'Delivered',
-          description: 'A second, by target and kind.',
+          description: 'Delivered notifications per second, by target and kind.',
           unit: 'ops',
           queries: ratesBy('orderly_notifications_delivered_total', 'target', 'kind')
         },
         {
           title: 'Failed attempts',
-          description: 'By code; they are made again.',
+          description: 'Failed attempts by code; they are retried.',
           unit: 'ops',
           queries: ratesBy('orderly_notification_failures_total', 'target', 'code')
         },
         {
           title: 'Attempts',
-          description: 'By how they ended.',
+          description: 'Attempts by outcome.',
           unit: 'ops',
           queries: ratesBy('orderly_notification_delivery_duration_seconds_count', 'target', 'outcome')
         },
         {
           title: 'Delay',
-          description: 'From when it was accepted to when its target took it.',
+          description: 'Time from the acceptance of a notification to its delivery.',
           unit: 's',
           queries: medianAndTail('orderly_notification_delay_seconds', 'target')
         },
         {
-          title: 'Duration of an attempt',
-          description: 'How long the target takes.',
+          title: 'Attempt duration',
+          description: 'Response time of the target.',
           unit: 's',
           queries: medianAndTail('orderly_notification_delivery_duration_seconds', 'target')
         },
         {
           title: 'Lag',
-          description: 'Outcomes that are not in the ledger yet.',
+          description: 'Age of the oldest event that is not in the delivery table yet.',
           unit: 's',
           queries: [{ expr: 'max(orderly_consumer_lag_seconds{group="notifications"})', legend: 'age' }]
         }
       ]
     },
     {
-      title: 'What waits, and what never goes',
+      title: 'Pending and undeliverable',
       panels: [
         {
-          title: 'Waiting',
-          description: 'Deliveries that are not settled, by target. No line: none.',
+          title: 'Pending',
+          description: 'Pending deliveries, by target. No line: none.',
           unit: 'short',
           queries: [
             { expr: 'max by (target) (orderly_notification_backlog)', legend: '{{ target }}' },
@@ -61,7 +61,7 @@ export const notificationDelivery: DashboardSpec = {
         },
         {
           title: 'Oldest',
-          description: 'Age of the delivery that waits longest, by target. No line: none waits.',
+          description: 'Age of the oldest due delivery, by target. No line: none is due.',
           unit: 's',
           alert: 'OrderlyNotificationsStuck',
           limit: 900,
@@ -71,8 +71,8 @@ export const notificationDelivery: DashboardSpec = {
           ]
         },
         {
-          title: 'Switched off',
-          description: 'Targets that answered that they want nothing any more. No line: none.',
+          title: 'Disabled targets',
+          description: 'Targets that answered 410 Gone and get no more deliveries. No line: none.',
           unit: 'short',
           alert: 'OrderlyNotificationTargetOff',
           limit: 1,
@@ -84,8 +84,8 @@ export const notificationDelivery: DashboardSpec = {
           ]
         },
         {
-          title: 'Given up',
-          description: 'Waiting dead letters of notifications.',
+          title: 'Exhausted',
+          description: 'Pending dead letters of notifications.',
           unit: 'short',
           queries: [{ expr: 'sum(orderly_dead_letters_waiting{topic="notifications.dlq"})', legend: 'dead letters' }]
         }

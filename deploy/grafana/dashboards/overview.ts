@@ -6,22 +6,22 @@ const accepted = 'orderly_orders_placed_total{outcome="accepted"}'
 export const overview: DashboardSpec = {
   uid: 'overview',
   title: 'overview',
-  description: 'Whether orders come in, get their outcome and are told, and whether everything is there.',
+  description: 'Orders, outcomes and notifications, and the health of all processes.',
   rows: [
     {
       title: 'Now',
       panels: [
         {
           title: 'Orders',
-          description: 'Accepted a second.',
+          description: 'Accepted orders per second.',
           unit: 'ops',
           alert: 'OrderlyNoOrders',
           isStat: true,
           queries: [{ expr: rateOf(accepted), legend: 'orders' }]
         },
         {
-          title: 'Waits longest',
-          description: 'The oldest record that any group has not processed.',
+          title: 'Oldest record',
+          description: 'Age of the oldest record that any group has not processed.',
           unit: 's',
           alert: 'OrderlyLagTooOld',
           limit: 30,
@@ -30,7 +30,7 @@ export const overview: DashboardSpec = {
         },
         {
           title: 'Errors',
-          description: 'The share of requests to the order service that were answered 5xx.',
+          description: 'Share of requests to the order service that were answered 5xx.',
           unit: 'percentunit',
           alert: 'OrderlyErrorRate',
           limit: 0.05,
@@ -39,7 +39,7 @@ export const overview: DashboardSpec = {
         },
         {
           title: 'Slow outcomes',
-          description: 'The share of orders without an outcome within a second. The objective allows 1 %.',
+          description: 'Share of orders without an outcome within a second. The objective allows 1 %.',
           unit: 'percentunit',
           alert: 'OrderlyOutcomesSlow',
           limit: 0.01,
@@ -48,14 +48,14 @@ export const overview: DashboardSpec = {
         },
         {
           title: 'Dead letters',
-          description: 'Waiting: neither replayed nor dropped.',
+          description: 'Pending: neither replayed nor dropped.',
           unit: 'short',
           isStat: true,
           queries: [{ expr: 'sum(orderly_dead_letters_waiting)', legend: 'dead letters' }]
         },
         {
           title: 'Alerts',
-          description: 'Firing. Which: below.',
+          description: 'Firing alerts; the list is below.',
           unit: 'short',
           limit: 1,
           isStat: true,
@@ -64,34 +64,34 @@ export const overview: DashboardSpec = {
       ]
     },
     {
-      title: 'The way of an order',
+      title: 'Pipeline',
       panels: [
         {
           title: 'Orders',
-          description: 'By what became of the request.',
+          description: 'Order requests by result.',
           unit: 'ops',
           queries: ratesBy('orderly_orders_placed_total', 'outcome')
         },
         {
           title: 'Outcomes',
-          description: 'What the inventory decided.',
+          description: 'Outcomes decided by the inventory.',
           unit: 'ops',
           queries: ratesBy('orderly_inventory_outcomes_total', 'kind')
         },
         {
           title: 'Notifications',
-          description: 'What targets took.',
+          description: 'Notifications delivered, by target.',
           unit: 'ops',
           queries: ratesBy('orderly_notifications_delivered_total', 'target')
         }
       ]
     },
     {
-      title: 'The processes',
+      title: 'Processes',
       panels: [
         {
-          title: 'Alerts that fire',
-          description: 'Each has a page of its name in docs/runbooks: what it means, how to look and what to do.',
+          title: 'Firing alerts',
+          description: 'Each alert has a runbook of the same name in docs/runbooks.',
           unit: 'short',
           queries: [
             {
@@ -101,27 +101,27 @@ export const overview: DashboardSpec = {
           ]
         },
         {
-          title: 'There',
-          description: 'Instances that answer, by job.',
+          title: 'Reachable instances',
+          description: 'Instances that respond, by job.',
           unit: 'short',
           alert: 'OrderlyServiceDown',
           queries: [{ expr: 'sum by (job) (up)', legend: '{{ job }}' }]
         },
         {
-          title: 'Processor',
+          title: 'CPU',
           description: 'Cores in use.',
           unit: 'short',
           queries: ratesBy('process_cpu_seconds_total', 'job')
         },
         {
           title: 'Memory',
-          description: 'Resident.',
+          description: 'Resident memory.',
           unit: 'bytes',
           queries: [{ expr: 'sum by (job) (process_resident_memory_bytes)', legend: '{{ job }}' }]
         },
         {
-          title: 'Delay of the event loop',
-          description: '99th percentile. Above some ten milliseconds everything waits for it.',
+          title: 'Event-loop delay',
+          description: '99th percentile. More than about 10 ms delays everything in the process.',
           unit: 's',
           alert: 'OrderlyEventLoopBlocked',
           limit: 0.5,
@@ -129,13 +129,13 @@ export const overview: DashboardSpec = {
         },
         {
           title: 'Garbage collection',
-          description: 'The share of time.',
+          description: 'Share of time spent in garbage collection.',
           unit: 'percentunit',
           queries: ratesBy('nodejs_gc_duration_seconds_sum', 'service')
         },
         {
           title: 'Partitions',
-          description: 'That each service reads: all of them, dealt out among its instances.',
+          description: 'Partitions assigned to the instances of each service.',
           unit: 'short',
           queries: [{ expr: 'sum by (service) (orderly_stage_partitions)', legend: '{{ service }}' }]
         }

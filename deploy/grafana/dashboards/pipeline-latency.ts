@@ -6,14 +6,14 @@ const age = (service: string) => `orderly_stage_record_age_seconds{service="${se
 export const pipelineLatency: DashboardSpec = {
   uid: 'pipeline-latency',
   title: 'pipeline latency',
-  description: 'How long an order takes from the request to the notification, and where.',
+  description: 'Time of an order from the request to the notification, by step.',
   rows: [
     {
-      title: 'From end to end',
+      title: 'End to end',
       panels: [
         {
           title: 'Request',
-          description: 'POST /orders, from the request to the answer.',
+          description: 'POST /orders, from the request to the response.',
           unit: 's',
           queries: percentiles('orderly_http_request_duration_seconds{service="order",route="/orders",method="POST"}', {
             hasExemplars: true
@@ -21,19 +21,19 @@ export const pipelineLatency: DashboardSpec = {
         },
         {
           title: 'Outcome',
-          description: 'From when the order was stored to when its outcome was. The objective: 99 % within a second.',
+          description: 'Time from storing the order to storing its outcome. Objective: 99 % within a second.',
           unit: 's',
           queries: percentiles(age('inventory'), { hasExemplars: true })
         },
         {
           title: 'Notification',
-          description: 'From when a notification was accepted to when its target took it.',
+          description: 'Time from the acceptance of a notification to its delivery.',
           unit: 's',
           queries: medianAndTail('orderly_notification_delay_seconds', 'target')
         },
         {
           title: 'Slow outcomes',
-          description: 'The share of orders without an outcome within a second; what alerts look at. Allowed: 1 %.',
+          description: 'Share of orders without an outcome within a second, as used by alerts. Allowed: 1 %.',
           unit: 'percentunit',
           alert: 'OrderlyOutcomesSlow',
           queries: [
@@ -44,15 +44,15 @@ export const pipelineLatency: DashboardSpec = {
           ]
         },
         {
-          title: 'Others that read',
+          title: 'Other readers',
           description:
-            'From the time of a record to its commit, 99th percentile: order is the status, aggregator the rates.',
+            'Time from a record to its commit, 99th percentile. `order` is the status projection, `aggregator` the rates.',
           unit: 's',
           queries: percentiles('orderly_stage_record_age_seconds', { quantiles: [0.99], by: 'service' })
         },
         {
-          title: 'Storing',
-          description: 'From the producer to the acknowledgement by all in-sync replicas.',
+          title: 'Publishing',
+          description: 'Time from the producer to the acknowledgement by all in-sync replicas.',
           unit: 's',
           queries: percentiles('orderly_order_publish_duration_seconds')
         }
@@ -63,37 +63,37 @@ export const pipelineLatency: DashboardSpec = {
       panels: [
         {
           title: 'Process',
-          description: 'Deciding: mostly the database.',
+          description: 'Duration of processing a batch: mostly the database.',
           unit: 's',
           queries: medianAndTail('orderly_stage_batch_duration_seconds{step="process"}', 'service')
         },
         {
           title: 'Commit',
-          description: 'Making it last: the transaction in Kafka.',
+          description: 'Duration of the commit: the Kafka transaction.',
           unit: 's',
           queries: medianAndTail('orderly_stage_batch_duration_seconds{step="commit"}', 'service')
         },
         {
           title: 'Records in a batch',
-          description: 'Small when idle; at the maximum there is more than one instance can take.',
+          description: 'Small when idle. At the maximum, there is more load than one instance can process.',
           unit: 'short',
           queries: medianAndTail('orderly_stage_batch_records', 'service')
         },
         {
           title: 'Database of the inventory',
-          description: 'One batch in one transaction.',
+          description: 'Duration of the database transaction of one batch.',
           unit: 's',
           queries: percentiles('orderly_inventory_decide_duration_seconds')
         },
         {
           title: 'Database of the aggregator',
-          description: 'One batch in one transaction.',
+          description: 'Duration of the database transaction of one batch.',
           unit: 's',
           queries: percentiles('orderly_aggregator_count_duration_seconds')
         },
         {
-          title: 'Attempts to deliver',
-          description: 'How long a target takes.',
+          title: 'Delivery attempts',
+          description: 'Response time of the target.',
           unit: 's',
           queries: medianAndTail('orderly_notification_delivery_duration_seconds', 'target')
         }
