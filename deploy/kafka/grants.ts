@@ -4,7 +4,7 @@ import { deadLetterTopic, type Grant, offsetsIDPrefix, operationIDPrefix } from 
 type Topic = keyof typeof topicNames
 type OfOne = Omit<Grant, 'principal'>
 
-/** What a service needs for what it declares, and no more. */
+/** Returns the minimal grants for the declared uses of a service. */
 export function grantsOf(principal: string, uses: KafkaUses): Grant[] {
   const { topics, groups, transactionalIDPrefix, otherTopics = [], otherInputs = [] } = uses
   const reads = new Set<string>(otherInputs)
@@ -14,7 +14,7 @@ export function grantsOf(principal: string, uses: KafkaUses): Grant[] {
     if (use !== 'read') writes.add(name)
     else {
       reads.add(name)
-      // What cannot be processed is parked there, and read again by whoever takes over.
+      // Dead letters are written there, and a new owner of the partition reads them.
       reads.add(deadLetterTopic(name))
       writes.add(deadLetterTopic(name))
     }
@@ -46,7 +46,10 @@ export function grantsOf(principal: string, uses: KafkaUses): Grant[] {
 
 const workerTopics = ['connect.config', 'connect.offset', 'connect.status']
 
-/** Kafka Connect with the connector of the audit tables: reads every event, and keeps its own state in Kafka. */
+/**
+ * Returns the grants of Kafka Connect with the audit connector: it reads every event and keeps its
+ * own state in Kafka.
+ */
 export function auditGrants(principal: string): Grant[] {
   const topic = (name: string, ...operations: Grant['operations'][number][]): Grant => ({
     ...{ principal, resource: 'topic', name, pattern: 'literal', operations }
@@ -63,7 +66,7 @@ export function auditGrants(principal: string): Grant[] {
   ]
 }
 
-/** Whoever makes the topics, once, before anything else. */
+/** Returns the grants of the principal that creates the topics, once, before the first start. */
 export function provisionerGrants(principal: string, topics: readonly string[]): Grant[] {
   return topics.map(name => ({
     ...{ principal, resource: 'topic', name, pattern: 'literal', operations: ['create', 'describe'] }
@@ -74,8 +77,9 @@ const everyTopic = { resource: 'topic', name: '*', pattern: 'literal' } as const
 const everyGroup = { resource: 'group', name: '*', pattern: 'literal' } as const
 
 /**
- * Rights of the monitor, which changes nothing. Kafka requires READ on a topic to describe its producers (KIP-664), without which hanging
- * transactions are not found; the age of a record is in the record; and dead letters are counted by reading them.
+ * Returns the grants of the monitor, which changes nothing. Kafka requires READ on a topic to
+ * describe its producers (KIP-664), which is needed to find hanging transactions. READ is also
+ * needed for the age of records and to count dead letters.
  */
 export function observerGrants(principal: string): Grant[] {
   return [
@@ -93,8 +97,9 @@ export function observerGrants(principal: string): Grant[] {
 }
 
 /**
- * Rights of the operator's command line: what an observer may do, writing dead letters back to their topics with the record of that
- * beside them, and setting the offsets of the services' groups with the outputs that belong to them.
+ * Returns the grants of the operator's command line: those of an observer, writing dead letters
+ * back to their topics together with their marks, and setting the offsets of the services' groups
+ * in one transaction with their outputs.
  */
 export function operatorGrants(principal: string, topics: readonly string[], groups: readonly string[]): Grant[] {
   return [
@@ -114,7 +119,7 @@ export function operatorGrants(principal: string, topics: readonly string[], gro
   ]
 }
 
-/** Whoever asks how far groups are, for scaling. */
+/** Returns the grants of the autoscaler, which reads the lag of groups. */
 export function scalerGrants(principal: string): Grant[] {
   return [
     { principal, ...everyTopic, operations: ['describe'] },

@@ -17,7 +17,7 @@ import { grants, provisionedTopics } from './principals.ts'
 const password = (name: string) => `the-password-of-${name}`
 const principals = ['monitor', 'operator', 'scaler', 'admin']
 
-test('where nothing is allowed but what is granted, the monitor sees everything and writes nothing, and an operator may replay', async t => {
+test('with only the generated grants, the monitor reads everything and writes nothing, and an operator can replay and grow topics', async t => {
   const broker = await startBroker(t, {
     users: Object.fromEntries(principals.map(name => [name, password(name)])),
     denyByDefault: true
@@ -28,7 +28,7 @@ test('where nothing is allowed but what is granted, the monitor sees everything 
     sasl: { mechanism: 'SCRAM-SHA-512', username, password: password(username) }
   })
   const isOpen = () => checkConnection(as('admin')).then(() => true)
-  await waitUntil(isOpen, { what: 'the secure entrance', deadlineMs: 60_000 })
+  await waitUntil(isOpen, { what: 'the TLS listener', deadlineMs: 60_000 })
   await grantAccess(as('admin'), grants)
   await createTopics(
     as('admin'),

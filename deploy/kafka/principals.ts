@@ -8,7 +8,9 @@ import { auditGrants, grantsOf, observerGrants, operatorGrants, provisionerGrant
 
 export const servicePrincipals: Readonly<Record<string, KafkaUses>> = { order, inventory, notification, aggregator }
 
-/** Every topic that is made before the services start, besides those of Kafka Connect, which makes its own. */
+/**
+ * Every topic that is created before the services start, except those that Kafka Connect creates.
+ */
 export const provisionedTopics: readonly string[] = [
   ...Object.values(topicNames).flatMap(name => [name, deadLetterTopic(name)]),
   ...Object.values(servicePrincipals).flatMap(({ otherTopics = [], otherInputs = [] }) => [
@@ -18,7 +20,10 @@ export const provisionedTopics: readonly string[] = [
   deadLetterTopic('audit')
 ]
 
-/** One principal for each service, for Kafka Connect, for whoever makes the topics, and for those who look: `operator` is the tool's. */
+/**
+ * Grants of all principals: one per service, Kafka Connect, the provisioner of topics, the monitor,
+ * the command line (`operator`) and the autoscaler.
+ */
 export const grants: readonly Grant[] = [
   ...Object.entries(servicePrincipals).flatMap(([name, uses]) => grantsOf(name, uses)),
   ...auditGrants('audit'),

@@ -9,11 +9,14 @@ import { type Manifest, metricsConfig, metricsOf } from './manifest.ts'
 import { registryPort, registryTLS } from './registry.ts'
 
 export const connectCluster = 'audit'
-/** The part of the registry's secret that its users get. */
+/** The only file of the registry's TLS secret that clients mount. */
 const caFile = { key: 'ca.crt', path: 'ca.crt' }
 const auditVariables = ['AUDIT_JDBC_URL', 'AUDIT_DATABASE_USERNAME', 'AUDIT_DATABASE_PASSWORD']
 
-/** Kafka Connect by Strimzi, with the connector of `deploy/connect`. The operator keeps it running. */
+/**
+ * Returns Kafka Connect, run by Strimzi, with the connector of `deploy/connect`. Strimzi's operator
+ * restarts failed tasks.
+ */
 export function connectManifests(): Manifest[] {
   return [workers(), metricsOf('connect'), connector()]
 }
@@ -26,14 +29,14 @@ function workers(): IKafkaConnect {
     spec: {
       version: kafkaVersion,
       replicas: 1,
-      // Of the target `connect-strimzi` of the Dockerfile.
+      // Built by the target `connect-strimzi` of the Dockerfile.
       image: 'orderly/connect-strimzi:0.1.0',
       bootstrapServers: `${cluster}-kafka-bootstrap:9093`,
       tls: { trustedCertificates: [{ secretName: `${cluster}-cluster-ca-cert`, pattern: '*.crt' }] },
       authentication: {
         ...{ type: 'scram-sha-512', username: 'audit', passwordSecret: { secretName: 'audit', password: 'password' } }
       },
-      // The names that the principal `audit` may use.
+      // Names that the principal `audit` has grants for.
       groupId: 'orderly-connect',
       configStorageTopic: 'connect.config',
       offsetStorageTopic: 'connect.offset',
@@ -43,7 +46,7 @@ function workers(): IKafkaConnect {
         'value.converter': 'org.apache.kafka.connect.storage.StringConverter',
         ...{ 'config.storage.replication.factor': -1, 'offset.storage.replication.factor': -1 },
         ...{ 'status.storage.replication.factor': -1, 'offset.storage.partitions': 1, 'status.storage.partitions': 1 },
-        // The connector names its client settings; passwords come from the environment.
+        // Lets the connector override client settings. Passwords come from the environment.
         'connector.client.config.override.policy': 'All',
         'config.providers': 'env',
         'config.providers.env.class': 'org.apache.kafka.common.config.provider.EnvVarConfigProvider',

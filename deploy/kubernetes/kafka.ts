@@ -9,13 +9,19 @@ import { type Manifest, metricsConfig, metricsOf } from './manifest.ts'
 import { partitions } from './services.ts'
 
 export const cluster = 'orderly'
-/** The version that Strimzi 1.0 runs and that lacks the defect of 4.3 (docs/decisions/0035-run-kafka-4.2-because-4.3-loses-commit-markers.md). */
+/**
+ * The version that Strimzi 1.0 runs. It lacks the defect of 4.3
+ * (docs/decisions/0035-run-kafka-4.2-because-4.3-loses-commit-markers.md).
+ */
 export const kafkaVersion = '4.2.0'
 const apiVersion = 'kafka.strimzi.io/v1'
 const labels = { 'strimzi.io/cluster': cluster }
 type Acl = NonNullable<NonNullable<NonNullable<IKafkaUser['spec']>['authorization']>['acls']>[number]
 
-/** Strimzi's resources: the cluster, every topic, and a user with no more than it needs for each principal. */
+/**
+ * Returns Strimzi's resources: the cluster, every topic, and a user with minimal grants for each
+ * principal.
+ */
 export function kafkaManifests(): Manifest[] {
   const users = Map.groupBy(grants, ({ principal }) => principal)
   return [
@@ -23,7 +29,7 @@ export function kafkaManifests(): Manifest[] {
     kafka(),
     metricsOf('kafka'),
     ...provisionedTopics.map(topic),
-    // Strimzi makes the topics; nobody else needs to.
+    // Strimzi creates the topics, so the provisioner is not needed.
     ...[...users].filter(([name]) => name !== 'provisioner').map(([name, own]) => user(name, own))
   ]
 }

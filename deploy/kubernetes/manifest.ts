@@ -6,20 +6,22 @@ import type { IContainer } from 'kubernetes-models/v1/Container'
 import type { IPodSpec } from 'kubernetes-models/v1/PodSpec'
 import { parse } from 'yaml'
 
-/** What a cluster is given. The types of the kinds find a field that does not exist; values are validated by a test. */
+/**
+ * A Kubernetes resource. The types of each kind reject unknown fields; a test validates the values.
+ */
 export interface Manifest {
   readonly apiVersion: string
   readonly kind: string
 }
 
-/** The name of the settings that differ from place to place: `settings.yaml`. */
+/** Name of the settings that differ between installations: `settings.yaml`. */
 export const settings = 'orderly'
 
 const { services } = parse(readFileSync(join(import.meta.dirname, '..', 'compose.yaml'), 'utf8'), { merge: true }) as {
   services: Record<string, { image: string }>
 }
 
-/** The image that the compose file runs, so that a version stands in one place. */
+/** Returns the image that the compose file runs, so that a version is defined in one place. */
 export function imageOf(composeService: string): string {
   const service = services[composeService]
   if (service === undefined) throw new Error(`deploy/compose.yaml has no service ${composeService}`)
@@ -28,11 +30,12 @@ export function imageOf(composeService: string): string {
 
 export const labels = (name: string) => ({ 'app.kubernetes.io/name': name, 'app.kubernetes.io/part-of': 'orderly' })
 
-/** Of every pod of ours. */
+/** Base of every pod of Orderly. */
 export const minimalPod = (userID: number): IPodSpec => ({
   containers: [],
   automountServiceAccountToken: false,
-  // No variables for each service that is there: settings are those that somebody has set.
+  // No variables for other services in the namespace: the environment contains only explicit
+  // settings.
   enableServiceLinks: false,
   securityContext: {
     ...{ runAsNonRoot: true, runAsUser: userID, runAsGroup: userID, fsGroup: userID },
@@ -55,13 +58,16 @@ export function onePodMayBeAway(name: string): IPodDisruptionBudget {
 
 const metricsFile = 'jmx.yml'
 
-/** Which metrics of its own a Java server tells: `deploy/<part>/jmx.yml`, as everywhere. */
+/**
+ * Returns the exported metrics of a Java server: `deploy/<part>/jmx.yml`, which every installation
+ * uses.
+ */
 export function metricsOf(part: 'kafka' | 'connect'): IConfigMap {
   const text = readFileSync(join(import.meta.dirname, '..', part, metricsFile), 'utf8')
   return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: `${part}-metrics` }, data: { [metricsFile]: text } }
 }
 
-/** What Strimzi has to be told so that it does. */
+/** Strimzi's reference to those metrics. */
 export const metricsConfig = (part: 'kafka' | 'connect') =>
   ({
     type: 'jmxPrometheusExporter',

@@ -8,13 +8,13 @@ import { validateManifest } from '../testing/validate-manifest.ts'
 
 const named = (kind: string) => manifestsOf(kind).map(({ metadata }) => metadata.name)
 
-test('every manifest is what the schema of its kind wants', async () => {
+test('every manifest conforms to the schema of its kind', async () => {
   for (const manifest of manifests) {
     await assert.doesNotReject(validateManifest(manifest), `${manifest.kind} ${manifest.metadata.name}`)
   }
 })
 
-test('a manifest that its schema does not want is found', async () => {
+test('an invalid manifest is rejected', async () => {
   const service = {
     apiVersion: 'v1',
     kind: 'Service',
@@ -26,7 +26,7 @@ test('a manifest that its schema does not want is found', async () => {
   await assert.rejects(validateManifest(connector), /tasksMax must be integer/)
 })
 
-test('every generated file is among the resources, and nothing is there twice', () => {
+test('every generated file is among the resources, and no resource occurs twice', () => {
   const generated = globSync('generated/*.yaml', { cwd: import.meta.dirname })
   assert.deepEqual(
     generated.filter(file => !resources.includes(file)),
@@ -39,10 +39,10 @@ test('every generated file is among the resources, and nothing is there twice', 
   )
 })
 
-test('every secret, configuration and user that is asked for is there', () => {
+test('every referenced secret, configuration and user exists', () => {
   const text = JSON.stringify(manifests)
   const asked = (pattern: RegExp) => new Set([...text.matchAll(pattern)].map(([, name]) => name as string))
-  // Strimzi makes a secret of each user's password, and one of the cluster's certificate.
+  // Strimzi creates a secret with each user's password, and one with the cluster's certificate.
   const secrets = new Set([...named('Secret'), ...named('KafkaUser'), 'orderly-cluster-ca-cert', 'registry-tls'])
   const wanted = asked(/"(?:secretKeyRef|secretRef|passwordSecret)":\{"(?:name|secretName)":"([^"]+)"/g)
   assert.ok(wanted.size > 5)
@@ -58,14 +58,14 @@ test('every secret, configuration and user that is asked for is there', () => {
   assert.deepEqual(new Set(named('KafkaTopic')), new Set(provisionedTopics))
 })
 
-test('the users of the manifests may do what acls.json allows, all but whoever makes topics, which Strimzi does itself', () => {
+test('the users of the manifests have the grants of acls.json, without the provisioner', () => {
   assert.deepEqual(
     grantsOfUsers(),
     grants.filter(({ principal }) => principal !== 'provisioner')
   )
 })
 
-test('what the rules call a job is scraped under that name', () => {
+test('every job name in the rules is scraped under that name', () => {
   const text = JSON.stringify(manifests)
   const jobs = [...text.matchAll(/up\{job=~?\\"([^"\\]+)\\"/g)].flatMap(([, names]) => (names as string).split('|'))
   assert.ok(jobs.includes('kafka') && jobs.includes('monitor'))
@@ -76,7 +76,7 @@ test('what the rules call a job is scraped under that name', () => {
   )
 })
 
-test('no pod of ours accepts or opens a connection that a policy does not list', () => {
+test('no pod of Orderly accepts or opens a connection that a policy does not list', () => {
   const policies = manifestsOf<Policy>('NetworkPolicy')
   const everything = policies.find(({ metadata }) => metadata.name === 'orderly-default')
   assert.deepEqual(everything?.spec, {
@@ -98,7 +98,7 @@ interface Policy {
   }
 }
 
-test('the registry answers by TLS, and to its user only', () => {
+test('the registry requires TLS and credentials', () => {
   const text = JSON.stringify(
     manifests.find(({ kind, metadata }) => kind === 'Deployment' && metadata.name === 'registry')
   )

@@ -11,14 +11,19 @@ import { scrapedServices } from './services.ts'
 const rules = join(import.meta.dirname, '..', 'prometheus', 'rules')
 const apiVersion = 'monitoring.coreos.com/v1'
 
-/** For the Prometheus operator: what to scrape, under the names of jobs that the rules know, and the rules themselves. */
+/**
+ * Returns the resources of the Prometheus operator: scrape targets under the job names that the
+ * rules use, and the rules.
+ */
 export function monitoringManifests(): Manifest[] {
   const brokers = ofStrimzi('kafka', { 'strimzi.io/cluster': cluster, 'strimzi.io/name': `${cluster}-kafka` })
   const workers = ofStrimzi('connect', { 'strimzi.io/cluster': connectCluster, 'strimzi.io/kind': 'KafkaConnect' })
   return [services(), brokers, workers, ...readdirSync(rules).toSorted().map(rule)]
 }
 
-/** Pods and not services: the latter would put a label `service` on metrics that have one. */
+/**
+ * Scrapes pods instead of services: the latter would overwrite the label `service` of the metrics.
+ */
 function services(): IPodMonitor {
   return {
     apiVersion,

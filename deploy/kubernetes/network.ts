@@ -19,10 +19,15 @@ const ourPods = { 'app.kubernetes.io/part-of': 'orderly' }
 const connectPods = { 'strimzi.io/cluster': connectCluster, 'strimzi.io/kind': 'KafkaConnect' }
 const tcp = (...ports: (number | string)[]): Port[] => ports.map(port => ({ protocol: 'TCP', port }))
 
-/** Namespaces get access by a label: `kubectl label namespace monitoring orderly/scrapes=true`. */
+/**
+ * Selects namespaces by an access label: `kubectl label namespace monitoring orderly/scrapes=true`.
+ */
 const namespacesWith = (label: string) => [{ namespaceSelector: { matchLabels: { [label]: 'true' } } }]
 
-/** Addresses that webhooks and mail servers may have: none of a private network or of a cloud's metadata. */
+/**
+ * Allowed addresses of webhooks and mail servers: no private networks and no cloud metadata
+ * service.
+ */
 const publicAddresses = {
   ipBlock: {
     cidr: '0.0.0.0/0',
@@ -45,7 +50,7 @@ const dns: Egress = {
     { protocol: 'TCP', port: 53 }
   ]
 }
-/** Postgres is brought by others, inside the cluster or outside. */
+/** Postgres is external: it may run inside or outside the cluster. */
 const postgres: Egress = { ports: tcp(postgresPort) }
 const kafka: Egress = {
   to: [{ podSelector: { matchLabels: { 'strimzi.io/cluster': cluster, 'strimzi.io/name': `${cluster}-kafka` } } }],
@@ -58,8 +63,8 @@ const apiAccess: Ingress = { from: namespacesWith('orderly/uses-api'), ports: tc
 const scraping: Ingress = { from: namespacesWith('orderly/scrapes'), ports: tcp('http') }
 
 /**
- * Lists the allowed connections; all others are refused. Strimzi writes the policies of its brokers, and that of Connect's REST
- * interface, which admits its operator only.
+ * Returns the policies that list the allowed connections; all others are refused. Strimzi creates
+ * the policies of its brokers and of Connect's REST interface, which only its operator may use.
  */
 export function networkManifests(): Manifest[] {
   return [

@@ -4,14 +4,17 @@ import { service } from './services.ts'
 
 const name = 'registry'
 export const registryPort = 8443
-/** The port of the health probes, without TLS and credentials. */
+/** Port of the health probes, without TLS and credentials. */
 const managementPort = 9000
-/** The secret with `tls.crt`, `tls.key` and `ca.crt`, as cert-manager makes it for the name `registry`. */
+/**
+ * Name of the secret with `tls.crt`, `tls.key` and `ca.crt`, as cert-manager creates it for the
+ * host name `registry`.
+ */
 export const registryTLS = 'registry-tls'
 const certificates = '/etc/orderly/registry'
 const health = (path: string) => ({ httpGet: { path, port: 'management' }, timeoutSeconds: 3, periodSeconds: 5 })
 
-/** The schema registry. What it knows is in Postgres, so any number of it may run. */
+/** Returns the schema registry. Its state is in Postgres, so any number of replicas may run. */
 export function registryManifests(): Manifest[] {
   return [deployment(), service(name, registryPort), onePodMayBeAway(name)]
 }
@@ -45,7 +48,7 @@ function deployment(): IDeployment {
                 { name: 'QUARKUS_HTTP_SSL_CERTIFICATE_FILES', value: `${certificates}/tls.crt` },
                 { name: 'QUARKUS_HTTP_SSL_CERTIFICATE_KEY_FILES', value: `${certificates}/tls.key` },
                 { name: 'QUARKUS_HTTP_INSECURE_REQUESTS', value: 'disabled' },
-                // One user, `orderly`, and no request without it.
+                // Every request must authenticate as the only user, `orderly`.
                 { name: 'QUARKUS_HTTP_AUTH_BASIC', value: 'true' },
                 { name: 'QUARKUS_HTTP_AUTH_PERMISSION_API_PATHS', value: '/*' },
                 { name: 'QUARKUS_HTTP_AUTH_PERMISSION_API_POLICY', value: 'authenticated' },
@@ -56,7 +59,7 @@ function deployment(): IDeployment {
                   name: 'QUARKUS_SECURITY_USERS_EMBEDDED_USERS_ORDERLY',
                   valueFrom: { secretKeyRef: { name: 'orderly-registry-client', key: 'SCHEMA_REGISTRY_PASSWORD' } }
                 },
-                // Requests of web pages are refused.
+                // Rejects requests from web pages.
                 { name: 'QUARKUS_HTTP_CORS_ORIGINS', value: `https://${name}:${registryPort}` }
               ],
               ports: [

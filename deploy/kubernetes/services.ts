@@ -8,16 +8,19 @@ import { imageOf, labels, type Manifest, minimalContainer, minimalPod, onePodMay
 interface Shape {
   readonly port: number
   readonly replicas: number
-  /** True for a service that uses the database, as its own role. */
+  /** True if the service uses the database, with its own role. */
   readonly hasDatabase: boolean
-  /** What an instance waits for in Kafka: the group whose lag scales it, and its topic. */
+  /** Group whose lag scales the service, with its topic. */
   readonly lag?: { readonly topic: string; readonly group: string }
 }
 
-/** New topics have as many partitions; more instances than that would have nothing to do. */
+/** Partitions of new topics. More instances than partitions would be idle. */
 export const partitions = 12
 const stopSeconds = 30
-/** So long requests may still come to a pod that is to stop: whoever sends them learns of it at the same time. */
+/**
+ * Time in which a stopping pod still accepts requests, because clients learn of the stop at the
+ * same time.
+ */
 const lastRequestsSeconds = 5
 
 const shapes: Readonly<Record<string, Shape>> = {
@@ -30,14 +33,14 @@ const shapes: Readonly<Record<string, Shape>> = {
     lag: { topic: 'inventory.reserved', group: 'notifications' }
   },
   aggregator: { port: 8083, replicas: 2, hasDatabase: true, lag: { topic: 'orders.created', group: 'order-rate' } },
-  // Two would tell everything twice.
+  // Two instances would export everything twice.
   monitor: { port: 8086, replicas: 1, hasDatabase: false }
 }
 
-/** Everything of ours that is scraped. */
+/** Names of all services that Prometheus scrapes. */
 export const scrapedServices = Object.keys(shapes)
 
-/** For each service: how it runs, where it is found, how much of it may be away, and how it grows. */
+/** Returns the workload, address, disruption budget and scaling of each service. */
 export function serviceManifests(): Manifest[] {
   for (const name of Object.keys(servicePrincipals)) {
     if (shapes[name] === undefined) throw new Error(`deploy/kubernetes/services.ts has no shape for ${name}`)
@@ -51,7 +54,10 @@ export function serviceManifests(): Manifest[] {
   ]
 }
 
-/** The secret with the address of the database for a role: `settings.yaml` has one for each. */
+/**
+ * Returns the name of the secret with the database address of a role; `settings.yaml` has one per
+ * role.
+ */
 const databaseSecret = (role: string) => `orderly-database-${role}`
 
 const databaseURL = (variable: string, role: string) => ({
@@ -60,8 +66,8 @@ const databaseURL = (variable: string, role: string) => ({
 })
 
 /**
- * Brings the database up to date, as its owner; services of this version start when it has. A job cannot be changed, so each
- * version has its own.
+ * Returns the job that migrates the database as its owner. Services of this version start once it
+ * has finished. A job is immutable, so each version has its own.
  */
 function migration(): IJob {
   const image = imageOf('migrate')
@@ -96,7 +102,10 @@ function migration(): IJob {
   }
 }
 
-/** Stateful for the name alone: an instance has the same INSTANCE_ID after a restart, and two never share one. */
+/**
+ * Returns a stateful set. Only the stable name is needed: an instance keeps its INSTANCE_ID after a
+ * restart, and two never share one.
+ */
 function statefulSet(name: string, { port, replicas, hasDatabase }: Shape): IStatefulSet {
   const probe = (path: string, fields: object) => ({ httpGet: { path, port: 'http' }, timeoutSeconds: 3, ...fields })
   const container = {
@@ -140,7 +149,8 @@ function statefulSet(name: string, { port, replicas, hasDatabase }: Shape): ISta
         metadata: { labels: labels(name) },
         spec: {
           ...minimalPod(1000),
-          // Longer than that and SHUTDOWN_DEADLINE_MS: the service ends by itself before it is killed.
+          // Longer than lastRequestsSeconds and SHUTDOWN_DEADLINE_MS together, so that the service
+          // exits before it is killed.
           terminationGracePeriodSeconds: stopSeconds,
           topologySpreadConstraints: [
             {
