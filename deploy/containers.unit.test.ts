@@ -22,18 +22,18 @@ const here = import.meta.dirname
 const read = (file: string) => parse(readFileSync(join(here, file), 'utf8'))
 const run = promisify(execFile)
 
-test('the compose file is what the Compose specification wants', async () => {
+test('the compose file conforms to the Compose specification', async () => {
   const dclint = join(projectDirectory, 'node_modules', 'dclint', 'bin', 'dclint.cjs')
-  // An image that is built has a name as well.
+  // A built image also has a name.
   const flags = ['--quiet', '--disable-rule', 'no-build-and-image']
   await run(process.execPath, [dclint, join(here, 'compose.yaml'), ...flags])
 })
 
-test('the Dockerfile has nothing that Docker would refuse or warn of', () => {
+test('the Dockerfile has no errors and no warnings', () => {
   assert.deepEqual(validate(dockerfile), [])
 })
 
-test('every container is pinned, not root, read-only, without capabilities, limited in memory and log, and watched', () => {
+test('every container is pinned, non-root, read-only, without capabilities, with memory and log limits and a health check', () => {
   for (const [name, service] of Object.entries(services)) {
     assert.match(service.image, /:v?\d+\.\d+/, name)
     assert.match(service.user, /^[1-9]\d*:[1-9]\d*$/, name)
@@ -46,7 +46,7 @@ test('every container is pinned, not root, read-only, without capabilities, limi
   for (const { base, name } of buildStages()) assert.match(base, /:v?\d+\.\d+/, name)
 })
 
-test('what is built is a stage of the Dockerfile, and what is mounted is there', () => {
+test('every build target is a stage of the Dockerfile, and every mounted path exists', () => {
   const stages = buildStages().map(({ name }) => name)
   for (const [name, { build, volumes = [] }] of Object.entries(services)) {
     if (build !== undefined) assert.ok(stages.includes(build.target), `${name}: ${build.target}`)
@@ -56,7 +56,7 @@ test('what is built is a stage of the Dockerfile, and what is mounted is there',
   }
 })
 
-test('brokers remember group offsets and producer ids for as long as the retention table says', () => {
+test('brokers keep group offsets and producer ids as long as the retention table requires', () => {
   for (const name of ['kafka', 'kafka-with-zookeeper']) {
     for (const [setting, value] of Object.entries(brokerRetention)) {
       const variable = `KAFKA_${setting.replaceAll('.', '_').toUpperCase()}`
@@ -65,14 +65,14 @@ test('brokers remember group offsets and producer ids for as long as the retenti
   }
 })
 
-test('the agent that servers in Java start with is the one that Maven is asked for', () => {
+test('the metrics agent of the Java images has the version in its pom.xml', () => {
   const pom = readFileSync(join(projectDirectory, 'stack', 'jars', 'jmx-agent', 'pom.xml'), 'utf8')
   const [, fetched] = /<artifactId>jmx_prometheus_javaagent<\/artifactId>\s*<version>(.+)<\/version>/.exec(pom) ?? []
   const started = [...dockerfile.matchAll(/jmx_prometheus_javaagent-([^/]+)\.jar/g)].map(([, version]) => version)
   assert.deepEqual(new Set(started), new Set([fetched]))
 })
 
-test('every target of Prometheus is a container, at the port where it listens', () => {
+test('every Prometheus target is a container and the port it listens on', () => {
   const targets = read('prometheus/targets.yml') as { labels: { job: string }; targets: string[] }[]
   const ofOurs = (name: string) => services[name]?.environment?.HTTP_PORT
   for (const { labels, targets: addresses } of targets) {
@@ -91,7 +91,7 @@ test('every target of Prometheus is a container, at the port where it listens', 
   )
 })
 
-test('the settings of containers and pods are settings of their services, and go together', t => {
+test('the settings of containers and pods are known to their services and valid together', t => {
   const directory = mkdtempSync(join(tmpdir(), 'orderly-secrets-'))
   t.after(() => rmSync(directory, { recursive: true }))
   const secretFile = join(directory, 'database-url')
@@ -105,7 +105,7 @@ test('the settings of containers and pods are settings of their services, and go
     const given = Object.keys({ ...ofPod, ...ofContainer }).map(setting => setting.replace(/_URL_FILE$/, '_URL'))
     const unknown = given.filter(setting => !known.has(setting) && !setting.startsWith('NODE_'))
     assert.deepEqual(unknown, [], name)
-    // Files that are where they run.
+    // Paths that exist on the machine of the test.
     const files = {
       KAFKA_TLS_CA_FILE: import.meta.filename,
       SEED_STOCK_FILE: import.meta.filename,
@@ -121,7 +121,7 @@ test('the settings of containers and pods are settings of their services, and go
   }
 })
 
-test('the image has what runs only: no settings of a place, no secret, no manifest', async t => {
+test('the image has only what services need at run time: no local settings, secrets or manifests', async t => {
   const isIgnored = buildIgnores()
   for (const path of [
     ...['.env', 'deploy/.env', 'services/order/.env.local', 'deploy/kubernetes/settings.yaml', 'deploy/secret.key'],
@@ -144,7 +144,7 @@ test('the image has what runs only: no settings of a place, no secret, no manife
   ])
 })
 
-test('every image that is delivered has OCI labels and a list of its components', () => {
+test('every delivered image has OCI labels and an SBOM', () => {
   for (const { name, instructions } of buildStages().filter(({ name }) => !['dependencies', 'jars'].includes(name))) {
     const label = instructions.find(({ name }) => name === 'LABEL')?.text ?? ''
     for (const key of ['title', 'description', 'licenses', 'version', 'revision']) {
@@ -157,10 +157,10 @@ test('every image that is delivered has OCI labels and a list of its components'
   }
 })
 
-/** Programs without required settings. */
+/** Programs that run without any required setting. */
 const withoutSettings = ['deploy/setup/connectors.ts', 'deploy/setup/secrets.ts', 'deploy/setup/roles.ts']
 
-test('passwords of the compose file are generated once, and each container mounts its own and no default one', async t => {
+test('passwords of the compose file are generated once, without defaults, and each container mounts only its own', async t => {
   const directory = mkdtempSync(join(tmpdir(), 'orderly-secrets-'))
   t.after(() => rmSync(directory, { recursive: true }))
   const generate = (...args: string[]) =>
@@ -194,12 +194,12 @@ test('passwords of the compose file are generated once, and each container mount
   assert.doesNotMatch(readFileSync(join(here, 'compose.yaml'), 'utf8'), /\w*PASSWORD\w*:-/)
 })
 
-test('the image of the services has all that each of them needs, and no tests', async t => {
+test('the service image has everything that each service needs, and no tests', async t => {
   const home = mkdtempSync(join(tmpdir(), 'orderly-image-'))
   t.after(() => rmSync(home, { recursive: true, force: true }))
   const { directory: image, environment } = await dryBuild('service', home)
   assert.deepEqual(globSync('{contracts,packages,services,deploy}/**/*.test.ts', { cwd: image }), [])
-  assert.equal(existsSync(join(image, 'node_modules', 'typescript')), false, 'what only develops is not there')
+  assert.equal(existsSync(join(image, 'node_modules', 'typescript')), false, 'no development dependencies')
   const programs = [
     ...new Set(
       Object.values(services).flatMap(({ image, command = [] }) => (image.startsWith('orderly/service') ? command : []))
@@ -217,7 +217,7 @@ test('the image of the services has all that each of them needs, and no tests', 
       .map(program => {
         const isService = program.startsWith('services/')
         const env = { ORDERLY_PROFILE: profile, ...(isService && { NODE_COMPILE_CACHE: cache }) }
-        // It has come as far as its settings, of which it has none.
+        // The program reached the check of its settings, all of which are missing.
         return assert.rejects(
           run(process.execPath, [...flags, program], { cwd: image, env, timeout: 60_000 }),
           program === 'deploy/setup/migrate.ts' ? /DATABASE_OWNER_URL/ : /KAFKA_BROKERS/,
@@ -226,7 +226,11 @@ test('the image of the services has all that each of them needs, and no tests', 
       })
   )
   assert.ok(cachedByBuild.length > 1_000, `${cachedByBuild.length} modules`)
-  assert.deepEqual(cached(), cachedByBuild, 'what a service reads is in the cache, for the flags that it has')
+  assert.deepEqual(
+    cached(),
+    cachedByBuild,
+    'the cache has every module of a service, for the Node flags of the service'
+  )
 })
 
 test('in production the compose file requires API keys, and a job creates the first ones', t => {

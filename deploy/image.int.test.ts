@@ -24,7 +24,7 @@ import { manifestsOf } from './testing/manifests.ts'
 const run = promisify(execFile)
 const password = (name: string) => `the-password-of-${name}`
 
-test('on a broker that allows what the manifests allow, the image runs each service as its manifest says, and an order goes through', async t => {
+test('with the grants of the manifests, the image runs every service as its manifest specifies, and an order is decided and notified', async t => {
   const home = mkdtempSync(join(tmpdir(), 'orderly-image-'))
   t.after(() => rmSync(home, { recursive: true, force: true }))
   const users = manifestsOf('KafkaUser').map(({ metadata }) => metadata.name)
@@ -43,11 +43,12 @@ test('on a broker that allows what the manifests allow, the image runs each serv
     sasl: { mechanism: 'SCRAM-SHA-512', username: 'admin', password: password('admin') }
   }
   const isOpen = () => checkConnection(admin).then(() => true)
-  await waitUntil(isOpen, { what: 'the secure entrance', deadlineMs: 60_000 })
+  await waitUntil(isOpen, { what: 'the TLS listener', deadlineMs: 60_000 })
   await grantAccess(admin, grantsOfUsers())
   const ofImage = (args: readonly string[], env: NodeJS.ProcessEnv) => run(process.execPath, args, { cwd: image, env })
 
-  // The topics as the compose file has them made, which are those that Strimzi is told of.
+  // Creates the topics as the compose file does. The manifests of Strimzi must declare the same
+  // topics.
   const places = { KAFKA_BROKERS: broker.brokers.join(','), SCHEMA_REGISTRY_URL: registryURL, DATABASE_URL: database }
   await ofImage(['deploy/setup/topics.ts'], { ...environmentOf('topics'), ...places })
   const inspector = createInspector(admin)
@@ -74,7 +75,7 @@ test('on a broker that allows what the manifests allow, the image runs each serv
     for (const path of probesOf(manifest)) assert.equal((await fetch(service.url + path)).status, 200, name + path)
     const metrics = await (await fetch(service.url + metricsPath)).text()
     assert.match(metrics, new RegExp(`^nodejs_version_info\\{.*service="${name}"`, 'm'))
-    // What the compose file asks it.
+    // Runs the health check of the compose file.
     const [program = '', ...ask] = askHealth(name)
     assert.equal(program, 'node')
     await ofImage(ask, { HTTP_PORT: new URL(service.url).port })
@@ -93,7 +94,7 @@ test('on a broker that allows what the manifests allow, the image runs each serv
     body: JSON.stringify({ userID: 'ada', items: [{ sku: 'TEA', quantity: 1 }], total: 1 })
   })
   const { orderID, status } = (await answer.json()) as { orderID: string; status: string }
-  // Nothing is in stock where nobody put anything.
+  // The stock is empty, so the order fails.
   assert.equal(status, 'failed')
   const isTold = async () =>
     ((await services.notification?.logs()) ?? []).some(

@@ -16,8 +16,8 @@ import { type ReceivedSpan, startAlertReceiver, startFailingEndpoint, startTrace
 
 const services = ['order', 'inventory', 'notification', 'aggregator', 'monitor']
 
-/** One run for everything that needs all of it: it is started once, and each part of the test looks at another side of it. */
-test('a monitored run has a whole trace, data in every panel, and an alert when the inventory is frozen', async t => {
+/** Starts the stack once; each subtest checks a different part of it. */
+test('a monitored stack has complete traces, data in every panel, and alerts when the inventory is frozen', async t => {
   const programs = programsOrSkip(t, 'prometheus', 'alertmanager', 'promtool')
   if (programs === undefined) return
   const [traces, alerts, endpoint] = await Promise.all([
@@ -43,7 +43,7 @@ test('a monitored run has a whole trace, data in every panel, and an alert when 
   const order = { userID: 'ada', items: [{ sku: 'TEA-EARL-GREY-100G', quantity: 2 }], total: 13.8 }
   stack.keepOrdering()
 
-  await t.test('one order is one trace, from the request over each record to each notification', async () => {
+  await t.test('one order has one trace, from the request through each record to each notification', async () => {
     const traceID = randomBytes(16).toString('hex')
     const caller = randomBytes(8).toString('hex')
     assert.equal(await stack.order(order, { traceparent: `00-${traceID}-${caller}-01` }), 202)
@@ -76,7 +76,7 @@ test('a monitored run has a whole trace, data in every panel, and an alert when 
     for (const { name, parentSpanId } of own()) {
       assert.ok(parentSpanId !== undefined && (parentSpanId === caller || spanIDs.has(parentSpanId)), `${name} is lost`)
     }
-    // From the delivery back to the caller.
+    // Follows the parents from the delivery to the caller.
     let span: ReceivedSpan | undefined = own().find(({ name }) => name === 'deliver console')
     const chain: (readonly [string, string])[] = []
     while (span !== undefined) {
@@ -94,9 +94,9 @@ test('a monitored run has a whole trace, data in every panel, and an alert when 
     })
   })
 
-  await t.test('everything is scraped', async () => {
+  await t.test('every job is scraped', async () => {
     const jobs = [...services, 'kafka', 'connect', 'prometheus', 'alertmanager']
-    // Prometheus is ready before it has built its list: no target at all is not yet an answer.
+    // Prometheus is ready before its target list is built, so an empty list is not a result yet.
     const targets = async () => (await prometheus.targets()).map(({ labels, health }) => `${labels.job}: ${health}`)
     const isUp = async () => isDeepStrictEqual(new Set(await targets()), new Set(jobs.map(job => `${job}: up`)))
     await waitUntil(isUp, { what: 'all targets being up', deadlineMs: 30_000 }).catch(async error => {
@@ -104,7 +104,7 @@ test('a monitored run has a whole trace, data in every panel, and an alert when 
     })
   })
 
-  await t.test('the metrics of every service are named as Prometheus wants it', async () => {
+  await t.test('the metric names of every service follow the Prometheus conventions', async () => {
     for (const { labels } of (await prometheus.targets()).filter(({ labels }) => services.includes(labels.job))) {
       const checking: ChildProcess = execFile(programs.promtool, ['check', 'metrics'])
       checking.stdin?.end(await (await fetch(`http://${labels.instance}/metrics`)).text())
@@ -139,7 +139,7 @@ test('a monitored run has a whole trace, data in every panel, and an alert when 
     await waitUntil(hasExpired, { what: 'the end of a hold', deadlineMs: 30_000 })
   })
 
-  await t.test('slow requests, batches, outcomes and deliveries lead to their traces, by exemplars', async () => {
+  await t.test('requests, batches, outcomes and deliveries link to their traces by exemplars', async () => {
     for (const histogram of [
       'orderly_http_request_duration_seconds_bucket{route="/orders"}',
       'orderly_stage_record_age_seconds_bucket{service="inventory"}',
@@ -156,7 +156,7 @@ test('a monitored run has a whole trace, data in every panel, and an alert when 
     }
   })
 
-  await t.test('no label of any of our metrics has a value for each order, user or run', async () => {
+  await t.test('no metric has a label with a value per order, user or run', async () => {
     const series = await prometheus.series('{service!=""}')
     const isUnbounded = (value: string) => /[0-9a-f]{8}-[0-9a-f]{4}-|[0-9a-f]{32}|^(ada|bob|user-\d+)$/.test(value)
     assert.deepEqual(
@@ -165,12 +165,13 @@ test('a monitored run has a whole trace, data in every panel, and an alert when 
     )
   })
 
-  await t.test('a frozen inventory fires the alert on lag, which reaches the webhook', async t => {
+  await t.test('a frozen inventory fires the lag alert, which reaches the webhook', async t => {
     t.after(await stack.freezeInventory())
     const find = (alertname: string, label: string, value: string) =>
       alerts.items.find(({ labels }) => labels.alertname === alertname && labels[label] === value)
     const lag = () => find('OrderlyLagTooOld', 'group', 'orders-created')
-    // Each comes in a group of its own, and one that had something to say a moment ago waits for a minute.
+    // Alertmanager sends each alert in a separate group. A group that was notified a moment ago
+    // waits for a minute.
     const areThere = () => lag() !== undefined && find('OrderlyServiceDown', 'job', 'inventory') !== undefined
     await waitUntil(areThere, { what: 'the alerts at the webhook', deadlineMs: 150_000 })
     assert.equal(lag()?.status, 'firing')

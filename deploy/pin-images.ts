@@ -1,7 +1,7 @@
 /**
- * Adds the digest of each image to the Dockerfile and the Compose file, as the image's registry answers at this moment. Without
- * Docker or a registry nothing is changed: a digest is never made up. `--check` exits with 1 when an image has none; run it before
- * a release.
+ * Adds the current digest of each image to the Dockerfile and the Compose file, as reported by the
+ * image's registry. Without Docker or a registry nothing is changed. `--check` exits with 1 if an
+ * image has no digest; run it before a release.
  */
 import { execFile } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
@@ -10,7 +10,7 @@ import { promisify } from 'node:util'
 
 const files = ['Dockerfile', 'compose.yaml'].map(name => join(import.meta.dirname, name))
 const imageLine = /^(FROM | +image: )([\w./-]+:[\w.-]+)(@sha256:[0-9a-f]{64})?/gm
-/** Images that these files build. */
+/** Returns true for images that these files build. */
 const isOurs = (image: string) => image.startsWith('orderly/')
 
 const texts = await Promise.all(files.map(file => readFile(file, 'utf8')))

@@ -7,7 +7,10 @@ import { type TestContext, test } from 'node:test'
 
 const digest = `sha256:${'a'.repeat(64)}`
 
-/** Copies the script and the files that it changes, with a `docker` that answers with the text. */
+/**
+ * Copies the script and the files it changes, with a fake `docker` that runs the given shell
+ * command.
+ */
 function setUp(t: TestContext, answer: string) {
   const directory = mkdtempSync(join(tmpdir(), 'orderly-pin-'))
   t.after(() => rmSync(directory, { recursive: true }))
@@ -26,7 +29,7 @@ function setUp(t: TestContext, answer: string) {
   }
 }
 
-test('every image of others gets the digest that its registry answers, and the check for a release then passes', t => {
+test('every external image gets the digest that its registry reports, and the release check then passes', t => {
   const { read, run } = setUp(t, `echo ${digest}`)
   const before = run('--check')
   assert.equal(before.status, 1)
@@ -41,7 +44,7 @@ test('every image of others gets the digest that its registry answers, and the c
   assert.equal(read(), text, 'a second run replaces digests')
 })
 
-test('without an answer of the registry no file is changed', t => {
+test('without a valid response from the registry, no file is changed', t => {
   for (const answer of ['echo "no route to host" >&2; exit 1', 'echo latest']) {
     const { read, run } = setUp(t, answer)
     const before = read()

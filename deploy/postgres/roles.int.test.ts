@@ -5,7 +5,10 @@ import { createPool, type DatabaseRole, databaseRoles } from '@orderly/postgres'
 import { integrationEnvironment } from '@orderly/stack/testing'
 import { databaseSchemas, setUpRoles } from './schemas.ts'
 
-/** A database as the launcher, Compose and an administrator make it: `roles.sql`, then `orderly migrate`. */
+/**
+ * A database as the launcher, Compose and an administrator set it up: `roles.sql`, then `orderly
+ * migrate`.
+ */
 const { databaseURL, databaseURLAs, superuserURL, asSuperuser } = integrationEnvironment()
 const url = await databaseURL()
 const settings = { maxConnections: 1, applicationName: 'roles-test', statementTimeoutMs: 10_000 }
@@ -19,7 +22,7 @@ const as = (role: DatabaseRole, statement: string) =>
   (pools.get(role) as ReturnType<typeof createPool>).query(statement)
 const denied = { code: '42501' }
 
-test('each role may do in each table exactly what its schema declares', async () => {
+test('each role has exactly the privileges on each table that its schema declares', async () => {
   const tables = await as(
     'orderly_owner',
     `SELECT schemaname, tablename, tableowner FROM pg_tables
@@ -35,7 +38,7 @@ test('each role may do in each table exactly what its schema declares', async ()
         `SELECT privilege FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER', 'MAINTAIN'])
           AS privilege WHERE has_table_privilege('${schemaname}.${tablename}'::regclass, privilege)`
       ).catch(error => {
-        assert.equal(error.code, '42501', 'the schema cannot be used')
+        assert.equal(error.code, '42501', 'the role cannot use the schema')
         return { rows: [] }
       })
       const own = declared[role]
@@ -54,12 +57,12 @@ test('every table is used by some role', async () => {
     const { rows } = await as('orderly_owner', `SELECT tablename FROM pg_tables WHERE schemaname = '${schema}'`)
     const granted = new Set(Object.values(grants).flatMap(objects => Object.keys(objects)))
     for (const { tablename } of rows) {
-      assert.ok(granted.has(tablename) || tablename === 'migrations', `nobody may use ${schema}.${tablename}`)
+      assert.ok(granted.has(tablename) || tablename === 'migrations', `no role may use ${schema}.${tablename}`)
     }
   }
 })
 
-test('no role may administer anything, become another one, or own a table of the services', async () => {
+test('no role can administer the server, become another role, or own a table of the services', async () => {
   const attributes = await as(
     'orderly_operator',
     `SELECT rolname FROM pg_roles WHERE rolname LIKE 'orderly%'
@@ -88,7 +91,7 @@ test('no role may administer anything, become another one, or own a table of the
   }
 })
 
-test('an order service that was taken over cannot make an API key, read the stock or change an outcome', async () => {
+test('a compromised order service cannot create an API key, read the stock or change an outcome', async () => {
   for (const role of ['orderly_order', 'orderly_inventory', 'orderly_aggregator'] as const) {
     await as(role, 'SELECT FROM callers.api_keys')
     await assert.rejects(as(role, "INSERT INTO callers.callers (name, role) VALUES ('thief', 'operator')"), denied)
@@ -101,7 +104,7 @@ test('an order service that was taken over cannot make an API key, read the stoc
   await assert.rejects(as('orderly_notification', 'SELECT FROM orders.orders'), denied)
 })
 
-test('operators manage keys, look at tables and do not change stock', async () => {
+test('operators can manage API keys and read tables, but cannot change stock', async () => {
   const pool = pools.get('orderly_operator') as ReturnType<typeof createPool>
   const printed: string[] = []
   const output = { out: (text: string) => void printed.push(text), note: () => {} }
@@ -112,7 +115,7 @@ test('operators manage keys, look at tables and do not change stock', async () =
   await assert.rejects(as('orderly_operator', 'UPDATE inventory.stock SET available = 1'), denied)
 })
 
-test('the sink of Kafka Connect creates audit tables and sees nothing else; operators read them', async () => {
+test('the sink of Kafka Connect can create audit tables and read nothing else; operators can read them', async () => {
   await as('orderly_connect', 'CREATE TABLE audit.orders_created (record_offset bigint PRIMARY KEY)')
   await as('orderly_connect', 'ALTER TABLE audit.orders_created ADD COLUMN caller text')
   await as('orderly_connect', 'INSERT INTO audit.orders_created VALUES (1)')
@@ -142,7 +145,7 @@ test('a role that does not belong to Orderly cannot connect to its database', as
   }
 })
 
-test('the script of the roles changes nothing when it runs again, and needs no superuser', async () => {
+test('roles.sql changes nothing when it runs again, and needs no superuser', async () => {
   const acls = () => asSuperuser(url, 'SELECT datacl::text FROM pg_database WHERE datname = current_database()')
   const before = await acls()
   await setUpRoles(superuserURL(url))

@@ -1,8 +1,10 @@
--- Creates the roles of Orderly and gives them the database that this runs in. Run it in Orderly's database as a superuser, or as
--- a role that may create roles and owns the database; again after an update. It changes nothing that is right already.
+-- Creates the roles of Orderly and grants them access to the current database. Run it in Orderly's
+-- database as a superuser, or as a role that may create roles and owns the database. Run it again
+-- after an update; it is idempotent.
 --
--- No role gets a password here: a role without one cannot log in. Set one for each with `\password orderly_order` in psql, or by
--- `ALTER ROLE`. What the roles may do in the schemas is granted by `orderly migrate`, which runs as `orderly_owner`.
+-- The roles get no password here, and a role without one cannot log in. Set a password for each
+-- role with `\password orderly_order` in psql or with `ALTER ROLE`. `orderly migrate`, which runs
+-- as `orderly_owner`, grants the privileges in the schemas.
 DO $$
 DECLARE
   role_name text;
@@ -21,24 +23,27 @@ BEGIN
   EXECUTE format('GRANT CONNECT, CREATE ON DATABASE %s TO orderly_owner', database);
   EXECUTE format('GRANT CONNECT ON DATABASE %s TO orderly_order, orderly_inventory, orderly_notification, '
     'orderly_aggregator, orderly_monitor, orderly_connect, orderly_operator, orderly_registry', database);
-  -- The rebuild of the order status collects what it reads in a temporary table.
+  -- The rebuild of the order status uses a temporary table.
   EXECUTE format('GRANT TEMPORARY ON DATABASE %s TO orderly_order, orderly_owner', database);
   REVOKE ALL ON SCHEMA public FROM PUBLIC;
 
-  -- The doctor looks at standbys. Where this role may not grant that, it does without.
+  -- The doctor inspects standbys. If the current role may not grant this, the doctor works without
+  -- it.
   BEGIN
     GRANT pg_read_all_stats TO orderly_operator;
   EXCEPTION WHEN insufficient_privilege THEN
     NULL;
   END;
 
-  -- Below, privileges are given in the name of other roles, which takes membership where this is no superuser.
+  -- The statements below act for other roles, which requires membership unless the role is a
+  -- superuser.
   IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
     EXECUTE format('GRANT orderly_connect, orderly_registry TO %I', current_user);
   END IF;
-  -- The sink of Kafka Connect creates the audit tables and owns them. Operators look at them.
+  -- The sink of Kafka Connect creates and owns the audit tables. Operators may read them.
   ALTER DEFAULT PRIVILEGES FOR ROLE orderly_connect GRANT SELECT ON TABLES TO orderly_operator;
-  -- A schema registry that keeps its schemas in Postgres creates its tables itself, and sees nothing else.
+  -- A schema registry that stores its schemas in Postgres creates its own tables and has no other
+  -- access.
   IF NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'registry') THEN
     CREATE SCHEMA registry AUTHORIZATION orderly_registry;
   END IF;

@@ -8,13 +8,13 @@ import { inventorySchema } from '../../services/inventory/store/schema.ts'
 import { ledgerSchema } from '../../services/notification/store/schema.ts'
 import { orderSchema } from '../../services/order/store/schema.ts'
 
-/** The schema of the audit tables, which the sink of Kafka Connect creates and changes. */
+/** Schema of the audit tables, which the sink of Kafka Connect creates and changes. */
 const auditSchema: DatabaseSchema = {
   schema: 'audit',
   grants: { orderly_connect: { schema: 'CREATE' }, orderly_operator: {} }
 }
 
-/** Every schema of the database, in the order in which `orderly migrate` brings them up to date. */
+/** Every schema of the database, in the order in which `orderly migrate` migrates them. */
 export const databaseSchemas: readonly DatabaseSchema[] = [
   callersSchema,
   orderSchema,
@@ -25,8 +25,8 @@ export const databaseSchemas: readonly DatabaseSchema[] = [
 ]
 
 /**
- * Brings every schema up to date and gives the roles what is declared, as the owner of the schemas: `orderly migrate`. Several
- * of these may run at the same time.
+ * Migrates every schema and grants the declared privileges, as the owner of the schemas (`orderly
+ * migrate`). Concurrent calls are safe.
  */
 export async function migrateAll(ownerURL: string, options: MigrationOptions): Promise<void> {
   const pool = createPool({
@@ -43,9 +43,10 @@ export async function migrateAll(ownerURL: string, options: MigrationOptions): P
 }
 
 /**
- * Runs `roles.sql` in a database and gives the roles their passwords, which hold in all databases of the server.
+ * Runs `roles.sql` in a database and sets the passwords of the roles, which apply to all databases
+ * of the server.
  *
- * @param url of the database, for a superuser
+ * @param url address of the database, for a superuser
  */
 export async function setUpRoles(url: string, passwords: ReadonlyMap<string, string> = new Map()): Promise<void> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 })
@@ -62,7 +63,10 @@ export async function setUpRoles(url: string, passwords: ReadonlyMap<string, str
   }
 }
 
-/** Computes what Postgres stores of a password (RFC 5803), so that the server, which may log statements, never sees the password. */
+/**
+ * Computes the verifier that Postgres stores for a password (RFC 5803). The server, which may log
+ * statements, never receives the password.
+ */
 function scramVerifier(password: string): string {
   const [iterations, salt] = [4096, randomBytes(16)]
   const salted = pbkdf2Sync(password, salt, iterations, 32, 'sha256')

@@ -1,6 +1,7 @@
 /**
- * Compares the components of the images with the advisories of OSV and exits with 1 when one concerns them. `accepted.json` holds the
- * ids of advisories that do not apply, each with the reason. Runs on a schedule: docs/dependencies.md.
+ * Compares the components of the images with the advisories of OSV and exits with 1 if one applies.
+ * `accepted.json` lists the ids of advisories that do not apply, each with the reason. Runs on a
+ * schedule: docs/dependencies.md.
  */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -24,7 +25,7 @@ for (let start = 0; start < purls.length; start += perRequest) {
     body: JSON.stringify({ queries: some.map(purl => ({ package: { purl } })) }),
     signal: AbortSignal.timeout(60_000)
   })
-  if (!response.ok) throw new Error(`${address} answered ${response.status}: ask again later`)
+  if (!response.ok) throw new Error(`${address} answered ${response.status}: try again later`)
   const { results } = (await response.json()) as { results: { vulns?: { id: string }[] }[] }
   for (const [index, { vulns = [] }] of results.entries()) {
     for (const { id } of vulns) if (!(id in accepted)) open.push(`${id}  ${some[index]}`)

@@ -35,7 +35,7 @@ test('an advisory for a component of an image is listed, and the exit code is 1'
   assert.equal(new Set(asked).size, asked.length)
 })
 
-test('without an advisory the exit code is 0', async t => {
+test('the exit code is 0 without an advisory', async t => {
   const { code, output } = await askAdvisories(t, 'none')
   assert.match(output, /, 0 advisories/)
   assert.equal(code, 0)

@@ -2,7 +2,10 @@ import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { lockedJars, projectDirectory } from '@orderly/stack'
 
-/** The components of an image beside those of its base, as CycloneDX 1.6. The text depends on the lock files only. */
+/**
+ * Lists the components of an image beyond those of its base image, as CycloneDX 1.6. The text
+ * depends on the lock files only.
+ */
 
 interface LockedPackage {
   readonly version?: string
@@ -24,12 +27,18 @@ interface Component {
   readonly licenses?: readonly { readonly license: { readonly name: string } }[]
 }
 
-/** @param workspaces folders whose packages the image installs */
+/**
+ * Returns the SBOM of the services' image.
+ * @param workspaces folders whose packages the image installs
+ */
 export function servicesSBOM(workspaces: readonly string[]): string {
   return document('orderly-service', npmComponents(workspaces))
 }
 
-/** @param parts names of folders in `stack/jars` */
+/**
+ * Returns the SBOM of an image with Java servers.
+ * @param parts names of folders in `stack/jars`
+ */
 export function jarsSBOM(name: string, parts: readonly string[]): string {
   const components = parts.flatMap(part => lockedJars(part)).map(jarComponent)
   return document(name, [...new Map(components.map(own => [own.purl, own])).values()])
@@ -47,7 +56,10 @@ function document(name: string, components: readonly Component[]): string {
   return `${JSON.stringify(content, null, 2)}\n`
 }
 
-/** The packages that the workspaces need at run time, found in the lock file as Node finds them. */
+/**
+ * Returns the packages that the workspaces need at run time, resolved in the lock file as Node
+ * resolves them.
+ */
 function npmComponents(workspaces: readonly string[]): Component[] {
   const text = readFileSync(join(projectDirectory, 'package-lock.json'), 'utf8')
   const { packages } = JSON.parse(text) as { packages: Readonly<Record<string, LockedPackage>> }

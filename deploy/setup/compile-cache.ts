@@ -1,8 +1,9 @@
 /**
- * Has Node's compile cache (`NODE_COMPILE_CACHE`) hold every module of the services, with the types stripped:
- * docs/decisions/0045-ship-a-compile-cache-in-the-image.md. Each program runs no further than to where its modules are read:
- * services have no settings, and the second thread of `order` is no thread. A cache is for one user and one set of V8's flags, so this is run by the
- * user, and with the flags, that the services are run with.
+ * Fills Node's compile cache (`NODE_COMPILE_CACHE`) with every module of the services, with the
+ * types stripped: docs/decisions/0045-ship-a-compile-cache-in-the-image.md. Each program runs only
+ * until its modules are loaded: services stop because settings are missing, and the worker of
+ * `order` because it is not in a thread. A cache is valid for one user and one set of V8 flags, so
+ * this program must run as the user and with the flags of the services.
  */
 import { spawnSync } from 'node:child_process'
 import { globSync } from 'node:fs'
@@ -23,5 +24,6 @@ for (const { file, endsWith } of programs) {
     env: { NODE_COMPILE_CACHE, ORDERLY_PROFILE: 'prod' },
     encoding: 'utf8'
   })
-  if (!stderr.includes(endsWith)) throw new Error(`${file} does not get as far as to say "${endsWith}":\n${stderr}`)
+  if (!stderr.includes(endsWith))
+    throw new Error(`${file} must end with "${endsWith}" after loading its modules:\n${stderr}`)
 }

@@ -1,4 +1,7 @@
-/** Installs the connector of the audit tables and then restarts its failed tasks. Runs beside the workers of Kafka Connect. */
+/**
+ * Installs the audit connector, then restarts its failed tasks until stopped. Runs alongside the
+ * workers of Kafka Connect.
+ */
 import { setTimeout as delay } from 'node:timers/promises'
 import { installConnector, keepRunning, readConnector } from '../connect/connector.ts'
 

@@ -1,4 +1,7 @@
-/** `orderly migrate` in a container: brings every schema of the database up to date, as its owner (`DATABASE_OWNER_URL`). */
+/**
+ * Runs `orderly migrate` in a container: migrates every schema of the database as its owner
+ * (`DATABASE_OWNER_URL`).
+ */
 import { ConfigError, createLogger, ownerDatabaseURL } from '@orderly/service-kit'
 import { migrateAll } from '../postgres/schemas.ts'
 

@@ -1,4 +1,6 @@
-/** Creates the database roles of the compose file, with the passwords that `secrets.ts` has generated. Changes nothing that is right. */
+/**
+ * Creates the database roles of the compose file with the passwords from `secrets.ts`. Idempotent.
+ */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setUpRoles } from '../postgres/schemas.ts'

@@ -1,7 +1,8 @@
 /**
- * Generates the passwords of the compose file, each once. `ORDERLY_SECRETS` has a folder for each database role and for Grafana, and the
- * compose file mounts a volume for each folder. A container mounts only the volume of its role. With the argument `folders` it only
- * creates the folders, in the image: a new volume takes its owner from there.
+ * Generates the passwords of the compose file, each once. `ORDERLY_SECRETS` has a folder for each
+ * database role and for Grafana. The compose file has one volume per folder, and a container mounts
+ * only the volume of its role. With the argument `folders` it only creates the folders, in the
+ * image: a new volume inherits its owner from them.
  */
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
@@ -17,13 +18,13 @@ for (const { folder, role } of secretFolders) {
   mkdirSync(join(directory, folder), { recursive: true })
   if (process.argv[2] === 'folders' || existsSync(file('password'))) continue
   const password = randomBytes(32).toString('base64url')
-  // Readable for the users of other images: who may read it is decided by who mounts the volume.
+  // Readable for the users of other images; access is controlled by mounting the volume.
   const write = (name: string, text: string) => writeFileSync(file(name), text, { mode: 0o444 })
   if (role !== undefined) {
     const url = databaseURLOf({ address: 'postgres:5432', passwords: { [role]: password } }, role)
     write('database-url', url)
     write('registry.properties', `apicurio.datasource.username=${role}\napicurio.datasource.password=${password}\n`)
   }
-  // Last: it says that the others are there.
+  // Written last: its presence means that the other files are complete.
   write('password', password)
 }

@@ -1,4 +1,7 @@
-/** Makes the topics that are missing, once, before the services start. A replication factor of -1 leaves it to the cluster. */
+/**
+ * Creates missing topics before the services start. A replication factor of -1 selects the
+ * cluster's default.
+ */
 import { topicConfig } from '@orderly/contracts'
 import { createTopics } from '@orderly/kafka'
 import { ConfigError, kafkaConnection, kafkaSettings, parseConfig } from '@orderly/service-kit'

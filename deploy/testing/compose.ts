@@ -26,7 +26,10 @@ export const { services } = parse(file, { merge: true }) as {
   readonly services: Readonly<Record<string, ComposeService>>
 }
 
-/** The environment of a container where the shell sets no variable: `${NAME:-otherwise}` is `otherwise`. */
+/**
+ * Returns the environment of a container when the shell sets no variable: `${NAME:-default}`
+ * becomes `default`.
+ */
 export function environmentOf(name: string): Record<string, string> {
   return Object.fromEntries(
     Object.entries(services[name]?.environment ?? {}).map(([variable, value]) => [
@@ -36,9 +39,9 @@ export function environmentOf(name: string): Record<string, string> {
   )
 }
 
-/** The program that says whether a container is well, with its arguments. */
+/** Returns the health check of a container: its program and arguments. */
 export function askHealth(name: string): readonly string[] {
   const [kind, ...command] = services[name]?.healthcheck.test ?? []
-  if (kind !== 'CMD') throw new Error(`the health of ${name} is asked for by ${kind}`)
+  if (kind !== 'CMD') throw new Error(`the health check of ${name} must be of the kind CMD (got ${kind})`)
   return command
 }

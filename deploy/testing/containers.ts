@@ -15,7 +15,7 @@ export interface BuildStage {
 
 export const dockerfile = readFileSync(join(projectDirectory, 'deploy', 'Dockerfile'), 'utf8')
 
-/** The stages of the Dockerfile, in their order. */
+/** Returns the stages of the Dockerfile in order. */
 export function buildStages(): BuildStage[] {
   const lines = dockerfile
     .replace(/^#.*\n/gm, '')
@@ -40,13 +40,16 @@ export function buildStage(stageName: string): BuildStage {
   return stage
 }
 
-/** The command that a container of the stage runs its arguments with. */
+/** Returns the entrypoint of a stage. */
 export function entrypointOf(stageName: string): string[] {
   const entrypoint = buildStage(stageName).instructions.find(({ name }) => name === 'ENTRYPOINT')
   return JSON.parse(entrypoint?.text ?? '[]')
 }
 
-/** The pattern that a build leaves files out by, as Docker reads it: the last line that fits decides. */
+/**
+ * Returns a predicate for the paths that a build ignores, with Docker's rule: the last matching
+ * line decides.
+ */
 export function buildIgnores(): (path: string) => boolean {
   const text = readFileSync(join(projectDirectory, 'deploy', 'Dockerfile.dockerignore'), 'utf8')
   const rules = text
@@ -56,7 +59,7 @@ export function buildIgnores(): (path: string) => boolean {
   return path => rules.findLast(({ pattern }) => pattern.test(path))?.isKept === false
 }
 
-/** A pattern fits a file, and everything in a folder that it fits. */
+/** Returns the pattern of a line. It matches a file, and everything in a folder that it matches. */
 function patternOf(glob: string): RegExp {
   const source = glob
     .replace(/[.+^${}()|[\]\\]/g, '\\$&')

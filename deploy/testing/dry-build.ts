@@ -6,15 +6,16 @@ import { projectDirectory } from '@orderly/stack'
 import { buildIgnores, buildStage, type Instruction } from './containers.ts'
 
 export interface DryImage {
-  /** The folder that is the working directory of a container. */
+  /** Folder that is the working directory of a container. */
   readonly directory: string
-  /** What a container has by the image, with folders where they are here. */
+  /** Environment that the image sets, with local folders in place of those of the image. */
   readonly environment: Readonly<Record<string, string>>
 }
 
 /**
- * Does the steps of a stage of the Dockerfile, and of those that it copies from, in folders instead of in containers: what an image
- * has of ours is then in the folder. Only for stages whose base is Node's image, as the base is this machine.
+ * Executes the steps of a Dockerfile stage, and of the stages it copies from, in folders instead of
+ * containers. The folder then has the project's files of the image. Only for stages based on Node's
+ * image: the local machine is the base.
  */
 export async function dryBuild(stageName: string, home: string): Promise<DryImage> {
   const root = join(home, stageName)
@@ -56,9 +57,12 @@ async function copy({ text }: Instruction, { home, workDirectory }: { home: stri
   }
 }
 
-/** A program of ours is run. The packages that npm would install are linked to where this project has them. */
+/**
+ * Runs a project's program. Instead of npm's installation, links to the packages of this project
+ * are created.
+ */
 async function run({ text }: Instruction, cwd: string, environment: Readonly<Record<string, string>>): Promise<void> {
-  // What the image has of Node is this one.
+  // The current Node replaces that of the image.
   const env = { ...process.env, ...environment, PATH: [dirname(process.execPath), process.env.PATH].join(delimiter) }
   const shell = (command: string, directory: string) =>
     promisify(execFile)('sh', ['-c', command], { cwd: directory, env, maxBuffer: 10_000_000 })
@@ -67,19 +71,19 @@ async function run({ text }: Instruction, cwd: string, environment: Readonly<Rec
     return
   }
   const [, flags] = /^npm ci (.*)$/.exec(text) ?? []
-  if (flags === undefined) throw new Error(`nobody knows how to do this without a container: ${text}`)
+  if (flags === undefined) throw new Error(`a dry build cannot run this instruction: ${text}`)
   const npm = (command: string, directory: string) => shell(`npm ${command} ${flags}`, directory)
-  // Whether the lock file goes with the package files that were copied.
+  // Checks that the lock file matches the copied package files.
   await npm('ci --dry-run', cwd)
   const { stdout } = await npm('ls --all --parseable', projectDirectory)
   const modules = join(projectDirectory, 'node_modules')
   for (const path of stdout.split('\n').filter(line => line.startsWith(`${modules}/`))) {
     const name = relative(modules, path)
-    // What lies deeper comes with what it lies in.
+    // Nested packages are included in the package that contains them.
     if (!/^(@[^/]+\/)?[^/]+$/.test(name)) continue
     const link = join(cwd, 'node_modules', name)
     await mkdir(dirname(link), { recursive: true })
-    // Of ours there is what was copied.
+    // Packages of Orderly link to the copied sources.
     await symlink(name.startsWith('@orderly/') ? await readlink(path) : path, link)
   }
 }

@@ -59,8 +59,8 @@ interface User {
 }
 
 /**
- * The environment in which the first instance runs.
- * @param password that Strimzi makes for a user
+ * Returns the environment of the first instance.
+ * @param password returns the password that Strimzi creates for a user
  */
 export function settingsOf(
   { spec }: StatefulSet,
@@ -80,7 +80,7 @@ export function settingsOf(
       const { name: secret, key } = valueFrom.secretKeyRef
       return [name, valuesOf<{ stringData: Values }>('Secret', secret).stringData[key]]
     }
-    throw new Error(`nobody knows what ${name} is`)
+    throw new Error(`the variable ${name} has no known source`)
   })
   return Object.assign({}, ...ofFiles, Object.fromEntries(own))
 }
@@ -89,17 +89,17 @@ type Values = Readonly<Record<string, string>>
 
 function valuesOf<Kind>(kind: string, name: string | undefined): Kind {
   const found = manifestsOf<Kind>(kind).find(({ metadata }) => metadata.name === name)
-  if (found === undefined) throw new Error(`there is no ${kind} ${name}`)
+  if (found === undefined) throw new Error(`the manifests have no ${kind} ${name}`)
   return found
 }
 
-/** The paths that its container is asked by. */
+/** Returns the paths of the container's probes. */
 export function probesOf({ spec }: StatefulSet): string[] {
   const [{ startupProbe, livenessProbe, readinessProbe }] = spec.template.spec.containers
   return [startupProbe, livenessProbe, readinessProbe].map(({ httpGet }) => httpGet.path)
 }
 
-/** What the manifests of the users allow, in the terms of `acls.json`. */
+/** Returns the grants of the users in the manifests, in the form of `acls.json`. */
 export function grantsOfUsers(): Grant[] {
   return manifestsOf<User>('KafkaUser').flatMap(({ metadata, spec }) =>
     spec.authorization.acls.map(({ resource: { type, name, patternType }, operations }) => ({

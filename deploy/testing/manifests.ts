@@ -4,7 +4,7 @@ import { parse, parseAllDocuments } from 'yaml'
 
 const directory = join(import.meta.dirname, '..', 'kubernetes')
 
-/** The files that `kubectl apply -k` applies. */
+/** Files that `kubectl apply -k` applies. */
 export const { resources } = parse(readFileSync(join(directory, 'kustomization.yaml'), 'utf8')) as {
   readonly resources: readonly string[]
 }
@@ -15,12 +15,12 @@ export interface ParsedManifest {
   readonly metadata: { readonly name: string }
 }
 
-/** All that is in them, as it is committed. */
+/** All committed manifests. */
 export const manifests = resources.flatMap(file =>
   parseAllDocuments(readFileSync(join(directory, file), 'utf8')).map(document => document.toJS() as ParsedManifest)
 )
 
-/** Those of a kind, whose schema another test has held them to. */
+/** Returns the manifests of a kind; another test validates them against its schema. */
 export function manifestsOf<Kind>(kind: string): readonly (ParsedManifest & Kind)[] {
   return manifests.filter(each => each.kind === kind) as (ParsedManifest & Kind)[]
 }

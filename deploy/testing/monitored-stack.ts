@@ -15,17 +15,20 @@ export interface MonitoredStack {
   readonly brokers: readonly string[]
   readonly prometheusURL: string
   readonly launcher: LauncherProcess
-  /** Places an order. @returns the answer's status */
+  /** Places an order. @returns the status of the response */
   order(order: object, headers?: Record<string, string>): Promise<number>
-  /** Places an order, and asks for that when it has its outcome. */
+  /** Places an order, and requests the change once the order has its outcome. */
   ask(wish: 'cancel' | 'confirm', order: object): Promise<void>
-  /** Places orders, one every tenth of a second, until the test ends. */
+  /** Places ten orders per second until the test ends. */
   keepOrdering(): void
-  /** Freezes the inventory; the launcher would start one that ended again. @returns what lets it continue */
+  /**
+   * Freezes the inventory; the launcher would restart it if it exited.
+   * @returns a function that resumes it
+   */
   freezeInventory(): Promise<() => void>
 }
 
-/** `npm start -- --with connect,monitoring`, on ports and with data of its own. */
+/** Starts `npm start -- --with connect,monitoring` with separate ports and data. */
 export async function startMonitoredStack(t: TestContext, env: NodeJS.ProcessEnv): Promise<MonitoredStack> {
   const name = `e2e-${randomBytes(4).toString('hex')}`
   const ports = await freePorts(portNames)

@@ -21,7 +21,10 @@ interface Dashboard {
   readonly templating: { readonly list: readonly { readonly name: string; readonly current?: { value: string } }[] }
 }
 
-/** Every query of every panel, as it is committed. @param rateWindow in the place of what Grafana puts in */
+/**
+ * Returns every query of every committed panel.
+ * @param rateWindow replaces Grafana's rate interval
+ */
 export function panelQueries(rateWindow: string): PanelQuery[] {
   return readdirSync(directory).flatMap(file => {
     const { title, panels, templating } = JSON.parse(readFileSync(join(directory, file), 'utf8')) as Dashboard

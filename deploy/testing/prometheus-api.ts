@@ -9,7 +9,7 @@ export interface Series {
   readonly value: readonly [number, string]
 }
 
-/** Of Prometheus' HTTP API what the tests ask. */
+/** Creates a client of the Prometheus HTTP API with the queries that tests need. */
 export function prometheusAPI(address: string) {
   async function ask<Data>(path: string, parameters: Record<string, string> = {}): Promise<Data> {
     const response = await fetch(`${address}/api/v1/${path}?${new URLSearchParams(parameters)}`)

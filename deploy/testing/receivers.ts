@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
 import type { TestContext } from 'node:test'
 
-/** What arrives somewhere, and where that is. */
+/** A server that collects what it receives, and its address. */
 export interface Receiver<Item> {
   readonly url: string
   readonly items: readonly Item[]
@@ -25,7 +25,7 @@ export interface ReceivedSpan {
   readonly links?: readonly { readonly traceId: string; readonly spanId: string }[]
 }
 
-/** An OTLP/HTTP receiver of traces as JSON. */
+/** Starts an OTLP/HTTP receiver of traces as JSON. */
 export async function startTraceReceiver(t: TestContext): Promise<Receiver<ReceivedSpan>> {
   const spans: ReceivedSpan[] = []
   const url = await listen(t, async (request, response) => {
@@ -47,7 +47,7 @@ export interface ReceivedAlert {
   readonly annotations: Readonly<Record<string, string>>
 }
 
-/** What Alertmanager tells of. */
+/** Starts a receiver of Alertmanager's webhook notifications. */
 export async function startAlertReceiver(t: TestContext): Promise<Receiver<ReceivedAlert>> {
   const alerts: ReceivedAlert[] = []
   const url = await listen(t, async (request, response) => {
@@ -57,7 +57,7 @@ export async function startAlertReceiver(t: TestContext): Promise<Receiver<Recei
   return { url, items: alerts }
 }
 
-/** An endpoint of notifications that does not take the first few. */
+/** Starts a notification endpoint that rejects the first few requests. */
 export async function startFailingEndpoint(t: TestContext, failures: number): Promise<{ readonly url: string }> {
   let left = failures
   const url = await listen(t, async (request, response) => {

@@ -4,5 +4,5 @@ import { configSchema as monitor } from '../../services/monitor/config.ts'
 import { configSchema as notification } from '../../services/notification/config.ts'
 import { configSchema as order } from '../../services/order/config.ts'
 
-/** What each service can be told. */
+/** Settings schema of each service. */
 export const settingsOfServices = { order, inventory, notification, aggregator, monitor } as const

@@ -1,4 +1,7 @@
-/** Where the schemas of a group of kinds are, by how the API version ends before the slash. The first that fits is taken. */
+/**
+ * Packages with the schemas of a group of kinds, by the end of the API group. The first match is
+ * used.
+ */
 const packages: readonly (readonly [RegExp, string])[] = [
   [/(^|\.)strimzi\.io$/, '@kubernetes-models/strimzi-kafka-operator'],
   [/^keda\.sh$/, '@kubernetes-models/keda'],
@@ -6,7 +9,7 @@ const packages: readonly (readonly [RegExp, string])[] = [
   [/^/, 'kubernetes-models']
 ]
 
-/** @throws what is wrong with it, or that nobody knows its kind */
+/** Validates a manifest. @throws when it is invalid or its kind is unknown */
 export async function validateManifest(manifest: {
   readonly apiVersion: string
   readonly kind: string
