@@ -5,10 +5,12 @@ import { createThrowAwayRun } from '../throw-away-run.ts'
 import { runKafkaTool } from './kafka-tool.ts'
 
 /**
- * What Java makes of a topic, one text per record: Kafka's own consumer with the deserializer that the Avro converter of
- * Kafka Connect is made of, which finds the writer's schema in the registry by the id in the record.
- * @param registryURL its Confluent API; Apicurio's own API, which the deserializer speaks, is beside it
- * @param count how many records are waited for, a minute at most
+ * Reads a topic with Java and returns one text per record. It runs Kafka's console consumer with
+ * the deserializer of Kafka Connect's Avro converter, which looks up the writer's schema in the
+ * registry by the id in the record.
+ * @param registryURL address of the Confluent API; the deserializer uses Apicurio's own API of the
+ * same server
+ * @param count number of records to wait for, at most one minute
  */
 export async function readAvroWithJava(
   broker: string,

@@ -6,18 +6,22 @@ import pg from 'pg'
 
 const run = promisify(execFile)
 
-/** Copies the data of a running Postgres by the low-level interface, as pg_basebackup does, which is not among the binaries. */
+/**
+ * Copies the data of a running Postgres with the low-level backup functions. pg_basebackup is not
+ * among the installed binaries.
+ */
 export async function takeBaseBackup(superuserURL: string, from: string, to: string): Promise<void> {
   const client = new pg.Client({ connectionString: superuserURL })
   await client.connect()
   try {
     await client.query("SELECT pg_backup_start('test', true)")
-    // With the owner of the files, where they are not ours. Files that the server removes meanwhile are in the log.
+    // Keeps the owner of the files. Files that the server removes in the meantime are covered by
+    // the write-ahead log.
     await run('cp', ['-a', from, to]).catch(error => {
       if (!/No such file/.test(error.stderr)) throw error
     })
     const { rows } = await client.query('SELECT labelfile FROM pg_backup_stop(false)')
-    // The log since the start of the backup is part of it.
+    // The write-ahead log since the start of the backup is part of it.
     await rm(join(to, 'pg_wal'), { recursive: true, force: true })
     await run('cp', ['-a', join(from, 'pg_wal'), join(to, 'pg_wal')])
     for (const name of ['postmaster.pid', 'postmaster.opts']) await rm(join(to, name), { force: true })
@@ -28,7 +32,7 @@ export async function takeBaseBackup(superuserURL: string, from: string, to: str
   await takeOwner(from, to)
 }
 
-/** Gives files the owner that another file has. */
+/** Gives files the owner of another file. */
 export async function takeOwner(from: string, to: string): Promise<void> {
   const { stdout } = await run('stat', ['-c', '%u:%g', from])
   await run('chown', ['-R', stdout.trim(), to])

@@ -10,43 +10,51 @@ import { waitUntil } from '../processes/wait.ts'
 import { cutLogTail } from './cut-log.ts'
 import { superviseRun } from './supervised-run.ts'
 
-/** A Kafka of a test's own, to take away and bring back. It keeps its address and its data. */
+/**
+ * A separate Kafka for one test, which the test can stop and restart. It keeps its address and its
+ * data.
+ */
 export interface TestBroker {
   readonly brokers: readonly string[]
-  /** Where TLS and SASL are spoken, and the certificate to trust; with `users` only. */
+  /** Brokers with TLS and SASL, and the certificate to trust; set only with `users`. */
   readonly secure?: { readonly brokers: readonly string[]; readonly certificate: string }
-  /** As SIGTERM does it: the broker says goodbye. */
+  /** Stops all brokers gracefully, like SIGTERM. */
   stop(): Promise<void>
-  /** As a crash does it. */
+  /** Kills all brokers, like a crash. */
   kill(): Promise<void>
-  /** As a crash of one broker of a cluster does it. */
+  /** Kills one broker of a cluster. */
   killOne(id: number): void
   /** Freezes one broker of a cluster, which keeps its connections, until `thawOne`. */
   freezeOne(id: number): void
   thawOne(id: number): void
-  /** Starts one broker again; resolves when the cluster is whole, or has as many brokers as `alive` says. */
+  /** Restarts one broker. Resolves when the cluster is complete, or has `alive` brokers. */
   startOne(id: number, options?: { readonly alive?: number }): Promise<void>
-  /** Resolves when it answers. */
+  /** Starts all brokers. Resolves when they are ready. */
   start(): Promise<void>
-  /** Removes what a stopped broker has of a partition from an offset on, as a power failure does. */
+  /**
+   * Removes the records of a stopped broker's partition from an offset on, like a power failure.
+   */
   cutLogTail(topic: string, partition: number, fromOffset: number, id?: number): Promise<void>
-  /** Flips a byte where a stopped broker has these bytes in a partition's first segment, as a bad disk does. */
+  /**
+   * Flips a byte of a stopped broker at these bytes in a partition's first segment, like a faulty
+   * disk.
+   */
   damageLog(topic: string, partition: number, at: string, id?: number): Promise<void>
 }
 
 export interface TestBrokerOptions {
   readonly heapMB?: number
-  /** Broker settings beside, or instead of, the usual ones. */
+  /** Broker settings that extend or replace the default ones. */
   readonly settings?: Readonly<Record<string, string | number>>
-  /** More than one: a cluster, with ids from 1 on; `stop`, `kill` and `start` then concern all of it. */
+  /** Number of brokers, with ids from 1 on. `stop`, `kill` and `start` affect all of them. */
   readonly count?: number
-  /** Names and passwords of those who may come in by TLS and SASL, at `secureBroker`. */
+  /** Names and passwords for the TLS and SASL listener. */
   readonly users?: Readonly<Record<string, string>>
-  /** Of those who come in there, nobody may do anything that was not granted. */
+  /** Refuses everything on that listener that is not granted. */
   readonly denyByDefault?: boolean
 }
 
-/** Starts it; it ends and its data goes with the test. */
+/** Starts a broker; it is stopped and its data is deleted when the test ends. */
 export async function startBroker(test: TestContext, options: TestBrokerOptions = {}): Promise<TestBroker> {
   const { directories, supervisor } = superviseRun(test, 'broker')
   const { count = 1, heapMB, settings, users, denyByDefault = false } = options

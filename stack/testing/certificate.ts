@@ -4,11 +4,11 @@ import { join } from 'node:path'
 import { createKeystore, keystorePassword } from '../parts/kafka-security.ts'
 import { chooseJava, findJavas } from '../preflight/java.ts'
 
-/** A key and its self-signed certificate for the loopback addresses, for a server of a test. */
+/** A key and its self-signed certificate for the loopback address, for a test server. */
 export interface TestCertificate {
   readonly pfx: Buffer
   readonly passphrase: string
-  /** PEM, for NODE_EXTRA_CA_CERTS. */
+  /** Certificate as PEM, for NODE_EXTRA_CA_CERTS. */
   readonly certificateFile: string
 }
 

@@ -2,8 +2,9 @@ import { open, readdir, rm, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 
 /**
- * Removes the tail of a partition's log: every batch that ends at `fromOffset` or later. A power failure does the same to what the
- * operating system had not written to the disk yet. The broker that owns the folder must not run; its next start recovers the log.
+ * Removes the tail of a partition's log: every batch that ends at `fromOffset` or later. A power
+ * failure does the same to data that the operating system had not yet written to disk. The broker
+ * that owns the folder must not run; its next start recovers the log.
  */
 export async function cutLogTail(dataDirectory: string, partition: string, fromOffset: number): Promise<void> {
   const directory = join(dataDirectory, partition)
@@ -16,7 +17,7 @@ export async function cutLogTail(dataDirectory: string, partition: string, fromO
   if (last === undefined) throw new Error(`${directory} has no segment of a log`)
   for (const name of names) {
     const isLater = /^\d{20}\./.test(name) && Number.parseInt(name, 10) > last.baseOffset
-    // The broker makes the indexes and snapshots from the log when it recovers.
+    // The broker rebuilds indexes and snapshots from the log during recovery.
     if (isLater || /\.(?:index|timeindex|txnindex|snapshot)$/.test(name)) await rm(join(directory, name))
   }
   await truncate(join(directory, last.name), await endOfBatchesBefore(join(directory, last.name), fromOffset))

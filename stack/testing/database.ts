@@ -8,16 +8,16 @@ import { freePort } from '../processes/ports.ts'
 import { takeBaseBackup, takeOwner } from './base-backup.ts'
 import { superviseRun } from './supervised-run.ts'
 
-/** A separate Postgres for one test, to lose and to restore. It keeps its address. */
+/** A separate Postgres for one test, which the test can lose and restore. It keeps its address. */
 export interface TestDatabase {
   urlOf(role: DatabaseRole): string
-  /** Copies the data while the server runs: a base backup. */
+  /** Copies the data while the server runs (base backup). */
   backUp(): Promise<void>
-  /** Kills the server, replaces its data by that of the backup, and starts it again. */
+  /** Kills the server, replaces its data with the backup, and starts it again. */
   restore(): Promise<void>
 }
 
-/** Starts a Postgres with all schemas; it ends, and its data is deleted, with the test. */
+/** Starts a Postgres with all schemas; it is stopped and its data is deleted when the test ends. */
 export async function startDatabase(test: TestContext): Promise<TestDatabase> {
   const { directories, supervisor } = superviseRun(test, 'service')
   const port = await freePort()

@@ -9,17 +9,23 @@ import { variableNames } from '../test-variables.ts'
 export interface IntegrationEnvironment {
   readonly kafkaBrokers: string[]
   readonly registryURL: string
-  /** Creates a database for one test, with all schemas. @returns its address for the owner of the schemas */
+  /**
+   * Creates a database for one test, with all schemas.
+   * @returns its address for the owner of the schemas
+   */
   databaseURL(): Promise<string>
-  /** The address of the same database for another role. */
+  /** Returns the address of the same database for another role. */
   databaseURLAs(role: DatabaseRole, url: string): string
-  /** The address of the same database for the superuser. */
+  /** Returns the address of the same database for the superuser. */
   superuserURL(url: string): string
-  /** Runs statements as the superuser, in the database of this address. */
+  /** Runs statements as the superuser in the database of this address. */
   asSuperuser(url: string, statements: string): ReturnType<typeof query>
 }
 
-/** The servers that the test runner started for this run. @throws Error when a file was run without it. */
+/**
+ * Returns the servers that the test runner started for this run.
+ * @throws Error if the file runs without the test runner
+ */
 export function integrationEnvironment(): IntegrationEnvironment {
   const access = databaseAccess(variable(variableNames.databaseCredentials))
   const superuserURL = (url: string) => access.superuserURL(new URL(url).pathname.slice(1))
@@ -37,7 +43,10 @@ export function integrationEnvironment(): IntegrationEnvironment {
   }
 }
 
-/** Replaces the owner's address of a test's database with the address for the role of a service or of an operator. */
+/**
+ * Replaces the owner's address of a test database with the address for the role of a service or
+ * operator.
+ */
 export function withOwnRole(name: AnyServiceName | 'operator', env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const { DATABASE_URL } = env
   const file = process.env[variableNames.databaseCredentials]

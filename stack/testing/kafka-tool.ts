@@ -4,7 +4,7 @@ import { promisify } from 'node:util'
 import { classPath, type Jars, kafkaJars } from '../parts/jars.ts'
 import { chooseJava, findJavas } from '../preflight/java.ts'
 
-/** Runs one of Kafka's own command line tools. @returns what it wrote to standard output */
+/** Runs one of Kafka's command line tools. @returns its standard output */
 export async function runKafkaTool(
   mainClass: string,
   args: readonly string[],

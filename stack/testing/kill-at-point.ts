@@ -1,7 +1,10 @@
 import { subscribe } from 'node:diagnostics_channel'
 import { type StagePoint, stageChannelName } from '@orderly/kafka'
 
-/** For `--import`: the process dies the way `kill -9` kills when its stage passes the point for the given time, as in `before-commit:3`. */
+/**
+ * Kills the process with SIGKILL when its stage passes the failpoint for the n-th time, as in
+ * `before-commit:3`. Loaded with `--import`.
+ */
 const [point, pass] = (process.env.KILL_AT_POINT ?? '').split(':')
 let passes = 0
 subscribe(stageChannelName, message => {

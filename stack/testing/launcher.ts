@@ -6,16 +6,16 @@ import { projectDirectory } from '../directories.ts'
 import { waitUntil } from '../processes/wait.ts'
 import { ownEnvironment } from './own-environment.ts'
 
-/** One of the launcher's commands as a process of its own. */
+/** A command of the launcher in a separate process. */
 export interface LauncherProcess {
   readonly child: ChildProcess
   output(): { stdout: string; stderr: string }
-  /** Resolves as soon as standard output or error has the text. */
+  /** Resolves when standard output or standard error contains the text. */
   waitFor(text: string, deadlineMs?: number): Promise<void>
   ended(): Promise<{ code: number | null; signal: NodeJS.Signals | null; stdout: string; stderr: string }>
 }
 
-/** As bootstrap.mjs starts it. */
+/** The same flag as in bootstrap.mjs. */
 const smallHeap = '--max-semi-space-size=4'
 
 export function startLauncher(
@@ -45,7 +45,7 @@ export function startLauncher(
       const isThere = () => output.stdout.includes(text) || output.stderr.includes(text)
       const hasEnded = () => child.exitCode !== null || child.signalCode !== null
       await waitUntil(() => isThere() || hasEnded(), { what: `"${text}" from ${command}`, deadlineMs })
-      if (!isThere()) throw new Error(`${command} ended without saying "${text}":\n${output.stderr}`)
+      if (!isThere()) throw new Error(`${command} ended without printing "${text}":\n${output.stderr}`)
     },
     async ended() {
       const [code, signal] = await closed

@@ -9,7 +9,10 @@ import { freePort, loopback } from '../processes/ports.ts'
 import type { Supervisor } from '../processes/supervisor.ts'
 import { waitUntilHealthy } from '../processes/wait.ts'
 
-/** The path of the server that `npm run build:mongodb` makes of the sources in `mongodb/`. */
+/**
+ * Returns the path of the server that `npm run build:mongodb` builds from the sources in
+ * `mongodb/`.
+ */
 export async function mongodbProgram(): Promise<string> {
   const hash = createHash('sha256')
   for (const name of ['go.mod', 'go.sum', 'main.go']) {
@@ -18,7 +21,7 @@ export async function mongodbProgram(): Promise<string> {
   return join(orderlyDirectory, 'tools', `mongodb-${hash.digest('hex').slice(0, 12)}`)
 }
 
-/** Starts the server and returns its URI; skips the test when the server was not built. */
+/** Starts the server and returns its URI. Skips the test if the server was not built. */
 export async function startMongoDBOrSkip(
   test: TestContext,
   supervisor: Supervisor,
@@ -26,7 +29,7 @@ export async function startMongoDBOrSkip(
 ): Promise<string | undefined> {
   const program = await mongodbProgram()
   if (!existsSync(program)) {
-    test.skip('no MongoDB-compatible server: run `npm run build:mongodb` (needs Go), then this again')
+    test.skip('no MongoDB-compatible server: run `npm run build:mongodb` (needs Go), then run this again')
     return undefined
   }
   await mkdir(directory, { recursive: true })

@@ -14,9 +14,12 @@ import { waitUntil } from '../processes/wait.ts'
 import { takeBaseBackup, takeOwner } from './base-backup.ts'
 import { superviseRun } from './supervised-run.ts'
 
-/** A primary with a synchronous standby, behind a proxy that leads to the primary, as a virtual address does. */
+/**
+ * A primary with a synchronous standby behind a proxy, which leads to the primary like a virtual
+ * address.
+ */
 export interface PostgresPair {
-  /** The address of the database `orderly` through the proxy. */
+  /** Returns the address of the database `orderly` through the proxy. */
   urlOf(role: DatabaseRole): string
   /** Runs statements as the superuser on one of the two. */
   ask(server: 'primary' | 'standby', statements: string): ReturnType<typeof query>
@@ -24,7 +27,7 @@ export interface PostgresPair {
   killPrimary(): Promise<void>
   /** Makes the standby the primary. */
   promote(): Promise<void>
-  /** Leads the proxy to the standby and breaks its connections. */
+  /** Points the proxy to the standby and closes its connections. */
   repoint(): void
 }
 
@@ -103,7 +106,8 @@ async function startSwitch(t: TestContext, firstPort: number): Promise<{ port: n
       socket.pipe(other)
     }
   })
-  // Not `resetAndDestroy`: a socket that has been ended is then never closed, and the process never exits.
+  // `resetAndDestroy` would never close a socket that has been ended, and the process would not
+  // exit.
   const cut = () => {
     for (const socket of sockets) socket.destroy()
   }

@@ -1,6 +1,9 @@
 import { type ListedProcess, listProcesses, workDirectory } from '../processes/process-table.ts'
 
-/** The processes that name a folder in their command line or work in it, but not the caller. */
+/**
+ * Returns the processes that have a folder in their command line or as working directory, except
+ * the current process.
+ */
 export async function processesUnder(directory: string): Promise<ListedProcess[]> {
   const others = (await listProcesses()).filter(({ pid }) => pid !== process.pid)
   const areIn = await Promise.all(

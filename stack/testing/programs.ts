@@ -2,8 +2,8 @@ import type { TestContext } from 'node:test'
 import { type ProgramName, requireProgram } from '../preflight/programs.ts'
 
 /**
- * Paths of programs that a test needs. Where one is missing the test is skipped and says what to install; but not where it is
- * the gate (`CI` is set): there it fails.
+ * Returns the paths of programs that a test needs. If one is missing, the test is skipped with
+ * advice on what to install. In CI (`CI` is set) it fails instead.
  */
 export function programsOrSkip<Name extends ProgramName>(
   test: TestContext,
@@ -16,7 +16,7 @@ export function programsOrSkip<Name extends ProgramName>(
   }
 }
 
-/** @throws what is missing, where it is the gate */
+/** Skips a test. @throws the given error in CI */
 export function skip(test: TestContext, missing: Error): undefined {
   if (process.env.CI) throw missing
   test.skip(missing.message)

@@ -7,11 +7,11 @@ import { freePort } from '../processes/ports.ts'
 import { javaWith } from '../servers.ts'
 import { superviseRun } from './supervised-run.ts'
 
-/** A schema registry of a test's own. */
+/** A separate schema registry for one test. */
 export interface TestRegistry {
-  /** Base of the Confluent-compatible API. */
+  /** Base address of the Confluent-compatible API. */
   readonly url: string
-  /** Stops it, deletes all that it knows, and starts it again at the same address. */
+  /** Stops it, deletes all its data, and starts it again at the same address. */
   empty(): Promise<void>
 }
 

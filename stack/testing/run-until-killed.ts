@@ -6,7 +6,7 @@ import type { StagePoint } from '@orderly/kafka'
 import { mainFile, type ServiceName } from '../services.ts'
 import { withOwnRole } from './environment.ts'
 
-/** Runs a service until it kills itself where its stage passes the point for the given time. */
+/** Runs a service until it kills itself when its stage passes the failpoint for the n-th time. */
 export async function runUntilKilled(
   test: Pick<TestContext, 'after'>,
   name: ServiceName,

@@ -1,13 +1,16 @@
 import { randomBytes } from 'node:crypto'
 import type { Pool } from 'pg'
 
-/** The contents of a schema's tables at one moment. */
+/** A copy of a schema's tables. */
 export interface SchemaBackup {
-  /** Sets all tables back to them, in one transaction, while others use the database. */
+  /** Restores all tables in one transaction, while other connections use the database. */
   restore(): Promise<void>
 }
 
-/** Copies the tables of a schema, except the record of its migrations. The copy goes with the database. Needs the owner of a test's database. */
+/**
+ * Copies the tables of a schema into another schema of the same database, except the table of
+ * migrations. Needs the owner of a test database.
+ */
 export async function backUpSchema(pool: Pool, schema: string): Promise<SchemaBackup> {
   const copy = `backup_${randomBytes(4).toString('hex')}`
   const { rows } = await pool.query<{ name: string; columns: string }>(
@@ -24,7 +27,7 @@ export async function backUpSchema(pool: Pool, schema: string): Promise<SchemaBa
   return {
     restore: () =>
       inOneTransaction(pool, [
-        "SET LOCAL session_replication_role = 'replica'", // no foreign keys, so that the sequence of tables does not matter
+        "SET LOCAL session_replication_role = 'replica'", // disables foreign keys: tables can be restored in any order
         `TRUNCATE ${rows.map(({ name }) => `${schema}.${name}`).join(', ')}`,
         ...rows.map(
           ({ name, columns }) =>

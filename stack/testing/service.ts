@@ -9,21 +9,21 @@ import { superviseRun } from './supervised-run.ts'
 
 export type LogLine = Readonly<Record<string, unknown>>
 
-/** A service as the real process that it is in production. */
+/** A service in a real process, as in production. */
 export interface TestService {
-  /** Where it listens. */
+  /** Address of its HTTP interface. */
   readonly url: string
   readonly pid: number
   readonly exit: Promise<ProcessExit>
   signal(signal: NodeJS.Signals): void
   stop(signal?: NodeJS.Signals): Promise<ProcessExit>
-  /** What it logged so far, line by line. */
+  /** Returns its current log, line by line. */
   logs(): Promise<LogLine[]>
 }
 
 /**
- * Starts it on a free port and resolves when it is ready. It ends with the test.
- * @param directory where its code is
+ * Starts a service on a free port and resolves when it is ready. It is stopped when the test ends.
+ * @param directory root of its code
  */
 export async function startService(
   test: TestContext,
@@ -60,7 +60,7 @@ export async function startService(
   }
 }
 
-/** The last line may still be in the making. */
+/** Reads the complete lines of a log; the last one may be incomplete. */
 async function readLogLines(file: string): Promise<LogLine[]> {
   const text = await readFile(file, 'utf8')
   const whole = text.slice(0, text.lastIndexOf('\n') + 1)

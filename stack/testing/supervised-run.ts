@@ -3,7 +3,10 @@ import type { RunDirectories } from '../directories.ts'
 import { createSupervisor, type Supervisor } from '../processes/supervisor.ts'
 import { createThrowAwayRun } from '../throw-away-run.ts'
 
-/** Folders and a supervisor of a test's own: what was started ends, and what was written goes, with the test. */
+/**
+ * Creates folders and a supervisor for one test. All processes are stopped and all files deleted
+ * when the test ends.
+ */
 export function superviseRun(
   test: TestContext,
   kind: Parameters<typeof createThrowAwayRun>[0]

@@ -5,7 +5,7 @@ import { listProcesses } from '../processes/process-table.ts'
 import { waitUntil } from '../processes/wait.ts'
 
 /**
- * Starts a process that ends without being waited for by its parent.
+ * Starts a process that ends without its parent reading its exit code.
  *
  * @returns its process id
  */
@@ -21,12 +21,12 @@ export async function startZombie(
   t.after(() => parent.kill('SIGKILL'))
   const [line] = await once(parent.stdout, 'data')
   const pid = Number(String(line))
-  // The shell may wait for its children. `sleep`, which takes its place, does not.
+  // The shell could wait for its children; `sleep`, which replaces it, does not.
   const isSleep = async () =>
     (await listProcesses()).some(listed => listed.pid === parent.pid && listed.command === 'sleep 600')
-  await waitUntil(isSleep, { what: `process ${parent.pid} being sleep`, deadlineMs: 30_000 })
+  await waitUntil(isSleep, { what: `process ${parent.pid} to become sleep`, deadlineMs: 30_000 })
   parent.stdin.end()
   const isZombie = async () => (await listProcesses()).some(listed => listed.pid === pid && listed.isZombie)
-  await waitUntil(isZombie, { what: `process ${pid} having ended`, deadlineMs: 30_000 })
+  await waitUntil(isZombie, { what: `process ${pid} to end`, deadlineMs: 30_000 })
   return pid
 }

@@ -16,7 +16,7 @@ import { pythonOrSkip, tryWhateverItSays } from './schemathesis.ts'
 
 const run = promisify(execFile)
 
-test('Schemathesis finds no request that a running pipeline answers otherwise than its documents say', async t => {
+test('Schemathesis finds no response of a running pipeline that contradicts its OpenAPI documents', async t => {
   const python = await pythonOrSkip(t)
   if (python === undefined) return
   const { directories, supervisor } = superviseRun(t, 'test')

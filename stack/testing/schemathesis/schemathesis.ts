@@ -10,16 +10,16 @@ import { orderlyDirectory } from '../../directories.ts'
 import { Refusal } from '../../refusal.ts'
 import { skip } from '../programs.ts'
 
-/**
- * Schemathesis (https://schemathesis.readthedocs.io), which tries whatever an OpenAPI document says and its opposite. It is written in Python
- * and used in one test: it gets an environment of its own in `.orderly/tools`, with the versions that `requirements.txt` says.
- */
 const run = promisify(execFile)
 const requirements = join(import.meta.dirname, 'requirements.txt')
 const settings = join(import.meta.dirname, 'schemathesis.toml')
 const isUsable = 'import ensurepip, sys; sys.exit(sys.version_info < (3, 10))'
 
-/** Where there is no Python the test is skipped and says what to install; but not where it is the gate (`CI` is set): there it fails. */
+/**
+ * Returns a Python with Schemathesis (https://schemathesis.readthedocs.io), which sends valid and
+ * invalid requests derived from an OpenAPI document. Without Python 3.10 the test is skipped with
+ * advice on what to install; in CI (`CI` is set) it fails.
+ */
 export async function pythonOrSkip(test: TestContext): Promise<string | undefined> {
   try {
     await run('python3', ['-c', isUsable])
@@ -32,7 +32,12 @@ export async function pythonOrSkip(test: TestContext): Promise<string | undefine
   return install()
 }
 
-/** @returns the environment's Python: programs in it name the folder they were installed into, and a checkout may be moved */
+/**
+ * Installs Schemathesis into a separate environment in `.orderly/tools`, with the versions of
+ * `requirements.txt`.
+ * @returns the environment's Python, because installed programs contain absolute paths, and a
+ * checkout may be moved
+ */
 async function install(): Promise<string> {
   const version = createHash('sha256')
     .update(await readFile(requirements))
@@ -50,7 +55,7 @@ async function install(): Promise<string> {
   return python
 }
 
-/** Asks a running service whatever its document says. @throws Error with all that was found */
+/** Tests a running service against its OpenAPI document. @throws Error with all findings */
 export async function tryWhateverItSays(python: string, serviceURL: string, apiKey: string): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'orderly-schemathesis-'))
   try {
@@ -74,7 +79,10 @@ export async function tryWhateverItSays(python: string, serviceURL: string, apiK
 
 const unknownTypes = new Set(['application/x-ndjson', 'text/csv'])
 
-/** What it can make requests of: it knows no Unicode classes in patterns, and neither lines of JSON nor CSV. */
+/**
+ * Returns the part of a document that Schemathesis can generate requests for: without Unicode
+ * classes in patterns, NDJSON and CSV.
+ */
 function within(part: unknown): unknown {
   if (Array.isArray(part)) return part.map(within)
   if (typeof part !== 'object' || part === null) return part
