@@ -10,7 +10,7 @@ import { startAlertmanager } from './alertmanager.ts'
 
 type Labels = Readonly<Record<string, string>>
 
-test('who is woken for a cause is not woken for what it explains, and for everything else still', async t => {
+test('an alert suppresses its consequences and no other alerts', async t => {
   if (programsOrSkip(t, 'alertmanager') === undefined) return
   const { supervisor, directories } = superviseRun(t, 'test')
   const { address } = await startAlertmanager({
@@ -23,7 +23,7 @@ test('who is woken for a cause is not woken for what it explains, and for everyt
     const answer = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
     assert.equal(answer.status, 200, await answer.text())
   }
-  /** Those that nobody is told of. */
+  /** Returns the suppressed alerts. */
   const quiet = async () => {
     const alerts = (await (await fetch(`${url}?active=false`)).json()) as { labels: Labels }[]
     return alerts.map(({ labels: { alertname, group = '', topic = '' } }) => `${alertname} ${group} ${topic}`.trim())
@@ -31,7 +31,7 @@ test('who is woken for a cause is not woken for what it explains, and for everyt
   const becomes = async (expected: readonly string[]) => {
     const isSo = async () => isDeepStrictEqual(new Set(await quiet()), new Set(expected))
     await waitUntil(isSo, { what: expected.join(', '), deadlineMs: 10_000 }).catch(async error => {
-      throw new Error(`${error.message}; quiet is ${(await quiet()).join(', ')}`)
+      throw new Error(`${error.message}; suppressed alerts: ${(await quiet()).join(', ')}`)
     })
   }
   const lag = (group: string, topic: string) => ({ alertname: 'OrderlyLagTooOld', group, topic })

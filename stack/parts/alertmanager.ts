@@ -11,7 +11,7 @@ export interface AlertmanagerOptions {
   readonly supervisor: Supervisor
   readonly dataDirectory: string
   readonly port: number
-  /** Undefined: alerts are shown in its own pages only. */
+  /** Webhook address; without it alerts are shown only on Alertmanager's own pages. */
   readonly webhookURL: string | undefined
 }
 
@@ -31,7 +31,7 @@ export async function startAlertmanager(options: AlertmanagerOptions): Promise<R
       `--config.file=${configFile}`,
       `--storage.path=${join(dataDirectory, 'state')}`,
       `--web.listen-address=${loopback}:${port}`,
-      // Alone: no other Alertmanagers to talk to.
+      // Runs a single instance, without a cluster.
       '--cluster.listen-address=',
       '--log.level=warn'
     ],
@@ -40,7 +40,10 @@ export async function startAlertmanager(options: AlertmanagerOptions): Promise<R
   return whenReady({ name: 'alertmanager', address, child, readyPath: '/-/ready', startedAt })
 }
 
-/** The template's receiver with this address; without one a receiver that tells nobody. */
+/**
+ * Returns the configuration with the webhook address, or with a receiver that sends nothing if
+ * there is none.
+ */
 function withWebhook(template: string, webhookURL: string | undefined): string {
   if (webhookURL === undefined) return template.replace(/^ +webhook_configs:\n(?: {6,}.*\n?)*/m, '')
   return template.replace(/^( +- url:) .*$/m, `$1 ${JSON.stringify(webhookURL)}`)

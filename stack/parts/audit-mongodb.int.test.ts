@@ -18,7 +18,7 @@ import { connectParts } from './jars.ts'
 
 const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 
-test('with audit-mongodb every event is a document, once, with its key and headers', async t => {
+test('audit-mongodb stores every event once, as a document with its key and headers', async t => {
   const { registryURL, databaseURL } = integrationEnvironment()
   const { directories, supervisor } = superviseRun(t, 'test')
   const mongodbURI = await startMongoDBOrSkip(t, supervisor, join(directories.data, 'mongodb'))

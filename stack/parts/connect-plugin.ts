@@ -13,8 +13,9 @@ const source = join(projectDirectory, 'deploy', 'connect', 'plugin')
 const libraries = [avroConverterJars, auditSinkJars]
 
 /**
- * Prepares a folder for `plugin.path`, with one plugin: the converter and the sinks of `deploy/connect/plugin`, and the jars
- * that they use. Connect gives each folder in it a class loader.
+ * Prepares a folder for `plugin.path` with one plugin: the converter and sinks of
+ * `deploy/connect/plugin`, and the jars they use. Connect creates a class loader for each folder in
+ * it.
  */
 export async function preparePlugins(supervisor: Supervisor, java: Java): Promise<string> {
   const files = await entriesUnder(source, '**/*')
@@ -56,7 +57,7 @@ async function compile(supervisor: Supervisor, java: Java, output: string) {
   return entries
 }
 
-/** The files under a folder, by their paths there. */
+/** Returns the files below a folder, with their relative paths. */
 async function entriesUnder(directory: string, pattern: string) {
   const files = globSync(pattern, { cwd: directory, withFileTypes: true })
     .filter(entry => entry.isFile())

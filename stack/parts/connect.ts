@@ -21,7 +21,9 @@ import { metricsAgent, startJavaServer } from './java-process.ts'
 import { formatProperties } from './java-properties.ts'
 import type { RunningPart } from './part.ts'
 
-/** Loggers that write a line for every request, or for every attempt to reach a broker that is away. */
+/**
+ * Loggers that write a line for every request, or for every attempt to reach an unavailable broker.
+ */
 const quietLoggers = [
   'org.apache.kafka.clients',
   'org.apache.kafka.common.config',
@@ -36,20 +38,23 @@ export interface ConnectOptions {
   readonly dataDirectory: string
   readonly port: number
   readonly connection: KafkaConnection
-  /** For the role of the sink, which may create tables in the schema `audit`. */
+  /** Address for the role of the sink, which may create tables in the schema `audit`. */
   readonly databaseURL: string
-  /** Base of the Confluent-compatible API. */
+  /** Base address of the Confluent-compatible API. */
   readonly registryURL: string
   readonly name?: string
-  /** The file of `deploy/connect` to install; without `audit-postgres` nothing is prepared in Postgres. */
+  /** Connector file of `deploy/connect` to install. */
   readonly connector?: 'audit-postgres' | 'audit-mongodb'
-  /** The server that `audit-mongodb` writes to. */
+  /** Address of the server that `audit-mongodb` writes to. */
   readonly mongodbURI?: string
-  /** Where it tells its own metrics. */
+  /** Port of the metrics agent. */
   readonly metricsPort?: number | undefined
 }
 
-/** A worker of Kafka Connect with the audit connector of `deploy/connect`, which is kept running. */
+/**
+ * Starts a worker of Kafka Connect with an audit connector of `deploy/connect`, and restarts failed
+ * tasks.
+ */
 export async function startConnect(options: ConnectOptions): Promise<RunningPart> {
   const startedAt = performance.now()
   const connector = await readConnector(options.connector ?? 'audit-postgres')
@@ -79,7 +84,10 @@ export async function startConnect(options: ConnectOptions): Promise<RunningPart
   }
 }
 
-/** Starts only the process, which takes up again what is noted in Kafka; resolves at once, not when it answers. */
+/**
+ * Starts only the worker process, which resumes the connectors stored in Kafka. Resolves without
+ * waiting until it is ready.
+ */
 export async function startWorker(options: ConnectOptions): Promise<SupervisedProcess> {
   const { supervisor, java, dataDirectory, metricsPort, name = 'connect' } = options
   makePrivateDirectory(dataDirectory)
@@ -90,7 +98,7 @@ export async function startWorker(options: ConnectOptions): Promise<SupervisedPr
   )
   return startJavaServer(supervisor, {
     name,
-    // It says goodbye to its group while the broker is there.
+    // Stops before the broker, so that it can leave its group.
     tier: 'service',
     java,
     jars: connectJars,
@@ -122,7 +130,7 @@ async function isRunning(address: string, { name }: Connector): Promise<boolean>
   return tasks.length > 0 && tasks.every(({ state }) => state === 'RUNNING')
 }
 
-/** The variables that the files in `deploy/connect` refer to. */
+/** Returns the environment variables that the files in `deploy/connect` refer to. */
 function auditVariables({ databaseURL, registryURL, mongodbURI }: ConnectOptions): NodeJS.ProcessEnv {
   const { host, pathname, username, password } = new URL(databaseURL)
   return {
@@ -134,7 +142,7 @@ function auditVariables({ databaseURL, registryURL, mongodbURI }: ConnectOptions
   }
 }
 
-/** Those of a container, with the addresses of this run, and at its pace. */
+/** Returns the settings of the container, with the addresses of this run and shorter timeouts. */
 async function workerProperties({ connection, port }: ConnectOptions, pluginDirectory: string): Promise<string> {
   const text = await readFile(join(projectDirectory, 'deploy', 'connect', 'worker.properties'), 'utf8')
   const ofContainer = text.split('\n').flatMap(line => {

@@ -2,14 +2,14 @@ import type { ExtraPort } from '../extras.ts'
 import type { ServersOptions } from '../servers.ts'
 import type { ServiceName } from '../services.ts'
 
-/** What an extra is started with. */
+/** Everything that an extra needs to start. */
 export interface ExtraContext extends Pick<ServersOptions, 'supervisor' | 'directories'> {
   readonly ports: Record<ServiceName | ExtraPort, number>
-  /** Where the broker tells its metrics, if it is ours. */
+  /** Port of the broker's metrics agent, if the broker runs here. */
   readonly brokerMetrics: number | undefined
-  /** Where Kafka Connect tells its metrics, if it runs and somebody scrapes them. */
+  /** Port of the metrics agent of Kafka Connect, if it runs and is scraped. */
   readonly connectMetrics: number | undefined
-  /** As the services have it: with the addresses of the servers. */
+  /** Environment as for the services, with the addresses of the servers. */
   readonly environment: NodeJS.ProcessEnv
   readonly say: (text: string) => void
 }

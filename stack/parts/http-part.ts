@@ -8,13 +8,15 @@ interface HTTPPart {
   readonly name: string
   readonly address: string
   readonly child: SupervisedProcess
-  /** Answers with 2xx when it is ready. */
+  /** Path that responds with 2xx when the part is ready. */
   readonly readyPath: string
-  /** As `performance.now()`. */
+  /** Start time, as returned by `performance.now()`. */
   readonly startedAt: number
 }
 
-/** A process that tells over HTTP when it is ready, once it is. One that does not become so in time is stopped. */
+/**
+ * Waits until a process is ready, as reported over HTTP. Stops a process that is not ready in time.
+ */
 export async function whenReady({ name, address, child, ...rest }: HTTPPart): Promise<RunningPart> {
   const isReady = async () => (await fetch(`${address}${rest.readyPath}`, { signal: AbortSignal.timeout(5_000) })).ok
   try {

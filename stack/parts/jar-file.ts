@@ -9,10 +9,10 @@ const localHeader = 0x04034b50
 const centralHeader = 0x02014b50
 const endOfDirectory = 0x06054b50
 const version = 20
-/** 1 January 1980, so that the same entries always make the same file. */
+/** 1 January 1980, so that the same entries always produce the same file. */
 const firstDay = 0x21
 
-/** A jar is a zip file; small ones need no compression. */
+/** Builds a jar: a zip file, stored without compression because the content is small. */
 export function jarFile(entries: readonly JarEntry[]): Buffer {
   const files: Buffer[] = []
   const directory: Buffer[] = []

@@ -3,7 +3,10 @@ import { readdir } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { jarsDirectory } from '../directories.ts'
 
-/** Jars that are fetched once: those of `stack/jars/<name>/jars.lock`, which Maven resolved from the `pom.xml` beside it. */
+/**
+ * A set of jars that is downloaded once: the files of `stack/jars/<name>/jars.lock`, resolved by
+ * Maven from the adjacent `pom.xml`.
+ */
 export interface Jars {
   readonly name:
     | 'kafka'
@@ -16,9 +19,9 @@ export interface Jars {
     | 'peers'
     | 'jmx-agent'
   readonly version: string
-  /** A file whose presence shows that the jars are fetched. */
+  /** Name of a file whose presence shows that the download is complete. */
   readonly mainFile: string
-  /** The size of the unpacked files. */
+  /** Size of the unpacked files. */
   readonly diskMB: number
 }
 
@@ -28,7 +31,7 @@ export const kafkaJars: Jars = {
   mainFile: 'kafka_2.13-4.2.2.jar',
   diskMB: 45
 }
-/** The last Kafka that runs with ZooKeeper, and ZooKeeper. */
+/** The last Kafka version that supports ZooKeeper, with ZooKeeper. */
 export const kafkaZookeeperJars: Jars = {
   name: 'kafka-zookeeper',
   version: '3.9.2',
@@ -41,49 +44,49 @@ export const registryJars: Jars = {
   mainFile: 'quarkus-run.jar',
   diskMB: 330
 }
-/** What Kafka Connect reads and writes Avro with. */
+/** Avro converter of Kafka Connect. */
 export const avroConverterJars: Jars = {
   name: 'avro-converter',
   version: '2.6.13.Final',
   mainFile: 'apicurio-registry-utils-converter-2.6.13.Final.jar',
   diskMB: 8
 }
-/** What the benchmark's peers in Java are made of. */
+/** Libraries of the benchmark's Java programs. */
 export const peersJars: Jars = {
   name: 'peers',
   version: '1',
   mainFile: 'kafka-streams-4.3.1.jar',
   diskMB: 90
 }
-/** The worker of Kafka Connect. */
+/** Worker of Kafka Connect. */
 export const connectJars: Jars = {
   name: 'connect',
   version: '4.2.2',
   mainFile: 'connect-runtime-4.2.2.jar',
   diskMB: 34
 }
-/** The drivers of Postgres and MongoDB that the audit sink writes with. */
+/** Drivers of Postgres and MongoDB for the audit sink. */
 export const auditSinkJars: Jars = {
   name: 'audit-sink',
   version: '1',
   mainFile: 'postgresql-42.7.7.jar',
   diskMB: 4
 }
-/** Compiles Java on a Java that has no compiler of its own, as headless packages have none. */
+/** Java compiler that runs on a Java without one, such as a headless package. */
 export const javaCompilerJars: Jars = {
   name: 'java-compiler',
   version: '3.40.0',
   mainFile: 'ecj-3.40.0.jar',
   diskMB: 4
 }
-/** Tells a broker's own metrics to Prometheus. */
+/** Exports the metrics of a broker or a Connect worker to Prometheus. */
 export const jmxAgentJars: Jars = {
   name: 'jmx-agent',
   version: '1.0.1',
   mainFile: 'jmx_prometheus_javaagent-1.0.1.jar',
   diskMB: 3
 }
-/** All that Kafka Connect needs to write the audit tables. */
+/** All jars that Kafka Connect needs to write the audit tables. */
 export const connectParts: readonly Jars[] = [connectJars, auditSinkJars, avroConverterJars, javaCompilerJars]
 
 export function jarsHome(jars: Jars): string {

@@ -8,24 +8,29 @@ import { loopback } from '../processes/ports.ts'
 import type { ProcessSpec, SupervisedProcess, Supervisor } from '../processes/supervisor.ts'
 import { type Jars, jarsHome, jmxAgentJars } from './jars.ts'
 
-/** Small and quick rather than fast under a long load: these run beside everything else on a developer's machine. */
+/**
+ * Flags for little memory and a quick start rather than high throughput: everything runs on a
+ * developer's machine.
+ */
 const smallJVM = ['-XX:+UseSerialGC', '-Xss512k', '-XX:+ExitOnOutOfMemoryError']
 
 export interface JavaProcessSpec extends Omit<ProcessSpec, 'command'> {
   readonly java: Java
   readonly jars: Jars
-  /** The private data directory of the server, which also gets its temporary files. */
+  /** Private data directory of the server; its temporary files are created there, too. */
   readonly cwd: string
-  /** Of the JVM; classes that one may have changed are not archived. */
+  /** Agent of the JVM. No class archive is written with an agent, because it may change classes. */
   readonly agent?: string | undefined
 }
 
 /**
- * Starts a server that maps an archive of its parsed classes (JEP 350), which halves its start. The first run
- * of a part writes the archive as it ends; it gets its name only when whole, as two runs may end at once.
+ * Starts a server that maps an archive of its parsed classes (JEP 350), which halves its start
+ * time. The first run of a part writes the archive when it ends. The archive is renamed once it is
+ * complete, because two runs may end concurrently.
  */
 export function startJavaServer(supervisor: Supervisor, given: JavaProcessSpec): SupervisedProcess {
-  // Libraries create files and caches in the system's temporary directory that other users can read, or write.
+  // Libraries create files and caches in the system's temporary directory that other users can read
+  // or write.
   const temporary = join(given.cwd, 'tmp')
   makePrivateDirectory(temporary)
   const agent = given.agent === undefined ? [] : [`-javaagent:${given.agent}`]
@@ -42,7 +47,9 @@ export function startJavaServer(supervisor: Supervisor, given: JavaProcessSpec):
   return child
 }
 
-/** For a program of the same jars: the archive that their server has left, if it has. */
+/**
+ * Returns the JVM flags for a program with the same jars to use the server's archive, if it exists.
+ */
 export function archivedClasses(of: Pick<JavaProcessSpec, 'jars' | 'java'>): string[] {
   const archive = archiveOf(of)
   return existsSync(archive) ? [`-XX:SharedArchiveFile=${archive}`] : []
@@ -56,12 +63,12 @@ function startJava(supervisor: Supervisor, spec: JavaProcessSpec): SupervisedPro
   return supervisor.start(javaCommand(spec.java, spec))
 }
 
-/** A process that runs a Java program, as a supervisor takes it. */
+/** Returns the process specification of a Java program. */
 export function javaCommand(java: Java, spec: Omit<ProcessSpec, 'command'>): ProcessSpec {
   return {
     stopDeadlineMs: 20_000,
     ...spec,
-    // Java decodes paths by the locale, and by `C` it reads ASCII only.
+    // Java decodes paths by the locale; with `C` it reads ASCII only.
     env: { ...(spec.env ?? process.env), LC_ALL: 'C.UTF-8' },
     command: join(java.home, 'bin', 'java'),
     args: ['-Xlog:disable', '-Xlog:all=error:stderr', ...smallJVM, ...spec.args]
@@ -69,8 +76,10 @@ export function javaCommand(java: Java, spec: Omit<ProcessSpec, 'command'>): Pro
 }
 
 /**
- * Returns the agent that exposes a process's metrics by `deploy/<part>/jmx.yml`; undefined without a port.
- * @param workingDirectory that of the process: the JVM ends an agent's path at its first "=", so the path is relative
+ * Returns the agent that exports a process's metrics by `deploy/<part>/jmx.yml`; undefined without
+ * a port.
+ * @param workingDirectory of the process: the JVM ends an agent's path at its first "=", so the
+ * path must be relative
  */
 export function metricsAgent(
   port: number | undefined,

@@ -1,9 +1,10 @@
 const escapes: Readonly<Record<string, string>> = { '\t': '\\t', '\n': '\\n', '\r': '\\r', '\f': '\\f' }
 
 /**
- * Formats settings as a file that `java.util.Properties.load` reads: Latin-1 text with escapes, one setting per line.
- * Kafka splits some values at commas afterwards (`log.dirs`, `plugin.path`); for those, callers pass paths relative to the
- * working directory of the process, which contain no part of the checkout's own path.
+ * Formats settings as a file that `java.util.Properties.load` reads: Latin-1 text with escapes, one
+ * setting per line. Kafka then splits some values at commas (`log.dirs`, `plugin.path`). For those,
+ * callers pass paths relative to the working directory of the process, which do not contain the
+ * checkout's path.
  */
 export function formatProperties(settings: Readonly<Record<string, string | number | boolean>>): string {
   return Object.entries(settings)

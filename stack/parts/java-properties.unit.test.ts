@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import { formatProperties } from './java-properties.ts'
 
 describe('formatProperties', () => {
-  test('plain names and values are written as they are', () => {
+  test('plain names and values are written unchanged', () => {
     assert.equal(
       formatProperties({ 'log.dirs': 'node-1', 'node.id': 1, enabled: false, jaas: 'user="a b";' }),
       ['log.dirs=node-1\n', 'node.id=1\n', 'enabled=false\n', 'jaas=user="a b";\n'].join('')

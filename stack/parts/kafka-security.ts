@@ -5,12 +5,15 @@ import { promisify } from 'node:util'
 import type { Java } from '../preflight/java.ts'
 import { loopback } from '../processes/ports.ts'
 
-/** One more entrance to a broker, as real clusters have it: TLS, and a name with a password (PLAIN or SCRAM). */
+/** An additional listener of a broker with TLS and SASL (PLAIN or SCRAM), as in real clusters. */
 export interface SecureListener {
   readonly port: number
   readonly keystoreFile: string
   readonly users: Readonly<Record<string, string>>
-  /** Nobody may do anything here but what was granted. The broker itself and `admin` may. */
+  /**
+   * Refuses everything on this listener that is not granted. Only the broker and `admin` have all
+   * rights.
+   */
   readonly denyByDefault?: boolean
 }
 
@@ -27,7 +30,7 @@ export function secureProperties({ keystoreFile, users, denyByDefault }: SecureL
     ...(denyByDefault && {
       'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
       'allow.everyone.if.no.acl.found': 'false',
-      // The brokers among themselves, who have a listener of their own.
+      // ANONYMOUS is the brokers themselves, which use a separate listener.
       'super.users': 'User:ANONYMOUS;User:admin'
     }),
     [`${listener}.sasl.enabled.mechanisms`]: ['PLAIN', ...scramMechanisms].join(','),
@@ -39,14 +42,17 @@ export function secureProperties({ keystoreFile, users, denyByDefault }: SecureL
   }
 }
 
-/** SCRAM accounts are part of the cluster's data from the beginning. */
+/** Returns the arguments that create the SCRAM accounts when the cluster's storage is formatted. */
 export function secureFormatArguments({ users }: SecureListener): string[] {
   return Object.entries(users).flatMap(([name, password]) =>
     scramMechanisms.flatMap(mechanism => ['--add-scram', `${mechanism}=[name=${name},password=${password}]`])
   )
 }
 
-/** A key and a certificate for the loopback address, signed by itself. @returns the keystore's path and the certificate as PEM */
+/**
+ * Creates a key and a self-signed certificate for the loopback address.
+ * @returns the keystore's path and the certificate as PEM
+ */
 export async function createKeystore(
   java: Java,
   directory: string

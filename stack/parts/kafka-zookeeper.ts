@@ -17,7 +17,7 @@ export interface ZookeeperKafkaOptions {
   readonly dataDirectory: string
   readonly port: number
   readonly zookeeperPort: number
-  /** Where the broker tells its own metrics. */
+  /** Port of the broker's metrics agent. */
   readonly metricsPort?: number | undefined
 }
 
@@ -25,10 +25,15 @@ const jvm = [
   '-Dorg.slf4j.simpleLogger.showDateTime=true',
   '-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss.SSS'
 ]
-/** A broker that was killed may only come back when ZooKeeper has forgotten it. */
+/**
+ * Session timeout; a killed broker can register again only after ZooKeeper has expired its session.
+ */
 const sessionTimeoutMs = 3_000
 
-/** One broker of the last Kafka that could be run with ZooKeeper, and its ZooKeeper, for clusters that still are. */
+/**
+ * Starts one broker of the last Kafka version that supports ZooKeeper, and ZooKeeper, for users who
+ * still run such clusters.
+ */
 export async function startKafkaWithZookeeper(options: ZookeeperKafkaOptions): Promise<RunningKafka> {
   const startedAt = performance.now()
   makePrivateDirectory(options.dataDirectory)
@@ -99,7 +104,7 @@ async function startServer(
 ): Promise<SupervisedProcess> {
   return startJavaServer(supervisor, {
     ...{ name, java, jars: kafkaZookeeperJars, cwd: dataDirectory, agent },
-    // A broker says goodbye to ZooKeeper.
+    // Stops after the broker, which deregisters from ZooKeeper.
     tier: name === 'zookeeper' ? 'coordinator' : 'server',
     args: [...heap, ...jvm, '-cp', await classPath(kafkaZookeeperJars), ...program]
   })

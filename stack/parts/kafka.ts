@@ -19,10 +19,10 @@ export interface KafkaNode {
   readonly id: number
   readonly port: number
   readonly controllerPort: number
-  /** A second entrance, for clients that are to reach this broker through something in between. */
+  /** Second listener for clients that reach this broker through a proxy. */
   readonly detour?: { readonly port: number; readonly advertisedPort: number }
   readonly secure?: SecureListener
-  /** Where it tells its own metrics. */
+  /** Port of the metrics agent. */
   readonly metricsPort?: number | undefined
 }
 
@@ -30,12 +30,15 @@ export interface KafkaOptions {
   readonly supervisor: Supervisor
   readonly java: Java
   readonly dataDirectory: string
-  /** Each is broker and controller in one process. */
+  /** Brokers; each is also a controller, in the same process. */
   readonly nodes: readonly KafkaNode[]
   readonly heapMB?: number
-  /** Broker settings beside, or instead of, the usual ones. */
+  /** Broker settings that extend or replace the default ones. */
   readonly settings?: Readonly<Record<string, string | number>>
-  /** For a broker that lives about a minute: most of the processor time of one goes into compiling what is hardly used afterwards. */
+  /**
+   * True for a broker that lives for about a minute: most of its CPU time would go into compiling
+   * code that is hardly used.
+   */
   readonly isShortLived?: boolean
 }
 
@@ -78,7 +81,7 @@ function brokersThere(connection: KafkaConnection): Promise<number> {
   return checkConnection(connection).catch(() => 0)
 }
 
-/** Starts one broker of the cluster again; resolves at once, not when it answers. */
+/** Restarts one broker of the cluster. Resolves without waiting until it is ready. */
 export async function restartKafkaNode(node: KafkaNode, options: KafkaOptions): Promise<SupervisedProcess> {
   return startNode(node, await readOrCreateClusterID(options.dataDirectory), options)
 }
@@ -86,12 +89,13 @@ export async function restartKafkaNode(node: KafkaNode, options: KafkaOptions): 
 async function startNode(node: KafkaNode, clusterID: string, options: KafkaOptions): Promise<SupervisedProcess> {
   const { supervisor, java, dataDirectory, heapMB = 384, isShortLived = false } = options
   const name = options.nodes.length === 1 ? 'kafka' : `kafka-${node.id}`
-  // Relative to the working directory: Kafka splits `log.dirs` at commas, which the checkout's path may contain.
+  // Relative to the working directory: Kafka splits `log.dirs` at commas, which the checkout's path
+  // may contain.
   const logDirectory = `node-${node.id}`
   const propertiesFile = join(dataDirectory, `node-${node.id}.properties`)
   await writeFile(propertiesFile, brokerProperties(node, options.nodes, logDirectory, options.settings))
   const common = [
-    // Java 24 warns of what Kafka's own libraries do.
+    // Java 24 warns about calls in Kafka's libraries.
     ...(isAtLeast(java, 24) ? ['--enable-native-access=ALL-UNNAMED', '--sun-misc-unsafe-memory-access=allow'] : []),
     '-Dorg.slf4j.simpleLogger.showDateTime=true',
     '-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss.SSS',
@@ -115,7 +119,10 @@ export function replicationFactor(nodes: readonly KafkaNode[]): number {
   return Math.min(3, nodes.length)
 }
 
-/** Few threads and partitions of Kafka's own topics, as one machine runs everything; durability is the usual one. */
+/**
+ * Returns the broker's settings: few threads and few partitions of internal topics, because one
+ * machine runs everything; default durability.
+ */
 export function brokerProperties(
   node: KafkaNode,
   nodes: readonly KafkaNode[],
@@ -148,7 +155,7 @@ export function brokerProperties(
     'share.coordinator.state.topic.num.partitions': 1,
     'share.coordinator.state.topic.replication.factor': replicas,
     'share.coordinator.state.topic.min.isr': inSync,
-    // A killed broker may only come back when its session is over.
+    // A killed broker can register again only after its session has expired.
     'broker.session.timeout.ms': 3000,
     'broker.heartbeat.interval.ms': 500,
     ...moreSettings
@@ -156,7 +163,7 @@ export function brokerProperties(
   return formatProperties(settings)
 }
 
-/** What every kind of broker is told. */
+/** Returns the settings shared by KRaft and ZooKeeper brokers. */
 export function commonBrokerSettings(brokers: number): Record<string, string | number | boolean> {
   const replicas = Math.min(3, brokers)
   const inSync = replicas === 3 ? 2 : 1
@@ -170,9 +177,11 @@ export function commonBrokerSettings(brokers: number): Record<string, string | n
     'transaction.state.log.num.partitions': 4,
     'transaction.state.log.replication.factor': replicas,
     'transaction.state.log.min.isr': inSync,
-    // A transaction whose owner died holds up readers until this looks at it.
+    // Interval for aborting expired transactions. Until then, the transaction of a dead producer
+    // blocks readers.
     'transaction.abort.timed.out.transaction.cleanup.interval.ms': 2000,
-    // One that follows another at once waits for its markers, which take a millisecond or two; by default it is tried again after 20.
+    // Retry delay of a transaction that immediately follows another one. It waits for the markers,
+    // which take one or two ms; the default delay is 20 ms.
     'add.partitions.to.txn.retry.backoff.ms': 1,
     ...brokerRetention,
     'group.initial.rebalance.delay.ms': 0,

@@ -24,13 +24,13 @@ test('every listener of a broker is on loopback', () => {
   }
 })
 
-test('one broker keeps one copy of everything', () => {
+test('a single broker keeps one replica of everything', () => {
   const properties = propertiesOf(1)
   assert.equal(properties.get('default.replication.factor'), '1')
   assert.equal(properties.get('transaction.state.log.min.isr'), '1')
 })
 
-test('three brokers are one quorum, keep three copies and acknowledge on two', () => {
+test('three brokers form one quorum, keep three replicas and acknowledge with two', () => {
   const properties = propertiesOf(3)
   assert.equal(properties.get('controller.quorum.voters'), '1@127.0.0.1:9100,2@127.0.0.1:9101,3@127.0.0.1:9102')
   assert.equal(properties.get('default.replication.factor'), '3')

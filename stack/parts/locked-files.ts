@@ -14,20 +14,20 @@ const attempts = 3
 const stalledAfterMs = 60_000
 
 export interface LockedFilesOptions {
-  /** Keeps the files by their SHA-256, across commands and broken downloads. */
+  /** Stores the files by their SHA-256, across commands and interrupted downloads. */
   readonly directory: string
-  /** The local Maven repository, whose files are used if they are those of the lock. */
+  /** Local Maven repository, whose files are used if they match the lock. */
   readonly localRepository?: string
-  /** The address of a Maven repository; Maven Central otherwise. */
+  /** Address of a Maven repository; Maven Central by default. */
   readonly mirror?: string | undefined
-  /** Reports received bytes. */
+  /** Reports the number of received bytes. */
   readonly onBytes?: (count: number) => void
 }
 
 /**
- * Brings all files into the directory. A file is accepted only with the size and SHA-256 of the lock, whatever its source.
+ * Obtains all files. A file from any source is accepted only with the size and SHA-256 of the lock.
  * @returns the path of each file
- * @throws Refusal naming a file that cannot be fetched or is not the one of the lock
+ * @throws Refusal that names a file that cannot be downloaded or differs from the lock
  */
 export async function obtainLockedFiles(files: readonly LockedJar[], options: LockedFilesOptions): Promise<string[]> {
   await mkdir(options.directory, { recursive: true })
@@ -73,16 +73,14 @@ async function download(file: LockedJar, address: string, { partial, onBytes }: 
       const { message, cause } = error as Error
       const reason = cause instanceof Error && cause.message !== '' ? cause.message : message
       throw new Refusal(
-        `${address} could not be downloaded (${reason}): run the command again when it can be reached, or set ` +
+        `${address} could not be downloaded (${reason}): run the command again once it is reachable, or set ` +
           'ORDERLY_MAVEN_REPOSITORY to the address of a mirror.'
       )
     }
   }
   if (await isVerified(partial, file)) return
   await rm(partial, { force: true })
-  throw new Refusal(
-    `${address} is not the file that jars.lock names (its SHA-256 differs) and was deleted: do not use this source.`
-  )
+  throw new Refusal(`${address} differs from the file in jars.lock (SHA-256) and was deleted: do not use this source.`)
 }
 
 async function receive(file: LockedJar, address: string, { partial, onBytes }: Download): Promise<void> {
@@ -112,7 +110,10 @@ async function receive(file: LockedJar, address: string, { partial, onBytes }: D
   }
 }
 
-/** Continues what a command that has ended left. Two running commands never write into one file. */
+/**
+ * Continues a partial download that an ended command left. Two running commands never write to the
+ * same file.
+ */
 async function adoptPartial(directory: string, { sha256 }: LockedJar, partial: string): Promise<void> {
   for (const name of await readdir(directory)) {
     const [, pid] = name.startsWith(sha256) ? (/\.(\d+)\.part$/.exec(name) ?? []) : []

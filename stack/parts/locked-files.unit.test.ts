@@ -37,7 +37,7 @@ async function setUp(t: TestContext, answer: RequestListener) {
   }
 }
 
-test('a file of the lock is downloaded from the mirror, once', async t => {
+test('a file of the lock is downloaded from the mirror once', async t => {
   const paths: string[] = []
   const options = await setUp(t, (request, response) => {
     paths.push(request.url ?? '')
@@ -51,16 +51,16 @@ test('a file of the lock is downloaded from the mirror, once', async t => {
 
 test('a file with another SHA-256 is refused and deleted', async t => {
   const options = await setUp(t, (_request, response) => response.end(Buffer.from(content).fill('x', 0, 1)))
-  await assert.rejects(obtainLockedFiles([jar], options), /example-1\.jar is not the file that jars\.lock names/)
+  await assert.rejects(obtainLockedFiles([jar], options), /example-1\.jar differs from the file in jars\.lock/)
   assert.deepEqual(readdirSync(options.directory), [])
 })
 
-test('a file that is larger than the lock says is not received to its end', async t => {
+test('a download that exceeds the size in the lock is aborted', async t => {
   const options = await setUp(t, (_request, response) => response.end(Buffer.concat([content, content])))
   await assert.rejects(obtainLockedFiles([jar], options), /more than the 20 bytes/)
 })
 
-test('a file of the local repository is used only if it is the one of the lock', async t => {
+test('a file of the local repository is used only if it matches the lock', async t => {
   let requests = 0
   const options = await setUp(t, (_request, response) => {
     requests++
@@ -76,7 +76,7 @@ test('a file of the local repository is used only if it is the one of the lock',
   assert.ok(requests > 0)
 })
 
-test('a broken download of an ended process continues where it stopped', async t => {
+test('a partial download of an ended process is continued', async t => {
   const ranges: (string | undefined)[] = []
   const options = await setUp(t, (request, response) => {
     ranges.push(request.headers.range)
@@ -92,12 +92,12 @@ test('a broken download of an ended process continues where it stopped', async t
   assert.deepEqual(readdirSync(options.directory), [jar.sha256])
 })
 
-test('an unreachable source is refused with the setting of a mirror', async t => {
+test('an unreachable source is reported with the setting for a mirror', async t => {
   const options = await setUp(t, (_request, response) => response.writeHead(503).end())
   await assert.rejects(obtainLockedFiles([jar], options), /HTTP 503.*ORDERLY_MAVEN_REPOSITORY/)
 })
 
-test('a lock is refused when its pom.xml has changed, or a path leaves the repository', t => {
+test('a lock is refused if its pom.xml has changed or a path leaves the repository', t => {
   const directory = temporaryDirectory(t)
   mkdirSync(join(directory, 'part'))
   const write = (name: string, text: string) => writeFileSync(join(directory, 'part', name), text)
@@ -108,16 +108,16 @@ test('a lock is refused when its pom.xml has changed, or a path leaves the repos
   write('jars.lock', formatLock({ pomSHA256, jars: [{ ...jar, path: '../example.jar' }] }))
   assert.throws(() => readLock('part', directory), /line 2, is malformed: run `npm run lock-jars -- part`/)
   write('pom.xml', '<project></project>')
-  assert.throws(() => readLock('part', directory), /is not of its pom\.xml/)
+  assert.throws(() => readLock('part', directory), /does not match its pom\.xml/)
 })
 
-test('each part has a lock of its pom.xml', () => {
+test('each part has a lock that matches its pom.xml', () => {
   const present = readdirSync(join(import.meta.dirname, '..', 'jars'), { withFileTypes: true })
   const names = present.filter(entry => entry.isDirectory()).map(({ name }) => name)
   for (const name of names) assert.ok(readLock(name).length > 0, name)
 })
 
-test('verify.sh, which the image is built with, accepts exactly the files of the locks', t => {
+test('verify.sh, used by the image build, accepts exactly the files of the locks', t => {
   const directory = temporaryDirectory(t)
   const lock = join(directory, 'jars.lock')
   const folder = join(directory, 'folder')
@@ -128,8 +128,8 @@ test('verify.sh, which the image is built with, accepts exactly the files of the
   writeFileSync(join(folder, 'example-1.jar'), content)
   assert.equal(verify(), 0)
   writeFileSync(join(folder, 'other.jar'), content)
-  assert.equal(verify(), 1, 'a further file')
+  assert.equal(verify(), 1, 'an additional file')
   rmSync(join(folder, 'other.jar'))
   writeFileSync(join(folder, 'example-1.jar'), 'something else')
-  assert.equal(verify(), 1, 'another content')
+  assert.equal(verify(), 1, 'different content')
 })

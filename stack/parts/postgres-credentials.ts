@@ -5,20 +5,20 @@ import { type DatabaseRole, databaseRoles } from '@orderly/postgres'
 import { type DatabaseCredentials, databaseURLOf, readCredentials } from '@orderly/service-kit'
 import { Refusal } from '../refusal.ts'
 
-/** The role that `initdb` creates. It sets up roles and databases; no service knows its password. */
+/** Role that `initdb` creates. It sets up roles and databases; no service has its password. */
 export const superuser = 'postgres'
 
-/** How to reach a Postgres as each of its roles. */
+/** Addresses of a Postgres for each of its roles. */
 export interface DatabaseAccess {
-  /** The file with the passwords, which only the user of the launcher may read. */
+  /** File with the passwords, readable only by the user of the launcher. */
   readonly file: string
-  /** The passwords of the roles of Orderly. */
+  /** Passwords of the roles of Orderly. */
   readonly passwords: ReadonlyMap<string, string>
-  /** The address for the superuser, which only sets up roles and databases. */
+  /** Returns the address for the superuser, which only sets up roles and databases. */
   superuserURL(database?: string): string
-  /** The address for one of the roles of Orderly. */
+  /** Returns the address for one of the roles of Orderly. */
   urlOf(role: DatabaseRole, database?: string): string
-  /** The same server and database as `url`, for another role. */
+  /** Returns `url` with another role: the same server and database. */
   as(role: DatabaseRole, url: string): string
 }
 
@@ -26,7 +26,7 @@ export function credentialsFileOf(dataDirectory: string): string {
   return `${dataDirectory}.credentials.json`
 }
 
-/** @throws Error where the file cannot be read */
+/** Reads the credentials of a Postgres. @throws Error if the file cannot be read */
 export function databaseAccess(file: string): DatabaseAccess {
   const credentials = readCredentials(file)
   return {
@@ -44,9 +44,9 @@ export function databaseAccess(file: string): DatabaseAccess {
 }
 
 /**
- * Keeps the passwords that are there, adds those that are missing and notes the address.
+ * Keeps existing passwords, generates missing ones and stores the address.
  *
- * @throws Refusal where there is data and no file, because its passwords are lost
+ * @throws Refusal if there is data but no file, because its passwords are lost
  */
 export async function prepareCredentials(
   { dataDirectory, address }: { readonly dataDirectory: string; readonly address: string },
@@ -55,7 +55,7 @@ export async function prepareCredentials(
   const file = credentialsFileOf(dataDirectory)
   if (!isNew && !existsSync(file)) {
     throw new Refusal(
-      `The passwords of the database in ${dataDirectory} are gone (${file} is missing): put the file back, or delete all data with \`npm run reset\`.`
+      `The passwords of the database in ${dataDirectory} are lost (${file} is missing): restore the file, or delete all data with \`npm run reset\`.`
     )
   }
   const known = isNew ? {} : readCredentials(file).passwords

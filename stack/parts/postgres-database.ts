@@ -2,7 +2,7 @@ import pg from 'pg'
 import { setUpRoles } from '../../deploy/postgres/schemas.ts'
 import type { DatabaseAccess } from './postgres-credentials.ts'
 
-/** Runs statements on a separate connection. @returns the rows of the last one */
+/** Runs statements on a separate connection. @returns the rows of the last statement */
 export async function query(url: string, statements: string): Promise<pg.QueryResult['rows']> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 3000 })
   client.on('error', () => {})
@@ -15,7 +15,7 @@ export async function query(url: string, statements: string): Promise<pg.QueryRe
   }
 }
 
-/** Creates the database where it is missing, and the roles with what they may do in it. */
+/** Creates the database if it is missing, and the roles with their privileges. */
 export async function prepareDatabase(
   access: DatabaseAccess,
   database: string,

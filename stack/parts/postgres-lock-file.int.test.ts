@@ -22,7 +22,7 @@ async function setUp(t: TestContext) {
   return { dataDirectory, start, first, leaveLockFile }
 }
 
-/** Starts a process that is called Postgres. */
+/** Starts a process with the name of Postgres. */
 async function startNamesake(t: TestContext) {
   const child = spawn('sleep', ['600'], { argv0: 'postgres', cwd: '/' })
   t.after(() => child.kill('SIGKILL'))
@@ -46,7 +46,7 @@ test('Postgres starts while another program has the process id of the killed one
   await (await start()).stop()
 })
 
-test('Postgres starts after the one before it has ended', async t => {
+test('Postgres starts once its predecessor has ended', async t => {
   const { start, first, leaveLockFile } = await setUp(t)
   await first.stop()
   const before = await startNamesake(t)
@@ -62,7 +62,7 @@ test('Postgres starts after the one before it has ended', async t => {
   await (await second).stop()
 })
 
-test('a Postgres that still runs is named', async t => {
+test('a Postgres that still uses the data is reported with its process id', async t => {
   const { dataDirectory, first } = await setUp(t)
   const pid = first.processes[0]?.pid
   await assert.rejects(clearLockFile(dataDirectory, { deadlineMs: 300 }), error => {

@@ -7,12 +7,13 @@ import { Refusal } from '../refusal.ts'
 const lockFileName = 'postmaster.pid'
 
 /**
- * Waits until the Postgres of an earlier run and its children have ended, then removes its lock file.
+ * Waits until the Postgres of an earlier run and its children have ended, then removes its lock
+ * file.
  *
- * A Postgres that was killed leaves its lock file. Its successor refuses to start while a process has the id in that
- * file, even if that process is a zombie or another program that got the same id.
+ * A killed Postgres leaves its lock file. Its successor refuses to start while a process has the id
+ * in that file, even if that process is a zombie or an unrelated program with the same id.
  *
- * @throws Refusal when that Postgres does not end
+ * @throws Refusal if that Postgres does not end
  */
 export async function clearLockFile(dataDirectory: string, { deadlineMs = 30_000 } = {}): Promise<void> {
   const file = join(dataDirectory, lockFileName)
@@ -25,13 +26,16 @@ export async function clearLockFile(dataDirectory: string, { deadlineMs = 30_000
     const [pid] = await running()
     if (pid === undefined) throw error
     throw new Refusal(
-      `Another Postgres (process ${pid}) still uses the data in ${dataDirectory}: end it with \`kill -INT ${pid}\`, then try again.`
+      `Another Postgres (process ${pid}) still uses the data in ${dataDirectory}: stop it with \`kill -INT ${pid}\`, then try again.`
     )
   })
   await rm(file, { force: true })
 }
 
-/** The children of a killed postmaster live a little longer than it. They work in the data folder, as it does. */
+/**
+ * Returns the processes of a Postgres. The children of a killed postmaster live slightly longer;
+ * their working directory is the data folder.
+ */
 async function processesOf(postmasterPID: number, folder: string): Promise<number[]> {
   const living = (await listProcesses()).filter(({ isZombie }) => !isZombie)
   const isOne = await Promise.all(

@@ -13,35 +13,39 @@ export interface UnixUser {
   readonly gid: number
 }
 
-/** How to start Postgres, which refuses to run as root. */
+/** Parameters for starting Postgres, which refuses to run as root. */
 export interface PostgresHome {
-  /** The user to start the processes as, who owns the data folder; undefined for the one who runs this. */
+  /** User that runs the processes and owns the data folder; undefined for the current user. */
   readonly user?: UnixUser
   readonly binaries: PostgresBinaries
-  /** The data folder, as a process sees it that is started in it. */
+  /** Path of the data folder as seen by a process started in it. */
   readonly dataPath: string
-  /** Deletes what was made for the process, which has ended. */
+  /** Deletes temporary files of the process after it has ended. */
   release(): Promise<void>
 }
 
 /**
- * As root, Postgres runs as the system's user `postgres` or else `nobody`, with no right that this user does not have. Where
- * the user may not enter the folders (a clone in /root), it needs none:
+ * Plans how Postgres runs. If the current user is root, Postgres runs as the system user `postgres`
+ * or else `nobody`, with no rights beyond those of that user. If that user cannot enter the folders
+ * (a clone in /root), it does not need to:
  *
- * - The data folder is the directory that the process is started in, and the process calls it `/proc/self/cwd`.
- * - Its programs are copied to a temporary folder, because Postgres insists on resolving the path of its own program.
+ * - The data folder is the working directory of the process, addressed as `/proc/self/cwd`.
+ * - The programs are copied to a temporary folder, because Postgres must resolve the
+ *   path of its program.
  */
 export async function planPostgresHome(dataDirectory: string, binaries: PostgresBinaries): Promise<PostgresHome> {
   if (process.getuid?.() !== 0) return { binaries, dataPath: dataDirectory, release: async () => {} }
   const user = (await lookUp('postgres')) ?? (await lookUp('nobody'))
   if (user === undefined)
-    throw new Refusal('Postgres refuses to run as root and there is no user `nobody`: run this as another user.')
+    throw new Refusal(
+      'Postgres refuses to run as root, and the user `nobody` does not exist: run this as another user.'
+    )
   const [mayReachData, mayRunPrograms] = await Promise.all(
     [dataDirectory, binaries.postgres].map(path => mayEveryoneEnter(dirname(path)))
   )
   if (!mayReachData && process.platform !== 'linux') {
     throw new Refusal(
-      'Postgres refuses to run as root, and the user it would run as may not enter this folder: move the project out of folders that only root may enter, or run it as another user.'
+      'Postgres refuses to run as root, and the user it would run as cannot enter this folder: move the project to a folder that other users can enter, or run it as another user.'
     )
   }
   const copy = mayRunPrograms ? undefined : await copyPrograms(binaries)
@@ -62,7 +66,7 @@ async function lookUp(name: string): Promise<UnixUser | undefined> {
   }
 }
 
-/** Checks the folders that exist: what is yet to be created can be entered. */
+/** Checks the existing folders; folders that do not exist yet will be accessible. */
 async function mayEveryoneEnter(directory: string): Promise<boolean> {
   const mode = await stat(directory).then(
     ({ mode }) => mode,
@@ -75,7 +79,10 @@ async function mayEveryoneEnter(directory: string): Promise<boolean> {
 
 const prefix = 'orderly-postgres-'
 
-/** Copies the folder with `bin`, `lib` and `share` to a folder that everyone may read and only root may change. */
+/**
+ * Copies the folder with `bin`, `lib` and `share` to a folder that everyone can read and only root
+ * can change.
+ */
 async function copyPrograms({ postgres, initdb }: PostgresBinaries) {
   await removeLeftovers()
   const directory = await mkdtemp(join(tmpdir(), `${prefix}${process.pid}-`))
@@ -85,7 +92,7 @@ async function copyPrograms({ postgres, initdb }: PostgresBinaries) {
   return { directory, binaries: { postgres: there(postgres), initdb: there(initdb) } }
 }
 
-/** Removes the copies of launchers that were killed. */
+/** Removes the copies of killed launchers. */
 async function removeLeftovers(): Promise<void> {
   for (const name of await readdir(tmpdir())) {
     const [, pid] = /^orderly-postgres-(\d+)-/.exec(name) ?? []

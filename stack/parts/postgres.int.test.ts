@@ -26,7 +26,7 @@ async function setUp(t: TestContext, dataDirectory?: string) {
   return { options, start: () => startPostgres(options) }
 }
 
-/** A folder that only its owner may enter, as the home of root is. */
+/** Creates a folder that only its owner can enter, like the home of root. */
 async function closedFolder(t: TestContext): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'closed-'))
   t.after(() => rm(directory, { recursive: true, force: true }))
@@ -36,7 +36,7 @@ async function closedFolder(t: TestContext): Promise<string> {
 
 const modeOf = async (path: string) => ((await stat(path)).mode & 0o777).toString(8)
 
-test('nothing but the generated passwords is accepted, and only the user of the launcher can read them', async t => {
+test('only the generated passwords are accepted, and only the user of the launcher can read them', async t => {
   const { options, start } = await setUp(t)
   const { access, stop } = await start()
   const superuser = access.superuserURL()
@@ -63,12 +63,12 @@ test('nothing but the generated passwords is accepted, and only the user of the 
   await rm(credentialsFileOf(options.dataDirectory))
   await assert.rejects(
     start(),
-    error => error instanceof Refusal && /passwords .* are gone .*npm run reset/.test(error.message)
+    error => error instanceof Refusal && /passwords .* are lost .*npm run reset/.test(error.message)
   )
 })
 
-test('as root, Postgres runs without a capability, also in a folder that only root may enter', async t => {
-  if (!isRoot) return t.skip('this is about root on Linux')
+test('as root, Postgres runs without capabilities, even in a folder that only root can enter', async t => {
+  if (!isRoot) return t.skip('needs root on Linux')
   const { start } = await setUp(t, join(await closedFolder(t), 'data', 'postgres'))
   const { processes, access } = await start()
   const status = await readFile(`/proc/${processes[0]?.pid}/status`, 'utf8')
@@ -82,8 +82,8 @@ test('as root, Postgres runs without a capability, also in a folder that only ro
   assert.deepEqual(row, { one: 1 })
 })
 
-test('programs in a folder that only root may enter are copied, and the copy is removed with the process', async t => {
-  if (!isRoot) return t.skip('this is about root on Linux')
+test('programs in a folder that only root can enter are copied, and the copy is removed after the process', async t => {
+  if (!isRoot) return t.skip('needs root on Linux')
   const directory = await closedFolder(t)
   const binaries = await findPostgresBinaries()
   const native = dirname(dirname(binaries.postgres))

@@ -16,9 +16,9 @@ export interface PostgresOptions {
   readonly supervisor: Supervisor
   readonly dataDirectory: string
   readonly port: number
-  /** false: writes are not forced to disk, for data that is thrown away with the run. */
+  /** False disables syncing to disk, for data that is deleted after the run. */
   readonly durable: boolean
-  /** Further settings of the server. */
+  /** Additional settings of the server. */
   readonly settings?: Readonly<Record<string, string>>
 }
 
@@ -40,15 +40,16 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
 }
 
 /**
- * Starts the server alone, which may be a standby. It listens on loopback only, without a Unix socket, and accepts nothing but
- * passwords that were generated for its data and are in a file beside it.
+ * Starts only the server, which may be a standby. It listens on loopback only, without a Unix
+ * socket. It accepts only the passwords that were generated for its data and stored in a file next
+ * to the data folder.
  */
 export async function startPostgresServer(options: PostgresOptions): Promise<RunningPostgres> {
   const startedAt = performance.now()
   const { dataDirectory, port, supervisor } = options
   await clearLockFile(dataDirectory)
   const isNew = !existsSync(join(dataDirectory, 'PG_VERSION'))
-  // Initialising refuses the remains of an interrupted first start.
+  // initdb refuses the remains of an interrupted first start.
   if (isNew) await rm(dataDirectory, { recursive: true, force: true })
   await mkdir(dataDirectory, { recursive: true, mode: 0o700 })
   const access = await prepareCredentials({ dataDirectory, address: `${loopback}:${port}` }, isNew)
@@ -64,7 +65,7 @@ export async function startPostgresServer(options: PostgresOptions): Promise<Run
     command: home.binaries.postgres,
     args: ['-D', home.dataPath, ...serverArguments(options)],
     cwd: dataDirectory,
-    // Fast shutdown: open transactions are rolled back, nobody is waited for.
+    // Fast shutdown: rolls back open transactions without waiting for clients.
     stopSignal: 'SIGINT',
     ...(home.user ? { user: home.user } : {})
   })
@@ -110,7 +111,7 @@ async function initialise(
   { binaries, dataPath, user }: PostgresHome,
   access: DatabaseAccess
 ): Promise<void> {
-  // Not beside the data: the user of the process may not be able to go there.
+  // Not next to the data: the user of the process may be unable to enter that folder.
   const directory = await mkdtemp(join(tmpdir(), 'orderly-initdb-'))
   const passwordFile = join(directory, 'password')
   try {

@@ -7,7 +7,7 @@ import type { Supervisor } from '../processes/supervisor.ts'
 import { whenReady } from './http-part.ts'
 import type { RunningPart } from './part.ts'
 
-/** What each job is scraped at, `host:port`. */
+/** Scrape address of each job, `host:port`. */
 export type Targets = Readonly<Record<string, string>>
 
 export interface PrometheusOptions {
@@ -22,7 +22,10 @@ export interface PrometheusOptions {
 
 const source = join(projectDirectory, 'deploy', 'prometheus')
 
-/** Prometheus with the configuration and the rules of `deploy/prometheus`, and the targets of this run. */
+/**
+ * Starts Prometheus with the configuration and rules of `deploy/prometheus` and the targets of this
+ * run.
+ */
 export async function startPrometheus(options: PrometheusOptions): Promise<RunningPart> {
   const startedAt = performance.now()
   const program = requireProgram('prometheus')
@@ -44,7 +47,10 @@ export async function startPrometheus(options: PrometheusOptions): Promise<Runni
   return whenReady({ name: 'prometheus', address, child, readyPath: '/-/ready', startedAt })
 }
 
-/** What is in `deploy/prometheus`, with the addresses and intervals of this run. @returns the path of the main file */
+/**
+ * Writes the configuration of `deploy/prometheus` with the addresses and intervals of this run.
+ * @returns the path of the main file
+ */
 async function writeConfig(options: PrometheusOptions): Promise<string> {
   const { dataDirectory, targets, alertmanager, scrapeInterval, alertsFor } = options
   const rules = join(dataDirectory, 'rules')
@@ -58,7 +64,7 @@ async function writeConfig(options: PrometheusOptions): Promise<string> {
     }
   }
   const jobs = Object.entries(targets).map(([job, target]) => ({ labels: { job }, targets: [target] }))
-  // Prometheus reads JSON where it expects YAML.
+  // JSON is valid YAML.
   await writeFile(join(dataDirectory, 'targets.yml'), JSON.stringify(jobs))
   await writeFile(join(dataDirectory, 'alertmanagers.yml'), JSON.stringify([{ targets: [alertmanager] }]))
   const config = await readFile(join(source, 'prometheus.yml'), 'utf8')

@@ -15,12 +15,16 @@ export interface RegistryOptions {
   readonly port: number
 }
 
-/** Apicurio, which speaks the Confluent API. It keeps its schemas in a file of its own, so it waits for nobody. */
+/**
+ * Starts Apicurio, which provides the Confluent API. It stores its schemas in a file, so it depends
+ * on no other server.
+ */
 export async function startRegistry(options: RegistryOptions): Promise<RunningPart> {
   const startedAt = performance.now()
   makePrivateDirectory(options.dataDirectory)
   const home = jarsHome(registryJars)
-  // Written through at once: a schema id that was handed out is in records and must never be given again.
+  // Writes are synced immediately: an id that was returned is in records and must never be assigned
+  // again.
   const database = 'jdbc:h2:file:./schemas;WRITE_DELAY=0'
   const settings = {
     'quarkus.http.host': loopback,
@@ -29,7 +33,8 @@ export async function startRegistry(options: RegistryOptions): Promise<RunningPa
     'quarkus.management.port': 0,
     'quarkus.http.access-log.enabled': false,
     'quarkus.banner.enabled': false,
-    // Requests with an `Origin` other than the registry's address are refused: a web page may neither read nor write schemas.
+    // Refuses requests whose `Origin` is not the registry's address, so that web pages can neither
+    // read nor write schemas.
     'quarkus.http.cors.origins': `http://${loopback}:${options.port}`,
     'apicurio.storage.kind': 'sql',
     'apicurio.storage.sql.kind': 'h2',
@@ -54,7 +59,10 @@ export async function startRegistry(options: RegistryOptions): Promise<RunningPa
   return whenReady({ name: 'registry', address, child, readyPath: '/subjects', startedAt })
 }
 
-/** It reads OpenTelemetry's variables, too, and does not start with all values that our services take. */
+/**
+ * Removes OpenTelemetry's variables. The registry reads them, too, and does not start with some
+ * values that the services accept.
+ */
 function withoutTracing(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('OTEL_')))
 }

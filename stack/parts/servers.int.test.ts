@@ -10,7 +10,7 @@ import { superviseRun } from '../testing/supervised-run.ts'
 import { startKafka } from './kafka.ts'
 import { query } from './postgres-database.ts'
 
-test('the shared Kafka, Postgres and schema registry answer', async () => {
+test('the shared Kafka, Postgres and schema registry respond', async () => {
   const { kafkaBrokers, registryURL, databaseURL } = integrationEnvironment()
   await checkConnection({ brokers: kafkaBrokers, clientID: 'test' })
   const subjects = await fetch(`${registryURL}/subjects`)
@@ -18,7 +18,7 @@ test('the shared Kafka, Postgres and schema registry answer', async () => {
   await query(await databaseURL(), 'create table empty_database (id int)')
 })
 
-test('the registry refuses requests of web pages of other sites', async () => {
+test('the registry refuses requests from web pages of other origins', async () => {
   const { registryURL } = integrationEnvironment()
   const { origin } = new URL(registryURL)
   for (const page of ['https://evil.test', 'http://localhost:8888', 'http://127.0.0.1:8888', 'null']) {
@@ -32,7 +32,7 @@ test('the registry refuses requests of web pages of other sites', async () => {
   assert.equal((await fetch(`${registryURL}/subjects`, { headers: { origin } })).status, 200)
 })
 
-test('data and logs of a server are closed to other users, and so is where its libraries write temporary files', async t => {
+test('other users cannot read the data, logs and temporary files of a server', async t => {
   const { directories, supervisor } = superviseRun(t, 'test')
   const dataDirectory = join(directories.data, 'kafka')
   const ports = await freePorts(['broker', 'controller'])
@@ -43,12 +43,12 @@ test('data and logs of a server are closed to other users, and so is where its l
   }
 })
 
-test('every call hands out another database', async () => {
+test('every call creates a new database', async () => {
   const { databaseURL } = integrationEnvironment()
   assert.notEqual(await databaseURL(), await databaseURL())
 })
 
-test('a private broker keeps its address over stop, start and kill', async t => {
+test('a test broker keeps its address when it is stopped, started and killed', async t => {
   const broker = await startBroker(t)
   const connection = { brokers: broker.brokers, clientID: 'test' }
   await checkConnection(connection)

@@ -10,14 +10,17 @@ export interface ServiceOptions {
   readonly service: ServiceDescription
   readonly port: number
   readonly env: NodeJS.ProcessEnv
-  /** Starts it anew whenever one of its files changes. */
+  /** Restarts the service when one of its files changes. */
   readonly watch?: boolean
 }
 
-/** Half of the young generation that the images have: some 13 MB less for each process, on a machine that runs them all. */
+/**
+ * Half of the young generation of the images: saves about 13 MB per process on a machine that runs
+ * them all.
+ */
 const smallHeap = '--max-semi-space-size=8'
 
-/** A service as a process of its own. Resolves when it says that it is ready. */
+/** Starts a service in a separate process. Resolves when it is ready. */
 export async function startService({ supervisor, service, port, env, watch }: ServiceOptions): Promise<RunningPart> {
   const startedAt = performance.now()
   const child = supervisor.start({
