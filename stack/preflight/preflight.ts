@@ -20,7 +20,7 @@ import { requireProgram } from './programs.ts'
 export interface PortUse {
   readonly part: string
   readonly port: number
-  /** The setting that changes it. */
+  /** Setting that changes the port. */
   readonly setting: string
 }
 
@@ -32,7 +32,10 @@ export interface PreflightOptions {
   readonly kafkaMode?: KafkaMode
 }
 
-/** Everything that could stop a start half-way, looked at before anything starts. @throws Refusal with the first problem. */
+/**
+ * Checks, before anything starts, for problems that would interrupt the start.
+ * @throws Refusal with the first problem
+ */
 export async function preflight({ directory, externals, ports, extras, kafkaMode }: PreflightOptions): Promise<void> {
   refuseImpossiblePath(projectDirectory)
   const needed = neededJars(externals, extras, kafkaMode)
@@ -44,7 +47,10 @@ export async function preflight({ directory, externals, ports, extras, kafkaMode
   await refuseTakenPorts(ports)
 }
 
-/** @throws Refusal for a character that cannot be part of an entry of Java's class path */
+/**
+ * Checks a path.
+ * @throws Refusal for a character that cannot be part of an entry of Java's class path
+ */
 export function refuseImpossiblePath(directory: string): void {
   const found = /[:;\n\r]/.exec(directory)?.[0]
   if (found === undefined) return
@@ -66,23 +72,26 @@ function neededJars(
   ]
 }
 
-/** @throws Refusal that names every port that is taken, or given to two parts */
+/**
+ * Checks that ports are free.
+ * @throws Refusal that names every port that is taken or assigned to two parts
+ */
 async function refuseTakenPorts(uses: readonly PortUse[]): Promise<void> {
   const problems: string[] = []
   for (const [index, { part, port, setting }] of uses.entries()) {
     const other = uses.slice(0, index).find(use => use.port === port)
     if (other !== undefined) {
-      problems.push(`Port ${port} is given to ${other.part} (${other.setting}) and to ${part} (${setting}).`)
+      problems.push(`Port ${port} is assigned to ${other.part} (${other.setting}) and to ${part} (${setting}).`)
     } else if (!(await isPortFree(port)))
-      problems.push(`Port ${port} of ${loopback} is taken, for ${part} (${setting}).`)
+      problems.push(`Port ${port} of ${loopback} is in use, needed for ${part} (${setting}).`)
   }
   if (problems.length === 0) return
   throw new Refusal(
-    `${problems.join('\n')}\nStop what uses these ports, set others in the variables named above or all of them with ORDERLY_PORT_BASE=<port>, or let free ones be chosen: npm start -- --free-ports`
+    `${problems.join('\n')}\nStop the programs that use these ports, set other ports in the variables named above or all of them with ORDERLY_PORT_BASE=<port>, or choose free ports: npm start -- --free-ports`
   )
 }
 
-/** What Kafka, Postgres and the registry write when they are new. */
+/** Size of the initial data of Kafka, Postgres and the registry. */
 const dataMB = 300
 
 export function refuseFullDisk(availableMB: number, missing: readonly Jars[]): void {

@@ -13,7 +13,7 @@ const externals = new Map([
   ['registry', 'https://schemas.example']
 ] as const)
 
-test('a taken port is refused by its number, its part and the setting that changes it', async t => {
+test('a port in use is refused with its number, its part and its setting', async t => {
   const server = createServer().listen(0, loopback)
   t.after(() => server.close())
   await once(server, 'listening')
@@ -21,11 +21,13 @@ test('a taken port is refused by its number, its part and the setting that chang
   const use = { part: 'order', port, setting: 'ORDERLY_ORDER_PORT' }
   await assert.rejects(preflight({ directory: tmpdir(), externals, ports: [use] }), {
     name: 'Refusal',
-    message: new RegExp(`^Port ${port} of 127.0.0.1 is taken, for order \\(ORDERLY_ORDER_PORT\\)\\.\n.*--free-ports$`)
+    message: new RegExp(
+      `^Port ${port} of 127.0.0.1 is in use, needed for order \\(ORDERLY_ORDER_PORT\\)\\.\n.*--free-ports$`
+    )
   })
 })
 
-test('all taken ports are refused together', async t => {
+test('all ports in use are refused together', async t => {
   const uses = await Promise.all(
     ['order', 'inventory'].map(async part => {
       const server = createServer().listen(0, loopback)
@@ -39,18 +41,18 @@ test('all taken ports are refused together', async t => {
   })
 })
 
-test('a port that two parts were given is refused by both of them, although it is free', async () => {
+test('a free port that is assigned to two parts is refused with both of them', async () => {
   const port = await freePort()
   const uses = ['order', 'inventory'].map(part => ({ part, port, setting: `ORDERLY_${part.toUpperCase()}_PORT` }))
   await assert.rejects(preflight({ directory: tmpdir(), externals, ports: uses }), {
     name: 'Refusal',
     message: new RegExp(
-      `^Port ${port} is given to order \\(ORDERLY_ORDER_PORT\\) and to inventory \\(ORDERLY_INVENTORY_PORT\\)\\.\n`
+      `^Port ${port} is assigned to order \\(ORDERLY_ORDER_PORT\\) and to inventory \\(ORDERLY_INVENTORY_PORT\\)\\.\n`
     )
   })
 })
 
-test('a checkout path with a colon is refused, other special characters are not', () => {
+test('a checkout path with a colon is refused; other special characters are accepted', () => {
   refuseImpossiblePath('/home/ü/a b,c#d!e=f')
   assert.throws(() => refuseImpossiblePath('/home/a:b'), {
     name: 'Refusal',
@@ -58,7 +60,7 @@ test('a checkout path with a colon is refused, other special characters are not'
   })
 })
 
-test('the ports of servers that others run are not looked at', () => {
+test('the ports of external servers are not checked', () => {
   const uses = portUses(usualPorts({}), externals)
   assert.deepEqual(
     uses.map(({ part }) => part),
@@ -66,7 +68,7 @@ test('the ports of servers that others run are not looked at', () => {
   )
 })
 
-test('every port has a setting, and what is no port is refused by the name of the setting', () => {
+test('every port has a setting, and an invalid port is refused with the name of its setting', () => {
   assert.equal(usualPorts({ ORDERLY_KAFKA_CONTROLLER_PORT: '19093' }).kafkaController, 19093)
   assert.equal(usualPorts({ ORDERLY_ORDER_PORT: '' }).order, 8080)
   const { order, ...others } = usualPorts({ ORDERLY_PORT_BASE: '20000', ORDERLY_ORDER_PORT: '8080' })
@@ -79,7 +81,7 @@ test('every port has a setting, and what is no port is refused by the name of th
   assert.throws(() => usualPorts({ ORDERLY_ORDER_PORT: '80800' }), /ORDERLY_ORDER_PORT is "80800": set it to a port/)
 })
 
-test('a disk without room for what is to be fetched is refused with both sizes', () => {
+test('a disk without space for the downloads is refused with both sizes', () => {
   refuseFullDisk(400, [])
   assert.throws(
     () => refuseFullDisk(400, [registryJars]),

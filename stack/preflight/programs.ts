@@ -2,7 +2,7 @@ import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { Refusal } from '../refusal.ts'
 
-/** Programs that come as packages of the system, by the names that they have there. */
+/** Programs installed from system packages, with their file names there. */
 const names = {
   prometheus: ['prometheus'],
   alertmanager: ['prometheus-alertmanager', 'alertmanager'],
@@ -16,22 +16,22 @@ const usualFolders = ['/usr/bin', '/usr/sbin', '/usr/local/bin', '/opt/homebrew/
 
 const monitoring =
   'monitoring needs it: install Prometheus and Alertmanager (on Debian or Ubuntu `apt-get install --no-install-recommends prometheus prometheus-alertmanager`, ' +
-  'and switch the services that it starts off; on macOS `brew install prometheus alertmanager`), or put them on the PATH.'
+  'and disable the services that it starts; on macOS `brew install prometheus alertmanager`), or put them on the PATH.'
 const advice: Readonly<Record<ProgramName, string>> = {
   prometheus: monitoring,
   alertmanager: monitoring,
   promtool: monitoring,
   pgbouncer:
-    'the test of poolers needs it: install PgBouncer (on Debian or Ubuntu `apt-get install --no-install-recommends pgbouncer`, on macOS `brew install pgbouncer`).'
+    'the test with a connection pooler needs it: install PgBouncer (on Debian or Ubuntu `apt-get install --no-install-recommends pgbouncer`, on macOS `brew install pgbouncer`).'
 }
 
-/** Its path, from PATH and the usual places. */
+/** Returns the path of a program, from PATH and the usual folders. */
 export function findProgram(name: ProgramName, environment: NodeJS.ProcessEnv = process.env): string | undefined {
   const folders = [...(environment.PATH ?? '').split(delimiter), ...usualFolders].filter(folder => folder !== '')
   return folders.flatMap(folder => names[name].map(file => join(folder, file))).find(isExecutable)
 }
 
-/** @throws Refusal that says how to install it */
+/** Returns the path of a program. @throws Refusal that says how to install it */
 export function requireProgram(name: ProgramName): string {
   const path = findProgram(name)
   if (path === undefined) throw new Refusal(`${name} was not found, and ${advice[name]}`)

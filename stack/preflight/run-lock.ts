@@ -8,30 +8,30 @@ const lockName = 'running.json'
 
 interface Holder {
   readonly pid: number
-  /** Tells the holder from a later process with the same id. */
+  /** Start of the process, which distinguishes the holder from a later process with the same id. */
   readonly processStartedAt: string
-  /** Of its watchdog, which ends when everything that the run had started is gone. */
+  /** Process id of its watchdog, which ends once everything that the run started has ended. */
   readonly watchdogPID?: number
 }
 
 export interface RunLock {
-  /** Whether a run before this one ended without giving the lock back. */
+  /** True if the previous run ended without releasing the lock. */
   readonly afterCrash: boolean
-  /** Resolves when the processes of that run are gone, too. */
+  /** Resolves when all processes of that run have ended. */
   predecessorGone(): Promise<void>
-  /** For the run after this one. */
+  /** Stores the watchdog, for the next run. */
   noteWatchdog(pid: number): void
   release(): void
 }
 
-/** One run at a time on one set of data. @throws Refusal while another one runs. */
+/** Takes the lock of a run's folder: one run at a time. @throws Refusal while another run has it */
 export function takeRunLock(runDirectory: string): RunLock {
   const file = join(runDirectory, lockName)
   const holder = readHolder(file)
   if (holder !== undefined) {
     if (holder.pid !== process.pid && isAlive(holder)) {
       throw new Refusal(
-        `Orderly is running here already (process ${holder.pid}): stop it with Ctrl-C where it was started or with \`kill ${holder.pid}\`, or try \`npm run demo\`, which runs beside it.`
+        `Orderly is already running here (process ${holder.pid}): stop it with Ctrl-C in its terminal or with \`kill ${holder.pid}\`, or use \`npm run demo\`, which runs independently.`
       )
     }
     rmSync(file, { force: true })
@@ -44,16 +44,14 @@ export function takeRunLock(runDirectory: string): RunLock {
       rmSync(file, { force: true })
       throw error
     }
-    throw new Refusal(
-      'Orderly is being started here by somebody else at this moment: wait for it, or try `npm run demo`.'
-    )
+    throw new Refusal('Another command is starting Orderly here: wait for it, or use `npm run demo`.')
   }
   return {
     afterCrash: holder !== undefined,
     async predecessorGone() {
       const pid = holder?.watchdogPID
       if (pid === undefined) return
-      const what = `the end of what process ${holder?.pid} had started`
+      const what = `the end of the processes that process ${holder?.pid} started`
       await waitUntil(() => startOfProcess(pid) === undefined, { what, deadlineMs: 30_000 })
     },
     noteWatchdog: watchdogPID => writeFileSync(file, `${JSON.stringify({ ...own, watchdogPID })}\n`),
@@ -61,14 +59,17 @@ export function takeRunLock(runDirectory: string): RunLock {
   }
 }
 
-/** Whether a run has the lock of this folder: `dead` when it ended without giving it back. */
+/** Returns the state of a folder's lock: `dead` if its holder ended without releasing it. */
 export function holderOf(runDirectory: string): 'alive' | 'dead' | undefined {
   const holder = readHolder(join(runDirectory, lockName))
   if (holder === undefined) return undefined
   return isAlive(holder) ? 'alive' : 'dead'
 }
 
-/** It names nobody, and not because somebody is writing it at this moment: the machine stopped while it was written. */
+/**
+ * Returns true for a lock without a holder that is too old to be in the process of being written:
+ * the machine stopped while it was written.
+ */
 function isLeftOver(file: string): boolean {
   const writtenAtMs = statSync(file, { throwIfNoEntry: false })?.mtimeMs
   return writtenAtMs !== undefined && writtenAtMs < Date.now() - 10_000

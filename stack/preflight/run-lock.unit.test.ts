@@ -24,7 +24,7 @@ async function holdInAnotherProcess(t: TestContext, directory: string) {
   return child
 }
 
-test('a second run is refused while the first one lives, naming its process and the way out', async t => {
+test('a second run is refused while the first one runs, with its process id and a remedy', async t => {
   const directory = runDirectory(t)
   const holder = await holdInAnotherProcess(t, directory)
   assert.throws(
@@ -33,7 +33,7 @@ test('a second run is refused while the first one lives, naming its process and 
   )
 })
 
-test('the lock of a run that was killed is taken over, and the successor knows', async t => {
+test('the lock of a killed run is taken over, and the successor is informed', async t => {
   const directory = runDirectory(t)
   const holder = await holdInAnotherProcess(t, directory)
   holder.kill('SIGKILL')
@@ -41,13 +41,13 @@ test('the lock of a run that was killed is taken over, and the successor knows',
   assert.equal(takeRunLock(directory).afterCrash, true)
 })
 
-test('another process that got the same id later does not count as the holder', t => {
+test('a later process with the same id is not the holder', t => {
   const directory = runDirectory(t)
   writeFileSync(join(directory, 'running.json'), JSON.stringify({ pid: process.ppid, processStartedAt: 'long ago' }))
   assert.equal(takeRunLock(directory).afterCrash, true)
 })
 
-test('a lock that was given back can be taken again', t => {
+test('a released lock can be taken again', t => {
   const directory = runDirectory(t)
   takeRunLock(directory).release()
   const { afterCrash, release } = takeRunLock(directory)
@@ -55,11 +55,11 @@ test('a lock that was given back can be taken again', t => {
   release()
 })
 
-test('a lock that names nobody is waited for while it is new, and taken over when it was left so', t => {
+test('a lock without a holder blocks a run while it is new, and is taken over when it is old', t => {
   const directory = runDirectory(t)
   const file = join(directory, 'running.json')
   writeFileSync(file, '')
-  assert.throws(() => takeRunLock(directory), /^Refusal: Orderly is being started here/)
+  assert.throws(() => takeRunLock(directory), /^Refusal: Another command is starting Orderly here/)
   const minuteAgo = new Date(Date.now() - 60_000)
   utimesSync(file, minuteAgo, minuteAgo)
   takeRunLock(directory).release()

@@ -11,8 +11,8 @@ const schemas: Readonly<Record<AnyServiceName, TObject>> = { order, inventory, n
 
 /**
  * Checks the settings of services before anything starts.
- * @param environmentOf the environment that a service gets
- * @throws ConfigError with all problems of all services, each with the names of the services that have it
+ * @param environmentOf returns the environment of a service
+ * @throws ConfigError with all problems, each with the names of the affected services
  */
 export function checkServiceSettings(
   names: readonly AnyServiceName[],

@@ -7,11 +7,11 @@ import { checkServiceSettings } from './service-settings.ts'
 const DATABASE_URL = 'postgres://orderly@127.0.0.1/orderly'
 
 describe('checkServiceSettings', () => {
-  test('the defaults of development are valid for all services', () => {
+  test('the defaults of the dev profile are valid for all services', () => {
     checkServiceSettings([...serviceNames, 'monitor'], () => ({ DATABASE_URL }))
   })
 
-  test('the problems of all services are reported together, each once and with the services that have it', () => {
+  test('the problems of all services are reported together, each once with the affected services', () => {
     const environment = { DATABASE_URL, LOG_LEVEL: 'loud', ORDER_MAX_WAITING: 'many', NOTIFICATION_LOCALE: 'xx' }
     assert.throws(
       () => checkServiceSettings(serviceNames, () => environment),

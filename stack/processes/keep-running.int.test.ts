@@ -10,7 +10,7 @@ import { waitUntil } from './wait.ts'
 
 const policy = { firstDelayMs: 10, maxDelayMs: 20, maxRestarts: 3, stableMs: 3_600_000 }
 
-/** A part whose processes run the given program, one after the other. */
+/** Creates a part whose processes run the given program, one after the other. */
 async function createPart(t: TestContext, program: string) {
   const directory = await mkdtemp(join(tmpdir(), 'orderly-keep-running-'))
   const supervisor = createSupervisor(directory)
@@ -43,7 +43,7 @@ async function createPart(t: TestContext, program: string) {
 }
 
 describe('keepRunning', () => {
-  test('a part that was killed is restarted, and its process is the new one', async t => {
+  test('a killed part is restarted, and its process is the new one', async t => {
     const { part, reported } = await createPart(t, 'setInterval(() => {}, 1e6)')
     const [first] = part.processes
     first?.signal('SIGKILL')
@@ -52,19 +52,19 @@ describe('keepRunning', () => {
     assert.ok(await part.isHealthy())
   })
 
-  test('a part that ends again and again is given up after the restarts of the policy, with the end of its log', async t => {
+  test('a part that ends repeatedly stays down after the last restart, with the end of its log', async t => {
     const { reported, starts } = await createPart(t, "console.log('no such column'); process.exit(3)")
     await reported(/part was restarted 3 times in a row\n(?:no such column\n)+part stays down/)
     assert.equal(starts(), 4)
   })
 
-  test('a part whose settings are wrong is given up without a restart', async t => {
+  test('a part with invalid settings stays down without a restart', async t => {
     const { reported, starts } = await createPart(t, 'process.exit(78)')
     await reported(/ended \(exit code 78\)[\s\S]*part stays down/)
     assert.equal(starts(), 1)
   })
 
-  test('a part that is stopped on purpose is not restarted', async t => {
+  test('a deliberately stopped part is not restarted', async t => {
     const { part, ending, reports, starts } = await createPart(t, 'setInterval(() => {}, 1e6)')
     ending.abort()
     await part.stop()

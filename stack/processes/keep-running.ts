@@ -3,19 +3,21 @@ import type { RunningPart } from '../parts/part.ts'
 import { describeExit, lastLines, type SupervisedProcess } from './supervisor.ts'
 
 export interface RestartPolicy {
-  /** Delay before the first restart; each further one in a row waits twice as long, up to `maxDelayMs`. */
+  /**
+   * Delay before the first restart; it doubles with each consecutive restart, up to `maxDelayMs`.
+   */
   readonly firstDelayMs: number
   readonly maxDelayMs: number
-  /** Restarts in a row before the part is given up. */
+  /** Consecutive restarts before the part stays down. */
   readonly maxRestarts: number
-  /** A part that ran this long starts a new row of restarts when it ends. */
+  /** Run time after which the count of restarts is reset. */
   readonly stableMs: number
 }
 
 export interface KeepRunningOptions {
-  /** Starts the part again, and resolves when it is healthy. */
+  /** Starts the part again. Resolves when it is healthy. */
   readonly start: () => Promise<RunningPart>
-  /** Reports what happened, for the terminal. */
+  /** Reports events for the terminal. */
   readonly report: (text: string) => void
   /** Aborted when everything is stopped. */
   readonly signal: AbortSignal
@@ -23,14 +25,16 @@ export interface KeepRunningOptions {
 }
 
 const usualPolicy: RestartPolicy = { firstDelayMs: 1_000, maxDelayMs: 30_000, maxRestarts: 5, stableMs: 60_000 }
-/** EX_CONFIG of sysexits.h: the settings are wrong, and would be so again. */
+/** EX_CONFIG of sysexits.h: the settings are invalid, so a restart would fail again. */
 const wrongSettings = 78
 
-/** Restarts a part whenever one of its processes ends, with backoff, until restarts fail repeatedly. */
+/**
+ * Restarts a part with backoff whenever one of its processes ends, until restarts fail repeatedly.
+ */
 export function keepRunning(part: RunningPart, options: KeepRunningOptions): RunningPart {
   const { start, report, signal, policy = usualPolicy } = options
   let current = part
-  void watch().catch(error => signal.aborted || report(`${part.name} is not watched any more: ${error.message}`))
+  void watch().catch(error => signal.aborted || report(`${part.name} is no longer watched: ${error.message}`))
   return {
     ...part,
     get processes() {
@@ -47,7 +51,7 @@ export function keepRunning(part: RunningPart, options: KeepRunningOptions): Run
       const ended = await firstEnd(current.processes)
       if (signal.aborted) return
       if (performance.now() - startedAt >= policy.stableMs) restarts = 0
-      let reason = `${part.name} ended (${describeExit(ended.exit)}); its log: ${ended.child.logFile}`
+      let reason = `${part.name} ended (${describeExit(ended.exit)}); log: ${ended.child.logFile}`
       if (ended.exit.code === wrongSettings) {
         report(await givenUp(reason, ended.child))
         return

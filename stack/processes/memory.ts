@@ -1,6 +1,9 @@
 import { type ListedProcess, listProcesses } from './process-table.ts'
 
-/** Resident memory of a process and all its descendants; shared pages count once for each process that maps them. */
+/**
+ * Returns the resident memory of processes and all their descendants. Shared pages count once for
+ * each process that maps them.
+ */
 export async function residentBytes(pids: readonly number[]): Promise<number> {
   return sumOfTrees(pids, await listProcesses())
 }

@@ -10,14 +10,14 @@ const rows = [
   { pid: 20, parentPID: 1, residentKB: 999 }
 ]
 
-test('the memory of a process includes its children and theirs, and nobody else', () => {
+test('the memory of a process includes all descendants and no other process', () => {
   assert.equal(sumOfTrees([10], rows), 900 * 1024)
 })
 
-test('a process and its child given both are counted once', () => {
+test('a child that is also a root is counted once', () => {
   assert.equal(sumOfTrees([10, 11], rows), 900 * 1024)
 })
 
-test('the memory of this process is seen', async () => {
+test('the memory of this process is measured', async () => {
   assert.ok((await residentBytes([process.pid])) > 10 * 1024 * 1024)
 })

@@ -11,8 +11,8 @@ export function isPortFree(port: number): Promise<boolean> {
 }
 
 /**
- * A port nobody listens on. Taken at random below the range that systems hand to outgoing connections,
- * so that none of those can take it before its server does.
+ * Returns a free port. It is chosen at random below the range of ephemeral ports, so that no
+ * outgoing connection can take it before the server does.
  */
 export async function freePort(): Promise<number> {
   for (;;) {

@@ -8,27 +8,33 @@ export interface ListedProcess {
   readonly parentPID: number
   readonly residentKB: number
   readonly command: string
-  /** The process has ended and its parent has not read its exit code yet. */
+  /** True if the process has ended and its parent has not read its exit code yet. */
   readonly isZombie: boolean
 }
 
-/** A small Linux has no `ps`, and macOS has no /proc. */
+/** True on Linux, where `ps` may be missing. macOS has no /proc. */
 const hasProc = existsSync('/proc/self/status')
 
-/** All processes of this machine. */
+/** Returns all processes of this machine. */
 export async function listProcesses(): Promise<ListedProcess[]> {
   if (!hasProc) return parseTable((await promisify(execFile)('ps', [...psArguments], { maxBuffer: 2 ** 26 })).stdout)
   const pids = (await readdir('/proc')).filter(name => /^\d+$/.test(name))
-  // One that has ended since then is none.
+  // A process that has ended since then is left out.
   return (await Promise.all(pids.map(pid => readProc(pid).catch(() => [])))).flat()
 }
 
-/** The folder that a process works in; empty where it cannot be read: only Linux shows it, and not of every process. */
+/**
+ * Returns the working directory of a process; empty if it cannot be read (other systems than Linux,
+ * or no permission).
+ */
 export function workDirectory(pid: number): Promise<string> {
   return readlink(`/proc/${pid}/cwd`).catch(() => '')
 }
 
-/** Tells a process from a later one with the same id; undefined when there is none or when it is a zombie. */
+/**
+ * Returns a value that distinguishes a process from a later one with the same id. Returns undefined
+ * if the process does not exist or is a zombie.
+ */
 export function startOfProcess(pid: number): string | undefined {
   try {
     if (!hasProc) {
@@ -36,8 +42,8 @@ export function startOfProcess(pid: number): string | undefined {
       const [, state, startedAt] = /^\s*(\S+)\s+(.*\S)/.exec(line) ?? []
       return state?.startsWith('Z') ? undefined : startedAt
     }
-    // The words after the name, which is in parentheses and may contain anything. The first is the state, the 20th is the
-    // start in ticks since the system's start.
+    // Splits the fields after the name, which is in parentheses and may contain anything. The first
+    // is the state; the 20th is the start in ticks since boot.
     const words = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/.*\) /s, '').split(' ')
     return words[0] === 'Z'
       ? undefined

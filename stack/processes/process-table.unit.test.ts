@@ -13,7 +13,7 @@ async function startChild(t: TestContext) {
   return { child, pid: child.pid }
 }
 
-test('a process is listed with its parent, its memory and its command line, without any program but this one', async t => {
+test('a process is listed with its parent, memory and command line, without an external program', async t => {
   const { pid } = await startChild(t)
   const path = process.env.PATH
   t.after(() => {
@@ -26,7 +26,7 @@ test('a process is listed with its parent, its memory and its command line, with
   assert.match(found.command, /--eval .* a \(word\) in it$/)
 })
 
-test('a process has one start as long as it lives, and a dead one has none', async t => {
+test('a running process has a constant start, and a dead one has none', async t => {
   const { child, pid } = await startChild(t)
   const start = startOfProcess(pid)
   assert.ok(start)
@@ -43,7 +43,7 @@ test('a zombie has no start and is listed as a zombie', async t => {
   assert.equal((await find())?.isZombie, true)
 })
 
-test('the table of ps is read with commands that have spaces in them', () => {
+test('the table of ps is parsed, including commands with spaces', () => {
   assert.deepEqual(parseTable('    1     0   100 Ss /sbin/init\n   10     1  2000 Z+ node main.ts --port 0\n'), [
     { pid: 1, parentPID: 0, residentKB: 100, isZombie: false, command: '/sbin/init' },
     { pid: 10, parentPID: 1, residentKB: 2000, isZombie: true, command: 'node main.ts --port 0' }

@@ -36,7 +36,7 @@ test('services are stopped before the servers that they use', async t => {
   }
   await supervisor.stop()
   assert.deepEqual(order, ['order', 'kafka'])
-  assert.throws(() => supervisor.start({ name: 'late', command: 'sleep', args: ['1'] }), /everything is being stopped/)
+  assert.throws(() => supervisor.start({ name: 'late', command: 'sleep', args: ['1'] }), /the supervisor is stopping/)
 })
 
 test('a process that ignores the signal is killed at its deadline, together with its children', async t => {
@@ -52,16 +52,16 @@ test('a process that ignores the signal is killed at its deadline, together with
   await waitUntil(() => readFileSync(join(directory, 'pid'), 'utf8') !== '', { what: 'the trap', deadlineMs: 5000 })
   assert.equal((await child.stop()).signal, 'SIGKILL')
   await supervisor.stop()
-  await waitUntil(gone(directory), { what: 'the end of all', deadlineMs: 5000 })
+  await waitUntil(gone(directory), { what: 'the end of all processes', deadlineMs: 5000 })
 })
 
-test('a command that is not there is told of by name', async t => {
+test('a missing command is reported by name', async t => {
   const { supervisor } = createSupervised(t)
   const child = supervisor.start({ name: 'maven', command: '/nowhere/mvn', args: [] })
   await assert.rejects(child.exited, /maven could not be started: spawn \/nowhere\/mvn ENOENT/)
 })
 
-test('a launcher killed with KILL leaves no process, neither Postgres nor its workers', async t => {
+test('a launcher killed by SIGKILL leaves no process, neither Postgres nor its workers', async t => {
   const { directory } = createSupervised(t)
   const launcher = spawn(
     process.execPath,
@@ -85,7 +85,7 @@ test('a launcher killed with KILL leaves no process, neither Postgres nor its wo
   await waitUntil(gone(directory), { what: 'the end of everything the launcher had started', deadlineMs: 15_000 })
 })
 
-test('Postgres goes on with its data after a stop, and after a crash', async t => {
+test('Postgres keeps its data after a stop and after a crash', async t => {
   const { directory, supervisor } = createSupervised(t)
   const options = { supervisor, dataDirectory: join(directory, 'data'), port: await freePort(), durable: true }
   const first = await startPostgres(options)
@@ -97,7 +97,7 @@ test('Postgres goes on with its data after a stop, and after a crash', async t =
   assert.equal(await third.isHealthy(), true)
 })
 
-test('a log that reaches its limit is rotated, and its process continues in it', async t => {
+test('a log that reaches its limit is rotated, and its process continues to write to it', async t => {
   const { directory, supervisor } = createSupervised(t, { maxBytes: 20_000, checkEveryMs: 20 })
   const script = 'i=0; while :; do i=$((i+1)); echo "line $i"; [ $((i % 50)) -eq 0 ] && sleep 0.01; done'
   const child = supervisor.start({ name: 'chatty', command: 'sh', args: ['-c', script] })
@@ -108,7 +108,7 @@ test('a log that reaches its limit is rotated, and its process continues in it',
   const again = async () => statSync(`${child.logFile}.1`).ino !== former
   await waitUntil(again, { what: 'another rotation', deadlineMs: 30_000 })
   const isWritten = async () => statSync(child.logFile).size > 0
-  await waitUntil(isWritten, { what: 'lines behind the rotation', deadlineMs: 30_000 })
+  await waitUntil(isWritten, { what: 'lines after the rotation', deadlineMs: 30_000 })
   assert.match(firstLine() ?? '', /\d$/)
   await child.stop()
   const kept = readdirSync(directory).filter(name => name.startsWith('chatty'))

@@ -6,7 +6,9 @@ import { PartFailed } from '../refusal.ts'
 import { type LogLimits, rotateLogs } from './log-rotation.ts'
 import { startWatchdog } from './watchdog.ts'
 
-/** Services are stopped before the servers that they use, and those before what coordinates them. */
+/**
+ * Order of stopping: services before the servers they use, and servers before their coordinators.
+ */
 export type Tier = 'coordinator' | 'server' | 'service'
 
 export interface ProcessSpec {
@@ -16,13 +18,16 @@ export interface ProcessSpec {
   readonly args: readonly string[]
   readonly cwd?: string
   readonly env?: NodeJS.ProcessEnv
-  /** Where its output goes: to the log file (default) or to where that of this process goes. */
+  /** Destination of its output: the log file (default) or that of this process. */
   readonly output?: 'log' | 'inherit'
   readonly user?: { readonly uid: number; readonly gid: number }
   readonly stopSignal?: 'SIGTERM' | 'SIGINT'
-  /** Whether it passes the signal on to its children by itself: they would take a second one for impatience. */
+  /**
+   * True if it forwards the signal to its children itself. A signal to the group would reach them
+   * twice, and the second one forces a stop.
+   */
   readonly passesStopSignal?: boolean
-  /** After this long the process group is killed. */
+  /** Time until the process group is killed. */
   readonly stopDeadlineMs?: number
 }
 
@@ -38,21 +43,30 @@ export interface SupervisedProcess {
   readonly exited: Promise<ProcessExit>
   isRunning(): boolean
   signal(signal: NodeJS.Signals): void
-  /** Asks it to end, kills it at the deadline; resolves when it is gone. */
+  /** Stops the process and kills it at the deadline. Resolves when it has ended. */
   stop(): Promise<ProcessExit>
 }
 
-/** Starts processes in groups of their own, with a log file each, and leaves none behind, not even when killed. */
+/**
+ * Starts processes, each in a separate process group with its own log file. Leaves none behind,
+ * even if this process is killed.
+ */
 export interface Supervisor {
-  /** The process that stays, should this one be killed, until everything started here is gone. */
+  /** Process id of the watchdog, which stops everything started here if this process is killed. */
   readonly watchdogPID: number
-  /** @throws Error when everything is being stopped already. */
+  /** Starts a process. @throws Error once `stop` was called */
   start(spec: ProcessSpec): SupervisedProcess
-  /** Stops whatever still runs, services before the servers they use. Resolves when all are gone; nothing starts after. */
+  /**
+   * Stops all running processes, services before the servers they use. Resolves when all have
+   * ended. Nothing can be started afterwards.
+   */
   stop(): Promise<void>
 }
 
-/** @param logLimits when log files are rotated; they grow without a limit otherwise */
+/**
+ * Creates a supervisor.
+ * @param logLimits limits for log rotation; without them log files grow without limit
+ */
 export function createSupervisor(logDirectory: string, logLimits?: LogLimits): Supervisor {
   const watchdog = startWatchdog()
   const running = new Set<{ tier: Tier; process: SupervisedProcess }>()
@@ -61,7 +75,7 @@ export function createSupervisor(logDirectory: string, logLimits?: LogLimits): S
   let stopped: Promise<void> | undefined
 
   function start(spec: ProcessSpec): SupervisedProcess {
-    if (stopped !== undefined) throw new Error(`${spec.name} is not started, as everything is being stopped`)
+    if (stopped !== undefined) throw new Error(`${spec.name} cannot be started: the supervisor is stopping`)
     const logFile = join(logDirectory, `${spec.name}.log`)
     const log = spec.output === 'inherit' ? 'inherit' : openSync(logFile, 'a', 0o600)
     const child = spawn(spec.command, spec.args, {
@@ -132,7 +146,7 @@ export function describeExit({ code, signal }: ProcessExit): string {
   return signal ?? `exit code ${code}`
 }
 
-/** Runs a command that ends by itself. @throws PartFailed with the end of its output unless it succeeds. */
+/** Runs a command to its end. @throws PartFailed with the end of its output unless it succeeds */
 export async function runToEnd(supervisor: Supervisor, spec: ProcessSpec): Promise<void> {
   const child = supervisor.start(spec)
   const { code, signal } = await child.exited
@@ -145,12 +159,12 @@ function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
   try {
     process.kill(-pid, signal)
   } catch (error) {
-    // Nobody is left in the group; macOS says EPERM where only unreaped processes are.
+    // The group is empty; macOS returns EPERM if it has only unreaped processes.
     if (!['ESRCH', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
   }
 }
 
-/** The last lines a process wrote, for the message about its early end. */
+/** Returns the last lines that a process wrote, for the message about its early end. */
 export async function lastLines(logFile: string, count = 12): Promise<string> {
   const text = await readFile(logFile, 'utf8').catch(() => '')
   return text.trimEnd().split('\n').slice(-count).join('\n')

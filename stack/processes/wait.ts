@@ -3,14 +3,14 @@ import { PartFailed } from '../refusal.ts'
 import { describeExit, lastLines, type SupervisedProcess } from './supervisor.ts'
 
 export interface WaitOptions {
-  /** What is waited for, as the end of "no sign within 30 s of …". */
+  /** Condition, as the end of "timed out after 30 s waiting for …". */
   readonly what: string
   readonly deadlineMs: number
   readonly intervalMs?: number
   readonly signal?: AbortSignal
 }
 
-/** Asks again and again until `check` neither returns false nor rejects. */
+/** Polls until `check` neither returns false nor rejects. */
 export async function waitUntil(check: () => boolean | Promise<boolean>, options: WaitOptions): Promise<void> {
   const deadline = Date.now() + options.deadlineMs
   let cause: unknown
@@ -23,10 +23,13 @@ export async function waitUntil(check: () => boolean | Promise<boolean>, options
     }
     await delay(options.intervalMs ?? 50, undefined, { ref: true })
   }
-  throw new Error(`No sign within ${options.deadlineMs / 1000} s of ${options.what}`, { cause })
+  throw new Error(`Timed out after ${options.deadlineMs / 1000} s waiting for ${options.what}`, { cause })
 }
 
-/** Waits until a process answers; rejects at once, with the end of its log, when it ends instead. */
+/**
+ * Waits until a process is healthy. Rejects immediately, with the end of its log, if it ends
+ * instead.
+ */
 export async function waitUntilHealthy(
   child: SupervisedProcess,
   check: () => boolean | Promise<boolean>,
@@ -38,12 +41,12 @@ export async function waitUntilHealthy(
       `${child.name} ended (${describeExit(exit)}) before it was healthy; the end of ${child.logFile}:\n${await lastLines(child.logFile)}`
     )
   })
-  const healthy = waitUntil(check, { what: `${child.name} being healthy`, deadlineMs, signal: stopWaiting.signal })
+  const healthy = waitUntil(check, { what: `${child.name} to be healthy`, deadlineMs, signal: stopWaiting.signal })
   try {
     await Promise.race([healthy, ended])
   } catch (error) {
     if (!child.isRunning()) throw error
-    throw new PartFailed(`${(error as Error).message}; its log is ${child.logFile}`)
+    throw new PartFailed(`${(error as Error).message}; log: ${child.logFile}`)
   } finally {
     stopWaiting.abort()
     healthy.catch(() => {})

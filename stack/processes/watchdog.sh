@@ -1,8 +1,9 @@
 #!/bin/sh
-# Ends the processes of a launcher that is gone, however it went.
+# Stops the processes of a launcher that has ended for any reason.
 #
-# Standard input is a pipe that only the launcher holds: "watch <pid> <signal>" and "forget <pid>", a line each.
-# When the pipe closes, every process group still watched gets its signal and, ten seconds later, KILL.
+# Standard input is a pipe that only the launcher holds, with lines "watch <pid> <signal>" and
+# "forget <pid>". When the pipe closes, every watched process group gets its signal and, ten seconds
+# later, KILL.
 trap '' INT TERM HUP
 
 watched=''

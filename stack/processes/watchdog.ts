@@ -1,7 +1,10 @@
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 
-/** A process that outlives a killed launcher just long enough to end what the launcher had started. */
+/**
+ * A process that outlives a killed launcher only until it has stopped everything that the launcher
+ * started.
+ */
 export interface Watchdog {
   readonly pid: number
   watch(pid: number, stopSignal: 'SIGTERM' | 'SIGINT'): void
