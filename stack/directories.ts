@@ -4,12 +4,14 @@ import { makePrivateDirectory } from './private-directory.ts'
 
 export const projectDirectory = resolve(import.meta.dirname, '..')
 
-/** Everything that running leaves behind lies here; `npm run reset` deletes all of it but jars and tools. */
+/**
+ * Folder of everything that a run writes. `npm run reset` deletes all of it except jars and tools.
+ */
 export const orderlyDirectory = join(projectDirectory, '.orderly')
 export const jarsDirectory = join(orderlyDirectory, 'jars')
 export const samplesDirectory = join(import.meta.dirname, 'samples')
 
-/** Where one run keeps what it writes. */
+/** Folders that one run writes to. */
 export interface RunDirectories {
   readonly run: string
   readonly logs: string

@@ -10,7 +10,7 @@ const variables: Readonly<Record<ServerName, string>> = {
   registry: 'SCHEMA_REGISTRY_URL'
 }
 
-/** Returns the servers that the launcher does not run, with their addresses as they may be shown: without a password. */
+/** Returns the servers that the launcher does not run, with their addresses without passwords. */
 export function externalServers(environment: NodeJS.ProcessEnv): Map<ServerName, string> {
   const servers = new Map<ServerName, string>()
   for (const [name, variable] of Object.entries(variables) as [ServerName, string][]) {
@@ -20,7 +20,10 @@ export function externalServers(environment: NodeJS.ProcessEnv): Map<ServerName,
   return servers
 }
 
-/** @throws ConfigError that names every wrong setting. */
+/**
+ * Returns the connection to an external Kafka.
+ * @throws ConfigError that names every invalid setting
+ */
 export function kafkaConnectionOf(environment: NodeJS.ProcessEnv): KafkaConnection {
   return kafkaConnection(parseConfig(Type.Object(kafkaSettings), environment), 'orderly-stack')
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { externalServers, kafkaConnectionOf } from './external-servers.ts'
 
-test('a server is somebody else’s as soon as its address is set, and its password is not shown', () => {
+test('a server with an address in the environment is external, and its password is masked', () => {
   const servers = externalServers({ DATABASE_URL: 'postgres://shop:s3cret@db.example/shop', KAFKA_BROKERS: ' ' })
   assert.deepEqual([...servers], [['postgres', 'postgres://***@db.example/shop']])
 })

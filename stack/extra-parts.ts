@@ -8,7 +8,7 @@ import { startMonitoring } from './parts/monitoring.ts'
 import type { RunningPart } from './parts/part.ts'
 import { javaWith } from './servers.ts'
 
-/** How each extra starts, once the servers are there and the topics are made. */
+/** Start functions of the extras. They run once the servers are healthy and the topics exist. */
 export const startExtra: Readonly<Record<ExtraName, (context: ExtraContext) => Promise<readonly RunningPart[]>>> = {
   async connect({ supervisor, directories, ports, connectMetrics, environment, say }) {
     const needed = connectMetrics === undefined ? connectParts : [...connectParts, jmxAgentJars]

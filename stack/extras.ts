@@ -1,11 +1,11 @@
 import { Refusal } from './refusal.ts'
 
-/** What runs beside the pipeline when asked for: `npm start -- --with connect,monitoring`. */
+/** Optional parts that run alongside the pipeline: `npm start -- --with connect,monitoring`. */
 export const extraNames = ['connect', 'monitoring'] as const
 export type ExtraName = (typeof extraNames)[number]
 export type Extras = ReadonlySet<ExtraName>
 
-/** Where each of them listens. */
+/** Names of the ports of each extra. */
 export const portsOfExtras = {
   connect: ['connect'],
   monitoring: ['kafkaMetrics', 'connectMetrics', 'monitor', 'prometheus', 'alertmanager']
@@ -13,7 +13,10 @@ export const portsOfExtras = {
 export type ExtraPort = (typeof portsOfExtras)[ExtraName][number]
 export const extraPorts: readonly ExtraPort[] = Object.values(portsOfExtras).flat()
 
-/** @throws Refusal naming what there is, unless it is a list of extras */
+/**
+ * Parses a comma-separated list of extras.
+ * @throws Refusal that lists the known extras, if a name is unknown
+ */
 export function readExtras(text = ''): Extras {
   const names = text
     .split(',')
@@ -21,7 +24,9 @@ export function readExtras(text = ''): Extras {
     .filter(name => name !== '')
   for (const name of names) {
     if (!extraNames.includes(name as ExtraName)) {
-      throw new Refusal(`--with names "${name}": there is ${extraNames.join(', ')}; several are separated by commas.`)
+      throw new Refusal(
+        `--with names the unknown extra "${name}": use one or more of ${extraNames.join(', ')}, separated by commas.`
+      )
     }
   }
   return new Set(names as ExtraName[])

@@ -3,14 +3,14 @@ import { test } from 'node:test'
 import { readExtras } from './extras.ts'
 import { Refusal } from './refusal.ts'
 
-test('extras are a list of names, and nothing is none', () => {
+test('extras are a list of names, and no option means no extras', () => {
   assert.deepEqual([...readExtras(undefined)], [])
   assert.deepEqual([...readExtras(' connect ,monitoring, connect')], ['connect', 'monitoring'])
 })
 
-test('an extra that does not exist is refused with those that do', () => {
+test('an unknown extra is refused, with the known extras', () => {
   assert.throws(
     () => readExtras('connect,coffee'),
-    (error: Error) => error instanceof Refusal && /"coffee": there is .*connect/.test(error.message)
+    (error: Error) => error instanceof Refusal && /"coffee": use one or more of .*connect/.test(error.message)
   )
 })

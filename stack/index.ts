@@ -1,4 +1,4 @@
-/** The real parts, for whoever runs them in another way than `npm start` does. */
+/** Real servers and services, for programs that run them differently from `npm start`. */
 
 export { auditDeadLetterTopic } from '../deploy/connect/connector.ts'
 export { type CommandContext, runCommand } from './commands/command.ts'

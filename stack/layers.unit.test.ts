@@ -6,12 +6,12 @@ import { type TestContext, test } from 'node:test'
 import { cruise, type IConfiguration, type ICruiseResult } from 'dependency-cruiser'
 import { projectDirectory } from './directories.ts'
 
-// By address, as the compiler would want types of a plain module.
+// Imported through a variable, because the compiler would require types for a plain module.
 const rules: IConfiguration = (await import(join(projectDirectory, '.dependency-cruiser.mjs'))).default
 
 const empty = 'export {}\n'
 
-/** The names of the rules that a project of these files breaks. */
+/** Returns the names of the rules that a project with these files violates. */
 async function brokenRules(t: TestContext, files: Readonly<Record<string, string>>): Promise<string[]> {
   const directory = mkdtempSync(join(tmpdir(), 'orderly-layers-'))
   t.after(() => rmSync(directory, { recursive: true }))
@@ -33,7 +33,7 @@ const wrong: readonly { rule: string; title: string; files: Readonly<Record<stri
   },
   {
     rule: 'domain-is-pure',
-    title: 'a domain that imports its store, if only a type',
+    title: 'a domain that imports a type of its store',
     files: {
       'services/order/domain/accept.ts': "import type { Store } from '../store/store.ts'\nexport type Own = Store\n",
       'services/order/store/store.ts': 'export interface Store { size: number }\n'
@@ -41,7 +41,7 @@ const wrong: readonly { rule: string; title: string; files: Readonly<Record<stri
   },
   {
     rule: 'domain-tests-stay-inside',
-    title: 'a test of a domain that opens the store',
+    title: 'a domain test that imports the store',
     files: {
       'services/order/domain/accept.unit.test.ts': "import '../store/store.ts'\n",
       'services/order/store/store.ts': empty
@@ -57,7 +57,7 @@ const wrong: readonly { rule: string; title: string; files: Readonly<Record<stri
   },
   {
     rule: 'entrances-do-not-know-exits',
-    title: 'an entrance that sends by itself',
+    title: 'an entrance that imports an exit',
     files: {
       'services/order/from-http/routes.ts': "import '../to-orders/publish.ts'\n",
       'services/order/to-orders/publish.ts': empty
@@ -65,7 +65,7 @@ const wrong: readonly { rule: string; title: string; files: Readonly<Record<stri
   },
   {
     rule: 'only-main-opens-entrances',
-    title: 'a second file that wires, beside main.ts',
+    title: 'a file other than main.ts that wires entrances to exits',
     files: {
       'services/order/wiring.ts': "import './from-http/routes.ts'\nimport './to-orders/publish.ts'\n",
       'services/order/from-http/routes.ts': empty,
@@ -74,7 +74,7 @@ const wrong: readonly { rule: string; title: string; files: Readonly<Record<stri
   },
   {
     rule: 'workspaces-have-a-front-door',
-    title: 'a service that reaches into a package',
+    title: 'a service that imports an internal file of a package',
     files: {
       'services/order/main.ts': "import '../../packages/kafka/producer/producer.ts'\n",
       'packages/kafka/producer/producer.ts': empty
@@ -87,17 +87,17 @@ const wrong: readonly { rule: string; title: string; files: Readonly<Record<stri
   },
   {
     rule: 'tests-own-testing',
-    title: 'production code that uses a fake',
+    title: 'production code that imports a fake',
     files: { 'packages/kafka/producer.ts': "import './testing/fake.ts'\n", 'packages/kafka/testing/fake.ts': empty }
   },
   {
     rule: 'names-say-what',
-    title: 'a file called helpers that is imported',
+    title: 'an imported file called helpers',
     files: { 'contracts/index.ts': "import './helpers.ts'\n", 'contracts/helpers.ts': empty }
   },
   {
     rule: 'names-say-what-also-unused',
-    title: 'a folder called utils that nobody imports from',
+    title: 'an unused folder called utils',
     files: { 'contracts/utils/text.ts': "import '../index.ts'\n", 'contracts/index.ts': empty }
   },
   {
@@ -112,18 +112,18 @@ const wrong: readonly { rule: string; title: string; files: Readonly<Record<stri
   },
   {
     rule: 'no-dead-imports',
-    title: 'an import of a file that is not there',
+    title: 'an import of a missing file',
     files: { 'contracts/index.ts': "import './gone.ts'\n" }
   }
 ]
 
 for (const { rule, title, files } of wrong) {
-  test(`${title} breaks ${rule}`, async t => {
+  test(`${title} violates ${rule}`, async t => {
     assert.ok((await brokenRules(t, files)).includes(rule))
   })
 }
 
-test('every rule has a wrong project that it finds', () => {
+test('every rule has an example of a violation', () => {
   const tested = new Set(wrong.map(({ rule }) => rule))
   assert.deepEqual(
     rules.forbidden?.map(({ name }) => name).filter(name => !tested.has(name ?? '')),
@@ -131,7 +131,7 @@ test('every rule has a wrong project that it finds', () => {
   )
 })
 
-test('a service in the layout of the design breaks nothing', async t => {
+test('a service in the intended layout violates no rule', async t => {
   const files = {
     'contracts/index.ts': empty,
     'services/order/domain/accept.ts': "import '../../../contracts/index.ts'\n",

@@ -1,4 +1,7 @@
-/** Something only the person at the keyboard can change. The message is one sentence that says what is wrong and what to do. */
+/**
+ * A problem that only the user can fix. The message states in one sentence what is wrong and how to
+ * fix it.
+ */
 export class Refusal extends Error {
   constructor(message: string) {
     super(message)
@@ -6,5 +9,8 @@ export class Refusal extends Error {
   }
 }
 
-/** A server or service that did not come up, or a tool that failed; the message ends with what it logged last. */
+/**
+ * A server or service that did not start, or a tool that failed. The message ends with the last
+ * lines of its log.
+ */
 export class PartFailed extends Refusal {}

@@ -23,13 +23,13 @@ export interface ServersOptions {
   readonly supervisor: Supervisor
   readonly directories: RunDirectories
   readonly ports: ServerPorts
-  /** false for data that is thrown away with the run. */
+  /** False for data that is deleted after the run. */
   readonly durable: boolean
-  /** How Kafka keeps its metadata; by itself (KRaft) where nothing is said. */
+  /** Kafka's metadata mode; KRaft by default. */
   readonly kafkaMode?: KafkaMode
-  /** Those that somebody else runs. */
+  /** Servers that are external. */
   readonly except?: ReadonlySet<'kafka' | 'postgres' | 'registry'>
-  /** Where the broker is to tell its own metrics. */
+  /** Port of the broker's metrics agent. */
   readonly kafkaMetricsPort?: number | undefined
 }
 
@@ -39,7 +39,7 @@ export interface RunningServers {
   readonly registry?: RunningPart
 }
 
-/** The steps that bring the servers up, all at once, and what they will have started. */
+/** Returns the steps that start the servers concurrently, and a promise of the started servers. */
 export function planServers(options: ServersOptions): { steps: Step[]; servers: Promise<RunningServers> } {
   const { supervisor, directories, ports, durable, kafkaMode = 'kraft', except = new Set(), kafkaMetricsPort } = options
   const data = (name: string) => join(directories.data, name)
@@ -93,13 +93,13 @@ export function planServers(options: ServersOptions): { steps: Step[]; servers: 
   return { steps, servers }
 }
 
-/** @throws Refusal naming the modes that there are */
+/** Parses a Kafka mode. @throws Refusal that lists the modes */
 export function readKafkaMode(text: string = 'kraft'): KafkaMode {
   if (kafkaModes.includes(text as KafkaMode)) return text as KafkaMode
-  throw new Refusal(`--kafka is "${text}": say ${kafkaModes.join(' or ')}.`)
+  throw new Refusal(`--kafka is "${text}": set it to ${kafkaModes.join(' or ')}.`)
 }
 
-/** A Java, when everything that it is to run is there. */
+/** Returns a Java once the given jars have been downloaded. */
 export async function javaWith(parts: readonly Jars[], supervisor: Supervisor, say: (text: string) => void) {
   const java = chooseJava(findJavas())
   for (const jars of parts.filter(jars => !areFetched(jars))) {

@@ -1,17 +1,20 @@
 import { join } from 'node:path'
 import { projectDirectory, samplesDirectory } from './directories.ts'
 
-/** Profile of everything that the launcher starts, unless the environment names another. */
+/** Profile of everything that the launcher starts, unless the environment sets another one. */
 export const launcherProfile = 'dev'
 
-/** The services in the order in which an order passes them. Adding one here starts it with the rest. */
+/**
+ * A service that the launcher starts. `services` lists them in the order in which an order passes
+ * them.
+ */
 export interface ServiceDescription {
   readonly name: AnyServiceName
   readonly usualPort: number
   readonly env?: Readonly<Record<string, string>>
 }
 
-/** Starts with `--with monitoring`. */
+/** The monitor, which starts with `--with monitoring`. */
 export const monitorService = { name: 'monitor', usualPort: 8086 } as const satisfies ServiceDescription
 
 export const serviceNames = ['order', 'inventory', 'notification', 'aggregator'] as const
@@ -25,7 +28,7 @@ export const services: readonly (ServiceDescription & { readonly name: ServiceNa
   { name: 'aggregator', usualPort: 8083 }
 ]
 
-/** @param directory where its code is */
+/** Returns the main file of a service. @param directory root of its code */
 export function mainFile(name: AnyServiceName, directory = projectDirectory): string {
   return join(directory, 'services', name, 'main.ts')
 }

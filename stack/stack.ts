@@ -21,21 +21,24 @@ export interface StackOptions extends Omit<ServersOptions, 'except'> {
   readonly partitions: number
   readonly watch?: boolean
   readonly extras?: Extras
-  /** What one service, or extra, has besides, by its name. */
+  /** Returns additional variables of one service or extra. */
   readonly ownEnvironment?: (name: ServiceName | ExtraName) => NodeJS.ProcessEnv
-  /** Restarts services that end; without it they stay down. */
+  /** Restarts services that exit; without it they stay down. */
   readonly keepRunning?: Pick<KeepRunningOptions, 'report' | 'signal'>
   readonly show: ShowSteps
 }
 
-/** Everything, in the order in which it is listed: what we run, and the addresses of what others run. */
+/** All parts in display order, and the addresses of external servers. */
 export interface RunningStack {
   readonly parts: readonly RunningPart[]
   readonly externals: ReadonlyMap<ServerName, string>
   readonly orderURL: string
 }
 
-/** Starts the servers at once, creates the topics, then starts the services at once. What it started, its supervisor stops. */
+/**
+ * Starts the servers concurrently, creates the topics, then starts the services concurrently. The
+ * supervisor stops them all.
+ */
 export async function startStack(options: StackOptions): Promise<RunningStack> {
   const { supervisor, environment, ports, partitions, watch = false, extras = new Set() } = options
   const externals = externalServers(environment)
@@ -105,13 +108,16 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
   return { parts, externals, orderURL: parts.find(part => part.name === 'order')?.address ?? '' }
 }
 
-/** The database role of each extra that uses the database. */
+/** Database role of each extra that uses the database. */
 const databaseRoleOf: Readonly<Record<ExtraName, DatabaseRole | undefined>> = {
   connect: 'orderly_connect',
   monitoring: undefined
 }
 
-/** @param role the database role of the program; undefined for one that uses no database */
+/**
+ * Returns the addresses of the servers as environment variables.
+ * @param role database role of the program; undefined if it uses no database
+ */
 function serverVariables(
   { kafka, postgres, registry }: RunningServers,
   role: DatabaseRole | undefined
@@ -127,13 +133,16 @@ function localConnection(brokers: readonly string[]): KafkaConnection {
   return { brokers, clientID: 'orderly-stack' }
 }
 
-/** @returns the names of the schemas */
+/** Migrates all schemas. @returns the names of the schemas */
 async function migrateDatabase(ownerURL: string): Promise<string> {
   await migrateAll(ownerURL, { logger: { info: () => {}, warn: () => {} } })
   return databaseSchemas.map(({ schema }) => schema).join(', ')
 }
 
-/** Migrates a database of others, where its owner's address is known. @throws Refusal when it is not there or does not let us */
+/**
+ * Migrates an external database if its owner's address is known.
+ * @throws Refusal if it is unreachable or refuses access
+ */
 async function migrateElsewhere(environment: NodeJS.ProcessEnv): Promise<string> {
   if (environment.ORDERLY_PROFILE === 'prod' && !environment.DATABASE_OWNER_URL) return 'left to `orderly migrate`'
   try {
@@ -142,25 +151,28 @@ async function migrateElsewhere(environment: NodeJS.ProcessEnv): Promise<string>
     const { message } = error as Error
     throw new Refusal(
       isPostgresServerError(error)
-        ? `The database refuses its migrations (${message}): set DATABASE_OWNER_URL to its address for a role that may create schemas.`
-        : `The database cannot be migrated (${message}): see that it is there and that DATABASE_URL is right.`
+        ? `The database refuses its migrations (${message}): set DATABASE_OWNER_URL to its address with a role that may create schemas.`
+        : `The database cannot be migrated (${message}): check that it is reachable and that DATABASE_URL is correct.`
     )
   }
 }
 
-/** On the Kafka of others. @throws Refusal when it is not there or does not let us */
+/**
+ * Creates the topics on an external Kafka.
+ * @throws Refusal if it is unreachable or refuses access
+ */
 async function createTopicsElsewhere(connection: KafkaConnection, partitions: number): Promise<string[]> {
   try {
     return await createMissingTopics(connection, { partitions, replicationFactor: -1 })
   } catch (error) {
     if (!(error instanceof KafkaError)) throw error
     throw new Refusal(
-      `${error.message}: see that Kafka is there, that KAFKA_BROKERS is right, and what this user may do.`
+      `${error.message}: check that Kafka is reachable, that KAFKA_BROKERS is correct, and that the user has the required grants.`
     )
   }
 }
 
-/** A replication factor of -1 leaves it to the cluster. */
+/** Creates missing topics. A replication factor of -1 selects the cluster's default. */
 export async function createMissingTopics(
   connection: KafkaConnection,
   shape: { partitions: number; replicationFactor: number }
@@ -172,10 +184,12 @@ export async function createMissingTopics(
   return Object.values(topicNames)
 }
 
-/** @throws Refusal unless it is a number of partitions. */
+/** Returns the number of partitions of new topics. @throws Refusal if the setting is invalid */
 export function partitionsOf(environment: NodeJS.ProcessEnv): number {
   const text = environment.ORDERLY_PARTITIONS?.trim() || '4'
   const partitions = Number(text)
   if (Number.isInteger(partitions) && partitions > 0 && partitions <= 1000) return partitions
-  throw new Refusal(`ORDERLY_PARTITIONS is "${text}": set it to the partitions of every new topic, from 1 to 1000.`)
+  throw new Refusal(
+    `ORDERLY_PARTITIONS is "${text}": set it to the number of partitions of new topics, from 1 to 1000.`
+  )
 }

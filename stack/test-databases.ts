@@ -3,12 +3,12 @@ import { migrateAll } from '../deploy/postgres/schemas.ts'
 import type { DatabaseAccess } from './parts/postgres-credentials.ts'
 import { prepareDatabase, query } from './parts/postgres-database.ts'
 
-/** The database that those of the tests are copies of. */
+/** Name of the template that the databases of tests are copied from. */
 export const testTemplate = 'orderly_test_template'
 
 /**
- * Creates the template, with all schemas. Beside what it may in production, the owner may create tables outside of them and
- * restore tables without regard to foreign keys.
+ * Creates the template with all schemas. In addition to its production privileges, the owner may
+ * create tables in `public` and restore tables without foreign key checks.
  */
 export async function prepareTestDatabases(access: DatabaseAccess): Promise<void> {
   await prepareDatabase(access, testTemplate)

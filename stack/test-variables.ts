@@ -1,6 +1,9 @@
 import type { RunningServers } from './servers.ts'
 
-/** How the test runner tells test files where the servers of their run are. */
+/**
+ * Environment variables with which the test runner passes the addresses of its servers to test
+ * files.
+ */
 export const variableNames = {
   kafkaBrokers: 'ORDERLY_TEST_KAFKA_BROKERS',
   databaseCredentials: 'ORDERLY_TEST_DATABASE_CREDENTIALS',

@@ -9,11 +9,11 @@ const kinds = ['demo', 'test', 'broker', 'service'] as const
 
 export interface ThrowAwayRun {
   readonly directories: RunDirectories
-  /** Deletes everything it wrote, or everything but the logs. */
+  /** Deletes all files of the run, or all except the logs. */
   discard(options?: { keepLogs: boolean }): Promise<void>
 }
 
-/** Folders under a name that nobody else uses. What earlier runs left that were killed is deleted on the way. */
+/** Creates folders with a unique name. Deletes those of killed runs. */
 export function createThrowAwayRun(kind: (typeof kinds)[number]): ThrowAwayRun {
   deleteLeftovers()
   const directories = createRunDirectories(`${kind}-${randomBytes(4).toString('hex')}`)

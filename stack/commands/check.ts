@@ -8,10 +8,10 @@ import { generators } from './generators.ts'
 
 interface Check {
   readonly name: string
-  /** Node, unless something else. */
+  /** Program to run; Node by default. */
   readonly command?: string
   readonly args: readonly string[]
-  /** The command that fixes what the check finds, if there is one. */
+  /** Command that fixes the findings, if there is one. */
   readonly remedy?: string
 }
 
@@ -43,17 +43,18 @@ const checks: readonly Check[] = [
   })),
   { name: 'OpenAPI rules', args: ['packages/client/lint-openapi.ts'] },
   { name: 'versions of contracts', args: ['contracts/check-versions.ts'] },
-  // Otherwise noticed only by those who have nothing installed yet.
+  // Without this check, only users without installed packages would notice an inconsistent lock
+  // file.
   npmCheck('lock file', ['ci', '--dry-run', '--ignore-scripts', '--loglevel=error'])
 ]
 
-/** With the npm that runs us; started by hand, with the one on PATH. */
+/** Uses the npm that runs this command, or else the one on PATH. */
 function npmCheck(name: string, args: readonly string[]): Check {
   const npm = process.env.npm_execpath
   return npm === undefined ? { name, command: 'npm', args } : { name, args: [npm, ...args] }
 }
 
-/** Two at a time; the output of those that fail follows whole. */
+/** Runs two checks at a time and prints the whole output of each failed check. */
 await runCommand(async ({ signal }) => {
   const waiting = [...checks]
   let failures = 0

@@ -4,17 +4,18 @@ import { createSupervisor, type Supervisor } from '../processes/supervisor.ts'
 import { Refusal } from '../refusal.ts'
 
 export interface CommandContext {
-  /** Whatever a command starts, it starts here: when the command ends, however it ends, all of it is stopped. */
+  /** Creates a supervisor. Everything it starts is stopped when the command ends for any reason. */
   supervise(logDirectory: string, logLimits?: LogLimits): Supervisor
-  /** Aborted when the command is to end. */
+  /** Aborted when the command must end. */
   readonly signal: AbortSignal
 }
 
 const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 /**
- * Runs a command of the launcher and exits with its code. The first signal stops what it started; a terminal, npm and
- * the bootstrap script may each deliver the same Ctrl-C, so only one that comes a second later counts as the second.
+ * Runs a launcher command and exits with its code. The first signal stops everything it started. A
+ * terminal, npm and the bootstrap script may each deliver the same Ctrl-C, so a second signal
+ * counts only after one second.
  */
 export async function runCommand(command: (context: CommandContext) => Promise<number>): Promise<never> {
   const supervisors: Supervisor[] = []
@@ -61,7 +62,7 @@ function explain(error: unknown): string {
 const fullDisk =
   'The disk of this project is full: free some of it, or delete old data with `npm run reset`, and run this again.'
 
-/** Of `parseArgs`: an option or a word that the command does not know. */
+/** Returns true for errors of `parseArgs`: an unknown option or argument. */
 function isAboutArguments(error: unknown): error is Error {
   return error instanceof Error && String((error as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS')
 }

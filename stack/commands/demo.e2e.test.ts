@@ -8,7 +8,7 @@ import { waitUntil } from '../processes/wait.ts'
 import { startLauncher } from '../testing/launcher.ts'
 import { processesUnder } from '../testing/process-list.ts'
 
-test('the demo prints JSON alone on standard output, every order ends as it has to, and nothing is left', async t => {
+test('the demo prints only JSON on standard output, every order ends as expected, and no process is left', async t => {
   const demo = startLauncher(t, 'demo', ['--json'])
   await demo.waitFor('kafka: ready')
   const run = runDirectoryOf(await processesUnder(`${orderlyDirectory}/demo-`), demo.child.pid)
@@ -34,13 +34,13 @@ test('the demo prints JSON alone on standard output, every order ends as it has 
   assert.equal(existsSync(run), false)
 })
 
-test('the demo is the same on Kafka with ZooKeeper', async t => {
+test('the demo succeeds on Kafka with ZooKeeper', async t => {
   const { code, stdout, stderr } = await startLauncher(t, 'demo', ['--json', '--kafka', 'zookeeper']).ended()
   const report = JSON.parse(stdout) as DemoReport
   assert.deepEqual([code, report.ok, report.strangers], [0, true, []], stderr)
 })
 
-test('a demo killed with KILL while its services start leaves no process', async t => {
+test('a demo killed by SIGKILL while its services start leaves no process', async t => {
   const demo = startLauncher(t, 'demo')
   await demo.waitFor('topics: ready')
   const run = runDirectoryOf(await processesUnder(`${orderlyDirectory}/demo-`), demo.child.pid)
@@ -49,7 +49,7 @@ test('a demo killed with KILL while its services start leaves no process', async
   await waitUntil(areGone, { what: 'the end of everything the demo had started', deadlineMs: 30_000 })
 })
 
-/** Several demos may run on this machine: which folder is that of this one? */
+/** Returns the run directory of this demo; several demos may run on this machine. */
 function runDirectoryOf(
   processes: Awaited<ReturnType<typeof processesUnder>>,
   launcherPID: number | undefined

@@ -15,7 +15,7 @@ import { createThrowAwayRun } from '../throw-away-run.ts'
 import { runCommand } from './command.ts'
 
 await runCommand(async ({ supervise, signal }) => {
-  // `npm run demo --json`, without the two dashes, reaches us this way.
+  // `npm run demo --json`, without the two dashes, arrives as this environment variable.
   const { json, kafka } = parseArgs({ options: { json: { type: 'boolean' }, kafka: { type: 'string' } } }).values
   const asJSON = json === true || process.env.npm_config_json === 'true'
   const environment = process.env
@@ -54,7 +54,7 @@ await runCommand(async ({ supervise, signal }) => {
     return isGood ? 0 : 1
   } finally {
     await supervisor?.stop()
-    // The logs of a demo that failed are what one wants to read next.
+    // Keeps the logs of a failed demo for diagnosis.
     const keepLogs = supervisor !== undefined && !isGood && !signal.aborted
     await run.discard({ keepLogs })
     if (keepLogs) process.stderr.write(`Logs: ${directories.logs}\n`)

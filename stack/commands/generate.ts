@@ -4,7 +4,10 @@ import { projectDirectory } from '../directories.ts'
 import { runCommand } from './command.ts'
 import { generators } from './generators.ts'
 
-/** `npm run generate`: writes all generated files of the project, and stops at the first generator that fails. */
+/**
+ * Writes all generated files of the project (`npm run generate`). Stops at the first generator that
+ * fails.
+ */
 await runCommand(async ({ signal }) => {
   for (const { name, program } of generators) {
     const child = spawn(process.execPath, [program], {

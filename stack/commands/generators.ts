@@ -1,11 +1,14 @@
-/** A program that writes generated files, or with `--check` compares them and exits with 1 on a difference. */
+/**
+ * A program that writes generated files. With `--check` it compares them instead and exits with 1
+ * on a difference.
+ */
 export interface Generator {
   readonly name: string
   /** Path of the program, relative to the project. */
   readonly program: string
 }
 
-/** All generators, each after those whose files it reads. */
+/** All generators, in dependency order. */
 export const generators: readonly Generator[] = [
   { name: 'contracts', program: 'contracts/generate.ts' },
   { name: 'deployment', program: 'deploy/generate.ts' },

@@ -1,6 +1,7 @@
 /**
- * Writes `stack/jars/<name>/jars.lock` for each `pom.xml`: what Maven resolves, with size and SHA-256. It is run after a change of a
- * `pom.xml`, and needs Maven. `npm start` downloads what the locks name, and accepts nothing else.
+ * Writes `stack/jars/<name>/jars.lock` for each `pom.xml`: the files that Maven resolves, with size
+ * and SHA-256. Needs Maven; run it after each change of a `pom.xml`. `npm start` accepts only files
+ * named in the locks.
  */
 import { createHash } from 'node:crypto'
 import { globSync } from 'node:fs'

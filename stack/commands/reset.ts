@@ -5,7 +5,7 @@ import { createRunDirectories, orderlyDirectory } from '../directories.ts'
 import { holderOf, takeRunLock } from '../preflight/run-lock.ts'
 import { isDiskFull, runCommand } from './command.ts'
 
-/** What took long to fetch and holds nothing of the user's. */
+/** Folders without user data that take long to download again. */
 const kept = new Set(['jars', 'tools', 'compile-cache'])
 
 await runCommand(async () => {
@@ -15,19 +15,22 @@ await runCommand(async () => {
     .filter(entry => entry.isDirectory() && !kept.has(entry.name))
     .map(({ name }) => join(orderlyDirectory, name))
   release()
-  // Demos and tests that run at this moment keep theirs.
+  // Running demos and tests keep their folders.
   const unused = directories.filter(directory => holderOf(directory) !== 'alive')
   await Promise.all(unused.map(directory => rm(directory, { recursive: true, force: true })))
   process.stdout.write('All data and logs are deleted; the next start begins with empty topics and the sample stock.\n')
   return 0
 })
 
-/** Not while something works on the data. @returns what gives them back */
+/**
+ * Takes the lock of the data, so that no run can use it.
+ * @returns a function that releases the lock
+ */
 function lockData(): () => void {
   try {
     return takeRunLock(createRunDirectories('start').run).release
   } catch (error) {
-    // Then nothing can start on them either, and this is what makes room.
+    // A full disk also prevents other runs from starting, and the reset frees space.
     if (isDiskFull(error)) return () => {}
     throw error
   }

@@ -29,8 +29,9 @@ import { superviseRun } from '../testing/supervised-run.ts'
 const password = (name: string) => `the-password-of-${name}`
 const principals = [...serviceNames, 'audit', 'provisioner', 'admin', 'stranger']
 
-test('with TLS, SCRAM and nothing allowed but what acls.json grants, every order comes through, and nobody may do more', async t => {
-  // Before the broker's: who cannot say goodbye to the broker takes long to end.
+test('with TLS, SCRAM and only the grants of acls.json, every order is processed, and no principal can do more', async t => {
+  // Registered before the broker, so that it stops first: a client that cannot reach the broker
+  // takes long to stop.
   const { directories, supervisor } = superviseRun(t, 'test')
   const broker = await startBroker(t, {
     users: Object.fromEntries(principals.map(name => [name, password(name)])),
@@ -42,7 +43,7 @@ test('with TLS, SCRAM and nothing allowed but what acls.json grants, every order
     sasl: { mechanism: 'SCRAM-SHA-512', username, password: password(username) }
   })
   const isOpen = () => checkConnection(as('admin')).then(() => true)
-  await waitUntil(isOpen, { what: 'the secure entrance', deadlineMs: 60_000 })
+  await waitUntil(isOpen, { what: 'the TLS listener', deadlineMs: 60_000 })
   const acls = await readFile(join(projectDirectory, 'deploy', 'kafka', 'acls.json'), 'utf8')
   await grantAccess(as('admin'), (JSON.parse(acls) as { grants: Grant[] }).grants)
   await createTopics(as('provisioner'), [{ name: 'notifications.dlq', partitions: 1, replicationFactor: 1 }])

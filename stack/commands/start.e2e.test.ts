@@ -22,7 +22,7 @@ const portNames = [
   'AGGREGATOR'
 ] as const
 
-/** Stacks with data and ports of their own, beside whatever else runs on this machine. */
+/** Creates a stack with separate data and ports, independent of other stacks on this machine. */
 async function createStack(t: TestContext) {
   const name = `e2e-${randomBytes(4).toString('hex')}`
   const directory = join(orderlyDirectory, name)
@@ -58,11 +58,11 @@ type Stack = Awaited<ReturnType<typeof createStack>>
 
 async function told(stack: Stack, userID: string): Promise<string | undefined> {
   const find = async () => (await stack.notifications()).find(notification => notification.userID === userID)
-  await waitUntil(async () => (await find()) !== undefined, { what: `a word to ${userID}`, deadlineMs: 30_000 })
+  await waitUntil(async () => (await find()) !== undefined, { what: `a notification of ${userID}`, deadlineMs: 30_000 })
   return (await find())?.subject
 }
 
-test('a stack stopped by Ctrl-C or SIGTERM leaves no process, and the next start goes on with its data', async t => {
+test('a stack stopped by Ctrl-C or SIGTERM leaves no process, and the next start continues with its data', async t => {
   const stack = await createStack(t)
 
   const first = stack.start()
@@ -74,7 +74,7 @@ test('a stack stopped by Ctrl-C or SIGTERM leaves no process, and the next start
 
   const second = await stack.start().ended()
   assert.equal(second.code, 1)
-  assert.match(second.stderr, new RegExp(`^Orderly is running here already \\(process ${first.child.pid}\\): .*\n$`))
+  assert.match(second.stderr, new RegExp(`^Orderly is already running here \\(process ${first.child.pid}\\): .*\n$`))
 
   first.child.kill('SIGINT')
   assert.equal((await first.ended()).code, 0)
@@ -90,7 +90,7 @@ test('a stack stopped by Ctrl-C or SIGTERM leaves no process, and the next start
   assert.deepEqual(await processesUnder(stack.directory), [])
 })
 
-test('a launcher killed with KILL leaves no process, and the next start goes on with what it had accepted', async t => {
+test('a launcher killed by SIGKILL leaves no process, and the next start continues with the accepted orders', async t => {
   const stack = await createStack(t)
   const killed = stack.start()
   await killed.waitFor(ready)
@@ -105,7 +105,7 @@ test('a launcher killed with KILL leaves no process, and the next start goes on 
   assert.deepEqual(await processesUnder(stack.directory), [])
 })
 
-test('a stop in the middle of the start leaves no process either', async t => {
+test('a stop during the start leaves no process', async t => {
   const stack = await createStack(t)
   const start = stack.start()
   await start.waitFor('postgres: ready')
@@ -114,7 +114,7 @@ test('a stop in the middle of the start leaves no process either', async t => {
   assert.deepEqual(await processesUnder(stack.directory), [])
 })
 
-test('for developers a service starts anew when one of its files changes, also one of its thread, and all stop in good order', async t => {
+test('with --watch a service restarts when a file of it or of its worker thread changes, and all services stop gracefully', async t => {
   const stack = await createStack(t)
   const dev = stack.start('--watch')
   await dev.waitFor(ready)
@@ -138,7 +138,7 @@ test('for developers a service starts anew when one of its files changes, also o
     const [stops, orderly] = await Promise.all(
       ['stopping', 'stopped'].map(msg => stack.logged(service, `"msg":"${msg}"`))
     )
-    assert.equal(stops, orderly, `${service} did not stop in good order`)
+    assert.equal(stops, orderly, `${service} did not stop gracefully`)
     assert.equal(await stack.logged(service, 'second signal'), 0)
   }
   assert.deepEqual(await processesUnder(stack.directory), [])

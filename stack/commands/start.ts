@@ -20,7 +20,7 @@ import { showSteps } from '../terminal/steps.ts'
 import { formatTable } from '../terminal/table.ts'
 import { runCommand } from './command.ts'
 
-/** In the place of the address that a Postgres of this run will have. */
+/** Stands in for the address of the Postgres that this run will start. */
 const placeholderURL = 'postgres://orderly@127.0.0.1/orderly'
 
 await runCommand(async ({ supervise, signal }) => {
@@ -42,7 +42,7 @@ await runCommand(async ({ supervise, signal }) => {
   const environment = process.env
   const extras = readExtras(beside)
   const kafkaMode = readKafkaMode(kafka)
-  if (extras.has('monitoring')) monitoringSettings(environment) // wrong ones are refused before anything starts
+  if (extras.has('monitoring')) monitoringSettings(environment) // throws for invalid settings, before anything starts
   const externals = externalServers(environment)
   const ports = useFreePorts ? await freeOrChosenPorts(environment) : usualPorts(environment)
   const partitions = partitionsOf(environment)
@@ -97,14 +97,14 @@ async function describe({ parts, externals, orderURL }: RunningStack, environmen
   const rows = await Promise.all(
     parts.map(async part => [part.name, part.address, (await part.isHealthy()) ? 'healthy' : 'NOT HEALTHY'])
   )
-  const others = [...externals].map(([name, address]) => [name, address, 'run by others'])
+  const others = [...externals].map(([name, address]) => [name, address, 'external'])
   return `${formatTable(['part', 'address', 'health'], [...others, ...rows])}
 
 ${example(orderURL, environment)}
 `
 }
 
-/** Returns commands that place an order, with a new API key where the order service asks for one. */
+/** Returns commands that place an order, with a new API key if the order service requires one. */
 function example(orderURL: string, { API_KEYS, ORDERLY_PROFILE }: NodeJS.ProcessEnv): string {
   const order = { userID: 'ada', items: [{ sku: 'TEA-EARL-GREY-100G', quantity: 2 }], total: 13.8 }
   const place = `curl -i ${orderURL}/orders -H 'content-type: application/json' -d '${JSON.stringify(order)}'`
@@ -114,7 +114,7 @@ function example(orderURL: string, { API_KEYS, ORDERLY_PROFILE }: NodeJS.Process
       ${place} -H "authorization: Bearer $KEY"`
 }
 
-/** The addresses that the command line uses by default. */
+/** Returns the addresses that the command line uses by default. */
 function addressesOf(
   ports: ReturnType<typeof usualPorts>,
   extras: Extras,
@@ -130,14 +130,14 @@ function addressesOf(
   }
 }
 
-/** Reports servers that end; services are restarted, and report themselves. */
+/** Reports servers that exit. Services are restarted, and `keepRunning` reports them. */
 function reportEnds({ parts }: RunningStack, signal: AbortSignal): void {
   const servers = parts.filter(({ name }) => !serviceNames.some(service => service === name))
   for (const child of servers.flatMap(part => part.processes)) {
     void child.exited.then(exit => {
       if (signal.aborted) return
       process.stderr.write(
-        `${child.name} ended (${describeExit(exit)}), and is not restarted; its log: ${relative(projectDirectory, child.logFile)}\n`
+        `${child.name} ended (${describeExit(exit)}) and is not restarted; log: ${relative(projectDirectory, child.logFile)}\n`
       )
     })
   }

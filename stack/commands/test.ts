@@ -16,9 +16,10 @@ const kinds = ['unit', 'int', 'e2e'] as const
 type Kind = (typeof kinds)[number]
 
 /**
- * Integration tests share one set of servers; each end-to-end test starts its own. Each file is a process. Half of their time they wait
- * for servers to start, to notice and to come back, so a few more than there are processors go side by side. What holds the system to
- * times has it for itself, at the end: its name says `.alone`.
+ * Number of concurrent test processes, one per file. Integration tests share one set of servers;
+ * each end-to-end test starts its own. Half of the time they wait for servers, so slightly more
+ * processes than CPUs run concurrently. Tests with strict time limits (`.alone` in their name) run
+ * alone, at the end.
  */
 const processesAtOnce: Readonly<Record<Exclude<Kind, 'unit'>, number>> = { int: 3, e2e: 2 }
 
@@ -31,9 +32,7 @@ await runCommand(async context => {
   })
   const [first, ...patterns] = positionals
   if (first !== undefined && ![...kinds, 'check'].includes(first)) {
-    throw new Refusal(
-      `There are no tests of the kind "${first}": say check, unit, int or e2e, or nothing for all of them.`
-    )
+    throw new Refusal(`Unknown kind of tests "${first}": use check, unit, int or e2e, or no argument for all.`)
   }
   const results: boolean[] = []
   if (first === undefined || first === 'check') {
@@ -55,7 +54,9 @@ async function runKind(
   const files = findTests(kind, patterns)
   if (files.length === 0) {
     if (patterns.length === 0) return true
-    throw new Refusal(`No ${kind} test file has ${patterns.map(pattern => `"${pattern}"`).join(' or ')} in its path.`)
+    throw new Refusal(
+      `No ${kind} test file matches: none has ${patterns.map(pattern => `"${pattern}"`).join(' or ')} in its path.`
+    )
   }
   const chosen = options.name === undefined ? [] : ['--test-name-pattern', options.name]
   if (kind === 'unit') return runTogether(files, chosen, context)
@@ -92,7 +93,10 @@ async function runKind(
   }
 }
 
-/** Unit tests start nothing that a process each would have to keep apart, and to start one took longer than most of them. */
+/**
+ * Runs unit tests in one process per CPU. They start no servers that would need isolation, and
+ * starting a process takes longer than most of them.
+ */
 async function runTogether(
   files: readonly string[],
   chosen: readonly string[],
@@ -115,7 +119,7 @@ function findTests(kind: Kind, patterns: readonly string[]): string[] {
     .toSorted()
 }
 
-/** In the foreground as far as its output goes, and as surely ended as everything else that was started. */
+/** Runs tests with the output of this process, under the supervisor, which stops them. */
 async function run(
   supervisor: Supervisor,
   args: readonly string[],

@@ -6,12 +6,12 @@ interface NotificationLine {
   readonly notification?: Omit<SentNotification, 'sentAtMs'>
 }
 
-/** What the notification service's console sink wrote so far. */
+/** Reads the notifications that the console sink of the notification service has logged. */
 export async function readNotifications(logFile: string): Promise<SentNotification[]> {
   return parseNotifications(await readFile(logFile, 'utf8'))
 }
 
-/** The last line may still be in the making. */
+/** Parses the notifications in a log. The last line may be incomplete and is ignored. */
 export function parseNotifications(log: string): SentNotification[] {
   return log
     .slice(0, log.lastIndexOf('\n') + 1)

@@ -3,7 +3,7 @@ import type { OrdersReport } from './run-orders.ts'
 
 export interface PartFigures {
   readonly name: string
-  /** From its start until it answered. */
+  /** Time from its start until it was ready. */
   readonly startMs: number
   readonly residentMB: number
 }
@@ -12,7 +12,7 @@ export interface DemoReport {
   readonly ok: boolean
   readonly orders: OrdersReport['verdicts']
   readonly strangers: OrdersReport['strangers']
-  /** From the start of the launcher until everything was healthy. */
+  /** Time from the start of the launcher until everything was healthy. */
   readonly startUpMs: number
   readonly parts: readonly PartFigures[]
   readonly residentMB: number
@@ -35,7 +35,7 @@ export function describeReport(report: DemoReport): string {
     '',
     formatTable(['part', 'start', 'memory'], [...parts, ['all', seconds(report.startUpMs), `${report.residentMB} MB`]]),
     '',
-    `${good} of ${report.orders.length} orders ended as they had to${report.strangers.length === 0 ? '' : `, and ${report.strangers.length} notifications belong to no order`}.`
+    `${good} of ${report.orders.length} orders ended as expected${report.strangers.length === 0 ? '' : `, and ${report.strangers.length} notifications belong to no order`}.`
   ].join('\n')
 }
 

@@ -12,7 +12,7 @@ export interface OrdersReport {
   readonly strangers: readonly SentNotification[]
 }
 
-/** Places the sample orders one after the other and waits for what the users are told. */
+/** Places the sample orders one after the other and waits for the notifications. */
 export async function runOrders(
   orderURL: string,
   notification: SupervisedProcess,
@@ -28,7 +28,7 @@ export async function runOrders(
     const told = new Set((await readNotifications(notification.logFile)).map(({ orderID }) => orderID))
     return accepted.every(orderID => told.has(orderID))
   }
-  // What is missing at the deadline is in the verdicts.
+  // After the deadline, the verdicts report missing notifications.
   const what = 'the last notification'
   await waitUntil(allTold, { what, deadlineMs: 30_000, intervalMs: 20, signal }).catch(() => signal.throwIfAborted())
 

@@ -1,4 +1,4 @@
-/** Outcome of an order: `refused` by the order service, otherwise as its user was notified. */
+/** Outcome of an order: `refused` by the order service, or the outcome in the notification. */
 export type Ending = 'reserved' | 'out-of-stock' | 'unknown-sku' | 'refused'
 
 export interface SampleOrder {
@@ -13,7 +13,7 @@ export interface SampleOrder {
 
 export interface Answer {
   readonly status: number
-  /** Only of an accepted order. */
+  /** Set only if the order was accepted. */
   readonly orderID?: string
   readonly requestedAtMs: number
 }
@@ -23,7 +23,7 @@ export interface SentNotification {
   readonly orderID: string
   readonly userID: string
   readonly kind: string
-  /** Absent unless the order failed. */
+  /** Set only if the order failed. */
   readonly reason?: string
   readonly subject: string
   readonly sentAtMs: number
@@ -36,13 +36,13 @@ export interface Verdict {
   readonly expected: Ending
   readonly status: number
   readonly orderID: string | null
-  /** What really happened; null: nobody knows, as no notification came. */
+  /** Actual outcome; null if unknown, because the notification is missing. */
   readonly outcome: Ending | null
   readonly notification: string | null
-  /** From the request to its notification. */
+  /** Time from the request to its notification. */
   readonly latencyMs: number | null
   readonly asExpected: boolean
-  /** Why it is not as expected. */
+  /** Reason why it is not as expected. */
   readonly problem: string | null
 }
 
@@ -56,7 +56,9 @@ function endingOf(sent: SentNotification | undefined): Ending | null {
   return endings[[sent?.kind, sent?.reason].filter(Boolean).join(' ')] ?? null
 }
 
-/** Judges one order after everything was waited for. The same notification may be sent twice. */
+/**
+ * Judges an order after its notifications were waited for. The same notification may be sent twice.
+ */
 export function judge(sample: SampleOrder, answer: Answer, sent: readonly SentNotification[]): Verdict {
   const own = sent.filter(({ orderID }) => orderID === answer.orderID)
   const first = own[0]
@@ -86,11 +88,11 @@ function problemOf(
   if (!isRefusal(answer.status) && answer.status !== 202) return `answered ${answer.status}`
   if (answer.status === 202 && own.length === 0) return 'no notification'
   if (new Set(own.map(({ id }) => id)).size > 1) return 'more than one outcome'
-  if (own.some(({ userID }) => userID !== order.userID)) return 'another user was told'
+  if (own.some(({ userID }) => userID !== order.userID)) return 'another user was notified'
   return outcome === expected ? null : `${outcome ?? 'nothing'} instead of ${expected}`
 }
 
-/** Notifications of orders that nobody placed. */
+/** Returns the notifications of orders that were not placed here. */
 export function strangers(answers: readonly Answer[], sent: readonly SentNotification[]): SentNotification[] {
   const placed = new Set(answers.map(({ orderID }) => orderID))
   return sent.filter(({ orderID }) => !placed.has(orderID))

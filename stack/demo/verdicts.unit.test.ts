@@ -25,7 +25,7 @@ const outOfStock = {
   subject: 'Out of stock'
 }
 
-test('an order that ended as it had to has its outcome, its notification and the time in between', () => {
+test('the verdict of an order has its outcome, its notification and its latency', () => {
   const { outcome, notification, latencyMs, asExpected } = judge(sample, accepted, [reserved])
   assert.deepEqual(
     { outcome, notification, latencyMs, asExpected },
@@ -33,37 +33,37 @@ test('an order that ended as it had to has its outcome, its notification and the
   )
 })
 
-test('the same notification sent twice is as expected, as it is promised at least once', () => {
+test('the same notification sent twice is as expected, because delivery is at least once', () => {
   assert.equal(judge(sample, accepted, [reserved, reserved]).asExpected, true)
 })
 
-test('a missing, a wrong, a second and a misdirected notification are each called what they are', () => {
+test('a missing, a wrong, a second and a misdirected notification are different problems', () => {
   const problem = (...sent: (typeof reserved)[]) => judge(sample, accepted, sent).problem
   assert.equal(problem(), 'no notification')
   assert.equal(problem(outOfStock), 'out-of-stock instead of reserved')
   assert.equal(problem(reserved, outOfStock), 'more than one outcome')
-  assert.equal(problem({ ...reserved, userID: 'eve' }), 'another user was told')
+  assert.equal(problem({ ...reserved, userID: 'eve' }), 'another user was notified')
 })
 
-test('an invalid order is as expected only when it was refused', () => {
+test('an invalid order is as expected only if it was refused', () => {
   const invalid: SampleOrder = { ...sample, expected: 'refused' }
   assert.equal(judge(invalid, { status: 400, requestedAtMs: 0 }, []).asExpected, true)
   assert.equal(judge(invalid, accepted, [reserved]).problem, 'reserved instead of refused')
   assert.equal(judge(sample, { status: 400, requestedAtMs: 0 }, []).problem, 'refused instead of reserved')
 })
 
-test('an answer that is neither acceptance nor refusal is a problem whatever was expected', () => {
+test('a response that is neither acceptance nor refusal is always a problem', () => {
   assert.equal(judge(sample, { status: 503, requestedAtMs: 0 }, []).problem, 'answered 503')
 })
 
-test('notifications of orders that nobody placed are found', () => {
+test('notifications of unknown orders are found', () => {
   assert.deepEqual(
     strangers([accepted], [reserved, { ...reserved, orderID: 'order-9' }]).map(({ orderID }) => orderID),
     ['order-9']
   )
 })
 
-test('notifications are read from among other log lines, without the unfinished last one', () => {
+test('notifications are read from a log with other lines, without an incomplete last line', () => {
   const { sentAtMs, ...notification } = reserved
   const line = JSON.stringify({ level: 'info', time: new Date(sentAtMs).toISOString(), notification, msg: 'sent' })
   const log = `not JSON\n{"level":"info","msg":"listening"}\n${line}\n${line.slice(0, 60)}`

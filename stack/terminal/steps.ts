@@ -1,6 +1,9 @@
 import { Listr, PRESET_TIMER } from 'listr2'
 
-/** One thing that takes a while; `run` may say what it is at, and returns what to show beside it when done. */
+/**
+ * A task that takes a while. `run` may report its progress and returns a detail to show when it is
+ * done.
+ */
 export interface Step {
   readonly title: string
   run(say: (text: string) => void): Promise<string | undefined>
@@ -9,8 +12,9 @@ export interface Step {
 export type ShowSteps = (steps: readonly Step[]) => Promise<void>
 
 /**
- * Runs all steps at once (those that need others wait for them by themselves) and rejects with the first error.
- * On a terminal with a moving list, otherwise with plain lines; on standard error, which leaves standard output to results.
+ * Runs all steps concurrently and rejects with the first error. Steps that depend on others wait
+ * for them themselves. Shows a live list on a terminal, plain lines otherwise. Writes to standard
+ * error, because standard output is for results.
  */
 export const showSteps: ShowSteps = steps =>
   process.stderr.isTTY && process.stdout.isTTY ? showList(steps) : showLines(steps)
