@@ -1,6 +1,8 @@
-// The rules of the layout (ARCHITECTURE.md), one each. Every rule has a wrong file in stack/layers.unit.test.ts that it finds.
+// Rules of the layout (ARCHITECTURE.md). stack/layers.unit.test.ts has a violating example for each
+// rule.
 const workspace = '^(contracts|stack|tool|verify|deploy|packages/[^/]+|services/[^/]+)/'
-// Other workspaces also need what a service does on Kafka, its settings and its database schema, how a connector is installed, and the list of topics.
+// Files that other workspaces may import in addition to index.ts: the Kafka use, settings and
+// database schema of a service, the installation of connectors, and the list of topics.
 const frontDoor =
   '^(contracts|stack|packages/[^/]+)/(testing/)?index\\.ts$|^services/[^/]+/(kafka-uses|config|store/schema)\\.ts$|^deploy/(connect/connector|kafka/principals|kafka/topic-config|postgres/schemas)\\.ts$'
 const onlyInTests = '\\.test\\.ts$|/testing/'
@@ -11,56 +13,56 @@ export default {
   forbidden: [
     {
       name: 'domain-is-pure',
-      comment: 'A domain decides: it imports itself and the contracts, and neither Node nor any package.',
+      comment: 'A domain imports only itself and the contracts, neither Node nor packages.',
       severity: 'error',
       from: { path: '^(services/[^/]+)/domain/', pathNot: onlyInTests },
       to: { pathNot: ['^$1/domain/', '^contracts/'] }
     },
     {
       name: 'domain-tests-stay-inside',
-      comment: 'Tests of a domain need nothing else of the service.',
+      comment: 'Tests of a domain import nothing else of the service.',
       severity: 'error',
       from: { path: '^(services/[^/]+)/domain/' },
       to: { path: '^services/', pathNot: '^$1/domain/' }
     },
     {
       name: 'services-are-strangers',
-      comment: 'A service never imports another: they share the contracts and talk through topics.',
+      comment: 'A service never imports another one. They share the contracts and communicate through topics.',
       severity: 'error',
       from: { path: '^(services/[^/]+)/' },
       to: { path: '^services/', pathNot: '^$1/' }
     },
     {
       name: 'entrances-do-not-know-exits',
-      comment: 'Only main.ts wires where data enters to where it leaves.',
+      comment: 'Only main.ts connects entrances (from-*) to exits (to-*).',
       severity: 'error',
       from: { path: '^services/[^/]+/from-', pathNot: onlyInTests },
       to: { path: '^services/[^/]+/to-' }
     },
     {
       name: 'only-main-opens-entrances',
-      comment: 'Whatever else imported an entrance could wire it to an exit as well.',
+      comment: 'Only main.ts imports entrances, because another importer could connect them to exits.',
       severity: 'error',
       from: { path: '^services/([^/]+)/', pathNot: ['^services/[^/]+/(main\\.ts$|from-)', onlyInTests] },
       to: { path: '^services/[^/]+/from-' }
     },
     {
       name: 'workspaces-have-a-front-door',
-      comment: 'Another workspace is imported by what its index.ts (or testing/index.ts) lists.',
+      comment: 'Another workspace is imported only through its index.ts or testing/index.ts.',
       severity: 'error',
       from: { path: workspace },
       to: { path: workspace, pathNot: ['^$1/', frontDoor] }
     },
     {
       name: 'packages-come-first',
-      comment: 'Packages and contracts know neither the services nor the stack that runs them.',
+      comment: 'Packages and contracts import neither the services nor the stack that runs them.',
       severity: 'error',
       from: { path: '^(packages|contracts)/', pathNot: onlyInTests },
       to: { path: '^(services|stack)/' }
     },
     {
       name: 'tests-own-testing',
-      comment: 'Fakes and fixtures are for tests, and for the verifier, which is one.',
+      comment: 'Only tests and the verifier import fakes and fixtures.',
       severity: 'error',
       from: { path: '\\.ts$', pathNot: [onlyInTests, '^verify/'] },
       to: { path: '/testing/' }
@@ -74,36 +76,36 @@ export default {
     },
     {
       name: 'names-say-what-also-unused',
-      comment: 'No file or folder is called utils or helpers, whether or not something imports it.',
+      comment: 'No file or folder is called utils or helpers, even if it is not imported.',
       severity: 'error',
       from: { path: nameless },
       to: {}
     },
     {
       name: 'names-say-what-also-alone',
-      comment: 'No file or folder is called utils or helpers, not even one without imports.',
+      comment: 'No file or folder is called utils or helpers, even if it has no imports.',
       severity: 'error',
       from: { path: nameless, orphan: true },
       to: {}
     },
     {
       name: 'no-circles',
-      comment: 'Files that import each other in a circle are one file in pieces.',
+      comment: 'Files do not import each other in a cycle.',
       severity: 'error',
       from: {},
       to: { circular: true }
     },
     {
       name: 'no-dead-imports',
-      comment: 'Every import leads somewhere.',
+      comment: 'Every import resolves to a file.',
       severity: 'error',
       from: {},
-      // fastify's types lie where only the compiler finds them; k6 brings its modules itself.
+      // Only the compiler finds the types of fastify; k6 provides its own modules.
       to: { couldNotResolve: true, pathNot: '^(fastify/types/|k6($|/))' }
     }
   ],
   options: {
-    // dependency-cruiser cannot read TypeScript with the compiler's version 7.
+    // dependency-cruiser cannot parse TypeScript with version 7 of the compiler.
     parser: 'swc',
     doNotFollow: { path: 'node_modules' },
     exclude: { path: '^(\\.orderly|node_modules/\\.)' },

