@@ -102,7 +102,7 @@ export async function resetTopics(servers: BenchServers, partitions: number): Pr
   await createMissingTopics(servers.connection, { partitions, replicationFactor: 1 })
 }
 
-/** Measures the progress of the inventory. */
+/** A probe of the inventory's progress. */
 export interface LagProbe {
   /**
    * Returns the committed offsets of the inventory (sum and by partition) and the number of written
@@ -130,8 +130,8 @@ export function createLagProbe(servers: BenchServers): LagProbe {
 }
 
 /**
- * Measures the lag of each reader of the pipeline at about the same time, and the number of written
- * orders.
+ * A probe of the lag of each reader of the pipeline, measured at about the same time, and of the
+ * number of written orders.
  */
 export interface PipelineLag {
   /**

@@ -16,7 +16,7 @@ import { startWorker, type Worker } from './worker.ts'
 export type Language = 'java' | 'go'
 
 /**
- * Starts the peers of a part. If a toolchain is missing, reports it and continues without its
+ * The peers of a part. If a toolchain is missing, `start` reports it and returns none of its
  * peers.
  */
 export interface Peers {

@@ -27,7 +27,7 @@ const patienceMs = 30_000
 const retryDelayMs = 200
 
 /**
- * Reads raw logs: every batch, committed or not, with transaction markers. Does not use
+ * A reader of raw logs: every batch, committed or not, with transaction markers. It does not use
  * `@orderly/kafka`, because that is under test.
  */
 export class KafkaLog {

@@ -14,8 +14,8 @@ import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 
 /**
- * Reads and writes events as code generated from the schemas would: field by field, with a reused
- * decoder and buffers. Each thread needs a separate instance.
+ * Reader and writer of events, as code generated from the schemas would be: field by field, with a
+ * reused decoder and buffers. Each thread needs a separate instance.
  */
 final class Events {
   record Item(String sku, int quantity) {}

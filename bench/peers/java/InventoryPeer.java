@@ -16,7 +16,7 @@ import java.util.Properties;
 import org.apache.kafka.clients.producer.ProducerRecord;
 
 /**
- * Runs the whole reservation with the plain client and JDBC. It uses the statements of our store
+ * The whole reservation with the plain client and JDBC. It uses the statements of our store
  * (the task contains their text), with one Postgres transaction per poll, which commits before the
  * Kafka transaction.
  */

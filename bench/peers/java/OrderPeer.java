@@ -20,8 +20,8 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
- * Serves `POST /orders` with Undertow and the plain client, with the checks, acks=all and answers
- * of our service.
+ * A server for `POST /orders` with Undertow and the plain client, with the checks, acks=all and
+ * answers of our service.
  */
 final class OrderPeer {
   private static final ObjectMapper json = new ObjectMapper();

@@ -6,9 +6,9 @@ import java.lang.management.ManagementFactory;
 import java.util.Map;
 
 /**
- * Runs a peer in Java. A peer reads tasks from standard input, one JSON object per line, and
- * answers each with a JSON object on standard output. It exits at the end of its input, so it
- * cannot outlive the benchmark.
+ * Entry point of the peers in Java. A peer reads tasks from standard input, one JSON object per
+ * line, and answers each with a JSON object on standard output. It exits at the end of its input,
+ * so it cannot outlive the benchmark.
  */
 public final class Peer {
   interface Work {

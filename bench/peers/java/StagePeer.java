@@ -13,7 +13,7 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
- * Runs the consume-transform-produce loop of KIP-447 with the plain client, one transaction per
+ * The consume-transform-produce loop of KIP-447 with the plain client, one transaction per
  * poll.
  */
 final class StagePeer {

@@ -18,7 +18,7 @@ import org.apache.kafka.streams.processor.api.ProcessorContext;
 import org.apache.kafka.streams.processor.api.Record;
 
 /**
- * Runs the same transformation in Kafka Streams with `exactly_once_v2` and one thread, as a stage
+ * The same transformation in Kafka Streams with `exactly_once_v2` and one thread, as a stage
  * has one.
  */
 final class StreamsPeer {
