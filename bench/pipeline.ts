@@ -94,7 +94,7 @@ export async function resetTopics(servers: BenchServers, partitions: number): Pr
       )
     }
     for (const group of groups) {
-      await waitUntil(() => isFree(group), { what: `the last member leaving group ${group}`, deadlineMs: 30_000 })
+      await waitUntil(() => isFree(group), { what: `the last member to leave group ${group}`, deadlineMs: 30_000 })
     }
   } finally {
     await pool.close()

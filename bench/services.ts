@@ -51,6 +51,6 @@ export async function startService(
     if (!child.isRunning()) throw new Error(`${label} has exited`)
     return (await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(5_000) })).ok
   }
-  await waitUntil(isReady, { what: `${label} being ready (its log: ${child.logFile})`, deadlineMs: 60_000 })
+  await waitUntil(isReady, { what: `${label} to be ready (see its log: ${child.logFile})`, deadlineMs: 60_000 })
   return { url, child, reportFile: join(servers.logs, report), stop: () => child.stop() }
 }
