@@ -4,7 +4,7 @@ import { test } from 'node:test'
 
 const schemas = { inventory: 'inventory', notification: 'notification', aggregator: 'aggregator', order: 'orders' }
 
-test('every service creates the tables of positions and incidents in its schema, all of them alike', () => {
+test('all services create identical tables of positions and incidents in their schemas', () => {
   const texts = Object.entries(schemas).map(([service, schema]) => {
     const directory = new URL(`../../services/${service}/store/migrations/`, import.meta.url)
     const [file, ...others] = readdirSync(directory).filter(name => name.endsWith('_positions.sql'))

@@ -2,7 +2,7 @@ import type { IncidentKind } from '@orderly/kafka'
 import type { Pool, QueryResultRow } from 'pg'
 import pg from 'pg'
 
-/** A position of a group, as operators see it. */
+/** A stored position of a consumer group, for operators. */
 export interface PositionRow {
   readonly groupID: string
   readonly topic: string
@@ -10,9 +10,9 @@ export interface PositionRow {
   readonly topicID: string
   readonly nextOffset: number
   readonly leaderEpoch: number
-  /** Null until the group has committed. */
+  /** Committed offset of the group; null before its first commit. */
   readonly committedOffset: number | null
-  /** When the first record was processed that is not known to be committed. */
+  /** Time when the oldest record was processed whose commit is not confirmed; null if all are. */
   readonly uncommittedSince: Date | null
   readonly updatedAt: Date
 }
@@ -32,7 +32,7 @@ export interface IncidentRow {
   readonly acknowledgedBy: string | null
 }
 
-/** Returns the positions of a schema; none when its service has not created the table yet. */
+/** Returns the stored positions in a schema; none if its service has not created the table yet. */
 export function storedPositions(pool: Pool, schema: string): Promise<readonly PositionRow[]> {
   return rowsOf<PositionRow>(
     pool,
@@ -58,8 +58,8 @@ const incidentColumns = `id, group_id AS "groupID", kind, topic, partition, from
   topic_id AS "topicID", detail, detected_at AS "detectedAt", acknowledged_at AS "acknowledgedAt", acknowledged_by AS "acknowledgedBy"`
 
 /**
- * Returns the latest thousand incidents of a schema that are not acknowledged, or of all, in the order of their detection; none
- * when its service has not created the table yet.
+ * Returns the latest 1,000 incidents of a schema in order of detection; none if its service has not
+ * created the table yet. Acknowledged incidents are included only on request.
  */
 export async function openIncidents(
   pool: Pool,
@@ -75,7 +75,7 @@ export async function openIncidents(
   return rows.toReversed()
 }
 
-/** @returns those that were not acknowledged before */
+/** Acknowledges incidents. @returns those that were not acknowledged before */
 export async function acknowledgeIncidents(
   pool: Pool,
   schema: string,

@@ -8,7 +8,7 @@ import { integrationEnvironment } from '@orderly/stack/testing'
 import { acknowledgeIncidents, openIncidents, storedPositions } from './operate.ts'
 import { createPostgresPositions } from './postgres-positions.ts'
 
-/** The schemas that have the tables. */
+/** Schemas with the tables of positions and incidents. */
 const schemas = ['inventory', 'notification', 'aggregator', 'orders']
 const remedies = { offsetsMissing: '', databaseBehind: '' }
 
@@ -61,7 +61,7 @@ describe('positions in Postgres', () => {
     ...{ topic: 'orders', partition: 0, topicID, from, to, leaderEpoch: 0, committedOffset }
   })
 
-  test('they say since when records are not known to be committed, and nothing once all of them are', async () => {
+  test('uncommitted_since is the time of the first unconfirmed save, and null once all records are committed', async () => {
     const { pool, store, groupID } = open('inventory')
     const since = async () =>
       (await storedPositions(pool, 'inventory')).find(own => own.groupID === groupID)?.uncommittedSince
@@ -78,7 +78,7 @@ describe('positions in Postgres', () => {
     assert.equal(await since(), null)
   })
 
-  test('of two instances that save the same partition one waits for the other, and neither takes a position back', async () => {
+  test('concurrent saves of a partition by two instances are serialized and never move a position back', async () => {
     const { pool, store } = open('inventory')
     await store.replace([{ former: undefined, position: first }], [])
     const client = await pool.connect()
@@ -96,7 +96,7 @@ describe('positions in Postgres', () => {
     assert.equal((await store.load())[0]?.offset, 40n)
   })
 
-  test('an incident is acknowledged once, with a name, and may be noted again after that', async () => {
+  test('an incident is acknowledged once, with a name, and can be recorded again afterwards', async () => {
     const { pool, store, groupID } = open('orders')
     const incident = { kind: 'log_truncated', topic: 'orders', partition: 0, topicID } as const
     await store.replace([], [incident])

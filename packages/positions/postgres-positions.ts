@@ -18,25 +18,33 @@ import type { Pool, QueryResultRow } from 'pg'
 import * as statements from './statements.ts'
 
 /**
- * The positions of a group in the tables `positions` and `incidents` of a service's schema.
+ * The stored positions of a consumer group in the tables `positions` and `incidents` of a service's
+ * schema.
  *
- * A service puts `saving(positions)` among the statements of the transaction that stores the effects of a batch, and checks the
- * rows with `checkAdvanced`, which throws where a position was not saved. The row of a partition is locked by that until the end of
- * the transaction, so of two instances that both think they own a partition one waits for the other.
+ * A service adds `saving(advances)` to the transaction that stores the effects of a batch, and
+ * passes the returned rows to `checkAdvanced`, which throws if a position was not saved. The
+ * statement locks the row of each partition until the end of the transaction. So if two instances
+ * both assume that they own a partition, one waits for the other.
  */
 export interface PostgresPositions extends PositionStore {
-  /** The statement that saves positions; it returns the partitions of those that it saved. */
+  /**
+   * Returns the statement that saves positions; its rows are the partitions whose positions were
+   * saved.
+   */
   saving(advances: readonly PositionAdvance[]): Statement
 }
 
 export interface PostgresPositionsOptions extends Pick<PositionStore, 'whenBehind' | 'remedies'> {
   readonly schema: string
   readonly groupID: string
-  /** Further statements for the transaction that replaces positions: other tables may hold offsets of the same partitions. */
+  /**
+   * Returns more statements for the transaction that replaces positions, for tables with offsets of
+   * the same partitions.
+   */
   readonly onReplace?: (changes: readonly PositionChange[]) => readonly Statement[]
 }
 
-/** Commands of the operator's command line. */
+/** Returns the advice for error messages: the commands that an operator runs. */
 export function positionRemedies(groupID: string): PositionStore['remedies'] {
   return {
     offsetsMissing: `Run: orderly positions resolve ${groupID}`,
@@ -82,7 +90,7 @@ export function createPostgresPositions(pool: Pool, options: PostgresPositionsOp
           }
         })
       ).catch(error => {
-        // Another instance stored the first position of a partition meanwhile.
+        // Another instance has stored the first position of a partition in the meantime.
         throw isUniqueViolation(error, 'positions_pkey') ? new PositionConflictError('a position was added') : error
       })
     }

@@ -4,7 +4,7 @@ import type { Pool, QueryResultRow } from 'pg'
 import type { PostgresPositions } from './postgres-positions.ts'
 
 export interface Saving {
-  /** Undefined where nothing keeps positions, as in tests of a store alone. */
+  /** Undefined if positions are not stored, as in tests of a store alone. */
   readonly positions: Pick<PostgresPositions, 'saving'> | undefined
   readonly advances: readonly PositionAdvance[]
 }
@@ -12,8 +12,10 @@ export interface Saving {
 type Decide<Result> = (rows: QueryResultRow[][]) => { readonly writes: readonly Statement[]; readonly result: Result }
 
 /**
- * As `readDecideWrite`, with positions saved first, in the same transaction and in the same round trip as the reads.
- * @throws PositionConflictError before `decide` is called, when one of them cannot be saved; nothing is stored then
+ * Runs `readDecideWrite` and saves positions in the same transaction, in the round trip of the
+ * reads.
+ * @throws PositionConflictError before `decide` is called, when a position cannot be saved; nothing
+ * is stored
  */
 export function readDecideWriteWith<Result>(
   pool: Pool,

@@ -2,7 +2,7 @@ import type { Incident, PositionAdvance, PositionChange } from '@orderly/kafka'
 import type { Statement } from '@orderly/postgres'
 import pg from 'pg'
 
-/** The SQL of the positions: each statement works on many rows, given as arrays. */
+/** SQL statements for stored positions. Each one works on many rows, which are passed as arrays. */
 
 const nameIn = (schema: string, table: string) => `${pg.escapeIdentifier(schema)}.${table}`
 
@@ -16,8 +16,9 @@ export function load(schema: string, groupID: string): Statement {
 }
 
 /**
- * Saves each position whose row is of the same topic id and not before `from`, and returns its partition. A position that is ahead
- * already stays. `uncommitted_since` is the time of the first save whose records are not known to be committed.
+ * Saves each position whose row has the same topic id and an offset of at least `from`, and returns
+ * its partition. A position that is already ahead is not moved back. `uncommitted_since` is the
+ * time of the first save whose records are not confirmed as committed.
  */
 export function advance(schema: string, groupID: string, advances: readonly PositionAdvance[]): Statement {
   return {
@@ -61,7 +62,10 @@ export function lock(schema: string, groupID: string, changes: readonly Position
   }
 }
 
-/** Sets the positions of locked rows, and adds those that had none. Fails with a unique violation where one was added meanwhile. */
+/**
+ * Updates the positions of locked rows and inserts missing ones. Fails with a unique violation if
+ * one was inserted concurrently.
+ */
 export function put(schema: string, groupID: string, changes: readonly PositionChange[]): Statement {
   const positions = changes.map(({ position }) => position)
   return {
@@ -91,7 +95,10 @@ export function put(schema: string, groupID: string, changes: readonly PositionC
   }
 }
 
-/** Notes incidents, except those that are noted already and not acknowledged: a stage that cannot start meets them at every attempt. */
+/**
+ * Inserts incidents unless the same incident is unacknowledged: a stage that cannot start detects
+ * it at every attempt.
+ */
 export function note(schema: string, groupID: string, incidents: readonly Incident[]): Statement {
   const offsets = (read: (incident: Incident) => bigint | undefined) =>
     incidents.map(incident => {

@@ -1,6 +1,9 @@
 import { PostgresError } from './errors.ts'
 
-/** What may follow `?`: how to reach the server, and settings of the server. Everything else is set by this package. */
+/**
+ * Supported URL parameters: how to reach the server, and server settings. This package sets
+ * everything else.
+ */
 const parameters = [
   'host',
   'options',
@@ -14,19 +17,20 @@ const parameters = [
 ]
 
 /**
- * Checks the address of a database. A message never contains the address, because it has the password.
+ * Checks the address of a database. Error messages never contain the address, because it includes
+ * the password.
  *
  * @throws PostgresError with the code `ADDRESS_INVALID`
  */
 export function checkAddress(address: string): void {
-  // Before parsing, because several hosts with ports are not a URL.
+  // Checked before parsing, because several hosts with ports are not a valid URL.
   const [, hosts = ''] = /^[a-z]+:\/\/(?:[^/?#]*@)?([^/?#]*)/i.exec(address) ?? []
   if (hosts.includes(',')) throw severalHosts()
-  // A user without a host is not a URL either, and passes where `host` is a parameter.
+  // A user without a host is not a valid URL either, but is allowed with the parameter `host`.
   const url = URL.parse(address.replace('@/', '@localhost/'))
   if (url === null) {
     throw invalid(
-      'is not an address: write postgres://user:password@host:5432/name, and percent-encode special characters of user and password (%40 for @, %2F for /, %23 for #)'
+      'is not a valid URL: write postgres://user:password@host:5432/name, and percent-encode special characters of user and password (%40 for @, %2F for /, %23 for #)'
     )
   }
   if (url.searchParams.get('host')?.includes(',')) throw severalHosts()
@@ -40,7 +44,7 @@ export function checkAddress(address: string): void {
 
 function severalHosts(): PostgresError {
   return invalid(
-    'names several hosts, which is not supported: give it one that leads to the primary, such as a proxy, a virtual IP address or a DNS name'
+    'names several hosts, which is not supported: use one host that leads to the primary, such as a proxy, a virtual IP address or a DNS name'
   )
 }
 

@@ -13,7 +13,7 @@ const refused = (address: string, message: RegExp) =>
     }
   )
 
-test('addresses with one host pass, with TLS, a socket or settings of the server', () => {
+test('addresses with one host are accepted, including TLS, sockets and server settings', () => {
   for (const address of [
     'postgres://me:s3cret@db.example:5432/orderly',
     'postgresql://me:s%40cret@[::1]/orderly?sslmode=verify-full&sslrootcert=/etc/ca.pem',
@@ -24,22 +24,22 @@ test('addresses with one host pass, with TLS, a socket or settings of the server
   }
 })
 
-test('several hosts are refused, however they are written', () => {
+test('several hosts are refused in any notation', () => {
   for (const address of [
     'postgres://me:s3cret@one,two/orderly',
     'postgres://me:s3cret@one:5432,two:5433/orderly',
     'postgres://me:s3cret@/orderly?host=one,two'
   ]) {
-    refused(address, /names several hosts, which is not supported: give it one that leads to the primary/)
+    refused(address, /names several hosts, which is not supported: use one host that leads to the primary/)
   }
   checkAddress('postgres://me:s3,cret@one/orderly')
 })
 
-test('an address that cannot be read says how to write it', () => {
+test('an invalid URL is refused with the expected form', () => {
   refused('postgres://me:s3cret#1@db:x/orderly', /percent-encode special characters/)
 })
 
-test('a parameter that would replace what the pool sets is refused by name', () => {
+test('a parameter that would override a setting of the pool is refused by name', () => {
   for (const name of ['statement_timeout', 'query_timeout', 'application_name', 'target_session_attrs']) {
     refused(`postgres://me:s3cret@db/orderly?${name}=0`, new RegExp(`has the parameter ${name}`))
   }

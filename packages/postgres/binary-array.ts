@@ -1,11 +1,12 @@
 /**
- * Arrays as Postgres itself writes them down (`array_send`, src/backend/utils/adt/arrayfuncs.c): what kind, how many, and each element with its
- * length in front. As text, which is what pg makes of an array, every element is quoted here and parsed there: for a row of eleven
- * columns that takes twice the processor time here, and a third more in Postgres.
+ * An element type of Postgres' binary array format (`array_send`,
+ * src/backend/utils/adt/arrayfuncs.c): element type, count, and each element after its length. pg
+ * sends arrays as text, which quotes every element here and parses it in Postgres. For a row of
+ * eleven columns, text takes twice the CPU time here and a third more in Postgres.
  */
 interface ElementType {
   readonly oid: number
-  /** Bytes of an element. */
+  /** Returns the size of an element in bytes. */
   size(value: never): number
   write(into: Buffer, at: number, value: never): void
 }
@@ -20,7 +21,7 @@ const bigint: ElementType = {
   oid: 20,
   size: () => 8,
   write(into, at, value: number) {
-    if (!Number.isSafeInteger(value)) throw new RangeError(`${value} is no integer that a number holds exactly`)
+    if (!Number.isSafeInteger(value)) throw new RangeError(`${value} is not a safe integer`)
     const high = Math.floor(value / 2 ** 32)
     into.writeInt32BE(high, at)
     into.writeUInt32BE(value - high * 2 ** 32, at + 4)
@@ -39,7 +40,7 @@ const text: ElementType = {
   write: (into, at, value: string) => into.write(value, at)
 }
 
-/** Given as text; a version, which is 1, stands before it. */
+/** JSON text after a byte with the format version, 1. */
 const jsonb: ElementType = {
   oid: 3802,
   size: (value: string) => 1 + Buffer.byteLength(value),
@@ -59,9 +60,9 @@ export function isElementName(name: string): name is ElementName {
 const headerSize = 20
 
 /**
- * One dimension, counted from 1; null and undefined become NULL.
+ * Encodes a one-dimensional array with the lower bound 1. null and undefined become NULL.
  *
- * @throws RangeError where an integer does not fit its type
+ * @throws RangeError when an integer does not fit its type
  */
 export function binaryArray(name: ElementName, values: readonly unknown[]): Buffer {
   const { oid, size, write }: ElementType = elementTypes[name]

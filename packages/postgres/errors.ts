@@ -1,12 +1,13 @@
 /**
- * Errors of Postgres and of the way to it, sorted by what to do next.
+ * Classification of errors of Postgres and of connections to it:
  *
- * - **transient**: the same work, tried again from the start, may succeed.
- * - **data**: the values that were sent can never be stored; trying again is useless.
- * - everything else (wrong password, missing table, a violated CHECK): somebody has to look, no value is to blame.
+ * - **transient**: a retry of the whole transaction may succeed.
+ * - **data**: the values can never be stored; a retry is useless.
+ * - everything else (wrong password, missing table, violated CHECK): an operator must investigate;
+ *   the values are not the cause.
  */
 
-/** SQLSTATEs after which the same work may succeed; see PostgreSQL's appendix A for the full list. */
+/** SQLSTATEs of transient errors; PostgreSQL's appendix A has the full list. */
 const transientStates = new Map([
   ['08000', 'connection_exception'],
   ['08001', 'sqlclient_unable_to_establish_sqlconnection'],
@@ -49,7 +50,7 @@ const transientSystemCodes = new Set([
   'ETIMEDOUT'
 ])
 
-/** pg and pg-pool give these no code. */
+/** Messages of transient errors for which pg and pg-pool set no code. */
 const transientMessages = new Set([
   'Client has encountered a connection error and is not queryable',
   'Client was closed and is not queryable',
@@ -76,9 +77,12 @@ export class PostgresError extends Error {
     | 'SCHEMA_OUTDATED'
     | 'SESSION_REFUSED'
     | 'TRANSACTION_ROLLED_BACK'
-  /** The exit code of a process that ends because of it. */
+  /** Exit code of a process that ends because of this error. */
   readonly exitCode: number
-  /** True where no record or request is to blame, so that a stage waits until an operator has corrected the database. */
+  /**
+   * True if no record or request caused the error; a stage then waits until an operator has fixed
+   * the database.
+   */
   readonly retryable: boolean
 
   constructor(code: PostgresError['code'], message: string, options?: ErrorOptions) {
@@ -90,7 +94,10 @@ export class PostgresError extends Error {
   }
 }
 
-/** True where trying the whole work again may help. Looks through `cause` and aggregated errors; total for any value. */
+/**
+ * Returns true if a retry of the whole transaction may succeed. Accepts any value; follows `cause`
+ * and aggregated errors.
+ */
 export function isTransientPostgresError(error: unknown): boolean {
   return chain(error).some(
     link =>
@@ -102,15 +109,16 @@ export function isTransientPostgresError(error: unknown): boolean {
 }
 
 /**
- * Classes of SQLSTATEs that are about a statement or its values: no data (02), cardinality (21), data (22), constraints (23),
- * conflicts (40), syntax and access (42), views (44), limits (54), locks (55) and exceptions of functions (P0).
+ * Classes of SQLSTATEs that concern a statement or its values: no data (02), cardinality (21), data
+ * (22), constraints (23), conflicts (40), syntax and access (42), views (44), limits (54), locks
+ * (55) and exceptions of functions (P0).
  */
 const statementClasses = new Set(['02', '21', '22', '23', '40', '42', '44', '54', '55', 'P0'])
 
 /**
- * True where the error is about the session, or where nothing is known about the session any more. Its connection must not be used again: a
- * session that was opened while the database was read-only stays so, and a session whose statements or plans are
- * lost does not get them back.
+ * Returns true if the error concerns the session, or if the state of the session is unknown. The
+ * connection must then not be reused: a session that was opened while the database was read-only
+ * stays read-only, and a session that lost its prepared statements or plans does not recover them.
  */
 export function isSessionError(error: unknown): boolean {
   const states = chain(error).flatMap(link => sqlStateOf(link) ?? [])
@@ -119,34 +127,41 @@ export function isSessionError(error: unknown): boolean {
 }
 
 /**
- * "cached plan must not change result type", after a column changed its type. SQLSTATE 0A000 says only that something is
- * not supported, and messages are translated: the routine that reports it is neither.
+ * Detects "cached plan must not change result type", which follows a change of a column's type. It
+ * is identified by the reporting routine: its SQLSTATE 0A000 (feature not supported) is too
+ * general, and messages are translated.
  */
 function isStalePlan(link: ErrorLink): boolean {
   return sqlStateOf(link) === '0A000' && link.routine === 'RevalidateCachedQuery'
 }
 
-/** True where Postgres refused the values themselves: class 22 (data exception) or 54 (too long for an index, …). */
+/**
+ * Returns true if Postgres refused the values: class 22 (data exception) or 54 (program limit
+ * exceeded).
+ */
 export function isPostgresDataError(error: unknown): boolean {
   return chain(error).some(link => /^(22|54)[0-9A-Z]{3}$/.test(sqlStateOf(link) ?? ''))
 }
 
-/** True for anything the server answered with a SQLSTATE. */
+/** Returns true if the server reported the error with a SQLSTATE. */
 export function isPostgresServerError(error: unknown): boolean {
   return chain(error).some(link => sqlStateOf(link) !== undefined)
 }
 
-/** True where a transaction lost against another one that ran beside it; tried again at once, it finds the other's result. */
+/**
+ * Returns true for a conflict with a concurrent transaction. An immediate retry sees the result of
+ * that transaction.
+ */
 export function isPostgresConflict(error: unknown): boolean {
   return chain(error).some(({ code }) => code === '40001' || code === '40P01')
 }
 
-/** True where the role lacks a privilege (SQLSTATE 42501). */
+/** Returns true if the role lacks a privilege (SQLSTATE 42501). */
 export function isPermissionDenied(error: unknown): boolean {
   return chain(error).some(link => sqlStateOf(link) === '42501')
 }
 
-/** True where a unique constraint of that name was violated (SQLSTATE 23505). */
+/** Returns true if the named unique constraint was violated (SQLSTATE 23505). */
 export function isUniqueViolation(error: unknown, constraint: string): boolean {
   return chain(error).some(link => link.code === '23505' && link.constraint === constraint)
 }
@@ -161,7 +176,7 @@ interface ErrorLink {
   readonly errors?: unknown
 }
 
-// The severity tells a server's answer from a system error such as EPIPE, which also has five letters.
+// Only server errors have a severity; a system error such as EPIPE also has a code of five letters.
 function sqlStateOf({ code, severity }: ErrorLink): string | undefined {
   return typeof code === 'string' && typeof severity === 'string' ? code : undefined
 }

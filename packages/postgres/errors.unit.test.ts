@@ -14,7 +14,7 @@ const serverError = (code: string, fields: object = {}) =>
   Object.assign(new Error('from the server'), { code, severity: 'ERROR', ...fields })
 const systemError = (code: string) => Object.assign(new Error('from the system'), { code })
 
-test('deadlocks, time-outs, restarts and lost connections are transient', () => {
+test('deadlocks, timeouts, restarts and lost connections are transient', () => {
   for (const code of ['40P01', '40001', '57014', '55P03', '57P01', '57P03', '53300', '08006', '25P03', '25006']) {
     assert.equal(isTransientPostgresError(serverError(code)), true, code)
   }
@@ -26,7 +26,7 @@ test('deadlocks, time-outs, restarts and lost connections are transient', () => 
 
 const stalePlan = serverError('0A000', { routine: 'RevalidateCachedQuery' })
 
-test('lost statements and plans, and a database that cannot be written, are transient and end the session', () => {
+test('lost statements, stale plans and a read-only database are transient and end the session', () => {
   const codes = ['25006', '26000', '42P05', '57P01', '57P02', '57P03', '57P05', '08P01', '08006', '25P03']
   for (const error of [
     ...codes.map(code => serverError(code)),
@@ -39,12 +39,12 @@ test('lost statements and plans, and a database that cannot be written, are tran
   for (const message of ['Query read timeout', 'Connection terminated unexpectedly']) {
     assert.equal(isSessionError(new Error(message)), true, message)
   }
-  // It is unknown what state these leave.
+  // The state of the session after these errors is unknown.
   for (const code of ['XX000', '0A000', '57P04']) assert.equal(isSessionError(serverError(code)), true, code)
   assert.equal(isTransientPostgresError(serverError('0A000')), false)
 })
 
-test('an error of a statement, of its values or of the caller leaves the session as it was', () => {
+test('an error of a statement, of its values or of the calling code does not end the session', () => {
   for (const code of ['22003', '23505', '40001', '40P01', '42P01', '42501', '54000', '55P03', '57014', 'P0001']) {
     assert.equal(isSessionError(serverError(code)), false, code)
   }
@@ -60,7 +60,7 @@ test('violated constraints, missing tables, bad passwords and bugs are not trans
   }
 })
 
-test('the reason is found behind wrapped and aggregated errors, also when they form a circle', () => {
+test('the cause is found in wrapped, aggregated and circular errors', () => {
   const wrapped = new Error('outer', { cause: new Error('middle', { cause: serverError('40P01') }) })
   assert.equal(isTransientPostgresError(wrapped), true)
   assert.equal(isTransientPostgresError(new AggregateError([systemError('ECONNREFUSED')], 'all addresses')), true)
@@ -69,19 +69,19 @@ test('the reason is found behind wrapped and aggregated errors, also when they f
   assert.equal(isTransientPostgresError(circle), false)
 })
 
-test('only refused values count as data errors', () => {
+test('only errors about values are data errors', () => {
   assert.equal(isPostgresDataError(serverError('22021')), true)
   assert.equal(isPostgresDataError(new Error('outer', { cause: serverError('54000') })), true)
   assert.equal(isPostgresDataError(serverError('23514')), false)
   assert.equal(isPostgresDataError(systemError('22021')), false)
 })
 
-test('a system error with five letters is not taken for an answer of the server', () => {
+test('a system error with a code of five letters is not a server error', () => {
   assert.equal(isPostgresServerError(systemError('EPIPE')), false)
   assert.equal(isPostgresServerError(serverError('42P01')), true)
 })
 
-test('a unique violation is told by its constraint', () => {
+test('a unique violation is identified by its constraint', () => {
   const error = serverError('23505', { constraint: 'outcomes_pkey' })
   assert.equal(isUniqueViolation(error, 'outcomes_pkey'), true)
   assert.equal(isUniqueViolation(error, 'stock_pkey'), false)

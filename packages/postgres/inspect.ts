@@ -4,26 +4,28 @@ import { PostgresError } from './errors.ts'
 import { checkPooling } from './pooling.ts'
 import { openSession } from './session.ts'
 
-/** A property of the database that operators should know, and what to do about it. */
+/** A property of the database that operators should know, with a recommended action. */
 export interface DatabaseFinding {
   readonly severity: 'problem' | 'hint'
   readonly what: string
   readonly todo: string
 }
 
-/** The settings of a server, and of a session that nothing has changed yet. */
+/** Observed settings of the server and of a new session. */
 export interface DatabaseFacts {
   readonly settings: Readonly<Record<SettingName, string>>
   readonly isStandby: boolean
   readonly isSuperuser: boolean
-  /** Standbys that stream from this server, by their `sync_state`; null where this role may not see it. */
+  /**
+   * `sync_state` of each standby that streams from this server; null if the role may not see it.
+   */
   readonly standbys: readonly (string | null)[]
-  /** Settings of single roles and databases, as `ALTER ROLE … SET` and `ALTER DATABASE … SET` store them. */
+  /** Settings of `ALTER ROLE … SET` and `ALTER DATABASE … SET`. */
   readonly overrides: readonly { readonly owner: string; readonly setting: string }[]
-  /** How far the clock of the server is ahead of this one. */
+  /** Difference between the server's clock and the local one; negative if the server is behind. */
   readonly clockAheadMs: number
   readonly isPooled: boolean
-  /** Why a service would refuse its session here; undefined where it would not. */
+  /** Reason why a service would refuse a session; undefined if it would not. */
   readonly refusal: string | undefined
 }
 
@@ -40,14 +42,17 @@ const settingNames = [
 ] as const
 type SettingName = (typeof settingNames)[number]
 
-/** Looks at a database and reports what is not as the services need it. @throws what the database or the way to it fails with */
+/**
+ * Inspects a database and reports deviations from what the services need.
+ * @throws connection and query errors unchanged
+ */
 export async function inspectDatabase(url: string): Promise<DatabaseFinding[]> {
   return diagnoseDatabase(await readFacts(url))
 }
 
 const maxClockDifferenceMs = 10_000
 const utc = /^(Etc\/)?(UTC|UCT|GMT|Universal|Zulu|Greenwich)$/i
-/** Settings whose change for one role or database would weaken what services rely on. */
+/** Settings on which services rely, and which must not be overridden for a role or database. */
 const reliedOn = /^(synchronous_commit|default_transaction_isolation|default_transaction_read_only)=/
 
 export function diagnoseDatabase(facts: DatabaseFacts): DatabaseFinding[] {
@@ -57,40 +62,43 @@ export function diagnoseDatabase(facts: DatabaseFacts): DatabaseFinding[] {
   const hint = (what: string, todo: string) => void found.push({ severity: 'hint', what, todo })
 
   if (facts.refusal !== undefined) {
-    const [, what = facts.refusal, todo = 'see what changed'] = /^(.*?): (.*)$/s.exec(facts.refusal) ?? []
-    problem(`no service can work with it: ${what}`, todo)
+    const [, what = facts.refusal, todo = 'check what changed'] = /^(.*?): (.*)$/s.exec(facts.refusal) ?? []
+    problem(`services cannot use it: ${what}`, todo)
   }
   for (const name of ['fsync', 'full_page_writes'] as const) {
     if (settings[name] !== 'off') continue
-    problem(`${name} is off: a crash of its machine can lose or corrupt what was committed`, `set ${name} to on`)
+    problem(`${name} is off: a crash of its machine can lose or corrupt committed data`, `set ${name} to on`)
   }
   if (settings.server_encoding !== 'UTF8') {
     const what = `its encoding is ${settings.server_encoding}, so some names and SKUs cannot be stored`
-    problem(what, 'create the database anew with ENCODING UTF8 and move the data there')
+    problem(what, 'create a new database with ENCODING UTF8 and move the data there')
   }
   if (settings.client_encoding !== 'UTF8') {
-    problem(`sessions begin with client_encoding ${settings.client_encoding}`, 'see what a pooler or ALTER ROLE sets')
+    problem(
+      `sessions start with client_encoding ${settings.client_encoding}`,
+      'check the pooler and ALTER ROLE for this setting'
+    )
   }
   for (const { owner, setting } of facts.overrides) {
-    if (reliedOn.test(setting)) problem(`${owner} has its own ${setting}`, `reset it, unless it is stronger than on`)
+    if (reliedOn.test(setting)) problem(`${owner} overrides ${setting}`, `reset it, unless it is stronger than on`)
   }
   if (settings.synchronous_standby_names === '') {
     if (standbys.length > 0) {
       hint(
-        'its standby is asynchronous: a failover can lose what was committed last',
-        'set synchronous_standby_names, or know that services detect it and what they ask for then'
+        'its standby is asynchronous: a failover can lose the latest commits',
+        'set synchronous_standby_names, or be prepared for services that detect the loss (docs/backup-and-restore.md)'
       )
     }
   } else if (standbys.every(state => state === 'async')) {
     problem(
       'every commit waits for a synchronous standby, and none is connected',
-      'bring the standby back, or change synchronous_standby_names'
+      'restart the standby, or change synchronous_standby_names'
     )
   }
   if (!utc.test(settings.TimeZone)) {
     hint(
       `its time zone is ${settings.TimeZone}`,
-      'nothing, unless you compare times of queries by hand: services use UTC'
+      'nothing, unless you compare times in manual queries: services use UTC'
     )
   }
   if (Math.abs(facts.clockAheadMs) > maxClockDifferenceMs) {
@@ -101,7 +109,7 @@ export function diagnoseDatabase(facts: DatabaseFacts): DatabaseFinding[] {
     )
   }
   if (facts.isPooled && facts.refusal === undefined) {
-    hint('it is reached through a pooler, which keeps sessions as services need it', 'leave it in session mode')
+    hint('it is reached through a pooler, which keeps sessions as required', 'leave the pooler in session mode')
   }
   if (facts.isSuperuser) {
     hint('the address is that of a superuser', 'use the role orderly_operator (deploy/postgres/roles.sql)')

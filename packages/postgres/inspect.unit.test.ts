@@ -18,20 +18,20 @@ const good: DatabaseFacts = {
   ...{ clockAheadMs: 40, isPooled: false, refusal: undefined }
 }
 
-test('nothing is found in a database as the services need it, also one with a synchronous standby', () => {
+test('a database as required, with or without a synchronous standby, has no findings', () => {
   assert.deepEqual(diagnoseDatabase(good), [])
   const withStandby = { settings: { ...settings, synchronous_standby_names: 'one' }, standbys: ['sync', 'async'] }
   assert.deepEqual(diagnoseDatabase({ ...good, ...withStandby }), [])
 })
 
 const cases: readonly [Partial<DatabaseFacts>, RegExp][] = [
-  [{ refusal: 'the database is a standby: nothing can be written there' }, /^problem no service .*a standby; nothing/],
+  [{ refusal: 'the database is a standby: connect to the primary' }, /^problem services cannot .*a standby; connect/],
   [{ settings: { ...settings, fsync: 'off' } }, /^problem fsync is off/],
   [{ settings: { ...settings, full_page_writes: 'off' } }, /^problem full_page_writes is off/],
   [{ settings: { ...settings, server_encoding: 'LATIN1' } }, /^problem its encoding is LATIN1/],
   [
     { settings: { ...settings, client_encoding: 'SQL_ASCII' } },
-    /^problem sessions begin with client_encoding SQL_ASCII/
+    /^problem sessions start with client_encoding SQL_ASCII/
   ],
   [{ settings: { ...settings, TimeZone: 'Asia/Tokyo' } }, /^hint its time zone is Asia\/Tokyo/],
   [{ settings: { ...settings, synchronous_standby_names: 'one' } }, /^problem every commit waits/],
@@ -47,14 +47,14 @@ const cases: readonly [Partial<DatabaseFacts>, RegExp][] = [
 ]
 
 for (const [facts, finding] of cases) {
-  test(`one finding for ${JSON.stringify(facts).slice(0, 90)}`, () => {
+  test(`${JSON.stringify(facts).slice(0, 90)} leads to one finding`, () => {
     const found = diagnoseDatabase({ ...good, ...facts })
     assert.equal(found.length, 1, JSON.stringify(found))
     assert.match(found.map(({ severity, what, todo }) => `${severity} ${what}; ${todo}`)[0] ?? '', finding)
   })
 }
 
-test('a setting of one role that has nothing to do with durability is not a finding', () => {
+test('an overridden setting that services do not rely on is not a finding', () => {
   const overrides = [{ owner: 'the role orderly_order', setting: 'work_mem=64MB' }]
   assert.deepEqual(diagnoseDatabase({ ...good, overrides }), [])
 })

@@ -5,10 +5,10 @@ import { createPool, createWriteCheck, type PoolSettings } from './pool.ts'
 import { retryTransient } from './retry.ts'
 import type { DatabaseSchema } from './roles.ts'
 
-/** As the service kit has it. */
+/** The type of the same name in the service kit. */
 type ReadinessGate = 'always' | 'start' | 'never'
 
-/** The part of a service's context that its database needs. */
+/** The part of a service's context that is needed to open its database. */
 export interface DatabaseContext {
   readonly config: {
     readonly ORDERLY_PROFILE: 'dev' | 'prod'
@@ -25,13 +25,14 @@ export interface OpenDatabaseOptions
   extends Pick<PoolSettings, 'applicationName' | 'statementTimeoutMs' | 'sessionSettings'> {
   /** The schemas that the service uses. */
   readonly schemas: readonly DatabaseSchema[]
-  /** `always` unless given. */
+  /** The default is `always`. */
   readonly readinessGate?: ReadinessGate
 }
 
 /**
- * Opens the database of a service that cannot work without it: waits a little for it, then checks that its schemas are as new
- * as the service needs them. In the dev profile it brings them up to date where its role may.
+ * Opens the database of a service that cannot start without it. Retries for a short time, then
+ * checks that the schemas are as new as the service requires. In the dev profile, outdated schemas
+ * are migrated if the role may do so.
  *
  * @throws PostgresError with the code `SCHEMA_OUTDATED`
  */
@@ -42,7 +43,7 @@ export async function openDatabase(context: DatabaseContext, options: OpenDataba
     url: config.DATABASE_URL,
     maxConnections: config.DATABASE_MAX_CONNECTIONS,
     ...settings,
-    onIdleError: error => logger.warn({ event: 'database_connection_lost', error }, 'an idle database connection broke')
+    onIdleError: error => logger.warn({ event: 'database_connection_lost', error }, 'idle database connection lost')
   })
   onStop('database', () => pool.end())
   ready('database', createWriteCheck(pool), readinessGate)
@@ -53,7 +54,7 @@ export async function openDatabase(context: DatabaseContext, options: OpenDataba
       attempts: 10,
       firstDelayMs: 250,
       onRetry: (error, _attempt, delayMs) =>
-        logger.warn({ event: 'database_unavailable', error, delayMs }, 'the database does not answer yet')
+        logger.warn({ event: 'database_unavailable', error, delayMs }, 'database unavailable, retrying')
     })
   }
   return pool

@@ -11,7 +11,7 @@ import pg from 'pg'
 import { createPool } from './pool.ts'
 import { inTransaction } from './transaction.ts'
 
-/** A PgBouncer in front of a database of the test's own. @returns the address through it */
+/** Starts a PgBouncer in front of a new database. @returns the address through PgBouncer */
 async function startPgBouncer(t: TestContext, program: string, lines: readonly string[]): Promise<string> {
   const target = new URL(await integrationEnvironment().databaseURL())
   const directory = await mkdtemp(join(tmpdir(), 'pgbouncer-'))
@@ -62,7 +62,7 @@ for (const lines of [
   ['pool_mode = transaction', 'server_round_robin = 1'],
   ['pool_mode = statement']
 ]) {
-  test(`PgBouncer with ${lines.join(', ')} is refused in one sentence`, async t => {
+  test(`PgBouncer with ${lines.join(', ')} is refused with the fix`, async t => {
     const programs = programsOrSkip(t, 'pgbouncer')
     if (programs === undefined) return
     const pool = createPool({ ...settings, url: await startPgBouncer(t, programs.pgbouncer, lines) })
@@ -75,7 +75,7 @@ for (const lines of [
   })
 }
 
-test('PgBouncer in session mode works, with the settings of every session and prepared statements', async t => {
+test('PgBouncer in session mode supports session settings and prepared statements', async t => {
   const programs = programsOrSkip(t, 'pgbouncer')
   if (programs === undefined) return
   const url = await startPgBouncer(t, programs.pgbouncer, ['pool_mode = session'])

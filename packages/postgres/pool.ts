@@ -4,28 +4,35 @@ import { checkPooling } from './pooling.ts'
 import { openSession } from './session.ts'
 
 export interface PoolSettings {
-  /** postgres://user:password@host:port/database; `sslmode` and the like as pg-connection-string reads them. One host only. */
+  /**
+   * postgres://user:password@host:port/database with one host. pg-connection-string parses
+   * `sslmode` and similar parameters.
+   */
   readonly url: string
   readonly maxConnections: number
-  /** Shown in pg_stat_activity. */
+  /** Application name in pg_stat_activity. */
   readonly applicationName: string
-  /** The server cancels a statement after this; waiting for a row lock counts. */
+  /** Time after which the server cancels a statement, including waits for row locks. */
   readonly statementTimeoutMs: number
-  /** The server ends a session that holds a transaction open for this long without a statement. */
+  /** Time after which the server ends a session that is idle in a transaction. */
   readonly idleInTransactionTimeoutMs?: number
   readonly connectTimeoutMs?: number
-  /** Further settings of the server for each session, such as `enable_seqscan`. They replace `options` in the URL. */
+  /**
+   * Further server settings for each session, such as `enable_seqscan`. They override `options` in
+   * the URL.
+   */
   readonly sessionSettings?: Readonly<Record<string, string>>
-  /** Called for connections that broke while idle; the pool replaces them. */
+  /** Called when an idle connection breaks; the pool replaces it. */
   readonly onIdleError?: (error: Error) => void
 }
 
 /**
- * Creates a pool whose every wait is bounded and whose every session is verified (see session.ts). bigint columns are returned as
- * numbers and throw where a number cannot hold them exactly. Times are read and written in UTC.
+ * Creates a pool in which every wait is bounded and every session is verified (see session.ts).
+ * bigint columns are returned as numbers; a value that a number cannot represent exactly causes a
+ * RangeError. Times are read and written in UTC.
  *
- * A process that was stopped (SIGSTOP, a frozen virtual machine) in the middle of a transaction keeps its row locks;
- * `idleInTransactionTimeoutMs` is how long the others wait for it at most.
+ * A process that is frozen (SIGSTOP, a suspended virtual machine) in the middle of a transaction
+ * keeps its row locks. `idleInTransactionTimeoutMs` bounds how long others wait for them.
  *
  * @throws PostgresError with the code `ADDRESS_INVALID`
  */
@@ -47,14 +54,15 @@ export function createPool(settings: PoolSettings): Pool {
   const connection = {
     connectionString: settings.url,
     application_name: settings.applicationName,
-    // The server cannot time out anything while it is itself stopped or cut off: then the client gives up, a little later.
+    // A frozen or unreachable server cannot cancel statements, so the client times out slightly
+    // later.
     query_timeout: statementTimeoutMs + 2000,
     connectionTimeoutMillis: connectTimeoutMs,
     keepAlive: true,
     pipeline: true,
     types: { getTypeParser }
   }
-  /** The check of the pooler, which runs once where there is one. */
+  /** Result of the pooler check, which runs once if connections go through a pooler. */
   let pooling: Promise<void> | undefined
   const pool = new pg.Pool({
     ...connection,
@@ -75,11 +83,13 @@ export function createPool(settings: PoolSettings): Pool {
     }
   })
   pool.on('error', (error: Error & { client?: unknown }) => {
-    // pg-pool adds the client, which a log would show with its address and its cancel key.
+    // pg-pool adds the client to the error. A log line would contain its address and its cancel
+    // key.
     delete error.client
     settings.onIdleError?.(error)
   })
-  // pg-pool listens only while a client is idle; a connection that breaks while checked out would end the process.
+  // pg-pool listens for errors of idle clients only. Without this listener, a broken checked-out
+  // connection would end the process.
   pool.on('connect', client => client.on('error', () => {}))
   return pool
 }
@@ -90,9 +100,9 @@ export async function checkDatabase(pool: Pool): Promise<void> {
 }
 
 /**
- * Returns a check that the database can be written. It writes and commits a message to the write-ahead log, which no table holds
- * and which waits for a synchronous standby as every commit does. A write that succeeded counts for `trustMs`; meanwhile
- * the check only looks whether the database answers.
+ * Returns a check that the database accepts writes. It commits a message to the write-ahead log,
+ * which changes no table and waits for a synchronous standby like every commit. For `trustMs` after
+ * a successful write, the check only verifies that the database answers.
  */
 export function createWriteCheck(pool: Pool, trustMs = 5_000): () => Promise<boolean> {
   let writtenAt = Number.NEGATIVE_INFINITY
@@ -111,7 +121,7 @@ export function createWriteCheck(pool: Pool, trustMs = 5_000): () => Promise<boo
 
 const int8 = pg.types.builtins.INT8
 
-// pg types its parsers by overloads that no single function satisfies.
+// The overloads in pg's types cannot be satisfied by a single function.
 const getTypeParser = ((oid: number, format?: 'text') =>
   oid === int8 && format !== ('binary' as string)
     ? exactInteger
@@ -119,6 +129,6 @@ const getTypeParser = ((oid: number, format?: 'text') =>
 
 function exactInteger(text: string): number {
   const value = Number(text)
-  if (!Number.isSafeInteger(value)) throw new RangeError(`bigint ${text} does not fit a JavaScript number exactly`)
+  if (!Number.isSafeInteger(value)) throw new RangeError(`bigint ${text} cannot be represented exactly as a number`)
   return value
 }

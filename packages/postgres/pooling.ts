@@ -4,9 +4,10 @@ import { notASession } from './session.ts'
 const rounds = 3
 
 /**
- * Checks that a pooler keeps a session between transactions. In transaction mode it gives each transaction whatever connection
- * to the server is idle: this makes two sessions hold one each, gives them back in both sequences, and looks whether one of
- * them meets another server process. So it finds poolers that give out the connection last given back and those that take turns.
+ * Checks that a pooler keeps a session between transactions. In transaction mode, a pooler assigns
+ * any idle server connection to each transaction. The check opens transactions in two sessions,
+ * ends them in both orders, and fails if a session changes its server process. It detects both LIFO
+ * and round-robin poolers.
  *
  * @throws PostgresError with the code `SESSION_REFUSED`
  */

@@ -2,18 +2,23 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { isTransientPostgresError } from './errors.ts'
 
 export interface RetryOptions {
-  /** Defaults to isTransientPostgresError. */
+  /** The default is `isTransientPostgresError`. */
   readonly isTransient?: (error: unknown) => boolean
-  /** Tries in all, the first one included. */
+  /** Maximum number of attempts, including the first. */
   readonly attempts?: number
-  /** The pause after the first failure; doubled after each further one, up to `maxDelayMs`, less a random part. */
+  /**
+   * Backoff after the first failure. It doubles with each failure up to `maxDelayMs`, with jitter.
+   */
   readonly firstDelayMs?: number
   readonly maxDelayMs?: number
   readonly signal?: AbortSignal
   readonly onRetry?: (error: unknown, attempt: number, delayMs: number) => void
 }
 
-/** Runs `work` until it succeeds, fails for good, or was tried often enough; then rejects with its last error. */
+/**
+ * Runs `work` until it succeeds, fails with a permanent error, or the attempts are exhausted.
+ * Rejects with the last error.
+ */
 export async function retryTransient<Result>(work: () => Promise<Result>, options: RetryOptions = {}): Promise<Result> {
   const { isTransient = isTransientPostgresError, attempts = 5, firstDelayMs = 50, maxDelayMs = 5000 } = options
   for (let attempt = 1; ; attempt++) {
@@ -30,7 +35,10 @@ export async function retryTransient<Result>(work: () => Promise<Result>, option
   }
 }
 
-/** Exponential, and between half and all of it by chance, so that instances that failed together do not return together. */
+/**
+ * Returns the exponential backoff with jitter: a random time from half to all of it, so that
+ * instances that failed together do not retry together.
+ */
 export function retryDelayMs(
   attempt: number,
   firstDelayMs: number,

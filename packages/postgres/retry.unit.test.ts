@@ -4,7 +4,7 @@ import { retryDelayMs, retryTransient } from './retry.ts'
 
 const transient = Object.assign(new Error('refused'), { code: 'ECONNREFUSED' })
 
-test('a transient failure is tried again until it succeeds', async () => {
+test('a transient error is retried until the work succeeds', async () => {
   const seen: number[] = []
   let calls = 0
   const result = await retryTransient(
@@ -19,7 +19,7 @@ test('a transient failure is tried again until it succeeds', async () => {
   assert.deepEqual(seen, [1, 2])
 })
 
-test('a failure for good is not tried again', async () => {
+test('a permanent error is not retried', async () => {
   let calls = 0
   const work = async () => {
     calls++
@@ -29,7 +29,7 @@ test('a failure for good is not tried again', async () => {
   assert.equal(calls, 1)
 })
 
-test('the last error is thrown when the tries are used up', async () => {
+test('the last error is thrown when the attempts are exhausted', async () => {
   let calls = 0
   const work = async () => {
     calls++
@@ -39,7 +39,7 @@ test('the last error is thrown when the tries are used up', async () => {
   assert.equal(calls, 3)
 })
 
-test('an abort ends the pause and throws the error that led to it', async () => {
+test('an abort ends the backoff and throws the error that caused it', async () => {
   const controller = new AbortController()
   const work = async () => {
     throw transient
@@ -52,7 +52,7 @@ test('an abort ends the pause and throws the error that led to it', async () => 
   await assert.rejects(running, transient)
 })
 
-test('pauses double up to their bound, less a random half at most', () => {
+test('the backoff doubles up to its limit, with jitter of up to half', () => {
   assert.equal(retryDelayMs(1, 50, 1000, 1), 50)
   assert.equal(retryDelayMs(3, 50, 1000, 1), 200)
   assert.equal(retryDelayMs(30, 50, 1000, 1), 1000)

@@ -3,8 +3,9 @@ import pg, { type PoolClient } from 'pg'
 /**
  * The database roles of Orderly. `deploy/postgres/roles.sql` creates them.
  *
- * `orderly_owner` owns every schema and runs `orderly migrate`. Each of the others is used by one program at run time and
- * owns nothing: what it may do is declared beside the migrations of each schema.
+ * `orderly_owner` owns every schema and runs `orderly migrate`. Each other role is used by one
+ * program at run time and owns nothing. Its privileges are declared next to the migrations of each
+ * schema.
  */
 export const databaseRoles = [
   'orderly_owner',
@@ -22,24 +23,31 @@ export const ownerRole = 'orderly_owner'
 export type RuntimeRole = Exclude<DatabaseRole, typeof ownerRole>
 
 /**
- * The privileges of each role in a schema by object, as `GRANT` takes them. An object is a table of the schema,
- * `sequence NAME`, or `schema` for the schema itself:
+ * The privileges of each role in a schema, per object, in the syntax of `GRANT`. An object is a
+ * table of the schema, `sequence NAME`, or `schema` for the schema itself:
  *
  *     { orderly_inventory: { stock: 'SELECT, INSERT, UPDATE', 'sequence stock_seq': 'USAGE' } }
  *
- * A role that is named may also use the schema and read its table `migrations`. What is not granted here is revoked.
+ * Each named role may also use the schema and read its table `migrations`. All other privileges are
+ * revoked.
  */
 export type Grants = Readonly<Partial<Record<RuntimeRole, Readonly<Record<string, string>>>>>
 
-/** A schema of the database: its name, its migrations and who may do what in it. */
+/** A schema of the database: its name, its migrations and its privileges. */
 export interface DatabaseSchema {
   readonly schema: string
-  /** Contains plain SQL files, `0001_what-it-does.sql` and on. Undefined where another program creates the tables. */
+  /**
+   * Directory of SQL files `0001_what-it-does.sql`, `0002_…`. Undefined if another program creates
+   * the tables.
+   */
   readonly directory?: string
   readonly grants?: Grants
 }
 
-/** Makes the privileges in a schema exactly those that are declared, for the roles that exist in this cluster. */
+/**
+ * Sets the privileges in a schema to exactly the declared ones, for the roles that exist in this
+ * cluster.
+ */
 export async function applyGrants(
   client: PoolClient,
   { schema, directory, grants = {} }: DatabaseSchema
@@ -51,7 +59,8 @@ export async function applyGrants(
   const roles: RuntimeRole[] = found.map(({ rolname }) => rolname)
   if (roles.length === 0) return
   const quoted = pg.escapeIdentifier(schema)
-  // The tables that the sink of Kafka Connect creates belong to its own role, which also grants the privileges on them.
+  // Skips tables with another owner: the Kafka Connect sink owns its tables and grants their
+  // privileges itself.
   const { rows: owned } = await client.query(
     `SELECT relkind = 'S' AS is_sequence, pg_class.oid::regclass::text AS name
       FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace AND nspowner = relowner

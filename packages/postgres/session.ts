@@ -2,27 +2,33 @@ import type { ClientBase } from 'pg'
 import { PostgresError } from './errors.ts'
 
 /**
- * Makes a new session what the stores rely on, and verifies it, in one round trip of two statements.
+ * A verified session. `openSession` applies the settings that the stores rely on and verifies the
+ * session, in one round trip of two statements.
  *
- * Settings are set after connecting: poolers drop startup parameters or refuse them, and `options` in an address would
- * replace them. Two settings are verified and not chosen, because a stronger one is the operator's to choose and a weaker
- * one a mistake that must be seen:
+ * Settings are applied after connecting, because poolers drop or refuse startup parameters, and
+ * `options` in an address would override them. Two settings are verified but not set, because
+ * operators may choose a stronger value, and a weaker one is a mistake that must be visible:
  *
- * - `synchronous_commit`: a transaction that was reported as committed must survive a crash of the server and, where there
- *   is a synchronous standby, a failover. Otherwise stock is sold twice. `on` and `remote_apply` pass.
- * - The isolation must be READ COMMITTED. A statement that waited for a lock has to see what its last holder committed.
+ * - `synchronous_commit` must be `on` or `remote_apply`. A committed transaction must survive a
+ *   crash of the server and, with a synchronous standby, a failover. Otherwise stock is sold twice.
+ * - The isolation must be READ COMMITTED. A statement that waited for a lock must see the changes
+ *   of the previous holder.
  *
- * Both are then pinned for the session, so that a changed configuration holds from the next session on and no sooner.
- * A session that cannot write (a standby, a read-only database) is refused as a transient error: a failover is in progress.
+ * Both are then pinned for the session, so a configuration change applies to new sessions only. A
+ * session that cannot write (a standby, a read-only database) is refused with a transient error,
+ * because a failover may be in progress.
  */
 export interface Session {
-  /** True where the process at the other end is not the server, but a pooler. */
+  /** True if the connection goes through a pooler. */
   readonly isPooled: boolean
 }
 
 const durable = ['on', 'remote_apply']
 
-/** @throws PostgresError with the code `SESSION_REFUSED` or `READ_ONLY` */
+/**
+ * Applies the settings and verifies the session.
+ * @throws PostgresError with the code `SESSION_REFUSED` or `READ_ONLY`
+ */
 export async function openSession(
   client: ClientBase & { readonly processID?: number | null },
   settings: Readonly<Record<string, string>>
@@ -34,7 +40,7 @@ export async function openSession(
   ])
   const [facts] = seen.rows
   if (facts === undefined)
-    throw new PostgresError('SESSION_REFUSED', 'the database answers no questions about its session')
+    throw new PostgresError('SESSION_REFUSED', 'the database returned no settings of the session')
   const kept = new Map(Object.entries(facts.kept ?? {}))
   if (applied.rows.some(({ name, value }) => kept.get(name) !== value)) throw notASession()
   if (!durable.includes(facts.synchronous_commit)) throw await notDurable(client, facts.synchronous_commit)
@@ -45,7 +51,10 @@ export async function openSession(
   }
   if (facts.is_standby || facts.is_read_only) {
     const why = facts.is_standby ? 'is a standby' : 'is read-only'
-    throw new PostgresError('READ_ONLY', `the database ${why}: nothing can be written there`)
+    throw new PostgresError(
+      'READ_ONLY',
+      `the database ${why}: connect to the primary, or wait for a failover to finish`
+    )
   }
   return { isPooled: client.processID !== facts.pid }
 }
@@ -86,7 +95,7 @@ async function notDurable(client: ClientBase, value: string): Promise<PostgresEr
   const { rows } = await client.query("SELECT source FROM pg_settings WHERE name = 'synchronous_commit'")
   const source = sources[rows[0]?.source] ?? rows[0]?.source
   return refused(
-    `synchronous_commit is ${value} (by ${source}), so a crash could lose what was committed: set it to on or remote_apply`
+    `synchronous_commit is ${value} (by ${source}), so a crash could lose committed data: set it to on or remote_apply`
   )
 }
 
@@ -96,6 +105,6 @@ function refused(why: string): PostgresError {
 
 export function notASession(): PostgresError {
   return refused(
-    'the database is behind a pooler that does not keep a session between transactions (transaction or statement mode): use session mode (pool_mode = session in PgBouncer), or the address of the server'
+    'the database is behind a pooler that does not keep a session between transactions (transaction or statement mode): use session mode (pool_mode = session in PgBouncer) or the address of the server'
   )
 }

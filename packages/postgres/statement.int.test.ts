@@ -7,7 +7,8 @@ import { isPostgresDataError } from './errors.ts'
 import { createPool } from './pool.ts'
 import { runStatement } from './statement.ts'
 
-// First of all: with any text fast-check builds tables for seconds, in which nothing that waits for an answer would get it.
+// Created before the pool: fast-check builds tables for binary strings synchronously for seconds,
+// during which connections would time out.
 const isStorable = (text: string) => !text.includes('\0')
 const arbitrary: Record<string, fc.Arbitrary<unknown>> = {
   text: fc.string({ unit: 'binary' }).filter(isStorable),
@@ -26,7 +27,7 @@ before(async () => {
 })
 after(() => pool.end())
 
-/** What Postgres makes of an array, told as JSON. */
+/** Sends an array to Postgres and returns it as JSON. */
 async function echo(type: string, values: readonly unknown[] | null): Promise<unknown> {
   const { rows } = await runStatement(pool, {
     name: `echo ${type}`,
@@ -41,7 +42,7 @@ const asTold: Record<string, (value: unknown) => unknown> = {
 }
 
 for (const [type, element] of Object.entries(arbitrary)) {
-  test(`arrays of ${type} arrive as they were given, NULL and all`, async () => {
+  test(`arrays of ${type} with NULLs arrive unchanged`, async () => {
     const arrays = fc.array(fc.option(element), { maxLength: 30 })
     const told = asTold[type] ?? (value => value)
     const property = fc.asyncProperty(arrays, async values => {
@@ -53,7 +54,7 @@ for (const [type, element] of Object.entries(arbitrary)) {
   })
 }
 
-test('documents in a jsonb array are given as text', async () => {
+test('documents of a jsonb array are passed as text', async () => {
   const documents = [{ sku: 'T-1', name: 'Grüße 👋 "\\' }, ['{}', null], 7, null]
   assert.deepEqual(
     await echo(
@@ -64,18 +65,18 @@ test('documents in a jsonb array are given as text', async () => {
   )
 })
 
-test('nothing in an array is NULL, and no array is', async () => {
+test('null and undefined elements and a null array become NULL', async () => {
   assert.deepEqual(await echo('text', [undefined, null, '']), [null, null, ''])
   assert.equal(await echo('text', null), null)
   assert.deepEqual(await echo('bigint', []), [])
 })
 
-test('a value that Postgres cannot keep is told from a fault of the database', async () => {
+test('a value that Postgres cannot store is reported as a data error', async () => {
   await assert.rejects(echo('text', ['a\0b']), isPostgresDataError)
   await assert.rejects(echo('jsonb', ['{']), isPostgresDataError)
 })
 
-test('a number that does not fit is refused, not cut', async () => {
+test('a number that does not fit the type is refused instead of truncated', async () => {
   await assert.rejects(echo('integer', [2 ** 31]), RangeError)
   await assert.rejects(echo('bigint', [2 ** 53]), RangeError)
   await assert.rejects(echo('bigint', [0.5]), RangeError)

@@ -4,12 +4,18 @@ import { binaryArray, type ElementName, isElementName } from './binary-array.ts'
 /** A prepared statement: the same name must always carry the same text. */
 export interface Statement {
   readonly name: string
-  /** Where it says of which type an array is, as in `$1::text[]`, the array is sent in Postgres' own form. */
+  /**
+   * SQL text. A parameter with an array type, as in `$1::text[]`, is sent in Postgres' binary
+   * format.
+   */
   readonly text: string
   readonly values: readonly unknown[]
 }
 
-/** Sends it before it returns. @throws RangeError where an integer does not fit the type of its array */
+/**
+ * Runs a statement, which is sent before this function returns.
+ * @throws RangeError when an integer does not fit the type of its array
+ */
 export async function runStatement<Row extends QueryResultRow = QueryResultRow>(
   on: Pool | PoolClient,
   { name, text, values }: Statement
@@ -24,7 +30,10 @@ export async function runStatement<Row extends QueryResultRow = QueryResultRow>(
 
 const known = new Map<string, ReadonlyMap<number, ElementName>>()
 
-/** By the number of the parameter. Of the other types pg makes text. */
+/**
+ * Returns the element types of binary arrays by parameter number. pg sends arrays of other types as
+ * text.
+ */
 function arrayTypesOf(text: string): ReadonlyMap<number, ElementName> {
   const found = known.get(text)
   if (found !== undefined) return found

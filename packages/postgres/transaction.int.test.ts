@@ -52,7 +52,7 @@ test('a transaction is committed when its work resolves and rolled back when it 
   assert.deepEqual(await ids(pool), [1])
 })
 
-test('a failed statement whose error is swallowed does not pass for a commit', async t => {
+test('a transaction with a swallowed error is reported as rolled back', async t => {
   const { pool } = await setUp(t)
   const running = inTransaction(pool, async client => {
     await client.query(insert(1))
@@ -62,7 +62,7 @@ test('a failed statement whose error is swallowed does not pass for a commit', a
   assert.deepEqual(await ids(pool), [])
 })
 
-test('a client that was left inside a transaction never serves the next one', async t => {
+test('a client that is still inside a transaction is not reused', async t => {
   const { pool } = await setUp(t, { maxConnections: 1 })
   await inTransaction(pool, async client => {
     await client.query(insert(1))
@@ -74,7 +74,7 @@ test('a client that was left inside a transaction never serves the next one', as
   assert.deepEqual(await ids(pool), [1, 2])
 })
 
-test('reads, a decision and writes make one transaction', async t => {
+test('readDecideWrite runs reads and writes in one transaction', async t => {
   const { pool } = await setUp(t)
   await pool.query(insert(1, 5))
   const read = { name: 'read', text: 'SELECT id, amount FROM things FOR UPDATE', values: [] }
@@ -83,7 +83,7 @@ test('reads, a decision and writes make one transaction', async t => {
   assert.deepEqual(await ids(pool), [1, 2, 3])
 })
 
-test('one refused write rolls back all writes sent with it, and its own error is reported', async t => {
+test('a failed write rolls back all writes sent with it and is reported with its error', async t => {
   const { pool } = await setUp(t, { maxConnections: 1 })
   const refused = (writes: object[]) =>
     readDecideWrite(pool, [], () => ({ writes: writes as ReturnType<typeof insert>[], result: undefined }))
@@ -94,7 +94,7 @@ test('one refused write rolls back all writes sent with it, and its own error is
   assert.deepEqual(await ids(pool), [7])
 })
 
-test('a decision that throws writes nothing and frees its locks', async t => {
+test('if the decision throws, nothing is written and the locks are released', async t => {
   const { pool } = await setUp(t)
   await pool.query(insert(1))
   const lock = { name: 'lock', text: 'SELECT id FROM things FOR UPDATE', values: [] }
@@ -105,7 +105,7 @@ test('a decision that throws writes nothing and frees its locks', async t => {
   await inTransaction(pool, client => client.query('SELECT id FROM things FOR UPDATE NOWAIT'))
 })
 
-test('a connection that ends inside a transaction gives a transient error and is replaced', async t => {
+test('a connection that is lost inside a transaction causes a transient error and is replaced', async t => {
   const { pool, open } = await setUp(t, { maxConnections: 1 })
   const other = open({ applicationName: 'other' })
   const running = inTransaction(pool, async client => {
@@ -117,17 +117,17 @@ test('a connection that ends inside a transaction gives a transient error and is
   assert.deepEqual(await ids(pool), [])
 })
 
-test('a connection that ends while idle is reported, replaced, and harms nobody', async t => {
+test('a connection that is lost while idle is reported and replaced', async t => {
   const { promise, resolve } = Promise.withResolvers<Error>()
   const { pool, open } = await setUp(t, { maxConnections: 1, onIdleError: resolve })
   await terminate(open({ applicationName: 'other' }))
   const error = await promise
   assert.equal(isTransientPostgresError(error), true)
-  assert.equal('client' in error, false, 'what a log would show')
+  assert.equal('client' in error, false, 'the error contains no client')
   await checkDatabase(pool)
 })
 
-test('a transaction that stands still loses its locks after the stated time', async t => {
+test('a transaction that is idle for longer than its timeout loses its locks', async t => {
   const { pool, open } = await setUp(t, { idleInTransactionTimeoutMs: 100 })
   await pool.query(insert(1))
   const other = open()
@@ -140,7 +140,7 @@ test('a transaction that stands still loses its locks after the stated time', as
   assert.deepEqual((await pool.query('SELECT amount FROM things')).rows, [{ amount: 2 }])
 })
 
-test('waiting for a lock ends with a transient error', async t => {
+test('a wait for a lock times out with a transient error', async t => {
   const { pool, open } = await setUp(t)
   await pool.query(insert(1))
   const impatient = open({ statementTimeoutMs: 100 })
@@ -150,7 +150,7 @@ test('waiting for a lock ends with a transient error', async t => {
   })
 })
 
-test('a server that is not there, and one that never answers, give transient errors in bounded time', async t => {
+test('a server that is down or never answers causes a transient error in bounded time', async t => {
   const accepted: Socket[] = []
   const server = createServer(socket => accepted.push(socket)).listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -164,13 +164,13 @@ test('a server that is not there, and one that never answers, give transient err
   await assert.rejects(checkDatabase(pool), isTransientPostgresError)
 })
 
-test('a bigint that a number cannot hold is an error, not a wrong number', async t => {
+test('a bigint that a number cannot represent exactly is refused', async t => {
   const { pool } = await setUp(t)
   assert.deepEqual((await pool.query('SELECT 9007199254740991 AS big')).rows, [{ big: 9007199254740991 }])
   await assert.rejects(pool.query('SELECT 9007199254740993 AS big'), RangeError)
 })
 
-test('settings of the session hold on every connection', async t => {
+test('session settings apply to every connection', async t => {
   const { pool } = await setUp(t, { sessionSettings: { enable_seqscan: 'off', work_mem: '1234kB' } })
   const show = async (name: string) => (await pool.query(`SHOW ${name}`)).rows[0][name]
   assert.deepEqual([await show('enable_seqscan'), await show('work_mem')], ['off', '1234kB'])

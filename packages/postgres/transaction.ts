@@ -2,10 +2,14 @@ import type { Pool, PoolClient, QueryResult, QueryResultRow } from 'pg'
 import { isSessionError, PostgresError } from './errors.ts'
 import { runStatement, type Statement } from './statement.ts'
 
-// Said explicitly: a server's default may differ, and reading again after waiting for a lock relies on it.
+// Set explicitly, because the server's default may differ, and reads after waiting for a lock rely
+// on it.
 const begin = 'BEGIN ISOLATION LEVEL READ COMMITTED'
 
-/** Runs `work` in one transaction: committed when it resolves, rolled back when it rejects. */
+/**
+ * Runs `work` in one transaction, which is committed when `work` resolves and rolled back when it
+ * rejects.
+ */
 export function inTransaction<Result>(pool: Pool, work: (client: PoolClient) => Promise<Result>): Promise<Result> {
   return withClient(pool, async client => {
     await client.query(begin)
@@ -16,11 +20,11 @@ export function inTransaction<Result>(pool: Pool, work: (client: PoolClient) => 
 }
 
 /**
- * A transaction in two round trips: BEGIN and the reads, then the writes and COMMIT. `decide` is synchronous, so locks
- * that the reads took are held no longer than it computes and the writes run.
+ * Runs a transaction in two round trips: BEGIN and the reads, then the writes and COMMIT. `decide`
+ * is synchronous, so row locks are held only while it computes and the writes run.
  *
- * The statements of one trip are sent before the first is answered. One that fails makes the server refuse the rest and
- * turns the COMMIT behind them into a rollback. The writes are sent only once BEGIN was seen to succeed.
+ * The statements of one round trip are pipelined. If one fails, the server refuses the rest and
+ * turns COMMIT into a rollback. The writes are sent only after BEGIN has succeeded.
  */
 export function readDecideWrite<Result>(
   pool: Pool,
@@ -44,7 +48,7 @@ function assertCommitted(result: QueryResult | undefined): void {
   if (result?.command === 'COMMIT') return
   throw new PostgresError(
     'TRANSACTION_ROLLED_BACK',
-    'COMMIT rolled back: a statement failed and its error was swallowed'
+    'COMMIT rolled back because a statement failed and its error was swallowed: let the error propagate'
   )
 }
 
@@ -55,7 +59,8 @@ async function withClient<Result>(pool: Pool, work: (client: PoolClient) => Prom
     return await work(client)
   } catch (error) {
     isLost = isSessionError(error)
-    // The first error is the one to report. The server rolls back the transaction of a closed connection.
+    // An error of ROLLBACK must not replace the first error. The server rolls back when the
+    // connection closes.
     if (!isLost) await client.query('ROLLBACK').catch(() => {})
     throw error
   } finally {

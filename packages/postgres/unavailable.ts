@@ -1,6 +1,6 @@
 import { isPostgresDataError, isPostgresServerError, isTransientPostgresError } from './errors.ts'
 
-/** The database cannot do it now, whether it is away, overloaded or set up wrongly: no request is to blame. */
+/** An error that no request caused: the database is unavailable, overloaded or misconfigured. */
 export class StoreUnavailableError extends Error {
   readonly code = 'DATABASE_UNAVAILABLE'
   readonly retryable = true
@@ -11,13 +11,15 @@ export class StoreUnavailableError extends Error {
   }
 }
 
-/** Tells the database's own failures from those for which a value is to blame. */
+/**
+ * Converts failures of the database to StoreUnavailableError; errors caused by values are rethrown.
+ */
 export async function orUnavailable<Result>(work: Promise<Result>): Promise<Result> {
   try {
     return await work
   } catch (error) {
     const isOurs = isTransientPostgresError(error) || (isPostgresServerError(error) && !isPostgresDataError(error))
     if (!isOurs) throw error
-    throw new StoreUnavailableError('the database cannot answer at the moment', { cause: error })
+    throw new StoreUnavailableError('database unavailable', { cause: error })
   }
 }

@@ -60,7 +60,7 @@ test('while a migration waits the service is live and not ready, and afterwards 
   const other = await pool.connect()
   await other.query("SELECT pg_advisory_lock(hashtextextended('migrations of inventory', 0))")
   const { logged } = start(t, { DATABASE_URL: url })
-  await logged('another process is migrating this schema: waiting for it')
+  await logged('waiting for another process that migrates this schema')
   const { address } = await logged('starting')
   const status = async (path: string) => (await fetch(`${address}${path}`)).status
   assert.deepEqual([await status('/health/live'), await status('/health/ready')], [200, 503])
@@ -76,7 +76,7 @@ test('outside of development the service refuses an older schema in one sentence
   const database = databaseURLAs('orderly_inventory', url)
   const { child, logged } = start(t, { ORDERLY_PROFILE: 'prod', DATABASE_URL: database })
   const exit = once(child, 'exit')
-  const { error } = await logged('failed')
+  const { error } = await logged('service failed')
   assert.match(error?.message ?? '', /^the schema inventory .*0001_.*\.sql has not run.*: run `orderly migrate`/)
   assert.deepEqual(await exit, [78, null])
 })

@@ -82,7 +82,7 @@ test('the doctor reports unsupported database settings and schemas that are not 
   await asSuperuser(url, 'DELETE FROM inventory.migrations')
   const more = await findings()
   assert.ok(
-    more.some(text => /^the role orderly_aggregator has its own synchronous_commit=local/.test(text)),
+    more.some(text => /^the role orderly_aggregator overrides synchronous_commit=local/.test(text)),
     more.join('\n')
   )
   assert.ok(
@@ -91,5 +91,5 @@ test('the doctor reports unsupported database settings and schemas that are not 
   )
   await asSuperuser(url, `ALTER DATABASE ${name} SET synchronous_commit = off`)
   const refused = await findings()
-  assert.match(refused[0] ?? '', /^no service can work with it: synchronous_commit is off/)
+  assert.match(refused[0] ?? '', /^services cannot use it: synchronous_commit is off/)
 })

@@ -8,7 +8,7 @@ export interface MigrationFile {
   readonly name: string
   readonly sql: string
   readonly checksum: string
-  /** False where the first line is `-- no transaction`: then the file holds one statement. */
+  /** False if the first line is `-- no transaction`; the file then contains one statement. */
   readonly isTransactional: boolean
 }
 
@@ -18,7 +18,10 @@ export interface AppliedMigration {
   readonly checksum: string
 }
 
-/** Reads `0001_what-it-does.sql`, `0002_…`; every number once, none left out. */
+/**
+ * Reads the files `0001_what-it-does.sql`, `0002_…`, which must be numbered without gaps and
+ * repetitions.
+ */
 export async function readMigrations(directory: string): Promise<MigrationFile[]> {
   const names = (await readdir(directory)).filter(name => name.endsWith('.sql')).sort()
   if (names.length === 0) throw invalid(`no .sql files in ${directory}`)
@@ -36,8 +39,9 @@ export async function readMigrations(directory: string): Promise<MigrationFile[]
 }
 
 /**
- * Checks that a step outside a transaction may run again: an interrupted run leaves the step done and not recorded, or
- * half done. Several statements that are sent together would be one transaction.
+ * Checks that a file that runs outside a transaction is repeatable: an interrupted run can leave it
+ * executed but not recorded, or partly executed. It must be a single statement, because Postgres
+ * runs several statements sent together in one transaction.
  */
 function checkRepeatable(name: string, sql: string): void {
   const statements = sql
@@ -46,7 +50,7 @@ function checkRepeatable(name: string, sql: string): void {
     .filter(text => text.trim() !== '')
   if (statements.length !== 1) {
     throw invalid(
-      `${name} is marked \`-- no transaction\` and holds ${statements.length} statements: write one per file`
+      `${name} is marked \`-- no transaction\` and contains ${statements.length} statements: write one per file`
     )
   }
   if (!/\bIF (NOT )?EXISTS\b|\bVALIDATE CONSTRAINT\b/i.test(sql)) {
@@ -55,8 +59,9 @@ function checkRepeatable(name: string, sql: string): void {
 }
 
 /**
- * Returns the files that are still to run. A file that was changed or removed after it ran is an error; migrations newer
- * than all files are not: an older version of the program may run beside a newer one while it is rolled out.
+ * Returns the files that have not run yet. A file that was changed after it ran is an error, and so
+ * is a file that was skipped. Migrations newer than all files are accepted, because during a
+ * rollout an older version of the program runs next to a newer one.
  */
 export function pendingMigrations(
   files: readonly MigrationFile[],
@@ -68,20 +73,20 @@ export function pendingMigrations(
     if (before && before.checksum !== file.checksum) {
       throw new PostgresError(
         'MIGRATION_CHANGED',
-        `${file.name} differs from ${before.name}, which this database ran; restore it and write the change as a new file`
+        `${file.name} differs from ${before.name}, which this database ran: restore the file and write the change as a new file`
       )
     }
   }
   const last = Math.max(0, ...appliedByNumber.keys())
   const skipped = files.find(file => file.number < last && !appliedByNumber.has(file.number))
-  if (skipped) throw invalid(`${skipped.name} never ran, but the later number ${last} did`)
+  if (skipped) throw invalid(`${skipped.name} never ran, but the later migration ${last} did`)
   return {
     pending: files.filter(file => file.number > last),
     unknown: applied.filter(migration => migration.number > files.length)
   }
 }
 
-// Line ends are not content: git may change them on checkout.
+// Line endings are ignored, because git may change them on checkout.
 function checksum(sql: string): string {
   return createHash('sha256').update(sql.replaceAll('\r\n', '\n')).digest('hex')
 }

@@ -35,18 +35,18 @@ test('wrong names, gaps, numbers used twice and an empty directory are refused',
   await refused([], /no \.sql files/)
 })
 
-test('a step outside of a transaction is one statement that may run again', async t => {
+test('a file without a transaction must be one repeatable statement', async t => {
   const read = async (sql: string) => (await readMigrations(await directoryWith(t, { '0001_a.sql': sql })))[0]
   const index = 'CREATE INDEX CONCURRENTLY IF NOT EXISTS a ON b (c); -- why'
   assert.equal((await read(index))?.isTransactional, true)
   assert.equal((await read(`-- no transaction\n-- why\n${index}`))?.isTransactional, false)
   const refused = (sql: string, message: RegExp) =>
     assert.rejects(read(`-- no transaction\n${sql}`), { code: 'MIGRATIONS_INVALID', message })
-  await refused(`${index}\nSELECT 1`, /0001_a\.sql .*holds 2 statements/)
+  await refused(`${index}\nSELECT 1`, /0001_a\.sql .*contains 2 statements/)
   await refused('CREATE INDEX CONCURRENTLY a ON b (c)', /0001_a\.sql .*add IF NOT EXISTS/)
 })
 
-test('line ends do not change the checksum, other changes do', async t => {
+test('the checksum ignores line endings only', async t => {
   const sums = async (sql: string) => (await readMigrations(await directoryWith(t, { '0001_a.sql': sql })))[0]?.checksum
   assert.equal(await sums('a\r\nb\r\n'), await sums('a\nb\n'))
   assert.notEqual(await sums('a\nb\n'), await sums('a\nc\n'))
@@ -56,7 +56,7 @@ const file = (number: number, checksum = 'same') => {
   return { number, name: `000${number}_x.sql`, sql: '', checksum, isTransactional: true }
 }
 
-test('what ran is not run again', () => {
+test('files that ran are not pending', () => {
   assert.deepEqual(pendingMigrations([file(1), file(2)], [file(1)]).pending, [file(2)])
   assert.deepEqual(pendingMigrations([file(1)], [file(1)]).pending, [])
 })
@@ -75,11 +75,11 @@ test('a file that was skipped is refused', () => {
   })
 })
 
-test('a database newer than the program is accepted and said', () => {
+test('a database newer than the program is accepted, and its unknown migrations are returned', () => {
   assert.deepEqual(pendingMigrations([file(1)], [file(1), file(2)]), { pending: [], unknown: [file(2)] })
 })
 
-test('the migrations of every service are numbered without a gap and each number once', async () => {
+test('the migrations of every service are numbered without gaps and repetitions', async () => {
   const services = join(import.meta.dirname, '../../../services')
   for (const service of await readdir(services)) {
     const directory = join(services, service, 'store/migrations')

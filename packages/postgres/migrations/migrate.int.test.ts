@@ -45,7 +45,7 @@ async function setUp(t: TestContext, files: Record<string, string>) {
 
 const createTable = { '0001_things.sql': 'CREATE TABLE shop.things (id integer);\nINSERT INTO shop.things VALUES (1);' }
 
-test('files run once, in order, and new ones later', async t => {
+test('files run once and in order, and files added later run afterwards', async t => {
   const { pool, run, write, entries } = await setUp(t, createTable)
   await run()
   await run()
@@ -62,7 +62,7 @@ test('files run once, in order, and new ones later', async t => {
   )
 })
 
-test('processes that migrate together run each file once, also one outside of a transaction', async t => {
+test('concurrent migrations run each file once, including files without a transaction', async t => {
   const { pool, run, write } = await setUp(t, createTable)
   await write({
     '0002_index.sql': '-- no transaction\nCREATE INDEX CONCURRENTLY IF NOT EXISTS things_by_id ON shop.things (id)'
@@ -72,7 +72,7 @@ test('processes that migrate together run each file once, also one outside of a 
   assert.equal((await pool.query('SELECT count(*) AS count FROM shop.migrations')).rows[0].count, 2)
 })
 
-test('a file that fails leaves nothing of itself behind and is named; those before it stay', async t => {
+test('a failed file is rolled back and named in the error, and earlier files stay applied', async t => {
   const { pool, run, write } = await setUp(t, createTable)
   await write({ '0002_broken.sql': 'CREATE TABLE shop.half (id integer); SELECT nonsense' })
   await assert.rejects(run(), { code: 'MIGRATION_FAILED', message: /^0002_broken\.sql failed: .*nonsense/ })
@@ -89,7 +89,7 @@ test('a file changed after it ran is refused', async t => {
   await assert.rejects(run(), { code: 'MIGRATION_CHANGED' })
 })
 
-test('an older program accepts a newer database and warns', async t => {
+test('an older program accepts a newer database and logs a warning', async t => {
   const { pool, run, events, schema, logger } = await setUp(t, createTable)
   await run()
   await pool.query("INSERT INTO shop.migrations (number, name, checksum) VALUES (2, '0002_future.sql', 'x')")
@@ -98,7 +98,7 @@ test('an older program accepts a newer database and warns', async t => {
   assert.deepEqual(events(), ['database_newer', 'database_newer'])
 })
 
-/** Holds the lock of a reader on the table, as a long report does. */
+/** Holds a reader's lock on the table, like a long report. */
 async function readForLong(pool: Pool): Promise<() => Promise<void>> {
   const reader = await pool.connect()
   await reader.query('BEGIN; SELECT FROM shop.things')
@@ -110,14 +110,14 @@ async function readForLong(pool: Pool): Promise<() => Promise<void>> {
 
 const addColumn = { '0002_column.sql': 'ALTER TABLE shop.things ADD COLUMN name text' }
 
-test('a migration that waits for a lock lets others pass, and finishes when the lock is free', async t => {
+test('a migration that waits for a lock yields to others and finishes when the lock is free', async t => {
   const { pool, run, write, events } = await setUp(t, createTable)
   await run()
   await write(addColumn)
   const finishReading = await readForLong(pool)
   const migrating = run({ lockTimeoutMs: 100 })
   migrating.catch(() => {})
-  // Each waits behind the migration for its lock, and gets through when that gives way.
+  // Each query waits behind the migration and proceeds when the migration yields.
   const waits = () => events().filter(event => event === 'migration_waits').length
   while (waits() < 2) await pool.query('SELECT FROM shop.things')
   await finishReading()
@@ -125,19 +125,19 @@ test('a migration that waits for a lock lets others pass, and finishes when the 
   assert.deepEqual((await pool.query('SELECT name FROM shop.things')).rows, [{ name: null }])
 })
 
-test('a migration that never gets its lock ends with the sessions that hold it', async t => {
+test('a migration that does not get its lock in time fails and names the blocking sessions', async t => {
   const { pool, run, write } = await setUp(t, createTable)
   await run()
   await write(addColumn)
   const finishReading = await readForLong(pool)
   const message =
-    /^0002_column\.sql did not get its locks within 1\.5 s; end what holds them \(pid \d+ orderly_owner test\)/
+    /^0002_column\.sql did not get its locks within 1\.5 s: end the sessions that hold them \(pid \d+ orderly_owner test\)/
   await assert.rejects(run({ lockTimeoutMs: 2_000, lockPatienceMs: 1_500 }), { code: 'MIGRATION_FAILED', message })
   await finishReading()
   await run()
 })
 
-test('a constraint that was added without validation is validated while a writer is in the middle of a transaction', async t => {
+test('a constraint that was added NOT VALID is validated during an open transaction of a writer', async t => {
   const { pool, run, write } = await setUp(t, createTable)
   await write({ '0002_check.sql': 'ALTER TABLE shop.things ADD CONSTRAINT positive CHECK (id > 0) NOT VALID' })
   await run()
@@ -155,7 +155,7 @@ test('a constraint that was added without validation is validated while a writer
   assert.deepEqual(rows, [{ convalidated: true }])
 })
 
-test('an index is built while writers continue, and an index that an interrupted build left is replaced', async t => {
+test('an index is built while writers continue, and an invalid index of an interrupted build is replaced', async t => {
   const { pool, run, write, events } = await setUp(t, createTable)
   await run()
   await pool.query('INSERT INTO shop.things VALUES (1)')
@@ -167,9 +167,9 @@ test('an index is built while writers continue, and an index that an interrupted
   const isValid = async () =>
     (await pool.query("SELECT indisvalid FROM pg_index WHERE indexrelid = 'shop.things_once'::regclass")).rows[0]
       .indisvalid
-  assert.equal(await isValid(), false, 'what an interrupted build leaves')
+  assert.equal(await isValid(), false, 'the interrupted build left an invalid index')
   await pool.query('DELETE FROM shop.things')
-  // A transaction of a writer that is open when the build begins.
+  // A writer's transaction is open when the build starts.
   const writer = await pool.connect()
   await writer.query('BEGIN; INSERT INTO shop.things VALUES (2)')
   const migrating = run()
@@ -181,14 +181,14 @@ test('an index is built while writers continue, and an index that an interrupted
   assert.deepEqual(events(), ['invalid_index_removed'])
 })
 
-test('a migration takes as long as it needs, whatever the timeout of the pool is', async t => {
+test('a migration may take longer than the statement timeout of the pool', async t => {
   const { run, write, open, schema, logger } = await setUp(t, createTable)
   await run()
   await write({ '0002_slow.sql': 'SELECT pg_sleep(3)' })
   await migrate(open(undefined, 200), schema, { logger })
 })
 
-test('the privileges of roles are those that are declared, also when they were changed or are declared later', async t => {
+test('each migration sets the privileges of roles to the declared ones', async t => {
   const { pool, run, schema, asInventory, logger } = await setUp(t, createTable)
   await run()
   const inventory = asInventory()
@@ -202,7 +202,7 @@ test('the privileges of roles are those that are declared, also when they were c
   await assert.rejects(inventory.query('SELECT FROM shop.things'), { code: '42501' })
 })
 
-test('a program that may not migrate refuses an older schema in one sentence, and one that may migrates it', async t => {
+test('an outdated schema is migrated if the program may do so, and refused with the fix otherwise', async t => {
   const { pool, run, write, schema, logger, asInventory } = await setUp(t, createTable)
   const refusal = (why: RegExp) => ({
     ...{ code: 'SCHEMA_OUTDATED', exitCode: 78 },

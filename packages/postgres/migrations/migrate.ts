@@ -10,22 +10,27 @@ import { watchBackend } from './watch-backend.ts'
 export interface MigrationOptions {
   readonly logger: Logger
   readonly signal?: AbortSignal
-  /** How long a file waits for a lock. Meanwhile every later statement on the table waits as well. */
+  /**
+   * Time that a file waits for a lock per attempt. Meanwhile, all later statements on the table
+   * wait as well.
+   */
   readonly lockTimeoutMs?: number
-  /** How long a file that did not get its locks is tried again. */
+  /** Time for which a file that did not get its locks is retried. */
   readonly lockPatienceMs?: number
 }
 
 /**
- * Brings a schema up to its newest file, then makes its privileges those that are declared. Runs as the role that owns, or
- * is to own, the schema.
+ * Migrates a schema to its newest file, then sets its privileges to the declared ones. Must run as
+ * the role that owns, or will own, the schema.
  *
- * - One run at a time works on a schema; the others wait for it. They wait without a transaction, because an index that is
- *   built concurrently waits for all older transactions.
- * - Each file is one transaction. It waits for a lock only briefly, then gives way to those behind it and tries again.
- * - A file whose first line is `-- no transaction` is one statement that Postgres refuses in a transaction, such as
- *   `CREATE INDEX CONCURRENTLY IF NOT EXISTS`. An invalid index that an interrupted run left is removed first.
- * - Progress is logged: each file, and every few seconds what a long one waits for or how far it is.
+ * - Runs on the same schema are serialized by an advisory lock. They wait for it without an open
+ *   transaction, because a concurrent index build waits for all older transactions.
+ * - Each file is one transaction. It waits for a lock only briefly, then yields to the statements
+ *   queued behind it and retries.
+ * - A file whose first line is `-- no transaction` is one statement that Postgres refuses in a
+ *   transaction, such as `CREATE INDEX CONCURRENTLY IF NOT EXISTS`. Invalid indexes of interrupted
+ *   runs are dropped first.
+ * - The log shows each file and, every few seconds, the progress of a long one and its blockers.
  */
 export async function migrate(pool: Pool, schema: DatabaseSchema, options: MigrationOptions): Promise<void> {
   const files = schema.directory === undefined ? [] : await readMigrations(schema.directory)
@@ -39,7 +44,7 @@ export async function migrate(pool: Pool, schema: DatabaseSchema, options: Migra
       const migrations = unknown.map(({ name }) => name)
       logger.warn(
         { event: 'database_newer', schema: schema.schema, migrations },
-        'the database is newer than this program'
+        'database schema is newer than this program'
       )
     }
     for (const file of pending) await apply(pool, client, schema.schema, file, options)
@@ -49,7 +54,7 @@ export async function migrate(pool: Pool, schema: DatabaseSchema, options: Migra
   })
 }
 
-/** Reads which migrations ran; none where the schema or its table `migrations` does not exist. */
+/** Reads the applied migrations; none if the schema or its table `migrations` does not exist. */
 export async function readApplied(on: Pool | PoolClient, schema: string): Promise<AppliedMigration[]> {
   const isThere = await on.query('SELECT to_regclass($1) IS NOT NULL AS found', [tableOf(schema)])
   if (isThere.rows[0]?.found !== true) return []
@@ -57,7 +62,10 @@ export async function readApplied(on: Pool | PoolClient, schema: string): Promis
   return (await on.query<AppliedMigration>(text)).rows
 }
 
-/** Runs `work` on a connection without time limits, which is closed afterwards; that also gives back its lock. */
+/**
+ * Runs `work` on a connection without timeouts. The connection is closed afterwards, which releases
+ * the advisory lock.
+ */
 async function onOwnConnection(pool: Pool, work: (client: PoolClient) => Promise<void>): Promise<void> {
   const client = await pool.connect()
   try {
@@ -72,7 +80,7 @@ async function takeTurn(client: PoolClient, schema: string, { logger, signal }: 
   for (let attempt = 1; ; attempt++) {
     const text = 'SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS taken'
     if ((await client.query(text, [`migrations of ${schema}`])).rows[0].taken) return
-    if (attempt === 1) logger.info({ schema }, 'another process is migrating this schema: waiting for it')
+    if (attempt === 1) logger.info({ schema }, 'waiting for another process that migrates this schema')
     await delay(retryDelayMs(attempt, 50, 1_000), undefined, signal ? { signal } : {})
   }
 }
@@ -132,11 +140,11 @@ async function applyInTransaction(
       if (performance.now() >= deadline) {
         throw new PostgresError(
           'MIGRATION_FAILED',
-          `${file.name} did not get its locks within ${lockPatienceMs / 1_000} s; end what holds them (${fields.blockers}), then run this again`,
+          `${file.name} did not get its locks within ${lockPatienceMs / 1_000} s: end the sessions that hold them (${fields.blockers}), then run the migration again`,
           { cause: error }
         )
       }
-      logger.warn(fields, 'a migration waits for a lock and lets others pass')
+      logger.warn(fields, 'migration did not get a lock in time, retrying')
       await delay(retryDelayMs(attempt, lockTimeoutMs / 4, 5 * lockTimeoutMs), undefined, signal ? { signal } : {})
     }
   }
@@ -151,7 +159,7 @@ async function applyAlone(client: PoolClient, schema: string, file: MigrationFil
   for (const { name } of rows) {
     logger.warn(
       { event: 'invalid_index_removed', schema, index: name },
-      'an interrupted migration left an invalid index'
+      'dropping invalid index of an interrupted migration'
     )
     await query(client, `DROP INDEX CONCURRENTLY IF EXISTS ${name}`)
   }
@@ -179,10 +187,11 @@ function tableOf(schema: string): string {
   return `${pg.escapeIdentifier(schema)}.migrations`
 }
 
-/** The longest that a timer of Node waits: 24 days. */
+/** Maximum delay of a Node timer, about 24 days. */
 const unlimitedMs = 2 ** 31 - 1
 
-// The pool's timeout is meant for the service's small statements; pg reads a longer one from the query itself.
+// The pool's timeout is for small statements; pg reads `query_timeout` from the query to override
+// it.
 function query(client: PoolClient, text: string): Promise<unknown> {
   return client.query({ text, query_timeout: unlimitedMs } as pg.QueryConfig)
 }

@@ -2,7 +2,7 @@ import type { Pool, PoolClient } from 'pg'
 import type { Logger } from '../logger.ts'
 
 export interface BackendWatch {
-  /** The sessions that were seen to hold a lock that the watched one waits for. */
+  /** Returns the sessions that were last observed blocking the watched session. */
   blockers(): string
   stop(): void
 }
@@ -14,7 +14,7 @@ export interface WatchOptions {
   readonly logEveryMs?: number
 }
 
-/** Observes a session from another connection and logs what it does while it takes long. */
+/** Observes a session from another connection and periodically logs its progress and blockers. */
 export async function watchBackend(
   pool: Pool,
   client: PoolClient,
@@ -42,7 +42,7 @@ export async function watchBackend(
   const timer = setInterval(() => {
     if (isLooking) return
     isLooking = true
-    // A failed observation is not reported: where the database is away, the migration itself fails.
+    // A failed observation is ignored: if the database is unavailable, the migration itself fails.
     void look()
       .catch(() => {})
       .finally(() => {
