@@ -1,9 +1,15 @@
 export interface GroupOptions<Item> {
-  /** More than so many wait for the next group. */
+  /** Maximum size of a group; further items wait for the next one. */
   readonly maxItems?: number
-  /** Items of the same name never share a group: a statement cannot touch a row twice, nor a request a partition. */
+  /**
+   * Returns the name of an item. Items with the same name never share a group, because a statement
+   * cannot update a row twice.
+   */
   readonly nameOf: (item: Item) => string
-  /** From the start of a group to that of the next at least; none unless said. Under load it makes groups larger, by up to that much latency. */
+  /**
+   * Minimum time between the starts of two groups; 0 by default. It makes groups larger under load
+   * and adds at most this latency.
+   */
   readonly minIntervalMs?: number
 }
 
@@ -15,15 +21,17 @@ interface Waiting<Item, Result> {
 }
 
 /**
- * Group commit: makes of calls with one item each calls with many. A statement costs this process, Postgres and its disk about the same whether it
- * is about one row or about a hundred, and so does a request a broker; so while one is under way those that come are collected, and go together
- * when it is over.
+ * Returns a function that combines concurrent calls with one item each into calls of `work` with
+ * many items (group commit). A statement costs this process, Postgres and its disk about the same
+ * for one row as for a hundred; the same is true of a request to a broker. Items that arrive while
+ * a group is in flight are collected and form the next group.
  *
- * States: **idle** → an item comes → **leaving**, at the end of this turn of the event loop or when the interval is over, with whatever came
- * until then → **under way** → leaving, if any have come meanwhile, or idle. So a lone item never waits for company, and the more come
- * the larger the groups are.
+ * States: **idle** → an item arrives → **scheduled**, until the end of the current turn of the
+ * event loop or of the interval → **in flight** → scheduled if items are waiting, otherwise idle.
+ * So a single item never waits for others, and groups grow with the load.
  *
- * @param work gives a result for each item, in their sequence; what it fails with, all items of the group fail with
+ * @param work returns a result for each item, in order; if it rejects, all items of the group
+ * reject
  */
 export function inGroups<Item, Result>(
   work: (items: readonly Item[]) => Promise<readonly Result[]>,
@@ -33,7 +41,7 @@ export function inGroups<Item, Result>(
   let isIdle = true
   let leftMs = Number.NEGATIVE_INFINITY
 
-  /** The first of each name. */
+  /** Takes the first waiting item of each name. */
   function take(): Waiting<Item, Result>[] {
     const taken = new Map<string, Waiting<Item, Result>>()
     waiting = waiting.filter(one => {

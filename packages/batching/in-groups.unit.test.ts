@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import { inGroups } from './in-groups.ts'
 
-/** Work that is over when the test says so. */
+/** Creates grouped work that finishes when the test resolves it. */
 function held(options: { maxItems?: number; minIntervalMs?: number } = {}) {
   const groups: { readonly items: readonly string[]; readonly end: PromiseWithResolvers<void> }[] = []
   const add = inGroups(
@@ -18,7 +18,7 @@ function held(options: { maxItems?: number; minIntervalMs?: number } = {}) {
   let seen = 0
   return {
     add,
-    /** The next group, when it is under way. */
+    /** Waits until the next group is in flight and returns it. */
     async next() {
       while (groups.length === seen) await turn()
       return groups[seen++] as (typeof groups)[number]
@@ -27,7 +27,7 @@ function held(options: { maxItems?: number; minIntervalMs?: number } = {}) {
   }
 }
 
-test('a lone item goes in the same turn of the event loop, and so do those that come together with it', async () => {
+test('items of one turn of the event loop start together at its end', async () => {
   const { add, begun, next } = held()
   void add('a')
   void add('b')
@@ -36,7 +36,7 @@ test('a lone item goes in the same turn of the event loop, and so do those that 
   assert.deepEqual((await next()).items, ['a', 'b'])
 })
 
-test('those that come while a group is under way go together when it is over, and each gets its own result', async () => {
+test('items that arrive while a group is in flight form the next group, and each gets its own result', async () => {
   const { add, begun, next } = held()
   const first = add('a')
   const { end } = await next()
@@ -51,7 +51,7 @@ test('those that come while a group is under way go together when it is over, an
   assert.deepEqual(await Promise.all(later), ['B', 'C'])
 })
 
-test('two of the same name are in different groups, in their sequence; others pass between them', async () => {
+test('items with the same name are in different groups, in order, and other items may overtake them', async () => {
   const { add, next } = held()
   for (const item of ['a1', 'a2', 'a3', 'b1']) void add(item)
   for (const expected of [['a1', 'b1'], ['a2'], ['a3']]) {
@@ -61,7 +61,7 @@ test('two of the same name are in different groups, in their sequence; others pa
   }
 })
 
-test('a group has so many items at most', async () => {
+test('a group has at most maxItems items', async () => {
   const { add, next } = held({ maxItems: 2 })
   for (const item of ['a', 'b', 'c', 'd', 'e']) void add(item)
   for (const expected of [['a', 'b'], ['c', 'd'], ['e']]) {
@@ -71,7 +71,7 @@ test('a group has so many items at most', async () => {
   }
 })
 
-test('with an interval the first goes at once, and those that come after it are one group when it is over', async () => {
+test('with an interval, the first item starts immediately, and later items form one group after the interval', async () => {
   const minIntervalMs = 20
   const { add, begun, next } = held({ minIntervalMs })
   const startedMs = performance.now()
@@ -85,12 +85,12 @@ test('with an interval the first goes at once, and those that come after it are 
   void add('c')
   const { items, end } = await next()
   assert.deepEqual(items, ['b', 'c'])
-  // A timer of Node may be early by less than a millisecond.
+  // A Node timer may fire up to a millisecond early.
   assert.ok(performance.now() - startedMs > minIntervalMs - 1)
   end.resolve()
 })
 
-test('a failure is that of all items of its group, and of no others', async () => {
+test('a failed group rejects all of its items and no others', async () => {
   const { add, next } = held()
   const failing = Promise.allSettled([add('a'), add('b')])
   const { end } = await next()
