@@ -1,17 +1,17 @@
 import type { OutputRecord } from '@orderly/kafka'
 
 /**
- * Pauses of acceptance: while an operator changes topics, order services answer requests that would
- * write with 503 and `Retry-After`.
+ * Topic for pauses of acceptance: while an operator changes topics, order services refuse all
+ * writes with 503 and `Retry-After`.
  *
- * `orders.acceptance` is a compacted topic with one key. Its newest record says until when acceptance
- * is paused. The operator's command writes the record again and again with a later time, so a crash
- * ends the pause. Each order service reads the topic every second. An instance that cannot read it
- * accepts orders, so the command checks that nothing is written any more.
+ * The topic is compacted and has one key. The newest record contains the end of the pause. The
+ * operator's command repeatedly writes a record with a later end, so the pause ends after a crash
+ * of the command. Each order service reads the topic every second. An instance that cannot read it
+ * accepts orders, so the command also checks that no more orders are written.
  */
 export const acceptanceTopic = 'orders.acceptance'
 
-/** How often order services read the topic. */
+/** Interval at which order services read the topic. */
 export const acceptanceReadMs = 1_000
 
 const key = 'orders'
@@ -21,7 +21,7 @@ export function acceptanceRecord(pausedUntilMs: number): OutputRecord {
   return { topic: acceptanceTopic, key, value, headers: { 'content-type': 'application/json' } }
 }
 
-/** Returns until when acceptance is paused, according to a record; 0 when the record is not one of these. */
+/** Parses the end of the pause from the value of a record. Returns 0 for any other value. */
 export function pausedUntilMsOf(value: Buffer | null): number {
   try {
     return Number(JSON.parse(value?.toString() ?? '').pausedUntilMs) || 0

@@ -1,6 +1,7 @@
 /**
- * Checks the .avsc files against each other and against versions.lock.json; exits 1 when a version is not compatible with
- * all others (FULL_TRANSITIVE) or a released one was edited. `--lock` adds the versions that are new to the lock.
+ * Checks the .avsc files against each other and against versions.lock.json. Exits with 1 if a
+ * version is not compatible with all others (FULL_TRANSITIVE) or a released version was edited.
+ * `--lock` adds new versions to the lock file.
  */
 import { writeFileSync } from 'node:fs'
 import { explainFileErrors, lockPath, readEventFolders, readLock } from './compatibility/version-files.ts'

@@ -1,20 +1,23 @@
 export type ContractErrorCode =
   /** The bytes are not in Confluent wire format. */
   | 'WIRE_FORMAT_INVALID'
-  /** The registry has no schema with the fingerprint, or else the id, of the record. */
+  /** The registry has no schema with the fingerprint of the record or, without one, the id. */
   | 'SCHEMA_UNKNOWN'
-  /** The registry has another schema under an id than it had before. */
+  /** The registry has a different schema under an id than before. */
   | 'SCHEMA_ID_REUSED'
-  /** The writer's schema cannot be read as the event that this topic carries. */
+  /** Records of the writer's schema cannot be read as the event of the topic. */
   | 'SCHEMA_UNREADABLE'
   | 'RECORD_TRUNCATED'
   | 'RECORD_TRAILING_BYTES'
   | 'RECORD_INVALID'
-  /** An event that does not fit its schema was about to be written. */
+  /** An event to be written does not match its schema. */
   | 'EVENT_INVALID'
-  /** The registry does not accept our schema, or has one that this code cannot read. */
+  /** The registry rejects the schema of this code, or has a version that this code cannot read. */
   | 'SCHEMA_REJECTED'
-  /** The registry answered, but not to us: credentials, rights, or not a schema registry at all. */
+  /**
+   * The registry refused the request (credentials, permissions), or the server is not a schema
+   * registry.
+   */
   | 'REGISTRY_REFUSED'
   | 'REGISTRY_UNAVAILABLE'
 
@@ -27,16 +30,21 @@ export class ContractError extends Error {
     this.code = code
   }
 
-  /** Whether the same call may succeed later without anybody changing a schema, a record or a setting. */
+  /**
+   * Returns true if the same call may succeed later without a change of a schema, a record or a
+   * setting.
+   */
   get retryable(): boolean {
     return this.code === 'REGISTRY_UNAVAILABLE'
   }
 }
 
-/** A schema of ours and those in the registry do not go together: no trying again helps, nor any other setting. */
+/** A permanent error: a schema of this code is incompatible with those in the registry. */
 export class SchemaRejectedError extends ContractError {
   readonly subject: string
-  /** EX_PROTOCOL of sysexits.h: what a process ends with that could not start for this reason. */
+  /**
+   * EX_PROTOCOL of sysexits.h: the exit code of a process that cannot start because of this error.
+   */
   readonly exitCode = 76
 
   constructor(subject: string, message: string, options?: ErrorOptions) {

@@ -10,12 +10,12 @@ import { orderCreated } from './testing/fixtures.ts'
 import { createRegistryView } from './testing/registry-view.ts'
 import { connectTopics } from './topics.ts'
 
-/** Every test has subjects of its own in the real registry. */
+/** The real registry. Each test has separate subjects in it. */
 const { registryURL } = integrationEnvironment()
 const subject = 'orders.created-value'
 const { 1: v1, 2: v2, 3: v3 } = orderCreatedSchemas.versions
 
-/** A version that may come. */
+/** A possible future version. */
 const v4: RecordSchema = {
   ...v3,
   fields: [...v3.fields, { name: 'note', type: ['null', 'string'], default: null }]
@@ -23,7 +23,7 @@ const v4: RecordSchema = {
 
 const dollars = { currency: 'USD', totalMinor: 1_299 }
 
-test('consumers first: today’s code reads a V1 topic, and records of V2 and V3 as soon as they come, side by side', async t => {
+test('consumers first: current code reads a V1 topic, and then mixed records of V1, V2 and V3', async t => {
   const { url } = await createRegistryView(t, registryURL)
   const old = await connectTopics(createSchemaRegistry({ url }), { ordersCreated: 1 })
   const { codec } = (await connectTopics(createSchemaRegistry({ url }), { ordersCreated: 'read' })).ordersCreated
@@ -49,7 +49,7 @@ test('consumers first: today’s code reads a V1 topic, and records of V2 and V3
   )
 })
 
-test('producers first: code that knows only V1 reads the records of every later version without the fields it does not know', async t => {
+test('producers first: code that knows only V1 reads records of later versions without the unknown fields', async t => {
   const { url } = await createRegistryView(t, registryURL)
   const registry = createSchemaRegistry({ url })
   const oldCode = createAvroCodec<OrderCreatedVersions[1]>({
@@ -67,7 +67,7 @@ test('producers first: code that knows only V1 reads the records of every later 
   }
 })
 
-test('a rollback to V1 writes with the id that V1 always had, and everything in the topic stays readable', async t => {
+test('after a rollback to V1, records have the original id of V1, and all records stay readable', async t => {
   const { url } = await createRegistryView(t, registryURL)
   const order = orderCreated()
   const values: Buffer[] = []
@@ -82,7 +82,7 @@ test('a rollback to V1 writes with the id that V1 always had, and everything in 
   for (const value of values) assert.deepEqual(codec.decode(value), order)
 })
 
-test('today’s code starts and reads when a future V4 is in the registry, and goes on writing the versions it knows', async t => {
+test('current code starts with a future V4 in the registry, reads it, and writes the versions it knows', async t => {
   const { url } = await createRegistryView(t, registryURL)
   const registry = createSchemaRegistry({ url })
   await connectTopics(registry, { ordersCreated: 2 })
@@ -97,7 +97,7 @@ test('today’s code starts and reads when a future V4 is in the registry, and g
   }
 })
 
-test('the registry itself refuses what is not compatible with every version, from whoever it comes', async t => {
+test('the registry refuses a schema that is not compatible with every version, from any client', async t => {
   const { url } = await createRegistryView(t, registryURL)
   await connectTopics(createSchemaRegistry({ url }), { ordersCreated: 1 })
   await connectTopics(createSchemaRegistry({ url }), { ordersCreated: 2 })
@@ -108,7 +108,7 @@ test('the registry itself refuses what is not compatible with every version, fro
     })
   assert.equal((await register([...v1.fields, { name: 'note', type: 'string' }])).status, 409)
   assert.equal((await register(v1.fields.slice(1))).status, 409)
-  // Goes with V2, but a reader of it would find no currency in V1.
+  // Compatible with V2, but its reader requires the field currency, which V1 does not have.
   const withoutDefault = v2.fields.map(field =>
     field.name === 'currency' ? { name: 'currency', type: 'string' } : field
   )
@@ -116,7 +116,7 @@ test('the registry itself refuses what is not compatible with every version, fro
   assert.equal((await register(v4.fields)).status, 200)
 })
 
-test('a mode that somebody loosened is set again by the next writer, and readers leave it alone', async t => {
+test('a weakened compatibility mode is restored by the next writer and not by readers', async t => {
   const { url } = await createRegistryView(t, registryURL)
   const mode = async () =>
     ((await (await fetch(`${url}/config/${subject}`)).json()) as Record<string, unknown>).compatibilityLevel
@@ -129,7 +129,7 @@ test('a mode that somebody loosened is set again by the next writer, and readers
   assert.equal(await mode(), 'FULL_TRANSITIVE')
 })
 
-test('a writer and a reader whose schema does not go with the registry are refused, naming the subject', async t => {
+test('a writer and a reader with an incompatible schema are refused with the subject', async t => {
   const { url } = await createRegistryView(t, registryURL)
   const foreign = { ...v1, fields: [{ name: 'number', type: 'long' }] }
   await createSchemaRegistry({ url }).register(subject, foreign)
@@ -141,7 +141,7 @@ test('a writer and a reader whose schema does not go with the registry are refus
   }
 })
 
-test('an id that a lagging registry does not know yet is asked for again, and the record is read', async t => {
+test('an id that a lagging registry does not know yet is looked up again, and the record is read', async t => {
   const view = await createRegistryView(t, registryURL)
   const { ordersCreated } = await connectTopics(createSchemaRegistry({ url: view.url }), { ordersCreated: 2 })
   view.lag()

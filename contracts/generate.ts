@@ -1,6 +1,8 @@
 /**
- * Turns the .avsc files into generated/*.ts: every version as TypeScript types, the newest under the event's own name, and
- * as a constant, so that nothing is read from disk at run time. `--check` compares instead of writing and exits 1 on a difference.
+ * Generates generated/*.ts from the .avsc files. Each file has the TypeScript types of all
+ * versions, with the newest under the name of the event, and the schemas as a constant, so that no
+ * files are read at run time. `--check` compares instead of writing, and exits with 1 on a
+ * difference.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -14,7 +16,7 @@ import {
 import { type AvroNode, typescriptTypes } from './generator/typescript-types.ts'
 import type { RecordSchema } from './schema.ts'
 
-/** @returns the text of every generated file by its name. @throws ContractFileError */
+/** Generates the text of every file, by its name. @throws ContractFileError */
 export function generate(contractsDirectory: string): Map<string, string> {
   return new Map(readEventFolders(contractsDirectory).map(event => [`${event.folder}.ts`, generateEvent(event)]))
 }
@@ -37,7 +39,10 @@ ${entries.join(',\n')}
 `
 }
 
-/** What each version of an event with several ones holds: `OrderCreatedVersions[1]`. */
+/**
+ * Generates the types of former versions and the interface `OrderCreatedVersions`, for events with
+ * several versions.
+ */
 function formerVersions(event: EventFolder): string {
   const { eventType, versions } = event
   if (versions.length === 1) return ''
@@ -62,7 +67,7 @@ function indented(schema: RecordSchema): string {
   return JSON.stringify(schema, null, 2).replaceAll('\n', '\n    ')
 }
 
-/** @returns the names of the files in generated/ that are missing, stale or left over. */
+/** Returns the names of the files in generated/ that are missing, outdated or left over. */
 export function staleFiles(contractsDirectory: string): string[] {
   const expected = generate(contractsDirectory)
   const directory = join(contractsDirectory, 'generated')

@@ -19,11 +19,11 @@ function writeSchema(directory: string, folder: string, fileName: string, schema
 
 const paid = { type: 'record', name: 'OrderPaid', fields: [{ name: 'orderID', type: 'string' }] }
 
-test('the generated files in the repository are those of the schemas', () => {
+test('the generated files in the repository match the schemas', () => {
   assert.deepEqual(staleFiles(import.meta.dirname), [])
 })
 
-test('a changed schema, a missing file and a left-over file are all called stale', t => {
+test('outdated, missing and left-over files are reported as stale', t => {
   const directory = temporaryDirectory(t)
   for (const [folder, name] of [
     ['order-paid', 'OrderPaid'],
@@ -41,7 +41,7 @@ test('a changed schema, a missing file and a left-over file are all called stale
   assert.deepEqual(staleFiles(directory).sort(), ['order-lost.ts', 'order-paid.ts', 'order-sent.ts'])
 })
 
-test('every version is kept as a constant and the newest becomes the type', t => {
+test('all versions are generated as constants, and the newest as the type of the event', t => {
   const directory = temporaryDirectory(t)
   writeSchema(directory, 'order-paid', 'v1.avsc', paid)
   const note = { name: 'note', type: ['null', 'string'], default: null }
@@ -55,7 +55,7 @@ test('every version is kept as a constant and the newest becomes the type', t =>
   assert.match(text, /^ {4}2: {/m)
 })
 
-test('a gap between versions and a name that differs from the folder are refused, naming the file', t => {
+test('a gap between versions and a name that differs from the folder are refused with the file name', t => {
   const directory = temporaryDirectory(t)
   writeSchema(directory, 'order-paid', 'v2.avsc', paid)
   assert.throws(() => generate(directory), /order-paid.*v1\.avsc is missing/)
@@ -63,7 +63,7 @@ test('a gap between versions and a name that differs from the folder are refused
   assert.throws(() => generate(directory), /order-paid\/v1\.avsc: must be a record named OrderPaid/)
 })
 
-test('every kind of Avro type becomes the TypeScript type that the codec reads and writes', () => {
+test('each Avro type is generated as the TypeScript type that the codec reads and writes', () => {
   const types = typescriptTypes({
     type: 'record',
     name: 'Everything',
@@ -99,7 +99,7 @@ export interface Part {
   )
 })
 
-test('an Avro type that the generator does not know is refused by name, and by that of its file', t => {
+test('an unsupported Avro type is refused with its name and its file', t => {
   const directory = temporaryDirectory(t)
   const hash = { name: 'hash', type: { type: 'fixed', name: 'Hash', size: 16 } }
   writeSchema(directory, 'order-paid', 'v1.avsc', { ...paid, fields: [hash] })

@@ -9,7 +9,7 @@ import { connectTopics, topicNames } from './topics.ts'
 
 const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 
-test('Java reads a topic of mixed versions through the registry, each record with the fields of its own version', async t => {
+test('Java reads a topic of mixed versions through the registry, each record with the fields of its version', async t => {
   const { registryURL } = integrationEnvironment()
   const { brokers } = await startBroker(t)
   const connection = { brokers, clientID: 'java-readers-test' }
@@ -39,7 +39,7 @@ test('Java reads a topic of mixed versions through the registry, each record wit
   assert.deepEqual(failures.map(asEvent), [failed])
 })
 
-/** Java prints a record as JSON, but for times, which it prints as times. */
+/** Parses a record that Java printed as JSON, in which times are ISO texts. */
 function asEvent(printed: string): unknown {
   return JSON.parse(printed, (name, value) => (name.endsWith('AtMs') ? new Date(value).getTime() : value))
 }

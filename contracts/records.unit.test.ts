@@ -13,17 +13,17 @@ const owner: fc.Arbitrary<RecordOwner> = fc
   .map(({ userID, caller }) => (caller === undefined ? { userID } : { caller, userID }))
 
 describe('record key', () => {
-  test('it is the caller, U+001F and the user id, or the user id alone without a caller', () => {
+  test('the key is the caller, U+001F and the user id, or only the user id without a caller', () => {
     assert.equal(recordKey({ userID: 'ada', caller: 'berlin' }), 'berlin\u001fada')
     assert.equal(recordKey({ userID: 'ada' }), 'ada')
     assert.equal(recordKey({ userID: 'ada', caller: undefined }), 'ada')
   })
 
-  test('the owner can be read from the key, so two owners never share a key', () => {
+  test('the owner can be parsed from the key, so two owners never share a key', () => {
     fc.assert(fc.property(owner, given => assert.deepEqual(ownerOfKey(recordKey(given)), given)))
   })
 
-  test('an owner that would share the key of another owner is refused with the name of the field', () => {
+  test('an owner whose key would be ambiguous is refused with the name of the field', () => {
     const refused: [RecordOwner, RegExp][] = [
       [{ userID: 'berlin\u001fada' }, /userID "berlin\\u001fada" contains U\+001F/],
       [{ userID: 'a\u001fb', caller: 'berlin' }, /userID/],
@@ -34,7 +34,7 @@ describe('record key', () => {
   })
 })
 
-test('a record carries its caller in the key and as a header, and without a caller in neither', async () => {
+test('the caller is part of the key and a header, and both omit it without a caller', async () => {
   const { ordersCreated } = await connectTopics(createInMemoryRegistry())
   const order = orderCreated({ userID: 'ada' })
   const owned = toRecord(ordersCreated, order, 'trace', { caller: 'berlin' })

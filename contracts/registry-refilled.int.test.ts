@@ -16,8 +16,8 @@ import { connectTopics, type Topics, topicNames } from './topics.ts'
 const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 
 /**
- * Registers all schemas in another order than services do, behind as many others as `shift` says.
- * Services register concurrently, so their ids differ between runs, and one may be the same after this.
+ * Registers all schemas in a different order than services do, after `shift` other schemas.
+ * Services register concurrently, so ids differ between runs, and an id may be the same as before.
  */
 async function refill(url: string, shift = 0): Promise<void> {
   for (let index = 0; index < shift; index++) {
@@ -40,7 +40,7 @@ function withoutFingerprint(record: OutputRecord): OutputRecord {
 }
 
 describe('a registry that was emptied and filled again with other ids', () => {
-  test('records that wait, and records with the former ids, are decided and their users notified', async t => {
+  test('pending records and records with former ids are processed, and their users are notified', async t => {
     const registry = await startTestRegistry(t)
     const pipeline = await startServicePipeline(t, registry.url)
     const { view, sku } = pipeline
@@ -67,7 +67,7 @@ describe('a registry that was emptied and filled again with other ids', () => {
     await untilTold(await place(1))
     for (const consumer of consumers) assert.equal((await consumer.stop()).code, 0)
     const waiting = await place(20)
-    // An older version, too, of an event that this code writes in a newer one.
+    // A record in an older version of its event.
     const old = await connectTopics(createSchemaRegistry({ url: view.url }), { inventoryReserved: 1 })
     const older = inventoryReserved()
     await pipeline.producer.send([toRecord(old.inventoryReserved, older, traceparent)])
@@ -88,7 +88,7 @@ describe('a registry that was emptied and filled again with other ids', () => {
     for (const topic of Object.values(topicNames)) assert.deepEqual(await pipeline.deadLetters(topic), [], topic)
   })
 
-  test('a record that does not name its schema stops its reader, which says why', async t => {
+  test('a record without a fingerprint stops its reader, which logs the reason', async t => {
     const registry = await startTestRegistry(t)
     const pipeline = await startServicePipeline(t, registry.url)
     const { ordersCreated } = await connectTopics(createSchemaRegistry({ url: pipeline.view.url }), {
@@ -103,7 +103,7 @@ describe('a registry that was emptied and filled again with other ids', () => {
     await readCommitted(pipeline.connection, topicNames.inventoryReserved, records => records.length === 1)
     await registry.empty()
     await refill(pipeline.view.url)
-    // The id is looked up again after some seconds.
+    // The id is looked up again after several seconds.
     await until(async () => {
       await pipeline.producer.send([nameless()])
       return Promise.race([inventory.exit.then(() => true), delay(200, false)])

@@ -1,30 +1,36 @@
 import { createHash } from 'node:crypto'
 
-/** The parts of a change request that its id is computed from when its sender named it with an idempotency key. */
+/** The parts of a change request with an idempotency key, from which its id is computed. */
 export interface KeyedRequest {
-  /** The owner of the key. */
+  /** Owner of the key. */
   readonly caller: string
   readonly key: string
   readonly orderID: string
   readonly change: string
 }
 
-/** Returns the id of a request with an idempotency key: the same for every attempt, from every instance. */
+/**
+ * Returns the id of a request with an idempotency key. It is the same for every attempt at every
+ * instance.
+ */
 export function keyedRequestID({ caller, key, orderID, change }: KeyedRequest): string {
   return computedUUID('key', caller, key, orderID, change)
 }
 
-/** Returns the id of the request that ends a hold. It is sent until the hold is settled, and stays one request. */
+/**
+ * Returns the id of the request that expires a hold. The request may be sent repeatedly and keeps
+ * its id.
+ */
 export function expiryRequestID(orderID: string, holdUntilMs: number): string {
   return computedUUID('expiry', orderID, String(holdUntilMs))
 }
 
-/** Returns the id of a request whose record has none: `OrderChangeRequested` V1. */
+/** Returns the id of a request whose record has no id (`OrderChangeRequested` V1). */
 export function unnamedRequestID(orderID: string, change: string, requestedAtMs: number): string {
   return computedUUID('unnamed', orderID, change, String(requestedAtMs))
 }
 
-/** A UUID of version 8 (RFC 9562): 122 bits of a SHA-256 of the parts. */
+/** Computes a UUID of version 8 (RFC 9562) from 122 bits of the SHA-256 of the parts. */
 function computedUUID(...parts: readonly string[]): string {
   const bytes = createHash('sha256').update(JSON.stringify(parts)).digest().subarray(0, 16)
   bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x80, 6)

@@ -4,12 +4,12 @@ import { expiryRequestID, keyedRequestID, unnamedRequestID } from './request-id.
 
 const keyed = { caller: 'berlin', key: 'k', orderID: 'o-1', change: 'cancel' }
 
-test('a request has the same id in every process: the values are fixed', () => {
+test('request ids are the same in every process', () => {
   assert.equal(keyedRequestID(keyed), '0d1677dd-0469-82cf-99b0-7b6c94534d81')
   assert.equal(expiryRequestID('o-1', 1_700_000_000_000), 'ee57735f-bdd5-865b-9139-46dab5a554e3')
 })
 
-test('requests that differ in anything have different ids, also where their parts joined are the same text', () => {
+test('requests that differ in any part have different ids, even if the concatenated parts are equal', () => {
   const ids = [
     keyedRequestID(keyed),
     keyedRequestID({ ...keyed, caller: 'paris' }),

@@ -3,13 +3,17 @@ import { acceptanceTopic } from './acceptance.ts'
 import { topicNames } from './topics.ts'
 
 /**
- * How long everything is kept: the one table that topics are created from, brokers are started with, services take their defaults
- * from, and `orderly doctor` compares a cluster with (docs/decisions/0051). What must outlive what:
+ * Retention of all data. Topics, brokers and the defaults of services use this table, and `orderly
+ * doctor` compares a cluster with it (docs/decisions/0051). Constraints:
  *
- * - Group offsets outlive the records of the topics. A group without offsets would process records again that are committed.
- * - The ledger of deliveries outlives the records. A result that is read again would notify a second time.
- * - Brokers remember producer ids for longer than the 12 hours in which an order in flight may be retried into its slot.
- * - Outcomes (`inventory.orders`) and settlements are kept for ever, as dead letters are, which may be replayed after years.
+ * - Group offsets must outlive the records of the topics. A group without offsets would process
+ *   committed records again.
+ * - The delivery table must outlive the records. An outcome that is read again would be notified
+ *   twice.
+ * - Brokers must keep producer ids for longer than the 12 hours in which an order may be retried
+ *   with its sequence reservation.
+ * - Outcomes (`inventory.orders`) and settlements are kept forever, like dead letters, which may be
+ *   replayed after years.
  */
 const dayMs = 86_400_000
 
@@ -20,18 +24,21 @@ export const retention = {
   keyHours: 24
 } as const
 
-/** Settings of every broker, with the smallest value that is safe. */
+/** Settings of every broker, with their smallest safe values. */
 export const brokerRetention = {
   'offsets.retention.minutes': retention.eventsMs / 60_000,
   'producer.id.expiration.ms': dayMs
 } as const satisfies Readonly<Record<string, number>>
 
-/** Log of what operators do with dead letters. */
+/** Topic with the audit log of dead-letter operations. */
 export const operationLogTopic = 'dlq.operations'
 
 type TopicConfig = Readonly<Record<string, string>>
 
-/** Kafka's own default, set explicitly: a cluster with another default must not make a topic accept more than its dead-letter topic. */
+/**
+ * Kafka's default, set explicitly: in a cluster with another default, a topic must not accept more
+ * than its dead-letter topic.
+ */
 const largestBatch: TopicConfig = { 'max.message.bytes': '1048588' }
 
 const events: TopicConfig = {
@@ -41,18 +48,19 @@ const events: TopicConfig = {
 }
 
 const ownConfigs: Readonly<Record<string, TopicConfig>> = {
-  // An order may reach the topic long after its writer made the record, and a reader that counts by time must know that no older
-  // record follows: docs/decisions/0040.
+  // An order can be appended long after its record was created. A reader that counts by time must
+  // know
+  // that no older record follows: docs/decisions/0040.
   [topicNames.ordersCreated]: { ...events, 'message.timestamp.type': 'LogAppendTime' },
-  // Stock is rebuilt from all movements: docs/decisions/0067.
+  // A rebuild of the stock reads all movements: docs/decisions/0067.
   [topicNames.stockMovements]: keepsEverything,
   [operationLogTopic]: keepsEverything,
   [acceptanceTopic]: { 'cleanup.policy': 'compact' },
-  // The newest record of each window is its figure. A segment is compacted only after it was closed.
+  // Only the newest record of each window counts. Kafka compacts a segment only after it is closed.
   [topicNames.orderRate]: { 'cleanup.policy': 'compact', 'segment.ms': '3600000' }
 }
 
-/** Returns the configuration that a topic is created with. */
+/** Returns the configuration with which a topic is created. */
 export function topicConfig(name: string): TopicConfig {
   return isDeadLetterTopic(name) ? deadLetterTopicConfig : { ...largestBatch, ...(ownConfigs[name] ?? events) }
 }

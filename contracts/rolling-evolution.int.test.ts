@@ -24,7 +24,7 @@ interface Traffic {
   stop(): Promise<void>
 }
 
-/** Places one order after the other until it is stopped. Every one must be accepted. */
+/** Places orders sequentially until stopped. All of them must be accepted. */
 function placeOrders({ url }: TestService, orders: readonly object[]): Traffic {
   const accepted: string[] = []
   let isStopped = false
@@ -65,7 +65,7 @@ async function assertNothingParked({ errors, deadLetters }: ServicePipeline): Pr
   }
 }
 
-test('under a producer of V1 beside one of V3 every consumer restarts one by one: no error, no dead letter, all told', async t => {
+test('with producers of V1 and V3, a rolling restart of the consumers causes no error and no dead letter', async t => {
   const pipeline = await startServicePipeline(t)
   const items = [{ sku: pipeline.sku, quantity: 1 }]
   const consumers = new Map<string, TestService>()
@@ -108,7 +108,7 @@ test('under a producer of V1 beside one of V3 every consumer restarts one by one
   await Promise.all(traffic.map(({ stop }) => stop()))
   t.diagnostic(`${traffic.map(({ accepted }) => accepted.length).join(' orders of V1 and ')} of V3`)
 
-  // The producers change places: one goes on to V3, the other one back to V1.
+  // The producers swap versions: one is upgraded to V3, the other is rolled back to V1.
   for (const [service, instance, version] of [
     [old, 'old', '3'],
     [current, 'current', '1']
@@ -123,7 +123,7 @@ test('under a producer of V1 beside one of V3 every consumer restarts one by one
   await assertNothingParked(pipeline)
 })
 
-test('records of a future version are handled like any other, and what cannot be read is parked with the reason', async t => {
+test('records of a future version are processed, and unreadable records become dead letters with a reason', async t => {
   const pipeline = await startServicePipeline(t)
   const registry = createSchemaRegistry({ url: pipeline.view.url })
   const topics = await connectTopics(registry)
@@ -131,7 +131,7 @@ test('records of a future version are handled like any other, and what cannot be
   await pipeline.start('notification', 'one')
   const items = [{ sku: pipeline.sku, quantity: 1 }]
 
-  await t.test('OrderCreated V4 and InventoryReserved V3, which no service knows, are decided and told', async () => {
+  await t.test('future versions of OrderCreated and InventoryReserved are processed and notified', async () => {
     const order = orderCreated({ items })
     const reserved = inventoryReserved()
     const v4 = await futureTopic(registry, topics.ordersCreated, orderCreatedSchemas.versions[3])
@@ -146,7 +146,7 @@ test('records of a future version are handled like any other, and what cannot be
   })
 
   await t.test(
-    'an unknown id, an unknown fingerprint, a truncated record and no Avro at all: parked, while the others go on',
+    'records with an unknown id, an unknown fingerprint or invalid bytes become dead letters, and others are processed',
     async () => {
       const valid = toRecord(topics.ordersCreated, orderCreated({ items }), traceparent)
       const value = valid.value as Buffer
@@ -179,7 +179,7 @@ test('records of a future version are handled like any other, and what cannot be
     }
   )
 
-  await t.test('a schema id that a lagging registry learns of a moment later parks nothing', async () => {
+  await t.test('a schema id that a lagging registry learns later causes no dead letter', async () => {
     pipeline.view.lag()
     const v5 = await futureTopic(registry, topics.ordersCreated, orderCreatedSchemas.versions[3], 'gift')
     const order = orderCreated({ items })
@@ -189,7 +189,7 @@ test('records of a future version are handled like any other, and what cannot be
   })
 })
 
-test('services start beside a registered version in another namespace, and read its records', async t => {
+test('services start with a registered version in another namespace and read its records', async t => {
   const pipeline = await startServicePipeline(t)
   const registry = createSchemaRegistry({ url: pipeline.view.url })
   const { ordersCreated } = await connectTopics(registry, { ordersCreated: 'write' })
@@ -210,12 +210,12 @@ test('services start beside a registered version in another namespace, and read 
   await assertNothingParked(pipeline)
 })
 
-test('a service whose schema the registry does not go with says so in one sentence and exits with 76', async t => {
+test('a service with an incompatible schema reports the subject and exits with 76', async t => {
   const pipeline = await startServicePipeline(t)
   const foreign = { ...orderCreatedSchemas.versions[1], fields: [{ name: 'number', type: 'long' }] }
   await createSchemaRegistry({ url: pipeline.view.url }).register(`${topicNames.ordersCreated}-value`, foreign)
   for (const [name, sentence] of [
-    ['order', /does not accept OrderCreated under orders\.created-value: it is not compatible/],
+    ['order', /rejected OrderCreated under orders\.created-value: it is not compatible/],
     ['inventory', /this code cannot read version 1 of orders\.created-value/]
   ] as const) {
     const { code, output } = await startInVain(t, name, pipeline.environment)
@@ -224,7 +224,7 @@ test('a service whose schema the registry does not go with says so in one senten
   }
 })
 
-/** The topic as code that has a field more writes it. */
+/** Returns the topic with a codec of future code that has one more field. */
 async function futureTopic(
   registry: ReturnType<typeof createSchemaRegistry>,
   topic: { readonly name: string; readonly eventType: string },

@@ -1,4 +1,4 @@
-/** An Avro record schema as it stands in an .avsc file. */
+/** An Avro record schema, as in an .avsc file. */
 export interface RecordSchema {
   readonly type: 'record'
   readonly name: string
@@ -7,7 +7,10 @@ export interface RecordSchema {
   readonly fields: readonly object[]
 }
 
-/** Every version of one event's schema. Code reads the newest; which one is written is configuration. */
+/**
+ * All versions of an event's schema. Code reads with the newest one; configuration selects the one
+ * to write.
+ */
 export interface EventSchemas {
   readonly eventType: string
   readonly newestVersion: number

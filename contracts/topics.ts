@@ -24,7 +24,7 @@ export const topicNames = {
   orderRate: 'metrics.order.rate'
 } as const
 
-/** Prefixes of the names of ephemeral groups, such as those of consoles. Their lag is of no interest. */
+/** Name prefixes of ephemeral groups, such as those of console consumers. Their lag is ignored. */
 export const passingGroups: readonly string[] = ['console-consumer-']
 
 export interface Topics {
@@ -50,29 +50,33 @@ const schemasOf = {
 } as const satisfies Record<keyof Topics, EventSchemas>
 
 /**
- * What somebody does with a topic: `read` it, `write` the newest version of its event, or write the version of that number.
- * Whatever is written, every compatible version can be read.
+ * Use of a topic: `read` it, `write` the newest version of its event, or write the version with the
+ * given number. Every use can read all compatible versions.
  */
 export type TopicUse = 'read' | 'write' | number
 export type TopicUses = { readonly [Name in keyof Topics]?: TopicUse }
 
-/** All that a service does on Kafka, for those who allow it. */
+/** All uses of Kafka by a service, from which its access rules are derived. */
 export interface KafkaUses {
-  /** Each connection's. Whoever reads a topic also parks records in its dead-letter topic, and reads them there. */
+  /**
+   * Topics per connection. A service that reads a topic also writes and reads its dead-letter
+   * topic.
+   */
   readonly topics: readonly TopicUses[]
   readonly groups: readonly string[]
-  /** Instances put their number behind it. */
+  /** Prefix of the transactional ids; instances append a number. */
   readonly transactionalIDPrefix?: string
-  /** Topics without events that it writes. */
+  /** Topics without Avro events that the service writes. */
   readonly otherTopics?: readonly string[]
-  /** Topics without events that it reads. */
+  /** Topics without Avro events that the service reads. */
   readonly otherInputs?: readonly string[]
 }
 
 /**
- * The topics that are named, with their codecs; all of them for writing when none is. Sees to it that the registry has the
- * schemas that will be written and that this code can read everything that was written in the topics that it reads.
- * @throws SchemaRejectedError or another ContractError; both say what to do.
+ * Connects topics to the registry and returns them with their codecs; by default all topics, for
+ * writing. Registers the schemas that will be written, and checks that this code can read all
+ * registered versions of the topics that it only reads.
+ * @throws SchemaRejectedError or another ContractError
  */
 export async function connectTopics(registry: SchemaRegistry): Promise<Topics>
 export async function connectTopics<const Uses extends TopicUses>(
@@ -116,7 +120,10 @@ async function connectTopic(
   return { name, eventType: schemas.eventType, codec: createAvroCodec({ ...reading, writer }) }
 }
 
-/** Every record of a version that cannot be read would become a dead letter: better not to start. */
+/**
+ * Checks all registered versions at startup, because every record of an unreadable version would
+ * become a dead letter.
+ */
 async function checkReader(registry: SchemaRegistry, subject: string, readerSchema: RecordSchema): Promise<void> {
   for (const writer of await registry.versions(subject)) {
     try {
@@ -124,16 +131,16 @@ async function checkReader(registry: SchemaRegistry, subject: string, readerSche
     } catch (cause) {
       throw new SchemaRejectedError(
         subject,
-        `this code cannot read version ${writer.version} of ${subject}, which the schema registry has ` +
-          `(${(cause as Error).message}): run code whose ${readerSchema.name} is compatible with it, or, ` +
-          'if nothing was ever written with that version, delete it from the registry',
+        `this code cannot read version ${writer.version} of ${subject} in the schema registry ` +
+          `(${(cause as Error).message}): run code whose ${readerSchema.name} is compatible with it, or delete ` +
+          'the version from the registry if no record was written with it',
         { cause }
       )
     }
   }
 }
 
-/** All released versions of each topic's event, the oldest first, by the name of the topic. */
+/** All released versions of each topic's event, oldest first, by topic name. */
 export const releasedSchemas: Readonly<Record<string, readonly RecordSchema[]>> = Object.fromEntries(
   Object.entries(schemasOf).map(([name, { versions }]) => [topicNames[name as keyof Topics], Object.values(versions)])
 )

@@ -2,9 +2,12 @@ import type { Type, types } from 'avsc'
 import { ContractError } from '../errors.ts'
 
 /**
- * Why this exists: avsc reads past the end without noticing until it is done, and trusts every count and block size in
- * the bytes. A dozen bytes that announce an array of 2^40 items keep it busy for hours, and one such record would hang
- * a consumer for good. So the bytes are walked once by the writer's schema before avsc sees them.
+ * Position in the bytes of a record.
+ *
+ * avsc trusts every count and block size in the bytes, and detects reads past the end only
+ * afterwards. A dozen bytes that announce an array of 2^40 items keep it busy for hours, so one
+ * such record would block a consumer permanently. This module therefore walks the bytes by the
+ * writer's schema before avsc decodes them.
  */
 interface Cursor {
   readonly bytes: Buffer
@@ -17,7 +20,8 @@ type Walk = (cursor: Cursor) => void
 const MAX_VARINT_BYTES = 10
 
 /**
- * @returns a function that throws ContractError unless, from a position to before an end, the bytes are exactly one datum of the type.
+ * Creates a check that the bytes from `position` to before `end` are exactly one datum of the type.
+ * @returns a function that throws ContractError otherwise
  */
 export function createBoundsCheck(type: Type): (bytes: Buffer, position: number, end: number) => void {
   const walk = walkOf(type, new Map())
@@ -100,14 +104,18 @@ function walkMap(walkValue: Walk): Walk {
   })
 }
 
-/** Blocks until an empty one; a negative count is followed by the block's size in bytes. */
+/**
+ * Walks the blocks of an array or map up to an empty block. A negative count is followed by the
+ * size of the block in bytes.
+ */
 function walkBlocks(walkItem: Walk): Walk {
   return cursor => {
     for (let count = readVarint(cursor); count !== 0; count = readVarint(cursor)) {
       const sizeBytes = count < 0 ? readVarint(cursor) : undefined
       const start = cursor.position
       const items = Math.abs(count)
-      // An item takes a byte at least; items of no size (null, an empty record) are not worth a way around this.
+      // Items take at least one byte. Arrays of items without size (null, empty records) are
+      // refused, too; no event has them.
       if (items > cursor.end - start) throw truncated()
       for (let item = 0; item < items; item++) walkItem(cursor)
       if (sizeBytes !== undefined && cursor.position - start !== sizeBytes) {
@@ -122,11 +130,14 @@ function walkInt(cursor: Cursor): void {
   if (number !== (number | 0)) throw invalid('an int does not fit 32 bits')
 }
 
-/** Below -2^52 avsc loses a bit and with it the sign; above 2^53 it refuses by itself. */
+/**
+ * Walks a long. Below -2^52 avsc loses a bit and returns the wrong sign; above 2^53 avsc itself
+ * throws.
+ */
 function walkLong(cursor: Cursor): void {
   const negative = ((cursor.bytes[cursor.position] ?? 0) & 1) === 1
   const number = readVarint(cursor)
-  if (negative !== number < 0 || number < -(2 ** 52)) throw invalid('a long is too far below zero to be read exactly')
+  if (negative !== number < 0 || number < -(2 ** 52)) throw invalid('a long is below -2^52 and cannot be read exactly')
 }
 
 function readIndex(cursor: Cursor, size: number): number {
@@ -141,7 +152,10 @@ function advance(cursor: Cursor, bytes: number): void {
   if (cursor.position > cursor.end) throw truncated()
 }
 
-/** A zigzag varint. Beyond 2^53 the result is inexact, which is enough to refuse it as a length. */
+/**
+ * Reads a zigzag varint. Results beyond 2^53 are inexact, but still large enough to be refused as
+ * lengths.
+ */
 function readVarint(cursor: Cursor): number {
   const { bytes, end } = cursor
   let position = cursor.position
@@ -159,7 +173,7 @@ function readVarint(cursor: Cursor): number {
 }
 
 function truncated(): ContractError {
-  return new ContractError('RECORD_TRUNCATED', 'the record ends early, inside of what its schema says')
+  return new ContractError('RECORD_TRUNCATED', 'the record ends before the end of the value that its schema requires')
 }
 
 function invalid(what: string): ContractError {

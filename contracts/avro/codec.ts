@@ -11,28 +11,34 @@ import { HEADER_BYTES, notInWireFormat, schemaIDAt, writeHeader } from './wire-f
 export interface AvroCodecOptions {
   readonly registry: Pick<SchemaRegistry, 'schemaByID' | 'versions'>
   readonly readerSchema: RecordSchema
-  /** Schemas that are read without the registry; `readerSchema` alone when absent. */
+  /** Schemas that are read without the registry; only `readerSchema` by default. */
   readonly released?: readonly RecordSchema[]
-  /** The subject of the topic in the registry, where a schema is searched that is not under its record's id. */
+  /**
+   * Subject of the topic in the registry, searched for schemas that are not found under the id of
+   * the record.
+   */
   readonly subject?: string
-  /** What is written; nothing can be without it. */
+  /** Schema for writing. Without it, the codec can only read. */
   readonly writer?: WriterOptions
-  /** How long an id of the registry counts without another look, for records that do not name their schema. */
+  /** Time after which an id is looked up again, for records that do not name their schema. */
   readonly recheckMs?: number
 }
 
 export interface WriterOptions {
   readonly schema: RecordSchema
-  /** The id of the schema in the registry. */
+  /** Id of the schema in the registry. */
   readonly schemaID: number
 }
 
-/** Every event of usual size is encoded here first and copied out at its exact size. */
+/**
+ * Shared buffer in which events are encoded before they are copied at their exact size. Larger
+ * events get a separate buffer.
+ */
 const scratch = Buffer.allocUnsafeSlow(32 * 1024)
 
 /**
- * Creates a codec that reads what any compatible schema wrote (see SchemaReaders) and writes with one schema.
- * `decode` and `encode` throw ContractError only.
+ * Creates a codec that reads records of any compatible schema (see SchemaReaders) and writes with
+ * one schema. For invalid records and events, `decode` and `encode` throw ContractError.
  */
 export function createAvroCodec<Event>(options: AvroCodecOptions): Codec<Event> {
   const { registry, readerSchema, released = [readerSchema], subject, writer, recheckMs } = options
@@ -80,14 +86,14 @@ function createWriter({ schema, schemaID }: WriterOptions): (event: unknown) => 
 
 function refuseToWrite(readerType: Type): () => never {
   return () => {
-    throw new Error(`${readerType.name} is connected for reading here: name it for writing in connectTopics`)
+    throw new Error(`${readerType.name} is connected for reading only: use 'write' or a version in connectTopics`)
   }
 }
 
 function encode(writerType: Type, schemaID: number, event: unknown): Buffer {
   try {
     const end = writerType.encode(event, scratch, HEADER_BYTES)
-    // A negative end tells by how many bytes the buffer was too short.
+    // A negative end is the number of bytes by which the buffer was too short.
     const value = Buffer.allocUnsafe(end < 0 ? scratch.length - end : end)
     if (end < 0) writerType.encode(event, value, HEADER_BYTES)
     else scratch.copy(value, HEADER_BYTES, HEADER_BYTES, end)
@@ -100,11 +106,14 @@ function encode(writerType: Type, schemaID: number, event: unknown): Buffer {
   }
 }
 
-/** Names fields and what they should be, never their values: an event holds personal data. */
+/**
+ * Lists the invalid fields and their expected types, without values, because events contain
+ * personal data.
+ */
 function faultsOf(type: Type, event: unknown): string {
   const faults: string[] = []
   type.isValid(event, {
-    errorHook: (path, _value, expected) => faults.push(`${path.join('.')} is no ${expected.typeName}`)
+    errorHook: (path, _value, expected) => faults.push(`${path.join('.')} is not of type ${expected.typeName}`)
   })
   return faults.join(', ')
 }

@@ -27,7 +27,7 @@ function refusal(code: string) {
   return (error: unknown) => error instanceof ContractError && error.code === code && !error.retryable
 }
 
-test('every event comes back from its bytes as it was, as a plain object', async () => {
+test('every event is decoded to an equal plain object', async () => {
   for (const [topic, events] of [
     [topics.ordersCreated, anyOrderCreated()],
     [topics.ordersChanges, anyOrderChangeRequested()],
@@ -46,7 +46,7 @@ test('every event comes back from its bytes as it was, as a plain object', async
   }
 })
 
-test('an event larger than the shared buffer comes back as it was', async () => {
+test('an event larger than the shared buffer is decoded to an equal object', async () => {
   const event = orderCreated({
     items: Array.from({ length: 5_000 }, (_, line) => ({ sku: `SKU-${line}`, quantity: line }))
   })
@@ -55,7 +55,7 @@ test('an event larger than the shared buffer comes back as it was', async () => 
   assert.deepEqual(codec.decode(value), event)
 })
 
-test('the bytes are Confluent wire format: zero, the schema id in four bytes, the Avro body', async () => {
+test('values are in Confluent wire format: zero, the schema id in four bytes, the Avro body', async () => {
   const written = createAvroCodec<OrderCreated>({
     registry: createInMemoryRegistry(),
     readerSchema: orderCreatedSchemas.versions[1],
@@ -71,18 +71,18 @@ test('the bytes are Confluent wire format: zero, the schema id in four bytes, th
   assert.equal(written.toString('hex'), ['0001020304', '026f', '0275', '02', '0273', '04', '00', '8001', '00'].join(''))
 })
 
-test('an event that does not fit the schema is refused by field name, without its values', () => {
+test('an event that violates the schema is refused with its field names but without values', () => {
   const event = orderCreated({ userID: 'secret', totalMinor: 12.5, items: [{ sku: 'secret', quantity: 2 ** 31 }] })
   assert.throws(
     () => codec.encode(event),
     (error: unknown) =>
       refusal('EVENT_INVALID')(error) &&
-      /items\.0\.quantity is no int, totalMinor is no long/.test((error as Error).message) &&
+      /items\.0\.quantity is not of type int, totalMinor is not of type long/.test((error as Error).message) &&
       !(error as Error).message.includes('secret')
   )
 })
 
-test('whatever the bytes are, decode returns or throws a ContractError, at once', async () => {
+test('for any bytes, decode returns or throws a ContractError immediately', async () => {
   const valid = codec.encode(orderCreated())
   await codec.prepare([valid])
   const withHeader = fc.uint8Array({ maxLength: 200 }).map(body => {
@@ -107,7 +107,7 @@ test('whatever the bytes are, decode returns or throws a ContractError, at once'
   )
 })
 
-test('a record that announces more items than it has bytes is refused at once instead of read for minutes', async () => {
+test('a record that announces more items than it has bytes is refused immediately', async () => {
   const empty = codec.encode(orderCreated({ orderID: '', userID: '', items: [] }))
   await codec.prepare([empty])
   const items = HEADER_BYTES + 2
@@ -116,7 +116,7 @@ test('a record that announces more items than it has bytes is refused at once in
   }
 })
 
-test('every cut of a record is refused as truncated, and every byte after it as trailing', async () => {
+test('every truncation of a record is refused as truncated, and an extra byte as trailing', async () => {
   const valid = codec.encode(orderCreated())
   await codec.prepare([valid])
   for (let length = HEADER_BYTES; length < valid.length; length++) {
@@ -125,7 +125,7 @@ test('every cut of a record is refused as truncated, and every byte after it as 
   assert.throws(() => codec.decode(Buffer.concat([valid, Buffer.from([0])])), refusal('RECORD_TRAILING_BYTES'))
 })
 
-test('a value is read where it stands: what is around it is never part of it, even if it would make it whole', async () => {
+test('decode reads only the given range, even if the surrounding bytes would complete a truncated value', async () => {
   const event = orderCreated()
   const valid = codec.encode(event)
   await codec.prepare([valid])
@@ -141,19 +141,19 @@ test('a value is read where it stands: what is around it is never part of it, ev
   assert.throws(() => codec.decode(bytes, start, end + 1), refusal('RECORD_TRAILING_BYTES'))
 })
 
-test('it is known what has to be loaded: the schema of a value in wire format, until it is', async () => {
+test('isPrepared is false only for values in wire format whose schema is not loaded', async () => {
   const readerSchema = orderCreatedSchemas.versions[1]
   const fresh = createAvroCodec({ registry: createInMemoryRegistry(), readerSchema })
   const bytes = Buffer.concat([Buffer.from([7]), codec.encode(orderCreated())])
   assert.equal(fresh.isPrepared(bytes, 1), false)
-  assert.equal(fresh.isPrepared(bytes), true) // is none, and nothing would help
+  assert.equal(fresh.isPrepared(bytes), true) // not in wire format, so there is nothing to load
   assert.equal(fresh.isPrepared(bytes, 1, HEADER_BYTES), true)
   const value = codec.encode(orderCreated())
   await codec.prepare([value])
   assert.equal(codec.isPrepared(value), true)
 })
 
-test('values that are not in wire format are refused and do not disturb the others', async () => {
+test('values that are not in wire format are refused and do not affect others', async () => {
   const event = orderCreated()
   const valid = codec.encode(event)
   const foreign = [Buffer.alloc(0), Buffer.from([0, 0]), Buffer.from('{"orderID":"1"}')]
@@ -162,20 +162,20 @@ test('values that are not in wire format are refused and do not disturb the othe
   assert.deepEqual(codec.decode(valid), event)
 })
 
-test('an id that the registry does not know is refused by decode, not by prepare', async () => {
+test('an unknown schema id is refused by decode and not by prepare', async () => {
   const value = Buffer.from(codec.encode(orderCreated()))
   writeHeader(value, 4_711)
   await codec.prepare([value])
   assert.throws(() => codec.decode(value), refusal('SCHEMA_UNKNOWN'))
 })
 
-test("another event's record is refused as unreadable", async () => {
+test('a record of another event is refused as unreadable', async () => {
   const value = topics.inventoryFailed.codec.encode(inventoryFailed())
   await codec.prepare([value])
   assert.throws(() => codec.decode(value), refusal('SCHEMA_UNREADABLE'))
 })
 
-test('a registry that is away or refuses makes prepare fail as retryable, and it is asked again next time', async () => {
+test('if the registry is unavailable or refuses, prepare fails with a retryable error', async () => {
   const registry = createInMemoryRegistry()
   const failures = [
     new ContractError('REGISTRY_UNAVAILABLE', 'away'),
@@ -202,7 +202,7 @@ test('a registry that is away or refuses makes prepare fail as retryable, and it
   assert.deepEqual(codec.decode(value), event)
 })
 
-test('a schema is looked up once, however many records carry its id', async () => {
+test('a schema is looked up once for any number of records', async () => {
   const registry = createInMemoryRegistry()
   let lookups = 0
   const counting: SchemaRegistry = {
@@ -219,7 +219,7 @@ test('a schema is looked up once, however many records carry its id', async () =
   assert.equal(lookups, 1)
 })
 
-test('a long that avsc would read with the wrong sign is refused', async () => {
+test('a long that avsc would decode with the wrong sign is refused', async () => {
   const zeroTime = codec.encode(orderCreated({ createdAtMs: 0 }))
   await codec.prepare([zeroTime])
   for (const time of [-(2n ** 52n) - 1n, -(2n ** 53n), -(2n ** 63n)]) {

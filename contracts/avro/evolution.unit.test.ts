@@ -26,7 +26,10 @@ import { createAvroCodec } from './codec.ts'
 const registry = createInMemoryRegistry()
 const today = orderCreatedSchemas.versions[3]
 
-/** A version that may come: a defaulted field, a nullable one, a map, a list of records and another order of fields. */
+/**
+ * A possible future version: a field with a default, a nullable one, a map, a list of records, and
+ * another order of fields.
+ */
 const later: RecordSchema = {
   ...today,
   fields: [
@@ -85,7 +88,7 @@ const anyLaterOrder: fc.Arbitrary<LaterOrderCreated> = fc
   )
   .map(([order, added]) => ({ ...order, ...added }))
 
-test('newer code reads what older code wrote, with the defaults of the added fields', async () => {
+test('newer code reads records of older code with the defaults of the added fields', async () => {
   await fc.assert(
     fc.asyncProperty(anyOrderCreated(), async order => {
       const value = todaysCode.encode(order)
@@ -95,7 +98,7 @@ test('newer code reads what older code wrote, with the defaults of the added fie
   )
 })
 
-test('older code reads what newer code wrote, without the fields that it does not know', async () => {
+test('older code reads records of newer code without the fields that it does not know', async () => {
   await fc.assert(
     fc.asyncProperty(anyLaterOrder, async order => {
       const value = laterCode.encode(order)
@@ -106,7 +109,10 @@ test('older code reads what newer code wrote, without the fields that it does no
   )
 })
 
-/** Checks that code of an older version reads what the newest code writes, and the reverse with the defaults of what was added. */
+/**
+ * Checks that older code reads records of the newest version, and the newest code reads older
+ * records with defaults.
+ */
 async function checkVersions<Older, Newest>(
   [older, newest]: readonly [RecordSchema, RecordSchema],
   events: fc.Arbitrary<Newest>,
@@ -123,7 +129,7 @@ async function checkVersions<Older, Newest>(
   )
 }
 
-test('code that knows no holds reads a reservation that has one, and a reservation of then has none', async () => {
+test('older code reads InventoryReserved with a hold, and older records are read without a hold', async () => {
   const { 1: v1, 2: v2, 3: v3 } = inventoryReservedSchemas.versions
   await checkVersions<InventoryReservedVersions[1], InventoryReservedVersions[3]>([v1, v3], anyInventoryReserved(), {
     without: ({ holdUntilMs: _, sequence: __, ...known }) => known,
@@ -135,7 +141,7 @@ test('code that knows no holds reads a reservation that has one, and a reservati
   })
 })
 
-test('every line of a failure of the first version is out of stock', async () => {
+test('every shortage of InventoryFailed V1 is read as OUT_OF_STOCK', async () => {
   const { 1: v1, 2: v2 } = inventoryFailedSchemas.versions
   await checkVersions<InventoryFailedVersions[1], InventoryFailedVersions[2]>([v1, v2], anyInventoryFailed(), {
     without: ({ sequence: _, shortages, ...known }) => ({
@@ -149,7 +155,7 @@ test('every line of a failure of the first version is out of stock', async () =>
   })
 })
 
-test('a change and its answer of the first version name no request', async () => {
+test('V1 records of change requests and their results are read with an empty request id', async () => {
   const { 1: changed, 2: changedNow } = orderChangeRequestedSchemas.versions
   type Changes = OrderChangeRequestedVersions
   await checkVersions<Changes[1], Changes[2]>([changed, changedNow], anyOrderChangeRequested(), {
@@ -170,7 +176,7 @@ test('a change and its answer of the first version name no request', async () =>
   })
 })
 
-test('newer code told to write the older version writes what older code would have written', () => {
+test('newer code that writes an older version writes the same bytes as older code', () => {
   const order = orderCreated()
   assert.deepEqual(
     laterCodeOnOldVersion.encode({ ...order, ...defaults, note: 'ring twice' }),
@@ -178,7 +184,7 @@ test('newer code told to write the older version writes what older code would ha
   )
 })
 
-test('records of two versions are read side by side', async () => {
+test('mixed records of two versions are read', async () => {
   const order = orderCreated()
   const values = [todaysCode.encode(order), laterCode.encode({ ...order, ...defaults, note: 'ring twice' })]
   await laterCode.prepare(values)
@@ -188,7 +194,7 @@ test('records of two versions are read side by side', async () => {
   )
 })
 
-test('damaged records of another version are refused like those of the own', async () => {
+test('damaged records of another version are decoded or refused with a ContractError', async () => {
   const valid = laterCode.encode({
     ...orderCreated(),
     ...defaults,
@@ -209,7 +215,7 @@ test('damaged records of another version are refused like those of the own', asy
   }
 })
 
-test('a version with a field that has no default cannot be read before this code knows the field', async () => {
+test('records without a field that the reader requires are refused as unreadable', async () => {
   const incompatible: RecordSchema = { ...today, fields: today.fields.slice(1) }
   const value = (await codecOf<Omit<OrderCreated, 'orderID'>>(incompatible, incompatible)).encode(orderCreated())
   await todaysCode.prepare([value])

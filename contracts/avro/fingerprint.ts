@@ -1,14 +1,14 @@
 import type { Type } from 'avsc'
 
 /**
- * The header that names the schema of a value: the fingerprint of the schema's parsing canonical form, as 16 hexadecimal digits.
- * The schema id inside the value means something in one registry only, and only until that registry is emptied; the
- * fingerprint means the same schema everywhere and for good.
+ * Header that names the schema of a value: the fingerprint of the schema's parsing canonical form,
+ * as 16 hexadecimal digits. The schema id inside the value is valid in one registry only, until
+ * that registry is emptied. The fingerprint identifies the same schema everywhere and permanently.
  *
- * The algorithm is CRC-64-AVRO, which the Avro specification defines and the Java library computes
- * (`SchemaNormalization.parsingFingerprint64`). 64 bits are enough to distinguish a few dozen schemas, and 16 digits
- * are shorter than the 64 of SHA-256. Resistance to forgery would gain nothing: a principal that may write to a topic may
- * name any schema.
+ * The algorithm is CRC-64-AVRO of the Avro specification; the Java library computes it with
+ * `SchemaNormalization.parsingFingerprint64`. 64 bits are enough to distinguish a few dozen
+ * schemas, and 16 digits are shorter than the 64 of SHA-256. Resistance to forgery would not help,
+ * because a principal that may write to a topic may name any schema.
  */
 export const fingerprintHeader = 'schema-fingerprint'
 

@@ -4,8 +4,9 @@ import { readEventFolders } from '../compatibility/version-files.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import { parseAvroType } from './types.ts'
 
-test('fingerprints are those of the Avro specification', () => {
-  // From share/test/data/schema-tests.txt of Apache Avro, there as signed decimal numbers.
+test('fingerprints equal those of the Avro specification', () => {
+  // Test data from share/test/data/schema-tests.txt of Apache Avro, which has signed decimal
+  // numbers.
   for (const [schema, expected] of [
     ['null', 7_195_948_357_588_979_594n],
     ['boolean', -6_970_731_678_124_411_036n],
@@ -20,7 +21,7 @@ test('fingerprints are those of the Avro specification', () => {
   }
 })
 
-test('documentation and defaults do not change a fingerprint, names and types do', () => {
+test('a fingerprint depends on names and types, not on documentation and defaults', () => {
   const schema = { type: 'record', name: 'Event', namespace: 'a', fields: [{ name: 'id', type: 'string' }] }
   const of = (other: object) => fingerprintOf(parseAvroType({ ...schema, ...other }))
   const field = { name: 'id', type: 'string', doc: 'Unique.', default: '' }
@@ -29,7 +30,7 @@ test('documentation and defaults do not change a fingerprint, names and types do
   assert.notEqual(of({ fields: [{ ...field, type: 'bytes' }] }), of({}))
 })
 
-test('no two released versions of any event have the same fingerprint', () => {
+test('all released versions of all events have different fingerprints', () => {
   const released = readEventFolders(`${import.meta.dirname}/..`).flatMap(({ versions }) => versions)
   assert.ok(released.length >= 10)
   assert.equal(new Set(released.map(schema => fingerprintOf(parseAvroType(schema)))).size, released.length)

@@ -8,25 +8,30 @@ import { fingerprintHeader, fingerprintOf } from './fingerprint.ts'
 import { parseAvroType } from './types.ts'
 import { HEADER_BYTES } from './wire-format.ts'
 
-/** Reads the value in `bytes` from `start` to before `end`. @throws ContractError */
+/**
+ * Function that decodes the value in `bytes` from `start` to before `end`.
+ * @throws ContractError
+ */
 export type ReadValue<Event> = (bytes: Buffer, start: number, end: number) => Event
 
 export interface SchemaReadersOptions {
   readonly readerType: Type
   readonly registry: Pick<SchemaRegistry, 'schemaByID' | 'versions'>
-  /** Schemas that are read without the registry: all versions of the event that this code knows. */
+  /** Schemas that are read without the registry: all versions of the event in this code. */
   readonly released: readonly RecordSchema[]
-  /** The subject of the topic, where a fingerprint is searched that is not under its record's id. */
+  /**
+   * Subject of the topic, searched for fingerprints that are not found under the id of the record.
+   */
   readonly subject?: string | undefined
-  /** How long an id of the registry counts without another look. */
+  /** Time after which an id is looked up again. */
   readonly recheckMs?: number | undefined
 }
 
 interface Entry<Event> {
   readonly read: ReadValue<Event>
-  /** Absent where the registry has something else than an Avro schema, or nothing. */
+  /** Undefined if the registry has no Avro schema under the id. */
   readonly fingerprint?: string | undefined
-  /** When the registry is asked again, as `performance.now()`. */
+  /** Time of the next lookup, as `performance.now()`. */
   readonly checkAtMs: number
 }
 
@@ -36,22 +41,30 @@ const maxUnknown = 1_000
 const versionsCountForMs = 1_000
 
 /**
- * Finds the schema that a record of one topic was written with.
+ * Finds the writer's schema of each record of a topic.
  *
- * - A record that names its schema by fingerprint, as all of ours do, is read with exactly that schema: a released version,
- *   which this code carries, or one of the registry, under the record's id or elsewhere in the topic's subject. A registry that
- *   is away, or was emptied and filled again with other ids, therefore changes nothing.
- * - Any other record is read with the schema that the registry has under its id. The registry is asked again every `recheckMs`.
- *   When the id then leads to another schema, it is unknown which of the two a waiting record was written with, and reading stops.
+ * - A record with a schema fingerprint, which all services write, is read with exactly that schema:
+ *   a released version in this code, or a schema of the registry under the record's id or elsewhere
+ *   in the topic's subject. So records are read correctly even if the registry is unavailable, or
+ *   was emptied and filled again with other ids.
+ * - Any other record is read with the schema that the registry has under its id. The id is looked
+ *   up again every `recheckMs`. If it then leads to another schema, it is unknown which of the two
+ *   a pending record was written with, and reading stops.
  */
 export class SchemaReaders<Event> {
   readonly #options: SchemaReadersOptions
   readonly #byFingerprint = new Map<string, ReadValue<Event>>()
   readonly #byID = new Map<number, Entry<Event>>()
-  /** Fingerprints and ids that lead to no schema. Broken records can carry any, so only the newest are kept. */
+  /**
+   * Fingerprints and ids without a schema. Invalid records can contain any value, so only the
+   * newest are kept.
+   */
   readonly #unknown = new Map<string | number, Entry<Event>>()
   #versions: { readonly list: Promise<readonly WriterSchema[]>; readonly staleAtMs: number } | undefined
-  /** The fingerprint found last, as the header has it: neighbours in a topic have the same schema nearly always. */
+  /**
+   * The last fingerprint found, as header bytes, because adjacent records nearly always have the
+   * same schema.
+   */
   #recent: { readonly content: Buffer; readonly read: ReadValue<Event> } | undefined
 
   constructor(options: SchemaReadersOptions) {
@@ -74,8 +87,9 @@ export class SchemaReaders<Event> {
   }
 
   /**
-   * Loads what `find` needs.
-   * @throws ContractError `REGISTRY_UNAVAILABLE`, or `SCHEMA_ID_REUSED`, which nothing but an operator can resolve
+   * Loads the schema of a record for `find`.
+   * @throws ContractError `REGISTRY_UNAVAILABLE`, or `SCHEMA_ID_REUSED`, which only an operator can
+   * resolve
    */
   async load(schemaID: number, headers: RecordHeaders | undefined): Promise<void> {
     if (this.isLoaded(schemaID, headers)) return
@@ -84,7 +98,7 @@ export class SchemaReaders<Event> {
     else await this.#loadByFingerprint(fingerprint, schemaID)
   }
 
-  /** @returns undefined when nothing was loaded for the record */
+  /** Returns the reader for a record, or undefined if `load` was not called for it. */
   find(schemaID: number, headers: RecordHeaders | undefined): ReadValue<Event> | undefined {
     if (this.#recent !== undefined && headers?.equals(fingerprintHeader, this.#recent.content)) return this.#recent.read
     const fingerprint = headers?.text(fingerprintHeader)
@@ -116,7 +130,10 @@ export class SchemaReaders<Event> {
     )
   }
 
-  /** Many records with unknown fingerprints share one list. */
+  /**
+   * Lists the versions of the subject. Records with unknown fingerprints share one list for a short
+   * time.
+   */
   #listVersions(): Promise<readonly WriterSchema[]> {
     const { registry, subject } = this.#options
     if (subject === undefined) return Promise.resolve([])
@@ -136,7 +153,7 @@ export class SchemaReaders<Event> {
       return undefined
     })
     if (schema === undefined) {
-      // A registry that is away, or empty, gives an id no new meaning.
+      // If the registry is unavailable or empty, the id keeps its known schema.
       if (before?.fingerprint !== undefined) this.#byID.set(schemaID, { ...before, checkAtMs })
       else this.#rememberUnknown(schemaID, `the schema registry has no schema with the record's id ${schemaID}`)
       return
@@ -163,20 +180,27 @@ export class SchemaReaders<Event> {
   }
 }
 
-/** @throws Error when records of the writer's schema cannot be read with the reader's. */
+/**
+ * Checks that records of the writer's schema can be read with the reader's schema.
+ * @throws Error otherwise
+ */
 export function checkReadable(readerSchema: RecordSchema, writer: WriterSchema): void {
   resolve(parseAvroType(readerSchema), parseWriterSchema(writer))
 }
 
 /**
- * avsc compares full names by default. The specification, and Java, want the unqualified ones to match: a registry
- * accepts a version with another namespace as compatible.
+ * Creates a resolver that compares unqualified names. The specification and Java do so, and
+ * registries accept a version with another namespace as compatible; avsc compares full names by
+ * default.
  */
 function resolve(readerType: Type, writerType: Type) {
   return readerType.createResolver(writerType, { ignoreNamespaces: true })
 }
 
-/** A schema that cannot be read is kept as a reader that says so: another look would not change it. */
+/**
+ * Creates a reader for a writer's schema. For an unreadable schema it creates a reader that always
+ * throws.
+ */
 function createReader<Event>(readerType: Type, name: string, parse: () => Type): ReadValue<Event> {
   try {
     const writerType = parse()
@@ -214,7 +238,10 @@ function fingerprintOfText(schema: WriterSchema): string | undefined {
   }
 }
 
-/** No failure of the registry says anything about a record: the record waits. */
+/**
+ * Converts any failure of the registry to a retryable error, because the record itself may be
+ * valid.
+ */
 function asTransient(error: unknown): never {
   if (error instanceof ContractError && error.retryable) throw error
   throw new ContractError('REGISTRY_UNAVAILABLE', error instanceof Error ? error.message : String(error), {
@@ -225,8 +252,8 @@ function asTransient(error: unknown): never {
 function reused(schemaID: number, before: string, now: string | undefined): ContractError {
   return new ContractError(
     'SCHEMA_ID_REUSED',
-    `schema id ${schemaID} led to the schema ${before} and now leads to ${now ?? 'one that is no Avro'}: the schema registry was ` +
+    `schema id ${schemaID} led to the schema ${before} and now leads to ${now ?? 'a schema that is not Avro'}: the schema registry was ` +
       `emptied and filled again. Records without the header ${fingerprintHeader} cannot be read safely. Restore the registry's former ` +
-      'content; or, when no such record waits, start the process again'
+      'content, or restart the process if no such record is pending'
   )
 }

@@ -46,7 +46,7 @@ const future: RecordSchema = {
 }
 const subject = 'orders.created-value'
 
-/** The schemas of a registry by their ids, which a test changes. */
+/** Creates a registry whose schemas a test can change. */
 function scriptedRegistry(schemas: Record<number, RecordSchema | WriterSchema> = {}) {
   const state = { schemas, isAway: false, asked: [] as (number | string)[] }
   const asText = (schema: RecordSchema | WriterSchema): WriterSchema =>
@@ -68,7 +68,7 @@ function scriptedRegistry(schemas: Record<number, RecordSchema | WriterSchema> =
   return { registry, state }
 }
 
-/** Code of today, which knows three versions. */
+/** Creates a reader that knows three versions. */
 function reader(registry: Pick<SchemaRegistry, 'schemaByID' | 'versions'>, recheckMs = 0) {
   const codec = createAvroCodec<OrderCreated>({
     ...{ registry, readerSchema: v3, released: [v1, v2, v3], subject, recheckMs }
@@ -92,8 +92,8 @@ const refusal =
   (error: unknown) =>
     error instanceof ContractError && error.code === code && error.retryable === retryable && words.test(error.message)
 
-describe('schema readers, a record that names its schema', () => {
-  test('is read without a registry, whatever version and id it has', async () => {
+describe('a record with a schema fingerprint', () => {
+  test('is read without the registry, for any released version and any id', async () => {
     const { registry, state } = scriptedRegistry()
     state.isAway = true
     const read = reader(registry)
@@ -105,7 +105,7 @@ describe('schema readers, a record that names its schema', () => {
     assert.deepEqual(state.asked, [])
   })
 
-  test('is read as what it is though its id leads to any other schema: property over events and ids', async () => {
+  test('is read with its schema even if its id leads to another one (property)', async () => {
     const topics = await connectTopics(createInMemoryRegistry())
     const misleading: SchemaRegistry = {
       ...createInMemoryRegistry(),
@@ -128,7 +128,7 @@ describe('schema readers, a record that names its schema', () => {
     )
   })
 
-  test('is read with a later version of the registry, also where its id leads elsewhere', async () => {
+  test('is read with a later version from the registry even if its id leads to another schema', async () => {
     const { write, headers } = writer(future, 1)
     const { registry, state } = scriptedRegistry({ 1: inventoryFailedSchemas.versions[1], 2: future })
     const order = orderCreated()
@@ -136,7 +136,7 @@ describe('schema readers, a record that names its schema', () => {
     assert.deepEqual(state.asked, [1, subject])
   })
 
-  test('is unknown when the registry has its schema nowhere, and is asked for again later only', async () => {
+  test('is refused if the registry does not have its schema, which is not looked up again immediately', async () => {
     const { write, headers } = writer(future, 1)
     const { registry, state } = scriptedRegistry({ 1: v3 })
     const read = reader(registry)
@@ -150,7 +150,7 @@ describe('schema readers, a record that names its schema', () => {
     assert.deepEqual(state.asked, [1, subject])
   })
 
-  test('waits for a registry that is away when this code does not know its schema', async () => {
+  test('causes a retryable error if its schema is not released and the registry is unavailable', async () => {
     const { write, headers } = writer(future, 1)
     const { registry, state } = scriptedRegistry({ 1: future })
     const read = reader(registry)
@@ -162,7 +162,7 @@ describe('schema readers, a record that names its schema', () => {
     assert.deepEqual(await read(value, headers), order)
   })
 
-  test('of another event is refused as unreadable', async () => {
+  test('is refused as unreadable if its schema is of another event', async () => {
     const { registry } = scriptedRegistry({ 1: inventoryFailedSchemas.versions[1] })
     const { codec } = (await connectTopics(createInMemoryRegistry(), { inventoryFailed: 1 })).inventoryFailed
     const value = codec.encode(inventoryFailed())
@@ -172,7 +172,7 @@ describe('schema readers, a record that names its schema', () => {
     )
   })
 
-  test('with any of 10,000 unknown fingerprints costs a bounded memory and one list of versions', async () => {
+  test('costs bounded memory and one list of versions for 10,000 unknown fingerprints', async () => {
     const { registry, state } = scriptedRegistry()
     const codec = createAvroCodec({ registry, readerSchema: v3, subject })
     const value = writer(v3, 1).write(orderCreated())
@@ -185,8 +185,8 @@ describe('schema readers, a record that names its schema', () => {
   })
 })
 
-describe('schema readers, a record that does not name its schema', () => {
-  test('is read with the schema under its id, which is looked up again', async () => {
+describe('a record without a schema fingerprint', () => {
+  test('is read with the schema under its id, which is looked up repeatedly', async () => {
     const { registry, state } = scriptedRegistry({ 7: v2 })
     const read = reader(registry)
     const order = orderCreated()
@@ -196,7 +196,7 @@ describe('schema readers, a record that does not name its schema', () => {
     assert.deepEqual(state.asked, [7, 7])
   })
 
-  test('stops the reader when its id leads to another schema than before', async () => {
+  test('is refused if its id leads to another schema than before', async () => {
     for (const other of [v2, inventoryFailedSchemas.versions[1], { format: 'JSON', text: '{}' }]) {
       const { registry, state } = scriptedRegistry({ 7: v1 })
       const read = reader(registry)
@@ -209,7 +209,7 @@ describe('schema readers, a record that does not name its schema', () => {
     }
   })
 
-  test('is read with the schema known before while the registry is away or empty', async () => {
+  test('is read with the known schema while the registry is unavailable or empty', async () => {
     const { registry, state } = scriptedRegistry({ 7: v1 })
     const read = reader(registry)
     const order = orderCreated()
@@ -221,7 +221,7 @@ describe('schema readers, a record that does not name its schema', () => {
     assert.deepEqual(await read(value), order)
   })
 
-  test('is looked up once within the time that an id counts', async () => {
+  test('causes one lookup within `recheckMs`', async () => {
     const { registry, state } = scriptedRegistry({ 7: v1 })
     const read = reader(registry, 60_000)
     const value = writer(v1, 7).write(orderCreated())
@@ -230,7 +230,7 @@ describe('schema readers, a record that does not name its schema', () => {
   })
 })
 
-/** The schema with a namespace for each of its named types in turn. */
+/** Returns the schema with the next namespace for each of its named types. */
 function inNamespaces(schema: unknown, namespaces: Iterator<string>): unknown {
   if (Array.isArray(schema)) return schema.map(part => inNamespaces(part, namespaces))
   if (typeof schema !== 'object' || schema === null) return schema
@@ -239,7 +239,7 @@ function inNamespaces(schema: unknown, namespaces: Iterator<string>): unknown {
   return { ...Object.fromEntries(parts), ...(isNamed && { namespace: namespaces.next().value }) }
 }
 
-test('records are read whatever the namespaces of their writer’s schema are: property over all events', async () => {
+test('records are read for any namespaces in their writer’s schema (property over all events)', async () => {
   const registry = createInMemoryRegistry()
   await connectTopics(registry)
   const newestOf = async (name: keyof Topics) =>

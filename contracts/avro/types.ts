@@ -2,14 +2,15 @@ import avro, { type Type, type types } from 'avsc'
 
 type AvscSchema = Parameters<typeof avro.Type.forSchema>[0]
 
-/** @throws Error when this is no Avro schema. */
+/** Parses an Avro schema. @throws Error when it is invalid */
 export function parseAvroType(schema: object): Type {
   return avro.Type.forSchema(schema as AvscSchema, { omitRecordMethods: true })
 }
 
 /**
- * Like `parseAvroType`, and what is read with this type are plain objects. avsc gives every record a class of its own,
- * which is not deeply equal to the same literal; setting the prototype once costs nothing per record, copying would.
+ * Parses an Avro schema to a type that decodes records to plain objects. avsc creates a class per
+ * record type, and its instances are not deeply equal to literals. The prototype is replaced once
+ * per type, which costs nothing per record, unlike copying.
  */
 export function parsePlainAvroType(schema: object): Type {
   const type = parseAvroType(schema)

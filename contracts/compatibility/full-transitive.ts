@@ -4,9 +4,9 @@ import { modelOf, type SchemaModel } from './schema-model.ts'
 
 export interface Incompatibility {
   readonly rule: ResolutionRule | MeaningRule
-  /** The version that breaks the rule: always the newer one of two, since the older one is in use. */
+  /** Version that breaks the rule: always the newer one of two, because the older one is in use. */
   readonly version: number
-  /** The older versions that it does not go with. */
+  /** Older versions with which it is incompatible. */
   readonly against: readonly number[]
   readonly path: string
   readonly detail: string
@@ -14,9 +14,10 @@ export interface Incompatibility {
 }
 
 /**
- * FULL_TRANSITIVE: code of every version reads records of every other version, so that producers and consumers may be
- * deployed in any order and rolled back. And no version changes what records of another one mean.
- * @param versions by number, from 1 on
+ * Finds violations of FULL_TRANSITIVE: code of every version must read records of every other
+ * version, so that producers and consumers can be deployed and rolled back in any order. It also
+ * finds changes of meaning (see MeaningRule).
+ * @param versions schemas in order, starting with version 1
  */
 export function findIncompatibilities(versions: readonly object[]): Incompatibility[] {
   const models = versions.map(modelOf)
@@ -53,29 +54,29 @@ function compare(newer: SchemaModel, older: SchemaModel, version: number, olderV
   return [...backward, ...forward, ...changes].map(found => ({ ...found, version, against: [olderVersion] }))
 }
 
-const keepType = 'keep the type; what needs another one is a new field with a default'
+const keepType = 'keep the type, or add a new field with the other type and a default'
 const keepName = 'keep the name'
 
 const adviceForNewReader: Readonly<Record<ResolutionRule, string>> = {
   FIELD_WITHOUT_DEFAULT: 'give the new field a default',
   TYPE_CHANGED: keepType,
   NAME_CHANGED: keepName,
-  ENUM_SYMBOL_UNKNOWN: 'keep every symbol that was ever written',
+  ENUM_SYMBOL_UNKNOWN: 'keep all symbols of earlier versions',
   FIXED_SIZE_CHANGED: keepType,
-  UNION_BRANCH_UNKNOWN: 'keep every branch that was ever written'
+  UNION_BRANCH_UNKNOWN: 'keep all branches of earlier versions'
 }
 
 const adviceForOldReader: Readonly<Record<ResolutionRule, string>> = {
-  FIELD_WITHOUT_DEFAULT: 'put the field back: code that is running needs it',
+  FIELD_WITHOUT_DEFAULT: 'restore the field: running code needs it',
   TYPE_CHANGED: keepType,
   NAME_CHANGED: keepName,
-  ENUM_SYMBOL_UNKNOWN: 'leave the symbol out: an enum can grow only if every version before gave it a default',
+  ENUM_SYMBOL_UNKNOWN: 'remove the symbol: an enum can grow only if it has a default in every earlier version',
   FIXED_SIZE_CHANGED: keepType,
-  UNION_BRANCH_UNKNOWN: 'leave the branch out; what needs it is a new field with a default'
+  UNION_BRANCH_UNKNOWN: 'remove the branch, or add a new field with the other type and a default'
 }
 
 const adviceOnMeaning: Readonly<Record<MeaningRule, string>> = {
-  DEFAULT_CHANGED: 'keep the default: it says what the records without the field mean',
+  DEFAULT_CHANGED: 'keep the default: it defines the meaning of records without the field',
   NAMESPACE_CHANGED: 'keep the namespace',
-  LOGICAL_TYPE_CHANGED: 'keep the logical type; another unit is a new field with a default'
+  LOGICAL_TYPE_CHANGED: 'keep the logical type, or add a new field with the other unit and a default'
 }

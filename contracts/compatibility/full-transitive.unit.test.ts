@@ -13,7 +13,7 @@ function order(...fields: readonly object[]): object {
   return { type: 'record', name: 'OrderPaid', namespace: 'com.orderly.events', fields }
 }
 
-/** `rule version against path` of everything that is found. */
+/** Returns each incompatibility as `rule version against path`. */
 function found(...versions: readonly object[]): string[] {
   return findIncompatibilities(versions).map(({ rule, version, against, path }) =>
     [rule, `v${version}`, against.map(older => `v${older}`).join('+'), path].join(' ')
@@ -52,12 +52,12 @@ const cases: readonly [title: string, versions: readonly object[], expected: rea
   ],
   ['a removed field with a default', [order(orderID, currency), order(orderID)], []],
   [
-    'a field that lost its default, beside a version without the field',
+    'a removed default, with a version without the field',
     [order(orderID), order(orderID, currency), order(orderID, { name: 'currency', type: 'string' })],
     ['FIELD_WITHOUT_DEFAULT v3 v1 currency']
   ],
   [
-    'a renamed field, which code that is running does not find',
+    'a renamed field, which older code does not find',
     [order(orderID), order({ name: 'id', aliases: ['orderID'], type: 'string' })],
     ['FIELD_WITHOUT_DEFAULT v2 v1 orderID']
   ],
@@ -68,7 +68,7 @@ const cases: readonly [title: string, versions: readonly object[], expected: rea
     ['TYPE_CHANGED v2 v1 quantity']
   ],
   [
-    'a change deep inside',
+    'a change in a nested record',
     [order(items({ name: 'sku', type: 'string' })), order(items({ name: 'sku', type: 'string' }, orderID))],
     ['FIELD_WITHOUT_DEFAULT v2 v1 items[].orderID']
   ],
@@ -81,33 +81,33 @@ const cases: readonly [title: string, versions: readonly object[], expected: rea
     ['UNION_BRANCH_UNKNOWN v2 v1 orderID']
   ],
   [
-    'a branch more',
+    'an added union branch',
     [order({ name: 'n', type: ['null', 'string'] }), order({ name: 'n', type: ['null', 'string', 'boolean'] })],
     ['UNION_BRANCH_UNKNOWN v2 v1 n']
   ],
   ['another name', [order(orderID), { ...order(orderID), name: 'OrderSettled' }], ['NAME_CHANGED v2 v1 ']],
   [
-    'another namespace, which registries let pass',
+    'another namespace, which registries accept',
     [order(orderID), { ...order(orderID), namespace: 'com.example' }],
     ['NAMESPACE_CHANGED v2 v1 ']
   ],
   [
-    'another namespace of an enum inside',
+    'another namespace of a nested enum',
     [order(state('OPEN')), order({ ...state('OPEN'), type: { ...state('OPEN').type, namespace: 'com.example' } })],
     ['NAMESPACE_CHANGED v2 v1 state']
   ],
   [
-    'another default, which registries let pass',
+    'another default, which registries accept',
     [order(orderID), order(orderID, currency), order(orderID, { ...currency, default: 'USD' })],
     ['DEFAULT_CHANGED v3 v2 currency']
   ],
   [
-    'another unit, which registries let pass',
+    'another unit, which registries accept',
     [order(at('timestamp-millis')), order(at('timestamp-micros'))],
     ['LOGICAL_TYPE_CHANGED v2 v1 at']
   ],
   [
-    'a break with versions before the last',
+    'an incompatibility with several earlier versions',
     [order(orderID), order(orderID, currency), order(currency)],
     ['FIELD_WITHOUT_DEFAULT v3 v1+v2 orderID']
   ]
@@ -119,7 +119,7 @@ for (const [title, versions, expected] of cases) {
   })
 }
 
-test('a record that contains itself is compared to its end', () => {
+test('the check of a recursive record terminates', () => {
   const tree = (...fields: readonly object[]) =>
     order({ name: 'children', type: { type: 'array', items: 'OrderPaid' } }, ...fields)
   assert.deepEqual(found(tree(), tree(currency)), [])
@@ -148,7 +148,10 @@ const composite = fc.oneof(
     items: { type: 'record', name: 'Item', fields: [{ name: 'a', type }] }
   }))
 )
-/** Names of types are used once in a schema, so only one field is of a drawn type. */
+/**
+ * Generates a schema with one field of the drawn type; a second one would declare the same type
+ * name again.
+ */
 const schemaWith = (type: unknown) =>
   fc
     .tuple(fc.subarray(['string', 'long'] as const), fc.boolean())
@@ -159,14 +162,14 @@ const schemaWith = (type: unknown) =>
         ...(hasNullable ? [{ name: 'note', type: ['null', 'string'], default: null }] : [])
       )
     )
-/** Two drawn types seldom go together, so half of the pairs have the same one. */
+/** Two random types are rarely compatible, so half of the pairs have equal types. */
 const pairOfTypes = fc.oneof(
   fc.tuple(composite, composite),
   composite.map(type => [type, type] as const)
 )
 const pairOfSchemas = pairOfTypes.chain(([reader, writer]) => fc.tuple(schemaWith(reader), schemaWith(writer)))
 
-test('what the check lets pass, the codec library can resolve, and the other way round', () => {
+test('the check accepts exactly the schemas that the codec library can resolve', () => {
   let compatible = 0
   fc.assert(
     fc.property(pairOfSchemas, ([reader, writer]) => {
@@ -176,7 +179,7 @@ test('what the check lets pass, the codec library can resolve, and the other way
     }),
     { numRuns: 3_000 }
   )
-  // Some 900 are to be expected.
+  // About 900 are expected.
   assert.ok(compatible > 300, `${compatible} pairs were compatible`)
 })
 

@@ -3,10 +3,10 @@ import { writerFieldOf } from './resolution.ts'
 import type { NamedModel, RecordModel, SchemaModel } from './schema-model.ts'
 
 /**
- * A change that Avro and every registry let pass although versions should not make it:
- * - another default: a record without the field is read differently from one version to the next;
- * - another unit behind the same number;
- * - another namespace: classes that other readers generate from the schema get another name.
+ * A forbidden change that Avro and registries accept:
+ * - another default: different versions read a record without the field differently
+ * - another logical type: the same number gets another unit
+ * - another namespace: classes that other readers generate from the schema get another name
  */
 export type MeaningRule = 'DEFAULT_CHANGED' | 'LOGICAL_TYPE_CHANGED' | 'NAMESPACE_CHANGED'
 

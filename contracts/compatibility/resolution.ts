@@ -1,6 +1,8 @@
 import type { EnumModel, FieldModel, RecordModel, SchemaModel, UnionModel } from './schema-model.ts'
 
-/** Why records of one schema cannot be read with another one, by the rules of Avro's schema resolution. */
+/**
+ * Rule of Avro's schema resolution that keeps records of one schema from being read with another.
+ */
 export type ResolutionRule =
   | 'FIELD_WITHOUT_DEFAULT'
   | 'TYPE_CHANGED'
@@ -11,13 +13,19 @@ export type ResolutionRule =
 
 export interface Obstacle {
   readonly rule: ResolutionRule
-  /** The field, from the outermost record on: `items[].quantity`; empty for the record itself. */
+  /**
+   * Path of the field from the outermost record, such as `items[].quantity`; empty for the record
+   * itself.
+   */
   readonly path: string
-  /** What the writer has and what the reader has, for people. */
+  /** Difference between writer and reader, for people. */
   readonly detail: string
 }
 
-/** What a reader's type takes besides itself. https://avro.apache.org/docs/1.12.0/specification/#schema-resolution */
+/**
+ * Writer's types that a reader's type accepts besides itself:
+ * https://avro.apache.org/docs/1.12.0/specification/#schema-resolution
+ */
 const promotions: Readonly<Record<string, readonly string[]>> = {
   long: ['int'],
   float: ['int', 'long'],
@@ -26,12 +34,18 @@ const promotions: Readonly<Record<string, readonly string[]>> = {
   bytes: ['string']
 }
 
-/** @returns everything that keeps the reader from reading what the writer writes; nothing when it can. */
+/**
+ * Returns all reasons why the reader's schema cannot read records of the writer's schema; none if
+ * it can.
+ */
 export function findObstacles(reader: SchemaModel, writer: SchemaModel): Obstacle[] {
   return resolve(reader, writer, '', new Map())
 }
 
-/** `underWay` holds the pairs of records that are being compared further out: schemas may contain themselves. */
+/**
+ * Pairs of records that are being compared in an outer call. Recursive schemas would otherwise
+ * never end.
+ */
 type UnderWay = Map<SchemaModel, Set<SchemaModel>>
 
 function resolve(reader: SchemaModel, writer: SchemaModel, path: string, underWay: UnderWay): Obstacle[] {
@@ -74,7 +88,7 @@ function resolveRecord(reader: RecordModel, writer: RecordModel, path: string, u
   return obstacles
 }
 
-/** The field of the writer that a field of the reader is filled from: its own name first, then its former names. */
+/** Finds the writer's field for a field of the reader, by its name and then by its aliases. */
 export function writerFieldOf(field: FieldModel, writer: RecordModel): FieldModel | undefined {
   for (const name of [field.name, ...field.aliases]) {
     const source = writer.fields.find(candidate => candidate.name === name)
@@ -93,13 +107,13 @@ function resolveEnum(reader: EnumModel, writer: EnumModel, path: string): Obstac
   return obstacles
 }
 
-/** Whatever branch is written must be readable: which one it is shows only in the record. */
+/** Checks that the reader can read every branch, because each record can contain any of them. */
 function resolveWriterUnion(reader: SchemaModel, writer: UnionModel, path: string, underWay: UnderWay): Obstacle[] {
   for (const branch of writer.branches) {
     const obstacles = resolve(reader, branch, path, underWay)
     const [first] = obstacles
     if (first === undefined) continue
-    // A field further in says more than "some branch".
+    // An obstacle in a nested field is more specific than UNION_BRANCH_UNKNOWN.
     return first.path === path ? [unionBranchUnknown(reader, branch, path)] : obstacles
   }
   return []
@@ -112,7 +126,9 @@ function resolveReaderUnion(reader: UnionModel, writer: SchemaModel, path: strin
   return namesake === undefined ? [unionBranchUnknown(reader, writer, path)] : resolve(namesake, writer, path, underWay)
 }
 
-/** A branch that was tried in vain must not count as compared. */
+/**
+ * Copies the pairs, so that comparing an unreadable branch does not mark its records as compared.
+ */
 function copyOf(underWay: UnderWay): UnderWay {
   return new Map([...underWay].map(([reader, writers]) => [reader, new Set(writers)]))
 }

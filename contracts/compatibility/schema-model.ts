@@ -1,6 +1,6 @@
 /**
- * An Avro schema with its names resolved, as far as two versions are compared by it. Written for checking only: what is
- * read and written at run time is resolved by avsc.
+ * An Avro schema with resolved names, reduced to what the compatibility check compares. At run
+ * time, avsc resolves schemas instead.
  */
 export type SchemaModel = PrimitiveModel | RecordModel | EnumModel | FixedModel | ArrayModel | MapModel | UnionModel
 
@@ -11,7 +11,7 @@ export interface PrimitiveModel {
 }
 
 export interface NamedModel {
-  /** With its namespace. */
+  /** Full name, including the namespace. */
   readonly name: string
   readonly aliases: readonly string[]
 }
@@ -25,7 +25,7 @@ export interface FieldModel {
   readonly name: string
   readonly aliases: readonly string[]
   readonly type: SchemaModel
-  /** Absent when there is none; `null` is one. */
+  /** Absent without a default; `null` is a default. */
   readonly default?: unknown
 }
 
@@ -62,7 +62,11 @@ interface Attributes {
 
 const primitives = new Set(['null', 'boolean', 'int', 'long', 'float', 'double', 'bytes', 'string'])
 
-/** @param schema a valid Avro schema, parsed from JSON @throws Error when a name in it leads nowhere */
+/**
+ * Converts an Avro schema to a model.
+ * @param schema a valid Avro schema, parsed from JSON
+ * @throws Error when a type name is not declared
+ */
 export function modelOf(schema: unknown): SchemaModel {
   return parse(schema, '', new Map())
 }
@@ -109,7 +113,7 @@ function parseName(name: string, namespace: string, named: Map<string, SchemaMod
 
 function parseRecord(attributes: Attributes, namespace: string, named: Map<string, SchemaModel>): RecordModel {
   const record: RecordModel = { kind: 'record', ...nameOf(attributes, namespace), fields: [] }
-  // Known before its fields are, since they may be of its own type.
+  // Declared before its fields are parsed, because they may have the type of the record.
   declare(named, record)
   const inner = namespaceOf(record.name)
   for (const field of attributes.fields as readonly Attributes[]) {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { parseAvroType } from '../avro/types.ts'
 import type { RecordSchema } from '../schema.ts'
 
-/** One event with its versions as they stand in the repository. */
+/** An event with its versions in the repository. */
 export interface EventFolder {
   readonly folder: string
   readonly eventType: string
@@ -12,12 +12,17 @@ export interface EventFolder {
   readonly versions: readonly RecordSchema[]
 }
 
-/** Fingerprints of the versions that may be in topics and registries, by `folder/file`. */
+/**
+ * Fingerprints of the released versions, by `folder/file`. Topics and registries may contain these
+ * versions.
+ */
 export type LockedVersions = Readonly<Record<string, string>>
 
 const lockFile = 'versions.lock.json'
 
-/** What somebody has to mend in a file of `contracts/`. The message is all they need to know. */
+/**
+ * An error in a file of `contracts/`. The message says how to fix it, so no stack trace is needed.
+ */
 export class ContractFileError extends Error {
   constructor(place: string, problem: string, options?: ErrorOptions) {
     super(`contracts/${place}: ${problem}`, options)
@@ -25,7 +30,7 @@ export class ContractFileError extends Error {
   }
 }
 
-/** @throws ContractFileError */
+/** Reads and parses all versions of all events. @throws ContractFileError */
 export function readEventFolders(contractsDirectory: string): EventFolder[] {
   return readdirSync(contractsDirectory, { withFileTypes: true })
     .filter(entry => entry.isDirectory() && entry.name !== 'node_modules')
@@ -48,7 +53,7 @@ function readVersions(directory: string, folder: string): RecordSchema[] {
   return present.map((_, index) => {
     const name = fileName(folder, index + 1)
     if (!present.includes(`v${index + 1}.avsc`)) {
-      throw new ContractFileError(folder, `versions are v1.avsc, v2.avsc and so on without a gap; ${name} is missing`)
+      throw new ContractFileError(folder, `${name} is missing: name versions v1.avsc, v2.avsc and so on without a gap`)
     }
     return parseVersion(name, readFileSync(join(directory, `v${index + 1}.avsc`), 'utf8'), eventTypeOf(folder))
   })
@@ -61,9 +66,9 @@ function parseVersion(name: string, text: string, eventType: string): RecordSche
   } catch (cause) {
     const field = fieldToBlame(schema)
     const where = field === undefined ? '' : `, because of the field ${field}`
-    // avsc ends some messages with the whole schema.
+    // avsc appends the whole schema to some messages.
     const reason = (cause as Error).message.replace(/: \[\{.*/s, '')
-    throw new ContractFileError(name, `no Avro schema${where}: ${reason}`, { cause })
+    throw new ContractFileError(name, `not a valid Avro schema${where}: ${reason}`, { cause })
   }
   if (schema.type !== 'record' || schema.name !== eventType) {
     throw new ContractFileError(name, `must be a record named ${eventType}, like its folder`)
@@ -75,11 +80,13 @@ function parseJSON(name: string, text: string): RecordSchema {
   try {
     return JSON.parse(text)
   } catch (cause) {
-    throw new ContractFileError(name, `no JSON: ${(cause as Error).message}`, { cause })
+    throw new ContractFileError(name, `not valid JSON: ${(cause as Error).message}`, { cause })
   }
 }
 
-/** avsc does not say where it found the fault: it is in the field without which there would be none. */
+/**
+ * Finds the invalid field, which avsc does not report: the one without which the schema is valid.
+ */
 function fieldToBlame(schema: Partial<RecordSchema> | null): string | undefined {
   const fields: unknown = schema?.fields
   if (!Array.isArray(fields)) return undefined
@@ -99,7 +106,9 @@ function eventTypeOf(folder: string): string {
   return folder.replaceAll(/(?:^|-)(.)/g, (_, letter: string) => letter.toUpperCase())
 }
 
-/** Of what is registered: layout does not count, everything else does, also documentation. */
+/**
+ * Computes the fingerprint of a registered schema. It ignores layout, but includes documentation.
+ */
 export function fingerprintOf(schema: RecordSchema): string {
   return `sha256:${createHash('sha256').update(JSON.stringify(schema)).digest('hex')}`
 }
@@ -113,7 +122,7 @@ export function lockPath(contractsDirectory: string): string {
   return join(contractsDirectory, lockFile)
 }
 
-/** Runs what reads the files of `contracts/`: what somebody has to mend there is said in a line, without a stack. */
+/** Runs `work` and prints a ContractFileError as one line without a stack trace. */
 export function explainFileErrors(work: () => void): void {
   try {
     work()

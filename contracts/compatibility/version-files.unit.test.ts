@@ -8,7 +8,7 @@ import { ContractFileError, readEventFolders } from './version-files.ts'
 const orderID = { name: 'orderID', type: 'string' }
 const item = { type: 'record', name: 'Item', fields: [{ name: 'sku', type: 'strng' }] }
 
-/** What is said of a version with these fields, or with this text. */
+/** Returns the error message for a version with these fields, or with this text. */
 function problemOf(t: TestContext, version: readonly object[] | string): string {
   const directory = mkdtempSync(join(tmpdir(), 'contracts-'))
   t.after(() => rmSync(directory, { recursive: true }))
@@ -26,18 +26,18 @@ function problemOf(t: TestContext, version: readonly object[] | string): string 
 }
 
 const cases: readonly [what: string, version: readonly object[] | string, problem: RegExp][] = [
-  ['broken JSON', '{ "type": "record",', /no JSON: .*position/],
-  ['JSON that is no schema', 'null', /no Avro schema: /],
-  ['a schema without fields', '{"type":"record","name":"OrderPaid"}', /no Avro schema: .*fields/],
+  ['invalid JSON', '{ "type": "record",', /not valid JSON: .*position/],
+  ['JSON that is not a schema', 'null', /not a valid Avro schema: /],
+  ['a schema without fields', '{"type":"record","name":"OrderPaid"}', /not a valid Avro schema: .*fields/],
   ['a default of another type', [orderID, { name: 'n', type: 'int', default: 'x' }], /the field n: .*default "x"/],
-  ['a type that is none', [orderID, { name: 'note', type: 'strng' }], /the field note: .*strng/],
-  ['a type further in that is none', [orderID, { name: 'item', type: item }], /the field item: .*strng/],
+  ['an unknown type', [orderID, { name: 'note', type: 'strng' }], /the field note: .*strng/],
+  ['an unknown type in a nested record', [orderID, { name: 'item', type: item }], /the field item: .*strng/],
   ['a field without a type', [orderID, { name: 'note' }], /the field note: /],
-  ['a field that is there twice', [orderID, orderID], /the field orderID: duplicate field name$/]
+  ['a duplicate field', [orderID, orderID], /the field orderID: duplicate field name$/]
 ]
 
 for (const [what, version, problem] of cases) {
-  test(`${what} is a problem of its file, and of a field where there is one to blame`, t => {
+  test(`${what} is reported with its file, and its field if there is one`, t => {
     const message = problemOf(t, version)
     assert.match(message, /^contracts\/order-paid\/v1\.avsc: /)
     assert.match(message, problem)

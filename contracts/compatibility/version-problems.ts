@@ -1,12 +1,15 @@
 import { findIncompatibilities, type Incompatibility } from './full-transitive.ts'
 import { type EventFolder, fileName, fingerprintOf, type LockedVersions } from './version-files.ts'
 
-/** Everything that is wrong with the versions in the repository, one line each: what, by which rule, what to do. */
+/**
+ * Returns all problems of the versions in the repository, one line each: the problem, the rule and
+ * the fix.
+ */
 export function findVersionProblems(folders: readonly EventFolder[], locked: LockedVersions): string[] {
   return [...folders.flatMap(event => problemsOf(event, locked)), ...missingVersions(folders, locked)]
 }
 
-/** The lock with the versions that are new; what is locked stays as it is. */
+/** Adds new versions to the lock; locked versions stay unchanged. */
 export function lockNewVersions(folders: readonly EventFolder[], locked: LockedVersions): LockedVersions {
   const found = fingerprints(folders)
   return Object.fromEntries(
@@ -31,11 +34,11 @@ function lockProblem(
 ): string | undefined {
   if (fingerprint === locked) return undefined
   if (locked === undefined) {
-    return `RELEASED_VERSIONS_ARE_LOCKED: contracts/${file} is not in contracts/versions.lock.json; when it is final, run \`npm run lock-versions\``
+    return `RELEASED_VERSIONS_ARE_LOCKED: contracts/${file} is not in contracts/versions.lock.json: run \`npm run lock-versions\` when it is final`
   }
   return (
-    `RELEASED_VERSIONS_STAY: contracts/${file} was released and has been edited, but records written with it stay in the topics; ` +
-    `undo the edit (git checkout contracts/${file}) and make the change in v${nextVersion}.avsc`
+    `RELEASED_VERSIONS_STAY: contracts/${file} was edited after its release, but topics still contain records of it: ` +
+    `revert the edit (git checkout contracts/${file}) and make the change in v${nextVersion}.avsc`
   )
 }
 
@@ -56,7 +59,7 @@ function missingVersions(folders: readonly EventFolder[], locked: LockedVersions
     .filter(file => !(file in present))
     .map(
       file =>
-        `RELEASED_VERSIONS_STAY: contracts/${file} was released and is gone, but records written with it stay in the topics; put it back (git checkout contracts/${file})`
+        `RELEASED_VERSIONS_STAY: contracts/${file} was removed after its release, but topics still contain records of it: restore it (git checkout contracts/${file})`
     )
 }
 

@@ -16,11 +16,11 @@ function orderPaid(...versions: readonly (readonly object[])[]): EventFolder[] {
 const orderID = { name: 'orderID', type: 'string' }
 const currency = { name: 'currency', type: 'string' }
 
-test('the versions in the repository are compatible, and none was edited after its release', () => {
+test('the versions in the repository are compatible and unchanged since their release', () => {
   assert.deepEqual(findVersionProblems(readEventFolders(contracts), readLock(contracts)), [])
 })
 
-test('a field without a default is refused with event, version, field, rule and what to do', () => {
+test('a field without a default is reported with event, version, field, rule and fix', () => {
   const folders = orderPaid([orderID], [orderID, currency])
   assert.deepEqual(findVersionProblems(folders, lockNewVersions(folders, {})), [
     'OrderPaid v2, field currency: FIELD_WITHOUT_DEFAULT (FULL_TRANSITIVE, against v1): v2 cannot read v1: the field is expected, ' +
@@ -28,7 +28,7 @@ test('a field without a default is refused with event, version, field, rule and 
   ])
 })
 
-test('an edited version is refused although it goes with the others, and locking does not accept it', () => {
+test('an edited version is reported even if it is compatible, and locking does not accept it', () => {
   const released = orderPaid([orderID], [orderID, { ...currency, default: 'EUR' }])
   const edited = orderPaid([orderID], [orderID, { ...currency, default: 'USD' }])
   const locked = lockNewVersions(released, {})
@@ -39,11 +39,11 @@ test('an edited version is refused although it goes with the others, and locking
   assert.match(problem ?? '', /^OrderPaid v2: RELEASED_VERSIONS_STAY: contracts\/order-paid\/v2\.avsc.*v3\.avsc$/)
 })
 
-test('a version that is gone and one that is not locked are refused by file name', () => {
+test('a removed version and a version that is not locked are reported with their file names', () => {
   const two = orderPaid([orderID], [orderID])
   const one = orderPaid([orderID])
   const [gone] = findVersionProblems(one, lockNewVersions(two, {}))
-  assert.match(gone ?? '', /^RELEASED_VERSIONS_STAY: contracts\/order-paid\/v2\.avsc was released and is gone/)
+  assert.match(gone ?? '', /^RELEASED_VERSIONS_STAY: contracts\/order-paid\/v2\.avsc was removed after its release/)
   const [unlocked] = findVersionProblems(two, lockNewVersions(one, {}))
   assert.match(
     unlocked ?? '',

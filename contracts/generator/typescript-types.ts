@@ -1,4 +1,4 @@
-/** An Avro schema as parsed from JSON. */
+/** An Avro schema, parsed from JSON. */
 export type AvroNode = string | readonly AvroNode[] | { readonly type: AvroNode; readonly [attribute: string]: unknown }
 
 interface AvroField {
@@ -19,13 +19,13 @@ const primitives: Readonly<Record<string, string>> = {
 }
 
 interface Declarations {
-  /** Text by the record's name. */
+  /** Text of each interface by the name of its record. */
   readonly texts: Map<string, string>
-  /** Behind the name of every interface, so that versions can stand side by side. */
+  /** Suffix of interface names, so that several versions can be in one file. */
   readonly suffix: string
 }
 
-/** One interface per record in the schema, the outermost first. */
+/** Generates one interface per record in the schema, the outermost first. */
 export function typescriptTypes(schema: AvroNode, suffix = ''): string {
   const declarations = { texts: new Map<string, string>(), suffix }
   typeOf(schema, declarations)
@@ -46,7 +46,7 @@ function typeOf(node: AvroNode, declarations: Declarations): string {
       return (node.symbols as string[]).map(symbol => `'${symbol}'`).join(' | ')
     default:
       if (typeof node.type === 'string' && !(node.type in primitives)) {
-        throw new Error(`the generator does not know the Avro type "${node.type}"; teach it in generator/`)
+        throw new Error(`the Avro type "${node.type}" is not supported: add it in contracts/generator/`)
       }
       return typeOf(node.type, declarations)
   }

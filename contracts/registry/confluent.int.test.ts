@@ -2,4 +2,4 @@ import { integrationEnvironment } from '@orderly/stack/testing'
 import { testRegistry } from '../testing/registry-contract.ts'
 import { createSchemaRegistry } from './confluent.ts'
 
-testRegistry('the real registry', () => createSchemaRegistry({ url: integrationEnvironment().registryURL }))
+testRegistry('real registry', () => createSchemaRegistry({ url: integrationEnvironment().registryURL }))

@@ -6,7 +6,7 @@ import { createLimit } from './limit.ts'
 import type { RegisteredSchema, SchemaRegistry, WriterSchema } from './registry.ts'
 
 export interface SchemaRegistryOptions extends RegistryAddress, Partial<RetryOptions> {
-  /** After which time an id that the registry does not know is asked for once more before it counts as unknown. */
+  /** Delay after which an unknown id is looked up once more before it counts as unknown. */
   readonly confirmUnknownMs?: number
 }
 
@@ -14,7 +14,10 @@ const CONFIRM_UNKNOWN_MS = 2_000
 const MAX_CONCURRENT_LOOKUPS = 8
 const COMPATIBILITY = 'FULL_TRANSITIVE'
 
-/** A registry that speaks the Confluent API: Confluent's own, Apicurio (`/apis/ccompat/v7`), Karapace, Redpanda. */
+/**
+ * Creates a client for registries with the Confluent API: Confluent, Apicurio (`/apis/ccompat/v7`),
+ * Karapace, Redpanda.
+ */
 export function createSchemaRegistry(options: SchemaRegistryOptions): SchemaRegistry {
   const request = createRegistryRequest(options, {
     timeoutMs: options.timeoutMs ?? 5_000,
@@ -35,23 +38,27 @@ export function createSchemaRegistry(options: SchemaRegistryOptions): SchemaRegi
     return isFound(response, purpose) && response.body.compatibilityLevel === COMPATIBILITY
   }
 
-  /** Before the first version is there, too, so that there is no moment without the rule. */
+  /**
+   * Sets the compatibility mode of a subject. It is called before the first version is registered,
+   * so the mode always applies.
+   */
   async function enforceCompatibility(subject: string): Promise<void> {
     if (await isEnforced(subject)) return
     const path = configPath(subject)
     const set = `set the compatibility mode of ${subject} to ${COMPATIBILITY}`
     const answer = await request({ purpose: set, path, method: 'PUT', payload: { compatibility: COMPATIBILITY } })
-    // Another instance may have set it in between, which some registries answer with a conflict.
+    // Another instance may have set the mode concurrently; some registries then answer with a
+    // conflict.
     if (!isFound(answer, set) && !(await isEnforced(subject))) {
       const reason = String(answer.body.message ?? `HTTP ${answer.status}`)
-      throw new ContractError('REGISTRY_REFUSED', `cannot ${set}: ${reason}; see that it offers this mode`)
+      throw new ContractError('REGISTRY_REFUSED', `cannot ${set}: ${reason}; use a registry that supports this mode`)
     }
   }
 
   async function loadVersion(subject: string, version: unknown): Promise<RegisteredSchema[]> {
     const purpose = `read version ${version} of ${subject}`
     const response = await request({ purpose, path: `${subjectPath(subject)}/versions/${version}` })
-    // Deleted since the list was read.
+    // The version was deleted after the list was read.
     if (!isFound(response, purpose)) return []
     return [{ version: Number(version), ...schemaIn(response, purpose) }]
   }
@@ -71,7 +78,7 @@ export function createSchemaRegistry(options: SchemaRegistryOptions): SchemaRegi
       const path = `${subjectPath(subject)}/versions`
       const response = await request({ purpose, path, method: 'POST', payload: asPayload(schema) })
       if (response.status < 300) return idIn(response, purpose)
-      // Another instance may have registered the very same schema in between.
+      // Another instance may have registered the same schema concurrently.
       const registeredMeanwhile = await findID(subject, schema)
       if (registeredMeanwhile !== undefined) return registeredMeanwhile
       throw rejected(subject, schema, response)
@@ -107,9 +114,11 @@ function asPayload(schema: RecordSchema): object {
 }
 
 /**
- * A wrong base address answers 404 to everything. Taken for "no such schema", it would send good records to the dead
- * letters; so only the registry's own codes 40401 to 40499 count. 422 answers the lookup of a schema that the registry
- * cannot parse; registering it says so again.
+ * Returns true for a successful response, false if the subject or schema does not exist.
+ *
+ * A wrong base URL answers 404 to everything. Interpreted as "no such schema", it would make dead
+ * letters of valid records, so only the registry's codes 40401 to 40499 count. 422 answers the
+ * lookup of a schema that the registry cannot parse; registering it reports the error again.
  */
 function isFound({ status, body }: RegistryResponse, purpose: string): boolean {
   if (status === 404 && !/^404\d\d$/.test(String(body.error_code))) throw notARegistry(purpose)
@@ -131,7 +140,7 @@ function schemaIn({ body }: RegistryResponse, purpose: string): WriterSchema {
 function notARegistry(purpose: string): ContractError {
   return new ContractError(
     'REGISTRY_REFUSED',
-    `cannot ${purpose}: the answer is not that of a schema registry; see SCHEMA_REGISTRY_URL`
+    `cannot ${purpose}: the response is not that of a schema registry; check SCHEMA_REGISTRY_URL`
   )
 }
 
@@ -139,11 +148,11 @@ function rejected(subject: string, schema: RecordSchema, { status, body }: Regis
   const reason = String(body.message ?? `HTTP ${status}`)
   const advice =
     status === 409
-      ? `it is not compatible (${COMPATIBILITY}) with a version that is registered already: undo the change of ` +
+      ? `it is not compatible (${COMPATIBILITY}) with a registered version: revert the change of ` +
         `${schema.name}, or give the new field a default; \`npm run check\` names the field`
-      : 'see the rules of this subject in the registry'
+      : 'check the rules of this subject in the registry'
   return new SchemaRejectedError(
     subject,
-    `the schema registry does not accept ${schema.name} under ${subject}: ${advice} (${reason})`
+    `the schema registry rejected ${schema.name} under ${subject}: ${advice} (${reason})`
   )
 }

@@ -18,16 +18,22 @@ interface Answer {
 
 interface FakeRegistry {
   readonly registry: SchemaRegistry
-  /** Without those about the compatibility mode. */
+  /** Requests except those about the compatibility mode. */
   readonly requests: IncomingMessage[]
   /** Method and path of the requests about the compatibility mode. */
   readonly modeRequests: string[]
-  /** What it answers to them, in turn; at first that the mode is right. */
+  /**
+   * Responses to the requests about the compatibility mode, in turn. By default the mode is
+   * correct.
+   */
   readonly modeAnswers: Answer[]
   readonly url: string
 }
 
-/** A server that gives these answers in turn, the last one for ever; `hang` never answers. */
+/**
+ * Starts a server that sends these responses in turn and repeats the last one; `hang` never
+ * answers.
+ */
 async function fakeRegistry(t: TestContext, ...answers: readonly (Answer | 'hang')[]): Promise<FakeRegistry> {
   const requests: IncomingMessage[] = []
   const modeRequests: string[] = []
@@ -65,20 +71,20 @@ function codeIs(code: string, ...words: readonly string[]) {
     error instanceof ContractError && error.code === code && words.every(word => error.message.includes(word))
 }
 
-test('requests go below the base address, with the credentials', async t => {
+test('requests use the base URL and the credentials', async t => {
   const { registry, requests } = await fakeRegistry(t, { status: 200, body: { id: 7 } })
   assert.equal(await registry.register('orders/created', schema), 7)
   assert.equal(requests[0]?.url, '/base/subjects/orders%2Fcreated')
   assert.equal(requests[0]?.headers.authorization, `Basic ${Buffer.from('shop:pässword').toString('base64')}`)
 })
 
-test('a schema that is there already is not registered again', async t => {
+test('a registered schema is not registered again', async t => {
   const { registry, requests } = await fakeRegistry(t, { status: 200, body: { id: 7 } })
   await registry.register(subject, schema)
   assert.equal(requests.length, 1)
 })
 
-test('a subject that is not FULL_TRANSITIVE becomes so before anything is registered, and only then', async t => {
+test('the mode of a subject is set to FULL_TRANSITIVE before registering, unless it is already set', async t => {
   const modeOf = { get: `GET /base/config/${subject}`, put: `PUT /base/config/${subject}` }
   for (const [before, expected] of [
     [{ status: 200, body: { compatibilityLevel: 'FULL_TRANSITIVE' } }, [modeOf.get]],
@@ -92,7 +98,7 @@ test('a subject that is not FULL_TRANSITIVE becomes so before anything is regist
   }
 })
 
-test('a registry that does not let the mode be set is refused, and nothing is registered', async t => {
+test('if the registry refuses to set the mode, an error is thrown and nothing is registered', async t => {
   const { registry, requests, modeAnswers } = await fakeRegistry(t, { status: 200, body: { id: 7 } })
   const notSet = { status: 404, body: { error_code: 40401 } }
   modeAnswers.push(notSet, { status: 422, body: { message: 'no such mode' } }, notSet)
@@ -100,13 +106,13 @@ test('a registry that does not let the mode be set is refused, and nothing is re
   assert.equal(requests.length, 0)
 })
 
-test('a mode that another instance sets at the same moment is no refusal', async t => {
+test('a conflict with an instance that sets the mode concurrently is ignored', async t => {
   const { registry, modeAnswers } = await fakeRegistry(t, { status: 200, body: { id: 7 } })
   modeAnswers.push({ status: 404, body: { error_code: 40401 } }, { status: 409, body: { message: 'already exists' } })
   assert.equal(await registry.register(subject, schema), 7)
 })
 
-test('the versions of a subject come in their order, and a subject that is not there has none', async t => {
+test('the versions of a subject are returned in order, and an unknown subject has none', async t => {
   const { registry, requests } = await fakeRegistry(
     t,
     { status: 200, body: [3] },
@@ -121,14 +127,14 @@ test('the versions of a subject come in their order, and a subject that is not t
   )
 })
 
-test('a schema that is not there is registered', async t => {
+test('an unregistered schema is registered', async t => {
   const notFound = { status: 404, body: { error_code: 40401, message: 'Subject not found' } }
   const { registry, requests } = await fakeRegistry(t, notFound, { status: 200, body: { id: 8 } })
   assert.equal(await registry.register(subject, schema), 8)
   assert.equal(requests[1]?.url, `/base/subjects/${subject}/versions`)
 })
 
-test('an incompatible schema is rejected with the subject, the reason of the registry and what to do', async t => {
+test('an incompatible schema is rejected with the subject, the reason of the registry and the fix', async t => {
   const notFound = { status: 404, body: { error_code: 40403, message: 'Schema not found' } }
   const conflict = { status: 409, body: { error_code: 409, message: 'field total has no default' } }
   const { registry } = await fakeRegistry(t, notFound, conflict, notFound)
@@ -142,18 +148,18 @@ test('an incompatible schema is rejected with the subject, the reason of the reg
   )
 })
 
-test('a conflict with an instance that registered the same schema a moment before is no rejection', async t => {
+test('a conflict with an instance that registered the same schema concurrently is ignored', async t => {
   const notFound = { status: 404, body: { error_code: 40401 } }
   const { registry } = await fakeRegistry(t, notFound, { status: 409 }, { status: 200, body: { id: 9 } })
   assert.equal(await registry.register(subject, schema), 9)
 })
 
-test('a hiccup of the registry is retried', async t => {
+test('a transient error of the registry is retried', async t => {
   const { registry } = await fakeRegistry(t, { status: 503 }, 'hang', { status: 200, body: { id: 7 } })
   assert.equal(await registry.register(subject, schema), 7)
 })
 
-test('a registry that stays silent or broken is unavailable, which is retryable and names the setting', async t => {
+test('if all attempts fail, the error is retryable and names the address and the setting', async t => {
   for (const answer of ['hang', { status: 500, body: 'oops' }] as const) {
     const { registry, requests, url } = await fakeRegistry(t, answer)
     await assert.rejects(
@@ -165,7 +171,7 @@ test('a registry that stays silent or broken is unavailable, which is retryable 
   }
 })
 
-test('a registry that is not there at all is unavailable with the reason of the socket', async () => {
+test('an unreachable registry is reported as unavailable with the socket error', async () => {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
@@ -174,7 +180,7 @@ test('a registry that is not there at all is unavailable with the reason of the 
   await assert.rejects(registry.schemaByID(1), codeIs('REGISTRY_UNAVAILABLE', 'ECONNREFUSED'))
 })
 
-test('wrong credentials are refused at once, naming the settings and not the password', async t => {
+test('wrong credentials fail immediately with the names of the settings and without the password', async t => {
   const { registry, requests } = await fakeRegistry(t, { status: 401, body: { message: 'Unauthorized' } })
   await assert.rejects(
     registry.register(subject, schema),
@@ -184,7 +190,7 @@ test('wrong credentials are refused at once, naming the settings and not the pas
   assert.equal(requests.length, 1)
 })
 
-test('a server that is no registry is refused and not taken for one without the schema', async t => {
+test('a server that is not a registry causes an error instead of an unknown schema', async t => {
   for (const answer of [
     { status: 404, body: '<h1>Not Found</h1>' },
     { status: 200, body: '<h1>Welcome</h1>' }
@@ -195,7 +201,7 @@ test('a server that is no registry is refused and not taken for one without the 
   }
 })
 
-test('an id is unknown only after a second ask, so that a registry that lags behind costs no record', async t => {
+test('an id counts as unknown only after a second lookup, in case the registry lags', async t => {
   const { registry, requests } = await fakeRegistry(
     t,
     { status: 404, body: { error_code: 40403 } },
@@ -205,7 +211,7 @@ test('an id is unknown only after a second ask, so that a registry that lags beh
   assert.equal(requests.length, 2)
 })
 
-test('a schema of another format is told apart from Avro', async t => {
+test('a schema is returned with its format if it is not Avro', async t => {
   const { registry } = await fakeRegistry(t, { status: 200, body: { schema: '{}', schemaType: 'JSON' } })
   assert.deepEqual(await registry.schemaByID(1), { format: 'JSON', text: '{}' })
 })

@@ -2,31 +2,31 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { ContractError } from '../errors.ts'
 
 export interface RegistryAddress {
-  /** Where the Confluent API begins, for example `http://127.0.0.1:8085/apis/ccompat/v7`. */
+  /** Base URL of the Confluent API, for example `http://127.0.0.1:8085/apis/ccompat/v7`. */
   readonly url: string
   readonly username?: string
   readonly password?: string
 }
 
 export interface RetryOptions {
-  /** How long one attempt may take. */
+  /** Timeout of one attempt. */
   readonly timeoutMs: number
   readonly attempts: number
-  /** Before the second attempt; doubles from one to the next, with jitter. */
+  /** Backoff before the second attempt; doubles with each attempt, with jitter. */
   readonly retryDelayMs: number
 }
 
 export interface RegistryResponse {
   readonly status: number
-  /** `{}` when the body is no JSON object. */
+  /** Parsed body; `{}` if it is not a JSON object. */
   readonly body: Readonly<Record<string, unknown>>
 }
 
 export interface RegistryQuery {
-  /** What it is for, as it goes on after "cannot". */
+  /** Purpose of the request, as a verb phrase that follows "cannot" in error messages. */
   readonly purpose: string
   readonly path: string
-  /** GET unless there is something to send. */
+  /** HTTP method; GET by default. */
   readonly method?: 'GET' | 'POST' | 'PUT'
   readonly payload?: object
 }
@@ -34,8 +34,9 @@ export interface RegistryQuery {
 export type RegistryRequest = (query: RegistryQuery) => Promise<RegistryResponse>
 
 /**
- * Every call to the Confluent API is safe to repeat.
- * Answers 2xx, 404, 409 and 422 are returned, since they say something about schemas; all else throws ContractError.
+ * Creates a function that sends requests to the registry with retries; all calls of the Confluent
+ * API are idempotent. Responses with 2xx, 404, 409 and 422 are returned, because they carry
+ * information about schemas. Everything else throws ContractError.
  */
 export function createRegistryRequest(address: RegistryAddress, options: RetryOptions): RegistryRequest {
   const { baseURL, headers } = parseAddress(address)
@@ -69,7 +70,7 @@ export function createRegistryRequest(address: RegistryAddress, options: RetryOp
     throw new ContractError(
       'REGISTRY_UNAVAILABLE',
       `cannot ${purpose}: the schema registry at ${baseURL} does not answer (${reasonOf(failure)}); ` +
-        'see that it runs and that SCHEMA_REGISTRY_URL is right',
+        'check that it runs and that SCHEMA_REGISTRY_URL is correct',
       { cause: failure }
     )
   }
@@ -91,8 +92,8 @@ function accepted(response: RegistryResponse, baseURL: string, purpose: string):
   if ((status >= 200 && status < 300) || status === 404 || status === 409 || status === 422) return response
   const advice =
     status === 401 || status === 403
-      ? 'see SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD, and what that user may do'
-      : 'see that SCHEMA_REGISTRY_URL is the base of a Confluent-compatible API'
+      ? 'check SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD, and the permissions of this user'
+      : 'check that SCHEMA_REGISTRY_URL is the base URL of a Confluent-compatible API'
   throw new ContractError(
     'REGISTRY_REFUSED',
     `cannot ${purpose}: the schema registry at ${baseURL} answered HTTP ${status} ${String(body.message ?? '')}; ${advice}`
@@ -112,7 +113,7 @@ function parseObject(text: string): Readonly<Record<string, unknown>> {
   }
 }
 
-/** fetch keeps what went wrong in `cause`. */
+/** Returns the reason of a failed fetch, which is in `cause`. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const cause = error.cause as { code?: unknown; message?: unknown } | undefined

@@ -1,4 +1,4 @@
-/** Runs so many tasks at a time; the others wait their turn. */
+/** Limits the number of concurrent tasks; further tasks wait in order. */
 export interface Limit {
   run<Result>(task: () => Promise<Result>): Promise<Result>
 }

@@ -1,6 +1,6 @@
 import type { RecordSchema } from '../schema.ts'
 
-/** What a registry keeps under an id. Only `AVRO` can be read here. */
+/** A schema in the registry. Only the format `AVRO` is supported. */
 export interface WriterSchema {
   readonly format: string
   readonly text: string
@@ -12,22 +12,26 @@ export interface RegisteredSchema extends WriterSchema {
 
 export interface SchemaRegistry {
   /**
-   * The id of this schema under the subject; the schema is registered when it is not there yet. Sees to it that the
-   * registry itself refuses whatever is not FULL_TRANSITIVE under this subject, from whoever it comes.
-   * @throws SchemaRejectedError when the registry does not accept it, ContractError for everything else.
+   * Registers the schema under the subject, unless it is registered, and returns its id. Also sets
+   * the subject's compatibility mode, so that the registry refuses schemas of any client that are
+   * not FULL_TRANSITIVE.
+   * @throws SchemaRejectedError when the registry rejects the schema, ContractError for all other
+   * failures
    */
   register(subject: string, schema: RecordSchema): Promise<number>
 
   /**
-   * Every schema that was registered under the subject, the oldest first; none when there is no such subject.
-   * @throws ContractError `REGISTRY_UNAVAILABLE` or `REGISTRY_REFUSED`.
+   * Returns all schemas registered under the subject, oldest first; none if the subject does not
+   * exist.
+   * @throws ContractError `REGISTRY_UNAVAILABLE` or `REGISTRY_REFUSED`
    */
   versions(subject: string): Promise<readonly RegisteredSchema[]>
 
   /**
-   * Asks for the schema with this id. `undefined` when the registry has none, also not a moment later: it may be a follower
-   * that has yet to learn of a schema that its leader has given out. Nothing is remembered: an id is a fact that expires.
-   * @throws ContractError `REGISTRY_UNAVAILABLE` or `REGISTRY_REFUSED`.
+   * Looks up the schema with this id. Returns undefined if a second lookup after a delay does not
+   * find it either, because a follower may not have replicated a new schema yet. Results are not
+   * cached, because the meaning of an id can change when a registry is refilled.
+   * @throws ContractError `REGISTRY_UNAVAILABLE` or `REGISTRY_REFUSED`
    */
   schemaByID(schemaID: number): Promise<WriterSchema | undefined>
 }

@@ -8,12 +8,12 @@ import type { OrderCreated } from '../generated/order-created.ts'
 import type { OrderRate } from '../generated/order-rate.ts'
 import type { StockMoved } from '../generated/stock-moved.ts'
 
-/** Any event that the schema allows, which is more than the services accept. */
+/** Generators for any event that the schemas allow; the services accept fewer. */
 
-/** Any Unicode text: Avro strings are UTF-8, which has no place for half a surrogate pair. */
+/** Any Unicode text without lone surrogates, which UTF-8 and so Avro strings cannot represent. */
 const text = fc.string({ unit: 'binary' })
 const quantity = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 })
-/** What avsc writes exactly: one less than the safe integers above zero, half of them below. */
+/** Integers that avsc encodes exactly: up to 2^53 - 2 above zero, and down to -2^52 below. */
 const long = fc.bigInt({ min: -(2n ** 52n), max: 2n ** 53n - 2n }).map(Number)
 const item = fc.record({ sku: text, quantity }, { noNullPrototype: true })
 const shortage = fc.record({ sku: text, requested: long, available: long, reason: text }, { noNullPrototype: true })

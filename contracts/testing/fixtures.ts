@@ -8,7 +8,7 @@ import type { OrderCreated } from '../generated/order-created.ts'
 import type { OrderRate } from '../generated/order-rate.ts'
 import type { StockMoved } from '../generated/stock-moved.ts'
 
-/** Valid events with fresh ids; say only what matters to the test. */
+/** Valid events with new ids. A test specifies only the fields that matter to it. */
 
 export function orderCreated(fields: Partial<OrderCreated> = {}): OrderCreated {
   return {

@@ -4,7 +4,10 @@ import { SchemaRejectedError } from '../errors.ts'
 import type { SchemaRegistry } from '../registry/registry.ts'
 import type { RecordSchema } from '../schema.ts'
 
-/** Keeps schemas like a real registry: the same schema has one id, under any subject; each subject is FULL_TRANSITIVE. */
+/**
+ * Creates a registry in memory. Like a real one, it gives a schema one id under all subjects, and
+ * enforces FULL_TRANSITIVE.
+ */
 export function createInMemoryRegistry(): SchemaRegistry {
   const texts: string[] = []
   const subjects = new Map<string, string[]>()
@@ -38,10 +41,12 @@ function check(subject: string, schema: RecordSchema, versions: readonly string[
   try {
     parseAvroType(schema)
   } catch (cause) {
-    throw new SchemaRejectedError(subject, `${schema.name} is no Avro schema: ${(cause as Error).message}`, { cause })
+    throw new SchemaRejectedError(subject, `${schema.name} is not a valid Avro schema: ${(cause as Error).message}`, {
+      cause
+    })
   }
   const incompatibilities = findIncompatibilities([...versions.map(text => JSON.parse(text)), schema])
-  // Real registries look at what can be read, and not at what it means.
+  // Real registries check only whether records can be read, and not changes of meaning.
   const found = incompatibilities.find(({ rule }) => !meaningRules.has(rule))
   if (found !== undefined) throw new SchemaRejectedError(subject, `${found.path}: ${found.detail}; ${found.advice}`)
 }

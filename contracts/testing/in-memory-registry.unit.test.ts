@@ -1,4 +1,4 @@
 import { createInMemoryRegistry } from './in-memory-registry.ts'
 import { testRegistry } from './registry-contract.ts'
 
-testRegistry('the registry in memory', createInMemoryRegistry)
+testRegistry('in-memory registry', createInMemoryRegistry)

@@ -5,7 +5,7 @@ import { SchemaRejectedError } from '../errors.ts'
 import type { SchemaRegistry } from '../registry/registry.ts'
 import type { RecordSchema } from '../schema.ts'
 
-/** What every registry must do, the one in memory as well as the real ones. */
+/** Contract test for registries, in memory and real. */
 export function testRegistry(name: string, connect: () => SchemaRegistry | Promise<SchemaRegistry>): void {
   test(`${name}: the same schema under the same subject keeps its id`, async () => {
     const registry = await connect()
@@ -16,7 +16,7 @@ export function testRegistry(name: string, connect: () => SchemaRegistry | Promi
     assert.ok(Number.isInteger(schemaID) && schemaID >= 0)
   })
 
-  test(`${name}: many instances that register the same new schema at once get the same id`, async () => {
+  test(`${name}: instances that register the same schema concurrently get the same id`, async () => {
     const registry = await connect()
     const subject = anySubject()
     const schema = anySchema()
@@ -24,7 +24,7 @@ export function testRegistry(name: string, connect: () => SchemaRegistry | Promi
     assert.equal(new Set(schemaIDs).size, 1)
   })
 
-  test(`${name}: two versions of a schema have different ids, and each is found by its own`, async () => {
+  test(`${name}: two versions of a schema have different ids and are found by them`, async () => {
     const registry = await connect()
     const subject = anySubject()
     const first = anySchema()
@@ -42,7 +42,7 @@ export function testRegistry(name: string, connect: () => SchemaRegistry | Promi
     }
   })
 
-  test(`${name}: the versions of a subject come in their order, and a subject that is not there has none`, async () => {
+  test(`${name}: the versions of a subject are returned in order, and an unknown subject has none`, async () => {
     const registry = await connect()
     const subject = anySubject()
     assert.deepEqual(await registry.versions(subject), [])
@@ -59,7 +59,7 @@ export function testRegistry(name: string, connect: () => SchemaRegistry | Promi
     )
   })
 
-  test(`${name}: a version with another namespace is accepted, as Avro resolves unqualified names`, async () => {
+  test(`${name}: a version with another namespace is accepted`, async () => {
     const registry = await connect()
     const subject = anySubject()
     const first = anySchema()
@@ -68,7 +68,7 @@ export function testRegistry(name: string, connect: () => SchemaRegistry | Promi
     assert.equal((await registry.versions(subject)).length, 2)
   })
 
-  test(`${name}: a schema that is not compatible with all before it is rejected and leaves nothing behind`, async () => {
+  test(`${name}: a schema that is incompatible with an earlier version is rejected and not stored`, async () => {
     const registry = await connect()
     const subject = anySubject()
     const first = anySchema()
@@ -81,12 +81,12 @@ export function testRegistry(name: string, connect: () => SchemaRegistry | Promi
     assert.equal((await registry.versions(subject)).length, 1)
   })
 
-  test(`${name}: an id that was never given belongs to no schema`, async () => {
+  test(`${name}: an unused id has no schema`, async () => {
     const registry = await connect()
     assert.equal(await registry.schemaByID(2_147_483_647), undefined)
   })
 
-  test(`${name}: what is no Avro schema is rejected, naming the subject`, async () => {
+  test(`${name}: an invalid Avro schema is rejected with the subject`, async () => {
     const registry = await connect()
     const subject = anySubject()
     const broken = { ...anySchema(), fields: [{ name: 'total', type: 'decimal-that-is-not' }] }

@@ -3,12 +3,17 @@ import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
 
-/** A real registry behind an address of the test's own, where its subjects are nobody else's. Ids are those of the registry. */
+/**
+ * A proxy in front of a real registry that gives a test separate subjects. Ids are those of the
+ * registry.
+ */
 export interface RegistryView {
   readonly url: string
-  /** From now on an id that was not asked for before is unknown when it is asked for the first time, as in a follower that lags. */
+  /**
+   * Simulates a lagging follower: from now on, the first lookup of each new id does not find it.
+   */
   lag(): void
-  /** How often it said so. */
+  /** Returns the number of lookups that failed because of `lag`. */
   readonly lagged: () => number
 }
 

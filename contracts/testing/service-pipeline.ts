@@ -17,28 +17,31 @@ import { createRegistryView, type RegistryView } from './registry-view.ts'
 
 const pipelineTopics = Object.values(topicNames)
 
-/** Real services on a broker, a database and subjects of the test's own; in stock is `sku`, without end. */
+/**
+ * Services with a separate broker, database and subjects for a test. `sku` is in stock in a
+ * practically unlimited quantity.
+ */
 export interface ServicePipeline {
   readonly sku: string
   readonly view: RegistryView
   readonly connection: KafkaConnection
   readonly producer: Producer
-  /** What every service needs to know. */
+  /** Settings of every service. */
   readonly environment: Readonly<Record<string, string>>
   start(
     name: 'order' | 'inventory' | 'notification',
     instanceID: string,
     env?: Readonly<Record<string, string>>
   ): Promise<TestService>
-  /** Ids of the orders whose users were told, by any instance. */
+  /** Returns the ids of the orders for which any instance sent a notification. */
   told(): Promise<Set<string>>
-  /** What any instance logged that is worse than a warning. */
+  /** Returns the log lines of all instances at `error` and `fatal`. */
   errors(): Promise<LogLine[]>
-  /** What is in the dead-letter topic of a topic now. */
+  /** Returns the current dead letters of a topic. */
   deadLetters(topic: string): Promise<RecordedRecord[]>
 }
 
-/** @param registryURL that of the test run when absent */
+/** Starts the servers of a pipeline. @param registryURL the registry of the test run by default */
 export async function startServicePipeline(
   t: TestContext,
   registryURL = integrationEnvironment().registryURL
@@ -54,7 +57,7 @@ export async function startServicePipeline(
   const connection = { brokers: broker.brokers, clientID: 'contracts-test' }
   await createTopics(connection, [
     ...pipelineTopics.map(name => ({ name, partitions: 4, replicationFactor: 1 })),
-    // One partition, so that whatever stands behind a record came after it.
+    // One partition, so that the records of all keys are in order.
     ...pipelineTopics.map(name => ({ name: deadLetterTopic(name), partitions: 1, replicationFactor: 1 }))
   ])
   const producer = await createProducer(connection)
@@ -103,7 +106,7 @@ export async function startServicePipeline(
   }
 }
 
-/** Asks again and again until the answer is yes. */
+/** Polls until the condition is true. */
 export async function until(isSo: () => Promise<boolean> | boolean, patienceMs = 120_000): Promise<void> {
   const patience = AbortSignal.timeout(patienceMs)
   while (!(await isSo())) await delay(50, undefined, { signal: patience })
