@@ -1,9 +1,11 @@
 /**
- * The shapes that cross this package's boundary.
+ * Types that other packages use.
  *
- * - **caller**: whoever calls the API, by name: a shop, or an operator. **key**: what it proves itself with; it may have several.
+ * - **caller**: the authenticated program that calls the API, identified by name; a shop or an
+ *   operator.
+ * - **API key**: the secret that authenticates a caller, which may have several.
  * - **role**: a shop places orders and sees its own; an operator sees everything and places none.
- * - **quota**: how many requests a caller may make, at one instance of a service.
+ * - **quota**: the number of requests that a caller may send to one instance of a service.
  */
 export const roles = ['shop', 'operator'] as const
 export type Role = (typeof roles)[number]
@@ -11,11 +13,11 @@ export type Role = (typeof roles)[number]
 export interface Caller {
   readonly name: string
   readonly role: Role
-  /** Aborted when the key of the request has stopped being valid: what it holds open must end. */
+  /** Aborted when the key of the request becomes invalid; streams opened with it must then end. */
   readonly ended?: AbortSignal
 }
 
 export const callerNamePattern = '^[a-z0-9][a-z0-9._-]{0,63}$'
 
-/** The name under which requests run that do not say whose they are, so it is nobody's. */
+/** Name used for requests while API keys are off. No caller may have it. */
 export const reservedName = 'anyone'

@@ -21,23 +21,24 @@ export interface OpenCallersContext {
 
 const patienceMs = 2_000
 
-/** Returns the database schemas that a service needs for its callers: none where API keys are off. */
+/**
+ * Returns the database schemas that a service needs for its callers: none while API keys are off.
+ */
 export function callerSchemas({ API_KEYS }: Pick<OpenCallersContext['config'], 'API_KEYS'>): readonly DatabaseSchema[] {
   return API_KEYS === 'off' ? [] : [callersSchema]
 }
 
 /**
- * The callers of a service, for `guardRoutes`; undefined, and said so, when nobody is asked for a key. Resolves when the keys were read, or
- * soon: without them the service is not ready.
+ * Opens the API key cache of a service, for `guardRoutes`. If API keys are off, it logs a warning
+ * and returns undefined. Resolves when the keys have been read, or after 2 s; without keys the
+ * service is not ready.
  */
 export async function openCallers(context: OpenCallersContext): Promise<KnownCallers | undefined> {
   const { config, pool, logger, metrics, signal, onStop, ready } = context
   if (config.API_KEYS === 'off') {
     const [host, event] = [config.HTTP_HOST, 'api_keys_off']
-    if (isLoopback(host))
-      logger.warn({ event, host }, 'API_KEYS is off: programs on this machine may see and do everything')
-    else
-      logger.error({ event, host }, 'API_KEYS is off on the network: all who reach this port may see and do everything')
+    if (isLoopback(host)) logger.warn({ event, host }, 'API_KEYS is off: every program on this machine has full access')
+    else logger.error({ event, host }, 'API_KEYS is off: every program that can reach this port has full access')
     return undefined
   }
   const callers = createKnownCallers(createApiKeyStore(pool), {
@@ -50,7 +51,7 @@ export async function openCallers(context: OpenCallersContext): Promise<KnownCal
   ready('API keys', () => callers.isReady())
   new Gauge({
     name: 'orderly_api_keys_age_seconds',
-    help: 'Since the API keys were last read.',
+    help: 'Time since the API keys were last read.',
     registers: [metrics],
     collect() {
       this.set(callers.ageMs() / 1_000)

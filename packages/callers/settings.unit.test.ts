@@ -7,7 +7,7 @@ import { callerSettings } from './settings.ts'
 const schema = Type.Object({ ...serviceSettings, ...callerSettings })
 
 describe('API_KEYS', () => {
-  test('may be off on loopback only, unless API_KEYS_OFF_ON_NETWORK accepts more', () => {
+  test('may be off on loopback only, unless API_KEYS_OFF_ON_NETWORK is set', () => {
     for (const host of ['127.0.0.1', '127.1.2.3', 'localhost', '::1']) {
       assert.equal(parseConfig(schema, { HTTP_HOST: host }).API_KEYS, 'off')
     }

@@ -41,7 +41,7 @@ test('an inventory whose offsets or database were lost stops instead of deciding
   /** The reason with which a service ended. */
   const reasonOf = async (instance: Pick<TestService, 'exit' | 'logs'>) => {
     const { code } = await instance.exit
-    const failed = (await instance.logs()).find(({ msg }) => msg === 'failed')
+    const failed = (await instance.logs()).find(({ event }) => event === 'service_failed')
     return { code, error: failed?.error as { code: string; message: string } }
   }
 

@@ -10,16 +10,18 @@ api-keys list
 api-keys revoke --id <id> | --name <caller>
 api-keys first --directory <folder>`
 
-/** What was asked for is wrong, in a sentence that says how to put it right. */
+/** An error in the arguments. The message says how to fix them. */
 export class UsageError extends Error {}
 
-/** Standard output is for programs: the key alone, or the list. What is for people goes beside it. */
+/** Output of the command. */
 export interface Output {
+  /** Writes data for programs (the key, the list) to standard output. */
   readonly out: (text: string) => void
+  /** Writes remarks for people to standard error. */
   readonly note: (text: string) => void
 }
 
-/** @throws UsageError */
+/** Runs the command that manages API keys. @throws UsageError */
 export async function runApiKeys(
   arguments_: readonly string[],
   store: ApiKeyStore,
@@ -41,7 +43,7 @@ export async function runApiKeys(
         .catch(error => {
           throw error instanceof RangeError ? new UsageError(error.message) : error
         })
-      note(`Key ${key.id} of ${name} (${role}). It is shown this once, and kept nowhere:`)
+      note(`Created key ${key.id} for ${name} (${role}). It is shown only once and cannot be retrieved later:`)
       out(key.key)
       return
     }
@@ -50,20 +52,22 @@ export async function runApiKeys(
       return
     }
     case 'revoke': {
-      if ((values.id === undefined) === (values.name === undefined)) throw new UsageError('Say --id or --name.')
+      if ((values.id === undefined) === (values.name === undefined)) {
+        throw new UsageError('Specify either --id or --name.')
+      }
       const revoked = await store.revoke(values.id === undefined ? { name: String(values.name) } : { id: values.id })
-      if (revoked.length === 0) throw new UsageError('There is no valid key of that id or caller.')
-      note('Revoked; every instance knows within its API_KEYS_REFRESH_MS:')
+      if (revoked.length === 0) throw new UsageError('No valid key has this id or caller.')
+      note('Revoked these keys; every instance stops accepting them within its API_KEYS_REFRESH_MS:')
       for (const id of revoked) out(id)
       return
     }
     case 'first': {
-      if (values.directory === undefined) throw new UsageError('--directory is the folder for the files of the keys.')
+      if (values.directory === undefined) throw new UsageError('Specify --directory, the folder for the key files.')
       await createFirstKeys(store, values.directory, note)
       return
     }
     default:
-      throw new UsageError(`Say what to do:\n${usage}`)
+      throw new UsageError(`Specify one command:\n${usage}`)
   }
 }
 
@@ -73,8 +77,9 @@ const firstCallers: readonly { readonly name: string; readonly role: Role }[] = 
 ]
 
 /**
- * Creates a key for an operator and one for a shop, unless these callers have had one, and writes each to a file that only its owner
- * can read. A run that was interrupted before the key was stored is repeated: the file is replaced.
+ * Creates a key for an operator and one for a shop, unless these callers exist already, and writes
+ * each to a file that only its owner can read. The file is written before the key is stored, so
+ * that an interrupted run can be repeated; it then replaces the file.
  */
 async function createFirstKeys(store: ApiKeyStore, directory: string, note: Output['note']): Promise<void> {
   const known = new Set((await store.all()).map(({ name }) => name))
@@ -84,7 +89,7 @@ async function createFirstKeys(store: ApiKeyStore, directory: string, note: Outp
     await rm(file, { force: true })
     await writeFile(file, `${key.key}\n`, { mode: 0o400 })
     await store.add(key, grant)
-    note(`The first key of ${grant.name} is in ${file}`)
+    note(`Wrote the first key of ${grant.name} to ${file}`)
   }
 }
 
@@ -112,10 +117,10 @@ function checkGrant(values: ReturnType<typeof parse>['values']) {
   const { name, role } = values
   if (name === undefined || !new RegExp(callerNamePattern).test(name) || name === reservedName) {
     throw new UsageError(
-      `--name is a name for the caller, other than ${reservedName}: up to 64 small letters, digits, dots, dashes and underscores, a letter or digit first.`
+      `--name must consist of 1 to 64 lower-case letters, digits, dots, dashes and underscores, start with a letter or digit, and not be ${reservedName}.`
     )
   }
-  if (!roles.includes(role as Role)) throw new UsageError(`--role is one of ${roles.join(', ')}.`)
+  if (!roles.includes(role as Role)) throw new UsageError(`--role must be one of ${roles.join(', ')}.`)
   return {
     name,
     role: role as Role,
@@ -132,14 +137,16 @@ function wholeNumber(
   const text = values[name]
   if (text === undefined) return undefined
   const number = /^\d{1,9}$/.test(text) ? Number(text) : 0
-  if (number < 1 || number > maximum) throw new UsageError(`--${name} is a whole number from 1 to ${maximum}.`)
+  if (number < 1 || number > maximum) {
+    throw new UsageError(`--${name} must be an integer from 1 to ${maximum} (got ${text}).`)
+  }
   return number
 }
 
 function* listLines(keys: readonly StoredKey[], nowMs: number): Generator<string> {
   yield ['id', 'caller', 'role', 'requests/minute', 'created', 'state'].join('\t')
   for (const { id, name, role, requestsPerMinute, createdAtMs, ...times } of keys) {
-    yield [id, name, role, requestsPerMinute ?? 'usual', toISO(createdAtMs), stateOf(times, nowMs)].join('\t')
+    yield [id, name, role, requestsPerMinute ?? 'default', toISO(createdAtMs), stateOf(times, nowMs)].join('\t')
   }
 }
 

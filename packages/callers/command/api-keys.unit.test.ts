@@ -17,7 +17,7 @@ function setUp() {
   return { store, run }
 }
 
-test('a key is shown when it is made, and only its hash is kept', async () => {
+test('a new key is printed once, and only its hash is stored', async () => {
   const { store, run } = setUp()
   const [key = '', ...rest] = await run('create --name berlin --role shop --requests-per-minute 60 --expires-days 1')
   assert.ok(isApiKey(key) && rest.length === 0)
@@ -28,7 +28,7 @@ test('a key is shown when it is made, and only its hash is kept', async () => {
   assert.match(line ?? '', /^[0-9a-f]{12}\tberlin\tshop\t60\t\S+\tvalid until \S+$/)
 })
 
-test('one key of a caller is revoked by its id, all of them by its name', async () => {
+test('revoke by id revokes one key, revoke by name all keys of the caller', async () => {
   const { store, run } = setUp()
   for (const _ of [1, 2, 3]) await run('create --name berlin --role shop')
   const [first] = await store.valid()
@@ -39,29 +39,29 @@ test('one key of a caller is revoked by its id, all of them by its name', async 
   await assert.rejects(run('revoke --name berlin'), UsageError)
 })
 
-test('what is wrong is said with what is right', async () => {
+test('invalid arguments are refused with the expected form', async () => {
   const { run } = setUp()
   await run('create --name berlin --role shop')
   for (const [line, message] of [
-    ['', /Say what to do:\napi-keys create/],
-    ['rename', /Say what to do/],
-    ['create --name Berlin --role shop', /--name is a name/],
-    ['create --name anyone --role shop', /--name is a name/],
-    ['create --name paris --role admin', /--role is one of shop, operator/],
-    ['create --name berlin --role operator', /berlin is known already, with the role shop/],
-    ['create --name paris --role shop --requests-per-minute 0', /--requests-per-minute is a whole number from 1/],
+    ['', /Specify one command:\napi-keys create/],
+    ['rename', /Specify one command/],
+    ['create --name Berlin --role shop', /--name must consist of/],
+    ['create --name anyone --role shop', /--name must .* not be anyone/],
+    ['create --name paris --role admin', /--role must be one of shop, operator/],
+    ['create --name berlin --role operator', /berlin exists with the role shop/],
+    ['create --name paris --role shop --requests-per-minute 0', /--requests-per-minute must be an integer from 1/],
     ['create --name paris --role shop --colour red', /--colour/],
-    ['revoke', /--id or --name/]
+    ['revoke', /either --id or --name/]
   ] as const) {
     await assert.rejects(run(line), { message }, line)
   }
 })
 
-test('the first keys are created once, in files that only their owner can read', async t => {
+test('the first keys are created once, in files that only the owner can read', async t => {
   const { store, run } = setUp()
   const directory = mkdtempSync(join(tmpdir(), 'orderly-keys-'))
   t.after(() => rmSync(directory, { recursive: true }))
-  // A run that ended before it stored the key.
+  // The file of a run that ended before it stored the key.
   writeFileSync(join(directory, 'operator.key'), 'never stored', { mode: 0o400 })
   assert.deepEqual(await run(`first --directory ${directory}`), [])
   const keys = ['operator', 'shop'].map(name => readFileSync(join(directory, `${name}.key`), 'utf8').trim())

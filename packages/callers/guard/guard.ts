@@ -6,28 +6,30 @@ import { createShares, type Shares } from '../shares/shares.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The roles whose callers may use the route. A route that is part of the API has to say so. */
+    /** Roles that may use the route. Required for every route of the API. */
     access?: readonly Role[]
   }
   interface FastifyRequest {
-    /** Who calls. Undefined where nobody is asked for a key. */
+    /** The authenticated caller; undefined while API keys are off. */
     caller: Caller | undefined
   }
 }
 
 export interface GuardOptions {
-  /** Names beside those of loopback that a request may be for while no keys are required. */
+  /** Host names that are accepted in addition to loopback names while API keys are off. */
   readonly allowedHosts?: readonly string[]
 }
 
 /**
- * Guards the routes that are added after this: only callers with a role in `config.access` may use them, no more often than
- * their quota allows, and with no more bytes of bodies at a time than their share.
+ * Registers authentication, role checks (`config.access`), quotas and a limit on the bytes of
+ * bodies in flight for all routes added after this call.
  *
- * Routes that are not part of the API (`schema.hide`: health, metrics, documents) are open to everyone. A route without
- * `config.access` makes the start fail. The API's description is the same whether or not keys are required.
+ * Routes outside the API (`schema.hide`: health, metrics, documents) are open to everyone. Adding
+ * an API route without `config.access` throws. The OpenAPI document is the same whether or not keys
+ * are required.
  *
- * @param callers undefined: no keys are required, and only requests for allowed hosts are answered
+ * @param callers undefined while API keys are off; then only requests for allowed hosts are
+ * accepted
  */
 export function guardRoutes(
   http: FastifyInstance,
@@ -41,9 +43,9 @@ export function guardRoutes(
     if (route.schema?.hide === true) return
     const access = route.config?.access
     if (access === undefined) {
-      throw new Error(`${route.method} ${route.url} does not say who may call it: give it config.access`)
+      throw new Error(`${route.method} ${route.url} has no access rule: set config.access`)
     }
-    // A HEAD route is made of a GET route that has been here before.
+    // Fastify derives HEAD routes from GET routes that already have the checks.
     if (route.schema?.security !== undefined) return
     route.schema = describe(route.schema ?? {}, access)
     const checks = callers === undefined ? [limitBodies] : [checkCaller(callers, access), limitBodies]
@@ -59,49 +61,57 @@ interface ApiSchema {
 
 const securityScheme = 'apiKey'
 
-/** For the OpenAPI document that the routes are part of. */
+/** Security schemes for the OpenAPI document. */
 export const securitySchemes = {
   [securityScheme]: {
     type: 'http',
     scheme: 'bearer',
-    description: 'An API key, made by `npm run api-keys -- create`.'
+    description: 'An API key, created with `npm run api-keys -- create`.'
   }
 } as const
 
 const quotaHeaders = {
-  'ratelimit-policy': { type: 'string', description: 'How many requests in how many seconds: `"caller";q=6000;w=60`.' },
+  'ratelimit-policy': {
+    type: 'string',
+    description: 'Quota in requests and its window in seconds: `"caller";q=6000;w=60`.'
+  },
   ratelimit: {
     type: 'string',
-    description: 'How many are left, and in how many seconds there is one more: `"caller";r=5999;t=1`.'
+    description: 'Remaining requests, and seconds until one more is available: `"caller";r=5999;t=1`.'
   }
 }
 
 function describe(schema: ApiSchema, access: readonly Role[]): ApiSchema {
-  const challenge = { 'www-authenticate': { type: 'string', description: 'How to say who calls (RFC 6750).' } }
+  const challenge = {
+    'www-authenticate': { type: 'string', description: 'Challenge with the authentication scheme (RFC 6750).' }
+  }
   return {
     ...schema,
     security: [{ [securityScheme]: [] }],
     response: {
       ...(schema.response as object),
-      401: refused('There is no API key, or none that is valid. Nothing was done.', challenge),
-      403: refused(`The key is one of a caller that may not do this: it takes the role ${access.join(' or ')}.`),
+      401: refused('The API key is missing or invalid. Nothing was done.', challenge),
+      403: refused(`The role of the caller may not use this operation; it requires ${access.join(' or ')}.`),
       429: refused('The caller has used up its quota. Nothing was done.', { ...retryAfter, ...quotaHeaders }),
       ...keysUnavailable(schema)
     }
   }
 }
 
-/** Only where the route has nothing else to be unavailable for. */
+/** Documents 503 for routes that do not document it themselves. */
 function keysUnavailable({ response }: ApiSchema): object {
   if (response !== undefined && response !== null && 503 in (response as object)) return {}
-  return { 503: refused('The API keys cannot be read at the moment.', retryAfter) }
+  return { 503: refused('The API keys are temporarily unavailable.', retryAfter) }
 }
 
-/** A body takes about five times its size while it is worked on. Bodies of one packet or a few are not worth counting. */
+/**
+ * Limits of body bytes in flight. Processing a body takes about five times its size in memory.
+ * Small bodies are not counted.
+ */
 const bodyBytes = { total: 16 * 1024 * 1024, perCaller: 8 * 1024 * 1024 }
 const uncountedBytes = 8_192
 
-/** Limits the bytes of the bodies that are read and worked on at the same time, before any of them is read. */
+/** Returns a hook that limits the bytes of bodies in flight, before a body is read. */
 function limitBodiesInFlight(shares: Shares): OnRequest {
   return ({ headers, caller, routeOptions: { bodyLimit } }, reply, done) => {
     const { 'content-length': length, 'transfer-encoding': encoding } = headers
@@ -115,7 +125,7 @@ function limitBodiesInFlight(shares: Shares): OnRequest {
     reply.header('retry-after', 1)
     const [status, code, whose] =
       release === 'caller' ? ([429, 'RATE_LIMITED', 'Your'] as const) : ([503, 'UNAVAILABLE', 'The'] as const)
-    done(new ProblemError(status, code, `${whose} requests in flight have too many bytes. Send this one again later.`))
+    done(new ProblemError(status, code, `${whose} requests in flight have too many bytes. Try again later.`))
   }
 }
 
@@ -132,11 +142,11 @@ function checkCaller(callers: Pick<KnownCallers, 'find'>, access: readonly Role[
       return new ProblemError(
         429,
         'RATE_LIMITED',
-        `${caller.name} may make ${quota.requestsPerMinute} requests a minute.`
+        `${caller.name} may send ${quota.requestsPerMinute} requests per minute.`
       )
     }
     if (!access.includes(caller.role)) {
-      const detail = `This takes the role ${access.join(' or ')}; ${caller.name} has the role ${caller.role}.`
+      const detail = `This operation requires the role ${access.join(' or ')}; ${caller.name} has the role ${caller.role}.`
       return new ProblemError(403, 'ROLE_NOT_ALLOWED', detail)
     }
     request.caller = caller
@@ -150,7 +160,7 @@ function checkCaller(callers: Pick<KnownCallers, 'find'>, access: readonly Role[
       return
     }
     try {
-      // Only a key that is not known makes anybody wait.
+      // Known keys are checked synchronously; only unknown keys wait for the database.
       const found = callers.find(key)
       if (!(found instanceof Promise)) done(admit(found, request, reply))
       else found.then(caller => done(admit(caller, request, reply)), done)
@@ -172,22 +182,23 @@ function bearerToken(authorization: string | undefined): string | undefined {
 }
 
 /**
- * Takes the whole quota of a request that counts as `count` of them, or refuses it. The guard has taken one already, which
- * a refusal does not give back: reading the request was work.
- * @throws ProblemError 429 when they do not fit at the moment, 400 when they are more than the quota
+ * Takes the quota of a request that counts as `count` requests, or refuses it. The guard has
+ * already taken one, which is not returned after a refusal, because reading the request was work.
+ * @throws ProblemError 429 when the quota is used up for now, 400 when `count` exceeds the whole
+ * quota
  */
 export function reserveQuota(request: FastifyRequest, reply: FastifyReply, count: number): void {
   const caller = request.caller as KnownCaller | undefined
   if (caller === undefined || count <= 1) return
   const { name, quota } = caller
-  const limit = `${name} may make ${quota.requestsPerMinute} requests a minute, and this counts as ${count}.`
+  const limit = `${name} may send ${quota.requestsPerMinute} requests per minute, and this one counts as ${count}.`
   const isTaken = quota.take(count - 1) === 0
   reply.header('ratelimit', quota.state())
   if (isTaken) return
   const waitMs = quota.waitFor(count)
   if (waitMs === Number.POSITIVE_INFINITY) {
-    throw new ProblemError(400, 'QUOTA_TOO_SMALL', `${limit} Send ${quota.requestsPerMinute} at most.`)
+    throw new ProblemError(400, 'QUOTA_TOO_SMALL', `${limit} Send at most ${quota.requestsPerMinute}.`)
   }
   reply.header('retry-after', Math.ceil(waitMs / 1_000))
-  throw new ProblemError(429, 'RATE_LIMITED', `${limit} So many are not left at the moment.`)
+  throw new ProblemError(429, 'RATE_LIMITED', `${limit} The remaining quota is too small.`)
 }

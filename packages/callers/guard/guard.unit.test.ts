@@ -46,7 +46,7 @@ async function open(t: TestContext, isGuarded = true) {
   }
 }
 
-test('without a key, with a wrong one and with no key at all it is 401 that says how', async t => {
+test('missing, malformed and unknown API keys are answered with 401 and WWW-Authenticate', async t => {
   const { http, ask } = await open(t)
   const none = await ask(undefined)
   assert.deepEqual([none.status, none.body.code, none.headers['www-authenticate']], [401, 'UNAUTHORIZED', 'Bearer'])
@@ -59,7 +59,7 @@ test('without a key, with a wrong one and with no key at all it is 401 that says
   assert.equal(basic.statusCode, 401)
 })
 
-test('a key is told by its caller, a role may do what is its own, and pages are for everybody', async t => {
+test('a key identifies its caller, a role may use only its own routes, and pages are public', async t => {
   const { http, ask, grant } = await open(t)
   const [shop, operator] = [await grant('berlin', 'shop'), await grant('ops', 'operator')]
   assert.deepEqual((await ask(shop)).body, { name: 'berlin' })
@@ -70,7 +70,7 @@ test('a key is told by its caller, a role may do what is its own, and pages are 
   assert.equal((await http.inject('/health/live')).statusCode, 200)
 })
 
-test('a caller that has used up its quota is told when to come again; others go on', async t => {
+test('a caller that has used up its quota gets 429 with Retry-After, and other callers are not affected', async t => {
   const { ask, grant } = await open(t)
   const [berlin, paris] = [await grant('berlin', 'shop'), await grant('paris', 'shop')]
   const first = await ask(berlin)
@@ -78,7 +78,7 @@ test('a caller that has used up its quota is told when to come again; others go 
     [first.headers['ratelimit-policy'], first.headers.ratelimit],
     ['"caller";q=3;w=60', '"caller";r=2;t=20']
   )
-  assert.equal((await ask(berlin, '/own', 'HEAD')).headers.ratelimit, '"caller";r=1;t=20', 'HEAD counts once, too')
+  assert.equal((await ask(berlin, '/own', 'HEAD')).headers.ratelimit, '"caller";r=1;t=20', 'HEAD counts once')
   await ask(berlin)
   const refused = await ask(berlin)
   assert.deepEqual([refused.status, refused.body.code, refused.headers['retry-after']], [429, 'RATE_LIMITED', '20'])
@@ -86,26 +86,26 @@ test('a caller that has used up its quota is told when to come again; others go 
   assert.equal((await ask(paris)).status, 200)
 })
 
-describe('a request that stands for several', () => {
-  test('takes the quota of all of them, or is refused with the time until they fit', async t => {
+describe('a request that counts as several', () => {
+  test('takes the quota of all of them or is refused with Retry-After', async t => {
     const { order, grant } = await open(t)
     const berlin = await grant('berlin', 'shop')
     const two = await order(berlin, 2)
     assert.deepEqual([two.status, two.headers.ratelimit], [200, '"caller";r=1;t=20'])
     const more = await order(berlin, 2)
     assert.deepEqual([more.status, more.body.code, more.headers['retry-after']], [429, 'RATE_LIMITED', '40'])
-    assert.match(more.body.detail, /berlin may make 3 requests a minute, and this counts as 2/)
-    assert.equal(more.headers.ratelimit, '"caller";r=0;t=20', 'the request as such was one')
+    assert.match(more.body.detail, /berlin may send 3 requests per minute, and this one counts as 2/)
+    assert.equal(more.headers.ratelimit, '"caller";r=0;t=20', 'the refused request counted once')
   })
 
-  test('is refused for good when it is more than the quota', async t => {
+  test('is refused with 400 if it exceeds the whole quota', async t => {
     const { order, grant } = await open(t)
     const never = await order(await grant('berlin', 'shop'), 4)
     assert.deepEqual([never.status, never.body.code, never.headers['retry-after']], [400, 'QUOTA_TOO_SMALL', undefined])
-    assert.match(never.body.detail, /3 requests a minute.*Send 3 at most/)
+    assert.match(never.body.detail, /3 requests per minute.*Send at most 3/)
   })
 
-  test('cannot exceed the quota together with others at the same time', async t => {
+  test('cannot exceed the quota together with concurrent requests', async t => {
     const { order, grant } = await open(t)
     const berlin = await grant('berlin', 'shop')
     const answers = await Promise.all(Array.from({ length: 20 }, () => order(berlin, 2)))
@@ -113,7 +113,7 @@ describe('a request that stands for several', () => {
   })
 })
 
-test('bodies in flight are limited in all and by caller, before they are read', async t => {
+test('the bytes of bodies in flight are limited in total and per caller, before bodies are read', async t => {
   const { http, listen, grant } = await open(t)
   const held = Promise.withResolvers<void>()
   let reading = 0
@@ -140,24 +140,24 @@ test('bodies in flight are limited in all and by caller, before they are read', 
   held.resolve()
   assert.deepEqual(await small, [200, undefined, null])
   for (const answer of await Promise.all(holding)) assert.equal(answer[0], 200)
-  assert.deepEqual(await send(keys[2], bodyLimit), [200, undefined, null], 'given back')
+  assert.deepEqual(await send(keys[2], bodyLimit), [200, undefined, null], 'the shares were released')
 })
 
-test('where no keys are required, a request for another host is refused', async t => {
+test('while API keys are off, a request for another host is refused', async t => {
   const { http } = await open(t, false)
   const ask = async (host: string) => (await http.inject({ url: '/own', headers: { host } })).statusCode
   assert.deepEqual([await ask('localhost:1'), await ask('evil.example')], [200, 421])
 })
 
-test('where nobody is asked for a key everybody may do everything', async t => {
+test('while API keys are off, all requests are allowed', async t => {
   const { ask } = await open(t, false)
   const answer = await ask(undefined)
   assert.deepEqual([answer.status, answer.body, answer.headers.ratelimit], [200, {}, undefined])
   assert.equal((await ask(undefined, '/orders', 'POST')).status, 200)
 })
 
-test('a route that does not say whom it is for cannot be added', t => {
+test('adding a route without an access rule throws', t => {
   const { http } = createTestHttp(t)
   guardRoutes(http, undefined)
-  assert.throws(() => http.get('/forgotten', async () => ({})), /GET \/forgotten does not say who may call it/)
+  assert.throws(() => http.get('/forgotten', async () => ({})), /GET \/forgotten has no access rule/)
 })

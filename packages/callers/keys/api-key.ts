@@ -1,11 +1,12 @@
 import { hash, randomBytes } from 'node:crypto'
 
 /**
- * A key is `orderly_<id>_<secret>`: the word by which scanners find one that leaked, an id to speak of it by, and 256 random bits.
- * With so many bits nothing can be guessed, so that one round of SHA-256 keeps it safe at rest, and is quick for each request.
+ * A new API key of the form `orderly_<id>_<secret>`: a prefix for secret scanners, a public id, and
+ * 256 random bits. The secret cannot be guessed, so one round of SHA-256 protects it at rest and is
+ * fast enough for every request.
  */
 export interface NewApiKey {
-  /** Shown once. */
+  /** The whole key, which is shown only once. */
   readonly key: string
   readonly id: string
   readonly hash: Buffer
@@ -20,12 +21,12 @@ export function newApiKey(): NewApiKey {
   return { key, id, hash: Buffer.from(hashOf(key), 'hex') }
 }
 
-/** Whether it could be a key: what could not is refused without a look at any list. */
+/** Returns true if the text has the form of a key. Other texts are refused without a lookup. */
 export function isApiKey(text: string): boolean {
   return form.test(text)
 }
 
-/** Hexadecimal. */
+/** Returns the hash of a key in hexadecimal. */
 export function hashOf(key: string): string {
   return hash('sha256', key)
 }

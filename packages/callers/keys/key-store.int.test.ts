@@ -15,7 +15,7 @@ testApiKeyStore('API keys in Postgres', async () => {
   return store
 })
 
-test('a name that the command would refuse cannot be inserted by SQL either', async () => {
+test('names that the command refuses cannot be inserted with SQL either', async () => {
   for (const name of ['', 'Berlin', 'ber\u001flin', 'x'.repeat(65)]) {
     const insert = pool.query("INSERT INTO callers.callers (name, role) VALUES ($1, 'shop')", [name])
     await assert.rejects(insert, { code: '23514' }, JSON.stringify(name))

@@ -5,9 +5,9 @@ import type { NewApiKey } from './api-key.ts'
 
 export interface StoredKey extends Pick<Caller, 'name' | 'role'> {
   readonly id: string
-  /** Hexadecimal. */
+  /** SHA-256 of the whole key, in hexadecimal. */
   readonly hash: string
-  /** Undefined: as many as the service grants. */
+  /** Quota of the caller; undefined for the default of the service. */
   readonly requestsPerMinute?: number
   readonly createdAtMs: number
   readonly expiresAtMs?: number
@@ -21,14 +21,20 @@ export interface KeyGrant {
   readonly expiresAtMs?: number
 }
 
-/** Callers and their keys in Postgres, in a schema that the services share. */
+/** Store of callers and their keys. In Postgres, the services share its schema. */
 export interface ApiKeyStore {
-  /** Those that are neither revoked nor expired. */
+  /** Returns the keys that are neither revoked nor expired. */
   valid(): Promise<StoredKey[]>
   all(): Promise<StoredKey[]>
-  /** Makes the caller when there is none of that name. @throws RangeError when there is one with another role */
+  /**
+   * Adds a key, and its caller if it does not exist.
+   * @throws RangeError when the caller has another role
+   */
   add(key: NewApiKey, grant: KeyGrant): Promise<void>
-  /** One key by its id, or all of a caller. @returns the ids of those that were valid until now */
+  /**
+   * Revokes one key by its id, or all keys of a caller.
+   * @returns the ids of the keys that were valid
+   */
   revoke(which: { readonly id: string } | { readonly name: string }): Promise<string[]>
 }
 
@@ -53,7 +59,9 @@ export function createApiKeyStore(pool: Pool): ApiKeyStore {
             RETURNING role`,
           [name, role, requestsPerMinute]
         )
-        if (rows[0]?.role !== role) throw new RangeError(`${name} is known already, with the role ${rows[0]?.role}`)
+        if (rows[0]?.role !== role) {
+          throw new RangeError(`${name} exists with the role ${rows[0]?.role}: use this role or another name`)
+        }
         await client.query(
           `INSERT INTO callers.api_keys (id, caller, hash, expires_at) VALUES ($1, $2, $3, to_timestamp($4::float8))`,
           [id, name, hash, expiresAtMs === undefined ? null : expiresAtMs / 1_000]

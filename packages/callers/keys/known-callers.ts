@@ -5,25 +5,29 @@ import { hashOf, isApiKey } from './api-key.ts'
 import type { ApiKeyStore, StoredKey } from './key-store.ts'
 
 /**
- * All valid keys in memory, so that no request waits for the database. States: **unknown** (never read) → **fresh** (read within the
- * last `refreshMs`) ⇄ **stale** (the database did not answer since; its keys count on) → **too old** (not read for `trustMs`).
+ * A cache of all valid API keys, so that requests do not wait for the database. States: **unknown**
+ * (never read) → **fresh** (read within the last `refreshMs`) ⇄ **stale** (the database is
+ * unavailable; the cached keys are still accepted) → **too old** (not read for `trustMs`).
  *
- * - A key that was revoked is known for `refreshMs` at most, or for as long as the database cannot be read, but never for more than `trustMs`.
- * - What a key holds open (`ended`) ends when the next reading does not have the key any more, or when the keys are too old.
- * - A key that is not known is looked for at once, with all others that are not known at the moment, but not more often than every
- *   `leastGapMs`: one that was just made works, and whoever sends rubbish does not load the database.
+ * - A revoked key is accepted for up to `refreshMs`, or while the database is unavailable, but
+ *   never for more than `trustMs`.
+ * - The signal `ended` of a caller is aborted when a reload no longer contains the key, or when the
+ *   cache is too old.
+ * - An unknown key causes an immediate reload, so that new keys work. All pending lookups share it,
+ *   and reloads start at least `leastGapMs` apart, so that invalid keys do not load the database.
  */
 export interface KnownCallers {
   /**
-   * Undefined: there is no such key.
-   * @throws CallersUnavailableError (or rejects with it) when the keys are unknown or too old, or it is not known and the database does not answer
+   * Returns the caller of a key, or undefined if the key is invalid.
+   * @throws CallersUnavailableError (or rejects with it) when the cache is unknown or too old, or
+   * when the key is not cached and the database is unavailable
    */
   find(key: string): KnownCaller | undefined | Promise<KnownCaller | undefined>
-  /** Whether keys can be told at all. */
+  /** Returns true if keys can be checked. */
   isReady(): boolean
-  /** Since they were last read; infinite when they never were. */
+  /** Returns the age of the cache; infinite if the keys were never read. */
   ageMs(): number
-  /** Resolves when they have been read for the first time. */
+  /** Resolves when the keys have been read for the first time. */
   readonly loaded: Promise<void>
   stop(): void
 }
@@ -57,11 +61,14 @@ type Entry = KnownCaller & Pick<StoredKey, 'expiresAtMs'>
 export function createKnownCallers(store: ApiKeyStore, options: KnownCallersOptions): KnownCallers {
   const { refreshMs, trustMs, requestsPerMinute, leastGapMs = 250, logger, nowMs = monotonicMs } = options
   const quotas = new Map<string, Quota>()
-  /** By the hash of their key; only of keys that hold something open, or have. */
+  /** Abort controllers by key hash, only for keys whose `ended` was used. */
   const ends = new Map<string, AbortController>()
   const first = Promise.withResolvers<void>()
   let byHash: ReadonlyMap<string, Entry> = new Map()
-  /** Of the keys that were used since: hashing it would take a request a fifth of what being asked for a key costs it. */
+  /**
+   * Hashes of the keys used since the last reload. Hashing would be a fifth of the cost of
+   * authentication.
+   */
   let hashes = new Map<string, string>()
   let readAtMs = Number.NEGATIVE_INFINITY
   let startedAtMs = Number.NEGATIVE_INFINITY
@@ -82,13 +89,15 @@ export function createKnownCallers(store: ApiKeyStore, options: KnownCallersOpti
       const names = new Set(keys.map(({ name }) => name))
       for (const name of quotas.keys()) if (!names.has(name)) quotas.delete(name)
       readAtMs = askedAtMs
-      if (isFailing) logger.info({ keys: keys.length }, 'API keys can be read again')
+      if (isFailing) logger.info({ keys: keys.length }, 'API keys reloaded after failures')
       isFailing = false
       first.resolve()
     } catch (error) {
-      if (!isFailing) logger.warn({ error }, 'API keys cannot be read: those that are known count on, no others')
+      if (!isFailing) {
+        logger.warn({ event: 'api_keys_reload_failed', error }, 'failed to reload API keys; using cached keys')
+      }
       isFailing = true
-      throw new CallersUnavailableError('the API keys cannot be read at the moment', { cause: error })
+      throw new CallersUnavailableError('API keys unavailable: the database does not answer', { cause: error })
     }
   }
 
@@ -120,7 +129,7 @@ export function createKnownCallers(store: ApiKeyStore, options: KnownCallersOpti
     }
   }
 
-  /** One at a time, for all who wait. */
+  /** Reloads the keys. Concurrent calls share one reload. */
   function read(): Promise<void> {
     reading ??= readOnce().finally(() => {
       reading = undefined
@@ -138,7 +147,7 @@ export function createKnownCallers(store: ApiKeyStore, options: KnownCallersOpti
     const ageMs = nowMs() - readAtMs
     if (ageMs <= trustMs) return
     throw new CallersUnavailableError(
-      ageMs === Number.POSITIVE_INFINITY ? 'the API keys have not been read yet' : 'the API keys are too old'
+      ageMs === Number.POSITIVE_INFINITY ? 'the API keys have not been read yet' : 'the cached API keys are too old'
     )
   }
 
@@ -152,7 +161,7 @@ export function createKnownCallers(store: ApiKeyStore, options: KnownCallersOpti
     await read()
     const found = lookUp(hash)
     if (found !== undefined || !isUnderWay) return found
-    // What was asked before the key was made has not seen it.
+    // The shared reload may have started before the key was created.
     await read()
     return lookUp(hash)
   }
@@ -179,7 +188,7 @@ export function createKnownCallers(store: ApiKeyStore, options: KnownCallersOpti
   }
 }
 
-/** Since the epoch, but never set back. */
+/** Returns milliseconds since the epoch from a monotonic clock. */
 function monotonicMs(): number {
   return performance.timeOrigin + performance.now()
 }

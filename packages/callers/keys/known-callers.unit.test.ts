@@ -8,7 +8,10 @@ import { createKnownCallers } from './known-callers.ts'
 
 const logger = silentLogger()
 
-/** A store that can be away, and callers whose clock is the test's. */
+/**
+ * Creates a cache with a store that can be made unavailable and with a clock that the test
+ * controls.
+ */
 function open(t: TestContext, settings: { refreshMs?: number } = {}) {
   const memory = createMemoryApiKeyStore()
   let isAway = false
@@ -45,7 +48,7 @@ function open(t: TestContext, settings: { refreshMs?: number } = {}) {
   }
 }
 
-test('a key that was made after the last look works at once, and from then on without waiting', async t => {
+test('a key created after the last reload works immediately, and is then cached', async t => {
   const { store, callers } = open(t)
   await callers.loaded
   const key = await grantKey(store, { name: 'berlin', role: 'shop' })
@@ -56,7 +59,7 @@ test('a key that was made after the last look works at once, and from then on wi
   assert.equal((await callers.find(second))?.quota, caller?.quota, 'two keys of a caller share its quota')
 })
 
-test('what could not be a key is refused without a look, and others share one', async t => {
+test('malformed keys are refused without a reload, and unknown keys share reloads', async t => {
   const { callers, reads } = open(t)
   await callers.loaded
   for (const rubbish of ['', 'x', `orderly_${'0'.repeat(12)}_short`]) assert.equal(callers.find(rubbish), undefined)
@@ -66,7 +69,7 @@ test('what could not be a key is refused without a look, and others share one', 
   assert.ok(reads() <= 3, `${reads()} reads`)
 })
 
-test('a revoked key stops with the next look', async t => {
+test('a revoked key is refused after the next reload', async t => {
   const { store, callers } = open(t, { refreshMs: 1 })
   const key = await grantKey(store, { name: 'berlin', role: 'shop' })
   assert.ok(await callers.find(key))
@@ -74,17 +77,17 @@ test('a revoked key stops with the next look', async t => {
   while ((await callers.find(key)) !== undefined) await new Promise(resolve => setImmediate(resolve))
 })
 
-test('an expired key stops at its time, without a look', async t => {
+test('an expired key is refused at its expiry time without waiting for a reload', async t => {
   const { store, callers, passMs } = open(t)
   const key = await grantKey(store, { name: 'berlin', role: 'shop', expiresAtMs: Date.now() + 10_000 })
   assert.ok(await callers.find(key))
-  assert.ok(!(callers.find(key) instanceof Promise), 'known by its hash, and from then on by itself')
+  assert.ok(!(callers.find(key) instanceof Promise), 'the key is cached')
   passMs(10_001)
   const late = callers.find(key)
-  assert.ok(late instanceof Promise, 'it is looked for again')
+  assert.ok(late instanceof Promise, 'the expired key causes a reload')
 })
 
-test('while the database is away known keys count, unknown ones are 503, and all are when it has been away for too long', async t => {
+test('while the database is unavailable, cached keys are accepted until the cache is too old, and others fail', async t => {
   const { store, callers, setAway, passMs } = open(t)
   const key = await grantKey(store, { name: 'berlin', role: 'shop' })
   await callers.find(key)
@@ -97,7 +100,7 @@ test('while the database is away known keys count, unknown ones are 503, and all
   assert.equal(callers.isReady(), false)
 })
 
-test('before the keys were ever read nobody is let in, and nobody is told that a key is wrong', async t => {
+test('before the first reload, keys are neither accepted nor reported as invalid', async t => {
   const { store, callers, setAway } = open(t)
   setAway(true)
   const key = await grantKey(store, { name: 'berlin', role: 'shop' })
@@ -109,8 +112,8 @@ test('before the keys were ever read nobody is let in, and nobody is told that a
   assert.equal((await callers.find(key))?.name, 'berlin')
 })
 
-describe('what a key holds open', () => {
-  test('ends with the next reading after the key was revoked, and with no other key of the caller', async t => {
+describe('the signal `ended` of a key', () => {
+  test('is aborted by the next reload after the key was revoked, unlike those of other keys of the caller', async t => {
     const { store, callers } = open(t, { refreshMs: 1 })
     const [first, second] = [
       await grantKey(store, { name: 'berlin', role: 'shop' }),
@@ -126,7 +129,7 @@ describe('what a key holds open', () => {
     assert.equal(other.aborted, false)
   })
 
-  test('lasts while the database is away, until the keys are too old', async t => {
+  test('is not aborted while the database is unavailable until the cache is too old', async t => {
     const { store, callers, setAway, passMs } = open(t, { refreshMs: 1 })
     const key = await grantKey(store, { name: 'berlin', role: 'shop' })
     const ended = (await callers.find(key))?.ended

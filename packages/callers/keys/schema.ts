@@ -1,7 +1,10 @@
 import { fileURLToPath } from 'node:url'
 import type { DatabaseSchema } from '@orderly/postgres'
 
-/** The schema `callers`, which the services share and only read. The key command writes it, as `orderly_operator`. */
+/**
+ * The schema `callers`, which the services share and only read. The command `api-keys` writes it as
+ * `orderly_operator`.
+ */
 export const callersSchema: DatabaseSchema = {
   schema: 'callers',
   directory: fileURLToPath(new URL('../migrations', import.meta.url)),

@@ -1,21 +1,29 @@
 /**
- * How many requests a caller may make: so many a minute, all at once if it likes, coming back evenly. (The generic cell rate algorithm: one number,
- * the time at which the quota will be whole again, and no timers.)
+ * A quota of requests per minute. The whole quota can be used in one burst, and it refills evenly.
+ * It is the generic cell rate algorithm: its only state is the time at which the quota will be full
+ * again, and it needs no timers.
  *
- * The header values are those of draft-ietf-httpapi-ratelimit-headers-10.
+ * The header values follow draft-ietf-httpapi-ratelimit-headers-10.
  */
 export interface Quota {
   readonly requestsPerMinute: number
-  /** Of `RateLimit-Policy`. */
+  /** Value of the header `RateLimit-Policy`. */
   readonly policy: string
   /**
-   * Takes `count` (one unless given) or nothing.
-   * @returns 0 when they were taken, else the milliseconds until they will be there; infinite for more than the quota
+   * Takes `count` requests (1 by default) or nothing.
+   * @returns 0 if they were taken, otherwise the milliseconds until they are available; infinite
+   * for more than the quota
    */
   take(count?: number): number
-  /** Returns the milliseconds until `count` could be taken, 0 for now; infinite for more than the quota. */
+  /**
+   * Returns the milliseconds until `count` requests are available, or infinity for more than the
+   * quota.
+   */
   waitFor(count: number): number
-  /** Of `RateLimit`: how many are left, and in how many seconds there is one more. */
+  /**
+   * Returns the value of the header `RateLimit`: remaining requests, and seconds until one more is
+   * available.
+   */
   state(): string
 }
 
@@ -23,7 +31,7 @@ const windowMs = 60_000
 
 export function createQuota(requestsPerMinute: number, nowMs: () => number = () => performance.now()): Quota {
   const costMs = windowMs / requestsPerMinute
-  // What floating point may lose over a window; far less than any cost.
+  // Tolerance for floating-point errors over a window, far less than the cost of a request.
   const slackMs = 1e-6
   let wholeAtMs = Number.NEGATIVE_INFINITY
   const missingMs = (now = nowMs()) => Math.max(0, wholeAtMs - now)

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { createQuota } from './quota.ts'
 
-test('a quota can be used up at once and comes back evenly', () => {
+test('a quota can be used up in one burst and refills evenly', () => {
   let nowMs = 0
   const quota = createQuota(60, () => nowMs)
   assert.equal(quota.policy, '"caller";q=60;w=60')
@@ -22,7 +22,7 @@ test('a quota can be used up at once and comes back evenly', () => {
   assert.equal(quota.state(), '"caller";r=60')
 })
 
-test('several are taken together or not at all, and more than the quota never', () => {
+test('several requests are taken together or not at all, and never more than the quota', () => {
   let nowMs = 0
   const quota = createQuota(60, () => nowMs)
   assert.equal(quota.take(40), 0)
@@ -37,7 +37,7 @@ test('several are taken together or not at all, and more than the quota never', 
   assert.equal(quota.take(60), 0)
 })
 
-test('however requests of several are mixed, the quota and its refill are never exceeded', () => {
+test('any mix of requests for several never exceeds the quota and its refill', () => {
   const counts = fc.array(fc.record({ count: fc.integer({ min: 1, max: 600 }), pauseMs: fc.nat(5_000) }), {
     maxLength: 200
   })
@@ -55,7 +55,7 @@ test('however requests of several are mixed, the quota and its refill are never 
   )
 })
 
-test('over any time nobody gets more than the quota and what came back meanwhile', () => {
+test('any mix of single requests never exceeds the quota and its refill', () => {
   const steps = fc.array(fc.integer({ min: 0, max: 5_000 }), { maxLength: 200 })
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 500 }), steps, (perMinute, pauses) => {
@@ -70,7 +70,7 @@ test('over any time nobody gets more than the quota and what came back meanwhile
         if (waitMs === 0) taken++
         else {
           nowMs += waitMs
-          assert.equal(quota.take(), 0, 'it is there when it was said to be')
+          assert.equal(quota.take(), 0, 'a request is available at the announced time')
           taken++
         }
       }

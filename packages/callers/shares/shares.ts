@@ -1,12 +1,12 @@
 /**
- * A limited amount of something (open streams, waiting requests, bytes of bodies) that callers share. One caller gets only
- * a part of it, so that it cannot keep the others out.
+ * A limited resource (open streams, waiting requests, bytes of bodies) that callers share. Each
+ * caller may take only a part, so that it cannot exclude the others.
  */
 export interface Shares {
   /**
-   * Takes a part, if it is there.
-   * @param caller undefined where callers have no keys: only the total limits then
-   * @returns a function that gives the part back, or the limit that would be exceeded
+   * Acquires an amount if both limits allow it.
+   * @param caller undefined while API keys are off; then only the total limit applies
+   * @returns a function that releases the amount, or the limit that would be exceeded
    */
   acquire(caller: string | undefined, amount?: number): (() => void) | ExceededLimit
 }

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { createShares } from './shares.ts'
 
 describe('shares', () => {
-  test('a caller that has its part is refused, others are not until the total is taken', () => {
+  test('a caller at its limit is refused, other callers only at the total limit', () => {
     const shares = createShares({ total: 3, perCaller: 2 })
     const held = [shares.acquire('berlin'), shares.acquire('berlin')]
     assert.equal(shares.acquire('berlin'), 'caller')
@@ -14,11 +14,11 @@ describe('shares', () => {
     const [release] = held as (() => void)[]
     release?.()
     release?.()
-    assert.equal(typeof shares.acquire(undefined), 'function', 'given back once')
+    assert.equal(typeof shares.acquire(undefined), 'function', 'a second release has no effect')
     assert.equal(shares.acquire('berlin'), 'total')
   })
 
-  test('neither limit is ever exceeded, and everything that is given back can be taken again', () => {
+  test('neither limit is ever exceeded, and released amounts can be acquired again', () => {
     const step = fc.record({ caller: fc.constantFrom('a', 'b', undefined), amount: fc.integer({ min: 1, max: 5 }) })
     fc.assert(
       fc.property(fc.array(fc.oneof(step, fc.nat()), { maxLength: 60 }), steps => {

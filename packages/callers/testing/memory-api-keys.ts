@@ -1,7 +1,7 @@
 import { newApiKey } from '../keys/api-key.ts'
 import type { ApiKeyStore, KeyGrant, StoredKey } from '../keys/key-store.ts'
 
-/** Lasts as long as the process. For tests. */
+/** Creates a store of API keys in memory, for tests. */
 export function createMemoryApiKeyStore(nowMs: () => number = Date.now): ApiKeyStore {
   let keys: StoredKey[] = []
   const isValid = ({ expiresAtMs, revokedAtMs }: StoredKey) =>
@@ -14,7 +14,7 @@ export function createMemoryApiKeyStore(nowMs: () => number = Date.now): ApiKeyS
       const quota = requestsPerMinute ?? others[0]?.requestsPerMinute
       const limit = quota === undefined ? {} : { requestsPerMinute: quota }
       if (others.some(({ role }) => role !== grant.role)) {
-        throw new RangeError(`${grant.name} is known already, with the role ${others[0]?.role}`)
+        throw new RangeError(`${grant.name} exists with the role ${others[0]?.role}: use this role or another name`)
       }
       keys = keys.map(key => (key.name === grant.name ? { ...key, ...limit } : key))
       keys.push({ ...grant, ...limit, id, hash: hash.toString('hex'), createdAtMs: nowMs() })
@@ -29,7 +29,7 @@ export function createMemoryApiKeyStore(nowMs: () => number = Date.now): ApiKeyS
   }
 }
 
-/** Makes a key for a test. @returns the key itself */
+/** Creates a key for a test. @returns the whole key */
 export async function grantKey(store: Pick<ApiKeyStore, 'add'>, grant: KeyGrant): Promise<string> {
   const key = newApiKey()
   await store.add(key, grant)

@@ -128,35 +128,35 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description A problem as RFC 9457 describes it. */
+        /** @description An error response (RFC 9457). */
         Problem: {
             /**
              * Format: uri-reference
-             * @description Where the problem is described: `/docs/problems` with the code as its fragment.
+             * @description Reference to the description of the problem: `/docs/problems` with the code as its fragment.
              * @example /docs/problems#ORDER_NOT_FOUND
              */
             type: string;
-            /** @description What the problem is, the same for each occurrence. */
+            /** @description Summary of the problem, the same for each occurrence. */
             title: string;
             status: number;
             /** @description Stable name of the problem, for programs. */
             code: string;
-            /** @description What happened and what to do, for people. */
+            /** @description Explanation of this occurrence and its fix, for people. */
             detail: string;
-            /** @description Every field that is wrong, 50 at most. */
+            /** @description All invalid fields, at most 50. */
             errors?: {
                 /**
-                 * @description Where it stands, when that is not the body.
+                 * @description Location of the field, unless it is in the body.
                  * @enum {unknown}
                  */
                 in?: "header" | "path" | "query";
                 /**
-                 * @description JSON pointer, as a URI fragment: into the request body or, with `in`, to the header or parameter of that name.
+                 * @description JSON pointer as a URI fragment: to a field of the request body or, with `in`, to a header or parameter.
                  * @example #/items/0/sku
                  */
                 pointer: string;
                 /**
-                 * @description What is wrong with it.
+                 * @description Why the field is invalid.
                  * @example is required
                  */
                 detail: string;
@@ -438,10 +438,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no API key, or none that is valid. Nothing was done. */
+            /** @description The API key is missing or invalid. Nothing was done. */
             401: {
                 headers: {
-                    /** @description How to say who calls (RFC 6750). */
+                    /** @description Challenge with the authentication scheme (RFC 6750). */
                     "www-authenticate"?: string;
                     [name: string]: unknown;
                 };
@@ -449,7 +449,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key is one of a caller that may not do this: it takes the role shop or operator. */
+            /** @description The role of the caller may not use this operation; it requires shop or operator. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -461,7 +461,7 @@ export interface operations {
             /** @description The order does not exist. With `Retry-After`: the order may have been accepted recently, or within the last hour during an outage, and may not be known yet. */
             404: {
                 headers: {
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait before the next attempt. */
                     "retry-after"?: number;
                     [name: string]: unknown;
                 };
@@ -472,11 +472,11 @@ export interface operations {
             /** @description The caller has used up its quota. Nothing was done. */
             429: {
                 headers: {
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait before the next attempt. */
                     "retry-after"?: number;
-                    /** @description How many requests in how many seconds: `"caller";q=6000;w=60`. */
+                    /** @description Quota in requests and its window in seconds: `"caller";q=6000;w=60`. */
                     "ratelimit-policy"?: string;
-                    /** @description How many are left, and in how many seconds there is one more: `"caller";r=5999;t=1`. */
+                    /** @description Remaining requests, and seconds until one more is available: `"caller";r=5999;t=1`. */
                     ratelimit?: string;
                     [name: string]: unknown;
                 };
@@ -496,7 +496,7 @@ export interface operations {
             /** @description The order status is unavailable. */
             503: {
                 headers: {
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait before the next attempt. */
                     "retry-after"?: number;
                     [name: string]: unknown;
                 };
@@ -540,10 +540,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no API key, or none that is valid. Nothing was done. */
+            /** @description The API key is missing or invalid. Nothing was done. */
             401: {
                 headers: {
-                    /** @description How to say who calls (RFC 6750). */
+                    /** @description Challenge with the authentication scheme (RFC 6750). */
                     "www-authenticate"?: string;
                     [name: string]: unknown;
                 };
@@ -551,7 +551,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key is one of a caller that may not do this: it takes the role shop or operator. */
+            /** @description The role of the caller may not use this operation; it requires shop or operator. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -563,11 +563,11 @@ export interface operations {
             /** @description The caller has used up its quota. Nothing was done. */
             429: {
                 headers: {
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait before the next attempt. */
                     "retry-after"?: number;
-                    /** @description How many requests in how many seconds: `"caller";q=6000;w=60`. */
+                    /** @description Quota in requests and its window in seconds: `"caller";q=6000;w=60`. */
                     "ratelimit-policy"?: string;
-                    /** @description How many are left, and in how many seconds there is one more: `"caller";r=5999;t=1`. */
+                    /** @description Remaining requests, and seconds until one more is available: `"caller";r=5999;t=1`. */
                     ratelimit?: string;
                     [name: string]: unknown;
                 };
@@ -587,7 +587,7 @@ export interface operations {
             /** @description The order status is unavailable. */
             503: {
                 headers: {
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait before the next attempt. */
                     "retry-after"?: number;
                     [name: string]: unknown;
                 };
@@ -604,7 +604,7 @@ export interface operations {
                 /** @description W3C trace context to continue. A new trace starts if it is missing or invalid. */
                 traceparent?: string;
                 /**
-                 * @description one key of 1 to 255 printable ASCII characters, `abc` or `"abc"`; in quotes it may hold commas, and `"` and `\` behind a backslash
+                 * @description one key of 1 to 255 printable ASCII characters, `abc` or `"abc"`; a quoted key may contain commas, and `"` and `\` escaped with a backslash
                  * @example 7f9c2a40-5c1e-4c1a-9a83-0d6a9f6f8b11
                  */
                 "idempotency-key"?: string;
@@ -666,10 +666,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no API key, or none that is valid. Nothing was done. */
+            /** @description The API key is missing or invalid. Nothing was done. */
             401: {
                 headers: {
-                    /** @description How to say who calls (RFC 6750). */
+                    /** @description Challenge with the authentication scheme (RFC 6750). */
                     "www-authenticate"?: string;
                     [name: string]: unknown;
                 };
@@ -677,7 +677,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key is one of a caller that may not do this: it takes the role shop. */
+            /** @description The role of the caller may not use this operation; it requires shop. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -689,7 +689,7 @@ export interface operations {
             /** @description Another request with this idempotency key is in flight. */
             409: {
                 headers: {
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait before the next attempt. */
                     "retry-after"?: number;
                     [name: string]: unknown;
                 };
@@ -727,11 +727,11 @@ export interface operations {
             /** @description The caller has used up its quota. Nothing was done. */
             429: {
                 headers: {
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait before the next attempt. */
                     "retry-after"?: number;
-                    /** @description How many requests in how many seconds: `"caller";q=6000;w=60`. */
+                    /** @description Quota in requests and its window in seconds: `"caller";q=6000;w=60`. */
                     "ratelimit-policy"?: string;
-                    /** @description How many are left, and in how many seconds there is one more: `"caller";r=5999;t=1`. */
+                    /** @description Remaining requests, and seconds until one more is available: `"caller";r=5999;t=1`. */
                     ratelimit?: string;
                     [name: string]: unknown;
                 };
@@ -751,7 +751,7 @@ export interface operations {
             /** @description The order cannot be stored at the moment. After a timeout (unlike a refusal of a busy service) it is unknown whether the order was stored: try again with the same idempotency key. */
             503: {
                 headers: {
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait before the next attempt. */
                     "retry-after"?: number;
                     [name: string]: unknown;
                 };
@@ -806,10 +806,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no API key, or none that is valid. Nothing was done. */
+            /** @description The API key is missing or invalid. Nothing was done. */
             401: {
                 headers: {
-                    /** @description How to say who calls (RFC 6750). */
+                    /** @description Challenge with the authentication scheme (RFC 6750). */
                     "www-authenticate"?: string;
                     [name: string]: unknown;
                 };
@@ -817,7 +817,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key is one of a caller that may not do this: it takes the role shop or operator. */
+            /** @description The role of the caller may not use this operation; it requires shop or operator. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -829,7 +829,7 @@ export interface operations {
             /** @description The order does not exist. With `Retry-After`: the order may have been accepted recently, or within the last hour during an outage, and may not be known yet. */
             404: {
                 headers: {
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait before the next attempt. */
                     "retry-after"?: number;
                     [name: string]: unknown;
                 };
@@ -840,11 +840,11 @@ export interface operations {
             /** @description The caller has used up its quota. Nothing was done. */
             429: {
                 headers: {
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait before the next attempt. */
                     "retry-after"?: number;
-                    /** @description How many requests in how many seconds: `"caller";q=6000;w=60`. */
+                    /** @description Quota in requests and its window in seconds: `"caller";q=6000;w=60`. */
                     "ratelimit-policy"?: string;
-                    /** @description How many are left, and in how many seconds there is one more: `"caller";r=5999;t=1`. */
+                    /** @description Remaining requests, and seconds until one more is available: `"caller";r=5999;t=1`. */
                     ratelimit?: string;
                     [name: string]: unknown;
                 };
@@ -864,7 +864,7 @@ export interface operations {
             /** @description The order status is unavailable, or too many streams are open. */
             503: {
                 headers: {
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait before the next attempt. */
                     "retry-after"?: number;
                     [name: string]: unknown;
                 };
@@ -881,7 +881,7 @@ export interface operations {
                 /** @description W3C trace context to continue. */
                 traceparent?: string;
                 /**
-                 * @description one key of 1 to 255 printable ASCII characters, `abc` or `"abc"`; in quotes it may hold commas, and `"` and `\` behind a backslash
+                 * @description one key of 1 to 255 printable ASCII characters, `abc` or `"abc"`; a quoted key may contain commas, and `"` and `\` escaped with a backslash
                  * @example 7f9c2a40-5c1e-4c1a-9a83-0d6a9f6f8b11
                  */
                 "idempotency-key"?: string;
@@ -938,10 +938,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no API key, or none that is valid. Nothing was done. */
+            /** @description The API key is missing or invalid. Nothing was done. */
             401: {
                 headers: {
-                    /** @description How to say who calls (RFC 6750). */
+                    /** @description Challenge with the authentication scheme (RFC 6750). */
                     "www-authenticate"?: string;
                     [name: string]: unknown;
                 };
@@ -949,7 +949,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key is one of a caller that may not do this: it takes the role shop or operator. */
+            /** @description The role of the caller may not use this operation; it requires shop or operator. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -961,7 +961,7 @@ export interface operations {
             /** @description The order does not exist. With `Retry-After`: the order may have been accepted recently, or within the last hour during an outage, and may not be known yet. */
             404: {
                 headers: {
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait before the next attempt. */
                     "retry-after"?: number;
                     [name: string]: unknown;
                 };
@@ -972,7 +972,7 @@ export interface operations {
             /** @description The order has failed or expired. No stock is reserved for it. */
             409: {
                 headers: {
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait before the next attempt. */
                     "retry-after"?: number;
                     [name: string]: unknown;
                 };
@@ -1001,11 +1001,11 @@ export interface operations {
             /** @description The caller has used up its quota. Nothing was done. */
             429: {
                 headers: {
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait before the next attempt. */
                     "retry-after"?: number;
-                    /** @description How many requests in how many seconds: `"caller";q=6000;w=60`. */
+                    /** @description Quota in requests and its window in seconds: `"caller";q=6000;w=60`. */
                     "ratelimit-policy"?: string;
-                    /** @description How many are left, and in how many seconds there is one more: `"caller";r=5999;t=1`. */
+                    /** @description Remaining requests, and seconds until one more is available: `"caller";r=5999;t=1`. */
                     ratelimit?: string;
                     [name: string]: unknown;
                 };
@@ -1025,7 +1025,7 @@ export interface operations {
             /** @description The change cannot be requested at the moment. It is safe to try again. */
             503: {
                 headers: {
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait before the next attempt. */
                     "retry-after"?: number;
                     [name: string]: unknown;
                 };
@@ -1042,7 +1042,7 @@ export interface operations {
                 /** @description W3C trace context to continue. */
                 traceparent?: string;
                 /**
-                 * @description one key of 1 to 255 printable ASCII characters, `abc` or `"abc"`; in quotes it may hold commas, and `"` and `\` behind a backslash
+                 * @description one key of 1 to 255 printable ASCII characters, `abc` or `"abc"`; a quoted key may contain commas, and `"` and `\` escaped with a backslash
                  * @example 7f9c2a40-5c1e-4c1a-9a83-0d6a9f6f8b11
                  */
                 "idempotency-key"?: string;
@@ -1099,10 +1099,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no API key, or none that is valid. Nothing was done. */
+            /** @description The API key is missing or invalid. Nothing was done. */
             401: {
                 headers: {
-                    /** @description How to say who calls (RFC 6750). */
+                    /** @description Challenge with the authentication scheme (RFC 6750). */
                     "www-authenticate"?: string;
                     [name: string]: unknown;
                 };
@@ -1110,7 +1110,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key is one of a caller that may not do this: it takes the role shop or operator. */
+            /** @description The role of the caller may not use this operation; it requires shop or operator. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1122,7 +1122,7 @@ export interface operations {
             /** @description The order does not exist. With `Retry-After`: the order may have been accepted recently, or within the last hour during an outage, and may not be known yet. */
             404: {
                 headers: {
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait before the next attempt. */
                     "retry-after"?: number;
                     [name: string]: unknown;
                 };
@@ -1133,7 +1133,7 @@ export interface operations {
             /** @description The order has no hold, has failed, was cancelled, or has expired. With `Retry-After`: it has no outcome yet. */
             409: {
                 headers: {
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait before the next attempt. */
                     "retry-after"?: number;
                     [name: string]: unknown;
                 };
@@ -1162,11 +1162,11 @@ export interface operations {
             /** @description The caller has used up its quota. Nothing was done. */
             429: {
                 headers: {
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait before the next attempt. */
                     "retry-after"?: number;
-                    /** @description How many requests in how many seconds: `"caller";q=6000;w=60`. */
+                    /** @description Quota in requests and its window in seconds: `"caller";q=6000;w=60`. */
                     "ratelimit-policy"?: string;
-                    /** @description How many are left, and in how many seconds there is one more: `"caller";r=5999;t=1`. */
+                    /** @description Remaining requests, and seconds until one more is available: `"caller";r=5999;t=1`. */
                     ratelimit?: string;
                     [name: string]: unknown;
                 };
@@ -1186,7 +1186,7 @@ export interface operations {
             /** @description The change cannot be requested at the moment. It is safe to try again. */
             503: {
                 headers: {
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait before the next attempt. */
                     "retry-after"?: number;
                     [name: string]: unknown;
                 };
@@ -1230,10 +1230,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no API key, or none that is valid. Nothing was done. */
+            /** @description The API key is missing or invalid. Nothing was done. */
             401: {
                 headers: {
-                    /** @description How to say who calls (RFC 6750). */
+                    /** @description Challenge with the authentication scheme (RFC 6750). */
                     "www-authenticate"?: string;
                     [name: string]: unknown;
                 };
@@ -1241,7 +1241,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key is one of a caller that may not do this: it takes the role shop. */
+            /** @description The role of the caller may not use this operation; it requires shop. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1271,11 +1271,11 @@ export interface operations {
             /** @description The caller has used up its quota. Nothing was done. */
             429: {
                 headers: {
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait before the next attempt. */
                     "retry-after"?: number;
-                    /** @description How many requests in how many seconds: `"caller";q=6000;w=60`. */
+                    /** @description Quota in requests and its window in seconds: `"caller";q=6000;w=60`. */
                     "ratelimit-policy"?: string;
-                    /** @description How many are left, and in how many seconds there is one more: `"caller";r=5999;t=1`. */
+                    /** @description Remaining requests, and seconds until one more is available: `"caller";r=5999;t=1`. */
                     ratelimit?: string;
                     [name: string]: unknown;
                 };
@@ -1292,10 +1292,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The API keys cannot be read at the moment. */
+            /** @description The API keys are temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait before the next attempt. */
                     "retry-after"?: number;
                     [name: string]: unknown;
                 };

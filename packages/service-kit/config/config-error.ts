@@ -1,10 +1,10 @@
-/** The environment does not describe a service that could run. Nothing has been opened when it is thrown. */
+/** An error for invalid settings. It is thrown before any resource is opened. */
 export class ConfigError extends Error {
   readonly code = 'CONFIG_INVALID'
   readonly retryable = false
-  /** EX_CONFIG of sysexits.h. */
+  /** Exit code of the process: EX_CONFIG of sysexits.h. */
   readonly exitCode = 78
-  /** One line each: the setting's name and what to do. */
+  /** One line per invalid setting: its name, what is wrong, and how to fix it. */
   readonly problems: readonly string[]
 
   constructor(problems: readonly string[]) {

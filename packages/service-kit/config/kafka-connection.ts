@@ -7,8 +7,8 @@ import type { kafkaSettings } from './settings.ts'
 export type KafkaConfig = Readonly<Static<TObject<typeof kafkaSettings>>>
 
 /**
- * Where the cluster is, as `kafkaSettings` describe it; reads the PEM files.
- * @throws ConfigError when a file has gone since the settings were parsed.
+ * Builds the Kafka connection options from `kafkaSettings` and reads the PEM files.
+ * @throws ConfigError when a PEM file cannot be read any more or is not PEM
  */
 export function kafkaConnection(config: KafkaConfig, clientID: string): KafkaConnection {
   return {

@@ -1,17 +1,19 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** The stack that `npm start` runs in this checkout, as it publishes itself while it runs. It holds no secrets. */
+/**
+ * The stack that `npm start` runs in this checkout, as published while it runs. Without secrets.
+ */
 export interface LocalStack {
   /** Process id of the launcher. */
   readonly pid: number
-  /** Addresses by the name of the setting that takes them: `KAFKA_BROKERS`, `INVENTORY_URL`, … */
+  /** Address per setting that accepts it: `KAFKA_BROKERS`, `INVENTORY_URL`, … */
   readonly addresses: Readonly<Record<string, string>>
 }
 
 const usualFile = join(import.meta.dirname, '..', '..', '..', '.orderly', 'start', 'stack.json')
 
-/** Returns the running stack of this checkout; undefined where none runs. */
+/** Returns the running stack of this checkout, or undefined if none runs. */
 export function readLocalStack(file = usualFile): LocalStack | undefined {
   try {
     const stack = JSON.parse(readFileSync(file, 'utf8')) as LocalStack
@@ -22,7 +24,7 @@ export function readLocalStack(file = usualFile): LocalStack | undefined {
   }
 }
 
-/** Publishes a stack; it appears to readers as a whole. @returns what withdraws it */
+/** Publishes a stack by an atomic rename. @returns a function that withdraws it */
 export function publishLocalStack(stack: LocalStack, file: string): () => void {
   writeFileSync(`${file}.new`, `${JSON.stringify(stack, undefined, 2)}\n`, { mode: 0o600 })
   renameSync(`${file}.new`, file)

@@ -13,8 +13,8 @@ function fileOf(t: TestContext): string {
   return join(directory, 'stack.json')
 }
 
-describe('the local stack', () => {
-  test('a running stack is read as it was published, by its user only, until it is withdrawn', t => {
+describe('local stack', () => {
+  test('a running stack is readable, by its user only, until it is withdrawn', t => {
     const file = fileOf(t)
     const stack = {
       pid: process.pid,
@@ -28,7 +28,7 @@ describe('the local stack', () => {
     assert.equal(readLocalStack(file), undefined)
   })
 
-  test('the file of a launcher that was killed is ignored', async t => {
+  test('the file of a killed launcher is ignored', async t => {
     const file = fileOf(t)
     const child = spawn(process.execPath, ['--eval', ''])
     await once(child, 'exit')

@@ -7,9 +7,10 @@ import type { SettingSchema } from './setting-options.ts'
 export type Config<Properties extends TProperties> = Readonly<Static<TObject<Properties>>>
 
 /**
- * Reads the settings that the schema names from the environment, once, into a frozen object. A variable that is
- * set to nothing counts as not set, as compose files and shells write it. Secrets may be in files: `NAME_FILE` for `NAME`.
- * @throws ConfigError with every problem, not only the first.
+ * Parses the environment variables that the schema names into a frozen object. An empty variable
+ * counts as unset, because compose files and shells write unset variables that way. The value of a
+ * secret `NAME` may be in the file that `NAME_FILE` names.
+ * @throws ConfigError with all problems, not only the first
  */
 export function parseConfig<Properties extends TProperties>(
   schema: TObject<Properties>,
@@ -48,7 +49,9 @@ export function parseConfig<Properties extends TProperties>(
   return Object.freeze(values) as Config<Properties>
 }
 
-/** An address with an `@` may have a password in it, wherever that ends. */
+/**
+ * Returns true for secrets, and for any text with an `@`, which may be an address with a password.
+ */
 function isSecret(text: string, { secret = false }: SettingSchema): boolean {
   return secret || text.includes('@')
 }
@@ -66,12 +69,15 @@ function convert(text: string, { type }: SettingSchema): unknown {
 }
 
 function problemWith(value: unknown, setting: SettingSchema): string | undefined {
-  if (!Value.Check(setting, value)) return 'does not fit'
+  if (!Value.Check(setting, value)) return 'is invalid'
   if (setting.file && !isReadable(value as string)) return 'is not a readable file'
   return undefined
 }
 
-/** A secret may also be in a file, as containers are given them: `DATABASE_URL_FILE` has the path of what is `DATABASE_URL`. */
+/**
+ * Reads a secret from a file, as container platforms mount them: `DATABASE_URL_FILE` names the file
+ * with the value of `DATABASE_URL`.
+ */
 function readSecret(
   name: string,
   environment: Readonly<Record<string, string | undefined>>
@@ -104,11 +110,14 @@ function advice(setting: SettingSchema): string {
 function shapeOf({ type, enum: choices, minimum, maximum }: SettingSchema): string | undefined {
   if (choices !== undefined) return `one of ${choices.join(', ')}`
   if (type === 'boolean') return 'true or false'
-  if (type === 'integer') return `a whole number from ${minimum} to ${maximum}`
+  if (type === 'integer') return `an integer from ${minimum} to ${maximum}`
   return undefined
 }
 
-/** Settings that need others: a password without a user name, a certificate without its key. */
+/**
+ * Reports settings that are set without the settings they require, such as a password without a
+ * user name.
+ */
 function* missingCompanions(
   properties: TProperties,
   values: Readonly<Record<string, unknown>>,

@@ -28,19 +28,19 @@ function problemsOf(environment: Record<string, string>, schema = everything): r
   return []
 }
 
-test('dev needs no settings but the database', () => {
+test('the dev profile requires only the database address', () => {
   const config = parseConfig(everything, database)
   assert.equal(config.ORDERLY_PROFILE, 'dev')
   assert.deepEqual(config.KAFKA_BROKERS, ['127.0.0.1:9092'])
   assert.equal(config.HTTP_HOST, '127.0.0.1')
 })
 
-test('prod demands addresses, secrets and the name of the instance', () => {
+test('the prod profile requires addresses, secrets and the instance name', () => {
   const names = problemsOf({ ORDERLY_PROFILE: 'prod', DATABASE_URL: '' }).map(problem => problem.split(' ')[0])
   assert.deepEqual(names.sort(), ['DATABASE_URL', 'INSTANCE_ID', 'KAFKA_BROKERS', 'SCHEMA_REGISTRY_URL'])
 })
 
-test('every problem is named with the value, what is expected, and what to do', () => {
+test('each invalid setting is reported with its value, the expected form and the fix', () => {
   const problems = problemsOf({ HTTP_PORT: '80a', LOG_LEVEL: 'loud', KAFKA_BROKERS: 'localhost', KAFKA_TLS: 'yes' })
   assert.equal(problems.length, 4)
   assert.match(problems[0] ?? '', /^HTTP_PORT is "80a", .*: set it to the port to listen on.*from 0 to 65535/)
@@ -49,19 +49,19 @@ test('every problem is named with the value, what is expected, and what to do', 
   assert.match(problems[3] ?? '', /^KAFKA_TLS is "yes", .*true or false/)
 })
 
-test('a port beyond the last one, a fraction and an empty list do not fit', () => {
+test('ports out of range, fractions and empty lists are rejected', () => {
   for (const port of ['65536', '-1', '1.5', '0x10', '1e3'])
     assert.equal(problemsOf({ HTTP_PORT: port }).length, 1, port)
   assert.equal(problemsOf({ KAFKA_BROKERS: ' , ' }).length, 1)
 })
 
-test('the value of a secret is not shown', () => {
+test('an error about a secret does not show its value', () => {
   const [problem] = problemsOf({ DATABASE_URL: 'mysql://user:hunter2@host/db' })
-  assert.match(problem ?? '', /^DATABASE_URL is set, but does not fit: /)
+  assert.match(problem ?? '', /^DATABASE_URL is set, but is invalid: /)
   assert.doesNotMatch(problem ?? '', /hunter2/)
 })
 
-test('a setting that makes no sense without another asks for it', () => {
+test('a setting without the settings it requires is rejected with their names', () => {
   const problems = problemsOf({ KAFKA_SASL_MECHANISM: 'PLAIN', SCHEMA_REGISTRY_PASSWORD: 'secret' })
   assert.deepEqual(
     problems.map(problem => problem.split(':')[0]),
@@ -73,18 +73,18 @@ test('a setting that makes no sense without another asks for it', () => {
   )
 })
 
-test('a certificate file while TLS is off is a mistake', () => {
+test('a certificate file is rejected while TLS is off', () => {
   const problems = problemsOf({ KAFKA_TLS_CA_FILE: '/dev/null' })
   assert.deepEqual(problems, ['KAFKA_TLS is needed because KAFKA_TLS_CA_FILE is set: set it to true'])
 })
 
-test('a file that cannot be read is named before anything starts', () => {
+test('an unreadable file is reported with its path', () => {
   const problems = problemsOf({ KAFKA_TLS: 'true', KAFKA_TLS_CA_FILE: '/nonexistent/ca.pem' })
   assert.equal(problems.length, 1)
   assert.match(problems[0] ?? '', /^KAFKA_TLS_CA_FILE is "\/nonexistent\/ca.pem", which is not a readable file/)
 })
 
-test('a secret may be in a file, which has to be there, and be the only one', t => {
+test('a secret is read from a file, which must exist and exclude the plain variable', t => {
   const directory = mkdtempSync(join(tmpdir(), 'orderly-config-'))
   t.after(() => rmSync(directory, { recursive: true }))
   const file = join(directory, 'database-url')
@@ -98,21 +98,21 @@ test('a secret may be in a file, which has to be there, and be the only one', t 
   ])
 })
 
-test('a variable that is set to nothing counts as not set', () => {
+test('an empty variable counts as unset', () => {
   assert.equal(parseConfig(everything, { ...database, KAFKA_TLS_CA_FILE: '', HTTP_PORT: ' ' }).HTTP_PORT, 8080)
 })
 
-test('the result cannot be changed, not even its lists', () => {
+test('the parsed configuration and its lists are frozen', () => {
   const config = parseConfig(everything, { ...database, KAFKA_BROKERS: 'a:1, [::1]:2' })
   assert.deepEqual(config.KAFKA_BROKERS, ['a:1', '[::1]:2'])
   assert.ok(Object.isFrozen(config) && Object.isFrozen(config.KAFKA_BROKERS))
 })
 
-test('nothing is read but what the schema names', () => {
+test('variables that the schema does not name are ignored', () => {
   assert.deepEqual(Object.keys(parseConfig(Type.Object({ HTTP_PORT: httpPort(1) }), { PATH: '/bin' })), ['HTTP_PORT'])
 })
 
-test('a connection with TLS and SASL carries the texts of the files', t => {
+test('a Kafka connection with TLS and SASL contains the contents of the PEM files', t => {
   const directory = mkdtempSync(join(tmpdir(), 'orderly-config-'))
   t.after(() => rmSync(directory, { recursive: true }))
   const file = (name: string, text: string): string => {

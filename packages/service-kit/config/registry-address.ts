@@ -9,7 +9,7 @@ export interface RegistryAddress {
   readonly password?: string
 }
 
-/** Where the schema registry is, as `registrySettings` describe it. */
+/** Builds the address of the schema registry from `registrySettings`. */
 export function registryAddress(config: RegistryConfig): RegistryAddress {
   const { SCHEMA_REGISTRY_URL: url, SCHEMA_REGISTRY_USERNAME: username, SCHEMA_REGISTRY_PASSWORD: password } = config
   return username === undefined || password === undefined ? { url } : { url, username, password }

@@ -1,21 +1,28 @@
 import type { TSchema } from 'typebox'
 
 /**
- * A setting is an environment variable. Its TypeBox schema says what it may be (`type`, bounds, `pattern`, `enum`),
- * `description` says what it is as a noun phrase ("the port to listen on"), and these say the rest.
+ * Additional options of a setting, which is an environment variable. Its TypeBox schema defines the
+ * accepted values (`type`, bounds, `pattern`, `enum`). Its `description` is a noun phrase that
+ * completes "set it to …" in error messages ("the port to listen on").
  */
 export interface SettingOptions {
-  /** Taken when the variable is not set, in every profile. */
+  /** Value in every profile when the variable is not set. */
   readonly default?: unknown
-  /** Taken when the variable is not set, in the `dev` profile only; `prod` demands the setting. */
+  /**
+   * Value in the `dev` profile when the variable is not set. The `prod` profile requires the
+   * setting.
+   */
   readonly devDefault?: unknown
-  /** Never shown, not even in the message that it is wrong. */
+  /** True if the value must never be shown, not even in an error message about it. */
   readonly secret?: boolean
-  /** The value is the path of a file that must be readable. */
+  /** True if the value is the path of a file that must be readable. */
   readonly file?: boolean
-  /** Settings without which this one makes no sense. */
+  /** Settings that must also be set. */
   readonly requires?: readonly string[]
-  /** Checks the value against the other settings. @returns what is wrong and how to put it right, if anything is */
+  /**
+   * Checks the value against the other settings.
+   * @returns an error message with the fix, or undefined
+   */
   readonly check?: (value: never, others: Readonly<Record<string, unknown>>) => string | undefined
 }
 

@@ -5,7 +5,7 @@ import { parseConfig } from './parse-config.ts'
 import type { SettingOptions } from './setting-options.ts'
 
 /**
- * Groups of settings that services share. A service's own schema is made of them:
+ * Groups of settings that services share. A service composes its schema from them:
  * `Type.Object({ ...serviceSettings, ...kafkaSettings, ORDER_DEADLINE_MS: Type.Integer({ … }) })`.
  */
 
@@ -32,8 +32,7 @@ export const serviceSettings = {
   HTTP_PORT: httpPort(8080),
   HTTP_ALLOWED_ORIGINS: Type.Array(Type.String({ pattern: '^https?://[^\\s/]+$' }), {
     ...options({
-      description:
-        'the origins whose pages may send requests from another site, https://shop.example, separated by commas'
+      description: 'the origins that may send cross-site requests, such as https://shop.example, separated by commas'
     }),
     default: []
   }),
@@ -43,7 +42,7 @@ export const serviceSettings = {
   ),
   SHUTDOWN_DEADLINE_MS: Type.Integer(
     options({
-      description: 'how long a graceful stop may take before the process ends itself',
+      description: 'the time that a graceful shutdown may take before the process exits anyway',
       minimum: 100,
       maximum: 600_000,
       default: 12_000
@@ -69,13 +68,13 @@ export const kafkaSettings = {
   }),
   KAFKA_METADATA_MAX_AGE_MS: Type.Integer(
     options({
-      description: 'how long partitions, leaders and coordinators are used before they are asked for again',
+      description: 'the time after which partitions, leaders and coordinators are refreshed',
       minimum: 100,
       maximum: 3_600_000,
       default: 10_000
     })
   ),
-  KAFKA_TLS: Type.Boolean(options({ description: 'whether to talk to the brokers by TLS', default: false })),
+  KAFKA_TLS: Type.Boolean(options({ description: 'whether to connect to the brokers with TLS', default: false })),
   KAFKA_TLS_CA_FILE: Type.Optional(
     Type.String(
       options({
@@ -88,7 +87,7 @@ export const kafkaSettings = {
   KAFKA_TLS_CERT_FILE: Type.Optional(
     Type.String(
       options({
-        description: 'the PEM file of our own certificate',
+        description: 'the PEM file of the client certificate',
         file: true,
         requires: ['KAFKA_TLS', 'KAFKA_TLS_KEY_FILE']
       })
@@ -96,24 +95,28 @@ export const kafkaSettings = {
   ),
   KAFKA_TLS_KEY_FILE: Type.Optional(
     Type.String(
-      options({ description: 'the PEM file of our own private key', file: true, requires: ['KAFKA_TLS_CERT_FILE'] })
+      options({
+        description: "the PEM file of the client's private key",
+        file: true,
+        requires: ['KAFKA_TLS_CERT_FILE']
+      })
     )
   ),
   KAFKA_SASL_MECHANISM: Type.Optional(
     Type.Enum(
       ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'],
       options({
-        description: 'how to prove who we are',
+        description: 'the SASL mechanism for authentication at the brokers',
         requires: ['KAFKA_SASL_USERNAME', 'KAFKA_SASL_PASSWORD']
       })
     )
   ),
   KAFKA_SASL_USERNAME: Type.Optional(
-    Type.String(options({ description: 'the user name at the brokers', requires: ['KAFKA_SASL_MECHANISM'] }))
+    Type.String(options({ description: 'the user name for the brokers', requires: ['KAFKA_SASL_MECHANISM'] }))
   ),
   KAFKA_SASL_PASSWORD: Type.Optional(
     Type.String(
-      options({ description: 'the password at the brokers', secret: true, requires: ['KAFKA_SASL_MECHANISM'] })
+      options({ description: 'the password for the brokers', secret: true, requires: ['KAFKA_SASL_MECHANISM'] })
     )
   )
 }
@@ -126,19 +129,19 @@ export const registrySettings = {
       devDefault: 'http://127.0.0.1:8085/apis/ccompat/v7',
       check: (address: string) =>
         /^[^?#]*@/.test(address)
-          ? 'SCHEMA_REGISTRY_URL has a user or a password in it: set SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD instead'
+          ? 'SCHEMA_REGISTRY_URL contains a user name or a password: set SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD instead'
           : undefined
     })
   ),
   SCHEMA_REGISTRY_USERNAME: Type.Optional(
     Type.String(
-      options({ description: 'the user name at the schema registry', requires: ['SCHEMA_REGISTRY_PASSWORD'] })
+      options({ description: 'the user name for the schema registry', requires: ['SCHEMA_REGISTRY_PASSWORD'] })
     )
   ),
   SCHEMA_REGISTRY_PASSWORD: Type.Optional(
     Type.String(
       options({
-        description: 'the password at the schema registry',
+        description: 'the password for the schema registry',
         secret: true,
         requires: ['SCHEMA_REGISTRY_USERNAME']
       })
@@ -148,7 +151,10 @@ export const registrySettings = {
 
 const databaseURLPattern = '^postgres(ql)?://[^\\s]+$'
 
-/** @param role whose password the program takes from the launcher's file, in the dev profile and where nothing else is set */
+/**
+ * Returns the settings of a database connection.
+ * @param role the database role whose local address is the default in the dev profile
+ */
 export const databaseSettings = (role: string) => ({
   DATABASE_URL: Type.String(
     options({
@@ -159,15 +165,15 @@ export const databaseSettings = (role: string) => ({
     })
   ),
   DATABASE_MAX_CONNECTIONS: Type.Integer(
-    options({ description: 'how many connections to the database at most', minimum: 1, maximum: 500, default: 10 })
+    options({ description: 'the maximum number of database connections', minimum: 1, maximum: 500, default: 10 })
   )
 })
 
 /**
- * Reads the address for the role that owns the schemas, which migrations need. In the dev profile that is the address of the
- * services where only that one is set.
+ * Returns the database address of the role that owns the schemas, which migrations need. In the dev
+ * profile it defaults to `DATABASE_URL`.
  *
- * @throws ConfigError
+ * @throws ConfigError when it is missing or invalid
  */
 export function ownerDatabaseURL(environment: Readonly<Record<string, string | undefined>>): string {
   const settings = Type.Object({

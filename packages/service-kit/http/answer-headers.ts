@@ -4,8 +4,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { apiVersion, apiVersionHeader } from './api-version.ts'
 
 /**
- * Headers of every answer: the version of the API, and for browsers that it is data and nothing else. A page that is there to
- * be looked at sets its own policy. HTTPS is up to the proxy that ends it, and so is Strict-Transport-Security.
+ * Headers of every response: the API version, and security headers for browsers. Pages for browsers
+ * replace the content security policy. Strict-Transport-Security is left to the proxy that
+ * terminates TLS.
  */
 export const answerHeaders = {
   [apiVersionHeader]: apiVersion,
@@ -14,7 +15,10 @@ export const answerHeaders = {
   'referrer-policy': 'no-referrer'
 } as const
 
-/** Every answer has a request id, the caller's own if it sent one, and the security headers. */
+/**
+ * Adds `answerHeaders` and a request id to every response. The request id is the caller's if it
+ * sent a valid one.
+ */
 export function addAnswerHeaders(http: FastifyInstance): void {
   http.addHook('onRequest', (request, reply, done) => {
     setAnswerHeaders(request, reply)
@@ -22,14 +26,14 @@ export function addAnswerHeaders(http: FastifyInstance): void {
   })
 }
 
-/** For what is answered before there are hooks. */
+/** Sets the headers of a response that is sent before the hooks run. */
 export function setAnswerHeaders({ id }: FastifyRequest, reply: FastifyReply): void {
   reply.headers(answerHeaders)
   reply.header('x-request-id', id)
 }
 
 const callersOwn = /^[\x21-\x7e]{1,128}$/
-// Random once for each process; bytes for each request would cost more than everything else here.
+// One random prefix per process: random bytes per request would cost more than the other headers.
 const processID = randomBytes(9).toString('base64url')
 let requests = 0
 

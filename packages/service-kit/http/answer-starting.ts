@@ -3,14 +3,15 @@ import { answerHeaders, requestIDOf } from './answer-headers.ts'
 import { problem, problemContentType } from './problem.ts'
 
 /**
- * Answers requests while a service starts, which may take as long as a migration: it is live, and not ready for anything else.
+ * Answers requests while a service starts, which may take as long as a migration. The service is
+ * live but not ready; all other requests get 503.
  */
 export function answerStarting(request: IncomingMessage, response: ServerResponse): void {
   const [path] = (request.url ?? '').split('?')
   for (const [name, value] of Object.entries(answerHeaders)) response.setHeader(name, value)
   response.setHeader('x-request-id', requestIDOf(request))
   response.setHeader('cache-control', 'no-store')
-  // Later requests are for the service that has started, so this connection ends.
+  // Closes the connection, so that later requests reach the routes of the started service.
   response.setHeader('connection', 'close')
   if (path === '/health/live') answer(response, 200, 'application/json; charset=utf-8', { status: 'live' })
   else if (path === '/health/ready') {

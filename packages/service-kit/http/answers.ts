@@ -1,9 +1,9 @@
 import { type Static, type TSchema, Type } from 'typebox'
 import { ProblemSchema, problemContentType } from './problem.ts'
 
-/** How routes describe what they answer. */
+/** Helpers for the response schemas of routes. */
 
-/** A schema that was added to the server, by its name. */
+/** Returns a reference to a schema that was added to the server. */
 export function refer<Schema extends TSchema & { $id?: string }>(schema: Schema) {
   return Type.Unsafe<Static<Schema>>({ $ref: `${schema.$id}#` })
 }
@@ -16,7 +16,9 @@ export function refused(description: string, headers?: Record<string, object>) {
   }
 }
 
-export const retryAfter = { 'retry-after': { type: 'integer', description: 'Seconds to wait before trying again.' } }
+export const retryAfter = {
+  'retry-after': { type: 'integer', description: 'Seconds to wait before the next attempt.' }
+}
 
 export function serviceUnavailable(description: string) {
   return refused(description, retryAfter)

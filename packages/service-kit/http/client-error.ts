@@ -4,35 +4,45 @@ import type { ConnectionError } from 'fastify'
 import { answerHeaders, requestIDOf } from './answer-headers.ts'
 import { type Problem, problem, problemContentType } from './problem.ts'
 
-/** Node keeps the answer in flight here. Its own handler of client errors looks at it as well. */
+/**
+ * A socket with Node's internal field for the response in flight. Node's default `clientError`
+ * handler reads it, too.
+ */
 type InFlight = Socket & { readonly _httpMessage?: { readonly headersSent: boolean } | null }
 
 const problems: Readonly<Record<string, Problem>> = {
   ERR_HTTP_REQUEST_TIMEOUT: problem(408, 'REQUEST_TIMEOUT', 'The request did not arrive in time; nothing was done.'),
-  HPE_HEADER_OVERFLOW: problem(431, 'HEADERS_TOO_LARGE', 'URL and headers together are larger than 16 KiB.')
+  HPE_HEADER_OVERFLOW: problem(431, 'HEADERS_TOO_LARGE', 'The URL and the headers together exceed 16 KiB.')
 }
-const noRequest = problem(400, 'BAD_REQUEST', 'This is not a request that can be read.')
-const noTunnel = problem(405, 'METHOD_NOT_ALLOWED', 'This is not a proxy.')
-const unknownExpectation = problem(417, 'EXPECTATION_FAILED', 'The only expectation that can be met is 100-continue.')
+const noRequest = problem(400, 'BAD_REQUEST', 'The request is not valid HTTP.')
+const noTunnel = problem(405, 'METHOD_NOT_ALLOWED', 'CONNECT is not supported: this server is not a proxy.')
+const unknownExpectation = problem(417, 'EXPECTATION_FAILED', 'The only supported expectation is 100-continue.')
 
-/** Answers bytes that are not HTTP, or too slow or too large to become a request. */
+/**
+ * Answers requests that are not valid HTTP, arrive too slowly, or have a head that is too large.
+ */
 export function answerClientError(error: ConnectionError, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()
     return
   }
-  // The request before this was answered already, or what follows its head is at fault: two answers would confuse the caller.
+  // A response has already been sent for this request or the previous one. A second one would
+  // confuse the caller.
   if ((socket as InFlight)._httpMessage?.headersSent === true) {
     socket.end()
     return
   }
   const answer = problems[error.code] ?? noRequest
   endWith(answer, socket)
-  // When the service was late, the rest may have arrived already: read now, the request would be done although it was refused.
+  // The rest may have arrived while the process was busy. Destroying the socket keeps a refused
+  // request from being executed.
   if (answer.status === 408) socket.destroy()
 }
 
-/** Answers requests that Node keeps from Fastify, and would answer without a body or not at all. */
+/**
+ * Answers CONNECT and unknown `Expect` headers with a problem. Node does not pass these requests to
+ * Fastify.
+ */
 export function answerUnusualRequests(server: Server): void {
   server.on('connect', (_request: IncomingMessage, socket: Socket) => endWith(noTunnel, socket, { allow: '' }))
   server.on('checkExpectation', ({ headers }: IncomingMessage, response: ServerResponse) => {

@@ -1,12 +1,12 @@
 import type { FastifySchemaValidationError } from 'fastify/types/schema.js'
 import type { FieldError } from './problem.ts'
 
-/** What ajv adds to an error with `verbose`. */
+/** An ajv error with the fields that `verbose` adds. */
 interface ValidationError extends FastifySchemaValidationError {
   readonly parentSchema?: { readonly description?: string }
 }
 
-/** By Fastify's names; what is not here is the body. */
+/** Parts of a request by Fastify's name. A context that is missing here is the body. */
 const places: ReadonlyMap<unknown, FieldError['in']> = new Map([
   ['headers', 'header'],
   ['params', 'path'],
@@ -14,13 +14,14 @@ const places: ReadonlyMap<unknown, FieldError['in']> = new Map([
 ])
 
 const maxErrors = 50
-/** More values than that are described, not listed. */
+/** Maximum number of allowed values that a message lists. */
 const maxListedValues = 10
 const maxPointerLength = 200
 
 /**
- * ajv's errors as one line for each offending field, the first one that was found, and not without end.
- * @param context what was validated, as Fastify calls it
+ * Converts ajv's errors to one error per field, the first one found. At most `maxErrors` fields are
+ * reported.
+ * @param context Fastify's name of the validated part of the request
  */
 export function fieldErrors(errors: readonly FastifySchemaValidationError[], context?: string): FieldError[] {
   const place = places.get(context)
@@ -37,7 +38,8 @@ function pointerTo({ keyword, instancePath, params }: ValidationError): string {
   const field = keyword === 'required' ? params.missingProperty : params.additionalProperty
   const path =
     typeof field === 'string' ? `${instancePath}/${field.replaceAll('~', '~0').replaceAll('/', '~1')}` : instancePath
-  // RFC 6901, section 6: as a URI fragment; a lone surrogate has no UTF-8 form and cannot be written in one.
+  // URI fragment form of RFC 6901, section 6. `encodeURI` throws on lone surrogates, so they are
+  // replaced.
   return encodeURI(`#${path.slice(0, maxPointerLength).toWellFormed()}`)
 }
 
@@ -48,16 +50,16 @@ function detailOf({ keyword, message, params, parentSchema }: ValidationError): 
     case 'additionalProperties':
       return 'is not a known field'
     case 'pattern':
-      return described(parentSchema) ?? 'does not have the right form'
+      return described(parentSchema) ?? 'does not match the required pattern'
     case 'enum': {
       const values = params.allowedValues as readonly unknown[]
       const listed = values.length <= maxListedValues ? `must be one of ${values.join(', ')}` : undefined
-      return listed ?? described(parentSchema) ?? 'is none of the allowed values'
+      return listed ?? described(parentSchema) ?? 'is not one of the allowed values'
     }
     case 'type':
       return `must be of type ${String(params.type)}`
     default:
-      return (message ?? 'is wrong').replace('NOT', 'not')
+      return (message ?? 'is invalid').replace('NOT', 'not')
   }
 }
 

@@ -15,7 +15,7 @@ function depthOf(value: unknown): number {
   return 1 + Math.max(0, ...Object.values(value).map(depthOf))
 }
 
-test('every answer has the security headers and a request id, also one that is refused', async t => {
+test('every response, including errors, has the security headers and a request id', async t => {
   const { http } = createTestHttp(t)
   http.get('/broken', async () => {
     throw new Error('boom')
@@ -28,7 +28,7 @@ test('every answer has the security headers and a request id, also one that is r
   }
 })
 
-test('a request id is that of the caller if it can be one, and otherwise new for each request', async t => {
+test("the request id is the caller's if it is valid, otherwise a new one per request", async t => {
   const { http } = createTestHttp(t)
   const ask = async (headers: Record<string, string> = {}) =>
     (await http.inject({ url: '/health/live', headers })).headers['x-request-id']
@@ -38,7 +38,7 @@ test('a request id is that of the caller if it can be one, and otherwise new for
   assert.notEqual(await ask(), await ask())
 })
 
-test('a body of 32 levels is read, one of 33 is refused, whatever it is made of', async t => {
+test('a body with 32 levels of arrays or objects is accepted, one with 33 is refused', async t => {
   const { http } = createTestHttp(t)
   http.post('/things', async () => ({}))
   for (const [open, close] of [
@@ -54,7 +54,7 @@ test('a body of 32 levels is read, one of 33 is refused, whatever it is made of'
   }
 })
 
-test('brackets in texts are no nesting, however they are quoted', () => {
+test('brackets inside strings do not count as nesting, even next to escaped quotes', () => {
   const value = { 'a[[[{"\\': ['{'.repeat(100), '\\"['.repeat(100), '\\\\'] }
   assert.deepEqual(parseJSON(Buffer.from(JSON.stringify(value))), value)
   const isRefused = (text: string) => {
@@ -72,7 +72,7 @@ test('brackets in texts are no nesting, however they are quoted', () => {
   )
 })
 
-/** Sends a request as soon as it is connected, while the server is busy, and tells what came back. */
+/** Sends a request right after connecting, while the server is busy, and posts the response. */
 const impatientClient = `
   const { connect } = require('node:net')
   const { workerData, parentPort } = require('node:worker_threads')
@@ -83,7 +83,7 @@ const impatientClient = `
   socket.on('data', text => (answer += text)).on('error', () => {}).on('close', () => parentPort.postMessage(answer))
 `
 
-test('a request that is refused as too late is not done, also when all of it came while the process was frozen', async t => {
+test('a request that times out is not executed, even if it arrived completely while the process was frozen', async t => {
   const { http, listen } = createTestHttp(t)
   let done = 0
   http.post('/things', async () => ({ done: ++done }))

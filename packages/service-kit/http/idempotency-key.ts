@@ -2,20 +2,21 @@ import type { FastifyRequest } from 'fastify'
 import { invalidFields, ProblemError } from './problem.ts'
 
 /**
- * The forms of an `Idempotency-Key`: a string of structured fields (RFC 9651), as draft-ietf-httpapi-idempotency-key-header
- * has it, or the same without quotes. `"abc"` and `abc` are one key. Without quotes there may be neither `"` nor a comma,
- * by which a proxy joins two headers.
+ * The two forms of an `Idempotency-Key`: a string of structured fields (RFC 9651), as required by
+ * draft-ietf-httpapi-idempotency-key-header, or the same text without quotes. `"abc"` and `abc` are
+ * the same key. The unquoted form must not contain `"`, nor a comma, because proxies join repeated
+ * headers with commas.
  */
 const bare = '[!#-+\\-.-~](?:[ !#-+\\-.-~]{0,253}[!#-+\\-.-~])?'
 const quoted = '"(?:[ !#-[\\]-~]|\\\\["\\\\]){1,255}"'
 
 export const idempotencyKeyPattern = `^(?:${bare}|${quoted})$`
 export const idempotencyKeyForm =
-  'one key of 1 to 255 printable ASCII characters, `abc` or `"abc"`; in quotes it may hold commas, and `"` and `\\` behind a backslash'
+  'one key of 1 to 255 printable ASCII characters, `abc` or `"abc"`; a quoted key may contain commas, and `"` and `\\` escaped with a backslash'
 
 /**
- * Reads the `Idempotency-Key` of a request whose headers were validated. Undefined when there is none.
- * @throws ProblemError 400 when there are two
+ * Returns the `Idempotency-Key` of a request whose headers have been validated, or undefined.
+ * @throws ProblemError 400 when the header was sent more than once
  */
 export function idempotencyKeyOf({ headers, raw: { rawHeaders } }: FastifyRequest): string | undefined {
   const { 'idempotency-key': given } = headers

@@ -3,24 +3,30 @@ import { invalidFields, ProblemError } from './problem.ts'
 import { readBody } from './read-body.ts'
 
 /**
- * JSON bodies, measured before they are parsed: one pass over the bytes counts levels and values. That bounds the cost of
- * parsing, of validation, and of the errors that validation collects. A body of 4 MB may otherwise hold two
- * million values, with an error for each.
+ * Limits for JSON bodies, checked before parsing: one pass over the bytes counts levels and values.
+ * That bounds the cost of parsing, validation and collected validation errors. Without limits, a
+ * body of 4 MB could contain two million values with an error each.
  */
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Number of commas and opening brackets that a JSON body of the route may have: no fewer than it has values. */
+    /**
+     * Maximum number of values in a JSON body of the route. Commas and opening brackets are
+     * counted, an upper bound.
+     */
     maxValues?: number
   }
 }
 
-/** Far deeper than any documented body. */
+/** Maximum nesting depth, far above that of any documented body. */
 const maxDepth = 32
-/** An order of 100 lines counts about 310. A few more than allowed are answered with the field that is wrong. */
+/**
+ * Default limit. An order of 100 lines counts about 310, so slightly larger orders still get a
+ * field error.
+ */
 const usualMaxValues = 2_000
 
-/** Parses JSON bodies that are within the limits of their route. */
+/** Registers a JSON parser that refuses bodies above the limits of their route. */
 export function limitJSONBodies(http: FastifyInstance): void {
   const parse = http.getDefaultJsonParser('error', 'error')
   http.removeContentTypeParser('application/json')
@@ -33,7 +39,10 @@ export function limitJSONBodies(http: FastifyInstance): void {
   })
 }
 
-/** Parses JSON that is a part of a body. @throws SyntaxError, or ProblemError when it has too many levels or values */
+/**
+ * Parses a part of a JSON body.
+ * @throws SyntaxError, or ProblemError when it has too many levels or values
+ */
 export function parseJSON(bytes: Buffer, maxValues = usualMaxValues): unknown {
   const refusal = excessOf(bytes, maxValues)
   if (refusal !== undefined) throw refusal
@@ -41,9 +50,9 @@ export function parseJSON(bytes: Buffer, maxValues = usualMaxValues): unknown {
 }
 
 /**
- * Returns the bytes of each element of a JSON array, unparsed, so that each can be measured on its own. Undefined for
- * anything else than an array. It stops after one element more than `maxCount`.
- * @throws SyntaxError when the array does not end, or something follows it
+ * Splits a JSON array into the unparsed bytes of its elements, so that limits apply to each element
+ * separately. Returns undefined if the text is not an array. Stops after `maxCount` + 1 elements.
+ * @throws SyntaxError when the array is not closed, or text follows it
  */
 export function elementsOf(bytes: Buffer, maxCount: number): Buffer[] | undefined {
   const elements: Buffer[] = []
@@ -68,11 +77,11 @@ export function elementsOf(bytes: Buffer, maxCount: number): Buffer[] | undefine
       start = index + 1
     }
   }
-  throw new SyntaxError('the JSON array does not end')
+  throw new SyntaxError('the JSON array is not closed')
 }
 
 function assertEnd(bytes: Buffer, index: number, elements: Buffer[]): Buffer[] {
-  if (skipSpace(bytes, index) !== bytes.length) throw new SyntaxError('there is more behind the JSON array')
+  if (skipSpace(bytes, index) !== bytes.length) throw new SyntaxError('unexpected text after the JSON array')
   return elements
 }
 
@@ -91,9 +100,13 @@ const openBrace = 0x7b
 const closeBrace = 0x7d
 const spaces: ReadonlySet<number | undefined> = new Set([0x20, 0x09, 0x0a, 0x0d])
 
-/** Structure bytes are ASCII, and no byte of a longer UTF-8 character is: bytes can be looked at without decoding. */
+/**
+ * Returns an error if a JSON text is nested too deeply or has too many values. It works on bytes
+ * without decoding: structural characters are ASCII, and multi-byte UTF-8 sequences contain no
+ * ASCII.
+ */
 function excessOf(bytes: Buffer, maxValues = usualMaxValues): ProblemError | undefined {
-  // Neither deeper nor more than it has bytes.
+  // A text cannot have more levels or values than bytes.
   if (bytes.length <= maxDepth) return undefined
   let depth = 0
   let values = 1
@@ -114,7 +127,7 @@ function tooDeep(): ProblemError {
 }
 
 function tooMany(maxValues: number): ProblemError {
-  const detail = `must not have more than ${maxValues} values, with those inside of others`
+  const detail = `must not have more than ${maxValues} values, including nested ones`
   return new ProblemError(400, 'INVALID_REQUEST', invalidFields, [{ pointer: '#', detail }])
 }
 

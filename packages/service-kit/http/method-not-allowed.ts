@@ -2,8 +2,9 @@ import type { FastifyInstance, HTTPMethods, RouteOptions } from 'fastify'
 import { ProblemError } from './problem.ts'
 
 /**
- * Fastify answers 404 to a known path with another method. This watches the routes being added; the function that
- * it gives back, called after the last one, adds what answers 405 with the methods that there are.
+ * Records the paths of all routes that are added, because Fastify answers 404 to a known path with
+ * an unsupported method.
+ * @returns a function to call after the last route; it adds routes that answer 405 with `Allow`
  */
 export function watchMethods(http: FastifyInstance): () => void {
   const paths = new Set<string>()
@@ -18,7 +19,8 @@ export function watchMethods(http: FastifyInstance): () => void {
 }
 
 function refuseOthers(http: FastifyInstance, url: string): void {
-  // Asked of the router: a path with and without a slash at its end may be one route, and the hook is told of it once.
+  // The router is queried because a path with and without a trailing slash is one route, and the
+  // hook runs once for it.
   const isThere = (method: string) => http.hasRoute({ url, method })
   const others = http.supportedMethods.filter(method => !isThere(method))
   if (url === '*' || others.length === 0) return
@@ -27,10 +29,10 @@ function refuseOthers(http: FastifyInstance, url: string): void {
     method: others as HTTPMethods[],
     url,
     schema: { hide: true } as object,
-    // Before the body is looked at: it does not matter what is in it.
+    // In `onRequest`, so that the body is neither parsed nor validated.
     onRequest: (_request, reply, done) => {
       reply.header('allow', allow)
-      done(new ProblemError(405, 'METHOD_NOT_ALLOWED', `Allowed here: ${allow}.`))
+      done(new ProblemError(405, 'METHOD_NOT_ALLOWED', `Allowed methods: ${allow}.`))
     },
     handler: () => undefined
   })

@@ -7,27 +7,32 @@ import { childTraceparent, exemplarOf } from '../tracing/trace-context.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The context of this request: a step in the caller's trace, or the first of a new one. */
+    /**
+     * The trace context of this request: a new span in the caller's trace, or the first span of a
+     * new trace.
+     */
     traceparent: string
   }
 }
 
 const buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 
-/** What the operators ask (`/health`, `/metrics`) is no traffic. */
+/** Returns false for `/health` and `/metrics`, which are not counted as traffic. */
 const isTraffic = (route: string): boolean => !route.startsWith('/health/') && route !== '/metrics'
 
-/** Counts and times every request by its route, never by its path, and tells it as a span. */
+/**
+ * Records the duration of every request, labelled by route, and a span for each sampled request.
+ */
 export function observeRequests(http: FastifyInstance, metrics: Metrics, spans: Spans | undefined): void {
   const options = {
     name: 'orderly_http_request_duration_seconds',
-    help: 'From the request to the end of its answer; streams of status last as long as they are open.',
+    help: 'Time from a request to the end of its response; a status stream lasts until it is closed.',
     labelNames: ['method', 'route', 'status'] as const,
     buckets
   }
   const duration =
     spans === undefined ? new Histogram({ ...options, registers: [metrics] }) : exemplarHistogram(metrics, options)
-  // Looked up once for each combination: the library would hash the labels for every request.
+  // Cache per label combination, because prom-client hashes the labels on every call.
   const series = new Map<string, (seconds: number) => void>()
 
   function observe(method: string, route: string, status: number, seconds: number, traceparent: string): void {
@@ -54,7 +59,7 @@ export function observeRequests(http: FastifyInstance, metrics: Metrics, spans: 
   http.addHook('onResponse', (request, reply, next) => {
     const route = request.routeOptions.url ?? 'none'
     if (isTraffic(route)) {
-      // A route has few methods; what has no route may have any.
+      // Requests without a route can have any method, so their label is bounded.
       const method = route === 'none' ? labelOf(request.method) : request.method
       observe(method, route, reply.statusCode, reply.elapsedTime / 1_000, request.traceparent)
       if (spans !== undefined && isSampled(request.traceparent)) record(spans, request, reply, route)
@@ -65,7 +70,7 @@ export function observeRequests(http: FastifyInstance, metrics: Metrics, spans: 
 
 const usualMethods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 
-/** Groups the methods that Node can read and no route has, so that a caller cannot make more series. */
+/** Maps unusual methods to one label value, so that callers cannot create more time series. */
 function labelOf(method: string): string {
   return usualMethods.has(method) ? method : '_OTHER'
 }
@@ -75,7 +80,7 @@ function parentOf(request: FastifyRequest): string | undefined {
   return typeof traceparent === 'string' ? traceparent : undefined
 }
 
-/** https://opentelemetry.io/docs/specs/semconv/http/http-spans/ */
+/** Records a span by https://opentelemetry.io/docs/specs/semconv/http/http-spans/ */
 function record(spans: Spans, request: FastifyRequest, reply: FastifyReply, route: string): void {
   const endMs = preciseNowMs()
   const { statusCode } = reply

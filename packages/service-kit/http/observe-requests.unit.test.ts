@@ -5,7 +5,7 @@ import { parseTraceparent } from '../tracing/trace-context.ts'
 
 const parent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 
-test('requests are counted by route, never by path, and what operators ask is not traffic', async t => {
+test('requests are counted by route instead of path, without health checks and metrics', async t => {
   const { http, metrics } = createTestHttp(t)
   http.get('/things/:id', async () => ({}))
   for (const url of ['/things/7', '/things/8', '/nothing', '/elsewhere', '/health/live', '/metrics'])
@@ -20,7 +20,7 @@ test('requests are counted by route, never by path, and what operators ask is no
   ])
 })
 
-test("a request is a span in its caller's trace, named by its route, and its duration has that trace as exemplar", async t => {
+test("a request records a span in the caller's trace, named by its route, and an exemplar of its duration", async t => {
   const spans = recordSpans()
   const { http } = createTestHttp(t, { spans })
   http.get('/things/:id', async request => ({ traceparent: request.traceparent }))
@@ -39,7 +39,7 @@ test("a request is a span in its caller's trace, named by its route, and its dur
   assert.match(scraped.body, /_bucket\{.*route="\/things\/:id".* # \{trace_id="0af7651916cd43dd8448eb211c80319c"/)
 })
 
-test('an answer that is our fault makes the span one that failed; a refusal does not', async t => {
+test('a server error marks the span as failed, a client error does not', async t => {
   const spans = recordSpans()
   const { http } = createTestHttp(t, { spans })
   http.get('/broken', () => Promise.reject(new Error('a bug')))
@@ -54,7 +54,7 @@ test('an answer that is our fault makes the span one that failed; a refusal does
   )
 })
 
-test('what the caller does not want recorded is not', async t => {
+test('requests with an unsampled traceparent record no span', async t => {
   const spans = recordSpans()
   const { http } = createTestHttp(t, { spans })
   http.get('/things', async () => ({}))

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 
 export interface ApiDescription {
   readonly title: string
-  /** Markdown. */
+  /** Description in Markdown. */
   readonly description: string
   readonly tags: { readonly name: string; readonly description: string }[]
   readonly securitySchemes: Record<
@@ -13,16 +13,18 @@ export interface ApiDescription {
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** What the document says instead of what is validated, where a handler checks the parts of a body by itself. */
+    /**
+     * Body schema for the document, for routes whose handler validates the parts of a body itself.
+     */
     describedAs?: { readonly body: unknown }
   }
 }
 
-/** For people: everything comes from this service, and the page may talk to nobody else. */
+/** Content security policy of the API page: it may load from and connect to this service only. */
 const pagePolicy = [
   "default-src 'none'",
   "script-src 'self'",
-  // What Swagger UI writes into its elements.
+  // Swagger UI writes inline styles.
   "style-src 'self' 'unsafe-inline'",
   "img-src 'self' data:",
   "connect-src 'self'",
@@ -31,10 +33,12 @@ const pagePolicy = [
   "frame-ancestors 'none'"
 ].join('; ')
 
-/** `GET /openapi.json`, and `/docs` to browse it: what the routes that are added after this say about themselves. */
+/**
+ * Adds `GET /openapi.json` and a page at `/docs` that describe all routes added after this call.
+ */
 export async function addOpenApi(http: FastifyInstance, api: ApiDescription): Promise<void> {
   const { title, description, tags, securitySchemes } = api
-  // Services without an API do not load them.
+  // Imported here, so that services without an API do not load these modules.
   const [{ default: swagger }, { default: swaggerUI }] = await Promise.all([
     import('@fastify/swagger'),
     import('@fastify/swagger-ui')

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { createTestHttp } from '../testing/index.ts'
 import { addOpenApi } from './openapi.ts'
 
-test('/docs shows the API with what this service has alone, and its policy allows nothing else', async t => {
+test('/docs loads only resources of this service, and its policy allows no others', async t => {
   const { http } = createTestHttp(t)
   await addOpenApi(http, { title: 'Tiny API', description: 'For a test.', tags: [], securitySchemes: {} })
   const page = await http.inject('/docs')

@@ -4,7 +4,10 @@ import type { Metrics } from '../metrics/registry.ts'
 import { problemsPage, problemsPath } from './problem-types.ts'
 import type { Readiness } from './readiness.ts'
 
-/** Adds what operators ask of every service: whether it is alive, ready, how it is doing, and what its problems mean. */
+/**
+ * Adds the operational routes of every service: liveness, readiness, metrics and the page of
+ * problem types.
+ */
 export function addOperations(http: FastifyInstance, readiness: Readiness, metrics: Metrics): void {
   const schema = { hide: true } as object
   const expose = createExposition(metrics)

@@ -1,5 +1,9 @@
 /**
- * What a text in a request may be. A lone surrogate has no UTF-8 form, so two different ids would become the same key; and Postgres
- * takes no zero characters. U+FFFD is what bytes become that are no UTF-8, whichever they were: two texts in Latin-1 would become the same.
+ * Pattern for texts in requests: no control characters, no white space at either end.
+ *
+ * - Lone surrogates are refused. They have no UTF-8 form, so different ids would get the same key.
+ * - Zero characters are refused, because Postgres does not accept them.
+ * - U+FFFD is refused. Invalid UTF-8 is decoded to it, so different Latin-1 texts would become
+ *   equal.
  */
 export const printable = '^(?!\\s)[^\\p{Cc}\\p{Cs}\\ufffd]+(?<!\\s)$'

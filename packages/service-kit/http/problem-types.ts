@@ -1,10 +1,10 @@
 /**
- * Every problem that the services answer with: the catalogue that docs/problems.md and the page `/docs/problems` show. Codes
- * are a public contract, so a new one is added here first.
+ * A type of problem. This file is the catalogue of all problems, shown in docs/problems.md and on
+ * the page `/docs/problems`. Codes are a public contract.
  */
 export interface ProblemType {
   readonly status: string
-  /** Summary that is the same for every occurrence (RFC 9457, section 3.1.3). */
+  /** Summary, the same for every occurrence (RFC 9457, section 3.1.3). */
   readonly title: string
   readonly when: string
   readonly remedy: string
@@ -17,7 +17,7 @@ const groups = {
     INVALID_REQUEST: [
       400,
       'Invalid request',
-      'Fields, headers or parameters are missing, unknown or wrong, or the body has too many values.',
+      'Fields, headers or parameters are missing, unknown or invalid, or the body has too many values.',
       'Correct what `errors` names.'
     ],
     INVALID_JSON: [400, 'Invalid JSON', 'The body, or a line of a batch, is not valid JSON.', 'Correct it.'],
@@ -25,64 +25,69 @@ const groups = {
       400,
       'Too deeply nested',
       'The body is nested more than 32 levels deep.',
-      'Send what is documented.'
+      'Send a body as documented.'
     ],
-    INVALID_CURSOR: [400, 'Invalid cursor', 'The cursor belongs to another user.', 'Begin with the first page.'],
+    INVALID_CURSOR: [400, 'Invalid cursor', 'The cursor belongs to another user.', 'Start with the first page.'],
     UNSUPPORTED_API_VERSION: [
       400,
       'Unsupported API version',
-      '`Orderly-Version` names a version that the service does not have.',
-      'Send a version that `detail` names, or none.'
+      '`Orderly-Version` names a version that the service does not support.',
+      'Send a version that `detail` names, or omit the header.'
     ],
     IDEMPOTENCY_KEY_NOT_ALLOWED: [
       400,
       'Idempotency key not allowed',
-      'A batch has an `Idempotency-Key`.',
-      'Give each of its orders an `idempotencyKey`.'
+      'A batch was sent with an `Idempotency-Key`.',
+      'Set `idempotencyKey` on each order instead.'
     ],
     STOCK_FILE_INVALID: [
       400,
       'Invalid stock file',
-      'A line of a CSV file is wrong; nothing was changed.',
+      'A line of a CSV file is invalid; nothing was changed.',
       'Correct the line that `detail` names.'
     ],
     BAD_URL: [400, 'Bad URL', 'The path cannot be decoded.', 'Send UTF-8, percent-encoded.'],
     BAD_REQUEST: [
       400,
       'Bad request',
-      'The request is not HTTP, or can be read in two ways.',
-      'Send one that an HTTP library writes.'
+      'The request is not valid HTTP, or is ambiguous.',
+      'Send requests with an HTTP library.'
     ],
     INVALID_HOST: [
       400,
       'Invalid host',
-      '`Host` is missing, sent twice, not a name, or not that of the request line.',
-      'Send one `Host`.'
+      '`Host` is missing, sent twice, not a valid name, or differs from the host in the request line.',
+      'Send one valid `Host`.'
     ],
     CROSS_SITE_REQUEST: [
       403,
       'Cross-site request',
-      'A page of another site made a browser send the request.',
-      'Add the origin to `HTTP_ALLOWED_ORIGINS` if its pages may.'
+      'A browser sent the request for a page of another site.',
+      'Add the origin to `HTTP_ALLOWED_ORIGINS` if its pages may send requests.'
     ],
     NOT_FOUND: [404, 'Not found', 'The path does not exist.', ''],
-    METHOD_NOT_ALLOWED: [405, 'Method not allowed', 'The path has other methods.', 'Use one that `Allow` names.'],
+    METHOD_NOT_ALLOWED: [
+      405,
+      'Method not allowed',
+      'The path does not support the method.',
+      'Use a method that `Allow` names.'
+    ],
     REQUEST_TIMEOUT: [408, 'Request timeout', 'The request did not arrive in time; nothing was done.', 'Try again.'],
-    BODY_TOO_LARGE: [413, 'Body too large', 'The body is larger than the operation takes.', 'Split it.'],
+    BODY_TOO_LARGE: [413, 'Body too large', 'The body is larger than the operation accepts.', 'Split it.'],
     UNSUPPORTED_MEDIA_TYPE: [
       415,
       'Unsupported media type',
-      'The body is of another type than is documented, or compressed.',
-      'Send a type that `detail` names.'
+      'The media type of the body is not supported, or the body is compressed.',
+      'Send a media type that `detail` names.'
     ],
-    EXPECTATION_FAILED: [417, 'Expectation failed', '`Expect` is not `100-continue`.', 'Send none.'],
+    EXPECTATION_FAILED: [417, 'Expectation failed', '`Expect` is not `100-continue`.', 'Omit `Expect`.'],
     HOST_NOT_ALLOWED: [
       421,
       'Host not allowed',
-      'API keys are off, and `Host` is not a name of loopback.',
-      'Ask for `localhost`, or add the name to `HTTP_ALLOWED_HOSTS`.'
+      'API keys are off, and `Host` is not a loopback name.',
+      'Use `localhost`, or add the name to `HTTP_ALLOWED_HOSTS`.'
     ],
-    HEADERS_TOO_LARGE: [431, 'Headers too large', 'URL and headers are larger than 16 KiB.', '']
+    HEADERS_TOO_LARGE: [431, 'Headers too large', 'The URL and the headers together exceed 16 KiB.', '']
   },
   'The caller': {
     UNAUTHORIZED: [
@@ -91,17 +96,17 @@ const groups = {
       'The API key is missing or not valid.',
       'Send `Authorization: Bearer orderly_…`.'
     ],
-    ROLE_NOT_ALLOWED: [403, 'Role not allowed', 'The key has another role than the operation takes.', ''],
+    ROLE_NOT_ALLOWED: [403, 'Role not allowed', 'The role of the key may not use the operation.', ''],
     QUOTA_TOO_SMALL: [
       400,
       'Quota too small',
-      'A batch has more orders than the caller may place in a minute, so that it never fits.',
-      'Send at most as many as `detail` names.'
+      'A batch has more orders than the caller may place per minute, so it can never be accepted.',
+      'Send at most the number of orders that `detail` names.'
     ],
     RATE_LIMITED: [
       429,
       'Rate limited',
-      'The quota does not suffice at the moment, or the caller has too many bytes in flight; nothing was done.',
+      'The quota is used up for now, or the caller has too many bytes in flight; nothing was done.',
       'Try again after `Retry-After`.'
     ]
   },
@@ -110,19 +115,19 @@ const groups = {
       404,
       'Order not found',
       'The order does not exist, or belongs to another shop.',
-      'With `Retry-After` it may not be known yet: try again.'
+      'With `Retry-After`, the order may not be visible yet: try again.'
     ],
     IDEMPOTENCY_KEY_IN_USE: [
       409,
       'Idempotency key in use',
-      'A request with this key is in flight, or another order of the batch has it.',
-      'Try again after `Retry-After`; in a batch give the second order its own key.'
+      'A request with this key is in flight, or another order of the batch uses the key.',
+      'Try again after `Retry-After`; in a batch, use a different key for each order.'
     ],
     IDEMPOTENCY_KEY_REUSED: [
       422,
       'Idempotency key reused',
-      'The key belongs to another order, another change of an order, or another adjustment.',
-      'Use a new key for each.'
+      'The key belongs to another order, change request or adjustment.',
+      'Use a new key for each operation.'
     ],
     ORDER_PENDING: [
       409,
@@ -130,35 +135,40 @@ const groups = {
       'The order has no outcome yet, so it cannot be confirmed.',
       'Try again after `Retry-After`.'
     ],
-    ORDER_FAILED: [409, 'Order failed', 'Nothing is reserved for the order, since it failed.', 'Place a new one.'],
-    ORDER_CANCELLED: [
+    ORDER_FAILED: [409, 'Order failed', 'The order failed, so nothing is reserved.', 'Place a new order.'],
+    ORDER_CANCELLED: [409, 'Order cancelled', 'The order was cancelled and its stock released.', 'Place a new order.'],
+    ORDER_EXPIRED: [409, 'Order expired', 'The hold expired and its stock was released.', 'Place a new order.'],
+    ORDER_HAS_NO_HOLD: [
       409,
-      'Order cancelled',
-      'Nothing is reserved any more, since it was cancelled.',
-      'Place a new one.'
+      'Order has no hold',
+      'The order was placed without `holdSeconds`.',
+      'Do not confirm it: its reservation is already permanent.'
     ],
-    ORDER_EXPIRED: [409, 'Order expired', 'Nothing is reserved any more, since its hold ended.', 'Place a new one.'],
-    ORDER_HAS_NO_HOLD: [409, 'Order has no hold', 'It was placed without `holdSeconds`.', 'It needs no confirmation.'],
     TOO_MANY_STREAMS: [
       '429, 503',
       'Too many streams',
-      'Too many streams of status are open: of the caller (429), or in all (503).',
+      'Too many status streams are open: for the caller (429) or in total (503).',
       'Try again after `Retry-After`.'
     ]
   },
   Stock: {
-    SKU_NOT_FOUND: [404, 'SKU not found', 'The SKU does not exist.', '`PUT` its stock to add it.'],
-    STOCK_TOO_LOW: [409, 'Stock too low', 'Fewer pieces are there than are to be taken out; nothing was changed.', ''],
+    SKU_NOT_FOUND: [404, 'SKU not found', 'The SKU does not exist.', 'Add it with `PUT`.'],
+    STOCK_TOO_LOW: [
+      409,
+      'Stock too low',
+      'The adjustment removes more pieces than are available; nothing was changed.',
+      ''
+    ],
     STOCK_TOO_HIGH: [
       409,
       'Stock too high',
-      'There would be too many pieces to count exactly; nothing was changed.',
+      'The resulting number of pieces cannot be represented exactly; nothing was changed.',
       ''
     ],
     STOCK_BELOW_RESERVED: [
       409,
       'Stock below reserved',
-      '`onHand` is less than the pieces reserved for orders; the SKUs are named, nothing was changed.',
+      '`onHand` is less than the pieces reserved for orders; `detail` names the SKUs, nothing was changed.',
       'Count again, or cancel orders first.'
     ]
   },
@@ -172,14 +182,14 @@ const groups = {
     UNAVAILABLE: [
       503,
       'Unavailable',
-      'A broker or the database does not answer, or too much is in flight.',
-      'Try again, an order with its `Idempotency-Key`.'
+      'A broker or the database is unavailable, or too many requests are in flight.',
+      'Try again; repeat an order with the same `Idempotency-Key`.'
     ],
     INTERNAL_ERROR: [
       500,
       'Internal error',
-      'A fault of the service, which is in its log. Whether the request was done is unknown.',
-      'Try again as above; then ask for help.'
+      'An unexpected error, recorded in the log of the service. It is unknown whether the request took effect.',
+      'Try again with the same `Idempotency-Key`; if the error persists, contact the operator.'
     ]
   }
 } satisfies Record<string, Record<string, Row>>
@@ -201,10 +211,13 @@ export const problemTypes = Object.fromEntries(problemGroups.flatMap(([, types])
   Record<ProblemCode, ProblemType>
 >
 
-/** Path of the page that describes all problems. The type of a problem is this with its code as the fragment. */
+/**
+ * Path of the page that describes all problems. The `type` of a problem is this path with its code
+ * as the fragment.
+ */
 export const problemsPath = '/docs/problems'
 
-/** Renders the page for browsers. It is plain, since its policy allows no styles. */
+/** Renders the page. It has no styles, because its content security policy allows none. */
 export function problemsPage(): string {
   const rows = problemGroups.flatMap(([name, types]) => [
     `<tr><th colspan="4">${name}</th></tr>`,
@@ -227,7 +240,7 @@ function toHTML(text: string): string {
     .replace(/`([^`]*)`/g, '<code>$1</code>')
 }
 
-/** The table of docs/problems.md. */
+/** Renders the table of docs/problems.md. */
 export function problemsTable(): string {
   const rows = problemGroups.flatMap(([name, types]) => [
     `| **${name}** | | | |`,

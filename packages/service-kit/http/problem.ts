@@ -5,30 +5,30 @@ export const problemContentType = 'application/problem+json'
 
 export const FieldErrorSchema = Type.Object({
   in: Type.Optional(
-    Type.Enum(['header', 'path', 'query'], { description: 'Where it stands, when that is not the body.' })
+    Type.Enum(['header', 'path', 'query'], { description: 'Location of the field, unless it is in the body.' })
   ),
   pointer: Type.String({
     description:
-      'JSON pointer, as a URI fragment: into the request body or, with `in`, to the header or parameter of that name.',
+      'JSON pointer as a URI fragment: to a field of the request body or, with `in`, to a header or parameter.',
     examples: ['#/items/0/sku']
   }),
-  detail: Type.String({ description: 'What is wrong with it.', examples: ['is required'] })
+  detail: Type.String({ description: 'Why the field is invalid.', examples: ['is required'] })
 })
 
 export const ProblemSchema = Type.Object(
   {
     type: Type.String({
-      description: 'Where the problem is described: `/docs/problems` with the code as its fragment.',
+      description: 'Reference to the description of the problem: `/docs/problems` with the code as its fragment.',
       format: 'uri-reference',
       examples: ['/docs/problems#ORDER_NOT_FOUND']
     }),
-    title: Type.String({ description: 'What the problem is, the same for each occurrence.' }),
+    title: Type.String({ description: 'Summary of the problem, the same for each occurrence.' }),
     status: Type.Integer(),
     code: Type.String({ description: 'Stable name of the problem, for programs.' }),
-    detail: Type.String({ description: 'What happened and what to do, for people.' }),
-    errors: Type.Optional(Type.Array(FieldErrorSchema, { description: 'Every field that is wrong, 50 at most.' }))
+    detail: Type.String({ description: 'Explanation of this occurrence and its fix, for people.' }),
+    errors: Type.Optional(Type.Array(FieldErrorSchema, { description: 'All invalid fields, at most 50.' }))
   },
-  { $id: 'Problem', description: 'A problem as RFC 9457 describes it.' }
+  { $id: 'Problem', description: 'An error response (RFC 9457).' }
 )
 
 export type FieldError = Static<typeof FieldErrorSchema>
@@ -45,10 +45,10 @@ export function problem(status: number, code: ProblemCode, detail: string, error
   }
 }
 
-/** Detail of a request whose fields are named one by one. */
-export const invalidFields = 'The fields in `errors` are wrong; nothing was done.'
+/** Detail of a problem that lists the invalid fields in `errors`. */
+export const invalidFields = 'The fields in `errors` are invalid; nothing was done.'
 
-/** An error that becomes the answer when it is thrown (or sent) anywhere under a route. */
+/** An error that becomes the response when a route throws or sends it. */
 export class ProblemError extends Error {
   readonly problem: Problem
 

@@ -10,14 +10,14 @@ const project = join(import.meta.dirname, '../../..')
 const read = (file: string) => readFileSync(join(project, file), 'utf8')
 
 describe('problems', () => {
-  test('docs/problems.md has the table of the catalogue', () => {
+  test('docs/problems.md contains the table of the catalogue', () => {
     assert.ok(
       read('docs/problems.md').includes(`\n${problemsTable()}\n`),
       'run packages/service-kit/testing/write-problems.ts'
     )
   })
 
-  test('the catalogue has no code that is not used', () => {
+  test('every code of the catalogue is used', () => {
     const sources = [
       'packages/service-kit/http/*.ts',
       'packages/callers/guard/*.ts',
@@ -31,7 +31,7 @@ describe('problems', () => {
     assert.deepEqual(unused, [])
   })
 
-  test('the type of a problem leads to its description on every service', async t => {
+  test('the type of a problem links to its description in every service', async t => {
     const { http } = createTestHttp(t)
     const [path, fragment] = problem(404, 'NOT_FOUND', '').type.split('#')
     const page = await http.inject(path as string)

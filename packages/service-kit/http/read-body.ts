@@ -3,9 +3,9 @@ import type { FastifyRequest } from 'fastify'
 import { ProblemError } from './problem.ts'
 
 /**
- * Reads a body as a whole, up to the limit of its route. Fastify keeps a Buffer for each chunk, and a request can have as
- * many chunks as bytes: four million Buffers for 4 MiB. This copies chunks together as they arrive, so that memory grows
- * with the bytes only.
+ * Reads the whole body, up to the limit of its route. Chunks are copied into one buffer as they
+ * arrive, so memory grows with the number of bytes only. Fastify's reader keeps a Buffer per chunk,
+ * and a client can send one byte per chunk: four million Buffers for 4 MiB.
  */
 export function readBody(
   { headers, routeOptions: { bodyLimit } }: FastifyRequest,
@@ -24,7 +24,7 @@ export function readBody(
       end(bodyTooLarge())
       return
     }
-    // Most bodies are one chunk, which needs no copy.
+    // Most bodies have a single chunk, which needs no copy.
     if (length === 0) body = chunk
     else {
       if (length + chunk.length > body.length) {
@@ -56,5 +56,5 @@ export function readBody(
 const nothing = Buffer.alloc(0)
 
 function bodyTooLarge(): ProblemError {
-  return new ProblemError(413, 'BODY_TOO_LARGE', 'The request body is larger than this operation takes.')
+  return new ProblemError(413, 'BODY_TOO_LARGE', 'The request body is larger than this operation accepts.')
 }

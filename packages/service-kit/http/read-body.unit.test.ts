@@ -15,7 +15,7 @@ const read = (chunks: readonly Buffer[], bodyLimit: number, headers: Record<stri
   })
 
 describe('readBody', () => {
-  test('returns the bytes that were sent, however they were split, up to the limit', async () => {
+  test('returns the sent bytes up to the limit, however they are split into chunks', async () => {
     const chunks = fc.array(
       fc.uint8Array({ maxLength: 40 }).map(bytes => Buffer.from(bytes)),
       { maxLength: 20 }
@@ -29,11 +29,11 @@ describe('readBody', () => {
     )
   })
 
-  test('refuses a body by its Content-Length, before it is read', async () => {
+  test('refuses a body with a too large Content-Length before reading it', async () => {
     await assert.rejects(read([], 10, { 'content-length': '11' }), /larger than/)
   })
 
-  test('keeps a million chunks of one byte in memory as a million bytes', async () => {
+  test('keeps a million chunks of one byte in at most two million bytes of memory', async () => {
     const chunks = Array.from({ length: 1_000_000 }, () => Buffer.from('x'))
     const payload = new PassThrough()
     const request = { headers: {}, routeOptions: { bodyLimit: 2_000_000 } } as unknown as FastifyRequest

@@ -3,22 +3,23 @@ import type { Logger } from '../logging/logger.ts'
 export type ReadinessCheck = () => boolean | Promise<boolean>
 
 /**
- * When a failing check makes the service unready.
+ * The condition under which a failing check makes the service unready.
  *
- * - `always`: every request needs what is checked.
- * - `start`: only until the check has passed once. What it checks serves no requests, but a rollout must not proceed before.
- * - `never`: some requests work without it. It is reported, so that operators see what is away.
+ * - `always`: every request needs the checked dependency.
+ * - `start`: only until the check has passed once. Requests do not need the dependency, but a
+ *   rollout must not proceed before it works.
+ * - `never`: some requests work without the dependency. The check is reported to operators only.
  */
 export type ReadinessGate = 'always' | 'start' | 'never'
 
 export interface Readiness {
-  /** @param gate `always` unless given */
+  /** Adds a check. @param gate `always` by default */
   add(name: string, check: ReadinessCheck, gate?: ReadinessGate): void
   /** Reports the state of each check. Runs the checks at most once a second. */
   check(): Promise<ReadinessReport>
 }
 
-/** Names and states only, as anyone can read it: why a check fails is in the log. */
+/** The report of `/health/ready`. It is public, so it contains no reasons; the log does. */
 export interface ReadinessReport {
   readonly isReady: boolean
   readonly checks: Readonly<Record<string, CheckState>>
@@ -61,9 +62,9 @@ export function createReadiness({ logger, checkTimeoutMs = 2_000, freshMs = 1_00
     check.hasPassed ||= state === 'ok'
     if (state === check.state) return
     const fields = { event: 'readiness_check_failed', check: check.name, gate: check.gate, error: failure }
-    if (state === 'ok') logger.info({ check: check.name }, 'readiness check passes')
-    else if (check.gate === 'start' && !check.hasPassed) logger.info(fields, 'readiness check does not pass yet')
-    else logger.warn(fields, 'readiness check fails')
+    if (state === 'ok') logger.info({ check: check.name }, 'readiness check passed')
+    else if (check.gate === 'start' && !check.hasPassed) logger.info(fields, 'readiness check has not passed yet')
+    else logger.warn(fields, 'readiness check failed')
     check.state = state
   }
 
@@ -85,7 +86,10 @@ function isSatisfied({ gate, state, hasPassed }: Check): boolean {
   return state === 'ok' || gate === 'never' || (gate === 'start' && hasPassed)
 }
 
-/** Runs a check at most once at a time: one that hangs is reported, not started again. @returns why it failed, if it did */
+/**
+ * Wraps a check so that at most one call runs at a time: a hanging check is reported as failed and
+ * not started again. The returned function resolves with the reason of a failure, or undefined.
+ */
 function once(name: string, check: ReadinessCheck, timeoutMs: number): () => Promise<unknown> {
   let running: Promise<unknown> | undefined
   return async () => {
@@ -108,6 +112,6 @@ async function failureOf(name: string, check: ReadinessCheck): Promise<unknown> 
   try {
     return (await check()) ? undefined : new Error(`${name} is not ready`)
   } catch (error) {
-    return error ?? new Error(`${name} failed without a reason`)
+    return error ?? new Error(`${name} failed without an error`)
   }
 }

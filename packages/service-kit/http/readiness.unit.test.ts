@@ -10,7 +10,7 @@ describe('readiness', () => {
     assert.deepEqual(await createReadiness({ logger }).check(), { isReady: true, checks: {} })
   })
 
-  test('one failing check makes the service unready; the report has names only, the log has the reasons', async () => {
+  test('one failing check makes the service unready, and only the log contains the reasons', async () => {
     const { logger, lines } = recordLog()
     const readiness = createReadiness({ logger, freshMs: 0 })
     readiness.add('API keys', async () => true)
@@ -27,11 +27,11 @@ describe('readiness', () => {
         ['warn', 'stage', 'stage is not ready'],
         ['warn', 'database', 'password hunter2 was refused']
       ],
-      'once for each change'
+      'one log line per change'
     )
   })
 
-  test('a check of the start holds the service back until it has passed once, and is reported afterwards', async () => {
+  test('a check with the gate `start` keeps the service unready until it has passed once', async () => {
     const readiness = createReadiness({ logger, freshMs: 0 })
     let hasJoined = false
     readiness.add('stage', () => hasJoined, 'start')
@@ -42,13 +42,13 @@ describe('readiness', () => {
     assert.deepEqual(await readiness.check(), { isReady: true, checks: { stage: 'failing' } })
   })
 
-  test('a check that gates nothing is reported only', async () => {
+  test('a check with the gate `never` is reported but does not make the service unready', async () => {
     const readiness = createReadiness({ logger })
     readiness.add('kafka', () => Promise.reject(new Error('no broker answers')), 'never')
     assert.deepEqual(await readiness.check(), { isReady: true, checks: { kafka: 'failing' } })
   })
 
-  test('a check that hangs is reported and not started a second time', async () => {
+  test('a hanging check is reported as failing and not started a second time', async () => {
     const readiness = createReadiness({ logger, checkTimeoutMs: 1, freshMs: 0 })
     let runs = 0
     let answer: (isReady: boolean) => void = () => {}
@@ -65,7 +65,7 @@ describe('readiness', () => {
     answer(true)
   })
 
-  test('checks run once when several requests ask within a second', async () => {
+  test('checks run once for several requests while the report is fresh', async () => {
     const readiness = createReadiness({ logger, freshMs: 60_000 })
     let runs = 0
     readiness.add('kafka', () => ++runs > 0)

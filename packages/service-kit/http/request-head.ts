@@ -3,20 +3,21 @@ import type { FastifyInstance } from 'fastify'
 import { ProblemError } from './problem.ts'
 
 /**
- * Refuses requests whose head can be read in two ways, before anything else is done with them: what a proxy in front of the
- * service made of them is then unknown. Node's parser refuses most of these (two Content-Lengths, Content-Length beside
- * Transfer-Encoding, obsolete line folding); this refuses what it lets through.
+ * Refuses requests with an ambiguous head before anything else happens: a proxy in front of the
+ * service may have interpreted it differently (request smuggling). Node's parser already refuses
+ * most of them: two Content-Lengths, Content-Length with Transfer-Encoding, obsolete line folding.
+ * This hook refuses the rest.
  */
 export function checkRequestHeads(http: FastifyInstance): void {
   http.addHook('onRequest', ({ raw }, reply, done) => {
     const fault = faultOf(raw)
-    // It is as doubtful where the next request begins.
+    // The start of the next request on this connection is ambiguous, too.
     if (fault !== undefined) reply.header('connection', 'close')
     done(fault)
   })
 }
 
-/** A name or an address, and a port if there is one (RFC 9110, section 7.2). */
+/** Pattern of a name or an address with an optional port (RFC 9110, section 7.2). */
 const host = /^(?:\[[0-9a-f:.]{2,45}\]|[a-z0-9._~-]{1,255})(?::\d{1,5})?$/i
 
 function faultOf({ httpVersion, headers, rawHeaders, url }: IncomingMessage): ProblemError | undefined {
@@ -27,16 +28,16 @@ function faultOf({ httpVersion, headers, rawHeaders, url }: IncomingMessage): Pr
   if (countOfHosts(rawHeaders) > 1) return invalidHost('Send one `Host` header.')
   if (!host.test(headers.host)) return invalidHost('`Host` must be a name or an address, with or without a port.')
   if (url?.startsWith('/') === false && url !== '*' && !isSameHost(url, headers.host)) {
-    return invalidHost('The address in the request line is not that in `Host`.')
+    return invalidHost('The host in the request line differs from `Host`.')
   }
   const { 'transfer-encoding': encoding } = headers
   if (encoding !== undefined && (encoding.toLowerCase() !== 'chunked' || httpVersion === '1.0')) {
-    return badRequest('The only `Transfer-Encoding` is `chunked`, in HTTP/1.1.')
+    return badRequest('The only supported `Transfer-Encoding` is `chunked`, in HTTP/1.1.')
   }
   return undefined
 }
 
-/** Node keeps the first one in `headers`. */
+/** Counts `Host` headers in the raw headers, because Node keeps only the first one in `headers`. */
 function countOfHosts(rawHeaders: readonly string[]): number {
   let count = 0
   for (let index = 0; index < rawHeaders.length; index += 2) {
@@ -54,7 +55,7 @@ function invalidHost(detail: string): ProblemError {
   return new ProblemError(400, 'INVALID_HOST', detail)
 }
 
-/** Returns true for a host that only this machine can reach. An address of IPv6 may have brackets or not. */
+/** Returns true for a host that only this machine can reach. IPv6 addresses may have brackets. */
 export function isLoopback(host: string): boolean {
   return loopbackName.test(host.includes(':') && !host.startsWith('[') ? `[${host}]` : host)
 }
@@ -62,10 +63,11 @@ export function isLoopback(host: string): boolean {
 const loopbackName = /^(?:(?:.+\.)?localhost|127(?:\.\d{1,3}){3}|\[(?:::1|::ffff:127(?:\.\d{1,3}){3})\])$/
 
 /**
- * Refuses requests for other hosts than loopback names and those given. A web page can make a browser connect to loopback
- * under the page's own name (DNS rebinding), and is then of the same origin as the service: only the name gives it away.
+ * Refuses requests unless `Host` is a loopback name or one of `names`. A web page can make a
+ * browser connect to loopback under the page's own host name (DNS rebinding) and then has the same
+ * origin as the service. Only the host name reveals the attack.
  *
- * Health and metrics stay open to everyone: probes and scrapers ask by address.
+ * Health and metrics accept any host, because probes and scrapers use addresses.
  */
 export function allowHosts(http: FastifyInstance, names: readonly string[]): void {
   const allowed = new Set(names.map(nameOf))
@@ -73,7 +75,7 @@ export function allowHosts(http: FastifyInstance, names: readonly string[]): voi
     const name = nameOf(headers.host ?? '')
     if (loopbackName.test(name) || allowed.has(name) || isOperational(url)) return done()
     const detail =
-      'While API_KEYS is off only loopback names are answered. Ask for http://localhost, or add the name to HTTP_ALLOWED_HOSTS.'
+      'While API_KEYS is off, only loopback host names are accepted. Use http://localhost, or add the name to HTTP_ALLOWED_HOSTS.'
     done(new ProblemError(421, 'HOST_NOT_ALLOWED', detail))
   })
 }
@@ -90,11 +92,14 @@ function isOperational(url: string): boolean {
 const reading = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 /**
- * Refuses what a page of another site makes a browser send. Browsers say so in `Sec-Fetch-Site`, older ones with writes in
- * `Origin`; programs send neither and are not concerned. The rules are those of CrossOriginProtection in Go's net/http. In
- * addition other sites may not read, except by a link that is followed: they could not see the answer, but hold streams open.
+ * Refuses cross-site requests of browsers, by the rules of CrossOriginProtection in Go's net/http.
+ * Browsers mark them with `Sec-Fetch-Site`; older browsers send `Origin` with writes. Programs send
+ * neither header and are not affected.
  *
- * @param origins those whose pages may send requests all the same
+ * Cross-site reads are refused as well, except navigations. Other sites cannot see the response,
+ * but could hold streams open.
+ *
+ * @param origins origins whose cross-site requests are accepted
  */
 export function refuseCrossSite(http: FastifyInstance, origins: readonly string[]): void {
   const allowed = new Set(origins)
@@ -108,12 +113,13 @@ export function refuseCrossSite(http: FastifyInstance, origins: readonly string[
         ? isSameHost(origin, headers.host)
         : site === 'same-origin' || site === 'none'
     if (isFine) return done()
-    const detail = 'A page of another site sent this. Add its origin to HTTP_ALLOWED_ORIGINS if it may.'
+    const detail =
+      'A page of another site sent this request. To allow it, add the origin of the page to HTTP_ALLOWED_ORIGINS.'
     done(new ProblemError(403, 'CROSS_SITE_REQUEST', detail))
   })
 }
 
-/** @param origin a URL with nothing but its host in question */
+/** Compares the host of a URL with a `Host` header. */
 function isSameHost(origin: string | undefined, host: string | undefined): boolean {
   return origin !== undefined && URL.canParse(origin) && new URL(origin).host === host?.toLowerCase()
 }

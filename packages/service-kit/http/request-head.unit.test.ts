@@ -11,7 +11,7 @@ async function open(t: TestContext) {
   http.get('/things', async ({ url }) => ({ done: ++done, url }))
   http.post('/things', async ({ body }) => ({ done: ++done, body }))
   const { hostname, port } = new URL(await listen())
-  /** Sends bytes as they are, and reads until the server closes the connection. */
+  /** Sends raw bytes and reads until the server closes the connection. */
   const send = async (request: string) => {
     const socket = connect(Number(port), hostname)
     socket.end(Buffer.from(request, 'latin1'))
@@ -24,7 +24,7 @@ async function open(t: TestContext) {
 
 const json = 'Content-Type: application/json\r\n'
 
-describe('a request that can be read in two ways, or not at all, is answered with a problem and not done', () => {
+describe('an ambiguous or invalid request is answered with a problem and not executed', () => {
   const long = 'a'.repeat(20_000)
   for (const [name, request, status, code] of [
     ['no Host', 'GET /things HTTP/1.1\r\n\r\n', 400, 'INVALID_HOST'],
@@ -119,7 +119,7 @@ describe('a request that can be read in two ways, or not at all, is answered wit
     ['a folded header', 'GET /things HTTP/1.1\r\nHost: a\r\nX: b\r\n c\r\n\r\n', 400, 'BAD_REQUEST'],
     ['a zero byte', 'GET /things HTTP/1.1\r\nHost: a\r\nX: b\0c\r\n\r\n', 400, 'BAD_REQUEST'],
     ['a header without a name', 'GET /things HTTP/1.1\r\nHost: a\r\n: c\r\n\r\n', 400, 'BAD_REQUEST'],
-    ['a method that nobody knows', 'FROB /things HTTP/1.1\r\nHost: a\r\n\r\n', 400, 'BAD_REQUEST'],
+    ['an unknown method', 'FROB /things HTTP/1.1\r\nHost: a\r\n\r\n', 400, 'BAD_REQUEST'],
     ['a method in small letters', 'get /things HTTP/1.1\r\nHost: a\r\n\r\n', 400, 'BAD_REQUEST'],
     ['another method', 'PROPFIND /things HTTP/1.1\r\nHost: a\r\n\r\n', 405, 'METHOD_NOT_ALLOWED'],
     ['TRACE', 'TRACE /things HTTP/1.1\r\nHost: a\r\n\r\n', 405, 'METHOD_NOT_ALLOWED'],
@@ -151,7 +151,7 @@ describe('a request that can be read in two ways, or not at all, is answered wit
     })
   }
 
-  test('what is unusual but clear is done', async t => {
+  test('unusual but unambiguous requests are executed', async t => {
     const { send } = await open(t)
     for (const request of [
       'GET /things HTTP/1.0\r\n\r\n',
@@ -171,7 +171,7 @@ describe('a request that can be read in two ways, or not at all, is answered wit
 })
 
 describe('hosts', () => {
-  test('only loopback names and allowed ones are answered, but health and metrics to everyone', async t => {
+  test('only loopback and allowed host names are accepted, except for health and metrics', async t => {
     const { http } = createTestHttp(t)
     http.get('/things', async () => ({}))
     allowHosts(http, ['Orders.example', '[2001:db8::1]'])
@@ -216,7 +216,7 @@ describe('cross-site requests', () => {
     ['a page of the service may write', 'POST', { 'sec-fetch-site': 'same-origin', origin: 'http://a:8080' }, done],
     ['a page of the service may write, by Origin', 'POST', { origin: 'http://a:8080' }, done],
     ['a page of the service may write behind TLS', 'POST', { origin: 'https://a:8080' }, done],
-    ['what the user enters may write', 'POST', { 'sec-fetch-site': 'none' }, done],
+    ['a request that the user started may write', 'POST', { 'sec-fetch-site': 'none' }, done],
     [
       'a page of another site may not write',
       'POST',
@@ -232,7 +232,7 @@ describe('cross-site requests', () => {
     ['a page of another site may not write, by Origin', 'POST', { origin: 'http://evil' }, refused],
     ['a page of another port may not write', 'POST', { origin: 'http://a:3000' }, refused],
     ['a page without an origin may not write', 'POST', { origin: 'null' }, refused],
-    ['a page whose origin is nonsense may not write', 'POST', { origin: 'a:8080' }, refused],
+    ['a page with an invalid origin may not write', 'POST', { origin: 'a:8080' }, refused],
     [
       'a page of another site may not read',
       'GET',
@@ -240,13 +240,13 @@ describe('cross-site requests', () => {
       refused
     ],
     [
-      'a link of another site may be followed',
+      'a link on another site may be followed',
       'GET',
       { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' },
       done
     ],
     [
-      'a navigation of another site may not write',
+      'a navigation from another site may not write',
       'POST',
       { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' },
       refused

@@ -1,7 +1,10 @@
 import type { FastifyInstance, RouteOptions } from 'fastify'
 import { invalidFields, ProblemError } from './problem.ts'
 
-/** Where a body may be of several types, Fastify looks for the schema of its type, and lets a request without any body through. */
+/**
+ * Refuses requests without a body on routes that accept several media types. Fastify selects the
+ * schema by media type and does not validate a missing body on these routes.
+ */
 export function requireBodies(http: FastifyInstance): void {
   http.addHook('onRoute', (route: RouteOptions) => {
     const { content } = (route.schema?.body ?? {}) as { content?: object }

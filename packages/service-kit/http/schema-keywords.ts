@@ -2,22 +2,26 @@ import type { Ajv, ErrorObject } from 'ajv'
 import type { DataValidateFunction } from 'ajv/dist/types/index.js'
 
 /**
- * `multipleOf` for decimal steps (0.01), decided on the decimal number that was written. ajv divides binary floats,
- * so 0.07 would not be a multiple of 0.01.
+ * Checks `multipleOf` for decimal steps (0.01) exactly. ajv divides binary floats, so 0.07 would
+ * not be a multiple of 0.01.
  */
 function decimalMultipleOf(step: number): (value: number) => boolean {
   const scale = Math.round(1 / step)
   if (step > 1 || String(1 / scale) !== String(step) || !/^10*$/.test(String(scale))) {
-    throw new Error(`multipleOf ${step}: only 1, 0.1, 0.01, … are checked exactly`)
+    throw new Error(`multipleOf ${step} cannot be checked exactly: use 1, 0.1, 0.01, …`)
   }
   return value => {
     const units = Math.round(value * scale)
-    // A double holds any decimal number of 15 digits, so exactly those multiples come back from their units.
+    // A double represents every decimal number of up to 15 digits, so only exact multiples survive
+    // the round trip.
     return Number.isSafeInteger(units) && units / scale === value
   }
 }
 
-/** `x-unique-by`: no two objects of an array share the value of the named property; every repetition is an error. */
+/**
+ * Implements `x-unique-by`: no two objects of an array have the same value of the named property.
+ * Each repetition is an error.
+ */
 function uniqueBy(property: string): DataValidateFunction {
   const validate: DataValidateFunction = (items: readonly unknown[], context) => {
     const firstIndexes = new Map<unknown, number>()
@@ -44,17 +48,21 @@ function uniqueBy(property: string): DataValidateFunction {
 }
 
 export interface DecimalsRule {
-  /** The properties that hold the amount and its unit. */
+  /** Name of the property with the amount. */
   readonly of: string
+  /** Name of the property with its unit. */
   readonly by: string
-  /** Where none is given. */
+  /** Default unit. */
   readonly usualUnit: string
+  /** Default number of decimals. */
   readonly usually: number
-  /** Of units that have others. */
+  /** Number of decimals per unit that differs from the default. */
   readonly but: Readonly<Record<string, number>>
 }
 
-/** `x-decimals`: how many decimals a number in an object may have depends on its unit, which is beside it. */
+/**
+ * Implements `x-decimals`: the unit in one property limits the decimals of the number in another.
+ */
 function decimalsByUnit({ of, by, usualUnit, usually, but }: DecimalsRule): DataValidateFunction {
   const counts = [...Object.values(but), usually]
   const checks = new Map(counts.map(count => [count, decimalMultipleOf(10 ** -count)]))
@@ -71,7 +79,10 @@ function decimalsByUnit({ of, by, usualUnit, usually, but }: DecimalsRule): Data
   return validate
 }
 
-/** `x-exactly-one-of`: an object has exactly one of the named properties. One error names all of them. */
+/**
+ * Implements `x-exactly-one-of`: an object has exactly one of the named properties. One error names
+ * all of them.
+ */
 function exactlyOneOf(properties: readonly string[]): DataValidateFunction {
   const names = properties.map(name => `\`${name}\``).join(', ')
   const validate: DataValidateFunction = (object: Readonly<Record<string, unknown>>, context) => {

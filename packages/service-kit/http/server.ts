@@ -21,14 +21,17 @@ import { checkRequestHeads, refuseCrossSite } from './request-head.ts'
 import { requireBodies } from './required-body.ts'
 import { addSchemaKeywords } from './schema-keywords.ts'
 
-/** States: **created** → **starting** (listens, and answers that it is live) → **open** (its routes answer) → **closed**. */
+/**
+ * An HTTP server. States: **created** → **starting** (listens, live but not ready) → **open**
+ * (routes answer) → **closed**.
+ */
 export interface HttpServer {
   readonly fastify: FastifyInstance
-  /** @returns the address, with the real port. */
+  /** @returns the address with the actual port */
   listen(host: string, port: number): Promise<string>
-  /** Lets the routes answer. None can be added any more. */
+  /** Enables the routes. No more routes can be added. */
   open(): Promise<void>
-  /** Finishes the requests in flight; one that takes longer than `patienceMs` is cut off. */
+  /** Waits for the requests in flight, then closes the remaining connections after `patienceMs`. */
   close(patienceMs: number): Promise<void>
 }
 
@@ -36,23 +39,27 @@ export interface HttpServerOptions {
   readonly logger: Logger
   readonly metrics: Metrics
   readonly readiness: Readiness
-  /** Where requests are told as spans, if anywhere. */
+  /** Recorder for the spans of requests; undefined when traces are not recorded. */
   readonly spans?: Spans | undefined
-  /** Origins whose pages may send requests from a browser, though they are of another site. */
+  /** Origins whose cross-site requests are accepted. */
   readonly allowedOrigins?: readonly string[]
 }
 
 const maxBodyBytes = 65_536
 const requestTimeoutMs = 15_000
 const headersTimeoutMs = 10_000
-/** A little longer than the 60 seconds for which most proxies keep theirs, so that it is not us who closes under their next request. */
+/**
+ * Idle time after which the server closes a connection. Most proxies close theirs after 60 seconds,
+ * so the server does not close a connection on which a proxy is about to send a request.
+ */
 const keepAliveTimeoutMs = 65_000
-/** Node looks for requests that take too long only so often. */
+/** Interval at which Node checks for requests that exceed their timeouts. */
 const timeoutCheckMs = 2_000
 
 /**
- * A server that answers problems as RFC 9457, checks bodies strictly (nothing is coerced, dropped or filled in) and
- * leaves Fastify's logging out: a child logger and two lines for each request cost more than an order.
+ * Creates a server that answers errors with problems (RFC 9457) and validates bodies strictly: it
+ * coerces, drops and defaults nothing. Fastify's logging is disabled, because a child logger and
+ * two lines per request cost more than an order.
  */
 export function createHttpServer({
   logger,
@@ -68,9 +75,11 @@ export function createHttpServer({
     keepAliveTimeout: keepAliveTimeoutMs,
     http: { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: timeoutCheckMs, requireHostHeader: false },
     genReqId: requestIDOf,
-    // As long as a URL can be: how long a parameter may be is for the schema of its route to say. And `/orders/` is no order without an id.
+    // The schemas of routes limit parameters, so the router accepts the maximum length of a URL.
+    // With `ignoreTrailingSlash`, `/orders/` is the collection and not an order with an empty id.
     routerOptions: { maxParamLength: 16_384, ignoreTrailingSlash: true },
-    // A request that arrives while stopping is still answered: what it needs is released after the server.
+    // Requests that arrive during shutdown are still answered: their resources are released after
+    // the server.
     return503OnClosing: false,
     clientErrorHandler: answerClientError,
     frameworkErrors(error, request, reply) {
@@ -89,7 +98,7 @@ export function createHttpServer({
     },
     schemaErrorFormatter: errors => Object.assign(new Error('invalid request'), { validation: errors })
   })
-  // Routes that are not there answer 405 by them, not 404.
+  // All methods that Node parses, so that the router can answer 405 instead of 404.
   for (const method of METHODS) {
     if (method !== 'CONNECT' && !fastify.supportedMethods.includes(method)) fastify.addHttpMethod(method)
   }
@@ -104,14 +113,15 @@ export function createHttpServer({
   fastify.addSchema(ProblemSchema)
   fastify.setErrorHandler(handleError)
   fastify.setNotFoundHandler(() => {
-    throw new ProblemError(404, 'NOT_FOUND', 'There is nothing here.')
+    throw new ProblemError(404, 'NOT_FOUND', 'The path does not exist.')
   })
   requireBodies(fastify)
   const refuseOtherMethods = watchMethods(fastify)
   observeRequests(fastify, metrics, spans)
   addOperations(fastify, readiness, metrics)
 
-  // Fastify itself allows no routes once it listens.
+  // Fastify's `listen` would forbid adding routes, so the Node server listens and Fastify's handler
+  // is attached later.
   const [answer] = fastify.server.listeners('request') as [(...given: unknown[]) => void]
   let isOpen = false
   return {
@@ -123,9 +133,7 @@ export function createHttpServer({
         await once(server.listen({ host, port }), 'listening')
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
-        throw new ConfigError([
-          `HTTP_PORT is ${port}, which another process on ${host} listens on: set it to a free port`
-        ])
+        throw new ConfigError([`HTTP_PORT is ${port}, which another process uses on ${host}: set it to a free port`])
       }
       const { address, port: realPort, family } = server.address() as AddressInfo
       return `http://${family === 'IPv6' ? `[${address}]` : address}:${realPort}`

@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { createTestHttp, recordLog } from '../testing/index.ts'
 import { ProblemError } from './problem.ts'
 
-test('a service without checks is live, ready and measured', async t => {
+test('a service without checks is live and ready, and exposes metrics', async t => {
   const { http } = createTestHttp(t)
   assert.deepEqual((await http.inject('/health/live')).json(), { status: 'live' })
   assert.deepEqual((await http.inject('/health/ready')).json(), { status: 'ready', checks: {} })
@@ -14,7 +14,7 @@ test('a service without checks is live, ready and measured', async t => {
   assert.match(metrics.body, /nodejs_eventloop_lag_p99_seconds\{service="test"\}/)
 })
 
-test('a service that is not ready answers 503 with the names of its checks and no reasons', async t => {
+test('a service that is not ready answers 503 with the states of its checks but without reasons', async t => {
   const { http, readiness } = createTestHttp(t)
   readiness.add('kafka', () => Promise.reject(new Error('no broker answers')))
   const answer = await http.inject('/health/ready')
@@ -23,7 +23,7 @@ test('a service that is not ready answers 503 with the names of its checks and n
   assert.equal((await http.inject('/health/live')).statusCode, 200)
 })
 
-test('an unknown path is a problem', async t => {
+test('an unknown path is answered with a problem', async t => {
   const { http } = createTestHttp(t)
   const answer = await http.inject('/nothing')
   assert.equal(answer.statusCode, 404)
@@ -31,7 +31,7 @@ test('an unknown path is a problem', async t => {
   assert.equal(answer.json().code, 'NOT_FOUND')
 })
 
-test('a path that cannot be decoded is a problem like any other, and the next request is answered', async t => {
+test('a path that cannot be decoded is answered with a problem, and the next request succeeds', async t => {
   const { http, listen } = createTestHttp(t)
   http.get('/things/:id', async () => ({}))
   const address = await listen()
@@ -46,7 +46,7 @@ test('a path that cannot be decoded is a problem like any other, and the next re
   assert.equal((await fetch(`${address}/things/1?x=%ff`)).status, 200)
 })
 
-test('a known path with another method is 405 with the methods there are, whatever the body is', async t => {
+test('an unsupported method of a known path is answered with 405 and Allow, whatever the body is', async t => {
   const { http, listen } = createTestHttp(t)
   http.post('/things/:id', async () => ({}))
   const address = await listen()
@@ -57,7 +57,7 @@ test('a known path with another method is 405 with the methods there are, whatev
   assert.equal(health.headers.get('allow'), 'GET, HEAD')
 })
 
-test('what a handler throws tells nothing about our insides', async t => {
+test('the response to an unexpected error reveals no internal details', async t => {
   const { http } = createTestHttp(t)
   http.get('/broken', async () => {
     throw new Error('password is hunter2')
@@ -68,7 +68,7 @@ test('what a handler throws tells nothing about our insides', async t => {
   assert.doesNotMatch(answer.body, /hunter2/)
 })
 
-test('whatever is thrown is answered', async t => {
+test('any thrown value is answered with a problem', async t => {
   const { http } = createTestHttp(t)
   const things = [
     null,
@@ -88,7 +88,7 @@ test('whatever is thrown is answered', async t => {
   }
 })
 
-test('an error that says retrying helps is 503 with the time to wait', async t => {
+test('a retryable error is answered with 503 and Retry-After', async t => {
   const { http, metrics } = createTestHttp(t)
   http.get('/busy', async () => {
     throw Object.assign(new Error('queue full'), { retryable: true })
@@ -102,7 +102,7 @@ test('an error that says retrying helps is 503 with the time to wait', async t =
   )
 })
 
-test('a problem that a route throws is answered as it is', async t => {
+test('a problem that a route throws is sent unchanged', async t => {
   const { http } = createTestHttp(t)
   http.get('/conflict', async () => {
     throw new ProblemError(409, 'IDEMPOTENCY_KEY_IN_USE', 'The same request is in flight.')
@@ -116,7 +116,7 @@ test('a problem that a route throws is answered as it is', async t => {
   })
 })
 
-test('what is no request, or too large to become one, is answered with a problem, and the server goes on', async t => {
+test('invalid HTTP and an oversized head are answered with a problem, and the server continues', async t => {
   const { listen } = createTestHttp(t)
   const { hostname, port } = new URL(await listen())
   const requests = [
@@ -134,7 +134,7 @@ test('what is no request, or too large to become one, is answered with a problem
   assert.equal((await fetch(`http://${hostname}:${port}/health/live`)).status, 200)
 })
 
-test('a client that never ends its request does not keep the server from closing', async t => {
+test('an incomplete request does not keep the server from closing', async t => {
   const { listen, close } = createTestHttp(t)
   const { hostname, port } = new URL(await listen())
   const socket = connect(Number(port), hostname)
@@ -145,7 +145,7 @@ test('a client that never ends its request does not keep the server from closing
   socket.destroy()
 })
 
-test('what is logged of a request has its request id and its trace id', async t => {
+test('log lines about a failed request contain its request id and trace id', async t => {
   const { logger, lines } = recordLog()
   const { http } = createTestHttp(t, { logger })
   http.get('/broken', () => Promise.reject(new Error('boom')))
@@ -158,7 +158,7 @@ test('what is logged of a request has its request id and its trace id', async t 
     lines.map(({ msg, url, requestID, traceID }) => [msg, url, requestID, traceID]),
     [
       ['request failed', '/broken', 'of/broken', traceID],
-      ['answering 503', '/busy', 'of/busy', traceID]
+      ['request answered with 503', '/busy', 'of/busy', traceID]
     ]
   )
 })

@@ -1,11 +1,20 @@
-/** EX_SOFTWARE: another instance has taken this one's place, so a supervisor need not hurry to start it again. */
+/**
+ * EX_SOFTWARE: another instance has replaced this one, so a supervisor need not restart it
+ * immediately.
+ */
 const fencedExitCode = 70
 
-/** EX_DATAERR: Kafka or the database has lost data that an operator has to repair; starting again does not help. */
+/**
+ * EX_DATAERR: Kafka or the database has lost data. An operator must repair it; a restart does not
+ * help.
+ */
 const dataLostExitCode = 65
 const dataLostCodes = new Set<unknown>(['OFFSETS_MISSING', 'DATABASE_BEHIND'])
 
-/** The exit code that an error stands for: its own (`ConfigError`: 78), 70 when fenced, 65 when data were lost, otherwise 1. */
+/**
+ * Returns the exit code for an error: its own `exitCode` (`ConfigError`: 78), 70 when fenced, 65
+ * after data loss, otherwise 1.
+ */
 export function exitCodeOf(error: unknown): number {
   const { exitCode, code } = (error ?? {}) as { exitCode?: unknown; code?: unknown }
   if (typeof exitCode === 'number') return exitCode

@@ -1,6 +1,6 @@
 /**
- * Exits once everything that was written to standard output and standard error has left the process. `process.exit()` discards what
- * a slow reader of a pipe has not taken yet, and still reports success.
+ * Exits once all output to standard output and standard error has been flushed. `process.exit()`
+ * alone discards output that a slow reader of a pipe has not read yet.
  */
 export async function exitWhenWritten(exitCode: number): Promise<never> {
   const flush = (stream: NodeJS.WriteStream) => new Promise(resolve => stream.write('', resolve))

@@ -6,7 +6,7 @@ import { test } from 'node:test'
 const module = import.meta.resolve('./exit-when-written.ts')
 const bytes = 5_000_000
 
-/** Runs a program that writes more than a pipe holds, reads it only after the program had time to end, and counts the bytes. */
+/** Runs a program that writes more than a pipe holds, delays reading, and counts the bytes. */
 async function bytesFrom(lastStatement: string): Promise<{ read: number; code: number }> {
   const program = `import { exitWhenWritten } from '${module}'
     process.stdout._handle?.setBlocking?.(false)
@@ -23,6 +23,6 @@ async function bytesFrom(lastStatement: string): Promise<{ read: number; code: n
   return { read, code: (await exited)[0] }
 }
 
-test('everything written is read from a pipe whose reader is slow, and the exit code is kept', async () => {
+test('a slow reader of a pipe receives all output, and the exit code is kept', async () => {
   assert.deepEqual(await bytesFrom('await exitWhenWritten(3)'), { read: bytes, code: 3 })
 })

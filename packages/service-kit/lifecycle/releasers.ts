@@ -1,17 +1,17 @@
 import type { Logger } from '../logging/logger.ts'
 
 /**
- * What has been opened and how to give it back. States: **open** (releasers are pushed) → **releasing** (last pushed,
- * first released, one after the other) → **released**. A releaser pushed while releasing or later runs at once: its
- * resource was opened by a start that had not noticed the stop.
+ * A stack of functions that release opened resources. States: **open** (releasers are pushed) →
+ * **releasing** (sequentially, last pushed first) → **released**. A releaser pushed while releasing
+ * or later runs immediately: its resource was opened by a start that had not noticed the stop.
  *
- * A releaser that fails does not keep the others from running; the first error is the one that is thrown.
+ * All releasers run even if some fail; `release` rejects with the first error.
  */
 export interface Releasers {
   push(name: string, release: () => unknown): void
-  /** Runs every releaser once; calling again waits for the same release. */
+  /** Runs every releaser once. Repeated calls wait for the same release. */
   release(): Promise<void>
-  /** What is being released at the moment: what to name when it takes too long. */
+  /** Name of the resource that is being released, for the log message about a slow shutdown. */
   current(): string | undefined
 }
 
@@ -34,7 +34,7 @@ export function createReleasers(logger: Logger): Releasers {
       logger.debug({ resource: name }, 'released')
     } catch (error) {
       firstError ??= { error }
-      logger.error({ resource: name, error }, 'release failed')
+      logger.error({ event: 'release_failed', resource: name, error }, 'release failed')
     }
   }
 

@@ -5,7 +5,7 @@ import { createReleasers } from './releasers.ts'
 
 const logger = pino({ level: 'silent' })
 
-test('what was opened last is released first, one after the other', async () => {
+test('resources are released sequentially, last opened first', async () => {
   const steps: string[] = []
   const releasers = createReleasers(logger)
   for (const name of ['pool', 'stage']) {
@@ -20,7 +20,7 @@ test('what was opened last is released first, one after the other', async () => 
   assert.deepEqual(steps, ['stage begins', 'stage ends', 'pool begins', 'pool ends'])
 })
 
-test('a releaser that fails keeps no other from running, and the first error is kept', async () => {
+test('all releasers run even if some fail, and the first error is thrown', async () => {
   const released: string[] = []
   const releasers = createReleasers(logger)
   releasers.push('first', () => {
@@ -45,7 +45,7 @@ test('releasing twice runs every releaser once', async () => {
   assert.equal(runs, 1)
 })
 
-test('what a start opens after the stop began is released as well', async () => {
+test('a resource that is opened after the release began is released as well', async () => {
   const released: string[] = []
   const releasers = createReleasers(logger)
   releasers.push('slow', async () => {

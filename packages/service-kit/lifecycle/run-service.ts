@@ -9,19 +9,20 @@ import type { ServiceConfig, ServiceDefinition, ServiceProperties } from './serv
 import { startService } from './start-service.ts'
 
 /**
- * Runs the service as this process until a signal or a failure ends it:
+ * Runs the service in this process until a signal or a failure ends it:
  *
- * - SIGTERM, SIGINT, SIGHUP: a graceful stop with exit code 0, or 1 when it takes longer than `SHUTDOWN_DEADLINE_MS`
- * - a second signal: exit code 1 at once
- * - a failed start, `fail(error)`, an uncaught error: a graceful stop with the exit code of the error
- * - wrong settings: exit code 78 before anything is opened
+ * - SIGTERM, SIGINT, SIGHUP: graceful shutdown with exit code 0, or 1 after `SHUTDOWN_DEADLINE_MS`
+ * - a second signal: exit code 1 immediately
+ * - a failed start, `fail(error)`, an uncaught error: graceful shutdown with the exit code of the
+ *   error
+ * - invalid settings: exit code 78 before any resource is opened
  *
- * A process that started this one with an IPC channel is told `{ type: 'listening', address }`; when it goes away
- * without a word, the service stops, too.
+ * A parent process with an IPC channel receives `{ type: 'listening', address }`. The service stops
+ * when the channel is disconnected.
  */
 export function runService<Properties extends ServiceProperties>(definition: ServiceDefinition<Properties>): void {
   const config = readConfig(definition)
-  // Only what every service has; the compiler cannot see through the generic object.
+  // The settings that every service has; the compiler cannot infer them from the generic type.
   const settings = config as unknown as ServiceConfig
   const logger = createLogger({
     service: definition.name,
@@ -36,11 +37,17 @@ export function runService<Properties extends ServiceProperties>(definition: Ser
     {
       delay: settings.SHUTDOWN_DEADLINE_MS,
       logger: false,
-      // After these the memory cannot be trusted, and SIGTRAP belongs to debuggers.
+      // After most of these, memory may be corrupt. SIGTRAP belongs to debuggers.
       skip: ['SIGILL', 'SIGTRAP', 'SIGABRT', 'SIGBUS', 'SIGFPE', 'SIGSEGV', 'SIGUSR2'],
-      onSecondSignal: signal => logger.fatal({ signal }, 'second signal: leaving at once'),
-      onSecondError: error => logger.fatal({ error }, 'another error while stopping: leaving at once'),
-      onTimeout: deadlineMs => logger.fatal({ deadlineMs, resource: service.stopping() }, 'stopping took too long')
+      onSecondSignal: signal =>
+        logger.fatal({ event: 'shutdown_interrupted', signal }, 'second signal while stopping, exiting immediately'),
+      onSecondError: error =>
+        logger.fatal({ event: 'shutdown_failed', error }, 'error while stopping, exiting immediately'),
+      onTimeout: deadlineMs =>
+        logger.fatal(
+          { event: 'shutdown_deadline_exceeded', deadlineMs, resource: service.stopping() },
+          'shutdown deadline exceeded'
+        )
     },
     async ({ signal, err }) => {
       if (err !== undefined) noteFailure(err)
@@ -58,12 +65,12 @@ export function runService<Properties extends ServiceProperties>(definition: Ser
 
   function noteFailure(error: unknown): void {
     failure = { error }
-    logger.fatal({ error }, 'failed')
+    logger.fatal({ event: 'service_failed', error }, 'service failed')
   }
 
   function fail(error: unknown): void {
     if (isStopping) {
-      logger.debug({ error }, 'failed while stopping')
+      logger.debug({ error }, 'service failed while stopping')
       return
     }
     noteFailure(error)

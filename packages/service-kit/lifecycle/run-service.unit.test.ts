@@ -14,7 +14,7 @@ interface LogLine {
   readonly address?: string
 }
 
-/** A real process of the tiny service. */
+/** A process that runs the tiny service. */
 class TinyService {
   readonly lines: LogLine[] = []
   readonly child: ChildProcess
@@ -45,14 +45,14 @@ class TinyService {
     }
   }
 
-  /** Which resources were closed, in this order. */
+  /** Names of the closed resources, in order. */
   closed(): (string | undefined)[] {
     return this.lines.filter(({ msg }) => msg === 'closed').map(({ resource }) => resource)
   }
 }
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  test(`${signal} closes everything in reverse order and the process exits 0`, async t => {
+  test(`${signal} closes all resources in reverse order, and the process exits with 0`, async t => {
     const service = new TinyService(t, {})
     await service.logged('listening')
     service.child.kill(signal)
@@ -61,7 +61,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     assert.equal(service.lines.at(-1)?.msg, 'stopped', JSON.stringify(service.lines))
   })
 
-  test(`${signal} while a request is under way lets it be answered first`, async t => {
+  test(`${signal} waits for the request in flight`, async t => {
     const service = new TinyService(t, {})
     const { address } = await service.logged('listening')
     const answer = fetch(`${address}/slow`)
@@ -72,7 +72,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   })
 }
 
-test('a second signal ends a stop that hangs with exit code 1', async t => {
+test('a second signal ends a hanging shutdown with exit code 1', async t => {
   const service = new TinyService(t, { BEHAVIOUR: 'stop hangs', SHUTDOWN_DEADLINE_MS: '600000' })
   await service.logged('listening')
   service.child.kill('SIGTERM')
@@ -81,15 +81,15 @@ test('a second signal ends a stop that hangs with exit code 1', async t => {
   assert.equal(await service.exit, 1)
 })
 
-test('a stop that takes longer than its deadline ends with exit code 1 and names what it waits for', async t => {
+test('a shutdown that exceeds its deadline exits with 1 and logs the resource it waits for', async t => {
   const service = new TinyService(t, { BEHAVIOUR: 'stop hangs', SHUTDOWN_DEADLINE_MS: '100' })
   await service.logged('listening')
   service.child.kill('SIGTERM')
   assert.equal(await service.exit, 1)
-  assert.equal((await service.logged('stopping took too long')).resource, 'second')
+  assert.equal((await service.logged('shutdown deadline exceeded')).resource, 'second')
 })
 
-test('a resource that fails to close does not keep the others open, and the exit code is 1', async t => {
+test('if a resource fails to close, the others are closed and the process exits with 1', async t => {
   const service = new TinyService(t, { BEHAVIOUR: 'stop fails' })
   await service.logged('listening')
   service.child.kill('SIGTERM')
@@ -97,14 +97,14 @@ test('a resource that fails to close does not keep the others open, and the exit
   assert.deepEqual(service.closed(), ['first'])
 })
 
-test('a start that fails closes what it had opened and exits 1', async t => {
+test('a failed start closes the opened resources and exits with 1', async t => {
   const service = new TinyService(t, { BEHAVIOUR: 'start fails' })
   assert.equal(await service.exit, 1)
-  await service.logged('failed')
+  await service.logged('service failed')
   assert.deepEqual(service.closed(), ['first'])
 })
 
-test('a signal in the middle of a start closes what it had opened and exits 0', async t => {
+test('a signal during the start closes the opened resources and exits with 0', async t => {
   const service = new TinyService(t, { BEHAVIOUR: 'start hangs' })
   await service.logged('opened')
   service.child.kill('SIGTERM')
@@ -112,7 +112,7 @@ test('a signal in the middle of a start closes what it had opened and exits 0', 
   assert.deepEqual(service.closed(), ['first'])
 })
 
-test('a service that is starting is live and not ready, and answers requests when it has started', async t => {
+test('a starting service is live but not ready, and answers requests once it has started', async t => {
   const service = new TinyService(t, { BEHAVIOUR: 'start waits' }, 'ipc')
   const { address } = await service.logged('starting')
   const status = async (path: string, init: RequestInit = {}) => (await fetch(`${address}${path}`, init)).status
@@ -135,7 +135,7 @@ test('a service that is starting is live and not ready, and answers requests whe
   assert.equal(await service.exit, 0)
 })
 
-test('a service that was fenced stops and exits 70', async t => {
+test('a fenced service stops and exits with 70', async t => {
   const service = new TinyService(t, {})
   const { address } = await service.logged('listening')
   await fetch(`${address}/fenced`, { method: 'POST' })
@@ -143,7 +143,7 @@ test('a service that was fenced stops and exits 70', async t => {
   assert.deepEqual(service.closed(), ['second', 'first'])
 })
 
-test('an error that nobody caught stops the service with exit code 1', async t => {
+test('an uncaught error stops the service with exit code 1', async t => {
   const service = new TinyService(t, {})
   const { address } = await service.logged('listening')
   await fetch(`${address}/bug`, { method: 'POST' })
@@ -151,7 +151,7 @@ test('an error that nobody caught stops the service with exit code 1', async t =
   assert.deepEqual(service.closed(), ['second', 'first'])
 })
 
-test('wrong settings are listed on standard error and the process exits 78 before it opens anything', async t => {
+test('invalid settings are listed on standard error, and the process exits with 78 before opening anything', async t => {
   const service = new TinyService(t, { HTTP_PORT: 'eighty', SHUTDOWN_DEADLINE_MS: '1' })
   let errors = ''
   service.child.stderr?.on('data', chunk => {
@@ -165,7 +165,7 @@ test('wrong settings are listed on standard error and the process exits 78 befor
   assert.deepEqual(service.lines, [])
 })
 
-test('a port that is taken is a wrong setting', async t => {
+test('a port in use is reported as an invalid setting', async t => {
   const other = createServer().listen(0, '127.0.0.1')
   t.after(() => other.close())
   await once(other, 'listening')
@@ -174,7 +174,7 @@ test('a port that is taken is a wrong setting', async t => {
   assert.deepEqual(service.closed(), [], 'nothing was opened')
 })
 
-test('a parent with a channel is told the address; when the parent goes, the service stops', async t => {
+test('a parent with an IPC channel receives the address, and the service stops when the channel closes', async t => {
   const service = new TinyService(t, {}, 'ipc')
   const [message] = (await once(service.child, 'message')) as [{ type: string; address: string }]
   assert.equal(message.type, 'listening')

@@ -8,15 +8,18 @@ import type { Metrics } from '../metrics/registry.ts'
 import type { Spans } from '../tracing/spans.ts'
 
 export type ServiceProperties = TProperties & typeof serviceSettings
-/** What every service is told. */
+/** Settings that every service has. */
 export type ServiceConfig = Config<typeof serviceSettings>
 
-/** What a service is: its name, its settings, and how it opens what it needs. */
+/** Definition of a service: its name, its settings, and the function that opens its resources. */
 export interface ServiceDefinition<Properties extends ServiceProperties> {
   readonly name: string
-  /** `Type.Object({ ...serviceSettings, … })` */
+  /** Schema of the settings: `Type.Object({ ...serviceSettings, … })`. */
   readonly config: TObject<Properties>
-  /** Opens resources (each with its `onStop`), adds routes and readiness checks. Routes answer when it is done; until then the service is live. */
+  /**
+   * Opens resources (each with `onStop`) and adds routes and readiness checks. Routes are enabled
+   * once it has finished; until then the service is live but not ready.
+   */
   start(context: ServiceContext<Config<Properties>>): Promise<void> | void
 }
 
@@ -24,16 +27,21 @@ export interface ServiceContext<OwnConfig> {
   readonly config: OwnConfig
   readonly logger: Logger
   readonly metrics: Metrics
-  /** Undefined while nobody records traces. */
+  /** Recorder for spans; undefined when traces are not recorded. */
   readonly spans: Spans | undefined
-  /** With `/health/live`, `/health/ready` and `/metrics`. */
+  /** The HTTP server, which already has `/health/live`, `/health/ready` and `/metrics`. */
   readonly http: FastifyInstance
-  /** Aborted when the service is to stop, also in the middle of its start. */
+  /** Aborted when the service must stop, even during its start. */
   readonly signal: AbortSignal
-  /** Says how to give back what was just opened. Last opened, first released; the HTTP server before all of them. */
+  /**
+   * Registers the releaser of a resource. Resources are released in reverse order, after the HTTP
+   * server.
+   */
   onStop(name: string, release: () => unknown): void
-  /** Adds a readiness check. Only what every request needs may gate `always`, which is the default. */
+  /**
+   * Adds a readiness check. The default gate `always` is for dependencies that every request needs.
+   */
   ready(name: string, check: ReadinessCheck, gate?: ReadinessGate): void
-  /** The service cannot go on: it stops, and the process ends with the exit code of the error. */
+  /** Stops the service after a fatal error; the process exits with the exit code of the error. */
   fail(error: unknown): void
 }

@@ -8,15 +8,19 @@ import { createReleasers } from './releasers.ts'
 import type { ServiceConfig, ServiceDefinition, ServiceProperties } from './service.ts'
 
 /**
- * A service in this process. States: **starting** (live, not ready) → **started** → **stopping** → **stopped**. Whoever started it
- * stops it, also when the start failed or is in progress: everything that it had opened until then is released in the same way.
+ * A service in this process. States: **starting** (live, not ready) → **started** → **stopping** →
+ * **stopped**. The caller of `startService` must call `stop`, even after a failed start or during
+ * one: it releases all resources opened until then.
  */
 export interface Service {
-  /** Resolves with the address it listens on when it has started. */
+  /** Resolves with the listen address once the service has started. */
   readonly started: Promise<string>
-  /** Rejects with the first thing that failed to be released. Calling it again waits for the same stop. */
+  /**
+   * Releases all resources. Rejects with the first error of a releaser. Repeated calls wait for the
+   * same stop.
+   */
   stop(): Promise<void>
-  /** What is being released at the moment. */
+  /** Name of the resource that is being released. */
   stopping(): string | undefined
 }
 
@@ -30,7 +34,7 @@ export function startService<Properties extends ServiceProperties>(
   definition: ServiceDefinition<Properties>,
   { config, logger, onFailure }: ServiceEnvironment<Properties>
 ): Service {
-  // Only what every service has; the compiler cannot see through the generic object.
+  // The settings that every service has; the compiler cannot infer them from the generic type.
   const settings = config as unknown as ServiceConfig
   const { HTTP_HOST, HTTP_PORT, HTTP_ALLOWED_ORIGINS: allowedOrigins, SHUTDOWN_DEADLINE_MS } = settings
   const metrics = createMetrics(definition.name)
@@ -57,7 +61,8 @@ export function startService<Properties extends ServiceProperties>(
       fail: onFailure
     })
     stopping.signal.throwIfAborted()
-    // Pushed last, so released first: no new requests while the rest goes. Half of the time is left for the rest.
+    // Pushed last, so released first: no new requests arrive while other resources are released.
+    // Half of the deadline is left for those.
     releasers.push('http server', () => server.close(SHUTDOWN_DEADLINE_MS / 2))
     await server.open()
     return address

@@ -1,4 +1,7 @@
-/** Calls `log` with the first value of each interval and with how many were left out since the last call. */
+/**
+ * Returns a function that calls `log` at most once per interval, with the number of suppressed
+ * values.
+ */
 export function atMostEvery<Value>(
   intervalMs: number,
   log: (value: Value, suppressed: number) => void

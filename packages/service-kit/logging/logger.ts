@@ -10,13 +10,13 @@ export interface LoggerSettings {
   readonly service: string
   readonly instance: string
   readonly level: string
-  /** Coloured lines for people instead of JSON for machines. */
+  /** True for coloured lines instead of JSON. */
   readonly isPretty: boolean
 }
 
 /**
- * Creates a logger that writes each line before it returns, unlike pino's default. The lines before a crash are the ones that
- * are needed, and buffered lines would be lost or out of order. Controls in foreign text are escaped, whatever prints the log.
+ * Creates a logger that writes synchronously, so that the lines before a crash are neither lost nor
+ * out of order. Control characters are escaped, because log fields can contain untrusted text.
  */
 export function createLogger(
   { service, instance, level, isPretty }: LoggerSettings,
@@ -29,7 +29,7 @@ export function createLogger(
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: label => ({ level: label }), log: withTraceFields },
     serializers: { error: pino.stdSerializers.err },
-    // A failed connection has its address in the message, the stack and fields of the error.
+    // Connection errors contain the address, with its password, in their message, stack and fields.
     hooks: { streamWrite: line => escapeLine(maskLine(line)) }
   }
   if (!isPretty) return pino(options, destination ?? pino.destination({ sync: true }))
@@ -45,12 +45,15 @@ export function createLogger(
   )
 }
 
-/** Escapes a line before pino-pretty prints the texts in it as they are. */
+/** Escapes the texts of a JSON line, because pino-pretty prints them unescaped. */
 function escapePretty(line: string): string {
   return `${JSON.stringify(escapeControlsWithin(JSON.parse(line), name => name === 'stack'))}\n`
 }
 
-/** Whoever logs the `traceparent` of what he is at gets a line with the ids by which logs and traces are joined. */
+/**
+ * Replaces the field `traceparent` with `traceID` and `spanID`, by which logs and traces are
+ * joined.
+ */
 function withTraceFields(fields: Record<string, unknown>): Record<string, unknown> {
   const { traceparent, ...others } = fields
   return typeof traceparent === 'string' ? { ...others, ...traceFields(traceparent) } : fields

@@ -19,14 +19,14 @@ async function linesOf(isPretty: boolean): Promise<string> {
   return written
 }
 
-test('a JSON line has no control but the one that ends it, and keeps the text', async () => {
+test('a JSON line contains no control characters except its newline, and parses to the original text', async () => {
   const line = await linesOf(false)
   assert.doesNotMatch(line.trimEnd(), /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/u)
   const { userID, msg } = JSON.parse(line)
   assert.deepEqual([userID, msg], [evil, evil])
 })
 
-test('a pretty line shows controls of foreign text escaped', async () => {
+test('a pretty line shows control characters escaped', async () => {
   const text = stripVTControlCharacters(await linesOf(true))
   assert.doesNotMatch(text, /(?!\n)[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/u)
   assert.match(text, /test: a\\x1b\[2J\\x9b2J\\u202eb\\u2028c\\x0ad/)

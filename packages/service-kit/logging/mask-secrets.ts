@@ -1,9 +1,9 @@
 /**
- * Masks passwords in text that is logged or shown: everything before the `@` of an address, and parameters such as
- * `?password=…`. A password may hold any character, `@` and `/` among them, so the last `@` before white space counts. That
- * may mask more than the password, never less.
+ * Masks passwords in text that is logged or shown: everything before the `@` of an address, and
+ * parameters such as `?password=…`. A password can contain any character, including `@` and `/`, so
+ * everything up to the last `@` before white space is masked. That may be more than the password.
  *
- * Paths of files are left alone: those of scoped packages have an `@` as well.
+ * File URLs are not masked, because the paths of scoped packages contain an `@`.
  */
 export function maskSecrets(text: string): string {
   return text
@@ -14,7 +14,7 @@ export function maskSecrets(text: string): string {
 const secretParameter = /([?&;][\w.-]*(?:password|passwd|pwd|secret|token|api[_-]?key)[\w.-]*=)[^&\s]*/gi
 const beforeAt = /\b([a-z][a-z0-9+.-]*):\/\/\S*@/gi
 
-/** Masks passwords in a line of JSON, which stays one. */
+/** Masks passwords in a line of JSON; the result is valid JSON. */
 export function maskLine(line: string): string {
   return mayHoldSecret(line) ? line.replace(jsonText, maskText) : line
 }

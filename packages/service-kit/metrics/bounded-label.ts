@@ -1,8 +1,9 @@
 const other = 'OTHER'
 
 /**
- * For labels whose values others have a say in (the code of an error, the answer of an endpoint): the first values are kept, later
- * ones become `OTHER`, so that nobody can make series without end.
+ * Returns a function that bounds the number of values of a label. The first `maxValues` values are
+ * kept; later ones become `OTHER`. For labels whose values come from outside (an error code, the
+ * response of an endpoint), which could otherwise create an unlimited number of time series.
  */
 export function boundedLabel(maxValues = 50): (value: string) => string {
   const known = new Set<string>()

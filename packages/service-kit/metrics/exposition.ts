@@ -6,13 +6,14 @@ export interface Exposition {
 }
 
 /**
- * The metrics as the scraper asks for them: OpenMetrics, which alone can carry exemplars, or the older text format.
+ * Returns a function that writes the metrics in the format of the `Accept` header: OpenMetrics,
+ * which supports exemplars, or the older Prometheus text format.
  *
- * The library holds the format in the registry and, writing OpenMetrics, renames counters for good; so each writing has the registry for
- * itself and gives the names back.
+ * prom-client keeps the format in the registry and permanently renames counters when it writes
+ * OpenMetrics. So writes are serialized, and each one restores the names.
  */
 export function createExposition(registry: Registry): (accept: string | undefined) => Promise<Exposition> {
-  // Its type knows only the format that it was made with.
+  // The type of the registry allows only the format it was created with.
   const metrics = registry as Registry<RegistryContentType>
   let writing: Promise<unknown> = Promise.resolve()
 
@@ -36,7 +37,10 @@ export function createExposition(registry: Registry): (accept: string | undefine
   }
 }
 
-/** The library makes histograms with exemplars only while their registry writes OpenMetrics. */
+/**
+ * Creates a histogram with exemplars, which prom-client allows only while the registry is set to
+ * OpenMetrics.
+ */
 export function exemplarHistogram<Label extends string>(
   registry: Registry,
   options: Omit<HistogramConfiguration<Label>, 'registers' | 'enableExemplars'>

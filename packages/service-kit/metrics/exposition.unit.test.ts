@@ -8,7 +8,7 @@ import { createMetrics } from './registry.ts'
 const openMetrics =
   'application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain'
 
-test('a scraper that takes OpenMetrics gets exemplars, another one the same metrics without, also at the same time', async () => {
+test('concurrent scrapers get OpenMetrics with exemplars or plain text without, as accepted', async () => {
   const metrics = createMetrics('order')
   const registers = [metrics]
   new Counter({ name: 'orders_total', help: 'Orders.', registers }).inc(3)
@@ -29,7 +29,7 @@ test('a scraper that takes OpenMetrics gets exemplars, another one the same metr
   assert.doesNotMatch(plain.text, /trace_id/)
 })
 
-test('a label that others have a say in never has more than so many values', () => {
+test('a bounded label has at most the given number of values plus OTHER', () => {
   const label = boundedLabel(3)
   const seen = new Set(Array.from({ length: 100 }, (_, index) => label(`HTTP_${index}`)))
   assert.deepEqual([...seen], ['HTTP_0', 'HTTP_1', 'HTTP_2', 'OTHER'])

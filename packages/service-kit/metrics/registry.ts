@@ -2,10 +2,13 @@ import { collectDefaultMetrics, Registry } from 'prom-client'
 
 export type { Registry as Metrics } from 'prom-client'
 
-/** Gauges that the library names as counters are named. */
+/** Gauges with the suffix `_total`, which is for counters. */
 const misnamed = ['nodejs_active_resources_total', 'nodejs_active_handles_total', 'nodejs_active_requests_total']
 
-/** The service's metrics with those of the process: memory, garbage collection, delay of the event loop. */
+/**
+ * Creates the registry of a service with process metrics: memory, garbage collection, event loop
+ * lag.
+ */
 export function createMetrics(service: string): Registry {
   const metrics = new Registry()
   metrics.setDefaultLabels({ service })

@@ -10,90 +10,97 @@ const ageBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
 const recordsBuckets = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000]
 
 type Event<Name extends 'processed' | 'committed'> = Parameters<NonNullable<StageObserver[Name]>>[0]
-/** The trace of a batch, where it is recorded. */
+/** The trace of a batch, if it is recorded. */
 type OfBatch = { readonly traceparent?: string | undefined }
 
-/** A stage's observer that can be told of traces, where they are recorded. */
+/** A stage observer that also receives trace contexts, for exemplars. */
 export interface TraceObserver extends StageObserver {
   processed?(event: Event<'processed'> & OfBatch): void
   committed?(event: Event<'committed'> & OfBatch): void
-  /** After `committed`: one of its records, whose trace is recorded. */
+  /** Called after `committed` with one record of the batch whose trace is recorded. */
   recorded?(event: { readonly timestampMs: number; readonly traceparent: string }): void
 }
 
-/** A stage's events as metrics (the stage itself logs what an operator may have to look into). One for each service. */
+/**
+ * Creates the observer that turns the events of a service's stages into metrics. Create one per
+ * service.
+ */
 export function stageObserver(metrics: Registry): Required<TraceObserver> {
   const registers = [metrics]
-  const records = new Counter({ name: 'orderly_stage_records_total', help: 'Records read and committed.', registers })
+  const records = new Counter({ name: 'orderly_stage_records_total', help: 'Input records committed.', registers })
   const outputs = new Counter({
     name: 'orderly_stage_outputs_total',
-    help: 'Records written and committed.',
+    help: 'Output records committed.',
     registers
   })
   const batchRecords = new Histogram({
     name: 'orderly_stage_batch_records',
-    help: 'How many records a committed batch had.',
+    help: 'Number of records in a committed batch.',
     buckets: recordsBuckets,
     registers
   })
   const duration = exemplarHistogram(metrics, {
     name: 'orderly_stage_batch_duration_seconds',
-    help: 'How long a step of a batch took: process decides, commit makes it last; a tick does both.',
+    help: 'Duration of each step of a batch (process, commit), and of ticks.',
     labelNames: ['step'],
     buckets: secondsBuckets
   })
   const age = new BulkHistogram({
     name: 'orderly_stage_record_age_seconds',
-    help: 'From the time of a record to the commit of what came of it.',
+    help: 'Time from the timestamp of a record to the commit of its batch.',
     buckets: ageBuckets,
     metrics
   })
   const aborted = new Counter({
     name: 'orderly_stage_aborted_batches_total',
-    help: 'Batches given up and read again, by the code of the reason.',
+    help: 'Batches aborted and read again, by the code of the reason.',
     labelNames: ['reason'],
     registers
   })
   const retries = new Counter({
     name: 'orderly_stage_retries_total',
-    help: 'Attempts that failed for a passing reason.',
+    help: 'Attempts that failed with a transient error.',
     registers
   })
-  aborted.inc({ reason: 'GROUP_CHANGED' }, 0) // the usual reason: there is a series before there is an event
+  aborted.inc({ reason: 'GROUP_CHANGED' }, 0) // creates the time series before the first event
   const parked = new Counter({
     name: 'orderly_stage_parked_records_total',
-    help: 'Records put into a dead-letter topic, by the code of the reason.',
+    help: 'Records written to a dead-letter topic, by the code of the reason.',
     labelNames: ['topic', 'reason'],
     registers
   })
   const truncations = new Counter({
     name: 'orderly_stage_log_truncations_total',
-    help: 'Input logs that lost records and were read on from where they diverged.',
+    help: 'Truncations of input logs; reading resumed from the offset where the logs diverged.',
     labelNames: ['stage', 'topic'],
     registers
   })
   const skippedOffsets = new Counter({
     name: 'orderly_stage_skipped_offsets_total',
-    help: 'Offsets of input records that were removed from the log, by retention for instance, before they were read.',
+    help: 'Offsets of input records that were removed from the log before they were read, for example by retention.',
     labelNames: ['stage', 'topic'],
     registers
   })
   const recreations = new Counter({
     name: 'orderly_stage_topic_recreations_total',
-    help: 'Input topics that were deleted and created again, and were read from their beginning.',
+    help: 'Input topics that were deleted and recreated; the new topic is read from the beginning.',
     labelNames: ['stage', 'topic'],
     registers
   })
-  const partitions = new Gauge({ name: 'orderly_stage_partitions', help: 'Partitions this instance reads.', registers })
+  const partitions = new Gauge({
+    name: 'orderly_stage_partitions',
+    help: 'Partitions assigned to this instance.',
+    registers
+  })
   const unavailable = new Gauge({
     name: 'orderly_stage_unavailable_partitions',
-    help: 'Partitions of this instance that cannot be read: no leader, no access, or the topic was created again.',
+    help: 'Assigned partitions that cannot be read: no leader, no access, or the topic was recreated.',
     labelNames: ['stage', 'topic'],
     registers
   })
   const partitionsAdded = new Counter({
     name: 'orderly_stage_partitions_added_total',
-    help: 'Partitions that were added to a topic while this instance was a member of the group that reads it.',
+    help: 'Partitions added to an input topic while this instance was a member of the consumer group.',
     labelNames: ['stage', 'topic'],
     registers
   })

@@ -4,7 +4,7 @@ import { createExposition } from './exposition.ts'
 import { createMetrics } from './registry.ts'
 import { stageObserver } from './stage-observer.ts'
 
-test("a stage's events are counted", async () => {
+test('the events of a stage update the metrics', async () => {
   const metrics = createMetrics('inventory')
   const observer = stageObserver(metrics)
   observer.assigned({ partitions: 4 })
@@ -38,7 +38,7 @@ test("a stage's events are counted", async () => {
   }
 })
 
-test('the age of a record and the steps of a batch lead to their traces, where the format has a place for it', async () => {
+test('record ages and batch steps have exemplars in OpenMetrics output only', async () => {
   const metrics = createMetrics('inventory')
   const observer = stageObserver(metrics)
   const timestampsMs = Float64Array.of(Date.now() - 2_000)

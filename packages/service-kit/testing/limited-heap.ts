@@ -2,12 +2,12 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import type { TestContext } from 'node:test'
 
-/** Half of the memory that a container of a service has, which is what Node gives its heap there. */
+/** Heap size: half of the memory of a service's container, which is Node's default there. */
 const heapMB = 320
 
 export interface LimitedServer {
   readonly address: string
-  /** False once it ran out of memory. */
+  /** Returns false once the process has exited, for example out of memory. */
   isRunning(): boolean
   usage(): Promise<ServerUsage>
 }
@@ -18,7 +18,10 @@ export interface ServerUsage {
   readonly maxRSSMB: number
 }
 
-/** Runs a script that calls `serveParent` in a process with a heap like a container's. It ends with the test. */
+/**
+ * Runs a script that calls `serveParent` in a process with the heap of a container, until the test
+ * ends.
+ */
 export async function startLimitedServer(t: Pick<TestContext, 'after'>, script: URL): Promise<LimitedServer> {
   const child: ChildProcess = fork(script, {
     execArgv: [`--max-old-space-size=${heapMB}`, '--max-semi-space-size=16', '--heap-growing-percent=150'],
@@ -37,7 +40,9 @@ export async function startLimitedServer(t: Pick<TestContext, 'after'>, script: 
   }
 }
 
-/** Listens on loopback, and answers the process that started this one. */
+/**
+ * Sends the parent process the address that `listen` returns, and its resource usage on request.
+ */
 export async function serveParent(listen: () => Promise<string>): Promise<void> {
   process.on('message', () => {
     const { user, system } = process.cpuUsage()

@@ -5,7 +5,10 @@ export interface RecordedSpans extends Spans {
   readonly recorded: FinishedSpan[]
 }
 
-/** Keeps the spans for a test to look at; every trace is sampled, unless its caller says no. */
+/**
+ * Creates a recorder that keeps spans in memory. New traces are sampled; others keep their caller's
+ * decision.
+ */
 export function recordSpans(): RecordedSpans {
   const recorded: FinishedSpan[] = []
   return {

@@ -22,7 +22,10 @@ export interface TestHttpOptions {
   readonly allowedOrigins?: readonly string[]
 }
 
-/** Creates the server as every service has it, for routes under test. It is closed after the test. */
+/**
+ * Creates an HTTP server like that of every service, for routes under test. It is closed after the
+ * test.
+ */
 export function createTestHttp(t: Pick<TestContext, 'after'>, options: TestHttpOptions = {}): TestHttp {
   const { logger = silentLogger(), spans, allowedOrigins = [] } = options
   const metrics = createMetrics('test')

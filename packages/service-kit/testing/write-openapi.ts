@@ -6,8 +6,8 @@ import type { FastifyInstance } from 'fastify'
 type Closing = () => unknown
 
 /**
- * Writes what an API answers at `/openapi.json` to a file, for those who need it without a service: the linter, and who makes a client.
- * With `--check` on the command line it compares instead, and exits 1 on a difference.
+ * Writes the response of `/openapi.json` to a file, for the linter and the client generator. With
+ * `--check` on the command line it compares instead, and sets exit code 1 on a difference.
  */
 export async function writeOpenApi(
   file: URL,
@@ -21,7 +21,7 @@ export async function writeOpenApi(
 
   if (!process.argv.includes('--check')) writeFileSync(file, text)
   else if (readFileSync(file, 'utf8') !== text) {
-    console.error(`${relative('', fileURLToPath(file))} is not what the routes say`)
+    console.error(`${relative('', fileURLToPath(file))} does not match the routes: run \`npm run generate\``)
     process.exitCode = 1
   }
 }

@@ -1,7 +1,7 @@
 /**
- * Text of others (keys, headers, ids, error messages) must not control the terminal that prints it, nor change how the text
- * around it reads. These functions escape C0 and C1 controls, the line and paragraph separators, and the controls of
- * bidirectional text.
+ * Characters to escape in untrusted text (keys, headers, ids, error messages): C0 and C1 controls,
+ * line and paragraph separators, and bidirectional controls. Unescaped, they could control the
+ * terminal or change how the surrounding text reads.
  */
 const controls = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu
 const controlsExceptLayout = /(?![\n\t])[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu
@@ -12,24 +12,33 @@ function escaped(character: string): string {
   return character < '\u0100' ? `\\x${code(character, 2)}` : `\\u${code(character, 4)}`
 }
 
-/** Escapes all controls of a text that is printed on one line. */
+/** Escapes all controls, for text that is printed on one line. */
 export function escapeControls(text: string): string {
   return text.replace(controls, escaped)
 }
 
-/** Escapes the controls of a text of several lines, such as a stack or a table, and keeps its newlines and tabs. */
+/**
+ * Escapes all controls except newlines and tabs, for text of several lines such as a stack trace or
+ * a table.
+ */
 export function escapeControlsInLines(text: string): string {
   return text.replace(controlsExceptLayout, escaped)
 }
 
-/** Escapes what JSON leaves as it is: C1 controls, separators and bidirectional controls. The document keeps its meaning. */
+/**
+ * Escapes the controls that JSON does not escape: C1, separators and bidirectional ones. The result
+ * parses to the same value.
+ */
 export function escapeControlsInJSON(json: string): string {
-  // Most lines of a log are ASCII, which is found out in a tenth of the time of the search.
+  // Most log lines are ASCII, and this check takes a tenth of the time of the search.
   if (Buffer.byteLength(json) === json.length && !json.includes('\x7f')) return json
   return json.replace(controlsExceptLayout, character => `\\u${code(character, 4)}`)
 }
 
-/** Escapes the names and texts of a value, and keeps the newlines of those that `isLines` names. */
+/**
+ * Escapes all names and texts within a value. Texts whose name satisfies `isLines` keep their
+ * newlines and tabs.
+ */
 export function escapeControlsWithin(value: unknown, isLines: (name: string) => boolean, name = ''): unknown {
   if (typeof value === 'string') return isLines(name) ? escapeControlsInLines(value) : escapeControls(value)
   if (Array.isArray(value)) return value.map(item => escapeControlsWithin(item, isLines, name))

@@ -11,7 +11,7 @@ const steering = [
   ...range(0x2066, 0x2069)
 ].map(code => String.fromCodePoint(code))
 
-test('every control of terminals and of bidirectional text is escaped, and other text is not', () => {
+test('terminal and bidirectional controls are escaped, other text is not', () => {
   for (const character of steering) {
     for (const text of [escapeControls(character), escapeControlsInJSON(JSON.stringify(character))]) {
       assert.match(text, /^"?\\(x[\da-f]{2}|u[\da-f]{4}|[bfnrt])"?$/, character.codePointAt(0)?.toString(16))
@@ -22,11 +22,11 @@ test('every control of terminals and of bidirectional text is escaped, and other
   assert.deepEqual([escapeControls(harmless), escapeControlsInJSON(harmless)], [harmless, harmless])
 })
 
-test('lines keep their newlines and tabs', () => {
+test('escapeControlsInLines keeps newlines and tabs', () => {
   assert.equal(escapeControlsInLines('a\u009b\r\n\tat b'), 'a\\x9b\\x0d\n\tat b')
 })
 
-test('escaped JSON has the same meaning', () => {
+test('escaped JSON parses to the same value', () => {
   const value = { [`a${steering.join('')}`]: steering }
   for (const json of [JSON.stringify(value), JSON.stringify(value, null, 2)]) {
     const escaped = escapeControlsInJSON(json)
@@ -35,7 +35,7 @@ test('escaped JSON has the same meaning', () => {
   }
 })
 
-test('names and texts within a value are escaped', () => {
+test('escapeControlsWithin escapes names and texts', () => {
   const value = { 'a\u001b': ['\u009b', 1, null, { stack: 'x\n\u202e' }], msg: 'two\nlines' }
   assert.deepEqual(
     escapeControlsWithin(value, name => name === 'stack'),

@@ -1,7 +1,10 @@
 import { type OutputRecord, outputHeader } from '@orderly/kafka'
 import type { FinishedSpan } from './spans.ts'
 
-/** What the spans of stages and producers have in common (https://opentelemetry.io/docs/specs/semconv/messaging/kafka/). */
+/**
+ * Attributes shared by the spans of stages and producers
+ * (https://opentelemetry.io/docs/specs/semconv/messaging/kafka/).
+ */
 export const kafka = { 'messaging.system': 'kafka' } as const
 
 export function operation(name: string, type = name) {

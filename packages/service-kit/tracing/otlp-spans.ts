@@ -20,7 +20,10 @@ const kinds = {
 
 const instrumentationScope = { name: 'orderly' }
 
-/** Spans through OpenTelemetry's own batching and exporters: when the receiver is away they are tried again, then dropped. */
+/**
+ * Creates a recorder that exports spans with OpenTelemetry's batching. If the receiver is
+ * unavailable, spans are retried, then dropped.
+ */
 export function createOtlpSpans(config: TracingConfig, { service, instance, logger }: TracedProcess): Spans {
   const own = resourceFromAttributes({
     'service.name': service,
@@ -76,7 +79,10 @@ export function createOtlpSpans(config: TracingConfig, { service, instance, logg
       const context = parseTraceparent(span.traceparent)
       if (context !== undefined) processor.onEnd(toReadable(span, context))
     },
-    stop: () => processor.shutdown().catch(error => logger.warn({ error }, 'the last spans could not be sent'))
+    stop: () =>
+      processor
+        .shutdown()
+        .catch(error => logger.warn({ event: 'trace_flush_failed', error }, 'failed to export the last spans'))
   }
 }
 
@@ -102,10 +108,13 @@ function attributesOf({ attributes, error }: FinishedSpan): Attributes {
   return all
 }
 
-/** OpenTelemetry tells what goes wrong (a receiver that is away, spans dropped) here and nowhere else. */
+/**
+ * Logs OpenTelemetry's diagnostics (receiver unavailable, spans dropped), which it reports only
+ * through `diag`.
+ */
 function tellProblems(logger: TracedProcess['logger']): void {
   const warn = atMostEvery(60_000, (text: string, suppressed: number) =>
-    logger.warn({ suppressed, detail: text.slice(0, 500) }, 'traces cannot be sent')
+    logger.warn({ event: 'trace_export_failed', suppressed, detail: text.slice(0, 500) }, 'failed to export traces')
   )
   const ignore = () => {}
   diag.setLogger(

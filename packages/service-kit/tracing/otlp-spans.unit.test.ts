@@ -17,7 +17,10 @@ interface Received {
   readonly body: Buffer
 }
 
-/** An OTLP/HTTP receiver. The exporter reads its address from the environment as well, so it is set there. */
+/**
+ * Starts an OTLP/HTTP receiver. Its address is also set in the environment, because the exporter
+ * reads it there.
+ */
 async function startReceiver(t: TestContext): Promise<{ readonly url: string; readonly received: Received[] }> {
   const received: Received[] = []
   const server = createServer(async (request, response) => {
@@ -47,7 +50,7 @@ const span = (traceparent: string) => ({
   attributes: { 'http.route': '/orders', 'url.query': undefined }
 })
 
-test('a span arrives at an OTLP receiver with its ids, times, links and the resource', async t => {
+test('an OTLP receiver gets a span with its ids, times, links and resource', async t => {
   const { url, received } = await startReceiver(t)
   const environment = { OTEL_EXPORTER_OTLP_ENDPOINT: url, OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' }
   const spans = await startTracing(configOf(environment), traced)
@@ -88,7 +91,7 @@ test('a span arrives at an OTLP receiver with its ids, times, links and the reso
   assert.ok(Math.abs(Number(BigInt(arrived.endTimeUnixNano) / 1_000_000n) - Date.now()) < 60_000)
 })
 
-test('Protobuf is spoken unless JSON is asked for', async t => {
+test('Protobuf is the default protocol', async t => {
   const { url, received } = await startReceiver(t)
   const spans = await startTracing(configOf({ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${url}/v1/traces` }), traced)
   spans?.record(span(newTraceparent()))
@@ -97,13 +100,13 @@ test('Protobuf is spoken unless JSON is asked for', async t => {
   assert.ok(received[0]?.body.includes('POST /orders'))
 })
 
-test('no trace is recorded without an address, when switched off, and when the exporter is none', async () => {
+test('tracing is disabled without an address, by OTEL_SDK_DISABLED, and by the exporter `none`', async () => {
   const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1' }
   const offs = [{}, { ...endpoint, OTEL_SDK_DISABLED: 'true' }, { ...endpoint, OTEL_TRACES_EXPORTER: 'none' }]
   for (const off of offs) assert.equal(await startTracing(configOf(off), traced), undefined)
 })
 
-test('what cannot be done is refused by name', () => {
+test('unsupported settings are refused by name', () => {
   assert.throws(
     () => configOf({ OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' }),
     /OTEL_EXPORTER_OTLP_PROTOCOL is "grpc".*http\/json/s
@@ -111,7 +114,7 @@ test('what cannot be done is refused by name', () => {
   assert.throws(() => configOf({ OTEL_TRACES_SAMPLER_ARG: '1.5' }), /OTEL_TRACES_SAMPLER_ARG is "1.5".*from 0 to 1/s)
 })
 
-test('a share of the traces is sampled, the same ones everywhere, and a parent decides when it may', () => {
+test('ratio samplers select the same share of traces everywhere, and parent-based samplers follow the parent', () => {
   const ids = Array.from({ length: 2_000 }, () => newTraceparent().slice(3, 35))
   const sampler = (name: string, share = '0.25') =>
     createSampler(configOf({ OTEL_TRACES_SAMPLER: name, OTEL_TRACES_SAMPLER_ARG: share }))
@@ -129,7 +132,7 @@ test('a share of the traces is sampled, the same ones everywhere, and a parent d
   assert.equal(sampler('always_off')(id, true), false)
 })
 
-test('the decision goes on in the flags', async t => {
+test('the sampling decision is propagated in the flags', async t => {
   const { url } = await startReceiver(t)
   const spans = await startTracing(
     configOf({ OTEL_EXPORTER_OTLP_ENDPOINT: url, OTEL_TRACES_SAMPLER: 'parentbased_always_off' }),

@@ -2,10 +2,16 @@ import { ROOT_CONTEXT } from '@opentelemetry/api'
 import { SamplingDecision, TraceIdRatioBasedSampler } from '@opentelemetry/sdk-trace'
 import type { TracingConfig } from './settings.ts'
 
-/** @param parentIsSampled undefined where the trace begins */
+/**
+ * Decides whether to sample a trace.
+ * @param parentIsSampled undefined for the first span of a trace
+ */
 export type Sample = (traceID: string, parentIsSampled: boolean | undefined) => boolean
 
-/** OTEL_TRACES_SAMPLER as the specification defines it. Steps behind the first follow the flags in their record, whatever they say. */
+/**
+ * Creates the sampler that OTEL_TRACES_SAMPLER names in the OpenTelemetry specification. It decides
+ * for new spans; later steps follow the flags in the header of their record.
+ */
 export function createSampler({
   OTEL_TRACES_SAMPLER: name,
   OTEL_TRACES_SAMPLER_ARG: share

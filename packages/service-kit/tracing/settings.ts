@@ -13,27 +13,31 @@ const samplers = [
 const url = '^https?://[^\\s]+$'
 
 /**
- * Those of OpenTelemetry's standard variables that decide whether and how traces leave. The exporter reads the others itself:
- * OTEL_EXPORTER_OTLP_HEADERS, _TIMEOUT, _COMPRESSION, _CERTIFICATE and so on, OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES.
+ * OpenTelemetry's standard variables for sampling and exporting traces. The exporter and the
+ * resource detector read others themselves: OTEL_EXPORTER_OTLP_HEADERS, _TIMEOUT, _COMPRESSION,
+ * _CERTIFICATE and so on, OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES.
  */
 export const tracingSettings = {
-  OTEL_SDK_DISABLED: Type.Boolean({ description: 'whether to record no traces whatever else is set', default: false }),
-  OTEL_TRACES_EXPORTER: Type.Enum(['otlp', 'none'], { description: 'where traces go', default: 'otlp' }),
+  OTEL_SDK_DISABLED: Type.Boolean({
+    description: 'whether tracing is disabled regardless of other settings',
+    default: false
+  }),
+  OTEL_TRACES_EXPORTER: Type.Enum(['otlp', 'none'], { description: 'the exporter of traces', default: 'otlp' }),
   OTEL_EXPORTER_OTLP_ENDPOINT: Type.Optional(
     Type.String({ description: 'the address of an OTLP/HTTP receiver, http://127.0.0.1:4318', pattern: url })
   ),
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: Type.Optional(
-    Type.String({ description: 'the whole address for traces, http://127.0.0.1:4318/v1/traces', pattern: url })
+    Type.String({ description: 'the full URL for traces, http://127.0.0.1:4318/v1/traces', pattern: url })
   ),
   OTEL_EXPORTER_OTLP_PROTOCOL: Type.Enum(['http/protobuf', 'http/json'], {
-    description: 'how to speak to the receiver',
+    description: 'the protocol of the receiver',
     default: 'http/protobuf'
   }),
   OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: Type.Optional(
-    Type.Enum(['http/protobuf', 'http/json'], { description: 'how to speak to the receiver of traces' })
+    Type.Enum(['http/protobuf', 'http/json'], { description: 'the protocol of the receiver of traces' })
   ),
   OTEL_TRACES_SAMPLER: Type.Enum([...samplers], {
-    description: 'which traces to record',
+    description: 'the sampler of traces',
     default: 'parentbased_always_on'
   }),
   OTEL_TRACES_SAMPLER_ARG: Type.String({
@@ -42,25 +46,25 @@ export const tracingSettings = {
     default: '1'
   }),
   OTEL_SPAN_LINK_COUNT_LIMIT: Type.Integer({
-    description: 'to how many records the span of a batch links at most',
+    description: 'the maximum number of records that the span of a batch links to',
     minimum: 0,
     maximum: 100_000,
     default: 128
   }),
   OTEL_BSP_SCHEDULE_DELAY: Type.Integer({
-    description: 'after how many milliseconds spans are sent at the latest',
+    description: 'the maximum delay in milliseconds before spans are exported',
     minimum: 1,
     maximum: 600_000,
     default: 5_000
   }),
   OTEL_BSP_MAX_QUEUE_SIZE: Type.Integer({
-    description: 'how many spans may wait; more are dropped',
+    description: 'the maximum number of queued spans; more are dropped',
     minimum: 1,
     maximum: 10_000_000,
     default: 2_048
   }),
   OTEL_BSP_MAX_EXPORT_BATCH_SIZE: Type.Integer({
-    description: 'how many spans to send at once at most',
+    description: 'the maximum number of spans per export',
     minimum: 1,
     maximum: 100_000,
     default: 512

@@ -1,33 +1,37 @@
 /**
- * Spans are told after the fact. The ids of a step are made and travel with the order in any case (`trace-context.ts`), whether or not
- * anybody records traces; when somebody does, each step says afterwards what it was, under the ids that it had. So nothing is
- * kept open while work goes on, and a service that records no traces has no `Spans` at all: what is left is a comparison.
+ * Records finished spans. Trace and span ids are created and propagated even if traces are not
+ * recorded (`trace-context.ts`). If they are, each step records its span after it has finished,
+ * under its ids. So no span objects are open during the work, and without tracing `Spans` is
+ * undefined and costs one comparison.
  */
 export interface Spans {
-  /** The context of a new step: in the trace of `parent`, or in a new one, sampled as the settings say. */
+  /**
+   * Creates the context of a new span, in the trace of `parent` or in a new one. The sampler sets
+   * its flags.
+   */
   begin(parent: string | undefined): string
-  /** @param span with a context that `begin` or `childTraceparent` gave; left out unless its trace is sampled */
+  /** Records a span with a context from `begin` or `childTraceparent`, if its trace is sampled. */
   record(span: FinishedSpan): void
-  /** Sends what is waiting. */
+  /** Exports the queued spans. */
   stop(): Promise<void>
 }
 
 export type SpanKind = 'internal' | 'server' | 'client' | 'producer' | 'consumer'
 
 export interface FinishedSpan {
-  /** As the semantic conventions word it: `POST /orders`, `process orders.created`. No ids. */
+  /** Name by the semantic conventions, without ids: `POST /orders`, `process orders.created`. */
   readonly name: string
   readonly kind: SpanKind
   readonly traceparent: string
-  /** Missing where the trace begins with this span. */
+  /** Undefined for the first span of a trace. */
   readonly parent?: string | undefined
   /** Milliseconds since the epoch, with fractions: see `preciseNowMs`. */
   readonly startMs: number
   readonly endMs: number
-  /** Names of the semantic conventions. Undefined ones are left out. */
+  /** Attributes by the semantic conventions. Undefined values are omitted. */
   readonly attributes: Readonly<Record<string, string | number | boolean | undefined>>
   readonly links?: readonly string[]
-  /** Set when it failed. */
+  /** The error of a failed span. */
   readonly error?: unknown
 }
 
@@ -41,7 +45,7 @@ export function preciseNowMs(): number {
   return performance.timeOrigin + performance.now()
 }
 
-/** Whether the trace is to be recorded, by the flags that came with it. */
+/** Returns true if the flags of the traceparent mark its trace as sampled. */
 export function isSampled(traceparent: string | undefined): boolean {
   return traceparent !== undefined && (Number.parseInt(traceparent.slice(53, 55), 16) & 1) === 1
 }

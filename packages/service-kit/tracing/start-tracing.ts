@@ -1,7 +1,10 @@
 import { isTracingOn, type TracingConfig } from './settings.ts'
 import type { Spans, TracedProcess } from './spans.ts'
 
-/** Undefined unless the settings name a receiver. What OpenTelemetry brings along is loaded only then. */
+/**
+ * Starts tracing if the settings name a receiver, otherwise returns undefined without loading
+ * OpenTelemetry.
+ */
 export async function startTracing(config: TracingConfig, traced: TracedProcess): Promise<Spans | undefined> {
   if (!isTracingOn(config)) return undefined
   const { createOtlpSpans } = await import('./otlp-spans.ts')

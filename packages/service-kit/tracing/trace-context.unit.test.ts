@@ -5,7 +5,7 @@ import { childTraceparent, newTraceparent, parseTraceparent, traceFields } from 
 
 const example = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 
-test('the example of the specification is read', () => {
+test('the example of the specification is parsed', () => {
   assert.deepEqual(parseTraceparent(example), {
     traceID: '0af7651916cd43dd8448eb211c80319c',
     spanID: 'b7ad6b7169203331',
@@ -13,7 +13,7 @@ test('the example of the specification is read', () => {
   })
 })
 
-test('what the specification forbids is not a traceparent', () => {
+test('texts that the specification forbids are rejected', () => {
   const zeros = '0'.repeat(32)
   const forbidden = [
     undefined,
@@ -32,20 +32,20 @@ test('what the specification forbids is not a traceparent', () => {
   for (const text of forbidden) assert.equal(parseTraceparent(text), undefined, text)
 })
 
-test('a later version is read as far as it is known', () => {
+test('the known parts of a later version are parsed', () => {
   const later = 'cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-ff-what-comes-then'
   assert.equal(parseTraceparent(later)?.flags, '01')
   assert.match(childTraceparent(later), /^00-0af7651916cd43dd8448eb211c80319c-[0-9a-f]{16}-01$/)
 })
 
-test('a child stays in the trace, keeps the flags and has a span of its own', () => {
+test('a child keeps the trace id and the flags and gets a new span id', () => {
   const child = parseTraceparent(childTraceparent(example.replace(/01$/, '00')))
   assert.equal(child?.traceID, '0af7651916cd43dd8448eb211c80319c')
   assert.notEqual(child?.spanID, 'b7ad6b7169203331')
   assert.equal(child?.flags, '00')
 })
 
-test('whatever arrives, what goes on is valid', () => {
+test('the child of any text is a valid traceparent', () => {
   fc.assert(
     fc.property(fc.oneof(fc.string(), fc.constant(undefined), fc.stringMatching(/^[0-9a-f-]{50,60}$/)), text => {
       assert.ok(parseTraceparent(childTraceparent(text)))
@@ -53,7 +53,7 @@ test('whatever arrives, what goes on is valid', () => {
   )
 })
 
-test('a child stays in a trace that is valid, and in no other, whatever one character of it may be', () => {
+test('a child keeps the trace of a valid parent only, for any change of one character', () => {
   const characters = fc.constantFrom(...'0af-g:/ \nAF`', '\u0161', '\u0130', '\ud800')
   const ids = fc.constantFrom(example, `00-${'0'.repeat(31)}1-${'0'.repeat(15)}1-00`)
   fc.assert(
@@ -68,12 +68,12 @@ test('a child stays in a trace that is valid, and in no other, whatever one char
   )
 })
 
-test('new traces do not repeat', () => {
+test('new trace ids are unique', () => {
   const traces = new Set(Array.from({ length: 10_000 }, () => newTraceparent().slice(3, 35)))
   assert.equal(traces.size, 10_000)
 })
 
-test('log fields name trace and span, or nothing', () => {
+test('log fields contain trace and span id, or nothing for an invalid traceparent', () => {
   assert.deepEqual(traceFields(example), { traceID: '0af7651916cd43dd8448eb211c80319c', spanID: 'b7ad6b7169203331' })
   assert.deepEqual(traceFields('rubbish'), {})
 })

@@ -2,7 +2,10 @@ import { type OnceWriter, type OutputRecord, outputHeader, type Producer, withHe
 import { sendSpan } from './messaging.ts'
 import { isSampled, preciseNowMs, type Spans } from './spans.ts'
 
-/** `send <topic>` for each record, below the step whose context is in its header; from then on the header names the sending. */
+/**
+ * Wraps a producer so that it records a span `send <topic>` for each sampled record. Its parent is
+ * the span in the record's header, and the header is replaced with the context of the new span.
+ */
 export function traceProducer(producer: Producer, spans: Spans | undefined): Producer {
   if (spans === undefined) return producer
   return {
@@ -12,7 +15,10 @@ export function traceProducer(producer: Producer, spans: Spans | undefined): Pro
   }
 }
 
-/** The same for a record that is written once; written again, its header names another sending of the same step. */
+/**
+ * Does the same for reserved writes. Each attempt to write a record has a separate `send` span with
+ * the same parent.
+ */
 export function traceOnceWriter(writer: OnceWriter, spans: Spans | undefined): OnceWriter {
   if (spans === undefined) return writer
   return {

@@ -14,14 +14,18 @@ import { type FinishedSpan, isSampled, preciseNowMs, type Spans } from './spans.
 import { parseTraceparent } from './trace-context.ts'
 
 /**
- * A stage with its spans (https://opentelemetry.io/docs/specs/semconv/messaging/kafka/):
+ * A stage and its observer, wrapped to record spans
+ * (https://opentelemetry.io/docs/specs/semconv/messaging/kafka/):
  *
- * - `process <topic>` for each record, in the trace that came with it
- * - `send <topic>` for each record that it writes, below the span of the record that it came of; its context is the one in the header
- * - `process <group>` for each batch, a trace of its own, with the commit below it. It links to its records, and they to it
+ * - `process <topic>` for each record, in the trace of its header
+ * - `send <topic>` for each output, as a child of the span of its input; the output's header
+ *   contains its context
+ * - `process <group>` for each batch, in a separate trace, with the commit as its child. The batch
+ *   span and the record spans link to each other
  *
- * Batches are committed in the order in which they were processed, one at a time; so what was processed waits in a queue for its commit,
- * and a batch that is given up takes the whole queue with it. Records that come again get new spans.
+ * Batches are committed one at a time, in the order in which they were processed. So processed
+ * batches wait for their commit in a queue, and an abort discards the whole queue. Records that are
+ * read again get new spans.
  */
 export interface TracedStage<Event> {
   readonly stage: Stage<Event>
@@ -37,15 +41,15 @@ interface TracedRecord {
 interface TracedBatch {
   readonly traceparent: string
   readonly startMs: number
-  /** Those whose trace is sampled. */
+  /** Records whose trace is sampled. */
   readonly records: TracedRecord[]
   readonly outputs: OutputRecord[]
   readonly processedMs: number
-  /** All records that were fetched. */
+  /** Number of fetched records, including unsampled ones. */
   readonly count: number
 }
 
-/** The stage and the observer as they are to be run; the very same while nobody records traces. */
+/** Wraps a stage and its observer to record spans. Without `spans` it returns them unchanged. */
 export function traceStage<Event>(
   stage: Stage<Event>,
   observer: TraceObserver,
@@ -66,7 +70,7 @@ export function traceStage<Event>(
     const sampled: TracedRecord[] = []
     const entered = records.map(record => {
       const parent = record.headers.text('traceparent')
-      // Whoever began the trace decided against it.
+      // The first step of the trace decided not to sample it.
       if (parent !== undefined && !isSampled(parent)) return record
       const traceparent = ours.begin(parent)
       if (isSampled(traceparent)) sampled.push({ record, parent, traceparent })
@@ -88,7 +92,8 @@ export function traceStage<Event>(
       batch.outputs.push(...outputs)
       return outputs
     } catch (error) {
-      // A batch that fails is halved or tried again; what a single record fails with belongs into its trace.
+      // A failed batch is bisected or retried. Only the failure of a single record belongs to the
+      // record's trace.
       const [only] = sampled
       if (records.length === 1 && only !== undefined) {
         ours.record(processSpan(group, only, batch.startMs, preciseNowMs(), { links: [], error }))
@@ -121,7 +126,7 @@ export function traceStage<Event>(
         observer.committed?.({ ...event, traceparent: batch && recordedTrace(batch) })
         if (batch === undefined) return
         tellBatch(group, batch, spans, { commitMs: event.durationMs })
-        // The one that waited longest, if somebody asks why.
+        // The oldest record becomes the exemplar, because it explains the highest latency.
         const slowest = batch.records.reduce<TracedRecord | undefined>(
           (oldest, each) =>
             oldest === undefined || each.record.timestampMs < oldest.record.timestampMs ? each : oldest,
@@ -182,7 +187,7 @@ function tellBatch(group: string, batch: TracedBatch, spans: Spans, ended: Batch
   for (const output of batch.outputs) {
     const traceparent = outputHeader(output, 'traceparent') ?? ''
     const parent = origins.get(parseTraceparent(traceparent)?.traceID)
-    // A parked record is passed on with the header that it came with: no step of ours.
+    // A dead letter keeps the header of its record and gets no `send` span.
     if (parent === undefined || passedOn.has(traceparent)) continue
     spans.record({ ...sendSpan(output, traceparent, parent, batch.processedMs, endMs), ...failure })
   }
@@ -226,7 +231,7 @@ function withTraceparent(headers: RecordHeaders, traceparent: string): RecordHea
   }
 }
 
-/** What a tick writes belongs to no record: a trace of its own. */
+/** Wraps a tick. Its outputs belong to no record, so each run has a separate trace. */
 function traceTick(tick: StageTick, spans: Spans): StageTick {
   let written: readonly OutputRecord[] = []
   let startMs = 0

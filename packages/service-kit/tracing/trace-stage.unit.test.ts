@@ -13,7 +13,7 @@ import { traceStage } from './trace-stage.ts'
 const logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 const input = { name: 'in', eventType: 'Text', codec: textCodec }
 
-/** Writes each record on to `out`, as the services do. */
+/** Copies each record to `out` with a child context, as the services do. */
 const passOn: Stage<string> = {
   name: 'pass-on',
   group: 'passing-on',
@@ -37,7 +37,7 @@ const recordOf = (value: string, traceparent: string): OutputRecord => ({
   headers: { traceparent, 'event-id': `Text-${value}` }
 })
 
-/** Sends the records through a producer and a stage that are both traced. */
+/** Sends the records through a traced producer and a traced stage. */
 async function run(t: TestContext, records: readonly OutputRecord[]) {
   const spans = recordSpans()
   const broker = createInMemoryBroker()
@@ -64,7 +64,7 @@ async function run(t: TestContext, records: readonly OutputRecord[]) {
 const named = (spans: readonly FinishedSpan[], name: string) => spans.filter(span => span.name === name)
 const traceOf = (traceparent: string | undefined) => parseTraceparent(traceparent)?.traceID
 
-test('each record has one chain of spans, from where it was sent to what was sent because of it', async t => {
+test('each record has a chain of spans: send, process, send of the output', async t => {
   const requests = [newTraceparent(), newTraceparent()]
   const { spans, broker } = await run(
     t,
@@ -84,7 +84,7 @@ test('each record has one chain of spans, from where it was sent to what was sen
   }
 })
 
-test('the span of a batch links to its records and they to it, and its commit stands below it', async t => {
+test('the span of a batch and the spans of its records link to each other, and its commit is its child', async t => {
   const { spans } = await run(t, [recordOf('one', newTraceparent()), recordOf('two', newTraceparent())])
   const [batch, ...others] = named(spans, 'process passing-on')
   assert.equal(others.length, 0)
@@ -95,7 +95,7 @@ test('the span of a batch links to its records and they to it, and its commit st
   assert.equal(named(spans, 'commit passing-on')[0]?.parent, batch?.traceparent)
 })
 
-test('a record that cannot be processed fails in its own trace, and the others of its batch do not', async t => {
+test('a poison record marks a failed span in its own trace only', async t => {
   const [good, bad] = [newTraceparent(), newTraceparent()]
   const { spans } = await run(t, [recordOf('fine', good), recordOf('poison', bad)])
   const failed = spans.filter(({ error }) => error !== undefined)
@@ -106,13 +106,13 @@ test('a record that cannot be processed fails in its own trace, and the others o
   assert.equal(named(spans, 'send out').length, 1)
 })
 
-test('what is not sampled leaves no span, and goes on unsampled', async t => {
+test('an unsampled record leaves no span, and its output is unsampled', async t => {
   const { spans, broker } = await run(t, [recordOf('quiet', newTraceparent().replace(/01$/, '00'))])
   assert.deepEqual(spans, [])
   assert.match(broker.records('out')[0]?.headers.traceparent ?? '', /-00$/)
 })
 
-test('without a receiver of traces a stage and a producer are left as they are', () => {
+test('without a recorder, stage and producer are returned unchanged', () => {
   const observer = {}
   assert.deepEqual(traceStage(passOn, observer, undefined), { stage: passOn, observer })
   const producer = { send: async () => {}, forgetFacts: () => {}, close: async () => {} }

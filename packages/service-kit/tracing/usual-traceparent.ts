@@ -1,8 +1,9 @@
 import { writeRandomDigits } from '../random/random-pool.ts'
 
 /**
- * The child of a traceparent as nearly all of them are: valid, and of the only version that there is. Every record gets one. Told by its bytes and
- * written over them, it costs two thirds of a regular expression and a text that is put together of three, which has to be joined before it is written.
+ * Fast path for children of valid traceparents of version 00, which nearly all are; every record
+ * needs one. The text is validated and changed as bytes. That costs two thirds of a regular
+ * expression and string concatenation.
  */
 const bytes = Buffer.allocUnsafeSlow(256)
 const length = 55
@@ -15,9 +16,11 @@ const zero = 0x30
 const dash = 0x2d
 const digits = Uint8Array.from({ length: 256 }, (_, code) => (/[0-9a-f]/.test(String.fromCharCode(code)) ? 1 : 0))
 
-/** @returns undefined unless it is valid and of version 00 */
+/**
+ * Creates a child of a traceparent. Returns undefined unless the parent is valid and of version 00.
+ */
 export function usualChild(parent: string): string | undefined {
-  // What is not ASCII takes more bytes than characters.
+  // Text that is not ASCII has more bytes than characters.
   if (parent.length !== length || bytes.write(parent) !== length) return undefined
   if (bytes[0] !== zero || bytes[1] !== zero || bytes[2] !== dash) return undefined
   if (bytes[trace.end] !== dash || bytes[span.end] !== dash) return undefined
@@ -28,7 +31,7 @@ export function usualChild(parent: string): string | undefined {
   return bytes.toString('latin1', 0, length)
 }
 
-/** Hexadecimal digits that are not all 0. */
+/** Returns true for hexadecimal digits that are not all zero. */
 function isID(start: number, end: number): boolean {
   let bits = 0
   for (let index = start; index < end; index++) {

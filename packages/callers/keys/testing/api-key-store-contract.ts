@@ -3,7 +3,7 @@ import { type TestContext, test } from 'node:test'
 import { newApiKey } from '../api-key.ts'
 import type { ApiKeyStore, KeyGrant } from '../key-store.ts'
 
-/** What every store of API keys must do, the one in memory as well as Postgres. */
+/** Contract test for stores of API keys, in memory and in Postgres. */
 export function testApiKeyStore(name: string, open: (t: TestContext) => Promise<ApiKeyStore>): void {
   const add = async (store: ApiKeyStore, grant: KeyGrant) => {
     const key = newApiKey()
@@ -12,7 +12,7 @@ export function testApiKeyStore(name: string, open: (t: TestContext) => Promise<
   }
   const validIDs = async (store: ApiKeyStore) => (await store.valid()).map(({ id }) => id).sort()
 
-  test(`${name}: a key is kept with its caller, by its hash`, async t => {
+  test(`${name}: a key is stored with its caller and its hash`, async t => {
     const store = await open(t)
     const expiresAtMs = Date.now() + 60_000
     const key = await add(store, { name: 'berlin', role: 'shop', requestsPerMinute: 7, expiresAtMs })
@@ -24,7 +24,7 @@ export function testApiKeyStore(name: string, open: (t: TestContext) => Promise<
     assert.ok(Math.abs(Date.now() - createdAtMs) < 60_000)
   })
 
-  test(`${name}: a caller has one role and one quota, whichever of its keys it uses`, async t => {
+  test(`${name}: all keys of a caller share one role and one quota`, async t => {
     const store = await open(t)
     await add(store, { name: 'berlin', role: 'shop', requestsPerMinute: 7 })
     await add(store, { name: 'berlin', role: 'shop' })
@@ -43,7 +43,7 @@ export function testApiKeyStore(name: string, open: (t: TestContext) => Promise<
     )
   })
 
-  test(`${name}: what is revoked or expired is not valid, and still listed`, async t => {
+  test(`${name}: revoked and expired keys are invalid but still listed`, async t => {
     const store = await open(t)
     const first = await add(store, { name: 'berlin', role: 'shop' })
     const second = await add(store, { name: 'berlin', role: 'shop' })

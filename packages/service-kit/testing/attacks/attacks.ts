@@ -5,19 +5,19 @@ import { text } from 'node:stream/consumers'
 import type { TestContext } from 'node:test'
 
 /**
- * Attacks on running services, as tables. Each attack must be answered as documented, reveal nothing about the insides, and
- * leave the service answering.
+ * A row of a table of attacks on running services. The response must be as documented and reveal no
+ * internal details, and the service must continue to answer.
  */
 export interface Attack {
   readonly name: string
-  /** Name of the attacked service; the first one unless given. */
+  /** Name of the attacked service; the first one by default. */
   readonly to?: string
   readonly method?: string
   readonly path?: string
   readonly headers?: Readonly<Record<string, string | readonly string[]>>
-  /** Text and bytes are sent as they are, everything else as JSON. */
+  /** Strings and buffers are sent unchanged, everything else as JSON. */
   readonly body?: unknown
-  /** Bytes of the whole request, sent instead of the four members above. */
+  /** Bytes of the whole request. They replace the method, path, headers and body. */
   readonly raw?: string
   readonly status: number
   readonly code?: string
@@ -29,12 +29,12 @@ export interface AttackedService {
 
 export interface AttackTargets {
   readonly services: Readonly<Record<string, AttackedService>>
-  /** Texts that no answer may contain. */
+  /** Texts that a response must not contain. */
   readonly secrets: readonly string[]
 }
 
 export interface Attacks {
-  /** Number of attacks that were made. */
+  /** Number of executed attacks. */
   readonly count: number
   run(group: string, list: readonly Attack[]): Promise<void>
 }

@@ -1,16 +1,16 @@
 import type { Attack } from './attacks.ts'
 
 export interface HeadTarget {
-  /** Path that the caller may read with these headers. */
+  /** Path that the caller may read. */
   readonly readPath: string
-  /** Method and path of an operation that takes JSON. */
+  /** Method and path of an operation that accepts JSON. */
   readonly write: `${string} ${string}`
   readonly payload: string
-  /** Headers of a caller that may do both. */
+  /** Headers of a caller that may use both operations. */
   readonly headers: readonly string[]
 }
 
-/** Requests whose head is broken, too large, or can be read in two ways (request smuggling). */
+/** Returns requests with a head that is invalid, too large or ambiguous (request smuggling). */
 export function headAttacks({ readPath, write, payload, headers }: HeadTarget): Attack[] {
   const path = write.split(' ')[1]
   const raw = (name: string, lines: readonly string[], status: number, code: string, body = ''): Attack => {
@@ -93,7 +93,7 @@ export function headAttacks({ readPath, write, payload, headers }: HeadTarget): 
       'BAD_REQUEST',
       chunk
     ),
-    raw('a chunk size that is none', [...postLine, 'Transfer-Encoding: chunked'], 400, 'BAD_REQUEST', 'G\r\n'),
+    raw('an invalid chunk size', [...postLine, 'Transfer-Encoding: chunked'], 400, 'BAD_REQUEST', 'G\r\n'),
     raw(
       'a chunk size beyond numbers',
       [...postLine, 'Transfer-Encoding: chunked'],
@@ -102,7 +102,7 @@ export function headAttacks({ readPath, write, payload, headers }: HeadTarget): 
       `${'F'.repeat(20)}\r\n`
     ),
     raw(
-      'a chunk that is longer than it says',
+      'a chunk that is longer than its size',
       [...postLine, 'Transfer-Encoding: chunked'],
       400,
       'BAD_REQUEST',

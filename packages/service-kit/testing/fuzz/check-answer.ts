@@ -7,7 +7,7 @@ import type { FuzzRequest } from './requests.ts'
 export interface FuzzAnswer {
   readonly status: number
   readonly headers: Headers
-  /** Of a stream of events: the first one, its fields as JSON. */
+  /** The body, or the fields of the first event of a stream as JSON. */
   readonly body: string
 }
 
@@ -19,11 +19,14 @@ const formats = {
 
 export type AnswerCheck = (operation: Operation, request: FuzzRequest, answer: FuzzAnswer) => void
 
-/** Asserts that an answer is one of those that the document promises, to the last field, and that what it forbids is refused. */
+/**
+ * Creates a check that a response is documented, including every field of its body, and that
+ * requests which violate the document are refused.
+ */
 export function createAnswerCheck(document: ApiDocument): AnswerCheck {
   const ajv = new Ajv2020({ strict: false, allErrors: true, formats })
   addSchemaKeywords(ajv)
-  // To ajv it is a remark: a text that is JSON may be anything.
+  // ajv ignores `contentSchema`; this implementation validates the JSON in the text.
   ajv.removeKeyword('contentSchema')
   ajv.addKeyword({
     keyword: 'contentSchema',
@@ -43,7 +46,10 @@ export function createAnswerCheck(document: ApiDocument): AnswerCheck {
     return known
   }
 
-  /** The parts of a list, and lines, are answered one by one. */
+  /**
+   * Returns true if the document forbids the body. Lists and NDJSON are exempt: each element gets
+   * its own result.
+   */
   function isForbidden({ requestBody }: Operation, request: FuzzRequest): boolean {
     if (requestBody === undefined) return false
     const type = request.headers['content-type'] ?? ''
@@ -72,7 +78,7 @@ export function createAnswerCheck(document: ApiDocument): AnswerCheck {
   }
 }
 
-/** Undefined, which no schema allows, for what is no JSON. */
+/** Returns undefined for invalid JSON; no schema allows undefined. */
 function parse(text: string): unknown {
   try {
     return JSON.parse(text)
@@ -81,7 +87,10 @@ function parse(text: string): unknown {
   }
 }
 
-/** What an answer has and its schema does not name is undocumented, too. */
+/**
+ * Adds `additionalProperties: false` to all object schemas, so that undocumented fields fail the
+ * check.
+ */
 function closed(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(closed)
   if (typeof schema !== 'object' || schema === null) return schema

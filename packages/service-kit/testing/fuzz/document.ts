@@ -47,7 +47,7 @@ export function operationsOf(document: ApiDocument): LocatedOperation[] {
   )
 }
 
-/** The schema that a reference means. */
+/** Follows the references of a schema. */
 export function resolve(document: ApiDocument, schema: Schema): Schema {
   const name = schema.$ref?.split('/').at(-1)
   if (name === undefined) return schema

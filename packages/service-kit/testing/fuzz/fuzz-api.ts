@@ -7,26 +7,31 @@ import { badRequests, type FuzzRequest, goodRequests } from './requests.ts'
 export interface FuzzOptions {
   readonly baseURL: string
   readonly headers?: Readonly<Record<string, string>>
-  /** Requests of each kind for each operation; `FUZZ_RUNS` in the environment replaces it. */
+  /**
+   * Number of requests per kind and operation. The environment variable `FUZZ_RUNS` overrides it.
+   */
   readonly runs: number
-  /** Told of each answer that is not a refusal, so that a test can make happen what follows from it. */
+  /** Called with each successful response, so that a test can simulate its consequences. */
   readonly onAnswer?: (answer: FuzzAnswer) => unknown
-  /** Operations that cannot succeed where this runs, for want of another service. */
+  /** Operations that cannot succeed in the test, because they need another service. */
   readonly neverDone?: readonly string[]
 }
 
 export interface FuzzReport {
-  /** How often each status was answered, by operation. */
+  /** Number of responses per status, by operation. */
   readonly statuses: Readonly<Record<string, Readonly<Record<string, number>>>>
 }
 
 const lastChances = 500
 
 /**
- * Tries every operation of an OpenAPI document with requests that are as it says and requests that are not, and asserts that none is
- * answered 5xx, or with a status, a media type or a field that the document does not name; that what it forbids is refused, and that every operation has been answered 2xx
- * (those of `neverDone` aside).
- * Values in answers (the id of an order, a cursor) are used again for parameters of the same name.
+ * Sends valid and invalid requests to every operation of an OpenAPI document, and asserts:
+ *
+ * - No response is 5xx, and none has an undocumented status, media type or field.
+ * - Requests that the document forbids are refused.
+ * - Every operation has a 2xx response, except those in `neverDone`.
+ *
+ * Values of responses (an order id, a cursor) are reused for parameters of the same name.
  */
 export async function fuzzApi(document: ApiDocument, options: FuzzOptions): Promise<FuzzReport> {
   const { onAnswer, neverDone = [] } = options
@@ -45,7 +50,7 @@ export async function fuzzApi(document: ApiDocument, options: FuzzOptions): Prom
     await onAnswer?.(answer)
   }
 
-  // Those that make something come first, so that the others have something to ask for.
+  // POST and PUT run before GET, so that there are resources to read.
   const operations = operationsOf(document).sort((a, b) => b.method.localeCompare(a.method))
   for (const requests of [goodRequests, badRequests]) {
     for (const located of operations) {
@@ -58,7 +63,7 @@ export async function fuzzApi(document: ApiDocument, options: FuzzOptions): Prom
     if (neverDone.includes(operationId)) continue
     const answered = () => Object.keys(statuses[operationId] ?? {})
     const isDone = () => answered().some(status => status.startsWith('2'))
-    // A few runs may have had no luck.
+    // With few runs, no request may have succeeded by chance.
     for (const request of isDone() ? [] : fc.sample(goodRequests(document, located, known), lastChances)) {
       if (!isDone()) await tryOne(located, request)
     }
@@ -78,7 +83,7 @@ async function send({ method, path, headers, body }: FuzzRequest, options: FuzzO
   return { status, headers: response.headers, body: isStream ? await firstEvent(response) : await response.text() }
 }
 
-/** @returns its fields, as JSON */
+/** Reads the first event of a stream with data. @returns its fields as JSON */
 async function firstEvent(response: Response): Promise<string> {
   let text = ''
   for await (const chunk of (response.body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream())) {

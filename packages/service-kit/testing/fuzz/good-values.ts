@@ -17,7 +17,10 @@ type Keywords = Schema & {
 const longestText = 300
 const mostItems = 5
 
-/** Values that the schema allows. @throws Error at what it does not know, so that nothing of a document is passed over */
+/**
+ * Generates values that the schema allows.
+ * @throws Error for an unsupported schema, so that none is skipped silently
+ */
 export function goodValues(document: ApiDocument, given: Schema): Arbitrary<unknown> {
   const schema = resolve(document, given) as Keywords
   if (schema.const !== undefined) return fc.constant(schema.const)
@@ -34,7 +37,7 @@ export function goodValues(document: ApiDocument, given: Schema): Arbitrary<unkn
     case 'object':
       return objects(document, schema)
     default:
-      throw new Error(`no values are known for ${JSON.stringify(schema)}`)
+      throw new Error(`cannot generate values for the schema ${JSON.stringify(schema)}`)
   }
 }
 
@@ -49,7 +52,10 @@ function texts({ pattern, minLength = 0, maxLength = longestText, examples = [] 
   return (byPattern ?? fc.oneof(...(any as Arbitrary<string>[]))).filter(isAllowed)
 }
 
-/** Undefined for patterns that look around, which cannot be turned into texts. */
+/**
+ * Returns undefined for patterns with lookaround assertions, from which fast-check cannot generate
+ * texts.
+ */
 function matching(pattern: string): Arbitrary<string> | undefined {
   try {
     return fc.stringMatching(new RegExp(pattern))
@@ -58,7 +64,9 @@ function matching(pattern: string): Arbitrary<string> | undefined {
   }
 }
 
-/** Half of them whole, as what a number may be can depend on other fields. */
+/**
+ * Generates numbers, half of them integers, because other fields (a currency) can forbid decimals.
+ */
 function numbers({ minimum = -1e9, maximum = 1e9, multipleOf = 1 }: Keywords): Arbitrary<number> {
   const scale = Math.round(1 / multipleOf)
   const units = { min: Math.ceil(minimum * scale), max: Math.floor(maximum * scale) }
@@ -71,7 +79,7 @@ function numbers({ minimum = -1e9, maximum = 1e9, multipleOf = 1 }: Keywords): A
 
 function lists(document: ApiDocument, schema: Keywords): Arbitrary<unknown[]> {
   const { items, minItems = 0, maxItems = mostItems, 'x-unique-by': key } = schema
-  if (items === undefined) throw new Error(`a list of what? ${JSON.stringify(schema)}`)
+  if (items === undefined) throw new Error(`the array schema has no items: ${JSON.stringify(schema)}`)
   const lengths = { minLength: minItems, maxLength: Math.max(minItems, Math.min(maxItems, mostItems)) }
   const values = goodValues(document, items)
   if (key === undefined) return fc.array(values, lengths)
@@ -88,7 +96,7 @@ function objects(document: ApiDocument, schema: Keywords): Arbitrary<object> {
   return fc.record(fields, { requiredKeys: [...required], noNullPrototype: true } as object)
 }
 
-/** Objects with one of the properties that exclude each other. */
+/** Generates objects with exactly one of the mutually exclusive properties. */
 function objectsWith(
   document: ApiDocument,
   schema: Keywords,

@@ -4,23 +4,23 @@ import { goodValues } from './good-values.ts'
 
 export interface FuzzRequest {
   readonly method: string
-  /** With its query. */
+  /** Path with query. */
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string
 }
 
-/** Values that earlier answers had, by the name of their field: the id of an order is asked for under the same name. */
+/** Values of earlier responses by field name. Parameters of the same name reuse them. */
 export type Known = ReadonlyMap<string, readonly string[]>
 
-/** Requests as the document asks for them. */
+/** Generates requests that the document allows. */
 export function goodRequests(document: ApiDocument, located: LocatedOperation, known: Known): Arbitrary<FuzzRequest> {
   return fc.tuple(parameters(document, located, known), goodBody(document, located)).map(([given, sent]) => {
     return toRequest(located, given, sent)
   })
 }
 
-/** Requests that are not (or only by chance) as the document asks for them, in one way each. */
+/** Generates requests that violate the document in one way each. By chance, some are valid. */
 export function badRequests(document: ApiDocument, located: LocatedOperation, known: Known): Arbitrary<FuzzRequest> {
   const good = fc.tuple(parameters(document, located, known), goodBody(document, located))
   const ways = [
@@ -50,7 +50,7 @@ export function badRequests(document: ApiDocument, located: LocatedOperation, kn
 
 const undecodable = fc.constantFrom('%', '%ff', '%c3%28')
 
-/** The same with something behind its first path parameter that is sent as it is. */
+/** Appends an unencoded suffix to the first path parameter. */
 function endingIn(end: string, located: LocatedOperation): LocatedOperation {
   return { ...located, path: located.path.replace('}', `}${end}`) }
 }
@@ -65,7 +65,8 @@ function parameters(document: ApiDocument, { operation }: LocatedOperation, know
   const fields = (operation.parameters ?? []).map(({ name, in: place, schema, required = false }) => {
     const values = known.get(name) ?? []
     const fresh = (goodValues(document, schema) as Arbitrary<string>).filter(isSendable(place))
-    // Those that are known may come from another parameter's rules: only what would be sent as it is.
+    // Known values are used unfiltered; they come from responses and not from this parameter's
+    // schema.
     const value = values.length === 0 ? fresh : fc.oneof({ weight: 3, arbitrary: fc.constantFrom(...values) }, fresh)
     const found = value.map(text => ({ in: place, values: [text] }))
     return [name, required ? found : fc.option(found, { nil: undefined, freq: 2 })] as const
@@ -75,7 +76,10 @@ function parameters(document: ApiDocument, { operation }: LocatedOperation, know
     .map(record => Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined)) as Given)
 }
 
-/** What a URL or a header can carry at all; dots alone would be another path. */
+/**
+ * Returns a filter for texts that can be sent in a header or path. Empty texts and dots would
+ * change the path.
+ */
 function isSendable(place: Parameter['in']): (text: string) => boolean {
   return text => (place === 'header' ? /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/.test(text) : !/^\.{0,2}$/.test(text))
 }
@@ -109,7 +113,7 @@ function badParameter({ operation }: LocatedOperation): Arbitrary<Given> {
   return fc.oneof(undeclared, ...declared)
 }
 
-/** Undefined: none at all. */
+/** Generates bodies unrelated to the document; undefined means no body. */
 function badBody(): Arbitrary<Sent | undefined> {
   const type = fc.constantFrom('application/json', 'application/x-ndjson', 'text/plain', 'application/xml', 'rubbish')
   const body = fc.oneof(
@@ -122,7 +126,10 @@ function badBody(): Arbitrary<Sent | undefined> {
   return fc.option(fc.record({ type, body }), { nil: undefined, freq: 10 })
 }
 
-/** Changes one thing in a body: cuts it off, or removes, replaces or adds a value somewhere in it. */
+/**
+ * Generates functions that change a body in one way: truncate it, or remove, replace or add a
+ * value.
+ */
 function spoil(): Arbitrary<(body: string) => string> {
   const place = fc.nat()
   const cut = place.map(at => (body: string) => body.slice(0, at % Math.max(1, body.length)))
