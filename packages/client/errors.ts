@@ -1,7 +1,7 @@
 import type { Problem } from './types.ts'
 
 export interface FailedCall {
-  /** Of the last answer; undefined when there was none. */
+  /** Status of the last response; undefined if there was none. */
   readonly status?: number
   readonly problem?: Problem
   readonly requestID?: string
@@ -9,16 +9,16 @@ export interface FailedCall {
   readonly cause?: unknown
 }
 
-/** A call that was not answered as asked, after all attempts that it had. */
+/** The error of a failed call, after all attempts. */
 export class OrderApiError extends Error {
-  /** That of the problem, such as `IDEMPOTENCY_KEY_REUSED`; `NO_ANSWER` when there was none. */
+  /** Code of the problem, such as `IDEMPOTENCY_KEY_REUSED`, or `NO_ANSWER` without a response. */
   readonly code: string
   readonly status: number | undefined
   readonly problem: Problem | undefined
-  /** To be named when somebody is asked for help. */
+  /** Id of the request, for support. */
   readonly requestID: string | undefined
   readonly attempts: number
-  /** Whether it is open what became of it: it may have been done, and asking again (with the same key) may help. */
+  /** True if it is unknown whether the call took effect. Retrying with the same key may help. */
   readonly isUncertain: boolean
 
   constructor({ status, problem, requestID, attempts, cause }: FailedCall) {
@@ -35,8 +35,8 @@ export class OrderApiError extends Error {
 }
 
 /**
- * 408: the server did not wait for the end of the request. A 409 leaves nothing open (the order has failed, was cancelled, …), but for that
- * by which another request with the same key is under way.
+ * Returns true if the outcome of a call is unknown. A 409 is a definite result (the order has
+ * failed, was cancelled, …) unless another request with the same key is in flight.
  */
 function isUncertain(status: number | undefined, code: string | undefined): boolean {
   return status === undefined || status >= 500 || status === 408 || code === 'IDEMPOTENCY_KEY_IN_USE'

@@ -3,16 +3,16 @@ import { OrderApiError } from './errors.ts'
 import { pauseBefore, readRetryAfter } from './retry.ts'
 import type { Problem } from './types.ts'
 
-/** One request to the API, by whatever method, as it goes over the wire. */
+/** A raw request to the API. */
 export interface RawRequest {
   readonly method: 'GET' | 'POST' | 'DELETE'
-  /** With its query. */
+  /** Path with query. */
   readonly path: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
-  /** Whether it may be made twice without harm. GET may, others only if they say so. */
+  /** True if the request may be repeated. The default is true for GET only. */
   readonly isRepeatable?: boolean
-  /** For one attempt, instead of what the client was given. */
+  /** Timeout of one attempt; overrides the client's. */
   readonly timeoutMs?: number
   readonly signal?: AbortSignal | undefined
 }
@@ -27,19 +27,25 @@ export interface ExchangeOptions {
   readonly baseURL: string
   readonly apiKey?: string | undefined
   readonly attemptTimeoutMs: number
-  /** For all attempts and the pauses between them. */
+  /** Time limit for all attempts and the pauses between them. */
   readonly deadlineMs: number
-  /** Whether there is more than one attempt. */
+  /** False for a single attempt. */
   readonly retries: boolean
   readonly fetch: typeof fetch
 }
 
 export interface Exchange {
-  /** One attempt. Whatever status it is answered with is its result. @throws what fetch throws when there is no (whole) answer */
+  /**
+   * Makes one attempt and resolves with any status.
+   * @throws the error of fetch without a complete response
+   */
   once(request: RawRequest): Promise<RawAnswer>
-  /** As many attempts as help, until the deadline. @throws OrderApiError unless it is answered with 2xx */
+  /**
+   * Retries until a response is final or the deadline has passed.
+   * @throws OrderApiError unless the response is 2xx
+   */
   untilAnswered(request: RawRequest): Promise<RawAnswer>
-  /** The answer to a GET whose body is read as it comes. */
+  /** Like `untilAnswered`, but returns the response of a GET before its body has arrived. */
   open(request: RawRequest): Promise<Response>
 }
 
@@ -68,7 +74,7 @@ export function createExchange(options: ExchangeOptions): Exchange {
     return { status: response.status, headers: response.headers, body: await response.text() }
   }
 
-  /** Calls until it is answered, an answer is final, or the time is over. */
+  /** Repeats a call until it succeeds, its error is permanent, or the deadline has passed. */
   async function repeat<Result>(
     request: RawRequest,
     call: (timeoutMs: number) => Promise<Result & { readonly status: number; readonly headers: Headers }>,
@@ -112,7 +118,7 @@ export function createExchange(options: ExchangeOptions): Exchange {
       )
   }
 
-  /** The time is for the head of the answer; its body may take as long as it likes. */
+  /** Makes one attempt. The timeout applies to the head of the response only, not to its body. */
   async function openOnce(request: RawRequest, timeoutMs: number): Promise<Response> {
     const late = new AbortController()
     const timer = setTimeout(() => late.abort(new DOMException('no answer in time', 'TimeoutError')), timeoutMs)
@@ -136,7 +142,7 @@ function refusal(status: number, headers: Headers, body: string, attempts: numbe
   })
 }
 
-/** What stands between may answer in its own way. */
+/** Parses a problem. Returns undefined for other bodies, such as error pages of a proxy. */
 function readProblem(headers: Headers, body: string): Problem | undefined {
   if (!headers.get('content-type')?.startsWith('application/problem+json')) return undefined
   try {

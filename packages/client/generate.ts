@@ -2,7 +2,10 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import openapiTS, { astToString } from 'openapi-typescript'
 
-/** Makes generated/order-api.ts of the order service's OpenAPI document. `--check` compares instead of writing and exits 1 on a difference. */
+/**
+ * Generates generated/order-api.ts from the order service's OpenAPI document. `--check` compares
+ * instead of writing, and exits with 1 on a difference.
+ */
 
 const document = new URL('../../services/order/openapi.json', import.meta.url)
 const file = fileURLToPath(new URL('generated/order-api.ts', import.meta.url))
@@ -13,6 +16,8 @@ ${types}`
 
 if (!process.argv.includes('--check')) writeFileSync(file, text)
 else if (readFileSync(file, 'utf8') !== text) {
-  console.error('packages/client/generated/order-api.ts is not what services/order/openapi.json says')
+  console.error(
+    'packages/client/generated/order-api.ts does not match services/order/openapi.json: run `npm run generate`'
+  )
   process.exitCode = 1
 }

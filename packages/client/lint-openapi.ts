@@ -1,7 +1,9 @@
 import { fileURLToPath } from 'node:url'
 import { createConfig, formatProblems, getTotals, lint } from '@redocly/openapi-core'
 
-/** Lints the services' OpenAPI documents: Redocly's recommended rules, warnings count as errors. */
+/**
+ * Lints the services' OpenAPI documents with Redocly's recommended rules. Warnings count as errors.
+ */
 
 const config = await createConfig({
   extends: ['recommended-strict'],

@@ -16,14 +16,14 @@ import type {
 } from './types.ts'
 
 export interface OrderClientOptions {
-  /** Of the order service, such as https://orders.example. */
+  /** Base URL of the order service, such as https://orders.example. */
   readonly baseURL: string
   readonly apiKey?: string | undefined
-  /** For one attempt. */
+  /** Timeout of one attempt. */
   readonly attemptTimeoutMs?: number
-  /** For a whole call: all its attempts and the pauses between them. */
+  /** Time limit of a call: all its attempts and the pauses between them. */
   readonly deadlineMs?: number
-  /** `false`: each call is one request. */
+  /** False for a single attempt per call. */
   readonly retries?: boolean
   readonly fetch?: typeof fetch
 }
@@ -33,63 +33,87 @@ export interface CallOptions {
 }
 
 export interface WaitOptions extends CallOptions {
-  /** Waits so many seconds for what becomes of it, 30 at most. */
+  /** Seconds to wait for the outcome, at most 30. */
   readonly waitSeconds?: number
 }
 
 export interface ChangeOptions extends WaitOptions {
-  /** A name for the request. By default each call has a new one, which all of its attempts share. */
+  /**
+   * Idempotency key of the request. By default, each call has a new one, which all of its attempts
+   * share.
+   */
   readonly idempotencyKey?: string
 }
 
 export interface WatchOptions extends CallOptions {
   /**
-   * When it ends: with the status that stays as it is unless somebody cancels the order (`settled`, unless said otherwise), or with the one that
-   * stays whatever anybody does (`final`), which may be never.
+   * The status that ends the stream: `settled` (the default) ends it when the status can change
+   * only by a cancellation; `final` ends it when no later change is possible, which may never
+   * happen.
    */
   readonly until?: 'settled' | 'final'
 }
 
 export interface PlaceOptions extends WaitOptions {
   /**
-   * A name for the order that no other has. Without one it gets one of its own, so that it can be tried again. `null`: none at all, so
-   * that the order needs no database, and is tried again only if it was certainly not placed.
+   * Idempotency key, unique per order. By default the client generates one, so that it can retry.
+   * `null` sends no key: the service then needs no database, and the client retries only if the
+   * order was certainly not placed.
    */
   readonly idempotencyKey?: string | null
-  /** W3C trace context to go on with. */
+  /** W3C trace context to continue. */
   readonly traceparent?: string
 }
 
 export interface PlacedOrder {
   readonly orderID: string
-  /** The outcome, if it was waited for and there was one in time. */
+  /** The order with its outcome, if `waitSeconds` was set and it was decided in time. */
   readonly order?: Order
-  /** Whether an earlier request with the key placed it. */
+  /** True if an earlier request with the same key placed the order. */
   readonly isReplay: boolean
   readonly idempotencyKey: string | null
   readonly links: OrderAccepted['links']
 }
 
 /**
- * The order API, typed by its OpenAPI document. What may pass (no answer, `408`, `409`, `429`, `5xx`) is tried again, not before `Retry-After`,
- * until the deadline; an order is placed once all the same, as it has an idempotency key.
+ * A client of the order API, typed by its OpenAPI document. Transient errors (no response, `408`,
+ * `429`, `5xx`, and `404` or `409` with `Retry-After`) are retried until the deadline, not before
+ * `Retry-After`. Orders are still placed only once, because they have an idempotency key.
  *
- * Every method throws OrderApiError when it is not answered as asked, and the reason of its signal when that is aborted.
+ * Every method throws OrderApiError when the call fails, and the reason of its signal when that is
+ * aborted.
  */
 export interface OrderClient {
   placeOrder(order: PlaceOrder, options?: PlaceOptions): Promise<PlacedOrder>
-  /** Up to 500 orders. Those that have no key get one; those whose result may pass are tried again. @returns a result for each, in their sequence */
+  /**
+   * Places up to 500 orders. Orders without a key get one, and transient results are retried.
+   * @returns one result per order, in order
+   */
   placeOrders(orders: readonly BatchOrder[], options?: CallOptions): Promise<BatchResult[]>
   getOrder(orderID: string, options?: CallOptions): Promise<Order>
-  /** Gives back what is reserved. @returns the order as far as it is known by then: cancelled if it was waited for in time */
+  /**
+   * Requests a cancellation, which releases the reserved stock.
+   * @returns the cancelled order if it took effect within `waitSeconds`, otherwise the accepted
+   * request
+   */
   cancelOrder(orderID: string, options?: ChangeOptions): Promise<ChangeAccepted | Order>
-  /** Keeps what is held, beyond the end of its hold. @returns as `cancelOrder` */
+  /**
+   * Requests a confirmation, which makes the reservation of a hold permanent.
+   * @returns the confirmed order if it took effect within `waitSeconds`, otherwise the accepted
+   * request
+   */
   confirmOrder(orderID: string, options?: ChangeOptions): Promise<ChangeAccepted | Order>
-  /** All orders of a user, the newest first, page by page as they are asked for. */
+  /** Iterates over all orders of a user, newest first. Pages are requested as needed. */
   listOrders(userID: string, options?: CallOptions & { readonly pageSize?: number }): AsyncGenerator<Order, void>
-  /** The status as it changes; goes on behind the last one seen when the connection breaks. */
+  /**
+   * Iterates over the status changes of an order. After a broken connection it resumes after the
+   * last change seen.
+   */
   watchOrder(orderID: string, options?: WatchOptions): AsyncGenerator<StatusNotice, void>
-  /** One request, whatever it is, and its answer, whatever that is. @throws what fetch throws when there is none */
+  /**
+   * Sends one request and resolves with any response.
+   * @throws the error of fetch when there is none
+   */
   rawRequest(request: RawRequest): Promise<RawAnswer>
 }
 
@@ -105,7 +129,10 @@ export function createOrderClient(options: OrderClientOptions): OrderClient {
     return JSON.parse((await exchange.untilAnswered({ method: 'GET', path, signal })).body)
   }
 
-  /** Requests a change. It may be repeated: its effect happens once. */
+  /**
+   * Sends a change request. It is repeatable, because its idempotency key makes it take effect
+   * once.
+   */
   async function change(orderID: string, wish: string, options: ChangeOptions) {
     const { waitSeconds, signal, idempotencyKey = randomUUID() } = options
     const { body } = await exchange.untilAnswered({
@@ -199,7 +226,7 @@ export function createOrderClient(options: OrderClientOptions): OrderClient {
           }
         } catch (error) {
           signal?.throwIfAborted()
-          // The connection broke. What is no JSON will not become so.
+          // A broken connection is retried, invalid JSON is not.
           if (error instanceof SyntaxError) throw new OrderApiError({ status: 200, attempts: 1, cause: error })
         }
         if (lastID === seenBefore) await delay(comeAgainMs, undefined, signal === undefined ? {} : { signal })
@@ -210,12 +237,19 @@ export function createOrderClient(options: OrderClientOptions): OrderClient {
   }
 }
 
-/** An earlier attempt at the batch may still be under way, and have the key. Of two orders with the same key the second is refused for good. */
+/**
+ * Returns true if the result of an order in a batch is transient. A 409 is transient if an earlier
+ * attempt of the batch may still claim the key, and permanent for the second of two orders with the
+ * same key.
+ */
 function mayPass(result: BatchResult | undefined, isFirstOfKey: boolean): boolean {
   return (result?.status ?? 0) >= 500 || (result?.status === 409 && isFirstOfKey)
 }
 
-/** As a string of structured fields (RFC 9651), so that a key may hold any printable character. */
+/**
+ * Formats a key as a string of structured fields (RFC 9651), which may contain any printable ASCII
+ * character.
+ */
 function quoted(key: string): string {
   return `"${key.replace(/["\\]/g, '\\$&')}"`
 }

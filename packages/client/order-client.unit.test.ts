@@ -11,15 +11,15 @@ const links = { self: '/orders/1', events: '/orders/1/events' }
 const accepted = { status: 202, body: { orderID: '1', status: 'accepted', links } }
 
 interface Answer {
-  /** 0: none at all; the connection breaks. */
+  /** HTTP status; 0 breaks the connection. */
   readonly status: number
   readonly headers?: Record<string, string>
   readonly body?: unknown
-  /** Breaks off in the middle of the body. */
+  /** Breaks the connection in the middle of the body. */
   readonly isCut?: boolean
 }
 
-/** A client of a service that gives these answers in turn, the last one again and again. */
+/** Creates a client of a server that sends these responses in turn and repeats the last one. */
 async function clientOf(t: TestContext, answers: readonly Answer[], options: Partial<OrderClientOptions> = {}) {
   const asked: { readonly request: IncomingMessage; readonly body: string }[] = []
   const server = createServer(async (request, response) => {
@@ -43,7 +43,7 @@ async function clientOf(t: TestContext, answers: readonly Answer[], options: Par
 const keysOf = (asked: readonly { readonly request: IncomingMessage }[]) =>
   asked.map(({ request }) => request.headers['idempotency-key'])
 
-test('an order is tried again with the same key until its answer is final', async t => {
+test('an order is retried with the same key until its response is final', async t => {
   const conflict = {
     status: 409,
     headers: { 'retry-after': '0' },
@@ -66,7 +66,7 @@ test('an order is tried again with the same key until its answer is final', asyn
   )
 })
 
-test('an order without a key is not tried again when it may have been placed', async t => {
+test('an order without a key is not retried if it may have been placed', async t => {
   for (const status of [503, 0]) {
     const { client, asked } = await clientOf(t, [{ status }])
     await assert.rejects(client.placeOrder(order, { idempotencyKey: null }), { isUncertain: true, attempts: 1 })
@@ -77,7 +77,7 @@ test('an order without a key is not tried again when it may have been placed', a
   assert.equal(asked.length, 2)
 })
 
-test('a refusal is told at once, with its problem and the id of its request', async t => {
+test('a permanent error is thrown immediately, with its problem and request id', async t => {
   const problem = { code: 'IDEMPOTENCY_KEY_REUSED', detail: 'This key belongs to another order.' }
   const { client, asked } = await clientOf(t, [{ status: 422, body: problem, headers: { 'x-request-id': 'r-7' } }])
   await assert.rejects(client.placeOrder(order, { idempotencyKey: 'k' }), (error: unknown) => {
@@ -89,7 +89,7 @@ test('a refusal is told at once, with its problem and the id of its request', as
   assert.equal(asked.length, 1)
 })
 
-test('of conflicts only that with a request under way leaves it open what became of the order', async t => {
+test('the outcome is uncertain only for a conflict with a request in flight', async t => {
   const conflictOf = (code: string) => ({ status: 409, body: { code, detail: code } })
   for (const code of ['ORDER_FAILED', 'ORDER_EXPIRED', 'ORDER_CANCELLED', 'ORDER_HAS_NO_HOLD']) {
     const { client, asked } = await clientOf(t, [conflictOf(code)])
@@ -97,7 +97,7 @@ test('of conflicts only that with a request under way leaves it open what became
     await assert.rejects(client.cancelOrder('1'), { code, isUncertain: false })
     assert.equal(asked.length, 2)
   }
-  // No time is left to come again.
+  // The deadline leaves no time for a retry.
   const notYet = { ...conflictOf('ORDER_PENDING'), headers: { 'retry-after': '1' } }
   const { client } = await clientOf(t, [notYet], { deadlineMs: 500 })
   await assert.rejects(client.confirmOrder('1'), { code: 'ORDER_PENDING', isUncertain: false })
@@ -106,7 +106,7 @@ test('of conflicts only that with a request under way leaves it open what became
   await assert.rejects(busy.client.placeOrder(order), { code: 'IDEMPOTENCY_KEY_IN_USE', isUncertain: true })
 })
 
-test('Retry-After is waited for, and when that is beyond the deadline it is not waited at all', async t => {
+test('the client waits for Retry-After, or fails immediately if it exceeds the deadline', async t => {
   const busy = { status: 503, headers: { 'retry-after': '1' } }
   const patient = await clientOf(t, [busy, accepted])
   const startMs = performance.now()
@@ -116,7 +116,7 @@ test('Retry-After is waited for, and when that is beyond the deadline it is not 
   await assert.rejects(hurried.client.placeOrder(order), { status: 503, attempts: 1 })
 })
 
-test('the deadline ends everything, an attempt that gets no answer as well', async t => {
+test('the deadline ends a call even if its attempts get no response', async t => {
   const server = createServer(() => {})
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -130,19 +130,19 @@ test('the deadline ends everything, an attempt that gets no answer as well', asy
   })
 })
 
-test('a signal ends a call with its own reason', async t => {
+test('an aborted signal ends a call with the reason of the signal', async t => {
   const { client } = await clientOf(t, [{ status: 503 }])
   const signal = AbortSignal.abort(new Error('not any more'))
   await assert.rejects(client.placeOrder(order, { signal }), /not any more/)
 })
 
-test('with retries off a call is one request', async t => {
+test('with retries disabled, a call is one request', async t => {
   const { client, asked } = await clientOf(t, [{ status: 503 }], { retries: false })
   await assert.rejects(client.placeOrder(order), { status: 503 })
   assert.equal(asked.length, 1)
 })
 
-test('of a batch only the orders that may pass are tried again, each with its key', async t => {
+test('only the orders of a batch with transient results are retried, each with its key', async t => {
   const result = (index: number, status: number) => ({
     index,
     status,
@@ -167,7 +167,7 @@ test('of a batch only the orders that may pass are tried again, each with its ke
   assert.equal(new Set(sent[0]?.map(({ idempotencyKey }) => idempotencyKey)).size, 4)
 })
 
-test('in a batch a key that an earlier attempt still has is tried again, the same key for a second order is not', async t => {
+test('in a batch, a conflict is retried for the first order with a key and not for the second', async t => {
   const conflict = { status: 409, problem: { code: 'IDEMPOTENCY_KEY_IN_USE' } }
   const { client, asked } = await clientOf(t, [
     { status: 0 },
@@ -197,7 +197,7 @@ test('in a batch a key that an earlier attempt still has is tried again, the sam
   )
 })
 
-test('pages are asked for as their orders are', async t => {
+test('listOrders requests pages only as needed', async t => {
   const page = (ids: string[], nextCursor?: string) => ({
     status: 200,
     body: { orders: ids.map(orderID => ({ orderID })), ...(nextCursor !== undefined && { nextCursor }) }
@@ -215,7 +215,7 @@ test('pages are asked for as their orders are', async t => {
   )
 })
 
-test('a stream that breaks is gone on with behind the last event, until there are no more', async t => {
+test('a broken stream is resumed after the last event until it is complete', async t => {
   const stream = { 'content-type': 'text/event-stream' }
   const event = (id: string, status: string) =>
     `: alive\n\nid: ${id}\r\nevent: status\ndata: {"status":"${status}"}\n\n`
@@ -233,7 +233,7 @@ test('a stream that breaks is gone on with behind the last event, until there ar
   )
 })
 
-test('every attempt of a change has the same idempotency key, and each call another', async t => {
+test('all attempts of a change request share an idempotency key, and each call has a new one', async t => {
   const { client, asked } = await clientOf(t, [
     { status: 503, headers: { 'retry-after': '0' } },
     { status: 202, body: {} },

@@ -1,12 +1,12 @@
-/** When to try again: pure, so that it can be read and tested without a server. */
+/** Retry policy as pure functions, testable without a server. */
 
 export interface Attempt {
-  /** Undefined: there was no answer. */
+  /** Status of the response; undefined if there was none. */
   readonly status?: number
   readonly retryAfterSeconds?: number
-  /** Whether the request may be made twice without harm: it asks only, or has a key. */
+  /** True if the request may be repeated: it only reads, or has an idempotency key. */
   readonly isRepeatable: boolean
-  /** How many there were, this one included. */
+  /** Number of attempts made, including this one. */
   readonly attempts: number
 }
 
@@ -15,8 +15,9 @@ const longestPauseMs = 5_000
 const passing = new Set([408, 425, 500, 502, 503, 504])
 
 /**
- * @param random from 0 to 1, so that clients that failed together do not come again together
- * @returns how long to wait before the next attempt; undefined: there is none that would help
+ * Computes the backoff before the next attempt.
+ * @param random jitter from 0 to 1, so that clients that failed together do not retry together
+ * @returns the backoff in milliseconds, or undefined if the error is permanent
  */
 export function pauseBefore(attempt: Attempt, random: number): number | undefined {
   const { status, retryAfterSeconds, isRepeatable, attempts } = attempt
@@ -26,15 +27,16 @@ export function pauseBefore(attempt: Attempt, random: number): number | undefine
 }
 
 function mayHelp(status: number | undefined, retryAfterSeconds: number | undefined, isRepeatable: boolean): boolean {
-  // Nothing was done, so it may be asked for again whatever it was.
+  // The request was not executed, so any request may be repeated.
   if (status === 429) return true
   if (!isRepeatable) return false
-  // An order that was placed this moment may not be known yet, and what conflicts may be for good; if it passes it is said when.
+  // A new order may not be visible yet (404), and a conflict (409) may be permanent. Transient ones
+  // have Retry-After.
   if (status === 404 || status === 409) return retryAfterSeconds !== undefined
   return status === undefined || passing.has(status)
 }
 
-/** `Retry-After` (RFC 9110, section 10.2.3): seconds, or a date. */
+/** Parses `Retry-After` (RFC 9110, section 10.2.3): seconds or a date. */
 export function readRetryAfter(value: string | null, nowMs: number): number | undefined {
   if (value === null) return undefined
   if (/^\d{1,9}$/.test(value)) return Number(value)

@@ -4,7 +4,7 @@ import { pauseBefore, readRetryAfter } from './retry.ts'
 
 const repeatable = { isRepeatable: true, attempts: 1 }
 
-test('what may pass is tried again if it may be repeated, and nothing else', () => {
+test('transient errors of repeatable requests are retried, others are not', () => {
   for (const status of [undefined, 408, 500, 502, 503, 504]) {
     const answer = status === undefined ? {} : { status }
     assert.ok(pauseBefore({ ...repeatable, ...answer }, 0.5) !== undefined, String(status))
@@ -15,13 +15,13 @@ test('what may pass is tried again if it may be repeated, and nothing else', () 
   }
 })
 
-test('a request that was one too many has done nothing, so it is always tried again; an order that may yet be known, too', () => {
+test('429 is always retried, and 404 and 409 are retried with Retry-After', () => {
   assert.ok(pauseBefore({ status: 429, isRepeatable: false, attempts: 1 }, 0) !== undefined)
   for (const status of [404, 409])
     assert.ok(pauseBefore({ ...repeatable, status, retryAfterSeconds: 1 }, 0) !== undefined)
 })
 
-test('pauses grow, differ by chance, and are never shorter than Retry-After', () => {
+test('the backoff grows, has jitter, and is never shorter than Retry-After', () => {
   const pauses = (random: number) =>
     [1, 2, 3, 4, 5, 6, 7].map(attempts => pauseBefore({ ...repeatable, attempts, status: 503 }, random))
   assert.deepEqual(pauses(0), [100, 200, 400, 800, 1_600, 2_500, 2_500])

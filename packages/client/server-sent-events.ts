@@ -3,7 +3,11 @@ export interface ServerSentEvent {
   readonly data: string
 }
 
-/** Reads a stream of server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html), as far as ours use them. */
+/**
+ * Parses a stream of server-sent events
+ * (https://html.spec.whatwg.org/multipage/server-sent-events.html). Supports only the features that
+ * the order service uses.
+ */
 export async function* readEvents(body: AsyncIterable<Uint8Array>): AsyncGenerator<ServerSentEvent> {
   const decoder = new TextDecoder()
   let text = ''
@@ -12,7 +16,7 @@ export async function* readEvents(body: AsyncIterable<Uint8Array>): AsyncGenerat
   for await (const chunk of body) {
     text += decoder.decode(chunk, { stream: true })
     const lines = text.split(/\r\n|\n|\r/)
-    // The last one may still be in the making.
+    // The last line may be incomplete.
     text = lines.pop() ?? ''
     for (const line of lines) {
       if (line === '' && data.length > 0) {
