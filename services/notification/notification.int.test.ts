@@ -156,7 +156,7 @@ test('notification service with Kafka and Postgres', async t => {
     const subjects = new Set(
       (await sentBy(instances[1] as TestService)).map(({ notification }) => notification.subject)
     )
-    assert.deepEqual([...subjects], ['Bestellung bestätigt'])
+    assert.deepEqual([...subjects], ['Bestellung reserviert'])
     for (const instance of instances) assert.equal((await instance.stop()).code, 0)
   })
 

@@ -22,7 +22,7 @@ test('the demo prints only JSON on standard output, every order ends as expected
   assert.deepEqual([code, report.ok, report.strangers], [0, true, []], stderr)
   assert.deepEqual(
     new Set(report.orders.map(({ outcome }) => outcome)),
-    new Set(['reserved', 'out-of-stock', 'unknown-sku', 'refused'])
+    new Set(['reserved', 'failed (OUT_OF_STOCK)', 'failed (UNKNOWN_SKU)', 'refused'])
   )
   const names = ['kafka', 'postgres', 'registry', 'order', 'inventory', 'notification', 'aggregator', 'launcher']
   assert.deepEqual(

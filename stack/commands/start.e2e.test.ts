@@ -70,7 +70,7 @@ test('a stack stopped by Ctrl-C or SIGTERM leaves no process, and the next start
   assert.doesNotMatch(first.output().stdout, /NOT HEALTHY/)
   assert.match(first.output().stdout, /curl -i http:\/\/127\.0\.0\.1:\d+\/orders/)
   assert.equal(await stack.order('first-user'), 202)
-  assert.equal(await told(stack, 'first-user'), 'Order confirmed')
+  assert.equal(await told(stack, 'first-user'), 'Order reserved')
 
   const second = await stack.start().ended()
   assert.equal(second.code, 1)
@@ -83,7 +83,11 @@ test('a stack stopped by Ctrl-C or SIGTERM leaves no process, and the next start
   const again = stack.start()
   await again.waitFor(ready)
   assert.equal(await stack.order('second-user'), 202)
-  assert.equal(await told(stack, 'second-user'), 'Out of stock', 'the only teapot was sold before the restart')
+  assert.equal(
+    await told(stack, 'second-user'),
+    'Order failed: out of stock',
+    'the only teapot was sold before the restart'
+  )
 
   again.child.kill('SIGTERM')
   assert.equal((await again.ended()).code, 0)
@@ -99,7 +103,7 @@ test('a launcher killed by SIGKILL leaves no process, and the next start continu
 
   const next = stack.start()
   await next.waitFor(ready)
-  assert.equal(await told(stack, 'early-user'), 'Order confirmed')
+  assert.equal(await told(stack, 'early-user'), 'Order reserved')
   next.child.kill('SIGINT')
   assert.equal((await next.ended()).code, 0)
   assert.deepEqual(await processesUnder(stack.directory), [])
@@ -131,7 +135,7 @@ test('with --watch a service restarts when a file of it or of its worker thread 
     what: 'an accepted order',
     deadlineMs: 30_000
   })
-  assert.equal(await told(stack, 'a-developer'), 'Order confirmed')
+  assert.equal(await told(stack, 'a-developer'), 'Order reserved')
   dev.child.kill('SIGINT')
   assert.equal((await dev.ended()).code, 0)
   for (const service of ['order', 'inventory', 'notification', 'aggregator']) {

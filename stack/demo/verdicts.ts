@@ -1,5 +1,5 @@
-/** Outcome of an order: `refused` by the order service, or the outcome in the notification. */
-export type Ending = 'reserved' | 'out-of-stock' | 'unknown-sku' | 'refused'
+/** Outcome of an order: `refused` by the order service, or the outcome and the reason in the notification. */
+export type Ending = 'reserved' | 'failed (OUT_OF_STOCK)' | 'failed (UNKNOWN_SKU)' | 'refused'
 
 export interface SampleOrder {
   readonly about: string
@@ -48,8 +48,8 @@ export interface Verdict {
 
 const endings: Readonly<Record<string, Ending>> = {
   'order-reserved': 'reserved',
-  'order-failed OUT_OF_STOCK': 'out-of-stock',
-  'order-failed UNKNOWN_SKU': 'unknown-sku'
+  'order-failed OUT_OF_STOCK': 'failed (OUT_OF_STOCK)',
+  'order-failed UNKNOWN_SKU': 'failed (UNKNOWN_SKU)'
 }
 
 function endingOf(sent: SentNotification | undefined): Ending | null {

@@ -14,7 +14,7 @@ const reserved = {
   orderID: 'order-1',
   userID: 'ada',
   kind: 'order-reserved',
-  subject: 'Order confirmed',
+  subject: 'Order reserved',
   sentAtMs: 1042
 }
 const outOfStock = {
@@ -22,14 +22,14 @@ const outOfStock = {
   id: 'InventoryFailed-order-1',
   kind: 'order-failed',
   reason: 'OUT_OF_STOCK',
-  subject: 'Out of stock'
+  subject: 'Order failed: out of stock'
 }
 
 test('the verdict of an order has its outcome, its notification and its latency', () => {
   const { outcome, notification, latencyMs, asExpected } = judge(sample, accepted, [reserved])
   assert.deepEqual(
     { outcome, notification, latencyMs, asExpected },
-    { outcome: 'reserved', notification: 'Order confirmed', latencyMs: 42, asExpected: true }
+    { outcome: 'reserved', notification: 'Order reserved', latencyMs: 42, asExpected: true }
   )
 })
 
@@ -40,7 +40,7 @@ test('the same notification sent twice is as expected, because delivery is at le
 test('a missing, a wrong, a second and a misdirected notification are different problems', () => {
   const problem = (...sent: (typeof reserved)[]) => judge(sample, accepted, sent).problem
   assert.equal(problem(), 'no notification')
-  assert.equal(problem(outOfStock), 'out-of-stock instead of reserved')
+  assert.equal(problem(outOfStock), 'failed (OUT_OF_STOCK) instead of reserved')
   assert.equal(problem(reserved, outOfStock), 'more than one outcome')
   assert.equal(problem({ ...reserved, userID: 'eve' }), 'another user was notified')
 })

@@ -16,7 +16,7 @@ import { type Notification, notificationFor } from './notification.ts'
 const linesOf = (notification: Notification) =>
   'shortages' in notification ? notification.shortages : notification.items
 
-const confirmed = notificationFor(
+const reserved = notificationFor(
   inventoryReserved({
     orderID: 'o-1',
     items: [
@@ -67,13 +67,13 @@ const hostileNotification = fc
     )
   )
 
-test('a confirmed order is described line by line in English and in German', () => {
-  const { subject, text } = messageFor(confirmed, 'en')
-  assert.equal(subject, 'Order confirmed')
-  assert.equal(text, 'Your order o-1 is confirmed:\n2 × MUG-WHITE\n1 × TEA <GREEN> & "MILK"')
-  const german = messageFor(confirmed, 'de')
-  assert.equal(german.subject, 'Bestellung bestätigt')
-  assert.equal(german.text, 'Ihre Bestellung o-1 ist bestätigt:\n2 × MUG-WHITE\n1 × TEA <GREEN> & "MILK"')
+test('a reserved order is described line by line in English and in German', () => {
+  const { subject, text } = messageFor(reserved, 'en')
+  assert.equal(subject, 'Order reserved')
+  assert.equal(text, 'Your order o-1 is reserved:\n2 × MUG-WHITE\n1 × TEA <GREEN> & "MILK"')
+  const german = messageFor(reserved, 'de')
+  assert.equal(german.subject, 'Bestellung reserviert')
+  assert.equal(german.text, 'Ihre Bestellung o-1 ist reserviert:\n2 × MUG-WHITE\n1 × TEA <GREEN> & "MILK"')
 })
 
 test('an order that is out of stock is described with its shortages in English and in German', () => {
@@ -93,7 +93,7 @@ test('an order with an unknown SKU is described line by line in English and in G
     { sku: 'MUG-WHITE', requested: 9, available: 4, reason: 'OUT_OF_STOCK' }
   ]
   const notification = notificationFor(inventoryFailed({ orderID: 'o-2', reason: 'UNKNOWN_SKU', shortages }))
-  assert.equal(messageFor(notification, 'en').subject, 'Item not available')
+  assert.equal(messageFor(notification, 'en').subject, 'Order failed: item not available')
   assert.equal(
     messageFor(notification, 'en').text,
     'Nothing of your order o-2 is reserved, because we do not offer everything in it:\nUNICORN: not offered\nMUG-WHITE: 9 ordered, 4 left'
@@ -128,13 +128,31 @@ test('held, cancelled and expired orders are described in English and in German'
     'Ihre Bestellung o-3 ist storniert. Für sie ist nichts mehr reserviert.'
   ])
   assert.deepEqual(texts(inventoryReleased({ ...fields, cause: 'expired' })), [
-    'Your order o-3 was not confirmed in time. Nothing is reserved for it any more:\n2 × MUG-WHITE',
-    'Ihre Bestellung o-3 wurde nicht rechtzeitig bestätigt. Für sie ist nichts mehr reserviert:\n2 × MUG-WHITE'
+    'Your order o-3 has expired, because it was not confirmed in time. Nothing is reserved for it any more:\n2 × MUG-WHITE',
+    'Ihre Bestellung o-3 ist abgelaufen, weil sie nicht rechtzeitig bestätigt wurde. Für sie ist nichts mehr reserviert:\n2 × MUG-WHITE'
   ])
 })
 
+test('every subject names the status of its order in the words of its language, and no other status', () => {
+  const words = {
+    en: { reserved: 'reserved', confirmed: 'confirmed', failed: 'failed', cancelled: 'cancelled', expired: 'expired' },
+    de: {
+      ...{ reserved: 'reserviert', confirmed: 'bestätigt', failed: 'gescheitert' },
+      ...{ cancelled: 'storniert', expired: 'abgelaufen' }
+    }
+  }
+  const order = { en: 'Order', de: 'Bestellung' }
+  fc.assert(
+    fc.property(anyNotification, anyLocale, (notification, locale) => {
+      const status = notification.kind.slice('order-'.length) as keyof typeof words.en
+      const [subject] = messageFor(notification, locale).subject.split(':')
+      assert.equal(subject, `${order[locale]} ${words[locale][status]}`)
+    })
+  )
+})
+
 test('the HTML is a complete document in its language, and user input in it is escaped', () => {
-  const { html } = messageFor(confirmed, 'de')
+  const { html } = messageFor(reserved, 'de')
   assert.ok(html.startsWith('<!doctype html><html lang="de">'))
   assert.ok(html.includes('<li>1 × TEA &lt;GREEN&gt; &amp; &quot;MILK&quot;</li>'))
 })
@@ -157,7 +175,7 @@ test('a subject never contains user input, and each line of the text is a line o
   fc.assert(
     fc.property(fc.oneof(hostileNotification, anyNotification), anyLocale, (notification, locale) => {
       const { subject, text } = messageFor(notification, locale)
-      assert.match(subject, /^[\p{L} ]+$/u)
+      assert.match(subject, /^[\p{L} ]+(?:: [\p{L} ]+)?$/u)
       const lines = linesOf(notification)
       assert.equal(text.split(/[\n\r\u2028\u2029\v\f\u0085]/).length, 1 + lines.length)
       assert.doesNotMatch(text.replaceAll('\n', ''), /[\p{Cc}\u202a-\u202e\u2066-\u2069]/u)

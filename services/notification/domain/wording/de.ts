@@ -8,18 +8,23 @@ const lineWords = {
 
 export const german: Wording = {
   'order-reserved': ({ orderID, items, holdUntil }) => ({
-    ...(holdUntil === undefined ? confirmed(orderID) : held(orderID, holdUntil)),
+    subject: 'Bestellung reserviert',
+    introduction: `Ihre Bestellung ${orderID} ist ${holdUntil === undefined ? 'reserviert' : `bis ${minuteOf(holdUntil)} reserviert und muss noch bestätigt werden`}:`,
     lines: linesOf(items)
   }),
-  'order-confirmed': ({ orderID, items }) => ({ ...confirmed(orderID), lines: linesOf(items) }),
+  'order-confirmed': ({ orderID, items }) => ({
+    subject: 'Bestellung bestätigt',
+    introduction: `Ihre Bestellung ${orderID} ist bestätigt:`,
+    lines: linesOf(items)
+  }),
   'order-cancelled': ({ orderID, items }) => ({
     subject: 'Bestellung storniert',
     introduction: `Ihre Bestellung ${orderID} ist storniert. Für sie ist nichts mehr reserviert${items.length === 0 ? '.' : ':'}`,
     lines: linesOf(items)
   }),
   'order-expired': ({ orderID, items }) => ({
-    subject: 'Reservierung abgelaufen',
-    introduction: `Ihre Bestellung ${orderID} wurde nicht rechtzeitig bestätigt. Für sie ist nichts mehr reserviert:`,
+    subject: 'Bestellung abgelaufen',
+    introduction: `Ihre Bestellung ${orderID} ist abgelaufen, weil sie nicht rechtzeitig bestätigt wurde. Für sie ist nichts mehr reserviert:`,
     lines: linesOf(items)
   }),
   'order-failed': ({ orderID, reason, shortages }) => ({
@@ -28,32 +33,21 @@ export const german: Wording = {
   })
 }
 
-function confirmed(orderID: string) {
-  return { subject: 'Bestellung bestätigt', introduction: `Ihre Bestellung ${orderID} ist bestätigt:` }
-}
-
-function held(orderID: string, holdUntil: string) {
-  return {
-    subject: 'Bestellung reserviert',
-    introduction: `Ihre Bestellung ${orderID} ist bis ${minuteOf(holdUntil)} reserviert und muss noch bestätigt werden:`
-  }
-}
-
 function failed(orderID: string, reason: string, end: string) {
   switch (reason) {
     case failureReasons.outOfStock:
       return {
-        subject: 'Nicht vorrätig',
+        subject: 'Bestellung gescheitert: nicht vorrätig',
         introduction: `Von Ihrer Bestellung ${orderID} ist nichts reserviert, weil der Vorrat nicht reicht:`
       }
     case failureReasons.unknownSKU:
       return {
-        subject: 'Artikel nicht erhältlich',
+        subject: 'Bestellung gescheitert: Artikel nicht erhältlich',
         introduction: `Von Ihrer Bestellung ${orderID} ist nichts reserviert, weil wir nicht alles davon anbieten:`
       }
     default:
       return {
-        subject: 'Bestellung nicht möglich',
+        subject: 'Bestellung gescheitert',
         introduction: `Von Ihrer Bestellung ${orderID} ist nichts reserviert${end}`
       }
   }
