@@ -26,7 +26,7 @@ const summaries: Readonly<Record<PartName, string>> = {
   'end-to-end': 'from the request to the outcome and the notification, at fixed rates',
   load: 'load test of POST /orders that observes the lag of all readers',
   scale: 'several inventories, backlogs, and pauses while instances join and leave',
-  capacity: 'the plans of docs/capacity.md in a model; needs no servers'
+  capacity: 'the plans of docs/explanation/capacity.md in a model; needs no servers'
 }
 
 /** Parts to which each option applies. */

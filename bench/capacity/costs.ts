@@ -5,7 +5,7 @@ import type { Costs } from './model.ts'
 // 1. Set `newest` to the values of these reports.
 // 2. Raise `highest` if it is exceeded. `source` names the commit of the highest value if that is
 //    not the newest.
-// 3. Run `npm run bench -- capacity`, which writes the tables of docs/capacity.md.
+// 3. Run `npm run bench -- capacity`, which writes the tables of docs/explanation/capacity.md.
 
 export interface Figure {
   /** Value in the current reports in bench/results. */

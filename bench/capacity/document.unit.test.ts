@@ -5,9 +5,9 @@ import { test } from 'node:test'
 import { withTables } from './document.ts'
 import { capacityTables } from './tables.ts'
 
-const file = join(import.meta.dirname, '../../docs/capacity.md')
+const file = join(import.meta.dirname, '../../docs/explanation/capacity.md')
 
-test('the tables of docs/capacity.md are up to date', async () => {
+test('the tables of docs/explanation/capacity.md are up to date', async () => {
   const document = await readFile(file, 'utf8')
   assert.equal(document, withTables(document, capacityTables()), 'run: npm run bench -- capacity')
 })

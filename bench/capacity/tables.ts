@@ -28,7 +28,7 @@ import {
 const rates = [100_000, 1_000_000] as const
 const durationMs = 4_000
 
-/** Returns all tables of docs/capacity.md by the names of their markers. */
+/** Returns all tables of docs/explanation/capacity.md by the names of their markers. */
 export function capacityTables(): Readonly<Record<string, string>> {
   return { costs: costsTable(), needs: needsTable(), model: modelTable(), check: checkTable(), limits: limitsTable() }
 }

@@ -7,10 +7,10 @@ import { maxBatch } from '../capacity/plan.ts'
 import { capacityTables } from '../capacity/tables.ts'
 import type { PartReport } from '../report/part-report.ts'
 
-const documentFile = join(import.meta.dirname, '../../docs/capacity.md')
+const documentFile = join(import.meta.dirname, '../../docs/explanation/capacity.md')
 
 /**
- * Computes the plans of docs/capacity.md from costs and model; a full run also updates its tables.
+ * Computes the plans of docs/explanation/capacity.md from costs and model; a full run also updates its tables.
  * Needs no servers.
  */
 export async function benchCapacity({ quick }: Arguments): Promise<PartReport> {
@@ -18,7 +18,7 @@ export async function benchCapacity({ quick }: Arguments): Promise<PartReport> {
   if (!quick) await writeFile(documentFile, withTables(await readFile(documentFile, 'utf8'), tables))
   const { costs, needs, model, check, limits } = tables
   const markdown = [
-    `[docs/capacity.md](../../docs/capacity.md) explains the figures. Every round trip takes ${machines.roundTripMs} ms, batches have at most ${maxBatch} orders.`,
+    `[docs/explanation/capacity.md](../../docs/explanation/capacity.md) explains the figures. Every round trip takes ${machines.roundTripMs} ms, batches have at most ${maxBatch} orders.`,
     `## Cost per order\n\n${costs}`,
     `## Resources per rate\n\n${needs}`,
     `## Plans in the model\n\nLatency is counted from the order in its topic to the committed outcome.\n\n${model}`,

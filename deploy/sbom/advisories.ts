@@ -1,7 +1,7 @@
 /**
  * Compares the components of the images with the advisories of OSV and exits with 1 if one applies.
  * `accepted.json` lists the ids of advisories that do not apply, each with the reason. Runs on a
- * schedule: docs/dependencies.md.
+ * schedule: docs/guides/update-dependencies.md.
  */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'

@@ -48,7 +48,7 @@ export interface PostgresPositionsOptions extends Pick<PositionStore, 'whenBehin
 export function positionRemedies(groupID: string): PositionStore['remedies'] {
   return {
     offsetsMissing: `Run: orderly positions resolve ${groupID}`,
-    databaseBehind: 'Run: orderly reconcile (docs/backup-and-restore.md)'
+    databaseBehind: 'Run: orderly reconcile (docs/guides/back-up.md)'
   }
 }
 

@@ -86,7 +86,7 @@ export function diagnoseDatabase(facts: DatabaseFacts): DatabaseFinding[] {
     if (standbys.length > 0) {
       hint(
         'its standby is asynchronous: a failover can lose the latest commits',
-        'set synchronous_standby_names, or be prepared for services that detect the loss (docs/backup-and-restore.md)'
+        'set synchronous_standby_names, or be prepared for services that detect the loss (docs/guides/back-up.md)'
       )
     }
   } else if (standbys.every(state => state === 'async')) {

@@ -42,6 +42,8 @@ const checks: readonly Check[] = [
     remedy: 'npm run generate'
   })),
   { name: 'OpenAPI rules', args: ['packages/client/lint-openapi.ts'] },
+  { name: 'links of documents', args: ['stack/documentation/check-links.ts'] },
+  { name: 'examples in documents', args: ['stack/documentation/check-examples.ts'] },
   { name: 'versions of contracts', args: ['contracts/check-versions.ts'] },
   // Without this check, only users without installed packages would notice an inconsistent lock
   // file.

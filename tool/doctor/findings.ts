@@ -243,7 +243,7 @@ function notificationFindings({ targets, failing, givenUp, nowMs }: Facts): Find
     if (nowMs - sinceMs < failingPatienceMs) continue
     const what = `has accepted nothing in the last hour, and ${plural(deliveries, 'delivery', 'deliveries')} fail${deliveries === 1 ? 's' : ''} (${code ?? 'no code'}), the oldest from ${formatDuration(nowMs - sinceMs)} ago`
     const todo =
-      'look up the code in docs/notifications.md and check the log of the notification service; deliveries are retried until they are exhausted'
+      'look up the code in docs/guides/notifications.md and check the log of the notification service; deliveries are retried until they are exhausted'
     found.push(problem(target, what, todo))
   }
   if (givenUp === 0) return found

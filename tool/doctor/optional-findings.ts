@@ -23,7 +23,9 @@ export function connectFindings({ connect }: Pick<OptionalFacts, 'connect'>): Fi
     ]
   }
   if (connect.answer.length === 0) {
-    return [{ severity: 'hint', about, what: 'has no connectors', todo: 'install them: see docs/audit.md' }]
+    return [
+      { severity: 'hint', about, what: 'has no connectors', todo: 'install them: see docs/guides/audit-tables.md' }
+    ]
   }
   return connect.answer.flatMap(({ name, state, trace, tasks }) => {
     const restart = `POST /connectors/${name}/restart?includeTasks=true&onlyFailed=true`

@@ -4,7 +4,7 @@ import { medianAndTail, ratesBy } from '../queries.ts'
 export const notificationDelivery: DashboardSpec = {
   uid: 'notification-delivery',
   title: 'notification delivery',
-  description: 'Delivery of notifications, by target. Runbook: docs/notifications.md.',
+  description: 'Delivery of notifications, by target. Runbook: docs/guides/notifications.md.',
   rows: [
     {
       title: 'Delivery',

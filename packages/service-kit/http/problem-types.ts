@@ -1,5 +1,5 @@
 /**
- * A type of problem. This file is the catalogue of all problems, shown in docs/problems.md and on
+ * A type of problem. This file is the catalogue of all problems, shown in docs/reference/error-codes.md and on
  * the page `/docs/problems`. Codes are a public contract.
  */
 export interface ProblemType {
@@ -240,7 +240,7 @@ function toHTML(text: string): string {
     .replace(/`([^`]*)`/g, '<code>$1</code>')
 }
 
-/** Renders the table of docs/problems.md. */
+/** Renders the table of docs/reference/error-codes.md. */
 export function problemsTable(): string {
   const rows = problemGroups.flatMap(([name, types]) => [
     `| **${name}** | | | |`,

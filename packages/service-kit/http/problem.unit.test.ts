@@ -10,9 +10,9 @@ const project = join(import.meta.dirname, '../../..')
 const read = (file: string) => readFileSync(join(project, file), 'utf8')
 
 describe('problems', () => {
-  test('docs/problems.md contains the table of the catalogue', () => {
+  test('docs/reference/error-codes.md contains the table of the catalogue', () => {
     assert.ok(
-      read('docs/problems.md').includes(`\n${problemsTable()}\n`),
+      read('docs/reference/error-codes.md').includes(`\n${problemsTable()}\n`),
       'run packages/service-kit/testing/write-problems.ts'
     )
   })

@@ -14,7 +14,7 @@ import { sign, webhookIDOf } from './signature.ts'
 
 /**
  * Sink that sends a signed POST per notification to each endpoint, following Standard Webhooks
- * 1.0.0 (docs/standard-webhooks.md).
+ * 1.0.0 (docs/reference/standard-webhooks.md).
  */
 export const webhookSink = defineSink({
   settings: {

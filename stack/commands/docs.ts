@@ -1,0 +1,52 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { projectDirectory } from '../directories.ts'
+import { copyPages } from '../documentation/site.ts'
+import { runCommand } from './command.ts'
+
+/**
+ * `npm run docs`: builds the documentation site into `.orderly/site`, and with `--serve` serves it on
+ * loopback. Installs the site's packages first, when its lock file has changed.
+ */
+const siteDirectory = join(projectDirectory, 'docs', 'site')
+const modules = join(siteDirectory, 'node_modules')
+const installed = join(modules, '.orderly-installed')
+
+await runCommand(async ({ signal }) => {
+  const { values } = parseArgs({
+    options: { serve: { type: 'boolean', default: false }, port: { type: 'string', default: '8095' } }
+  })
+  const run = async (program: string, args: readonly string[]) => {
+    const child = spawn(program, args, { cwd: siteDirectory, stdio: ['ignore', 'inherit', 'inherit'], signal })
+    const [code] = (await once(child, 'close')) as [number | null]
+    return code ?? 1
+  }
+  const lock = createHash('sha256')
+    .update(readFileSync(join(siteDirectory, 'package-lock.json')))
+    .digest('hex')
+  if (!existsSync(installed) || readFileSync(installed, 'utf8') !== lock) {
+    const npm = process.env.npm_execpath
+    const install = ['ci', '--no-audit', '--no-fund', '--loglevel=error']
+    const code = npm === undefined ? await run('npm', install) : await run(process.execPath, [npm, ...install])
+    if (code !== 0) return code
+    writeFileSync(installed, lock)
+  }
+  copyPages(projectDirectory, listPages(), join(siteDirectory, 'pages'))
+  const vitepress = join(modules, 'vitepress', 'bin', 'vitepress.js')
+  const code = await run(process.execPath, [vitepress, 'build', siteDirectory])
+  if (code !== 0 || !values.serve) return code
+  return run(process.execPath, [vitepress, 'preview', siteDirectory, '--host', '127.0.0.1', '--port', values.port])
+})
+
+/** Returns all Markdown files that Git has, or would have. */
+function listPages(): string[] {
+  const listed = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.md'], {
+    cwd: projectDirectory,
+    encoding: 'utf8'
+  })
+  return listed.split('\n').filter(file => file !== '' && existsSync(join(projectDirectory, file)))
+}
