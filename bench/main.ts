@@ -15,6 +15,7 @@ import { benchScale } from './parts/scale/scale.ts'
 import { benchStage } from './parts/stage.ts'
 import { createPeers } from './peers/toolchains.ts'
 import { describeTargets, type PartReport, saveReport } from './report/part-report.ts'
+import { summaryOf } from './report/summary.ts'
 import { withServers } from './servers.ts'
 
 const withoutServers: Partial<Record<PartName, (given: Arguments) => PartReport | Promise<PartReport>>> = {
@@ -50,8 +51,10 @@ await runCommand(async context => {
     const found = await run()
     // Reports missing peers first, next to the targets, since targets against them are missing.
     const whole = { ...found, markdown: [...missing, found.markdown].join('\n\n') }
-    const page = await saveReport(directory, name, whole, describeMachine([loadBefore, currentLoad()]))
-    process.stdout.write(`\n# ${whole.title}\n\n${whole.markdown}\n\n`)
+    const machine = describeMachine([loadBefore, currentLoad()])
+    const summary = summaryOf(name, whole, machine)
+    const page = await saveReport(directory, name, whole, `${summary}\n\n${machine}`)
+    process.stdout.write(`\n# ${whole.title}\n\n${summary}\n\n${whole.markdown}\n\n`)
     if (whole.targets?.length) process.stdout.write(`${describeTargets(whole.targets)}\n\n`)
     say(`written to ${page}`)
   }

@@ -70,6 +70,7 @@ export const benchEndToEnd: Part = async context => {
     ].join('\n\n')
     return {
       title: 'From the request to the outcome and the notification',
+      result: resultOf(measured, highest),
       markdown,
       ...(measured.length > 1 && { plots: { latency: plot(measured) } }),
       targets: targetsOf(measured)
@@ -213,6 +214,14 @@ function plot(measured: readonly Measured[]): string {
       line('p99 notified', ({ notified }) => notified.p99Ms)
     ]
   })
+}
+
+function resultOf(measured: readonly Measured[], highest: number | undefined): string {
+  const at = measured.at(-1) as Measured
+  const latency =
+    `at ${at.perSecond} orders/s the outcome is committed after p50 ${figure(at.committed.p50Ms)} ms and ` +
+    `p99 ${figure(at.committed.p99Ms)} ms, and notified after p50 ${figure(at.notified.p50Ms)} ms`
+  return highest === undefined ? latency : `${latency}; the highest sustained rate is ${figure(highest)} orders/s`
 }
 
 function targetsOf(measured: readonly Measured[]): Target[] {

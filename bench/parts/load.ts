@@ -108,7 +108,11 @@ async function measure({ servers, arguments: given, say }: PartContext, load: Cl
       markdownTable(['', 'CPU µs per order', 'peak memory MB'], costs),
       describeMemory(Object.fromEntries([...idle, ...result.loaded]))
     ].join('\n\n')
-    return { title: 'Load and lag', markdown, plots: plotsOf(samples, Object.keys(pids)), targets }
+    const largestLag = Math.max(...samples.flatMap(({ waiting }) => Object.values(waiting)))
+    const summary =
+      `${figure(accepted / result.endedAt)} orders/s accepted, answered in p50 ${figure(result.p50Ms)} ms and ` +
+      `p99 ${figure(result.p99Ms)} ms; the largest lag of a reader was ${figure(largestLag)} records`
+    return { title: 'Load and lag', result: summary, markdown, plots: plotsOf(samples, Object.keys(pids)), targets }
   } finally {
     await lag.close()
     await stop()

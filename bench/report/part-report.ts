@@ -5,6 +5,8 @@ import type { Spread } from '../measure/statistics.ts'
 /** Report of a part: Markdown, plots by name, and targets. */
 export interface PartReport {
   readonly title: string
+  /** The main result as a phrase for the summary; the first targets unless given. */
+  readonly result?: string
   readonly markdown: string
   readonly plots?: Readonly<Record<string, string>>
   readonly targets?: readonly Target[]

@@ -2,11 +2,13 @@ import { formatTable } from '@orderly/stack'
 import type { Violation } from '../checker/check.ts'
 import type { RecordedRecord } from '../history/history.ts'
 import type { Report } from './report.ts'
+import { summarize } from './summary.ts'
 
 /** Formats a report as text. */
 export function describeReport(report: Report): string {
   const { orders, crossCheck } = report
   const sections = [
+    summarize(report),
     `seed ${report.seed}, ${seconds(report.durationMs)} from the first order to the last observation`,
     `orders: ${orders.placed} placed, ${orders.accepted} accepted, ${orders.refused} refused, ${orders.unknown} unknown
 stored: ${orders.stored} orders and ${orders.poison} poison records; ${orders.reserved} reserved, ${orders.failed} failed, ${orders.parked} dead letters

@@ -19,6 +19,7 @@ test('the report of a run without violations is ok and its counts add up', () =>
     { kill: report.faults.kill, replace: report.faults.replace, cut: report.faults.cut },
     { kill: 1, replace: 1, cut: 0 }
   )
+  assert.match(describeReport(report), /^(\w+: .*\n){5}\n/)
   assert.match(describeReport(report), /No violation\./)
 })
 
