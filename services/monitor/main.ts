@@ -7,7 +7,7 @@ import { watchCluster } from './from-kafka/watch-cluster.ts'
 import { clusterMetrics } from './to-metrics/cluster-metrics.ts'
 import { deadLetterMetrics } from './to-metrics/dead-letter-metrics.ts'
 
-/** Number of intervals without an observation after which the check of the cluster fails. */
+/** Number of intervals without an observation after which the readiness check fails. */
 const patienceIntervals = 5
 const leastPatienceMs = 10_000
 
@@ -30,11 +30,12 @@ runService({
       onObserved: observed,
       onFailure(error) {
         failed()
-        logger.warn({ error, event: 'cluster_unobserved' }, 'the cluster cannot be observed; trying again')
+        logger.warn({ error, event: 'cluster_unobserved' }, 'failed to observe the cluster, retrying')
       }
     })
     onStop('watch', () => watch.stop())
-    // Apart from the cluster: reading a large dead-letter topic for the first time delays nothing else.
+    // Dead letters are watched separately, because the first read of a large dead-letter topic
+    // takes long.
     const follower = followDeadLetters(connection, logger)
     onStop('dead letters', () => follower.close())
     const exportDeadLetters = deadLetterMetrics(metrics)
@@ -44,14 +45,17 @@ runService({
       onObserved(observation) {
         exportDeadLetters(observation)
         for (const { topic, error } of observation.failed)
-          logger.warn({ error, topic, event: 'dead_letters_unreadable' }, 'a dead-letter topic cannot be read')
+          logger.warn(
+            { error, topic, event: 'dead_letters_unreadable' },
+            'failed to read a dead-letter topic, retrying'
+          )
       },
       onFailure: error =>
-        logger.warn({ error, event: 'dead_letters_unobserved' }, 'dead letters cannot be counted; trying again')
+        logger.warn({ error, event: 'dead_letters_unobserved' }, 'failed to count dead letters, retrying')
     })
     onStop('watch of dead letters', () => deadLetterWatch.stop())
     const patienceMs = Math.max(leastPatienceMs, config.MONITOR_INTERVAL_MS * patienceIntervals)
-    // Metrics must be scraped above all while the cluster is away.
+    // The check applies only at startup: metrics must be scraped while the cluster is unavailable.
     ready('kafka', () => Date.now() - (watch.lastObservedAtMs() ?? 0) < patienceMs, 'start')
   }
 })

@@ -18,7 +18,7 @@ const { kafkaBrokers } = integrationEnvironment()
 const connection = { brokers: kafkaBrokers, clientID: 'monitor-test' }
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 
-test('lag is told in records and seconds, with what hangs, for groups without members as well', async t => {
+test('lag in records and seconds and hanging transactions are exported, even for a group without members', async t => {
   const topic = `monitored-${randomUUID()}`
   const group = `group-${topic}`
   const shape = { partitions: 1, replicationFactor: 1 }
@@ -84,7 +84,7 @@ test('lag is told in records and seconds, with what hangs, for groups without me
   assert.equal(await metric('orderly_monitor_observation_failures_total'), 0)
 })
 
-test('waiting dead letters are counted with their age and the keys that they block, until they are replayed', async t => {
+test('pending dead letters are counted with their age and blocked keys until they are replayed', async t => {
   const topic = `monitored-${randomUUID()}`
   const letters = deadLetterTopic(topic)
   await createTopics(
@@ -136,7 +136,7 @@ test('waiting dead letters are counted with their age and the keys that they blo
   await send('b')
   await send(null)
   const ageSeconds = await until('four dead letters', 4, 2)
-  // The monitor looked at its clock before the record was sent, perhaps.
+  // The monitor may have read its clock before the record was sent.
   assert.ok(ageSeconds > 80 && ageSeconds < 180, `${ageSeconds} s`)
   isRepaired = true
   await operateOnDeadLetters(

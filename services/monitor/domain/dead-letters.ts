@@ -11,7 +11,10 @@ export interface DeadLetterCount {
   readonly blockedKeys: number
 }
 
-/** Returns the age of the oldest dead letter; 0 when none waits, and for a record that claims to be from the future. */
+/**
+ * Returns the age of the oldest pending dead letter; 0 if none is pending or its timestamp is in
+ * the future.
+ */
 export function oldestAgeSeconds({ oldestAtMs }: Pick<DeadLetterCount, 'oldestAtMs'>, atMs: number): number {
   return oldestAtMs === undefined ? 0 : Math.max(0, atMs - oldestAtMs) / 1_000
 }

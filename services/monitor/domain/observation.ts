@@ -1,9 +1,9 @@
-/** What was seen of the cluster in one look at it. Everything else is made of this. */
+/** State of the cluster at one time, from which all cluster metrics are computed. */
 export interface Observation {
   readonly atMs: number
   readonly lags: readonly Lag[]
   readonly groups: readonly Group[]
-  /** Groups that were not looked at because there are too many. */
+  /** Number of groups that were not observed because of the limit. */
   readonly groupsLeftOut: number
   readonly partitions: readonly Partition[]
   readonly topics: readonly Topic[]
@@ -32,7 +32,7 @@ export interface Lag {
   readonly topic: string
   readonly partition: number
   readonly lagRecords: number
-  /** When the record that waits longest was written; undefined when none waits. */
+  /** Timestamp of the oldest unprocessed record; undefined if the group has no lag. */
   readonly waitingSinceMs: number | undefined
 }
 
@@ -45,9 +45,9 @@ export interface Partition {
 
 export interface Topic {
   readonly name: string
-  /** One of Kafka's own. */
+  /** True for internal topics of Kafka. */
   readonly isInternal: boolean
-  /** Undefined where the topic keeps its records for ever. */
+  /** Undefined if the topic keeps its records without a time limit. */
   readonly retentionMs: number | undefined
   readonly partitions: readonly {
     readonly leaderID: number
@@ -56,19 +56,25 @@ export interface Topic {
   }[]
 }
 
-/** How long the record that waits longest has waited; clocks that disagree make it no less than nothing. */
+/** Returns the age of the oldest unprocessed record. Never negative, even if clocks differ. */
 export function lagSeconds({ waitingSinceMs }: Pick<Lag, 'waitingSinceMs'>, atMs: number): number {
   return waitingSinceMs === undefined ? 0 : Math.max(0, atMs - waitingSinceMs) / 1_000
 }
 
-/** Returns how long a topic keeps records, from its configuration; undefined when it keeps the newest of each key, or all. */
+/**
+ * Returns the retention time of a topic from its configuration; undefined if it is compacted only
+ * or keeps all records.
+ */
 export function retentionMsOf(config: ReadonlyMap<string, { readonly value: string }> | undefined): number | undefined {
   const policies = config?.get('cleanup.policy')?.value.split(',') ?? []
   const retentionMs = Number(config?.get('retention.ms')?.value ?? -1)
   return policies.includes('delete') && retentionMs >= 0 ? retentionMs : undefined
 }
 
-/** How far readers of committed records are held up: behind the high watermark. */
+/**
+ * Returns the number of records that open transactions hide from committed reads: high watermark
+ * minus last stable offset.
+ */
 export function recordsHeldUp({ endOffset, stableOffset }: Pick<Partition, 'endOffset' | 'stableOffset'>): number {
   return endOffset > stableOffset ? Number(endOffset - stableOffset) : 0
 }
@@ -78,7 +84,10 @@ export interface Replication {
   readonly offline: number
 }
 
-/** A partition without a leader is offline, and not counted as under-replicated as well. */
+/**
+ * Counts under-replicated and offline partitions. A partition without a leader counts as offline
+ * only.
+ */
 export function replicationOf(topics: readonly Pick<Topic, 'partitions'>[]): Replication {
   const partitions = topics.flatMap(topic => topic.partitions)
   const isOffline = ({ leaderID }: { leaderID: number }) => leaderID < 0
@@ -89,7 +98,10 @@ export function replicationOf(topics: readonly Pick<Topic, 'partitions'>[]): Rep
   }
 }
 
-/** How many transactions of each kind hold up readers of each topic that is looked at: one that has written to several counts in each. */
+/**
+ * Counts hanging transactions by kind and observed topic. A transaction counts in every topic that
+ * it has written to.
+ */
 export function hangingByTopic({
   partitions,
   hangingTransactions
@@ -105,7 +117,7 @@ export function oldestTransactionSeconds({ openTransactions, atMs }: Observation
   return openTransactions.reduce((oldest, { startedAtMs }) => Math.max(oldest, atMs - startedAtMs), 0) / 1_000
 }
 
-/** Those to look at, in their order, and how many are one too many. */
+/** Chooses the groups to observe, in the given order, and counts the ones above the limit. */
 export function chooseGroups(
   groupIDs: readonly string[],
   { ignored, max }: { readonly ignored: readonly string[]; readonly max: number }

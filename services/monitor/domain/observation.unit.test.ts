@@ -2,22 +2,22 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { chooseGroups, hangingByTopic, lagSeconds, recordsHeldUp, replicationOf } from './observation.ts'
 
-test('lag in seconds is the age of the record that waits longest, nothing when none waits, and never negative', () => {
+test('lag in seconds is the age of the oldest unprocessed record, 0 without lag, and never negative', () => {
   assert.equal(lagSeconds({ waitingSinceMs: 1_000 }, 3_500), 2.5)
   assert.equal(lagSeconds({ waitingSinceMs: undefined }, 3_500), 0)
   assert.equal(lagSeconds({ waitingSinceMs: 4_000 }, 3_500), 0)
 })
 
-test('held up is what lies between the last stable offset and the high watermark', () => {
+test('held-up records are the difference between high watermark and last stable offset, and never negative', () => {
   assert.equal(recordsHeldUp({ endOffset: 12n, stableOffset: 10n }), 2)
   assert.equal(recordsHeldUp({ endOffset: 12n, stableOffset: 12n }), 0)
-  // Asked for one after the other, they may pass each other.
+  // The two offsets are read one after the other, so the later one can be larger.
   assert.equal(recordsHeldUp({ endOffset: 12n, stableOffset: 13n }), 0)
 })
 
-test('a hanging transaction counts in each topic that it holds up, and topics that nothing holds up are told as well', () => {
+test('a hanging transaction counts in each observed topic that it wrote to, and other topics have the count 0', () => {
   const partitions = ['a', 'a', 'b', 'c'].map(topic => ({ topic, partition: 0, endOffset: 0n, stableOffset: 0n }))
-  // Whoever commits offsets in a transaction has written to a topic of Kafka's own, which is not looked at.
+  // A transaction that commits offsets also writes to an internal topic, which is not observed.
   const ofTwo = { kind: 'open' as const, partitions: ['a', 'a', 'b', '__consumer_offsets'].map(topic => ({ topic })) }
   const ofOne = { kind: 'forgotten' as const, partitions: [{ topic: 'a' }] }
   const counts = hangingByTopic({ partitions, hangingTransactions: [ofTwo, ofOne] })
@@ -40,7 +40,7 @@ test('a partition without a leader is offline; one that lacks replicas is under-
   assert.deepEqual(replicationOf(topics), { underReplicated: 2, offline: 1 })
 })
 
-test('groups that come and go are left out, and no more than so many are looked at', () => {
+test('ignored groups are left out, and the number of observed groups is limited', () => {
   const groups = ['console-consumer-17', 'notifications', 'order-rate', 'orders-created']
   const ignored = ['console-consumer-']
   assert.deepEqual(chooseGroups(groups, { ignored, max: 100 }), {

@@ -9,7 +9,7 @@ export interface ObserveOptions {
 
 const retentionConfigs = ['cleanup.policy', 'retention.ms']
 
-/** One look at everything. @throws KafkaError when the cluster cannot be asked */
+/** Observes the cluster once. @throws KafkaError if a request fails */
 export async function observeCluster(inspector: KafkaInspector, options: ObserveOptions): Promise<Observation> {
   const quorum = await inspector.quorum()
   const described = await inspector.topics()
@@ -19,10 +19,10 @@ export async function observeCluster(inspector: KafkaInspector, options: Observe
   const places = topics
     .filter(({ isInternal }) => !isInternal)
     .flatMap(({ name, partitions }) =>
-      // Nobody answers for a partition that has no leader.
+      // Only leaders return offsets, so partitions without one are skipped.
       partitions.filter(({ leaderID }) => leaderID >= 0).map(({ partition }) => ({ topic: name, partition }))
     )
-  // The ends last: what is written meanwhile is not taken for held up.
+  // Last stable offsets are read last, so that records written meanwhile do not count as held up.
   const ends = await inspector.offsets(places, 'end')
   const stableEnds = await inspector.offsets(places, 'stable-end')
   const partitions = places.flatMap((place, index) => {

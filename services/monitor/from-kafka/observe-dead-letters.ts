@@ -1,7 +1,10 @@
 import { type DeadLetterFollower, isDeadLetterTopic, type KafkaInspector } from '@orderly/kafka'
 import type { DeadLetterObservation } from '../domain/dead-letters.ts'
 
-/** Counts the waiting dead letters of all dead-letter topics that can be read. @throws KafkaError when the cluster cannot be asked */
+/**
+ * Counts the pending dead letters of all readable dead-letter topics.
+ * @throws KafkaError if the topics cannot be listed
+ */
 export async function observeDeadLetters(
   inspector: KafkaInspector,
   follower: DeadLetterFollower,

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** The result of an observation, with its time. */
+/** Result of an observation with its time. */
 interface Observed {
   readonly atMs: number
 }
@@ -13,12 +13,15 @@ export interface WatchOptions<Observation extends Observed> {
 }
 
 export interface ClusterWatch {
-  /** When the cluster could last be asked; undefined before that. */
+  /** Returns the time of the last successful observation; undefined before the first one. */
   lastObservedAtMs(): number | undefined
   stop(): Promise<void>
 }
 
-/** Observes the cluster repeatedly, one observation at a time, at its own pace: scrapes make no work for the brokers. */
+/**
+ * Observes the cluster at a fixed interval, one observation at a time, so that scrapes cause no
+ * load on brokers.
+ */
 export function watchCluster<Observation extends Observed>({
   everyMs,
   observe,

@@ -15,8 +15,8 @@ export interface ClusterMetrics {
 }
 
 /**
- * The last observation as gauges. After a look that failed they stay as they were, and
- * `orderly_monitor_observed_timestamp_seconds` says how old they are.
+ * Exports the last observation as gauges. They stay unchanged after a failed observation, and
+ * `orderly_monitor_observed_timestamp_seconds` has the time of the last successful one.
  */
 export function clusterMetrics(metrics: Metrics): ClusterMetrics {
   const registers = [metrics]
@@ -26,59 +26,60 @@ export function clusterMetrics(metrics: Metrics): ClusterMetrics {
   const ofGroup = ['group', 'topic', 'partition'] as const
   const lagRecords = gauge(
     'orderly_consumer_lag_records',
-    'Records that wait for a group, those of open transactions as well.',
+    'Records that a group has not processed, including those of open transactions.',
     ofGroup
   )
   const lagAge = gauge(
     'orderly_consumer_lag_seconds',
-    'How long the record that waits longest for a group has waited.',
+    'Age of the oldest record that a group has not processed.',
     ofGroup
   )
-  const members = gauge('orderly_consumer_group_members', 'Members of a group.', ['group'])
-  const leftOut = gauge('orderly_monitor_groups_left_out', 'Groups that are not looked at, for there are too many.')
+  const members = gauge('orderly_consumer_group_members', 'Number of members of a group.', ['group'])
+  const leftOut = gauge('orderly_monitor_groups_left_out', 'Groups above MONITOR_MAX_GROUPS, which are not observed.')
   const ofPartition = ['topic', 'partition'] as const
-  const endOffset = gauge('orderly_kafka_partition_end_offset', 'The high watermark.', ofPartition)
+  const endOffset = gauge('orderly_kafka_partition_end_offset', 'High watermark of a partition.', ofPartition)
   const heldUp = gauge(
     'orderly_kafka_partition_held_up_records',
-    'The last stable offset behind the high watermark: what open transactions hide from readers.',
+    'Records that open transactions hide from committed reads: high watermark minus last stable offset.',
     ofPartition
   )
   const hanging = gauge(
     'orderly_kafka_hanging_transactions',
-    'Transactions that hold up readers of a topic for too long: open, overdue (its coordinator has not ended it), forgotten (nobody will).',
+    'Hanging transactions of a topic by kind: open, overdue (past its timeout), forgotten (unknown to every coordinator).',
     ['kind', 'topic']
   )
   const oldest = gauge('orderly_kafka_oldest_transaction_age_seconds', 'Age of the oldest open transaction.')
-  const retention = gauge(
-    'orderly_kafka_topic_retention_seconds',
-    'How long a topic keeps its records; +Inf when it keeps them for ever.',
-    ['topic']
-  )
+  const retention = gauge('orderly_kafka_topic_retention_seconds', 'Retention time of a topic; +Inf without a limit.', [
+    'topic'
+  ])
   const underReplicated = gauge(
     'orderly_kafka_under_replicated_partitions',
-    'Partitions some replicas of which are not in sync.'
+    'Partitions with replicas that are not in sync.'
   )
   const offline = gauge('orderly_kafka_offline_partitions', 'Partitions without a leader.')
-  const brokers = gauge('orderly_kafka_brokers', 'Brokers that are there.')
-  const controller = gauge('orderly_kafka_controller_id', 'The controller that leads the quorum; -1 while none does.')
-  const controllerEpoch = gauge('orderly_kafka_controller_epoch', 'Grows with each election of a controller.')
-  const observedAt = gauge('orderly_monitor_observed_timestamp_seconds', 'When the cluster was last looked at.')
+  const brokers = gauge('orderly_kafka_brokers', 'Live brokers of the cluster.')
+  const controller = gauge('orderly_kafka_controller_id', 'Id of the active controller; -1 while there is none.')
+  const controllerEpoch = gauge(
+    'orderly_kafka_controller_epoch',
+    'Epoch of the active controller, which increases with each election; -1 if unknown.'
+  )
+  const observedAt = gauge('orderly_monitor_observed_timestamp_seconds', 'Time of the last observation of the cluster.')
   const duration = new Histogram({
     name: 'orderly_monitor_observation_duration_seconds',
-    help: 'How long a look at the cluster took.',
+    help: 'Duration of an observation of the cluster.',
     buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
     registers
   })
   const failures = new Counter({
     name: 'orderly_monitor_observation_failures_total',
-    help: 'Looks at the cluster that failed.',
+    help: 'Failed observations of the cluster.',
     registers
   })
 
   return {
     observed(observation, durationMs) {
       const { atMs, lags, groups, partitions, topics, controllerID } = observation
-      // What is gone must not be told on.
+      // Removes the series of groups, topics and partitions that no longer exist.
       for (const each of [lagRecords, lagAge, members, endOffset, heldUp, hanging, retention]) each.reset()
       for (const lag of lags) {
         const labels = { group: lag.groupID, topic: lag.topic, partition: lag.partition }

@@ -3,20 +3,20 @@ import { Gauge } from 'prom-client'
 import { type DeadLetterObservation, oldestAgeSeconds } from '../domain/dead-letters.ts'
 
 /**
- * Exports the last observation of each dead-letter topic. A topic that cannot be read keeps its former values, and
- * `orderly_dead_letters_unreadable` is 1 for it.
+ * Exports the last observation of each dead-letter topic. A topic that cannot be read keeps its
+ * previous values, and `orderly_dead_letters_unreadable` is 1 for it.
  */
 export function deadLetterMetrics(metrics: Metrics): (observation: DeadLetterObservation) => void {
   const registers = [metrics]
   const gauge = (name: string, help: string) => new Gauge({ name, help, labelNames: ['topic'], registers })
-  const waiting = gauge('orderly_dead_letters_waiting', 'Dead letters that were neither replayed nor dropped.')
+  const waiting = gauge('orderly_dead_letters_waiting', 'Pending dead letters, neither replayed nor dropped.')
   const oldestAge = gauge(
     'orderly_dead_letters_oldest_age_seconds',
-    'Age of the oldest record among the waiting dead letters; 0 when none waits.'
+    'Age of the oldest record among pending dead letters; 0 if none is pending.'
   )
   const blockedKeys = gauge(
     'orderly_dead_letters_blocked_keys',
-    'Keys whose later records become dead letters as well.'
+    'Blocked keys, whose later records also become dead letters.'
   )
   const unreadable = gauge('orderly_dead_letters_unreadable', '1 while a dead-letter topic cannot be read.')
   const known = new Set<string>()
