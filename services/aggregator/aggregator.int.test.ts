@@ -9,11 +9,14 @@ import { type Pipeline, type PlacedOrder, type PublishedRate, startPipeline } fr
 
 const hourMs = 3_600_000
 const thisMinuteMs = windowStartOf(Date.now())
-/** So long ago that minutes are final as soon as everything is counted; nothing may have been counted until later before. */
+/**
+ * Start of past minutes, which become final as soon as everything is counted. Orders placed after
+ * that are late.
+ */
 const longAgoMs = thisMinuteMs - hourMs
 const settings = { AGGREGATOR_GRACE_MS: '60000', AGGREGATOR_PUBLISH_INTERVAL_MS: '100' }
 
-/** As many orders for each of the minutes as its figure says, all written when they were created. */
+/** Creates the given number of orders for each minute, all written at their time of creation. */
 function ordersOf(figures: readonly number[], startMs: number): PlacedOrder[] {
   return figures
     .flatMap((count, minute) =>
@@ -25,7 +28,7 @@ function ordersOf(figures: readonly number[], startMs: number): PlacedOrder[] {
     .sort((a, b) => a.createdAtMs - b.createdAtMs)
 }
 
-/** Waits until the minutes are final and shows that each has its figure. */
+/** Waits until the minutes are final and asserts the number of orders in each. */
 async function checkFigures(pipeline: Pipeline, figures: readonly number[], startMs: number): Promise<void> {
   const starts = figures.map((_, minute) => startMs + minute * windowMs)
   const rates = await pipeline.published(rates => areFinal(rates, starts))
@@ -58,7 +61,7 @@ async function metric(url: string, name: string): Promise<number> {
   )
 }
 
-test('minutes become final without further orders, late orders stand beside them, and both are told over HTTP', async t => {
+test('minutes become final without further orders, late orders are counted separately, and GET /rates returns both', async t => {
   const pipeline = await startPipeline(t, settings)
   const startMs = longAgoMs
   const lastInTimeMs = startMs + 2 * windowMs - 1
@@ -104,7 +107,7 @@ test('minutes become final without further orders, late orders stand beside them
   assert.equal((await stop('SIGTERM')).code, 0)
 })
 
-test('an order that reached its topic long after its writer made the record is late by the time of the broker', async t => {
+test('an order that was written long after its record was created is late by the timestamp of the broker', async t => {
   const pipeline = await startPipeline(t, settings, 'broker')
   await pipeline.place([{ createdAtMs: longAgoMs, writtenAtMs: longAgoMs }])
   const { stop } = await pipeline.start(t, 'one')
@@ -114,7 +117,7 @@ test('an order that reached its topic long after its writer made the record is l
   assert.equal((await stop('SIGTERM')).code, 0)
 })
 
-test('killed at every point of a batch and of a publication, an instance counts each order once and publishes every figure', async t => {
+test('an instance that is killed at every failpoint counts each order once and publishes every count', async t => {
   const pipeline = await startPipeline(t, settings)
   const figures = [200, 150, 250]
   await pipeline.place(ordersOf(figures, longAgoMs))
@@ -123,14 +126,15 @@ test('killed at every point of a batch and of a publication, an instance counts 
   const { stop } = await pipeline.start(t, 'one', counting)
   await until(async () => (await pipeline.counted(longAgoMs, Date.now())) === 600)
   assert.equal((await stop('SIGTERM')).code, 0)
-  // Nothing is left to count, and nothing has been published: whatever passes a point now is a publication.
+  // Everything is counted and nothing is published, so only publications pass failpoints from here
+  // on.
   for (const point of stagePoints.filter(point => !point.startsWith('batch-'))) await pipeline.killAt(t, point, 1)
   const last = await pipeline.start(t, 'one')
   await checkFigures(pipeline, figures, longAgoMs)
   assert.equal((await last.stop('SIGTERM')).code, 0)
 })
 
-test('instances that are killed and frozen in the middle, replaced and joined by others leave every figure exact', async t => {
+test('counts are exact although instances are killed, frozen, replaced and added during counting', async t => {
   const pipeline = await startPipeline(t, { ...settings, AGGREGATOR_MAX_BATCH: '10' })
   const figures = [700, 1, 900, 400]
   await pipeline.place(ordersOf(figures, longAgoMs))
@@ -148,7 +152,7 @@ test('instances that are killed and frozen in the middle, replaced and joined by
   assert.equal((await replacement.stop('SIGTERM')).code, 0)
 })
 
-test('orders that come while instances come and go are all in the minutes in which they were created', async t => {
+test('orders placed while instances start and stop are counted in the minutes of their creation', async t => {
   const pipeline = await startPipeline(t, settings)
   const first = await pipeline.start(t, 'one')
   const placed = new Map<number, number>()
@@ -177,10 +181,10 @@ test('orders that come while instances come and go are all in the minutes in whi
   assert.equal(await pipeline.counted(0, Date.now()), total)
 })
 
-test('a database that is set back rewinds the aggregator, which counts what was lost again, to the same revision', async t => {
+test('a database restored to an earlier state rewinds the aggregator, which counts lost orders again, up to the same revision', async t => {
   const pipeline = await startPipeline(t, settings)
   const instance = await pipeline.start(t, 'one')
-  /** A time in a minute that stays open for longer than the test takes. */
+  /** A time in a minute that does not become final during the test. */
   const createdAtMs = Date.now() + hourMs
   const place = (count: number) =>
     pipeline.place(Array.from({ length: count }, (_, index) => ({ userID: `user-${index}`, createdAtMs })))
@@ -205,7 +209,7 @@ test('a database that is set back rewinds the aggregator, which counts what was 
   assert.equal((await instance.stop('SIGTERM')).code, 0)
 })
 
-test('orders of a topic that was deleted and created again are counted although their offsets were counted before', async t => {
+test('orders of a recreated topic are counted although their offsets were counted before', async t => {
   const pipeline = await startPipeline(t, settings)
   const instance = await pipeline.start(t, 'one')
   await pipeline.place(ordersOf([40], longAgoMs))

@@ -13,32 +13,32 @@ export const configSchema = Type.Object({
   ...databaseSettings('orderly_aggregator'),
   ...callerSettings,
   AGGREGATOR_GRACE_MS: Type.Integer({
-    description: 'how long after the end of its minute an order may still be written and be counted in it',
+    description: 'grace period: how long after the end of its minute an order can be written and still count in it',
     minimum: 0,
     maximum: 24 * hourMs,
     default: 300_000
   }),
   AGGREGATOR_SETTLE_MS: Type.Integer({
     description:
-      'by how much the clocks of brokers and aggregators may differ, and how long a broker may take to learn of a new partition',
+      'maximum clock difference between brokers and aggregators, and maximum time until a broker knows a new partition',
     minimum: 0,
     maximum: hourMs,
     default: 10_000
   }),
   AGGREGATOR_RETENTION_DAYS: Type.Integer({
-    description: 'for how many days the database keeps the minutes',
+    description: 'days for which the database keeps minutes',
     minimum: 2,
     maximum: 3650,
     default: retention.minuteDays
   }),
   AGGREGATOR_PUBLISH_INTERVAL_MS: Type.Integer({
-    description: 'how often changed minutes are published',
+    description: 'interval at which changed minutes are published',
     minimum: 50,
     maximum: 60_000,
     default: 1000
   }),
   AGGREGATOR_MAX_BATCH: Type.Integer({
-    description: 'how many orders to count in one transaction at most',
+    description: 'maximum number of orders in one transaction',
     minimum: 1,
     maximum: 10_000,
     default: 2000

@@ -17,7 +17,10 @@ import { rateRecord } from './to-metrics/rate-record.ts'
 
 const statementTimeoutMs = 10_000
 const dayMs = 86_400_000
-/** Minutes are published once a second, so nobody waits for a single order to be counted; each batch is a transaction of Kafka and one of the database. */
+/**
+ * Interval between fetches. Minutes are published once a second, so larger batches delay no reader
+ * and save transactions of Kafka and Postgres.
+ */
 const fetchPace = { everyMs: 250, abovePerSecond: 0 }
 
 runService({

@@ -5,19 +5,19 @@ import { isLate, type WindowPolicy, windowStartOf } from './window.ts'
 export interface OrderRecord {
   readonly partition: number
   readonly offset: number
-  /** Id of the topic; absent where it is unknown, as in tests. */
+  /** Topic id; absent if unknown, as in tests. */
   readonly topicID?: string | undefined
-  /** Event time. */
+  /** Event time of the order. */
   readonly createdAtMs: number
-  /** When the broker wrote the record: the time stamp of `orders.created`, which is the broker's. */
+  /** Timestamp of the record, which the broker sets (`orders.created` uses `LogAppendTime`). */
   readonly writtenAtMs: number
 }
 
-/** What has to be known to count a batch. */
+/** Stored state that counting a batch requires. */
 export interface Counted {
-  /** By partition; one that is missing has nothing counted. */
+  /** Counted offsets by partition; none if a partition is missing. */
   readonly offsets: ReadonlyMap<number, CountedOffsets>
-  /** Those of the batch's windows that are final. */
+  /** Start times of the final windows that the batch has orders for. */
   readonly finalWindows: ReadonlySet<number>
   readonly firstKeptWindowMs: number
 }
@@ -25,22 +25,22 @@ export interface Counted {
 export interface CountSummary {
   readonly inTime: number
   readonly late: number
-  /** Their window is no longer kept. */
+  /** Orders whose window is no longer kept. */
   readonly unplaced: number
-  /** Counted before. */
+  /** Orders that were counted earlier. */
   readonly repeated: number
 }
 
-/** What a batch changes. */
+/** State changes of a batch. */
 export interface Count {
   readonly summary: CountSummary
-  /** What to add to windows, by their start. */
+  /** Increments of windows, by start time. */
   readonly windows: ReadonlyMap<number, { readonly orders: number; readonly late: number }>
-  /** New states of partitions, with how many unplaced orders to add. */
+  /** New counted offsets of partitions, with the number of unplaced orders to add. */
   readonly partitions: ReadonlyMap<number, { readonly offsets: CountedOffsets; readonly unplaced: number }>
 }
 
-/** Counts each record once, however often it comes, in whatever company. */
+/** Counts each record once, even if later batches contain it again. */
 export function countOrders(orders: readonly OrderRecord[], counted: Counted, policy: WindowPolicy): Count {
   const summary = { inTime: 0, late: 0, unplaced: 0, repeated: 0 }
   const windows = new Map<number, { orders: number; late: number }>()

@@ -9,7 +9,7 @@ import { isLate, windowMs, windowStartOf } from './window.ts'
 const policy = { graceMs: windowMs, settleMs: 1_000, retentionMs: 1_000 * windowMs }
 const nothingFinal = { finalWindows: new Set<number>(), firstKeptWindowMs: 0 }
 
-/** Counts batch after batch, remembering as a store does. */
+/** Counts batches in sequence and keeps the state as a store does. */
 function countAll(batches: readonly (readonly OrderRecord[])[]) {
   const offsets = new Map<number, CountedOffsets>()
   const windows = new Map<number, { orders: number; late: number }>()
@@ -26,7 +26,7 @@ function countAll(batches: readonly (readonly OrderRecord[])[]) {
   return { windows: new Map([...windows].sort(([a], [b]) => a - b)), summaries }
 }
 
-test('a window has the orders that were created in it, and beside them those that were written after its grace', () => {
+test('a window counts the orders created in it, and separately those written after its grace period', () => {
   fc.assert(
     fc.property(orderRecords(), orders => {
       const { windows } = countAll([orders])
@@ -40,7 +40,7 @@ test('a window has the orders that were created in it, and beside them those tha
   )
 })
 
-test('any split into batches, any repetition, any instance and any order of them give the same totals', () => {
+test('any split into batches, with repetitions and in any sequence, gives the same totals', () => {
   const cuts = fc.array(fc.tuple(fc.nat(), fc.nat()), { maxLength: 12 })
   fc.assert(
     fc.property(orderRecords(), cuts, fc.nat(), (orders, cuts, seed) => {
@@ -57,7 +57,7 @@ test('any split into batches, any repetition, any instance and any order of them
   )
 })
 
-test('a record that could not be read in one attempt and can in the next is counted, once', () => {
+test('a record that is missing from one attempt and present in the next is counted once', () => {
   const order = (offset: number) => ({ partition: 0, offset, createdAtMs: 0, writtenAtMs: 0 })
   const { windows } = countAll([
     [order(0), order(2)],
@@ -67,7 +67,7 @@ test('a record that could not be read in one attempt and can in the next is coun
   assert.deepEqual(windows.get(0), { orders: 3, late: 0 })
 })
 
-test('a final window keeps its orders, and one that is no longer kept is left alone', () => {
+test('a final window counts new orders as late, and a window that is no longer kept is not created again', () => {
   const order = (offset: number, createdAtMs: number) => ({
     partition: 0,
     offset,

@@ -1,12 +1,13 @@
 /**
- * Which records of a partition have been counted: all before `next` except those in the gaps.
+ * The counted records of a partition: all before `next` except those in the gaps.
  *
- * A gap is where nothing was to be counted: a transaction marker, a record of somebody else, a dead letter. A batch that comes
- * again may have a record there after all, when the code that could not read it was mended in between; it is counted then.
+ * A gap contains offsets without a countable record, such as transaction markers and dead letters.
+ * If a batch is read again after the code was fixed, it can contain a record there, which is then
+ * counted.
  */
 export interface CountedOffsets {
   readonly next: number
-  /** Rising; `to` is the first offset behind. */
+  /** Gaps in ascending order; `to` is exclusive. */
   readonly gaps: readonly Gap[]
 }
 
@@ -14,14 +15,17 @@ export type Gap = readonly [from: number, to: number]
 
 export const nothingCounted: CountedOffsets = { next: 0, gaps: [] }
 
-/** Far more than can be read and not yet committed in Kafka, so no older gap is ever met again. */
+/**
+ * Number of offsets before `next` for which gaps are kept. Far more than a stage reads before it
+ * commits, so older gaps are not read again.
+ */
 const rememberedOffsets = 50_000
 
 export function isCounted({ next, gaps }: CountedOffsets, offset: number): boolean {
   return offset < next && !gaps.some(([from, to]) => from <= offset && offset < to)
 }
 
-/** @param offset one that is not counted */
+/** Adds an offset. @param offset must not be counted yet */
 export function addOffset({ next, gaps }: CountedOffsets, offset: number): CountedOffsets {
   if (offset === next) return { next: next + 1, gaps }
   if (offset > next) return { next: offset + 1, gaps: [...gaps, [next, offset]] }

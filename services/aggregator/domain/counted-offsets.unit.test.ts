@@ -6,7 +6,7 @@ import { addOffset, type CountedOffsets, forgetOldGaps, isCounted, nothingCounte
 const addAll = (offsets: readonly number[], start: CountedOffsets = nothingCounted) =>
   offsets.reduce((counted, offset) => (isCounted(counted, offset) ? counted : addOffset(counted, offset)), start)
 
-test('exactly the offsets that were added are counted, in whatever order they came', () => {
+test('exactly the added offsets are counted, in any sequence of additions', () => {
   fc.assert(
     fc.property(fc.array(fc.nat({ max: 40 })), offsets => {
       const counted = addAll(offsets)
@@ -17,11 +17,11 @@ test('exactly the offsets that were added are counted, in whatever order they ca
   )
 })
 
-test('offsets without a gap take no room', () => {
+test('consecutive offsets need no gaps', () => {
   assert.deepEqual(addAll(Array.from({ length: 1_000 }, (_, offset) => offset)), { next: 1_000, gaps: [] })
 })
 
-test('gaps are forgotten long after they can be met again, and take no room then', () => {
+test('gaps far below the next offset are removed', () => {
   const everySecond = Array.from({ length: 60_000 }, (_, index) => index * 2)
   const sparse = { next: 120_000, gaps: everySecond.map((from): [number, number] => [from + 1, from + 2]) }
   const { gaps, next } = forgetOldGaps(sparse)

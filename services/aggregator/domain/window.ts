@@ -1,24 +1,24 @@
 import type { OrderRate } from '@orderly/contracts'
 
-/** A minute of event time, and what is known of it. */
+/** A minute of event time with its counts. */
 export interface Window {
   readonly startMs: number
-  /** Created in the window and written to the topic within its grace period. */
+  /** Orders created in the window and written to the topic within its grace period. */
   readonly orders: number
-  /** Created in the window, written or processed too late to change `orders`. */
+  /** Orders created in the window, but written or processed too late to count in `orders`. */
   readonly late: number
-  /** Rises with every change; 0: nothing has ever happened in it. */
+  /** Increases with every change; 0 if the window never had an order. */
   readonly revision: number
-  /** `orders` never changes again. */
+  /** True once `orders` can no longer change. */
   readonly isFinal: boolean
 }
 
 export interface WindowPolicy {
-  /** How long after the end of its window an order may be written and still count. */
+  /** Grace period: how long after the end of its window an order can be written and still count. */
   readonly graceMs: number
-  /** By how much clocks may differ: those of brokers, and of who reads. */
+  /** Maximum clock difference between brokers and aggregators. */
   readonly settleMs: number
-  /** How long final windows are kept. */
+  /** Time for which final windows are kept. */
   readonly retentionMs: number
 }
 
@@ -28,22 +28,28 @@ export function windowStartOf(eventMs: number): number {
   return Math.floor(eventMs / windowMs) * windowMs
 }
 
-/** The window as an ISO minute, `2025-11-23T06:47Z`. */
+/** Formats a window as an ISO minute, such as `2025-11-23T06:47Z`. */
 export function windowKey(startMs: number): string {
   return `${new Date(startMs).toISOString().slice(0, 16)}Z`
 }
 
-/** By when a record was written, so that it does not depend on who reads it when, and how often. */
+/**
+ * Returns whether an order is late. Uses the time of writing, so that later and repeated reads give
+ * the same result.
+ */
 export function isLate(startMs: number, writtenAtMs: number, { graceMs }: WindowPolicy): boolean {
   return writtenAtMs >= startMs + windowMs + graceMs
 }
 
-/** The last window that is final, and all before it, once everything written before `completeUntilMs` has been counted. */
+/**
+ * Returns the newest window that is final once every record written before `completeUntilMs` is
+ * counted.
+ */
 export function lastFinalWindow(completeUntilMs: number, { graceMs, settleMs }: WindowPolicy): number {
   return windowStartOf(completeUntilMs - settleMs - graceMs - windowMs)
 }
 
-/** The windows before this one are no longer kept. */
+/** Returns the oldest window that is kept. */
 export function firstKeptWindow(completeUntilMs: number, policy: WindowPolicy): number {
   return lastFinalWindow(completeUntilMs, policy) - Math.ceil(policy.retentionMs / windowMs) * windowMs
 }
@@ -61,7 +67,7 @@ export function toOrderRate({ startMs, orders, late, revision, isFinal }: Window
   }
 }
 
-/** Every window from the newest back to the oldest one that is asked for, also those in which nothing happened. */
+/** Returns `count` windows from the newest one backwards, including empty ones. */
 export function withEmptyWindows(
   windows: readonly Window[],
   { newestStartMs, count }: { readonly newestStartMs: number; readonly count: number },

@@ -34,18 +34,18 @@ test('once a window is final, no record written in time for it can still appear'
   )
 })
 
-test('a window is final when its grace and the time for settling are over, not a millisecond earlier', () => {
+test('a window is final exactly when its grace period and the clock tolerance have passed', () => {
   const finalAtMs = startMs + windowMs + policy.graceMs + policy.settleMs
   assert.equal(lastFinalWindow(finalAtMs, policy), startMs)
   assert.equal(lastFinalWindow(finalAtMs - 1, policy), startMs - windowMs)
 })
 
-test('only final windows are ever forgotten, after their retention', () => {
+test('windows are kept until their retention after they became final', () => {
   const finalAtMs = startMs + windowMs + policy.graceMs + policy.settleMs
   assert.equal(firstKeptWindow(finalAtMs + policy.retentionMs, policy), startMs)
 })
 
-test('rates are per second and per minute', () => {
+test('a rate has orders per second and per minute', () => {
   const rate = toOrderRate({ startMs, orders: 90, late: 2, revision: 7, isFinal: true })
   assert.deepEqual(rate, {
     windowStartMs: startMs,
@@ -59,7 +59,7 @@ test('rates are per second and per minute', () => {
   })
 })
 
-test('minutes in which nothing happened are filled in, final when everything of their time is counted', () => {
+test('empty minutes are filled in, final if all partitions are complete beyond their grace period', () => {
   const known = { startMs: startMs - windowMs, orders: 3, late: 0, revision: 2, isFinal: false }
   const range = { newestStartMs: startMs, count: 3 }
   const completeUntilMs = startMs - windowMs + policy.graceMs + policy.settleMs
@@ -72,7 +72,7 @@ test('minutes in which nothing happened are filled in, final when everything of 
   assert.ok(withEmptyWindows([], range, undefined, policy).every(({ isFinal }) => !isFinal))
 })
 
-test('a time that no window could have is refused', () => {
+test('a creation time outside the years 1970 to 9999 is refused', () => {
   checkOrderTime(0)
   checkOrderTime(startMs)
   for (const createdAtMs of [-1, Number.NaN, 253_402_300_800_000])

@@ -21,7 +21,7 @@ async function setUp(t: TestContext) {
   return { store, get }
 }
 
-test('the newest minutes are answered, the current one first, minutes without orders among them', async t => {
+test('rates are returned for the newest minutes, current one first, including empty ones', async t => {
   const { store, get } = await setUp(t)
   const order = (offset: number, createdAtMs: number) => ({
     partition: 0,
@@ -59,7 +59,7 @@ function named(window: string) {
   return { window, windowStartMs, windowEndMs: windowStartMs + windowMs }
 }
 
-test('without a number it is an hour; a day is the most', async t => {
+test('minutes defaults to 60 and is at most 1440', async t => {
   const { get } = await setUp(t)
   const { body } = await get('')
   assert.equal(body.windows.length, 60)
@@ -67,7 +67,7 @@ test('without a number it is an hour; a day is the most', async t => {
   assert.equal((await get('?minutes=1440')).body.windows.length, 1440)
 })
 
-test('what is no number of minutes is a problem that names it', async t => {
+test('an invalid number of minutes and an unknown parameter return 400 with the parameter name', async t => {
   const { get } = await setUp(t)
   for (const query of [
     '?minutes=0',
@@ -88,7 +88,7 @@ test('what is no number of minutes is a problem that names it', async t => {
   assert.deepEqual(unknown.body.errors, [{ in: 'query', pointer: '#/hours', detail: 'is not a known field' }])
 })
 
-test('while the database is away rates are 503 with a time to come again', async t => {
+test('rates return 503 with Retry-After while the database is unavailable', async t => {
   const pool = createPool({
     ...{ url: 'postgres://nobody@127.0.0.1:1/nothing', maxConnections: 1, applicationName: 'test' },
     statementTimeoutMs: 1_000

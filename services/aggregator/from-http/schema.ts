@@ -1,20 +1,20 @@
 import { refused, serviceUnavailable } from '@orderly/service-kit'
 import { Type } from 'typebox'
 
-/** The single source of what `GET /rates` takes and answers. */
+/** Schemas of `GET /rates`, from which validation, types and the OpenAPI document derive. */
 
 export const usualMinutes = 60
 
 const Rate = Type.Object({
-  window: Type.String({ description: 'The minute; key of its records.', examples: ['2025-11-23T06:47Z'] }),
+  window: Type.String({ description: 'The minute, which is the key of its records.', examples: ['2025-11-23T06:47Z'] }),
   windowStartMs: Type.Integer(),
   windowEndMs: Type.Integer(),
-  orders: Type.Integer({ description: 'Orders created in the minute that came in time.' }),
+  orders: Type.Integer({ description: 'Orders created in the minute and written within its grace period.' }),
   perSecond: Type.Number(),
   perMinute: Type.Number(),
-  late: Type.Integer({ description: 'Orders created in the minute that came too late to be among `orders`.' }),
-  revision: Type.Integer({ description: 'Rises with every change; 0 for a minute in which nothing has happened.' }),
-  isFinal: Type.Boolean({ description: '`orders` never changes again.' })
+  late: Type.Integer({ description: 'Orders created in the minute, but written or processed too late for `orders`.' }),
+  revision: Type.Integer({ description: 'Increases with every change; 0 for a minute without orders.' }),
+  isFinal: Type.Boolean({ description: 'True once `orders` can no longer change.' })
 })
 
 export const getRates = {
@@ -22,10 +22,10 @@ export const getRates = {
   summary: 'Orders per minute',
   querystring: Type.Object(
     {
-      // The text of a query is never coerced, so this is a number as text.
+      // Query parameters are not coerced, so the number is validated as text.
       minutes: Type.Optional(
         Type.String({
-          description: 'a whole number from 1 to 1440',
+          description: 'number of minutes to return: 1 to 1440, default 60',
           pattern: '^([1-9][0-9]{0,2}|1[0-3][0-9]{2}|14[0-3][0-9]|1440)$'
         })
       )
@@ -35,12 +35,12 @@ export const getRates = {
   response: {
     200: Type.Object({
       completeUntilMs: Type.Union([Type.Integer(), Type.Null()], {
-        description: 'All orders written to their topic before this have been counted; null while that is not known.'
+        description: 'All orders written to their topic before this time are counted; null while unknown.'
       }),
-      windows: Type.Array(Rate, { description: 'The current minute first. Minutes without orders are among them.' })
+      windows: Type.Array(Rate, { description: 'The current minute first, including minutes without orders.' })
     }),
-    400: refused('The query is wrong.'),
-    500: refused('Our fault.'),
-    503: serviceUnavailable('The counts cannot be read at the moment. Try again.')
+    400: refused('The query is invalid.'),
+    500: refused('Internal server error.'),
+    503: serviceUnavailable('The counts are temporarily unavailable. Retry after the given time.')
   }
 }

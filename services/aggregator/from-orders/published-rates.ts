@@ -3,15 +3,16 @@ import { Gauge } from 'prom-client'
 import { type Window, windowMs, windowStartOf } from '../domain/window.ts'
 
 /**
- * What `metrics.order.rate` says of the minute under way and of the one before, as a gauge. A minute that nothing was published
- * of had no order. An instance that no longer publishes comes to say 0, so the greatest among the instances counts.
+ * Exports the published orders of the current and the previous minute as a gauge. A minute without
+ * a record in `metrics.order.rate` had no orders. An instance that no longer publishes falls to 0,
+ * so queries must take the maximum over all instances.
  */
 export function publishedRates(metrics: Metrics, nowMs: () => number) {
   const orders = new Map<number, number>()
   const current = () => windowStartOf(nowMs())
   new Gauge({
     name: 'orderly_order_rate_orders',
-    help: 'Orders of a minute as last published to metrics.order.rate; the greatest among the instances counts.',
+    help: 'Orders of the current and the previous minute as last published to metrics.order.rate; take the maximum over instances.',
     labelNames: ['minute'],
     registers: [metrics],
     collect() {

@@ -4,7 +4,7 @@ import { Registry } from 'prom-client'
 import { windowMs } from '../domain/window.ts'
 import { publishedRates } from './published-rates.ts'
 
-test('the gauge is what was last published of the minute under way and the one before, and nothing once they are over', async () => {
+test('the gauge shows the last published orders of the current and the previous minute, and 0 for newer minutes', async () => {
   let nowMs = 10 * windowMs + 5_000
   const metrics = new Registry()
   const rates = publishedRates(metrics, () => nowMs)

@@ -18,17 +18,19 @@ export interface RateStageParts {
 }
 
 const maxWindowsAtOnce = 1_000
-/** Who owns this partition publishes. */
+/** Partition whose owner publishes. */
 const publishersPartition = 0
 
 /**
- * Orders in, counted in the store; what changed there goes out with the ticks.
+ * Creates the stage that counts orders in the store and publishes changed windows with its ticks.
  *
- * Counting: the store commits before Kafka does and knows what it has counted, so a batch that comes again counts nothing.
+ * Counting: the store commits before Kafka does and stores which offsets it has counted, so a batch
+ * that is read again adds nothing.
  *
- * Publishing: only the owner of one partition does it, for all. Owners of a partition write one after the other, and each
- * reads the newest revision first, so revisions of a window never go down in the topic, and nothing follows its final record
- * but a later revision. A revision counts as published when its commit is known; until then it is written again, the same.
+ * Publishing: the owner of one partition publishes the windows of all partitions. Successive owners
+ * write one after the other, and each reads the newest revision first. So revisions of a window
+ * never decrease in the topic, and only later revisions follow its final record. A revision is
+ * marked as published once its commit is known; until then the same revision is written again.
  */
 export function rateStage(parts: RateStageParts): Stage<OrderCreated> {
   const { ordersCreated, store, publishEveryMs, toRecord, onCounted, onPublished, onComplete } = parts

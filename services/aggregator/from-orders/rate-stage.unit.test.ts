@@ -29,7 +29,7 @@ function setUp(t: TestContext, store: RateStore = createMemoryStore(policy)) {
     { isTransient, logger }
   )
   t.after(() => stage.stop())
-  /** Created and written at these times. */
+  /** Places orders that were created and written at these times. */
   const place = (...createdAtMs: number[]) =>
     broker.producer().send(
       createdAtMs.map(createdAtMs => ({
@@ -52,7 +52,7 @@ function setUp(t: TestContext, store: RateStore = createMemoryStore(policy)) {
   return { broker, place, until }
 }
 
-test('orders of a minute come out as its rate, keyed by the minute, with an id for each revision', async t => {
+test('the rate of a minute is published with the minute as key and an event id per revision', async t => {
   const { place, until } = setUp(t)
   const nowMs = Date.now()
   const windowStartMs = windowStartOf(nowMs)
@@ -74,7 +74,7 @@ test('orders of a minute come out as its rate, keyed by the minute, with an id f
   assert.ok(parseTraceparent(record.headers.traceparent))
 })
 
-test('a minute gets its final record without any further order, and a late order only adds to what is late', async t => {
+test('a minute becomes final without further orders, and a late order changes only its late count', async t => {
   const { broker, place, until } = setUp(t)
   await place(longAgoMs, longAgoMs + 1, longAgoMs + windowMs)
   const finals = await until(rates => rates.filter(({ isFinal }) => isFinal).length === 2)
@@ -83,13 +83,14 @@ test('a minute gets its final record without any further order, and a late order
   const late = toRecord(topics.ordersCreated, orderCreated({ createdAtMs: longAgoMs }), newTraceparent())
   await broker.producer().send([late])
   const all = await until(rates => rates.some(({ late }) => late === 1))
-  // Those of its minute: the other one may lie in another partition, which one depends on the time of day.
+  // Only this minute is compared: records of the other one may be in another partition, depending
+  // on its key.
   const after = all.findLast(({ rate }) => rate.windowStartMs === longAgoMs)?.rate
   assert.deepEqual([after?.orders, after?.late, after?.isFinal], [2, 1, true])
   assert.ok((after?.revision ?? 0) > first.rate.revision)
 })
 
-test('what may not have been published is published again, the same bytes under the same id', async t => {
+test('a revision that may be unpublished is published again with the same bytes and event id', async t => {
   const store = createMemoryStore(policy)
   let failuresLeft = 2
   const forgetful: RateStore = {
@@ -107,7 +108,7 @@ test('what may not have been published is published again, the same bytes under 
   assert.equal(third?.headers['event-id'], first?.headers['event-id'])
 })
 
-test('an order of no possible time is parked, and the others are counted', async t => {
+test('an order with an invalid creation time becomes a dead letter, and the others are counted', async t => {
   const { broker, place, until } = setUp(t)
   await place(-5, longAgoMs)
   const [{ rate } = assert.fail()] = await until(rates => rates.length > 0)
@@ -117,7 +118,7 @@ test('an order of no possible time is parked, and the others are counted', async
   assert.equal(parked?.headers['dlq-stage'], 'order-rate')
 })
 
-test('orders wait for a database that is away, and none is parked', async t => {
+test('orders wait while the database is unavailable, and none becomes a dead letter', async t => {
   const store = createMemoryStore(policy)
   let failuresLeft = 2
   const { broker, place, until } = setUp(t, {
@@ -132,7 +133,7 @@ test('orders wait for a database that is away, and none is parked', async t => {
   assert.equal(broker.records(deadLetterTopic('orders.created')).length, 0)
 })
 
-test('only the owner of the first partition publishes', async () => {
+test('only the owner of partition 0 publishes', async () => {
   const store = createMemoryStore(policy)
   await store.count([{ partition: 1, offset: 0, createdAtMs: longAgoMs, writtenAtMs: longAgoMs }])
   const { tick } = rateStage({

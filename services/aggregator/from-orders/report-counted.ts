@@ -14,30 +14,30 @@ const labels: Readonly<Record<keyof CountSummary, string>> = {
   repeated: 'repeated'
 }
 
-/** What happens in the stage as metrics, and what did not end in an order's minute as a line as well. */
+/** Exports the metrics of the stage, and logs late and unplaced orders and final minutes. */
 export function reportCounted(metrics: Metrics, logger: Logger, nowMs: () => number = Date.now): Reports {
   const registers = [metrics]
   const orders = new Counter({
     name: 'orderly_aggregator_orders_total',
-    help: 'Orders read, by what became of them: in-time, late (beside the figure of their minute), unplaced (their minute is no longer kept), repeated (counted before).',
+    help: 'Orders read, by result: in-time, late (not in the orders of their minute), unplaced (their minute is no longer kept), repeated (counted earlier).',
     labelNames: ['kind'],
     registers
   })
   const duration = new Histogram({
     name: 'orderly_aggregator_count_duration_seconds',
-    help: 'How long the store took for a batch.',
+    help: 'Time that the store takes to count a batch.',
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers
   })
   const published = new Counter({
     name: 'orderly_aggregator_published_revisions_total',
-    help: 'Revisions of minutes written to the topic.',
+    help: 'Revisions of minutes published to metrics.order.rate.',
     registers
   })
   const rates = publishedRates(metrics, nowMs)
   const complete = new Gauge({
     name: 'orderly_aggregator_complete_until_timestamp_seconds',
-    help: 'All orders written before this have been counted. Told by the instance that publishes; the newest counts.',
+    help: 'Time before which all written orders are counted. Set by the instance that publishes; take the maximum over instances.',
     registers
   })
   const kinds = Object.entries(labels) as [keyof CountSummary, string][]
@@ -47,7 +47,8 @@ export function reportCounted(metrics: Metrics, logger: Logger, nowMs: () => num
     onCounted(summary, durationMs) {
       for (const [field, kind] of kinds) orders.inc({ kind }, summary[field])
       duration.observe(durationMs / 1000)
-      if (summary.late + summary.unplaced > 0) logger.warn({ ...summary }, 'orders came too late for their minute')
+      if (summary.late + summary.unplaced > 0)
+        logger.warn({ event: 'orders_late', ...summary }, 'orders were written too late for their minute')
     },
     onPublished(windows) {
       published.inc(windows.length)

@@ -6,7 +6,7 @@ import { reportCounted } from './report-counted.ts'
 
 const logger = createLogger({ service: 'aggregator', instance: '1', level: 'silent', isPretty: false })
 
-test('every order is counted by what became of it, also those that came too late', async () => {
+test('every order is counted by its result, including late ones', async () => {
   const metrics = new Registry()
   const report = reportCounted(metrics, logger, () => 30_000)
   report.onCounted({ inTime: 5, late: 2, unplaced: 1, repeated: 3 }, 20)

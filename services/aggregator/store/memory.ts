@@ -3,7 +3,7 @@ import type { CountedOffsets } from '../domain/counted-offsets.ts'
 import { firstKeptWindow, lastFinalWindow, type Window, type WindowPolicy } from '../domain/window.ts'
 import type { RateStore } from './rate-store.ts'
 
-/** Lasts as long as the process. For tests. */
+/** Creates a store in memory, for tests. */
 export function createMemoryStore(policy: WindowPolicy): RateStore {
   const offsets = new Map<number, CountedOffsets>()
   const topicIDs = new Map<number, string | undefined>()

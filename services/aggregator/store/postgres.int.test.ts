@@ -31,7 +31,7 @@ function partitionsOf(count: number, ordersEach: number): OrderRecord[][] {
   )
 }
 
-test('instances that count the same orders at once, in different batches, while connections break, count each once', async () => {
+test('instances that count the same orders concurrently while connections break count each order once', async () => {
   await emptyAggregator(pool)
   const partitions = partitionsOf(4, 300)
   let isDone = false
@@ -61,7 +61,7 @@ test('instances that count the same orders at once, in different batches, while 
   isDone = true
   await disturbing
   assert.ok(cuts > 0)
-  // A commit whose answer got lost is told to nobody.
+  // Orders of a commit whose response was lost are in no summary.
   assert.ok(told.reduce((sum, counted) => sum + counted, 0) <= 1_200)
   const { windows } = await createPostgresStore(pool, policy).rates(startMs, startMs + 4 * windowMs)
   assert.deepEqual(
@@ -70,7 +70,7 @@ test('instances that count the same orders at once, in different batches, while 
   )
 })
 
-test('offsets behind the point where a log diverged are counted again, and those before it are not', async () => {
+test('offsets from the point of a log divergence on are counted again, and those before it are not', async () => {
   await emptyAggregator(pool)
   const store = createPostgresStore(pool, policy)
   const topicID = randomUUID()
@@ -89,7 +89,7 @@ test('offsets behind the point where a log diverged are counted again, and those
   assert.deepEqual(await store.count(orders(0, 1, 2, 3, 4)), { inTime: 3, late: 0, unplaced: 0, repeated: 2 })
 })
 
-test('a minute never becomes final between looking at it and counting in it', async () => {
+test('a minute cannot become final while a batch is counted in it', async () => {
   await emptyAggregator(pool)
   const [store, settling] = ['counting', 'settling'].map(applicationName =>
     createPostgresStore(database.open({ applicationName }), policy)

@@ -16,9 +16,9 @@ import type { RateStore } from './rate-store.ts'
 import * as statements from './statements.ts'
 
 /**
- * Windows and counted offsets in the schema `aggregator`. A batch is one transaction of two round trips, so what was counted
- * and that it was counted are stored together. Whether this instance still owns the partition is not asked: whose records are
- * counted already, by whomever, counts nothing.
+ * Creates a store of windows and counted offsets in the schema `aggregator`. A batch is one
+ * transaction with two round trips, so counts and counted offsets are stored together. Partition
+ * ownership is not checked: records that any instance has already counted add nothing.
  */
 export function createPostgresStore(
   pool: Pool,
@@ -95,7 +95,10 @@ export function createPostgresStore(
   }
 }
 
-/** For `createPostgresPositions`: what was counted behind the position where a log diverged is forgotten with it. */
+/**
+ * Returns statements for `createPostgresPositions` that remove counted offsets from the point of a
+ * log divergence on.
+ */
 export function forgetTruncated(changes: readonly PositionChange[]): readonly Statement[] {
   const truncated = changes.flatMap(({ former, position: { partition, topicID, offset } }) =>
     former?.topicID === topicID && offset < former.offset ? [{ partition, topicID, offset: Number(offset) }] : []
@@ -103,7 +106,7 @@ export function forgetTruncated(changes: readonly PositionChange[]): readonly St
   return truncated.length === 0 ? [] : [statements.forgetCountedFrom(truncated)]
 }
 
-/** That all partitions are complete until then stays true, so it may be read before anything is locked. */
+/** Reads how far all partitions are complete. The value never decreases, so no lock is needed. */
 async function readCompleteUntil(pool: Pool): Promise<number | undefined> {
   const [row] = (await runStatement(pool, statements.completeUntil)).rows
   return row?.completeUntilMs ?? undefined

@@ -4,34 +4,40 @@ import type { Window } from '../domain/window.ts'
 
 export interface PartitionComplete {
   readonly partition: number
-  /** Everything written to the partition before this has been counted. */
+  /** Time before which everything written to the partition is counted. */
   readonly completeUntilMs: number
 }
 
 export interface Rates {
-  /** Everything written before this has been counted; undefined while that is not known of every partition. */
+  /**
+   * Time before which everything written is counted; undefined while unknown for some partition.
+   */
   readonly completeUntilMs: number | undefined
   readonly windows: readonly Window[]
 }
 
-/** Remembers windows and which records were counted in them. Each method is atomic, also among several instances. */
+/** Store of windows and counted records. Each method is atomic, even with concurrent instances. */
 export interface RateStore {
   /**
-   * Counts those that have not been counted yet. A partition whose topic was created again has nothing counted. Saves the
-   * positions in the same transaction. @throws PositionConflictError, and counts nothing, when one cannot be saved
+   * Counts the orders that are not counted yet. A partition of a recreated topic begins with
+   * nothing counted. Saves the positions in the same transaction.
+   * @throws PositionConflictError if a position cannot be saved; nothing is counted then
    */
   count(orders: readonly OrderRecord[], positions?: readonly PositionAdvance[]): Promise<CountSummary>
-  /** Takes note of facts, and of how many partitions there are: an older or repeated fact changes nothing, whoever tells it. */
+  /**
+   * Stores how far partitions are complete, and their number. An older or repeated time changes
+   * nothing.
+   */
   noteComplete(partitionCount: number, partitions: readonly PartitionComplete[]): Promise<void>
   /**
-   * Makes final what can be, and forgets what is published and no longer kept. Nothing, while it is not known of every
-   * partition how far it is complete.
-   * @returns up to when all of them are
+   * Makes windows final if their time has passed, and removes published windows after their
+   * retention. Does nothing while it is unknown how far some partition is complete.
+   * @returns the time until which all partitions are complete
    */
   settle(): Promise<number | undefined>
-  /** Windows whose newest revision has not been published, the oldest first. */
+  /** Returns windows with an unpublished revision, oldest first. */
   unpublished(limit: number): Promise<readonly Window[]>
   markPublished(windows: readonly Pick<Window, 'startMs' | 'revision'>[]): Promise<void>
-  /** The windows that are known and start in this range, both ends included. */
+  /** Returns the stored windows that start in this range, both ends included. */
   rates(fromMs: number, toMs: number): Promise<Rates>
 }

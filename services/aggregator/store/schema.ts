@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import type { DatabaseSchema } from '@orderly/postgres'
 
-/** The schema `aggregator`, with who may do what in it. A new table gets its grants here. */
+/** The schema `aggregator` with the grants of each role. Add the grants of a new table here. */
 export const aggregatorSchema: DatabaseSchema = {
   schema: 'aggregator',
   directory: fileURLToPath(new URL('migrations', import.meta.url)),
@@ -16,5 +16,8 @@ export const aggregatorSchema: DatabaseSchema = {
   }
 }
 
-/** Settings for `createPool`. A prepared statement keeps its first plan; on an empty table that would be to read all of it. */
+/**
+ * Session settings for `createPool`. A prepared statement keeps its first plan, which on an empty
+ * table would be a sequential scan.
+ */
 export const aggregatorSessionSettings = { enable_seqscan: 'off' }

@@ -3,7 +3,7 @@ import type { Count } from '../domain/count-orders.ts'
 import type { Window } from '../domain/window.ts'
 import type { PartitionComplete } from './rate-store.ts'
 
-/** The SQL of the store. Rows of partitions and of windows are always taken in their order, so that nobody deadlocks. */
+/** The SQL of the store. Every statement locks rows in the same order, which prevents deadlocks. */
 
 const windowColumns = 'start_ms AS "startMs", orders, late, revision, is_final AS "isFinal"'
 
@@ -35,7 +35,10 @@ export function findFinalWindows(starts: readonly number[]): Statement {
   }
 }
 
-/** The revision is the number of orders, and one more once the window is final: counting the same orders again gives the same revision. */
+/**
+ * Adds counts to windows. The revision is the number of orders, plus one once the window is final,
+ * so counting the same orders again gives the same revision.
+ */
 export function addToWindows(windows: Count['windows']): Statement {
   const added = [...windows.values()]
   return {
@@ -73,7 +76,9 @@ export function updatePartitions(
   }
 }
 
-/** Offsets from there on belong to other records now: the log has lost those that were counted. */
+/**
+ * Removes counted offsets from the given ones on: the log lost those records and has others there.
+ */
 export function forgetCountedFrom(
   partitions: readonly { readonly partition: number; readonly topicID: string; readonly offset: number }[]
 ): Statement {

@@ -17,7 +17,7 @@ import type { Pool } from 'pg'
 export interface PlacedOrder {
   readonly userID?: string
   readonly createdAtMs: number
-  /** The time stamp of its record, unless the broker sets it; the time of creation when absent. */
+  /** Timestamp of the record, unless the broker sets it; defaults to the time of creation. */
   readonly writtenAtMs?: number
 }
 
@@ -26,23 +26,29 @@ export interface PublishedRate {
   readonly rate: OrderRate
 }
 
-/** What the aggregator works with: a broker and a database of the test's own, and the registry of the test run. */
+/**
+ * The servers of an aggregator test: a separate broker and database, and the registry of the test
+ * run.
+ */
 export interface Pipeline {
   readonly connection: KafkaConnection
   readonly pool: Pool
   place(orders: readonly PlacedOrder[]): Promise<void>
   start(t: TestContext, instanceID: string, settings?: Readonly<Record<string, string>>): Promise<TestService>
-  /** Runs instance `one` until it kills itself where the point is passed for the given time. */
+  /** Runs instance `one` until it kills itself at the n-th pass of the failpoint. */
   killAt(t: TestContext, point: StagePoint, pass: number, settings?: Readonly<Record<string, string>>): Promise<void>
-  /** Everything that was published of windows, oldest first, once that is enough. */
+  /** Returns all published records, oldest first, once `isEnough` accepts them. */
   published(isEnough: (rates: readonly PublishedRate[]) => boolean): Promise<readonly PublishedRate[]>
-  /** Deletes `orders.created` and creates it again, empty. */
+  /** Deletes `orders.created` and creates it again. */
   recreateOrders(): Promise<void>
-  /** How many orders were counted in windows that start in this range. */
+  /** Returns the number of orders counted in windows that start in this range. */
   counted(fromMs: number, toMs: number): Promise<number>
 }
 
-/** @param clock who says when an order was written: the broker, as in production, or the test, which then may say any time */
+/**
+ * Starts a broker and prepares topics, database and clients.
+ * @param clock source of record timestamps: the broker, as in production, or the test
+ */
 export async function startPipeline(
   t: TestContext,
   settings: Readonly<Record<string, string>>,

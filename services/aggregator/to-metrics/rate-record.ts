@@ -2,7 +2,10 @@ import { eventHeaders, type OrderRate } from '@orderly/contracts'
 import type { OutputRecord, Topic } from '@orderly/kafka'
 import { windowKey } from '../domain/window.ts'
 
-/** Keyed by its window, so that compaction keeps the newest revision. A revision has the same id whenever it is written. */
+/**
+ * Creates the record of a rate. Its key is the window, so that compaction keeps the newest
+ * revision; the event id of a revision is stable.
+ */
 export function rateRecord(orderRate: Topic<OrderRate>, rate: OrderRate, traceparent: string): OutputRecord {
   const key = windowKey(rate.windowStartMs)
   return {

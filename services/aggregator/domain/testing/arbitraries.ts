@@ -2,7 +2,10 @@ import fc from 'fast-check'
 import type { OrderRecord } from '../count-orders.ts'
 import { windowMs } from '../window.ts'
 
-/** Partitions with records at rising offsets that leave gaps, created within some minutes and written up to some minutes later. */
+/**
+ * Records of three partitions with gaps between offsets, created within three minutes and written
+ * up to three minutes later.
+ */
 export function orderRecords(startMs = 20 * windowMs): fc.Arbitrary<OrderRecord[]> {
   const step = fc.record({
     partition: fc.nat({ max: 2 }),

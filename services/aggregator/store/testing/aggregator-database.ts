@@ -5,7 +5,7 @@ import { aggregatorSessionSettings } from '../schema.ts'
 
 export interface AggregatorDatabase {
   readonly url: string
-  /** A pool of its own for each instance, closed at the end of the test. */
+  /** Opens a separate pool for an instance, which is closed at the end of the test. */
   open(settings?: Partial<PoolSettings>): Pool
 }
 

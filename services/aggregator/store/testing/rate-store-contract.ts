@@ -10,7 +10,7 @@ const policy: WindowPolicy = { graceMs: windowMs, settleMs: 1_000, retentionMs: 
 const startMs = 1_000 * windowMs
 const finalAtMs = startMs + windowMs + policy.graceMs + policy.settleMs
 
-/** What every store must do, the one in memory as well as Postgres. */
+/** Registers the contract tests of a rate store. */
 export function testRateStore(
   name: string,
   open: (t: TestContext, policy: WindowPolicy) => Promise<RateStore>,
@@ -35,7 +35,7 @@ export function testRateStore(
     assert.deepEqual(await store.unpublished(9), [{ ...window, orders: 3, revision: 3 }])
   })
 
-  test(`${name}: the same orders give the same revision, in however many steps they are counted`, async t => {
+  test(`${name}: the same orders give the same revision, in any number of batches`, async t => {
     const orders = [order(0, 0), order(0, 1), order(1, 0)]
     const [atOnce, oneByOne] = [await open(t, policy), await open(t, policy)]
     await atOnce.count(orders)
@@ -43,7 +43,7 @@ export function testRateStore(
     assert.deepEqual(await atOnce.unpublished(9), await oneByOne.unpublished(9))
   })
 
-  test(`${name}: orders of a topic that was created again are counted although their offsets were counted before`, async t => {
+  test(`${name}: orders of a recreated topic are counted although their offsets were counted before`, async t => {
     const store = await open(t, policy)
     const [former, present] = [randomUUID(), randomUUID()]
     await store.count([0, 1, 2].map(offset => ({ ...order(0, offset), topicID: former })))
@@ -52,7 +52,7 @@ export function testRateStore(
     assert.equal((await store.count([{ ...order(0, 0), topicID: present }])).inTime, 1)
   })
 
-  test(`${name}: what is published is not offered again until it changes`, async t => {
+  test(`${name}: a published window is returned again only after a change`, async t => {
     const store = await open(t, policy)
     await store.count([order(0, 0), order(0, 1, startMs + windowMs)])
     const [first, second] = await store.unpublished(9)
@@ -66,7 +66,7 @@ export function testRateStore(
     assert.deepEqual(await store.unpublished(9), [])
   })
 
-  test(`${name}: a minute becomes final when every partition is complete beyond its grace, and then keeps its orders`, async t => {
+  test(`${name}: a minute becomes final once every partition is complete beyond its grace period, and then keeps its orders`, async t => {
     const store = await open(t, policy)
     await store.count([order(0, 0), order(0, 1, startMs + windowMs)])
     await store.noteComplete(2, complete(finalAtMs))
@@ -86,7 +86,7 @@ export function testRateStore(
     ])
   })
 
-  test(`${name}: an order that was written after the grace of its minute is late, whether or not that is final yet`, async t => {
+  test(`${name}: an order written after the grace period of its minute is late, even if the minute is not final`, async t => {
     const store = await open(t, policy)
     const graceEndMs = startMs + windowMs + policy.graceMs
     const orders = [order(0, 0, startMs, graceEndMs - 1), order(0, 1, startMs, graceEndMs)]
@@ -94,7 +94,7 @@ export function testRateStore(
     assert.deepEqual(await store.unpublished(9), [{ ...window, orders: 1, late: 1, revision: 2 }])
   })
 
-  test(`${name}: a final minute is forgotten after its retention when it is published, and never begun anew`, async t => {
+  test(`${name}: a published final minute is removed after its retention and never created again`, async t => {
     const store = await open(t, policy)
     await store.count([order(0, 0)])
     await store.noteComplete(1, complete(finalAtMs + policy.retentionMs + windowMs))
@@ -108,7 +108,7 @@ export function testRateStore(
     assert.deepEqual(await store.unpublished(9), [])
   })
 
-  test(`${name}: rates are those of the minutes asked for, with how far everything is counted`, async t => {
+  test(`${name}: rates returns the requested minutes and the time until which everything is counted`, async t => {
     const store = await open(t, policy)
     assert.deepEqual(await store.rates(0, startMs), { completeUntilMs: undefined, windows: [] })
     await store.count([0, 1, 2, 3].map(index => order(0, index, startMs + index * windowMs)))
@@ -121,7 +121,7 @@ export function testRateStore(
     )
   })
 
-  test(`${name}: whatever is read again, crashes or publishes twice, a minute's last record is final and has the orders written in time`, async t => {
+  test(`${name}: with repeated reads, crashes and publications, the last record of a minute is final and counts all orders written in time`, async t => {
     await fc.assert(
       fc.asyncProperty(histories, async steps => simulate(await open(t, policy), policy, steps)),
       { numRuns: runs }

@@ -4,10 +4,12 @@ import type { OrderRecord } from '../../domain/count-orders.ts'
 import { isLate, type Window, type WindowPolicy, windowMs, windowStartOf } from '../../domain/window.ts'
 import type { RateStore } from '../rate-store.ts'
 
-/** A small world around a store: partitions that grow, instances that read them, commit or die, and a clock. */
+/**
+ * A step of a simulation with growing partitions, instances that read, commit or die, and a clock.
+ */
 type Step =
   | { readonly kind: 'write'; readonly partition: number; readonly ageMs: number; readonly delayMs: number }
-  /** A batch from the committed position, or (by somebody who was replaced) from before it. */
+  /** Counts a batch from the committed position or, as a zombie does, from an earlier one. */
   | {
       readonly kind: 'count'
       readonly partition: number
@@ -75,7 +77,7 @@ export async function simulate(store: RateStore, policy: WindowPolicy, steps: re
     if (step.kind === 'write') {
       const { partition, ageMs, delayMs } = step
       const log = logs[partition] as OrderRecord[]
-      // It appears now; its time stamp is up to the time for settling older.
+      // The record appears now; its timestamp is older by at most the clock tolerance.
       const writtenAtMs = nowMs - delayMs
       log.push({ partition, offset: log.length, createdAtMs: writtenAtMs - ageMs, writtenAtMs })
     } else if (step.kind === 'count') {
@@ -102,7 +104,7 @@ function check(orders: readonly OrderRecord[], published: readonly Window[], pol
     for (const [index, window] of own.entries()) {
       const next = own[index + 1]
       if (next === undefined) break
-      assert.ok(next.revision >= window.revision, 'a revision went down')
+      assert.ok(next.revision >= window.revision, 'a revision decreased')
       if (next.revision === window.revision) assert.deepEqual(next, window)
       if (window.isFinal) assert.deepEqual([next.isFinal, next.orders], [true, window.orders])
     }
