@@ -18,24 +18,24 @@ export const configSchema = Type.Object({
   ...databaseSettings('orderly_inventory'),
   ...callerSettings,
   INVENTORY_MAX_BATCH: Type.Integer({
-    description: 'how many orders to decide in one transaction at most',
+    description: 'maximum number of orders in one transaction',
     minimum: 1,
     maximum: 10_000,
     default: 2000
   }),
   INVENTORY_MAX_HOLD_SECONDS: Type.Array(Type.String(), {
     description:
-      'the longest holdSeconds of each caller, berlin=3600, with * for all others, separated by commas; an order above it fails as HOLD_TOO_LONG',
+      'maximum holdSeconds by caller, such as berlin=3600,*=86400, where * means all other callers; an order above its limit fails as HOLD_TOO_LONG',
     default: []
   }),
   INVENTORY_MAX_HELD_QUANTITY: Type.Array(Type.String(), {
     description:
-      'how many pieces the unconfirmed holds of each caller can have together, berlin=500, with * for all others, separated by commas; an order above it fails as HELD_QUANTITY_EXCEEDED',
+      'maximum total of pieces in unconfirmed holds by caller, such as berlin=500,*=100, where * means all other callers; an order above its limit fails as HELD_QUANTITY_EXCEEDED',
     default: []
   }),
   SEED_STOCK_FILE: Type.Optional(
     Type.String({
-      description: 'a CSV file (sku,onHand or sku,available) of stock to add where a SKU is missing',
+      description: 'a CSV file (sku,onHand or sku,available); its SKUs are added if they do not exist yet',
       file: true
     })
   )
@@ -46,14 +46,14 @@ export interface HoldLimitSettings {
   readonly INVENTORY_MAX_HELD_QUANTITY: readonly string[]
 }
 
-/** @throws ConfigError that names every setting that is wrong */
+/** Parses the hold limits. @throws ConfigError that names every invalid setting */
 export function readHoldLimits(settings: HoldLimitSettings): HoldLimits {
   const problems: string[] = []
   const read = (name: keyof HoldLimitSettings) => {
     try {
       return parseCallerLimits(settings[name])
     } catch (error) {
-      problems.push(`${name}: ${(error as Error).message}; separate several by commas`)
+      problems.push(`${name}: ${(error as Error).message}; separate limits with commas`)
       return new Map<string, number>()
     }
   }

@@ -1,14 +1,17 @@
-/** What becomes of an adjustment by a number of pieces. */
+/** Result of an adjustment. */
 export type Adjustment =
   | { readonly kind: 'adjusted'; readonly available: number }
-  /** A slip of the pen must not make a SKU: it is set first. */
+  /** A mistyped SKU must not create one: new SKUs are created by setting their stock. */
   | { readonly kind: 'unknown-sku' }
-  /** More would go than there are. */
+  /** The adjustment removes more pieces than are available. */
   | { readonly kind: 'too-few'; readonly available: number }
-  /** More than can be counted exactly. */
+  /** The result exceeds the largest safe integer. */
   | { readonly kind: 'too-many'; readonly available: number }
 
-/** @param available undefined for a SKU that is not known */
+/**
+ * Adds `delta` to the available pieces, or refuses.
+ * @param available undefined for an unknown SKU
+ */
 export function adjustStock(available: number | undefined, delta: number): Adjustment {
   if (available === undefined) return { kind: 'unknown-sku' }
   const left = available + delta

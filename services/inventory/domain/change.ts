@@ -4,15 +4,18 @@ import { isOwnerName, isStorable } from './order.ts'
 export const changeKinds = ['cancel', 'confirm', 'expire'] as const
 export type ChangeKind = (typeof changeKinds)[number]
 
-/** Position of the record that requests a change. */
+/** Position of the record that contains a change request. */
 export interface Place {
-  /** Id of the topic: a recreated topic has the same positions again. Undefined where it is unknown. */
+  /** Topic id, because a recreated topic reuses offsets. Undefined if unknown. */
   readonly topicID?: string | undefined
   readonly partition: number
   readonly offset: number
 }
 
-/** A request to change an order. One request can have several records, at different places. */
+/**
+ * A change request. Repeated requests have several records with one request id, at different
+ * positions.
+ */
 export interface ChangeToDecide
   extends Pick<OrderChangeRequested, 'orderID' | 'userID' | 'requestedAtMs' | 'requestID'> {
   readonly change: ChangeKind
@@ -21,26 +24,26 @@ export interface ChangeToDecide
   readonly place: Place
 }
 
-/** The request contradicts its contract. */
+/** Error for a change request that violates its contract. */
 export class InvalidChangeError extends Error {
   readonly code = 'CHANGE_INVALID'
   readonly retryable = false
 
   constructor(orderID: string, problem: string) {
-    super(`the change of order ${JSON.stringify(orderID)} cannot be decided: ${problem}`)
+    super(`invalid change request for order ${JSON.stringify(orderID)}: ${problem}`)
     this.name = 'InvalidChangeError'
   }
 }
 
-/** Checks what the schema of the event cannot express. @throws InvalidChangeError */
+/** Validates the rules that the event schema cannot express. @throws InvalidChangeError */
 export function toChange(
   { orderID, userID, change, requestedAtMs, requestID: givenID }: OrderChangeRequested,
   caller: string | undefined,
   place: Place
 ): ChangeToDecide {
   const kind = changeKinds.find(kind => kind === change)
-  if (kind === undefined) throw new InvalidChangeError(orderID, `${JSON.stringify(change)} is no change`)
-  if (!isStorable(orderID)) throw new InvalidChangeError(orderID, 'its orderID is empty or holds a NUL character')
+  if (kind === undefined) throw new InvalidChangeError(orderID, `unknown change ${JSON.stringify(change)}`)
+  if (!isStorable(orderID)) throw new InvalidChangeError(orderID, 'its orderID is empty or contains a NUL character')
   if (givenID.includes('\0')) throw new InvalidChangeError(orderID, 'its requestID contains a NUL character')
   for (const [field, name] of Object.entries({ userID, ...(caller !== undefined && { caller }) })) {
     if (isOwnerName(name)) continue

@@ -12,23 +12,26 @@ export interface Batch {
 }
 
 export interface DecidedBatch {
-  /** One for each order, in the same order. */
+  /** One result per order of the batch, in the same sequence. */
   readonly orders: readonly DecidedOrder[]
-  /** One for each change, in the same order. */
+  /** One result per change of the batch, in the same sequence. */
   readonly changes: readonly DecidedChange[]
 }
 
-/** What has to be remembered of a batch. */
+/** State changes of a batch, which the store must persist. */
 export interface Fresh {
   readonly settlements: readonly Settlement[]
   readonly outcomes: readonly Outcome[]
-  /** By SKU: how many pieces move from available to reserved; fewer than none where more is released than taken. */
+  /**
+   * Pieces that move from available to reserved, by SKU; negative if the batch releases more than
+   * it reserves.
+   */
   readonly moved: ReadonlyMap<string, number>
 }
 
 /**
- * Changes first, then orders: what is released in a batch can be had in it, and who cancels an order of the same batch finds it
- * undecided.
+ * Decides the changes first, then the orders. Orders can therefore reserve stock that the same
+ * batch releases, and a cancel always precedes an order of its batch.
  */
 export function decideBatch(
   known: ReadonlyMap<string, KnownOrder>,

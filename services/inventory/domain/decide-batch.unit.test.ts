@@ -13,7 +13,7 @@ const cancel = (orderID: string, offset: number) => {
   return { orderID, userID: 'ann', ...request, place: { partition: 0, offset } }
 }
 
-test('what a cancel of the batch gives back can be had by an order of the batch', () => {
+test('an order can reserve stock that a cancel of the same batch releases', () => {
   const event = { ...order('1', 2), decidedAtMs: 1, holdUntilMs: null, sequence: 1 }
   const known = new Map<string, KnownOrder>([['1', { outcome: { kind: 'reserved', event } }]])
   const batch = { orders: [order('2', 3)], changes: [cancel('1', 0)] }
@@ -22,7 +22,7 @@ test('what a cancel of the batch gives back can be had by an order of the batch'
   assert.deepEqual(fresh.moved, new Map([['mug', 1]]))
 })
 
-test('an order that is cancelled in its own batch takes nothing, and its outcome says that it was cancelled', () => {
+test('an order that is cancelled in its own batch fails as CANCELLED and reserves nothing', () => {
   const batch = { orders: [order('1', 2), order('2', 2)], changes: [cancel('1', 0)] }
   const { orders, fresh } = decideBatch(new Map(), new Map([['mug', 2]]), batch, at(7))
   assert.deepEqual(
@@ -32,7 +32,7 @@ test('an order that is cancelled in its own batch takes nothing, and its outcome
   assert.deepEqual(fresh.moved, new Map([['mug', 2]]))
 })
 
-test('whatever is ordered, cancelled, confirmed and expired, pieces are conserved and never negative, and each order is released once at most', () => {
+test('any sequence of orders and changes conserves pieces, keeps stock non-negative, and releases each order at most once', () => {
   fc.assert(
     fc.property(stockLevels, histories, fc.infiniteStream(fc.integer({ min: 1, max: 6 })), (stock, steps, sizes) => {
       const available = new Map(stock)

@@ -4,21 +4,23 @@ import type { Outcome } from './decide.ts'
 import type { Stamp } from './stamp.ts'
 
 /**
- * What becomes of an order's stock after its outcome, or instead of it. States: **undecided** → **reserved**, with a hold or
- * without → **confirmed** → **released**; or **failed**.
+ * State of a decided order: its outcome and later settlements. The states are **undecided** →
+ * **reserved** (with or without a hold) → **confirmed** → **released**, or **failed**.
  *
- * - undecided, cancel: **failed**, as *cancelled*: that is its outcome when the order comes, and it takes nothing.
- * - reserved with a hold, confirm: **confirmed**; the hold has no end any more.
- * - reserved with a hold, expire: **released**, if the hold had ended when that was asked for.
- * - reserved or confirmed, cancel: **released**.
- * - anything else changes nothing.
+ * | state | change request | next state |
+ * | --- | --- | --- |
+ * | undecided | cancel | **failed** with reason `CANCELLED`, the outcome once the order is read |
+ * | reserved with a hold | confirm | **confirmed**: the hold no longer ends |
+ * | reserved with a hold | expire | **released**, if the hold had ended at the time of the request |
+ * | reserved or confirmed | cancel | **released** |
+ * | any other combination | | unchanged |
  *
- * Every transition happens once, by one record. That record is answered with an event whenever it is read, and no other record
- * is. So the event is in the log exactly once.
+ * One record makes each transition. The stage publishes an event whenever it reads that record, and
+ * for no other record, so committed events are in the log exactly once.
  *
- * A record is the same when its request id and its position are, and its topic. The id alone does not identify it: the expiry of
- * a hold is requested again until it is decided, and a client may repeat a cancel. A recreated topic has the same positions
- * again, and perhaps the same requests, when somebody copies them there.
+ * Two reads are of the same record if request id, topic id, partition and offset are equal. The
+ * request id is not enough: expiry is requested again until it is decided, and clients may repeat a
+ * cancel. The position is not enough: a recreated topic reuses offsets, even for copied requests.
  */
 export interface KnownOrder {
   readonly outcome: Outcome
@@ -26,30 +28,32 @@ export interface KnownOrder {
   readonly released?: Settlement
 }
 
-/** `place` is that of the record that made it, and unknown for a settlement that was rebuilt from its event. */
+/**
+ * `place` is the position of the record that made it; undefined if it was rebuilt from its event.
+ */
 export type Settlement = { readonly caller?: string | undefined; readonly place?: Place } & (
   | { readonly kind: 'confirmed'; readonly event: InventoryConfirmed }
   | { readonly kind: 'released'; readonly event: InventoryReleased }
 )
 
 export interface DecidedChange {
-  /** `cancelled`: before the order was decided; that is told when the order comes. */
+  /** `cancelled`: the order was undecided; its outcome is published once the order is read. */
   readonly effect: Settlement['kind'] | 'cancelled' | 'none'
-  /** What the record is answered with. */
+  /** Settlement to publish for the record. */
   readonly settlement?: Settlement
-  /** The record was decided before; nothing changed now. */
+  /** True if the record was decided earlier, so it changes nothing now. */
   readonly isReplay: boolean
 }
 
 export interface ChangesDecision {
-  /** One for each change, in the same order. */
+  /** One result per change, in the same sequence. */
   readonly decided: readonly DecidedChange[]
-  /** Of orders that were cancelled before they were decided. */
+  /** Outcomes of orders that were cancelled while undecided. */
   readonly outcomes: readonly Outcome[]
   readonly settlements: readonly Settlement[]
 }
 
-/** Decides changes in their sequence: each finds what those before it made of its order. */
+/** Decides changes in sequence; each sees the effects of preceding ones on its order. */
 export function decideChanges(
   known: ReadonlyMap<string, KnownOrder>,
   changes: readonly ChangeToDecide[],
@@ -63,7 +67,7 @@ export function decideChanges(
     const order = orders.get(orderID)
     const former = [order?.confirmed, order?.released].find(settlement => settlement?.event.requestID === requestID)
     if (isSame(former, place)) return { effect: former.kind, settlement: former, isReplay: true }
-    // Another record of a request that has been settled.
+    // This is another record of a request that already has its settlement.
     if (former !== undefined) return unchanged
     if (order === undefined) {
       if (change.change !== 'cancel') return unchanged

@@ -32,14 +32,14 @@ function ask(change: ChangeKind, requestedAtMs = 5): ChangeToDecide {
   return { ...identity, change, requestedAtMs, requestID, place: { partition: 0, offset: offset++ } }
 }
 
-/** What became of each change, in the words of its effect and, of a release, its cause. */
+/** Returns the effect of each change; for a release, with its cause. */
 function effects(known: ReadonlyMap<string, KnownOrder>, ...changes: ChangeToDecide[]): string[] {
   return decideChanges(known, changes, at(9)).decided.map(({ effect, settlement }) =>
     settlement?.kind === 'released' ? `released ${settlement.event.cause}` : effect
   )
 }
 
-test('given a reserved order, when it is cancelled, then its stock is released, once', () => {
+test('cancelling a reserved order twice releases its stock once', () => {
   const change = ask('cancel')
   const { decided, settlements, outcomes } = decideChanges(reserved(null), [change, ask('cancel')], at(9))
   const event = { ...identity, items, cause: 'cancelled', releasedAtMs: 9, requestID: change.requestID, sequence: 0 }
@@ -52,7 +52,7 @@ test('given a reserved order, when it is cancelled, then its stock is released, 
   assert.deepEqual(outcomes, [])
 })
 
-test('given an order that is not decided, when it is cancelled, then it has failed as cancelled, and nothing else is remembered', () => {
+test('cancelling an undecided order records a failed outcome and no settlement', () => {
   const { decided, outcomes, settlements } = decideChanges(new Map(), [ask('cancel'), ask('cancel')], at(9))
   assert.deepEqual(
     decided.map(({ effect }) => effect),
@@ -64,31 +64,31 @@ test('given an order that is not decided, when it is cancelled, then it has fail
   assert.deepEqual(effects(new Map(), ask('confirm'), ask('expire')), ['none', 'none'])
 })
 
-test('given a failed order, nothing changes it', () => {
+test('a failed order is never changed', () => {
   assert.deepEqual(effects(failed, ask('cancel'), ask('confirm'), ask('expire')), ['none', 'none', 'none'])
 })
 
-test('given a hold, the first of confirmation and expiry wins, and the other one changes nothing', () => {
+test('of a confirmation and an expiry of one hold, the first takes effect and the second changes nothing', () => {
   assert.deepEqual(effects(reserved(5), ask('confirm'), ask('expire')), ['confirmed', 'none'])
   assert.deepEqual(effects(reserved(5), ask('expire'), ask('confirm')), ['released expired', 'none'])
   assert.deepEqual(effects(reserved(5), ask('confirm'), ask('confirm')), ['confirmed', 'none'])
 })
 
-test('given a hold that had not ended when its expiry was asked for, then it goes on', () => {
+test('a hold that had not ended at the time of the expiry request continues', () => {
   assert.deepEqual(effects(reserved(6), ask('expire', 5), ask('expire', 6)), ['none', 'released expired'])
 })
 
-test('given an order without a hold, it neither expires nor can it be confirmed', () => {
+test('an order without a hold can neither expire nor be confirmed', () => {
   assert.deepEqual(effects(reserved(null), ask('confirm'), ask('expire', 1e12)), ['none', 'none'])
 })
 
-test('given a hold, confirmed or not, a cancel releases it; nothing releases it again', () => {
+test('a cancel releases a hold, confirmed or not, and later changes do not release it again', () => {
   assert.deepEqual(effects(reserved(5), ask('cancel'), ask('expire')), ['released cancelled', 'none'])
   const all = [ask('confirm'), ask('cancel'), ask('expire'), ask('cancel')]
   assert.deepEqual(effects(reserved(5), ...all), ['confirmed', 'released cancelled', 'none', 'none'])
 })
 
-test('a record that is read again is answered as the first time, and no other record is', () => {
+test('a record that is read again gets the same settlement, and other records get none', () => {
   const [confirm, cancel] = [ask('confirm'), ask('cancel')]
   const first = decideChanges(reserved(5), [confirm, cancel], at(9))
   const outcome = reserved(5).get('1')?.outcome as Outcome
@@ -107,7 +107,7 @@ test('a record that is read again is answered as the first time, and no other re
   assert.deepEqual([again.settlements, again.outcomes], [[], []])
 })
 
-test('a record of a recreated topic at the place of an old one is another request, and is not answered', () => {
+test('a record with another request id at the position of an old record gets no settlement', () => {
   const cancel = ask('cancel')
   const [released] = decideChanges(reserved(null), [cancel], at(9)).settlements
   assert.ok(released)
@@ -116,7 +116,7 @@ test('a record of a recreated topic at the place of an old one is another reques
   assert.deepEqual(decideChanges(known, [elsewhere], at(10)).decided, [{ effect: 'none', isReplay: false }])
 })
 
-test('a record that was copied into a recreated topic, to the same position, is not answered again', () => {
+test('a record copied to the same position of a recreated topic gets no settlement', () => {
   const place = { topicID: 'before', partition: 0, offset: 1 }
   const cancel = { ...ask('cancel'), place }
   const [released] = decideChanges(reserved(null), [cancel], at(9)).settlements
@@ -126,14 +126,14 @@ test('a record that was copied into a recreated topic, to the same position, is 
   assert.deepEqual(effects(known, copied, cancel), ['none', 'released cancelled'])
 })
 
-test('another record of a settled request changes nothing and is not answered, whatever it asks for', () => {
+test('another record with the id of a settled request changes nothing, whatever change it requests', () => {
   const confirm = ask('confirm')
   const repeated = { ...ask('confirm'), requestID: confirm.requestID }
   const misused = { ...ask('cancel'), requestID: confirm.requestID }
   assert.deepEqual(effects(reserved(5), confirm, repeated, misused), ['confirmed', 'none', 'none'])
 })
 
-test('a settlement that was rebuilt from its event has no place, and answers no record again', () => {
+test('a settlement that was rebuilt from its event has no position and is published for no record', () => {
   const cancel = ask('cancel')
   const [released] = decideChanges(reserved(null), [cancel], at(9)).settlements
   assert.ok(released)
@@ -142,7 +142,7 @@ test('a settlement that was rebuilt from its event has no place, and answers no 
   assert.deepEqual(effects(known, cancel, ask('cancel')), ['none', 'none'])
 })
 
-test('a request of the first version gets an id, the same whenever it is read', () => {
+test('a request of version 1 gets the same derived id on every read', () => {
   const place = { partition: 0, offset: 1 }
   const request = orderChangeRequested({ requestID: '', requestedAtMs: 5 })
   const { requestID } = toChange(request, undefined, place)
@@ -151,7 +151,7 @@ test('a request of the first version gets an id, the same whenever it is read', 
   assert.notEqual(toChange({ ...request, requestedAtMs: 6 }, undefined, place).requestID, requestID)
 })
 
-test('what is no change, or names no order, is refused', () => {
+test('an unknown change and unusable ids are refused', () => {
   const place = { partition: 0, offset: 1 }
   assert.equal(toChange(orderChangeRequested({ change: 'confirm' }), 'berlin', place).change, 'confirm')
   const wrongs = [
@@ -172,7 +172,7 @@ test('what is no change, or names no order, is refused', () => {
   }
 })
 
-test('a settlement has the caller of its order, whichever caller the change names', () => {
+test('a settlement has the caller of its order, whichever caller the change request names', () => {
   const outcome = { ...(reserved(5).get('1') as KnownOrder).outcome, caller: 'berlin' }
   const changes = [{ ...ask('confirm'), caller: 'paris' }, ask('cancel')]
   const { settlements } = decideChanges(new Map([['1', { outcome }]]), changes, at(9))

@@ -4,18 +4,21 @@ import type { Stamp } from './stamp.ts'
 
 export interface DecidedOrder {
   readonly outcome: Outcome
-  /** The order had its outcome before; nothing was reserved now. */
+  /** True if the order already had its outcome, so it reserves nothing now. */
   readonly isReplay: boolean
 }
 
 export interface OrdersDecision {
-  /** One for each order, in the same order. */
+  /** One result per order, in the same sequence. */
   readonly decided: readonly DecidedOrder[]
-  /** What has to be remembered: the outcomes of the orders that had none, and what they take. */
+  /** New outcomes and the pieces that they reserve, which the store must persist. */
   readonly fresh: Decision
 }
 
-/** As `decide`, for orders that may have been decided before, or may come twice in one batch. */
+/**
+ * Decides like `decide`, but returns the existing outcome of orders that were decided earlier or
+ * are repeated in the batch.
+ */
 export function decideOnce(
   remembered: ReadonlyMap<string, Outcome>,
   available: ReadonlyMap<string, number>,

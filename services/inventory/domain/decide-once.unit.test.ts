@@ -6,7 +6,7 @@ import { decideOnce } from './decide-once.ts'
 import { orderSequences, stockLevels } from './testing/arbitraries.ts'
 import { at } from './testing/stamps.ts'
 
-test('orders that were decided before get their outcomes again and take nothing, whatever the stock is now', () => {
+test('orders that were decided earlier get the same outcomes and reserve nothing, whatever the current stock', () => {
   fc.assert(
     fc.property(stockLevels, stockLevels, orderSequences, (stock, otherStock, orders) => {
       const { outcomes } = decide(stock, orders, at(7))
@@ -21,7 +21,7 @@ test('orders that were decided before get their outcomes again and take nothing,
   )
 })
 
-test('an order that comes twice in a batch is decided at its first place and repeated at the second', () => {
+test('an order that is repeated in a batch is decided at its first occurrence and replayed at the others', () => {
   fc.assert(
     fc.property(stockLevels, orderSequences, fc.array(fc.nat()), (stock, orders, picks) => {
       const again = orders.length === 0 ? [] : picks.map(pick => structuredClone(orders[pick % orders.length] as never))
@@ -38,7 +38,7 @@ test('an order that comes twice in a batch is decided at its first place and rep
   )
 })
 
-test('replayed orders do not change what new ones beside them find', () => {
+test('replayed orders do not affect the new orders of their batch', () => {
   fc.assert(
     fc.property(stockLevels, orderSequences, fc.nat(), (stock, orders, cut) => {
       const whole = decide(stock, orders, at(7))

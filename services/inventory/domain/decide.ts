@@ -3,13 +3,16 @@ import { type HeldPieces, type HoldLimits, holderOf, limitOf, noHoldLimits } fro
 import { demandOf, type OrderToDecide } from './order.ts'
 import type { Stamp } from './stamp.ts'
 
-/** The final decision about an order. It keeps the caller, so that every event about the order has the same record key. */
+/**
+ * Outcome of an order. It includes the caller, so that all events of the order have the same record
+ * key.
+ */
 export type Outcome = { readonly caller?: string | undefined } & (
   | { readonly kind: 'reserved'; readonly event: InventoryReserved }
   | { readonly kind: 'failed'; readonly event: InventoryFailed }
 )
 
-/** The limits on holds, and what callers with a limit hold already. */
+/** Limits on holds, and the pieces that callers with a limit already hold. */
 export interface Holding {
   readonly limits: HoldLimits
   readonly held: HeldPieces
@@ -18,17 +21,17 @@ export interface Holding {
 export const unlimitedHolding: Holding = { limits: noHoldLimits, held: new Map() }
 
 export interface Decision {
-  /** One for each order, in the same order. */
+  /** One outcome per order, in the same sequence. */
   readonly outcomes: readonly Outcome[]
-  /** By SKU: how many pieces move from available to reserved. */
+  /** Pieces that move from available to reserved, by SKU. */
   readonly taken: ReadonlyMap<string, number>
 }
 
 /**
- * Decides orders in their sequence: each finds what those before it left, and is reserved whole or not at all. An order that
- * exceeds a limit on holds fails for that reason, and takes nothing.
+ * Decides orders in sequence. Each sees the stock that preceding orders left, and is reserved
+ * completely or not at all. An order that exceeds a hold limit fails and reserves nothing.
  *
- * @param available pieces by SKU; a SKU that is missing is not kept in stock
+ * @param available pieces by SKU; a missing SKU is unknown
  */
 export function decide(
   available: ReadonlyMap<string, number>,
@@ -72,7 +75,10 @@ export function decide(
   return { outcomes, taken }
 }
 
-/** An unknown SKU is named first: no delivery of stock would let the same order succeed. */
+/**
+ * Returns `UNKNOWN_SKU` in preference to `OUT_OF_STOCK`: restocking cannot make such an order
+ * succeed.
+ */
 function reasonOf(shortages: readonly Shortage[]): string {
   const hasUnknown = shortages.some(({ reason }) => reason === failureReasons.unknownSKU)
   return hasUnknown ? failureReasons.unknownSKU : failureReasons.outOfStock

@@ -11,7 +11,7 @@ const order = (orderID: string, ...items: [sku: string, quantity: number][]) => 
   items: items.map(([sku, quantity]) => ({ sku, quantity }))
 })
 
-test('given enough stock, an order is reserved with its lines as they came', () => {
+test('an order with enough stock is reserved with its lines unchanged', () => {
   const { outcomes, taken } = decide(new Map([['mug', 5]]), [order('1', ['mug', 2])], at(7))
   assert.deepEqual(outcomes, [
     {
@@ -25,7 +25,7 @@ test('given enough stock, an order is reserved with its lines as they came', () 
   assert.deepEqual([...taken], [['mug', 2]])
 })
 
-test('given too little of two of three SKUs, an order fails, names both, and takes nothing', () => {
+test('an order with two SKUs out of stock fails, reports both shortages, and reserves nothing', () => {
   const stock = new Map([
     ['mug', 5],
     ['tea', 1]
@@ -45,7 +45,7 @@ test('given too little of two of three SKUs, an order fails, names both, and tak
   assert.equal(taken.size, 0)
 })
 
-test('an order with a SKU that is not kept in stock fails for that reason, also when another SKU is short', () => {
+test('an order with an unknown SKU fails as UNKNOWN_SKU, even if another SKU is out of stock', () => {
   const stock = new Map([['mug', 5]])
   const unknown = { sku: 'unicorn', requested: 1, available: 0, reason: 'UNKNOWN_SKU' }
   const failures = decide(
@@ -59,7 +59,7 @@ test('an order with a SKU that is not kept in stock fails for that reason, also 
   ])
 })
 
-test('two lines on the same SKU are checked as their sum', () => {
+test('two lines with the same SKU are checked as their sum', () => {
   const stock = new Map([['mug', 5]])
   const [tooMuch] = decide(stock, [order('1', ['mug', 3], ['mug', 3])], at(7)).outcomes
   assert.deepEqual(tooMuch?.kind === 'failed' && tooMuch.event.shortages, [
@@ -68,7 +68,7 @@ test('two lines on the same SKU are checked as their sum', () => {
   assert.deepEqual([...decide(stock, [order('1', ['mug', 3], ['mug', 2])], at(7)).taken], [['mug', 5]])
 })
 
-test('an order that fails leaves its stock to the ones behind it', () => {
+test('a failed order leaves the stock to later orders', () => {
   const orders = [order('1', ['mug', 6]), order('2', ['mug', 5]), order('3', ['mug', 1])]
   const { outcomes } = decide(new Map([['mug', 5]]), orders, at(7))
   assert.deepEqual(
@@ -77,7 +77,7 @@ test('an order that fails leaves its stock to the ones behind it', () => {
   )
 })
 
-test('what is taken is what reserved orders hold, and never more than there was', () => {
+test('the pieces taken equal those of the reserved orders and never exceed the stock', () => {
   fc.assert(
     fc.property(stockLevels, orderSequences, (stock, orders) => {
       const { outcomes, taken } = decide(stock, orders, at(7))
@@ -92,7 +92,7 @@ test('what is taken is what reserved orders hold, and never more than there was'
   )
 })
 
-test('every order gets one outcome in its place: its own lines whole, or at least one true shortage', () => {
+test('every order gets one outcome in sequence: all of its lines, or at least one real shortage', () => {
   fc.assert(
     fc.property(stockLevels, orderSequences, (stock, orders) => {
       const { outcomes } = decide(stock, orders, at(7))
@@ -111,7 +111,7 @@ test('every order gets one outcome in its place: its own lines whole, or at leas
   )
 })
 
-test('decisions are numbered in their sequence', () => {
+test('decisions are numbered in sequence', () => {
   let sequence = 41
   const orders = [order('1', ['mug', 6]), order('2', ['mug', 5]), order('3', ['unicorn', 1])]
   const { outcomes } = decide(new Map([['mug', 5]]), orders, { atMs: 7, nextSequence: () => ++sequence })
@@ -121,7 +121,7 @@ test('decisions are numbered in their sequence', () => {
   )
 })
 
-test('an order never depends on those behind it', () => {
+test('an outcome never depends on later orders', () => {
   fc.assert(
     fc.property(stockLevels, orderSequences, fc.nat(), (stock, orders, cut) => {
       const first = orders.slice(0, cut % (orders.length + 1))
@@ -133,7 +133,7 @@ test('an order never depends on those behind it', () => {
   )
 })
 
-test('however a sequence is split into batches, down to single orders, the outcomes are the same', () => {
+test('any split of a sequence into batches gives the same outcomes', () => {
   fc.assert(
     fc.property(
       stockLevels,

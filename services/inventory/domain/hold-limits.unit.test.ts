@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { limitOf, parseCallerLimits } from './hold-limits.ts'
 
-test('a limit is that of the caller, or else that of all others', () => {
+test('the limit of a caller takes precedence over the limit of `*`', () => {
   const limits = parseCallerLimits(['berlin=3600', ' *=60', 'closed=0'])
   assert.deepEqual(
     ['berlin', 'paris', '', 'closed'].map(holder => limitOf(limits, holder)),

@@ -4,12 +4,12 @@ import { checkOrder, demandOf } from './order.ts'
 
 const valid = { orderID: '1', userID: 'ann', items: [{ sku: 'mug', quantity: 1 }] }
 
-test('an order that keeps to its contract passes', () => {
+test('a valid order is accepted', () => {
   checkOrder(valid)
   checkOrder({ ...valid, caller: 'berlin' })
 })
 
-test('an order that would create stock, or cannot be stored, is refused before anything is decided', () => {
+test('an order that would create stock or cannot be stored is refused', () => {
   const wrong = [
     { ...valid, items: [] },
     { ...valid, orderID: '' },
@@ -23,7 +23,7 @@ test('an order that would create stock, or cannot be stored, is refused before a
   for (const order of wrong) assert.throws(() => checkOrder(order), { code: 'ORDER_INVALID', retryable: false })
 })
 
-test('the demand adds up lines on the same SKU', () => {
+test('the demand adds up lines with the same SKU', () => {
   const items = [
     { sku: 'mug', quantity: 1 },
     { sku: 'tea', quantity: 2 },

@@ -1,9 +1,9 @@
-/** The time and the numbers of decisions. */
+/** Time and sequence numbers of the decisions in a batch. */
 export interface Stamp {
   readonly atMs: number
   /**
-   * Returns the number of the next decision. Numbers rise with the decisions on each SKU, across batches and instances: a
-   * store draws them while it holds the rows of the stock.
+   * Returns the sequence number of the next decision. The numbers of each SKU rise across batches
+   * and instances, because the store draws them while it holds the locks on the SKU rows.
    */
   nextSequence(): number
 }

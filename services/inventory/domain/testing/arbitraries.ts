@@ -3,7 +3,7 @@ import { type ChangeToDecide, changeKinds } from '../change.ts'
 import type { Batch } from '../decide-batch.ts'
 import type { OrderToDecide } from '../order.ts'
 
-/** Few SKUs and scarce stock, so that orders compete; `unknown` never has stock. */
+/** Few SKUs with scarce stock, so that orders compete; `unknown` never has stock. */
 const sku = fc.constantFrom('mug', 'tea', 'spoon', 'pot', 'unknown')
 
 export const stockLevels: fc.Arbitrary<ReadonlyMap<string, number>> = fc
@@ -15,10 +15,10 @@ const items = fc.array(fc.record({ sku, quantity: fc.integer({ min: 1, max: 6 })
   maxLength: 4
 })
 
-/** Some orders have a caller; two callers have users of the same ids. */
+/** Optional caller of an order; the callers share user ids. */
 const owner = fc.constantFrom({}, { caller: 'berlin' }, { caller: 'paris' })
 
-/** Orders with ids of their own: order-0, order-1, … */
+/** Orders with the distinct ids order-0, order-1, … */
 export const orderSequences: fc.Arbitrary<readonly OrderToDecide[]> = fc
   .array(fc.record({ userID: fc.constantFrom('ann', 'bob'), owner, items }, { noNullPrototype: true }), {
     maxLength: 20
@@ -30,8 +30,9 @@ export type Step =
   | { readonly kind: 'change'; readonly change: ChangeToDecide }
 
 /**
- * Orders, half of them with a hold, and what is asked of them: cancels at any place, also before their order, confirmations and
- * expiries behind it, as nobody asks for those before. The hold of an order decided at 7 ends at 1007 or 2007.
+ * Orders, two thirds of them with a hold, and change requests. Cancels may precede their order;
+ * confirmations and expiries follow it, as in production. The hold of an order decided at 7 ends at
+ * 1007 or 2007.
  */
 export const histories: fc.Arbitrary<readonly Step[]> = orderSequences
   .chain(orders =>

@@ -1,6 +1,6 @@
 import type { Stamp } from '../stamp.ts'
 
-/** Gives every decision the same time and the number 0, for tests that number nothing. */
+/** Returns a stamp with a fixed time and the sequence number 0, for tests that ignore numbers. */
 export function at(atMs: number): Stamp {
   return { atMs, nextSequence: () => 0 }
 }
