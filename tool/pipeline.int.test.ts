@@ -74,7 +74,7 @@ test('command line with real services', async t => {
     }
     const tooMuch = await tool('stock', 'adjust', 'MUG', '--remove', '11')
     assert.equal(tooMuch.code, 1)
-    assert.match(tooMuch.stderr, /Only 10 are available/)
+    assert.match(tooMuch.stderr, /Only 10 pieces are available/)
     assert.match((await tool('stock', 'show', 'NOPE')).stderr, /SKU does not exist: npm run orderly -- stock set/)
     const neither = await tool('stock', 'set', 'MUG')
     assert.deepEqual([neither.code, /one of --on-hand 500/.test(neither.stderr)], [64, true])

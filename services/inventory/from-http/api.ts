@@ -5,13 +5,13 @@ import type { StockKeeping } from '../store/stock-keeping.ts'
 import { addStockRoutes } from './stock-routes.ts'
 
 export interface StockApiParts {
-  /** Undefined: nobody is asked for a key. */
+  /** API keys; undefined if authentication is off. */
   readonly callers: Pick<KnownCallers, 'find'> | undefined
   readonly stock: StockKeeping
   readonly allowedHosts?: readonly string[]
 }
 
-/** The whole API of the service, with its document. */
+/** Adds all routes of the inventory API and its OpenAPI document. */
 export async function addStockApi(
   http: FastifyInstance,
   { callers, stock, ...guardOptions }: StockApiParts
@@ -19,8 +19,8 @@ export async function addStockApi(
   await addOpenApi(http, {
     title: 'Orderly inventory API',
     description:
-      'Keep stock. Problems are answered as RFC 9457 describes (`application/problem+json`), with a stable `code`. `Orderly-Version: 1` asks for this version of the API, which is also what a request without the header gets. Callers send an API key, `Authorization: Bearer orderly_…`; services that run with `API_KEYS=off` ask for none.',
-    tags: [{ name: 'stock', description: 'What there is of each SKU, and how it came to be.' }],
+      'Read and change stock. Error responses use `application/problem+json` (RFC 9457) with a stable `code`. `Orderly-Version: 1` selects this version of the API, which is also the default. Callers authenticate with an API key, `Authorization: Bearer orderly_…`, unless the service runs with `API_KEYS=off`.',
+    tags: [{ name: 'stock', description: 'The stock of each SKU and its movements.' }],
     securitySchemes
   })
   guardRoutes(http, callers, guardOptions)

@@ -1,12 +1,18 @@
 import { reservedName } from '@orderly/callers'
 import type { FastifyRequest } from 'fastify'
 
-/** Whose idempotency keys these are: where callers do not prove who they are, everybody's. */
+/**
+ * Returns the namespace of the idempotency keys: the caller, or a shared one if authentication is
+ * off.
+ */
 export function keysOwner({ caller }: FastifyRequest): string {
   return caller?.name ?? reservedName
 }
 
-/** Who changes stock, for its movements. Only where nobody has to prove who they are, the request is believed. */
+/**
+ * Returns the operator's name for movements: the caller, or the header `x-operator` if
+ * authentication is off.
+ */
 export function operatorOf({ caller, headers }: FastifyRequest): string {
   if (caller !== undefined) return caller.name
   const name = headers['x-operator']

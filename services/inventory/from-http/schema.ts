@@ -8,7 +8,7 @@ import {
 } from '@orderly/service-kit'
 import { type Static, type TSchema, Type } from 'typebox'
 
-/** The single source of what the stock routes take and answer: validation, types and the OpenAPI document. */
+/** Schemas of the stock routes, from which validation, types and the OpenAPI document derive. */
 
 const sku = Type.String({
   description: '1 to 64 printable characters without white space around them',
@@ -19,23 +19,23 @@ const sku = Type.String({
 })
 const most = 1_000_000_000_000
 const available = Type.Integer({
-  description: 'Pieces that can be reserved.',
+  description: 'Pieces that orders can reserve.',
   minimum: 0,
   maximum: most,
   examples: [500]
 })
 const onHand = Type.Integer({
-  description: 'Pieces on the shelf, those of reserved orders included: what a count of the shelf gives.',
+  description: 'Pieces on the shelf, including those of reserved orders.',
   minimum: 0,
   maximum: most,
   examples: [500]
 })
-/** How the stock of a SKU is stated. */
+/** The two ways to set the stock of a SKU. */
 const count = { available: Type.Optional(available), onHand: Type.Optional(onHand) }
 const onlyOneCount = { additionalProperties: false, 'x-exactly-one-of': Object.keys(count) }
 const reason = Type.Optional(
   Type.String({
-    description: 'why it is done: 1 to 500 printable characters without white space around them',
+    description: 'reason for the change: 1 to 500 printable characters without white space around them',
     minLength: 1,
     maxLength: 500,
     pattern: printable,
@@ -46,10 +46,10 @@ const reason = Type.Optional(
 const Level = Type.Object(
   {
     sku,
-    available: Type.Integer({ description: 'Pieces that can still be reserved.' }),
-    reserved: Type.Optional(Type.Integer({ description: 'Pieces that belong to reserved orders. Hidden from shops.' })),
+    available: Type.Integer({ description: 'Pieces that orders can reserve.' }),
+    reserved: Type.Optional(Type.Integer({ description: 'Pieces assigned to orders. Hidden from shops.' })),
     onHand: Type.Optional(
-      Type.Integer({ description: 'Pieces on the shelf: `available` + `reserved`. Hidden from shops.' })
+      Type.Integer({ description: 'Pieces on the shelf: `available` plus `reserved`. Hidden from shops.' })
     )
   },
   { $id: 'StockLevel' }
@@ -57,15 +57,16 @@ const Level = Type.Object(
 
 const Movement = Type.Object(
   {
-    id: Type.Integer({ description: 'Rises with every movement.' }),
+    id: Type.Integer({ description: 'Increases with every movement.' }),
     sku,
     kind: Type.Enum(['opening', 'seed', 'set', 'adjust', 'count']),
     delta: Type.Integer({
-      description: 'Pieces put in; negative: taken out. Of a SKU they add up to available + reserved.'
+      description:
+        'Pieces added; negative if removed. The sum over all movements of a SKU is `available` plus `reserved`.'
     }),
-    available: Type.Integer({ description: 'Available pieces behind the movement.' }),
-    reserved: Type.Integer({ description: 'Reserved pieces then.' }),
-    by: Type.String({ description: 'Who did it.' }),
+    available: Type.Integer({ description: 'Available pieces after the movement.' }),
+    reserved: Type.Integer({ description: 'Reserved pieces at the time of the movement.' }),
+    by: Type.String({ description: 'Caller or operator that made the change.' }),
     reason: Type.Union([Type.String(), Type.Null()]),
     at: Type.String({ format: 'date-time' }),
     idempotencyKey: Type.Union([Type.String(), Type.Null()])
@@ -81,7 +82,7 @@ const operator = {
   'x-operator': Type.Optional(
     Type.String({
       description:
-        'who does this, for the movements: 1 to 100 printable ASCII characters. Where callers have API keys the name of the caller counts instead.',
+        'operator to record with the movement: 1 to 100 printable ASCII characters. Ignored if API keys are required: the name of the caller is recorded instead.',
       pattern: '^[\\x20-\\x7e]{1,100}$'
     })
   )
@@ -90,29 +91,29 @@ const params = Type.Object({ sku })
 const limit = (maximum: number, otherwise: number) =>
   Type.Optional(
     Type.String({
-      description: `how many at most: 1 to ${maximum}, ${otherwise} when it is missing`,
+      description: `maximum number of items: 1 to ${maximum}, default ${otherwise}`,
       pattern: '^[1-9][0-9]{0,3}$'
     })
   )
 const tags = ['stock']
-const levelAnswer = answered('The SKU as it is then.', refer(Level))
+const levelAnswer = answered('The resulting stock of the SKU.', refer(Level))
 const common = {
-  400: refused('Something is wrong with the request; nothing was done. Every field that is wrong is named.'),
-  500: refused('Our fault.'),
-  503: serviceUnavailable('Cannot be done at the moment. Try again.')
+  400: refused('The request is invalid; nothing was changed. `errors` names every invalid field.'),
+  500: refused('Internal server error.'),
+  503: serviceUnavailable('Temporarily unavailable. Retry after the given time.')
 }
 const withBody = {
   ...common,
-  413: refused('The body is too large; nothing was done.'),
-  415: refused('The body is of another type than is documented; nothing was done.')
+  413: refused('The body is too large; nothing was changed.'),
+  415: refused('The media type of the body is not supported; nothing was changed.')
 }
-const belowReserved = refused('Fewer pieces on hand than reserved orders need; nothing was changed.')
-const unknown = { 404: refused('The SKU is not known.') }
+const belowReserved = refused('`onHand` is below the pieces reserved for orders; nothing was changed.')
+const unknown = { 404: refused('The SKU does not exist.') }
 
 export const readLevel = {
   operationId: 'readStock',
-  summary: 'What there is of a SKU',
-  description: 'A shop is told what is available; an operator what is reserved, too.',
+  summary: 'Get the stock of a SKU',
+  description: 'A shop gets the available pieces only; an operator also gets `reserved` and `onHand`.',
   tags,
   params,
   response: { 200: levelAnswer, ...unknown, ...common }
@@ -122,7 +123,7 @@ export const setLevel = {
   operationId: 'setStock',
   summary: 'Set the stock of a SKU',
   description:
-    'Of a new SKU as well as of a known one. Send exactly one of `onHand` and `available`. After a count of the shelf send `onHand`: the pieces of reserved orders are among the counted ones, so `available` becomes `onHand` − `reserved`. Reserved pieces stay reserved. The difference is a movement.',
+    'Creates the SKU if it does not exist. Send exactly one of `onHand` and `available`. Send `onHand` after a count of the shelf: it includes the pieces of reserved orders, so `available` becomes `onHand` − `reserved`. Reserved pieces stay reserved. The difference is recorded as a movement.',
   tags,
   params,
   headers: Type.Object(operator),
@@ -132,9 +133,9 @@ export const setLevel = {
 
 export const adjustLevel = {
   operationId: 'adjustStock',
-  summary: 'Put pieces of a SKU in, or take them out',
+  summary: 'Add or remove pieces of a SKU',
   description:
-    'Once for each idempotency key, however often it is asked for: the same key with the same adjustment is answered the same, also much later. What was refused may be asked for again with its key.',
+    'Applied once per idempotency key. A repeated request with the same key and adjustment gets the same response, without a time limit. A refused adjustment can be retried with its key.',
   tags,
   params,
   headers: Type.Object({
@@ -147,7 +148,7 @@ export const adjustLevel = {
   body: Type.Object(
     {
       delta: Type.Integer({
-        description: 'Pieces to put in; negative: to take out.',
+        description: 'Pieces to add; negative to remove.',
         minimum: -most,
         maximum: most,
         examples: [-3]
@@ -162,12 +163,15 @@ export const adjustLevel = {
       headers: {
         'idempotent-replayed': {
           type: 'string',
-          description: '`true` when an earlier request with this key did it; the SKU is given as it was then.'
+          description:
+            '`true` if an earlier request with this key made the adjustment; the response shows the stock after that request.'
         }
       }
     },
     ...unknown,
-    409: refused('There are not as many pieces to take out, or there would be too many to count; nothing was changed.'),
+    409: refused(
+      'Fewer pieces are available than the adjustment removes, or the result would be too large; nothing was changed.'
+    ),
     422: refused('The idempotency key belongs to another adjustment; nothing was changed.'),
     ...withBody
   }
@@ -181,36 +185,36 @@ function manyLevels<Item extends TSchema>(item: Item) {
   return Type.Object({ items, reason }, { additionalProperties: false })
 }
 
-/** Schema of a body without its items, which are checked one by one. */
+/** Schema of a body without its items, which are validated one at a time. */
 const manyUnchecked = manyLevels(Type.Unsafe<unknown>({}))
 export type ManyLevels = Static<typeof manyUnchecked>
 
-/** For SKUs that come in a CSV file, which no schema looks at. */
+/** Returns whether a text is a valid SKU, for CSV files, which no schema validates. */
 export const isSKU = (text: string): boolean => text.length <= 64 && new RegExp(printable, 'u').test(text)
 export const mostPieces = most
 
 const csv = {
   'text/csv': {
     schema: Type.String({
-      description: 'Lines of `sku,onHand` or of `sku,available`, below a header with these names.'
+      description: 'A header `sku,onHand` or `sku,available`, then one line per SKU.'
     })
   }
 }
 
-/** For the document. */
+/** Body of `PUT /stock` in the OpenAPI document. */
 export const manyLevelsBody = { content: { 'application/json': { schema: manyLevels(refer(ManyLevelsItem)) }, ...csv } }
 
 export const setLevels = {
   operationId: 'setStockOfMany',
   summary: 'Set the stock of many SKUs',
   description:
-    'As JSON or as a CSV file; each SKU with `onHand` or `available`, as for one SKU. All of them or, when one is wrong, none.',
+    'Accepts JSON or a CSV file, with `onHand` or `available` for each SKU. Sets all SKUs, or none if one is invalid.',
   tags,
   headers: Type.Object(operator),
   querystring: Type.Object({ reason }, { additionalProperties: false }),
   body: { content: { 'application/json': { schema: manyUnchecked }, 'text/csv': { schema: Type.Unsafe<Buffer>({}) } } },
   response: {
-    200: answered('How many SKUs were set.', Type.Object({ count: Type.Integer() })),
+    200: answered('The number of SKUs that were set.', Type.Object({ count: Type.Integer() })),
     409: belowReserved,
     ...withBody
   }
@@ -218,17 +222,17 @@ export const setLevels = {
 
 export const listLevels = {
   operationId: 'listStock',
-  summary: 'All SKUs, by name',
-  description: 'In pages as JSON, whole as a CSV file that can be put in again.',
+  summary: 'List the stock of all SKUs',
+  description: 'Returns JSON in pages sorted by SKU, or one CSV file that `PUT /stock` accepts.',
   tags,
   querystring: Type.Object(
     {
       after: Type.Optional(
-        Type.String({ description: 'the SKU behind which to go on', maxLength: 64, pattern: '^[^\\p{Cc}\\p{Cs}]*$' })
+        Type.String({ description: 'return SKUs after this one', maxLength: 64, pattern: '^[^\\p{Cc}\\p{Cs}]*$' })
       ),
       limit: limit(9_999, 1_000),
       column: Type.Optional(
-        Type.Enum(['available', 'onHand'], { description: 'the column of a CSV file; `available` when it is missing' })
+        Type.Enum(['available', 'onHand'], { description: 'the column of a CSV file, default `available`' })
       )
     },
     { additionalProperties: false }
@@ -236,7 +240,7 @@ export const listLevels = {
   response: {
     200: {
       description:
-        'A page; `nextAfter` is there when more may follow. Who accepts `text/csv` gets all from `after` on, as it can be put.',
+        'A page, with `nextAfter` if more may follow. A request that accepts `text/csv` gets all SKUs after `after` in one file.',
       content: {
         'application/json': {
           schema: Type.Object({ items: Type.Array(refer(Level)), nextAfter: Type.Optional(Type.String()) })
@@ -250,24 +254,21 @@ export const listLevels = {
 
 export const listMovements = {
   operationId: 'listStockMovements',
-  summary: 'Who put pieces of a SKU in or took them out, when and why',
-  description: 'The newest first. What orders reserve and give back are no movements.',
+  summary: 'List the movements of a SKU',
+  description: 'Newest first. Reservations and releases of orders are not movements.',
   tags,
   params,
   querystring: Type.Object(
     {
       before: Type.Optional(
-        Type.String({ description: 'the id of the movement before which to go on', pattern: '^[1-9][0-9]{0,14}$' })
+        Type.String({ description: 'return movements older than this id', pattern: '^[1-9][0-9]{0,14}$' })
       ),
       limit: limit(9_999, 100)
     },
     { additionalProperties: false }
   ),
   response: {
-    200: answered(
-      'A page, empty for a SKU of which nothing is known.',
-      Type.Object({ items: Type.Array(refer(Movement)) })
-    ),
+    200: answered('A page; empty for an unknown SKU.', Type.Object({ items: Type.Array(refer(Movement)) })),
     ...common
   }
 }

@@ -10,7 +10,7 @@ import { createPostgresKeeping } from '../store/postgres-keeping.ts'
 import { checkMovements, createInventoryDatabase } from '../store/testing/inventory-database.ts'
 import { addStockApi } from './api.ts'
 
-/** The routes over a database of their own, as every instance has them. */
+/** Sets up the routes with a separate database. */
 async function setUp(t: TestContext, openCallers?: (pool: Pool) => Pick<KnownCallers, 'find'>) {
   const database = await createInventoryDatabase(t)
   const pool: Pool = database.open({ maxConnections: 8 })
@@ -40,7 +40,7 @@ async function setUp(t: TestContext, openCallers?: (pool: Pool) => Pick<KnownCal
 
 const logger = silentLogger()
 
-/** As above, where callers need keys. */
+/** Sets up the routes with API keys required. */
 async function setUpWithCallers(t: TestContext) {
   const { pool, http, listen } = await setUp(t, pool => {
     const callers = createKnownCallers(createApiKeyStore(pool), {
@@ -65,7 +65,7 @@ async function setUpWithCallers(t: TestContext) {
   return { grant, ask, listen }
 }
 
-test('stock is set, read and adjusted, and every change is a movement with who and why', async t => {
+test('setting and adjusting stock records movements with operator and reason', async t => {
   const { pool, ask, adjust } = await setUp(t)
   assert.deepEqual(await ask('PUT', '/stock/MUG', { available: 10, reason: 'counted' }), {
     status: 200,
@@ -90,7 +90,7 @@ test('stock is set, read and adjusted, and every change is a movement with who a
   await checkMovements(pool)
 })
 
-test('a count of the shelf includes the reserved pieces, so that no piece is sold twice', async t => {
+test('onHand includes the reserved pieces, so that no piece is sold twice', async t => {
   const { pool, store, http, ask } = await setUp(t)
   const reserve = (orderID: string, sku: string, quantity: number) =>
     store.decide({ orders: [{ orderID, userID: 'ann', items: [{ sku, quantity }] }], changes: [] })
@@ -128,7 +128,7 @@ test('a count of the shelf includes the reserved pieces, so that no piece is sol
   await checkMovements(pool)
 })
 
-test('stock is stated by exactly one of onHand and available', async t => {
+test('setting stock requires exactly one of onHand and available', async t => {
   const { ask } = await setUp(t)
   const both = { available: 1, onHand: 1 }
   for (const body of [both, {}, { reason: 'counted' }]) {
@@ -148,7 +148,7 @@ test('stock is stated by exactly one of onHand and available', async t => {
   )
 })
 
-test('beside orders that are reserved, counts of the shelf never make or lose a piece', async t => {
+test('setting onHand concurrently with reservations conserves pieces', async t => {
   const { pool, store, ask } = await setUp(t)
   await ask('PUT', '/stock/MUG', { onHand: 60 })
   const orders = Array.from({ length: 60 }, (_, index) => ({
@@ -164,7 +164,7 @@ test('beside orders that are reserved, counts of the shelf never make or lose a 
   await checkMovements(pool)
 })
 
-test('an adjustment takes place once for its key, also when it is asked for by many at once', async t => {
+test('an adjustment is applied once per key, even with concurrent requests', async t => {
   const { pool, ask, adjust } = await setUp(t)
   await ask('PUT', '/stock/MUG', { available: 10 })
   await ask('PUT', '/stock/TEA', { available: 10 })
@@ -186,12 +186,12 @@ test('an adjustment takes place once for its key, also when it is asked for by m
   await checkMovements(pool)
 })
 
-test('what cannot be done is refused and changes nothing, and may be asked for again with its key', async t => {
+test('a refused adjustment changes nothing and can be retried with its key', async t => {
   const { ask, adjust, http } = await setUp(t)
   await ask('PUT', '/stock/MUG', { available: 3 })
   const refused = await adjust('MUG', -4, 'too many')
   assert.deepEqual([refused.status, refused.body.code], [409, 'STOCK_TOO_LOW'])
-  assert.match(refused.body.detail, /Only 3 are available/)
+  assert.match(refused.body.detail, /Only 3 pieces are available/)
   assert.equal((await ask('GET', '/stock/MUG')).body.available, 3)
   await ask('PUT', '/stock/MUG', { available: 4 })
   assert.equal((await adjust('MUG', -4, 'too many')).body.available, 0)
@@ -206,7 +206,7 @@ test('what cannot be done is refused and changes nothing, and may be asked for a
   assert.equal(keyless.statusCode, 400)
 })
 
-test('beside orders that reserve, adjustments and settings lose no piece and make none', async t => {
+test('adjusting and setting stock concurrently with reservations conserves pieces', async t => {
   const { pool, store, ask, adjust } = await setUp(t)
   await ask('PUT', '/stock', { items: ['MUG', 'TEA'].map(sku => ({ sku, available: 40 })) })
   const orders = Array.from({ length: 60 }, (_, index) => ({
@@ -241,7 +241,7 @@ test('beside orders that reserve, adjustments and settings lose no piece and mak
   }
 })
 
-test('a CSV file goes in whole or not at all, and comes out as it can be put in again', async t => {
+test('a CSV file is applied completely or not at all, and an exported file can be imported', async t => {
   const { http, ask } = await setUp(t)
   const put = (payload: string) =>
     http.inject({ method: 'PUT', url: '/stock?reason=opening', headers: { 'content-type': 'text/csv' }, payload })
@@ -259,7 +259,7 @@ test('a CSV file goes in whole or not at all, and comes out as it can be put in 
     payload: Buffer.from('sku,available\nMÜSLI,5\n', 'latin1')
   })
   assert.deepEqual([latin1.statusCode, latin1.json().code], [400, 'STOCK_FILE_INVALID'])
-  assert.match(latin1.json().detail, /no SKU: 1 to 64 printable characters in UTF-8/)
+  assert.match(latin1.json().detail, /not a valid SKU: use 1 to 64 printable characters in UTF-8/)
   assert.equal((await http.inject({ method: 'PUT', url: '/stock' })).statusCode, 400)
   assert.equal((await read()).body, file)
   const page = (await ask('GET', '/stock?limit=2')).body
@@ -268,7 +268,7 @@ test('a CSV file goes in whole or not at all, and comes out as it can be put in 
   assert.equal((await ask('GET', '/stock?after=%00')).status, 400)
 })
 
-test('where callers have keys, stock is kept by operators, by their own names; a shop reads what is available', async t => {
+test('with API keys, only operators change stock, under their own names, and a shop reads available pieces only', async t => {
   const { grant, ask } = await setUpWithCallers(t)
   const [ops, night, shop] = [
     await grant('ops', 'operator'),
@@ -290,7 +290,7 @@ test('where callers have keys, stock is kept by operators, by their own names; a
     assert.deepEqual([refused.status, refused.body.code], [403, 'ROLE_NOT_ALLOWED'], url)
     assert.equal((await ask(method, url, { ...headers, ...ops }, body)).status, 200, url)
   }
-  // The idempotency keys of each operator are its own, so this is another adjustment.
+  // Each operator has separate idempotency keys, so this is another adjustment.
   assert.equal((await ask('POST', '/stock/MUG/adjustments', { ...key, ...night }, { delta: 2 })).status, 200)
   const { items } = (await ask('GET', '/stock/MUG/movements', ops)).body
   assert.deepEqual(
@@ -306,7 +306,7 @@ test('where callers have keys, stock is kept by operators, by their own names; a
   assert.deepEqual((await ask('GET', '/stock/MUG', ops)).body, { sku: 'MUG', available: 8, reserved: 0, onHand: 8 })
 })
 
-test('while the database is away stock is 503 with a time to come again', async t => {
+test('stock requests return 503 with Retry-After while the database is unavailable', async t => {
   const pool = createPool({
     ...{ url: 'postgres://nobody@127.0.0.1:1/nothing', maxConnections: 1, applicationName: 'test' },
     statementTimeoutMs: 1_000
@@ -325,7 +325,7 @@ test('while the database is away stock is 503 with a time to come again', async 
   }
 })
 
-test('whatever the API of stock is asked, it answers as its document says', async t => {
+test('every response to generated requests conforms to the OpenAPI document', async t => {
   const { grant, ask, listen } = await setUpWithCallers(t)
   const baseURL = await listen()
   const { statuses } = await fuzzApi((await ask('GET', '/openapi.json')).body, {
@@ -336,7 +336,7 @@ test('whatever the API of stock is asked, it answers as its document says', asyn
   t.diagnostic(JSON.stringify(statuses))
 })
 
-test('the OpenAPI document names every route of stock', async t => {
+test('the OpenAPI document contains every stock route', async t => {
   const { ask } = await setUp(t)
   const { body } = await ask('GET', '/openapi.json')
   assert.equal(body.openapi, '3.1.0')

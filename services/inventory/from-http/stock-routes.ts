@@ -29,10 +29,13 @@ import {
   sharedSchemas
 } from './schema.ts'
 
-/** A hundred thousand SKUs of the usual length. */
+/** Enough for 100,000 SKUs of the usual length. */
 const maxFileBytes = 4 * 1024 * 1024
 const pageOfFile = 5_000
-/** Values of the largest JSON body: its items with their fields, and some more, so that a wrong one is named. */
+/**
+ * Maximum number of JSON values in a body: the largest valid body and some more, so that unknown
+ * fields are still reported.
+ */
 const maxManyValues = 40_000
 const maxErrors = 50
 
@@ -46,7 +49,7 @@ export function addStockRoutes(http: FastifyInstance, stock: StockKeeping): void
   routes.get('/stock/:sku', { schema: readLevel, config: everyCaller }, async ({ params, caller }) => {
     const level = await stock.level(params.sku)
     if (level === undefined) throw unknownSKU()
-    // What others have reserved is not a shop's business.
+    // Reserved pieces belong to other tenants, so shops must not see them.
     return caller?.role === 'shop' ? { sku: level.sku, available: level.available } : toAnswer(level)
   })
 
@@ -96,7 +99,7 @@ export function addStockRoutes(http: FastifyInstance, stock: StockKeeping): void
     }
   })
 
-  /** The file page by page, as fast as the caller reads it. */
+  /** Yields the CSV file page by page, as fast as the caller reads it. */
   async function* linesOfFile(first: readonly StockLevel[], column: StockColumn): AsyncGenerator<string> {
     yield stockHeader(column)
     for (let page = first; page.length > 0; ) {
@@ -118,9 +121,9 @@ export function addStockRoutes(http: FastifyInstance, stock: StockKeeping): void
 }
 
 /**
- * Checks the items one by one, up to as many errors as an answer names: with all of them at once the schema would make
- * errors for each.
- * @throws what a schema throws, with the places of the wrong items
+ * Validates the items one at a time and stops at the number of errors that a response can show. The
+ * schema of the whole array would create errors for all items.
+ * @throws the validation error of a schema, with the pointers of the invalid items
  */
 function checkItems(items: readonly unknown[], request: FastifyRequest): ReadonlyMap<string, StockCount> {
   const isItem = request.compileValidationSchema(ManyLevelsItem)
@@ -141,7 +144,7 @@ function checkItems(items: readonly unknown[], request: FastifyRequest): Readonl
   return counts
 }
 
-/** @throws ProblemError that names the line */
+/** Parses a CSV file. @throws ProblemError that names the invalid line */
 function parseFile(bytes: Buffer): ReadonlyMap<string, StockCount> {
   const refuse = (detail: string): never => {
     throw new ProblemError(400, 'STOCK_FILE_INVALID', `${detail}; nothing was changed.`)
@@ -153,12 +156,14 @@ function parseFile(bytes: Buffer): ReadonlyMap<string, StockCount> {
     if (!(error instanceof StockFileError)) throw error
     refuse(error.message)
   }
-  if (counts.size === 0) refuse('The file has no SKUs in it')
+  if (counts.size === 0) refuse('The file contains no SKUs')
   for (const [sku, count] of counts) {
     const pieces = 'onHand' in count ? count.onHand : count.available
     if (!isSKU(sku))
-      refuse(`${JSON.stringify(sku)} is no SKU: 1 to 64 printable characters in UTF-8 without white space around them`)
-    if (pieces > mostPieces) refuse(`${pieces} pieces of ${sku} are more than ${mostPieces}`)
+      refuse(
+        `${JSON.stringify(sku)} is not a valid SKU: use 1 to 64 printable characters in UTF-8 without white space around them`
+      )
+    if (pieces > mostPieces) refuse(`The pieces of ${sku} must be at most ${mostPieces} (got ${pieces})`)
   }
   return counts
 }
@@ -169,7 +174,10 @@ function toAnswer({ sku, available, reserved }: StockLevel) {
 
 const mostNamed = 10
 
-/** @throws ProblemError 409 when SKUs were counted below their reserved pieces */
+/**
+ * Returns the levels of a result.
+ * @throws ProblemError 409 if `onHand` was below the reserved pieces
+ */
 function levelsOf({ kind, levels }: SetResult): readonly StockLevel[] {
   if (kind === 'set') return levels
   const named = levels.slice(0, mostNamed).map(({ sku, reserved }) => `${sku} (${reserved} reserved)`)
@@ -189,7 +197,7 @@ function unknownSKU(): ProblemError {
 function refusalOf(result: Exclude<AdjustmentResult, { kind: 'adjusted' }>, delta: number): ProblemError {
   if (result.kind === 'unknown-sku') return unknownSKU()
   if (result.kind === 'other-body') {
-    const detail = 'This idempotency key belongs to another adjustment. Use a key of its own for each.'
+    const detail = 'This idempotency key belongs to another adjustment. Use a new key for each adjustment.'
     return new ProblemError(422, 'IDEMPOTENCY_KEY_REUSED', detail)
   }
   const { available } = result
@@ -197,11 +205,11 @@ function refusalOf(result: Exclude<AdjustmentResult, { kind: 'adjusted' }>, delt
     ? new ProblemError(
         409,
         'STOCK_TOO_LOW',
-        `Only ${available} are available, ${-delta} cannot be taken out; nothing was changed.`
+        `Only ${available} pieces are available, so ${-delta} cannot be removed; nothing was changed.`
       )
     : new ProblemError(
         409,
         'STOCK_TOO_HIGH',
-        `${available} are available; with ${delta} more they could not be counted exactly.`
+        `${available} pieces are available; ${delta} more would exceed ${Number.MAX_SAFE_INTEGER}; nothing was changed.`
       )
 }

@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import type { StockCount } from '../domain/set-stock.ts'
 
-/** A stock file says something that cannot be meant. */
+/** Error for an invalid stock file. */
 export class StockFileError extends Error {
   readonly code = 'STOCK_FILE_INVALID'
   readonly retryable = false
-  /** EX_CONFIG of sysexits.h: the setting names a file that is wrong. */
+  /** EX_CONFIG of sysexits.h, because a setting names the invalid file. */
   readonly exitCode = 78
   override readonly name = 'StockFileError'
 }
@@ -17,17 +17,20 @@ export async function readStockFile(path: string): Promise<ReadonlyMap<string, S
   return parseStock(await readFile(path), path)
 }
 
-/** As many rows as fit into the largest file that the API accepts, with SKUs of 30 characters. */
+/**
+ * Number of rows that fit into the largest file that the API accepts, with SKUs of 30 characters.
+ */
 const maxRows = 100_000
-/** A SKU of 64 characters takes less, however it is written. */
+/** Upper bound for a line with a SKU of 64 characters in any encoding and quoting. */
 const maxLineBytes = 1_000
 const maxShownCharacters = 100
 
 /**
- * Parses `sku,available` or `sku,onHand` lines below a header with these names. A SKU that contains a comma or quotes is quoted
- * as in RFC 4180. An apostrophe that keeps spreadsheets from taking a SKU for a formula is not a part of the SKU. Empty lines are
- * ignored. Lines are decoded one at a time, and rows are counted as they come.
- * @throws StockFileError naming the line
+ * Parses lines of `sku,available` or `sku,onHand` after a header with these names. A SKU with a
+ * comma or quotes is quoted as in RFC 4180. An apostrophe that protects a SKU from being read as a
+ * formula by spreadsheets is removed. Empty lines are ignored. Each line is decoded separately and
+ * counted before the next one, so limits apply before memory is used.
+ * @throws StockFileError that names the line
  */
 export function parseStock(bytes: Buffer, path: string): ReadonlyMap<string, StockCount> {
   const refuse = (lineNumber: number, problem: string): never => {
@@ -40,7 +43,7 @@ export function parseStock(bytes: Buffer, path: string): ReadonlyMap<string, Sto
     const lineFeed = bytes.indexOf(0x0a, start)
     const end = lineFeed === -1 ? bytes.length : lineFeed
     lineNumber++
-    if (end - start > maxLineBytes) refuse(lineNumber, `the line is longer than ${maxLineBytes} bytes`)
+    if (end - start > maxLineBytes) refuse(lineNumber, `the line is longer than ${maxLineBytes} bytes: shorten it`)
     const line = bytes.toString('utf8', start, end)
     start = end + 1
     if (column === undefined) {
@@ -58,16 +61,18 @@ export function parseStock(bytes: Buffer, path: string): ReadonlyMap<string, Sto
       )
     const sku = (match[1]?.replaceAll('""', '"') ?? (match[2] as string).trim()).replace(guarded, '')
     const pieces = Number(match[3])
-    if (!Number.isSafeInteger(pieces)) refuse(lineNumber, `${match[3]} pieces are too many to count exactly`)
-    if (counts.has(sku)) refuse(lineNumber, `the SKU ${sku} stands here a second time`)
+    if (!Number.isSafeInteger(pieces))
+      refuse(lineNumber, `the number of pieces must be at most ${Number.MAX_SAFE_INTEGER} (got ${match[3]})`)
+    if (counts.has(sku)) refuse(lineNumber, `duplicate SKU ${sku}: remove one of its lines`)
     counts.set(sku, column === 'onHand' ? { onHand: pieces } : { available: pieces })
   }
   return counts
 }
 
 /**
- * Spreadsheets evaluate a cell that begins so, in a quoted field as well; a preceding apostrophe makes it a text. A text that begins
- * with an apostrophe gets another one, so that every SKU is read as it was written.
+ * Beginnings of cells that spreadsheets evaluate as formulas, even in quoted fields. A preceding
+ * apostrophe makes such a cell text. A SKU that begins with an apostrophe gets another one, so that
+ * every SKU is parsed as it was written.
  */
 const formula = /^[=+\-@\uff1d\uff0b\uff0d\uff20'\t\r]/
 const guarded = /^'(?=[=+\-@\uff1d\uff0b\uff0d\uff20'\t\r])/
