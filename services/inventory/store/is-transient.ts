@@ -1,9 +1,10 @@
 import { isPostgresDataError, isPostgresServerError, isTransientPostgresError } from '@orderly/postgres'
 
 /**
- * Whether the batch is to be tried again instead of parking orders. Beyond what passes by itself, that is every error of the
- * database for which no order is to blame: a revoked right, a missing table, a wrong password. Orders then wait, and
- * somebody sees lag and warnings; parked, all of them would have to be replayed.
+ * Returns whether the stage retries the batch instead of dead-lettering orders. Besides transient
+ * errors, this includes every database error that no order causes, such as a revoked right, a
+ * missing table or a wrong password. Operators then see lag and warnings. Otherwise every order
+ * would become a dead letter and need a replay.
  */
 export function isTransient(error: unknown): boolean {
   if (isTransientPostgresError(error)) return true

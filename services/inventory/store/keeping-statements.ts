@@ -2,9 +2,12 @@ import type { Statement } from '@orderly/postgres'
 import type { AdjustmentRequest, MovementCause } from './stock-keeping.ts'
 import type { StockLevel } from './stock-store.ts'
 
-/** The SQL of stock keeping. SKUs in their order everywhere, so that whoever waits for a row does not wait in a circle. */
+/**
+ * The SQL of stock movements. Every statement locks SKUs in the same order, which prevents
+ * deadlocks.
+ */
 
-/** SKUs that are not known, with no pieces. */
+/** Inserts the unknown SKUs with zero pieces. */
 export function addSKUs(skus: readonly string[]): Statement {
   return {
     name: 'add-skus',
@@ -91,7 +94,7 @@ export function movementsOf(sku: string, before: number, limit: number): Stateme
   }
 }
 
-/** Movements that the topic does not have yet, in the order in which they happened to each SKU. */
+/** Reads unpublished movements; those of each SKU are in the order in which they happened. */
 export function unpublishedMovements(limit: number): Statement {
   return {
     name: 'unpublished-movements',
@@ -110,7 +113,9 @@ export function markPublished(movementIDs: readonly string[]): Statement {
   }
 }
 
-/** One publisher at a time, so that the movements of a SKU keep their order in the topic. */
+/**
+ * Ensures one publisher at a time, so that the movements of a SKU keep their order in the topic.
+ */
 export const lockPublishing: Statement = {
   name: 'lock-publishing',
   text: "SELECT pg_try_advisory_xact_lock(hashtextextended('inventory.stock_movements', 0)) AS locked",

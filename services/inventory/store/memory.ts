@@ -3,7 +3,7 @@ import type { KnownOrder } from '../domain/decide-changes.ts'
 import { type HeldPieces, type HoldLimits, holderOf, noHoldLimits } from '../domain/hold-limits.ts'
 import type { DueHold, StockLevel, StockStore } from './stock-store.ts'
 
-/** Lasts as long as the process. For tests and a first look. */
+/** Creates a store in memory, for tests. */
 export function createMemoryStore(nowMs: () => number = Date.now, limits: HoldLimits = noHoldLimits): StockStore {
   let sequence = 0
   const available = new Map<string, number>()
@@ -84,6 +84,7 @@ export function createMemoryStore(nowMs: () => number = Date.now, limits: HoldLi
 
 function checkPieces(pieces: ReadonlyMap<string, number>): void {
   for (const [sku, count] of pieces) {
-    if (!Number.isSafeInteger(count) || count < 0) throw new RangeError(`${count} pieces of ${sku}`)
+    if (!Number.isSafeInteger(count) || count < 0)
+      throw new RangeError(`the pieces of ${sku} must be an integer of at least 0 (got ${count})`)
   }
 }

@@ -3,22 +3,25 @@ import { inTransaction, runStatement } from '@orderly/postgres'
 import type { Pool } from 'pg'
 import * as statements from './keeping-statements.ts'
 
-/** The stock movements that are not in their topic yet. */
+/** Queue of the stock movements that are not yet published to their topic. */
 export interface MovementQueue {
   /**
-   * Hands the oldest movements to `publish` and marks them when it resolves. When it rejects, or the process dies in between,
-   * the same movements are handed out again. Of several callers one works at a time.
-   * @returns how many were published; undefined when another caller is working
+   * Passes the oldest movements to `publish` and marks them as published when it resolves. If it
+   * rejects or the process dies, a later call passes the same movements again. Only one caller of
+   * all instances works at a time.
+   * @returns the number of published movements; undefined if another caller is working
    */
   publishNext(limit: number, publish: (movements: readonly StockMoved[]) => Promise<void>): Promise<number | undefined>
   count(): Promise<number>
 }
 
 /**
- * The table of movements is the queue, so a movement that committed is never lost and one that did not is never published.
+ * Creates a queue over the table of movements: a committed movement is never lost, and an
+ * uncommitted one is never published.
  *
- * The transaction stays open while `publish` runs: the lock and the marks belong together. `publish` must therefore end sooner
- * than the database ends idle transactions; otherwise its movements are published again.
+ * The transaction stays open while `publish` runs, because it holds the lock until the movements
+ * are marked. `publish` must end before the idle-transaction timeout of the database; otherwise its
+ * movements are published again.
  */
 export function createMovementQueue(pool: Pool): MovementQueue {
   return {

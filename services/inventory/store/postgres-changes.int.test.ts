@@ -5,7 +5,7 @@ import type { DecidedChange } from '../domain/decide-changes.ts'
 import { createPostgresStore } from './postgres.ts'
 import { checkBooks, createInventoryDatabase, emptyInventory } from './testing/inventory-database.ts'
 
-/** Instances at the same time on the same orders and their changes. */
+/** Tests of concurrent instances that decide the same orders and changes. */
 
 const database = await createInventoryDatabase({ after })
 const pool = database.open({ maxConnections: 2 })
@@ -43,7 +43,7 @@ async function inBatches(changes: readonly ChangeToDecide[], size: number): Prom
   return decided
 }
 
-test('an order and its cancel that two instances decide at once end one way: cancelled, or reserved and released', async () => {
+test('an order and its cancel that instances decide concurrently end either cancelled or reserved and released', async () => {
   await emptyInventory(pool)
   const store = createPostgresStore(pool)
   await store.setAvailable(putIn)
@@ -62,13 +62,14 @@ test('an order and its cancel that two instances decide at once end one way: can
   await checkBooks(pool, putIn, orders)
 })
 
-test('confirmation against expiry ends one way for everyone who decides it, however many do at once', async () => {
+test('a confirmation and an expiry that instances decide concurrently have one result for all of them', async () => {
   await emptyInventory(pool)
   const store = createPostgresStore(pool)
   await store.setAvailable(putIn)
   await store.decide({ orders, changes: [] })
   const [confirmFirst, expireFirst] = [changesOf(['confirm', 'expire']), changesOf(['expire', 'confirm'])]
-  // One log has one sequence; two of them are what no log has, so that the store alone must see to it.
+  // The instances use two different sequences, which one log never has, so only the store can
+  // prevent conflicts.
   const results = await Promise.all([
     inBatches(confirmFirst, 10),
     inBatches(confirmFirst, 17),

@@ -12,13 +12,13 @@ testHoldLimits('the store in Postgres', async (_t, nowMs, limits) => {
   return createPostgresStore(pool, { nowMs, limits })
 })
 
-test('instances that decide orders of one caller at the same time do not exceed its limit together', async () => {
+test('instances that decide orders of one caller concurrently do not exceed its limit', async () => {
   await emptyInventory(pool)
   const limits = { seconds: new Map(), quantity: new Map([['berlin', 10]]) }
   const stores = [1, 2, 3].map(() => createPostgresStore(database.open({ maxConnections: 2 }), { limits }))
   const skus = Array.from({ length: 30 }, (_, index) => `sku-${index}`)
   await stores[0]?.setAvailable(new Map(skus.map(sku => [sku, 100])))
-  // Each batch has another SKU, so that the locks of stock do not make them wait for each other.
+  // Each batch has a different SKU, so that stock locks do not serialize the batches.
   const decided = await Promise.all(
     skus.map((sku, index) => {
       const order = { orderID: sku, userID: 'ann', caller: 'berlin', items: [{ sku, quantity: 1 }], holdSeconds: 60 }

@@ -22,7 +22,10 @@ import type {
 } from './stock-keeping.ts'
 import type { StockLevel } from './stock-store.ts'
 
-/** Stock keeping in the schema `inventory`: a change locks its rows, as a batch of orders does, and so each finds what the other left. */
+/**
+ * Creates the stock operations on the schema `inventory`. A change locks its SKU rows, as a batch
+ * of orders does, so they are serialized.
+ */
 export function createPostgresKeeping(pool: Pool): StockKeeping {
   async function rows<Row extends QueryResultRow>(statement: Statement): Promise<Row[]> {
     return (await orUnavailable(runStatement<Row>(pool, statement))).rows
@@ -37,19 +40,19 @@ export function createPostgresKeeping(pool: Pool): StockKeeping {
   }
 }
 
-/** Some SKUs were counted below their reserved pieces. Thrown inside the transaction, so that nothing of it remains. */
+/** Error for counts below the reserved pieces; thrown inside the transaction to roll it back. */
 class BelowReserved extends Error {
   readonly levels: readonly StockLevel[]
 
   constructor(levels: readonly StockLevel[]) {
-    super('counted below the reserved pieces')
+    super('onHand is below the reserved pieces')
     this.levels = levels
   }
 }
 
 async function set(pool: Pool, counts: ReadonlyMap<string, StockCount>, cause: MovementCause): Promise<SetResult> {
   const skus = [...counts.keys()]
-  // New SKUs become rows first, so that every row that is changed is locked and its previous level is known.
+  // New SKUs are inserted first, so that every changed row is locked and has a previous level.
   const reads = [statements.addSKUs(skus), statements.lockLevels(skus)]
   try {
     return await readDecideWrite(pool, reads, ([, locked = []]) => {
@@ -78,7 +81,7 @@ async function set(pool: Pool, counts: ReadonlyMap<string, StockCount>, cause: M
 
 function adjust(pool: Pool, request: AdjustmentRequest, cause: MovementCause): Promise<AdjustmentResult> {
   const { sku, delta, key } = request
-  // In this sequence: the search starts when the row is locked and so sees what its last holder committed.
+  // The lock is acquired first, so that the search sees what the previous lock holder committed.
   const reads = [statements.lockLevels([sku]), statements.findAdjustment(key)]
   return readDecideWrite<AdjustmentResult>(pool, reads, ([locked = [], found = []]) => {
     const [before] = locked as StockLevel[]
@@ -100,7 +103,10 @@ function adjust(pool: Pool, request: AdjustmentRequest, cause: MovementCause): P
   })
 }
 
-/** The same key on two SKUs at once: the next try finds the one that was first. */
+/**
+ * Retries conflicts. If one key is used for two SKUs concurrently, the retry finds the first
+ * adjustment.
+ */
 function untilUncontested<Result>(work: () => Promise<Result>): Promise<Result> {
   const hasLostRace = (error: unknown) => isUniqueViolation(error, 'stock_movements_once') || isPostgresConflict(error)
   return orUnavailable(

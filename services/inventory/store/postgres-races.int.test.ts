@@ -8,7 +8,9 @@ import { createPostgresStore } from './postgres.ts'
 import { checkBooks, createInventoryDatabase } from './testing/inventory-database.ts'
 import { decideOrders } from './testing/stock-store-contract.ts'
 
-/** Instances at the same time on the same orders: an owner, and others that were replaced and do not know it. */
+/**
+ * Tests of concurrent instances that decide the same orders, as a partition owner and zombies do.
+ */
 
 const skus = ['mug', 'tea', 'spoon', 'never-stocked']
 const putIn = new Map([
@@ -17,7 +19,7 @@ const putIn = new Map([
   ['spoon', 900]
 ])
 
-/** Half of the lines want the same SKU; half of the orders have two lines. */
+/** Creates orders: half of the lines have the same SKU, and half of the orders have two lines. */
 function makeOrders(count: number): OrderToDecide[] {
   return Array.from({ length: count }, (_, index) => {
     const sku = index % 2 === 0 ? 'mug' : (skus[index % skus.length] as string)
@@ -34,7 +36,7 @@ function batchesOf(orders: readonly OrderToDecide[], size: number, start: number
   )
 }
 
-/** Every instance must have been told the same of every order. */
+/** Asserts that all instances got the same outcome for every order. */
 function checkAgreement(results: readonly DecidedOrder[], orderCount: number): void {
   const outcomes = new Map<string, DecidedOrder['outcome']>()
   let firsts = 0
@@ -48,7 +50,7 @@ function checkAgreement(results: readonly DecidedOrder[], orderCount: number): v
   assert.ok(firsts <= orderCount, 'an order was decided twice')
 }
 
-/** Resolves when a connection of the instance waits for a lock that another transaction holds. */
+/** Resolves once a connection of the instance waits for a lock of another transaction. */
 async function untilWaiting(pool: Pool, applicationName: string): Promise<void> {
   const waiting = `SELECT count(*) AS count FROM pg_stat_activity
     WHERE datname = current_database() AND application_name = $1 AND wait_event_type = 'Lock'`
@@ -62,7 +64,7 @@ async function setUp(t: TestContext) {
   return { ...database, observer }
 }
 
-test('instances that decide the same orders at once, in different batches, agree on every outcome', async t => {
+test('instances that decide the same orders concurrently, in different batches, agree on every outcome', async t => {
   const { open, observer } = await setUp(t)
   const orders = makeOrders(600)
   const instances = [
@@ -83,7 +85,7 @@ test('instances that decide the same orders at once, in different batches, agree
   await checkBooks(observer, putIn, orders)
 })
 
-test('an order that two instances insert at the same moment has the outcome of the one that commits first', async t => {
+test('an order that two instances insert concurrently has the outcome of the first commit', async t => {
   const { open, observer } = await setUp(t)
   const order = { orderID: 'contested', userID: 'ann', items: [{ sku: 'never-stocked', quantity: 1 }] }
   const beside = { orderID: 'beside', userID: 'ann', items: [{ sku: 'mug', quantity: 1 }] }
@@ -109,7 +111,7 @@ test('an order that two instances insert at the same moment has the outcome of t
   await checkBooks(observer, putIn, [beside, order])
 })
 
-test('a batch that waited for the stock of another one finds the orders that the other one decided', async t => {
+test('a batch that waited for the locks of another batch sees the orders that the other one decided', async t => {
   const { open, observer } = await setUp(t)
   const orders = makeOrders(20)
   const instances = ['first', 'second'].map(applicationName => createPostgresStore(open({ applicationName })))
@@ -127,7 +129,7 @@ test('a batch that waited for the stock of another one finds the orders that the
   await checkBooks(observer, putIn, orders)
 })
 
-test('an instance that freezes with locked stock holds up the others for a bounded time, and then writes nothing', async t => {
+test('an instance that freezes with locked stock blocks others for a bounded time and then writes nothing', async t => {
   const { open, observer } = await setUp(t)
   const frozen = open({ idleInTransactionTimeoutMs: 200 })
   const orders = makeOrders(20)
@@ -140,7 +142,7 @@ test('an instance that freezes with locked stock holds up the others for a bound
   await checkBooks(observer, putIn, orders)
 })
 
-test('connections that are cut at any moment lose no order and decide none twice', async t => {
+test('cut connections lose no order and cause no second decision', async t => {
   const { open, observer } = await setUp(t)
   const orders = makeOrders(600)
   let isDone = false

@@ -19,7 +19,7 @@ for (const testStore of [testStockStore, testSettlements]) {
   )
 }
 
-test('statements that were prepared on empty tables do not read them from end to end when they have grown', async () => {
+test('statements that were prepared on empty tables use indexes after the tables have grown', async () => {
   await emptyInventory(pool)
   const single = database.open({ maxConnections: 1 })
   const store = createPostgresStore(single)

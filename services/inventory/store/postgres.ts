@@ -17,18 +17,19 @@ export interface StoreOptions {
 }
 
 /**
- * Stock, outcomes and what became of them in the schema `inventory`.
+ * Creates a store of stock, outcomes and settlements in the schema `inventory`.
  *
- * A batch is one transaction of two round trips: lock its stock rows and look for what is known of its orders; decide in memory;
- * write everything. Batches that share a SKU go one after the other, in full.
+ * A batch is one transaction with two round trips. The first locks its stock rows and reads what is
+ * stored about its orders. The decision is made in memory. The second writes everything. Batches
+ * that share a SKU are serialized.
  *
- * Who may decide an order: whoever gets its row into `outcomes` first. Nothing else is asked, neither who owns the
- * partition nor how old the caller is. So an instance that was frozen, replaced and woke up again does no harm. If its
- * orders were decided meanwhile, it finds their outcomes, or its insert fails and with it all it wanted to take. If
- * they were not, its outcome is the one that its successor finds and publishes. A cancel that comes before its order gets that
- * row, too: whether it was in time is decided as everything else is.
+ * The first instance to insert the row of an order into `outcomes` decides it; partition ownership
+ * is not checked. A zombie therefore does no harm. If its orders were decided meanwhile, it reads
+ * their outcomes, or its insert fails and its transaction is rolled back. Otherwise its replacement
+ * reads and publishes the zombie's outcomes. A cancel of an undecided order inserts the same row.
  *
- * Changes of a reserved order lock the stock that it holds before they look at it, so of two that meet one is first for everybody.
+ * A change request locks the SKUs of its order before it reads the order, so concurrent changes of
+ * one order are serialized.
  */
 export function createPostgresStore(
   pool: Pool,
@@ -69,7 +70,9 @@ export function createPostgresStore(
 
 const settlementKeys = ['settlements_pkey', 'settlements_one_release', 'settlements_one_confirmation']
 
-/** The other transaction is over by then: the next try finds what it left. */
+/**
+ * Returns whether another transaction won a race. It has ended by then, so a retry sees its result.
+ */
 function hasLostRace(error: unknown): boolean {
   return (
     error instanceof HeldMeanwhile ||
@@ -79,7 +82,7 @@ function hasLostRace(error: unknown): boolean {
   )
 }
 
-/** An order was reserved after its stock would have been locked. */
+/** Error for an order that was reserved after this transaction had chosen the SKUs to lock. */
 class HeldMeanwhile extends Error {}
 
 function decideInTransaction(
@@ -91,7 +94,8 @@ function decideInTransaction(
   const skus = [...new Set(batch.orders.flatMap(({ items }) => items.map(({ sku }) => sku)))]
   const changed = [...new Set(batch.changes.map(({ orderID }) => orderID))]
   const orderIDs = [...new Set([...batch.orders.map(({ orderID }) => orderID), ...changed])]
-  // In this sequence: the search starts when the locks are held and so sees what their last holder committed.
+  // The locks are acquired first, so that the searches see what the previous lock holders
+  // committed.
   const isWithoutChanges = changed.length === 0
   const reads = [
     isWithoutChanges ? statements.lockStock(skus) : statements.lockStockAndHeld(skus, changed),
@@ -119,7 +123,10 @@ function decideInTransaction(
   })
 }
 
-/** @param drawn as many numbers as the batch has records, which is one for each decision at least */
+/**
+ * Creates the stamp of a batch.
+ * @param drawn one number per record of the batch, which is enough for all decisions
+ */
 function toStamp(atMs: number, drawn: string): Stamp {
   const numbers = drawn.split(',').values()
   return { atMs, nextSequence: () => Number(numbers.next().value) }

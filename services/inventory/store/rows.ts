@@ -2,7 +2,10 @@ import type { QueryResultRow } from 'pg'
 import type { Outcome } from '../domain/decide.ts'
 import type { KnownOrder, Settlement } from '../domain/decide-changes.ts'
 
-/** What the tables know of orders, as the domain sees it. Events are made of it to the letter as they were made first. */
+/**
+ * Converts rows to the state of orders. Events that are created from it are identical to the
+ * original ones.
+ */
 export function toKnownOrders(
   outcomeRows: readonly QueryResultRow[],
   settlementRows: readonly QueryResultRow[]

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import type { DatabaseSchema } from '@orderly/postgres'
 
-/** The schema `inventory`, with who may do what in it. A new table gets its grants here. */
+/** The schema `inventory` with the grants of each role. Add the grants of a new table here. */
 export const inventorySchema: DatabaseSchema = {
   schema: 'inventory',
   directory: fileURLToPath(new URL('migrations', import.meta.url)),
@@ -31,7 +31,8 @@ export const inventorySchema: DatabaseSchema = {
 }
 
 /**
- * Settings for `createPool`. A prepared statement keeps its first plan. On tables that were still empty that would be to read
- * all of them, and each batch would take longer than the one before until the tables are analyzed.
+ * Session settings for `createPool`. A prepared statement keeps its first plan. A plan that was
+ * made on empty tables would use sequential scans, and batches would slow down until the tables are
+ * analyzed.
  */
 export const inventorySessionSettings = { enable_seqscan: 'off' }

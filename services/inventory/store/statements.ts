@@ -3,9 +3,11 @@ import type { Outcome } from '../domain/decide.ts'
 import type { Settlement } from '../domain/decide-changes.ts'
 import { demandOf } from '../domain/order.ts'
 
-/** The SQL of the store: each statement does its work for a whole batch, given as arrays. */
+/** The SQL of the store. Each statement processes a whole batch, passed as arrays. */
 
-/** In SKU order, so that batches that share SKUs wait for each other instead of deadlocking. */
+/**
+ * Locks SKUs in order, so that batches that share SKUs wait for each other instead of deadlocking.
+ */
 export function lockStock(skus: readonly string[]): Statement {
   return {
     name: 'lock-stock',
@@ -14,7 +16,7 @@ export function lockStock(skus: readonly string[]): Statement {
   }
 }
 
-/** As well as what these orders hold. */
+/** Locks the given SKUs and those that the orders have reserved. */
 export function lockStockAndHeld(skus: readonly string[], orderIDs: readonly string[]): Statement {
   return {
     name: 'lock-stock-and-held',
@@ -26,19 +28,21 @@ export function lockStockAndHeld(skus: readonly string[], orderIDs: readonly str
 
 const inOrder = ' ORDER BY sku FOR UPDATE'
 
-/** Draws numbers for decisions, which rise with the decisions on each SKU because their rows are locked. */
+/**
+ * Draws sequence numbers for decisions. The numbers of each SKU rise, because its row is locked.
+ */
 export function drawSequences(count: number): Statement {
   return {
     name: 'draw-sequences',
-    // One text is parsed faster than as many rows.
+    // One text is parsed faster than many rows.
     text: `SELECT string_agg(nextval('inventory.decisions')::text, ',') AS drawn FROM generate_series(1, $1::integer)`,
     values: [count]
   }
 }
 
 /**
- * Makes batches with holds of the same limited callers wait for each other, so that they cannot exceed a limit together. Taken
- * behind the locks of the stock, in the order of their names.
+ * Serializes batches with holds of the same limited callers, so that they cannot exceed a limit
+ * together. Acquired after the stock locks, in order of the callers' names.
  */
 export function lockHolders(holders: readonly string[]): Statement {
   return {
@@ -49,7 +53,10 @@ export function lockHolders(holders: readonly string[]): Statement {
   }
 }
 
-/** The pieces in the unconfirmed holds of these callers. No more holds than the limit has pieces are read for each. */
+/**
+ * Reads the pieces in unconfirmed holds of the callers. The limit bounds the rows per caller,
+ * because each hold has at least one piece.
+ */
 export function heldPieces(holders: readonly string[]): Statement {
   return {
     name: 'held-pieces',
@@ -79,7 +86,7 @@ export function findSettlements(orderIDs: readonly string[]): Statement {
   }
 }
 
-/** From available to reserved, or back where it is less than nothing. */
+/** Moves pieces from available to reserved; negative numbers move them back. */
 export function moveStock(moved: ReadonlyMap<string, number>): Statement {
   return {
     name: 'move-stock',
@@ -91,7 +98,10 @@ export function moveStock(moved: ReadonlyMap<string, number>): Statement {
   }
 }
 
-/** Fails with a unique violation, and with it the whole transaction, when another one decided one of the orders. */
+/**
+ * Inserts outcomes. If another transaction decided one of the orders, a unique violation aborts
+ * this transaction.
+ */
 export function insertOutcomes(outcomes: readonly Outcome[], decidedAt: Date): Statement {
   const failures = outcomes.map(({ kind, event }) => (kind === 'failed' ? event : undefined))
   const hasHolds = outcomes.some(outcome => holdEndOf(outcome) !== null)
@@ -122,7 +132,7 @@ function holdEndOf({ kind, event }: Outcome): Date | null {
   return kind === 'reserved' && event.holdUntilMs !== null ? new Date(event.holdUntilMs) : null
 }
 
-/** @param outcomes those with a hold */
+/** Inserts holds. @param outcomes the reserved outcomes that have a hold */
 export function insertHolds(outcomes: readonly Outcome[]): Statement {
   return {
     name: 'insert-holds',
@@ -137,7 +147,10 @@ export function insertHolds(outcomes: readonly Outcome[]): Statement {
   }
 }
 
-/** Fails with a unique violation, and with it the whole transaction, when another one settled one of the orders so. */
+/**
+ * Inserts settlements. If another transaction made one of them, a unique violation aborts this
+ * transaction.
+ */
 export function insertSettlements(settlements: readonly Settlement[], settledAt: Date): Statement {
   return {
     name: 'insert-settlements',
@@ -176,7 +189,7 @@ export function deleteReservationLines(orderIDs: readonly string[]): Statement {
   }
 }
 
-/** Instances that do it at the same time take different ones. */
+/** Claims due holds; concurrent instances claim different ones. */
 export function takeDueHolds(at: Date, limit: number, againAt: Date): Statement {
   return {
     name: 'take-due-holds',
@@ -225,7 +238,7 @@ export function addMissing(pieces: ReadonlyMap<string, number>): Statement {
   }
 }
 
-/** @param skus undefined for all */
+/** Reads stock levels. @param skus undefined for all SKUs */
 export function selectLevels(skus: readonly string[] | undefined): Statement {
   return {
     name: 'select-levels',

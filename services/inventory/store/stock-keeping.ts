@@ -2,7 +2,7 @@ import type { Adjustment } from '../domain/adjust-stock.ts'
 import type { StockCount } from '../domain/set-stock.ts'
 import type { StockLevel } from './stock-store.ts'
 
-/** Who changes stock by hand, and why. */
+/** Operator and reason of a movement. */
 export interface MovementCause {
   readonly by: string
   readonly reason?: string | undefined
@@ -11,11 +11,11 @@ export interface MovementCause {
 export interface StockMovement {
   readonly id: number
   readonly sku: string
-  /** `count`: set by a count of the shelf. */
+  /** `count` is a movement that set `onHand`, `set` one that set `available`. */
   readonly kind: 'opening' | 'seed' | 'set' | 'adjust' | 'count'
-  /** Pieces put in; negative: taken out. */
+  /** Pieces added; negative if removed. */
   readonly delta: number
-  /** Behind the movement. */
+  /** Available pieces after the movement. */
   readonly available: number
   readonly reserved: number
   readonly by: string
@@ -38,22 +38,29 @@ export type AdjustmentResult =
 
 export type SetResult =
   | { readonly kind: 'set'; readonly levels: readonly StockLevel[] }
-  /** Some SKUs were counted below their reserved pieces: they are named with their levels, and no SKU was changed. */
+  /**
+   * For some SKUs, given with their levels, `onHand` was below the reserved pieces; no SKU was
+   * changed.
+   */
   | { readonly kind: 'below-reserved'; readonly levels: readonly StockLevel[] }
 
 /**
- * Stock as operators keep it. Whatever is put in or taken out is a movement, written in the transaction that does it. Each method
- * is atomic, also beside reservations, and throws StoreUnavailableError when the database cannot answer: whether it did it is then unknown.
+ * Stock operations for operators. Each change records a movement in the same transaction. Each
+ * method is atomic, including concurrent reservations. It throws StoreUnavailableError if the
+ * database is unavailable; it is then unknown whether the change was made.
  */
 export interface StockKeeping {
-  /** Undefined: the SKU is not known. */
+  /** Returns the stock of a SKU; undefined for an unknown SKU. */
   level(sku: string): Promise<StockLevel | undefined>
-  /** Sets the stock of all the SKUs, new ones as well as known ones, or of none. @returns their levels then, by SKU */
+  /**
+   * Sets the stock of new and existing SKUs, either all or none.
+   * @returns the resulting levels, sorted by SKU
+   */
   set(counts: ReadonlyMap<string, StockCount>, cause: MovementCause): Promise<SetResult>
-  /** Once for each key; what was refused is not remembered. */
+  /** Applies an adjustment once per key. Refused adjustments are not stored. */
   adjust(request: AdjustmentRequest, cause: MovementCause): Promise<AdjustmentResult>
-  /** By SKU, from the one behind `after` on. */
+  /** Returns a page of levels, sorted by SKU, that begins after the SKU `after`. */
   page(options: { readonly after: string; readonly limit: number }): Promise<StockLevel[]>
-  /** Of a SKU, the newest first, from the one before `before` on. */
+  /** Returns movements of a SKU with ids below `before`, newest first. */
   movements(sku: string, options: { readonly before: number; readonly limit: number }): Promise<StockMovement[]>
 }

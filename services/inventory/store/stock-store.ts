@@ -3,13 +3,13 @@ import type { Batch, DecidedBatch } from '../domain/decide-batch.ts'
 
 export interface StockLevel {
   readonly sku: string
-  /** Pieces that can still be reserved. */
+  /** Pieces that orders can reserve. */
   readonly available: number
-  /** Pieces that belong to reserved orders. */
+  /** Pieces assigned to orders. */
   readonly reserved: number
 }
 
-/** A hold that has ended, and nobody has confirmed it yet. */
+/** A hold that has ended and is neither confirmed nor released. */
 export interface DueHold {
   readonly orderID: string
   readonly userID: string
@@ -17,24 +17,32 @@ export interface DueHold {
   readonly holdUntilMs: number
 }
 
-/** Remembers stock, the outcome of every order and what became of it. Each method is atomic, also among several instances. */
+/**
+ * Store of stock, outcomes and settlements. Each method is atomic, even with concurrent instances.
+ */
 export interface StockStore {
   /**
-   * Decides changes in sequence, then gives each order its outcome, in sequence. An order that had one already, in an earlier
-   * call or earlier in this batch, gets the same again and takes nothing; a change that was decided before is answered the same.
+   * Decides changes in sequence, then orders in sequence. An order that was decided in an earlier
+   * call or earlier in this batch gets the same outcome and reserves nothing. A change that was
+   * decided earlier gets the same settlement.
    *
-   * Saves the positions in the same transaction. @throws PositionConflictError, and decides nothing, when one cannot be saved
+   * Saves the positions in the same transaction.
+   * @throws PositionConflictError if a position cannot be saved; nothing is decided then
    */
   decide(batch: Batch, positions?: readonly PositionAdvance[]): Promise<DecidedBatch>
   /**
-   * Holds that have ended at that time, the longest due first. Each is given out again until it is settled: after `againAfterMs` or, if that
-   * is longer, a tenth of the time since it ended.
+   * Claims holds that have ended at the given time, the earliest due first. A hold is due again
+   * until it is confirmed or released: after `againAfterMs`, or a tenth of the time since it ended
+   * if that is longer.
    */
   takeDueHolds(atMs: number, options: { readonly limit: number; readonly againAfterMs: number }): Promise<DueHold[]>
-  /** Sets how many pieces are available, of new SKUs as well as of known ones. What is reserved stays reserved. */
+  /** Sets the available pieces of new and existing SKUs. Reserved pieces stay reserved. */
   setAvailable(pieces: ReadonlyMap<string, number>): Promise<void>
-  /** The same for SKUs that are not known yet; leaves all others as they are. @returns how many were added */
+  /**
+   * Adds unknown SKUs with these available pieces; existing SKUs stay unchanged.
+   * @returns the number of added SKUs
+   */
   addMissing(pieces: ReadonlyMap<string, number>): Promise<number>
-  /** All levels, or those of the SKUs asked for that are known, sorted by SKU. */
+  /** Returns the levels of all SKUs, or of the given ones that exist, sorted by SKU. */
   levels(skus?: readonly string[]): Promise<readonly StockLevel[]>
 }

@@ -4,7 +4,7 @@ import type { Outcome } from '../../domain/decide.ts'
 import type { HoldLimits } from '../../domain/hold-limits.ts'
 import type { StockStore } from '../stock-store.ts'
 
-/** Tests that a store enforces the limits on holds. */
+/** Registers the contract tests of hold limits for a store. */
 export function testHoldLimits(
   name: string,
   open: (t: TestContext, nowMs: () => number, limits: HoldLimits) => Promise<StockStore>
@@ -42,7 +42,7 @@ export function testHoldLimits(
     return decided.orders.map(({ outcome }) => reasonOf(outcome))
   }
 
-  test(`${name}: a hold longer than its caller may have fails, one that is as long does not`, async t => {
+  test(`${name}: a hold above the duration limit of its caller fails, and one at the limit succeeds`, async t => {
     const store = await setUp(t)
     const orders = [order('1', 1, 'berlin', 61), order('2', 1, 'berlin', 60), order('3', 1, 'paris', 3_600)]
     assert.deepEqual(await decide(store, ...orders), ['HOLD_TOO_LONG', 'reserved', 'reserved'])
@@ -50,7 +50,7 @@ export function testHoldLimits(
     assert.deepEqual(await store.levels(), [{ sku: 'mug', available: 998, reserved: 2 }])
   })
 
-  test(`${name}: a caller holds as many unconfirmed pieces as it may, and others are not affected`, async t => {
+  test(`${name}: the pieces in unconfirmed holds of a caller are limited without affecting other callers`, async t => {
     const store = await setUp(t)
     assert.deepEqual(await decide(store, order('1', 3), order('2', 3), order('3', 2)), [
       ...['reserved', 'HELD_QUANTITY_EXCEEDED', 'reserved']
@@ -58,12 +58,12 @@ export function testHoldLimits(
     assert.deepEqual(await decide(store, order('4', 1), order('5', 6, 'paris'), order('6', 6, 'nobody')), [
       ...['HELD_QUANTITY_EXCEEDED', 'reserved', 'reserved']
     ])
-    // An order without a hold holds nothing.
+    // An order without a hold does not count.
     assert.deepEqual(await decide(store, order('7', 9, 'berlin', null)), ['reserved'])
     assert.deepEqual(await store.levels(), [{ sku: 'mug', available: 1_000 - 26, reserved: 26 }])
   })
 
-  test(`${name}: a hold that is confirmed or cancelled makes room, also in the same batch, and only once`, async t => {
+  test(`${name}: a confirmed or cancelled hold no longer counts, even in the same batch, and is subtracted once`, async t => {
     const store = await setUp(t)
     assert.deepEqual(await decide(store, order('1', 3), order('2', 2)), ['reserved', 'reserved'])
     const orders = [order('3', 4), order('4', 3), order('5', 1)]

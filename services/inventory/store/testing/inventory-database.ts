@@ -10,7 +10,7 @@ import { inventorySessionSettings } from '../schema.ts'
 
 export interface InventoryDatabase {
   readonly url: string
-  /** A pool of its own for each instance, closed at the end of the test. */
+  /** Opens a separate pool for an instance, which is closed at the end of the test. */
   open(settings?: Partial<PoolSettings>): Pool
 }
 
@@ -40,7 +40,7 @@ export async function emptyInventory(pool: Pool): Promise<void> {
   )
 }
 
-/** Whatever was put in by anybody is accounted for: for every SKU the movements add up to what there is. */
+/** Asserts that the movements of every SKU add up to its available and reserved pieces. */
 export async function checkMovements(pool: Pool): Promise<void> {
   const { rows } = await pool.query(`SELECT sku, available, reserved, coalesce(sum(delta), 0)::bigint AS moved
     FROM inventory.stock LEFT JOIN (SELECT sku, delta FROM inventory.stock_movements) AS movement USING (sku)
@@ -49,8 +49,9 @@ export async function checkMovements(pool: Pool): Promise<void> {
 }
 
 /**
- * Audits the tables by themselves: nothing was made or lost, reservations and reserved outcomes are the same, and replaying all
- * movements, decisions and releases one by one, in the order of their numbers, gives the recorded outcomes.
+ * Audits the tables. Asserts that pieces are conserved and that reservation lines match reserved
+ * outcomes. Also replays all movements, decisions and releases in sequence and asserts that this
+ * gives the stored outcomes.
  */
 export async function checkBooks(
   pool: Pool,

@@ -5,7 +5,7 @@ import type { ChangeKind, ChangeToDecide } from '../../domain/change.ts'
 import { histories, type Step, stockLevels, toBatch } from '../../domain/testing/arbitraries.ts'
 import type { StockStore } from '../stock-store.ts'
 
-/** What every store must do with changes and holds, the one in memory as well as Postgres. */
+/** Registers the contract tests of changes and holds for a store. */
 export function testSettlements(
   name: string,
   open: (t: TestContext, nowMs: () => number) => Promise<StockStore>,
@@ -18,7 +18,7 @@ export function testSettlements(
     return store
   }
 
-  test(`${name}: a cancel gives back what its order holds, and is answered the same when it comes again`, async t => {
+  test(`${name}: a cancel releases the stock of its order, and reading it again gives the same settlement`, async t => {
     const store = await setUp(t)
     const given = order('1', 3)
     await store.decide({ orders: [given], changes: [] })
@@ -42,7 +42,7 @@ export function testSettlements(
     )
   })
 
-  test(`${name}: an order that was cancelled before it came fails as cancelled and takes nothing`, async t => {
+  test(`${name}: an order that was cancelled while undecided fails as CANCELLED and reserves nothing`, async t => {
     const store = await setUp(t)
     await store.decide({ orders: [], changes: [ask('1', 'cancel')] })
     const { orders } = await store.decide({ orders: [order('1', 3)], changes: [] })
@@ -52,7 +52,7 @@ export function testSettlements(
     assert.deepEqual(await store.levels(), [{ sku: 'mug', available: 5, reserved: 0 }])
   })
 
-  test(`${name}: what is released, confirmed or due has the caller of its order, also when it is asked again`, async t => {
+  test(`${name}: settlements and due holds have the caller of their order, even when read again`, async t => {
     const store = await setUp(t)
     const orders = ['1', '2', '3'].map(orderID => ({ ...order(orderID, 1), caller: 'berlin', holdSeconds: 1 }))
     await store.decide({ orders: [...orders, { ...order('4', 1), holdSeconds: 1 }], changes: [] })
@@ -82,7 +82,7 @@ export function testSettlements(
     assert.equal(decided[0]?.outcome.caller, 'paris')
   })
 
-  test(`${name}: a hold is due from its end on, again after a while, and not any more once it is settled`, async t => {
+  test(`${name}: a hold is due at its end and again after a delay, until it is confirmed or released`, async t => {
     const store = await setUp(t)
     const orders = ['1', '2', '3'].map((orderID, index) => ({ ...order(orderID, 1), holdSeconds: index + 1 }))
     await store.decide({ orders: [...orders, order('4', 1)], changes: [] })
@@ -107,7 +107,7 @@ export function testSettlements(
     assert.deepEqual(await store.levels(), [{ sku: 'mug', available: 3, reserved: 2 }])
   })
 
-  test(`${name}: a hold that ended long ago is due again more and more seldom, so that what parks its expiry is not flooded`, async t => {
+  test(`${name}: a hold that ended long ago is due at growing intervals, which bounds the dead letters of a failing expiry`, async t => {
     const store = await setUp(t)
     await store.decide({ orders: [{ ...order('1', 1), holdSeconds: 1 }], changes: [] })
     const isDue = async (atMs: number) =>
@@ -116,7 +116,7 @@ export function testSettlements(
     assert.deepEqual([await isDue(101_000), await isDue(110_999), await isDue(111_000)], [true, false, true])
   })
 
-  test(`${name}: a change is decided whatever else is in its batch`, async t => {
+  test(`${name}: changes in a batch with orders are decided in sequence before the orders`, async t => {
     const store = await setUp(t)
     await store.decide({ orders: [{ ...order('1', 5), holdSeconds: 1 }], changes: [] })
     const changes = [ask('1', 'confirm'), ask('1', 'expire', nowMs + 2_000), ask('1', 'cancel'), ask('2', 'cancel')]
@@ -132,7 +132,7 @@ export function testSettlements(
     assert.deepEqual(await store.levels(), [{ sku: 'mug', available: 1, reserved: 4 }])
   })
 
-  test(`${name}: however records come again, in whatever batches, each is answered as the first time and pieces are conserved`, async t => {
+  test(`${name}: records that are read again in any batches give the same results, and pieces are conserved`, async t => {
     const sizes = fc.infiniteStream(fc.integer({ min: 1, max: 8 }))
     await fc.assert(
       fc.asyncProperty(stockLevels, histories, sizes, async (stock, steps, sizes) => {
@@ -167,7 +167,10 @@ export function testSettlements(
   })
 }
 
-/** Nobody confirms an order, or asks for its expiry, before its outcome is known: never in the batch that first has the order. */
+/**
+ * Returns where a batch ends: before a confirm or expire whose order is first read in the same
+ * batch, as in production.
+ */
 function endOfBatch(steps: readonly Step[], start: number, size: number): number {
   const fresh = new Set<string>()
   for (const [index, step] of steps.slice(start, start + size).entries()) {

@@ -8,7 +8,7 @@ import { orderSequences, stockLevels } from '../../domain/testing/arbitraries.ts
 import { at } from '../../domain/testing/stamps.ts'
 import type { StockStore } from '../stock-store.ts'
 
-/** What every store must do, the one in memory as well as Postgres. */
+/** Registers the contract tests of a stock store. */
 export function testStockStore(
   name: string,
   open: (t: TestContext, nowMs: () => number) => Promise<StockStore>,
@@ -36,7 +36,7 @@ export function testStockStore(
     assert.deepEqual(await store.levels(), [{ sku: 'mug', available: 3, reserved: 2 }])
   })
 
-  test(`${name}: an order that fails takes nothing`, async t => {
+  test(`${name}: a failed order reserves nothing`, async t => {
     const { store, decidedAtMs } = await setUp(t)
     await store.setAvailable(new Map([['mug', 5]]))
     const items = [
@@ -50,7 +50,7 @@ export function testStockStore(
     assert.deepEqual(await store.levels(), [{ sku: 'mug', available: 5, reserved: 0 }])
   })
 
-  test(`${name}: an outcome is repeated to the letter later, whatever became of the stock`, async t => {
+  test(`${name}: a replayed outcome is identical, whatever the current stock`, async t => {
     const { store } = await setUp(t)
     await store.setAvailable(new Map([['mug', 5]]))
     const orders = [order('1', 'mug', 3), order('2', 'mug', 3), order('3', 'mug', 2)]
@@ -64,7 +64,7 @@ export function testStockStore(
     assert.deepEqual(await store.levels(), [{ sku: 'mug', available: 100, reserved: 5 }])
   })
 
-  test(`${name}: an outcome keeps the caller of its order, whatever a repeated record names`, async t => {
+  test(`${name}: an outcome keeps the caller of its order, whatever caller a repeated record has`, async t => {
     const { store } = await setUp(t)
     await store.setAvailable(new Map([['mug', 5]]))
     const owned = [order('1', 'mug', 3), order('2', 'mug', 3)].map(given => ({ ...given, caller: 'berlin' }))
@@ -84,7 +84,7 @@ export function testStockStore(
     )
   })
 
-  test(`${name}: an order that comes twice in a batch is decided once`, async t => {
+  test(`${name}: an order that is repeated in a batch is decided once`, async t => {
     const { store } = await setUp(t)
     await store.setAvailable(new Map([['mug', 5]]))
     const [first, second] = await decideOrders(store, [order('1', 'mug', 3), order('1', 'mug', 3)])
@@ -93,12 +93,12 @@ export function testStockStore(
     assert.deepEqual(await store.levels(), [{ sku: 'mug', available: 2, reserved: 3 }])
   })
 
-  test(`${name}: no orders, no outcomes`, async t => {
+  test(`${name}: an empty batch has no results`, async t => {
     const { store } = await setUp(t)
     assert.deepEqual(await store.decide({ orders: [], changes: [] }), { orders: [], changes: [] })
   })
 
-  test(`${name}: texts of any kind come back as they were`, async t => {
+  test(`${name}: any text is stored and read unchanged`, async t => {
     const { store } = await setUp(t)
     const sku = `"quoted", {braced}, back\\slashed, NULL, 'x', 💎, ${'long '.repeat(20)}`
     await store.setAvailable(new Map([[sku, 1]]))
@@ -118,7 +118,7 @@ export function testStockStore(
     assert.deepEqual(await store.levels(), [{ sku, available: 0, reserved: 1 }])
   })
 
-  test(`${name}: stock counts exactly up to the largest safe integer`, async t => {
+  test(`${name}: stock is exact up to the largest safe integer`, async t => {
     const { store } = await setUp(t)
     const most = Number.MAX_SAFE_INTEGER
     await store.setAvailable(new Map([['mug', most]]))
@@ -126,7 +126,7 @@ export function testStockStore(
     assert.deepEqual(await store.levels(), [{ sku: 'mug', available: most - 1, reserved: 1 }])
   })
 
-  test(`${name}: setting stock leaves reservations alone, adding missing SKUs leaves known ones alone`, async t => {
+  test(`${name}: setting stock keeps reservations, and adding missing SKUs keeps existing ones`, async t => {
     const { store } = await setUp(t)
     await store.setAvailable(new Map([['mug', 5]]))
     await decideOrders(store, [order('1', 'mug', 2)])
@@ -155,7 +155,7 @@ export function testStockStore(
     assert.deepEqual(await store.levels(), [])
   })
 
-  test(`${name}: batches of any size, with replays in between, end as if the orders were decided one by one`, async t => {
+  test(`${name}: batches of any size with replays give the same result as single orders`, async t => {
     const sizes = fc.infiniteStream(fc.integer({ min: 1, max: 8 }))
     await fc.assert(
       fc.asyncProperty(stockLevels, orderSequences, sizes, async (stock, orders, sizes) => {
