@@ -7,9 +7,11 @@ import { type Attack, createAttacks, headAttacks } from '@orderly/service-kit/te
 import { startService } from '@orderly/stack/testing'
 import { startPipeline } from './testing/pipeline.ts'
 
-/** A penetration test of the stock API, as `services/order/attack.int.test.ts` is of the order API. */
+/**
+ * A penetration test of the stock API, like `services/order/attack.int.test.ts` for the order API.
+ */
 
-test('attacks on the running inventory', async t => {
+test('attacks on the running inventory change and leak nothing', async t => {
   const pipeline = await startPipeline(t)
   const store = createApiKeyStore(pipeline.pool)
   const grant = (name: string, role: 'shop' | 'operator', requestsPerMinute = 1_000_000) =>
@@ -38,7 +40,7 @@ test('attacks on the running inventory', async t => {
   const movementsBefore = await movements()
 
   await attacks.run(
-    'request smuggling and broken heads',
+    'request smuggling and malformed request heads',
     headAttacks({
       readPath: '/stock',
       write: 'PUT /stock',
@@ -59,8 +61,8 @@ test('attacks on the running inventory', async t => {
     'no key': {},
     'a revoked key': as('gone'),
     'an unknown key': { authorization: `Bearer orderly_${'0'.repeat(12)}_${'x'.repeat(43)}` },
-    'a part of a key': { authorization: ops.authorization.slice(0, -1) },
-    'another scheme': { authorization: `Basic ${keys.ops}` }
+    'a truncated key': { authorization: ops.authorization.slice(0, -1) },
+    'another authentication scheme': { authorization: `Basic ${keys.ops}` }
   }
   await attacks.run('authentication and roles', [
     ...Object.entries(wrongKeys).flatMap(([name, headers]) =>
@@ -84,11 +86,11 @@ test('attacks on the running inventory', async t => {
         code: 'ROLE_NOT_ALLOWED'
       })),
     { name: 'the last request of a quota', path: '/stock', headers: as('small'), status: 200 },
-    { name: 'one more than the quota', path: '/stock', headers: as('small'), status: 429, code: 'RATE_LIMITED' }
+    { name: 'the first request above a quota', path: '/stock', headers: as('small'), status: 429, code: 'RATE_LIMITED' }
   ])
 
   const evil = { origin: 'https://evil.test' }
-  await attacks.run('web pages of other sites', [
+  await attacks.run('requests from pages of other sites', [
     ...routes.flatMap(([method, path]) => [
       {
         name: `another site: ${method} ${path}`,
@@ -117,34 +119,40 @@ test('attacks on the running inventory', async t => {
       status: 403,
       code: 'CROSS_SITE_REQUEST'
     },
-    { name: 'rebound: the document', to: 'open', path: '/openapi.json', headers: { host: 'evil.test' }, status: 421 }
+    {
+      name: 'DNS rebinding: the OpenAPI document',
+      to: 'open',
+      path: '/openapi.json',
+      headers: { host: 'evil.test' },
+      status: 421
+    }
   ])
 
   const path = (name: string, url: string, status: number, method = 'GET'): Attack => {
     return { name, path: url, status, method, headers: ops }
   }
   await attacks.run('paths and queries', [
-    path('out of the root', '/../../../etc/passwd', 404),
-    path('a SKU out of the root', '/stock/..%2f..%2fetc%2fpasswd', 404),
+    path('a path above the root', '/../../../etc/passwd', 404),
+    path('a SKU with a path above the root', '/stock/..%2f..%2fetc%2fpasswd', 404),
     path('a SKU that is not UTF-8', '/stock/%ff', 400),
-    path('a SKU with a zero character', '/stock/%00', 400),
+    path('a SKU with a NUL character', '/stock/%00', 400),
     path('a SKU with line breaks', '/stock/%0d%0aset-cookie:%20x', 400),
     path('a SKU of 65 characters', `/stock/${'x'.repeat(65)}`, 400),
     path('a SKU of 15,000 characters', `/stock/${'x'.repeat(15_000)}`, 400),
     path('SQL as a SKU', "/stock/'%20OR%201=1--", 404),
-    path('SQL behind a SKU', "/stock/TEA'%3bDROP%20TABLE%20inventory.stock%3b--", 404),
-    path('a pattern as a SKU', '/stock/%25', 404),
-    path('movements of 10,000', '/stock/TEA/movements?limit=10000', 400),
-    path('movements of -1', '/stock/TEA/movements?limit=-1', 400),
-    path('movements behind SQL', "/stock/TEA/movements?before='%20OR%201=1--", 400),
-    path('stock behind a zero character', '/stock?after=%00', 400),
-    path('stock behind SQL', "/stock?after='%20UNION%20SELECT%20*%20FROM%20callers.api_keys--", 200),
-    path('a column of another name', '/stock?column=reserved', 400),
-    path('the prototype as a parameter', '/stock?__proto__[x]=1', 400),
+    path('SQL appended to a SKU', "/stock/TEA'%3bDROP%20TABLE%20inventory.stock%3b--", 404),
+    path('a LIKE pattern as a SKU', '/stock/%25', 404),
+    path('a limit of 10,000 movements', '/stock/TEA/movements?limit=10000', 400),
+    path('a limit of -1 movements', '/stock/TEA/movements?limit=-1', 400),
+    path('SQL as the cursor of movements', "/stock/TEA/movements?before='%20OR%201=1--", 400),
+    path('a NUL character as the cursor of stock', '/stock?after=%00', 400),
+    path('SQL as the cursor of stock', "/stock?after='%20UNION%20SELECT%20*%20FROM%20callers.api_keys--", 200),
+    path('an unknown column', '/stock?column=reserved', 400),
+    path('a prototype property as a parameter', '/stock?__proto__[x]=1', 400),
     path('a limit of 1e9', '/stock?limit=1e9', 400),
     path('two limits', '/stock?limit=1&limit=2', 400),
-    path('deletion of stock', '/stock/TEA', 405, 'DELETE'),
-    path('change of stock', '/stock/TEA', 405, 'PATCH')
+    path('DELETE of stock', '/stock/TEA', 405, 'DELETE'),
+    path('PATCH of stock', '/stock/TEA', 405, 'PATCH')
   ])
 
   const stock = (
@@ -160,12 +168,12 @@ test('attacks on the running inventory', async t => {
     ...(code !== undefined && { code })
   })
   const csv = 'text/csv'
-  await attacks.run('stock', [
+  await attacks.run('bodies of stock requests', [
     stock('2,000,000 items', `{"items":[${'0,'.repeat(2_000_000)}0]}`, 400, 'INVALID_REQUEST'),
     stock('10,000 wrong items', { items: Array(10_000).fill({}) }, 400, 'INVALID_REQUEST'),
     stock('no items', { items: [] }, 400, 'INVALID_REQUEST'),
     stock(
-      'a SKU twice',
+      'a duplicate SKU',
       {
         items: [
           { sku: 'A', available: 1 },
@@ -174,16 +182,16 @@ test('attacks on the running inventory', async t => {
       },
       400
     ),
-    stock('a SKU with a zero character', { items: [{ sku: 'a\0', available: 1 }] }, 400),
-    stock('fewer than none', { items: [{ sku: 'A', available: -1 }] }, 400),
-    stock('more than can be counted', { items: [{ sku: 'A', available: 1e15 }] }, 400),
-    stock('both counts', { items: [{ sku: 'A', available: 1, onHand: 1 }] }, 400),
+    stock('a SKU with a NUL character', { items: [{ sku: 'a\0', available: 1 }] }, 400),
+    stock('a negative count', { items: [{ sku: 'A', available: -1 }] }, 400),
+    stock('a count above the maximum', { items: [{ sku: 'A', available: 1e15 }] }, 400),
+    stock('available and onHand together', { items: [{ sku: 'A', available: 1, onHand: 1 }] }, 400),
     stock('an unknown field', { items: [{ sku: 'A', available: 1, reserved: 0 }] }, 400),
     stock('a file without a header', 'A,1\n', 400, 'STOCK_FILE_INVALID', csv),
     stock('an empty file', '', 400, 'STOCK_FILE_INVALID', csv),
     stock('a file with a formula for a count', 'sku,available\nA,=1+1\n', 400, 'STOCK_FILE_INVALID', csv),
     stock('a file with a negative count', 'sku,available\nA,-1\n', 400, 'STOCK_FILE_INVALID', csv),
-    stock('a file with a quote that does not end', 'sku,available\n"A,1\n', 400, 'STOCK_FILE_INVALID', csv),
+    stock('a file with an unterminated quote', 'sku,available\n"A,1\n', 400, 'STOCK_FILE_INVALID', csv),
     stock('a file with a line of 4 MB', `sku,available\n${'x'.repeat(4_000_000)}`, 400, 'STOCK_FILE_INVALID', csv),
     stock(
       'a file with 4,000,000 empty lines',
@@ -198,7 +206,7 @@ test('attacks on the running inventory', async t => {
       status: 413,
       code: 'BODY_TOO_LARGE'
     },
-    stock('a file with a zero character', 'sku,available\na\0b,1\n', 400, 'STOCK_FILE_INVALID', csv),
+    stock('a file with a NUL character', 'sku,available\na\0b,1\n', 400, 'STOCK_FILE_INVALID', csv),
     stock(
       'a file that is not UTF-8',
       Buffer.concat([Buffer.from('sku,available\n'), Buffer.from([0xff]), Buffer.from(',1\n')]),
@@ -206,7 +214,13 @@ test('attacks on the running inventory', async t => {
       'STOCK_FILE_INVALID',
       csv
     ),
-    stock('a file of another type', 'sku,available\nA,1\n', 415, 'UNSUPPORTED_MEDIA_TYPE', 'application/vnd.ms-excel'),
+    stock(
+      'a file with an unsupported media type',
+      'sku,available\nA,1\n',
+      415,
+      'UNSUPPORTED_MEDIA_TYPE',
+      'application/vnd.ms-excel'
+    ),
     stock(
       'an adjustment of an unknown SKU',
       { delta: 1 },
@@ -215,10 +229,17 @@ test('attacks on the running inventory', async t => {
       'application/json',
       '/stock/NEVER-SEEN/adjustments'
     ),
-    stock('an adjustment beyond numbers', { delta: 1e15 }, 400, undefined, 'application/json', '/stock/A/adjustments'),
-    stock('an adjustment of a fraction', { delta: 0.5 }, 400, undefined, 'application/json', '/stock/A/adjustments'),
     stock(
-      'more taken out than there is',
+      'an adjustment above the maximum',
+      { delta: 1e15 },
+      400,
+      undefined,
+      'application/json',
+      '/stock/A/adjustments'
+    ),
+    stock('an adjustment by a fraction', { delta: 0.5 }, 400, undefined, 'application/json', '/stock/A/adjustments'),
+    stock(
+      'an adjustment below zero',
       { delta: -999_999_999 },
       409,
       'STOCK_TOO_LOW',
@@ -243,7 +264,7 @@ test('attacks on the running inventory', async t => {
     }
   ])
 
-  await t.test('nothing is changed, nothing leaked, and the services run', async () => {
+  await t.test('after the attacks, stock is unchanged, no key is logged, and the services are ready', async () => {
     assert.ok(attacks.count >= 100, String(attacks.count))
     assert.equal(await movements(), movementsBefore)
     assert.deepEqual(await pipeline.store.levels(['TEA']), [{ sku: 'TEA', available: 5, reserved: 0 }])
@@ -252,7 +273,7 @@ test('attacks on the running inventory', async t => {
       const metrics = await (await fetch(`${url}/metrics`)).text()
       assert.doesNotMatch(metrics, /orderly_http_problems_total\{status="500"/)
       const log = JSON.stringify(await logs())
-      for (const secret of secrets) assert.ok(!log.includes(secret), 'no key is logged')
+      for (const secret of secrets) assert.ok(!log.includes(secret), 'an API key is logged')
     }
     t.diagnostic(`${attacks.count} attacks`)
   })

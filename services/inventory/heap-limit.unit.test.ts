@@ -4,7 +4,7 @@ import { startLimitedServer } from '@orderly/service-kit/testing'
 
 const [json, csv] = ['application/json', 'text/csv']
 const fourMB = 4 * 1024 * 1024 - 200
-/** Fills the largest body with copies of a text. */
+/** Creates a body of maximum size from repeated text. */
 const fill = (start: string, unit: string, end: string, bytes = fourMB) =>
   `${start}${unit.repeat(Math.floor((bytes - start.length - end.length) / unit.length))}${end}`
 const items = (count: number, item: string) => `{"items":[${Array(count).fill(item)}]}`
@@ -12,8 +12,8 @@ const rows = (count: number) => `sku,available\n${Array.from({ length: count }, 
 const maxCPUMs = 1_000
 const maxRSSMB = 420
 
-describe('no request for stock costs more than it may, in a process with the heap of a container', () => {
-  test('every abusive body is refused cheaply, and files of any size are answered as they are read', async t => {
+describe('cost of stock requests in a process with the heap limit of a container', () => {
+  test('abusive bodies are refused within CPU and memory limits, and large files are streamed', async t => {
     const server = await startLimitedServer(t, new URL('testing/serve-stub.ts', import.meta.url))
     const put = async (type: string, body: string) => {
       const answer = await fetch(`${server.address}/stock`, { method: 'PUT', body, headers: { 'content-type': type } })
@@ -26,7 +26,7 @@ describe('no request for stock costs more than it may, in a process with the hea
       ['2,000,000 items', json, fill('{"items":[', '0,', '0]}'), 400],
       ['10,000 items without fields', json, items(10_000, '{}'), 400],
       ['5,000 items of unknown fields', json, items(5_000, '{"a":1,"b":1,"c":1}'), 400],
-      ['10,000 times the same SKU', json, items(10_000, '{"sku":"A","available":1}'), 400],
+      ['the same SKU 10,000 times', json, items(10_000, '{"sku":"A","available":1}'), 400],
       ['many fields', json, fill('{"items":[{', '"a":1,', '"b":1}]}'), 400],
       ['many levels', json, fill('{"items":', '[', ''), 400],
       ['one SKU of 4 MB', json, fill('{"items":[{"available":1,"sku":"', 'x', '"}]}'), 400],
@@ -35,8 +35,8 @@ describe('no request for stock costs more than it may, in a process with the hea
       ['a quoted line of 4 MB', csv, fill('sku,available\n"', '""', '",1'), 400],
       ['a header of 4 MB', csv, fill('', 'x', ''), 400],
       ['4,000,000 empty lines', csv, fill('sku,available\n', '\n', ''), 400],
-      ['more rows than a file may have', csv, rows(100_001), 400],
-      ['as many rows as a file may have', csv, rows(100_000), 200]
+      ['a file above the limit of rows', csv, rows(100_001), 400],
+      ['a file at the limit of rows', csv, rows(100_000), 200]
     ] as const) {
       await t.test(name, async () => {
         const before = await server.usage()
@@ -50,7 +50,7 @@ describe('no request for stock costs more than it may, in a process with the hea
       })
     }
 
-    await t.test('a file of a million SKUs is sent page by page', async () => {
+    await t.test('a file of a million SKUs is streamed within the memory limit', async () => {
       const answer = await fetch(`${server.address}/stock`, { headers: { accept: csv } })
       let bytes = 0
       for await (const chunk of answer.body as ReadableStream<Uint8Array>) bytes += chunk.length

@@ -20,7 +20,7 @@ function ordersOf(sku: string, count: number, quantity = 1): OrderCreated[] {
   )
 }
 
-/** One outcome for every record of the order, all with the same bytes. */
+/** Asserts one outcome per record of an order, all with the same bytes. */
 function checkOutcomes(settled: readonly SettledOrder[]): void {
   for (const { order, timesPlaced, outcomes } of settled) {
     assert.equal(outcomes.length, timesPlaced, `outcomes of order ${order.orderID}`)
@@ -33,7 +33,10 @@ function checkOutcomes(settled: readonly SettledOrder[]): void {
   }
 }
 
-/** What the topics say agrees with what the tables say. */
+/**
+ * Asserts that the stock table agrees with the outcomes in the topics.
+ * @returns the reserved pieces
+ */
 async function checkStock({ store }: Pipeline, sku: string, putIn: number, settled: readonly SettledOrder[]) {
   const reserved = settled
     .filter(({ outcomes }) => outcomes[0]?.eventType === 'InventoryReserved')
@@ -51,7 +54,7 @@ async function metric(url: string, name: string): Promise<number> {
 test('the inventory on real Kafka and Postgres', async t => {
   const pipeline = await startPipeline(t)
 
-  await t.test('orders get both outcomes, keyed by their user, in their trace', async t => {
+  await t.test('reserved and failed outcomes have the key of their user and continue the trace', async t => {
     const instance = await pipeline.start(t, 'one')
     await pipeline.store.setAvailable(new Map([['MUG', 5]]))
     const items = [
@@ -87,7 +90,7 @@ test('the inventory on real Kafka and Postgres', async t => {
     assert.equal((await instance.stop('SIGTERM')).code, 0)
   })
 
-  await t.test('the same orders once more, and the whole topic once more, change nothing', async t => {
+  await t.test('repeated orders and a second read of the whole topic change nothing', async t => {
     const orders = ordersOf('TEA', 60)
     await pipeline.store.setAvailable(new Map([['TEA', 40]]))
     const first = await pipeline.start(t, 'one')
@@ -111,7 +114,7 @@ test('the inventory on real Kafka and Postgres', async t => {
       ...['--bootstrap-server', pipeline.broker.brokers.join(','), '--group', 'orders-created'],
       ...['--topic', 'orders.created', '--reset-offsets', '--to-earliest', '--execute']
     ])
-    // With stored positions the inventory would refuse offsets that are older than those it has committed.
+    // With stored positions, the inventory would refuse offsets below its committed ones.
     await pipeline.pool.query("DELETE FROM inventory.positions WHERE topic = 'orders.created'")
     const second = await pipeline.start(t, 'one')
     const again = await pipeline.settle(orders)
@@ -127,22 +130,25 @@ test('the inventory on real Kafka and Postgres', async t => {
     assert.equal((await second.stop('SIGINT')).code, 0)
   })
 
-  await t.test('an order that would create stock is parked, and other users go on', async t => {
-    const instance = await pipeline.start(t, 'one')
-    await pipeline.store.setAvailable(new Map([['SPOON', 20]]))
-    const wrong = orderCreated({ userID: 'wrong', items: [{ sku: 'SPOON', quantity: -5 }] })
-    const orders = ordersOf('SPOON', 20)
-    await pipeline.place([wrong, ...orders])
-    const settled = await pipeline.settle(orders)
-    checkOutcomes(settled)
-    assert.equal(await checkStock(pipeline, 'SPOON', 20, settled), 20)
-    const deadLetters = deadLetterTopic('orders.created')
-    const [parked] = await readCommitted(pipeline.connection, deadLetters, records => records.length > 0)
-    assert.equal(parked?.headers['dlq-code'], 'ORDER_INVALID')
-    assert.equal((await instance.stop('SIGTERM')).code, 0)
-  })
+  await t.test(
+    'an order that would create stock becomes a dead letter, and orders of other users continue',
+    async t => {
+      const instance = await pipeline.start(t, 'one')
+      await pipeline.store.setAvailable(new Map([['SPOON', 20]]))
+      const wrong = orderCreated({ userID: 'wrong', items: [{ sku: 'SPOON', quantity: -5 }] })
+      const orders = ordersOf('SPOON', 20)
+      await pipeline.place([wrong, ...orders])
+      const settled = await pipeline.settle(orders)
+      checkOutcomes(settled)
+      assert.equal(await checkStock(pipeline, 'SPOON', 20, settled), 20)
+      const deadLetters = deadLetterTopic('orders.created')
+      const [parked] = await readCommitted(pipeline.connection, deadLetters, records => records.length > 0)
+      assert.equal(parked?.headers['dlq-code'], 'ORDER_INVALID')
+      assert.equal((await instance.stop('SIGTERM')).code, 0)
+    }
+  )
 
-  await t.test('instances that are killed in the middle lose no order and reserve nothing twice', async t => {
+  await t.test('killing instances during batches loses no order and reserves nothing twice', async t => {
     const orders = ordersOf('POT', 2000)
     await pipeline.store.setAvailable(new Map([['POT', 1500]]))
     const first = await pipeline.start(t, 'one')
@@ -158,7 +164,7 @@ test('the inventory on real Kafka and Postgres', async t => {
     assert.equal((await third.stop('SIGTERM')).code, 0)
   })
 
-  await t.test('an instance that froze, was replaced and wakes up does no harm and ends as fenced', async t => {
+  await t.test('a frozen instance that resumes after its replacement is fenced and changes nothing', async t => {
     const orders = ordersOf('PAN', 3000)
     await pipeline.store.setAvailable(new Map([['PAN', 2500]]))
     const frozen = await pipeline.start(t, 'one')
@@ -178,7 +184,7 @@ test('the inventory on real Kafka and Postgres', async t => {
   })
 })
 
-test('stock is seeded in dev where a SKU is missing, and refused in prod', async t => {
+test('SEED_STOCK_FILE adds missing SKUs in dev and is refused in prod', async t => {
   const { environment, store } = await startPipeline(t)
   const directory = await mkdtemp(join(tmpdir(), 'inventory-'))
   t.after(() => rm(directory, { recursive: true }))
@@ -195,7 +201,7 @@ test('stock is seeded in dev where a SKU is missing, and refused in prod', async
   assert.equal(failStart({ ...seeding, ORDERLY_PROFILE: 'prod' }).code, 78)
 })
 
-test('in prod stock asks for a key, in dev it says at the start that it asks for none', async t => {
+test('stock requires an API key in prod; in dev a warning at startup says that authentication is off', async t => {
   const { environment, pool } = await startPipeline(t)
   const keys = createApiKeyStore(pool)
   const [dev, prod] = await Promise.all([
@@ -222,7 +228,7 @@ test('in prod stock asks for a key, in dev it says at the start that it asks for
   assert.deepEqual([await isSaid(dev), await isSaid(prod)], [true, false])
 })
 
-test('a broker that goes and comes back under load costs no order', async t => {
+test('stopping and killing the broker under load loses no order', async t => {
   const pipeline = await startPipeline(t)
   await pipeline.store.setAvailable(new Map([['MUG', 700]]))
   await pipeline.start(t, 'one')
@@ -243,7 +249,7 @@ test('a broker that goes and comes back under load costs no order', async t => {
   assert.equal(await checkStock(pipeline, 'MUG', 700, settled), 700)
 })
 
-test('an instance says what is wrong with its settings and ends', () => {
+test('an instance with invalid settings reports all of them and exits with code 78', () => {
   const { code, error } = failStart({
     ORDERLY_PROFILE: 'prod',
     KAFKA_BROKERS: 'kafka:9092',
@@ -255,7 +261,7 @@ test('an instance says what is wrong with its settings and ends', () => {
   }
 })
 
-/** Runs the service with settings by which it cannot start. */
+/** Runs the service with invalid settings. */
 function failStart(environment: Readonly<Record<string, string>>) {
   const { status, stderr } = spawnSync(process.execPath, [join(import.meta.dirname, 'main.ts')], {
     env: { ...process.env, ...environment },
@@ -269,7 +275,7 @@ function identity({ orderID, userID }: OrderCreated) {
   return { orderID, userID }
 }
 
-/** Resolves when orders on the SKU have their outcomes in the database. */
+/** Resolves once the database has this number of reserved lines for the SKU. */
 async function untilDecided({ pool }: Pipeline, sku: string, count: number): Promise<void> {
   const decided = 'SELECT count(*) AS count FROM inventory.reservation_lines WHERE sku = $1'
   while ((await pool.query(decided, [sku])).rows[0].count < count);

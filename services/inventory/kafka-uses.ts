@@ -1,6 +1,9 @@
 import type { KafkaUses } from '@orderly/contracts'
 
-/** What this service does on Kafka. What it may do there follows from it: `deploy/kafka/acls.json`. */
+/**
+ * Topics, groups and transactional ids that the service uses. Its ACLs in `deploy/kafka/acls.json`
+ * are generated from them.
+ */
 export const kafkaUses = {
   topics: [
     {

@@ -31,10 +31,16 @@ import { publishingAtOnce, publishMovements } from './to-movements/publish-movem
 import { expiryRecord, resultRecord } from './to-results/result-record.ts'
 
 const statementTimeoutMs = 10_000
-/** Shorter than an idle transaction may last: movements are marked in the transaction that reads them. */
+/**
+ * Delivery timeout of movements, below the timeout of idle transactions: the transaction that reads
+ * movements also marks them.
+ */
 const movementTimeoutMs = 3_000
 const expireEveryMs = 500
-/** A batch takes about as long; the broker would be asked two or three times for each. At 1,000 orders a second outcomes are there sooner. */
+/**
+ * Minimum interval between fetches, about the duration of a batch; otherwise each batch causes two
+ * or three fetches. Outcomes are faster with it at 1,000 orders/s.
+ */
 const fetchPace = { everyMs: 10 }
 
 runService({
@@ -42,7 +48,7 @@ runService({
   config: configSchema,
   async start({ config, logger, metrics, spans, http, signal, onStop, ready, fail }) {
     if (config.ORDERLY_PROFILE === 'prod' && config.SEED_STOCK_FILE !== undefined) {
-      throw new ConfigError(['SEED_STOCK_FILE is set, but stock is seeded in the dev profile only: leave it unset'])
+      throw new ConfigError(['SEED_STOCK_FILE is allowed in the dev profile only: unset it'])
     }
     const limits = readHoldLimits(config)
     const name = `inventory-${config.INSTANCE_ID}`
@@ -63,7 +69,7 @@ runService({
     const callers = await openCallers({ config, pool, logger, metrics, signal, onStop, ready })
     if (config.SEED_STOCK_FILE !== undefined) {
       const counts = await readStockFile(config.SEED_STOCK_FILE)
-      // Nothing of a new SKU is reserved, so every piece on hand is available.
+      // A new SKU has no reserved pieces, so all of its pieces on hand are available.
       const pieces = Array.from(counts, ([sku, count]) => [sku, availableFor(count, 0) ?? 0] as const)
       const added = await store.addMissing(new Map(pieces))
       logger.info({ added, file: config.SEED_STOCK_FILE }, 'stock seeded')

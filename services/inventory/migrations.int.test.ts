@@ -15,7 +15,7 @@ interface Line {
   readonly error?: { readonly message: string }
 }
 
-/** A process of the service that is observed from its first moment on. */
+/** Starts the service and observes its log from the beginning. */
 function start(
   t: TestContext,
   env: Record<string, string>
@@ -44,7 +44,7 @@ function start(
   }
 }
 
-/** A database in which no migration of the inventory has run. */
+/** Creates a database without the schema of the inventory. */
 async function outdatedDatabase(t: TestContext) {
   const url = await databaseURL()
   const pool = createPool({ url, maxConnections: 2, applicationName: 'test', statementTimeoutMs: 10_000 })
@@ -53,7 +53,7 @@ async function outdatedDatabase(t: TestContext) {
   return { url, pool }
 }
 
-test('while a migration waits the service is live and not ready, and afterwards it answers', {
+test('the service is live but not ready while it waits for a migration, and serves requests afterwards', {
   timeout: 300_000
 }, async t => {
   const { url, pool } = await outdatedDatabase(t)
@@ -71,7 +71,7 @@ test('while a migration waits the service is live and not ready, and afterwards 
   assert.deepEqual([await status('/health/live'), await status('/stock/NOPE')], [200, 404])
 })
 
-test('outside of development the service refuses an older schema in one sentence', { timeout: 300_000 }, async t => {
+test('in prod the service refuses an outdated schema and exits with code 78', { timeout: 300_000 }, async t => {
   const { url } = await outdatedDatabase(t)
   const database = databaseURLAs('orderly_inventory', url)
   const { child, logged } = start(t, { ORDERLY_PROFILE: 'prod', DATABASE_URL: database })

@@ -19,7 +19,7 @@ function someOrders(count: number): OrderCreated[] {
   )
 }
 
-test('an inventory whose offsets or database were lost stops instead of deciding again', async t => {
+test('an inventory that lost its offsets or database stops instead of deciding again', async t => {
   const pipeline = await startPipeline(t)
   await pipeline.store.setAvailable(new Map([['MUG', 1_000]]))
   const incidents = async () => {
@@ -38,14 +38,14 @@ test('an inventory whose offsets or database were lost stops instead of deciding
     await reader.close()
     return records
   }
-  /** The reason with which a service ended. */
+  /** Returns the exit code and the error of a service that exited. */
   const reasonOf = async (instance: Pick<TestService, 'exit' | 'logs'>) => {
     const { code } = await instance.exit
     const failed = (await instance.logs()).find(({ event }) => event === 'service_failed')
     return { code, error: failed?.error as { code: string; message: string } }
   }
 
-  await t.test('each batch saves its positions, also when an instance is killed in between', async t => {
+  await t.test('each batch saves its positions, even if an instance is killed during the batch', async t => {
     const orders = someOrders(60)
     await pipeline.place(orders)
     await pipeline.killAt(t, 'batch-processed', 1)
@@ -62,7 +62,7 @@ test('an inventory whose offsets or database were lost stops instead of deciding
     assert.deepEqual(await incidents(), [])
   })
 
-  await t.test('a database that is set back while an instance runs stops it at the next order', async t => {
+  await t.test('a database restored to an earlier state while an instance runs stops it at the next order', async t => {
     const instance = await pipeline.start(t, 'one')
     const backup = await backUpSchema(pipeline.pool, 'inventory')
     const orders = someOrders(40)
@@ -77,7 +77,7 @@ test('an inventory whose offsets or database were lost stops instead of deciding
     assert.match(error.message, /orders\.created\/\d \(\d+ to \d+\).*Run: orderly reconcile/)
     assert.equal(await decided(), before)
     assert.deepEqual(await incidents(), ['database_behind'])
-    // As `reconcile` would rebuild it.
+    // Restores the state that `reconcile` would rebuild.
     await whole.restore()
   })
 
@@ -96,14 +96,15 @@ test('an inventory whose offsets or database were lost stops instead of deciding
     )
     assert.equal(await published(), before)
     assert.deepEqual(await incidents(), ['offsets_missing'])
-    // It has left its group: an operator who sets the offsets need not wait for the end of its session.
+    // The instance has left its group, so an operator can set offsets without waiting for the
+    // session timeout.
     const inspector = createInspector(pipeline.connection)
     t.after(() => inspector.close())
     assert.deepEqual((await inspector.group(group)).members, [])
   })
 
   await t.test(
-    'a cluster that has lost its disk is read from its beginning, and known orders keep their outcome',
+    'a cluster that lost its disk is read from the beginning, and known orders keep their outcomes',
     async t => {
       const outcomeOf = async ({ orderID }: OrderCreated) =>
         (await pipeline.pool.query('SELECT sequence FROM inventory.outcomes WHERE order_id = $1', [orderID])).rows[0]

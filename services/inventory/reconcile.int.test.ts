@@ -11,11 +11,11 @@ import { reconcile } from './testing/run-reconcile.ts'
 
 const orderOf = (userID: string, sku: string, quantity: number) => orderCreated({ userID, items: [{ sku, quantity }] })
 
-test('what the topics no longer have is listed, with what the tables say differently and the keys to look at', async t => {
+test('reconcile lists data missing from the topics, contradicting tables and API keys to check', async t => {
   const pipeline = await startPipeline(t)
   const { pool, connection, store, topics } = pipeline
   await store.setAvailable(new Map([['MUG', 50]]))
-  // A movement that was lost before it was published.
+  // Simulates a movement that was lost before it was published.
   await store.setAvailable(new Map([['GHOST', 5]]))
   await pool.query("UPDATE inventory.stock_movements SET published = true WHERE sku = 'GHOST'")
   const instance = await pipeline.start(t, 'one')
@@ -27,7 +27,7 @@ test('what the topics no longer have is listed, with what the tables say differe
   ] as const
   const poison = orderOf('mallory', 'MUG', -5)
   const behind = orderOf('mallory', 'MUG', 1)
-  // The lost one first: records before its outcome are removed with it.
+  // The lost order is placed first, because records that precede its outcome are removed with it.
   await pipeline.place([lost])
   await pipeline.place([kept, contradicted, ghost])
   await pipeline.place([orderOf('eve', 'MUG', 1)], { caller: 'paris' })

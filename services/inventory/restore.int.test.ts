@@ -9,7 +9,10 @@ import { checkBooks } from './store/testing/inventory-database.ts'
 import { type Pipeline, startPipeline } from './testing/pipeline.ts'
 import { interruptedReconcile, reconcile, tryToReconcile } from './testing/run-reconcile.ts'
 
-/** Postgres is lost and restored from a base backup, and the inventory is rebuilt from its topics. */
+/**
+ * Tests recovery: Postgres is restored from a base backup, and the inventory is rebuilt from its
+ * topics.
+ */
 
 const skus = ['MUG', 'TEA', 'POT']
 
@@ -53,7 +56,10 @@ async function untilPublished({ pool }: Pipeline): Promise<void> {
   while ((await pool.query(waiting)).rowCount !== 0) await delay(20)
 }
 
-/** By SKU: the pieces that all movements in the topic put in. A movement that was published twice counts once. */
+/**
+ * Returns the sum of all published movements by SKU. A movement that was published twice counts
+ * once.
+ */
 async function putIn({ connection, topics }: Pipeline, count: number): Promise<Map<string, number>> {
   const idsOf = (records: readonly { headers: Readonly<Record<string, string>> }[]) =>
     new Set(records.map(({ headers }) => headers['event-id']))
@@ -70,7 +76,7 @@ async function putIn({ connection, topics }: Pipeline, count: number): Promise<M
   return pieces
 }
 
-/** Places orders and changes stock until the signal. @returns the orders */
+/** Places orders and changes stock until the signal aborts. @returns the orders */
 async function work(pipeline: Pipeline, instance: TestService, signal: AbortSignal): Promise<OrderCreated[]> {
   const placed: OrderCreated[] = []
   for (let round = 0; !signal.aborted; round++) {
@@ -82,7 +88,7 @@ async function work(pipeline: Pipeline, instance: TestService, signal: AbortSign
   return placed
 }
 
-test('a restored inventory is rebuilt from its topics, and continues as if nothing had been lost', async (t: TestContext) => {
+test('a restored inventory is rebuilt from its topics and continues without losses', async (t: TestContext) => {
   const database = await startDatabase(t)
   const pipeline = await startPipeline(t, database)
   const first = await pipeline.start(t, 'one')
@@ -105,7 +111,7 @@ test('a restored inventory is rebuilt from its topics, and continues as if nothi
   const ofNew = [orderCreated({ items: [{ sku: 'NEW', quantity: 7 }] })]
   await pipeline.place(ofNew)
   await pipeline.settle(ofNew)
-  // Changes of orders from before and after the backup, and of one that is placed after the restore.
+  // Changes orders from before and after the backup, and one that is placed after the restore.
   const late = orderCreated({ items: [{ sku: 'MUG', quantity: 1 }] })
   const held = (orders: readonly OrderCreated[]) => orders.filter(({ holdSeconds }) => holdSeconds === 3_600)
   await pipeline.ask([
@@ -122,7 +128,7 @@ test('a restored inventory is rebuilt from its topics, and continues as if nothi
   const levels = await pipeline.store.levels()
   const movements = (await pipeline.pool.query('SELECT movement_id FROM inventory.stock_movements')).rowCount ?? 0
 
-  await t.test('while the inventory runs, nothing is rebuilt', async () => {
+  await t.test('reconcile refuses to run while the inventory runs', async () => {
     const { code, stderr } = await tryToReconcile(pipeline, '--apply')
     assert.equal(code, 1)
     assert.match(stderr, /The inventory is running .* stop all of its instances/)
@@ -132,7 +138,7 @@ test('a restored inventory is rebuilt from its topics, and continues as if nothi
   await database.restore()
   assert.notDeepEqual(await pipeline.store.levels(), levels)
 
-  await t.test('a dry run says what is missing, and changes nothing', async () => {
+  await t.test('a dry run reports missing data and changes nothing', async () => {
     const restored = await pipeline.store.levels()
     const { report } = await reconcile(pipeline)
     for (const what of ['reservation', 'failure', 'confirmation', 'release', 'movement', 'cancellation'])
@@ -141,7 +147,7 @@ test('a restored inventory is rebuilt from its topics, and continues as if nothi
   })
 
   await t.test(
-    'applied, also after an interruption, it gives the stock of before the loss; applied again, it adds nothing',
+    'reconcile --apply restores the stock even after an interruption, and a second run adds nothing',
     async () => {
       await interruptedReconcile(pipeline)
       const { report } = await reconcile(pipeline, '--apply')
@@ -155,7 +161,7 @@ test('a restored inventory is rebuilt from its topics, and continues as if nothi
     }
   )
 
-  await t.test('the pipeline continues: every order has one outcome, and every piece is accounted for', async t => {
+  await t.test('afterwards every order has one outcome, and movements account for every piece', async t => {
     const second = await pipeline.start(t, 'one')
     assert.equal(await adjust(second, 'MUG', 5, 'round 0'), true)
     await put(second, 'TEA', { available: 40 })

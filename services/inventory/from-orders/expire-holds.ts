@@ -11,13 +11,18 @@ export interface ExpireHoldsParts {
 }
 
 const maxHoldsAtOnce = 1_000
-/** As long as an expiry may take from here through the topic, before it is asked for once more; longer and longer when nothing comes of it. */
+/**
+ * Minimum delay before the expiry of a hold is requested again; the store increases it with the
+ * time since the hold ended.
+ */
 const againAfterMs = 5_000
 
 /**
- * Requests the expiry of holds that have ended, through the topic of cancels and confirmations. So the requests of a user and of
- * the clock are decided in one place, in one sequence. Every instance with partitions requests expiries. A repeated request has
- * the same id and does no harm. A request that was not written, because the instance died or was replaced, is repeated.
+ * Publishes an expiry request for every hold that has ended and is neither confirmed nor released.
+ * The requests go to the topic of cancels and confirmations, so one log orders all three.
+ *
+ * Every instance with partitions does this. A repeated request has the same id and no effect. A
+ * request that was not written, because its instance died or was replaced, is repeated.
  */
 export function expireHolds({ store, toRecord, everyMs, nowMs = Date.now }: ExpireHoldsParts): StageTick {
   return {

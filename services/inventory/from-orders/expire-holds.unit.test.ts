@@ -15,7 +15,7 @@ const topics = await connectTopics(createInMemoryRegistry())
 const logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 const hourMs = 3_600_000
 
-test('a hold that nobody confirms is released by a record of its own, one that is confirmed stays, and what is no change is parked', async t => {
+test('an unconfirmed hold is released by an expiry record, a confirmed one stays, and an unknown change becomes a dead letter', async t => {
   const store = createMemoryStore()
   await store.setAvailable(new Map([['mug', 3]]))
   const clock = { nowMs: Date.now() }

@@ -12,10 +12,10 @@ import type { StockStore } from '../store/stock-store.ts'
 
 export type OrderEvent = OrderCreated | OrderChangeRequested
 
-/** What leaves: an order's outcome, or what became of it later. */
+/** An event to publish: the outcome of an order or a later settlement. */
 export type Result = Outcome | Settlement
 
-/** One order of a batch, with the trace that its outcome goes on with. */
+/** A decided order of a batch, with the trace context for its outcome. */
 export interface HandledOrder extends DecidedOrder {
   readonly record: StageRecord<OrderCreated>
   readonly traceparent: string
@@ -39,11 +39,11 @@ export interface OrderStageParts {
 }
 
 /**
- * Orders and changes in, outcomes and what became of them out: one outcome for each order, in the same order, and an event for
- * each change that changed something.
+ * Creates the stage that decides orders and change requests. It publishes one outcome per order, in
+ * sequence, and one event per change request that had an effect.
  *
- * The store commits before Kafka does. When the batch comes again, because that commit failed or this process died, the
- * store repeats what it decided, and the same events are written.
+ * The store commits before Kafka does. If the Kafka commit fails or the process dies, the batch is
+ * read again; the store then returns its earlier decisions, and the stage writes the same events.
  */
 export function orderStage({
   topics,
@@ -68,7 +68,8 @@ export function orderStage({
       const orderRecords = records.filter(isOrder)
       const changeRecords = records.length === orderRecords.length ? [] : records.filter(isChange)
       const orders = orderRecords.map(orderOf)
-      // All of them before any is decided: the stage parks the wrong one, and nothing of it has reached the store.
+      // The whole batch is validated before the store sees it, so that a poison record has no side
+      // effects.
       for (const order of orders) checkOrder(order)
       const changes = changeRecords.map(changeOf)
       const startMs = performance.now()

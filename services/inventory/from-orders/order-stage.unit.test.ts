@@ -29,7 +29,7 @@ async function decode<Event>({ codec }: Topic<Event>, records: readonly { value:
   return values.map(value => codec.decode(value))
 }
 
-/** Sends the records and runs the stage until it has committed all that is there. */
+/** Sends the records and runs the stage until it has committed all of them. */
 async function process(
   t: TestContext,
   store: Pick<StockStore, 'decide'>,
@@ -55,7 +55,7 @@ async function process(
   return broker
 }
 
-test('an order with enough stock is reserved, keyed by its user, in its trace', async t => {
+test('the outcome of an order with enough stock is reserved, has the key of its user, and continues the trace', async t => {
   const order = orderCreated({ items: [{ sku: 'mug', quantity: 2 }] })
   const traceparent = newTraceparent()
   const broker = await process(t, await stocked({ mug: 2 }), [recordOf(order, traceparent)])
@@ -74,7 +74,7 @@ test('an order with enough stock is reserved, keyed by its user, in its trace', 
   assert.equal(broker.records('inventory.failed').length, 0)
 })
 
-test('an order with too little stock fails and says what was short', async t => {
+test('an order with too little stock fails and reports the shortage', async t => {
   const order = orderCreated({ items: [{ sku: 'mug', quantity: 3 }] })
   const broker = await process(t, await stocked({ mug: 2 }), [recordOf(order)])
   const [event] = await decode(topics.inventoryFailed, broker.records('inventory.failed'))
@@ -83,7 +83,7 @@ test('an order with too little stock fails and says what was short', async t => 
   assert.equal(broker.records('inventory.reserved').length, 0)
 })
 
-test("one user's outcomes keep the order of the orders", async t => {
+test('outcomes of one user keep the sequence of the orders', async t => {
   const orders = Array.from({ length: 50 }, (_, index) =>
     orderCreated({ userID: `user-${index % 3}`, items: [{ sku: 'mug', quantity: 1 }] })
   )
@@ -101,7 +101,7 @@ test("one user's outcomes keep the order of the orders", async t => {
   }
 })
 
-test('the same record again gives the same bytes again and changes no stock', async t => {
+test('a record that is processed again gives the same bytes and changes no stock', async t => {
   const store = await stocked({ mug: 3 })
   const records = [2, 2].map(quantity => recordOf(orderCreated({ items: [{ sku: 'mug', quantity }] })))
   const broker = await process(t, store, records)
@@ -116,7 +116,7 @@ test('the same record again gives the same bytes again and changes no stock', as
   }
 })
 
-test('an order that would create stock is parked, and reaches no store', async t => {
+test('an order that would create stock becomes a dead letter and does not reach the store', async t => {
   const store = await stocked({ mug: 5 })
   const wrong = orderCreated({ items: [{ sku: 'mug', quantity: -5 }] })
   const right = orderCreated({ items: [{ sku: 'mug', quantity: 1 }] })
@@ -127,7 +127,7 @@ test('an order that would create stock is parked, and reaches no store', async t
   assert.equal(broker.records('inventory.reserved').length, 1)
 })
 
-test('two callers with the same user id have different keys, and an order that cannot be decided blocks one of them', async t => {
+test('an invalid order blocks the key of its caller, but not that of another caller with the same user id', async t => {
   const ordersOf = (caller: string, ...quantities: number[]) =>
     quantities.map(quantity => {
       const order = orderCreated({ userID: 'ada', items: [{ sku: 'mug', quantity }] })
@@ -144,7 +144,7 @@ test('two callers with the same user id have different keys, and an order that c
   assert.deepEqual(ownersIn('inventory.failed'), [['paris\u001fada', 'paris']])
 })
 
-test('orders wait for a database that is away, and none is parked', async t => {
+test('orders wait while the database is unavailable, and none becomes a dead letter', async t => {
   const store = await stocked({ mug: 5 })
   let failures = 2
   const flaky: Pick<StockStore, 'decide'> = {

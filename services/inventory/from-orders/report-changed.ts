@@ -5,11 +5,11 @@ import type { OrderStageParts } from './order-stage.ts'
 
 const effects = ['released', 'confirmed', 'cancelled', 'none'] as const
 
-/** Counts changes by what came of them, for metrics; each as a line at debug level. */
+/** Counts change requests by effect, and logs each one at debug level. */
 export function reportChanged(metrics: Metrics, logger: Logger): NonNullable<OrderStageParts['onChanged']> {
   const counter = new Counter({
     name: 'orderly_inventory_changes_total',
-    help: 'Changes of orders that were asked for, by what came of them: released, confirmed, cancelled (before the order was decided), none. Repeated ones are not counted again.',
+    help: 'Change requests by effect: released, confirmed, cancelled (the order was undecided), none. Records that are read again are not counted.',
     labelNames: ['change', 'effect'],
     registers: [metrics]
   })

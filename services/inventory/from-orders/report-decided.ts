@@ -4,7 +4,9 @@ import type { HandledOrder, OrderStageParts } from './order-stage.ts'
 
 const summaryIntervalMs = 60_000
 
-/** Counts what was decided, for metrics; each order as a line at debug level, a summary once a minute at info level. */
+/**
+ * Counts outcomes, and logs each order at debug level and a summary once a minute at info level.
+ */
 export function reportDecided(
   metrics: Metrics,
   logger: Logger,
@@ -12,18 +14,18 @@ export function reportDecided(
 ): NonNullable<OrderStageParts['onDecided']> {
   const outcomes = new Counter({
     name: 'orderly_inventory_outcomes_total',
-    help: 'Orders that got their outcome.',
+    help: 'New outcomes by kind.',
     labelNames: ['kind'],
     registers: [metrics]
   })
   const replays = new Counter({
     name: 'orderly_inventory_replayed_outcomes_total',
-    help: 'Outcomes that were repeated because the order came again.',
+    help: 'Outcomes published again because their order was read again.',
     registers: [metrics]
   })
   const duration = new Histogram({
     name: 'orderly_inventory_decide_duration_seconds',
-    help: 'How long the store took for a batch.',
+    help: 'Time that the store takes to decide a batch.',
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers: [metrics]
   })

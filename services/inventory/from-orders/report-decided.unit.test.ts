@@ -43,7 +43,7 @@ function setUp(level: string) {
   return { lines, metrics, clock, report: reportDecided(metrics, pino({ level }, stream), () => clock.nowMs) }
 }
 
-test('outcomes are counted by kind, repeated ones apart', async () => {
+test('outcomes are counted by kind, replayed ones separately', async () => {
   const { report, metrics } = setUp('info')
   report([handled(5), handled(5), handled(1), handled(5, true)], 12)
   const value = async (name: string) =>
@@ -58,7 +58,7 @@ test('outcomes are counted by kind, repeated ones apart', async () => {
   assert.deepEqual(await value('orderly_inventory_replayed_outcomes_total'), [[undefined, 1]])
 })
 
-test('at debug level every order has a line with its ids, its trace and its place in the topic', () => {
+test('at debug level every order has a line with its ids, trace id, partition and offset', () => {
   const { report, lines } = setUp('debug')
   const order = handled(1)
   report([order], 12)
@@ -71,7 +71,7 @@ test('at debug level every order has a line with its ids, its trace and its plac
   assert.deepEqual([line.partition, line.offset], [3, '42'])
 })
 
-test('at info level there is a summary, once a minute at most', () => {
+test('at info level a summary is logged at most once a minute', () => {
   const { report, lines, clock } = setUp('info')
   report([handled(5)], 12)
   clock.nowMs = 59_999

@@ -37,27 +37,33 @@ import { createPostgresStore } from '../store/postgres.ts'
 import type { StockStore } from '../store/stock-store.ts'
 import { type Published, readPublished } from './read-published.ts'
 
-/** What the inventory works with: a broker and a database of the test's own, and the registry of the test run. */
+/**
+ * The servers of an inventory test: a separate broker and database, and the registry of the test
+ * run.
+ */
 export interface Pipeline {
   readonly broker: TestBroker
   readonly connection: KafkaConnection
   readonly topics: Topics
   readonly pool: Pool
   readonly store: StockStore
-  /** The settings that every instance needs. */
+  /** Settings of every instance. */
   readonly environment: Readonly<Record<string, string>>
   start(t: TestContext, instanceID: string): Promise<TestService>
-  /** Every order that was placed, those by which `settle` and `settlements` wait included. */
+  /** All placed orders, including the markers of `settle` and `settlements`. */
   readonly placed: readonly OrderCreated[]
-  /** Retries until the broker has stored the orders, each of them at least once. */
+  /** Publishes orders and retries until the broker has stored each of them at least once. */
   place(orders: readonly OrderCreated[], from?: Origin): Promise<void>
-  /** Requests changes of orders, in the given sequence. */
+  /** Publishes change requests in sequence. */
   ask(changes: readonly OrderChangeRequested[], from?: Origin): Promise<void>
-  /** Runs instance `one` until it kills itself where the point is passed for the given time. */
+  /** Runs instance `one` until it kills itself at the n-th pass of the failpoint. */
   killAt(t: TestContext, point: StagePoint, pass: number): Promise<void>
-  /** What became of reserved orders, by order, once every change that stands before now has been decided. */
+  /**
+   * Returns the settlements by order, once all change requests published before the call are
+   * decided.
+   */
   settlements(): Promise<ReadonlyMap<string, readonly Published<InventoryConfirmed | InventoryReleased>[]>>
-  /** Everything that became of the orders, once every record that stands before now has been decided. */
+  /** Returns the outcomes of the orders, once all orders published before the call are decided. */
   settle(orders: readonly OrderCreated[]): Promise<readonly SettledOrder[]>
 }
 
@@ -69,15 +75,21 @@ export interface Origin {
 
 export interface SettledOrder {
   readonly order: OrderCreated
-  /** How often it stands in `orders.created`. */
+  /** Number of its records in `orders.created`. */
   readonly timesPlaced: number
   readonly outcomes: readonly Published<InventoryReserved | InventoryFailed>[]
 }
 
-/** Stocked without end, for the orders by which `settle` knows that all others are through. */
+/**
+ * SKU with unlimited stock for marker orders, whose outcomes show that all preceding orders are
+ * decided.
+ */
 const markerSKU = 'MARKER'
 
-/** @param database a server to use instead of a new database of the test run's server */
+/**
+ * Starts a broker and prepares topics, database and clients.
+ * @param database a server to use instead of a new database on the server of the test run
+ */
 export async function startPipeline(t: TestContext, database?: TestDatabase): Promise<Pipeline> {
   const { registryURL, databaseURL } = integrationEnvironment()
   const [broker, url] = await Promise.all([startBroker(t), database?.urlOf(ownerRole) ?? databaseURL()])
@@ -125,7 +137,10 @@ export async function startPipeline(t: TestContext, database?: TestDatabase): Pr
     await producer.send(changes.map(change => toRecord(ordersChanges, change, traceparent, { caller })))
   }
 
-  /** Orders that are cancelled or confirmed once they are reserved: behind what is told of them, in either topic, nothing is missing any more. */
+  /**
+   * Places marker orders, then cancels or confirms them. Their settlements follow all others in
+   * both topics.
+   */
   async function settlements() {
     const cancelled = markers(1)
     const confirmed = markers(1).map(order => ({ ...order, holdSeconds: 600 }))
@@ -182,7 +197,10 @@ export async function startPipeline(t: TestContext, database?: TestDatabase): Pr
   }
 }
 
-/** One of each quantity for many users, so that every partition of every topic gets one: 1 is reserved, 2,000,000,000 fail. */
+/**
+ * Creates marker orders of each quantity for 40 users, so that every partition gets some. Quantity
+ * 1 is reserved; 2,000,000,000 fails.
+ */
 function markers(...quantities: readonly number[]): OrderCreated[] {
   return Array.from({ length: 40 }, () => randomUUID()).flatMap(userID =>
     quantities.map(quantity => orderCreated({ userID, items: [{ sku: markerSKU, quantity }] }))

@@ -9,7 +9,10 @@ export interface Published<Event> {
 
 const patienceMs = 90_000
 
-/** Reads topics from their beginning until each of the orders was seen in one of them. @returns what was read, by order. */
+/**
+ * Reads topics from the beginning until each order has appeared in one of them.
+ * @returns all records read, by order
+ */
 export async function readPublished<Event>(
   connection: KafkaConnection,
   topics: readonly Topic<Event>[],
@@ -30,7 +33,7 @@ export async function readPublished<Event>(
     }
     await readCommitted(connection, topic.name, enough, { signal }).catch(error => {
       if (patience.aborted)
-        throw new Error(`${missing.size} of ${orderIDs.length} orders are missing`, { cause: error })
+        throw new Error(`timeout: ${missing.size} of ${orderIDs.length} orders did not appear`, { cause: error })
       if (!allSeen.signal.aborted) throw error
     })
     await topic.codec.prepare(records.map(({ value }) => value))
@@ -41,7 +44,10 @@ export async function readPublished<Event>(
   return Map.groupBy(published, ({ eventType, record }) => orderIDOf({ eventType }, record))
 }
 
-/** The ids of changes and settlements continue with their request. */
+/**
+ * Length of the order id in an event id; ids of changes and settlements continue with the request
+ * id.
+ */
 const uuidLength = 36
 
 function orderIDOf({ eventType }: Pick<Topic<unknown>, 'eventType'>, { headers }: RecordedRecord): string {

@@ -11,7 +11,7 @@ interface Listed {
   readonly first: readonly unknown[]
 }
 
-/** The part of `orderly reconcile --json` that tests look at. */
+/** The fields of the `orderly reconcile --json` report that tests use. */
 interface Report {
   readonly added: Readonly<Record<string, number>>
   readonly stock: Listed
@@ -32,7 +32,9 @@ interface Run {
   readonly report: Report
 }
 
-/** A killed instance is a member of its group until its session ends. */
+/**
+ * Runs `orderly reconcile`, and repeats it while a killed instance is still a member of its group.
+ */
 export async function reconcile(pipeline: Pipeline, ...args: readonly string[]): Promise<Run> {
   for (;;) {
     const run = await tryToReconcile(pipeline, ...args)
@@ -54,7 +56,7 @@ export async function tryToReconcile({ environment }: Pipeline, ...args: readonl
   })
 }
 
-/** Begins to apply, and is killed when it has read the first topic. */
+/** Runs `orderly reconcile --apply` and kills it after it has read the first topic. */
 export async function interruptedReconcile({ environment }: Pipeline): Promise<void> {
   const child = spawn(process.execPath, [tool, 'reconcile', '--apply'], {
     env: { ...process.env, ...environment },

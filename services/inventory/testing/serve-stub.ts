@@ -2,7 +2,7 @@ import { createTestHttp, serveParent } from '@orderly/service-kit/testing'
 import { addStockApi } from '../from-http/api.ts'
 import type { StockKeeping } from '../store/stock-keeping.ts'
 
-/** The stock API without a database, for a test that limits the memory of its process. */
+/** Serves the stock API without a database, for a test that limits the memory of this process. */
 const set: StockKeeping['set'] = async counts => ({
   kind: 'set',
   levels: Array.from(counts.keys(), sku => ({ sku, available: 1, reserved: 0 }))

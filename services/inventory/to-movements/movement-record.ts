@@ -1,7 +1,10 @@
 import { eventHeaders, type StockMoved } from '@orderly/contracts'
 import type { OutputRecord, Topic } from '@orderly/kafka'
 
-/** Keyed by SKU, so that the movements of a SKU keep their order. A movement has the same id whenever it is written. */
+/**
+ * Creates the record of a movement. Its key is the SKU, which keeps the movements of a SKU in
+ * order; its event id is stable.
+ */
 export function movementRecord(
   stockMovements: Topic<StockMoved>,
   movement: StockMoved,

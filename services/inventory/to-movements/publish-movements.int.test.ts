@@ -29,7 +29,7 @@ function start(t: TestContext, parts: Partial<PublishingParts> & Pick<Publishing
   return publishing
 }
 
-test('movements of every kind are published, those of a SKU in their order, each under the same id as in the table', async t => {
+test('movements of every kind are published in order, with the ids of their rows', async t => {
   await emptyInventory(pool)
   await createPostgresStore(pool).addMissing(new Map([['mug', 3]]))
   await setOf('mug', 5)
@@ -56,7 +56,7 @@ test('movements of every kind are published, those of a SKU in their order, each
   )
 })
 
-test('a publisher that died before it marked its movements leaves them to the next one, under the same ids', async t => {
+test('movements that a publisher did not mark as published are published again with the same ids', async t => {
   await emptyInventory(pool)
   await setOf('mug', 5)
   const attempts: string[] = []
@@ -74,7 +74,7 @@ test('a publisher that died before it marked its movements leaves them to the ne
   assert.ok(lines.some(({ event }) => event === 'movement_publishing_failed'))
 })
 
-test('beside each other, publishers publish each movement and keep the order of each SKU', async t => {
+test('concurrent publishers publish each movement once and keep the order of each SKU', async t => {
   await emptyInventory(pool)
   const published: StockMoved[] = []
   const publish = async (movements: readonly StockMoved[]) => {
@@ -95,7 +95,7 @@ test('beside each other, publishers publish each movement and keep the order of 
   }
 })
 
-test('a change of stock wakes the publisher, which otherwise polls', async t => {
+test('a stock change wakes the publisher before its next poll', async t => {
   await emptyInventory(pool)
   const { promise, resolve } = Promise.withResolvers<void>()
   const publishing = start(t, { publish: async () => resolve(), pollMs: 3_600_000 })
@@ -103,7 +103,7 @@ test('a change of stock wakes the publisher, which otherwise polls', async t => 
   await promise
 })
 
-test('on real Kafka, a movement is one record under its SKU, and stock changes while the broker is away wait for it', async t => {
+test('on real Kafka, a movement is one record with its SKU as key, and movements made while the broker is down are published later', async t => {
   const pipeline = await startPipeline(t)
   const instance = await pipeline.start(t, 'one')
   const put = (sku: string, onHand: number) =>

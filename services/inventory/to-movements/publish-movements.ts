@@ -7,18 +7,18 @@ import type { StockKeeping } from '../store/stock-keeping.ts'
 
 export interface PublishingParts {
   readonly queue: MovementQueue
-  /** Resolves when all in-sync replicas have the movements. */
+  /** Resolves once all in-sync replicas have the movements. */
   readonly publish: (movements: readonly StockMoved[]) => Promise<void>
   readonly metrics: Metrics
   readonly logger: Pick<Logger, 'warn'>
-  /** How often to look for movements of other instances, and for those that were left by one that died. */
+  /** Interval of the search for movements of other instances, including crashed ones. */
   readonly pollMs?: number
 }
 
 export interface MovementPublishing {
-  /** Looks for movements now. */
+  /** Starts the next search immediately. */
   wake(): void
-  /** Finishes the batch in flight. */
+  /** Stops after the batch in flight. */
   stop(): Promise<void>
 }
 
@@ -27,14 +27,15 @@ const firstPauseMs = 250
 const longestPauseMs = 30_000
 
 /**
- * Publishes every stock movement at least once, under one id, so that stock can be rebuilt from the topic. Stock
- * changes do not wait for it: while Kafka is away, movements wait in their table.
+ * Publishes every stock movement at least once, with a stable event id, so that stock can be
+ * rebuilt from the topic. Stock changes do not wait for this: while Kafka is unavailable, movements
+ * stay unpublished in their table.
  */
 export function publishMovements(parts: PublishingParts): MovementPublishing {
   const { queue, publish, metrics, logger, pollMs = 1_000 } = parts
   const waiting = new Gauge({
     name: 'orderly_inventory_unpublished_movements',
-    help: 'Stock movements that are not in their topic yet.',
+    help: 'Stock movements that are not yet published to their topic.',
     registers: [metrics]
   })
   const stopping = new AbortController()
@@ -60,7 +61,7 @@ export function publishMovements(parts: PublishingParts): MovementPublishing {
         const retryInMs = Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(failures++, 10))
         logger.warn(
           { event: 'movement_publishing_failed', error, retryInMs },
-          'stock movements could not be published; they wait in the database'
+          'failed to publish stock movements, retrying'
         )
         await sleep(retryInMs)
       }
@@ -81,7 +82,10 @@ export function publishMovements(parts: PublishingParts): MovementPublishing {
   }
 }
 
-/** Stock keeping that publishes each movement without waiting for the next poll. */
+/**
+ * Wraps stock operations so that each change wakes the publisher instead of waiting for its next
+ * poll.
+ */
 export function publishingAtOnce(stock: StockKeeping, { wake }: Pick<MovementPublishing, 'wake'>): StockKeeping {
   const waking =
     <Given extends unknown[], Result>(method: (...given: Given) => Promise<Result>) =>

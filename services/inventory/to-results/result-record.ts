@@ -5,7 +5,7 @@ import type { Settlement } from '../domain/decide-changes.ts'
 
 type ResultTopics = Pick<Topics, 'inventoryReserved' | 'inventoryFailed' | 'inventoryConfirmed' | 'inventoryReleased'>
 
-/** Writes each result to the topic of its kind, under the key of the order's owner. */
+/** Creates the record of a result for the topic of its kind, with the record key of the order. */
 export function resultRecord(topics: ResultTopics, result: Outcome | Settlement, traceparent: string): OutputRecord {
   const { caller } = result
   switch (result.kind) {
@@ -26,7 +26,7 @@ export function resultRecord(topics: ResultTopics, result: Outcome | Settlement,
   }
 }
 
-/** Writes a request of the inventory itself to the topic that carries the requests of callers. */
+/** Creates the record of an expiry request for the topic of change requests. */
 export function expiryRecord(
   { ordersChanges }: Pick<Topics, 'ordersChanges'>,
   change: OrderChangeRequested,
