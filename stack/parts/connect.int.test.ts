@@ -176,8 +176,8 @@ test('every event of every version becomes one row of its table, and other recor
     const reasons = parked.map(({ headers }) => headers['__connect.errors.exception.message'])
     assert.deepEqual(reasons.toSorted(), [
       'The event ends early',
-      'The registry has no schema 2147483647',
       'The record has no value and is not a replay marker',
+      'The registry has no schema 2147483647',
       'The value is not in the Confluent wire format'
     ])
     const keys = await readDeadLetters(connection, ['audit.dlq'], t.signal)
