@@ -169,7 +169,7 @@ test('command line with real services', async t => {
     })
     const replayed = await tool('dlq', 'replay', '--topic', 'notifications')
     assert.equal(replayed.code, 0, replayed.stdout + replayed.stderr)
-    assert.match(replayed.stdout, /1 letter replayed/)
+    assert.match(replayed.stdout, /1 dead letter replayed/)
     while ((await status())?.status !== 'sent');
     assert.match((await tool('dlq', 'replay', '--topic', 'notifications')).stdout, /nothing was done/)
     await notification.stop()
