@@ -22,7 +22,7 @@ export class OrderApiError extends Error {
   readonly isUncertain: boolean
 
   constructor({ status, problem, requestID, attempts, cause }: FailedCall) {
-    const what = problem?.detail ?? (status === undefined ? 'no answer' : `status ${status}`)
+    const what = describe(problem) ?? (status === undefined ? 'no answer' : `status ${status}`)
     super(attempts === 1 ? what : `${what} (after ${attempts} attempts)`, cause === undefined ? undefined : { cause })
     this.name = 'OrderApiError'
     this.code = problem?.code ?? (status === undefined ? 'NO_ANSWER' : `STATUS_${status}`)
@@ -40,4 +40,18 @@ export class OrderApiError extends Error {
  */
 function isUncertain(status: number | undefined, code: string | undefined): boolean {
   return status === undefined || status >= 500 || status === 408 || code === 'IDEMPOTENCY_KEY_IN_USE'
+}
+
+const maxNamedFields = 5
+
+/** Returns the detail of a problem, or for a request with wrong fields a sentence about each of them. */
+function describe(problem: Problem | undefined): string | undefined {
+  const { title, detail, errors = [] } = problem ?? {}
+  if (errors.length === 0) return detail
+  const named = errors.slice(0, maxNamedFields).map(({ in: place, pointer, detail: fault }) => {
+    const field = decodeURI(pointer.replace(/^#\/?/, ''))
+    return `${place === undefined ? '' : `${place} `}${field === '' ? 'the body' : `\`${field}\``} ${fault}`
+  })
+  const more = errors.length - named.length
+  return `${title}: ${[...named, ...(more === 0 ? [] : [`and ${more} more`])].join('; ')}`
 }

@@ -89,6 +89,25 @@ test('a permanent error is thrown immediately, with its problem and request id',
   assert.equal(asked.length, 1)
 })
 
+test('the message of an error names the fields that are wrong', async t => {
+  const messageOf = async (errors: object[]) => {
+    const body = { title: 'Invalid request', code: 'INVALID_REQUEST', detail: 'See `errors`.', errors }
+    const { client } = await clientOf(t, [{ status: 400, body }])
+    const error = await client.placeOrder(order).catch(error => error)
+    assert.ok(error instanceof OrderApiError)
+    return error.message
+  }
+  const fault = { pointer: '#/items/0/quantity', detail: 'must be 1 to 1,000,000' }
+  assert.equal(await messageOf([fault]), 'Invalid request: `items/0/quantity` must be 1 to 1,000,000')
+  const header = { in: 'header', pointer: '#/idempotency-key', detail: 'must be one key' }
+  assert.equal(
+    await messageOf([header, { pointer: '#', detail: 'is required' }]),
+    'Invalid request: header `idempotency-key` must be one key; the body is required'
+  )
+  assert.match(await messageOf(Array(9).fill(fault)), /; and 4 more$/)
+  assert.equal(await messageOf([]), 'See `errors`.')
+})
+
 test('the outcome is uncertain only for a conflict with a request in flight', async t => {
   const conflictOf = (code: string) => ({ status: 409, body: { code, detail: code } })
   for (const code of ['ORDER_FAILED', 'ORDER_EXPIRED', 'ORDER_CANCELLED', 'ORDER_HAS_NO_HOLD']) {

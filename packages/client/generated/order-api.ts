@@ -509,9 +509,9 @@ export interface operations {
     listOrders: {
         parameters: {
             query: {
-                /** @description the user id: 1 to 128 printable characters */
+                /** @description 1 to 128 printable characters without white space around them */
                 userID: string;
-                /** @description the page size: 1 to 100 (default 20) */
+                /** @description 1 to 100, default 20 */
                 limit?: string;
                 /** @description `nextCursor` of the previous page, unchanged. */
                 cursor?: string;

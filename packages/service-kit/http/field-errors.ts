@@ -3,7 +3,14 @@ import type { FieldError } from './problem.ts'
 
 /** An ajv error with the fields that `verbose` adds. */
 interface ValidationError extends FastifySchemaValidationError {
-  readonly parentSchema?: { readonly description?: string }
+  readonly parentSchema?: ParentSchema
+}
+
+interface ParentSchema {
+  readonly description?: string
+  readonly minimum?: number
+  readonly maximum?: number
+  readonly default?: unknown
 }
 
 /** Parts of a request by Fastify's name. A context that is missing here is the body. */
@@ -28,7 +35,8 @@ export function fieldErrors(errors: readonly FastifySchemaValidationError[], con
   const byPointer = new Map<string, string>()
   for (const error of errors) {
     const pointer = pointerTo(error)
-    if (!byPointer.has(pointer)) byPointer.set(pointer, detailOf(error))
+    // The decimals of a unit explain more than the finest step of all units.
+    if (!byPointer.has(pointer) || error.keyword === 'x-decimals') byPointer.set(pointer, detailOf(error))
     if (byPointer.size === maxErrors) break
   }
   return Array.from(byPointer, ([pointer, detail]) => ({ ...(place && { in: place }), pointer, detail }))
@@ -43,26 +51,59 @@ function pointerTo({ keyword, instancePath, params }: ValidationError): string {
   return encodeURI(`#${path.slice(0, maxPointerLength).toWellFormed()}`)
 }
 
-function detailOf({ keyword, message, params, parentSchema }: ValidationError): string {
+function detailOf({ keyword, message, params, parentSchema = {} }: ValidationError): string {
+  const limit = Number(params.limit)
   switch (keyword) {
     case 'required':
       return 'is required'
     case 'additionalProperties':
       return 'is not a known field'
+    case 'type':
+      return `must be ${[params.type].flat().map(withArticle).join(' or ')}`
     case 'pattern':
-      return described(parentSchema) ?? 'does not match the required pattern'
+      return described(parentSchema) ?? 'does not have the right form'
     case 'enum': {
       const values = params.allowedValues as readonly unknown[]
       const listed = values.length <= maxListedValues ? `must be one of ${values.join(', ')}` : undefined
-      return listed ?? described(parentSchema) ?? 'is not one of the allowed values'
+      return listed ?? described(parentSchema) ?? 'is none of the allowed values'
     }
-    case 'type':
-      return `must be of type ${String(params.type)}`
+    case 'minimum':
+    case 'maximum':
+      return rangeOf(parentSchema)
+    case 'minItems':
+    case 'maxItems':
+      return `must have ${keyword === 'minItems' ? 'at least' : 'at most'} ${counted(limit, 'item')}`
+    case 'minLength':
+    case 'maxLength':
+      return `must have ${keyword === 'minLength' ? 'at least' : 'at most'} ${counted(limit, 'character')}`
     default:
-      return (message ?? 'is invalid').replace('NOT', 'not')
+      return (message ?? 'is wrong').replace('NOT', 'not')
   }
 }
 
-function described(schema: ValidationError['parentSchema']): string | undefined {
-  return schema?.description === undefined ? undefined : `must be: ${schema.description}`
+const nouns: ReadonlyMap<unknown, string> = new Map([
+  ['array', 'an array'],
+  ['integer', 'an integer'],
+  ['null', 'null'],
+  ['object', 'an object']
+])
+
+function withArticle(type: unknown): string {
+  return nouns.get(type) ?? `a ${String(type)}`
+}
+
+/** Returns both limits of a number, since a caller who missed one needs the other as well. */
+function rangeOf({ minimum, maximum, default: usual }: ParentSchema): string {
+  const [from, to] = [minimum, maximum].map(limit => limit?.toLocaleString('en'))
+  const range = from === undefined ? `at most ${to}` : to === undefined ? `at least ${from}` : `${from} to ${to}`
+  return `must be ${range}${usual === undefined ? '' : `, default ${String(usual)}`}`
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
+}
+
+/** Descriptions of values with a form begin in lower case, so that they continue the sentence. */
+function described({ description }: ParentSchema): string | undefined {
+  return description === undefined ? undefined : `must be ${description}`
 }

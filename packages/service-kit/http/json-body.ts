@@ -127,7 +127,7 @@ function tooDeep(): ProblemError {
 }
 
 function tooMany(maxValues: number): ProblemError {
-  const detail = `must not have more than ${maxValues} values, including nested ones`
+  const detail = `must have at most ${maxValues.toLocaleString('en')} values, including nested ones`
   return new ProblemError(400, 'INVALID_REQUEST', invalidFields, [{ pointer: '#', detail }])
 }
 

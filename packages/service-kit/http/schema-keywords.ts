@@ -47,6 +47,10 @@ function uniqueBy(property: string): DataValidateFunction {
   return validate
 }
 
+function atMostDecimals(count: number): string {
+  return count === 0 ? 'no decimals' : `at most ${count} decimal${count === 1 ? '' : 's'}`
+}
+
 export interface DecimalsRule {
   /** Name of the property with the amount. */
   readonly of: string
@@ -71,9 +75,10 @@ function decimalsByUnit({ of, by, usualUnit, usually, but }: DecimalsRule): Data
     if (typeof amount !== 'number' || typeof unit !== 'string') return true
     const decimals = (Object.hasOwn(but, unit) ? but[unit] : undefined) ?? usually
     if (checks.get(decimals)?.(amount) === true) return true
-    const limit = decimals === 0 ? 'no decimals' : `at most ${decimals} decimals`
     const instancePath = `${context?.instancePath}/${of}`
-    validate.errors = [{ keyword: 'x-decimals', instancePath, params: {}, message: `must have ${limit} in ${unit}` }]
+    validate.errors = [
+      { keyword: 'x-decimals', instancePath, params: {}, message: `must have ${atMostDecimals(decimals)} in ${unit}` }
+    ]
     return false
   }
   return validate
@@ -102,7 +107,7 @@ export function addSchemaKeywords(ajv: Ajv): void {
     type: 'number',
     schemaType: 'number',
     compile: decimalMultipleOf,
-    error: { message: ({ schema }) => `must be a multiple of ${schema}` }
+    error: { message: ({ schema }) => `must have ${atMostDecimals(Math.round(-Math.log10(Number(schema))))}` }
   })
   ajv.addKeyword({ keyword: 'x-unique-by', type: 'array', schemaType: 'string', compile: uniqueBy })
   ajv.addKeyword({ keyword: 'x-exactly-one-of', type: 'object', schemaType: 'array', compile: exactlyOneOf })

@@ -25,7 +25,7 @@ export const getRates = {
       // Query parameters are not coerced, so the number is validated as text.
       minutes: Type.Optional(
         Type.String({
-          description: 'number of minutes to return: 1 to 1440, default 60',
+          description: '1 to 1440, default 60',
           pattern: '^([1-9][0-9]{0,2}|1[0-3][0-9]{2}|14[0-3][0-9]|1440)$'
         })
       )

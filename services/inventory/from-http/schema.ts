@@ -35,7 +35,7 @@ const count = { available: Type.Optional(available), onHand: Type.Optional(onHan
 const onlyOneCount = { additionalProperties: false, 'x-exactly-one-of': Object.keys(count) }
 const reason = Type.Optional(
   Type.String({
-    description: 'reason for the change: 1 to 500 printable characters without white space around them',
+    description: '1 to 500 printable characters without white space around them: the reason for the change',
     minLength: 1,
     maxLength: 500,
     pattern: printable,
@@ -82,7 +82,7 @@ const operator = {
   'x-operator': Type.Optional(
     Type.String({
       description:
-        'operator to record with the movement: 1 to 100 printable ASCII characters. Ignored if API keys are required: the name of the caller is recorded instead.',
+        '1 to 100 printable ASCII characters: the operator to record with the movement. Ignored if API keys are required: the name of the caller is recorded instead.',
       pattern: '^[\\x20-\\x7e]{1,100}$'
     })
   )
@@ -91,7 +91,7 @@ const params = Type.Object({ sku })
 const limit = (maximum: number, otherwise: number) =>
   Type.Optional(
     Type.String({
-      description: `maximum number of items: 1 to ${maximum}, default ${otherwise}`,
+      description: `1 to ${maximum}, default ${otherwise}`,
       pattern: '^[1-9][0-9]{0,3}$'
     })
   )
@@ -228,7 +228,11 @@ export const listLevels = {
   querystring: Type.Object(
     {
       after: Type.Optional(
-        Type.String({ description: 'return SKUs after this one', maxLength: 64, pattern: '^[^\\p{Cc}\\p{Cs}]*$' })
+        Type.String({
+          description: 'the SKU after which the page begins',
+          maxLength: 64,
+          pattern: '^[^\\p{Cc}\\p{Cs}]*$'
+        })
       ),
       limit: limit(9_999, 1_000),
       column: Type.Optional(
@@ -261,7 +265,10 @@ export const listMovements = {
   querystring: Type.Object(
     {
       before: Type.Optional(
-        Type.String({ description: 'return movements older than this id', pattern: '^[1-9][0-9]{0,14}$' })
+        Type.String({
+          description: 'the id of the movement before which the page begins',
+          pattern: '^[1-9][0-9]{0,14}$'
+        })
       ),
       limit: limit(9_999, 100)
     },

@@ -21,7 +21,7 @@ test('each order of a batch is accepted or refused separately', async t => {
     body.results.map(({ index, status }: { index: number; status: number }) => [index, status]),
     [202, 400, 400, 400, 202].map((status, index) => [index, status])
   )
-  assert.deepEqual(body.results[1].problem.errors, [{ pointer: '#/items', detail: 'must not have fewer than 1 items' }])
+  assert.deepEqual(body.results[1].problem.errors, [{ pointer: '#/items', detail: 'must have at least 1 item' }])
   assert.equal(body.results[4].links.self, `/orders/${body.results[4].orderID}`)
   const written = api.broker.records('orders.created').map(({ headers }) => headers['event-id'])
   const accepted = [body.results[0], body.results[4]].map(({ orderID }) => `OrderCreated-${orderID}`)

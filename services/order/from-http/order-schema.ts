@@ -155,14 +155,14 @@ export const listOrders = {
   querystring: Type.Object(
     {
       userID: Type.String({
-        description: 'the user id: 1 to 128 printable characters',
+        description: '1 to 128 printable characters without white space around them',
         minLength: 1,
         maxLength: 128,
         pattern: printable
       }),
       limit: Type.Optional(
         Type.String({
-          description: 'the page size: 1 to 100 (default 20)',
+          description: '1 to 100, default 20',
           pattern: '^([1-9][0-9]?|100)$'
         })
       ),

@@ -102,20 +102,58 @@ test('an invalid header, path or query parameter is reported with its location a
   const keyed = await post(anOrder, { 'idempotency-key': 'k'.repeat(256) })
   const [wrongKey] = keyed.body.errors
   assert.deepEqual([wrongKey.in, wrongKey.pointer], ['header', '#/idempotency-key'])
-  assert.match(wrongKey.detail, /^must be: one key of 1 to 255 printable ASCII characters, `abc` or `"abc"`/)
+  assert.match(wrongKey.detail, /^must be one key of 1 to 255 printable ASCII characters, `abc` or `"abc"`/)
   assert.deepEqual(await ask('/orders?userID=ann&limit=0'), [
-    { in: 'query', pointer: '#/limit', detail: 'must be: the page size: 1 to 100 (default 20)' }
+    { in: 'query', pointer: '#/limit', detail: 'must be 1 to 100, default 20' }
   ])
   assert.deepEqual(await ask('/orders/%00'), [
     {
       in: 'path',
       pointer: '#/orderID',
-      detail: 'must be: the `orderID` from the answer to `POST /orders`: 1 to 64 printable characters'
+      detail: 'must be the `orderID` from the answer to `POST /orders`: 1 to 64 printable characters'
     }
   ])
   assert.deepEqual(await ask('/orders/x/events?until=ever'), [
     { in: 'query', pointer: '#/until', detail: 'must be one of settled, final' }
   ])
+})
+
+test('the explanation of an invalid value is an English sentence about the field', async t => {
+  const { post } = await createOrderApi(t)
+  const detailsOf = async (fields: object) => {
+    const { body } = await post({ ...anOrder, ...fields })
+    return body.errors.map(
+      ({ pointer, detail }: { pointer: string; detail: string }) => `${pointer.slice(2)} ${detail}`
+    )
+  }
+  for (const [fields, sentence] of [
+    [{ userID: 17 }, 'userID must be a string'],
+    [{ items: {} }, 'items must be an array'],
+    [{ items: [{ sku: 'A', quantity: 1.5 }] }, 'items/0/quantity must be an integer'],
+    [{ items: [{ sku: 'A', quantity: 0 }] }, 'items/0/quantity must be 1 to 1,000,000'],
+    [{ items: [] }, 'items must have at least 1 item'],
+    [
+      { items: Array.from({ length: 101 }, (_, i) => ({ sku: `${i}`, quantity: 1 })) },
+      'items must have at most 100 items'
+    ],
+    [{ userID: '' }, 'userID must have at least 1 character'],
+    [{ userID: 'x'.repeat(129) }, 'userID must have at most 128 characters'],
+    [{ userID: ' a' }, 'userID must be 1 to 128 printable characters without white space around them'],
+    [{ total: -1 }, 'total must be 0 to 1,000,000,000'],
+    [{ note: 'x' }, 'note is not a known field']
+  ] as const) {
+    assert.deepEqual(await detailsOf(fields), [sentence])
+  }
+})
+
+test('a total with too many decimals gets one explanation, however many they are', async t => {
+  for (const orderCreatedVersion of [1, 2, 3]) {
+    const { post } = await createOrderApi(t, { orderCreatedVersion })
+    for (const total of [0.1 + 0.2, 1.005, 1e-7]) {
+      const { body } = await post({ ...anOrder, total })
+      assert.deepEqual(body.errors, [{ pointer: '#/total', detail: 'must have at most 2 decimals in EUR' }])
+    }
+  }
 })
 
 test('a trailing slash in a path has no effect', async t => {
@@ -145,7 +183,7 @@ test('the number of reported errors is limited, and a body with too many values 
   const answer = await post({ ...anOrder, items: Array.from({ length: 900 }, () => ({})) })
   assert.deepEqual([answer.status, answer.body.errors.length], [400, 50])
   const more = await post({ ...anOrder, items: Array.from({ length: 10_000 }, () => ({})) })
-  const detail = 'must not have more than 2000 values, including nested ones'
+  const detail = 'must have at most 2,000 values, including nested ones'
   assert.deepEqual([more.status, more.body.errors], [400, [{ pointer: '#', detail }]])
 })
 
