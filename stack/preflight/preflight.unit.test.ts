@@ -37,7 +37,9 @@ test('all ports in use are refused together', async t => {
     })
   )
   await assert.rejects(preflight({ directory: tmpdir(), externals, ports: uses }), {
-    message: new RegExp(`^Port ${uses[0]?.port} .*for order.*\nPort ${uses[1]?.port} .*for inventory.*\nStop the programs`)
+    message: new RegExp(
+      `^Port ${uses[0]?.port} .*for order.*\nPort ${uses[1]?.port} .*for inventory.*\nStop the programs`
+    )
   })
 })
 
