@@ -1,4 +1,4 @@
-import { connectTopics, type SchemaRegistry, type Topics } from '@orderly/contracts'
+import { connectTopics, type SchemaRegistry } from '@orderly/contracts'
 
 /** Schema ids that all contestants use. */
 export const schemaIDs = { orderCreated: 1, inventoryReserved: 2, inventoryFailed: 3 } as const
@@ -7,7 +7,7 @@ export const schemaIDs = { orderCreated: 1, inventoryReserved: 2, inventoryFaile
  * Returns our codecs as the services use them, but without a schema registry. Orders and outcomes
  * are written as version 1, as the peers do.
  */
-export function connectLocalTopics(): Promise<Omit<Topics, 'orderRate' | 'stockMovements'>> {
+export function connectLocalTopics() {
   return connectTopics(createLocalRegistry(), {
     ordersCreated: 1,
     inventoryReserved: 1,

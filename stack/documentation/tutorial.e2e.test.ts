@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict'
 import { execFile, execFileSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -18,7 +28,9 @@ test('the files and edits of the tutorial type-check, and its test passes', { ti
   }
   for (const [, file = '', diff = ''] of page.matchAll(/Edit\s`([^`]+)`:\n\n```diff\n([\s\S]*?)```/g))
     writeFileSync(join(directory, file), applyDiff(readFileSync(join(directory, file), 'utf8'), diff))
-  const node = (...args: string[]) => run(process.execPath, args, { cwd: directory })
+  // A runner inside of a test would report to the outer one.
+  const { NODE_TEST_CONTEXT: _, ...env } = process.env
+  const node = (...args: string[]) => run(process.execPath, args, { cwd: directory, env })
   await node('contracts/generate.ts')
   await node('node_modules/typescript/bin/tsc', '-p', '.')
   const { stdout } = await node('--test', 'services/review/from-orders/review-stage.unit.test.ts')
@@ -38,15 +50,17 @@ function copyProject(t: TestContext): string {
   mkdirSync(join(directory, 'node_modules', '@orderly'), { recursive: true })
   for (const name of readdirSync(modules))
     if (name !== '@orderly') symlinkSync(join(modules, name), join(directory, 'node_modules', name))
-  for (const workspace of [
+  const workspaces = [
     'contracts',
     'stack',
     ...readdirSync(join(projectDirectory, 'packages')).map(name => `packages/${name}`)
-  ])
-    symlinkSync(
-      join(directory, workspace),
-      join(directory, 'node_modules', '@orderly', workspace.replace('packages/', ''))
-    )
+  ]
+  for (const workspace of workspaces) {
+    const name = workspace.replace('packages/', '')
+    symlinkSync(join(directory, workspace), join(directory, 'node_modules', '@orderly', name))
+    const own = join(projectDirectory, workspace, 'node_modules')
+    if (existsSync(own)) symlinkSync(own, join(directory, workspace, 'node_modules'))
+  }
   return directory
 }
 
