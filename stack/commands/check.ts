@@ -42,6 +42,7 @@ const checks: readonly Check[] = [
     remedy: 'npm run generate'
   })),
   { name: 'OpenAPI rules', args: ['packages/client/lint-openapi.ts'] },
+  { name: 'prose', args: ['stack/documentation/check-prose.ts'] },
   { name: 'links of documents', args: ['stack/documentation/check-links.ts'] },
   { name: 'examples in documents', args: ['stack/documentation/check-examples.ts'] },
   { name: 'versions of contracts', args: ['contracts/check-versions.ts'] },
