@@ -1,5 +1,5 @@
 import { type KafkaUses, topicNames } from '@orderly/contracts'
-import { deadLetterTopic, type Grant, offsetsIDPrefix, operationIDPrefix } from '@orderly/kafka'
+import { deadLetterTopic, type Grant, isDeadLetterTopic, offsetsIDPrefix, operationIDPrefix } from '@orderly/kafka'
 
 type Topic = keyof typeof topicNames
 type OfOne = Omit<Grant, 'principal'>
@@ -76,34 +76,36 @@ export function provisionerGrants(principal: string, topics: readonly string[]):
 const everyTopic = { resource: 'topic', name: '*', pattern: 'literal' } as const
 const everyGroup = { resource: 'group', name: '*', pattern: 'literal' } as const
 
+const describing = (principal: string): Grant[] => [
+  {
+    ...{ principal, resource: 'cluster', name: 'kafka-cluster', pattern: 'literal' },
+    operations: ['describe', 'describeConfigs']
+  },
+  { principal, ...everyGroup, operations: ['describe'] },
+  { principal, resource: 'transactionalID', name: '*', pattern: 'literal', operations: ['describe'] }
+]
+
 /**
- * Returns the grants of the monitor, which changes nothing. Kafka requires READ on a topic to
- * describe its producers (KIP-664), which is needed to find hanging transactions. READ is also
- * needed for the age of records and to count dead letters.
+ * Rights of the monitor. It describes everything, changes nothing, and reads only the dead-letter topics: whether a dead letter waits
+ * depends on later records of its topic.
  */
-export function observerGrants(principal: string): Grant[] {
+export function monitorGrants(principal: string, topics: readonly string[]): Grant[] {
+  const reads = topics.filter(isDeadLetterTopic)
   return [
-    {
-      principal,
-      resource: 'cluster',
-      name: 'kafka-cluster',
-      pattern: 'literal',
-      operations: ['describe', 'describeConfigs']
-    },
-    { principal, ...everyTopic, operations: ['read', 'describe', 'describeConfigs'] },
-    { principal, ...everyGroup, operations: ['describe'] },
-    { principal, resource: 'transactionalID', name: '*', pattern: 'literal', operations: ['describe'] }
+    ...describing(principal),
+    { principal, ...everyTopic, operations: ['describe', 'describeConfigs'] },
+    ...reads.map((name): Grant => ({ principal, resource: 'topic', name, pattern: 'literal', operations: ['read'] }))
   ]
 }
 
 /**
- * Returns the grants of the operator's command line: those of an observer, writing dead letters
- * back to their topics together with their marks, and setting the offsets of the services' groups
- * in one transaction with their outputs.
+ * Rights of the operator's command line: it describes and reads everything, writes dead letters back to their topics with a record of
+ * that, and sets the offsets of the services' groups with the outputs that belong to them.
  */
 export function operatorGrants(principal: string, topics: readonly string[], groups: readonly string[]): Grant[] {
   return [
-    ...observerGrants(principal),
+    ...describing(principal),
+    { principal, ...everyTopic, operations: ['read', 'describe', 'describeConfigs'] },
     ...groups.map((name): Grant => ({ principal, resource: 'group', name, pattern: 'literal', operations: ['read'] })),
     ...topics.map((name): Grant => {
       const canGrow = Object.values<string>(topicNames).includes(name)

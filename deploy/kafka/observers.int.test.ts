@@ -6,9 +6,11 @@ import {
   createInspector,
   createProducer,
   createTopics,
+  deadLetterTopic,
   grantAccess,
   growTopic,
-  type KafkaConnection
+  type KafkaConnection,
+  readRanges
 } from '@orderly/kafka'
 import { waitUntil } from '@orderly/stack'
 import { startBroker } from '@orderly/stack/testing'
@@ -17,7 +19,7 @@ import { grants, provisionedTopics } from './principals.ts'
 const password = (name: string) => `the-password-of-${name}`
 const principals = ['monitor', 'operator', 'scaler', 'admin']
 
-test('with only the generated grants, the monitor reads everything and writes nothing, and an operator can replay and grow topics', async t => {
+test('with only the granted rights, the monitor describes everything and reads dead letters alone, and an operator may replay', async t => {
   const broker = await startBroker(t, {
     users: Object.fromEntries(principals.map(name => [name, password(name)])),
     denyByDefault: true
@@ -35,9 +37,12 @@ test('with only the generated grants, the monitor reads everything and writes no
     provisionedTopics.map(name => ({ name, partitions: 1, replicationFactor: 1 }))
   )
   const topic = topicNames.ordersCreated
-  const record = { topic, key: 'k', value: Buffer.from('v'), headers: {} }
+  const timestampMs = Date.now() - 60_000
+  const record = { topic, key: 'k', value: Buffer.from('v'), headers: {}, timestampMs }
+  const partitions = [{ topic, partition: 0 }]
+  const member = { memberID: 'm', instanceID: null, clientID: 'c', host: 'h', partitions }
   const producer = await createProducer(as('admin'))
-  await producer.send([record])
+  await producer.send([record, { ...record, topic: deadLetterTopic(topic) }])
   await producer.close()
 
   for (const name of ['monitor', 'operator']) {
@@ -50,12 +55,22 @@ test('with only the generated grants, the monitor reads everything and writes no
       assert.equal((await inspector.brokerConfigs(['num.partitions'])).size, 1, name)
       await inspector.groups()
       await inspector.openTransactions()
-      await inspector.hangingTransactions([{ topic, partition: 0 }], { afterMs: 1_000 })
+      const group = { groupID: 'a-group', state: 'Empty', members: [member] }
+      const [lag] = await inspector.lag(group)
+      assert.deepEqual([lag?.lagRecords, lag?.waitingSinceMs], [1, timestampMs], name)
     } finally {
       await inspector.close()
     }
   }
 
+  const readAs = async (name: string, topic: string) => {
+    let count = 0
+    await readRanges(as(name), [{ topic, partition: 0, from: 0n, to: 1n }], () => count++, AbortSignal.timeout(60_000))
+    return count
+  }
+  await assert.rejects(readAs('monitor', topic), /authorization/i)
+  assert.equal(await readAs('monitor', deadLetterTopic(topic)), 1)
+  assert.equal(await readAs('operator', topic), 1)
   const sendAs = async (name: string) => {
     const own = await createProducer(as(name), { deliveryTimeoutMs: 2_000 })
     try {

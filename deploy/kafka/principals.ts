@@ -4,7 +4,7 @@ import { kafkaUses as aggregator } from '../../services/aggregator/kafka-uses.ts
 import { kafkaUses as inventory } from '../../services/inventory/kafka-uses.ts'
 import { kafkaUses as notification } from '../../services/notification/kafka-uses.ts'
 import { kafkaUses as order } from '../../services/order/kafka-uses.ts'
-import { auditGrants, grantsOf, observerGrants, operatorGrants, provisionerGrants, scalerGrants } from './grants.ts'
+import { auditGrants, grantsOf, monitorGrants, operatorGrants, provisionerGrants, scalerGrants } from './grants.ts'
 
 export const servicePrincipals: Readonly<Record<string, KafkaUses>> = { order, inventory, notification, aggregator }
 
@@ -28,7 +28,7 @@ export const grants: readonly Grant[] = [
   ...Object.entries(servicePrincipals).flatMap(([name, uses]) => grantsOf(name, uses)),
   ...auditGrants('audit'),
   ...provisionerGrants('provisioner', provisionedTopics),
-  ...observerGrants('monitor'),
+  ...monitorGrants('monitor', provisionedTopics),
   ...operatorGrants(
     'operator',
     provisionedTopics,

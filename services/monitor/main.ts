@@ -1,6 +1,7 @@
 import { createInspector, followDeadLetters } from '@orderly/kafka'
 import { kafkaConnection, runService } from '@orderly/service-kit'
 import { configSchema } from './config.ts'
+import { createHeldPartitions } from './domain/held-partitions.ts'
 import { observeCluster } from './from-kafka/observe-cluster.ts'
 import { observeDeadLetters } from './from-kafka/observe-dead-letters.ts'
 import { watchCluster } from './from-kafka/watch-cluster.ts'
@@ -21,6 +22,7 @@ runService({
     const { observed, failed } = clusterMetrics(metrics)
     const options = {
       hangingAfterMs: config.MONITOR_HANGING_AFTER_MS,
+      heldPartitions: createHeldPartitions({ afterMs: config.MONITOR_HANGING_AFTER_MS }),
       ignoredGroups: config.MONITOR_IGNORED_GROUPS,
       maxGroups: config.MONITOR_MAX_GROUPS
     }

@@ -46,7 +46,7 @@ test('lag in records and seconds and hanging transactions are exported, even for
 
   const send = (timestampMs: number) =>
     producer.send([{ topic, key: 'k', value: Buffer.from('v'), headers: {}, timestampMs }])
-  await send(Date.now())
+  await send(Date.now() - 100_000)
   const stage = runStage(
     { name: 'read', group, inputs: [{ name: topic, eventType: 'Text', codec: textCodec }], process: async () => [] },
     { connection, delivery: 'at-least-once', isTransient: () => false, logger: silent }

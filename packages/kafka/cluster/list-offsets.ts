@@ -66,24 +66,61 @@ export async function findOffsets(
   partitions: readonly Place[],
   { timestamp, isolationLevel, isOfWholeLog = false }: OffsetSpec
 ): Promise<FoundOffsets> {
-  const { answers, failed } = await askLeaders(cluster, partitions, async (connection, led) => {
+  const questions = partitions.map(own => ({ ...own, timestamp }))
+  const replica = isOfWholeLog ? debuggingReplica : consumerReplica
+  const { answers, failed } = await askOffsets(cluster, questions, replica, isolationLevel)
+  const found = partitions.flatMap(({ topic, partition }) => {
+    const answer = answers.get(placeKey({ topic, partition }))
+    return answer === undefined ? [] : [{ topic, partition, offset: answer.offset }]
+  })
+  return { found, failed }
+}
+
+export interface PlaceAtTime extends Place {
+  readonly timeMs: number
+}
+
+interface TimedOffset {
+  readonly offset: bigint
+  readonly timestampMs: number
+}
+
+/**
+ * Returns, by `topic/partition`, the first record below the high watermark that was written at the partition's time or later; `none` where
+ * no record is as young. Partitions that cannot be asked are left out.
+ */
+export async function askTimes(
+  cluster: Cluster,
+  questions: readonly PlaceAtTime[]
+): Promise<ReadonlyMap<string, TimedOffset | 'none'>> {
+  const asked = questions.map(({ timeMs, ...own }) => ({ ...own, timestamp: BigInt(timeMs) }))
+  const { answers } = await askOffsets(cluster, asked, consumerReplica, 0)
+  return new Map(
+    [...answers].map(([key, { offset, timestamp }]) => [
+      key,
+      offset < 0n ? 'none' : { offset, timestampMs: Number(timestamp) }
+    ])
+  )
+}
+
+function askOffsets(
+  cluster: Cluster,
+  questions: readonly (Place & { readonly timestamp: bigint })[],
+  replica: number,
+  isolationLevel: 0 | 1
+) {
+  return askLeaders(cluster, questions, async (connection, led) => {
     const topics = [...Map.groupBy(led, ({ topic }) => topic)].map(([name, own]) => ({
       name,
-      partitions: own.map(({ partition, leader }) => ({
+      partitions: own.map(({ partition, leader, timestamp }) => ({
         ...{ partitionIndex: partition, currentLeaderEpoch: leader.leaderEpoch, timestamp }
       }))
     }))
-    const replica = isOfWholeLog ? debuggingReplica : consumerReplica
     const response = await request(connection, listOffsetsV9.api, replica, isolationLevel, topics)
     return response.topics.flatMap(({ name, partitions }) =>
-      partitions.map(({ partitionIndex, errorCode, offset }) => ({
-        ...{ topic: name, partition: partitionIndex, errorCode, answer: offset }
+      partitions.map(({ partitionIndex, errorCode, offset, timestamp }) => ({
+        ...{ topic: name, partition: partitionIndex, errorCode, answer: { offset, timestamp } }
       }))
     )
   })
-  const found = partitions.flatMap(({ topic, partition }) => {
-    const offset = answers.get(placeKey({ topic, partition }))
-    return offset === undefined ? [] : [{ topic, partition, offset }]
-  })
-  return { found, failed }
 }

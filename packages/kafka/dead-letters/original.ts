@@ -1,7 +1,7 @@
 import type { Cluster } from '../cluster/cluster.ts'
 import type { FetchedRecord } from '../committed-read/fetched-record.ts'
 import { toKafkaError } from '../errors.ts'
-import { recordsIn } from '../inspect/first-record.ts'
+import { recordsIn } from '../inspect/records-in.ts'
 import type { OutputRecord } from '../records.ts'
 import { addedHeaders, addHeaders, originHeader, splitHeaders, stageHeader } from './headers.ts'
 import { type DeadLetter, toReplayed } from './letter.ts'

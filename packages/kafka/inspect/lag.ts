@@ -2,17 +2,16 @@ import type { Cluster } from '../cluster/cluster.ts'
 import { findOffsets, offsetAt } from '../cluster/list-offsets.ts'
 import type { TopicPartition } from '../group/assignment.ts'
 import { lastCommittedOffsets } from '../group/committed-offsets.ts'
-import { firstRecord } from './first-record.ts'
 import type { GroupDescription, GroupMemberDescription } from './groups.ts'
+import { recordTimes } from './record-times.ts'
 import { describeTopics } from './topics.ts'
 
 /**
- * Lag of a group in a partition.
+ * Lag of a group in a partition, from offsets alone: nothing is read, so the permission to describe a topic suffices.
  *
- * The difference of offsets is not the number of records, because the markers at the end of
- * transactions have offsets too. A group that has processed everything is therefore some offsets
- * before the end of a topic that is written in transactions. `groupLag` looks for a pending record
- * there; without one the lag is 0.
+ * Markers at the end of transactions have offsets, too. A stage commits the position behind them within a second, so a stage that has
+ * processed everything has no lag. Other clients, such as Kafka Connect, leave the marker behind their last record uncommitted: one
+ * offset behind what they committed does not count as lag.
  */
 export interface PartitionLag extends TopicPartition {
   readonly groupID: string
@@ -22,10 +21,7 @@ export interface PartitionLag extends TopicPartition {
   /** Last stable offset, up to which `read_committed` consumers read. */
   readonly stableOffset: bigint
   readonly endOffset: bigint
-  /**
-   * Upper bound of the number of pending records, including those of open transactions; the bound
-   * may include markers.
-   */
+  /** Number of offsets to be processed, markers of transactions and records of open transactions included. */
   readonly lagRecords: number
   /** Timestamp of the oldest pending record; undefined if none is pending. */
   readonly waitingSinceMs: number | undefined
@@ -56,30 +52,29 @@ export async function groupLag(cluster: Cluster, group: GroupDescription): Promi
     const { found } = await findOffsets(cluster, partitions, spec)
     for (const { offset, ...own } of found) offsets.set(placeOf(own), [...(offsets.get(placeOf(own)) ?? []), offset])
   }
-  const lags = partitions.map(async (own): Promise<PartitionLag[]> => {
+  const found = partitions.flatMap((own): Omit<PartitionLag, 'waitingSinceMs'>[] => {
     const place = placeOf(own)
-    const committedOffset = committed.get(place)?.offset
+    const commit = committed.get(place)
     const [beginningOffset, stableOffset, endOffset] = offsets.get(place) ?? []
     if (beginningOffset === undefined || stableOffset === undefined || endOffset === undefined) return []
-    const position = max(committedOffset ?? beginningOffset, beginningOffset)
-    const waiting = await firstWaiting(cluster, own, position, stableOffset, endOffset)
-    const lagRecords = waiting === undefined ? 0 : Number(max(endOffset - waiting.offset, 0n))
-    const found = { ...own, groupID, committedOffset, beginningOffset, stableOffset, endOffset, lagRecords }
-    return [{ ...found, waitingSinceMs: waiting?.timestampMs, member: owners.get(place) }]
+    const position = max(commit?.offset ?? beginningOffset, beginningOffset)
+    const waiting = Number(max(endOffset - position, 0n))
+    const isMarker = waiting === 1 && commit !== undefined && !isOfStage(commit)
+    const lagRecords = isMarker ? 0 : waiting
+    const ends = { beginningOffset, stableOffset, endOffset }
+    return [{ ...own, groupID, committedOffset: commit?.offset, ...ends, lagRecords, member: owners.get(place) }]
   })
-  return (await Promise.all(lags)).flat()
+  const behind = found.filter(({ lagRecords }) => lagRecords > 0)
+  const positions = behind.map(({ topic, partition, committedOffset, beginningOffset }) => ({
+    ...{ topic, partition, offset: max(committedOffset ?? beginningOffset, beginningOffset) }
+  }))
+  const times = await recordTimes(cluster, positions, Date.now())
+  return found.map(own => ({ ...own, waitingSinceMs: times.get(placeOf(own)) }))
 }
 
-async function firstWaiting(
-  cluster: Cluster,
-  partition: TopicPartition,
-  position: bigint,
-  stableOffset: bigint,
-  endOffset: bigint
-): Promise<{ offset: bigint; timestampMs: number } | undefined> {
-  const committed = { from: position, to: stableOffset, isolation: 'committed' } as const
-  const open = { from: max(position, stableOffset), to: endOffset, isolation: 'any' } as const
-  return (await firstRecord(cluster, partition, committed)) ?? firstRecord(cluster, partition, open)
+/** Returns true for an offset that a stage has committed: no other client adds the id of the topic. */
+function isOfStage({ topicID }: { readonly topicID: string | undefined }): boolean {
+  return topicID !== undefined
 }
 
 const placeOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`

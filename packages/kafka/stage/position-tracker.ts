@@ -62,6 +62,11 @@ export class PositionTracker {
     return this.covering([])
   }
 
+  /** Returns the positions that are behind the committed ones. */
+  uncommitted<Position extends InputOffset>(positions: readonly Position[]): Position[] {
+    return positions.filter(own => own.offset > (this.#partitions.get(placeOf(own))?.committed ?? own.offset))
+  }
+
   saved(advances: readonly PositionAdvance[]): void {
     for (const { to, leaderEpoch, committedOffset, ...place } of advances) {
       const tracked = this.#partitions.get(placeOf(place))

@@ -37,6 +37,8 @@ const longestPauseMs = 2_000
 const longestSaveMs = 1_000
 const positionCheckMs = 1_000
 const idleCheckMs = 5_000
+/** Pause of an idle stage before it commits positions behind transaction markers. */
+const idleMs = 1_000
 
 const incidentMessages: Readonly<Record<IncidentKind, string>> = {
   offsets_skipped: 'input records were removed before they were read',
@@ -128,7 +130,7 @@ class StageRunner<Event> {
   readonly #topicIDs = new Map<string, string>()
   readonly #positions = new PositionTracker()
   #positionsCheckedAtMs = Number.NEGATIVE_INFINITY
-  readonly #idleCheck: NodeJS.Timeout | undefined
+  readonly #idleCheck: NodeJS.Timeout
   /**
    * Truncation that the fetcher detected. The next start decides whether it affects processed
    * records.
@@ -188,7 +190,7 @@ class StageRunner<Event> {
         }
       })
     })
-    if (options.positions !== undefined) this.#idleCheck = setInterval(() => this.#fetcher.wake(), idleCheckMs)
+    this.#idleCheck = setInterval(() => this.#fetcher.wake(), idleMs)
     if (stage.tick !== undefined) this.#ticker = new Ticker(stage.tick, () => this.#fetcher.wake())
   }
 
@@ -483,6 +485,7 @@ class StageRunner<Event> {
    */
   async #work(): Promise<void> {
     let committing: Promise<void> = Promise.resolve()
+    let isIdle = false
     try {
       while (!this.#mustLeave() && !this.#mustReopen) {
         this.#interrupt = new AbortController()
@@ -496,10 +499,14 @@ class StageRunner<Event> {
           await committing
           await this.#passSkips(skips)
           if (this.#mustLeave() || this.#mustReopen) break
+        } else if (isIdle) {
+          await this.#passMarkers()
+          if (this.#mustLeave() || this.#mustReopen) break
         }
         const maxRecords = Math.min(this.#recordsInACall ?? Infinity, this.#batchRecords)
         const records = await this.#fetcher.take(maxRecords, this.#maxBatchBytes)
-        if (records.length === 0) {
+        isIdle = records.length === 0
+        if (isIdle) {
           await committing
           if (performance.now() - this.#positionsCheckedAtMs >= idleCheckMs) await this.#checkPositionsIfPossible()
           continue
@@ -534,6 +541,12 @@ class StageRunner<Event> {
     const isSkipped = (own: TopicPartition) => skips.some(skip => placeKey(skip) === placeKey(own))
     await this.#commitWith(this.#committer.begin(), this.#fetcher.progress().filter(isSkipped))
     this.#report(incidents)
+  }
+
+  /** Commits positions that moved without records, so that an idle stage has no lag: over markers and aborted transactions. */
+  async #passMarkers(): Promise<void> {
+    const passed = this.#positions.uncommitted(this.#fetcher.progress())
+    if (passed.length > 0) await this.#commitWith(this.#committer.begin(), passed)
   }
 
   /**

@@ -7,11 +7,18 @@ export interface Observation {
   readonly groupsLeftOut: number
   readonly partitions: readonly Partition[]
   readonly topics: readonly Topic[]
-  readonly openTransactions: readonly { readonly startedAtMs: number }[]
+  readonly openTransactions: readonly OpenTransaction[]
   readonly hangingTransactions: readonly HangingTransaction[]
   readonly brokerIDs: readonly number[]
   readonly controllerID: number | undefined
   readonly controllerEpoch: number
+}
+
+export interface OpenTransaction {
+  readonly startedAtMs: number
+  /** Its coordinator aborts it when it is open for longer. */
+  readonly timeoutMs: number
+  readonly partitions: readonly { readonly topic: string; readonly partition: number }[]
 }
 
 export const hangingKinds = ['open', 'overdue', 'forgotten'] as const
@@ -113,7 +120,10 @@ export function hangingByTopic({
   })
 }
 
-export function oldestTransactionSeconds({ openTransactions, atMs }: Observation): number {
+export function oldestTransactionSeconds({
+  openTransactions,
+  atMs
+}: Pick<Observation, 'openTransactions' | 'atMs'>): number {
   return openTransactions.reduce((oldest, { startedAtMs }) => Math.max(oldest, atMs - startedAtMs), 0) / 1_000
 }
 

@@ -1,15 +1,17 @@
 import type { KafkaInspector } from '@orderly/kafka'
+import { type HeldPartitions, overlongTransactions } from '../domain/held-partitions.ts'
 import { chooseGroups, type Group, type Lag, type Observation, retentionMsOf } from '../domain/observation.ts'
 
 export interface ObserveOptions {
   readonly hangingAfterMs: number
+  readonly heldPartitions: HeldPartitions
   readonly ignoredGroups: readonly string[]
   readonly maxGroups: number
 }
 
 const retentionConfigs = ['cleanup.policy', 'retention.ms']
 
-/** Observes the cluster once. @throws KafkaError if a request fails */
+/** Observes everything with the permission to describe, and reads no topic. @throws KafkaError when the cluster cannot be asked */
 export async function observeCluster(inspector: KafkaInspector, options: ObserveOptions): Promise<Observation> {
   const quorum = await inspector.quorum()
   const described = await inspector.topics()
@@ -41,7 +43,10 @@ export async function observeCluster(inspector: KafkaInspector, options: Observe
     lags.push(...(await inspector.lag(group)))
   }
   const openTransactions = await inspector.openTransactions()
-  const hangingTransactions = await inspector.hangingTransactions(places, { afterMs: options.hangingAfterMs })
-  const seen = { lags, groups, groupsLeftOut: leftOut, partitions, topics, openTransactions, hangingTransactions }
-  return { atMs: Date.now(), ...seen, ...quorum }
+  const seen = { atMs: Date.now(), partitions, openTransactions }
+  const hangingTransactions = [
+    ...overlongTransactions(seen, { afterMs: options.hangingAfterMs }),
+    ...options.heldPartitions.observe(seen)
+  ]
+  return { ...seen, lags, groups, groupsLeftOut: leftOut, topics, hangingTransactions, ...quorum }
 }

@@ -27,19 +27,6 @@ interface RangeToRead {
 }
 
 /**
- * Returns the first record at `from` or later. Transaction markers also have offsets, but are not
- * records.
- */
-export async function firstRecord(
-  cluster: Cluster,
-  place: { readonly topic: string; readonly partition: number },
-  range: RangeToRead
-): Promise<FetchedRecord | undefined> {
-  for await (const record of recordsIn(cluster, place, range)) return record
-  return undefined
-}
-
-/**
  * Reads the records in a range of offsets. A batch that cannot be read is returned as one record
  * with a defect.
  */

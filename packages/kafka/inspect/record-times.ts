@@ -1,0 +1,89 @@
+import { placeKey } from '../cluster/ask-leaders.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import { askTimes, type PlaceAtTime } from '../cluster/list-offsets.ts'
+import type { TopicPartition } from '../group/assignment.ts'
+
+/**
+ * Finds when records were written without reading them, which would need more than the permission to describe a topic.
+ *
+ * Brokers answer which record is the first that is as young as a given time (ListOffsets). The later the time, the higher the offset, so
+ * a search over time finds the time of a position. Where timestamps are not in order, it finds the latest timestamp up to the position.
+ */
+export interface Position extends TopicPartition {
+  readonly offset: bigint
+}
+
+interface TimedOffset {
+  readonly offset: bigint
+  readonly timestampMs: number
+}
+
+const firstStepMs = 1_000
+/** More than a search over 100 years needs. */
+const maxRounds = 100
+
+/** Searches for the time of the first record at a position or behind it: from now back in growing steps, then by bisection. */
+export class TimeSearch {
+  readonly #position: bigint
+  #stepMs = firstStepMs
+  /** A time whose first record lies before the position. */
+  #lowMs: number | undefined
+  /** A time whose first record lies behind the position; it may not exist yet. */
+  #highMs: number
+  #nextTimestampMs: number | undefined
+  #resultMs: number | undefined
+
+  constructor(position: bigint, nowMs: number) {
+    this.#position = position
+    this.#highMs = nowMs + 1
+  }
+
+  /** Undefined until the search has ended. */
+  get resultMs(): number | undefined {
+    return this.#resultMs
+  }
+
+  /** Time to ask for next. */
+  get questionMs(): number {
+    if (this.#lowMs === undefined) return Math.max(0, this.#highMs - this.#stepMs)
+    return Math.floor((this.#lowMs + this.#highMs) / 2)
+  }
+
+  /** @param first first record that was written at the time of the question or later */
+  note(first: TimedOffset | undefined): void {
+    if (first?.offset === this.#position) {
+      this.#resultMs = first.timestampMs
+      return
+    }
+    if (first !== undefined && first.offset < this.#position) this.#lowMs = first.timestampMs
+    else {
+      this.#highMs = this.questionMs
+      this.#stepMs *= 2
+      this.#nextTimestampMs = first?.timestampMs ?? this.#nextTimestampMs
+    }
+    if (this.#highMs - (this.#lowMs ?? -1) <= 1) this.#resultMs = this.#nextTimestampMs ?? this.#lowMs ?? 0
+  }
+}
+
+/** Returns the times by `topic/partition`, without partitions that cannot be asked. */
+export async function recordTimes(
+  cluster: Cluster,
+  positions: readonly Position[],
+  nowMs: number
+): Promise<ReadonlyMap<string, number>> {
+  const searches = new Map(positions.map(own => [placeKey(own), { own, search: new TimeSearch(own.offset, nowMs) }]))
+  const times = new Map<string, number>()
+  for (let round = 0; searches.size > 0 && round < maxRounds; round++) {
+    const questions: PlaceAtTime[] = [...searches.values()].map(({ own: { topic, partition }, search }) => ({
+      ...{ topic, partition, timeMs: search.questionMs }
+    }))
+    const answers = await askTimes(cluster, questions)
+    for (const [key, { search }] of searches) {
+      const answer = answers.get(key)
+      if (answer !== undefined) search.note(answer === 'none' ? undefined : answer)
+      if (search.resultMs !== undefined) times.set(key, search.resultMs)
+      if (answer === undefined || search.resultMs !== undefined) searches.delete(key)
+    }
+  }
+  return times
+}

@@ -1,0 +1,64 @@
+import type { HangingTransaction, Observation, OpenTransaction } from './observation.ts'
+
+/**
+ * Finds partitions that are held by a transaction which its coordinator has forgotten, so that nothing will ever end it (KIP-664).
+ *
+ * Brokers name the producer that holds a partition only to clients that may read the topic. The last stable offset suffices: while it does
+ * not move, the same transaction holds it, and a transaction that began later is not the holder.
+ */
+export interface HeldPartitions {
+  /** Returns the partitions that are held for `afterMs` or longer although no known transaction can be the holder. */
+  observe(seen: Pick<Observation, 'atMs' | 'partitions' | 'openTransactions'>): HangingTransaction[]
+}
+
+interface Hold {
+  readonly stableOffset: bigint
+  readonly sinceMs: number
+}
+
+export function createHeldPartitions({ afterMs }: { readonly afterMs: number }): HeldPartitions {
+  let holds = new Map<string, Hold>()
+  return {
+    observe({ atMs, partitions, openTransactions }) {
+      const former = holds
+      holds = new Map()
+      const forgotten: HangingTransaction[] = []
+      for (const { topic, partition, stableOffset, endOffset } of partitions) {
+        if (stableOffset >= endOffset) continue
+        const place = `${topic}/${partition}`
+        const before = former.get(place)
+        const same = before?.stableOffset === stableOffset ? before : { stableOffset, sinceMs: atMs }
+        const isKnown = openTransactions.some(own => canHold(own, topic, partition, same.sinceMs))
+        const hold = isKnown ? { stableOffset, sinceMs: atMs } : same
+        holds.set(place, hold)
+        if (atMs - hold.sinceMs >= afterMs) forgotten.push({ kind: 'forgotten', partitions: [{ topic }] })
+      }
+      return forgotten
+    }
+  }
+}
+
+function canHold(
+  { startedAtMs, partitions }: OpenTransaction,
+  topic: string,
+  partition: number,
+  heldSinceMs: number
+): boolean {
+  return startedAtMs <= heldSinceMs && partitions.some(own => own.topic === topic && own.partition === partition)
+}
+
+/** Returns open transactions that are older than `afterMs`; those whose timeout has passed are overdue, as their coordinator should have ended them. */
+export function overlongTransactions(
+  { atMs, openTransactions }: Pick<Observation, 'atMs' | 'openTransactions'>,
+  { afterMs }: { readonly afterMs: number }
+): HangingTransaction[] {
+  return openTransactions
+    .filter(({ startedAtMs }) => atMs - startedAtMs >= afterMs)
+    .map(({ startedAtMs, timeoutMs, partitions }) => ({
+      kind: atMs - startedAtMs > timeoutMs + overdueGraceMs ? 'overdue' : 'open',
+      partitions
+    }))
+}
+
+/** Coordinators look for transactions whose timeout has passed every 10 s (`transaction.abort.timed.out.transaction.cleanup.interval.ms`). */
+const overdueGraceMs = 15_000
