@@ -140,6 +140,7 @@ async function runTurn(
 const sql = {
   lockStock: statements.lockStock([]).text,
   findOutcomes: statements.findOutcomes([]).text,
+  drawSequences: statements.drawSequences(0).text,
   takeStock: statements.moveStock(new Map()).text,
   insertOutcomes: statements.insertOutcomes([], new Date(0)).text,
   insertReservationLines: statements.insertReservationLines([]).text

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -120,6 +122,8 @@ func decideBatch(ctx context.Context, database *pgx.Conn, records []*kgo.Record,
 		}
 		return rows.Err()
 	})
+	var drawn string
+	reads.Queue("drawSequences", len(records)).QueryRow(func(row pgx.Row) error { return row.Scan(&drawn) })
 	if err := database.SendBatch(ctx, reads).Close(); err != nil {
 		return nil, err
 	}
@@ -129,7 +133,7 @@ func decideBatch(ctx context.Context, database *pgx.Conn, records []*kgo.Record,
 		decide(&decided[index], available, taken)
 	}
 	writes := &pgx.Batch{}
-	if err := queueOutcomes(writes, decided, decidedAt); err != nil {
+	if err := queueOutcomes(writes, decided, strings.Split(drawn, ","), decidedAt); err != nil {
 		return nil, err
 	}
 	if len(taken) > 0 {
@@ -155,12 +159,19 @@ func decide(outcome *decision, available, taken map[string]int64) {
 	}
 }
 
-func queueOutcomes(writes *pgx.Batch, decided []decision, decidedAt time.Time) error {
+func queueOutcomes(writes *pgx.Batch, decided []decision, drawn []string, decidedAt time.Time) error {
 	size := len(decided)
+	// No order has a caller here.
+	callers, sequences := make([]*string, size), make([]int64, size)
 	orderIDs, userIDs, kinds := make([]string, size), make([]string, size), make([]string, size)
 	items, reasons, shortages := make([]*string, size), make([]*string, size), make([]*string, size)
 	for index, outcome := range decided {
 		orderIDs[index], userIDs[index] = outcome.order.OrderID, outcome.order.UserID
+		sequence, err := strconv.ParseInt(drawn[index], 10, 64)
+		if err != nil {
+			return err
+		}
+		sequences[index] = sequence
 		if outcome.shortages == nil {
 			kinds[index] = "reserved"
 			text, err := json.Marshal(outcome.order.Items)
@@ -180,7 +191,7 @@ func queueOutcomes(writes *pgx.Batch, decided []decision, decidedAt time.Time) e
 		whole := string(text)
 		shortages[index] = &whole
 	}
-	writes.Queue("insertOutcomes", orderIDs, userIDs, kinds, items, reasons, shortages, decidedAt)
+	writes.Queue("insertOutcomes", orderIDs, userIDs, kinds, items, reasons, shortages, callers, sequences, decidedAt)
 	return nil
 }
 

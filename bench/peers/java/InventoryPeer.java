@@ -7,6 +7,7 @@ import java.sql.SQLException;
 import java.sql.Timestamp;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -143,9 +144,19 @@ final class InventoryPeer {
       }
     }
 
+    private Long[] drawSequences(int count) throws SQLException {
+      var statement = statements.get("drawSequences");
+      statement.setInt(1, count);
+      try (var rows = statement.executeQuery()) {
+        rows.next();
+        return Arrays.stream(rows.getString("drawn").split(",")).map(Long::valueOf).toArray(Long[]::new);
+      }
+    }
+
     private void insertOutcomes(List<Decided> decided, long decidedAtMs) throws Exception {
       var size = decided.size();
-      var columns = new String[6][size];
+      // The last is the caller, which no order has here.
+      var columns = new String[7][size];
       for (var index = 0; index < size; index++) {
         var outcome = decided.get(index);
         var isReserved = outcome.shortages == null;
@@ -157,9 +168,10 @@ final class InventoryPeer {
         columns[5][index] = isReserved ? null : json.writeValueAsString(outcome.shortages);
       }
       var statement = statements.get("insertOutcomes");
-      // The seventh parameter comes first in the statement.
+      // The last parameter comes first in the statement.
       statement.setTimestamp(1, new Timestamp(decidedAtMs));
-      for (var column = 0; column < 6; column++) {
+      statement.setArray(9, database.createArrayOf("bigint", drawSequences(size)));
+      for (var column = 0; column < columns.length; column++) {
         var type = column == 3 || column == 5 ? "jsonb" : "text";
         statement.setArray(column + 2, database.createArrayOf(type, columns[column]));
       }
