@@ -4,7 +4,7 @@ const workspace = '^(contracts|stack|tool|verify|deploy|packages/[^/]+|services/
 // Files that other workspaces may import in addition to index.ts: the Kafka use, settings and
 // database schema of a service, the installation of connectors, and the list of topics.
 const frontDoor =
-  '^(contracts|stack|packages/[^/]+)/(testing/)?index\\.ts$|^services/[^/]+/(kafka-uses|config|store/schema)\\.ts$|^tool/commands\\.ts$|^deploy/(connect/connector|kafka/principals|kafka/topic-config|postgres/schemas)\\.ts$'
+  '^(contracts|stack|packages/[^/]+)/(testing/)?index\\.ts$|^services/[^/]+/(kafka-uses|config|store/schema)\\.ts$|^tool/commands\\.ts$|^deploy/(connect/connector|kafka/principals|kafka/topic-config|postgres/schemas|testing/compose)\\.ts$'
 const onlyInTests = '\\.test\\.ts$|/testing/'
 const nameless = '(^|/)(utils?|helpers?)(/|\\.ts$)'
 

@@ -11,6 +11,7 @@ import { projectDirectory } from '@orderly/stack'
 import { validate } from 'dockerfile-utils'
 import type { TObject, TProperties } from 'typebox'
 import { parse } from 'yaml'
+import { securedServers } from './postgres/secret-folders.ts'
 import { environmentOf, services } from './testing/compose.ts'
 import { buildIgnores, buildStages, dockerfile, entrypointOf } from './testing/containers.ts'
 import { dryBuild } from './testing/dry-build.ts'
@@ -102,14 +103,17 @@ test('the settings of containers and pods are known to their services and valid 
     assert.ok(manifest, name)
     const ofPod = settingsOf(manifest, { password: () => 'secret' })
     const ofContainer = environmentOf(name)
-    const given = Object.keys({ ...ofPod, ...ofContainer }).map(setting => setting.replace(/_URL_FILE$/, '_URL'))
+    const given = Object.keys({ ...ofPod, ...ofContainer }).map(setting =>
+      setting.replace(/_(URL|PASSWORD)_FILE$/, '_$1')
+    )
     const unknown = given.filter(setting => !known.has(setting) && !setting.startsWith('NODE_'))
     assert.deepEqual(unknown, [], name)
     // Paths that exist on the machine of the test.
     const files = {
       KAFKA_TLS_CA_FILE: import.meta.filename,
       SEED_STOCK_FILE: import.meta.filename,
-      DATABASE_URL_FILE: secretFile
+      DATABASE_URL_FILE: secretFile,
+      SCHEMA_REGISTRY_PASSWORD_FILE: secretFile
     }
     for (const environment of [ofPod, ofContainer]) {
       const own = Object.entries(environment).map(([setting, value]) => [
@@ -160,6 +164,14 @@ test('every delivered image has OCI labels and an SBOM', () => {
 /** Programs that run without any required setting. */
 const withoutSettings = ['deploy/setup/connectors.ts', 'deploy/setup/secrets.ts', 'deploy/setup/roles.ts']
 
+/** Folders of secrets that a container has besides those of its database role. */
+const secretsOfServers: Readonly<Record<string, readonly string[]>> = {
+  registry: ['registry-server'],
+  connect: ['connect-server', 'registry-client'],
+  connectors: ['connect-client'],
+  ...Object.fromEntries(['order', 'inventory', 'notification', 'aggregator'].map(name => [name, ['registry-client']]))
+}
+
 test('passwords of the compose file are generated once, without defaults, and each container mounts only its own', async t => {
   const directory = mkdtempSync(join(tmpdir(), 'orderly-secrets-'))
   t.after(() => rmSync(directory, { recursive: true }))
@@ -176,20 +188,22 @@ test('passwords of the compose file are generated once, without defaults, and ea
   const generated = passwords()
   await generate()
   assert.deepEqual(passwords(), generated)
-  assert.equal(new Set(generated).size, generated.length)
+  // A server and its clients share a password.
+  assert.equal(new Set(generated).size, generated.length - securedServers.length)
   assert.ok(generated.every(password => password.length >= 43))
   const url = readFileSync(join(directory, 'inventory', 'database-url'), 'utf8')
   assert.match(url, /^postgres:\/\/orderly_inventory:[\w-]{43}@postgres:5432\/orderly$/)
 
   const folders = new Set(globSync('*', { cwd: directory }))
   const mounted = (name: string) =>
-    (services[name]?.volumes ?? []).flatMap(volume => /^secret-(\w+):/.exec(volume)?.[1] ?? [])
+    (services[name]?.volumes ?? []).flatMap(volume => /^secret-([\w-]+):/.exec(volume)?.[1] ?? [])
   assert.deepEqual(new Set(mounted('secrets')), folders)
   assert.deepEqual(new Set(mounted('roles')), folders)
   for (const name of Object.keys(services).filter(name => !['secrets', 'roles'].includes(name))) {
     const own =
       { postgres: 'superuser', migrate: 'owner', 'api-keys': 'operator', 'first-keys': 'operator' }[name] ?? name
-    assert.deepEqual(mounted(name), folders.has(own) && name !== 'monitor' ? [own] : [], name)
+    const ofRole = folders.has(own) && name !== 'monitor' ? [own] : []
+    assert.deepEqual(mounted(name), [...ofRole, ...(secretsOfServers[name] ?? [])], name)
   }
   assert.doesNotMatch(readFileSync(join(here, 'compose.yaml'), 'utf8'), /\w*PASSWORD\w*:-/)
 })
@@ -243,7 +257,11 @@ test('in production the compose file requires API keys, and a job creates the fi
   for (const [name, schema] of Object.entries(settingsOfServices)) {
     if (!('API_KEYS' in schema.properties)) continue
     writeFileSync(secretFile, `postgres://orderly_${name}:secret@postgres:5432/orderly\n`)
-    const files = { DATABASE_URL_FILE: secretFile, SEED_STOCK_FILE: import.meta.filename }
+    const files = {
+      DATABASE_URL_FILE: secretFile,
+      SCHEMA_REGISTRY_PASSWORD_FILE: secretFile,
+      SEED_STOCK_FILE: import.meta.filename
+    }
     const own = Object.entries(environmentOf(name)).map(([setting, value]) => [
       setting,
       files[setting as keyof typeof files] ?? value

@@ -1,7 +1,7 @@
-import { join } from 'node:path'
 import { kafkaConnectionOf } from './external-servers.ts'
 import type { ExtraName } from './extras.ts'
 import { startConnect } from './parts/connect.ts'
+import { connectDirectory } from './parts/connect-access.ts'
 import type { ExtraContext } from './parts/extra-context.ts'
 import { connectParts, jmxAgentJars } from './parts/jars.ts'
 import { startMonitoring } from './parts/monitoring.ts'
@@ -15,7 +15,7 @@ export const startExtra: Readonly<Record<ExtraName, (context: ExtraContext) => P
     const connect = await startConnect({
       supervisor,
       java: await javaWith(needed, supervisor, say),
-      dataDirectory: join(directories.data, 'connect'),
+      dataDirectory: connectDirectory(directories.data),
       port: ports.connect,
       connection: kafkaConnectionOf(environment),
       databaseURL: environment.DATABASE_URL ?? '',

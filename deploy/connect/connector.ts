@@ -25,7 +25,10 @@ export async function readConnector(name: string): Promise<Connector> {
   return JSON.parse(await readFile(file, 'utf8')) as Connector
 }
 
-/** Creates the connector or changes its settings. Equal settings change nothing. */
+/**
+ * Creates the connector or changes its settings. Equal settings change nothing.
+ * @param workerURL base of the worker's REST API, with user and password where the worker asks for them; likewise below
+ */
 export async function installConnector(workerURL: string, { name, config }: Connector): Promise<void> {
   await request(workerURL, `/connectors/${name}/config`, { method: 'PUT', body: JSON.stringify(config) })
 }
@@ -77,8 +80,15 @@ export interface KeepRunningOptions {
   readonly onOperatorNeeded?: (reason: string) => void
 }
 
-async function restartFailed(workerURL: string, name: string): Promise<void> {
-  await request(workerURL, `/connectors/${name}/restart?includeTasks=true&onlyFailed=true`, { method: 'POST' })
+const restartFailed = (workerURL: string, name: string) => restartConnector(workerURL, name, { onlyFailed: true })
+
+/** Restarts the connector and its tasks, all or those that failed. */
+export async function restartConnector(
+  workerURL: string,
+  name: string,
+  { onlyFailed = false }: { readonly onlyFailed?: boolean } = {}
+): Promise<void> {
+  await request(workerURL, `/connectors/${name}/restart?includeTasks=true&onlyFailed=${onlyFailed}`, { method: 'POST' })
 }
 
 const acceptedSetting = 'accepted.topic.ids'
@@ -96,9 +106,15 @@ export async function acceptTopicID(workerURL: string, name: string, entry: stri
 }
 
 async function request(workerURL: string, path: string, init: RequestInit = {}): Promise<unknown> {
-  const response = await fetch(`${workerURL}${path}`, {
+  const url = new URL(`${workerURL}${path}`)
+  const credentials = [url.username, url.password].map(decodeURIComponent).join(':')
+  url.username = url.password = ''
+  const response = await fetch(url, {
     ...init,
-    headers: { 'content-type': 'application/json' },
+    headers: {
+      'content-type': 'application/json',
+      ...(credentials !== ':' && { authorization: `Basic ${Buffer.from(credentials).toString('base64')}` })
+    },
     signal: AbortSignal.timeout(requestTimeoutMs)
   })
   const text = await response.text()

@@ -2,10 +2,15 @@
  * Installs the audit connector, then restarts its failed tasks until stopped. Runs alongside the
  * workers of Kafka Connect.
  */
+import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { installConnector, keepRunning, readConnector } from '../connect/connector.ts'
 
-const workerURL = process.env.CONNECT_URL ?? 'http://connect:8084'
+const { CONNECT_URL = 'https://connect:8084', CONNECT_USERNAME = '', CONNECT_PASSWORD_FILE } = process.env
+const worker = new URL(CONNECT_URL)
+worker.username = CONNECT_USERNAME
+worker.password = CONNECT_PASSWORD_FILE === undefined ? '' : readFileSync(CONNECT_PASSWORD_FILE, 'utf8').trim()
+const workerURL = worker.href.replace(/\/$/, '')
 const stopping = new AbortController()
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stopping.abort())
 

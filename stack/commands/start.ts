@@ -5,6 +5,7 @@ import { publishLocalStack } from '@orderly/service-kit'
 import { createRunDirectories, orderlyDirectory, projectDirectory } from '../directories.ts'
 import { externalServers, type ServerName } from '../external-servers.ts'
 import { type Extras, readExtras } from '../extras.ts'
+import { connectAccess, connectDirectory } from '../parts/connect-access.ts'
 import { monitoringSettings } from '../parts/monitoring-settings.ts'
 import { freeOrChosenPorts, portUses, usualPorts } from '../preflight/ports.ts'
 import { preflight } from '../preflight/preflight.ts'
@@ -66,7 +67,7 @@ await runCommand(async ({ supervise, signal }) => {
       kafkaMode
     })
     withdraw = publishLocalStack(
-      { pid: process.pid, addresses: addressesOf(ports, extras, environment) },
+      { pid: process.pid, addresses: addressesOf(ports, extras, environment, directories.data) },
       join(directories.run, 'stack.json')
     )
     const stack = await startStack({
@@ -118,14 +119,17 @@ function example(orderURL: string, { API_KEYS, ORDERLY_PROFILE }: NodeJS.Process
 function addressesOf(
   ports: ReturnType<typeof usualPorts>,
   extras: Extras,
-  { KAFKA_BROKERS, SCHEMA_REGISTRY_URL }: NodeJS.ProcessEnv
+  { KAFKA_BROKERS, SCHEMA_REGISTRY_URL }: NodeJS.ProcessEnv,
+  dataDirectory: string
 ): Record<string, string> {
   const services = serviceNames.map(name => [`${name.toUpperCase()}_URL`, `http://${loopback}:${ports[name]}`])
   return {
     KAFKA_BROKERS: KAFKA_BROKERS?.trim() || `${loopback}:${ports.kafka}`,
     SCHEMA_REGISTRY_URL: SCHEMA_REGISTRY_URL?.trim() || `http://${loopback}:${ports.registry}/apis/ccompat/v7`,
     ...Object.fromEntries(services),
-    ...(extras.has('connect') && { CONNECT_URL: `http://${loopback}:${ports.connect}` }),
+    ...(extras.has('connect') && {
+      CONNECT_URL: connectAccess(connectDirectory(dataDirectory), ports.connect).workerURL
+    }),
     ...(extras.has('monitoring') && { PROMETHEUS_URL: `http://${loopback}:${ports.prometheus}` })
   }
 }

@@ -7,6 +7,7 @@ import { createProducer } from '@orderly/kafka'
 import { readCommitted } from '@orderly/kafka/testing'
 import { integrationEnvironment, startBroker } from '@orderly/stack/testing'
 import { MongoClient } from 'mongodb'
+import { restartConnector } from '../../deploy/connect/connector.ts'
 import { freePort } from '../processes/ports.ts'
 import { waitUntil } from '../processes/wait.ts'
 import { javaWith } from '../servers.ts'
@@ -74,7 +75,7 @@ test('audit-mongodb stores every event once, as a document with its key and head
       const parked = await readCommitted(connection, 'audit-mongodb.dlq', records => records.length === 1)
       assert.match(parked[0]?.headers['__connect.errors.exception.message'] ?? '', /InventoryFailed/)
       await collection.deleteMany({ recordOffset: { $gt: 0 } })
-      await fetch(`${connect.address}/connectors/audit-mongodb/restart?includeTasks=true`, { method: 'POST' })
+      await restartConnector(connect.workerURL, 'audit-mongodb')
       await untilDocuments(2)
     }
   )

@@ -25,7 +25,7 @@ import {
 import { createInspector, createProducer, createTopics, type OutputRecord, readDeadLetters } from '@orderly/kafka'
 import { deleteTopic, readCommitted } from '@orderly/kafka/testing'
 import { integrationEnvironment, startBroker } from '@orderly/stack/testing'
-import { acceptTopicID, operatorNeeded, stateOf } from '../../deploy/connect/connector.ts'
+import { acceptTopicID, operatorNeeded, restartConnector, stateOf } from '../../deploy/connect/connector.ts'
 import { freePort } from '../processes/ports.ts'
 import { waitUntil } from '../processes/wait.ts'
 import { javaWith } from '../servers.ts'
@@ -205,7 +205,7 @@ test('every event of every version becomes one row of its table, and other recor
     await audit.endConnections()
     await send(some())
     await untilRows('orders_created', 405)
-    const { tasks } = await stateOf(connect.address, 'audit')
+    const { tasks } = await stateOf(connect.workerURL, 'audit')
     assert.deepEqual(
       tasks.map(({ state }) => state),
       ['RUNNING']
@@ -244,11 +244,21 @@ test('a record with a foreign schema becomes a row only if it can be read as the
     const reason = headers['__connect.errors.exception.message'] ?? ''
     assert.match(reason, /InventoryFailed cannot be read as the topic's event com\.orderly\.events\.OrderCreated/)
   }
-  const { tasks } = await stateOf(connect.address, 'audit')
+  const { tasks } = await stateOf(connect.workerURL, 'audit')
   assert.deepEqual(
     tasks.map(({ state }) => state),
     ['RUNNING']
   )
+})
+
+test('the REST API of the worker requires its password, which only the user of the launcher can read', async t => {
+  const { connect } = await startAudit(t)
+  const ask = (headers: Record<string, string>) => fetch(`${connect.address}/connectors`, { headers })
+  const { username, password } = new URL(connect.workerURL)
+  const basic = (password: string) => `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
+  assert.equal((await ask({})).status, 401)
+  assert.equal((await ask({ authorization: basic('wrong') })).status, 401)
+  assert.deepEqual(await (await ask({ authorization: basic(password) })).json(), ['audit'])
 })
 
 test('the audit stops at a recreated topic, and continues with a new generation once an operator accepts it', async t => {
@@ -270,11 +280,11 @@ test('the audit stops at a recreated topic, and continues with a new generation 
   })
   // More records than before, so that committed offsets of the former topic are within this one.
   await send(orders(40))
-  const reason = async () => operatorNeeded(await stateOf(connect.address, 'audit'))
+  const reason = async () => operatorNeeded(await stateOf(connect.workerURL, 'audit'))
   await waitUntil(async () => (await reason()) !== undefined, { what: 'the audit to stop', deadlineMs: 120_000 })
   assert.deepEqual(await rows('orders_created'), before)
   const [, entry = ''] = /adds (orders\.created:\S+) to/.exec((await reason()) ?? '') ?? []
-  await acceptTopicID(connect.address, 'audit', entry)
+  await acceptTopicID(connect.workerURL, 'audit', entry)
   await send(changes(1))
   await untilRows('orders_changes', 2)
   const after = await untilRows('orders_created', 60)
@@ -283,7 +293,7 @@ test('the audit stops at a recreated topic, and continues with a new generation 
 
   await t.test('rows missing from a restored database are written again', async () => {
     await query('DELETE FROM audit.orders_created WHERE record_generation = 2 AND record_offset > 2')
-    await fetch(`${connect.address}/connectors/audit/restart?includeTasks=true`, { method: 'POST' })
+    await restartConnector(connect.workerURL, 'audit')
     await untilRows('orders_created', 60)
   })
 })

@@ -10,10 +10,10 @@ import {
 } from '../../deploy/connect/connector.ts'
 import { projectDirectory } from '../directories.ts'
 import type { Java } from '../preflight/java.ts'
-import { makePrivateDirectory } from '../private-directory.ts'
 import { loopback } from '../processes/ports.ts'
 import type { SupervisedProcess, Supervisor } from '../processes/supervisor.ts'
 import { waitUntilHealthy } from '../processes/wait.ts'
+import { connectAccess } from './connect-access.ts'
 import { preparePlugins } from './connect-plugin.ts'
 import { classPath, connectJars } from './jars.ts'
 import { javaClientProperties } from './java-client.ts'
@@ -51,33 +51,39 @@ export interface ConnectOptions {
   readonly metricsPort?: number | undefined
 }
 
+export interface RunningConnect extends RunningPart {
+  /** Base of the REST API with user and password. */
+  readonly workerURL: string
+}
+
 /**
  * Starts a worker of Kafka Connect with an audit connector of `deploy/connect`, and restarts failed
  * tasks.
  */
-export async function startConnect(options: ConnectOptions): Promise<RunningPart> {
+export async function startConnect(options: ConnectOptions): Promise<RunningConnect> {
   const startedAt = performance.now()
   const connector = await readConnector(options.connector ?? 'audit-postgres')
-  const address = `http://${loopback}:${options.port}`
+  const { workerURL } = connectAccess(options.dataDirectory, options.port)
   const child = await startWorker(options)
   const watching = new AbortController()
   void child.exited.catch(() => {}).finally(() => watching.abort())
   try {
-    await waitUntilHealthy(child, () => installed(address, connector), 120_000)
+    await waitUntilHealthy(child, () => installed(workerURL, connector), 120_000)
   } catch (error) {
     await child.stop()
     throw error
   }
-  void keepRunning(address, connector.name, {
+  void keepRunning(workerURL, connector.name, {
     signal: watching.signal,
     onOperatorNeeded: reason => process.stderr.write(`${connector.name} has stopped: ${reason}\n`)
   })
   return {
     name: 'connect',
-    address,
+    address: `http://${loopback}:${options.port}`,
+    workerURL,
     processes: [child],
     startMs: Math.round(performance.now() - startedAt),
-    isHealthy: () => isRunning(address, connector).catch(() => false),
+    isHealthy: () => isRunning(workerURL, connector).catch(() => false),
     stop: async () => {
       await child.stop()
     }
@@ -89,8 +95,8 @@ export async function startConnect(options: ConnectOptions): Promise<RunningPart
  * waiting until it is ready.
  */
 export async function startWorker(options: ConnectOptions): Promise<SupervisedProcess> {
-  const { supervisor, java, dataDirectory, metricsPort, name = 'connect' } = options
-  makePrivateDirectory(dataDirectory)
+  const { supervisor, java, dataDirectory, port, metricsPort, name = 'connect' } = options
+  const { jaasFile } = connectAccess(dataDirectory, port)
   const propertiesFile = join(dataDirectory, `${name}.properties`)
   await writeFile(
     propertiesFile,
@@ -111,6 +117,7 @@ export async function startWorker(options: ConnectOptions): Promise<SupervisedPr
       '-XX:TieredStopAtLevel=1',
       '-Dorg.slf4j.simpleLogger.showDateTime=true',
       '-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss.SSS',
+      `-Djava.security.auth.login.config=${jaasFile}`,
       ...quietLoggers.map(logger => `-Dorg.slf4j.simpleLogger.log.${logger}=warn`),
       '-cp',
       await classPath(connectJars),
@@ -120,13 +127,13 @@ export async function startWorker(options: ConnectOptions): Promise<SupervisedPr
   })
 }
 
-async function installed(address: string, connector: Connector): Promise<boolean> {
-  await installConnector(address, connector)
-  return isRunning(address, connector)
+async function installed(workerURL: string, connector: Connector): Promise<boolean> {
+  await installConnector(workerURL, connector)
+  return isRunning(workerURL, connector)
 }
 
-async function isRunning(address: string, { name }: Connector): Promise<boolean> {
-  const { tasks } = await stateOf(address, name)
+async function isRunning(workerURL: string, { name }: Connector): Promise<boolean> {
+  const { tasks } = await stateOf(workerURL, name)
   return tasks.length > 0 && tasks.every(({ state }) => state === 'RUNNING')
 }
 
@@ -147,7 +154,8 @@ async function workerProperties({ connection, port }: ConnectOptions, pluginDire
   const text = await readFile(join(projectDirectory, 'deploy', 'connect', 'worker.properties'), 'utf8')
   const ofContainer = text.split('\n').flatMap(line => {
     const [, name, value] = /^([^#=]+)=(.*)$/.exec(line) ?? []
-    return name === undefined || value === undefined ? [] : [[name, value] as const]
+    const isOfContainer = name === undefined || name.startsWith('listeners')
+    return isOfContainer || value === undefined ? [] : [[name, value] as const]
   })
   const client = javaClientProperties(connection)
   const settings = {

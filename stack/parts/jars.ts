@@ -58,10 +58,10 @@ export const peersJars: Jars = {
   mainFile: 'kafka-streams-4.3.1.jar',
   diskMB: 90
 }
-/** Worker of Kafka Connect. */
+/** Worker of Kafka Connect. The number behind Kafka's version changes with the list of jars. */
 export const connectJars: Jars = {
   name: 'connect',
-  version: '4.2.2',
+  version: '4.2.2-1',
   mainFile: 'connect-runtime-4.2.2.jar',
   diskMB: 34
 }

@@ -37,7 +37,9 @@ export function findStack(given: NodeJS.ProcessEnv, readStack: () => LocalStack 
   const stack = usesEnvironmentAlone ? undefined : readStack()
   for (const [setting, address] of Object.entries(stack?.addresses ?? {})) {
     const own = environment[setting]?.trim()
-    if (own && own.replace(/\/$/, '') !== address) throw new ConfigError([disagreement(setting, own, address)])
+    const known = withoutCredentials(address)
+    if (own && withoutCredentials(own).replace(/\/$/, '') !== known)
+      throw new ConfigError([disagreement(setting, withoutCredentials(own), known)])
     environment[setting] = address
   }
   return {
@@ -50,6 +52,10 @@ export function findStack(given: NodeJS.ProcessEnv, readStack: () => LocalStack 
       ])
     }
   }
+}
+
+function withoutCredentials(address: string): string {
+  return address.replace(/^(\w+:\/\/)[^/@]*@/, '$1')
 }
 
 function disagreement(setting: string, own: string, address: string): string {

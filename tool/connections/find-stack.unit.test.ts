@@ -25,6 +25,15 @@ describe('findStack', () => {
     findStack({ INVENTORY_URL: 'http://127.0.0.1:18081/' }, running)
   })
 
+  test('the password of Kafka Connect comes with its address, and takes no part in the comparison', () => {
+    const stack = () => ({ pid: 42, addresses: { CONNECT_URL: 'http://orderly:secret@127.0.0.1:18084' } })
+    const { environment } = findStack({ ORDERLY_CONNECT_PORT: '18084' }, stack)
+    assert.equal(environment.CONNECT_URL, 'http://orderly:secret@127.0.0.1:18084')
+    assert.throws(() => findStack({ CONNECT_URL: 'http://ops:hidden@127.0.0.1:8084' }, stack), {
+      message: /^(?!.*(secret|hidden)).*CONNECT_URL is "http:\/\/127\.0\.0\.1:8084"/s
+    })
+  })
+
   test('without a running stack, an address must be set, because a default port may belong to another checkout', () => {
     const { environment, requireAddress } = findStack({ ORDERLY_KAFKA_PORT: '29092' }, none)
     assert.equal(environment.KAFKA_BROKERS, '127.0.0.1:29092')

@@ -2,12 +2,16 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /**
- * The stack that `npm start` runs in this checkout, as published while it runs. Without secrets.
+ * The stack that `npm start` runs in this checkout, as published while it runs. Only the user of the
+ * launcher can read it.
  */
 export interface LocalStack {
   /** Process id of the launcher. */
   readonly pid: number
-  /** Address per setting that accepts it: `KAFKA_BROKERS`, `INVENTORY_URL`, … */
+  /**
+   * Address per setting that accepts it: `KAFKA_BROKERS`, `INVENTORY_URL`, … The address of Kafka
+   * Connect contains its password.
+   */
   readonly addresses: Readonly<Record<string, string>>
 }
 
