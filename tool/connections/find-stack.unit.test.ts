@@ -25,7 +25,7 @@ describe('findStack', () => {
     findStack({ INVENTORY_URL: 'http://127.0.0.1:18081/' }, running)
   })
 
-  test('the password of Kafka Connect comes with its address, and takes no part in the comparison', () => {
+  test('the address of Kafka Connect has its password, which is not compared or shown', () => {
     const stack = () => ({ pid: 42, addresses: { CONNECT_URL: 'http://orderly:secret@127.0.0.1:18084' } })
     const { environment } = findStack({ ORDERLY_CONNECT_PORT: '18084' }, stack)
     assert.equal(environment.CONNECT_URL, 'http://orderly:secret@127.0.0.1:18084')
