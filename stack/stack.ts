@@ -10,9 +10,10 @@ import type { ExtraName, ExtraPort, Extras } from './extras.ts'
 import type { RunningPart } from './parts/part.ts'
 import { startService } from './parts/service.ts'
 import { type KeepRunningOptions, keepRunning } from './processes/keep-running.ts'
+import { loopback } from './processes/ports.ts'
 import { Refusal } from './refusal.ts'
 import { planServers, type RunningServers, type ServerPorts, type ServersOptions } from './servers.ts'
-import { type ServiceName, services } from './services.ts'
+import { type ServiceName, services, servicesWithAPI } from './services.ts'
 import type { ShowSteps, Step } from './terminal/steps.ts'
 
 export interface StackOptions extends Omit<ServersOptions, 'except'> {
@@ -65,6 +66,7 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
   const running = services.map(async service => {
     await Promise.all([topics, migrations])
     const env = {
+      ...apiAddresses(ports),
       ...environment,
       ...serverVariables(await servers, `orderly_${service.name}`),
       ...options.ownEnvironment?.(service.name)
@@ -85,7 +87,12 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
       async run(say) {
         await Promise.all([topics, migrations])
         const role = databaseRoleOf[name]
-        const env = { ...environment, ...serverVariables(await servers, role), ...options.ownEnvironment?.(name) }
+        const env = {
+          ...apiAddresses(ports),
+          ...environment,
+          ...serverVariables(await servers, role),
+          ...options.ownEnvironment?.(name)
+        }
         const brokerMetrics = externals.has('kafka') ? undefined : ports.kafkaMetrics
         const connectMetrics = extras.has('connect') && extras.has('monitoring') ? ports.connectMetrics : undefined
         const started = await startExtra[name]({ ...options, brokerMetrics, connectMetrics, environment: env, say })
@@ -106,6 +113,12 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
   const ours = [kafka, postgres, registry].filter(part => part !== undefined)
   const parts = [...ours, ...(await Promise.all(running)), ...beside]
   return { parts, externals, orderURL: parts.find(part => part.name === 'order')?.address ?? '' }
+}
+
+/** Addresses that the API page of each service links to. */
+function apiAddresses(ports: StackOptions['ports']): NodeJS.ProcessEnv {
+  const entries = servicesWithAPI.map(name => `${name}=http://${loopback}:${ports[name]}`)
+  return { HTTP_API_ADDRESSES: entries.join(',') }
 }
 
 /** Database role of each extra that uses the database. */

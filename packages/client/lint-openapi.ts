@@ -16,8 +16,8 @@ const config = await createConfig({
     'tag-description': 'error'
   }
 })
-for (const service of ['order', 'inventory']) {
-  const document = fileURLToPath(new URL(`../../services/${service}/openapi.json`, import.meta.url))
+for (const service of ['order', 'inventory', 'aggregator']) {
+  const document = fileURLToPath(new URL(`../service-kit/http/api-documents/${service}.json`, import.meta.url))
   const problems = await lint({ ref: document, config })
   formatProblems(problems, { format: 'codeframe', totals: getTotals(problems), version: '' })
   if (problems.length > 0) process.exitCode = 1

@@ -1,4 +1,4 @@
-import { callerSchemas, guardRoutes, openCallers } from '@orderly/callers'
+import { callerSchemas, openCallers } from '@orderly/callers'
 import { connectTopics, createSchemaRegistry } from '@orderly/contracts'
 import { runStage } from '@orderly/kafka'
 import { createPostgresPositions, positionRemedies } from '@orderly/positions'
@@ -6,7 +6,7 @@ import { openDatabase } from '@orderly/postgres'
 import { kafkaConnection, registryAddress, runService, stageObserver, traceStage } from '@orderly/service-kit'
 import { configSchema } from './config.ts'
 import type { WindowPolicy } from './domain/window.ts'
-import { addRateRoutes } from './from-http/rate-routes.ts'
+import { addRateApi } from './from-http/api.ts'
 import { rateStage } from './from-orders/rate-stage.ts'
 import { reportCounted } from './from-orders/report-counted.ts'
 import { kafkaUses } from './kafka-uses.ts'
@@ -49,8 +49,7 @@ runService({
     })
     const store = createPostgresStore(pool, policy, positions)
     const callers = await openCallers({ config, pool, logger, metrics, signal, onStop, ready })
-    guardRoutes(http, callers, { allowedHosts: config.HTTP_ALLOWED_HOSTS })
-    addRateRoutes(http, { store, policy, nowMs: Date.now })
+    await addRateApi(http, { callers, allowedHosts: config.HTTP_ALLOWED_HOSTS, store, policy, nowMs: Date.now })
 
     const { ordersCreated, orderRate } = await connectTopics(
       createSchemaRegistry(registryAddress(config)),

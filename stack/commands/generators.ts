@@ -15,6 +15,7 @@ export const generators: readonly Generator[] = [
   { name: 'dashboards', program: 'deploy/grafana/generate.ts' },
   { name: 'OpenAPI document of order', program: 'services/order/testing/write-openapi.ts' },
   { name: 'OpenAPI document of inventory', program: 'services/inventory/testing/write-openapi.ts' },
+  { name: 'OpenAPI document of aggregator', program: 'services/aggregator/testing/write-openapi.ts' },
   { name: 'client', program: 'packages/client/generate.ts' },
   { name: 'error codes', program: 'packages/service-kit/testing/write-problems.ts' },
   { name: 'reference', program: 'stack/documentation/generate.ts' }

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { readFile, rm, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { type ApiDocument, sendExamples } from '@orderly/service-kit/testing'
 import { readNotifications } from '../demo/notifications.ts'
 import { orderlyDirectory, projectDirectory } from '../directories.ts'
 import { freePorts } from '../processes/ports.ts'
@@ -48,6 +49,7 @@ async function createStack(t: TestContext) {
       })
       return response.status
     },
+    url: (service: 'ORDER' | 'INVENTORY' | 'NOTIFICATION' | 'AGGREGATOR') => `http://127.0.0.1:${ports[service]}`,
     logged: async (service: string, text: string) =>
       (await readFile(join(directory, 'logs', `${service}.log`), 'utf8')).split(text).length - 1,
     notifications: () => readNotifications(join(directory, 'logs', 'notification.log'))
@@ -92,6 +94,30 @@ test('a stack stopped by Ctrl-C or SIGTERM leaves no process, and the next start
   again.child.kill('SIGTERM')
   assert.equal((await again.ended()).code, 0)
   assert.deepEqual(await processesUnder(stack.directory), [])
+})
+
+test('the API page of a fresh stack is found from every service, and all its examples work', async t => {
+  const stack = await createStack(t)
+  const start = stack.start()
+  await start.waitFor(ready)
+  const [order, inventory, aggregator] = (['ORDER', 'INVENTORY', 'AGGREGATOR'] as const).map(stack.url)
+  assert.match(start.output().stdout, new RegExp(`API: +${order}/docs \\(order, inventory, aggregator\\)`))
+
+  const other = (await (await fetch(`${order}/docs/api/inventory.json`)).json()) as { servers: unknown }
+  assert.deepEqual(other.servers, [{ url: inventory }])
+  assert.equal((await fetch(stack.url('NOTIFICATION'))).url, `${order}/docs`)
+  for (const url of [order, inventory, aggregator] as string[]) {
+    const page = await fetch(url)
+    assert.deepEqual([page.status, page.url], [200, `${url}/docs`])
+    const document = (await (await fetch(`${url}/openapi.json`)).json()) as ApiDocument
+    for (let round = 1; round <= 2; round++) {
+      for (const { operationID, statuses } of await sendExamples(document, url)) {
+        for (const status of statuses) assert.equal(Math.floor(status / 100), 2, `${operationID}: ${status}`)
+      }
+    }
+  }
+  start.child.kill('SIGINT')
+  assert.equal((await start.ended()).code, 0)
 })
 
 test('a launcher killed by SIGKILL leaves no process, and the next start continues with the accepted orders', async t => {

@@ -15,7 +15,7 @@ import { usualLogLimits } from '../processes/log-rotation.ts'
 import { loopback } from '../processes/ports.ts'
 import { describeExit } from '../processes/supervisor.ts'
 import { readKafkaMode } from '../servers.ts'
-import { serviceNames } from '../services.ts'
+import { serviceNames, servicesWithAPI } from '../services.ts'
 import { partitionsOf, type RunningStack, startStack } from '../stack.ts'
 import { showSteps } from '../terminal/steps.ts'
 import { formatTable } from '../terminal/table.ts'
@@ -101,6 +101,7 @@ async function describe({ parts, externals, orderURL }: RunningStack, environmen
   const others = [...externals].map(([name, address]) => [name, address, 'external'])
   return `${formatTable(['part', 'address', 'health'], [...others, ...rows])}
 
+API:  ${orderURL}/docs (${servicesWithAPI.join(', ')})
 ${example(orderURL, environment)}
 `
 }

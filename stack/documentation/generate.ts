@@ -18,7 +18,9 @@ const remedy = 'npm run generate'
 /** The text of each section by its name, for each page. */
 const pages: Readonly<Record<string, ReadonlyMap<string, string>>> = {
   'docs/reference/configuration.md': settingTables(),
-  'docs/reference/http-api.md': new Map(['order', 'inventory'].map(name => [name, operationSections(name)])),
+  'docs/reference/http-api.md': new Map(
+    ['order', 'inventory', 'aggregator'].map(name => [name, operationSections(name)])
+  ),
   'docs/reference/events.md': new Map([['events', eventSections()]]),
   'docs/reference/metrics.md': new Map([...metricTables(), ['alerts', alertsTable()]]),
   'docs/reference/cli.md': new Map([['commands', commandSections()]])

@@ -40,7 +40,7 @@ interface ApiDocument {
 
 /** A section for each operation of the service: parameters, body and responses, from its OpenAPI document. */
 export function operationSections(service: string): string {
-  const file = join(projectDirectory, 'services', service, 'openapi.json')
+  const file = join(projectDirectory, 'packages/service-kit/http/api-documents', `${service}.json`)
   const { paths, components } = JSON.parse(readFileSync(file, 'utf8')) as ApiDocument
   return Object.entries(paths)
     .flatMap(([path, methods]) =>

@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import { apiAddressPattern } from '../http/api-page.ts'
 import { tracingSettings } from '../tracing/settings.ts'
 import { localDatabaseURL } from './local-database.ts'
 import { parseConfig } from './parse-config.ts'
@@ -33,6 +34,13 @@ export const serviceSettings = {
   HTTP_ALLOWED_ORIGINS: Type.Array(Type.String({ pattern: '^https?://[^\\s/]+$' }), {
     ...options({
       description: 'the origins that may send cross-site requests, such as https://shop.example, separated by commas'
+    }),
+    default: []
+  }),
+  HTTP_API_ADDRESSES: Type.Array(Type.String({ pattern: apiAddressPattern }), {
+    ...options({
+      description:
+        'the addresses that the page /docs links to, order=https://orders.example,inventory=…,aggregator=…, separated by commas'
     }),
     default: []
   }),

@@ -1,6 +1,18 @@
 import type { FastifyInstance } from 'fastify'
+import {
+  type ApiAddresses,
+  type ApiName,
+  apiPagePath,
+  apiPagePolicy,
+  documentList,
+  favicon,
+  logo,
+  otherDocuments,
+  pagePlugin
+} from './api-page.ts'
 
 export interface ApiDescription {
+  readonly name: ApiName
   readonly title: string
   /** Description in Markdown. */
   readonly description: string
@@ -12,6 +24,10 @@ export interface ApiDescription {
 }
 
 declare module 'fastify' {
+  interface FastifyInstance {
+    /** Addresses of the services with an API, as far as they are known. */
+    readonly apiAddresses: ApiAddresses
+  }
   interface FastifyContextConfig {
     /**
      * Body schema for the document, for routes whose handler validates the parts of a body itself.
@@ -20,24 +36,12 @@ declare module 'fastify' {
   }
 }
 
-/** Content security policy of the API page: it may load from and connect to this service only. */
-const pagePolicy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  // Swagger UI writes inline styles.
-  "style-src 'self' 'unsafe-inline'",
-  "img-src 'self' data:",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'"
-].join('; ')
-
 /**
- * Adds `GET /openapi.json` and a page at `/docs` that describe all routes added after this call.
+ * Adds `GET /openapi.json`, which describes all routes added after this call, and the page `/docs`
+ * with the APIs of all services.
  */
 export async function addOpenApi(http: FastifyInstance, api: ApiDescription): Promise<void> {
-  const { title, description, tags, securitySchemes } = api
+  const { name, title, description, tags, securitySchemes } = api
   // Imported here, so that services without an API do not load these modules.
   const [{ default: swagger }, { default: swaggerUI }] = await Promise.all([
     import('@fastify/swagger'),
@@ -66,10 +70,26 @@ export async function addOpenApi(http: FastifyInstance, api: ApiDescription): Pr
     document ??= JSON.stringify(http.swagger())
     reply.type('application/json').send(document)
   })
+  for (const { path, read } of otherDocuments(name, http.apiAddresses)) {
+    let text: string | undefined
+    http.get(path, { schema: { hide: true } }, (_request, reply) => {
+      text ??= read()
+      reply.type('application/json').send(text)
+    })
+  }
   await http.register(swaggerUI, {
-    routePrefix: '/docs',
-    staticCSP: pagePolicy,
-    theme: { title },
-    uiConfig: { url: '/openapi.json', validatorUrl: null, deepLinking: true, displayRequestDuration: true }
+    routePrefix: apiPagePath,
+    staticCSP: apiPagePolicy,
+    theme: { title: 'Orderly API', favicon: [favicon] },
+    logo,
+    uiConfig: {
+      urls: documentList(name),
+      'urls.primaryName': name,
+      plugins: [pagePlugin],
+      validatorUrl: null,
+      deepLinking: true,
+      displayRequestDuration: true,
+      tryItOutEnabled: true
+    } as object
   })
 }

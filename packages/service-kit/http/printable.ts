@@ -5,5 +5,6 @@
  * - Zero characters are refused, because Postgres does not accept them.
  * - U+FFFD is refused. Invalid UTF-8 is decoded to it, so different Latin-1 texts would become
  *   equal.
+ * - It has ranges instead of Unicode classes, because the API page compiles it without the flag `u`.
  */
-export const printable = '^(?!\\s)[^\\p{Cc}\\p{Cs}\\ufffd]+(?<!\\s)$'
+export const printable = '^(?!\\s)[^\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff\\ufffd]+(?<!\\s)$'

@@ -124,7 +124,7 @@ describe('an ambiguous or invalid request is answered with a problem and not exe
     ['another method', 'PROPFIND /things HTTP/1.1\r\nHost: a\r\n\r\n', 405, 'METHOD_NOT_ALLOWED'],
     ['TRACE', 'TRACE /things HTTP/1.1\r\nHost: a\r\n\r\n', 405, 'METHOD_NOT_ALLOWED'],
     ['a tunnel', 'CONNECT evil:443 HTTP/1.1\r\nHost: a\r\n\r\n', 405, 'METHOD_NOT_ALLOWED'],
-    ['the server as a whole', 'OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n', 404, 'NOT_FOUND'],
+    ['the server as a whole', 'OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n', 405, 'METHOD_NOT_ALLOWED'],
     ['a URL of 20 kB', `GET /${long} HTTP/1.1\r\nHost: a\r\n\r\n`, 431, 'HEADERS_TOO_LARGE'],
     ['a header of 20 kB', `GET /things HTTP/1.1\r\nHost: a\r\nX: ${long}\r\n\r\n`, 431, 'HEADERS_TOO_LARGE'],
     ['HTTP/2 by prior knowledge', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400, 'BAD_REQUEST'],

@@ -8,6 +8,7 @@ import type { Metrics } from '../metrics/registry.ts'
 import type { Spans } from '../tracing/spans.ts'
 import { addAnswerHeaders, requestIDOf, setAnswerHeaders } from './answer-headers.ts'
 import { answerStarting } from './answer-starting.ts'
+import type { ApiAddresses } from './api-page.ts'
 import { checkApiVersion } from './api-version.ts'
 import { answerClientError, answerUnusualRequests } from './client-error.ts'
 import { addErrorHandler } from './error-handler.ts'
@@ -43,6 +44,7 @@ export interface HttpServerOptions {
   readonly spans?: Spans | undefined
   /** Origins whose cross-site requests are accepted. */
   readonly allowedOrigins?: readonly string[]
+  readonly apiAddresses?: ApiAddresses
 }
 
 const maxBodyBytes = 65_536
@@ -66,7 +68,8 @@ export function createHttpServer({
   metrics,
   readiness,
   spans,
-  allowedOrigins = []
+  allowedOrigins = [],
+  apiAddresses = {}
 }: HttpServerOptions): HttpServer {
   const fastify = Fastify({
     logger: false,
@@ -118,6 +121,7 @@ export function createHttpServer({
   requireBodies(fastify)
   const refuseOtherMethods = watchMethods(fastify)
   observeRequests(fastify, metrics, spans)
+  fastify.decorate('apiAddresses', apiAddresses)
   addOperations(fastify, readiness, metrics)
 
   // Fastify's `listen` would forbid adding routes, so the Node server listens and Fastify's handler

@@ -1,4 +1,5 @@
 import type { Config } from '../config/parse-config.ts'
+import { parseApiAddresses } from '../http/api-page.ts'
 import { createReadiness } from '../http/readiness.ts'
 import { createHttpServer } from '../http/server.ts'
 import type { Logger } from '../logging/logger.ts'
@@ -36,7 +37,13 @@ export function startService<Properties extends ServiceProperties>(
 ): Service {
   // The settings that every service has; the compiler cannot infer them from the generic type.
   const settings = config as unknown as ServiceConfig
-  const { HTTP_HOST, HTTP_PORT, HTTP_ALLOWED_ORIGINS: allowedOrigins, SHUTDOWN_DEADLINE_MS } = settings
+  const {
+    HTTP_HOST,
+    HTTP_PORT,
+    HTTP_ALLOWED_ORIGINS: allowedOrigins,
+    HTTP_API_ADDRESSES,
+    SHUTDOWN_DEADLINE_MS
+  } = settings
   const metrics = createMetrics(definition.name)
   const readiness = createReadiness({ logger })
   const releasers = createReleasers(logger)
@@ -45,7 +52,10 @@ export function startService<Properties extends ServiceProperties>(
   async function start(): Promise<string> {
     const spans = await startTracing(settings, { service: definition.name, instance: settings.INSTANCE_ID, logger })
     if (spans !== undefined) releasers.push('traces', () => spans.stop())
-    const server = createHttpServer({ logger, metrics, readiness, spans, allowedOrigins })
+    const server = createHttpServer({
+      ...{ logger, metrics, readiness, spans, allowedOrigins },
+      apiAddresses: parseApiAddresses(HTTP_API_ADDRESSES)
+    })
     releasers.push('http listener', () => server.close(0))
     const address = await server.listen(HTTP_HOST, HTTP_PORT)
     logger.info({ address }, 'starting')

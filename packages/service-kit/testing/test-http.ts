@@ -1,5 +1,6 @@
 import type { TestContext } from 'node:test'
 import type { FastifyInstance } from 'fastify'
+import type { ApiAddresses } from '../http/api-page.ts'
 import { createReadiness, type Readiness } from '../http/readiness.ts'
 import { createHttpServer } from '../http/server.ts'
 import type { Logger } from '../logging/logger.ts'
@@ -20,6 +21,7 @@ export interface TestHttpOptions {
   readonly logger?: Logger
   readonly spans?: Spans
   readonly allowedOrigins?: readonly string[]
+  readonly apiAddresses?: ApiAddresses
 }
 
 /**
@@ -27,10 +29,10 @@ export interface TestHttpOptions {
  * test.
  */
 export function createTestHttp(t: Pick<TestContext, 'after'>, options: TestHttpOptions = {}): TestHttp {
-  const { logger = silentLogger(), spans, allowedOrigins = [] } = options
+  const { logger = silentLogger(), spans, allowedOrigins = [], apiAddresses = {} } = options
   const metrics = createMetrics('test')
   const readiness = createReadiness({ logger, freshMs: 0 })
-  const server = createHttpServer({ logger, metrics, readiness, spans, allowedOrigins })
+  const server = createHttpServer({ logger, metrics, readiness, spans, allowedOrigins, apiAddresses })
   t.after(() => server.close(0))
   async function listen(): Promise<string> {
     const address = await server.listen('127.0.0.1', 0)

@@ -2,17 +2,20 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { FastifyInstance } from 'fastify'
+import type { ApiName } from '../http/api-page.ts'
 
 type Closing = () => unknown
 
 /**
- * Writes the response of `/openapi.json` to a file, for the linter and the client generator. With
+ * Writes the response of `/openapi.json` to a file, for the API pages of other services, the linter and
+ * the client generator. With
  * `--check` on the command line it compares instead, and sets exit code 1 on a difference.
  */
 export async function writeOpenApi(
-  file: URL,
+  name: ApiName,
   open: (t: { after(close: Closing): void }) => Promise<FastifyInstance>
 ): Promise<void> {
+  const file = new URL(`../http/api-documents/${name}.json`, import.meta.url)
   const closing: Closing[] = []
   const http = await open({ after: close => closing.push(close) })
   const document = (await http.inject('/openapi.json')).json()

@@ -19,7 +19,10 @@ const Rate = Type.Object({
 
 export const getRates = {
   operationId: 'getRates',
-  summary: 'Orders per minute',
+  summary: 'Count orders per minute',
+  description:
+    'Returns the newest minutes. A minute counts the orders that were created in it. Its `orders` never change once it is final; orders that arrive later are in `late`.',
+  tags: ['rates'],
   querystring: Type.Object(
     {
       // Query parameters are not coerced, so the number is validated as text.

@@ -17,6 +17,7 @@ export async function addStockApi(
   { callers, stock, ...guardOptions }: StockApiParts
 ): Promise<void> {
   await addOpenApi(http, {
+    name: 'inventory',
     title: 'Orderly inventory API',
     description:
       'Read and change stock. Error responses use `application/problem+json` (RFC 9457) with a stable `code`. `Orderly-Version: 1` selects this version of the API, which is also the default. Callers authenticate with an API key, `Authorization: Bearer orderly_…`, unless the service runs with `API_KEYS=off`.',

@@ -127,7 +127,7 @@ export const setLevel = {
   tags,
   params,
   headers: Type.Object(operator),
-  body: Type.Object({ ...count, reason }, onlyOneCount),
+  body: Type.Object({ ...count, reason }, { ...onlyOneCount, examples: [{ onHand: 500, reason: 'yearly count' }] }),
   response: { 200: levelAnswer, 409: belowReserved, ...withBody }
 }
 
@@ -141,7 +141,8 @@ export const adjustLevel = {
   headers: Type.Object({
     'idempotency-key': Type.String({
       description: idempotencyKeyForm,
-      pattern: idempotencyKeyPattern
+      pattern: idempotencyKeyPattern,
+      examples: ['delivery-4711']
     }),
     ...operator
   }),
@@ -151,7 +152,7 @@ export const adjustLevel = {
         description: 'Pieces to add; negative to remove.',
         minimum: -most,
         maximum: most,
-        examples: [-3]
+        examples: [3]
       }),
       reason
     },
@@ -177,12 +178,17 @@ export const adjustLevel = {
   }
 }
 
-export const ManyLevelsItem = Type.Object({ sku, ...count }, { $id: 'StockItem', ...onlyOneCount })
+const exampleItem = { sku: 'TEA-EARL-GREY-100G', onHand: 500 }
+export const ManyLevelsItem = Type.Object(
+  { sku, ...count },
+  { $id: 'StockItem', ...onlyOneCount, examples: [exampleItem] }
+)
 export const sharedSchemas = [Level, Movement, ManyLevelsItem]
 
 function manyLevels<Item extends TSchema>(item: Item) {
   const items = Type.Array(item, { minItems: 1, maxItems: 10_000, 'x-unique-by': 'sku' })
-  return Type.Object({ items, reason }, { additionalProperties: false })
+  const examples = [{ items: [exampleItem], reason: 'yearly count' }]
+  return Type.Object({ items, reason }, { additionalProperties: false, examples })
 }
 
 /** Schema of a body without its items, which are validated one at a time. */
@@ -196,7 +202,8 @@ export const mostPieces = most
 const csv = {
   'text/csv': {
     schema: Type.String({
-      description: 'A header `sku,onHand` or `sku,available`, then one line per SKU.'
+      description: 'A header `sku,onHand` or `sku,available`, then one line per SKU.',
+      examples: ['sku,onHand\nTEA-EARL-GREY-100G,500\n']
     })
   }
 }
@@ -231,7 +238,7 @@ export const listLevels = {
         Type.String({
           description: 'the SKU after which the page begins',
           maxLength: 64,
-          pattern: '^[^\\p{Cc}\\p{Cs}]*$'
+          pattern: '^[^\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff]*$'
         })
       ),
       limit: limit(9_999, 1_000),

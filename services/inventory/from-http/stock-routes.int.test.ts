@@ -3,7 +3,7 @@ import { type TestContext, test } from 'node:test'
 import { createApiKeyStore, createKnownCallers, type KnownCallers } from '@orderly/callers'
 import { grantKey } from '@orderly/callers/testing'
 import { createPool } from '@orderly/postgres'
-import { createTestHttp, fuzzApi, silentLogger } from '@orderly/service-kit/testing'
+import { createTestHttp, fuzzApi, sendExamples, silentLogger } from '@orderly/service-kit/testing'
 import type { Pool } from 'pg'
 import { createPostgresStore } from '../store/postgres.ts'
 import { createPostgresKeeping } from '../store/postgres-keeping.ts'
@@ -334,6 +334,20 @@ test('every response to generated requests conforms to the OpenAPI document', as
     runs: 25
   })
   t.diagnostic(JSON.stringify(statuses))
+})
+
+test('the examples of the document work as they are, again and again', async t => {
+  const { ask, listen } = await setUp(t)
+  const baseURL = await listen()
+  const document = (await ask('GET', '/openapi.json')).body
+  assert.equal((await ask('PUT', '/stock/TEA-EARL-GREY-100G', { available: 40 })).status, 200)
+  for (const round of ['first', 'second', 'third']) {
+    const answers = await sendExamples(document, baseURL)
+    assert.equal(answers.length, 6)
+    for (const { operationID, statuses } of answers) {
+      assert.ok(statuses.length > 0 && statuses.every(status => status === 200), `${round} ${operationID} ${statuses}`)
+    }
+  }
 })
 
 test('the OpenAPI document contains every stock route', async t => {

@@ -2,9 +2,9 @@ import { createTestHttp, writeOpenApi } from '@orderly/service-kit/testing'
 import { addStockApi } from '../from-http/api.ts'
 import type { StockKeeping } from '../store/stock-keeping.ts'
 
-/** Writes openapi.json, the document that the service serves at `/openapi.json`. */
+/** Writes the inventory API's document, which the service serves at `/openapi.json`. */
 
-await writeOpenApi(new URL('../openapi.json', import.meta.url), async t => {
+await writeOpenApi('inventory', async t => {
   const { http } = createTestHttp(t)
   // Only the document is requested, so no stock operation is needed.
   await addStockApi(http, { callers: undefined, stock: {} as StockKeeping })

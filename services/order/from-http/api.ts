@@ -24,6 +24,7 @@ const description = `Places orders and returns their status.
 /** Registers all routes of the API and its OpenAPI document. */
 export async function addOrderApi(http: FastifyInstance, parts: OrderApiParts): Promise<void> {
   await addOpenApi(http, {
+    name: 'order',
     title: 'Orderly order API',
     description,
     tags: [{ name: 'orders', description: 'Place orders and read their status.' }],

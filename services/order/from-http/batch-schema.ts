@@ -18,16 +18,36 @@ export function batchOrder(orderCreatedVersion: number) {
   )
 }
 
-/** Returns the schema of a batch body in both content types. */
+const limits = { minItems: 1, maxItems: maxBatchOrders }
+
+/** Returns the schema that validates a batch body, which the parser returns as a list for both content types. */
 function batchOf(order: TSchema) {
-  const schema = Type.Array(order, { minItems: 1, maxItems: maxBatchOrders })
+  const schema = Type.Array(order, limits)
   return { content: { 'application/json': { schema }, [ndjson]: { schema } } }
 }
+
+const exampleOrders = ['user-17', 'user-18'].map(userID => ({
+  userID,
+  items: [{ sku: 'TEA-EARL-GREY-100G', quantity: 2 }],
+  total: 25.5
+}))
 
 /**
  * Body in the OpenAPI document. Requests are validated as a list of anything, then order by order.
  */
-export const batchBody = batchOf(Type.Unsafe<BatchOrder>({ $ref: 'BatchOrder#' }))
+export const batchBody = {
+  content: {
+    'application/json': {
+      schema: Type.Array(Type.Unsafe<BatchOrder>({ $ref: 'BatchOrder#' }), { ...limits, examples: [exampleOrders] })
+    },
+    [ndjson]: {
+      schema: Type.String({
+        description: 'One order per line.',
+        examples: [exampleOrders.map(order => `${JSON.stringify(order)}\n`).join('')]
+      })
+    }
+  }
+}
 
 export type BatchOrder = Static<ReturnType<typeof batchOrder>>
 

@@ -158,7 +158,8 @@ export const listOrders = {
         description: '1 to 128 printable characters without white space around them',
         minLength: 1,
         maxLength: 128,
-        pattern: printable
+        pattern: printable,
+        examples: ['user-17']
       }),
       limit: Type.Optional(
         Type.String({

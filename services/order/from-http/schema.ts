@@ -133,20 +133,19 @@ export function sharedSchemas(orderCreatedVersion: number) {
   return [placeOrder, OrderAccepted]
 }
 
-const exampleKey = '7f9c2a40-5c1e-4c1a-9a83-0d6a9f6f8b11'
-
-/** Header with the idempotency key of a request. */
+/**
+ * Header with the idempotency key of a request. It has no example: a key from the document would
+ * belong to the first request that used it.
+ */
 export const idempotencyKeyHeader = Type.String({
   description: idempotencyKeyForm,
-  pattern: idempotencyKeyPattern,
-  examples: [exampleKey]
+  pattern: idempotencyKeyPattern
 })
 
 /** JSON field with the idempotency key of an order in a batch. */
 export const idempotencyKey = Type.String({
   description: 'a key that the caller uses for this request only, such as a UUID: 1 to 255 printable ASCII characters',
-  pattern: '^[\\x20-\\x7e]{1,255}$',
-  examples: [exampleKey]
+  pattern: '^[\\x20-\\x7e]{1,255}$'
 })
 
 const location = { type: 'string', description: 'URL of the order.' }

@@ -88,14 +88,20 @@ function goodBody(document: ApiDocument, { operation }: LocatedOperation): Arbit
   const content = Object.entries(operation.requestBody?.content ?? {})
   if (content.length === 0) return fc.constant(undefined)
   return fc.oneof(
-    ...content.map(([type, { schema }]) =>
-      goodValues(document, resolve(document, schema)).map(value => ({ type, body: textOf(type, value) }))
-    )
+    ...content.map(([type, { schema }]) => {
+      // The document describes the lines by the JSON form of the same list.
+      const described = isLines(type) ? (operation.requestBody?.content['application/json']?.schema ?? schema) : schema
+      return goodValues(document, resolve(document, described)).map(value => ({ type, body: textOf(type, value) }))
+    })
   )
 }
 
+function isLines(type: string): boolean {
+  return type.endsWith('ndjson')
+}
+
 function textOf(type: string, value: unknown): string {
-  if (!type.endsWith('ndjson')) return JSON.stringify(value)
+  if (!isLines(type)) return JSON.stringify(value)
   return (value as unknown[]).map(line => JSON.stringify(line)).join('\n')
 }
 

@@ -1,0 +1,12 @@
+import { createTestHttp, writeOpenApi } from '@orderly/service-kit/testing'
+import { addRateApi } from '../from-http/api.ts'
+import { createMemoryStore } from '../store/memory.ts'
+
+/** Writes the aggregator API's document, which the service serves at `/openapi.json`. */
+
+const policy = { graceMs: 0, settleMs: 0, retentionMs: 86_400_000 }
+await writeOpenApi('aggregator', async t => {
+  const { http } = createTestHttp(t)
+  await addRateApi(http, { callers: undefined, store: createMemoryStore(policy), policy, nowMs: Date.now })
+  return http
+})
