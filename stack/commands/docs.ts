@@ -4,8 +4,9 @@ import { once } from 'node:events'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { projectDirectory } from '../directories.ts'
+import { orderlyDirectory, projectDirectory } from '../directories.ts'
 import { copyPages } from '../documentation/site.ts'
+import { loopback } from '../processes/ports.ts'
 import { runCommand } from './command.ts'
 
 /**
@@ -39,7 +40,13 @@ await runCommand(async ({ signal }) => {
   const vitepress = join(modules, 'vitepress', 'bin', 'vitepress.js')
   const code = await run(process.execPath, [vitepress, 'build', siteDirectory])
   if (code !== 0 || !values.serve) return code
-  return run(process.execPath, [vitepress, 'preview', siteDirectory, '--host', '127.0.0.1', '--port', values.port])
+  // The server of VitePress listens on all addresses.
+  const vite = join(modules, 'vite', 'bin', 'vite.js')
+  const site = join(orderlyDirectory, 'site')
+  return run(process.execPath, [
+    ...[vite, 'preview', '--outDir', site, '--host', loopback],
+    ...['--port', values.port, '--strictPort']
+  ])
 })
 
 /** Returns all Markdown files that Git has, or would have. */
