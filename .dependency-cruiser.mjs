@@ -4,7 +4,7 @@ const workspace = '^(contracts|stack|tool|verify|deploy|packages/[^/]+|services/
 // Files that other workspaces may import in addition to index.ts: the Kafka use, settings and
 // database schema of a service, the installation of connectors, and the list of topics.
 const frontDoor =
-  '^(contracts|stack|packages/[^/]+)/(testing/)?index\\.ts$|^services/[^/]+/(kafka-uses|config|store/schema)\\.ts$|^tool/commands\\.ts$|^deploy/(connect/connector|kafka/principals|kafka/topic-config|postgres/schemas|testing/compose)\\.ts$'
+  '^(contracts|stack|packages/[^/]+)/(testing/)?index\\.ts$|^services/[^/]+/(kafka-access|config|store/schema)\\.ts$|^tool/commands\\.ts$|^deploy/(connect/connector|kafka/principals|kafka/topic-config|postgres/schemas|testing/compose)\\.ts$'
 const onlyInTests = '\\.test\\.ts$|/testing/'
 const nameless = '(^|/)(utils?|helpers?)(/|\\.ts$)'
 
@@ -26,7 +26,7 @@ export default {
       to: { path: '^services/', pathNot: '^$1/domain/' }
     },
     {
-      name: 'services-are-strangers',
+      name: 'no-cross-service-imports',
       comment: 'A service never imports another one. They share the contracts and communicate through topics.',
       severity: 'error',
       from: { path: '^(services/[^/]+)/' },
@@ -54,14 +54,14 @@ export default {
       to: { path: workspace, pathNot: ['^$1/', frontDoor] }
     },
     {
-      name: 'packages-come-first',
+      name: 'packages-do-not-depend-on-services',
       comment: 'Packages and contracts import neither the services nor the stack that runs them.',
       severity: 'error',
       from: { path: '^(packages|contracts)/', pathNot: onlyInTests },
       to: { path: '^(services|stack)/' }
     },
     {
-      name: 'tests-own-testing',
+      name: 'no-test-code-in-production',
       comment: 'Only tests and the verifier import fakes and fixtures.',
       severity: 'error',
       from: { path: '\\.ts$', pathNot: [onlyInTests, '^verify/'] },
@@ -82,14 +82,14 @@ export default {
       to: {}
     },
     {
-      name: 'names-say-what-also-alone',
+      name: 'no-utils',
       comment: 'No file or folder is called utils or helpers, even if it has no imports.',
       severity: 'error',
       from: { path: nameless, orphan: true },
       to: {}
     },
     {
-      name: 'no-circles',
+      name: 'no-circular',
       comment: 'Files do not import each other in a cycle.',
       severity: 'error',
       from: {},

@@ -197,7 +197,7 @@ async function step(what, work) {
  */
 async function alone(work) {
   const lock = join(orderly, 'setup.pid')
-  for (let isTold = false; ; await delay(200)) {
+  for (let isReported = false; ; await delay(200)) {
     try {
       mkdirSync(orderly, { recursive: true })
       writeFileSync(lock, String(process.pid), { flag: 'wx' })
@@ -210,8 +210,8 @@ async function alone(work) {
       }
       const holder = Number(read(lock))
       if (holder ? !isAlive(holder) : isLeftOver(lock)) rmSync(lock, { force: true })
-      else if (!isTold) process.stderr.write('setup: waiting for the setup of another command\n')
-      isTold = true
+      else if (!isReported) process.stderr.write('setup: waiting for the setup of another command\n')
+      isReported = true
     }
   }
   process.on('exit', () => rmSync(lock, { force: true }))

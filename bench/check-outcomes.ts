@@ -1,8 +1,8 @@
 import { topicNames } from '@orderly/contracts'
 import { check } from '../verify/checker/check.ts'
-import { KafkaLog } from '../verify/dump/kafka-log.ts'
-import { dumpTables } from '../verify/dump/tables.ts'
-import { allTopics, dumpTopics } from '../verify/dump/topics.ts'
+import { KafkaLog } from '../verify/collect/kafka-log.ts'
+import { dumpTables } from '../verify/collect/tables.ts'
+import { allTopics, dumpTopics } from '../verify/collect/topics.ts'
 import { readAllCommitted } from './orders/read-all-committed.ts'
 import { initialStock, inventoryGroup } from './pipeline.ts'
 import type { BenchServers } from './servers.ts'
@@ -40,7 +40,7 @@ export async function checkOutcomes(
       endedAtMs: Date.now(),
       initialStock,
       requests: [],
-      wishes: [],
+      changeRequests: [],
       poison: [],
       faults: [],
       incarnations: [],

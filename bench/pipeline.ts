@@ -4,7 +4,7 @@ import { topicNames } from '@orderly/contracts'
 import { createInspector, deadLetterTopic, type GroupDescription } from '@orderly/kafka'
 import { createMissingTopics, type ServiceName, waitUntil } from '@orderly/stack'
 import { ConnectionPool, deleteGroupsV2, deleteTopicsV6, findCoordinatorV6 } from '@platformatic/kafka'
-import { KafkaLog, type LogEnd } from '../verify/dump/kafka-log.ts'
+import { KafkaLog, type LogEnd } from '../verify/collect/kafka-log.ts'
 import { skuCount, skuOf } from './orders/make-orders.ts'
 import type { BenchServers } from './servers.ts'
 import { type RunningService, startService } from './services.ts'
@@ -18,7 +18,7 @@ export interface Pipeline {
   stop(): Promise<void>
 }
 
-export const inventoryGroup = 'orders-created'
+export const inventoryGroup = 'inventory'
 const { ordersCreated, ordersChanges, inventoryReserved, inventoryFailed, inventoryConfirmed, inventoryReleased } =
   topicNames
 const outcomes = [inventoryReserved, inventoryFailed, inventoryConfirmed, inventoryReleased]

@@ -30,8 +30,8 @@ export { brokerRetention, operationLogTopic, retention, topicConfig } from './re
 export type { RecordSchema } from './schema.ts'
 export {
   connectTopics,
-  type KafkaUses,
-  passingGroups,
+  ephemeralGroupPrefixes,
+  type KafkaAccess,
   releasedSchemas,
   type Topics,
   type TopicUse,

@@ -59,12 +59,12 @@ describe('a registry that was emptied and filled again with other ids', () => {
       })
       return Promise.all(orders)
     }
-    const untilTold = (orderIDs: readonly string[]) =>
+    const untilReported = (orderIDs: readonly string[]) =>
       until(async () => {
-        const told = await pipeline.told()
-        return orderIDs.every(orderID => told.has(orderID))
+        const reported = await pipeline.reported()
+        return orderIDs.every(orderID => reported.has(orderID))
       })
-    await untilTold(await place(1))
+    await untilReported(await place(1))
     for (const consumer of consumers) assert.equal((await consumer.stop()).code, 0)
     const waiting = await place(20)
     // A record in an older version of its event.
@@ -82,8 +82,8 @@ describe('a registry that was emptied and filled again with other ids', () => {
 
     await pipeline.start('inventory', 'one')
     await pipeline.start('notification', 'one')
-    await untilTold([...waiting, older.orderID])
-    await untilTold(await place(20))
+    await untilReported([...waiting, older.orderID])
+    await untilReported(await place(20))
     assert.deepEqual(await pipeline.errors(), [])
     for (const topic of Object.values(topicNames)) assert.deepEqual(await pipeline.deadLetters(topic), [], topic)
   })

@@ -51,14 +51,14 @@ function placeOrders({ url }: TestService, orders: readonly object[]): Traffic {
   }
 }
 
-async function untilTold({ told }: ServicePipeline, orderIDs: readonly string[]): Promise<void> {
+async function untilReported({ reported }: ServicePipeline, orderIDs: readonly string[]): Promise<void> {
   await until(async () => {
-    const orders = await told()
+    const orders = await reported()
     return orderIDs.every(orderID => orders.has(orderID))
   })
 }
 
-async function assertNothingParked({ errors, deadLetters }: ServicePipeline): Promise<void> {
+async function assertNoDeadLetters({ errors, deadLetters }: ServicePipeline): Promise<void> {
   assert.deepEqual(await errors(), [])
   for (const name of [topicNames.ordersCreated, topicNames.inventoryReserved, topicNames.inventoryFailed]) {
     assert.deepEqual(await deadLetters(name), [])
@@ -119,8 +119,8 @@ test('with producers of V1 and V3, a rolling restart of the consumers causes no 
   }
   await untilMoreOf([])
   await Promise.all(traffic.map(({ stop }) => stop()))
-  await untilTold(pipeline, accepted())
-  await assertNothingParked(pipeline)
+  await untilReported(pipeline, accepted())
+  await assertNoDeadLetters(pipeline)
 })
 
 test('records of a future version are processed, and unreadable records become dead letters with a reason', async t => {
@@ -141,8 +141,8 @@ test('records of a future version are processed, and unreadable records become d
       toRecord(topics.ordersCreated, orderCreated({ items }), traceparent),
       toRecord(v3, { ...reserved, note: 'gift' }, traceparent)
     ])
-    await untilTold(pipeline, [order.orderID, reserved.orderID])
-    await assertNothingParked(pipeline)
+    await untilReported(pipeline, [order.orderID, reserved.orderID])
+    await assertNoDeadLetters(pipeline)
   })
 
   await t.test(
@@ -165,17 +165,17 @@ test('records of a future version are processed, and unreadable records become d
         ...damaged.map(([code, value, headers], index) => ({ ...valid, key: `${code} ${index}`, value, headers })),
         ...others.map(order => toRecord(topics.ordersCreated, order, traceparent))
       ])
-      await untilTold(
+      await untilReported(
         pipeline,
         others.map(({ orderID }) => orderID)
       )
       await until(async () => (await pipeline.deadLetters(topicNames.ordersCreated)).length === damaged.length)
-      const parked = await pipeline.deadLetters(topicNames.ordersCreated)
+      const deadLettered = await pipeline.deadLetters(topicNames.ordersCreated)
       assert.deepEqual(
-        new Map(parked.map(({ key, headers, value }) => [key, [headers['dlq-code'], value]])),
+        new Map(deadLettered.map(({ key, headers, value }) => [key, [headers['dlq-code'], value]])),
         new Map(damaged.map(([code, value], index) => [`${code} ${index}`, [code, value]]))
       )
-      for (const { headers } of parked) assert.ok(headers['dlq-reason'])
+      for (const { headers } of deadLettered) assert.ok(headers['dlq-reason'])
     }
   )
 
@@ -184,7 +184,7 @@ test('records of a future version are processed, and unreadable records become d
     const v5 = await futureTopic(registry, topics.ordersCreated, orderCreatedSchemas.versions[3], 'gift')
     const order = orderCreated({ items })
     await pipeline.producer.send([toRecord(v5, { ...order, gift: null }, traceparent)])
-    await untilTold(pipeline, [order.orderID])
+    await untilReported(pipeline, [order.orderID])
     assert.equal(pipeline.view.lagged(), 1)
   })
 })
@@ -203,11 +203,11 @@ test('services start with a registered version in another namespace and read its
   assert.ok(named && nameless)
   const { [fingerprintHeader]: _, ...headers } = nameless.headers as Record<string, string>
   await pipeline.producer.send([named, { ...nameless, headers }])
-  await untilTold(
+  await untilReported(
     pipeline,
     orders.map(({ orderID }) => orderID)
   )
-  await assertNothingParked(pipeline)
+  await assertNoDeadLetters(pipeline)
 })
 
 test('a service with an incompatible schema reports the subject and exits with 76', async t => {

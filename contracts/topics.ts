@@ -25,7 +25,7 @@ export const topicNames = {
 } as const
 
 /** Name prefixes of ephemeral groups, such as those of console consumers. Their lag is ignored. */
-export const passingGroups: readonly string[] = ['console-consumer-']
+export const ephemeralGroupPrefixes: readonly string[] = ['console-consumer-']
 
 export interface Topics {
   readonly ordersCreated: Topic<OrderCreated>
@@ -57,7 +57,7 @@ export type TopicUse = 'read' | 'write' | number
 export type TopicUses = { readonly [Name in keyof Topics]?: TopicUse }
 
 /** All uses of Kafka by a service, from which its access rules are derived. */
-export interface KafkaUses {
+export interface KafkaAccess {
   /**
    * Topics per connection. A service that reads a topic also writes and reads its dead-letter
    * topic.

@@ -96,9 +96,9 @@ test('with the grants of the manifests, the image runs every service as its mani
   const { orderID, status } = (await answer.json()) as { orderID: string; status: string }
   // The stock is empty, so the order fails.
   assert.equal(status, 'failed')
-  const isTold = async () =>
+  const isReported = async () =>
     ((await services.notification?.logs()) ?? []).some(
       ({ notification }) => (notification as { orderID?: string })?.orderID === orderID
     )
-  await waitUntil(isTold, { what: 'the notification', deadlineMs: 30_000 })
+  await waitUntil(isReported, { what: 'the notification', deadlineMs: 30_000 })
 })

@@ -34,7 +34,7 @@ test('a monitored stack has complete traces, data in every panel, and alerts whe
     OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
     OTEL_BSP_SCHEDULE_DELAY: '200',
     NOTIFICATION_SINKS: 'console,webhook',
-    NOTIFICATION_FIRST_RETRY_MS: '200',
+    NOTIFICATION_RETRY_INITIAL_MS: '200',
     WEBHOOK_URLS: `shop=${endpoint.url}`,
     WEBHOOK_SECRETS: `shop=whsec_${randomBytes(24).toString('base64')}`,
     WEBHOOK_ALLOWED_NETWORKS: '127.0.0.0/8'
@@ -88,7 +88,7 @@ test('a monitored stack has complete traces, data in every panel, and alerts whe
     assert.deepEqual(chain, steps)
     const sent = own().find(({ name }) => name === 'send orders.created')
     const isOfBatch = ({ links = [] }: ReceivedSpan) => links.some(({ spanId }) => spanId === sent?.spanId)
-    await waitUntil(() => traces.items.some(span => span.name === 'process orders-created' && isOfBatch(span)), {
+    await waitUntil(() => traces.items.some(span => span.name === 'process inventory' && isOfBatch(span)), {
       what: 'a batch that links to the order',
       deadlineMs: 10_000
     })
@@ -121,7 +121,8 @@ test('a monitored stack has complete traces, data in every panel, and alerts whe
     const manyPots = { userID: 'bob', items: [{ sku: 'TEAPOT-CAST-IRON', quantity: 1_000 }], total: 1 }
     assert.equal(await stack.order(manyPots), 202)
     assert.equal(await stack.order({ ...order, holdSeconds: 1 }), 202)
-    for (const wish of ['cancel', 'confirm'] as const) await stack.ask(wish, { ...order, holdSeconds: 600 })
+    for (const changeRequest of ['cancel', 'confirm'] as const)
+      await stack.ask(changeRequest, { ...order, holdSeconds: 600 })
     await sendRubbish(stack.brokers)
     // Longer than Grafana's four scrapes: on a busy machine a scrape may be late.
     const queries = panelQueries('20s')
@@ -169,14 +170,14 @@ test('a monitored stack has complete traces, data in every panel, and alerts whe
     t.after(await stack.freezeInventory())
     const find = (alertname: string, label: string, value: string) =>
       alerts.items.find(({ labels }) => labels.alertname === alertname && labels[label] === value)
-    const lag = () => find('OrderlyLagTooOld', 'group', 'orders-created')
+    const lag = () => find('OrderlyConsumerLagHigh', 'group', 'inventory')
     // Alertmanager sends each alert in a separate group. A group that was notified a moment ago
     // waits for a minute.
     const areThere = () => lag() !== undefined && find('OrderlyServiceDown', 'job', 'inventory') !== undefined
     await waitUntil(areThere, { what: 'the alerts at the webhook', deadlineMs: 150_000 })
     assert.equal(lag()?.status, 'firing')
     assert.equal(lag()?.labels.topic, 'orders.created')
-    assert.equal(lag()?.annotations.runbook, 'docs/runbooks/OrderlyLagTooOld.md')
+    assert.equal(lag()?.annotations.runbook, 'docs/runbooks/OrderlyConsumerLagHigh.md')
   })
 })
 

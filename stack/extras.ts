@@ -1,4 +1,4 @@
-import { Refusal } from './refusal.ts'
+import { UserError } from './user-error.ts'
 
 /** Optional parts that run alongside the pipeline: `npm start -- --with connect,monitoring`. */
 export const extraNames = ['connect', 'monitoring'] as const
@@ -15,7 +15,7 @@ export const extraPorts: readonly ExtraPort[] = Object.values(portsOfExtras).fla
 
 /**
  * Parses a comma-separated list of extras.
- * @throws Refusal that lists the known extras, if a name is unknown
+ * @throws UserError that lists the known extras, if a name is unknown
  */
 export function readExtras(text = ''): Extras {
   const names = text
@@ -24,7 +24,7 @@ export function readExtras(text = ''): Extras {
     .filter(name => name !== '')
   for (const name of names) {
     if (!extraNames.includes(name as ExtraName)) {
-      throw new Refusal(
+      throw new UserError(
         `--with names the unknown extra "${name}": use one or more of ${extraNames.join(', ')}, separated by commas.`
       )
     }

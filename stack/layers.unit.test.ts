@@ -48,7 +48,7 @@ const wrong: readonly { rule: string; title: string; files: Readonly<Record<stri
     }
   },
   {
-    rule: 'services-are-strangers',
+    rule: 'no-cross-service-imports',
     title: 'a service that imports another',
     files: {
       'services/order/main.ts': "import '../inventory/config.ts'\n",
@@ -81,12 +81,12 @@ const wrong: readonly { rule: string; title: string; files: Readonly<Record<stri
     }
   },
   {
-    rule: 'packages-come-first',
+    rule: 'packages-do-not-depend-on-services',
     title: 'a package that imports the stack',
     files: { 'packages/kafka/producer.ts': "import '../../stack/index.ts'\n", 'stack/index.ts': empty }
   },
   {
-    rule: 'tests-own-testing',
+    rule: 'no-test-code-in-production',
     title: 'production code that imports a fake',
     files: { 'packages/kafka/producer.ts': "import './testing/fake.ts'\n", 'packages/kafka/testing/fake.ts': empty }
   },
@@ -101,12 +101,12 @@ const wrong: readonly { rule: string; title: string; files: Readonly<Record<stri
     files: { 'contracts/utils/text.ts': "import '../index.ts'\n", 'contracts/index.ts': empty }
   },
   {
-    rule: 'names-say-what-also-alone',
+    rule: 'no-utils',
     title: 'a file called util.ts without imports',
     files: { 'contracts/util.ts': empty }
   },
   {
-    rule: 'no-circles',
+    rule: 'no-circular',
     title: 'two files that import each other',
     files: { 'contracts/one.ts': "import './two.ts'\n", 'contracts/two.ts': "import './one.ts'\n" }
   },

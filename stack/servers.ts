@@ -10,8 +10,8 @@ import { startRegistry } from './parts/registry.ts'
 import { chooseJava, findJavas } from './preflight/java.ts'
 import { freePorts } from './processes/ports.ts'
 import type { Supervisor } from './processes/supervisor.ts'
-import { Refusal } from './refusal.ts'
 import type { Step } from './terminal/steps.ts'
+import { UserError } from './user-error.ts'
 
 export const serverPorts = ['kafka', 'kafkaController', 'postgres', 'registry'] as const
 export type ServerPorts = Record<(typeof serverPorts)[number], number>
@@ -93,10 +93,10 @@ export function planServers(options: ServersOptions): { steps: Step[]; servers: 
   return { steps, servers }
 }
 
-/** Parses a Kafka mode. @throws Refusal that lists the modes */
+/** Parses a Kafka mode. @throws UserError that lists the modes */
 export function readKafkaMode(text: string = 'kraft'): KafkaMode {
   if (kafkaModes.includes(text as KafkaMode)) return text as KafkaMode
-  throw new Refusal(`--kafka is "${text}": set it to ${kafkaModes.join(' or ')}.`)
+  throw new UserError(`--kafka is "${text}": set it to ${kafkaModes.join(' or ')}.`)
 }
 
 /** Returns a Java once the given jars have been downloaded. */

@@ -11,10 +11,10 @@ import type { RunningPart } from './parts/part.ts'
 import { startService } from './parts/service.ts'
 import { type KeepRunningOptions, keepRunning } from './processes/keep-running.ts'
 import { loopback } from './processes/ports.ts'
-import { Refusal } from './refusal.ts'
 import { planServers, type RunningServers, type ServerPorts, type ServersOptions } from './servers.ts'
 import { type ServiceName, services, servicesWithAPI } from './services.ts'
 import type { ShowSteps, Step } from './terminal/steps.ts'
+import { UserError } from './user-error.ts'
 
 export interface StackOptions extends Omit<ServersOptions, 'except'> {
   readonly ports: ServerPorts & Record<ServiceName, number> & Record<ExtraPort, number>
@@ -154,7 +154,7 @@ async function migrateDatabase(ownerURL: string): Promise<string> {
 
 /**
  * Migrates an external database if its owner's address is known.
- * @throws Refusal if it is unreachable or refuses access
+ * @throws UserError if it is unreachable or refuses access
  */
 async function migrateElsewhere(environment: NodeJS.ProcessEnv): Promise<string> {
   if (environment.ORDERLY_PROFILE === 'prod' && !environment.DATABASE_OWNER_URL) return 'left to `orderly migrate`'
@@ -162,7 +162,7 @@ async function migrateElsewhere(environment: NodeJS.ProcessEnv): Promise<string>
     return await migrateDatabase(ownerDatabaseURL(environment))
   } catch (error) {
     const { message } = error as Error
-    throw new Refusal(
+    throw new UserError(
       isPostgresServerError(error)
         ? `The database refuses its migrations (${message}): set DATABASE_OWNER_URL to its address with a role that may create schemas.`
         : `The database cannot be migrated (${message}): check that it is reachable and that DATABASE_URL is correct.`
@@ -172,14 +172,14 @@ async function migrateElsewhere(environment: NodeJS.ProcessEnv): Promise<string>
 
 /**
  * Creates the topics on an external Kafka.
- * @throws Refusal if it is unreachable or refuses access
+ * @throws UserError if it is unreachable or refuses access
  */
 async function createTopicsElsewhere(connection: KafkaConnection, partitions: number): Promise<string[]> {
   try {
     return await createMissingTopics(connection, { partitions, replicationFactor: -1 })
   } catch (error) {
     if (!(error instanceof KafkaError)) throw error
-    throw new Refusal(
+    throw new UserError(
       `${error.message}: check that Kafka is reachable, that KAFKA_BROKERS is correct, and that the user has the required grants.`
     )
   }
@@ -197,12 +197,12 @@ export async function createMissingTopics(
   return Object.values(topicNames)
 }
 
-/** Returns the number of partitions of new topics. @throws Refusal if the setting is invalid */
+/** Returns the number of partitions of new topics. @throws UserError if the setting is invalid */
 export function partitionsOf(environment: NodeJS.ProcessEnv): number {
   const text = environment.ORDERLY_PARTITIONS?.trim() || '4'
   const partitions = Number(text)
   if (Number.isInteger(partitions) && partitions > 0 && partitions <= 1000) return partitions
-  throw new Refusal(
+  throw new UserError(
     `ORDERLY_PARTITIONS is "${text}": set it to the number of partitions of new topics, from 1 to 1000.`
   )
 }

@@ -2,10 +2,10 @@ import { startNewGeneration } from './audit/new-generation.ts'
 import type { Command } from './command-line/command.ts'
 import { showDatabaseURL } from './database/database-url.ts'
 import { runMigrations } from './database/migrate.ts'
-import { listLetters } from './dlq/list.ts'
+import { dropDeadLetters, replayDeadLetters } from './dlq/execute.ts'
+import { listDeadLetters } from './dlq/list.ts'
 import { showLog } from './dlq/log.ts'
-import { dropLetters, replayLetters } from './dlq/operate.ts'
-import { showLetters } from './dlq/show.ts'
+import { showDeadLetters } from './dlq/show.ts'
 import { runDoctor } from './doctor/doctor.ts'
 import { addEndpoint, changeEndpoint, listEndpoints, removeEndpoint } from './endpoints/endpoints.ts'
 import { showLag } from './lag/lag.ts'
@@ -25,10 +25,10 @@ export const commands: readonly Command[] = [
   showTopics,
   showLag,
   showOrder,
-  listLetters,
-  showLetters,
-  replayLetters,
-  dropLetters,
+  listDeadLetters,
+  showDeadLetters,
+  replayDeadLetters,
+  dropDeadLetters,
   showLog,
   listEndpoints,
   addEndpoint,

@@ -97,7 +97,7 @@ test('command line with real services', async t => {
       await place(behind, traceparent)
       await readCommitted(connection, deadLetterTopic('orders.created'), records => records.length === 2)
       const listed = await tool('dlq', 'list', '--user', 'ada')
-      assert.match(listed.stdout, /ORDER_INVALID[\s\S]*FOLLOWS_PARKED[\s\S]*2 dead letters of 1 key/)
+      assert.match(listed.stdout, /ORDER_INVALID[\s\S]*KEY_BLOCKED[\s\S]*2 dead letters of 1 key/)
       const [shown] = await ask<{ value: { orderID: string }; reason: string }[]>(
         'dlq',
         'show',
@@ -108,10 +108,7 @@ test('command line with real services', async t => {
       const doctor = await ask<Findings>('doctor')
       assert.ok(doctor.findings.some(({ about, what }) => about === 'orders.created.dlq' && /ORDER_INVALID/.test(what)))
       const stuck = await tool('doctor', behind.orderID)
-      assert.match(
-        stuck.stdout,
-        /^PROBLEM {2}order \S+: one of its records is a dead letter .*FOLLOWS_PARKED.*--key ada/
-      )
+      assert.match(stuck.stdout, /^PROBLEM {2}order \S+: one of its records is a dead letter .*KEY_BLOCKED.*--key ada/)
 
       const replayed = await tool('dlq', 'replay', '--user', 'ada', '--reason', 'in vain')
       assert.equal(replayed.code, 1)
@@ -138,13 +135,13 @@ test('command line with real services', async t => {
   )
 
   await t.test('the timeline of an order is read from topics and tables', async () => {
-    const life = await ask<{ userID: string; traceID: string; events: { what: string }[] }>(
+    const timeline = await ask<{ userID: string; traceID: string; events: { what: string }[] }>(
       'orders',
       'show',
       behind.orderID
     )
-    assert.deepEqual([life.userID, life.traceID], ['ada', parseTraceparent(traceparent)?.traceID])
-    const whats = life.events.map(({ what }) => what)
+    assert.deepEqual([timeline.userID, timeline.traceID], ['ada', parseTraceparent(traceparent)?.traceID])
+    const whats = timeline.events.map(({ what }) => what)
     for (const what of ['OrderCreated', 'decided: reserved', 'InventoryReserved']) assert.ok(whats.includes(what), what)
     assert.match((await tool('orders', 'show', randomUUID())).stderr, /^Order \S+ is unknown/)
   })
@@ -155,7 +152,7 @@ test('command line with real services', async t => {
       (await pool.query('SELECT event_id, status FROM notification.deliveries ORDER BY sequence LIMIT 1')).rows[0]
     while ((await status())?.status !== 'sent');
     const { event_id } = await status()
-    await pool.query("UPDATE notification.deliveries SET status = 'given-up', code = 'GONE' WHERE event_id = $1", [
+    await pool.query("UPDATE notification.deliveries SET status = 'exhausted', code = 'GONE' WHERE event_id = $1", [
       event_id
     ])
     await send({
@@ -181,14 +178,14 @@ test('command line with real services', async t => {
     await place(waiting)
     const { isHealthy, findings } = await ask<Findings>('doctor')
     assert.equal(isHealthy, false)
-    const found = findings.find(({ about }) => about === 'group orders-created')
+    const found = findings.find(({ about }) => about === 'group inventory')
     assert.match(found?.what ?? '', /has no members, and 1 pending record/)
-    assert.match((await tool('doctor', waiting.orderID)).stdout, /^PROBLEM .*group orders-created/m)
+    assert.match((await tool('doctor', waiting.orderID)).stdout, /^PROBLEM .*group inventory/m)
     assert.match(
       (await tool('doctor', waiting.orderID)).stdout,
       /order \S+: has been pending in orders\.created\/\d at \d+ /
     )
-    const lag = await tool('lag', 'orders-created')
+    const lag = await tool('lag', 'inventory')
     assert.match(lag.stdout, /orders-created: Empty, 0 members, lag of 1 record/)
     const topics = await tool('topics')
     assert.match(topics.stdout, /orders\.created\.dlq +4 +1 +\d+ +delete +for ever +ok/)

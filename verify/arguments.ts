@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { Refusal, readExtras, serviceNames } from '@orderly/stack'
+import { readExtras, serviceNames, UserError } from '@orderly/stack'
 import type { Topology } from './plan/faults.ts'
 
 export interface Arguments {
@@ -30,11 +30,11 @@ export const usage = `npm run verify -- [options]
 
 Exit codes: 0 no violation, 1 violations (or a mutant not found), 2 the run could not be completed.`
 
-/** Parses the command line. @throws Refusal if an argument is invalid */
+/** Parses the command line. @throws UserError if an argument is invalid */
 export function readArguments(args: readonly string[]): Arguments {
   const { values, positionals } = parse(args)
   if (positionals.length > 0 && values.mutants !== true)
-    throw new Refusal(`Unexpected argument "${positionals[0]}".\n\n${usage}`)
+    throw new UserError(`Unexpected argument "${positionals[0]}".\n\n${usage}`)
   return {
     seed:
       values.seed === undefined ? Math.floor(Math.random() * 1_000_000) : wholeNumber('seed', values.seed, 0, 2 ** 31),
@@ -71,26 +71,28 @@ function parse(args: readonly string[]) {
       }
     })
   } catch (error) {
-    throw new Refusal(`${(error as Error).message}\n\n${usage}`)
+    throw new UserError(`${(error as Error).message}\n\n${usage}`)
   }
 }
 
 function wholeNumber(name: string, text: string, from: number, to: number): number {
   const value = Number(text)
   if (Number.isInteger(value) && value >= from && value <= to) return value
-  throw new Refusal(`--${name} must be an integer from ${from} to ${to} (got "${text}").`)
+  throw new UserError(`--${name} must be an integer from ${from} to ${to} (got "${text}").`)
 }
 
 function readDuration(text: string): number {
   const match = /^(\d+)(s|m)?$/.exec(text)
   const seconds = Number(match?.[1]) * (match?.[2] === 'm' ? 60 : 1)
   if (seconds >= 5 && seconds <= 24 * 3_600) return seconds * 1_000
-  throw new Refusal(`--duration must be in seconds or minutes, from 5s to 24 hours, such as 90s or 2m (got "${text}").`)
+  throw new UserError(
+    `--duration must be in seconds or minutes, from 5s to 24 hours, such as 90s or 2m (got "${text}").`
+  )
 }
 
 function readBrokers(text: string): number {
   if (text === '1' || text === '3') return Number(text)
-  throw new Refusal(`--brokers must be 1 or 3 (got "${text}").`)
+  throw new UserError(`--brokers must be 1 or 3 (got "${text}").`)
 }
 
 function readInstances(text: string): Readonly<Record<string, number>> {
@@ -98,7 +100,7 @@ function readInstances(text: string): Readonly<Record<string, number>> {
   for (const part of text.split(',').filter(part => part !== '')) {
     const [name = '', count] = part.split('=')
     if (!(name in instances)) {
-      throw new Refusal(`--instances: unknown service "${name}"; use ${serviceNames.join(', ')}.`)
+      throw new UserError(`--instances: unknown service "${name}"; use ${serviceNames.join(', ')}.`)
     }
     instances[name] = wholeNumber('instances', count ?? '', 1, 8)
   }

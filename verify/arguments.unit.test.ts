@@ -42,6 +42,6 @@ for (const wrong of [
   'words'
 ]) {
   test(`"${wrong}" is rejected`, () => {
-    assert.throws(() => readArguments(wrong.split(' ')), { name: 'Refusal' })
+    assert.throws(() => readArguments(wrong.split(' ')), { name: 'UserError' })
   })
 }

@@ -1,9 +1,9 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createRunDirectories, preflight, Refusal, runCommand } from '@orderly/stack'
+import { createRunDirectories, preflight, runCommand, UserError } from '@orderly/stack'
 import { type Arguments, readArguments } from './arguments.ts'
 import { check } from './checker/check.ts'
-import { crossCheck } from './dump/cross-check.ts'
+import { crossCheck } from './collect/cross-check.ts'
 import { loadHistory, saveHistory } from './history/save.ts'
 import { runMutants } from './mutants/run-mutants.ts'
 import { describeReport } from './report/describe.ts'
@@ -49,7 +49,7 @@ await runCommand(async ({ supervise, signal }) => {
     return tell(report, given)
   } catch (error) {
     if (signal.aborted) throw error
-    process.stderr.write(`${error instanceof Refusal ? error.message : ((error as Error).stack ?? error)}\n`)
+    process.stderr.write(`${error instanceof UserError ? error.message : ((error as Error).stack ?? error)}\n`)
     process.stderr.write(`logs: ${directories.logs}\n`)
     return 2
   } finally {

@@ -89,7 +89,7 @@ export const coreUs = {
     ...{ newest: 123 - projection.postgres, highest: 169 - 26.6, how: 'measured' },
     source: 'order.md, `Idempotency-Key` less status projection, Postgres; highest f8dabbc'
   },
-  ledger: {
+  deliveryStore: {
     newest: ledgerUs,
     highest: ledgerUs * slowdown,
     how: 'derived',

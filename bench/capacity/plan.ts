@@ -42,7 +42,7 @@ export const parts = {
   reservation: [coreUs.reservation],
   status: [coreUs.status],
   statusWithIdempotency: [coreUs.status, coreUs.idempotencyInPostgres],
-  ledger: [coreUs.ledger]
+  deliveryStore: [coreUs.deliveryStore]
 } as const satisfies Record<string, readonly Figure[]>
 
 export function usOf(figures: readonly Figure[], pick: Pick): number {
@@ -104,7 +104,7 @@ export function needsOf(ordersPerSecond: number, pick: Pick): Need[] {
     databases('databases, reservation', parts.reservation),
     databases('databases, status and API keys', parts.status),
     databases('the same, an `Idempotency-Key` on each order', parts.statusWithIdempotency),
-    databases('databases, deliveries of notifications', parts.ledger),
+    databases('databases, deliveries of notifications', parts.deliveryStore),
     other('partitions of `orders.created`', partitions(parts.inventory)),
     other('partitions of each topic of outcomes', partitions(parts.notification)),
     other('log, MB/s, all replicas', count(mbPerSecond)),
@@ -145,7 +145,7 @@ export function limitsOf(meanBatch: (pick: Pick) => number): Limit[] {
     ),
     limit('a notification', core(parts.notification), upToPartitions),
     limit('an aggregator', core(parts.aggregator), upToPartitions),
-    limit('a database with the deliveries', database(parts.ledger), 'shards by user'),
+    limit('a database with the deliveries', database(parts.deliveryStore), 'shards by user'),
     limit('a hot SKU, with any number of instances', hotLimit, 'escrow: its stock split over several rows'),
     limit(
       'a database with status and keys, an `Idempotency-Key` on each order',

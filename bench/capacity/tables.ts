@@ -45,7 +45,7 @@ function costsTable(): string {
     ['Postgres, reservation', coreUs.reservation],
     ['Postgres, status and API keys', coreUs.status],
     ['Postgres, more for an `Idempotency-Key`', coreUs.idempotencyInPostgres],
-    ['Postgres, deliveries of notifications', coreUs.ledger]
+    ['Postgres, deliveries of notifications', coreUs.deliveryStore]
   ]
   const ms: readonly (readonly [string, Figure])[] = [
     ['deciding a batch, ms', steps.decideBatch],

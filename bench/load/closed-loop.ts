@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { orderlyDirectory, Refusal } from '@orderly/stack'
+import { orderlyDirectory, UserError } from '@orderly/stack'
 import type { LoadTool } from '../arguments.ts'
 import { startOurs } from '../peers/ours.ts'
 import { makeBodies } from './bodies.ts'
@@ -51,7 +51,7 @@ export async function startClosedLoop(tool: LoadTool): Promise<ClosedLoop> {
   }
 }
 
-/** Checks that the load generator is installed. @throws Refusal if it is not */
+/** Checks that the load generator is installed. @throws UserError if it is not */
 export async function requireLoadTool(tool: LoadTool): Promise<void> {
   if (tool === 'npm') return
   const [argument, where] = {
@@ -60,7 +60,7 @@ export async function requireLoadTool(tool: LoadTool): Promise<void> {
   }[tool] as [string, string]
   // wrk prints its version and exits with 1.
   await promisify(execFile)(tool, [argument]).catch(error => {
-    if (error.code === 'ENOENT') throw new Refusal(`${tool} is not on PATH: install it (${where}), or omit --tool.`)
+    if (error.code === 'ENOENT') throw new UserError(`${tool} is not on PATH: install it (${where}), or omit --tool.`)
   })
 }
 

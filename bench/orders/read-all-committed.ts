@@ -1,6 +1,6 @@
 import type { FetchedRecord, KafkaConnection } from '@orderly/kafka'
 import { Cluster } from '../../packages/kafka/cluster/cluster.ts'
-import { beginningOffsets, endOffsets, Fetcher } from '../../packages/kafka/committed-read/fetcher.ts'
+import { beginningOffsets, endOffsets, Fetcher } from '../../packages/kafka/fetch/fetcher.ts'
 import { silent } from '../ours/answer-tasks.ts'
 
 export interface WholeRecord extends FetchedRecord {

@@ -103,7 +103,7 @@ function isAvro(schema: object): boolean {
 }
 
 function eventTypeOf(folder: string): string {
-  return folder.replaceAll(/(?:^|-)(.)/g, (_, letter: string) => letter.toUpperCase())
+  return folder.replaceAll(/(?:^|-)(.)/g, (_, deadLetter: string) => deadLetter.toUpperCase())
 }
 
 /**

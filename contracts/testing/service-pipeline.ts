@@ -34,7 +34,7 @@ export interface ServicePipeline {
     env?: Readonly<Record<string, string>>
   ): Promise<TestService>
   /** Returns the ids of the orders for which any instance sent a notification. */
-  told(): Promise<Set<string>>
+  reported(): Promise<Set<string>>
   /** Returns the log lines of all instances at `error` and `fatal`. */
   errors(): Promise<LogLine[]>
   /** Returns the current dead letters of a topic. */
@@ -88,7 +88,7 @@ export async function startServicePipeline(
       instances.push(instance)
       return instance
     },
-    async told() {
+    async reported() {
       const notifications = (await logs()).map(({ notification }) => notification as { orderID?: string } | undefined)
       return new Set(notifications.flatMap(notification => notification?.orderID ?? []))
     },

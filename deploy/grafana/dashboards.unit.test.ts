@@ -18,7 +18,7 @@ const panels = dashboards.flatMap(({ rows }) => rows.flatMap(row => row.panels))
 test('every alert has a panel that shows its metric and links its runbook', () => {
   const shown = new Set(panels.flatMap(({ alert }) => alert ?? []))
   // Both alerts share one panel.
-  shown.add('OrderlyOutcomesSlowFast')
+  shown.add('OrderlyOrderLatencyBudgetBurnFast')
   assert.deepEqual([...shown].toSorted(), [...conditions.keys()].toSorted())
 })
 

@@ -1,11 +1,11 @@
-import { type KafkaUses, topicNames } from '@orderly/contracts'
+import { type KafkaAccess, topicNames } from '@orderly/contracts'
 import { deadLetterTopic, type Grant, isDeadLetterTopic, offsetsIDPrefix, operationIDPrefix } from '@orderly/kafka'
 
 type Topic = keyof typeof topicNames
 type OfOne = Omit<Grant, 'principal'>
 
 /** Returns the minimal grants for the declared uses of a service. */
-export function grantsOf(principal: string, uses: KafkaUses): Grant[] {
+export function grantsOf(principal: string, uses: KafkaAccess): Grant[] {
   const { topics, groups, transactionalIDPrefix, otherTopics = [], otherInputs = [] } = uses
   const reads = new Set<string>(otherInputs)
   const writes = new Set<string>(otherTopics)

@@ -1,12 +1,12 @@
-import { type KafkaUses, topicNames } from '@orderly/contracts'
+import { type KafkaAccess, topicNames } from '@orderly/contracts'
 import { deadLetterTopic, type Grant } from '@orderly/kafka'
-import { kafkaUses as aggregator } from '../../services/aggregator/kafka-uses.ts'
-import { kafkaUses as inventory } from '../../services/inventory/kafka-uses.ts'
-import { kafkaUses as notification } from '../../services/notification/kafka-uses.ts'
-import { kafkaUses as order } from '../../services/order/kafka-uses.ts'
+import { kafkaUses as aggregator } from '../../services/aggregator/kafka-access.ts'
+import { kafkaUses as inventory } from '../../services/inventory/kafka-access.ts'
+import { kafkaUses as notification } from '../../services/notification/kafka-access.ts'
+import { kafkaUses as order } from '../../services/order/kafka-access.ts'
 import { auditGrants, grantsOf, monitorGrants, operatorGrants, provisionerGrants, scalerGrants } from './grants.ts'
 
-export const servicePrincipals: Readonly<Record<string, KafkaUses>> = { order, inventory, notification, aggregator }
+export const servicePrincipals: Readonly<Record<string, KafkaAccess>> = { order, inventory, notification, aggregator }
 
 /**
  * Every topic that is created before the services start, except those that Kafka Connect creates.

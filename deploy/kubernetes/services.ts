@@ -25,7 +25,7 @@ const lastRequestsSeconds = 5
 
 const shapes: Readonly<Record<string, Shape>> = {
   order: { port: 8080, replicas: 2, hasDatabase: true },
-  inventory: { port: 8081, replicas: 2, hasDatabase: true, lag: { topic: 'orders.created', group: 'orders-created' } },
+  inventory: { port: 8081, replicas: 2, hasDatabase: true, lag: { topic: 'orders.created', group: 'inventory' } },
   notification: {
     port: 8082,
     replicas: 2,

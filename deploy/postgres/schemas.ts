@@ -5,7 +5,7 @@ import { createPool, type DatabaseSchema, type MigrationOptions, migrate } from 
 import pg from 'pg'
 import { aggregatorSchema } from '../../services/aggregator/store/schema.ts'
 import { inventorySchema } from '../../services/inventory/store/schema.ts'
-import { ledgerSchema } from '../../services/notification/store/schema.ts'
+import { deliverySchema } from '../../services/notification/store/schema.ts'
 import { orderSchema } from '../../services/order/store/schema.ts'
 
 /** Schema of the audit tables, which the sink of Kafka Connect creates and changes. */
@@ -19,7 +19,7 @@ export const databaseSchemas: readonly DatabaseSchema[] = [
   callersSchema,
   orderSchema,
   inventorySchema,
-  ledgerSchema,
+  deliverySchema,
   aggregatorSchema,
   auditSchema
 ]

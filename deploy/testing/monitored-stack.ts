@@ -18,7 +18,7 @@ export interface MonitoredStack {
   /** Places an order. @returns the status of the response */
   order(order: object, headers?: Record<string, string>): Promise<number>
   /** Places an order, and requests the change once the order has its outcome. */
-  ask(wish: 'cancel' | 'confirm', order: object): Promise<void>
+  ask(changeRequest: 'cancel' | 'confirm', order: object): Promise<void>
   /** Places ten orders per second until the test ends. */
   keepOrdering(): void
   /**
@@ -58,12 +58,12 @@ export async function startMonitoredStack(t: TestContext, env: NodeJS.ProcessEnv
     prometheusURL: `http://${loopback}:${ports.PROMETHEUS}`,
     launcher,
     order,
-    async ask(wish, body) {
+    async ask(changeRequest, body) {
       const placed = await post('/orders', { prefer: 'wait=30' }, body)
       const { orderID } = (await placed.json()) as { orderID: string }
-      const answer = await post(`/orders/${orderID}/${wish}`, { prefer: 'wait=30' })
+      const answer = await post(`/orders/${orderID}/${changeRequest}`, { prefer: 'wait=30' })
       await answer.arrayBuffer()
-      if (!answer.ok) throw new Error(`${wish} of order ${orderID} was answered ${answer.status}`)
+      if (!answer.ok) throw new Error(`${changeRequest} of order ${orderID} was answered ${answer.status}`)
     },
     keepOrdering() {
       const stopping = new AbortController()

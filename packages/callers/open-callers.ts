@@ -4,8 +4,8 @@ import { isLoopback, type Logger, type Metrics } from '@orderly/service-kit'
 import type { Pool } from 'pg'
 import { Gauge } from 'prom-client'
 import type { Static, TObject } from 'typebox'
+import { type APIKeyCache, createAPIKeyCache } from './keys/api-key-cache.ts'
 import { createApiKeyStore } from './keys/key-store.ts'
-import { createKnownCallers, type KnownCallers } from './keys/known-callers.ts'
 import { callersSchema } from './keys/schema.ts'
 import type { callerSettings } from './settings.ts'
 
@@ -33,7 +33,7 @@ export function callerSchemas({ API_KEYS }: Pick<OpenCallersContext['config'], '
  * and returns undefined. Resolves when the keys have been read, or after 2 s; without keys the
  * service is not ready.
  */
-export async function openCallers(context: OpenCallersContext): Promise<KnownCallers | undefined> {
+export async function openCallers(context: OpenCallersContext): Promise<APIKeyCache | undefined> {
   const { config, pool, logger, metrics, signal, onStop, ready } = context
   if (config.API_KEYS === 'off') {
     const [host, event] = [config.HTTP_HOST, 'api_keys_off']
@@ -41,9 +41,9 @@ export async function openCallers(context: OpenCallersContext): Promise<KnownCal
     else logger.error({ event, host }, 'API_KEYS is off: every program that can reach this port has full access')
     return undefined
   }
-  const callers = createKnownCallers(createApiKeyStore(pool), {
+  const callers = createAPIKeyCache(createApiKeyStore(pool), {
     refreshMs: config.API_KEYS_REFRESH_MS,
-    trustMs: config.API_KEYS_TRUST_MINUTES * 60_000,
+    trustMs: config.API_KEYS_MAX_STALENESS_MINUTES * 60_000,
     requestsPerMinute: config.API_REQUESTS_PER_MINUTE,
     logger
   })

@@ -33,7 +33,7 @@ export const callerSettings = {
     maximum: 300_000,
     default: 5_000
   }),
-  API_KEYS_TRUST_MINUTES: Type.Integer({
+  API_KEYS_MAX_STALENESS_MINUTES: Type.Integer({
     description: 'the minutes for which cached API keys are accepted while the database is unavailable',
     minimum: 1,
     maximum: 10_080,

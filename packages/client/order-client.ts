@@ -133,11 +133,11 @@ export function createOrderClient(options: OrderClientOptions): OrderClient {
    * Sends a change request. It is repeatable, because its idempotency key makes it take effect
    * once.
    */
-  async function change(orderID: string, wish: string, options: ChangeOptions) {
+  async function change(orderID: string, changeRequest: string, options: ChangeOptions) {
     const { waitSeconds, signal, idempotencyKey = randomUUID() } = options
     const { body } = await exchange.untilAnswered({
       method: 'POST',
-      path: `/orders/${encodeURIComponent(orderID)}/${wish}`,
+      path: `/orders/${encodeURIComponent(orderID)}/${changeRequest}`,
       headers: {
         'idempotency-key': idempotencyKey,
         ...(waitSeconds !== undefined && { prefer: `wait=${waitSeconds}` })

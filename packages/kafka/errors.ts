@@ -9,10 +9,10 @@ import { findErrorBy, protocolErrors, protocolErrorsCodesById, type ResponseErro
  * - `FENCED`: another instance has replaced this one, which must stop
  * - `PRODUCER_QUEUE_FULL`, `DELIVERY_TIMEOUT`, `CLOSED`: errors of the producer
  * - `RECORD_TOO_LARGE`, `BATCH_TOO_LARGE`: above the limits of memory
- *   (committed-read/read-limits.ts)
+ *   (fetch/read-limits.ts)
  * - `BATCH_CORRUPT`: the bytes of a batch differ from those that its producer wrote
  * - `UNEXPECTED`: none of these; a bug in a program
- * - `GROUP_CHANGED`: the partitions were reassigned while a batch was in flight
+ * - `REBALANCED`: the partitions were reassigned while a batch was in flight
  */
 export class KafkaError extends Error {
   readonly code: string

@@ -5,12 +5,12 @@ import { protocolError } from './errors.ts'
 const [invalidProducerEpoch, notLeader, topicAuthorizationFailed, transactionAbortable] = [47, 6, 29, 120]
 
 test('transient and abortable errors are retryable, and permanent errors of a broker are not', () => {
-  const told = (code: number) => {
+  const reported = (code: number) => {
     const { code: name, retryable } = protocolError(code, 'writing')
     return [name, retryable]
   }
-  assert.deepEqual(told(notLeader), ['NOT_LEADER_OR_FOLLOWER', true])
-  assert.deepEqual(told(transactionAbortable), ['TRANSACTION_ABORTABLE', true])
-  assert.deepEqual(told(topicAuthorizationFailed), ['TOPIC_AUTHORIZATION_FAILED', false])
-  assert.deepEqual(told(invalidProducerEpoch), ['FENCED', false])
+  assert.deepEqual(reported(notLeader), ['NOT_LEADER_OR_FOLLOWER', true])
+  assert.deepEqual(reported(transactionAbortable), ['TRANSACTION_ABORTABLE', true])
+  assert.deepEqual(reported(topicAuthorizationFailed), ['TOPIC_AUTHORIZATION_FAILED', false])
+  assert.deepEqual(reported(invalidProducerEpoch), ['FENCED', false])
 })

@@ -1,34 +1,46 @@
 export { type Grant, grantAccess } from './cluster/acls.ts'
 export { checkConnection, createTopics, growTopic, type TopicToCreate } from './cluster/admin.ts'
-export type { FetchedRecord } from './committed-read/fetched-record.ts'
-export type { PartitionProgress } from './committed-read/fetcher.ts'
-export type { ReadLimits } from './committed-read/read-limits.ts'
 export type { KafkaConnection } from './connection.ts'
-export type { LetterKey, ReleaseAnswer } from './dead-letters/book.ts'
-export type { LetterCount } from './dead-letters/counts.ts'
-export { type DeadLetterFollower, type FollowedCounts, followDeadLetters } from './dead-letters/follow.ts'
-export { type DeadLetter, type LetterBatch, letterHeader, type ReducedLetter, toLetter } from './dead-letters/letter.ts'
+export type { TopicPartition } from './consumer-group/assignment.ts'
+export type { CommittedOffset } from './consumer-group/committed-offsets.ts'
+export type { InputOffset } from './consumer-group/offset-entry.ts'
+export { offsetsIDPrefix, setGroupOffsets } from './consumer-group/set-offsets.ts'
+export type { WaitingDeadLetters } from './dead-letter-replay/counts.ts'
+export {
+  type DeadLetter,
+  type DeadLetterBatch,
+  deadLetterHeader,
+  parseDeadLetter,
+  type ReducedDeadLetter
+} from './dead-letter-replay/dead-letter.ts'
+export type { DeadLetterKey, ReleaseAnswer } from './dead-letter-replay/dead-letter-index.ts'
 export {
   type DeadLetterOperation,
+  executeOnDeadLetters,
   type OperationResult,
   type OperationStep,
-  operateOnDeadLetters,
   operationIDPrefix,
   originalsOf,
   planOperation,
   readDeadLetters
-} from './dead-letters/operate.ts'
-export type { KeyOperation } from './dead-letters/operation.ts'
-export type { OriginalState } from './dead-letters/original.ts'
-export { type KeyLeftAlone, type LeftAlone, type OperationPlan, planDrop, planReplay } from './dead-letters/plan.ts'
-export { createTopicReader, type TopicReader } from './dead-letters/reader.ts'
-export { deadLetterTopicConfig, keepsEverything } from './dead-letters/topic-config.ts'
-export { deadLetterTopic, isDeadLetterTopic } from './dead-letters/topics.ts'
+} from './dead-letter-replay/execute.ts'
+export { type DeadLetterFollower, type FollowedCounts, followDeadLetters } from './dead-letter-replay/follow.ts'
+export type { KeyOperation } from './dead-letter-replay/operation.ts'
+export type { OriginalState } from './dead-letter-replay/original.ts'
+export {
+  type KeyLeftAlone,
+  type LeftAlone,
+  type OperationPlan,
+  planDrop,
+  planReplay
+} from './dead-letter-replay/plan.ts'
+export { createTopicReader, type TopicReader } from './dead-letter-replay/reader.ts'
+export { deadLetterTopicConfig, keepsEverything } from './dead-letter-replay/topic-config.ts'
+export { deadLetterTopic, isDeadLetterTopic } from './dead-letter-replay/topics.ts'
 export { KafkaError } from './errors.ts'
-export type { TopicPartition } from './group/assignment.ts'
-export type { CommittedOffset } from './group/committed-offsets.ts'
-export type { InputOffset } from './group/offset-entry.ts'
-export { offsetsIDPrefix, setGroupOffsets } from './group/set-offsets.ts'
+export type { FetchedRecord } from './fetch/fetched-record.ts'
+export type { PartitionProgress } from './fetch/fetcher.ts'
+export type { ReadLimits } from './fetch/read-limits.ts'
 export type { GroupDescription, GroupMemberDescription } from './inspect/groups.ts'
 export type { HangingTransaction } from './inspect/hanging-transactions.ts'
 export { createInspector, type KafkaInspector } from './inspect/inspector.ts'
@@ -37,19 +49,19 @@ export { type OffsetRange, readRanges } from './inspect/read-ranges.ts'
 export type { PartitionDescription, TopicConfig, TopicDescription } from './inspect/topics.ts'
 export type { HeldPartition, OpenTransaction, PartitionHolder } from './inspect/transactions.ts'
 export { outputHeader, withHeader } from './output-headers.ts'
-export {
-  createOnceWriter,
-  type OnceWriter,
-  OnceWriterError,
-  type OnceWriterOptions,
-  type SlotEnd,
-  type WriteSlot
-} from './producer/once-writer.ts'
 export { createProducer, type Producer, type ProducerOptions } from './producer/producer.ts'
+export {
+  createReservedWriter,
+  type ReservationEnd,
+  type ReservedWriter,
+  ReservedWriterError,
+  type ReservedWriterOptions,
+  type SequenceReservation
+} from './producer/reserved-writer.ts'
 export { recordHeaders } from './record-headers.ts'
 export type { Codec, HeaderField, Logger, OutputRecord, RecordHeaders, StageRecord, Topic } from './records.ts'
 export { deadLetterHeaders } from './stage/dead-letters.ts'
-export { type StagePoint, stageChannelName, stagePoints } from './stage/points.ts'
+export { type StageFailpoint, stageChannelName, stageFailpoints } from './stage/failpoints.ts'
 export {
   checkAdvanced,
   type Incident,

@@ -37,17 +37,17 @@ async function echo(type: string, values: readonly unknown[] | null): Promise<un
   return rows[0]?.array
 }
 
-const asTold: Record<string, (value: unknown) => unknown> = {
+const asReported: Record<string, (value: unknown) => unknown> = {
   timestamptz: value => new Date(value as string).getTime()
 }
 
 for (const [type, element] of Object.entries(arbitrary)) {
   test(`arrays of ${type} with NULLs arrive unchanged`, async () => {
     const arrays = fc.array(fc.option(element), { maxLength: 30 })
-    const told = asTold[type] ?? (value => value)
+    const reported = asReported[type] ?? (value => value)
     const property = fc.asyncProperty(arrays, async values => {
       const arrived = (await echo(type, values)) as unknown[]
-      const same = (value: unknown) => (value === null ? null : told(value))
+      const same = (value: unknown) => (value === null ? null : reported(value))
       assert.deepEqual(arrived.map(same), values.map(same))
     })
     await fc.assert(property, { numRuns: 100 })

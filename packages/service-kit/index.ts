@@ -45,5 +45,5 @@ export {
   type TraceContext,
   traceFields
 } from './tracing/trace-context.ts'
-export { traceOnceWriter, traceProducer } from './tracing/trace-producer.ts'
+export { traceProducer, traceReservedWriter } from './tracing/trace-producer.ts'
 export { traceStage } from './tracing/trace-stage.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { deadLetterTopic, stagePoints } from '@orderly/kafka'
+import { deadLetterTopic, stageFailpoints } from '@orderly/kafka'
 import { readCommitted } from '@orderly/kafka/testing'
 import { backUpSchema } from '@orderly/stack/testing'
 import { windowKey, windowMs, windowStartOf } from './domain/window.ts'
@@ -85,8 +85,8 @@ test('minutes become final without further orders, late orders are counted separ
   assert.equal(rates.find(({ rate }) => rate.windowStartMs === startMs)?.record.key, windowKey(startMs))
   assert.equal(await metric(url, 'orderly_aggregator_orders_total{kind="late"'), 2)
   const deadLetters = deadLetterTopic('orders.created')
-  const [parked] = await readCommitted(pipeline.connection, deadLetters, records => records.length > 0)
-  assert.equal(parked?.headers['dlq-code'], 'ORDER_TIME_INVALID')
+  const [deadLettered] = await readCommitted(pipeline.connection, deadLetters, records => records.length > 0)
+  assert.equal(deadLettered?.headers['dlq-code'], 'ORDER_TIME_INVALID')
 
   const { windows, completeUntilMs } = (await (await fetch(`${url}/rates?minutes=120`)).json()) as {
     windows: { window: string; orders: number; late: number; isFinal: boolean }[]
@@ -94,13 +94,13 @@ test('minutes become final without further orders, late orders are counted separ
   }
   assert.equal(windows.length, 120)
   assert.ok(Math.abs(Date.now() - completeUntilMs) < 30_000)
-  const told = (minute: number) => {
+  const reported = (minute: number) => {
     const found = windows.find(({ window }) => window === windowKey(startMs + minute * windowMs))
     return [found?.orders, found?.late, found?.isFinal]
   }
-  assert.deepEqual(told(0), [4, 2, true])
-  assert.deepEqual(told(1), [0, 0, true])
-  assert.deepEqual(told(2), [2, 0, true])
+  assert.deepEqual(reported(0), [4, 2, true])
+  assert.deepEqual(reported(1), [0, 0, true])
+  assert.deepEqual(reported(2), [2, 0, true])
   const refused = await fetch(`${url}/rates?minutes=1441`)
   assert.equal(refused.status, 400)
   assert.match(String(refused.headers.get('content-type')), /^application\/problem\+json/)
@@ -122,13 +122,13 @@ test('an instance that is killed at every failpoint counts each order once and p
   const figures = [200, 150, 250]
   await pipeline.place(ordersOf(figures, longAgoMs))
   const counting = { AGGREGATOR_MAX_BATCH: '20', AGGREGATOR_PUBLISH_INTERVAL_MS: '60000' }
-  for (const point of stagePoints) await pipeline.killAt(t, point, 3, counting)
+  for (const point of stageFailpoints) await pipeline.killAt(t, point, 3, counting)
   const { stop } = await pipeline.start(t, 'one', counting)
   await until(async () => (await pipeline.counted(longAgoMs, Date.now())) === 600)
   assert.equal((await stop('SIGTERM')).code, 0)
   // Everything is counted and nothing is published, so only publications pass failpoints from here
   // on.
-  for (const point of stagePoints.filter(point => !point.startsWith('batch-'))) await pipeline.killAt(t, point, 1)
+  for (const point of stageFailpoints.filter(point => !point.startsWith('batch-'))) await pipeline.killAt(t, point, 1)
   const last = await pipeline.start(t, 'one')
   await checkFigures(pipeline, figures, longAgoMs)
   assert.equal((await last.stop('SIGTERM')).code, 0)

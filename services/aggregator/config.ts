@@ -18,7 +18,7 @@ export const configSchema = Type.Object({
     maximum: 24 * hourMs,
     default: 300_000
   }),
-  AGGREGATOR_SETTLE_MS: Type.Integer({
+  AGGREGATOR_CLOCK_SKEW_MS: Type.Integer({
     description:
       'maximum clock difference between brokers and aggregators, and maximum time until a broker knows a new partition',
     minimum: 0,

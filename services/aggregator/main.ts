@@ -9,7 +9,7 @@ import type { WindowPolicy } from './domain/window.ts'
 import { addRateApi } from './from-http/api.ts'
 import { rateStage } from './from-orders/rate-stage.ts'
 import { reportCounted } from './from-orders/report-counted.ts'
-import { kafkaUses } from './kafka-uses.ts'
+import { kafkaUses } from './kafka-access.ts'
 import { isTransient } from './store/is-transient.ts'
 import { createPostgresStore, forgetTruncated } from './store/postgres.ts'
 import { aggregatorSchema, aggregatorSessionSettings } from './store/schema.ts'
@@ -30,7 +30,7 @@ runService({
     const name = `aggregator-${config.INSTANCE_ID}`
     const policy: WindowPolicy = {
       graceMs: config.AGGREGATOR_GRACE_MS,
-      settleMs: config.AGGREGATOR_SETTLE_MS,
+      settleMs: config.AGGREGATOR_CLOCK_SKEW_MS,
       retentionMs: config.AGGREGATOR_RETENTION_DAYS * dayMs
     }
     const pool = await openDatabase(

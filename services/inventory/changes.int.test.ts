@@ -21,7 +21,7 @@ function changesOf(orders: readonly OrderCreated[], change: string): OrderChange
  * Returns the event types of an order's settlements, such as `InventoryConfirmed
  * InventoryReleased`.
  */
-function told(settled: Settled, { orderID }: OrderCreated): string {
+function reported(settled: Settled, { orderID }: OrderCreated): string {
   const types = (settled.get(orderID) ?? []).map(({ eventType }) => eventType)
   return types.sort().join(' ')
 }
@@ -64,7 +64,7 @@ test('changes of orders on real Kafka and Postgres', async t => {
       }
       const last = await pipeline.start(t, 'one')
       const settled = await pipeline.settlements()
-      for (const order of orders) assert.equal(told(settled, order), 'InventoryReleased', order.orderID)
+      for (const order of orders) assert.equal(reported(settled, order), 'InventoryReleased', order.orderID)
       assertOwner(settled, orders, 'berlin')
       assert.deepEqual(await levelsOf(pipeline, 'MUG'), [60, 0])
       assert.equal((await last.stop('SIGTERM')).code, 0)
@@ -105,7 +105,7 @@ test('changes of orders on real Kafka and Postgres', async t => {
     await pipeline.start(t, 'one')
     await untilSettled(pipeline)
     const settled = await pipeline.settlements()
-    const endings = orders.map(order => told(settled, order))
+    const endings = orders.map(order => reported(settled, order))
     assertOwner(settled, orders, 'paris')
     const counts = Map.groupBy(endings, ending => ending)
     assert.deepEqual([...counts.keys()].sort(), ['InventoryConfirmed', 'InventoryReleased'])

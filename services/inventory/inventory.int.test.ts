@@ -111,7 +111,7 @@ test('the inventory on real Kafka and Postgres', async t => {
     assert.equal((await first.stop('SIGTERM')).code, 0)
 
     await runKafkaTool('org.apache.kafka.tools.consumer.group.ConsumerGroupCommand', [
-      ...['--bootstrap-server', pipeline.broker.brokers.join(','), '--group', 'orders-created'],
+      ...['--bootstrap-server', pipeline.broker.brokers.join(','), '--group', 'inventory'],
       ...['--topic', 'orders.created', '--reset-offsets', '--to-earliest', '--execute']
     ])
     // With stored positions, the inventory would refuse offsets below its committed ones.
@@ -142,8 +142,8 @@ test('the inventory on real Kafka and Postgres', async t => {
       checkOutcomes(settled)
       assert.equal(await checkStock(pipeline, 'SPOON', 20, settled), 20)
       const deadLetters = deadLetterTopic('orders.created')
-      const [parked] = await readCommitted(pipeline.connection, deadLetters, records => records.length > 0)
-      assert.equal(parked?.headers['dlq-code'], 'ORDER_INVALID')
+      const [deadLettered] = await readCommitted(pipeline.connection, deadLetters, records => records.length > 0)
+      assert.equal(deadLettered?.headers['dlq-code'], 'ORDER_INVALID')
       assert.equal((await instance.stop('SIGTERM')).code, 0)
     }
   )

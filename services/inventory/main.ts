@@ -20,11 +20,11 @@ import { orderStage } from './from-orders/order-stage.ts'
 import { reportChanged } from './from-orders/report-changed.ts'
 import { reportDecided } from './from-orders/report-decided.ts'
 import { readStockFile } from './from-stock-file/read-stock-file.ts'
-import { kafkaUses } from './kafka-uses.ts'
+import { kafkaUses } from './kafka-access.ts'
 import { isTransient } from './store/is-transient.ts'
 import { createMovementQueue } from './store/movement-queue.ts'
 import { createPostgresStore } from './store/postgres.ts'
-import { createPostgresKeeping } from './store/postgres-keeping.ts'
+import { createPostgresStockAdmin } from './store/postgres-stock-admin.ts'
 import { inventorySchema, inventorySessionSettings } from './store/schema.ts'
 import { movementRecord } from './to-movements/movement-record.ts'
 import { publishingAtOnce, publishMovements } from './to-movements/publish-movements.ts'
@@ -89,7 +89,7 @@ runService({
     onStop('movements', () => publishing.stop())
     await addStockApi(http, {
       callers,
-      stock: publishingAtOnce(createPostgresKeeping(pool), publishing),
+      stock: publishingAtOnce(createPostgresStockAdmin(pool), publishing),
       allowedHosts: config.HTTP_ALLOWED_HOSTS
     })
 

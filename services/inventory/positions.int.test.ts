@@ -7,7 +7,7 @@ import { deleteGroup } from '@orderly/kafka/testing'
 import { newTraceparent } from '@orderly/service-kit'
 import { createMissingTopics } from '@orderly/stack'
 import { backUpSchema, startBroker, startService, type TestService } from '@orderly/stack/testing'
-import { kafkaUses } from './kafka-uses.ts'
+import { kafkaUses } from './kafka-access.ts'
 import { startPipeline } from './testing/pipeline.ts'
 import { readPublished } from './testing/read-published.ts'
 
@@ -92,7 +92,7 @@ test('an inventory that lost its offsets or database stops instead of deciding a
     await pipeline.place(someOrders(10))
     await assert.rejects(
       pipeline.start(t, 'one'),
-      /exit code 65.*Run: orderly positions resolve orders-created.*OFFSETS_MISSING/s
+      /exit code 65.*Run: orderly positions resolve inventory.*OFFSETS_MISSING/s
     )
     assert.equal(await published(), before)
     assert.deepEqual(await incidents(), ['offsets_missing'])

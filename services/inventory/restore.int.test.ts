@@ -174,8 +174,8 @@ test('a restored inventory is rebuilt from its topics and continues without loss
     const [outcomeOfLate] = settled.find(({ order }) => order === late)?.outcomes ?? []
     assert.ok(outcomeOfLate !== undefined && 'reason' in outcomeOfLate.event)
     assert.equal(outcomeOfLate.event.reason, failureReasons.cancelled)
-    for (const [orderID, told] of await pipeline.settlements()) {
-      const kinds = told.map(({ eventType }) => eventType)
+    for (const [orderID, reported] of await pipeline.settlements()) {
+      const kinds = reported.map(({ eventType }) => eventType)
       assert.equal(new Set(kinds).size, kinds.length, orderID)
     }
     assert.ok(settledBefore.size > 0)

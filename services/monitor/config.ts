@@ -1,4 +1,4 @@
-import { passingGroups } from '@orderly/contracts'
+import { ephemeralGroupPrefixes } from '@orderly/contracts'
 import { httpPort, kafkaSettings, serviceSettings } from '@orderly/service-kit'
 import { Type } from 'typebox'
 
@@ -20,7 +20,7 @@ export const configSchema = Type.Object({
   }),
   MONITOR_IGNORED_GROUPS: Type.Array(Type.String({ minLength: 1 }), {
     description: 'name prefixes of ephemeral groups to ignore, separated by commas',
-    default: [...passingGroups]
+    default: [...ephemeralGroupPrefixes]
   }),
   MONITOR_MAX_GROUPS: Type.Integer({
     description: 'maximum number of groups to observe; a metric reports how many are left out',

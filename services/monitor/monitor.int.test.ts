@@ -5,8 +5,8 @@ import {
   createProducer,
   createTopics,
   deadLetterTopic,
+  executeOnDeadLetters,
   keepsEverything,
-  operateOnDeadLetters,
   planReplay,
   runStage
 } from '@orderly/kafka'
@@ -62,19 +62,19 @@ test('lag in records and seconds and hanging transactions are exported, even for
   const seconds = (await metric('orderly_consumer_lag_seconds', ofGroup)) ?? 0
   assert.ok(seconds >= 90 && seconds < 180, `${seconds} s`)
   assert.equal(await metric('orderly_kafka_topic_retention_seconds', `topic="${topic}"`), 7_200)
-  const ofLetters = `topic="${deadLetterTopic(topic)}"`
+  const ofDeadLetters = `topic="${deadLetterTopic(topic)}"`
   await until('retention of dead letters', async () =>
-    Number.isNaN(await metric('orderly_kafka_topic_retention_seconds', ofLetters))
+    Number.isNaN(await metric('orderly_kafka_topic_retention_seconds', ofDeadLetters))
   )
   assert.equal(await metric('orderly_consumer_group_members', `group="${group}"`), 0)
 
   await transactional.write(topic, 0, ['a', 'b'])
   const hangingHere = () => metric('orderly_kafka_hanging_transactions', `kind="open",topic="${topic}"`)
   await until('a hanging transaction', async () => (await hangingHere()) === 1)
-  const isHeldUp = async () => (await metric('orderly_kafka_partition_held_up_records', ofPartition)) === 2
+  const isHeldUp = async () => (await metric('orderly_kafka_partition_unstable_records', ofPartition)) === 2
   await until('two records held up', isHeldUp)
   await transactional.end('abort')
-  const isFree = async () => (await metric('orderly_kafka_partition_held_up_records', ofPartition)) === 0
+  const isFree = async () => (await metric('orderly_kafka_partition_unstable_records', ofPartition)) === 0
   await until('nothing held up', isFree)
   await until('no hanging transaction', async () => (await hangingHere()) === 0)
 
@@ -86,10 +86,10 @@ test('lag in records and seconds and hanging transactions are exported, even for
 
 test('pending dead letters are counted with their age and blocked keys until they are replayed', async t => {
   const topic = `monitored-${randomUUID()}`
-  const letters = deadLetterTopic(topic)
+  const deadLetters = deadLetterTopic(topic)
   await createTopics(
     connection,
-    [topic, letters].map(name => ({ name, partitions: 2, replicationFactor: 1 }))
+    [topic, deadLetters].map(name => ({ name, partitions: 2, replicationFactor: 1 }))
   )
   const producer = await createProducer(connection)
   t.after(() => producer.close())
@@ -100,7 +100,7 @@ test('pending dead letters are counted with their age and blocked keys until the
   const counts = async () => {
     const lines = (await (await fetch(`${monitor.url}/metrics`)).text()).split('\n')
     const metric = (name: string) => {
-      const line = lines.find(each => each.startsWith(`orderly_dead_letters_${name}{topic="${letters}"`))
+      const line = lines.find(each => each.startsWith(`orderly_dead_letters_${name}{topic="${deadLetters}"`))
       return line === undefined ? undefined : Number(line.split(' ').at(-1))
     }
     return { waiting: metric('waiting'), blockedKeys: metric('blocked_keys'), ageSeconds: metric('oldest_age_seconds') }
@@ -139,10 +139,10 @@ test('pending dead letters are counted with their age and blocked keys until the
   // The monitor may have read its clock before the record was sent.
   assert.ok(ageSeconds > 80 && ageSeconds < 180, `${ageSeconds} s`)
   isRepaired = true
-  await operateOnDeadLetters(
+  await executeOnDeadLetters(
     connection,
     {
-      topic: letters,
+      topic: deadLetters,
       plan: keys =>
         planReplay(
           keys.filter(({ key }) => key !== null),

@@ -33,7 +33,7 @@ export const configSchema = Type.Object({
     maximum: 30 * dayMs,
     default: 3 * dayMs
   }),
-  NOTIFICATION_FIRST_RETRY_MS: Type.Integer({
+  NOTIFICATION_RETRY_INITIAL_MS: Type.Integer({
     description: 'the delay after the first failed attempt; each further failure makes it four times longer',
     minimum: 10,
     maximum: hourMs,

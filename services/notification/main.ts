@@ -13,14 +13,14 @@ import {
 } from '@orderly/service-kit'
 import { configSchema } from './config.ts'
 import { type Accept, resultStage } from './from-results/result-stage.ts'
-import { kafkaUses, resultTopics } from './kafka-uses.ts'
+import { kafkaUses, resultTopics } from './kafka-access.ts'
 import { readEndpoints } from './store/endpoints.ts'
 import { isTransient } from './store/is-transient.ts'
-import { createPostgresLedger } from './store/postgres.ts'
-import { ledgerSchema, ledgerSessionSettings } from './store/schema.ts'
+import { createPostgresDeliveryStore } from './store/postgres.ts'
+import { deliverySchema, deliverySessionSettings } from './store/schema.ts'
 import { notificationsDeadLetterTopic, toDeadLetter } from './to-dead-letters/dead-letter.ts'
 import { startDelivering } from './to-recipient/delivery-loop.ts'
-import { startHousekeeping } from './to-recipient/housekeeping.ts'
+import { startMaintenance } from './to-recipient/maintenance.ts'
 import { measure } from './to-recipient/measure.ts'
 import { createSettlements } from './to-recipient/settlements.ts'
 import { createSinks } from './to-recipient/sinks.ts'
@@ -29,7 +29,7 @@ import { traceDeliveries } from './to-recipient/trace-deliveries.ts'
 import { createStoredWebhook } from './to-recipient/webhook/webhook.ts'
 
 const statementTimeoutMs = 10_000
-const housekeepingMs = 60_000
+const maintenanceMs = 60_000
 /**
  * Maximum time that a fetch waits for more records under a load of hundreds of outcomes per second.
  * Each batch costs the delivery table about six statements, so larger batches are cheaper.
@@ -57,19 +57,19 @@ runService({
     const pool = await openDatabase(
       { config, logger, signal, onStop, ready },
       {
-        schemas: [ledgerSchema],
+        schemas: [deliverySchema],
         applicationName: name,
         statementTimeoutMs,
-        sessionSettings: ledgerSessionSettings,
+        sessionSettings: deliverySessionSettings,
         readinessGate: 'start'
       }
     )
     const positions = createPostgresPositions(pool, {
-      ...{ schema: ledgerSchema.schema, groupID: kafkaUses.groups[0], whenBehind: 'rewind' },
+      ...{ schema: deliverySchema.schema, groupID: kafkaUses.groups[0], whenBehind: 'rewind' },
       remedies: positionRemedies(kafkaUses.groups[0])
     })
-    const ledger = createPostgresLedger(pool, { positions })
-    const released = await ledger.releaseClaims(instanceID)
+    const deliveryStore = createPostgresDeliveryStore(pool, { positions })
+    const released = await deliveryStore.releaseClaims(instanceID)
     if (released > 0) {
       const event = 'deliveries_released'
       logger.warn({ event, lanes: released }, 'released deliveries claimed by a previous run of this instance')
@@ -87,14 +87,14 @@ runService({
     const producer = traceProducer(await createProducer(connection), spans)
     onStop('producer', () => producer.close())
 
-    const measures = measure(metrics, ledger)
+    const measures = measure(metrics, deliveryStore)
     const settlements = createSettlements({
-      ledger,
+      deliveryStore,
       logger,
-      giveUp: settled =>
+      exhaust: settled =>
         producer.send(
           settled.flatMap(({ delivery, settlement }) =>
-            settlement.status === 'given-up' ? toDeadLetter(delivery, settlement.attempts, settlement.failure) : []
+            settlement.status === 'exhausted' ? toDeadLetter(delivery, settlement.attempts, settlement.failure) : []
           )
         ),
       retry: work => retryTransient(work, { isTransient, attempts: 8 }),
@@ -108,12 +108,12 @@ runService({
     const policy = {
       maxAttempts: config.NOTIFICATION_MAX_ATTEMPTS,
       maxAgeMs: config.NOTIFICATION_MAX_AGE_MS,
-      firstDelayMs: config.NOTIFICATION_FIRST_RETRY_MS,
+      firstDelayMs: config.NOTIFICATION_RETRY_INITIAL_MS,
       maxDelayMs: config.NOTIFICATION_MAX_RETRY_MS,
       maxRetryAfterMs: config.NOTIFICATION_MAX_RETRY_AFTER_MS
     }
     const observer = traceDeliveries(measures, spans)
-    const options = { ledger, settlements, policy, instanceID, leaseMs, pollMs: unwokenMs, logger, observer }
+    const options = { deliveryStore, settlements, policy, instanceID, leaseMs, pollMs: unwokenMs, logger, observer }
     const targets = await startTargets({
       configured: sinks,
       readEndpoints: () => readEndpoints(pool),
@@ -123,22 +123,22 @@ runService({
           maxTimeoutMs: Math.floor(leaseMs / 2)
         }),
       startLoop: sink => startDelivering(sink, options),
-      ledger,
+      deliveryStore,
       refreshMs: config.NOTIFICATION_ENDPOINTS_REFRESH_MS,
       pollMs: config.NOTIFICATION_POLL_MS,
       logger
     })
     onStop('deliveries', () => targets.stop(config.SHUTDOWN_DEADLINE_MS / 2))
-    const housekeeping = startHousekeeping({
-      ...{ ledger, settlements, targets: targets.names, policy, instanceID, leaseMs, logger },
+    const maintenance = startMaintenance({
+      ...{ deliveryStore, settlements, targets: targets.names, policy, instanceID, leaseMs, logger },
       retentionMs: config.NOTIFICATION_RETENTION_DAYS * dayMs,
-      everyMs: housekeepingMs
+      everyMs: maintenanceMs
     })
-    onStop('housekeeping', () => housekeeping.stop())
+    onStop('housekeeping', () => maintenance.stop())
 
     const topics = await connectTopics(createSchemaRegistry(registryAddress(config)), resultTopics)
     const accept: Accept = async (outcomes, advances) => {
-      const accepted = await ledger.accept(outcomes, targets.recipients(), advances)
+      const accepted = await deliveryStore.accept(outcomes, targets.recipients(), advances)
       measures.duplicates(accepted.duplicates)
       targets.wake(accepted.targets)
     }

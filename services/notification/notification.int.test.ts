@@ -102,9 +102,9 @@ test('notification service with Kafka and Postgres', async t => {
     await until(async () => (await idsBy(instance)).length >= eventIDs.length)
     assert.deepEqual((await idsBy(instance)).sort(), eventIDs.toSorted())
     const dead = deadLetterTopic(topic.name)
-    const [parked] = await readCommitted(pipeline.connection, dead, records => records.length > 0)
-    assert.deepEqual(parked?.value, noEvent.value)
-    assert.equal(parked?.headers['dlq-code'], 'WIRE_FORMAT_INVALID')
+    const [deadLettered] = await readCommitted(pipeline.connection, dead, records => records.length > 0)
+    assert.deepEqual(deadLettered?.value, noEvent.value)
+    assert.equal(deadLettered?.headers['dlq-code'], 'WIRE_FORMAT_INVALID')
     assert.equal((await instance.stop()).code, 0)
   })
 

@@ -199,7 +199,7 @@ test('sinks of the real process with Kafka, Postgres, SMTP and HTTP servers', as
     await until(async () => (await statuses(pool, 'webhook:shop')).skipped === 1)
     await producer.send(outcomes(pipeline, 10).records)
     await until(async () => (await statuses(pool, 'webhook:shop')).skipped === 11)
-    assert.match(await metricsOf(first), /orderly_notification_target_switched_off\{[^}]*"webhook:shop"[^}]*\} 1/)
+    assert.match(await metricsOf(first), /orderly_notification_target_disabled\{[^}]*"webhook:shop"[^}]*\} 1/)
     await first.stop()
     const second = await pipeline.start(t, webhookTo(gone.url))
     await producer.send(outcomes(pipeline, 10).records)
@@ -220,7 +220,7 @@ test('sinks of the real process with Kafka, Postgres, SMTP and HTTP servers', as
     const instance = await pipeline.start(t, { ...webhookTo(shop.url), NOTIFICATION_MAX_ATTEMPTS: '2' })
     const { eventIDs, records } = outcomes(pipeline, 1)
     await producer.send(records)
-    await until(async () => (await statuses(pool, 'webhook:shop'))['given-up'] === 1)
+    await until(async () => (await statuses(pool, 'webhook:shop'))['exhausted'] === 1)
     assert.deepEqual(idsOf(shop.received), [eventIDs[0], eventIDs[0]])
     const dead = await readCommitted(pipeline.connection, notificationsDeadLetterTopic, found => found.length > 0)
     const [{ key, value, headers } = assert.fail()] = dead
@@ -234,7 +234,7 @@ test('sinks of the real process with Kafka, Postgres, SMTP and HTTP servers', as
     )
     const { target, notification, attempts, reason } = JSON.parse(String(value))
     assert.deepEqual([target, notification.id, attempts, reason], ['webhook:shop', eventIDs[0], 2, 'answered 500'])
-    assert.match(await metricsOf(instance), /orderly_notifications_given_up_total\{[^}]*code="HTTP_500"[^}]*\} 1/)
+    assert.match(await metricsOf(instance), /orderly_notifications_exhausted_total\{[^}]*code="HTTP_500"[^}]*\} 1/)
     assert.equal((await instance.stop()).code, 0)
   })
 

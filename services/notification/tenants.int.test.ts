@@ -92,16 +92,16 @@ test('notifications of two shops with the same user ids', async t => {
     await producer.send([poison, ...theirs.records, ...ours.records])
     await until(() => paris.received.length >= 2)
     assert.deepEqual(idsOf(paris.received), ours.eventIDs)
-    const letters = await readCommitted(
+    const deadLetters = await readCommitted(
       pipeline.connection,
       deadLetterTopic(topics.inventoryReserved.name),
       all => all.length >= 3
     )
     assert.deepEqual(
-      letters.map(({ key, headers }) => [key, headers['dlq-code']]),
+      deadLetters.map(({ key, headers }) => [key, headers['dlq-code']]),
       [
         [recordKey({ userID: 'ada', caller: 'berlin' }), 'WIRE_FORMAT_INVALID'],
-        ...theirs.records.map(() => [recordKey({ userID: 'ada', caller: 'berlin' }), 'FOLLOWS_PARKED'])
+        ...theirs.records.map(() => [recordKey({ userID: 'ada', caller: 'berlin' }), 'KEY_BLOCKED'])
       ]
     )
     assert.equal((await statuses(pool, 'webhook:paris/shop')).due, undefined)

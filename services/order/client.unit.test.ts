@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createKnownCallers } from '@orderly/callers'
+import { createAPIKeyCache } from '@orderly/callers'
 import { createMemoryApiKeyStore, grantKey } from '@orderly/callers/testing'
 import { createOrderClient, type Order, type StatusNotice } from '@orderly/client'
 import { silentLogger } from '@orderly/service-kit/testing'
@@ -8,7 +8,7 @@ import { anOrder, createOrderApi } from './testing/order-api.ts'
 
 test('every operation of the client succeeds against the API, for a caller with an API key', async t => {
   const store = createMemoryApiKeyStore()
-  const callers = createKnownCallers(store, {
+  const callers = createAPIKeyCache(store, {
     refreshMs: 3_600_000,
     trustMs: 60_000,
     requestsPerMinute: 1_000,

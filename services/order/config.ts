@@ -15,7 +15,7 @@ export const configSchema = Type.Object({
     maximum: 60_000,
     default: 5_000
   }),
-  ORDER_MAX_WAITING: Type.Integer({
+  ORDER_MAX_PENDING: Type.Integer({
     description: 'the maximum number of orders that wait to be stored; further orders get 503 immediately',
     minimum: 1,
     maximum: 1_000_000,

@@ -6,10 +6,10 @@ import { configSchema } from './config.ts'
 const database = { DATABASE_URL: 'postgres://me:secret@127.0.0.1:5432/orderly' }
 
 test('the dev profile requires only DATABASE_URL', () => {
-  const { ORDER_DELIVERY_TIMEOUT_MS, ORDER_MAX_WAITING, ORDER_CREATED_VERSION } = parseConfig(configSchema, database)
+  const { ORDER_DELIVERY_TIMEOUT_MS, ORDER_MAX_PENDING, ORDER_CREATED_VERSION } = parseConfig(configSchema, database)
   assert.deepEqual(
-    { ORDER_DELIVERY_TIMEOUT_MS, ORDER_MAX_WAITING, ORDER_CREATED_VERSION },
-    { ORDER_DELIVERY_TIMEOUT_MS: 5_000, ORDER_MAX_WAITING: 5_000, ORDER_CREATED_VERSION: 3 }
+    { ORDER_DELIVERY_TIMEOUT_MS, ORDER_MAX_PENDING, ORDER_CREATED_VERSION },
+    { ORDER_DELIVERY_TIMEOUT_MS: 5_000, ORDER_MAX_PENDING: 5_000, ORDER_CREATED_VERSION: 3 }
   )
 })
 
@@ -17,7 +17,7 @@ test('all invalid settings are reported by name', () => {
   const environment = {
     ...database,
     ORDER_DELIVERY_TIMEOUT_MS: 'forever',
-    ORDER_MAX_WAITING: '0',
+    ORDER_MAX_PENDING: '0',
     ORDER_CREATED_VERSION: '4',
     KAFKA_BROKERS: 'nowhere'
   }
@@ -29,7 +29,7 @@ test('all invalid settings are reported by name', () => {
       assert.deepEqual(names, [
         'KAFKA_BROKERS',
         'ORDER_DELIVERY_TIMEOUT_MS',
-        'ORDER_MAX_WAITING',
+        'ORDER_MAX_PENDING',
         'ORDER_CREATED_VERSION'
       ])
       return true

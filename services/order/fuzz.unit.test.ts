@@ -1,12 +1,12 @@
 import { test } from 'node:test'
-import { createKnownCallers } from '@orderly/callers'
+import { createAPIKeyCache } from '@orderly/callers'
 import { createMemoryApiKeyStore, grantKey } from '@orderly/callers/testing'
 import { type FuzzAnswer, fuzzApi, silentLogger } from '@orderly/service-kit/testing'
 import { createOrderApi } from './testing/order-api.ts'
 
 test('every generated request gets a response that the OpenAPI document describes', async t => {
   const store = createMemoryApiKeyStore()
-  const callers = createKnownCallers(store, {
+  const callers = createAPIKeyCache(store, {
     refreshMs: 3_600_000,
     trustMs: 3_600_000,
     requestsPerMinute: 10_000_000,

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { anOrder } from './testing/order-api.ts'
 import { post, postUntilFree, startOrderPipeline } from './testing/order-pipeline.ts'
 
-const preload = `--import=${new URL('testing/end-at-point.ts', import.meta.url).href}`
+const preload = `--import=${new URL('testing/end-at-failpoint.ts', import.meta.url).href}`
 const quick = { ORDER_DELIVERY_TIMEOUT_MS: '3000' }
 const ending = (point: string, signal: string) => ({ NODE_OPTIONS: preload, END_AT: point, END_WITH: signal, ...quick })
 

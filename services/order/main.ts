@@ -1,15 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { callerSchemas, openCallers } from '@orderly/callers'
 import { connectTopics, createSchemaRegistry } from '@orderly/contracts'
-import { checkConnection, createOnceWriter, createProducer } from '@orderly/kafka'
+import { checkConnection, createProducer, createReservedWriter } from '@orderly/kafka'
 import { createPool } from '@orderly/postgres'
 import {
   kafkaConnection,
   registryAddress,
   runService,
   stageObserver,
-  traceOnceWriter,
-  traceProducer
+  traceProducer,
+  traceReservedWriter
 } from '@orderly/service-kit'
 import { configSchema } from './config.ts'
 import { addOrderApi } from './from-http/api.ts'
@@ -24,8 +24,8 @@ import { createPostgresOrderStore } from './store/postgres-orders.ts'
 import { pruneKeys } from './store/prune-keys.ts'
 import { orderSchema, orderSessionSettings } from './store/schema.ts'
 import { watchAcceptance } from './to-orders/acceptance.ts'
+import { createIdempotentPlacement } from './to-orders/idempotent-placement.ts'
 import { measurePublishing } from './to-orders/measure-publishing.ts'
-import { createPlaceOnce } from './to-orders/place-once.ts'
 import { publishOrders } from './to-orders/publish-orders.ts'
 import { requestChanges } from './to-orders/request-change.ts'
 
@@ -47,7 +47,7 @@ runService({
     const deliveryTimeoutMs = config.ORDER_DELIVERY_TIMEOUT_MS
     const producer = await createProducer(connection, {
       deliveryTimeoutMs,
-      maxBufferedRecords: config.ORDER_MAX_WAITING
+      maxBufferedRecords: config.ORDER_MAX_PENDING
     })
     onStop('producer', () => producer.close())
     // Kafka does not gate readiness: without it orders get 503, but reads and streams still work.
@@ -91,10 +91,10 @@ runService({
       Promise.race([database.opened, delay(databasePatienceMs, undefined, { signal, ref: false })])
     ])
 
-    const writer = createOnceWriter(connection, { deliveryTimeoutMs })
+    const writer = createReservedWriter(connection, { deliveryTimeoutMs })
     onStop('once writer', () => writer.close())
-    const placeOnce = createPlaceOnce({
-      writer: traceOnceWriter(writer, spans),
+    const placeIdempotently = createIdempotentPlacement({
+      writer: traceReservedWriter(writer, spans),
       ordersCreated,
       keys,
       isKnown: async orderID => (await orders.find([orderID])).has(orderID),
@@ -112,7 +112,7 @@ runService({
       callers,
       allowedHosts: config.HTTP_ALLOWED_HOSTS,
       place: measurePlacing(
-        acceptance.guard(createPlace({ publish, placeOnce, newOrderID, nowMs: Date.now })),
+        acceptance.guard(createPlace({ publish, placeIdempotently, newOrderID, nowMs: Date.now })),
         metrics
       ),
       request: acceptance.guard(requestChanges(traced, ordersChanges)),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createKnownCallers } from '@orderly/callers'
+import { createAPIKeyCache } from '@orderly/callers'
 import { createMemoryApiKeyStore, grantKey } from '@orderly/callers/testing'
 import { silentLogger } from '@orderly/service-kit/testing'
 import { newOrderID } from './order-id.ts'
@@ -8,7 +8,7 @@ import { anOrder, createOrderApi } from './testing/order-api.ts'
 
 test('records about an order have the key of the caller that placed it, even if an operator requests the change', async t => {
   const store = createMemoryApiKeyStore()
-  const callers = createKnownCallers(store, {
+  const callers = createAPIKeyCache(store, {
     refreshMs: 3_600_000,
     trustMs: 3_600_000,
     requestsPerMinute: 1_000,
@@ -49,7 +49,7 @@ test('records about an order have the key of the caller that placed it, even if 
 test("a cursor of one caller's list is refused for the list of another caller", async t => {
   const store = createMemoryApiKeyStore()
   const options = { refreshMs: 3_600_000, trustMs: 3_600_000, requestsPerMinute: 1_000, logger: silentLogger() }
-  const callers = createKnownCallers(store, options)
+  const callers = createAPIKeyCache(store, options)
   t.after(() => callers.stop())
   const [berlin, paris] = [
     `Bearer ${await grantKey(store, { name: 'berlin', role: 'shop' })}`,

@@ -1,7 +1,7 @@
 import { ConfigError, escapeControlsInLines, exitWhenWritten, maskSecrets } from '@orderly/service-kit'
 import type { LogLimits } from '../processes/log-rotation.ts'
 import { createSupervisor, type Supervisor } from '../processes/supervisor.ts'
-import { Refusal } from '../refusal.ts'
+import { UserError } from '../user-error.ts'
 
 export interface CommandContext {
   /** Creates a supervisor. Everything it starts is stopped when the command ends for any reason. */
@@ -54,7 +54,7 @@ export async function runCommand(command: (context: CommandContext) => Promise<n
 }
 
 function explain(error: unknown): string {
-  if (error instanceof Refusal || error instanceof ConfigError || isAboutArguments(error)) return error.message
+  if (error instanceof UserError || error instanceof ConfigError || isAboutArguments(error)) return error.message
   if (isDiskFull(error)) return fullDisk
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }

@@ -42,9 +42,9 @@ await runCommand(async ({ supervise, signal }) => {
     const figures = await Promise.all(parts.map(figuresOf))
     const launcher = { name: 'launcher', startMs: 0, residentMB: inMB(process.memoryUsage.rss()) }
     const report: DemoReport = {
-      ok: orders.strangers.length === 0 && orders.verdicts.every(({ asExpected }) => asExpected),
+      ok: orders.unexpected.length === 0 && orders.verdicts.every(({ asExpected }) => asExpected),
       orders: orders.verdicts,
-      strangers: orders.strangers,
+      unexpected: orders.unexpected,
       startUpMs,
       parts: [...figures, launcher],
       residentMB: figures.reduce((sum, { residentMB }) => sum + residentMB, launcher.residentMB)

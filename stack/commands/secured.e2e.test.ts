@@ -70,13 +70,13 @@ test('with TLS, SCRAM and only the grants of acls.json, every order is processed
     return child
   }
 
-  const { verdicts, strangers } = await runOrders(orderURL, processOf('notification'), t.signal)
+  const { verdicts, unexpected } = await runOrders(orderURL, processOf('notification'), t.signal)
   assert.ok(verdicts.length > 5)
   assert.deepEqual(
     verdicts.filter(({ asExpected }) => !asExpected),
     []
   )
-  assert.deepEqual(strangers, [])
+  assert.deepEqual(unexpected, [])
 
   const accepted = verdicts.filter(({ outcome }) => outcome !== 'refused').length
   const databaseURL = databaseAccess(credentialsFileOf(join(directories.data, 'postgres'))).urlOf('orderly_operator')

@@ -58,7 +58,7 @@ async function createStack(t: TestContext) {
 
 type Stack = Awaited<ReturnType<typeof createStack>>
 
-async function told(stack: Stack, userID: string): Promise<string | undefined> {
+async function reported(stack: Stack, userID: string): Promise<string | undefined> {
   const find = async () => (await stack.notifications()).find(notification => notification.userID === userID)
   await waitUntil(async () => (await find()) !== undefined, { what: `a notification of ${userID}`, deadlineMs: 30_000 })
   return (await find())?.subject
@@ -72,7 +72,7 @@ test('a stack stopped by Ctrl-C or SIGTERM leaves no process, and the next start
   assert.doesNotMatch(first.output().stdout, /NOT HEALTHY/)
   assert.match(first.output().stdout, /curl -i http:\/\/127\.0\.0\.1:\d+\/orders/)
   assert.equal(await stack.order('first-user'), 202)
-  assert.equal(await told(stack, 'first-user'), 'Order reserved')
+  assert.equal(await reported(stack, 'first-user'), 'Order reserved')
 
   const second = await stack.start().ended()
   assert.equal(second.code, 1)
@@ -86,7 +86,7 @@ test('a stack stopped by Ctrl-C or SIGTERM leaves no process, and the next start
   await again.waitFor(ready)
   assert.equal(await stack.order('second-user'), 202)
   assert.equal(
-    await told(stack, 'second-user'),
+    await reported(stack, 'second-user'),
     'Order failed: out of stock',
     'the only teapot was sold before the restart'
   )
@@ -129,7 +129,7 @@ test('a launcher killed by SIGKILL leaves no process, and the next start continu
 
   const next = stack.start()
   await next.waitFor(ready)
-  assert.equal(await told(stack, 'early-user'), 'Order reserved')
+  assert.equal(await reported(stack, 'early-user'), 'Order reserved')
   next.child.kill('SIGINT')
   assert.equal((await next.ended()).code, 0)
   assert.deepEqual(await processesUnder(stack.directory), [])
@@ -161,7 +161,7 @@ test('with --watch a service restarts when a file of it or of its worker thread 
     what: 'an accepted order',
     deadlineMs: 30_000
   })
-  assert.equal(await told(stack, 'a-developer'), 'Order reserved')
+  assert.equal(await reported(stack, 'a-developer'), 'Order reserved')
   dev.child.kill('SIGINT')
   assert.equal((await dev.ended()).code, 0)
   for (const service of ['order', 'inventory', 'notification', 'aggregator']) {

@@ -4,12 +4,12 @@ import { parseArgs } from 'node:util'
 import { orderlyDirectory, projectDirectory } from '../directories.ts'
 import { preflight } from '../preflight/preflight.ts'
 import type { Supervisor } from '../processes/supervisor.ts'
-import { Refusal } from '../refusal.ts'
 import { freeServerPorts, planServers } from '../servers.ts'
 import { showSteps } from '../terminal/steps.ts'
 import { prepareTestDatabases } from '../test-databases.ts'
 import { testVariables } from '../test-variables.ts'
 import { createThrowAwayRun } from '../throw-away-run.ts'
+import { UserError } from '../user-error.ts'
 import { type CommandContext, runCommand } from './command.ts'
 
 const kinds = ['unit', 'int', 'e2e'] as const
@@ -32,7 +32,7 @@ await runCommand(async context => {
   })
   const [first, ...patterns] = positionals
   if (first !== undefined && ![...kinds, 'check'].includes(first)) {
-    throw new Refusal(`Unknown kind of tests "${first}": use check, unit, int or e2e, or no argument for all.`)
+    throw new UserError(`Unknown kind of tests "${first}": use check, unit, int or e2e, or no argument for all.`)
   }
   const results: boolean[] = []
   if (first === undefined || first === 'check') {
@@ -54,7 +54,7 @@ async function runKind(
   const files = findTests(kind, patterns)
   if (files.length === 0) {
     if (patterns.length === 0) return true
-    throw new Refusal(
+    throw new UserError(
       `No ${kind} test file matches: none has ${patterns.map(pattern => `"${pattern}"`).join(' or ')} in its path.`
     )
   }

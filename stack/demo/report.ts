@@ -11,7 +11,7 @@ export interface PartFigures {
 export interface DemoReport {
   readonly ok: boolean
   readonly orders: OrdersReport['verdicts']
-  readonly strangers: OrdersReport['strangers']
+  readonly unexpected: OrdersReport['unexpected']
   /** Time from the start of the launcher until everything was healthy. */
   readonly startUpMs: number
   readonly parts: readonly PartFigures[]
@@ -35,7 +35,7 @@ export function describeReport(report: DemoReport): string {
     '',
     formatTable(['part', 'start', 'memory'], [...parts, ['all', seconds(report.startUpMs), `${report.residentMB} MB`]]),
     '',
-    `${good} of ${report.orders.length} orders ended as expected${report.strangers.length === 0 ? '' : `, and ${report.strangers.length} notifications belong to no order`}.`
+    `${good} of ${report.orders.length} orders ended as expected${report.unexpected.length === 0 ? '' : `, and ${report.unexpected.length} notifications belong to no order`}.`
   ].join('\n')
 }
 

@@ -5,11 +5,11 @@ import { samplesDirectory } from '../directories.ts'
 import type { SupervisedProcess } from '../processes/supervisor.ts'
 import { waitUntil } from '../processes/wait.ts'
 import { readNotifications } from './notifications.ts'
-import { type Answer, judge, type SampleOrder, type SentNotification, strangers, type Verdict } from './verdicts.ts'
+import { type Answer, judge, type SampleOrder, type SentNotification, unexpected, type Verdict } from './verdicts.ts'
 
 export interface OrdersReport {
   readonly verdicts: readonly Verdict[]
-  readonly strangers: readonly SentNotification[]
+  readonly unexpected: readonly SentNotification[]
 }
 
 /** Places the sample orders one after the other and waits for the notifications. */
@@ -24,18 +24,20 @@ export async function runOrders(
   for (const sample of samples) answers.push(await place(client, sample, signal))
 
   const accepted = answers.flatMap(({ orderID }) => orderID ?? [])
-  const allTold = async () => {
-    const told = new Set((await readNotifications(notification.logFile)).map(({ orderID }) => orderID))
-    return accepted.every(orderID => told.has(orderID))
+  const allReported = async () => {
+    const reported = new Set((await readNotifications(notification.logFile)).map(({ orderID }) => orderID))
+    return accepted.every(orderID => reported.has(orderID))
   }
   // After the deadline, the verdicts report missing notifications.
   const what = 'the last notification'
-  await waitUntil(allTold, { what, deadlineMs: 30_000, intervalMs: 20, signal }).catch(() => signal.throwIfAborted())
+  await waitUntil(allReported, { what, deadlineMs: 30_000, intervalMs: 20, signal }).catch(() =>
+    signal.throwIfAborted()
+  )
 
   const sent = await readNotifications(notification.logFile)
   return {
     verdicts: samples.map((sample, index) => judge(sample, answers[index] as Answer, sent)),
-    strangers: strangers(answers, sent)
+    unexpected: unexpected(answers, sent)
   }
 }
 

@@ -93,7 +93,7 @@ function problemOf(
 }
 
 /** Returns the notifications of orders that were not placed here. */
-export function strangers(answers: readonly Answer[], sent: readonly SentNotification[]): SentNotification[] {
+export function unexpected(answers: readonly Answer[], sent: readonly SentNotification[]): SentNotification[] {
   const placed = new Set(answers.map(({ orderID }) => orderID))
   return sent.filter(({ orderID }) => !placed.has(orderID))
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseNotifications } from './notifications.ts'
-import { judge, type SampleOrder, strangers } from './verdicts.ts'
+import { judge, type SampleOrder, unexpected } from './verdicts.ts'
 
 const sample: SampleOrder = {
   about: 'two cups',
@@ -58,7 +58,7 @@ test('a response that is neither acceptance nor refusal is always a problem', ()
 
 test('notifications of unknown orders are found', () => {
   assert.deepEqual(
-    strangers([accepted], [reserved, { ...reserved, orderID: 'order-9' }]).map(({ orderID }) => orderID),
+    unexpected([accepted], [reserved, { ...reserved, orderID: 'order-9' }]).map(({ orderID }) => orderID),
     ['order-9']
   )
 })

@@ -73,7 +73,7 @@ export function proseInSource(text: string): ProseHit[] {
     const title = /\b(?:test|it|describe|suite)\(\s*(['"`])((?:(?!\1).)+)\1/.exec(line)?.[2]
     if (title !== undefined) hits.push(...hitsIn(title, first, [...phrases, fragment]))
     else if (
-      /\b(?:logger|log)\.\w+\(|(?:Error|Refusal|Failure)\(|(?:description|summary|help):/.test(
+      /\b(?:logger|log)\.\w+\(|(?:Error|UserError|Failure)\(|(?:description|summary|help):/.test(
         `${line}${lines[at - 1] ?? ''}`
       )
     )

@@ -34,23 +34,27 @@ test('an alert suppresses its consequences and no other alerts', async t => {
       throw new Error(`${error.message}; suppressed alerts: ${(await quiet()).join(', ')}`)
     })
   }
-  const lag = (group: string, topic: string) => ({ alertname: 'OrderlyLagTooOld', group, topic })
+  const lag = (group: string, topic: string) => ({ alertname: 'OrderlyConsumerLagHigh', group, topic })
 
   await fire(
-    lag('orders-created', 'orders.created'),
+    lag('inventory', 'orders.created'),
     lag('notifications', 'inventory.reserved'),
     lag('connect-audit', 'inventory.reserved')
   )
   await fire({ alertname: 'OrderlyServiceDown', job: 'inventory' })
   await becomes([])
   await fire({ alertname: 'OrderlyHangingTransaction', kind: 'open', topic: 'orders.created' })
-  await becomes(['OrderlyLagTooOld orders-created orders.created'])
+  await becomes(['OrderlyConsumerLagHigh inventory orders.created'])
   await fire({ alertname: 'OrderlyAuditStopped' })
-  const ofAudit = 'OrderlyLagTooOld connect-audit inventory.reserved'
-  await becomes(['OrderlyLagTooOld orders-created orders.created', ofAudit])
+  const ofAudit = 'OrderlyConsumerLagHigh connect-audit inventory.reserved'
+  await becomes(['OrderlyConsumerLagHigh inventory orders.created', ofAudit])
   await fire({ alertname: 'OrderlyBrokerDown' }, { alertname: 'OrderlyNoOrders' })
   await becomes([
-    ...['OrderlyLagTooOld orders-created orders.created', ofAudit, 'OrderlyLagTooOld notifications inventory.reserved'],
+    ...[
+      'OrderlyConsumerLagHigh inventory orders.created',
+      ofAudit,
+      'OrderlyConsumerLagHigh notifications inventory.reserved'
+    ],
     ...['OrderlyNoOrders', 'OrderlyAuditStopped']
   ])
 })

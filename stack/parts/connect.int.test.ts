@@ -172,8 +172,8 @@ test('every event of every version becomes one row of its table, and other recor
       version1()
     ])
     await untilRows('orders_created', 5)
-    const parked = await readCommitted(connection, 'audit.dlq', records => records.length === 4)
-    const reasons = parked.map(({ headers }) => headers['__connect.errors.exception.message'])
+    const deadLettered = await readCommitted(connection, 'audit.dlq', records => records.length === 4)
+    const reasons = deadLettered.map(({ headers }) => headers['__connect.errors.exception.message'])
     assert.deepEqual(reasons.toSorted(), [
       'The event ends early',
       'The record has no value and is not a replay marker',
@@ -181,9 +181,9 @@ test('every event of every version becomes one row of its table, and other recor
       'The value is not in the Confluent wire format'
     ])
     const keys = await readDeadLetters(connection, ['audit.dlq'], t.signal)
-    const letters = keys.flatMap(({ letters }) => letters)
-    assert.deepEqual(letters.map(({ reason }) => reason).toSorted(), reasons.toSorted())
-    for (const { stage, code, source, isCopy } of letters) {
+    const deadLetters = keys.flatMap(({ deadLetters }) => deadLetters)
+    assert.deepEqual(deadLetters.map(({ reason }) => reason).toSorted(), reasons.toSorted())
+    for (const { stage, code, source, isCopy } of deadLetters) {
       assert.deepEqual([stage, code, source.topic, isCopy], ['audit', 'DataException', 'orders.created', true])
     }
   })
@@ -239,8 +239,8 @@ test('a record with a foreign schema becomes a row only if it can be read as the
   assert.deepEqual(rows.map(({ shop }) => shop).toSorted(), [null, 'west'])
   await send([order])
   await untilRows('orders_created', 3)
-  const parked = await readCommitted(connection, 'audit.dlq', records => records.length === 2)
-  for (const { headers } of parked) {
+  const deadLettered = await readCommitted(connection, 'audit.dlq', records => records.length === 2)
+  for (const { headers } of deadLettered) {
     const reason = headers['__connect.errors.exception.message'] ?? ''
     assert.match(reason, /InventoryFailed cannot be read as the topic's event com\.orderly\.events\.OrderCreated/)
   }

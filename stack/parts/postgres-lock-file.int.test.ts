@@ -5,9 +5,9 @@ import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { freePort } from '../processes/ports.ts'
-import { Refusal } from '../refusal.ts'
 import { superviseRun } from '../testing/supervised-run.ts'
 import { startZombie } from '../testing/zombie.ts'
+import { UserError } from '../user-error.ts'
 import { startPostgres } from './postgres.ts'
 import { clearLockFile } from './postgres-lock-file.ts'
 
@@ -66,7 +66,7 @@ test('a Postgres that still uses the data is reported with its process id', asyn
   const { dataDirectory, first } = await setUp(t)
   const pid = first.processes[0]?.pid
   await assert.rejects(clearLockFile(dataDirectory, { deadlineMs: 300 }), error => {
-    assert.ok(error instanceof Refusal)
+    assert.ok(error instanceof UserError)
     assert.match(error.message, new RegExp(`^Another Postgres \\(process ${pid}\\) still uses .*kill -INT ${pid}`))
     return true
   })

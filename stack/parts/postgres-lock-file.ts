@@ -2,7 +2,7 @@ import { readFile, realpath, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { listProcesses, workDirectory } from '../processes/process-table.ts'
 import { waitUntil } from '../processes/wait.ts'
-import { Refusal } from '../refusal.ts'
+import { UserError } from '../user-error.ts'
 
 const lockFileName = 'postmaster.pid'
 
@@ -13,7 +13,7 @@ const lockFileName = 'postmaster.pid'
  * A killed Postgres leaves its lock file. Its successor refuses to start while a process has the id
  * in that file, even if that process is a zombie or an unrelated program with the same id.
  *
- * @throws Refusal if that Postgres does not end
+ * @throws UserError if that Postgres does not end
  */
 export async function clearLockFile(dataDirectory: string, { deadlineMs = 30_000 } = {}): Promise<void> {
   const file = join(dataDirectory, lockFileName)
@@ -25,7 +25,7 @@ export async function clearLockFile(dataDirectory: string, { deadlineMs = 30_000
   await waitUntil(async () => (await running()).length === 0, { what: 'its end', deadlineMs }).catch(async error => {
     const [pid] = await running()
     if (pid === undefined) throw error
-    throw new Refusal(
+    throw new UserError(
       `Another Postgres (process ${pid}) still uses the data in ${dataDirectory}: stop it with \`kill -INT ${pid}\`, then try again.`
     )
   })

@@ -3,7 +3,7 @@ import { chmod, cp, mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { Refusal } from '../refusal.ts'
+import { UserError } from '../user-error.ts'
 import type { PostgresBinaries } from './postgres-binaries.ts'
 
 const run = promisify(execFile)
@@ -37,14 +37,14 @@ export async function planPostgresHome(dataDirectory: string, binaries: Postgres
   if (process.getuid?.() !== 0) return { binaries, dataPath: dataDirectory, release: async () => {} }
   const user = (await lookUp('postgres')) ?? (await lookUp('nobody'))
   if (user === undefined)
-    throw new Refusal(
+    throw new UserError(
       'Postgres refuses to run as root, and the user `nobody` does not exist: run this as another user.'
     )
   const [mayReachData, mayRunPrograms] = await Promise.all(
     [dataDirectory, binaries.postgres].map(path => mayEveryoneEnter(dirname(path)))
   )
   if (!mayReachData && process.platform !== 'linux') {
-    throw new Refusal(
+    throw new UserError(
       'Postgres refuses to run as root, and the user it would run as cannot enter this folder: move the project to a folder that other users can enter, or run it as another user.'
     )
   }

@@ -7,8 +7,8 @@ import { type TestContext, test } from 'node:test'
 import { promisify } from 'node:util'
 import { databaseRoles } from '@orderly/postgres'
 import { freePort } from '../processes/ports.ts'
-import { Refusal } from '../refusal.ts'
 import { superviseRun } from '../testing/supervised-run.ts'
+import { UserError } from '../user-error.ts'
 import { startPostgres } from './postgres.ts'
 import { findPostgresBinaries } from './postgres-binaries.ts'
 import { credentialsFileOf } from './postgres-credentials.ts'
@@ -63,7 +63,7 @@ test('only the generated passwords are accepted, and only the user of the launch
   await rm(credentialsFileOf(options.dataDirectory))
   await assert.rejects(
     start(),
-    error => error instanceof Refusal && /passwords .* are lost .*npm run reset/.test(error.message)
+    error => error instanceof UserError && /passwords .* are lost .*npm run reset/.test(error.message)
   )
 })
 

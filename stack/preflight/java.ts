@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { projectDirectory } from '../directories.ts'
-import { Refusal } from '../refusal.ts'
+import { UserError } from '../user-error.ts'
 
 /** Minimum version: Kafka 4 runs on Java 17; the schema registry needs 21. */
 export const requiredJavaVersion = 21
@@ -38,18 +38,18 @@ const kinds = {
   }
 } as const
 
-/** Returns the newest suitable Java. @throws Refusal if there is none or none is new enough */
+/** Returns the newest suitable Java. @throws UserError if there is none or none is new enough */
 export function chooseJava(found: readonly Java[], kind: keyof typeof kinds = 'Java'): Java {
   const { users, pickiest, isFit, debianPackage, orElse } = kinds[kind]
   const howToInstall = `on Debian 13 or Ubuntu \`apt-get install openjdk-${requiredJavaVersion}-${debianPackage}\`, on macOS \`brew install openjdk\`${orElse}`
   const newest = found.filter(isFit).toSorted((one, other) => compareVersions(other.version, one.version))[0]
   if (newest === undefined) {
-    throw new Refusal(
+    throw new UserError(
       `No ${kind} was found, and ${users} ${kind} ${requiredJavaVersion} or newer: install one (${howToInstall}), or set JAVA_HOME.`
     )
   }
   if (!isAtLeast(newest, requiredJavaVersion)) {
-    throw new Refusal(
+    throw new UserError(
       `The newest ${kind} found is ${newest.version} (${newest.home}), but ${pickiest} ${requiredJavaVersion} or newer: install one (${howToInstall}), or set JAVA_HOME.`
     )
   }

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { Refusal } from '../refusal.ts'
+import { UserError } from '../user-error.ts'
 import { chooseJava, compareVersions, findJavas, type Java } from './java.ts'
 
 const java = (version: string) => ({ home: `/jdks/${version}`, version })
@@ -16,8 +16,8 @@ test('the newest Java is chosen, regardless of its location', () => {
 test('an outdated Java is refused in one sentence, with its version, its path and a remedy', () => {
   assert.throws(
     () => chooseJava([java('17.0.15'), java('1.8.0_402')]),
-    (error: Refusal) => {
-      assert.ok(error instanceof Refusal)
+    (error: UserError) => {
+      assert.ok(error instanceof UserError)
       assert.match(error.message, /17\.0\.15 \(\/jdks\/17\.0\.15\).*needs 21 or newer.*apt-get install.*JAVA_HOME/)
       assert.doesNotMatch(error.message, /\n/)
       return true
@@ -28,7 +28,7 @@ test('an outdated Java is refused in one sentence, with its version, its path an
 test('a missing Java is refused in one sentence that says what to install', () => {
   assert.throws(
     () => chooseJava([]),
-    /^Refusal: No Java was found.*need Java 21 or newer.*apt-get install.*brew install/
+    /^UserError: No Java was found.*need Java 21 or newer.*apt-get install.*brew install/
   )
 })
 
@@ -68,9 +68,9 @@ test('for compiling, the newest Java with a compiler is chosen, and a JRE is ref
   assert.equal(chooseJava([old, jdk, jre], 'JDK'), jdk)
   assert.throws(
     () => chooseJava([jre], 'JDK'),
-    /^Refusal: No JDK was found.*peers.*need JDK 21 or newer.*apt-get install openjdk-21-jdk-headless/
+    /^UserError: No JDK was found.*peers.*need JDK 21 or newer.*apt-get install openjdk-21-jdk-headless/
   )
-  assert.throws(() => chooseJava([jre, old], 'JDK'), /^Refusal: The newest JDK found is 17\.0\.15 .*-jdk-headless/)
+  assert.throws(() => chooseJava([jre, old], 'JDK'), /^UserError: The newest JDK found is 17\.0\.15 .*-jdk-headless/)
 })
 
 function fakeJava(home: string, version: string): string {

@@ -1,9 +1,9 @@
 import type { ServerName } from '../external-servers.ts'
 import { type ExtraPort, type Extras, extraNames, portsOfExtras } from '../extras.ts'
 import { freePorts } from '../processes/ports.ts'
-import { Refusal } from '../refusal.ts'
 import type { ServerPorts } from '../servers.ts'
 import { type ServiceName, services } from '../services.ts'
+import { UserError } from '../user-error.ts'
 import type { PortUse } from './preflight.ts'
 
 type PortName = keyof ServerPorts | ServiceName | ExtraPort
@@ -70,11 +70,11 @@ function portOf(setting: string, environment: NodeJS.ProcessEnv, highest = 65_53
   if (!text) return undefined
   const port = Number(text)
   if (Number.isInteger(port) && port > 0 && port <= highest) return port
-  throw new Refusal(`${setting} is "${text}": set it to a port, an integer from 1 to ${highest}.`)
+  throw new UserError(`${setting} is "${text}": set it to a port, an integer from 1 to ${highest}.`)
 }
 
 function settingOf(name: PortName): string {
-  return `ORDERLY_${name.replace(/[A-Z]/, letter => `_${letter}`).toUpperCase()}_PORT`
+  return `ORDERLY_${name.replace(/[A-Z]/, deadLetter => `_${deadLetter}`).toUpperCase()}_PORT`
 }
 
 function wordsOf(name: PortName): string {

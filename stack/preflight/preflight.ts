@@ -12,8 +12,8 @@ import {
   registryJars
 } from '../parts/jars.ts'
 import { isPortFree, loopback } from '../processes/ports.ts'
-import { Refusal } from '../refusal.ts'
 import type { KafkaMode } from '../servers.ts'
+import { UserError } from '../user-error.ts'
 import { chooseJava, findJavas } from './java.ts'
 import { requireProgram } from './programs.ts'
 
@@ -34,7 +34,7 @@ export interface PreflightOptions {
 
 /**
  * Checks, before anything starts, for problems that would interrupt the start.
- * @throws Refusal with the first problem
+ * @throws UserError with the first problem
  */
 export async function preflight({ directory, externals, ports, extras, kafkaMode }: PreflightOptions): Promise<void> {
   refuseImpossiblePath(projectDirectory)
@@ -49,12 +49,12 @@ export async function preflight({ directory, externals, ports, extras, kafkaMode
 
 /**
  * Checks a path.
- * @throws Refusal for a character that cannot be part of an entry of Java's class path
+ * @throws UserError for a character that cannot be part of an entry of Java's class path
  */
 export function refuseImpossiblePath(directory: string): void {
   const found = /[:;\n\r]/.exec(directory)?.[0]
   if (found === undefined) return
-  throw new Refusal(
+  throw new UserError(
     `The path of this checkout contains ${JSON.stringify(found)}, which separates entries of Java's class path: move it to a path without that character.`
   )
 }
@@ -74,7 +74,7 @@ function neededJars(
 
 /**
  * Checks that ports are free.
- * @throws Refusal that names every port that is taken or assigned to two parts
+ * @throws UserError that names every port that is taken or assigned to two parts
  */
 async function refuseTakenPorts(uses: readonly PortUse[]): Promise<void> {
   const problems: string[] = []
@@ -86,7 +86,7 @@ async function refuseTakenPorts(uses: readonly PortUse[]): Promise<void> {
       problems.push(`Port ${port} of ${loopback} is in use, needed for ${part} (${setting}).`)
   }
   if (problems.length === 0) return
-  throw new Refusal(
+  throw new UserError(
     `${problems.join('\n')}\nStop the programs that use these ports, set other ports in the variables named above or all of them with ORDERLY_PORT_BASE=<port>, or choose free ports: npm start -- --free-ports`
   )
 }
@@ -97,7 +97,7 @@ const dataMB = 300
 export function refuseFullDisk(availableMB: number, missing: readonly Jars[]): void {
   const neededMB = dataMB + missing.reduce((sum, jars) => sum + jars.diskMB, 0)
   if (availableMB >= neededMB) return
-  throw new Refusal(
+  throw new UserError(
     `Only ${Math.floor(availableMB)} MB are free on the disk of this project and ${neededMB} MB are needed: free some, or delete old data with \`npm run reset\`.`
   )
 }

@@ -20,7 +20,7 @@ test('a port in use is refused with its number, its part and its setting', async
   const { port } = server.address() as AddressInfo
   const use = { part: 'order', port, setting: 'ORDERLY_ORDER_PORT' }
   await assert.rejects(preflight({ directory: tmpdir(), externals, ports: [use] }), {
-    name: 'Refusal',
+    name: 'UserError',
     message: new RegExp(
       `^Port ${port} of 127.0.0.1 is in use, needed for order \\(ORDERLY_ORDER_PORT\\)\\.\n.*--free-ports$`
     )
@@ -47,7 +47,7 @@ test('a free port that is assigned to two parts is refused with both of them', a
   const port = await freePort()
   const uses = ['order', 'inventory'].map(part => ({ part, port, setting: `ORDERLY_${part.toUpperCase()}_PORT` }))
   await assert.rejects(preflight({ directory: tmpdir(), externals, ports: uses }), {
-    name: 'Refusal',
+    name: 'UserError',
     message: new RegExp(
       `^Port ${port} is assigned to order \\(ORDERLY_ORDER_PORT\\) and to inventory \\(ORDERLY_INVENTORY_PORT\\)\\.\n`
     )
@@ -57,7 +57,7 @@ test('a free port that is assigned to two parts is refused with both of them', a
 test('a checkout path with a colon is refused; other special characters are accepted', () => {
   refuseImpossiblePath('/home/ü/a b,c#d!e=f')
   assert.throws(() => refuseImpossiblePath('/home/a:b'), {
-    name: 'Refusal',
+    name: 'UserError',
     message: /^The path of this checkout contains ":", .* move it/
   })
 })
@@ -87,6 +87,6 @@ test('a disk without space for the downloads is refused with both sizes', () => 
   refuseFullDisk(400, [])
   assert.throws(
     () => refuseFullDisk(400, [registryJars]),
-    /^Refusal: Only 400 MB are free.* 630 MB are needed: .*npm run reset/
+    /^UserError: Only 400 MB are free.* 630 MB are needed: .*npm run reset/
   )
 })

@@ -1,6 +1,6 @@
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { Refusal } from '../refusal.ts'
+import { UserError } from '../user-error.ts'
 
 /** Programs installed from system packages, with their file names there. */
 const names = {
@@ -31,10 +31,10 @@ export function findProgram(name: ProgramName, environment: NodeJS.ProcessEnv = 
   return folders.flatMap(folder => names[name].map(file => join(folder, file))).find(isExecutable)
 }
 
-/** Returns the path of a program. @throws Refusal that says how to install it */
+/** Returns the path of a program. @throws UserError that says how to install it */
 export function requireProgram(name: ProgramName): string {
   const path = findProgram(name)
-  if (path === undefined) throw new Refusal(`${name} was not found, and ${advice[name]}`)
+  if (path === undefined) throw new UserError(`${name} was not found, and ${advice[name]}`)
   return path
 }
 

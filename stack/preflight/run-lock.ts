@@ -2,7 +2,7 @@ import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startOfProcess } from '../processes/process-table.ts'
 import { waitUntil } from '../processes/wait.ts'
-import { Refusal } from '../refusal.ts'
+import { UserError } from '../user-error.ts'
 
 const lockName = 'running.json'
 
@@ -24,13 +24,13 @@ export interface RunLock {
   release(): void
 }
 
-/** Takes the lock of a run's folder: one run at a time. @throws Refusal while another run has it */
+/** Takes the lock of a run's folder: one run at a time. @throws UserError while another run has it */
 export function takeRunLock(runDirectory: string): RunLock {
   const file = join(runDirectory, lockName)
   const holder = readHolder(file)
   if (holder !== undefined) {
     if (holder.pid !== process.pid && isAlive(holder)) {
-      throw new Refusal(
+      throw new UserError(
         `Orderly is already running here (process ${holder.pid}): stop it with Ctrl-C in its terminal or with \`kill ${holder.pid}\`, or use \`npm run demo\`, which runs independently.`
       )
     }
@@ -44,7 +44,7 @@ export function takeRunLock(runDirectory: string): RunLock {
       rmSync(file, { force: true })
       throw error
     }
-    throw new Refusal('Another command is starting Orderly here: wait for it, or use `npm run demo`.')
+    throw new UserError('Another command is starting Orderly here: wait for it, or use `npm run demo`.')
   }
   return {
     afterCrash: holder !== undefined,

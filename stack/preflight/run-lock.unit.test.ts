@@ -29,7 +29,7 @@ test('a second run is refused while the first one runs, with its process id and 
   const holder = await holdInAnotherProcess(t, directory)
   assert.throws(
     () => takeRunLock(directory),
-    new RegExp(`^Refusal: .*\\(process ${holder.pid}\\): stop it .*npm run demo`)
+    new RegExp(`^UserError: .*\\(process ${holder.pid}\\): stop it .*npm run demo`)
   )
 })
 
@@ -59,7 +59,7 @@ test('a lock without a holder blocks a run while it is new, and is taken over wh
   const directory = runDirectory(t)
   const file = join(directory, 'running.json')
   writeFileSync(file, '')
-  assert.throws(() => takeRunLock(directory), /^Refusal: Another command is starting Orderly here/)
+  assert.throws(() => takeRunLock(directory), /^UserError: Another command is starting Orderly here/)
   const minuteAgo = new Date(Date.now() - 60_000)
   utimesSync(file, minuteAgo, minuteAgo)
   takeRunLock(directory).release()

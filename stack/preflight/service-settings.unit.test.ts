@@ -12,7 +12,7 @@ describe('checkServiceSettings', () => {
   })
 
   test('the problems of all services are reported together, each once with the affected services', () => {
-    const environment = { DATABASE_URL, LOG_LEVEL: 'loud', ORDER_MAX_WAITING: 'many', NOTIFICATION_LOCALE: 'xx' }
+    const environment = { DATABASE_URL, LOG_LEVEL: 'loud', ORDER_MAX_PENDING: 'many', NOTIFICATION_LOCALE: 'xx' }
     assert.throws(
       () => checkServiceSettings(serviceNames, () => environment),
       (error: unknown) => {
@@ -20,7 +20,7 @@ describe('checkServiceSettings', () => {
         assert.equal(error.exitCode, 78)
         assert.equal(error.problems.length, 3)
         assert.match(error.problems[0] ?? '', /^order, inventory, notification, aggregator: LOG_LEVEL is "loud"/)
-        assert.match(error.problems[1] ?? '', /^order: ORDER_MAX_WAITING is "many"/)
+        assert.match(error.problems[1] ?? '', /^order: ORDER_MAX_PENDING is "many"/)
         assert.match(error.problems[2] ?? '', /^notification: NOTIFICATION_LOCALE is "xx"/)
         return true
       }

@@ -53,12 +53,12 @@ export function keepRunning(part: RunningPart, options: KeepRunningOptions): Run
       if (performance.now() - startedAt >= policy.stableMs) restarts = 0
       let reason = `${part.name} ended (${describeExit(ended.exit)}); log: ${ended.child.logFile}`
       if (ended.exit.code === wrongSettings) {
-        report(await givenUp(reason, ended.child))
+        report(await exhausted(reason, ended.child))
         return
       }
       for (let isBack = false; !isBack; ) {
         if (restarts === policy.maxRestarts) {
-          report(await givenUp(`${reason}\n${part.name} was restarted ${restarts} times in a row`, ended.child))
+          report(await exhausted(`${reason}\n${part.name} was restarted ${restarts} times in a row`, ended.child))
           return
         }
         const delayMs = Math.min(policy.firstDelayMs * 2 ** restarts, policy.maxDelayMs)
@@ -79,7 +79,7 @@ export function keepRunning(part: RunningPart, options: KeepRunningOptions): Run
     }
   }
 
-  async function givenUp(reason: string, { logFile }: SupervisedProcess): Promise<string> {
+  async function exhausted(reason: string, { logFile }: SupervisedProcess): Promise<string> {
     return `${reason}\n${await lastLines(logFile)}\n${part.name} stays down; the others keep running. Fix the cause, then run \`npm start\` again.`
   }
 }

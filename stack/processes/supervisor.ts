@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { PartFailed } from '../refusal.ts'
+import { ProcessFailedError } from '../user-error.ts'
 import { type LogLimits, rotateLogs } from './log-rotation.ts'
 import { startWatchdog } from './watchdog.ts'
 
@@ -113,7 +113,7 @@ export function createSupervisor(logDirectory: string, logLimits?: LogLimits): S
     }
     const entry = { tier: spec.tier ?? 'server', process: supervised }
     if (pid !== undefined) running.add(entry)
-    child.once('error', cause => reject(new PartFailed(`${spec.name} could not be started: ${cause.message}`)))
+    child.once('error', cause => reject(new ProcessFailedError(`${spec.name} could not be started: ${cause.message}`)))
     child.once('exit', (code, signal) => {
       running.delete(entry)
       signalGroup(pid, 'SIGKILL')
@@ -146,12 +146,14 @@ export function describeExit({ code, signal }: ProcessExit): string {
   return signal ?? `exit code ${code}`
 }
 
-/** Runs a command to its end. @throws PartFailed with the end of its output unless it succeeds */
+/** Runs a command to its end. @throws ProcessFailedError with the end of its output unless it succeeds */
 export async function runToEnd(supervisor: Supervisor, spec: ProcessSpec): Promise<void> {
   const child = supervisor.start(spec)
   const { code, signal } = await child.exited
   if (code === 0) return
-  throw new PartFailed(`${spec.name} failed (${describeExit({ code, signal })}):\n${await lastLines(child.logFile)}`)
+  throw new ProcessFailedError(
+    `${spec.name} failed (${describeExit({ code, signal })}):\n${await lastLines(child.logFile)}`
+  )
 }
 
 function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {

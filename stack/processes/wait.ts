@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { PartFailed } from '../refusal.ts'
+import { ProcessFailedError } from '../user-error.ts'
 import { describeExit, lastLines, type SupervisedProcess } from './supervisor.ts'
 
 export interface WaitOptions {
@@ -37,7 +37,7 @@ export async function waitUntilHealthy(
 ): Promise<void> {
   const stopWaiting = new AbortController()
   const ended = child.exited.then(async exit => {
-    throw new PartFailed(
+    throw new ProcessFailedError(
       `${child.name} ended (${describeExit(exit)}) before it was healthy; the end of ${child.logFile}:\n${await lastLines(child.logFile)}`
     )
   })
@@ -46,7 +46,7 @@ export async function waitUntilHealthy(
     await Promise.race([healthy, ended])
   } catch (error) {
     if (!child.isRunning()) throw error
-    throw new PartFailed(`${(error as Error).message}; log: ${child.logFile}`)
+    throw new ProcessFailedError(`${(error as Error).message}; log: ${child.logFile}`)
   } finally {
     stopWaiting.abort()
     healthy.catch(() => {})

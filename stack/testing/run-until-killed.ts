@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { TestContext } from 'node:test'
-import type { StagePoint } from '@orderly/kafka'
+import type { StageFailpoint } from '@orderly/kafka'
 import { mainFile, type ServiceName } from '../services.ts'
 import { withOwnRole } from './environment.ts'
 
@@ -10,14 +10,14 @@ import { withOwnRole } from './environment.ts'
 export async function runUntilKilled(
   test: Pick<TestContext, 'after'>,
   name: ServiceName,
-  { point, pass }: { readonly point: StagePoint; readonly pass: number },
+  { point, pass }: { readonly point: StageFailpoint; readonly pass: number },
   env: NodeJS.ProcessEnv
 ): Promise<void> {
   const child = spawn(process.execPath, [mainFile(name)], {
     env: {
       ...process.env,
       HTTP_PORT: '0',
-      NODE_OPTIONS: `--import=${import.meta.resolve('./kill-at-point.ts')}`,
+      NODE_OPTIONS: `--import=${import.meta.resolve('./kill-at-failpoint.ts')}`,
       KILL_AT_POINT: `${point}:${pass}`,
       ...withOwnRole(name, env)
     },

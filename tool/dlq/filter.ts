@@ -1,10 +1,10 @@
-import type { DeadLetter, LetterKey } from '@orderly/kafka'
+import type { DeadLetter, DeadLetterKey } from '@orderly/kafka'
 import { type OptionSpec, type OptionValues, UsageError } from '../command-line/command.ts'
 import { parseMoment } from '../command-line/time.ts'
 import { ownerOf, parseKey } from './key-text.ts'
 
 /** Filter for dead letters; an omitted option matches all. */
-export interface LetterFilter {
+export interface DeadLetterFilter {
   readonly topics: readonly string[]
   readonly stages: readonly string[]
   /**
@@ -68,7 +68,7 @@ export const filterOptions: Readonly<Record<string, OptionSpec>> = {
 }
 
 /** Parses the options of a filter. @throws UsageError */
-export function parseFilter(options: OptionValues, nowMs: number): LetterFilter {
+export function parseFilter(options: OptionValues, nowMs: number): DeadLetterFilter {
   const moment = (name: string) => {
     const text = options.text(name)
     return text === undefined ? undefined : parseMoment(text, name, nowMs)
@@ -90,7 +90,7 @@ export function parseFilter(options: OptionValues, nowMs: number): LetterFilter 
   }
 }
 
-function parseOffsets(text: string | undefined): LetterFilter['offsets'] {
+function parseOffsets(text: string | undefined): DeadLetterFilter['offsets'] {
   if (text === undefined) return undefined
   const [, first, last = first] = /^(\d{1,18})(?:-(\d{1,18}))?$/.exec(text) ?? []
   if (first === undefined || last === undefined || BigInt(last) < BigInt(first))
@@ -98,23 +98,23 @@ function parseOffsets(text: string | undefined): LetterFilter['offsets'] {
   return { first: BigInt(first), last: BigInt(last) }
 }
 
-export function matches(filter: LetterFilter, letter: DeadLetter): boolean {
+export function matches(filter: DeadLetterFilter, deadLetter: DeadLetter): boolean {
   const { topics, stages, keys, users, callers, codes, sinceMs, untilMs, partition, offsets } = filter
-  const { userID, caller } = ownerOf(letter.key) ?? {}
+  const { userID, caller } = ownerOf(deadLetter.key) ?? {}
   const isOneOf = (texts: readonly string[], text: string | undefined) =>
     texts.length === 0 || (text !== undefined && texts.includes(text))
   return (
-    isOneOf(topics, letter.topic) &&
-    isOneOf(stages, letter.stage) &&
+    isOneOf(topics, deadLetter.topic) &&
+    isOneOf(stages, deadLetter.stage) &&
     (keys.length + users.length === 0 ||
-      keys.some(key => letter.key?.equals(key)) ||
+      keys.some(key => deadLetter.key?.equals(key)) ||
       (userID !== undefined && users.includes(userID))) &&
     isOneOf(callers, caller) &&
-    isOneOf(codes, letter.code) &&
-    letter.timestampMs >= (sinceMs ?? Number.NEGATIVE_INFINITY) &&
-    letter.timestampMs < (untilMs ?? Number.POSITIVE_INFINITY) &&
-    (partition === undefined || letter.partition === partition) &&
-    (offsets === undefined || (letter.offset >= offsets.first && letter.offset <= offsets.last))
+    isOneOf(codes, deadLetter.code) &&
+    deadLetter.timestampMs >= (sinceMs ?? Number.NEGATIVE_INFINITY) &&
+    deadLetter.timestampMs < (untilMs ?? Number.POSITIVE_INFINITY) &&
+    (partition === undefined || deadLetter.partition === partition) &&
+    (offsets === undefined || (deadLetter.offset >= offsets.first && deadLetter.offset <= offsets.last))
   )
 }
 
@@ -122,8 +122,8 @@ export function matches(filter: LetterFilter, letter: DeadLetter): boolean {
  * Returns true if a dead letter of the key matches. A key without dead letters, because all are
  * replayed, never matches.
  */
-export function matchesKey(filter: LetterFilter, key: LetterKey): boolean {
-  return key.letters.some(letter => matches(filter, letter))
+export function matchesKey(filter: DeadLetterFilter, key: DeadLetterKey): boolean {
+  return key.deadLetters.some(deadLetter => matches(filter, deadLetter))
 }
 
 /** Returns the filter as options, for the audit and the summary; empty for everything. */

@@ -4,7 +4,7 @@ import type { DeadLetter } from '@orderly/kafka'
 import { UsageError } from '../command-line/command.ts'
 import { parseInvocation } from '../command-line/parse.ts'
 import { commands } from '../commands.ts'
-import { describeFilter, type LetterFilter, matches, parseFilter } from './filter.ts'
+import { type DeadLetterFilter, describeFilter, matches, parseFilter } from './filter.ts'
 import { shellKeyOptions } from './key-text.ts'
 
 const nowMs = Date.parse('2026-03-01T12:00:00Z')
@@ -15,7 +15,7 @@ function optionsOf(...words: string[]) {
   return invocation.options
 }
 
-const letter: DeadLetter = {
+const deadLetter: DeadLetter = {
   topic: 'orders.created.dlq',
   partition: 2,
   offset: 17n,
@@ -35,7 +35,7 @@ const letter: DeadLetter = {
 }
 
 test('an empty filter matches every dead letter, and each option narrows it', () => {
-  const isMeant = (...words: string[]) => matches(parseFilter(optionsOf(...words), nowMs), letter)
+  const isMeant = (...words: string[]) => matches(parseFilter(optionsOf(...words), nowMs), deadLetter)
   const cases: [string[], boolean][] = [
     [[], true],
     [['--topic', 'orders.created'], true],
@@ -46,7 +46,7 @@ test('an empty filter matches every dead letter, and each option narrows it', ()
     [['--key', 'bob'], false],
     [['--key', 'hex:616461'], true],
     [['--user', 'hex:6164'], false],
-    [['--code', 'FOLLOWS_PARKED'], false],
+    [['--code', 'KEY_BLOCKED'], false],
     [['--since', '2h'], true],
     [['--since', '30m'], false],
     [['--until', '30m'], true],
@@ -60,7 +60,7 @@ test('an empty filter matches every dead letter, and each option narrows it', ()
 })
 
 test('--user matches a user of all callers, or of one with --caller, and --key matches exactly', () => {
-  const letterOf = (key: Buffer | null) => ({ ...letter, key })
+  const deadLetterOf = (key: Buffer | null) => ({ ...deadLetter, key })
   const keys = {
     unowned: Buffer.from('ada'),
     berlins: Buffer.from('berlin\u001fada'),
@@ -70,7 +70,7 @@ test('--user matches a user of all callers, or of one with --caller, and --key m
   }
   const meant = (...words: string[]) => {
     const filter = parseFilter(optionsOf(...words), nowMs)
-    return Object.entries(keys).flatMap(([name, key]) => (matches(filter, letterOf(key)) ? [name] : []))
+    return Object.entries(keys).flatMap(([name, key]) => (matches(filter, deadLetterOf(key)) ? [name] : []))
   }
   assert.deepEqual(meant('--user', 'ada'), ['unowned', 'berlins', 'pariss'])
   assert.deepEqual(meant('--key', 'ada'), ['unowned'])
@@ -104,6 +104,6 @@ test('a filter is described with its options as typed', () => {
     describeFilter(optionsOf('--key', 'ada', '--since', '2h', '--key', 'bob')),
     '--key ada --key bob --since 2h'
   )
-  const all: LetterFilter = parseFilter(optionsOf(), nowMs)
+  const all: DeadLetterFilter = parseFilter(optionsOf(), nowMs)
   assert.deepEqual([describeFilter(optionsOf()), all.offsets], ['', undefined])
 })

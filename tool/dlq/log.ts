@@ -43,13 +43,13 @@ export const showLog: Command = {
   }
 }
 
-export type LoggedOperation = Omit<LoggedStep, 'replayedLetters' | 'droppedLetters'>
+export type LoggedOperation = Omit<LoggedStep, 'replayedDeadLetters' | 'droppedDeadLetters'>
 
 /** Merges the steps of an operation on a topic into one, at the time of the first step. */
 export function summarize(steps: readonly LoggedStep[]): LoggedOperation[] {
   const byOperation = Map.groupBy(steps, ({ operation, topic }) => `${operation} ${topic}`)
   return [...byOperation.values()].map(own => {
-    const { replayedLetters, droppedLetters, ...first } = own[0] as LoggedStep
+    const { replayedDeadLetters, droppedDeadLetters, ...first } = own[0] as LoggedStep
     const sum = (count: (step: LoggedStep) => number) => own.reduce((total, step) => total + count(step), 0)
     return {
       ...first,

@@ -26,8 +26,8 @@ export interface LoggedStep {
   /** Number of keys that no earlier step contained. */
   readonly keys: number
   /** Positions of the dead letters, as `partition/offset` in the topic. */
-  readonly replayedLetters: readonly string[]
-  readonly droppedLetters: readonly string[]
+  readonly replayedDeadLetters: readonly string[]
+  readonly droppedDeadLetters: readonly string[]
 }
 
 export async function createOperationLog(connection: KafkaConnection): Promise<void> {
@@ -40,16 +40,16 @@ export function toLogRecord(
   operation: Pick<LoggedStep, 'operation' | 'kind' | 'by' | 'reason' | 'filter' | 'topic'>,
   { operations, newKeys, replayed, dropped }: OperationStep
 ): OutputRecord {
-  const places = (letters: readonly { partition: number; offset: bigint }[]) =>
-    letters.map(({ partition, offset }) => `${partition}/${offset}`)
+  const places = (deadLetters: readonly { partition: number; offset: bigint }[]) =>
+    deadLetters.map(({ partition, offset }) => `${partition}/${offset}`)
   const step: LoggedStep = {
     ...operation,
     atMs: Date.now(),
     replayed,
     dropped,
     keys: newKeys,
-    replayedLetters: places(operations.flatMap(({ replay }) => replay)),
-    droppedLetters: places(operations.flatMap(({ drop }) => drop))
+    replayedDeadLetters: places(operations.flatMap(({ replay }) => replay)),
+    droppedDeadLetters: places(operations.flatMap(({ drop }) => drop))
   }
   const value = Buffer.from(JSON.stringify(step))
   return { topic: operationLogTopic, key: operation.operation, value, headers: { 'content-type': 'application/json' } }

@@ -35,6 +35,6 @@ export function describeOriginal({ source, batch }: DeadLetter, original: Origin
 /** Describes why a key cannot be replayed. */
 export function describeMissing({ missing }: KeyLeftAlone): string | undefined {
   if (missing === undefined) return undefined
-  const { letter, original } = missing
-  return `${letter.topic} ${letter.partition}/${letter.offset}: ${describeOriginal(letter, original)}`
+  const { deadLetter, original } = missing
+  return `${deadLetter.topic} ${deadLetter.partition}/${deadLetter.offset}: ${describeOriginal(deadLetter, original)}`
 }

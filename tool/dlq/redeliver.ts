@@ -1,4 +1,4 @@
-import { type DeadLetter, letterHeader } from '@orderly/kafka'
+import { type DeadLetter, deadLetterHeader } from '@orderly/kafka'
 import { inTransaction } from '@orderly/postgres'
 import type { Pool } from 'pg'
 
@@ -10,15 +10,15 @@ import type { Pool } from 'pg'
  * As everywhere in the delivery table, delivery lanes are locked first, in their order, and a later
  * statement changes their deliveries.
  */
-export async function redeliver(pool: Pool, letters: readonly DeadLetter[]): Promise<void> {
-  const events = letters.map(letter => letterHeader(letter, 'event-id') ?? '')
-  const targets = letters.map(letter => letterHeader(letter, 'notification-target') ?? '')
+export async function redeliver(pool: Pool, deadLetters: readonly DeadLetter[]): Promise<void> {
+  const events = deadLetters.map(deadLetter => deadLetterHeader(deadLetter, 'event-id') ?? '')
+  const targets = deadLetters.map(deadLetter => deadLetterHeader(deadLetter, 'notification-target') ?? '')
   await inTransaction(pool, async client => {
     await client.query(
       `INSERT INTO notification.lanes (target, caller, user_id, due_at)
       SELECT target, caller, user_id, statement_timestamp() FROM notification.deliveries
         JOIN unnest($1::text[], $2::text[]) AS given (event_id, target) USING (event_id, target)
-      WHERE status = 'given-up' GROUP BY target, caller, user_id ORDER BY target, caller, user_id
+      WHERE status = 'exhausted' GROUP BY target, caller, user_id ORDER BY target, caller, user_id
       ON CONFLICT (target, caller, user_id) DO UPDATE SET due_at = lanes.due_at`,
       [events, targets]
     )
@@ -26,7 +26,7 @@ export async function redeliver(pool: Pool, letters: readonly DeadLetter[]): Pro
       `UPDATE notification.deliveries
       SET status = 'due', attempts = 0, code = NULL, reason = NULL, settled_at = NULL, accepted_at = statement_timestamp()
       FROM unnest($1::text[], $2::text[]) AS given (event_id, target)
-      WHERE deliveries.event_id = given.event_id AND deliveries.target = given.target AND status = 'given-up'`,
+      WHERE deliveries.event_id = given.event_id AND deliveries.target = given.target AND status = 'exhausted'`,
       [events, targets]
     )
   })

@@ -18,11 +18,11 @@ interface Shown {
 
 test('dlq show reports whether the record of a reduced dead letter still exists, and dlq replay skips one whose record is gone', async t => {
   const input = `in-${randomUUID()}`
-  const letters = deadLetterTopic(input)
+  const deadLetters = deadLetterTopic(input)
   const shape = { partitions: 1, replicationFactor: 1 }
   await createTopics(connection, [
     { name: input, ...shape },
-    { name: letters, ...shape, configs: { 'max.message.bytes': '2000' } }
+    { name: deadLetters, ...shape, configs: { 'max.message.bytes': '2000' } }
   ])
   const stage = runStage(
     {
@@ -39,7 +39,7 @@ test('dlq show reports whether the record of a reduced dead letter still exists,
   const producer = await createProducer(connection)
   t.after(() => producer.close())
   await producer.send([{ topic: input, key: 'ada', value: randomBytes(4_000), headers: {} }])
-  await readCommitted(connection, letters, records => records.length === 1)
+  await readCommitted(connection, deadLetters, records => records.length === 1)
 
   const [shown] = await askTool<Shown[]>(environment, 'dlq', 'show', '--topic', input)
   assert.deepEqual(

@@ -20,19 +20,19 @@ const traceparent = newTraceparent()
  */
 async function setUp(t: TestContext) {
   const [input, output] = [`in-${randomUUID()}`, `out-${randomUUID()}`]
-  const letters = deadLetterTopic(input)
+  const deadLetters = deadLetterTopic(input)
   await createTopics(
     connection,
-    [input, output, letters].map(name => ({ name, partitions: 4, replicationFactor: 1 }))
+    [input, output, deadLetters].map(name => ({ name, partitions: 4, replicationFactor: 1 }))
   )
-  let isMended = false
+  let isRecoverable = false
   const stage = runStage(
     {
       name: 'broken',
       group: `group-${input}`,
       inputs: [{ name: input, eventType: 'Text', codec: textCodec }],
       process: async records => {
-        if (!isMended) throw Object.assign(new Error('not yet'), { code: 'BROKEN' })
+        if (!isRecoverable) throw Object.assign(new Error('not yet'), { code: 'BROKEN' })
         return records.map(({ key, event, headers }) => ({
           topic: output,
           key,
@@ -55,12 +55,12 @@ async function setUp(t: TestContext) {
       })
     )
   await write(30)
-  await readCommitted(connection, letters, records => records.length === 30)
+  await readCommitted(connection, deadLetters, records => records.length === 30)
   return {
     input,
     write,
     mend: () => {
-      isMended = true
+      isRecoverable = true
     },
     outputs: async () => readCommitted(connection, output, records => records.length >= written)
   }
@@ -79,7 +79,7 @@ async function assertEachOnceInOrder(outputs: Awaited<ReturnType<typeof readComm
 
 interface Listed {
   readonly count: number
-  readonly letters: readonly { readonly key: string; readonly code: string; readonly state: string }[]
+  readonly deadLetters: readonly { readonly key: string; readonly code: string; readonly state: string }[]
 }
 
 test('a replay that is killed at several points and repeated processes each record once, in the order of its key', async t => {
@@ -116,7 +116,7 @@ test('a dry run does nothing, a filter selects whole keys, a failed replay leave
   assert.equal(failed.code, 1, failed.stdout + failed.stderr)
   assert.match(failed.stdout, /^10 dead letters replayed.*\n1 key still blocked/)
   const listed = await askTool<Listed>(environment, 'dlq', 'list', '--topic', input, '--user', 'ada')
-  assert.deepEqual([listed.count, listed.letters[0]?.state, listed.letters[0]?.code], [10, 'pending', 'BROKEN'])
+  assert.deepEqual([listed.count, listed.deadLetters[0]?.state, listed.deadLetters[0]?.code], [10, 'pending', 'BROKEN'])
   mend()
   const { code, stdout } = await runTool(environment, 'dlq', 'replay', '--topic', input, '--rate', '8')
   assert.equal(code, 0, stdout)

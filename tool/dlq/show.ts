@@ -4,15 +4,15 @@ import { type Command, Failure, orderly } from '../command-line/command.ts'
 import { explain } from '../command-line/explain.ts'
 import { plural } from '../command-line/numbers.ts'
 import { formatTime } from '../command-line/time.ts'
+import { deadLetterJson } from './dead-letter-json.ts'
 import { filterOptions, matches, parseFilter } from './filter.ts'
 import { formatKey, ownerOf } from './key-text.ts'
-import { letterJson } from './letter-json.ts'
 import { describeOriginal, describeReduced } from './originals.ts'
 import { deadLetterTopics } from './topics.ts'
 
 const mostShown = 20
 
-export const showLetters: Command = {
+export const showDeadLetters: Command = {
   name: 'dlq show',
   summary: 'show dead letters in full: headers and, if readable, content',
   options: filterOptions,
@@ -20,44 +20,44 @@ export const showLetters: Command = {
     const filter = parseFilter(options, Date.now())
     const topics = await deadLetterTopics(connections.inspector(), filter.topics)
     const keys = await readDeadLetters(connections.kafka(), topics, signal)
-    const letters = keys.flatMap(key => key.letters).filter(letter => matches(filter, letter))
-    if (letters.length === 0)
+    const deadLetters = keys.flatMap(key => key.deadLetters).filter(deadLetter => matches(filter, deadLetter))
+    if (deadLetters.length === 0)
       throw new Failure(`No dead letters match the filter. ${orderly} dlq list shows the pending ones.`)
-    const shown = letters.slice(0, mostShown)
-    const contents = await Promise.all(shown.map(letter => contentOf(letter, connections.registry())))
+    const shown = deadLetters.slice(0, mostShown)
+    const contents = await Promise.all(shown.map(deadLetter => contentOf(deadLetter, connections.registry())))
     const originals = await originalsOf(connections.kafka(), shown)
     output.json(
-      shown.map((letter, index) => ({
-        ...letterJson(letter),
-        headers: headersOf(letter),
+      shown.map((deadLetter, index) => ({
+        ...deadLetterJson(deadLetter),
+        headers: headersOf(deadLetter),
         ...contents[index],
-        original: originals.get(letter)
+        original: originals.get(deadLetter)
       }))
     )
-    for (const [index, letter] of shown.entries()) {
+    for (const [index, deadLetter] of shown.entries()) {
       const { value, unreadable } = contents[index] ?? {}
-      output.line(`${letter.topic} ${letter.partition}/${letter.offset}`)
-      const owner = ownerOf(letter.key)
+      output.line(`${deadLetter.topic} ${deadLetter.partition}/${deadLetter.offset}`)
+      const owner = ownerOf(deadLetter.key)
       if (owner?.caller !== undefined) output.line(`  caller   ${owner.caller}`)
       if (owner?.caller !== undefined) output.line(`  user     ${owner.userID}`)
-      else output.line(`  key      ${letter.key === null ? 'none' : formatKey(letter.key)}`)
-      output.line(`  stage    ${letter.stage}`)
-      output.line(`  why      ${letter.code}: ${letter.reason}`)
-      output.line(`  written  ${formatTime(letter.timestampMs)}`)
-      const { source } = letter
+      else output.line(`  key      ${deadLetter.key === null ? 'none' : formatKey(deadLetter.key)}`)
+      output.line(`  stage    ${deadLetter.stage}`)
+      output.line(`  why      ${deadLetter.code}: ${deadLetter.reason}`)
+      output.line(`  written  ${formatTime(deadLetter.timestampMs)}`)
+      const { source } = deadLetter
       if (source.topic !== '') output.line(`  from     ${source.topic} ${source.partition}/${source.offset}`)
-      for (const line of describeReduced(letter)) output.line(`  ${line}`)
-      const original = originals.get(letter)
-      if (original !== undefined) output.line(`  original ${describeOriginal(letter, original)}`)
-      if (letter.replay !== undefined) output.line(`  replay   failed again in ${letter.replay}`)
-      for (const [name, text] of headersOf(letter))
+      for (const line of describeReduced(deadLetter)) output.line(`  ${line}`)
+      const original = originals.get(deadLetter)
+      if (original !== undefined) output.line(`  original ${describeOriginal(deadLetter, original)}`)
+      if (deadLetter.replay !== undefined) output.line(`  replay   failed again in ${deadLetter.replay}`)
+      for (const [name, text] of headersOf(deadLetter))
         output.line(`  header   ${name}${text === null ? ' is null' : `: ${text}`}`)
       if (unreadable !== undefined) output.line(`  value    cannot be read: ${unreadable}`)
       for (const line of value === undefined ? [] : JSON.stringify(value, null, 2).split('\n')) output.line(`  ${line}`)
       output.line()
     }
     output.line(
-      `${plural(letters.length, 'dead letter')}${letters.length > mostShown ? `, showing the first ${mostShown}` : ''}.`
+      `${plural(deadLetters.length, 'dead letter')}${deadLetters.length > mostShown ? `, showing the first ${mostShown}` : ''}.`
     )
     return 0
   }

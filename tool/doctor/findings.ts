@@ -1,5 +1,5 @@
-import { passingGroups, topicNames } from '@orderly/contracts'
-import type { HangingTransaction, LetterKey } from '@orderly/kafka'
+import { ephemeralGroupPrefixes, topicNames } from '@orderly/contracts'
+import type { DeadLetterKey, HangingTransaction } from '@orderly/kafka'
 import type { DatabaseFinding } from '@orderly/postgres'
 import { orderly } from '../command-line/command.ts'
 import { plural } from '../command-line/numbers.ts'
@@ -23,11 +23,11 @@ export interface Facts extends RetentionFacts, OptionalFacts {
   /** Required topics that do not exist. */
   readonly missingTopics: readonly string[]
   readonly transactions: readonly HangingTransaction[]
-  readonly letters: readonly LetterKey[]
+  readonly deadLetters: readonly DeadLetterKey[]
   readonly targets: readonly { readonly target: string; readonly reason: string | null; readonly waiting: number }[]
   /** Targets that have accepted nothing in the last hour and whose deliveries fail. */
   readonly failing: readonly FailingTarget[]
-  readonly givenUp: number
+  readonly exhausted: number
   /** Stock movements that are not in their topic, and the time of the oldest. */
   readonly unpublished: { readonly count: number; readonly oldestMs: number | undefined }
   /** Incidents that are not acknowledged. */
@@ -57,7 +57,7 @@ export function diagnose(facts: Facts, thresholds: Thresholds): Finding[] {
     ...unreadFindings(facts),
     ...facts.transactions.map(transaction => transactionFinding(transaction, facts.nowMs)),
     ...groupFindings(facts, thresholds),
-    ...letterFindings(facts),
+    ...deadLetterFindings(facts),
     ...notificationFindings(facts),
     ...movementFindings(facts),
     ...incidentFindings(facts),
@@ -132,7 +132,7 @@ function transactionFinding(transaction: HangingTransaction, nowMs: number): Fin
 function groupFindings({ groups, nowMs }: Facts, { waitingMs }: Thresholds): Finding[] {
   const found: Finding[] = []
   for (const { groupID, state, members, lag } of groups) {
-    if (passingGroups.some(beginning => groupID.startsWith(beginning))) continue
+    if (ephemeralGroupPrefixes.some(beginning => groupID.startsWith(beginning))) continue
     const behind = lag.filter(({ lagRecords }) => lagRecords > 0)
     const waiting = behind.reduce((sum, { lagRecords }) => sum + lagRecords, 0)
     if (members.length === 0) {
@@ -172,14 +172,14 @@ function groupFindings({ groups, nowMs }: Facts, { waitingMs }: Thresholds): Fin
   return found
 }
 
-function letterFindings({ letters, nowMs }: Facts): Finding[] {
+function deadLetterFindings({ deadLetters, nowMs }: Facts): Finding[] {
   const found: Finding[] = []
-  for (const [topic, keys] of Map.groupBy(letters, ({ topic }) => topic)) {
-    const waiting = keys.flatMap(key => key.letters)
+  for (const [topic, keys] of Map.groupBy(deadLetters, ({ topic }) => topic)) {
+    const waiting = keys.flatMap(key => key.deadLetters)
     if (waiting.length > 0) {
       const oldestMs = Math.min(...waiting.map(({ timestampMs }) => timestampMs))
-      const codes = [...new Set(waiting.map(({ code }) => code))].filter(code => code !== 'FOLLOWS_PARKED')
-      const count = keys.filter(key => key.letters.length > 0).length
+      const codes = [...new Set(waiting.map(({ code }) => code))].filter(code => code !== 'KEY_BLOCKED')
+      const count = keys.filter(key => key.deadLetters.length > 0).length
       const what = `${plural(waiting.length, 'pending dead letter')} of ${plural(count, 'key')} (${codes.join(', ') || 'followers'}), the oldest from ${formatDuration(nowMs - oldestMs)} ago`
       const show = `${orderly} dlq show --topic ${topic}`
       if (waiting.every(({ isCopy }) => isCopy)) {
@@ -230,7 +230,7 @@ function movementFindings({ unpublished: { count, oldestMs }, nowMs }: Facts): F
 /** Age from which a failing delivery is reported. The first retries follow within seconds. */
 const failingPatienceMs = 60_000
 
-function notificationFindings({ targets, failing, givenUp, nowMs }: Facts): Finding[] {
+function notificationFindings({ targets, failing, exhausted, nowMs }: Facts): Finding[] {
   const found = targets.map(({ target, reason, waiting }) => {
     const what = `is disabled (${reason ?? 'it answered 410'})${waiting > 0 ? `; ${waiting} pending` : ''}`
     return problem(
@@ -246,14 +246,14 @@ function notificationFindings({ targets, failing, givenUp, nowMs }: Facts): Find
       'look up the code in docs/guides/notifications.md and check the log of the notification service; deliveries are retried until they are exhausted'
     found.push(problem(target, what, todo))
   }
-  if (givenUp === 0) return found
+  if (exhausted === 0) return found
   const todo = `${orderly} dlq list --topic notifications; fix the target, then ${orderly} dlq replay --topic notifications`
   return [
     ...found,
     {
       severity: 'hint',
       about: 'notifications',
-      what: `${plural(givenUp, 'delivery', 'deliveries')} exhausted in the last day`,
+      what: `${plural(exhausted, 'delivery', 'deliveries')} exhausted in the last day`,
       todo
     }
   ]

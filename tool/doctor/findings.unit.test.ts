@@ -16,10 +16,10 @@ const well: Facts = {
   missingTopics: [],
   groups: [],
   transactions: [],
-  letters: [],
+  deadLetters: [],
   targets: [],
   failing: [],
-  givenUp: 0,
+  exhausted: 0,
   unpublished: { count: 0, oldestMs: undefined },
   incidents: [],
   connect: { kind: 'absent' },
@@ -27,7 +27,7 @@ const well: Facts = {
 }
 const member = { memberID: 'm', instanceID: 'inventory-1', clientID: 'inventory', host: '127.0.0.1', partitions: [] }
 const lag: PartitionLag = {
-  groupID: 'orders-created',
+  groupID: 'inventory',
   topic: 'orders.created',
   partition: 3,
   committedOffset: 10n,
@@ -38,7 +38,7 @@ const lag: PartitionLag = {
   waitingSinceMs: nowMs - 90_000,
   member
 }
-const group = { groupID: 'orders-created', state: 'Stable', members: [member], lag: [lag] }
+const group = { groupID: 'inventory', state: 'Stable', members: [member], lag: [lag] }
 const partition = { partition: 0, leaderID: 1, replicaIDs: [1, 2], inSyncReplicaIDs: [1, 2] }
 const configs = (more: Readonly<Record<string, string>> = {}) =>
   new Map(Object.entries({ 'min.insync.replicas': '1', ...topicConfig('orders.created'), ...more }))
@@ -61,14 +61,14 @@ test('a healthy pipeline has no findings', () => {
 
 test('incidents are reported by group, kind and topic, with the command that repairs them', () => {
   const incident = {
-    ...{ name: 'inventory-1', groupID: 'orders-created', kind: 'offsets_missing' as const, topic: 'orders.created' },
+    ...{ name: 'inventory-1', groupID: 'inventory', kind: 'offsets_missing' as const, topic: 'orders.created' },
     ...{ partition: 0, fromOffset: 3, toOffset: 9, detectedAt: new Date(nowMs - 90_000) }
   }
   const both: Facts['incidents'] = [incident, { ...incident, name: 'inventory-2', partition: 1 }]
   assert.deepEqual(find({ incidents: both }), [
-    'problem group orders-created: the group has lost its offsets, and its stage does not start: orders.created, 2 partitions ' +
-      '(0 from 3 to 9, 1 from 3 to 9), 1m 30s ago. npm run orderly -- positions resolve orders-created; ' +
-      'then npm run orderly -- positions acknowledge --group orders-created'
+    'problem group inventory: the group has lost its offsets, and its stage does not start: orders.created, 2 partitions ' +
+      '(0 from 3 to 9, 1 from 3 to 9), 1m 30s ago. npm run orderly -- positions resolve inventory; ' +
+      'then npm run orderly -- positions acknowledge --group inventory'
   ])
   const recreated = { ...incident, kind: 'topic_recreated', fromOffset: null, toOffset: null } as const
   assert.match(
@@ -88,8 +88,8 @@ test('a target that accepts nothing is a problem before its deliveries are exhau
 })
 
 test('an alert that pages is a problem, and another alert is a hint', () => {
-  const alert = { name: 'OrderlyLagTooOld', severity: 'page', summary: 'a record waits', sinceMs: nowMs - 60_000 }
-  const runbook = 'docs/runbooks/OrderlyLagTooOld.md'
+  const alert = { name: 'OrderlyConsumerLagHigh', severity: 'page', summary: 'a record waits', sinceMs: nowMs - 60_000 }
+  const runbook = 'docs/runbooks/OrderlyConsumerLagHigh.md'
   assert.deepEqual(
     find({
       alerts: {
@@ -101,7 +101,7 @@ test('an alert that pages is a problem, and another alert is a hint', () => {
       }
     }),
     ['problem', 'hint'].map(
-      severity => `${severity} alert OrderlyLagTooOld: has fired for 1m: a record waits. see ${runbook}`
+      severity => `${severity} alert OrderlyConsumerLagHigh: has fired for 1m: a record waits. see ${runbook}`
     )
   )
   assert.match(
@@ -165,14 +165,11 @@ test('each problem is reported with a remedy', () => {
     [{ settingsFailure: 'not authorized' }, /^hint kafka: the settings of brokers cannot be read: not authorized/],
     [
       { groups: [{ ...group, lag: [{ ...lag, waitingSinceMs: undefined, lagRecords: 0, beginningOffset: 12n }] }] },
-      /^problem group orders-created: the records 10 to 12 of orders\.created\/3 were removed/
+      /^problem group inventory: the records 10 to 12 of orders\.created\/3 were removed/
     ],
-    [{ groups: [{ ...group, members: [] }] }, /^problem group orders-created: has no members, and 5 pending records/],
-    [{ groups: [{ ...group, members: [], lag: [] }] }, /^hint group orders-created: has no members\./],
-    [
-      { groups: [{ ...group, state: 'PreparingRebalance', lag: [] }] },
-      /^hint group orders-created: is PreparingRebalance/
-    ],
+    [{ groups: [{ ...group, members: [] }] }, /^problem group inventory: has no members, and 5 pending records/],
+    [{ groups: [{ ...group, members: [], lag: [] }] }, /^hint group inventory: has no members\./],
+    [{ groups: [{ ...group, state: 'PreparingRebalance', lag: [] }] }, /^hint group inventory: is PreparingRebalance/],
     [
       { groups: [group] },
       /orders\.created\/3 has not advanced for 1m 30s: 5 pending records\. check the log of inventory-1/
@@ -186,7 +183,7 @@ test('each problem is reported with a remedy', () => {
       { targets: [{ target: 'webhook:shop', reason: 'answered 410', waiting: 0 }] },
       /^problem webhook:shop: is disabled/
     ],
-    [{ givenUp: 3 }, /^hint notifications: 3 deliveries exhausted/],
+    [{ exhausted: 3 }, /^hint notifications: 3 deliveries exhausted/],
     [
       { unpublished: { count: 2, oldestMs: nowMs - 600_000 } },
       /^problem inventory\.stock\.movements: 2 movements not published for 10m/
@@ -204,10 +201,7 @@ test('a record that is unread for half of its retention is reported before it is
   const about = (ageMs: number, config = configs()) =>
     find({ topics: [{ ...topic, configs: config }], groups: waiting(ageMs) }).filter(each => each.includes('oldest'))
   assert.deepEqual(about(14 * day), [])
-  assert.match(
-    about(16 * day)[0] ?? '',
-    /^problem group orders-created: .* is 16d old and will be removed in 14d\. raise/
-  )
+  assert.match(about(16 * day)[0] ?? '', /^problem group inventory: .* is 16d old and will be removed in 14d\. raise/)
   assert.match(about(31 * day)[0] ?? '', /at any moment/)
   assert.deepEqual(about(31 * day, configs({ 'retention.ms': '-1' })), [])
 })
@@ -226,24 +220,24 @@ test('transactions that block readers are distinguished by who can end them', ()
 })
 
 test('dead letters are reported by topic with their codes, and problems precede hints', () => {
-  const letter = {
+  const deadLetter = {
     timestampMs: nowMs - 7_200_000,
     code: 'ORDER_INVALID'
-  } as Facts['letters'][number]['letters'][number]
-  const key = { id: 'ada', topic: 'orders.created.dlq', stage: 'inventory', key: Buffer.from('ada'), parkedCount: 2 }
-  const letters = [
-    { ...key, letters: [letter, { ...letter, code: 'FOLLOWS_PARKED' }], underWay: undefined },
-    { ...key, letters: [], underWay: { name: 'r', isOpen: false } },
-    { ...key, letters: [], underWay: { name: 'r', isOpen: true } }
+  } as Facts['deadLetters'][number]['deadLetters'][number]
+  const key = { id: 'ada', topic: 'orders.created.dlq', stage: 'inventory', key: Buffer.from('ada'), blockingCount: 2 }
+  const deadLetters = [
+    { ...key, deadLetters: [deadLetter, { ...deadLetter, code: 'KEY_BLOCKED' }], underWay: undefined },
+    { ...key, deadLetters: [], underWay: { name: 'r', isOpen: false } },
+    { ...key, deadLetters: [], underWay: { name: 'r', isOpen: true } }
   ]
-  const found = find({ letters, givenUp: 1 })
+  const found = find({ deadLetters, exhausted: 1 })
   assert.match(found[0] ?? '', /^problem .*: 2 pending dead letters of 1 key \(ORDER_INVALID\), the oldest from 2h ago/)
   assert.match(found[1] ?? '', /^problem .*a replay was interrupted/)
   assert.match(found[2] ?? '', /^hint .*the stage has not answered\. check that inventory runs/)
   assert.equal(found.length, 4)
-  const copies = { ...key, topic: 'audit.dlq', letters: [{ ...letter, isCopy: true }], underWay: undefined }
+  const copies = { ...key, topic: 'audit.dlq', deadLetters: [{ ...deadLetter, isCopy: true }], underWay: undefined }
   assert.match(
-    find({ letters: [copies] })[0] ?? '',
+    find({ deadLetters: [copies] })[0] ?? '',
     /^hint audit\.dlq: 1 pending dead letter .*dlq drop --topic audit\.dlq/
   )
 })

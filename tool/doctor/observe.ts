@@ -37,7 +37,7 @@ export async function observe(connections: Connections, signal: AbortSignal, tra
       missingTopics: [],
       groups: [],
       transactions: [],
-      letters: []
+      deadLetters: []
     }),
     ...(databaseFacts.result ?? { databaseFindings: [], ...noTables }),
     connect,
@@ -63,14 +63,14 @@ async function observeKafka(connections: Connections, signal: AbortSignal, trans
   const places = described.flatMap(({ name, partitions }) =>
     partitions.filter(({ leaderID }) => leaderID >= 0).map(({ partition }) => ({ topic: name, partition }))
   )
-  const deadLetters = [...names].filter(name => name.endsWith(deadLetterTopic('')))
+  const deadLetterTopics = [...names].filter(name => name.endsWith(deadLetterTopic('')))
   const patience = AbortSignal.any([signal, AbortSignal.timeout(dlqPatienceMs)])
-  const [configs, settings, groups, transactions, letters] = await Promise.all([
+  const [configs, settings, groups, transactions, deadLetters] = await Promise.all([
     inspector.topicConfigs([...names]),
     attempt(() => inspector.brokerConfigs(Object.keys(brokerRetention))),
     readGroups(inspector, undefined),
     inspector.hangingTransactions(places, { afterMs: transactionAgeMs }),
-    deadLetters.length === 0 ? [] : readDeadLetters(connections.kafka(), deadLetters, patience)
+    deadLetterTopics.length === 0 ? [] : readDeadLetters(connections.kafka(), deadLetterTopics, patience)
   ])
   const needed = [...Object.values(topicNames).flatMap(name => [name, deadLetterTopic(name)]), acceptanceTopic]
   return {
@@ -83,12 +83,12 @@ async function observeKafka(connections: Connections, signal: AbortSignal, trans
     missingTopics: needed.filter(name => !names.has(name)),
     groups,
     transactions,
-    letters
+    deadLetters
   }
 }
 
 const noMovements = { count: 0, oldestMs: undefined }
-const noTables = { targets: [], failing: [], givenUp: 0, unpublished: noMovements, incidents: [] }
+const noTables = { targets: [], failing: [], exhausted: 0, unpublished: noMovements, incidents: [] }
 
 async function observeDatabase(connections: Connections) {
   const databaseFindings = await inspectDatabase(connections.databaseURL())
@@ -124,17 +124,17 @@ async function observeTables(pool: Pool) {
   const unpublished = rows[0]?.has_movements === true ? await unpublishedMovements(pool) : noMovements
   const incidents = await unacknowledgedIncidents(pool)
   if (rows[0]?.has_ledger !== true) return { ...noTables, unpublished, incidents }
-  const [targets, failing, givenUp] = await Promise.all([
+  const [targets, failing, exhausted] = await Promise.all([
     pool.query(`SELECT target, reason, (
         SELECT count(*) FROM notification.deliveries WHERE deliveries.target = targets.target AND settled_at IS NULL
       ) AS waiting
-      FROM notification.targets WHERE switched_off_at IS NOT NULL AND ${isInUse} ORDER BY target`),
+      FROM notification.targets WHERE disabled_at IS NOT NULL AND ${isInUse} ORDER BY target`),
     pool.query(failingTargets),
     pool.query(`SELECT count(*) AS count FROM notification.deliveries
-      WHERE status = 'given-up' AND settled_at > now() - interval '1 day'`)
+      WHERE status = 'exhausted' AND settled_at > now() - interval '1 day'`)
   ])
   const failures = failing.rows.map(({ since, ...row }) => ({ ...row, sinceMs: since.getTime() }))
-  return { targets: targets.rows, failing: failures, givenUp: givenUp.rows[0]?.count ?? 0, unpublished, incidents }
+  return { targets: targets.rows, failing: failures, exhausted: exhausted.rows[0]?.count ?? 0, unpublished, incidents }
 }
 
 /**
@@ -146,7 +146,7 @@ const isInUse = "targets.seen_at >= (SELECT max(seen_at) FROM notification.targe
 const failingTargets = `SELECT target, count(*) AS deliveries, min(accepted_at) AS since,
     mode() WITHIN GROUP (ORDER BY deliveries.code) AS code
   FROM notification.targets JOIN notification.deliveries USING (target)
-  WHERE ${isInUse} AND switched_off_at IS NULL AND settled_at IS NULL AND attempts > 0
+  WHERE ${isInUse} AND disabled_at IS NULL AND settled_at IS NULL AND attempts > 0
     AND NOT EXISTS (
       SELECT FROM notification.deliveries AS sent
       WHERE sent.target = targets.target AND sent.status = 'sent' AND sent.accepted_at > now() - interval '1 hour'

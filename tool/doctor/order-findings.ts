@@ -1,11 +1,11 @@
 import { recordKey, topicNames } from '@orderly/contracts'
-import { letterHeader } from '@orderly/kafka'
+import { deadLetterHeader } from '@orderly/kafka'
 import { orderly } from '../command-line/command.ts'
 import { plural } from '../command-line/numbers.ts'
 import { formatDuration } from '../command-line/time.ts'
 import { shellKeyOptions } from '../dlq/key-text.ts'
-import { statusOf } from '../orders/life.ts'
 import type { FoundRecord, OrderTables, Row } from '../orders/sources.ts'
+import { statusOf } from '../orders/timeline.ts'
 import { type Finding, problem } from './finding.ts'
 import type { Facts, Thresholds } from './findings.ts'
 
@@ -17,7 +17,7 @@ export interface OrderTraces {
 }
 
 /** Consumer groups of the stages that decide orders and that notify users. */
-const decidingGroup = 'orders-created'
+const decidingGroup = 'inventory'
 const notifyingGroup = 'notifications'
 
 /** Returns why an order makes no progress; empty if it has everything that it can have now. */
@@ -25,21 +25,21 @@ export function diagnoseOrder(traces: OrderTraces, facts: Facts, { waitingMs }: 
   const { orderID, tables, records } = traces
   const about = `order ${orderID}`
   const created = records.find(({ eventType }) => eventType === 'OrderCreated')?.record
-  const letters = letterFindings(traces, facts)
-  if (created === undefined && letters.length === 0 && tables.outcome === undefined) {
+  const deadLetters = deadLetterFindings(traces, facts)
+  if (created === undefined && deadLetters.length === 0 && tables.outcome === undefined) {
     return [tables.status?.accepted_at == null ? unknown(about, tables) : unread(about, tables.status, facts)]
   }
   const found = [
-    ...letters,
+    ...deadLetters,
     ...tables.deliveries.flatMap(deliveryFinding(about)),
-    ...untoldFindings(traces, facts, waitingMs)
+    ...unreportedFindings(traces, facts, waitingMs)
   ]
   if (tables.outcome !== undefined) {
     if ((statusOf(tables.status) ?? 'accepted') !== 'accepted') return found
     const todo = 'check the group order-status; npm run rebuild-status rebuilds the status of all orders'
     return [...found, problem(about, `is ${tables.outcome.kind}, but shops do not see that yet`, todo)]
   }
-  if (created === undefined || letters.length > 0) return found
+  if (created === undefined || deadLetters.length > 0) return found
   const { topic, partition, offset, timestampMs } = created
   const place = `${topic}/${partition} at ${offset}`
   const next = nextOffset(created, decidingGroup, facts) ?? 0n
@@ -97,12 +97,12 @@ function nextOffset({ topic, partition }: FoundRecord['record'], group: string, 
 }
 
 /** Returns findings for events that the notification service has not read yet. */
-function untoldFindings({ orderID, tables, records }: OrderTraces, facts: Facts, waitingMs: number): Finding[] {
-  const told = new Set(tables.deliveries.map(({ event_id }) => event_id))
+function unreportedFindings({ orderID, tables, records }: OrderTraces, facts: Facts, waitingMs: number): Finding[] {
+  const reported = new Set(tables.deliveries.map(({ event_id }) => event_id))
   return records.flatMap(({ record, eventType }) => {
     const { topic, partition, offset, timestampMs, headers } = record
     const next = nextOffset(record, notifyingGroup, facts)
-    if (next === undefined || next > offset || told.has(headers.text('event-id'))) return []
+    if (next === undefined || next > offset || reported.has(headers.text('event-id'))) return []
     const ageMs = facts.nowMs - timestampMs
     const what = `its ${eventType} was not notified yet, and has been pending in ${topic}/${partition} at ${offset} for ${formatDuration(ageMs)}`
     const todo = `see the findings about group ${notifyingGroup}; if there are none, wait`
@@ -114,12 +114,14 @@ function untoldFindings({ orderID, tables, records }: OrderTraces, facts: Facts,
  * Returns findings for dead letters of an order. Copies are omitted because they block nothing.
  * Exhausted deliveries are omitted because they have a separate finding.
  */
-function letterFindings({ orderID, tables }: OrderTraces, { letters }: Facts): Finding[] {
-  const givenUp = new Set(tables.deliveries.filter(({ status }) => status === 'given-up').map(({ target }) => target))
-  return letters.flatMap(({ topic, key, letters: waiting }) =>
+function deadLetterFindings({ orderID, tables }: OrderTraces, { deadLetters }: Facts): Finding[] {
+  const exhausted = new Set(
+    tables.deliveries.filter(({ status }) => status === 'exhausted').map(({ target }) => target)
+  )
+  return deadLetters.flatMap(({ topic, key, deadLetters: waiting }) =>
     waiting
-      .filter(letter => letterHeader(letter, 'event-id')?.includes(`-${orderID}`))
-      .filter(letter => !letter.isCopy && !givenUp.has(letterHeader(letter, 'notification-target')))
+      .filter(deadLetter => deadLetterHeader(deadLetter, 'event-id')?.includes(`-${orderID}`))
+      .filter(deadLetter => !deadLetter.isCopy && !exhausted.has(deadLetterHeader(deadLetter, 'notification-target')))
       .map(({ partition, offset, code, reason }) => {
         const which = key === null ? `--partition ${partition} --offset ${offset}` : shellKeyOptions(key)
         const these = `--topic ${topic} ${which}`
@@ -135,7 +137,7 @@ const deliveryFinding =
     const userID = String(user_id)
     const owner = recordKey({ userID, ...(caller !== '' && caller !== undefined && { caller: String(caller) }) })
     const why = `${code}: ${reason}`
-    if (status === 'given-up') {
+    if (status === 'exhausted') {
       const todo = `fix the target, then ${orderly} dlq replay --topic notifications ${shellKeyOptions(Buffer.from(owner))}`
       return [problem(about, `its notification to ${target} is exhausted (${why})`, todo)]
     }

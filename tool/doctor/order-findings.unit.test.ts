@@ -10,16 +10,16 @@ const facts: Facts = {
   nowMs,
   ...{ kafkaFailure: undefined, databaseFailure: undefined, registryFailure: undefined },
   databaseFindings: [],
-  ...{ topics: [], brokers: new Map(), missingTopics: [], groups: [], transactions: [], letters: [], targets: [] },
-  ...{ failing: [], givenUp: 0, unpublished: { count: 0, oldestMs: undefined }, incidents: [] },
+  ...{ topics: [], brokers: new Map(), missingTopics: [], groups: [], transactions: [], deadLetters: [], targets: [] },
+  ...{ failing: [], exhausted: 0, unpublished: { count: 0, oldestMs: undefined }, incidents: [] },
   ...{ connect: { kind: 'absent' }, alerts: { kind: 'absent' } }
 }
 const lag = {
-  ...{ groupID: 'orders-created', topic: 'orders.created', partition: 1, beginningOffset: 0n },
+  ...{ groupID: 'inventory', topic: 'orders.created', partition: 1, beginningOffset: 0n },
   ...{ stableOffset: 9n, endOffset: 9n, lagRecords: 0, waitingSinceMs: undefined, member: undefined }
 }
 const groupAt = (committedOffset: bigint) => [
-  { groupID: 'orders-created', state: 'Stable', members: [], lag: [{ ...lag, committedOffset }] }
+  { groupID: 'inventory', state: 'Stable', members: [], lag: [{ ...lag, committedOffset }] }
 ]
 /** Record at offset 7 of orders.created/1. */
 const created = foundRecord('orders.created', 'OrderCreated', nowMs - 60_000)
@@ -44,13 +44,13 @@ test('an order with outcome, status and sent notification has no findings', () =
 test('a copied dead letter, or one of an exhausted delivery, is not a separate finding', () => {
   const headers = [header('event-id', 'InventoryReserved-1')]
   const key = { topic: 'audit.dlq', key: Buffer.from('ada') }
-  const copies = [{ ...key, letters: [{ code: 'DataException', reason: 'no event', headers, isCopy: true }] }]
-  assert.deepEqual(find([created], { ...decided }, { letters: copies }), [])
+  const copies = [{ ...key, deadLetters: [{ code: 'DataException', reason: 'no event', headers, isCopy: true }] }]
+  assert.deepEqual(find([created], { ...decided }, { deadLetters: copies }), [])
   const own = { code: 'HTTP_500', reason: 'no', headers: [...headers, header('notification-target', 'smtp')] }
-  const letters = [{ ...key, topic: 'notifications.dlq', letters: [own] }]
-  const deliveries = [{ ...delivery, status: 'given-up', attempts: 20, code: 'HTTP_500', reason: 'no' }]
-  assert.equal(find([created], { ...decided, deliveries }, { letters }).length, 1)
-  assert.match(find([created], decided, { letters })[0] ?? '', /a dead letter in notifications\.dlq/)
+  const deadLetters = [{ ...key, topic: 'notifications.dlq', deadLetters: [own] }]
+  const deliveries = [{ ...delivery, status: 'exhausted', attempts: 20, code: 'HTTP_500', reason: 'no' }]
+  assert.equal(find([created], { ...decided, deliveries }, { deadLetters }).length, 1)
+  assert.match(find([created], decided, { deadLetters })[0] ?? '', /a dead letter in notifications\.dlq/)
 })
 
 test('an outcome that the notification service has not read is reported until its delivery exists', () => {
@@ -71,7 +71,7 @@ test('an outcome that the notification service has not read is reported until it
 test('an accepted order whose record is gone is distinguished from an unknown order', () => {
   const status = { accepted_at: new Date(nowMs), outcome: null, created_partition: 1, created_offset: 7 }
   const skipped = {
-    ...{ name: 'inventory-1', groupID: 'orders-created', kind: 'offsets_skipped', topic: 'orders.created' },
+    ...{ name: 'inventory-1', groupID: 'inventory', kind: 'offsets_skipped', topic: 'orders.created' },
     ...{ partition: 1, fromOffset: 5, toOffset: 8, detectedAt: new Date(nowMs) }
   }
   const gone = /^problem order 1: is accepted, has no outcome, .* not in orders\.created\/1 at 7 any more: /
@@ -89,19 +89,19 @@ test('an accepted order whose record is gone is distinguished from an unknown or
 })
 
 test('the cause that blocks an order is reported with a remedy', () => {
-  const letter = { code: 'ORDER_INVALID', reason: 'no items', headers: [header('event-id', 'OrderCreated-1')] }
-  const other = { ...letter, headers: [header('event-id', 'OrderCreated-2')] }
-  const letters = [{ topic: 'orders.created.dlq', key: Buffer.from("o'hara"), letters: [letter, other] }]
+  const deadLetter = { code: 'ORDER_INVALID', reason: 'no items', headers: [header('event-id', 'OrderCreated-1')] }
+  const other = { ...deadLetter, headers: [header('event-id', 'OrderCreated-2')] }
+  const deadLetters = [{ topic: 'orders.created.dlq', key: Buffer.from("o'hara"), deadLetters: [deadLetter, other] }]
   const failed = { ...delivery, attempts: 1, code: 'ETIMEDOUT', reason: 'no answer' }
   const cases = [
     [find([], {}), /^problem order 1: is unknown\. check the id/],
     [find([], { key: { attempt: 2 } }), /has an idempotency key \(attempt 2\).*not completed\. .*the same key/],
     [find([created], {}, { groups: groupAt(5n) }), /^problem .*orders\.created\/1 at 7 for 1m; preceded by 2 records/],
     [find([created], {}, { groups: groupAt(7n), nowMs: nowMs - 59_000 }), /^hint .* for 1s; it is the next record/],
-    [find([created], {}), /preceded by 7 records\. see the findings about group orders-created/],
+    [find([created], {}), /preceded by 7 records\. see the findings about group inventory/],
     [find([created], {}, { groups: groupAt(8n) }), /was read .* and has no outcome\. .*the inventory logged/],
     [
-      find([created], {}, { letters }),
+      find([created], {}, { deadLetters }),
       /orders\.created\.dlq \(ORDER_INVALID: no items\)\. npm run orderly -- dlq show .*--key 'o'\\''hara'; .*npm run orderly -- dlq replay/
     ],
     [find([created], { outcome: { kind: 'failed' } }), /is failed, but shops do not see that yet\. .*rebuild-status/],
@@ -110,7 +110,7 @@ test('the cause that blocks an order is reported with a remedy', () => {
       find([created], { ...decided, deliveries: [failed] }),
       /has failed 1 time \(ETIMEDOUT: no answer\)\. .*automatically/
     ],
-    [find([created], { ...decided, deliveries: [{ ...failed, status: 'given-up' }] }), /exhausted .*--key 'ada b'/],
+    [find([created], { ...decided, deliveries: [{ ...failed, status: 'exhausted' }] }), /exhausted .*--key 'ada b'/],
     [find([created], { ...decided, deliveries: [{ ...failed, status: 'skipped' }] }), /^hint .* was skipped/]
   ] as const
   for (const [found, expected] of cases) {

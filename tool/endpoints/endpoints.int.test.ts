@@ -124,7 +124,7 @@ test('webhook endpoints of callers and of the operator', async t => {
       const found = await askTool<{ findings: { about: string; what: string }[] }>(nowhere, 'doctor')
       return found.findings.flatMap(({ about, what }) => (about.startsWith('webhook:') ? [`${about}: ${what}`] : []))
     }
-    await pool.query(`INSERT INTO notification.targets (target, fingerprint, switched_off_at, seen_at) VALUES
+    await pool.query(`INSERT INTO notification.targets (target, fingerprint, disabled_at, seen_at) VALUES
       ('webhook:erp', '', NULL, now()), ('webhook:off', '', now(), now()), ('webhook:removed', '', now(), now() - interval '1 hour')`)
     await pool.query(`UPDATE notification.deliveries SET attempts = 3, code = 'HTTP_500', accepted_at = now() - interval '2 hours'
       WHERE target = 'webhook:erp'`)

@@ -34,7 +34,7 @@ export const listEndpoints: Command = {
   options: {},
   async run({ output, connections }) {
     const { rows } = await connections.database().query(`
-      SELECT endpoints.target, name, caller, created_at, disabled_at, switched_off_at, reason, paused_until,
+      SELECT endpoints.target, name, caller, created_at, disabled_at, disabled_at, reason, paused_until,
         (SELECT count(*) FROM notification.endpoint_secrets WHERE endpoint_secrets.target = endpoints.target) AS secrets,
         (SELECT count(*) FROM notification.deliveries
           WHERE deliveries.target = endpoints.target AND settled_at IS NULL) AS waiting
@@ -247,7 +247,7 @@ function describe(name: string, owner: string | undefined): string {
 
 function stateOf(row: Record<string, unknown>): string {
   if (row.disabled_at !== null) return 'disabled'
-  if (row.switched_off_at !== null && row.switched_off_at !== undefined) return `answered 410: ${row.reason}`
+  if (row.disabled_at !== null && row.disabled_at !== undefined) return `answered 410: ${row.reason}`
   if (row.paused_until instanceof Date && row.paused_until.getTime() > Date.now())
     return `paused until ${formatTime(row.paused_until.getTime())}`
   return 'enabled'

@@ -1,7 +1,7 @@
 import { type Command, Failure } from '../command-line/command.ts'
 import { formatDuration, formatTime } from '../command-line/time.ts'
-import { lifeOf } from './life.ts'
 import { readRecords, readTables } from './sources.ts'
+import { timelineOf } from './timeline.ts'
 
 export const showOrder: Command = {
   name: 'orders show',
@@ -15,22 +15,22 @@ export const showOrder: Command = {
       readTables(connections.database(), orderID),
       options.flag('quick') ? [] : readRecords(connections.kafka(), orderID, signal)
     ])
-    const life = lifeOf(orderID, tables, records)
-    if (life === undefined) {
+    const timeline = timelineOf(orderID, tables, records)
+    if (timeline === undefined) {
       throw new Failure(`Order ${orderID} is unknown: check the id. An order that was answered with 4xx is not stored.`)
     }
     output.json({
-      ...life,
-      events: life.events.map(({ atMs, ...own }) => ({ at: formatTime(atMs), ...own })),
+      ...timeline,
+      events: timeline.events.map(({ atMs, ...own }) => ({ at: formatTime(atMs), ...own })),
       audits: tables.audits
     })
-    output.line(`order   ${life.orderID}`)
-    output.line(`caller  ${life.caller ?? '-'}`)
-    output.line(`user    ${life.userID ?? '-'}`)
-    output.line(`status  ${life.status ?? 'not projected yet'}`)
-    output.line(`trace   ${life.traceID ?? '-'}`)
+    output.line(`order   ${timeline.orderID}`)
+    output.line(`caller  ${timeline.caller ?? '-'}`)
+    output.line(`user    ${timeline.userID ?? '-'}`)
+    output.line(`status  ${timeline.status ?? 'not projected yet'}`)
+    output.line(`trace   ${timeline.traceID ?? '-'}`)
     output.line()
-    const firstMs = life.events[0]?.atMs
+    const firstMs = timeline.events[0]?.atMs
     output.table(
       [
         { title: 'AT', value: ({ atMs }) => formatTime(atMs) },
@@ -44,7 +44,7 @@ export const showOrder: Command = {
         { title: 'WHERE', value: ({ where }) => where },
         { title: 'DETAIL', value: ({ detail }) => detail }
       ],
-      life.events
+      timeline.events
     )
     return 0
   }

@@ -12,9 +12,9 @@ import {
   type KafkaConnection,
   type KafkaInspector,
   type OffsetRange,
+  parseDeadLetter,
   readRanges,
-  type Topic,
-  toLetter
+  type Topic
 } from '@orderly/kafka'
 import { Failure } from '../command-line/command.ts'
 import type { PositionGroup } from './groups.ts'
@@ -71,17 +71,18 @@ export async function findEvidence(parts: EvidenceParts): Promise<Evidence> {
     const written = await rangesSince(inspector, outcomeTopics, sinceMs)
     await readRanges(connection, written, record => count(published, record.headers.text('event-id') ?? ''), signal)
   }
-  const letters = new Map<string, DeadLetter>()
+  const deadLetters = new Map<string, DeadLetter>()
   // A dead letter has the timestamp of its record, which may be much older. So all dead letters are
   // read.
-  const parked = await rangesSince(inspector, group.inputs.map(deadLetterTopic), undefined)
+  const deadLettered = await rangesSince(inspector, group.inputs.map(deadLetterTopic), undefined)
   await readRanges(
     connection,
-    parked,
+    deadLettered,
     record => {
-      const letter = toLetter(record)
-      const { topic, partition, offset } = letter.source
-      if (letter.stage === group.stage && topic !== '') letters.set(`${topic}/${partition}/${offset}`, letter)
+      const deadLetter = parseDeadLetter(record)
+      const { topic, partition, offset } = deadLetter.source
+      if (deadLetter.stage === group.stage && topic !== '')
+        deadLetters.set(`${topic}/${partition}/${offset}`, deadLetter)
     },
     signal
   )
@@ -102,7 +103,8 @@ export async function findEvidence(parts: EvidenceParts): Promise<Evidence> {
     const eventIDs = isAnswered ? eventIDsOf(record, topics) : []
     for (const id of eventIDs) readable.add(id)
     const isCommitted =
-      eventIDs.some(id => takeOne(published, id)) || isLetterOf(letters.get(`${topic}/${partition}/${offset}`), record)
+      eventIDs.some(id => takeOne(published, id)) ||
+      isDeadLetterOf(deadLetters.get(`${topic}/${partition}/${offset}`), record)
     if (isCommitted) committed.set(`${topic}/${partition}`, offset + 1n)
   }
   return {
@@ -186,11 +188,11 @@ function settlementIDs({ orderID, change, requestedAtMs, requestID: givenID }: O
  * Returns whether a dead letter belongs to a record. A dead letter of a deleted topic may name the
  * same position.
  */
-function isLetterOf(letter: DeadLetter | undefined, { key, value }: FetchedRecord): boolean {
-  if (letter === undefined) return false
+function isDeadLetterOf(deadLetter: DeadLetter | undefined, { key, value }: FetchedRecord): boolean {
+  if (deadLetter === undefined) return false
   const isSame = (one: Buffer | null, other: Buffer | null) =>
     one === other || (one !== null && other?.equals(one) === true)
-  return isSame(letter.key, key) && (letter.value === null || isSame(letter.value, value))
+  return isSame(deadLetter.key, key) && (deadLetter.value === null || isSame(deadLetter.value, value))
 }
 
 function count(counts: Map<string, number>, id: string): void {

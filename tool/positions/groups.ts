@@ -1,8 +1,8 @@
-import { type KafkaUses, topicNames } from '@orderly/contracts'
-import { kafkaUses as aggregator } from '../../services/aggregator/kafka-uses.ts'
-import { kafkaUses as inventory } from '../../services/inventory/kafka-uses.ts'
-import { kafkaUses as notification } from '../../services/notification/kafka-uses.ts'
-import { kafkaUses as order } from '../../services/order/kafka-uses.ts'
+import { type KafkaAccess, topicNames } from '@orderly/contracts'
+import { kafkaUses as aggregator } from '../../services/aggregator/kafka-access.ts'
+import { kafkaUses as inventory } from '../../services/inventory/kafka-access.ts'
+import { kafkaUses as notification } from '../../services/notification/kafka-access.ts'
+import { kafkaUses as order } from '../../services/order/kafka-access.ts'
 import { Failure } from '../command-line/command.ts'
 
 /** A consumer group whose service stores its positions, with the location of the positions. */
@@ -26,7 +26,7 @@ export const positionGroups: readonly PositionGroup[] = [
 ]
 
 function groupOf(
-  { topics, groups: [groupID], transactionalIDPrefix }: KafkaUses,
+  { topics, groups: [groupID], transactionalIDPrefix }: KafkaAccess,
   service: Pick<PositionGroup, 'service' | 'schema' | 'stage'>
 ): PositionGroup {
   const uses = topics.flatMap(each => Object.entries(each))

@@ -228,12 +228,12 @@ async function untilWithoutMembers(
   waitSeconds: number
 ): Promise<void> {
   const deadlineMs = performance.now() + waitSeconds * 1_000
-  for (let isTold = false; ; isTold = true) {
+  for (let isReported = false; ; isReported = true) {
     signal.throwIfAborted()
     const { members } = await connections.inspector().group(group.groupID)
     if (members.length === 0) return
     if (performance.now() > deadlineMs) throw membersFailure(group)
-    if (!isTold) output.progress(`Waiting for group ${group.groupID} to have no members.`)
+    if (!isReported) output.progress(`Waiting for group ${group.groupID} to have no members.`)
     await delay(200)
   }
 }

@@ -15,8 +15,8 @@ import {
   deadLetterTopic,
   type FetchedRecord,
   type KafkaConnection,
-  type Topic,
-  toLetter
+  parseDeadLetter,
+  type Topic
 } from '@orderly/kafka'
 import { runStatement, type Statement } from '@orderly/postgres'
 import type { PoolClient } from 'pg'
@@ -235,9 +235,9 @@ async function explainDeadLetters({ client, connection, signal }: RebuildParts):
   const reader = createTopicReader(connection, names)
   try {
     await reader.readBatches(async records => {
-      const letters = records.map(toLetter)
-      for (let start = 0; start < letters.length; start += recordsInAChunk) {
-        const chunk = letters.slice(start, start + recordsInAChunk)
+      const deadLetters = records.map(parseDeadLetter)
+      for (let start = 0; start < deadLetters.length; start += recordsInAChunk) {
+        const chunk = deadLetters.slice(start, start + recordsInAChunk)
         const sources = chunk.flatMap(({ source, origin }) => [source, origin])
         await runStatement(client, statements.explainDeadLetters(sources))
       }

@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url'
 import { withOwnRole } from '@orderly/stack/testing'
 
 const main = join(import.meta.dirname, '../main.ts')
-const killing = pathToFileURL(join(import.meta.dirname, 'kill-at-point.ts')).href
+const killing = pathToFileURL(join(import.meta.dirname, 'kill-at-failpoint.ts')).href
 
 export interface ToolRun {
   /** Exit code, or the signal that ended the process. */

@@ -1,5 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { acceptanceReadMs, acceptanceRecord, acceptanceTopic, passingGroups, topicNames } from '@orderly/contracts'
+import {
+  acceptanceReadMs,
+  acceptanceRecord,
+  acceptanceTopic,
+  ephemeralGroupPrefixes,
+  topicNames
+} from '@orderly/contracts'
 import { createProducer, growTopic, type KafkaInspector } from '@orderly/kafka'
 import { type Command, Failure, orderly } from '../command-line/command.ts'
 import { parseNumber, plural } from '../command-line/numbers.ts'
@@ -120,7 +126,7 @@ async function renew(pause: () => Promise<void>, signal: AbortSignal): Promise<v
 async function readersOf(inspector: KafkaInspector, topic: string, except: ReadonlySet<string>): Promise<string[]> {
   const readers: string[] = []
   for (const groupID of await inspector.groups()) {
-    if (except.has(groupID) || passingGroups.some(beginning => groupID.startsWith(beginning))) continue
+    if (except.has(groupID) || ephemeralGroupPrefixes.some(beginning => groupID.startsWith(beginning))) continue
     const group = await inspector.group(groupID)
     const lag = (await inspector.lag(group)).filter(own => own.topic === topic)
     if (lag.length === 0) continue

@@ -1,21 +1,21 @@
 import type { History } from '../history/history.ts'
-import { type Around, lookAround } from './around.ts'
 import { collectEvidence } from './evidence.ts'
 import type { Guarantee } from './guarantee.ts'
 import { acceptedOnce } from './guarantees/accepted-once.ts'
 import { allNotified } from './guarantees/all-notified.ts'
 import { auditComplete } from './guarantees/audit-complete.ts'
+import { deadLetteredOnce } from './guarantees/dead-lettered-once.ts'
 import { failedOnlyIfShort } from './guarantees/failed-only-if-short.ts'
 import { nothingFromNothing } from './guarantees/nothing-from-nothing.ts'
 import { offsetsGrow } from './guarantees/offsets-grow.ts'
 import { oneOutcome } from './guarantees/one-outcome.ts'
 import { orderKept } from './guarantees/order-kept.ts'
-import { parkedOnce } from './guarantees/parked-once.ts'
 import { ratesAddUp } from './guarantees/rates-add-up.ts'
 import { recovers } from './guarantees/recovers.ts'
 import { reservationsMatch } from './guarantees/reservations-match.ts'
 import { stockConserved } from './guarantees/stock-conserved.ts'
 import { zombiesHarmless } from './guarantees/zombies-harmless.ts'
+import { collectContext, type ViolationContext } from './violation-context.ts'
 
 /** All guarantees, each with its checker. */
 export const guarantees: readonly Guarantee[] = [
@@ -32,13 +32,13 @@ export const guarantees: readonly Guarantee[] = [
   allNotified,
   zombiesHarmless,
   recovers,
-  parkedOnce
+  deadLetteredOnce
 ]
 
 export interface Violation {
   readonly guarantee: number
   readonly summary: string
-  readonly around: Around
+  readonly around: ViolationContext
 }
 
 export interface Verdict {
@@ -60,7 +60,7 @@ export function check(history: History): Verdict[] {
     const violations = findings.slice(0, shownPerGuarantee).map(finding => ({
       guarantee: number,
       summary: finding.summary,
-      around: lookAround(evidence, finding)
+      around: collectContext(evidence, finding)
     }))
     return { guarantee: number, promise, count: findings.length, violations }
   })

@@ -152,7 +152,7 @@ const planted: readonly (readonly [number, string, (history: History) => History
     history =>
       withRecords(history, records => {
         const order = orderRecord(history, acceptedID(history))
-        const letter = {
+        const deadLetter = {
           ...order,
           topic: `${ordersCreated}.dlq`,
           offset: 9_000,
@@ -164,7 +164,7 @@ const planted: readonly (readonly [number, string, (history: History) => History
             'dlq-stage': 'inventory'
           }
         }
-        return [...records, letter]
+        return [...records, deadLetter]
       })
   ],
   [3, 'an outcome has no order', history => withoutRecords(history, record => isOrderOf(record, acceptedID(history)))],
@@ -589,7 +589,7 @@ const planted: readonly (readonly [number, string, (history: History) => History
       ...history,
       webhooks: {
         ...(history.webhooks as Webhooks),
-        givenUp: [{ id: 'InventoryReserved-1', target: 'webhook:shop', attempts: 1, code: 'HTTP_500', reason: 'why' }]
+        exhausted: [{ id: 'InventoryReserved-1', target: 'webhook:shop', attempts: 1, code: 'HTTP_500', reason: 'why' }]
       }
     })
   ],
@@ -628,13 +628,14 @@ const planted: readonly (readonly [number, string, (history: History) => History
         const change = records.find(
           ({ topic, event }) => topic === ordersChanges && event !== undefined && event.change !== 'expire'
         )
-        return [...records, letterOf(change as RecordedRecord, 9_000)]
+        return [...records, deadLetterOf(change as RecordedRecord, 9_000)]
       })
   ],
   [
     14,
     'poison has two dead letters',
-    history => withRecords(history, records => [...records, ...letters(records).map(letter => copyOf(letter))])
+    history =>
+      withRecords(history, records => [...records, ...deadLetters(records).map(deadLetter => copyOf(deadLetter))])
   ],
   [
     14,
@@ -669,11 +670,11 @@ const planted: readonly (readonly [number, string, (history: History) => History
     14,
     'a later order of a blocked key has no dead letter',
     history => {
-      const key = letters(history.records)[0]?.key ?? ''
+      const key = deadLetters(history.records)[0]?.key ?? ''
       const later = history.records.findLast(
         ({ topic, event }) => topic === ordersCreated && event !== undefined
       ) as RecordedRecord
-      const poison = letters(history.records)[0] as RecordedRecord
+      const poison = deadLetters(history.records)[0] as RecordedRecord
       const origin = history.records.find(
         ({ topic, partition, key: own }) => topic === ordersCreated && partition === poison.partition && own === key
       ) as RecordedRecord
@@ -689,7 +690,7 @@ const planted: readonly (readonly [number, string, (history: History) => History
     history =>
       withRecords(history, records => {
         const order = orderRecord(history, acceptedID(history))
-        return [...records, letterOf(order, 9_000)]
+        return [...records, deadLetterOf(order, 9_000)]
       })
   ],
   [
@@ -725,7 +726,7 @@ function withWebhooks(
 }
 
 /** Returns the dead letter that a stage writes for a record. */
-function letterOf(record: RecordedRecord, offset: number): RecordedRecord {
+function deadLetterOf(record: RecordedRecord, offset: number): RecordedRecord {
   return {
     ...record,
     topic: `${record.topic}.dlq`,
@@ -750,7 +751,7 @@ function withPoisonedChange(history: History): History {
     offset: 7_000,
     headers: { 'verify-poison': 'planted' }
   }
-  return withRecords(history, records => [...records, poison, letterOf(poison, 7_001)])
+  return withRecords(history, records => [...records, poison, deadLetterOf(poison, 7_001)])
 }
 
 function decidedIDs(history: History): [string, string] {
@@ -779,7 +780,8 @@ function outcomeOf({ records }: History, orderID: string): RecordedRecord {
 
 const copyOf = (record: RecordedRecord): RecordedRecord => ({ ...record, offset: record.offset + 9_000 })
 
-const letters = (records: readonly RecordedRecord[]) => records.filter(({ topic }) => topic === `${ordersCreated}.dlq`)
+const deadLetters = (records: readonly RecordedRecord[]) =>
+  records.filter(({ topic }) => topic === `${ordersCreated}.dlq`)
 
 function twoOutcomesOfOneUser({ records, requests }: History): [RecordedRecord, RecordedRecord] {
   const accepted = new Set(requests.map(({ result }) => (result.kind === 'ok' ? result.orderID : '')))

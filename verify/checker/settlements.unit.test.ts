@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { topicNames } from '@orderly/contracts'
-import type { History, OrderEvent, RecordedRecord, SettlementRow, WishRequest } from '../history/history.ts'
+import type { ChangeRequestBody, History, OrderEvent, RecordedRecord, SettlementRow } from '../history/history.ts'
 import { check } from './check.ts'
 import { cleanHistory } from './testing/clean-history.ts'
 
@@ -126,19 +126,19 @@ const planted: readonly (readonly [number, string, RegExp, (history: History) =>
     2,
     'a cancel was answered 202, but is not in the log',
     /the cancel was answered 202, but is not in the log/,
-    history => withWish(history, 'cancel', { kind: 'asked' })
+    history => withChangeRequest(history, 'cancel', { kind: 'asked' })
   ],
   [
     2,
     'a cancel was answered 200 and has no effect',
     /the cancel was answered 200 and has not taken effect/,
-    history => withWish(history, 'cancel', { kind: 'fulfilled' })
+    history => withChangeRequest(history, 'cancel', { kind: 'fulfilled' })
   ],
   [
     2,
     'a confirmation was answered 200 and has no effect',
     /the confirm was answered 200 and has not taken effect/,
-    history => withWish(history, 'confirm', { kind: 'fulfilled' })
+    history => withChangeRequest(history, 'confirm', { kind: 'fulfilled' })
   ],
   ...['ORDER_FAILED', 'ORDER_CANCELLED', 'ORDER_EXPIRED', 'NOT_A_REASON'].map(
     code =>
@@ -146,7 +146,7 @@ const planted: readonly (readonly [number, string, RegExp, (history: History) =>
         2,
         `a cancel was wrongly refused with ${code}`,
         new RegExp(`the cancel was wrongly refused with ${code}`),
-        (history: History) => withWish(history, 'cancel', { kind: 'refused', code })
+        (history: History) => withChangeRequest(history, 'cancel', { kind: 'refused', code })
       ] as const
   ),
   [
@@ -295,18 +295,22 @@ function withoutFirst(isSought: IsSought) {
 }
 
 /** Adds a client's cancel or confirmation, with its result, of an order without change requests. */
-function withWish(history: History, wish: WishRequest['wish'], result: WishRequest['result']): History {
+function withChangeRequest(
+  history: History,
+  changeRequest: ChangeRequestBody['changeRequest'],
+  result: ChangeRequestBody['result']
+): History {
   const { event } = untouched(history)
-  const [any] = history.wishes
+  const [any] = history.changeRequests
   assert.ok(any)
   const orderID = event?.orderID ?? ''
-  return { ...history, wishes: [...history.wishes, { ...any, wish, orderID, result }] }
+  return { ...history, changeRequests: [...history.changeRequests, { ...any, changeRequest, orderID, result }] }
 }
 
 function withoutNotification(type: string) {
   return (history: History): History => {
-    const told = history.notifications.find(({ id }) => id.startsWith(type))
-    assert.ok(told)
-    return { ...history, notifications: history.notifications.filter(({ id }) => id !== told.id) }
+    const reported = history.notifications.find(({ id }) => id.startsWith(type))
+    assert.ok(reported)
+    return { ...history, notifications: history.notifications.filter(({ id }) => id !== reported.id) }
   }
 }

@@ -1,6 +1,6 @@
-import type { PointSignal } from '../inside/journal.ts'
-import type { Line, RequestPlan, Wish } from '../plan/load.ts'
+import type { ChangeKind, Line, RequestPlan } from '../plan/load.ts'
 import type { WebhookAnswer } from '../plan/webhook-answers.ts'
+import type { FailpointSignal } from '../preload/journal.ts'
 
 /**
  * Everything that could be observed from outside during a run, and the only input of the checkers.
@@ -27,7 +27,7 @@ export interface History {
   readonly initialStock: Readonly<Record<string, number>>
   readonly requests: readonly OrderRequest[]
   /** Cancels and confirmations of accepted orders. */
-  readonly wishes: readonly WishRequest[]
+  readonly changeRequests: readonly ChangeRequestBody[]
   /** Undecodable records that the verifier wrote to the input topics. */
   readonly poison: readonly PoisonRecord[]
   readonly faults: readonly FaultRun[]
@@ -61,10 +61,10 @@ export interface OrderRequest extends RequestPlan {
 }
 
 /** One attempt to cancel or confirm an order, with its result for the client. */
-export interface WishRequest {
+export interface ChangeRequestBody {
   /** Sent as the trace id. */
   readonly id: string
-  readonly wish: Wish
+  readonly changeRequest: ChangeKind
   readonly orderID: string
   readonly userID: string
   readonly sentAtMs: number
@@ -116,7 +116,7 @@ export interface Pass {
   readonly atMs: number
   readonly point: string
   /** Signal that the verifier sent to the process at this failpoint. */
-  readonly signal?: PointSignal
+  readonly signal?: FailpointSignal
 }
 
 export interface PartitionEnd {
@@ -245,7 +245,7 @@ export interface Webhooks {
   readonly target: string
   readonly attempts: readonly WebhookAttempt[]
   /** Exhausted deliveries of all targets, from `notifications.dlq`. */
-  readonly givenUp: readonly GivenUp[]
+  readonly exhausted: readonly Exhausted[]
 }
 
 export interface WebhookAttempt {
@@ -262,7 +262,7 @@ export interface WebhookAttempt {
 }
 
 /** A notification that its target did not accept. */
-export interface GivenUp {
+export interface Exhausted {
   readonly id: string
   readonly target: string
   readonly attempts: number

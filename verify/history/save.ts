@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Refusal } from '@orderly/stack'
+import { UserError } from '@orderly/stack'
 import type { History } from './history.ts'
 
 /**
@@ -15,14 +15,14 @@ export async function saveHistory(history: History, directory: string, name = 'h
   return file
 }
 
-/** Loads a saved history. @throws Refusal if it cannot be read or has another version */
+/** Loads a saved history. @throws UserError if it cannot be read or has another version */
 export async function loadHistory(file: string): Promise<History> {
   const text = await readFile(file, 'utf8').catch(error => {
-    throw new Refusal(`Cannot read the history ${file}: ${error.message}`)
+    throw new UserError(`Cannot read the history ${file}: ${error.message}`)
   })
   const { version: found, ...history } = JSON.parse(text) as History & { version: number }
   if (found !== version)
-    throw new Refusal(
+    throw new UserError(
       `${file} has history version ${found}; only version ${version} can be checked. Run the verifier again.`
     )
   return history

@@ -19,8 +19,8 @@ test('a loaded history equals the saved one', async t => {
 
 test('a missing file and a history of another version are rejected with the path or the version', async t => {
   const directory = await temporaryDirectory(t)
-  await assert.rejects(loadHistory(join(directory, 'nothing.json')), { name: 'Refusal', message: /nothing\.json/ })
+  await assert.rejects(loadHistory(join(directory, 'nothing.json')), { name: 'UserError', message: /nothing\.json/ })
   const file = join(directory, 'old.json')
   await writeFile(file, JSON.stringify({ version: 0 }))
-  await assert.rejects(loadHistory(file), { name: 'Refusal', message: /version 0/ })
+  await assert.rejects(loadHistory(file), { name: 'UserError', message: /version 0/ })
 })

@@ -11,9 +11,9 @@ export const inventoryMutants: readonly Mutant[] = [
     patches: [
       {
         file: 'services/inventory/store/postgres.ts',
-        find: 'const known = toKnownOrders(outcomeRows, settlementRows)',
+        find: 'const known = toOrderStates(outcomeRows, settlementRows)',
         replace:
-          'const known = toKnownOrders(outcomeRows.filter(row => changed.includes(row.order_id)), settlementRows)'
+          'const known = toOrderStates(outcomeRows.filter(row => changed.includes(row.order_id)), settlementRows)'
       },
       {
         file: statements,
@@ -38,7 +38,7 @@ export const inventoryMutants: readonly Mutant[] = [
   },
   {
     name: 'parks-when-away',
-    bug: 'orders become dead letters because the database is unavailable',
+    bug: 'orders become dead deadLetters because the database is unavailable',
     patches: [
       {
         file: 'services/inventory/store/is-transient.ts',

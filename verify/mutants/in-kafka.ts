@@ -50,7 +50,7 @@ export const kafkaMutants: readonly Mutant[] = [
     bug: 'records of aborted transactions are not filtered',
     patches: [
       {
-        file: 'packages/kafka/committed-read/committed-batches.ts',
+        file: 'packages/kafka/fetch/committed-batches.ts',
         find: '!abortedProducers.has(batch.producerId)',
         replace: 'abortedProducers.size >= 0'
       }
@@ -85,7 +85,7 @@ export const kafkaMutants: readonly Mutant[] = [
     bug: 'a new owner starts from offsets that an open transaction is about to replace',
     patches: [
       {
-        file: 'packages/kafka/group/committed-offsets.ts',
+        file: 'packages/kafka/consumer-group/committed-offsets.ts',
         find: 'offsetFetchV9.api, question, true)',
         replace: 'offsetFetchV9.api, question, false)'
       }
@@ -132,7 +132,7 @@ export const kafkaMutants: readonly Mutant[] = [
         replace: `another instance has replaced this one (\${name})\`, {
       retryable: true`
       },
-      { file: 'packages/kafka/group/member.ts', find: '      this.#failure = error\n', replace: '' }
+      { file: 'packages/kafka/consumer-group/member.ts', find: '      this.#failure = error\n', replace: '' }
     ],
     faults: { replace: 1 },
     services: ['inventory'],
@@ -142,7 +142,13 @@ export const kafkaMutants: readonly Mutant[] = [
   {
     name: 'drops-poison',
     bug: 'records that cannot be decoded are dropped',
-    patches: [{ file: processBatch, find: 'parked.push(park(record, error))', replace: 'void park(record, error)' }],
+    patches: [
+      {
+        file: processBatch,
+        find: 'deadLettered.push(writeDeadLetter(record, error))',
+        replace: 'void writeDeadLetter(record, error)'
+      }
+    ],
     faults: { poison: 1 },
     breaks: [14]
   },
@@ -152,8 +158,8 @@ export const kafkaMutants: readonly Mutant[] = [
     patches: [
       {
         file: processBatch,
-        find: '    if (parked === undefined || parked.isEmpty) return false',
-        replace: '    if (parked !== undefined || record.hasKey) return false'
+        find: '    if (deadLettered === undefined || deadLettered.isEmpty) return false',
+        replace: '    if (deadLettered !== undefined || record.hasKey) return false'
       }
     ],
     faults: { poison: 1 },
@@ -184,8 +190,8 @@ export const kafkaMutants: readonly Mutant[] = [
     patches: [
       {
         file: processBatch,
-        find: 'parked.push(park(record, error))',
-        replace: 'if (record.topic === stage.inputs[0]?.name) parked.push(park(record, error))'
+        find: 'deadLettered.push(writeDeadLetter(record, error))',
+        replace: 'if (record.topic === stage.inputs[0]?.name) deadLettered.push(writeDeadLetter(record, error))'
       }
     ],
     faults: { 'poison-changes': 3, kill: 1 },

@@ -1,10 +1,10 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { formatTable, Refusal } from '@orderly/stack'
+import { formatTable, UserError } from '@orderly/stack'
 import type { Arguments } from '../arguments.ts'
 import { check, countViolations } from '../checker/check.ts'
 import { saveHistory } from '../history/save.ts'
-import { plantedFileOf } from '../inside/journal.ts'
+import { plantedFileOf } from '../preload/journal.ts'
 import type { ServersOptions } from '../run/faulty-server.ts'
 import { type RunContext, run } from '../run/run.ts'
 import { type SharedServers, startServers } from '../run/servers.ts'
@@ -103,7 +103,7 @@ function choose(names: readonly string[]): readonly Mutant[] {
   return names.map(name => {
     const mutant = mutants.find(mutant => mutant.name === name)
     if (mutant === undefined) {
-      throw new Refusal(`Unknown mutant "${name}"; use ${mutants.map(mutant => mutant.name).join(', ')}.`)
+      throw new UserError(`Unknown mutant "${name}"; use ${mutants.map(mutant => mutant.name).join(', ')}.`)
     }
     return mutant
   })

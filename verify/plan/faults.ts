@@ -1,4 +1,4 @@
-import { stagePoints } from '@orderly/kafka'
+import { stageFailpoints } from '@orderly/kafka'
 import { poisonedChangers, poisonedUsers } from './load.ts'
 import { createRandom, type Random } from './random.ts'
 
@@ -72,9 +72,9 @@ export type Weights = Readonly<Partial<Record<FaultKind, number>>>
 /** Failpoints of each service. */
 export const pointsOf: Readonly<Record<string, readonly string[]>> = {
   order: ['slot-reserved', 'key-claimed', 'order-written', 'key-settled'],
-  inventory: stagePoints,
+  inventory: stageFailpoints,
   notification: ['batch-read', 'batch-processed', 'after-commit'],
-  aggregator: stagePoints
+  aggregator: stageFailpoints
 }
 
 export interface FaultPlanOptions {
@@ -90,7 +90,7 @@ export interface FaultPlanOptions {
 const warmUpMs = 1_500
 const healMs = 8_000
 /** Maximum time for a process to reach its failpoint; other faults can delay it. */
-const reachPointMs = 10_000
+const reachFailpointMs = 10_000
 
 export function planFaults(options: FaultPlanOptions): FaultPlan[] {
   const random = createRandom(options.seed, 'faults')
@@ -180,9 +180,9 @@ function createAim({ topology, services, points }: FaultPlanOptions, random: Ran
         const instance = random.integer(1, topology.instances[place.service] as number)
         const point = { name: place.name, afterPasses: random.integer(1, 3) }
         const target = `${place.service}-${instance}`
-        if (kind !== 'freeze-at-point') return { atMs, kind, target, durationMs: reachPointMs, point }
+        if (kind !== 'freeze-at-point') return { atMs, kind, target, durationMs: reachFailpointMs, point }
         const frozenMs = random.integer(10_300, 12_500)
-        return { atMs, kind, target, durationMs: reachPointMs + frozenMs, point: { ...point, frozenMs } }
+        return { atMs, kind, target, durationMs: reachFailpointMs + frozenMs, point: { ...point, frozenMs } }
       }
       case 'freeze':
         return at(anyOf(instances), random.integer(300, 4_000))

@@ -14,7 +14,7 @@ export interface RequestPlan {
   /** Time since the start of the load. */
   readonly atMs: number
   /** Number that selects the order instance, modulo the running ones. */
-  readonly entrance: number
+  readonly endpoint: number
   readonly userID: string
   readonly items: readonly Line[]
   readonly totalMinor: number
@@ -31,17 +31,17 @@ export interface RequestPlan {
   readonly retryDelaysMs?: readonly number[]
   readonly holdSeconds?: number
   /** Cancels and confirmations to send after the order is accepted. */
-  readonly wishes?: readonly WishPlan[]
+  readonly changeRequests?: readonly ChangePlan[]
 }
 
-export type Wish = 'cancel' | 'confirm'
+export type ChangeKind = 'cancel' | 'confirm'
 
-export interface WishPlan {
+export interface ChangePlan {
   readonly id: string
-  readonly wish: Wish
+  readonly changeRequest: ChangeKind
   /** Time since the order was accepted. */
   readonly afterMs: number
-  readonly entrance: number
+  readonly endpoint: number
   /** Delay before each further attempt while the result is unknown. */
   readonly retryDelaysMs: readonly number[]
 }
@@ -95,18 +95,18 @@ export function* planLoad(seed: number, { requestsPerSecond }: LoadOptions): Gen
     const id = traceIDOf(seed, number)
     const retryDelaysMs = planRetries(random)
     const holdSeconds = random.chance(0.2) ? random.integer(1, 3) : undefined
-    const wishes = planWishes(random, id, holdSeconds)
+    const changeRequests = planChanges(random, id, holdSeconds)
     yield {
       id,
       atMs: Math.round(atMs),
-      entrance: random.integer(0, 1_000),
+      endpoint: random.integer(0, 1_000),
       userID: pickUser(random),
       items: planItems(random),
       totalMinor: number,
       patienceMs: random.chance(0.05) ? random.integer(1, 20) : patientMs,
       ...(defect !== undefined && { defect }),
       ...(holdSeconds !== undefined && { holdSeconds }),
-      ...(wishes.length > 0 && { wishes }),
+      ...(changeRequests.length > 0 && { changeRequests }),
       ...(random.chance(0.6) && { idempotencyKey: id, retryDelaysMs })
     }
   }
@@ -126,11 +126,17 @@ function planRetries(random: Random): number[] {
  * Plans cancels (immediate, later, repeated) and confirmations (early, late, near the end of the
  * hold).
  */
-function planWishes(random: Random, orderID: string, holdSeconds: number | undefined): WishPlan[] {
-  const wishes: WishPlan[] = []
-  const add = (wish: Wish, afterMs: number) => {
-    const id = (wishes.length + 8).toString(16) + orderID.slice(1)
-    wishes.push({ id, wish, afterMs, entrance: random.integer(0, 1_000), retryDelaysMs: planRetries(random) })
+function planChanges(random: Random, orderID: string, holdSeconds: number | undefined): ChangePlan[] {
+  const changeRequests: ChangePlan[] = []
+  const add = (changeRequest: ChangeKind, afterMs: number) => {
+    const id = (changeRequests.length + 8).toString(16) + orderID.slice(1)
+    changeRequests.push({
+      id,
+      changeRequest,
+      afterMs,
+      endpoint: random.integer(0, 1_000),
+      retryDelaysMs: planRetries(random)
+    })
   }
   if (holdSeconds !== undefined && random.chance(0.7)) {
     const endMs = holdSeconds * 1_000
@@ -141,7 +147,7 @@ function planWishes(random: Random, orderID: string, holdSeconds: number | undef
     add('cancel', afterMs)
     if (random.chance(0.3)) add('cancel', afterMs + random.integer(0, 50))
   }
-  return wishes
+  return changeRequests
 }
 
 function planItems(random: Random): Line[] {

@@ -16,9 +16,9 @@ export interface OrderCounts {
   readonly confirmed: number
   readonly released: number
   /** Dead letters of `orders.created`: poison records and records of blocked keys. */
-  readonly parked: number
+  readonly deadLettered: number
   readonly poison: number
-  readonly parkedChanges: number
+  readonly deadLetteredChanges: number
   readonly poisonedChanges: number
   readonly notifications: number
   /** Distinct events with at least one notification. */
@@ -30,7 +30,7 @@ export interface OrderCounts {
   /** Distinct events that the endpoint accepted. */
   readonly webhookEvents: number
   /** Distinct pairs of target and event whose delivery is exhausted. */
-  readonly givenUp: number
+  readonly exhausted: number
 }
 
 /** Excludes dead letters of other stages, which write their own ones for the same topics. */
@@ -39,7 +39,7 @@ const isOfInventory = ({ headers }: RecordedRecord): boolean => headers['dlq-sta
 export function countOrders({ requests, records, notifications, poison, webhooks }: History): OrderCounts {
   const results = (kind: string) => requests.filter(({ result }) => result.kind === kind).length
   const poisonIn = (topic: string) => poison.filter(record => record.topic === topic).length
-  const parkedFrom = (topic: string) => visible(deadLetterTopic(topic)).filter(isOfInventory).length
+  const deadLetteredFrom = (topic: string) => visible(deadLetterTopic(topic)).filter(isOfInventory).length
   const visible = (topic: string) => records.filter(record => record.topic === topic && isVisible(record))
   return {
     placed: requests.length,
@@ -51,9 +51,9 @@ export function countOrders({ requests, records, notifications, poison, webhooks
     failed: visible(topicNames.inventoryFailed).length,
     confirmed: visible(topicNames.inventoryConfirmed).length,
     released: visible(topicNames.inventoryReleased).length,
-    parked: parkedFrom(topicNames.ordersCreated),
+    deadLettered: deadLetteredFrom(topicNames.ordersCreated),
     poison: poisonIn(topicNames.ordersCreated),
-    parkedChanges: parkedFrom(topicNames.ordersChanges),
+    deadLetteredChanges: deadLetteredFrom(topicNames.ordersChanges),
     poisonedChanges: poisonIn(topicNames.ordersChanges),
     notifications: notifications.length,
     notifiedEvents: new Set(notifications.map(({ id }) => id)).size,
@@ -61,7 +61,9 @@ export function countOrders({ requests, records, notifications, poison, webhooks
   }
 }
 
-function countWebhooks({ attempts, givenUp }: Pick<Webhooks, 'attempts' | 'givenUp'> = { attempts: [], givenUp: [] }) {
+function countWebhooks(
+  { attempts, exhausted }: Pick<Webhooks, 'attempts' | 'exhausted'> = { attempts: [], exhausted: [] }
+) {
   const failures = Map.groupBy(
     attempts.filter(({ answer }) => answer !== 200),
     ({ answer }) => String(answer)
@@ -70,6 +72,6 @@ function countWebhooks({ attempts, givenUp }: Pick<Webhooks, 'attempts' | 'given
     webhooks: attempts.length,
     webhookFailures: Object.fromEntries([...failures].map(([answer, own]) => [answer, own.length])),
     webhookEvents: new Set(attempts.filter(({ answer }) => isTaken(answer)).map(({ id }) => id)).size,
-    givenUp: new Set(givenUp.map(({ id, target }) => `${target} ${id}`)).size
+    exhausted: new Set(exhausted.map(({ id, target }) => `${target} ${id}`)).size
   }
 }

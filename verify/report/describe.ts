@@ -11,11 +11,11 @@ export function describeReport(report: Report): string {
     summarize(report),
     `seed ${report.seed}, ${seconds(report.durationMs)} from the first order to the last observation`,
     `orders: ${orders.placed} placed, ${orders.accepted} accepted, ${orders.refused} refused, ${orders.unknown} unknown
-stored: ${orders.stored} orders and ${orders.poison} poison records; ${orders.reserved} reserved, ${orders.failed} failed, ${orders.parked} dead letters
-afterwards: ${orders.confirmed} confirmed, ${orders.released} released; ${orders.poisonedChanges} poison records among change requests, ${orders.parkedChanges} dead letters
-notified: ${orders.notifiedEvents} events in ${orders.notifications} notifications; the endpoint accepted ${orders.webhookEvents} events in ${orders.webhooks} webhooks (${list(orders.webhookFailures)}), ${orders.givenUp} deliveries are exhausted`,
+stored: ${orders.stored} orders and ${orders.poison} poison records; ${orders.reserved} reserved, ${orders.failed} failed, ${orders.deadLettered} dead letters
+afterwards: ${orders.confirmed} confirmed, ${orders.released} released; ${orders.poisonedChanges} poison records among change requests, ${orders.deadLetteredChanges} dead letters
+notified: ${orders.notifiedEvents} events in ${orders.notifications} notifications; the endpoint accepted ${orders.webhookEvents} events in ${orders.webhooks} webhooks (${list(orders.webhookFailures)}), ${orders.exhausted} deliveries are exhausted`,
     `faults: ${list(report.faults)}`,
-    `killed or frozen at failpoints: ${list(report.pointsHit)}`,
+    `killed or frozen at failpoints: ${list(report.failpointsHit)}`,
     `processes: ${report.processes.started} started; exited with an error: ${list(report.processes.endedByThemselves)}`,
     describeRecoveries(report),
     ...(crossCheck === undefined ? [] : [describeCrossCheck(crossCheck)]),
@@ -55,9 +55,9 @@ function describeViolation({ guarantee, summary, around }: Violation): string {
       ({ sentAtMs, endedAtMs, userID, items, result }) =>
         `request   ${time(sentAtMs)} to ${time(endedAtMs)} ${userID} ${JSON.stringify(items)}: ${Object.values(result).join(' ')}`
     ),
-    ...around.wishes.map(
-      ({ sentAtMs, endedAtMs, wish, result }) =>
-        `change    ${time(sentAtMs)} to ${time(endedAtMs)} ${wish}: ${Object.values(result).join(' ')}`
+    ...around.changeRequests.map(
+      ({ sentAtMs, endedAtMs, changeRequest, result }) =>
+        `change    ${time(sentAtMs)} to ${time(endedAtMs)} ${changeRequest}: ${Object.values(result).join(' ')}`
     ),
     ...around.records.map(record => `record    ${time(record.timestampMs)} ${describeRecord(record)}`),
     ...(around.outcome

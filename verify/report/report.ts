@@ -12,7 +12,7 @@ export interface Report {
   /** Number of injected faults of each kind, including zeros. */
   readonly faults: Readonly<Record<string, number>>
   /** Number of processes killed or frozen at each failpoint, by service and failpoint. */
-  readonly pointsHit: Readonly<Record<string, number>>
+  readonly failpointsHit: Readonly<Record<string, number>>
   readonly processes: { readonly started: number; readonly endedByThemselves: Readonly<Record<string, number>> }
   readonly recoveries: readonly Recovery[]
   /** Counts of other readers, which share no code with the checkers. */
@@ -35,7 +35,7 @@ export function toReport(history: History, verdicts: readonly Verdict[], crossCh
     durationMs: history.endedAtMs - history.startedAtMs,
     orders: countOrders(history),
     faults: countFaults(history),
-    pointsHit: countPoints(history),
+    failpointsHit: countPoints(history),
     processes: countProcesses(history),
     recoveries: history.recoveries,
     ...(crossCheck && { crossCheck }),

@@ -13,7 +13,7 @@ test('the report of a run without violations is ok and its counts add up', () =>
   const { orders } = report
   assert.equal(report.ok, true)
   assert.equal(orders.placed, orders.accepted + orders.refused + orders.unknown)
-  assert.equal(orders.stored + orders.poison, orders.reserved + orders.failed + orders.parked)
+  assert.equal(orders.stored + orders.poison, orders.reserved + orders.failed + orders.deadLettered)
   assert.equal(orders.notifiedEvents, orders.reserved + orders.failed + orders.confirmed + orders.released)
   assert.deepEqual(
     { kill: report.faults.kill, replace: report.faults.replace, cut: report.faults.cut },
@@ -25,10 +25,10 @@ test('the report of a run without violations is ok and its counts add up', () =>
 
 test('the report lists every failpoint of every service, hit or not', () => {
   const passes = [...history.passes, { pid: 100, atMs: 0, point: 'outputs-written', signal: 'SIGKILL' as const }]
-  const { pointsHit } = toReport({ ...history, passes }, [])
-  assert.equal(pointsHit['inventory outputs-written'], 1)
-  assert.equal(pointsHit['inventory before-commit'], 0)
-  assert.equal(pointsHit['notification batch-read'], 0)
+  const { failpointsHit } = toReport({ ...history, passes }, [])
+  assert.equal(failpointsHit['inventory outputs-written'], 1)
+  assert.equal(failpointsHit['inventory before-commit'], 0)
+  assert.equal(failpointsHit['notification batch-read'], 0)
 })
 
 test('violations are printed with their context', () => {

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { createOrderClient } from '@orderly/client'
-import type { OrderRequest, WishRequest } from '../history/history.ts'
+import type { ChangeRequestBody, OrderRequest } from '../history/history.ts'
 import { bodyOf, nextAttempt, type RequestPlan } from '../plan/load.ts'
-import { wishUntilKnown } from './drive-wishes.ts'
+import { requestChangeUntilKnown } from './drive-change-requests.ts'
 import { reasonOf } from './reason-of.ts'
 
 export interface LoadDriver {
@@ -12,13 +12,13 @@ export interface LoadDriver {
 
 export interface Driven {
   readonly requests: readonly OrderRequest[]
-  readonly wishes: readonly WishRequest[]
+  readonly changeRequests: readonly ChangeRequestBody[]
 }
 
 /** Places each order at its planned time, independent of the results of earlier ones. */
-export function driveLoad(plan: Iterator<RequestPlan, unknown>, entrances: () => readonly string[]): LoadDriver {
+export function driveLoad(plan: Iterator<RequestPlan, unknown>, endpoints: () => readonly string[]): LoadDriver {
   const requests: OrderRequest[] = []
-  const wishes: WishRequest[] = []
+  const changeRequests: ChangeRequestBody[] = []
   const underWay = new Set<Promise<void>>()
   const stopping = new AbortController()
   const startedAtMs = Date.now()
@@ -37,18 +37,18 @@ export function driveLoad(plan: Iterator<RequestPlan, unknown>, entrances: () =>
   async function placeUntilKnown(request: RequestPlan): Promise<void> {
     let attempt = request
     for (const [index, retryDelayMs] of [...(request.retryDelaysMs ?? []), undefined].entries()) {
-      const placed = await placeOrder(attempt, entrances())
+      const placed = await placeOrder(attempt, endpoints())
       requests.push(placed)
-      if (placed.result.kind === 'ok') await makeWishes(request, placed.result.orderID)
+      if (placed.result.kind === 'ok') await requestChanges(request, placed.result.orderID)
       if (placed.result.kind !== 'unknown' || retryDelayMs === undefined) return
       await delay(retryDelayMs)
       attempt = nextAttempt(request, index + 1)
     }
   }
 
-  async function makeWishes({ userID, wishes: plans = [] }: RequestPlan, orderID: string): Promise<void> {
-    const made = await Promise.all(plans.map(plan => wishUntilKnown({ orderID, userID }, plan, entrances)))
-    wishes.push(...made.flat())
+  async function requestChanges({ userID, changeRequests: plans = [] }: RequestPlan, orderID: string): Promise<void> {
+    const made = await Promise.all(plans.map(plan => requestChangeUntilKnown({ orderID, userID }, plan, endpoints)))
+    changeRequests.push(...made.flat())
   }
 
   const running = run()
@@ -58,19 +58,19 @@ export function driveLoad(plan: Iterator<RequestPlan, unknown>, entrances: () =>
       await running
       await Promise.all(underWay)
       const bySending = (a: { sentAtMs: number }, b: { sentAtMs: number }) => a.sentAtMs - b.sentAtMs
-      return { requests: requests.toSorted(bySending), wishes: wishes.toSorted(bySending) }
+      return { requests: requests.toSorted(bySending), changeRequests: changeRequests.toSorted(bySending) }
     }
   }
 }
 
-async function placeOrder(plan: RequestPlan, entrances: readonly string[]): Promise<OrderRequest> {
+async function placeOrder(plan: RequestPlan, endpoints: readonly string[]): Promise<OrderRequest> {
   const sentAtMs = Date.now()
-  const result = await ask(plan, entrances)
+  const result = await ask(plan, endpoints)
   return { ...plan, sentAtMs, endedAtMs: Date.now(), result }
 }
 
-async function ask(plan: RequestPlan, entrances: readonly string[]): Promise<OrderRequest['result']> {
-  const url = entrances[plan.entrance % Math.max(1, entrances.length)]
+async function ask(plan: RequestPlan, endpoints: readonly string[]): Promise<OrderRequest['result']> {
+  const url = endpoints[plan.endpoint % Math.max(1, endpoints.length)]
   if (url === undefined) return { kind: 'unknown', reason: 'no running instance' }
   try {
     // A raw request, because attempts are recorded one by one and some bodies are invalid on

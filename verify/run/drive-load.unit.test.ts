@@ -9,7 +9,7 @@ import { driveLoad } from './drive-load.ts'
 const plan: RequestPlan = {
   id: `${'0'.repeat(31)}7`,
   atMs: 0,
-  entrance: 3,
+  endpoint: 3,
   userID: 'user-1',
   items: [{ sku: 'HOT-1', quantity: 1 }],
   totalMinor: 100,

@@ -10,7 +10,7 @@ import {
   type Supervisor
 } from '@orderly/stack'
 import type { Incarnation } from '../history/history.ts'
-import { environmentNames, orderFileOf, type PointOrder, parseJournal } from '../inside/journal.ts'
+import { environmentNames, orderFileOf, type PointOrder, parseJournal } from '../preload/journal.ts'
 
 export interface FleetOptions {
   readonly supervisor: Supervisor
@@ -161,7 +161,7 @@ export class Fleet {
    * Resolves to true at the failpoint, or to false if the process exited elsewhere or the deadline
    * passed.
    */
-  async reachesPoint({ child, journal }: Running, deadlineMs: number): Promise<boolean> {
+  async reachesFailpoint({ child, journal }: Running, deadlineMs: number): Promise<boolean> {
     const isThere = async () => {
       const lines = parseJournal(await readFile(journal, 'utf8').catch(() => ''))
       return lines.at(-1)?.signal !== undefined
@@ -216,7 +216,9 @@ export class Fleet {
     if (this.#stopped || !instance.isWanted || instance.current?.child.isRunning()) return
     const fullName = `${label}${name}.${++instance.count}`
     const journal = join(journals, fullName)
-    const imports = ['../inside/plant-mutant.ts', '../inside/watch-points.ts'].map(file => import.meta.resolve(file))
+    const imports = ['../preload/plant-mutant.ts', '../preload/watch-failpoints.ts'].map(file =>
+      import.meta.resolve(file)
+    )
     const child = supervisor.start({
       name: fullName,
       tier: 'service',

@@ -2,8 +2,8 @@ import { topicNames } from '@orderly/contracts'
 import type { OutputRecord, Producer } from '@orderly/kafka'
 import type { ServiceName } from '@orderly/stack'
 import type { FaultRun, PoisonRecord } from '../history/history.ts'
-import type { PointOrder, PointSignal } from '../inside/journal.ts'
 import { type FaultPlan, serviceOf } from '../plan/faults.ts'
+import type { FailpointSignal, PointOrder } from '../preload/journal.ts'
 import type { Link, LinkState } from '../proxy/proxy.ts'
 import type { FaultyServer } from './faulty-server.ts'
 import type { Fleet } from './fleet.ts'
@@ -96,14 +96,14 @@ export function createInjector({ fleet, servers, producer, note }: InjectorOptio
       case 'kill-at-point': {
         const running = point && (await fleet.order(target, orderAt(point, 'SIGKILL')))
         if (running === undefined) return nothing
-        void fleet.reachesPoint(running, durationMs).then(end)
+        void fleet.reachesFailpoint(running, durationMs).then(end)
         return () => fleet.withdraw(running)
       }
       case 'freeze-at-point': {
         const running = point && (await fleet.order(target, orderAt(point, 'SIGSTOP')))
         if (running === undefined) return nothing
         const frozenMs = point?.frozenMs ?? 0
-        const coming = fleet.reachesPoint(running, durationMs - frozenMs)
+        const coming = fleet.reachesFailpoint(running, durationMs - frozenMs)
         void coming.then(isThere => setTimeout(end, isThere ? frozenMs : 0))
         return async () => {
           await fleet.withdraw(running)
@@ -115,7 +115,7 @@ export function createInjector({ fleet, servers, producer, note }: InjectorOptio
         const running = point && (await fleet.order(target, orderAt(point, 'SIGSTOP')))
         if (running === undefined) return nothing
         let isUndone = false
-        void fleet.reachesPoint(running, durationMs - mutedMs).then(isThere => {
+        void fleet.reachesFailpoint(running, durationMs - mutedMs).then(isThere => {
           // The process may reach its failpoint after the fault was undone, when nothing would open
           // the links again.
           const isMuting = isThere && !isUndone
@@ -220,7 +220,7 @@ export function createInjector({ fleet, servers, producer, note }: InjectorOptio
   }
 }
 
-function orderAt({ name, afterPasses }: NonNullable<FaultPlan['point']>, signal: PointSignal): PointOrder {
+function orderAt({ name, afterPasses }: NonNullable<FaultPlan['point']>, signal: FailpointSignal): PointOrder {
   return { point: name, afterPasses, signal }
 }
 

@@ -11,7 +11,7 @@ test('a process that reaches its failpoint after its fault was healed leaves no 
     fleet: {
       order: async () => ({ child: { signal: () => {} } }),
       withdraw: async () => {},
-      reachesPoint: () => reached.promise,
+      reachesFailpoint: () => reached.promise,
       resumeAll: () => {}
     },
     servers: { links: new Map([['kafka-1', { set: (state: LinkState) => states.push(state) }]]) },

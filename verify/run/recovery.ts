@@ -1,15 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { waitUntil } from '@orderly/stack'
-import { countAudited, countVisible } from '../dump/audit.ts'
-import type { KafkaLog, LogEnd } from '../dump/kafka-log.ts'
-import { allTopics } from '../dump/topics.ts'
-import { isVisible, withTransactions } from '../dump/transactions.ts'
+import { countAudited, countVisible } from '../collect/audit.ts'
+import type { KafkaLog, LogEnd } from '../collect/kafka-log.ts'
+import { allTopics } from '../collect/topics.ts'
+import { isVisible, withTransactions } from '../collect/transactions.ts'
 import type { GroupDescription, Recovery } from '../history/history.ts'
 import { withDatabase } from './servers.ts'
 
 /** Consumer groups in the order of the data flow. */
 export const groups: readonly GroupDescription[] = [
-  { group: 'orders-created', inputs: ['orders.created', 'orders.changes'] },
+  { group: 'inventory', inputs: ['orders.created', 'orders.changes'] },
   { group: 'order-rate', inputs: ['orders.created'] },
   {
     group: 'notifications',
@@ -83,12 +83,14 @@ export async function allNotified(databaseURL: string, signal: AbortSignal): Pro
  */
 export async function allHoldsSettled(
   databaseURL: string,
-  parkedUsers: readonly string[],
+  blockedUsers: readonly string[],
   signal: AbortSignal
 ): Promise<void> {
   const isDone = () =>
     withDatabase(databaseURL, async client => {
-      const { rows } = await client.query('SELECT FROM inventory.holds WHERE user_id <> ALL($1) LIMIT 1', [parkedUsers])
+      const { rows } = await client.query('SELECT FROM inventory.holds WHERE user_id <> ALL($1) LIMIT 1', [
+        blockedUsers
+      ])
       return rows.length === 0
     })
   await waitUntil(isDone, { what: 'the confirmation or release of the last hold', deadlineMs: holdsDeadlineMs, signal })

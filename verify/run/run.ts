@@ -6,8 +6,8 @@ import { createProducer } from '@orderly/kafka'
 import type { RunDirectories, ServiceName, Supervisor } from '@orderly/stack'
 import { deliveryPolicy } from '../checker/guarantees/all-delivered.ts'
 import { ratePolicy } from '../checker/guarantees/rates-add-up.ts'
-import { collect } from '../dump/collect.ts'
-import { KafkaLog } from '../dump/kafka-log.ts'
+import { collect } from '../collect/collect.ts'
+import { KafkaLog } from '../collect/kafka-log.ts'
 import type { History, Recovery } from '../history/history.ts'
 import { planFaults, type Topology, type Weights } from '../plan/faults.ts'
 import { planLoad, planStock } from '../plan/load.ts'
@@ -97,10 +97,10 @@ export async function run(options: RunOptions, context: RunContext): Promise<His
     await delay(Math.max(0, startedAtMs + durationMs + lateMs - Date.now()), undefined, { signal })
     const stopping = load.stop()
     recoveries.push(await recover())
-    const { requests, wishes } = await stopping
-    const parkedUsers = injector.poison.filter(({ topic }) => topic === topicNames.ordersChanges).map(({ key }) => key)
+    const { requests, changeRequests } = await stopping
+    const blockedUsers = injector.poison.filter(({ topic }) => topic === topicNames.ordersChanges).map(({ key }) => key)
     note('waiting for the end of the last hold and for all notifications')
-    await allHoldsSettled(servers.databaseURL, parkedUsers, signal).catch(error => note(error.message))
+    await allHoldsSettled(servers.databaseURL, blockedUsers, signal).catch(error => note(error.message))
     // The last orders must be processed before the history is collected.
     await measureRecovery(log, [], signal)
     for (const isDone of [allNotified, allRatesPublished]) {
@@ -125,7 +125,7 @@ export async function run(options: RunOptions, context: RunContext): Promise<His
       startedAtMs,
       initialStock,
       requests,
-      wishes,
+      changeRequests,
       injector,
       webhooks,
       incarnations: fleet.incarnations,
@@ -164,10 +164,10 @@ function environmentOf({ proxied, registryURL }: Servers, stockFile: string): No
     // A short lease, so that another instance soon sends what a killed instance had claimed.
     NOTIFICATION_LEASE_MS: '3000',
     NOTIFICATION_MAX_ATTEMPTS: String(deliveryPolicy.maxAttempts),
-    NOTIFICATION_FIRST_RETRY_MS: String(deliveryPolicy.firstRetryMs),
+    NOTIFICATION_RETRY_INITIAL_MS: String(deliveryPolicy.firstRetryMs),
     NOTIFICATION_MAX_RETRY_MS: String(deliveryPolicy.maxRetryMs),
     AGGREGATOR_GRACE_MS: String(ratePolicy.graceMs),
-    AGGREGATOR_SETTLE_MS: String(ratePolicy.settleMs),
+    AGGREGATOR_CLOCK_SKEW_MS: String(ratePolicy.settleMs),
     SHUTDOWN_DEADLINE_MS: '12000'
   }
 }

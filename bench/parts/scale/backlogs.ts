@@ -67,13 +67,13 @@ export async function drainBacklogs(
     // its metrics, so that the frozen time does not count as collecting.
     const { collectingSeconds } = await workOf([inventory])
     const samples: Sample[] = []
-    let toldSeconds = 0
+    let reportedSeconds = 0
     const machineMs = await untilDone(probe, written, async sum => {
       const done = sum - first
       const atSeconds = (performance.now() - startedMs) / 1_000
-      if (atSeconds - toldSeconds > tellEverySeconds) {
+      if (atSeconds - reportedSeconds > tellEverySeconds) {
         say(`scale: ${short(done)} of ${short(orders)} orders are decided`)
-        toldSeconds = atSeconds
+        reportedSeconds = atSeconds
       }
       if (done < orders && atSeconds - (samples.at(-1)?.atSeconds ?? -1) < sampleEveryMs / 1_000) return
       samples.push({ atSeconds, done, memoryMB: (await residentMBOf(pid)) ?? Number.NaN })

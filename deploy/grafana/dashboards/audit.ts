@@ -20,7 +20,7 @@ export const audit: DashboardSpec = {
           title: 'Lag',
           description: 'Age of the oldest record that has no row yet.',
           unit: 's',
-          alert: 'OrderlyLagTooOld',
+          alert: 'OrderlyConsumerLagHigh',
           limit: 300,
           queries: [
             { expr: 'max by (topic) (orderly_consumer_lag_seconds{group="connect-audit"})', legend: '{{ topic }}' }

@@ -21,7 +21,7 @@ export const broker: DashboardSpec = {
           title: 'Controller',
           description: 'Id of the controller; -1 while there is none.',
           unit: 'none',
-          alert: 'OrderlyNoController',
+          alert: 'OrderlyNoActiveController',
           limit: 0,
           isLowBad: true,
           isStat: true,

@@ -5,7 +5,7 @@ export const consumerLag: DashboardSpec = {
   uid: 'consumer-lag',
   title: 'consumer lag',
   description: 'Lag of each group, and what blocks readers. Source: services/monitor.',
-  choices: [{ name: 'group', label: 'group', metric: 'orderly_consumer_lag_seconds', first: 'orders-created' }],
+  choices: [{ name: 'group', label: 'group', metric: 'orderly_consumer_lag_seconds', first: 'inventory' }],
   rows: [
     {
       title: 'Groups',
@@ -14,7 +14,7 @@ export const consumerLag: DashboardSpec = {
           title: 'Lag in seconds',
           description: 'Age of the oldest record that the group has not processed.',
           unit: 's',
-          alert: 'OrderlyLagTooOld',
+          alert: 'OrderlyConsumerLagHigh',
           limit: 30,
           queries: [{ expr: 'max by (group) (orderly_consumer_lag_seconds)', legend: '{{ group }}' }]
         },
@@ -111,7 +111,7 @@ export const consumerLag: DashboardSpec = {
           title: 'Blocked by transactions',
           description: 'Records between the last stable offset and the high watermark. Normal for a moment under load.',
           unit: 'short',
-          queries: [{ expr: 'max by (topic) (orderly_kafka_partition_held_up_records)', legend: '{{ topic }}' }]
+          queries: [{ expr: 'max by (topic) (orderly_kafka_partition_unstable_records)', legend: '{{ topic }}' }]
         },
         {
           title: 'Oldest open transaction',
@@ -141,7 +141,7 @@ export const consumerLag: DashboardSpec = {
           title: 'Age of the data',
           description: 'Time since the last observation of the cluster.',
           unit: 's',
-          alert: 'OrderlyMonitorBlind',
+          alert: 'OrderlyMonitorDown',
           limit: 60,
           queries: [{ expr: 'time() - max(orderly_monitor_observed_timestamp_seconds)', legend: 'age' }]
         },

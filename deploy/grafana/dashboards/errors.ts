@@ -56,7 +56,7 @@ export const errors: DashboardSpec = {
           unit: 'short',
           queries: [
             {
-              expr: 'sum by (service, topic, reason) (orderly_stage_parked_records_total)',
+              expr: 'sum by (service, topic, reason) (orderly_stage_dead_letters_total)',
               legend: '{{ service }} {{ topic }} {{ reason }}'
             }
           ]

@@ -74,11 +74,11 @@ export const notificationDelivery: DashboardSpec = {
           title: 'Disabled targets',
           description: 'Targets that answered 410 Gone and get no more deliveries. No line: none.',
           unit: 'short',
-          alert: 'OrderlyNotificationTargetOff',
+          alert: 'OrderlyNotificationTargetDisabled',
           limit: 1,
           queries: [
             {
-              expr: 'max by (target) (orderly_notification_target_switched_off) or 0 * sum(up{job="notification"})',
+              expr: 'max by (target) (orderly_notification_target_disabled) or 0 * sum(up{job="notification"})',
               legend: '{{ target }}'
             }
           ]

@@ -23,7 +23,7 @@ export const overview: DashboardSpec = {
           title: 'Oldest record',
           description: 'Age of the oldest record that any group has not processed.',
           unit: 's',
-          alert: 'OrderlyLagTooOld',
+          alert: 'OrderlyConsumerLagHigh',
           limit: 30,
           isStat: true,
           queries: [{ expr: 'max(orderly_consumer_lag_seconds)', legend: 'age' }]
@@ -41,7 +41,7 @@ export const overview: DashboardSpec = {
           title: 'Slow outcomes',
           description: 'Share of orders without an outcome within a second. The objective allows 1 %.',
           unit: 'percentunit',
-          alert: 'OrderlyOutcomesSlow',
+          alert: 'OrderlyOrderLatencyBudgetBurnSlow',
           limit: 0.01,
           isStat: true,
           queries: [{ expr: 'orderly:outcome_slow:ratio_rate5m', legend: 'slow' }]

@@ -35,7 +35,7 @@ export const pipelineLatency: DashboardSpec = {
           title: 'Slow outcomes',
           description: 'Share of orders without an outcome within a second, as used by alerts. Allowed: 1 %.',
           unit: 'percentunit',
-          alert: 'OrderlyOutcomesSlow',
+          alert: 'OrderlyOrderLatencyBudgetBurnSlow',
           queries: [
             { expr: 'orderly:outcome_slow:ratio_rate5m', legend: '5 minutes' },
             { expr: 'orderly:outcome_slow:ratio_rate1h', legend: '1 hour' },

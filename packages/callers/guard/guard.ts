@@ -1,7 +1,7 @@
 import { allowHosts, ProblemError, refused, retryAfter } from '@orderly/service-kit'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import type { Caller, Role } from '../caller.ts'
-import type { KnownCaller, KnownCallers } from '../keys/known-callers.ts'
+import type { APIKeyCache, CachedCaller } from '../keys/api-key-cache.ts'
 import { createShares, type Shares } from '../shares/shares.ts'
 
 declare module 'fastify' {
@@ -33,7 +33,7 @@ export interface GuardOptions {
  */
 export function guardRoutes(
   http: FastifyInstance,
-  callers: Pick<KnownCallers, 'find'> | undefined,
+  callers: Pick<APIKeyCache, 'find'> | undefined,
   { allowedHosts = [] }: GuardOptions = {}
 ): void {
   if (callers === undefined) allowHosts(http, allowedHosts)
@@ -131,8 +131,8 @@ function limitBodiesInFlight(shares: Shares): OnRequest {
 
 type OnRequest = (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void) => void
 
-function checkCaller(callers: Pick<KnownCallers, 'find'>, access: readonly Role[]): OnRequest {
-  function admit(caller: KnownCaller | undefined, request: FastifyRequest, reply: FastifyReply): Error | undefined {
+function checkCaller(callers: Pick<APIKeyCache, 'find'>, access: readonly Role[]): OnRequest {
+  function admit(caller: CachedCaller | undefined, request: FastifyRequest, reply: FastifyReply): Error | undefined {
     if (caller === undefined) return unauthorized(reply, 'The API key is not valid.', 'Bearer error="invalid_token"')
     const { quota } = caller
     const waitMs = quota.take()
@@ -188,7 +188,7 @@ function bearerToken(authorization: string | undefined): string | undefined {
  * quota
  */
 export function reserveQuota(request: FastifyRequest, reply: FastifyReply, count: number): void {
-  const caller = request.caller as KnownCaller | undefined
+  const caller = request.caller as CachedCaller | undefined
   if (caller === undefined || count <= 1) return
   const { name, quota } = caller
   const limit = `${name} may send ${quota.requestsPerMinute} requests per minute, and this one counts as ${count}.`

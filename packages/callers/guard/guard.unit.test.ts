@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
 import { createTestHttp, silentLogger } from '@orderly/service-kit/testing'
 import { newApiKey } from '../keys/api-key.ts'
-import { createKnownCallers } from '../keys/known-callers.ts'
+import { createAPIKeyCache } from '../keys/api-key-cache.ts'
 import { createMemoryApiKeyStore, grantKey } from '../testing/memory-api-keys.ts'
 import { guardRoutes, reserveQuota } from './guard.ts'
 
@@ -10,7 +10,7 @@ const logger = silentLogger()
 
 async function open(t: TestContext, isGuarded = true) {
   const store = createMemoryApiKeyStore()
-  const callers = createKnownCallers(store, {
+  const callers = createAPIKeyCache(store, {
     refreshMs: 3_600_000,
     trustMs: 60_000,
     requestsPerMinute: 3,

@@ -61,7 +61,7 @@ const coordinatorTypes = { group: 0, transaction: 1 } as const
  * to each broker.
  *
  * API versions are fixed, not negotiated: Kafka 3.9 and later support all of them. Only
- * transactions have two protocols (transaction/second-protocol.ts).
+ * transactions have two protocols (transaction/transaction-v2.ts).
  */
 export class Cluster {
   readonly #bootstrap: readonly Broker[]

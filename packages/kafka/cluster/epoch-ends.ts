@@ -1,5 +1,5 @@
 import { offsetForLeaderEpochV4 } from '@platformatic/kafka'
-import type { EpochEnd } from '../committed-read/fetch-committed.ts'
+import type { EpochEnd } from '../fetch/fetch-committed.ts'
 import { askLeaders, type FailedPlace, type Place } from './ask-leaders.ts'
 import type { Cluster } from './cluster.ts'
 import { request } from './requests.ts'

@@ -1,4 +1,4 @@
-import type { TopicPartition } from '../group/assignment.ts'
+import type { TopicPartition } from '../consumer-group/assignment.ts'
 import type { HeldPartition, OpenTransaction } from './transactions.ts'
 
 /**

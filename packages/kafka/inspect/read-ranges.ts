@@ -1,10 +1,10 @@
 import { placeKey } from '../cluster/ask-leaders.ts'
 import { Cluster } from '../cluster/cluster.ts'
-import type { FetchedRecord } from '../committed-read/fetched-record.ts'
-import { Fetcher } from '../committed-read/fetcher.ts'
-import { readToEnds } from '../committed-read/read-to-ends.ts'
 import type { KafkaConnection } from '../connection.ts'
-import type { TopicPartition } from '../group/assignment.ts'
+import type { TopicPartition } from '../consumer-group/assignment.ts'
+import type { FetchedRecord } from '../fetch/fetched-record.ts'
+import { Fetcher } from '../fetch/fetcher.ts'
+import { readToEnds } from '../fetch/read-to-ends.ts'
 
 /** Offsets of a partition: from `from` to before `to`. */
 export interface OffsetRange extends TopicPartition {

@@ -1,7 +1,7 @@
 import { placeKey } from '../cluster/ask-leaders.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { askTimes, type PlaceAtTime } from '../cluster/list-offsets.ts'
-import type { TopicPartition } from '../group/assignment.ts'
+import type { TopicPartition } from '../consumer-group/assignment.ts'
 
 /**
  * Finds when records were written without reading them, which would need more than the permission to describe a topic.

@@ -1,11 +1,11 @@
 import type { Cluster } from '../cluster/cluster.ts'
 import { request } from '../cluster/requests.ts'
-import { BatchRecords } from '../committed-read/batch-records.ts'
-import { committedBatches } from '../committed-read/committed-batches.ts'
-import { fetchCommitted } from '../committed-read/fetch-committed.ts'
-import type { FetchedRecord } from '../committed-read/fetched-record.ts'
-import type { ReadLimits } from '../committed-read/read-limits.ts'
 import { checkCode, KafkaError } from '../errors.ts'
+import { BatchRecords } from '../fetch/batch-records.ts'
+import { committedBatches } from '../fetch/committed-batches.ts'
+import { fetchCommitted } from '../fetch/fetch-committed.ts'
+import type { FetchedRecord } from '../fetch/fetched-record.ts'
+import type { ReadLimits } from '../fetch/read-limits.ts'
 
 /**
  * Size limit of the first fetch. A broker returns at least one whole batch anyway; if it contains

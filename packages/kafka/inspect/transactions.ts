@@ -2,8 +2,8 @@ import { describeProducersV0, describeTransactionsV0, listTransactionsV1 } from 
 import type { Cluster } from '../cluster/cluster.ts'
 import { findOffsets, offsetAt } from '../cluster/list-offsets.ts'
 import { request } from '../cluster/requests.ts'
+import type { TopicPartition } from '../consumer-group/assignment.ts'
 import { checkCode, protocolErrorName } from '../errors.ts'
-import type { TopicPartition } from '../group/assignment.ts'
 
 /** An open transaction, as its coordinator reports it. */
 export interface OpenTransaction {

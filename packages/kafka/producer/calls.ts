@@ -1,7 +1,7 @@
 import { KafkaError } from '../errors.ts'
 
 /** A pending `send` call. */
-export interface Call {
+export interface PendingSend {
   readonly records: number
   readonly bytes: number
   /** Number of records that are not acknowledged yet. */
@@ -20,11 +20,11 @@ const sweepIntervalMs = 20
  * own deadline, whatever its records are waiting for. All have the same timeout, so the oldest
  * always expires next.
  */
-export class Calls {
+export class PendingSends {
   readonly #timeoutMs: number
   readonly #maxRecords: number
   readonly #maxBytes: number
-  readonly #waiting = new Set<Call>()
+  readonly #waiting = new Set<PendingSend>()
   #records = 0
   #bytes = 0
   #sweeper: NodeJS.Timeout | undefined
@@ -39,7 +39,7 @@ export class Calls {
    * Registers a call. A call that alone exceeds the byte limit is accepted if no other is pending.
    * @throws KafkaError PRODUCER_QUEUE_FULL
    */
-  open(records: number, bytes: number): { call: Call; answer: Promise<void> } {
+  open(records: number, bytes: number): { call: PendingSend; answer: Promise<void> } {
     const hasTooManyBytes = this.#bytes + bytes > this.#maxBytes && !this.isEmpty
     if (this.#records + records > this.#maxRecords || hasTooManyBytes) {
       const message = `the queue is full: ${this.#records} records of ${this.#bytes} bytes are pending. Try again later`
@@ -49,18 +49,18 @@ export class Calls {
     this.#bytes += bytes
     const { promise: answer, resolve, reject } = Promise.withResolvers<void>()
     const deadlineMs = performance.now() + this.#timeoutMs
-    const call: Call = { records, bytes, remaining: records, isSettled: false, deadlineMs, resolve, reject }
+    const call: PendingSend = { records, bytes, remaining: records, isSettled: false, deadlineMs, resolve, reject }
     this.#waiting.add(call)
     this.#sweeper ??= setInterval(() => this.#expire(), sweepIntervalMs)
     return { call, answer }
   }
 
   /** Records that one record of the call was written. */
-  acknowledge(call: Call): void {
+  acknowledge(call: PendingSend): void {
     if (--call.remaining === 0 && this.#settle(call)) call.resolve()
   }
 
-  fail(call: Call, error: KafkaError): void {
+  fail(call: PendingSend, error: KafkaError): void {
     if (this.#settle(call)) call.reject(error)
   }
 
@@ -68,7 +68,7 @@ export class Calls {
     return this.#waiting.size === 0
   }
 
-  #settle(call: Call): boolean {
+  #settle(call: PendingSend): boolean {
     if (call.isSettled) return false
     call.isSettled = true
     this.#records -= call.records

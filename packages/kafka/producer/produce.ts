@@ -61,7 +61,7 @@ export function certainlyNotAppended({ code }: KafkaError): boolean {
 interface ProduceOptions {
   readonly timeoutMs: number
   readonly transactionalID?: string | null
-  /** Lets partitions outside the transaction join it (transaction/second-protocol.ts). */
+  /** Lets partitions outside the transaction join it (transaction/transaction-v2.ts). */
   readonly joinsTransaction?: boolean
 }
 

@@ -2,13 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { initProducerIdV5 } from '@platformatic/kafka'
 import { Cluster } from '../cluster/cluster.ts'
 import type { KafkaConnection } from '../connection.ts'
-import { reduceDeadLetter } from '../dead-letters/reduce.ts'
-import { isDeadLetterTopic } from '../dead-letters/topics.ts'
+import { reduceDeadLetter } from '../dead-letter-replay/reduce.ts'
+import { isDeadLetterTopic } from '../dead-letter-replay/topics.ts'
 import { checkCode, KafkaError, protocolError, toKafkaError } from '../errors.ts'
 import type { OutputRecord } from '../records.ts'
 import { BatchLimits, recordRefusals } from './batch-limits.ts'
-import { type Call, Calls } from './calls.ts'
-import { Couriers } from './courier.ts'
+import { type PendingSend, PendingSends } from './calls.ts'
 import { partitionOf } from './partitioner.ts'
 import {
   addToSequence,
@@ -18,6 +17,7 @@ import {
   partitionKey
 } from './produce.ts'
 import { encodeRecordBatch } from './record-batch.ts'
+import { RequestBatchers } from './request-batcher.ts'
 
 /**
  * The idempotent producer: every record is acknowledged by all in-sync replicas, and written once
@@ -25,7 +25,7 @@ import { encodeRecordBatch } from './record-batch.ts'
  *
  * Records are queued in one **lane** per partition. A lane has at most one batch in flight. A
  * broker has at most one request in flight, with a batch of every lane that has records for it
- * (courier.ts). Records that arrive meanwhile form the next batches, so batches grow with the load,
+ * (request-batcher.ts). Records that arrive meanwhile form the next batches, so batches grow with the load,
  * and an idle producer sends immediately.
  *
  * The producer resends a batch, byte for byte with the same sequence numbers, until the broker
@@ -76,7 +76,7 @@ export interface ProducerOptions {
 interface Waiting {
   readonly record: OutputRecord
   readonly bytes: number
-  readonly call: Call
+  readonly call: PendingSend
 }
 
 interface Lane {
@@ -105,13 +105,13 @@ export async function createProducer(connection: KafkaConnection, options: Produ
 class IdempotentProducer implements Producer {
   readonly #cluster: Cluster
   readonly #deliveryTimeoutMs: number
-  readonly #calls: Calls
+  readonly #calls: PendingSends
   /**
    * Maximum number of records in a lane, so that a partition that cannot be written leaves room for
    * the others.
    */
   readonly #maxLaneRecords: number
-  readonly #couriers: Couriers
+  readonly #couriers: RequestBatchers
   readonly #lookUps = new Map<string, Promise<void>>()
   readonly #lanes = new Map<string, Lane>()
   readonly #limits = new BatchLimits()
@@ -121,10 +121,10 @@ class IdempotentProducer implements Producer {
 
   constructor(connection: KafkaConnection, options: ProducerOptions) {
     this.#deliveryTimeoutMs = options.deliveryTimeoutMs ?? 10_000
-    this.#couriers = new Couriers(this.#deliveryTimeoutMs)
+    this.#couriers = new RequestBatchers(this.#deliveryTimeoutMs)
     const maxBufferedRecords = options.maxBufferedRecords ?? 50_000
     const maxBytes = options.maxBufferedBytes ?? 64 * 1024 * 1024
-    this.#calls = new Calls(this.#deliveryTimeoutMs, { maxRecords: maxBufferedRecords, maxBytes })
+    this.#calls = new PendingSends(this.#deliveryTimeoutMs, { maxRecords: maxBufferedRecords, maxBytes })
     this.#maxLaneRecords = Math.ceil(maxBufferedRecords / 2)
     // Half of the delivery timeout, so that a request without a response is retried once before the
     // call times out.
@@ -172,7 +172,7 @@ class IdempotentProducer implements Producer {
     return lookUp
   }
 
-  #enqueue(records: readonly OutputRecord[], call: Call): void {
+  #enqueue(records: readonly OutputRecord[], call: PendingSend): void {
     if (call.isSettled) return
     const lanes: Lane[] = []
     for (const record of records) {

@@ -1,5 +1,5 @@
-import type { FetchedRecord } from '../committed-read/fetched-record.ts'
-import type { InputOffset } from '../group/offset-entry.ts'
+import type { InputOffset } from '../consumer-group/offset-entry.ts'
+import type { FetchedRecord } from '../fetch/fetched-record.ts'
 
 export type RecordPosition = Pick<FetchedRecord, 'topic' | 'partition' | 'offset'>
 

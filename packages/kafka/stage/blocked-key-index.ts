@@ -1,9 +1,9 @@
 import type { Cluster } from '../cluster/cluster.ts'
 import { type OffsetSpec, offsetAt } from '../cluster/list-offsets.ts'
-import { TopicFollower } from '../committed-read/topic-follower.ts'
-import { deadLetterTopic } from '../dead-letters/topics.ts'
+import { deadLetterTopic } from '../dead-letter-replay/topics.ts'
+import { TopicFollower } from '../fetch/topic-follower.ts'
 import type { Logger } from '../records.ts'
-import { ParkedKeys } from './parked-keys.ts'
+import { BlockedKeys } from './blocked-keys.ts'
 
 /**
  * Index of the blocked keys that are committed to dead-letter topics. Each load reads only the
@@ -30,8 +30,8 @@ export class BlockedKeyIndex {
    *
    * @throws KafkaError, or the signal's reason
    */
-  async load(topic: string, signal: AbortSignal): Promise<ParkedKeys> {
-    return new ParkedKeys(this.#stageName, await this.#readOn(topic, offsetAt.end, signal))
+  async load(topic: string, signal: AbortSignal): Promise<BlockedKeys> {
+    return new BlockedKeys(this.#stageName, await this.#readOn(topic, offsetAt.end, signal))
   }
 
   /**
@@ -43,10 +43,10 @@ export class BlockedKeyIndex {
   }
 
   /** Reads the records added since the last load. Loads of one topic run one after another. */
-  async #readOn(topic: string, end: OffsetSpec, signal: AbortSignal): Promise<ParkedKeys> {
+  async #readOn(topic: string, end: OffsetSpec, signal: AbortSignal): Promise<BlockedKeys> {
     const entry = this.#entries.get(topic) ?? {
       follower: new TopicFollower(this.#cluster, deadLetterTopic(topic), this.#logger),
-      keys: new ParkedKeys(this.#stageName),
+      keys: new BlockedKeys(this.#stageName),
       reading: Promise.resolve()
     }
     this.#entries.set(topic, entry)
@@ -54,7 +54,7 @@ export class BlockedKeyIndex {
       signal.throwIfAborted()
       return entry.follower.readOn(end, {
         onRestart: () => {
-          entry.keys = new ParkedKeys(this.#stageName)
+          entry.keys = new BlockedKeys(this.#stageName)
         },
         onRecord: record => entry.keys.remember(record),
         signal
@@ -68,6 +68,6 @@ export class BlockedKeyIndex {
 
 interface Entry {
   readonly follower: TopicFollower
-  keys: ParkedKeys
+  keys: BlockedKeys
   reading: Promise<void>
 }

@@ -5,9 +5,9 @@ import { waitUntil } from '@orderly/stack'
 import { integrationEnvironment, startBroker } from '@orderly/stack/testing'
 import { createTopics, growTopic } from '../cluster/admin.ts'
 import type { KafkaConnection } from '../connection.ts'
-import { deadLetterTopic } from '../dead-letters/topics.ts'
-import { createOnceWriter } from '../producer/once-writer.ts'
+import { deadLetterTopic } from '../dead-letter-replay/topics.ts'
 import { createProducer } from '../producer/producer.ts'
+import { createReservedWriter } from '../producer/reserved-writer.ts'
 import { createPlacedTopic, deleteTopic } from '../testing/change-topics.ts'
 import { createMemoryPositions } from '../testing/memory-positions.ts'
 import { textCodec } from '../testing/text-codec.ts'
@@ -137,7 +137,7 @@ test('added partitions get sequence reservations', async t => {
   const { id, create } = setUp(t)
   const topic = `grown-${id}`
   await create(topic, 1)
-  const writer = createOnceWriter(shared)
+  const writer = createReservedWriter(shared)
   t.after(() => writer.close())
   assert.equal((await writer.reserve(topic, 'first')).partition, 0)
   await growTopic(shared, topic, 8)
@@ -147,7 +147,7 @@ test('added partitions get sequence reservations', async t => {
       const key = randomUUID()
       const slot = await writer.reserve(topic, key)
       await writer.write(slot, { topic, key, value: Buffer.from(key), headers: {} })
-      writer.giveBack(slot, 'written')
+      writer.release(slot, 'written')
       partitions.add(slot.partition)
       return partitions.size === 8
     },

@@ -1,7 +1,7 @@
 import type { Cluster } from '../cluster/cluster.ts'
+import { commitOffsets } from '../consumer-group/committed-offsets.ts'
+import type { InputOffset } from '../consumer-group/offset-entry.ts'
 import { KafkaError } from '../errors.ts'
-import { commitOffsets } from '../group/committed-offsets.ts'
-import type { InputOffset } from '../group/offset-entry.ts'
 import { createProducer, type Producer } from '../producer/producer.ts'
 import { type GroupIdentity, TransactionalProducer } from '../transaction/transactional-producer.ts'
 import type { OutputSink } from './process-batch.ts'
@@ -33,7 +33,7 @@ const stepTimeoutMs = 4_000
 export function createCommitter(options: StageOptions, cluster: Cluster): Committer {
   if (options.delivery === 'at-least-once') return atLeastOnce(options, cluster)
   if (options.transactionalID === undefined) {
-    throw new KafkaError('TRANSACTIONAL_ID_MISSING', 'an exactly-once stage needs a transactionalID', {
+    throw new KafkaError('MISSING_TRANSACTIONAL_ID', 'an exactly-once stage needs a transactionalID', {
       retryable: false
     })
   }
@@ -45,7 +45,7 @@ export function createCommitter(options: StageOptions, cluster: Cluster): Commit
   return {
     open: () => producer.init(),
     begin: () => {
-      const outbox = producer.createOutbox()
+      const outbox = producer.createTransactionBuffer()
       return {
         get outputs() {
           return outbox.records

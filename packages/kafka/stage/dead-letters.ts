@@ -1,15 +1,14 @@
-import type { FetchedRecord } from '../committed-read/fetched-record.ts'
 import {
   addedHeaders,
   addHeaders,
   batchBytesHeader,
   batchHashHeader,
   batchHeader,
+  blockingCountHeader,
   codeHeader,
   keyHeader,
   offsetHeader,
   originHeader,
-  parkedCountHeader,
   partitionHeader,
   reasonHeader,
   recordsHeader,
@@ -18,10 +17,11 @@ import {
   splitHeaders,
   stageHeader,
   topicHeader
-} from '../dead-letters/headers.ts'
-import { boundedKey } from '../dead-letters/key.ts'
-import { reduceDeadLetter } from '../dead-letters/reduce.ts'
-import { deadLetterTopic } from '../dead-letters/topics.ts'
+} from '../dead-letter-replay/headers.ts'
+import { boundedKey } from '../dead-letter-replay/key.ts'
+import { reduceDeadLetter } from '../dead-letter-replay/reduce.ts'
+import { deadLetterTopic } from '../dead-letter-replay/topics.ts'
+import type { FetchedRecord } from '../fetch/fetched-record.ts'
 import type { HeaderField, OutputRecord } from '../records.ts'
 
 const maxReasonLength = 1_000
@@ -33,12 +33,12 @@ const maxReasonLength = 1_000
  * be read becomes one dead letter without a key.
  */
 export function toDeadLetter(record: FetchedRecord, stageName: string, error: unknown): OutputRecord {
-  const letter = toFullLetter(record, stageName, error)
-  if (record.defect === undefined) return letter
-  return reduceDeadLetter(letter, record.defect.code) ?? letter
+  const deadLetter = toFullDeadLetter(record, stageName, error)
+  if (record.defect === undefined) return deadLetter
+  return reduceDeadLetter(deadLetter, record.defect.code) ?? deadLetter
 }
 
-function toFullLetter(record: FetchedRecord, stageName: string, error: unknown): OutputRecord {
+function toFullDeadLetter(record: FetchedRecord, stageName: string, error: unknown): OutputRecord {
   const { unread } = record
   const { own, added } = splitHeaders(record)
   const { key } = record
@@ -91,7 +91,7 @@ export interface ReplayPart {
   /** Name of the replay that the record completes. */
   readonly release: string | undefined
   /** Number of dead letters that the replay knew of. */
-  readonly parkedCount: number
+  readonly blockingCount: number
 }
 
 /**
@@ -105,7 +105,7 @@ export function replayPartOf(record: FetchedRecord): ReplayPart | undefined {
     stage: added.text(stageHeader),
     replay: added.text(replayHeader),
     release: record.hasValue ? undefined : added.text(releaseHeader),
-    parkedCount: Number(added.text(parkedCountHeader) ?? Number.POSITIVE_INFINITY)
+    blockingCount: Number(added.text(blockingCountHeader) ?? Number.POSITIVE_INFINITY)
   }
 }
 

@@ -5,9 +5,9 @@ import { waitUntil } from '@orderly/stack'
 import { integrationEnvironment } from '@orderly/stack/testing'
 import { createTopics } from '../cluster/admin.ts'
 import { Cluster } from '../cluster/cluster.ts'
-import { deadLetterTopicConfig } from '../dead-letters/topic-config.ts'
-import { deadLetterTopic } from '../dead-letters/topics.ts'
-import { committedOffsets } from '../group/committed-offsets.ts'
+import { committedOffsets } from '../consumer-group/committed-offsets.ts'
+import { deadLetterTopicConfig } from '../dead-letter-replay/topic-config.ts'
+import { deadLetterTopic } from '../dead-letter-replay/topics.ts'
 import type { OutputRecord, Topic } from '../records.ts'
 import { readCommitted } from '../testing/read-committed.ts'
 import { textCodec } from '../testing/text-codec.ts'
@@ -24,14 +24,14 @@ type Configs = Readonly<Record<string, string>>
 async function setUp(
   t: TestContext,
   delivery: 'exactly-once' | 'at-least-once',
-  configs: { input?: Configs; letters?: Configs }
+  configs: { input?: Configs; deadLetters?: Configs }
 ) {
   const [input, output] = [`in-${randomUUID()}`, `out-${randomUUID()}`]
-  const letters = deadLetterTopic(input)
+  const deadLetters = deadLetterTopic(input)
   const shape = { partitions: 1, replicationFactor: 1 }
   await createTopics(connection, [
     { name: input, ...shape, configs: { 'max.message.bytes': '8000000', ...configs.input } },
-    { name: letters, ...shape, configs: configs.letters ?? {} },
+    { name: deadLetters, ...shape, configs: configs.deadLetters ?? {} },
     { name: output, ...shape }
   ])
   const codec: Topic<string>['codec'] = {
@@ -66,7 +66,7 @@ async function setUp(
     write,
     outputs: async (count: number) =>
       (await readCommitted(connection, output, found => found.length >= count)).map(({ value }) => String(value)),
-    letters: (count: number) => readCommitted(connection, letters, found => found.length >= count),
+    deadLetters: (count: number) => readCommitted(connection, deadLetters, found => found.length >= count),
     untilCommitted: (offset: bigint) =>
       waitUntil(
         async () => {
@@ -87,16 +87,16 @@ const record = (text: string | Buffer, key = 'k', headers: OutputRecord['headers
 
 for (const delivery of ['exactly-once', 'at-least-once'] as const) {
   test(`${delivery}: a dead letter that its topic rejects is written without its value, and the partition continues`, async t => {
-    const { start, write, outputs, letters, untilCommitted } = await setUp(t, delivery, {})
+    const { start, write, outputs, deadLetters, untilCommitted } = await setUp(t, delivery, {})
     const value = randomBytes(1_048_490)
     await write([record(value, 'blocked', { 'event-id': 'the event' })])
     await write([record('good, behind the large one', 'blocked'), record('good', 'another')])
     const stage = start()
     assert.deepEqual(await outputs(1), ['good'])
-    const [reduced, follower] = await letters(2)
+    const [reduced, follower] = await deadLetters(2)
     assert.deepEqual(
       [reduced?.bytes.value, reduced?.key, follower?.headers['dlq-code']],
-      [null, 'blocked', 'FOLLOWS_PARKED']
+      [null, 'blocked', 'KEY_BLOCKED']
     )
     const { 'dlq-headers': _, 'dlq-timestamp': timestamp, ...headers } = reduced?.headers ?? {}
     assert.deepEqual(headers, {
@@ -113,13 +113,13 @@ for (const delivery of ['exactly-once', 'at-least-once'] as const) {
     await write([record('good, after a restart', 'blocked'), record('good again', 'another')])
     start()
     assert.deepEqual(await outputs(2), ['good', 'good again'])
-    assert.equal((await letters(3)).length, 3)
+    assert.equal((await deadLetters(3)).length, 3)
   })
 
   test(`${delivery}: a dead letter is compressed, and its topic accepts larger records than the input topic`, async t => {
-    const { start, write, outputs, letters } = await setUp(t, delivery, {
+    const { start, write, outputs, deadLetters } = await setUp(t, delivery, {
       input: { 'max.message.bytes': '1048588' },
-      letters: deadLetterTopicConfig
+      deadLetters: deadLetterTopicConfig
     })
     const [large, compressible] = [randomBytes(1_048_490), Buffer.alloc(5_000_000, 'not an order ')]
     await write([record(large, 'a')])
@@ -128,7 +128,7 @@ for (const delivery of ['exactly-once', 'at-least-once'] as const) {
     await write([record('good', 'd')])
     start()
     assert.deepEqual(await outputs(1), ['good'])
-    const written = await letters(3)
+    const written = await deadLetters(3)
     assert.deepEqual(
       written.map(({ key, value }) => `${key} ${sha256(value)}`),
       [`a ${sha256(large)}`, `b ${sha256(compressible)}`, `c ${sha256(compressible)}`]
@@ -136,7 +136,9 @@ for (const delivery of ['exactly-once', 'at-least-once'] as const) {
   })
 
   test(`${delivery}: a dead-letter topic with a small size limit gets each dead letter in the fullest form that fits`, async t => {
-    const { start, write, outputs, letters } = await setUp(t, delivery, { letters: { 'max.message.bytes': '1500' } })
+    const { start, write, outputs, deadLetters } = await setUp(t, delivery, {
+      deadLetters: { 'max.message.bytes': '1500' }
+    })
     const small = Array.from({ length: 200 }, (_, index) => record(`bad ${index}`, `key ${index}`))
     const manyHeaders = Array.from({ length: 40 }, (_, index) => [`header ${index}`, randomBytes(50)] as const)
     await write([
@@ -148,7 +150,7 @@ for (const delivery of ['exactly-once', 'at-least-once'] as const) {
     ])
     start()
     assert.deepEqual(await outputs(1), ['good'])
-    const written = await letters(small.length + 3)
+    const written = await deadLetters(small.length + 3)
     assert.deepEqual(
       written.slice(0, small.length).map(({ value }) => String(value)),
       small.map(({ value }) => String(value))
@@ -162,18 +164,18 @@ for (const delivery of ['exactly-once', 'at-least-once'] as const) {
   })
 
   test(`${delivery}: a dead letter whose timestamp the topic rejects is written with the current time`, async t => {
-    const { start, write, outputs, letters } = await setUp(t, delivery, {
-      letters: { 'message.timestamp.before.max.ms': '60000' }
+    const { start, write, outputs, deadLetters } = await setUp(t, delivery, {
+      deadLetters: { 'message.timestamp.before.max.ms': '60000' }
     })
     const timestampMs = Date.now() - 3_600_000
     await write([{ ...record('bad', 'a'), timestampMs }, record('good', 'b')])
     start()
     assert.deepEqual(await outputs(1), ['good'])
-    const [letter] = await letters(1)
+    const [deadLetter] = await deadLetters(1)
     assert.deepEqual(
-      [letter?.headers['dlq-reduced'], letter?.headers['dlq-timestamp']],
+      [deadLetter?.headers['dlq-reduced'], deadLetter?.headers['dlq-timestamp']],
       ['INVALID_TIMESTAMP', String(timestampMs)]
     )
-    assert.ok((letter?.timestampMs ?? 0) > timestampMs + 1_800_000)
+    assert.ok((deadLetter?.timestampMs ?? 0) > timestampMs + 1_800_000)
   })
 }

@@ -1,4 +1,4 @@
-import type { CommittedOffset } from '../group/committed-offsets.ts'
+import type { CommittedOffset } from '../consumer-group/committed-offsets.ts'
 import type { Incident, StoredPosition } from './position-store.ts'
 
 /**

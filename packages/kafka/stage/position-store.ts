@@ -1,5 +1,5 @@
+import type { TopicPartition } from '../consumer-group/assignment.ts'
 import { KafkaError } from '../errors.ts'
-import type { TopicPartition } from '../group/assignment.ts'
 
 /**
  * Positions of a stage's group, in the database that holds its effects. Together with Kafka's

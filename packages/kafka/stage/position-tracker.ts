@@ -1,6 +1,6 @@
-import type { FetchedRecord } from '../committed-read/fetched-record.ts'
-import type { TopicPartition } from '../group/assignment.ts'
-import type { InputOffset } from '../group/offset-entry.ts'
+import type { TopicPartition } from '../consumer-group/assignment.ts'
+import type { InputOffset } from '../consumer-group/offset-entry.ts'
+import type { FetchedRecord } from '../fetch/fetched-record.ts'
 import type { PositionAdvance } from './position-store.ts'
 import type { Start } from './starting-positions.ts'
 

@@ -1,11 +1,11 @@
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
-import type { FetchedRecord } from '../committed-read/fetched-record.ts'
+import type { TopicPartition } from '../consumer-group/assignment.ts'
 import { KafkaError } from '../errors.ts'
-import type { TopicPartition } from '../group/assignment.ts'
+import type { FetchedRecord } from '../fetch/fetched-record.ts'
 import type { Logger, OutputRecord, RecordHeaders, StageRecord, Topic } from '../records.ts'
 import type { RecordPosition } from './batch-summary.ts'
+import { answerToRelease, BlockedKeys } from './blocked-keys.ts'
 import { codeOf, type ReplayPart, replayPartOf, toDeadLetter } from './dead-letters.ts'
-import { answerToRelease, ParkedKeys } from './parked-keys.ts'
 import { PositionConflictError } from './position-store.ts'
 import type { PositionTracker } from './position-tracker.ts'
 import type { Stage, StageObserver } from './stage.ts'
@@ -28,12 +28,12 @@ export interface BatchProcessor {
    * Starts over with these blocked keys, by input topic; forgets keys that were blocked without a
    * commit.
    */
-  reset(parkedKeys: ReadonlyMap<string, ParkedKeys>): void
+  reset(blockedKeys: ReadonlyMap<string, BlockedKeys>): void
   /**
    * Marks the record at this position as poison because the broker rejects its outputs. From then
    * on it is dead-lettered.
    */
-  condemn(position: RecordPosition, error: unknown): void
+  markPoison(position: RecordPosition, error: unknown): void
   /**
    * Forgets the poison marks in these partitions, because their offsets now belong to other
    * records.
@@ -82,13 +82,13 @@ const recordsInATurn = 1_000
 export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchProcessorOptions): BatchProcessor {
   const { isTransient, logger, observer, positions: tracker } = options
   const topics = new Map(stage.inputs.map(topic => [topic.name, topic]))
-  const condemned = new Map<string, unknown>()
-  let parkedKeys: ReadonlyMap<string, ParkedKeys> = new Map(
-    stage.inputs.map(topic => [topic.name, new ParkedKeys(stage.name)])
+  const poisonPositions = new Map<string, unknown>()
+  let blockedKeys: ReadonlyMap<string, BlockedKeys> = new Map(
+    stage.inputs.map(topic => [topic.name, new BlockedKeys(stage.name)])
   )
 
   async function process(fetched: readonly FetchedRecord[], sink: OutputSink, signal: AbortSignal): Promise<void> {
-    await patiently(signal, () => prepare(topics, fetched))
+    await retry(signal, () => prepare(topics, fetched))
     await processInOrder(fetched, sink, signal)
   }
 
@@ -98,21 +98,21 @@ export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchP
     sink: OutputSink,
     signal: AbortSignal
   ): Promise<void> {
-    let parked: OutputRecord[] = []
+    let deadLettered: OutputRecord[] = []
     let batch: FetchedRecord[] = []
     let records: StageRecord<Event>[] = []
     const processBatch = async () => {
-      if (parked.length > 0) await sink.add(parked)
+      if (deadLettered.length > 0) await sink.add(deadLettered)
       if (records.length > 0) await processOrHalve(batch, records, sink, signal)
-      parked = []
+      deadLettered = []
       batch = []
       records = []
     }
-    const parkBehindItsKey = async (record: FetchedRecord, error: unknown) => {
+    const deadLetterBehindItsKey = async (record: FetchedRecord, error: unknown) => {
       // Process earlier records with the same key first: they may fail too, and must not be treated
       // as followers of this one.
       if (batch.some(earlier => haveSameKey(earlier, record))) await processBatch()
-      parked.push(park(record, error))
+      deadLettered.push(writeDeadLetter(record, error))
     }
     let inThisTurn = 0
     for (const record of fetched) {
@@ -126,23 +126,23 @@ export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchP
       if (part?.release !== undefined) {
         // The preceding records decide whether the release takes place.
         await processBatch()
-        parked.push(release(record, part.release, part))
+        deadLettered.push(release(record, part.release, part))
         continue
       }
-      const reason = record.defect ?? (condemned.size === 0 ? undefined : condemned.get(placeOf(record)))
+      const reason = record.defect ?? (poisonPositions.size === 0 ? undefined : poisonPositions.get(placeOf(record)))
       if (reason !== undefined) {
-        await parkBehindItsKey(record, reason)
+        await deadLetterBehindItsKey(record, reason)
         continue
       }
-      if (followsParkedOne(record, part)) {
-        parked.push(park(record, followsParked))
+      if (followsBlockedOne(record, part)) {
+        deadLettered.push(writeDeadLetter(record, followsBlocked))
         continue
       }
       try {
         records.push(decode(topics, record))
         batch.push(record)
       } catch (error) {
-        await parkBehindItsKey(record, error)
+        await deadLetterBehindItsKey(record, error)
       }
     }
     await processBatch()
@@ -156,7 +156,7 @@ export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchP
   ): Promise<void> {
     let outputs: readonly OutputRecord[]
     try {
-      outputs = await patiently(signal, async () => {
+      outputs = await retry(signal, async () => {
         await checkPositions()
         const positions = tracker?.covering(batch) ?? []
         const processed = await stage.process(records, { signal, positions })
@@ -172,20 +172,20 @@ export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchP
         await processInOrder(batch.slice(0, middle), sink, signal)
         return processInOrder(batch.slice(middle), sink, signal)
       }
-      outputs = [park(first, error)]
+      outputs = [writeDeadLetter(first, error)]
     }
     await sink.add(outputs)
   }
 
-  function release({ topic, key }: FetchedRecord, replay: string, { parkedCount }: ReplayPart): OutputRecord {
-    const isReleased = parkedKeys.get(topic)?.release(key, replay, parkedCount) === true
+  function release({ topic, key }: FetchedRecord, replay: string, { blockingCount }: ReplayPart): OutputRecord {
+    const isReleased = blockedKeys.get(topic)?.release(key, replay, blockingCount) === true
     return answerToRelease({ topic, key, replay, isReleased }, stage.name)
   }
 
-  function followsParkedOne(record: FetchedRecord, part: ReplayPart | undefined): boolean {
-    const parked = parkedKeys.get(record.topic)
-    if (parked === undefined || parked.isEmpty) return false
-    return parked.blocks(record.key, part?.replay)
+  function followsBlockedOne(record: FetchedRecord, part: ReplayPart | undefined): boolean {
+    const deadLettered = blockedKeys.get(record.topic)
+    if (deadLettered === undefined || deadLettered.isEmpty) return false
+    return deadLettered.blocks(record.key, part?.replay)
   }
 
   async function checkPositions(): Promise<void> {
@@ -201,7 +201,7 @@ export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchP
    * Retries until the attempt succeeds or fails permanently, with exponential backoff and jitter
    * that keeps instances out of step.
    */
-  async function patiently<Result>(signal: AbortSignal, attempt: () => Promise<Result>): Promise<Result> {
+  async function retry<Result>(signal: AbortSignal, attempt: () => Promise<Result>): Promise<Result> {
     for (let delayMs = firstDelayMs; ; delayMs = Math.min(longestDelayMs, delayMs * 2)) {
       try {
         return await attempt()
@@ -220,7 +220,7 @@ export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchP
     }
   }
 
-  function park(record: FetchedRecord, error: unknown): OutputRecord {
+  function writeDeadLetter(record: FetchedRecord, error: unknown): OutputRecord {
     const { topic, partition, offset } = record
     logger.error(
       {
@@ -229,20 +229,21 @@ export function createBatchProcessor<Event>(stage: Stage<Event>, options: BatchP
       },
       'record written to the dead-letter topic'
     )
-    observer.parked?.({ topic, reason: codeOf(error) })
-    parkedKeys.get(topic)?.park(record.key, replayPartOf(record)?.replay)
+    observer.deadLettered?.({ topic, reason: codeOf(error) })
+    blockedKeys.get(topic)?.writeDeadLetter(record.key, replayPartOf(record)?.replay)
     return toDeadLetter(record, stage.name, error)
   }
 
   return {
     process,
     reset: keys => {
-      parkedKeys = keys
+      blockedKeys = keys
     },
-    condemn: (position, error) => condemned.set(placeOf(position), error),
+    markPoison: (position, error) => poisonPositions.set(placeOf(position), error),
     forget(partitions) {
       const places = partitions.map(({ topic, partition }) => `${topic}/${partition}/`)
-      for (const place of condemned.keys()) if (places.some(start => place.startsWith(start))) condemned.delete(place)
+      for (const place of poisonPositions.keys())
+        if (places.some(start => place.startsWith(start))) poisonPositions.delete(place)
     }
   }
 }
@@ -253,7 +254,7 @@ function haveSameKey(one: FetchedRecord, other: FetchedRecord): boolean {
 
 const placeOf = ({ topic, partition, offset }: RecordPosition): string => `${topic}/${partition}/${offset}`
 
-const followsParked = new KafkaError('FOLLOWS_PARKED', 'an earlier record with the same key is a dead letter', {
+const followsBlocked = new KafkaError('KEY_BLOCKED', 'an earlier record with the same key is a dead letter', {
   retryable: false
 })
 

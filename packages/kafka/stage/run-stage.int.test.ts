@@ -10,12 +10,12 @@ import { createTopics } from '../cluster/admin.ts'
 import { Cluster } from '../cluster/cluster.ts'
 import { request } from '../cluster/requests.ts'
 import type { KafkaConnection } from '../connection.ts'
-import { deadLetterTopic } from '../dead-letters/topics.ts'
+import { deadLetterTopic } from '../dead-letter-replay/topics.ts'
 import { createProducer } from '../producer/producer.ts'
 import type { EchoStageSettings } from '../testing/echo-stage.ts'
 import type { RecordedRecord } from '../testing/in-memory-broker.ts'
 import { readCommitted } from '../testing/read-committed.ts'
-import { stagePoints } from './points.ts'
+import { stageFailpoints } from './failpoints.ts'
 
 const shared: KafkaConnection = { brokers: integrationEnvironment().kafkaBrokers, clientID: 'integration-test' }
 const keys = Array.from({ length: 20 }, (_, index) => `key-${index}`)
@@ -89,7 +89,7 @@ const exit = async (child: ChildProcess) => {
   return { code, signal }
 }
 
-for (const point of stagePoints) {
+for (const point of stageFailpoints) {
   test(`an instance killed at "${point}" and restarted outputs every record once`, async t => {
     const { write, start, assertEachOnceInOrder } = await setUp(t)
     await write(200)

@@ -1,23 +1,23 @@
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
 import { type FailedPlace, placeKey } from '../cluster/ask-leaders.ts'
 import { Cluster } from '../cluster/cluster.ts'
-import type { FetchedRecord } from '../committed-read/fetched-record.ts'
-import { Fetcher, type SkippedRange } from '../committed-read/fetcher.ts'
-import { type LogChange, LogChangedError } from '../committed-read/log-changed.ts'
-import { Troubles } from '../committed-read/troubles.ts'
+import type { TopicPartition } from '../consumer-group/assignment.ts'
+import { commitOffsets, lastCommittedOffsets } from '../consumer-group/committed-offsets.ts'
+import { GroupMember } from '../consumer-group/member.ts'
+import type { InputOffset } from '../consumer-group/offset-entry.ts'
+import { lookUpShapes } from '../consumer-group/topic-shapes.ts'
 import { KafkaError, toKafkaError } from '../errors.ts'
-import type { TopicPartition } from '../group/assignment.ts'
-import { commitOffsets, lastCommittedOffsets } from '../group/committed-offsets.ts'
-import { GroupMember } from '../group/member.ts'
-import type { InputOffset } from '../group/offset-entry.ts'
-import { lookUpShapes } from '../group/topic-shapes.ts'
+import type { FetchedRecord } from '../fetch/fetched-record.ts'
+import { Fetcher, type SkippedRange } from '../fetch/fetcher.ts'
+import { type LogChange, LogChangedError } from '../fetch/log-changed.ts'
+import { Troubles } from '../fetch/troubles.ts'
 import { recordRefusals } from '../producer/batch-limits.ts'
 import { BatchSummary } from './batch-summary.ts'
 import { BlockedKeyIndex } from './blocked-key-index.ts'
+import type { BlockedKeys } from './blocked-keys.ts'
 import { type Committer, createCommitter, type OpenBatch } from './committers.ts'
+import { failpoint } from './failpoints.ts'
 import { lostPositions } from './lost-positions.ts'
-import type { ParkedKeys } from './parked-keys.ts'
-import { passPoint } from './points.ts'
 import { type Incident, type IncidentKind, type PositionAdvance, PositionConflictError } from './position-store.ts'
 import { PositionTracker } from './position-tracker.ts'
 import { type BatchProcessor, createBatchProcessor } from './process-batch.ts'
@@ -54,7 +54,7 @@ const incidentMessages: Readonly<Record<IncidentKind, string>> = {
  * because the renewal fails if another instance holds the id; otherwise the coordinator had aborted
  * a transaction that took too long. `INVALID_PRODUCER_ID_MAPPING`: the id had expired.
  */
-const mended = new Set(['CLOSED', 'FENCED', 'INVALID_PRODUCER_ID_MAPPING'])
+const recoverable = new Set(['CLOSED', 'FENCED', 'INVALID_PRODUCER_ID_MAPPING'])
 
 /**
  * Runs a stage until it is stopped or fails permanently. Its states:
@@ -205,9 +205,9 @@ class StageRunner<Event> {
 
   async run(): Promise<void> {
     try {
-      await this.#persistently(() => this.#committer.open())
+      await this.#retryUntilStopped(() => this.#committer.open())
       await this.#preload()
-      while (!this.#stopping.signal.aborted) await this.#persistently(() => this.#session())
+      while (!this.#stopping.signal.aborted) await this.#retryUntilStopped(() => this.#session())
     } finally {
       // Leave even if the stage refuses to start: offsets of a group with members cannot be
       // repaired.
@@ -254,7 +254,7 @@ class StageRunner<Event> {
         }
       }
     } catch (error) {
-      const hasLostPartitions = error instanceof KafkaError && this.#member.noticeRefusal(error.code)
+      const hasLostPartitions = error instanceof KafkaError && this.#member.handleMembershipError(error.code)
       if (error !== this.#interrupt.signal.reason && !hasLostPartitions) throw error
     } finally {
       this.#fetcher.stop()
@@ -269,8 +269,8 @@ class StageRunner<Event> {
   #open({ starts, failed }: Starts, signal: AbortSignal): void {
     this.#mustReopen = false
     this.#openFailure = undefined
-    const parkedKeys = new Map<string, ParkedKeys>()
-    this.#processor.reset(parkedKeys)
+    const blockedKeys = new Map<string, BlockedKeys>()
+    this.#processor.reset(blockedKeys)
     this.#fetcher.assign([])
     const byTopic = Map.groupBy(starts, ({ topic }) => topic)
     const refused = new Set<string>()
@@ -281,7 +281,7 @@ class StageRunner<Event> {
         this.#openFailure = error
         this.#fetcher.wake()
       }
-      void this.#openTopic(topic, own, { parkedKeys, onRefused, signal })
+      void this.#openTopic(topic, own, { blockedKeys, onRefused, signal })
     }
     if (failed.length > 0) void this.#watchUnopened(failed, signal)
   }
@@ -290,17 +290,17 @@ class StageRunner<Event> {
     topic: string,
     starts: readonly Start[],
     options: {
-      readonly parkedKeys: Map<string, ParkedKeys>
+      readonly blockedKeys: Map<string, BlockedKeys>
       readonly onRefused: (error: KafkaError) => void
       readonly signal: AbortSignal
     }
   ): Promise<void> {
-    const { parkedKeys, onRefused, signal } = options
+    const { blockedKeys, onRefused, signal } = options
     for (;;) {
       try {
         const loaded = await this.#blockedKeys.load(topic, signal)
         signal.throwIfAborted()
-        parkedKeys.set(topic, loaded)
+        blockedKeys.set(topic, loaded)
         this.#fetcher.add(starts)
         return
       } catch (thrown) {
@@ -511,9 +511,9 @@ class StageRunner<Event> {
           if (performance.now() - this.#positionsCheckedAtMs >= idleCheckMs) await this.#checkPositionsIfPossible()
           continue
         }
-        passPoint('batch-read')
+        failpoint('batch-read')
         let batch: ProcessedBatch | undefined = await this.#process(records)
-        passPoint('batch-processed')
+        failpoint('batch-processed')
         await committing
         committing = this.#commit(batch)
         batch = undefined // releases its outputs before the next batch is read
@@ -610,7 +610,7 @@ class StageRunner<Event> {
       if (recordRefusals.has(error.code)) this.#narrowDown(summary, error)
       throw error
     }
-    passPoint('after-commit')
+    failpoint('after-commit')
     this.#failures = 0
     this.#batchRecords = Math.min(this.#maxBatchRecords, this.#batchRecords * 2)
     const durationMs = performance.now() - startMs
@@ -631,7 +631,7 @@ class StageRunner<Event> {
     const open = this.#committer.begin()
     await open.add(outputs)
     await this.#commitWith(open, partitions)
-    passPoint('after-commit')
+    failpoint('after-commit')
     this.#failures = 0
     await ticker.committed(error => this.#tickFailed(error))
     this.#observer.ticked?.({ outputs: outputs.length, durationMs: performance.now() - startMs })
@@ -649,7 +649,7 @@ class StageRunner<Event> {
    * record marks that record as poison.
    */
   #narrowDown({ records, first }: BatchSummary, error: KafkaError): void {
-    if (records === 1) this.#processor.condemn(first, error)
+    if (records === 1) this.#processor.markPoison(first, error)
     else this.#batchRecords = Math.ceil(records / 4)
   }
 
@@ -658,21 +658,21 @@ class StageRunner<Event> {
     this.#fetcher.assign([])
     const error = toKafkaError(thrown, 'committing')
     if (error instanceof LogChangedError && error.code === 'LOG_TRUNCATED') this.#noticedTruncation = error.change
-    this.#member.noticeRefusal(error.code)
+    this.#member.handleMembershipError(error.code)
     const fields = { event: 'batch_aborted', error, stage: this.#name }
     this.#options.logger.warn(fields, 'batch aborted; resuming from the committed offsets')
     this.#observer.aborted?.({ reason: error.code })
-    if (error.code !== 'CLOSED' && error.code !== 'GROUP_CHANGED') this.#failures++
-    await this.#persistently(() => this.#committer.recover())
-    const isMended = mended.has(error.code) || recordRefusals.has(error.code)
-    if (!error.retryable && !isMended && !this.#member.mustRejoin) throw error
+    if (error.code !== 'CLOSED' && error.code !== 'REBALANCED') this.#failures++
+    await this.#retryUntilStopped(() => this.#committer.recover())
+    const isRecoverable = recoverable.has(error.code) || recordRefusals.has(error.code)
+    if (!error.retryable && !isRecoverable && !this.#member.mustRejoin) throw error
   }
 
   /**
    * Retries with growing delays until `attempt` succeeds. Returns early when the stage is stopping.
    * @throws KafkaError if the error is permanent
    */
-  async #persistently(attempt: () => Promise<void>): Promise<void> {
+  async #retryUntilStopped(attempt: () => Promise<void>): Promise<void> {
     for (;;) {
       try {
         return await attempt()
@@ -693,7 +693,7 @@ class StageRunner<Event> {
   }
 
   #interruptBatch(): void {
-    this.#interrupt.abort(new KafkaError('GROUP_CHANGED', 'the batch is aborted', { retryable: true }))
+    this.#interrupt.abort(new KafkaError('REBALANCED', 'the batch is aborted', { retryable: true }))
     this.#fetcher.wake()
   }
 }

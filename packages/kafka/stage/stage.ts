@@ -1,6 +1,6 @@
-import type { FetchPace, PartitionProgress } from '../committed-read/fetcher.ts'
-import type { ReadLimits } from '../committed-read/read-limits.ts'
 import type { KafkaConnection } from '../connection.ts'
+import type { FetchPace, PartitionProgress } from '../fetch/fetcher.ts'
+import type { ReadLimits } from '../fetch/read-limits.ts'
 import type { Logger, OutputRecord, StageRecord, Topic } from '../records.ts'
 import type { PositionAdvance, PositionStore } from './position-store.ts'
 
@@ -158,7 +158,7 @@ export interface StageObserver {
   aborted?(event: { readonly reason: string }): void
   /** Reports that `process` failed with a transient error. */
   retried?(event: { readonly error: unknown }): void
-  parked?(event: { readonly topic: string; readonly reason: string }): void
+  deadLettered?(event: { readonly topic: string; readonly reason: string }): void
   assigned?(event: { readonly partitions: number }): void
   /**
    * Reports that an input log has lost its records from `to` up to `from`; reading resumes at `to`.

@@ -1,8 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { addHeaders, parkedCountHeader, releaseHeader, replayHeader, stageHeader } from '../dead-letters/headers.ts'
-import { deadLetterTopic } from '../dead-letters/topics.ts'
+import {
+  addHeaders,
+  blockingCountHeader,
+  releaseHeader,
+  replayHeader,
+  stageHeader
+} from '../dead-letter-replay/headers.ts'
+import { deadLetterTopic } from '../dead-letter-replay/topics.ts'
 import { KafkaError } from '../errors.ts'
 import type { OutputRecord } from '../records.ts'
 import { createInMemoryBroker } from '../testing/in-memory-broker.ts'
@@ -107,7 +113,7 @@ type Kind = (typeof kinds)[number]
 function headersOf(kind: Kind): OutputRecord['headers'] {
   if (kind === 'foreign') return addHeaders([], { [stageHeader]: 'another', [replayHeader]: 'replay' })
   if (kind !== 'release') return {}
-  return addHeaders([], { [stageHeader]: 'stage', [releaseHeader]: 'replay', [parkedCountHeader]: '99' })
+  return addHeaders([], { [stageHeader]: 'stage', [releaseHeader]: 'replay', [blockingCountHeader]: '99' })
 }
 
 interface Step {
@@ -161,8 +167,8 @@ describe('stored positions', () => {
         }
         await untilThrough()
         await stage.stop()
-        const letters = texts(deadLetterTopic(input)).filter(text => text !== '')
-        const done = [...effects, ...letters]
+        const deadLetters = texts(deadLetterTopic(input)).filter(text => text !== '')
+        const done = [...effects, ...deadLetters]
         const expected = texts(input).filter(text => text !== '' && !text.startsWith('foreign'))
         assert.deepEqual(done.toSorted(), expected.toSorted())
         assert.deepEqual(texts(output).toSorted(), [...effects].toSorted())

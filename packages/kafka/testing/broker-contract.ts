@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { randomBytes, randomUUID } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
-import { addHeaders } from '../dead-letters/headers.ts'
-import { deadLetterTopic } from '../dead-letters/topics.ts'
+import { addHeaders } from '../dead-letter-replay/headers.ts'
+import { deadLetterTopic } from '../dead-letter-replay/topics.ts'
 import type { Producer } from '../producer/producer.ts'
 import type { Codec, HeaderField, Logger, Topic } from '../records.ts'
 import type { RunningStage, Stage, StageOptions, TickContext } from '../stage/stage.ts'
@@ -46,11 +46,11 @@ const textTopic = (name: string): Topic<string> => ({ name, eventType: 'Text', c
  * against Kafka.
  */
 export function testBrokerContract(brokerName: string, connect: (t: TestContext) => Promise<BrokerUnderTest>): void {
-  const setUp = async (t: TestContext, limits: { readonly letters?: number; readonly output?: number } = {}) => {
+  const setUp = async (t: TestContext, limits: { readonly deadLetters?: number; readonly output?: number } = {}) => {
     const broker = await connect(t)
     const [input, output] = [`in-${randomUUID()}`, `out-${randomUUID()}`]
     await broker.createTopics([input, output, deadLetterTopic(input)], {
-      ...(limits.letters && { [deadLetterTopic(input)]: limits.letters }),
+      ...(limits.deadLetters && { [deadLetterTopic(input)]: limits.deadLetters }),
       ...(limits.output && { [output]: limits.output })
     })
     const producer = await broker.producer()
@@ -123,17 +123,17 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
     await write(['b'], 'other')
     start(upperCase)
     assert.deepEqual(values(await broker.read(output, 2)).toSorted(), ['A', 'B'])
-    const [parked, ...others] = await broker.read(deadLetterTopic(input), 1)
+    const [deadLettered, ...others] = await broker.read(deadLetterTopic(input), 1)
     assert.deepEqual(others, [])
-    assert.equal(parked?.value.toString(), 'broken')
-    assert.equal(parked?.key, 'k')
+    assert.equal(deadLettered?.value.toString(), 'broken')
+    assert.equal(deadLettered?.key, 'k')
     const {
       'dlq-code': code,
       'dlq-reason': reason,
       'dlq-topic': topic,
       'dlq-offset': offset,
       'event-id': eventID
-    } = parked?.headers ?? {}
+    } = deadLettered?.headers ?? {}
     assert.deepEqual(
       { code, reason, topic, offset, eventID },
       { code: 'UNREADABLE', reason: 'cannot be read', topic: input, offset: '1', eventID: 'broken' }
@@ -153,23 +153,23 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
     const keys = [null, Buffer.alloc(0), Buffer.from([0xc3, 0x28]), Buffer.alloc(3_000, 0xee)]
     await sendRecords(keys.map(key => ({ topic: input, key, value, headers })))
     start(upperCase)
-    const parked = await broker.read(deadLetterTopic(input), keys.length)
+    const deadLettered = await broker.read(deadLetterTopic(input), keys.length)
     const expected = headers.map(([name, content]) => [Buffer.from(name), content && Buffer.from(content)])
-    for (const { bytes } of parked) {
+    for (const { bytes } of deadLettered) {
       assert.deepEqual(bytes.value, value)
       assert.deepEqual(bytes.headers.slice(0, headers.length), expected)
     }
-    const found = parked.map(({ bytes }) => bytes.key?.toString('hex') ?? null)
+    const found = deadLettered.map(({ bytes }) => bytes.key?.toString('hex') ?? null)
     const [, , , long] = keys as Buffer[]
     for (const key of keys.slice(0, 3)) assert.ok(found.includes(key?.toString('hex') ?? null))
-    const [ofLong] = parked.filter(({ headers }) => headers['dlq-key'] !== undefined)
-    assert.equal(parked.filter(({ headers }) => headers['dlq-key'] !== undefined).length, 1)
+    const [ofLong] = deadLettered.filter(({ headers }) => headers['dlq-key'] !== undefined)
+    assert.equal(deadLettered.filter(({ headers }) => headers['dlq-key'] !== undefined).length, 1)
     assert.deepEqual(ofLong?.bytes.headers.find(([name]) => String(name) === 'dlq-key')?.[1], long)
     assert.ok((ofLong?.bytes.key?.length ?? 0) < 1_000)
   })
 
   test(`${brokerName}: a dead letter that its topic rejects is reduced, its key is blocked, and other keys continue`, async t => {
-    const { broker, input, output, write, start, upperCase } = await setUp(t, { letters: 1_500 })
+    const { broker, input, output, write, start, upperCase } = await setUp(t, { deadLetters: 1_500 })
     const large = `broken ${randomBytes(2_000).toString('hex')}`
     await write(['a', large, 'b'])
     await write(['c'], 'other')
@@ -181,7 +181,7 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
       { key: reduced?.key, value: reduced?.bytes.value, why, bytes, offset },
       { key: 'k', value: null, why: 'MESSAGE_TOO_LARGE', bytes: String(large.length), offset: '1' }
     )
-    assert.deepEqual([String(follower?.value), follower?.headers['dlq-code']], ['b', 'FOLLOWS_PARKED'])
+    assert.deepEqual([String(follower?.value), follower?.headers['dlq-code']], ['b', 'KEY_BLOCKED'])
   })
 
   test(`${brokerName}: an input whose output is rejected by its topic is dead-lettered, and the others continue`, async t => {
@@ -193,8 +193,8 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
       )
     )
     assert.deepEqual(values(await broker.read(output, 4)).toSorted(), ['A', 'B', 'C', 'D'])
-    const [parked] = await broker.read(deadLetterTopic(input), 1)
-    assert.deepEqual([String(parked?.value), parked?.headers['dlq-code']], ['inflate', 'MESSAGE_TOO_LARGE'])
+    const [deadLettered] = await broker.read(deadLetterTopic(input), 1)
+    assert.deepEqual([String(deadLettered?.value), deadLettered?.headers['dlq-code']], ['inflate', 'MESSAGE_TOO_LARGE'])
   })
 
   test(`${brokerName}: a record without a key neither blocks others nor is blocked`, async t => {
@@ -210,10 +210,10 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
       records.map(({ event }) => ({ topic: output, key: 'k', value: Buffer.from(event), headers: {} }))
     )
     assert.deepEqual(values(await broker.read(output, 1)), ['b'])
-    const parked = await broker.read(deadLetterTopic(input), 5)
-    assert.deepEqual(parked.map(({ value, headers }) => `${value}: ${headers['dlq-code']}`).toSorted(), [
+    const deadLettered = await broker.read(deadLetterTopic(input), 5)
+    assert.deepEqual(deadLettered.map(({ value, headers }) => `${value}: ${headers['dlq-code']}`).toSorted(), [
       'a: Error',
-      'behind the empty key: FOLLOWS_PARKED',
+      'behind the empty key: KEY_BLOCKED',
       'broken 1: Error',
       'broken 2: Error',
       'broken 3: UNREADABLE'
@@ -235,8 +235,8 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
     await send('behind it too', long('1'))
     start(upperCase)
     assert.deepEqual(values(await broker.read(output, 2)).toSorted(), ['A', 'B'])
-    const parked = values(await broker.read(deadLetterTopic(input), 4))
-    assert.deepEqual(parked.toSorted(), ['behind it', 'behind it too', 'broken', 'broken too'])
+    const deadLettered = values(await broker.read(deadLetterTopic(input), 4))
+    assert.deepEqual(deadLettered.toSorted(), ['behind it', 'behind it too', 'broken', 'broken too'])
   })
 
   test(`${brokerName}: a record that makes processing fail is found in its batch and is the only one dead-lettered`, async t => {
@@ -259,8 +259,8 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
       return upperCase(records, context)
     })
     assert.deepEqual(values(await broker.read(output, 1)), ['B'])
-    const parked = await broker.read(deadLetterTopic(input), 4)
-    assert.deepEqual(values(parked.filter(({ key }) => key === 'k')), ['bad', 'broken', 'a'])
+    const deadLettered = await broker.read(deadLetterTopic(input), 4)
+    assert.deepEqual(values(deadLettered.filter(({ key }) => key === 'k')), ['bad', 'broken', 'a'])
   })
 
   test(`${brokerName}: a batch processed in several calls has the same outputs as in one`, async t => {
@@ -283,8 +283,8 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
       outputs.toSorted(),
       sent.slice(0, 16).map(value => value.toUpperCase())
     )
-    const parked = values(await broker.read(deadLetterTopic(input), 5))
-    assert.deepEqual(parked.toSorted(), ['broken', ...sent.slice(16)])
+    const deadLettered = values(await broker.read(deadLetterTopic(input), 5))
+    assert.deepEqual(deadLettered.toSorted(), ['broken', ...sent.slice(16)])
     assert.ok(calls.length > 0 && calls.every(records => records <= 5), `calls with ${calls}`)
   })
 
@@ -292,16 +292,16 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
     const { broker, output, write, start, upperCase } = await setUp(t)
     await write(['a', 'b'])
     let failuresLeft = 2
-    const parked: string[] = []
+    const deadLettered: string[] = []
     start(
       async (records, context) => {
         if (failuresLeft-- > 0) throw Object.assign(new Error('database unavailable'), { transient: true })
         return upperCase(records, context)
       },
-      { observer: { parked: ({ reason }) => parked.push(reason) } }
+      { observer: { deadLettered: ({ reason }) => deadLettered.push(reason) } }
     )
     assert.deepEqual(values(await broker.read(output, 2)), ['A', 'B'])
-    assert.deepEqual(parked, [])
+    assert.deepEqual(deadLettered, [])
   })
 
   test(`${brokerName}: later records of a blocked key are dead-lettered after the first, even after a restart, and other keys continue`, async t => {
@@ -316,11 +316,11 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
     await write(['b'], 'free')
     start(upperCase)
     assert.deepEqual(values(await broker.read(output, 2)), ['A', 'B'])
-    const parked = await broker.read(deadLetterTopic(input), 3)
-    assert.deepEqual(values(parked), ['broken', 'follower 1', 'follower 2'])
+    const deadLettered = await broker.read(deadLetterTopic(input), 3)
+    assert.deepEqual(values(deadLettered), ['broken', 'follower 1', 'follower 2'])
     assert.deepEqual(
-      parked.map(({ headers }) => headers['dlq-code']),
-      ['UNREADABLE', 'FOLLOWS_PARKED', 'FOLLOWS_PARKED']
+      deadLettered.map(({ headers }) => headers['dlq-code']),
+      ['UNREADABLE', 'KEY_BLOCKED', 'KEY_BLOCKED']
     )
   })
 

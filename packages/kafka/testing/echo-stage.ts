@@ -1,6 +1,6 @@
 import { subscribe } from 'node:diagnostics_channel'
 import type { KafkaConnection } from '../connection.ts'
-import { type StagePoint, stageChannelName } from '../stage/points.ts'
+import { type StageFailpoint, stageChannelName } from '../stage/failpoints.ts'
 import { runStage } from '../stage/run-stage.ts'
 import { textCodec } from './text-codec.ts'
 
@@ -16,7 +16,7 @@ export interface EchoStageSettings {
   readonly instanceID: string
   readonly maxBatchRecords: number
   /** Kills the process with SIGKILL on the `pass`th pass of this failpoint. */
-  readonly killAt?: { readonly point: StagePoint; readonly pass: number }
+  readonly killAt?: { readonly point: StageFailpoint; readonly pass: number }
   /**
    * Text that every tick writes. With `freezesFirst`, the first tick freezes the process before it
    * writes.
@@ -30,7 +30,7 @@ const { connection, input, output, transactionalID, instanceID, maxBatchRecords,
 if (killAt !== undefined) {
   let passes = 0
   subscribe(stageChannelName, message => {
-    if ((message as { point: StagePoint }).point === killAt.point && ++passes === killAt.pass)
+    if ((message as { point: StageFailpoint }).point === killAt.point && ++passes === killAt.pass)
       process.kill(process.pid, 'SIGKILL')
   })
 }

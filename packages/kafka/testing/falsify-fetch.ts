@@ -1,7 +1,7 @@
 import type { TestContext } from 'node:test'
 import { Connection } from '@platformatic/kafka'
-import type { FetchResponse } from '../committed-read/fetch-committed.ts'
-import { readLogBatches } from '../committed-read/log-batches.ts'
+import type { FetchResponse } from '../fetch/fetch-committed.ts'
+import { readLogBatches } from '../fetch/log-batches.ts'
 
 const fetchKey = 1
 

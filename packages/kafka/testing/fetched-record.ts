@@ -1,7 +1,7 @@
-import { BatchRecords } from '../committed-read/batch-records.ts'
-import type { FetchedHeaders } from '../committed-read/fetched-headers.ts'
-import type { FetchedRecord } from '../committed-read/fetched-record.ts'
-import { type LogBatch, readLogBatches } from '../committed-read/log-batches.ts'
+import { BatchRecords } from '../fetch/batch-records.ts'
+import type { FetchedHeaders } from '../fetch/fetched-headers.ts'
+import type { FetchedRecord } from '../fetch/fetched-record.ts'
+import { type LogBatch, readLogBatches } from '../fetch/log-batches.ts'
 import { encodeRecordBatch } from '../producer/record-batch.ts'
 import type { OutputRecord } from '../records.ts'
 

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import type { FetchedRecord } from '../committed-read/fetched-record.ts'
-import { reduceDeadLetter } from '../dead-letters/reduce.ts'
-import { deadLetterTopic, isDeadLetterTopic } from '../dead-letters/topics.ts'
+import type { CommittedOffset } from '../consumer-group/committed-offsets.ts'
+import type { PartitionsAdded } from '../consumer-group/member.ts'
+import type { InputOffset } from '../consumer-group/offset-entry.ts'
+import { reduceDeadLetter } from '../dead-letter-replay/reduce.ts'
+import { deadLetterTopic, isDeadLetterTopic } from '../dead-letter-replay/topics.ts'
 import { KafkaError, protocolError } from '../errors.ts'
-import type { CommittedOffset } from '../group/committed-offsets.ts'
-import type { PartitionsAdded } from '../group/member.ts'
-import type { InputOffset } from '../group/offset-entry.ts'
+import type { FetchedRecord } from '../fetch/fetched-record.ts'
 import { recordRefusals } from '../producer/batch-limits.ts'
 import { partitionOf } from '../producer/partitioner.ts'
 import { approximateBytes } from '../producer/produce.ts'
@@ -13,7 +13,7 @@ import type { Producer } from '../producer/producer.ts'
 import { encodeRecordBatch } from '../producer/record-batch.ts'
 import type { OutputRecord } from '../records.ts'
 import { BatchSummary } from '../stage/batch-summary.ts'
-import { ParkedKeys } from '../stage/parked-keys.ts'
+import { BlockedKeys } from '../stage/blocked-keys.ts'
 import { PositionTracker } from '../stage/position-tracker.ts'
 import { createBatchProcessor } from '../stage/process-batch.ts'
 import { refusalOf } from '../stage/refuse-start.ts'
@@ -225,10 +225,10 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
       if (store !== undefined && refused.length > 0) throw refusalOf(stage.group, refused, store)
       for (const start of starts.filter(({ mustCommit }) => mustCommit)) commit(start)
       positions.reset(starts)
-      const parkedKeys = new Map(stage.inputs.map(({ name }) => [name, new ParkedKeys(stage.name)]))
-      for (const [name, parked] of parkedKeys)
-        for (const record of log(deadLetterTopic(name)).flat()) parked.remember(record)
-      processor.reset(parkedKeys)
+      const blockedKeys = new Map(stage.inputs.map(({ name }) => [name, new BlockedKeys(stage.name)]))
+      for (const [name, deadLettered] of blockedKeys)
+        for (const record of log(deadLetterTopic(name)).flat()) deadLettered.remember(record)
+      processor.reset(blockedKeys)
     }
 
     const commit = ({ topic, partition, topicID, offset, leaderEpoch = -1 }: InputOffset): void => {
@@ -265,7 +265,7 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
       if (!isRefusal(error)) return
       const [first] = batch
       if (batch.length > 1 || first === undefined) batchRecords = 1
-      else processor.condemn(first, error)
+      else processor.markPoison(first, error)
     }
 
     const ticker = stage.tick && new Ticker(stage.tick, wakeThis)

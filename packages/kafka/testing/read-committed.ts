@@ -1,7 +1,7 @@
 import { Cluster } from '../cluster/cluster.ts'
-import { beginningOffsets, Fetcher, type FetchPace } from '../committed-read/fetcher.ts'
 import type { KafkaConnection } from '../connection.ts'
 import { KafkaError } from '../errors.ts'
+import { beginningOffsets, Fetcher, type FetchPace } from '../fetch/fetcher.ts'
 import { type RecordedRecord, toRecorded } from './in-memory-broker.ts'
 
 /**

@@ -4,7 +4,7 @@ import { type TestContext, test } from 'node:test'
 import { waitUntil } from '@orderly/stack'
 import { integrationEnvironment } from '@orderly/stack/testing'
 import { createTopics, growTopic } from '../cluster/admin.ts'
-import { deadLetterTopic } from '../dead-letters/topics.ts'
+import { deadLetterTopic } from '../dead-letter-replay/topics.ts'
 import { createProducer } from '../producer/producer.ts'
 import { runStage } from '../stage/run-stage.ts'
 import type { Stage, StageOptions } from '../stage/stage.ts'
@@ -104,9 +104,9 @@ test('an input whose output is too large for the broker is dead-lettered, and th
   )
   t.after(() => stage.stop())
   assert.equal((await broker.read(output, 39)).length, 39)
-  const [parked] = await broker.read(deadLetterTopic(input), 1)
-  assert.equal(parked?.value.toString(), 'huge')
-  assert.equal(parked?.headers['dlq-code'], 'MESSAGE_TOO_LARGE')
+  const [deadLettered] = await broker.read(deadLetterTopic(input), 1)
+  assert.equal(deadLettered?.value.toString(), 'huge')
+  assert.equal(deadLettered?.headers['dlq-code'], 'MESSAGE_TOO_LARGE')
 })
 
 test('a stage with a fetch pace processes larger batches', async t => {

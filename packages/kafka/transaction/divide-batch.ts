@@ -1,12 +1,12 @@
-import { BatchRecords } from '../committed-read/batch-records.ts'
-import type { FetchedRecord } from '../committed-read/fetched-record.ts'
-import { readLogBatches } from '../committed-read/log-batches.ts'
-import { reduceDeadLetter } from '../dead-letters/reduce.ts'
+import { reduceDeadLetter } from '../dead-letter-replay/reduce.ts'
 import type { KafkaError } from '../errors.ts'
+import { BatchRecords } from '../fetch/batch-records.ts'
+import type { FetchedRecord } from '../fetch/fetched-record.ts'
+import { readLogBatches } from '../fetch/log-batches.ts'
 import { addToSequence } from '../producer/produce.ts'
 import { encodeRecordBatch } from '../producer/record-batch.ts'
 import type { OutputRecord } from '../records.ts'
-import type { SealedBatch } from './outbox.ts'
+import type { SealedBatch } from './transaction-buffer.ts'
 
 /**
  * Returns replacements for a batch that the broker rejected: its two halves, or a smaller form of a

@@ -10,17 +10,17 @@ import {
   txnOffsetCommitV4
 } from '@platformatic/kafka'
 import type { Cluster } from '../cluster/cluster.ts'
-import { isDeadLetterTopic } from '../dead-letters/topics.ts'
+import { type InputOffset, toCommitEntries } from '../consumer-group/offset-entry.ts'
+import { isDeadLetterTopic } from '../dead-letter-replay/topics.ts'
 import { checkCode, KafkaError, protocolError, toKafkaError } from '../errors.ts'
-import { type InputOffset, toCommitEntries } from '../group/offset-entry.ts'
 import { BatchLimits, recordRefusals } from '../producer/batch-limits.ts'
 import { addToSequence, type ProducerIdentity, partitionKey, produce } from '../producer/produce.ts'
 import type { RecordBatchBuilder } from '../producer/record-batch.ts'
 import type { OutputRecord } from '../records.ts'
-import { passPoint } from '../stage/points.ts'
+import { failpoint } from '../stage/failpoints.ts'
 import { divideBatch } from './divide-batch.ts'
-import { Outbox, type SealedBatch } from './outbox.ts'
-import { endTxnV5, isSecondProtocolSpoken, txnOffsetCommitV5 } from './second-protocol.ts'
+import { type SealedBatch, TransactionBuffer } from './transaction-buffer.ts'
+import { endTxnV5, isSecondProtocolSpoken, txnOffsetCommitV5 } from './transaction-v2.ts'
 
 /**
  * Identity of the consumer that read the input. The coordinator rejects offsets of an outdated
@@ -96,7 +96,7 @@ const refused = new Set([
  * States: **new** → `init` → **ready** ⇄ `commit`; any failure → **doubtful** → `recover` →
  * **ready**. `commit` adds partitions and the group, writes records and offsets, and ends the
  * transaction. It resolves only when the coordinator has confirmed the commit. If the cluster
- * supports the second protocol (second-protocol.ts), nothing is added, and each end gives the
+ * supports the second protocol (transaction-v2.ts), nothing is added, and each end gives the
  * identity its next epoch. The supported protocol is queried only while no transaction can be open:
  * in `init` and `recover`, and before a commit when the cached answer has expired.
  *
@@ -122,7 +122,7 @@ export class TransactionalProducer {
   readonly #limits = new BatchLimits()
   #identity: ProducerIdentity = { producerID: -1n, epoch: -1 }
   #sequences = new Map<string, number>()
-  #speaksSecond = false
+  #supportsTransactionV2 = false
   #featuresFreshUntilMs = 0
 
   constructor(cluster: Cluster, options: TransactionalProducerOptions) {
@@ -157,9 +157,13 @@ export class TransactionalProducer {
    * Creates a buffer for a later transaction. It can be filled while another transaction is
    * committing, and discarded at any time.
    */
-  createOutbox(): Outbox {
+  createTransactionBuffer(): TransactionBuffer {
     const { compresses = isDeadLetterTopic } = this.#options
-    return new Outbox(this.#cluster, { spareBuilders: this.#spareBuilders, limits: this.#limits, compresses })
+    return new TransactionBuffer(this.#cluster, {
+      spareBuilders: this.#spareBuilders,
+      limits: this.#limits,
+      compresses
+    })
   }
 
   /**
@@ -167,21 +171,21 @@ export class TransactionalProducer {
    * outcome is unknown, and the caller must call `recover`.
    */
   async commit(
-    outputs: Outbox | readonly OutputRecord[],
+    outputs: TransactionBuffer | readonly OutputRecord[],
     offsets: readonly InputOffset[] = [],
     group?: GroupIdentity
   ): Promise<void> {
-    const outbox = outputs instanceof Outbox ? outputs : await this.#outboxOf(outputs)
+    const outbox = outputs instanceof TransactionBuffer ? outputs : await this.#outboxOf(outputs)
     if (performance.now() >= this.#featuresFreshUntilMs) await this.#refreshFeatures()
     const queues = this.#seal(outbox)
-    if (!this.#speaksSecond) {
+    if (!this.#supportsTransactionV2) {
       await allSettled([this.#addPartitions(queues), ...(group === undefined ? [] : [this.#addGroup(group)])])
     }
-    passPoint('transaction-begun')
-    const writing = this.#write(queues).then(() => passPoint('outputs-written'))
-    const offsetting = group && this.#writeOffsets(offsets, group).then(() => passPoint('offsets-written'))
+    failpoint('transaction-begun')
+    const writing = this.#write(queues).then(() => failpoint('outputs-written'))
+    const offsetting = group && this.#writeOffsets(offsets, group).then(() => failpoint('offsets-written'))
     await allSettled([writing, ...(offsetting === undefined ? [] : [offsetting])])
-    passPoint('before-commit')
+    failpoint('before-commit')
     await this.#step('committing', async () => {
       const code = await this.#end(true)
       if (code === invalidTransactionState)
@@ -194,12 +198,12 @@ export class TransactionalProducer {
   async #initialize(current: ProducerIdentity): Promise<void> {
     await this.#repeat('acquiring the transactional id', async () => {
       const { transactionalID, transactionTimeoutMs } = this.#options
-      const speaksSecond = await this.#askFeatures()
+      const supportsTransactionV2 = await this.#askFeatures()
       const arguments_ = [transactionalID, transactionTimeoutMs, current.producerID, current.epoch] as const
       const response = await this.#ask(initProducerIdV5.api, ...arguments_)
       checkCode(response.errorCode, 'acquiring the transactional id')
       this.#become({ producerID: response.producerId, epoch: response.producerEpoch })
-      this.#speaksSecond = speaksSecond
+      this.#supportsTransactionV2 = supportsTransactionV2
     })
   }
 
@@ -215,8 +219,8 @@ export class TransactionalProducer {
    * after an upgrade.
    */
   async #refreshFeatures(): Promise<void> {
-    const speaksSecond = await this.#askFeatures().catch(() => this.#speaksSecond) // the next commit queries them again
-    if (speaksSecond !== this.#speaksSecond) await this.#initialize(this.#identity)
+    const supportsTransactionV2 = await this.#askFeatures().catch(() => this.#supportsTransactionV2) // the next commit queries them again
+    if (supportsTransactionV2 !== this.#supportsTransactionV2) await this.#initialize(this.#identity)
   }
 
   #become(identity: ProducerIdentity): void {
@@ -261,14 +265,14 @@ export class TransactionalProducer {
     })
   }
 
-  async #outboxOf(records: readonly OutputRecord[]): Promise<Outbox> {
-    const outbox = this.createOutbox()
+  async #outboxOf(records: readonly OutputRecord[]): Promise<TransactionBuffer> {
+    const outbox = this.createTransactionBuffer()
     await outbox.add(records)
     return outbox
   }
 
   /** Encodes the buffered records. Returns one queue of batches for each partition. */
-  #seal(outbox: Outbox): SealedBatch[][] {
+  #seal(outbox: TransactionBuffer): SealedBatch[][] {
     return outbox.partitions().map(partition => {
       const key = partitionKey(partition.topic, partition.partition)
       const firstSequence = this.#sequences.get(key) ?? 0
@@ -297,7 +301,7 @@ export class TransactionalProducer {
         const codes = await produce(connection, batches, {
           timeoutMs: this.#options.stepTimeoutMs,
           transactionalID: this.#options.transactionalID,
-          joinsTransaction: this.#speaksSecond
+          joinsTransaction: this.#supportsTransactionV2
         })
         for (const [index, batch] of batches.entries()) {
           const queue = group[index] as SealedBatch[]
@@ -344,7 +348,7 @@ export class TransactionalProducer {
       const response = await this.#cluster.askCoordinator(
         'group',
         group.groupID,
-        this.#speaksSecond ? txnOffsetCommitV5 : txnOffsetCommitV4.api,
+        this.#supportsTransactionV2 ? txnOffsetCommitV5 : txnOffsetCommitV4.api,
         this.#options.transactionalID,
         group.groupID,
         producerID,
@@ -363,7 +367,7 @@ export class TransactionalProducer {
   async #end(commit: boolean): Promise<number> {
     const { producerID, epoch } = this.#identity
     const arguments_ = [this.#options.transactionalID, producerID, epoch, commit] as const
-    if (!this.#speaksSecond) return (await this.#ask(endTxnV4.api, ...arguments_)).errorCode
+    if (!this.#supportsTransactionV2) return (await this.#ask(endTxnV4.api, ...arguments_)).errorCode
     const { errorCode, ...next } = await this.#ask(endTxnV5, ...arguments_)
     if (errorCode === 0) this.#become(next)
     return errorCode

@@ -62,9 +62,9 @@ export function stageObserver(metrics: Registry): Required<TraceObserver> {
     help: 'Attempts that failed with a transient error.',
     registers
   })
-  aborted.inc({ reason: 'GROUP_CHANGED' }, 0) // creates the time series before the first event
-  const parked = new Counter({
-    name: 'orderly_stage_parked_records_total',
+  aborted.inc({ reason: 'REBALANCED' }, 0) // creates the time series before the first event
+  const deadLettered = new Counter({
+    name: 'orderly_stage_dead_letters_total',
     help: 'Records written to a dead-letter topic, by the code of the reason.',
     labelNames: ['topic', 'reason'],
     registers
@@ -105,7 +105,7 @@ export function stageObserver(metrics: Registry): Required<TraceObserver> {
     registers
   })
   const abortReason = boundedLabel()
-  const parkReason = boundedLabel()
+  const deadLetterReason = boundedLabel()
 
   const took = (step: string, durationMs: number, traceparent?: string) => {
     const exemplarLabels = traceparent === undefined ? {} : exemplarOf(traceparent)
@@ -130,7 +130,7 @@ export function stageObserver(metrics: Registry): Required<TraceObserver> {
     },
     aborted: ({ reason }) => aborted.inc({ reason: abortReason(reason) }),
     retried: () => retries.inc(),
-    parked: ({ topic, reason }) => parked.inc({ topic, reason: parkReason(reason) }),
+    deadLettered: ({ topic, reason }) => deadLettered.inc({ topic, reason: deadLetterReason(reason) }),
     assigned: event => partitions.set(event.partitions),
     truncated: ({ stage, topic }) => truncations.inc({ stage, topic }),
     skipped: ({ stage, topic, from, to }) => skippedOffsets.inc({ stage, topic }, Number(to - from)),

@@ -15,19 +15,19 @@ test('the events of a stage update the metrics', async () => {
     durationMs: 4,
     timestampsMs: Float64Array.of(Date.now() - 2_000, Date.now() - 700, Date.now() + 60_000)
   })
-  observer.aborted({ reason: 'GROUP_CHANGED' })
+  observer.aborted({ reason: 'REBALANCED' })
   observer.retried({ error: new Error('away') })
   observer.ticked({ outputs: 1, durationMs: 7 })
-  observer.parked({ topic: 'orders.created', reason: 'EVENT_INVALID' })
+  observer.deadLettered({ topic: 'orders.created', reason: 'EVENT_INVALID' })
   const text = await metrics.metrics()
   for (const line of [
     'orderly_stage_records_total{service="inventory"} 3',
     'orderly_stage_outputs_total{service="inventory"} 3',
     'orderly_stage_partitions{service="inventory"} 4',
-    'orderly_stage_aborted_batches_total{reason="GROUP_CHANGED",service="inventory"} 1',
+    'orderly_stage_aborted_batches_total{reason="REBALANCED",service="inventory"} 1',
     'orderly_stage_batch_records_sum{service="inventory"} 3',
     'orderly_stage_retries_total{service="inventory"} 1',
-    'orderly_stage_parked_records_total{topic="orders.created",reason="EVENT_INVALID",service="inventory"} 1',
+    'orderly_stage_dead_letters_total{topic="orders.created",reason="EVENT_INVALID",service="inventory"} 1',
     'orderly_stage_batch_duration_seconds_sum{service="inventory",step="process"} 0.02',
     'orderly_stage_record_age_seconds_bucket{le="0.5",service="inventory"} 1',
     'orderly_stage_record_age_seconds_bucket{le="1",service="inventory"} 2',

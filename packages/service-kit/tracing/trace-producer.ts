@@ -1,4 +1,4 @@
-import { type OnceWriter, type OutputRecord, outputHeader, type Producer, withHeader } from '@orderly/kafka'
+import { type OutputRecord, outputHeader, type Producer, type ReservedWriter, withHeader } from '@orderly/kafka'
 import { sendSpan } from './messaging.ts'
 import { isSampled, preciseNowMs, type Spans } from './spans.ts'
 
@@ -19,12 +19,12 @@ export function traceProducer(producer: Producer, spans: Spans | undefined): Pro
  * Does the same for reserved writes. Each attempt to write a record has a separate `send` span with
  * the same parent.
  */
-export function traceOnceWriter(writer: OnceWriter, spans: Spans | undefined): OnceWriter {
+export function traceReservedWriter(writer: ReservedWriter, spans: Spans | undefined): ReservedWriter {
   if (spans === undefined) return writer
   return {
     reserve: (topic, key) => writer.reserve(topic, key),
     write: (slot, record) => sendTraced([record], spans, ([traced]) => writer.write(slot, traced ?? record)),
-    giveBack: (slot, end) => writer.giveBack(slot, end),
+    release: (slot, end) => writer.release(slot, end),
     forgetFacts: () => writer.forgetFacts(),
     close: () => writer.close()
   }
@@ -36,17 +36,17 @@ async function sendTraced(
   send: (records: readonly OutputRecord[]) => Promise<void>
 ): Promise<void> {
   const startMs = preciseNowMs()
-  const told: { record: OutputRecord; parent: string; traceparent: string }[] = []
+  const reported: { record: OutputRecord; parent: string; traceparent: string }[] = []
   const traced = records.map(record => {
     const parent = outputHeader(record, 'traceparent')
     if (parent === undefined || !isSampled(parent)) return record
     const traceparent = spans.begin(parent)
-    told.push({ record, parent, traceparent })
+    reported.push({ record, parent, traceparent })
     return withHeader(record, 'traceparent', traceparent)
   })
   const tell = (failure: { error?: unknown }) => {
     const endMs = preciseNowMs()
-    for (const { record, parent, traceparent } of told)
+    for (const { record, parent, traceparent } of reported)
       spans.record({ ...sendSpan(record, traceparent, parent, startMs, endMs), ...failure })
   }
   try {

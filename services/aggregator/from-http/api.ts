@@ -1,11 +1,11 @@
-import { guardRoutes, type KnownCallers, securitySchemes } from '@orderly/callers'
+import { type APIKeyCache, guardRoutes, securitySchemes } from '@orderly/callers'
 import { addOpenApi } from '@orderly/service-kit'
 import type { FastifyInstance } from 'fastify'
 import { addRateRoutes, type RateRoutesOptions } from './rate-routes.ts'
 
 export interface RateApiParts extends RateRoutesOptions {
   /** Known API keys; undefined if authentication is off. */
-  readonly callers: Pick<KnownCallers, 'find'> | undefined
+  readonly callers: Pick<APIKeyCache, 'find'> | undefined
   readonly allowedHosts?: readonly string[]
 }
 

@@ -4,7 +4,7 @@ import { newTraceparent } from '@orderly/service-kit'
 import type { CountSummary } from '../domain/count-orders.ts'
 import { checkOrderTime } from '../domain/order-time.ts'
 import { toOrderRate, type Window } from '../domain/window.ts'
-import { kafkaUses } from '../kafka-uses.ts'
+import { kafkaUses } from '../kafka-access.ts'
 import type { RateStore } from '../store/rate-store.ts'
 
 export interface RateStageParts {

@@ -113,9 +113,9 @@ test('an order with an invalid creation time becomes a dead letter, and the othe
   await place(-5, longAgoMs)
   const [{ rate } = assert.fail()] = await until(rates => rates.length > 0)
   assert.equal(rate.orders, 1)
-  const [parked] = broker.records(deadLetterTopic('orders.created'))
-  assert.equal(parked?.headers['dlq-code'], 'ORDER_TIME_INVALID')
-  assert.equal(parked?.headers['dlq-stage'], 'order-rate')
+  const [deadLettered] = broker.records(deadLetterTopic('orders.created'))
+  assert.equal(deadLettered?.headers['dlq-code'], 'ORDER_TIME_INVALID')
+  assert.equal(deadLettered?.headers['dlq-stage'], 'order-rate')
 })
 
 test('orders wait while the database is unavailable, and none becomes a dead letter', async t => {

@@ -57,12 +57,16 @@ test('instances that count the same orders concurrently while connections break 
   }
 
   const disturbing = disturb()
-  const told = await Promise.all([countAll(10, [0, 1, 2, 3]), countAll(17, [3, 2, 1, 0]), countAll(300, [2, 0, 3, 1])])
+  const reported = await Promise.all([
+    countAll(10, [0, 1, 2, 3]),
+    countAll(17, [3, 2, 1, 0]),
+    countAll(300, [2, 0, 3, 1])
+  ])
   isDone = true
   await disturbing
   assert.ok(cuts > 0)
   // Orders of a commit whose response was lost are in no summary.
-  assert.ok(told.reduce((sum, counted) => sum + counted, 0) <= 1_200)
+  assert.ok(reported.reduce((sum, counted) => sum + counted, 0) <= 1_200)
   const { windows } = await createPostgresStore(pool, policy).rates(startMs, startMs + 4 * windowMs)
   assert.deepEqual(
     windows.map(({ orders }) => orders),

@@ -1,7 +1,13 @@
 import type { TestContext } from 'node:test'
 import { connectTopics, createSchemaRegistry, type OrderRate, topicConfig, toRecord } from '@orderly/contracts'
 import { orderRate as anyRate, orderCreated } from '@orderly/contracts/testing'
-import { createProducer, createTopics, deadLetterTopic, type KafkaConnection, type StagePoint } from '@orderly/kafka'
+import {
+  createProducer,
+  createTopics,
+  deadLetterTopic,
+  type KafkaConnection,
+  type StageFailpoint
+} from '@orderly/kafka'
 import { deleteTopic, type RecordedRecord, readCommitted } from '@orderly/kafka/testing'
 import { createPool } from '@orderly/postgres'
 import { newTraceparent } from '@orderly/service-kit'
@@ -36,7 +42,12 @@ export interface Pipeline {
   place(orders: readonly PlacedOrder[]): Promise<void>
   start(t: TestContext, instanceID: string, settings?: Readonly<Record<string, string>>): Promise<TestService>
   /** Runs instance `one` until it kills itself at the n-th pass of the failpoint. */
-  killAt(t: TestContext, point: StagePoint, pass: number, settings?: Readonly<Record<string, string>>): Promise<void>
+  killAt(
+    t: TestContext,
+    point: StageFailpoint,
+    pass: number,
+    settings?: Readonly<Record<string, string>>
+  ): Promise<void>
   /** Returns all published records, oldest first, once `isEnough` accepts them. */
   published(isEnough: (rates: readonly PublishedRate[]) => boolean): Promise<readonly PublishedRate[]>
   /** Deletes `orders.created` and creates it again. */

@@ -1,6 +1,6 @@
 import type { ChangeToDecide } from './change.ts'
 import { type Holding, type Outcome, unlimitedHolding } from './decide.ts'
-import { type DecidedChange, decideChanges, type KnownOrder, type Settlement } from './decide-changes.ts'
+import { type DecidedChange, decideChanges, type OrderState, type Settlement } from './decide-changes.ts'
 import { type DecidedOrder, decideOnce } from './decide-once.ts'
 import { type HeldPieces, holderOf } from './hold-limits.ts'
 import type { OrderToDecide } from './order.ts'
@@ -34,7 +34,7 @@ export interface Fresh {
  * batch releases, and a cancel always precedes an order of its batch.
  */
 export function decideBatch(
-  known: ReadonlyMap<string, KnownOrder>,
+  known: ReadonlyMap<string, OrderState>,
   available: ReadonlyMap<string, number>,
   { orders, changes }: Batch,
   stamp: Stamp,
@@ -67,7 +67,7 @@ export function decideBatch(
 function withoutEnded(
   held: HeldPieces,
   settlements: readonly Settlement[],
-  known: ReadonlyMap<string, KnownOrder>
+  known: ReadonlyMap<string, OrderState>
 ): HeldPieces {
   if (held.size === 0 || settlements.length === 0) return held
   const left = new Map(held)

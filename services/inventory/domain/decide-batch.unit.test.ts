@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import type { Outcome } from './decide.ts'
 import { decideBatch } from './decide-batch.ts'
-import type { KnownOrder } from './decide-changes.ts'
+import type { OrderState } from './decide-changes.ts'
 import { histories, stockLevels, toBatch } from './testing/arbitraries.ts'
 import { at } from './testing/stamps.ts'
 
@@ -15,7 +15,7 @@ const cancel = (orderID: string, offset: number) => {
 
 test('an order can reserve stock that a cancel of the same batch releases', () => {
   const event = { ...order('1', 2), decidedAtMs: 1, holdUntilMs: null, sequence: 1 }
-  const known = new Map<string, KnownOrder>([['1', { outcome: { kind: 'reserved', event } }]])
+  const known = new Map<string, OrderState>([['1', { outcome: { kind: 'reserved', event } }]])
   const batch = { orders: [order('2', 3)], changes: [cancel('1', 0)] }
   const { orders, fresh } = decideBatch(known, new Map([['mug', 1]]), batch, at(7))
   assert.equal(orders[0]?.outcome.kind, 'reserved')
@@ -36,7 +36,7 @@ test('any sequence of orders and changes conserves pieces, keeps stock non-negat
   fc.assert(
     fc.property(stockLevels, histories, fc.infiniteStream(fc.integer({ min: 1, max: 6 })), (stock, steps, sizes) => {
       const available = new Map(stock)
-      const known = new Map<string, KnownOrder>()
+      const known = new Map<string, OrderState>()
       const released: string[] = []
       for (let start = 0; start < steps.length; ) {
         const size = sizes.next().value
@@ -45,7 +45,7 @@ test('any sequence of orders and changes conserves pieces, keeps stock non-negat
         for (const settlement of fresh.settlements) {
           const { orderID } = settlement.event
           if (settlement.kind === 'released') released.push(orderID)
-          known.set(orderID, { ...(known.get(orderID) as KnownOrder), [settlement.kind]: settlement })
+          known.set(orderID, { ...(known.get(orderID) as OrderState), [settlement.kind]: settlement })
         }
         for (const outcome of fresh.outcomes) known.set(outcome.event.orderID, { outcome })
         start += size

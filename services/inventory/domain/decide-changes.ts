@@ -22,7 +22,7 @@ import type { Stamp } from './stamp.ts'
  * request id is not enough: expiry is requested again until it is decided, and clients may repeat a
  * cancel. The position is not enough: a recreated topic reuses offsets, even for copied requests.
  */
-export interface KnownOrder {
+export interface OrderState {
   readonly outcome: Outcome
   readonly confirmed?: Settlement
   readonly released?: Settlement
@@ -55,7 +55,7 @@ export interface ChangesDecision {
 
 /** Decides changes in sequence; each sees the effects of preceding ones on its order. */
 export function decideChanges(
-  known: ReadonlyMap<string, KnownOrder>,
+  known: ReadonlyMap<string, OrderState>,
   changes: readonly ChangeToDecide[],
   stamp: Stamp
 ): ChangesDecision {
@@ -90,7 +90,7 @@ export function decideChanges(
 const unchanged: DecidedChange = { effect: 'none', isReplay: false }
 
 function settle(
-  { outcome, confirmed, released }: KnownOrder,
+  { outcome, confirmed, released }: OrderState,
   { change, requestID, requestedAtMs, place }: ChangeToDecide,
   stamp: Stamp
 ): Settlement | undefined {

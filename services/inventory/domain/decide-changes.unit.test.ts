@@ -3,18 +3,18 @@ import { test } from 'node:test'
 import { orderChangeRequested } from '@orderly/contracts/testing'
 import { type ChangeKind, type ChangeToDecide, InvalidChangeError, toChange } from './change.ts'
 import type { Outcome } from './decide.ts'
-import { decideChanges, type KnownOrder } from './decide-changes.ts'
+import { decideChanges, type OrderState } from './decide-changes.ts'
 import { at } from './testing/stamps.ts'
 
 const identity = { orderID: '1', userID: 'ann' }
 const items = [{ sku: 'mug', quantity: 2 }]
 
-function reserved(holdUntilMs: number | null): ReadonlyMap<string, KnownOrder> {
+function reserved(holdUntilMs: number | null): ReadonlyMap<string, OrderState> {
   const outcome: Outcome = { kind: 'reserved', event: { ...identity, items, decidedAtMs: 1, holdUntilMs, sequence: 1 } }
   return new Map([['1', { outcome }]])
 }
 
-const failed: ReadonlyMap<string, KnownOrder> = new Map([
+const failed: ReadonlyMap<string, OrderState> = new Map([
   [
     '1',
     {
@@ -22,7 +22,7 @@ const failed: ReadonlyMap<string, KnownOrder> = new Map([
         kind: 'failed',
         event: { ...identity, reason: 'OUT_OF_STOCK', shortages: [], decidedAtMs: 1, sequence: 1 }
       }
-    } satisfies KnownOrder
+    } satisfies OrderState
   ]
 ])
 
@@ -33,7 +33,7 @@ function ask(change: ChangeKind, requestedAtMs = 5): ChangeToDecide {
 }
 
 /** Returns the effect of each change; for a release, with its cause. */
-function effects(known: ReadonlyMap<string, KnownOrder>, ...changes: ChangeToDecide[]): string[] {
+function effects(known: ReadonlyMap<string, OrderState>, ...changes: ChangeToDecide[]): string[] {
   return decideChanges(known, changes, at(9)).decided.map(({ effect, settlement }) =>
     settlement?.kind === 'released' ? `released ${settlement.event.cause}` : effect
   )
@@ -111,7 +111,7 @@ test('a record with another request id at the position of an old record gets no 
   const cancel = ask('cancel')
   const [released] = decideChanges(reserved(null), [cancel], at(9)).settlements
   assert.ok(released)
-  const known = new Map([['1', { ...(reserved(null).get('1') as KnownOrder), released }]])
+  const known = new Map([['1', { ...(reserved(null).get('1') as OrderState), released }]])
   const elsewhere = { ...ask('cancel'), place: cancel.place }
   assert.deepEqual(decideChanges(known, [elsewhere], at(10)).decided, [{ effect: 'none', isReplay: false }])
 })
@@ -121,7 +121,7 @@ test('a record copied to the same position of a recreated topic gets no settleme
   const cancel = { ...ask('cancel'), place }
   const [released] = decideChanges(reserved(null), [cancel], at(9)).settlements
   assert.ok(released)
-  const known = new Map([['1', { ...(reserved(null).get('1') as KnownOrder), released }]])
+  const known = new Map([['1', { ...(reserved(null).get('1') as OrderState), released }]])
   const copied = { ...cancel, place: { ...place, topicID: 'now' } }
   assert.deepEqual(effects(known, copied, cancel), ['none', 'released cancelled'])
 })
@@ -138,7 +138,7 @@ test('a settlement that was rebuilt from its event has no position and is publis
   const [released] = decideChanges(reserved(null), [cancel], at(9)).settlements
   assert.ok(released)
   const { place: _, ...rebuilt } = released
-  const known = new Map([['1', { ...(reserved(null).get('1') as KnownOrder), released: rebuilt }]])
+  const known = new Map([['1', { ...(reserved(null).get('1') as OrderState), released: rebuilt }]])
   assert.deepEqual(effects(known, cancel, ask('cancel')), ['none', 'none'])
 })
 
@@ -173,7 +173,7 @@ test('an unknown change and unusable ids are refused', () => {
 })
 
 test('a settlement has the caller of its order, whichever caller the change request names', () => {
-  const outcome = { ...(reserved(5).get('1') as KnownOrder).outcome, caller: 'berlin' }
+  const outcome = { ...(reserved(5).get('1') as OrderState).outcome, caller: 'berlin' }
   const changes = [{ ...ask('confirm'), caller: 'paris' }, ask('cancel')]
   const { settlements } = decideChanges(new Map([['1', { outcome }]]), changes, at(9))
   assert.deepEqual(

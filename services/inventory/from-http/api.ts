@@ -1,13 +1,13 @@
-import { guardRoutes, type KnownCallers, securitySchemes } from '@orderly/callers'
+import { type APIKeyCache, guardRoutes, securitySchemes } from '@orderly/callers'
 import { addOpenApi } from '@orderly/service-kit'
 import type { FastifyInstance } from 'fastify'
-import type { StockKeeping } from '../store/stock-keeping.ts'
+import type { StockAdmin } from '../store/stock-admin.ts'
 import { addStockRoutes } from './stock-routes.ts'
 
 export interface StockApiParts {
   /** API keys; undefined if authentication is off. */
-  readonly callers: Pick<KnownCallers, 'find'> | undefined
-  readonly stock: StockKeeping
+  readonly callers: Pick<APIKeyCache, 'find'> | undefined
+  readonly stock: StockAdmin
   readonly allowedHosts?: readonly string[]
 }
 

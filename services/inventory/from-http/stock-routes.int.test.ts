@@ -1,22 +1,22 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { createApiKeyStore, createKnownCallers, type KnownCallers } from '@orderly/callers'
+import { type APIKeyCache, createAPIKeyCache, createApiKeyStore } from '@orderly/callers'
 import { grantKey } from '@orderly/callers/testing'
 import { createPool } from '@orderly/postgres'
 import { createTestHttp, fuzzApi, sendExamples, silentLogger } from '@orderly/service-kit/testing'
 import type { Pool } from 'pg'
 import { createPostgresStore } from '../store/postgres.ts'
-import { createPostgresKeeping } from '../store/postgres-keeping.ts'
+import { createPostgresStockAdmin } from '../store/postgres-stock-admin.ts'
 import { checkMovements, createInventoryDatabase } from '../store/testing/inventory-database.ts'
 import { addStockApi } from './api.ts'
 
 /** Sets up the routes with a separate database. */
-async function setUp(t: TestContext, openCallers?: (pool: Pool) => Pick<KnownCallers, 'find'>) {
+async function setUp(t: TestContext, openCallers?: (pool: Pool) => Pick<APIKeyCache, 'find'>) {
   const database = await createInventoryDatabase(t)
   const pool: Pool = database.open({ maxConnections: 8 })
   const store = createPostgresStore(pool)
   const { http, listen } = createTestHttp(t)
-  await addStockApi(http, { callers: openCallers?.(pool), stock: createPostgresKeeping(pool) })
+  await addStockApi(http, { callers: openCallers?.(pool), stock: createPostgresStockAdmin(pool) })
   const ask = async (method: 'GET' | 'PUT', url: string, body?: object) => {
     const answer = await http.inject({ method, url, ...(body && { payload: body }) })
     return { status: answer.statusCode, body: answer.json() }
@@ -43,7 +43,7 @@ const logger = silentLogger()
 /** Sets up the routes with API keys required. */
 async function setUpWithCallers(t: TestContext) {
   const { pool, http, listen } = await setUp(t, pool => {
-    const callers = createKnownCallers(createApiKeyStore(pool), {
+    const callers = createAPIKeyCache(createApiKeyStore(pool), {
       ...{ refreshMs: 3_600_000, trustMs: 3_600_000, requestsPerMinute: 10_000_000, logger, leastGapMs: 1 }
     })
     t.after(() => callers.stop())
@@ -313,7 +313,7 @@ test('stock requests return 503 with Retry-After while the database is unavailab
   })
   t.after(() => pool.end())
   const { http } = createTestHttp(t)
-  await addStockApi(http, { callers: undefined, stock: createPostgresKeeping(pool) })
+  await addStockApi(http, { callers: undefined, stock: createPostgresStockAdmin(pool) })
   for (const request of [
     { url: '/stock/MUG' },
     { url: '/stock' },

@@ -11,7 +11,7 @@ import {
   stockHeader,
   stockLine
 } from '../from-stock-file/read-stock-file.ts'
-import type { AdjustmentResult, SetResult, StockKeeping } from '../store/stock-keeping.ts'
+import type { AdjustmentResult, SetResult, StockAdmin } from '../store/stock-admin.ts'
 import type { StockLevel } from '../store/stock-store.ts'
 import { keysOwner, operatorOf } from './operator.ts'
 import {
@@ -42,7 +42,7 @@ const maxErrors = 50
 const operators = { access: ['operator'] } as const
 const everyCaller = { access: ['shop', 'operator'] } as const
 
-export function addStockRoutes(http: FastifyInstance, stock: StockKeeping): void {
+export function addStockRoutes(http: FastifyInstance, stock: StockAdmin): void {
   for (const schema of sharedSchemas) http.addSchema(schema)
   const routes = http.withTypeProvider<TypeBoxTypeProvider>()
 
@@ -196,7 +196,7 @@ function unknownSKU(): ProblemError {
 
 function refusalOf(result: Exclude<AdjustmentResult, { kind: 'adjusted' }>, delta: number): ProblemError {
   if (result.kind === 'unknown-sku') return unknownSKU()
-  if (result.kind === 'other-body') {
+  if (result.kind === 'key-conflict') {
     const detail = 'This idempotency key belongs to another adjustment. Use a new key for each adjustment.'
     return new ProblemError(422, 'IDEMPOTENCY_KEY_REUSED', detail)
   }

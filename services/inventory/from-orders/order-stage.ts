@@ -7,7 +7,7 @@ import type { DecidedBatch } from '../domain/decide-batch.ts'
 import type { DecidedChange, Settlement } from '../domain/decide-changes.ts'
 import type { DecidedOrder } from '../domain/decide-once.ts'
 import { checkOrder, type OrderToDecide } from '../domain/order.ts'
-import { kafkaUses } from '../kafka-uses.ts'
+import { kafkaUses } from '../kafka-access.ts'
 import type { StockStore } from '../store/stock-store.ts'
 
 export type OrderEvent = OrderCreated | OrderChangeRequested
@@ -104,11 +104,14 @@ function handle(
   decided: DecidedBatch
 ): { readonly orders: readonly HandledOrder[]; readonly changes: readonly HandledChange[] } {
   return {
-    orders: orders.map((record, index) => ({ ...(decided.orders[index] as DecidedOrder), ...goOnWith(record) })),
-    changes: changes.map((record, index) => ({ ...(decided.changes[index] as DecidedChange), ...goOnWith(record) }))
+    orders: orders.map((record, index) => ({ ...(decided.orders[index] as DecidedOrder), ...withChildTrace(record) })),
+    changes: changes.map((record, index) => ({
+      ...(decided.changes[index] as DecidedChange),
+      ...withChildTrace(record)
+    }))
   }
 }
 
-function goOnWith<Event>(record: StageRecord<Event>) {
+function withChildTrace<Event>(record: StageRecord<Event>) {
   return { record, traceparent: childTraceparent(record.headers.text('traceparent')) }
 }

@@ -1,5 +1,5 @@
 import { decideBatch } from '../domain/decide-batch.ts'
-import type { KnownOrder } from '../domain/decide-changes.ts'
+import type { OrderState } from '../domain/decide-changes.ts'
 import { type HeldPieces, type HoldLimits, holderOf, noHoldLimits } from '../domain/hold-limits.ts'
 import type { DueHold, StockLevel, StockStore } from './stock-store.ts'
 
@@ -8,7 +8,7 @@ export function createMemoryStore(nowMs: () => number = Date.now, limits: HoldLi
   let sequence = 0
   const available = new Map<string, number>()
   const reserved = new Map<string, number>()
-  const known = new Map<string, KnownOrder>()
+  const known = new Map<string, OrderState>()
   const holds = new Map<string, DueHold & { readonly expireAtMs: number }>()
 
   function heldPieces(): HeldPieces {
@@ -28,7 +28,7 @@ export function createMemoryStore(nowMs: () => number = Date.now, limits: HoldLi
       const { fresh, ...decided } = decideBatch(known, available, batch, stamp, { limits, held: heldPieces() })
       for (const settlement of fresh.settlements) {
         const { orderID } = settlement.event
-        known.set(orderID, { ...(known.get(orderID) as KnownOrder), [settlement.kind]: settlement })
+        known.set(orderID, { ...(known.get(orderID) as OrderState), [settlement.kind]: settlement })
         holds.delete(orderID)
       }
       for (const outcome of fresh.outcomes) {

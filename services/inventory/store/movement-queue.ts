@@ -1,7 +1,7 @@
 import type { StockMoved } from '@orderly/contracts'
 import { inTransaction, runStatement } from '@orderly/postgres'
 import type { Pool } from 'pg'
-import * as statements from './keeping-statements.ts'
+import * as statements from './stock-admin-statements.ts'
 
 /** Queue of the stock movements that are not yet published to their topic. */
 export interface MovementQueue {

@@ -5,8 +5,8 @@ import { type Batch, type DecidedBatch, decideBatch, type Fresh } from '../domai
 import type { Settlement } from '../domain/decide-changes.ts'
 import { type HoldLimits, limitedHolders, noHoldLimits } from '../domain/hold-limits.ts'
 import type { Stamp } from '../domain/stamp.ts'
-import { createPostgresKeeping } from './postgres-keeping.ts'
-import { toKnownOrders } from './rows.ts'
+import { createPostgresStockAdmin } from './postgres-stock-admin.ts'
+import { toOrderStates } from './rows.ts'
 import * as statements from './statements.ts'
 import type { DueHold, StockLevel, StockStore } from './stock-store.ts'
 
@@ -35,7 +35,7 @@ export function createPostgresStore(
   pool: Pool,
   { nowMs = Date.now, limits = noHoldLimits, positions }: StoreOptions = {}
 ): StockStore {
-  const keeping = createPostgresKeeping(pool)
+  const stockAdmin = createPostgresStockAdmin(pool)
   return {
     async decide(batch, advances = []) {
       if (batch.orders.length + batch.changes.length + advances.length === 0) return { orders: [], changes: [] }
@@ -55,7 +55,7 @@ export function createPostgresStore(
 
     async setAvailable(pieces) {
       const counts = new Map([...pieces].map(([sku, available]) => [sku, { available }]))
-      await keeping.set(counts, { by: 'inventory' })
+      await stockAdmin.set(counts, { by: 'inventory' })
     },
 
     async addMissing(pieces) {
@@ -111,7 +111,7 @@ function decideInTransaction(
     const heldRows = counts.length === 0 ? [] : (answers[reads.length + 1] ?? [])
     const held = new Map(heldRows.map(({ holder, pieces }) => [holder, pieces]))
     const available = new Map(stockRows.map(({ sku, available }) => [sku, available]))
-    const known = toKnownOrders(outcomeRows, settlementRows)
+    const known = toOrderStates(outcomeRows, settlementRows)
     const decidedAtMs = nowMs()
     const { fresh, ...result } = decideBatch(known, available, batch, toStamp(decidedAtMs, numbers[0]?.drawn), {
       limits,

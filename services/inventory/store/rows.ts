@@ -1,16 +1,16 @@
 import type { QueryResultRow } from 'pg'
 import type { Outcome } from '../domain/decide.ts'
-import type { KnownOrder, Settlement } from '../domain/decide-changes.ts'
+import type { OrderState, Settlement } from '../domain/decide-changes.ts'
 
 /**
  * Converts rows to the state of orders. Events that are created from it are identical to the
  * original ones.
  */
-export function toKnownOrders(
+export function toOrderStates(
   outcomeRows: readonly QueryResultRow[],
   settlementRows: readonly QueryResultRow[]
-): ReadonlyMap<string, KnownOrder> {
-  const known = new Map<string, KnownOrder>(outcomeRows.map(row => [row.order_id, { outcome: toOutcome(row) }]))
+): ReadonlyMap<string, OrderState> {
+  const known = new Map<string, OrderState>(outcomeRows.map(row => [row.order_id, { outcome: toOutcome(row) }]))
   for (const row of settlementRows) {
     const order = known.get(row.order_id)
     if (order?.outcome.kind !== 'reserved') continue

@@ -18,7 +18,7 @@ import {
   createTopics,
   deadLetterTopic,
   type KafkaConnection,
-  type StagePoint,
+  type StageFailpoint,
   type Topic
 } from '@orderly/kafka'
 import { createPool, ownerRole } from '@orderly/postgres'
@@ -57,7 +57,7 @@ export interface Pipeline {
   /** Publishes change requests in sequence. */
   ask(changes: readonly OrderChangeRequested[], from?: Origin): Promise<void>
   /** Runs instance `one` until it kills itself at the n-th pass of the failpoint. */
-  killAt(t: TestContext, point: StagePoint, pass: number): Promise<void>
+  killAt(t: TestContext, point: StageFailpoint, pass: number): Promise<void>
   /**
    * Returns the settlements by order, once all change requests published before the call are
    * decided.

@@ -7,7 +7,7 @@ import { recordLog, silentLogger } from '@orderly/service-kit/testing'
 import { Registry } from 'prom-client'
 import { createMovementQueue } from '../store/movement-queue.ts'
 import { createPostgresStore } from '../store/postgres.ts'
-import { createPostgresKeeping } from '../store/postgres-keeping.ts'
+import { createPostgresStockAdmin } from '../store/postgres-stock-admin.ts'
 import { createInventoryDatabase, emptyInventory } from '../store/testing/inventory-database.ts'
 import { startPipeline } from '../testing/pipeline.ts'
 import { type PublishingParts, publishingAtOnce, publishMovements } from './publish-movements.ts'
@@ -15,9 +15,9 @@ import { type PublishingParts, publishingAtOnce, publishMovements } from './publ
 const database = await createInventoryDatabase({ after })
 const pool = database.open({ maxConnections: 8 })
 const queue = createMovementQueue(pool)
-const keeping = createPostgresKeeping(pool)
+const stockAdmin = createPostgresStockAdmin(pool)
 const by = { by: 'ada' }
-const setOf = (sku: string, available: number) => keeping.set(new Map([[sku, { available }]]), by)
+const setOf = (sku: string, available: number) => stockAdmin.set(new Map([[sku, { available }]]), by)
 
 async function untilPublished(): Promise<void> {
   while ((await queue.count()) > 0) await delay(5)
@@ -33,8 +33,8 @@ test('movements of every kind are published in order, with the ids of their rows
   await emptyInventory(pool)
   await createPostgresStore(pool).addMissing(new Map([['mug', 3]]))
   await setOf('mug', 5)
-  await keeping.set(new Map([['mug', { onHand: 7 }]]), { ...by, reason: 'counted' })
-  await keeping.adjust({ sku: 'mug', delta: -1, key: { caller: 'ops', key: 'k' } }, by)
+  await stockAdmin.set(new Map([['mug', { onHand: 7 }]]), { ...by, reason: 'counted' })
+  await stockAdmin.adjust({ sku: 'mug', delta: -1, key: { caller: 'ops', key: 'k' } }, by)
   const published: StockMoved[] = []
   start(t, { publish: async movements => void published.push(...movements) })
   await untilPublished()
@@ -99,7 +99,7 @@ test('a stock change wakes the publisher before its next poll', async t => {
   await emptyInventory(pool)
   const { promise, resolve } = Promise.withResolvers<void>()
   const publishing = start(t, { publish: async () => resolve(), pollMs: 3_600_000 })
-  await publishingAtOnce(keeping, publishing).set(new Map([['mug', { available: 1 }]]), by)
+  await publishingAtOnce(stockAdmin, publishing).set(new Map([['mug', { available: 1 }]]), by)
   await promise
 })
 

@@ -3,7 +3,7 @@ import type { StockMoved } from '@orderly/contracts'
 import type { Logger, Metrics } from '@orderly/service-kit'
 import { Gauge } from 'prom-client'
 import type { MovementQueue } from '../store/movement-queue.ts'
-import type { StockKeeping } from '../store/stock-keeping.ts'
+import type { StockAdmin } from '../store/stock-admin.ts'
 
 export interface PublishingParts {
   readonly queue: MovementQueue
@@ -86,7 +86,7 @@ export function publishMovements(parts: PublishingParts): MovementPublishing {
  * Wraps stock operations so that each change wakes the publisher instead of waiting for its next
  * poll.
  */
-export function publishingAtOnce(stock: StockKeeping, { wake }: Pick<MovementPublishing, 'wake'>): StockKeeping {
+export function publishingAtOnce(stock: StockAdmin, { wake }: Pick<MovementPublishing, 'wake'>): StockAdmin {
   const waking =
     <Given extends unknown[], Result>(method: (...given: Given) => Promise<Result>) =>
     async (...given: Given): Promise<Result> => {

@@ -39,7 +39,7 @@ export function clusterMetrics(metrics: Metrics): ClusterMetrics {
   const ofPartition = ['topic', 'partition'] as const
   const endOffset = gauge('orderly_kafka_partition_end_offset', 'High watermark of a partition.', ofPartition)
   const heldUp = gauge(
-    'orderly_kafka_partition_held_up_records',
+    'orderly_kafka_partition_unstable_records',
     'Records that open transactions hide from committed reads: high watermark minus last stable offset.',
     ofPartition
   )

@@ -9,7 +9,7 @@ import type { Notification } from './notification.ts'
  * - **sending**: an instance has claimed it. If that instance crashes, it is unknown whether the
  *   notification was sent
  * - **sent**: the target accepted it
- * - **given-up**: its attempts or its time are exhausted, or the target rejected it permanently; it
+ * - **exhausted**: its attempts or its time are exhausted, or the target rejected it permanently; it
  *   is a dead letter
  * - **skipped**: the target is disabled
  *
@@ -49,7 +49,7 @@ export type Attempt =
 /** New state of a delivery after an attempt. */
 export type Settlement =
   | { readonly status: 'sent'; readonly attempts: number }
-  | { readonly status: 'skipped' | 'given-up'; readonly attempts: number; readonly failure: Failure }
+  | { readonly status: 'skipped' | 'exhausted'; readonly attempts: number; readonly failure: Failure }
   | { readonly status: 'due'; readonly attempts: number; readonly retryInMs: number; readonly failure?: Failure }
 
 export interface RetryPolicy {
@@ -76,21 +76,21 @@ export function settle(
     case 'gone':
       return { status: 'skipped', attempts, failure: { code: 'TARGET_GONE', reason: attempt.reason } }
     case 'unwanted':
-      return { status: 'skipped', attempts: before, failure: switchedOff }
+      return { status: 'skipped', attempts: before, failure: disabled }
     case 'released':
       return { status: 'due', attempts: before, retryInMs: 0, ...(lastFailure && { failure: lastFailure }) }
     case 'refused':
-      return { status: 'given-up', attempts, failure: { code: attempt.code, reason: attempt.reason } }
+      return { status: 'exhausted', attempts, failure: { code: attempt.code, reason: attempt.reason } }
     case 'failed': {
       const failure = { code: attempt.code, reason: attempt.reason }
       const retryInMs = Math.max(retryDelayMs(attempts, policy, random), pauseMs(attempt, policy))
       const isLast = attempts >= policy.maxAttempts || ageMs + retryInMs > policy.maxAgeMs
-      return isLast ? { status: 'given-up', attempts, failure } : { status: 'due', attempts, retryInMs, failure }
+      return isLast ? { status: 'exhausted', attempts, failure } : { status: 'due', attempts, retryInMs, failure }
     }
   }
 }
 
-const switchedOff: Failure = { code: 'TARGET_SWITCHED_OFF', reason: 'the target is disabled' }
+const disabled: Failure = { code: 'TARGET_DISABLED', reason: 'the target is disabled' }
 
 /** Returns the pause that the target requested, limited by the policy. */
 export function pauseMs(attempt: Attempt, { maxRetryAfterMs }: Pick<RetryPolicy, 'maxRetryAfterMs'>): number {

@@ -37,7 +37,7 @@ test('a delivery that the target accepts is sent, a rejected one is not retried,
   assert.deepEqual(settle(fresh, { kind: 'sent' }, policy, 0), { status: 'sent', attempts: 1 })
   const failure = { code: 'SMTP_550', reason: 'no such mailbox' }
   assert.deepEqual(settle(fresh, { kind: 'refused', ...failure }, policy, 0), {
-    status: 'given-up',
+    status: 'exhausted',
     attempts: 1,
     failure
   })
@@ -93,7 +93,7 @@ test('a delivery that always fails is exhausted within the maximum attempts, and
         attempts = settlement.attempts
         assert.ok(attempts <= policy.maxAttempts)
         if (settlement.status !== 'due') {
-          assert.equal(settlement.status, 'given-up')
+          assert.equal(settlement.status, 'exhausted')
           return
         }
         ageMs += settlement.retryInMs
@@ -126,5 +126,5 @@ test('a delivery that is released without an attempt is due immediately and keep
 test('a delivery is exhausted if the requested pause ends after its maximum age', () => {
   const asked: Attempt = { ...failed, retryAfterMs: 24 * hourMs } as Attempt
   assert.equal(settle({ attempts: 0, ageMs: 48 * hourMs }, asked, policy, 1).status, 'due')
-  assert.equal(settle({ attempts: 0, ageMs: 48 * hourMs + 1 }, asked, policy, 1).status, 'given-up')
+  assert.equal(settle({ attempts: 0, ageMs: 48 * hourMs + 1 }, asked, policy, 1).status, 'exhausted')
 })

@@ -2,7 +2,7 @@ import { callerOf, recordKey, type Topics } from '@orderly/contracts'
 import type { PositionAdvance, Stage, StageRecord, Topic } from '@orderly/kafka'
 import { sameTraceparent } from '@orderly/service-kit'
 import { type Notification, notificationFor, type Result } from '../domain/notification.ts'
-import { kafkaUses, type resultTopics } from '../kafka-uses.ts'
+import { kafkaUses, type resultTopics } from '../kafka-access.ts'
 
 export interface AcceptedResult {
   readonly notification: Notification

@@ -138,6 +138,6 @@ test('an outcome that cannot be stored or decoded becomes a dead letter with the
     await accept(outcomes, positions)
   })
   assert.deepEqual([...new Set(accepted.map(({ notification }) => notification.orderID))], [next.orderID])
-  const parked = broker.records(deadLetterTopic(topics.inventoryReserved.name))
-  assert.deepEqual(parked.map(({ headers }) => headers['dlq-code']).sort(), ['Error', 'WIRE_FORMAT_INVALID'])
+  const deadLettered = broker.records(deadLetterTopic(topics.inventoryReserved.name))
+  assert.deepEqual(deadLettered.map(({ headers }) => headers['dlq-code']).sort(), ['Error', 'WIRE_FORMAT_INVALID'])
 })

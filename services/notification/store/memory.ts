@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto'
 import { recordKey } from '@orderly/contracts'
 import type { Failure } from '../domain/delivery.ts'
 import { targetsFor } from '../domain/recipients.ts'
-import type { AcceptedNotification, ClaimedDelivery, Ledger, TargetAddress } from './ledger.ts'
+import type { AcceptedNotification, ClaimedDelivery, DeliveryStore, TargetAddress } from './delivery-store.ts'
 import { unseenMs } from './statements.ts'
 
 interface Row extends AcceptedNotification {
   readonly target: string
   readonly acceptedAtMs: number
-  status: 'due' | 'sending' | 'sent' | 'given-up' | 'skipped'
+  status: 'due' | 'sending' | 'sent' | 'exhausted' | 'skipped'
   attempts: number
   failure: Failure | undefined
 }
@@ -22,7 +22,7 @@ interface Lane {
 }
 
 /** Creates a delivery table in memory, for tests. */
-export function createMemoryLedger(nowMs: () => number = Date.now): Ledger {
+export function createMemoryDeliveryStore(nowMs: () => number = Date.now): DeliveryStore {
   const rows = new Map<string, Row>()
   const lanes = new Map<string, Lane>()
   const addresses = new Map<string, TargetAddress & { isOff: boolean; pausedUntilMs: number; seenAtMs: number }>()
@@ -99,7 +99,7 @@ export function createMemoryLedger(nowMs: () => number = Date.now): Ledger {
       }
       return {
         deliveries: taken.map(row => toDelivery(row, claim)),
-        isSwitchedOff: addresses.get(target)?.isOff === true,
+        isDisabled: addresses.get(target)?.isOff === true,
         isLimited: due.length === maxLanes,
         pausedMs: pausedMs(target)
       }
@@ -129,7 +129,7 @@ export function createMemoryLedger(nowMs: () => number = Date.now): Ledger {
       return dueAgain
     },
 
-    async switchOff({ target, fingerprint }, _reason) {
+    async disable({ target, fingerprint }, _reason) {
       const known = addresses.get(target)
       if (known?.fingerprint === fingerprint) known.isOff = true
     },
@@ -164,7 +164,7 @@ export function createMemoryLedger(nowMs: () => number = Date.now): Ledger {
         }))
     },
 
-    async switchedOff() {
+    async disabled() {
       const lastSeenMs = Math.max(...[...addresses.values()].map(({ seenAtMs }) => seenAtMs))
       return [...addresses.values()]
         .filter(({ isOff, seenAtMs }) => isOff && seenAtMs >= lastSeenMs - unseenMs)

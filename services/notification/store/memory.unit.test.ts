@@ -1,4 +1,4 @@
-import { createMemoryLedger } from './memory.ts'
-import { testLedger } from './testing/ledger-contract.ts'
+import { createMemoryDeliveryStore } from './memory.ts'
+import { testDeliveryStore } from './testing/delivery-store-contract.ts'
 
-testLedger('delivery table in memory', async (_t, nowMs) => createMemoryLedger(nowMs))
+testDeliveryStore('delivery table in memory', async (_t, nowMs) => createMemoryDeliveryStore(nowMs))

@@ -2,27 +2,27 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { inTransaction } from '@orderly/postgres'
 import { accepted, notification, ofAll } from '../testing/notifications.ts'
+import type { Claim, DeliveryStore } from './delivery-store.ts'
 import { isTransient } from './is-transient.ts'
-import type { Claim, Ledger } from './ledger.ts'
-import { createPostgresLedger } from './postgres.ts'
-import { testLedger } from './testing/ledger-contract.ts'
-import { createNotificationDatabase, emptyLedger } from './testing/notification-database.ts'
+import { createPostgresDeliveryStore } from './postgres.ts'
+import { testDeliveryStore } from './testing/delivery-store-contract.ts'
+import { createNotificationDatabase, emptyDeliveryStore } from './testing/notification-database.ts'
 
 const database = await createNotificationDatabase({ after })
 const pool = database.open()
 
-testLedger(
+testDeliveryStore(
   'delivery table in Postgres',
   async (_t, nowMs) => {
-    await emptyLedger(pool)
-    return createPostgresLedger(pool, { nowMs })
+    await emptyDeliveryStore(pool)
+    return createPostgresDeliveryStore(pool, { nowMs })
   },
   { runs: 25 }
 )
 
 const options = { instanceID: 'one', maxLanes: 50, maxPerLane: 10, leaseMs: 60_000 }
 
-function sentAndFreed({ deliveries }: Claim): Parameters<Ledger['settle']> {
+function sentAndFreed({ deliveries }: Claim): Parameters<DeliveryStore['settle']> {
   return [
     deliveries.map(delivery => ({ delivery, settlement: { status: 'sent' as const, attempts: 1 } })),
     deliveries.map(({ target, notification, claim }) => ({
@@ -33,36 +33,36 @@ function sentAndFreed({ deliveries }: Claim): Parameters<Ledger['settle']> {
 }
 
 test('without a test clock, the delivery table uses the time of the database', async () => {
-  await emptyLedger(pool)
-  const ledger = createPostgresLedger(pool)
-  await ledger.accept(accepted(notification()), ofAll('console'))
-  const { deliveries } = await ledger.claim('console', options)
+  await emptyDeliveryStore(pool)
+  const deliveryStore = createPostgresDeliveryStore(pool)
+  await deliveryStore.accept(accepted(notification()), ofAll('console'))
+  const { deliveries } = await deliveryStore.claim('console', options)
   assert.equal(deliveries.length, 1)
   assert.ok((deliveries[0]?.ageMs ?? -1) >= 0)
-  assert.deepEqual((await ledger.claim('console', options)).deliveries, [])
+  assert.deepEqual((await deliveryStore.claim('console', options)).deliveries, [])
 })
 
 test('concurrent instances that accept, claim and settle the same events claim no delivery twice', async () => {
-  await emptyLedger(pool)
+  await emptyDeliveryStore(pool)
   const given = Array.from({ length: 600 }, (_, index) => notification({ userID: `user-${index % 41}` }))
-  const ledgers = [1, 2, 3].map(() => createPostgresLedger(database.open()))
+  const deliveryStores = [1, 2, 3].map(() => createPostgresDeliveryStore(database.open()))
   const taken: string[] = []
   const shares = await Promise.all(
-    ledgers.map(async (ledger, instance) => {
+    deliveryStores.map(async (deliveryStore, instance) => {
       let share = 0
       const shifted = [...given.slice(instance * 200), ...given.slice(0, instance * 200)]
       for (let start = 0; start < shifted.length; start += 50) {
-        await ledger.accept(accepted(...shifted.slice(start, start + 50)), ofAll('console'))
-        const claim = await ledger.claim('console', { ...options, instanceID: String(instance), maxLanes: 5 })
+        await deliveryStore.accept(accepted(...shifted.slice(start, start + 50)), ofAll('console'))
+        const claim = await deliveryStore.claim('console', { ...options, instanceID: String(instance), maxLanes: 5 })
         taken.push(...claim.deliveries.map(({ notification }) => notification.id))
         share += claim.deliveries.length
-        await ledger.settle(...sentAndFreed(claim))
+        await deliveryStore.settle(...sentAndFreed(claim))
       }
-      while ((await ledger.backlog()).length > 0) {
-        const claim = await ledger.claim('console', { ...options, instanceID: String(instance), maxLanes: 5 })
+      while ((await deliveryStore.backlog()).length > 0) {
+        const claim = await deliveryStore.claim('console', { ...options, instanceID: String(instance), maxLanes: 5 })
         taken.push(...claim.deliveries.map(({ notification }) => notification.id))
         share += claim.deliveries.length
-        await ledger.settle(...sentAndFreed(claim))
+        await deliveryStore.settle(...sentAndFreed(claim))
       }
       return share
     })
@@ -80,19 +80,19 @@ const pasts = {
 }
 for (const [past, upkeep] of Object.entries(pasts)) {
   test(`with plans made ${past}, the cost of a claim and its settling does not grow with the backlog`, async () => {
-    await emptyLedger(pool)
+    await emptyDeliveryStore(pool)
     const own = database.open({ maxConnections: 1 })
-    const ledger = createPostgresLedger(own)
+    const deliveryStore = createPostgresDeliveryStore(own)
     const few = { ...options, maxLanes: 10 }
     async function accept(count: number): Promise<void> {
       const given = Array.from({ length: count }, (_, index) => notification({ userID: `user-${index}` }))
-      await ledger.accept(accepted(...given), ofAll('console'))
+      await deliveryStore.accept(accepted(...given), ofAll('console'))
     }
     async function sendAll(maxLanes: number): Promise<void> {
       for (;;) {
-        const claim = await ledger.claim('console', { ...options, maxLanes })
+        const claim = await deliveryStore.claim('console', { ...options, maxLanes })
         if (claim.deliveries.length === 0) return
-        await ledger.settle(...sentAndFreed(claim))
+        await deliveryStore.settle(...sentAndFreed(claim))
       }
     }
     /**
@@ -117,8 +117,8 @@ for (const [past, upkeep] of Object.entries(pasts)) {
     }
     await accept(5_000)
     const before = await entriesRead()
-    const claim = await ledger.claim('console', few)
-    await ledger.settle(...sentAndFreed(claim))
+    const claim = await deliveryStore.claim('console', few)
+    await deliveryStore.settle(...sentAndFreed(claim))
     assert.equal(claim.deliveries.length, 10)
     for (const [index, entries] of await entriesRead()) {
       const read = entries - (before.get(index) ?? 0)
@@ -128,17 +128,17 @@ for (const [past, upkeep] of Object.entries(pasts)) {
 }
 
 test('a delivery that is accepted while its delivery lane is released is not lost', async () => {
-  await emptyLedger(pool)
-  const ledger = createPostgresLedger(pool)
+  await emptyDeliveryStore(pool)
+  const deliveryStore = createPostgresDeliveryStore(pool)
   const [first, second] = [notification({ userID: 'ada' }), notification({ userID: 'ada' })]
-  await ledger.accept(accepted(first), ofAll('console'))
-  const claim = await ledger.claim('console', options)
+  await deliveryStore.accept(accepted(first), ofAll('console'))
+  const claim = await deliveryStore.claim('console', options)
   // Releasing the lane waits for this transaction, which has locked the lane and adds a delivery to
   // it.
   const observer = database.open()
   const settling = await inTransaction(database.open(), async client => {
     await client.query('SELECT FROM notification.lanes FOR UPDATE')
-    const settling = ledger.settle(...sentAndFreed(claim))
+    const settling = deliveryStore.settle(...sentAndFreed(claim))
     const waiting = `SELECT count(*) AS count FROM pg_stat_activity
       WHERE datname = current_database() AND wait_event_type = 'Lock'`
     while ((await observer.query(waiting)).rows[0].count === 0);
@@ -150,7 +150,7 @@ test('a delivery that is accepted while its delivery lane is released is not los
     return { settling }
   })
   await settling.settling
-  const { deliveries } = await ledger.claim('console', options)
+  const { deliveries } = await deliveryStore.claim('console', options)
   assert.deepEqual(
     deliveries.map(({ notification }) => notification.id),
     [second.id]
@@ -158,35 +158,35 @@ test('a delivery that is accepted while its delivery lane is released is not los
 })
 
 test('deliveries that were made due manually are found', async () => {
-  await emptyLedger(pool)
-  const ledger = createPostgresLedger(pool)
+  await emptyDeliveryStore(pool)
+  const deliveryStore = createPostgresDeliveryStore(pool)
   const given = notification()
-  await ledger.accept(accepted(given), ofAll('console'))
-  await ledger.settle(...sentAndFreed(await ledger.claim('console', options)))
+  await deliveryStore.accept(accepted(given), ofAll('console'))
+  await deliveryStore.settle(...sentAndFreed(await deliveryStore.claim('console', options)))
   await pool.query(
     "UPDATE notification.deliveries SET status = 'due', attempts = 0, accepted_at = now(), settled_at = NULL"
   )
-  assert.deepEqual((await ledger.claim('console', options)).deliveries, [])
-  assert.equal(await ledger.repairLanes(), 1)
-  assert.equal((await ledger.claim('console', options)).deliveries.length, 1)
+  assert.deepEqual((await deliveryStore.claim('console', options)).deliveries, [])
+  assert.equal(await deliveryStore.repairLanes(), 1)
+  assert.equal((await deliveryStore.claim('console', options)).deliveries.length, 1)
 })
 
 test('a notification that Postgres cannot store is rejected permanently, and nothing of its batch is stored', async () => {
-  await emptyLedger(pool)
-  const ledger = createPostgresLedger(pool)
+  await emptyDeliveryStore(pool)
+  const deliveryStore = createPostgresDeliveryStore(pool)
   const batch = accepted(notification(), notification({ userID: 'a\0b' }))
-  await assert.rejects(ledger.accept(batch, ofAll('console')), error => !isTransient(error))
-  assert.deepEqual(await ledger.backlog(), [])
+  await assert.rejects(deliveryStore.accept(batch, ofAll('console')), error => !isTransient(error))
+  assert.deepEqual(await deliveryStore.backlog(), [])
 })
 
 test('statements prepared on empty tables do not scan the tables sequentially after they have grown', async () => {
-  await emptyLedger(pool)
+  await emptyDeliveryStore(pool)
   const single = database.open({ maxConnections: 1 })
-  const ledger = createPostgresLedger(single)
+  const deliveryStore = createPostgresDeliveryStore(single)
   for (let index = 0; index < 20; index++) {
-    await ledger.accept(accepted(notification()), ofAll('console'))
-    await ledger.settle(...sentAndFreed(await ledger.claim('console', options)))
-    await ledger.dueTargets()
+    await deliveryStore.accept(accepted(notification()), ofAll('console'))
+    await deliveryStore.settle(...sentAndFreed(await deliveryStore.claim('console', options)))
+    await deliveryStore.dueTargets()
   }
   const id = "'00000000-0000-0000-0000-000000000000'"
   const statements = [

@@ -3,7 +3,7 @@ import { type PostgresPositions, readDecideWriteWith } from '@orderly/positions'
 import { isPostgresConflict, readDecideWrite, retryTransient, runStatement, type Statement } from '@orderly/postgres'
 import type { Pool, QueryResultRow } from 'pg'
 import { targetsFor } from '../domain/recipients.ts'
-import type { ClaimedDelivery, Ledger } from './ledger.ts'
+import type { ClaimedDelivery, DeliveryStore } from './delivery-store.ts'
 import * as statements from './statements.ts'
 
 const prunedAtOnce = 5_000
@@ -18,10 +18,10 @@ const prunedAtOnce = 5_000
  * A statement that checks for remaining deliveries runs after the statement that locked the lane.
  * It therefore sees what other transactions committed, and they wait for its result.
  */
-export function createPostgresLedger(
+export function createPostgresDeliveryStore(
   pool: Pool,
   { nowMs = () => null, positions }: { nowMs?: () => number | null; positions?: PostgresPositions } = {}
-): Ledger {
+): DeliveryStore {
   const run = <Row extends QueryResultRow>(statement: Statement) => runStatement<Row>(pool, statement)
 
   return {
@@ -35,7 +35,7 @@ export function createPostgresLedger(
         return { duplicates: 0, targets: new Set() }
       }
       const statement = statements.accept(wanted, nowMs())
-      const rows = await untilUncontested(() =>
+      const rows = await retryConflicts(() =>
         readDecideWriteWith(pool, { positions, advances }, [statement], ([rows = []]) => ({ writes: [], result: rows }))
       )
       const pairs = wanted.reduce((sum, { targets }) => sum + targets.length, 0)
@@ -59,7 +59,7 @@ export function createPostgresLedger(
         writes: [],
         result: {
           deliveries: taken.toSorted(bySequence).map(row => toDelivery(row, claim)),
-          isSwitchedOff: states[0]?.is_off === true,
+          isDisabled: states[0]?.is_off === true,
           isLimited: lanes.length === options.maxLanes,
           pausedMs: states[0]?.paused_ms ?? 0
         }
@@ -73,7 +73,7 @@ export function createPostgresLedger(
       if (touched.length + lanes.length === 0) return new Set()
       const lock = statements.lockLanes([...touched, ...lanes])
       const work = [lock, statements.settleDeliveries(deliveries, nowMs()), statements.freeLanes(lanes, nowMs())]
-      return untilUncontested(() =>
+      return retryConflicts(() =>
         readDecideWrite(pool, work, ([, , dueAgain = []]) => ({
           writes: [],
           result: new Set(dueAgain.map(({ target }) => target))
@@ -81,8 +81,8 @@ export function createPostgresLedger(
       )
     },
 
-    async switchOff(address, reason) {
-      await run(statements.switchOff(address, reason))
+    async disable(address, reason) {
+      await run(statements.disable(address, reason))
     },
 
     async see(targets) {
@@ -106,8 +106,8 @@ export function createPostgresLedger(
       return rows.map(({ target, deliveries, oldest_age_ms }) => ({ target, deliveries, oldestAgeMs: oldest_age_ms }))
     },
 
-    async switchedOff() {
-      return (await run(statements.switchedOff)).rows.map(({ target }) => target)
+    async disabled() {
+      return (await run(statements.disabled)).rows.map(({ target }) => target)
     },
 
     async repairLanes() {
@@ -128,7 +128,7 @@ export function createPostgresLedger(
  * Retries conflicts as a safety net. Locks are acquired in a fixed order, so conflicts are not
  * expected.
  */
-function untilUncontested<Result>(work: () => Promise<Result>): Promise<Result> {
+function retryConflicts<Result>(work: () => Promise<Result>): Promise<Result> {
   return retryTransient(work, { isTransient: isPostgresConflict, attempts: 10, firstDelayMs: 2, maxDelayMs: 200 })
 }
 

@@ -4,7 +4,7 @@ import type { DatabaseSchema } from '@orderly/postgres'
 /**
  * The schema `notification` with the privileges of each role. A new table needs its grants here.
  */
-export const ledgerSchema: DatabaseSchema = {
+export const deliverySchema: DatabaseSchema = {
   schema: 'notification',
   directory: fileURLToPath(new URL('migrations', import.meta.url)),
   grants: {
@@ -37,7 +37,7 @@ export const ledgerSchema: DatabaseSchema = {
  * runs. So sequential scans, bitmap scans, and hash and merge joins are disabled. Every execution
  * is planned for the current tables, because a plan made for empty tables is slow for full ones.
  */
-export const ledgerSessionSettings = {
+export const deliverySessionSettings = {
   enable_seqscan: 'off',
   enable_hashjoin: 'off',
   enable_mergejoin: 'off',

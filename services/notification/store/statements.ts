@@ -1,5 +1,5 @@
 import type { Statement } from '@orderly/postgres'
-import type { AcceptedNotification, ClaimOptions, FreedLane, SettledDelivery, TargetAddress } from './ledger.ts'
+import type { AcceptedNotification, ClaimOptions, FreedLane, SettledDelivery, TargetAddress } from './delivery-store.ts'
 
 /**
  * Time of a statement in milliseconds since the epoch; null uses the clock of the database, so that
@@ -81,7 +81,7 @@ export function register(targets: readonly TargetAddress[], nowMs: Now): Stateme
     text: `INSERT INTO notification.targets (target, fingerprint, seen_at)
       SELECT target, fingerprint, ${now(3)} FROM unnest($1::text[], $2::text[]) AS given (target, fingerprint) ORDER BY target
       ON CONFLICT (target) DO UPDATE SET fingerprint = excluded.fingerprint, seen_at = excluded.seen_at,
-        switched_off_at = ${kept('switched_off_at')}, reason = ${kept('reason')}, paused_until = ${kept('paused_until')}`,
+        disabled_at = ${kept('disabled_at')}, reason = ${kept('reason')}, paused_until = ${kept('paused_until')}`,
     values: [targets.map(({ target }) => target), targets.map(({ fingerprint }) => fingerprint), nowMs]
   }
 }
@@ -150,7 +150,7 @@ export function dropEmptyLanes(claim: string): Statement {
 export function targetState(target: string, nowMs: Now): Statement {
   return {
     name: 'target-state',
-    text: `SELECT switched_off_at IS NOT NULL OR EXISTS (
+    text: `SELECT disabled_at IS NOT NULL OR EXISTS (
           SELECT FROM notification.endpoints WHERE endpoints.target = $1 AND disabled_at IS NOT NULL
         ) AS is_off,
         greatest(0, extract(epoch FROM paused_until - ${now(2)})::float8 * 1000) AS paused_ms
@@ -246,11 +246,11 @@ export function freeLanes(lanes: readonly FreedLane[], nowMs: Now): Statement {
   }
 }
 
-export function switchOff({ target, fingerprint }: TargetAddress, reason: string): Statement {
+export function disable({ target, fingerprint }: TargetAddress, reason: string): Statement {
   return {
     name: 'switch-off',
-    text: `UPDATE notification.targets SET switched_off_at = statement_timestamp(), reason = $3
-      WHERE target = $1 AND fingerprint = $2 AND switched_off_at IS NULL`,
+    text: `UPDATE notification.targets SET disabled_at = statement_timestamp(), reason = $3
+      WHERE target = $1 AND fingerprint = $2 AND disabled_at IS NULL`,
     values: [target, fingerprint, reason]
   }
 }
@@ -301,9 +301,9 @@ export function backlog(nowMs: Now): Statement {
   }
 }
 
-export const switchedOff: Statement = {
-  name: 'switched-off',
-  text: `SELECT target FROM notification.targets WHERE switched_off_at IS NOT NULL
+export const disabled: Statement = {
+  name: 'disabled',
+  text: `SELECT target FROM notification.targets WHERE disabled_at IS NOT NULL
     AND seen_at >= (SELECT max(seen_at) FROM notification.targets) - ${milliseconds(String(unseenMs))} ORDER BY target`,
   values: []
 }

@@ -2,7 +2,7 @@ import { inventoryReserved } from '@orderly/contracts/testing'
 import { newTraceparent } from '@orderly/service-kit'
 import { type Notification, notificationFor } from '../domain/notification.ts'
 import type { Recipient } from '../domain/recipients.ts'
-import type { AcceptedNotification } from '../store/ledger.ts'
+import type { AcceptedNotification } from '../store/delivery-store.ts'
 
 export function notification({
   caller,

@@ -14,7 +14,7 @@ import { createPool } from '@orderly/postgres'
 import { newTraceparent } from '@orderly/service-kit'
 import { integrationEnvironment, startBroker, startService, type TestService } from '@orderly/stack/testing'
 import type { Pool } from 'pg'
-import { resultTopics } from '../kafka-uses.ts'
+import { resultTopics } from '../kafka-access.ts'
 
 /**
  * Environment of the notification service: a separate broker and database for the test, and the
@@ -30,7 +30,7 @@ export interface Pipeline {
 
 /** Short retries and leases, so that tests observe them end. */
 const impatient = {
-  NOTIFICATION_FIRST_RETRY_MS: '50',
+  NOTIFICATION_RETRY_INITIAL_MS: '50',
   NOTIFICATION_MAX_RETRY_MS: '200',
   NOTIFICATION_LEASE_MS: '4000',
   NOTIFICATION_POLL_MS: '50',

@@ -1,7 +1,7 @@
 import { recordKey } from '@orderly/contracts'
 import { childTraceparent, type Logger } from '@orderly/service-kit'
 import { type Attempt, pauseMs, type RetryPolicy, settle } from '../domain/delivery.ts'
-import type { ClaimedDelivery, Ledger } from '../store/ledger.ts'
+import type { ClaimedDelivery, DeliveryStore } from '../store/delivery-store.ts'
 import { attempt } from './attempt.ts'
 import { laneOf, type Settlements } from './settlements.ts'
 import type { Sink } from './sink.ts'
@@ -28,7 +28,7 @@ export interface DeliveryLoop {
 }
 
 export interface DeliveryOptions {
-  readonly ledger: Ledger
+  readonly deliveryStore: DeliveryStore
   readonly settlements: Settlements
   readonly policy: RetryPolicy
   readonly instanceID: string
@@ -55,7 +55,7 @@ export interface Attempted {
 const maxPerLane = 20
 
 export function startDelivering(sink: Sink, options: DeliveryOptions): DeliveryLoop {
-  const { ledger, settlements, policy, instanceID, leaseMs, pollMs, logger, observer } = options
+  const { deliveryStore, settlements, policy, instanceID, leaseMs, pollMs, logger, observer } = options
   const { target } = sink
   const aborting = new AbortController()
   let isStopping = false
@@ -90,7 +90,7 @@ export function startDelivering(sink: Sink, options: DeliveryOptions): DeliveryL
   async function claim(maxLanes: number): Promise<boolean> {
     const claimedAtMs = performance.now()
     try {
-      const { deliveries, isSwitchedOff, isLimited, pausedMs } = await ledger.claim(target, {
+      const { deliveries, isDisabled, isLimited, pausedMs } = await deliveryStore.claim(target, {
         instanceID,
         maxLanes,
         maxPerLane,
@@ -98,7 +98,7 @@ export function startDelivering(sink: Sink, options: DeliveryOptions): DeliveryL
       })
       pause(pausedMs)
       for (const lane of Map.groupBy(deliveries, ({ notification }) => recordKey(notification)).values()) {
-        const working = work(lane, claimedAtMs, isSwitchedOff).finally(() => {
+        const working = work(lane, claimedAtMs, isDisabled).finally(() => {
           busy.delete(working)
           if (hasMore) wake()
         })
@@ -111,14 +111,14 @@ export function startDelivering(sink: Sink, options: DeliveryOptions): DeliveryL
     }
   }
 
-  async function work(lane: readonly ClaimedDelivery[], claimedAtMs: number, isSwitchedOff: boolean): Promise<void> {
+  async function work(lane: readonly ClaimedDelivery[], claimedAtMs: number, isDisabled: boolean): Promise<void> {
     let retryInMs: number | undefined
     for (const delivery of lane) {
       const isTooLate = performance.now() - claimedAtMs + sink.timeoutMs > leaseMs
       const made: Attempt =
         isStopping || isTooLate || retryInMs !== undefined
           ? { kind: 'released' }
-          : isSwitchedOff
+          : isDisabled
             ? { kind: 'unwanted' }
             : await send(delivery)
       const settlement = settle(delivery, made, policy, Math.random())
@@ -150,7 +150,7 @@ export function startDelivering(sink: Sink, options: DeliveryOptions): DeliveryL
     if (ms === 0) return
     pause(ms)
     logger.info({ target, pauseMs: ms }, 'target requested a pause')
-    await ledger.pause(sink, ms).catch(error => {
+    await deliveryStore.pause(sink, ms).catch(error => {
       const event = 'notification_pause_not_stored'
       logger.warn({ event, error, target }, 'failed to store a pause, other instances do not know it')
     })
@@ -159,7 +159,7 @@ export function startDelivering(sink: Sink, options: DeliveryOptions): DeliveryL
   async function noticeGone(made: Attempt): Promise<Attempt> {
     if (made.kind !== 'gone') return made
     try {
-      await ledger.switchOff(sink, made.reason)
+      await deliveryStore.disable(sink, made.reason)
       logger.error({ event: 'target_disabled', target, reason: made.reason }, 'target answered 410 Gone, disabling it')
       return made
     } catch (error) {

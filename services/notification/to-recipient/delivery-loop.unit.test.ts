@@ -5,11 +5,11 @@ import { setImmediate } from 'node:timers/promises'
 import { pino } from 'pino'
 import type { RetryPolicy } from '../domain/delivery.ts'
 import type { Notification } from '../domain/notification.ts'
-import type { Ledger, SettledDelivery } from '../store/ledger.ts'
-import { createMemoryLedger } from '../store/memory.ts'
+import type { DeliveryStore, SettledDelivery } from '../store/delivery-store.ts'
+import { createMemoryDeliveryStore } from '../store/memory.ts'
 import { accepted, notification, ofAll } from '../testing/notifications.ts'
 import { type DeliveryLoop, startDelivering } from './delivery-loop.ts'
-import { keepHouse } from './housekeeping.ts'
+import { runMaintenance } from './maintenance.ts'
 import { createSettlements, type Settlements } from './settlements.ts'
 import { type Sink, SinkError } from './sink.ts'
 import { createMemorySink } from './testing/memory.ts'
@@ -26,7 +26,7 @@ const away = new SinkError('HTTP_503', 'answered 503', { retryable: true })
 const refused = new SinkError('SMTP_550', 'no such mailbox', { retryable: false })
 
 interface Rig {
-  readonly ledger: Ledger
+  readonly deliveryStore: DeliveryStore
   readonly settlements: Settlements
   readonly settled: SettledDelivery[]
   readonly deadLetters: SettledDelivery[]
@@ -38,19 +38,22 @@ interface Rig {
 
 interface RigOptions {
   readonly targets?: readonly string[]
-  readonly ledger?: Ledger
-  readonly giveUp?: (settled: readonly SettledDelivery[]) => Promise<void>
+  readonly deliveryStore?: DeliveryStore
+  readonly exhaust?: (settled: readonly SettledDelivery[]) => Promise<void>
 }
 
-function rig(t: TestContext, { targets = ['memory'], ledger = createMemoryLedger(), giveUp }: RigOptions = {}): Rig {
+function rig(
+  t: TestContext,
+  { targets = ['memory'], deliveryStore = createMemoryDeliveryStore(), exhaust }: RigOptions = {}
+): Rig {
   const settled: SettledDelivery[] = []
   const deadLetters: SettledDelivery[] = []
   const loops: { readonly target: string; readonly loop: DeliveryLoop }[] = []
   const changes = new EventTarget()
   const settlements = createSettlements({
-    ledger,
+    deliveryStore,
     logger,
-    giveUp: giveUp ?? (async given => void deadLetters.push(...given)),
+    exhaust: exhaust ?? (async given => void deadLetters.push(...given)),
     retry: work => work(),
     onSettled(batch, dueAgain) {
       settled.push(...batch)
@@ -63,24 +66,24 @@ function rig(t: TestContext, { targets = ['memory'], ledger = createMemoryLedger
     await settlements.drained()
   })
   return {
-    ledger,
+    deliveryStore,
     settlements,
     settled,
     deadLetters,
     start(sink, { instanceID = 'one', leaseMs = 10_000, pollMs = 5 } = {}) {
-      const options = { ledger, settlements, policy, instanceID, leaseMs, pollMs, logger }
+      const options = { deliveryStore, settlements, policy, instanceID, leaseMs, pollMs, logger }
       const loop = startDelivering(sink, { ...options, observer: { attempted: () => {} } })
       loops.push({ target: sink.target, loop })
       return loop
     },
     async accept(...notifications) {
-      await ledger.accept(accepted(...notifications), ofAll(...targets))
+      await deliveryStore.accept(accepted(...notifications), ofAll(...targets))
       for (const { loop } of loops) loop.wake()
     },
     async done() {
       for (;;) {
         const changed = once(changes, 'change')
-        if ((await ledger.backlog()).length === 0) return
+        if ((await deliveryStore.backlog()).length === 0) return
         await changed
       }
     }
@@ -92,30 +95,30 @@ const many = (count: number, userID?: string) =>
 const ids = (notifications: readonly Notification[]) => notifications.map(({ id }) => id)
 
 test('an accepted notification is sent to its target once, in its trace', async t => {
-  const { ledger, start, accept, done } = rig(t)
+  const { deliveryStore, start, accept, done } = rig(t)
   const sink = createMemorySink()
   start(sink)
   const given = many(50)
   await accept(...given)
   await done()
   assert.deepEqual(ids(sink.delivered).sort(), ids(given).sort())
-  await ledger.accept(accepted(...given), ofAll('memory'))
+  await deliveryStore.accept(accepted(...given), ofAll('memory'))
   await done()
   assert.equal(sink.delivered.length, 50)
   assert.match(sink.traceparents[0] ?? '', /^00-/)
 })
 
 test('deliveries that are due together are claimed with one query, and a further query follows only if more may be due', async t => {
-  const ledger = createMemoryLedger()
+  const deliveryStore = createMemoryDeliveryStore()
   let asked = 0
-  const counted: Ledger = {
-    ...ledger,
+  const counted: DeliveryStore = {
+    ...deliveryStore,
     claim(...args) {
       asked++
-      return ledger.claim(...args)
+      return deliveryStore.claim(...args)
     }
   }
-  const { start, accept, done } = rig(t, { ledger: counted })
+  const { start, accept, done } = rig(t, { deliveryStore: counted })
   const sink = createMemorySink({ concurrency: 10 })
   start(sink, { pollMs: 600_000 })
   for (const [users, perUser, questions] of [
@@ -193,7 +196,7 @@ test('an exhausted delivery becomes a dead letter with its last failure, and the
   assert.deepEqual(ids(sink.delivered), [next.id])
   assert.deepEqual(
     deadLetters.map(({ delivery, settlement }) => [delivery.notification.id, settlement]),
-    [[poison.id, { status: 'given-up', attempts: 4, failure: { code: 'HTTP_503', reason: 'answered 503' } }]]
+    [[poison.id, { status: 'exhausted', attempts: 4, failure: { code: 'HTTP_503', reason: 'answered 503' } }]]
   )
 })
 
@@ -221,8 +224,8 @@ test('a permanently rejected delivery is exhausted immediately, and a programmin
 
 test('while dead letters cannot be written, a delivery stays due and is retried after a delay', async t => {
   let attempts = 0
-  const { ledger, start, accept, settled } = rig(t, {
-    giveUp: async () => {
+  const { deliveryStore, start, accept, settled } = rig(t, {
+    exhaust: async () => {
       attempts++
       throw new Error('the broker is unavailable')
     }
@@ -240,7 +243,7 @@ test('while dead letters cannot be written, a delivery stays due and is retried 
   const { settlement } = settled[0] as SettledDelivery
   assert.equal(settlement.status, 'due')
   assert.ok('retryInMs' in settlement && settlement.retryInMs > 1_000)
-  const claim = await ledger.claim('memory', { instanceID: 'two', maxLanes: 1, maxPerLane: 1, leaseMs: 1 })
+  const claim = await deliveryStore.claim('memory', { instanceID: 'two', maxLanes: 1, maxPerLane: 1, leaseMs: 1 })
   assert.deepEqual(claim.deliveries, [])
 })
 
@@ -253,8 +256,8 @@ test('a target that answers 410 is disabled, and its pending and later deliverie
       throw new SinkError('TARGET_GONE', 'answered 410', { retryable: false })
     }
   })
-  const { ledger, start, accept, done, settled, deadLetters } = rig(t)
-  await ledger.register([sink])
+  const { deliveryStore, start, accept, done, settled, deadLetters } = rig(t)
+  await deliveryStore.register([sink])
   start(sink)
   await accept(...many(5))
   await done()
@@ -263,7 +266,7 @@ test('a target that answers 410 is disabled, and its pending and later deliverie
   assert.equal(calls, 1)
   assert.equal(settled.filter(({ settlement }) => settlement.status === 'skipped').length, 10)
   assert.equal(deadLetters.length, 0)
-  assert.deepEqual(await ledger.switchedOff(), ['memory'])
+  assert.deepEqual(await deliveryStore.disabled(), ['memory'])
 })
 
 test('a requested pause is kept', async t => {
@@ -293,8 +296,8 @@ test('a pause outlives its instance, applies to other instances, and delays no o
         if (target === 'shop') throw new SinkError('HTTP_503', 'in an hour', { retryable: true, retryAfterMs: 1e9 })
       }
     })
-  const { ledger, start, accept, settled } = rig(t, { targets: ['shop', 'other'] })
-  await ledger.register([paused('shop'), paused('other')])
+  const { deliveryStore, start, accept, settled } = rig(t, { targets: ['shop', 'other'] })
+  await deliveryStore.register([paused('shop'), paused('other')])
   const first = start(paused('shop'))
   await accept(notification())
   while (settled.length === 0) await setImmediate()
@@ -304,15 +307,15 @@ test('a pause outlives its instance, applies to other instances, and delays no o
   await accept(...many(20))
   while (asked.filter(target => target === 'other').length < 21) await setImmediate()
   assert.equal(asked.filter(target => target === 'shop').length, 1)
-  const { pausedMs } = await ledger.claim('shop', { instanceID: 'new', maxLanes: 9, maxPerLane: 9, leaseMs: 9 })
+  const { pausedMs } = await deliveryStore.claim('shop', { instanceID: 'new', maxLanes: 9, maxPerLane: 9, leaseMs: 9 })
   assert.ok(pausedMs > 0 && pausedMs <= policy.maxRetryAfterMs, `paused for ${pausedMs} ms`)
   const [{ settlement } = assert.fail()] = settled
   assert.equal('retryInMs' in settlement && settlement.retryInMs, policy.maxRetryAfterMs)
 })
 
 test('if a pause cannot be stored, the instance that received it keeps it', async t => {
-  const ledger: Ledger = {
-    ...createMemoryLedger(),
+  const deliveryStore: DeliveryStore = {
+    ...createMemoryDeliveryStore(),
     async pause() {
       throw new Error('away')
     }
@@ -324,7 +327,7 @@ test('if a pause cannot be stored, the instance that received it keeps it', asyn
       throw new SinkError('HTTP_429', 'slowly', { retryable: true, retryAfterMs: 1e9 })
     }
   })
-  const { start, accept, settled } = rig(t, { ledger })
+  const { start, accept, settled } = rig(t, { deliveryStore })
   start(sink)
   await accept(notification())
   while (settled.length === 0) await setImmediate()
@@ -388,9 +391,9 @@ test('two instances share the deliveries, and nothing is sent twice', async t =>
 })
 
 test('deliveries that an ended instance had claimed are sent by another instance after the lease', async t => {
-  const { ledger, start, accept, done } = rig(t)
+  const { deliveryStore, start, accept, done } = rig(t)
   await accept(notification())
-  await ledger.claim('memory', { instanceID: 'ended', maxLanes: 1, maxPerLane: 1, leaseMs: 30 })
+  await deliveryStore.claim('memory', { instanceID: 'ended', maxLanes: 1, maxPerLane: 1, leaseMs: 30 })
   const sink = createMemorySink()
   start(sink)
   await done()
@@ -399,11 +402,11 @@ test('deliveries that an ended instance had claimed are sent by another instance
 
 test('a delivery whose every attempt ends its instance is exhausted without a further attempt', async t => {
   let nowMs = 1_000_000
-  const ledger = createMemoryLedger(() => nowMs)
-  const { start, accept, done, deadLetters } = rig(t, { ledger })
+  const deliveryStore = createMemoryDeliveryStore(() => nowMs)
+  const { start, accept, done, deadLetters } = rig(t, { deliveryStore })
   await accept(notification())
   for (let index = 0; index <= policy.maxAttempts; index++) {
-    await ledger.claim('memory', { instanceID: 'ended', maxLanes: 1, maxPerLane: 1, leaseMs: 1 })
+    await deliveryStore.claim('memory', { instanceID: 'ended', maxLanes: 1, maxPerLane: 1, leaseMs: 1 })
     nowMs += 10
   }
   const sink = createMemorySink()
@@ -423,7 +426,7 @@ test('stop starts no attempt, waits for the one in flight, and releases the othe
       await arrive.promise
     }
   })
-  const { ledger, settlements, start, accept } = rig(t)
+  const { deliveryStore, settlements, start, accept } = rig(t)
   const loop = start(sink)
   const adas = many(3, 'ada')
   await accept(...adas)
@@ -433,7 +436,7 @@ test('stop starts no attempt, waits for the one in flight, and releases the othe
   await stopped
   await settlements.drained()
   assert.deepEqual(ids(sink.delivered), [adas[0]?.id])
-  const { deliveries } = await ledger.claim('memory', {
+  const { deliveries } = await deliveryStore.claim('memory', {
     ...{ instanceID: 'next', maxLanes: 1, maxPerLane: 9, leaseMs: 9 }
   })
   assert.deepEqual(
@@ -461,16 +464,16 @@ test('stop aborts attempts in flight after the grace period', async t => {
 })
 
 test('a failed claim is retried', async t => {
-  const ledger = createMemoryLedger()
+  const deliveryStore = createMemoryDeliveryStore()
   let failures = 3
-  const flaky: Ledger = {
-    ...ledger,
+  const flaky: DeliveryStore = {
+    ...deliveryStore,
     async claim(target, options) {
       if (failures-- > 0) throw new Error('away')
-      return ledger.claim(target, options)
+      return deliveryStore.claim(target, options)
     }
   }
-  const { start, accept, done } = rig(t, { ledger: flaky })
+  const { start, accept, done } = rig(t, { deliveryStore: flaky })
   const sink = createMemorySink()
   start(sink)
   await accept(notification())
@@ -480,20 +483,20 @@ test('a failed claim is retried', async t => {
 
 test('maintenance exhausts deliveries of targets without an instance, and deletes old deliveries', async t => {
   let nowMs = 1_000_000
-  const ledger = createMemoryLedger(() => nowMs)
-  const { settlements, accept, done, deadLetters } = rig(t, { ledger, targets: ['removed', 'memory'] })
+  const deliveryStore = createMemoryDeliveryStore(() => nowMs)
+  const { settlements, accept, done, deadLetters } = rig(t, { deliveryStore, targets: ['removed', 'memory'] })
   const given = notification()
   await accept(given)
   const options = {
-    ...{ ledger, settlements, policy, logger, targets: () => ['memory'], instanceID: 'one' },
+    ...{ deliveryStore, settlements, policy, logger, targets: () => ['memory'], instanceID: 'one' },
     ...{ leaseMs: 1_000, retentionMs: 100_000, everyMs: 1_000 }
   }
   nowMs += policy.maxAgeMs - 1
-  await keepHouse(options)
+  await runMaintenance(options)
   await settlements.drained()
   assert.equal(deadLetters.length, 0)
   nowMs += 1
-  await keepHouse(options)
+  await runMaintenance(options)
   await settlements.drained()
   assert.deepEqual(
     deadLetters.map(({ delivery, settlement }) => [
@@ -502,7 +505,7 @@ test('maintenance exhausts deliveries of targets without an instance, and delete
     ]),
     [['removed', 'TARGET_NOT_CONFIGURED']]
   )
-  const claim = await ledger.claim('memory', { instanceID: 'one', maxLanes: 1, maxPerLane: 1, leaseMs: 1 })
+  const claim = await deliveryStore.claim('memory', { instanceID: 'one', maxLanes: 1, maxPerLane: 1, leaseMs: 1 })
   assert.equal(claim.deliveries.length, 1)
   for (const delivery of claim.deliveries) {
     settlements.add({ delivery, settlement: { status: 'sent', attempts: 1 } })
@@ -510,6 +513,6 @@ test('maintenance exhausts deliveries of targets without an instance, and delete
   }
   await done()
   nowMs += 100_001
-  await keepHouse(options)
-  assert.equal((await ledger.accept(accepted(given), ofAll('memory', 'removed'))).duplicates, 0)
+  await runMaintenance(options)
+  assert.equal((await deliveryStore.accept(accepted(given), ofAll('memory', 'removed'))).duplicates, 0)
 })

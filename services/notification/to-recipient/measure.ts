@@ -1,6 +1,6 @@
 import { boundedLabel, exemplarHistogram, exemplarOf, type Metrics } from '@orderly/service-kit'
 import { Counter, Gauge } from 'prom-client'
-import type { Ledger, SettledDelivery, TargetBacklog } from '../store/ledger.ts'
+import type { DeliveryStore, SettledDelivery, TargetBacklog } from '../store/delivery-store.ts'
 import type { DeliveryObserver } from './delivery-loop.ts'
 
 const secondsBuckets = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60]
@@ -11,7 +11,7 @@ export interface Measures extends DeliveryObserver {
 }
 
 /** Registers the metrics of notifications and of the delivery table. */
-export function measure(metrics: Metrics, ledger: Pick<Ledger, 'backlog' | 'switchedOff'>): Measures {
+export function measure(metrics: Metrics, deliveryStore: Pick<DeliveryStore, 'backlog' | 'disabled'>): Measures {
   const registers = [metrics]
   const delivered = new Counter({
     name: 'orderly_notifications_delivered_total',
@@ -25,8 +25,8 @@ export function measure(metrics: Metrics, ledger: Pick<Ledger, 'backlog' | 'swit
     labelNames: ['target', 'code'],
     registers
   })
-  const givenUp = new Counter({
-    name: 'orderly_notifications_given_up_total',
+  const exhausted = new Counter({
+    name: 'orderly_notifications_exhausted_total',
     help: 'Notifications that were written to the dead-letter topic.',
     labelNames: ['target', 'code'],
     registers
@@ -58,7 +58,7 @@ export function measure(metrics: Metrics, ledger: Pick<Ledger, 'backlog' | 'swit
   // metrics.
   let looking: Promise<readonly TargetBacklog[] | undefined> | undefined
   const look = () => {
-    looking ??= ledger
+    looking ??= deliveryStore
       .backlog()
       .catch(() => undefined)
       .finally(() => {
@@ -86,12 +86,12 @@ export function measure(metrics: Metrics, ledger: Pick<Ledger, 'backlog' | 'swit
     ({ oldestAgeMs }) => oldestAgeMs / 1_000
   )
   new Gauge({
-    name: 'orderly_notification_target_switched_off',
+    name: 'orderly_notification_target_disabled',
     help: '1 for each target that answered 410 Gone and is disabled.',
     labelNames: ['target'],
     registers,
     async collect() {
-      const targets = await ledger.switchedOff().catch(() => undefined)
+      const targets = await deliveryStore.disabled().catch(() => undefined)
       if (targets === undefined) return
       this.reset()
       for (const target of targets) this.set({ target }, 1)
@@ -99,7 +99,7 @@ export function measure(metrics: Metrics, ledger: Pick<Ledger, 'backlog' | 'swit
   })
 
   const failureCode = boundedLabel()
-  const givenUpCode = boundedLabel()
+  const exhaustedCode = boundedLabel()
 
   return {
     attempted({ delivery: { target, ageMs }, attempt, durationMs, traceparent, isRecorded }) {
@@ -114,7 +114,8 @@ export function measure(metrics: Metrics, ledger: Pick<Ledger, 'backlog' | 'swit
         const { target, notification } = delivery
         if (settlement.status === 'sent') delivered.inc({ target, kind: notification.kind })
         else if (settlement.status === 'skipped') skipped.inc({ target })
-        else if (settlement.status === 'given-up') givenUp.inc({ target, code: givenUpCode(settlement.failure.code) })
+        else if (settlement.status === 'exhausted')
+          exhausted.inc({ target, code: exhaustedCode(settlement.failure.code) })
         else if (settlement.attempts > delivery.attempts) {
           failures.inc({ target, code: failureCode(settlement.failure?.code ?? 'UNKNOWN') })
         }

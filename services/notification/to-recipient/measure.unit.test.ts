@@ -1,26 +1,26 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Registry, type RegistryContentType } from 'prom-client'
-import { createMemoryLedger } from '../store/memory.ts'
+import { createMemoryDeliveryStore } from '../store/memory.ts'
 import { accepted, notification, ofAll } from '../testing/notifications.ts'
 import { measure } from './measure.ts'
 
 const options = { instanceID: 'one', maxLanes: 1, maxPerLane: 1, leaseMs: 1_000 }
 
 test('sent, failed, exhausted, skipped and suppressed deliveries are counted, and attempts are timed', async () => {
-  const ledger = createMemoryLedger()
-  await ledger.accept(accepted(notification()), ofAll('smtp'))
-  const [delivery] = (await ledger.claim('smtp', options)).deliveries
+  const deliveryStore = createMemoryDeliveryStore()
+  await deliveryStore.accept(accepted(notification()), ofAll('smtp'))
+  const [delivery] = (await deliveryStore.claim('smtp', options)).deliveries
   assert.ok(delivery)
   const metrics = new Registry()
-  const measures = measure(metrics, ledger)
+  const measures = measure(metrics, deliveryStore)
   const failure = { code: 'SMTP_452', reason: 'full' }
   measures.attempted({ delivery, attempt: { kind: 'sent' }, traceparent: '', durationMs: 12 })
   measures.settled([
     { delivery, settlement: { status: 'sent', attempts: 1 } },
     { delivery, settlement: { status: 'due', attempts: 1, retryInMs: 5, failure } },
     { delivery, settlement: { status: 'due', attempts: 0, retryInMs: 0 } },
-    { delivery, settlement: { status: 'given-up', attempts: 1, failure } },
+    { delivery, settlement: { status: 'exhausted', attempts: 1, failure } },
     { delivery, settlement: { status: 'skipped', attempts: 0, failure } }
   ])
   measures.duplicates(3)
@@ -28,7 +28,7 @@ test('sent, failed, exhausted, skipped and suppressed deliveries are counted, an
   for (const line of [
     'orderly_notifications_delivered_total{target="smtp",kind="order-reserved"} 1',
     'orderly_notification_failures_total{target="smtp",code="SMTP_452"} 1',
-    'orderly_notifications_given_up_total{target="smtp",code="SMTP_452"} 1',
+    'orderly_notifications_exhausted_total{target="smtp",code="SMTP_452"} 1',
     'orderly_notifications_skipped_total{target="smtp"} 1',
     'orderly_notification_duplicates_suppressed_total 3',
     'orderly_notification_delivery_duration_seconds_count{target="smtp",outcome="sent"} 1',
@@ -39,12 +39,12 @@ test('sent, failed, exhausted, skipped and suppressed deliveries are counted, an
 })
 
 test('an attempt has an exemplar with its trace if the trace is recorded', async () => {
-  const ledger = createMemoryLedger()
-  await ledger.accept(accepted(notification()), ofAll('smtp'))
-  const [delivery] = (await ledger.claim('smtp', options)).deliveries
+  const deliveryStore = createMemoryDeliveryStore()
+  await deliveryStore.accept(accepted(notification()), ofAll('smtp'))
+  const [delivery] = (await deliveryStore.claim('smtp', options)).deliveries
   assert.ok(delivery)
   const metrics: Registry<RegistryContentType> = new Registry()
-  const measures = measure(metrics as Registry, ledger)
+  const measures = measure(metrics as Registry, deliveryStore)
   const attempted = (digit: string, isRecorded?: boolean) =>
     measures.attempted({
       ...{ delivery, attempt: { kind: 'sent' }, durationMs: 12 },
@@ -65,20 +65,20 @@ test('an attempt has an exemplar with its trace if the trace is recorded', async
 
 test('the gauges report the backlog, its oldest age and disabled targets, and are absent while the delivery table is unavailable', async () => {
   let nowMs = 1_000
-  const ledger = createMemoryLedger(() => nowMs)
-  await ledger.register([{ target: 'webhook:shop', fingerprint: '' }])
-  await ledger.switchOff({ target: 'webhook:shop', fingerprint: '' }, 'gone')
-  await ledger.accept(accepted(notification(), notification()), ofAll('console'))
+  const deliveryStore = createMemoryDeliveryStore(() => nowMs)
+  await deliveryStore.register([{ target: 'webhook:shop', fingerprint: '' }])
+  await deliveryStore.disable({ target: 'webhook:shop', fingerprint: '' }, 'gone')
+  await deliveryStore.accept(accepted(notification(), notification()), ofAll('console'))
   nowMs += 5_000
   const metrics = new Registry()
-  measure(metrics, ledger)
+  measure(metrics, deliveryStore)
   const text = await metrics.metrics()
   assert.match(text, /orderly_notification_backlog\{target="console"\} 2/)
   assert.match(text, /orderly_notification_oldest_due_age_seconds\{target="console"\} 5/)
-  assert.match(text, /orderly_notification_target_switched_off\{target="webhook:shop"\} 1/)
+  assert.match(text, /orderly_notification_target_disabled\{target="webhook:shop"\} 1/)
 
   const without = new Registry()
   const away = async () => Promise.reject(new Error('away'))
-  measure(without, { backlog: away, switchedOff: away })
+  measure(without, { backlog: away, disabled: away })
   assert.match(await without.metrics(), /orderly_notification_duplicates_suppressed_total 0/)
 })

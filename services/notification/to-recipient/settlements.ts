@@ -1,5 +1,5 @@
 import type { Logger } from '@orderly/service-kit'
-import type { ClaimedDelivery, FreedLane, Ledger, SettledDelivery } from '../store/ledger.ts'
+import type { ClaimedDelivery, DeliveryStore, FreedLane, SettledDelivery } from '../store/delivery-store.ts'
 
 /**
  * Writes results of attempts and released delivery lanes to the delivery table. Whatever is added
@@ -18,8 +18,8 @@ export interface Settlements {
 }
 
 export interface SettlementsOptions {
-  readonly ledger: Pick<Ledger, 'settle'>
-  readonly giveUp: (settled: readonly SettledDelivery[]) => Promise<void>
+  readonly deliveryStore: Pick<DeliveryStore, 'settle'>
+  readonly exhaust: (settled: readonly SettledDelivery[]) => Promise<void>
   readonly retry: <Result>(work: () => Promise<Result>) => Promise<Result>
   readonly logger: Logger
   /** Receives the settled deliveries, and the targets of delivery lanes that have more of them. */
@@ -28,7 +28,13 @@ export interface SettlementsOptions {
 
 const deadLetterRetryMs = 30_000
 
-export function createSettlements({ ledger, giveUp, retry, logger, onSettled }: SettlementsOptions): Settlements {
+export function createSettlements({
+  deliveryStore,
+  exhaust,
+  retry,
+  logger,
+  onSettled
+}: SettlementsOptions): Settlements {
   let settled: SettledDelivery[] = []
   let lanes: FreedLane[] = []
   let writing: Promise<void> | undefined
@@ -49,12 +55,12 @@ export function createSettlements({ ledger, giveUp, retry, logger, onSettled }: 
     const freed = lanes
     settled = []
     lanes = []
-    const parted = await parkGivenUp(batch)
+    const parted = await deadLetterExhausted(batch)
     const given = freed.map(lane =>
       postponedLanes.delete(keyOf(lane)) ? { ...lane, retryInMs: deadLetterRetryMs } : lane
     )
     try {
-      onSettled(parted, await retry(() => ledger.settle(parted, given)))
+      onSettled(parted, await retry(() => deliveryStore.settle(parted, given)))
     } catch (error) {
       logger.error(
         { event: 'attempts_not_stored', error, deliveries: parted.length },
@@ -63,19 +69,19 @@ export function createSettlements({ ledger, giveUp, retry, logger, onSettled }: 
     }
   }
 
-  async function parkGivenUp(batch: readonly SettledDelivery[]): Promise<readonly SettledDelivery[]> {
-    const givenUp = batch.filter(({ settlement }) => settlement.status === 'given-up')
-    if (givenUp.length === 0) return batch
+  async function deadLetterExhausted(batch: readonly SettledDelivery[]): Promise<readonly SettledDelivery[]> {
+    const exhausted = batch.filter(({ settlement }) => settlement.status === 'exhausted')
+    if (exhausted.length === 0) return batch
     try {
-      await giveUp(givenUp)
+      await exhaust(exhausted)
       return batch
     } catch (error) {
       logger.error(
-        { event: 'notification_dead_letters_not_written', error, deliveries: givenUp.length },
+        { event: 'notification_dead_letters_not_written', error, deliveries: exhausted.length },
         'failed to write dead letters, will retry later'
       )
-      for (const { delivery } of givenUp) postponedLanes.add(keyOf(laneOf(delivery, 0)))
-      return batch.map(each => (each.settlement.status === 'given-up' ? postponed(each) : each))
+      for (const { delivery } of exhausted) postponedLanes.add(keyOf(laneOf(delivery, 0)))
+      return batch.map(each => (each.settlement.status === 'exhausted' ? postponed(each) : each))
     }
   }
 

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from '@orderly/service-kit'
 import type { Recipient } from '../domain/recipients.ts'
+import type { DeliveryStore } from '../store/delivery-store.ts'
 import type { StoredEndpoint } from '../store/endpoints.ts'
-import type { Ledger } from '../store/ledger.ts'
 import type { DeliveryLoop } from './delivery-loop.ts'
 import type { Sink } from './sink.ts'
 
@@ -34,7 +34,7 @@ export interface TargetsOptions {
   readonly readEndpoints: () => Promise<readonly StoredEndpoint[]>
   readonly createSink: (endpoint: StoredEndpoint) => Sink | { readonly problem: string }
   readonly startLoop: (sink: Sink) => DeliveryLoop
-  readonly ledger: Pick<Ledger, 'register' | 'dueTargets'>
+  readonly deliveryStore: Pick<DeliveryStore, 'register' | 'dueTargets'>
   readonly refreshMs: number
   readonly pollMs: number
   readonly logger: Logger
@@ -55,7 +55,7 @@ interface RunningTarget {
 
 /** Starts all targets. Resolves when the endpoints have been read for the first time. */
 export async function startTargets(options: TargetsOptions): Promise<Targets> {
-  const { configured, readEndpoints, createSink, startLoop, ledger, refreshMs, pollMs, logger } = options
+  const { configured, readEndpoints, createSink, startLoop, deliveryStore, refreshMs, pollMs, logger } = options
   const stopping = new AbortController()
   const ofSettings: readonly Recipient[] = configured.map(({ target }) => ({ target }))
   const loops = new Map<string, DeliveryLoop>()
@@ -103,7 +103,7 @@ export async function startTargets(options: TargetsOptions): Promise<Targets> {
 
   async function begin(sink: Sink): Promise<RunningTarget> {
     const { target } = sink
-    await ledger.register([sink])
+    await deliveryStore.register([sink])
     const loop = startLoop(sink)
     loops.set(target, loop)
     logger.info({ target }, 'webhook endpoint in use')
@@ -140,7 +140,7 @@ export async function startTargets(options: TargetsOptions): Promise<Targets> {
 
   async function poll(): Promise<void> {
     try {
-      wake(await ledger.dueTargets())
+      wake(await deliveryStore.dueTargets())
     } catch (error) {
       logger.warn({ event: 'due_deliveries_unreadable', error }, 'failed to read due deliveries, retrying')
     }
@@ -158,7 +158,7 @@ export async function startTargets(options: TargetsOptions): Promise<Targets> {
     for (const target of targets) loops.get(target)?.wake()
   }
 
-  await ledger.register(configured)
+  await deliveryStore.register(configured)
   apply(await readEndpoints())
   for (const sink of configured) loops.set(sink.target, startLoop(sink))
   const repeating = [repeat(refreshMs, refresh), repeat(pollMs, poll)]

@@ -3,7 +3,7 @@ import { type TestContext, test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import { recordLog } from '@orderly/service-kit/testing'
 import type { StoredEndpoint } from '../store/endpoints.ts'
-import { createMemoryLedger } from '../store/memory.ts'
+import { createMemoryDeliveryStore } from '../store/memory.ts'
 import { accepted, notification, ofAll } from '../testing/notifications.ts'
 import type { DeliveryLoop } from './delivery-loop.ts'
 import { startTargets } from './targets.ts'
@@ -21,7 +21,7 @@ function endpoint(fields: Partial<StoredEndpoint> & { readonly target: string })
 }
 
 async function setUp(t: TestContext, ...first: StoredEndpoint[]) {
-  const ledger = createMemoryLedger()
+  const deliveryStore = createMemoryDeliveryStore()
   const { logger, lines } = recordLog()
   let endpoints: readonly StoredEndpoint[] | Error = first
   /** Starts and ends of loops and sinks, in order. */
@@ -52,12 +52,12 @@ async function setUp(t: TestContext, ...first: StoredEndpoint[]) {
         }
       }
     },
-    ...{ ledger, logger, refreshMs: 1, pollMs: 1 }
+    ...{ deliveryStore, logger, refreshMs: 1, pollMs: 1 }
   })
   t.after(() => targets.stop(0))
   const has = (event: string) => events.includes(event)
   return {
-    ledger,
+    deliveryStore,
     targets,
     events,
     lines,
@@ -158,12 +158,12 @@ test('while the endpoints cannot be read, the known ones stay, and one warning i
 })
 
 test('only the loops of targets with due deliveries are woken', async t => {
-  const { ledger, until, events } = await setUp(t, berlin, paris)
+  const { deliveryStore, until, events } = await setUp(t, berlin, paris)
   await until('started webhook:paris/shop')
-  await ledger.accept(accepted(notification({ caller: 'paris' })), [{ target: paris.target, caller: 'paris' }])
+  await deliveryStore.accept(accepted(notification({ caller: 'paris' })), [{ target: paris.target, caller: 'paris' }])
   await until('woke webhook:paris/shop')
   assert.ok(!events.includes('woke webhook:berlin/shop') && !events.includes('woke console'))
-  await ledger.accept(accepted(notification()), ofAll('console'))
+  await deliveryStore.accept(accepted(notification()), ofAll('console'))
   await until('woke console')
 })
 

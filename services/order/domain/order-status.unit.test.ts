@@ -123,18 +123,18 @@ test('a status that can still be cancelled is not final', () => {
     userID: 'ann',
     decided: { kind: 'reserved', decidedAtMs: 9, partition: 0, offset: 8 }
   }
-  const lifeOf = (...changes: OrderChange[]) => {
+  const timelineOf = (...changes: OrderChange[]) => {
     const order = merged(created, ...changes)
     assert.ok(order !== undefined)
     assert.equal(isFinal(order), statusEvents(order).at(-1)?.isFinal)
     return [isSettled(order), isFinal(order)]
   }
-  assert.deepEqual(lifeOf(), [false, false])
-  assert.deepEqual(lifeOf(reserved), [true, false])
-  assert.deepEqual(lifeOf(held), [false, false])
-  assert.deepEqual(lifeOf(held, confirmed), [true, false])
+  assert.deepEqual(timelineOf(), [false, false])
+  assert.deepEqual(timelineOf(reserved), [true, false])
+  assert.deepEqual(timelineOf(held), [false, false])
+  assert.deepEqual(timelineOf(held, confirmed), [true, false])
   for (const changes of [[failed], [reserved, released('cancelled')], [held, released('expired')]]) {
-    assert.deepEqual(lifeOf(...changes), [true, true])
+    assert.deepEqual(timelineOf(...changes), [true, true])
   }
 })
 
@@ -148,19 +148,22 @@ test('for any read order of the topics, the status never moves backwards and a s
     [created, held, released('expired')],
     [created, failed]
   ]
-  const shuffled = fc.constantFrom(...lives).chain(life => fc.shuffledSubarray(life, { minLength: life.length }))
+  const shuffled = fc
+    .constantFrom(...lives)
+    .chain(timeline => fc.shuffledSubarray(timeline, { minLength: timeline.length }))
   fc.assert(
     fc.property(shuffled, changes => {
-      let told: string[] = []
+      let reported: string[] = []
       for (let read = 1; read <= changes.length; read++) {
         const [before, now] = [changes.slice(0, read - 1), changes.slice(0, read)].map(all => mergeChanges(all)[0])
         if (before !== undefined) assert.ok(rank(now as OrderChange) >= rank(before))
         const order = orderOf(now as OrderChange)
-        if (order !== undefined) told = [...told, ...statusEventsAfter(order, told.at(-1)).map(({ id }) => id)]
+        if (order !== undefined)
+          reported = [...reported, ...statusEventsAfter(order, reported.at(-1)).map(({ id }) => id)]
       }
-      assert.equal(new Set(told).size, told.length)
+      assert.equal(new Set(reported).size, reported.length)
       const whole = merged(...changes)
-      assert.equal(told.at(-1), whole && statusEvents(whole).at(-1)?.id)
+      assert.equal(reported.at(-1), whole && statusEvents(whole).at(-1)?.id)
     })
   )
 })

@@ -16,4 +16,4 @@ export type Placement =
   /** Another request with this key is in flight. */
   | { readonly kind: 'in-flight'; readonly retryAfterMs: number }
   /** The key belongs to another order. */
-  | { readonly kind: 'other-body' }
+  | { readonly kind: 'key-conflict' }

@@ -1,14 +1,14 @@
-import { guardRoutes, type KnownCallers, securitySchemes } from '@orderly/callers'
+import { type APIKeyCache, guardRoutes, securitySchemes } from '@orderly/callers'
 import { addOpenApi } from '@orderly/service-kit'
 import type { FastifyInstance } from 'fastify'
 import { addBatchRoutes } from './batch-routes.ts'
+import { addChangeRoutes, type ChangeRoutesOptions } from './change-routes.ts'
 import { addOrderRoutes, type OrderRoutesOptions } from './order-routes.ts'
 import { addStatusRoutes, type StatusRoutesOptions } from './status-routes.ts'
-import { addWishRoutes, type WishRoutesOptions } from './wish-routes.ts'
 
-export interface OrderApiParts extends OrderRoutesOptions, StatusRoutesOptions, WishRoutesOptions {
+export interface OrderApiParts extends OrderRoutesOptions, StatusRoutesOptions, ChangeRoutesOptions {
   /** Known API keys; undefined if authentication is off. */
-  readonly callers: Pick<KnownCallers, 'find'> | undefined
+  readonly callers: Pick<APIKeyCache, 'find'> | undefined
   readonly allowedHosts?: readonly string[]
 }
 
@@ -32,7 +32,7 @@ export async function addOrderApi(http: FastifyInstance, parts: OrderApiParts): 
   })
   guardRoutes(http, parts.callers, parts)
   addStatusRoutes(http, parts)
-  addWishRoutes(http, parts)
+  addChangeRoutes(http, parts)
   addOrderRoutes(http, parts)
   addBatchRoutes(http, parts)
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { describe, type TestContext, test } from 'node:test'
-import { createKnownCallers } from '@orderly/callers'
+import { createAPIKeyCache } from '@orderly/callers'
 import { createMemoryApiKeyStore, grantKey } from '@orderly/callers/testing'
 import { silentLogger } from '@orderly/service-kit/testing'
 import { newOrderID } from '../order-id.ts'
@@ -10,7 +10,7 @@ import { anOrder, createOrderApi, type OrderApiOptions } from '../testing/order-
 
 async function open(t: TestContext, options: OrderApiOptions = {}, requestsPerMinute = 1_000_000) {
   const store = createMemoryApiKeyStore()
-  const callers = createKnownCallers(store, {
+  const callers = createAPIKeyCache(store, {
     ...{ refreshMs: 5, trustMs: 3_600_000, requestsPerMinute, leastGapMs: 0 },
     logger: silentLogger()
   })

@@ -17,7 +17,7 @@ export function refusalOf({ kind }: Placement): ProblemError | undefined {
     const detail = 'Another request with this idempotency key is in flight. Try again later.'
     return new ProblemError(409, 'IDEMPOTENCY_KEY_IN_USE', detail)
   }
-  if (kind === 'other-body') {
+  if (kind === 'key-conflict') {
     const detail = 'This idempotency key belongs to another order. Use a separate key for each order.'
     return new ProblemError(422, 'IDEMPOTENCY_KEY_REUSED', detail)
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { KafkaError, OnceWriterError } from '@orderly/kafka'
+import { KafkaError, ReservedWriterError } from '@orderly/kafka'
 import { recordLog } from '@orderly/service-kit/testing'
 import { createMemoryKeyStore } from '../store/memory-keys.ts'
 import { anOrder, createOrderApi, nowMs } from '../testing/order-api.ts'
@@ -40,7 +40,7 @@ test('the key of a refused order can be used again', async t => {
 
 test('the key of an order that was certainly not written can be used for another order', async t => {
   const { post, failNextKeyed, broker } = await createOrderApi(t)
-  failNextKeyed(new OnceWriterError(timeout, false), false)
+  failNextKeyed(new ReservedWriterError(timeout, false), false)
   assert.equal((await post(anOrder, key)).status, 503)
   assert.equal((await post({ ...anOrder, total: 1 }, key)).status, 202)
   assert.equal(broker.records('orders.created').length, 1)
@@ -49,7 +49,7 @@ test('the key of an order that was certainly not written can be used for another
 for (const isWritten of [true, false]) {
   test(`an order with an unknown write result (${isWritten ? 'written' : 'not written'}) is stored once after the next attempt`, async t => {
     const { post, failNextKeyed, broker } = await createOrderApi(t)
-    failNextKeyed(new OnceWriterError(timeout, true), isWritten)
+    failNextKeyed(new ReservedWriterError(timeout, true), isWritten)
     assert.equal((await post(anOrder, key)).status, 503)
     assert.equal((await post({ ...anOrder, total: 1 }, key)).status, 422)
     const { status, body, headers } = await post(anOrder, key)

@@ -66,8 +66,8 @@ test('an order is answered only after its acknowledgement', async t => {
     steps.push('acknowledged')
   }
   for (const schema of querySchemas) http.addSchema(schema)
-  const placeOnce = async (): Promise<never> => assert.fail('it has no key')
-  const place = createPlace({ publish, placeOnce, newOrderID: () => 'id', nowMs: () => nowMs })
+  const placeIdempotently = async (): Promise<never> => assert.fail('it has no key')
+  const place = createPlace({ publish, placeIdempotently, newOrderID: () => 'id', nowMs: () => nowMs })
   addOrderRoutes(http, { place, watch: () => undefined, orderCreatedVersion: 3 })
   http.addHook('onSend', async () => {
     steps.push('answered')

@@ -68,13 +68,13 @@ export function addStream(http: FastifyInstance, options: StreamOptions): void {
     })
     raw.write(`retry: ${comeAgainMs}\n\n`)
     let order = first
-    for (let told = lastID; ; ) {
-      for (const event of statusEventsAfter(order, told)) {
+    for (let reported = lastID; ; ) {
+      for (const event of statusEventsAfter(order, reported)) {
         raw.write(`id: ${event.id}\nevent: status\ndata: ${JSON.stringify(toNotice(order.orderID, event))}\n\n`)
-        told = event.id
+        reported = event.id
       }
       if (isOver(order) || signal.aborted) break
-      const last = told
+      const last = reported
       const hasNews = (seen: Order) => statusEventsAfter(seen, last).length > 0
       order = (await orders.watchStream.until(order.orderID, hasNews, { timeoutMs: heartbeatMs, signal })) ?? order
       if (signal.aborted) break

@@ -4,7 +4,7 @@ import type { KeyedOrder, Placement } from '../domain/placement.ts'
 
 export interface PlaceOptions {
   readonly publish: (order: OrderCreated, traceparent: string, caller: string | undefined) => Promise<void>
-  readonly placeOnce: (order: KeyedOrder) => Promise<Placement>
+  readonly placeIdempotently: (order: KeyedOrder) => Promise<Placement>
   readonly newOrderID: () => string
   readonly nowMs: () => number
 }
@@ -22,10 +22,10 @@ export interface OrderContext {
  */
 export type Place = (command: PlaceOrder, context: OrderContext) => Promise<Placement>
 
-export function createPlace({ publish, placeOnce, newOrderID, nowMs }: PlaceOptions): Place {
+export function createPlace({ publish, placeIdempotently, newOrderID, nowMs }: PlaceOptions): Place {
   return async (command, { key, traceparent, caller }) => {
     if (key !== undefined) {
-      return placeOnce({ caller, key, traceparent, accept: given => acceptOrder(command, given) })
+      return placeIdempotently({ caller, key, traceparent, accept: given => acceptOrder(command, given) })
     }
     const order = acceptOrder(command, { orderID: newOrderID(), nowMs: nowMs() })
     await publish(order, traceparent, caller)

@@ -127,11 +127,11 @@ test('a stream with until=final continues after a status that can still be cance
   await decide(api, orderID)
   const events = (query: string, lastID?: string) =>
     fetch(`${address}/orders/${orderID}/events${query}`, { headers: lastID ? { 'last-event-id': lastID } : {} })
-  const told = (text: string) =>
+  const reported = (text: string) =>
     [...text.matchAll(/^data: (.*)$/gm)]
       .map(([, data]) => JSON.parse(String(data)))
       .map(({ status, isFinal }) => [status, isFinal])
-  assert.deepEqual(told(await (await events('')).text()), [
+  assert.deepEqual(reported(await (await events('')).text()), [
     ['accepted', false],
     ['reserved', false]
   ])
@@ -139,7 +139,7 @@ test('a stream with until=final continues after a status that can still be cance
   const open = await events('?until=final', `InventoryReserved-${orderID}`)
   assert.equal(open.status, 200)
   await release(api, orderID)
-  assert.deepEqual(told(await open.text()), [['cancelled', true]])
+  assert.deepEqual(reported(await open.text()), [['cancelled', true]])
   assert.equal((await events('?until=final', `InventoryReleased-${orderID}-r`)).status, 204)
   assert.equal((await events('?until=ever')).status, 400)
 })

@@ -33,7 +33,7 @@ export interface ProjectionOptions {
 }
 
 export const observedMethods = [
-  ...(['processed', 'committed', 'ticked', 'aborted', 'retried', 'parked', 'assigned'] as const),
+  ...(['processed', 'committed', 'ticked', 'aborted', 'retried', 'deadLettered', 'assigned'] as const),
   ...(['truncated', 'skipped', 'recreated', 'partitionsAdded', 'unavailable'] as const)
 ] as const
 

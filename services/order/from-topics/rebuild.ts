@@ -16,7 +16,7 @@ import {
 } from '@orderly/service-kit'
 import { Type } from 'typebox'
 import type { OrderChange } from '../domain/order-change.ts'
-import { statusTopics } from '../kafka-uses.ts'
+import { statusTopics } from '../kafka-access.ts'
 import type { OrderStore } from '../store/order-store.ts'
 import { orderSessionSettings } from '../store/schema.ts'
 import { openStatusRebuild, type Source, type SourcePosition } from '../store/status-rebuild.ts'

@@ -10,7 +10,7 @@ import {
 import type { Stage, StageRecord, Topic } from '@orderly/kafka'
 import { traceFields } from '@orderly/service-kit'
 import type { OrderChange } from '../domain/order-change.ts'
-import { kafkaUses, type statusTopics } from '../kafka-uses.ts'
+import { kafkaUses, type statusTopics } from '../kafka-access.ts'
 import type { OrderStore } from '../store/order-store.ts'
 
 export type OrderEvent = OrderCreated | InventoryReserved | InventoryFailed | InventoryConfirmed | InventoryReleased

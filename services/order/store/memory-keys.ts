@@ -1,24 +1,24 @@
-import { judgeClaim, type KnownKey } from '../domain/known-key.ts'
+import { type IdempotencyKeyState, judgeClaim } from '../domain/idempotency-key-state.ts'
 import type { KeptOrder, KeyName, KeyStore } from './key-store.ts'
 
 /** Creates a key store in memory, for tests. */
 export function createMemoryKeyStore(nowMs: () => number = Date.now): KeyStore {
-  const known = new Map<string, KnownKey & { readonly order: KeptOrder }>()
+  const known = new Map<string, IdempotencyKeyState & { readonly order: KeptOrder }>()
   const changes = new Map<string, { readonly request: string; readonly leaseUntilMs: number }>()
   const nameOf = ({ caller, key }: KeyName) => JSON.stringify([caller, key])
   return {
     async claim(claim, leaseMs) {
       const name = nameOf(claim)
-      if (changes.has(name)) return { kind: 'other-body' }
+      if (changes.has(name)) return { kind: 'key-conflict' }
       const entry = known.get(name)
       const verdict = judgeClaim(entry, claim.fingerprint, nowMs())
       const { fingerprint, orderID, acceptedAtMs, traceparent, slot } = claim
       const leaseUntilMs = nowMs() + leaseMs
       if (verdict.kind === 'begin' || entry === undefined) {
         const order = { orderID, acceptedAtMs, traceparent, slot }
-        const fresh = { fingerprint, state: 'in-flight', attempt: 1, leaseUntilMs, mustLook: false } as const
-        known.set(name, { ...fresh, order, slotAtMs: nowMs() })
-        return { kind: 'yours', attempt: 1, order, mustLook: false }
+        const fresh = { fingerprint, state: 'in-flight', attempt: 1, leaseUntilMs, needsLookup: false } as const
+        known.set(name, { ...fresh, order, reservedAtMs: nowMs() })
+        return { kind: 'yours', attempt: 1, order, needsLookup: false }
       }
       if (verdict.kind === 'stored') return { kind: 'stored', order: entry.order }
       if (verdict.kind !== 'take-over') return verdict
@@ -26,10 +26,10 @@ export function createMemoryKeyStore(nowMs: () => number = Date.now): KeyStore {
         ...entry,
         attempt: entry.attempt + 1,
         leaseUntilMs,
-        ...(verdict.renewSlot && { order: { ...entry.order, slot }, slotAtMs: nowMs(), mustLook: true })
+        ...(verdict.renewReservation && { order: { ...entry.order, slot }, reservedAtMs: nowMs(), needsLookup: true })
       }
       known.set(name, taken)
-      return { kind: 'yours', attempt: taken.attempt, order: taken.order, mustLook: taken.mustLook }
+      return { kind: 'yours', attempt: taken.attempt, order: taken.order, needsLookup: taken.needsLookup }
     },
     async claimChange(claim) {
       const name = nameOf(claim)

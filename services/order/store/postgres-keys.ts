@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { inGroups } from '@orderly/batching'
 import { orUnavailable, runStatement, StoreUnavailableError } from '@orderly/postgres'
 import type { Pool, QueryResultRow } from 'pg'
-import { slotTrustMs } from '../domain/known-key.ts'
+import { reservationTrustMs } from '../domain/idempotency-key-state.ts'
 import type { ChangeClaim, Claimed, KeptOrder, KeyClaim, KeyName, KeyStore } from './key-store.ts'
 
 /**
@@ -25,7 +25,7 @@ export function createPostgresKeyStore(pool: Pool): KeyStore {
   /** Claims a group of keys. A key that was deleted between the two statements gets undefined. */
   const claimOnce = inGroups(
     async (claims: readonly TimedClaim[]): Promise<(Claimed | undefined)[]> => {
-      const inserted = byName((await run('claim-keys', claimText, [rowsOf(claims), slotTrustMs])).rows)
+      const inserted = byName((await run('claim-keys', claimText, [rowsOf(claims), reservationTrustMs])).rows)
       const others = claims.filter(claim => !inserted.has(nameOf(claim)))
       const found =
         others.length === 0 ? inserted : byName((await run('look-up-keys', lookUpText, namesOf(others))).rows)
@@ -136,9 +136,9 @@ const claimText = `INSERT INTO orders.idempotency_keys AS known (${kept}, lease_
     producer_epoch = CASE WHEN ${mayBeForgotten} THEN excluded.producer_epoch ELSE known.producer_epoch END,
     sequence = CASE WHEN ${mayBeForgotten} THEN excluded.sequence ELSE known.sequence END,
     slot_at = CASE WHEN ${mayBeForgotten} THEN now() ELSE known.slot_at END,
-    must_look = known.must_look OR ${mayBeForgotten}
+    needs_lookup = known.needs_lookup OR ${mayBeForgotten}
     WHERE known.state = 'in-flight' AND known.fingerprint = excluded.fingerprint AND known.lease_until <= now()
-  RETURNING caller, key, attempt, must_look, ${orderColumns}`
+  RETURNING caller, key, attempt, needs_lookup, ${orderColumns}`
 
 const claimChangeText = `INSERT INTO orders.idempotency_keys
     (caller, key, fingerprint, order_id, accepted_at_ms, traceparent, state, lease_until)
@@ -164,11 +164,11 @@ function fingerprintOf({ change, orderID }: ChangeClaim): string {
 }
 
 function grant(own: QueryResultRow): Claimed {
-  return { kind: 'yours', attempt: own.attempt, order: toOrder(own), mustLook: own.must_look }
+  return { kind: 'yours', attempt: own.attempt, order: toOrder(own), needsLookup: own.needs_lookup }
 }
 
 function refusal(known: QueryResultRow, fingerprint: string): Claimed {
-  if (known.fingerprint !== fingerprint) return { kind: 'other-body' }
+  if (known.fingerprint !== fingerprint) return { kind: 'key-conflict' }
   if (known.state === 'stored') return { kind: 'stored', order: toOrder(known) }
   return { kind: 'in-flight', retryAfterMs: Math.max(1, Math.ceil(known.lease_left_ms)) }
 }

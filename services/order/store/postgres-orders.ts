@@ -25,7 +25,7 @@ export function createPostgresOrderStore(on: Pool | PoolClient, table = liveTabl
     async apply(changes) {
       if (changes.length === 0) return
       const numbers = await topicNumbers(on, changes)
-      await untilUncontested(() => orUnavailable(runStatement(on, upsert(table, mergeChanges(changes), numbers))))
+      await retryConflicts(() => orUnavailable(runStatement(on, upsert(table, mergeChanges(changes), numbers))))
     }
   }
 }
@@ -38,7 +38,7 @@ export function createProjectedOrderStore(pool: Pool, positions: PostgresPositio
       if (changes.length === 0) return orUnavailable(positions.advance(advances))
       const statement = upsert(liveTable, mergeChanges(changes), await topicNumbers(pool, changes))
       const nothing = () => ({ writes: [], result: undefined })
-      await untilUncontested(() =>
+      await retryConflicts(() =>
         orUnavailable(readDecideWriteWith(pool, { positions, advances }, [statement], nothing))
       )
     }
@@ -49,7 +49,7 @@ export function createProjectedOrderStore(pool: Pool, positions: PostgresPositio
  * Retries after a conflict. Two instances that both assume to own a partition may write the same
  * orders in different order.
  */
-function untilUncontested(work: () => Promise<unknown>): Promise<void> {
+function retryConflicts(work: () => Promise<unknown>): Promise<void> {
   const options = { isTransient: isPostgresConflict, attempts: 10, firstDelayMs: 2 }
   return retryTransient(async () => void (await work()), options)
 }

@@ -1,5 +1,5 @@
 import type { TestContext } from 'node:test'
-import type { KnownCallers, ShareLimits } from '@orderly/callers'
+import type { APIKeyCache, ShareLimits } from '@orderly/callers'
 import { connectTopics, type Topics } from '@orderly/contracts'
 import { createInMemoryRegistry } from '@orderly/contracts/testing'
 import { createInMemoryBroker, type InMemoryBroker } from '@orderly/kafka/testing'
@@ -14,10 +14,10 @@ import { createMemoryKeyStore } from '../store/memory-keys.ts'
 import { createMemoryOrderStore } from '../store/memory-orders.ts'
 import type { OrderStore } from '../store/order-store.ts'
 import { createOrderWatch, limitWatch } from '../store/order-watch.ts'
-import { createPlaceOnce } from '../to-orders/place-once.ts'
+import { createIdempotentPlacement } from '../to-orders/idempotent-placement.ts'
 import { publishOrders } from '../to-orders/publish-orders.ts'
 import { requestChanges } from '../to-orders/request-change.ts'
-import { createMemoryOnceWriter } from './memory-once-writer.ts'
+import { createMemoryReservedWriter } from './memory-reserved-writer.ts'
 
 export const nowMs = 1_700_000_000_000
 
@@ -40,7 +40,7 @@ export interface OrderApiOptions {
   readonly streamLimits?: ShareLimits
   readonly waiterLimits?: ShareLimits
   readonly heartbeatMs?: number
-  readonly callers?: Pick<KnownCallers, 'find'>
+  readonly callers?: Pick<APIKeyCache, 'find'>
   readonly keys?: KeyStore
   /** Logger of the API. By default log lines are discarded. */
   readonly logger?: Logger
@@ -60,8 +60,8 @@ export async function createOrderApi(t: Pick<TestContext, 'after'>, options: Ord
   const orders = createMemoryOrderStore()
   const watchStream = createOrderWatch(orders, 1)
   const watch = limitWatch(watchStream, waiterLimits)
-  const { writer, failNext, hold } = createMemoryOnceWriter(broker.producer())
-  const placeOnce = createPlaceOnce({
+  const { writer, failNext, hold } = createMemoryReservedWriter(broker.producer())
+  const placeIdempotently = createIdempotentPlacement({
     writer,
     ordersCreated: topics.ordersCreated,
     keys,
@@ -74,7 +74,7 @@ export async function createOrderApi(t: Pick<TestContext, 'after'>, options: Ord
   const publish = publishOrders(broker.producer(), topics.ordersCreated)
   await addOrderApi(http, {
     callers,
-    place: createPlace({ publish, placeOnce, newOrderID, nowMs: () => nowMs }),
+    place: createPlace({ publish, placeIdempotently, newOrderID, nowMs: () => nowMs }),
     request: requestChanges(broker.producer(), topics.ordersChanges),
     claimChange: keys.claimChange,
     newRequestID: newOrderID,

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { promisify } from 'node:util'
 import { orderlyDirectory } from '../../directories.ts'
-import { Refusal } from '../../refusal.ts'
+import { UserError } from '../../user-error.ts'
 import { skip } from '../programs.ts'
 
 const run = promisify(execFile)
@@ -24,7 +24,7 @@ export async function pythonOrSkip(test: TestContext): Promise<string | undefine
   try {
     await run('python3', ['-c', isUsable])
   } catch (cause) {
-    const missing = new Refusal(
+    const missing = new UserError(
       'Schemathesis needs Python 3.10 or newer with its venv: on Debian or Ubuntu `apt-get install python3-venv`, on macOS `brew install python`.'
     )
     return skip(test, Object.assign(missing, { cause }))

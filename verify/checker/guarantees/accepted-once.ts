@@ -9,7 +9,7 @@ export const acceptedOnce: Guarantee = {
     'An order answered 202 is in orders.created exactly once per idempotency key, one answered 4xx never, one without an answer once or not at all.',
   check(evidence) {
     const attempts = Map.groupBy(evidence.history.requests, ({ id, idempotencyKey }) => idempotencyKey ?? id)
-    return [...[...attempts.values()].flatMap(own => checkOrder(evidence, own)), ...findStrangers(evidence)]
+    return [...[...attempts.values()].flatMap(own => checkOrder(evidence, own)), ...findUnexpected(evidence)]
   }
 }
 
@@ -59,7 +59,7 @@ function differenceBetween(request: OrderRequest, { event, key }: RecordedRecord
   return undefined
 }
 
-function findStrangers({ history, visible, requestsByID }: Evidence): Finding[] {
+function findUnexpected({ history, visible, requestsByID }: Evidence): Finding[] {
   const poison = new Set(history.poison.map(({ id }) => id))
   return visible(topicNames.ordersCreated).flatMap(record => {
     const isPlaced = record.event !== undefined && requestsByID.has(traceOf(record) ?? '')

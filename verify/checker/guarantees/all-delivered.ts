@@ -1,4 +1,4 @@
-import type { GivenUp, RecordedRecord, WebhookAttempt } from '../../history/history.ts'
+import type { Exhausted, RecordedRecord, WebhookAttempt } from '../../history/history.ts'
 import { isTaken } from '../../plan/webhook-answers.ts'
 import { type Evidence, resultTopics } from '../evidence.ts'
 import type { Finding } from '../guarantee.ts'
@@ -15,16 +15,16 @@ export function checkWebhooks({ history, visible }: Evidence): Finding[] {
   if (webhooks === undefined) return []
   const events = new Map(resultTopics.flatMap(visible).map(record => [record.headers['event-id'] ?? '', record]))
   const attemptsByID = Map.groupBy(webhooks.attempts, ({ id }) => id)
-  const givenUp = new Set(webhooks.givenUp.filter(({ target }) => target === webhooks.target).map(({ id }) => id))
+  const exhausted = new Set(webhooks.exhausted.filter(({ target }) => target === webhooks.target).map(({ id }) => id))
   return [
-    ...[...events].flatMap(([id, record]) => checkEvent(record, attemptsByID.get(id) ?? [], givenUp.has(id))),
+    ...[...events].flatMap(([id, record]) => checkEvent(record, attemptsByID.get(id) ?? [], exhausted.has(id))),
     ...[...attemptsByID].flatMap(([id, attempts]) => checkAttempts(attempts, events.get(id))),
-    ...webhooks.givenUp.flatMap(checkGivenUp)
+    ...webhooks.exhausted.flatMap(checkExhausted)
   ]
 }
 
-function checkEvent(record: RecordedRecord, attempts: readonly WebhookAttempt[], isGivenUp: boolean): Finding[] {
-  if (isGivenUp || attempts.some(({ answer }) => isTaken(answer))) return []
+function checkEvent(record: RecordedRecord, attempts: readonly WebhookAttempt[], isExhausted: boolean): Finding[] {
+  if (isExhausted || attempts.some(({ answer }) => isTaken(answer))) return []
   const summary = `the endpoint did not accept this in ${attempts.length} attempts, and there is no dead letter`
   return [{ summary, records: [record], orderID: record.event?.orderID, userID: record.event?.userID }]
 }
@@ -43,7 +43,7 @@ function checkAttempts(attempts: readonly WebhookAttempt[], event: RecordedRecor
 }
 
 /** Checks that an exhausted delivery has a reason and all its attempts. */
-function checkGivenUp({ id, target, attempts, reason }: GivenUp): Finding[] {
+function checkExhausted({ id, target, attempts, reason }: Exhausted): Finding[] {
   const orderID = id.slice(id.indexOf('-') + 1)
   if (reason === '') return [{ orderID, summary: `the dead letter of ${id} for ${target} has no reason` }]
   if (attempts >= deliveryPolicy.maxAttempts) return []

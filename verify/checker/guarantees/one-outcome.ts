@@ -13,14 +13,14 @@ function checkOutcomes({ orders, outcomesByID, deadLettersByOrigin, rowsByID }: 
   return orders.flatMap((order): Finding[] => {
     const orderID = order.event?.orderID ?? ''
     const outcomes = outcomesByID.get(orderID) ?? []
-    const parked = deadLettersByOrigin.get(placeOf(order)) ?? []
+    const deadLettered = deadLettersByOrigin.get(placeOf(order)) ?? []
     const row = rowsByID.get(orderID)
     const about = { orderID, userID: order.event?.userID, records: [order, ...outcomes] }
     const kinds = new Set(outcomes.map(({ topic }) => outcomeTopics[topic]))
 
     if (kinds.size > 1) return [{ ...about, summary: 'the order was both reserved and failed' }]
     if (outcomes.length > 1) return [{ ...about, summary: `the order has ${outcomes.length} outcomes of one kind` }]
-    if (parked.length > 0) {
+    if (deadLettered.length > 0) {
       if (outcomes.length > 0) return [{ ...about, summary: 'the order has an outcome and a dead letter' }]
       // A cancel that precedes its order decides it, even if the order becomes a dead letter.
       if (row !== undefined && row.reason !== 'CANCELLED')

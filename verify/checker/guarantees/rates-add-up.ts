@@ -12,7 +12,7 @@ export interface RatePolicy {
 }
 
 /**
- * Values of AGGREGATOR_GRACE_MS and AGGREGATOR_SETTLE_MS in a run, and the bound of the checker.
+ * Values of AGGREGATOR_GRACE_MS and AGGREGATOR_CLOCK_SKEW_MS in a run, and the bound of the checker.
  */
 export const ratePolicy: RatePolicy = { graceMs: 2_000, settleMs: 10_000, finalWithinMs: 15_000 }
 
@@ -69,10 +69,10 @@ export function checkRates(evidence: Evidence, policy: RatePolicy): Finding[] {
 
 /** Excludes dead letters of the stage and replays of dead letters of other stages. */
 function ordersToCount({ orders, deadLetters }: Evidence): RecordedRecord[] {
-  const parked = new Set(deadLetters.filter(({ stage }) => stage === stageName).map(({ origin }) => origin))
+  const deadLettered = new Set(deadLetters.filter(({ stage }) => stage === stageName).map(({ origin }) => origin))
   return orders.filter(record => {
     const { 'dlq-replay': replay, 'dlq-stage': stage } = record.headers
-    return (replay === undefined || stage === stageName) && !parked.has(placeOf(record))
+    return (replay === undefined || stage === stageName) && !deadLettered.has(placeOf(record))
   })
 }
 

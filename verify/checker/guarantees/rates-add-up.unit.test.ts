@@ -48,16 +48,16 @@ test('correct rates with revisions, repeated final records, aborted records, dea
     copy({ transaction: 'aborted', offset: 1_000_001 })
   ]
   assert.deepEqual(summaries(history, others), [])
-  const parked = copy({ offset: 1_000_002 })
-  const [, partition = '', offset = ''] = placeOf(parked).split('/')
+  const deadLettered = copy({ offset: 1_000_002 })
+  const [, partition = '', offset = ''] = placeOf(deadLettered).split('/')
   const place = { 'dlq-topic': order.topic, 'dlq-partition': partition, 'dlq-offset': offset }
   const deadLetter = copy({ topic: `${order.topic}.dlq`, headers: { 'dlq-stage': 'order-rate', ...place } })
   assert.deepEqual(
-    summaries(history, records => [...records, parked, deadLetter]),
+    summaries(history, records => [...records, deadLettered, deadLetter]),
     []
   )
   const ofAnother = { ...deadLetter, headers: { ...deadLetter.headers, 'dlq-stage': 'inventory' } }
-  assert.match(summaries(history, records => [...records, parked, ofAnother]).join(), /was published with/)
+  assert.match(summaries(history, records => [...records, deadLettered, ofAnother]).join(), /was published with/)
 })
 
 const planted: readonly (readonly [string, RegExp, Change])[] = [

@@ -13,7 +13,7 @@ export const reservationsMatch: Guarantee = {
       for (const outcome of outcomes) {
         if (outcome.event?.items === undefined) continue
         reserved.add(orderID)
-        const told = sumBySKU(outcome.event.items)
+        const reported = sumBySKU(outcome.event.items)
         const held = linesByID.get(orderID) ?? new Map<string, number>()
         const isReleased = settlementsByID.get(orderID)?.some(({ topic }) => topic === topicNames.inventoryReleased)
         if (isReleased && held.size > 0) {
@@ -29,8 +29,8 @@ export const reservationsMatch: Guarantee = {
           ordered: sumBySKU(ordersByID.get(orderID)?.[0]?.event?.items ?? [])
         }
         for (const [what, demand] of Object.entries(others)) {
-          if (isSameDemand(told, demand)) continue
-          const summary = `the outcome has ${describeDemand(told)}, but ${what} is ${describeDemand(demand)}`
+          if (isSameDemand(reported, demand)) continue
+          const summary = `the outcome has ${describeDemand(reported)}, but ${what} is ${describeDemand(demand)}`
           findings.push({ orderID, records: [outcome], summary })
         }
       }

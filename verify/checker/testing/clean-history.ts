@@ -1,6 +1,7 @@
 import { topicNames } from '@orderly/contracts'
 import type {
-  GivenUp,
+  ChangeRequestBody,
+  Exhausted,
   History,
   NotificationLine,
   OffsetCommit,
@@ -9,8 +10,7 @@ import type {
   PoisonRecord,
   RecordedRecord,
   SettlementRow,
-  WebhookAttempt,
-  WishRequest
+  WebhookAttempt
 } from '../../history/history.ts'
 import { type Line, planLoad, planStock, poisonedChangers, poisonedUsers } from '../../plan/load.ts'
 import { createRandom } from '../../plan/random.ts'
@@ -79,30 +79,30 @@ export function cleanHistory(seed: number, requestCount = 120): History {
   const notifications: NotificationLine[] = []
   const results: RecordedRecord[] = []
   const settlements: SettlementRow[] = []
-  const wishes: WishRequest[] = []
-  const parked = new Set<string>()
+  const changeRequests: ChangeRequestBody[] = []
+  const deadLettered = new Set<string>()
   let lastSequence = -1
   const nextSequence = () => {
     lastSequence += 2
     return lastSequence
   }
-  const parkedChangers = new Set<string>()
-  const park = (record: RecordedRecord, atMs: number) => {
+  const blockedChangers = new Set<string>()
+  const writeDeadLetter = (record: RecordedRecord, atMs: number) => {
     log.append(toDeadLetter(record, atMs))
-    log.commitOffset('orders-created', record, atMs)
+    log.commitOffset('inventory', record, atMs)
     return record
   }
   const poisonChanges = (key: string, atMs: number) => {
     const id = `poison-changes-${poison.length}`
     const topic = topicNames.ordersChanges
-    park(log.append({ topic, key, timestampMs: atMs, headers: { 'verify-poison': id } }), atMs)
+    writeDeadLetter(log.append({ topic, key, timestampMs: atMs, headers: { 'verify-poison': id } }), atMs)
     poison.push({ id, key, topic, writtenAtMs: atMs, acknowledged: true })
-    parkedChangers.add(key)
+    blockedChangers.add(key)
   }
   /** Appends a change request and, if given, its settlement. */
   const change = (order: Asked, kind: 'cancel' | 'confirm' | 'expire', settlement?: Settled): RecordedRecord => {
     const { orderID, userID, atMs } = order
-    const id = `${kind === 'cancel' ? 'c' : 'd'}${String(wishes.length).padStart(31, '0')}`
+    const id = `${kind === 'cancel' ? 'c' : 'd'}${String(changeRequests.length).padStart(31, '0')}`
     const record = log.append({
       topic: topicNames.ordersChanges,
       key: userID,
@@ -111,9 +111,9 @@ export function cleanHistory(seed: number, requestCount = 120): History {
       event: { orderID, userID, change: kind, requestedAtMs: atMs }
     })
     const asked = { id, orderID, userID, sentAtMs: atMs - 5, endedAtMs: atMs + 5, result: { kind: 'asked' } } as const
-    if (kind !== 'expire') wishes.push({ ...asked, wish: kind })
-    if (parkedChangers.has(userID)) return park(record, atMs)
-    log.commitOffset('orders-created', record, atMs)
+    if (kind !== 'expire') changeRequests.push({ ...asked, changeRequest: kind })
+    if (blockedChangers.has(userID)) return writeDeadLetter(record, atMs)
+    log.commitOffset('inventory', record, atMs)
     if (settlement === undefined) return record
     const { partition, offset } = record
     settlements.push({
@@ -145,19 +145,19 @@ export function cleanHistory(seed: number, requestCount = 120): History {
    */
   const changeLater = (order: Asked, holdUntilMs: number | null) => {
     const cancelled = { kind: 'released', cause: 'cancelled' } as const
-    const wishesOf =
+    const changeRequestsOf =
       holdUntilMs === null ? ['cancel', 'nothing'] : ['confirm', 'expire', 'cancel', 'confirm and cancel']
-    const wish = random.pick(wishesOf)
-    if (wish.startsWith('confirm')) {
+    const changeRequest = random.pick(changeRequestsOf)
+    if (changeRequest.startsWith('confirm')) {
       change(order, 'confirm', { kind: 'confirmed', cause: null })
       change(order, 'confirm')
     }
-    if (wish === 'expire') {
+    if (changeRequest === 'expire') {
       change({ ...order, atMs: (holdUntilMs ?? 0) - 1 }, 'expire')
       change({ ...order, atMs: holdUntilMs ?? 0 }, 'expire', { kind: 'released', cause: 'expired' })
       change({ ...order, atMs: holdUntilMs ?? 0 }, 'confirm')
     }
-    if (wish.endsWith('cancel')) {
+    if (changeRequest.endsWith('cancel')) {
       change(order, 'cancel', cancelled)
       change(order, 'cancel')
       if (holdUntilMs !== null) change({ ...order, atMs: holdUntilMs }, 'expire')
@@ -170,14 +170,14 @@ export function cleanHistory(seed: number, requestCount = 120): History {
     const queue = random.pick(queues.filter(queue => queue.length > 0))
     const input = queue.shift() as RecordedRecord
     const decidedAtMs = input.timestampMs + 30
-    if (input.event === undefined || parked.has(input.key ?? '')) {
-      parked.add(input.key ?? '')
-      park(input, decidedAtMs)
+    if (input.event === undefined || deadLettered.has(input.key ?? '')) {
+      deadLettered.add(input.key ?? '')
+      writeDeadLetter(input, decidedAtMs)
       continue
     }
     if (random.chance(0.02)) poisonChanges(random.pick(poisonedChangers), decidedAtMs)
     const { orderID, userID, items = [], holdSeconds = null } = input.event
-    const isCancelled = random.chance(0.05) && !parkedChangers.has(userID)
+    const isCancelled = random.chance(0.05) && !blockedChangers.has(userID)
     if (isCancelled) change({ orderID, userID, items, atMs: decidedAtMs }, 'cancel')
     const shortages = [...sumBySKU(items)]
       .map(([sku, requested]) => ({
@@ -218,14 +218,14 @@ export function cleanHistory(seed: number, requestCount = 120): History {
     }
     while (random.chance(0.1)) log.append({ ...outcome, transaction: 'aborted' })
     results.push(log.append({ ...outcome, transaction: 'committed' }))
-    log.commitOffset('orders-created', input, decidedAtMs)
+    log.commitOffset('inventory', input, decidedAtMs)
     if (!isReserved) continue
     if (holdUntilMs !== null || random.chance(0.2)) {
       later.push(() => changeLater({ orderID, userID, items, atMs: decidedAtMs + 20 }, holdUntilMs))
     }
   }
   for (const rest of later) rest()
-  const webhooks = { target: 'webhook:shop', attempts: [] as WebhookAttempt[], givenUp: [] as GivenUp[] }
+  const webhooks = { target: 'webhook:shop', attempts: [] as WebhookAttempt[], exhausted: [] as Exhausted[] }
   for (const result of results) {
     const { orderID, userID } = result.event as NonNullable<RecordedRecord['event']>
     const line: NotificationLine = {
@@ -251,7 +251,13 @@ export function cleanHistory(seed: number, requestCount = 120): History {
       webhooks.attempts.push({ ...webhook, atMs: line.atMs + number, answer })
       if (answer === 200) break
       if (number < deliveryPolicy.maxAttempts) continue
-      webhooks.givenUp.push({ id: line.id, target: webhooks.target, attempts: number, code: 'HTTP_500', reason: 'why' })
+      webhooks.exhausted.push({
+        id: line.id,
+        target: webhooks.target,
+        attempts: number,
+        code: 'HTTP_500',
+        reason: 'why'
+      })
       break
     }
     while (random.chance(0.05)) notifications.push(line)
@@ -268,7 +274,7 @@ export function cleanHistory(seed: number, requestCount = 120): History {
     endedAtMs: startMs + 60_000,
     initialStock,
     requests,
-    wishes,
+    changeRequests,
     poison,
     faults: [
       { kind: 'replace', target: 'inventory-1', startedAtMs: startMs + 1_000, endedAtMs: startMs + 4_000 },
@@ -294,7 +300,7 @@ export function cleanHistory(seed: number, requestCount = 120): History {
     ),
     offsetCommits: log.offsetCommits(),
     groups: [
-      { group: 'orders-created', inputs: [topicNames.ordersCreated, topicNames.ordersChanges] },
+      { group: 'inventory', inputs: [topicNames.ordersCreated, topicNames.ordersChanges] },
       {
         group: 'notifications',
         inputs: [

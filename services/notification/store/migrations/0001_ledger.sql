@@ -7,7 +7,7 @@ CREATE TABLE notification.deliveries (
   user_id text COLLATE "C" NOT NULL,
   content jsonb NOT NULL,
   traceparent text NOT NULL,
-  status text NOT NULL DEFAULT 'due' CHECK (status IN ('due', 'sending', 'sent', 'given-up', 'skipped')),
+  status text NOT NULL DEFAULT 'due' CHECK (status IN ('due', 'sending', 'sent', 'exhausted', 'skipped')),
   attempts integer NOT NULL DEFAULT 0,
   code text, -- why the last attempt failed
   reason text,
@@ -38,6 +38,6 @@ CREATE INDEX lanes_claim ON notification.lanes (claim) WHERE claim IS NOT NULL;
 CREATE TABLE notification.targets (
   target text PRIMARY KEY,
   fingerprint text NOT NULL,
-  switched_off_at timestamptz,
+  disabled_at timestamptz,
   reason text
 );

@@ -1,7 +1,7 @@
 import { createPool, type PoolSettings } from '@orderly/postgres'
 import { integrationEnvironment } from '@orderly/stack/testing'
 import type { Pool } from 'pg'
-import { ledgerSessionSettings } from '../schema.ts'
+import { deliverySessionSettings } from '../schema.ts'
 
 export interface NotificationDatabase {
   readonly url: string
@@ -19,7 +19,7 @@ export async function createNotificationDatabase(scope: {
       maxConnections: 4,
       applicationName: 'notification',
       statementTimeoutMs: 10_000,
-      sessionSettings: ledgerSessionSettings,
+      sessionSettings: deliverySessionSettings,
       ...settings
     })
     scope.after(() => pool.end())
@@ -28,6 +28,6 @@ export async function createNotificationDatabase(scope: {
   return { url, open }
 }
 
-export async function emptyLedger(pool: Pool): Promise<void> {
+export async function emptyDeliveryStore(pool: Pool): Promise<void> {
   await pool.query('TRUNCATE notification.deliveries, notification.lanes, notification.targets')
 }

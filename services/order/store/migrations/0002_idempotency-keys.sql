@@ -14,7 +14,7 @@ CREATE TABLE orders.idempotency_keys (
   producer_epoch integer,
   sequence integer,
   slot_at timestamptz NOT NULL DEFAULT now(),
-  must_look boolean NOT NULL DEFAULT false,
+  needs_lookup boolean NOT NULL DEFAULT false,
 
   state text NOT NULL DEFAULT 'in-flight' CHECK (state IN ('in-flight', 'stored')),
   attempt integer NOT NULL DEFAULT 1,

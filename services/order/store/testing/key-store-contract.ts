@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { slotTrustMs } from '../../domain/known-key.ts'
+import { reservationTrustMs } from '../../domain/idempotency-key-state.ts'
 import type { KeyClaim, KeyStore } from '../key-store.ts'
 
 export interface OpenedKeyStore {
@@ -37,11 +37,11 @@ export function testKeyStore(title: string, open: (t: TestContext) => Promise<Op
       kind: 'yours',
       attempt: 1,
       order: keptOf(first),
-      mustLook: false
+      needsLookup: false
     })
     const second = await store.claim(claim(), leaseMs)
     assert.ok(second.kind === 'in-flight' && second.retryAfterMs > 0 && second.retryAfterMs <= leaseMs)
-    assert.deepEqual(await store.claim(claim({ fingerprint: 'cd' }), leaseMs), { kind: 'other-body' })
+    assert.deepEqual(await store.claim(claim({ fingerprint: 'cd' }), leaseMs), { kind: 'key-conflict' })
   })
 
   test(`${title}: a stored key returns its order and refuses another order`, async t => {
@@ -52,7 +52,7 @@ export function testKeyStore(title: string, open: (t: TestContext) => Promise<Op
     await store.settle(name)
     await age(leaseMs)
     assert.deepEqual(await store.claim(claim(), leaseMs), { kind: 'stored', order: keptOf(first) })
-    assert.deepEqual(await store.claim(claim({ fingerprint: 'cd' }), leaseMs), { kind: 'other-body' })
+    assert.deepEqual(await store.claim(claim({ fingerprint: 'cd' }), leaseMs), { kind: 'key-conflict' })
   })
 
   test(`${title}: different callers and keys are independent`, async t => {
@@ -66,7 +66,7 @@ export function testKeyStore(title: string, open: (t: TestContext) => Promise<Op
     const first = claim()
     await store.claim(first, leaseMs)
     await age(leaseMs)
-    const expected = { kind: 'yours', order: keptOf(first), mustLook: false }
+    const expected = { kind: 'yours', order: keptOf(first), needsLookup: false }
     assert.deepEqual(await store.claim(claim(), leaseMs), { ...expected, attempt: 2 })
     assert.equal((await store.claim(claim(), leaseMs)).kind, 'in-flight')
     await store.release(name, 1)
@@ -79,12 +79,12 @@ export function testKeyStore(title: string, open: (t: TestContext) => Promise<Op
     const { store, age } = await open(t)
     const first = claim()
     await store.claim(first, leaseMs)
-    await age(slotTrustMs + 1_000)
+    await age(reservationTrustMs + 1_000)
     const second = claim()
     const order = { ...keptOf(first), slot: second.slot }
-    assert.deepEqual(await store.claim(second, leaseMs), { kind: 'yours', attempt: 2, order, mustLook: true })
+    assert.deepEqual(await store.claim(second, leaseMs), { kind: 'yours', attempt: 2, order, needsLookup: true })
     await age(leaseMs)
-    assert.deepEqual(await store.claim(claim(), leaseMs), { kind: 'yours', attempt: 3, order, mustLook: true })
+    assert.deepEqual(await store.claim(claim(), leaseMs), { kind: 'yours', attempt: 3, order, needsLookup: true })
   })
 
   test(`${title}: a key can be forgotten only in its first attempt and before it is stored`, async t => {
@@ -170,7 +170,7 @@ export function testKeyStore(title: string, open: (t: TestContext) => Promise<Op
       { ...change, orderID: 'order-2' }
     ]
     for (const other of others) assert.equal(await store.claimChange(other), 'other-request')
-    assert.equal((await store.claim(claim(), leaseMs)).kind, 'other-body')
+    assert.equal((await store.claim(claim(), leaseMs)).kind, 'key-conflict')
     assert.equal(await store.claimChange({ ...change, caller: 'another shop' }), 'first')
     await store.claim(claim({ key: 'of an order' }), leaseMs)
     assert.equal(await store.claimChange({ ...change, key: 'of an order' }), 'other-request')

@@ -1,0 +1,76 @@
+import { Cluster } from '../cluster/cluster.ts'
+import { offsetAt } from '../cluster/list-offsets.ts'
+import type { KafkaConnection } from '../connection.ts'
+import { type KafkaError, toKafkaError } from '../errors.ts'
+import { TopicFollower } from '../fetch/topic-follower.ts'
+import type { Logger } from '../records.ts'
+import { DeadLetterCounts, type WaitingDeadLetters } from './counts.ts'
+
+/** Counts pending dead letters. Each call reads only the records added since the previous one. */
+export interface DeadLetterFollower {
+  /**
+   * Counts the dead letters of these topics. A topic that cannot be read does not stop the others.
+   * @throws the signal's reason
+   */
+  count(topics: readonly string[], signal: AbortSignal): Promise<FollowedCounts>
+  close(): Promise<void>
+}
+
+export interface FollowedCounts {
+  readonly counts: readonly WaitingDeadLetters[]
+  readonly failed: readonly { readonly topic: string; readonly error: KafkaError }[]
+}
+
+const requestTimeoutMs = 5_000
+
+export function followDeadLetters(connection: KafkaConnection, logger: Logger): DeadLetterFollower {
+  const cluster = new Cluster(connection, { requestTimeoutMs })
+  const followed = new Map<string, Followed>()
+
+  async function countOf(topic: string, signal: AbortSignal): Promise<WaitingDeadLetters> {
+    const own = followed.get(topic) ?? {
+      follower: new TopicFollower(cluster, topic, logger),
+      counts: new DeadLetterCounts(topic),
+      last: undefined
+    }
+    followed.set(topic, own)
+    await own.follower.readOn(offsetAt.stableEnd, {
+      onRestart() {
+        own.counts = new DeadLetterCounts(topic)
+        own.last = undefined
+      },
+      onRecord(record) {
+        own.counts.add(record)
+        own.last = undefined
+      },
+      signal
+    })
+    own.last ??= own.counts.count()
+    return own.last
+  }
+
+  return {
+    async count(topics, signal) {
+      for (const topic of followed.keys()) if (!topics.includes(topic)) followed.delete(topic)
+      const results = await Promise.allSettled(topics.map(topic => countOf(topic, signal)))
+      signal.throwIfAborted()
+      return {
+        counts: results.flatMap(result => (result.status === 'fulfilled' ? [result.value] : [])),
+        failed: results.flatMap((result, index) => {
+          const topic = topics[index] as string
+          return result.status === 'fulfilled'
+            ? []
+            : [{ topic, error: toKafkaError(result.reason, `reading ${topic}`) }]
+        })
+      }
+    },
+    close: () => cluster.close()
+  }
+}
+
+interface Followed {
+  readonly follower: TopicFollower
+  counts: DeadLetterCounts
+  /** Result of the last count; undefined if records were added since. */
+  last: WaitingDeadLetters | undefined
+}

@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { type TestContext, test } from 'node:test'
+import { integrationEnvironment, startBroker } from '@orderly/stack/testing'
+import { createTopics } from '../cluster/admin.ts'
+import { falsifyProduceResponses } from '../testing/falsify-produce.ts'
+import { readCommitted } from '../testing/read-committed.ts'
+import { createReservedWriter } from './reserved-writer.ts'
+
+const { kafkaBrokers } = integrationEnvironment()
+
+async function setUp(t: TestContext, brokers: readonly string[] = kafkaBrokers) {
+  const connection = { brokers, clientID: 'once-writer-test' }
+  const topic = `once-${randomUUID()}`
+  await createTopics(connection, [{ name: topic, partitions: 4, replicationFactor: 1 }])
+  const open = () => {
+    const writer = createReservedWriter(connection, { deliveryTimeoutMs: 20_000 })
+    t.after(() => writer.close())
+    return writer
+  }
+  const record = (key: string, text: string) => ({ topic, key, value: Buffer.from(text), headers: {} })
+  const written = async (count: number) =>
+    (await readCommitted(connection, topic, all => all.length >= count)).map(({ value }) => String(value)).sort()
+  return { topic, open, record, written }
+}
+
+test('a sequence reservation that several writers use concurrently and again later contains its record once', async t => {
+  const { topic, open, record, written } = await setUp(t)
+  const writers = [open(), open(), open()] as const
+  const slot = await writers[0].reserve(topic, 'ann')
+  await Promise.all(writers.flatMap(writer => [1, 2, 3].map(() => writer.write(slot, record('ann', 'first')))))
+  await writers[1].write(slot, record('ann', 'first'))
+
+  const behind = await writers[0].reserve(topic, 'ann')
+  await writers[0].write(behind, record('ann', 'last'))
+  assert.deepEqual(await written(2), ['first', 'last'])
+})
+
+test('a reservation released as written frees its producer id, and an uncertain one retires it', async t => {
+  const { topic, open, record, written } = await setUp(t)
+  const writer = open()
+  const first = await writer.reserve(topic, 'ann')
+  await writer.write(first, record('ann', '1'))
+  writer.release(first, 'written')
+  const second = await writer.reserve(topic, 'ann')
+  assert.deepEqual([second.producerID, second.sequence], [first.producerID, 1])
+  writer.release(second, 'unused')
+  const again = await writer.reserve(topic, 'ann')
+  assert.deepEqual(again, second)
+  writer.release(again, 'uncertain')
+  const third = await writer.reserve(topic, 'ann')
+  assert.notEqual(third.producerID, first.producerID)
+  await writer.write(third, record('ann', '3'))
+  await open().write(again, record('ann', '2'))
+  await open().write(again, record('ann', '2'))
+  assert.deepEqual(await written(3), ['1', '2', '3'])
+})
+
+test('a restarted broker still rejects duplicates of a reservation that was written before', async t => {
+  const broker = await startBroker(t)
+  const { topic, open, record, written } = await setUp(t, broker.brokers)
+  const writer = open()
+  const slot = await writer.reserve(topic, 'ann')
+  await writer.write(slot, record('ann', 'once'))
+  await broker.kill()
+  await broker.start()
+  await writer.write(slot, record('ann', 'once'))
+  await open().write(slot, record('ann', 'once'))
+  const other = await writer.reserve(topic, 'ann')
+  await writer.write(other, record('ann', 'other'))
+  assert.deepEqual(await written(2), ['once', 'other'])
+})
+
+test('concurrent reservations for many keys are each written once', async t => {
+  const { topic, open, record, written } = await setUp(t)
+  const writer = open()
+  const texts = Array.from({ length: 500 }, (_, index) => `record-${index}`)
+  const startMs = performance.now()
+  const shoppers = Array.from({ length: 25 }, async () => {
+    for (let text = texts.pop(); text !== undefined; text = texts.pop()) {
+      const slot = await writer.reserve(topic, text)
+      await writer.write(slot, record(text, text))
+      writer.release(slot, 'written')
+    }
+  })
+  await Promise.all(shoppers)
+  t.diagnostic(`${Math.round(500_000 / (performance.now() - startMs))} records a second, 25 at a time`)
+  const all = await written(500)
+  assert.equal(new Set(all).size, 500)
+  assert.equal(all.length, 500)
+})
+
+test('the outcome of a reservation is unknown after a permanent error that can follow an append, and known after a rejection', async t => {
+  const { topic, open, record, written } = await setUp(t)
+  const writer = open()
+  const slot = await writer.reserve(topic, 'ann')
+  const unknownServerError = -1
+  falsifyProduceResponses(t, topic, [unknownServerError])
+  await assert.rejects(writer.write(slot, record('ann', 'once')), { code: 'UNKNOWN_SERVER_ERROR', mayBeWritten: true })
+  await writer.write(slot, record('ann', 'once'))
+
+  const other = await writer.reserve(topic, 'bob')
+  const tooLarge = 'x'.repeat(2_000_000)
+  await assert.rejects(writer.write(other, record('bob', tooLarge)), { code: 'MESSAGE_TOO_LARGE', mayBeWritten: false })
+  await writer.write(other, record('bob', 'other'))
+  assert.deepEqual(await written(2), ['once', 'other'])
+})

@@ -1,0 +1,54 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { createOrderClient } from '@orderly/client'
+import type { ChangeRequestBody } from '../history/history.ts'
+import { type ChangePlan, nextID } from '../plan/load.ts'
+import { reasonOf } from './reason-of.ts'
+
+/** The order to cancel or confirm. */
+export interface RequestedOrder {
+  readonly orderID: string
+  readonly userID: string
+}
+
+const patienceMs = 12_000
+
+/**
+ * Sends a cancel or confirmation until its result is known, each time with a new id.
+ * @returns all attempts
+ */
+export async function requestChangeUntilKnown(
+  { orderID, userID }: RequestedOrder,
+  { id, changeRequest, afterMs, endpoint, retryDelaysMs }: ChangePlan,
+  endpoints: () => readonly string[]
+): Promise<ChangeRequestBody[]> {
+  const attempts: ChangeRequestBody[] = []
+  for (const [index, delayMs] of [afterMs, ...retryDelaysMs].entries()) {
+    await delay(delayMs)
+    const attemptID = index === 0 ? id : nextID(id, index)
+    const urls = endpoints()
+    const url = urls[endpoint % Math.max(1, urls.length)]
+    const sentAtMs = Date.now()
+    const result = await ask(url, `/orders/${orderID}/${changeRequest}`, attemptID)
+    attempts.push({ id: attemptID, changeRequest, orderID, userID, sentAtMs, endedAtMs: Date.now(), result })
+    if (result.kind !== 'unknown') break
+  }
+  return attempts
+}
+
+async function ask(url: string | undefined, path: string, id: string): Promise<ChangeRequestBody['result']> {
+  if (url === undefined) return { kind: 'unknown', reason: 'no running instance' }
+  try {
+    const { status, headers, body } = await createOrderClient({ baseURL: url }).rawRequest({
+      method: 'POST',
+      path,
+      headers: { traceparent: `00-${id}-00000000000000aa-01` },
+      timeoutMs: patienceMs
+    })
+    if (status === 202) return { kind: 'asked' }
+    if (status === 200) return { kind: 'fulfilled' }
+    if (status === 409 && !headers.has('retry-after')) return { kind: 'refused', code: JSON.parse(body).code }
+    return { kind: 'unknown', reason: `status ${status}` }
+  } catch (error) {
+    return { kind: 'unknown', reason: reasonOf(error) }
+  }
+}
