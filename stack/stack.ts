@@ -1,5 +1,5 @@
 import { topicConfig, topicNames } from '@orderly/contracts'
-import { createTopics, type KafkaConnection, KafkaError } from '@orderly/kafka'
+import { createInspector, createTopics, type KafkaConnection, KafkaError } from '@orderly/kafka'
 import { type DatabaseRole, isPostgresServerError, ownerRole } from '@orderly/postgres'
 import { ownerDatabaseURL } from '@orderly/service-kit'
 import { provisionedTopics } from '../deploy/kafka/principals.ts'
@@ -34,6 +34,8 @@ export interface RunningStack {
   readonly parts: readonly RunningPart[]
   readonly externals: ReadonlyMap<ServerName, string>
   readonly orderURL: string
+  /** Settings without effect on existing data, with a remedy. */
+  readonly notices: readonly string[]
 }
 
 /**
@@ -57,6 +59,12 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
     })
   })
   topics.catch(() => {})
+  const notices = Promise.all([servers, topics]).then(async ([{ kafka }]) => {
+    if (!environment.ORDERLY_PARTITIONS?.trim()) return []
+    const connection = kafka === undefined ? kafkaConnectionOf(environment) : localConnection(kafka.brokers)
+    return partitionNotices(partitions, await countPartitions(connection))
+  })
+  notices.catch(() => {})
 
   const migrations = servers.then(({ postgres }) =>
     postgres === undefined ? migrateElsewhere(environment) : migrateDatabase(postgres.access.urlOf(ownerRole))
@@ -112,7 +120,8 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
   const { kafka, postgres, registry } = await servers
   const ours = [kafka, postgres, registry].filter(part => part !== undefined)
   const parts = [...ours, ...(await Promise.all(running)), ...beside]
-  return { parts, externals, orderURL: parts.find(part => part.name === 'order')?.address ?? '' }
+  const orderURL = parts.find(part => part.name === 'order')?.address ?? ''
+  return { parts, externals, orderURL, notices: await notices }
 }
 
 /** Addresses that the API page of each service links to. */
@@ -205,4 +214,32 @@ export function partitionsOf(environment: NodeJS.ProcessEnv): number {
   throw new UserError(
     `ORDERLY_PARTITIONS is "${text}": set it to the number of partitions of new topics, from 1 to 1000.`
   )
+}
+
+/** Returns the number of partitions of each topic with events. */
+async function countPartitions(connection: KafkaConnection): Promise<Map<string, number>> {
+  const inspector = createInspector(connection)
+  try {
+    const topics = await inspector.topics(Object.values(topicNames))
+    return new Map(topics.map(({ name, partitions }) => [name, partitions.length]))
+  } finally {
+    await inspector.close()
+  }
+}
+
+/**
+ * Returns a notice if existing topics have another number of partitions than the setting asks for.
+ * The start does not grow them: only `orderly topics grow` keeps the order of each user's records.
+ */
+export function partitionNotices(wanted: number, counts: ReadonlyMap<string, number>): string[] {
+  const others = [...counts].filter(([, count]) => count !== wanted)
+  if (others.length === 0) return []
+  const found = others.map(([name, count]) => `${name} has ${count}`).join(', ')
+  const smaller = others.filter(([, count]) => count < wanted).map(([name]) => name)
+  const grow = smaller.map(name => `  npm run orderly -- topics grow ${name} --partitions ${wanted}`)
+  const remedy =
+    grow.length === 0
+      ? 'Partitions cannot be removed; `npm run reset` deletes the data of `npm start`.'
+      : ['While the stack runs, grow them with:', ...grow].join('\n')
+  return [`ORDERLY_PARTITIONS=${wanted} has no effect on topics that exist (${found} partitions). ${remedy}`]
 }

@@ -79,6 +79,7 @@ await runCommand(async ({ supervise, signal }) => {
       show: showSteps
     })
     process.stdout.write(`\n${await describe(stack, environment)}\n`)
+    for (const notice of stack.notices) process.stderr.write(`${notice}\n`)
     process.stdout.write(
       `Logs: ${relative(projectDirectory, directories.logs)}/  Ctrl-C stops everything; the data stays.\n`
     )

@@ -4,18 +4,18 @@ import { commands } from '../../tool/commands.ts'
 import { projectDirectory } from '../directories.ts'
 import { markdownTable } from './markdown.ts'
 
-/** A section for each command of `npm run orderly` with its options. */
+/** A section for each command of `npm run orderly` with its examples and options. */
 export function commandSections(): string {
   return commands
-    .map(({ name, argument, summary, options }) => {
+    .map(({ name, argument, summary, examples, options }) => {
       const rows = Object.entries(options).map(([option, { type, placeholder = 'VALUE', description }]) => [
         `\`--${option}${type === 'boolean' ? '' : ` ${placeholder}`}\``,
         description
       ])
       const usage = `\`npm run orderly -- ${name}${argument === undefined ? '' : ` ${argument}`}\`: ${summary}.`
-      return [`### ${name}`, usage, ...(rows.length > 0 ? [markdownTable(['option', 'meaning'], rows)] : [])].join(
-        '\n\n'
-      )
+      const shown = ['```sh', ...examples.map(example => `npm run orderly -- ${example}`), '```'].join('\n')
+      const table = rows.length > 0 ? [markdownTable(['option', 'meaning'], rows)] : []
+      return [`### ${name}`, usage, shown, ...table].join('\n\n')
     })
     .join('\n\n')
 }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { RunningPart } from '../parts/part.ts'
-import { describeExit, lastLines, type SupervisedProcess } from './supervisor.ts'
+import { describeExit, type SupervisedProcess } from './supervisor.ts'
 
 export interface RestartPolicy {
   /**
@@ -79,8 +79,8 @@ export function keepRunning(part: RunningPart, options: KeepRunningOptions): Run
     }
   }
 
-  async function exhausted(reason: string, { logFile }: SupervisedProcess): Promise<string> {
-    return `${reason}\n${await lastLines(logFile)}\n${part.name} stays down; the others keep running. Fix the cause, then run \`npm start\` again.`
+  async function exhausted(reason: string, child: SupervisedProcess): Promise<string> {
+    return `${reason}\n${await child.lastLines()}\n${part.name} stays down; the others keep running. Fix the cause, then run \`npm start\` again.`
   }
 }
 

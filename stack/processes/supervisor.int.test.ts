@@ -97,6 +97,28 @@ test('Postgres keeps its data after a stop and after a crash', async t => {
   assert.equal(await third.isHealthy(), true)
 })
 
+test('the last lines of a process do not include those of an earlier one, also after a rotation', async t => {
+  const { supervisor } = createSupervised(t, { maxBytes: 10_000, checkEveryMs: 20 })
+  const run = (script: string) => supervisor.start({ name: 'service', command: 'sh', args: ['-c', script] })
+  const first = run('echo earlier failure')
+  await first.exited
+  assert.equal(await first.lastLines(), 'earlier failure')
+  const silent = run('exit 3')
+  await silent.exited
+  assert.equal(await silent.lastLines(), '')
+  const chatty = run(
+    'i=0; while [ $i -lt 500 ]; do i=$((i+1)); echo "a line with the number $i"; done; exec sleep 1000'
+  )
+  await waitUntil(() => existsSync(`${chatty.logFile}.1`) && statSync(chatty.logFile).size < 10_000, {
+    what: 'a rotation',
+    deadlineMs: 30_000
+  })
+  await chatty.stop()
+  assert.match(readFileSync(`${chatty.logFile}.1`, 'utf8'), /^earlier failure\n/)
+  assert.match(await chatty.lastLines(2), /^a line with the number \d+\na line with the number \d+$/)
+  assert.match(await chatty.lastLines(1_000), /^a line with the number 1\n/)
+})
+
 test('a log that reaches its limit is rotated, and its process continues to write to it', async t => {
   const { directory, supervisor } = createSupervised(t, { maxBytes: 20_000, checkEveryMs: 20 })
   const script = 'i=0; while :; do i=$((i+1)); echo "line $i"; [ $((i % 50)) -eq 0 ] && sleep 0.01; done'

@@ -1,9 +1,8 @@
 import { spawn } from 'node:child_process'
-import { closeSync, openSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { closeSync, fstatSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { ProcessFailedError } from '../user-error.ts'
-import { type LogLimits, rotateLogs } from './log-rotation.ts'
+import { type LogLimits, type LogSpan, lastLinesOf, rotateLogs } from './log-rotation.ts'
 import { startWatchdog } from './watchdog.ts'
 
 /**
@@ -41,6 +40,8 @@ export interface SupervisedProcess {
   readonly pid: number
   readonly logFile: string
   readonly exited: Promise<ProcessExit>
+  /** Returns the last lines that this process wrote, without those of earlier processes. */
+  lastLines(count?: number): Promise<string>
   isRunning(): boolean
   signal(signal: NodeJS.Signals): void
   /** Stops the process and kills it at the deadline. Resolves when it has ended. */
@@ -70,7 +71,7 @@ export interface Supervisor {
 export function createSupervisor(logDirectory: string, logLimits?: LogLimits): Supervisor {
   const watchdog = startWatchdog()
   const running = new Set<{ tier: Tier; process: SupervisedProcess }>()
-  const logFiles = new Set<string>()
+  const logFiles = new Map<string, LogSpan>()
   const stopRotation = logLimits && rotateLogs(logFiles, logLimits)
   let stopped: Promise<void> | undefined
 
@@ -78,6 +79,7 @@ export function createSupervisor(logDirectory: string, logLimits?: LogLimits): S
     if (stopped !== undefined) throw new Error(`${spec.name} cannot be started: the supervisor is stopping`)
     const logFile = join(logDirectory, `${spec.name}.log`)
     const log = spec.output === 'inherit' ? 'inherit' : openSync(logFile, 'a', 0o600)
+    const span: LogSpan = { start: log === 'inherit' ? 0 : fstatSync(log).size }
     const child = spawn(spec.command, spec.args, {
       cwd: spec.cwd,
       env: spec.env ?? process.env,
@@ -87,7 +89,7 @@ export function createSupervisor(logDirectory: string, logLimits?: LogLimits): S
     })
     if (log !== 'inherit') {
       closeSync(log)
-      logFiles.add(logFile)
+      logFiles.set(logFile, span)
     }
     const { pid } = child
     const stopSignal = spec.stopSignal ?? 'SIGTERM'
@@ -100,6 +102,7 @@ export function createSupervisor(logDirectory: string, logLimits?: LogLimits): S
       pid: pid ?? 0,
       logFile,
       exited,
+      lastLines: async (count = 12) => (log === 'inherit' ? '' : lastLinesOf(logFile, span, count)),
       isRunning: () => running.has(entry),
       signal: signal => signalGroup(pid, signal),
       async stop() {
@@ -151,9 +154,7 @@ export async function runToEnd(supervisor: Supervisor, spec: ProcessSpec): Promi
   const child = supervisor.start(spec)
   const { code, signal } = await child.exited
   if (code === 0) return
-  throw new ProcessFailedError(
-    `${spec.name} failed (${describeExit({ code, signal })}):\n${await lastLines(child.logFile)}`
-  )
+  throw new ProcessFailedError(`${spec.name} failed (${describeExit({ code, signal })}):\n${await child.lastLines()}`)
 }
 
 function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
@@ -164,10 +165,4 @@ function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
     // The group is empty; macOS returns EPERM if it has only unreaped processes.
     if (!['ESRCH', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
   }
-}
-
-/** Returns the last lines that a process wrote, for the message about its early end. */
-export async function lastLines(logFile: string, count = 12): Promise<string> {
-  const text = await readFile(logFile, 'utf8').catch(() => '')
-  return text.trimEnd().split('\n').slice(-count).join('\n')
 }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { ProcessFailedError } from '../user-error.ts'
-import { describeExit, lastLines, type SupervisedProcess } from './supervisor.ts'
+import { describeExit, type SupervisedProcess } from './supervisor.ts'
 
 export interface WaitOptions {
   /** Condition, as the end of "timed out after 30 s waiting for …". */
@@ -38,7 +38,7 @@ export async function waitUntilHealthy(
   const stopWaiting = new AbortController()
   const ended = child.exited.then(async exit => {
     throw new ProcessFailedError(
-      `${child.name} ended (${describeExit(exit)}) before it was healthy; the end of ${child.logFile}:\n${await lastLines(child.logFile)}`
+      `${child.name} ended (${describeExit(exit)}) before it was healthy; the end of ${child.logFile}:\n${await child.lastLines()}`
     )
   })
   const healthy = waitUntil(check, { what: `${child.name} to be healthy`, deadlineMs, signal: stopWaiting.signal })

@@ -4,6 +4,7 @@ import { type Command, Failure, orderly, UsageError } from '../command-line/comm
 export const startNewGeneration: Command = {
   name: 'audit new-generation',
   summary: 'continue the audit with a topic that was deleted and created again',
+  examples: ['audit new-generation --topic orders.created'],
   options: {
     topic: { type: 'string', placeholder: 'TOPIC', description: 'the topic that the audit stopped at' },
     connector: { type: 'string', placeholder: 'NAME', description: 'the connector (default: audit)' }

@@ -5,7 +5,7 @@ import { helpOf } from './help.ts'
 import { createOutput } from './output.ts'
 import { parseInvocation } from './parse.ts'
 import { formatTable } from './table.ts'
-import { formatDuration, parseMoment } from './time.ts'
+import { formatDuration, parseDuration, parseMoment } from './time.ts'
 
 test('a command is found by its words, and invalid input is refused in one sentence', () => {
   const invocation = parseInvocation(['stock', 'show', 'MUG', '--json'], commands)
@@ -35,6 +35,40 @@ test('help lists every command, and every option of a command', () => {
   }
   const asked = parseInvocation(['dlq', 'list', '--help'], commands)
   assert.equal('help' in asked && asked.help?.name, 'dlq list')
+})
+
+test('every command has examples in its help, each of which parses as that command', () => {
+  for (const command of commands) {
+    const [, examples = ''] = helpOf(command, commands).split(/^Examples?:$/m)
+    const lines = examples.trim().split('\n')
+    for (const line of lines) {
+      const [, words = ''] = /^ *npm run orderly -- (.+)$/.exec(line) ?? []
+      const invocation = parseInvocation(words.replaceAll(/"[^"]*"/g, 'text').split(' '), commands)
+      assert.equal('command' in invocation && invocation.command.name, command.name, line)
+    }
+  }
+})
+
+test('durations have the same units in every option, and plain numbers are seconds', () => {
+  const parse = (text: string) => parseDuration(text, 'wait', { maximumMs: 86_400_000, otherwiseMs: 1 })
+  for (const [text, durationMs] of [
+    ['0', 0],
+    ['10', 10_000],
+    ['10s', 10_000],
+    ['15m', 900_000],
+    ['2h', 7_200_000],
+    ['1d', 86_400_000]
+  ] as const) {
+    assert.equal(parse(text), durationMs)
+    assert.equal(parseMoment(text, 'since', 1e12), 1e12 - durationMs)
+  }
+  for (const text of ['', '10x', '-1', '1.5h', '2d'])
+    assert.throws(() => parse(text), {
+      exitCode: 64,
+      message: /--wait is ".*": give a duration from 0ms to 1d, like 90s/
+    })
+  const described = commands.flatMap(({ options }) => Object.values(options)).map(option => option.placeholder)
+  assert.ok(!described.includes('SECONDS'))
 })
 
 test('table columns are aligned, numbers to the right, and control characters are escaped', () => {

@@ -12,6 +12,8 @@ export interface Command {
   readonly summary: string
   /** Name of the argument in the usage; in brackets if it is optional. */
   readonly argument?: string
+  /** Command lines without the prefix `npm run orderly --`, for the help. */
+  readonly examples: readonly [string, ...string[]]
   readonly options: Readonly<Record<string, OptionSpec>>
   /** Runs the command. @returns the exit code */
   run(context: CommandContext): Promise<number>

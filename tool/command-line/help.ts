@@ -28,7 +28,10 @@ function detail(command: Command): string {
   return [
     `${usageOf(command)}: ${command.summary}`,
     '',
-    ...rows.map(([option = '', description = '']) => `  ${option.padEnd(width)}  ${description}`)
+    ...rows.map(([option = '', description = '']) => `  ${option.padEnd(width)}  ${description}`),
+    '',
+    command.examples.length === 1 ? 'Example:' : 'Examples:',
+    ...command.examples.map(example => `  ${orderly} ${example}`)
   ].join('\n')
 }
 

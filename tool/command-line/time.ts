@@ -3,18 +3,39 @@ import { UsageError } from './command.ts'
 
 const unitsMs: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
+const durations = '90s, 15m, 2h or 3d'
+
+/** Parses the value of an option with a duration. @throws UsageError unless it is within the limits */
+export function parseDuration(
+  text: string | undefined,
+  option: string,
+  { minimumMs = 0, maximumMs, otherwiseMs }: { minimumMs?: number; maximumMs: number; otherwiseMs: number }
+): number {
+  if (text === undefined) return otherwiseMs
+  const durationMs = durationOf(text)
+  if (durationMs !== undefined && durationMs >= minimumMs && durationMs <= maximumMs) return durationMs
+  const limits = `from ${formatDuration(minimumMs)} to ${formatDuration(maximumMs)}`
+  throw new UsageError(`--${option} is "${text}": give a duration ${limits}, like ${durations}.`)
+}
+
 /**
- * Parses a time such as `2026-01-31T12:00Z`, or a duration ago such as `90s`, `15m`, `2h` or `3d`.
+ * Parses a time such as `2026-01-31T12:00Z`, or a duration ago as `parseDuration` does.
  * @throws UsageError
  */
 export function parseMoment(text: string, option: string, nowMs: number): number {
-  const [, count, unit = ''] = /^(\d+)([smhd])$/.exec(text) ?? []
-  if (count !== undefined) return nowMs - Number(count) * (unitsMs[unit] as number)
+  const agoMs = durationOf(text)
+  if (agoMs !== undefined) return nowMs - agoMs
   const timeMs = Date.parse(text)
   if (/^\d{4}-/.test(text) && !Number.isNaN(timeMs)) return timeMs
   throw new UsageError(
-    `--${option} is "${text}": give a time like 2026-01-31T12:00Z, or a duration ago like 90s, 15m, 2h or 3d.`
+    `--${option} is "${text}": give a time like 2026-01-31T12:00Z, or a duration ago like ${durations}.`
   )
+}
+
+/** Returns the milliseconds of a duration; a number without a unit is in seconds. */
+function durationOf(text: string): number | undefined {
+  const [, count, unit] = /^(\d{1,9})([smhd]?)$/.exec(text) ?? []
+  return count === undefined ? undefined : Number(count) * (unitsMs[unit || 's'] as number)
 }
 
 export function formatTime(timeMs: number | undefined): string | undefined {

@@ -13,6 +13,7 @@ export const showDatabaseURL: Command = {
   name: 'database url',
   summary: `print the address of the database of npm start with the password of a role (default operator): ${names.join(', ')}`,
   argument: '[ROLE]',
+  examples: ['database url', 'database url inventory'],
   options: {},
   async run({ argument: name = 'operator', output }) {
     if (!names.includes(name)) throw new UsageError(`"${name}" is not a role: give one of ${names.join(', ')}.`)

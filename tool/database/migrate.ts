@@ -5,6 +5,7 @@ export const runMigrations: Command = {
   name: 'migrate',
   summary:
     'migrate the schemas of the database and grant the roles their privileges, as their owner (DATABASE_OWNER_URL)',
+  examples: ['migrate'],
   options: {},
   async run({ output, connections, signal }) {
     const applied: { schema: string; migration: string; tookMs: number }[] = []

@@ -13,6 +13,7 @@ import {
 import { type Command, type CommandContext, type OptionSpec, orderly, UsageError } from '../command-line/command.ts'
 import { parseNumber, plural } from '../command-line/numbers.ts'
 import { byOption, operatorName, reasonOption } from '../command-line/operator.ts'
+import { parseDuration } from '../command-line/time.ts'
 import { deadLetterJson } from './dead-letter-json.ts'
 import { type DeadLetterFilter, describeFilter, filterOptions, matches, matchesKey, parseFilter } from './filter.ts'
 import { formatKey, keyColumns } from './key-text.ts'
@@ -28,7 +29,7 @@ const operationOptions: Readonly<Record<string, OptionSpec>> = {
   all: { type: 'boolean', description: 'select all pending dead letters, if there is no filter' },
   'dry-run': { type: 'boolean', description: 'print what would be done, without doing it' },
   rate: { type: 'string', placeholder: 'N', description: 'maximum number of dead letters per second (default 500)' },
-  wait: { type: 'string', placeholder: 'SECONDS', description: 'maximum time to wait for the results (default 30)' },
+  wait: { type: 'string', placeholder: 'DURATION', description: 'maximum time to wait for the results (default 30s)' },
   by: byOption,
   reason: reasonOption
 }
@@ -36,6 +37,7 @@ const operationOptions: Readonly<Record<string, OptionSpec>> = {
 export const replayDeadLetters: Command = {
   name: 'dlq replay',
   summary: 'process dead letters again, in the order of each key',
+  examples: ['dlq replay --topic orders.created --dry-run', 'dlq replay --topic orders.created --wait 2m'],
   options: operationOptions,
   run: context => operate('replay', context)
 }
@@ -43,6 +45,7 @@ export const replayDeadLetters: Command = {
 export const dropDeadLetters: Command = {
   name: 'dlq drop',
   summary: 'drop dead letters, and replay the records that only followed them',
+  examples: ['dlq drop --topic orders.created --user ada --reason "the shop repeats the order"'],
   options: operationOptions,
   run: context => operate('drop', context)
 }
@@ -55,7 +58,7 @@ async function operate(kind: Kind, context: CommandContext): Promise<number> {
     throw new UsageError(`Select the dead letters to ${kind}: --topic, --user, --code or another filter, or --all.`)
   }
   const ratePerSecond = parseNumber(options.text('rate'), 'rate', { minimum: 1, maximum: 100_000, otherwise: 500 })
-  const waitSeconds = parseNumber(options.text('wait'), 'wait', { minimum: 0, maximum: 3_600, otherwise: 30 })
+  const waitMs = parseDuration(options.text('wait'), 'wait', { maximumMs: 3_600_000, otherwiseMs: 30_000 })
   const connection = connections.kafka()
   const topics = await deadLetterTopics(connections.inspector(), filter.topics)
   const name = `${kind}-${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '')}-${randomBytes(3).toString('hex')}`
@@ -83,7 +86,7 @@ async function operate(kind: Kind, context: CommandContext): Promise<number> {
     try {
       results.push({
         topic,
-        result: await executeOnDeadLetters(connection, operation, { signal, waitMs: waitSeconds * 1_000 })
+        result: await executeOnDeadLetters(connection, operation, { signal, waitMs })
       })
     } catch (error) {
       const advice = 'Run the same command again: completed steps are not repeated.'

@@ -10,6 +10,7 @@ import { deadLetterTopics } from './topics.ts'
 export const listDeadLetters: Command = {
   name: 'dlq list',
   summary: 'list pending dead letters',
+  examples: ['dlq list', 'dlq list --topic orders.created --since 2h'],
   options: {
     ...filterOptions,
     limit: { type: 'string', placeholder: 'N', description: 'show at most N dead letters (default 100)' }

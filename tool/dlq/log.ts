@@ -6,6 +6,7 @@ import { type LoggedStep, readOperationLog } from './operation-log.ts'
 export const showLog: Command = {
   name: 'dlq log',
   summary: 'show who replayed or dropped dead letters, and when',
+  examples: ['dlq log --since 3d'],
   options: {
     since: {
       type: 'string',

@@ -15,6 +15,7 @@ const mostShown = 20
 export const showDeadLetters: Command = {
   name: 'dlq show',
   summary: 'show dead letters in full: headers and, if readable, content',
+  examples: ['dlq show --topic orders.created --user ada'],
   options: filterOptions,
   async run({ options, output, connections, signal }) {
     const filter = parseFilter(options, Date.now())

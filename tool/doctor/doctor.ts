@@ -1,5 +1,5 @@
 import type { Command } from '../command-line/command.ts'
-import { parseNumber } from '../command-line/numbers.ts'
+import { parseDuration } from '../command-line/time.ts'
 import type { Connections } from '../connections/connections.ts'
 import { readRecords, readTables } from '../orders/sources.ts'
 import { statusOf } from '../orders/timeline.ts'
@@ -13,19 +13,20 @@ export const runDoctor: Command = {
   summary:
     'diagnose the pipeline, or one order: one finding per line, each with a remedy; exits with 1 if there is a problem',
   argument: '[ORDER_ID]',
+  examples: ['doctor', 'doctor 0198c0de-0000-7000-8000-000000000001', 'doctor --waiting 2m --json'],
   options: {
-    waiting: { type: 'string', placeholder: 'SECONDS', description: 'how long a record may be pending (default 30)' },
+    waiting: { type: 'string', placeholder: 'DURATION', description: 'how long a record may be pending (default 30s)' },
     transaction: {
       type: 'string',
-      placeholder: 'SECONDS',
-      description: 'how long a transaction may be open (default 15)'
+      placeholder: 'DURATION',
+      description: 'how long a transaction may be open (default 15s)'
     }
   },
   async run({ argument: orderID, options, output, connections, signal }) {
-    const seconds = (name: string, otherwise: number) =>
-      parseNumber(options.text(name), name, { minimum: 0, maximum: 86_400, otherwise }) * 1_000
-    const thresholds = { waitingMs: seconds('waiting', 30) }
-    const facts = await observe(connections, signal, seconds('transaction', 15))
+    const duration = (name: string, otherwiseMs: number) =>
+      parseDuration(options.text(name), name, { maximumMs: 86_400_000, otherwiseMs })
+    const thresholds = { waitingMs: duration('waiting', 30_000) }
+    const facts = await observe(connections, signal, duration('transaction', 15_000))
     // Read after the rest: an order that its group had read by then has an outcome now. A server
     // that cannot be read is already a finding.
     const order = orderID === undefined ? undefined : (await attempt(() => trace(orderID, connections, signal))).result

@@ -31,6 +31,7 @@ const caller: OptionSpec = {
 export const listEndpoints: Command = {
   name: 'endpoints list',
   summary: 'list the webhook endpoints in the database and their state',
+  examples: ['endpoints list'],
   options: {},
   async run({ output, connections }) {
     const { rows } = await connections.database().query(`
@@ -72,6 +73,10 @@ export const addEndpoint: Command = {
   name: 'endpoints add',
   summary: 'add a webhook endpoint of a caller, or of the operator for all callers; prints its secret once',
   argument: 'NAME',
+  examples: [
+    'endpoints add erp --url https://erp.example/hooks',
+    'endpoints add shop --caller berlin --url https://shop.example/hooks'
+  ],
   options: {
     caller,
     url: { type: 'string', placeholder: 'URL', description: 'destination of the webhooks: https://shop.example/hooks' }
@@ -104,6 +109,7 @@ export const changeEndpoint: Command = {
   name: 'endpoints set',
   summary: 'change an endpoint: its URL, whether it is disabled, or its secrets',
   argument: 'NAME',
+  examples: ['endpoints set erp --url https://erp.example/new', 'endpoints set shop --caller berlin --disabled yes'],
   options: {
     caller,
     url: { type: 'string', placeholder: 'URL', description: 'new destination of the webhooks' },
@@ -158,6 +164,7 @@ export const removeEndpoint: Command = {
   name: 'endpoints remove',
   summary: 'remove an endpoint; its pending deliveries are skipped',
   argument: 'NAME',
+  examples: ['endpoints remove shop --caller berlin'],
   options: { caller },
   run: removeIt
 }

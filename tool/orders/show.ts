@@ -7,6 +7,7 @@ export const showOrder: Command = {
   name: 'orders show',
   summary: 'show the timeline of an order: what happened, when, and where it is recorded',
   argument: 'ORDER_ID',
+  examples: ['orders show 0198c0de-0000-7000-8000-000000000001'],
   options: {
     quick: { type: 'boolean', description: 'read only the tables; reading long topics takes time' }
   },

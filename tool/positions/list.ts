@@ -11,6 +11,7 @@ export const listPositions: Command = {
   summary:
     'show the positions of each group in Kafka and in the database, with incidents; exits with 1 if something is lost',
   argument: '[GROUP]',
+  examples: ['positions list', 'positions list inventory --all'],
   options: { all: { type: 'boolean', description: 'include acknowledged incidents' } },
   async run({ argument, options, output, connections }) {
     const groups = argument === undefined ? positionGroups : [findGroup(argument)]

@@ -3,8 +3,9 @@ import { connectTopics, topicNames } from '@orderly/contracts'
 import { type FetchedRecord, KafkaError, type OutputRecord, readRanges, setGroupOffsets } from '@orderly/kafka'
 import { acknowledgeIncidents, openIncidents } from '@orderly/positions'
 import { type Command, type CommandContext, Failure, orderly } from '../command-line/command.ts'
-import { parseNumber, plural } from '../command-line/numbers.ts'
+import { plural } from '../command-line/numbers.ts'
 import { byOption, operatorName } from '../command-line/operator.ts'
+import { parseDuration } from '../command-line/time.ts'
 import { type Evidence, findEvidence, prepare } from './evidence.ts'
 import { findGroup, type PositionGroup } from './groups.ts'
 import { observeGroup } from './observe.ts'
@@ -31,6 +32,7 @@ export const resolvePositions: Command = {
   name: 'positions resolve',
   summary: 'set the lost offsets of a group from the positions in the database: prints the plan; --apply executes it',
   argument: 'GROUP',
+  examples: ['positions resolve inventory', 'positions resolve inventory --apply --wait 1m'],
   options: {
     apply: {
       type: 'boolean',
@@ -38,8 +40,8 @@ export const resolvePositions: Command = {
     },
     wait: {
       type: 'string',
-      placeholder: 'SECONDS',
-      description: 'how long to wait until the group has no members (default 30)'
+      placeholder: 'DURATION',
+      description: 'how long to wait until the group has no members (default 30s)'
     },
     by: byOption
   },
@@ -47,8 +49,8 @@ export const resolvePositions: Command = {
     const { argument, options, output } = context
     const group = findGroup(String(argument))
     const isApplied = options.flag('apply')
-    const waitSeconds = parseNumber(options.text('wait'), 'wait', { minimum: 0, maximum: 3_600, otherwise: 30 })
-    if (isApplied) await untilWithoutMembers(context, group, waitSeconds)
+    const waitMs = parseDuration(options.text('wait'), 'wait', { maximumMs: 3_600_000, otherwiseMs: 30_000 })
+    if (isApplied) await untilWithoutMembers(context, group, waitMs)
     const plan = await planFor(group, context)
     if (isApplied && plan.partitions.length > 0) await apply(group, plan, context)
     if (isApplied) await acknowledge(group, context)
@@ -225,9 +227,9 @@ const hasMembers = new Set(['UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION', 'REBALANC
 async function untilWithoutMembers(
   { connections, output, signal }: CommandContext,
   group: PositionGroup,
-  waitSeconds: number
+  waitMs: number
 ): Promise<void> {
-  const deadlineMs = performance.now() + waitSeconds * 1_000
+  const deadlineMs = performance.now() + waitMs
   for (let isReported = false; ; isReported = true) {
     signal.throwIfAborted()
     const { members } = await connections.inspector().group(group.groupID)

@@ -35,6 +35,7 @@ export const reconcile: Command = {
   name: 'reconcile',
   summary:
     'rebuild the inventory from its topics after Postgres was restored to an earlier state: prints the plan; --apply executes it',
+  examples: ['reconcile', 'reconcile --apply'],
   options: { apply: { type: 'boolean', description: 'insert missing rows; without it nothing is changed' } },
   async run(context) {
     const { options, output, connections } = context

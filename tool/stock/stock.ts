@@ -22,6 +22,7 @@ export const showStock: Command = {
   name: 'stock show',
   summary: 'show the stock and the movements of a SKU, or the stock of all SKUs',
   argument: '[SKU]',
+  examples: ['stock show', 'stock show TEA-EARL-GREY-100G'],
   options: {},
   async run(context) {
     const { argument, output } = context
@@ -58,6 +59,7 @@ export const setStock: Command = {
   name: 'stock set',
   summary: 'set the stock of a SKU: stock set SKU --on-hand 500 after a count of the shelf, or --available 500',
   argument: 'SKU',
+  examples: ['stock set TEA-EARL-GREY-100G --on-hand 500 --reason "count of the shelf"'],
   options: {
     'on-hand': {
       type: 'string',
@@ -87,6 +89,7 @@ export const adjustStock: Command = {
   name: 'stock adjust',
   summary: 'add or remove pieces of a SKU: stock adjust SKU --add 20, or --remove 3',
   argument: 'SKU',
+  examples: ['stock adjust TEA-EARL-GREY-100G --add 20', 'stock adjust TEA-EARL-GREY-100G --remove 3 --reason broken'],
   options: {
     add: { type: 'string', placeholder: 'PIECES', description: 'pieces to add' },
     remove: { type: 'string', placeholder: 'PIECES', description: 'pieces to remove' },
@@ -121,6 +124,7 @@ export const importStock: Command = {
   summary:
     'set the stock of all SKUs in a CSV file (sku,onHand or sku,available), or of none if a line is invalid; - reads standard input',
   argument: 'FILE',
+  examples: ['stock import stack/samples/stock.csv'],
   options: { by: byOption, reason: reasonOption },
   async run(context) {
     const { argument = '-', output } = context
@@ -143,6 +147,7 @@ export const exportStock: Command = {
   name: 'stock export',
   summary: 'write all SKUs as CSV for stock import, to standard output or to a file',
   argument: '[FILE]',
+  examples: ['stock export stock.csv'],
   options: {
     'on-hand': { type: 'boolean', description: 'pieces on the shelf instead of available pieces' }
   },

@@ -9,6 +9,7 @@ import {
 import { createProducer, growTopic, type KafkaInspector } from '@orderly/kafka'
 import { type Command, Failure, orderly } from '../command-line/command.ts'
 import { parseNumber, plural } from '../command-line/numbers.ts'
+import { parseDuration } from '../command-line/time.ts'
 
 /**
  * Adds partitions to a topic and keeps the order of each user's records.
@@ -30,17 +31,18 @@ export const growTopics: Command = {
   name: 'topics grow',
   summary: 'add partitions to a topic; pauses acceptance of orders for about a minute, to keep the order of each user',
   argument: 'TOPIC',
+  examples: ['topics grow orders.created --partitions 12', 'topics grow orders.created --partitions 12 --timeout 10m'],
   options: {
     partitions: { type: 'string', placeholder: 'N', description: 'new number of partitions' },
     quiet: {
       type: 'string',
-      placeholder: 'SECONDS',
-      description: 'time without writes before the topic grows; must exceed ORDER_DELIVERY_TIMEOUT_MS (default 10)'
+      placeholder: 'DURATION',
+      description: 'time without writes before the topic grows; must exceed ORDER_DELIVERY_TIMEOUT_MS (default 10s)'
     },
     timeout: {
       type: 'string',
-      placeholder: 'SECONDS',
-      description: 'how long the pause may last before the topic grows (default 300)'
+      placeholder: 'DURATION',
+      description: 'how long the pause may last before the topic grows (default 5m)'
     },
     except: {
       type: 'string',
@@ -53,10 +55,10 @@ export const growTopics: Command = {
     const topic = String(argument)
     if (!Object.values<string>(topicNames).includes(topic))
       throw new Failure(`${topic} is not a topic of Orderly's events: ${orderly} topics shows all topics.`)
-    const seconds = (name: string, minimum: number, otherwise: number) =>
-      parseNumber(options.text(name), name, { minimum, maximum: 3_600, otherwise }) * 1_000
-    const quietMs = seconds('quiet', 1, 10)
-    const timeoutMs = seconds('timeout', 10, 300)
+    const duration = (name: string, minimumMs: number, otherwiseMs: number) =>
+      parseDuration(options.text(name), name, { minimumMs, maximumMs: 3_600_000, otherwiseMs })
+    const quietMs = duration('quiet', 1_000, 10_000)
+    const timeoutMs = duration('timeout', 10_000, 300_000)
     const connection = connections.kafka()
     const inspector = connections.inspector()
     const [described] = await inspector.topics([topic])

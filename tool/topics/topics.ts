@@ -5,6 +5,7 @@ export const showTopics: Command = {
   name: 'topics',
   summary: 'list topics with their partitions, offsets and retention',
   argument: '[TOPIC]',
+  examples: ['topics', 'topics orders.created'],
   options: { all: { type: 'boolean', description: "include Kafka's internal topics" } },
   async run({ argument, options, output, connections }) {
     const inspector = connections.inspector()
