@@ -129,7 +129,7 @@ test('API keys in the prod profile separate shops, and a revoked key is refused'
     t.diagnostic(`revoked everywhere after ${Math.round(performance.now() - startMs)} ms`)
     const newKey = as(await apiKeys('create --name paris --role shop'))
     assert.equal((await get(first.url, `/orders?userID=${userID}`, newKey)).status, 200)
-    assert.match(await apiKeys('list'), /\tparis\tshop\tusual\t\S+\trevoked \S+\n/)
+    assert.match(await apiKeys('list'), /\tparis\tshop\tdefault\t\S+\trevoked \S+\n/)
   })
 
   await t.test(
