@@ -186,7 +186,7 @@ test('command line with real services', async t => {
       /order \S+: has been pending in orders\.created\/\d at \d+ /
     )
     const lag = await tool('lag', 'inventory')
-    assert.match(lag.stdout, /orders-created: Empty, 0 members, lag of 1 record/)
+    assert.match(lag.stdout, /inventory: Empty, 0 members, lag of 1 record/)
     const topics = await tool('topics')
     assert.match(topics.stdout, /orders\.created\.dlq +4 +1 +\d+ +delete +for ever +ok/)
     assert.equal((await tool('topics', 'orders.created')).code, 0)

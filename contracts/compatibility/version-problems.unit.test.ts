@@ -47,6 +47,6 @@ test('a removed version and a version that is not locked are reported with their
   const [unlocked] = findVersionProblems(two, lockNewVersions(one, {}))
   assert.match(
     unlocked ?? '',
-    /^OrderPaid v2: RELEASED_VERSIONS_ARE_LOCKED: contracts\/order-paid\/v2\.avsc.*npm run lock/
+    /^OrderPaid v2: RELEASED_VERSIONS_ARE_LOCKED: contracts\/order-paid\/v2\.avsc.*npm run lock-versions/
   )
 })

@@ -1,12 +1,17 @@
-import { createApiKeyStore, runApiKeys, UsageError } from '@orderly/callers'
+import { apiKeysUsage, createApiKeyStore, runApiKeys, UsageError } from '@orderly/callers'
 import { createPool } from '@orderly/postgres'
-import { ConfigError, databaseSettings, escapeControlsInLines, maskSecrets, parseConfig } from '@orderly/service-kit'
+import { ConfigError, databaseSettings, escapeControlsInLines, exitWhenWritten, maskSecrets, parseConfig } from '@orderly/service-kit'
 import { Type } from 'typebox'
 
 /**
  * Creates, lists and revokes API keys in the database of `DATABASE_URL`, for example
  * `npm run api-keys -- create --name berlin --role shop`.
  */
+
+if (process.argv.includes('--help')) {
+  process.stdout.write(`${apiKeysUsage}\n`)
+  await exitWhenWritten(0)
+}
 
 try {
   const config = parseConfig(Type.Object(databaseSettings('orderly_operator')), process.env)

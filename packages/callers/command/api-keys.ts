@@ -8,7 +8,11 @@ import type { ApiKeyStore, StoredKey } from '../keys/key-store.ts'
 export const usage = `api-keys create --name <caller> --role <${roles.join('|')}> [--requests-per-minute <n>] [--expires-days <n>]
 api-keys list
 api-keys revoke --id <id> | --name <caller>
-api-keys first --directory <folder>`
+api-keys first --directory <folder>
+
+Examples:
+  npm run api-keys -- create --name berlin --role shop
+  npm run api-keys -- revoke --name berlin`
 
 /** An error in the arguments. The message says how to fix them. */
 export class UsageError extends Error {}
