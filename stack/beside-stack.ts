@@ -1,5 +1,4 @@
-import { type LocalStack, readLocalStack } from '@orderly/service-kit'
-import { findStack } from '../tool/connections/find-stack.ts'
+import { findStack, type LocalStack, readLocalStack } from '@orderly/service-kit'
 import type { CommandContext } from './commands/command.ts'
 import { orderlyDirectory, projectDirectory } from './directories.ts'
 import { usualPorts } from './preflight/ports.ts'
@@ -23,7 +22,10 @@ export function besideStack(
     ORDERLY_REGISTRY_PORT: String(ports.registry)
   }
   const stack = readStack()
-  const { environment, requireAddress } = findStack({ ORDERLY_PROFILE: launcherProfile, ...given, ...counted }, () => stack)
+  const { environment, requireAddress } = findStack(
+    { ORDERLY_PROFILE: launcherProfile, ...given, ...counted },
+    () => stack
+  )
   for (const setting of ['KAFKA_BROKERS', 'SCHEMA_REGISTRY_URL']) requireAddress(setting)
   if (service === undefined) return environment
   const running = environment[`${service.toUpperCase()}_URL`]
@@ -46,4 +48,3 @@ export async function runInForeground(
   const { code } = await child.exited
   return code ?? 1
 }
-

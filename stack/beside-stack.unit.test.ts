@@ -38,6 +38,9 @@ describe('besideStack', () => {
   })
 
   test('without a running stack and without settings, a program does not use the ports of another checkout', () => {
-    assert.throws(() => besideStack({}, undefined, none), /KAFKA_BROKERS is not set, and no stack runs in this checkout/)
+    assert.throws(
+      () => besideStack({}, undefined, none),
+      /KAFKA_BROKERS is not set, and no stack runs in this checkout/
+    )
   })
 })

@@ -1,4 +1,5 @@
 import { startNewGeneration } from './audit/new-generation.ts'
+import { restartAudit } from './audit/restart.ts'
 import type { Command } from './command-line/command.ts'
 import { showDatabaseURL } from './database/database-url.ts'
 import { runMigrations } from './database/migrate.ts'
@@ -38,6 +39,7 @@ export const commands: readonly Command[] = [
   resolvePositions,
   acknowledgePositions,
   startNewGeneration,
+  restartAudit,
   showStock,
   setStock,
   adjustStock,

@@ -41,7 +41,11 @@ export async function stateOf(workerURL: string, name: string): Promise<Connecto
  * Returns the first line of the failure (`OperatorNeeded`) that only an operator can resolve.
  * Returns undefined for any other failure.
  */
-export function operatorNeeded({ tasks }: ConnectorState): string | undefined {
+export function operatorNeeded({
+  tasks
+}: {
+  readonly tasks: readonly Pick<ConnectorState['tasks'][number], 'state' | 'trace'>[]
+}): string | undefined {
   const traces = tasks.filter(({ state }) => state === 'FAILED').map(({ trace = '' }) => trace)
   return traces.map(trace => /com\.orderly\.connect\.OperatorNeeded: (.*)/.exec(trace)?.[1]).find(Boolean)
 }
@@ -81,6 +85,11 @@ export interface KeepRunningOptions {
 }
 
 const restartFailed = (workerURL: string, name: string) => restartConnector(workerURL, name, { onlyFailed: true })
+
+/** Lets a paused or stopped connector continue. */
+export async function resumeConnector(workerURL: string, name: string): Promise<void> {
+  await request(workerURL, `/connectors/${name}/resume`, { method: 'PUT' })
+}
 
 /** Restarts the connector and its tasks, all or those that failed. */
 export async function restartConnector(

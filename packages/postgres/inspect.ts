@@ -24,7 +24,6 @@ export interface DatabaseFacts {
   readonly overrides: readonly { readonly owner: string; readonly setting: string }[]
   /** Difference between the server's clock and the local one; negative if the server is behind. */
   readonly clockAheadMs: number
-  readonly isPooled: boolean
   /** Reason why a service would refuse a session; undefined if it would not. */
   readonly refusal: string | undefined
 }
@@ -62,12 +61,16 @@ export function diagnoseDatabase(facts: DatabaseFacts): DatabaseFinding[] {
   const hint = (what: string, todo: string) => void found.push({ severity: 'hint', what, todo })
 
   if (facts.refusal !== undefined) {
-    const [, what = facts.refusal, todo = 'check what changed'] = /^(.*?): (.*)$/s.exec(facts.refusal) ?? []
+    const [, what = facts.refusal, todo = 'restore the settings of docs/guides/deploy.md'] =
+      /^(.*?): (.*)$/s.exec(facts.refusal) ?? []
     problem(`services cannot use it: ${what}`, todo)
   }
   for (const name of ['fsync', 'full_page_writes'] as const) {
     if (settings[name] !== 'off') continue
-    problem(`${name} is off: a crash of its machine can lose or corrupt committed data`, `set ${name} to on`)
+    problem(
+      `${name} is off: a crash of its machine can lose or corrupt committed data`,
+      `run ALTER SYSTEM SET ${name} = on, and reload its configuration`
+    )
   }
   if (settings.server_encoding !== 'UTF8') {
     const what = `its encoding is ${settings.server_encoding}, so some names and SKUs cannot be stored`
@@ -76,11 +79,15 @@ export function diagnoseDatabase(facts: DatabaseFacts): DatabaseFinding[] {
   if (settings.client_encoding !== 'UTF8') {
     problem(
       `sessions start with client_encoding ${settings.client_encoding}`,
-      'check the pooler and ALTER ROLE for this setting'
+      'set client_encoding to UTF8 in the pooler and with ALTER ROLE'
     )
   }
   for (const { owner, setting } of facts.overrides) {
-    if (reliedOn.test(setting)) problem(`${owner} overrides ${setting}`, `reset it, unless it is stronger than on`)
+    if (reliedOn.test(setting))
+      problem(
+        `${owner} overrides ${setting}`,
+        `reset it (ALTER ROLE or ALTER DATABASE … RESET ${setting.split('=')[0]})`
+      )
   }
   if (settings.synchronous_standby_names === '') {
     if (standbys.length > 0) {
@@ -98,7 +105,7 @@ export function diagnoseDatabase(facts: DatabaseFacts): DatabaseFinding[] {
   if (!utc.test(settings.TimeZone)) {
     hint(
       `its time zone is ${settings.TimeZone}`,
-      'nothing, unless you compare times in manual queries: services use UTC'
+      "run ALTER DATABASE … SET TimeZone = 'UTC', so that manual queries show the times of the services"
     )
   }
   if (Math.abs(facts.clockAheadMs) > maxClockDifferenceMs) {
@@ -107,9 +114,6 @@ export function diagnoseDatabase(facts: DatabaseFacts): DatabaseFinding[] {
       `its clock differs from this machine's by ${seconds} s, and leases and holds use both`,
       'synchronise the clocks (NTP)'
     )
-  }
-  if (facts.isPooled && facts.refusal === undefined) {
-    hint('it is reached through a pooler, which keeps sessions as required', 'leave the pooler in session mode')
   }
   if (facts.isSuperuser) {
     hint('the address is that of a superuser', 'use the role orderly_operator (deploy/postgres/roles.sql)')
@@ -134,11 +138,9 @@ async function readFacts(url: string): Promise<DatabaseFacts> {
     const { rows } = await client.query(observation, [settingNames])
     const answeredAtMs = Date.now()
     const [row] = rows
-    let isPooled = false
     const refusal = await openSession(client, { statement_timeout: '20000' })
       .then(async session => {
-        isPooled = session.isPooled
-        if (isPooled) await checkPooling(connect)
+        if (session.isPooled) await checkPooling(connect)
         return undefined
       })
       .catch(error => {
@@ -152,7 +154,6 @@ async function readFacts(url: string): Promise<DatabaseFacts> {
       standbys: row.standbys ?? [],
       overrides: row.overrides ?? [],
       clockAheadMs: Number(row.now_ms) - (askedAtMs + answeredAtMs) / 2,
-      isPooled,
       refusal
     }
   } finally {

@@ -15,7 +15,7 @@ const settings: DatabaseFacts['settings'] = {
 }
 const good: DatabaseFacts = {
   ...{ settings, isStandby: false, isSuperuser: false, standbys: [], overrides: [] },
-  ...{ clockAheadMs: 40, isPooled: false, refusal: undefined }
+  ...{ clockAheadMs: 40, refusal: undefined }
 }
 
 test('a database as required, with or without a synchronous standby, has no findings', () => {
@@ -42,7 +42,6 @@ const cases: readonly [Partial<DatabaseFacts>, RegExp][] = [
     /^problem the role orderly_inv/
   ],
   [{ clockAheadMs: -60_000 }, /^problem its clock differs from this machine's by -60 s/],
-  [{ isPooled: true }, /^hint it is reached through a pooler/],
   [{ isSuperuser: true }, /^hint the address is that of a superuser/]
 ]
 

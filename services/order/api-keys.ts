@@ -1,6 +1,13 @@
 import { apiKeysUsage, createApiKeyStore, runApiKeys, UsageError } from '@orderly/callers'
 import { createPool } from '@orderly/postgres'
-import { ConfigError, databaseSettings, escapeControlsInLines, exitWhenWritten, maskSecrets, parseConfig } from '@orderly/service-kit'
+import {
+  ConfigError,
+  databaseSettings,
+  escapeControlsInLines,
+  exitWhenWritten,
+  maskSecrets,
+  parseConfig
+} from '@orderly/service-kit'
 import { Type } from 'typebox'
 
 /**

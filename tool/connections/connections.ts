@@ -1,9 +1,15 @@
 import { createSchemaRegistry, type SchemaRegistry } from '@orderly/contracts'
 import { createInspector, type KafkaConnection, type KafkaInspector } from '@orderly/kafka'
 import { createPool } from '@orderly/postgres'
-import { kafkaConnection, ownerDatabaseURL, parseConfig, readLocalStack, registryAddress } from '@orderly/service-kit'
+import {
+  findStack,
+  kafkaConnection,
+  ownerDatabaseURL,
+  parseConfig,
+  readLocalStack,
+  registryAddress
+} from '@orderly/service-kit'
 import type { Pool } from 'pg'
-import { findStack } from './find-stack.ts'
 import {
   connectSchema,
   databaseSchema,

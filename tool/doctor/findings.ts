@@ -4,6 +4,7 @@ import type { DatabaseFinding } from '@orderly/postgres'
 import { orderly } from '../command-line/command.ts'
 import { plural } from '../command-line/numbers.ts'
 import { formatDuration } from '../command-line/time.ts'
+import { positionGroups } from '../positions/groups.ts'
 import { type Finding, problem } from './finding.ts'
 import { type FoundIncident, incidentFindings } from './incident-findings.ts'
 import { alertFindings, connectFindings, type OptionalFacts } from './optional-findings.ts'
@@ -32,6 +33,13 @@ export interface Facts extends RetentionFacts, OptionalFacts {
   readonly unpublished: { readonly count: number; readonly oldestMs: number | undefined }
   /** Incidents that are not acknowledged. */
   readonly incidents: readonly FoundIncident[]
+}
+
+/** Returns how to give a group members, or to remove a group that is no longer used. */
+function startReader(groupID: string): string {
+  const service = positionGroups.find(group => group.groupID === groupID)?.service
+  if (service !== undefined) return `start its service (npm run service -- ${service}), or fix what its log shows`
+  return `start the program that reads it, or delete the group if none does: kafka-consumer-groups.sh --delete --group ${groupID}`
 }
 
 export interface FailingTarget {
@@ -70,16 +78,16 @@ function servers({ kafkaFailure, databaseFailure, registryFailure }: Facts): Fin
   const found: Finding[] = []
   if (kafkaFailure !== undefined) {
     const todo =
-      'start the brokers, or set KAFKA_BROKERS to their addresses and KAFKA_SASL_… and KAFKA_TLS_… to what they require'
+      'start the brokers (locally npm start), or set KAFKA_BROKERS to their addresses and KAFKA_SASL_… and KAFKA_TLS_… to what they require'
     found.push(problem('kafka', `does not answer: ${kafkaFailure}`, todo))
   }
   if (databaseFailure !== undefined) {
-    const todo = 'start it, or set DATABASE_URL to its address, with user and password'
+    const todo = 'start it (locally npm start), or set DATABASE_URL to its address, with user and password'
     found.push(problem('postgres', `does not answer: ${databaseFailure}`, todo))
   }
   if (registryFailure !== undefined) {
     const todo =
-      'start it, or set SCHEMA_REGISTRY_URL to its address: without it, services cannot start and new schemas cannot be read'
+      'start it (locally npm start), or set SCHEMA_REGISTRY_URL to its address: without it, services cannot start and new schemas cannot be read'
     found.push(problem('schema registry', `does not answer: ${registryFailure}`, todo))
   }
   return found
@@ -98,13 +106,23 @@ function topicFindings({ topics, missingTopics }: Facts): Finding[] {
     if (leaderless.length > 0) {
       const what = `${plural(leaderless.length, 'partition')} without a leader (${leaderless.join(', ')})`
       found.push(
-        problem(name, what, 'restore the brokers that hold it: until then, nothing can be read or written there')
+        problem(
+          name,
+          what,
+          'restore the brokers that hold it (docs/runbooks/OrderlyBrokerDown.md): until then, nothing can be read or written there'
+        )
       )
     }
     const behind = partitions.filter(({ replicaIDs, inSyncReplicaIDs }) => inSyncReplicaIDs.length < replicaIDs.length)
     if (behind.length > 0) {
       const what = `${plural(behind.length, 'partition')} with replicas that are out of sync`
-      found.push(problem(name, what, 'check which broker is down or slow: one more failure may stop the writers'))
+      found.push(
+        problem(
+          name,
+          what,
+          'restart the broker that is down or slow (docs/runbooks/OrderlyBrokerDown.md): one more failure may stop the writers'
+        )
+      )
     }
   }
   return found
@@ -124,8 +142,8 @@ function transactionFinding(transaction: HangingTransaction, nowMs: number): Fin
   const limit = timeoutMs === undefined ? '' : ` (after ${formatDuration(timeoutMs)})`
   const todo =
     kind === 'overdue'
-      ? `its timeout has passed and its coordinator has not aborted it: check the log of that broker, and restart the broker if it is stuck`
-      : `check whether that instance hangs; if you stop it, the coordinator aborts the transaction${limit}`
+      ? 'its timeout has passed and its coordinator has not aborted it: restart that broker (docs/runbooks/OrderlyHangingTransaction.md)'
+      : `restart that instance if it hangs: the coordinator then aborts the transaction${limit}`
   return problem('transactions', what, todo)
 }
 
@@ -141,7 +159,7 @@ function groupFindings({ groups, nowMs }: Facts, { waitingMs }: Thresholds): Fin
         severity: waiting > 0 ? 'problem' : 'hint',
         about: `group ${groupID}`,
         what,
-        todo: 'start the service that reads it, or check its log for why it stopped'
+        todo: startReader(groupID)
       })
       continue
     }
@@ -151,7 +169,7 @@ function groupFindings({ groups, nowMs }: Facts, { waitingMs }: Thresholds): Fin
         severity: 'hint',
         about: `group ${groupID}`,
         what,
-        todo: 'check again; if it persists, an instance does not answer'
+        todo: `check again; if it persists, restart the instance that does not answer (${orderly} lag ${groupID} lists them)`
       })
     }
     for (const own of behind) {
@@ -161,10 +179,10 @@ function groupFindings({ groups, nowMs }: Facts, { waitingMs }: Thresholds): Fin
       const isHeld = (committedOffset ?? 0n) >= stableOffset && stableOffset < endOffset
       const who = member?.instanceID ?? member?.clientID
       const todo = isHeld
-        ? 'an open transaction blocks it: see transactions'
+        ? `an open transaction blocks it: end it as the finding about transactions says; ${orderly} doctor --transaction 0 lists all`
         : member === undefined
-          ? 'no member reads this partition: check whether a rebalance is in progress, or start another instance'
-          : `check the log of ${who} for what it waits for (a database, the registry), and whether there are too few instances`
+          ? 'no member reads this partition: start another instance of its service, unless a rebalance is in progress'
+          : `check the log of ${who}: restore what it waits for (a database, the registry), restart it, or start more instances`
       const what = `${topic}/${partition} has not advanced for ${formatDuration(ageMs)}: ${plural(own.lagRecords, 'pending record')}`
       found.push(problem(`group ${groupID}`, what, todo))
     }
@@ -186,7 +204,13 @@ function deadLetterFindings({ deadLetters, nowMs }: Facts): Finding[] {
         const todo = `${show}; they are copies from Kafka Connect and block nothing: ${orderly} dlq drop --topic ${topic} drops them`
         found.push({ severity: 'hint', about: topic, what, todo })
       } else {
-        found.push(problem(topic, what, `${show}; fix the cause, then ${orderly} dlq replay --topic ${topic}`))
+        found.push(
+          problem(
+            topic,
+            what,
+            `${show}; fix the cause, then ${orderly} dlq replay --topic ${topic}, or drop them with ${orderly} dlq drop --topic ${topic}`
+          )
+        )
       }
     }
     const interrupted = keys.filter(({ underWay }) => underWay?.isOpen === true).length
@@ -203,7 +227,12 @@ function deadLetterFindings({ deadLetters, nowMs }: Facts): Finding[] {
     if (awaited.length > 0) {
       const stages = [...new Set(awaited.map(({ stage }) => stage))].join(', ')
       const what = `${plural(awaited.length, 'key')} replayed, and the stage has not answered`
-      found.push({ severity: 'hint', about: topic, what, todo: `check that ${stages} runs and has no lag` })
+      found.push({
+        severity: 'hint',
+        about: topic,
+        what,
+        todo: `start the service with ${stages} if it does not run, and wait until it has no lag (${orderly} lag)`
+      })
     }
   }
   return found
@@ -222,7 +251,7 @@ function movementFindings({ unpublished: { count, oldestMs }, nowMs }: Facts): F
     problem(
       topicNames.stockMovements,
       what,
-      'check that an inventory instance runs and may write to the topic; its log shows the reason'
+      'start the inventory (npm run service -- inventory), or fix the reason that its log shows'
     )
   ]
 }
@@ -236,18 +265,18 @@ function notificationFindings({ targets, failing, exhausted, nowMs }: Facts): Fi
     return problem(
       target,
       what,
-      `set an address that works (WEBHOOK_…, ${orderly} endpoints set), which enables it again, or remove it`
+      `set an address that works (WEBHOOK_…, ${orderly} endpoints set), which enables it again, or remove it (${orderly} endpoints remove)`
     )
   })
   for (const { target, deliveries, sinceMs, code } of failing) {
     if (nowMs - sinceMs < failingPatienceMs) continue
     const what = `has accepted nothing in the last hour, and ${plural(deliveries, 'delivery', 'deliveries')} fail${deliveries === 1 ? 's' : ''} (${code ?? 'no code'}), the oldest from ${formatDuration(nowMs - sinceMs)} ago`
     const todo =
-      'look up the code in docs/guides/notifications.md and check the log of the notification service; deliveries are retried until they are exhausted'
+      'fix the target: docs/guides/notifications.md explains the code, and the log of the notification service has the details; deliveries are retried until they are exhausted'
     found.push(problem(target, what, todo))
   }
   if (exhausted === 0) return found
-  const todo = `${orderly} dlq list --topic notifications; fix the target, then ${orderly} dlq replay --topic notifications`
+  const todo = `${orderly} dlq list --topic notifications; fix the target, then ${orderly} dlq replay --topic notifications; this line disappears a day after the last one`
   return [
     ...found,
     {

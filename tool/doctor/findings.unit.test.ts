@@ -130,70 +130,125 @@ test('the group of a console consumer is not a problem', () => {
   assert.deepEqual(find({ groups: [{ ...group, groupID: 'console-consumer-78497', members: [] }] }), [])
 })
 
-test('each problem is reported with a remedy', () => {
-  const cases: [Partial<Facts>, RegExp][] = [
-    [{ kafkaFailure: 'refused' }, /^problem kafka: does not answer: refused\. .*KAFKA_BROKERS/],
-    [{ databaseFailure: 'refused' }, /^problem postgres: .*DATABASE_URL/],
-    [
-      { databaseFindings: [{ severity: 'problem', what: 'fsync is off', todo: 'set fsync to on' }] },
-      /^problem postgres: fsync is off\. set/
-    ],
-    [{ registryFailure: 'refused' }, /^problem schema registry: .*SCHEMA_REGISTRY_URL/],
-    [{ missingTopics: ['orders.created'] }, /^problem orders\.created: is missing\. create it/],
-    [{ topics: [{ ...topic, partitions: [{ ...partition, leaderID: -1 }] }] }, /1 partition without a leader \(0\)/],
-    [
-      { topics: [{ ...topic, partitions: [{ ...partition, inSyncReplicaIDs: [1] }] }] },
-      /replicas that are out of sync/
-    ],
-    [{ topics: [{ ...topic, name: 'orders.created.dlq' }] }, /^problem orders\.created\.dlq: keeps records for 30d/],
-    [{ topics: [{ ...topic, configs: configs({ 'retention.ms': String(7 * day) }) }] }, /keeps records for 7d only/],
-    [{ topics: [{ ...topic, configs: configs({ 'retention.bytes': '1000' }) }] }, /removes records as soon as/],
-    [{ topics: [{ ...topic, configs: configs({ 'cleanup.policy': 'compact' }) }] }, /has the cleanup\.policy compact/],
-    [{ topics: [{ ...topic, configs: configs({ 'min.insync.replicas': '2' }) }] }, /one unavailable broker stops/],
-    [
-      { topics: [{ ...topic, partitions: [{ ...partition, replicaIDs: [1, 2, 3], inSyncReplicaIDs: [1, 2, 3] }] }] },
-      /has min\.insync\.replicas 1 with 3 replicas\. set it to 2/
-    ],
-    [
-      { topics: [{ ...topic, partitions: [{ ...partition, replicaIDs: [1], inSyncReplicaIDs: [1] }] }], brokers },
-      /has 1 replica on 2 brokers/
-    ],
-    [
-      { brokers: new Map([[1, new Map([['offsets.retention.minutes', '10080']])]]) },
-      /^problem kafka: offsets\.retention\.minutes is 10080 on broker 1\. set it to 43200/
-    ],
-    [{ settingsFailure: 'not authorized' }, /^hint kafka: the settings of brokers cannot be read: not authorized/],
-    [
-      { groups: [{ ...group, lag: [{ ...lag, waitingSinceMs: undefined, lagRecords: 0, beginningOffset: 12n }] }] },
-      /^problem group inventory: the records 10 to 12 of orders\.created\/3 were removed/
-    ],
-    [{ groups: [{ ...group, members: [] }] }, /^problem group inventory: has no members, and 5 pending records/],
-    [{ groups: [{ ...group, members: [], lag: [] }] }, /^hint group inventory: has no members\./],
-    [{ groups: [{ ...group, state: 'PreparingRebalance', lag: [] }] }, /^hint group inventory: is PreparingRebalance/],
-    [
-      { groups: [group] },
-      /orders\.created\/3 has not advanced for 1m 30s: 5 pending records\. check the log of inventory-1/
-    ],
-    [
-      { groups: [{ ...group, lag: [{ ...lag, committedOffset: 12n, stableOffset: 12n }] }] },
-      /an open transaction blocks it/
-    ],
-    [{ groups: [{ ...group, lag: [{ ...lag, member: undefined }] }] }, /no member reads this partition/],
-    [
-      { targets: [{ target: 'webhook:shop', reason: 'answered 410', waiting: 0 }] },
-      /^problem webhook:shop: is disabled/
-    ],
-    [{ exhausted: 3 }, /^hint notifications: 3 deliveries exhausted/],
-    [
-      { unpublished: { count: 2, oldestMs: nowMs - 600_000 } },
-      /^problem inventory\.stock\.movements: 2 movements not published for 10m/
-    ]
+/** Facts with one finding each. */
+const cases: [Partial<Facts>, RegExp][] = [
+  [{ kafkaFailure: 'refused' }, /^problem kafka: does not answer: refused\. .*KAFKA_BROKERS/],
+  [{ databaseFailure: 'refused' }, /^problem postgres: .*DATABASE_URL/],
+  [
+    { databaseFindings: [{ severity: 'problem', what: 'fsync is off', todo: 'set fsync to on' }] },
+    /^problem postgres: fsync is off\. set/
+  ],
+  [{ registryFailure: 'refused' }, /^problem schema registry: .*SCHEMA_REGISTRY_URL/],
+  [{ missingTopics: ['orders.created'] }, /^problem orders\.created: is missing\. create it/],
+  [{ topics: [{ ...topic, partitions: [{ ...partition, leaderID: -1 }] }] }, /1 partition without a leader \(0\)/],
+  [{ topics: [{ ...topic, partitions: [{ ...partition, inSyncReplicaIDs: [1] }] }] }, /replicas that are out of sync/],
+  [{ topics: [{ ...topic, name: 'orders.created.dlq' }] }, /^problem orders\.created\.dlq: keeps records for 30d/],
+  [{ topics: [{ ...topic, configs: configs({ 'retention.ms': String(7 * day) }) }] }, /keeps records for 7d only/],
+  [{ topics: [{ ...topic, configs: configs({ 'retention.bytes': '1000' }) }] }, /removes records as soon as/],
+  [{ topics: [{ ...topic, configs: configs({ 'cleanup.policy': 'compact' }) }] }, /has the cleanup\.policy compact/],
+  [{ topics: [{ ...topic, configs: configs({ 'min.insync.replicas': '2' }) }] }, /one unavailable broker stops/],
+  [
+    { topics: [{ ...topic, partitions: [{ ...partition, replicaIDs: [1, 2, 3], inSyncReplicaIDs: [1, 2, 3] }] }] },
+    /has min\.insync\.replicas 1 with 3 replicas\. set it to 2/
+  ],
+  [
+    { topics: [{ ...topic, partitions: [{ ...partition, replicaIDs: [1], inSyncReplicaIDs: [1] }] }], brokers },
+    /has 1 replica on 2 brokers/
+  ],
+  [
+    { brokers: new Map([[1, new Map([['offsets.retention.minutes', '10080']])]]) },
+    /^problem kafka: offsets\.retention\.minutes is 10080 on broker 1\. set it to 43200/
+  ],
+  [{ settingsFailure: 'not authorized' }, /^hint kafka: the settings of brokers cannot be read: not authorized/],
+  [
+    { groups: [{ ...group, lag: [{ ...lag, waitingSinceMs: undefined, lagRecords: 0, beginningOffset: 12n }] }] },
+    /^problem group inventory: the records 10 to 12 of orders\.created\/3 were removed/
+  ],
+  [{ groups: [{ ...group, members: [] }] }, /^problem group inventory: has no members, and 5 pending records/],
+  [{ groups: [{ ...group, members: [], lag: [] }] }, /^hint group inventory: has no members\./],
+  [{ groups: [{ ...group, state: 'PreparingRebalance', lag: [] }] }, /^hint group inventory: is PreparingRebalance/],
+  [
+    { groups: [group] },
+    /orders\.created\/3 has not advanced for 1m 30s: 5 pending records\. check the log of inventory-1/
+  ],
+  [
+    { groups: [{ ...group, lag: [{ ...lag, committedOffset: 12n, stableOffset: 12n }] }] },
+    /an open transaction blocks it/
+  ],
+  [{ groups: [{ ...group, lag: [{ ...lag, member: undefined }] }] }, /no member reads this partition/],
+  [{ targets: [{ target: 'webhook:shop', reason: 'answered 410', waiting: 0 }] }, /^problem webhook:shop: is disabled/],
+  [{ exhausted: 3 }, /^hint notifications: 3 deliveries exhausted/],
+  [
+    { unpublished: { count: 2, oldestMs: nowMs - 600_000 } },
+    /^problem inventory\.stock\.movements: 2 movements not published for 10m/
   ]
+]
+
+test('each problem is reported with a remedy', () => {
   for (const [facts, expected] of cases) {
     const [found, ...others] = find(facts)
     assert.match(found ?? 'nothing', expected)
     assert.deepEqual(others, [])
   }
+})
+
+const transaction = {
+  ...{ transactionalID: 'inventory-1', producerID: 7n, epoch: 2, sinceMs: nowMs - 60_000, timeoutMs: 10_000 },
+  partitions: [{ topic: 'orders.created', partition: 3, firstOffset: 40n }]
+}
+const incident = {
+  ...{ name: 'inventory-1', groupID: 'inventory', topic: 'orders.created', partition: 0 },
+  ...{ fromOffset: 3, toOffset: 9, detectedAt: new Date(nowMs - 90_000) }
+}
+const connector = { name: 'audit', state: 'RUNNING', tasks: [{ id: 0, state: 'RUNNING' }] }
+const connectors = (...answer: Extract<Facts['connect'], { kind: 'answered' }>['answer']): Partial<Facts> => ({
+  connect: { kind: 'answered', answer }
+})
+const alert = { name: 'A', severity: 'page', summary: 'why', runbook: undefined, sinceMs: nowMs }
+
+test('the advice of each finding names a command or a step that makes it go away', () => {
+  const more: Partial<Facts>[] = [
+    ...(['open', 'overdue', 'forgotten'] as const).map(kind => ({ transactions: [{ ...transaction, kind }] })),
+    ...(
+      [
+        'offsets_skipped',
+        'topic_recreated',
+        'log_truncated',
+        'offsets_missing',
+        'database_behind',
+        'partitions_added'
+      ] as const
+    ).map(kind => ({ incidents: [{ ...incident, kind }] })),
+    connectors(),
+    connectors({ ...connector, state: 'PAUSED' }),
+    connectors({ ...connector, state: 'FAILED', tasks: [] }),
+    connectors({ ...connector, tasks: [] }),
+    connectors({ ...connector, tasks: [{ id: 0, state: 'FAILED' }] }),
+    connectors({ ...connector, operatorNeeded: 'Schema id 7 led to another schema.' }),
+    { connect: { kind: 'failed', failure: 'x answered 500' } },
+    { alerts: { kind: 'failed', failure: 'x answered 500' } },
+    { alerts: { kind: 'answered', answer: [alert, { ...alert, runbook: 'docs/runbooks/A.md' }] } },
+    { groups: [{ ...group, groupID: 'experiment', members: [] }] }
+  ]
+  const advice = [...cases.map(([facts]) => facts), ...more].flatMap(facts => {
+    const found = diagnose({ ...well, ...facts }, { waitingMs: 30_000 })
+    assert.notEqual(found.length, 0)
+    return found.map(({ what, todo }) => ({ what, todo }))
+  })
+  const command = /npm (run|start)|kafka-[a-z-]+\.sh|docs\/\S+\.md/
+  const step = /^(allow|create|fix|restart|restore|set|start) |: (restart|restore|start) /
+  for (const { what, todo } of advice) assert.ok(command.test(todo) || step.test(todo), `${what}. To do: ${todo}`)
+})
+
+test('a stopped audit is reported with the topic that it stopped at', () => {
+  const reason =
+    'The topic orders.created was created again: its id is b, and the rows of generation 1 are of its predecessor. ' +
+    'To keep those rows and continue with generation 2, run: npm run orderly -- audit new-generation'
+  assert.deepEqual(find(connectors({ ...connector, operatorNeeded: reason })), [
+    'problem connector audit: has stopped at the topic orders.created: The topic orders.created was created again: its id is b, ' +
+      'and the rows of generation 1 are of its predecessor. find out who deleted the topic, then ' +
+      'npm run orderly -- audit new-generation --topic orders.created --connector audit'
+  ])
 })
 
 test('a record that is unread for half of its retention is reported before it is removed', () => {
@@ -233,7 +288,7 @@ test('dead letters are reported by topic with their codes, and problems precede 
   const found = find({ deadLetters, exhausted: 1 })
   assert.match(found[0] ?? '', /^problem .*: 2 pending dead letters of 1 key \(ORDER_INVALID\), the oldest from 2h ago/)
   assert.match(found[1] ?? '', /^problem .*a replay was interrupted/)
-  assert.match(found[2] ?? '', /^hint .*the stage has not answered\. check that inventory runs/)
+  assert.match(found[2] ?? '', /^hint .*the stage has not answered\. start the service with inventory/)
   assert.equal(found.length, 4)
   const copies = { ...key, topic: 'audit.dlq', deadLetters: [{ ...deadLetter, isCopy: true }], underWay: undefined }
   assert.match(

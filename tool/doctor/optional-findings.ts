@@ -1,3 +1,4 @@
+import { orderly } from '../command-line/command.ts'
 import { plural } from '../command-line/numbers.ts'
 import { formatDuration } from '../command-line/time.ts'
 import { type Finding, problem } from './finding.ts'
@@ -18,7 +19,7 @@ export function connectFindings({ connect }: Pick<OptionalFacts, 'connect'>): Fi
       problem(
         about,
         `does not answer: ${connect.failure}`,
-        'start it, or correct CONNECT_URL: without it, the audit tables receive nothing'
+        'start it (locally npm start -- --with connect), or correct CONNECT_URL: without it, the audit tables receive nothing'
       )
     ]
   }
@@ -27,14 +28,15 @@ export function connectFindings({ connect }: Pick<OptionalFacts, 'connect'>): Fi
       { severity: 'hint', about, what: 'has no connectors', todo: 'install them: see docs/guides/audit-tables.md' }
     ]
   }
-  return connect.answer.flatMap(({ name, state, trace, tasks }) => {
-    const restart = `POST /connectors/${name}/restart?includeTasks=true&onlyFailed=true`
+  return connect.answer.flatMap(({ name, state, trace, tasks, operatorNeeded }) => {
+    if (operatorNeeded !== undefined) return [stoppedAudit(name, operatorNeeded)]
+    const restart = `${orderly} audit restart --connector ${name}`
     const todo = `fix the cause (docs/runbooks/OrderlyAuditStopped.md), then ${restart}`
     const found: Finding[] = []
     if (state === 'FAILED') found.push(problem(`connector ${name}`, `failed: ${trace ?? 'no reason given'}`, todo))
     if (state === 'PAUSED' || state === 'STOPPED') {
       const what = `is ${state.toLowerCase()}`
-      found.push({ severity: 'hint', about: `connector ${name}`, what, todo: `PUT /connectors/${name}/resume` })
+      found.push({ severity: 'hint', about: `connector ${name}`, what, todo: restart })
     }
     const failed = tasks.filter(task => task.state === 'FAILED')
     for (const [reason, same] of Map.groupBy(failed, task => task.trace ?? 'no reason given')) {
@@ -48,18 +50,31 @@ export function connectFindings({ connect }: Pick<OptionalFacts, 'connect'>): Fi
   })
 }
 
+/** Returns the finding for a connector that only an operator can let continue, with the topic that it stopped at. */
+function stoppedAudit(name: string, reason: string): Finding {
+  const topic = /^The topic (\S+) was created again/.exec(reason)?.[1]
+  const what = topic === undefined ? 'has stopped' : `has stopped at the topic ${topic}`
+  const [cause = reason] = reason.split('. To keep those rows')
+  const todo =
+    topic === undefined
+      ? `fix the cause (docs/runbooks/OrderlyAuditStopped.md), then ${orderly} audit restart --connector ${name}`
+      : `find out who deleted the topic, then ${orderly} audit new-generation --topic ${topic} --connector ${name}`
+  return problem(`connector ${name}`, `${what}: ${cause.replace(/\.$/, '')}`, todo)
+}
+
 /** Returns the firing alerts. An alert that pages is a problem. */
 export function alertFindings({ alerts, nowMs }: Pick<OptionalFacts, 'alerts' | 'nowMs'>): Finding[] {
   if (alerts.kind === 'absent') return []
   if (alerts.kind === 'failed') {
-    const todo = 'start it, or correct PROMETHEUS_URL: without it, alerts are unknown'
+    const todo =
+      'start it (locally npm start -- --with monitoring), or correct PROMETHEUS_URL: without it, alerts are unknown'
     return [problem('prometheus', `does not answer: ${alerts.failure}`, todo)]
   }
   return alerts.answer.map(({ name, severity, summary, runbook, sinceMs }) => ({
     severity: severity === 'page' ? 'problem' : 'hint',
     about: `alert ${name}`,
     what: `has fired for ${formatDuration(nowMs - sinceMs)}: ${summary}`,
-    todo: runbook === undefined ? 'see its rule in Prometheus' : `see ${runbook}`
+    todo: runbook === undefined ? 'fix what its rule in Prometheus describes' : `see ${runbook}`
   }))
 }
 

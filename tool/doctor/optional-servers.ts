@@ -1,9 +1,12 @@
+import { operatorNeeded } from '../../deploy/connect/connector.ts'
 import type { Connections, OptionalServer } from '../connections/connections.ts'
 
 /** A connector of Kafka Connect, with its tasks. */
 export interface Connector {
   readonly name: string
   readonly state: string
+  /** Reason why only an operator can let it continue; undefined for other failures. */
+  readonly operatorNeeded?: string | undefined
   /** The first line of the stack trace of a connector that failed. */
   readonly trace?: string | undefined
   readonly tasks: readonly { readonly id: number; readonly state: string; readonly trace?: string | undefined }[]
@@ -36,6 +39,9 @@ export function askConnect(connections: Connections): Promise<Optional<readonly 
       const tasks = arrayOf(status.tasks).map(objectOf)
       return {
         ...{ name, state: String(state), trace: firstLine(trace) },
+        operatorNeeded: operatorNeeded({
+          tasks: tasks.map(({ state, trace }) => ({ state: String(state), trace: textOf(trace) }))
+        }),
         tasks: tasks.map(task => ({ id: Number(task.id), state: String(task.state), trace: firstLine(task.trace) }))
       }
     })
@@ -103,6 +109,8 @@ function arrayOf(value: unknown): readonly unknown[] {
   if (!Array.isArray(value)) throw new Error('unexpected response')
   return value
 }
+
+const textOf = (trace: unknown): string => (typeof trace === 'string' ? trace : '')
 
 function firstLine(trace: unknown): string | undefined {
   return typeof trace === 'string' ? trace.split('\n')[0] : undefined

@@ -41,6 +41,18 @@ test('connectors are read with the state and the first trace line of each task',
   assert.deepEqual(requests, [`Basic ${Buffer.from('ops:s@fe').toString('base64')}`])
 })
 
+test('a task that only an operator can let continue is recognized by any cause in its trace', async t => {
+  const trace =
+    'org.apache.kafka.connect.errors.ConnectException: Exiting\n\tat a.b(C.java:1)\nCaused by: com.orderly.connect.OperatorNeeded: The topic a was created again'
+  const { address } = await serve(t, {
+    '/connectors?expand=status': {
+      audit: { status: { connector: { state: 'RUNNING' }, tasks: [{ id: 0, state: 'FAILED', trace }] } }
+    }
+  })
+  const found = await askConnect(createConnections({ ...settings, CONNECT_URL: `http://${address}` }))
+  assert.equal(found.kind === 'answered' && found.answer[0]?.operatorNeeded, 'The topic a was created again')
+})
+
 test('only firing alerts are read', async t => {
   const alert = (alertname: string, state: string) => ({
     ...{ state, activeAt: '2026-03-01T12:00:00Z', labels: { alertname, severity: 'page' } },

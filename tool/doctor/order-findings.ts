@@ -36,7 +36,8 @@ export function diagnoseOrder(traces: OrderTraces, facts: Facts, { waitingMs }: 
   ]
   if (tables.outcome !== undefined) {
     if ((statusOf(tables.status) ?? 'accepted') !== 'accepted') return found
-    const todo = 'check the group order-status; npm run rebuild-status rebuilds the status of all orders'
+    const todo =
+      'start the order service (npm run service -- order) if the group order-status has no members; otherwise npm run rebuild-status rebuilds the status of all orders'
     return [...found, problem(about, `is ${tables.outcome.kind}, but shops do not see that yet`, todo)]
   }
   if (created === undefined || deadLetters.length > 0) return found

@@ -51,17 +51,21 @@ function keptFindings({ name, configs }: TopicFacts): Finding[] {
   for (const [config, wanted] of Object.entries(topicConfig(name))) {
     const value = configs.get(config)
     if (value === undefined || value === wanted) continue
-    const todo = `set its ${config} to ${wanted}`
+    const todo = `set its ${config} to ${wanted}: ${alterTopic(name, config, wanted)}`
     if (config === 'cleanup.policy') found.push(problem(name, `has the ${config} ${value}`, todo))
     if (config === 'retention.ms' && isLess(value, wanted)) {
       const what = `keeps records for ${formatDuration(Number(value))} only`
-      found.push(problem(name, what, `${todo}: otherwise unread records and blocked keys are lost`))
+      found.push(problem(name, what, `${todo}; otherwise unread records and blocked keys are lost`))
     }
     if (config === 'retention.bytes' && isLess(value, wanted))
       found.push(problem(name, `removes records as soon as a partition has ${value} bytes`, todo))
   }
   return found
 }
+
+/** Returns the command that changes a setting of a topic. */
+const alterTopic = (topic: string, config: string, value: string): string =>
+  `kafka-configs.sh --bootstrap-server ADDRESS --alter --entity-type topics --entity-name ${topic} --add-config ${config}=${value}`
 
 const isLess = (value: string, wanted: string): boolean =>
   Number(value) !== forEver && (Number(wanted) === forEver || Number(value) < Number(wanted))
@@ -74,11 +78,11 @@ function replicationFindings({ name, partitions, configs }: TopicFacts, brokers:
     return [problem(name, `has ${plural(replicas, 'replica')} on ${plural(brokers, 'broker')}`, todo)]
   }
   if (replicas >= 3 && inSync < 2) {
-    const todo = 'set it to 2: otherwise an acknowledged order may exist on one broker only'
+    const todo = `set it to 2 (${alterTopic(name, 'min.insync.replicas', '2')}): otherwise an acknowledged order may exist on one broker only`
     return [problem(name, `has min.insync.replicas ${inSync} with ${replicas} replicas`, todo)]
   }
   if (replicas > 1 && inSync >= replicas) {
-    const todo = 'lower it by one, or add a replica: otherwise one unavailable broker stops all writers'
+    const todo = `lower it by one (${alterTopic(name, 'min.insync.replicas', String(inSync - 1))}), or add a replica: otherwise one unavailable broker stops all writers`
     return [problem(name, `has min.insync.replicas ${inSync} with ${replicas} replicas`, todo)]
   }
   return []
@@ -114,7 +118,7 @@ export function unreadFindings({ topics, groups, nowMs }: RetentionFacts): Findi
   return groups.flatMap(({ groupID, lag }) => {
     const removed = lag.filter(isRemoved).map(({ topic, partition, committedOffset, beginningOffset }) => {
       const what = `the records ${committedOffset} to ${beginningOffset} of ${topic}/${partition} were removed before they were read`
-      const todo = `start the service that reads it: it continues after them and lists them in ${orderly} doctor; raise retention.ms`
+      const todo = `start the service that reads it (npm run service -- NAME): it continues after them and records an incident, which ${orderly} positions acknowledge closes; raise retention.ms`
       return problem(`group ${groupID}`, what, todo)
     })
     const endangered = lag.flatMap(own => {
@@ -124,7 +128,13 @@ export function unreadFindings({ topics, groups, nowMs }: RetentionFacts): Findi
       if (!isDeleted || retentionMs < 0 || ageMs < retentionMs * alarmingShare) return []
       const left = ageMs < retentionMs ? `in ${formatDuration(retentionMs - ageMs)}` : 'at any moment'
       const what = `its oldest unread record in ${own.topic}/${own.partition} is ${formatDuration(ageMs)} old and will be removed ${left}`
-      return [problem(`group ${groupID}`, what, `raise retention.ms of ${own.topic} now; then see why it is not read`)]
+      return [
+        problem(
+          `group ${groupID}`,
+          what,
+          `raise its retention now (${alterTopic(own.topic, 'retention.ms', '-1')}), then start the service that reads it`
+        )
+      ]
     })
     return [...removed, ...endangered]
   })

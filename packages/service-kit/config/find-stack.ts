@@ -1,4 +1,5 @@
-import { ConfigError, type LocalStack } from '@orderly/service-kit'
+import { ConfigError } from './config-error.ts'
+import type { LocalStack } from './local-stack.ts'
 
 /** Port settings of the launcher, by the address that each is part of. */
 const portSettings: Readonly<Record<string, readonly [setting: string, address: (port: string) => string]>> = {
