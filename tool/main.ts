@@ -16,8 +16,12 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     ending.abort(new Error('ended by a signal'))
   })
 }
-// The reader of the pipe has exited, as with `| head`.
-process.stdout.on('error', () => process.exit(0))
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // The reader of the pipe has exited, as with `| head`.
+  if (error.code === 'EPIPE') process.exit(0)
+  process.stderr.write(`The output cannot be written completely: ${error.message}.\n`)
+  process.exit(1)
+})
 
 let connections: Connections | undefined
 let exitCode: number

@@ -5,7 +5,7 @@
  * from there.
  */
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { databaseURLOf } from '@orderly/service-kit'
 import forge from 'node-forge'
@@ -22,18 +22,24 @@ const keystorePassword = 'orderly'
 
 const newPassword = () => randomBytes(32).toString('base64url')
 
-/** Creates a folder. @returns a function that writes a file of it, or undefined where all its files exist */
-function openFolder(folder: string): ((name: string, content: string | Buffer) => void) | undefined {
+/** Creates a folder. @returns a function that writes a file of it, whole or not at all */
+function openFolder(folder: string): (name: string, content: string | Buffer) => void {
   const path = join(directory as string, folder)
   mkdirSync(path, { recursive: true })
-  if (onlyFolders || existsSync(join(path, 'password'))) return undefined
-  // Readable for the users of other images: who may read it is decided by who mounts the volume.
-  return (name, content) => writeFileSync(join(path, name), content, { mode: 0o444 })
+  return (name, content) => {
+    // Readable for the users of other images; access is controlled by mounting the volume.
+    rmSync(join(path, `${name}.new`), { force: true })
+    writeFileSync(join(path, `${name}.new`), content, { mode: 0o444 })
+    renameSync(join(path, `${name}.new`), join(path, name))
+  }
 }
+
+/** Returns true if all files of a folder are there: the password is written last. */
+const isComplete = (folder: string) => existsSync(join(directory as string, folder, 'password'))
 
 for (const { folder, role } of secretFolders) {
   const write = openFolder(folder)
-  if (write === undefined) continue
+  if (onlyFolders || isComplete(folder)) continue
   const password = newPassword()
   if (role !== undefined) {
     const url = databaseURLOf({ address: 'postgres:5432', passwords: { [role]: password } }, role)
@@ -47,7 +53,8 @@ for (const { folder, role } of secretFolders) {
 for (const server of securedServers) {
   const folders = serverFolders(server)
   const [writeServer, writeClient] = [openFolder(folders.server), openFolder(folders.client)]
-  if (writeServer === undefined || writeClient === undefined) continue
+  // A server and its clients have one password: if one part is missing, both are generated again.
+  if (onlyFolders || (isComplete(folders.server) && isComplete(folders.client))) continue
   const password = newPassword()
   const { key, certificate, keystore } = newCertificate(server)
   writeServer('tls.key', key)

@@ -36,25 +36,15 @@ test('an alert suppresses its consequences and no other alerts', async t => {
   }
   const lag = (group: string, topic: string) => ({ alertname: 'OrderlyConsumerLagHigh', group, topic })
 
-  await fire(
-    lag('inventory', 'orders.created'),
-    lag('notifications', 'inventory.reserved'),
-    lag('connect-audit', 'inventory.reserved')
-  )
+  await fire(lag('inventory', 'orders.created'), lag('notifications', 'inventory.reserved'))
   await fire({ alertname: 'OrderlyServiceDown', job: 'inventory' })
   await becomes([])
   await fire({ alertname: 'OrderlyHangingTransaction', kind: 'open', topic: 'orders.created' })
   await becomes(['OrderlyConsumerLagHigh inventory orders.created'])
   await fire({ alertname: 'OrderlyAuditStopped' })
-  const ofAudit = 'OrderlyConsumerLagHigh connect-audit inventory.reserved'
-  await becomes(['OrderlyConsumerLagHigh inventory orders.created', ofAudit])
   await fire({ alertname: 'OrderlyBrokerDown' }, { alertname: 'OrderlyNoOrders' })
   await becomes([
-    ...[
-      'OrderlyConsumerLagHigh inventory orders.created',
-      ofAudit,
-      'OrderlyConsumerLagHigh notifications inventory.reserved'
-    ],
+    ...['OrderlyConsumerLagHigh inventory orders.created', 'OrderlyConsumerLagHigh notifications inventory.reserved'],
     ...['OrderlyNoOrders', 'OrderlyAuditStopped']
   ])
 })

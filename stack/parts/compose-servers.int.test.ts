@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { request } from 'node:https'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -82,6 +82,28 @@ test('passwords and certificates of the compose file are generated once', async 
   assert.deepEqual(contents(), first)
   assert.equal(statSync(join(secrets, files[0] as string)).mode & 0o222, 0)
   assert.ok(!existsSync(join(secrets, 'registry-client', 'tls.key')))
+})
+
+test('an interrupted generation of passwords and certificates is completed by the next one', async t => {
+  const { secrets, generate } = await setUp(t)
+  const read = (file: string) => readFileSync(join(secrets, file), 'utf8')
+  for (const file of [
+    'order/password',
+    'registry-server/password',
+    'registry-client/password',
+    'connect-server/tls.p12'
+  ]) {
+    const other = read('inventory/password')
+    rmSync(join(secrets, file))
+    rmSync(join(secrets, file.replace(/[^/]+$/, 'password')), { force: true })
+    await generate()
+    for (const server of ['registry', 'connect']) {
+      assert.equal(read(`${server}-server/password`), read(`${server}-client/password`), file)
+      assert.equal(read(`${server}-server/tls.crt`), read(`${server}-client/ca.crt`), file)
+      assert.ok(existsSync(join(secrets, `${server}-server`, 'tls.p12')), file)
+    }
+    assert.equal(read('inventory/password'), other, file)
+  }
 })
 
 test('the registry with the settings of the compose file serves only clients with its certificate and password', async t => {

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { makePrivateDirectory } from '../private-directory.ts'
 import { loopback } from '../processes/ports.ts'
+import { UserError } from '../user-error.ts'
 
 /**
  * User and password of a worker's REST API. A connector can run any code as the user of the worker, so neither other users of the machine
@@ -27,9 +28,11 @@ export function connectAccess(dataDirectory: string, port: number): ConnectAcces
   const jaasFile = join(dataDirectory, 'rest-jaas.conf')
   if (!existsSync(usersFile)) {
     const password = randomBytes(24).toString('base64url')
-    writeFileSync(usersFile, `${user}=${password}\n`, { mode: 0o600 })
+    writeFileSync(`${usersFile}.new`, `${user}=${password}\n`, { mode: 0o600 })
+    renameSync(`${usersFile}.new`, usersFile) // whole, because Connect admits everyone by an empty file
   }
   const password = readFileSync(usersFile, 'utf8').trim().slice(`${user}=`.length)
+  if (password === '') throw new UserError(`${usersFile} has no password: delete it, the next start generates one.`)
   const module = 'org.apache.kafka.connect.rest.basic.auth.extension.PropertyFileLoginModule'
   writeFileSync(jaasFile, `KafkaConnect { ${module} required file=${JSON.stringify(usersFile)}; };\n`)
   return { jaasFile, workerURL: `http://${user}:${password}@${loopback}:${port}` }

@@ -23,7 +23,7 @@ import {
   stockMoved
 } from '@orderly/contracts/testing'
 import { createInspector, createProducer, createTopics, type OutputRecord, readDeadLetters } from '@orderly/kafka'
-import { deleteTopic, readCommitted } from '@orderly/kafka/testing'
+import { deleteTopic, readCommitted, ScriptedProducer } from '@orderly/kafka/testing'
 import { integrationEnvironment, startBroker } from '@orderly/stack/testing'
 import { acceptTopicID, operatorNeeded, restartConnector, stateOf } from '../../deploy/connect/connector.ts'
 import { freePort } from '../processes/ports.ts'
@@ -198,6 +198,30 @@ test('every event of every version becomes one row of its table, and other recor
       deadlineMs: 60_000
     })
   })
+
+  await t.test(
+    'markers and records of aborted transactions after its last record are no lag of the audit',
+    async () => {
+      const transactional = await new ScriptedProducer(connection, 'aborting').init()
+      await transactional.write('inventory.released', 0, ['a', 'b', 'c'])
+      await transactional.end('abort')
+      await transactional.close()
+      const inspector = createInspector(connection)
+      t.after(() => inspector.close())
+      const ofAborted = async () =>
+        (await inspector.lag(await inspector.group('connect-audit'))).find(
+          ({ topic, partition }) => topic === 'inventory.released' && partition === 0
+        )
+      await waitUntil(
+        async () => (await ofAborted())?.endOffset === 4n + ((await ofAborted())?.committedOffset ?? 0n),
+        {
+          what: 'the abort marker',
+          deadlineMs: 60_000
+        }
+      )
+      assert.equal((await ofAborted())?.lagRecords, 0)
+    }
+  )
 
   await t.test('a database that terminates its connections neither loses nor duplicates an event', async () => {
     const some = () => Array.from({ length: 200 }, () => version1())

@@ -53,7 +53,7 @@ async function rotateLarge(files: ReadonlyMap<string, LogSpan>, maxBytes: number
     } catch (error) {
       // Without space for a copy, the log is truncated so that it does not grow.
       if (!['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '')) continue
-      await truncate(file)
+      await truncate(file).catch(() => {}) // the next check tries again
       Object.assign(span, { start: 0, rotatedStart: undefined })
     }
   }

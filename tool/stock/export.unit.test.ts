@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { closeSync, existsSync, openSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -25,4 +26,18 @@ test('an export larger than the pipe buffer is complete for a slow reader', asyn
   for await (const chunk of tool.stdout) chunks.push(chunk)
   assert.equal(Buffer.concat(chunks).toString(), csv)
   assert.deepEqual(await exited, [0, null])
+})
+
+const hasFullDevice = existsSync('/dev/full')
+
+test('an output that cannot be written fails with the reason', { skip: !hasFullDevice && 'no /dev/full' }, async () => {
+  const full = openSync('/dev/full', 'w')
+  const tool = spawn(process.execPath, [join(import.meta.dirname, '../main.ts'), '--help'], {
+    stdio: ['ignore', full, 'pipe']
+  })
+  closeSync(full)
+  const exited = once(tool, 'exit')
+  const messages = (await tool.stderr?.toArray())?.join('')
+  assert.match(messages ?? '', /The output cannot be written completely: ENOSPC/)
+  assert.deepEqual(await exited, [1, null])
 })

@@ -17,14 +17,12 @@ export const audit: DashboardSpec = {
           queries: [{ expr: 'sum by (state) (kafka_connect_tasks)', legend: '{{ state }}' }]
         },
         {
-          title: 'Lag',
-          description: 'Age of the oldest record that has no row yet.',
-          unit: 's',
-          alert: 'OrderlyConsumerLagHigh',
-          limit: 300,
-          queries: [
-            { expr: 'max by (topic) (orderly_consumer_lag_seconds{group="connect-audit"})', legend: '{{ topic }}' }
-          ]
+          title: 'Unfinished records',
+          description:
+            'Records that were read and have no row yet. Without progress for 10 minutes they raise the alert.',
+          unit: 'short',
+          alert: 'OrderlyAuditStopped',
+          queries: [{ expr: 'sum by (connector) (kafka_connect_records_active)', legend: '{{ connector }}' }]
         },
         {
           title: 'Records',

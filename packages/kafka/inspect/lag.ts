@@ -2,16 +2,19 @@ import type { Cluster } from '../cluster/cluster.ts'
 import { findOffsets, offsetAt } from '../cluster/list-offsets.ts'
 import type { TopicPartition } from '../consumer-group/assignment.ts'
 import { lastCommittedOffsets } from '../consumer-group/committed-offsets.ts'
+import { toKafkaError } from '../errors.ts'
 import type { GroupDescription, GroupMemberDescription } from './groups.ts'
 import { recordTimes } from './record-times.ts'
+import { recordsIn } from './records-in.ts'
 import { describeTopics } from './topics.ts'
 
 /**
- * Lag of a group in a partition, from offsets alone: nothing is read, so the permission to describe a topic suffices.
+ * Lag of a group in a partition.
  *
- * Markers at the end of transactions have offsets, too. A stage commits the position behind them within a second, so a stage that has
- * processed everything has no lag. Other clients, such as Kafka Connect, leave the marker behind their last record uncommitted: one
- * offset behind what they committed does not count as lag.
+ * Markers at the end of transactions have offsets, too. A stage commits the position after them
+ * within a second, so a stage that has processed everything has no lag, and its lag is known from
+ * offsets alone. Other clients, such as Kafka Connect, leave markers and aborted records
+ * uncommitted. Whether a record follows is then read.
  */
 export interface PartitionLag extends TopicPartition {
   readonly groupID: string
@@ -27,6 +30,8 @@ export interface PartitionLag extends TopicPartition {
   readonly waitingSinceMs: number | undefined
   readonly member: GroupMemberDescription | undefined
 }
+
+type CountedLag = Omit<PartitionLag, 'waitingSinceMs' | 'lagRecords'> & { lagRecords: number }
 
 /**
  * Returns the lag of a group in every partition of the topics in which it has committed offsets or
@@ -52,18 +57,21 @@ export async function groupLag(cluster: Cluster, group: GroupDescription): Promi
     const { found } = await findOffsets(cluster, partitions, spec)
     for (const { offset, ...own } of found) offsets.set(placeOf(own), [...(offsets.get(placeOf(own)) ?? []), offset])
   }
-  const found = partitions.flatMap((own): Omit<PartitionLag, 'waitingSinceMs'>[] => {
+  const found = partitions.flatMap((own): CountedLag[] => {
     const place = placeOf(own)
     const commit = committed.get(place)
     const [beginningOffset, stableOffset, endOffset] = offsets.get(place) ?? []
     if (beginningOffset === undefined || stableOffset === undefined || endOffset === undefined) return []
     const position = max(commit?.offset ?? beginningOffset, beginningOffset)
     const waiting = Number(max(endOffset - position, 0n))
-    const isMarker = waiting === 1 && commit !== undefined && !isOfStage(commit)
-    const lagRecords = isMarker ? 0 : waiting
     const ends = { beginningOffset, stableOffset, endOffset }
-    return [{ ...own, groupID, committedOffset: commit?.offset, ...ends, lagRecords, member: owners.get(place) }]
+    return [
+      { ...own, groupID, committedOffset: commit?.offset, ...ends, lagRecords: waiting, member: owners.get(place) }
+    ]
   })
+  const ofOthers = found.filter(own => own.lagRecords > 0 && isOfOther(committed.get(placeOf(own))))
+  const atMarkers = await Promise.all(ofOthers.map(async own => ((await isRecordPending(cluster, own)) ? [] : [own])))
+  for (const own of atMarkers.flat()) own.lagRecords = 0
   const behind = found.filter(({ lagRecords }) => lagRecords > 0)
   const positions = behind.map(({ topic, partition, committedOffset, beginningOffset }) => ({
     ...{ topic, partition, offset: max(committedOffset ?? beginningOffset, beginningOffset) }
@@ -72,9 +80,29 @@ export async function groupLag(cluster: Cluster, group: GroupDescription): Promi
   return found.map(own => ({ ...own, waitingSinceMs: times.get(placeOf(own)) }))
 }
 
-/** Returns true for an offset that a stage has committed: no other client adds the id of the topic. */
-function isOfStage({ topicID }: { readonly topicID: string | undefined }): boolean {
-  return topicID !== undefined
+/** Returns true for an offset that a client other than a stage has committed: only stages add the id of the topic. */
+function isOfOther(commit: { readonly topicID: string | undefined } | undefined): boolean {
+  return commit !== undefined && commit.topicID === undefined
+}
+
+/**
+ * Reads whether a record follows the committed offset of another client. Without the permission to
+ * read, one offset counts as the marker that such a client leaves uncommitted.
+ */
+async function isRecordPending(cluster: Cluster, lag: Omit<PartitionLag, 'waitingSinceMs'>): Promise<boolean> {
+  const { committedOffset, beginningOffset, stableOffset, endOffset } = lag
+  const from = max(committedOffset ?? beginningOffset, beginningOffset)
+  const ranges = [
+    { from, to: stableOffset, isolation: 'committed' },
+    { from: max(from, stableOffset), to: endOffset, isolation: 'any' }
+  ] as const
+  try {
+    for (const range of ranges) for await (const _ of recordsIn(cluster, lag, range)) return true
+    return false
+  } catch (error) {
+    if (toKafkaError(error, 'reading pending records').code !== 'TOPIC_AUTHORIZATION_FAILED') throw error
+    return lag.lagRecords > 1
+  }
 }
 
 const placeOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`

@@ -61,7 +61,7 @@ export class TimeSearch {
       this.#stepMs *= 2
       this.#nextTimestampMs = first?.timestampMs ?? this.#nextTimestampMs
     }
-    if (this.#highMs - (this.#lowMs ?? -1) <= 1) this.#resultMs = this.#nextTimestampMs ?? this.#lowMs ?? 0
+    if (this.#highMs - (this.#lowMs ?? -1) <= 1) this.#resultMs = this.#lowMs ?? this.#nextTimestampMs ?? 0
   }
 }
 

@@ -23,11 +23,7 @@ test('the search finds the time of any record in order of time, and otherwise th
     (timestampsMs, choice) => {
       const position = choice % timestampsMs.length
       const expectedMs = Math.max(...timestampsMs.slice(0, position + 1))
-      const first = timestampsMs.findIndex(timestampMs => timestampMs >= expectedMs)
-      const nowMs = Math.max(...timestampsMs)
-      const { timeMs } = search(timestampsMs, position, nowMs)
-      if (first === position) assert.equal(timeMs, expectedMs)
-      else assert.ok(timeMs >= expectedMs)
+      assert.equal(search(timestampsMs, position, Math.max(...timestampsMs)).timeMs, expectedMs)
     }
   )
   fc.assert(property)
@@ -39,4 +35,9 @@ test('a recent record is found in a few questions, a record that does not exist 
   assert.equal(search(timestampsMs, 2, nowMs).timeMs, nowMs - 1_200)
   assert.ok(search(timestampsMs, 2, nowMs).rounds < 20)
   assert.equal(search(timestampsMs, 3, nowMs).timeMs, nowMs - 1_200)
+})
+
+test('a record inside a batch, whose records have the same time, is as old as the batch', () => {
+  const [oldMs, nowMs] = [1_700_000_000_000, 1_700_500_000_000]
+  assert.equal(search([oldMs, oldMs, oldMs, nowMs], 1, nowMs).timeMs, oldMs)
 })

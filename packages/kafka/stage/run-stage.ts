@@ -37,7 +37,7 @@ const longestPauseMs = 2_000
 const longestSaveMs = 1_000
 const positionCheckMs = 1_000
 const idleCheckMs = 5_000
-/** Pause of an idle stage before it commits positions behind transaction markers. */
+/** Time without records after which a stage commits positions after transaction markers. */
 const idleMs = 1_000
 
 const incidentMessages: Readonly<Record<IncidentKind, string>> = {
@@ -131,6 +131,7 @@ class StageRunner<Event> {
   readonly #positions = new PositionTracker()
   #positionsCheckedAtMs = Number.NEGATIVE_INFINITY
   readonly #idleCheck: NodeJS.Timeout
+  #lastRecordsAtMs = performance.now()
   /**
    * Truncation that the fetcher detected. The next start decides whether it affects processed
    * records.
@@ -499,7 +500,7 @@ class StageRunner<Event> {
           await committing
           await this.#passSkips(skips)
           if (this.#mustLeave() || this.#mustReopen) break
-        } else if (isIdle) {
+        } else if (isIdle && performance.now() - this.#lastRecordsAtMs >= idleMs) {
           await this.#passMarkers()
           if (this.#mustLeave() || this.#mustReopen) break
         }
@@ -511,6 +512,7 @@ class StageRunner<Event> {
           if (performance.now() - this.#positionsCheckedAtMs >= idleCheckMs) await this.#checkPositionsIfPossible()
           continue
         }
+        this.#lastRecordsAtMs = performance.now()
         failpoint('batch-read')
         let batch: ProcessedBatch | undefined = await this.#process(records)
         failpoint('batch-processed')

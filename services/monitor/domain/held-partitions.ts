@@ -11,6 +11,9 @@ export interface HeldPartitions {
   observe(seen: Pick<Observation, 'atMs' | 'partitions' | 'openTransactions'>): HangingTransaction[]
 }
 
+/** Clocks of coordinators and the monitor may differ by this much. */
+const clockSkewMs = 10_000
+
 interface Hold {
   readonly stableOffset: bigint
   readonly sinceMs: number
@@ -44,7 +47,10 @@ function canHold(
   partition: number,
   heldSinceMs: number
 ): boolean {
-  return startedAtMs <= heldSinceMs && partitions.some(own => own.topic === topic && own.partition === partition)
+  return (
+    startedAtMs <= heldSinceMs + clockSkewMs &&
+    partitions.some(own => own.topic === topic && own.partition === partition)
+  )
 }
 
 /** Returns open transactions that are older than `afterMs`; those whose timeout has passed are overdue, as their coordinator should have ended them. */
