@@ -80,9 +80,9 @@ await runCommand(async ({ supervise, signal }) => {
     })
     process.stdout.write(`\n${await describe(stack, environment)}\n`)
     for (const notice of stack.notices) process.stderr.write(`${notice}\n`)
-    process.stdout.write(
-      `Logs: ${relative(projectDirectory, directories.logs)}/  Ctrl-C stops everything; the data stays.\n`
-    )
+    const logs = relative(projectDirectory, directories.logs)
+    process.stdout.write(`Notifications: see ${logs}/notification.log\n`)
+    process.stdout.write(`Logs: ${logs}/  Ctrl-C stops everything; the data stays.\n`)
     reportEnds(stack, signal)
     if (!signal.aborted) await once(signal, 'abort')
     process.stderr.write('\nstopping: services, then servers\n')
