@@ -36,8 +36,8 @@ async function createStack(t: TestContext) {
   })
   return {
     directory,
-    start(...args: readonly string[]) {
-      const start = startLauncher(t, 'start', ['--run', name, ...args], env)
+    start(args: readonly string[] = [], more: NodeJS.ProcessEnv = {}) {
+      const start = startLauncher(t, 'start', ['--run', name, ...args], { ...env, ...more })
       starts.push(start)
       return start
     },
@@ -82,8 +82,11 @@ test('a stack stopped by Ctrl-C or SIGTERM leaves no process, and the next start
   assert.equal((await first.ended()).code, 0)
   assert.deepEqual(await processesUnder(stack.directory), [])
 
-  const again = stack.start()
+  const again = stack.start([], { ORDERLY_PARTITIONS: '6' })
   await again.waitFor(ready)
+  assert.match(again.output().stderr, /^ORDERLY_PARTITIONS=6 has no effect on topics that exist/m)
+  assert.match(again.output().stderr, /^ {2}npm run orderly -- topics grow orders\.created --partitions 6$/m)
+  assert.match(again.output().stdout, /^Notifications: see \S+\/logs\/notification\.log$/m)
   assert.equal(await stack.order('second-user'), 202)
   assert.equal(
     await reported(stack, 'second-user'),
@@ -146,7 +149,7 @@ test('a stop during the start leaves no process', async t => {
 
 test('with --watch a service restarts when a file of it or of its worker thread changes, and all services stop gracefully', async t => {
   const stack = await createStack(t)
-  const dev = stack.start('--watch')
+  const dev = stack.start(['--watch'])
   await dev.waitFor(ready)
   for (const [service, file] of [
     ['notification', 'domain/wording/en.ts'],
