@@ -88,7 +88,7 @@ test('an invalid option is refused by its name', () => {
   for (const [option, value] of Object.entries({
     key: 'hex:0g',
     since: 'noon',
-    until: '5',
+    until: '5 o',
     partition: '-1',
     offset: '9-3'
   })) {
