@@ -73,7 +73,7 @@ export function pendingMigrations(
     if (before && before.checksum !== file.checksum) {
       throw new PostgresError(
         'MIGRATION_CHANGED',
-        `${file.name} differs from ${before.name}, which this database ran: restore the file and write the change as a new file`
+        `${file.name} differs from ${before.name}, which this database ran: restore the file and write the change as a new file, or delete local data with \`npm run reset\``
       )
     }
   }

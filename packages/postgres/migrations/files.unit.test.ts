@@ -64,7 +64,7 @@ test('files that ran are not pending', () => {
 test('a file that changed after it ran is refused by name', () => {
   assert.throws(() => pendingMigrations([file(1, 'changed')], [file(1)]), {
     code: 'MIGRATION_CHANGED',
-    message: /0001_x\.sql/
+    message: /^0001_x\.sql differs .*`npm run reset`/
   })
 })
 
