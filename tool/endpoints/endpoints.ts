@@ -35,7 +35,8 @@ export const listEndpoints: Command = {
   options: {},
   async run({ output, connections }) {
     const { rows } = await connections.database().query(`
-      SELECT endpoints.target, name, caller, created_at, disabled_at, disabled_at, reason, paused_until,
+      SELECT endpoints.target, name, caller, created_at, reason, paused_until,
+        endpoints.disabled_at AS disabled_by_operator_at, targets.disabled_at AS disabled_by_target_at,
         (SELECT count(*) FROM notification.endpoint_secrets WHERE endpoint_secrets.target = endpoints.target) AS secrets,
         (SELECT count(*) FROM notification.deliveries
           WHERE deliveries.target = endpoints.target AND settled_at IS NULL) AS waiting
@@ -253,8 +254,8 @@ function describe(name: string, owner: string | undefined): string {
 }
 
 function stateOf(row: Record<string, unknown>): string {
-  if (row.disabled_at !== null) return 'disabled'
-  if (row.disabled_at !== null && row.disabled_at !== undefined) return `answered 410: ${row.reason}`
+  if (row.disabled_by_operator_at !== null) return 'disabled'
+  if (row.disabled_by_target_at !== null) return `answered 410: ${row.reason}`
   if (row.paused_until instanceof Date && row.paused_until.getTime() > Date.now())
     return `paused until ${formatTime(row.paused_until.getTime())}`
   return 'enabled'
