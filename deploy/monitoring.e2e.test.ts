@@ -170,13 +170,19 @@ test('a monitored stack has complete traces, data in every panel, and alerts whe
     t.after(await stack.freezeInventory())
     const find = (alertname: string, label: string, value: string) =>
       alerts.items.find(({ labels }) => labels.alertname === alertname && labels[label] === value)
-    const lag = () => find('OrderlyConsumerLagHigh', 'group', 'inventory')
+    // Another topic of the group may lag as well, by a marker that the frozen inventory did not pass.
+    const lag = () =>
+      alerts.items.find(
+        ({ labels }) =>
+          labels.alertname === 'OrderlyConsumerLagHigh' &&
+          labels.group === 'inventory' &&
+          labels.topic === 'orders.created'
+      )
     // Alertmanager sends each alert in a separate group. A group that was notified a moment ago
     // waits for a minute.
     const areThere = () => lag() !== undefined && find('OrderlyServiceDown', 'job', 'inventory') !== undefined
     await waitUntil(areThere, { what: 'the alerts at the webhook', deadlineMs: 150_000 })
     assert.equal(lag()?.status, 'firing')
-    assert.equal(lag()?.labels.topic, 'orders.created')
     assert.equal(lag()?.annotations.runbook, 'docs/runbooks/OrderlyConsumerLagHigh.md')
   })
 })

@@ -37,13 +37,24 @@ export async function backUpSchema(pool: Pool, schema: string): Promise<SchemaBa
   }
 }
 
+/** Repeats the transaction after a deadlock with a service, which Postgres resolves by ending either of the two. */
 async function inOneTransaction(pool: Pool, statements: readonly string[]): Promise<void> {
   const client = await pool.connect()
   try {
-    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ')
-    for (const statement of statements) await client.query(statement)
-    await client.query('COMMIT')
+    for (;;) {
+      try {
+        await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ')
+        for (const statement of statements) await client.query(statement)
+        await client.query('COMMIT')
+        return
+      } catch (error) {
+        await client.query('ROLLBACK')
+        if ((error as { code?: string }).code !== deadlockDetected) throw error
+      }
+    }
   } finally {
     client.release()
   }
 }
+
+const deadlockDetected = '40P01'

@@ -318,6 +318,11 @@ export class Fetcher {
     })
   }
 
+  /** Returns true while records that were removed before they were read are not reported yet. */
+  hasSkips(): boolean {
+    return [...this.#partitions.values()].some(({ skips }) => skips.length > 0)
+  }
+
   /** Returns the error of one of these partitions, if it is permanent or has lasted for `forMs`. */
   trouble(partitions: readonly PartitionPosition[], forMs: number): KafkaError | undefined {
     for (const own of partitions) {

@@ -94,6 +94,28 @@ test('lag counts waiting offsets, with the time of the first and its member, and
   assert.equal(at?.offset, (waiting[0]?.endOffset ?? 0n) - 1n)
 })
 
+test('a stage that is never idle commits positions after markers of partitions without new records', async t => {
+  const { topic, transactional, startStage, lag } = await setUp(t)
+  const producer = await createProducer(connection)
+  startStage()
+  let isOver = false
+  const sending = (async () => {
+    while (!isOver)
+      await producer.send([
+        { topic, partition: 0, key: 'k', value: Buffer.from('v'), headers: {}, timestampMs: Date.now() }
+      ])
+  })()
+  try {
+    await transactional.write(topic, 1, ['a'])
+    await transactional.end('commit')
+    await until(lag, all => all[1]?.endOffset === 2n && all[1].committedOffset === 2n)
+  } finally {
+    isOver = true
+    await sending
+    await producer.close()
+  }
+})
+
 test('a group that does not exist is dead and has no lag', async t => {
   const { inspector, lag } = await setUp(t)
   assert.equal((await inspector.group(`no-group-${randomUUID()}`)).state, 'Dead')

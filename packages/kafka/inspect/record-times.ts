@@ -19,7 +19,7 @@ interface TimedOffset {
 }
 
 const firstStepMs = 1_000
-/** More than a search over 100 years needs. */
+/** Maximum number of rounds of a search; one over 100 years needs fewer. */
 const maxRounds = 100
 
 /** Searches for the time of the first record at a position or behind it: from now back in growing steps, then by bisection. */

@@ -8,7 +8,7 @@ import type { InputOffset } from '../consumer-group/offset-entry.ts'
 import { lookUpShapes } from '../consumer-group/topic-shapes.ts'
 import { KafkaError, toKafkaError } from '../errors.ts'
 import type { FetchedRecord } from '../fetch/fetched-record.ts'
-import { Fetcher, type SkippedRange } from '../fetch/fetcher.ts'
+import { Fetcher, type PartitionProgress, type SkippedRange } from '../fetch/fetcher.ts'
 import { type LogChange, LogChangedError } from '../fetch/log-changed.ts'
 import { Troubles } from '../fetch/troubles.ts'
 import { recordRefusals } from '../producer/batch-limits.ts'
@@ -37,8 +37,8 @@ const longestPauseMs = 2_000
 const longestSaveMs = 1_000
 const positionCheckMs = 1_000
 const idleCheckMs = 5_000
-/** Time without records after which a stage commits positions after transaction markers. */
-const idleMs = 1_000
+/** Interval at which a stage commits positions after transaction markers. */
+const passMs = 1_000
 
 const incidentMessages: Readonly<Record<IncidentKind, string>> = {
   offsets_skipped: 'input records were removed before they were read',
@@ -131,7 +131,7 @@ class StageRunner<Event> {
   readonly #positions = new PositionTracker()
   #positionsCheckedAtMs = Number.NEGATIVE_INFINITY
   readonly #idleCheck: NodeJS.Timeout
-  #lastRecordsAtMs = performance.now()
+  #passedAtMs = performance.now()
   /**
    * Truncation that the fetcher detected. The next start decides whether it affects processed
    * records.
@@ -191,7 +191,7 @@ class StageRunner<Event> {
         }
       })
     })
-    this.#idleCheck = setInterval(() => this.#fetcher.wake(), idleMs)
+    this.#idleCheck = setInterval(() => this.#fetcher.wake(), passMs)
     if (stage.tick !== undefined) this.#ticker = new Ticker(stage.tick, () => this.#fetcher.wake())
   }
 
@@ -500,7 +500,7 @@ class StageRunner<Event> {
           await committing
           await this.#passSkips(skips)
           if (this.#mustLeave() || this.#mustReopen) break
-        } else if (isIdle && performance.now() - this.#lastRecordsAtMs >= idleMs) {
+        } else if (isIdle) {
           await this.#passMarkers()
           if (this.#mustLeave() || this.#mustReopen) break
         }
@@ -512,7 +512,6 @@ class StageRunner<Event> {
           if (performance.now() - this.#positionsCheckedAtMs >= idleCheckMs) await this.#checkPositionsIfPossible()
           continue
         }
-        this.#lastRecordsAtMs = performance.now()
         failpoint('batch-read')
         let batch: ProcessedBatch | undefined = await this.#process(records)
         failpoint('batch-processed')
@@ -545,9 +544,19 @@ class StageRunner<Event> {
     this.#report(incidents)
   }
 
-  /** Commits positions that moved without records, so that an idle stage has no lag: over markers and aborted transactions. */
+  /**
+   * Returns, at most once a second, the positions that moved without records: over markers and
+   * aborted transactions. Every record before them must be committed, or belong to the batch that is
+   * committed with them. Committing them leaves no lag in partitions without new records.
+   */
+  #takePassed(): PartitionProgress[] {
+    if (performance.now() - this.#passedAtMs < passMs || this.#fetcher.hasSkips()) return []
+    this.#passedAtMs = performance.now()
+    return this.#positions.uncommitted(this.#fetcher.progress())
+  }
+
   async #passMarkers(): Promise<void> {
-    const passed = this.#positions.uncommitted(this.#fetcher.progress())
+    const passed = this.#takePassed()
     if (passed.length > 0) await this.#commitWith(this.#committer.begin(), passed)
   }
 
@@ -588,7 +597,10 @@ class StageRunner<Event> {
 
   #commit({ summary, open }: ProcessedBatch): Promise<void> {
     const startMs = performance.now()
-    return this.#watch(this.#commitWith(open, summary.offsets), { summary, startMs, outputs: open.outputs })
+    const places = new Set(summary.offsets.map(placeKey))
+    const passed = this.#takePassed().filter(own => !places.has(placeKey(own)))
+    const committing = this.#commitWith(open, [...summary.offsets, ...passed])
+    return this.#watch(committing, { summary, startMs, outputs: open.outputs })
   }
 
   /**

@@ -16,7 +16,7 @@ export interface PublishingParts {
 }
 
 export interface MovementPublishing {
-  /** Starts the next search immediately. */
+  /** Looks for unpublished movements immediately, without waiting for the next poll. */
   wake(): void
   /** Stops after the batch in flight. */
   stop(): Promise<void>

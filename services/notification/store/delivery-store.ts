@@ -45,7 +45,7 @@ export interface ClaimOptions {
   readonly instanceID: string
   /** Maximum number of delivery lanes. */
   readonly maxLanes: number
-  /** Maximum number of deliveries per delivery lane. */
+  /** Maximum number of deliveries of each delivery lane in one claim. */
   readonly maxPerLane: number
   readonly leaseMs: number
   /**
