@@ -20,6 +20,7 @@ export async function dumpTopics(log: KafkaLog, registryURL: string, groups: rea
     inventoryFailed: 'read',
     inventoryConfirmed: 'read',
     inventoryReleased: 'read',
+    stockMovements: 'read',
     orderRate: 'read'
   })
   const codecs = new Map<string, Topic<OrderEvent>['codec']>()
