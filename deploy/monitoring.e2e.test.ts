@@ -170,7 +170,8 @@ test('a monitored stack has complete traces, data in every panel, and alerts whe
     t.after(await stack.freezeInventory())
     const find = (alertname: string, label: string, value: string) =>
       alerts.items.find(({ labels }) => labels.alertname === alertname && labels[label] === value)
-    // Another topic of the group may lag as well, by a marker that the frozen inventory did not pass.
+    // Another topic of the group may lag as well, by a marker that the frozen inventory did not
+    // pass.
     const lag = () =>
       alerts.items.find(
         ({ labels }) =>

@@ -5,10 +5,11 @@ import { usualPorts } from './preflight/ports.ts'
 import { type AnyServiceName, launcherProfile } from './services.ts'
 
 /**
- * Returns the environment of a program that runs beside `npm start`: the addresses of the stack that
- * runs in this checkout, or those of the port settings.
+ * Returns the environment of a program that runs beside `npm start`: the addresses of the stack
+ * that runs in this checkout, or those of the port settings.
  * @param service name of the service whose port is set; undefined for a program without a port
- * @throws ConfigError if no stack runs and the environment has no address of Kafka or of the registry,
+ * @throws ConfigError if no stack runs and the environment has no address of Kafka or of the
+ * registry,
  *   or if the environment and the running stack differ
  */
 export function besideStack(

@@ -18,7 +18,6 @@ export interface ServiceDescription {
 export const monitorService = { name: 'monitor', usualPort: 8086 } as const satisfies ServiceDescription
 
 export const serviceNames = ['order', 'inventory', 'notification', 'aggregator'] as const
-export const servicesWithAPI = ['order', 'inventory', 'aggregator'] as const satisfies readonly ServiceName[]
 export type ServiceName = (typeof serviceNames)[number]
 export type AnyServiceName = ServiceName | 'monitor'
 

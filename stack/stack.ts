@@ -1,7 +1,7 @@
 import { topicConfig, topicNames } from '@orderly/contracts'
 import { createInspector, createTopics, type KafkaConnection, KafkaError } from '@orderly/kafka'
 import { type DatabaseRole, isPostgresServerError, ownerRole } from '@orderly/postgres'
-import { ownerDatabaseURL } from '@orderly/service-kit'
+import { apiNames, ownerDatabaseURL } from '@orderly/service-kit'
 import { provisionedTopics } from '../deploy/kafka/principals.ts'
 import { databaseSchemas, migrateAll } from '../deploy/postgres/schemas.ts'
 import { externalServers, kafkaConnectionOf, type ServerName } from './external-servers.ts'
@@ -12,7 +12,7 @@ import { startService } from './parts/service.ts'
 import { type KeepRunningOptions, keepRunning } from './processes/keep-running.ts'
 import { loopback } from './processes/ports.ts'
 import { planServers, type RunningServers, type ServerPorts, type ServersOptions } from './servers.ts'
-import { type ServiceName, services, servicesWithAPI } from './services.ts'
+import { type ServiceName, services } from './services.ts'
 import type { ShowSteps, Step } from './terminal/steps.ts'
 import { UserError } from './user-error.ts'
 
@@ -126,7 +126,7 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
 
 /** Addresses that the API page of each service links to. */
 function apiAddresses(ports: StackOptions['ports']): NodeJS.ProcessEnv {
-  const entries = servicesWithAPI.map(name => `${name}=http://${loopback}:${ports[name]}`)
+  const entries = apiNames.map(name => `${name}=http://${loopback}:${ports[name]}`)
   return { HTTP_API_ADDRESSES: entries.join(',') }
 }
 

@@ -10,8 +10,8 @@ import type { PartReport } from '../report/part-report.ts'
 const documentFile = join(import.meta.dirname, '../../docs/explanation/capacity.md')
 
 /**
- * Computes the plans of docs/explanation/capacity.md from costs and model; a full run also updates its tables.
- * Needs no servers.
+ * Computes the plans of docs/explanation/capacity.md from costs and model; a full run also updates
+ * its tables. Needs no servers.
  */
 export async function benchCapacity({ quick }: Arguments): Promise<PartReport> {
   const tables = capacityTables()

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { splitCredentials } from '@orderly/service-kit'
 
 /** The dead-letter topic of the connector. */
 export const auditDeadLetterTopic = 'audit.dlq'
@@ -27,7 +28,8 @@ export async function readConnector(name: string): Promise<Connector> {
 
 /**
  * Creates the connector or changes its settings. Equal settings change nothing.
- * @param workerURL base of the worker's REST API, with user and password where the worker asks for them; likewise below
+ * @param workerURL base of the worker's REST API, with user and password where the worker asks for
+ * them; likewise below
  */
 export async function installConnector(workerURL: string, { name, config }: Connector): Promise<void> {
   await request(workerURL, `/connectors/${name}/config`, { method: 'PUT', body: JSON.stringify(config) })
@@ -115,15 +117,10 @@ export async function acceptTopicID(workerURL: string, name: string, entry: stri
 }
 
 async function request(workerURL: string, path: string, init: RequestInit = {}): Promise<unknown> {
-  const url = new URL(`${workerURL}${path}`)
-  const credentials = [url.username, url.password].map(decodeURIComponent).join(':')
-  url.username = url.password = ''
+  const { url, headers } = splitCredentials(`${workerURL}${path}`)
   const response = await fetch(url, {
     ...init,
-    headers: {
-      'content-type': 'application/json',
-      ...(credentials !== ':' && { authorization: `Basic ${Buffer.from(credentials).toString('base64')}` })
-    },
+    headers: { 'content-type': 'application/json', ...headers },
     signal: AbortSignal.timeout(requestTimeoutMs)
   })
   const text = await response.text()

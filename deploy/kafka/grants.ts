@@ -86,8 +86,8 @@ const describing = (principal: string): Grant[] => [
 ]
 
 /**
- * Rights of the monitor. It describes everything, changes nothing, and reads only the dead-letter topics: whether a dead letter waits
- * depends on later records of its topic.
+ * Rights of the monitor. It describes everything, changes nothing, and reads only the dead-letter
+ * topics: whether a dead letter waits depends on later records of its topic.
  */
 export function monitorGrants(principal: string, topics: readonly string[]): Grant[] {
   const reads = topics.filter(isDeadLetterTopic)
@@ -99,8 +99,9 @@ export function monitorGrants(principal: string, topics: readonly string[]): Gra
 }
 
 /**
- * Rights of the operator's command line: it describes and reads everything, writes dead letters back to their topics with a record of
- * that, and sets the offsets of the services' groups with the outputs that belong to them.
+ * Rights of the operator's command line: it describes and reads everything, writes dead letters
+ * back to their topics with a record of that, and sets the offsets of the services' groups with the
+ * outputs that belong to them.
  */
 export function operatorGrants(principal: string, topics: readonly string[], groups: readonly string[]): Grant[] {
   return [

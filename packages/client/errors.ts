@@ -44,7 +44,10 @@ function isUncertain(status: number | undefined, code: string | undefined): bool
 
 const maxNamedFields = 5
 
-/** Returns the detail of a problem, or for a request with wrong fields a sentence about each of them. */
+/**
+ * Returns the detail of a problem, or for a request with wrong fields a sentence about each of
+ * them.
+ */
 function describe(problem: Problem | undefined): string | undefined {
   const { title, detail, errors = [] } = problem ?? {}
   if (errors.length === 0) return detail

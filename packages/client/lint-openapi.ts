@@ -1,3 +1,5 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createConfig, formatProblems, getTotals, lint } from '@redocly/openapi-core'
 
@@ -16,9 +18,9 @@ const config = await createConfig({
     'tag-description': 'error'
   }
 })
-for (const service of ['order', 'inventory', 'aggregator']) {
-  const document = fileURLToPath(new URL(`../service-kit/http/api-documents/${service}.json`, import.meta.url))
-  const problems = await lint({ ref: document, config })
+const directory = fileURLToPath(new URL('../service-kit/http/api-documents', import.meta.url))
+for (const document of readdirSync(directory)) {
+  const problems = await lint({ ref: join(directory, document), config })
   formatProblems(problems, { format: 'codeframe', totals: getTotals(problems), version: '' })
   if (problems.length > 0) process.exitCode = 1
 }

@@ -1,8 +1,8 @@
 /**
  * An element type of Postgres' binary array format (`array_send`,
  * src/backend/utils/adt/arrayfuncs.c): element type, count, and each element after its length. pg
- * sends arrays as text, which the client quotes and Postgres parses, element by element. For a row of
- * eleven columns, text takes twice the CPU time in the client and a third more in Postgres.
+ * sends arrays as text, which the client quotes and Postgres parses, element by element. For a row
+ * of eleven columns, text takes twice the CPU time in the client and a third more in Postgres.
  */
 interface ElementType {
   readonly oid: number

@@ -5,6 +5,7 @@ export { type DatabaseCredentials, databaseURLOf, localDatabaseURL, readCredenti
 export { type LocalStack, publishLocalStack, readLocalStack } from './config/local-stack.ts'
 export { type Config, parseConfig } from './config/parse-config.ts'
 export { type RegistryAddress, type RegistryConfig, registryAddress } from './config/registry-address.ts'
+export { replaceFile } from './config/replace-file.ts'
 export {
   databaseSettings,
   httpPort,
@@ -13,7 +14,9 @@ export {
   registrySettings,
   serviceSettings
 } from './config/settings.ts'
+export { splitCredentials } from './config/split-credentials.ts'
 export { refer, refused, retryAfter, serviceUnavailable } from './http/answers.ts'
+export { apiNames } from './http/api-page.ts'
 export { idempotencyKeyForm, idempotencyKeyOf, idempotencyKeyPattern } from './http/idempotency-key.ts'
 export { elementsOf, parseJSON } from './http/json-body.ts'
 export { addOpenApi } from './http/openapi.ts'

@@ -1,3 +1,7 @@
+/**
+ * `npm run docs`: builds the documentation site into `.orderly/site`, and with `--serve` serves it
+ * on loopback. Installs the packages of the site first if its lock file has changed.
+ */
 import { execFileSync, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
@@ -9,10 +13,6 @@ import { copyPages } from '../documentation/site.ts'
 import { loopback } from '../processes/ports.ts'
 import { runCommand } from './command.ts'
 
-/**
- * `npm run docs`: builds the documentation site into `.orderly/site`, and with `--serve` serves it on
- * loopback. Installs the site's packages first, when its lock file has changed.
- */
 const siteDirectory = join(projectDirectory, 'docs', 'site')
 const modules = join(siteDirectory, 'node_modules')
 const installed = join(modules, '.orderly-installed')
@@ -49,7 +49,7 @@ await runCommand(async ({ signal }) => {
   ])
 })
 
-/** Returns all Markdown files that Git has, or would have. */
+/** Returns the Markdown files that Git tracks or does not ignore. */
 function listPages(): string[] {
   const listed = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.md'], {
     cwd: projectDirectory,

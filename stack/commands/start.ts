@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
-import { publishLocalStack } from '@orderly/service-kit'
+import { apiNames, publishLocalStack } from '@orderly/service-kit'
 import { createRunDirectories, orderlyDirectory, projectDirectory } from '../directories.ts'
 import { externalServers, type ServerName } from '../external-servers.ts'
 import { type Extras, readExtras } from '../extras.ts'
@@ -15,7 +15,7 @@ import { usualLogLimits } from '../processes/log-rotation.ts'
 import { loopback } from '../processes/ports.ts'
 import { describeExit } from '../processes/supervisor.ts'
 import { readKafkaMode } from '../servers.ts'
-import { serviceNames, servicesWithAPI } from '../services.ts'
+import { serviceNames } from '../services.ts'
 import { partitionsOf, type RunningStack, startStack } from '../stack.ts'
 import { showSteps } from '../terminal/steps.ts'
 import { formatTable } from '../terminal/table.ts'
@@ -102,7 +102,7 @@ async function describe({ parts, externals, orderURL }: RunningStack, environmen
   const others = [...externals].map(([name, address]) => [name, address, 'external'])
   return `${formatTable(['part', 'address', 'health'], [...others, ...rows])}
 
-API:  ${orderURL}/docs (${servicesWithAPI.join(', ')})
+API:  ${orderURL}/docs (${apiNames.join(', ')})
 ${example(orderURL, environment)}
 `
 }

@@ -1,4 +1,7 @@
-/** Outcome of an order: `refused` by the order service, or the outcome and the reason in the notification. */
+/**
+ * Outcome of an order: `refused` by the order service, or the outcome and the reason in the
+ * notification.
+ */
 export type Ending = 'reserved' | 'failed (OUT_OF_STOCK)' | 'failed (UNKNOWN_SKU)' | 'refused'
 
 export interface SampleOrder {

@@ -1,6 +1,6 @@
 /**
- * Type-checks the TypeScript blocks of READMEs and guides as separate modules. Exits with the code of
- * the compiler; its messages name the page and the number of the block.
+ * Type-checks the TypeScript blocks of READMEs and guides as separate modules. Exits with the code
+ * of the compiler; its messages name the page and the number of the block.
  */
 import { spawnSync } from 'node:child_process'
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

@@ -1,4 +1,7 @@
-/** Checks the links of all Markdown files, and the pages that sources mention. Exits with 1 on a dead link. */
+/**
+ * Checks the links of all Markdown files, and the pages that sources mention. Exits with 1 on a
+ * dead link.
+ */
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'

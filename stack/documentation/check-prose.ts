@@ -17,7 +17,8 @@ const listed = execFileSync(
   }
 )
 // Generated files follow from their sources, results of the benchmark are measurements, and the
-// reference of events quotes released schemas, which are never edited. The last ones list the phrases.
+// reference of events quotes released schemas, which are never edited. The last ones list the
+// phrases.
 const exempt = [
   /(^|\/)generated\/|\.d\.ts$|^bench\/results\//,
   /^docs\/reference\/events\.md$/,

@@ -10,7 +10,10 @@ interface Field {
 
 const dayMs = 86_400_000
 
-/** A section for each topic: event, retention, and the fields of the newest version with the version that added them. */
+/**
+ * A section for each topic: event, retention, and the fields of the newest version with the version
+ * that added them.
+ */
 export function eventSections(): string {
   return Object.entries(releasedSchemas)
     .map(([topic, versions]) => {

@@ -4,6 +4,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { apiNames } from '@orderly/service-kit'
 import { projectDirectory } from '../directories.ts'
 import { alertsTable } from './alerts.ts'
 import { commandSections, npmScripts } from './commands.ts'
@@ -18,9 +19,7 @@ const remedy = 'npm run generate'
 /** The text of each section by its name, for each page. */
 const pages: Readonly<Record<string, ReadonlyMap<string, string>>> = {
   'docs/reference/configuration.md': settingTables(),
-  'docs/reference/http-api.md': new Map(
-    ['order', 'inventory', 'aggregator'].map(name => [name, operationSections(name)])
-  ),
+  'docs/reference/http-api.md': new Map(apiNames.map(name => [name, operationSections(name)])),
   'docs/reference/events.md': new Map([['events', eventSections()]]),
   'docs/reference/metrics.md': new Map([...metricTables(), ['alerts', alertsTable()]]),
   'docs/reference/cli.md': new Map([['commands', commandSections()]])

@@ -1,4 +1,7 @@
-/** Returns the anchor of a heading, as GitHub computes it. The site is configured to compute the same. */
+/**
+ * Returns the anchor of a heading, as GitHub computes it. The site is configured to compute the
+ * same.
+ */
 export function slugOf(heading: string): string {
   return heading
     .replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1')

@@ -38,7 +38,10 @@ interface ApiDocument {
   readonly components: { readonly schemas?: Readonly<Record<string, Schema>> }
 }
 
-/** A section for each operation of the service: parameters, body and responses, from its OpenAPI document. */
+/**
+ * A section for each operation of the service: parameters, body and responses, from its OpenAPI
+ * document.
+ */
 export function operationSections(service: string): string {
   const file = join(projectDirectory, 'packages/service-kit/http/api-documents', `${service}.json`)
   const { paths, components } = JSON.parse(readFileSync(file, 'utf8')) as ApiDocument

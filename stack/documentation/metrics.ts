@@ -9,7 +9,10 @@ interface MetricText {
   readonly labels: readonly string[]
 }
 
-/** A name in quotes, then the help text, as options of a metric or as arguments of a local function that creates one. */
+/**
+ * A name in quotes, then the help text, as options of a metric or as arguments of a local function
+ * that creates one.
+ */
 const declaration = /'(orderly_[a-z0-9_]+)',\s*(?:help:\s*)?(?:'((?:\\.|[^'\\])*)'|"((?:\\.|[^"\\])*)")/g
 
 /** Tables of metrics by the folder that declares them, read from the sources. */
@@ -35,7 +38,10 @@ function metricsIn(source: string): MetricText[] {
   })
 }
 
-/** Finds the labels between a help text and the end of its call: in `labelNames`, as an array, or as a constant. */
+/**
+ * Finds the labels between a help text and the end of its call: in `labelNames`, as an array, or as
+ * a constant.
+ */
 function labelsAfter(source: string, start: number): readonly string[] {
   const end = source.slice(start).search(/\n {2,8}\}?\)|\)\n/)
   const rest = source.slice(start, end < 0 ? undefined : start + end)

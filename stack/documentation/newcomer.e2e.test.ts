@@ -91,7 +91,9 @@ test('the commands that the documents name have a help, which needs no running s
   }
 })
 
-/** Returns the commands in the shell blocks of a section, without comments and with changed ports. */
+/**
+ * Returns the commands in the shell blocks of a section, without comments and with changed ports.
+ */
 function commandsOf(heading: string): string[] {
   const readme = readFileSync(join(projectDirectory, 'README.md'), 'utf8')
   const section = readme.split(/^## /m).find(text => text.startsWith(`${heading}\n`)) ?? ''
@@ -156,7 +158,10 @@ function createNewcomer(t: TestContext) {
 
   return {
     directory: () => directory,
-    /** Enters the clone and gives it the packages and jars of this checkout, so that it needs no network. */
+    /**
+     * Enters the clone and gives it the packages and jars of this checkout, so that it needs no
+     * network.
+     */
     enterClone(name: string) {
       directory = join(directory, name)
       const tools = readdirSync(join(orderlyDirectory, 'tools')).filter(tool => /^(node-|jdk)/.test(tool))

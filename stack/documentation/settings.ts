@@ -22,7 +22,10 @@ interface Setting {
 const schemas: Readonly<Record<string, TObject>> = { order, inventory, notification, aggregator, monitor }
 const services = Object.keys(schemas)
 
-/** Tables of settings by the name of their section: those of several services in `shared`, others by their service. */
+/**
+ * Tables of settings by the name of their section: those of several services in `shared`, others by
+ * their service.
+ */
 export function settingTables(): Map<string, string> {
   const users = new Map<string, string[]>()
   for (const service of services)

@@ -37,7 +37,9 @@ test('the files and edits of the tutorial type-check, and its test passes', { ti
   assert.match(stdout, /pass 1\b/)
 })
 
-/** Copies the sources. Packages are links to the installed ones, except those of the project itself. */
+/**
+ * Copies the sources. Packages are links to the installed ones, except those of the project itself.
+ */
 function copyProject(t: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'orderly-tutorial-'))
   t.after(() => rmSync(directory, { recursive: true }))

@@ -38,7 +38,9 @@ interface Question {
   readonly password?: string
 }
 
-/** Asks over TLS, as a client in the network of the compose file. @returns the status of the answer */
+/**
+ * Asks over TLS, as a client in the network of the compose file. @returns the status of the answer
+ */
 function ask(server: string, { port, path, ca, password }: Question): Promise<number> {
   const credentials = password === undefined ? {} : { auth: `orderly:${password}` }
   return new Promise((resolve, reject) => {

@@ -2,7 +2,10 @@ import type { ExtraPort } from '../extras.ts'
 import type { ServersOptions } from '../servers.ts'
 import type { ServiceName } from '../services.ts'
 
-/** Context that an extra needs to start. Extras are the optional parts of `npm start -- --with connect,monitoring`. */
+/**
+ * Context that an extra needs to start. Extras are the optional parts of `npm start -- --with
+ * connect,monitoring`.
+ */
 export interface ExtraContext extends Pick<ServersOptions, 'supervisor' | 'directories'> {
   readonly ports: Record<ServiceName | ExtraPort, number>
   /** Port of the broker's metrics agent, if the broker runs here. */

@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { rename, writeFile } from 'node:fs/promises'
 import { type DatabaseRole, databaseRoles } from '@orderly/postgres'
-import { type DatabaseCredentials, databaseURLOf, readCredentials } from '@orderly/service-kit'
+import { type DatabaseCredentials, databaseURLOf, readCredentials, replaceFile } from '@orderly/service-kit'
 import { UserError } from '../user-error.ts'
 
 /** Role that `initdb` creates. It sets up roles and databases; no service has its password. */
@@ -63,7 +62,6 @@ export async function prepareCredentials(
     [superuser, ...databaseRoles].map(role => [role, known[role] ?? randomBytes(32).toString('base64url')])
   )
   const credentials: DatabaseCredentials = { address, passwords }
-  await writeFile(`${file}.new`, `${JSON.stringify(credentials, undefined, 2)}\n`, { mode: 0o600 })
-  await rename(`${file}.new`, file)
+  replaceFile(file, `${JSON.stringify(credentials, undefined, 2)}\n`, 0o600)
   return databaseAccess(file)
 }

@@ -24,7 +24,9 @@ export interface RunLock {
   release(): void
 }
 
-/** Takes the lock of a run's folder: one run at a time. @throws UserError while another run has it */
+/**
+ * Takes the lock of a run's folder: one run at a time. @throws UserError while another run has it
+ */
 export function takeRunLock(runDirectory: string): RunLock {
   const file = join(runDirectory, lockName)
   const holder = readHolder(file)

@@ -21,10 +21,10 @@ export interface LogSpan {
 }
 
 /**
- * Rotates the given files, and moves the span of each: `kafka.log` is copied to `kafka.log.1`, which replaces the previous one,
- * and truncated. The file cannot be renamed instead, because its process keeps it open. A process
- * appends (O_APPEND), so it continues at the beginning after the truncation. Lines written between
- * copy and truncation are lost.
+ * Rotates the given files, and moves the span of each: `kafka.log` is copied to `kafka.log.1`,
+ * which replaces the previous one, and truncated. The file cannot be renamed instead, because its
+ * process keeps it open. A process appends (O_APPEND), so it continues at the beginning after the
+ * truncation. Lines written between copy and truncation are lost.
  * @returns a function that stops the rotation
  */
 export function rotateLogs(

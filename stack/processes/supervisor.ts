@@ -149,7 +149,10 @@ export function describeExit({ code, signal }: ProcessExit): string {
   return signal ?? `exit code ${code}`
 }
 
-/** Runs a command to its end. @throws ProcessFailedError with the end of its output unless it succeeds */
+/**
+ * Runs a command to its end. @throws ProcessFailedError with the end of its output unless it
+ * succeeds
+ */
 export async function runToEnd(supervisor: Supervisor, spec: ProcessSpec): Promise<void> {
   const child = supervisor.start(spec)
   const { code, signal } = await child.exited

@@ -37,7 +37,10 @@ export async function backUpSchema(pool: Pool, schema: string): Promise<SchemaBa
   }
 }
 
-/** Repeats the transaction after a deadlock with a service, which Postgres resolves by ending either of the two. */
+/**
+ * Repeats the transaction after a deadlock with a service, which Postgres resolves by ending either
+ * of the two.
+ */
 async function inOneTransaction(pool: Pool, statements: readonly string[]): Promise<void> {
   const client = await pool.connect()
   try {

@@ -5,7 +5,9 @@ const unitsMs: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_60
 
 const durations = '90s, 15m, 2h or 3d'
 
-/** Parses the value of an option with a duration. @throws UsageError unless it is within the limits */
+/**
+ * Parses the value of an option with a duration. @throws UsageError unless it is within the limits
+ */
 export function parseDuration(
   text: string | undefined,
   option: string,

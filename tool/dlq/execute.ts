@@ -26,7 +26,7 @@ type Kind = 'replay' | 'drop'
 
 const operationOptions: Readonly<Record<string, OptionSpec>> = {
   ...filterOptions,
-  all: { type: 'boolean', description: 'select all pending dead letters, if there is no filter' },
+  all: { type: 'boolean', description: 'select all pending dead letters; required without a filter' },
   'dry-run': { type: 'boolean', description: 'print what would be done, without doing it' },
   rate: { type: 'string', placeholder: 'N', description: 'maximum number of dead letters per second (default 500)' },
   wait: { type: 'string', placeholder: 'DURATION', description: 'maximum time to wait for the results (default 30s)' },

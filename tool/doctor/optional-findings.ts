@@ -50,7 +50,10 @@ export function connectFindings({ connect }: Pick<OptionalFacts, 'connect'>): Fi
   })
 }
 
-/** Returns the finding for a connector that only an operator can let continue, with the topic that it stopped at. */
+/**
+ * Returns the finding for a connector that only an operator can let continue, with the topic that
+ * it stopped at.
+ */
 function stoppedAudit(name: string, reason: string): Finding {
   const topic = /^The topic (\S+) was created again/.exec(reason)?.[1]
   const what = topic === undefined ? 'has stopped' : `has stopped at the topic ${topic}`

@@ -1,3 +1,4 @@
+import { splitCredentials } from '@orderly/service-kit'
 import { operatorNeeded } from '../../deploy/connect/connector.ts'
 import type { Connections, OptionalServer } from '../connections/connections.ts'
 
@@ -24,9 +25,11 @@ export interface Alert {
 /** The answer of a server that a deployment may lack. */
 export type Optional<Answer> =
   | { readonly kind: 'answered'; readonly answer: Answer }
-  /** Its address was set, and it does not answer correctly. */
+  /** The address of the server was set, and it does not answer correctly. */
   | { readonly kind: 'failed'; readonly failure: string }
-  /** Its address was not set, and it does not run where the launcher would start it. */
+  /**
+   * The address of the server was not set, and nothing answers at the launcher's default address.
+   */
   | { readonly kind: 'absent' }
 
 const patienceMs = 5_000
@@ -82,11 +85,7 @@ async function ask<Answer>(
 
 /** Fetches JSON. @throws Error whose message omits the user and password of the URL */
 async function fetchJSON(address: string): Promise<unknown> {
-  const url = new URL(address)
-  const { username, password } = url
-  Object.assign(url, { username: '', password: '' })
-  const credentials = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')
-  const headers: Record<string, string> = username === '' ? {} : { authorization: `Basic ${credentials}` }
+  const { url, headers } = splitCredentials(address)
   let response: Response
   try {
     response = await fetch(url, { headers, signal: AbortSignal.timeout(patienceMs) })

@@ -1,6 +1,8 @@
 import type { Report } from './report.ts'
 
-/** Returns the five lines with which a report begins, for readers who see one for the first time. */
+/**
+ * Returns the five lines with which a report begins, for readers who see one for the first time.
+ */
 export function summarize(report: Report): string {
   const { seed, durationMs, orders, faults, recoveries, guarantees } = report
   const injected = Object.values(faults).reduce((sum, count) => sum + count, 0)

@@ -111,7 +111,8 @@ export function createInjector({ fleet, servers, producer, note }: InjectorOptio
         }
       }
       case 'mute-at-point': {
-        // Freezes the process briefly, so that no further answer arrives before the links are mute.
+        // Freezes the process at its failpoint until its links to Kafka pass requests and no
+        // answers, so that it cannot process an answer in between.
         const running = point && (await fleet.order(target, orderAt(point, 'SIGSTOP')))
         if (running === undefined) return nothing
         let isUndone = false

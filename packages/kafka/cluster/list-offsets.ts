@@ -80,14 +80,15 @@ export interface PlaceAtTime extends Place {
   readonly timeMs: number
 }
 
-interface TimedOffset {
+export interface TimedOffset {
   readonly offset: bigint
   readonly timestampMs: number
 }
 
 /**
- * Returns, by `topic/partition`, the first record below the high watermark that was written at the partition's time or later; `none` where
- * no record is as young. Partitions that cannot be asked are left out.
+ * Returns, by `topic/partition`, the first record below the high watermark that was written at the
+ * partition's time or later; `none` if all records are older. Omits partitions that cannot be
+ * queried.
  */
 export async function askTimes(
   cluster: Cluster,

@@ -34,8 +34,9 @@ export interface KeyLeftAlone {
 
 /**
  * Plans a replay of all dead letters of each key, in order, because a single one would overtake
- * those before it. An interrupted replay is resumed under its own name, so that its remaining
- * records fail together with those that have failed.
+ * those before it. An interrupted replay is resumed under the name that it started with: if one of
+ * its records has become a dead letter again, the remaining ones do so as well, which keeps their
+ * order.
  */
 export function planReplay(keys: readonly DeadLetterKey[], name: string): OperationPlan {
   return plan(keys, key => {

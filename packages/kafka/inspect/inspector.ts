@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { placeKey } from '../cluster/ask-leaders.ts'
 import { Cluster } from '../cluster/cluster.ts'
 import { type FoundOffsets, findOffsets, offsetAt } from '../cluster/list-offsets.ts'
 import type { KafkaConnection } from '../connection.ts'
@@ -8,7 +9,7 @@ import { toKafkaError } from '../errors.ts'
 import type { PartitionPosition } from '../fetch/fetcher.ts'
 import { describeGroup, type GroupDescription, listGroups } from './groups.ts'
 import { findHangingTransactions, type HangingTransaction } from './hanging-transactions.ts'
-import { groupLag, type PartitionLag } from './lag.ts'
+import { groupLag, type PartitionLag, type UnreadableTopics } from './lag.ts'
 import { describeQuorum, type QuorumDescription } from './quorum.ts'
 import {
   describeBrokerConfigs,
@@ -97,6 +98,7 @@ export function createInspector(
     return at === 'beginning' ? offsetAt.beginning : at === 'end' ? offsetAt.end : offsetAt.stableEnd
   }
 
+  const unreadable: UnreadableTopics = new Set()
   const inspector: KafkaInspector = {
     topics: names => ask('describing topics', () => describeTopics(cluster, names)),
     quorum: () => ask('describing the quorum', () => describeQuorum(cluster)),
@@ -112,13 +114,13 @@ export function createInspector(
       await ask('reading offsets', askAll).catch(error => {
         if (answer === undefined || answer.found.length === 0) throw error
       })
-      const found = new Map(answer?.found.map(own => [`${own.topic}/${own.partition}`, own]))
-      return partitions.map(({ topic, partition }) => found.get(`${topic}/${partition}`))
+      const found = new Map(answer?.found.map(own => [placeKey(own), own]))
+      return partitions.map(own => found.get(placeKey(own)))
     },
     groups: () => ask('listing groups', () => listGroups(cluster)),
     committedOffsets: groupID => ask(`reading the offsets of ${groupID}`, () => lastCommittedOffsets(cluster, groupID)),
     group: groupID => ask(`describing group ${groupID}`, () => describeGroup(cluster, groupID)),
-    lag: group => ask(`reading the lag of ${group.groupID}`, () => groupLag(cluster, group)),
+    lag: group => ask(`reading the lag of ${group.groupID}`, () => groupLag(cluster, group, unreadable)),
     openTransactions: () => ask('listing transactions', () => openTransactions(cluster)),
     heldPartitions: partitions => ask('finding held partitions', () => heldPartitions(cluster, partitions)),
     async hangingTransactions(partitions, options) {

@@ -1,34 +1,26 @@
 import { placeKey } from '../cluster/ask-leaders.ts'
 import type { Cluster } from '../cluster/cluster.ts'
-import { askTimes, type PlaceAtTime } from '../cluster/list-offsets.ts'
+import { askTimes, type PlaceAtTime, type TimedOffset } from '../cluster/list-offsets.ts'
 import type { TopicPartition } from '../consumer-group/assignment.ts'
-
-/**
- * Finds when records were written without reading them, which would need more than the permission to describe a topic.
- *
- * Brokers answer which record is the first that is as young as a given time (ListOffsets). The later the time, the higher the offset, so
- * a search over time finds the time of a position. Where timestamps are not in order, it finds the latest timestamp up to the position.
- */
-export interface Position extends TopicPartition {
-  readonly offset: bigint
-}
-
-interface TimedOffset {
-  readonly offset: bigint
-  readonly timestampMs: number
-}
 
 const firstStepMs = 1_000
 /** Maximum number of rounds of a search; one over 100 years needs fewer. */
 const maxRounds = 100
 
-/** Searches for the time of the first record at a position or behind it: from now back in growing steps, then by bisection. */
+/**
+ * Searches for the time of the first record at a position or after it: back from now in growing
+ * steps, then by bisection.
+ *
+ * Brokers return the first record that was written at a given time or later (ListOffsets). The
+ * later the time, the higher the offset, so a search over time finds the time of a position. If
+ * timestamps are not in order, it finds the latest timestamp up to the position.
+ */
 export class TimeSearch {
   readonly #position: bigint
   #stepMs = firstStepMs
-  /** A time whose first record lies before the position. */
+  /** Time whose first record precedes the position. */
   #lowMs: number | undefined
-  /** A time whose first record lies behind the position; it may not exist yet. */
+  /** Time whose first record follows the position, or does not exist yet. */
   #highMs: number
   #nextTimestampMs: number | undefined
   #resultMs: number | undefined
@@ -49,7 +41,10 @@ export class TimeSearch {
     return Math.floor((this.#lowMs + this.#highMs) / 2)
   }
 
-  /** @param first first record that was written at the time of the question or later */
+  /**
+   * Notes an answer of the broker.
+   * @param first first record that was written at the time of the question or later
+   */
   note(first: TimedOffset | undefined): void {
     if (first?.offset === this.#position) {
       this.#resultMs = first.timestampMs
@@ -65,10 +60,14 @@ export class TimeSearch {
   }
 }
 
-/** Returns the times by `topic/partition`, without partitions that cannot be asked. */
+/**
+ * Returns when the records at the positions were written, by `topic/partition`. Omits partitions
+ * that cannot be queried. It needs only the permission to describe a topic, because it reads no
+ * record.
+ */
 export async function recordTimes(
   cluster: Cluster,
-  positions: readonly Position[],
+  positions: readonly (TopicPartition & { readonly offset: bigint })[],
   nowMs: number
 ): Promise<ReadonlyMap<string, number>> {
   const searches = new Map(positions.map(own => [placeKey(own), { own, search: new TimeSearch(own.offset, nowMs) }]))

@@ -25,8 +25,8 @@ import { RequestBatchers } from './request-batcher.ts'
  *
  * Records are queued in one **lane** per partition. A lane has at most one batch in flight. A
  * broker has at most one request in flight, with a batch of every lane that has records for it
- * (request-batcher.ts). Records that arrive meanwhile form the next batches, so batches grow with the load,
- * and an idle producer sends immediately.
+ * (request-batcher.ts). Records that arrive meanwhile form the next batches, so batches grow with
+ * the load, and an idle producer sends immediately.
  *
  * The producer resends a batch, byte for byte with the same sequence numbers, until the broker
  * acknowledges it, rejects it, or its callers have timed out. Unless the broker certainly did not

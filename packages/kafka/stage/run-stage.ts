@@ -486,7 +486,6 @@ class StageRunner<Event> {
    */
   async #work(): Promise<void> {
     let committing: Promise<void> = Promise.resolve()
-    let isIdle = false
     try {
       while (!this.#mustLeave() && !this.#mustReopen) {
         this.#interrupt = new AbortController()
@@ -500,16 +499,13 @@ class StageRunner<Event> {
           await committing
           await this.#passSkips(skips)
           if (this.#mustLeave() || this.#mustReopen) break
-        } else if (isIdle) {
-          await this.#passMarkers()
-          if (this.#mustLeave() || this.#mustReopen) break
         }
         const maxRecords = Math.min(this.#recordsInACall ?? Infinity, this.#batchRecords)
         const records = await this.#fetcher.take(maxRecords, this.#maxBatchBytes)
-        isIdle = records.length === 0
-        if (isIdle) {
+        if (records.length === 0) {
           await committing
           if (performance.now() - this.#positionsCheckedAtMs >= idleCheckMs) await this.#checkPositionsIfPossible()
+          if (!this.#mustLeave() && !this.#mustReopen) await this.#passMarkers()
           continue
         }
         failpoint('batch-read')
@@ -546,8 +542,8 @@ class StageRunner<Event> {
 
   /**
    * Returns, at most once a second, the positions that moved without records: over markers and
-   * aborted transactions. Every record before them must be committed, or belong to the batch that is
-   * committed with them. Committing them leaves no lag in partitions without new records.
+   * aborted transactions. Every record before them must be committed, or belong to the batch that
+   * is committed with them. Committing them leaves no lag in partitions without new records.
    */
   #takePassed(): PartitionProgress[] {
     if (performance.now() - this.#passedAtMs < passMs || this.#fetcher.hasSkips()) return []
@@ -555,6 +551,9 @@ class StageRunner<Event> {
     return this.#positions.uncommitted(this.#fetcher.progress())
   }
 
+  /**
+   * Commits the positions that moved without records while there is no batch to commit them with.
+   */
   async #passMarkers(): Promise<void> {
     const passed = this.#takePassed()
     if (passed.length > 0) await this.#commitWith(this.#committer.begin(), passed)

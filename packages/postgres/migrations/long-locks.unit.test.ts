@@ -29,7 +29,9 @@ function longLocks(sql: string): string[] {
   })
 }
 
-/** Splits SQL into statements of one line each, in upper case, without comments and string literals. */
+/**
+ * Splits SQL into statements of one line each, in upper case, without comments and string literals.
+ */
 function statementsOf(sql: string): string[] {
   const bare = sql.replaceAll(/--.*$|\/\*[\s\S]*?\*\/|'(?:[^']|'')*'/gm, text => (text.startsWith("'") ? "''" : ' '))
   return bare

@@ -1,9 +1,10 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { replaceFile } from './replace-file.ts'
 
 /**
- * The stack that `npm start` runs in this checkout, as published while it runs. Only the user of the
- * launcher can read it.
+ * The stack that `npm start` runs in this checkout, as published while it runs. Only the user of
+ * the launcher can read it.
  */
 export interface LocalStack {
   /** Process id of the launcher. */
@@ -30,7 +31,6 @@ export function readLocalStack(file = usualFile): LocalStack | undefined {
 
 /** Publishes a stack by an atomic rename. @returns a function that withdraws it */
 export function publishLocalStack(stack: LocalStack, file: string): () => void {
-  writeFileSync(`${file}.new`, `${JSON.stringify(stack, undefined, 2)}\n`, { mode: 0o600 })
-  renameSync(`${file}.new`, file)
+  replaceFile(file, `${JSON.stringify(stack, undefined, 2)}\n`, 0o600)
   return () => rmSync(file, { force: true })
 }

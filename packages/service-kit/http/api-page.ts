@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs'
  */
 
 /** The services with an API, in the order of the page's list. */
-const apiNames = ['order', 'inventory', 'aggregator'] as const
+export const apiNames = ['order', 'inventory', 'aggregator'] as const
 export type ApiName = (typeof apiNames)[number]
 
 export const apiPagePath = '/docs'
@@ -54,7 +54,10 @@ function pathOf(name: ApiName): string {
   return `${apiPagePath}/api/${name}.json`
 }
 
-/** Returns the generated document of another service, with a link to the page that can send requests. */
+/**
+ * Returns the generated document of another service, with a link to the page that can send
+ * requests.
+ */
 function documentElsewhere(name: ApiName, address: string | undefined): string {
   const document = JSON.parse(readFileSync(new URL(`api-documents/${name}.json`, import.meta.url), 'utf8'))
   const page =

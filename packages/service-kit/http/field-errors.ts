@@ -35,7 +35,8 @@ export function fieldErrors(errors: readonly FastifySchemaValidationError[], con
   const byPointer = new Map<string, string>()
   for (const error of errors) {
     const pointer = pointerTo(error)
-    // The decimals of a unit explain more than the finest step of all units.
+    // A number may violate both `multipleOf` and `x-decimals`. The latter is reported: it names the
+    // decimals of the given currency, while `multipleOf` is the smallest step of any currency.
     if (!byPointer.has(pointer) || error.keyword === 'x-decimals') byPointer.set(pointer, detailOf(error))
     if (byPointer.size === maxErrors) break
   }
@@ -92,7 +93,9 @@ function withArticle(type: unknown): string {
   return nouns.get(type) ?? `a ${String(type)}`
 }
 
-/** Returns both limits of a number, since a caller who missed one needs the other as well. */
+/**
+ * Describes both limits of a number, because a caller that violates one needs the other as well.
+ */
 function rangeOf({ minimum, maximum, default: usual }: ParentSchema): string {
   const [from, to] = [minimum, maximum].map(limit => limit?.toLocaleString('en'))
   const range = from === undefined ? `at most ${to}` : to === undefined ? `at least ${from}` : `${from} to ${to}`
@@ -103,7 +106,7 @@ function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`
 }
 
-/** Descriptions of values with a form begin in lower case, so that they continue the sentence. */
+/** Returns the description of a schema as the end of a sentence; it begins in lower case. */
 function described({ description }: ParentSchema): string | undefined {
   return description === undefined ? undefined : `must be ${description}`
 }

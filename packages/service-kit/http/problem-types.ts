@@ -1,6 +1,6 @@
 /**
- * A type of problem. This file is the catalogue of all problems, shown in docs/reference/error-codes.md and on
- * the page `/docs/problems`. Codes are a public contract.
+ * A type of problem. This file is the catalogue of all problems, shown in
+ * docs/reference/error-codes.md and on the page `/docs/problems`. Codes are a public contract.
  */
 export interface ProblemType {
   readonly status: string

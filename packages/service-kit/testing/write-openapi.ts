@@ -7,9 +7,9 @@ import type { ApiName } from '../http/api-page.ts'
 type Closing = () => unknown
 
 /**
- * Writes the response of `/openapi.json` to a file, for the API pages of other services, the linter and
- * the client generator. With
- * `--check` on the command line it compares instead, and sets exit code 1 on a difference.
+ * Writes the response of `/openapi.json` to a file, for the API pages of other services, the linter
+ * and the client generator. With `--check` on the command line it compares instead, and sets exit
+ * code 1 on a difference.
  */
 export async function writeOpenApi(
   name: ApiName,

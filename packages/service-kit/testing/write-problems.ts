@@ -1,7 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { problemsTable } from '../http/problem-types.ts'
 
-/** Writes the table of docs/reference/error-codes.md. With `--check` it compares, and exits with 1 on a difference. */
+/**
+ * Writes the table of docs/reference/error-codes.md. With `--check` it compares, and exits with 1
+ * on a difference.
+ */
 const name = 'docs/reference/error-codes.md'
 const file = new URL(`../../../${name}`, import.meta.url)
 const table = /^\| code \| status \|.*\n(?:\|.*\n)*/m

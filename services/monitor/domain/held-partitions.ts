@@ -1,17 +1,22 @@
 import type { HangingTransaction, Observation, OpenTransaction } from './observation.ts'
 
 /**
- * Finds partitions that are held by a transaction which its coordinator has forgotten, so that nothing will ever end it (KIP-664).
+ * Finds partitions that are held by a forgotten transaction: its coordinator does not know it, so
+ * it never ends (KIP-664).
  *
- * Brokers name the producer that holds a partition only to clients that may read the topic. The last stable offset suffices: while it does
- * not move, the same transaction holds it, and a transaction that began later is not the holder.
+ * Brokers name the producer that holds a partition only to clients that may read the topic. The
+ * last stable offset suffices: while it does not move, the same transaction holds it, and a
+ * transaction that began later is not the holder.
  */
 export interface HeldPartitions {
-  /** Returns the partitions that are held for `afterMs` or longer although no known transaction can be the holder. */
+  /**
+   * Returns a forgotten transaction for each partition that is held for `afterMs` or longer
+   * although no known transaction can be the holder.
+   */
   observe(seen: Pick<Observation, 'atMs' | 'partitions' | 'openTransactions'>): HangingTransaction[]
 }
 
-/** Clocks of coordinators and the monitor may differ by this much. */
+/** Maximum difference between the clocks of a coordinator and the monitor. */
 const clockSkewMs = 10_000
 
 interface Hold {
@@ -52,19 +57,3 @@ function canHold(
     partitions.some(own => own.topic === topic && own.partition === partition)
   )
 }
-
-/** Returns open transactions that are older than `afterMs`; those whose timeout has passed are overdue, as their coordinator should have ended them. */
-export function overlongTransactions(
-  { atMs, openTransactions }: Pick<Observation, 'atMs' | 'openTransactions'>,
-  { afterMs }: { readonly afterMs: number }
-): HangingTransaction[] {
-  return openTransactions
-    .filter(({ startedAtMs }) => atMs - startedAtMs >= afterMs)
-    .map(({ startedAtMs, timeoutMs, partitions }) => ({
-      kind: atMs - startedAtMs > timeoutMs + overdueGraceMs ? 'overdue' : 'open',
-      partitions
-    }))
-}
-
-/** Coordinators look for transactions whose timeout has passed every 10 s (`transaction.abort.timed.out.transaction.cleanup.interval.ms`). */
-const overdueGraceMs = 15_000

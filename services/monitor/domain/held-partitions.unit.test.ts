@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { createHeldPartitions, overlongTransactions } from './held-partitions.ts'
+import { createHeldPartitions } from './held-partitions.ts'
 
 const afterMs = 1_000
-const timeoutMs = 10_000
 const held = (stableOffset: bigint) => [{ topic: 'a', partition: 0, stableOffset, endOffset: 9n }]
-const open = (startedAtMs: number, topic = 'a') => ({ startedAtMs, timeoutMs, partitions: [{ topic, partition: 0 }] })
+const open = (startedAtMs: number, topic = 'a') => ({ startedAtMs, partitions: [{ topic, partition: 0 }] })
 
 describe('held partitions', () => {
   test('a partition whose stable offset does not move, without a known transaction, is held by a forgotten one', () => {
@@ -33,12 +32,4 @@ describe('held partitions', () => {
     // Its end is known to the coordinator before the stable offset moves.
     assert.deepEqual(observe({ atMs: 9_900, partitions: held(3n), openTransactions: [] }), [])
   })
-})
-
-test('a transaction is overlong after a while, and overdue once its coordinator should have aborted it', () => {
-  const kinds = (ageMs: number) =>
-    overlongTransactions({ atMs: 100_000, openTransactions: [open(100_000 - ageMs)] }, { afterMs }).map(
-      ({ kind }) => kind
-    )
-  assert.deepEqual([kinds(999), kinds(1_000), kinds(26_000)], [[], ['open'], ['overdue']])
 })

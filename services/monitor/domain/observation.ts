@@ -16,8 +16,6 @@ export interface Observation {
 
 export interface OpenTransaction {
   readonly startedAtMs: number
-  /** Its coordinator aborts it when it is open for longer. */
-  readonly timeoutMs: number
   readonly partitions: readonly { readonly topic: string; readonly partition: number }[]
 }
 

@@ -1,5 +1,5 @@
-import type { KafkaInspector } from '@orderly/kafka'
-import { type HeldPartitions, overlongTransactions } from '../domain/held-partitions.ts'
+import { findHangingTransactions, type KafkaInspector } from '@orderly/kafka'
+import type { HeldPartitions } from '../domain/held-partitions.ts'
 import { chooseGroups, type Group, type Lag, type Observation, retentionMsOf } from '../domain/observation.ts'
 
 export interface ObserveOptions {
@@ -11,7 +11,10 @@ export interface ObserveOptions {
 
 const retentionConfigs = ['cleanup.policy', 'retention.ms']
 
-/** Observes everything with the permission to describe, and reads no topic. @throws KafkaError when the cluster cannot be asked */
+/**
+ * Observes the cluster once. The permission to describe topics, groups and transactions suffices.
+ * @throws KafkaError if a request fails
+ */
 export async function observeCluster(inspector: KafkaInspector, options: ObserveOptions): Promise<Observation> {
   const quorum = await inspector.quorum()
   const described = await inspector.topics()
@@ -44,8 +47,10 @@ export async function observeCluster(inspector: KafkaInspector, options: Observe
   }
   const openTransactions = await inspector.openTransactions()
   const seen = { atMs: Date.now(), partitions, openTransactions }
+  // The producers that hold partitions are not described, which needs the permission to read.
+  const known = { partitions: places, open: openTransactions, heldBefore: [], heldAfter: [], nowMs: seen.atMs }
   const hangingTransactions = [
-    ...overlongTransactions(seen, { afterMs: options.hangingAfterMs }),
+    ...findHangingTransactions(known, { afterMs: options.hangingAfterMs }),
     ...options.heldPartitions.observe(seen)
   ]
   return { ...seen, lags, groups, groupsLeftOut: leftOut, topics, hangingTransactions, ...quorum }

@@ -124,7 +124,7 @@ test('deliveries that are due together are claimed with one query, and a further
   for (const [users, perUser, questions] of [
     [3, 1, 1],
     [9, 20, 1], // as many deliveries per delivery lane as one claim takes
-    [9, 21, 2], // one more per delivery lane
+    [9, 21, 2], // one delivery per delivery lane more than a claim takes
     [25, 1, 3] // the concurrency twice, and five users more
   ] as const) {
     await setImmediate()

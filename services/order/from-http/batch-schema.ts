@@ -20,7 +20,10 @@ export function batchOrder(orderCreatedVersion: number) {
 
 const limits = { minItems: 1, maxItems: maxBatchOrders }
 
-/** Returns the schema that validates a batch body, which the parser returns as a list for both content types. */
+/**
+ * Returns the schema that validates a batch body, which the parser returns as a list for both
+ * content types.
+ */
 function batchOf(order: TSchema) {
   const schema = Type.Array(order, limits)
   return { content: { 'application/json': { schema }, [ndjson]: { schema } } }

@@ -1,7 +1,10 @@
 import { Counter, type Registry } from 'prom-client'
 import type { Place } from './place.ts'
 
-/** Counts orders by result. Orders that fail are counted as problems of their requests instead. */
+/**
+ * Counts orders by what was returned. If placing throws, only the metric of HTTP problems counts
+ * the request.
+ */
 export function measurePlacing(place: Place, metrics: Registry): Place {
   const placed = new Counter({
     name: 'orderly_orders_placed_total',

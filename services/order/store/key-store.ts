@@ -38,8 +38,8 @@ export interface KeyClaim extends KeyName, KeptOrder {
 export type Claimed =
   /**
    * The claim may write the order. Attempt 1 writes the order of this claim. Later attempts get the
-   * order and the sequence reservation of attempt 1. With `needsLookup` the reservation is a new one,
-   * and the attempt must look for the order before it writes.
+   * order and the sequence reservation of attempt 1. With `needsLookup` the reservation is a new
+   * one, and the attempt must look for the order before it writes.
    */
   | { readonly kind: 'yours'; readonly attempt: number; readonly order: KeptOrder; readonly needsLookup: boolean }
   | { readonly kind: 'stored'; readonly order: KeptOrder }
@@ -47,8 +47,8 @@ export type Claimed =
   | { readonly kind: 'key-conflict' }
 
 /**
- * Stores which request each idempotency key belongs to. IdempotencyKeyState describes the states of an order's
- * key. Each method is atomic, even across instances.
+ * Stores which request each idempotency key belongs to. IdempotencyKeyState describes the states of
+ * an order's key. Each method is atomic, even across instances.
  * @throws StoreUnavailableError from every method while the database is unavailable; it is then
  * unknown whether the method took effect
  */

@@ -12,7 +12,8 @@ export interface RatePolicy {
 }
 
 /**
- * Values of AGGREGATOR_GRACE_MS and AGGREGATOR_CLOCK_SKEW_MS in a run, and the bound of the checker.
+ * Values of AGGREGATOR_GRACE_MS and AGGREGATOR_CLOCK_SKEW_MS in a run, and the bound of the
+ * checker.
  */
 export const ratePolicy: RatePolicy = { graceMs: 2_000, settleMs: 10_000, finalWithinMs: 15_000 }
 

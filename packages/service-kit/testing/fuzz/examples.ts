@@ -9,8 +9,8 @@ export interface ExampleAnswers {
 }
 
 /**
- * Sends each operation of a document with its examples and nothing else, as the API page does when a
- * user changes nothing. Examples of optional parameters are sent as well.
+ * Sends each operation of a document with its examples and nothing else, as the API page does when
+ * a user changes nothing. Examples of optional parameters are sent as well.
  */
 export async function sendExamples(document: ApiDocument, baseURL: string): Promise<ExampleAnswers[]> {
   const answers: ExampleAnswers[] = []
@@ -54,13 +54,19 @@ function requestsOf(document: ApiDocument, { method, path, operation }: LocatedO
   })
 }
 
-/** The API page checks the pattern of a parameter before it sends a request, and without the flag `u`. */
+/**
+ * The API page checks the pattern of a parameter before it sends a request, and without the flag
+ * `u`.
+ */
 function assertPageSends(name: string, { pattern }: Schema, example: string): void {
   const matches = typeof pattern !== 'string' || new RegExp(pattern).test(example)
   assert.ok(matches, `the page refuses the example "${example}" of ${name}`)
 }
 
-/** Returns the value that the API page shows for a schema: its example, or one composed of those of its parts. */
+/**
+ * Returns the value that the API page shows for a schema: its example, or one composed of those of
+ * its parts.
+ */
 function exampleOf(document: ApiDocument, given: Schema): unknown {
   const schema = resolve(document, given)
   if (schema.examples !== undefined) return schema.examples[0]

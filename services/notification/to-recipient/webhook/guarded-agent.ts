@@ -45,8 +45,7 @@ function guardedLookup(networks: Networks, lookup: Lookup): LookupFunction {
   return (hostname, options, callback) => {
     lookup(hostname, { ...options, all: true }, (error, addresses) => {
       if (error !== null) return callback(error, [])
-      // One forbidden address is enough to refuse the name: no name has such an address by
-      // accident.
+      // A name with a single forbidden address is refused: a legitimate public name has none.
       const forbidden = addresses.find(({ address }) => !networks.allows(address))
       if (forbidden !== undefined) return callback(forbiddenError(hostname, forbidden.address), [])
       const [first] = addresses
