@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import { refused } from './answers.ts'
 import {
   type ApiAddresses,
   type ApiName,
@@ -10,6 +11,7 @@ import {
   otherDocuments,
   pagePlugin
 } from './api-page.ts'
+import { problemTypes } from './problem-types.ts'
 
 export interface ApiDescription {
   readonly name: ApiName
@@ -36,6 +38,14 @@ declare module 'fastify' {
   }
 }
 
+/** Responses of every operation to a request whose head is refused before it reaches the route. */
+const refusedBeforeRouting = Object.fromEntries(
+  (['REQUEST_TIMEOUT', 'EXPECTATION_FAILED', 'HOST_NOT_ALLOWED', 'HEADERS_TOO_LARGE'] as const).map(code => {
+    const { status, when } = problemTypes[code]
+    return [status, refused(when)]
+  })
+)
+
 /**
  * Adds `GET /openapi.json`, which describes all routes added after this call, and the page `/docs`
  * with the APIs of all services.
@@ -51,7 +61,14 @@ export async function addOpenApi(http: FastifyInstance, api: ApiDescription): Pr
     refResolver: {
       buildLocalReference: (schema, _baseURI, _fragment, index) => String(schema.$id ?? `schema-${index}`)
     },
-    transform: ({ schema, url, route }) => ({ schema: { ...schema, ...route.config?.describedAs }, url }),
+    transform: ({ schema, url, route }) => ({
+      schema: {
+        ...schema,
+        ...route.config?.describedAs,
+        response: { ...refusedBeforeRouting, ...(schema.response as object) }
+      },
+      url
+    }),
     openapi: {
       openapi: '3.1.0',
       info: {

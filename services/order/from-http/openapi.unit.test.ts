@@ -30,7 +30,7 @@ test('the OpenAPI document contains the validated schemas by name', async t => {
   const { post } = document.paths['/orders']
   assert.deepEqual(post.requestBody.content['application/json'].schema, { $ref: '#/components/schemas/PlaceOrder' })
   assert.deepEqual(Object.keys(post.responses), [
-    ...['200', '202', '400', '401', '403', '409', '413', '415', '422', '429', '500', '503']
+    ...['200', '202', '400', '401', '403', '408', '409', '413', '415', '417', '421', '422', '429', '431', '500', '503']
   ])
   const { userID, items, total } = document.components.schemas.PlaceOrder.properties
   assert.deepEqual([userID.maxLength, items.maxItems, total.multipleOf], [128, 100, 0.001])
