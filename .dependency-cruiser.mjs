@@ -1,10 +1,10 @@
-// Rules of the layout (ARCHITECTURE.md). stack/layers.unit.test.ts has a violating example for each
+// Rules of the layout (ARCHITECTURE.md). launcher/layers.unit.test.ts has a violating example for each
 // rule.
-const workspace = '^(contracts|stack|tool|verify|deploy|packages/[^/]+|services/[^/]+)/'
+const workspace = '^(contracts|launcher|cli|deploy|quality/[^/]+|packages/[^/]+|services/[^/]+)/'
 // Files that other workspaces may import in addition to index.ts: the Kafka use, settings and
 // database schema of a service, the installation of connectors, and the list of topics.
 const frontDoor =
-  '^(contracts|stack|packages/[^/]+)/(testing/)?index\\.ts$|^services/[^/]+/(kafka-access|config|store/schema)\\.ts$|^tool/commands\\.ts$|^deploy/(connect/connector|kafka/principals|kafka/topic-config|postgres/schemas|testing/compose)\\.ts$'
+  '^(contracts|launcher|packages/[^/]+)/(testing/)?index\\.ts$|^services/[^/]+/(kafka-access|config|store/schema)\\.ts$|^cli/commands\\.ts$|^deploy/(connect/connector|kafka/principals|kafka/topic-config|postgres/schemas|testing/compose)\\.ts$'
 const onlyInTests = '\\.test\\.ts$|/testing/'
 const nameless = '(^|/)(utils?|helpers?)(/|\\.ts$)'
 
@@ -55,16 +55,16 @@ export default {
     },
     {
       name: 'packages-do-not-depend-on-services',
-      comment: 'Packages and contracts import neither the services nor the stack that runs them.',
+      comment: 'Packages and contracts import neither the services nor the launcher that runs them.',
       severity: 'error',
       from: { path: '^(packages|contracts)/', pathNot: onlyInTests },
-      to: { path: '^(services|stack)/' }
+      to: { path: '^(services|launcher)/' }
     },
     {
       name: 'no-test-code-in-production',
       comment: 'Only tests and the verifier import fakes and fixtures.',
       severity: 'error',
-      from: { path: '\\.ts$', pathNot: [onlyInTests, '^verify/'] },
+      from: { path: '\\.ts$', pathNot: [onlyInTests, '^quality/verify/'] },
       to: { path: '/testing/' }
     },
     {

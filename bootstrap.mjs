@@ -1,7 +1,7 @@
 /**
  * Runs one of the project's TypeScript commands in a fresh clone:
  *
- *   node bootstrap.mjs stack/commands/start.ts [arguments]
+ *   node bootstrap.mjs launcher/commands/start.ts [arguments]
  *
  * Installs the locked packages if the lock file has changed, downloads a Node that runs TypeScript if
  * the current one is too old, and starts the command. Needs only Node 20. Standard output belongs to
@@ -41,7 +41,7 @@ const pinnedNodeMB = 55
 const packagesMB = 120
 
 const [command, ...commandArguments] = process.argv.slice(2)
-if (command === undefined) leave('No command given: run node bootstrap.mjs stack/commands/start.ts')
+if (command === undefined) leave('No command given: run node bootstrap.mjs launcher/commands/start.ts')
 
 const hostIsNewEnough = Number(process.versions.node.split('.')[0]) >= requiredMajor
 const toolDirectory = join(orderly, 'tools', `node-${pinnedNode}`)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { integrationEnvironment } from '@orderly/stack/testing'
+import { integrationEnvironment } from '@orderly/launcher/testing'
 import { createAvroCodec } from './avro/codec.ts'
 import { SchemaRejectedError } from './errors.ts'
 import { type OrderCreated, type OrderCreatedVersions, orderCreatedSchemas } from './generated/order-created.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createProducer, createTopics } from '@orderly/kafka'
-import { integrationEnvironment, readAvroWithJava, startBroker } from '@orderly/stack/testing'
+import { integrationEnvironment, readAvroWithJava, startBroker } from '@orderly/launcher/testing'
 import { toRecord } from './records.ts'
 import { createSchemaRegistry } from './registry/confluent.ts'
 import { inventoryFailed, orderCreated } from './testing/fixtures.ts'

@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { brokerRetention } from '@orderly/contracts'
 import { parseConfig } from '@orderly/service-kit'
-import { projectDirectory } from '@orderly/stack'
+import { projectDirectory } from '@orderly/launcher'
 import { validate } from 'dockerfile-utils'
 import type { TObject, TProperties } from 'typebox'
 import { parse } from 'yaml'
@@ -67,7 +67,7 @@ test('brokers keep group offsets and producer ids as long as the retention table
 })
 
 test('the metrics agent of the Java images has the version in its pom.xml', () => {
-  const pom = readFileSync(join(projectDirectory, 'stack', 'jars', 'jmx-agent', 'pom.xml'), 'utf8')
+  const pom = readFileSync(join(projectDirectory, 'launcher', 'jars', 'jmx-agent', 'pom.xml'), 'utf8')
   const [, fetched] = /<artifactId>jmx_prometheus_javaagent<\/artifactId>\s*<version>(.+)<\/version>/.exec(pom) ?? []
   const started = [...dockerfile.matchAll(/jmx_prometheus_javaagent-([^/]+)\.jar/g)].map(([, version]) => version)
   assert.deepEqual(new Set(started), new Set([fetched]))
@@ -133,7 +133,7 @@ test('the image has only what services need at run time: no local settings, secr
   ]) {
     assert.equal(isIgnored(path), true, path)
   }
-  for (const path of ['.npmrc', 'package.json', 'services/order/main.ts', 'stack/jars/kafka/jars.lock']) {
+  for (const path of ['.npmrc', 'package.json', 'services/order/main.ts', 'launcher/jars/kafka/jars.lock']) {
     assert.equal(isIgnored(path), false, path)
   }
   const home = mkdtempSync(join(tmpdir(), 'orderly-image-'))

@@ -1,4 +1,4 @@
-import { integrationEnvironment } from '@orderly/stack/testing'
+import { integrationEnvironment } from '@orderly/launcher/testing'
 import { testRegistry } from '../testing/registry-contract.ts'
 import { createSchemaRegistry } from './confluent.ts'
 

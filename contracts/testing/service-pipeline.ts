@@ -11,7 +11,7 @@ import {
   startBroker,
   startService,
   type TestService
-} from '@orderly/stack/testing'
+} from '@orderly/launcher/testing'
 import { topicNames } from '../topics.ts'
 import { createRegistryView, type RegistryView } from './registry-view.ts'
 

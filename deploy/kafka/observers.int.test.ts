@@ -12,8 +12,8 @@ import {
   type KafkaConnection,
   readRanges
 } from '@orderly/kafka'
-import { waitUntil } from '@orderly/stack'
-import { startBroker } from '@orderly/stack/testing'
+import { waitUntil } from '@orderly/launcher'
+import { startBroker } from '@orderly/launcher/testing'
 import { grants, provisionedTopics } from './principals.ts'
 
 const password = (name: string) => `the-password-of-${name}`

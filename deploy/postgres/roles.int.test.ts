@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { createApiKeyStore, runApiKeys } from '@orderly/callers'
 import { createPool, type DatabaseRole, databaseRoles } from '@orderly/postgres'
-import { integrationEnvironment } from '@orderly/stack/testing'
+import { integrationEnvironment } from '@orderly/launcher/testing'
 import { databaseSchemas, setUpRoles } from './schemas.ts'
 
 /**

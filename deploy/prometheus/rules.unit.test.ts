@@ -4,8 +4,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
-import { projectDirectory } from '@orderly/stack'
-import { programsOrSkip } from '@orderly/stack/testing'
+import { projectDirectory } from '@orderly/launcher'
+import { programsOrSkip } from '@orderly/launcher/testing'
 import { parse } from 'yaml'
 
 interface Alert {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { lockedJars, projectDirectory } from '@orderly/stack'
+import { lockedJars, projectDirectory } from '@orderly/launcher'
 
 /**
  * Lists the components of an image beyond those of its base image, as CycloneDX 1.6. The text
@@ -37,7 +37,7 @@ export function servicesSBOM(workspaces: readonly string[]): string {
 
 /**
  * Returns the SBOM of an image with Java servers.
- * @param parts names of folders in `stack/jars`
+ * @param parts names of folders in `launcher/jars`
  */
 export function jarsSBOM(name: string, parts: readonly string[]): string {
   const components = parts.flatMap(part => lockedJars(part)).map(jarComponent)

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { projectDirectory } from '@orderly/stack'
+import { projectDirectory } from '@orderly/launcher'
 
 export interface Instruction {
   readonly name: string

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { cp, mkdir, readlink, stat, symlink } from 'node:fs/promises'
 import { delimiter, dirname, join, relative } from 'node:path'
 import { promisify } from 'node:util'
-import { projectDirectory } from '@orderly/stack'
+import { projectDirectory } from '@orderly/launcher'
 import { buildIgnores, buildStage, type Instruction } from './containers.ts'
 
 export interface DryImage {

@@ -3,8 +3,8 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { freePorts, loopback, orderlyDirectory, projectDirectory } from '@orderly/stack'
-import { type LauncherProcess, processesUnder, startLauncher } from '@orderly/stack/testing'
+import { freePorts, loopback, orderlyDirectory, projectDirectory } from '@orderly/launcher'
+import { type LauncherProcess, processesUnder, startLauncher } from '@orderly/launcher/testing'
 
 const portNames = [
   ...['KAFKA', 'KAFKA_CONTROLLER', 'POSTGRES', 'REGISTRY', 'ORDER', 'INVENTORY', 'NOTIFICATION', 'AGGREGATOR'],

@@ -4,7 +4,7 @@ import { describe, test } from 'node:test'
 import type { PositionAdvance } from '@orderly/kafka'
 import { testPositionStoreContract } from '@orderly/kafka/testing'
 import { createPool, runStatement } from '@orderly/postgres'
-import { integrationEnvironment } from '@orderly/stack/testing'
+import { integrationEnvironment } from '@orderly/launcher/testing'
 import { acknowledgeIncidents, openIncidents, storedPositions } from './operate.ts'
 import { createPostgresPositions } from './postgres-positions.ts'
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { integrationEnvironment } from '@orderly/stack/testing'
+import { integrationEnvironment } from '@orderly/launcher/testing'
 import type { Pool } from 'pg'
 import { isTransientPostgresError } from './errors.ts'
 import { createPool, createWriteCheck } from './pool.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { integrationEnvironment } from '@orderly/stack/testing'
+import { integrationEnvironment } from '@orderly/launcher/testing'
 import fc from 'fast-check'
 import type { Pool } from 'pg'
 import { isPostgresDataError } from './errors.ts'

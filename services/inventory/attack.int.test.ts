@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { createApiKeyStore } from '@orderly/callers'
 import { grantKey } from '@orderly/callers/testing'
 import { type Attack, createAttacks, headAttacks } from '@orderly/service-kit/testing'
-import { startService } from '@orderly/stack/testing'
+import { startService } from '@orderly/launcher/testing'
 import { startPipeline } from './testing/pipeline.ts'
 
 /**

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
 import { createPool } from '@orderly/postgres'
-import { integrationEnvironment } from '@orderly/stack/testing'
+import { integrationEnvironment } from '@orderly/launcher/testing'
 
 const main = new URL('main.ts', import.meta.url).pathname
 const { kafkaBrokers, registryURL, databaseURL, databaseURLAs } = integrationEnvironment()

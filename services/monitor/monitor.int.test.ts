@@ -11,8 +11,8 @@ import {
   runStage
 } from '@orderly/kafka'
 import { ScriptedProducer, textCodec } from '@orderly/kafka/testing'
-import { waitUntil } from '@orderly/stack'
-import { integrationEnvironment, startService } from '@orderly/stack/testing'
+import { waitUntil } from '@orderly/launcher'
+import { integrationEnvironment, startService } from '@orderly/launcher/testing'
 
 const { kafkaBrokers } = integrationEnvironment()
 const connection = { brokers: kafkaBrokers, clientID: 'monitor-test' }

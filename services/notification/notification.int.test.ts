@@ -5,7 +5,7 @@ import { inventoryConfirmed, inventoryFailed, inventoryReleased, inventoryReserv
 import { deadLetterTopic } from '@orderly/kafka'
 import { readCommitted } from '@orderly/kafka/testing'
 import { newTraceparent, parseTraceparent } from '@orderly/service-kit'
-import { backUpSchema, type TestService } from '@orderly/stack/testing'
+import { backUpSchema, type TestService } from '@orderly/launcher/testing'
 import { outcomes, startPipeline, statuses, until } from './testing/pipeline.ts'
 
 interface SentLine {

@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import { topicNames } from '@orderly/contracts'
 import { readCommitted } from '@orderly/kafka/testing'
 import { type Attack, createAttacks, headAttacks } from '@orderly/service-kit/testing'
-import { startService } from '@orderly/stack/testing'
+import { startService } from '@orderly/launcher/testing'
 import { get, post, startOrderPipeline } from './testing/order-pipeline.ts'
 
 /**
@@ -35,7 +35,7 @@ test('attacks on the running services', async t => {
   const leaked = await apiKey('create --name berlin --role shop')
   const required = { API_KEYS: 'required', API_KEYS_REFRESH_MS: '500' }
   const start = (name: 'inventory' | 'aggregator') => {
-    const SEED_STOCK_FILE = new URL('../../stack/samples/stock.csv', import.meta.url).pathname
+    const SEED_STOCK_FILE = new URL('../../launcher/samples/stock.csv', import.meta.url).pathname
     return startService(t, name, {
       ...pipeline.environment,
       ...required,

@@ -9,7 +9,7 @@ import { createOrderClient } from '@orderly/client'
 import { topicNames } from '@orderly/contracts'
 import { readCommitted } from '@orderly/kafka/testing'
 import { fuzzApi } from '@orderly/service-kit/testing'
-import { withOwnRole } from '@orderly/stack/testing'
+import { withOwnRole } from '@orderly/launcher/testing'
 import { anOrder } from './testing/order-api.ts'
 import { get, post, startOrderPipeline } from './testing/order-pipeline.ts'
 

@@ -3,7 +3,7 @@ import { type TestContext, test } from 'node:test'
 import { connectTopics, createSchemaRegistry, eventID, topicNames } from '@orderly/contracts'
 import { createTopics, type KafkaConnection } from '@orderly/kafka'
 import { type RecordedRecord, readCommitted } from '@orderly/kafka/testing'
-import { integrationEnvironment, startBroker, startService } from '@orderly/stack/testing'
+import { integrationEnvironment, startBroker, startService } from '@orderly/launcher/testing'
 import { anOrder } from './testing/order-api.ts'
 
 const { kafkaBrokers, registryURL } = integrationEnvironment()

@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { createInspector, createProducer, readDeadLetters } from '@orderly/kafka'
 import { deleteGroup, deleteRecords } from '@orderly/kafka/testing'
-import { backUpSchema, withOwnRole } from '@orderly/stack/testing'
+import { backUpSchema, withOwnRole } from '@orderly/launcher/testing'
 import { get, post, startOrderPipeline } from './testing/order-pipeline.ts'
 
 const rebuild = new URL('from-topics/rebuild.ts', import.meta.url).pathname

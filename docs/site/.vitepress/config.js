@@ -1,7 +1,7 @@
 import { cpSync, existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { defineConfig } from 'vitepress'
-import { slugOf } from '../../../stack/documentation/headings.ts'
+import { slugOf } from '../../../launcher/documentation/headings.ts'
 
 const pages = resolve(import.meta.dirname, '../pages')
 

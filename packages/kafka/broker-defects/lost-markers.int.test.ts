@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { startBroker } from '@orderly/stack/testing'
+import { startBroker } from '@orderly/launcher/testing'
 import { findCoordinatorV6 } from '@platformatic/kafka'
 import { createTopics } from '../cluster/admin.ts'
 import { Cluster } from '../cluster/cluster.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
-import { integrationEnvironment } from '@orderly/stack/testing'
+import { integrationEnvironment } from '@orderly/launcher/testing'
 import { createTopics } from './admin.ts'
 import { Cluster } from './cluster.ts'
 import { findOffsets, offsetAt } from './list-offsets.ts'

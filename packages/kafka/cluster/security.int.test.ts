@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { startBroker } from '@orderly/stack/testing'
+import { startBroker } from '@orderly/launcher/testing'
 import type { KafkaConnection } from '../connection.ts'
 import { createProducer } from '../producer/producer.ts'
 import { readCommitted } from '../testing/read-committed.ts'

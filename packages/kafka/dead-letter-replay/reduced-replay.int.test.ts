@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes, randomUUID } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
-import { integrationEnvironment } from '@orderly/stack/testing'
+import { integrationEnvironment } from '@orderly/launcher/testing'
 import { createTopics } from '../cluster/admin.ts'
 import { runStage } from '../stage/run-stage.ts'
 import type { StageOptions } from '../stage/stage.ts'

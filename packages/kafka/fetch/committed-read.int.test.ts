@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomInt, randomUUID } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
-import { integrationEnvironment } from '@orderly/stack/testing'
+import { integrationEnvironment } from '@orderly/launcher/testing'
 import type { CompressionAlgorithmValue } from '@platformatic/kafka'
 import fc from 'fast-check'
 import { createTopics } from '../cluster/admin.ts'

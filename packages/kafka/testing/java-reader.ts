@@ -1,4 +1,4 @@
-import { runKafkaTool } from '@orderly/stack/testing'
+import { runKafkaTool } from '@orderly/launcher/testing'
 
 /**
  * Reads a topic with Kafka's own consumer and `isolation.level=read_committed`. Returns "partition

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
-import { integrationEnvironment, startBroker } from '@orderly/stack/testing'
+import { integrationEnvironment, startBroker } from '@orderly/launcher/testing'
 import { createTopics } from '../cluster/admin.ts'
 import { Cluster } from '../cluster/cluster.ts'
 import type { KafkaConnection } from '../connection.ts'

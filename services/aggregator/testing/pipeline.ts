@@ -17,7 +17,7 @@ import {
   startBroker,
   startService,
   type TestService
-} from '@orderly/stack/testing'
+} from '@orderly/launcher/testing'
 import type { Pool } from 'pg'
 
 export interface PlacedOrder {

@@ -31,7 +31,7 @@ import {
   type TestBroker,
   type TestDatabase,
   type TestService
-} from '@orderly/stack/testing'
+} from '@orderly/launcher/testing'
 import type { Pool } from 'pg'
 import { createPostgresStore } from '../store/postgres.ts'
 import type { StockStore } from '../store/stock-store.ts'

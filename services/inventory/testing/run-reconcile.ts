@@ -3,7 +3,7 @@ import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { projectDirectory } from '@orderly/stack'
+import { projectDirectory } from '@orderly/launcher'
 import type { Pipeline } from './pipeline.ts'
 
 interface Listed {
@@ -24,7 +24,7 @@ interface Report {
   }
 }
 
-const tool = join(projectDirectory, 'tool/main.ts')
+const tool = join(projectDirectory, 'cli/main.ts')
 
 interface Run {
   readonly code: number

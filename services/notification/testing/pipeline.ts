@@ -12,7 +12,7 @@ import {
 } from '@orderly/kafka'
 import { createPool } from '@orderly/postgres'
 import { newTraceparent } from '@orderly/service-kit'
-import { integrationEnvironment, startBroker, startService, type TestService } from '@orderly/stack/testing'
+import { integrationEnvironment, startBroker, startService, type TestService } from '@orderly/launcher/testing'
 import type { Pool } from 'pg'
 import { resultTopics } from '../kafka-access.ts'
 

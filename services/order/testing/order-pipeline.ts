@@ -9,7 +9,7 @@ import {
   startService,
   type TestBroker,
   type TestService
-} from '@orderly/stack/testing'
+} from '@orderly/launcher/testing'
 import type { Pool } from 'pg'
 import { anOrder } from './order-api.ts'
 
@@ -58,7 +58,7 @@ export async function startOrderPipeline(t: TestContext): Promise<OrderPipeline>
     startOrder: (instanceID, settings = {}) =>
       startService(t, 'order', { ...environment, INSTANCE_ID: instanceID, ...settings }),
     startInventory: () => {
-      const seed = new URL('../../../stack/samples/stock.csv', import.meta.url).pathname
+      const seed = new URL('../../../launcher/samples/stock.csv', import.meta.url).pathname
       return startService(t, 'inventory', { ...environment, SEED_STOCK_FILE: seed })
     },
     async placedFor(userID, via) {

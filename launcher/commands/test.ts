@@ -1,0 +1,138 @@
+import { globSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { parseArgs } from 'node:util'
+import { orderlyDirectory, projectDirectory } from '../directories.ts'
+import { preflight } from '../preflight/preflight.ts'
+import type { Supervisor } from '../processes/supervisor.ts'
+import { freeServerPorts, planServers } from '../servers.ts'
+import { showSteps } from '../terminal/steps.ts'
+import { prepareTestDatabases } from '../test-databases.ts'
+import { testVariables } from '../test-variables.ts'
+import { createThrowAwayRun } from '../throw-away-run.ts'
+import { UserError } from '../user-error.ts'
+import { type CommandContext, runCommand } from './command.ts'
+
+const kinds = ['unit', 'int', 'e2e'] as const
+type Kind = (typeof kinds)[number]
+
+/**
+ * Number of concurrent test processes, one per file. Integration tests share one set of servers;
+ * each end-to-end test starts its own. Half of the time they wait for servers, so slightly more
+ * processes than CPUs run concurrently. Tests with strict time limits (`.alone` in their name) run
+ * alone, at the end.
+ */
+const processesAtOnce: Readonly<Record<Exclude<Kind, 'unit'>, number>> = { int: 3, e2e: 2 }
+
+const isAlone = (file: string) => file.endsWith('.alone.e2e.test.ts')
+
+await runCommand(async context => {
+  const { positionals, values } = parseArgs({
+    allowPositionals: true,
+    options: { name: { type: 'string' }, 'keep-logs': { type: 'boolean', default: false } }
+  })
+  const [first, ...patterns] = positionals
+  if (first !== undefined && ![...kinds, 'check'].includes(first)) {
+    throw new UserError(`Unknown kind of tests "${first}": use check, unit, int or e2e, or no argument for all.`)
+  }
+  const results: boolean[] = []
+  if (first === undefined || first === 'check') {
+    results.push(await run(context.supervise(orderlyDirectory), ['launcher/commands/check.ts']))
+  }
+  for (const kind of kinds.filter(kind => first === undefined || first === kind)) {
+    if (context.signal.aborted) break
+    results.push(await runKind(kind, patterns, values, context))
+  }
+  return results.every(Boolean) ? 0 : 1
+})
+
+async function runKind(
+  kind: Kind,
+  patterns: readonly string[],
+  options: { name?: string | undefined; 'keep-logs': boolean },
+  context: CommandContext
+): Promise<boolean> {
+  const files = findTests(kind, patterns)
+  if (files.length === 0) {
+    if (patterns.length === 0) return true
+    throw new UserError(
+      `No ${kind} test file matches: none has ${patterns.map(pattern => `"${pattern}"`).join(' or ')} in its path.`
+    )
+  }
+  const chosen = options.name === undefined ? [] : ['--test-name-pattern', options.name]
+  if (kind === 'unit') return runTogether(files, chosen, context)
+  const argumentsFor = (files: readonly string[], atOnce: number) => [
+    ...['--test', `--test-concurrency=${atOnce}`],
+    ...chosen,
+    ...files
+  ]
+  if (kind === 'e2e') {
+    const supervisor = context.supervise(orderlyDirectory)
+    const [alone, others] = [files.filter(isAlone), files.filter(file => !isAlone(file))]
+    const passed = others.length === 0 || (await run(supervisor, argumentsFor(others, processesAtOnce.e2e)))
+    if (alone.length === 0 || context.signal.aborted) return passed
+    return (await run(supervisor, argumentsFor(alone, 1))) && passed
+  }
+
+  const { directories, discard } = createThrowAwayRun('test')
+  const supervisor = context.supervise(directories.logs)
+  const { steps, servers } = planServers({ supervisor, directories, ports: await freeServerPorts(), durable: false })
+  let keepLogs = true
+  try {
+    await preflight({ directory: directories.run, externals: new Map(), ports: [] })
+    await showSteps(steps)
+    const running = await servers
+    if (running.postgres !== undefined) await prepareTestDatabases(running.postgres.access)
+    const env = { ...process.env, ...testVariables(running) }
+    const passed = await run(supervisor, argumentsFor(files, processesAtOnce.int), env)
+    keepLogs = !passed || options['keep-logs']
+    return passed
+  } finally {
+    await supervisor.stop()
+    await discard({ keepLogs })
+    if (keepLogs) process.stderr.write(`Logs of Kafka, Postgres and the registry: ${directories.logs}\n`)
+  }
+}
+
+/**
+ * Runs unit tests in one process per CPU. They start no servers that would need isolation, and
+ * starting a process takes longer than most of them.
+ */
+async function runTogether(
+  files: readonly string[],
+  chosen: readonly string[],
+  context: CommandContext
+): Promise<boolean> {
+  const supervisor = context.supervise(orderlyDirectory)
+  const shares = Map.groupBy(files, (_, index) => index % availableParallelism())
+  const runs = [...shares.values()].map(share =>
+    run(supervisor, ['--test', '--test-isolation=none', ...chosen, ...share])
+  )
+  return (await Promise.all(runs)).every(Boolean)
+}
+
+function findTests(kind: Kind, patterns: readonly string[]): string[] {
+  return globSync(`**/*.${kind}.test.ts`, {
+    cwd: projectDirectory,
+    exclude: name => /^(node_modules|\.orderly)$/.test(name)
+  })
+    .filter(file => patterns.length === 0 || patterns.some(pattern => file.includes(pattern)))
+    .toSorted()
+}
+
+/** Runs tests with the output of this process, under the supervisor, which stops them. */
+async function run(
+  supervisor: Supervisor,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = process.env
+): Promise<boolean> {
+  const child = supervisor.start({
+    name: 'tests',
+    tier: 'service',
+    command: process.execPath,
+    args,
+    cwd: projectDirectory,
+    env,
+    output: 'inherit'
+  })
+  return (await child.exited).code === 0
+}

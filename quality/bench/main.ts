@@ -1,0 +1,92 @@
+import { join } from 'node:path'
+import { runCommand } from '@orderly/launcher'
+import { type Arguments, type PartName, partsOfOption, readArguments, usage } from './arguments.ts'
+import { requireLoadTool } from './load/closed-loop.ts'
+import { currentLoad, describeMachine } from './machine.ts'
+import { warmUpBroker } from './orders/warm-up.ts'
+import type { Part } from './part.ts'
+import { benchCapacity } from './parts/capacity.ts'
+import { benchCodec } from './parts/codec.ts'
+import { benchEndToEnd } from './parts/end-to-end.ts'
+import { benchInventory } from './parts/inventory.ts'
+import { benchLoad } from './parts/load.ts'
+import { benchOrder } from './parts/order.ts'
+import { benchScale } from './parts/scale/scale.ts'
+import { benchStage } from './parts/stage.ts'
+import { createPeers } from './peers/toolchains.ts'
+import { describeTargets, type PartReport, saveReport } from './report/part-report.ts'
+import { summaryOf } from './report/summary.ts'
+import { withServers } from './servers.ts'
+
+const withoutServers: Partial<Record<PartName, (given: Arguments) => PartReport | Promise<PartReport>>> = {
+  codec: benchCodec,
+  capacity: benchCapacity
+}
+
+const parts: Partial<Record<PartName, Part>> = {
+  stage: benchStage,
+  order: benchOrder,
+  inventory: benchInventory,
+  'end-to-end': benchEndToEnd,
+  load: benchLoad,
+  scale: benchScale
+}
+
+const startedAtMs = performance.now()
+const say = (text: string) =>
+  process.stderr.write(`${((performance.now() - startedAtMs) / 1_000).toFixed(0).padStart(5)} s  ${text}\n`)
+
+await runCommand(async context => {
+  const given = readOrExplain()
+  if (typeof given === 'number') return given
+  if (given.parts.some(name => partsOfOption.tool.includes(name))) await requireLoadTool(given.tool)
+  const results = join(import.meta.dirname, 'results')
+  // Quick results do not replace those of full runs.
+  const directory = given.quick ? join(results, 'quick') : results
+
+  async function report(name: PartName, run: () => PartReport | Promise<PartReport>, missing: readonly string[] = []) {
+    context.signal.throwIfAborted()
+    say(name)
+    const loadBefore = currentLoad()
+    const found = await run()
+    // Reports missing peers first, next to the targets, since targets against them are missing.
+    const whole = { ...found, markdown: [...missing, found.markdown].join('\n\n') }
+    const machine = describeMachine([loadBefore, currentLoad()])
+    const summary = summaryOf(name, whole, machine)
+    const page = await saveReport(directory, name, whole, `${summary}\n\n${machine}`)
+    process.stdout.write(`\n# ${whole.title}\n\n${summary}\n\n${whole.markdown}\n\n`)
+    if (whole.targets?.length) process.stdout.write(`${describeTargets(whole.targets)}\n\n`)
+    say(`written to ${page}`)
+  }
+
+  for (const name of given.parts) {
+    const run = withoutServers[name]
+    if (run !== undefined) await report(name, () => run(given))
+  }
+  const others = given.parts.filter(name => name in parts)
+  if (others.length === 0) return 0
+  return withServers(context, async servers => {
+    say('warming up the broker')
+    await warmUpBroker(servers.connection, given.quick ? 6 : 30)
+    const peersOfPart = createPeers(servers.supervisor, say)
+    for (const name of others) {
+      const run = parts[name] as Part
+      const peers = peersOfPart()
+      await report(name, () => run({ arguments: given, servers, peers, results: directory, say }), peers.missing)
+    }
+    return 0
+  })
+})
+
+/** Reads the arguments. @returns an exit code if there is nothing to run */
+function readOrExplain(): Arguments | number {
+  try {
+    const given = readArguments(process.argv.slice(2))
+    if (given !== undefined) return given
+    process.stdout.write(`${usage}\n`)
+    return 0
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n`)
+    return 64
+  }
+}

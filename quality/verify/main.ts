@@ -1,0 +1,74 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createRunDirectories, preflight, runCommand, UserError } from '@orderly/launcher'
+import { type Arguments, readArguments } from './arguments.ts'
+import { check } from './checker/check.ts'
+import { crossCheck } from './collect/cross-check.ts'
+import { loadHistory, saveHistory } from './history/save.ts'
+import { runMutants } from './mutants/run-mutants.ts'
+import { describeReport } from './report/describe.ts'
+import { type Report, toReport } from './report/report.ts'
+import { run } from './run/run.ts'
+import { startServers, startSharedServers } from './run/servers.ts'
+
+const startedAt = performance.now()
+const note = (text: string) =>
+  process.stderr.write(`${((performance.now() - startedAt) / 1_000).toFixed(1).padStart(6)} s  ${text}\n`)
+
+await runCommand(async ({ supervise, signal }) => {
+  const given = readOrExplain()
+  if (given === undefined) return 2
+  if (given.recheck !== undefined) {
+    const history = await loadHistory(given.recheck)
+    return tell(toReport(history, check(history)), given)
+  }
+  const name = given.mutants === undefined ? `verify-${given.seed}` : 'verify-mutants'
+  const directories = createRunDirectories(`${name}-${process.pid}`)
+  const supervisor = supervise(directories.logs)
+  let isGood = false
+  try {
+    const extras = new Set(given.topology.hasConnect ? (['connect'] as const) : [])
+    await preflight({ directory: directories.run, externals: new Map(), ports: [], extras })
+    note(`starting Kafka, Postgres and the schema registry; seed ${given.seed}`)
+    const options = { supervisor, directories, ...given.topology }
+    const shared = await startSharedServers(options)
+    const context = { supervisor, directories, signal, note }
+    if (given.mutants !== undefined) {
+      const code = await runMutants(given, shared, options, context)
+      isGood = code === 0
+      return code
+    }
+    const servers = await startServers(shared, options)
+    const history = await run(given, { ...context, servers })
+    const file = await saveHistory(history, directories.run)
+    note('checking')
+    const verdicts = check(history)
+    const report = toReport(history, verdicts, await crossCheck(history, servers))
+    isGood = report.ok
+    if (!isGood || given.keep) note(`history: ${file}, logs: ${directories.logs}`)
+    return tell(report, given)
+  } catch (error) {
+    if (signal.aborted) throw error
+    process.stderr.write(`${error instanceof UserError ? error.message : ((error as Error).stack ?? error)}\n`)
+    process.stderr.write(`logs: ${directories.logs}\n`)
+    return 2
+  } finally {
+    await supervisor.stop()
+    const isDisposable = (isGood && !given.keep) || signal.aborted
+    await rm(isDisposable ? directories.run : join(directories.data), { recursive: true, force: true })
+  }
+})
+
+function readOrExplain(): Arguments | undefined {
+  try {
+    return readArguments(process.argv.slice(2))
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n`)
+    return undefined
+  }
+}
+
+function tell(report: Report, { asJSON }: Arguments): number {
+  process.stdout.write(`${asJSON ? JSON.stringify(report, undefined, 2) : `\n${describeReport(report)}`}\n`)
+  return report.ok ? 0 : 1
+}

@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
+import { projectDirectory } from '@orderly/launcher'
+import { environmentNames, plantedFileOf } from './journal.ts'
+
+const decideFile = pathToFileURL(join(projectDirectory, 'services/inventory/domain/decide.ts')).href
+
+/** Returns the outcome of an order for the last piece in a process with this mutant. */
+async function decideLastPiece(mutant: string | undefined, journal?: string): Promise<string> {
+  const program = `const { decide } = await import('${decideFile}')
+    const order = { orderID: 'o', userID: 'u', items: [{ sku: 's', quantity: 1 }] }
+    console.log(decide(new Map([["s", 1]]), [order], { atMs: 0, nextSequence: () => 1 }).outcomes[0].kind)`
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [`--import=${import.meta.resolve('./plant-mutant.ts')}`, '--input-type=module', '--eval', program],
+    {
+      env: {
+        ...process.env,
+        ...(mutant !== undefined && { [environmentNames.mutant]: mutant }),
+        ...(journal !== undefined && { [environmentNames.journal]: journal })
+      }
+    }
+  )
+  return stdout.trim()
+}
+
+test('a process runs the mutant, and the unmodified source without one', async () => {
+  assert.equal(await decideLastPiece(undefined), 'reserved')
+  assert.equal(await decideLastPiece('off-by-one'), 'failed')
+})
+
+test('a process reports the files into which it has planted its mutant', async t => {
+  const directory = await mkdtemp(join(tmpdir(), 'planted-'))
+  t.after(() => rm(directory, { recursive: true }))
+  const journal = join(directory, 'journal')
+  await decideLastPiece('off-by-one', journal)
+  assert.equal(await readFile(plantedFileOf(journal), 'utf8'), 'services/inventory/domain/decide.ts\n')
+})
+
+test('an unknown mutant stops the process', async () => {
+  await assert.rejects(decideLastPiece('no-such-mutant'), /unknown mutant "no-such-mutant"/)
+})

@@ -1,0 +1,154 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { waitUntil } from '@orderly/launcher'
+import { countAudited, countVisible } from '../collect/audit.ts'
+import type { KafkaLog, LogEnd } from '../collect/kafka-log.ts'
+import { allTopics } from '../collect/topics.ts'
+import { isVisible, withTransactions } from '../collect/transactions.ts'
+import type { GroupDescription, Recovery } from '../history/history.ts'
+import { withDatabase } from './servers.ts'
+
+/** Consumer groups in the order of the data flow. */
+export const groups: readonly GroupDescription[] = [
+  { group: 'inventory', inputs: ['orders.created', 'orders.changes'] },
+  { group: 'order-rate', inputs: ['orders.created'] },
+  {
+    group: 'notifications',
+    inputs: ['inventory.reserved', 'inventory.failed', 'inventory.confirmed', 'inventory.released']
+  }
+]
+
+const pollMs = 200
+const serviceBoundMs = 15_000
+const serverBoundMs = 20_000
+/** Multiple of the bound to wait for, which distinguishes slow recovery from none. */
+const patience = 3
+
+export function boundFor(kinds: readonly string[]): number {
+  return kinds.some(kind => /broker|postgres|>/.test(kind)) ? serverBoundMs : serviceBoundMs
+}
+
+/**
+ * Measures the time from now until everything that is pending now is processed: each group in turn
+ * has reached the current end of its topics, and so has the last stable offset of every topic. No
+ * fault may be active; orders may continue to arrive.
+ */
+export async function measureRecovery(log: KafkaLog, kinds: readonly string[], signal: AbortSignal): Promise<Recovery> {
+  const healedAtMs = Date.now()
+  const boundMs = boundFor(kinds)
+  const untilMs = healedAtMs + boundMs * patience
+  let missing = ''
+  for (const { group, inputs } of groups) {
+    const ends = await endsOf(log, inputs)
+    for (;;) {
+      signal.throwIfAborted()
+      const waiting = await lagOf(log, group, ends)
+      if (waiting === 0) break
+      missing = `group ${group} has a lag of ${waiting} records`
+      if (Date.now() > untilMs) return { healedAtMs, kinds, boundMs, missing }
+      await delay(pollMs)
+    }
+  }
+  const ends = await endsOf(log, allTopics)
+  for (;;) {
+    signal.throwIfAborted()
+    const now = await endsOf(log, allTopics)
+    const behind = [...ends].filter(
+      ([name, { highWatermark }]) => (now.get(name)?.lastStableOffset ?? 0) < highWatermark
+    )
+    if (behind.length === 0) break
+    missing = `the last stable offset is behind in ${behind.map(([name]) => name).join(', ')}`
+    if (Date.now() > untilMs) return { healedAtMs, kinds, boundMs, missing }
+    await delay(pollMs)
+  }
+  return { healedAtMs, kinds, boundMs, tookMs: Date.now() - healedAtMs }
+}
+
+const notifyDeadlineMs = 120_000
+/** Covers the longest hold and repeated expiry requests. */
+const holdsDeadlineMs = 30_000
+
+/** Resolves when no delivery is pending. @throws Error after the deadline */
+export async function allNotified(databaseURL: string, signal: AbortSignal): Promise<void> {
+  const isDone = () =>
+    withDatabase(databaseURL, async client => {
+      const { rows } = await client.query('SELECT FROM notification.deliveries WHERE settled_at IS NULL LIMIT 1')
+      return rows.length === 0
+    })
+  await waitUntil(isDone, { what: 'the last notification', deadlineMs: notifyDeadlineMs, signal })
+}
+
+/**
+ * Resolves when no hold is open, except those of users whose change requests are dead letters.
+ * @throws Error after the deadline
+ */
+export async function allHoldsSettled(
+  databaseURL: string,
+  blockedUsers: readonly string[],
+  signal: AbortSignal
+): Promise<void> {
+  const isDone = () =>
+    withDatabase(databaseURL, async client => {
+      const { rows } = await client.query('SELECT FROM inventory.holds WHERE user_id <> ALL($1) LIMIT 1', [
+        blockedUsers
+      ])
+      return rows.length === 0
+    })
+  await waitUntil(isDone, { what: 'the confirmation or release of the last hold', deadlineMs: holdsDeadlineMs, signal })
+}
+
+/** Resolves when the aggregator has published all its counts. @throws Error after the deadline */
+export async function allRatesPublished(databaseURL: string, signal: AbortSignal): Promise<void> {
+  const isDone = () =>
+    withDatabase(databaseURL, async client => {
+      const { rows } = await client.query('SELECT FROM aggregator.windows WHERE revision > published_revision LIMIT 1')
+      return rows.length === 0
+    })
+  await waitUntil(isDone, {
+    what: 'the publication of the last orders per minute',
+    deadlineMs: notifyDeadlineMs,
+    signal
+  })
+}
+
+const auditDeadlineMs = 60_000
+
+/**
+ * Resolves when every record has an audit row or a dead letter of the connector. Requires that no
+ * service writes any more.
+ * @throws Error after the deadline
+ */
+export async function allAudited(log: KafkaLog, databaseURL: string, signal: AbortSignal): Promise<void> {
+  const expected = await countVisible(log)
+  const isDone = async () => (await countAudited(databaseURL, log)) >= expected
+  await waitUntil(isDone, {
+    what: `the audit of all ${expected} records`,
+    deadlineMs: auditDeadlineMs,
+    signal,
+    intervalMs: 500
+  })
+}
+
+async function endsOf(log: KafkaLog, topics: readonly string[]): Promise<ReadonlyMap<string, LogEnd>> {
+  const ends = new Map<string, LogEnd>()
+  for (const topic of topics) for (const end of await log.ends(topic)) ends.set(`${topic}/${end.partition}`, end)
+  return ends
+}
+
+/**
+ * Counts the records that a group has not processed. Markers and aborted records do not count,
+ * since the group never commits past trailing ones.
+ */
+async function lagOf(log: KafkaLog, group: string, ends: ReadonlyMap<string, LogEnd>): Promise<number> {
+  const committed = await log.committedOffsets(group)
+  let waiting = 0
+  for (const [name, { partition, highWatermark }] of ends) {
+    const offset = committed.get(name) ?? 0
+    if (offset >= highWatermark) continue
+    const topic = name.slice(0, name.lastIndexOf('/'))
+    const records = withTransactions(await log.read(topic, partition, offset, highWatermark))
+    waiting += records.filter(
+      record => record.offset >= offset && (isVisible(record) || record.transaction === 'open')
+    ).length
+  }
+  return waiting
+}
