@@ -8,10 +8,10 @@ import { connectTopics, createSchemaRegistry, type OrderCreated, toRecord } from
 import { orderCreated } from '@orderly/contracts/testing'
 import { createProducer, createTopics, deadLetterHeaders, deadLetterTopic, type OutputRecord } from '@orderly/kafka'
 import { readCommitted } from '@orderly/kafka/testing'
-import { createPool } from '@orderly/postgres'
-import { newTraceparent, parseTraceparent } from '@orderly/service-kit'
 import { createMissingTopics } from '@orderly/launcher'
 import { integrationEnvironment, startBroker, startService } from '@orderly/launcher/testing'
+import { createPool } from '@orderly/postgres'
+import { newTraceparent, parseTraceparent } from '@orderly/service-kit'
 import { askTool, runTool } from './testing/run-tool.ts'
 
 /** Starts the inventory as in production. The notification service starts on request. */

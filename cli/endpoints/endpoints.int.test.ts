@@ -3,9 +3,9 @@ import { after, test } from 'node:test'
 import { createApiKeyStore } from '@orderly/callers'
 import { grantKey } from '@orderly/callers/testing'
 import { createTopics, deadLetterTopic } from '@orderly/kafka'
-import { createPool } from '@orderly/postgres'
 import { createMissingTopics } from '@orderly/launcher'
 import { integrationEnvironment, startBroker, startService } from '@orderly/launcher/testing'
+import { createPool } from '@orderly/postgres'
 import { askTool, runTool } from '../testing/run-tool.ts'
 
 const { registryURL, databaseURL } = integrationEnvironment()

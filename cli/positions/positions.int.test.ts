@@ -4,10 +4,10 @@ import { connectTopics, createSchemaRegistry, type OrderCreated, topicNames, toR
 import { orderChangeRequested, orderCreated } from '@orderly/contracts/testing'
 import { createProducer, createTopicReader } from '@orderly/kafka'
 import { deleteGroup, deleteRecords } from '@orderly/kafka/testing'
-import { createPool } from '@orderly/postgres'
-import { newTraceparent } from '@orderly/service-kit'
 import { createMissingTopics } from '@orderly/launcher'
 import { integrationEnvironment, runUntilKilled, startBroker, startService } from '@orderly/launcher/testing'
+import { createPool } from '@orderly/postgres'
+import { newTraceparent } from '@orderly/service-kit'
 import { askTool, runTool } from '../testing/run-tool.ts'
 
 const group = 'inventory'

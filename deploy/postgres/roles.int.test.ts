@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { createApiKeyStore, runApiKeys } from '@orderly/callers'
-import { createPool, type DatabaseRole, databaseRoles } from '@orderly/postgres'
 import { integrationEnvironment } from '@orderly/launcher/testing'
+import { createPool, type DatabaseRole, databaseRoles } from '@orderly/postgres'
 import { databaseSchemas, setUpRoles } from './schemas.ts'
 
 /**

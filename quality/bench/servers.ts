@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import type { KafkaConnection } from '@orderly/kafka'
-import { type DatabaseRole, ownerRole } from '@orderly/postgres'
 import {
   type CommandContext,
   createRunDirectories,
@@ -11,6 +10,7 @@ import {
   type Supervisor,
   showSteps
 } from '@orderly/launcher'
+import { type DatabaseRole, ownerRole } from '@orderly/postgres'
 import pg from 'pg'
 import { migrateAll } from '../../deploy/postgres/schemas.ts'
 

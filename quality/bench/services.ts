@@ -1,6 +1,6 @@
 import { join } from 'node:path'
-import { ownerRole } from '@orderly/postgres'
 import { freePort, loopback, mainFile, type ServiceName, type SupervisedProcess, waitUntil } from '@orderly/launcher'
+import { ownerRole } from '@orderly/postgres'
 import { nodeSettings } from './ours/node-settings.ts'
 import type { BenchServers } from './servers.ts'
 

@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
 import { createApiKeyStore } from '@orderly/callers'
 import { grantKey } from '@orderly/callers/testing'
-import { type Attack, createAttacks, headAttacks } from '@orderly/service-kit/testing'
 import { startService } from '@orderly/launcher/testing'
+import { type Attack, createAttacks, headAttacks } from '@orderly/service-kit/testing'
 import { startPipeline } from './testing/pipeline.ts'
 
 /**

@@ -10,8 +10,8 @@ import { eventID, type OrderCreated } from '@orderly/contracts'
 import { orderCreated } from '@orderly/contracts/testing'
 import { deadLetterTopic } from '@orderly/kafka'
 import { readCommitted } from '@orderly/kafka/testing'
-import { newTraceparent, parseTraceparent } from '@orderly/service-kit'
 import { runKafkaTool, startService, type TestService } from '@orderly/launcher/testing'
+import { newTraceparent, parseTraceparent } from '@orderly/service-kit'
 import { type Pipeline, type SettledOrder, startPipeline } from './testing/pipeline.ts'
 
 function ordersOf(sku: string, count: number, quantity = 1): OrderCreated[] {

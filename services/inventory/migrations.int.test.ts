@@ -3,8 +3,8 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
-import { createPool } from '@orderly/postgres'
 import { integrationEnvironment } from '@orderly/launcher/testing'
+import { createPool } from '@orderly/postgres'
 
 const main = new URL('main.ts', import.meta.url).pathname
 const { kafkaBrokers, registryURL, databaseURL, databaseURLAs } = integrationEnvironment()

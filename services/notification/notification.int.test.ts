@@ -4,8 +4,8 @@ import { toRecord } from '@orderly/contracts'
 import { inventoryConfirmed, inventoryFailed, inventoryReleased, inventoryReserved } from '@orderly/contracts/testing'
 import { deadLetterTopic } from '@orderly/kafka'
 import { readCommitted } from '@orderly/kafka/testing'
-import { newTraceparent, parseTraceparent } from '@orderly/service-kit'
 import { backUpSchema, type TestService } from '@orderly/launcher/testing'
+import { newTraceparent, parseTraceparent } from '@orderly/service-kit'
 import { outcomes, startPipeline, statuses, until } from './testing/pipeline.ts'
 
 interface SentLine {

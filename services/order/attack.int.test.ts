@@ -4,8 +4,8 @@ import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { topicNames } from '@orderly/contracts'
 import { readCommitted } from '@orderly/kafka/testing'
-import { type Attack, createAttacks, headAttacks } from '@orderly/service-kit/testing'
 import { startService } from '@orderly/launcher/testing'
+import { type Attack, createAttacks, headAttacks } from '@orderly/service-kit/testing'
 import { get, post, startOrderPipeline } from './testing/order-pipeline.ts'
 
 /**

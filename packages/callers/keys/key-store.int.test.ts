@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import { createPool } from '@orderly/postgres'
 import { integrationEnvironment } from '@orderly/launcher/testing'
+import { createPool } from '@orderly/postgres'
 import { createApiKeyStore } from './key-store.ts'
 import { testApiKeyStore } from './testing/api-key-store-contract.ts'
 

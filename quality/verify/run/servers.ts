@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { checkConnection } from '@orderly/kafka'
-import { type DatabaseRole, ownerRole } from '@orderly/postgres'
 import {
   chooseJava,
   createMissingTopics,
@@ -20,6 +19,7 @@ import {
   startRegistry,
   waitUntil
 } from '@orderly/launcher'
+import { type DatabaseRole, ownerRole } from '@orderly/postgres'
 import pg from 'pg'
 import { migrateAll } from '../../../deploy/postgres/schemas.ts'
 import { type Link, startProxy } from '../proxy/proxy.ts'

@@ -9,8 +9,6 @@ import {
   type StageFailpoint
 } from '@orderly/kafka'
 import { deleteTopic, type RecordedRecord, readCommitted } from '@orderly/kafka/testing'
-import { createPool } from '@orderly/postgres'
-import { newTraceparent } from '@orderly/service-kit'
 import {
   integrationEnvironment,
   runUntilKilled,
@@ -18,6 +16,8 @@ import {
   startService,
   type TestService
 } from '@orderly/launcher/testing'
+import { createPool } from '@orderly/postgres'
+import { newTraceparent } from '@orderly/service-kit'
 import type { Pool } from 'pg'
 
 export interface PlacedOrder {

@@ -21,8 +21,6 @@ import {
   type StageFailpoint,
   type Topic
 } from '@orderly/kafka'
-import { createPool, ownerRole } from '@orderly/postgres'
-import { newTraceparent } from '@orderly/service-kit'
 import {
   integrationEnvironment,
   runUntilKilled,
@@ -32,6 +30,8 @@ import {
   type TestDatabase,
   type TestService
 } from '@orderly/launcher/testing'
+import { createPool, ownerRole } from '@orderly/postgres'
+import { newTraceparent } from '@orderly/service-kit'
 import type { Pool } from 'pg'
 import { createPostgresStore } from '../store/postgres.ts'
 import type { StockStore } from '../store/stock-store.ts'

@@ -10,9 +10,9 @@ import {
   type OutputRecord,
   type Producer
 } from '@orderly/kafka'
+import { integrationEnvironment, startBroker, startService, type TestService } from '@orderly/launcher/testing'
 import { createPool } from '@orderly/postgres'
 import { newTraceparent } from '@orderly/service-kit'
-import { integrationEnvironment, startBroker, startService, type TestService } from '@orderly/launcher/testing'
 import type { Pool } from 'pg'
 import { resultTopics } from '../kafka-access.ts'
 

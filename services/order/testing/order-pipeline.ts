@@ -2,7 +2,6 @@ import type { TestContext } from 'node:test'
 import { topicNames } from '@orderly/contracts'
 import { createTopics, deadLetterTopic, type KafkaConnection } from '@orderly/kafka'
 import { type RecordedRecord, readCommitted } from '@orderly/kafka/testing'
-import { createPool } from '@orderly/postgres'
 import {
   integrationEnvironment,
   startBroker,
@@ -10,6 +9,7 @@ import {
   type TestBroker,
   type TestService
 } from '@orderly/launcher/testing'
+import { createPool } from '@orderly/postgres'
 import type { Pool } from 'pg'
 import { anOrder } from './order-api.ts'
 

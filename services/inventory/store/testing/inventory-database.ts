@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { failureReasons } from '@orderly/contracts'
-import { createPool, type PoolSettings } from '@orderly/postgres'
 import { integrationEnvironment } from '@orderly/launcher/testing'
+import { createPool, type PoolSettings } from '@orderly/postgres'
 import type { Pool, QueryResultRow } from 'pg'
 import { decide } from '../../domain/decide.ts'
 import type { OrderToDecide } from '../../domain/order.ts'

@@ -1,5 +1,5 @@
-import { createPool, type PoolSettings } from '@orderly/postgres'
 import { integrationEnvironment } from '@orderly/launcher/testing'
+import { createPool, type PoolSettings } from '@orderly/postgres'
 import type { Pool } from 'pg'
 import { deliverySessionSettings } from '../schema.ts'
 
