@@ -1,6 +1,6 @@
 // Rules of the layout (ARCHITECTURE.md). launcher/layers.unit.test.ts has a violating example for each
 // rule.
-const workspace = '^(contracts|launcher|cli|deploy|quality/[^/]+|packages/[^/]+|services/[^/]+)/'
+const workspace = '^(contracts|launcher|cli|deploy|quality/verify|packages/[^/]+|services/[^/]+)/'
 // Files that other workspaces may import in addition to index.ts: the Kafka use, settings and
 // database schema of a service, the installation of connectors, and the list of topics.
 const frontDoor =

@@ -10,7 +10,7 @@ import { orderlyDirectory, projectDirectory } from '../directories.ts'
 const pages = globSync(
   [
     '*.md',
-    '{contracts,stack,tool,verify,bench,deploy}/README.md',
+    '{contracts,launcher,cli,deploy,quality/*}/README.md',
     '{packages,services}/*/README.md',
     'docs/{guides,explanation}/*.md'
   ],

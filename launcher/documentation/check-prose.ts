@@ -20,9 +20,9 @@ const listed = execFileSync(
 // reference of events quotes released schemas, which are never edited. The last ones list the
 // phrases.
 const exempt = [
-  /(^|\/)generated\/|\.d\.ts$|^bench\/results\//,
+  /(^|\/)generated\/|\.d\.ts$|^quality\/bench\/results\//,
   /^docs\/reference\/events\.md$/,
-  /^docs\/glossary\.md$|^stack\/documentation\/prose(\.unit\.test)?\.ts$/
+  /^docs\/glossary\.md$|^launcher\/documentation\/prose(\.unit\.test)?\.ts$/
 ]
 const files = listed
   .split('\n')

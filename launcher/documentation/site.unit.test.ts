@@ -14,7 +14,7 @@ test('pages of docs are at the root of the site, and a README is the index of it
 test('links to pages and images become links of the site, links to other files become text', () => {
   const pages = new Set(['docs/guides/a.md', 'docs/guides/b.md', 'README.md'])
   const images = new Set<string>()
-  const page = '[b](b.md#x) [home](../../README.md) [code](../../stack/a.ts) ![plot](p.svg) [web](https://x.example)'
+  const page = '[b](b.md#x) [home](../../README.md) [code](../../launcher/a.ts) ![plot](p.svg) [web](https://x.example)'
   assert.equal(
     siteLinks(page, 'docs/guides/a.md', pages, images),
     '[b](/guides/b.md#x) [home](/index.md) code ![plot](/docs/guides/p.svg) [web](https://x.example)'
