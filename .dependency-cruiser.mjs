@@ -5,6 +5,9 @@ const workspace = '^(contracts|launcher|cli|deploy|quality/verify|packages/[^/]+
 // database schema of a service, the installation of connectors, and the list of topics.
 const frontDoor =
   '^(contracts|launcher|packages/[^/]+)/(testing/)?index\\.ts$|^services/[^/]+/(kafka-access|config|store/schema)\\.ts$|^cli/commands\\.ts$|^deploy/(connect/connector|kafka/principals|kafka/topic-config|postgres/schemas|testing/compose)\\.ts$'
+// Folders of a service that receive (HTTP requests, records, files, observations), and those that send.
+const entrances = '(http|consumer|projection|stock-file|observer|from-[^/]+)'
+const exits = '(publisher|delivery|metrics|to-[^/]+)'
 const onlyInTests = '\\.test\\.ts$|/testing/'
 const nameless = '(^|/)(utils?|helpers?)(/|\\.ts$)'
 
@@ -34,17 +37,17 @@ export default {
     },
     {
       name: 'entrances-do-not-know-exits',
-      comment: 'Only main.ts connects entrances (from-*) to exits (to-*).',
+      comment: 'Only main.ts connects entrances (http, consumer, …) to exits (publisher, delivery, …).',
       severity: 'error',
-      from: { path: '^services/[^/]+/from-', pathNot: onlyInTests },
-      to: { path: '^services/[^/]+/to-' }
+      from: { path: `^services/[^/]+/${entrances}/`, pathNot: onlyInTests },
+      to: { path: `^services/[^/]+/${exits}/` }
     },
     {
       name: 'only-main-opens-entrances',
       comment: 'Only main.ts imports entrances, because another importer could connect them to exits.',
       severity: 'error',
-      from: { path: '^services/([^/]+)/', pathNot: ['^services/[^/]+/(main\\.ts$|from-)', onlyInTests] },
-      to: { path: '^services/[^/]+/from-' }
+      from: { path: '^services/([^/]+)/', pathNot: [`^services/[^/]+/(main\\.ts$|${entrances}/)`, onlyInTests] },
+      to: { path: `^services/[^/]+/${entrances}/` }
     },
     {
       name: 'workspaces-have-a-front-door',

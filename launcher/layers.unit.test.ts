@@ -60,17 +60,17 @@ const wrong: readonly { rule: string; title: string; files: Readonly<Record<stri
     rule: 'entrances-do-not-know-exits',
     title: 'an entrance that imports an exit',
     files: {
-      'services/order/from-http/routes.ts': "import '../to-orders/publish.ts'\n",
-      'services/order/to-orders/publish.ts': empty
+      'services/order/http/routes.ts': "import '../publisher/publish.ts'\n",
+      'services/order/publisher/publish.ts': empty
     }
   },
   {
     rule: 'only-main-opens-entrances',
     title: 'a file other than main.ts that wires entrances to exits',
     files: {
-      'services/order/wiring.ts': "import './from-http/routes.ts'\nimport './to-orders/publish.ts'\n",
-      'services/order/from-http/routes.ts': empty,
-      'services/order/to-orders/publish.ts': empty
+      'services/order/wiring.ts': "import './http/routes.ts'\nimport './publisher/publish.ts'\n",
+      'services/order/http/routes.ts': empty,
+      'services/order/publisher/publish.ts': empty
     }
   },
   {
@@ -136,9 +136,9 @@ test('a service in the intended layout violates no rule', async t => {
   const files = {
     'contracts/index.ts': empty,
     'services/order/domain/accept.ts': "import '../../../contracts/index.ts'\n",
-    'services/order/from-http/routes.ts': "import '../domain/accept.ts'\n",
-    'services/order/to-orders/publish.ts': "import '../domain/accept.ts'\n",
-    'services/order/main.ts': "import './from-http/routes.ts'\nimport './to-orders/publish.ts'\n"
+    'services/order/http/routes.ts': "import '../domain/accept.ts'\n",
+    'services/order/publisher/publish.ts': "import '../domain/accept.ts'\n",
+    'services/order/main.ts': "import './http/routes.ts'\nimport './publisher/publish.ts'\n"
   }
   assert.deepEqual(await brokenRules(t, files), [])
 })

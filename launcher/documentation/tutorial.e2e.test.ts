@@ -33,7 +33,7 @@ test('the files and edits of the tutorial type-check, and its test passes', { ti
   const node = (...args: string[]) => run(process.execPath, args, { cwd: directory, env })
   await node('contracts/generate.ts')
   await node('node_modules/typescript/bin/tsc', '-p', '.')
-  const { stdout } = await node('--test', 'services/review/from-orders/review-stage.unit.test.ts')
+  const { stdout } = await node('--test', 'services/review/consumer/review-stage.unit.test.ts')
   assert.match(stdout, /pass 1\b/)
 })
 

@@ -2,11 +2,11 @@ import { createInspector, followDeadLetters } from '@orderly/kafka'
 import { kafkaConnection, runService } from '@orderly/service-kit'
 import { configSchema } from './config.ts'
 import { createHeldPartitions } from './domain/held-partitions.ts'
-import { observeCluster } from './from-kafka/observe-cluster.ts'
-import { observeDeadLetters } from './from-kafka/observe-dead-letters.ts'
-import { watchCluster } from './from-kafka/watch-cluster.ts'
-import { clusterMetrics } from './to-metrics/cluster-metrics.ts'
-import { deadLetterMetrics } from './to-metrics/dead-letter-metrics.ts'
+import { clusterMetrics } from './metrics/cluster-metrics.ts'
+import { deadLetterMetrics } from './metrics/dead-letter-metrics.ts'
+import { observeCluster } from './observer/observe-cluster.ts'
+import { observeDeadLetters } from './observer/observe-dead-letters.ts'
+import { watchCluster } from './observer/watch-cluster.ts'
 
 /** Number of intervals without an observation after which the readiness check fails. */
 const patienceIntervals = 5

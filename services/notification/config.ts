@@ -1,8 +1,8 @@
 import { retention } from '@orderly/contracts'
 import { databaseSettings, httpPort, kafkaSettings, registrySettings, serviceSettings } from '@orderly/service-kit'
 import { Type } from 'typebox'
+import { sinkNames, sinkSettings } from './delivery/sinks.ts'
 import { locales } from './domain/message.ts'
-import { sinkNames, sinkSettings } from './to-recipient/sinks.ts'
 
 const minuteMs = 60_000
 const hourMs = 60 * minuteMs

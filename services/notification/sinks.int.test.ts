@@ -7,10 +7,10 @@ import { type OutputRecord, outputHeader } from '@orderly/kafka'
 import { readCommitted } from '@orderly/kafka/testing'
 import { createCertificate, type TestService } from '@orderly/launcher/testing'
 import { Webhook } from 'standardwebhooks'
+import { notificationsDeadLetterTopic } from './delivery/dead-letter.ts'
 import { startMailServer } from './testing/mail-server.ts'
 import { outcomes, startPipeline, statuses, until } from './testing/pipeline.ts'
 import { type Answer, startReceiver } from './testing/webhook-receiver.ts'
-import { notificationsDeadLetterTopic } from './to-dead-letters/dead-letter.ts'
 
 const secrets = [7, 8].map(byte => `whsec_${Buffer.alloc(32, byte).toString('base64')}`)
 const ok: Answer = { status: 200 }

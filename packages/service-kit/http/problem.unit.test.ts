@@ -21,7 +21,7 @@ describe('problems', () => {
     const sources = [
       'packages/service-kit/http/*.ts',
       'packages/callers/guard/*.ts',
-      'services/*/{from-http,domain}/*.ts'
+      'services/*/{http,from-http,domain}/*.ts'
     ]
     const used = globSync(sources, { cwd: project })
       .filter(file => !file.endsWith('.test.ts') && !file.endsWith('problem-types.ts'))

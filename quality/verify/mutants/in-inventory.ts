@@ -105,7 +105,7 @@ export const inventoryMutants: readonly Mutant[] = [
     bug: 'outcomes are keyed by order, so those of one user are spread over partitions',
     patches: [
       {
-        file: 'services/inventory/to-results/result-record.ts',
+        file: 'services/inventory/publisher/result-record.ts',
         find: 'return toRecord(topics.inventoryReserved, result.event, traceparent, { caller })',
         replace:
           'return { ...toRecord(topics.inventoryReserved, result.event, traceparent, { caller }), key: result.event.orderID }'

@@ -7,7 +7,7 @@ export const notificationMutants: readonly Mutant[] = [
     bug: 'the offsets of outcomes are committed before their deliveries are stored',
     patches: [
       {
-        file: 'services/notification/from-results/result-stage.ts',
+        file: 'services/notification/consumer/result-stage.ts',
         find: '      await accept(',
         replace: '      setTimeout(accept, 100, '
       }
@@ -22,7 +22,7 @@ export const notificationMutants: readonly Mutant[] = [
     bug: 'a notification counts as sent before it is sent',
     patches: [
       {
-        file: 'services/notification/to-recipient/delivery-loop.ts',
+        file: 'services/notification/delivery/delivery-loop.ts',
         find: '            : await send(delivery)',
         replace: "            : (setTimeout(() => void send(delivery), 100), { kind: 'sent' })"
       }
@@ -36,7 +36,7 @@ export const notificationMutants: readonly Mutant[] = [
     bug: 'a webhook counts as delivered for every status',
     patches: [
       {
-        file: 'services/notification/to-recipient/webhook/webhook.ts',
+        file: 'services/notification/delivery/webhook/webhook.ts',
         find: 'if (status >= 200 && status < 300) return answer.drop()',
         replace: 'if (status >= 200 && status < 600) return answer.drop()'
       }
@@ -50,7 +50,7 @@ export const notificationMutants: readonly Mutant[] = [
     bug: 'a repeated webhook has another id, so receivers cannot deduplicate it',
     patches: [
       {
-        file: 'services/notification/to-recipient/webhook/webhook.ts',
+        file: 'services/notification/delivery/webhook/webhook.ts',
         find: 'const webhookID = webhookIDOf(notification.id)',
         replace: 'const webhookID = webhookIDOf(notification.id + Date.now())'
       }

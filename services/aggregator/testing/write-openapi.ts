@@ -1,6 +1,6 @@
 import { createTestHttp, writeOpenApi } from '@orderly/service-kit/testing'
-import { addRateApi } from '../from-http/api.ts'
-import { createMemoryStore } from '../store/memory.ts'
+import { addRateApi } from '../http/api.ts'
+import { createMemoryStore } from '../store/testing/memory.ts'
 
 /** Writes the aggregator API's document, which the service serves at `/openapi.json`. */
 

@@ -1,5 +1,5 @@
 import { createTestHttp, serveParent } from '@orderly/service-kit/testing'
-import { addStockApi } from '../from-http/api.ts'
+import { addStockApi } from '../http/api.ts'
 import type { StockAdmin } from '../store/stock-admin.ts'
 
 /** Serves the stock API without a database, for a test that limits the memory of this process. */

@@ -1,5 +1,5 @@
 import { createTestHttp, writeOpenApi } from '@orderly/service-kit/testing'
-import { addStockApi } from '../from-http/api.ts'
+import { addStockApi } from '../http/api.ts'
 import type { StockAdmin } from '../store/stock-admin.ts'
 
 /** Writes the inventory API's document, which the service serves at `/openapi.json`. */

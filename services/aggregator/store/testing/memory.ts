@@ -1,7 +1,7 @@
-import { countOrders } from '../domain/count-orders.ts'
-import type { CountedOffsets } from '../domain/counted-offsets.ts'
-import { firstKeptWindow, lastFinalWindow, type Window, type WindowPolicy } from '../domain/window.ts'
-import type { RateStore } from './rate-store.ts'
+import { countOrders } from '../../domain/count-orders.ts'
+import type { CountedOffsets } from '../../domain/counted-offsets.ts'
+import { firstKeptWindow, lastFinalWindow, type Window, type WindowPolicy } from '../../domain/window.ts'
+import type { RateStore } from '../rate-store.ts'
 
 /** Creates a store in memory, for tests. */
 export function createMemoryStore(policy: WindowPolicy): RateStore {

@@ -6,10 +6,10 @@ import { deadLetterTopic } from '@orderly/kafka'
 import { createInMemoryBroker } from '@orderly/kafka/testing'
 import { newTraceparent, parseTraceparent } from '@orderly/service-kit'
 import { windowMs, windowStartOf } from '../domain/window.ts'
+import { rateRecord } from '../publisher/rate-record.ts'
 import { isTransient } from '../store/is-transient.ts'
-import { createMemoryStore } from '../store/memory.ts'
 import type { RateStore } from '../store/rate-store.ts'
-import { rateRecord } from '../to-metrics/rate-record.ts'
+import { createMemoryStore } from '../store/testing/memory.ts'
 import { rateStage } from './rate-stage.ts'
 
 const topics = await connectTopics(createInMemoryRegistry())

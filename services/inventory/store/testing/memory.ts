@@ -1,7 +1,7 @@
-import { decideBatch } from '../domain/decide-batch.ts'
-import type { OrderState } from '../domain/decide-changes.ts'
-import { type HeldPieces, type HoldLimits, holderOf, noHoldLimits } from '../domain/hold-limits.ts'
-import type { DueHold, StockLevel, StockStore } from './stock-store.ts'
+import { decideBatch } from '../../domain/decide-batch.ts'
+import type { OrderState } from '../../domain/decide-changes.ts'
+import { type HeldPieces, type HoldLimits, holderOf, noHoldLimits } from '../../domain/hold-limits.ts'
+import type { DueHold, StockLevel, StockStore } from '../stock-store.ts'
 
 /** Creates a store in memory, for tests. */
 export function createMemoryStore(nowMs: () => number = Date.now, limits: HoldLimits = noHoldLimits): StockStore {

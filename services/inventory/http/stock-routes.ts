@@ -4,13 +4,7 @@ import { idempotencyKeyOf, ProblemError, readBody } from '@orderly/service-kit'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { FastifySchemaValidationError } from 'fastify/types/schema.js'
 import type { StockCount } from '../domain/set-stock.ts'
-import {
-  parseStock,
-  type StockColumn,
-  StockFileError,
-  stockHeader,
-  stockLine
-} from '../from-stock-file/read-stock-file.ts'
+import { parseStock, type StockColumn, StockFileError, stockHeader, stockLine } from '../stock-file/read-stock-file.ts'
 import type { AdjustmentResult, SetResult, StockAdmin } from '../store/stock-admin.ts'
 import type { StockLevel } from '../store/stock-store.ts'
 import { keysOwner, operatorOf } from './operator.ts'

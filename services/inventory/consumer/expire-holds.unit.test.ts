@@ -5,9 +5,9 @@ import { createInMemoryRegistry, orderChangeRequested, orderCreated } from '@ord
 import { deadLetterTopic } from '@orderly/kafka'
 import { createInMemoryBroker } from '@orderly/kafka/testing'
 import { newTraceparent } from '@orderly/service-kit'
+import { expiryRecord, resultRecord } from '../publisher/result-record.ts'
 import { isTransient } from '../store/is-transient.ts'
-import { createMemoryStore } from '../store/memory.ts'
-import { expiryRecord, resultRecord } from '../to-results/result-record.ts'
+import { createMemoryStore } from '../store/testing/memory.ts'
 import { expireHolds } from './expire-holds.ts'
 import { orderStage } from './order-stage.ts'
 

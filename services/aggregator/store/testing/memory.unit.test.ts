@@ -1,4 +1,4 @@
 import { createMemoryStore } from './memory.ts'
-import { testRateStore } from './testing/rate-store-contract.ts'
+import { testRateStore } from './rate-store-contract.ts'
 
 testRateStore('the store in memory', async (_t, policy) => createMemoryStore(policy))

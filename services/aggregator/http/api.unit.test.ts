@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { type ApiDocument, createTestHttp, fuzzApi, sendExamples } from '@orderly/service-kit/testing'
-import { createMemoryStore } from '../store/memory.ts'
+import { createMemoryStore } from '../store/testing/memory.ts'
 import { addRateApi } from './api.ts'
 
 async function serve(t: TestContext): Promise<{ readonly baseURL: string; readonly document: ApiDocument }> {

@@ -3,8 +3,8 @@ import { type TestContext, test } from 'node:test'
 import { createPool } from '@orderly/postgres'
 import { createTestHttp } from '@orderly/service-kit/testing'
 import { windowMs } from '../domain/window.ts'
-import { createMemoryStore } from '../store/memory.ts'
 import { createPostgresStore } from '../store/postgres.ts'
+import { createMemoryStore } from '../store/testing/memory.ts'
 import { addRateRoutes } from './rate-routes.ts'
 
 const policy = { graceMs: 0, settleMs: 0, retentionMs: 5_000 * windowMs }

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { recordKey } from '@orderly/contracts'
-import type { Failure } from '../domain/delivery.ts'
-import { targetsFor } from '../domain/recipients.ts'
-import type { AcceptedNotification, ClaimedDelivery, DeliveryStore, TargetAddress } from './delivery-store.ts'
-import { unseenMs } from './statements.ts'
+import type { Failure } from '../../domain/delivery.ts'
+import { targetsFor } from '../../domain/recipients.ts'
+import type { AcceptedNotification, ClaimedDelivery, DeliveryStore, TargetAddress } from '../delivery-store.ts'
+import { unseenMs } from '../statements.ts'
 
 interface Row extends AcceptedNotification {
   readonly target: string

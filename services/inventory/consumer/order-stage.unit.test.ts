@@ -5,10 +5,10 @@ import { createInMemoryRegistry, orderCreated } from '@orderly/contracts/testing
 import { deadLetterTopic, type OutputRecord, type Topic } from '@orderly/kafka'
 import { createInMemoryBroker, type InMemoryBroker } from '@orderly/kafka/testing'
 import { newTraceparent, parseTraceparent } from '@orderly/service-kit'
+import { resultRecord } from '../publisher/result-record.ts'
 import { isTransient } from '../store/is-transient.ts'
-import { createMemoryStore } from '../store/memory.ts'
 import type { StockStore } from '../store/stock-store.ts'
-import { resultRecord } from '../to-results/result-record.ts'
+import { createMemoryStore } from '../store/testing/memory.ts'
 import { orderStage } from './order-stage.ts'
 
 const topics = await connectTopics(createInMemoryRegistry())

@@ -1,4 +1,4 @@
+import { testDeliveryStore } from './delivery-store-contract.ts'
 import { createMemoryDeliveryStore } from './memory.ts'
-import { testDeliveryStore } from './testing/delivery-store-contract.ts'
 
 testDeliveryStore('delivery table in memory', async (_t, nowMs) => createMemoryDeliveryStore(nowMs))

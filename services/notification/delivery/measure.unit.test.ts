@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Registry, type RegistryContentType } from 'prom-client'
-import { createMemoryDeliveryStore } from '../store/memory.ts'
+import { createMemoryDeliveryStore } from '../store/testing/memory.ts'
 import { accepted, notification, ofAll } from '../testing/notifications.ts'
 import { measure } from './measure.ts'
 
