@@ -34,6 +34,14 @@ test('a zombie may run until a broker is available to fence it', () => {
   )
 })
 
+test('a slow machine extends the time in which a zombie exits', () => {
+  const late = withZombieOnAwayBroker(cleanHistory(1), { backAtMs: 10_000, endedAtMs: 49_000 })
+  const machine = [{ atMs: late.startedAtMs + 12_000, slowdown: 2 }]
+  const found = (history: History) => check(history).flatMap(({ violations }) => violations)
+  assert.equal(found(late).length, 1)
+  assert.deepEqual(found({ ...late, machine }), [])
+})
+
 test('a history survives serialization to JSON', () => {
   const history = cleanHistory(1)
   assert.deepEqual(JSON.parse(JSON.stringify(history)), history)

@@ -7,6 +7,7 @@ import type {
   GroupDescription,
   History,
   Incarnation,
+  MachineSample,
   OrderRequest,
   Recovery
 } from '../history/history.ts'
@@ -33,6 +34,7 @@ export interface CollectOptions {
   readonly webhooks: Pick<WebhookTarget, 'target' | 'attempts'>
   readonly incarnations: readonly { readonly record: Incarnation; readonly journal: string; readonly logFile: string }[]
   readonly recoveries: readonly Recovery[]
+  readonly machine: readonly MachineSample[]
   readonly groups: readonly GroupDescription[]
   readonly log: KafkaLog
   readonly servers: Servers
@@ -90,7 +92,8 @@ export async function collect(options: CollectOptions): Promise<History> {
       attempts: options.webhooks.attempts,
       exhausted: await collectExhausted(log)
     },
-    recoveries
+    recoveries,
+    machine: options.machine
   }
 }
 

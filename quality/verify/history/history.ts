@@ -46,6 +46,15 @@ export interface History {
   /** Attempts received by the failing webhook endpoint. Absent in histories of earlier versions. */
   readonly webhooks?: Webhooks
   readonly recoveries: readonly Recovery[]
+  /** Absent in histories of earlier versions. */
+  readonly machine?: readonly MachineSample[]
+}
+
+/** Speed of the machine at one time. */
+export interface MachineSample {
+  readonly atMs: number
+  /** Time of a fixed computation, divided by its time on the reference machine without other load. */
+  readonly slowdown: number
 }
 
 /** One attempt to place an order. Attempts with the same idempotency key belong to one order. */
@@ -275,6 +284,7 @@ export interface Recovery {
   readonly healedAtMs: number
   /** Kinds of the faults that preceded it. */
   readonly kinds: readonly string[]
+  /** Extended by the slowdown of the machine during the recovery. */
   readonly boundMs: number
   /** Absent if it had not recovered after three times the bound. */
   readonly tookMs?: number

@@ -5,6 +5,8 @@ import type { KafkaLog, LogEnd } from '../collect/kafka-log.ts'
 import { allTopics } from '../collect/topics.ts'
 import { isVisible, withTransactions } from '../collect/transactions.ts'
 import type { GroupDescription, Recovery } from '../history/history.ts'
+import { slowdownIn } from '../history/slowdown.ts'
+import type { Machine } from './machine.ts'
 import { withDatabase } from './servers.ts'
 
 /** Consumer groups in the order of the data flow. */
@@ -32,10 +34,15 @@ export function boundFor(kinds: readonly string[]): number {
  * has reached the current end of its topics, and so has the last stable offset of every topic. No
  * fault may be active; orders may continue to arrive.
  */
-export async function measureRecovery(log: KafkaLog, kinds: readonly string[], signal: AbortSignal): Promise<Recovery> {
+export async function measureRecovery(
+  log: KafkaLog,
+  { samples }: Machine,
+  kinds: readonly string[],
+  signal: AbortSignal
+): Promise<Recovery> {
   const healedAtMs = Date.now()
-  const boundMs = boundFor(kinds)
-  const untilMs = healedAtMs + boundMs * patience
+  const bound = () => boundFor(kinds) * slowdownIn(samples, healedAtMs, Date.now())
+  const isTooLate = () => Date.now() > healedAtMs + bound() * patience
   let missing = ''
   for (const { group, inputs } of groups) {
     const ends = await endsOf(log, inputs)
@@ -44,7 +51,7 @@ export async function measureRecovery(log: KafkaLog, kinds: readonly string[], s
       const waiting = await lagOf(log, group, ends)
       if (waiting === 0) break
       missing = `group ${group} has a lag of ${waiting} records`
-      if (Date.now() > untilMs) return { healedAtMs, kinds, boundMs, missing }
+      if (isTooLate()) return { healedAtMs, kinds, boundMs: bound(), missing }
       await delay(pollMs)
     }
   }
@@ -57,10 +64,10 @@ export async function measureRecovery(log: KafkaLog, kinds: readonly string[], s
     )
     if (behind.length === 0) break
     missing = `the last stable offset is behind in ${behind.map(([name]) => name).join(', ')}`
-    if (Date.now() > untilMs) return { healedAtMs, kinds, boundMs, missing }
+    if (isTooLate()) return { healedAtMs, kinds, boundMs: bound(), missing }
     await delay(pollMs)
   }
-  return { healedAtMs, kinds, boundMs, tookMs: Date.now() - healedAtMs }
+  return { healedAtMs, kinds, boundMs: bound(), tookMs: Date.now() - healedAtMs }
 }
 
 const notifyDeadlineMs = 120_000

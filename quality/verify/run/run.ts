@@ -14,6 +14,7 @@ import { planLoad, planStock } from '../plan/load.ts'
 import { driveLoad } from './drive-load.ts'
 import { Fleet } from './fleet.ts'
 import { createInjector } from './inject.ts'
+import { Machine } from './machine.ts'
 import { allAudited, allHoldsSettled, allNotified, allRatesPublished, groups, measureRecovery } from './recovery.ts'
 import type { Servers } from './servers.ts'
 import { startWebhookTarget } from './webhook-target.ts'
@@ -63,6 +64,7 @@ export async function run(options: RunOptions, context: RunContext): Promise<His
   const log = new KafkaLog(servers.brokers)
   const producer = await createProducer({ brokers: servers.brokers, clientID: 'orderly-verify' })
   const webhooks = await startWebhookTarget(seed)
+  const machine = new Machine()
   const fleet = new Fleet({
     supervisor,
     journals,
@@ -102,7 +104,7 @@ export async function run(options: RunOptions, context: RunContext): Promise<His
     note('waiting for the end of the last hold and for all notifications')
     await allHoldsSettled(servers.databaseURL, blockedUsers, signal).catch(error => note(error.message))
     // The last orders must be processed before the history is collected.
-    await measureRecovery(log, [], signal)
+    await measureRecovery(log, machine, [], signal)
     for (const isDone of [allNotified, allRatesPublished]) {
       await isDone(servers.databaseURL, signal).catch(error => note(error.message))
     }
@@ -110,7 +112,7 @@ export async function run(options: RunOptions, context: RunContext): Promise<His
     async function recover(): Promise<Recovery> {
       note('healing')
       const kinds = await injector.heal()
-      const recovery = await measureRecovery(log, kinds.length > 0 ? kinds : ['nothing'], signal)
+      const recovery = await measureRecovery(log, machine, kinds.length > 0 ? kinds : ['nothing'], signal)
       note(recovery.tookMs === undefined ? `not recovered: ${recovery.missing}` : `recovered in ${recovery.tookMs} ms`)
       return recovery
     }
@@ -130,6 +132,7 @@ export async function run(options: RunOptions, context: RunContext): Promise<His
       webhooks,
       incarnations: fleet.incarnations,
       recoveries,
+      machine: machine.samples,
       groups,
       log,
       servers,
@@ -137,6 +140,7 @@ export async function run(options: RunOptions, context: RunContext): Promise<His
     })
   } finally {
     await fleet.stop()
+    await machine.stop()
     await webhooks.stop()
     await producer.close()
     await log.close()

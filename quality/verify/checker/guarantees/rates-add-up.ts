@@ -1,5 +1,6 @@
 import { topicNames } from '@orderly/contracts'
-import type { RecordedRecord } from '../../history/history.ts'
+import type { History, RecordedRecord } from '../../history/history.ts'
+import { slowdownIn } from '../../history/slowdown.ts'
 import { type Evidence, placeOf } from '../evidence.ts'
 import type { Finding, Guarantee } from '../guarantee.ts'
 
@@ -62,7 +63,7 @@ export function checkRates(evidence: Evidence, policy: RatePolicy): Finding[] {
   }
   for (const [windowStartMs, orders] of windows) {
     const own = published.get(windowStartMs) ?? []
-    const findingsOf = checkFigure(windowStartMs, orders, own.at(-1), evidence.history.endedAtMs, policy)
+    const findingsOf = checkFigure(windowStartMs, orders, own.at(-1), evidence.history, policy)
     findings.push(...findingsOf.map(summary => ({ summary, atMs: windowStartMs, records: recordsOf(own.slice(-3)) })))
   }
   return findings
@@ -108,7 +109,7 @@ function checkFigure(
   windowStartMs: number,
   orders: readonly RecordedRecord[],
   newest: RateRecord | undefined,
-  endedAtMs: number,
+  { endedAtMs, machine }: Pick<History, 'endedAtMs' | 'machine'>,
   { graceMs, settleMs, finalWithinMs }: RatePolicy
 ): string[] {
   const name = minute(windowStartMs)
@@ -121,7 +122,8 @@ function checkFigure(
     const figures = `${rate.orders} orders and ${rate.late} late orders`
     summaries.push(`${name} was published with ${figures}; it has ${orders.length - late} and ${late}`)
   }
-  if (!rate.isFinal && graceEndMs + settleMs + finalWithinMs <= endedAtMs)
+  const finalFromMs = graceEndMs + settleMs
+  if (!rate.isFinal && finalFromMs + finalWithinMs * slowdownIn(machine, finalFromMs, endedAtMs) <= endedAtMs)
     summaries.push(`${name} has no final record long after its end`)
   return summaries
 }

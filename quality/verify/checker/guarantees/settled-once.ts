@@ -1,10 +1,11 @@
 import { topicNames } from '@orderly/contracts'
 import type { ChangeRequestBody, RecordedRecord, SettlementRow } from '../../history/history.ts'
+import { slowdownIn } from '../../history/slowdown.ts'
 import { changesOf, type Expected, replayChanges } from '../change-requests.ts'
 import { describeDemand, type Evidence, isSameDemand, settlementTopics, sumBySKU } from '../evidence.ts'
 import type { Finding } from '../guarantee.ts'
 
-/** Maximum time from the end of a hold until its release, including faults. */
+/** Maximum time from the end of a hold until its release, including faults; longer on a slow machine. */
 const expiresWithinMs = 20_000
 
 /**
@@ -59,9 +60,11 @@ function checkOrder(evidence: Evidence, orderID: string): Finding[] {
     findings.push(...find(`${demands[0]} of ${outcome.key} was settled as ${demands[1]} of ${wrong.key}`))
   }
   const isOpen = holdUntilMs !== null && expected.confirmed === undefined && expected.released === undefined
+  const { machine, endedAtMs } = evidence.history
+  const slowdown = slowdownIn(machine, holdUntilMs ?? 0, endedAtMs)
   // Change requests of a blocked key become dead letters, including the expiry.
   const isHeldUp = changes.length < (evidence.changesByID.get(orderID) ?? []).length
-  if (isOpen && !isHeldUp && holdUntilMs + expiresWithinMs <= evidence.history.endedAtMs) {
+  if (isOpen && !isHeldUp && holdUntilMs + expiresWithinMs * slowdown <= endedAtMs) {
     findings.push(...find('its hold ended long ago without an expiry in the log'))
   }
   return findings
