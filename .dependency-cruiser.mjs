@@ -6,8 +6,8 @@ const workspace = '^(contracts|launcher|cli|deploy|quality/verify|packages/[^/]+
 const frontDoor =
   '^(contracts|launcher|packages/[^/]+)/(testing/)?index\\.ts$|^services/[^/]+/(kafka-access|config|store/schema)\\.ts$|^cli/commands\\.ts$|^deploy/(connect/connector|kafka/principals|kafka/topic-config|postgres/schemas|testing/compose)\\.ts$'
 // Folders of a service that receive (HTTP requests, records, files, observations), and those that send.
-const entrances = '(http|consumer|projection|stock-file|observer|from-[^/]+)'
-const exits = '(publisher|delivery|metrics|to-[^/]+)'
+const entrances = '(http|consumer|projection|stock-file|observer)'
+const exits = '(publisher|delivery|metrics)'
 const onlyInTests = '\\.test\\.ts$|/testing/'
 const nameless = '(^|/)(utils?|helpers?)(/|\\.ts$)'
 

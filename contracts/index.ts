@@ -11,6 +11,15 @@ export type { OrderRate } from './generated/order-rate.ts'
 export type { StockMoved } from './generated/stock-moved.ts'
 export { isoTime } from './iso-time.ts'
 export {
+  type OrderStatus,
+  orderStatuses,
+  orderStatusOf,
+  releaseCauses,
+  type StatusFacts,
+  statusOfFailure,
+  statusOfRelease
+} from './order-status.ts'
+export {
   callerOf,
   changeName,
   eventHeaders,

@@ -1,4 +1,4 @@
-import { ownerOfKey } from '@orderly/contracts'
+import { orderStatusOf, ownerOfKey } from '@orderly/contracts'
 import { parseTraceparent } from '@orderly/service-kit'
 import { plural } from '../command-line/numbers.ts'
 import type { FoundRecord, OrderTables, Row } from './sources.ts'
@@ -90,9 +90,13 @@ export function timelineOf(
 /** Returns the status of a row of `orders.orders`, in the terms of the order API. */
 export function statusOf(row: Row | undefined): string | undefined {
   if (row?.accepted_at == null) return undefined
-  if (row.released_at != null) return row.release_cause === 'expired' ? 'expired' : 'cancelled'
-  if (row.outcome === 'failed') return row.reason === 'CANCELLED' ? 'cancelled' : 'failed'
-  return row.confirmed_at == null ? (textOf(row.outcome) ?? 'accepted') : 'confirmed'
+  return orderStatusOf({
+    outcome: (row.outcome ?? undefined) as 'reserved' | 'failed' | undefined,
+    reason: row.reason as string | null,
+    isConfirmed: row.confirmed_at != null,
+    isReleased: row.released_at != null,
+    releaseCause: row.release_cause as string | null
+  })
 }
 
 function priceOf({ items, total_minor, currency }: Row): string {

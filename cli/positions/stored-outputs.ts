@@ -1,4 +1,4 @@
-import { type InventoryFailed, settlementName, type Topics, toRecord } from '@orderly/contracts'
+import { failureReasons, type InventoryFailed, settlementName, type Topics, toRecord } from '@orderly/contracts'
 import type { OutputRecord } from '@orderly/kafka'
 import { newTraceparent } from '@orderly/service-kit'
 import type { Pool, QueryResultRow } from 'pg'
@@ -59,7 +59,7 @@ function outcomeOf(row: QueryResultRow, { inventoryReserved, inventoryFailed }: 
   }
   const event: InventoryFailed = { ...known, reason: row.reason, shortages: row.shortages }
   const output = toOutput(orderID, toRecord(inventoryFailed, event, newTraceparent(), options))
-  return { ...output, awaitsOrder: row.reason === 'CANCELLED' }
+  return { ...output, awaitsOrder: row.reason === failureReasons.cancelled }
 }
 
 function settlementOf(row: QueryResultRow, { inventoryConfirmed, inventoryReleased }: ResultTopics): StoredOutput {

@@ -1,9 +1,10 @@
-import type {
-  InventoryConfirmed,
-  InventoryFailed,
-  InventoryReleased,
-  InventoryReserved,
-  StockMoved
+import {
+  failureReasons,
+  type InventoryConfirmed,
+  type InventoryFailed,
+  type InventoryReleased,
+  type InventoryReserved,
+  type StockMoved
 } from '@orderly/contracts'
 import type { Statement } from '@orderly/postgres'
 
@@ -258,7 +259,7 @@ export function explainDeadLetters(
  */
 export const addEarlyCancels = `WITH added AS (
     INSERT INTO inventory.outcomes (order_id, user_id, caller, kind, reason, shortages, sequence, decided_at)
-    SELECT DISTINCT ON (order_id) order_id, user_id, caller, 'failed', 'CANCELLED', '[]'::jsonb,
+    SELECT DISTINCT ON (order_id) order_id, user_id, caller, 'failed', '${failureReasons.cancelled}', '[]'::jsonb,
       nextval('inventory.decisions'), at
     FROM unexplained AS cancel WHERE topic = $1
       AND NOT EXISTS (SELECT FROM unexplained AS read WHERE read.topic = $2 AND read.order_id = cancel.order_id)

@@ -16,7 +16,7 @@ if (NODE_COMPILE_CACHE === undefined)
 
 const programs = [
   ...globSync('services/*/main.ts', { cwd: root }).map(file => ({ file, endsWith: 'KAFKA_BROKERS' })),
-  { file: 'services/order/from-topics/projection-worker.ts', endsWith: 'this file is run as a thread' }
+  { file: 'services/order/projection/projection-worker.ts', endsWith: 'this file is run as a thread' }
 ]
 for (const { file, endsWith } of programs) {
   const { stderr } = spawnSync(process.execPath, [...process.execArgv, file], {

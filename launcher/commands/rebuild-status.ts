@@ -4,7 +4,7 @@ import { besideStack, runInForeground } from '../beside-stack.ts'
 import { projectDirectory } from '../directories.ts'
 import { runCommand } from './command.ts'
 
-const program = join(projectDirectory, 'services', 'order', 'from-topics', 'rebuild.ts')
+const program = join(projectDirectory, 'services', 'order', 'projection', 'rebuild.ts')
 
 const usage = `npm run rebuild-status: rebuild the status of all orders from the topics, while the services run
 

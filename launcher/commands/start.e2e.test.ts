@@ -153,7 +153,7 @@ test('with --watch a service restarts when a file of it or of its worker thread 
   await dev.waitFor(ready)
   for (const [service, file] of [
     ['notification', 'domain/wording/en.ts'],
-    ['order', 'from-topics/status-stage.ts']
+    ['order', 'projection/status-stage.ts']
   ] as const) {
     const now = new Date()
     await utimes(join(projectDirectory, 'services', service, file), now, now)

@@ -15,7 +15,7 @@ import { get, post, startOrderPipeline } from './testing/order-pipeline.ts'
 
 const run = promisify(execFile)
 const command = new URL('api-keys.ts', import.meta.url).pathname
-const rebuild = new URL('from-topics/rebuild.ts', import.meta.url).pathname
+const rebuild = new URL('projection/rebuild.ts', import.meta.url).pathname
 
 test('API keys in the prod profile separate shops, and a revoked key is refused', async t => {
   const pipeline = await startOrderPipeline(t)

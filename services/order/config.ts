@@ -1,6 +1,6 @@
 import { callerSettings } from '@orderly/callers'
 import { retention } from '@orderly/contracts'
-import { databaseSettings, kafkaSettings, registrySettings, serviceSettings } from '@orderly/service-kit'
+import { type Config, databaseSettings, kafkaSettings, registrySettings, serviceSettings } from '@orderly/service-kit'
 import { Type } from 'typebox'
 
 export const configSchema = Type.Object({
@@ -48,3 +48,5 @@ export const configSchema = Type.Object({
     })
   )
 })
+
+export type OrderConfig = Config<(typeof configSchema)['properties']>

@@ -48,7 +48,7 @@ test('an order with a key is written once, even if it is sent to several instanc
     await other.stop()
   })
 
-  for (const point of ['slot-reserved', 'key-claimed', 'order-written', 'key-settled']) {
+  for (const point of ['sequence-reserved', 'key-claimed', 'order-written', 'key-stored']) {
     await t.test(`after a kill at failpoint ${point} the next attempt stores the order once`, async () => {
       const doomed = await pipeline.startOrder(`doomed-${point}`, ending(point, 'SIGKILL'))
       const userID = `user-${randomUUID()}`

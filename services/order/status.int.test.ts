@@ -9,7 +9,7 @@ import { deleteGroup, deleteRecords } from '@orderly/kafka/testing'
 import { backUpSchema, withOwnRole } from '@orderly/launcher/testing'
 import { get, post, startOrderPipeline } from './testing/order-pipeline.ts'
 
-const rebuild = new URL('from-topics/rebuild.ts', import.meta.url).pathname
+const rebuild = new URL('projection/rebuild.ts', import.meta.url).pathname
 const inStock = { items: [{ sku: 'TEA-EARL-GREY-100G', quantity: 1 }], total: 6.9 }
 const outOfStock = { items: [{ sku: 'NEVER-STOCKED', quantity: 2 }], total: 1 }
 

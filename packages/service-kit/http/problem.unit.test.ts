@@ -18,11 +18,7 @@ describe('problems', () => {
   })
 
   test('every code of the catalogue is used', () => {
-    const sources = [
-      'packages/service-kit/http/*.ts',
-      'packages/callers/guard/*.ts',
-      'services/*/{http,from-http,domain}/*.ts'
-    ]
+    const sources = ['packages/service-kit/http/*.ts', 'packages/callers/guard/*.ts', 'services/*/{http,domain}/*.ts']
     const used = globSync(sources, { cwd: project })
       .filter(file => !file.endsWith('.test.ts') && !file.endsWith('problem-types.ts'))
       .map(read)

@@ -7,9 +7,9 @@ export const orderMutants: readonly Mutant[] = [
     bug: 'an order is answered 202 before the brokers have acknowledged it',
     patches: [
       {
-        file: 'services/order/from-http/place.ts',
-        find: 'await publish(order, traceparent, caller)',
-        replace: 'void publish(order, traceparent, caller).catch(() => {})'
+        file: 'services/order/http/place-order.ts',
+        find: 'await publishOrder(order, traceparent, caller)',
+        replace: 'void publishOrder(order, traceparent, caller).catch(() => {})'
       }
     ],
     faults: { kill: 3, cut: 1, stall: 1 },

@@ -71,7 +71,7 @@ export type Weights = Readonly<Partial<Record<FaultKind, number>>>
 
 /** Failpoints of each service. */
 export const pointsOf: Readonly<Record<string, readonly string[]>> = {
-  order: ['slot-reserved', 'key-claimed', 'order-written', 'key-settled'],
+  order: ['sequence-reserved', 'key-claimed', 'order-written', 'key-stored'],
   inventory: stageFailpoints,
   notification: ['batch-read', 'batch-processed', 'after-commit'],
   aggregator: stageFailpoints

@@ -1,4 +1,47 @@
 /**
+ * Number of decimals of each currency in circulation (ISO 4217). The table is part of the code
+ * because a minor unit must not change with the version of the runtime. Orders in other currencies
+ * are refused.
+ */
+const codesByDecimals: readonly (readonly [decimals: number, codes: string])[] = [
+  [0, 'BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF'],
+  [
+    2,
+    `AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CNY COP CRC CUP CVE
+    CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR
+    KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD PAB
+    PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY
+    TTD TWD TZS UAH USD UYU UZS VED VES WST XCD XCG YER ZAR ZMW ZWG`
+  ],
+  [3, 'BHD IQD JOD KWD LYD OMR TND']
+]
+
+const decimalsByCode: ReadonlyMap<string, number> = new Map(
+  codesByDecimals.flatMap(([decimals, codes]) => codes.split(/\s+/).map(code => [code, decimals] as const))
+)
+
+/** Currency of an order that names none. All orders of OrderCreated V1 are in this currency. */
+export const defaultCurrency = 'EUR'
+
+export const currencies: readonly string[] = [...decimalsByCode.keys()].sort()
+
+/**
+ * Returns the decimals of a currency that was read from a topic. Undefined for an unknown currency.
+ */
+export function knownDecimalsOf(currency: string): number | undefined {
+  return decimalsByCode.get(currency)
+}
+
+/** Returns the decimals of a currency. @throws RangeError if the currency is not in `currencies` */
+export function decimalsOf(currency: string): number {
+  const decimals = knownDecimalsOf(currency)
+  if (decimals === undefined) {
+    throw new RangeError(`currency "${currency}" is not supported: use the ISO 4217 code of one in circulation`)
+  }
+  return decimals
+}
+
+/**
  * Returns an amount in minor units: with two decimals 12.3 → 1230. The result is exact although
  * `0.07 * 100` is 7.000000000000001. IEEE 754 rounds quotients correctly, so only the right
  * integer, divided by the scale, equals the given amount.

@@ -1,14 +1,14 @@
 import type { OrderItem, Shortage } from '@orderly/contracts'
 
 /** Position of a record. */
-export interface Place {
+export interface Position {
   readonly partition: number
   readonly offset: number
   /** Id of the topic that the offset belongs to; absent when it is unknown. */
   readonly topicID?: string | undefined
 }
 
-export interface Creation extends Place {
+export interface Creation extends Position {
   readonly items: readonly OrderItem[]
   readonly totalMinor: number
   readonly currency: string
@@ -46,22 +46,18 @@ export interface OrderChange {
   readonly orderID: string
   readonly userID: string
   readonly created?: Creation
-  readonly decided?: Decision & Place
-  readonly confirmed?: Confirmation & Place
-  readonly released?: Release & Place
+  readonly decided?: Decision & Position
+  readonly confirmed?: Confirmation & Position
+  readonly released?: Release & Position
 }
 
 /**
- * Merges two changes of an order. Facts of `earlier` are kept; `later` only adds missing facts.
- * Each fact occurs once per order, so repeated and reordered records result in the same order.
+ * Merges the changes of a batch into one change per order. Known facts are kept; later changes only
+ * add missing facts. Each fact occurs once per order, so repeated and reordered records result in
+ * the same order.
  */
-export function mergeChange(earlier: OrderChange | undefined, later: OrderChange): OrderChange {
-  return { ...later, ...earlier }
-}
-
-/** Merges the changes of a batch into one change per order. */
 export function mergeChanges(changes: readonly OrderChange[]): OrderChange[] {
   const byOrder = new Map<string, OrderChange>()
-  for (const change of changes) byOrder.set(change.orderID, mergeChange(byOrder.get(change.orderID), change))
+  for (const change of changes) byOrder.set(change.orderID, { ...change, ...byOrder.get(change.orderID) })
   return [...byOrder.values()]
 }

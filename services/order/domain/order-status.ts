@@ -1,25 +1,22 @@
-import { eventID, failureReasons, settlementName } from '@orderly/contracts'
-import type { Confirmation, Creation, Decision, OrderChange, Place, Release } from './order-change.ts'
+import {
+  eventID,
+  type OrderStatus,
+  orderStatusOf,
+  settlementName,
+  statusOfFailure,
+  statusOfRelease
+} from '@orderly/contracts'
+import type { Confirmation, Creation, Decision, Position, Release } from './order-change.ts'
 
 /** An accepted order with its outcome and later transitions, as far as they are known. */
 export interface Order {
   readonly orderID: string
   readonly userID: string
-  readonly created: Omit<Creation, keyof Place>
+  readonly created: Omit<Creation, keyof Position>
   readonly decided?: Decision
   readonly confirmed?: Confirmation
   readonly released?: Release
 }
-
-/**
- * Statuses of an order. Transitions:
- *
- * - **accepted** → **reserved** or **failed**, or **cancelled** if the cancel precedes the outcome
- * - reserved → **confirmed** or **expired**, for an order with a hold
- * - reserved, confirmed → **cancelled**
- */
-export const orderStatuses = ['accepted', 'reserved', 'confirmed', 'failed', 'cancelled', 'expired'] as const
-export type OrderStatus = (typeof orderStatuses)[number]
 
 /** Statuses without a further transition. An order in any other status can still be cancelled. */
 const finalStatuses: ReadonlySet<OrderStatus> = new Set(['failed', 'cancelled', 'expired'])
@@ -34,33 +31,14 @@ export interface StatusEvent {
   readonly isFinal: boolean
 }
 
-/**
- * Returns the order, or undefined while its acceptance is unknown. Omits a confirmation and a
- * release while the outcome is unknown.
- */
-export function orderOf({ orderID, userID, created, decided, confirmed, released }: OrderChange): Order | undefined {
-  if (created === undefined) return undefined
-  return {
-    orderID,
-    userID,
-    created: withoutPlace(created),
-    ...(decided && { decided: withoutPlace(decided) as Decision }),
-    ...(decided && confirmed && { confirmed: withoutPlace(confirmed) }),
-    ...(decided && released && { released: withoutPlace(released) })
-  }
-}
-
-function withoutPlace<Fact extends Place>({
-  partition: _,
-  offset: __,
-  topicID: ___,
-  ...fact
-}: Fact): Omit<Fact, keyof Place> {
-  return fact
-}
-
-export function statusOf(order: Order): OrderStatus {
-  return statusEvents(order).at(-1)?.status ?? 'accepted'
+export function statusOf({ decided, confirmed, released }: Order): OrderStatus {
+  return orderStatusOf({
+    outcome: decided?.kind,
+    reason: decided?.kind === 'failed' ? decided.reason : null,
+    isConfirmed: confirmed !== undefined,
+    isReleased: released !== undefined,
+    releaseCause: released?.cause ?? null
+  })
 }
 
 export function isFinal(order: Order): boolean {
@@ -93,12 +71,11 @@ export function statusEvents({ orderID, created, decided, confirmed, released }:
   const events = [event('OrderCreated', 'accepted', created.acceptedAtMs)]
   if (decided?.kind === 'reserved') events.push(event('InventoryReserved', 'reserved', decided.decidedAtMs))
   if (decided?.kind === 'failed') {
-    const status = decided.reason === failureReasons.cancelled ? 'cancelled' : 'failed'
-    events.push(event('InventoryFailed', status, decided.decidedAtMs))
+    events.push(event('InventoryFailed', statusOfFailure(decided.reason), decided.decidedAtMs))
   }
   if (confirmed) events.push(event('InventoryConfirmed', 'confirmed', confirmed.confirmedAtMs, confirmed.requestID))
   if (released) {
-    const status = released.cause === 'expired' ? 'expired' : 'cancelled'
+    const status = statusOfRelease(released.cause)
     events.push(event('InventoryReleased', status, released.releasedAtMs, released.requestID))
   }
   return events

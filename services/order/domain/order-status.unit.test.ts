@@ -1,16 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { orderStatuses } from '@orderly/contracts'
 import fc from 'fast-check'
 import { mergeChanges, type OrderChange } from './order-change.ts'
-import {
-  isFinal,
-  isSettled,
-  orderOf,
-  orderStatuses,
-  statusEvents,
-  statusEventsAfter,
-  statusOf
-} from './order-status.ts'
+import { isFinal, isSettled, statusEvents, statusEventsAfter, statusOf } from './order-status.ts'
+import { orderOf } from './testing/order-of.ts'
 
 const created: OrderChange = {
   orderID: '1',

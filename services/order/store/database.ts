@@ -1,38 +1,57 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { callerSchemas } from '@orderly/callers'
 import {
-  type DatabaseSchema,
-  type Logger,
+  createPool,
+  orUnavailable,
   PostgresError,
   requireSchema,
+  runStatement,
+  type Statement,
   StoreUnavailableError
 } from '@orderly/postgres'
-import type { Pool } from 'pg'
+import type { ServiceContext } from '@orderly/service-kit'
+import type { Pool, PoolClient, QueryResult, QueryResultRow } from 'pg'
+import type { OrderConfig } from '../config.ts'
+import { orderSchema, orderSessionSettings } from './schema.ts'
+
+/** Runs a prepared statement. @throws StoreUnavailableError while the database is unavailable */
+export type RunStatement = <Row extends QueryResultRow = QueryResultRow>(
+  statement: Statement
+) => Promise<QueryResult<Row>>
 
 /**
- * A database that may be unavailable. States: **opening** (checks the schemas and retries while the
- * database is unavailable) → **open**. In the open state each statement reports an outage itself.
+ * The database of this service, which may be unavailable: orders without a key do not need it.
+ * States: **opening** (checks the schemas and retries while the database is unavailable) →
+ * **open**. In the open state each statement reports an outage itself.
  */
 export interface Database {
+  readonly pool: Pool
+  /** Throws StoreUnavailableError in the state opening, too. */
+  readonly run: RunStatement
   /**
    * Resolves in the state open. Rejects if the service stops first or its schemas are incompatible.
    */
   readonly opened: Promise<void>
   isOpen(): boolean
-  /** Returns a store whose methods throw StoreUnavailableError in the state opening. */
-  guard<Store extends object>(store: Store): Store
 }
 
 const longestPauseMs = 5_000
 
-export interface DatabaseOptions {
-  readonly schemas: readonly DatabaseSchema[]
-  /** True in development: outdated schemas are migrated. */
-  readonly mayMigrate: boolean
-  readonly logger: Logger
-  readonly signal: AbortSignal
-}
-
-export function openDatabase(pool: Pool, { schemas, mayMigrate, logger, signal }: DatabaseOptions): Database {
+/** Opens the database in the background. */
+export function openDatabase({ config, logger, signal, onStop }: ServiceContext<OrderConfig>): Database {
+  const pool = createPool({
+    url: config.DATABASE_URL,
+    maxConnections: config.DATABASE_MAX_CONNECTIONS,
+    applicationName: `order-${config.INSTANCE_ID}`,
+    statementTimeoutMs: 3_000,
+    connectTimeoutMs: 2_000,
+    sessionSettings: orderSessionSettings,
+    onIdleError: error => logger.warn({ event: 'database_connection_lost', error }, 'idle database connection lost')
+  })
+  onStop('database', () => pool.end())
+  const schemas = [orderSchema, ...callerSchemas(config)]
+  const mayMigrate = config.ORDERLY_PROFILE === 'dev'
+  const run = runOn(pool)
   let isOpen = false
 
   async function open(): Promise<void> {
@@ -56,17 +75,17 @@ export function openDatabase(pool: Pool, { schemas, mayMigrate, logger, signal }
   const opened = open()
   opened.catch(() => {})
   return {
+    pool,
     opened,
     isOpen: () => isOpen,
-    guard: store =>
-      Object.fromEntries(
-        Object.entries(store).map(([name, method]) => [
-          name,
-          async (...given: unknown[]) => {
-            if (!isOpen) throw new StoreUnavailableError('the database is not open yet')
-            return method(...given)
-          }
-        ])
-      ) as typeof store
+    async run(statement) {
+      if (!isOpen) throw new StoreUnavailableError('the database is not open yet')
+      return run(statement)
+    }
   }
+}
+
+/** Returns a function that runs statements on this pool or connection. */
+export function runOn(on: Pool | PoolClient): RunStatement {
+  return statement => orUnavailable(runStatement(on, statement))
 }

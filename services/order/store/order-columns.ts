@@ -1,4 +1,33 @@
+import type { OrderItem, Shortage } from '@orderly/contracts'
 import type { OrderChange } from '../domain/order-change.ts'
+
+/** A row of `orders.orders` as `readColumns` selects it: an order whose acceptance is known. */
+export interface OrderRow {
+  readonly order_id: string
+  readonly user_id: string
+  readonly items: readonly OrderItem[]
+  readonly total_minor: number
+  readonly currency: string
+  readonly accepted_at: Date
+  readonly hold_seconds: number | null
+  readonly trace_id: string | null
+  readonly caller: string | null
+  readonly outcome: 'reserved' | 'failed' | null
+  readonly reason: string
+  readonly shortages: readonly Shortage[]
+  readonly hold_until: Date | null
+  readonly decided_at: Date
+  readonly confirmed_at: Date | null
+  readonly confirmation_request: string
+  readonly release_cause: string
+  readonly released_at: Date | null
+  readonly release_request: string
+}
+
+export const readColumns =
+  'order_id, user_id, items, total_minor, currency, accepted_at, hold_seconds, trace_id, caller, ' +
+  'outcome, reason, shortages, hold_until, decided_at, ' +
+  'confirmed_at, confirmation_request, release_cause, released_at, release_request'
 
 /** A column: the type of its parameter and its value in a change. Times are passed in seconds. */
 interface Column {
@@ -28,8 +57,8 @@ const seconds = (ms: number | undefined) =>
 const reservedOf = ({ decided }: OrderChange) => (decided?.kind === 'reserved' ? decided : undefined)
 const failedOf = ({ decided }: OrderChange) => (decided?.kind === 'failed' ? decided : undefined)
 
-function fact(of: Fact['of'], marker: string, place: string, columns: readonly Column[]): Fact {
-  const [topic, partition, offset] = [`${place}_topic`, `${place}_partition`, `${place}_offset`]
+function fact(of: Fact['of'], marker: string, prefix: string, columns: readonly Column[]): Fact {
+  const [topic, partition, offset] = [`${prefix}_topic`, `${prefix}_partition`, `${prefix}_offset`]
   return {
     ...{ of, marker, topic, partition, offset },
     columns: [

@@ -3,8 +3,9 @@ import { randomUUID } from 'node:crypto'
 import { after, type TestContext, test } from 'node:test'
 import { integrationEnvironment } from '@orderly/launcher/testing'
 import { createPool, StoreUnavailableError } from '@orderly/postgres'
-import { createPostgresKeyStore } from './postgres-keys.ts'
-import { createPostgresOrderStore } from './postgres-orders.ts'
+import { runOn } from './database.ts'
+import { createKeyStore } from './idempotency-keys.ts'
+import { createOrderStore } from './orders.ts'
 import { orderSessionSettings } from './schema.ts'
 import { aClaim, testKeyStore } from './testing/key-store-contract.ts'
 import { testOrderStore } from './testing/order-store-contract.ts'
@@ -23,14 +24,14 @@ after(() => pool.end())
 function openKeys(t: TestContext) {
   const own = createPool({ ...settings, applicationName: `instance ${randomUUID()}`, maxConnections: 2 })
   t.after(() => own.end())
-  return { store: createPostgresKeyStore(own), own }
+  return { store: createKeyStore(runOn(own)), own }
 }
 
 testOrderStore(
   'orders in Postgres',
   async () => {
     await pool.query('TRUNCATE orders.orders')
-    return createPostgresOrderStore(pool)
+    return createOrderStore(runOn(pool))
   },
   { runs: 30 }
 )
@@ -38,33 +39,33 @@ testOrderStore(
 testKeyStore('keys in Postgres', async () => {
   await pool.query('TRUNCATE orders.idempotency_keys')
   return {
-    store: createPostgresKeyStore(pool),
+    store: createKeyStore(runOn(pool)),
     age: async ms => {
       await pool.query(
         `UPDATE orders.idempotency_keys SET lease_until = lease_until - $1 * interval '1 millisecond',
-          slot_at = slot_at - $1 * interval '1 millisecond'`,
+          reserved_at = reserved_at - $1 * interval '1 millisecond'`,
         [ms]
       )
     }
   }
 })
 
-test('two instances that claim and settle the same keys concurrently in opposite order do not deadlock', async t => {
+test('two instances that claim and store the same keys concurrently in opposite order do not deadlock', async t => {
   await pool.query('TRUNCATE orders.idempotency_keys')
   const stores = [openKeys(t), openKeys(t)].map(({ store }) => store)
   const keys = Array.from({ length: 200 }, (_, index) => `key-${index}`)
   const claimAll = () =>
     Promise.all(
       stores.flatMap((store, index) =>
-        [...keys, ...keys].map(async (_, place, all) => {
-          const key = all[index === 0 ? place : all.length - 1 - place] as string
+        [...keys, ...keys].map(async (_, at, all) => {
+          const key = all[index === 0 ? at : all.length - 1 - at] as string
           return { key, store, claimed: await store.claim(aClaim(key), 60_000) }
         })
       )
     )
   for (let round = 1; round <= 10; round++) {
     const had = (await claimAll()).flatMap(({ key, store, claimed }) =>
-      claimed.kind === 'yours' ? { key, store, attempt: claimed.attempt } : []
+      claimed.kind === 'claimed' ? { key, store, attempt: claimed.attempt } : []
     )
     assert.deepEqual(had.map(({ key }) => key).toSorted(), keys.toSorted())
     assert.ok(had.every(({ attempt }) => attempt === round))
@@ -73,20 +74,20 @@ test('two instances that claim and settle the same keys concurrently in opposite
   }
   for (let round = 0; round < 10; round++) {
     await pool.query(`UPDATE orders.idempotency_keys SET state = 'in-flight', lease_until = now()`)
-    const settling = stores.flatMap((store, index) =>
-      (index === 0 ? keys.toReversed() : keys).map(key => store.settle({ caller: 'shop', key }))
+    const storing = stores.flatMap((store, index) =>
+      (index === 0 ? keys.toReversed() : keys).map(key => store.markStored({ caller: 'shop', key }))
     )
-    await Promise.all([claimAll(), ...settling])
+    await Promise.all([claimAll(), ...storing])
   }
   const claims = await claimAll()
-  assert.ok(claims.every(({ claimed }) => claimed.kind === 'stored'))
+  assert.ok(claims.every(({ claimed }) => claimed.kind === 'placed'))
 })
 
 test('a failed statement rejects all claims of its group, and later claims succeed', async t => {
   await pool.query('TRUNCATE orders.idempotency_keys')
   const { store, own } = openKeys(t)
   const claim = async (key: string) => (await store.claim(aClaim(key), 60_000)).kind
-  assert.equal(await claim('warm'), 'yours')
+  assert.equal(await claim('warm'), 'claimed')
   const blocker = await pool.connect()
   try {
     await blocker.query('BEGIN; LOCK TABLE orders.idempotency_keys')
@@ -98,8 +99,8 @@ test('a failed statement rejects all claims of its group, and later claims succe
     await pool.query('SELECT pg_terminate_backend($1)', [pid])
     for (const one of await failing) assert.ok(one.status === 'rejected' && one.reason instanceof StoreUnavailableError)
     await blocker.query('COMMIT')
-    assert.deepEqual(await Promise.all(later), ['yours', 'yours'])
-    assert.deepEqual(await Promise.all(['a', 'b'].map(claim)), ['yours', 'yours'])
+    assert.deepEqual(await Promise.all(later), ['claimed', 'claimed'])
+    assert.deepEqual(await Promise.all(['a', 'b'].map(claim)), ['claimed', 'claimed'])
   } finally {
     blocker.release()
   }
@@ -109,7 +110,7 @@ test('orders and pages are read by index', async () => {
   await pool.query('TRUNCATE orders.orders')
   const single = createPool({ ...settings, maxConnections: 1 })
   after(() => single.end())
-  const store = createPostgresOrderStore(single)
+  const store = createOrderStore(runOn(single))
   await store.find(['1'])
   await store.list('ann', { limit: 1 })
   await store.list('ann', { limit: 1, beforeID: '1' })

@@ -1,7 +1,8 @@
 import type { Pool, PoolClient } from 'pg'
+import { runOn } from './database.ts'
 import { allColumns, type Fact, facts } from './order-columns.ts'
 import type { OrderStore } from './order-store.ts'
-import { createPostgresOrderStore } from './postgres-orders.ts'
+import { createOrderStore } from './orders.ts'
 
 /**
  * A rebuild of the order status table from the topics, while services read and write the table.
@@ -64,6 +65,13 @@ export class RebuildRunningError extends Error {
   }
 }
 
+/** Result of merging a chunk: its last order id, and its numbers of rows. */
+interface ChunkRow {
+  readonly last: string | null
+  readonly rows: number
+  readonly written: number
+}
+
 const table = 'pg_temp.orders_rebuilt'
 const rowsInAChunk = 5_000
 
@@ -71,15 +79,17 @@ const rowsInAChunk = 5_000
 export async function openStatusRebuild(pool: Pool): Promise<StatusRebuild> {
   const client = await pool.connect()
   try {
-    const { rows } = await client.query("SELECT pg_try_advisory_lock(hashtext('orders.orders rebuild')) AS is_ours")
-    if (!rows[0].is_ours) throw new RebuildRunningError()
+    const { rows } = await client.query<{ is_ours: boolean }>(
+      "SELECT pg_try_advisory_lock(hashtext('orders.orders rebuild')) AS is_ours"
+    )
+    if (!rows[0]?.is_ours) throw new RebuildRunningError()
     await client.query(`CREATE TEMPORARY TABLE orders_rebuilt (LIKE orders.orders INCLUDING ALL)`)
   } catch (error) {
     client.release(true)
     throw error
   }
   return {
-    store: createPostgresOrderStore(client, table),
+    store: createOrderStore(runOn(client), table),
     merge: onProgress => merge(client, onProgress),
     countKept: (partitions, unreadable) => countKept(client, partitions, unreadable),
     close: () => client.release(true)
@@ -91,9 +101,9 @@ async function merge(client: PoolClient, onProgress: Parameters<StatusRebuild['m
   let merged = 0
   let written = 0
   for (let last = ''; ; ) {
-    const { rows } = await client.query(mergeChunk, [last, rowsInAChunk])
-    const chunk = rows[0] as { last: string | null; rows: number; written: number }
-    if (chunk.last === null) return written
+    const { rows } = await client.query<ChunkRow>(mergeChunk, [last, rowsInAChunk])
+    const [chunk] = rows
+    if (chunk === undefined || chunk.last === null) return written
     last = chunk.last
     merged += chunk.rows
     written += chunk.written
@@ -142,7 +152,7 @@ async function countKept(
   await client.query('INSERT INTO orders.topics (topic_id) SELECT DISTINCT unnest($1::uuid[]) ON CONFLICT DO NOTHING', [
     partitions.flatMap(({ topicID }) => topicID ?? [])
   ])
-  const { rows } = await client.query(keptOrders, [
+  const { rows } = await client.query<KeptOrders>(keptOrders, [
     JSON.stringify(
       partitions.map(({ source, partition, topicID, offset, end }) => ({
         ...{ source, partition, topic_id: topicID, beginning: offset, ending: end }
@@ -150,7 +160,7 @@ async function countKept(
     ),
     JSON.stringify(unreadable.map(({ source, partition, offset }) => ({ source, partition, beginning: offset })))
   ])
-  return rows as KeptOrders[]
+  return rows
 }
 
 /**

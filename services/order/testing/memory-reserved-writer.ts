@@ -9,27 +9,28 @@ export function createMemoryReservedWriter(producer: Producer) {
   const written = new Set<string>()
   const failures: { error: Error; isWritten: boolean }[] = []
   const keys = new Map<string, string>()
-  let slots = 0
+  let reservations = 0
   let held: Promise<void> | undefined
   const nameOf = ({ producerID, partition, sequence }: SequenceReservation) => `${producerID}/${partition}/${sequence}`
 
-  async function append(slot: SequenceReservation, record: OutputRecord): Promise<void> {
-    if (written.has(nameOf(slot))) return
-    written.add(nameOf(slot))
+  async function append(reservation: SequenceReservation, record: OutputRecord): Promise<void> {
+    if (written.has(nameOf(reservation))) return
+    written.add(nameOf(reservation))
     await producer.send([record])
   }
 
   const writer: ReservedWriter = {
     async reserve(topic, key) {
-      const slot = { topic, partition: 0, producerID: BigInt(slots++), epoch: 0, sequence: 0 }
-      keys.set(nameOf(slot), key)
-      return slot
+      const reservation = { topic, partition: 0, producerID: BigInt(reservations++), epoch: 0, sequence: 0 }
+      keys.set(nameOf(reservation), key)
+      return reservation
     },
-    async write(slot, record) {
+    async write(reservation, record) {
       await held
-      if (keys.get(nameOf(slot)) !== record.key) throw new Error(`the reservation is not for the key ${record.key}`)
+      if (keys.get(nameOf(reservation)) !== record.key)
+        throw new Error(`the reservation is not for the key ${record.key}`)
       const failure = failures.shift()
-      if (failure === undefined || failure.isWritten) await append(slot, record)
+      if (failure === undefined || failure.isWritten) await append(reservation, record)
       if (failure !== undefined) throw failure.error
     },
     release() {},

@@ -6,17 +6,16 @@ import { createInMemoryBroker, type InMemoryBroker } from '@orderly/kafka/testin
 import type { Logger } from '@orderly/service-kit'
 import { createTestHttp, silentLogger } from '@orderly/service-kit/testing'
 import type { FastifyInstance } from 'fastify'
-import { addOrderApi } from '../from-http/api.ts'
-import { createPlace } from '../from-http/place.ts'
-import { newOrderID } from '../order-id.ts'
-import type { KeyStore } from '../store/key-store.ts'
-import { createMemoryKeyStore } from '../store/memory-keys.ts'
-import { createMemoryOrderStore } from '../store/memory-orders.ts'
+import { Registry } from 'prom-client'
+import { addOrderApi } from '../http/api.ts'
+import { createPlace } from '../http/place-order.ts'
+import { createIdempotentPlacement } from '../publisher/idempotent-placement.ts'
+import { createOrderPublisher } from '../publisher/order-publisher.ts'
+import type { KeyStore } from '../store/idempotency-keys.ts'
 import type { OrderStore } from '../store/order-store.ts'
-import { createOrderWatch, limitWatch } from '../store/order-watch.ts'
-import { createIdempotentPlacement } from '../to-orders/idempotent-placement.ts'
-import { publishOrders } from '../to-orders/publish-orders.ts'
-import { requestChanges } from '../to-orders/request-change.ts'
+import { createOrderWatch } from '../store/order-watch.ts'
+import { createMemoryKeyStore } from '../store/testing/memory-keys.ts'
+import { createMemoryOrderStore } from '../store/testing/memory-orders.ts'
 import { createMemoryReservedWriter } from './memory-reserved-writer.ts'
 
 export const nowMs = 1_700_000_000_000
@@ -58,29 +57,33 @@ export async function createOrderApi(t: Pick<TestContext, 'after'>, options: Ord
   })
   const { http, listen } = createTestHttp(t, { logger })
   const orders = createMemoryOrderStore()
-  const watchStream = createOrderWatch(orders, 1)
-  const watch = limitWatch(watchStream, waiterLimits)
+  const watch = createOrderWatch(orders, { limits: waiterLimits, everyMs: 1 })
+  const metrics = new Registry()
   const { writer, failNext, hold } = createMemoryReservedWriter(broker.producer())
   const placeIdempotently = createIdempotentPlacement({
     writer,
     ordersCreated: topics.ordersCreated,
     keys,
-    isKnown: async orderID => (await orders.find([orderID])).has(orderID),
-    newOrderID,
+    orders,
     nowMs: () => nowMs,
     leaseMs: 8_000,
     logger
   })
-  const publish = publishOrders(broker.producer(), topics.ordersCreated)
+  const publisher = createOrderPublisher({
+    producer: broker.producer(),
+    topics,
+    placeIdempotently,
+    acceptance: { check() {} },
+    metrics
+  })
   await addOrderApi(http, {
     callers,
-    place: createPlace({ publish, placeIdempotently, newOrderID, nowMs: () => nowMs }),
-    request: requestChanges(broker.producer(), topics.ordersChanges),
+    place: createPlace({ ...publisher, metrics, nowMs: () => nowMs }),
+    publishChange: publisher.publishChange,
     claimChange: keys.claimChange,
-    newRequestID: newOrderID,
     orderCreatedVersion,
-    watch: () => watch,
-    orders: { ...orders, watch, watchStream },
+    orders,
+    watch,
     nowMs: Date.now,
     ...streamOptions,
     streamLimits

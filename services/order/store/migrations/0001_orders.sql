@@ -90,7 +90,7 @@ CREATE TABLE orders.idempotency_keys (
   producer_id bigint,
   producer_epoch integer,
   sequence integer,
-  slot_at timestamptz NOT NULL DEFAULT now(),
+  reserved_at timestamptz NOT NULL DEFAULT now(),
   needs_lookup boolean NOT NULL DEFAULT false,
 
   state text NOT NULL DEFAULT 'in-flight' CHECK (state IN ('in-flight', 'stored')),

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { reservationTrustMs } from '../../domain/idempotency-key-state.ts'
-import type { KeyClaim, KeyStore } from '../key-store.ts'
+import { type KeyClaim, type KeyStore, type Placement, reservationTrustMs } from '../idempotency-keys.ts'
 
 export interface OpenedKeyStore {
   readonly store: KeyStore
@@ -19,13 +18,17 @@ export function aClaim(key: string): KeyClaim {
 
 function claim(fields: Partial<KeyClaim> = {}): KeyClaim {
   const number = ++claims
-  const slot = { partition: 2, producerID: 9_007_199_254_740_993n + BigInt(number), epoch: 0, sequence: number }
+  const reservation = { partition: 2, producerID: 9_007_199_254_740_993n + BigInt(number), epoch: 0, sequence: number }
   const order = { orderID: `order-${number}`, acceptedAtMs: 1_700_000_000_000 + number, traceparent: `trace-${number}` }
-  return { ...name, ...order, fingerprint: 'ab'.repeat(32), slot, ...fields }
+  return { ...name, ...order, fingerprint: 'ab'.repeat(32), reservation, ...fields }
 }
 
-function keptOf({ orderID, acceptedAtMs, traceparent, slot }: KeyClaim) {
-  return { orderID, acceptedAtMs, traceparent, slot }
+function keptOf({ orderID, acceptedAtMs, traceparent, reservation }: KeyClaim) {
+  return { orderID, acceptedAtMs, traceparent, reservation }
+}
+
+function replayOf({ orderID, traceparent }: KeyClaim): Placement {
+  return { kind: 'placed', orderID, traceparent, isReplay: true }
 }
 
 /** Contract test of every key store, in memory and in Postgres. */
@@ -34,7 +37,7 @@ export function testKeyStore(title: string, open: (t: TestContext) => Promise<Op
     const { store } = await open(t)
     const first = claim()
     assert.deepEqual(await store.claim(first, leaseMs), {
-      kind: 'yours',
+      kind: 'claimed',
       attempt: 1,
       order: keptOf(first),
       needsLookup: false
@@ -48,17 +51,17 @@ export function testKeyStore(title: string, open: (t: TestContext) => Promise<Op
     const { store, age } = await open(t)
     const first = claim()
     await store.claim(first, leaseMs)
-    await store.settle(name)
-    await store.settle(name)
+    await store.markStored(name)
+    await store.markStored(name)
     await age(leaseMs)
-    assert.deepEqual(await store.claim(claim(), leaseMs), { kind: 'stored', order: keptOf(first) })
+    assert.deepEqual(await store.claim(claim(), leaseMs), replayOf(first))
     assert.deepEqual(await store.claim(claim({ fingerprint: 'cd' }), leaseMs), { kind: 'key-conflict' })
   })
 
   test(`${title}: different callers and keys are independent`, async t => {
     const { store } = await open(t)
     for (const fields of [{}, { caller: 'other' }, { key: 'KEY-1' }, { caller: 'shop key', key: '-1' }])
-      assert.equal((await store.claim(claim(fields), leaseMs)).kind, 'yours')
+      assert.equal((await store.claim(claim(fields), leaseMs)).kind, 'claimed')
   })
 
   test(`${title}: after the lease has ended or was released, the next claim gets the same order and reservation`, async t => {
@@ -66,7 +69,7 @@ export function testKeyStore(title: string, open: (t: TestContext) => Promise<Op
     const first = claim()
     await store.claim(first, leaseMs)
     await age(leaseMs)
-    const expected = { kind: 'yours', order: keptOf(first), needsLookup: false }
+    const expected = { kind: 'claimed', order: keptOf(first), needsLookup: false }
     assert.deepEqual(await store.claim(claim(), leaseMs), { ...expected, attempt: 2 })
     assert.equal((await store.claim(claim(), leaseMs)).kind, 'in-flight')
     await store.release(name, 1)
@@ -81,10 +84,10 @@ export function testKeyStore(title: string, open: (t: TestContext) => Promise<Op
     await store.claim(first, leaseMs)
     await age(reservationTrustMs + 1_000)
     const second = claim()
-    const order = { ...keptOf(first), slot: second.slot }
-    assert.deepEqual(await store.claim(second, leaseMs), { kind: 'yours', attempt: 2, order, needsLookup: true })
+    const order = { ...keptOf(first), reservation: second.reservation }
+    assert.deepEqual(await store.claim(second, leaseMs), { kind: 'claimed', attempt: 2, order, needsLookup: true })
     await age(leaseMs)
-    assert.deepEqual(await store.claim(claim(), leaseMs), { kind: 'yours', attempt: 3, order, needsLookup: true })
+    assert.deepEqual(await store.claim(claim(), leaseMs), { kind: 'claimed', attempt: 3, order, needsLookup: true })
   })
 
   test(`${title}: a key can be forgotten only in its first attempt and before it is stored`, async t => {
@@ -93,24 +96,24 @@ export function testKeyStore(title: string, open: (t: TestContext) => Promise<Op
     await store.forget(name)
     const second = claim({ fingerprint: 'cd' })
     const claimed = await store.claim(second, leaseMs)
-    assert.ok(claimed.kind === 'yours' && claimed.attempt === 1 && claimed.order.orderID === second.orderID)
+    assert.ok(claimed.kind === 'claimed' && claimed.attempt === 1 && claimed.order.orderID === second.orderID)
     await age(leaseMs)
     await store.claim(claim({ fingerprint: 'cd' }), leaseMs)
     await store.forget(name)
     assert.equal((await store.claim(claim({ fingerprint: 'cd' }), leaseMs)).kind, 'in-flight')
-    await store.settle(name)
+    await store.markStored(name)
     await store.forget(name)
-    assert.equal((await store.claim(claim({ fingerprint: 'cd' }), leaseMs)).kind, 'stored')
+    assert.equal((await store.claim(claim({ fingerprint: 'cd' }), leaseMs)).kind, 'placed')
   })
 
   test(`${title}: exactly one of several concurrent claims gets the key`, async t => {
     const { store } = await open(t)
     const kinds = await Promise.all(Array.from({ length: 20 }, async () => (await store.claim(claim(), leaseMs)).kind))
-    assert.deepEqual(kinds.toSorted(), [...Array(19).fill('in-flight'), 'yours'])
+    assert.deepEqual(kinds.toSorted(), ['claimed', ...Array(19).fill('in-flight')])
     await store.release(name, 1)
     const takers = await Promise.all(Array.from({ length: 20 }, () => store.claim(claim(), leaseMs)))
     assert.deepEqual(
-      takers.flatMap(taker => (taker.kind === 'yours' ? taker.attempt : [])),
+      takers.flatMap(taker => (taker.kind === 'claimed' ? taker.attempt : [])),
       [2]
     )
   })
@@ -120,20 +123,17 @@ export function testKeyStore(title: string, open: (t: TestContext) => Promise<Op
     const keys = Array.from({ length: 700 }, (_, index) => `key-${index}`)
     const claims = [...keys, ...keys.toReversed(), ...keys].map(key => claim({ key }))
     const claimed = await Promise.all(claims.map(one => store.claim(one, leaseMs)))
-    const had = claims.filter((_, index) => claimed[index]?.kind === 'yours')
+    const had = claims.filter((_, index) => claimed[index]?.kind === 'claimed')
     assert.deepEqual(had.map(({ key }) => key).toSorted(), keys.toSorted())
     for (const [index, result] of claimed.entries()) {
-      if (result.kind === 'yours')
+      if (result.kind === 'claimed')
         assert.deepEqual([result.attempt, result.order], [1, keptOf(claims[index] as KeyClaim)])
       else assert.equal(result.kind, 'in-flight')
     }
-    await Promise.all(had.slice(1).map(one => store.settle(one)))
+    await Promise.all(had.slice(1).map(one => store.markStored(one)))
     const again = await Promise.all(had.map(({ key }) => store.claim(claim({ key }), leaseMs)))
     assert.equal(again[0]?.kind, 'in-flight')
-    assert.deepEqual(
-      again.slice(1),
-      had.slice(1).map(one => ({ kind: 'stored', order: keptOf(one) }))
-    )
+    assert.deepEqual(again.slice(1), had.slice(1).map(replayOf))
   })
 
   test(`${title}: old keys are pruned, at most the limit at a time`, async t => {
@@ -154,11 +154,11 @@ export function testKeyStore(title: string, open: (t: TestContext) => Promise<Op
     await store.claim(claim({ key: 'abandoned' }), leaseMs)
     await age(leaseMs + 10_000)
     const retried = await store.claim({ ...claim({ key: 'retried' }), fingerprint: first.fingerprint }, leaseMs)
-    assert.deepEqual(retried.kind === 'yours' && [retried.attempt, retried.order.orderID], [2, first.orderID])
+    assert.deepEqual(retried.kind === 'claimed' && [retried.attempt, retried.order.orderID], [2, first.orderID])
     assert.equal(await store.prune(10_000, 10), 1)
-    await store.settle({ caller: name.caller, key: 'retried' })
+    await store.markStored({ caller: name.caller, key: 'retried' })
     assert.equal(await store.prune(10_000, 10), 0)
-    assert.deepEqual(await store.claim(claim({ key: 'retried' }), leaseMs), { kind: 'stored', order: keptOf(first) })
+    assert.deepEqual(await store.claim(claim({ key: 'retried' }), leaseMs), replayOf(first))
   })
 
   test(`${title}: a change request gets its key immediately, can be repeated, and shares its keys with orders`, async t => {

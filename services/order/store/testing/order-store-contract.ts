@@ -4,7 +4,8 @@ import { type TestContext, test } from 'node:test'
 import { isoTime } from '@orderly/contracts'
 import fc from 'fast-check'
 import { mergeChanges, type OrderChange } from '../../domain/order-change.ts'
-import { type Order, orderOf } from '../../domain/order-status.ts'
+import type { Order } from '../../domain/order-status.ts'
+import { orderOf } from '../../domain/testing/order-of.ts'
 import type { OrderStore } from '../order-store.ts'
 
 /** Contract test of every order store, in memory and in Postgres. */

@@ -1,0 +1,168 @@
+import { type PostgresPositions, readDecideWriteWith } from '@orderly/positions'
+import { isPostgresConflict, orUnavailable, retryTransient, type Statement } from '@orderly/postgres'
+import type { Pool } from 'pg'
+import { type Decision, mergeChanges, type OrderChange } from '../domain/order-change.ts'
+import type { Order } from '../domain/order-status.ts'
+import { type RunStatement, runOn } from './database.ts'
+import { addWhatIsNew, columnsOf, facts, type OrderRow, readColumns, type TopicNumbers } from './order-columns.ts'
+import type { OrderStore, PageRequest } from './order-store.ts'
+
+const liveTable = 'orders.orders'
+
+/**
+ * Creates an order store in Postgres.
+ * @param table a table with the same columns as the default one, for a rebuild
+ */
+export function createOrderStore(run: RunStatement, table = liveTable): OrderStore {
+  const topicNumbers = createTopicNumbers(run)
+  return {
+    ...createOrderReader(run, table),
+    async apply(changes) {
+      if (changes.length === 0) return
+      const statement = upsert(table, mergeChanges(changes), await topicNumbers(changes))
+      await retryConflicts(() => run(statement))
+    }
+  }
+}
+
+/** Creates the store of the projection, which saves facts and positions in one transaction. */
+export function createProjectedOrderStore(pool: Pool, positions: PostgresPositions): OrderStore {
+  const run = runOn(pool)
+  const topicNumbers = createTopicNumbers(run)
+  return {
+    ...createOrderReader(run, liveTable),
+    async apply(changes, advances = []) {
+      if (changes.length === 0) return orUnavailable(positions.advance(advances))
+      const statement = upsert(liveTable, mergeChanges(changes), await topicNumbers(changes))
+      const nothing = () => ({ writes: [], result: undefined })
+      await retryConflicts(() =>
+        orUnavailable(readDecideWriteWith(pool, { positions, advances }, [statement], nothing))
+      )
+    }
+  }
+}
+
+/**
+ * Retries after a conflict. Two instances that both assume to own a partition may write the same
+ * orders in different order.
+ */
+function retryConflicts(work: () => Promise<unknown>): Promise<void> {
+  const options = { isTransient: isPostgresConflict, attempts: 10, firstDelayMs: 2 }
+  return retryTransient(async () => void (await work()), options)
+}
+
+/**
+ * Returns a function that returns the numbers of the topics of changes, and assigns a number to a
+ * new topic. Numbers never change, so each id is looked up once.
+ */
+function createTopicNumbers(run: RunStatement): (changes: readonly OrderChange[]) => Promise<TopicNumbers> {
+  const numbers = new Map<string, number>()
+  return async changes => {
+    const unknown = new Set<string>()
+    for (const { created, decided, confirmed, released } of changes) {
+      for (const position of [created, decided, confirmed, released])
+        if (position?.topicID !== undefined && !numbers.has(position.topicID)) unknown.add(position.topicID)
+    }
+    if (unknown.size === 0) return numbers
+    await run({
+      name: 'add topics',
+      text: 'INSERT INTO orders.topics (topic_id) SELECT id::uuid FROM unnest($1::text[]) AS id ON CONFLICT DO NOTHING',
+      values: [[...unknown]]
+    })
+    const { rows } = await run<{ topic_id: string; number: number }>({
+      name: 'find topics',
+      text: 'SELECT topic_id, number FROM orders.topics WHERE topic_id = ANY(ARRAY(SELECT id::uuid FROM unnest($1::text[]) AS id))',
+      values: [[...unknown]]
+    })
+    for (const { topic_id, number } of rows) numbers.set(topic_id, number)
+    return numbers
+  }
+}
+
+function createOrderReader(run: RunStatement, table: string): Omit<OrderStore, 'apply'> {
+  return {
+    async find(orderIDs) {
+      const { rows } = await run<OrderRow>(selectByID(table, orderIDs))
+      return new Map(rows.map(row => [row.order_id, toOrder(row)]))
+    },
+    async list(userID, page) {
+      const { limit } = page
+      const { rows } = await run<OrderRow>(selectOfUser(table, userID, { ...page, limit: limit + 1 }))
+      return { orders: rows.slice(0, limit).map(toOrder), hasMore: rows.length > limit }
+    }
+  }
+}
+
+/**
+ * Returns one statement for a whole batch, with the columns that the batch fills. The statement
+ * does not write rows that would not change, so a repeated batch costs no writes.
+ */
+function upsert(table: string, changes: readonly OrderChange[], topics: TopicNumbers): Statement {
+  const rows = changes.toSorted((a, b) => (a.orderID < b.orderID ? -1 : 1))
+  const given = facts.filter(({ of }) => rows.some(change => change[of] !== undefined))
+  const columns = columnsOf(given)
+  const names = columns.map(({ name }) => name).join(', ')
+  const values = columns.map(({ name, type }) => (type === 'time' ? `to_timestamp(${name})` : name))
+  const parameters = columns.map(({ type }, index) => `$${index + 1}::${type === 'time' ? 'float8' : type}[]`)
+  return {
+    name: `upsert ${table} ${given.map(({ of }) => of).join(' ')}`,
+    text: `INSERT INTO ${table} AS known (${names})
+      SELECT ${values.join(', ')} FROM unnest(${parameters.join(', ')}) AS change (${names})
+      ${addWhatIsNew(given)}`,
+    values: columns.map(({ read }) => rows.map(change => read(change, topics)))
+  }
+}
+
+function selectByID(table: string, orderIDs: readonly string[]): Statement {
+  return {
+    name: `find in ${table}`,
+    text: `SELECT ${readColumns} FROM ${table} WHERE order_id = ANY($1::text[]) AND accepted_at IS NOT NULL`,
+    values: [orderIDs]
+  }
+}
+
+function selectOfUser(table: string, userID: string, { limit, beforeID, caller }: PageRequest): Statement {
+  const values: unknown[] = [userID, limit]
+  const given = (condition: string, value: string | undefined) =>
+    value === undefined ? '' : `AND ${condition} $${values.push(value)}`
+  const conditions = `${given('caller =', caller)} ${given('order_id <', beforeID)}`
+  return {
+    name: `${beforeID === undefined ? 'newest' : 'older'} of user${caller === undefined ? '' : ' and caller'} in ${table}`,
+    text: `SELECT ${readColumns} FROM ${table}
+      WHERE user_id = $1 AND accepted_at IS NOT NULL ${conditions} ORDER BY order_id DESC LIMIT $2`,
+    values
+  }
+}
+
+function toOrder(row: OrderRow): Order {
+  const decided = toDecision(row)
+  return {
+    orderID: row.order_id,
+    userID: row.user_id,
+    created: {
+      items: row.items,
+      totalMinor: row.total_minor,
+      currency: row.currency,
+      acceptedAtMs: row.accepted_at.getTime(),
+      ...(row.hold_seconds !== null && { holdSeconds: row.hold_seconds }),
+      ...(row.trace_id !== null && { traceID: row.trace_id }),
+      ...(row.caller !== null && { caller: row.caller })
+    },
+    ...(decided && { decided }),
+    ...(decided &&
+      row.confirmed_at !== null && {
+        confirmed: { confirmedAtMs: row.confirmed_at.getTime(), requestID: row.confirmation_request }
+      }),
+    ...(decided &&
+      row.released_at !== null && {
+        released: { releasedAtMs: row.released_at.getTime(), cause: row.release_cause, requestID: row.release_request }
+      })
+  }
+}
+
+function toDecision({ outcome, reason, shortages, hold_until, decided_at }: OrderRow): Decision | undefined {
+  if (outcome === null) return undefined
+  const decidedAtMs = decided_at.getTime()
+  if (outcome === 'failed') return { kind: outcome, decidedAtMs, reason, shortages }
+  return { kind: outcome, decidedAtMs, ...(hold_until !== null && { holdUntilMs: hold_until.getTime() }) }
+}
