@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { test } from 'node:test'
+import { dirname, join } from 'node:path'
+import { type TestContext, test } from 'node:test'
 import { promisify } from 'node:util'
 import { brokerRetention } from '@orderly/contracts'
 import { projectDirectory } from '@orderly/launcher'
@@ -13,7 +14,7 @@ import type { TObject, TProperties } from 'typebox'
 import { parse } from 'yaml'
 import { securedServers } from './postgres/secret-folders.ts'
 import { environmentOf, services } from './testing/compose.ts'
-import { buildIgnores, buildStages, dockerfile, entrypointOf } from './testing/containers.ts'
+import { buildIgnores, buildStage, buildStages, dockerfile, entrypointOf } from './testing/containers.ts'
 import { dryBuild } from './testing/dry-build.ts'
 import { type StatefulSet, settingsOf } from './testing/kubernetes.ts'
 import { manifestsOf } from './testing/manifests.ts'
@@ -44,7 +45,7 @@ test('every container is pinned, non-root, read-only, without capabilities, with
     assert.ok(service.deploy.resources.limits.memory, name)
     assert.deepEqual(service.logging.options, { 'max-size': '10m', 'max-file': '3' }, name)
   }
-  for (const { base, name } of buildStages()) assert.match(base, /:v?\d+\.\d+/, name)
+  for (const { name } of buildStages()) assert.match(buildStage(name).base, /:v?\d+\.\d+/, name)
 })
 
 test('every build target is a stage of the Dockerfile, and every mounted path exists', () => {
@@ -149,8 +150,9 @@ test('the image has only what services need at run time: no local settings, secr
 })
 
 test('every delivered image has OCI labels and an SBOM', () => {
-  for (const { name, instructions } of buildStages().filter(({ name }) => !['dependencies', 'jars'].includes(name))) {
-    const label = instructions.find(({ name }) => name === 'LABEL')?.text ?? ''
+  const delivered = buildStages().filter(({ name }) => !['dependencies', 'jars'].includes(name))
+  for (const { name, instructions } of delivered.map(({ name }) => buildStage(name))) {
+    const label = instructions.findLast(({ name }) => name === 'LABEL')?.text ?? ''
     for (const key of ['title', 'description', 'licenses', 'version', 'revision']) {
       assert.match(label, new RegExp(`org\\.opencontainers\\.image\\.${key}=`), name)
     }
@@ -208,10 +210,10 @@ test('passwords of the compose file are generated once, without defaults, and ea
   assert.doesNotMatch(readFileSync(join(here, 'compose.yaml'), 'utf8'), /\w*PASSWORD\w*:-/)
 })
 
-test('the service image has everything that each service needs, and no tests', async t => {
+test('the service image has everything that each service needs, and no tests; the toolbox adds the command line', async t => {
   const home = mkdtempSync(join(tmpdir(), 'orderly-image-'))
   t.after(() => rmSync(home, { recursive: true, force: true }))
-  const { directory: image, environment } = await dryBuild('service', home)
+  const { directory: image, environment } = await dryBuild('toolbox', home)
   assert.deepEqual(globSync('{contracts,packages,services,deploy}/**/*.test.ts', { cwd: image }), [])
   assert.equal(existsSync(join(image, 'node_modules', 'typescript')), false, 'no development dependencies')
   const programs = [
@@ -245,7 +247,24 @@ test('the service image has everything that each service needs, and no tests', a
     cachedByBuild,
     'the cache has every module of a service, for the Node flags of the service'
   )
+  await checkToolbox(t, home, { ...environment, ORDERLY_HOME: image })
 })
+
+/** Runs a command of the toolbox image, and waits for commands as its container does. */
+async function checkToolbox(t: TestContext, home: string, environment: Readonly<Record<string, string>>) {
+  const [program = '', ...args] = entrypointOf('toolbox')
+  const orderly = join(home, 'toolbox', 'usr', 'local', 'bin', program)
+  const env = { ...environment, PATH: `${dirname(process.execPath)}:${process.env.PATH}` }
+  const { stdout } = await run('sh', [orderly, '--help'], { env })
+  assert.match(stdout, /doctor/)
+  // The command reached the check of its settings, all of which are missing.
+  await assert.rejects(run('sh', [orderly, 'topics'], { env, timeout: 60_000 }), /KAFKA_BROKERS/)
+  const waiting = spawn('sh', [orderly, ...args], { env })
+  t.after(() => waiting.kill('SIGKILL'))
+  await once(waiting.stdout, 'data')
+  waiting.kill('SIGTERM')
+  assert.deepEqual(await once(waiting, 'exit'), [0, null])
+}
 
 test('in production the compose file requires API keys, and a job creates the first ones', t => {
   const directory = mkdtempSync(join(tmpdir(), 'orderly-secrets-'))

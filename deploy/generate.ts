@@ -11,9 +11,12 @@ import { connectManifests } from './kubernetes/connect.ts'
 import { kafkaManifests } from './kubernetes/kafka.ts'
 import type { Manifest } from './kubernetes/manifest.ts'
 import { monitoringManifests } from './kubernetes/monitoring.ts'
+import { namespaceManifests } from './kubernetes/namespace.ts'
 import { networkManifests } from './kubernetes/network.ts'
 import { registryManifests } from './kubernetes/registry.ts'
+import { restartManifests } from './kubernetes/restart.ts'
 import { serviceManifests } from './kubernetes/services.ts'
+import { toolboxManifests } from './kubernetes/toolbox.ts'
 import { jarsSBOM, servicesSBOM } from './sbom/components.ts'
 
 const remedy = 'npm run generate'
@@ -28,9 +31,12 @@ function generate(): Map<string, string> {
     ['sbom/service.cdx.json', servicesSBOM(installedWorkspaces())],
     ['sbom/connect.cdx.json', jarsSBOM('orderly-connect', ['audit-sink', 'avro-converter', 'jmx-agent'])],
     ['sbom/kafka.cdx.json', jarsSBOM('orderly-kafka', ['jmx-agent'])],
+    ['kubernetes/generated/namespace.yaml', manifestsFile(namespaceManifests())],
     ['kubernetes/generated/kafka.yaml', manifestsFile(kafkaManifests())],
     ['kubernetes/generated/registry.yaml', manifestsFile(registryManifests())],
     ['kubernetes/generated/services.yaml', manifestsFile(serviceManifests())],
+    ['kubernetes/generated/toolbox.yaml', manifestsFile(toolboxManifests())],
+    ['kubernetes/generated/restart.yaml', manifestsFile(restartManifests())],
     ['kubernetes/generated/connect.yaml', manifestsFile(connectManifests())],
     ['kubernetes/generated/network.yaml', manifestsFile(networkManifests())],
     ['kubernetes/generated/monitoring.yaml', manifestsFile(monitoringManifests())]

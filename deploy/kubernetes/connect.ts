@@ -5,7 +5,7 @@ import type { IKafkaConnector } from '@kubernetes-models/strimzi-kafka-operator/
 import { topicNames } from '@orderly/contracts'
 import type { Connector } from '../connect/connector.ts'
 import { cluster, kafkaVersion } from './kafka.ts'
-import { type Manifest, metricsConfig, metricsOf } from './manifest.ts'
+import { type Manifest, metricsConfig, metricsOf, restrictedContainer, restrictedPod } from './manifest.ts'
 import { registryPort, registryTLS } from './registry.ts'
 
 export const connectCluster = 'audit'
@@ -55,8 +55,12 @@ function workers(): IKafkaConnect {
       metricsConfig: metricsConfig('connect'),
       resources: { requests: { cpu: '250m', memory: '768Mi' }, limits: { memory: '1Gi' } },
       template: {
-        pod: { volumes: [{ name: 'registry-ca', secret: { secretName: registryTLS, items: [caFile] } }] },
+        pod: {
+          securityContext: restrictedPod,
+          volumes: [{ name: 'registry-ca', secret: { secretName: registryTLS, items: [caFile] } }]
+        },
         connectContainer: {
+          ...restrictedContainer,
           env: [
             ...auditVariables.map(name => ({
               name,

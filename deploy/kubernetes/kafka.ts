@@ -5,17 +5,20 @@ import type { IKafkaUser } from '@kubernetes-models/strimzi-kafka-operator/kafka
 import { brokerRetention, topicConfig } from '@orderly/contracts'
 import type { Grant } from '@orderly/kafka'
 import { grants, provisionedTopics } from '../kafka/principals.ts'
-import { type Manifest, metricsConfig, metricsOf } from './manifest.ts'
+import { type Manifest, metricsConfig, metricsOf, restrictedContainer, restrictedPod, spread } from './manifest.ts'
 import { partitions } from './services.ts'
 
 export const cluster = 'orderly'
 /**
- * The version that Strimzi 1.0 runs. It lacks the defect of 4.3
+ * The only version of Strimzi 1.0 to 1.2 that lacks the defect of 4.3; none of them runs 4.2.2, the
+ * version of the launcher and the compose file
  * (docs/decisions/0035-run-kafka-4.2-because-4.3-loses-commit-markers.md).
  */
 export const kafkaVersion = '4.2.0'
 const apiVersion = 'kafka.strimzi.io/v1'
 const labels = { 'strimzi.io/cluster': cluster }
+/** Labels of the brokers' pods. */
+export const brokerPods = { 'strimzi.io/cluster': cluster, 'strimzi.io/name': `${cluster}-kafka` }
 type Acl = NonNullable<NonNullable<NonNullable<IKafkaUser['spec']>['authorization']>['acls']>[number]
 
 /**
@@ -46,6 +49,11 @@ function nodePool(): IKafkaNodePool {
       storage: {
         type: 'jbod',
         volumes: [{ id: 0, type: 'persistent-claim', size: '50Gi', deleteClaim: false, kraftMetadata: 'shared' }]
+      },
+      template: {
+        // Two brokers on one node would be lost together.
+        pod: { securityContext: restrictedPod, topologySpreadConstraints: spread(brokerPods, 'DoNotSchedule') },
+        kafkaContainer: restrictedContainer
       }
     }
   }
@@ -76,7 +84,14 @@ function kafka(): IKafka {
         },
         metricsConfig: metricsConfig('kafka')
       },
-      entityOperator: { topicOperator: {}, userOperator: {} }
+      entityOperator: {
+        ...{ topicOperator: {}, userOperator: {} },
+        template: {
+          pod: { securityContext: restrictedPod },
+          topicOperatorContainer: restrictedContainer,
+          userOperatorContainer: restrictedContainer
+        }
+      }
     }
   }
 }

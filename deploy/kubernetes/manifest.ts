@@ -14,6 +14,9 @@ export interface Manifest {
   readonly kind: string
 }
 
+/** Namespace of the plain manifests. The chart uses the namespace of its release. */
+export const namespace = 'orderly'
+
 /** Name of the settings that differ between installations: `settings.yaml`. */
 export const settings = 'orderly'
 
@@ -29,6 +32,14 @@ export function imageOf(composeService: string): string {
 }
 
 export const labels = (name: string) => ({ 'app.kubernetes.io/name': name, 'app.kubernetes.io/part-of': 'orderly' })
+
+/** Security settings of pods that Strimzi creates, for the restricted Pod Security Standard. */
+export const restrictedPod = { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } } as const
+
+/** The same for their containers, which may write to their root. */
+export const restrictedContainer = {
+  securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } }
+}
 
 /** Base of every pod of Orderly. */
 export const minimalPod = (userID: number): IPodSpec => ({
@@ -46,6 +57,20 @@ export const minimalPod = (userID: number): IPodSpec => ({
 export const minimalContainer = {
   securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } }
 } satisfies Partial<IContainer>
+
+/**
+ * Spreads pods over nodes and zones.
+ *
+ * @param onNodes whether a pod waits for a node without one of its kind, or runs anywhere
+ */
+export const spread = (
+  matchLabels: Record<string, string>,
+  onNodes: 'DoNotSchedule' | 'ScheduleAnyway' = 'ScheduleAnyway'
+) =>
+  [
+    { topologyKey: 'kubernetes.io/hostname', whenUnsatisfiable: onNodes },
+    { topologyKey: 'topology.kubernetes.io/zone', whenUnsatisfiable: 'ScheduleAnyway' as const }
+  ].map(key => ({ maxSkew: 1, ...key, labelSelector: { matchLabels } }))
 
 export function onePodMayBeAway(name: string): IPodDisruptionBudget {
   return {

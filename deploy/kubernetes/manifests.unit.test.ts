@@ -107,3 +107,88 @@ test('the registry requires TLS and credentials', () => {
   assert.match(text, /"name":"QUARKUS_HTTP_AUTH_PERMISSION_API_POLICY","value":"authenticated"/)
   assert.doesNotMatch(JSON.stringify(manifests), /http:\/\/registry/)
 })
+
+test('the autoscaler owns the number of instances of each service that it scales, and removes them slowly', () => {
+  const scaled = manifestsOf<Scaled>('ScaledObject')
+  assert.deepEqual(
+    scaled.map(({ metadata }) => metadata.name),
+    ['order', 'inventory', 'notification', 'aggregator']
+  )
+  for (const { metadata, spec } of scaled) {
+    const set = manifestsOf<Workload>('StatefulSet').find(each => each.metadata.name === metadata.name)
+    assert.equal(set?.spec.replicas, undefined, metadata.name)
+    const { scaleDown } = spec.advanced.horizontalPodAutoscalerConfig.behavior
+    assert.ok(scaleDown.stabilizationWindowSeconds >= 600, metadata.name)
+    assert.deepEqual(
+      scaleDown.policies.map(({ value }) => value),
+      [1]
+    )
+  }
+  const types = (name: string) =>
+    scaled.find(({ metadata }) => metadata.name === name)?.spec.triggers.map(({ type }) => type)
+  assert.deepEqual(types('order'), ['cpu'])
+  assert.deepEqual(types('notification'), ['kafka', 'postgresql'])
+  const authentications = named('TriggerAuthentication')
+  const used = scaled.flatMap(({ spec }) => spec.triggers.flatMap(({ authenticationRef }) => authenticationRef ?? []))
+  assert.ok(used.every(({ name }) => authentications.includes(name)))
+})
+
+interface Scaled {
+  readonly spec: {
+    readonly triggers: readonly { readonly type: string; readonly authenticationRef?: { readonly name: string } }[]
+    readonly advanced: {
+      readonly horizontalPodAutoscalerConfig: {
+        readonly behavior: {
+          readonly scaleDown: {
+            readonly stabilizationWindowSeconds: number
+            readonly policies: readonly { readonly value: number }[]
+          }
+        }
+      }
+    }
+  }
+}
+
+test('pods are spread, may be evicted one at a time, and wait for migrations', () => {
+  const spreads = [...manifestsOf<Workload>('StatefulSet'), ...manifestsOf<Workload>('Deployment')]
+  const budgets = named('PodDisruptionBudget')
+  for (const { metadata, spec } of spreads.filter(({ metadata }) => metadata.name !== 'orderly-toolbox')) {
+    const { topologySpreadConstraints = [], initContainers = [] } = spec.template.spec
+    const keys = topologySpreadConstraints.map(({ topologyKey }) => topologyKey)
+    assert.deepEqual(keys, ['kubernetes.io/hostname', 'topology.kubernetes.io/zone'], metadata.name)
+    assert.ok(budgets.includes(metadata.name), metadata.name)
+    const waits = initContainers.map(({ args }) => args.join(' '))
+    const isWithDatabase = JSON.stringify(spec).includes('"name":"DATABASE_URL"')
+    assert.deepEqual(
+      waits,
+      isWithDatabase ? [`deploy/setup/wait-for-migration.ts ${metadata.name}`] : [],
+      metadata.name
+    )
+  }
+})
+
+interface Workload {
+  readonly spec: {
+    readonly replicas?: number
+    readonly template: {
+      readonly spec: {
+        readonly topologySpreadConstraints?: readonly { readonly topologyKey: string }[]
+        readonly initContainers?: readonly { readonly args: readonly string[] }[]
+      }
+    }
+  }
+}
+
+test('each program has its own database role and its own Kafka user', () => {
+  const urls = manifestsOf<{ stringData: Record<string, string> }>('Secret')
+    .filter(({ metadata }) => metadata.name.startsWith('orderly-database-'))
+    .map(({ metadata, stringData }) => [metadata.name, new URL(stringData.url ?? '').username])
+  for (const [secret, role] of urls) assert.equal(secret, role?.replace('orderly_', 'orderly-database-'))
+  for (const { metadata, spec } of manifestsOf<Workload>('StatefulSet')) {
+    const used = [...JSON.stringify(spec).matchAll(/orderly-database-(\w+)/g)].map(([, role]) => role)
+    assert.ok(
+      used.every(role => role === metadata.name),
+      metadata.name
+    )
+  }
+})

@@ -4,7 +4,7 @@ import type { IPodMonitor } from '@kubernetes-models/prometheus-operator/monitor
 import type { IPrometheusRule } from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PrometheusRule'
 import { parse } from 'yaml'
 import { connectCluster } from './connect.ts'
-import { cluster } from './kafka.ts'
+import { brokerPods } from './kafka.ts'
 import { labels, type Manifest } from './manifest.ts'
 import { scrapedServices } from './services.ts'
 
@@ -16,7 +16,7 @@ const apiVersion = 'monitoring.coreos.com/v1'
  * rules use, and the rules.
  */
 export function monitoringManifests(): Manifest[] {
-  const brokers = ofStrimzi('kafka', { 'strimzi.io/cluster': cluster, 'strimzi.io/name': `${cluster}-kafka` })
+  const brokers = ofStrimzi('kafka', brokerPods)
   const workers = ofStrimzi('connect', { 'strimzi.io/cluster': connectCluster, 'strimzi.io/kind': 'KafkaConnect' })
   return [services(), brokers, workers, ...readdirSync(rules).toSorted().map(rule)]
 }

@@ -1,6 +1,6 @@
 import type { INetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1/NetworkPolicy'
 import { connectCluster } from './connect.ts'
-import { cluster } from './kafka.ts'
+import { brokerPods } from './kafka.ts'
 import { labels, type Manifest } from './manifest.ts'
 import { registryPort } from './registry.ts'
 import { scrapedServices } from './services.ts'
@@ -53,13 +53,16 @@ const dns: Egress = {
 /** Postgres is external: it may run inside or outside the cluster. */
 const postgres: Egress = { ports: tcp(postgresPort) }
 const kafka: Egress = {
-  to: [{ podSelector: { matchLabels: { 'strimzi.io/cluster': cluster, 'strimzi.io/name': `${cluster}-kafka` } } }],
+  to: [{ podSelector: { matchLabels: brokerPods } }],
   ports: tcp(brokerPort)
 }
 const registry: Egress = { to: [{ podSelector: { matchLabels: labels('registry') } }], ports: tcp(registryPort) }
 const tracing: Egress = { to: [{ namespaceSelector: {} }], ports: tcp(...otlpPorts) }
 
-const apiAccess: Ingress = { from: namespacesWith('orderly/uses-api'), ports: tcp('http') }
+const apiAccess: Ingress = {
+  from: [...namespacesWith('orderly/uses-api'), { podSelector: { matchLabels: labels('orderly-toolbox') } }],
+  ports: tcp('http')
+}
 const scraping: Ingress = { from: namespacesWith('orderly/scrapes'), ports: tcp('http') }
 
 /**
@@ -71,6 +74,10 @@ export function networkManifests(): Manifest[] {
     policy('orderly-default', ourPods, {}),
     ...scrapedServices.map(name => policy(name, labels(name), accessOf(name))),
     policy('migrate', labels('migrate'), { egress: [dns, postgres] }),
+    policy('orderly-toolbox', labels('orderly-toolbox'), {
+      egress: [dns, postgres, kafka, registry, { to: [{ podSelector: { matchLabels: ourPods } }], ports: tcp('http') }]
+    }),
+    policy('orderly-restart', labels('orderly-restart'), { egress: [dns, { ports: tcp(443, 6443) }] }),
     policy('registry', labels('registry'), {
       ingress: [{ from: [...registryUsers(), { podSelector: { matchLabels: connectPods } }], ports: tcp('http') }],
       egress: [dns, postgres]
@@ -90,7 +97,7 @@ function accessOf(name: string): Pick<Spec, 'ingress' | 'egress'> {
 }
 
 function registryUsers() {
-  return scrapedServices.map(name => ({ podSelector: { matchLabels: labels(name) } }))
+  return [...scrapedServices, 'orderly-toolbox'].map(name => ({ podSelector: { matchLabels: labels(name) } }))
 }
 
 function policy(

@@ -1,5 +1,5 @@
 import type { IDeployment } from 'kubernetes-models/apps/v1/Deployment'
-import { imageOf, labels, type Manifest, minimalContainer, minimalPod, onePodMayBeAway } from './manifest.ts'
+import { imageOf, labels, type Manifest, minimalContainer, minimalPod, onePodMayBeAway, spread } from './manifest.ts'
 import { service } from './services.ts'
 
 const name = 'registry'
@@ -31,6 +31,7 @@ function deployment(): IDeployment {
         metadata: { labels: labels(name) },
         spec: {
           ...minimalPod(1001),
+          topologySpreadConstraints: spread(labels(name)),
           containers: [
             {
               ...minimalContainer,

@@ -1,17 +1,29 @@
 import type { IScaledObject } from '@kubernetes-models/keda/keda.sh/v1alpha1/ScaledObject'
 import type { IStatefulSet } from 'kubernetes-models/apps/v1/StatefulSet'
 import type { IJob } from 'kubernetes-models/batch/v1/Job'
+import type { IContainer } from 'kubernetes-models/v1/Container'
 import type { IService } from 'kubernetes-models/v1/Service'
 import { servicePrincipals } from '../kafka/principals.ts'
-import { imageOf, labels, type Manifest, minimalContainer, minimalPod, onePodMayBeAway, settings } from './manifest.ts'
+import {
+  imageOf,
+  labels,
+  type Manifest,
+  minimalContainer,
+  minimalPod,
+  onePodMayBeAway,
+  settings,
+  spread
+} from './manifest.ts'
+
+type Trigger = NonNullable<NonNullable<IScaledObject['spec']>['triggers']>[number]
 
 interface Shape {
   readonly port: number
   readonly replicas: number
   /** True if the service uses the database, with its own role. */
   readonly hasDatabase: boolean
-  /** Group whose lag scales the service, with its topic. */
-  readonly lag?: { readonly topic: string; readonly group: string }
+  /** Triggers that scale the service. KEDA takes the trigger that requires most instances. */
+  readonly triggers?: readonly Trigger[]
 }
 
 /** Partitions of new topics. More instances than partitions would be idle. */
@@ -23,18 +35,54 @@ const stopSeconds = 30
  */
 const lastRequestsSeconds = 5
 
-const shapes: Readonly<Record<string, Shape>> = {
-  order: { port: 8080, replicas: 2, hasDatabase: true },
-  inventory: { port: 8081, replicas: 2, hasDatabase: true, lag: { topic: 'orders.created', group: 'inventory' } },
+/** Deliveries that one instance works off in a reasonable time. */
+const deliveriesPerInstance = 2000
+const databaseTrigger = 'orderly-database-notification'
+
+export const shapes: Readonly<Record<string, Shape>> = {
+  order: { port: 8080, replicas: 2, hasDatabase: true, triggers: [highCPU()] },
+  inventory: { port: 8081, replicas: 2, hasDatabase: true, triggers: [lag('orders.created', 'inventory')] },
   notification: {
-    port: 8082,
-    replicas: 2,
-    hasDatabase: true,
-    lag: { topic: 'inventory.reserved', group: 'notifications' }
+    ...{ port: 8082, replicas: 2, hasDatabase: true },
+    triggers: [lag('inventory.reserved', 'notifications'), deliveryBacklog()]
   },
-  aggregator: { port: 8083, replicas: 2, hasDatabase: true, lag: { topic: 'orders.created', group: 'order-rate' } },
+  aggregator: { port: 8083, replicas: 2, hasDatabase: true, triggers: [lag('orders.created', 'order-rate')] },
   // Two instances would export everything twice.
   monitor: { port: 8086, replicas: 1, hasDatabase: false }
+}
+
+function lag(topic: string, consumerGroup: string): Trigger {
+  return {
+    type: 'kafka',
+    authenticationRef: { name: 'orderly-kafka' },
+    metadata: {
+      ...{ bootstrapServers: 'orderly-kafka-bootstrap:9093', consumerGroup, topic },
+      ...{ lagThreshold: '1000', offsetResetPolicy: 'earliest', tls: 'enable', sasl: 'scram_sha512' }
+    }
+  }
+}
+
+/**
+ * The order service reads little from Kafka: its load is requests. The value is a share of the
+ * requested CPU time: half a CPU for each instance.
+ */
+function highCPU(): Trigger {
+  return { type: 'cpu', metricType: 'Utilization', metadata: { value: '200' } }
+}
+
+/**
+ * Slow targets delay deliveries after their events were read, which the lag does not show. KEDA
+ * counts them as the role of the service, which may read the table.
+ */
+function deliveryBacklog(): Trigger {
+  return {
+    type: 'postgresql',
+    authenticationRef: { name: databaseTrigger },
+    metadata: {
+      query: 'SELECT count(*) FROM notification.deliveries WHERE settled_at IS NULL',
+      targetQueryValue: String(deliveriesPerInstance)
+    }
+  }
 }
 
 /** Names of all services that Prometheus scrapes. */
@@ -103,38 +151,84 @@ function migration(): IJob {
 }
 
 /**
+ * Returns the settings of a program that uses Kafka and the registry, and its database role if it
+ * has one.
+ */
+export function clientEnvironment(
+  user: string,
+  more: NonNullable<IContainer['env']>,
+  hasDatabase = true
+): Pick<IContainer, 'env' | 'envFrom'> {
+  return {
+    envFrom: [{ configMapRef: { name: settings } }, { secretRef: { name: 'orderly-registry-client' } }],
+    env: [
+      ...more,
+      { name: 'KAFKA_SASL_USERNAME', value: user },
+      { name: 'KAFKA_SASL_PASSWORD', valueFrom: { secretKeyRef: { name: user, key: 'password' } } },
+      ...(hasDatabase ? [databaseURL('DATABASE_URL', user)] : [])
+    ]
+  }
+}
+
+export const clientMounts = [
+  { name: 'kafka-ca', mountPath: '/etc/orderly/kafka', readOnly: true },
+  { name: 'registry-ca', mountPath: '/etc/orderly/registry', readOnly: true },
+  { name: 'tmp', mountPath: '/tmp' }
+]
+
+const caOf = (secretName: string) => ({ secretName, items: [{ key: 'ca.crt', path: 'ca.crt' }] })
+
+export const clientVolumes = [
+  { name: 'registry-ca', secret: caOf('registry-tls') },
+  { name: 'kafka-ca', secret: caOf('orderly-cluster-ca-cert') },
+  { name: 'tmp', emptyDir: {} }
+]
+
+/**
+ * Returns a container that waits until the schemas of a service are migrated. Without it the
+ * service would exit and be restarted with growing delays.
+ */
+function waitForMigration(name: string): IContainer {
+  return {
+    ...minimalContainer,
+    name: 'wait-for-migration',
+    image: imageOf(name),
+    args: ['deploy/setup/wait-for-migration.ts', name],
+    env: [{ name: 'ORDERLY_PROFILE', value: 'prod' }, databaseURL('DATABASE_URL', name)],
+    resources: { requests: { cpu: '50m', memory: '96Mi' }, limits: { memory: '256Mi' } },
+    volumeMounts: [{ name: 'tmp', mountPath: '/tmp' }]
+  }
+}
+
+/**
  * Returns a stateful set. Only the stable name is needed: an instance keeps its INSTANCE_ID after a
  * restart, and two never share one.
  */
-function statefulSet(name: string, { port, replicas, hasDatabase }: Shape): IStatefulSet {
+function statefulSet(name: string, { port, replicas, hasDatabase, triggers }: Shape): IStatefulSet {
   const probe = (path: string, fields: object) => ({ httpGet: { path, port: 'http' }, timeoutSeconds: 3, ...fields })
   const container = {
     ...minimalContainer,
     name,
     image: imageOf(name),
     args: [`services/${name}/main.ts`],
-    envFrom: [{ configMapRef: { name: settings } }, { secretRef: { name: 'orderly-registry-client' } }],
-    env: [
-      { name: 'HTTP_PORT', value: String(port) },
-      {
-        name: 'INSTANCE_ID',
-        valueFrom: { fieldRef: { fieldPath: "metadata.labels['apps.kubernetes.io/pod-index']" } }
-      },
-      { name: 'KAFKA_SASL_USERNAME', value: name },
-      { name: 'KAFKA_SASL_PASSWORD', valueFrom: { secretKeyRef: { name, key: 'password' } } },
-      ...(hasDatabase ? [databaseURL('DATABASE_URL', name)] : [])
-    ],
+    ...clientEnvironment(
+      name,
+      [
+        { name: 'HTTP_PORT', value: String(port) },
+        {
+          name: 'INSTANCE_ID',
+          valueFrom: { fieldRef: { fieldPath: "metadata.labels['apps.kubernetes.io/pod-index']" } }
+        }
+      ],
+      hasDatabase
+    ),
     ports: [{ name: 'http', containerPort: port }],
     startupProbe: probe('/health/live', { periodSeconds: 2, failureThreshold: 30 }),
     livenessProbe: probe('/health/live', { periodSeconds: 10, failureThreshold: 3 }),
     readinessProbe: probe('/health/ready', { periodSeconds: 5, failureThreshold: 2 }),
     lifecycle: { preStop: { sleep: { seconds: lastRequestsSeconds } } },
     resources: { requests: { cpu: '250m', memory: '256Mi' }, limits: { memory: '640Mi' } },
-    volumeMounts: [
-      { name: 'kafka-ca', mountPath: '/etc/orderly/kafka', readOnly: true },
-      { name: 'registry-ca', mountPath: '/etc/orderly/registry', readOnly: true },
-      { name: 'tmp', mountPath: '/tmp' }
-    ]
+    volumeMounts: clientMounts
   }
   return {
     apiVersion: 'apps/v1',
@@ -142,7 +236,8 @@ function statefulSet(name: string, { port, replicas, hasDatabase }: Shape): ISta
     metadata: { name, labels: labels(name) },
     spec: {
       serviceName: name,
-      replicas,
+      // The autoscaler owns the number of instances where there is one.
+      ...(triggers === undefined && { replicas }),
       podManagementPolicy: 'Parallel',
       selector: { matchLabels: labels(name) },
       template: {
@@ -152,21 +247,10 @@ function statefulSet(name: string, { port, replicas, hasDatabase }: Shape): ISta
           // Longer than lastRequestsSeconds and SHUTDOWN_DEADLINE_MS together, so that the service
           // exits before it is killed.
           terminationGracePeriodSeconds: stopSeconds,
-          topologySpreadConstraints: [
-            {
-              ...{ maxSkew: 1, topologyKey: 'kubernetes.io/hostname', whenUnsatisfiable: 'ScheduleAnyway' },
-              labelSelector: { matchLabels: labels(name) }
-            }
-          ],
+          topologySpreadConstraints: spread(labels(name)),
+          ...(hasDatabase && { initContainers: [waitForMigration(name)] }),
           containers: [container],
-          volumes: [
-            { name: 'registry-ca', secret: { secretName: 'registry-tls', items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
-            {
-              name: 'kafka-ca',
-              secret: { secretName: 'orderly-cluster-ca-cert', items: [{ key: 'ca.crt', path: 'ca.crt' }] }
-            },
-            { name: 'tmp', emptyDir: {} }
-          ]
+          volumes: clientVolumes
         }
       }
     }
@@ -182,8 +266,14 @@ export function service(name: string, port: number): IService {
   }
 }
 
-function scaling(name: string, { replicas, lag }: Shape): IScaledObject[] {
-  if (lag === undefined) return []
+/** Each step is a rebalance, so instances are added together, and removed one by one. */
+const behavior = {
+  scaleUp: { stabilizationWindowSeconds: 60, policies: [{ type: 'Pods', value: 4, periodSeconds: 60 }] },
+  scaleDown: { stabilizationWindowSeconds: 900, policies: [{ type: 'Pods', value: 1, periodSeconds: 300 }] }
+}
+
+function scaling(name: string, { replicas, triggers }: Shape): IScaledObject[] {
+  if (triggers === undefined) return []
   return [
     {
       apiVersion: 'keda.sh/v1alpha1',
@@ -193,17 +283,8 @@ function scaling(name: string, { replicas, lag }: Shape): IScaledObject[] {
         scaleTargetRef: { kind: 'StatefulSet', name },
         minReplicaCount: replicas,
         maxReplicaCount: partitions,
-        cooldownPeriod: 300,
-        triggers: [
-          {
-            type: 'kafka',
-            authenticationRef: { name: 'orderly-kafka' },
-            metadata: {
-              ...{ bootstrapServers: 'orderly-kafka-bootstrap:9093', consumerGroup: lag.group, topic: lag.topic },
-              ...{ lagThreshold: '1000', offsetResetPolicy: 'earliest', tls: 'enable', sasl: 'scram_sha512' }
-            }
-          }
-        ]
+        advanced: { horizontalPodAutoscalerConfig: { behavior } },
+        triggers: [...triggers]
       }
     }
   ]

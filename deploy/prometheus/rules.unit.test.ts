@@ -66,6 +66,7 @@ test('every alert has a severity, a summary and a runbook with symptom, impact, 
     assert.match(page, new RegExp(`^# .*\\b${alert}\\b`), alert)
     for (const heading of ['## Symptom', '## Impact', '## Diagnosis', '## Mitigation'])
       assert.ok(page.includes(heading), `${alert}: ${heading}`)
+    if (page.includes('npm run orderly -- ')) assert.match(page, /deploy\/orderly-toolbox -- orderly \w+/, alert)
     pages.delete(annotations?.runbook ?? '')
   }
   assert.deepEqual([...pages], [], 'runbooks without an alert')

@@ -34,15 +34,18 @@ export function buildStages(): BuildStage[] {
   return stages
 }
 
+/** Returns a stage with the instructions of the stages that it is based on. */
 export function buildStage(stageName: string): BuildStage {
   const stage = buildStages().find(({ name }) => name === stageName)
   if (stage === undefined) throw new Error(`the Dockerfile has no stage ${stageName}`)
-  return stage
+  if (stage.base.includes(':')) return stage
+  const base = buildStage(stage.base)
+  return { ...stage, base: base.base, instructions: [...base.instructions, ...stage.instructions] }
 }
 
 /** Returns the entrypoint of a stage. */
 export function entrypointOf(stageName: string): string[] {
-  const entrypoint = buildStage(stageName).instructions.find(({ name }) => name === 'ENTRYPOINT')
+  const entrypoint = buildStage(stageName).instructions.findLast(({ name }) => name === 'ENTRYPOINT')
   return JSON.parse(entrypoint?.text ?? '[]')
 }
 

@@ -25,7 +25,7 @@ export async function dryBuild(stageName: string, home: string): Promise<DryImag
     if (instruction.name === 'WORKDIR') {
       workDirectory = join(root, instruction.text)
       await mkdir(workDirectory, { recursive: true })
-    } else if (instruction.name === 'COPY') await copy(instruction, { home, workDirectory })
+    } else if (instruction.name === 'COPY') await copy(instruction, { home, root, workDirectory })
     else if (instruction.name === 'ENV') {
       const [, name = '', value = ''] = /^(\w+)=(.*)$/.exec(instruction.text) ?? []
       environment[name] = value.startsWith('/') ? join(root, value) : value
@@ -34,8 +34,11 @@ export async function dryBuild(stageName: string, home: string): Promise<DryImag
   return { directory: workDirectory, environment }
 }
 
-async function copy({ text }: Instruction, { home, workDirectory }: { home: string; workDirectory: string }) {
-  const [, from, rest = ''] = /^(?:--from=(\S+) )?(.*)$/.exec(text) ?? []
+async function copy(
+  { text }: Instruction,
+  { home, root, workDirectory }: { home: string; root: string; workDirectory: string }
+) {
+  const [, from, rest = ''] = /^(?:--from=(\S+) )?(?:--chmod=\d+ )?(.*)$/.exec(text) ?? []
   const paths = rest.split(/ +/)
   const target = paths.pop() as string
   if (from !== undefined) await dryBuild(from, home)
@@ -44,7 +47,7 @@ async function copy({ text }: Instruction, { home, workDirectory }: { home: stri
     const source = from === undefined ? join(projectDirectory, path) : join(home, from, path)
     const isFolder = (await stat(source)).isDirectory()
     const destination = join(
-      workDirectory,
+      target.startsWith('/') ? root : workDirectory,
       target,
       isFolder || !target.endsWith('/') ? '' : (path.split('/').at(-1) ?? '')
     )
