@@ -1,6 +1,9 @@
-import { type Connection, createAPI, produceV11, Writer } from '@platformatic/kafka'
+import { setTimeout as delay } from 'node:timers/promises'
+import { inGroups } from '@orderly/batching'
+import { type Connection, createAPI, initProducerIdV5, produceV11, Writer } from '@platformatic/kafka'
+import type { Cluster } from '../cluster/cluster.ts'
 import { request } from '../cluster/requests.ts'
-import type { KafkaError } from '../errors.ts'
+import { checkCode, type KafkaError, toKafkaError } from '../errors.ts'
 import { areFields } from '../output-headers.ts'
 import type { OutputRecord } from '../records.ts'
 
@@ -28,6 +31,13 @@ export interface PartitionBatch {
  */
 const maxRequestBytes = 64 * 1024 * 1024
 const messageTooLarge = 10
+
+/** Requests a new producer id. */
+export async function requestIdentity(cluster: Cluster): Promise<ProducerIdentity> {
+  const response = await cluster.askAny(initProducerIdV5.api, null, 0, -1n, -1)
+  checkCode(response.errorCode, 'requesting a producer id')
+  return { producerID: response.producerId, epoch: response.producerEpoch }
+}
 
 export const partitionKey = (topic: string, partition: number): string => `${topic}:${partition}`
 
@@ -125,6 +135,87 @@ function createProduceRequest(
       })
     })
     .appendTaggedFields()
+}
+
+/**
+ * A batch to be written. `encode` is called when the request is sent, so that the batch contains
+ * all records that have arrived by then. It returns undefined if the batch has become obsolete.
+ */
+export interface PendingBatch {
+  readonly topic: string
+  readonly partition: number
+  readonly encode: () => Buffer | undefined
+}
+
+/**
+ * Maximum number of batches of at most `maxBatchBytes` in a request; a broker accepts 100 MiB by
+ * default (`socket.request.max.bytes`).
+ */
+const maxBatchesInRequest = 64
+/**
+ * Minimum time between requests. Under concurrent load, requests sent immediately after the
+ * previous response carry only a handful of records. With this pause `POST /orders` uses a fifth
+ * less CPU time here and a sixth less in the broker, and responds sooner on two busy cores. A
+ * single writer never waits. (Kafka's own client lingers 5 ms, KIP-1030.)
+ */
+const minIntervalMs = 2
+const duplicateSequenceNumber = 46
+
+/**
+ * Returns a function that writes a batch through a connection. Each connection has one request in
+ * flight, with at most one batch per partition, from any producer id. A request costs a broker as
+ * much as dozens of records, and the broker answers the requests of a connection one after another.
+ * A second concurrent request would only wait there, with fewer records than if it had waited here.
+ *
+ * The function returns the broker's error code for the batch; 0 if it was written, including by an
+ * earlier attempt whose response was lost. It throws a KafkaError without a response.
+ */
+export function createBatchWriter(timeoutMs: number): (connection: Connection, batch: PendingBatch) => Promise<number> {
+  const writers = new WeakMap<Connection, (batch: PendingBatch) => Promise<number>>()
+  const nameOf = ({ topic, partition }: PendingBatch) => partitionKey(topic, partition)
+
+  function openWriter(connection: Connection): (batch: PendingBatch) => Promise<number> {
+    const options = { nameOf, maxItems: maxBatchesInRequest, minIntervalMs }
+    const writer = inGroups<PendingBatch, number>(async pending => {
+      const batches = pending.flatMap(({ topic, partition, encode }) => {
+        const bytes = encode()
+        return bytes === undefined ? [] : { topic, partition, bytes }
+      })
+      const codes = batches.length === 0 ? undefined : await produce(connection, batches, { timeoutMs })
+      return pending.map(batch => {
+        const code = codes?.get(nameOf(batch)) ?? 0
+        return code === duplicateSequenceNumber ? 0 : code
+      })
+    }, options)
+    writers.set(connection, writer)
+    return writer
+  }
+
+  return (connection, batch) => (writers.get(connection) ?? openWriter(connection))(batch)
+}
+
+const retryDelayMs = 50
+
+/**
+ * Retries until the attempt succeeds, fails permanently, or is over.
+ * @throws KafkaError the last failure
+ */
+export async function retryUntil<Result>(
+  isOver: () => boolean,
+  doing: string,
+  attempt: () => Promise<Result>,
+  beforeRetry = () => {}
+): Promise<Result> {
+  for (;;) {
+    try {
+      return await attempt()
+    } catch (thrown) {
+      const error = toKafkaError(thrown, doing)
+      if (!error.retryable || isOver()) throw error
+      beforeRetry()
+      await delay(retryDelayMs)
+    }
+  }
 }
 
 /** Estimates the bytes of an encoded record; the exact number costs as much as encoding it. */

@@ -1,32 +1,32 @@
-import { setTimeout as delay } from 'node:timers/promises'
-import { initProducerIdV5 } from '@platformatic/kafka'
 import { Cluster } from '../cluster/cluster.ts'
 import type { KafkaConnection } from '../connection.ts'
 import { reduceDeadLetter } from '../dead-letter-replay/reduce.ts'
 import { isDeadLetterTopic } from '../dead-letter-replay/topics.ts'
-import { checkCode, KafkaError, protocolError, toKafkaError } from '../errors.ts'
+import { KafkaError, protocolError, toKafkaError } from '../errors.ts'
 import type { OutputRecord } from '../records.ts'
 import { BatchLimits, recordRefusals } from './batch-limits.ts'
-import { type PendingSend, PendingSends } from './calls.ts'
 import { partitionOf } from './partitioner.ts'
+import { type PendingSend, PendingSends } from './pending-sends.ts'
 import {
   addToSequence,
   approximateBytes,
   certainlyNotAppended,
+  createBatchWriter,
   type ProducerIdentity,
-  partitionKey
+  partitionKey,
+  requestIdentity,
+  retryUntil
 } from './produce.ts'
 import { encodeRecordBatch } from './record-batch.ts'
-import { RequestBatchers } from './request-batcher.ts'
 
 /**
  * The idempotent producer: every record is acknowledged by all in-sync replicas, and written once
  * however often it is retried.
  *
- * Records are queued in one **lane** per partition. A lane has at most one batch in flight. A
- * broker has at most one request in flight, with a batch of every lane that has records for it
- * (request-batcher.ts). Records that arrive meanwhile form the next batches, so batches grow with
- * the load, and an idle producer sends immediately.
+ * Records are queued per partition. A queue has at most one batch in flight. A broker has at most
+ * one request in flight, with a batch of every queue that has records for it (`createBatchWriter`).
+ * Records that arrive meanwhile form the next batches, so batches grow with the load, and an idle
+ * producer sends immediately.
  *
  * The producer resends a batch, byte for byte with the same sequence numbers, until the broker
  * acknowledges it, rejects it, or its callers have timed out. Unless the broker certainly did not
@@ -73,16 +73,19 @@ export interface ProducerOptions {
   readonly maxBufferedBytes?: number
 }
 
-interface Waiting {
+interface QueuedRecord {
   readonly record: OutputRecord
   readonly bytes: number
   readonly call: PendingSend
 }
 
-interface Lane {
+interface PartitionQueue {
   readonly topic: string
   readonly partition: number
-  readonly waiting: Waiting[]
+  /** Key of the partition in maps. */
+  readonly key: string
+  readonly isCompressed: boolean
+  readonly records: QueuedRecord[]
   sending: boolean
   /**
    * Maximum number of records in a batch; reduced while searching for a record that the broker
@@ -96,8 +99,6 @@ interface Session extends ProducerIdentity {
   readonly nextSequences: Map<string, number>
 }
 
-const retryDelayMs = 50
-
 export async function createProducer(connection: KafkaConnection, options: ProducerOptions = {}): Promise<Producer> {
   return new IdempotentProducer(connection, options)
 }
@@ -107,13 +108,13 @@ class IdempotentProducer implements Producer {
   readonly #deliveryTimeoutMs: number
   readonly #calls: PendingSends
   /**
-   * Maximum number of records in a lane, so that a partition that cannot be written leaves room for
+   * Maximum number of records in a queue, so that a partition that cannot be written leaves room for
    * the others.
    */
-  readonly #maxLaneRecords: number
-  readonly #couriers: RequestBatchers
+  readonly #maxQueuedRecords: number
+  readonly #writeBatch: ReturnType<typeof createBatchWriter>
   readonly #lookUps = new Map<string, Promise<void>>()
-  readonly #lanes = new Map<string, Lane>()
+  readonly #queues = new Map<string, PartitionQueue>()
   readonly #limits = new BatchLimits()
   readonly #working = new Set<Promise<void>>()
   #session: Promise<Session> | undefined
@@ -121,11 +122,11 @@ class IdempotentProducer implements Producer {
 
   constructor(connection: KafkaConnection, options: ProducerOptions) {
     this.#deliveryTimeoutMs = options.deliveryTimeoutMs ?? 10_000
-    this.#couriers = new RequestBatchers(this.#deliveryTimeoutMs)
+    this.#writeBatch = createBatchWriter(this.#deliveryTimeoutMs)
     const maxBufferedRecords = options.maxBufferedRecords ?? 50_000
     const maxBytes = options.maxBufferedBytes ?? 64 * 1024 * 1024
     this.#calls = new PendingSends(this.#deliveryTimeoutMs, { maxRecords: maxBufferedRecords, maxBytes })
-    this.#maxLaneRecords = Math.ceil(maxBufferedRecords / 2)
+    this.#maxQueuedRecords = Math.ceil(maxBufferedRecords / 2)
     // Half of the delivery timeout, so that a request without a response is retried once before the
     // call times out.
     const requestTimeoutMs = Math.max(500, Math.floor(this.#deliveryTimeoutMs / 2))
@@ -166,15 +167,17 @@ class IdempotentProducer implements Producer {
     let lookUp = this.#lookUps.get(topic)
     if (lookUp === undefined) {
       const look = async () => void (await this.#cluster.partitions(topic))
-      lookUp = this.#repeat(() => this.#calls.isEmpty, look).finally(() => this.#lookUps.delete(topic))
+      lookUp = retryUntil(() => this.#calls.isEmpty, 'looking up topics', look).finally(() =>
+        this.#lookUps.delete(topic)
+      )
       this.#lookUps.set(topic, lookUp)
     }
     return lookUp
   }
 
   #enqueue(records: readonly OutputRecord[], call: PendingSend): void {
-    if (call.isSettled) return
-    const lanes: Lane[] = []
+    if (call.hasEnded) return
+    const queues: PartitionQueue[] = []
     for (const record of records) {
       const partitionCount = this.#cluster.knownPartitions(record.topic)?.length
       if (partitionCount === undefined) {
@@ -185,147 +188,135 @@ class IdempotentProducer implements Producer {
         )
         return
       }
-      const lane = this.#lane(record.topic, partitionOf(record, partitionCount))
-      if (partitionCount > 1 && lane.waiting.length >= this.#maxLaneRecords) {
-        const message = `${lane.waiting.length} records of ${lane.topic}/${lane.partition} are pending. Try again later`
+      const queue = this.#queue(record.topic, partitionOf(record, partitionCount))
+      if (partitionCount > 1 && queue.records.length >= this.#maxQueuedRecords) {
+        const message = `${queue.records.length} records of ${queue.topic}/${queue.partition} are pending. Try again later`
         this.#calls.fail(call, new KafkaError('PRODUCER_QUEUE_FULL', message, { retryable: true }))
         return
       }
-      lanes.push(lane)
+      queues.push(queue)
     }
-    for (const [index, lane] of lanes.entries()) {
+    for (const [index, queue] of queues.entries()) {
       const record = records[index] as OutputRecord
-      lane.waiting.push({ record, bytes: approximateBytes(record), call })
-      if (!lane.sending) this.#startDraining(lane)
+      queue.records.push({ record, bytes: approximateBytes(record), call })
+      if (!queue.sending) this.#startDraining(queue)
     }
   }
 
-  #lane(topic: string, partition: number): Lane {
+  #queue(topic: string, partition: number): PartitionQueue {
     const key = partitionKey(topic, partition)
-    let lane = this.#lanes.get(key)
-    if (lane === undefined) {
-      lane = { topic, partition, waiting: [], sending: false, maxRecords: Number.POSITIVE_INFINITY }
-      this.#lanes.set(key, lane)
+    let queue = this.#queues.get(key)
+    if (queue === undefined) {
+      queue = {
+        ...{ topic, partition, key, isCompressed: isDeadLetterTopic(topic) },
+        ...{ records: [], sending: false, maxRecords: Number.POSITIVE_INFINITY }
+      }
+      this.#queues.set(key, queue)
     }
-    return lane
+    return queue
   }
 
-  #startDraining(lane: Lane): void {
-    lane.sending = true
-    const work = this.#drain(lane)
+  #startDraining(queue: PartitionQueue): void {
+    queue.sending = true
+    const work = this.#drain(queue)
     this.#working.add(work)
     void work.finally(() => this.#working.delete(work))
   }
 
-  async #drain(lane: Lane): Promise<void> {
-    while (lane.waiting.length > 0) await this.#deliver(lane)
-    lane.sending = false
+  async #drain(queue: PartitionQueue): Promise<void> {
+    while (queue.records.length > 0) await this.#deliver(queue)
+    queue.sending = false
   }
 
   /**
    * Writes one batch. Retries with the same sequence numbers while that may help and a caller is
    * waiting.
    */
-  async #deliver(lane: Lane): Promise<void> {
-    let batch: readonly Waiting[] | undefined
+  async #deliver(queue: PartitionQueue): Promise<void> {
+    const { topic, partition, key, isCompressed } = queue
+    let batch: readonly QueuedRecord[] | undefined
+    let mayBeAppended = false
     const take = () => {
-      batch ??= takeBatch(lane, this.#limits.of(lane.topic))
+      batch ??= takeBatch(queue, this.#limits.of(topic))
       return batch
     }
     const isOver = () =>
-      (batch ?? lane.waiting).at(-1)?.call.isSettled !== false || (batch === undefined && this.#isGone(lane))
+      (batch ?? queue.records).at(-1)?.call.hasEnded !== false || (batch === undefined && this.#isGone(queue))
     try {
-      const session = await this.#repeat(isOver, () => this.#currentSession())
-      if (!(await this.#write(lane, session, take, isOver))) return
-      for (const { call } of take()) this.#calls.acknowledge(call)
-      lane.maxRecords *= 2
-    } catch (thrown) {
-      if (batch === undefined && this.#isGone(lane)) {
-        this.#reroute(lane)
-        return
+      const session = await retryUntil(isOver, 'requesting a producer id', () => this.#currentSession())
+      const { producerID, epoch, nextSequences } = session
+      const firstSequence = nextSequences.get(key) ?? 0
+      const encode = () => {
+        const records = take().map(({ record }) => record)
+        if (records.length === 0) return undefined
+        return encodeRecordBatch({ records, isCompressed, producerID, epoch, firstSequence, isTransactional: false })
       }
-      const error = toKafkaError(thrown, `writing to ${lane.topic}`)
-      for (const { call } of take()) this.#calls.fail(call, error)
-    }
-  }
-
-  /** Returns true when the topic was recreated with fewer partitions. */
-  #isGone({ topic, partition }: Lane): boolean {
-    const partitionCount = this.#cluster.knownPartitions(topic)?.length
-    return partitionCount !== undefined && partition >= partitionCount
-  }
-
-  /** Moves unsent records to the partitions that exist. */
-  #reroute(lane: Lane): void {
-    for (const waiting of lane.waiting.splice(0)) {
-      const { record, call } = waiting
-      const partitionCount = this.#cluster.knownPartitions(record.topic)?.length ?? 0
-      const target = this.#lane(record.topic, partitionOf(record, partitionCount))
-      if (target === lane || record.partition !== undefined) {
-        const message = `${lane.topic}/${lane.partition} does not exist`
-        this.#calls.fail(call, new KafkaError('UNKNOWN_TOPIC_OR_PARTITION', message, { retryable: true }))
-        continue
-      }
-      target.waiting.push(waiting)
-      if (!target.sending) this.#startDraining(target)
-    }
-  }
-
-  /**
-   * Writes a batch. Returns false when its records were queued again, to be sent in another form.
-   */
-  async #write(lane: Lane, session: Session, take: () => readonly Waiting[], isOver: () => boolean): Promise<boolean> {
-    const { topic, partition } = lane
-    const { producerID, epoch } = session
-    const key = partitionKey(topic, partition)
-    const firstSequence = session.nextSequences.get(key) ?? 0
-    const pack = () => {
-      const records = take().map(({ record }) => record)
-      if (records.length === 0) return undefined
-      const isCompressed = isDeadLetterTopic(topic)
-      const writer = { producerID, epoch, firstSequence, isTransactional: false }
-      return { topic, partition, bytes: encodeRecordBatch({ records, isCompressed, ...writer }) }
-    }
-    let mayBeAppended = false
-    try {
       const write = async () => {
-        const courier = this.#couriers.of(await this.#cluster.connectionToLeader(topic, partition))
+        const connection = await this.#cluster.connectionToLeader(topic, partition)
         const mayBeAppendedBefore = mayBeAppended
         mayBeAppended = true
-        const code = await courier.deliver(topic, partition, pack)
+        const code = await this.#writeBatch(connection, { topic, partition, encode })
         if (code === 0) return
         const error = protocolError(code, `writing to ${topic}/${partition}`)
         mayBeAppended = mayBeAppendedBefore || !certainlyNotAppended(error)
         throw error
       }
-      await this.#repeat(isOver, write, () => this.#cluster.doubt(topic, partition))
-    } catch (error) {
+      await retryUntil(isOver, `writing to ${topic}`, write, () => this.#cluster.doubt(topic, partition))
+      nextSequences.set(key, addToSequence(firstSequence, take().length))
+      for (const { call } of take()) this.#calls.acknowledge(call)
+      queue.maxRecords *= 2
+    } catch (thrown) {
+      if (batch === undefined && this.#isGone(queue)) {
+        this.#reroute(queue)
+        return
+      }
+      const error = toKafkaError(thrown, `writing to ${topic}`)
       // The next batch would reuse these sequence numbers. If this batch is in the log, the broker
       // would acknowledge the next one without writing it.
       if (mayBeAppended) this.#session = undefined
-      else if (this.#divide(lane, take(), toKafkaError(error, 'writing').code)) return false
-      throw error
+      else if (this.#divide(queue, take(), error.code)) return
+      for (const { call } of take()) this.#calls.fail(call, error)
     }
-    session.nextSequences.set(key, addToSequence(firstSequence, take().length))
-    return true
+  }
+
+  /** Returns true when the topic was recreated with fewer partitions. */
+  #isGone({ topic, partition }: PartitionQueue): boolean {
+    const partitionCount = this.#cluster.knownPartitions(topic)?.length
+    return partitionCount !== undefined && partition >= partitionCount
+  }
+
+  /** Moves unsent records to the partitions that exist. */
+  #reroute(queue: PartitionQueue): void {
+    for (const queued of queue.records.splice(0)) {
+      const { record, call } = queued
+      const partitionCount = this.#cluster.knownPartitions(record.topic)?.length ?? 0
+      const target = this.#queue(record.topic, partitionOf(record, partitionCount))
+      if (target === queue || record.partition !== undefined) {
+        const message = `${queue.topic}/${queue.partition} does not exist`
+        this.#calls.fail(call, new KafkaError('UNKNOWN_TOPIC_OR_PARTITION', message, { retryable: true }))
+        continue
+      }
+      target.records.push(queued)
+      if (!target.sending) this.#startDraining(target)
+    }
   }
 
   /**
    * Queues rejected records again, for smaller batches or in a smaller form. Returns false if
    * neither is possible.
    */
-  #divide(lane: Lane, batch: readonly Waiting[], code: string): boolean {
+  #divide(queue: PartitionQueue, batch: readonly QueuedRecord[], code: string): boolean {
     const [first] = batch
     if (first === undefined || !recordRefusals.has(code)) return false
     if (batch.length > 1) {
-      lane.maxRecords = Math.ceil(batch.length / 2)
-      this.#limits.refused(lane.topic, sumOfBytes(batch.map(({ record }) => record)), code)
-      lane.waiting.unshift(...batch)
+      queue.maxRecords = Math.ceil(batch.length / 2)
+      this.#limits.refused(queue.topic, sumOfBytes(batch.map(({ record }) => record)), code)
+      queue.records.unshift(...batch)
       return true
     }
     const record = reduceDeadLetter(first.record, code)
     if (record === undefined) return false
-    lane.waiting.unshift({ record, bytes: approximateBytes(record), call: first.call })
+    queue.records.unshift({ record, bytes: approximateBytes(record), call: first.call })
     return true
   }
 
@@ -338,51 +329,24 @@ class IdempotentProducer implements Producer {
   }
 
   async #initSession(): Promise<Session> {
-    const response = await this.#cluster.askAny(initProducerIdV5.api, null, 0, -1n, -1)
-    checkCode(response.errorCode, 'requesting a producer id')
-    return {
-      producerID: response.producerId,
-      epoch: response.producerEpoch,
-      nextSequences: new Map()
-    }
-  }
-
-  /**
-   * Retries until the attempt succeeds, fails permanently, or no caller is waiting. @throws
-   * KafkaError the last failure
-   */
-  async #repeat<Result>(
-    isOver: () => boolean,
-    attempt: () => Promise<Result>,
-    beforeRetry = () => {}
-  ): Promise<Result> {
-    for (;;) {
-      try {
-        return await attempt()
-      } catch (thrown) {
-        const error = toKafkaError(thrown, 'writing')
-        if (!error.retryable || isOver()) throw error
-        beforeRetry()
-        await delay(retryDelayMs)
-      }
-    }
+    return { ...(await requestIdentity(this.#cluster)), nextSequences: new Map() }
   }
 }
 
 /** Takes as many records as the topic accepts in one batch. Skips those whose call has ended. */
-function takeBatch({ waiting, maxRecords }: Lane, maxBytes: number): Waiting[] {
-  const batch: Waiting[] = []
+function takeBatch({ records, maxRecords }: PartitionQueue, maxBytes: number): QueuedRecord[] {
+  const batch: QueuedRecord[] = []
   let bytes = 0
   let taken = 0
-  for (const candidate of waiting) {
-    if (!candidate.call.isSettled) {
+  for (const candidate of records) {
+    if (!candidate.call.hasEnded) {
       bytes += candidate.bytes
       if (batch.length > 0 && (bytes > maxBytes || batch.length >= maxRecords)) break
       batch.push(candidate)
     }
     taken++
   }
-  waiting.splice(0, taken)
+  records.splice(0, taken)
   return batch
 }
 

@@ -1,34 +1,38 @@
-import { setTimeout as delay } from 'node:timers/promises'
-import { initProducerIdV5 } from '@platformatic/kafka'
 import { Cluster } from '../cluster/cluster.ts'
 import type { KafkaConnection } from '../connection.ts'
-import { checkCode, KafkaError, protocolError, toKafkaError } from '../errors.ts'
+import { KafkaError, protocolError, toKafkaError } from '../errors.ts'
 import type { OutputRecord } from '../records.ts'
 import { choosePartition } from './partitioner.ts'
-import { addToSequence, certainlyNotAppended, partitionKey } from './produce.ts'
+import {
+  addToSequence,
+  certainlyNotAppended,
+  createBatchWriter,
+  type ProducerIdentity,
+  partitionKey,
+  requestIdentity,
+  retryUntil
+} from './produce.ts'
 import { encodeRecordBatch } from './record-batch.ts'
-import { RequestBatchers } from './request-batcher.ts'
 
 /**
- * A slot: a sequence reservation, which lets a record be written at most once *across processes*. A
- * program reserves a slot first and can store it durably. Any holder of the stored slot may then
- * write the record: immediately or hours later, several concurrently, and even while an earlier
- * request for it is in flight. Only one write reaches the log, and all of them learn that the
- * record is there.
+ * A sequence reservation: a producer id and its next sequence number in one partition. It lets a
+ * record be written at most once *across processes*. A program makes a reservation first and can
+ * store it durably. Any holder of the stored reservation may then write the record: immediately or
+ * hours later, several concurrently, and even while an earlier request for it is in flight. Only
+ * one write reaches the log, and all of them learn that the record is there.
  *
- * A **slot** is a producer id and its next sequence number in one partition. The idempotent
- * producer (KIP-98) makes its retries harmless in the same way: leader and followers remember the
- * last sequence numbers of every producer id, and answer a known batch with its original offset.
- * Nothing ties a producer id to a process; here it outlives the process.
+ * The idempotent producer (KIP-98) makes its retries harmless in the same way: leader and followers
+ * remember the last sequence numbers of every producer id, and answer a known batch with its
+ * original offset. Nothing ties a producer id to a process; here it outlives the process.
  *
- * A **lane** is a producer id in one partition. It has at most one unreleased slot; the next one
- * exists only after the record of this one is known to be written. An abandoned slot is therefore
- * the last of its lane forever, and the broker can recognize its record. For that reason a lane
- * whose slot has an uncertain outcome is never used again. Lanes unused for an hour are dropped as
- * well.
+ * A producer id has at most one unreleased reservation in a partition; the next one exists only
+ * after the record of this one is known to be written. An abandoned reservation therefore keeps the
+ * last sequence number of its producer id forever, and the broker can recognize its record. For
+ * that reason, a producer id whose reservation has an uncertain outcome is never used again in that
+ * partition. Producer ids unused for an hour are dropped as well.
  *
  * Brokers forget a producer id that wrote nothing for `producer.id.expiration.ms` (a day by
- * default). A slot must be written well before that.
+ * default). A record must be written well before that.
  */
 export interface SequenceReservation {
   readonly topic: string
@@ -39,26 +43,26 @@ export interface SequenceReservation {
 }
 
 /**
- * Outcome of a slot. `written` and `unused` slots can be reused; an `uncertain` slot may still be
- * written, so its producer id is retired.
+ * Outcome of a reservation. After `written` and `unused` its producer id is used again; after
+ * `uncertain` the record may still be written, so the producer id is retired.
  */
 export type ReservationEnd = 'written' | 'unused' | 'uncertain'
 
 export interface ReservedWriter {
   /**
-   * Reserves a slot in the partition of the key. @throws KafkaError when the cluster cannot be
+   * Makes a reservation in the partition of the key. @throws KafkaError when the cluster cannot be
    * reached in time
    */
   reserve(topic: string, key: string): Promise<SequenceReservation>
   /**
-   * Writes the record of a slot. Resolves when all in-sync replicas have acknowledged it, from any
+   * Writes the record of a reservation. Resolves when all in-sync replicas have acknowledged it, from any
    * writer. The record must be the same each time.
    *
    * @throws ReservedWriterError
    */
-  write(slot: SequenceReservation, record: OutputRecord): Promise<void>
-  /** Releases a slot that this writer reserved. */
-  release(slot: SequenceReservation, end: ReservationEnd): void
+  write(reservation: SequenceReservation, record: OutputRecord): Promise<void>
+  /** Releases a reservation that this writer made. */
+  release(reservation: SequenceReservation, end: ReservationEnd): void
   /**
    * Discards cached partition counts before the next reservation. Callers that changed the
    * partitions call this.
@@ -84,14 +88,12 @@ export interface ReservedWriterOptions {
   readonly deliveryTimeoutMs?: number
 }
 
-interface Lane {
-  readonly producerID: bigint
-  readonly epoch: number
+/** A producer id without a reservation in a partition, and its next sequence number there. */
+interface IdleIdentity extends ProducerIdentity {
   readonly sequence: number
   readonly usedAtMs: number
 }
 
-const retryDelayMs = 50
 const idleMs = 3_600_000
 /**
  * Number of connections per broker. A broker processes one request of a connection at a time, and
@@ -104,31 +106,18 @@ export function createReservedWriter(connection: KafkaConnection, options: Reser
   const requestTimeoutMs = Math.max(500, Math.floor(deliveryTimeoutMs / 2))
   const clusters = Array.from({ length: connections }, () => new Cluster(connection, { requestTimeoutMs }))
   const facts = clusters[0] as Cluster
-  const couriers = new RequestBatchers(deliveryTimeoutMs)
-  const idleLanes = new Map<string, Lane[]>()
+  const writeBatch = createBatchWriter(deliveryTimeoutMs)
+  const idle = new Map<string, IdleIdentity[]>()
   const working = new Set<Promise<unknown>>()
   let turn = 0
   let isClosed = false
 
   const nextCluster = () => clusters[turn++ % connections] as Cluster
 
-  /** Retries until the attempt succeeds, fails permanently, or exceeds the timeout. */
-  async function repeat<Result>(
-    doing: string,
-    attempt: () => Promise<Result>,
-    beforeRetry = () => {}
-  ): Promise<Result> {
+  /** Returns a function that returns true after the timeout of an attempt that starts now. */
+  function startTimeout(): () => boolean {
     const deadlineMs = performance.now() + deliveryTimeoutMs
-    for (;;) {
-      try {
-        return await attempt()
-      } catch (thrown) {
-        const error = toKafkaError(thrown, doing)
-        if (!error.retryable || isClosed || performance.now() > deadlineMs) throw error
-        beforeRetry()
-        await delay(retryDelayMs)
-      }
-    }
+    return () => isClosed || performance.now() > deadlineMs
   }
 
   /**
@@ -157,26 +146,19 @@ export function createReservedWriter(connection: KafkaConnection, options: Reser
     if (isClosed) throw new KafkaError('CLOSED', 'the writer is closed', { retryable: false })
   }
 
-  /** Requests a new producer id, which provides a lane in every partition. */
-  async function openLanes(cluster: Cluster, topic: string, partitionCount: number): Promise<void> {
-    const response = await cluster.askAny(initProducerIdV5.api, null, 0, -1n, -1)
-    checkCode(response.errorCode, 'requesting a producer id')
-    const lane = { producerID: response.producerId, epoch: response.producerEpoch, sequence: 0 }
-    for (let partition = 0; partition < partitionCount; partition++) keep(topic, partition, lane)
-  }
-
-  function keep(topic: string, partition: number, lane: Omit<Lane, 'usedAtMs'>): void {
+  function keep(topic: string, partition: number, identity: Omit<IdleIdentity, 'usedAtMs'>): void {
     const key = partitionKey(topic, partition)
-    const lanes = idleLanes.get(key) ?? []
-    lanes.push({ ...lane, usedAtMs: performance.now() })
-    idleLanes.set(key, lanes)
+    const identities = idle.get(key) ?? []
+    identities.push({ ...identity, usedAtMs: performance.now() })
+    idle.set(key, identities)
   }
 
-  function takeIdle(topic: string, partition: number): Lane | undefined {
-    const lane = idleLanes.get(partitionKey(topic, partition))?.pop()
-    // The most recently used lane is last: if it is too old, all others are too.
-    if (lane === undefined || performance.now() - lane.usedAtMs < idleMs) return lane
-    idleLanes.delete(partitionKey(topic, partition))
+  function takeIdle(topic: string, partition: number): IdleIdentity | undefined {
+    const key = partitionKey(topic, partition)
+    const identity = idle.get(key)?.pop()
+    // The most recently used one is last: if it is too old, all others are too.
+    if (identity === undefined || performance.now() - identity.usedAtMs < idleMs) return identity
+    idle.delete(key)
     return undefined
   }
 
@@ -184,18 +166,19 @@ export function createReservedWriter(connection: KafkaConnection, options: Reser
     async reserve(topic, key) {
       assertOpen()
       const cluster = nextCluster()
-      const reserving = repeat('reserving a sequence number', async () => {
+      const reserving = retryUntil(startTimeout(), 'reserving a sequence number', async () => {
         // Use one cluster, so that all orders of a key use the same partition count.
         const partitionCount = (await facts.partitions(topic)).length
         const partition = choosePartition(key, partitionCount)
         for (;;) {
-          const lane = takeIdle(topic, partition)
-          if (lane === undefined) {
-            await openLanes(cluster, topic, partitionCount)
-            continue
+          const identity = takeIdle(topic, partition)
+          if (identity !== undefined) {
+            const { producerID, epoch, sequence } = identity
+            return { topic, partition, producerID, epoch, sequence }
           }
-          const { producerID, epoch, sequence } = lane
-          return { topic, partition, producerID, epoch, sequence }
+          // A new producer id can be used in every partition.
+          const fresh = await requestIdentity(cluster)
+          for (let each = 0; each < partitionCount; each++) keep(topic, each, { ...fresh, sequence: 0 })
         }
       })
       return inTime(reserving)
@@ -206,24 +189,26 @@ export function createReservedWriter(connection: KafkaConnection, options: Reser
       let mayBeWritten = false
       let isOver = false
       const cluster = nextCluster()
+      const encode = () => {
+        if (isOver) return undefined
+        const batch = { producerID, epoch, records: [record], firstSequence: sequence, isTransactional: false }
+        const bytes = encodeRecordBatch(batch)
+        mayBeWritten = true
+        return bytes
+      }
       const write = async () => {
-        const courier = couriers.of(await cluster.connectionToLeader(topic, partition))
-        const before = mayBeWritten
-        const code = await courier.deliver(topic, partition, () => {
-          if (isOver) return undefined
-          const batch = { producerID, epoch, records: [record], firstSequence: sequence, isTransactional: false }
-          const bytes = encodeRecordBatch(batch)
-          mayBeWritten = true
-          return { topic, partition, bytes }
-        })
+        const connection = await cluster.connectionToLeader(topic, partition)
+        const mayBeWrittenBefore = mayBeWritten
+        const code = await writeBatch(connection, { topic, partition, encode })
         // The caller already has its answer, possibly that nothing was sent.
         if (isOver) throw new KafkaError('DELIVERY_TIMEOUT', 'timed out before sending', { retryable: false })
         if (code === 0) return
         const error = protocolError(code, `writing to ${topic}/${partition}`)
-        mayBeWritten = before || !certainlyNotAppended(error)
+        mayBeWritten = mayBeWrittenBefore || !certainlyNotAppended(error)
         throw error
       }
-      const writing = repeat(`writing to ${topic}/${partition}`, write, () => cluster.doubt(topic, partition))
+      const doing = `writing to ${topic}/${partition}`
+      const writing = retryUntil(startTimeout(), doing, write, () => cluster.doubt(topic, partition))
       try {
         await inTime(writing)
       } catch (thrown) {

@@ -171,13 +171,15 @@ export const kafkaMutants: readonly Mutant[] = [
     patches: [
       {
         file: 'packages/kafka/producer/producer.ts',
-        find: 'const code = await courier.deliver(topic, partition, pack)',
+        find: 'const code = await this.#writeBatch(connection, { topic, partition, encode })',
         replace: `const fresh = await this.#initSession()
-        const code = await courier.deliver(topic, partition, () => {
-          const records = take().map(({ record }) => record)
-          if (records.length === 0) return undefined
-          const bytes = encodeRecordBatch({ records, ...fresh, firstSequence: 0, isTransactional: false })
-          return { topic, partition, bytes }
+        const code = await this.#writeBatch(connection, {
+          ...{ topic, partition },
+          encode: () => {
+            const records = take().map(({ record }) => record)
+            if (records.length === 0) return undefined
+            return encodeRecordBatch({ records, ...fresh, firstSequence: 0, isTransactional: false })
+          }
         })`
       }
     ],

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
-import { inGroups } from './in-groups.ts'
+import { inGroups } from './index.ts'
 
 /** Creates grouped work that finishes when the test resolves it. */
 function held(options: { maxItems?: number; minIntervalMs?: number } = {}) {

@@ -7,7 +7,7 @@ export interface PendingSend {
   /** Number of records that are not acknowledged yet. */
   remaining: number
   /** True once the call was resolved or rejected; its unsent records can then be dropped. */
-  isSettled: boolean
+  hasEnded: boolean
   readonly deadlineMs: number
   readonly resolve: () => void
   readonly reject: (error: KafkaError) => void
@@ -49,7 +49,7 @@ export class PendingSends {
     this.#bytes += bytes
     const { promise: answer, resolve, reject } = Promise.withResolvers<void>()
     const deadlineMs = performance.now() + this.#timeoutMs
-    const call: PendingSend = { records, bytes, remaining: records, isSettled: false, deadlineMs, resolve, reject }
+    const call: PendingSend = { records, bytes, remaining: records, hasEnded: false, deadlineMs, resolve, reject }
     this.#waiting.add(call)
     this.#sweeper ??= setInterval(() => this.#expire(), sweepIntervalMs)
     return { call, answer }
@@ -57,20 +57,20 @@ export class PendingSends {
 
   /** Records that one record of the call was written. */
   acknowledge(call: PendingSend): void {
-    if (--call.remaining === 0 && this.#settle(call)) call.resolve()
+    if (--call.remaining === 0 && this.#end(call)) call.resolve()
   }
 
   fail(call: PendingSend, error: KafkaError): void {
-    if (this.#settle(call)) call.reject(error)
+    if (this.#end(call)) call.reject(error)
   }
 
   get isEmpty(): boolean {
     return this.#waiting.size === 0
   }
 
-  #settle(call: PendingSend): boolean {
-    if (call.isSettled) return false
-    call.isSettled = true
+  #end(call: PendingSend): boolean {
+    if (call.hasEnded) return false
+    call.hasEnded = true
     this.#records -= call.records
     this.#bytes -= call.bytes
     this.#waiting.delete(call)
