@@ -8,7 +8,6 @@ export {
 export {
   createPostgresPositions,
   type PostgresPositions,
-  type PostgresPositionsOptions,
-  positionRemedies
+  type PostgresPositionsOptions
 } from './postgres-positions.ts'
 export { readDecideWriteWith, type Saving } from './read-decide-write.ts'

@@ -10,7 +10,6 @@ import { createPostgresPositions } from './postgres-positions.ts'
 
 /** Schemas with the tables of positions and incidents. */
 const schemas = ['inventory', 'notification', 'aggregator', 'orders']
-const remedies = { offsetsMissing: '', databaseBehind: '' }
 
 const databases = new Map(
   await Promise.all(
@@ -31,7 +30,7 @@ test.after(() => Promise.all([...databases.values()].map(pool => pool.end())))
 function open(schema: string, groupID = `group-${randomUUID()}`) {
   const pool = databases.get(schema)
   assert.ok(pool)
-  const store = createPostgresPositions(pool, { schema, groupID, whenBehind: 'stop', remedies })
+  const store = createPostgresPositions(pool, { schema, groupID, whenBehind: 'stop' })
   return { pool, store, groupID }
 }
 

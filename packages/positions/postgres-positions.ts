@@ -4,17 +4,11 @@ import {
   type PositionChange,
   PositionConflictError,
   type PositionStore,
-  type StoredPosition
+  type StoredPosition,
+  type TopicPartition
 } from '@orderly/kafka'
-import {
-  inTransaction,
-  isPostgresConflict,
-  isUniqueViolation,
-  retryTransient,
-  runStatement,
-  type Statement
-} from '@orderly/postgres'
-import type { Pool, QueryResultRow } from 'pg'
+import { inTransaction, isUniqueViolation, retryConflicts, runStatement, type Statement } from '@orderly/postgres'
+import type { Pool } from 'pg'
 import * as statements from './statements.ts'
 
 /**
@@ -31,10 +25,10 @@ export interface PostgresPositions extends PositionStore {
    * Returns the statement that saves positions; its rows are the partitions whose positions were
    * saved.
    */
-  saving(advances: readonly PositionAdvance[]): Statement
+  saving(advances: readonly PositionAdvance[]): Statement<TopicPartition>
 }
 
-export interface PostgresPositionsOptions extends Pick<PositionStore, 'whenBehind' | 'remedies'> {
+export interface PostgresPositionsOptions extends Pick<PositionStore, 'whenBehind'> {
   readonly schema: string
   readonly groupID: string
   /**
@@ -44,23 +38,16 @@ export interface PostgresPositionsOptions extends Pick<PositionStore, 'whenBehin
   readonly onReplace?: (changes: readonly PositionChange[]) => readonly Statement[]
 }
 
-/** Returns the advice for error messages: the commands that an operator runs. */
-export function positionRemedies(groupID: string): PositionStore['remedies'] {
-  return {
-    offsetsMissing: `Run: orderly positions resolve ${groupID}`,
-    databaseBehind: 'Run: orderly reconcile (docs/guides/back-up.md)'
-  }
-}
-
 export function createPostgresPositions(pool: Pool, options: PostgresPositionsOptions): PostgresPositions {
-  const { schema, groupID, whenBehind, remedies, onReplace = () => [] } = options
-  const afterConflicts = <Result>(work: () => Promise<Result>) =>
-    retryTransient(work, { isTransient: isPostgresConflict, attempts: 10, firstDelayMs: 2, maxDelayMs: 200 })
+  const { schema, groupID, whenBehind, onReplace = () => [] } = options
   const saving = (advances: readonly PositionAdvance[]) => statements.advance(schema, groupID, advances)
 
   return {
     whenBehind,
-    remedies,
+    remedies: {
+      offsetsMissing: `Run: orderly positions resolve ${groupID}`,
+      databaseBehind: 'Run: orderly reconcile (docs/guides/back-up.md)'
+    },
     saving,
 
     async load() {
@@ -69,15 +56,15 @@ export function createPostgresPositions(pool: Pool, options: PostgresPositionsOp
 
     async advance(advances) {
       if (advances.length === 0) return
-      await afterConflicts(() =>
+      await retryConflicts(() =>
         inTransaction(pool, async client => {
-          checkAdvanced(advances, (await runStatement(client, saving(advances))).rows as PositionAdvance[])
+          checkAdvanced(advances, (await runStatement(client, saving(advances))).rows)
         })
       )
     },
 
     async replace(changes, incidents) {
-      await afterConflicts(() =>
+      await retryConflicts(() =>
         inTransaction(pool, async client => {
           const { rows } = await runStatement(client, statements.lock(schema, groupID, changes))
           assertFormer(changes, rows.map(toPosition))
@@ -105,7 +92,7 @@ function assertFormer(changes: readonly PositionChange[], stored: readonly Store
   }
 }
 
-function toPosition(row: QueryResultRow): StoredPosition {
+function toPosition(row: statements.PositionRow): StoredPosition {
   return {
     topic: row.topic,
     partition: row.partition,

@@ -1,12 +1,20 @@
-import type { Incident, PositionAdvance, PositionChange } from '@orderly/kafka'
+import type { Incident, PositionAdvance, PositionChange, TopicPartition } from '@orderly/kafka'
 import type { Statement } from '@orderly/postgres'
 import pg from 'pg'
 
 /** SQL statements for stored positions. Each one works on many rows, which are passed as arrays. */
 
+/** Columns of the table `positions` that are read. */
+export interface PositionRow extends TopicPartition {
+  readonly topic_id: string
+  readonly next_offset: number
+  readonly leader_epoch: number
+  readonly committed_offset: number | null
+}
+
 const nameIn = (schema: string, table: string) => `${pg.escapeIdentifier(schema)}.${table}`
 
-export function load(schema: string, groupID: string): Statement {
+export function load(schema: string, groupID: string): Statement<PositionRow> {
   return {
     name: `load positions in ${schema}`,
     text: `SELECT topic, partition, topic_id, next_offset, leader_epoch, committed_offset
@@ -20,7 +28,11 @@ export function load(schema: string, groupID: string): Statement {
  * its partition. A position that is already ahead is not moved back. `uncommitted_since` is the
  * time of the first save whose records are not confirmed as committed.
  */
-export function advance(schema: string, groupID: string, advances: readonly PositionAdvance[]): Statement {
+export function advance(
+  schema: string,
+  groupID: string,
+  advances: readonly PositionAdvance[]
+): Statement<TopicPartition> {
   return {
     name: `advance positions in ${schema}`,
     text: `UPDATE ${nameIn(schema, 'positions')} AS stored SET
@@ -40,7 +52,7 @@ export function advance(schema: string, groupID: string, advances: readonly Posi
       RETURNING stored.topic, stored.partition`,
     values: [
       groupID,
-      ...placesOf(advances),
+      ...partitionColumns(advances),
       advances.map(({ topicID }) => topicID),
       advances.map(({ from }) => Number(from)),
       advances.map(({ to }) => Number(to)),
@@ -50,7 +62,7 @@ export function advance(schema: string, groupID: string, advances: readonly Posi
   }
 }
 
-export function lock(schema: string, groupID: string, changes: readonly PositionChange[]): Statement {
+export function lock(schema: string, groupID: string, changes: readonly PositionChange[]): Statement<PositionRow> {
   return {
     name: `lock positions in ${schema}`,
     text: `SELECT stored.topic, stored.partition, topic_id, next_offset, leader_epoch, committed_offset
@@ -58,7 +70,7 @@ export function lock(schema: string, groupID: string, changes: readonly Position
       JOIN unnest($2::text[], $3::integer[]) AS given (topic, partition)
         ON stored.topic = given.topic AND stored.partition = given.partition
       WHERE group_id = $1 ORDER BY stored.topic, stored.partition FOR UPDATE OF stored`,
-    values: [groupID, ...placesOf(changes.map(({ position }) => position))]
+    values: [groupID, ...partitionColumns(changes.map(({ position }) => position))]
   }
 }
 
@@ -86,7 +98,7 @@ export function put(schema: string, groupID: string, changes: readonly PositionC
       WHERE NOT EXISTS (SELECT FROM changed WHERE changed.topic = given.topic AND changed.partition = given.partition)`,
     values: [
       groupID,
-      ...placesOf(positions),
+      ...partitionColumns(positions),
       positions.map(({ topicID }) => topicID),
       positions.map(({ offset }) => Number(offset)),
       positions.map(({ leaderEpoch }) => leaderEpoch),
@@ -120,7 +132,7 @@ export function note(schema: string, groupID: string, incidents: readonly Incide
       )`,
     values: [
       groupID,
-      ...placesOf(incidents),
+      ...partitionColumns(incidents),
       incidents.map(({ kind }) => kind),
       offsets(({ fromOffset }) => fromOffset),
       offsets(({ toOffset }) => toOffset),
@@ -130,6 +142,6 @@ export function note(schema: string, groupID: string, incidents: readonly Incide
   }
 }
 
-function placesOf(places: readonly { readonly topic: string; readonly partition: number }[]) {
-  return [places.map(({ topic }) => topic), places.map(({ partition }) => partition)]
+function partitionColumns(partitions: readonly { readonly topic: string; readonly partition: number }[]) {
+  return [partitions.map(({ topic }) => topic), partitions.map(({ partition }) => partition)]
 }

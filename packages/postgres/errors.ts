@@ -149,6 +149,18 @@ export function isPostgresServerError(error: unknown): boolean {
 }
 
 /**
+ * Returns true if a stage must retry a batch instead of dead-lettering its records: for errors that
+ * say so (`retryable`), and for every database error that no value causes, such as a revoked right,
+ * a missing table or a wrong password. Operators then see lag and warnings. Otherwise every record
+ * would become a dead letter and need a replay.
+ */
+export function isTransientFailure(error: unknown): boolean {
+  if (isTransientPostgresError(error)) return true
+  if (isPostgresServerError(error)) return !isPostgresDataError(error)
+  return (error as { retryable?: unknown } | null | undefined)?.retryable === true
+}
+
+/**
  * Returns true for a conflict with a concurrent transaction. An immediate retry sees the result of
  * that transaction.
  */

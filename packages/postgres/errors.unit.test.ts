@@ -5,6 +5,7 @@ import {
   isPostgresDataError,
   isPostgresServerError,
   isSessionError,
+  isTransientFailure,
   isTransientPostgresError,
   isUniqueViolation,
   PostgresError
@@ -91,4 +92,20 @@ test('deadlocks and serialization failures are conflicts, lost connections are n
   assert.equal(isPostgresConflict(new Error('outer', { cause: serverError('40P01') })), true)
   assert.equal(isPostgresConflict(serverError('40001')), true)
   assert.equal(isPostgresConflict(systemError('ECONNRESET')), false)
+})
+
+test('a failure of an unavailable, locked, misconfigured or damaged database, or one that says so, is transient', () => {
+  for (const code of ['57P01', '40P01', '57014', '28P01', '42501', '42P01', '23514', '23505', 'XX000']) {
+    assert.equal(isTransientFailure(serverError(code)), true, code)
+  }
+  assert.equal(isTransientFailure(systemError('ECONNREFUSED')), true)
+  assert.equal(isTransientFailure(Object.assign(new Error('registry unavailable'), { retryable: true })), true)
+})
+
+test('a failure that values cause, a programming error, and one that says so are permanent', () => {
+  for (const code of ['22021', '22003', '22P05', '54000']) {
+    assert.equal(isTransientFailure(serverError(code)), false, code)
+  }
+  assert.equal(isTransientFailure(Object.assign(new Error('invalid order'), { retryable: false })), false)
+  for (const value of [new TypeError('a bug'), undefined, null, 'text']) assert.equal(isTransientFailure(value), false)
 })

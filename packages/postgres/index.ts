@@ -2,6 +2,7 @@ export {
   isPostgresConflict,
   isPostgresDataError,
   isPostgresServerError,
+  isTransientFailure,
   isTransientPostgresError,
   isUniqueViolation,
   PostgresError
@@ -21,6 +22,13 @@ export {
   ownerRole,
   type RuntimeRole
 } from './roles.ts'
-export { runStatement, type Statement } from './statement.ts'
-export { inTransaction, readDecideWrite } from './transaction.ts'
+export { columnsOf, runStatement, type Statement } from './statement.ts'
+export {
+  type Decision,
+  inTransaction,
+  type Reads,
+  type RowsOf,
+  readDecideWrite,
+  retryConflicts
+} from './transaction.ts'
 export { orUnavailable, StoreUnavailableError } from './unavailable.ts'

@@ -1,5 +1,6 @@
-import type { Pool, PoolClient, QueryResult, QueryResultRow } from 'pg'
-import { isSessionError, PostgresError } from './errors.ts'
+import type { Pool, PoolClient, QueryResult } from 'pg'
+import { isPostgresConflict, isSessionError, PostgresError } from './errors.ts'
+import { retryTransient } from './retry.ts'
 import { runStatement, type Statement } from './statement.ts'
 
 // Set explicitly, because the server's default may differ, and reads after waiting for a lock rely
@@ -19,6 +20,20 @@ export function inTransaction<Result>(pool: Pool, work: (client: PoolClient) => 
   })
 }
 
+/** Writes and result of a transaction. */
+export interface Decision<Result> {
+  readonly writes: readonly Statement[]
+  readonly result: Result
+}
+
+/** The reads of a transaction; undefined for one that is not needed. */
+export type Reads = readonly (Statement | undefined)[]
+
+/** The rows of each read; none for one that was not needed. */
+export type RowsOf<Statements extends Reads> = {
+  -readonly [Index in keyof Statements]: Statements[Index] extends Statement<infer Row> | undefined ? Row[] : never
+}
+
 /**
  * Runs a transaction in two round trips: BEGIN and the reads, then the writes and COMMIT. `decide`
  * is synchronous, so row locks are held only while it computes and the writes run.
@@ -26,22 +41,34 @@ export function inTransaction<Result>(pool: Pool, work: (client: PoolClient) => 
  * The statements of one round trip are pipelined. If one fails, the server refuses the rest and
  * turns COMMIT into a rollback. The writes are sent only after BEGIN has succeeded.
  */
-export function readDecideWrite<Result>(
+export function readDecideWrite<const Statements extends Reads, Result>(
   pool: Pool,
-  reads: readonly Statement[],
-  decide: (rows: QueryResultRow[][]) => { readonly writes: readonly Statement[]; readonly result: Result }
+  reads: Statements,
+  decide: (rows: RowsOf<Statements>) => Decision<Result>
 ): Promise<Result> {
   return withClient(pool, async client => {
     const [, ...answers] = await Promise.all([client.query(begin), ...sendAll(client, reads)])
-    const { writes, result } = decide(answers.map(answer => answer.rows))
+    const { writes, result } = decide(answers.map(answer => answer?.rows ?? []) as RowsOf<Statements>)
     const written = await Promise.all([...sendAll(client, writes), client.query('COMMIT')])
     assertCommitted(written.at(-1))
     return result
   })
 }
 
-function sendAll(client: PoolClient, statements: readonly Statement[]): Promise<QueryResult>[] {
-  return statements.map(statement => runStatement(client, statement))
+/**
+ * Retries a transaction that lost a conflict with a concurrent one, whose result the retry sees.
+ * @param hasLostRace returns true for further errors that mean the same
+ */
+export function retryConflicts<Result>(
+  transaction: () => Promise<Result>,
+  hasLostRace: (error: unknown) => boolean = () => false
+): Promise<Result> {
+  const isTransient = (error: unknown) => isPostgresConflict(error) || hasLostRace(error)
+  return retryTransient(transaction, { isTransient, attempts: 10, firstDelayMs: 2, maxDelayMs: 200 })
+}
+
+function sendAll(client: PoolClient, statements: Reads): (Promise<QueryResult> | undefined)[] {
+  return statements.map(statement => statement && runStatement(client, statement))
 }
 
 function assertCommitted(result: QueryResult | undefined): void {

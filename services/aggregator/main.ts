@@ -1,7 +1,7 @@
 import { callerSchemas, openCallers } from '@orderly/callers'
 import { connectTopics, createSchemaRegistry } from '@orderly/contracts'
 import { runStage } from '@orderly/kafka'
-import { createPostgresPositions, positionRemedies } from '@orderly/positions'
+import { createPostgresPositions } from '@orderly/positions'
 import { openDatabase } from '@orderly/postgres'
 import { kafkaConnection, registryAddress, runService, stageObserver, traceStage } from '@orderly/service-kit'
 import { configSchema } from './config.ts'
@@ -44,7 +44,6 @@ runService({
     )
     const positions = createPostgresPositions(pool, {
       ...{ schema: aggregatorSchema.schema, groupID: kafkaUses.groups[0], whenBehind: 'rewind' },
-      remedies: positionRemedies(kafkaUses.groups[0]),
       onReplace: forgetTruncated
     })
     const store = createPostgresStore(pool, policy, positions)

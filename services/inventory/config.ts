@@ -41,6 +41,12 @@ export const configSchema = Type.Object({
   )
 })
 
+/** Refuses settings that the profile does not allow. @throws ConfigError */
+export function checkProfile(config: { readonly ORDERLY_PROFILE: string; readonly SEED_STOCK_FILE?: string }): void {
+  if (config.ORDERLY_PROFILE !== 'prod' || config.SEED_STOCK_FILE === undefined) return
+  throw new ConfigError(['SEED_STOCK_FILE is allowed in the dev profile only: unset it'])
+}
+
 export interface HoldLimitSettings {
   readonly INVENTORY_MAX_HOLD_SECONDS: readonly string[]
   readonly INVENTORY_MAX_HELD_QUANTITY: readonly string[]

@@ -1,6 +1,6 @@
 import { connectTopics, createSchemaRegistry } from '@orderly/contracts'
 import { createProducer, createTopics, deadLetterTopicConfig, runStage } from '@orderly/kafka'
-import { createPostgresPositions, positionRemedies } from '@orderly/positions'
+import { createPostgresPositions } from '@orderly/positions'
 import { openDatabase, retryTransient } from '@orderly/postgres'
 import {
   ConfigError,
@@ -65,8 +65,7 @@ runService({
       }
     )
     const positions = createPostgresPositions(pool, {
-      ...{ schema: deliverySchema.schema, groupID: kafkaUses.groups[0], whenBehind: 'rewind' },
-      remedies: positionRemedies(kafkaUses.groups[0])
+      ...{ schema: deliverySchema.schema, groupID: kafkaUses.groups[0], whenBehind: 'rewind' }
     })
     const deliveryStore = createPostgresDeliveryStore(pool, { positions })
     const released = await deliveryStore.releaseClaims(instanceID)

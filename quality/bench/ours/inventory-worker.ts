@@ -1,12 +1,11 @@
-import { createPool } from '@orderly/postgres'
+import { createPool, isTransientFailure } from '@orderly/postgres'
 import { createLogger } from '@orderly/service-kit'
 import { createMetrics } from '../../../packages/service-kit/metrics/registry.ts'
 import { stageObserver } from '../../../packages/service-kit/metrics/stage-observer.ts'
 import { orderStage } from '../../../services/inventory/consumer/order-stage.ts'
-import { reportDecided } from '../../../services/inventory/consumer/report-decided.ts'
-import { resultRecord } from '../../../services/inventory/publisher/result-record.ts'
-import { isTransient } from '../../../services/inventory/store/is-transient.ts'
+import { reportDecided } from '../../../services/inventory/consumer/report.ts'
 import { createPostgresStore } from '../../../services/inventory/store/postgres.ts'
+import { createPostgresStockAdmin } from '../../../services/inventory/store/postgres-stock-admin.ts'
 import { inventorySessionSettings } from '../../../services/inventory/store/schema.ts'
 import { connectLocalTopics } from '../orders/local-topics.ts'
 import { skuCount, skuOf } from '../orders/make-orders.ts'
@@ -34,7 +33,8 @@ await answerTasks(async (task: Task) => {
   try {
     const store = createPostgresStore(pool)
     if (prepareDatabase !== true) return await runInventory(task, store)
-    await store.setAvailable(new Map(Array.from({ length: skuCount }, (_, index) => [skuOf(index), plenty])))
+    const counts = new Map(Array.from({ length: skuCount }, (_, index) => [skuOf(index), { available: plenty }]))
+    await createPostgresStockAdmin(pool).set(counts, { by: 'bench' })
     return {}
   } finally {
     await pool.end()
@@ -52,15 +52,15 @@ function runInventory(task: Task, store: ReturnType<typeof createPostgresStore>)
     batch: number
   }
   const metrics = createMetrics('bench')
-  const outputs = {
+  const renamed = {
     ...topics,
+    ordersCreated: { ...topics.ordersCreated, name: input },
     inventoryReserved: { ...topics.inventoryReserved, name: output },
     inventoryFailed: { ...topics.inventoryFailed, name: failedOutput }
   }
   const stage = orderStage({
-    topics: { ...topics, ordersCreated: { ...topics.ordersCreated, name: input } },
+    topics: renamed,
     store,
-    toRecord: (result, traceparent) => resultRecord(outputs, result, traceparent),
     onDecided: reportDecided(metrics, logger)
   })
   // Reads orders only, since the benchmark writes no change requests.
@@ -68,7 +68,7 @@ function runInventory(task: Task, store: ReturnType<typeof createPostgresStore>)
     connection: { brokers: [brokers], clientID: 'bench' },
     transactionalID: group,
     maxBatchRecords: batch,
-    isTransient,
+    isTransient: isTransientFailure,
     observer: stageObserver(metrics)
   })
 }

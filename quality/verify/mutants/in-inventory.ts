@@ -1,7 +1,7 @@
 import type { Mutant } from './mutant.ts'
 
 const statements = 'services/inventory/store/statements.ts'
-const decideChanges = 'services/inventory/domain/decide-changes.ts'
+const decideChanges = 'services/inventory/domain/decide-change.ts'
 
 /** Mutants of the inventory. */
 export const inventoryMutants: readonly Mutant[] = [
@@ -12,8 +12,7 @@ export const inventoryMutants: readonly Mutant[] = [
       {
         file: 'services/inventory/store/postgres.ts',
         find: 'const known = toOrderStates(outcomeRows, settlementRows)',
-        replace:
-          'const known = toOrderStates(outcomeRows.filter(row => changed.includes(row.order_id)), settlementRows)'
+        replace: 'const known = toOrderStates(outcomeRows.filter(row => changed.includes(row.orderID)), settlementRows)'
       },
       {
         file: statements,
@@ -41,9 +40,9 @@ export const inventoryMutants: readonly Mutant[] = [
     bug: 'orders become dead deadLetters because the database is unavailable',
     patches: [
       {
-        file: 'services/inventory/store/is-transient.ts',
-        find: '  if (isTransientPostgresError(error)) return true',
-        replace: '  if (isTransientPostgresError(error)) return false'
+        file: 'services/inventory/main.ts',
+        find: 'isTransient: isTransientFailure',
+        replace: 'isTransient: error => (error as { retryable?: unknown }).retryable === true'
       }
     ],
     faults: { 'kill-postgres': 1 },
@@ -82,7 +81,11 @@ export const inventoryMutants: readonly Mutant[] = [
     name: 'off-by-one',
     bug: 'the last piece of a SKU is never reserved',
     patches: [
-      { file: 'services/inventory/domain/decide.ts', find: 'if (requested > left)', replace: 'if (requested >= left)' }
+      {
+        file: 'services/inventory/domain/decide-order.ts',
+        find: 'else if (requested > left)',
+        replace: 'else if (requested >= left)'
+      }
     ],
     faults: { kill: 1 },
     breaks: [6]
@@ -92,7 +95,7 @@ export const inventoryMutants: readonly Mutant[] = [
     bug: 'an order is reserved as soon as one of its lines can be',
     patches: [
       {
-        file: 'services/inventory/domain/decide.ts',
+        file: 'services/inventory/domain/decide-order.ts',
         find: 'if (shortages.length > 0) return fail',
         replace: 'if (shortages.length === demand.size) return fail'
       }
@@ -105,7 +108,7 @@ export const inventoryMutants: readonly Mutant[] = [
     bug: 'outcomes are keyed by order, so those of one user are spread over partitions',
     patches: [
       {
-        file: 'services/inventory/publisher/result-record.ts',
+        file: 'services/inventory/consumer/order-stage.ts',
         find: 'return toRecord(topics.inventoryReserved, result.event, traceparent, { caller })',
         replace:
           'return { ...toRecord(topics.inventoryReserved, result.event, traceparent, { caller }), key: result.event.orderID }'
@@ -126,7 +129,7 @@ export const inventoryMutants: readonly Mutant[] = [
       },
       {
         file: decideChanges,
-        find: 'if (isSame(former, place)) return {',
+        find: 'if (isSame(former, position)) return {',
         replace: 'if (former !== undefined) return {'
       }
     ],
@@ -140,8 +143,8 @@ export const inventoryMutants: readonly Mutant[] = [
     patches: [
       {
         file: decideChanges,
-        find: 'if (isSame(former, place)) return {',
-        replace: 'if (former?.place === place) return {'
+        find: 'if (isSame(former, position)) return {',
+        replace: 'if (former?.position === position) return {'
       }
     ],
     faults: { 'kill-at-point': 1 },
@@ -170,7 +173,7 @@ export const inventoryMutants: readonly Mutant[] = [
     patches: [
       {
         file: decideChanges,
-        find: "return isHeld && holdUntilMs <= requestedAtMs ? release('expired')",
+        find: "return isHeld(order) && holdUntilMs !== null && holdUntilMs <= requestedAtMs ? release('expired')",
         replace: "return holdUntilMs !== null && holdUntilMs <= requestedAtMs ? release('expired')"
       },
       {

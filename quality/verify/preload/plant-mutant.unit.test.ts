@@ -9,13 +9,14 @@ import { promisify } from 'node:util'
 import { projectDirectory } from '@orderly/launcher'
 import { environmentNames, plantedFileOf } from './journal.ts'
 
-const decideFile = pathToFileURL(join(projectDirectory, 'services/inventory/domain/decide.ts')).href
+const decideFile = pathToFileURL(join(projectDirectory, 'services/inventory/domain/decide-order.ts')).href
 
 /** Returns the outcome of an order for the last piece in a process with this mutant. */
 async function decideLastPiece(mutant: string | undefined, journal?: string): Promise<string> {
-  const program = `const { decide } = await import('${decideFile}')
+  const program = `const { decideOrder } = await import('${decideFile}')
     const order = { orderID: 'o', userID: 'u', items: [{ sku: 's', quantity: 1 }] }
-    console.log(decide(new Map([["s", 1]]), [order], { atMs: 0, nextSequence: () => 1 }).outcomes[0].kind)`
+    const unlimited = { limits: { seconds: new Map(), quantity: new Map() }, held: new Map() }
+    console.log(decideOrder(order, new Map([["s", 1]]), unlimited, { atMs: 0, nextSequence: () => 1 }).kind)`
   const { stdout } = await promisify(execFile)(
     process.execPath,
     [`--import=${import.meta.resolve('./plant-mutant.ts')}`, '--input-type=module', '--eval', program],
@@ -40,7 +41,7 @@ test('a process reports the files into which it has planted its mutant', async t
   t.after(() => rm(directory, { recursive: true }))
   const journal = join(directory, 'journal')
   await decideLastPiece('off-by-one', journal)
-  assert.equal(await readFile(plantedFileOf(journal), 'utf8'), 'services/inventory/domain/decide.ts\n')
+  assert.equal(await readFile(plantedFileOf(journal), 'utf8'), 'services/inventory/domain/decide-order.ts\n')
 })
 
 test('an unknown mutant stops the process', async () => {

@@ -1,11 +1,10 @@
-import { expiryRequestID, type OrderChangeRequested } from '@orderly/contracts'
-import type { OutputRecord, StageTick } from '@orderly/kafka'
+import { changeName, expiryRequestID, type Topics, toRecord } from '@orderly/contracts'
+import type { StageTick } from '@orderly/kafka'
 import { newTraceparent } from '@orderly/service-kit'
 import type { StockStore } from '../store/stock-store.ts'
 
-export interface ExpireHoldsParts {
+export interface ExpireHoldsOptions extends Pick<Topics, 'ordersChanges'> {
   readonly store: Pick<StockStore, 'takeDueHolds'>
-  readonly toRecord: (change: OrderChangeRequested, traceparent: string, caller: string | undefined) => OutputRecord
   readonly everyMs: number
   readonly nowMs?: () => number
 }
@@ -24,7 +23,7 @@ const againAfterMs = 5_000
  * Every instance with partitions does this. A repeated request has the same id and no effect. A
  * request that was not written, because its instance died or was replaced, is repeated.
  */
-export function expireHolds({ store, toRecord, everyMs, nowMs = Date.now }: ExpireHoldsParts): StageTick {
+export function expireHolds({ store, ordersChanges, everyMs, nowMs = Date.now }: ExpireHoldsOptions): StageTick {
   return {
     everyMs,
     async run() {
@@ -33,7 +32,8 @@ export function expireHolds({ store, toRecord, everyMs, nowMs = Date.now }: Expi
       const traceparent = newTraceparent()
       return due.map(({ orderID, userID, caller, holdUntilMs }) => {
         const requestID = expiryRequestID(orderID, holdUntilMs)
-        return toRecord({ orderID, userID, change: 'expire', requestedAtMs, requestID }, traceparent, caller)
+        const request = { orderID, userID, change: 'expire', requestedAtMs, requestID }
+        return toRecord(ordersChanges, request, traceparent, { about: changeName(request), caller })
       })
     }
   }

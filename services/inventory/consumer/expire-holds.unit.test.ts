@@ -4,9 +4,8 @@ import { connectTopics, toRecord } from '@orderly/contracts'
 import { createInMemoryRegistry, orderChangeRequested, orderCreated } from '@orderly/contracts/testing'
 import { deadLetterTopic } from '@orderly/kafka'
 import { createInMemoryBroker } from '@orderly/kafka/testing'
+import { isTransientFailure } from '@orderly/postgres'
 import { newTraceparent } from '@orderly/service-kit'
-import { expiryRecord, resultRecord } from '../publisher/result-record.ts'
-import { isTransient } from '../store/is-transient.ts'
 import { createMemoryStore } from '../store/testing/memory.ts'
 import { expireHolds } from './expire-holds.ts'
 import { orderStage } from './order-stage.ts'
@@ -20,17 +19,8 @@ test('an unconfirmed hold is released by an expiry record, a confirmed one stays
   await store.setAvailable(new Map([['mug', 3]]))
   const clock = { nowMs: Date.now() }
   const broker = createInMemoryBroker()
-  const tick = expireHolds({
-    store,
-    toRecord: (...expiry) => expiryRecord(topics, ...expiry),
-    everyMs: 2,
-    nowMs: () => clock.nowMs
-  })
-  const parts = { topics, store, tick }
-  const stage = broker.runStage(orderStage({ ...parts, toRecord: (...given) => resultRecord(topics, ...given) }), {
-    isTransient,
-    logger
-  })
+  const tick = expireHolds({ store, ...topics, everyMs: 2, nowMs: () => clock.nowMs })
+  const stage = broker.runStage(orderStage({ topics, store, tick }), { isTransient: isTransientFailure, logger })
   t.after(() => stage.stop())
   const until = async (topic: string) => {
     while (broker.records(topic).length === 0) await new Promise(resolve => setTimeout(resolve, 1))

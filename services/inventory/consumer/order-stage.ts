@@ -1,19 +1,22 @@
-import { callerOf, type OrderChangeRequested, type OrderCreated } from '@orderly/contracts'
+import {
+  callerOf,
+  type OrderChangeRequested,
+  type OrderCreated,
+  settlementName,
+  type Topics,
+  toRecord
+} from '@orderly/contracts'
 import type { OutputRecord, Stage, StageRecord, StageTick, Topic } from '@orderly/kafka'
 import { childTraceparent } from '@orderly/service-kit'
 import { type ChangeToDecide, toChange } from '../domain/change.ts'
-import type { Outcome } from '../domain/decide.ts'
-import type { DecidedBatch } from '../domain/decide-batch.ts'
-import type { DecidedChange, Settlement } from '../domain/decide-changes.ts'
-import type { DecidedOrder } from '../domain/decide-once.ts'
+import type { DecidedBatch, DecidedOrder } from '../domain/decide-batch.ts'
+import type { DecidedChange, Settlement } from '../domain/decide-change.ts'
+import type { Outcome } from '../domain/decide-order.ts'
 import { checkOrder, type OrderToDecide } from '../domain/order.ts'
 import { kafkaUses } from '../kafka-access.ts'
 import type { StockStore } from '../store/stock-store.ts'
 
 export type OrderEvent = OrderCreated | OrderChangeRequested
-
-/** An event to publish: the outcome of an order or a later settlement. */
-export type Result = Outcome | Settlement
 
 /** A decided order of a batch, with the trace context for its outcome. */
 export interface HandledOrder extends DecidedOrder {
@@ -26,13 +29,11 @@ export interface HandledChange extends DecidedChange {
   readonly traceparent: string
 }
 
-export interface OrderStageParts {
-  readonly topics: {
-    readonly ordersCreated: Topic<OrderCreated>
-    readonly ordersChanges: Topic<OrderChangeRequested>
-  }
+type ResultTopics = Pick<Topics, 'inventoryReserved' | 'inventoryFailed' | 'inventoryConfirmed' | 'inventoryReleased'>
+
+export interface OrderStageOptions {
+  readonly topics: Pick<Topics, 'ordersCreated' | 'ordersChanges'> & ResultTopics
   readonly store: Pick<StockStore, 'decide'>
-  readonly toRecord: (result: Result, traceparent: string) => OutputRecord
   readonly tick?: StageTick
   readonly onDecided?: (orders: readonly HandledOrder[], durationMs: number) => void
   readonly onChanged?: (changes: readonly HandledChange[]) => void
@@ -45,14 +46,7 @@ export interface OrderStageParts {
  * The store commits before Kafka does. If the Kafka commit fails or the process dies, the batch is
  * read again; the store then returns its earlier decisions, and the stage writes the same events.
  */
-export function orderStage({
-  topics,
-  store,
-  toRecord,
-  tick,
-  onDecided,
-  onChanged
-}: OrderStageParts): Stage<OrderEvent> {
+export function orderStage({ topics, store, tick, onDecided, onChanged }: OrderStageOptions): Stage<OrderEvent> {
   const { ordersCreated, ordersChanges } = topics
   const isOrder = (record: StageRecord<OrderEvent>): record is StageRecord<OrderCreated> =>
     record.topic === ordersCreated.name
@@ -79,9 +73,9 @@ export function orderStage({
       onDecided?.(handled.orders, durationMs)
       if (handled.changes.length > 0) onChanged?.(handled.changes)
       return [
-        ...handled.orders.map(({ outcome, traceparent }) => toRecord(outcome, traceparent)),
+        ...handled.orders.map(({ outcome, traceparent }) => resultRecord(topics, outcome, traceparent)),
         ...handled.changes.flatMap(({ settlement, traceparent }) =>
-          settlement === undefined ? [] : [toRecord(settlement, traceparent)]
+          settlement === undefined ? [] : [resultRecord(topics, settlement, traceparent)]
         )
       ]
     }
@@ -114,4 +108,25 @@ function handle(
 
 function withChildTrace<Event>(record: StageRecord<Event>) {
   return { record, traceparent: childTraceparent(record.headers.text('traceparent')) }
+}
+
+/** Creates the record of a result for the topic of its kind, with the record key of the order. */
+function resultRecord(topics: ResultTopics, result: Outcome | Settlement, traceparent: string): OutputRecord {
+  const { caller } = result
+  switch (result.kind) {
+    case 'reserved':
+      return toRecord(topics.inventoryReserved, result.event, traceparent, { caller })
+    case 'failed':
+      return toRecord(topics.inventoryFailed, result.event, traceparent, { caller })
+    case 'confirmed':
+      return toRecord(topics.inventoryConfirmed, result.event, traceparent, {
+        about: settlementName(result.event),
+        caller
+      })
+    case 'released':
+      return toRecord(topics.inventoryReleased, result.event, traceparent, {
+        about: settlementName(result.event),
+        caller
+      })
+  }
 }

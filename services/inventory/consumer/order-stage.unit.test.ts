@@ -4,17 +4,17 @@ import { connectTopics, eventID, type OrderCreated, toRecord } from '@orderly/co
 import { createInMemoryRegistry, orderCreated } from '@orderly/contracts/testing'
 import { deadLetterTopic, type OutputRecord, type Topic } from '@orderly/kafka'
 import { createInMemoryBroker, type InMemoryBroker } from '@orderly/kafka/testing'
+import { isTransientFailure } from '@orderly/postgres'
 import { newTraceparent, parseTraceparent } from '@orderly/service-kit'
-import { resultRecord } from '../publisher/result-record.ts'
-import { isTransient } from '../store/is-transient.ts'
 import type { StockStore } from '../store/stock-store.ts'
 import { createMemoryStore } from '../store/testing/memory.ts'
+import type { TestStore } from '../store/testing/test-store.ts'
 import { orderStage } from './order-stage.ts'
 
 const topics = await connectTopics(createInMemoryRegistry())
 const logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 
-async function stocked(pieces: Record<string, number>): Promise<StockStore> {
+async function stocked(pieces: Record<string, number>): Promise<TestStore> {
   const store = createMemoryStore()
   await store.setAvailable(new Map(Object.entries(pieces)))
   return store
@@ -39,8 +39,8 @@ async function process(
   await broker.producer().send(records)
   const { promise, resolve } = Promise.withResolvers<void>()
   let left = records.length
-  const stage = broker.runStage(orderStage({ topics, store, toRecord: (...given) => resultRecord(topics, ...given) }), {
-    isTransient,
+  const stage = broker.runStage(orderStage({ topics, store }), {
+    isTransient: isTransientFailure,
     logger,
     observer: {
       committed: event => {

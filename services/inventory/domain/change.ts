@@ -5,7 +5,7 @@ export const changeKinds = ['cancel', 'confirm', 'expire'] as const
 export type ChangeKind = (typeof changeKinds)[number]
 
 /** Position of the record that contains a change request. */
-export interface Place {
+export interface RecordPosition {
   /** Topic id, because a recreated topic reuses offsets. Undefined if unknown. */
   readonly topicID?: string | undefined
   readonly partition: number
@@ -21,7 +21,7 @@ export interface ChangeToDecide
   readonly change: ChangeKind
   /** The caller that placed the order, from the header of the record. */
   readonly caller?: string | undefined
-  readonly place: Place
+  readonly position: RecordPosition
 }
 
 /** Error for a change request that violates its contract. */
@@ -39,7 +39,7 @@ export class InvalidChangeError extends Error {
 export function toChange(
   { orderID, userID, change, requestedAtMs, requestID: givenID }: OrderChangeRequested,
   caller: string | undefined,
-  place: Place
+  position: RecordPosition
 ): ChangeToDecide {
   const kind = changeKinds.find(kind => kind === change)
   if (kind === undefined) throw new InvalidChangeError(orderID, `unknown change ${JSON.stringify(change)}`)
@@ -50,5 +50,5 @@ export function toChange(
     throw new InvalidChangeError(orderID, `its ${field} is empty, or contains a NUL character or U+001F`)
   }
   const requestID = givenID === '' ? unnamedRequestID(orderID, change, requestedAtMs) : givenID
-  return { orderID, userID, requestedAtMs, requestID, change: kind, ...(caller !== undefined && { caller }), place }
+  return { orderID, userID, requestedAtMs, requestID, change: kind, ...(caller !== undefined && { caller }), position }
 }

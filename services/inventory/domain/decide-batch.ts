@@ -1,14 +1,18 @@
 import type { ChangeToDecide } from './change.ts'
-import { type Holding, type Outcome, unlimitedHolding } from './decide.ts'
-import { type DecidedChange, decideChanges, type OrderState, type Settlement } from './decide-changes.ts'
-import { type DecidedOrder, decideOnce } from './decide-once.ts'
-import { type HeldPieces, holderOf } from './hold-limits.ts'
+import { type DecidedChange, decideChange, isHeld, type OrderState, type Settlement } from './decide-change.ts'
+import { decideOrder, type Holding, type Outcome, type Stamp } from './decide-order.ts'
+import { holderOf, noHoldLimits } from './hold-limits.ts'
 import type { OrderToDecide } from './order.ts'
-import type { Stamp } from './stamp.ts'
 
 export interface Batch {
   readonly orders: readonly OrderToDecide[]
   readonly changes: readonly ChangeToDecide[]
+}
+
+export interface DecidedOrder {
+  readonly outcome: Outcome
+  /** True if the order already had its outcome, so it reserves nothing now. */
+  readonly isReplay: boolean
 }
 
 export interface DecidedBatch {
@@ -29,66 +33,82 @@ export interface Fresh {
   readonly moved: ReadonlyMap<string, number>
 }
 
+const unlimited: Holding = { limits: noHoldLimits, held: new Map() }
+
 /**
- * Decides the changes first, then the orders. Orders can therefore reserve stock that the same
- * batch releases, and a cancel always precedes an order of its batch.
+ * Decides the changes in sequence, then the orders in sequence; each sees the effects of those
+ * before it. Orders can therefore reserve stock that the same batch releases, and a cancel always
+ * precedes an order of its batch. An order that was decided earlier, or is repeated in the batch,
+ * gets the outcome that it has.
+ *
+ * @param known state of the decided orders of the batch
+ * @param available pieces by SKU; a missing SKU is unknown
  */
 export function decideBatch(
   known: ReadonlyMap<string, OrderState>,
   available: ReadonlyMap<string, number>,
   { orders, changes }: Batch,
   stamp: Stamp,
-  { limits, held }: Holding = unlimitedHolding
+  { limits, held: heldBefore }: Holding = unlimited
 ): DecidedBatch & { readonly fresh: Fresh } {
-  const { decided, outcomes, settlements } = decideChanges(known, changes, stamp)
-  const remembered = new Map([...known].map(([orderID, { outcome }]) => [orderID, outcome]))
-  for (const outcome of outcomes) remembered.set(outcome.event.orderID, outcome)
+  const states = new Map(known)
+  const left = new Map(available)
+  const held = new Map(heldBefore)
+  const moved = new Map<string, number>()
+  const outcomes: Outcome[] = []
+  const settlements: Settlement[] = []
 
-  const returned = new Map<string, number>()
-  for (const { kind, event } of settlements) {
-    if (kind === 'confirmed') continue
-    for (const { sku, quantity } of event.items) returned.set(sku, (returned.get(sku) ?? 0) + quantity)
+  /** Moves pieces from available to reserved; back if `sign` is -1. */
+  function move(items: Items, sign: 1 | -1): void {
+    for (const { sku, quantity } of items) {
+      left.set(sku, (left.get(sku) ?? 0) - sign * quantity)
+      moved.set(sku, (moved.get(sku) ?? 0) + sign * quantity)
+    }
   }
-  const left = returned.size === 0 ? available : add(available, returned)
-  const { decided: decidedOrders, fresh } = decideOnce(remembered, left, orders, stamp, {
-    limits,
-    held: withoutEnded(held, settlements, known)
+
+  function endHold(holder: string, items: Items): void {
+    const pieces = held.get(holder)
+    if (pieces !== undefined) held.set(holder, pieces - piecesOf(items))
+  }
+
+  const decidedChanges = changes.map((change): DecidedChange => {
+    const { orderID } = change
+    const order = states.get(orderID)
+    const decided = decideChange(order, change, stamp)
+    const { settlement, outcome, isReplay } = decided
+    if (outcome !== undefined) {
+      states.set(orderID, { outcome })
+      outcomes.push(outcome)
+    }
+    if (order !== undefined && settlement !== undefined && !isReplay) {
+      states.set(orderID, { ...order, [settlement.kind]: settlement })
+      settlements.push(settlement)
+      if (settlement.kind === 'released') move(settlement.event.items, -1)
+      if (isHeld(order)) endHold(holderOf(order.outcome), settlement.event.items)
+    }
+    return decided
   })
-  const moved = new Map(fresh.taken)
-  for (const [sku, pieces] of returned) moved.set(sku, (moved.get(sku) ?? 0) - pieces)
-  return {
-    orders: decidedOrders,
-    changes: decided,
-    fresh: { settlements, outcomes: [...outcomes, ...fresh.outcomes], moved }
-  }
+
+  const decidedOrders = orders.map((order): DecidedOrder => {
+    const former = states.get(order.orderID)
+    if (former !== undefined) return { outcome: former.outcome, isReplay: true }
+    const outcome = decideOrder(order, left, { limits, held }, stamp)
+    states.set(order.orderID, { outcome })
+    outcomes.push(outcome)
+    if (outcome.kind === 'reserved') {
+      const { items, holdUntilMs } = outcome.event
+      move(items, 1)
+      const holder = holderOf(outcome)
+      if (holdUntilMs !== null) held.set(holder, (held.get(holder) ?? 0) + piecesOf(items))
+    }
+    return { outcome, isReplay: false }
+  })
+
+  return { orders: decidedOrders, changes: decidedChanges, fresh: { settlements, outcomes, moved } }
 }
 
-/** Returns the held pieces without the holds that the settlements ended. */
-function withoutEnded(
-  held: HeldPieces,
-  settlements: readonly Settlement[],
-  known: ReadonlyMap<string, OrderState>
-): HeldPieces {
-  if (held.size === 0 || settlements.length === 0) return held
-  const left = new Map(held)
-  const ended = new Set<string>()
-  for (const { event } of settlements) {
-    const { outcome, confirmed, released } = known.get(event.orderID) ?? {}
-    const wasHeld = outcome?.kind === 'reserved' && outcome.event.holdUntilMs !== null && !confirmed && !released
-    if (!wasHeld || ended.has(event.orderID)) continue
-    ended.add(event.orderID)
-    const pieces = left.get(holderOf(outcome))
-    if (pieces === undefined) continue
-    left.set(
-      holderOf(outcome),
-      event.items.reduce((sum, { quantity }) => sum - quantity, pieces)
-    )
-  }
-  return left
-}
+type Items = OrderToDecide['items']
 
-function add(pieces: ReadonlyMap<string, number>, more: ReadonlyMap<string, number>): ReadonlyMap<string, number> {
-  const sum = new Map(pieces)
-  for (const [sku, count] of more) sum.set(sku, (sum.get(sku) ?? 0) + count)
-  return sum
+function piecesOf(items: Items): number {
+  return items.reduce((sum, { quantity }) => sum + quantity, 0)
 }

@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { Outcome } from './decide.ts'
 import { decideBatch } from './decide-batch.ts'
-import type { OrderState } from './decide-changes.ts'
-import { histories, stockLevels, toBatch } from './testing/arbitraries.ts'
-import { at } from './testing/stamps.ts'
+import type { OrderState } from './decide-change.ts'
+import type { Outcome } from './decide-order.ts'
+import { histories, orderSequences, stockLevels, toBatch } from './testing/arbitraries.ts'
+import { at, decide } from './testing/decide.ts'
 
 const order = (orderID: string, quantity: number) => ({ orderID, userID: 'ann', items: [{ sku: 'mug', quantity }] })
 const cancel = (orderID: string, offset: number) => {
   const request = { change: 'cancel', requestedAtMs: 1, requestID: `request-${offset}` } as const
-  return { orderID, userID: 'ann', ...request, place: { partition: 0, offset } }
+  return { orderID, userID: 'ann', ...request, position: { partition: 0, offset } }
 }
 
 test('an order can reserve stock that a cancel of the same batch releases', () => {
@@ -58,6 +58,56 @@ test('any sequence of orders and changes conserves pieces, keeps stock non-negat
         for (const pieces of available.values()) assert.ok(pieces >= 0)
       }
       assert.equal(new Set(released).size, released.length)
+    })
+  )
+})
+
+test('orders that were decided earlier get the same outcomes and reserve nothing, whatever the current stock', () => {
+  fc.assert(
+    fc.property(stockLevels, stockLevels, orderSequences, (stock, otherStock, orders) => {
+      const { outcomes } = decide(stock, orders, at(7))
+      const known = new Map(outcomes.map(outcome => [outcome.event.orderID, { outcome }]))
+      const { orders: decided, fresh } = decideBatch(known, otherStock, { orders, changes: [] }, at(8))
+      assert.deepEqual(
+        decided,
+        outcomes.map(outcome => ({ outcome, isReplay: true }))
+      )
+      assert.deepEqual(fresh, { settlements: [], outcomes: [], moved: new Map() })
+    })
+  )
+})
+
+test('an order that is repeated in a batch is decided at its first occurrence and replayed at the others', () => {
+  fc.assert(
+    fc.property(stockLevels, orderSequences, fc.array(fc.nat()), (stock, orders, picks) => {
+      const again = orders.length === 0 ? [] : picks.map(pick => structuredClone(orders[pick % orders.length] as never))
+      const batch = { orders: [...orders, ...again], changes: [] }
+      const { orders: decided, fresh } = decideBatch(new Map(), stock, batch, at(7))
+      assert.deepEqual({ outcomes: fresh.outcomes, taken: fresh.moved }, decide(stock, orders, at(7)))
+      for (const [index, { outcome, isReplay }] of decided.entries()) {
+        assert.equal(isReplay, index >= orders.length)
+        assert.equal(
+          outcome,
+          fresh.outcomes.find(({ event }) => event.orderID === outcome.event.orderID)
+        )
+      }
+    })
+  )
+})
+
+test('replayed orders do not affect the new orders of their batch', () => {
+  fc.assert(
+    fc.property(stockLevels, orderSequences, fc.nat(), (stock, orders, cut) => {
+      const whole = decide(stock, orders, at(7))
+      const before = orders.slice(0, cut % (orders.length + 1))
+      const { outcomes, taken } = decide(stock, before, at(7))
+      const left = new Map([...stock].map(([sku, pieces]) => [sku, pieces - (taken.get(sku) ?? 0)]))
+      const known = new Map(outcomes.map(outcome => [outcome.event.orderID, { outcome }]))
+      const { orders: decided } = decideBatch(known, left, { orders, changes: [] }, at(7))
+      assert.deepEqual(
+        decided.map(({ outcome }) => outcome),
+        whole.outcomes
+      )
     })
   )
 })

@@ -5,16 +5,16 @@ import { grantKey } from '@orderly/callers/testing'
 import { createPool } from '@orderly/postgres'
 import { createTestHttp, fuzzApi, sendExamples, silentLogger } from '@orderly/service-kit/testing'
 import type { Pool } from 'pg'
-import { createPostgresStore } from '../store/postgres.ts'
 import { createPostgresStockAdmin } from '../store/postgres-stock-admin.ts'
 import { checkMovements, createInventoryDatabase } from '../store/testing/inventory-database.ts'
+import { createPostgresTestStore } from '../store/testing/test-store.ts'
 import { addStockApi } from './api.ts'
 
 /** Sets up the routes with a separate database. */
 async function setUp(t: TestContext, openCallers?: (pool: Pool) => Pick<APIKeyCache, 'find'>) {
   const database = await createInventoryDatabase(t)
   const pool: Pool = database.open({ maxConnections: 8 })
-  const store = createPostgresStore(pool)
+  const store = createPostgresTestStore(pool)
   const { http, listen } = createTestHttp(t)
   await addStockApi(http, { callers: openCallers?.(pool), stock: createPostgresStockAdmin(pool) })
   const ask = async (method: 'GET' | 'PUT', url: string, body?: object) => {

@@ -1,13 +1,13 @@
 import { Readable } from 'node:stream'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import { reservedName } from '@orderly/callers'
 import { idempotencyKeyOf, ProblemError, readBody } from '@orderly/service-kit'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { FastifySchemaValidationError } from 'fastify/types/schema.js'
-import type { StockCount } from '../domain/set-stock.ts'
+import type { StockCount } from '../domain/stock-count.ts'
 import { parseStock, type StockColumn, StockFileError, stockHeader, stockLine } from '../stock-file/read-stock-file.ts'
 import type { AdjustmentResult, SetResult, StockAdmin } from '../store/stock-admin.ts'
 import type { StockLevel } from '../store/stock-store.ts'
-import { keysOwner, operatorOf } from './operator.ts'
 import {
   adjustLevel,
   isSKU,
@@ -206,4 +206,22 @@ function refusalOf(result: Exclude<AdjustmentResult, { kind: 'adjusted' }>, delt
         'STOCK_TOO_HIGH',
         `${available} pieces are available; ${delta} more would exceed ${Number.MAX_SAFE_INTEGER}; nothing was changed.`
       )
+}
+
+/**
+ * Returns the namespace of the idempotency keys: the caller, or a shared one if authentication is
+ * off.
+ */
+function keysOwner({ caller }: FastifyRequest): string {
+  return caller?.name ?? reservedName
+}
+
+/**
+ * Returns the operator's name for movements: the caller, or the header `x-operator` if
+ * authentication is off.
+ */
+function operatorOf({ caller, headers }: FastifyRequest): string {
+  if (caller !== undefined) return caller.name
+  const name = headers['x-operator']
+  return typeof name === 'string' ? name : reservedName
 }

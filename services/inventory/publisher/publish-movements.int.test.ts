@@ -6,11 +6,11 @@ import { readCommitted } from '@orderly/kafka/testing'
 import { recordLog, silentLogger } from '@orderly/service-kit/testing'
 import { Registry } from 'prom-client'
 import { createMovementQueue } from '../store/movement-queue.ts'
-import { createPostgresStore } from '../store/postgres.ts'
 import { createPostgresStockAdmin } from '../store/postgres-stock-admin.ts'
 import { createInventoryDatabase, emptyInventory } from '../store/testing/inventory-database.ts'
+import { createPostgresTestStore } from '../store/testing/test-store.ts'
 import { startPipeline } from '../testing/pipeline.ts'
-import { type PublishingParts, publishingAtOnce, publishMovements } from './publish-movements.ts'
+import { type PublishingOptions, publishingAtOnce, publishMovements } from './publish-movements.ts'
 
 const database = await createInventoryDatabase({ after })
 const pool = database.open({ maxConnections: 8 })
@@ -23,15 +23,21 @@ async function untilPublished(): Promise<void> {
   while ((await queue.count()) > 0) await delay(5)
 }
 
-function start(t: TestContext, parts: Partial<PublishingParts> & Pick<PublishingParts, 'publish'>) {
-  const publishing = publishMovements({ queue, metrics: new Registry(), logger: silentLogger(), pollMs: 20, ...parts })
+function start(t: TestContext, options: Partial<PublishingOptions> & Pick<PublishingOptions, 'publish'>) {
+  const publishing = publishMovements({
+    queue,
+    metrics: new Registry(),
+    logger: silentLogger(),
+    pollMs: 20,
+    ...options
+  })
   t.after(() => publishing.stop())
   return publishing
 }
 
 test('movements of every kind are published in order, with the ids of their rows', async t => {
   await emptyInventory(pool)
-  await createPostgresStore(pool).addMissing(new Map([['mug', 3]]))
+  await createPostgresTestStore(pool).addMissing(new Map([['mug', 3]]))
   await setOf('mug', 5)
   await stockAdmin.set(new Map([['mug', { onHand: 7 }]]), { ...by, reason: 'counted' })
   await stockAdmin.adjust({ sku: 'mug', delta: -1, key: { caller: 'ops', key: 'k' } }, by)

@@ -1,11 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { StockMoved } from '@orderly/contracts'
-import type { Logger, Metrics } from '@orderly/service-kit'
+import { eventHeaders, type StockMoved } from '@orderly/contracts'
+import { createProducer, type KafkaConnection, type OutputRecord, type Topic } from '@orderly/kafka'
+import { type Logger, type Metrics, newTraceparent, type ServiceContext } from '@orderly/service-kit'
 import { Gauge } from 'prom-client'
 import type { MovementQueue } from '../store/movement-queue.ts'
 import type { StockAdmin } from '../store/stock-admin.ts'
 
-export interface PublishingParts {
+export interface PublishingOptions {
   readonly queue: MovementQueue
   /** Resolves once all in-sync replicas have the movements. */
   readonly publish: (movements: readonly StockMoved[]) => Promise<void>
@@ -23,6 +24,11 @@ export interface MovementPublishing {
 }
 
 const maxBatchRecords = 500
+/**
+ * Delivery timeout of movements, below the timeout of idle transactions: the transaction that reads
+ * movements also marks them.
+ */
+const deliveryTimeoutMs = 3_000
 const firstPauseMs = 250
 const longestPauseMs = 30_000
 
@@ -31,8 +37,8 @@ const longestPauseMs = 30_000
  * rebuilt from the topic. Stock changes do not wait for this: while Kafka is unavailable, movements
  * stay unpublished in their table.
  */
-export function publishMovements(parts: PublishingParts): MovementPublishing {
-  const { queue, publish, metrics, logger, pollMs = 1_000 } = parts
+export function publishMovements(options: PublishingOptions): MovementPublishing {
+  const { queue, publish, metrics, logger, pollMs = 1_000 } = options
   const waiting = new Gauge({
     name: 'orderly_inventory_unpublished_movements',
     help: 'Stock movements that are not yet published to their topic.',
@@ -79,6 +85,33 @@ export function publishMovements(parts: PublishingParts): MovementPublishing {
       sleeping.abort()
       await running
     }
+  }
+}
+
+/** Publishes the movements of the queue to a topic until the service stops. */
+export async function startMovementPublishing(
+  { metrics, logger, onStop }: Pick<ServiceContext<unknown>, 'metrics' | 'logger' | 'onStop'>,
+  { queue, connection, topic }: { queue: MovementQueue; connection: KafkaConnection; topic: Topic<StockMoved> }
+): Promise<MovementPublishing> {
+  const producer = await createProducer(connection, { deliveryTimeoutMs })
+  onStop('producer', () => producer.close())
+  const publish = (movements: readonly StockMoved[]) =>
+    producer.send(movements.map(movement => movementRecord(topic, movement, newTraceparent())))
+  const publishing = publishMovements({ queue, publish, metrics, logger })
+  onStop('movements', () => publishing.stop())
+  return publishing
+}
+
+/**
+ * Creates the record of a movement. Its key is the SKU, which keeps the movements of a SKU in
+ * order; its event id is stable.
+ */
+function movementRecord(topic: Topic<StockMoved>, movement: StockMoved, traceparent: string): OutputRecord {
+  return {
+    topic: topic.name,
+    key: movement.sku,
+    value: topic.codec.encode(movement),
+    headers: eventHeaders(topic, movement.movementID, traceparent)
   }
 }
 

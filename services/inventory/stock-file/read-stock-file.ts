@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises'
-import type { StockCount } from '../domain/set-stock.ts'
+import type { Logger } from '@orderly/service-kit'
+import { availableFor, type StockCount } from '../domain/stock-count.ts'
+import type { StockStore } from '../store/stock-store.ts'
 
 /** Error for an invalid stock file. */
 export class StockFileError extends Error {
@@ -15,6 +17,19 @@ export type StockColumn = (typeof stockColumns)[number]
 
 export async function readStockFile(path: string): Promise<ReadonlyMap<string, StockCount>> {
   return parseStock(await readFile(path), path)
+}
+
+/** Adds the SKUs of a file that do not exist yet. */
+export async function seedStock(
+  store: Pick<StockStore, 'addMissing'>,
+  file: string,
+  logger: Pick<Logger, 'info'>
+): Promise<void> {
+  const counts = await readStockFile(file)
+  // A new SKU has no reserved pieces, so all of its pieces on hand are available.
+  const pieces = Array.from(counts, ([sku, count]) => [sku, availableFor(count, 0) ?? 0] as const)
+  const added = await store.addMissing(new Map(pieces))
+  logger.info({ added, file }, 'stock seeded')
 }
 
 /**

@@ -29,14 +29,14 @@ export function createMovementQueue(pool: Pool): MovementQueue {
       inTransaction(pool, async client => {
         const { rows: locks } = await runStatement(client, statements.lockPublishing)
         if (locks[0]?.locked !== true) return undefined
-        const { rows } = await runStatement<StockMoved>(client, statements.unpublishedMovements(limit))
+        const { rows } = await runStatement(client, statements.unpublishedMovements(limit))
         if (rows.length === 0) return 0
         await publish(rows)
         await runStatement(client, statements.markPublished(rows.map(({ movementID }) => movementID)))
         return rows.length
       }),
     async count() {
-      return (await runStatement(pool, statements.countUnpublished)).rows[0]?.count
+      return (await runStatement(pool, statements.countUnpublished)).rows[0]?.count ?? 0
     }
   }
 }

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import type { ChangeKind, ChangeToDecide } from '../domain/change.ts'
-import type { DecidedChange } from '../domain/decide-changes.ts'
-import { createPostgresStore } from './postgres.ts'
+import type { DecidedChange } from '../domain/decide-change.ts'
 import { checkBooks, createInventoryDatabase, emptyInventory } from './testing/inventory-database.ts'
+import { createPostgresTestStore } from './testing/test-store.ts'
 
 /** Tests of concurrent instances that decide the same orders and changes. */
 
@@ -26,15 +26,15 @@ const orders = Array.from({ length: 120 }, (_, index) => ({
 function changesOf(kinds: readonly ChangeKind[]): ChangeToDecide[] {
   return orders.flatMap(({ orderID, userID }, index) =>
     kinds.map((change, second) => {
-      const place = { partition: 0, offset: index * kinds.length + second }
+      const position = { partition: 0, offset: index * kinds.length + second }
       const requestID = `${change}-${orderID}`
-      return { orderID, userID, change, requestedAtMs: Date.now() + 60_000, requestID, place }
+      return { orderID, userID, change, requestedAtMs: Date.now() + 60_000, requestID, position }
     })
   )
 }
 
 async function inBatches(changes: readonly ChangeToDecide[], size: number): Promise<DecidedChange[]> {
-  const store = createPostgresStore(database.open({ maxConnections: 1 }))
+  const store = createPostgresTestStore(database.open({ maxConnections: 1 }))
   const decided: DecidedChange[] = []
   for (let start = 0; start < changes.length; start += size) {
     const { changes: own } = await store.decide({ orders: [], changes: changes.slice(start, start + size) })
@@ -45,11 +45,11 @@ async function inBatches(changes: readonly ChangeToDecide[], size: number): Prom
 
 test('an order and its cancel that instances decide concurrently end either cancelled or reserved and released', async () => {
   await emptyInventory(pool)
-  const store = createPostgresStore(pool)
+  const store = createPostgresTestStore(pool)
   await store.setAvailable(putIn)
   const changes = changesOf(['cancel'])
   const ordering = async (size: number) => {
-    const instance = createPostgresStore(database.open({ maxConnections: 1 }))
+    const instance = createPostgresTestStore(database.open({ maxConnections: 1 }))
     for (let start = 0; start < orders.length; start += size)
       await instance.decide({ orders: orders.slice(start, start + size), changes: [] })
   }
@@ -64,7 +64,7 @@ test('an order and its cancel that instances decide concurrently end either canc
 
 test('a confirmation and an expiry that instances decide concurrently have one result for all of them', async () => {
   await emptyInventory(pool)
-  const store = createPostgresStore(pool)
+  const store = createPostgresTestStore(pool)
   await store.setAvailable(putIn)
   await store.decide({ orders, changes: [] })
   const [confirmFirst, expireFirst] = [changesOf(['confirm', 'expire']), changesOf(['expire', 'confirm'])]

@@ -1,21 +1,21 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import { createPostgresStore } from './postgres.ts'
 import { testHoldLimits } from './testing/hold-limits-contract.ts'
 import { createInventoryDatabase, emptyInventory } from './testing/inventory-database.ts'
+import { createPostgresTestStore } from './testing/test-store.ts'
 
 const database = await createInventoryDatabase({ after })
 const pool = database.open()
 
 testHoldLimits('the store in Postgres', async (_t, nowMs, limits) => {
   await emptyInventory(pool)
-  return createPostgresStore(pool, { nowMs, limits })
+  return createPostgresTestStore(pool, { nowMs, limits })
 })
 
 test('instances that decide orders of one caller concurrently do not exceed its limit', async () => {
   await emptyInventory(pool)
   const limits = { seconds: new Map(), quantity: new Map([['berlin', 10]]) }
-  const stores = [1, 2, 3].map(() => createPostgresStore(database.open({ maxConnections: 2 }), { limits }))
+  const stores = [1, 2, 3].map(() => createPostgresTestStore(database.open({ maxConnections: 2 }), { limits }))
   const skus = Array.from({ length: 30 }, (_, index) => `sku-${index}`)
   await stores[0]?.setAvailable(new Map(skus.map(sku => [sku, 100])))
   // Each batch has a different SKU, so that stock locks do not serialize the batches.

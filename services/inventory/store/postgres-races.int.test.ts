@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { inTransaction, isTransientPostgresError, retryTransient } from '@orderly/postgres'
 import type { Pool } from 'pg'
-import type { DecidedOrder } from '../domain/decide-once.ts'
+import type { DecidedOrder } from '../domain/decide-batch.ts'
 import type { OrderToDecide } from '../domain/order.ts'
-import { createPostgresStore } from './postgres.ts'
 import { checkBooks, createInventoryDatabase } from './testing/inventory-database.ts'
 import { decideOrders } from './testing/stock-store-contract.ts'
+import { createPostgresTestStore } from './testing/test-store.ts'
 
 /**
  * Tests of concurrent instances that decide the same orders, as a partition owner and zombies do.
@@ -60,7 +60,7 @@ async function untilWaiting(pool: Pool, applicationName: string): Promise<void> 
 async function setUp(t: TestContext) {
   const database = await createInventoryDatabase(t)
   const observer = database.open({ applicationName: 'observer' })
-  await createPostgresStore(observer).setAvailable(putIn)
+  await createPostgresTestStore(observer).setAvailable(putIn)
   return { ...database, observer }
 }
 
@@ -75,7 +75,7 @@ test('instances that decide the same orders concurrently, in different batches, 
   ]
   const results = await Promise.all(
     instances.map(async ({ size, start }) => {
-      const store = createPostgresStore(open())
+      const store = createPostgresTestStore(open())
       const results: DecidedOrder[] = []
       for (const batch of batchesOf(orders, size, start)) results.push(...(await decideOrders(store, batch)))
       return results
@@ -89,7 +89,7 @@ test('an order that two instances insert concurrently has the outcome of the fir
   const { open, observer } = await setUp(t)
   const order = { orderID: 'contested', userID: 'ann', items: [{ sku: 'never-stocked', quantity: 1 }] }
   const beside = { orderID: 'beside', userID: 'ann', items: [{ sku: 'mug', quantity: 1 }] }
-  const store = createPostgresStore(open({ applicationName: 'second' }))
+  const store = createPostgresTestStore(open({ applicationName: 'second' }))
   const shortages = [{ sku: 'never-stocked', requested: 1, available: 0, reason: 'UNKNOWN_SKU' }]
 
   const deciding = await inTransaction(open(), async first => {
@@ -114,7 +114,7 @@ test('an order that two instances insert concurrently has the outcome of the fir
 test('a batch that waited for the locks of another batch sees the orders that the other one decided', async t => {
   const { open, observer } = await setUp(t)
   const orders = makeOrders(20)
-  const instances = ['first', 'second'].map(applicationName => createPostgresStore(open({ applicationName })))
+  const instances = ['first', 'second'].map(applicationName => createPostgresTestStore(open({ applicationName })))
 
   const deciding = await inTransaction(open(), async client => {
     await client.query('SELECT FROM inventory.stock FOR UPDATE')
@@ -135,7 +135,7 @@ test('an instance that freezes with locked stock blocks others for a bounded tim
   const orders = makeOrders(20)
   const waking = inTransaction(frozen, async client => {
     await client.query('SELECT FROM inventory.stock FOR UPDATE')
-    await decideOrders(createPostgresStore(open()), orders)
+    await decideOrders(createPostgresTestStore(open()), orders)
     await client.query("UPDATE inventory.stock SET available = 0, reserved = 0 WHERE sku = 'mug'")
   })
   await assert.rejects(waking, isTransientPostgresError)
@@ -157,7 +157,7 @@ test('cut connections lose no order and cause no second decision', async t => {
   }
 
   async function decideAll(start: number): Promise<DecidedOrder[]> {
-    const store = createPostgresStore(open({ applicationName: 'instance' }))
+    const store = createPostgresTestStore(open({ applicationName: 'instance' }))
     const results: DecidedOrder[] = []
     for (const batch of batchesOf(orders, 20, start)) {
       const attempt = () => decideOrders(store, batch)

@@ -1,24 +1,15 @@
 import {
-  isPostgresConflict,
+  type Decision,
   isUniqueViolation,
   orUnavailable,
   readDecideWrite,
-  retryTransient,
+  retryConflicts,
   runStatement,
   type Statement
 } from '@orderly/postgres'
 import type { Pool, QueryResultRow } from 'pg'
-import { adjustStock } from '../domain/adjust-stock.ts'
-import { availableFor, type StockCount } from '../domain/set-stock.ts'
-import { selectLevels } from './statements.ts'
-import type {
-  AdjustmentRequest,
-  AdjustmentResult,
-  MovementCause,
-  SetResult,
-  StockAdmin,
-  StockMovement
-} from './stock-admin.ts'
+import { adjustStock, availableFor, type StockCount } from '../domain/stock-count.ts'
+import type { AdjustmentRequest, AdjustmentResult, MovementCause, SetResult, StockAdmin } from './stock-admin.ts'
 import * as statements from './stock-admin-statements.ts'
 import type { StockLevel } from './stock-store.ts'
 
@@ -27,16 +18,16 @@ import type { StockLevel } from './stock-store.ts'
  * of orders does, so they are serialized.
  */
 export function createPostgresStockAdmin(pool: Pool): StockAdmin {
-  async function rows<Row extends QueryResultRow>(statement: Statement): Promise<Row[]> {
-    return (await orUnavailable(runStatement<Row>(pool, statement))).rows
+  async function rows<Row extends QueryResultRow>(statement: Statement<Row>): Promise<Row[]> {
+    return (await orUnavailable(runStatement(pool, statement))).rows
   }
 
   return {
-    level: async sku => (await rows<StockLevel>(selectLevels([sku])))[0],
-    set: (counts, cause) => retryConflicts(() => set(pool, counts, cause)),
-    adjust: (request, cause) => retryConflicts(() => adjust(pool, request, cause)),
-    page: ({ after, limit }) => rows<StockLevel>(statements.pageOfLevels(after, limit)),
-    movements: (sku, { before, limit }) => rows<StockMovement>(statements.movementsOf(sku, before, limit))
+    level: async sku => (await rows(statements.selectLevel(sku)))[0],
+    set: (counts, cause) => afterConflicts(() => set(pool, counts, cause)),
+    adjust: (request, cause) => afterConflicts(() => adjust(pool, request, cause)),
+    page: ({ after, limit }) => rows(statements.pageOfLevels(after, limit)),
+    movements: (sku, { before, limit }) => rows(statements.movementsOf(sku, before, limit))
   }
 }
 
@@ -53,12 +44,12 @@ class BelowReserved extends Error {
 async function set(pool: Pool, counts: ReadonlyMap<string, StockCount>, cause: MovementCause): Promise<SetResult> {
   const skus = [...counts.keys()]
   // New SKUs are inserted first, so that every changed row is locked and has a previous level.
-  const reads = [statements.addSKUs(skus), statements.lockLevels(skus)]
+  const reads = [statements.addSKUs(skus), statements.lockLevels(skus)] as const
   try {
-    return await readDecideWrite(pool, reads, ([, locked = []]) => {
+    return await readDecideWrite(pool, reads, ([, locked]) => {
       const moved: statements.Moved[] = []
       const refused: StockLevel[] = []
-      for (const level of locked as StockLevel[]) {
+      for (const level of locked) {
         const { sku, available: before, reserved } = level
         const count = counts.get(sku) as StockCount
         const available = availableFor(count, reserved)
@@ -82,10 +73,8 @@ async function set(pool: Pool, counts: ReadonlyMap<string, StockCount>, cause: M
 function adjust(pool: Pool, request: AdjustmentRequest, cause: MovementCause): Promise<AdjustmentResult> {
   const { sku, delta, key } = request
   // The lock is acquired first, so that the search sees what the previous lock holder committed.
-  const reads = [statements.lockLevels([sku]), statements.findAdjustment(key)]
-  return readDecideWrite<AdjustmentResult>(pool, reads, ([locked = [], found = []]) => {
-    const [before] = locked as StockLevel[]
-    const [known] = found
+  const reads = [statements.lockLevels([sku]), statements.findAdjustment(key)] as const
+  return readDecideWrite(pool, reads, ([[before], [known]]): Decision<AdjustmentResult> => {
     if (known !== undefined) {
       const isSame = known.sku === sku && known.delta === delta && known.reason === (cause.reason ?? null)
       const { available, reserved } = known
@@ -107,9 +96,6 @@ function adjust(pool: Pool, request: AdjustmentRequest, cause: MovementCause): P
  * Retries conflicts. If one key is used for two SKUs concurrently, the retry finds the first
  * adjustment.
  */
-function retryConflicts<Result>(work: () => Promise<Result>): Promise<Result> {
-  const hasLostRace = (error: unknown) => isUniqueViolation(error, 'stock_movements_once') || isPostgresConflict(error)
-  return orUnavailable(
-    retryTransient(work, { isTransient: hasLostRace, attempts: 10, firstDelayMs: 2, maxDelayMs: 200 })
-  )
+function afterConflicts<Result>(work: () => Promise<Result>): Promise<Result> {
+  return orUnavailable(retryConflicts(work, error => isUniqueViolation(error, 'stock_movements_once')))
 }

@@ -1,14 +1,13 @@
 import { type PostgresPositions, readDecideWriteWith, type Saving } from '@orderly/positions'
-import { isPostgresConflict, isUniqueViolation, retryTransient, runStatement, type Statement } from '@orderly/postgres'
+import { isUniqueViolation, retryConflicts, runStatement, type Statement } from '@orderly/postgres'
 import type { Pool } from 'pg'
 import { type Batch, type DecidedBatch, decideBatch, type Fresh } from '../domain/decide-batch.ts'
-import type { Settlement } from '../domain/decide-changes.ts'
+import type { Settlement } from '../domain/decide-change.ts'
+import type { Stamp } from '../domain/decide-order.ts'
 import { type HoldLimits, limitedHolders, noHoldLimits } from '../domain/hold-limits.ts'
-import type { Stamp } from '../domain/stamp.ts'
-import { createPostgresStockAdmin } from './postgres-stock-admin.ts'
 import { toOrderStates } from './rows.ts'
 import * as statements from './statements.ts'
-import type { DueHold, StockLevel, StockStore } from './stock-store.ts'
+import type { StockStore } from './stock-store.ts'
 
 export interface StoreOptions {
   readonly nowMs?: () => number
@@ -35,35 +34,21 @@ export function createPostgresStore(
   pool: Pool,
   { nowMs = Date.now, limits = noHoldLimits, positions }: StoreOptions = {}
 ): StockStore {
-  const stockAdmin = createPostgresStockAdmin(pool)
   return {
     async decide(batch, advances = []) {
       if (batch.orders.length + batch.changes.length + advances.length === 0) return { orders: [], changes: [] }
-      return retryTransient(() => decideInTransaction(pool, batch, { nowMs, limits }, { positions, advances }), {
-        isTransient: hasLostRace,
-        attempts: 10,
-        firstDelayMs: 2,
-        maxDelayMs: 200
-      })
+      const saving = { positions, advances }
+      return retryConflicts(() => decideInTransaction(pool, batch, { nowMs, limits }, saving), hasLostRace)
     },
 
     async takeDueHolds(atMs, { limit, againAfterMs }) {
       const statement = statements.takeDueHolds(new Date(atMs), limit, new Date(atMs + againAfterMs))
-      const { rows } = await runStatement<DueHold & { caller: string | null }>(pool, statement)
+      const { rows } = await runStatement(pool, statement)
       return rows.map(({ caller, ...hold }) => (caller === null ? hold : { ...hold, caller }))
-    },
-
-    async setAvailable(pieces) {
-      const counts = new Map([...pieces].map(([sku, available]) => [sku, { available }]))
-      await stockAdmin.set(counts, { by: 'inventory' })
     },
 
     async addMissing(pieces) {
       return (await runStatement(pool, statements.addMissing(pieces))).rowCount ?? 0
-    },
-
-    async levels(skus) {
-      return (await runStatement<StockLevel>(pool, statements.selectLevels(skus))).rows
     }
   }
 }
@@ -77,8 +62,7 @@ function hasLostRace(error: unknown): boolean {
   return (
     error instanceof HeldMeanwhile ||
     isUniqueViolation(error, 'outcomes_pkey') ||
-    settlementKeys.some(key => isUniqueViolation(error, key)) ||
-    isPostgresConflict(error)
+    settlementKeys.some(key => isUniqueViolation(error, key))
   )
 }
 
@@ -96,27 +80,25 @@ function decideInTransaction(
   const orderIDs = [...new Set([...batch.orders.map(({ orderID }) => orderID), ...changed])]
   // The locks are acquired first, so that the searches see what the previous lock holders
   // committed.
-  const isWithoutChanges = changed.length === 0
+  const hasChanges = changed.length > 0
+  const holders = limitedHolders(batch.orders, limits)
+  const hasLimits = holders.length > 0
   const reads = [
-    isWithoutChanges ? statements.lockStock(skus) : statements.lockStockAndHeld(skus, changed),
+    hasChanges ? statements.lockStockAndHeld(skus, changed) : statements.lockStock(skus),
     statements.drawSequences(batch.orders.length + batch.changes.length),
     statements.findOutcomes(orderIDs),
-    ...(isWithoutChanges ? [] : [statements.findSettlements(changed)])
-  ]
-  const holders = limitedHolders(batch.orders, limits)
-  const counts = holders.length === 0 ? [] : [statements.lockHolders(holders), statements.heldPieces(holders)]
+    hasChanges ? statements.findSettlements(changed) : undefined,
+    hasLimits ? statements.lockHolders(holders) : undefined,
+    hasLimits ? statements.heldPieces(holders) : undefined
+  ] as const
 
-  return readDecideWriteWith(pool, saving, [...reads, ...counts], answers => {
-    const [stockRows = [], numbers = [], outcomeRows = [], settlementRows = []] = answers.slice(0, reads.length)
-    const heldRows = counts.length === 0 ? [] : (answers[reads.length + 1] ?? [])
+  return readDecideWriteWith(pool, saving, reads, ([stock, [numbers], outcomeRows, settlementRows, , heldRows]) => {
     const held = new Map(heldRows.map(({ holder, pieces }) => [holder, pieces]))
-    const available = new Map(stockRows.map(({ sku, available }) => [sku, available]))
+    const available = new Map(stock.map(({ sku, available }) => [sku, available]))
     const known = toOrderStates(outcomeRows, settlementRows)
     const decidedAtMs = nowMs()
-    const { fresh, ...result } = decideBatch(known, available, batch, toStamp(decidedAtMs, numbers[0]?.drawn), {
-      limits,
-      held
-    })
+    const stamp = toStamp(decidedAtMs, numbers?.drawn ?? '')
+    const { fresh, ...result } = decideBatch(known, available, batch, stamp, { limits, held })
     const isLocked = ({ event }: Settlement) => event.items.every(({ sku }) => available.has(sku))
     if (!fresh.settlements.every(isLocked)) throw new HeldMeanwhile()
     return { writes: writesOf(fresh, new Date(decidedAtMs)), result }

@@ -1,14 +1,23 @@
 import type { Statement } from '@orderly/postgres'
-import type { Outcome } from '../domain/decide.ts'
-import type { Settlement } from '../domain/decide-changes.ts'
+import type { Settlement } from '../domain/decide-change.ts'
+import type { Outcome } from '../domain/decide-order.ts'
 import { demandOf } from '../domain/order.ts'
+import {
+  type DueHoldRow,
+  dueHoldColumns,
+  type OutcomeRow,
+  outcomeColumns,
+  type SettlementRow,
+  settlementColumns
+} from './rows.ts'
+import type { StockLevel } from './stock-store.ts'
 
 /** The SQL of the store. Each statement processes a whole batch, passed as arrays. */
 
 /**
  * Locks SKUs in order, so that batches that share SKUs wait for each other instead of deadlocking.
  */
-export function lockStock(skus: readonly string[]): Statement {
+export function lockStock(skus: readonly string[]): Statement<Pick<StockLevel, 'sku' | 'available'>> {
   return {
     name: 'lock-stock',
     text: `SELECT sku, available FROM inventory.stock WHERE sku = ANY($1::text[])${inOrder}`,
@@ -17,7 +26,10 @@ export function lockStock(skus: readonly string[]): Statement {
 }
 
 /** Locks the given SKUs and those that the orders have reserved. */
-export function lockStockAndHeld(skus: readonly string[], orderIDs: readonly string[]): Statement {
+export function lockStockAndHeld(
+  skus: readonly string[],
+  orderIDs: readonly string[]
+): Statement<Pick<StockLevel, 'sku' | 'available'>> {
   return {
     name: 'lock-stock-and-held',
     text: `SELECT sku, available FROM inventory.stock WHERE sku = ANY($1::text[] ||
@@ -31,7 +43,7 @@ const inOrder = ' ORDER BY sku FOR UPDATE'
 /**
  * Draws sequence numbers for decisions. The numbers of each SKU rise, because its row is locked.
  */
-export function drawSequences(count: number): Statement {
+export function drawSequences(count: number): Statement<{ readonly drawn: string }> {
   return {
     name: 'draw-sequences',
     // One text is parsed faster than many rows.
@@ -57,7 +69,9 @@ export function lockHolders(holders: readonly string[]): Statement {
  * Reads the pieces in unconfirmed holds of the callers. The limit bounds the rows per caller,
  * because each hold has at least one piece.
  */
-export function heldPieces(holders: readonly string[]): Statement {
+export function heldPieces(
+  holders: readonly string[]
+): Statement<{ readonly holder: string; readonly pieces: number }> {
   return {
     name: 'held-pieces',
     text: `SELECT coalesce(caller, '') AS holder, sum(quantity)::bigint AS pieces
@@ -67,21 +81,18 @@ export function heldPieces(holders: readonly string[]): Statement {
   }
 }
 
-export function findOutcomes(orderIDs: readonly string[]): Statement {
+export function findOutcomes(orderIDs: readonly string[]): Statement<OutcomeRow> {
   return {
     name: 'find-outcomes',
-    text: `SELECT order_id, user_id, caller, kind, sequence, items, reason, shortages, decided_at, hold_until
-      FROM inventory.outcomes WHERE order_id = ANY($1::text[])`,
+    text: `SELECT ${outcomeColumns} FROM inventory.outcomes WHERE order_id = ANY($1::text[])`,
     values: [orderIDs]
   }
 }
 
-export function findSettlements(orderIDs: readonly string[]): Statement {
+export function findSettlements(orderIDs: readonly string[]): Statement<SettlementRow> {
   return {
     name: 'find-settlements',
-    text: `SELECT order_id, kind, cause, request_id, sequence, settled_at,
-        changes_topic_id, changes_partition, changes_offset
-      FROM inventory.settlements WHERE order_id = ANY($1::text[])`,
+    text: `SELECT ${settlementColumns} FROM inventory.settlements WHERE order_id = ANY($1::text[])`,
     values: [orderIDs]
   }
 }
@@ -165,9 +176,9 @@ export function insertSettlements(settlements: readonly Settlement[], settledAt:
       settlements.map(({ kind, event }) => (kind === 'released' ? event.cause : null)),
       settlements.map(({ event }) => event.requestID),
       settlements.map(({ event }) => event.sequence),
-      settlements.map(({ place }) => place?.topicID),
-      settlements.map(({ place }) => place?.partition),
-      settlements.map(({ place }) => place?.offset),
+      settlements.map(({ position }) => position?.topicID),
+      settlements.map(({ position }) => position?.partition),
+      settlements.map(({ position }) => position?.offset),
       settledAt
     ]
   }
@@ -190,15 +201,14 @@ export function deleteReservationLines(orderIDs: readonly string[]): Statement {
 }
 
 /** Claims due holds; concurrent instances claim different ones. */
-export function takeDueHolds(at: Date, limit: number, againAt: Date): Statement {
+export function takeDueHolds(at: Date, limit: number, againAt: Date): Statement<DueHoldRow> {
   return {
     name: 'take-due-holds',
     text: `UPDATE inventory.holds SET expire_at = greatest($3::timestamptz, $1::timestamptz + ($1 - hold_until) / 10)
       FROM inventory.outcomes
       WHERE outcomes.order_id = holds.order_id AND holds.order_id IN (
         SELECT order_id FROM inventory.holds WHERE expire_at <= $1 ORDER BY expire_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-      RETURNING holds.order_id AS "orderID", holds.user_id AS "userID", holds.caller,
-        (extract(epoch FROM hold_until) * 1000)::bigint AS "holdUntilMs"`,
+      RETURNING ${dueHoldColumns}`,
     values: [at, limit, againAt]
   }
 }
@@ -235,15 +245,5 @@ export function addMissing(pieces: ReadonlyMap<string, number>): Statement {
       INSERT INTO inventory.stock_movements (sku, kind, delta, available, reserved, by_whom)
       SELECT sku, 'seed', available, available, reserved, 'seed' FROM added`,
     values: [[...pieces.keys()], [...pieces.values()]]
-  }
-}
-
-/** Reads stock levels. @param skus undefined for all SKUs */
-export function selectLevels(skus: readonly string[] | undefined): Statement {
-  return {
-    name: 'select-levels',
-    text: `SELECT sku, available, reserved FROM inventory.stock
-      WHERE $1::text[] IS NULL OR sku = ANY($1::text[]) ORDER BY sku`,
-    values: [skus ?? null]
   }
 }

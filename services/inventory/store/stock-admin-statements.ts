@@ -1,5 +1,7 @@
+import type { StockMoved } from '@orderly/contracts'
 import type { Statement } from '@orderly/postgres'
-import type { AdjustmentRequest, MovementCause } from './stock-admin.ts'
+import { levelColumns, movementColumns, stockMovedColumns } from './rows.ts'
+import type { AdjustmentRequest, MovementCause, StockMovement } from './stock-admin.ts'
 import type { StockLevel } from './stock-store.ts'
 
 /**
@@ -18,10 +20,10 @@ export function addSKUs(skus: readonly string[]): Statement {
   }
 }
 
-export function lockLevels(skus: readonly string[]): Statement {
+export function lockLevels(skus: readonly string[]): Statement<StockLevel> {
   return {
     name: 'lock-levels',
-    text: 'SELECT sku, available, reserved FROM inventory.stock WHERE sku = ANY($1::text[]) ORDER BY sku FOR UPDATE',
+    text: `SELECT ${levelColumns} FROM inventory.stock WHERE sku = ANY($1::text[]) ORDER BY sku FOR UPDATE`,
     values: [skus]
   }
 }
@@ -67,7 +69,10 @@ export function insertMovements(
   }
 }
 
-export function findAdjustment({ caller, key }: AdjustmentRequest['key']): Statement {
+/** The movement of an adjustment that has an idempotency key. */
+type AdjustmentRow = Pick<StockMovement, 'sku' | 'delta' | 'reason' | 'available' | 'reserved'>
+
+export function findAdjustment({ caller, key }: AdjustmentRequest['key']): Statement<AdjustmentRow> {
   return {
     name: 'find-adjustment',
     text: `SELECT sku, delta, reason, available, reserved FROM inventory.stock_movements
@@ -76,30 +81,33 @@ export function findAdjustment({ caller, key }: AdjustmentRequest['key']): State
   }
 }
 
-export function pageOfLevels(after: string, limit: number): Statement {
+/** Reads the level of one SKU. */
+export function selectLevel(sku: string): Statement<StockLevel> {
+  return { name: 'select-level', text: `SELECT ${levelColumns} FROM inventory.stock WHERE sku = $1`, values: [sku] }
+}
+
+export function pageOfLevels(after: string, limit: number): Statement<StockLevel> {
   return {
     name: 'page-of-levels',
-    text: 'SELECT sku, available, reserved FROM inventory.stock WHERE sku > $1 ORDER BY sku LIMIT $2',
+    text: `SELECT ${levelColumns} FROM inventory.stock WHERE sku > $1 ORDER BY sku LIMIT $2`,
     values: [after, limit]
   }
 }
 
-export function movementsOf(sku: string, before: number, limit: number): Statement {
+export function movementsOf(sku: string, before: number, limit: number): Statement<StockMovement> {
   return {
     name: 'movements-of',
-    text: `SELECT sequence AS id, sku, kind, delta, available, reserved, by_whom AS by, reason, idempotency_key AS "idempotencyKey",
-        floor(extract(epoch FROM moved_at) * 1000)::bigint AS "movedAtMs"
+    text: `SELECT ${movementColumns}
       FROM inventory.stock_movements WHERE sku = $1 AND sequence < $2 ORDER BY sequence DESC LIMIT $3`,
     values: [sku, before, limit]
   }
 }
 
 /** Reads unpublished movements; those of each SKU are in the order in which they happened. */
-export function unpublishedMovements(limit: number): Statement {
+export function unpublishedMovements(limit: number): Statement<StockMoved> {
   return {
     name: 'unpublished-movements',
-    text: `SELECT movement_id::text AS "movementID", sequence, sku, kind, delta, available, reserved, by_whom AS by, reason,
-        caller, idempotency_key AS "idempotencyKey", floor(extract(epoch FROM moved_at) * 1000)::bigint AS "movedAtMs"
+    text: `SELECT ${stockMovedColumns}
       FROM inventory.stock_movements WHERE NOT published ORDER BY sequence LIMIT $1`,
     values: [limit]
   }
@@ -116,13 +124,13 @@ export function markPublished(movementIDs: readonly string[]): Statement {
 /**
  * Ensures one publisher at a time, so that the movements of a SKU keep their order in the topic.
  */
-export const lockPublishing: Statement = {
+export const lockPublishing: Statement<{ readonly locked: boolean }> = {
   name: 'lock-publishing',
   text: "SELECT pg_try_advisory_xact_lock(hashtextextended('inventory.stock_movements', 0)) AS locked",
   values: []
 }
 
-export const countUnpublished: Statement = {
+export const countUnpublished: Statement<{ readonly count: number }> = {
   name: 'count-unpublished',
   text: 'SELECT count(*) AS count FROM inventory.stock_movements WHERE NOT published',
   values: []

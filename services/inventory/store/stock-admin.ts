@@ -1,5 +1,4 @@
-import type { Adjustment } from '../domain/adjust-stock.ts'
-import type { StockCount } from '../domain/set-stock.ts'
+import type { Adjustment, StockCount } from '../domain/stock-count.ts'
 import type { StockLevel } from './stock-store.ts'
 
 /** Operator and reason of a movement. */

@@ -36,13 +36,9 @@ export interface StockStore {
    * if that is longer.
    */
   takeDueHolds(atMs: number, options: { readonly limit: number; readonly againAfterMs: number }): Promise<DueHold[]>
-  /** Sets the available pieces of new and existing SKUs. Reserved pieces stay reserved. */
-  setAvailable(pieces: ReadonlyMap<string, number>): Promise<void>
   /**
    * Adds unknown SKUs with these available pieces; existing SKUs stay unchanged.
    * @returns the number of added SKUs
    */
   addMissing(pieces: ReadonlyMap<string, number>): Promise<number>
-  /** Returns the levels of all SKUs, or of the given ones that exist, sorted by SKU. */
-  levels(skus?: readonly string[]): Promise<readonly StockLevel[]>
 }

@@ -33,8 +33,7 @@ import {
 import { createPool, ownerRole } from '@orderly/postgres'
 import { newTraceparent } from '@orderly/service-kit'
 import type { Pool } from 'pg'
-import { createPostgresStore } from '../store/postgres.ts'
-import type { StockStore } from '../store/stock-store.ts'
+import { createPostgresTestStore, type TestStore } from '../store/testing/test-store.ts'
 import { type Published, readPublished } from './read-published.ts'
 
 /**
@@ -46,7 +45,7 @@ export interface Pipeline {
   readonly connection: KafkaConnection
   readonly topics: Topics
   readonly pool: Pool
-  readonly store: StockStore
+  readonly store: TestStore
   /** Settings of every instance. */
   readonly environment: Readonly<Record<string, string>>
   start(t: TestContext, instanceID: string): Promise<TestService>
@@ -108,7 +107,7 @@ export async function startPipeline(t: TestContext, database?: TestDatabase): Pr
   t.after(() => producer.close())
   const pool = createPool({ url, maxConnections: 2, applicationName: 'pipeline-test', statementTimeoutMs: 5000 })
   t.after(() => pool.end())
-  const store = createPostgresStore(pool)
+  const store = createPostgresTestStore(pool)
   await store.setAvailable(new Map([[markerSKU, 1_000_000_000]]))
   const environment = {
     KAFKA_BROKERS: broker.brokers.join(','),

@@ -2,7 +2,7 @@ import { setPriority } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
 import { connectTopics, createSchemaRegistry } from '@orderly/contracts'
 import { type Logger, runStage, type StageObserver } from '@orderly/kafka'
-import { createPostgresPositions, positionRemedies } from '@orderly/positions'
+import { createPostgresPositions } from '@orderly/positions'
 import { createPool, retryTransient } from '@orderly/postgres'
 import { kafkaConnection, registryAddress, startTracing, traceStage } from '@orderly/service-kit'
 import type { OrderConfig } from '../config.ts'
@@ -69,8 +69,9 @@ async function project(): Promise<void> {
       signal: stopping.signal
     })
     const positions = createPostgresPositions(pool, {
-      ...{ schema: orderSchema.schema, groupID: kafkaUses.groups[0], whenBehind: 'rewind' },
-      remedies: positionRemedies(kafkaUses.groups[0])
+      schema: orderSchema.schema,
+      groupID: kafkaUses.groups[0],
+      whenBehind: 'rewind'
     })
     const store = createProjectedOrderStore(pool, positions)
     const traced = traceStage(statusStage({ topics, store }), observer, spans)

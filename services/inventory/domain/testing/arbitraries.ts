@@ -62,7 +62,7 @@ export const histories: fc.Arbitrary<readonly Step[]> = orderSequences
       const owner = { userID, ...(caller !== undefined && { caller }) }
       const asking = {
         ...{ orderID, ...owner, change, requestedAtMs },
-        ...{ requestID: `request-${offset}`, place: { partition: 0, offset } }
+        ...{ requestID: `request-${offset}`, position: { partition: 0, offset } }
       }
       steps.splice(earliest + (at % (steps.length - earliest + 1)), 0, { kind: 'change', change: asking })
     }

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import type { Outcome } from '../../domain/decide.ts'
+import type { Outcome } from '../../domain/decide-order.ts'
 import type { HoldLimits } from '../../domain/hold-limits.ts'
-import type { StockStore } from '../stock-store.ts'
+import type { TestStore } from './test-store.ts'
 
 /** Registers the contract tests of hold limits for a store. */
 export function testHoldLimits(
   name: string,
-  open: (t: TestContext, nowMs: () => number, limits: HoldLimits) => Promise<StockStore>
+  open: (t: TestContext, nowMs: () => number, limits: HoldLimits) => Promise<TestStore>
 ): void {
   let changes = 0
   const quantityLimits = new Map([
@@ -34,10 +34,10 @@ export function testHoldLimits(
   })
   const change = (orderID: string, kind: 'cancel' | 'confirm') => ({
     ...{ orderID, userID: 'ann', requestedAtMs: 0, requestID: `request ${changes}`, change: kind },
-    place: { partition: 0, offset: changes++ }
+    position: { partition: 0, offset: changes++ }
   })
   const reasonOf = ({ kind, event }: Outcome) => (kind === 'failed' ? event.reason : kind)
-  const decide = async (store: StockStore, ...orders: ReturnType<typeof order>[]) => {
+  const decide = async (store: TestStore, ...orders: ReturnType<typeof order>[]) => {
     const decided = await store.decide({ orders, changes: [] })
     return decided.orders.map(({ outcome }) => reasonOf(outcome))
   }

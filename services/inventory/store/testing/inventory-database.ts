@@ -3,9 +3,8 @@ import { failureReasons } from '@orderly/contracts'
 import { integrationEnvironment } from '@orderly/launcher/testing'
 import { createPool, type PoolSettings } from '@orderly/postgres'
 import type { Pool, QueryResultRow } from 'pg'
-import { decide } from '../../domain/decide.ts'
 import type { OrderToDecide } from '../../domain/order.ts'
-import { at } from '../../domain/testing/stamps.ts'
+import { at, decide } from '../../domain/testing/decide.ts'
 import { inventorySessionSettings } from '../schema.ts'
 
 export interface InventoryDatabase {

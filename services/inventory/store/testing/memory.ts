@@ -1,10 +1,11 @@
 import { decideBatch } from '../../domain/decide-batch.ts'
-import type { OrderState } from '../../domain/decide-changes.ts'
+import type { OrderState } from '../../domain/decide-change.ts'
 import { type HeldPieces, type HoldLimits, holderOf, noHoldLimits } from '../../domain/hold-limits.ts'
-import type { DueHold, StockLevel, StockStore } from '../stock-store.ts'
+import type { DueHold, StockLevel } from '../stock-store.ts'
+import type { TestStore } from './test-store.ts'
 
 /** Creates a store in memory, for tests. */
-export function createMemoryStore(nowMs: () => number = Date.now, limits: HoldLimits = noHoldLimits): StockStore {
+export function createMemoryStore(nowMs: () => number = Date.now, limits: HoldLimits = noHoldLimits): TestStore {
   let sequence = 0
   const available = new Map<string, number>()
   const reserved = new Map<string, number>()

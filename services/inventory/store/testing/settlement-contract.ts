@@ -3,12 +3,12 @@ import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
 import type { ChangeKind, ChangeToDecide } from '../../domain/change.ts'
 import { histories, type Step, stockLevels, toBatch } from '../../domain/testing/arbitraries.ts'
-import type { StockStore } from '../stock-store.ts'
+import type { TestStore } from './test-store.ts'
 
 /** Registers the contract tests of changes and holds for a store. */
 export function testSettlements(
   name: string,
-  open: (t: TestContext, nowMs: () => number) => Promise<StockStore>,
+  open: (t: TestContext, nowMs: () => number) => Promise<TestStore>,
   { runs = 100 } = {}
 ): void {
   const nowMs = 1_700_000_000_123
@@ -23,12 +23,12 @@ export function testSettlements(
     const given = order('1', 3)
     await store.decide({ orders: [given], changes: [] })
     const change = ask('1', 'cancel')
-    const { place, requestID } = change
+    const { position, requestID } = change
     const event = { ...identityOf(given), items: given.items, cause: 'cancelled', releasedAtMs: nowMs, requestID }
     const decide = async (asked: ChangeToDecide) => (await store.decide({ orders: [], changes: [asked] })).changes
     const [first] = await decide(change)
     const sequence = first?.settlement?.event.sequence
-    const settlement = { kind: 'released', place, event: { ...event, sequence } }
+    const settlement = { kind: 'released', position, event: { ...event, sequence } }
     assert.deepEqual(first, { effect: 'released', settlement, isReplay: false })
     assert.deepEqual(await store.levels(), [{ sku: 'mug', available: 5, reserved: 0 }])
     assert.deepEqual(await decide(change), [{ effect: 'released', settlement, isReplay: true }])
@@ -191,5 +191,5 @@ const identityOf = ({ orderID, userID }: { orderID: string; userID: string }) =>
 let offset = 0
 function ask(orderID: string, change: ChangeKind, requestedAtMs = 0): ChangeToDecide {
   const requestID = `request-${offset}`
-  return { orderID, userID: 'ann', change, requestedAtMs, requestID, place: { partition: 3, offset: offset++ } }
+  return { orderID, userID: 'ann', change, requestedAtMs, requestID, position: { partition: 3, offset: offset++ } }
 }

@@ -1,17 +1,18 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
-import { decide, type Outcome } from '../../domain/decide.ts'
-import type { DecidedOrder } from '../../domain/decide-once.ts'
+import type { DecidedOrder } from '../../domain/decide-batch.ts'
+import type { Outcome } from '../../domain/decide-order.ts'
 import type { OrderToDecide } from '../../domain/order.ts'
 import { orderSequences, stockLevels } from '../../domain/testing/arbitraries.ts'
-import { at } from '../../domain/testing/stamps.ts'
+import { at, decide } from '../../domain/testing/decide.ts'
 import type { StockStore } from '../stock-store.ts'
+import type { TestStore } from './test-store.ts'
 
 /** Registers the contract tests of a stock store. */
 export function testStockStore(
   name: string,
-  open: (t: TestContext, nowMs: () => number) => Promise<StockStore>,
+  open: (t: TestContext, nowMs: () => number) => Promise<TestStore>,
   { runs = 100 } = {}
 ): void {
   const setUp = async (t: TestContext) => {

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { decide } from './decide.ts'
 import { orderSequences, stockLevels } from './testing/arbitraries.ts'
-import { at } from './testing/stamps.ts'
+import { at, decide } from './testing/decide.ts'
 
 const order = (orderID: string, ...items: [sku: string, quantity: number][]) => ({
   orderID,

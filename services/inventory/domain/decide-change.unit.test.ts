@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { orderChangeRequested } from '@orderly/contracts/testing'
 import { type ChangeKind, type ChangeToDecide, InvalidChangeError, toChange } from './change.ts'
-import type { Outcome } from './decide.ts'
-import { decideChanges, type OrderState } from './decide-changes.ts'
-import { at } from './testing/stamps.ts'
+import { decideBatch } from './decide-batch.ts'
+import type { OrderState } from './decide-change.ts'
+import type { Outcome, Stamp } from './decide-order.ts'
+import { at } from './testing/decide.ts'
 
 const identity = { orderID: '1', userID: 'ann' }
 const items = [{ sku: 'mug', quantity: 2 }]
@@ -29,7 +30,12 @@ const failed: ReadonlyMap<string, OrderState> = new Map([
 let offset = 0
 function ask(change: ChangeKind, requestedAtMs = 5): ChangeToDecide {
   const requestID = `request-${offset}`
-  return { ...identity, change, requestedAtMs, requestID, place: { partition: 0, offset: offset++ } }
+  return { ...identity, change, requestedAtMs, requestID, position: { partition: 0, offset: offset++ } }
+}
+
+function decideChanges(known: ReadonlyMap<string, OrderState>, changes: readonly ChangeToDecide[], stamp: Stamp) {
+  const { changes: decided, fresh } = decideBatch(known, new Map(), { orders: [], changes }, stamp)
+  return { decided, ...fresh }
 }
 
 /** Returns the effect of each change; for a release, with its cause. */
@@ -43,7 +49,7 @@ test('cancelling a reserved order twice releases its stock once', () => {
   const change = ask('cancel')
   const { decided, settlements, outcomes } = decideChanges(reserved(null), [change, ask('cancel')], at(9))
   const event = { ...identity, items, cause: 'cancelled', releasedAtMs: 9, requestID: change.requestID, sequence: 0 }
-  const settlement = { kind: 'released', place: change.place, event } as const
+  const settlement = { kind: 'released', position: change.position, event } as const
   assert.deepEqual(decided, [
     { effect: 'released', settlement, isReplay: false },
     { effect: 'none', isReplay: false }
@@ -112,17 +118,17 @@ test('a record with another request id at the position of an old record gets no 
   const [released] = decideChanges(reserved(null), [cancel], at(9)).settlements
   assert.ok(released)
   const known = new Map([['1', { ...(reserved(null).get('1') as OrderState), released }]])
-  const elsewhere = { ...ask('cancel'), place: cancel.place }
+  const elsewhere = { ...ask('cancel'), position: cancel.position }
   assert.deepEqual(decideChanges(known, [elsewhere], at(10)).decided, [{ effect: 'none', isReplay: false }])
 })
 
 test('a record copied to the same position of a recreated topic gets no settlement', () => {
-  const place = { topicID: 'before', partition: 0, offset: 1 }
-  const cancel = { ...ask('cancel'), place }
+  const position = { topicID: 'before', partition: 0, offset: 1 }
+  const cancel = { ...ask('cancel'), position }
   const [released] = decideChanges(reserved(null), [cancel], at(9)).settlements
   assert.ok(released)
   const known = new Map([['1', { ...(reserved(null).get('1') as OrderState), released }]])
-  const copied = { ...cancel, place: { ...place, topicID: 'now' } }
+  const copied = { ...cancel, position: { ...position, topicID: 'now' } }
   assert.deepEqual(effects(known, copied, cancel), ['none', 'released cancelled'])
 })
 
@@ -137,23 +143,23 @@ test('a settlement that was rebuilt from its event has no position and is publis
   const cancel = ask('cancel')
   const [released] = decideChanges(reserved(null), [cancel], at(9)).settlements
   assert.ok(released)
-  const { place: _, ...rebuilt } = released
+  const { position: _, ...rebuilt } = released
   const known = new Map([['1', { ...(reserved(null).get('1') as OrderState), released: rebuilt }]])
   assert.deepEqual(effects(known, cancel, ask('cancel')), ['none', 'none'])
 })
 
 test('a request of version 1 gets the same derived id on every read', () => {
-  const place = { partition: 0, offset: 1 }
+  const position = { partition: 0, offset: 1 }
   const request = orderChangeRequested({ requestID: '', requestedAtMs: 5 })
-  const { requestID } = toChange(request, undefined, place)
+  const { requestID } = toChange(request, undefined, position)
   assert.match(requestID, /^[0-9a-f-]{36}$/)
   assert.equal(toChange(request, undefined, { partition: 7, offset: 7 }).requestID, requestID)
-  assert.notEqual(toChange({ ...request, requestedAtMs: 6 }, undefined, place).requestID, requestID)
+  assert.notEqual(toChange({ ...request, requestedAtMs: 6 }, undefined, position).requestID, requestID)
 })
 
 test('an unknown change and unusable ids are refused', () => {
-  const place = { partition: 0, offset: 1 }
-  assert.equal(toChange(orderChangeRequested({ change: 'confirm' }), 'berlin', place).change, 'confirm')
+  const position = { partition: 0, offset: 1 }
+  assert.equal(toChange(orderChangeRequested({ change: 'confirm' }), 'berlin', position).change, 'confirm')
   const wrongs = [
     { change: 'refund' },
     { orderID: '' },
@@ -162,10 +168,10 @@ test('an unknown change and unusable ids are refused', () => {
     { requestID: 'a\0' }
   ]
   for (const wrong of wrongs) {
-    assert.throws(() => toChange(orderChangeRequested(wrong), undefined, place), InvalidChangeError)
+    assert.throws(() => toChange(orderChangeRequested(wrong), undefined, position), InvalidChangeError)
   }
   for (const caller of ['', 'a\0', 'a\u001fb']) {
-    assert.throws(() => toChange(orderChangeRequested({ change: 'cancel' }), caller, place), {
+    assert.throws(() => toChange(orderChangeRequested({ change: 'cancel' }), caller, position), {
       code: 'CHANGE_INVALID',
       message: /its caller is empty, or contains a NUL character or U\+001F/
     })

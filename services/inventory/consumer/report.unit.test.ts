@@ -8,16 +8,15 @@ import { fetchedHeaders } from '@orderly/kafka/testing'
 import { newTraceparent, parseTraceparent } from '@orderly/service-kit'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
-import { decide } from '../domain/decide.ts'
-import { at } from '../domain/testing/stamps.ts'
+import { at, decide } from '../domain/testing/decide.ts'
 import type { HandledOrder } from './order-stage.ts'
-import { reportDecided } from './report-decided.ts'
+import { reportDecided } from './report.ts'
 
 function handled(available: number, isReplay = false): HandledOrder {
   const event = orderCreated({ items: [{ sku: 'mug', quantity: 2 }] })
   const [outcome] = decide(new Map([['mug', available]]), [event], at(7)).outcomes
   const traceparent = newTraceparent()
-  const place = {
+  const position = {
     topic: 'orders.created',
     partition: 3,
     offset: 42n,
@@ -25,7 +24,7 @@ function handled(available: number, isReplay = false): HandledOrder {
     timestampMs: 7,
     key: event.userID
   }
-  const record: StageRecord<OrderCreated> = { ...place, headers: fetchedHeaders({ traceparent }), event }
+  const record: StageRecord<OrderCreated> = { ...position, headers: fetchedHeaders({ traceparent }), event }
   assert.ok(outcome)
   return { record, outcome, isReplay, traceparent }
 }

@@ -1,6 +1,7 @@
 import { type Logger, type Metrics, traceFields } from '@orderly/service-kit'
 import { Counter, Histogram } from 'prom-client'
-import type { HandledOrder, OrderStageParts } from './order-stage.ts'
+import { changeKinds } from '../domain/change.ts'
+import type { HandledOrder, OrderStageOptions } from './order-stage.ts'
 
 const summaryIntervalMs = 60_000
 
@@ -11,7 +12,7 @@ export function reportDecided(
   metrics: Metrics,
   logger: Logger,
   nowMs: () => number = Date.now
-): NonNullable<OrderStageParts['onDecided']> {
+): NonNullable<OrderStageOptions['onDecided']> {
   const outcomes = new Counter({
     name: 'orderly_inventory_outcomes_total',
     help: 'New outcomes by kind.',
@@ -70,4 +71,30 @@ function logOrder(logger: Logger, { record, outcome, isReplay, traceparent }: Ha
     },
     'order decided'
   )
+}
+
+const effects = ['released', 'confirmed', 'cancelled', 'none'] as const
+
+/** Counts change requests by effect, and logs each one at debug level. */
+export function reportChanged(metrics: Metrics, logger: Logger): NonNullable<OrderStageOptions['onChanged']> {
+  const counter = new Counter({
+    name: 'orderly_inventory_changes_total',
+    help: 'Change requests by effect: released, confirmed, cancelled (the order was undecided), none. Records that are read again are not counted.',
+    labelNames: ['change', 'effect'],
+    registers: [metrics]
+  })
+  for (const change of changeKinds) for (const effect of effects) counter.inc({ change, effect }, 0)
+
+  return changes => {
+    for (const { record, effect, isReplay, traceparent } of changes) {
+      const { orderID, userID, change } = record.event
+      if (!isReplay) counter.inc({ change, effect })
+      if (!logger.isLevelEnabled('debug')) continue
+      const position = { partition: record.partition, offset: String(record.offset) }
+      logger.debug(
+        { orderID, userID, change, effect, isReplay, ...position, ...traceFields(traceparent) },
+        'change decided'
+      )
+    }
+  }
 }
