@@ -362,6 +362,6 @@ test('the OpenAPI document contains every stock route', async t => {
   ])
   const { post } = body.paths['/stock/{sku}/adjustments']
   assert.deepEqual(Object.keys(post.responses).toSorted(), [
-    ...['200', '400', '401', '403', '404', '409', '413', '415', '422', '429', '500', '503']
+    ...['200', '400', '401', '403', '404', '408', '409', '413', '415', '417', '421', '422', '429', '431', '500', '503']
   ])
 })
