@@ -55,7 +55,8 @@ export function askAlerts(connections: Connections): Promise<Optional<readonly A
   return ask(connections, 'PROMETHEUS_URL', '/api/v1/alerts', body =>
     arrayOf(objectOf(objectOf(body).data).alerts)
       .map(objectOf)
-      .filter(({ state }) => state === 'firing')
+      // An alert with the severity `none`, the watchdog, always fires.
+      .filter(({ state, labels }) => state === 'firing' && objectOf(labels).severity !== 'none')
       .map(({ labels, annotations, activeAt }) => {
         const { alertname, severity } = objectOf(labels)
         const { summary, runbook } = objectOf(annotations)

@@ -53,13 +53,16 @@ test('a task that only an operator can let continue is recognized by any cause i
   assert.equal(found.kind === 'answered' && found.answer[0]?.operatorNeeded, 'The topic a was created again')
 })
 
-test('only firing alerts are read', async t => {
-  const alert = (alertname: string, state: string) => ({
-    ...{ state, activeAt: '2026-03-01T12:00:00Z', labels: { alertname, severity: 'page' } },
+test('only firing alerts are read, without the watchdog', async t => {
+  const alert = (alertname: string, state: string, severity = 'page') => ({
+    ...{ state, activeAt: '2026-03-01T12:00:00Z', labels: { alertname, severity } },
     annotations: { summary: 'why', runbook: 'docs/runbooks/a.md' }
   })
   const { address } = await serve(t, {
-    '/api/v1/alerts': { status: 'success', data: { alerts: [alert('A', 'firing'), alert('B', 'pending')] } }
+    '/api/v1/alerts': {
+      status: 'success',
+      data: { alerts: [alert('A', 'firing'), alert('B', 'pending'), alert('Watchdog', 'firing', 'none')] }
+    }
   })
   const connections = createConnections({ ...settings, PROMETHEUS_URL: `http://${address}` })
   const sinceMs = Date.parse('2026-03-01T12:00:00Z')

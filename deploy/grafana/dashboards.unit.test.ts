@@ -7,10 +7,12 @@ import { dashboards } from './dashboards/index.ts'
 
 const rulesFile = join(import.meta.dirname, '..', 'prometheus', 'rules', 'alerts.yml')
 const { groups } = parse(readFileSync(rulesFile, 'utf8')) as {
-  groups: { rules: { alert: string; expr: string }[] }[]
+  groups: { name: string; rules: { alert: string; expr: string }[] }[]
 }
+/** Alerts on metrics of other programs, whose exporters have their own dashboards. */
+const ofOthers = 'orderly-capacity'
 const conditions = new Map<string, string>()
-for (const { alert, expr } of groups.flatMap(({ rules }) => rules)) {
+for (const { alert, expr } of groups.filter(({ name }) => name !== ofOthers).flatMap(({ rules }) => rules)) {
   conditions.set(alert, `${conditions.get(alert) ?? ''}${expr}\n`)
 }
 const panels = dashboards.flatMap(({ rows }) => rows.flatMap(row => row.panels))

@@ -5,7 +5,7 @@ import type { IPrometheusRule } from '@kubernetes-models/prometheus-operator/mon
 import { parse } from 'yaml'
 import { connectCluster } from './connect.ts'
 import { brokerPods } from './kafka.ts'
-import { labels, type Manifest } from './manifest.ts'
+import { labels, type Manifest, namespace } from './manifest.ts'
 import { scrapedServices } from './services.ts'
 
 const rules = join(import.meta.dirname, '..', 'prometheus', 'rules')
@@ -59,10 +59,32 @@ function ofStrimzi(job: string, matchLabels: Record<string, string>): IPodMonito
 
 function rule(file: string): IPrometheusRule {
   const { groups } = parse(readFileSync(join(rules, file), 'utf8')) as Required<Pick<IPrometheusRule['spec'], 'groups'>>
+  const own = groups.map(group => ({
+    ...group,
+    rules: group.rules?.map(each => ({
+      ...each,
+      expr: scoped(String(each.expr)),
+      // Aggregations drop the label of their series.
+      labels: { namespace, ...each.labels }
+    }))
+  }))
   return {
     apiVersion,
     kind: 'PrometheusRule',
     metadata: { name: `orderly-${file.replace(/\.yml$/, '')}`, labels: labels('orderly') },
-    spec: { groups }
+    spec: { groups: own as typeof groups }
   }
+}
+
+/**
+ * Limits an expression to the series of this namespace, so that two installations in one cluster do
+ * not share their alerts. Series about Postgres and certificates have the namespace of an exporter,
+ * which may be another one, and are not limited.
+ */
+export function scoped(expression: string): string {
+  const metric = /(?<![\w:"])(orderly[_:][\w:]+|up|kafka_\w+|nodejs_\w+|kubelet_\w+|node_\w+)(?![\w:(])(\{)?/g
+  const selector = `{namespace="${namespace}"`
+  return expression
+    .replace(metric, (_, name, brace) => `${name}${selector}${brace === undefined ? '}' : ','}`)
+    .replaceAll('{__name__', `${selector},__name__`)
 }

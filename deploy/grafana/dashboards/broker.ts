@@ -13,7 +13,7 @@ export const broker: DashboardSpec = {
           title: 'Brokers',
           description: 'Brokers in the cluster.',
           unit: 'short',
-          alert: 'OrderlyBrokerDown',
+          alert: 'OrderlyBrokerMissing',
           isStat: true,
           queries: [{ expr: 'max(orderly_kafka_brokers)', legend: 'brokers' }]
         },
@@ -51,6 +51,15 @@ export const broker: DashboardSpec = {
           limit: 1,
           isStat: true,
           queries: [{ expr: 'max(orderly_kafka_under_replicated_partitions)', legend: 'partitions' }]
+        },
+        {
+          title: 'Below min.insync.replicas',
+          description: 'Partitions that refuse writes, because too few replicas are in sync.',
+          unit: 'short',
+          alert: 'OrderlyUnderMinISR',
+          limit: 1,
+          isStat: true,
+          queries: [{ expr: 'sum(kafka_under_min_isr_partitions)', legend: 'partitions' }]
         },
         {
           title: 'Log directories offline',
