@@ -67,7 +67,9 @@ test('the users of the manifests have the grants of acls.json, without the provi
 
 test('every job name in the rules is scraped under that name', () => {
   const text = JSON.stringify(manifests)
-  const jobs = [...text.matchAll(/up\{namespace=\\"orderly\\",job=~?\\"([^"\\]+)\\"/g)].flatMap(([, names]) => (names as string).split('|'))
+  const jobs = [...text.matchAll(/up\{namespace=\\"orderly\\",job=~?\\"([^"\\]+)\\"/g)].flatMap(([, names]) =>
+    (names as string).split('|')
+  )
   assert.ok(jobs.includes('kafka') && jobs.includes('monitor'))
   const renamed = [...text.matchAll(/\{"targetLabel":"job","replacement":"([^"]+)"\}/g)].map(([, job]) => job)
   assert.deepEqual(
