@@ -1,7 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { createPartitionsV3, createTopicsV7 } from '@platformatic/kafka'
 import type { KafkaConnection } from '../connection.ts'
 import { checkCode, KafkaError } from '../errors.ts'
+import { retryKafka } from '../retry.ts'
 import { Cluster } from './cluster.ts'
 
 export interface TopicToCreate {
@@ -59,15 +59,17 @@ export async function growTopic(connection: KafkaConnection, name: string, count
  */
 async function untilLed(cluster: Cluster, topic: string, atLeast = 1): Promise<void> {
   const deadlineMs = Date.now() + creationTimeoutMs
-  for (;;) {
-    const partitions = await cluster.partitions(topic).catch(error => {
-      if (!(error instanceof KafkaError) || !error.retryable || Date.now() > deadlineMs) throw error
-      return []
-    })
-    if (partitions.length >= atLeast && partitions.every(({ leaderID }) => leaderID >= 0)) return
-    cluster.forget()
-    await delay(pollMs)
+  const notLed = new KafkaError('LEADER_NOT_AVAILABLE', `${topic} has partitions without a leader`, { retryable: true })
+  const check = async () => {
+    const partitions = await cluster.partitions(topic)
+    if (partitions.length < atLeast || partitions.some(({ leaderID }) => leaderID < 0)) throw notLed
   }
+  await retryKafka(`waiting for leaders of ${topic}`, check, {
+    initialMs: pollMs,
+    jitter: 0,
+    isTransient: error => error === notLed || (error.retryable && Date.now() <= deadlineMs),
+    onRetry: () => cluster.forget()
+  })
 }
 
 /**

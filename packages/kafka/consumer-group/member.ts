@@ -3,6 +3,7 @@ import { heartbeatV4, joinGroupV9, leaveGroupV5, syncGroupV5 } from '@platformat
 import type { Cluster } from '../cluster/cluster.ts'
 import { checkCode, type KafkaError, toKafkaError } from '../errors.ts'
 import type { Logger } from '../records.ts'
+import { retryKafka } from '../retry.ts'
 import type { GroupIdentity } from '../transaction/transactional-producer.ts'
 import {
   assignPartitions,
@@ -43,6 +44,8 @@ const protocolType = 'consumer'
 const protocolName = 'orderly-roundrobin'
 const memberIDRequired = 79
 const retryDelayMs = 100
+/** Errors that are not `retryable` for the same request, but after another join. */
+const rejoinable = new Set(['UNKNOWN_MEMBER_ID', 'REBALANCE_IN_PROGRESS', 'ILLEGAL_GENERATION'])
 
 /**
  * A member of a consumer group (classic protocol, eager: all members revoke all partitions before
@@ -111,22 +114,30 @@ export class GroupMember {
    */
   async join(signal: AbortSignal): Promise<readonly TopicPartition[]> {
     this.#heartbeating?.abort()
-    for (;;) {
+    signal.throwIfAborted()
+    try {
+      const partitions = await retryKafka(
+        `joining group ${this.#options.groupID}`,
+        () => abortable(this.#join(), signal),
+        {
+          initialMs: retryDelayMs,
+          jitter: 0,
+          signal,
+          isTransient: error => error.retryable || rejoinable.has(error.code),
+          delayMs: error => (error.code === 'REBALANCE_IN_PROGRESS' ? 0 : undefined),
+          onRetry: error => {
+            if (error.code === 'UNKNOWN_MEMBER_ID') this.#memberID = ''
+            this.#options.logger.debug({ error }, 'join failed; retrying')
+            this.#cluster.forget()
+          }
+        }
+      )
+      this.#mustRejoin = false
+      this.#startHeartbeats()
+      return partitions
+    } catch (error) {
       signal.throwIfAborted()
-      try {
-        const partitions = await abortable(this.#join(), signal)
-        this.#mustRejoin = false
-        this.#startHeartbeats()
-        return partitions
-      } catch (thrown) {
-        const error = toKafkaError(thrown, `joining group ${this.#options.groupID}`)
-        signal.throwIfAborted()
-        if (error.code === 'UNKNOWN_MEMBER_ID') this.#memberID = ''
-        else if (!error.retryable && !['REBALANCE_IN_PROGRESS', 'ILLEGAL_GENERATION'].includes(error.code)) throw error
-        this.#options.logger.debug({ error }, 'join failed; retrying')
-        if (error.code !== 'REBALANCE_IN_PROGRESS') await delay(retryDelayMs)
-        this.#cluster.forget()
-      }
+      throw error
     }
   }
 

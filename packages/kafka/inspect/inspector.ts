@@ -1,12 +1,11 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { placeKey } from '../cluster/ask-leaders.ts'
 import { Cluster } from '../cluster/cluster.ts'
 import { type FoundOffsets, findOffsets, offsetAt } from '../cluster/list-offsets.ts'
 import type { KafkaConnection } from '../connection.ts'
 import type { TopicPartition } from '../consumer-group/assignment.ts'
 import { type CommittedOffset, lastCommittedOffsets } from '../consumer-group/committed-offsets.ts'
-import { toKafkaError } from '../errors.ts'
 import type { PartitionPosition } from '../fetch/fetcher.ts'
+import { retryKafka } from '../retry.ts'
 import { describeGroup, type GroupDescription, listGroups } from './groups.ts'
 import { findHangingTransactions, type HangingTransaction } from './hanging-transactions.ts'
 import { groupLag, type PartitionLag, type UnreadableTopics } from './lag.ts'
@@ -71,7 +70,7 @@ const attempts = 5
  * caller for a minute.
  */
 const patientTimeouts = 2
-const firstPauseMs = 100
+const backoff = { initialMs: 100, maxMs: 400, jitter: 0 }
 
 export function createInspector(
   connection: KafkaConnection,
@@ -79,18 +78,9 @@ export function createInspector(
 ): KafkaInspector {
   const cluster = new Cluster(connection, { requestTimeoutMs })
 
-  async function ask<Result>(doing: string, question: () => Promise<Result>): Promise<Result> {
-    const endAtMs = performance.now() + patientTimeouts * requestTimeoutMs
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await question()
-      } catch (thrown) {
-        const error = toKafkaError(thrown, doing)
-        if (!error.retryable || attempt === attempts || performance.now() >= endAtMs) throw error
-        cluster.forget()
-        await delay(firstPauseMs * attempt)
-      }
-    }
+  function ask<Result>(doing: string, question: () => Promise<Result>): Promise<Result> {
+    const timeoutMs = patientTimeouts * requestTimeoutMs
+    return retryKafka(doing, question, { ...backoff, attempts, timeoutMs, onRetry: () => cluster.forget() })
   }
 
   const specOf = (at: Parameters<KafkaInspector['offsets']>[1]) => {

@@ -1,4 +1,5 @@
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
+import { backoffMs } from '@orderly/retry'
 import { type FailedPlace, placeKey } from '../cluster/ask-leaders.ts'
 import { Cluster } from '../cluster/cluster.ts'
 import type { TopicPartition } from '../consumer-group/assignment.ts'
@@ -12,6 +13,7 @@ import { Fetcher, type PartitionProgress, type SkippedRange } from '../fetch/fet
 import { type LogChange, LogChangedError } from '../fetch/log-changed.ts'
 import { Troubles } from '../fetch/troubles.ts'
 import { recordRefusals } from '../producer/batch-limits.ts'
+import { retryKafka } from '../retry.ts'
 import { BatchSummary } from './batch-summary.ts'
 import { BlockedKeyIndex } from './blocked-key-index.ts'
 import type { BlockedKeys } from './blocked-keys.ts'
@@ -32,8 +34,8 @@ const requestTimeoutMs = 5_000
 /** Timeout of the preload; reading 500,000 dead letters takes some seconds. */
 const preloadTimeoutMs = 30_000
 const defaultMaxBatchBytes = 16 * 1024 * 1024
-const shortestPauseMs = 50
-const longestPauseMs = 2_000
+/** Delays after failures since the last commit. */
+const backoff = { initialMs: 100, maxMs: 2_000, jitter: 0 }
 const longestSaveMs = 1_000
 const positionCheckMs = 1_000
 const idleCheckMs = 5_000
@@ -686,22 +688,20 @@ class StageRunner<Event> {
    * @throws KafkaError if the error is permanent
    */
   async #retryUntilStopped(attempt: () => Promise<void>): Promise<void> {
-    for (;;) {
-      try {
-        return await attempt()
-      } catch (thrown) {
-        const error = toKafkaError(thrown, this.#name)
-        if (this.#stopping.signal.aborted && error.code !== 'FENCED') return
-        if (!error.retryable) throw error
-        this.#failures++
-        const pauseMs = Math.min(longestPauseMs, shortestPauseMs * 2 ** Math.min(this.#failures, 10))
-        this.#options.logger.warn(
-          { event: 'stage_retrying', error, stage: this.#name, retryInMs: pauseMs },
-          'transient error; retrying'
-        )
-        for (const cluster of Object.values(this.#clusters)) cluster.forget()
-        await delay(pauseMs, undefined, { signal: this.#stopping.signal }).catch(() => {})
-      }
+    const { signal } = this.#stopping
+    try {
+      await retryKafka(this.#name, attempt, {
+        ...backoff,
+        signal,
+        delayMs: () => backoffMs(++this.#failures, backoff),
+        onRetry: (error, _attempt, retryInMs) => {
+          const fields = { event: 'stage_retrying', error, stage: this.#name, retryInMs }
+          this.#options.logger.warn(fields, 'transient error; retrying')
+          for (const cluster of Object.values(this.#clusters)) cluster.forget()
+        }
+      })
+    } catch (error) {
+      if (!signal.aborted || (error as KafkaError).code === 'FENCED') throw error
     }
   }
 

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import {
   type API,
   addOffsetsToTxnV4,
@@ -12,11 +11,12 @@ import {
 import type { Cluster } from '../cluster/cluster.ts'
 import { type InputOffset, toCommitEntries } from '../consumer-group/offset-entry.ts'
 import { isDeadLetterTopic } from '../dead-letter-replay/topics.ts'
-import { checkCode, KafkaError, protocolError, toKafkaError } from '../errors.ts'
+import { checkCode, KafkaError, protocolError } from '../errors.ts'
 import { BatchLimits, recordRefusals } from '../producer/batch-limits.ts'
 import { addToSequence, type ProducerIdentity, partitionKey, produce } from '../producer/produce.ts'
 import type { RecordBatchBuilder } from '../producer/record-batch.ts'
 import type { OutputRecord } from '../records.ts'
+import { retryKafka } from '../retry.ts'
 import { failpoint } from '../stage/failpoints.ts'
 import { divideBatch } from './divide-batch.ts'
 import { type SealedBatch, TransactionBuffer } from './transaction-buffer.ts'
@@ -381,35 +381,30 @@ export class TransactionalProducer {
    * Runs a step of a transaction. Repeats it only if the broker reported that it did *not* happen.
    */
   #step(doing: string, attempt: () => Promise<void>): Promise<void> {
-    return this.#attempts(doing, attempt, error => refused.has(error.code))
+    return this.#retry(doing, attempt, error => refused.has(error.code))
   }
 
   /** Runs an idempotent step. Repeats it after any transient error. */
   #repeat(doing: string, attempt: () => Promise<void>): Promise<void> {
-    return this.#attempts(doing, attempt, error => error.retryable)
+    return this.#retry(doing, attempt, error => error.retryable)
   }
 
-  async #attempts(
-    doing: string,
-    attempt: () => Promise<void>,
-    mayRepeat: (error: KafkaError) => boolean
-  ): Promise<void> {
-    const deadlineMs = performance.now() + this.#options.stepTimeoutMs
-    for (;;) {
-      try {
-        return await attempt()
-      } catch (thrown) {
-        const error = toKafkaError(thrown, doing)
-        if (!mayRepeat(error) || performance.now() > deadlineMs) throw error
-        if (error.code === 'CONCURRENT_TRANSACTIONS') {
-          await delay(concurrentDelayMs)
-        } else {
-          this.#cluster.forget()
-          await delay(retryDelayMs)
-        }
+  #retry(doing: string, attempt: () => Promise<void>, isTransient: (error: KafkaError) => boolean): Promise<void> {
+    return retryKafka(doing, attempt, {
+      initialMs: retryDelayMs,
+      jitter: 0,
+      timeoutMs: this.#options.stepTimeoutMs,
+      isTransient,
+      delayMs: error => (isConcurrent(error) ? concurrentDelayMs : undefined),
+      onRetry: error => {
+        if (!isConcurrent(error)) this.#cluster.forget()
       }
-    }
+    })
   }
+}
+
+function isConcurrent({ code }: KafkaError): boolean {
+  return code === 'CONCURRENT_TRANSACTIONS'
 }
 
 /** Groups queues so that the first batches of each group fit into one request. */

@@ -1,0 +1,1 @@
+export { backoffMs, type RetryPolicy, retry } from './retry.ts'
