@@ -99,6 +99,14 @@ export default {
       to: { circular: true }
     },
     {
+      name: 'no-folder-cycles-in-kafka',
+      comment: 'Folders of packages/kafka form layers: what two of them share is in a third or in a file above them.',
+      severity: 'error',
+      scope: 'folder',
+      from: { path: '^packages/kafka/[^/]+$', pathNot: '/testing$' },
+      to: { path: '^packages/kafka/[^/]+$', circular: true }
+    },
+    {
       name: 'no-dead-imports',
       comment: 'Every import resolves to a file.',
       severity: 'error',

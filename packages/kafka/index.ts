@@ -1,7 +1,6 @@
 export { type Grant, grantAccess } from './cluster/acls.ts'
 export { checkConnection, createTopics, growTopic, type TopicToCreate } from './cluster/admin.ts'
 export type { KafkaConnection } from './connection.ts'
-export type { TopicPartition } from './consumer-group/assignment.ts'
 export type { CommittedOffset } from './consumer-group/committed-offsets.ts'
 export type { InputOffset } from './consumer-group/offset-entry.ts'
 export { offsetsIDPrefix, setGroupOffsets } from './consumer-group/set-offsets.ts'
@@ -36,8 +35,9 @@ export {
 } from './dead-letter-replay/plan.ts'
 export { createTopicReader, type TopicReader } from './dead-letter-replay/reader.ts'
 export { deadLetterTopicConfig, keepsEverything } from './dead-letter-replay/topic-config.ts'
-export { deadLetterTopic, isDeadLetterTopic } from './dead-letter-replay/topics.ts'
+export { deadLetterTopic, isDeadLetterTopic } from './dead-letters/topics.ts'
 export { KafkaError } from './errors.ts'
+export { type StageFailpoint, stageChannelName, stageFailpoints } from './failpoints.ts'
 export type { FetchedRecord } from './fetch/fetched-record.ts'
 export type { PartitionProgress } from './fetch/fetcher.ts'
 export type { ReadLimits } from './fetch/read-limits.ts'
@@ -61,7 +61,6 @@ export {
 export { recordHeaders } from './record-headers.ts'
 export type { Codec, HeaderField, Logger, OutputRecord, RecordHeaders, StageRecord, Topic } from './records.ts'
 export { deadLetterHeaders } from './stage/dead-letters.ts'
-export { type StageFailpoint, stageChannelName, stageFailpoints } from './stage/failpoints.ts'
 export {
   checkAdvanced,
   type Incident,
@@ -83,3 +82,4 @@ export type {
   StageTick,
   TickContext
 } from './stage/stage.ts'
+export type { TopicPartition } from './types.ts'

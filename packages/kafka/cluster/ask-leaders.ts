@@ -1,19 +1,15 @@
 import type { Connection } from '@platformatic/kafka'
 import { KafkaError, protocolError, toKafkaError } from '../errors.ts'
+import { partitionKey, type TopicPartition } from '../types.ts'
 import type { Cluster, PartitionLeader } from './cluster.ts'
 
-export interface Place {
-  readonly topic: string
-  readonly partition: number
-}
-
-export interface FailedPlace extends Place {
+export interface FailedPartition extends TopicPartition {
   readonly error: KafkaError
 }
 
-export type Led<Question extends Place> = Question & { readonly leader: PartitionLeader }
+export type Led<Question extends TopicPartition> = Question & { readonly leader: PartitionLeader }
 
-export interface LeaderAnswer<Answer> extends Place {
+export interface LeaderAnswer<Answer> extends TopicPartition {
   readonly errorCode: number
   readonly answer: Answer
 }
@@ -27,17 +23,17 @@ export interface LeaderAnswer<Answer> extends Place {
  * an old log
  * @returns the answers by `topic/partition`, and the partitions without one
  */
-export async function askLeaders<Question extends Place, Answer>(
+export async function askLeaders<Question extends TopicPartition, Answer>(
   cluster: Cluster,
   questions: readonly Question[],
   ask: (connection: Connection, led: readonly Led<Question>[]) => Promise<readonly LeaderAnswer<Answer>[]>
-): Promise<{ readonly answers: ReadonlyMap<string, Answer>; readonly failed: readonly FailedPlace[] }> {
+): Promise<{ readonly answers: ReadonlyMap<string, Answer>; readonly failed: readonly FailedPartition[] }> {
   const answers = new Map<string, Answer>()
   const errors = new Map<string, KafkaError>()
-  const fail = (place: Place, thrown: unknown) => {
-    const error = toKafkaError(thrown, `asking the leader of ${placeKey(place)}`)
-    errors.set(placeKey(place), error)
-    if (error.retryable) cluster.doubt(place.topic, place.partition)
+  const fail = (question: TopicPartition, thrown: unknown) => {
+    const error = toKafkaError(thrown, `asking the leader of ${partitionKey(question)}`)
+    errors.set(partitionKey(question), error)
+    if (error.retryable) cluster.doubt(question.topic, question.partition)
   }
   const led: Led<Question>[] = []
   const locating = questions.map(async question => {
@@ -48,22 +44,24 @@ export async function askLeaders<Question extends Place, Answer>(
     }
   })
   await Promise.all(locating)
-  const asking = [...Map.groupBy(led, ({ leader }) => leader.leaderID)].map(async ([leaderID, own]) => {
+  const asking = [...Map.groupBy(led, ({ leader }) => leader.leaderID)].map(async ([leaderID, group]) => {
     try {
-      for (const { errorCode, answer, ...place } of await ask(await cluster.connectionTo(leaderID), own)) {
-        if (errorCode === 0) answers.set(placeKey(place), answer)
-        else fail(place, protocolError(errorCode, `asking the leader of ${placeKey(place)}`))
+      for (const { errorCode, answer, ...own } of await ask(await cluster.connectionTo(leaderID), group)) {
+        if (errorCode === 0) answers.set(partitionKey(own), answer)
+        else fail(own, protocolError(errorCode, `asking the leader of ${partitionKey(own)}`))
       }
     } catch (error) {
-      for (const question of own) fail(question, error)
+      for (const question of group) fail(question, error)
     }
   })
   await Promise.all(asking)
   const unanswered = new KafkaError('BROKER_UNAVAILABLE', 'no answer for the partition', { retryable: true })
   const failed = questions
-    .filter(question => !answers.has(placeKey(question)))
-    .map(({ topic, partition }) => ({ topic, partition, error: errors.get(`${topic}/${partition}`) ?? unanswered }))
+    .filter(question => !answers.has(partitionKey(question)))
+    .map(({ topic, partition }) => ({
+      topic,
+      partition,
+      error: errors.get(partitionKey({ topic, partition })) ?? unanswered
+    }))
   return { answers, failed }
 }
-
-export const placeKey = ({ topic, partition }: Place): string => `${topic}/${partition}`

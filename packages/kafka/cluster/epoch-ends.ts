@@ -1,10 +1,15 @@
 import { offsetForLeaderEpochV4 } from '@platformatic/kafka'
-import type { EpochEnd } from '../fetch/fetch-committed.ts'
-import { askLeaders, type FailedPlace, type Place } from './ask-leaders.ts'
+import type { TopicPartition } from '../types.ts'
+import { askLeaders, type FailedPartition } from './ask-leaders.ts'
 import type { Cluster } from './cluster.ts'
 import { request } from './requests.ts'
 
-export interface EpochQuestion extends Place {
+export interface EpochEnd {
+  readonly leaderEpoch: number
+  readonly endOffset: bigint
+}
+
+export interface EpochQuestion extends TopicPartition {
   readonly leaderEpoch: number
 }
 
@@ -22,7 +27,7 @@ export function epochEnds(
   questions: readonly EpochQuestion[]
 ): Promise<{
   readonly answers: ReadonlyMap<string, EpochEnd | undefined>
-  readonly failed: readonly FailedPlace[]
+  readonly failed: readonly FailedPartition[]
 }> {
   return askLeaders(cluster, questions, async (connection, led) => {
     const topics = [...Map.groupBy(led, ({ topic }) => topic)].map(([name, own]) => ({

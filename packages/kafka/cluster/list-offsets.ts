@@ -1,5 +1,6 @@
 import { listOffsetsV9 } from '@platformatic/kafka'
-import { askLeaders, type FailedPlace, type Place, placeKey } from './ask-leaders.ts'
+import { partitionKey, type TopicPartition } from '../types.ts'
+import { askLeaders, type FailedPartition } from './ask-leaders.ts'
 import type { Cluster } from './cluster.ts'
 import { request } from './requests.ts'
 
@@ -42,7 +43,7 @@ interface Offset {
 /** Offsets of the partitions that could be queried, and the errors of the others. */
 export interface FoundOffsets {
   readonly found: readonly Offset[]
-  readonly failed: readonly FailedPlace[]
+  readonly failed: readonly FailedPartition[]
 }
 
 /**
@@ -51,7 +52,7 @@ export interface FoundOffsets {
  */
 export async function listOffsets(
   cluster: Cluster,
-  partitions: readonly Place[],
+  partitions: readonly TopicPartition[],
   spec: OffsetSpec
 ): Promise<readonly Offset[]> {
   const { found, failed } = await findOffsets(cluster, partitions, spec)
@@ -63,20 +64,20 @@ export async function listOffsets(
 /** Returns the offsets like `listOffsets`, but omits partitions that cannot be queried. */
 export async function findOffsets(
   cluster: Cluster,
-  partitions: readonly Place[],
+  partitions: readonly TopicPartition[],
   { timestamp, isolationLevel, isOfWholeLog = false }: OffsetSpec
 ): Promise<FoundOffsets> {
   const questions = partitions.map(own => ({ ...own, timestamp }))
   const replica = isOfWholeLog ? debuggingReplica : consumerReplica
   const { answers, failed } = await askOffsets(cluster, questions, replica, isolationLevel)
   const found = partitions.flatMap(({ topic, partition }) => {
-    const answer = answers.get(placeKey({ topic, partition }))
+    const answer = answers.get(partitionKey({ topic, partition }))
     return answer === undefined ? [] : [{ topic, partition, offset: answer.offset }]
   })
   return { found, failed }
 }
 
-export interface PlaceAtTime extends Place {
+export interface PlaceAtTime extends TopicPartition {
   readonly timeMs: number
 }
 
@@ -106,7 +107,7 @@ export async function askTimes(
 
 function askOffsets(
   cluster: Cluster,
-  questions: readonly (Place & { readonly timestamp: bigint })[],
+  questions: readonly (TopicPartition & { readonly timestamp: bigint })[],
   replica: number,
   isolationLevel: 0 | 1
 ) {

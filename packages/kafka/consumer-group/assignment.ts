@@ -4,15 +4,7 @@ import {
   encodeConsumerProtocolAssignment,
   encodeConsumerProtocolSubscription
 } from '@platformatic/kafka'
-
-/**
- * Partition of a topic. Members exchange assignments in the consumer protocol, so that Kafka's own
- * tools can read them.
- */
-export interface TopicPartition {
-  readonly topic: string
-  readonly partition: number
-}
+import type { TopicPartition } from '../types.ts'
 
 export interface Subscriber {
   readonly memberID: string

@@ -4,14 +4,13 @@ import type { Cluster } from '../cluster/cluster.ts'
 import { checkCode, type KafkaError, toKafkaError } from '../errors.ts'
 import type { Logger } from '../records.ts'
 import { retryKafka } from '../retry.ts'
-import type { GroupIdentity } from '../transaction/transactional-producer.ts'
+import type { GroupIdentity, TopicPartition } from '../types.ts'
 import {
   assignPartitions,
   decodeAssignment,
   decodeSubscribedTopics,
   encodeAssignment,
-  encodeSubscription,
-  type TopicPartition
+  encodeSubscription
 } from './assignment.ts'
 import { describeShapes, lookUpShapes, type TopicShapes } from './topic-shapes.ts'
 

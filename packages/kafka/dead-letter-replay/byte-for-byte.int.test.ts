@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { integrationEnvironment } from '@orderly/launcher/testing'
 import fc from 'fast-check'
 import { createTopics } from '../cluster/admin.ts'
+import { deadLetterTopic } from '../dead-letters/topics.ts'
 import { createProducer } from '../producer/producer.ts'
 import { runStage } from '../stage/run-stage.ts'
 import { anyRecord, asBytes, fieldsOf } from '../testing/arbitrary-records.ts'
@@ -11,7 +12,6 @@ import { readCommitted } from '../testing/read-committed.ts'
 import { textCodec } from '../testing/text-codec.ts'
 import { executeOnDeadLetters } from './execute.ts'
 import { planReplay } from './plan.ts'
-import { deadLetterTopic } from './topics.ts'
 
 const connection = { brokers: integrationEnvironment().kafkaBrokers, clientID: 'integration-test' }
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }

@@ -1,7 +1,8 @@
+import { BlockedKeys } from '../dead-letters/blocked-keys.ts'
+import { addedHeaders, refusalHeader, releaseHeader, stageHeader } from '../dead-letters/headers.ts'
 import type { FetchedRecord } from '../fetch/fetched-record.ts'
-import { BlockedKeys } from '../stage/blocked-keys.ts'
+import { partitionKey } from '../types.ts'
 import { isCopy, parseDeadLetter } from './dead-letter.ts'
-import { addedHeaders, refusalHeader, releaseHeader, stageHeader } from './headers.ts'
 import { readMark } from './operation.ts'
 
 /** Number of pending dead letters in a topic. */
@@ -65,9 +66,9 @@ export class DeadLetterCounts {
     const { stage, source, timestampMs, partition, offset } = parseDeadLetter(record)
     if (source.topic !== '') {
       // An at-least-once stage may write a second dead letter for the same record after a crash.
-      const place = `${stage} ${source.topic}/${source.partition}`
-      const deadLettered = this.#sources.get(place) ?? new Set()
-      this.#sources.set(place, deadLettered)
+      const sourceKey = `${stage} ${partitionKey(source)}`
+      const deadLettered = this.#sources.get(sourceKey) ?? new Set()
+      this.#sources.set(sourceKey, deadLettered)
       const sourceOffset = Number(source.offset)
       if (deadLettered.has(sourceOffset)) return
       deadLettered.add(sourceOffset)

@@ -1,8 +1,8 @@
+import { BlockedKeys } from '../dead-letters/blocked-keys.ts'
+import { addedHeaders, refusalHeader, releaseHeader, stageHeader } from '../dead-letters/headers.ts'
+import { keyText } from '../dead-letters/key.ts'
 import type { FetchedRecord } from '../fetch/fetched-record.ts'
-import { BlockedKeys } from '../stage/blocked-keys.ts'
 import { compareOrigins, type DeadLetter, isCopy, parseDeadLetter, placeOf } from './dead-letter.ts'
-import { addedHeaders, refusalHeader, releaseHeader, stageHeader } from './headers.ts'
-import { keyText } from './key.ts'
 import { readMark } from './operation.ts'
 
 /** A key with dead letters. */

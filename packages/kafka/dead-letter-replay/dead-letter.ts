@@ -1,5 +1,3 @@
-import type { FetchedRecord } from '../fetch/fetched-record.ts'
-import type { OutputRecord } from '../records.ts'
 import {
   type AddedHeaders,
   addedHeaders,
@@ -24,7 +22,9 @@ import {
   topicHeader,
   valueBytesHeader,
   valueHashHeader
-} from './headers.ts'
+} from '../dead-letters/headers.ts'
+import type { FetchedRecord } from '../fetch/fetched-record.ts'
+import type { OutputRecord } from '../records.ts'
 
 /** A record of a dead-letter topic, with the contents of its headers. */
 export interface DeadLetter {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
+import { deadLetterTopic } from '../dead-letters/topics.ts'
 import type { FetchedRecord } from '../fetch/fetched-record.ts'
 import { fetchedRecord } from '../testing/fetched-record.ts'
 import { createInMemoryBroker } from '../testing/in-memory-broker.ts'
@@ -9,7 +10,6 @@ import { DeadLetterCounts } from './counts.ts'
 import { DeadLetterIndex, type DeadLetterKey } from './dead-letter-index.ts'
 import { operationRecords } from './operation.ts'
 import { cutIntoSteps, type OperationPlan, planDrop, planReplay } from './plan.ts'
-import { deadLetterTopic } from './topics.ts'
 
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 const input = 'orders'

@@ -1,6 +1,3 @@
-import type { FetchedRecord } from '../fetch/fetched-record.ts'
-import type { OutputRecord } from '../records.ts'
-import { type DeadLetter, isSourceless, placeOf, toReplayed } from './dead-letter.ts'
 import {
   addedHeaders,
   addHeaders,
@@ -8,7 +5,10 @@ import {
   operationHeader,
   releaseHeader,
   stageHeader
-} from './headers.ts'
+} from '../dead-letters/headers.ts'
+import type { FetchedRecord } from '../fetch/fetched-record.ts'
+import type { OutputRecord } from '../records.ts'
+import { type DeadLetter, isSourceless, placeOf, toReplayed } from './dead-letter.ts'
 
 /**
  * Mark of an operation on the dead letters of one key, stored in the dead-letter topic itself: a

@@ -1,11 +1,11 @@
 import type { Cluster } from '../cluster/cluster.ts'
+import { addedHeaders, addHeaders, originHeader, splitHeaders, stageHeader } from '../dead-letters/headers.ts'
+import { sha256 } from '../dead-letters/reduce.ts'
 import { toKafkaError } from '../errors.ts'
 import type { FetchedRecord } from '../fetch/fetched-record.ts'
 import { recordsIn } from '../inspect/records-in.ts'
 import type { OutputRecord } from '../records.ts'
 import { type DeadLetter, toReplayed } from './dead-letter.ts'
-import { addedHeaders, addHeaders, originHeader, splitHeaders, stageHeader } from './headers.ts'
-import { sha256 } from './reduce.ts'
 
 /**
  * State of the record or batch that a dead letter without a value represents, read at its position

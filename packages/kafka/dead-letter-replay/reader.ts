@@ -4,6 +4,7 @@ import type { KafkaConnection } from '../connection.ts'
 import type { FetchedRecord } from '../fetch/fetched-record.ts'
 import { Fetcher, type PartitionPosition } from '../fetch/fetcher.ts'
 import { readToEnds } from '../fetch/read-to-ends.ts'
+import { partitionKey } from '../types.ts'
 
 /** Reads topics from their beginning to their current end; each further call resumes from there. */
 export interface TopicReader {
@@ -55,7 +56,7 @@ export function createTopicReader(
         partitions.push({ topic, partition, topicID })
     }
     const ends = await listOffsets(cluster, partitions, offsetAt.stableEnd)
-    const added = partitions.filter(({ topic, partition }) => !beginnings.has(`${topic}/${partition}`))
+    const added = partitions.filter(own => !beginnings.has(partitionKey(own)))
     const offsets = await listOffsets(cluster, added, offsetAt.beginning)
     const positions = offsets.map((beginning, index) => {
       const wanted = from.find(isSamePartition(beginning))?.offset ?? 0n
@@ -63,7 +64,7 @@ export function createTopicReader(
       return { ...beginning, offset, topicID: added[index]?.topicID }
     })
     fetcher.add(positions)
-    for (const position of positions) beginnings.set(`${position.topic}/${position.partition}`, position)
+    for (const position of positions) beginnings.set(partitionKey(position), position)
     await readToEnds(fetcher, ends, { onRecords: onBatch, signal })
   }
 

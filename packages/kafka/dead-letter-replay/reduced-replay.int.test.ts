@@ -3,6 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
 import { integrationEnvironment } from '@orderly/launcher/testing'
 import { createTopics } from '../cluster/admin.ts'
+import { deadLetterTopic } from '../dead-letters/topics.ts'
 import { runStage } from '../stage/run-stage.ts'
 import type { StageOptions } from '../stage/stage.ts'
 import { deleteRecords } from '../testing/change-topics.ts'
@@ -11,7 +12,6 @@ import { textCodec } from '../testing/text-codec.ts'
 import { type BatchToWrite, writeBatch } from '../testing/write-batch.ts'
 import { executeOnDeadLetters, originalsOf, readDeadLetters } from './execute.ts'
 import { planReplay } from './plan.ts'
-import { deadLetterTopic } from './topics.ts'
 
 const connection = { brokers: integrationEnvironment().kafkaBrokers, clientID: 'integration-test' }
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }

@@ -1,4 +1,5 @@
 import { createAPI, fetchV17, type Reader, readKnownTaggedFields } from '@platformatic/kafka'
+import type { EpochEnd } from '../cluster/epoch-ends.ts'
 import type { AbortedTransaction } from './committed-batches.ts'
 import { type LogBatch, readLogBatches } from './log-batches.ts'
 
@@ -19,11 +20,6 @@ export interface FetchedPiece {
    * up to `leaderEpoch` (KIP-320, KIP-595).
    */
   readonly divergence: EpochEnd | undefined
-}
-
-export interface EpochEnd {
-  readonly leaderEpoch: number
-  readonly endOffset: bigint
 }
 
 export interface FetchResponse {

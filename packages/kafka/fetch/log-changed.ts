@@ -1,5 +1,5 @@
+import type { EpochEnd } from '../cluster/epoch-ends.ts'
 import { KafkaError } from '../errors.ts'
-import type { EpochEnd } from './fetch-committed.ts'
 
 export interface LogChange {
   readonly topic: string

@@ -1,4 +1,5 @@
 import { KafkaError } from '../errors.ts'
+import { partitionKey } from '../types.ts'
 import type { FetchedRecord } from './fetched-record.ts'
 import type { Fetcher, PartitionPosition, SkippedRange } from './fetcher.ts'
 
@@ -25,9 +26,8 @@ export async function readToEnds(
     readonly signal: AbortSignal
   }
 ): Promise<void> {
-  const endOf = new Map(ends.map(({ topic, partition, offset }) => [`${topic}/${partition}`, offset]))
-  const isBefore = ({ topic, partition, offset }: PartitionPosition) =>
-    offset < (endOf.get(`${topic}/${partition}`) ?? 0n)
+  const endOf = new Map(ends.map(end => [partitionKey(end), end.offset]))
+  const isBefore = (own: PartitionPosition) => own.offset < (endOf.get(partitionKey(own)) ?? 0n)
   const onAbort = () => fetcher.wake()
   signal.addEventListener('abort', onAbort)
   try {

@@ -1,13 +1,9 @@
 import type { KafkaError } from '../errors.ts'
 import type { Logger } from '../records.ts'
-
-interface Place {
-  readonly topic: string
-  readonly partition: number
-}
+import { partitionKey, type TopicPartition } from '../types.ts'
 
 /** Failure of a partition, from the first failed read to the next successful one. */
-interface Trouble extends Place {
+interface Trouble extends TopicPartition {
   readonly sinceMs: number
   error: KafkaError
   pauseMs: number
@@ -39,9 +35,9 @@ export class Troubles {
   }
 
   /** Records a failure. Returns the delay in milliseconds before the next attempt. */
-  note({ topic, partition }: Place, error: KafkaError): number {
+  note({ topic, partition }: TopicPartition, error: KafkaError): number {
     const nowMs = performance.now()
-    const key = `${topic}/${partition}`
+    const key = partitionKey({ topic, partition })
     const trouble = this.#troubles.get(key) ?? {
       ...{ topic, partition, error, sinceMs: nowMs, pauseMs: firstPauseMs, isReported: false }
     }
@@ -59,8 +55,8 @@ export class Troubles {
   }
 
   /** Records that a partition was read. */
-  end({ topic, partition }: Place): void {
-    const key = `${topic}/${partition}`
+  end({ topic, partition }: TopicPartition): void {
+    const key = partitionKey({ topic, partition })
     const trouble = this.#troubles.get(key)
     if (trouble === undefined) return
     this.#troubles.delete(key)
@@ -70,8 +66,8 @@ export class Troubles {
   }
 
   /** Removes all partitions except these. */
-  retain(places: readonly Place[]): void {
-    const kept = new Set(places.map(({ topic, partition }) => `${topic}/${partition}`))
+  retain(partitions: readonly TopicPartition[]): void {
+    const kept = new Set(partitions.map(partitionKey))
     for (const [key, { topic }] of this.#troubles) {
       if (kept.has(key)) continue
       this.#troubles.delete(key)
@@ -79,13 +75,13 @@ export class Troubles {
     }
   }
 
-  isRefused({ topic, partition }: Place): boolean {
-    return this.#troubles.get(`${topic}/${partition}`)?.error.retryable === false
+  isRefused(partition: TopicPartition): boolean {
+    return this.#troubles.get(partitionKey(partition))?.error.retryable === false
   }
 
   /** Returns the error of a partition, if it is permanent or has lasted for `forMs`. */
-  lasting({ topic, partition }: Place, forMs: number): KafkaError | undefined {
-    const trouble = this.#troubles.get(`${topic}/${partition}`)
+  lasting(partition: TopicPartition, forMs: number): KafkaError | undefined {
+    const trouble = this.#troubles.get(partitionKey(partition))
     if (trouble === undefined) return undefined
     const isLasting = !trouble.error.retryable || performance.now() - trouble.sinceMs >= forMs
     return isLasting ? trouble.error : undefined

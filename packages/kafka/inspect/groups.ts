@@ -1,8 +1,9 @@
 import { describeGroupsV5, listGroupsV5 } from '@platformatic/kafka'
 import type { Cluster } from '../cluster/cluster.ts'
 import { request } from '../cluster/requests.ts'
-import { decodeAssignment, type TopicPartition } from '../consumer-group/assignment.ts'
+import { decodeAssignment } from '../consumer-group/assignment.ts'
 import { checkCode } from '../errors.ts'
+import type { TopicPartition } from '../types.ts'
 
 export interface GroupDescription {
   readonly groupID: string

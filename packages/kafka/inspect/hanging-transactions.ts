@@ -1,4 +1,4 @@
-import type { TopicPartition } from '../consumer-group/assignment.ts'
+import { partitionKey, type TopicPartition } from '../types.ts'
 import type { HeldPartition, OpenTransaction } from './transactions.ts'
 
 /**
@@ -54,10 +54,10 @@ export function findHangingTransactions(
   { afterMs }: { readonly afterMs: number }
 ): HangingTransaction[] {
   const known = new Set(open.map(({ producerID }) => producerID))
-  const matter = new Set(partitions.map(({ topic, partition }) => `${topic}/${partition}`))
+  const matter = new Set(partitions.map(partitionKey))
   const hanging = open
     .filter(({ startedAtMs }) => nowMs - startedAtMs >= afterMs)
-    .filter(({ partitions }) => partitions.some(({ topic, partition }) => matter.has(`${topic}/${partition}`)))
+    .filter(({ partitions }) => partitions.some(own => matter.has(partitionKey(own))))
     .map(({ startedAtMs, timeoutMs, ...own }): HangingTransaction => {
       const isOverdue = nowMs - startedAtMs > timeoutMs + overdueGraceMs
       const { transactionalID, producerID, epoch, partitions } = own

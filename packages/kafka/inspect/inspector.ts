@@ -1,11 +1,10 @@
-import { placeKey } from '../cluster/ask-leaders.ts'
 import { Cluster } from '../cluster/cluster.ts'
 import { type FoundOffsets, findOffsets, offsetAt } from '../cluster/list-offsets.ts'
 import type { KafkaConnection } from '../connection.ts'
-import type { TopicPartition } from '../consumer-group/assignment.ts'
 import { type CommittedOffset, lastCommittedOffsets } from '../consumer-group/committed-offsets.ts'
 import type { PartitionPosition } from '../fetch/fetcher.ts'
 import { retryKafka } from '../retry.ts'
+import { partitionKey, type TopicPartition } from '../types.ts'
 import { describeGroup, type GroupDescription, listGroups } from './groups.ts'
 import { findHangingTransactions, type HangingTransaction } from './hanging-transactions.ts'
 import { groupLag, type PartitionLag, type UnreadableTopics } from './lag.ts'
@@ -104,8 +103,8 @@ export function createInspector(
       await ask('reading offsets', askAll).catch(error => {
         if (answer === undefined || answer.found.length === 0) throw error
       })
-      const found = new Map(answer?.found.map(own => [placeKey(own), own]))
-      return partitions.map(own => found.get(placeKey(own)))
+      const found = new Map(answer?.found.map(own => [partitionKey(own), own]))
+      return partitions.map(own => found.get(partitionKey(own)))
     },
     groups: () => ask('listing groups', () => listGroups(cluster)),
     committedOffsets: groupID => ask(`reading the offsets of ${groupID}`, () => lastCommittedOffsets(cluster, groupID)),

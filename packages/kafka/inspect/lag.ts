@@ -1,9 +1,8 @@
-import { placeKey } from '../cluster/ask-leaders.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { findOffsets, offsetAt } from '../cluster/list-offsets.ts'
-import type { TopicPartition } from '../consumer-group/assignment.ts'
 import { lastCommittedOffsets } from '../consumer-group/committed-offsets.ts'
 import { toKafkaError } from '../errors.ts'
+import { partitionKey, type TopicPartition } from '../types.ts'
 import type { GroupDescription, GroupMemberDescription } from './groups.ts'
 import { recordTimes } from './record-times.ts'
 import { recordsIn } from './records-in.ts'
@@ -49,9 +48,9 @@ export async function groupLag(
   { groupID, members }: GroupDescription,
   unreadable: UnreadableTopics
 ): Promise<PartitionLag[]> {
-  const committed = new Map((await lastCommittedOffsets(cluster, groupID)).map(own => [placeKey(own), own]))
+  const committed = new Map((await lastCommittedOffsets(cluster, groupID)).map(own => [partitionKey(own), own]))
   const owners = new Map<string, GroupMemberDescription>()
-  for (const member of members) for (const owned of member.partitions) owners.set(placeKey(owned), member)
+  for (const member of members) for (const owned of member.partitions) owners.set(partitionKey(owned), member)
   const assigned = members.flatMap(({ partitions }) => partitions)
   const names = new Set([...committed.values(), ...assigned].map(({ topic }) => topic))
   if (names.size === 0) return []
@@ -63,10 +62,11 @@ export async function groupLag(
   const offsets = new Map<string, bigint[]>()
   for (const spec of [offsetAt.beginning, offsetAt.stableEnd, offsetAt.end]) {
     const { found } = await findOffsets(cluster, partitions, spec)
-    for (const { offset, ...own } of found) offsets.set(placeKey(own), [...(offsets.get(placeKey(own)) ?? []), offset])
+    for (const { offset, ...own } of found)
+      offsets.set(partitionKey(own), [...(offsets.get(partitionKey(own)) ?? []), offset])
   }
   const counting = partitions.map(async (own): Promise<Counted[]> => {
-    const place = placeKey(own)
+    const place = partitionKey(own)
     const commit = committed.get(place)
     const [beginningOffset, stableOffset, endOffset] = offsets.get(place) ?? []
     if (beginningOffset === undefined || stableOffset === undefined || endOffset === undefined) return []
@@ -83,7 +83,7 @@ export async function groupLag(
   const behind = counted.filter(({ lagRecords }) => lagRecords > 0)
   const positions = behind.map(({ topic, partition, position }) => ({ topic, partition, offset: position }))
   const times = await recordTimes(cluster, positions, Date.now())
-  return counted.map(({ position, ...own }) => ({ ...own, waitingSinceMs: times.get(placeKey(own)) }))
+  return counted.map(({ position, ...own }) => ({ ...own, waitingSinceMs: times.get(partitionKey(own)) }))
 }
 
 /**

@@ -1,10 +1,9 @@
-import { placeKey } from '../cluster/ask-leaders.ts'
 import { Cluster } from '../cluster/cluster.ts'
 import type { KafkaConnection } from '../connection.ts'
-import type { TopicPartition } from '../consumer-group/assignment.ts'
 import type { FetchedRecord } from '../fetch/fetched-record.ts'
 import { Fetcher } from '../fetch/fetcher.ts'
 import { readToEnds } from '../fetch/read-to-ends.ts'
+import { partitionKey, type TopicPartition } from '../types.ts'
 
 /** Offsets of a partition: from `from` to before `to`. */
 export interface OffsetRange extends TopicPartition {
@@ -30,7 +29,7 @@ export async function readRanges(
 ): Promise<void> {
   const unread = ranges.filter(({ from, to }) => from < to)
   if (unread.length === 0) return
-  const endOf = new Map(unread.map(range => [placeKey(range), range.to]))
+  const endOf = new Map(unread.map(range => [partitionKey(range), range.to]))
   const cluster = new Cluster(connection, { requestTimeoutMs })
   const logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
   const fetcher = new Fetcher(cluster, { maxBufferedRecords, logger })
@@ -38,7 +37,7 @@ export async function readRanges(
     fetcher.assign(unread.map(({ topic, partition, from }) => ({ topic, partition, offset: from })))
     const ends = unread.map(({ topic, partition, to }) => ({ topic, partition, offset: to }))
     const onRecords = (records: readonly FetchedRecord[]) => {
-      for (const record of records) if (record.offset < (endOf.get(placeKey(record)) ?? 0n)) onRecord(record)
+      for (const record of records) if (record.offset < (endOf.get(partitionKey(record)) ?? 0n)) onRecord(record)
     }
     await readToEnds(fetcher, ends, { onRecords, signal })
   } finally {

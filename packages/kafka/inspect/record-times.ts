@@ -1,7 +1,6 @@
-import { placeKey } from '../cluster/ask-leaders.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { askTimes, type PlaceAtTime, type TimedOffset } from '../cluster/list-offsets.ts'
-import type { TopicPartition } from '../consumer-group/assignment.ts'
+import { partitionKey, type TopicPartition } from '../types.ts'
 
 const firstStepMs = 1_000
 /** Maximum number of rounds of a search; one over 100 years needs fewer. */
@@ -70,7 +69,9 @@ export async function recordTimes(
   positions: readonly (TopicPartition & { readonly offset: bigint })[],
   nowMs: number
 ): Promise<ReadonlyMap<string, number>> {
-  const searches = new Map(positions.map(own => [placeKey(own), { own, search: new TimeSearch(own.offset, nowMs) }]))
+  const searches = new Map(
+    positions.map(own => [partitionKey(own), { own, search: new TimeSearch(own.offset, nowMs) }])
+  )
   const times = new Map<string, number>()
   for (let round = 0; searches.size > 0 && round < maxRounds; round++) {
     const questions: PlaceAtTime[] = [...searches.values()].map(({ own: { topic, partition }, search }) => ({

@@ -2,8 +2,8 @@ import { describeProducersV0, describeTransactionsV0, listTransactionsV1 } from 
 import type { Cluster } from '../cluster/cluster.ts'
 import { findOffsets, offsetAt } from '../cluster/list-offsets.ts'
 import { request } from '../cluster/requests.ts'
-import type { TopicPartition } from '../consumer-group/assignment.ts'
 import { checkCode, protocolErrorName } from '../errors.ts'
+import { partitionKey, type TopicPartition } from '../types.ts'
 
 /** An open transaction, as its coordinator reports it. */
 export interface OpenTransaction {
@@ -77,10 +77,10 @@ export async function heldPartitions(
 ): Promise<HeldPartition[]> {
   const { found: stableEnds } = await findOffsets(cluster, partitions, offsetAt.stableEnd)
   const { found: ends } = await findOffsets(cluster, stableEnds, offsetAt.end)
-  const endOf = new Map(ends.map(({ topic, partition, offset }) => [`${topic}/${partition}`, offset]))
+  const endOf = new Map(ends.map(end => [partitionKey(end), end.offset]))
   const held: HeldPartition[] = []
   for (const { topic, partition, offset: stableOffset } of stableEnds) {
-    const endOffset = endOf.get(`${topic}/${partition}`) ?? stableOffset
+    const endOffset = endOf.get(partitionKey({ topic, partition })) ?? stableOffset
     if (stableOffset >= endOffset) continue
     const connection = await cluster.connectionToLeader(topic, partition)
     const asked = [{ name: topic, partitionIndexes: [partition] }]

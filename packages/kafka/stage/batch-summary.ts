@@ -1,5 +1,6 @@
 import type { InputOffset } from '../consumer-group/offset-entry.ts'
 import type { FetchedRecord } from '../fetch/fetched-record.ts'
+import { partitionKey } from '../types.ts'
 
 export type RecordPosition = Pick<FetchedRecord, 'topic' | 'partition' | 'offset'>
 
@@ -57,7 +58,7 @@ export class BatchSummary {
       // Records of a partition are mostly adjacent; the last of them determines the offset.
       if (next?.partition === partition && next.topic === topic) continue
       const position = { offset: record.nextOffset, leaderEpoch: record.leaderEpoch }
-      this.#offsets.set(`${topic}/${partition}`, { topic, partition, topicID, ...position })
+      this.#offsets.set(partitionKey(record), { topic, partition, topicID, ...position })
     }
     this.#timestampsMs.push(timestampsMs)
     this.#records += records.length

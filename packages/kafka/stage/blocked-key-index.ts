@@ -1,9 +1,9 @@
 import type { Cluster } from '../cluster/cluster.ts'
 import { type OffsetSpec, offsetAt } from '../cluster/list-offsets.ts'
-import { deadLetterTopic } from '../dead-letter-replay/topics.ts'
+import { BlockedKeys } from '../dead-letters/blocked-keys.ts'
+import { deadLetterTopic } from '../dead-letters/topics.ts'
 import { TopicFollower } from '../fetch/topic-follower.ts'
 import type { Logger } from '../records.ts'
-import { BlockedKeys } from './blocked-keys.ts'
 
 /**
  * Index of the blocked keys that are committed to dead-letter topics. Each load reads only the

@@ -5,13 +5,13 @@ import { waitUntil } from '@orderly/launcher'
 import { integrationEnvironment } from '@orderly/launcher/testing'
 import { createTopics } from '../cluster/admin.ts'
 import { Cluster } from '../cluster/cluster.ts'
-import { addHeaders } from '../dead-letter-replay/headers.ts'
-import { deadLetterTopic } from '../dead-letter-replay/topics.ts'
+import { BlockedKeys } from '../dead-letters/blocked-keys.ts'
+import { addHeaders } from '../dead-letters/headers.ts'
+import { deadLetterTopic } from '../dead-letters/topics.ts'
 import { createProducer } from '../producer/producer.ts'
 import { deleteTopic } from '../testing/change-topics.ts'
 import { ScriptedProducer } from '../testing/scripted-producer.ts'
 import { BlockedKeyIndex } from './blocked-key-index.ts'
-import { BlockedKeys } from './blocked-keys.ts'
 
 const connection = { brokers: integrationEnvironment().kafkaBrokers, clientID: 'integration-test' }
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }

@@ -17,10 +17,10 @@ import {
   splitHeaders,
   stageHeader,
   topicHeader
-} from '../dead-letter-replay/headers.ts'
-import { boundedKey } from '../dead-letter-replay/key.ts'
-import { reduceDeadLetter } from '../dead-letter-replay/reduce.ts'
-import { deadLetterTopic } from '../dead-letter-replay/topics.ts'
+} from '../dead-letters/headers.ts'
+import { boundedKey } from '../dead-letters/key.ts'
+import { reduceDeadLetter } from '../dead-letters/reduce.ts'
+import { deadLetterTopic } from '../dead-letters/topics.ts'
 import type { FetchedRecord } from '../fetch/fetched-record.ts'
 import type { HeaderField, OutputRecord } from '../records.ts'
 

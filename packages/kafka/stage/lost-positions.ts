@@ -1,4 +1,5 @@
 import type { CommittedOffset } from '../consumer-group/committed-offsets.ts'
+import { partitionKey } from '../types.ts'
 import type { Incident, StoredPosition } from './position-store.ts'
 
 /**
@@ -10,10 +11,10 @@ export function lostPositions(
   committed: readonly CommittedOffset[],
   stored: readonly StoredPosition[]
 ): (Incident & { readonly kind: 'database_behind' })[] {
-  const known = new Map(stored.map(position => [`${position.topic}/${position.partition}`, position]))
+  const known = new Map(stored.map(position => [partitionKey(position), position]))
   return committed.flatMap(({ topic, partition, topicID, offset }) => {
     if (topicID === undefined) return [] // committed by an external tool
-    const position = known.get(`${topic}/${partition}`)
+    const position = known.get(partitionKey({ topic, partition }))
     // The topic was recreated. Its owner stores the new id before it commits, so an older commit
     // proves no loss.
     if (position !== undefined && position.topicID !== topicID) return []

@@ -1,5 +1,5 @@
-import type { TopicPartition } from '../consumer-group/assignment.ts'
 import { KafkaError } from '../errors.ts'
+import { partitionKey, type TopicPartition } from '../types.ts'
 
 /**
  * Positions of a stage's group, in the database that holds its effects. Together with Kafka's
@@ -103,8 +103,8 @@ export class PositionConflictError extends KafkaError {
 
 /** Checks that every advance was saved. @throws PositionConflictError otherwise */
 export function checkAdvanced(advances: readonly PositionAdvance[], saved: readonly TopicPartition[]): void {
-  const places = new Set(saved.map(({ topic, partition }) => `${topic}/${partition}`))
-  const refused = advances.find(({ topic, partition }) => !places.has(`${topic}/${partition}`))
+  const savedPartitions = new Set(saved.map(partitionKey))
+  const refused = advances.find(own => !savedPartitions.has(partitionKey(own)))
   if (refused === undefined) return
   const { topic, partition, from } = refused
   throw new PositionConflictError(`stored position of ${topic}/${partition} is before ${from} or has another topic id`)

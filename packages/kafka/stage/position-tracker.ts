@@ -1,6 +1,6 @@
-import type { TopicPartition } from '../consumer-group/assignment.ts'
 import type { InputOffset } from '../consumer-group/offset-entry.ts'
 import type { FetchedRecord } from '../fetch/fetched-record.ts'
+import { partitionKey, type TopicPartition } from '../types.ts'
 import type { PositionAdvance } from './position-store.ts'
 import type { Start } from './starting-positions.ts'
 
@@ -20,12 +20,12 @@ export class PositionTracker {
     this.#partitions.clear()
     for (const { topic, partition, topicID, offset, leaderEpoch, savedCommitted } of starts) {
       const known = { stored: offset, leaderEpoch, committed: offset, savedCommitted }
-      this.#partitions.set(placeOf({ topic, partition }), { topic, partition, topicID, ...known })
+      this.#partitions.set(partitionKey({ topic, partition }), { topic, partition, topicID, ...known })
     }
   }
 
   has(partition: TopicPartition): boolean {
-    return this.#partitions.has(placeOf(partition))
+    return this.#partitions.has(partitionKey(partition))
   }
 
   /**
@@ -37,11 +37,11 @@ export class PositionTracker {
     for (let index = 0; index < records.length; index++) {
       const record = records[index] as FetchedRecord
       const next = records[index + 1]
-      if (next?.partition !== record.partition || next.topic !== record.topic) last.set(placeOf(record), record)
+      if (next?.partition !== record.partition || next.topic !== record.topic) last.set(partitionKey(record), record)
     }
     const advances: PositionAdvance[] = []
-    for (const [place, tracked] of this.#partitions) {
-      const record = last.get(place)
+    for (const [key, tracked] of this.#partitions) {
+      const record = last.get(key)
       if (record !== undefined) advances.push(advance(tracked, record.nextOffset, record.leaderEpoch))
       else if (isUnsaved(tracked)) advances.push(advance(tracked, tracked.stored, tracked.leaderEpoch))
     }
@@ -51,7 +51,7 @@ export class PositionTracker {
   /** Returns the advances to save before these offsets are committed. */
   upTo(offsets: readonly InputOffset[]): PositionAdvance[] {
     return offsets.flatMap(own => {
-      const tracked = this.#partitions.get(placeOf(own))
+      const tracked = this.#partitions.get(partitionKey(own))
       if (tracked === undefined || own.offset <= tracked.stored) return []
       return [advance(tracked, own.offset, own.leaderEpoch ?? tracked.leaderEpoch)]
     })
@@ -64,12 +64,12 @@ export class PositionTracker {
 
   /** Returns the positions that are behind the committed ones. */
   uncommitted<Position extends InputOffset>(positions: readonly Position[]): Position[] {
-    return positions.filter(own => own.offset > (this.#partitions.get(placeOf(own))?.committed ?? own.offset))
+    return positions.filter(own => own.offset > (this.#partitions.get(partitionKey(own))?.committed ?? own.offset))
   }
 
   saved(advances: readonly PositionAdvance[]): void {
-    for (const { to, leaderEpoch, committedOffset, ...place } of advances) {
-      const tracked = this.#partitions.get(placeOf(place))
+    for (const { to, leaderEpoch, committedOffset, ...partition } of advances) {
+      const tracked = this.#partitions.get(partitionKey(partition))
       if (tracked === undefined) continue
       if (to > tracked.stored) Object.assign(tracked, { stored: to, leaderEpoch })
       tracked.savedCommitted = committedOffset
@@ -78,7 +78,7 @@ export class PositionTracker {
 
   committed(offsets: readonly InputOffset[]): void {
     for (const own of offsets) {
-      const tracked = this.#partitions.get(placeOf(own))
+      const tracked = this.#partitions.get(partitionKey(own))
       if (tracked !== undefined && own.offset > tracked.committed) tracked.committed = own.offset
     }
   }
@@ -100,5 +100,3 @@ function advance({ topic, partition, topicID, stored, committed }: Tracked, to: 
 function isUnsaved({ committed, savedCommitted }: Tracked): boolean {
   return savedCommitted !== undefined && committed > savedCommitted
 }
-
-const placeOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`

@@ -10,12 +10,12 @@ import { createTopics } from '../cluster/admin.ts'
 import { Cluster } from '../cluster/cluster.ts'
 import { request } from '../cluster/requests.ts'
 import type { KafkaConnection } from '../connection.ts'
-import { deadLetterTopic } from '../dead-letter-replay/topics.ts'
+import { deadLetterTopic } from '../dead-letters/topics.ts'
+import { stageFailpoints } from '../failpoints.ts'
 import { createProducer } from '../producer/producer.ts'
 import type { EchoStageSettings } from '../testing/echo-stage.ts'
 import type { RecordedRecord } from '../testing/in-memory-broker.ts'
 import { readCommitted } from '../testing/read-committed.ts'
-import { stageFailpoints } from './failpoints.ts'
 
 const shared: KafkaConnection = { brokers: integrationEnvironment().kafkaBrokers, clientID: 'integration-test' }
 const keys = Array.from({ length: 20 }, (_, index) => `key-${index}`)

@@ -1,24 +1,24 @@
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
 import { backoffMs } from '@orderly/retry'
-import { type FailedPlace, placeKey } from '../cluster/ask-leaders.ts'
+import type { FailedPartition } from '../cluster/ask-leaders.ts'
 import { Cluster } from '../cluster/cluster.ts'
-import type { TopicPartition } from '../consumer-group/assignment.ts'
 import { commitOffsets, lastCommittedOffsets } from '../consumer-group/committed-offsets.ts'
 import { GroupMember } from '../consumer-group/member.ts'
 import type { InputOffset } from '../consumer-group/offset-entry.ts'
 import { lookUpShapes } from '../consumer-group/topic-shapes.ts'
+import type { BlockedKeys } from '../dead-letters/blocked-keys.ts'
 import { KafkaError, toKafkaError } from '../errors.ts'
+import { failpoint } from '../failpoints.ts'
 import type { FetchedRecord } from '../fetch/fetched-record.ts'
 import { Fetcher, type PartitionProgress, type SkippedRange } from '../fetch/fetcher.ts'
 import { type LogChange, LogChangedError } from '../fetch/log-changed.ts'
 import { Troubles } from '../fetch/troubles.ts'
 import { recordRefusals } from '../producer/batch-limits.ts'
 import { retryKafka } from '../retry.ts'
+import { partitionKey, type TopicPartition } from '../types.ts'
 import { BatchSummary } from './batch-summary.ts'
 import { BlockedKeyIndex } from './blocked-key-index.ts'
-import type { BlockedKeys } from './blocked-keys.ts'
 import { type Committer, createCommitter, type OpenBatch } from './committers.ts'
-import { failpoint } from './failpoints.ts'
 import { lostPositions } from './lost-positions.ts'
 import { type Incident, type IncidentKind, type PositionAdvance, PositionConflictError } from './position-store.ts'
 import { PositionTracker } from './position-tracker.ts'
@@ -318,7 +318,7 @@ class StageRunner<Event> {
     }
   }
 
-  async #watchUnopened(failed: readonly FailedPlace[], signal: AbortSignal): Promise<void> {
+  async #watchUnopened(failed: readonly FailedPartition[], signal: AbortSignal): Promise<void> {
     const { main } = this.#clusters
     let unopened = failed
     while (!signal.aborted) {
@@ -341,7 +341,7 @@ class StageRunner<Event> {
   }
 
   /** Reports partitions that cannot be opened, and waits before the next attempt. */
-  async #noteFailed(failed: readonly FailedPlace[], signal: AbortSignal): Promise<void> {
+  async #noteFailed(failed: readonly FailedPartition[], signal: AbortSignal): Promise<void> {
     const pausesMs = failed.map(({ error, ...place }) => this.#troubles.note(place, error))
     await delay(Math.max(...pausesMs), undefined, { signal }).catch(() => {})
   }
@@ -537,7 +537,7 @@ class StageRunner<Event> {
       return { kind: 'offsets_skipped' as const, topic, partition, ...(topicID && { topicID }), ...range }
     })
     if (store !== undefined) await this.#storing(() => store.replace([], incidents))
-    const isSkipped = (own: TopicPartition) => skips.some(skip => placeKey(skip) === placeKey(own))
+    const isSkipped = (own: TopicPartition) => skips.some(skip => partitionKey(skip) === partitionKey(own))
     await this.#commitWith(this.#committer.begin(), this.#fetcher.progress().filter(isSkipped))
     this.#report(incidents)
   }
@@ -598,8 +598,8 @@ class StageRunner<Event> {
 
   #commit({ summary, open }: ProcessedBatch): Promise<void> {
     const startMs = performance.now()
-    const places = new Set(summary.offsets.map(placeKey))
-    const passed = this.#takePassed().filter(own => !places.has(placeKey(own)))
+    const places = new Set(summary.offsets.map(partitionKey))
+    const passed = this.#takePassed().filter(own => !places.has(partitionKey(own)))
     const committing = this.#commitWith(open, [...summary.offsets, ...passed])
     return this.#watch(committing, { summary, startMs, outputs: open.outputs })
   }

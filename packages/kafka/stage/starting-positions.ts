@@ -1,13 +1,12 @@
-import { type FailedPlace, placeKey } from '../cluster/ask-leaders.ts'
+import type { FailedPartition } from '../cluster/ask-leaders.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { confirmTopicID } from '../cluster/confirm-topic-id.ts'
+import type { EpochEnd } from '../cluster/epoch-ends.ts'
 import { epochEnds } from '../cluster/epoch-ends.ts'
 import { findOffsets, offsetAt } from '../cluster/list-offsets.ts'
-import type { TopicPartition } from '../consumer-group/assignment.ts'
 import { type CommittedOffset, committedOffsets, lastCommittedOffsets } from '../consumer-group/committed-offsets.ts'
 import { KafkaError, toKafkaError } from '../errors.ts'
-import type { EpochEnd } from '../fetch/fetch-committed.ts'
-import type { GroupIdentity } from '../transaction/transactional-producer.ts'
+import { type GroupIdentity, partitionKey, type TopicPartition } from '../types.ts'
 import { lostPositions } from './lost-positions.ts'
 import type { Incident, PositionChange, PositionStore, StoredPosition } from './position-store.ts'
 
@@ -200,7 +199,7 @@ export interface StartOptions {
 export interface Starts {
   readonly starts: readonly Start[]
   /** Partitions whose starting position cannot be decided yet, with the reason. */
-  readonly failed: readonly FailedPlace[]
+  readonly failed: readonly FailedPartition[]
 }
 
 /**
@@ -216,31 +215,31 @@ export async function startingPositions(
 ): Promise<Starts> {
   const offsets = await committedOffsets(cluster, group, partitions, { signal })
   const committed = byPlace(offsets.found)
-  const failed = byPlace<FailedPlace>(offsets.failed)
+  const failed = byPlace<FailedPartition>(offsets.failed)
   const fail = (own: TopicPartition, thrown: unknown) => {
-    const error = toKafkaError(thrown, `deciding the starting position of ${placeKey(own)}`)
-    failed.set(placeKey(own), { topic: own.topic, partition: own.partition, error })
+    const error = toKafkaError(thrown, `deciding the starting position of ${partitionKey(own)}`)
+    failed.set(partitionKey(own), { topic: own.topic, partition: own.partition, error })
   }
   const ofGroup = store?.whenBehind === 'stop' ? await lastCommittedOffsets(cluster, group.groupID) : []
   const stored = (await store?.load()) ?? []
   const storedByPlace = byPlace(stored)
   await cluster.refresh() // cached topic ids and leader epochs may be outdated
   const known = []
-  for (const own of partitions.filter(own => !failed.has(placeKey(own)))) {
+  for (const own of partitions.filter(own => !failed.has(partitionKey(own)))) {
     const leader = (await cluster.partitions(own.topic).catch(error => fail(own, error)))?.[own.partition]
     if (leader === undefined) {
-      if (!failed.has(placeKey(own))) fail(own, notThere(own))
+      if (!failed.has(partitionKey(own))) fail(own, notThere(own))
       continue
     }
     known.push({
       ...own,
       topicID: leader.topicID,
       hasLeader: leader.leaderID >= 0,
-      committed: committed.get(placeKey(own)),
+      committed: committed.get(partitionKey(own)),
       formerTopicID: formerTopicIDs.get(own.topic),
       store: store && {
         whenBehind: store.whenBehind,
-        stored: storedByPlace.get(placeKey(own)),
+        stored: storedByPlace.get(partitionKey(own)),
         isAdded: isAdded(own, stored)
       }
     })
@@ -261,19 +260,23 @@ export async function startingPositions(
   const [beginningOf, endOf] = [byPlace(beginnings.found), byPlace(ends.found)]
   const unasked = byPlace(epochs.failed)
   const log = (own: TopicPartition) => {
-    const [beginning, end] = [beginningOf.get(placeKey(own))?.offset, endOf.get(placeKey(own))?.offset]
-    return beginning === undefined || end === undefined || unasked.has(placeKey(own)) ? undefined : { beginning, end }
+    const [beginning, end] = [beginningOf.get(partitionKey(own))?.offset, endOf.get(partitionKey(own))?.offset]
+    return beginning === undefined || end === undefined || unasked.has(partitionKey(own))
+      ? undefined
+      : { beginning, end }
   }
   const starts: Start[] = []
   for (const own of known) {
     try {
-      starts.push(startOf({ ...own, log: log(own), epochEnd: epochs.answers.get(placeKey(own)) }))
+      starts.push(startOf({ ...own, log: log(own), epochEnd: epochs.answers.get(partitionKey(own)) }))
     } catch (error) {
       fail(own, error)
     }
   }
-  const decided = new Set(starts.map(placeKey))
-  starts.push(...lostPositions(ofGroup, stored).flatMap(lost => (decided.has(placeKey(lost)) ? [] : refusalFor(lost))))
+  const decided = new Set(starts.map(partitionKey))
+  starts.push(
+    ...lostPositions(ofGroup, stored).flatMap(lost => (decided.has(partitionKey(lost)) ? [] : refusalFor(lost)))
+  )
   const recreated = starts.filter(({ incident }) => incident?.kind === 'topic_recreated')
   for (const [topic, topicID] of new Map(recreated.map(own => [own.topic, own.topicID])))
     await confirmTopicID(cluster, topic, topicID)
@@ -291,7 +294,7 @@ function refusalFor(incident: ReturnType<typeof lostPositions>[number]): Start {
 }
 
 function byPlace<Known extends TopicPartition>(known: readonly Known[]): Map<string, Known> {
-  return new Map(known.map(own => [placeKey(own), own]))
+  return new Map(known.map(own => [partitionKey(own), own]))
 }
 
 function notThere({ topic, partition }: TopicPartition): KafkaError {

@@ -1,14 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import {
-  addHeaders,
-  blockingCountHeader,
-  releaseHeader,
-  replayHeader,
-  stageHeader
-} from '../dead-letter-replay/headers.ts'
-import { deadLetterTopic } from '../dead-letter-replay/topics.ts'
+import { addHeaders, blockingCountHeader, releaseHeader, replayHeader, stageHeader } from '../dead-letters/headers.ts'
+import { deadLetterTopic } from '../dead-letters/topics.ts'
 import { KafkaError } from '../errors.ts'
 import type { OutputRecord } from '../records.ts'
 import { createInMemoryBroker } from '../testing/in-memory-broker.ts'

@@ -1,6 +1,6 @@
 import { subscribe } from 'node:diagnostics_channel'
 import type { KafkaConnection } from '../connection.ts'
-import { type StageFailpoint, stageChannelName } from '../stage/failpoints.ts'
+import { type StageFailpoint, stageChannelName } from '../failpoints.ts'
 import { runStage } from '../stage/run-stage.ts'
 import { textCodec } from './text-codec.ts'
 

@@ -1,4 +1,4 @@
-import { reduceDeadLetter } from '../dead-letter-replay/reduce.ts'
+import { reduceDeadLetter } from '../dead-letters/reduce.ts'
 import type { KafkaError } from '../errors.ts'
 import { BatchRecords } from '../fetch/batch-records.ts'
 import type { FetchedRecord } from '../fetch/fetched-record.ts'

@@ -10,7 +10,8 @@ import { KafkaError } from '../errors.ts'
 import { intercept, withoutFeatures } from '../testing/intercept.ts'
 import { readCommitted } from '../testing/read-committed.ts'
 import { ScriptedProducer } from '../testing/scripted-producer.ts'
-import { type GroupIdentity, TransactionalProducer } from './transactional-producer.ts'
+import type { GroupIdentity } from '../types.ts'
+import { TransactionalProducer } from './transactional-producer.ts'
 
 const shared: KafkaConnection = { brokers: integrationEnvironment().kafkaBrokers, clientID: 'integration-test' }
 

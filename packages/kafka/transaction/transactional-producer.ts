@@ -10,28 +10,18 @@ import {
 } from '@platformatic/kafka'
 import type { Cluster } from '../cluster/cluster.ts'
 import { type InputOffset, toCommitEntries } from '../consumer-group/offset-entry.ts'
-import { isDeadLetterTopic } from '../dead-letter-replay/topics.ts'
+import { isDeadLetterTopic } from '../dead-letters/topics.ts'
 import { checkCode, KafkaError, protocolError } from '../errors.ts'
+import { failpoint } from '../failpoints.ts'
 import { BatchLimits, recordRefusals } from '../producer/batch-limits.ts'
 import { addToSequence, type ProducerIdentity, partitionKey, produce } from '../producer/produce.ts'
 import type { RecordBatchBuilder } from '../producer/record-batch.ts'
 import type { OutputRecord } from '../records.ts'
 import { retryKafka } from '../retry.ts'
-import { failpoint } from '../stage/failpoints.ts'
+import type { GroupIdentity } from '../types.ts'
 import { divideBatch } from './divide-batch.ts'
 import { type SealedBatch, TransactionBuffer } from './transaction-buffer.ts'
 import { endTxnV5, isSecondProtocolSpoken, txnOffsetCommitV5 } from './transaction-v2.ts'
-
-/**
- * Identity of the consumer that read the input. The coordinator rejects offsets of an outdated
- * member or generation.
- */
-export interface GroupIdentity {
-  readonly groupID: string
-  readonly memberID: string
-  readonly instanceID: string | null
-  readonly generation: number
-}
 
 export interface TransactionalProducerOptions {
   readonly transactionalID: string

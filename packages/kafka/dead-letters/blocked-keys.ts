@@ -1,15 +1,8 @@
-import {
-  addedHeaders,
-  addHeaders,
-  refusalHeader,
-  releaseHeader,
-  replayHeader,
-  stageHeader
-} from '../dead-letter-replay/headers.ts'
-import { boundedKey, keyText } from '../dead-letter-replay/key.ts'
-import { deadLetterTopic } from '../dead-letter-replay/topics.ts'
 import type { FetchedRecord } from '../fetch/fetched-record.ts'
 import type { OutputRecord } from '../records.ts'
+import { addedHeaders, addHeaders, refusalHeader, releaseHeader, replayHeader, stageHeader } from './headers.ts'
+import { boundedKey, keyText } from './key.ts'
+import { deadLetterTopic } from './topics.ts'
 
 /**
  * The blocked keys of one topic: keys with records in the dead-letter topic. Later records with a
