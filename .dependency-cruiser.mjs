@@ -9,6 +9,18 @@ const frontDoor =
 const entrances = '(http|consumer|projection|stock-file|observer)'
 const exits = '(publisher|delivery|metrics)'
 const onlyInTests = '\\.test\\.ts$|/testing/'
+// Folders of packages/kafka, from the lowest layer to the highest.
+const kafkaLayers = [
+  'cluster',
+  'fetch',
+  'dead-letters',
+  'producer',
+  'consumer-group',
+  'transaction',
+  'inspect',
+  'dead-letter-replay',
+  'stage'
+]
 const nameless = '(^|/)(utils?|helpers?)(/|\\.ts$)'
 
 /** @type {import('dependency-cruiser').IConfiguration} */
@@ -98,14 +110,13 @@ export default {
       from: {},
       to: { circular: true }
     },
-    {
-      name: 'no-folder-cycles-in-kafka',
-      comment: 'Folders of packages/kafka form layers: what two of them share is in a third or in a file above them.',
+    ...kafkaLayers.slice(0, -1).map((layer, index) => ({
+      name: 'kafka-has-layers',
+      comment: 'A folder of packages/kafka imports only itself, lower layers and the files beside the folders.',
       severity: 'error',
-      scope: 'folder',
-      from: { path: '^packages/kafka/[^/]+$', pathNot: '/testing$' },
-      to: { path: '^packages/kafka/[^/]+$', circular: true }
-    },
+      from: { path: `^packages/kafka/${layer}/`, pathNot: onlyInTests },
+      to: { path: `^packages/kafka/(${kafkaLayers.slice(index + 1).join('|')})/` }
+    })),
     {
       name: 'no-dead-imports',
       comment: 'Every import resolves to a file.',

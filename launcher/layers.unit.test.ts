@@ -112,6 +112,14 @@ const wrong: readonly { rule: string; title: string; files: Readonly<Record<stri
     files: { 'contracts/one.ts': "import './two.ts'\n", 'contracts/two.ts': "import './one.ts'\n" }
   },
   {
+    rule: 'kafka-has-layers',
+    title: 'a folder of packages/kafka that imports a higher layer',
+    files: {
+      'packages/kafka/stage/failpoints.ts': empty,
+      'packages/kafka/transaction/producer.ts': "import '../stage/failpoints.ts'\n"
+    }
+  },
+  {
     rule: 'no-dead-imports',
     title: 'an import of a missing file',
     files: { 'contracts/index.ts': "import './gone.ts'\n" }

@@ -3,7 +3,6 @@ export { checkConnection, createTopics, growTopic, type TopicToCreate } from './
 export type { KafkaConnection } from './connection.ts'
 export type { CommittedOffset } from './consumer-group/committed-offsets.ts'
 export type { InputOffset } from './consumer-group/offset-entry.ts'
-export { offsetsIDPrefix, setGroupOffsets } from './consumer-group/set-offsets.ts'
 export type { WaitingDeadLetters } from './dead-letter-replay/counts.ts'
 export {
   type DeadLetter,
@@ -82,4 +81,5 @@ export type {
   StageTick,
   TickContext
 } from './stage/stage.ts'
+export { offsetsIDPrefix, setGroupOffsets } from './transaction/set-offsets.ts'
 export type { TopicPartition } from './types.ts'

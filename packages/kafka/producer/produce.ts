@@ -1,11 +1,12 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { inGroups } from '@orderly/batching'
 import { type Connection, createAPI, initProducerIdV5, produceV11, Writer } from '@platformatic/kafka'
 import type { Cluster } from '../cluster/cluster.ts'
 import { request } from '../cluster/requests.ts'
-import { checkCode, type KafkaError, toKafkaError } from '../errors.ts'
+import { checkCode, type KafkaError } from '../errors.ts'
 import { areFields } from '../output-headers.ts'
 import type { OutputRecord } from '../records.ts'
+import { retryKafka } from '../retry.ts'
+import { partitionKey } from '../types.ts'
 
 /**
  * Identity of a producer. Brokers drop batches that it already wrote under the same sequence number
@@ -38,8 +39,6 @@ export async function requestIdentity(cluster: Cluster): Promise<ProducerIdentit
   checkCode(response.errorCode, 'requesting a producer id')
   return { producerID: response.producerId, epoch: response.producerEpoch }
 }
-
-export const partitionKey = (topic: string, partition: number): string => `${topic}:${partition}`
 
 /** Adds to a sequence number. Sequence numbers wrap from 2^31 - 1 to 0. */
 export function addToSequence(sequence: number, count: number): number {
@@ -90,14 +89,15 @@ export async function produce(
   const codes = new Map<string, number>()
   const sent = batches.filter(({ topic, partition, bytes }) => {
     const isSent = bytes.length <= maxRequestBytes
-    if (!isSent) codes.set(partitionKey(topic, partition), messageTooLarge)
+    if (!isSent) codes.set(partitionKey({ topic, partition }), messageTooLarge)
     return isSent
   })
   if (sent.length === 0) return codes
   const api = joinsTransaction ? produceEncodedV12 : produceEncodedV11
   const response = await request(connection, api, transactionalID, timeoutMs, sent)
   for (const { name, partitionResponses } of response.responses) {
-    for (const { index, errorCode } of partitionResponses) codes.set(partitionKey(name, index), errorCode)
+    for (const { index, errorCode } of partitionResponses)
+      codes.set(partitionKey({ topic: name, partition: index }), errorCode)
   }
   return codes
 }
@@ -172,10 +172,9 @@ const duplicateSequenceNumber = 46
  */
 export function createBatchWriter(timeoutMs: number): (connection: Connection, batch: PendingBatch) => Promise<number> {
   const writers = new WeakMap<Connection, (batch: PendingBatch) => Promise<number>>()
-  const nameOf = ({ topic, partition }: PendingBatch) => partitionKey(topic, partition)
 
   function openWriter(connection: Connection): (batch: PendingBatch) => Promise<number> {
-    const options = { nameOf, maxItems: maxBatchesInRequest, minIntervalMs }
+    const options = { nameOf: partitionKey, maxItems: maxBatchesInRequest, minIntervalMs }
     const writer = inGroups<PendingBatch, number>(async pending => {
       const batches = pending.flatMap(({ topic, partition, encode }) => {
         const bytes = encode()
@@ -183,7 +182,7 @@ export function createBatchWriter(timeoutMs: number): (connection: Connection, b
       })
       const codes = batches.length === 0 ? undefined : await produce(connection, batches, { timeoutMs })
       return pending.map(batch => {
-        const code = codes?.get(nameOf(batch)) ?? 0
+        const code = codes?.get(partitionKey(batch)) ?? 0
         return code === duplicateSequenceNumber ? 0 : code
       })
     }, options)
@@ -200,22 +199,18 @@ const retryDelayMs = 50
  * Retries until the attempt succeeds, fails permanently, or is over.
  * @throws KafkaError the last failure
  */
-export async function retryUntil<Result>(
+export function retryUntil<Result>(
   isOver: () => boolean,
   doing: string,
   attempt: () => Promise<Result>,
   beforeRetry = () => {}
 ): Promise<Result> {
-  for (;;) {
-    try {
-      return await attempt()
-    } catch (thrown) {
-      const error = toKafkaError(thrown, doing)
-      if (!error.retryable || isOver()) throw error
-      beforeRetry()
-      await delay(retryDelayMs)
-    }
-  }
+  return retryKafka(doing, attempt, {
+    initialMs: retryDelayMs,
+    jitter: 0,
+    isTransient: error => error.retryable && !isOver(),
+    onRetry: beforeRetry
+  })
 }
 
 /** Estimates the bytes of an encoded record; the exact number costs as much as encoding it. */

@@ -4,6 +4,7 @@ import { reduceDeadLetter } from '../dead-letters/reduce.ts'
 import { isDeadLetterTopic } from '../dead-letters/topics.ts'
 import { KafkaError, protocolError, toKafkaError } from '../errors.ts'
 import type { OutputRecord } from '../records.ts'
+import { partitionKey } from '../types.ts'
 import { BatchLimits, recordRefusals } from './batch-limits.ts'
 import { partitionOf } from './partitioner.ts'
 import { type PendingSend, PendingSends } from './pending-sends.ts'
@@ -13,7 +14,6 @@ import {
   certainlyNotAppended,
   createBatchWriter,
   type ProducerIdentity,
-  partitionKey,
   requestIdentity,
   retryUntil
 } from './produce.ts'
@@ -204,7 +204,7 @@ class IdempotentProducer implements Producer {
   }
 
   #queue(topic: string, partition: number): PartitionQueue {
-    const key = partitionKey(topic, partition)
+    const key = partitionKey({ topic, partition })
     let queue = this.#queues.get(key)
     if (queue === undefined) {
       queue = {

@@ -2,13 +2,13 @@ import { Cluster } from '../cluster/cluster.ts'
 import type { KafkaConnection } from '../connection.ts'
 import { KafkaError, protocolError, toKafkaError } from '../errors.ts'
 import type { OutputRecord } from '../records.ts'
+import { partitionKey } from '../types.ts'
 import { choosePartition } from './partitioner.ts'
 import {
   addToSequence,
   certainlyNotAppended,
   createBatchWriter,
   type ProducerIdentity,
-  partitionKey,
   requestIdentity,
   retryUntil
 } from './produce.ts'
@@ -147,14 +147,14 @@ export function createReservedWriter(connection: KafkaConnection, options: Reser
   }
 
   function keep(topic: string, partition: number, identity: Omit<IdleIdentity, 'usedAtMs'>): void {
-    const key = partitionKey(topic, partition)
+    const key = partitionKey({ topic, partition })
     const identities = idle.get(key) ?? []
     identities.push({ ...identity, usedAtMs: performance.now() })
     idle.set(key, identities)
   }
 
   function takeIdle(topic: string, partition: number): IdleIdentity | undefined {
-    const key = partitionKey(topic, partition)
+    const key = partitionKey({ topic, partition })
     const identity = idle.get(key)?.pop()
     // The most recently used one is last: if it is too old, all others are too.
     if (identity === undefined || performance.now() - identity.usedAtMs < idleMs) return identity

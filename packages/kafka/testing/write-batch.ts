@@ -3,9 +3,10 @@ import { type CompressionAlgorithmValue, compressionsAlgorithms } from '@platfor
 import { Cluster } from '../cluster/cluster.ts'
 import type { KafkaConnection } from '../connection.ts'
 import { KafkaError, protocolError } from '../errors.ts'
-import { partitionKey, produce } from '../producer/produce.ts'
+import { produce } from '../producer/produce.ts'
 import { compressBatch, encodeRecordBatch } from '../producer/record-batch.ts'
 import type { OutputRecord } from '../records.ts'
+import { partitionKey } from '../types.ts'
 
 /**
  * Writes records as one batch with any compression of Kafka, without a producer id. @throws
@@ -42,7 +43,7 @@ export async function writeEncoded(
     for (;;) {
       const leader = await cluster.connectionToLeader(batch.topic, batch.partition)
       const codes = await produce(leader, [batch], { timeoutMs: 10_000 })
-      const code = codes.get(partitionKey(batch.topic, batch.partition)) ?? 0
+      const code = codes.get(partitionKey(batch)) ?? 0
       if (code === 0) return
       const error = protocolError(code, `writing to ${batch.topic}`)
       if (!(error instanceof KafkaError) || !error.retryable) throw error

@@ -14,11 +14,11 @@ import { isDeadLetterTopic } from '../dead-letters/topics.ts'
 import { checkCode, KafkaError, protocolError } from '../errors.ts'
 import { failpoint } from '../failpoints.ts'
 import { BatchLimits, recordRefusals } from '../producer/batch-limits.ts'
-import { addToSequence, type ProducerIdentity, partitionKey, produce } from '../producer/produce.ts'
+import { addToSequence, type ProducerIdentity, produce } from '../producer/produce.ts'
 import type { RecordBatchBuilder } from '../producer/record-batch.ts'
 import type { OutputRecord } from '../records.ts'
 import { retryKafka } from '../retry.ts'
-import type { GroupIdentity } from '../types.ts'
+import { type GroupIdentity, partitionKey } from '../types.ts'
 import { divideBatch } from './divide-batch.ts'
 import { type SealedBatch, TransactionBuffer } from './transaction-buffer.ts'
 import { endTxnV5, isSecondProtocolSpoken, txnOffsetCommitV5 } from './transaction-v2.ts'
@@ -264,7 +264,7 @@ export class TransactionalProducer {
   /** Encodes the buffered records. Returns one queue of batches for each partition. */
   #seal(outbox: TransactionBuffer): SealedBatch[][] {
     return outbox.partitions().map(partition => {
-      const key = partitionKey(partition.topic, partition.partition)
+      const key = partitionKey(partition)
       const firstSequence = this.#sequences.get(key) ?? 0
       // A failed commit discards the identity together with these numbers.
       this.#sequences.set(key, addToSequence(firstSequence, partition.records))
@@ -295,7 +295,7 @@ export class TransactionalProducer {
         })
         for (const [index, batch] of batches.entries()) {
           const queue = group[index] as SealedBatch[]
-          const code = codes.get(partitionKey(batch.topic, batch.partition)) ?? 0
+          const code = codes.get(partitionKey(batch)) ?? 0
           if (code === 0) {
             queue.shift()
             continue

@@ -1,9 +1,9 @@
 import { Cluster } from '../cluster/cluster.ts'
 import type { KafkaConnection } from '../connection.ts'
+import { commitOffsets } from '../consumer-group/committed-offsets.ts'
+import type { InputOffset } from '../consumer-group/offset-entry.ts'
 import type { OutputRecord } from '../records.ts'
-import { TransactionalProducer } from '../transaction/transactional-producer.ts'
-import { commitOffsets } from './committed-offsets.ts'
-import type { InputOffset } from './offset-entry.ts'
+import { TransactionalProducer } from './transactional-producer.ts'
 
 /** Prefix of the transactional ids that write outputs of a group together with its offsets. */
 export const offsetsIDPrefix = 'group-offsets-'
