@@ -111,7 +111,7 @@ export function printReport(output: Output, report: Report): void {
   tell(
     lost.settlements,
     count =>
-      `Cannot be rebuilt: ${plural(count, 'order')} was released or confirmed, and retention has removed the reservation.`,
+      `Cannot be rebuilt: the reservations of ${plural(count, 'order')} released or confirmed later, which retention has removed.`,
     orderID => orderID
   )
   tell(
@@ -140,7 +140,7 @@ export function printReport(output: Output, report: Report): void {
   tell(
     contradictions.movements,
     count =>
-      `${plural(count, 'movement')} has a level that differs from the sum of the preceding movements: one is missing. Count the shelf.`,
+      `The level after ${plural(count, 'movement')} differs from the sum of the preceding movements: a movement is missing. Count the shelf.`,
     ({ sku, movementID, missing }) => `${sku}  ${missing} missing before ${movementID}`
   )
   for (const { id, name, what, atMs } of keys.changed)

@@ -11,7 +11,8 @@ export interface StockLevel {
 export interface InventoryAPI {
   /**
    * Sends a request.
-   * @throws Failure with the error response of the service, or if it does not answer
+   * @throws Failure with the error response of the service
+   * @throws NoAnswer if it is unknown whether the request took effect
    */
   ask<Answer>(method: 'GET' | 'PUT' | 'POST', path: string, options?: AskOptions): Promise<Answer>
 }
@@ -23,6 +24,9 @@ export interface AskOptions {
   readonly wantsCSV?: true
   readonly headers?: Readonly<Record<string, string>>
 }
+
+/** The service did not answer, so it is unknown whether the request took effect. */
+export class NoAnswer extends Failure {}
 
 const patienceMs = 60_000
 
@@ -57,7 +61,7 @@ export function inventoryAPI(connections: Connections, by: string): InventoryAPI
         signal: AbortSignal.timeout(patienceMs)
       }).catch(error => {
         const cause = error.cause instanceof Error ? error.cause.message || error.cause.code : error.message
-        throw new Failure(
+        throw new NoAnswer(
           `The inventory service does not answer at ${url} (${cause}). Check that it runs and that INVENTORY_URL is correct.`
         )
       })

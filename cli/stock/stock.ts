@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { type Command, type CommandContext, Failure, orderly, UsageError } from '../command-line/command.ts'
 import { parseNumber, plural } from '../command-line/numbers.ts'
 import { byOption, operatorName, reasonOption } from '../command-line/operator.ts'
-import { type InventoryAPI, inventoryAPI, type StockLevel } from './inventory-api.ts'
+import { type InventoryAPI, inventoryAPI, NoAnswer, type StockLevel } from './inventory-api.ts'
 
 /** Maximum that the inventory accepts. */
 const mostPieces = 1_000_000_000_000
@@ -112,7 +112,7 @@ export const adjustStock: Command = {
     try {
       return sayLevel(context, await open(context).ask<StockLevel>('POST', path, asked))
     } catch (error) {
-      if (error instanceof Failure && error.message.includes('does not answer'))
+      if (error instanceof NoAnswer)
         output.progress(`The result is unknown. Try again with --key ${key}: the adjustment takes effect once.`)
       throw error
     }

@@ -61,10 +61,11 @@ export function createReadiness({ logger, checkTimeoutMs = 2_000, freshMs = 1_00
     const state = failure === undefined ? 'ok' : 'failing'
     check.hasPassed ||= state === 'ok'
     if (state === check.state) return
-    const fields = { event: 'readiness_check_failed', check: check.name, gate: check.gate, error: failure }
+    const fields = { check: check.name, gate: check.gate, error: failure }
     if (state === 'ok') logger.info({ check: check.name }, 'readiness check passed')
-    else if (check.gate === 'start' && !check.hasPassed) logger.info(fields, 'readiness check has not passed yet')
-    else logger.warn(fields, 'readiness check failed')
+    else if (check.gate === 'start' && !check.hasPassed)
+      logger.info({ event: 'readiness_check_pending', ...fields }, 'readiness check has not passed yet')
+    else logger.warn({ event: 'readiness_check_failed', ...fields }, 'readiness check failed')
     check.state = state
   }
 

@@ -32,6 +32,7 @@ describe('readiness', () => {
   })
 
   test('a check with the gate `start` keeps the service unready until it has passed once', async () => {
+    const { logger, lines } = recordLog()
     const readiness = createReadiness({ logger, freshMs: 0 })
     let hasJoined = false
     readiness.add('stage', () => hasJoined, 'start')
@@ -40,6 +41,14 @@ describe('readiness', () => {
     assert.equal((await readiness.check()).isReady, true)
     hasJoined = false
     assert.deepEqual(await readiness.check(), { isReady: true, checks: { stage: 'failing' } })
+    assert.deepEqual(
+      lines.filter(({ check }) => check === 'stage').map(({ level, event }) => [level, event]),
+      [
+        ['info', 'readiness_check_pending'],
+        ['info', undefined],
+        ['warn', 'readiness_check_failed']
+      ]
+    )
   })
 
   test('a check with the gate `never` is reported but does not make the service unready', async () => {
