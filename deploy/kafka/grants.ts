@@ -1,5 +1,5 @@
 import { type KafkaAccess, topicNames } from '@orderly/contracts'
-import { deadLetterTopic, type Grant, isDeadLetterTopic, offsetsIDPrefix, operationIDPrefix } from '@orderly/kafka'
+import { deadLetterTopic, type Grant, offsetsIDPrefix, operationIDPrefix } from '@orderly/kafka'
 
 type Topic = keyof typeof topicNames
 type OfOne = Omit<Grant, 'principal'>
@@ -85,17 +85,9 @@ const describing = (principal: string): Grant[] => [
   { principal, resource: 'transactionalID', name: '*', pattern: 'literal', operations: ['describe'] }
 ]
 
-/**
- * Rights of the monitor. It describes everything, changes nothing, and reads only the dead-letter
- * topics: whether a dead letter waits depends on later records of its topic.
- */
-export function monitorGrants(principal: string, topics: readonly string[]): Grant[] {
-  const reads = topics.filter(isDeadLetterTopic)
-  return [
-    ...describing(principal),
-    { principal, ...everyTopic, operations: ['describe', 'describeConfigs'] },
-    ...reads.map((name): Grant => ({ principal, resource: 'topic', name, pattern: 'literal', operations: ['read'] }))
-  ]
+/** Returns the grants of the monitor: it describes everything, and neither reads nor changes anything. */
+export function monitorGrants(principal: string): Grant[] {
+  return [...describing(principal), { principal, ...everyTopic, operations: ['describe', 'describeConfigs'] }]
 }
 
 /**

@@ -12,12 +12,14 @@ export const servicePrincipals: Readonly<Record<string, KafkaAccess>> = { order,
  * Every topic that is created before the services start, except those that Kafka Connect creates.
  */
 export const provisionedTopics: readonly string[] = [
-  ...Object.values(topicNames).flatMap(name => [name, deadLetterTopic(name)]),
-  ...Object.values(servicePrincipals).flatMap(({ otherTopics = [], otherInputs = [] }) => [
-    ...otherTopics,
-    ...otherInputs
-  ]),
-  deadLetterTopic('audit')
+  ...new Set([
+    ...Object.values(topicNames).flatMap(name => [name, deadLetterTopic(name)]),
+    ...Object.values(servicePrincipals).flatMap(({ otherTopics = [], otherInputs = [] }) => [
+      ...otherTopics,
+      ...otherInputs
+    ]),
+    deadLetterTopic('audit')
+  ])
 ]
 
 /**
@@ -28,7 +30,7 @@ export const grants: readonly Grant[] = [
   ...Object.entries(servicePrincipals).flatMap(([name, uses]) => grantsOf(name, uses)),
   ...auditGrants('audit'),
   ...provisionerGrants('provisioner', provisionedTopics),
-  ...monitorGrants('monitor', provisionedTopics),
+  ...monitorGrants('monitor'),
   ...operatorGrants(
     'operator',
     provisionedTopics,

@@ -1,9 +1,16 @@
 import { callerSchemas, openCallers } from '@orderly/callers'
 import { connectTopics, createSchemaRegistry } from '@orderly/contracts'
-import { runStage } from '@orderly/kafka'
+import { deadLetterTopic, runStage } from '@orderly/kafka'
 import { createPostgresPositions } from '@orderly/positions'
 import { openDatabase } from '@orderly/postgres'
-import { kafkaConnection, registryAddress, runService, stageObserver, traceStage } from '@orderly/service-kit'
+import {
+  countDeadLetters,
+  kafkaConnection,
+  registryAddress,
+  runService,
+  stageObserver,
+  traceStage
+} from '@orderly/service-kit'
 import { configSchema } from './config.ts'
 import { rateStage } from './consumer/rate-stage.ts'
 import { reportCounted } from './consumer/report-counted.ts'
@@ -65,8 +72,9 @@ runService({
       stageObserver(metrics),
       spans
     )
+    const connection = kafkaConnection(config, name)
     const stage = runStage(traced.stage, {
-      connection: kafkaConnection(config, name),
+      connection,
       transactionalID: name,
       positions,
       instanceID: name,
@@ -79,5 +87,7 @@ runService({
     onStop('stage', () => stage.stop())
     ready('stage', () => stage.isReady(), 'start')
     stage.finished.catch(fail)
+    const deadLetterTopics = traced.stage.inputs.map(({ name }) => deadLetterTopic(name))
+    countDeadLetters({ logger, metrics, onStop }, { connection, topics: deadLetterTopics })
   }
 })

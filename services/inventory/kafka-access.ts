@@ -1,4 +1,11 @@
 import type { KafkaAccess } from '@orderly/contracts'
+import { deadLetterTopic } from '@orderly/kafka'
+
+/**
+ * The dead letters of Kafka Connect, which no service writes. The inventory counts them: except
+ * orders per minute, it already reads or writes every event that they can contain.
+ */
+export const auditDeadLetterTopic = deadLetterTopic('audit')
 
 /**
  * Topics, groups and transactional ids that the service uses. Its ACLs in `deploy/kafka/acls.json`
@@ -18,5 +25,6 @@ export const kafkaUses = {
     { ordersChanges: 'read' }
   ],
   groups: ['inventory'],
+  otherInputs: [auditDeadLetterTopic],
   transactionalIDPrefix: 'inventory-'
 } as const satisfies KafkaAccess

@@ -1,14 +1,15 @@
 import { callerSchemas, openCallers } from '@orderly/callers'
 import { connectTopics, createSchemaRegistry } from '@orderly/contracts'
+import { deadLetterTopic } from '@orderly/kafka'
 import { createPostgresPositions } from '@orderly/positions'
 import { isTransientFailure, openDatabase } from '@orderly/postgres'
-import { kafkaConnection, registryAddress, runService, startStage } from '@orderly/service-kit'
+import { countDeadLetters, kafkaConnection, registryAddress, runService, startStage } from '@orderly/service-kit'
 import { checkProfile, configSchema, readHoldLimits } from './config.ts'
 import { expireHolds } from './consumer/expire-holds.ts'
 import { orderStage } from './consumer/order-stage.ts'
 import { reportChanged, reportDecided } from './consumer/report.ts'
 import { addStockApi } from './http/api.ts'
-import { kafkaUses } from './kafka-access.ts'
+import { auditDeadLetterTopic, kafkaUses } from './kafka-access.ts'
 import { publishingAtOnce, startMovementPublishing } from './publisher/publish-movements.ts'
 import { seedStock } from './stock-file/read-stock-file.ts'
 import { createMovementQueue } from './store/movement-queue.ts'
@@ -49,9 +50,12 @@ runService({
     const tick = expireHolds({ store, ordersChanges: topics.ordersChanges, everyMs: 500 })
     const reports = { onDecided: reportDecided(metrics, logger), onChanged: reportChanged(metrics, logger) }
     const batches = { positions, fetchPace, maxBatchRecords: config.INVENTORY_MAX_BATCH }
-    startStage(service, orderStage({ topics, store, tick, ...reports }), {
+    const stage = orderStage({ topics, store, tick, ...reports })
+    startStage(service, stage, {
       ...{ connection, transactionalID: name, instanceID: name, ...batches },
       isTransient: isTransientFailure
     })
+    const deadLetterTopics = stage.inputs.map(({ name }) => deadLetterTopic(name))
+    countDeadLetters(service, { connection, topics: [...deadLetterTopics, auditDeadLetterTopic] })
   }
 })

@@ -1,11 +1,9 @@
-import { createInspector, followDeadLetters } from '@orderly/kafka'
+import { createInspector } from '@orderly/kafka'
 import { kafkaConnection, runService } from '@orderly/service-kit'
 import { configSchema } from './config.ts'
 import { createHeldPartitions } from './domain/held-partitions.ts'
 import { clusterMetrics } from './metrics/cluster-metrics.ts'
-import { deadLetterMetrics } from './metrics/dead-letter-metrics.ts'
 import { observeCluster } from './observer/observe-cluster.ts'
-import { observeDeadLetters } from './observer/observe-dead-letters.ts'
 import { watchCluster } from './observer/watch-cluster.ts'
 
 /** Number of intervals without an observation after which the readiness check fails. */
@@ -36,26 +34,6 @@ runService({
       }
     })
     onStop('watch', () => watch.stop())
-    // Dead letters are watched separately, because the first read of a large dead-letter topic
-    // takes long.
-    const follower = followDeadLetters(connection, logger)
-    onStop('dead letters', () => follower.close())
-    const exportDeadLetters = deadLetterMetrics(metrics)
-    const deadLetterWatch = watchCluster({
-      everyMs: config.MONITOR_INTERVAL_MS,
-      observe: signal => observeDeadLetters(inspector, follower, signal),
-      onObserved(observation) {
-        exportDeadLetters(observation)
-        for (const { topic, error } of observation.failed)
-          logger.warn(
-            { error, topic, event: 'dead_letters_unreadable' },
-            'failed to read a dead-letter topic, retrying'
-          )
-      },
-      onFailure: error =>
-        logger.warn({ error, event: 'dead_letters_unobserved' }, 'failed to count dead letters, retrying')
-    })
-    onStop('watch of dead letters', () => deadLetterWatch.stop())
     const patienceMs = Math.max(leastPatienceMs, config.MONITOR_INTERVAL_MS * patienceIntervals)
     // The check applies only at startup: metrics must be scraped while the cluster is unavailable.
     ready('kafka', () => Date.now() - (watch.lastObservedAtMs() ?? 0) < patienceMs, 'start')

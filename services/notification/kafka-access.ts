@@ -15,5 +15,6 @@ export const resultTopics = {
 export const kafkaUses = {
   topics: [resultTopics],
   groups: ['notifications'],
-  otherTopics: ['notifications.dlq']
+  otherTopics: ['notifications.dlq'],
+  otherInputs: ['notifications.dlq']
 } as const satisfies KafkaAccess

@@ -1,9 +1,10 @@
 import { connectTopics, createSchemaRegistry } from '@orderly/contracts'
-import { createProducer, createTopics, deadLetterTopicConfig, runStage } from '@orderly/kafka'
+import { createProducer, createTopics, deadLetterTopic, deadLetterTopicConfig, runStage } from '@orderly/kafka'
 import { createPostgresPositions } from '@orderly/positions'
 import { openDatabase, retryTransient } from '@orderly/postgres'
 import {
   ConfigError,
+  countDeadLetters,
   kafkaConnection,
   registryAddress,
   runService,
@@ -155,5 +156,10 @@ runService({
     onStop('stage', () => stage.stop())
     ready('stage', () => stage.isReady(), 'start')
     stage.finished.catch(fail)
+    const deadLetterTopics = traced.stage.inputs.map(({ name }) => deadLetterTopic(name))
+    countDeadLetters(
+      { logger, metrics, onStop },
+      { connection, topics: [...deadLetterTopics, notificationsDeadLetterTopic] }
+    )
   }
 })

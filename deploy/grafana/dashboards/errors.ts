@@ -84,6 +84,19 @@ export const errors: DashboardSpec = {
           queries: [{ expr: 'max by (topic) (orderly_dead_letters_blocked_keys)', legend: '{{ topic }}' }]
         },
         {
+          title: 'Uncounted dead-letter topics',
+          description: 'Dead-letter topics with records that no running service counts.',
+          unit: 'short',
+          alert: 'OrderlyDeadLettersUncounted',
+          limit: 1,
+          queries: [
+            {
+              expr: 'sum by (topic) (orderly_kafka_partition_end_offset{topic=~".+[.]dlq"}) > 0 unless on (topic) max by (topic) (orderly_dead_letters_waiting)',
+              legend: '{{ topic }}'
+            }
+          ]
+        },
+        {
           title: 'Failed deliveries',
           description: 'Failed delivery attempts that will be retried.',
           unit: 'ops',

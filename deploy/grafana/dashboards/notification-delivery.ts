@@ -87,7 +87,7 @@ export const notificationDelivery: DashboardSpec = {
           title: 'Exhausted',
           description: 'Pending dead letters of notifications.',
           unit: 'short',
-          queries: [{ expr: 'sum(orderly_dead_letters_waiting{topic="notifications.dlq"})', legend: 'dead letters' }]
+          queries: [{ expr: 'max(orderly_dead_letters_waiting{topic="notifications.dlq"})', legend: 'dead letters' }]
         }
       ]
     }

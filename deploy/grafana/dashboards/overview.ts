@@ -51,7 +51,7 @@ export const overview: DashboardSpec = {
           description: 'Pending: neither replayed nor dropped.',
           unit: 'short',
           isStat: true,
-          queries: [{ expr: 'sum(orderly_dead_letters_waiting)', legend: 'dead letters' }]
+          queries: [{ expr: 'sum(max by (topic) (orderly_dead_letters_waiting))', legend: 'dead letters' }]
         },
         {
           title: 'Alerts',

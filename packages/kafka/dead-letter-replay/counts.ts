@@ -17,7 +17,7 @@ export interface WaitingDeadLetters {
 
 /**
  * Counter of the pending dead letters of a topic. Its results equal those of the book (book.ts).
- * It keeps only numbers for each dead letter, because the monitor follows topics with hundreds of
+ * It keeps only numbers for each dead letter, because services count topics with hundreds of
  * thousands of them.
  */
 export class DeadLetterCounts {

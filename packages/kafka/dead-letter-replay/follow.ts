@@ -9,7 +9,8 @@ import { DeadLetterCounts, type WaitingDeadLetters } from './counts.ts'
 /** Counts pending dead letters. Each call reads only the records added since the previous one. */
 export interface DeadLetterFollower {
   /**
-   * Counts the dead letters of these topics. A topic that cannot be read does not stop the others.
+   * Counts the dead letters of these topics. A topic that cannot be read does not stop the others,
+   * and one that does not exist is omitted.
    * @throws the signal's reason
    */
   count(topics: readonly string[], signal: AbortSignal): Promise<FollowedCounts>
@@ -57,10 +58,10 @@ export function followDeadLetters(connection: KafkaConnection, logger: Logger): 
       return {
         counts: results.flatMap(result => (result.status === 'fulfilled' ? [result.value] : [])),
         failed: results.flatMap((result, index) => {
+          if (result.status === 'fulfilled') return []
           const topic = topics[index] as string
-          return result.status === 'fulfilled'
-            ? []
-            : [{ topic, error: toKafkaError(result.reason, `reading ${topic}`) }]
+          const error = toKafkaError(result.reason, `reading ${topic}`)
+          return error.code === 'UNKNOWN_TOPIC_OR_PARTITION' ? [] : [{ topic, error }]
         })
       }
     },
