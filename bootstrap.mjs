@@ -43,6 +43,13 @@ const packagesMB = 120
 const [command, ...commandArguments] = process.argv.slice(2)
 if (command === undefined) leave('No command given: run node bootstrap.mjs launcher/commands/start.ts')
 
+/** First lines of commands that load for seconds before they print anything themselves. */
+const firstLines = {
+  'launcher/commands/start.ts': 'starting Orderly\n',
+  'launcher/commands/demo.ts': 'starting the demo of Orderly\n'
+}
+if (!commandArguments.some(own => own === '--help' || own === '-h')) process.stderr.write(firstLines[command] ?? '')
+
 const hostIsNewEnough = Number(process.versions.node.split('.')[0]) >= requiredMajor
 const toolDirectory = join(orderly, 'tools', `node-${pinnedNode}`)
 const toolPackage = nodePackageOf(process.platform, process.arch)

@@ -30,8 +30,8 @@ function createProject(t: TestContext, { command = '', npm = '' } = {}) {
     directory,
     npmCalls: () =>
       existsSync(join(directory, 'npm-calls')) ? readFileSync(join(directory, 'npm-calls'), 'utf8') : '',
-    start: (...args: string[]) =>
-      spawn(process.execPath, [join(directory, 'bootstrap.mjs'), 'command.ts', ...args], {
+    start: ({ command = 'command.ts', args = [] }: { command?: string; args?: readonly string[] } = {}) =>
+      spawn(process.execPath, [join(directory, 'bootstrap.mjs'), command, ...args], {
         env: { ...environment, npm_execpath: fakeNpm },
         stdio: ['ignore', 'pipe', 'pipe']
       })
@@ -46,9 +46,39 @@ async function finished(child: ReturnType<ReturnType<typeof createProject>['star
   return { code, ...output }
 }
 
+test('the first line of npm start is written before packages are checked, installed or loaded', async t => {
+  // npm waits until the test has read the first line.
+  const npm = `import { existsSync } from 'node:fs'
+    while (!existsSync(new URL('first-line-read', import.meta.url))) await new Promise(done => setTimeout(done, 20))`
+  const { directory, start } = createProject(t, { npm })
+  mkdirSync(join(directory, 'launcher/commands'), { recursive: true })
+  writeFileSync(join(directory, 'launcher/commands/start.ts'), 'console.error("loaded")')
+  const child = start({ command: 'launcher/commands/start.ts' })
+  const chunks: string[] = []
+  const isFirst = Promise.withResolvers<void>()
+  child.stderr.setEncoding('utf8').on('data', text => isFirst.resolve(void chunks.push(text)))
+  await isFirst.promise
+  writeFileSync(join(directory, 'first-line-read'), '')
+  await once(child, 'close')
+  const lines = chunks.join('').split('\n')
+  assert.equal(lines[0], 'starting Orderly')
+  assert.match(lines[1] ?? '', /^setup: installing/)
+  assert.equal(lines.at(-2), 'loaded')
+  const imported = readFileSync(join(directory, 'bootstrap.mjs'), 'utf8').matchAll(/\bimport\b[^'\n]*'([^']+)'/g)
+  for (const [, name = ''] of imported) assert.match(name, /^node:/)
+})
+
+test('the help of npm start has no first line before it', async t => {
+  const { directory, start } = createProject(t)
+  mkdirSync(join(directory, 'launcher/commands'), { recursive: true })
+  writeFileSync(join(directory, 'launcher/commands/start.ts'), '')
+  const { stderr } = await finished(start({ command: 'launcher/commands/start.ts', args: ['--help'] }))
+  assert.doesNotMatch(stderr, /starting/)
+})
+
 test('the command gets its arguments, owns standard output, and determines the exit code', async t => {
   const project = createProject(t, { command: 'console.log(process.argv.slice(2).join()); process.exit(7)' })
-  const { code, stdout, stderr } = await finished(project.start('--json', 'more'))
+  const { code, stdout, stderr } = await finished(project.start({ args: ['--json', 'more'] }))
   assert.equal(code, 7)
   assert.equal(stdout, '--json,more\n')
   assert.match(stderr, /^setup: installing the locked npm packages \(about \d+ MB\)\nsetup: done/)
