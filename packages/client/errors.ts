@@ -1,5 +1,6 @@
 import type { Problem } from './types.ts'
 
+/** Facts about a failed call. */
 export interface FailedCall {
   /** Status of the last response; undefined if there was none. */
   readonly status?: number
@@ -9,14 +10,23 @@ export interface FailedCall {
   readonly cause?: unknown
 }
 
-/** The error of a failed call, after all attempts. */
+/**
+ * The error of a failed call, after all attempts. Its message names the fields that the service
+ * refused; its `cause` is the error of `fetch`, if no response arrived.
+ */
 export class OrderApiError extends Error {
-  /** Code of the problem, such as `IDEMPOTENCY_KEY_REUSED`, or `NO_ANSWER` without a response. */
+  /**
+   * Code of the problem, such as `IDEMPOTENCY_KEY_REUSED`; `NO_ANSWER` without a response, and
+   * `STATUS_502` for a response without a problem, for example of a proxy.
+   */
   readonly code: string
+  /** Status of the last response; undefined if there was none. */
   readonly status: number | undefined
+  /** Problem details (RFC 9457) of the last response. `errors` has one entry per wrong field. */
   readonly problem: Problem | undefined
   /** Id of the request, for support. */
   readonly requestID: string | undefined
+  /** Number of requests that were sent. */
   readonly attempts: number
   /** True if it is unknown whether the call took effect. Retrying with the same key may help. */
   readonly isUncertain: boolean

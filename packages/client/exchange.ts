@@ -1,25 +1,31 @@
-import { setTimeout as delay } from 'node:timers/promises'
+import { parseBaseURL } from './arguments.ts'
 import { OrderApiError } from './errors.ts'
+import { delay } from './platform.ts'
 import { pauseBefore, readRetryAfter } from './retry.ts'
 import type { Problem } from './types.ts'
 
 /** A raw request to the API. */
 export interface RawRequest {
   readonly method: 'GET' | 'POST' | 'DELETE'
-  /** Path with query. */
+  /** Path with query, beginning with a slash, such as `/orders?userID=ada`. */
   readonly path: string
+  /** Headers in addition to `authorization`, and to `content-type` for a body. */
   readonly headers?: Readonly<Record<string, string>>
+  /** JSON text. */
   readonly body?: string
   /** True if the request may be repeated. The default is true for GET only. */
   readonly isRepeatable?: boolean
   /** Timeout of one attempt; overrides the client's. */
   readonly timeoutMs?: number
+  /** Ends the request when it is aborted. */
   readonly signal?: AbortSignal | undefined
 }
 
+/** A response to a raw request, with any status. */
 export interface RawAnswer {
   readonly status: number
   readonly headers: Headers
+  /** Whole body as text. */
   readonly body: string
 }
 
@@ -51,7 +57,7 @@ export interface Exchange {
 
 export function createExchange(options: ExchangeOptions): Exchange {
   const { baseURL, apiKey, attemptTimeoutMs, deadlineMs, retries, fetch } = options
-  const base = baseURL.replace(/\/+$/, '')
+  const base = parseBaseURL(baseURL)
 
   function start({ method, path, headers, body }: RawRequest, signal: AbortSignal): Promise<Response> {
     return fetch(`${base}${path}`, {
@@ -98,7 +104,7 @@ export function createExchange(options: ExchangeOptions): Exchange {
       }
       const pauseMs = retries ? pauseBefore({ ...failure, isRepeatable, attempts }, Math.random()) : undefined
       if (pauseMs === undefined || performance.now() + pauseMs >= endAtMs) throw await failure.error()
-      await delay(pauseMs, undefined, signal === undefined ? {} : { signal })
+      await delay(pauseMs, signal)
     }
   }
 

@@ -264,5 +264,55 @@ test('all attempts of a change request share an idempotency key, and each call h
   const [first, again, second, named] = keysOf(asked)
   assert.equal(first, again)
   assert.notEqual(first, second)
-  assert.equal(named, 'k')
+  assert.equal(named, '"k"')
+})
+
+test('a wrong argument is refused before any request, with its name and limits', async t => {
+  const { client, asked } = await clientOf(t, [accepted])
+  const refused: [() => unknown, RegExp][] = [
+    [() => client.placeOrder(order, { waitSeconds: 31 }), /`waitSeconds` must be an integer from 0 to 30 \(got 31\)/],
+    [() => client.placeOrder(order, { idempotencyKey: '' }), /`idempotencyKey` must be a string that is not empty/],
+    [() => client.cancelOrder('1', { waitSeconds: 0.5 }), /`waitSeconds`/],
+    [() => client.getOrder(''), /`orderID` must be a string that is not empty \(got ""\)/],
+    [() => client.confirmOrder(undefined as never), /`orderID` must be .* \(got undefined\)/],
+    [() => client.placeOrders([]), /`orders.length` must be an integer from 1 to 500 \(got 0\)/],
+    [() => client.listOrders('ada', { pageSize: 101 }).next(), /`pageSize` must be an integer from 1 to 100/],
+    [() => client.watchOrder('').next(), /`orderID`/]
+  ]
+  for (const [call, message] of refused) await assert.rejects(async () => call(), { message })
+  assert.equal(asked.length, 0)
+})
+
+test('a wrong option is refused by its name', () => {
+  const wrong: [Partial<OrderClientOptions>, RegExp][] = [
+    [{ baseURL: 'orders.example' }, /`baseURL` must be an http or https URL without query and fragment/],
+    [{ baseURL: 'ftp://orders.example' }, /`baseURL`/],
+    [{ baseURL: 'http://orders.example?x=1' }, /`baseURL`/],
+    [{ baseURL: 'http://a:secret@orders.example' }, /`baseURL` must not contain a user or password/],
+    [{ deadlineMs: 0 }, /`deadlineMs` must be an integer from 1 to 2147483647 \(got 0\)/],
+    [{ attemptTimeoutMs: Number.NaN }, /`attemptTimeoutMs`/],
+    [{ apiKey: '' }, /`apiKey` must be a string that is not empty/]
+  ]
+  for (const [options, message] of wrong)
+    assert.throws(() => createOrderClient({ baseURL: 'http://orders.example', ...options }), { message })
+})
+
+test('a silent stream is closed and resumed, and leaving the loop closes the connection', async t => {
+  const seen: (string | string[] | undefined)[] = []
+  let open = 0
+  const server = createServer((request, response) => {
+    open++
+    response.on('close', () => open--)
+    seen.push(request.headers['last-event-id'])
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    response.write(`id: e-${seen.length}\ndata: {"status":"accepted"}\n\n`)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => server.close().closeAllConnections())
+  const baseURL = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const client = createOrderClient({ baseURL, streamIdleTimeoutMs: 50 })
+  for await (const _ of client.watchOrder('1')) if (seen.length === 3) break
+  assert.deepEqual(seen, [undefined, 'e-1', 'e-2'])
+  while (open > 0) await new Promise(setImmediate)
 })

@@ -8,12 +8,12 @@ export interface ServerSentEvent {
  * (https://html.spec.whatwg.org/multipage/server-sent-events.html). Supports only the features that
  * the order service uses.
  */
-export async function* readEvents(body: AsyncIterable<Uint8Array>): AsyncGenerator<ServerSentEvent> {
+export async function* readEvents(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<ServerSentEvent> {
   const decoder = new TextDecoder()
   let text = ''
   let id = ''
   let data: string[] = []
-  for await (const chunk of body) {
+  for await (const chunk of chunks) {
     text += decoder.decode(chunk, { stream: true })
     const lines = text.split(/\r\n|\n|\r/)
     // The last line may be incomplete.
