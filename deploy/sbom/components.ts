@@ -44,16 +44,31 @@ export function jarsSBOM(name: string, parts: readonly string[]): string {
   return document(name, [...new Map(components.map(own => [own.purl, own])).values()])
 }
 
-function document(name: string, components: readonly Component[]): string {
-  const { version } = JSON.parse(readFileSync(join(projectDirectory, 'package.json'), 'utf8')) as { version: string }
+/**
+ * Returns the SBOM of an npm package.
+ * @param workspaces folders whose code the package contains
+ */
+export function packageSBOM(name: string, version: string, workspaces: readonly string[]): string {
+  return document(name, npmComponents(workspaces), { type: 'library', version })
+}
+
+function document(
+  name: string,
+  components: readonly Component[],
+  { type = 'container', version = projectVersion() } = {}
+): string {
   const content = {
     bomFormat: 'CycloneDX',
     specVersion: '1.6',
     version: 1,
-    metadata: { component: { type: 'container', name, version } },
+    metadata: { component: { type, name, version } },
     components: components.toSorted((a, b) => (a.purl < b.purl ? -1 : 1))
   }
   return `${JSON.stringify(content, null, 2)}\n`
+}
+
+function projectVersion(): string {
+  return JSON.parse(readFileSync(join(projectDirectory, 'package.json'), 'utf8')).version
 }
 
 /**

@@ -17,6 +17,7 @@ export const generators: readonly Generator[] = [
   { name: 'OpenAPI document of inventory', program: 'services/inventory/testing/write-openapi.ts' },
   { name: 'OpenAPI document of aggregator', program: 'services/aggregator/testing/write-openapi.ts' },
   { name: 'client', program: 'packages/client/generate.ts' },
+  { name: 'API reports of npm packages', program: 'deploy/packages/main.ts' },
   { name: 'error codes', program: 'packages/service-kit/testing/write-problems.ts' },
   { name: 'reference', program: 'launcher/documentation/generate.ts' }
 ]

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, type TestContext, test } from 'node:test'
+import { promisify } from 'node:util'
+import { freePorts, loopback, orderlyDirectory, projectDirectory } from '@orderly/launcher'
+import { startLauncher } from '@orderly/launcher/testing'
+import { installNode, olderNodes } from '../testing/node-versions.ts'
+import { type BuiltPackage, buildPackage } from './build.ts'
+import { lintPackage } from './lint.ts'
+import { npm, pack } from './main.ts'
+
+const run = promisify(execFile)
+const readme = readFileSync(join(projectDirectory, 'packages', 'client', 'README.md'), 'utf8')
+const [quickStart = '', receiver = ''] = [...readme.matchAll(/^```ts\n([\s\S]*?)^```/gm)].map(([, code]) => code)
+
+/** Creates a folder outside of the repository. */
+function temporaryFolder(t: TestContext): string {
+  const directory = mkdtempSync(join(tmpdir(), 'orderly-package-'))
+  t.after(() => rmSync(directory, { recursive: true, force: true }))
+  return directory
+}
+
+describe('the packed client', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'orderly-package-'))
+  let built: BuiltPackage
+  let tarball: string
+
+  after(() => rmSync(directory, { recursive: true, force: true }))
+  before(async () => {
+    built = await buildPackage('client', join(directory, 'client'))
+    const [file = ''] = await pack(built, directory)
+    tarball = join(directory, file)
+  })
+
+  /** Creates a project that has the client installed, without a network. */
+  async function projectWithClient(t: TestContext): Promise<string> {
+    const directory = temporaryFolder(t)
+    writeFileSync(join(directory, 'package.json'), JSON.stringify({ private: true, type: 'module' }))
+    await npm(directory, 'install', '--offline', '--no-audit', '--no-fund', tarball)
+    return directory
+  }
+
+  test('npm publish accepts it without a warning', async () => {
+    // The registry cannot be reached, so nothing can be published.
+    const { stderr } = await npm(built.directory, 'publish', '--dry-run', '--offline', '--registry=http://127.0.0.1:9')
+    assert.doesNotMatch(stderr.replace(/^npm warn publish .* logged in .*$/m, ''), /npm (warn|error)/)
+    assert.match(stderr, /dist\/client\/index\.js/)
+    assert.doesNotMatch(stderr, /\.test\.|(?<!\.d)\.ts$/m)
+  })
+
+  test('a strict TypeScript project compiles its README, with the types of browsers or of Node', async t => {
+    const directory = await projectWithClient(t)
+    writeFileSync(join(directory, 'order.ts'), quickStart)
+    writeFileSync(join(directory, 'receiver.ts'), receiver)
+    const types = join(projectDirectory, 'node_modules', '@types')
+    const browser = { lib: ['es2022', 'dom', 'dom.iterable'], types: [] }
+    for (const [compiler, options] of [
+      ['node_modules/typescript', browser],
+      ['node_modules/typescript', { lib: ['es2022'], types: ['node'], typeRoots: [types] }],
+      ['node_modules/typescript', { ...browser, module: 'esnext', moduleResolution: 'bundler' }],
+      ['packages/client/node_modules/typescript', browser]
+    ] as const) {
+      const base = { strict: true, noEmit: true, skipLibCheck: false, target: 'es2022', module: 'nodenext' }
+      const tsconfig = { compilerOptions: { ...base, ...options }, files: ['order.ts', 'receiver.ts'] }
+      writeFileSync(join(directory, 'tsconfig.json'), JSON.stringify(tsconfig))
+      const tsc = join(projectDirectory, compiler, 'bin', 'tsc')
+      await run(process.execPath, [tsc, '-p', directory]).catch(error => assert.fail(`${compiler}: ${error.stdout}`))
+    }
+  })
+
+  test('it runs where only what browsers have is defined', async t => {
+    const directory = await projectWithClient(t)
+    const program = join(import.meta.dirname, '..', 'testing', 'run-as-browser.mjs')
+    const entry = join(directory, 'node_modules', '@orderly', 'client', 'dist', 'client', 'index.js')
+    const { stdout } = await run(process.execPath, ['--experimental-vm-modules', '--no-warnings', program, entry])
+    assert.deepEqual(JSON.parse(stdout), { statuses: ['accepted', 'reserved'], type: 'order.reserved' })
+  })
+
+  test('the example of its README prints the outcome on Node 20, 22 and 24', { timeout: 300_000 }, async t => {
+    const directory = await projectWithClient(t)
+    const ports = await freePorts([
+      ...['KAFKA', 'KAFKA_CONTROLLER', 'POSTGRES', 'REGISTRY', 'ORDER', 'INVENTORY', 'NOTIFICATION', 'AGGREGATOR']
+    ] as const)
+    const name = `e2e-${randomBytes(4).toString('hex')}`
+    const settings = Object.entries(ports).map(([port, value]) => [`ORDERLY_${port}_PORT`, String(value)])
+    t.after(() => rmSync(join(orderlyDirectory, name), { recursive: true, force: true }))
+    const launcher = startLauncher(t, 'start', ['--run', name], Object.fromEntries(settings))
+    await launcher.waitFor('Ctrl-C stops everything', 240_000)
+
+    const example = join(directory, 'order.mjs')
+    assert.ok(quickStart.includes('http://127.0.0.1:8080'))
+    writeFileSync(example, quickStart.replace('http://127.0.0.1:8080', `http://${loopback}:${ports.ORDER}`))
+    const printsTheOutcome = async (node: string) => {
+      const { stdout } = await run(node, [example], { cwd: directory })
+      assert.match(stdout, /^(accepted\n)?reserved\n$/)
+    }
+    await t.test(`Node ${process.versions.node}`, () => printsTheOutcome(process.execPath))
+    for (const version of olderNodes) {
+      await t.test(`Node ${version}`, async t => {
+        const node = await installNode(version).catch((error: Error) => {
+          if (process.env.CI) throw error
+          t.skip(`Node ${version} cannot be installed: ${error.message}`)
+        })
+        if (node !== undefined) await printsTheOutcome(node)
+      })
+    }
+  })
+})
+
+test('publint and attw report a package whose entries do not match its files', async t => {
+  const built = await buildPackage('client', join(temporaryFolder(t), 'client'))
+  const file = join(built.directory, 'package.json')
+  const manifest = JSON.parse(readFileSync(file, 'utf8'))
+  manifest.exports['.'] = { default: './dist/client/missing.js', types: manifest.types }
+  writeFileSync(file, JSON.stringify(manifest))
+  const findings = (await lintPackage(built)).join('\n')
+  assert.match(findings, /publint: .*missing\.js/)
+  assert.match(findings, /attw: .*/)
+})
