@@ -36,7 +36,7 @@ test('every external image gets the digest that its registry reports, and the re
   assert.match(before.stderr, /^node:[\d.]+-\S+ has no digest: run `npm run pin-images`$/m)
   assert.equal(run().status, 0)
   const text = read()
-  const images = [...text.matchAll(/^(?:FROM | +image: )(\S+)/gm)].map(([, image = '']) => image)
+  const images = [...text.matchAll(/^(?:FROM | +image: )(\S+:\S+)/gm)].map(([, image = '']) => image)
   assert.ok(images.length > 10)
   for (const image of images) assert.equal(image.endsWith(`@${digest}`), !image.startsWith('orderly/'), image)
   assert.equal(run('--check').status, 0)
