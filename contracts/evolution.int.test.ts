@@ -5,25 +5,27 @@ import { createAvroCodec } from './avro/codec.ts'
 import { SchemaRejectedError } from './errors.ts'
 import { type OrderCreated, type OrderCreatedVersions, orderCreatedSchemas } from './generated/order-created.ts'
 import { createSchemaRegistry } from './registry/confluent.ts'
-import type { RecordSchema } from './schema.ts'
-import { orderCreated } from './testing/fixtures.ts'
+import { newestSchema, type RecordSchema } from './schema.ts'
+import { fieldsIn, orderCreated } from './testing/fixtures.ts'
 import { createRegistryView } from './testing/registry-view.ts'
 import { connectTopics } from './topics.ts'
 
 /** The real registry. Each test has separate subjects in it. */
 const { registryURL } = integrationEnvironment()
 const subject = 'orders.created-value'
-const { 1: v1, 2: v2, 3: v3 } = orderCreatedSchemas.versions
+const { 1: v1, 2: v2 } = orderCreatedSchemas.versions
+const newest = newestSchema(orderCreatedSchemas)
+const versions = Object.keys(orderCreatedSchemas.versions).map(Number)
 
 /** A possible future version. */
-const v4: RecordSchema = {
-  ...v3,
-  fields: [...v3.fields, { name: 'note', type: ['null', 'string'], default: null }]
+const future: RecordSchema = {
+  ...newest,
+  fields: [...newest.fields, { name: 'note', type: ['null', 'string'], default: null }]
 }
 
 const dollars = { currency: 'USD', totalMinor: 1_299 }
 
-test('consumers first: current code reads a V1 topic, and then mixed records of V1, V2 and V3', async t => {
+test('consumers first: current code reads a V1 topic, and then mixed records of all versions', async t => {
   const { url } = await createRegistryView(t, registryURL)
   const old = await connectTopics(createSchemaRegistry({ url }), { ordersCreated: 1 })
   const { codec } = (await connectTopics(createSchemaRegistry({ url }), { ordersCreated: 'read' })).ordersCreated
@@ -34,12 +36,12 @@ test('consumers first: current code reads a V1 topic, and then mixed records of 
 
   const current = await connectTopics(createSchemaRegistry({ url }), { ordersCreated: 2 })
   const inDollars = orderCreated(dollars)
-  const newest = await connectTopics(createSchemaRegistry({ url }), { ordersCreated: 3 })
+  const latest = await connectTopics(createSchemaRegistry({ url }), { ordersCreated: 'write' })
   const held = orderCreated({ holdSeconds: 900 })
   const mixed = [
     old.ordersCreated.codec.encode(inEuros),
     current.ordersCreated.codec.encode(inDollars),
-    newest.ordersCreated.codec.encode(held),
+    latest.ordersCreated.codec.encode(held),
     old.ordersCreated.codec.encode(inEuros)
   ]
   await codec.prepare(mixed)
@@ -56,14 +58,13 @@ test('producers first: code that knows only V1 reads records of later versions w
     registry: createSchemaRegistry({ url }),
     readerSchema: v1
   })
-  for (const schema of [v2, v3, v4]) {
+  for (const schema of [v2, newest, future]) {
     const writer = { schema, schemaID: await registry.register(subject, schema) }
     const newCode = createAvroCodec<OrderCreated & { note: string | null }>({ registry, readerSchema: schema, writer })
     const order = orderCreated(dollars)
     const value = newCode.encode({ ...order, note: 'ring twice' })
     await oldCode.prepare([value])
-    const { currency, holdSeconds, ...known } = order
-    assert.deepEqual(oldCode.decode(value), known)
+    assert.deepEqual(oldCode.decode(value), fieldsIn(v1, order))
   }
 })
 
@@ -82,15 +83,15 @@ test('after a rollback to V1, records have the original id of V1, and all record
   for (const value of values) assert.deepEqual(codec.decode(value), order)
 })
 
-test('current code starts with a future V4 in the registry, reads it, and writes the versions it knows', async t => {
+test('current code starts with a future version in the registry, reads it, and writes the versions it knows', async t => {
   const { url } = await createRegistryView(t, registryURL)
   const registry = createSchemaRegistry({ url })
   await connectTopics(registry, { ordersCreated: 2 })
-  const writer = { schema: v4, schemaID: await registry.register(subject, v4) }
-  const future = createAvroCodec<OrderCreated & { note: string }>({ registry, readerSchema: v4, writer })
+  const writer = { schema: future, schemaID: await registry.register(subject, future) }
+  const codec = createAvroCodec<OrderCreated & { note: string }>({ registry, readerSchema: future, writer })
   const order = orderCreated(dollars)
-  const value = future.encode({ ...order, note: 'ring twice' })
-  for (const use of ['read', 1, 2, 3] as const) {
+  const value = codec.encode({ ...order, note: 'ring twice' })
+  for (const use of ['read', ...versions] as const) {
     const { codec } = (await connectTopics(createSchemaRegistry({ url }), { ordersCreated: use })).ordersCreated
     await codec.prepare([value])
     assert.deepEqual(codec.decode(value), order)
@@ -113,7 +114,7 @@ test('the registry refuses a schema that is not compatible with every version, f
     field.name === 'currency' ? { name: 'currency', type: 'string' } : field
   )
   assert.equal((await register(withoutDefault)).status, 409)
-  assert.equal((await register(v4.fields)).status, 200)
+  assert.equal((await register(future.fields)).status, 200)
 })
 
 test('a weakened compatibility mode is restored by the next writer and not by readers', async t => {

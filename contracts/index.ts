@@ -6,7 +6,7 @@ export type { InventoryFailed, Shortage } from './generated/inventory-failed.ts'
 export type { InventoryReleased, ReleasedItem } from './generated/inventory-released.ts'
 export type { InventoryReserved, ReservedItem } from './generated/inventory-reserved.ts'
 export type { OrderChangeRequested } from './generated/order-change-requested.ts'
-export type { OrderCreated, OrderItem } from './generated/order-created.ts'
+export { type OrderCreated, type OrderItem, orderCreatedSchemas } from './generated/order-created.ts'
 export type { OrderRate } from './generated/order-rate.ts'
 export type { StockMoved } from './generated/stock-moved.ts'
 export { isoTime } from './iso-time.ts'
@@ -36,7 +36,7 @@ export { createSchemaRegistry, type SchemaRegistryOptions } from './registry/con
 export type { RegisteredSchema, SchemaRegistry, WriterSchema } from './registry/registry.ts'
 export { expiryRequestID, type KeyedRequest, keyedRequestID, unnamedRequestID } from './request-id.ts'
 export { brokerRetention, operationLogTopic, retention, topicConfig } from './retention.ts'
-export type { RecordSchema } from './schema.ts'
+export { defaultsOf, type RecordSchema } from './schema.ts'
 export {
   connectTopics,
   ephemeralGroupPrefixes,

@@ -11,7 +11,7 @@ import { type OrderCreated, orderCreatedSchemas } from './generated/order-create
 import { type OrderRate, orderRateSchemas } from './generated/order-rate.ts'
 import { type StockMoved, stockMovedSchemas } from './generated/stock-moved.ts'
 import type { SchemaRegistry } from './registry/registry.ts'
-import type { EventSchemas, RecordSchema } from './schema.ts'
+import { type EventSchemas, newestSchema, type RecordSchema } from './schema.ts'
 
 export const topicNames = {
   ordersCreated: 'orders.created',
@@ -108,14 +108,14 @@ async function connectTopic(
   schemas: EventSchemas,
   use: TopicUse
 ): Promise<Topic<unknown>> {
-  const readerSchema = versionOf(schemas, schemas.newestVersion)
+  const readerSchema = newestSchema(schemas)
   const subject = `${name}-value`
   const reading = { registry, readerSchema, released: Object.values(schemas.versions), subject }
   if (use === 'read') {
     await checkReader(registry, subject, readerSchema)
     return { name, eventType: schemas.eventType, codec: createAvroCodec(reading) }
   }
-  const schema = versionOf(schemas, use === 'write' ? schemas.newestVersion : use)
+  const schema = use === 'write' ? readerSchema : versionOf(schemas, use)
   const writer = { schema, schemaID: await registry.register(subject, schema) }
   return { name, eventType: schemas.eventType, codec: createAvroCodec({ ...reading, writer }) }
 }

@@ -10,7 +10,7 @@ import { type InventoryReleasedVersions, inventoryReleasedSchemas } from '../gen
 import { type InventoryReservedVersions, inventoryReservedSchemas } from '../generated/inventory-reserved.ts'
 import { type OrderChangeRequestedVersions, orderChangeRequestedSchemas } from '../generated/order-change-requested.ts'
 import { type OrderCreated, orderCreatedSchemas } from '../generated/order-created.ts'
-import type { RecordSchema } from '../schema.ts'
+import { defaultsOf, newestSchema, type RecordSchema } from '../schema.ts'
 import {
   anyInventoryConfirmed,
   anyInventoryFailed,
@@ -24,7 +24,7 @@ import {
 import { createAvroCodec } from './codec.ts'
 
 const registry = createInMemoryRegistry()
-const today = orderCreatedSchemas.versions[3]
+const today = newestSchema(orderCreatedSchemas)
 
 /**
  * A possible future version: a field with a default, a nullable one, a map, a list of records, and
@@ -128,6 +128,15 @@ async function checkVersions<Older, Newest>(
     })
   )
 }
+
+test('a record of the oldest version is read with the defaults that `defaultsOf` returns', async () => {
+  const oldest = orderCreatedSchemas.versions[1]
+  const oldCode = await codecOf<OrderCreated>(oldest, oldest)
+  const order = orderCreated()
+  const value = oldCode.encode(order)
+  await todaysCode.prepare([value])
+  assert.deepEqual(todaysCode.decode(value), { ...order, ...defaultsOf(orderCreatedSchemas) })
+})
 
 test('older code reads InventoryReserved with a hold, and older records are read without a hold', async () => {
   const { 1: v1, 2: v2, 3: v3 } = inventoryReservedSchemas.versions

@@ -6,7 +6,7 @@ import { findVersionProblems, lockNewVersions } from './version-problems.ts'
 
 const contracts = `${import.meta.dirname}/..`
 
-function orderPaid(...versions: readonly (readonly object[])[]): EventFolder[] {
+function orderPaid(...versions: readonly RecordSchema['fields'][]): EventFolder[] {
   const schemas = versions.map(
     (fields): RecordSchema => ({ type: 'record', name: 'OrderPaid', namespace: 'com.orderly.events', fields })
   )

@@ -1,22 +1,25 @@
 import { randomUUID } from 'node:crypto'
-import type { InventoryConfirmed } from '../generated/inventory-confirmed.ts'
-import type { InventoryFailed } from '../generated/inventory-failed.ts'
-import type { InventoryReleased } from '../generated/inventory-released.ts'
-import type { InventoryReserved } from '../generated/inventory-reserved.ts'
-import type { OrderChangeRequested } from '../generated/order-change-requested.ts'
-import type { OrderCreated } from '../generated/order-created.ts'
+import { type InventoryConfirmed, inventoryConfirmedSchemas } from '../generated/inventory-confirmed.ts'
+import { type InventoryFailed, inventoryFailedSchemas } from '../generated/inventory-failed.ts'
+import { type InventoryReleased, inventoryReleasedSchemas } from '../generated/inventory-released.ts'
+import { type InventoryReserved, inventoryReservedSchemas } from '../generated/inventory-reserved.ts'
+import { type OrderChangeRequested, orderChangeRequestedSchemas } from '../generated/order-change-requested.ts'
+import { type OrderCreated, orderCreatedSchemas } from '../generated/order-created.ts'
 import type { OrderRate } from '../generated/order-rate.ts'
 import type { StockMoved } from '../generated/stock-moved.ts'
+import { defaultsOf, type RecordSchema } from '../schema.ts'
 
-/** Valid events with new ids. A test specifies only the fields that matter to it. */
+/**
+ * Valid events with new ids. A test specifies only the fields that matter to it. Fields that were
+ * added in later versions have their defaults.
+ */
 
 export function orderCreated(fields: Partial<OrderCreated> = {}): OrderCreated {
   return {
+    ...defaultsOf(orderCreatedSchemas),
     ...identity(),
     items: [{ sku: 'MUG-WHITE', quantity: 2 }],
     totalMinor: 2_490,
-    currency: 'EUR',
-    holdSeconds: null,
     createdAtMs: Date.now(),
     ...fields
   }
@@ -24,10 +27,10 @@ export function orderCreated(fields: Partial<OrderCreated> = {}): OrderCreated {
 
 export function inventoryReserved(fields: Partial<InventoryReserved> = {}): InventoryReserved {
   return {
+    ...defaultsOf(inventoryReservedSchemas),
     ...identity(),
     items: [{ sku: 'MUG-WHITE', quantity: 2 }],
     decidedAtMs: Date.now(),
-    holdUntilMs: null,
     sequence: 1,
     ...fields
   }
@@ -35,6 +38,7 @@ export function inventoryReserved(fields: Partial<InventoryReserved> = {}): Inve
 
 export function inventoryFailed(fields: Partial<InventoryFailed> = {}): InventoryFailed {
   return {
+    ...defaultsOf(inventoryFailedSchemas),
     ...identity(),
     reason: 'OUT_OF_STOCK',
     shortages: [{ sku: 'MUG-WHITE', requested: 2, available: 1, reason: 'OUT_OF_STOCK' }],
@@ -45,11 +49,19 @@ export function inventoryFailed(fields: Partial<InventoryFailed> = {}): Inventor
 }
 
 export function orderChangeRequested(fields: Partial<OrderChangeRequested> = {}): OrderChangeRequested {
-  return { ...identity(), change: 'cancel', requestedAtMs: Date.now(), requestID: randomUUID(), ...fields }
+  return {
+    ...defaultsOf(orderChangeRequestedSchemas),
+    ...identity(),
+    change: 'cancel',
+    requestedAtMs: Date.now(),
+    requestID: randomUUID(),
+    ...fields
+  }
 }
 
 export function inventoryConfirmed(fields: Partial<InventoryConfirmed> = {}): InventoryConfirmed {
   return {
+    ...defaultsOf(inventoryConfirmedSchemas),
     ...identity(),
     items: [{ sku: 'MUG-WHITE', quantity: 2 }],
     confirmedAtMs: Date.now(),
@@ -61,6 +73,7 @@ export function inventoryConfirmed(fields: Partial<InventoryConfirmed> = {}): In
 
 export function inventoryReleased(fields: Partial<InventoryReleased> = {}): InventoryReleased {
   return {
+    ...defaultsOf(inventoryReleasedSchemas),
     ...identity(),
     items: [{ sku: 'MUG-WHITE', quantity: 2 }],
     cause: 'cancelled',
@@ -102,6 +115,12 @@ export function stockMoved(fields: Partial<StockMoved> = {}): StockMoved {
     movedAtMs: Date.now(),
     ...fields
   }
+}
+
+/** Returns the fields of an event that a version of its schema has. */
+export function fieldsIn({ fields }: RecordSchema, event: object): object {
+  const names = new Set(fields.map(({ name }) => name))
+  return Object.fromEntries(Object.entries(event).filter(([name]) => names.has(name)))
 }
 
 function identity(): { orderID: string; userID: string } {

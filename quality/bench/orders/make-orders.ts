@@ -1,10 +1,11 @@
-import type { OrderCreated } from '@orderly/contracts'
+import { defaultsOf, type OrderCreated, orderCreatedSchemas } from '@orderly/contracts'
 
 /** Distribution of SKUs: two random ones per order, or one SKU of all orders and a random one. */
 export type Demand = 'uniform' | 'hot'
 
 export const skuCount = 2_000
 const users = 10_000
+const defaults = defaultsOf(orderCreatedSchemas)
 
 export function skuOf(index: number): string {
   return `TEA-EARL-GREY-${String(index % skuCount).padStart(5, '0')}`
@@ -16,6 +17,7 @@ export function makeOrder(index: number, demand: Demand = 'uniform'): OrderCreat
   const sku = demand === 'hot' ? 0 : random % skuCount
   const other = demand === 'hot' ? 1 + (random % (skuCount - 1)) : sku + 1 + (random % 97)
   return {
+    ...defaults,
     orderID: `0198${hex(index, 4)}-${hex(random, 4)}-7${hex(random >>> 3, 3)}-8${hex(index, 3)}-${hex(index, 12)}`,
     userID: `user-${scatter(index + 77) % users}`,
     items: [
@@ -23,8 +25,6 @@ export function makeOrder(index: number, demand: Demand = 'uniform'): OrderCreat
       { sku: skuOf(other), quantity: 1 }
     ],
     totalMinor: 500 + (random % 100_000),
-    currency: 'EUR',
-    holdSeconds: null,
     createdAtMs: 1_700_000_000_000 + index
   }
 }

@@ -1,10 +1,12 @@
-import { connectTopics, eventHeaders, type OrderCreated } from '@orderly/contracts'
+import { connectTopics, defaultsOf, eventHeaders, type OrderCreated, orderCreatedSchemas } from '@orderly/contracts'
 import { type RecordHeaders, recordHeaders } from '@orderly/kafka'
 import { newTraceparent } from '@orderly/service-kit'
 import type { Arguments } from '../arguments.ts'
 import { type Contestant, type Measured, measureInRounds } from '../measure/rounds.ts'
 import { createLocalRegistry } from '../orders/local-topics.ts'
 import type { PartReport } from '../report/part-report.ts'
+
+const defaults = defaultsOf(orderCreatedSchemas)
 
 /**
  * Compares our codec as the services use it (wire format, bounds check, schema resolution) with
@@ -14,7 +16,7 @@ export async function benchCodec({ quick }: Pick<Arguments, 'quick'>): Promise<P
   const options = { rounds: quick ? 5 : 15, roundMs: 60, samples: 512 }
   const registry = createLocalRegistry()
   const { ordersCreated: old } = await connectTopics(registry, { ordersCreated: 1 })
-  const { ordersCreated: current } = await connectTopics(registry, { ordersCreated: 2 })
+  const { ordersCreated: current } = await connectTopics(registry, { ordersCreated: 'write' })
   const lines = [
     `OrderCreated, ${options.rounds} rounds of ${options.roundMs} ms in turns; ratio: time relative to JSON in the same round\n`
   ]
@@ -70,6 +72,7 @@ function meanBytes(values: readonly Buffer[]): number {
 
 function anOrder(index: number, items: number): OrderCreated {
   return {
+    ...defaults,
     orderID: `01982d4e-7c1a-7${String(index).padStart(3, '0')}-8f3e-${String(index * 7919).padStart(12, '0')}`,
     userID: `user-${index * 31}`,
     items: Array.from({ length: items }, (_, line) => ({
@@ -77,8 +80,6 @@ function anOrder(index: number, items: number): OrderCreated {
       quantity: 1 + ((index + line) % 9)
     })),
     totalMinor: 1_380 + index * 97,
-    currency: 'EUR',
-    holdSeconds: null,
     createdAtMs: 1_700_000_000_000 + index
   }
 }
