@@ -1,7 +1,16 @@
 import { callerSettings } from '@orderly/callers'
-import { retention } from '@orderly/contracts'
+import { orderCreatedSchemas, type RecordSchema, retention } from '@orderly/contracts'
 import { type Config, databaseSettings, kafkaSettings, registrySettings, serviceSettings } from '@orderly/service-kit'
 import { Type } from 'typebox'
+
+const { newestVersion } = orderCreatedSchemas
+const versions: readonly RecordSchema[] = Object.values(orderCreatedSchemas.versions)
+/** The fields that each version adds, such as "2 adds currency". */
+const additions = versions.slice(1).map(({ fields }, index) => {
+  const known = new Set(versions[index]?.fields.map(({ name }) => name))
+  const added = fields.flatMap(({ name }) => (known.has(name) ? [] : name))
+  return `${index + 2} adds ${added.join(' and ')}`
+})
 
 export const configSchema = Type.Object({
   ...serviceSettings,
@@ -22,10 +31,10 @@ export const configSchema = Type.Object({
     default: 5_000
   }),
   ORDER_CREATED_VERSION: Type.Integer({
-    description: 'the version of OrderCreated to write: 2 adds currencies, 3 adds holds',
+    description: `the version of OrderCreated to write: ${additions.join(', ')}`,
     minimum: 1,
-    maximum: 3,
-    default: 3
+    maximum: newestVersion,
+    default: newestVersion
   }),
   ORDER_KEY_HOURS: Type.Integer({
     description: 'the number of hours for which an idempotency key is kept',

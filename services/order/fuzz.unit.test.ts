@@ -15,7 +15,6 @@ test('every generated request gets a response that the OpenAPI document describe
   t.after(() => callers.stop())
   const api = await createOrderApi(t, {
     callers,
-    orderCreatedVersion: 2,
     streamLimits: { total: 1_000, perCaller: 1_000 }
   })
   const baseURL = await api.listen()

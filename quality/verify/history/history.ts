@@ -1,4 +1,5 @@
-import type { ChangeKind, Line, RequestPlan } from '../plan/load.ts'
+import type { OrderCreated } from '@orderly/contracts'
+import type { ChangeKind, Line, OptionalField, RequestPlan } from '../plan/load.ts'
 import type { WebhookAnswer } from '../plan/webhook-answers.ts'
 import type { FailpointSignal } from '../preload/journal.ts'
 
@@ -159,12 +160,11 @@ export interface ShortLine {
 }
 
 /** Union of the fields of all events; the topic determines which are present. */
-export interface OrderEvent {
+export interface OrderEvent extends Partial<Pick<OrderCreated, OptionalField>> {
   readonly orderID: string
   readonly userID: string
   readonly items?: readonly Line[]
   readonly totalMinor?: number
-  readonly holdSeconds?: number | null
   readonly holdUntilMs?: number | null
   readonly shortages?: readonly ShortLine[]
   /** Reason of a failed outcome. */

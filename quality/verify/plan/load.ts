@@ -1,3 +1,4 @@
+import type { OrderCreated } from '@orderly/contracts'
 import { createRandom, type Random } from './random.ts'
 
 export interface Line {
@@ -5,11 +6,27 @@ export interface Line {
   readonly quantity: number
 }
 
+export type OptionalField = Exclude<
+  keyof OrderCreated,
+  'orderID' | 'userID' | 'items' | 'totalMinor' | 'currency' | 'createdAtMs'
+>
+type OptionalFields = { readonly [Field in OptionalField]?: NonNullable<OrderCreated[Field]> }
+
+/**
+ * Generates the value of each optional field of an order, or undefined to omit it. A field without
+ * a generator is a type error.
+ */
+const optionalFields: { readonly [Field in OptionalField]: (random: Random) => OptionalFields[Field] | undefined } = {
+  holdSeconds: random => (random.chance(0.2) ? random.integer(1, 3) : undefined)
+}
+
+export const optionalFieldNames = Object.keys(optionalFields) as OptionalField[]
+
 /**
  * A planned request to place an order. Its id is sent as the W3C trace id, which identifies its
  * records.
  */
-export interface RequestPlan {
+export interface RequestPlan extends OptionalFields {
   readonly id: string
   /** Time since the start of the load. */
   readonly atMs: number
@@ -29,7 +46,6 @@ export interface RequestPlan {
   readonly idempotencyKey?: string
   /** Delay before each further attempt. */
   readonly retryDelaysMs?: readonly number[]
-  readonly holdSeconds?: number
   /** Cancels and confirmations to send after the order is accepted. */
   readonly changeRequests?: readonly ChangePlan[]
 }
@@ -94,8 +110,8 @@ export function* planLoad(seed: number, { requestsPerSecond }: LoadOptions): Gen
     const defect = random.chance(0.03) ? random.pick(defects) : undefined
     const id = traceIDOf(seed, number)
     const retryDelaysMs = planRetries(random)
-    const holdSeconds = random.chance(0.2) ? random.integer(1, 3) : undefined
-    const changeRequests = planChanges(random, id, holdSeconds)
+    const optional = planOptionalFields(random)
+    const changeRequests = planChanges(random, id, optional.holdSeconds)
     yield {
       id,
       atMs: Math.round(atMs),
@@ -105,11 +121,16 @@ export function* planLoad(seed: number, { requestsPerSecond }: LoadOptions): Gen
       totalMinor: number,
       patienceMs: random.chance(0.05) ? random.integer(1, 20) : patientMs,
       ...(defect !== undefined && { defect }),
-      ...(holdSeconds !== undefined && { holdSeconds }),
+      ...optional,
       ...(changeRequests.length > 0 && { changeRequests }),
       ...(random.chance(0.6) && { idempotencyKey: id, retryDelaysMs })
     }
   }
+}
+
+function planOptionalFields(random: Random): OptionalFields {
+  const fields = optionalFieldNames.map(name => [name, optionalFields[name](random)] as const)
+  return Object.fromEntries(fields.filter(([, value]) => value !== undefined))
 }
 
 function pickUser(random: Random): string {
@@ -179,8 +200,10 @@ export function nextID(id: string, attempt: number): string {
 }
 
 /** Returns the request body. */
-export function bodyOf({ userID, items, totalMinor, holdSeconds, defect }: RequestPlan): string {
-  const order = { userID, items, total: totalMinor / 100, ...(holdSeconds !== undefined && { holdSeconds }) }
+export function bodyOf(plan: RequestPlan): string {
+  const { userID, items, totalMinor, defect } = plan
+  const optional = Object.fromEntries(optionalFieldNames.map(name => [name, plan[name]]))
+  const order = { userID, items, total: totalMinor / 100, ...optional }
   switch (defect) {
     case undefined:
       return JSON.stringify(order)

@@ -1,17 +1,19 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { defaultsOf, orderCreatedSchemas } from '@orderly/contracts'
 import fc from 'fast-check'
 import { acceptOrder, canonicalize, type PlaceOrder } from './accept-order.ts'
+import { everyField, otherValues } from './testing/every-field.ts'
 
 test('an accepted order without a currency becomes an OrderCreated in euros with the given id and time', () => {
   const command = { userID: 'user-17', items: [{ sku: 'TEA', quantity: 2 }], total: 25.9 }
   assert.deepEqual(acceptOrder(command, { orderID: '0198', nowMs: 1_700_000_000_000 }), {
+    ...defaultsOf(orderCreatedSchemas),
     orderID: '0198',
     userID: 'user-17',
     items: [{ sku: 'TEA', quantity: 2 }],
     totalMinor: 2_590,
     currency: 'EUR',
-    holdSeconds: null,
     createdAtMs: 1_700_000_000_000
   })
 })
@@ -60,10 +62,16 @@ test('equivalent request bodies have the same canonical text', () => {
   for (const text of texts) assert.equal(meaning(JSON.parse(text)), meaning(order))
 })
 
-test('a hold is part of the canonical text, and the text of an order without one is unchanged', () => {
-  assert.notEqual(meaning({ ...order, holdSeconds: 60 }), meaning(order))
-  assert.notEqual(meaning({ ...order, holdSeconds: 60 }), meaning({ ...order, holdSeconds: 61 }))
+test('the canonical text of an order without optional fields is the same in every version', () => {
   assert.equal(meaning(order), '["order",1,"ann",250,"EUR",[["MUG",1],["TEA",2]]]')
+  assert.notEqual(meaning({ ...order, holdSeconds: 60 }), meaning(order))
+})
+
+test('every field of an order is part of its canonical text', () => {
+  for (const field of Object.keys(everyField) as (keyof PlaceOrder)[]) {
+    const changed = { ...everyField, [field]: otherValues[field] }
+    assert.notEqual(meaning(changed), meaning(everyField), field)
+  }
 })
 
 test('the order of the lines does not change the canonical text', () => {

@@ -1,4 +1,4 @@
-import type { OrderItem, Shortage } from '@orderly/contracts'
+import type { OrderCreated, Shortage } from '@orderly/contracts'
 
 /** Position of a record. */
 export interface Position {
@@ -8,12 +8,26 @@ export interface Position {
   readonly topicID?: string | undefined
 }
 
-export interface Creation extends Position {
-  readonly items: readonly OrderItem[]
-  readonly totalMinor: number
-  readonly currency: string
+/** Fields that are present if they are not null. */
+type WithoutNulls<Fields> = {
+  readonly [Name in keyof Fields as null extends Fields[Name] ? never : Name]: Fields[Name]
+} & {
+  readonly [Name in keyof Fields as null extends Fields[Name] ? Name : never]?: NonNullable<Fields[Name]>
+}
+
+/** Returns the fields that are not null. */
+export function withoutNulls<Fields extends object>(fields: Fields): WithoutNulls<Fields> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null)) as WithoutNulls<Fields>
+}
+
+/** The content of an order. Each field has a column and is shown. */
+export type OrderContent = WithoutNulls<Omit<OrderCreated, 'orderID' | 'userID' | 'createdAtMs'>>
+
+/** Fields that are accepted, stored and shown as they are. */
+export type PlainFields = Omit<OrderContent, 'items' | 'totalMinor' | 'currency'>
+
+export interface Creation extends Position, OrderContent {
   readonly acceptedAtMs: number
-  readonly holdSeconds?: number
   readonly traceID?: string
   /** Caller that placed the order; absent if authentication was off. */
   readonly caller?: string

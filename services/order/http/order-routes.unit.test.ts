@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { defaultsOf, orderCreatedSchemas } from '@orderly/contracts'
 import { KafkaError } from '@orderly/kafka'
 import { createTestHttp } from '@orderly/service-kit/testing'
 import { Registry } from 'prom-client'
@@ -30,12 +31,12 @@ test('an accepted order is one record in orders.created with the expected key, h
   })
   const { userID, items } = anOrder
   const event = {
+    ...defaultsOf(orderCreatedSchemas),
     orderID: answer.body.orderID,
     userID,
     items,
     totalMinor: 2_590,
     currency: 'EUR',
-    holdSeconds: null,
     createdAtMs: nowMs
   }
   assert.deepEqual(record.value, topics.ordersCreated.codec.encode(event))
@@ -69,7 +70,11 @@ test('an order is answered only after its acknowledgement', async t => {
   for (const schema of querySchemas) http.addSchema(schema)
   const placeIdempotently = async (): Promise<never> => assert.fail('it has no key')
   const place = createPlace({ publishOrder, placeIdempotently, metrics: new Registry(), nowMs: () => nowMs })
-  addOrderRoutes(http, { place, watch: { until: () => undefined }, orderCreatedVersion: 3 })
+  addOrderRoutes(http, {
+    place,
+    watch: { until: () => undefined },
+    orderCreatedVersion: orderCreatedSchemas.newestVersion
+  })
   http.addHook('onSend', async () => {
     steps.push('answered')
   })

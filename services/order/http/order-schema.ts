@@ -1,7 +1,8 @@
 import { isoTime, orderStatuses } from '@orderly/contracts'
 import { printable, refer, refused, retryAfter, serviceUnavailable } from '@orderly/service-kit'
-import { type Static, Type } from 'typebox'
+import { type Static, type TSchema, Type } from 'typebox'
 import { knownDecimalsOf, toMajorUnits } from '../domain/money.ts'
+import type { PlainFields } from '../domain/order-change.ts'
 import { type Order, type StatusEvent, statusEvents, statusOf } from '../domain/order-status.ts'
 import { maxCursorLength } from './cursor.ts'
 
@@ -32,6 +33,11 @@ export const OrderLinks = Type.Object(
   { $id: 'OrderLinks' }
 )
 
+/** A field of the order without a schema is a type error. Answers contain only fields with a schema. */
+const plainFields = {
+  holdSeconds: Type.Optional(Type.Integer({ description: 'Duration of the hold in seconds.' }))
+} satisfies Record<keyof PlainFields, TSchema>
+
 export const OrderResource = Type.Object(
   {
     orderID: Type.String({ format: 'uuid' }),
@@ -56,7 +62,7 @@ export const OrderResource = Type.Object(
       })
     ),
     currency: Type.String({ description: 'ISO 4217 code.' }),
-    holdSeconds: Type.Optional(Type.Integer({ description: 'Duration of the hold in seconds.' })),
+    ...plainFields,
     acceptedAt: timestamp('Time of the acceptance.'),
     decidedAt: Type.Optional(timestamp('Time of the outcome.')),
     holdUntil: Type.Optional(timestamp('End of the hold, after which the order expires unless it was confirmed.')),
@@ -225,7 +231,7 @@ export function linksTo(orderID: string): Static<typeof OrderLinks> {
 
 export function toResource(order: Order): Static<typeof OrderResource> {
   const { orderID, userID, created, decided } = order
-  const { items, totalMinor, currency, acceptedAtMs, holdSeconds, traceID, caller } = created
+  const { items, totalMinor, currency, acceptedAtMs, traceID, caller, ...plain } = created
   const status = statusOf(order)
   const since = Object.fromEntries(statusEvents(order).map(({ status, atMs }) => [status, isoTime(atMs)]))
   return {
@@ -236,7 +242,7 @@ export function toResource(order: Order): Static<typeof OrderResource> {
     items: items.map(({ sku, quantity }) => ({ sku, quantity })),
     ...totalOf(totalMinor, currency),
     currency,
-    ...(holdSeconds !== undefined && { holdSeconds }),
+    ...plain,
     acceptedAt: isoTime(acceptedAtMs),
     ...(decided !== undefined && { decidedAt: isoTime(decided.decidedAtMs) }),
     ...(decided?.kind === 'reserved' &&

@@ -1,3 +1,4 @@
+import { orderCreatedSchemas, type RecordSchema } from '@orderly/contracts'
 import {
   idempotencyKeyForm,
   idempotencyKeyPattern,
@@ -7,8 +8,9 @@ import {
   retryAfter,
   serviceUnavailable
 } from '@orderly/service-kit'
-import { Type } from 'typebox'
+import { type TSchema, Type } from 'typebox'
 import { currencies, decimalsOf, defaultCurrency } from '../domain/money.ts'
+import type { PlainFields } from '../domain/order-change.ts'
 import { OrderLinks, OrderResource } from './order-schema.ts'
 
 /** Schemas of `POST /orders`: the source of validation, types and the OpenAPI document. */
@@ -81,8 +83,8 @@ const decimalsOfTotal = {
 
 const longestHoldSeconds = 604_800
 
-const withHold = {
-  ...anyCurrency,
+/** A field of the order without a schema is a type error. Requests cannot have other fields. */
+const plainFields = {
   holdSeconds: Type.Optional(
     Type.Integer({
       description:
@@ -92,18 +94,22 @@ const withHold = {
       examples: [900]
     })
   )
-}
+} satisfies Record<keyof PlainFields, TSchema>
+
+const newestFields = { ...anyCurrency, ...plainFields }
 
 /**
  * Returns the fields of an order, for a single order and for an order in a batch.
  * @param orderCreatedVersion version of OrderCreated to write; fields that it lacks are left out
  */
-export function orderFields(orderCreatedVersion: number) {
-  const fields = [euros, anyCurrency, withHold][orderCreatedVersion - 1] ?? withHold
-  return fields as typeof withHold
+export function orderFields(orderCreatedVersion: number): typeof newestFields {
+  const versions: Readonly<Record<number, RecordSchema>> = orderCreatedSchemas.versions
+  const written = new Set(versions[orderCreatedVersion]?.fields.map(({ name }) => name))
+  const fields = Object.entries(written.has('currency') ? newestFields : { ...newestFields, ...euros })
+  return Object.fromEntries(fields.filter(([name]) => name === 'total' || written.has(name))) as typeof newestFields
 }
 
-const PlaceOrder = Type.Object(withHold, { $id: 'PlaceOrder' })
+const PlaceOrder = Type.Object(newestFields, { $id: 'PlaceOrder' })
 
 const traceparent = {
   type: 'string',

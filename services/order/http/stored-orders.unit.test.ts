@@ -8,7 +8,7 @@ import {
   anyOrderCreated
 } from '@orderly/contracts/testing'
 import fc from 'fast-check'
-import type { OrderChange } from '../domain/order-change.ts'
+import { type OrderChange, withoutNulls } from '../domain/order-change.ts'
 import { newOrderID } from '../order-id.ts'
 import { createOrderApi } from '../testing/order-api.ts'
 
@@ -22,10 +22,9 @@ const anyChange = fc
   )
   .map(([created, decided, confirmed, released]): Omit<OrderChange, 'orderID' | 'userID'> => {
     const place = { partition: 0, offset: 0 }
-    const { items, totalMinor, currency, createdAtMs, holdSeconds } = created
-    const hold = holdSeconds === null ? {} : { holdSeconds }
+    const { orderID: _, userID: __, createdAtMs, ...content } = created
     return {
-      created: { items, totalMinor, currency, acceptedAtMs: createdAtMs, ...hold, ...place },
+      created: { ...withoutNulls(content), acceptedAtMs: createdAtMs, ...place },
       ...(decided !== undefined && {
         decided:
           'shortages' in decided

@@ -9,7 +9,7 @@ import {
 } from '@orderly/contracts'
 import type { Stage, StageRecord, Topic } from '@orderly/kafka'
 import { traceFields } from '@orderly/service-kit'
-import type { OrderChange } from '../domain/order-change.ts'
+import { type OrderChange, withoutNulls } from '../domain/order-change.ts'
 import { kafkaUses, type statusTopics } from '../kafka-access.ts'
 import type { OrderStore } from '../store/order-store.ts'
 
@@ -49,17 +49,16 @@ export function orderChanges(topics: StatusStageOptions['topics']): (record: Sta
 
 function creationOf(record: StageRecord<OrderCreated>): OrderChange {
   const { event, headers } = record
-  const { orderID, userID, items, totalMinor, currency, holdSeconds, createdAtMs } = event
+  const { orderID, userID, createdAtMs, items, ...content } = event
   const caller = callerOf(headers)
   const { traceID } = traceFields(headers.text('traceparent'))
-  const creation = { items: items.map(({ sku, quantity }) => ({ sku, quantity })), totalMinor, currency }
   return {
     orderID,
     userID,
     created: {
-      ...creation,
+      ...withoutNulls(content),
+      items: items.map(({ sku, quantity }) => ({ sku, quantity })),
       acceptedAtMs: createdAtMs,
-      ...(holdSeconds !== null && { holdSeconds }),
       ...(traceID !== undefined && { traceID }),
       ...(caller !== undefined && { caller }),
       ...positionOf(record)

@@ -1,17 +1,13 @@
-import type { OrderItem, Shortage } from '@orderly/contracts'
-import type { OrderChange } from '../domain/order-change.ts'
+import type { Shortage } from '@orderly/contracts'
+import type { Creation, OrderChange, Position } from '../domain/order-change.ts'
 
-/** A row of `orders.orders` as `readColumns` selects it: an order whose acceptance is known. */
+/**
+ * A row of `orders.orders` as `readColumns` selects it: an order whose acceptance is known.
+ * `creationIn` reads the columns in `creationColumns`.
+ */
 export interface OrderRow {
   readonly order_id: string
   readonly user_id: string
-  readonly items: readonly OrderItem[]
-  readonly total_minor: number
-  readonly currency: string
-  readonly accepted_at: Date
-  readonly hold_seconds: number | null
-  readonly trace_id: string | null
-  readonly caller: string | null
   readonly outcome: 'reserved' | 'failed' | null
   readonly reason: string
   readonly shortages: readonly Shortage[]
@@ -24,15 +20,12 @@ export interface OrderRow {
   readonly release_request: string
 }
 
-export const readColumns =
-  'order_id, user_id, items, total_minor, currency, accepted_at, hold_seconds, trace_id, caller, ' +
-  'outcome, reason, shortages, hold_until, decided_at, ' +
-  'confirmed_at, confirmation_request, release_cause, released_at, release_request'
+type ColumnType = 'text' | 'integer' | 'bigint' | 'jsonb' | 'time'
 
 /** A column: the type of its parameter and its value in a change. Times are passed in seconds. */
 interface Column {
   readonly name: string
-  readonly type: 'text' | 'integer' | 'bigint' | 'jsonb' | 'time'
+  readonly type: ColumnType
   readonly read: (change: OrderChange, topics: TopicNumbers) => unknown
 }
 
@@ -57,6 +50,42 @@ const seconds = (ms: number | undefined) =>
 const reservedOf = ({ decided }: OrderChange) => (decided?.kind === 'reserved' ? decided : undefined)
 const failedOf = ({ decided }: OrderChange) => (decided?.kind === 'failed' ? decided : undefined)
 
+type CreationField = Exclude<keyof Creation, keyof Position>
+
+/** The column of each field of an accepted order. A field without a column is a type error. */
+const creationColumns: { readonly [Field in CreationField]-?: { readonly name: string; readonly type: ColumnType } } = {
+  items: { name: 'items', type: 'jsonb' },
+  totalMinor: { name: 'total_minor', type: 'bigint' },
+  currency: { name: 'currency', type: 'text' },
+  acceptedAtMs: { name: 'accepted_at', type: 'time' },
+  holdSeconds: { name: 'hold_seconds', type: 'integer' },
+  traceID: { name: 'trace_id', type: 'text' },
+  caller: { name: 'caller', type: 'text' }
+}
+const creationFields = Object.keys(creationColumns) as CreationField[]
+
+function toParameter(type: ColumnType, value: unknown): unknown {
+  if (type === 'jsonb') return JSON.stringify(value)
+  return type === 'time' ? seconds(value as number) : value
+}
+
+/** Returns the fields of the accepted order in a row. NULL is the value of an absent field. */
+export function creationIn(row: object): Omit<Creation, keyof Position> {
+  const columns = row as Readonly<Record<string, unknown>>
+  const entries = creationFields.flatMap(field => {
+    const value = columns[creationColumns[field].name]
+    return value === null ? [] : [[field, value instanceof Date ? value.getTime() : value]]
+  })
+  return Object.fromEntries(entries)
+}
+
+export const readColumns = [
+  'order_id, user_id',
+  ...creationFields.map(field => creationColumns[field].name),
+  'outcome, reason, shortages, hold_until, decided_at',
+  'confirmed_at, confirmation_request, release_cause, released_at, release_request'
+].join(', ')
+
 function fact(of: Fact['of'], marker: string, prefix: string, columns: readonly Column[]): Fact {
   const [topic, partition, offset] = [`${prefix}_topic`, `${prefix}_partition`, `${prefix}_offset`]
   return {
@@ -71,15 +100,15 @@ function fact(of: Fact['of'], marker: string, prefix: string, columns: readonly 
 }
 
 export const facts: readonly Fact[] = [
-  fact('created', 'accepted_at', 'created', [
-    { name: 'items', type: 'jsonb', read: ({ created }) => created && JSON.stringify(created.items) },
-    { name: 'total_minor', type: 'bigint', read: ({ created }) => created?.totalMinor },
-    { name: 'currency', type: 'text', read: ({ created }) => created?.currency },
-    { name: 'accepted_at', type: 'time', read: ({ created }) => seconds(created?.acceptedAtMs) },
-    { name: 'hold_seconds', type: 'integer', read: ({ created }) => created?.holdSeconds },
-    { name: 'trace_id', type: 'text', read: ({ created }) => created?.traceID },
-    { name: 'caller', type: 'text', read: ({ created }) => created?.caller }
-  ]),
+  fact(
+    'created',
+    'accepted_at',
+    'created',
+    creationFields.map(field => {
+      const { name, type } = creationColumns[field]
+      return { name, type, read: ({ created }) => created && toParameter(type, created[field]) }
+    })
+  ),
   fact('decided', 'outcome', 'outcome', [
     { name: 'outcome', type: 'text', read: ({ decided }) => decided?.kind },
     { name: 'reason', type: 'text', read: change => failedOf(change)?.reason },

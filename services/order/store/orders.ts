@@ -4,7 +4,15 @@ import type { Pool } from 'pg'
 import { type Decision, mergeChanges, type OrderChange } from '../domain/order-change.ts'
 import type { Order } from '../domain/order-status.ts'
 import { type RunStatement, runOn } from './database.ts'
-import { addWhatIsNew, columnsOf, facts, type OrderRow, readColumns, type TopicNumbers } from './order-columns.ts'
+import {
+  addWhatIsNew,
+  columnsOf,
+  creationIn,
+  facts,
+  type OrderRow,
+  readColumns,
+  type TopicNumbers
+} from './order-columns.ts'
 import type { OrderStore, PageRequest } from './order-store.ts'
 
 const liveTable = 'orders.orders'
@@ -139,15 +147,7 @@ function toOrder(row: OrderRow): Order {
   return {
     orderID: row.order_id,
     userID: row.user_id,
-    created: {
-      items: row.items,
-      totalMinor: row.total_minor,
-      currency: row.currency,
-      acceptedAtMs: row.accepted_at.getTime(),
-      ...(row.hold_seconds !== null && { holdSeconds: row.hold_seconds }),
-      ...(row.trace_id !== null && { traceID: row.trace_id }),
-      ...(row.caller !== null && { caller: row.caller })
-    },
+    created: creationIn(row),
     ...(decided && { decided }),
     ...(decided &&
       row.confirmed_at !== null && {

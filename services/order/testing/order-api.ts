@@ -1,6 +1,6 @@
 import type { TestContext } from 'node:test'
 import type { APIKeyCache, ShareLimits } from '@orderly/callers'
-import { connectTopics, type Topics } from '@orderly/contracts'
+import { connectTopics, orderCreatedSchemas, type Topics } from '@orderly/contracts'
 import { createInMemoryRegistry } from '@orderly/contracts/testing'
 import { createInMemoryBroker, type InMemoryBroker } from '@orderly/kafka/testing'
 import type { Logger } from '@orderly/service-kit'
@@ -9,6 +9,8 @@ import type { FastifyInstance } from 'fastify'
 import { Registry } from 'prom-client'
 import { addOrderApi } from '../http/api.ts'
 import { createPlace } from '../http/place-order.ts'
+import { statusTopics } from '../kafka-access.ts'
+import { statusStage } from '../projection/status-stage.ts'
 import { createIdempotentPlacement } from '../publisher/idempotent-placement.ts'
 import { createOrderPublisher } from '../publisher/order-publisher.ts'
 import type { KeyStore } from '../store/idempotency-keys.ts'
@@ -29,6 +31,8 @@ export interface OrderApi {
   readonly failNextKeyed: (error: Error, isWritten: boolean) => void
   /** Suspends writes of orders with keys. @returns a function that resumes them */
   readonly holdKeyed: () => () => void
+  /** Runs the projection, which stores the order status from the records. */
+  startProjection(): Promise<void>
   /** Listens on loopback. @returns the address */
   listen(): Promise<string>
   post(payload: unknown, headers?: Record<string, string>): ReturnType<typeof post>
@@ -48,10 +52,11 @@ export interface OrderApiOptions {
 /** Creates the API as `main.ts` wires it, with a broker, a registry and stores in memory. */
 export async function createOrderApi(t: Pick<TestContext, 'after'>, options: OrderApiOptions = {}): Promise<OrderApi> {
   const { keys = createMemoryKeyStore(() => nowMs), logger = silentLogger(), ...more } = options
-  const { orderCreatedVersion = 3, callers, ...streamOptions } = more
+  const { orderCreatedVersion = orderCreatedSchemas.newestVersion, callers, ...streamOptions } = more
   const { streamLimits = { total: 10, perCaller: 10 }, waiterLimits = { total: 1_000, perCaller: 1_000 } } = options
   const broker = createInMemoryBroker()
-  const topics = await connectTopics(createInMemoryRegistry(), {
+  const registry = createInMemoryRegistry()
+  const topics = await connectTopics(registry, {
     ordersCreated: orderCreatedVersion,
     ordersChanges: 'write'
   })
@@ -96,6 +101,11 @@ export async function createOrderApi(t: Pick<TestContext, 'after'>, options: Ord
     failNextKeyed: failNext,
     holdKeyed: hold,
     listen,
+    async startProjection() {
+      const stage = statusStage({ topics: await connectTopics(registry, statusTopics), store: orders })
+      const projection = broker.runStage(stage, { isTransient: () => false, logger })
+      t.after(() => projection.stop())
+    },
     post: (payload, headers = {}) => post(http, payload, headers)
   }
 }

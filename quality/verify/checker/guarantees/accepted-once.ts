@@ -1,5 +1,6 @@
 import { topicNames } from '@orderly/contracts'
 import type { OrderRequest, RecordedRecord } from '../../history/history.ts'
+import { optionalFieldNames } from '../../plan/load.ts'
 import { describeDemand, type Evidence, isSameDemand, placeOf, sumBySKU, traceOf } from '../evidence.ts'
 import type { Finding, Guarantee } from '../guarantee.ts'
 
@@ -52,8 +53,10 @@ function differenceBetween(request: OrderRequest, { event, key }: RecordedRecord
     return `user ${request.userID} became ${event?.userID} under the key ${key}`
   }
   if (event.totalMinor !== request.totalMinor) return `total ${request.totalMinor} became ${event.totalMinor}`
-  const [hold = null, storedHold] = [request.holdSeconds, event.holdSeconds ?? null]
-  if (hold !== storedHold) return `a hold of ${hold} s became ${storedHold} s`
+  for (const name of optionalFieldNames) {
+    const [placed = null, stored = null] = [request[name], event[name]]
+    if (placed !== stored) return `${name} ${placed} became ${stored}`
+  }
   const [placed, stored] = [sumBySKU(request.items), sumBySKU(event.items ?? [])]
   if (!isSameDemand(placed, stored)) return `${describeDemand(placed)} became ${describeDemand(stored)}`
   return undefined

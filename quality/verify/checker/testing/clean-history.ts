@@ -12,7 +12,7 @@ import type {
   SettlementRow,
   WebhookAttempt
 } from '../../history/history.ts'
-import { type Line, planLoad, planStock, poisonedChangers, poisonedUsers } from '../../plan/load.ts'
+import { type Line, optionalFieldNames, planLoad, planStock, poisonedChangers, poisonedUsers } from '../../plan/load.ts'
 import { createRandom } from '../../plan/random.ts'
 import { planAnswer } from '../../plan/webhook-answers.ts'
 import { sumBySKU } from '../evidence.ts'
@@ -54,14 +54,15 @@ export function cleanHistory(seed: number, requestCount = 120): History {
     const orderID = `order-${number}`
     const isLost = random.chance(0.05)
     if (plan.defect === undefined && !(isLost && random.chance(0.5))) {
-      const { userID, items, totalMinor, holdSeconds = null } = plan
+      const { userID, items, totalMinor } = plan
+      const optional = Object.fromEntries(optionalFieldNames.map(name => [name, plan[name] ?? null]))
       inputs.push(
         log.append({
           topic: topicNames.ordersCreated,
           key: userID,
           timestampMs: sentAtMs,
           headers: { 'event-id': `OrderCreated-${orderID}`, traceparent: `00-${plan.id}-00000000000000aa-01` },
-          event: { orderID, userID, items, totalMinor, holdSeconds }
+          event: { orderID, userID, items, totalMinor, ...optional }
         })
       )
     }
