@@ -95,6 +95,8 @@ test('a monitored stack has complete traces, data in every panel, and alerts whe
   })
 
   await t.test('every job is scraped', async () => {
+    const page = await fetch(`${stack.prometheusURL}/api/v1/targets`, { headers: { origin: 'http://page.example' } })
+    assert.equal(page.headers.get('access-control-allow-origin'), null, 'no page of another origin reads metrics')
     const jobs = [...services, 'kafka', 'connect', 'prometheus', 'alertmanager']
     // Prometheus is ready before its target list is built, so an empty list is not a result yet.
     const targets = async () => (await prometheus.targets()).map(({ labels, health }) => `${labels.job}: ${health}`)

@@ -39,6 +39,8 @@ export async function startPrometheus(options: PrometheusOptions): Promise<Runni
       `--storage.tsdb.path=${join(options.dataDirectory, 'series')}`,
       '--storage.tsdb.retention.time=15d',
       `--web.listen-address=${loopback}:${options.port}`,
+      // By default, pages of all origins may read the answers of Prometheus.
+      `--web.cors.origin=${address.replaceAll('.', '\\.')}`,
       '--enable-feature=exemplar-storage',
       '--log.level=warn'
     ],
