@@ -10,7 +10,7 @@ import { createReservedWriter } from './reserved-writer.ts'
 const { kafkaBrokers } = integrationEnvironment()
 
 async function setUp(t: TestContext, brokers: readonly string[] = kafkaBrokers) {
-  const connection = { brokers, clientID: 'once-writer-test' }
+  const connection = { brokers, clientID: 'reserved-writer-test' }
   const topic = `once-${randomUUID()}`
   await createTopics(connection, [{ name: topic, partitions: 4, replicationFactor: 1 }])
   const open = () => {
@@ -27,9 +27,9 @@ async function setUp(t: TestContext, brokers: readonly string[] = kafkaBrokers) 
 test('a sequence reservation that several writers use concurrently and again later contains its record once', async t => {
   const { topic, open, record, written } = await setUp(t)
   const writers = [open(), open(), open()] as const
-  const slot = await writers[0].reserve(topic, 'ann')
-  await Promise.all(writers.flatMap(writer => [1, 2, 3].map(() => writer.write(slot, record('ann', 'first')))))
-  await writers[1].write(slot, record('ann', 'first'))
+  const reservation = await writers[0].reserve(topic, 'ann')
+  await Promise.all(writers.flatMap(writer => [1, 2, 3].map(() => writer.write(reservation, record('ann', 'first')))))
+  await writers[1].write(reservation, record('ann', 'first'))
 
   const behind = await writers[0].reserve(topic, 'ann')
   await writers[0].write(behind, record('ann', 'last'))
@@ -60,12 +60,12 @@ test('a restarted broker still rejects duplicates of a reservation that was writ
   const broker = await startBroker(t)
   const { topic, open, record, written } = await setUp(t, broker.brokers)
   const writer = open()
-  const slot = await writer.reserve(topic, 'ann')
-  await writer.write(slot, record('ann', 'once'))
+  const reservation = await writer.reserve(topic, 'ann')
+  await writer.write(reservation, record('ann', 'once'))
   await broker.kill()
   await broker.start()
-  await writer.write(slot, record('ann', 'once'))
-  await open().write(slot, record('ann', 'once'))
+  await writer.write(reservation, record('ann', 'once'))
+  await open().write(reservation, record('ann', 'once'))
   const other = await writer.reserve(topic, 'ann')
   await writer.write(other, record('ann', 'other'))
   assert.deepEqual(await written(2), ['once', 'other'])
@@ -78,9 +78,9 @@ test('concurrent reservations for many keys are each written once', async t => {
   const startMs = performance.now()
   const shoppers = Array.from({ length: 25 }, async () => {
     for (let text = texts.pop(); text !== undefined; text = texts.pop()) {
-      const slot = await writer.reserve(topic, text)
-      await writer.write(slot, record(text, text))
-      writer.release(slot, 'written')
+      const reservation = await writer.reserve(topic, text)
+      await writer.write(reservation, record(text, text))
+      writer.release(reservation, 'written')
     }
   })
   await Promise.all(shoppers)
@@ -93,11 +93,14 @@ test('concurrent reservations for many keys are each written once', async t => {
 test('the outcome of a reservation is unknown after a permanent error that can follow an append, and known after a rejection', async t => {
   const { topic, open, record, written } = await setUp(t)
   const writer = open()
-  const slot = await writer.reserve(topic, 'ann')
+  const reservation = await writer.reserve(topic, 'ann')
   const unknownServerError = -1
   falsifyProduceResponses(t, topic, [unknownServerError])
-  await assert.rejects(writer.write(slot, record('ann', 'once')), { code: 'UNKNOWN_SERVER_ERROR', mayBeWritten: true })
-  await writer.write(slot, record('ann', 'once'))
+  await assert.rejects(writer.write(reservation, record('ann', 'once')), {
+    code: 'UNKNOWN_SERVER_ERROR',
+    mayBeWritten: true
+  })
+  await writer.write(reservation, record('ann', 'once'))
 
   const other = await writer.reserve(topic, 'bob')
   const tooLarge = 'x'.repeat(2_000_000)

@@ -23,8 +23,9 @@ export function traceReservedWriter(writer: ReservedWriter, spans: Spans | undef
   if (spans === undefined) return writer
   return {
     reserve: (topic, key) => writer.reserve(topic, key),
-    write: (slot, record) => sendTraced([record], spans, ([traced]) => writer.write(slot, traced ?? record)),
-    release: (slot, end) => writer.release(slot, end),
+    write: (reservation, record) =>
+      sendTraced([record], spans, ([traced]) => writer.write(reservation, traced ?? record)),
+    release: (reservation, end) => writer.release(reservation, end),
     forgetFacts: () => writer.forgetFacts(),
     close: () => writer.close()
   }
