@@ -7,7 +7,9 @@ import { dirname, join } from 'node:path'
 import { releasedSchemas, topicNames } from '@orderly/contracts'
 import { stringify } from 'yaml'
 import { grants } from './kafka/principals.ts'
+import { chartFiles } from './kubernetes/chart.ts'
 import { connectManifests } from './kubernetes/connect.ts'
+import { ingressManifests } from './kubernetes/ingress.ts'
 import { kafkaManifests } from './kubernetes/kafka.ts'
 import type { Manifest } from './kubernetes/manifest.ts'
 import { monitoringManifests } from './kubernetes/monitoring.ts'
@@ -22,6 +24,18 @@ import { jarsSBOM, servicesSBOM } from './sbom/components.ts'
 const remedy = 'npm run generate'
 const directory = import.meta.dirname
 
+/** Manifests by the name of their file. The plain ones and the chart contain the same. */
+const kubernetesFiles = new Map([
+  ['kafka', kafkaManifests()],
+  ['registry', registryManifests()],
+  ['services', serviceManifests()],
+  ['toolbox', toolboxManifests()],
+  ['restart', restartManifests()],
+  ['connect', connectManifests()],
+  ['network', networkManifests()],
+  ['monitoring', monitoringManifests()]
+])
+
 /** Returns the text of every generated file by its name. */
 function generate(): Map<string, string> {
   return new Map([
@@ -32,14 +46,13 @@ function generate(): Map<string, string> {
     ['sbom/connect.cdx.json', jarsSBOM('orderly-connect', ['audit-sink', 'avro-converter', 'jmx-agent'])],
     ['sbom/kafka.cdx.json', jarsSBOM('orderly-kafka', ['jmx-agent'])],
     ['kubernetes/generated/namespace.yaml', manifestsFile(namespaceManifests())],
-    ['kubernetes/generated/kafka.yaml', manifestsFile(kafkaManifests())],
-    ['kubernetes/generated/registry.yaml', manifestsFile(registryManifests())],
-    ['kubernetes/generated/services.yaml', manifestsFile(serviceManifests())],
-    ['kubernetes/generated/toolbox.yaml', manifestsFile(toolboxManifests())],
-    ['kubernetes/generated/restart.yaml', manifestsFile(restartManifests())],
-    ['kubernetes/generated/connect.yaml', manifestsFile(connectManifests())],
-    ['kubernetes/generated/network.yaml', manifestsFile(networkManifests())],
-    ['kubernetes/generated/monitoring.yaml', manifestsFile(monitoringManifests())]
+    ['kubernetes/examples/ingress.yaml', manifestsFile(ingressManifests())],
+    ...[...kubernetesFiles].map(
+      ([name, manifests]) => [`kubernetes/generated/${name}.yaml`, manifestsFile(manifests)] as const
+    ),
+    ...chartFiles(new Map([...kubernetesFiles, ['ingress', ingressManifests()]])).map(
+      ([name, text]) => [`helm/orderly/${name}`, text] as const
+    )
   ])
 }
 

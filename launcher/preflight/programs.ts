@@ -7,7 +7,9 @@ const names = {
   prometheus: ['prometheus'],
   alertmanager: ['prometheus-alertmanager', 'alertmanager'],
   promtool: ['promtool'],
-  pgbouncer: ['pgbouncer']
+  pgbouncer: ['pgbouncer'],
+  etcd: ['etcd'],
+  kubectl: ['kubectl']
 } as const
 
 export type ProgramName = keyof typeof names
@@ -17,12 +19,16 @@ const usualFolders = ['/usr/bin', '/usr/sbin', '/usr/local/bin', '/opt/homebrew/
 const monitoring =
   'monitoring needs it: install Prometheus and Alertmanager (on Debian or Ubuntu `apt-get install --no-install-recommends prometheus prometheus-alertmanager`, ' +
   'and disable the services that it starts; on macOS `brew install prometheus alertmanager`), or put them on the PATH.'
+const apiServer = (packageName: string) =>
+  `the test with a Kubernetes API server needs it: install it (on Debian \`apt-get install --no-install-recommends ${packageName}\`, and disable a service that it starts).`
 const advice: Readonly<Record<ProgramName, string>> = {
   prometheus: monitoring,
   alertmanager: monitoring,
   promtool: monitoring,
   pgbouncer:
-    'the test with a connection pooler needs it: install PgBouncer (on Debian or Ubuntu `apt-get install --no-install-recommends pgbouncer`, on macOS `brew install pgbouncer`).'
+    'the test with a connection pooler needs it: install PgBouncer (on Debian or Ubuntu `apt-get install --no-install-recommends pgbouncer`, on macOS `brew install pgbouncer`).',
+  etcd: apiServer('etcd-server'),
+  kubectl: apiServer('kubernetes-client')
 }
 
 /** Returns the path of a program, from PATH and the usual folders. */
