@@ -2,6 +2,7 @@ import type { Mutant } from './mutant.ts'
 
 const committers = 'packages/kafka/stage/committers.ts'
 const runStage = 'packages/kafka/stage/run-stage.ts'
+const classifyRecord = 'packages/kafka/stage/classify-record.ts'
 const processBatch = 'packages/kafka/stage/process-batch.ts'
 const exactlyOnceAdd = '        add: outputs => outbox.add(outputs),'
 const exactlyOnceCommit = '        commit: (offsets, group) => producer.commit(outbox, offsets, group)'
@@ -102,13 +103,8 @@ export const kafkaMutants: readonly Mutant[] = [
     patches: [
       {
         file: runStage,
-        find: '        this.#fetcher.add(starts)',
-        replace: '        if (this.#failures === 0) this.#fetcher.add(starts)'
-      },
-      {
-        file: runStage,
-        find: '    this.#fetcher.assign([])\n    const byTopic',
-        replace: '    if (this.#failures === 0) this.#fetcher.assign([])\n    const byTopic'
+        find: '      this.#opener.open(starts, opening.signal)',
+        replace: '      if (this.#failures === 0) this.#opener.open(starts, opening.signal)'
       },
       {
         file: runStage,
@@ -145,8 +141,8 @@ export const kafkaMutants: readonly Mutant[] = [
     patches: [
       {
         file: processBatch,
-        find: 'deadLettered.push(writeDeadLetter(record, error))',
-        replace: 'void writeDeadLetter(record, error)'
+        find: 'section.deadLetters.push(this.#deadLetter(record, classified.error))',
+        replace: 'void this.#deadLetter(record, classified.error)'
       }
     ],
     faults: { poison: 1 },
@@ -157,9 +153,9 @@ export const kafkaMutants: readonly Mutant[] = [
     bug: 'later orders of a blocked key are processed',
     patches: [
       {
-        file: processBatch,
-        find: '    if (deadLettered === undefined || deadLettered.isEmpty) return false',
-        replace: '    if (deadLettered !== undefined || record.hasKey) return false'
+        file: classifyRecord,
+        find: '    if (blockedKeys === undefined || blockedKeys.isEmpty) return false',
+        replace: '    if (blockedKeys !== undefined || record.hasKey) return false'
       }
     ],
     faults: { poison: 1 },
@@ -192,8 +188,9 @@ export const kafkaMutants: readonly Mutant[] = [
     patches: [
       {
         file: processBatch,
-        find: 'deadLettered.push(writeDeadLetter(record, error))',
-        replace: 'if (record.topic === stage.inputs[0]?.name) deadLettered.push(writeDeadLetter(record, error))'
+        find: 'section.deadLetters.push(this.#deadLetter(record, classified.error))',
+        replace:
+          'if (record.topic === this.#stage.inputs[0]?.name) section.deadLetters.push(this.#deadLetter(record, classified.error))'
       }
     ],
     faults: { 'poison-changes': 3, kill: 1 },
