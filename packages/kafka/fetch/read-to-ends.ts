@@ -1,7 +1,8 @@
 import { KafkaError } from '../errors.ts'
 import { partitionKey } from '../types.ts'
 import type { FetchedRecord } from './fetched-record.ts'
-import type { Fetcher, PartitionPosition, SkippedRange } from './fetcher.ts'
+import type { Fetcher } from './fetcher.ts'
+import type { PartitionPosition, SkippedRange } from './partition-state.ts'
 
 const recordsAtOnce = 10_000
 /** Maximum time for which a partition may be unreadable; a restart of its broker takes less. */

@@ -3,8 +3,9 @@ import { listOffsets, type OffsetSpec, offsetAt } from '../cluster/list-offsets.
 import { KafkaError } from '../errors.ts'
 import type { Logger } from '../records.ts'
 import type { FetchedRecord } from './fetched-record.ts'
-import { Fetcher, type PartitionPosition } from './fetcher.ts'
+import { Fetcher } from './fetcher.ts'
 import { LogChangedError } from './log-changed.ts'
+import type { PartitionPosition } from './partition-state.ts'
 import { readToEnds } from './read-to-ends.ts'
 
 const maxAttempts = 3

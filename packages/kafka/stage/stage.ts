@@ -1,5 +1,6 @@
 import type { KafkaConnection } from '../connection.ts'
-import type { FetchPace, PartitionProgress } from '../fetch/fetcher.ts'
+import type { FetchPace } from '../fetch/fetch-rounds.ts'
+import type { PartitionProgress } from '../fetch/partition-state.ts'
 import type { ReadLimits } from '../fetch/read-limits.ts'
 import type { Logger, OutputRecord, StageRecord, Topic } from '../records.ts'
 import type { PositionAdvance, PositionStore } from './position-store.ts'

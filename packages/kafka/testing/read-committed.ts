@@ -1,7 +1,8 @@
 import { Cluster } from '../cluster/cluster.ts'
 import type { KafkaConnection } from '../connection.ts'
 import { KafkaError } from '../errors.ts'
-import { beginningOffsets, Fetcher, type FetchPace } from '../fetch/fetcher.ts'
+import type { FetchPace } from '../fetch/fetch-rounds.ts'
+import { beginningOffsets, Fetcher } from '../fetch/fetcher.ts'
 import { type RecordedRecord, toRecorded } from './in-memory-broker.ts'
 
 /**
