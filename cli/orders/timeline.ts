@@ -1,4 +1,5 @@
 import { orderStatusOf, ownerOfKey } from '@orderly/contracts'
+import { replayHeader } from '@orderly/kafka'
 import { parseTraceparent } from '@orderly/service-kit'
 import { plural } from '../command-line/numbers.ts'
 import type { FoundRecord, OrderTables, Row } from './sources.ts'
@@ -40,7 +41,7 @@ export function timelineOf(
   if (status?.accepted_at != null) add(status.accepted_at, 'accepted', 'orders.orders', priceOf(status))
   for (const { record, eventType } of records) {
     const { topic, partition, offset, timestampMs } = record
-    const replay = record.headers.text('dlq-replay')
+    const replay = record.headers.text(replayHeader)
     // The part of the event id after the order id names the change.
     const change = record.headers.text('event-id')?.split(`${orderID}-`)[1] ?? ''
     const detail = [change, replay ? `replayed: ${replay}` : ''].filter(text => text !== '').join(', ')

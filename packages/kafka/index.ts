@@ -34,6 +34,7 @@ export {
 } from './dead-letter-replay/plan.ts'
 export { createTopicReader, type TopicReader } from './dead-letter-replay/reader.ts'
 export { deadLetterTopicConfig, keepsEverything } from './dead-letter-replay/topic-config.ts'
+export { releaseHeader, replayHeader } from './dead-letters/headers.ts'
 export { deadLetterTopic, isDeadLetterTopic } from './dead-letters/topics.ts'
 export { KafkaError } from './errors.ts'
 export { type StageFailpoint, stageChannelName, stageFailpoints } from './failpoints.ts'

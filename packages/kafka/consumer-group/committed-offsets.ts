@@ -62,9 +62,9 @@ export async function committedOffsets(
 async function askOffsets(
   cluster: Cluster,
   groupID: string,
-  asked: readonly TopicPartition[]
+  partitions: readonly TopicPartition[]
 ): Promise<CommittedOffsets> {
-  const topics = [...Map.groupBy(asked, ({ topic }) => topic)].map(([name, own]) => ({
+  const topics = [...Map.groupBy(partitions, ({ topic }) => topic)].map(([name, own]) => ({
     name,
     partitionIndexes: own.map(({ partition }) => partition)
   }))
@@ -81,11 +81,11 @@ async function askOffsets(
       metadata,
       errorCode
     } of partitions) {
-      const place = { topic, partition }
-      if (errorCode !== 0) failed.push({ ...place, error: failureOf(errorCode, groupID, place) })
+      const own = { topic, partition }
+      if (errorCode !== 0) failed.push({ ...own, error: failureOf(errorCode, groupID, own) })
       else if (committedOffset >= 0n) {
         const position = { offset: committedOffset, leaderEpoch: committedLeaderEpoch, topicID: topicIDOf(metadata) }
-        found.push({ ...place, ...position })
+        found.push({ ...own, ...position })
       }
     }
   }

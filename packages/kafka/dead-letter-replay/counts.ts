@@ -36,8 +36,8 @@ export class DeadLetterCounts {
   add(record: FetchedRecord): void {
     const mark = readMark(record)
     if (mark !== undefined) {
-      for (const place of [...mark.replayed, ...mark.dropped]) {
-        const [partition, offset] = place.split('/').map(Number)
+      for (const position of [...mark.replayed, ...mark.dropped]) {
+        const [partition, offset] = position.split('/').map(Number)
         this.#waiting.get(partition ?? -1)?.delete(offset ?? -1)
       }
       return

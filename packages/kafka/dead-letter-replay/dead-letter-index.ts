@@ -63,9 +63,9 @@ export class DeadLetterIndex {
   add(record: FetchedRecord): void {
     const mark = readMark(record)
     if (mark !== undefined) {
-      for (const place of [...mark.replayed, ...mark.dropped]) {
-        const state = this.#state(record, mark.stage, place)
-        state.deadLetters.delete(place)
+      for (const position of [...mark.replayed, ...mark.dropped]) {
+        const state = this.#state(record, mark.stage, position)
+        state.deadLetters.delete(position)
         state.underWay = mark.state === 'done' ? undefined : { name: mark.name, isOpen: mark.state === 'open' }
       }
       return
@@ -131,9 +131,9 @@ export class DeadLetterIndex {
     return deadLettered
   }
 
-  /** @param place position of a dead letter, which identifies one without a key */
-  #state({ topic, key }: FetchedRecord, stage: string, place: string): KeyState {
-    const id = `${topic} ${stage} ${key === null ? `at ${place}` : `key ${keyText(key)}`}`
+  /** @param position position of a dead letter, which identifies one without a key */
+  #state({ topic, key }: FetchedRecord, stage: string, position: string): KeyState {
+    const id = `${topic} ${stage} ${key === null ? `at ${position}` : `key ${keyText(key)}`}`
     let state = this.#keys.get(id)
     if (state === undefined) {
       const own = key && Buffer.from(key) // a view would keep the whole fetched batch in memory

@@ -50,10 +50,10 @@ export class BatchRecords {
   #left: number
   #lastOffset: bigint | undefined
 
-  constructor(place: FetchedFrom, batch: LogBatch, options: BatchRecordsOptions = {}) {
-    this.topic = place.topic
-    this.partition = place.partition
-    this.topicID = place.topicID
+  constructor(source: FetchedFrom, batch: LogBatch, options: BatchRecordsOptions = {}) {
+    this.topic = source.topic
+    this.partition = source.partition
+    this.topicID = source.topicID
     this.#batch = batch
     this.#fromOffset = options.fromOffset ?? batch.firstOffset
     this.#limits = options.limits ?? defaultReadLimits
@@ -123,7 +123,7 @@ export class BatchRecords {
     const timestampMs = (attributes & logAppendTimeBit) === 0 ? firstTimestampMs + timestampDeltaMs : maxTimestampMs
     const { recordBytes } = this.#limits
     const record = new (size > recordBytes ? OversizeRecord : BatchRecord)({
-      place: this,
+      source: this,
       firstOffset,
       offsetDelta,
       timestampMs,
@@ -164,7 +164,7 @@ export class BatchRecords {
     const nextOffset = this.#damage?.nextOffset ?? firstOffset + BigInt(lastOffsetDelta) + 1n
     const count = this.#damage === undefined ? this.#left : recordCount
     this.#left = 0
-    return new UnreadableBatch({ place: this, batch: this.#batch, defect, offset, count, nextOffset })
+    return new UnreadableBatch({ source: this, batch: this.#batch, defect, offset, count, nextOffset })
   }
 
   #moveTo(position: number, size: number): void {
@@ -183,7 +183,7 @@ export class BatchRecords {
 class BatchRecord implements FetchedRecord {
   readonly timestampMs: number
   readonly headers: FetchedHeaders
-  readonly #place: Pick<FetchedRecord, 'topic' | 'partition' | 'topicID' | 'leaderEpoch'>
+  readonly #source: Pick<FetchedRecord, 'topic' | 'partition' | 'topicID' | 'leaderEpoch'>
   readonly #firstOffset: bigint
   readonly #offsetDelta: number
   readonly #bytes: Buffer
@@ -197,7 +197,7 @@ class BatchRecord implements FetchedRecord {
   constructor(parts: RecordParts) {
     this.timestampMs = parts.timestampMs
     this.headers = parts.headers
-    this.#place = parts.place
+    this.#source = parts.source
     this.#firstOffset = parts.firstOffset
     this.#offsetDelta = parts.offsetDelta
     this.#bytes = parts.bytes
@@ -208,11 +208,11 @@ class BatchRecord implements FetchedRecord {
   }
 
   get topic() {
-    return this.#place.topic
+    return this.#source.topic
   }
 
   get partition() {
-    return this.#place.partition
+    return this.#source.partition
   }
 
   get offset() {
@@ -220,11 +220,11 @@ class BatchRecord implements FetchedRecord {
   }
 
   get leaderEpoch() {
-    return this.#place.leaderEpoch
+    return this.#source.leaderEpoch
   }
 
   get topicID() {
-    return this.#place.topicID
+    return this.#source.topicID
   }
 
   get nextOffset() {
@@ -281,7 +281,7 @@ class OversizeRecord extends BatchRecord {
 }
 
 interface RecordParts {
-  readonly place: Pick<FetchedRecord, 'topic' | 'partition' | 'topicID' | 'leaderEpoch'>
+  readonly source: Pick<FetchedRecord, 'topic' | 'partition' | 'topicID' | 'leaderEpoch'>
   readonly firstOffset: bigint
   readonly offsetDelta: number
   readonly timestampMs: number

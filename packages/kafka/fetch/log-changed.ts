@@ -23,9 +23,9 @@ export class LogChangedError extends KafkaError {
 
   constructor(code: 'LOG_TRUNCATED' | 'TOPIC_RECREATED', change: LogChange) {
     const { topic, partition, position, divergence } = change
-    const place = `position ${position} of ${topic}/${partition}`
+    const where = `position ${position} of ${topic}/${partition}`
     const found = divergence === undefined ? 'is outside the log' : `diverges from the log at ${divergence.endOffset}`
-    super(code, code === 'LOG_TRUNCATED' ? `${place} ${found}` : `${topic} was deleted and recreated`, {
+    super(code, code === 'LOG_TRUNCATED' ? `${where} ${found}` : `${topic} was deleted and recreated`, {
       retryable: true
     })
     this.name = 'LogChangedError'

@@ -30,17 +30,17 @@ export class UnreadableBatch implements FetchedRecord {
   readonly #nextOffset: bigint
 
   constructor(parts: {
-    place: Pick<FetchedRecord, 'topic' | 'partition' | 'topicID' | 'leaderEpoch'>
+    source: Pick<FetchedRecord, 'topic' | 'partition' | 'topicID' | 'leaderEpoch'>
     batch: LogBatch
     defect: KafkaError
     offset: bigint
     count: number
     nextOffset: bigint
   }) {
-    this.topic = parts.place.topic
-    this.partition = parts.place.partition
-    this.leaderEpoch = parts.place.leaderEpoch
-    this.topicID = parts.place.topicID
+    this.topic = parts.source.topic
+    this.partition = parts.source.partition
+    this.leaderEpoch = parts.source.leaderEpoch
+    this.topicID = parts.source.topicID
     this.offset = parts.offset
     this.timestampMs = parts.batch.maxTimestampMs
     this.defect = parts.defect

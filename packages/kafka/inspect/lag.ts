@@ -66,14 +66,14 @@ export async function groupLag(
       offsets.set(partitionKey(own), [...(offsets.get(partitionKey(own)) ?? []), offset])
   }
   const counting = partitions.map(async (own): Promise<Counted[]> => {
-    const place = partitionKey(own)
-    const commit = committed.get(place)
-    const [beginningOffset, stableOffset, endOffset] = offsets.get(place) ?? []
+    const key = partitionKey(own)
+    const commit = committed.get(key)
+    const [beginningOffset, stableOffset, endOffset] = offsets.get(key) ?? []
     if (beginningOffset === undefined || stableOffset === undefined || endOffset === undefined) return []
     const position = max(commit?.offset ?? beginningOffset, beginningOffset)
     const lagRecords = Number(max(endOffset - position, 0n))
     const ends = { beginningOffset, stableOffset, endOffset }
-    const counted = { ...own, groupID, committedOffset: commit?.offset, ...ends, member: owners.get(place), position }
+    const counted = { ...own, groupID, committedOffset: commit?.offset, ...ends, member: owners.get(key), position }
     // Only stages add the id of the topic to a commit.
     const mayBeAtMarkers = lagRecords > 0 && commit !== undefined && commit.topicID === undefined
     const isPending = !mayBeAtMarkers || (await isRecordPending(cluster, { ...counted, lagRecords }, unreadable))

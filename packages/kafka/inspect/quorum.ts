@@ -28,8 +28,8 @@ export async function describeQuorum(cluster: Cluster): Promise<QuorumDescriptio
     const { controllerId } = await request(connection, metadataV12.api, [], false, false)
     return { brokerIDs, controllerID: controllerId < 0 ? undefined : controllerId, controllerEpoch: -1 }
   }
-  const asked = [{ topicName: '__cluster_metadata', partitions: [{ partitionIndex: 0 }] }]
-  const response = await request(connection, describeQuorumV1.api, asked)
+  const question = [{ topicName: '__cluster_metadata', partitions: [{ partitionIndex: 0 }] }]
+  const response = await request(connection, describeQuorumV1.api, question)
   checkCode(response.errorCode, 'describing the quorum')
   const partition = response.topics[0]?.partitions[0]
   checkCode(partition?.errorCode ?? 0, 'describing the quorum')

@@ -39,14 +39,14 @@ export async function* recordsIn(
   for (let position = from; position < to; maxBytes = manyBatchesBytes) {
     const leader = (await cluster.partitions(topic))[partition]
     const connection = await cluster.connectionToLeader(topic, partition)
-    const asked = {
+    const question = {
       partition,
       currentLeaderEpoch: leader?.leaderEpoch ?? -1,
       fetchOffset: position,
       lastFetchedEpoch: -1,
       partitionMaxBytes: maxBytes
     }
-    const topics = [{ topicId: leader?.topicID ?? '', partitions: [asked] }]
+    const topics = [{ topicId: leader?.topicID ?? '', partitions: [question] }]
     const level = isolation === 'committed' ? 1 : 0
     const response = await request(connection, fetchCommitted, 0, 1, maxBytes, level, 0, -1, topics, [], '')
     checkCode(response.errorCode, `reading ${topic}/${partition}`)

@@ -83,8 +83,8 @@ export async function heldPartitions(
     const endOffset = endOf.get(partitionKey({ topic, partition })) ?? stableOffset
     if (stableOffset >= endOffset) continue
     const connection = await cluster.connectionToLeader(topic, partition)
-    const asked = [{ name: topic, partitionIndexes: [partition] }]
-    const answer = (await request(connection, describeProducersV0.api, asked)).topics[0]?.partitions[0]
+    const question = [{ name: topic, partitionIndexes: [partition] }]
+    const answer = (await request(connection, describeProducersV0.api, question)).topics[0]?.partitions[0]
     checkCode(answer?.errorCode ?? 0, `describing the producers of ${topic}/${partition}`)
     const holders = (answer?.activeProducers ?? [])
       .filter(({ currentTxnStartOffset }) => currentTxnStartOffset >= 0n)

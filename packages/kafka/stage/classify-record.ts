@@ -3,7 +3,7 @@ import type { FetchedRecord } from '../fetch/fetched-record.ts'
 import type { OutputRecord, RecordHeaders, StageRecord, Topic } from '../records.ts'
 import { partitionKey, type TopicPartition } from '../types.ts'
 import type { RecordPosition } from './batch-summary.ts'
-import { type ReplayPart, replayPartOf } from './dead-letters.ts'
+import { type ReplayHeaders, replayHeadersOf } from './dead-letters.ts'
 import type { Stage } from './stage.ts'
 
 /** Why `process` does not receive a record. */
@@ -11,7 +11,7 @@ export type Exclusion =
   /** Written by a replay of another stage; this stage has processed it before. */
   | { readonly reason: 'other-stage' }
   /** Completes a replay. */
-  | { readonly reason: 'release'; readonly replay: string; readonly part: ReplayPart }
+  | { readonly reason: 'release'; readonly replay: string; readonly headers: ReplayHeaders }
   /** Cannot be read, decoded, or written with its outputs. */
   | { readonly reason: 'poison'; readonly error: unknown }
   /** Follows a dead letter with the same key. */
@@ -64,14 +64,14 @@ export class RecordClassifier<Event> {
 
   /** Returns the decoded record, or the reason why `process` does not receive it. */
   classify(record: FetchedRecord): DecodedRecord<Event> | Exclusion {
-    const part = replayPartOf(record)
-    if (part !== undefined) {
-      if (part.stage !== this.#stageName) return fromOtherStage
-      if (part.release !== undefined) return { reason: 'release', replay: part.release, part }
+    const headers = replayHeadersOf(record)
+    if (headers !== undefined) {
+      if (headers.stage !== this.#stageName) return fromOtherStage
+      if (headers.release !== undefined) return { reason: 'release', replay: headers.release, headers }
     }
     const defect = record.defect ?? (this.#poison.size === 0 ? undefined : this.#poison.get(positionKey(record)))
     if (defect !== undefined) return { reason: 'poison', error: defect }
-    if (this.#isBlocked(record, part)) return follower
+    if (this.#isBlocked(record, headers)) return follower
     try {
       return this.#decode(record)
     } catch (error) {
@@ -81,18 +81,18 @@ export class RecordClassifier<Event> {
 
   /** Blocks the key of a record that becomes a dead letter. */
   block(record: FetchedRecord): void {
-    this.#blockedKeys.get(record.topic)?.writeDeadLetter(record.key, replayPartOf(record)?.replay)
+    this.#blockedKeys.get(record.topic)?.writeDeadLetter(record.key, replayHeadersOf(record)?.replay)
   }
 
   /** Unblocks the key of a release if its replay contains all dead letters of the key. */
-  release({ topic, key }: FetchedRecord, replay: string, { blockingCount }: ReplayPart): boolean {
+  release({ topic, key }: FetchedRecord, replay: string, { blockingCount }: ReplayHeaders): boolean {
     return this.#blockedKeys.get(topic)?.release(key, replay, blockingCount) === true
   }
 
-  #isBlocked(record: FetchedRecord, part: ReplayPart | undefined): boolean {
+  #isBlocked(record: FetchedRecord, headers: ReplayHeaders | undefined): boolean {
     const blockedKeys = this.#blockedKeys.get(record.topic)
     if (blockedKeys === undefined || blockedKeys.isEmpty) return false
-    return blockedKeys.blocks(record.key, part?.replay)
+    return blockedKeys.blocks(record.key, headers?.replay)
   }
 
   #decode(record: FetchedRecord): DecodedRecord<Event> {

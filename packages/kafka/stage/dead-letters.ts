@@ -83,7 +83,7 @@ export function deadLetterHeaders(
 }
 
 /** Headers of a record that a replay wrote. */
-export interface ReplayPart {
+export interface ReplayHeaders {
   /** Stage that dead-lettered the records. */
   readonly stage: string | undefined
   /** Name of the replay that contains the record. */
@@ -98,7 +98,7 @@ export interface ReplayPart {
  * Returns the replay headers, or undefined for a record that no replay wrote, which is the common
  * case.
  */
-export function replayPartOf(record: FetchedRecord): ReplayPart | undefined {
+export function replayHeadersOf(record: FetchedRecord): ReplayHeaders | undefined {
   const added = addedHeaders(record)
   if (added === undefined) return undefined
   return {

@@ -6,7 +6,7 @@ import type { OutputRecord } from '../records.ts'
 import type { TopicPartition } from '../types.ts'
 import type { RecordPosition } from './batch-summary.ts'
 import { DecodedRecord, RecordClassifier, Section } from './classify-record.ts'
-import { codeOf, type ReplayPart, toDeadLetter } from './dead-letters.ts'
+import { codeOf, type ReplayHeaders, toDeadLetter } from './dead-letters.ts'
 import { PositionConflictError } from './position-store.ts'
 import { checkPositions, type ProcessingRetryOptions, retryProcessing } from './retry-processing.ts'
 import type { Stage } from './stage.ts'
@@ -124,7 +124,7 @@ class StageBatchProcessor<Event> implements BatchProcessor {
         section = new Section()
       }
       const isRelease = classified.reason === 'release'
-      if (isRelease) section.deadLetters.push(this.#answerRelease(record, classified.replay, classified.part))
+      if (isRelease) section.deadLetters.push(this.#answerRelease(record, classified.replay, classified.headers))
       else section.deadLetters.push(this.#deadLetter(record, classified.error))
     }
     await this.#processSection(section, context)
@@ -165,8 +165,8 @@ class StageBatchProcessor<Event> implements BatchProcessor {
     return retryProcessing(this.#stage.name, work, { ...this.#options, signal })
   }
 
-  #answerRelease(record: FetchedRecord, replay: string, part: ReplayPart): OutputRecord {
-    const isReleased = this.#classifier.release(record, replay, part)
+  #answerRelease(record: FetchedRecord, replay: string, headers: ReplayHeaders): OutputRecord {
+    const isReleased = this.#classifier.release(record, replay, headers)
     return answerToRelease({ topic: record.topic, key: record.key, replay, isReleased }, this.#stage.name)
   }
 

@@ -96,14 +96,14 @@ export function startOf(facts: PartitionFacts): Start {
   const own = store?.stored?.topicID === topicID ? store.stored : undefined
   const stored = own && { ...cut(own), committedOffset: least(own.committedOffset, truncation?.offset) }
 
-  const place = { topic, partition, topicID }
+  const identity = { topic, partition, topicID }
   const formerID = [facts.committed?.topicID, store?.stored?.topicID, facts.formerTopicID].find(
     id => id !== undefined && id !== topicID
   )
   const incident = (kind: Incident['kind'], more: Partial<Incident> = {}) => ({
-    incident: { kind, ...place, ...more }
+    incident: { kind, ...identity, ...more }
   })
-  const startAt = ({ offset, leaderEpoch }: Position) => ({ ...place, offset, leaderEpoch })
+  const startAt = ({ offset, leaderEpoch }: Position) => ({ ...identity, offset, leaderEpoch })
   /** Stores and commits the position, replacing whatever is stored and committed. */
   const establish = (position: Position, committedOffset: bigint | undefined): Start => ({
     ...startAt(position),
@@ -161,7 +161,7 @@ export function startOf(facts: PartitionFacts): Start {
     return { ...startAt(committed), ...incident('offsets_missing', range), refusal: 'OFFSETS_MISSING' }
   }
   if (truncated === undefined) return { ...startAt(committed), savedCommitted: stored.committedOffset }
-  const change = { former: store.stored, position: { ...place, ...stored } }
+  const change = { former: store.stored, position: { ...identity, ...stored } }
   return { ...startAt(committed), ...truncated, change, mustCommit: true, savedCommitted: stored.committedOffset }
 }
 
@@ -214,15 +214,15 @@ export async function startingPositions(
   { formerTopicIDs, store, signal }: StartOptions
 ): Promise<Starts> {
   const offsets = await committedOffsets(cluster, group, partitions, { signal })
-  const committed = byPlace(offsets.found)
-  const failed = byPlace<FailedPartition>(offsets.failed)
+  const committed = byPartition(offsets.found)
+  const failed = byPartition<FailedPartition>(offsets.failed)
   const fail = (own: TopicPartition, thrown: unknown) => {
     const error = toKafkaError(thrown, `deciding the starting position of ${partitionKey(own)}`)
     failed.set(partitionKey(own), { topic: own.topic, partition: own.partition, error })
   }
   const ofGroup = store?.whenBehind === 'stop' ? await lastCommittedOffsets(cluster, group.groupID) : []
   const stored = (await store?.load()) ?? []
-  const storedByPlace = byPlace(stored)
+  const storedByPartition = byPartition(stored)
   await cluster.refresh() // cached topic ids and leader epochs may be outdated
   const known = []
   for (const own of partitions.filter(own => !failed.has(partitionKey(own)))) {
@@ -239,7 +239,7 @@ export async function startingPositions(
       formerTopicID: formerTopicIDs.get(own.topic),
       store: store && {
         whenBehind: store.whenBehind,
-        stored: storedByPlace.get(partitionKey(own)),
+        stored: storedByPartition.get(partitionKey(own)),
         isAdded: isAdded(own, stored)
       }
     })
@@ -257,8 +257,8 @@ export async function startingPositions(
     findOffsets(cluster, led, offsetAt.end),
     epochEnds(cluster, questions)
   ])
-  const [beginningOf, endOf] = [byPlace(beginnings.found), byPlace(ends.found)]
-  const unasked = byPlace(epochs.failed)
+  const [beginningOf, endOf] = [byPartition(beginnings.found), byPartition(ends.found)]
+  const unasked = byPartition(epochs.failed)
   const log = (own: TopicPartition) => {
     const [beginning, end] = [beginningOf.get(partitionKey(own))?.offset, endOf.get(partitionKey(own))?.offset]
     return beginning === undefined || end === undefined || unasked.has(partitionKey(own))
@@ -293,7 +293,7 @@ function refusalFor(incident: ReturnType<typeof lostPositions>[number]): Start {
   return { ...position, incident, refusal: 'DATABASE_BEHIND' }
 }
 
-function byPlace<Known extends TopicPartition>(known: readonly Known[]): Map<string, Known> {
+function byPartition<Known extends TopicPartition>(known: readonly Known[]): Map<string, Known> {
   return new Map(known.map(own => [partitionKey(own), own]))
 }
 

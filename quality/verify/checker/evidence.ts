@@ -117,6 +117,7 @@ function decidingStage(topic: string): string {
   return topic.startsWith('orders.') ? 'inventory' : 'notification'
 }
 
+/** Reads the headers of a dead letter by itself, so that a bug in packages/kafka cannot hide here. */
 function toDeadLetter(record: RecordedRecord, topic: string): DeadLetter {
   const { 'dlq-topic': originTopic = topic, 'dlq-partition': partition, 'dlq-offset': offset } = record.headers
   const stage = record.headers['dlq-stage'] ?? ''

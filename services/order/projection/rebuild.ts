@@ -1,5 +1,5 @@
 import { connectTopics, createSchemaRegistry, topicNames } from '@orderly/contracts'
-import { createTopicReader, type FetchedRecord, type Topic } from '@orderly/kafka'
+import { createTopicReader, type FetchedRecord, releaseHeader, type Topic } from '@orderly/kafka'
 import { createPool, retryTransient } from '@orderly/postgres'
 import {
   atMostEvery,
@@ -129,7 +129,7 @@ function createBatches({ topics, apply, unreadable }: BatchesOptions) {
       return toChange({ topic, partition, offset, topicID, timestampMs, key, headers, event: record.decode(codec) })
     } catch (error) {
       // The release of a blocked key is a record without a value.
-      if (record.hasValue || !record.headers.has('dlq-release')) unreadable.add(record, error)
+      if (record.hasValue || !record.headers.has(releaseHeader)) unreadable.add(record, error)
       return undefined
     }
   }
