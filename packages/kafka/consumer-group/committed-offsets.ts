@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { offsetCommitV9, offsetFetchV9 } from '@platformatic/kafka'
+import type { FailedPartition } from '../cluster/ask-leaders.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { checkCode, KafkaError, protocolError } from '../errors.ts'
 import type { GroupIdentity, TopicPartition } from '../types.ts'
@@ -27,10 +28,6 @@ export interface CommittedOffsets {
   readonly found: readonly CommittedOffset[]
   /** Partitions whose offset cannot be read, with the error. */
   readonly failed: readonly FailedPartition[]
-}
-
-export interface FailedPartition extends TopicPartition {
-  readonly error: KafkaError
 }
 
 /**

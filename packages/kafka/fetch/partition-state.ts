@@ -162,7 +162,7 @@ export function keepDamaged(state: PartitionState, answer: FetchedPiece, logger:
   return true
 }
 
-/** Result of one call of `take` so far. */
+/** Records and sizes that a call of `take` has collected. */
 export interface Taken {
   readonly records: FetchedRecord[]
   readonly maxBytes: number

@@ -1,3 +1,4 @@
+import { retry } from '@orderly/retry'
 import type { Cluster } from '../cluster/cluster.ts'
 import { listOffsets, type OffsetSpec, offsetAt } from '../cluster/list-offsets.ts'
 import { KafkaError } from '../errors.ts'
@@ -30,15 +31,9 @@ export class TopicFollower {
   }
 
   /** Reads up to this end. Calls must not overlap. @throws KafkaError, or the signal's reason */
-  async readOn(end: OffsetSpec, options: FollowOptions): Promise<void> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await this.#read(end, options)
-      } catch (error) {
-        // The next attempt starts at the beginning of the current log.
-        if (!isGap(error) || attempt === maxAttempts) throw error
-      }
-    }
+  readOn(end: OffsetSpec, options: FollowOptions): Promise<void> {
+    // After a gap the next attempt starts at the beginning of the current log.
+    return retry(() => this.#read(end, options), { isTransient: isGap, attempts: maxAttempts, initialMs: 0 })
   }
 
   async #read(end: OffsetSpec, { onRestart, onRecord, signal }: FollowOptions): Promise<void> {

@@ -132,7 +132,7 @@ export class BatchPipeline {
   }
 
   /**
-   * Commits the positions that moved without records while there is no batch to commit them with.
+   * Commits the positions that moved without records, when no batch carries them.
    */
   async #passMarkers(): Promise<void> {
     const passed = this.#takePassed()

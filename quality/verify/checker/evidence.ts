@@ -117,7 +117,7 @@ function decidingStage(topic: string): string {
   return topic.startsWith('orders.') ? 'inventory' : 'notification'
 }
 
-/** Reads the headers of a dead letter by itself, so that a bug in packages/kafka cannot hide here. */
+/** Does not use the header names of packages/kafka on purpose: a wrong name there must be found here. */
 function toDeadLetter(record: RecordedRecord, topic: string): DeadLetter {
   const { 'dlq-topic': originTopic = topic, 'dlq-partition': partition, 'dlq-offset': offset } = record.headers
   const stage = record.headers['dlq-stage'] ?? ''
