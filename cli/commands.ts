@@ -1,6 +1,7 @@
+import { type CommandLine, commonOptions } from '@orderly/command-line'
 import { startNewGeneration } from './audit/new-generation.ts'
 import { restartAudit } from './audit/restart.ts'
-import type { Command } from './command-line/command.ts'
+import { type Command, orderly } from './command-line/command.ts'
 import { showDatabaseURL } from './database/database-url.ts'
 import { runMigrations } from './database/migrate.ts'
 import { dropDeadLetters, replayDeadLetters } from './dlq/execute.ts'
@@ -49,3 +50,11 @@ export const commands: readonly Command[] = [
   runMigrations,
   showDatabaseURL
 ]
+
+export const commandLine: CommandLine<Command> = {
+  prefix: orderly,
+  summary: 'Inspects and repairs a running Orderly.',
+  notes:
+    'Every command accepts --json. The servers are found by the same settings as for the services: KAFKA_BROKERS, DATABASE_URL, …',
+  commands: commands.map(command => ({ ...command, options: { ...command.options, ...commonOptions } }))
+}

@@ -1,9 +1,8 @@
+import { HelpRequest, parseCommandLine } from '@orderly/command-line'
 import { escapeControlsInLines, exitWhenWritten, maskSecrets } from '@orderly/service-kit'
 import { explain } from './command-line/explain.ts'
-import { helpOf } from './command-line/help.ts'
 import { createOutput } from './command-line/output.ts'
-import { parseInvocation } from './command-line/parse.ts'
-import { commands } from './commands.ts'
+import { commandLine } from './commands.ts'
 import { type Connections, createConnections } from './connections/connections.ts'
 
 // The operator's command line: `npm run orderly -- <command>`.
@@ -26,19 +25,20 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 let connections: Connections | undefined
 let exitCode: number
 try {
-  const invocation = parseInvocation(process.argv.slice(2), commands)
-  if ('help' in invocation) {
-    process.stdout.write(`${helpOf(invocation.help, commands)}\n`)
-    exitCode = 0
-  } else {
-    const { command, argument, options, isJson } = invocation
-    const output = createOutput(process, isJson)
-    connections = createConnections(process.env, output.progress)
-    exitCode = await command.run({ argument, options, output, connections, signal: ending.signal })
-  }
+  const { command, positionals, options } = parseCommandLine(commandLine, process.argv.slice(2))
+  const output = createOutput(process, options.flag('json'))
+  connections = createConnections(process.env, output.progress)
+  exitCode = await command.run({
+    argument: positionals[0],
+    options,
+    output,
+    connections,
+    signal: ending.signal
+  })
 } catch (error) {
   exitCode = ending.signal.aborted ? 130 : ((error as { exitCode?: number }).exitCode ?? 1)
-  if (!ending.signal.aborted) process.stderr.write(`${escapeControlsInLines(maskSecrets(explain(error)))}\n`)
+  if (error instanceof HelpRequest) process.stdout.write(`${error.message}\n`)
+  else if (!ending.signal.aborted) process.stderr.write(`${escapeControlsInLines(maskSecrets(explain(error)))}\n`)
 }
 await connections?.close()
 await exitWhenWritten(exitCode)

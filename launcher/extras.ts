@@ -1,4 +1,4 @@
-import { UserError } from './user-error.ts'
+import { type OptionSpec, UsageError } from '@orderly/command-line'
 
 /** Optional parts that run alongside the pipeline: `npm start -- --with connect,monitoring`. */
 export const extraNames = ['connect', 'monitoring'] as const
@@ -13,9 +13,15 @@ export const portsOfExtras = {
 export type ExtraPort = (typeof portsOfExtras)[ExtraName][number]
 export const extraPorts: readonly ExtraPort[] = Object.values(portsOfExtras).flat()
 
+export const withOption: OptionSpec = {
+  type: 'string',
+  placeholder: 'NAMES',
+  description: `also runs these, separated by commas: ${extraNames.join(', ')}`
+}
+
 /**
  * Parses a comma-separated list of extras.
- * @throws UserError that lists the known extras, if a name is unknown
+ * @throws UsageError that lists the known extras, if a name is unknown
  */
 export function readExtras(text = ''): Extras {
   const names = text
@@ -24,7 +30,7 @@ export function readExtras(text = ''): Extras {
     .filter(name => name !== '')
   for (const name of names) {
     if (!extraNames.includes(name as ExtraName)) {
-      throw new UserError(
+      throw new UsageError(
         `--with names the unknown extra "${name}": use one or more of ${extraNames.join(', ')}, separated by commas.`
       )
     }

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { type OptionSpec, UsageError } from '@orderly/command-line'
 import type { RunDirectories } from './directories.ts'
 import { fetchJars } from './parts/fetch-jars.ts'
 import { areFetched, type Jars, jmxAgentJars, kafkaJars, kafkaZookeeperJars, registryJars } from './parts/jars.ts'
@@ -11,7 +12,6 @@ import { chooseJava, findJavas } from './preflight/java.ts'
 import { freePorts } from './processes/ports.ts'
 import type { Supervisor } from './processes/supervisor.ts'
 import type { Step } from './terminal/steps.ts'
-import { UserError } from './user-error.ts'
 
 export const serverPorts = ['kafka', 'kafkaController', 'postgres', 'registry'] as const
 export type ServerPorts = Record<(typeof serverPorts)[number], number>
@@ -93,10 +93,16 @@ export function planServers(options: ServersOptions): { steps: Step[]; servers: 
   return { steps, servers }
 }
 
-/** Parses a Kafka mode. @throws UserError that lists the modes */
+export const kafkaOption: OptionSpec = {
+  type: 'string',
+  placeholder: 'MODE',
+  description: `how the broker runs: ${kafkaModes.join(' or ')} (default kraft)`
+}
+
+/** Parses a Kafka mode. @throws UsageError that lists the modes */
 export function readKafkaMode(text: string = 'kraft'): KafkaMode {
   if (kafkaModes.includes(text as KafkaMode)) return text as KafkaMode
-  throw new UserError(`--kafka is "${text}": set it to ${kafkaModes.join(' or ')}.`)
+  throw new UsageError(`--kafka is "${text}": set it to ${kafkaModes.join(' or ')}.`)
 }
 
 /** Returns a Java once the given jars have been downloaded. */

@@ -1,5 +1,6 @@
+import { UsageError } from '@orderly/command-line'
 import { acceptTopicID, operatorNeeded, stateOf } from '../../deploy/connect/connector.ts'
-import { type Command, Failure, orderly, UsageError } from '../command-line/command.ts'
+import { type Command, Failure, orderly } from '../command-line/command.ts'
 
 export const startNewGeneration: Command = {
   name: 'audit new-generation',

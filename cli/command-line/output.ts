@@ -1,5 +1,5 @@
+import { type Column, formatTable } from '@orderly/command-line'
 import { escapeControls, escapeControlsInJSON, escapeControlsInLines } from '@orderly/service-kit'
-import { type Column, formatTable } from './table.ts'
 
 /**
  * Output of a command: text for people, or one JSON document for programs. Progress goes to

@@ -1,6 +1,7 @@
+import { UsageError } from '@orderly/command-line'
 import { databaseRoles } from '@orderly/postgres'
 import { localDatabaseURL } from '@orderly/service-kit'
-import { type Command, Failure, UsageError } from '../command-line/command.ts'
+import { type Command, Failure } from '../command-line/command.ts'
 
 const prefix = 'orderly_'
 const names = databaseRoles.map(role => role.slice(prefix.length))

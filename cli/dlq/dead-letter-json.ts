@@ -1,5 +1,5 @@
+import { formatTime } from '@orderly/command-line'
 import { type DeadLetter, deadLetterHeader } from '@orderly/kafka'
-import { formatTime } from '../command-line/time.ts'
 import { formatKey, ownerOf } from './key-text.ts'
 
 /** Returns a dead letter as printed with --json. */

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { type OptionSpec, parseDuration, parseNumber, plural, UsageError } from '@orderly/command-line'
 import {
   type DeadLetterKey,
   executeOnDeadLetters,
@@ -10,10 +11,8 @@ import {
   planOperation,
   planReplay
 } from '@orderly/kafka'
-import { type Command, type CommandContext, type OptionSpec, orderly, UsageError } from '../command-line/command.ts'
-import { parseNumber, plural } from '../command-line/numbers.ts'
+import { type Command, type CommandContext, orderly } from '../command-line/command.ts'
 import { byOption, operatorName, reasonOption } from '../command-line/operator.ts'
-import { parseDuration } from '../command-line/time.ts'
 import { deadLetterJson } from './dead-letter-json.ts'
 import { type DeadLetterFilter, describeFilter, filterOptions, matches, matchesKey, parseFilter } from './filter.ts'
 import { formatKey, keyColumns } from './key-text.ts'

@@ -1,6 +1,5 @@
+import { type OptionSpec, type OptionValues, parseMoment, UsageError } from '@orderly/command-line'
 import type { DeadLetter, DeadLetterKey } from '@orderly/kafka'
-import { type OptionSpec, type OptionValues, UsageError } from '../command-line/command.ts'
-import { parseMoment } from '../command-line/time.ts'
 import { ownerOf, parseKey } from './key-text.ts'
 
 /** Filter for dead letters; an omitted option matches all. */

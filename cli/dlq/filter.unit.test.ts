@@ -1,18 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { parseCommandLine, UsageError } from '@orderly/command-line'
 import type { DeadLetter } from '@orderly/kafka'
-import { UsageError } from '../command-line/command.ts'
-import { parseInvocation } from '../command-line/parse.ts'
-import { commands } from '../commands.ts'
+import { commandLine } from '../commands.ts'
 import { type DeadLetterFilter, describeFilter, matches, parseFilter } from './filter.ts'
 import { shellKeyOptions } from './key-text.ts'
 
 const nowMs = Date.parse('2026-03-01T12:00:00Z')
 
 function optionsOf(...words: string[]) {
-  const invocation = parseInvocation(['dlq', 'list', ...words], commands)
-  if ('help' in invocation) throw new Error('unexpected help')
-  return invocation.options
+  return parseCommandLine(commandLine, ['dlq', 'list', ...words]).options
 }
 
 const deadLetter: DeadLetter = {

@@ -1,9 +1,7 @@
 import { isUtf8 } from 'node:buffer'
+import { type Column, UsageError } from '@orderly/command-line'
 import { ownerOfKey, type RecordOwner } from '@orderly/contracts'
 import { escapeControls } from '@orderly/service-kit'
-import { UsageError } from '../command-line/command.ts'
-import { shellWord } from '../command-line/shell-word.ts'
-import type { Column } from '../command-line/table.ts'
 
 const hexPrefix = 'hex:'
 
@@ -59,4 +57,9 @@ export function parseKey(text: string, option: string): Buffer {
       `--${option} is "${text}": give the bytes of the key as pairs of hexadecimal digits, like hex:00ff.`
     )
   return Buffer.from(digits, 'hex')
+}
+
+/** Returns text quoted as one shell word. */
+function shellWord(text: string): string {
+  return /^[\w.@:-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }

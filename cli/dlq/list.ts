@@ -1,7 +1,6 @@
+import { formatDuration, formatTime, parseNumber, plural } from '@orderly/command-line'
 import { type DeadLetter, type DeadLetterKey, deadLetterHeader, readDeadLetters } from '@orderly/kafka'
 import type { Command } from '../command-line/command.ts'
-import { parseNumber, plural } from '../command-line/numbers.ts'
-import { formatDuration, formatTime } from '../command-line/time.ts'
 import { deadLetterJson } from './dead-letter-json.ts'
 import { filterOptions, matches, parseFilter } from './filter.ts'
 import { formatKey, keyColumns } from './key-text.ts'

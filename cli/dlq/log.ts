@@ -1,6 +1,6 @@
+import { formatTime, parseMoment } from '@orderly/command-line'
 import { operationLogTopic } from '@orderly/contracts'
 import type { Command } from '../command-line/command.ts'
-import { formatTime, parseMoment } from '../command-line/time.ts'
 import { type LoggedStep, readOperationLog } from './operation-log.ts'
 
 export const showLog: Command = {

@@ -1,5 +1,5 @@
+import { parseDuration } from '@orderly/command-line'
 import type { Command } from '../command-line/command.ts'
-import { parseDuration } from '../command-line/time.ts'
 import type { Connections } from '../connections/connections.ts'
 import { readRecords, readTables } from '../orders/sources.ts'
 import { statusOf } from '../orders/timeline.ts'

@@ -1,7 +1,6 @@
+import { formatDuration, plural } from '@orderly/command-line'
 import type { IncidentRow } from '@orderly/positions'
 import { orderly } from '../command-line/command.ts'
-import { plural } from '../command-line/numbers.ts'
-import { formatDuration } from '../command-line/time.ts'
 
 export interface FoundIncident
   extends Pick<IncidentRow, 'groupID' | 'kind' | 'topic' | 'partition' | 'fromOffset' | 'toOffset' | 'detectedAt'> {

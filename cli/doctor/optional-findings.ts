@@ -1,6 +1,5 @@
+import { formatDuration, plural } from '@orderly/command-line'
 import { orderly } from '../command-line/command.ts'
-import { plural } from '../command-line/numbers.ts'
-import { formatDuration } from '../command-line/time.ts'
 import { type Finding, problem } from './finding.ts'
 import type { Alert, Connector, Optional } from './optional-servers.ts'
 

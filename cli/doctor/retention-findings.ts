@@ -1,8 +1,7 @@
+import { formatDuration, plural } from '@orderly/command-line'
 import { brokerRetention, operationLogTopic, topicConfig, topicNames } from '@orderly/contracts'
 import { deadLetterTopic, type PartitionLag, type TopicDescription } from '@orderly/kafka'
 import { orderly } from '../command-line/command.ts'
-import { plural } from '../command-line/numbers.ts'
-import { formatDuration } from '../command-line/time.ts'
 import { type Finding, problem } from './finding.ts'
 
 interface TopicFacts extends TopicDescription {

@@ -1,16 +1,8 @@
 import { randomBytes } from 'node:crypto'
+import { formatTime, type OptionSpec, plural, UsageError } from '@orderly/command-line'
 import { inTransaction } from '@orderly/postgres'
 import type { PoolClient } from 'pg'
-import {
-  type Command,
-  type CommandContext,
-  Failure,
-  type OptionSpec,
-  orderly,
-  UsageError
-} from '../command-line/command.ts'
-import { plural } from '../command-line/numbers.ts'
-import { formatTime } from '../command-line/time.ts'
+import { type Command, type CommandContext, Failure, orderly } from '../command-line/command.ts'
 
 /**
  * Valid name of a webhook endpoint.

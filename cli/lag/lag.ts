@@ -1,7 +1,6 @@
+import { formatDuration, plural } from '@orderly/command-line'
 import type { KafkaInspector, PartitionLag } from '@orderly/kafka'
 import { type Command, Failure, orderly } from '../command-line/command.ts'
-import { plural } from '../command-line/numbers.ts'
-import { formatDuration } from '../command-line/time.ts'
 
 export const showLag: Command = {
   name: 'lag',

@@ -1,5 +1,5 @@
+import { formatDuration, formatTime } from '@orderly/command-line'
 import { type Command, Failure } from '../command-line/command.ts'
-import { formatDuration, formatTime } from '../command-line/time.ts'
 import { readRecords, readTables } from './sources.ts'
 import { timelineOf } from './timeline.ts'
 

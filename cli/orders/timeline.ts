@@ -1,7 +1,7 @@
+import { plural } from '@orderly/command-line'
 import { orderStatusOf, ownerOfKey } from '@orderly/contracts'
 import { replayHeader } from '@orderly/kafka'
 import { parseTraceparent } from '@orderly/service-kit'
-import { plural } from '../command-line/numbers.ts'
 import type { FoundRecord, OrderTables, Row } from './sources.ts'
 
 /** An event in the timeline of an order. */

@@ -1,6 +1,6 @@
+import { plural, UsageError } from '@orderly/command-line'
 import { acknowledgeIncidents, openIncidents } from '@orderly/positions'
-import { type Command, UsageError } from '../command-line/command.ts'
-import { plural } from '../command-line/numbers.ts'
+import type { Command } from '../command-line/command.ts'
 import { byOption, operatorName } from '../command-line/operator.ts'
 import { findGroup, positionGroups } from './groups.ts'
 

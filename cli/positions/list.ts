@@ -1,7 +1,6 @@
+import { formatTime, plural } from '@orderly/command-line'
 import { type IncidentRow, openIncidents } from '@orderly/positions'
 import { type Command, orderly } from '../command-line/command.ts'
-import { plural } from '../command-line/numbers.ts'
-import { formatTime } from '../command-line/time.ts'
 import { findGroup, incidentName, type PositionGroup, positionGroups } from './groups.ts'
 import { observeGroup } from './observe.ts'
 import { stateOf } from './partition-state.ts'

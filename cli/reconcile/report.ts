@@ -1,6 +1,5 @@
-import { plural } from '../command-line/numbers.ts'
+import { formatTime, plural } from '@orderly/command-line'
 import type { Output } from '../command-line/output.ts'
-import { formatTime } from '../command-line/time.ts'
 import type { StockDifference } from './statements.ts'
 
 /** The number of items, and the first of them. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
-import { type Command, type CommandContext, Failure, orderly, UsageError } from '../command-line/command.ts'
-import { parseNumber, plural } from '../command-line/numbers.ts'
+import { parseNumber, plural, UsageError } from '@orderly/command-line'
+import { type Command, type CommandContext, Failure, orderly } from '../command-line/command.ts'
 import { byOption, operatorName, reasonOption } from '../command-line/operator.ts'
 import { type InventoryAPI, inventoryAPI, NoAnswer, type StockLevel } from './inventory-api.ts'
 

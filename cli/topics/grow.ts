@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { parseDuration, parseNumber, plural } from '@orderly/command-line'
 import {
   acceptanceReadMs,
   acceptanceRecord,
@@ -8,8 +9,6 @@ import {
 } from '@orderly/contracts'
 import { createProducer, growTopic, type KafkaInspector } from '@orderly/kafka'
 import { type Command, Failure, orderly } from '../command-line/command.ts'
-import { parseNumber, plural } from '../command-line/numbers.ts'
-import { parseDuration } from '../command-line/time.ts'
 
 /**
  * Adds partitions to a topic and keeps the order of each user's records.

@@ -1,5 +1,5 @@
+import { formatDuration } from '@orderly/command-line'
 import { type Command, Failure, orderly } from '../command-line/command.ts'
-import { formatDuration } from '../command-line/time.ts'
 
 export const showTopics: Command = {
   name: 'topics',

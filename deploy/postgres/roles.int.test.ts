@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import { createApiKeyStore, runApiKeys } from '@orderly/callers'
+import { apiKeysCommandLine, createApiKeyStore, runApiKeys } from '@orderly/callers'
+import { parseCommandLine } from '@orderly/command-line'
 import { integrationEnvironment } from '@orderly/launcher/testing'
 import { createPool, type DatabaseRole, databaseRoles } from '@orderly/postgres'
 import { databaseSchemas, setUpRoles } from './schemas.ts'
@@ -108,8 +109,9 @@ test('operators can manage API keys and read tables, but cannot change stock', a
   const pool = pools.get('orderly_operator') as ReturnType<typeof createPool>
   const printed: string[] = []
   const output = { out: (text: string) => void printed.push(text), note: () => {} }
-  await runApiKeys('create --name berlin --role shop'.split(' '), createApiKeyStore(pool), output)
-  await runApiKeys('revoke --name berlin'.split(' '), createApiKeyStore(pool), output)
+  for (const line of ['create --name berlin --role shop', 'revoke --name berlin']) {
+    await runApiKeys(parseCommandLine(apiKeysCommandLine, line.split(' ')), createApiKeyStore(pool), output)
+  }
   assert.equal(printed.length, 2)
   await as('orderly_operator', 'SELECT FROM inventory.stock')
   await assert.rejects(as('orderly_operator', 'UPDATE inventory.stock SET available = 1'), denied)

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import type { CommandSpec } from '@orderly/command-line'
 import { projectDirectory } from '../directories.ts'
 import { runCommand } from './command.ts'
 import { generators } from './generators.ts'
@@ -57,8 +58,15 @@ function npmCheck(name: string, args: readonly string[]): Check {
   return npm === undefined ? { name, command: 'npm', args } : { name, args: [npm, ...args] }
 }
 
+const spec: CommandSpec = {
+  name: 'npm run check --',
+  summary: 'run all checks that need no servers: format, types, layers, generated files, documents',
+  examples: ['npm run check'],
+  options: {}
+}
+
 /** Runs two checks at a time and prints the whole output of each failed check. */
-await runCommand(async ({ signal }) => {
+await runCommand(spec, async ({ signal }) => {
   const waiting = [...checks]
   let failures = 0
   const work = async () => {

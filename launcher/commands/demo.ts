@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util'
+import { type CommandSpec, commonOptions } from '@orderly/command-line'
 import { type DemoReport, describeReport } from '../demo/report.ts'
 import { runOrders } from '../demo/run-orders.ts'
 import { externalServers } from '../external-servers.ts'
@@ -7,19 +7,24 @@ import type { RunningPart } from '../parts/part.ts'
 import { preflight } from '../preflight/preflight.ts'
 import { residentBytes } from '../processes/memory.ts'
 import { freePorts } from '../processes/ports.ts'
-import { readKafkaMode, serverPorts } from '../servers.ts'
+import { kafkaOption, readKafkaMode, serverPorts } from '../servers.ts'
 import { serviceNames } from '../services.ts'
 import { partitionsOf, startStack } from '../stack.ts'
 import { showLines, showSteps } from '../terminal/steps.ts'
 import { createThrowAwayRun } from '../throw-away-run.ts'
 import { runCommand } from './command.ts'
 
-await runCommand(async ({ supervise, signal }) => {
-  // `npm run demo --json`, without the two dashes, arrives as this environment variable.
-  const { json, kafka } = parseArgs({ options: { json: { type: 'boolean' }, kafka: { type: 'string' } } }).values
-  const asJSON = json === true || process.env.npm_config_json === 'true'
+const spec: CommandSpec = {
+  name: 'npm run demo --',
+  summary: 'run the stack on free ports with temporary data, post sample orders, show their outcomes, and stop',
+  examples: ['npm run demo', 'npm run --silent demo -- --json'],
+  options: { kafka: kafkaOption, ...commonOptions }
+}
+
+await runCommand(spec, async ({ options, supervise, signal }) => {
+  const asJSON = options.flag('json')
   const environment = process.env
-  const kafkaMode = readKafkaMode(kafka)
+  const kafkaMode = readKafkaMode(options.text('kafka'))
   const run = createThrowAwayRun('demo')
   const { directories } = run
   let supervisor: ReturnType<typeof supervise> | undefined

@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { type CommandSpec, parseNumber } from '@orderly/command-line'
 import { orderlyDirectory, projectDirectory } from '../directories.ts'
 import { copyPages } from '../documentation/site.ts'
 import { loopback } from '../processes/ports.ts'
@@ -17,10 +17,18 @@ const siteDirectory = join(projectDirectory, 'docs', 'site')
 const modules = join(siteDirectory, 'node_modules')
 const installed = join(modules, '.orderly-installed')
 
-await runCommand(async ({ signal }) => {
-  const { values } = parseArgs({
-    options: { serve: { type: 'boolean', default: false }, port: { type: 'string', default: '8095' } }
-  })
+const spec: CommandSpec = {
+  name: 'npm run docs --',
+  summary: 'build the documentation site into .orderly/site',
+  examples: ['npm run docs', 'npm run docs -- --serve --port 9000'],
+  options: {
+    serve: { type: 'boolean', description: 'also serves the site on 127.0.0.1' },
+    port: { type: 'string', placeholder: 'PORT', description: 'port of --serve (default 8095)' }
+  }
+}
+
+await runCommand(spec, async ({ options, signal }) => {
+  const port = parseNumber(options.text('port'), 'port', { minimum: 1, maximum: 65_535, otherwise: 8095 })
   const run = async (program: string, args: readonly string[]) => {
     const child = spawn(program, args, { cwd: siteDirectory, stdio: ['ignore', 'inherit', 'inherit'], signal })
     const [code] = (await once(child, 'close')) as [number | null]
@@ -39,13 +47,13 @@ await runCommand(async ({ signal }) => {
   copyPages(projectDirectory, listPages(), join(siteDirectory, 'pages'))
   const vitepress = join(modules, 'vitepress', 'bin', 'vitepress.js')
   const code = await run(process.execPath, [vitepress, 'build', siteDirectory])
-  if (code !== 0 || !values.serve) return code
+  if (code !== 0 || !options.flag('serve')) return code
   // The server of VitePress listens on all addresses.
   const vite = join(modules, 'vite', 'bin', 'vite.js')
   const site = join(orderlyDirectory, 'site')
   return run(process.execPath, [
     ...[vite, 'preview', '--outDir', site, '--host', loopback],
-    ...['--port', values.port, '--strictPort']
+    ...['--port', String(port), '--strictPort']
   ])
 })
 

@@ -1,14 +1,19 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import type { CommandSpec } from '@orderly/command-line'
 import { projectDirectory } from '../directories.ts'
 import { runCommand } from './command.ts'
 import { generators } from './generators.ts'
 
-/**
- * Writes all generated files of the project (`npm run generate`). Stops at the first generator that
- * fails.
- */
-await runCommand(async ({ signal }) => {
+const spec: CommandSpec = {
+  name: 'npm run generate --',
+  summary: 'write all generated files of the project',
+  examples: ['npm run generate'],
+  options: {}
+}
+
+/** Stops at the first generator that fails. */
+await runCommand(spec, async ({ signal }) => {
   for (const { name, program } of generators) {
     const child = spawn(process.execPath, [program], {
       cwd: projectDirectory,

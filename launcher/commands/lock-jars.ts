@@ -8,14 +8,21 @@ import { globSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import type { CommandSpec } from '@orderly/command-line'
 import { orderlyDirectory } from '../directories.ts'
 import { formatLock, jarsSources, type LockedJar } from '../parts/jar-lock.ts'
 import { runToEnd, type Supervisor } from '../processes/supervisor.ts'
 import { runCommand } from './command.ts'
 
-await runCommand(async ({ supervise }) => {
-  const { positionals } = parseArgs({ allowPositionals: true })
+const spec: CommandSpec = {
+  name: 'npm run lock-jars --',
+  summary: 'resolve the jars of each pom.xml with Maven and lock them by their checksums',
+  argument: '[NAME...]',
+  examples: ['npm run lock-jars', 'npm run lock-jars -- connect'],
+  options: {}
+}
+
+await runCommand(spec, async ({ positionals, supervise }) => {
   const supervisor = supervise(orderlyDirectory)
   const present = (await readdir(jarsSources, { withFileTypes: true })).filter(entry => entry.isDirectory())
   const names = positionals.length > 0 ? positionals : present.map(({ name }) => name)

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { CommandSpec } from '@orderly/command-line'
 import { createRunDirectories, orderlyDirectory } from '../directories.ts'
 import { holderOf, takeRunLock } from '../preflight/run-lock.ts'
 import { isDiskFull, runCommand } from './command.ts'
@@ -8,7 +9,14 @@ import { isDiskFull, runCommand } from './command.ts'
 /** Folders without user data that take long to download again. */
 const kept = new Set(['jars', 'tools', 'compile-cache'])
 
-await runCommand(async () => {
+const spec: CommandSpec = {
+  name: 'npm run reset --',
+  summary: 'delete the data and logs of npm start, and of demos and tests that have ended',
+  examples: ['npm run reset'],
+  options: {}
+}
+
+await runCommand(spec, async () => {
   if (!existsSync(orderlyDirectory)) return 0
   const release = lockData()
   const directories = readdirSync(orderlyDirectory, { withFileTypes: true })

@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import { join, relative } from 'node:path'
-import { parseArgs } from 'node:util'
+import type { CommandSpec } from '@orderly/command-line'
 import { apiNames, publishLocalStack } from '@orderly/service-kit'
 import { createRunDirectories, orderlyDirectory, projectDirectory } from '../directories.ts'
 import { externalServers, type ServerName } from '../external-servers.ts'
-import { type Extras, readExtras } from '../extras.ts'
+import { type Extras, readExtras, withOption } from '../extras.ts'
 import { connectAccess, connectDirectory } from '../parts/connect-access.ts'
 import { monitoringSettings } from '../parts/monitoring-settings.ts'
 import { freeOrChosenPorts, portUses, usualPorts } from '../preflight/ports.ts'
@@ -14,7 +14,7 @@ import { checkServiceSettings } from '../preflight/service-settings.ts'
 import { usualLogLimits } from '../processes/log-rotation.ts'
 import { loopback } from '../processes/ports.ts'
 import { describeExit } from '../processes/supervisor.ts'
-import { readKafkaMode } from '../servers.ts'
+import { kafkaOption, readKafkaMode } from '../servers.ts'
 import { serviceNames } from '../services.ts'
 import { partitionsOf, type RunningStack, startStack } from '../stack.ts'
 import { showSteps } from '../terminal/steps.ts'
@@ -24,28 +24,29 @@ import { runCommand } from './command.ts'
 /** Stands in for the address of the Postgres that this run will start. */
 const placeholderURL = 'postgres://orderly@127.0.0.1/orderly'
 
-await runCommand(async ({ supervise, signal }) => {
-  const {
-    watch,
-    run,
-    with: beside,
-    kafka,
-    'free-ports': useFreePorts
-  } = parseArgs({
-    options: {
-      watch: { type: 'boolean', default: false },
-      run: { type: 'string', default: 'start' },
-      with: { type: 'string' },
-      'free-ports': { type: 'boolean', default: false },
-      kafka: { type: 'string' }
-    }
-  }).values
+const spec: CommandSpec = {
+  name: 'npm start --',
+  summary: 'start the whole stack with persistent data; Ctrl-C stops it',
+  examples: ['npm start', 'npm start -- --with connect,monitoring', 'npm start -- --free-ports'],
+  options: {
+    with: withOption,
+    kafka: kafkaOption,
+    'free-ports': { type: 'boolean', description: 'uses free ports where no setting chooses one' },
+    watch: { type: 'boolean', description: 'restarts a service when its code changes, as npm run dev does' },
+    run: { type: 'string', placeholder: 'NAME', description: 'separate data and logs with this name' }
+  },
+  notes: 'The settings of the stack are environment variables: docs/reference/configuration.md.'
+}
+
+await runCommand(spec, async ({ options, supervise, signal }) => {
+  const run = options.text('run') ?? 'start'
+  const watch = options.flag('watch')
   const environment = process.env
-  const extras = readExtras(beside)
-  const kafkaMode = readKafkaMode(kafka)
+  const extras = readExtras(options.text('with'))
+  const kafkaMode = readKafkaMode(options.text('kafka'))
   if (extras.has('monitoring')) monitoringSettings(environment) // throws for invalid settings, before anything starts
   const externals = externalServers(environment)
-  const ports = useFreePorts ? await freeOrChosenPorts(environment) : usualPorts(environment)
+  const ports = options.flag('free-ports') ? await freeOrChosenPorts(environment) : usualPorts(environment)
   const partitions = partitionsOf(environment)
   const started = extras.has('monitoring') ? [...serviceNames, 'monitor' as const] : serviceNames
   checkServiceSettings(started, () => ({ ...environment, DATABASE_URL: environment.DATABASE_URL || placeholderURL }))

@@ -1,6 +1,6 @@
 import { globSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { parseArgs } from 'node:util'
+import { type CommandSpec, UsageError } from '@orderly/command-line'
 import { orderlyDirectory, projectDirectory } from '../directories.ts'
 import { preflight } from '../preflight/preflight.ts'
 import type { Supervisor } from '../processes/supervisor.ts'
@@ -9,7 +9,6 @@ import { showSteps } from '../terminal/steps.ts'
 import { prepareTestDatabases } from '../test-databases.ts'
 import { testVariables } from '../test-variables.ts'
 import { createThrowAwayRun } from '../throw-away-run.ts'
-import { UserError } from '../user-error.ts'
 import { type CommandContext, runCommand } from './command.ts'
 
 const kinds = ['unit', 'int', 'e2e'] as const
@@ -25,14 +24,27 @@ const processesAtOnce: Readonly<Record<Exclude<Kind, 'unit'>, number>> = { int: 
 
 const isAlone = (file: string) => file.endsWith('.alone.e2e.test.ts')
 
-await runCommand(async context => {
-  const { positionals, values } = parseArgs({
-    allowPositionals: true,
-    options: { name: { type: 'string' }, 'keep-logs': { type: 'boolean', default: false } }
-  })
-  const [first, ...patterns] = positionals
+const spec: CommandSpec = {
+  name: 'npm test --',
+  summary: 'run all checks and tests, or those of one kind whose path contains one of the patterns',
+  argument: '[KIND_OR_PATTERN...]',
+  examples: [
+    'npm test',
+    'npm test -- unit',
+    'npm run test:unit -- services/order',
+    "npm run test:int -- packages/kafka/stage --name 'replay'"
+  ],
+  options: {
+    name: { type: 'string', placeholder: 'PATTERN', description: 'runs only tests whose title matches' },
+    'keep-logs': { type: 'boolean', description: 'keeps the logs of the servers of integration tests' }
+  },
+  notes: `The first word is the kind: check, unit, int or e2e. Each further word is a part of the path of test files.`
+}
+
+await runCommand(spec, async context => {
+  const [first, ...patterns] = context.positionals
   if (first !== undefined && ![...kinds, 'check'].includes(first)) {
-    throw new UserError(`Unknown kind of tests "${first}": use check, unit, int or e2e, or no argument for all.`)
+    throw new UsageError(`Unknown kind of tests "${first}": use check, unit, int or e2e, or no argument for all.`)
   }
   const results: boolean[] = []
   if (first === undefined || first === 'check') {
@@ -40,25 +52,21 @@ await runCommand(async context => {
   }
   for (const kind of kinds.filter(kind => first === undefined || first === kind)) {
     if (context.signal.aborted) break
-    results.push(await runKind(kind, patterns, values, context))
+    results.push(await runKind(kind, patterns, context))
   }
   return results.every(Boolean) ? 0 : 1
 })
 
-async function runKind(
-  kind: Kind,
-  patterns: readonly string[],
-  options: { name?: string | undefined; 'keep-logs': boolean },
-  context: CommandContext
-): Promise<boolean> {
+async function runKind(kind: Kind, patterns: readonly string[], context: CommandContext): Promise<boolean> {
   const files = findTests(kind, patterns)
   if (files.length === 0) {
     if (patterns.length === 0) return true
-    throw new UserError(
+    throw new UsageError(
       `No ${kind} test file matches: none has ${patterns.map(pattern => `"${pattern}"`).join(' or ')} in its path.`
     )
   }
-  const chosen = options.name === undefined ? [] : ['--test-name-pattern', options.name]
+  const name = context.options.text('name')
+  const chosen = name === undefined ? [] : ['--test-name-pattern', name]
   if (kind === 'unit') return runTogether(files, chosen, context)
   const argumentsFor = (files: readonly string[], atOnce: number) => [
     ...['--test', `--test-concurrency=${atOnce}`],
@@ -84,7 +92,7 @@ async function runKind(
     if (running.postgres !== undefined) await prepareTestDatabases(running.postgres.access)
     const env = { ...process.env, ...testVariables(running) }
     const passed = await run(supervisor, argumentsFor(files, processesAtOnce.int), env)
-    keepLogs = !passed || options['keep-logs']
+    keepLogs = !passed || context.options.flag('keep-logs')
     return passed
   } finally {
     await supervisor.stop()

@@ -1,19 +1,21 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { commands } from '../../cli/commands.ts'
+import type { CommandLine, CommandSpec } from '@orderly/command-line'
 import { projectDirectory } from '../directories.ts'
 import { markdownTable } from './markdown.ts'
 
-/** A section for each command of `npm run orderly` with its examples and options. */
-export function commandSections(): string {
+/** A section for each command of a command line with its examples and options. */
+export function commandSections({ prefix, commands }: CommandLine<CommandSpec>): string {
   return commands
     .map(({ name, argument, summary, examples, options }) => {
-      const rows = Object.entries(options).map(([option, { type, placeholder = 'VALUE', description }]) => [
-        `\`--${option}${type === 'boolean' ? '' : ` ${placeholder}`}\``,
-        description
-      ])
-      const usage = `\`npm run orderly -- ${name}${argument === undefined ? '' : ` ${argument}`}\`: ${summary}.`
-      const shown = ['```sh', ...examples.map(example => `npm run orderly -- ${example}`), '```'].join('\n')
+      const rows = Object.entries(options)
+        .filter(([option]) => option !== 'json')
+        .map(([option, { type, placeholder = 'VALUE', description }]) => [
+          `\`--${option}${type === 'boolean' ? '' : ` ${placeholder}`}\``,
+          description
+        ])
+      const usage = `\`${prefix} ${name}${argument === undefined ? '' : ` ${argument}`}\`: ${summary}.`
+      const shown = ['```sh', ...examples.map(example => `${prefix} ${example}`), '```'].join('\n')
       const table = rows.length > 0 ? [markdownTable(['option', 'meaning'], rows)] : []
       return [`### ${name}`, usage, shown, ...table].join('\n\n')
     })

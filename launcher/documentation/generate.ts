@@ -4,7 +4,9 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { apiKeysCommandLine } from '@orderly/callers'
 import { apiNames } from '@orderly/service-kit'
+import { commandLine } from '../../cli/commands.ts'
 import { projectDirectory } from '../directories.ts'
 import { alertsTable } from './alerts.ts'
 import { commandSections, npmScripts } from './commands.ts'
@@ -22,7 +24,10 @@ const pages: Readonly<Record<string, ReadonlyMap<string, string>>> = {
   'docs/reference/http-api.md': new Map(apiNames.map(name => [name, operationSections(name)])),
   'docs/reference/events.md': new Map([['events', eventSections()]]),
   'docs/reference/metrics.md': new Map([...metricTables(), ['alerts', alertsTable()]]),
-  'docs/reference/cli.md': new Map([['commands', commandSections()]])
+  'docs/reference/cli.md': new Map([
+    ['commands', commandSections(commandLine)],
+    ['api-keys', commandSections(apiKeysCommandLine)]
+  ])
 }
 
 const isCheck = process.argv.includes('--check')

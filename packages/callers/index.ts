@@ -1,6 +1,6 @@
 export type { Caller, Role } from './caller.ts'
 export { callerNamePattern, reservedName } from './caller.ts'
-export { runApiKeys, UsageError, usage as apiKeysUsage } from './command/api-keys.ts'
+export { apiKeysCommandLine, runApiKeys } from './command/api-keys.ts'
 export { guardRoutes, reserveQuota, securitySchemes } from './guard/guard.ts'
 export { type APIKeyCache, createAPIKeyCache } from './keys/api-key-cache.ts'
 export { type ApiKeyStore, createApiKeyStore } from './keys/key-store.ts'

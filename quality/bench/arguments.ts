@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util'
+import { type CommandSpec, type Arguments as Parsed, UsageError } from '@orderly/command-line'
 
 export const partNames = ['codec', 'stage', 'order', 'inventory', 'end-to-end', 'load', 'scale', 'capacity'] as const
 export type PartName = (typeof partNames)[number]
@@ -36,77 +36,57 @@ export const partsOfOption: Readonly<Record<'profile' | 'tool' | 'backlog', read
   backlog: ['scale']
 }
 
-const valuesOfOption = {
-  tool: loadTools.join(', '),
-  backlog: 'a number of orders such as 50k, 1m or 10m'
-}
-
-export const usage = `npm run bench -- [part…] [options]
-
-Compares Orderly with its peers. Runs all parts if none is named:
-
+export const spec: CommandSpec = {
+  name: 'npm run bench --',
+  summary: 'compare Orderly with its peers; run all parts if none is named',
+  argument: '[PART...]',
+  examples: [
+    'npm run bench -- --quick',
+    'npm run bench -- order load --tool wrk',
+    'npm run bench -- scale --backlog 10m'
+  ],
+  options: {
+    quick: { type: 'boolean', description: 'fewer and shorter rounds, all parts in about three minutes' },
+    profile: {
+      type: 'boolean',
+      description: 'writes flame graphs of our processes with --quick, too; full runs always do'
+    },
+    tool: {
+      type: 'string',
+      placeholder: loadTools.join('|'),
+      description: 'load generator of order and load (default npm: undici, which is always available)'
+    },
+    backlog: {
+      type: 'string',
+      placeholder: 'N',
+      description: 'largest backlog of scale in orders, such as 50k or 10m (default 1m, with --quick 40k)'
+    }
+  },
+  notes: `Parts:
 ${partNames.map(name => `  ${name.padEnd(12)}  ${summaries[name]}`).join('\n')}
 
-Options:
+Results are written to quality/bench/results, with --quick to quality/bench/results/quick.`
+}
 
-  --quick       fewer and shorter rounds, all parts in about three minutes
-  --profile     writes flame graphs of our processes with --quick, too; full runs always do
-  --tool npm    load generator of order and load: npm (undici, always available), wrk or k6
-  --backlog 1m  largest backlog of scale in orders, such as 50k or 10m (default with --quick: 40k)
-  -h, --help    shows this help
-
-Results are written to quality/bench/results, with --quick to bench/results/quick.`
-
-const seeHelp = 'see npm run bench -- --help.'
-
-/**
- * Parses the command line.
- * @returns undefined if help is requested
- * @throws Error with the permitted values
- */
-export function readArguments(given: readonly string[]): Arguments | undefined {
-  const { positionals, values } = parse(given)
-  if (values.help) return undefined
+/** Interprets the parsed arguments. @throws UsageError with the permitted values */
+export function toArguments({ options, positionals }: Pick<Parsed, 'options' | 'positionals'>): Arguments {
   const unknown = positionals.find(name => !isOneOf(partNames, name))
-  if (unknown !== undefined) throw new Error(`Unknown part "${unknown}"; use ${partNames.join(', ')}, or none for all.`)
-  const { quick, tool = 'npm' } = values
-  if (!isOneOf(loadTools, tool)) throw new Error(`--tool must be one of ${valuesOfOption.tool} (got "${tool}").`)
-  const backlog = readCount(values.backlog ?? (quick ? '40k' : '1m'))
-  if (backlog === undefined) throw new Error(`--backlog must be ${valuesOfOption.backlog} (got "${values.backlog}").`)
-  const parts = positionals.length === 0 ? partNames : (positionals as PartName[])
+  if (unknown !== undefined)
+    throw new UsageError(`Unknown part "${unknown}"; use ${partNames.join(', ')}, or none for all.`)
+  const quick = options.flag('quick')
+  const tool = options.text('tool') ?? 'npm'
+  if (!isOneOf(loadTools, tool)) throw new UsageError(`--tool must be one of ${loadTools.join(', ')} (got "${tool}").`)
+  const backlogText = options.text('backlog')
+  const backlog = readCount(backlogText ?? (quick ? '40k' : '1m'))
+  if (backlog === undefined)
+    throw new UsageError(`--backlog must be a number of orders such as 50k, 1m or 10m (got "${backlogText}").`)
+  const parts = positionals.length === 0 ? partNames : (positionals as readonly PartName[])
   for (const [option, own] of Object.entries(partsOfOption)) {
-    const isGiven = Boolean(values[option as keyof typeof partsOfOption])
+    const isGiven = options.flag(option) || options.text(option) !== undefined
     if (isGiven && !parts.some(name => own.includes(name)))
-      throw new Error(`--${option} does not apply to ${parts.join(' and ')}, only to ${own.join(', ')}.`)
+      throw new UsageError(`--${option} does not apply to ${parts.join(' and ')}, only to ${own.join(', ')}.`)
   }
-  return { parts, quick, profile: values.profile, tool, backlog }
-}
-
-function parse(given: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...given],
-      allowPositionals: true,
-      options: {
-        quick: { type: 'boolean', default: false },
-        profile: { type: 'boolean', default: false },
-        tool: { type: 'string' },
-        backlog: { type: 'string' },
-        help: { type: 'boolean', default: false, short: 'h' }
-      }
-    })
-  } catch (error) {
-    throw new Error(explain(error as NodeJS.ErrnoException))
-  }
-}
-
-/** Rewrites errors of Node's parser in terms of this command. */
-function explain({ code, message }: NodeJS.ErrnoException): string {
-  const option = /'(?:-\w, )?(--?[^' ]+)/.exec(message)?.[1]
-  if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') return `Unknown option ${option}; ${seeHelp}`
-  for (const [name, values] of Object.entries(valuesOfOption))
-    if (option === `--${name}`) return `${option} needs a value: ${values}.`
-  return `${option} takes no value; ${seeHelp}`
+  return { parts, quick, profile: options.flag('profile'), tool, backlog }
 }
 
 function isOneOf<Name extends string>(names: readonly Name[], name: string): name is Name {

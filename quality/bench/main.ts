@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { runCommand } from '@orderly/launcher'
-import { type Arguments, type PartName, partsOfOption, readArguments, usage } from './arguments.ts'
+import { type Arguments, type PartName, partsOfOption, spec, toArguments } from './arguments.ts'
 import { requireLoadTool } from './load/closed-loop.ts'
 import { currentLoad, describeMachine } from './machine.ts'
 import { warmUpBroker } from './orders/warm-up.ts'
@@ -36,9 +36,8 @@ const startedAtMs = performance.now()
 const say = (text: string) =>
   process.stderr.write(`${((performance.now() - startedAtMs) / 1_000).toFixed(0).padStart(5)} s  ${text}\n`)
 
-await runCommand(async context => {
-  const given = readOrExplain()
-  if (typeof given === 'number') return given
+await runCommand(spec, async context => {
+  const given = toArguments(context)
   if (given.parts.some(name => partsOfOption.tool.includes(name))) await requireLoadTool(given.tool)
   const results = join(import.meta.dirname, 'results')
   // Quick results do not replace those of full runs.
@@ -77,16 +76,3 @@ await runCommand(async context => {
     return 0
   })
 })
-
-/** Reads the arguments. @returns an exit code if there is nothing to run */
-function readOrExplain(): Arguments | number {
-  try {
-    const given = readArguments(process.argv.slice(2))
-    if (given !== undefined) return given
-    process.stdout.write(`${usage}\n`)
-    return 0
-  } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n`)
-    return 64
-  }
-}

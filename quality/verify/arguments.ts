@@ -1,5 +1,12 @@
-import { parseArgs } from 'node:util'
-import { readExtras, serviceNames, UserError } from '@orderly/launcher'
+import {
+  type CommandSpec,
+  commonOptions,
+  type Arguments as Parsed,
+  parseDuration,
+  parseNumber,
+  UsageError
+} from '@orderly/command-line'
+import { readExtras, serviceNames } from '@orderly/launcher'
 import type { Topology } from './plan/faults.ts'
 
 export interface Arguments {
@@ -15,84 +22,70 @@ export interface Arguments {
   readonly keep: boolean
 }
 
-export const usage = `npm run verify -- [options]
-
-  --seed 7            determines load and faults (default: random)
-  --duration 120s     duration of load and faults, such as 90s or 2m
-  --rate 60           orders per second
-  --instances order=2,inventory=2,notification=2
-  --brokers 1         1 or 3
-  --with connect      also runs Kafka Connect, which writes the audit tables, and injects faults into it
-  --json              prints the report as JSON, and nothing else, to standard output
-  --keep              keeps logs and history even if there is no violation
-  --recheck <file>    checks a saved history again
-  --mutants [name…]   plants deliberate bugs one by one, all or those named; each must be found
-
-Exit codes: 0 no violation, 1 violations (or a mutant not found), 2 the run could not be completed.`
-
-/** Parses the command line. @throws UserError if an argument is invalid */
-export function readArguments(args: readonly string[]): Arguments {
-  const { values, positionals } = parse(args)
-  if (positionals.length > 0 && values.mutants !== true)
-    throw new UserError(`Unexpected argument "${positionals[0]}".\n\n${usage}`)
-  return {
-    seed:
-      values.seed === undefined ? Math.floor(Math.random() * 1_000_000) : wholeNumber('seed', values.seed, 0, 2 ** 31),
-    durationMs: readDuration(values.duration),
-    requestsPerSecond: wholeNumber('rate', values.rate, 1, 1_000),
-    topology: {
-      instances: readInstances(values.instances),
-      brokers: readBrokers(values.brokers),
-      hasConnect: readExtras(values.with).has('connect')
+export const spec: CommandSpec = {
+  name: 'npm run verify --',
+  summary: 'inject faults under load, and check every guarantee against the recorded history',
+  argument: '[MUTANT...]',
+  examples: [
+    'npm run verify',
+    'npm run verify -- --seed 7 --duration 2m --brokers 3',
+    'npm run verify -- --instances order=2,inventory=3',
+    'npm run verify -- --mutants off-by-one'
+  ],
+  options: {
+    seed: { type: 'string', placeholder: 'N', description: 'determines load and faults (default: random)' },
+    duration: { type: 'string', placeholder: 'DURATION', description: 'of load and faults (default 60s)' },
+    rate: { type: 'string', placeholder: 'N', description: 'orders per second (default 60)' },
+    instances: { type: 'string', placeholder: 'NAME=N,...', description: 'instances of each service (default 2)' },
+    brokers: { type: 'string', placeholder: 'N', description: '1 or 3 (default 1)' },
+    with: {
+      type: 'string',
+      placeholder: 'connect',
+      description: 'also runs Kafka Connect, which writes the audit tables, and injects faults into it'
     },
-    asJSON: values.json || process.env.npm_config_json === 'true',
-    keep: values.keep,
-    ...(values.recheck !== undefined && { recheck: values.recheck }),
-    ...(values.mutants && { mutants: positionals })
+    keep: { type: 'boolean', description: 'keeps logs and history even if there is no violation' },
+    recheck: { type: 'string', placeholder: 'FILE', description: 'checks a saved history again' },
+    mutants: {
+      type: 'boolean',
+      description: 'plants deliberate bugs one by one, all or those named; each must be found'
+    },
+    ...commonOptions
+  },
+  notes:
+    'Exit codes: 0 no violation, 1 violations (or a mutant not found), 2 the run could not be completed, 64 wrong arguments.'
+}
+
+/** Interprets the parsed arguments. @throws UsageError */
+export function toArguments({ options, positionals }: Pick<Parsed, 'options' | 'positionals'>): Arguments {
+  const isAboutMutants = options.flag('mutants')
+  if (positionals.length > 0 && !isAboutMutants)
+    throw new UsageError(`Unexpected argument "${positionals[0]}": only --mutants takes names.`)
+  const number = (option: string, minimum: number, maximum: number, otherwise: number) =>
+    parseNumber(options.text(option), option, { minimum, maximum, otherwise })
+  const recheck = options.text('recheck')
+  return {
+    seed: number('seed', 0, 2 ** 31, Math.floor(Math.random() * 1_000_000)),
+    durationMs: parseDuration(options.text('duration'), 'duration', {
+      minimumMs: 5_000,
+      maximumMs: 86_400_000,
+      otherwiseMs: 60_000
+    }),
+    requestsPerSecond: number('rate', 1, 1_000, 60),
+    topology: {
+      instances: readInstances(options.text('instances') ?? ''),
+      brokers: readBrokers(options.text('brokers') ?? '1'),
+      hasConnect: readExtras(options.text('with')).has('connect')
+    },
+    asJSON: options.flag('json'),
+    keep: options.flag('keep'),
+    ...(recheck !== undefined && { recheck }),
+    ...(isAboutMutants && { mutants: positionals })
   }
-}
-
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        seed: { type: 'string' },
-        duration: { type: 'string', default: '60s' },
-        rate: { type: 'string', default: '60' },
-        instances: { type: 'string', default: '' },
-        brokers: { type: 'string', default: '1' },
-        with: { type: 'string' },
-        json: { type: 'boolean', default: false },
-        keep: { type: 'boolean', default: false },
-        recheck: { type: 'string' },
-        mutants: { type: 'boolean', default: false }
-      }
-    })
-  } catch (error) {
-    throw new UserError(`${(error as Error).message}\n\n${usage}`)
-  }
-}
-
-function wholeNumber(name: string, text: string, from: number, to: number): number {
-  const value = Number(text)
-  if (Number.isInteger(value) && value >= from && value <= to) return value
-  throw new UserError(`--${name} must be an integer from ${from} to ${to} (got "${text}").`)
-}
-
-function readDuration(text: string): number {
-  const match = /^(\d+)(s|m)?$/.exec(text)
-  const seconds = Number(match?.[1]) * (match?.[2] === 'm' ? 60 : 1)
-  if (seconds >= 5 && seconds <= 24 * 3_600) return seconds * 1_000
-  throw new UserError(
-    `--duration must be in seconds or minutes, from 5s to 24 hours, such as 90s or 2m (got "${text}").`
-  )
 }
 
 function readBrokers(text: string): number {
   if (text === '1' || text === '3') return Number(text)
-  throw new UserError(`--brokers must be 1 or 3 (got "${text}").`)
+  throw new UsageError(`--brokers must be 1 or 3 (got "${text}").`)
 }
 
 function readInstances(text: string): Readonly<Record<string, number>> {
@@ -100,9 +93,9 @@ function readInstances(text: string): Readonly<Record<string, number>> {
   for (const part of text.split(',').filter(part => part !== '')) {
     const [name = '', count] = part.split('=')
     if (!(name in instances)) {
-      throw new UserError(`--instances: unknown service "${name}"; use ${serviceNames.join(', ')}.`)
+      throw new UsageError(`--instances: unknown service "${name}"; use ${serviceNames.join(', ')}.`)
     }
-    instances[name] = wholeNumber('instances', count ?? '', 1, 8)
+    instances[name] = parseNumber(count ?? '', 'instances', { minimum: 1, maximum: 8, otherwise: 2 })
   }
   return instances
 }

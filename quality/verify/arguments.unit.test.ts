@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { parseCommand } from '@orderly/command-line'
 import { serviceNames } from '@orderly/launcher'
-import { readArguments } from './arguments.ts'
+import { spec, toArguments } from './arguments.ts'
+
+const readArguments = (words: readonly string[]) => toArguments(parseCommand(spec, words))
 
 test('without arguments the defaults apply and the seed is an integer', () => {
   const { durationMs, topology, seed } = readArguments([])
@@ -42,6 +45,6 @@ for (const wrong of [
   'words'
 ]) {
   test(`"${wrong}" is rejected`, () => {
-    assert.throws(() => readArguments(wrong.split(' ')), { name: 'UserError' })
+    assert.throws(() => readArguments(wrong.split(' ')), { name: 'UsageError', exitCode: 64 })
   })
 }

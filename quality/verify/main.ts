@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createRunDirectories, preflight, runCommand, UserError } from '@orderly/launcher'
-import { type Arguments, readArguments } from './arguments.ts'
+import { type Arguments, spec, toArguments } from './arguments.ts'
 import { check } from './checker/check.ts'
 import { crossCheck } from './collect/cross-check.ts'
 import { loadHistory, saveHistory } from './history/save.ts'
@@ -15,9 +15,8 @@ const startedAt = performance.now()
 const note = (text: string) =>
   process.stderr.write(`${((performance.now() - startedAt) / 1_000).toFixed(1).padStart(6)} s  ${text}\n`)
 
-await runCommand(async ({ supervise, signal }) => {
-  const given = readOrExplain()
-  if (given === undefined) return 2
+await runCommand(spec, async ({ supervise, signal, ...parsed }) => {
+  const given = toArguments(parsed)
   if (given.recheck !== undefined) {
     const history = await loadHistory(given.recheck)
     return tell(toReport(history, check(history)), given)
@@ -58,15 +57,6 @@ await runCommand(async ({ supervise, signal }) => {
     await rm(isDisposable ? directories.run : join(directories.data), { recursive: true, force: true })
   }
 })
-
-function readOrExplain(): Arguments | undefined {
-  try {
-    return readArguments(process.argv.slice(2))
-  } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n`)
-    return undefined
-  }
-}
 
 function tell(report: Report, { asJSON }: Arguments): number {
   process.stdout.write(`${asJSON ? JSON.stringify(report, undefined, 2) : `\n${describeReport(report)}`}\n`)

@@ -1,13 +1,7 @@
-import { apiKeysUsage, createApiKeyStore, runApiKeys, UsageError } from '@orderly/callers'
+import { apiKeysCommandLine, createApiKeyStore, runApiKeys } from '@orderly/callers'
+import { HelpRequest, parseCommandLine, UsageError } from '@orderly/command-line'
 import { createPool } from '@orderly/postgres'
-import {
-  ConfigError,
-  databaseSettings,
-  escapeControlsInLines,
-  exitWhenWritten,
-  maskSecrets,
-  parseConfig
-} from '@orderly/service-kit'
+import { ConfigError, databaseSettings, escapeControlsInLines, maskSecrets, parseConfig } from '@orderly/service-kit'
 import { Type } from 'typebox'
 
 /**
@@ -15,12 +9,8 @@ import { Type } from 'typebox'
  * `npm run api-keys -- create --name berlin --role shop`.
  */
 
-if (process.argv.includes('--help')) {
-  process.stdout.write(`${apiKeysUsage}\n`)
-  await exitWhenWritten(0)
-}
-
 try {
+  const given = parseCommandLine(apiKeysCommandLine, process.argv.slice(2))
   const config = parseConfig(Type.Object(databaseSettings('orderly_operator')), process.env)
   const pool = createPool({
     url: config.DATABASE_URL,
@@ -30,7 +20,7 @@ try {
   })
   try {
     const store = createApiKeyStore(pool)
-    await runApiKeys(process.argv.slice(2), store, {
+    await runApiKeys(given, store, {
       out: text => process.stdout.write(`${escapeControlsInLines(text)}\n`),
       note: text => process.stderr.write(`${escapeControlsInLines(text)}\n`)
     })
@@ -38,8 +28,8 @@ try {
     await pool.end()
   }
 } catch (error) {
-  process.stderr.write(
-    `${escapeControlsInLines(maskSecrets(error instanceof Error ? error.message : String(error)))}\n`
-  )
-  process.exitCode = error instanceof ConfigError ? error.exitCode : error instanceof UsageError ? 64 : 1
+  const stream = error instanceof HelpRequest ? process.stdout : process.stderr
+  stream.write(`${escapeControlsInLines(maskSecrets(error instanceof Error ? error.message : String(error)))}\n`)
+  const isExpected = error instanceof ConfigError || error instanceof UsageError || error instanceof HelpRequest
+  process.exitCode = isExpected ? error.exitCode : 1
 }

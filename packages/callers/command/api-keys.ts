@@ -1,21 +1,50 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import {
+  type Arguments,
+  type CommandLine,
+  type CommandSpec,
+  type OptionValues,
+  parseNumber,
+  UsageError
+} from '@orderly/command-line'
 import { callerNamePattern, type Role, reservedName, roles } from '../caller.ts'
 import { newApiKey } from '../keys/api-key.ts'
 import type { ApiKeyStore, StoredKey } from '../keys/key-store.ts'
 
-export const usage = `api-keys create --name <caller> --role <${roles.join('|')}> [--requests-per-minute <n>] [--expires-days <n>]
-api-keys list
-api-keys revoke --id <id> | --name <caller>
-api-keys first --directory <folder>
-
-Examples:
-  npm run api-keys -- create --name berlin --role shop
-  npm run api-keys -- revoke --name berlin`
-
-/** An error in the arguments. The message says how to fix them. */
-export class UsageError extends Error {}
+export const apiKeysCommandLine: CommandLine<CommandSpec> = {
+  prefix: 'npm run api-keys --',
+  summary: 'Creates, lists and revokes API keys in the database of DATABASE_URL.',
+  commands: [
+    {
+      name: 'create',
+      summary: 'create a key and print it, once',
+      examples: ['create --name berlin --role shop', 'create --name berlin --role shop --expires-days 90'],
+      options: {
+        name: { type: 'string', placeholder: 'CALLER', description: 'caller who gets the key' },
+        role: { type: 'string', placeholder: roles.join('|'), description: 'what the caller may do' },
+        'requests-per-minute': { type: 'string', placeholder: 'N', description: 'quota (default: of the service)' },
+        'expires-days': { type: 'string', placeholder: 'N', description: 'days until the key expires (default: never)' }
+      }
+    },
+    { name: 'list', summary: 'list all keys, without the keys themselves', examples: ['list'], options: {} },
+    {
+      name: 'revoke',
+      summary: 'revoke one key, or all keys of a caller',
+      examples: ['revoke --name berlin', 'revoke --id 0a1b2c3d4e5f'],
+      options: {
+        id: { type: 'string', placeholder: 'ID', description: 'id of the key' },
+        name: { type: 'string', placeholder: 'CALLER', description: 'caller whose keys are revoked' }
+      }
+    },
+    {
+      name: 'first',
+      summary: 'write the first keys of an operator and of a shop to files, unless they exist',
+      examples: ['first --directory keys'],
+      options: { directory: { type: 'string', placeholder: 'FOLDER', description: 'folder of the key files' } }
+    }
+  ]
+}
 
 /** Output of the command. */
 export interface Output {
@@ -25,17 +54,16 @@ export interface Output {
   readonly note: (text: string) => void
 }
 
-/** Runs the command that manages API keys. @throws UsageError */
+/** Runs a command that manages API keys. @throws UsageError */
 export async function runApiKeys(
-  arguments_: readonly string[],
+  { command, options }: Pick<Arguments, 'command' | 'options'>,
   store: ApiKeyStore,
   { out, note }: Output,
   nowMs = Date.now()
 ): Promise<void> {
-  const { command, values } = parse(arguments_)
-  switch (command) {
+  switch (command.name) {
     case 'create': {
-      const { name, role, requestsPerMinute, expiresDays } = checkGrant(values)
+      const { name, role, requestsPerMinute, expiresDays } = checkGrant(options)
       const key = newApiKey()
       await store
         .add(key, {
@@ -56,22 +84,19 @@ export async function runApiKeys(
       return
     }
     case 'revoke': {
-      if ((values.id === undefined) === (values.name === undefined)) {
-        throw new UsageError('Specify either --id or --name.')
-      }
-      const revoked = await store.revoke(values.id === undefined ? { name: String(values.name) } : { id: values.id })
+      const [id, name] = [options.text('id'), options.text('name')]
+      if ((id === undefined) === (name === undefined)) throw new UsageError('Specify either --id or --name.')
+      const revoked = await store.revoke(id === undefined ? { name: String(name) } : { id })
       if (revoked.length === 0) throw new UsageError('No valid key has this id or caller.')
       note('Revoked these keys; every instance stops accepting them within its API_KEYS_REFRESH_MS:')
       for (const id of revoked) out(id)
       return
     }
     case 'first': {
-      if (values.directory === undefined) throw new UsageError('Specify --directory, the folder for the key files.')
-      await createFirstKeys(store, values.directory, note)
-      return
+      const directory = options.text('directory')
+      if (directory === undefined) throw new UsageError('Specify --directory, the folder for the key files.')
+      await createFirstKeys(store, directory, note)
     }
-    default:
-      throw new UsageError(`Specify one command:\n${usage}`)
   }
 }
 
@@ -97,54 +122,24 @@ async function createFirstKeys(store: ApiKeyStore, directory: string, note: Outp
   }
 }
 
-function parse(arguments_: readonly string[]) {
-  try {
-    const { positionals, values } = parseArgs({
-      args: [...arguments_],
-      allowPositionals: true,
-      options: {
-        name: { type: 'string' },
-        role: { type: 'string' },
-        id: { type: 'string' },
-        directory: { type: 'string' },
-        'requests-per-minute': { type: 'string' },
-        'expires-days': { type: 'string' }
-      }
-    })
-    return { command: positionals.length === 1 ? positionals[0] : undefined, values }
-  } catch (error) {
-    throw new UsageError(`${(error as Error).message}\n${usage}`)
-  }
-}
-
-function checkGrant(values: ReturnType<typeof parse>['values']) {
-  const { name, role } = values
+function checkGrant(options: OptionValues) {
+  const [name, role] = [options.text('name'), options.text('role')]
   if (name === undefined || !new RegExp(callerNamePattern).test(name) || name === reservedName) {
     throw new UsageError(
       `--name must consist of 1 to 64 lower-case letters, digits, dots, dashes and underscores, start with a letter or digit, and not be ${reservedName}.`
     )
   }
   if (!roles.includes(role as Role)) throw new UsageError(`--role must be one of ${roles.join(', ')}.`)
+  const count = (option: string, maximum: number) => {
+    const text = options.text(option)
+    return text === undefined ? undefined : parseNumber(text, option, { minimum: 1, maximum, otherwise: 1 })
+  }
   return {
     name,
     role: role as Role,
-    requestsPerMinute: wholeNumber(values, 'requests-per-minute', 60_000_000),
-    expiresDays: wholeNumber(values, 'expires-days', 3_650)
+    requestsPerMinute: count('requests-per-minute', 60_000_000),
+    expiresDays: count('expires-days', 3_650)
   }
-}
-
-function wholeNumber(
-  values: Readonly<Record<string, string | undefined>>,
-  name: string,
-  maximum: number
-): number | undefined {
-  const text = values[name]
-  if (text === undefined) return undefined
-  const number = /^\d{1,9}$/.test(text) ? Number(text) : 0
-  if (number < 1 || number > maximum) {
-    throw new UsageError(`--${name} must be an integer from 1 to ${maximum} (got ${text}).`)
-  }
-  return number
 }
 
 function* listLines(keys: readonly StoredKey[], nowMs: number): Generator<string> {

@@ -3,15 +3,17 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { parseCommandLine, UsageError } from '@orderly/command-line'
 import { hashOf, isApiKey } from '../keys/api-key.ts'
 import { createMemoryApiKeyStore } from '../testing/memory-api-keys.ts'
-import { runApiKeys, UsageError } from './api-keys.ts'
+import { apiKeysCommandLine, runApiKeys } from './api-keys.ts'
 
 function setUp() {
   const store = createMemoryApiKeyStore()
   const run = async (line: string) => {
     const printed: string[] = []
-    await runApiKeys(line.split(' '), store, { out: text => printed.push(text), note: () => {} })
+    const given = parseCommandLine(apiKeysCommandLine, line.split(' '))
+    await runApiKeys(given, store, { out: text => printed.push(text), note: () => {} })
     return printed
   }
   return { store, run }
@@ -43,14 +45,17 @@ test('invalid arguments are refused with the expected form', async () => {
   const { run } = setUp()
   await run('create --name berlin --role shop')
   for (const [line, message] of [
-    ['', /Specify one command:\napi-keys create/],
-    ['rename', /Specify one command/],
+    ['paint', /^Unknown command 'paint'\. npm run api-keys -- --help shows the usage\.$/],
+    ['lst', /^Unknown command 'lst'\. \(Did you mean list\?\)/],
     ['create --name Berlin --role shop', /--name must consist of/],
     ['create --name anyone --role shop', /--name must .* not be anyone/],
     ['create --name paris --role admin', /--role must be one of shop, operator/],
     ['create --name berlin --role operator', /berlin exists with the role shop/],
-    ['create --name paris --role shop --requests-per-minute 0', /--requests-per-minute must be an integer from 1/],
-    ['create --name paris --role shop --colour red', /--colour/],
+    [
+      'create --name paris --role shop --requests-per-minute 0',
+      /--requests-per-minute is "0": give a whole number from 1/
+    ],
+    ['create --name paris --role shop --colour red', /^Unknown option '--colour'\. npm run api-keys -- create --help/],
     ['revoke', /either --id or --name/]
   ] as const) {
     await assert.rejects(run(line), { message }, line)

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
-import { createApiKeyStore, runApiKeys } from '@orderly/callers'
+import { apiKeysCommandLine, createApiKeyStore, runApiKeys } from '@orderly/callers'
+import { parseCommandLine } from '@orderly/command-line'
 import { createPool } from '@orderly/postgres'
 import type { ClosedLoop, Load } from '../load/closed-loop.ts'
 import { costOf, familySecondsOf, mainThreadSecondsOf } from '../measure/cpu-time.ts'
@@ -161,7 +162,8 @@ async function grantKey(databaseURL: string): Promise<string> {
     const store = createApiKeyStore(pool)
     const printed: string[] = []
     const output = { out: (text: string) => void printed.push(text), note: () => {} }
-    await runApiKeys('create --name bench --role shop --requests-per-minute 60000000'.split(' '), store, output)
+    const words = 'create --name bench --role shop --requests-per-minute 60000000'.split(' ')
+    await runApiKeys(parseCommandLine(apiKeysCommandLine, words), store, output)
     return printed.join()
   } finally {
     await pool.end()

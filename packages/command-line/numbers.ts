@@ -1,4 +1,4 @@
-import { UsageError } from './command.ts'
+import { UsageError } from './usage-error.ts'
 
 /** Parses a whole number. @throws UsageError unless it is from `minimum` to `maximum` */
 export function parseNumber(

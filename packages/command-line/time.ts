@@ -1,5 +1,5 @@
 import { isoTime } from '@orderly/contracts'
-import { UsageError } from './command.ts'
+import { UsageError } from './usage-error.ts'
 
 const unitsMs: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
