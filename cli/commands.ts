@@ -10,6 +10,7 @@ import { showLog } from './dlq/log.ts'
 import { showDeadLetters } from './dlq/show.ts'
 import { runDoctor } from './doctor/doctor.ts'
 import { addEndpoint, changeEndpoint, listEndpoints, removeEndpoint } from './endpoints/endpoints.ts'
+import { deleteGroups } from './groups/delete.ts'
 import { showLag } from './lag/lag.ts'
 import { showOrder } from './orders/show.ts'
 import { acknowledgePositions } from './positions/acknowledge.ts'
@@ -17,6 +18,7 @@ import { listPositions } from './positions/list.ts'
 import { resolvePositions } from './positions/resolve.ts'
 import { reconcile } from './reconcile/reconcile.ts'
 import { adjustStock, exportStock, importStock, setStock, showStock } from './stock/stock.ts'
+import { configureTopics } from './topics/configure.ts'
 import { growTopics } from './topics/grow.ts'
 import { showTopics } from './topics/topics.ts'
 
@@ -24,8 +26,10 @@ import { showTopics } from './topics/topics.ts'
 export const commands: readonly Command[] = [
   runDoctor,
   growTopics,
+  configureTopics,
   showTopics,
   showLag,
+  deleteGroups,
   showOrder,
   listDeadLetters,
   showDeadLetters,

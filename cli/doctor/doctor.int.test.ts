@@ -46,6 +46,39 @@ test('the doctor reports a hanging transaction and the partition that it blocks'
   assert.match(stuck?.todo ?? '', /an open transaction blocks it/)
 })
 
+test('the command that the doctor advises for a topic or a group makes its finding go away', async t => {
+  const topic = deadLetterTopic(`short-${randomUUID()}`)
+  const group = `unused-${topic}`
+  const configs = { 'retention.ms': '3600000', 'cleanup.policy': 'compact', 'retention.bytes': '1048576' }
+  await createTopics(connection, [{ name: topic, partitions: 1, replicationFactor: 1, configs }])
+  const stage = runStage(
+    { name: 'unused', group, inputs: [{ name: topic, eventType: 'Text', codec: textCodec }], process: async () => [] },
+    { connection, delivery: 'at-least-once', isTransient: () => false, logger: silent }
+  )
+  t.after(() => stage.stop())
+  while (!stage.isReady()) await new Promise(resolve => setTimeout(resolve, 20))
+  const environment = {
+    KAFKA_BROKERS: kafkaBrokers.join(','),
+    SCHEMA_REGISTRY_URL: registryURL,
+    DATABASE_URL: await databaseURL()
+  }
+  const refused = await runTool(environment, 'groups', 'delete', group)
+  assert.match(refused.stderr, /has members: stop the programs/)
+  await stage.stop()
+  const findings = async () => {
+    const { findings } = await askTool<Findings>(environment, 'doctor')
+    return findings.filter(({ about }) => about === topic || about === `group ${group}`)
+  }
+  const found = await findings()
+  assert.equal(found.length, 4, JSON.stringify(found))
+  for (const { todo } of found) {
+    const [, advised = ''] = /npm run orderly -- ((?:topics configure|groups delete) [^;)]+)/.exec(todo) ?? []
+    const { code, stderr } = await runTool(environment, ...advised.split(' '))
+    assert.equal(code, 0, `${todo}\n${stderr}`)
+  }
+  assert.deepEqual(await findings(), [])
+})
+
 test('each server that does not answer is a separate finding, and the doctor exits with 1', async () => {
   const nowhere = {
     KAFKA_BROKERS: '127.0.0.1:1',

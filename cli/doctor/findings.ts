@@ -38,7 +38,7 @@ export interface Facts extends RetentionFacts, OptionalFacts {
 function startReader(groupID: string): string {
   const service = positionGroups.find(group => group.groupID === groupID)?.service
   if (service !== undefined) return `start its service (npm run service -- ${service}), or fix what its log shows`
-  return `start the program that reads it, or delete the group if none does: kafka-consumer-groups.sh --delete --group ${groupID}`
+  return `start the program that reads it, or delete the group if none does: ${orderly} groups delete ${groupID}`
 }
 
 export interface FailingTarget {

@@ -64,7 +64,7 @@ function keptFindings({ name, configs }: TopicFacts): Finding[] {
 
 /** Returns the command that changes a setting of a topic. */
 const alterTopic = (topic: string, config: string, value: string): string =>
-  `kafka-configs.sh --bootstrap-server ADDRESS --alter --entity-type topics --entity-name ${topic} --add-config ${config}=${value}`
+  `${orderly} topics configure ${topic} --set ${config}=${value}`
 
 const isLess = (value: string, wanted: string): boolean =>
   Number(value) !== forEver && (Number(wanted) === forEver || Number(value) < Number(wanted))

@@ -91,18 +91,20 @@ export function monitorGrants(principal: string): Grant[] {
 }
 
 /**
- * Rights of the operator's command line: it describes and reads everything, writes dead letters
- * back to their topics with a record of that, and sets the offsets of the services' groups with the
+ * Rights of the operator's command line: it describes and reads everything, changes settings of
+ * topics, deletes groups without members, writes dead letters back to their topics with a record of
+ * that, and sets the offsets of the services' groups with the
  * outputs that belong to them.
  */
 export function operatorGrants(principal: string, topics: readonly string[], groups: readonly string[]): Grant[] {
   return [
     ...describing(principal),
     { principal, ...everyTopic, operations: ['read', 'describe', 'describeConfigs'] },
+    { principal, ...everyGroup, operations: ['delete'] },
     ...groups.map((name): Grant => ({ principal, resource: 'group', name, pattern: 'literal', operations: ['read'] })),
     ...topics.map((name): Grant => {
       const canGrow = Object.values<string>(topicNames).includes(name)
-      const operations = canGrow ? (['write', 'describe', 'alter'] as const) : (['write', 'describe'] as const)
+      const operations = [...(canGrow ? (['alter'] as const) : []), 'write', 'describe', 'alterConfigs'] as const
       return { principal, resource: 'topic', name, pattern: 'literal', operations }
     }),
     ...[operationIDPrefix, offsetsIDPrefix].map(

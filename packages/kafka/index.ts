@@ -1,5 +1,12 @@
 export { type Grant, grantAccess } from './cluster/acls.ts'
-export { checkConnection, createTopics, growTopic, type TopicToCreate } from './cluster/admin.ts'
+export {
+  checkConnection,
+  configureTopic,
+  createTopics,
+  deleteGroup,
+  growTopic,
+  type TopicToCreate
+} from './cluster/admin.ts'
 export type { KafkaConnection } from './connection.ts'
 export type { CommittedOffset } from './consumer-group/committed-offsets.ts'
 export type { InputOffset } from './consumer-group/offset-entry.ts'

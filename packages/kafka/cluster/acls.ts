@@ -5,7 +5,16 @@ import { withCluster } from './admin.ts'
 
 const resourceTypes = { topic: 2, group: 3, cluster: 4, transactionalID: 5 } as const
 const patterns = { literal: 3, prefix: 4 } as const
-const operations = { read: 3, write: 4, create: 5, alter: 7, describe: 8, describeConfigs: 10 } as const
+const operations = {
+  read: 3,
+  write: 4,
+  create: 5,
+  delete: 6,
+  alter: 7,
+  describe: 8,
+  describeConfigs: 10,
+  alterConfigs: 11
+} as const
 const allow = 3 as const
 
 /**

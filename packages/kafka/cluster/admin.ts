@@ -1,4 +1,11 @@
-import { createPartitionsV3, createTopicsV7 } from '@platformatic/kafka'
+import {
+  ConfigResourceTypes,
+  createPartitionsV3,
+  createTopicsV7,
+  deleteGroupsV2,
+  IncrementalAlterConfigOperationTypes,
+  incrementalAlterConfigsV1
+} from '@platformatic/kafka'
 import type { KafkaConnection } from '../connection.ts'
 import { checkCode, KafkaError } from '../errors.ts'
 import { retryKafka } from '../retry.ts'
@@ -50,6 +57,34 @@ export async function growTopic(connection: KafkaConnection, name: string, count
     const { results } = await cluster.askAny(createPartitionsV3.api, asked, creationTimeoutMs, false)
     for (const { errorCode } of results) checkCode(errorCode, `adding partitions to ${name}`)
     await untilLed(cluster, name, count)
+  })
+}
+
+/** Sets settings of a topic. @throws KafkaError `INVALID_CONFIG`, `TOPIC_AUTHORIZATION_FAILED` */
+export async function configureTopic(
+  connection: KafkaConnection,
+  name: string,
+  settings: Readonly<Record<string, string>>
+): Promise<void> {
+  await withCluster(connection, async cluster => {
+    const configs = Object.entries(settings).map(([name, value]) => ({
+      ...{ name, value, configOperation: IncrementalAlterConfigOperationTypes.SET }
+    }))
+    const asked = [{ resourceType: ConfigResourceTypes.TOPIC, resourceName: name, configs }]
+    const { responses } = await cluster.askAny(incrementalAlterConfigsV1.api, asked, false)
+    for (const { errorCode, errorMessage } of responses)
+      checkCode(
+        errorCode,
+        `setting ${Object.keys(settings).join(', ')} of ${name}${errorMessage ? ` (${errorMessage})` : ''}`
+      )
+  })
+}
+
+/** Deletes a group without members, with its offsets. @throws KafkaError `NON_EMPTY_GROUP` */
+export async function deleteGroup(connection: KafkaConnection, groupID: string): Promise<void> {
+  await withCluster(connection, async cluster => {
+    const { results } = await cluster.askCoordinator('group', groupID, deleteGroupsV2.api, [groupID])
+    for (const { errorCode } of results) checkCode(errorCode, `deleting group ${groupID}`)
   })
 }
 
