@@ -11,7 +11,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { formatTable, orderlyDirectory, projectDirectory } from '@orderly/launcher'
+import { formatRows } from '@orderly/command-line'
+import { orderlyDirectory, projectDirectory } from '@orderly/launcher'
 import { packageSBOM } from '../sbom/components.ts'
 import { apiReport, type BuiltPackage, buildPackage, publishedFolders } from './build.ts'
 import { lintPackage } from './lint.ts'
@@ -60,6 +61,6 @@ if (import.meta.main) {
     if (option === '--pack') rows.push(await pack(built))
   }
   if (option === '--pack') {
-    console.log(formatTable(['file in .orderly/packages', 'packed', 'unpacked', 'files'], rows))
+    console.log(formatRows(['file in .orderly/packages', 'packed', 'unpacked', 'files'], rows))
   } else rmSync(directory, { recursive: true })
 }

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { join, relative } from 'node:path'
-import type { CommandSpec } from '@orderly/command-line'
+import { type CommandSpec, formatRows } from '@orderly/command-line'
 import { apiNames, publishLocalStack } from '@orderly/service-kit'
 import { createRunDirectories, orderlyDirectory, projectDirectory } from '../directories.ts'
 import { externalServers, type ServerName } from '../external-servers.ts'
@@ -18,7 +18,6 @@ import { kafkaOption, readKafkaMode } from '../servers.ts'
 import { serviceNames } from '../services.ts'
 import { partitionsOf, type RunningStack, startStack } from '../stack.ts'
 import { showSteps } from '../terminal/steps.ts'
-import { formatTable } from '../terminal/table.ts'
 import { runCommand } from './command.ts'
 
 /** Stands in for the address of the Postgres that this run will start. */
@@ -101,7 +100,7 @@ async function describe({ parts, externals, orderURL }: RunningStack, environmen
     parts.map(async part => [part.name, part.address, (await part.isHealthy()) ? 'healthy' : 'NOT HEALTHY'])
   )
   const others = [...externals].map(([name, address]) => [name, address, 'external'])
-  return `${formatTable(['part', 'address', 'health'], [...others, ...rows])}
+  return `${formatRows(['part', 'address', 'health'], [...others, ...rows])}
 
 API:  ${orderURL}/docs (${apiNames.join(', ')})
 ${example(orderURL, environment)}

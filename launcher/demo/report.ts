@@ -1,4 +1,4 @@
-import { formatTable } from '../terminal/table.ts'
+import { formatRows } from '@orderly/command-line'
 import type { OrdersReport } from './run-orders.ts'
 
 export interface PartFigures {
@@ -31,9 +31,9 @@ export function describeReport(report: DemoReport): string {
   const parts = report.parts.map(part => [part.name, seconds(part.startMs), `${part.residentMB} MB`])
   const good = report.orders.filter(({ asExpected }) => asExpected).length
   return [
-    formatTable(['order', 'user', 'lines', 'outcome', 'notification', 'ms', 'as expected'], orders),
+    formatRows(['order', 'user', 'lines', 'outcome', 'notification', 'ms', 'as expected'], orders),
     '',
-    formatTable(['part', 'start', 'memory'], [...parts, ['all', seconds(report.startUpMs), `${report.residentMB} MB`]]),
+    formatRows(['part', 'start', 'memory'], [...parts, ['all', seconds(report.startUpMs), `${report.residentMB} MB`]]),
     '',
     `${good} of ${report.orders.length} orders ended as expected${report.unexpected.length === 0 ? '' : `, and ${report.unexpected.length} notifications belong to no order`}.`
   ].join('\n')

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseCommand } from './parse.ts'
-import { formatTable } from './table.ts'
+import { formatRows, formatTable } from './table.ts'
 import { formatDuration, parseDuration, parseMoment } from './time.ts'
 
 const spec = {
@@ -94,4 +94,12 @@ test('times are parsed as points in time or as durations ago, and durations are 
   assert.throws(() => parseMoment('soon', 'since', nowMs), /--since is "soon"/)
   const durations = [85, 1_240, 59_000, 725_000, 3_600_000, 100_000_000].map(formatDuration)
   assert.deepEqual(durations, ['85ms', '1.2s', '59s', '12m 5s', '1h', '1d 3h'])
+})
+
+test('rows of texts have a title for each column, and no line ends in spaces', () => {
+  const rows = [
+    ['kafka', 'ok'],
+    ['registry', '']
+  ]
+  assert.equal(formatRows(['part', 'health'], rows), ['part      health', 'kafka     ok', 'registry'].join('\n'))
 })

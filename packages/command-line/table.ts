@@ -20,3 +20,9 @@ export function formatTable<Row>(columns: readonly Column<Row>[], rows: readonly
       .trimEnd()
   return [line(columns.map(({ title }) => title)), ...cells.map(line)].join('\n')
 }
+
+/** Formats a table of texts with a title for each column. */
+export function formatRows(titles: readonly string[], rows: readonly (readonly string[])[]): string {
+  const columns = titles.map((title, index) => ({ title, value: (row: readonly string[]) => row[index] }))
+  return formatTable(columns, rows)
+}

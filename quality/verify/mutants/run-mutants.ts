@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { formatTable, UserError } from '@orderly/launcher'
+import { formatRows } from '@orderly/command-line'
+import { UserError } from '@orderly/launcher'
 import type { Arguments } from '../arguments.ts'
 import { check, countViolations } from '../checker/check.ts'
 import { saveHistory } from '../history/save.ts'
@@ -122,5 +123,5 @@ function describe(results: readonly MutantResult[]): string {
     `${seconds} s`
   ])
   const missed = results.filter(({ found }) => !found).length
-  return `${formatTable(['mutant', 'bug', '', 'violated guarantees', ''], rows)}\n\n${missed === 0 ? 'Every mutant was found.' : `${missed} of ${results.length} mutants were NOT found.`}`
+  return `${formatRows(['mutant', 'bug', '', 'violated guarantees', ''], rows)}\n\n${missed === 0 ? 'Every mutant was found.' : `${missed} of ${results.length} mutants were NOT found.`}`
 }

@@ -1,4 +1,4 @@
-import { formatTable } from '@orderly/launcher'
+import { formatRows } from '@orderly/command-line'
 import type { Violation } from '../checker/check.ts'
 import type { RecordedRecord } from '../history/history.ts'
 import type { Report } from './report.ts'
@@ -19,7 +19,7 @@ notified: ${orders.notifiedEvents} events in ${orders.notifications} notificatio
     `processes: ${report.processes.started} started; exited with an error: ${list(report.processes.endedByThemselves)}`,
     describeRecoveries(report),
     ...(crossCheck === undefined ? [] : [describeCrossCheck(crossCheck)]),
-    formatTable(
+    formatRows(
       ['', 'guarantee', 'violations'],
       report.guarantees.map(({ guarantee, promise, count }) => [
         String(guarantee),
