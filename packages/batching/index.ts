@@ -3,9 +3,9 @@ export interface GroupOptions<Item> {
   readonly maxItems?: number
   /**
    * Returns the name of an item. Items with the same name never share a group, because a statement
-   * cannot update a row twice.
+   * cannot update a row twice. Without it, any items share a group.
    */
-  readonly nameOf: (item: Item) => string
+  readonly nameOf?: (item: Item) => string
   /**
    * Minimum time between the starts of two groups; 0 by default. It makes groups larger under load
    * and adds at most this latency.
@@ -15,7 +15,7 @@ export interface GroupOptions<Item> {
 
 interface Waiting<Item, Result> {
   readonly item: Item
-  readonly name: string
+  readonly name: string | undefined
   readonly resolve: (result: Result) => void
   readonly reject: (error: unknown) => void
 }
@@ -35,7 +35,7 @@ interface Waiting<Item, Result> {
  */
 export function inGroups<Item, Result>(
   work: (items: readonly Item[]) => Promise<readonly Result[]>,
-  { maxItems = 500, nameOf, minIntervalMs = 0 }: GroupOptions<Item>
+  { maxItems = 500, nameOf, minIntervalMs = 0 }: GroupOptions<Item> = {}
 ): (item: Item) => Promise<Result> {
   let waiting: Waiting<Item, Result>[] = []
   let isIdle = true
@@ -43,7 +43,8 @@ export function inGroups<Item, Result>(
 
   /** Takes the first waiting item of each name. */
   function take(): Waiting<Item, Result>[] {
-    const taken = new Map<string, Waiting<Item, Result>>()
+    if (nameOf === undefined) return waiting.splice(0, maxItems)
+    const taken = new Map<string | undefined, Waiting<Item, Result>>()
     waiting = waiting.filter(entry => {
       if (taken.size === maxItems || taken.has(entry.name)) return true
       taken.set(entry.name, entry)
@@ -74,7 +75,7 @@ export function inGroups<Item, Result>(
 
   return item =>
     new Promise((resolve, reject) => {
-      waiting.push({ item, name: nameOf(item), resolve, reject })
+      waiting.push({ item, name: nameOf?.(item), resolve, reject })
       if (isIdle) schedule()
     })
 }

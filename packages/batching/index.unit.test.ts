@@ -36,6 +36,19 @@ test('items of one turn of the event loop start together at its end', async () =
   assert.deepEqual((await next()).items, ['a', 'b'])
 })
 
+test('without names, equal items share a group up to its maximum size', async () => {
+  const groups: (readonly string[])[] = []
+  const add = inGroups(
+    async (items: readonly string[]) => {
+      groups.push(items)
+      return items
+    },
+    { maxItems: 3 }
+  )
+  assert.deepEqual(await Promise.all(['a', 'a', 'b', 'a'].map(add)), ['a', 'a', 'b', 'a'])
+  assert.deepEqual(groups, [['a', 'a', 'b'], ['a']])
+})
+
 test('items that arrive while a group is in flight form the next group, and each gets its own result', async () => {
   const { add, begun, next } = held()
   const first = add('a')

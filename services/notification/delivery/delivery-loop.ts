@@ -1,10 +1,9 @@
 import { recordKey } from '@orderly/contracts'
 import { childTraceparent, type Logger } from '@orderly/service-kit'
-import { type Attempt, pauseMs, type RetryPolicy, settle } from '../domain/delivery.ts'
+import { type Attempt, type Delivery, type Failure, pauseMs, type RetryPolicy, resultOf } from '../domain/delivery.ts'
 import type { ClaimedDelivery, DeliveryStore } from '../store/delivery-store.ts'
-import { attempt } from './attempt.ts'
-import { laneOf, type Settlements } from './settlements.ts'
-import type { Sink } from './sink.ts'
+import { laneOf, type ResultWriter } from './delivery-results.ts'
+import { type Sink, SinkError, targetGone } from './sink.ts'
 
 /**
  * Sends the due deliveries of one target. Each target has a separate loop, so that a slow target
@@ -29,7 +28,7 @@ export interface DeliveryLoop {
 
 export interface DeliveryOptions {
   readonly deliveryStore: DeliveryStore
-  readonly settlements: Settlements
+  readonly results: ResultWriter
   readonly policy: RetryPolicy
   readonly instanceID: string
   readonly leaseMs: number
@@ -55,7 +54,7 @@ export interface Attempted {
 const maxPerLane = 20
 
 export function startDelivering(sink: Sink, options: DeliveryOptions): DeliveryLoop {
-  const { deliveryStore, settlements, policy, instanceID, leaseMs, pollMs, logger, observer } = options
+  const { deliveryStore, results, policy, instanceID, leaseMs, pollMs, logger, observer } = options
   const { target } = sink
   const aborting = new AbortController()
   let isStopping = false
@@ -121,12 +120,12 @@ export function startDelivering(sink: Sink, options: DeliveryOptions): DeliveryL
           : isDisabled
             ? { kind: 'unwanted' }
             : await send(delivery)
-      const settlement = settle(delivery, made, policy, Math.random())
-      settlements.add({ delivery, settlement })
-      if (settlement.status === 'due' && made.kind === 'failed') retryInMs = settlement.retryInMs
+      const result = resultOf(delivery, made, policy, Math.random())
+      results.add({ delivery, result })
+      if (result.status === 'due' && made.kind === 'failed') retryInMs = result.retryInMs
     }
     const [first] = lane
-    if (first !== undefined) settlements.free(laneOf(first, retryInMs ?? 0))
+    if (first !== undefined) results.free(laneOf(first, retryInMs ?? 0))
   }
 
   async function send(delivery: ClaimedDelivery): Promise<Attempt> {
@@ -196,5 +195,52 @@ export function startDelivering(sink: Sink, options: DeliveryOptions): DeliveryL
       await running
       clearTimeout(timer)
     }
+  }
+}
+
+/** Wakes the loops of the targets; a target without a loop has no sink here. */
+export function wakeAll(loops: ReadonlyMap<string, DeliveryLoop>, targets: Iterable<string>): void {
+  for (const target of targets) loops.get(target)?.wake()
+}
+
+/** Attempts a delivery once. Any thrown error becomes a failed attempt. */
+async function attempt(
+  sink: Sink,
+  { notification, traceparent, attempts, lastFailure }: Delivery,
+  { maxAttempts }: Pick<RetryPolicy, 'maxAttempts'>,
+  signal: AbortSignal
+): Promise<Attempt> {
+  // Every previous attempt ended with a crashed instance before its result was stored.
+  if (attempts >= maxAttempts) return { kind: 'refused', ...(lastFailure ?? lost) }
+  try {
+    await sink.deliver(notification, { traceparent, signal })
+    return { kind: 'sent' }
+  } catch (error) {
+    if (!(error instanceof SinkError)) return { kind: 'failed', ...failureOf(error) }
+    const failure = failureOf(error)
+    if (error.code === targetGone) return { kind: 'gone', reason: failure.reason }
+    if (!error.retryable) return { kind: 'refused', ...failure }
+    return { kind: 'failed', ...failure, ...(error.retryAfterMs !== undefined && { retryAfterMs: error.retryAfterMs }) }
+  }
+}
+
+const lost: Failure = {
+  code: 'INSTANCE_LOST',
+  reason: 'every instance that attempted the delivery ended before it stored the result'
+}
+
+const longestReason = 500
+
+/**
+ * Returns code and reason of an error. Other systems wrote parts of it, so control characters are
+ * removed (Postgres cannot store NUL) and the length is limited.
+ */
+function failureOf(error: unknown): Failure {
+  const { code, name, message } = (error ?? {}) as { code?: unknown; name?: unknown; message?: unknown }
+  const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : undefined)
+  const clean = (value: string) => value.replace(/[\p{Cc}\p{Cs}]+/gu, ' ')
+  return {
+    code: clean(text(code) ?? text(name) ?? 'UNKNOWN').slice(0, 64),
+    reason: clean(text(message) ?? String(error)).slice(0, longestReason)
   }
 }

@@ -5,12 +5,12 @@ import { setImmediate } from 'node:timers/promises'
 import { pino } from 'pino'
 import type { RetryPolicy } from '../domain/delivery.ts'
 import type { Notification } from '../domain/notification.ts'
-import type { DeliveryStore, SettledDelivery } from '../store/delivery-store.ts'
+import type { AttemptedDelivery, DeliveryStore } from '../store/delivery-store.ts'
 import { createMemoryDeliveryStore } from '../store/testing/memory.ts'
 import { accepted, notification, ofAll } from '../testing/notifications.ts'
 import { type DeliveryLoop, startDelivering } from './delivery-loop.ts'
+import { createResultWriter, type ResultWriter } from './delivery-results.ts'
 import { runMaintenance } from './maintenance.ts'
-import { createSettlements, type Settlements } from './settlements.ts'
 import { type Sink, SinkError } from './sink.ts'
 import { createMemorySink } from './testing/memory.ts'
 
@@ -27,9 +27,9 @@ const refused = new SinkError('SMTP_550', 'no such mailbox', { retryable: false 
 
 interface Rig {
   readonly deliveryStore: DeliveryStore
-  readonly settlements: Settlements
-  readonly settled: SettledDelivery[]
-  readonly deadLetters: SettledDelivery[]
+  readonly results: ResultWriter
+  readonly settled: AttemptedDelivery[]
+  readonly deadLetters: AttemptedDelivery[]
   start(sink: Sink, options?: { instanceID?: string; leaseMs?: number; pollMs?: number }): DeliveryLoop
   accept(...notifications: Notification[]): Promise<void>
   /** Resolves when no delivery is unsettled. */
@@ -39,23 +39,23 @@ interface Rig {
 interface RigOptions {
   readonly targets?: readonly string[]
   readonly deliveryStore?: DeliveryStore
-  readonly exhaust?: (settled: readonly SettledDelivery[]) => Promise<void>
+  readonly exhaust?: (settled: readonly AttemptedDelivery[]) => Promise<void>
 }
 
 function rig(
   t: TestContext,
   { targets = ['memory'], deliveryStore = createMemoryDeliveryStore(), exhaust }: RigOptions = {}
 ): Rig {
-  const settled: SettledDelivery[] = []
-  const deadLetters: SettledDelivery[] = []
+  const settled: AttemptedDelivery[] = []
+  const deadLetters: AttemptedDelivery[] = []
   const loops: { readonly target: string; readonly loop: DeliveryLoop }[] = []
   const changes = new EventTarget()
-  const settlements = createSettlements({
+  const results = createResultWriter({
     deliveryStore,
     logger,
     exhaust: exhaust ?? (async given => void deadLetters.push(...given)),
     retry: work => work(),
-    onSettled(batch, dueAgain) {
+    onSaved(batch, dueAgain) {
       settled.push(...batch)
       for (const { target, loop } of loops) if (dueAgain.has(target)) loop.wake()
       changes.dispatchEvent(new Event('change'))
@@ -63,15 +63,15 @@ function rig(
   })
   t.after(async () => {
     await Promise.all(loops.map(({ loop }) => loop.stop(0)))
-    await settlements.drained()
+    await results.drained()
   })
   return {
     deliveryStore,
-    settlements,
+    results,
     settled,
     deadLetters,
     start(sink, { instanceID = 'one', leaseMs = 10_000, pollMs = 5 } = {}) {
-      const options = { deliveryStore, settlements, policy, instanceID, leaseMs, pollMs, logger }
+      const options = { deliveryStore, results, policy, instanceID, leaseMs, pollMs, logger }
       const loop = startDelivering(sink, { ...options, observer: { attempted: () => {} } })
       loops.push({ target: sink.target, loop })
       return loop
@@ -172,7 +172,7 @@ test('an unavailable target delays no other target, and gets its deliveries when
   start(console)
   const given = many(10)
   await accept(...given)
-  while (console.delivered.length < 10 || !settled.some(({ settlement }) => settlement.attempts === 2)) {
+  while (console.delivered.length < 10 || !settled.some(({ result }) => result.attempts === 2)) {
     await setImmediate()
   }
   assert.equal(shop.delivered.length, 0)
@@ -195,7 +195,7 @@ test('an exhausted delivery becomes a dead letter with its last failure, and the
   await done()
   assert.deepEqual(ids(sink.delivered), [next.id])
   assert.deepEqual(
-    deadLetters.map(({ delivery, settlement }) => [delivery.notification.id, settlement]),
+    deadLetters.map(({ delivery, result }) => [delivery.notification.id, result]),
     [[poison.id, { status: 'exhausted', attempts: 4, failure: { code: 'HTTP_503', reason: 'answered 503' } }]]
   )
 })
@@ -214,11 +214,11 @@ test('a permanently rejected delivery is exhausted immediately, and a programmin
   await accept(...[unwelcome, unlucky].filter(each => each !== undefined))
   await done()
   assert.deepEqual(
-    deadLetters.map(({ settlement }) => settlement.attempts),
+    deadLetters.map(({ result }) => result.attempts),
     [1]
   )
   assert.deepEqual(ids(sink.delivered), [unlucky?.id])
-  const failures = settled.flatMap(({ settlement }) => ('failure' in settlement ? settlement.failure : undefined))
+  const failures = settled.flatMap(({ result }) => ('failure' in result ? result.failure : undefined))
   assert.ok(failures.some(failure => failure?.code === 'TypeError' && failure.reason === 'a bug'))
 })
 
@@ -240,9 +240,9 @@ test('while dead letters cannot be written, a delivery stays due and is retried 
   await accept(notification())
   while (settled.length === 0) await setImmediate()
   assert.equal(attempts, 1)
-  const { settlement } = settled[0] as SettledDelivery
-  assert.equal(settlement.status, 'due')
-  assert.ok('retryInMs' in settlement && settlement.retryInMs > 1_000)
+  const { result } = settled[0] as AttemptedDelivery
+  assert.equal(result.status, 'due')
+  assert.ok('retryInMs' in result && result.retryInMs > 1_000)
   const claim = await deliveryStore.claim('memory', { instanceID: 'two', maxLanes: 1, maxPerLane: 1, leaseMs: 1 })
   assert.deepEqual(claim.deliveries, [])
 })
@@ -264,7 +264,7 @@ test('a target that answers 410 is disabled, and its pending and later deliverie
   await accept(...many(5))
   await done()
   assert.equal(calls, 1)
-  assert.equal(settled.filter(({ settlement }) => settlement.status === 'skipped').length, 10)
+  assert.equal(settled.filter(({ result }) => result.status === 'skipped').length, 10)
   assert.equal(deadLetters.length, 0)
   assert.deepEqual(await deliveryStore.disabled(), ['memory'])
 })
@@ -309,8 +309,8 @@ test('a pause outlives its instance, applies to other instances, and delays no o
   assert.equal(asked.filter(target => target === 'shop').length, 1)
   const { pausedMs } = await deliveryStore.claim('shop', { instanceID: 'new', maxLanes: 9, maxPerLane: 9, leaseMs: 9 })
   assert.ok(pausedMs > 0 && pausedMs <= policy.maxRetryAfterMs, `paused for ${pausedMs} ms`)
-  const [{ settlement } = assert.fail()] = settled
-  assert.equal('retryInMs' in settlement && settlement.retryInMs, policy.maxRetryAfterMs)
+  const [{ result } = assert.fail()] = settled
+  assert.equal('retryInMs' in result && result.retryInMs, policy.maxRetryAfterMs)
 })
 
 test('if a pause cannot be stored, the instance that received it keeps it', async t => {
@@ -370,7 +370,7 @@ test("at most the sink's concurrency of users are sent to concurrently, and fewe
   assert.equal(most, 8)
   fails = true
   await accept(...many(20))
-  const failures = () => settled.filter(({ settlement }) => 'failure' in settlement).length
+  const failures = () => settled.filter(({ result }) => 'failure' in result).length
   while (failures() < 16) await setImmediate()
   most = now
   while (failures() < 30) await setImmediate()
@@ -413,8 +413,8 @@ test('a delivery whose every attempt ends its instance is exhausted without a fu
   start(sink)
   await done()
   assert.equal(sink.delivered.length, 0)
-  const [{ settlement } = assert.fail()] = deadLetters
-  assert.equal('failure' in settlement && settlement.failure?.code, 'INSTANCE_LOST')
+  const [{ result } = assert.fail()] = deadLetters
+  assert.equal('failure' in result && result.failure?.code, 'INSTANCE_LOST')
 })
 
 test('stop starts no attempt, waits for the one in flight, and releases the others without an attempt', async t => {
@@ -426,7 +426,7 @@ test('stop starts no attempt, waits for the one in flight, and releases the othe
       await arrive.promise
     }
   })
-  const { deliveryStore, settlements, start, accept } = rig(t)
+  const { deliveryStore, results, start, accept } = rig(t)
   const loop = start(sink)
   const adas = many(3, 'ada')
   await accept(...adas)
@@ -434,7 +434,7 @@ test('stop starts no attempt, waits for the one in flight, and releases the othe
   const stopped = loop.stop(60_000)
   arrive.resolve()
   await stopped
-  await settlements.drained()
+  await results.drained()
   assert.deepEqual(ids(sink.delivered), [adas[0]?.id])
   const { deliveries } = await deliveryStore.claim('memory', {
     ...{ instanceID: 'next', maxLanes: 1, maxPerLane: 9, leaseMs: 9 }
@@ -454,13 +454,13 @@ test('stop aborts attempts in flight after the grace period', async t => {
       throw signal.reason
     }
   })
-  const { start, accept, settlements, settled } = rig(t)
+  const { start, accept, results, settled } = rig(t)
   const loop = start(sink)
   await accept(notification())
   await started.promise
   await loop.stop(1)
-  await settlements.drained()
-  assert.deepEqual([settled[0]?.settlement.status, settled[0]?.settlement.attempts], ['due', 1])
+  await results.drained()
+  assert.deepEqual([settled[0]?.result.status, settled[0]?.result.attempts], ['due', 1])
 })
 
 test('a failed claim is retried', async t => {
@@ -484,32 +484,32 @@ test('a failed claim is retried', async t => {
 test('maintenance exhausts deliveries of targets without an instance, and deletes old deliveries', async t => {
   let nowMs = 1_000_000
   const deliveryStore = createMemoryDeliveryStore(() => nowMs)
-  const { settlements, accept, done, deadLetters } = rig(t, { deliveryStore, targets: ['removed', 'memory'] })
+  const { results, accept, done, deadLetters } = rig(t, { deliveryStore, targets: ['removed', 'memory'] })
   const given = notification()
   await accept(given)
   const options = {
-    ...{ deliveryStore, settlements, policy, logger, targets: () => ['memory'], instanceID: 'one' },
+    ...{ deliveryStore, results, policy, logger, targets: () => ['memory'], instanceID: 'one' },
     ...{ leaseMs: 1_000, retentionMs: 100_000, everyMs: 1_000 }
   }
   nowMs += policy.maxAgeMs - 1
   await runMaintenance(options)
-  await settlements.drained()
+  await results.drained()
   assert.equal(deadLetters.length, 0)
   nowMs += 1
   await runMaintenance(options)
-  await settlements.drained()
+  await results.drained()
   assert.deepEqual(
-    deadLetters.map(({ delivery, settlement }) => [
+    deadLetters.map(({ delivery, result }) => [
       delivery.target,
-      'failure' in settlement ? settlement.failure?.code : undefined
+      'failure' in result ? result.failure?.code : undefined
     ]),
     [['removed', 'TARGET_NOT_CONFIGURED']]
   )
   const claim = await deliveryStore.claim('memory', { instanceID: 'one', maxLanes: 1, maxPerLane: 1, leaseMs: 1 })
   assert.equal(claim.deliveries.length, 1)
   for (const delivery of claim.deliveries) {
-    settlements.add({ delivery, settlement: { status: 'sent', attempts: 1 } })
-    settlements.free({ target: 'memory', userID: given.userID, claim: delivery.claim, retryInMs: 0 })
+    results.add({ delivery, result: { status: 'sent', attempts: 1 } })
+    results.free({ target: 'memory', userID: given.userID, claim: delivery.claim, retryInMs: 0 })
   }
   await done()
   nowMs += 100_001

@@ -1,11 +1,11 @@
 import type { Logger } from '@orderly/service-kit'
-import { type RetryPolicy, settle } from '../domain/delivery.ts'
+import { type RetryPolicy, resultOf } from '../domain/delivery.ts'
 import type { DeliveryStore } from '../store/delivery-store.ts'
-import { laneOf, type Settlements } from './settlements.ts'
+import { laneOf, type ResultWriter } from './delivery-results.ts'
 
 export interface MaintenanceOptions {
   readonly deliveryStore: DeliveryStore
-  readonly settlements: Settlements
+  readonly results: ResultWriter
   /** Names of the targets that have a delivery loop. */
   readonly targets: () => readonly string[]
   readonly policy: RetryPolicy
@@ -54,15 +54,15 @@ export async function runMaintenance(options: MaintenanceOptions): Promise<void>
  * instance until they reach the maximum age.
  */
 async function exhaustAbandoned(options: MaintenanceOptions): Promise<number> {
-  const { deliveryStore, settlements, targets, policy, instanceID, leaseMs } = options
+  const { deliveryStore, results, targets, policy, instanceID, leaseMs } = options
   let abandoned = 0
   for (const { target } of await deliveryStore.backlog()) {
     if (targets().includes(target)) continue
     const overdue = { overdueMs: policy.maxAgeMs, maxLanes: lanesAtOnce, maxPerLane: lanesAtOnce, instanceID, leaseMs }
     const { deliveries } = await deliveryStore.claim(target, overdue)
     for (const delivery of deliveries) {
-      settlements.add({ delivery, settlement: settle(delivery, notConfigured, policy, 0) })
-      settlements.free(laneOf(delivery, 0))
+      results.add({ delivery, result: resultOf(delivery, notConfigured, policy, 0) })
+      results.free(laneOf(delivery, 0))
     }
     abandoned += deliveries.length
   }

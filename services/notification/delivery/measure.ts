@@ -1,12 +1,20 @@
-import { boundedLabel, exemplarHistogram, exemplarOf, type Metrics } from '@orderly/service-kit'
+import {
+  boundedLabel,
+  exemplarHistogram,
+  exemplarOf,
+  isSampled,
+  type Metrics,
+  preciseNowMs,
+  type Spans
+} from '@orderly/service-kit'
 import { Counter, Gauge } from 'prom-client'
-import type { DeliveryStore, SettledDelivery, TargetBacklog } from '../store/delivery-store.ts'
+import type { AttemptedDelivery, DeliveryStore, TargetBacklog } from '../store/delivery-store.ts'
 import type { DeliveryObserver } from './delivery-loop.ts'
 
 const secondsBuckets = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60]
 
 export interface Measures extends DeliveryObserver {
-  settled(settled: readonly SettledDelivery[]): void
+  saved(attempted: readonly AttemptedDelivery[]): void
   duplicates(count: number): void
 }
 
@@ -109,18 +117,45 @@ export function measure(metrics: Metrics, deliveryStore: Pick<DeliveryStore, 'ba
         delay.observe({ labels: { target }, value: (ageMs + durationMs) / 1_000, exemplarLabels })
       }
     },
-    settled(settled) {
-      for (const { delivery, settlement } of settled) {
+    saved(attempted) {
+      for (const { delivery, result } of attempted) {
         const { target, notification } = delivery
-        if (settlement.status === 'sent') delivered.inc({ target, kind: notification.kind })
-        else if (settlement.status === 'skipped') skipped.inc({ target })
-        else if (settlement.status === 'exhausted')
-          exhausted.inc({ target, code: exhaustedCode(settlement.failure.code) })
-        else if (settlement.attempts > delivery.attempts) {
-          failures.inc({ target, code: failureCode(settlement.failure?.code ?? 'UNKNOWN') })
+        if (result.status === 'sent') delivered.inc({ target, kind: notification.kind })
+        else if (result.status === 'skipped') skipped.inc({ target })
+        else if (result.status === 'exhausted') exhausted.inc({ target, code: exhaustedCode(result.failure.code) })
+        else if (result.attempts > delivery.attempts) {
+          failures.inc({ target, code: failureCode(result.failure?.code ?? 'UNKNOWN') })
         }
       }
     },
     duplicates: count => suppressed.inc(count)
+  }
+}
+
+/** Records each attempt as the last span of its order's trace. */
+export function traceDeliveries(observer: DeliveryObserver, spans: Spans | undefined): DeliveryObserver {
+  if (spans === undefined) return observer
+  return {
+    attempted(event) {
+      const { delivery, attempt, traceparent, durationMs } = event
+      observer.attempted({ ...event, isRecorded: isSampled(traceparent) })
+      const endMs = preciseNowMs()
+      spans.record({
+        name: `deliver ${delivery.target}`,
+        kind: 'client',
+        traceparent,
+        parent: delivery.traceparent,
+        startMs: endMs - durationMs,
+        endMs,
+        attributes: {
+          'orderly.notification.target': delivery.target,
+          'orderly.notification.kind': delivery.notification.kind,
+          'orderly.notification.outcome': attempt.kind,
+          'orderly.notification.earlier_attempts': delivery.attempts,
+          'messaging.message.id': delivery.notification.id
+        },
+        ...((attempt.kind === 'failed' || attempt.kind === 'refused') && { error: attempt })
+      })
+    }
   }
 }

@@ -16,12 +16,12 @@ test('sent, failed, exhausted, skipped and suppressed deliveries are counted, an
   const measures = measure(metrics, deliveryStore)
   const failure = { code: 'SMTP_452', reason: 'full' }
   measures.attempted({ delivery, attempt: { kind: 'sent' }, traceparent: '', durationMs: 12 })
-  measures.settled([
-    { delivery, settlement: { status: 'sent', attempts: 1 } },
-    { delivery, settlement: { status: 'due', attempts: 1, retryInMs: 5, failure } },
-    { delivery, settlement: { status: 'due', attempts: 0, retryInMs: 0 } },
-    { delivery, settlement: { status: 'exhausted', attempts: 1, failure } },
-    { delivery, settlement: { status: 'skipped', attempts: 0, failure } }
+  measures.saved([
+    { delivery, result: { status: 'sent', attempts: 1 } },
+    { delivery, result: { status: 'due', attempts: 1, retryInMs: 5, failure } },
+    { delivery, result: { status: 'due', attempts: 0, retryInMs: 0 } },
+    { delivery, result: { status: 'exhausted', attempts: 1, failure } },
+    { delivery, result: { status: 'skipped', attempts: 0, failure } }
   ])
   measures.duplicates(3)
   const text = await metrics.metrics()

@@ -3,7 +3,7 @@ import type { Logger } from '@orderly/service-kit'
 import type { Recipient } from '../domain/recipients.ts'
 import type { DeliveryStore } from '../store/delivery-store.ts'
 import type { StoredEndpoint } from '../store/endpoints.ts'
-import type { DeliveryLoop } from './delivery-loop.ts'
+import { type DeliveryLoop, wakeAll } from './delivery-loop.ts'
 import type { Sink } from './sink.ts'
 
 /**
@@ -24,7 +24,6 @@ export interface Targets {
   recipients(): readonly Recipient[]
   /** Returns the names of targets that have a loop or will get one. */
   names(): readonly string[]
-  wake(targets: Iterable<string>): void
   /** Stops all loops. @param graceMs maximum time to wait for deliveries in flight */
   stop(graceMs: number): Promise<void>
 }
@@ -34,6 +33,8 @@ export interface TargetsOptions {
   readonly readEndpoints: () => Promise<readonly StoredEndpoint[]>
   readonly createSink: (endpoint: StoredEndpoint) => Sink | { readonly problem: string }
   readonly startLoop: (sink: Sink) => DeliveryLoop
+  /** The running loop of each target, which this module maintains. */
+  readonly loops: Map<string, DeliveryLoop>
   readonly deliveryStore: Pick<DeliveryStore, 'register' | 'dueTargets'>
   readonly refreshMs: number
   readonly pollMs: number
@@ -55,10 +56,9 @@ interface RunningTarget {
 
 /** Starts all targets. Resolves when the endpoints have been read for the first time. */
 export async function startTargets(options: TargetsOptions): Promise<Targets> {
-  const { configured, readEndpoints, createSink, startLoop, deliveryStore, refreshMs, pollMs, logger } = options
+  const { configured, readEndpoints, createSink, startLoop, loops, deliveryStore, logger } = options
   const stopping = new AbortController()
   const ofSettings: readonly Recipient[] = configured.map(({ target }) => ({ target }))
-  const loops = new Map<string, DeliveryLoop>()
   let stored = new Map<string, StoredTarget>()
   let recipients = ofSettings
   /** Targets whose former loop must end before the next one starts. */
@@ -140,7 +140,7 @@ export async function startTargets(options: TargetsOptions): Promise<Targets> {
 
   async function poll(): Promise<void> {
     try {
-      wake(await deliveryStore.dueTargets())
+      wakeAll(loops, await deliveryStore.dueTargets())
     } catch (error) {
       logger.warn({ event: 'due_deliveries_unreadable', error }, 'failed to read due deliveries, retrying')
     }
@@ -154,14 +154,10 @@ export async function startTargets(options: TargetsOptions): Promise<Targets> {
     }
   }
 
-  function wake(targets: Iterable<string>): void {
-    for (const target of targets) loops.get(target)?.wake()
-  }
-
   await deliveryStore.register(configured)
   apply(await readEndpoints())
   for (const sink of configured) loops.set(sink.target, startLoop(sink))
-  const repeating = [repeat(refreshMs, refresh), repeat(pollMs, poll)]
+  const repeating = [repeat(options.refreshMs, refresh), repeat(options.pollMs, poll)]
 
   return {
     recipients: () => recipients,
@@ -169,7 +165,6 @@ export async function startTargets(options: TargetsOptions): Promise<Targets> {
       const usable = [...stored].filter(([, { running }]) => running !== undefined)
       return [...configured.map(({ target }) => target), ...usable.map(([target]) => target)]
     },
-    wake,
     async stop(graceMs) {
       lastGraceMs = graceMs
       stopping.abort()

@@ -27,6 +27,7 @@ async function setUp(t: TestContext, ...first: StoredEndpoint[]) {
   /** Starts and ends of loops and sinks, in order. */
   const events: string[] = []
   let holdStops: Promise<void> = Promise.resolve()
+  const loops = new Map<string, DeliveryLoop>()
   const targets = await startTargets({
     configured: [createMemorySink({ target: 'console' })],
     readEndpoints: async () => {
@@ -52,7 +53,7 @@ async function setUp(t: TestContext, ...first: StoredEndpoint[]) {
         }
       }
     },
-    ...{ deliveryStore, logger, refreshMs: 1, pollMs: 1 }
+    ...{ loops, deliveryStore, logger, refreshMs: 1, pollMs: 1 }
   })
   t.after(() => targets.stop(0))
   const has = (event: string) => events.includes(event)

@@ -47,7 +47,7 @@ export type Attempt =
   | { readonly kind: 'released' }
 
 /** New state of a delivery after an attempt. */
-export type Settlement =
+export type DeliveryResult =
   | { readonly status: 'sent'; readonly attempts: number }
   | { readonly status: 'skipped' | 'exhausted'; readonly attempts: number; readonly failure: Failure }
   | { readonly status: 'due'; readonly attempts: number; readonly retryInMs: number; readonly failure?: Failure }
@@ -63,12 +63,12 @@ export interface RetryPolicy {
 }
 
 /** Returns the new state of a delivery. @param random a number from 0 to 1 */
-export function settle(
+export function resultOf(
   { attempts: before, ageMs, lastFailure }: Pick<Delivery, 'attempts' | 'ageMs' | 'lastFailure'>,
   attempt: Attempt,
   policy: RetryPolicy,
   random: number
-): Settlement {
+): DeliveryResult {
   const attempts = before + 1
   switch (attempt.kind) {
     case 'sent':

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { type Attempt, type RetryPolicy, retryDelayMs, settle } from './delivery.ts'
+import { type Attempt, type RetryPolicy, resultOf, retryDelayMs } from './delivery.ts'
 
 const hourMs = 3_600_000
 const policy: RetryPolicy = {
@@ -34,24 +34,24 @@ const anyAttempt: fc.Arbitrary<Attempt> = fc.oneof(
 ) as fc.Arbitrary<Attempt>
 
 test('a delivery that the target accepts is sent, a rejected one is not retried, and one to a disabled target is skipped', () => {
-  assert.deepEqual(settle(fresh, { kind: 'sent' }, policy, 0), { status: 'sent', attempts: 1 })
+  assert.deepEqual(resultOf(fresh, { kind: 'sent' }, policy, 0), { status: 'sent', attempts: 1 })
   const failure = { code: 'SMTP_550', reason: 'no such mailbox' }
-  assert.deepEqual(settle(fresh, { kind: 'refused', ...failure }, policy, 0), {
+  assert.deepEqual(resultOf(fresh, { kind: 'refused', ...failure }, policy, 0), {
     status: 'exhausted',
     attempts: 1,
     failure
   })
-  assert.equal(settle(fresh, { kind: 'gone', reason: 'answered 410' }, policy, 0).status, 'skipped')
-  assert.equal(settle(fresh, { kind: 'unwanted' }, policy, 0).status, 'skipped')
+  assert.equal(resultOf(fresh, { kind: 'gone', reason: 'answered 410' }, policy, 0).status, 'skipped')
+  assert.equal(resultOf(fresh, { kind: 'unwanted' }, policy, 0).status, 'skipped')
 })
 
 test('the default retry schedule begins after seconds, continues for days, and ends', () => {
   const delays: number[] = []
   for (let attempts = 0, ageMs = 0; ; attempts++) {
-    const settlement = settle({ attempts, ageMs }, failed, policy, 1)
-    if (settlement.status !== 'due') break
-    delays.push(settlement.retryInMs)
-    ageMs += settlement.retryInMs
+    const result = resultOf({ attempts, ageMs }, failed, policy, 1)
+    if (result.status !== 'due') break
+    delays.push(result.retryInMs)
+    ageMs += result.retryInMs
   }
   const minute = 60_000
   assert.deepEqual(delays.slice(0, 7), [5_000, 20_000, 80_000, 320_000, 1_280_000, 5_120_000, 20_480_000])
@@ -73,9 +73,9 @@ test('a retry delay is 75 % to 100 % of four times the previous one, up to the m
 test('a requested pause is kept up to its own maximum, which is longer than the maximum delay', () => {
   fc.assert(
     fc.property(fc.nat(100 * hourMs), random, (retryAfterMs, random) => {
-      const settlement = settle(fresh, { ...failed, retryAfterMs } as Attempt, policy, random)
-      assert.equal(settlement.status, 'due')
-      const { retryInMs } = settlement as { retryInMs: number }
+      const result = resultOf(fresh, { ...failed, retryAfterMs } as Attempt, policy, random)
+      assert.equal(result.status, 'due')
+      const { retryInMs } = result as { retryInMs: number }
       const pauseMs = Math.min(retryAfterMs, policy.maxRetryAfterMs)
       assert.equal(retryInMs, Math.max(pauseMs, retryDelayMs(1, policy, random)))
     })
@@ -88,15 +88,15 @@ test('a delivery that always fails is exhausted within the maximum attempts, and
       let ageMs = 0
       let attempts = 0
       for (;;) {
-        const settlement = settle({ attempts, ageMs }, failed, policy, random)
-        assert.equal(settlement.attempts, attempts + 1)
-        attempts = settlement.attempts
+        const result = resultOf({ attempts, ageMs }, failed, policy, random)
+        assert.equal(result.attempts, attempts + 1)
+        attempts = result.attempts
         assert.ok(attempts <= policy.maxAttempts)
-        if (settlement.status !== 'due') {
-          assert.equal(settlement.status, 'exhausted')
+        if (result.status !== 'due') {
+          assert.equal(result.status, 'exhausted')
           return
         }
-        ageMs += settlement.retryInMs
+        ageMs += result.retryInMs
         assert.ok(ageMs <= policy.maxAgeMs)
       }
     })
@@ -106,16 +106,16 @@ test('a delivery that always fails is exhausted within the maximum attempts, and
 test('the number of attempts never decreases, and increases only when an attempt was made', () => {
   fc.assert(
     fc.property(fc.nat(1_000), fc.nat(), anyAttempt, random, (attempts, ageMs, attempt, random) => {
-      const settlement = settle({ attempts, ageMs }, attempt, policy, random)
+      const result = resultOf({ attempts, ageMs }, attempt, policy, random)
       const hasTried = attempt.kind !== 'released' && attempt.kind !== 'unwanted'
-      assert.equal(settlement.attempts, attempts + Number(hasTried))
+      assert.equal(result.attempts, attempts + Number(hasTried))
     })
   )
 })
 
 test('a delivery that is released without an attempt is due immediately and keeps its last failure', () => {
   const failure = { code: 'TIMEOUT', reason: 'no answer' }
-  assert.deepEqual(settle({ attempts: 3, ageMs: 1e12, lastFailure: failure }, { kind: 'released' }, policy, 0), {
+  assert.deepEqual(resultOf({ attempts: 3, ageMs: 1e12, lastFailure: failure }, { kind: 'released' }, policy, 0), {
     status: 'due',
     attempts: 3,
     retryInMs: 0,
@@ -125,6 +125,6 @@ test('a delivery that is released without an attempt is due immediately and keep
 
 test('a delivery is exhausted if the requested pause ends after its maximum age', () => {
   const asked: Attempt = { ...failed, retryAfterMs: 24 * hourMs } as Attempt
-  assert.equal(settle({ attempts: 0, ageMs: 48 * hourMs }, asked, policy, 1).status, 'due')
-  assert.equal(settle({ attempts: 0, ageMs: 48 * hourMs + 1 }, asked, policy, 1).status, 'exhausted')
+  assert.equal(resultOf({ attempts: 0, ageMs: 48 * hourMs }, asked, policy, 1).status, 'due')
+  assert.equal(resultOf({ attempts: 0, ageMs: 48 * hourMs + 1 }, asked, policy, 1).status, 'exhausted')
 })

@@ -1,5 +1,5 @@
 import type { PositionAdvance } from '@orderly/kafka'
-import type { Delivery, Settlement } from '../domain/delivery.ts'
+import type { Delivery, DeliveryResult } from '../domain/delivery.ts'
 import type { Notification } from '../domain/notification.ts'
 import type { Recipient } from '../domain/recipients.ts'
 
@@ -55,9 +55,9 @@ export interface ClaimOptions {
   readonly overdueMs?: number
 }
 
-export interface SettledDelivery {
+export interface AttemptedDelivery {
   readonly delivery: ClaimedDelivery
-  readonly settlement: Settlement
+  readonly result: DeliveryResult
 }
 
 /** A delivery lane whose claim ends. */
@@ -105,7 +105,7 @@ export interface DeliveryStore {
    * Stores the results of attempts and releases delivery lanes.
    * @returns the targets of released lanes that have more deliveries
    */
-  settle(deliveries: readonly SettledDelivery[], lanes: readonly FreedLane[]): Promise<ReadonlySet<string>>
+  saveResults(deliveries: readonly AttemptedDelivery[], lanes: readonly FreedLane[]): Promise<ReadonlySet<string>>
   /** Disables a target, unless its address has changed in the meantime. */
   disable(address: TargetAddress, reason: string): Promise<void>
   /**

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import { inTransaction } from '@orderly/postgres'
+import { inTransaction, isTransientFailure } from '@orderly/postgres'
 import { accepted, notification, ofAll } from '../testing/notifications.ts'
 import type { Claim, DeliveryStore } from './delivery-store.ts'
-import { isTransient } from './is-transient.ts'
 import { createPostgresDeliveryStore } from './postgres.ts'
 import { testDeliveryStore } from './testing/delivery-store-contract.ts'
 import { createNotificationDatabase, emptyDeliveryStore } from './testing/notification-database.ts'
@@ -22,9 +21,9 @@ testDeliveryStore(
 
 const options = { instanceID: 'one', maxLanes: 50, maxPerLane: 10, leaseMs: 60_000 }
 
-function sentAndFreed({ deliveries }: Claim): Parameters<DeliveryStore['settle']> {
+function sentAndFreed({ deliveries }: Claim): Parameters<DeliveryStore['saveResults']> {
   return [
-    deliveries.map(delivery => ({ delivery, settlement: { status: 'sent' as const, attempts: 1 } })),
+    deliveries.map(delivery => ({ delivery, result: { status: 'sent' as const, attempts: 1 } })),
     deliveries.map(({ target, notification, claim }) => ({
       ...{ target, userID: notification.userID, claim },
       retryInMs: 0
@@ -56,13 +55,13 @@ test('concurrent instances that accept, claim and settle the same events claim n
         const claim = await deliveryStore.claim('console', { ...options, instanceID: String(instance), maxLanes: 5 })
         taken.push(...claim.deliveries.map(({ notification }) => notification.id))
         share += claim.deliveries.length
-        await deliveryStore.settle(...sentAndFreed(claim))
+        await deliveryStore.saveResults(...sentAndFreed(claim))
       }
       while ((await deliveryStore.backlog()).length > 0) {
         const claim = await deliveryStore.claim('console', { ...options, instanceID: String(instance), maxLanes: 5 })
         taken.push(...claim.deliveries.map(({ notification }) => notification.id))
         share += claim.deliveries.length
-        await deliveryStore.settle(...sentAndFreed(claim))
+        await deliveryStore.saveResults(...sentAndFreed(claim))
       }
       return share
     })
@@ -92,7 +91,7 @@ for (const [past, upkeep] of Object.entries(pasts)) {
       for (;;) {
         const claim = await deliveryStore.claim('console', { ...options, maxLanes })
         if (claim.deliveries.length === 0) return
-        await deliveryStore.settle(...sentAndFreed(claim))
+        await deliveryStore.saveResults(...sentAndFreed(claim))
       }
     }
     /**
@@ -118,7 +117,7 @@ for (const [past, upkeep] of Object.entries(pasts)) {
     await accept(5_000)
     const before = await entriesRead()
     const claim = await deliveryStore.claim('console', few)
-    await deliveryStore.settle(...sentAndFreed(claim))
+    await deliveryStore.saveResults(...sentAndFreed(claim))
     assert.equal(claim.deliveries.length, 10)
     for (const [index, entries] of await entriesRead()) {
       const read = entries - (before.get(index) ?? 0)
@@ -138,7 +137,7 @@ test('a delivery that is accepted while its delivery lane is released is not los
   const observer = database.open()
   const settling = await inTransaction(database.open(), async client => {
     await client.query('SELECT FROM notification.lanes FOR UPDATE')
-    const settling = deliveryStore.settle(...sentAndFreed(claim))
+    const settling = deliveryStore.saveResults(...sentAndFreed(claim))
     const waiting = `SELECT count(*) AS count FROM pg_stat_activity
       WHERE datname = current_database() AND wait_event_type = 'Lock'`
     while ((await observer.query(waiting)).rows[0].count === 0);
@@ -162,7 +161,7 @@ test('deliveries that were made due manually are found', async () => {
   const deliveryStore = createPostgresDeliveryStore(pool)
   const given = notification()
   await deliveryStore.accept(accepted(given), ofAll('console'))
-  await deliveryStore.settle(...sentAndFreed(await deliveryStore.claim('console', options)))
+  await deliveryStore.saveResults(...sentAndFreed(await deliveryStore.claim('console', options)))
   await pool.query(
     "UPDATE notification.deliveries SET status = 'due', attempts = 0, accepted_at = now(), settled_at = NULL"
   )
@@ -175,7 +174,7 @@ test('a notification that Postgres cannot store is rejected permanently, and not
   await emptyDeliveryStore(pool)
   const deliveryStore = createPostgresDeliveryStore(pool)
   const batch = accepted(notification(), notification({ userID: 'a\0b' }))
-  await assert.rejects(deliveryStore.accept(batch, ofAll('console')), error => !isTransient(error))
+  await assert.rejects(deliveryStore.accept(batch, ofAll('console')), error => !isTransientFailure(error))
   assert.deepEqual(await deliveryStore.backlog(), [])
 })
 
@@ -185,17 +184,17 @@ test('statements prepared on empty tables do not scan the tables sequentially af
   const deliveryStore = createPostgresDeliveryStore(single)
   for (let index = 0; index < 20; index++) {
     await deliveryStore.accept(accepted(notification()), ofAll('console'))
-    await deliveryStore.settle(...sentAndFreed(await deliveryStore.claim('console', options)))
+    await deliveryStore.saveResults(...sentAndFreed(await deliveryStore.claim('console', options)))
     await deliveryStore.dueTargets()
   }
   const id = "'00000000-0000-0000-0000-000000000000'"
   const statements = [
     `"claim-lanes" ('console', ${id}, 'one', 50, 1000, 0, NULL)`,
     '"due-targets" (NULL)',
-    `"take-in-hand" (${id}, 10, NULL)`,
+    `"claim-deliveries" (${id}, 10, NULL)`,
     `"drop-empty-lanes" (${id})`,
     `"lock-lanes" ('{console}', '{berlin}', '{ada}')`,
-    `"settle-deliveries" ('{a}', '{console}', '{${id.slice(1, -1)}}', '{sent}', '{1}', '{NULL}', '{NULL}', NULL)`,
+    `"save-results" ('{a}', '{console}', '{${id.slice(1, -1)}}', '{sent}', '{1}', '{NULL}', '{NULL}', NULL)`,
     `"free-lanes" ('{console}', '{berlin}', '{ada}', '{${id.slice(1, -1)}}', '{0}', NULL)`
   ]
   for (const statement of statements) {

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { type PostgresPositions, readDecideWriteWith } from '@orderly/positions'
-import { isPostgresConflict, readDecideWrite, retryTransient, runStatement, type Statement } from '@orderly/postgres'
+import { readDecideWrite, retryConflicts, runStatement, type Statement } from '@orderly/postgres'
 import type { Pool, QueryResultRow } from 'pg'
 import { targetsFor } from '../domain/recipients.ts'
-import type { ClaimedDelivery, DeliveryStore } from './delivery-store.ts'
+import type { DeliveryStore } from './delivery-store.ts'
+import { type DeliveryRow, toDelivery } from './rows.ts'
 import * as statements from './statements.ts'
 
 const prunedAtOnce = 5_000
@@ -16,13 +17,14 @@ const prunedAtOnce = 5_000
  * settle deliveries, the instance presents the same claim id.
  *
  * A statement that checks for remaining deliveries runs after the statement that locked the lane.
- * It therefore sees what other transactions committed, and they wait for its result.
+ * It therefore sees what other transactions committed, and they wait for its result. Locks are
+ * acquired in a fixed order, so conflicts are not expected; retries of them are a safety net.
  */
 export function createPostgresDeliveryStore(
   pool: Pool,
   { nowMs = () => null, positions }: { nowMs?: () => number | null; positions?: PostgresPositions } = {}
 ): DeliveryStore {
-  const run = <Row extends QueryResultRow>(statement: Statement) => runStatement<Row>(pool, statement)
+  const run = <Row extends QueryResultRow>(statement: Statement<Row>) => runStatement(pool, statement)
 
   return {
     async accept(notifications, recipients, advances = []) {
@@ -36,10 +38,10 @@ export function createPostgresDeliveryStore(
       }
       const statement = statements.accept(wanted, nowMs())
       const rows = await retryConflicts(() =>
-        readDecideWriteWith(pool, { positions, advances }, [statement], ([rows = []]) => ({ writes: [], result: rows }))
+        readDecideWriteWith(pool, { positions, advances }, [statement], ([rows]) => ({ writes: [], result: rows }))
       )
       const pairs = wanted.reduce((sum, { targets }) => sum + targets.length, 0)
-      const inserted = rows.reduce((sum, row) => sum + Number(row.inserted), 0)
+      const inserted = rows.reduce((sum, row) => sum + row.inserted, 0)
       return { duplicates: pairs - inserted, targets: new Set(rows.map(({ target }) => target)) }
     },
 
@@ -51,30 +53,30 @@ export function createPostgresDeliveryStore(
       const claim = randomUUID()
       const reads = [
         statements.claimLanes(target, claim, options, nowMs()),
-        statements.takeInHand(claim, options.maxPerLane, nowMs()),
+        statements.claimDeliveries(claim, options.maxPerLane, nowMs()),
         statements.dropEmptyLanes(claim),
         statements.targetState(target, nowMs())
-      ]
-      return readDecideWrite(pool, reads, ([lanes = [], taken = [], , states = []]) => ({
+      ] as const
+      return readDecideWrite(pool, reads, ([lanes, claimed, , [state]]) => ({
         writes: [],
         result: {
-          deliveries: taken.toSorted(bySequence).map(row => toDelivery(row, claim)),
-          isDisabled: states[0]?.is_off === true,
+          deliveries: claimed.toSorted(bySequence).map(row => toDelivery(row, claim)),
+          isDisabled: state?.isDisabled === true,
           isLimited: lanes.length === options.maxLanes,
-          pausedMs: states[0]?.paused_ms ?? 0
+          pausedMs: state?.pausedMs ?? 0
         }
       }))
     },
 
-    async settle(deliveries, lanes) {
+    async saveResults(deliveries, lanes) {
       const touched = deliveries.map(({ delivery: { target, notification } }) => {
         return { target, caller: notification.caller, userID: notification.userID }
       })
       if (touched.length + lanes.length === 0) return new Set()
       const lock = statements.lockLanes([...touched, ...lanes])
-      const work = [lock, statements.settleDeliveries(deliveries, nowMs()), statements.freeLanes(lanes, nowMs())]
+      const work = [lock, statements.saveResults(deliveries, nowMs()), statements.freeLanes(lanes, nowMs())] as const
       return retryConflicts(() =>
-        readDecideWrite(pool, work, ([, , dueAgain = []]) => ({
+        readDecideWrite(pool, work, ([, , dueAgain]) => ({
           writes: [],
           result: new Set(dueAgain.map(({ target }) => target))
         }))
@@ -102,8 +104,7 @@ export function createPostgresDeliveryStore(
     },
 
     async backlog() {
-      const { rows } = await run(statements.backlog(nowMs()))
-      return rows.map(({ target, deliveries, oldest_age_ms }) => ({ target, deliveries, oldestAgeMs: oldest_age_ms }))
+      return (await run(statements.backlog(nowMs()))).rows
     },
 
     async disabled() {
@@ -124,26 +125,6 @@ export function createPostgresDeliveryStore(
   }
 }
 
-/**
- * Retries conflicts as a safety net. Locks are acquired in a fixed order, so conflicts are not
- * expected.
- */
-function retryConflicts<Result>(work: () => Promise<Result>): Promise<Result> {
-  return retryTransient(work, { isTransient: isPostgresConflict, attempts: 10, firstDelayMs: 2, maxDelayMs: 200 })
-}
-
-function bySequence(left: QueryResultRow, right: QueryResultRow): number {
+function bySequence(left: DeliveryRow, right: DeliveryRow): number {
   return left.sequence - right.sequence
-}
-
-function toDelivery(row: QueryResultRow, claim: string): ClaimedDelivery {
-  return {
-    target: row.target,
-    notification: row.content,
-    traceparent: row.traceparent,
-    attempts: row.attempts,
-    ageMs: Math.max(0, row.age_ms),
-    ...(row.code !== null && { lastFailure: { code: row.code, reason: row.reason ?? '' } }),
-    claim
-  }
 }

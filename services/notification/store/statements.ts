@@ -1,5 +1,13 @@
 import type { Statement } from '@orderly/postgres'
-import type { AcceptedNotification, ClaimOptions, FreedLane, SettledDelivery, TargetAddress } from './delivery-store.ts'
+import type {
+  AcceptedNotification,
+  AttemptedDelivery,
+  ClaimOptions,
+  FreedLane,
+  TargetAddress,
+  TargetBacklog
+} from './delivery-store.ts'
+import { type DeliveryRow, deliveryColumns, type TargetRow, type TargetStateRow } from './rows.ts'
 
 /**
  * Time of a statement in milliseconds since the epoch; null uses the clock of the database, so that
@@ -43,7 +51,7 @@ const targetSeparator = ','
 export function accept(
   accepted: readonly (AcceptedNotification & { readonly targets: readonly string[] })[],
   nowMs: Now
-): Statement {
+): Statement<TargetRow & { readonly inserted: number }> {
   return {
     name: 'accept',
     text: `WITH inserted AS (
@@ -117,9 +125,9 @@ export function claimLanes(target: string, claim: string, options: ClaimOptions,
  * Claims the first deliveries of the claimed lanes. It is a separate statement: it starts after the
  * lanes are locked, and so sees everything committed before.
  */
-export function takeInHand(claim: string, maxPerLane: number, nowMs: Now): Statement {
+export function claimDeliveries(claim: string, maxPerLane: number, nowMs: Now): Statement<DeliveryRow> {
   return {
-    name: 'take-in-hand',
+    name: 'claim-deliveries',
     text: `UPDATE notification.deliveries
       SET status = 'sending', attempts = attempts + (status = 'sending')::integer
       WHERE ctid = ANY (ARRAY(
@@ -130,8 +138,7 @@ export function takeInHand(claim: string, maxPerLane: number, nowMs: Now): State
         ) AS first
         WHERE lanes.claim = $1
       ))
-      RETURNING target, user_id, sequence, content, traceparent, attempts, code, reason,
-        extract(epoch FROM ${now(3)} - accepted_at)::float8 * 1000 AS age_ms`,
+      RETURNING ${deliveryColumns(now(3))}`,
     values: [claim, maxPerLane, nowMs]
   }
 }
@@ -147,13 +154,13 @@ export function dropEmptyLanes(claim: string): Statement {
   }
 }
 
-export function targetState(target: string, nowMs: Now): Statement {
+export function targetState(target: string, nowMs: Now): Statement<TargetStateRow> {
   return {
     name: 'target-state',
     text: `SELECT disabled_at IS NOT NULL OR EXISTS (
           SELECT FROM notification.endpoints WHERE endpoints.target = $1 AND disabled_at IS NOT NULL
-        ) AS is_off,
-        greatest(0, extract(epoch FROM paused_until - ${now(2)})::float8 * 1000) AS paused_ms
+        ) AS "isDisabled",
+        greatest(0, extract(epoch FROM paused_until - ${now(2)})::float8 * 1000) AS "pausedMs"
       FROM notification.targets WHERE target = $1`,
     values: [target, nowMs]
   }
@@ -190,9 +197,9 @@ function laneColumns(lanes: readonly Pick<FreedLane, 'target' | 'caller' | 'user
  * other result requires the current claim. The filter on `status` makes Postgres look up a delivery
  * by its key instead of scanning the unsettled ones.
  */
-export function settleDeliveries(settled: readonly SettledDelivery[], nowMs: Now): Statement {
+export function saveResults(settled: readonly AttemptedDelivery[], nowMs: Now): Statement {
   return {
-    name: 'settle-deliveries',
+    name: 'save-results',
     text: `UPDATE notification.deliveries
       SET status = result.status, attempts = result.attempts, code = result.code, reason = result.reason,
         settled_at = CASE WHEN result.status = 'due' THEN NULL ELSE ${now(8)} END
@@ -207,10 +214,10 @@ export function settleDeliveries(settled: readonly SettledDelivery[], nowMs: Now
       settled.map(({ delivery }) => delivery.notification.id),
       settled.map(({ delivery }) => delivery.target),
       settled.map(({ delivery }) => delivery.claim),
-      settled.map(({ settlement }) => settlement.status),
-      settled.map(({ settlement }) => settlement.attempts),
-      settled.map(({ settlement }) => ('failure' in settlement ? settlement.failure?.code : undefined)),
-      settled.map(({ settlement }) => ('failure' in settlement ? settlement.failure?.reason : undefined)),
+      settled.map(({ result }) => result.status),
+      settled.map(({ result }) => result.attempts),
+      settled.map(({ result }) => ('failure' in result ? result.failure?.code : undefined)),
+      settled.map(({ result }) => ('failure' in result ? result.failure?.reason : undefined)),
       nowMs
     ]
   }
@@ -220,7 +227,7 @@ export function settleDeliveries(settled: readonly SettledDelivery[], nowMs: Now
  * Releases delivery lanes while they are locked. A concurrent transaction adds its delivery before
  * the lock, or creates the lane again. The `ctid` of a locked lane does not change.
  */
-export function freeLanes(lanes: readonly FreedLane[], nowMs: Now): Statement {
+export function freeLanes(lanes: readonly FreedLane[], nowMs: Now): Statement<TargetRow> {
   return {
     name: 'free-lanes',
     text: `WITH freed AS MATERIALIZED (
@@ -248,7 +255,7 @@ export function freeLanes(lanes: readonly FreedLane[], nowMs: Now): Statement {
 
 export function disable({ target, fingerprint }: TargetAddress, reason: string): Statement {
   return {
-    name: 'switch-off',
+    name: 'disable',
     text: `UPDATE notification.targets SET disabled_at = statement_timestamp(), reason = $3
       WHERE target = $1 AND fingerprint = $2 AND disabled_at IS NULL`,
     values: [target, fingerprint, reason]
@@ -268,7 +275,7 @@ export function pause({ target, fingerprint }: TargetAddress, pauseMs: number, n
  * Skips from one target to the next in the index, so that its cost depends on the number of
  * targets, not of delivery lanes.
  */
-export function dueTargets(nowMs: Now): Statement {
+export function dueTargets(nowMs: Now): Statement<TargetRow> {
   const firstLane = (condition: string) => `SELECT target || '' AS target, due_at FROM notification.lanes ${condition}
         ORDER BY target || '', due_at LIMIT 1`
   return {
@@ -291,17 +298,17 @@ export function releaseClaims(instanceID: string, nowMs: Now): Statement {
   }
 }
 
-export function backlog(nowMs: Now): Statement {
+export function backlog(nowMs: Now): Statement<TargetBacklog> {
   return {
     name: 'backlog',
     text: `SELECT target, count(*) AS deliveries,
-        extract(epoch FROM ${now(1)} - min(accepted_at))::float8 * 1000 AS oldest_age_ms
+        extract(epoch FROM ${now(1)} - min(accepted_at))::float8 * 1000 AS "oldestAgeMs"
       FROM notification.deliveries WHERE settled_at IS NULL GROUP BY target ORDER BY target`,
     values: [nowMs]
   }
 }
 
-export const disabled: Statement = {
+export const disabled: Statement<TargetRow> = {
   name: 'disabled',
   text: `SELECT target FROM notification.targets WHERE disabled_at IS NOT NULL
     AND seen_at >= (SELECT max(seen_at) FROM notification.targets) - ${milliseconds(String(unseenMs))} ORDER BY target`,

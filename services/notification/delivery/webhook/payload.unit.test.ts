@@ -11,7 +11,7 @@ import {
 } from '@orderly/contracts/testing'
 import fc from 'fast-check'
 import { notificationFor } from '../../domain/notification.ts'
-import { payloadOf } from './payload.ts'
+import { payloadOf } from './webhook.ts'
 
 const anyResult = fc.oneof(
   anyInventoryReserved(),

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { isoTime } from '@orderly/contracts'
 import type { Config } from '@orderly/service-kit'
 import { Type } from 'typebox'
 import type { Notification } from '../../domain/notification.ts'
@@ -7,7 +8,6 @@ import { defineSink, type Sink, SinkError, targetGone } from '../sink.ts'
 import { type Endpoint, parseEndpoints, parseStored } from './endpoints.ts'
 import { createGuardedAgent, type Lookup } from './guarded-agent.ts'
 import { createNetworks, type Networks } from './networks.ts'
-import { payloadOf } from './payload.ts'
 import { type Answer, post } from './post.ts'
 import { retryAfterMs } from './retry-after.ts'
 import { sign, webhookIDOf } from './signature.ts'
@@ -145,4 +145,16 @@ async function judge(answer: Answer): Promise<void> {
     retryable: true,
     ...(pauseMs !== undefined && { retryAfterMs: pauseMs })
   })
+}
+
+/**
+ * Returns the payload defined by Standard Webhooks 1.0.0, "Payload structure". It is the same for
+ * every attempt.
+ * @param isForAll true if the endpoint receives notifications of several callers, so that user ids
+ * alone are ambiguous
+ */
+export function payloadOf(notification: Notification, isForAll: boolean): string {
+  const { id: _id, kind, decidedAtMs, caller, ...facts } = notification
+  const data = { ...facts, ...(isForAll && caller !== undefined && { caller }) }
+  return JSON.stringify({ type: kind.replace('-', '.'), timestamp: isoTime(decidedAtMs), data })
 }

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { ownerOfKey, recordKey } from '@orderly/contracts'
 import fc from 'fast-check'
-import { type Attempt, type RetryPolicy, settle } from '../../domain/delivery.ts'
+import { type Attempt, type RetryPolicy, resultOf } from '../../domain/delivery.ts'
 import { accepted, notification, ofAll } from '../../testing/notifications.ts'
-import type { Claim, ClaimedDelivery, ClaimOptions, DeliveryStore, SettledDelivery } from '../delivery-store.ts'
+import type { AttemptedDelivery, Claim, ClaimedDelivery, ClaimOptions, DeliveryStore } from '../delivery-store.ts'
 
 const policy: RetryPolicy = {
   maxAttempts: 3,
@@ -20,13 +20,13 @@ const sent: Attempt = { kind: 'sent' }
 
 const idsOf = (claim: Claim) => claim.deliveries.map(({ notification }) => notification.id)
 
-function settled(delivery: ClaimedDelivery, attempt: Attempt): SettledDelivery {
-  return { delivery, settlement: settle(delivery, attempt, policy, 1) }
+function settled(delivery: ClaimedDelivery, attempt: Attempt): AttemptedDelivery {
+  return { delivery, result: resultOf(delivery, attempt, policy, 1) }
 }
 
 /** Settles all claimed deliveries with the same result and releases their delivery lanes. */
-function settleAll(deliveryStore: DeliveryStore, { deliveries }: Claim, attempt: Attempt, retryInMs = 0) {
-  return deliveryStore.settle(
+function saveAll(deliveryStore: DeliveryStore, { deliveries }: Claim, attempt: Attempt, retryInMs = 0) {
+  return deliveryStore.saveResults(
     deliveries.map(delivery => settled(delivery, attempt)),
     deliveries.map(({ target, notification, claim }) => {
       const { caller, userID } = notification
@@ -75,7 +75,7 @@ export function testDeliveryStore(
     const given = accepted(notification())
     await deliveryStore.accept(given, ofAll('console'))
     assert.deepEqual(await deliveryStore.accept(given, ofAll('console')), { duplicates: 1, targets: new Set() })
-    await settleAll(deliveryStore, await deliveryStore.claim('console', options), sent)
+    await saveAll(deliveryStore, await deliveryStore.claim('console', options), sent)
     assert.deepEqual(await deliveryStore.accept([...given, ...given], ofAll('console', 'smtp')), {
       duplicates: 3,
       targets: new Set(['smtp'])
@@ -113,8 +113,8 @@ export function testDeliveryStore(
     const claim = await deliveryStore.claim('console', { ...options, maxPerLane: 1 })
     assert.deepEqual(idsOf(claim).sort(), [berlins, pariss, unowned].map(([first]) => first?.id).sort())
     const isBerlins = ({ notification }: ClaimedDelivery) => notification.caller === 'berlin'
-    await settleAll(deliveryStore, { ...claim, deliveries: claim.deliveries.filter(isBerlins) }, failed, 1_000)
-    await settleAll(deliveryStore, { ...claim, deliveries: claim.deliveries.filter(each => !isBerlins(each)) }, sent)
+    await saveAll(deliveryStore, { ...claim, deliveries: claim.deliveries.filter(isBerlins) }, failed, 1_000)
+    await saveAll(deliveryStore, { ...claim, deliveries: claim.deliveries.filter(each => !isBerlins(each)) }, sent)
     assert.deepEqual(
       idsOf(await deliveryStore.claim('console', options)).sort(),
       [pariss[1]?.id, unowned[1]?.id].sort()
@@ -160,8 +160,8 @@ export function testDeliveryStore(
     await deliveryStore.accept(accepted(notification()), ofAll('webhook:a'))
     const due = async () => [...(await deliveryStore.dueTargets())].sort()
     assert.deepEqual(await due(), ['console', 'smtp', 'webhook:a', 'webhook:b'])
-    await settleAll(deliveryStore, await deliveryStore.claim('smtp', options), failed, 1_000)
-    await settleAll(deliveryStore, await deliveryStore.claim('console', options), sent)
+    await saveAll(deliveryStore, await deliveryStore.claim('smtp', options), failed, 1_000)
+    await saveAll(deliveryStore, await deliveryStore.claim('console', options), sent)
     const [first] = (await deliveryStore.claim('webhook:b', { ...options, maxLanes: 1 })).deliveries
     assert.ok(first)
     assert.deepEqual(await due(), ['webhook:a', 'webhook:b'])
@@ -192,7 +192,7 @@ export function testDeliveryStore(
     const current = await deliveryStore.claim('console', options)
     const [failedLate, sentLate] = late.deliveries
     assert.ok(failedLate && sentLate)
-    const dueAgain = await deliveryStore.settle(
+    const dueAgain = await deliveryStore.saveResults(
       [settled(failedLate, failed), settled(sentLate, sent)],
       late.deliveries.map(({ target, notification, claim }) => ({
         ...{ target, userID: notification.userID, claim },
@@ -206,7 +206,7 @@ export function testDeliveryStore(
       [],
       'the lane that failed late is still claimed'
     )
-    await settleAll(deliveryStore, current, sent)
+    await saveAll(deliveryStore, current, sent)
     assert.deepEqual(await deliveryStore.backlog(), [])
     pass(100_000)
     assert.deepEqual(idsOf(await deliveryStore.claim('console', options)), [])
@@ -223,16 +223,16 @@ export function testDeliveryStore(
     assert.equal(second.isLimited, false)
     const smtps = await deliveryStore.claim('smtp', options)
     assert.equal(smtps.isLimited, false)
-    assert.deepEqual(await settleAll(deliveryStore, second, sent), new Set())
-    assert.deepEqual(await settleAll(deliveryStore, smtps, failed), new Set(['smtp']))
-    assert.deepEqual(await settleAll(deliveryStore, first, sent), new Set(['console']), 'one of a user that had two')
-    assert.deepEqual(await deliveryStore.settle([], []), new Set())
+    assert.deepEqual(await saveAll(deliveryStore, second, sent), new Set())
+    assert.deepEqual(await saveAll(deliveryStore, smtps, failed), new Set(['smtp']))
+    assert.deepEqual(await saveAll(deliveryStore, first, sent), new Set(['console']), 'one of a user that had two')
+    assert.deepEqual(await deliveryStore.saveResults([], []), new Set())
   })
 
   test(`${name}: a failed delivery is due again after its delay, with its failure`, async t => {
     const { deliveryStore, pass } = await setUp(t)
     await deliveryStore.accept(accepted(notification()), ofAll('console'))
-    await settleAll(deliveryStore, await deliveryStore.claim('console', options), failed, 1_000)
+    await saveAll(deliveryStore, await deliveryStore.claim('console', options), failed, 1_000)
     pass(999)
     assert.deepEqual(idsOf(await deliveryStore.claim('console', options)), [])
     pass(1)
@@ -257,7 +257,7 @@ export function testDeliveryStore(
     assert.deepEqual(idsOf(await deliveryStore.claim('console', options)), [], 'the lane is claimed')
     const [head, next] = adasClaimed
     assert.ok(head && next)
-    await deliveryStore.settle(
+    await deliveryStore.saveResults(
       [settled(head, failed), settled(next, { kind: 'released' })],
       [{ target: 'console', userID: 'ada', claim: head.claim, retryInMs: 1_000 }]
     )
@@ -279,7 +279,7 @@ export function testDeliveryStore(
     const { deliveryStore } = await setUp(t)
     const adas = Array.from({ length: 3 }, () => notification({ userID: 'ada' }))
     await deliveryStore.accept(accepted(...adas), ofAll('console'))
-    await settleAll(deliveryStore, await deliveryStore.claim('console', { ...options, maxPerLane: 2 }), sent)
+    await saveAll(deliveryStore, await deliveryStore.claim('console', { ...options, maxPerLane: 2 }), sent)
     assert.deepEqual(idsOf(await deliveryStore.claim('console', options)), [adas[2]?.id])
   })
 
@@ -355,7 +355,7 @@ export function testDeliveryStore(
     const { deliveryStore, pass } = await setUp(t)
     const [done, waiting] = [notification(), notification()]
     await deliveryStore.accept(accepted(done), ofAll('console'))
-    await settleAll(deliveryStore, await deliveryStore.claim('console', options), sent)
+    await saveAll(deliveryStore, await deliveryStore.claim('console', options), sent)
     await deliveryStore.accept(accepted(waiting), ofAll('console'))
     pass(1_000)
     assert.equal(await deliveryStore.prune(1_000), 0)
@@ -370,7 +370,7 @@ export function testDeliveryStore(
     const { deliveryStore } = await setUp(t)
     assert.deepEqual(await deliveryStore.accept([], ofAll('console')), { duplicates: 0, targets: new Set() })
     assert.deepEqual(await deliveryStore.accept(accepted(notification()), []), { duplicates: 0, targets: new Set() })
-    await deliveryStore.settle([], [])
+    await deliveryStore.saveResults([], [])
     assert.deepEqual(await deliveryStore.backlog(), [])
     assert.equal(await deliveryStore.repairLanes(), 0)
   })
@@ -423,15 +423,15 @@ export function testDeliveryStore(
             const results = lane.map(delivery => {
               const kind = retryInMs === undefined ? outcomes[place++ % outcomes.length] : 'released'
               const result = settled(delivery, { kind, ...failure } as Attempt)
-              if (kind === 'failed' && result.settlement.status === 'due') retryInMs = result.settlement.retryInMs
-              if (result.settlement.status !== 'due') {
+              if (kind === 'failed' && result.result.status === 'due') retryInMs = result.result.retryInMs
+              if (result.result.status !== 'due') {
                 ended.set(owner, [...(ended.get(owner) ?? []), delivery.notification.id])
               }
               return result
             })
             const claim = lane[0]?.claim as string
             const lanes = [{ target: 'console', ...ownerOfKey(owner), claim, retryInMs: retryInMs ?? 0 }]
-            await deliveryStore.settle(results, lanes)
+            await deliveryStore.saveResults(results, lanes)
           }
           return deliveries.length
         }

@@ -105,15 +105,15 @@ export function createMemoryDeliveryStore(nowMs: () => number = Date.now): Deliv
       }
     },
 
-    async settle(deliveries, freed) {
-      for (const { delivery, settlement } of deliveries) {
+    async saveResults(deliveries, freed) {
+      for (const { delivery, result } of deliveries) {
         const { target, notification, claim } = delivery
         const row = rows.get(key(notification.id, target))
         const isOurs = lanes.get(key(target, recordKey(notification)))?.claim === claim
-        if (row === undefined || !isUnsettled(row) || !(isOurs || settlement.status === 'sent')) continue
-        row.status = settlement.status
-        row.attempts = settlement.attempts
-        row.failure = 'failure' in settlement ? settlement.failure : undefined
+        if (row === undefined || !isUnsettled(row) || !(isOurs || result.status === 'sent')) continue
+        row.status = result.status
+        row.attempts = result.attempts
+        row.failure = 'failure' in result ? result.failure : undefined
       }
       const dueAgain = new Set<string>()
       for (const { target, claim, retryInMs, ...user } of freed) {
