@@ -1,17 +1,16 @@
-import type { OrderCreated, OrderRate } from '@orderly/contracts'
+import { eventHeaders, type OrderCreated, type OrderRate } from '@orderly/contracts'
 import type { OutputRecord, Stage, Topic } from '@orderly/kafka'
 import { newTraceparent } from '@orderly/service-kit'
 import type { CountSummary } from '../domain/count-orders.ts'
-import { checkOrderTime } from '../domain/order-time.ts'
-import { toOrderRate, type Window } from '../domain/window.ts'
+import { checkOrderTime, toOrderRate, type Window, windowKey } from '../domain/window.ts'
 import { kafkaUses } from '../kafka-access.ts'
 import type { RateStore } from '../store/rate-store.ts'
 
-export interface RateStageParts {
+export interface RateStageOptions {
   readonly ordersCreated: Topic<OrderCreated>
+  readonly orderRate: Topic<OrderRate>
   readonly store: RateStore
   readonly publishEveryMs: number
-  readonly toRecord: (rate: OrderRate, traceparent: string) => OutputRecord
   readonly onCounted?: (summary: CountSummary, durationMs: number) => void
   readonly onPublished?: (windows: readonly Window[]) => void
   readonly onComplete?: (completeUntilMs: number | undefined) => void
@@ -32,9 +31,9 @@ const publishersPartition = 0
  * never decrease in the topic, and only later revisions follow its final record. A revision is
  * marked as published once its commit is known; until then the same revision is written again.
  */
-export function rateStage(parts: RateStageParts): Stage<OrderCreated> {
-  const { ordersCreated, store, publishEveryMs, toRecord, onCounted, onPublished, onComplete } = parts
-  let underWay: readonly Window[] = []
+export function rateStage(options: RateStageOptions): Stage<OrderCreated> {
+  const { ordersCreated, orderRate, store, publishEveryMs, onCounted, onPublished, onComplete } = options
+  let publishing: readonly Window[] = []
 
   return {
     name: 'order-rate',
@@ -67,16 +66,30 @@ export function rateStage(parts: RateStageParts): Stage<OrderCreated> {
           )
         )
         if (!partitions.some(({ partition }) => partition === publishersPartition)) return []
-        const completeUntilMs = await store.settle()
+        const completeUntilMs = await store.makeFinal()
         onComplete?.(completeUntilMs)
-        underWay = await store.unpublished(maxWindowsAtOnce)
+        publishing = await store.unpublished(maxWindowsAtOnce)
         const traceparent = newTraceparent()
-        return underWay.map(window => toRecord(toOrderRate(window), traceparent))
+        return publishing.map(window => rateRecord(orderRate, toOrderRate(window), traceparent))
       },
       async committed() {
-        await store.markPublished(underWay)
-        onPublished?.(underWay)
+        await store.markPublished(publishing)
+        onPublished?.(publishing)
       }
     }
+  }
+}
+
+/**
+ * Creates the record of a rate. Its key is the window, so that compaction keeps the newest
+ * revision; the event id of a revision is stable.
+ */
+function rateRecord(orderRate: Topic<OrderRate>, rate: OrderRate, traceparent: string): OutputRecord {
+  const key = windowKey(rate.windowStartMs)
+  return {
+    topic: orderRate.name,
+    key,
+    value: orderRate.codec.encode(rate),
+    headers: eventHeaders(orderRate, `${key}-${rate.revision}`, traceparent)
   }
 }

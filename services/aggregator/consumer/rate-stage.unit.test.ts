@@ -4,29 +4,27 @@ import { connectTopics, eventID, type OrderRate, toRecord } from '@orderly/contr
 import { createInMemoryRegistry, orderCreated } from '@orderly/contracts/testing'
 import { deadLetterTopic } from '@orderly/kafka'
 import { createInMemoryBroker } from '@orderly/kafka/testing'
+import { isTransientFailure } from '@orderly/postgres'
 import { newTraceparent, parseTraceparent } from '@orderly/service-kit'
 import { windowMs, windowStartOf } from '../domain/window.ts'
-import { rateRecord } from '../publisher/rate-record.ts'
-import { isTransient } from '../store/is-transient.ts'
 import type { RateStore } from '../store/rate-store.ts'
 import { createMemoryStore } from '../store/testing/memory.ts'
 import { rateStage } from './rate-stage.ts'
 
 const topics = await connectTopics(createInMemoryRegistry())
 const logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
-const policy = { graceMs: windowMs, settleMs: 0, retentionMs: 1_000 * windowMs }
+const policy = { graceMs: windowMs, clockSkewMs: 0, retentionMs: 1_000 * windowMs }
 const longAgoMs = windowStartOf(Date.now()) - 30 * windowMs
 
 function setUp(t: TestContext, store: RateStore = createMemoryStore(policy)) {
   const broker = createInMemoryBroker()
   const stage = broker.runStage(
     rateStage({
-      ordersCreated: topics.ordersCreated,
+      ...topics,
       store,
-      publishEveryMs: 5,
-      toRecord: (rate, traceparent) => rateRecord(topics.orderRate, rate, traceparent)
+      publishEveryMs: 5
     }),
-    { isTransient, logger }
+    { isTransient: isTransientFailure, logger }
   )
   t.after(() => stage.stop())
   /** Places orders that were created and written at these times. */
@@ -137,10 +135,9 @@ test('only the owner of partition 0 publishes', async () => {
   const store = createMemoryStore(policy)
   await store.count([{ partition: 1, offset: 0, createdAtMs: longAgoMs, writtenAtMs: longAgoMs }])
   const { tick } = rateStage({
-    ordersCreated: topics.ordersCreated,
+    ...topics,
     store,
-    publishEveryMs: 1_000,
-    toRecord: (rate, traceparent) => rateRecord(topics.orderRate, rate, traceparent)
+    publishEveryMs: 1_000
   })
   const run = (partition: number) =>
     tick?.run({

@@ -6,7 +6,7 @@ import type { CountedOffsets } from './counted-offsets.ts'
 import { orderRecords } from './testing/arbitraries.ts'
 import { isLate, windowMs, windowStartOf } from './window.ts'
 
-const policy = { graceMs: windowMs, settleMs: 1_000, retentionMs: 1_000 * windowMs }
+const policy = { graceMs: windowMs, clockSkewMs: 1_000, retentionMs: 1_000 * windowMs }
 const nothingFinal = { finalWindows: new Set<number>(), firstKeptWindowMs: 0 }
 
 /** Counts batches in sequence and keeps the state as a store does. */

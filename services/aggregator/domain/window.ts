@@ -17,7 +17,7 @@ export interface WindowPolicy {
   /** Grace period: how long after the end of its window an order can be written and still count. */
   readonly graceMs: number
   /** Maximum clock difference between brokers and aggregators. */
-  readonly settleMs: number
+  readonly clockSkewMs: number
   /** Time for which final windows are kept. */
   readonly retentionMs: number
 }
@@ -45,8 +45,8 @@ export function isLate(startMs: number, writtenAtMs: number, { graceMs }: Window
  * Returns the newest window that is final once every record written before `completeUntilMs` is
  * counted.
  */
-export function lastFinalWindow(completeUntilMs: number, { graceMs, settleMs }: WindowPolicy): number {
-  return windowStartOf(completeUntilMs - settleMs - graceMs - windowMs)
+export function lastFinalWindow(completeUntilMs: number, { graceMs, clockSkewMs }: WindowPolicy): number {
+  return windowStartOf(completeUntilMs - clockSkewMs - graceMs - windowMs)
 }
 
 /** Returns the oldest window that is kept. */
@@ -81,4 +81,22 @@ export function withEmptyWindows(
     const isFinal = lastFinalMs !== undefined && startMs <= lastFinalMs
     return known.get(startMs) ?? { startMs, orders: 0, late: 0, revision: 0, isFinal }
   })
+}
+
+/** Error for an order whose creation time cannot belong to a window. */
+export class InvalidOrderTimeError extends Error {
+  readonly code = 'ORDER_TIME_INVALID'
+  readonly retryable = false
+
+  constructor(createdAtMs: number) {
+    super(`createdAtMs must be a time in the years 1970 to 9999 (got ${createdAtMs})`)
+    this.name = 'InvalidOrderTimeError'
+  }
+}
+
+const endOfYear9999Ms = 253_402_300_800_000
+
+/** Validates the creation time of an order. @throws InvalidOrderTimeError */
+export function checkOrderTime(createdAtMs: number): void {
+  if (!(createdAtMs >= 0 && createdAtMs < endOfYear9999Ms)) throw new InvalidOrderTimeError(createdAtMs)
 }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { checkOrderTime } from './order-time.ts'
 import {
+  checkOrderTime,
   firstKeptWindow,
   isLate,
   lastFinalWindow,
@@ -13,7 +13,7 @@ import {
   withEmptyWindows
 } from './window.ts'
 
-const policy = { graceMs: 300_000, settleMs: 10_000, retentionMs: 86_400_000 }
+const policy = { graceMs: 300_000, clockSkewMs: 10_000, retentionMs: 86_400_000 }
 const startMs = Date.parse('2025-11-23T06:47:00Z')
 
 test('a window begins with its minute and ends before the next one', () => {
@@ -25,7 +25,7 @@ test('a window begins with its minute and ends before the next one', () => {
 
 test('once a window is final, no record written in time for it can still appear', () => {
   fc.assert(
-    fc.property(fc.nat({ max: 10 * windowMs }), fc.nat({ max: policy.settleMs }), (sinceStartMs, delayMs) => {
+    fc.property(fc.nat({ max: 10 * windowMs }), fc.nat({ max: policy.clockSkewMs }), (sinceStartMs, delayMs) => {
       const writtenAtMs = startMs + sinceStartMs
       const seenAtMs = writtenAtMs + delayMs
       const isFinalBefore = startMs <= lastFinalWindow(seenAtMs, policy)
@@ -35,13 +35,13 @@ test('once a window is final, no record written in time for it can still appear'
 })
 
 test('a window is final exactly when its grace period and the clock tolerance have passed', () => {
-  const finalAtMs = startMs + windowMs + policy.graceMs + policy.settleMs
+  const finalAtMs = startMs + windowMs + policy.graceMs + policy.clockSkewMs
   assert.equal(lastFinalWindow(finalAtMs, policy), startMs)
   assert.equal(lastFinalWindow(finalAtMs - 1, policy), startMs - windowMs)
 })
 
 test('windows are kept until their retention after they became final', () => {
-  const finalAtMs = startMs + windowMs + policy.graceMs + policy.settleMs
+  const finalAtMs = startMs + windowMs + policy.graceMs + policy.clockSkewMs
   assert.equal(firstKeptWindow(finalAtMs + policy.retentionMs, policy), startMs)
 })
 
@@ -62,7 +62,7 @@ test('a rate has orders per second and per minute', () => {
 test('empty minutes are filled in, final if all partitions are complete beyond their grace period', () => {
   const known = { startMs: startMs - windowMs, orders: 3, late: 0, revision: 2, isFinal: false }
   const range = { newestStartMs: startMs, count: 3 }
-  const completeUntilMs = startMs - windowMs + policy.graceMs + policy.settleMs
+  const completeUntilMs = startMs - windowMs + policy.graceMs + policy.clockSkewMs
   const windows = withEmptyWindows([known], range, completeUntilMs, policy)
   assert.deepEqual(windows, [
     { startMs, orders: 0, late: 0, revision: 0, isFinal: false },

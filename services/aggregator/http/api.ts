@@ -1,16 +1,48 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { type APIKeyCache, guardRoutes, securitySchemes } from '@orderly/callers'
 import { addOpenApi } from '@orderly/service-kit'
 import type { FastifyInstance } from 'fastify'
-import { addRateRoutes, type RateRoutesOptions } from './rate-routes.ts'
+import {
+  toOrderRate,
+  type WindowPolicy,
+  windowKey,
+  windowMs,
+  windowStartOf,
+  withEmptyWindows
+} from '../domain/window.ts'
+import type { RateStore } from '../store/rate-store.ts'
+import { getRates, usualMinutes } from './schema.ts'
 
-export interface RateApiParts extends RateRoutesOptions {
+export interface RateRoutesOptions {
+  readonly store: Pick<RateStore, 'rates'>
+  readonly policy: WindowPolicy
+  readonly nowMs: () => number
+}
+
+export function addRateRoutes(http: FastifyInstance, { store, policy, nowMs }: RateRoutesOptions): void {
+  const route = { schema: getRates, config: { access: ['operator'] } as const }
+  http.withTypeProvider<TypeBoxTypeProvider>().get('/rates', route, async ({ query }) => {
+    const count = Number(query.minutes ?? usualMinutes)
+    const newestStartMs = windowStartOf(nowMs())
+    const { windows, completeUntilMs } = await store.rates(newestStartMs - (count - 1) * windowMs, newestStartMs)
+    return {
+      completeUntilMs: completeUntilMs ?? null,
+      windows: withEmptyWindows(windows, { newestStartMs, count }, completeUntilMs, policy).map(window => ({
+        window: windowKey(window.startMs),
+        ...toOrderRate(window)
+      }))
+    }
+  })
+}
+
+export interface RateApiOptions extends RateRoutesOptions {
   /** Known API keys; undefined if authentication is off. */
   readonly callers: Pick<APIKeyCache, 'find'> | undefined
   readonly allowedHosts?: readonly string[]
 }
 
 /** Registers all routes of the API and its OpenAPI document. */
-export async function addRateApi(http: FastifyInstance, { callers, ...parts }: RateApiParts): Promise<void> {
+export async function addRateApi(http: FastifyInstance, { callers, ...options }: RateApiOptions): Promise<void> {
   await addOpenApi(http, {
     name: 'aggregator',
     title: 'Orderly aggregator API',
@@ -19,6 +51,6 @@ export async function addRateApi(http: FastifyInstance, { callers, ...parts }: R
     tags: [{ name: 'rates', description: 'Orders per minute.' }],
     securitySchemes
   })
-  guardRoutes(http, callers, parts)
-  addRateRoutes(http, parts)
+  guardRoutes(http, callers, options)
+  addRateRoutes(http, options)
 }

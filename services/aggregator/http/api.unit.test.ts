@@ -6,7 +6,7 @@ import { addRateApi } from './api.ts'
 
 async function serve(t: TestContext): Promise<{ readonly baseURL: string; readonly document: ApiDocument }> {
   const { http, listen } = createTestHttp(t)
-  const policy = { graceMs: 0, settleMs: 0, retentionMs: 86_400_000 }
+  const policy = { graceMs: 0, clockSkewMs: 0, retentionMs: 86_400_000 }
   await addRateApi(http, { callers: undefined, store: createMemoryStore(policy), policy, nowMs: Date.now })
   const baseURL = await listen()
   return { baseURL, document: (await http.inject('/openapi.json')).json() }

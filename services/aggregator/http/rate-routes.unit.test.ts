@@ -5,9 +5,9 @@ import { createTestHttp } from '@orderly/service-kit/testing'
 import { windowMs } from '../domain/window.ts'
 import { createPostgresStore } from '../store/postgres.ts'
 import { createMemoryStore } from '../store/testing/memory.ts'
-import { addRateRoutes } from './rate-routes.ts'
+import { addRateRoutes } from './api.ts'
 
-const policy = { graceMs: 0, settleMs: 0, retentionMs: 5_000 * windowMs }
+const policy = { graceMs: 0, clockSkewMs: 0, retentionMs: 5_000 * windowMs }
 const minuteMs = Date.parse('2025-11-23T06:47:00Z')
 
 async function setUp(t: TestContext) {
@@ -32,7 +32,7 @@ test('rates are returned for the newest minutes, current one first, including em
   await store.count([0, 1, 2].map(index => order(index, minuteMs - 2 * windowMs + index)))
   await store.count([order(3, minuteMs + 5), order(4, minuteMs - 9 * windowMs)])
   await store.noteComplete(1, [{ partition: 0, completeUntilMs: minuteMs + 20_000 }])
-  await store.settle()
+  await store.makeFinal()
   const { status, body } = await get('?minutes=3')
   assert.equal(status, 200)
   const common = { perSecond: 0, late: 0 }

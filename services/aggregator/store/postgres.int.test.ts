@@ -10,7 +10,7 @@ import { testRateStore } from './testing/rate-store-contract.ts'
 
 const database = await createAggregatorDatabase({ after })
 const pool = database.open()
-const policy = { graceMs: windowMs, settleMs: 0, retentionMs: 1_000 * windowMs }
+const policy = { graceMs: windowMs, clockSkewMs: 0, retentionMs: 1_000 * windowMs }
 const startMs = 1_000 * windowMs
 
 testRateStore(
@@ -103,7 +103,7 @@ test('a minute cannot become final while a batch is counted in it', async () => 
   await store.noteComplete(1, [{ partition: 0, completeUntilMs: startMs + 2 * windowMs }])
   const { settled } = await inTransaction(database.open(), async client => {
     await client.query('SELECT FROM aggregator.partitions FOR UPDATE')
-    const settled = settling.settle()
+    const settled = settling.makeFinal()
     const waiting = `SELECT FROM pg_stat_activity
       WHERE datname = current_database() AND application_name = 'settling' AND wait_event_type = 'Lock'`
     while ((await pool.query(waiting)).rowCount === 0);

@@ -2,16 +2,15 @@ import type { PositionChange } from '@orderly/kafka'
 import { type PostgresPositions, readDecideWriteWith } from '@orderly/positions'
 import {
   inTransaction,
-  isPostgresConflict,
   orUnavailable,
   readDecideWrite,
-  retryTransient,
+  retryConflicts,
   runStatement,
   type Statement
 } from '@orderly/postgres'
-import type { Pool, QueryResultRow } from 'pg'
+import type { Pool } from 'pg'
 import { countOrders } from '../domain/count-orders.ts'
-import { firstKeptWindow, lastFinalWindow, type Window, type WindowPolicy, windowStartOf } from '../domain/window.ts'
+import { firstKeptWindow, lastFinalWindow, type WindowPolicy, windowStartOf } from '../domain/window.ts'
 import type { RateStore } from './rate-store.ts'
 import * as statements from './statements.ts'
 
@@ -25,9 +24,6 @@ export function createPostgresStore(
   policy: WindowPolicy,
   positions?: Pick<PostgresPositions, 'saving'>
 ): RateStore {
-  const afterConflicts = <Result>(work: () => Promise<Result>) =>
-    retryTransient(work, { isTransient: isPostgresConflict, attempts: 10, firstDelayMs: 2, maxDelayMs: 200 })
-
   return {
     count(orders, advances = []) {
       const topicIDs = new Map(orders.map(({ partition, topicID }) => [partition, topicID]))
@@ -37,18 +33,14 @@ export function createPostgresStore(
         statements.addMissingPartitions(partitions),
         statements.lockPartitions(partitions),
         statements.findFinalWindows(starts)
-      ]
-      return afterConflicts(() =>
-        readDecideWriteWith(pool, { positions, advances }, reads, ([, partitionRows = [], finalRows = []]) => {
-          const isOfTopic = ({ partition, topic_id }: QueryResultRow) => topic_id === (topicIDs.get(partition) ?? null)
+      ] as const
+      return retryConflicts(() =>
+        readDecideWriteWith(pool, { positions, advances }, reads, ([, partitionRows, finalRows]) => {
+          const ofTopic = partitionRows.filter(row => row.topicID === (topicIDs.get(row.partition) ?? null))
           const counted = {
-            offsets: new Map(
-              partitionRows
-                .filter(isOfTopic)
-                .map(({ partition, next_offset: next, gaps }) => [partition, { next, gaps }])
-            ),
-            finalWindows: new Set(finalRows.map(row => row.start_ms)),
-            firstKeptWindowMs: Math.max(0, ...partitionRows.map(row => row.first_kept_window_ms))
+            offsets: new Map(ofTopic.map(({ partition, next, gaps }) => [partition, { next, gaps }])),
+            finalWindows: new Set(finalRows.map(({ startMs }) => startMs)),
+            firstKeptWindowMs: Math.max(0, ...partitionRows.map(row => row.firstKeptWindowMs))
           }
           const count = countOrders(orders, counted, policy)
           const writes = [
@@ -65,21 +57,21 @@ export function createPostgresStore(
       const own = partitions.map(({ partition }) => partition)
       const reads = [statements.addMissingPartitions(all), statements.lockPartitions(own)]
       const writes = [statements.noteComplete(partitions)]
-      await afterConflicts(() => readDecideWrite(pool, reads, () => ({ writes, result: undefined })))
+      await retryConflicts(() => readDecideWrite(pool, reads, () => ({ writes, result: undefined })))
     },
 
-    async settle() {
+    async makeFinal() {
       const completeUntilMs = await readCompleteUntil(pool)
       if (completeUntilMs === undefined) return undefined
       const lastFinalMs = lastFinalWindow(completeUntilMs, policy)
       const firstKeptMs = firstKeptWindow(completeUntilMs, policy)
-      const { rows } = await runStatement(pool, statements.hasSomethingToSettle(lastFinalMs, firstKeptMs))
-      if (rows[0]?.found === true) await afterConflicts(() => settleWindows(pool, lastFinalMs, firstKeptMs))
+      const { rows } = await runStatement(pool, statements.hasSomethingToMakeFinal(lastFinalMs, firstKeptMs))
+      if (rows[0]?.found === true) await retryConflicts(() => makeWindowsFinal(pool, lastFinalMs, firstKeptMs))
       return completeUntilMs
     },
 
     async unpublished(limit) {
-      return (await runStatement<Window>(pool, statements.findUnpublished(limit))).rows
+      return (await runStatement(pool, statements.findUnpublished(limit))).rows
     },
 
     async markPublished(windows) {
@@ -88,7 +80,7 @@ export function createPostgresStore(
 
     async rates(fromMs, toMs) {
       const [completeUntilMs, windows] = await orUnavailable(
-        Promise.all([readCompleteUntil(pool), runStatement<Window>(pool, statements.findWindows(fromMs, toMs))])
+        Promise.all([readCompleteUntil(pool), runStatement(pool, statements.findWindows(fromMs, toMs))])
       )
       return { completeUntilMs, windows: windows.rows }
     }
@@ -112,7 +104,7 @@ async function readCompleteUntil(pool: Pool): Promise<number | undefined> {
   return row?.completeUntilMs ?? undefined
 }
 
-function settleWindows(pool: Pool, lastFinalMs: number, firstKeptMs: number): Promise<void> {
+function makeWindowsFinal(pool: Pool, lastFinalMs: number, firstKeptMs: number): Promise<void> {
   return inTransaction(pool, async client => {
     for (const statement of [
       statements.lockAllPartitions,

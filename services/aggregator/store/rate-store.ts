@@ -34,7 +34,7 @@ export interface RateStore {
    * retention. Does nothing while it is unknown how far some partition is complete.
    * @returns the time until which all partitions are complete
    */
-  settle(): Promise<number | undefined>
+  makeFinal(): Promise<number | undefined>
   /** Returns windows with an unpublished revision, oldest first. */
   unpublished(limit: number): Promise<readonly Window[]>
   markPublished(windows: readonly Pick<Window, 'startMs' | 'revision'>[]): Promise<void>

@@ -2,10 +2,9 @@ import type { Statement } from '@orderly/postgres'
 import type { Count } from '../domain/count-orders.ts'
 import type { Window } from '../domain/window.ts'
 import type { PartitionComplete } from './rate-store.ts'
+import { type PartitionRow, partitionColumns, windowColumns } from './rows.ts'
 
 /** The SQL of the store. Every statement locks rows in the same order, which prevents deadlocks. */
-
-const windowColumns = 'start_ms AS "startMs", orders, late, revision, is_final AS "isFinal"'
 
 export function addMissingPartitions(partitions: readonly number[]): Statement {
   return {
@@ -18,19 +17,19 @@ export function addMissingPartitions(partitions: readonly number[]): Statement {
   }
 }
 
-export function lockPartitions(partitions: readonly number[]): Statement {
+export function lockPartitions(partitions: readonly number[]): Statement<PartitionRow> {
   return {
     name: 'lock-partitions',
-    text: `SELECT partition, topic_id, next_offset, gaps, first_kept_window_ms
+    text: `SELECT ${partitionColumns}
       FROM aggregator.partitions WHERE partition = ANY($1::integer[]) ORDER BY partition FOR UPDATE`,
     values: [partitions]
   }
 }
 
-export function findFinalWindows(starts: readonly number[]): Statement {
+export function findFinalWindows(starts: readonly number[]): Statement<Pick<Window, 'startMs'>> {
   return {
     name: 'find-final-windows',
-    text: 'SELECT start_ms FROM aggregator.windows WHERE start_ms = ANY($1::bigint[]) AND is_final',
+    text: `SELECT start_ms AS "startMs" FROM aggregator.windows WHERE start_ms = ANY($1::bigint[]) AND is_final`,
     values: [starts]
   }
 }
@@ -110,16 +109,19 @@ export function noteComplete(partitions: readonly PartitionComplete[]): Statemen
   }
 }
 
-export const completeUntil: Statement = {
+export const completeUntil: Statement<{ readonly completeUntilMs: number | null }> = {
   name: 'complete-until',
   text: `SELECT CASE WHEN count(complete_until_ms) = count(*) THEN min(complete_until_ms) END AS "completeUntilMs"
     FROM aggregator.partitions`,
   values: []
 }
 
-export function hasSomethingToSettle(lastFinalMs: number, firstKeptMs: number): Statement {
+export function hasSomethingToMakeFinal(
+  lastFinalMs: number,
+  firstKeptMs: number
+): Statement<{ readonly found: boolean }> {
   return {
-    name: 'has-something-to-settle',
+    name: 'has-something-to-make-final',
     text: `SELECT EXISTS (SELECT FROM aggregator.windows WHERE NOT is_final AND start_ms <= $1)
       OR EXISTS (SELECT FROM aggregator.windows WHERE start_ms < $2 AND revision = published_revision)
       OR EXISTS (SELECT FROM aggregator.partitions WHERE first_kept_window_ms < $2) AS found`,
@@ -158,7 +160,7 @@ export function forgetPublished(firstKeptMs: number): Statement {
   }
 }
 
-export function findUnpublished(limit: number): Statement {
+export function findUnpublished(limit: number): Statement<Window> {
   return {
     name: 'find-unpublished',
     text: `SELECT ${windowColumns} FROM aggregator.windows WHERE revision > published_revision ORDER BY start_ms LIMIT $1`,
@@ -176,7 +178,7 @@ export function markPublished(windows: readonly Pick<Window, 'startMs' | 'revisi
   }
 }
 
-export function findWindows(fromMs: number, toMs: number): Statement {
+export function findWindows(fromMs: number, toMs: number): Statement<Window> {
   return {
     name: 'find-windows',
     text: `SELECT ${windowColumns} FROM aggregator.windows WHERE start_ms BETWEEN $1 AND $2 ORDER BY start_ms`,

@@ -49,7 +49,7 @@ export function createMemoryStore(policy: WindowPolicy): RateStore {
         completeUntil.set(partition, Math.max(completeUntilMs, completeUntil.get(partition) ?? 0))
     },
 
-    async settle() {
+    async makeFinal() {
       const completeUntilMs = allCompleteUntil()
       if (completeUntilMs === undefined) return undefined
       const lastFinalMs = lastFinalWindow(completeUntilMs, policy)

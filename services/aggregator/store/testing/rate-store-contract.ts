@@ -6,9 +6,9 @@ import { type WindowPolicy, windowMs } from '../../domain/window.ts'
 import type { RateStore } from '../rate-store.ts'
 import { histories, simulate } from './simulation.ts'
 
-const policy: WindowPolicy = { graceMs: windowMs, settleMs: 1_000, retentionMs: 10 * windowMs }
+const policy: WindowPolicy = { graceMs: windowMs, clockSkewMs: 1_000, retentionMs: 10 * windowMs }
 const startMs = 1_000 * windowMs
-const finalAtMs = startMs + windowMs + policy.graceMs + policy.settleMs
+const finalAtMs = startMs + windowMs + policy.graceMs + policy.clockSkewMs
 
 /** Registers the contract tests of a rate store. */
 export function testRateStore(
@@ -70,13 +70,13 @@ export function testRateStore(
     const store = await open(t, policy)
     await store.count([order(0, 0), order(0, 1, startMs + windowMs)])
     await store.noteComplete(2, complete(finalAtMs))
-    assert.equal(await store.settle(), undefined)
+    assert.equal(await store.makeFinal(), undefined)
     await store.noteComplete(2, [{ partition: 1, completeUntilMs: finalAtMs - 1 }])
-    assert.equal(await store.settle(), finalAtMs - 1)
+    assert.equal(await store.makeFinal(), finalAtMs - 1)
     assert.ok((await store.unpublished(9)).every(({ isFinal }) => !isFinal))
     await store.noteComplete(2, complete(finalAtMs - 5, finalAtMs))
-    assert.equal(await store.settle(), finalAtMs)
-    await store.settle()
+    assert.equal(await store.makeFinal(), finalAtMs)
+    await store.makeFinal()
     const [final, next] = await store.unpublished(9)
     assert.deepEqual(final, { ...window, orders: 1, revision: 2, isFinal: true })
     assert.equal(next?.isFinal, false)
@@ -98,10 +98,10 @@ export function testRateStore(
     const store = await open(t, policy)
     await store.count([order(0, 0)])
     await store.noteComplete(1, complete(finalAtMs + policy.retentionMs + windowMs))
-    await store.settle()
+    await store.makeFinal()
     assert.equal((await store.unpublished(9)).length, 1)
     await store.markPublished([{ startMs, revision: 2 }])
-    await store.settle()
+    await store.makeFinal()
     assert.deepEqual((await store.rates(0, startMs)).windows, [])
     assert.deepEqual(await store.count([order(0, 1)]), { inTime: 0, late: 0, unplaced: 1, repeated: 0 })
     assert.equal((await store.count([order(0, 1)])).repeated, 1)

@@ -59,7 +59,7 @@ export async function simulate(store: RateStore, policy: WindowPolicy, steps: re
       positions[partition] === log.length ? [{ partition, completeUntilMs: nowMs }] : []
     )
     await store.noteComplete(partitionCount, read)
-    await store.settle()
+    await store.makeFinal()
     const windows = await store.unpublished(3)
     published.push(...windows)
     if (commits) await store.markPublished(windows)

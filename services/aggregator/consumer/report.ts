@@ -1,11 +1,10 @@
 import type { Logger, Metrics } from '@orderly/service-kit'
 import { Counter, Gauge, Histogram } from 'prom-client'
 import type { CountSummary } from '../domain/count-orders.ts'
-import { windowKey } from '../domain/window.ts'
-import { publishedRates } from './published-rates.ts'
-import type { RateStageParts } from './rate-stage.ts'
+import { type Window, windowKey, windowMs, windowStartOf } from '../domain/window.ts'
+import type { RateStageOptions } from './rate-stage.ts'
 
-type Reports = Required<Pick<RateStageParts, 'onCounted' | 'onPublished' | 'onComplete'>>
+type Reports = Required<Pick<RateStageOptions, 'onCounted' | 'onPublished' | 'onComplete'>>
 
 const labels: Readonly<Record<keyof CountSummary, string>> = {
   inTime: 'in-time',
@@ -58,6 +57,32 @@ export function reportCounted(metrics: Metrics, logger: Logger, nowMs: () => num
     },
     onComplete(completeUntilMs) {
       if (completeUntilMs !== undefined) complete.set(completeUntilMs / 1000)
+    }
+  }
+}
+
+/**
+ * Exports the published orders of the current and the previous minute as a gauge. A minute without
+ * a record in `metrics.order.rate` had no orders. An instance that no longer publishes falls to 0,
+ * so queries must take the maximum over all instances.
+ */
+export function publishedRates(metrics: Metrics, nowMs: () => number) {
+  const orders = new Map<number, number>()
+  const current = () => windowStartOf(nowMs())
+  new Gauge({
+    name: 'orderly_order_rate_orders',
+    help: 'Orders of the current and the previous minute as last published to metrics.order.rate; take the maximum over instances.',
+    labelNames: ['minute'],
+    registers: [metrics],
+    collect() {
+      this.set({ minute: 'current' }, orders.get(current()) ?? 0)
+      this.set({ minute: 'previous' }, orders.get(current() - windowMs) ?? 0)
+    }
+  })
+  return {
+    published(windows: readonly Window[]): void {
+      for (const window of windows) orders.set(window.startMs, window.orders)
+      for (const startMs of orders.keys()) if (startMs < current() - windowMs) orders.delete(startMs)
     }
   }
 }
