@@ -1,9 +1,8 @@
 import { callerSchemas, openCallers } from '@orderly/callers'
 import { connectTopics, createSchemaRegistry } from '@orderly/contracts'
-import { deadLetterTopic } from '@orderly/kafka'
 import { createPostgresPositions } from '@orderly/positions'
 import { isTransientFailure, openDatabase } from '@orderly/postgres'
-import { countDeadLetters, kafkaConnection, registryAddress, runService, startStage } from '@orderly/service-kit'
+import { kafkaConnection, registryAddress, runService, startStage } from '@orderly/service-kit'
 import { checkProfile, configSchema, readHoldLimits } from './config.ts'
 import { expireHolds } from './consumer/expire-holds.ts'
 import { orderStage } from './consumer/order-stage.ts'
@@ -50,12 +49,10 @@ runService({
     const tick = expireHolds({ store, ordersChanges: topics.ordersChanges, everyMs: 500 })
     const reports = { onDecided: reportDecided(metrics, logger), onChanged: reportChanged(metrics, logger) }
     const batches = { positions, fetchPace, maxBatchRecords: config.INVENTORY_MAX_BATCH }
-    const stage = orderStage({ topics, store, tick, ...reports })
-    startStage(service, stage, {
+    startStage(service, orderStage({ topics, store, tick, ...reports }), {
       ...{ connection, transactionalID: name, instanceID: name, ...batches },
-      isTransient: isTransientFailure
+      isTransient: isTransientFailure,
+      otherDeadLetterTopics: [auditDeadLetterTopic]
     })
-    const deadLetterTopics = stage.inputs.map(({ name }) => deadLetterTopic(name))
-    countDeadLetters(service, { connection, topics: [...deadLetterTopics, auditDeadLetterTopic] })
   }
 })
