@@ -69,6 +69,8 @@ async function build(program: string, module: string, version: string, path: str
   )
   await mkdir(dirname(program), { recursive: true })
   const unfinished = `${program}.${process.pid}`
-  await go('build', '-trimpath', '-ldflags=-s -w', '-o', unfinished, `${module}/${path}`)
+  // The API server reports this version, which Helm compares with the chart's `kubeVersion`.
+  const flags = `-ldflags=-s -w -X k8s.io/component-base/version.gitVersion=${version}`
+  await go('build', '-trimpath', flags, '-o', unfinished, `${module}/${path}`)
   await rename(unfinished, program)
 }
