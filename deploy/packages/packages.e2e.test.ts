@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, type TestContext, test } from 'node:test'
 import { promisify } from 'node:util'
-import { freePorts, loopback, orderlyDirectory, projectDirectory } from '@orderly/launcher'
-import { startLauncher } from '@orderly/launcher/testing'
+import { chooseJava, findJavas, freePorts, loopback, orderlyDirectory, projectDirectory } from '@orderly/launcher'
+import { pythonOrSkip, startLauncher } from '@orderly/launcher/testing'
 import { installNode, olderNodes } from '../testing/node-versions.ts'
 import { type BuiltPackage, buildPackage } from './build.ts'
 import { lintPackage } from './lint.ts'
@@ -80,7 +80,9 @@ describe('the packed client', () => {
     assert.deepEqual(JSON.parse(stdout), { statuses: ['accepted', 'reserved'], type: 'order.reserved' })
   })
 
-  test('the example of its README prints the outcome on Node 20, 22 and 24', { timeout: 300_000 }, async t => {
+  test('a running service serves its README example on Node 20, 22 and 24, and a Python client', {
+    timeout: 600_000
+  }, async t => {
     const directory = await projectWithClient(t)
     const ports = await freePorts([
       ...['KAFKA', 'KAFKA_CONTROLLER', 'POSTGRES', 'REGISTRY', 'ORDER', 'INVENTORY', 'NOTIFICATION', 'AGGREGATOR']
@@ -108,8 +110,34 @@ describe('the packed client', () => {
         if (node !== undefined) await printsTheOutcome(node)
       })
     }
+    await t.test('a Python client generated from the OpenAPI document', t =>
+      tryPythonClient(t, `http://${loopback}:${ports.ORDER}`)
+    )
   })
 })
+
+/**
+ * Generates a client with OpenAPI Generator (https://openapi-generator.tech) from the document of a
+ * running service, and places orders with it.
+ */
+async function tryPythonClient(t: TestContext, serviceURL: string): Promise<void> {
+  const folder = join(import.meta.dirname, '..', 'testing', 'python-client')
+  const python = await pythonOrSkip(t, 'OpenAPI-Generator', join(folder, 'requirements.txt'))
+  if (python === undefined) return
+  const directory = temporaryFolder(t)
+  const program = ['-c', 'from openapi_generator_cli import cli; cli()']
+  const input = ['generate', '-g', 'python', '-i', `${serviceURL}/openapi.json`]
+  const env = { ...process.env, PATH: `${join(chooseJava(findJavas()).home, 'bin')}:${process.env.PATH}` }
+  await run(python, [...program, ...input, '-o', directory, '--package-name', 'orderly_orders'], { env })
+  const { stdout } = await run(python, [join(folder, 'place-orders.py'), serviceURL, directory])
+  assert.deepEqual(JSON.parse(stdout), {
+    status: 'reserved',
+    isReplay: true,
+    batch: [202, 202],
+    refused: [422, 'IDEMPOTENCY_KEY_REUSED'],
+    isListed: true
+  })
+}
 
 test('publint and attw report a package whose entries do not match its files', async t => {
   const built = await buildPackage('client', join(temporaryFolder(t), 'client'))

@@ -12,12 +12,12 @@ import { startStack } from '../../stack.ts'
 import { showLines } from '../../terminal/steps.ts'
 import { ownEnvironment } from '../own-environment.ts'
 import { superviseRun } from '../supervised-run.ts'
-import { pythonOrSkip, tryWhateverItSays } from './schemathesis.ts'
+import { schemathesisOrSkip, tryWhateverItSays } from './schemathesis.ts'
 
 const run = promisify(execFile)
 
 test('Schemathesis finds no response of a running pipeline that contradicts its OpenAPI documents', async t => {
-  const python = await pythonOrSkip(t)
+  const python = await schemathesisOrSkip(t)
   if (python === undefined) return
   const { directories, supervisor } = superviseRun(t, 'test')
   const { parts } = await startStack({
