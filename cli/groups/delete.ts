@@ -2,6 +2,9 @@ import { deleteGroup, KafkaError } from '@orderly/kafka'
 import { type Command, Failure } from '../command-line/command.ts'
 import { positionGroups } from '../positions/groups.ts'
 
+/** Groups of the audit connector and of the worker. */
+const connectGroups = ['connect-audit', 'orderly-connect']
+
 export const deleteGroups: Command = {
   name: 'groups delete',
   summary: 'delete a consumer group that no program uses any more, with its offsets',
@@ -13,6 +16,10 @@ export const deleteGroups: Command = {
     const service = positionGroups.find(own => own.groupID === group)?.service
     if (service !== undefined)
       throw new Failure(`Group ${group} belongs to the service ${service}, which does not start without its offsets.`)
+    if (connectGroups.includes(group))
+      throw new Failure(
+        `Group ${group} belongs to Kafka Connect, which would write the audit again from its beginning.`
+      )
     await deleteGroup(connections.kafka(), group).catch(error => {
       if (!(error instanceof KafkaError)) throw error
       if (error.code === 'NON_EMPTY_GROUP')

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import {
@@ -26,6 +28,7 @@ import { createInspector, createProducer, createTopics, type OutputRecord, readD
 import { deleteTopic, readCommitted, ScriptedProducer } from '@orderly/kafka/testing'
 import { integrationEnvironment, startBroker } from '@orderly/launcher/testing'
 import { acceptTopicID, operatorNeeded, restartConnector, stateOf } from '../../deploy/connect/connector.ts'
+import { projectDirectory } from '../directories.ts'
 import { freePort } from '../processes/ports.ts'
 import { waitUntil } from '../processes/wait.ts'
 import { javaWith } from '../servers.ts'
@@ -68,6 +71,7 @@ async function startAudit(t: TestContext) {
       await waitUntil(isThere, { what: `${count} rows in ${table}`, deadlineMs: 60_000 })
       return rows(table)
     },
+    databaseURL: databaseURLAs('orderly_operator', database),
     query: (text: string) => asSuperuser(database, text),
     /** Terminates all connections, as a database administrator would. */
     endConnections: () =>
@@ -276,13 +280,51 @@ test('a record with a foreign schema becomes a row only if it can be read as the
 })
 
 test('the REST API of the worker requires its password, which only the user of the launcher can read', async t => {
-  const { connect } = await startAudit(t)
+  const { connect, broker, databaseURL } = await startAudit(t)
   const ask = (headers: Record<string, string>) => fetch(`${connect.address}/connectors`, { headers })
   const { username, password } = new URL(connect.workerURL)
   const basic = (password: string) => `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
   assert.equal((await ask({})).status, 401)
   assert.equal((await ask({ authorization: basic('wrong') })).status, 401)
-  assert.deepEqual(await (await ask({ authorization: basic(password) })).json(), ['audit'])
+  const authorization = basic(password)
+  assert.deepEqual(await (await ask({ authorization })).json(), ['audit'])
+
+  await t.test('a paused audit runs again after the command that the doctor advises', async () => {
+    const paused = await fetch(`${connect.address}/connectors/audit/pause`, {
+      method: 'PUT',
+      headers: { authorization }
+    })
+    assert.equal(paused.status, 202)
+    const environment = {
+      ...process.env,
+      ...{ ORDERLY_STACK: 'none', KAFKA_BROKERS: broker.brokers.join(','), CONNECT_URL: connect.workerURL },
+      ...{ SCHEMA_REGISTRY_URL: integrationEnvironment().registryURL, DATABASE_URL: databaseURL }
+    }
+    const tool = (...args: readonly string[]) =>
+      new Promise<string>(resolve =>
+        execFile(
+          process.execPath,
+          [join(projectDirectory, 'cli/main.ts'), ...args],
+          { env: environment },
+          (_, stdout) => resolve(stdout)
+        )
+      )
+    const finding = async () => {
+      const { findings } = JSON.parse(await tool('doctor', '--json')) as {
+        readonly findings: readonly { readonly about: string; readonly todo: string }[]
+      }
+      return findings.find(({ about }) => about === 'connector audit')
+    }
+    await waitUntil(async () => (await finding()) !== undefined, { what: 'the finding', deadlineMs: 120_000 })
+    const [, advised = ''] = /npm run orderly -- (audit restart[^;)]*)/.exec((await finding())?.todo ?? '') ?? []
+    assert.match(await tool(...advised.trim().split(' ')), /audit is restarted/)
+    await waitUntil(async () => (await finding()) === undefined, { what: 'no finding', deadlineMs: 120_000 })
+    const { connector, tasks } = await stateOf(connect.workerURL, 'audit')
+    assert.deepEqual(
+      [connector, ...tasks].map(({ state }) => state),
+      ['RUNNING', 'RUNNING']
+    )
+  })
 })
 
 test('the audit stops at a recreated topic, and continues with a new generation once an operator accepts it', async t => {

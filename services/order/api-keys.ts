@@ -10,7 +10,10 @@ import { Type } from 'typebox'
  */
 
 try {
-  const given = parseCommandLine(apiKeysCommandLine, process.argv.slice(2))
+  const words = process.argv.slice(2)
+  // A job that loses its arguments must not succeed.
+  if (words.length === 0) throw new UsageError('No command given: see `npm run api-keys -- --help`.')
+  const given = parseCommandLine(apiKeysCommandLine, words)
   const config = parseConfig(Type.Object(databaseSettings('orderly_operator')), process.env)
   const pool = createPool({
     url: config.DATABASE_URL,

@@ -30,8 +30,13 @@ runService({
 
     const publisher = await openPublisher(context, { connection, keys, orders })
     startProjection(context, database.opened)
-    const pruning = pruneKeys(keys, { olderThanMs: config.ORDER_KEY_HOURS * 3_600_000, logger })
-    onStop('pruning', () => pruning.stop())
+    database.opened.then(
+      () => {
+        const pruning = pruneKeys(keys, { olderThanMs: config.ORDER_KEY_HOURS * 3_600_000, logger })
+        onStop('pruning', () => pruning.stop())
+      },
+      () => {}
+    )
     const [callers] = await Promise.all([
       openCallers({ ...context, pool: database.pool }),
       Promise.race([database.opened, delay(databasePatienceMs, undefined, { signal, ref: false })])

@@ -10,7 +10,7 @@ import { DeadLetterCounts, type WaitingDeadLetters } from './counts.ts'
 export interface DeadLetterFollower {
   /**
    * Counts the dead letters of these topics. A topic that cannot be read does not stop the others,
-   * and one that does not exist is omitted.
+   * and one that has never existed is omitted.
    * @throws the signal's reason
    */
   count(topics: readonly string[], signal: AbortSignal): Promise<FollowedCounts>
@@ -32,7 +32,8 @@ export function followDeadLetters(connection: KafkaConnection, logger: Logger): 
     const own = followed.get(topic) ?? {
       follower: new TopicFollower(cluster, topic, logger),
       counts: new DeadLetterCounts(topic),
-      last: undefined
+      last: undefined,
+      exists: false
     }
     followed.set(topic, own)
     await own.follower.readOn(offsetAt.stableEnd, {
@@ -46,6 +47,7 @@ export function followDeadLetters(connection: KafkaConnection, logger: Logger): 
       },
       signal
     })
+    own.exists = true
     own.last ??= own.counts.count()
     return own.last
   }
@@ -53,17 +55,20 @@ export function followDeadLetters(connection: KafkaConnection, logger: Logger): 
   return {
     async count(topics, signal) {
       for (const topic of followed.keys()) if (!topics.includes(topic)) followed.delete(topic)
-      const results = await Promise.allSettled(topics.map(topic => countOf(topic, signal)))
-      signal.throwIfAborted()
-      return {
-        counts: results.flatMap(result => (result.status === 'fulfilled' ? [result.value] : [])),
-        failed: results.flatMap((result, index) => {
-          if (result.status === 'fulfilled') return []
-          const topic = topics[index] as string
-          const error = toKafkaError(result.reason, `reading ${topic}`)
-          return error.code === 'UNKNOWN_TOPIC_OR_PARTITION' ? [] : [{ topic, error }]
-        })
+      const counts: WaitingDeadLetters[] = []
+      const failed: { topic: string; error: KafkaError }[] = []
+      // One after another: each reader has separate buffers.
+      for (const topic of topics) {
+        try {
+          counts.push(await countOf(topic, signal))
+        } catch (thrown) {
+          signal.throwIfAborted()
+          const error = toKafkaError(thrown, `reading ${topic}`)
+          const isMissing = error.code === 'UNKNOWN_TOPIC_OR_PARTITION' && followed.get(topic)?.exists !== true
+          if (!isMissing) failed.push({ topic, error })
+        }
       }
+      return { counts, failed }
     },
     close: () => cluster.close()
   }
@@ -74,4 +79,6 @@ interface Followed {
   counts: DeadLetterCounts
   /** Result of the last count; undefined if records were added since. */
   last: WaitingDeadLetters | undefined
+  /** True once the topic was read. */
+  exists: boolean
 }

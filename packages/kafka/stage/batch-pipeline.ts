@@ -77,7 +77,7 @@ export class BatchPipeline {
       while (!mustEnd()) {
         if (ticker?.isDue === true) {
           await committing
-          await this.#tick(ticker, signal)
+          await withOwnSignal(signal, own => this.#tick(ticker, own))
           if (mustEnd()) break // a later `take` would not be woken
         }
         const skips = fetcher.takeSkips()
@@ -95,7 +95,7 @@ export class BatchPipeline {
           continue
         }
         failpoint('batch-read')
-        let batch: ProcessedBatch | undefined = await this.#process(records, signal)
+        let batch: ProcessedBatch | undefined = await withOwnSignal(signal, own => this.#process(records, own))
         failpoint('batch-processed')
         await committing
         committing = this.#commit(batch)
@@ -229,5 +229,21 @@ export class BatchPipeline {
   #narrowDown({ records, first }: BatchSummary, error: KafkaError): void {
     if (records === 1) this.#options.processor.markPoison(first, error)
     else this.#batchRecords = Math.ceil(records / 4)
+  }
+}
+
+/**
+ * Runs work with a separate signal that follows `outer`. What the work attaches to its signal is
+ * released with it, although `outer` lives as long as the assignment.
+ */
+async function withOwnSignal<Result>(outer: AbortSignal, work: (signal: AbortSignal) => Promise<Result>) {
+  const own = new AbortController()
+  const onAbort = () => own.abort(outer.reason)
+  outer.addEventListener('abort', onAbort)
+  if (outer.aborted) onAbort()
+  try {
+    return await work(own.signal)
+  } finally {
+    outer.removeEventListener('abort', onAbort)
   }
 }

@@ -20,11 +20,12 @@ export function startStage<Event>(
   { otherDeadLetterTopics = [], ...options }: ServiceStageOptions
 ): void {
   const { logger, metrics, spans, onStop, ready, fail } = service
+  // Begins before the stage and stops after it, so that a count never delays the stop of the stage.
+  const topics = [...stage.inputs.map(({ name }) => deadLetterTopic(name)), ...otherDeadLetterTopics]
+  countDeadLetters(service, { connection: options.connection, topics })
   const traced = traceStage(stage, stageObserver(metrics), spans)
   const running = runStage(traced.stage, { ...options, logger, observer: traced.observer })
   onStop('stage', () => running.stop())
   ready('stage', () => running.isReady(), 'start')
   running.finished.catch(fail)
-  const topics = [...stage.inputs.map(({ name }) => deadLetterTopic(name)), ...otherDeadLetterTopics]
-  countDeadLetters(service, { connection: options.connection, topics })
 }

@@ -71,7 +71,7 @@ export function countDeadLetters(
   const running = run()
   onStop('dead letters', async () => {
     stopping.abort()
+    await follower.close() // ends a count that waits for a broker
     await running
-    await follower.close()
   })
 }

@@ -1,5 +1,5 @@
 import { type PostgresPositions, readDecideWriteWith } from '@orderly/positions'
-import { isPostgresConflict, orUnavailable, retryTransient, type Statement } from '@orderly/postgres'
+import { orUnavailable, retryConflicts, type Statement } from '@orderly/postgres'
 import type { Pool } from 'pg'
 import { type Decision, mergeChanges, type OrderChange } from '../domain/order-change.ts'
 import type { Order } from '../domain/order-status.ts'
@@ -28,6 +28,7 @@ export function createOrderStore(run: RunStatement, table = liveTable): OrderSto
     async apply(changes) {
       if (changes.length === 0) return
       const statement = upsert(table, mergeChanges(changes), await topicNumbers(changes))
+      // Another instance that assumes to own the partition may write the same orders in another order.
       await retryConflicts(() => run(statement))
     }
   }
@@ -48,15 +49,6 @@ export function createProjectedOrderStore(pool: Pool, positions: PostgresPositio
       )
     }
   }
-}
-
-/**
- * Retries after a conflict. Two instances that both assume to own a partition may write the same
- * orders in different order.
- */
-function retryConflicts(work: () => Promise<unknown>): Promise<void> {
-  const options = { isTransient: isPostgresConflict, attempts: 10, firstDelayMs: 2 }
-  return retryTransient(async () => void (await work()), options)
 }
 
 /**
