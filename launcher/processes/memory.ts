@@ -1,11 +1,29 @@
+import { readFile } from 'node:fs/promises'
 import { type ListedProcess, listProcesses } from './process-table.ts'
 
 /**
- * Returns the resident memory of processes and all their descendants. Shared pages count once for
- * each process that maps them.
+ * Returns the resident memory of processes and all their descendants. On Linux, each process counts
+ * its share of pages that several map, such as the buffers of Postgres; elsewhere, they count once
+ * for each process.
  */
 export async function residentBytes(pids: readonly number[]): Promise<number> {
-  return sumOfTrees(pids, await listProcesses())
+  const processes = await listProcesses()
+  return sumOfTrees(
+    pids,
+    await Promise.all(
+      processes.map(async process => ({
+        ...process,
+        residentKB: (await proportionalKB(process.pid)) ?? process.residentKB
+      }))
+    )
+  )
+}
+
+/** Returns the proportional set size, or undefined if the system does not say it. */
+async function proportionalKB(pid: number): Promise<number | undefined> {
+  const text = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8').catch(() => '')
+  const [, kB] = /^Pss: +(\d+) kB$/m.exec(text) ?? []
+  return kB === undefined ? undefined : Number(kB)
 }
 
 export function sumOfTrees(

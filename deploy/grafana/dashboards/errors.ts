@@ -91,7 +91,7 @@ export const errors: DashboardSpec = {
           limit: 1,
           queries: [
             {
-              expr: 'sum by (topic) (orderly_kafka_partition_end_offset{topic=~".+[.]dlq"}) > 0 unless on (topic) max by (topic) (orderly_dead_letters_waiting)',
+              expr: 'sum by (topic) (orderly_kafka_partition_end_offset{topic=~".+[.]dlq"}) > 0 unless on (topic) max by (topic) (orderly_dead_letters_waiting) or 0 * count(up)',
               legend: '{{ topic }}'
             }
           ]
