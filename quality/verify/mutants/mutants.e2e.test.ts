@@ -10,9 +10,9 @@ test('a deliberate bug is found', async t => {
   assert.ok(result?.broken.includes(6))
 })
 
-test('invalid arguments exit with code 2 and print nothing to stdout', async t => {
+test('invalid arguments exit with code 64 and print nothing to stdout', async t => {
   const { code, output, progress } = await runVerify(t, '--brokers=2')
-  assert.equal(code, 2)
+  assert.equal(code, 64)
   assert.equal(output, '')
   assert.match(progress, /--brokers must be 1 or 3 \(got "2"\)/)
 })
