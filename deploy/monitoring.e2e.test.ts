@@ -101,7 +101,7 @@ test('a monitored stack has complete traces, data in every panel, and alerts whe
     // Prometheus is ready before its target list is built, so an empty list is not a result yet.
     const targets = async () => (await prometheus.targets()).map(({ labels, health }) => `${labels.job}: ${health}`)
     const isUp = async () => isDeepStrictEqual(new Set(await targets()), new Set(jobs.map(job => `${job}: up`)))
-    await waitUntil(isUp, { what: 'all targets being up', deadlineMs: 30_000 }).catch(async error => {
+    await waitUntil(isUp, { what: 'all targets being up', deadlineMs: 120_000 }).catch(async error => {
       throw new Error(`${error.message}; there are ${(await targets()).join(', ')}`)
     })
   })
