@@ -87,7 +87,7 @@ test('a replay that is killed at several points and repeated processes each reco
   mend()
   const points = ['transaction-begun', 'outputs-written', 'before-commit', 'after-commit']
   for (const point of points) {
-    const killing = { ...environment, KILL_AT: `${point} ${point === 'before-commit' ? 1 : 2}` }
+    const killing = { ...environment, KILL_AT: `${point}:${point === 'before-commit' ? 1 : 2}` }
     const { code, stderr } = await runTool(killing, 'dlq', 'replay', '--topic', input, '--rate', '4', '--by', 'tester')
     assert.equal(code, 'SIGKILL', `at ${point}: ${stderr}`)
   }

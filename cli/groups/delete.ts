@@ -1,9 +1,7 @@
 import { deleteGroup, KafkaError } from '@orderly/kafka'
+import { connectGroups } from '../../deploy/connect/connector.ts'
 import { type Command, Failure } from '../command-line/command.ts'
 import { positionGroups } from '../positions/groups.ts'
-
-/** Groups of the audit connector and of the worker. */
-const connectGroups = ['connect-audit', 'orderly-connect']
 
 export const deleteGroups: Command = {
   name: 'groups delete',

@@ -1,10 +1,8 @@
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { withOwnRole } from '@orderly/launcher/testing'
+import { killAtFailpoint, withOwnRole } from '@orderly/launcher/testing'
 
 const main = join(import.meta.dirname, '../main.ts')
-const killing = pathToFileURL(join(import.meta.dirname, 'kill-at-failpoint.ts')).href
 
 export interface ToolRun {
   /** Exit code, or the signal that ended the process. */
@@ -18,7 +16,7 @@ export interface ToolRun {
  * kills it at that failpoint.
  */
 export function runTool(environment: NodeJS.ProcessEnv, ...args: readonly string[]): Promise<ToolRun> {
-  const preload = environment.KILL_AT === undefined ? [] : ['--import', killing]
+  const preload = environment.KILL_AT === undefined ? [] : ['--import', killAtFailpoint]
   return new Promise(resolve => {
     // The tool must not use the stack of the developer who runs the tests.
     const own = { ...process.env, ORDERLY_STACK: 'none', ...withOwnRole('operator', environment) }

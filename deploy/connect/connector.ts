@@ -6,6 +6,9 @@ import { splitCredentials } from '@orderly/service-kit'
 /** The dead-letter topic of the connector. */
 export const auditDeadLetterTopic = 'audit.dlq'
 
+/** Groups of the audit connector and of the worker. */
+export const connectGroups = ['connect-audit', 'orderly-connect']
+
 /** A connector file in `deploy/connect`. */
 export interface Connector {
   readonly name: string

@@ -1,5 +1,6 @@
 import { type KafkaAccess, topicNames } from '@orderly/contracts'
 import { deadLetterTopic, type Grant, offsetsIDPrefix, operationIDPrefix } from '@orderly/kafka'
+import { connectGroups } from '../connect/connector.ts'
 
 type Topic = keyof typeof topicNames
 type OfOne = Omit<Grant, 'principal'>
@@ -61,8 +62,7 @@ export function auditGrants(principal: string): Grant[] {
     ...Object.values(topicNames).map(name => topic(name, 'read', 'describe')),
     topic(deadLetterTopic('audit'), 'write', 'describe', 'create'),
     ...workerTopics.map(name => topic(name, 'read', 'write', 'describe', 'create', 'describeConfigs')),
-    group('connect-audit'),
-    group('orderly-connect')
+    ...connectGroups.map(group)
   ]
 }
 

@@ -22,7 +22,7 @@ The service listens on its port of the stack; HTTP_PORT sets another one.`
 await runCommand(spec, async context => {
   const [given] = context.positionals
   const name = names.find(each => each === given)
-  if (name === undefined) throw new UsageError(`There is no service "${given}": use one of ${names.join(', ')}.`)
+  if (name === undefined) throw new UsageError(`Unknown service "${given}": use one of ${names.join(', ')}.`)
   const env = besideStack(process.env, name)
   checkServiceSettings([name], () => env)
   return runInForeground(context, { name, args: [mainFile(name)], env })

@@ -6,6 +6,9 @@ import type { StageFailpoint } from '@orderly/kafka'
 import { mainFile, type ServiceName } from '../services.ts'
 import { withOwnRole } from './environment.ts'
 
+/** Module to preload into a process that kills itself at the failpoint that `KILL_AT` names. */
+export const killAtFailpoint = import.meta.resolve('./kill-at-failpoint.ts')
+
 /** Runs a service until it kills itself when its stage passes the failpoint for the n-th time. */
 export async function runUntilKilled(
   test: Pick<TestContext, 'after'>,
@@ -17,8 +20,8 @@ export async function runUntilKilled(
     env: {
       ...process.env,
       HTTP_PORT: '0',
-      NODE_OPTIONS: `--import=${import.meta.resolve('./kill-at-failpoint.ts')}`,
-      KILL_AT_POINT: `${point}:${pass}`,
+      NODE_OPTIONS: `--import=${killAtFailpoint}`,
+      KILL_AT: `${point}:${pass}`,
       ...withOwnRole(name, env)
     },
     stdio: 'ignore'

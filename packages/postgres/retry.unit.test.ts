@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { retryDelayMs, retryTransient } from './retry.ts'
+import { backoffMs } from '@orderly/retry'
+import { retryTransient } from './retry.ts'
 
 const transient = Object.assign(new Error('refused'), { code: 'ECONNREFUSED' })
 
@@ -53,8 +54,9 @@ test('an abort ends the backoff and throws the error that caused it', async () =
 })
 
 test('the backoff doubles up to its limit, with jitter of up to half', () => {
-  assert.equal(retryDelayMs(1, 50, 1000, 1), 50)
-  assert.equal(retryDelayMs(3, 50, 1000, 1), 200)
-  assert.equal(retryDelayMs(30, 50, 1000, 1), 1000)
-  assert.equal(retryDelayMs(3, 50, 1000, 0), 100)
+  const backoff = { initialMs: 50, maxMs: 1000 }
+  assert.equal(backoffMs(1, backoff, 1), 50)
+  assert.equal(backoffMs(3, backoff, 1), 200)
+  assert.equal(backoffMs(30, backoff, 1), 1000)
+  assert.equal(backoffMs(3, backoff, 0), 100)
 })

@@ -70,8 +70,8 @@ export async function configureTopic(
     const configs = Object.entries(settings).map(([name, value]) => ({
       ...{ name, value, configOperation: IncrementalAlterConfigOperationTypes.SET }
     }))
-    const asked = [{ resourceType: ConfigResourceTypes.TOPIC, resourceName: name, configs }]
-    const { responses } = await cluster.askAny(incrementalAlterConfigsV1.api, asked, false)
+    const resources = [{ resourceType: ConfigResourceTypes.TOPIC, resourceName: name, configs }]
+    const { responses } = await cluster.askAny(incrementalAlterConfigsV1.api, resources, false)
     for (const { errorCode, errorMessage } of responses)
       checkCode(
         errorCode,

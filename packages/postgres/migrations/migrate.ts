@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { backoffMs } from '@orderly/retry'
 import pg, { type Pool, type PoolClient } from 'pg'
 import { PostgresError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
-import { retryDelayMs } from '../retry.ts'
 import { applyGrants, type DatabaseSchema } from '../roles.ts'
 import { type AppliedMigration, type MigrationFile, pendingMigrations, readMigrations } from './files.ts'
 import { watchBackend } from './watch-backend.ts'
@@ -81,7 +81,7 @@ async function takeTurn(client: PoolClient, schema: string, { logger, signal }: 
     const text = 'SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS taken'
     if ((await client.query(text, [`migrations of ${schema}`])).rows[0].taken) return
     if (attempt === 1) logger.info({ schema }, 'waiting for another process that migrates this schema')
-    await delay(retryDelayMs(attempt, 50, 1_000), undefined, signal ? { signal } : {})
+    await delay(backoffMs(attempt, { initialMs: 50, maxMs: 1_000 }), undefined, signal ? { signal } : {})
   }
 }
 
@@ -145,7 +145,11 @@ async function applyInTransaction(
         )
       }
       logger.warn(fields, 'migration did not get a lock in time, retrying')
-      await delay(retryDelayMs(attempt, lockTimeoutMs / 4, 5 * lockTimeoutMs), undefined, signal ? { signal } : {})
+      await delay(
+        backoffMs(attempt, { initialMs: lockTimeoutMs / 4, maxMs: 5 * lockTimeoutMs }),
+        undefined,
+        signal ? { signal } : {}
+      )
     }
   }
 }
