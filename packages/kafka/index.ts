@@ -55,7 +55,6 @@ export type { PartitionLag } from './inspect/lag.ts'
 export { type OffsetRange, readRanges } from './inspect/read-ranges.ts'
 export type { PartitionDescription, TopicConfig, TopicDescription } from './inspect/topics.ts'
 export type { HeldPartition, OpenTransaction, PartitionHolder } from './inspect/transactions.ts'
-export { outputHeader, withHeader } from './output-headers.ts'
 export { createProducer, type Producer, type ProducerOptions } from './producer/producer.ts'
 export {
   createReservedWriter,
@@ -65,8 +64,18 @@ export {
   type ReservedWriterOptions,
   type SequenceReservation
 } from './producer/reserved-writer.ts'
-export { recordHeaders } from './record-headers.ts'
-export type { Codec, HeaderField, Logger, OutputRecord, RecordHeaders, StageRecord, Topic } from './records.ts'
+export {
+  type Codec,
+  type HeaderField,
+  type Logger,
+  type OutputRecord,
+  outputHeader,
+  type RecordHeaders,
+  recordHeaders,
+  type StageRecord,
+  type Topic,
+  withHeader
+} from './records.ts'
 export { deadLetterHeaders } from './stage/dead-letters.ts'
 export {
   checkAdvanced,

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
-import { areFields } from '../output-headers.ts'
-import type { HeaderField, OutputRecord } from '../records.ts'
+import { areFields, type HeaderField, type OutputRecord } from '../records.ts'
 import {
   addHeaders,
   droppedHeadersHeader,

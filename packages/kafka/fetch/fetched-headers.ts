@@ -1,5 +1,4 @@
-import { encodedName } from '../header-names.ts'
-import type { RecordHeaders } from '../records.ts'
+import { encodedName, type RecordHeaders } from '../records.ts'
 import { readVarint, readVarintEnd } from './varint.ts'
 
 /**

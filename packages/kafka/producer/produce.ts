@@ -1,11 +1,9 @@
 import { inGroups } from '@orderly/batching'
+import { retry } from '@orderly/retry'
 import { type Connection, createAPI, initProducerIdV5, produceV11, Writer } from '@platformatic/kafka'
 import type { Cluster } from '../cluster/cluster.ts'
 import { request } from '../cluster/requests.ts'
-import { checkCode, type KafkaError } from '../errors.ts'
-import { areFields } from '../output-headers.ts'
-import type { OutputRecord } from '../records.ts'
-import { retryKafka } from '../retry.ts'
+import { checkCode, KafkaError } from '../errors.ts'
 import { partitionKey } from '../types.ts'
 
 /**
@@ -65,6 +63,50 @@ const refusalsBeforeAppend = new Set([
 /** Returns true if a broker that responded with this error certainly did not append the batch. */
 export function certainlyNotAppended({ code }: KafkaError): boolean {
   return refusalsBeforeAppend.has(code)
+}
+
+/**
+ * Error codes that reject the records themselves: the broker appended nothing, and would reject the
+ * same records again.
+ */
+export const recordRefusals: ReadonlySet<string> = new Set([
+  'MESSAGE_TOO_LARGE',
+  'RECORD_LIST_TOO_LARGE',
+  'INVALID_RECORD',
+  'INVALID_TIMESTAMP'
+])
+
+const sizeRefusals: ReadonlySet<string> = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'])
+
+/** Initial limit; a broker accepts 1 MiB by default (`message.max.bytes`). */
+const defaultBytes = 900_000
+const leastBytes = 1_024
+/**
+ * Time after which a lowered limit expires, because an operator may have raised the topic's limit.
+ */
+const rememberedMs = 600_000
+
+/**
+ * Maximum batch size of each topic. It starts at 900 kB and is halved whenever the topic rejects a
+ * batch for its size (`max.message.bytes`, `segment.bytes`). Later batches then fit immediately.
+ */
+export class BatchLimits {
+  readonly #lowered = new Map<string, { readonly bytes: number; readonly untilMs: number }>()
+
+  of(topic: string): number {
+    const lowered = this.#lowered.size === 0 ? undefined : this.#lowered.get(topic)
+    if (lowered === undefined) return defaultBytes
+    if (lowered.untilMs > performance.now()) return lowered.bytes
+    this.#lowered.delete(topic)
+    return defaultBytes
+  }
+
+  /** Lowers the limit after a rejected batch. Codes that do not concern the size have no effect. */
+  refused(topic: string, bytes: number, code: string): void {
+    if (!sizeRefusals.has(code)) return
+    const half = Math.max(leastBytes, Math.floor(bytes / 2))
+    this.#lowered.set(topic, { bytes: Math.min(half, this.of(topic)), untilMs: performance.now() + rememberedMs })
+  }
 }
 
 interface ProduceOptions {
@@ -196,27 +238,17 @@ export function createBatchWriter(timeoutMs: number): (connection: Connection, b
 const retryDelayMs = 50
 
 /**
- * Retries until the attempt succeeds, fails permanently, or is over.
- * @throws KafkaError the last failure
+ * Retries until the attempt succeeds, fails permanently, or is over. Rejects with the last error.
  */
 export function retryUntil<Result>(
   isOver: () => boolean,
-  doing: string,
   attempt: () => Promise<Result>,
   beforeRetry = () => {}
 ): Promise<Result> {
-  return retryKafka(doing, attempt, {
+  return retry(attempt, {
     initialMs: retryDelayMs,
     jitter: 0,
-    isTransient: error => error.retryable && !isOver(),
+    isTransient: error => error instanceof KafkaError && error.retryable && !isOver(),
     onRetry: beforeRetry
   })
-}
-
-/** Estimates the bytes of an encoded record; the exact number costs as much as encoding it. */
-export function approximateBytes({ key, value, headers }: OutputRecord): number {
-  let bytes = (value?.length ?? 0) + (key?.length ?? 0) + 32
-  if (areFields(headers)) for (const [name, content] of headers) bytes += name.length + (content?.length ?? 0) + 4
-  else for (const name in headers) bytes += name.length + (headers[name] as string | Buffer).length + 4
-  return bytes
 }

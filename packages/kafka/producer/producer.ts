@@ -3,17 +3,16 @@ import type { KafkaConnection } from '../connection.ts'
 import { reduceDeadLetter } from '../dead-letters/reduce.ts'
 import { isDeadLetterTopic } from '../dead-letters/topics.ts'
 import { KafkaError, protocolError, toKafkaError } from '../errors.ts'
-import type { OutputRecord } from '../records.ts'
+import { approximateBytes, type OutputRecord, partitionOf } from '../records.ts'
 import { partitionKey } from '../types.ts'
-import { BatchLimits, recordRefusals } from './batch-limits.ts'
-import { partitionOf } from './partitioner.ts'
 import { type PendingSend, PendingSends } from './pending-sends.ts'
 import {
   addToSequence,
-  approximateBytes,
+  BatchLimits,
   certainlyNotAppended,
   createBatchWriter,
   type ProducerIdentity,
+  recordRefusals,
   requestIdentity,
   retryUntil
 } from './produce.ts'
@@ -167,9 +166,7 @@ class IdempotentProducer implements Producer {
     let lookUp = this.#lookUps.get(topic)
     if (lookUp === undefined) {
       const look = async () => void (await this.#cluster.partitions(topic))
-      lookUp = retryUntil(() => this.#calls.isEmpty, 'looking up topics', look).finally(() =>
-        this.#lookUps.delete(topic)
-      )
+      lookUp = retryUntil(() => this.#calls.isEmpty, look).finally(() => this.#lookUps.delete(topic))
       this.#lookUps.set(topic, lookUp)
     }
     return lookUp
@@ -243,7 +240,7 @@ class IdempotentProducer implements Producer {
     const isOver = () =>
       (batch ?? queue.records).at(-1)?.call.hasEnded !== false || (batch === undefined && this.#isGone(queue))
     try {
-      const session = await retryUntil(isOver, 'requesting a producer id', () => this.#currentSession())
+      const session = await retryUntil(isOver, () => this.#currentSession())
       const { producerID, epoch, nextSequences } = session
       const firstSequence = nextSequences.get(key) ?? 0
       const encode = () => {
@@ -261,7 +258,7 @@ class IdempotentProducer implements Producer {
         mayBeAppended = mayBeAppendedBefore || !certainlyNotAppended(error)
         throw error
       }
-      await retryUntil(isOver, `writing to ${topic}`, write, () => this.#cluster.doubt(topic, partition))
+      await retryUntil(isOver, write, () => this.#cluster.doubt(topic, partition))
       nextSequences.set(key, addToSequence(firstSequence, take().length))
       for (const { call } of take()) this.#calls.acknowledge(call)
       queue.maxRecords *= 2

@@ -1,8 +1,6 @@
 import { gzipSync } from 'node:zlib'
 import { crc32c } from '@node-rs/crc32'
-import { encodedName } from '../header-names.ts'
-import { areFields } from '../output-headers.ts'
-import type { OutputRecord } from '../records.ts'
+import { areFields, encodedName, type OutputRecord } from '../records.ts'
 
 /** Producer fields of a record batch. */
 export interface BatchWriter {

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { murmur2 as clientMurmur2, crc32c, Reader, readRecordsBatch } from '@platformatic/kafka'
 import fc from 'fast-check'
+import { choosePartition, murmur2, partitionOf } from '../records.ts'
 import { anyBytes, anyRecord, anyText, asBytes, fieldsOf } from '../testing/arbitrary-records.ts'
-import { choosePartition, murmur2, partitionOf } from './partitioner.ts'
 import { encodeRecordBatch, RecordBatchBuilder } from './record-batch.ts'
 
 const record = anyRecord()

@@ -1,9 +1,8 @@
 import { Cluster } from '../cluster/cluster.ts'
 import type { KafkaConnection } from '../connection.ts'
 import { KafkaError, protocolError, toKafkaError } from '../errors.ts'
-import type { OutputRecord } from '../records.ts'
+import { choosePartition, type OutputRecord } from '../records.ts'
 import { partitionKey } from '../types.ts'
-import { choosePartition } from './partitioner.ts'
 import {
   addToSequence,
   certainlyNotAppended,
@@ -166,7 +165,7 @@ export function createReservedWriter(connection: KafkaConnection, options: Reser
     async reserve(topic, key) {
       assertOpen()
       const cluster = nextCluster()
-      const reserving = retryUntil(startTimeout(), 'reserving a sequence number', async () => {
+      const reserving = retryUntil(startTimeout(), async () => {
         // Use one cluster, so that all orders of a key use the same partition count.
         const partitionCount = (await facts.partitions(topic)).length
         const partition = choosePartition(key, partitionCount)
@@ -181,7 +180,11 @@ export function createReservedWriter(connection: KafkaConnection, options: Reser
           for (let each = 0; each < partitionCount; each++) keep(topic, each, { ...fresh, sequence: 0 })
         }
       })
-      return inTime(reserving)
+      try {
+        return await inTime(reserving)
+      } catch (thrown) {
+        throw toKafkaError(thrown, 'reserving a sequence number')
+      }
     },
 
     async write({ topic, partition, producerID, epoch, sequence }, record) {
@@ -207,8 +210,7 @@ export function createReservedWriter(connection: KafkaConnection, options: Reser
         mayBeWritten = mayBeWrittenBefore || !certainlyNotAppended(error)
         throw error
       }
-      const doing = `writing to ${topic}/${partition}`
-      const writing = retryUntil(startTimeout(), doing, write, () => cluster.doubt(topic, partition))
+      const writing = retryUntil(startTimeout(), write, () => cluster.doubt(topic, partition))
       try {
         await inTime(writing)
       } catch (thrown) {

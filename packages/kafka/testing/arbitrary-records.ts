@@ -1,6 +1,5 @@
 import fc from 'fast-check'
-import { areFields } from '../output-headers.ts'
-import type { HeaderField, OutputRecord } from '../records.ts'
+import { areFields, type HeaderField, type OutputRecord } from '../records.ts'
 
 /** Arbitrary text, including lone surrogates, and arbitrary bytes, for keys and header values. */
 export const anyText = fc.string({ unit: 'binary', maxLength: 200 })

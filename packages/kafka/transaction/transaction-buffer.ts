@@ -1,9 +1,7 @@
 import type { Cluster } from '../cluster/cluster.ts'
-import type { BatchLimits } from '../producer/batch-limits.ts'
-import { partitionOf } from '../producer/partitioner.ts'
-import { addToSequence, type PartitionBatch } from '../producer/produce.ts'
+import { addToSequence, type BatchLimits, type PartitionBatch } from '../producer/produce.ts'
 import { type BatchWriter, compressBatch, RecordBatchBuilder } from '../producer/record-batch.ts'
-import type { OutputRecord } from '../records.ts'
+import { type OutputRecord, partitionOf } from '../records.ts'
 
 /** State shared by the outboxes of one producer. */
 interface TransactionBufferParts {
