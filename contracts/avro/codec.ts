@@ -6,7 +6,6 @@ import type { RecordSchema } from '../schema.ts'
 import { fingerprintHeader, fingerprintOf } from './fingerprint.ts'
 import { SchemaReaders } from './schema-readers.ts'
 import { parseAvroType, parsePlainAvroType } from './types.ts'
-import { HEADER_BYTES, notInWireFormat, schemaIDAt, writeHeader } from './wire-format.ts'
 
 export interface AvroCodecOptions {
   readonly registry: Pick<SchemaRegistry, 'schemaByID' | 'versions'>
@@ -72,7 +71,7 @@ export function createAvroCodec<Event>(options: AvroCodecOptions): Codec<Event> 
       if (read === undefined) {
         throw new ContractError('SCHEMA_UNKNOWN', `the schema with the id ${schemaID} has not been loaded`)
       }
-      return read(bytes, start, end)
+      return read(bytes, start + HEADER_BYTES, end)
     },
 
     encode: writer === undefined ? refuseToWrite(readerType) : createWriter(writer)
@@ -116,4 +115,31 @@ function faultsOf(type: Type, event: unknown): string {
     errorHook: (path, _value, expected) => faults.push(`${path.join('.')} is not of type ${expected.typeName}`)
   })
   return faults.join(', ')
+}
+
+/**
+ * Header size of the Confluent wire format: a zero byte and the schema id as a big-endian int32.
+ * The Avro body follows.
+ */
+export const HEADER_BYTES = 5
+
+/**
+ * Returns the schema id of the value from `start` to before `end`, or undefined if it is not in
+ * wire format.
+ */
+function schemaIDAt(bytes: Buffer, start: number, end: number): number | undefined {
+  return end - start < HEADER_BYTES || bytes[start] !== 0 ? undefined : bytes.readInt32BE(start + 1)
+}
+
+function notInWireFormat(bytes: Buffer, start: number, end: number): ContractError {
+  const beginning = bytes.subarray(start, Math.min(end, start + HEADER_BYTES)).toString('hex') || 'nothing'
+  return new ContractError(
+    'WIRE_FORMAT_INVALID',
+    `not in Confluent wire format: expected a zero byte and a schema id, but the value starts with ${beginning}`
+  )
+}
+
+export function writeHeader(value: Buffer, schemaID: number): void {
+  value[0] = 0
+  value.writeInt32BE(schemaID, 1)
 }

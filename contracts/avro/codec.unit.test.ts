@@ -17,8 +17,7 @@ import {
   orderCreated
 } from '../testing/index.ts'
 import { connectTopics } from '../topics.ts'
-import { createAvroCodec } from './codec.ts'
-import { HEADER_BYTES, writeHeader } from './wire-format.ts'
+import { createAvroCodec, HEADER_BYTES, writeHeader } from './codec.ts'
 
 const topics = await connectTopics(createInMemoryRegistry())
 const { codec } = topics.ordersCreated

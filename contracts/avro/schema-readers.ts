@@ -6,10 +6,9 @@ import type { RecordSchema } from '../schema.ts'
 import { createBoundsCheck } from './bounds.ts'
 import { fingerprintHeader, fingerprintOf } from './fingerprint.ts'
 import { parseAvroType } from './types.ts'
-import { HEADER_BYTES } from './wire-format.ts'
 
 /**
- * Function that decodes the value in `bytes` from `start` to before `end`.
+ * Function that decodes the Avro body in `bytes` from `start` to before `end`.
  * @throws ContractError
  */
 export type ReadValue<Event> = (bytes: Buffer, start: number, end: number) => Event
@@ -208,9 +207,9 @@ function createReader<Event>(readerType: Type, name: string, parse: () => Type):
     const sameShape = writerType.fingerprint().equals(readerType.fingerprint())
     const resolver = sameShape ? undefined : resolve(readerType, writerType)
     return (bytes, start, end) => {
-      checkBounds(bytes, start + HEADER_BYTES, end)
+      checkBounds(bytes, start, end)
       try {
-        return readerType.decode(bytes, start + HEADER_BYTES, resolver).value as Event
+        return readerType.decode(bytes, start, resolver).value as Event
       } catch (cause) {
         throw new ContractError('RECORD_INVALID', `the record is not valid Avro: ${(cause as Error).message}`, {
           cause

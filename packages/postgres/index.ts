@@ -22,7 +22,7 @@ export {
   ownerRole,
   type RuntimeRole
 } from './roles.ts'
-export { columnsOf, runStatement, type Statement } from './statement.ts'
+export { columnsOf, orUnavailable, runStatement, type Statement, StoreUnavailableError } from './statement.ts'
 export {
   type Decision,
   inTransaction,
@@ -31,4 +31,3 @@ export {
   readDecideWrite,
   retryConflicts
 } from './transaction.ts'
-export { orUnavailable, StoreUnavailableError } from './unavailable.ts'

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createAPIKeyCache } from '@orderly/callers'
 import { createMemoryApiKeyStore, grantKey } from '@orderly/callers/testing'
+import { newID } from '@orderly/service-kit'
 import { silentLogger } from '@orderly/service-kit/testing'
-import { newOrderID } from './order-id.ts'
 import { anOrder, createOrderApi } from './testing/order-api.ts'
 
 test('records about an order have the key of the caller that placed it, even if an operator requests the change', async t => {
@@ -35,7 +35,7 @@ test('records about an order have the key of the caller that placed it, even if 
   })
 
   await t.test('a cancel request by an operator', async () => {
-    const orderID = newOrderID()
+    const orderID = newID()
     const created = { items: [], totalMinor: 1, currency: 'EUR', acceptedAtMs: 7_000, caller: 'berlin' }
     await api.orders.apply([{ orderID, userID: 'ada', created: { ...created, partition: 0, offset: 1 } }])
     const cancel = (headers: Record<string, string>) =>
@@ -58,7 +58,7 @@ test("a cursor of one caller's list is refused for the list of another caller", 
   const api = await createOrderApi(t, { callers })
   const created = { items: [], totalMinor: 1, currency: 'EUR', acceptedAtMs: 7_000, partition: 0, offset: 1 }
   for (const caller of ['berlin', 'berlin', 'paris']) {
-    await api.orders.apply([{ orderID: newOrderID(), userID: 'ada', created: { ...created, caller } }])
+    await api.orders.apply([{ orderID: newID(), userID: 'ada', created: { ...created, caller } }])
   }
   const list = async (authorization: string, query = '') =>
     (await api.http.inject({ url: `/orders?userID=ada&limit=1${query}`, headers: { authorization } })).json()

@@ -1,21 +1,23 @@
 import { randomBytes, randomFillSync } from 'node:crypto'
+import { v7 } from 'uuid'
 
 // One system call fills the pool for hundreds of ids. A call per id would cost more than the rest
 // of creating an id.
 const pool = Buffer.alloc(4096)
+const uuidBytes = 16
 let used = pool.length
 
 /**
- * Returns random bytes for ids. The result is a view that later calls overwrite: use it immediately
- * and do not keep it.
+ * Returns a UUID version 7 (RFC 9562). Ids of different milliseconds sort by time, so indexes on
+ * them grow at one end.
  */
-export function pooledRandomBytes(count: number): Buffer {
-  if (used + count > pool.length) {
+export function newID(): string {
+  if (used + uuidBytes > pool.length) {
     randomFillSync(pool)
     used = 0
   }
-  used += count
-  return pool.subarray(used - count, used)
+  used += uuidBytes
+  return v7({ random: pool.subarray(used - uuidBytes, used) })
 }
 
 let digits = ''

@@ -7,7 +7,7 @@ export const orderMutants: readonly Mutant[] = [
     bug: 'an order is answered 202 before the brokers have acknowledged it',
     patches: [
       {
-        file: 'services/order/http/place-order.ts',
+        file: 'services/order/http/order-routes.ts',
         find: 'await publishOrder(order, traceparent, caller)',
         replace: 'void publishOrder(order, traceparent, caller).catch(() => {})'
       }

@@ -11,9 +11,9 @@ import {
   ndjson,
   placeBatch
 } from './batch-schema.ts'
-import { linksTo } from './order-schema.ts'
-import { type Place, refusalOf } from './place-order.ts'
+import { type Place, refusalOf } from './order-routes.ts'
 import { readArray, readLines } from './read-batch.ts'
+import { linksTo } from './schema.ts'
 
 export interface BatchRoutesOptions {
   readonly place: Place

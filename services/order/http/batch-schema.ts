@@ -1,7 +1,6 @@
 import { ProblemSchema, refer, refused } from '@orderly/service-kit'
 import { type Static, type TSchema, Type } from 'typebox'
-import { OrderLinks } from './order-schema.ts'
-import { idempotencyKey, orderFields, orderRules } from './schema.ts'
+import { idempotencyKey, OrderLinks, orderFields, orderRules } from './schema.ts'
 
 export const maxBatchOrders = 500
 /** Maximum size of a batch. No caller sends 500 orders of the maximum size (128 KiB). */

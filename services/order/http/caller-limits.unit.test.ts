@@ -4,8 +4,8 @@ import { text } from 'node:stream/consumers'
 import { describe, type TestContext, test } from 'node:test'
 import { createAPIKeyCache } from '@orderly/callers'
 import { createMemoryApiKeyStore, grantKey } from '@orderly/callers/testing'
+import { newID } from '@orderly/service-kit'
 import { silentLogger } from '@orderly/service-kit/testing'
-import { newOrderID } from '../order-id.ts'
 import { anOrder, createOrderApi, type OrderApiOptions } from '../testing/order-api.ts'
 
 async function open(t: TestContext, options: OrderApiOptions = {}, requestsPerMinute = 1_000_000) {
@@ -22,7 +22,7 @@ async function open(t: TestContext, options: OrderApiOptions = {}, requestsPerMi
   })
   /** Stores an order of the caller without an outcome. @returns its URL */
   const place = async (caller: string) => {
-    const orderID = newOrderID()
+    const orderID = newID()
     const created = { items: [], totalMinor: 1, currency: 'EUR', acceptedAtMs: 0, caller, partition: 0, offset: 0 }
     await api.orders.apply([{ orderID, userID: 'ann', created }])
     return `${address}/orders/${orderID}`

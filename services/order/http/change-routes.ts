@@ -1,17 +1,17 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { reservedName } from '@orderly/callers'
 import { keyedRequestID, type OrderChangeRequested } from '@orderly/contracts'
-import { idempotencyKeyOf, ProblemError } from '@orderly/service-kit'
+import { idempotencyKeyOf, newID, ProblemError } from '@orderly/service-kit'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type ChangeKind, evaluateChangeRequest } from '../domain/change-request.ts'
 import { hasOutcome, type Order, statusOf } from '../domain/order-status.ts'
-import { newOrderID } from '../order-id.ts'
 import type { ChangeClaim, KeyStore } from '../store/idempotency-keys.ts'
 import type { OrderStore } from '../store/order-store.ts'
 import type { OrderWatch } from '../store/order-watch.ts'
 import { ChangeAccepted, cancelOrder, confirmOrder } from './change-schema.ts'
 import { createFindOrder } from './find-order.ts'
-import { linksTo, toResource } from './order-schema.ts'
+import { toResource } from './order-schema.ts'
+import { linksTo } from './schema.ts'
 import { createRequestSignals, waitSeconds } from './waiting.ts'
 
 export interface ChangeRoutesOptions {
@@ -73,8 +73,7 @@ export function addChangeRoutes(http: FastifyInstance, options: ChangeRoutesOpti
     const seconds = waitSeconds(headers.prefer)
     reply.header('traceparent', traceparent)
     const found = await find(orderID, request, reply)
-    const requestID =
-      key === undefined ? newOrderID() : await claim({ key, orderID, change: changeRequest }, request, reply)
+    const requestID = key === undefined ? newID() : await claim({ key, orderID, change: changeRequest }, request, reply)
     const order = await decidedEnough(changeRequest, found, reply)
     if (judge(changeRequest, order) === 'fulfilled') return toResource(order)
     const change = { orderID, userID: order.userID, change: changeRequest, requestedAtMs: nowMs(), requestID }

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { OrderChangeRequested } from '@orderly/contracts'
 import { KafkaError } from '@orderly/kafka'
+import { newID } from '@orderly/service-kit'
 import type { OrderChange } from '../domain/order-change.ts'
-import { newOrderID } from '../order-id.ts'
 import { createMemoryKeyStore } from '../store/testing/memory-keys.ts'
 import { createOrderApi, type OrderApi } from '../testing/order-api.ts'
 
@@ -37,7 +37,7 @@ async function ask({ http }: OrderApi, changeRequest: string, orderID: string, h
 
 test('a request body of any kind is ignored', async t => {
   const api = await createOrderApi(t)
-  const orderID = newOrderID()
+  const orderID = newID()
   await project(api, orderID, created(), reserved())
   const bodies = [
     ['application/json', ''],
@@ -64,7 +64,7 @@ async function requestsIn({ broker, topics }: OrderApi): Promise<OrderChangeRequ
 
 test('a cancel request writes one record with the key of the user and gets 202 with the current status', async t => {
   const api = await createOrderApi(t)
-  const orderID = newOrderID()
+  const orderID = newID()
   await project(api, orderID, created())
   const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
   const { status, headers, body } = await ask(api, 'cancel', orderID, { traceparent })
@@ -85,7 +85,7 @@ test('a cancel request writes one record with the key of the user and gets 202 w
 test('requests with one idempotency key share a request id on all instances, requests without a key do not', async t => {
   const keys = createMemoryKeyStore()
   const apis = [await createOrderApi(t, { keys }), await createOrderApi(t, { keys })]
-  const orderID = newOrderID()
+  const orderID = newID()
   const ids: string[] = []
   const replayed: unknown[] = []
   for (const api of apis) {
@@ -109,7 +109,7 @@ test('requests with one idempotency key share a request id on all instances, req
 
 test('a key of another change, of a change to another order, or of a placed order gets 422', async t => {
   const api = await createOrderApi(t)
-  const [one, two] = [newOrderID(), newOrderID()]
+  const [one, two] = [newID(), newID()]
   for (const orderID of [one, two]) await project(api, orderID, created(9), reserved(99_000))
   const key = { 'idempotency-key': 'k' }
   assert.equal((await ask(api, 'cancel', one, key)).status, 202)
@@ -126,7 +126,7 @@ test('a key of another change, of a change to another order, or of a placed orde
 test('a change in effect gets 200 without a request; an impossible change gets 409 with the reason', async t => {
   const api = await createOrderApi(t)
   const answers = async (changeRequest: string, ...facts: Partial<OrderChange>[]) => {
-    const orderID = newOrderID()
+    const orderID = newID()
     await project(api, orderID, ...facts)
     const { status, body } = await ask(api, changeRequest, orderID)
     return [status, body.code ?? body.status]
@@ -143,7 +143,7 @@ test('a change in effect gets 200 without a request; an impossible change gets 4
 test('Prefer: wait gets 200 once the change is in effect, 409 if another change was first, and 202 if neither is in time', async t => {
   const api = await createOrderApi(t)
   const waitFor = async (changeRequest: string, ...facts: Partial<OrderChange>[]) => {
-    const orderID = newOrderID()
+    const orderID = newID()
     await project(api, orderID, created(9), reserved(99_000))
     const before = (await requestsIn(api)).length
     const asking = ask(api, changeRequest, orderID, { prefer: facts.length === 0 ? 'wait=0' : 'wait=20' })
@@ -160,7 +160,7 @@ test('Prefer: wait gets 200 once the change is in effect, 409 if another change 
 
 test('a confirm request waits for the outcome of its order', async t => {
   const api = await createOrderApi(t)
-  const orderID = newOrderID()
+  const orderID = newID()
   await project(api, orderID, created(9))
   const asking = ask(api, 'confirm', orderID)
   await project(api, orderID, reserved(99_000))
@@ -170,7 +170,7 @@ test('a confirm request waits for the outcome of its order', async t => {
 test('an unknown order gets 404, an unavailable broker gets 503', async t => {
   const api = await createOrderApi(t)
   assert.equal((await ask(api, 'cancel', '01893e5c-0000-7000-8000-000000000000')).status, 404)
-  const orderID = newOrderID()
+  const orderID = newID()
   await project(api, orderID, created())
   api.broker.failNextSend(new KafkaError('DELIVERY_TIMEOUT', 'for the test', { retryable: true }))
   const { status, headers } = await ask(api, 'cancel', orderID)

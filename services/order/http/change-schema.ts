@@ -1,8 +1,8 @@
 import { refer, refused, retryAfter, serviceUnavailable } from '@orderly/service-kit'
 import { Type } from 'typebox'
 import type { ChangeKind } from '../domain/change-request.ts'
-import { OrderLinks, OrderResource, orderParams, orderStatus, unknownOrder } from './order-schema.ts'
-import { idempotencyKeyHeader } from './schema.ts'
+import { OrderResource, orderParams, orderStatus, unknownOrder } from './order-schema.ts'
+import { idempotencyKeyHeader, OrderLinks } from './schema.ts'
 
 /** Schemas of cancel and confirm: the source of validation, types and the OpenAPI document. */
 

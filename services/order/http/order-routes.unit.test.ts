@@ -5,9 +5,8 @@ import { KafkaError } from '@orderly/kafka'
 import { createTestHttp } from '@orderly/service-kit/testing'
 import { Registry } from 'prom-client'
 import { anOrder, createOrderApi, nowMs } from '../testing/order-api.ts'
-import { addOrderRoutes } from './order-routes.ts'
+import { addOrderRoutes, createPlace } from './order-routes.ts'
 import { querySchemas } from './order-schema.ts'
-import { createPlace } from './place-order.ts'
 
 const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 

@@ -1,10 +1,11 @@
 import { isoTime, orderStatuses } from '@orderly/contracts'
 import { printable, refer, refused, retryAfter, serviceUnavailable } from '@orderly/service-kit'
 import { type Static, type TSchema, Type } from 'typebox'
-import { knownDecimalsOf, toMajorUnits } from '../domain/money.ts'
+import { knownDecimalsOf, toMajorUnits } from '../domain/accept-order.ts'
 import type { PlainFields } from '../domain/order-change.ts'
 import { type Order, type StatusEvent, statusEvents, statusOf } from '../domain/order-status.ts'
 import { maxCursorLength } from './cursor.ts'
+import { linksTo, OrderLinks } from './schema.ts'
 
 /** Schemas for reading orders: the source of validation, types and the OpenAPI document. */
 
@@ -21,17 +22,6 @@ export const orderStatus = Type.Enum([...orderStatuses], {
 })
 
 const timestamp = (description: string) => Type.String({ description, format: 'date-time' })
-
-export const OrderLinks = Type.Object(
-  {
-    self: Type.String({ description: 'URL of the order.', format: 'uri-reference' }),
-    events: Type.String({
-      description: 'URL of the status stream (server-sent events).',
-      format: 'uri-reference'
-    })
-  },
-  { $id: 'OrderLinks' }
-)
 
 /** A field of the order without a schema is a type error. Answers contain only fields with a schema. */
 const plainFields = {
@@ -222,11 +212,6 @@ export const streamOrder = {
     500: refused('Internal error.'),
     503: serviceUnavailable('The order status is unavailable, or too many streams are open.')
   }
-}
-
-export function linksTo(orderID: string): Static<typeof OrderLinks> {
-  const self = `/orders/${encodeURIComponent(orderID)}`
-  return { self, events: `${self}/events` }
 }
 
 export function toResource(order: Order): Static<typeof OrderResource> {

@@ -1,19 +1,10 @@
 import { orderCreatedSchemas, type RecordSchema } from '@orderly/contracts'
-import {
-  idempotencyKeyForm,
-  idempotencyKeyPattern,
-  printable,
-  refer,
-  refused,
-  retryAfter,
-  serviceUnavailable
-} from '@orderly/service-kit'
-import { type TSchema, Type } from 'typebox'
-import { currencies, decimalsOf, defaultCurrency } from '../domain/money.ts'
+import { idempotencyKeyForm, idempotencyKeyPattern, printable, refer } from '@orderly/service-kit'
+import { type Static, type TSchema, Type } from 'typebox'
+import { currencies, decimalsOf, defaultCurrency } from '../domain/accept-order.ts'
 import type { PlainFields } from '../domain/order-change.ts'
-import { OrderLinks, OrderResource } from './order-schema.ts'
 
-/** Schemas of `POST /orders`: the source of validation, types and the OpenAPI document. */
+/** Schemas for placing orders: the source of validation, types and the OpenAPI document. */
 
 const Item = Type.Object(
   {
@@ -109,11 +100,22 @@ export function orderFields(orderCreatedVersion: number): typeof newestFields {
   return Object.fromEntries(fields.filter(([name]) => name === 'total' || written.has(name))) as typeof newestFields
 }
 
-const PlaceOrder = Type.Object(newestFields, { $id: 'PlaceOrder' })
+export const PlaceOrder = Type.Object(newestFields, { $id: 'PlaceOrder' })
 
-const traceparent = {
-  type: 'string',
-  description: 'W3C trace context of this order. All records about the order have its trace id.'
+export const OrderLinks = Type.Object(
+  {
+    self: Type.String({ description: 'URL of the order.', format: 'uri-reference' }),
+    events: Type.String({
+      description: 'URL of the status stream (server-sent events).',
+      format: 'uri-reference'
+    })
+  },
+  { $id: 'OrderLinks' }
+)
+
+export function linksTo(orderID: string): Static<typeof OrderLinks> {
+  const self = `/orders/${encodeURIComponent(orderID)}`
+  return { self, events: `${self}/events` }
 }
 
 export const OrderAccepted = Type.Object(
@@ -153,58 +155,3 @@ export const idempotencyKey = Type.String({
   description: 'a key that the caller uses for this request only, such as a UUID: 1 to 255 printable ASCII characters',
   pattern: '^[\\x20-\\x7e]{1,255}$'
 })
-
-const location = { type: 'string', description: 'URL of the order.' }
-const preferenceApplied = { type: 'string', description: 'The wait preference that was applied.' }
-const replayed = { type: 'string', description: '`true` if an earlier request had the same idempotency key.' }
-const placedHeaders = {
-  traceparent,
-  location,
-  'preference-applied': preferenceApplied,
-  'idempotent-replayed': replayed
-}
-
-export const placeOrder = {
-  operationId: 'placeOrder',
-  summary: 'Place an order',
-  description:
-    'Accepts an order. Its outcome is decided later, sent to the customer, and available at `Location`. For at least 24 hours, a repeated request with the same `Idempotency-Key` and an equivalent body returns the same order. Without a key each request places a new order.',
-  tags: ['orders'],
-  headers: Type.Object({
-    traceparent: Type.Optional(
-      Type.String({
-        description: 'W3C trace context to continue. A new trace starts if it is missing or invalid.'
-      })
-    ),
-    'idempotency-key': Type.Optional(idempotencyKeyHeader),
-    prefer: Type.Optional(
-      Type.String({
-        description:
-          '`wait=5` waits up to 5 seconds for the outcome (RFC 7240); the maximum is 30. Ignored if too many requests wait.',
-        examples: ['wait=5']
-      })
-    )
-  }),
-  body: refer(PlaceOrder),
-  response: {
-    200: {
-      description: 'The order was accepted and got its outcome within the requested wait.',
-      headers: placedHeaders,
-      content: { 'application/json': { schema: refer(OrderResource) } }
-    },
-    202: {
-      description: 'The order is stored on all in-sync replicas and will get exactly one outcome.',
-      headers: placedHeaders,
-      content: { 'application/json': { schema: refer(OrderAccepted) } }
-    },
-    400: refused('The body is not a valid order; nothing was accepted. `errors` names every invalid field.'),
-    409: refused('Another request with this idempotency key is in flight.', retryAfter),
-    413: refused('The body is larger than 128 KiB; nothing was accepted.'),
-    415: refused('The body is not application/json; nothing was accepted.'),
-    422: refused('The idempotency key belongs to another order.'),
-    500: refused('Internal error.'),
-    503: serviceUnavailable(
-      'The order cannot be stored at the moment. After a timeout (unlike a refusal of a busy service) it is unknown whether the order was stored: try again with the same idempotency key.'
-    )
-  }
-}

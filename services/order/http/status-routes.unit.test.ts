@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { newOrderID } from '../order-id.ts'
+import { newID } from '@orderly/service-kit'
 import { anOrder, createOrderApi, type OrderApi } from '../testing/order-api.ts'
 
 async function project({ orders }: OrderApi, orderID: string, userID = 'ann'): Promise<void> {
@@ -22,7 +22,7 @@ async function decide({ orders }: OrderApi, orderID: string, userID = 'ann'): Pr
 
 test('a request waits for a new order; an old or invalid id gets 404 immediately', async t => {
   const api = await createOrderApi(t)
-  const orderID = newOrderID()
+  const orderID = newID()
   const asking = api.http.inject(`/orders/${orderID}`)
   await project(api, orderID)
   const { statusCode, headers, ...answer } = await asking
@@ -80,7 +80,7 @@ test('Prefer: wait gets 200 with the outcome, or 202 if the outcome is late', as
 
 test('a cursor selects the next page, for the same user only', async t => {
   const api = await createOrderApi(t)
-  const ids = Array.from({ length: 3 }, newOrderID)
+  const ids = Array.from({ length: 3 }, newID)
   for (const id of ids) await project(api, id)
   const first = (await api.http.inject('/orders?userID=ann&limit=2')).json()
   assert.equal(first.orders.length, 2)
@@ -102,7 +102,7 @@ test('a cursor selects the next page, for the same user only', async t => {
 test('the number of streams is limited; a stream has heartbeats and ends after the outcome', async t => {
   const api = await createOrderApi(t, { streamLimits: { total: 1, perCaller: 1 }, heartbeatMs: 5 })
   const address = await api.listen()
-  const orderID = newOrderID()
+  const orderID = newID()
   await project(api, orderID)
   const stream = await fetch(`${address}/orders/${orderID}/events`)
   assert.equal(stream.headers.get('content-type'), 'text/event-stream; charset=utf-8')
@@ -122,7 +122,7 @@ test('the number of streams is limited; a stream has heartbeats and ends after t
 test('a stream with until=final continues after a status that can still be cancelled', async t => {
   const api = await createOrderApi(t)
   const address = await api.listen()
-  const orderID = newOrderID()
+  const orderID = newID()
   await project(api, orderID)
   await decide(api, orderID)
   const events = (query: string, lastID?: string) =>

@@ -7,9 +7,9 @@ import {
   anyInventoryReserved,
   anyOrderCreated
 } from '@orderly/contracts/testing'
+import { newID } from '@orderly/service-kit'
 import fc from 'fast-check'
 import { type OrderChange, withoutNulls } from '../domain/order-change.ts'
-import { newOrderID } from '../order-id.ts'
 import { createOrderApi } from '../testing/order-api.ts'
 
 /** Generates changes of one order from any events that the schemas allow. */
@@ -38,7 +38,7 @@ const anyChange = fc
 
 test('an order in an unknown currency has its total in minor units and can be listed', async t => {
   const api = await createOrderApi(t)
-  const orderID = newOrderID()
+  const orderID = newID()
   const created = { items: [], totalMinor: 1_234, currency: 'XBT', acceptedAtMs: 0, partition: 0, offset: 0 }
   await api.orders.apply([{ orderID, userID: 'ann', created }])
   const { statusCode, ...answer } = await api.http.inject(`/orders/${orderID}`)
@@ -52,7 +52,7 @@ test('reads and change requests do not fail for any stored order', async t => {
   const api = await createOrderApi(t)
   await fc.assert(
     fc.asyncProperty(anyChange, async change => {
-      const orderID = newOrderID()
+      const orderID = newID()
       await api.orders.apply([{ orderID, userID: 'ann', ...change }])
       const requests: ['GET' | 'POST', string][] = [
         ['GET', `/orders/${orderID}`],

@@ -9,10 +9,15 @@ import {
   type SequenceReservation,
   type Topic
 } from '@orderly/kafka'
-import type { Logger } from '@orderly/service-kit'
-import { acceptOrder, canonicalize, type PlaceOrder } from '../domain/accept-order.ts'
-import { newOrderID } from '../order-id.ts'
-import type { Claimed, KeyName, KeyStore, Placement } from '../store/idempotency-keys.ts'
+import { type Logger, newID } from '@orderly/service-kit'
+import {
+  acceptOrder,
+  canonicalize,
+  type OrderContext,
+  type Placement,
+  type PlaceOrder
+} from '../domain/accept-order.ts'
+import type { Claimed, KeyName, KeyStore } from '../store/idempotency-keys.ts'
 import type { OrderStore } from '../store/order-store.ts'
 
 /**
@@ -40,12 +45,7 @@ import type { OrderStore } from '../store/order-store.ts'
  */
 export type PlaceIdempotently = (command: PlaceOrder, context: KeyedContext) => Promise<Placement>
 
-export interface KeyedContext {
-  /** Caller that places the order; undefined if authentication is off. */
-  readonly caller: string | undefined
-  readonly key: string
-  readonly traceparent: string
-}
+export type KeyedContext = OrderContext & { readonly key: string }
 
 export interface IdempotentPlacementOptions {
   readonly writer: ReservedWriter
@@ -78,7 +78,7 @@ export function createIdempotentPlacement(options: IdempotentPlacementOptions): 
   return async (command, context) => {
     const { caller, traceparent } = context
     const name = nameOf(context)
-    const orderID = newOrderID()
+    const orderID = newID()
     const acceptedAtMs = nowMs()
     const event = acceptOrder(command, { orderID, nowMs: acceptedAtMs })
     const reservation = await writer.reserve(ordersCreated.name, recordKey({ userID: event.userID, caller }))

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { inGroups } from '@orderly/batching'
 import type { SequenceReservation } from '@orderly/kafka'
 import { type Logger, StoreUnavailableError } from '@orderly/postgres'
+import type { Placement } from '../domain/accept-order.ts'
 import type { RunStatement } from './database.ts'
 
 /**
@@ -75,15 +76,6 @@ export interface Claimed {
   /** True if the attempt must look for the order before it writes. */
   readonly needsLookup: boolean
 }
-
-/** Result of placing an order. */
-export type Placement =
-  /** The order is in the topic. `isReplay` is true if an earlier request had the same key. */
-  | { readonly kind: 'placed'; readonly orderID: string; readonly traceparent: string; readonly isReplay: boolean }
-  /** Another request with this key is in flight. */
-  | { readonly kind: 'in-flight'; readonly retryAfterMs: number }
-  /** The key belongs to another order. */
-  | { readonly kind: 'key-conflict' }
 
 /** A change request with an idempotency key. */
 export interface ChangeClaim extends KeyName {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { type KeyClaim, type KeyStore, type Placement, reservationTrustMs } from '../idempotency-keys.ts'
+import type { Placement } from '../../domain/accept-order.ts'
+import { type KeyClaim, type KeyStore, reservationTrustMs } from '../idempotency-keys.ts'
 
 export interface OpenedKeyStore {
   readonly store: KeyStore

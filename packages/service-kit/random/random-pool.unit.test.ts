@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { validate, version } from 'uuid'
-import { newOrderID } from './order-id.ts'
+import { newID } from './random-pool.ts'
 
-test('order ids are unique UUIDs of version 7 that begin with their creation time', () => {
+test('ids are unique UUIDs of version 7 that begin with their creation time', () => {
   const beforeMs = Date.now()
-  const ids = Array.from({ length: 10_000 }, newOrderID)
+  const ids = Array.from({ length: 10_000 }, newID)
   assert.equal(new Set(ids).size, ids.length)
   for (const id of ids) {
     assert.ok(validate(id) && version(id) === 7)
