@@ -26,7 +26,7 @@ export function statusOfRelease(cause: string | null): 'expired' | 'cancelled' {
 /** The facts about an accepted order that determine its status. */
 export interface StatusFacts {
   readonly outcome: 'reserved' | 'failed' | undefined
-  /** Reason of the failure. */
+  /** Reason why the order failed; null if it did not fail. */
   readonly reason: string | null
   readonly isConfirmed: boolean
   readonly isReleased: boolean

@@ -7,7 +7,8 @@ import { type TestContext, test } from 'node:test'
 import { cruise, type IConfiguration, type ICruiseResult } from 'dependency-cruiser'
 import { projectDirectory } from './directories.ts'
 
-// Imported through a variable, because the compiler would require types for a plain module.
+// The path is computed, because the compiler would require type declarations for a literal path of
+// a JavaScript module.
 const rules: IConfiguration = (await import(join(projectDirectory, '.dependency-cruiser.mjs'))).default
 
 const empty = 'export {}\n'

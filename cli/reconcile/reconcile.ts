@@ -62,9 +62,10 @@ export const reconcile: Command = {
 }
 
 /**
- * Runs a rebuild. If it is applied, each chunk is committed immediately, and stock and positions at
- * the end. An interrupted rebuild leaves positions that keep the inventory from starting, and the
- * next rebuild continues. Otherwise everything runs in one transaction that is rolled back.
+ * Runs a rebuild. With `--apply`, each chunk is committed immediately, and stock and positions are
+ * committed at the end. After an interruption the old positions keep the inventory from starting,
+ * and the next rebuild continues. Without `--apply`, everything runs in one transaction that is
+ * rolled back.
  */
 async function run(context: CommandContext, client: PoolClient, isApplied: boolean): Promise<Report> {
   const { connections, signal, output } = context

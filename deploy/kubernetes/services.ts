@@ -17,6 +17,7 @@ import {
 
 type Trigger = NonNullable<NonNullable<IScaledObject['spec']>['triggers']>[number]
 
+/** Port, scale and database use of one service. */
 interface Shape {
   readonly port: number
   readonly replicas: number
@@ -91,7 +92,8 @@ export const scrapedServices = Object.keys(shapes)
 /** Returns the workload, address, disruption budget and scaling of each service. */
 export function serviceManifests(): Manifest[] {
   for (const name of Object.keys(servicePrincipals)) {
-    if (shapes[name] === undefined) throw new Error(`deploy/kubernetes/services.ts has no shape for ${name}`)
+    if (shapes[name] === undefined)
+      throw new Error(`no deployment of ${name}: add it to shapes in deploy/kubernetes/services.ts`)
   }
   return [
     migration(),

@@ -43,8 +43,8 @@ const createdAtMs = Date.UTC(2026, 0, 2, 3, 4, 5, 678)
 /** Starts Kafka Connect as the launcher does, on a separate broker and database. */
 async function startAudit(t: TestContext) {
   const { registryURL, databaseURL, databaseURLAs, asSuperuser } = integrationEnvironment()
-  // Registered before the broker, so that it stops first: a worker that cannot reach its broker
-  // takes long to stop.
+  // Created before the broker, because the test stops its resources in the order of creation. The
+  // Connect worker must stop before the broker: a worker without its broker stops only slowly.
   const { directories, supervisor } = superviseRun(t, 'test')
   const [broker, database] = await Promise.all([startBroker(t), databaseURL()])
   const connection = { brokers: broker.brokers, clientID: 'audit-test' }

@@ -12,7 +12,7 @@ export interface ExtraContext extends Pick<ServersOptions, 'supervisor' | 'direc
   readonly brokerMetrics: number | undefined
   /** Port of the metrics agent of Kafka Connect, if it runs and is scraped. */
   readonly connectMetrics: number | undefined
-  /** Environment as for the services, with the addresses of the servers. */
+  /** Environment variables that the services get too, with the addresses of the servers. */
   readonly environment: NodeJS.ProcessEnv
   readonly say: (text: string) => void
 }

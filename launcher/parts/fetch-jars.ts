@@ -15,7 +15,7 @@ export interface FetchOptions {
 /**
  * Downloads the jars that `launcher/jars/<name>/jars.lock` names from the local Maven repository,
  * Maven Central or the mirror in ORDERLY_MAVEN_REPOSITORY.
- * @throws UserError if a file cannot be downloaded or differs from the lock
+ * @throws UserError if a file cannot be downloaded or differs from the lock file
  */
 export async function fetchJars(jars: Jars, { supervisor, say }: FetchOptions): Promise<void> {
   if (areFetched(jars)) return
@@ -48,7 +48,7 @@ export async function fetchJars(jars: Jars, { supervisor, say }: FetchOptions): 
   }
 }
 
-/** Reports the start and every tenth of the download. The sizes are taken from the lock. */
+/** Reports the start and every tenth of the download. The lock file contains the sizes. */
 function progressOf({ name, version }: Jars, files: readonly LockedJar[], say: (text: string) => void) {
   const total = files.reduce((sum, { bytes }) => sum + bytes, 0)
   const megabytes = (bytes: number) => Math.ceil(bytes / 1_000_000)

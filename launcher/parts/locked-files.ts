@@ -16,7 +16,7 @@ const stalledAfterMs = 60_000
 export interface LockedFilesOptions {
   /** Stores the files by their SHA-256, across commands and interrupted downloads. */
   readonly directory: string
-  /** Local Maven repository, whose files are used if they match the lock. */
+  /** Local Maven repository, whose files are used if they match the lock file. */
   readonly localRepository?: string
   /** Address of a Maven repository; Maven Central by default. */
   readonly mirror?: string | undefined
@@ -25,9 +25,10 @@ export interface LockedFilesOptions {
 }
 
 /**
- * Obtains all files. A file from any source is accepted only with the size and SHA-256 of the lock.
+ * Obtains all files. A file from any source is accepted only with the size and SHA-256 in the lock
+ * file.
  * @returns the path of each file
- * @throws UserError that names a file that cannot be downloaded or differs from the lock
+ * @throws UserError that names a file that cannot be downloaded or differs from the lock file
  */
 export async function obtainLockedFiles(files: readonly LockedJar[], options: LockedFilesOptions): Promise<string[]> {
   await mkdir(options.directory, { recursive: true })

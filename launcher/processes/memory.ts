@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises'
 import { type ListedProcess, listProcesses } from './process-table.ts'
 
 /**
- * Returns the resident memory of processes and all their descendants. On Linux, each process counts
- * its share of pages that several map, such as the buffers of Postgres; elsewhere, they count once
- * for each process.
+ * Returns the resident memory of processes and all their descendants. On Linux, a page that several
+ * processes map, such as a buffer of Postgres, is divided between them (proportional set size).
+ * Elsewhere, it counts once for each process.
  */
 export async function residentBytes(pids: readonly number[]): Promise<number> {
   const processes = await listProcesses()
@@ -19,7 +19,7 @@ export async function residentBytes(pids: readonly number[]): Promise<number> {
   )
 }
 
-/** Returns the proportional set size, or undefined if the system does not say it. */
+/** Returns the proportional set size, or undefined if the system does not report it. */
 async function proportionalKB(pid: number): Promise<number | undefined> {
   const text = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8').catch(() => '')
   const [, kB] = /^Pss: +(\d+) kB$/m.exec(text) ?? []

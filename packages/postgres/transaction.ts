@@ -56,8 +56,10 @@ export function readDecideWrite<const Statements extends Reads, Result>(
 }
 
 /**
- * Retries a transaction that lost a conflict with a concurrent one, whose result the retry sees.
- * @param hasLostRace returns true for further errors that mean the same
+ * Retries a transaction that failed because of a concurrent transaction. The retry sees the result
+ * of that transaction.
+ * @param hasLostRace returns true for other errors after which a retry sees the concurrent result,
+ * such as a unique violation
  */
 export function retryConflicts<Result>(
   transaction: () => Promise<Result>,

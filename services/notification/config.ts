@@ -71,7 +71,7 @@ export const configSchema = Type.Object({
     default: 5_000
   }),
   NOTIFICATION_RETENTION_DAYS: Type.Integer({
-    description: 'the number of days for which settled deliveries are kept; must exceed the retention of the topics',
+    description: 'the number of days for which finished deliveries are kept; must exceed the retention of the topics',
     minimum: 1,
     maximum: 3_650,
     default: retention.deliveryDays

@@ -12,7 +12,7 @@ import { startStack } from '../../stack.ts'
 import { showLines } from '../../terminal/steps.ts'
 import { ownEnvironment } from '../own-environment.ts'
 import { superviseRun } from '../supervised-run.ts'
-import { schemathesisOrSkip, tryWhateverItSays } from './schemathesis.ts'
+import { schemathesisOrSkip, testAgainstDocument } from './schemathesis.ts'
 
 const run = promisify(execFile)
 
@@ -35,6 +35,6 @@ test('Schemathesis finds no response of a running pipeline that contradicts its 
     const access = databaseAccess(credentialsFileOf(join(directories.data, 'postgres')))
     const env = { ...process.env, DATABASE_URL: access.urlOf('orderly_operator') }
     const { stdout: key } = await run(process.execPath, [apiKeys, ...words], { env })
-    await t.test(service, () => tryWhateverItSays(python, addressOf(service), key.trim()))
+    await t.test(service, () => testAgainstDocument(python, addressOf(service), key.trim()))
   }
 })

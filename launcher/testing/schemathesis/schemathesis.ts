@@ -18,7 +18,7 @@ export function schemathesisOrSkip(test: TestContext): Promise<string | undefine
 }
 
 /** Tests a running service against its OpenAPI document. @throws Error with all findings */
-export async function tryWhateverItSays(python: string, serviceURL: string, apiKey: string): Promise<void> {
+export async function testAgainstDocument(python: string, serviceURL: string, apiKey: string): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'orderly-schemathesis-'))
   try {
     const document = await (await fetch(`${serviceURL}/openapi.json`)).json()

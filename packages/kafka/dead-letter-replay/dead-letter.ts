@@ -57,7 +57,10 @@ export interface DeadLetter {
   readonly isCopy: boolean
   /** Set if the value is missing here, but possibly still exists at `source`. */
   readonly reduced: ReducedDeadLetter | undefined
-  /** Set if the dead letter represents all records of an unreadable batch, from `source` on. */
+  /**
+   * Set if the dead letter represents all records of an unreadable batch. `source` is the position
+   * of the first of them.
+   */
   readonly batch: DeadLetterBatch | undefined
 }
 

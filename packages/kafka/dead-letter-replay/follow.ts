@@ -79,6 +79,6 @@ interface Followed {
   counts: DeadLetterCounts
   /** Result of the last count; undefined if records were added since. */
   last: WaitingDeadLetters | undefined
-  /** True once the topic was read. */
+  /** True once the topic has been read successfully, so it is known to exist. */
   exists: boolean
 }

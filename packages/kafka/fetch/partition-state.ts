@@ -74,8 +74,8 @@ export interface PartitionState {
    */
   topicID: string | undefined
   /**
-   * End of the leader's log: records written before `atMs` precede `offset`. One at a time, until
-   * `offset` is passed.
+   * End of the leader's log at a time: records written before `atMs` precede `offset`. It is not
+   * replaced until all records before `offset` have been taken.
    */
   end: { readonly offset: bigint; readonly atMs: number } | undefined
   completeUntilMs: number | undefined
@@ -176,7 +176,8 @@ export function takeFrom(state: PartitionState, count: number, taken: Taken): vo
   let last: FetchedRecord | undefined
   for (let left = count; left > 0 && state.waiting > 0 && taken.bytes < taken.maxBytes; ) {
     const batch = state.batches[state.nextBatch] as BatchRecords
-    // Finish open batches of other partitions first.
+    // No further batch is decompressed until batches of other partitions that are open have been
+    // read.
     if (!batch.isOpen && taken.openBytes >= taken.maxOpenBytes) break
     const [leftBefore, openBefore] = [batch.left, batch.openBytes]
     const record = batch.take()

@@ -282,7 +282,10 @@ class IdempotentProducer implements Producer {
     return partitionCount !== undefined && partition >= partitionCount
   }
 
-  /** Moves unsent records to the partitions that exist. */
+  /**
+   * Moves unsent records of a partition that no longer exists to existing partitions of the topic.
+   * Rejects records with an explicit partition.
+   */
   #reroute(queue: PartitionQueue): void {
     for (const queued of queue.records.splice(0)) {
       const { record, call } = queued

@@ -121,9 +121,10 @@ export class BatchPipeline {
   }
 
   /**
-   * Returns, at most once a second, the positions that moved without records: over markers and
-   * aborted transactions. Every record before them must be committed, or belong to the batch that
-   * is committed with them. Committing them leaves no lag in partitions without new records.
+   * Returns, at most once a second, the positions that have advanced over transaction markers and
+   * aborted transactions, without a record to process. Every record before them must be committed,
+   * or belong to the batch that is committed with them. Committing them leaves no lag in partitions
+   * without new records.
    */
   #takePassed(): PartitionProgress[] {
     if (performance.now() - this.#passedAtMs < markersIntervalMs || this.#options.fetcher.hasSkips()) return []
@@ -132,7 +133,8 @@ export class BatchPipeline {
   }
 
   /**
-   * Commits the positions that moved without records, when no batch carries them.
+   * Commits the positions of `#takePassed` separately, when there is no batch that could include
+   * them.
    */
   async #passMarkers(): Promise<void> {
     const passed = this.#takePassed()

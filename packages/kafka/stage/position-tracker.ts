@@ -7,11 +7,12 @@ import type { Start } from './starting-positions.ts'
 /**
  * Stored and committed position of each partition during a session.
  *
- * `process` may receive a batch in parts, in offset order within a partition. Each call saves how
- * far it covers a partition. Records that it does not receive (dead letters, releases, records for
- * other stages) are covered by the next call, or by the stage before it commits. The stored
- * position may therefore be past a record whose dead letter is not committed yet. That is safe: a
- * stage resumes at the committed offset, which is saved too.
+ * `process` may receive a batch in pieces, in offset order within a partition. Each call saves the
+ * position after its last record of each partition. Records that `process` does not receive (dead
+ * letters, releases, records for other stages) are covered by the position that the next call
+ * saves, or that the stage saves before it commits. The stored position may therefore be past a
+ * record whose dead letter is not committed yet. That is safe: a stage resumes at the committed
+ * offset, which is saved too.
  */
 export class PositionTracker {
   readonly #partitions = new Map<string, Tracked>()

@@ -1,7 +1,7 @@
 /**
- * Characters to escape in untrusted text (keys, headers, ids, error messages): C0 and C1 controls,
- * line and paragraph separators, and bidirectional controls. Unescaped, they could control the
- * terminal or change how the surrounding text reads.
+ * Control characters to escape in untrusted text (keys, headers, ids, error messages): C0 and C1
+ * controls, line and paragraph separators, and bidirectional controls. Unescaped, they could
+ * control the terminal or change how the surrounding text reads.
  */
 const controls = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu
 const controlsExceptLayout = /(?![\n\t])[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu
@@ -12,22 +12,22 @@ function escaped(character: string): string {
   return character < '\u0100' ? `\\x${code(character, 2)}` : `\\u${code(character, 4)}`
 }
 
-/** Escapes all controls, for text that is printed on one line. */
+/** Escapes all control characters, for text that is printed on one line. */
 export function escapeControls(text: string): string {
   return text.replace(controls, escaped)
 }
 
 /**
- * Escapes all controls except newlines and tabs, for text of several lines such as a stack trace or
- * a table.
+ * Escapes all control characters except newlines and tabs, for text of several lines such as a
+ * stack trace or a table.
  */
 export function escapeControlsInLines(text: string): string {
   return text.replace(controlsExceptLayout, escaped)
 }
 
 /**
- * Escapes the controls that JSON does not escape: C1, separators and bidirectional ones. The result
- * parses to the same value.
+ * Escapes the control characters that JSON does not escape: C1 controls, separators and
+ * bidirectional controls. The result parses to the same value.
  */
 export function escapeControlsInJSON(json: string): string {
   // Most log lines are ASCII, and this check takes a tenth of the time of the search.

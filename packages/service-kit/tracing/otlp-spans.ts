@@ -21,8 +21,8 @@ const kinds = {
 const instrumentationScope = { name: 'orderly' }
 
 /**
- * Creates a recorder that exports spans with OpenTelemetry's batching. If the receiver is
- * unavailable, spans are retried, then dropped.
+ * Creates a recorder that exports spans with OpenTelemetry's batching. If the OTLP endpoint is
+ * unavailable, the exporter retries, then drops the spans.
  */
 export function createOtlpSpans(config: TracingConfig, { service, instance, logger }: TracedProcess): Spans {
   const own = resourceFromAttributes({

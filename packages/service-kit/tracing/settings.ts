@@ -24,17 +24,17 @@ export const tracingSettings = {
   }),
   OTEL_TRACES_EXPORTER: Type.Enum(['otlp', 'none'], { description: 'the exporter of traces', default: 'otlp' }),
   OTEL_EXPORTER_OTLP_ENDPOINT: Type.Optional(
-    Type.String({ description: 'the address of an OTLP/HTTP receiver, http://127.0.0.1:4318', pattern: url })
+    Type.String({ description: 'the address of an OTLP/HTTP endpoint, http://127.0.0.1:4318', pattern: url })
   ),
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: Type.Optional(
     Type.String({ description: 'the full URL for traces, http://127.0.0.1:4318/v1/traces', pattern: url })
   ),
   OTEL_EXPORTER_OTLP_PROTOCOL: Type.Enum(['http/protobuf', 'http/json'], {
-    description: 'the protocol of the receiver',
+    description: 'the protocol of the OTLP endpoint',
     default: 'http/protobuf'
   }),
   OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: Type.Optional(
-    Type.Enum(['http/protobuf', 'http/json'], { description: 'the protocol of the receiver of traces' })
+    Type.Enum(['http/protobuf', 'http/json'], { description: 'the protocol of the OTLP endpoint for traces' })
   ),
   OTEL_TRACES_SAMPLER: Type.Enum([...samplers], {
     description: 'the sampler of traces',

@@ -3,7 +3,8 @@ import { median } from './statistics.ts'
 export interface Contestant {
   readonly name: string
   /**
-   * Processes the sample of this index; its result prevents the compiler from removing the work.
+   * Processes the sample with this index. It must return its result, so that the compiler does not
+   * remove the work.
    */
   readonly run: (index: number) => unknown
 }

@@ -167,7 +167,7 @@ export interface OrderEvent extends Partial<Pick<OrderCreated, OptionalField>> {
   readonly totalMinor?: number
   readonly holdUntilMs?: number | null
   readonly shortages?: readonly ShortLine[]
-  /** Reason of a failed outcome. */
+  /** Reason why the order failed. */
   readonly reason?: string
   /** Kind of a change request: cancel, confirm or expire. */
   readonly change?: string

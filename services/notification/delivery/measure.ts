@@ -87,10 +87,10 @@ export function measure(metrics: Metrics, deliveryStore: Pick<DeliveryStore, 'ba
         for (const each of backlog) this.set({ target: each.target }, figure(each))
       }
     })
-  backlogGauge('orderly_notification_backlog', 'Unsettled deliveries of all instances.', ({ deliveries }) => deliveries)
+  backlogGauge('orderly_notification_backlog', 'Pending deliveries of all instances.', ({ deliveries }) => deliveries)
   backlogGauge(
     'orderly_notification_oldest_due_age_seconds',
-    'Age of the oldest unsettled delivery of all instances.',
+    'Age of the oldest pending delivery of all instances.',
     ({ oldestAgeMs }) => oldestAgeMs / 1_000
   )
   new Gauge({

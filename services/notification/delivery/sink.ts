@@ -29,7 +29,7 @@ export interface Sink {
 
 export interface DeliverOptions {
   readonly traceparent: string
-  /** Aborted when the service cannot wait any longer. */
+  /** Aborted when the delivery loop stops and no longer waits for the delivery. */
   readonly signal: AbortSignal
 }
 

@@ -34,8 +34,8 @@ export interface SinkConfig extends NetworkSettings {
  * @throws ConfigError with every problem of every chosen sink, before any sink is created
  */
 export function createSinks(config: SinkConfig, context: SinkContext): readonly Sink[] {
-  // Each definition reads only its own settings, and the schema of the service contains those of
-  // all.
+  // The cast is safe: `config` contains the settings of every kind of sink, and each definition
+  // reads only its own.
   const chosen = config.NOTIFICATION_SINKS.map(name => sinks[name] as unknown as SinkDefinition<Record<never, never>>)
   const isProd = config.ORDERLY_PROFILE === 'prod'
   const problems = chosen.flatMap(sink => sink.problems(config as never, isProd))

@@ -94,7 +94,7 @@ export async function startTargets(options: TargetsOptions): Promise<Targets> {
     const running = (ending.get(target) ?? Promise.resolve()).then(() => begin(sink))
     running.catch(error => {
       const event = 'webhook_endpoint_not_started'
-      logger.warn({ event, error, target }, 'failed to start a webhook endpoint, retrying')
+      logger.warn({ event, error, target }, 'failed to start deliveries to a webhook endpoint, retrying')
       const known = stored.get(target)
       if (known?.running === running) stored.set(target, { ...known, definition: '' })
     })
@@ -117,7 +117,7 @@ export async function startTargets(options: TargetsOptions): Promise<Targets> {
         loops.delete(target)
         await loop.stop(lastGraceMs ?? sink.timeoutMs)
         await sink.close()
-        logger.info({ target }, 'webhook endpoint stopped')
+        logger.info({ target }, 'deliveries to a webhook endpoint stopped')
       })
       .catch(() => {}) // it was not started
       .finally(() => {

@@ -25,7 +25,7 @@ export interface Delivery {
   readonly attempts: number
   /** Time since the notification was accepted. */
   readonly ageMs: number
-  /** Reason of the last failed attempt. */
+  /** Reason why the last attempt failed. */
   readonly lastFailure?: Failure
 }
 

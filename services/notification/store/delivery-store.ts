@@ -36,7 +36,8 @@ export interface Claim {
 
 export interface ClaimedDelivery extends Delivery {
   /**
-   * Identifies the claim. A stale claim can settle nothing, except that a notification was sent.
+   * Identifies the claim. With a stale claim, an instance can store no result except that a
+   * notification was sent.
    */
   readonly claim: string
 }
@@ -71,7 +72,7 @@ export interface FreedLane {
 
 export interface TargetBacklog {
   readonly target: string
-  /** Deliveries that are not settled yet. */
+  /** Number of pending deliveries. */
   readonly deliveries: number
   readonly oldestAgeMs: number
 }
@@ -120,7 +121,7 @@ export interface DeliveryStore {
    * @returns the number of delivery lanes
    */
   releaseClaims(instanceID: string): Promise<number>
-  /** Returns the number and age of unsettled deliveries per target. */
+  /** Returns the number and age of pending deliveries per target. */
   backlog(): Promise<readonly TargetBacklog[]>
   disabled(): Promise<readonly string[]>
   /**
@@ -128,6 +129,6 @@ export interface DeliveryStore {
    * @returns their number
    */
   repairLanes(): Promise<number>
-  /** Deletes settled deliveries that were accepted longer ago than this. @returns their number */
+  /** Deletes finished deliveries that were accepted longer ago than this. @returns their number */
   prune(olderThanMs: number): Promise<number>
 }

@@ -41,7 +41,7 @@ test('without a test clock, the delivery table uses the time of the database', a
   assert.deepEqual((await deliveryStore.claim('console', options)).deliveries, [])
 })
 
-test('concurrent instances that accept, claim and settle the same events claim no delivery twice', async () => {
+test('concurrent instances that accept, claim and deliver the same events claim no delivery twice', async () => {
   await emptyDeliveryStore(pool)
   const given = Array.from({ length: 600 }, (_, index) => notification({ userID: `user-${index % 41}` }))
   const deliveryStores = [1, 2, 3].map(() => createPostgresDeliveryStore(database.open()))

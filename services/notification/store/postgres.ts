@@ -14,11 +14,12 @@ const prunedAtOnce = 5_000
  *
  * The row of a delivery lane is its lock. An instance claims the lane by writing a new claim id and
  * the end of its lease into the row. `SKIP LOCKED` keeps instances from waiting for each other. To
- * settle deliveries, the instance presents the same claim id.
+ * store the results of deliveries, the instance presents the same claim id.
  *
- * A statement that checks for remaining deliveries runs after the statement that locked the lane.
- * It therefore sees what other transactions committed, and they wait for its result. Locks are
- * acquired in a fixed order, so conflicts are not expected; retries of them are a safety net.
+ * The statement that checks for remaining deliveries runs after the statement that locked the lane.
+ * It therefore sees the deliveries that other transactions have committed. Transactions that want
+ * to add deliveries to the lane wait for the lock. Locks are acquired in a fixed order, so
+ * conflicts are not expected; retries after a conflict are a safety net.
  */
 export function createPostgresDeliveryStore(
   pool: Pool,

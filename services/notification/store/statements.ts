@@ -30,7 +30,7 @@ const now = (parameter: number) => `coalesce(to_timestamp($${parameter}::float8 
 const milliseconds = (expression: string) => `(${expression}) * interval '1 millisecond'`
 
 /**
- * Ends a subquery about one delivery lane. The planner expects few unsettled deliveries, because
+ * Ends a subquery about one delivery lane. The planner expects few pending deliveries, because
  * there usually are few, and would read all of them in a join. With a backlog of tens of thousands,
  * a claim then took one second. The planner does not flatten a subquery with OFFSET, so each lane
  * is looked up by its key.

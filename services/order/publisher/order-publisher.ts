@@ -150,7 +150,10 @@ function watchAcceptance(connection: KafkaConnection, logger: Pick<Logger, 'info
       await reader.readOn(({ value }) => {
         newestMs = pausedUntilMsOf(value)
       }, stopping.signal)
-      if (newestMs !== pausedUntilMs) logger.info({ pausedUntilMs: newestMs }, 'order acceptance paused or resumed')
+      if (newestMs !== pausedUntilMs) {
+        const change = newestMs > Date.now() ? 'order acceptance paused' : 'order acceptance resumed'
+        logger.info({ pausedUntilMs: newestMs }, change)
+      }
       pausedUntilMs = newestMs
       isUnreadable = false
     } catch (error) {

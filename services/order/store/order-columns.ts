@@ -32,7 +32,10 @@ interface Column {
 /** Numbers of topics by topic id. Rows store the number because it is shorter. */
 export type TopicNumbers = ReadonlyMap<string, number>
 
-/** The columns that one record fills: either all or none. */
+/**
+ * A fact about an order: its acceptance, its outcome, its confirmation or its release. Each fact is
+ * read from one record, which fills either all or none of these columns.
+ */
 export interface Fact {
   readonly of: 'created' | 'decided' | 'confirmed' | 'released'
   /** Column that is not null once the record was read. */

@@ -52,8 +52,9 @@ export function createProjectedOrderStore(pool: Pool, positions: PostgresPositio
 }
 
 /**
- * Returns a function that returns the numbers of the topics of changes, and assigns a number to a
- * new topic. Numbers never change, so each id is looked up once.
+ * Returns a function that looks up the number of each topic whose records caused the changes
+ * (`TopicNumbers`). A topic without a number gets one. Numbers never change, so each topic id is
+ * looked up once.
  */
 function createTopicNumbers(run: RunStatement): (changes: readonly OrderChange[]) => Promise<TopicNumbers> {
   const numbers = new Map<string, number>()

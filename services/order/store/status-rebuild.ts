@@ -7,9 +7,10 @@ import { createOrderStore } from './orders.ts'
 /**
  * A rebuild of the order status table from the topics, while services read and write the table.
  *
- * The records of the topics are collected in a temporary table, which is then merged fact by fact
- * into `orders.orders`. A fact that the topics still contain replaces the stored one, other facts
- * stay. So a merge deletes nothing, and it keeps what a projection adds meanwhile.
+ * The records of the topics are collected in a temporary table, which is then merged into
+ * `orders.orders`, separately for each fact (acceptance, outcome, confirmation, release). A fact
+ * that the topics still contain replaces the stored one. Other stored facts stay, so a merge
+ * deletes nothing and keeps the facts that a projection adds during the rebuild.
  *
  * One rebuild runs at a time: its database session holds an advisory lock and the temporary table,
  * and both end with the session.

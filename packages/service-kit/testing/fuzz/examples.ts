@@ -4,7 +4,7 @@ import { type ApiDocument, type LocatedOperation, operationsOf, resolve, type Sc
 /** Responses to the examples of an operation, one per content type of its body. */
 export interface ExampleAnswers {
   readonly operationID: string
-  /** Status codes; empty if a required parameter has no example. */
+  /** HTTP status codes of the responses; empty if a required parameter has no example. */
   readonly statuses: readonly number[]
 }
 

@@ -351,7 +351,7 @@ export function testDeliveryStore(
     assert.equal(idsOf(await deliveryStore.claim('gone', overdue)).length, 1)
   })
 
-  test(`${name}: old settled deliveries are deleted, and unsettled ones stay`, async t => {
+  test(`${name}: old finished deliveries are deleted, and pending ones stay`, async t => {
     const { deliveryStore, pass } = await setUp(t)
     const [done, waiting] = [notification(), notification()]
     await deliveryStore.accept(accepted(done), ofAll('console'))
