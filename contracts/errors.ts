@@ -12,7 +12,10 @@ export type ContractErrorCode =
   | 'RECORD_INVALID'
   /** An event to be written does not match its schema. */
   | 'EVENT_INVALID'
-  /** The registry rejects the schema of this code, or has a version that this code cannot read. */
+  /**
+   * The registry rejects the schema of the running program, or has a version that the program
+   * cannot read.
+   */
   | 'SCHEMA_REJECTED'
   /**
    * The registry refused the request (credentials, permissions), or the server is not a schema
@@ -39,7 +42,10 @@ export class ContractError extends Error {
   }
 }
 
-/** A permanent error: a schema of this code is incompatible with those in the registry. */
+/**
+ * A permanent error: a schema of the running program is incompatible with the schemas in the
+ * registry.
+ */
 export class SchemaRejectedError extends ContractError {
   readonly subject: string
   /**

@@ -50,8 +50,8 @@ export interface EvidenceParts {
   /** Time before which none of their outputs was written. */
   readonly sinceMs: number
   /**
-   * Positions of the change requests that were answered with an event. Other records of the same
-   * request were not.
+   * Positions of the change requests that caused an event. A request can be in the topic more than
+   * once; the inventory writes an event only for one of these records.
    */
   readonly answered: ReadonlySet<string>
   readonly signal: AbortSignal

@@ -39,7 +39,7 @@ export async function storedOutputs(pool: Pool, topics: ResultTopics, sinceMs: n
   return outputs.toSorted((a, b) => a.row.sequence - b.row.sequence).map(({ output }) => output)
 }
 
-/** Returns the positions of the change requests that were answered since `sinceMs`. */
+/** Returns the positions of the change requests that have caused an event since `sinceMs`. */
 export async function answeredChanges(pool: Pool, sinceMs: number): Promise<Set<string>> {
   const { rows } = await pool.query(
     `SELECT changes_topic_id AS "topicID", changes_partition AS partition, changes_offset AS "offset"

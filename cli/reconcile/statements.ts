@@ -214,7 +214,7 @@ export interface ReadRecord {
   readonly atMs: number
 }
 
-/** Keeps the records whose order has no outcome. */
+/** Inserts the records whose order has no outcome into the table `unexplained`. */
 export function keepUnexplained(records: readonly ReadRecord[]): Statement {
   return {
     name: 'reconcile-keep',

@@ -15,15 +15,15 @@ if (NODE_COMPILE_CACHE === undefined)
   throw new Error('NODE_COMPILE_CACHE is not set: set it to the folder of the cache')
 
 const programs = [
-  ...globSync('services/*/main.ts', { cwd: root }).map(file => ({ file, endsWith: 'KAFKA_BROKERS' })),
-  { file: 'services/order/projection/projection-worker.ts', endsWith: 'this file is run as a thread' }
+  ...globSync('services/*/main.ts', { cwd: root }).map(file => ({ file, error: 'KAFKA_BROKERS' })),
+  { file: 'services/order/projection/projection-worker.ts', error: 'this file is run as a thread' }
 ]
-for (const { file, endsWith } of programs) {
+for (const { file, error } of programs) {
   const { stderr } = spawnSync(process.execPath, [...process.execArgv, file], {
     cwd: root,
     env: { NODE_COMPILE_CACHE, ORDERLY_PROFILE: 'prod' },
     encoding: 'utf8'
   })
-  if (!stderr.includes(endsWith))
-    throw new Error(`${file} must end with "${endsWith}" after loading its modules:\n${stderr}`)
+  if (!stderr.includes(error))
+    throw new Error(`${file} must load its modules and then fail with "${error}", but its output was:\n${stderr}`)
 }

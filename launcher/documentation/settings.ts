@@ -81,7 +81,8 @@ function valuesOf({ type, enum: values, items, minimum, maximum, file, secret }:
 
 function defaultOf({ default: always, devDefault, secret }: Setting, required: boolean): string {
   const text = (value: unknown) => (Array.isArray(value) && value.length === 0 ? 'none' : `\`${value}\``)
-  // Its default in dev is the address of the local stack with a generated password.
+  // In the profile `dev`, the default of a required secret is the address of the local stack with a
+  // generated password.
   if (secret === true && required) return 'in `dev` that of `npm start`; required in `prod`'
   if (always !== undefined && devDefault !== undefined) return `${text(always)}, in \`dev\` ${text(devDefault)}`
   if (always !== undefined) return text(always)

@@ -29,8 +29,9 @@ const initialDelayMs = 100
 
 /**
  * Queries the leader of each partition, with one request per leader. A partition without a leader,
- * or whose leader does not answer or returns an error, fails alone. While brokers and client
- * disagree about a leader, as after an election, the partition is queried again, for about 1.5 s.
+ * or whose leader does not answer or returns an error, fails without affecting the others. While
+ * brokers and client disagree about a leader, as after an election, the partition is queried again,
+ * for about 1.5 s.
  *
  * @param ask sends one request for partitions with the same leader. The request must contain the
  * leader epoch, so that a broker that is not the leader returns an error instead of answering from

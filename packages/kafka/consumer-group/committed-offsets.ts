@@ -36,7 +36,8 @@ export interface CommittedOffsets {
  * Requests *stable* offsets (KIP-447), which the client library does not: while a transaction with
  * offsets of a partition is open, the coordinator answers `UNSTABLE_OFFSET_COMMIT`, and this
  * function waits up to `patienceMs`. Otherwise a new owner could start before offsets that the
- * former owner is about to commit. A partition whose transaction stays open fails alone.
+ * former owner is about to commit. A partition whose transaction stays open fails; the others are
+ * returned.
  *
  * @throws KafkaError when the group cannot be queried, or the signal's reason
  */

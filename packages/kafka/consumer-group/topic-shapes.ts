@@ -13,7 +13,7 @@ export interface TopicShapes {
   readonly failed: ReadonlyMap<string, KafkaError>
 }
 
-/** Looks up topics; each one fails alone. */
+/** Looks up topics. A failure of one topic does not affect the others. */
 export async function lookUpShapes(cluster: Cluster, topics: readonly string[]): Promise<TopicShapes> {
   const found = new Map<string, TopicShape>()
   const failed = new Map<string, KafkaError>()

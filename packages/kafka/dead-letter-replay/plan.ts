@@ -15,7 +15,7 @@ export type LeftAlone =
   | 'under-way'
   /** A replay of the key was interrupted and must be finished first. */
   | 'interrupted'
-  /** Its dead letters are copies, so there is nothing to replay. */
+  /** The dead letters of the key are copies, so there is nothing to replay. */
   | 'copied'
   /** The original of a reduced dead letter is missing or unreadable. */
   | 'original-missing'

@@ -19,13 +19,13 @@ import {
 /**
  * Prefetches committed records of a changing set of partitions. It runs **rounds** for each leading
  * broker: a round is one long poll over all of the broker's partitions that have room in their
- * buffers. The response fills the buffers and wakes waiting callers, and the next round
- * starts. `assign` replaces the partitions and their positions. Assignments are numbered, and
- * responses to requests of an earlier assignment are dropped.
+ * buffers. The response fills the buffers and wakes waiting callers, and the next round starts.
+ * `assign` replaces the partitions and their positions. Assignments are numbered, and responses to
+ * requests of an earlier assignment are dropped.
  *
- * Each partition fails alone. A partition without a leader or without access is **held** and
- * retried after a pause, while the others are read. One that cannot be read for a second is
- * reported. Reading fails only when all partitions fail permanently.
+ * A failure of one partition does not affect the others. A partition without a leader or without
+ * access is **held** and retried after a pause, while the others are read. One that cannot be read
+ * for a second is reported. Reading fails only when all partitions fail permanently.
  *
  * Memory is bounded by bytes as well as by records. Half of `maxBufferedBytes` is for buffered
  * batches, in equal shares of the partitions; the other half is for responses in flight. Batches

@@ -16,7 +16,8 @@ export function refusalOf(groupID: string, refused: readonly Start[], { remedies
       return `${topic}/${partition} (${incident?.fromOffset ?? 'none'} to ${incident?.toOffset ?? 'none'})`
     })
     .join(', ')
-  // A restored database is the greater loss, and its remedy uses the offsets.
+  // If both apply, only the restored database is reported: it has lost more, and its remedy uses
+  // the committed offsets.
   if (refused.some(({ refusal }) => refusal === 'DATABASE_BEHIND')) {
     const what = `the database has lost positions of group ${groupID} that are committed in Kafka: ${places}`
     const why = 'It was restored to an earlier state, or emptied, and the stage would decide on stale data'

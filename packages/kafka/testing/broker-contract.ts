@@ -222,7 +222,7 @@ export function testBrokerContract(brokerName: string, connect: (t: TestContext)
 
   test(`${brokerName}: keys are equal only if their bytes are`, async t => {
     const { broker, input, output, sendRecords, start, upperCase } = await setUp(t)
-    // As text both are the replacement character.
+    // Decoded as UTF-8, both keys are the replacement character U+FFFD.
     const [one, other] = [Buffer.from([0xff]), Buffer.from([0xfe])]
     const long = (end: string) => Buffer.concat([Buffer.alloc(2_000, 'k'), Buffer.from(end)])
     const send = (text: string, key: Buffer) =>

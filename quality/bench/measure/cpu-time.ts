@@ -12,7 +12,7 @@ export async function cpuSecondsOf(pid: number): Promise<number | undefined> {
   return secondsIn(`/proc/${pid}/stat`)
 }
 
-/** As `cpuSecondsOf`, but for the first thread only, which runs the main module in Node. */
+/** As `cpuSecondsOf`, but for the main thread only, which runs the main module in Node. */
 export async function mainThreadSecondsOf(pid: number): Promise<number | undefined> {
   return secondsIn(`/proc/${pid}/task/${pid}/stat`)
 }

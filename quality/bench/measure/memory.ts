@@ -5,11 +5,11 @@ import { figure, markdownTable, type Target } from '../report/part-report.ts'
 /** Memory of a service in MB, as reported by Node and the kernel. */
 export interface Memory {
   readonly resident: number
-  /** Objects on V8's heap of the first thread, including garbage that is not collected yet. */
+  /** Objects on V8's heap of the main thread, including garbage that is not collected yet. */
   readonly objects: number
-  /** Free space of the first thread's heap. */
+  /** Free space of the main thread's heap. */
   readonly room: number
-  /** Buffers of the first thread: data read from and written to sockets. */
+  /** Buffers of the main thread: data read from and written to sockets. */
   readonly buffers: number
   /** Heaps and buffers of all other threads. */
   readonly threads: number

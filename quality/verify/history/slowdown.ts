@@ -1,8 +1,9 @@
 import type { MachineSample } from './history.ts'
 
 /**
- * Returns the factor by which bounds of time are extended in an interval: the mean of the samples
- * in it, at least 1. Without samples, it is that of the last sample before the interval, or 1.
+ * Returns the factor by which the checkers extend time limits, because the machine was slow in an
+ * interval: the mean slowdown of the samples in the interval, at least 1. Without such samples, it
+ * is the slowdown of the last sample before the interval, or 1.
  */
 export function slowdownIn(samples: readonly MachineSample[] | undefined, fromMs: number, toMs: number): number {
   const within = samples?.filter(({ atMs }) => atMs >= fromMs && atMs <= toMs) ?? []

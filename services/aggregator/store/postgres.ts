@@ -98,7 +98,10 @@ export function forgetTruncated(changes: readonly PositionChange[]): readonly St
   return truncated.length === 0 ? [] : [statements.forgetCountedFrom(truncated)]
 }
 
-/** Reads how far all partitions are complete. The value never decreases, so no lock is needed. */
+/**
+ * Returns the time until which all partitions are complete. It never decreases, so no lock is
+ * needed.
+ */
 async function readCompleteUntil(pool: Pool): Promise<number | undefined> {
   const [row] = (await runStatement(pool, statements.completeUntil)).rows
   return row?.completeUntilMs ?? undefined

@@ -25,13 +25,14 @@ export interface RateStore {
    */
   count(orders: readonly OrderRecord[], positions?: readonly PositionAdvance[]): Promise<CountSummary>
   /**
-   * Stores how far partitions are complete, and their number. An older or repeated time changes
-   * nothing.
+   * Stores the time until which each partition is complete, and the number of partitions. An older
+   * or repeated time changes nothing.
    */
   noteComplete(partitionCount: number, partitions: readonly PartitionComplete[]): Promise<void>
   /**
-   * Makes windows final if their time has passed, and removes published windows after their
-   * retention. Does nothing while it is unknown how far some partition is complete.
+   * Makes a window final once all partitions are complete past its grace period. Removes published
+   * windows after their retention. Does nothing while the time until which a partition is complete
+   * is unknown.
    * @returns the time until which all partitions are complete
    */
   makeFinal(): Promise<number | undefined>

@@ -106,8 +106,9 @@ function decideInTransaction(
 }
 
 /**
- * Creates the stamp of a batch.
- * @param drawn one number per record of the batch, which is enough for all decisions
+ * Creates the time and the sequence numbers of the decisions in a batch.
+ * @param drawn sequence numbers that the database has drawn, separated by commas: one per record of
+ * the batch. A record causes at most one decision.
  */
 function toStamp(atMs: number, drawn: string): Stamp {
   const numbers = drawn.split(',').values()

@@ -10,7 +10,7 @@ describe('held partitions', () => {
   test('a partition whose stable offset does not move, without a known transaction, is held by a forgotten one', () => {
     const { observe } = createHeldPartitions({ afterMs })
     assert.deepEqual(observe({ atMs: 5_000, partitions: held(3n), openTransactions: [] }), [])
-    // It began later by more than clocks may differ.
+    // This transaction began after the partition was held, by more than the clocks may differ.
     const later = open(15_001)
     assert.deepEqual(observe({ atMs: 5_999, partitions: held(3n), openTransactions: [later] }), [])
     assert.deepEqual(observe({ atMs: 6_000, partitions: held(3n), openTransactions: [later, open(1, 'b')] }), [
@@ -29,7 +29,7 @@ describe('held partitions', () => {
     const { observe } = createHeldPartitions({ afterMs })
     for (const atMs of [5_000, 7_000, 9_000])
       assert.deepEqual(observe({ atMs, partitions: held(3n), openTransactions: [open(4_000)] }), [])
-    // Its end is known to the coordinator before the stable offset moves.
+    // The coordinator knows that the transaction has ended before the stable offset moves.
     assert.deepEqual(observe({ atMs: 9_900, partitions: held(3n), openTransactions: [] }), [])
   })
 })

@@ -10,7 +10,7 @@ export interface ReceivedWebhook {
 }
 
 export interface WebhookReceiver {
-  /** Its path is a secret that must not appear anywhere. */
+  /** The path of the URL is a secret that must not appear in logs, tables or metrics. */
   readonly url: string
   readonly received: ReceivedWebhook[]
 }

@@ -119,7 +119,7 @@ export function toMinorUnits(amount: number, decimals: number): number {
   return minorUnits + 0 // converts -0 to 0
 }
 
-/** Returns an amount in major units, also exactly: 1230 → 12.3. */
+/** Returns an amount in major units: with two decimals 1230 → 12.3. The result is exact. */
 export function toMajorUnits(minorUnits: number, decimals: number): number {
   return Number(`${minorUnits}e-${decimals}`)
 }
