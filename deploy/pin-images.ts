@@ -7,6 +7,18 @@ import { execFile } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { type CommandSpec, readArguments } from '@orderly/command-line'
+
+const spec: CommandSpec = {
+  name: 'npm run pin-images --',
+  summary: 'add the current digest of each image to the Dockerfile and the Compose file',
+  examples: ['npm run pin-images', 'npm run check-release'],
+  options: {
+    check: { type: 'boolean', description: 'changes nothing, and exits with 1 if an image has no digest' }
+  },
+  notes: 'npm run check-release is the same as --check. Reading digests needs Docker and the registries of the images.'
+}
+const { options } = readArguments(spec)
 
 const files = ['Dockerfile', 'compose.yaml'].map(name => join(import.meta.dirname, name))
 const imageLine = /^(FROM | +image: )([\w./-]+:[\w.-]+)(@sha256:[0-9a-f]{64})?/gm
@@ -16,7 +28,7 @@ const isOurs = (image: string) => image.startsWith('orderly/')
 const texts = await Promise.all(files.map(file => readFile(file, 'utf8')))
 const found = texts.flatMap(text => [...text.matchAll(imageLine)]).filter(([, , image = '']) => !isOurs(image))
 
-if (process.argv.includes('--check')) {
+if (options.flag('check')) {
   const unpinned = new Set(found.filter(([, , , digest]) => digest === undefined).map(([, , image]) => image))
   for (const image of unpinned) process.stderr.write(`${image} has no digest: run \`npm run pin-images\`\n`)
   process.exitCode = unpinned.size === 0 ? 0 : 1

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -17,6 +17,7 @@ function setUp(t: TestContext, answer: string) {
   for (const name of ['pin-images.ts', 'Dockerfile', 'compose.yaml']) {
     copyFileSync(join(import.meta.dirname, name), join(directory, name))
   }
+  symlinkSync(join(import.meta.dirname, '..', 'node_modules'), join(directory, 'node_modules'))
   const docker = join(directory, 'docker')
   writeFileSync(docker, `#!/bin/sh\n${answer}\n`)
   chmodSync(docker, 0o755)

@@ -1,21 +1,30 @@
 /**
- * Builds and checks the npm packages (`npm run build:packages`), packs them into `.orderly/packages`
- * and writes the component list of each. Exits with 1 when publint or attw has a finding, or when
- * the public declarations differ from the API report in the repository.
+ * Builds and checks the npm packages. Exits with 1 when publint or attw has a finding, or when the
+ * public declarations differ from the API report in the repository.
  *
- * `npm run check` runs it with `--check`, which packs nothing. `npm run generate` runs it without
- * options, which writes the API reports. `npm run build:packages` runs it with `--pack`.
+ * `npm run check` runs it with `--check`. `npm run generate` runs it without options, which writes
+ * the API reports. `npm run build:packages` runs it with `--pack`.
  */
 import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { formatRows } from '@orderly/command-line'
+import { type CommandSpec, formatRows, readArguments } from '@orderly/command-line'
 import { orderlyDirectory, projectDirectory } from '@orderly/launcher'
 import { packageSBOM } from '../sbom/components.ts'
 import { apiReport, type BuiltPackage, buildPackage, publishedFolders } from './build.ts'
 import { lintPackage } from './lint.ts'
+
+const spec: CommandSpec = {
+  name: 'npm run build:packages --',
+  summary: 'build the npm packages, check them with publint and attw, and pack them into .orderly/packages',
+  examples: ['npm run build:packages'],
+  options: {
+    check: { type: 'boolean', description: 'only compares the API reports, as npm run check does' },
+    pack: { type: 'boolean', description: 'writes a tarball and a component list; npm run build:packages sets it' }
+  }
+}
 
 const run = promisify(execFile)
 const packages = join(orderlyDirectory, 'packages')
@@ -49,18 +58,19 @@ function compareReport(built: BuiltPackage, isWritten: boolean): string[] {
 }
 
 if (import.meta.main) {
-  const [option] = process.argv.slice(2)
+  const { options } = readArguments(spec)
+  const isPacking = options.flag('pack')
   // Checks may run while another process packs or tests the packages.
-  const directory = option === '--pack' ? packages : mkdtempSync(join(tmpdir(), 'orderly-packages-'))
+  const directory = isPacking ? packages : mkdtempSync(join(tmpdir(), 'orderly-packages-'))
   const rows: (readonly string[])[] = []
   for (const folder of publishedFolders()) {
     const built = await buildPackage(folder, join(directory, folder))
-    const findings = [...(await lintPackage(built)), ...compareReport(built, option === undefined)]
+    const findings = [...(await lintPackage(built)), ...compareReport(built, !isPacking && !options.flag('check'))]
     for (const finding of findings) console.error(`${built.name}: ${finding}`)
     if (findings.length > 0) process.exitCode = 1
-    if (option === '--pack') rows.push(await pack(built))
+    if (isPacking) rows.push(await pack(built))
   }
-  if (option === '--pack') {
+  if (isPacking) {
     console.log(formatRows(['file in .orderly/packages', 'packed', 'unpacked', 'files'], rows))
   } else rmSync(directory, { recursive: true })
 }

@@ -5,7 +5,17 @@
  */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { type CommandSpec, readArguments } from '@orderly/command-line'
 import { sbomNames } from './names.ts'
+
+const spec: CommandSpec = {
+  name: 'npm run advisories --',
+  summary: 'ask OSV for advisories about the components of the images',
+  examples: ['npm run advisories'],
+  options: {},
+  notes: 'Exits with 1 if an advisory applies that deploy/sbom/accepted.json does not list. OSV_URL replaces the address.'
+}
+readArguments(spec)
 
 const address = process.env.OSV_URL ?? 'https://api.osv.dev'
 const perRequest = 500

@@ -1,15 +1,20 @@
-/**
- * Builds what `npm run test:kubernetes` needs, with the Go toolchain: the API server of Kubernetes,
- * Helm, and the definitions of custom resources. It takes ten minutes of CPU time once and is kept in
- * `.orderly/tools`.
- */
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
+import { type CommandSpec, readArguments } from '@orderly/command-line'
 import { definitions, programs, versions } from './kubernetes-programs.ts'
+
+const spec: CommandSpec = {
+  name: 'npm run build:kubernetes --',
+  summary: 'build the API server of Kubernetes, Helm and the definitions of custom resources, with Go',
+  examples: ['npm run build:kubernetes'],
+  options: {},
+  notes: 'It takes ten minutes of CPU time once, and is kept in .orderly/tools. npm run test:kubernetes needs it.'
+}
+readArguments(spec)
 
 const run = promisify(execFile)
 const customResources = {

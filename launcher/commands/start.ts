@@ -26,7 +26,7 @@ const placeholderURL = 'postgres://orderly@127.0.0.1/orderly'
 const spec: CommandSpec = {
   name: 'npm start --',
   summary: 'start the whole stack with persistent data; Ctrl-C stops it',
-  examples: ['npm start', 'npm start -- --with connect,monitoring', 'npm start -- --free-ports'],
+  examples: ['npm start', 'npm run dev', 'npm start -- --with connect,monitoring', 'npm start -- --free-ports'],
   options: {
     with: withOption,
     kafka: kafkaOption,

@@ -12,7 +12,7 @@ import { createThrowAwayRun } from '../throw-away-run.ts'
 import { type CommandContext, runCommand } from './command.ts'
 
 const kinds = ['unit', 'int', 'e2e'] as const
-type Kind = (typeof kinds)[number]
+type Kind = (typeof kinds)[number] | 'kubernetes'
 
 /**
  * Number of concurrent test processes, one per file. Integration tests share one set of servers;
@@ -20,7 +20,7 @@ type Kind = (typeof kinds)[number]
  * processes than CPUs run concurrently. Tests with strict time limits (`.alone` in their name) run
  * alone, at the end.
  */
-const processesAtOnce: Readonly<Record<Exclude<Kind, 'unit'>, number>> = { int: 3, e2e: 2 }
+const processesAtOnce: Readonly<Record<Exclude<Kind, 'unit'>, number>> = { int: 3, e2e: 2, kubernetes: 1 }
 
 const isAlone = (file: string) => file.endsWith('.alone.e2e.test.ts')
 
@@ -32,25 +32,31 @@ const spec: CommandSpec = {
     'npm test',
     'npm test -- unit',
     'npm run test:unit -- services/order',
-    "npm run test:int -- packages/kafka/stage --name 'replay'"
+    "npm run test:int -- packages/kafka/stage --name 'replay'",
+    'npm run test:e2e -- launcher/commands/demo',
+    'npm run test:kubernetes'
   ],
   options: {
     name: { type: 'string', placeholder: 'PATTERN', description: 'runs only tests whose title matches' },
     'keep-logs': { type: 'boolean', description: 'keeps the logs of the servers of integration tests' }
   },
-  notes: `The first word is the kind: check, unit, int or e2e. Each further word is a part of the path of test files.`
+  notes: `The first word is the kind: check, unit, int, e2e or kubernetes. Each further word is a part of the path of test
+files. Without a kind all run except kubernetes, which needs programs of npm run build:kubernetes.`
 }
 
 await runCommand(spec, async context => {
   const [first, ...patterns] = context.positionals
-  if (first !== undefined && ![...kinds, 'check'].includes(first)) {
-    throw new UsageError(`Unknown kind of tests "${first}": use check, unit, int or e2e, or no argument for all.`)
+  if (first !== undefined && ![...kinds, 'check', 'kubernetes'].includes(first)) {
+    throw new UsageError(
+      `Unknown kind of tests "${first}": use check, unit, int, e2e or kubernetes, or no argument for all.`
+    )
   }
   const results: boolean[] = []
   if (first === undefined || first === 'check') {
     results.push(await run(context.supervise(orderlyDirectory), ['launcher/commands/check.ts']))
   }
-  for (const kind of kinds.filter(kind => first === undefined || first === kind)) {
+  const chosen = first === 'kubernetes' ? [first] : kinds.filter(kind => first === undefined || first === kind)
+  for (const kind of chosen) {
     if (context.signal.aborted) break
     results.push(await runKind(kind, patterns, context))
   }
@@ -73,10 +79,10 @@ async function runKind(kind: Kind, patterns: readonly string[], context: Command
     ...chosen,
     ...files
   ]
-  if (kind === 'e2e') {
+  if (kind !== 'int') {
     const supervisor = context.supervise(orderlyDirectory)
     const [alone, others] = [files.filter(isAlone), files.filter(file => !isAlone(file))]
-    const passed = others.length === 0 || (await run(supervisor, argumentsFor(others, processesAtOnce.e2e)))
+    const passed = others.length === 0 || (await run(supervisor, argumentsFor(others, processesAtOnce[kind])))
     if (alone.length === 0 || context.signal.aborted) return passed
     return (await run(supervisor, argumentsFor(alone, 1))) && passed
   }

@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { CommandLine, CommandSpec } from '@orderly/command-line'
+import { type CommandLine, type CommandSpec, markdownTable } from '@orderly/command-line'
 import { projectDirectory } from '../directories.ts'
-import { markdownTable } from './markdown.ts'
 
 /** A section for each command of a command line with its examples and options. */
 export function commandSections({ prefix, commands }: CommandLine<CommandSpec>): string {
@@ -22,10 +21,10 @@ export function commandSections({ prefix, commands }: CommandLine<CommandSpec>):
     .join('\n\n')
 }
 
-/** The names of all npm scripts of the project. */
-export function npmScripts(): readonly string[] {
+/** Returns the command line of each npm script of the project, by its name. */
+export function npmScripts(): Readonly<Record<string, string>> {
   const { scripts } = JSON.parse(readFileSync(join(projectDirectory, 'package.json'), 'utf8')) as {
     readonly scripts: Readonly<Record<string, string>>
   }
-  return Object.keys(scripts)
+  return scripts
 }

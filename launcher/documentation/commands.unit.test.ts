@@ -15,7 +15,7 @@ const read = (file: string) => readFileSync(join(projectDirectory, file), 'utf8'
 
 describe('commands in documents and messages', () => {
   test('every npm script exists', () => {
-    const scripts = new Set(npmScripts())
+    const scripts = new Set(Object.keys(npmScripts()))
     const unknown = files.flatMap(file =>
       [...read(file).matchAll(/npm run (?:--silent )?([a-z](?:[\w:-]*\w)?)/g)]
         .filter(([, name]) => !scripts.has(name as string))

@@ -1,5 +1,5 @@
+import { markdownTable } from '@orderly/command-line'
 import { releasedSchemas, topicConfig } from '@orderly/contracts'
-import { markdownTable } from './markdown.ts'
 
 interface Field {
   readonly name: string

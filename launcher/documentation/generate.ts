@@ -42,7 +42,7 @@ for (const [name, sections] of Object.entries(pages)) {
   else writeFileSync(file, text)
 }
 const commandPage = readFileSync(join(projectDirectory, 'docs/reference/cli.md'), 'utf8')
-const missing = npmScripts().filter(script => !new RegExp(`npm (?:run )?${script}[\` ]`).test(commandPage))
+const missing = Object.keys(npmScripts()).filter(script => !new RegExp(`npm (?:run )?${script}[\` ]`).test(commandPage))
 if (missing.length > 0) console.error(`docs/reference/cli.md does not describe the npm scripts ${missing.join(', ')}`)
 if (missing.length > 0 || (isCheck && differences > 0)) process.exitCode = 1
 else if (!isCheck) console.log(`${differences} pages written`)

@@ -1,10 +1,3 @@
-/** Returns a Markdown table. Pipes and line breaks in cells are escaped. */
-export function markdownTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll(/\s*\n\s*/g, ' ')
-  const line = (cells: readonly string[]) => `| ${cells.map(cell).join(' | ')} |`
-  return [line(header), line(header.map(() => '---')), ...rows.map(line)].join('\n')
-}
-
 /**
  * Replaces the text between `<!-- name -->` and `<!-- /name -->`.
  * @throws Error if the page lacks the markers

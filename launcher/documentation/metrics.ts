@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { markdownTable } from '@orderly/command-line'
 import { projectDirectory } from '../directories.ts'
-import { markdownTable } from './markdown.ts'
 
 interface MetricText {
   readonly name: string

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import {
   chmodSync,
@@ -19,6 +19,7 @@ import { freePort, freePorts } from '../processes/ports.ts'
 import { waitUntil } from '../processes/wait.ts'
 import { ownEnvironment } from '../testing/own-environment.ts'
 import { processesUnder } from '../testing/process-list.ts'
+import { npmScripts } from './commands.ts'
 
 /**
  * Follows the README: clones, starts, places an order, looks it up and stops, with the commands as
@@ -83,12 +84,28 @@ test('a newcomer who follows the README in a fresh clone gets an outcome, offlin
   assert.equal(existsSync(join(newcomer.directory(), '.orderly', 'data')), false)
 })
 
-test('the commands that the documents name have a help, which needs no running stack', async () => {
-  for (const name of ['orderly', 'service', 'api-keys', 'rebuild-status']) {
-    const script = ['run', '--silent', name, '--', '--help']
-    const help = execFileSync('npm', script, { cwd: projectDirectory, encoding: 'utf8', env: ownEnvironment() })
-    assert.match(help, new RegExp(`npm run ${name}`))
+test('every npm script has a help with an example, which changes nothing and needs no running stack', async t => {
+  for (const [name, script] of Object.entries(npmScripts())) {
+    await t.test(name, () => {
+      // With these permissions Node can neither write files nor start processes.
+      const permissions = ['--permission', '--allow-fs-read=*', '--allow-addons']
+      const [, command = ''] = /^exec node bootstrap\.mjs (.+)$/.exec(script) ?? []
+      const { status, stdout, stderr } = spawnSync(process.execPath, [...permissions, ...command.split(' '), '--help'], {
+        cwd: projectDirectory,
+        encoding: 'utf8',
+        env: ownEnvironment()
+      })
+      assert.equal(status, 0, stderr)
+      const [, examples = ''] = stdout.split(/^Examples?:$/m)
+      assert.match(examples, new RegExp(`npm (?:run )?(?:--silent )?${name}(?: |$)`, 'm'), stdout)
+    })
   }
+})
+
+test('npm passes --help to a command', () => {
+  const script = ['run', '--silent', 'service', '--', '--help']
+  const help = execFileSync('npm', script, { cwd: projectDirectory, encoding: 'utf8', env: ownEnvironment() })
+  assert.match(help, /^Usage: npm run service/)
 })
 
 /**

@@ -1,10 +1,10 @@
+import { markdownTable } from '@orderly/command-line'
 import type { TObject } from 'typebox'
 import { configSchema as aggregator } from '../../services/aggregator/config.ts'
 import { configSchema as inventory } from '../../services/inventory/config.ts'
 import { configSchema as monitor } from '../../services/monitor/config.ts'
 import { configSchema as notification } from '../../services/notification/config.ts'
 import { configSchema as order } from '../../services/order/config.ts'
-import { markdownTable } from './markdown.ts'
 
 interface Setting {
   readonly description?: string

@@ -1,14 +1,19 @@
-/**
- * Builds the MongoDB-compatible server that `audit-mongodb.int.test.ts` needs: FerretDB, with the
- * Go toolchain. The build takes a few minutes once and is kept in `.orderly/tools`. Without it that
- * test is skipped.
- */
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
+import { type CommandSpec, readArguments } from '@orderly/command-line'
 import { mongodbProgram } from './mongodb.ts'
+
+const spec: CommandSpec = {
+  name: 'npm run build:mongodb --',
+  summary: 'build the MongoDB-compatible server that the test of the audit needs (FerretDB), with Go',
+  examples: ['npm run build:mongodb'],
+  options: {},
+  notes: 'It takes a few minutes once, and is kept in .orderly/tools. Without it, audit-mongodb.int.test.ts is skipped.'
+}
+readArguments(spec)
 
 const program = await mongodbProgram()
 if (!existsSync(program)) {

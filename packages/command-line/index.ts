@@ -11,6 +11,6 @@ export {
   parseCommandLine,
   readArguments
 } from './parse.ts'
-export { type Column, formatRows, formatTable } from './table.ts'
+export { type Column, formatRows, formatTable, markdownTable } from './table.ts'
 export { formatDuration, formatTime, parseDuration, parseMoment } from './time.ts'
 export { UsageError } from './usage-error.ts'

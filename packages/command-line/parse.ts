@@ -185,7 +185,10 @@ function overviewOf<Spec extends CommandSpec>(
     `${prefix} <command> [options]; ${prefix} <command> --help lists the options and shows examples.`,
     '',
     ...commands.map((command, index) => `  ${terms[index]?.padEnd(width)}  ${command.summary}`),
-    ...(notes === undefined ? [] : ['', notes])
+    ...(notes === undefined ? [] : ['', notes]),
+    '',
+    'Examples:',
+    ...commands.slice(0, 2).map(({ examples: [first] }) => `  ${prefix} ${first}`)
   ].join('\n')
 }
 

@@ -21,6 +21,20 @@ export function formatTable<Row>(columns: readonly Column<Row>[], rows: readonly
   return [line(columns.map(({ title }) => title)), ...cells.map(line)].join('\n')
 }
 
+/**
+ * Returns a Markdown table. Pipes and line breaks in cells are escaped.
+ * @param rules the cells below the header, which align the columns
+ */
+export function markdownTable(
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+  rules: readonly string[] = header.map(() => '---')
+): string {
+  const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll(/\s*\n\s*/g, ' ')
+  const line = (cells: readonly string[]) => `| ${cells.map(cell).join(' | ')} |`
+  return [line(header), line(rules), ...rows.map(line)].join('\n')
+}
+
 /** Formats a table of texts with a title for each column. */
 export function formatRows(titles: readonly string[], rows: readonly (readonly string[])[]): string {
   const columns = titles.map((title, index) => ({ title, value: (row: readonly string[]) => row[index] }))

@@ -1,4 +1,5 @@
 import { topicNames } from '@orderly/contracts'
+import { partitionKey } from '@orderly/kafka'
 import { check } from '../verify/checker/check.ts'
 import { KafkaLog } from '../verify/collect/kafka-log.ts'
 import { dumpTables } from '../verify/collect/tables.ts'
@@ -76,9 +77,9 @@ async function readCommitted({ connection }: BenchServers): Promise<Record<strin
   const reads: Record<string, number[]> = {}
   for (const topic of allTopics) {
     for (const { partition, offset } of await readAllCommitted(connection, topic)) {
-      const read = reads[`${topic}/${partition}`] ?? []
-      reads[`${topic}/${partition}`] = read
-      read.push(Number(offset))
+      const key = partitionKey({ topic, partition })
+      reads[key] ??= []
+      reads[key].push(Number(offset))
     }
   }
   return reads

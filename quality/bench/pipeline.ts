@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { topicNames } from '@orderly/contracts'
-import { createInspector, deadLetterTopic, type GroupDescription } from '@orderly/kafka'
+import { createInspector, deadLetterTopic, type GroupDescription, partitionKey } from '@orderly/kafka'
 import { createMissingTopics, type ServiceName, waitUntil } from '@orderly/launcher'
 import { ConnectionPool, deleteGroupsV2, deleteTopicsV6, findCoordinatorV6 } from '@platformatic/kafka'
 import { KafkaLog, type LogEnd } from '../verify/collect/kafka-log.ts'
@@ -118,7 +118,7 @@ export function createLagProbe(servers: BenchServers): LagProbe {
   return {
     async progress() {
       const [ends, committed] = await Promise.all([log.ends(topic), log.committedOffsets(inventoryGroup)])
-      const byPartition = ends.map(({ partition }) => committed.get(`${topic}/${partition}`) ?? 0)
+      const byPartition = ends.map(({ partition }) => committed.get(partitionKey({ topic, partition })) ?? 0)
       return {
         done: byPartition.reduce((sum, offset) => sum + offset, 0),
         written: ends.reduce((sum, { highWatermark }) => sum + highWatermark, 0),
@@ -163,7 +163,7 @@ export function createPipelineLag(servers: BenchServers): PipelineLag {
         const committed = await log.committedOffsets(group)
         const behind = topics.flatMap(topic =>
           (ends.get(topic) ?? []).map(({ partition, highWatermark }) =>
-            Math.max(0, highWatermark - (committed.get(`${topic}/${partition}`) ?? 0))
+            Math.max(0, highWatermark - (committed.get(partitionKey({ topic, partition })) ?? 0))
           )
         )
         return [reader, behind.reduce((sum, records) => sum + records, 0)] as const

@@ -1,4 +1,4 @@
-import { figure, markdownTable } from '../report/part-report.ts'
+import { figure, figureTable } from '../report/part-report.ts'
 import { short } from '../report/plot.ts'
 import {
   coreUs,
@@ -57,7 +57,7 @@ function costsTable(): string {
   const row = ([what, { newest, highest, how, source }]: readonly [string, Figure]) => [
     ...[what, precise(newest), precise(highest), how, source]
   ]
-  return markdownTable(
+  return figureTable(
     ['CPU time, µs per order unless stated in ms', 'newest report', 'highest: used for plans', '', 'source'],
     [...us, ...ms].map(row)
   )
@@ -74,7 +74,7 @@ function needsTable(): string {
     })
   ])
   const header = rates.flatMap(rate => [`${short(rate)}/s: cores`, 'planned', 'by the newest report'])
-  return markdownTable(['', ...header], rows)
+  return figureTable(['', ...header], rows)
 }
 
 function modelTable(): string {
@@ -99,7 +99,7 @@ function modelTable(): string {
     }
   }
   const header = ['', 'orders/s', 'inventories', 'databases', 'sustained', 'batch', 'p50 ms']
-  return markdownTable([...header, 'core of each inventory', 'busy databases'], rows)
+  return figureTable([...header, 'core of each inventory', 'busy databases'], rows)
 }
 
 function describe(
@@ -135,7 +135,7 @@ function checkTable(): string {
     ...models.map(of)
   ]
   const at = `at ${short(endToEnd.ordersPerSecond)} orders/s`
-  return markdownTable(
+  return figureTable(
     ['one inventory', 'newest report', 'model, newest costs', 'model, planned costs'],
     [
       row(`${at}: orders per batch (end-to-end.md)`, figure(endToEnd.batch), ({ meanBatch }) => figure(meanBatch)),
@@ -152,7 +152,7 @@ function limitsTable(): string {
   const rows = limitsOf(meanBatch).map(({ what, ordersPerSecond, withNewest, how, helps }, index) => [
     ...[`${index + 1}. ${what}`, short(ordersPerSecond), short(withNewest), how, helps]
   ])
-  return markdownTable(['', 'orders/s', 'by the newest report', '', 'mitigation'], rows)
+  return figureTable(['', 'orders/s', 'by the newest report', '', 'mitigation'], rows)
 }
 
 /** Returns the mean batch size of the plan for the lower rate. */

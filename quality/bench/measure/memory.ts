@@ -1,6 +1,6 @@
 import { readFile, rm } from 'node:fs/promises'
 import { type SupervisedProcess, waitUntil } from '@orderly/launcher'
-import { figure, markdownTable, type Target } from '../report/part-report.ts'
+import { figure, figureTable, type Target } from '../report/part-report.ts'
 
 /** Memory of a service in MB, as reported by Node and the kernel. */
 export interface Memory {
@@ -97,7 +97,7 @@ export function describeMemory(rows: Readonly<Record<string, Memory>>): string {
   })
   const columns = ["Node's program", 'own files', 'objects', 'room for more', 'buffers', 'other threads', 'all else']
   return (
-    `${markdownTable(['MB', 'resident', ...columns], cells)}\n\n` +
+    `${figureTable(['MB', 'resident', ...columns], cells)}\n\n` +
     "*Node's program*: file pages that all Node processes share; *own files*: file pages of this process only. All other columns are anonymous memory. " +
     '*Objects* include garbage that is not collected yet. *Other threads*: heap and buffers of the second thread, which runs the projection of `order`. ' +
     '*All else*: modified program data, stacks, the compiler, and freed memory that the allocator keeps.'

@@ -7,7 +7,7 @@ import { startOurs } from '../peers/ours.ts'
 import type { Worker } from '../peers/worker.ts'
 import { type Pipeline, startPipeline } from '../pipeline.ts'
 import { profile } from '../profile/profile.ts'
-import { figure, markdownTable, type Target } from '../report/part-report.ts'
+import { figure, figureTable, type Target } from '../report/part-report.ts'
 import { linePlot } from '../report/plot.ts'
 
 // Measures latency from the request to the committed outcome and to the notification through the
@@ -184,7 +184,7 @@ function describeWork(measured: readonly Measured[]): string {
   ])
   return (
     'Busy cores of each process, and the batches of the inventory: orders per batch, and the time to decide and to commit one.\n\n' +
-    markdownTable(['', ...names, 'all', 'orders per batch', 'decide ms', 'commit ms'], rows)
+    figureTable(['', ...names, 'all', 'orders per batch', 'decide ms', 'commit ms'], rows)
   )
 }
 
@@ -196,7 +196,7 @@ function describe(measured: readonly Measured[]): string {
       ...[p50Ms, p99Ms, p999Ms, longestMs].map(figure)
     ])
   )
-  return markdownTable(['', 'orders', 'p50 ms', 'p99 ms', 'p99.9 ms', 'longest ms'], rows)
+  return figureTable(['', 'orders', 'p50 ms', 'p99 ms', 'p99.9 ms', 'longest ms'], rows)
 }
 
 function plot(measured: readonly Measured[]): string {

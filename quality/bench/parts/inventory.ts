@@ -9,7 +9,7 @@ import type { Part, PartContext } from '../part.ts'
 import { startOurs } from '../peers/ours.ts'
 import type { Work, Worker } from '../peers/worker.ts'
 import { profile } from '../profile/profile.ts'
-import { markdownTable, type Target } from '../report/part-report.ts'
+import { figureTable, type Target } from '../report/part-report.ts'
 import { barPlot, short } from '../report/plot.ts'
 import { runSQL } from '../servers.ts'
 
@@ -161,7 +161,7 @@ function describe(byName: ReadonlyMap<string, readonly Sample[]>, records: numbe
       costs.brokerUs
     ]
   })
-  return markdownTable(['', 'orders/s', 'spread', 'ours ÷ this', 'CPU µs', 'Postgres CPU µs', 'broker CPU µs'], rows)
+  return figureTable(['', 'orders/s', 'spread', 'ours ÷ this', 'CPU µs', 'Postgres CPU µs', 'broker CPU µs'], rows)
 }
 
 /** Returns median costs per order. */

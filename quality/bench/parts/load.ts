@@ -5,7 +5,7 @@ import { describeMemory, memoryTarget, readMemory, residentMBOf } from '../measu
 import type { Part, PartContext } from '../part.ts'
 import { createPipelineLag, type Reader, readerNames, startPipeline } from '../pipeline.ts'
 import { profile } from '../profile/profile.ts'
-import { figure, markdownTable, type PartReport } from '../report/part-report.ts'
+import { figure, figureTable, type PartReport } from '../report/part-report.ts'
 import { linePlot, type Series } from '../report/plot.ts'
 
 // Load test of `POST /orders` that observes the lag of each reader until none has any.
@@ -105,7 +105,7 @@ async function measure({ servers, arguments: given, say }: PartContext, load: Cl
       'Maximum lag of each reader (including transaction markers for outcomes), and time from the end of the load until it had none ' +
         `(sampled every ${figure((samples.at(-1)?.atSeconds ?? 0) / samples.length)} s). The inventory and the aggregator read orders, the notification service reads outcomes, the status projection both.`,
       describeLag(samples, result.endedAt),
-      markdownTable(['', 'CPU µs per order', 'peak memory MB'], costs),
+      figureTable(['', 'CPU µs per order', 'peak memory MB'], costs),
       describeMemory(Object.fromEntries([...idle, ...result.loaded]))
     ].join('\n\n')
     const largestLag = Math.max(...samples.flatMap(({ waiting }) => Object.values(waiting)))
@@ -125,7 +125,7 @@ function describeLag(samples: readonly Sample[], loadEndedAt: number): string {
     const drained = samples[samples.findLastIndex(({ waiting }) => waiting[reader] > 0) + 1]
     return [reader, figure(most), figure(Math.max(0, (drained?.atSeconds ?? Number.NaN) - loadEndedAt))]
   })
-  return markdownTable(['', 'maximum lag', 'drained after s'], rows)
+  return figureTable(['', 'maximum lag', 'drained after s'], rows)
 }
 
 /** Profiles the services under load. */

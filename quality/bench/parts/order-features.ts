@@ -8,7 +8,7 @@ import { interleave } from '../measure/interleave.ts'
 import { median, ratiosByRound } from '../measure/statistics.ts'
 import type { PartContext } from '../part.ts'
 import { resetTopics } from '../pipeline.ts'
-import { figure, markdownTable, type Target } from '../report/part-report.ts'
+import { figure, figureTable, type Target } from '../report/part-report.ts'
 import { short } from '../report/plot.ts'
 import type { BenchServers } from '../servers.ts'
 import { startService } from '../services.ts'
@@ -107,7 +107,7 @@ export async function compareFeatures(
     '## Cost of each feature',
     `The same service with and without each feature, ${seconds} s per turn, medians of ${rounds} rounds. Each turn has a new process, topics and database. *CPU* is the CPU time per order of the ` +
       'whole process, including the thread of the projection, which reads all orders back; *answering* is that of the thread that answers requests.',
-    markdownTable(
+    figureTable(
       [
         ...['with', 'orders/s', 'CPU µs', 'answering µs', 'Postgres µs', 'compared with'],
         ...['orders/s: with ÷ without', 'CPU: with ÷ without', 'answering: with ÷ without']

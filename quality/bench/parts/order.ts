@@ -10,7 +10,7 @@ import { makeOrder } from '../orders/make-orders.ts'
 import type { Part, PartContext } from '../part.ts'
 import { resetTopics } from '../pipeline.ts'
 import { profile } from '../profile/profile.ts'
-import { figure, markdownTable, type Target } from '../report/part-report.ts'
+import { figure, figureTable, type Target } from '../report/part-report.ts'
 import { barPlot, short } from '../report/plot.ts'
 import { startService } from '../services.ts'
 import { compareFeatures, noDatabase, type Turns } from './order-features.ts'
@@ -182,7 +182,7 @@ function describe(byName: ReadonlyMap<string, readonly Sample[]>): string {
       figureOf(({ residentMB }) => residentMB, 0)
     ]
   })
-  return markdownTable(
+  return figureTable(
     [
       ...['', 'orders/s', 'spread', 'ours ÷ this', 'CPU µs', 'broker CPU µs', 'the rest, CPU µs', 'idle cores'],
       ...['p50 ms', 'p99 ms', 'MB']

@@ -9,7 +9,7 @@ import type { Part, PartContext } from '../part.ts'
 import { startOurs } from '../peers/ours.ts'
 import type { Work, Worker } from '../peers/worker.ts'
 import { profile } from '../profile/profile.ts'
-import { markdownTable, type Target } from '../report/part-report.ts'
+import { figureTable, type Target } from '../report/part-report.ts'
 import { barPlot, short } from '../report/plot.ts'
 
 // Consume, transform, produce in transactions: every order becomes a reservation, with Avro in and
@@ -244,7 +244,7 @@ function describe(byName: ReadonlyMap<string, readonly Sample[]>, records: numbe
       commitMs
     ]
   })
-  return markdownTable(
+  return figureTable(
     ['', 'records/s', 'spread', 'ours ÷ this', 'CPU µs', 'busy', 'broker CPU µs', 'ms per commit'],
     rows
   )

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { PartContext } from '../part.ts'
-import { markdownTable } from '../report/part-report.ts'
+import { figureTable } from '../report/part-report.ts'
 import { type CPUProfile, stacksOf } from './cpu-profile.ts'
 import { flameGraph } from './flame-graph.ts'
 import { type HeapProfile, stacksOfHeap } from './heap-profile.ts'
@@ -145,5 +145,5 @@ function byOwner(columns: readonly Column[], format: (amount: number) => string,
   const restOf = (column: Column) => rest.reduce((sum, owner) => sum + (column.byOwner.get(owner) ?? 0), 0)
   if (rest.length > 0) rows.push(['all others', ...columns.map(column => format(restOf(column)))])
   rows.push([totalName, ...columns.map(({ total }) => total)])
-  return markdownTable(['', ...columns.map(({ title }) => title)], rows)
+  return figureTable(['', ...columns.map(({ title }) => title)], rows)
 }

@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { markdownTable } from '@orderly/command-line'
 import type { Spread } from '../measure/statistics.ts'
 
 /** Report of a part: Markdown, plots by name, and targets. */
@@ -41,7 +42,7 @@ export function describeTargets(targets: readonly Target[]): string {
     ]
   })
   const reasons = targets.flatMap(target => (isMet(target) ? [] : [`- *${target.what}*: ${target.why}`]))
-  const table = markdownTable(['target', 'wanted', 'measured', 'rounds', ''], rows)
+  const table = figureTable(['target', 'wanted', 'measured', 'rounds', ''], rows)
   return reasons.length === 0 ? table : `${table}\n\nCauses of missed targets:\n\n${reasons.join('\n')}`
 }
 
@@ -57,9 +58,10 @@ export function figure(value: number): string {
   return value.toFixed(Math.abs(value) >= 10 ? 1 : 2)
 }
 
-export function markdownTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
-  return [line(header), line(header.map((_, index) => (index === 0 ? '---' : '---:'))), ...rows.map(line)].join('\n')
+/** Returns a Markdown table whose columns are aligned to the right, except the first. */
+export function figureTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const rules = header.map((_, index) => (index === 0 ? '---' : '---:'))
+  return markdownTable(header, rows, rules)
 }
 
 /** Writes the page and plots of a part, and updates the index of all parts. */

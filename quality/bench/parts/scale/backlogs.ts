@@ -2,7 +2,7 @@ import { cpuSecondsOf } from '../../measure/cpu-time.ts'
 import { type Memory, readMemory, residentMBOf } from '../../measure/memory.ts'
 import { median } from '../../measure/statistics.ts'
 import type { PartContext } from '../../part.ts'
-import { figure, markdownTable, type Target } from '../../report/part-report.ts'
+import { figure, figureTable, type Target } from '../../report/part-report.ts'
 import { linePlot, short } from '../../report/plot.ts'
 import { fillOrders, type Inventories, sizeOfTransactions, untilDone, workOf } from './inventories.ts'
 
@@ -130,7 +130,7 @@ export function describeBacklogs({ drained, again }: Backlogs): string {
     'One warm inventory is frozen until a backlog is written, then processes it. Small backlogs are repeated ' +
     'until they have taken a few seconds, and the smallest is measured again at the end. *Collecting*: wall-clock time of garbage collection per order. *Machine*: CPU time of a fixed piece of JavaScript, ' +
     'measured every half second; its changes are changes of the machine.\n\n' +
-    markdownTable(
+    figureTable(
       ['backlog', 'times', 'orders/s', 'CPU µs', 'collecting µs', 'orders per transaction', 'machine ms', 'peak MB'],
       rows
     )

@@ -5,7 +5,7 @@ import { costOf, familySecondsOf } from '../../measure/cpu-time.ts'
 import { residentMBOf } from '../../measure/memory.ts'
 import { lineThrough } from '../../measure/statistics.ts'
 import type { PartContext } from '../../part.ts'
-import { figure, markdownTable, type Target } from '../../report/part-report.ts'
+import { figure, figureTable, type Target } from '../../report/part-report.ts'
 import { short } from '../../report/plot.ts'
 import { fillOrders, sizeOfTransactions, untilDone, withInventories, workOf } from './inventories.ts'
 
@@ -102,7 +102,7 @@ export function describeInstances(runs: readonly InstancesRun[], quick: boolean)
     'together. *Collecting*: wall-clock time of garbage collection per order. *Machine*: CPU time of a fixed piece of JavaScript, which measures the speed of the machine. *Exactly once*: the result of the checkers of `npm run verify` ' +
     'for all records and rows (guarantees 2 to 5, 7 and 8); they also check that each user has one partition and that the order of its orders is kept. *Keying*: ratio of the largest partition to the mean. ' +
     `All processes share ${availableParallelism()} cores with Kafka, Postgres and the writer of the orders, so CPU time is the meaningful measure here.\n\n` +
-    markdownTable(['', ...columns, 'exactly once', 'keying'], rows)
+    figureTable(['', ...columns, 'exactly once', 'keying'], rows)
   )
 }
 

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { median } from '../../measure/statistics.ts'
 import type { PartContext } from '../../part.ts'
 import type { LagProbe } from '../../pipeline.ts'
-import { figure, markdownTable } from '../../report/part-report.ts'
+import { figure, figureTable } from '../../report/part-report.ts'
 import type { RunningService } from '../../services.ts'
 import { fillOrders, withInventories } from './inventories.ts'
 
@@ -90,7 +90,7 @@ function watchGaps(probe: LagProbe) {
 }
 
 export function describePauses(pauses: readonly Pause[]): string {
-  return markdownTable(
+  return figureTable(
     ['', 'longest pause ms', 'usual gap ms'],
     pauses.map(({ what, longestMs, usualMs }) => [what, figure(longestMs), figure(usualMs)])
   )

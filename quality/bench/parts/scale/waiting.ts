@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type Memory, readMemory, residentMBOf } from '../../measure/memory.ts'
 import { readMetrics } from '../../measure/service-metrics.ts'
 import type { PartContext } from '../../part.ts'
-import { figure, markdownTable } from '../../report/part-report.ts'
+import { figure, figureTable } from '../../report/part-report.ts'
 import { short } from '../../report/plot.ts'
 import { startService } from '../../services.ts'
 
@@ -52,5 +52,5 @@ export function describeWaiting(found: readonly Waiting[]): string {
     short(records / seconds),
     figure(mostMB)
   ])
-  return markdownTable(['', 'seconds', 'records read', 'per second', 'peak MB'], rows)
+  return figureTable(['', 'seconds', 'records read', 'per second', 'peak MB'], rows)
 }
