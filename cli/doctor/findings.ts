@@ -1,6 +1,6 @@
 import { formatDuration, plural } from '@orderly/command-line'
 import { ephemeralGroupPrefixes, topicNames } from '@orderly/contracts'
-import type { DeadLetterKey, HangingTransaction } from '@orderly/kafka'
+import { type DeadLetterKey, type HangingTransaction, partitionKey } from '@orderly/kafka'
 import type { DatabaseFinding } from '@orderly/postgres'
 import { orderly } from '../command-line/command.ts'
 import { positionGroups } from '../positions/groups.ts'
@@ -129,15 +129,15 @@ function topicFindings({ topics, missingTopics }: Facts): Finding[] {
 
 function transactionFinding(transaction: HangingTransaction, nowMs: number): Finding {
   const { kind, transactionalID, producerID, epoch, sinceMs, timeoutMs, partitions } = transaction
-  const places = partitions.map(({ topic, partition }) => `${topic}/${partition}`).join(', ')
+  const names = partitions.map(partitionKey).join(', ')
   const age = formatDuration(nowMs - sinceMs)
   if (kind === 'forgotten') {
     const [first] = partitions
-    const what = `a transaction of producer ${producerID} has blocked ${places} for ${age}, and no coordinator knows it`
+    const what = `a transaction of producer ${producerID} has blocked ${names} for ${age}, and no coordinator knows it`
     const abort = `kafka-transactions.sh abort --topic ${first?.topic} --partition ${first?.partition} --start-offset ${first?.firstOffset}`
     return problem('transactions', what, `abort it manually, partition by partition: ${abort} (epoch ${epoch})`)
   }
-  const what = `the transaction of ${transactionalID} has been open for ${age} and blocks ${places}`
+  const what = `the transaction of ${transactionalID} has been open for ${age} and blocks ${names}`
   const limit = timeoutMs === undefined ? '' : ` (after ${formatDuration(timeoutMs)})`
   const todo =
     kind === 'overdue'

@@ -41,15 +41,15 @@ export function diagnoseOrder(traces: OrderTraces, facts: Facts, { waitingMs }: 
   }
   if (created === undefined || deadLetters.length > 0) return found
   const { topic, partition, offset, timestampMs } = created
-  const place = `${topic}/${partition} at ${offset}`
+  const position = `${topic}/${partition} at ${offset}`
   const next = nextOffset(created, decidingGroup, facts) ?? 0n
   if (next > offset) {
     const todo = `check again; if it persists, see what the inventory logged for its trace (${orderly} orders show ${orderID})`
-    return [...found, problem(about, `was read from ${place}, and has no outcome`, todo)]
+    return [...found, problem(about, `was read from ${position}, and has no outcome`, todo)]
   }
   const before = next < offset ? `preceded by ${plural(Number(offset - next), 'record')}` : 'it is the next record'
   const ageMs = facts.nowMs - timestampMs
-  const what = `has been pending in ${place} for ${formatDuration(ageMs)}; ${before}`
+  const what = `has been pending in ${position} for ${formatDuration(ageMs)}; ${before}`
   const todo = `see the findings about group ${decidingGroup} and transactions; if there are none, wait`
   return [...found, { severity: ageMs < waitingMs ? 'hint' : 'problem', about, what, todo }]
 }
@@ -68,7 +68,7 @@ function unknown(about: string, { key }: OrderTables): Finding {
  */
 function unread(about: string, { created_partition, created_offset }: Row, { incidents }: Facts): Finding {
   const [partition, offset] = [Number(created_partition), Number(created_offset)]
-  const place = `${topicNames.ordersCreated}/${partition} at ${offset}`
+  const position = `${topicNames.ordersCreated}/${partition} at ${offset}`
   const isSkipped = incidents.some(
     ({ kind, groupID, fromOffset, toOffset, ...own }) =>
       kind === 'offsets_skipped' &&
@@ -82,7 +82,7 @@ function unread(about: string, { created_partition, created_offset }: Row, { inc
     ? 'it was removed before the inventory read it'
     : 'retention removed it, or the topic was deleted and created again'
   const todo = 'have the shop place it again, with a new Idempotency-Key: this order will get no outcome'
-  return problem(about, `is accepted, has no outcome, and its record is not in ${place} any more: ${why}`, todo)
+  return problem(about, `is accepted, has no outcome, and its record is not in ${position} any more: ${why}`, todo)
 }
 
 /**

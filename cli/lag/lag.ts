@@ -1,5 +1,5 @@
 import { formatDuration, plural } from '@orderly/command-line'
-import type { KafkaInspector, PartitionLag } from '@orderly/kafka'
+import { type KafkaInspector, partitionKey, type PartitionLag } from '@orderly/kafka'
 import { type Command, Failure, orderly } from '../command-line/command.ts'
 
 export const showLag: Command = {
@@ -18,7 +18,7 @@ export const showLag: Command = {
       groups.map(({ groupID, state, members, lag }) => ({
         groupID,
         state,
-        members: members.map(({ partitions, ...own }) => ({ ...own, partitions: partitions.map(placeOf) })),
+        members: members.map(({ partitions, ...own }) => ({ ...own, partitions: partitions.map(partitionKey) })),
         lagRecords: sum(lag),
         partitions: lag.filter(isShown).map(({ groupID, member, waitingSinceMs, ...own }) => ({
           ...own,
@@ -63,8 +63,4 @@ export async function readGroups(inspector: KafkaInspector, only: string | undef
 
 function sum(lag: readonly PartitionLag[]): number {
   return lag.reduce((total, { lagRecords }) => total + lagRecords, 0)
-}
-
-function placeOf({ topic, partition }: { topic: string; partition: number }): string {
-  return `${topic}/${partition}`
 }

@@ -5,17 +5,7 @@ import {
   topicNames,
   unnamedRequestID
 } from '@orderly/contracts'
-import {
-  type DeadLetter,
-  deadLetterTopic,
-  type FetchedRecord,
-  type KafkaConnection,
-  type KafkaInspector,
-  type OffsetRange,
-  parseDeadLetter,
-  readRanges,
-  type Topic
-} from '@orderly/kafka'
+import { type DeadLetter, deadLetterTopic, type FetchedRecord, type KafkaConnection, type KafkaInspector, type OffsetRange, parseDeadLetter, partitionKey, readRanges, type Topic } from '@orderly/kafka'
 import { Failure } from '../command-line/command.ts'
 import type { PositionGroup } from './groups.ts'
 
@@ -82,7 +72,7 @@ export async function findEvidence(parts: EvidenceParts): Promise<Evidence> {
       const deadLetter = parseDeadLetter(record)
       const { topic, partition, offset } = deadLetter.source
       if (deadLetter.stage === group.stage && topic !== '')
-        deadLetters.set(`${topic}/${partition}/${offset}`, deadLetter)
+        deadLetters.set(`${partitionKey({ topic, partition })}/${offset}`, deadLetter)
     },
     signal
   )
@@ -104,11 +94,11 @@ export async function findEvidence(parts: EvidenceParts): Promise<Evidence> {
     for (const id of eventIDs) readable.add(id)
     const isCommitted =
       eventIDs.some(id => takeOne(published, id)) ||
-      isDeadLetterOf(deadLetters.get(`${topic}/${partition}/${offset}`), record)
-    if (isCommitted) committed.set(`${topic}/${partition}`, offset + 1n)
+      isDeadLetterOf(deadLetters.get(`${partitionKey(record)}/${offset}`), record)
+    if (isCommitted) committed.set(partitionKey(record), offset + 1n)
   }
   return {
-    committedUpTo: (topic, partition) => committed.get(`${topic}/${partition}`),
+    committedUpTo: (topic, partition) => committed.get(partitionKey({ topic, partition })),
     isPublished: eventIDs => eventIDs.some(id => published.has(id)),
     isReadable: eventIDs => eventIDs.some(id => readable.has(id))
   }
@@ -124,16 +114,16 @@ async function rangesSince(
   names: readonly string[],
   sinceMs: number | undefined
 ): Promise<OffsetRange[]> {
-  const places = (await inspector.topics(names)).flatMap(({ name, partitions }) =>
+  const partitions = (await inspector.topics(names)).flatMap(({ name, partitions }) =>
     partitions.map(({ partition }) => ({ topic: name, partition }))
   )
-  const starts = await inspector.offsets(places, sinceMs === undefined ? 'beginning' : { timeMs: sinceMs })
-  const ends = await inspector.offsets(places, 'stable-end')
-  return places.flatMap((place, index) => {
+  const starts = await inspector.offsets(partitions, sinceMs === undefined ? 'beginning' : { timeMs: sinceMs })
+  const ends = await inspector.offsets(partitions, 'stable-end')
+  return partitions.flatMap((own, index) => {
     const [from, to] = [starts[index]?.offset, ends[index]?.offset]
     if (from === undefined || to === undefined)
-      throw new Failure(`${place.topic}/${place.partition} cannot be read at the moment: try again later.`)
-    return from < 0n ? [] : [{ ...place, from, to }]
+      throw new Failure(`${partitionKey(own)} cannot be read at the moment: try again later.`)
+    return from < 0n ? [] : [{ ...own, from, to }]
   })
 }
 

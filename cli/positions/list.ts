@@ -1,4 +1,5 @@
 import { formatTime, plural } from '@orderly/command-line'
+import { partitionKey } from '@orderly/kafka'
 import { type IncidentRow, openIncidents } from '@orderly/positions'
 import { type Command, orderly } from '../command-line/command.ts'
 import { findGroup, incidentName, type PositionGroup, positionGroups } from './groups.ts'
@@ -53,7 +54,7 @@ export const listPositions: Command = {
           [
             { title: '  INCIDENT', value: incident => `  ${incidentName(group, incident)}` },
             { title: 'KIND', value: ({ kind }) => kind },
-            { title: 'WHERE', value: ({ topic, partition }) => `${topic}/${partition}` },
+            { title: 'WHERE', value: partitionKey },
             { title: 'FROM', value: ({ fromOffset }) => fromOffset ?? undefined, isNumber: true },
             { title: 'TO', value: ({ toOffset }) => toOffset ?? undefined, isNumber: true },
             { title: 'DETECTED', value: ({ detectedAt }) => formatTime(detectedAt.getTime()) },

@@ -1,3 +1,4 @@
+import { partitionKey } from '@orderly/kafka'
 import { storedPositions } from '@orderly/positions'
 import type { Connections } from '../connections/connections.ts'
 import type { PositionGroup } from './groups.ts'
@@ -14,29 +15,32 @@ export async function observeGroup(group: PositionGroup, connections: Connection
   const rows = await storedPositions(connections.database(), group.schema)
   const stored = rows.filter(({ groupID }) => groupID === group.groupID)
   const topics = await inspector.topics([...new Set([...group.inputs, ...stored.map(({ topic }) => topic)])])
-  const places = topics.flatMap(({ name, partitions }) =>
+  const partitions = topics.flatMap(({ name, partitions }) =>
     partitions.filter(({ leaderID }) => leaderID >= 0).map(({ partition }) => ({ topic: name, partition }))
   )
   const [beginnings, ends] = await Promise.all([
-    inspector.offsets(places, 'beginning'),
-    inspector.offsets(places, 'end')
+    inspector.offsets(partitions, 'beginning'),
+    inspector.offsets(partitions, 'end')
   ])
   const all = new Map(
-    [...places, ...stored].map(({ topic, partition }) => [`${topic}/${partition}`, { topic, partition }])
+    [...partitions, ...stored].map(({ topic, partition }) => {
+      const own = { topic, partition }
+      return [partitionKey(own), own]
+    })
   )
   return [...all.values()]
     .toSorted((a, b) => (a.topic < b.topic ? -1 : a.topic > b.topic ? 1 : a.partition - b.partition))
-    .map(place => {
+    .map(own => {
       const isHere = (other: { topic: string; partition: number } | undefined) =>
-        other?.topic === place.topic && other.partition === place.partition
-      const topic = topics.find(({ name }) => name === place.topic)
+        other?.topic === own.topic && other.partition === own.partition
+      const topic = topics.find(({ name }) => name === own.topic)
       const topicID = topic?.topicID
       const [beginning, end] = [beginnings.find(isHere)?.offset, ends.find(isHere)?.offset]
       return {
-        ...place,
+        ...own,
         stored: stored.find(isHere),
         committed: committed.find(isHere),
-        isThere: topic?.partitions.some(({ partition }) => partition === place.partition) === true,
+        isThere: topic?.partitions.some(({ partition }) => partition === own.partition) === true,
         log:
           topicID === undefined || beginning === undefined || end === undefined
             ? undefined

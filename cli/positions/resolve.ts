@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseDuration, plural } from '@orderly/command-line'
 import { connectTopics, topicNames } from '@orderly/contracts'
-import { type FetchedRecord, KafkaError, type OutputRecord, readRanges, setGroupOffsets } from '@orderly/kafka'
+import { type FetchedRecord, KafkaError, type OutputRecord, partitionKey, readRanges, setGroupOffsets } from '@orderly/kafka'
 import { acknowledgeIncidents, openIncidents } from '@orderly/positions'
 import { type Command, type CommandContext, Failure, orderly } from '../command-line/command.ts'
 import { byOption, operatorName } from '../command-line/operator.ts'
@@ -113,13 +113,13 @@ async function planFor(group: PositionGroup, context: CommandContext): Promise<P
   const partitions = await observeGroup(group, connections)
   const unread = partitions
     .filter(own => stateOf(own) === 'no leader')
-    .map(({ topic, partition }) => `${topic}/${partition}`)
+    .map(partitionKey)
   if (unread.length > 0) throw new Failure(`${unread.join(', ')} cannot be read at the moment: try again later.`)
   const behind = partitions.filter(own => stateOf(own) === 'database behind')
   if (behind.length > 0) {
-    const places = behind.map(({ topic, partition }) => `${topic}/${partition}`).join(', ')
+    const names = behind.map(partitionKey).join(', ')
     throw new Failure(
-      `The database is behind Kafka in ${places}, so its positions do not determine the offsets. ${orderly} reconcile rebuilds the inventory; the other services rewind when they start.`
+      `The database is behind Kafka in ${names}, so its positions do not determine the offsets. ${orderly} reconcile rebuilds the inventory; the other services rewind when they start.`
     )
   }
   const missing = partitions.flatMap(own => {

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { plural } from '@orderly/command-line'
 import { connectTopics, topicNames } from '@orderly/contracts'
+import { partitionKey } from '@orderly/kafka'
 import { createPool, type PoolSettings } from '@orderly/postgres'
 import type { PoolClient } from 'pg'
 import { type Command, type CommandContext, Failure, orderly } from '../command-line/command.ts'
@@ -143,7 +144,7 @@ async function untilStable({ connections, signal, output }: CommandContext): Pro
     if (open.length === 0) return
     if (waits === 0) output.progress('Waiting for a transaction of the inventory to end.')
     if (waits === 120) {
-      const names = open.map(({ topic, partition }) => `${topic}/${partition}`).join(', ')
+      const names = open.map(partitionKey).join(', ')
       throw new Failure(`A transaction in ${names} does not end: ${orderly} doctor shows it and how to end it.`)
     }
     await delay(1_000, undefined, { signal })

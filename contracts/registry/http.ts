@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises'
+import { retry } from '@orderly/retry'
 import { ContractError } from '../errors.ts'
 
 export interface RegistryAddress {
@@ -51,28 +51,29 @@ export function createRegistryRequest(address: RegistryAddress, options: RetryOp
     return { status: response.status, body: parseObject(await response.text()) }
   }
 
+  const policy = {
+    isTransient: (error: unknown) => !(error instanceof ContractError),
+    initialMs: options.retryDelayMs,
+    maxMs: Number.POSITIVE_INFINITY,
+    attempts: options.attempts
+  }
+
   return async query => {
     const { purpose } = query
-    let failure: unknown
-    for (let attemptNumber = 1; attemptNumber <= options.attempts; attemptNumber++) {
-      try {
-        const response = await attempt(query)
-        if (!isTransientStatus(response.status)) return accepted(response, baseURL, purpose)
-        failure = new Error(`HTTP ${response.status} ${String(response.body.message ?? '')}`.trim())
-      } catch (error) {
-        if (error instanceof ContractError) throw error
-        failure = error
-      }
-      if (attemptNumber < options.attempts) {
-        await delay(options.retryDelayMs * 2 ** (attemptNumber - 1) * (0.5 + Math.random()))
-      }
+    const send = async () => {
+      const response = await attempt(query)
+      if (!isTransientStatus(response.status)) return accepted(response, baseURL, purpose)
+      throw new Error(`HTTP ${response.status} ${String(response.body.message ?? '')}`.trim())
     }
-    throw new ContractError(
-      'REGISTRY_UNAVAILABLE',
-      `cannot ${purpose}: the schema registry at ${baseURL} does not answer (${reasonOf(failure)}); ` +
-        'check that it runs and that SCHEMA_REGISTRY_URL is correct',
-      { cause: failure }
-    )
+    return retry(send, policy).catch(error => {
+      if (error instanceof ContractError) throw error
+      throw new ContractError(
+        'REGISTRY_UNAVAILABLE',
+        `cannot ${purpose}: the schema registry at ${baseURL} does not answer (${reasonOf(error)}); ` +
+          'check that it runs and that SCHEMA_REGISTRY_URL is correct',
+        { cause: error }
+      )
+    })
   }
 }
 

@@ -3,7 +3,7 @@
  * workers of Kafka Connect.
  */
 import { readFileSync } from 'node:fs'
-import { setTimeout as delay } from 'node:timers/promises'
+import { retry } from '@orderly/retry'
 import { installConnector, keepRunning, readConnector } from '../connect/connector.ts'
 
 const { CONNECT_URL = 'https://connect:8084', CONNECT_USERNAME = '', CONNECT_PASSWORD_FILE } = process.env
@@ -15,16 +15,16 @@ const stopping = new AbortController()
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stopping.abort())
 
 const connector = await readConnector('audit-postgres')
-while (!stopping.signal.aborted) {
-  try {
-    await installConnector(workerURL, connector)
-    process.stdout.write(`${connector.name} is installed\n`)
-    break
-  } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n`)
-    await delay(2_000, undefined, { signal: stopping.signal }).catch(() => {})
-  }
+const install = async () => {
+  await installConnector(workerURL, connector)
+  process.stdout.write(`${connector.name} is installed\n`)
 }
+await retry(install, {
+  ...{ isTransient: () => true, initialMs: 2_000, jitter: 0, signal: stopping.signal },
+  onRetry: error => process.stderr.write(`${(error as Error).message}\n`)
+}).catch(error => {
+  if (!stopping.signal.aborted) throw error
+})
 await keepRunning(workerURL, connector.name, {
   signal: stopping.signal,
   onOperatorNeeded: reason =>

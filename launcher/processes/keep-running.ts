@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { backoffMs } from '@orderly/retry'
 import type { RunningPart } from '../parts/part.ts'
 import { describeExit, type SupervisedProcess } from './supervisor.ts'
 
@@ -61,8 +62,9 @@ export function keepRunning(part: RunningPart, options: KeepRunningOptions): Run
           report(await exhausted(`${reason}\n${part.name} was restarted ${restarts} times in a row`, ended.child))
           return
         }
-        const delayMs = Math.min(policy.firstDelayMs * 2 ** restarts, policy.maxDelayMs)
         restarts++
+        const backoff = { initialMs: policy.firstDelayMs, maxMs: policy.maxDelayMs, jitter: 0 }
+        const delayMs = backoffMs(restarts, backoff)
         report(
           `${reason}\nrestarting ${part.name} in ${delayMs / 1_000} s (restart ${restarts} of ${policy.maxRestarts})`
         )

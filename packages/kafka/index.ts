@@ -99,4 +99,4 @@ export type {
   TickContext
 } from './stage/stage.ts'
 export { offsetsIDPrefix, setGroupOffsets } from './transaction/set-offsets.ts'
-export type { TopicPartition } from './types.ts'
+export { partitionKey, type TopicPartition } from './types.ts'

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
+import { killAtFailpoint } from '@orderly/launcher/testing'
 import { anOrder } from './testing/order-api.ts'
 import { post, postUntilFree, startOrderPipeline } from './testing/order-pipeline.ts'
 
-const preload = `--import=${new URL('testing/end-at-failpoint.ts', import.meta.url).href}`
+const preload = `--import=${killAtFailpoint}`
 const quick = { ORDER_DELIVERY_TIMEOUT_MS: '3000' }
-const ending = (point: string, signal: string) => ({ NODE_OPTIONS: preload, END_AT: point, END_WITH: signal, ...quick })
+const ending = (point: string, signal: string) => ({ NODE_OPTIONS: preload, KILL_AT: point, KILL_WITH: signal, ...quick })
 
 test('an order with a key is written once, even if it is sent to several instances that are killed', {
   timeout: 400_000

@@ -14,7 +14,7 @@ interface ParentSchema {
 }
 
 /** Parts of a request by Fastify's name. A context that is missing here is the body. */
-const places: ReadonlyMap<unknown, FieldError['in']> = new Map([
+const locations: ReadonlyMap<unknown, FieldError['in']> = new Map([
   ['headers', 'header'],
   ['params', 'path'],
   ['querystring', 'query']
@@ -31,7 +31,7 @@ const maxPointerLength = 200
  * @param context Fastify's name of the validated part of the request
  */
 export function fieldErrors(errors: readonly FastifySchemaValidationError[], context?: string): FieldError[] {
-  const place = places.get(context)
+  const location = locations.get(context)
   const byPointer = new Map<string, string>()
   for (const error of errors) {
     const pointer = pointerTo(error)
@@ -40,7 +40,7 @@ export function fieldErrors(errors: readonly FastifySchemaValidationError[], con
     if (!byPointer.has(pointer) || error.keyword === 'x-decimals') byPointer.set(pointer, detailOf(error))
     if (byPointer.size === maxErrors) break
   }
-  return Array.from(byPointer, ([pointer, detail]) => ({ ...(place && { in: place }), pointer, detail }))
+  return Array.from(byPointer, ([pointer, detail]) => ({ ...(location && { in: location }), pointer, detail }))
 }
 
 function pointerTo({ keyword, instancePath, params }: ValidationError): string {

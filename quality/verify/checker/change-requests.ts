@@ -1,5 +1,5 @@
 import type { OrderEvent, RecordedRecord, SettlementRow } from '../history/history.ts'
-import { type Evidence, placeOf } from './evidence.ts'
+import { type Evidence, positionKey } from './evidence.ts'
 
 /**
  * Expected settlements of a reserved order according to the log, with the causing change requests.
@@ -15,7 +15,7 @@ export interface Expected {
  * partition).
  */
 export function changesOf({ changesByID, deadLettersByOrigin }: Evidence, orderID: string): readonly RecordedRecord[] {
-  return (changesByID.get(orderID) ?? []).filter(record => !deadLettersByOrigin.has(placeOf(record)))
+  return (changesByID.get(orderID) ?? []).filter(record => !deadLettersByOrigin.has(positionKey(record)))
 }
 
 /**

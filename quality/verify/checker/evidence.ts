@@ -1,5 +1,5 @@
 import { topicNames } from '@orderly/contracts'
-import { deadLetterTopic } from '@orderly/kafka'
+import { deadLetterTopic, partitionKey, type TopicPartition } from '@orderly/kafka'
 import type {
   History,
   NotificationLine,
@@ -60,11 +60,9 @@ export interface Evidence {
   readonly notificationsByID: ReadonlyMap<string, readonly NotificationLine[]>
 }
 
-export const placeOf = ({ topic, partition, offset }: { topic: string; partition: number; offset: number }): string =>
-  `${topic}/${partition}/${offset}`
-
-export const partitionOf = ({ topic, partition }: { topic: string; partition: number }): string =>
-  `${topic}/${partition}`
+/** Returns the text that identifies the position of a record in maps and messages. */
+export const positionKey = (record: TopicPartition & { readonly offset: number }): string =>
+  `${partitionKey(record)}/${record.offset}`
 
 export const isVisible = ({ transaction }: RecordedRecord): boolean =>
   transaction === 'none' || transaction === 'committed'
@@ -93,7 +91,7 @@ export function collectEvidence(history: History): Evidence {
   return {
     history,
     visible,
-    recordAt: new Map(history.records.map(record => [placeOf(record), record])),
+    recordAt: new Map(history.records.map(record => [positionKey(record), record])),
     orders,
     ordersByID: Map.groupBy(orders, ({ event }) => event?.orderID ?? ''),
     ordersByTrace: Map.groupBy(orders, record => traceOf(record) ?? ''),
@@ -121,7 +119,8 @@ function decidingStage(topic: string): string {
 function toDeadLetter(record: RecordedRecord, topic: string): DeadLetter {
   const { 'dlq-topic': originTopic = topic, 'dlq-partition': partition, 'dlq-offset': offset } = record.headers
   const stage = record.headers['dlq-stage'] ?? ''
-  return { record, originTopic, stage, origin: `${originTopic}/${partition}/${offset}` }
+  const source = { topic: originTopic, partition: Number(partition), offset: Number(offset) }
+  return { record, originTopic, stage, origin: positionKey(source) }
 }
 
 /** Returns the total quantity of each SKU over several lines. */

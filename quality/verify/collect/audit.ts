@@ -76,18 +76,18 @@ function toPlain(value: unknown, isCount: boolean): unknown {
 
 /** Returns the original positions of the connector's dead letters without duplicates. */
 async function dumpSetAside(log: KafkaLog): Promise<AuditDump['setAside'][number][]> {
-  const places = new Map<string, AuditDump['setAside'][number]>()
+  const positions = new Map<string, AuditDump['setAside'][number]>()
   const ends = await log.ends(auditDeadLetterTopic)
   for (const { partition, highWatermark } of ends) {
     for (const { record } of withTransactions(await log.read(auditDeadLetterTopic, partition, 0, highWatermark))) {
       const headers = new Map(record.headers.map(([name, content]) => [String(name), String(content)]))
-      const place = {
+      const position = {
         topic: headers.get('__connect.errors.topic') ?? '',
         partition: Number(headers.get('__connect.errors.partition')),
         offset: Number(headers.get('__connect.errors.offset'))
       }
-      places.set(JSON.stringify(place), place)
+      positions.set(JSON.stringify(position), position)
     }
   }
-  return [...places.values()]
+  return [...positions.values()]
 }

@@ -2,6 +2,7 @@
  * Program that reads topics with our `read_committed` reader and prints the returned offsets. It
  * is a separate process so that a mutant can be planted in it as in a service.
  */
+import { partitionKey } from '@orderly/kafka'
 import { readCommitted } from '@orderly/kafka/testing'
 
 interface Job {
@@ -20,7 +21,7 @@ for (const [topic, ends] of Object.entries(last)) {
   const enough = new AbortController()
   const deadline = setTimeout(() => enough.abort(), deadlineMs)
   const isComplete = () =>
-    Object.entries(ends).every(([partition, offset]) => reads[`${topic}/${partition}`]?.includes(offset) ?? false)
+    Object.entries(ends).every(([partition, offset]) => reads[partitionKey({ topic, partition: Number(partition) })]?.includes(offset) ?? false)
   let isLingering = false
   const finish = () => {
     if (!isLingering) setTimeout(() => enough.abort(), lingerMs)
@@ -33,9 +34,9 @@ for (const [topic, ends] of Object.entries(last)) {
     records => {
       const fresh: Record<string, number[]> = {}
       for (const { partition, offset } of records) {
-        const name = `${topic}/${partition}`
-        fresh[name] ??= []
-        fresh[name].push(Number(offset))
+        const key = partitionKey({ topic, partition })
+        fresh[key] ??= []
+        fresh[key].push(Number(offset))
       }
       Object.assign(reads, fresh)
       if (isComplete()) finish()

@@ -1,3 +1,5 @@
+import { partitionKey } from '@orderly/kafka'
+import { retry } from '@orderly/retry'
 import {
   type Connection,
   ConnectionPool,
@@ -77,7 +79,7 @@ export class KafkaLog {
     return batches
   }
 
-  /** Returns the committed offsets of a group by `topic/partition`. */
+  /** Returns the committed offsets of a group by `partitionKey`. */
   async committedOffsets(group: string): Promise<ReadonlyMap<string, number>> {
     return this.#retry(async () => {
       const any = await this.#pool.getFirstAvailable([...this.#bootstrap])
@@ -89,7 +91,7 @@ export class KafkaLog {
       const offsets = new Map<string, number>()
       for (const { name, partitions } of answer?.topics ?? []) {
         for (const { partitionIndex, committedOffset } of partitions) {
-          offsets.set(`${name}/${partitionIndex}`, Math.max(0, Number(committedOffset)))
+          offsets.set(partitionKey({ topic: name, partition: partitionIndex }), Math.max(0, Number(committedOffset)))
         }
       }
       return offsets
@@ -119,31 +121,27 @@ export class KafkaLog {
     const leader = (await this.#leaders(topic))[partition]
     if (leader === undefined) throw new Error(`${topic} has no partition ${partition}`)
     const connection = await this.#pool.get(leader)
-    const place = {
+    const from = {
       partition,
       currentLeaderEpoch: -1,
       fetchOffset: offset,
       lastFetchedEpoch: -1,
       partitionMaxBytes: maxBytes
     }
-    const topics = [{ topicId: leader.topicID, partitions: [place] }]
+    const topics = [{ topicId: leader.topicID, partitions: [from] }]
     const response = await fetchV17.api.async(connection, 500, 1, maxBytes, uncommitted, 0, -1, topics, [], '')
     return response.responses[0]?.partitions[0]?.records ?? []
   }
 
   /** Retries on new connections, since brokers may be restarting. */
   async #retry<Result>(attempt: () => Promise<Result>): Promise<Result> {
-    const until = Date.now() + patienceMs
-    for (;;) {
-      try {
-        return await attempt()
-      } catch (error) {
-        if (Date.now() > until) throw error
-        await this.close().catch(() => {})
+    return retry(attempt, {
+      ...{ isTransient: () => true, initialMs: retryDelayMs, jitter: 0, timeoutMs: patienceMs },
+      onRetry: () => {
+        this.close().catch(() => {})
         this.#pool = newPool()
-        await new Promise(resolve => setTimeout(resolve, retryDelayMs))
       }
-    }
+    })
   }
 }
 

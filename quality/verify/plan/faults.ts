@@ -154,14 +154,14 @@ function createAim({ topology, services, points }: FaultPlanOptions, random: Ran
     isWanted(service) ? Array.from({ length: count }, (_, index) => `${service}-${index + 1}`) : []
   )
   const brokers = Array.from({ length: topology.brokers }, (_, index) => `kafka-${index + 1}`)
-  const places = random.shuffle(
+  const candidates = random.shuffle(
     Object.entries(pointsOf).flatMap(([service, names]) =>
       isWanted(service) && topology.instances[service] !== undefined
         ? names.filter(name => points === undefined || points.includes(name)).map(name => ({ service, name }))
         : []
     )
   )
-  let nextPlace = 0
+  let nextCandidate = 0
   // The order service is in no consumer group, so it cannot be replaced as a member.
   const stages = instances.filter(instance => serviceOf(instance) !== 'order')
 
@@ -175,11 +175,11 @@ function createAim({ topology, services, points }: FaultPlanOptions, random: Ran
       case 'kill-at-point':
       case 'freeze-at-point':
       case 'mute-at-point': {
-        const place = places[nextPlace++ % places.length]
-        if (place === undefined) return undefined
-        const instance = random.integer(1, topology.instances[place.service] as number)
-        const point = { name: place.name, afterPasses: random.integer(1, 3) }
-        const target = `${place.service}-${instance}`
+        const candidate = candidates[nextCandidate++ % candidates.length]
+        if (candidate === undefined) return undefined
+        const instance = random.integer(1, topology.instances[candidate.service] as number)
+        const point = { name: candidate.name, afterPasses: random.integer(1, 3) }
+        const target = `${candidate.service}-${instance}`
         if (kind !== 'freeze-at-point') return { atMs, kind, target, durationMs: reachFailpointMs, point }
         const frozenMs = random.integer(10_300, 12_500)
         return { atMs, kind, target, durationMs: reachFailpointMs + frozenMs, point: { ...point, frozenMs } }

@@ -44,10 +44,10 @@ test('faults do not overlap on one target, nor on two brokers', () => {
   fc.assert(
     fc.property(anySeed, seed => {
       const plan = planFaults({ seed, durationMs: 90_000, topology })
-      const place = ({ kind, target }: FaultPlan) => (kind.endsWith('-broker') ? 'brokers' : target)
+      const targetOf = ({ kind, target }: FaultPlan) => (kind.endsWith('-broker') ? 'brokers' : target)
       for (const [index, fault] of plan.entries()) {
         for (const other of plan.slice(index + 1)) {
-          if (place(fault) === place(other)) assert.ok(other.atMs >= fault.atMs + fault.durationMs)
+          if (targetOf(fault) === targetOf(other)) assert.ok(other.atMs >= fault.atMs + fault.durationMs)
         }
       }
     }),

@@ -9,6 +9,7 @@ import {
   type SupervisedProcess,
   type Supervisor
 } from '@orderly/launcher'
+import { backoffMs } from '@orderly/retry'
 import type { Incarnation } from '../history/history.ts'
 import { environmentNames, orderFileOf, type PointOrder, parseJournal } from '../preload/journal.ts'
 
@@ -257,10 +258,10 @@ export class Fleet {
     if (exit.signal !== 'SIGKILL') {
       this.#options.note(`${instance.name} (${running.record.pid}) exited with code ${exit.code}`)
     }
-    const backoffMs = Math.min(longestBackoffMs, shortestBackoffMs * 2 ** instance.failures)
+    const backoff = { initialMs: shortestBackoffMs, maxMs: longestBackoffMs, jitter: 0 }
     setTimeout(() => {
       if (instance.current === undefined) this.#launch(instance).catch(error => this.#options.note(String(error)))
-    }, backoffMs)
+    }, backoffMs(instance.failures + 1, backoff))
   }
 
   async #isReadyWithin({ url, child }: Running, deadlineMs: number): Promise<boolean> {

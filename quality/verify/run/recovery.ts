@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { partitionKey } from '@orderly/kafka'
 import { waitUntil } from '@orderly/launcher'
 import { countAudited, countVisible } from '../collect/audit.ts'
 import type { KafkaLog, LogEnd } from '../collect/kafka-log.ts'
@@ -137,7 +138,9 @@ export async function allAudited(log: KafkaLog, databaseURL: string, signal: Abo
 
 async function endsOf(log: KafkaLog, topics: readonly string[]): Promise<ReadonlyMap<string, LogEnd>> {
   const ends = new Map<string, LogEnd>()
-  for (const topic of topics) for (const end of await log.ends(topic)) ends.set(`${topic}/${end.partition}`, end)
+  for (const topic of topics) {
+    for (const end of await log.ends(topic)) ends.set(partitionKey({ topic, partition: end.partition }), end)
+  }
   return ends
 }
 

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { eventHeaders, type StockMoved } from '@orderly/contracts'
 import { createProducer, type KafkaConnection, type OutputRecord, type Topic } from '@orderly/kafka'
+import { backoffMs } from '@orderly/retry'
 import { type Logger, type Metrics, newTraceparent, type ServiceContext } from '@orderly/service-kit'
 import { Gauge } from 'prom-client'
 import type { MovementQueue } from '../store/movement-queue.ts'
@@ -29,8 +30,7 @@ const maxBatchRecords = 500
  * movements also marks them.
  */
 const deliveryTimeoutMs = 3_000
-const firstPauseMs = 250
-const longestPauseMs = 30_000
+const backoff = { initialMs: 250, maxMs: 30_000 }
 
 /**
  * Publishes every stock movement at least once, with a stable event id, so that stock can be
@@ -64,7 +64,7 @@ export function publishMovements(options: PublishingOptions): MovementPublishing
         failures = 0
         if (published !== maxBatchRecords) await sleep(pollMs)
       } catch (error) {
-        const retryInMs = Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(failures++, 10))
+        const retryInMs = backoffMs(++failures, backoff)
         logger.warn(
           { event: 'movement_publishing_failed', error, retryInMs },
           'failed to publish stock movements, retrying'

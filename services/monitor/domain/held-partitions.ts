@@ -33,12 +33,12 @@ export function createHeldPartitions({ afterMs }: { readonly afterMs: number }):
       const forgotten: HangingTransaction[] = []
       for (const { topic, partition, stableOffset, endOffset } of partitions) {
         if (stableOffset >= endOffset) continue
-        const place = `${topic}/${partition}`
-        const before = former.get(place)
+        const key = `${topic}/${partition}`
+        const before = former.get(key)
         const same = before?.stableOffset === stableOffset ? before : { stableOffset, sinceMs: atMs }
         const isKnown = openTransactions.some(own => canHold(own, topic, partition, same.sinceMs))
         const hold = isKnown ? { stableOffset, sinceMs: atMs } : same
-        holds.set(place, hold)
+        holds.set(key, hold)
         if (atMs - hold.sinceMs >= afterMs) forgotten.push({ kind: 'forgotten', partitions: [{ topic }] })
       }
       return forgotten

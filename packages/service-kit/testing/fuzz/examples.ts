@@ -35,13 +35,13 @@ function requestsOf(document: ApiDocument, { method, path, operation }: LocatedO
   let filled = path
   const query = new URLSearchParams()
   const headers: Record<string, string> = {}
-  for (const { name, in: place, required, schema, ...parameter } of operation.parameters ?? []) {
+  for (const { name, in: location, required, schema, ...parameter } of operation.parameters ?? []) {
     const { example = schema.examples?.[0] } = parameter as { readonly example?: unknown }
     if (example === undefined && required === true) return []
     if (example === undefined) continue
     assertPageSends(name, schema, String(example))
-    if (place === 'path') filled = filled.replace(`{${name}}`, encodeURIComponent(String(example)))
-    else if (place === 'query') query.append(name, String(example))
+    if (location === 'path') filled = filled.replace(`{${name}}`, encodeURIComponent(String(example)))
+    else if (location === 'query') query.append(name, String(example))
     else headers[name] = String(example)
   }
   const target = query.size === 0 ? filled : `${filled}?${query}`

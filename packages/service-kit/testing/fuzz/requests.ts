@@ -62,13 +62,13 @@ interface Sent {
 }
 
 function parameters(document: ApiDocument, { operation }: LocatedOperation, known: Known): Arbitrary<Given> {
-  const fields = (operation.parameters ?? []).map(({ name, in: place, schema, required = false }) => {
+  const fields = (operation.parameters ?? []).map(({ name, in: location, schema, required = false }) => {
     const values = known.get(name) ?? []
-    const fresh = (goodValues(document, schema) as Arbitrary<string>).filter(isSendable(place))
+    const fresh = (goodValues(document, schema) as Arbitrary<string>).filter(isSendable(location))
     // Known values are used unfiltered; they come from responses and not from this parameter's
     // schema.
     const value = values.length === 0 ? fresh : fc.oneof({ weight: 3, arbitrary: fc.constantFrom(...values) }, fresh)
-    const found = value.map(text => ({ in: place, values: [text] }))
+    const found = value.map(text => ({ in: location, values: [text] }))
     return [name, required ? found : fc.option(found, { nil: undefined, freq: 2 })] as const
   })
   return fc
@@ -80,8 +80,8 @@ function parameters(document: ApiDocument, { operation }: LocatedOperation, know
  * Returns a filter for texts that can be sent in a header or path. Empty texts and dots would
  * change the path.
  */
-function isSendable(place: Parameter['in']): (text: string) => boolean {
-  return text => (place === 'header' ? /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/.test(text) : !/^\.{0,2}$/.test(text))
+function isSendable(location: Parameter['in']): (text: string) => boolean {
+  return text => (location === 'header' ? /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/.test(text) : !/^\.{0,2}$/.test(text))
 }
 
 function goodBody(document: ApiDocument, { operation }: LocatedOperation): Arbitrary<Sent | undefined> {
@@ -107,11 +107,11 @@ function textOf(type: string, value: unknown): string {
 
 function badParameter({ operation }: LocatedOperation): Arbitrary<Given> {
   const rubbish = fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.string({ minLength: 200, maxLength: 2_000 }))
-  const declared = (operation.parameters ?? []).map(({ name, in: place }) =>
-    (place === 'query'
+  const declared = (operation.parameters ?? []).map(({ name, in: location }) =>
+    (location === 'query'
       ? fc.array(rubbish, { maxLength: 3 })
-      : rubbish.filter(isSendable(place)).map(text => [text])
-    ).map(values => ({ [name]: { in: place, values } }))
+      : rubbish.filter(isSendable(location)).map(text => [text])
+    ).map(values => ({ [name]: { in: location, values } }))
   )
   const undeclared = fc
     .tuple(fc.stringMatching(/^[a-z]{1,12}$/), rubbish)
@@ -137,9 +137,9 @@ function badBody(): Arbitrary<Sent | undefined> {
  * value.
  */
 function spoil(): Arbitrary<(body: string) => string> {
-  const place = fc.nat()
-  const cut = place.map(at => (body: string) => body.slice(0, at % Math.max(1, body.length)))
-  const change = fc.tuple(place, fc.constantFrom('remove', 'replace', 'add'), fc.jsonValue()).map(
+  const index = fc.nat()
+  const cut = index.map(at => (body: string) => body.slice(0, at % Math.max(1, body.length)))
+  const change = fc.tuple(index, fc.constantFrom('remove', 'replace', 'add'), fc.jsonValue()).map(
     ([at, how, value]) =>
       (body: string) =>
         changeValue(body, at, how, value)
@@ -154,10 +154,10 @@ function changeValue(body: string, at: number, how: string, value: unknown): str
   } catch {
     return body.slice(1)
   }
-  const places = placesIn(root)
-  const place = places[at % Math.max(1, places.length)]
-  if (place === undefined) return JSON.stringify(value)
-  const [holder, key] = place
+  const fields = fieldsIn(root)
+  const field = fields[at % Math.max(1, fields.length)]
+  if (field === undefined) return JSON.stringify(value)
+  const [holder, key] = field
   if (how === 'replace') holder[key] = value
   else if (how === 'remove' && Array.isArray(holder)) holder.splice(Number(key), 1)
   else if (how === 'remove') delete holder[key]
@@ -166,12 +166,12 @@ function changeValue(body: string, at: number, how: string, value: unknown): str
   return JSON.stringify(root)
 }
 
-function placesIn(value: unknown): [holder: Record<string, unknown>, key: string][] {
+function fieldsIn(value: unknown): [holder: Record<string, unknown>, key: string][] {
   if (typeof value !== 'object' || value === null) return []
   const holder = value as Record<string, unknown>
   return Object.keys(holder).flatMap(key => [
     [holder, key] as [Record<string, unknown>, string],
-    ...placesIn(holder[key])
+    ...fieldsIn(holder[key])
   ])
 }
 
@@ -179,9 +179,9 @@ function toRequest({ method, path }: LocatedOperation, given: Given, sent: Sent 
   let filled = path
   const query = new URLSearchParams()
   const headers: Record<string, string> = {}
-  for (const [name, { in: place, values }] of Object.entries(given)) {
-    if (place === 'path') filled = filled.replace(`{${name}}`, encodeURIComponent(values[0] ?? ''))
-    else if (place === 'query') for (const value of values) query.append(name, value)
+  for (const [name, { in: location, values }] of Object.entries(given)) {
+    if (location === 'path') filled = filled.replace(`{${name}}`, encodeURIComponent(values[0] ?? ''))
+    else if (location === 'query') for (const value of values) query.append(name, value)
     else headers[name] = values[0] ?? ''
   }
   const search = query.size === 0 ? '' : `?${query}`

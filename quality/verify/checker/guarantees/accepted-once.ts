@@ -1,7 +1,7 @@
 import { topicNames } from '@orderly/contracts'
 import type { OrderRequest, RecordedRecord } from '../../history/history.ts'
 import { optionalFieldNames } from '../../plan/load.ts'
-import { describeDemand, type Evidence, isSameDemand, placeOf, sumBySKU, traceOf } from '../evidence.ts'
+import { describeDemand, type Evidence, isSameDemand, positionKey, sumBySKU, traceOf } from '../evidence.ts'
 import type { Finding, Guarantee } from '../guarantee.ts'
 
 export const acceptedOnce: Guarantee = {
@@ -67,7 +67,7 @@ function findUnexpected({ history, visible, requestsByID }: Evidence): Finding[]
   return visible(topicNames.ordersCreated).flatMap(record => {
     const isPlaced = record.event !== undefined && requestsByID.has(traceOf(record) ?? '')
     if (isPlaced || poison.has(record.headers['verify-poison'] ?? '')) return []
-    const summary = `the record at ${placeOf(record)} belongs to no request`
+    const summary = `the record at ${positionKey(record)} belongs to no request`
     return [{ summary, records: [record], orderID: record.event?.orderID }]
   })
 }

@@ -1,6 +1,6 @@
 import { failureReasons, topicNames } from '@orderly/contracts'
 import type { NotificationLine, RecordedRecord } from '../../history/history.ts'
-import { type Evidence, placeOf } from '../evidence.ts'
+import { type Evidence, positionKey } from '../evidence.ts'
 import type { Finding, Guarantee } from '../guarantee.ts'
 import { checkWebhooks } from './all-delivered.ts'
 
@@ -39,7 +39,7 @@ function checkLines({
       eventIDs.add(outcome.headers['event-id'])
       const about = { orderID, userID: outcome.event?.userID, records: [outcome] }
       const lines = notificationsByID.get(outcome.headers['event-id'] ?? '') ?? []
-      if (lines.length === 0 && !deadLettersByOrigin.has(placeOf(outcome))) {
+      if (lines.length === 0 && !deadLettersByOrigin.has(positionKey(outcome))) {
         findings.push({ ...about, summary: 'this outcome has no notification' })
       }
       const wrong = lines.find(

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { topicConfig, topicNames } from '@orderly/contracts'
 import type { AuditRow, RecordedRecord } from '../../history/history.ts'
-import { placeOf } from '../evidence.ts'
+import { positionKey } from '../evidence.ts'
 import type { Finding, Guarantee } from '../guarantee.ts'
 
 /**
@@ -15,10 +15,10 @@ export const auditComplete: Guarantee = {
   appliesTo: ({ audit }) => audit !== undefined,
   check({ history, visible }) {
     const { rows, setAside } = history.audit ?? { rows: [], setAside: [] }
-    const rowsByPlace = Map.groupBy(rows, placeOf)
-    const asideByPlace = Map.groupBy(setAside, placeOf)
+    const rowsByPosition = Map.groupBy(rows, positionKey)
+    const asideByPosition = Map.groupBy(setAside, positionKey)
     const findings: Finding[] = []
-    const places = new Set<string>()
+    const positions = new Set<string>()
     for (const topic of Object.values(topicNames)) {
       const records = visible(topic)
       const isAbsent = absentColumns(
@@ -26,18 +26,18 @@ export const auditComplete: Guarantee = {
         rows.filter(row => row.topic === topic)
       )
       for (const record of records) {
-        places.add(placeOf(record))
-        const own = rowsByPlace.get(placeOf(record)) ?? []
-        const summary = problemOf(record, own, asideByPlace.has(placeOf(record)), isAbsent)
+        positions.add(positionKey(record))
+        const own = rowsByPosition.get(positionKey(record)) ?? []
+        const summary = problemOf(record, own, asideByPosition.has(positionKey(record)), isAbsent)
         if (summary !== undefined) findings.push({ ...about(record), summary })
       }
       const newest = new Map(records.map(({ partition, key, offset }) => [`${partition} ${key}`, offset]))
       const isCompacted = topicConfig(topic)['cleanup.policy'] === 'compact'
       for (const row of rows) {
-        if (row.topic !== topic || places.has(placeOf(row))) continue
+        if (row.topic !== topic || positions.has(positionKey(row))) continue
         if (isCompacted && (newest.get(`${row.partition} ${row.key}`) ?? row.offset) > row.offset) continue
         findings.push({
-          summary: `${placeOf(row)} is a row, but not a visible record`,
+          summary: `${positionKey(row)} is a row, but not a visible record`,
           atMs: row.timestampMs
         })
       }
@@ -52,19 +52,19 @@ function problemOf(
   isAside: boolean,
   isAbsent: (column: string) => boolean
 ): string | undefined {
-  const place = placeOf(record)
+  const position = positionKey(record)
   if (record.event === undefined) {
-    if (rows.length > 0) return `${place} is not an event, but has a row`
-    return isAside ? undefined : `${place} is not an event, but has no dead letter`
+    if (rows.length > 0) return `${position} is not an event, but has a row`
+    return isAside ? undefined : `${position} is not an event, but has no dead letter`
   }
   const [row] = rows
-  if (row === undefined) return isAside ? `${place} has a dead letter, but is an event` : `${place} has no row`
-  if (rows.length > 1) return `${place} has ${rows.length} rows`
+  if (row === undefined) return isAside ? `${position} has a dead letter, but is an event` : `${position} has no row`
+  if (rows.length > 1) return `${position} has ${rows.length} rows`
   const columns = Object.entries(columnsOf(record)).filter(([column]) => !isAbsent(column))
   const wrong = columns.find(([column, value]) => !isDeepStrictEqual(row.columns[column], value))
   return (
     wrong &&
-    `${place} has ${wrong[0]} ${JSON.stringify(row.columns[wrong[0]])} in its row, not ${JSON.stringify(wrong[1])}`
+    `${position} has ${wrong[0]} ${JSON.stringify(row.columns[wrong[0]])} in its row, not ${JSON.stringify(wrong[1])}`
   )
 }
 

@@ -1,6 +1,7 @@
 import { topicNames } from '@orderly/contracts'
+import { partitionKey } from '@orderly/kafka'
 import type { RecordedRecord } from '../../history/history.ts'
-import { type DeadLetter, type Evidence, isVisible, partitionOf, placeOf } from '../evidence.ts'
+import { type DeadLetter, type Evidence, isVisible, positionKey } from '../evidence.ts'
 import type { Finding, Guarantee } from '../guarantee.ts'
 
 export const deadLetteredOnce: Guarantee = {
@@ -27,12 +28,12 @@ function checkPoison({ visible, deadLettersByOrigin, history }: Evidence): Findi
       atMs: writtenAtMs
     })),
     ...written.flatMap(record => {
-      const count = deadLettersByOrigin.get(placeOf(record))?.length ?? 0
+      const count = deadLettersByOrigin.get(positionKey(record))?.length ?? 0
       return count === 1
         ? []
         : [
             {
-              summary: `${placeOf(record)} is poison and has ${count} dead letters of the deciding stage instead of one`,
+              summary: `${positionKey(record)} is poison and has ${count} dead letters of the deciding stage instead of one`,
               records: [record]
             }
           ]
@@ -73,9 +74,9 @@ function checkKeys({ visible, deadLettersByOrigin }: Evidence, topic: string): F
   const poisoned = new Set<string>()
   const lastDeadLetter = new Map<string, RecordedRecord>()
   for (const record of visible(topic)) {
-    const key = `${partitionOf(record)} ${record.key}`
+    const key = `${partitionKey(record)} ${record.key}`
     const about = { records: [record], orderID: record.event?.orderID, userID: record.event?.userID }
-    const [deadLetter] = deadLettersByOrigin.get(placeOf(record)) ?? []
+    const [deadLetter] = deadLettersByOrigin.get(positionKey(record)) ?? []
     if (record.key === null) continue
     if (record.event === undefined) poisoned.add(key)
     else if (deadLetter === undefined && poisoned.has(key)) {

@@ -1,4 +1,5 @@
-import { type Evidence, isVisible, partitionOf, resultTopics } from '../evidence.ts'
+import { partitionKey } from '@orderly/kafka'
+import { type Evidence, isVisible, resultTopics } from '../evidence.ts'
 import type { Finding, Guarantee } from '../guarantee.ts'
 
 export const nothingFromNothing: Guarantee = {
@@ -42,9 +43,9 @@ const idOf = ({ headers }: { headers: Readonly<Record<string, string>> }): strin
 /** Compares the offsets that our reader returned with the transaction markers in the log. */
 function compareReads({ history, recordAt }: Evidence): Finding[] {
   const findings: Finding[] = []
-  const expected = Map.groupBy(history.records, partitionOf)
+  const expected = Map.groupBy(history.records, partitionKey)
   for (const { topic, partition, lastStableOffset } of history.partitions) {
-    const name = partitionOf({ topic, partition })
+    const name = partitionKey({ topic, partition })
     const read = history.committedReads[name] ?? []
     const seen = new Set<number>()
     let previous = -1

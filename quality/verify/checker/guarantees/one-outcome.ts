@@ -1,4 +1,4 @@
-import { type Evidence, outcomeTopics, placeOf } from '../evidence.ts'
+import { type Evidence, outcomeTopics, positionKey } from '../evidence.ts'
 import type { Finding, Guarantee } from '../guarantee.ts'
 import { checkSettlements } from './settled-once.ts'
 
@@ -13,7 +13,7 @@ function checkOutcomes({ orders, outcomesByID, deadLettersByOrigin, rowsByID }: 
   return orders.flatMap((order): Finding[] => {
     const orderID = order.event?.orderID ?? ''
     const outcomes = outcomesByID.get(orderID) ?? []
-    const deadLettered = deadLettersByOrigin.get(placeOf(order)) ?? []
+    const deadLettered = deadLettersByOrigin.get(positionKey(order)) ?? []
     const row = rowsByID.get(orderID)
     const about = { orderID, userID: order.event?.userID, records: [order, ...outcomes] }
     const kinds = new Set(outcomes.map(({ topic }) => outcomeTopics[topic]))

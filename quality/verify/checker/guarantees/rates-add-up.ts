@@ -1,7 +1,7 @@
 import { topicNames } from '@orderly/contracts'
 import type { History, RecordedRecord } from '../../history/history.ts'
 import { slowdownIn } from '../../history/slowdown.ts'
-import { type Evidence, placeOf } from '../evidence.ts'
+import { type Evidence, positionKey } from '../evidence.ts'
 import type { Finding, Guarantee } from '../guarantee.ts'
 
 /** Settings of the aggregators in a run. */
@@ -74,7 +74,7 @@ function ordersToCount({ orders, deadLetters }: Evidence): RecordedRecord[] {
   const deadLettered = new Set(deadLetters.filter(({ stage }) => stage === stageName).map(({ origin }) => origin))
   return orders.filter(record => {
     const { 'dlq-replay': replay, 'dlq-stage': stage } = record.headers
-    return (replay === undefined || stage === stageName) && !deadLettered.has(placeOf(record))
+    return (replay === undefined || stage === stageName) && !deadLettered.has(positionKey(record))
   })
 }
 

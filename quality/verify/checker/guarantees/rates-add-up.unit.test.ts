@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { topicNames } from '@orderly/contracts'
 import type { History, RecordedRecord } from '../../history/history.ts'
-import { collectEvidence, placeOf } from '../evidence.ts'
+import { collectEvidence, positionKey } from '../evidence.ts'
 import { cleanHistory } from '../testing/clean-history.ts'
 import { isRate, type Rate, rateOf, rateRecord, withRates } from '../testing/with-rates.ts'
 import { checkRates, type RatePolicy, ratesAddUp } from './rates-add-up.ts'
@@ -49,9 +49,9 @@ test('correct rates with revisions, repeated final records, aborted records, dea
   ]
   assert.deepEqual(summaries(history, others), [])
   const deadLettered = copy({ offset: 1_000_002 })
-  const [, partition = '', offset = ''] = placeOf(deadLettered).split('/')
-  const place = { 'dlq-topic': order.topic, 'dlq-partition': partition, 'dlq-offset': offset }
-  const deadLetter = copy({ topic: `${order.topic}.dlq`, headers: { 'dlq-stage': 'order-rate', ...place } })
+  const [, partition = '', offset = ''] = positionKey(deadLettered).split('/')
+  const position = { 'dlq-topic': order.topic, 'dlq-partition': partition, 'dlq-offset': offset }
+  const deadLetter = copy({ topic: `${order.topic}.dlq`, headers: { 'dlq-stage': 'order-rate', ...position } })
   assert.deepEqual(
     summaries(history, records => [...records, deadLettered, deadLetter]),
     []

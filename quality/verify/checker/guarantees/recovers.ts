@@ -1,5 +1,5 @@
+import { partitionKey } from '@orderly/kafka'
 import type { OffsetCommit } from '../../history/history.ts'
-import { partitionOf } from '../evidence.ts'
 import type { Finding, Guarantee } from '../guarantee.ts'
 
 export const recovers: Guarantee = {
@@ -16,7 +16,7 @@ export const recovers: Guarantee = {
       })
     }
     const reached = new Map<string, OffsetCommit>()
-    for (const commit of history.offsetCommits) reached.set(`${commit.group} ${partitionOf(commit)}`, commit)
+    for (const commit of history.offsetCommits) reached.set(`${commit.group} ${partitionKey(commit)}`, commit)
     for (const { topic, partition, lastStableOffset, highWatermark } of history.partitions) {
       if (lastStableOffset !== highWatermark) {
         findings.push({
@@ -26,12 +26,12 @@ export const recovers: Guarantee = {
     }
     for (const { group, inputs } of history.groups) {
       for (const record of inputs.flatMap(visible)) {
-        const commit = reached.get(`${group} ${partitionOf(record)}`)
+        const commit = reached.get(`${group} ${partitionKey(record)}`)
         if (record.offset < (commit?.offset ?? 0)) continue
         findings.push({
           records: [record],
           orderID: record.event?.orderID,
-          summary: `group ${group} has not processed ${partitionOf(record)}/${record.offset}`
+          summary: `group ${group} has not processed ${partitionKey(record)}/${record.offset}`
         })
       }
     }

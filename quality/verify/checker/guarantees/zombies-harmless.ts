@@ -1,6 +1,7 @@
+import { partitionKey } from '@orderly/kafka'
 import type { History, Incarnation, Pass, RecordedRecord } from '../../history/history.ts'
 import { slowdownIn } from '../../history/slowdown.ts'
-import { type Evidence, partitionOf, placeOf } from '../evidence.ts'
+import { type Evidence, positionKey } from '../evidence.ts'
 import type { Finding, Guarantee } from '../guarantee.ts'
 
 /**
@@ -69,10 +70,10 @@ function findOldEpochs({ history }: Evidence): Finding[] {
   const findings: Finding[] = []
   for (const record of history.records) {
     if (record.producerID < 0) continue
-    const writer = `${partitionOf(record)} ${record.producerID}`
+    const writer = `${partitionKey(record)} ${record.producerID}`
     const before = newest.get(writer)
     if (before !== undefined && record.producerEpoch < before.producerEpoch) {
-      const summary = `${placeOf(record)} was written under epoch ${record.producerEpoch} after one of epoch ${before.producerEpoch}`
+      const summary = `${positionKey(record)} was written under epoch ${record.producerEpoch} after one of epoch ${before.producerEpoch}`
       findings.push({ summary, records: [before, record], orderID: record.event?.orderID })
     } else newest.set(writer, record)
   }
