@@ -1,6 +1,6 @@
 import { type OptionSpec, UsageError } from '@orderly/command-line'
 
-/** Optional parts that run alongside the pipeline: `npm start -- --with connect,monitoring`. */
+/** Optional components that run alongside the pipeline: `npm start -- --with connect,monitoring`. */
 export const extraNames = ['connect', 'monitoring'] as const
 export type ExtraName = (typeof extraNames)[number]
 export type Extras = ReadonlySet<ExtraName>

@@ -1,13 +1,13 @@
 import { join } from 'node:path'
 import { type OptionSpec, UsageError } from '@orderly/command-line'
 import type { RunDirectories } from './directories.ts'
-import { fetchJars } from './parts/fetch-jars.ts'
-import { areFetched, type Jars, jmxAgentJars, kafkaJars, kafkaZookeeperJars, registryJars } from './parts/jars.ts'
-import { type RunningKafka, startKafka } from './parts/kafka.ts'
-import { startKafkaWithZookeeper } from './parts/kafka-zookeeper.ts'
-import type { RunningPart } from './parts/part.ts'
-import { type RunningPostgres, startPostgres } from './parts/postgres.ts'
-import { startRegistry } from './parts/registry.ts'
+import { fetchJars } from './components/fetch-jars.ts'
+import { areFetched, type Jars, jmxAgentJars, kafkaJars, kafkaZookeeperJars, registryJars } from './components/jars.ts'
+import { type RunningKafka, startKafka } from './components/kafka.ts'
+import { startKafkaWithZookeeper } from './components/kafka-zookeeper.ts'
+import type { RunningComponent } from './components/component.ts'
+import { type RunningPostgres, startPostgres } from './components/postgres.ts'
+import { startRegistry } from './components/registry.ts'
 import { chooseJava, findJavas } from './preflight/java.ts'
 import { freePorts } from './processes/ports.ts'
 import type { Supervisor } from './processes/supervisor.ts'
@@ -36,7 +36,7 @@ export interface ServersOptions {
 export interface RunningServers {
   readonly kafka?: RunningKafka
   readonly postgres?: RunningPostgres
-  readonly registry?: RunningPart
+  readonly registry?: RunningComponent
 }
 
 /** Returns the steps that start the servers concurrently, and a promise of the started servers. */
@@ -45,18 +45,18 @@ export function planServers(options: ServersOptions): { steps: Step[]; servers: 
   const data = (name: string) => join(directories.data, name)
   const steps: Step[] = []
 
-  function plan<Part extends RunningPart>(
+  function plan<Component extends RunningComponent>(
     name: 'kafka' | 'postgres' | 'registry',
-    start: (step: { say(text: string): void }) => Promise<Part>
-  ): Promise<Part> | undefined {
+    start: (step: { say(text: string): void }) => Promise<Component>
+  ): Promise<Component> | undefined {
     if (except.has(name)) return undefined
-    const { promise, resolve, reject } = Promise.withResolvers<Part>()
+    const { promise, resolve, reject } = Promise.withResolvers<Component>()
     promise.catch(() => {})
     const run: Step['run'] = async say => {
       try {
-        const part = await start({ say })
-        resolve(part)
-        return part.address
+        const component = await start({ say })
+        resolve(component)
+        return component.address
       } catch (error) {
         reject(error)
         throw error
@@ -106,9 +106,9 @@ export function readKafkaMode(text: string = 'kraft'): KafkaMode {
 }
 
 /** Returns a Java once the given jars have been downloaded. */
-export async function javaWith(parts: readonly Jars[], supervisor: Supervisor, say: (text: string) => void) {
+export async function javaWith(components: readonly Jars[], supervisor: Supervisor, say: (text: string) => void) {
   const java = chooseJava(findJavas())
-  for (const jars of parts.filter(jars => !areFetched(jars))) {
+  for (const jars of components.filter(jars => !areFetched(jars))) {
     await fetchJars(jars, { supervisor, say })
   }
   return java

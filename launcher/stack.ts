@@ -5,10 +5,10 @@ import { apiNames, ownerDatabaseURL } from '@orderly/service-kit'
 import { provisionedTopics } from '../deploy/kafka/principals.ts'
 import { databaseSchemas, migrateAll } from '../deploy/postgres/schemas.ts'
 import { externalServers, kafkaConnectionOf, type ServerName } from './external-servers.ts'
-import { startExtra } from './extra-parts.ts'
+import { startExtra } from './start-extra.ts'
 import type { ExtraName, ExtraPort, Extras } from './extras.ts'
-import type { RunningPart } from './parts/part.ts'
-import { startService } from './parts/service.ts'
+import type { RunningComponent } from './components/component.ts'
+import { startService } from './components/service.ts'
 import { type KeepRunningOptions, keepRunning } from './processes/keep-running.ts'
 import { loopback } from './processes/ports.ts'
 import { planServers, type RunningServers, type ServerPorts, type ServersOptions } from './servers.ts'
@@ -29,9 +29,9 @@ export interface StackOptions extends Omit<ServersOptions, 'except'> {
   readonly show: ShowSteps
 }
 
-/** All parts in display order, and the addresses of external servers. */
+/** All components in display order, and the addresses of external servers. */
 export interface RunningStack {
-  readonly parts: readonly RunningPart[]
+  readonly components: readonly RunningComponent[]
   readonly externals: ReadonlyMap<ServerName, string>
   readonly orderURL: string
   /** Settings without effect on existing data, with a remedy. */
@@ -80,15 +80,15 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
       ...options.ownEnvironment?.(service.name)
     }
     const start = () => startService({ supervisor, service, port: ports[service.name], env, watch })
-    const part = await start()
-    return options.keepRunning === undefined ? part : keepRunning(part, { start, ...options.keepRunning })
+    const component = await start()
+    return options.keepRunning === undefined ? component : keepRunning(component, { start, ...options.keepRunning })
   })
   for (const service of running) service.catch(() => {})
 
   const serviceSteps = services.map(
     ({ name }, index): Step => ({ title: name, run: async () => (await running[index])?.address })
   )
-  const beside: RunningPart[] = []
+  const beside: RunningComponent[] = []
   const extraSteps = [...extras].map(
     (name): Step => ({
       title: name,
@@ -118,10 +118,10 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
   ])
 
   const { kafka, postgres, registry } = await servers
-  const ours = [kafka, postgres, registry].filter(part => part !== undefined)
-  const parts = [...ours, ...(await Promise.all(running)), ...beside]
-  const orderURL = parts.find(part => part.name === 'order')?.address ?? ''
-  return { parts, externals, orderURL, notices: await notices }
+  const ours = [kafka, postgres, registry].filter(component => component !== undefined)
+  const components = [...ours, ...(await Promise.all(running)), ...beside]
+  const orderURL = components.find(component => component.name === 'order')?.address ?? ''
+  return { components, externals, orderURL, notices: await notices }
 }
 
 /** Addresses that the API page of each service links to. */

@@ -1,7 +1,7 @@
 import { ownerRole } from '@orderly/postgres'
 import { migrateAll } from '../deploy/postgres/schemas.ts'
-import type { DatabaseAccess } from './parts/postgres-credentials.ts'
-import { prepareDatabase, query } from './parts/postgres-database.ts'
+import type { DatabaseAccess } from './components/postgres-credentials.ts'
+import { prepareDatabase, query } from './components/postgres-database.ts'
 
 /** Name of the template that the databases of tests are copied from. */
 export const testTemplate = 'orderly_test_template'

@@ -24,7 +24,7 @@ export async function redeliver(pool: Pool, deadLetters: readonly DeadLetter[]):
     )
     await client.query(
       `UPDATE notification.deliveries
-      SET status = 'due', attempts = 0, code = NULL, reason = NULL, settled_at = NULL, accepted_at = statement_timestamp()
+      SET status = 'due', attempts = 0, code = NULL, reason = NULL, finished_at = NULL, accepted_at = statement_timestamp()
       FROM unnest($1::text[], $2::text[]) AS given (event_id, target)
       WHERE deliveries.event_id = given.event_id AND deliveries.target = given.target AND status = 'exhausted'`,
       [events, targets]

@@ -126,12 +126,12 @@ async function observeTables(pool: Pool) {
   if (rows[0]?.has_ledger !== true) return { ...noTables, unpublished, incidents }
   const [targets, failing, exhausted] = await Promise.all([
     pool.query(`SELECT target, reason, (
-        SELECT count(*) FROM notification.deliveries WHERE deliveries.target = targets.target AND settled_at IS NULL
+        SELECT count(*) FROM notification.deliveries WHERE deliveries.target = targets.target AND finished_at IS NULL
       ) AS waiting
       FROM notification.targets WHERE disabled_at IS NOT NULL AND ${isInUse} ORDER BY target`),
     pool.query(failingTargets),
     pool.query(`SELECT count(*) AS count FROM notification.deliveries
-      WHERE status = 'exhausted' AND settled_at > now() - interval '1 day'`)
+      WHERE status = 'exhausted' AND finished_at > now() - interval '1 day'`)
   ])
   const failures = failing.rows.map(({ since, ...row }) => ({ ...row, sinceMs: since.getTime() }))
   return { targets: targets.rows, failing: failures, exhausted: exhausted.rows[0]?.count ?? 0, unpublished, incidents }
@@ -146,7 +146,7 @@ const isInUse = "targets.seen_at >= (SELECT max(seen_at) FROM notification.targe
 const failingTargets = `SELECT target, count(*) AS deliveries, min(accepted_at) AS since,
     mode() WITHIN GROUP (ORDER BY deliveries.code) AS code
   FROM notification.targets JOIN notification.deliveries USING (target)
-  WHERE ${isInUse} AND disabled_at IS NULL AND settled_at IS NULL AND attempts > 0
+  WHERE ${isInUse} AND disabled_at IS NULL AND finished_at IS NULL AND attempts > 0
     AND NOT EXISTS (
       SELECT FROM notification.deliveries AS sent
       WHERE sent.target = targets.target AND sent.status = 'sent' AND sent.accepted_at > now() - interval '1 hour'

@@ -133,7 +133,7 @@ test('webhook endpoints of callers and of the operator', async t => {
     assert.match(off, /^webhook:off: is disabled/)
     assert.deepEqual(more, [])
     await pool.query(`INSERT INTO notification.deliveries
-      (event_id, target, user_id, content, traceparent, accepted_at, settled_at, status)
+      (event_id, target, user_id, content, traceparent, accepted_at, finished_at, status)
       VALUES ('sent', 'webhook:erp', 'bob', '{}', '', now(), now(), 'sent')`)
     assert.equal((await findings()).length, 1)
   })

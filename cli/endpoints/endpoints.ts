@@ -31,7 +31,7 @@ export const listEndpoints: Command = {
         endpoints.disabled_at AS disabled_by_operator_at, targets.disabled_at AS disabled_by_target_at,
         (SELECT count(*) FROM notification.endpoint_secrets WHERE endpoint_secrets.target = endpoints.target) AS secrets,
         (SELECT count(*) FROM notification.deliveries
-          WHERE deliveries.target = endpoints.target AND settled_at IS NULL) AS waiting
+          WHERE deliveries.target = endpoints.target AND finished_at IS NULL) AS waiting
       FROM notification.endpoints LEFT JOIN notification.targets ON targets.target = endpoints.target
       ORDER BY caller NULLS FIRST, name`)
     const endpoints = rows.map(row => ({
@@ -183,8 +183,8 @@ async function skipWaiting(client: PoolClient, target: string): Promise<number> 
   await client.query(lanes, [target])
   const { rowCount } = await client.query(
     `UPDATE notification.deliveries
-      SET status = 'skipped', code = 'TARGET_REMOVED', reason = 'the endpoint was removed', settled_at = statement_timestamp()
-      WHERE target = $1 AND settled_at IS NULL`,
+      SET status = 'skipped', code = 'TARGET_REMOVED', reason = 'the endpoint was removed', finished_at = statement_timestamp()
+      WHERE target = $1 AND finished_at IS NULL`,
     [target]
   )
   await client.query('DELETE FROM notification.lanes WHERE target = $1', [target])

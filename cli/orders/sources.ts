@@ -36,7 +36,7 @@ export async function readTables(pool: Pool, orderID: string) {
     ),
     deliveries: await read(
       'notification.deliveries',
-      `SELECT event_id, caller, user_id, target, status, attempts, code, reason, accepted_at, settled_at FROM notification.deliveries
+      `SELECT event_id, caller, user_id, target, status, attempts, code, reason, accepted_at, finished_at FROM notification.deliveries
         WHERE content->>'orderID' = $1 ORDER BY sequence`
     ),
     audits: (await Promise.all(audits.map(table => readAudit(pool, table, orderID)))).flat()

@@ -54,16 +54,16 @@ export function timelineOf(
     const detail = outcome.kind === 'reserved' ? reserved : `${outcome.reason} ${JSON.stringify(outcome.shortages)}`
     add(outcome.decided_at, `decided: ${outcome.kind}`, 'inventory.outcomes', detail)
   }
-  for (const { kind, cause, settled_at } of settlements) {
+  for (const { kind, cause, finished_at } of settlements) {
     const why = cause === null ? '' : String(cause)
     const detail = kind === 'released' && reserved !== '' ? `${why}: ${reserved}` : why
-    add(settled_at, String(kind), 'inventory.settlements', detail)
+    add(finished_at, String(kind), 'inventory.settlements', detail)
   }
-  for (const { event_id, target, status, attempts, code, reason, accepted_at, settled_at } of deliveries) {
+  for (const { event_id, target, status, attempts, code, reason, accepted_at, finished_at } of deliveries) {
     const why = code === null ? '' : `, ${code}: ${reason}`
     add(accepted_at, 'notification accepted', 'notification.deliveries', `${target}, ${event_id}`)
     add(
-      settled_at ?? undefined,
+      finished_at ?? undefined,
       `notification ${status}`,
       'notification.deliveries',
       `${target}, attempts ${attempts}${why}`

@@ -30,7 +30,7 @@ export interface Evidence {
   isReadable(eventIDs: readonly string[]): boolean
 }
 
-export interface EvidenceParts {
+export interface EvidenceOptions {
   readonly group: PositionGroup
   readonly connection: KafkaConnection
   readonly inspector: KafkaInspector
@@ -54,8 +54,8 @@ const outcomeTopics: readonly string[] = [
   topicNames.inventoryReleased
 ]
 
-export async function findEvidence(parts: EvidenceParts): Promise<Evidence> {
-  const { group, connection, inspector, topics, uncertain, sinceMs, answered, signal } = parts
+export async function findEvidence(options: EvidenceOptions): Promise<Evidence> {
+  const { group, connection, inspector, topics, uncertain, sinceMs, answered, signal } = options
   const published = new Map<string, number>()
   if (group.inputs.includes(topicNames.ordersCreated) && group.service === 'inventory') {
     const written = await rangesSince(inspector, outcomeTopics, sinceMs)
@@ -153,7 +153,7 @@ export function positionKey(position: {
  * Returns the ids of the events that may answer a record; empty for an undecodable record, which
  * becomes a dead letter.
  */
-function eventIDsOf(record: FetchedRecord, { ordersCreated, ordersChanges }: EvidenceParts['topics']): string[] {
+function eventIDsOf(record: FetchedRecord, { ordersCreated, ordersChanges }: EvidenceOptions['topics']): string[] {
   if (!record.hasValue) return []
   try {
     if (record.topic === ordersCreated.name) return outcomeIDs(record.decode(ordersCreated.codec).orderID)

@@ -38,7 +38,7 @@ import * as statements from './statements.ts'
  * Topics are read in chunks, and each chunk is stored before the next is read. Nothing is decided:
  * an existing row is unchanged.
  */
-export interface RebuildParts {
+export interface RebuildOptions {
   readonly client: PoolClient
   readonly connection: KafkaConnection
   readonly topics: Pick<
@@ -78,8 +78,8 @@ export type Rebuilt = Pick<Report, 'added' | 'lost' | 'contradictions' | 'stock'
   readonly callers: readonly string[]
 }
 
-export async function rebuild(parts: RebuildParts): Promise<Rebuilt> {
-  const { client, connection, topics, inputs, signal, progress } = parts
+export async function rebuild(options: RebuildOptions): Promise<Rebuilt> {
+  const { client, connection, topics, inputs, signal, progress } = options
   const added: Counts = {}
   const unreadable = new List<string>()
   const contradictingOutcomes = new List<string>()
@@ -191,7 +191,7 @@ export async function rebuild(parts: RebuildParts): Promise<Rebuilt> {
     },
     rangesOf(topicNames.ordersChanges)
   )
-  await explainDeadLetters(parts)
+  await explainDeadLetters(options)
   const { rows } = await client.query(statements.addEarlyCancels, [topicNames.ordersChanges, topicNames.ordersCreated])
   added.cancellation = rows[0].count
 
@@ -230,7 +230,7 @@ function readRecord({
   return { topic, partition, offset: Number(offset), orderID, userID, caller: callerOf(headers), atMs: timestampMs }
 }
 
-async function explainDeadLetters({ client, connection, signal }: RebuildParts): Promise<void> {
+async function explainDeadLetters({ client, connection, signal }: RebuildOptions): Promise<void> {
   const names = [topicNames.ordersCreated, topicNames.ordersChanges].map(deadLetterTopic)
   const reader = createTopicReader(connection, names)
   try {

@@ -82,11 +82,11 @@ async function run(context: CommandContext, client: PoolClient, isApplied: boole
   await untilStable(context)
   const inputs = await inputRanges(context, client)
   const restoredToMs = (await client.query(statements.newestTime)).rows[0]?.newest?.getTime()
-  const parts = { client, connection: connections.kafka(), topics, inputs, signal, progress: output.progress }
+  const options = { client, connection: connections.kafka(), topics, inputs, signal, progress: output.progress }
 
   if (!isApplied) await client.query('BEGIN')
   try {
-    const rebuilt = await rebuild(parts)
+    const rebuilt = await rebuild(options)
     if (isApplied) {
       await refuseWhileRunning(context, client)
       await client.query('BEGIN')

@@ -84,17 +84,17 @@ export function onePodMayBeAway(name: string): IPodDisruptionBudget {
 const metricsFile = 'jmx.yml'
 
 /**
- * Returns the exported metrics of a Java server: `deploy/<part>/jmx.yml`, which every installation
+ * Returns the exported metrics of a Java server: `deploy/<server>/jmx.yml`, which every installation
  * uses.
  */
-export function metricsOf(part: 'kafka' | 'connect'): IConfigMap {
-  const text = readFileSync(join(import.meta.dirname, '..', part, metricsFile), 'utf8')
-  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: `${part}-metrics` }, data: { [metricsFile]: text } }
+export function metricsOf(server: 'kafka' | 'connect'): IConfigMap {
+  const text = readFileSync(join(import.meta.dirname, '..', server, metricsFile), 'utf8')
+  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: `${server}-metrics` }, data: { [metricsFile]: text } }
 }
 
 /** Strimzi's reference to those metrics. */
-export const metricsConfig = (part: 'kafka' | 'connect') =>
+export const metricsConfig = (server: 'kafka' | 'connect') =>
   ({
     type: 'jmxPrometheusExporter',
-    valueFrom: { configMapKeyRef: { name: `${part}-metrics`, key: metricsFile } }
+    valueFrom: { configMapKeyRef: { name: `${server}-metrics`, key: metricsFile } }
   }) as const

@@ -80,7 +80,7 @@ function deliveryBacklog(): Trigger {
     type: 'postgresql',
     authenticationRef: { name: databaseTrigger },
     metadata: {
-      query: 'SELECT count(*) FROM notification.deliveries WHERE settled_at IS NULL',
+      query: 'SELECT count(*) FROM notification.deliveries WHERE finished_at IS NULL',
       targetQueryValue: String(deliveriesPerInstance)
     }
   }

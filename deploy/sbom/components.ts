@@ -37,10 +37,10 @@ export function servicesSBOM(workspaces: readonly string[]): string {
 
 /**
  * Returns the SBOM of an image with Java servers.
- * @param parts names of folders in `launcher/jars`
+ * @param names folders in `launcher/jars`
  */
-export function jarsSBOM(name: string, parts: readonly string[]): string {
-  const components = parts.flatMap(part => lockedJars(part)).map(jarComponent)
+export function jarsSBOM(name: string, names: readonly string[]): string {
+  const components = names.flatMap(folder => lockedJars(folder)).map(jarComponent)
   return document(name, [...new Map(components.map(own => [own.purl, own])).values()])
 }
 

@@ -26,10 +26,10 @@ test('the demo prints only JSON on standard output, every order ends as expected
   )
   const names = ['kafka', 'postgres', 'registry', 'order', 'inventory', 'notification', 'aggregator', 'launcher']
   assert.deepEqual(
-    report.parts.map(({ name }) => name),
+    report.components.map(({ name }) => name),
     names
   )
-  assert.ok(report.residentMB < 1500, `${report.residentMB} MB: ${JSON.stringify(report.parts)}`)
+  assert.ok(report.residentMB < 1500, `${report.residentMB} MB: ${JSON.stringify(report.components)}`)
   assert.deepEqual(await processesUnder(run), [])
   assert.equal(existsSync(run), false)
 })

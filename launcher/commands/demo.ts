@@ -3,7 +3,7 @@ import { type DemoReport, describeReport } from '../demo/report.ts'
 import { runOrders } from '../demo/run-orders.ts'
 import { externalServers } from '../external-servers.ts'
 import { extraPorts } from '../extras.ts'
-import type { RunningPart } from '../parts/part.ts'
+import type { RunningComponent } from '../components/component.ts'
 import { preflight } from '../preflight/preflight.ts'
 import { residentBytes } from '../processes/memory.ts'
 import { freePorts } from '../processes/ports.ts'
@@ -32,7 +32,7 @@ await runCommand(spec, async ({ options, supervise, signal }) => {
   try {
     await preflight({ directory: directories.run, externals: externalServers(environment), ports: [], kafkaMode })
     supervisor = supervise(directories.logs)
-    const { parts, orderURL } = await startStack({
+    const { components, orderURL } = await startStack({
       supervisor,
       directories,
       ports: await freePorts([...serverPorts, ...serviceNames, ...extraPorts]),
@@ -43,15 +43,15 @@ await runCommand(spec, async ({ options, supervise, signal }) => {
       show: asJSON ? showLines : showSteps
     })
     const startUpMs = Math.round(performance.now())
-    const orders = await runOrders(orderURL, notificationProcess(parts), signal)
-    const figures = await Promise.all(parts.map(figuresOf))
+    const orders = await runOrders(orderURL, notificationProcess(components), signal)
+    const figures = await Promise.all(components.map(figuresOf))
     const launcher = { name: 'launcher', startMs: 0, residentMB: inMB(process.memoryUsage.rss()) }
     const report: DemoReport = {
       ok: orders.unexpected.length === 0 && orders.verdicts.every(({ asExpected }) => asExpected),
       orders: orders.verdicts,
       unexpected: orders.unexpected,
       startUpMs,
-      parts: [...figures, launcher],
+      components: [...figures, launcher],
       residentMB: figures.reduce((sum, { residentMB }) => sum + residentMB, launcher.residentMB)
     }
     process.stdout.write(asJSON ? `${JSON.stringify(report, undefined, 2)}\n` : `\n${describeReport(report)}\n`)
@@ -66,13 +66,13 @@ await runCommand(spec, async ({ options, supervise, signal }) => {
   }
 })
 
-function notificationProcess(parts: readonly RunningPart[]) {
-  const child = parts.find(({ name }) => name === 'notification')?.processes[0]
-  if (child === undefined) throw new Error('The notification service is not among the parts')
+function notificationProcess(components: readonly RunningComponent[]) {
+  const child = components.find(({ name }) => name === 'notification')?.processes[0]
+  if (child === undefined) throw new Error('The notification service is not among the components')
   return child
 }
 
-async function figuresOf({ name, startMs, processes }: RunningPart) {
+async function figuresOf({ name, startMs, processes }: RunningComponent) {
   return { name, startMs, residentMB: inMB(await residentBytes(processes.map(({ pid }) => pid))) }
 }
 

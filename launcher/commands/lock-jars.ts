@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { CommandSpec } from '@orderly/command-line'
 import { orderlyDirectory } from '../directories.ts'
-import { formatLock, jarsSources, type LockedJar } from '../parts/jar-lock.ts'
+import { formatLock, jarsSources, type LockedJar } from '../components/jar-lock.ts'
 import { runToEnd, type Supervisor } from '../processes/supervisor.ts'
 import { runCommand } from './command.ts'
 

@@ -15,8 +15,8 @@ import { startBroker } from '@orderly/launcher/testing'
 import { runOrders } from '../demo/run-orders.ts'
 import { projectDirectory } from '../directories.ts'
 import { extraPorts } from '../extras.ts'
-import { credentialsFileOf, databaseAccess } from '../parts/postgres-credentials.ts'
-import { query } from '../parts/postgres-database.ts'
+import { credentialsFileOf, databaseAccess } from '../components/postgres-credentials.ts'
+import { query } from '../components/postgres-database.ts'
 import { freePorts } from '../processes/ports.ts'
 import { waitUntil } from '../processes/wait.ts'
 import { serverPorts } from '../servers.ts'
@@ -51,7 +51,7 @@ test('with TLS, SCRAM and only the grants of acls.json, every order is processed
   const caFile = join(directories.run, 'broker.pem')
   await writeFile(caFile, certificate)
   const login = (name: string) => ({ KAFKA_SASL_USERNAME: name, KAFKA_SASL_PASSWORD: password(name) })
-  const { parts, orderURL } = await startStack({
+  const { components, orderURL } = await startStack({
     ...{ supervisor, directories, durable: false, partitions: 4, show: showLines, extras: new Set(['connect']) },
     ports: await freePorts([...serverPorts, ...serviceNames, ...extraPorts]),
     environment: {
@@ -65,7 +65,7 @@ test('with TLS, SCRAM and only the grants of acls.json, every order is processed
     ownEnvironment: name => login(name === 'connect' ? 'audit' : name)
   })
   const processOf = (name: string) => {
-    const child = parts.find(part => part.name === name)?.processes[0]
+    const child = components.find(component => component.name === name)?.processes[0]
     assert.ok(child, name)
     return child
   }

@@ -5,8 +5,8 @@ import { apiNames, publishLocalStack } from '@orderly/service-kit'
 import { createRunDirectories, orderlyDirectory, projectDirectory } from '../directories.ts'
 import { externalServers, type ServerName } from '../external-servers.ts'
 import { type Extras, readExtras, withOption } from '../extras.ts'
-import { connectAccess, connectDirectory } from '../parts/connect-access.ts'
-import { monitoringSettings } from '../parts/monitoring-settings.ts'
+import { connectAccess, connectDirectory } from '../components/connect-access.ts'
+import { monitoringSettings } from '../components/monitoring-settings.ts'
 import { freeOrChosenPorts, portUses, usualPorts } from '../preflight/ports.ts'
 import { preflight } from '../preflight/preflight.ts'
 import { takeRunLock } from '../preflight/run-lock.ts'
@@ -95,12 +95,12 @@ await runCommand(spec, async ({ options, supervise, signal }) => {
   }
 })
 
-async function describe({ parts, externals, orderURL }: RunningStack, environment: NodeJS.ProcessEnv): Promise<string> {
+async function describe({ components, externals, orderURL }: RunningStack, environment: NodeJS.ProcessEnv): Promise<string> {
   const rows = await Promise.all(
-    parts.map(async part => [part.name, part.address, (await part.isHealthy()) ? 'healthy' : 'NOT HEALTHY'])
+    components.map(async component => [component.name, component.address, (await component.isHealthy()) ? 'healthy' : 'NOT HEALTHY'])
   )
   const others = [...externals].map(([name, address]) => [name, address, 'external'])
-  return `${formatRows(['part', 'address', 'health'], [...others, ...rows])}
+  return `${formatRows(['component', 'address', 'health'], [...others, ...rows])}
 
 API:  ${orderURL}/docs (${apiNames.join(', ')})
 ${example(orderURL, environment)}
@@ -137,9 +137,9 @@ function addressesOf(
 }
 
 /** Reports servers that exit. Services are restarted, and `keepRunning` reports them. */
-function reportEnds({ parts }: RunningStack, signal: AbortSignal): void {
-  const servers = parts.filter(({ name }) => !serviceNames.some(service => service === name))
-  for (const child of servers.flatMap(part => part.processes)) {
+function reportEnds({ components }: RunningStack, signal: AbortSignal): void {
+  const servers = components.filter(({ name }) => !serviceNames.some(service => service === name))
+  for (const child of servers.flatMap(component => component.processes)) {
     void child.exited.then(exit => {
       if (signal.aborted) return
       process.stderr.write(

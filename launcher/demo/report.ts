@@ -1,7 +1,7 @@
 import { formatRows } from '@orderly/command-line'
 import type { OrdersReport } from './run-orders.ts'
 
-export interface PartFigures {
+export interface ComponentFigures {
   readonly name: string
   /** Time from its start until it was ready. */
   readonly startMs: number
@@ -14,7 +14,7 @@ export interface DemoReport {
   readonly unexpected: OrdersReport['unexpected']
   /** Time from the start of the launcher until everything was healthy. */
   readonly startUpMs: number
-  readonly parts: readonly PartFigures[]
+  readonly components: readonly ComponentFigures[]
   readonly residentMB: number
 }
 
@@ -28,12 +28,12 @@ export function describeReport(report: DemoReport): string {
     verdict.latencyMs === null ? '-' : String(verdict.latencyMs),
     verdict.problem ?? 'ok'
   ])
-  const parts = report.parts.map(part => [part.name, seconds(part.startMs), `${part.residentMB} MB`])
+  const components = report.components.map(component => [component.name, seconds(component.startMs), `${component.residentMB} MB`])
   const good = report.orders.filter(({ asExpected }) => asExpected).length
   return [
     formatRows(['order', 'user', 'lines', 'outcome', 'notification', 'ms', 'as expected'], orders),
     '',
-    formatRows(['part', 'start', 'memory'], [...parts, ['all', seconds(report.startUpMs), `${report.residentMB} MB`]]),
+    formatRows(['component', 'start', 'memory'], [...components, ['all', seconds(report.startUpMs), `${report.residentMB} MB`]]),
     '',
     `${good} of ${report.orders.length} orders ended as expected${report.unexpected.length === 0 ? '' : `, and ${report.unexpected.length} notifications belong to no order`}.`
   ].join('\n')

@@ -32,7 +32,7 @@ const usual = {
 export const portNames = Object.keys(usual) as PortName[]
 
 /**
- * Returns the port of every part: its own setting (`ORDERLY_KAFKA_PORT`, `ORDERLY_ORDER_PORT`, …),
+ * Returns the port of every component: its own setting (`ORDERLY_KAFKA_PORT`, `ORDERLY_ORDER_PORT`, …),
  * or else a port counted from `ORDERLY_PORT_BASE`, or else its default.
  */
 export function usualPorts(environment: NodeJS.ProcessEnv): Record<PortName, number> {
@@ -44,14 +44,14 @@ export function usualPorts(environment: NodeJS.ProcessEnv): Record<PortName, num
   return Object.fromEntries(entries) as Record<PortName, number>
 }
 
-/** Returns a free port for every part, except for ports set in the environment. */
+/** Returns a free port for every component, except for ports set in the environment. */
 export async function freeOrChosenPorts(environment: NodeJS.ProcessEnv): Promise<Record<PortName, number>> {
   const free = await freePorts(portNames)
   const chosen = portNames.map(name => [name, portOf(settingOf(name), environment) ?? free[name]])
   return Object.fromEntries(chosen) as Record<PortName, number>
 }
 
-/** Returns the ports that this run will use, with the name of their part and setting. */
+/** Returns the ports that this run will use, with the name of their component and setting. */
 export function portUses(
   ports: Record<PortName, number>,
   externals: ReadonlyMap<ServerName, string>,
@@ -62,7 +62,7 @@ export function portUses(
     .filter(
       ([name]) => !off.includes(name) && !(name in serverOf && externals.has(serverOf[name as keyof ServerPorts]))
     )
-    .map(([name, port]) => ({ part: wordsOf(name), port, setting: settingOf(name) }))
+    .map(([name, port]) => ({ component: wordsOf(name), port, setting: settingOf(name) }))
 }
 
 function portOf(setting: string, environment: NodeJS.ProcessEnv, highest = 65_535): number | undefined {

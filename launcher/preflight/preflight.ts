@@ -4,13 +4,13 @@ import type { ServerName } from '../external-servers.ts'
 import type { Extras } from '../extras.ts'
 import {
   areFetched,
-  connectParts,
+  connectJarSets,
   type Jars,
   jmxAgentJars,
   kafkaJars,
   kafkaZookeeperJars,
   registryJars
-} from '../parts/jars.ts'
+} from '../components/jars.ts'
 import { isPortFree, loopback } from '../processes/ports.ts'
 import type { KafkaMode } from '../servers.ts'
 import { UserError } from '../user-error.ts'
@@ -18,7 +18,7 @@ import { chooseJava, findJavas } from './java.ts'
 import { requireProgram } from './programs.ts'
 
 export interface PortUse {
-  readonly part: string
+  readonly component: string
   readonly port: number
   /** Setting that changes the port. */
   readonly setting: string
@@ -67,23 +67,23 @@ function neededJars(
   return [
     ...(externals.has('kafka') ? [] : [kafkaMode === 'zookeeper' ? kafkaZookeeperJars : kafkaJars]),
     ...(externals.has('registry') ? [] : [registryJars]),
-    ...(extras.has('connect') ? connectParts : []),
+    ...(extras.has('connect') ? connectJarSets : []),
     ...(extras.has('monitoring') && (extras.has('connect') || !externals.has('kafka')) ? [jmxAgentJars] : [])
   ]
 }
 
 /**
  * Checks that ports are free.
- * @throws UserError that names every port that is taken or assigned to two parts
+ * @throws UserError that names every port that is taken or assigned to two components
  */
 async function refuseTakenPorts(uses: readonly PortUse[]): Promise<void> {
   const problems: string[] = []
-  for (const [index, { part, port, setting }] of uses.entries()) {
+  for (const [index, { component, port, setting }] of uses.entries()) {
     const other = uses.slice(0, index).find(use => use.port === port)
     if (other !== undefined) {
-      problems.push(`Port ${port} is assigned to ${other.part} (${other.setting}) and to ${part} (${setting}).`)
+      problems.push(`Port ${port} is assigned to ${other.component} (${other.setting}) and to ${component} (${setting}).`)
     } else if (!(await isPortFree(port)))
-      problems.push(`Port ${port} of ${loopback} is in use, needed for ${part} (${setting}).`)
+      problems.push(`Port ${port} of ${loopback} is in use, needed for ${component} (${setting}).`)
   }
   if (problems.length === 0) return
   throw new UserError(

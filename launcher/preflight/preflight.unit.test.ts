@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { test } from 'node:test'
-import { registryJars } from '../parts/jars.ts'
+import { registryJars } from '../components/jars.ts'
 import { freePort, loopback } from '../processes/ports.ts'
 import { portUses, usualPorts } from './ports.ts'
 import { preflight, refuseFullDisk, refuseImpossiblePath } from './preflight.ts'
@@ -13,12 +13,12 @@ const externals = new Map([
   ['registry', 'https://schemas.example']
 ] as const)
 
-test('a port in use is refused with its number, its part and its setting', async t => {
+test('a port in use is refused with its number, its component and its setting', async t => {
   const server = createServer().listen(0, loopback)
   t.after(() => server.close())
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
-  const use = { part: 'order', port, setting: 'ORDERLY_ORDER_PORT' }
+  const use = { component: 'order', port, setting: 'ORDERLY_ORDER_PORT' }
   await assert.rejects(preflight({ directory: tmpdir(), externals, ports: [use] }), {
     name: 'UserError',
     message: new RegExp(
@@ -29,11 +29,11 @@ test('a port in use is refused with its number, its part and its setting', async
 
 test('all ports in use are refused together', async t => {
   const uses = await Promise.all(
-    ['order', 'inventory'].map(async part => {
+    ['order', 'inventory'].map(async component => {
       const server = createServer().listen(0, loopback)
       t.after(() => server.close())
       await once(server, 'listening')
-      return { part, port: (server.address() as AddressInfo).port, setting: `ORDERLY_${part.toUpperCase()}_PORT` }
+      return { component, port: (server.address() as AddressInfo).port, setting: `ORDERLY_${component.toUpperCase()}_PORT` }
     })
   )
   await assert.rejects(preflight({ directory: tmpdir(), externals, ports: uses }), {
@@ -43,9 +43,9 @@ test('all ports in use are refused together', async t => {
   })
 })
 
-test('a free port that is assigned to two parts is refused with both of them', async () => {
+test('a free port that is assigned to two components is refused with both of them', async () => {
   const port = await freePort()
-  const uses = ['order', 'inventory'].map(part => ({ part, port, setting: `ORDERLY_${part.toUpperCase()}_PORT` }))
+  const uses = ['order', 'inventory'].map(component => ({ component, port, setting: `ORDERLY_${component.toUpperCase()}_PORT` }))
   await assert.rejects(preflight({ directory: tmpdir(), externals, ports: uses }), {
     name: 'UserError',
     message: new RegExp(
@@ -65,7 +65,7 @@ test('a checkout path with a colon is refused; other special characters are acce
 test('the ports of external servers are not checked', () => {
   const uses = portUses(usualPorts({}), externals)
   assert.deepEqual(
-    uses.map(({ part }) => part),
+    uses.map(({ component }) => component),
     ['postgres', 'order', 'inventory', 'notification', 'aggregator']
   )
 })

@@ -3,14 +3,14 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
-import type { RunningPart } from '../parts/part.ts'
+import type { RunningComponent } from '../components/component.ts'
 import { keepRunning } from './keep-running.ts'
 import { createSupervisor } from './supervisor.ts'
 import { waitUntil } from './wait.ts'
 
 const policy = { firstDelayMs: 10, maxDelayMs: 20, maxRestarts: 3, stableMs: 3_600_000 }
 
-/** Creates a part whose processes run the given program, one after the other. */
+/** Creates a component whose processes run the given program, one after the other. */
 async function createPart(t: TestContext, program: string) {
   const directory = await mkdtemp(join(tmpdir(), 'orderly-keep-running-'))
   const supervisor = createSupervisor(directory)
@@ -21,19 +21,19 @@ async function createPart(t: TestContext, program: string) {
     await rm(directory, { recursive: true })
   })
   let starts = 0
-  const start = async (): Promise<RunningPart> => {
+  const start = async (): Promise<RunningComponent> => {
     starts++
-    const child = supervisor.start({ name: 'part', command: process.execPath, args: ['--eval', program] })
+    const child = supervisor.start({ name: 'component', command: process.execPath, args: ['--eval', program] })
     return {
-      ...{ name: 'part', address: '', processes: [child], startMs: 0 },
+      ...{ name: 'component', address: '', processes: [child], startMs: 0 },
       isHealthy: async () => child.isRunning(),
       stop: async () => void (await child.stop())
     }
   }
   const reports: string[] = []
-  const part = keepRunning(await start(), { start, signal: ending.signal, policy, report: text => reports.push(text) })
+  const component = keepRunning(await start(), { start, signal: ending.signal, policy, report: text => reports.push(text) })
   return {
-    part,
+    component,
     reports,
     ending,
     starts: () => starts,
@@ -43,31 +43,31 @@ async function createPart(t: TestContext, program: string) {
 }
 
 describe('keepRunning', () => {
-  test('a killed part is restarted, and its process is the new one', async t => {
-    const { part, reported } = await createPart(t, 'setInterval(() => {}, 1e6)')
-    const [first] = part.processes
+  test('a killed component is restarted, and its process is the new one', async t => {
+    const { component, reported } = await createPart(t, 'setInterval(() => {}, 1e6)')
+    const [first] = component.processes
     first?.signal('SIGKILL')
-    await reported(/part ended \(SIGKILL\).*\nrestarting part in 0\.01 s \(restart 1 of 3\)\npart is running again/)
-    assert.notEqual(part.processes[0]?.pid, first?.pid)
-    assert.ok(await part.isHealthy())
+    await reported(/component ended \(SIGKILL\).*\nrestarting component in 0\.01 s \(restart 1 of 3\)\npart is running again/)
+    assert.notEqual(component.processes[0]?.pid, first?.pid)
+    assert.ok(await component.isHealthy())
   })
 
-  test('a part that ends repeatedly stays down after the last restart, with the end of its log', async t => {
+  test('a component that ends repeatedly stays down after the last restart, with the end of its log', async t => {
     const { reported, starts } = await createPart(t, "console.log('no such column'); process.exit(3)")
-    await reported(/part was restarted 3 times in a row\n(?:no such column\n)+part stays down/)
+    await reported(/component was restarted 3 times in a row\n(?:no such column\n)+component stays down/)
     assert.equal(starts(), 4)
   })
 
-  test('a part with invalid settings stays down without a restart', async t => {
+  test('a component with invalid settings stays down without a restart', async t => {
     const { reported, starts } = await createPart(t, 'process.exit(78)')
-    await reported(/ended \(exit code 78\)[\s\S]*part stays down/)
+    await reported(/ended \(exit code 78\)[\s\S]*component stays down/)
     assert.equal(starts(), 1)
   })
 
-  test('a deliberately stopped part is not restarted', async t => {
-    const { part, ending, reports, starts } = await createPart(t, 'setInterval(() => {}, 1e6)')
+  test('a deliberately stopped component is not restarted', async t => {
+    const { component, ending, reports, starts } = await createPart(t, 'setInterval(() => {}, 1e6)')
     ending.abort()
-    await part.stop()
+    await component.stop()
     assert.equal(starts(), 1)
     assert.deepEqual(reports, [])
   })

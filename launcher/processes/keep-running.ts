@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { backoffMs } from '@orderly/retry'
-import type { RunningPart } from '../parts/part.ts'
+import type { RunningComponent } from '../components/component.ts'
 import { describeExit, type SupervisedProcess } from './supervisor.ts'
 
 export interface RestartPolicy {
@@ -9,15 +9,15 @@ export interface RestartPolicy {
    */
   readonly firstDelayMs: number
   readonly maxDelayMs: number
-  /** Consecutive restarts before the part stays down. */
+  /** Consecutive restarts before the component stays down. */
   readonly maxRestarts: number
   /** Run time after which the count of restarts is reset. */
   readonly stableMs: number
 }
 
 export interface KeepRunningOptions {
-  /** Starts the part again. Resolves when it is healthy. */
-  readonly start: () => Promise<RunningPart>
+  /** Starts the component again. Resolves when it is healthy. */
+  readonly start: () => Promise<RunningComponent>
   /** Reports events for the terminal. */
   readonly report: (text: string) => void
   /** Aborted when everything is stopped. */
@@ -30,14 +30,14 @@ const usualPolicy: RestartPolicy = { firstDelayMs: 1_000, maxDelayMs: 30_000, ma
 const wrongSettings = 78
 
 /**
- * Restarts a part with backoff whenever one of its processes ends, until restarts fail repeatedly.
+ * Restarts a component with backoff whenever one of its processes ends, until restarts fail repeatedly.
  */
-export function keepRunning(part: RunningPart, options: KeepRunningOptions): RunningPart {
+export function keepRunning(component: RunningComponent, options: KeepRunningOptions): RunningComponent {
   const { start, report, signal, policy = usualPolicy } = options
-  let current = part
-  void watch().catch(error => signal.aborted || report(`${part.name} is no longer watched: ${error.message}`))
+  let current = component
+  void watch().catch(error => signal.aborted || report(`${component.name} is no longer watched: ${error.message}`))
   return {
-    ...part,
+    ...component,
     get processes() {
       return current.processes
     },
@@ -52,37 +52,37 @@ export function keepRunning(part: RunningPart, options: KeepRunningOptions): Run
       const ended = await firstEnd(current.processes)
       if (signal.aborted) return
       if (performance.now() - startedAt >= policy.stableMs) restarts = 0
-      let reason = `${part.name} ended (${describeExit(ended.exit)}); log: ${ended.child.logFile}`
+      let reason = `${component.name} ended (${describeExit(ended.exit)}); log: ${ended.child.logFile}`
       if (ended.exit.code === wrongSettings) {
         report(await exhausted(reason, ended.child))
         return
       }
       for (let isBack = false; !isBack; ) {
         if (restarts === policy.maxRestarts) {
-          report(await exhausted(`${reason}\n${part.name} was restarted ${restarts} times in a row`, ended.child))
+          report(await exhausted(`${reason}\n${component.name} was restarted ${restarts} times in a row`, ended.child))
           return
         }
         restarts++
         const backoff = { initialMs: policy.firstDelayMs, maxMs: policy.maxDelayMs, jitter: 0 }
         const delayMs = backoffMs(restarts, backoff)
         report(
-          `${reason}\nrestarting ${part.name} in ${delayMs / 1_000} s (restart ${restarts} of ${policy.maxRestarts})`
+          `${reason}\nrestarting ${component.name} in ${delayMs / 1_000} s (restart ${restarts} of ${policy.maxRestarts})`
         )
         await delay(delayMs, undefined, { signal })
         try {
           current = await start()
           isBack = true
-          report(`${part.name} is running again`)
+          report(`${component.name} is running again`)
         } catch (error) {
           if (signal.aborted) return
-          reason = `${part.name} did not start: ${(error as Error).message}`
+          reason = `${component.name} did not start: ${(error as Error).message}`
         }
       }
     }
   }
 
   async function exhausted(reason: string, child: SupervisedProcess): Promise<string> {
-    return `${reason}\n${await child.lastLines()}\n${part.name} stays down; the others keep running. Fix the cause, then run \`npm start\` again.`
+    return `${reason}\n${await child.lastLines()}\n${component.name} stays down; the others keep running. Fix the cause, then run \`npm start\` again.`
   }
 }
 

@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { startPostgres } from '../parts/postgres.ts'
+import { startPostgres } from '../components/postgres.ts'
 import { processesUnder } from '../testing/process-list.ts'
 import type { LogLimits } from './log-rotation.ts'
 import { freePort } from './ports.ts'
@@ -69,7 +69,7 @@ test('a launcher killed by SIGKILL leaves no process, neither Postgres nor its w
       '--input-type=module',
       '--eval',
       `const { createSupervisor } = await import(${JSON.stringify(join(import.meta.dirname, 'supervisor.ts'))})
-       const { startPostgres } = await import(${JSON.stringify(join(import.meta.dirname, '../parts/postgres.ts'))})
+       const { startPostgres } = await import(${JSON.stringify(join(import.meta.dirname, '../components/postgres.ts'))})
        const supervisor = createSupervisor(${JSON.stringify(directory)})
        const dataDirectory = ${JSON.stringify(join(directory, 'data'))}
        await startPostgres({ supervisor, dataDirectory, port: ${await freePort()}, durable: false })

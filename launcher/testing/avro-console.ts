@@ -1,5 +1,5 @@
-import { fetchJars } from '../parts/fetch-jars.ts'
-import { avroConverterJars } from '../parts/jars.ts'
+import { fetchJars } from '../components/fetch-jars.ts'
+import { avroConverterJars } from '../components/jars.ts'
 import { createSupervisor } from '../processes/supervisor.ts'
 import { createThrowAwayRun } from '../throw-away-run.ts'
 import { runKafkaTool } from './kafka-tool.ts'

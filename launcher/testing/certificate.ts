@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createKeystore, keystorePassword } from '../parts/kafka-security.ts'
+import { createKeystore, keystorePassword } from '../components/kafka-security.ts'
 import { chooseJava, findJavas } from '../preflight/java.ts'
 
 /** A key and its self-signed certificate for the loopback address, for a test server. */

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
-import { classPath, type Jars, kafkaJars } from '../parts/jars.ts'
+import { classPath, type Jars, kafkaJars } from '../components/jars.ts'
 import { chooseJava, findJavas } from '../preflight/java.ts'
 
 /** Runs one of Kafka's command line tools. @returns its standard output */

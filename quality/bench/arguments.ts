@@ -1,24 +1,24 @@
 import { type CommandSpec, type Arguments as Parsed, UsageError } from '@orderly/command-line'
 
-export const partNames = ['codec', 'stage', 'order', 'inventory', 'end-to-end', 'load', 'scale', 'capacity'] as const
-export type PartName = (typeof partNames)[number]
+export const scenarioNames = ['codec', 'stage', 'order', 'inventory', 'end-to-end', 'load', 'scale', 'capacity'] as const
+export type ScenarioName = (typeof scenarioNames)[number]
 
 export const loadTools = ['npm', 'wrk', 'k6'] as const
 export type LoadTool = (typeof loadTools)[number]
 
 export interface Arguments {
-  /** Parts to run; all if none is named. */
-  readonly parts: readonly PartName[]
-  /** Fewer and shorter rounds: all parts in about three minutes. */
+  /** Scenarios to run; all if none is named. */
+  readonly scenarios: readonly ScenarioName[]
+  /** Fewer and shorter rounds: all scenarios in about three minutes. */
   readonly quick: boolean
   /** Writes flame graphs of our processes. */
   readonly profile: boolean
   readonly tool: LoadTool
-  /** Largest backlog of the part `scale`, in orders. */
+  /** Largest backlog of the scenario `scale`, in orders. */
   readonly backlog: number
 }
 
-const summaries: Readonly<Record<PartName, string>> = {
+const summaries: Readonly<Record<ScenarioName, string>> = {
   codec: 'our Avro codec and JSON; needs no servers',
   stage: 'consume, transform, produce: our stage, the Java client, Kafka Streams, franz-go',
   order: 'POST /orders: our service, the same without Kafka, Go, Java; and the cost of each feature',
@@ -29,8 +29,8 @@ const summaries: Readonly<Record<PartName, string>> = {
   capacity: 'the plans of docs/explanation/capacity.md in a model; needs no servers'
 }
 
-/** Parts to which each option applies. */
-export const partsOfOption: Readonly<Record<'profile' | 'tool' | 'backlog', readonly PartName[]>> = {
+/** Scenarios to which each option applies. */
+export const scenariosOfOption: Readonly<Record<'profile' | 'tool' | 'backlog', readonly ScenarioName[]>> = {
   profile: ['stage', 'order', 'inventory', 'end-to-end', 'load', 'scale'],
   tool: ['order', 'load'],
   backlog: ['scale']
@@ -38,15 +38,15 @@ export const partsOfOption: Readonly<Record<'profile' | 'tool' | 'backlog', read
 
 export const spec: CommandSpec = {
   name: 'npm run bench --',
-  summary: 'compare Orderly with its peers; run all parts if none is named',
-  argument: '[PART...]',
+  summary: 'compare Orderly with its peers; run all scenarios if none is named',
+  argument: '[SCENARIO...]',
   examples: [
     'npm run bench -- --quick',
     'npm run bench -- order load --tool wrk',
     'npm run bench -- scale --backlog 10m'
   ],
   options: {
-    quick: { type: 'boolean', description: 'fewer and shorter rounds, all parts in about three minutes' },
+    quick: { type: 'boolean', description: 'fewer and shorter rounds, all scenarios in about three minutes' },
     profile: {
       type: 'boolean',
       description: 'writes flame graphs of our processes with --quick, too; full runs always do'
@@ -62,17 +62,17 @@ export const spec: CommandSpec = {
       description: 'largest backlog of scale in orders, such as 50k or 10m (default 1m, with --quick 40k)'
     }
   },
-  notes: `Parts:
-${partNames.map(name => `  ${name.padEnd(12)}  ${summaries[name]}`).join('\n')}
+  notes: `Scenarios:
+${scenarioNames.map(name => `  ${name.padEnd(12)}  ${summaries[name]}`).join('\n')}
 
 Results are written to quality/bench/results, with --quick to quality/bench/results/quick.`
 }
 
 /** Interprets the parsed arguments. @throws UsageError with the permitted values */
 export function toArguments({ options, positionals }: Pick<Parsed, 'options' | 'positionals'>): Arguments {
-  const unknown = positionals.find(name => !isOneOf(partNames, name))
+  const unknown = positionals.find(name => !isOneOf(scenarioNames, name))
   if (unknown !== undefined)
-    throw new UsageError(`Unknown part "${unknown}"; use ${partNames.join(', ')}, or none for all.`)
+    throw new UsageError(`Unknown scenario "${unknown}"; use ${scenarioNames.join(', ')}, or none for all.`)
   const quick = options.flag('quick')
   const tool = options.text('tool') ?? 'npm'
   if (!isOneOf(loadTools, tool)) throw new UsageError(`--tool must be one of ${loadTools.join(', ')} (got "${tool}").`)
@@ -80,13 +80,13 @@ export function toArguments({ options, positionals }: Pick<Parsed, 'options' | '
   const backlog = readCount(backlogText ?? (quick ? '40k' : '1m'))
   if (backlog === undefined)
     throw new UsageError(`--backlog must be a number of orders such as 50k, 1m or 10m (got "${backlogText}").`)
-  const parts = positionals.length === 0 ? partNames : (positionals as readonly PartName[])
-  for (const [option, own] of Object.entries(partsOfOption)) {
+  const scenarios = positionals.length === 0 ? scenarioNames : (positionals as readonly ScenarioName[])
+  for (const [option, own] of Object.entries(scenariosOfOption)) {
     const isGiven = options.flag(option) || options.text(option) !== undefined
-    if (isGiven && !parts.some(name => own.includes(name)))
-      throw new UsageError(`--${option} does not apply to ${parts.join(' and ')}, only to ${own.join(', ')}.`)
+    if (isGiven && !scenarios.some(name => own.includes(name)))
+      throw new UsageError(`--${option} does not apply to ${scenarios.join(' and ')}, only to ${own.join(', ')}.`)
   }
-  return { parts, quick, profile: options.flag('profile'), tool, backlog }
+  return { scenarios, quick, profile: options.flag('profile'), tool, backlog }
 }
 
 function isOneOf<Name extends string>(names: readonly Name[], name: string): name is Name {

@@ -1,33 +1,33 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseCommand } from '@orderly/command-line'
-import { partNames, spec, toArguments } from './arguments.ts'
+import { scenarioNames, spec, toArguments } from './arguments.ts'
 
 const readArguments = (words: readonly string[]) => toArguments(parseCommand(spec, words))
 
-test('without arguments all parts run with the npm load generator', () => {
-  assert.deepEqual(readArguments([]), { parts: partNames, quick: false, profile: false, tool: 'npm', backlog: 1e6 })
+test('without arguments all scenarios run with the npm load generator', () => {
+  assert.deepEqual(readArguments([]), { scenarios: scenarioNames, quick: false, profile: false, tool: 'npm', backlog: 1e6 })
 })
 
-test('parts are selected by name, and backlogs accept the suffixes k and m', () => {
+test('scenarios are selected by name, and backlogs accept the suffixes k and m', () => {
   const given = readArguments(['scale', 'stage', '--quick', '--backlog', '10m'])
-  assert.deepEqual([given.parts, given.quick, given.backlog], [['scale', 'stage'], true, 1e7])
+  assert.deepEqual([given.scenarios, given.quick, given.backlog], [['scale', 'stage'], true, 1e7])
 })
 
-test('--help and -h show every part and option', () => {
+test('--help and -h show every scenario and option', () => {
   for (const words of [['--help'], ['stage', '-h']])
     assert.throws(
       () => readArguments(words),
       ({ name, message }: Error) =>
         name === 'HelpRequest' &&
-        [...partNames, '--quick', '--profile', '--tool', '--backlog'].every(word =>
+        [...scenarioNames, '--quick', '--profile', '--tool', '--backlog'].every(word =>
           new RegExp(`^ {2}${word}\\b.* {2}\\S`, 'm').test(message)
         )
     )
 })
 
 const refusals: readonly [given: string, message: RegExp][] = [
-  ['stages', /^Unknown part "stages"; use codec, stage,.* or none for all\.$/],
+  ['stages', /^Unknown scenario "stages"; use codec, stage,.* or none for all\.$/],
   ['--quik', /^Unknown option '--quik'\. \(Did you mean --quick\?\) npm run bench -- --help shows the usage\.$/],
   ['-q', /^Unknown option '-q'\. npm run bench -- --help shows the usage\.$/],
   ['--tool ab', /^--tool must be one of npm, wrk, k6 \(got "ab"\)\.$/],
@@ -46,7 +46,7 @@ for (const [given, message] of refusals) {
   })
 }
 
-test('an option is accepted if it applies to at least one part', () => {
+test('an option is accepted if it applies to at least one scenario', () => {
   assert.equal(readArguments(['codec', 'stage', '--profile']).profile, true)
   assert.equal(readArguments(['--tool', 'wrk']).tool, 'wrk')
 })

@@ -1,29 +1,29 @@
 import { join } from 'node:path'
 import { runCommand } from '@orderly/launcher'
-import { type Arguments, type PartName, partsOfOption, spec, toArguments } from './arguments.ts'
+import { type Arguments, type ScenarioName, scenariosOfOption, spec, toArguments } from './arguments.ts'
 import { requireLoadTool } from './load/closed-loop.ts'
 import { currentLoad, describeMachine } from './machine.ts'
 import { warmUpBroker } from './orders/warm-up.ts'
-import type { Part } from './part.ts'
-import { benchCapacity } from './parts/capacity.ts'
-import { benchCodec } from './parts/codec.ts'
-import { benchEndToEnd } from './parts/end-to-end.ts'
-import { benchInventory } from './parts/inventory.ts'
-import { benchLoad } from './parts/load.ts'
-import { benchOrder } from './parts/order.ts'
-import { benchScale } from './parts/scale/scale.ts'
-import { benchStage } from './parts/stage.ts'
+import type { Scenario } from './scenario.ts'
+import { benchCapacity } from './scenarios/capacity.ts'
+import { benchCodec } from './scenarios/codec.ts'
+import { benchEndToEnd } from './scenarios/end-to-end.ts'
+import { benchInventory } from './scenarios/inventory.ts'
+import { benchLoad } from './scenarios/load.ts'
+import { benchOrder } from './scenarios/order.ts'
+import { benchScale } from './scenarios/scale/scale.ts'
+import { benchStage } from './scenarios/stage.ts'
 import { createPeers } from './peers/toolchains.ts'
-import { describeTargets, type PartReport, saveReport } from './report/part-report.ts'
+import { describeTargets, type ScenarioReport, saveReport } from './report/scenario-report.ts'
 import { summaryOf } from './report/summary.ts'
 import { withServers } from './servers.ts'
 
-const withoutServers: Partial<Record<PartName, (given: Arguments) => PartReport | Promise<PartReport>>> = {
+const withoutServers: Partial<Record<ScenarioName, (given: Arguments) => ScenarioReport | Promise<ScenarioReport>>> = {
   codec: benchCodec,
   capacity: benchCapacity
 }
 
-const parts: Partial<Record<PartName, Part>> = {
+const scenarios: Partial<Record<ScenarioName, Scenario>> = {
   stage: benchStage,
   order: benchOrder,
   inventory: benchInventory,
@@ -38,12 +38,12 @@ const say = (text: string) =>
 
 await runCommand(spec, async context => {
   const given = toArguments(context)
-  if (given.parts.some(name => partsOfOption.tool.includes(name))) await requireLoadTool(given.tool)
+  if (given.scenarios.some(name => scenariosOfOption.tool.includes(name))) await requireLoadTool(given.tool)
   const results = join(import.meta.dirname, 'results')
   // Quick results do not replace those of full runs.
   const directory = given.quick ? join(results, 'quick') : results
 
-  async function report(name: PartName, run: () => PartReport | Promise<PartReport>, missing: readonly string[] = []) {
+  async function report(name: ScenarioName, run: () => ScenarioReport | Promise<ScenarioReport>, missing: readonly string[] = []) {
     context.signal.throwIfAborted()
     say(name)
     const loadBefore = currentLoad()
@@ -58,19 +58,19 @@ await runCommand(spec, async context => {
     say(`written to ${page}`)
   }
 
-  for (const name of given.parts) {
+  for (const name of given.scenarios) {
     const run = withoutServers[name]
     if (run !== undefined) await report(name, () => run(given))
   }
-  const others = given.parts.filter(name => name in parts)
+  const others = given.scenarios.filter(name => name in scenarios)
   if (others.length === 0) return 0
   return withServers(context, async servers => {
     say('warming up the broker')
     await warmUpBroker(servers.connection, given.quick ? 6 : 30)
-    const peersOfPart = createPeers(servers.supervisor, say)
+    const peersOfScenario = createPeers(servers.supervisor, say)
     for (const name of others) {
-      const run = parts[name] as Part
-      const peers = peersOfPart()
+      const run = scenarios[name] as Scenario
+      const peers = peersOfScenario()
       await report(name, () => run({ arguments: given, servers, peers, results: directory, say }), peers.missing)
     }
     return 0

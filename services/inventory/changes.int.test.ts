@@ -5,7 +5,7 @@ import { orderChangeRequested, orderCreated } from '@orderly/contracts/testing'
 import { type Pipeline, startPipeline } from './testing/pipeline.ts'
 import type { Published } from './testing/read-published.ts'
 
-type Settled = ReadonlyMap<string, readonly Published<InventoryConfirmed | InventoryReleased>[]>
+type Settlements = ReadonlyMap<string, readonly Published<InventoryConfirmed | InventoryReleased>[]>
 
 function ordersOf(sku: string, count: number, holdSeconds: number | null = null): OrderCreated[] {
   return Array.from({ length: count }, (_, index) =>
@@ -21,14 +21,14 @@ function changesOf(orders: readonly OrderCreated[], change: string): OrderChange
  * Returns the event types of an order's settlements, such as `InventoryConfirmed
  * InventoryReleased`.
  */
-function reported(settled: Settled, { orderID }: OrderCreated): string {
-  const types = (settled.get(orderID) ?? []).map(({ eventType }) => eventType)
+function reported(settlements: Settlements, { orderID }: OrderCreated): string {
+  const types = (settlements.get(orderID) ?? []).map(({ eventType }) => eventType)
   return types.sort().join(' ')
 }
 
-function assertOwner(settled: Settled, orders: readonly OrderCreated[], caller: string): void {
+function assertOwner(settlements: Settlements, orders: readonly OrderCreated[], caller: string): void {
   for (const { orderID, userID } of orders) {
-    for (const { record } of settled.get(orderID) ?? []) {
+    for (const { record } of settlements.get(orderID) ?? []) {
       assert.deepEqual([record.key, record.headers.caller], [`${caller}\u001f${userID}`, caller])
     }
   }
@@ -40,7 +40,7 @@ async function levelsOf({ store }: Pipeline, sku: string): Promise<unknown> {
 }
 
 /** Resolves once every hold is confirmed or released. */
-async function untilSettled({ pool }: Pipeline): Promise<void> {
+async function untilNoHold({ pool }: Pipeline): Promise<void> {
   while ((await pool.query('SELECT FROM inventory.holds LIMIT 1')).rowCount !== 0);
 }
 
@@ -54,7 +54,7 @@ test('changes of orders on real Kafka and Postgres', async t => {
       await pipeline.store.setAvailable(new Map([['MUG', 60]]))
       const first = await pipeline.start(t, 'one')
       await pipeline.place(orders, { caller: 'berlin' })
-      await pipeline.settle(orders)
+      await pipeline.untilDecided(orders)
       assert.equal((await first.stop('SIGTERM')).code, 0)
       const points = ['batch-processed', 'outputs-written', 'before-commit'] as const
       for (const [index, point] of points.entries()) {
@@ -63,9 +63,9 @@ test('changes of orders on real Kafka and Postgres', async t => {
         await pipeline.killAt(t, point, 1)
       }
       const last = await pipeline.start(t, 'one')
-      const settled = await pipeline.settlements()
-      for (const order of orders) assert.equal(reported(settled, order), 'InventoryReleased', order.orderID)
-      assertOwner(settled, orders, 'berlin')
+      const settlements = await pipeline.settlements()
+      for (const order of orders) assert.equal(reported(settlements, order), 'InventoryReleased', order.orderID)
+      assertOwner(settlements, orders, 'berlin')
       assert.deepEqual(await levelsOf(pipeline, 'MUG'), [60, 0])
       assert.equal((await last.stop('SIGTERM')).code, 0)
     }
@@ -78,7 +78,7 @@ test('changes of orders on real Kafka and Postgres', async t => {
     const instance = await pipeline.start(t, 'one')
     await pipeline.settlements()
     await pipeline.place(orders)
-    for (const { order, outcomes } of await pipeline.settle(orders)) {
+    for (const { order, outcomes } of await pipeline.untilDecided(orders)) {
       const [outcome, ...others] = outcomes.map(({ event }) => event)
       assert.ok(outcome && 'reason' in outcome && others.length === 0)
       assert.deepEqual([outcome.reason, outcome.userID, outcome.shortages], ['CANCELLED', order.userID, []])
@@ -93,7 +93,7 @@ test('changes of orders on real Kafka and Postgres', async t => {
     const first = await pipeline.start(t, 'one')
     const second = await pipeline.start(t, 'two')
     await pipeline.place(orders, { caller: 'paris' })
-    const outcomes = await pipeline.settle(orders)
+    const outcomes = await pipeline.untilDecided(orders)
     const dueAtMs = Math.max(...outcomes.map(({ outcomes }) => holdEndOf(outcomes[0]?.event)))
     // Some confirmations precede the end of the holds, some coincide with it, and some orders get
     // none.
@@ -103,17 +103,17 @@ test('changes of orders on real Kafka and Postgres', async t => {
       if (start === 80) await first.stop('SIGKILL')
     }
     await pipeline.start(t, 'one')
-    await untilSettled(pipeline)
-    const settled = await pipeline.settlements()
-    const endings = orders.map(order => reported(settled, order))
-    assertOwner(settled, orders, 'paris')
+    await untilNoHold(pipeline)
+    const settlements = await pipeline.settlements()
+    const endings = orders.map(order => reported(settlements, order))
+    assertOwner(settlements, orders, 'paris')
     const counts = Map.groupBy(endings, ending => ending)
     assert.deepEqual([...counts.keys()].sort(), ['InventoryConfirmed', 'InventoryReleased'])
     const confirmed = counts.get('InventoryConfirmed')?.length ?? 0
     t.diagnostic(`${confirmed} of ${orders.length} confirmed in time`)
     assert.deepEqual(endings.slice(160), Array(40).fill('InventoryReleased'))
     assert.deepEqual(await levelsOf(pipeline, 'POT'), [200 - confirmed, confirmed])
-    for (const { event } of [...settled.values()].flat())
+    for (const { event } of [...settlements.values()].flat())
       if ('cause' in event && event.items[0]?.sku === 'POT') assert.equal(event.cause, 'expired')
     assert.equal((await second.stop('SIGTERM')).code, 0)
   })

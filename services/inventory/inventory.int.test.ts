@@ -12,7 +12,7 @@ import { deadLetterTopic } from '@orderly/kafka'
 import { readCommitted } from '@orderly/kafka/testing'
 import { runKafkaTool, startService, type TestService } from '@orderly/launcher/testing'
 import { newTraceparent, parseTraceparent } from '@orderly/service-kit'
-import { type Pipeline, type SettledOrder, startPipeline } from './testing/pipeline.ts'
+import { type Pipeline, type DecidedOrder, startPipeline } from './testing/pipeline.ts'
 
 function ordersOf(sku: string, count: number, quantity = 1): OrderCreated[] {
   return Array.from({ length: count }, (_, index) =>
@@ -21,8 +21,8 @@ function ordersOf(sku: string, count: number, quantity = 1): OrderCreated[] {
 }
 
 /** Asserts one outcome per record of an order, all with the same bytes. */
-function checkOutcomes(settled: readonly SettledOrder[]): void {
-  for (const { order, timesPlaced, outcomes } of settled) {
+function checkOutcomes(decided: readonly DecidedOrder[]): void {
+  for (const { order, timesPlaced, outcomes } of decided) {
     assert.equal(outcomes.length, timesPlaced, `outcomes of order ${order.orderID}`)
     const [first, ...others] = outcomes
     for (const { record } of others) {
@@ -37,8 +37,8 @@ function checkOutcomes(settled: readonly SettledOrder[]): void {
  * Asserts that the stock table agrees with the outcomes in the topics.
  * @returns the reserved pieces
  */
-async function checkStock({ store }: Pipeline, sku: string, putIn: number, settled: readonly SettledOrder[]) {
-  const reserved = settled
+async function checkStock({ store }: Pipeline, sku: string, putIn: number, decided: readonly DecidedOrder[]) {
+  const reserved = decided
     .filter(({ outcomes }) => outcomes[0]?.eventType === 'InventoryReserved')
     .reduce((sum, { order }) => sum + (order.items[0]?.quantity ?? 0), 0)
   assert.deepEqual(await store.levels([sku]), [{ sku, available: putIn - reserved, reserved }])
@@ -65,9 +65,9 @@ test('the inventory on real Kafka and Postgres', async t => {
     assert.ok(reserved)
     const traceparent = newTraceparent()
     await pipeline.place([reserved, failed], { traceparent })
-    const settled = await pipeline.settle([reserved, failed])
-    checkOutcomes(settled)
-    const [first, second] = settled.map(({ outcomes }) => outcomes[0])
+    const decided = await pipeline.untilDecided([reserved, failed])
+    checkOutcomes(decided)
+    const [first, second] = decided.map(({ outcomes }) => outcomes[0])
     assert.ok(first && second)
     assert.deepEqual(
       { ...first.event, decidedAtMs: 0, sequence: 0 },
@@ -95,10 +95,10 @@ test('the inventory on real Kafka and Postgres', async t => {
     await pipeline.store.setAvailable(new Map([['TEA', 40]]))
     const first = await pipeline.start(t, 'one')
     await pipeline.place(orders, { caller: 'berlin' })
-    const before = await pipeline.settle(orders)
+    const before = await pipeline.untilDecided(orders)
     assert.equal(await checkStock(pipeline, 'TEA', 40, before), 40)
     await pipeline.place(orders, { caller: 'berlin' })
-    const twice = await pipeline.settle(orders)
+    const twice = await pipeline.untilDecided(orders)
     checkOutcomes(twice)
     for (const { order, outcomes } of twice) {
       assert.deepEqual(
@@ -117,7 +117,7 @@ test('the inventory on real Kafka and Postgres', async t => {
     // With stored positions, the inventory would refuse offsets below its committed ones.
     await pipeline.pool.query("DELETE FROM inventory.positions WHERE topic = 'orders.created'")
     const second = await pipeline.start(t, 'one')
-    const again = await pipeline.settle(orders)
+    const again = await pipeline.untilDecided(orders)
     for (const { outcomes } of again) {
       assert.equal(outcomes.length, 4)
       for (const { record } of outcomes) {
@@ -138,9 +138,9 @@ test('the inventory on real Kafka and Postgres', async t => {
       const wrong = orderCreated({ userID: 'wrong', items: [{ sku: 'SPOON', quantity: -5 }] })
       const orders = ordersOf('SPOON', 20)
       await pipeline.place([wrong, ...orders])
-      const settled = await pipeline.settle(orders)
-      checkOutcomes(settled)
-      assert.equal(await checkStock(pipeline, 'SPOON', 20, settled), 20)
+      const decided = await pipeline.untilDecided(orders)
+      checkOutcomes(decided)
+      assert.equal(await checkStock(pipeline, 'SPOON', 20, decided), 20)
       const deadLetters = deadLetterTopic('orders.created')
       const [deadLettered] = await readCommitted(pipeline.connection, deadLetters, records => records.length > 0)
       assert.equal(deadLettered?.headers['dlq-code'], 'ORDER_INVALID')
@@ -158,9 +158,9 @@ test('the inventory on real Kafka and Postgres', async t => {
     await first.stop('SIGKILL')
     await placing
     const third = await pipeline.start(t, 'one')
-    const settled = await pipeline.settle(orders)
-    checkOutcomes(settled)
-    assert.equal(await checkStock(pipeline, 'POT', 1500, settled), 1500)
+    const decided = await pipeline.untilDecided(orders)
+    checkOutcomes(decided)
+    assert.equal(await checkStock(pipeline, 'POT', 1500, decided), 1500)
     assert.equal((await third.stop('SIGTERM')).code, 0)
   })
 
@@ -173,13 +173,13 @@ test('the inventory on real Kafka and Postgres', async t => {
     frozen.signal('SIGSTOP')
     const replacement = await pipeline.start(t, 'one')
     await placing
-    const before = await pipeline.settle(orders)
+    const before = await pipeline.untilDecided(orders)
     frozen.signal('SIGCONT')
     assert.equal((await frozen.exit).code, 70)
-    const settled = await pipeline.settle(orders)
-    assert.deepEqual(settled, before)
-    checkOutcomes(settled)
-    assert.equal(await checkStock(pipeline, 'PAN', 2500, settled), 2500)
+    const decided = await pipeline.untilDecided(orders)
+    assert.deepEqual(decided, before)
+    checkOutcomes(decided)
+    assert.equal(await checkStock(pipeline, 'PAN', 2500, decided), 2500)
     assert.equal((await replacement.stop('SIGTERM')).code, 0)
   })
 })
@@ -244,9 +244,9 @@ test('stopping and killing the broker under load loses no order', async t => {
   await pipeline.broker.kill()
   await pipeline.broker.start()
   await placing
-  const settled = await pipeline.settle(orders)
-  checkOutcomes(settled)
-  assert.equal(await checkStock(pipeline, 'MUG', 700, settled), 700)
+  const decided = await pipeline.untilDecided(orders)
+  checkOutcomes(decided)
+  assert.equal(await checkStock(pipeline, 'MUG', 700, decided), 700)
 })
 
 test('an instance with invalid settings reports all of them and exits with code 78', () => {

@@ -51,7 +51,7 @@ test('an inventory that lost its offsets or database stops instead of deciding a
     await pipeline.killAt(t, 'batch-processed', 1)
     await pipeline.killAt(t, 'before-commit', 1)
     const instance = await pipeline.start(t, 'one')
-    for (const { timesPlaced, outcomes } of await pipeline.settle(orders)) assert.equal(outcomes.length, timesPlaced)
+    for (const { timesPlaced, outcomes } of await pipeline.untilDecided(orders)) assert.equal(outcomes.length, timesPlaced)
     assert.equal((await instance.stop()).code, 0)
     const { rows } = await pipeline.pool.query(
       `SELECT count(*)::integer AS rows, bool_and(committed_offset = next_offset) AS all_committed, min(leader_epoch) AS epoch
@@ -67,7 +67,7 @@ test('an inventory that lost its offsets or database stops instead of deciding a
     const backup = await backUpSchema(pipeline.pool, 'inventory')
     const orders = someOrders(40)
     await pipeline.place(orders)
-    await pipeline.settle(orders)
+    await pipeline.untilDecided(orders)
     const whole = await backUpSchema(pipeline.pool, 'inventory')
     await backup.restore()
     const before = await decided()
@@ -85,7 +85,7 @@ test('an inventory that lost its offsets or database stops instead of deciding a
     const orders = someOrders(40)
     await pipeline.place(orders)
     const instance = await pipeline.start(t, 'one')
-    await pipeline.settle(orders)
+    await pipeline.untilDecided(orders)
     assert.equal((await instance.stop()).code, 0)
     await deleteGroup(pipeline.connection, group)
     const before = await published()

@@ -33,12 +33,12 @@ test('reconcile lists data missing from the topics, contradicting tables and API
   await pipeline.place([orderOf('eve', 'MUG', 1)], { caller: 'paris' })
   await pipeline.place([poison, behind])
   await readCommitted(connection, deadLetterTopic('orders.created'), records => records.length === 2)
-  const settled = await pipeline.settle([kept, lost, contradicted, ghost])
+  const decided = await pipeline.untilDecided([kept, lost, contradicted, ghost])
   await pipeline.ask([orderChangeRequested({ orderID: lost.orderID, userID: 'bob' })])
   await pipeline.settlements()
   assert.equal((await instance.stop()).code, 0)
 
-  const place = settled.find(({ order }) => order === lost)?.outcomes[0]?.record
+  const place = decided.find(({ order }) => order === lost)?.outcomes[0]?.record
   assert.ok(place !== undefined)
   const removed = (await readCommitted(connection, 'inventory.reserved', records => records.length > 0)).filter(
     ({ partition, offset }) => partition === place.partition && offset <= place.offset

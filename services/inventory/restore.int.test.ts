@@ -95,7 +95,7 @@ test('a restored inventory is rebuilt from its topics and continues without loss
   for (const sku of skus) await put(first, sku, { onHand: 150 })
   const before = [...someOrders(40), ...someOrders(20, 3_600)]
   await pipeline.place(before)
-  await pipeline.settle(before)
+  await pipeline.untilDecided(before)
   await pipeline.ask(before.slice(0, 5).map(requestOf('cancel')))
 
   const ending = new AbortController()
@@ -106,11 +106,11 @@ test('a restored inventory is rebuilt from its topics and continues without loss
   const meanwhile = await working
   const after = [...someOrders(30), ...someOrders(10, 3_600), ...someOrders(4, 1)]
   await pipeline.place(after)
-  await pipeline.settle([...meanwhile, ...after])
+  await pipeline.untilDecided([...meanwhile, ...after])
   await put(first, 'NEW', { available: 50 })
   const ofNew = [orderCreated({ items: [{ sku: 'NEW', quantity: 7 }] })]
   await pipeline.place(ofNew)
-  await pipeline.settle(ofNew)
+  await pipeline.untilDecided(ofNew)
   // Changes orders from before and after the backup, and one that is placed after the restore.
   const late = orderCreated({ items: [{ sku: 'MUG', quantity: 1 }] })
   const held = (orders: readonly OrderCreated[]) => orders.filter(({ holdSeconds }) => holdSeconds === 3_600)
@@ -123,7 +123,7 @@ test('a restored inventory is rebuilt from its topics and continues without loss
   const expiring = after.filter(({ holdSeconds }) => holdSeconds === 1).map(({ orderID }) => orderID)
   while ((await pipeline.pool.query('SELECT FROM inventory.holds WHERE order_id = ANY($1)', [expiring])).rowCount !== 0)
     await delay(20)
-  const settledBefore = await pipeline.settlements()
+  const settlementsBefore = await pipeline.settlements()
   await untilPublished(pipeline)
   const levels = await pipeline.store.levels()
   const movements = (await pipeline.pool.query('SELECT movement_id FROM inventory.stock_movements')).rowCount ?? 0
@@ -169,16 +169,16 @@ test('a restored inventory is rebuilt from its topics and continues without loss
     await pipeline.place(more)
     await pipeline.ask([...before.slice(20, 25), ...after.slice(20, 25), ...after.slice(0, 5)].map(requestOf('cancel')))
     const orders = [...before, ...meanwhile, ...after, ...ofNew, ...more]
-    const settled = await pipeline.settle(orders)
-    for (const { order, outcomes } of settled) assert.equal(outcomes.length, 1, order.orderID)
-    const [outcomeOfLate] = settled.find(({ order }) => order === late)?.outcomes ?? []
+    const decided = await pipeline.untilDecided(orders)
+    for (const { order, outcomes } of decided) assert.equal(outcomes.length, 1, order.orderID)
+    const [outcomeOfLate] = decided.find(({ order }) => order === late)?.outcomes ?? []
     assert.ok(outcomeOfLate !== undefined && 'reason' in outcomeOfLate.event)
     assert.equal(outcomeOfLate.event.reason, failureReasons.cancelled)
     for (const [orderID, reported] of await pipeline.settlements()) {
       const kinds = reported.map(({ eventType }) => eventType)
       assert.equal(new Set(kinds).size, kinds.length, orderID)
     }
-    assert.ok(settledBefore.size > 0)
+    assert.ok(settlementsBefore.size > 0)
 
     await untilPublished(pipeline)
     const pieces = await putIn(pipeline, movements + 1)

@@ -163,28 +163,28 @@ test('notification service with Kafka and Postgres', async t => {
   await t.test('after a database restore, the service rewinds and accepts the lost notifications again', async t => {
     const instance = await pipeline.start(t)
     /**
-     * Waits until all of them are settled, so that no delivery lane is claimed.
+     * Waits until all of them are finished, so that no delivery lane is claimed.
      */
-    const areSettled = (eventIDs: readonly string[]) =>
+    const areFinished = (eventIDs: readonly string[]) =>
       until(async () => {
         const { rows } = await pool.query(
-          'SELECT count(DISTINCT event_id)::integer AS count FROM notification.deliveries WHERE event_id = ANY($1) AND settled_at IS NOT NULL',
+          'SELECT count(DISTINCT event_id)::integer AS count FROM notification.deliveries WHERE event_id = ANY($1) AND finished_at IS NOT NULL',
           [eventIDs]
         )
         return rows[0].count === eventIDs.length
       })
     const kept = outcomes(pipeline, 20)
     await producer.send(kept.records)
-    await areSettled(kept.eventIDs)
+    await areFinished(kept.eventIDs)
     const backup = await backUpSchema(pool, 'notification')
     const lost = outcomes(pipeline, 30)
     await producer.send(lost.records)
-    await areSettled(lost.eventIDs)
+    await areFinished(lost.eventIDs)
     await backup.restore()
     // Each partition needs a batch, so that all of them are rewound.
     const next = outcomes(pipeline, 60)
     await producer.send(next.records)
-    await areSettled([...kept.eventIDs, ...lost.eventIDs, ...next.eventIDs])
+    await areFinished([...kept.eventIDs, ...lost.eventIDs, ...next.eventIDs])
     const { rows } = await pool.query('SELECT DISTINCT kind FROM notification.incidents')
     assert.deepEqual(rows, [{ kind: 'database_behind' }])
     assert.equal((await instance.stop()).code, 0)

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { projectDirectory } from '../../directories.ts'
 import { extraPorts } from '../../extras.ts'
-import { credentialsFileOf, databaseAccess } from '../../parts/postgres-credentials.ts'
+import { credentialsFileOf, databaseAccess } from '../../components/postgres-credentials.ts'
 import { freePorts } from '../../processes/ports.ts'
 import { serverPorts } from '../../servers.ts'
 import { serviceNames } from '../../services.ts'
@@ -20,12 +20,12 @@ test('Schemathesis finds no response of a running pipeline that contradicts its 
   const python = await schemathesisOrSkip(t)
   if (python === undefined) return
   const { directories, supervisor } = superviseRun(t, 'test')
-  const { parts } = await startStack({
+  const { components } = await startStack({
     ...{ supervisor, directories, durable: false, partitions: 4, show: showLines },
     environment: { ...ownEnvironment(), API_KEYS: 'required', API_KEYS_REFRESH_MS: '200' },
     ports: await freePorts([...serverPorts, ...serviceNames, ...extraPorts])
   })
-  const addressOf = (part: string) => parts.find(({ name }) => name === part)?.address ?? ''
+  const addressOf = (component: string) => components.find(({ name }) => name === component)?.address ?? ''
   const apiKeys = join(projectDirectory, 'services', 'order', 'api-keys.ts')
   for (const { service, role } of [
     { service: 'order', role: 'shop' },

@@ -32,7 +32,7 @@ interface Need {
   readonly needed: string
 }
 
-export const parts = {
+export const components = {
   order: [coreUs.order, coreUs.apiKeys],
   orderWithIdempotency: [coreUs.order, coreUs.apiKeys, coreUs.idempotencyKey],
   inventory: [coreUs.inventory],
@@ -66,7 +66,7 @@ export function databasesOf(figures: readonly Figure[], ordersPerSecond: number,
 }
 
 function brokersOf(ordersPerSecond: number, pick: Pick): number {
-  const cores = coresOf(parts.broker, ordersPerSecond, pick) * machines.replicas
+  const cores = coresOf(components.broker, ordersPerSecond, pick) * machines.replicas
   return Math.max(machines.replicas, Math.ceil(cores / machines.cores / halfBusy))
 }
 
@@ -91,22 +91,22 @@ export function needsOf(ordersPerSecond: number, pick: Pick): Need[] {
     count(partitionsPerInstance * instancesOf(figures, ordersPerSecond, pick))
   const mbPerSecond = ((logBytes.order + logBytes.outcome) * machines.replicas * ordersPerSecond) / 1e6
   return [
-    services('order services, with API keys and status', parts.order),
-    services('the same, an `Idempotency-Key` on each order', parts.orderWithIdempotency),
-    services('inventories', parts.inventory),
-    services('notifications', parts.notification),
-    services('aggregators', parts.aggregator),
+    services('order services, with API keys and status', components.order),
+    services('the same, an `Idempotency-Key` on each order', components.orderWithIdempotency),
+    services('inventories', components.inventory),
+    services('notifications', components.notification),
+    services('aggregators', components.aggregator),
     {
       what: `brokers of ${machines.cores} cores, ${machines.replicas} replicas`,
-      cores: coresOf(parts.broker, ordersPerSecond, pick) * machines.replicas,
+      cores: coresOf(components.broker, ordersPerSecond, pick) * machines.replicas,
       needed: count(brokersOf(ordersPerSecond, pick))
     },
-    databases('databases, reservation', parts.reservation),
-    databases('databases, status and API keys', parts.status),
-    databases('the same, an `Idempotency-Key` on each order', parts.statusWithIdempotency),
-    databases('databases, deliveries of notifications', parts.deliveryStore),
-    other('partitions of `orders.created`', partitions(parts.inventory)),
-    other('partitions of each topic of outcomes', partitions(parts.notification)),
+    databases('databases, reservation', components.reservation),
+    databases('databases, status and API keys', components.status),
+    databases('the same, an `Idempotency-Key` on each order', components.statusWithIdempotency),
+    databases('databases, deliveries of notifications', components.deliveryStore),
+    other('partitions of `orders.created`', partitions(components.inventory)),
+    other('partitions of each topic of outcomes', partitions(components.notification)),
     other('log, MB/s, all replicas', count(mbPerSecond)),
     other('log, TB/day, all replicas', count((mbPerSecond * 86_400) / 1e6)),
     other('rows of the reservation per day, billions', count((3 * ordersPerSecond * 86_400) / 1e9))
@@ -134,8 +134,8 @@ export function limitsOf(meanBatch: (pick: Pick) => number): Limit[] {
   const more = 'more instances; each accepts any request'
   const upToPartitions = 'more instances, up to the number of partitions'
   return [
-    limit('an order service, an `Idempotency-Key` on each order', core(parts.orderWithIdempotency), more),
-    limit('an order service, with API keys', core(parts.order), more),
+    limit('an order service, an `Idempotency-Key` on each order', core(components.orderWithIdempotency), more),
+    limit('an order service, with API keys', core(components.order), more),
     limit('an inventory', pick => inventoryLimit(pick, machines.roundTripMs), upToPartitions),
     limit(
       `an inventory ${machines.regionMs} ms away from its database and brokers`,
@@ -143,18 +143,18 @@ export function limitsOf(meanBatch: (pick: Pick) => number): Limit[] {
       'a home region for each user: key, topic and stock there',
       'assumed'
     ),
-    limit('a notification', core(parts.notification), upToPartitions),
-    limit('an aggregator', core(parts.aggregator), upToPartitions),
-    limit('a database with the deliveries', database(parts.deliveryStore), 'shards by user'),
+    limit('a notification', core(components.notification), upToPartitions),
+    limit('an aggregator', core(components.aggregator), upToPartitions),
+    limit('a database with the deliveries', database(components.deliveryStore), 'shards by user'),
     limit('a hot SKU, with any number of instances', hotLimit, 'escrow: its stock split over several rows'),
     limit(
       'a database with status and keys, an `Idempotency-Key` on each order',
-      database(parts.statusWithIdempotency),
+      database(components.statusWithIdempotency),
       'shards by user or order'
     ),
     limit(
       `${machines.replicas} brokers of ${machines.cores} cores`,
-      pick => (machines.cores * 1e6) / usOf(parts.broker, pick),
+      pick => (machines.cores * 1e6) / usOf(components.broker, pick),
       'more brokers'
     ),
     limit(
@@ -164,11 +164,11 @@ export function limitsOf(meanBatch: (pick: Pick) => number): Limit[] {
     ),
     limit(
       'a database with the reservation',
-      database(parts.reservation),
+      database(components.reservation),
       'shards by warehouse or SKU',
       coreUs.reservation.how === 'assumed' ? 'assumed' : 'computed'
     ),
-    limit('a database with status and API keys', database(parts.status), 'shards by user or order'),
+    limit('a database with status and API keys', database(components.status), 'shards by user or order'),
     limit(
       "the aggregators' row of the current minute",
       pick => (maxBatch * 1e3) / stepsWith(pick, machines.roundTripMs).decideBatchMs,

@@ -1,4 +1,4 @@
-import { figure, figureTable } from '../report/part-report.ts'
+import { figure, figureTable } from '../report/scenario-report.ts'
 import { short } from '../report/plot.ts'
 import {
   coreUs,
@@ -21,7 +21,7 @@ import {
   limitsOf,
   maxBatch,
   needsOf,
-  parts,
+  components,
   usOf
 } from './plan.ts'
 
@@ -79,14 +79,14 @@ function needsTable(): string {
 
 function modelTable(): string {
   const costs = stepsWith(planned, machines.roundTripMs)
-  const shardOrdersPerSecond = databaseOrdersPerSecond(parts.reservation, planned)
+  const shardOrdersPerSecond = databaseOrdersPerSecond(components.reservation, planned)
   const rows: string[][] = []
   const show = (what: string, plan: Omit<Plan, 'shardOrdersPerSecond' | 'maxBatch'>) => {
     rows.push(describe(what, plan, simulate({ ...plan, shardOrdersPerSecond, maxBatch }, costs, durationMs)))
   }
   for (const ordersPerSecond of rates) {
-    const instances = instancesOf(parts.inventory, ordersPerSecond, planned)
-    const shards = databasesOf(parts.reservation, ordersPerSecond, planned)
+    const instances = instancesOf(components.inventory, ordersPerSecond, planned)
+    const shards = databasesOf(components.reservation, ordersPerSecond, planned)
     const plan = { ordersPerSecond, instances, shards, hotSplits: 0 }
     show('half of the instances', { ...plan, instances: Math.ceil(instances / 2) })
     show('**as planned**', plan)
@@ -109,7 +109,7 @@ function describe(
 ): string[] {
   const percent = (share: number) => `${Math.round(share * 100)} %`
   const isKept = outcome.keptUp > 0.99
-  const busy = ((ordersPerSecond * outcome.keptUp) / instances) * (usOf(parts.inventory, planned) / 1e6)
+  const busy = ((ordersPerSecond * outcome.keptUp) / instances) * (usOf(components.inventory, planned) / 1e6)
   return [
     ...[what, short(ordersPerSecond), String(instances), String(shards)],
     ...[isKept ? 'yes' : `**${percent(outcome.keptUp)}**`, figure(outcome.meanBatch)],
@@ -159,9 +159,9 @@ function limitsTable(): string {
 function meanBatch(pick: Pick): number {
   const [ordersPerSecond] = rates
   const plan = {
-    ...{ ordersPerSecond, maxBatch, hotSplits: 0, instances: instancesOf(parts.inventory, ordersPerSecond, pick) },
-    shards: databasesOf(parts.reservation, ordersPerSecond, pick),
-    shardOrdersPerSecond: databaseOrdersPerSecond(parts.reservation, pick)
+    ...{ ordersPerSecond, maxBatch, hotSplits: 0, instances: instancesOf(components.inventory, ordersPerSecond, pick) },
+    shards: databasesOf(components.reservation, ordersPerSecond, pick),
+    shardOrdersPerSecond: databaseOrdersPerSecond(components.reservation, pick)
   }
   return simulate(plan, stepsWith(pick, machines.roundTripMs), durationMs).meanBatch
 }

@@ -1,6 +1,6 @@
 import { readFile, rm } from 'node:fs/promises'
 import { type SupervisedProcess, waitUntil } from '@orderly/launcher'
-import { figure, figureTable, type Target } from '../report/part-report.ts'
+import { figure, figureTable, type Target } from '../report/scenario-report.ts'
 
 /** Memory of a service in MB, as reported by Node and the kernel. */
 export interface Memory {

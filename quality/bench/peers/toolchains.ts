@@ -16,7 +16,7 @@ import { startWorker, type Worker } from './worker.ts'
 export type Language = 'java' | 'go'
 
 /**
- * The peers of a part. If a toolchain is missing, `start` reports it and returns none of its
+ * The peers of a scenario. If a toolchain is missing, `start` reports it and returns none of its
  * peers.
  */
 export interface Peers {
@@ -37,7 +37,7 @@ type Start = (name: string) => Worker
 const names: Readonly<Record<Language, string>> = { java: 'Java', go: 'Go' }
 
 /**
- * Creates the factory for the peers of each part. Each language is built once, when the first part
+ * Creates the factory for the peers of each scenario. Each language is built once, when the first scenario
  * starts one of its peers.
  */
 export function createPeers(

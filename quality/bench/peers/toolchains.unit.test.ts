@@ -7,8 +7,8 @@ import type { Supervisor } from '@orderly/launcher'
 import { createPeers } from './toolchains.ts'
 
 test('without Go its peers are skipped with one message that names what to install', async t => {
-  const { peersOfPart, said } = machineWith(t)
-  const peers = peersOfPart()
+  const { peersOfScenario, said } = machineWith(t)
+  const peers = peersOfScenario()
   const { missing } = peers
   assert.equal(await peers.start('go', 'stage'), undefined)
   assert.equal(await peers.start('go', 'order'), undefined)
@@ -17,20 +17,20 @@ test('without Go its peers are skipped with one message that names what to insta
 })
 
 test('the message quotes the error of a failing compiler', async t => {
-  const { peersOfPart, said } = machineWith(t, '#!/bin/sh\necho "go: no network" >&2\nexit 1\n')
-  assert.equal(await peersOfPart().start('go', 'stage'), undefined)
+  const { peersOfScenario, said } = machineWith(t, '#!/bin/sh\necho "go: no network" >&2\nexit 1\n')
+  assert.equal(await peersOfScenario().start('go', 'stage'), undefined)
   assert.match(said.join('\n'), /^The peers in Go are skipped, .*: go: no network$/)
 })
 
 test('without a JDK the peers in Java are skipped with a message that names a JDK to install', async t => {
-  const { peersOfPart, said } = machineWith(t)
-  assert.equal(await peersOfPart().start('java', 'stage'), undefined)
+  const { peersOfScenario, said } = machineWith(t)
+  assert.equal(await peersOfScenario().start('java', 'stage'), undefined)
   assert.match(said.join('\n'), /^The peers in Java are skipped, .*No JDK was found.*openjdk-21-jdk-headless/)
 })
 
-test('a part reports exactly its own missing languages, even if an earlier part has reported them', async t => {
-  const { peersOfPart, said } = machineWith(t)
-  const [first, second, third] = [peersOfPart(), peersOfPart(), peersOfPart()]
+test('a scenario reports exactly its own missing languages, even if an earlier scenario has reported them', async t => {
+  const { peersOfScenario, said } = machineWith(t)
+  const [first, second, third] = [peersOfScenario(), peersOfScenario(), peersOfScenario()]
   await first.start('go', 'stage')
   await first.start('java', 'stage')
   await second.start('go', 'order')
@@ -51,5 +51,5 @@ function machineWith(t: TestContext, go?: string) {
   }
   const said: string[] = []
   const machine = { environment: { PATH: bin }, builds: join(directory, 'builds'), javas: [] }
-  return { said, peersOfPart: createPeers({} as Supervisor, text => said.push(text), machine) }
+  return { said, peersOfScenario: createPeers({} as Supervisor, text => said.push(text), machine) }
 }

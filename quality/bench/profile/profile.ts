@@ -1,8 +1,8 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { PartContext } from '../part.ts'
-import { figureTable } from '../report/part-report.ts'
+import type { ScenarioContext } from '../scenario.ts'
+import { figureTable } from '../report/scenario-report.ts'
 import { type CPUProfile, stacksOf } from './cpu-profile.ts'
 import { flameGraph } from './flame-graph.ts'
 import { type HeapProfile, stacksOfHeap } from './heap-profile.ts'
@@ -13,7 +13,7 @@ import { type Stack, weightOf } from './stack.ts'
 export type ProfileArguments = (process: string) => string[]
 
 interface Profiled {
-  readonly part: string
+  readonly scenario: string
   /** Time after the start of each process (loading, warm-up) that is excluded from CPU profiles. */
   readonly skipMs: number
   /** True if the objects that remain in memory are reported as well. */
@@ -46,15 +46,15 @@ const samplingIntervalBytes = 64 * 1024
  * profiling costs time. Quick runs skip it without `--profile`.
  * @returns Markdown
  */
-export async function profile(context: PartContext, { part, skipMs, withMemory, run }: Profiled): Promise<string> {
+export async function profile(context: ScenarioContext, { scenario, skipMs, withMemory, run }: Profiled): Promise<string> {
   const { arguments: given, results, say } = context
   if (given.quick && !given.profile) return ''
-  say(`${part}: profiles`)
+  say(`${scenario}: profiles`)
   const directory = await mkdtemp(join(tmpdir(), 'orderly-profile-'))
   const draw = async (title: string, kind: string, stacks: readonly Stack[]) => {
-    const svg = `${part}-${title.replaceAll(/\W+/g, '-')}${kind}.svg`
+    const svg = `${scenario}-${title.replaceAll(/\W+/g, '-')}${kind}.svg`
     await mkdir(join(results, 'profiles'), { recursive: true })
-    await writeFile(join(results, 'profiles', svg), flameGraph(`${part}: ${title}`, stacks))
+    await writeFile(join(results, 'profiles', svg), flameGraph(`${scenario}: ${title}`, stacks))
     return `[${title}](profiles/${svg})`
   }
   try {

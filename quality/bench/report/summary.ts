@@ -1,4 +1,4 @@
-import { figure, isMet, type PartReport, type Target } from './part-report.ts'
+import { figure, isMet, type ScenarioReport, type Target } from './scenario-report.ts'
 
 interface Introduction {
   readonly question: string
@@ -47,7 +47,7 @@ const introductions: Readonly<Record<string, Introduction>> = {
  * Returns the five lines with which a report begins: question, result, targets, how to read the
  * figures, and the machine.
  */
-export function summaryOf(name: string, { result, targets = [] }: PartReport, machine: string): string {
+export function summaryOf(name: string, { result, targets = [] }: ScenarioReport, machine: string): string {
   const { question, reading } = introductions[name] ?? { question: `What does \`${name}\` measure?`, reading: ratios }
   return [
     `- **Question**: ${question}`,

@@ -14,7 +14,7 @@ test('a summary has five lines: question, result, targets, how to read, machine'
   assert.equal(lines[4], '- **Machine**: 2026-11-30 10:00 UTC, 2 cores.')
 })
 
-test('the result of a part replaces its first targets', () => {
+test('the result of a scenario replaces its first targets', () => {
   const summary = summaryOf('load', { title: 'Load', markdown: 'text', result: '4,186 orders/s' }, machine)
   assert.match(summary, /- \*\*Result\*\*: 4,186 orders\/s\.\n- \*\*Targets\*\*: none\./)
 })

@@ -102,7 +102,7 @@ const planted: readonly (readonly [number, string, RegExp, (history: History) =>
   [
     2,
     'a release has another quantity than the reservation',
-    /was settled as 99 × HOT-1/,
+    /was reported as 99 × HOT-1/,
     changingFirst(isRelease('cancelled'), ({ event }) => ({
       event: { ...event, items: [{ sku: 'HOT-1', quantity: 99 }] } as OrderEvent
     }))

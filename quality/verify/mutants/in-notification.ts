@@ -18,7 +18,7 @@ export const notificationMutants: readonly Mutant[] = [
     breaks: [8, 11]
   },
   {
-    name: 'settles-first',
+    name: 'finishes-first',
     bug: 'a notification counts as sent before it is sent',
     patches: [
       {

@@ -4,7 +4,7 @@ import { createTopics, type KafkaConnection } from '@orderly/kafka'
 import {
   auditDeadLetterTopic,
   type ConnectOptions,
-  connectParts,
+  connectJarSets,
   freePort,
   javaWith,
   type SupervisedProcess,
@@ -28,7 +28,7 @@ export async function startAudit(options: AuditOptions): Promise<FaultyServer> {
   await createTopics(directConnection, [{ name: auditDeadLetterTopic, partitions: 1, replicationFactor }])
   const worker: ConnectOptions = {
     ...options,
-    java: await javaWith(connectParts, supervisor, () => {}),
+    java: await javaWith(connectJarSets, supervisor, () => {}),
     dataDirectory: join(directories.data, `connect-${randomBytes(4).toString('hex')}`),
     port: await freePort()
   }

@@ -79,7 +79,7 @@ const holdsDeadlineMs = 30_000
 export async function allNotified(databaseURL: string, signal: AbortSignal): Promise<void> {
   const isDone = () =>
     withDatabase(databaseURL, async client => {
-      const { rows } = await client.query('SELECT FROM notification.deliveries WHERE settled_at IS NULL LIMIT 1')
+      const { rows } = await client.query('SELECT FROM notification.deliveries WHERE finished_at IS NULL LIMIT 1')
       return rows.length === 0
     })
   await waitUntil(isDone, { what: 'the last notification', deadlineMs: notifyDeadlineMs, signal })
@@ -89,7 +89,7 @@ export async function allNotified(databaseURL: string, signal: AbortSignal): Pro
  * Resolves when no hold is open, except those of users whose change requests are dead letters.
  * @throws Error after the deadline
  */
-export async function allHoldsSettled(
+export async function allHoldsEnded(
   databaseURL: string,
   blockedUsers: readonly string[],
   signal: AbortSignal

@@ -15,7 +15,7 @@ import { driveLoad } from './drive-load.ts'
 import { Fleet } from './fleet.ts'
 import { createInjector } from './inject.ts'
 import { Machine } from './machine.ts'
-import { allAudited, allHoldsSettled, allNotified, allRatesPublished, groups, measureRecovery } from './recovery.ts'
+import { allAudited, allHoldsEnded, allNotified, allRatesPublished, groups, measureRecovery } from './recovery.ts'
 import type { Servers } from './servers.ts'
 import { startWebhookTarget } from './webhook-target.ts'
 
@@ -102,7 +102,7 @@ export async function run(options: RunOptions, context: RunContext): Promise<His
     const { requests, changeRequests } = await stopping
     const blockedUsers = injector.poison.filter(({ topic }) => topic === topicNames.ordersChanges).map(({ key }) => key)
     note('waiting for the end of the last hold and for all notifications')
-    await allHoldsSettled(servers.databaseURL, blockedUsers, signal).catch(error => note(error.message))
+    await allHoldsEnded(servers.databaseURL, blockedUsers, signal).catch(error => note(error.message))
     // The last orders must be processed before the history is collected.
     await measureRecovery(log, machine, [], signal)
     for (const isDone of [allNotified, allRatesPublished]) {
@@ -171,7 +171,7 @@ function environmentOf({ proxied, registryURL }: Servers, stockFile: string): No
     NOTIFICATION_RETRY_INITIAL_MS: String(deliveryPolicy.firstRetryMs),
     NOTIFICATION_MAX_RETRY_MS: String(deliveryPolicy.maxRetryMs),
     AGGREGATOR_GRACE_MS: String(ratePolicy.graceMs),
-    AGGREGATOR_CLOCK_SKEW_MS: String(ratePolicy.settleMs),
+    AGGREGATOR_CLOCK_SKEW_MS: String(ratePolicy.clockSkewMs),
     SHUTDOWN_DEADLINE_MS: '12000'
   }
 }

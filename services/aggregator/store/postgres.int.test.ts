@@ -95,21 +95,21 @@ test('offsets from the point of a log divergence on are counted again, and those
 
 test('a minute cannot become final while a batch is counted in it', async () => {
   await emptyAggregator(pool)
-  const [store, settling] = ['counting', 'settling'].map(applicationName =>
+  const [store, finalizing] = ['counting', 'finalizing'].map(applicationName =>
     createPostgresStore(database.open({ applicationName }), policy)
   )
-  assert.ok(store && settling)
+  assert.ok(store && finalizing)
   await store.count([{ partition: 0, offset: 0, createdAtMs: startMs, writtenAtMs: startMs }])
   await store.noteComplete(1, [{ partition: 0, completeUntilMs: startMs + 2 * windowMs }])
-  const { settled } = await inTransaction(database.open(), async client => {
+  const { finished } = await inTransaction(database.open(), async client => {
     await client.query('SELECT FROM aggregator.partitions FOR UPDATE')
-    const settled = settling.makeFinal()
+    const finished = finalizing.makeFinal()
     const waiting = `SELECT FROM pg_stat_activity
-      WHERE datname = current_database() AND application_name = 'settling' AND wait_event_type = 'Lock'`
+      WHERE datname = current_database() AND application_name = 'finalizing' AND wait_event_type = 'Lock'`
     while ((await pool.query(waiting)).rowCount === 0);
     assert.equal((await store.rates(startMs, startMs)).windows[0]?.isFinal, false)
-    return { settled }
+    return { finished }
   })
-  await settled
+  await finished
   assert.equal((await store.rates(startMs, startMs)).windows[0]?.isFinal, true)
 })

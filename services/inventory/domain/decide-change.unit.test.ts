@@ -132,7 +132,7 @@ test('a record copied to the same position of a recreated topic gets no settleme
   assert.deepEqual(effects(known, copied, cancel), ['none', 'released cancelled'])
 })
 
-test('another record with the id of a settled request changes nothing, whatever change it requests', () => {
+test('another record with the id of a decided request changes nothing, whatever change it requests', () => {
   const confirm = ask('confirm')
   const repeated = { ...ask('confirm'), requestID: confirm.requestID }
   const misused = { ...ask('cancel'), requestID: confirm.requestID }

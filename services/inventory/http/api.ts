@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify'
 import type { StockAdmin } from '../store/stock-admin.ts'
 import { addStockRoutes } from './stock-routes.ts'
 
-export interface StockApiParts {
+export interface StockApiOptions {
   /** API keys; undefined if authentication is off. */
   readonly callers: Pick<APIKeyCache, 'find'> | undefined
   readonly stock: StockAdmin
@@ -14,7 +14,7 @@ export interface StockApiParts {
 /** Adds all routes of the inventory API and its OpenAPI document. */
 export async function addStockApi(
   http: FastifyInstance,
-  { callers, stock, ...guardOptions }: StockApiParts
+  { callers, stock, ...guardOptions }: StockApiOptions
 ): Promise<void> {
   await addOpenApi(http, {
     name: 'inventory',

@@ -76,15 +76,15 @@ test('a confirmation and an expiry that instances decide concurrently have one r
     inBatches(expireFirst, 10),
     inBatches(expireFirst, 17)
   ])
-  const settled = new Map<string, string>()
+  const expected = new Map<string, string>()
   for (const { settlement } of results.flat()) {
     if (settlement === undefined) continue
     const { orderID } = settlement.event
-    assert.equal(settled.get(orderID) ?? settlement.kind, settlement.kind, orderID)
-    settled.set(orderID, settlement.kind)
+    assert.equal(expected.get(orderID) ?? settlement.kind, settlement.kind, orderID)
+    expected.set(orderID, settlement.kind)
   }
   const { rows } = await pool.query('SELECT order_id, kind FROM inventory.settlements')
-  assert.deepEqual(new Map(rows.map(row => [row.order_id, row.kind])), settled)
+  assert.deepEqual(new Map(rows.map(row => [row.order_id, row.kind])), expected)
   assert.equal((await pool.query('SELECT FROM inventory.holds')).rowCount, 0)
   await checkBooks(pool, putIn, orders)
 })

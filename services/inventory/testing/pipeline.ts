@@ -49,7 +49,7 @@ export interface Pipeline {
   /** Settings of every instance. */
   readonly environment: Readonly<Record<string, string>>
   start(t: TestContext, instanceID: string): Promise<TestService>
-  /** All placed orders, including the markers of `settle` and `settlements`. */
+  /** All placed orders, including the markers of `untilDecided` and `settlements`. */
   readonly placed: readonly OrderCreated[]
   /** Publishes orders and retries until the broker has stored each of them at least once. */
   place(orders: readonly OrderCreated[], from?: Origin): Promise<void>
@@ -63,7 +63,7 @@ export interface Pipeline {
    */
   settlements(): Promise<ReadonlyMap<string, readonly Published<InventoryConfirmed | InventoryReleased>[]>>
   /** Returns the outcomes of the orders, once all orders published before the call are decided. */
-  settle(orders: readonly OrderCreated[]): Promise<readonly SettledOrder[]>
+  untilDecided(orders: readonly OrderCreated[]): Promise<readonly DecidedOrder[]>
 }
 
 export interface Origin {
@@ -72,7 +72,7 @@ export interface Origin {
   readonly caller?: string
 }
 
-export interface SettledOrder {
+export interface DecidedOrder {
   readonly order: OrderCreated
   /** Number of its records in `orders.created`. */
   readonly timesPlaced: number
@@ -159,7 +159,7 @@ export async function startPipeline(t: TestContext, database?: TestDatabase): Pr
     )
   }
 
-  async function settle(orders: readonly OrderCreated[]): Promise<SettledOrder[]> {
+  async function untilDecided(orders: readonly OrderCreated[]): Promise<DecidedOrder[]> {
     const last = markers(1, 2_000_000_000)
     await place(last)
     const orderIDs = [...orders, ...last].map(({ orderID }) => orderID)
@@ -192,7 +192,7 @@ export async function startPipeline(t: TestContext, database?: TestDatabase): Pr
     place,
     ask,
     settlements,
-    settle
+    untilDecided
   }
 }
 

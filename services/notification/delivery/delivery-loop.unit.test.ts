@@ -28,25 +28,25 @@ const refused = new SinkError('SMTP_550', 'no such mailbox', { retryable: false 
 interface Rig {
   readonly deliveryStore: DeliveryStore
   readonly results: ResultWriter
-  readonly settled: AttemptedDelivery[]
+  readonly saved: AttemptedDelivery[]
   readonly deadLetters: AttemptedDelivery[]
   start(sink: Sink, options?: { instanceID?: string; leaseMs?: number; pollMs?: number }): DeliveryLoop
   accept(...notifications: Notification[]): Promise<void>
-  /** Resolves when no delivery is unsettled. */
+  /** Resolves when no delivery is unfinished. */
   done(): Promise<void>
 }
 
 interface RigOptions {
   readonly targets?: readonly string[]
   readonly deliveryStore?: DeliveryStore
-  readonly exhaust?: (settled: readonly AttemptedDelivery[]) => Promise<void>
+  readonly exhaust?: (saved: readonly AttemptedDelivery[]) => Promise<void>
 }
 
 function rig(
   t: TestContext,
   { targets = ['memory'], deliveryStore = createMemoryDeliveryStore(), exhaust }: RigOptions = {}
 ): Rig {
-  const settled: AttemptedDelivery[] = []
+  const saved: AttemptedDelivery[] = []
   const deadLetters: AttemptedDelivery[] = []
   const loops: { readonly target: string; readonly loop: DeliveryLoop }[] = []
   const changes = new EventTarget()
@@ -56,7 +56,7 @@ function rig(
     exhaust: exhaust ?? (async given => void deadLetters.push(...given)),
     retry: work => work(),
     onSaved(batch, dueAgain) {
-      settled.push(...batch)
+      saved.push(...batch)
       for (const { target, loop } of loops) if (dueAgain.has(target)) loop.wake()
       changes.dispatchEvent(new Event('change'))
     }
@@ -68,7 +68,7 @@ function rig(
   return {
     deliveryStore,
     results,
-    settled,
+    saved,
     deadLetters,
     start(sink, { instanceID = 'one', leaseMs = 10_000, pollMs = 5 } = {}) {
       const options = { deliveryStore, results, policy, instanceID, leaseMs, pollMs, logger }
@@ -167,12 +167,12 @@ test('an unavailable target delays no other target, and gets its deliveries when
     }
   })
   const console = createMemorySink({ target: 'console' })
-  const { start, accept, done, settled } = rig(t, { targets: ['shop', 'console'] })
+  const { start, accept, done, saved } = rig(t, { targets: ['shop', 'console'] })
   start(shop)
   start(console)
   const given = many(10)
   await accept(...given)
-  while (console.delivered.length < 10 || !settled.some(({ result }) => result.attempts === 2)) {
+  while (console.delivered.length < 10 || !saved.some(({ result }) => result.attempts === 2)) {
     await setImmediate()
   }
   assert.equal(shop.delivered.length, 0)
@@ -209,7 +209,7 @@ test('a permanently rejected delivery is exhausted immediately, and a programmin
       if (defects++ === 0) throw new TypeError('a\0bug')
     }
   })
-  const { start, accept, done, deadLetters, settled } = rig(t)
+  const { start, accept, done, deadLetters, saved } = rig(t)
   start(sink)
   await accept(...[unwelcome, unlucky].filter(each => each !== undefined))
   await done()
@@ -218,13 +218,13 @@ test('a permanently rejected delivery is exhausted immediately, and a programmin
     [1]
   )
   assert.deepEqual(ids(sink.delivered), [unlucky?.id])
-  const failures = settled.flatMap(({ result }) => ('failure' in result ? result.failure : undefined))
+  const failures = saved.flatMap(({ result }) => ('failure' in result ? result.failure : undefined))
   assert.ok(failures.some(failure => failure?.code === 'TypeError' && failure.reason === 'a bug'))
 })
 
 test('while dead letters cannot be written, a delivery stays due and is retried after a delay', async t => {
   let attempts = 0
-  const { deliveryStore, start, accept, settled } = rig(t, {
+  const { deliveryStore, start, accept, saved } = rig(t, {
     exhaust: async () => {
       attempts++
       throw new Error('the broker is unavailable')
@@ -238,9 +238,9 @@ test('while dead letters cannot be written, a delivery stays due and is retried 
     })
   )
   await accept(notification())
-  while (settled.length === 0) await setImmediate()
+  while (saved.length === 0) await setImmediate()
   assert.equal(attempts, 1)
-  const { result } = settled[0] as AttemptedDelivery
+  const { result } = saved[0] as AttemptedDelivery
   assert.equal(result.status, 'due')
   assert.ok('retryInMs' in result && result.retryInMs > 1_000)
   const claim = await deliveryStore.claim('memory', { instanceID: 'two', maxLanes: 1, maxPerLane: 1, leaseMs: 1 })
@@ -256,7 +256,7 @@ test('a target that answers 410 is disabled, and its pending and later deliverie
       throw new SinkError('TARGET_GONE', 'answered 410', { retryable: false })
     }
   })
-  const { deliveryStore, start, accept, done, settled, deadLetters } = rig(t)
+  const { deliveryStore, start, accept, done, saved, deadLetters } = rig(t)
   await deliveryStore.register([sink])
   start(sink)
   await accept(...many(5))
@@ -264,7 +264,7 @@ test('a target that answers 410 is disabled, and its pending and later deliverie
   await accept(...many(5))
   await done()
   assert.equal(calls, 1)
-  assert.equal(settled.filter(({ result }) => result.status === 'skipped').length, 10)
+  assert.equal(saved.filter(({ result }) => result.status === 'skipped').length, 10)
   assert.equal(deadLetters.length, 0)
   assert.deepEqual(await deliveryStore.disabled(), ['memory'])
 })
@@ -296,11 +296,11 @@ test('a pause outlives its instance, applies to other instances, and delays no o
         if (target === 'shop') throw new SinkError('HTTP_503', 'in an hour', { retryable: true, retryAfterMs: 1e9 })
       }
     })
-  const { deliveryStore, start, accept, settled } = rig(t, { targets: ['shop', 'other'] })
+  const { deliveryStore, start, accept, saved } = rig(t, { targets: ['shop', 'other'] })
   await deliveryStore.register([paused('shop'), paused('other')])
   const first = start(paused('shop'))
   await accept(notification())
-  while (settled.length === 0) await setImmediate()
+  while (saved.length === 0) await setImmediate()
   await first.stop(0)
   for (const instanceID of ['one', 'two']) start(paused('shop'), { instanceID })
   start(paused('other'))
@@ -309,7 +309,7 @@ test('a pause outlives its instance, applies to other instances, and delays no o
   assert.equal(asked.filter(target => target === 'shop').length, 1)
   const { pausedMs } = await deliveryStore.claim('shop', { instanceID: 'new', maxLanes: 9, maxPerLane: 9, leaseMs: 9 })
   assert.ok(pausedMs > 0 && pausedMs <= policy.maxRetryAfterMs, `paused for ${pausedMs} ms`)
-  const [{ result } = assert.fail()] = settled
+  const [{ result } = assert.fail()] = saved
   assert.equal('retryInMs' in result && result.retryInMs, policy.maxRetryAfterMs)
 })
 
@@ -327,10 +327,10 @@ test('if a pause cannot be stored, the instance that received it keeps it', asyn
       throw new SinkError('HTTP_429', 'slowly', { retryable: true, retryAfterMs: 1e9 })
     }
   })
-  const { start, accept, settled } = rig(t, { deliveryStore })
+  const { start, accept, saved } = rig(t, { deliveryStore })
   start(sink)
   await accept(notification())
-  while (settled.length === 0) await setImmediate()
+  while (saved.length === 0) await setImmediate()
   await accept(...many(3))
   for (let turn = 0; turn < 20; turn++) await setImmediate()
   assert.equal(attempts, 1)
@@ -342,11 +342,11 @@ test('users of two callers with the same id do not wait for each other', async t
       if (caller === 'berlin') throw away
     }
   })
-  const { start, accept, settled } = rig(t)
+  const { start, accept, saved } = rig(t)
   start(sink)
   const given = ['berlin', 'paris', 'berlin', 'paris'].map(caller => notification({ userID: 'ada', caller }))
   await accept(...given)
-  while (sink.delivered.length < 2 || settled.length === 0) await setImmediate()
+  while (sink.delivered.length < 2 || saved.length === 0) await setImmediate()
   assert.deepEqual(ids(sink.delivered), [given[1]?.id, given[3]?.id])
 })
 
@@ -363,14 +363,14 @@ test("at most the sink's concurrency of users are sent to concurrently, and fewe
       if (fails) throw away
     }
   })
-  const { start, accept, done, settled } = rig(t)
+  const { start, accept, done, saved } = rig(t)
   start(sink)
   await accept(...many(40))
   await done()
   assert.equal(most, 8)
   fails = true
   await accept(...many(20))
-  const failures = () => settled.filter(({ result }) => 'failure' in result).length
+  const failures = () => saved.filter(({ result }) => 'failure' in result).length
   while (failures() < 16) await setImmediate()
   most = now
   while (failures() < 30) await setImmediate()
@@ -454,13 +454,13 @@ test('stop aborts attempts in flight after the grace period', async t => {
       throw signal.reason
     }
   })
-  const { start, accept, results, settled } = rig(t)
+  const { start, accept, results, saved } = rig(t)
   const loop = start(sink)
   await accept(notification())
   await started.promise
   await loop.stop(1)
   await results.drained()
-  assert.deepEqual([settled[0]?.result.status, settled[0]?.result.attempts], ['due', 1])
+  assert.deepEqual([saved[0]?.result.status, saved[0]?.result.attempts], ['due', 1])
 })
 
 test('a failed claim is retried', async t => {

@@ -163,7 +163,7 @@ test('deliveries that were made due manually are found', async () => {
   await deliveryStore.accept(accepted(given), ofAll('console'))
   await deliveryStore.saveResults(...sentAndFreed(await deliveryStore.claim('console', options)))
   await pool.query(
-    "UPDATE notification.deliveries SET status = 'due', attempts = 0, accepted_at = now(), settled_at = NULL"
+    "UPDATE notification.deliveries SET status = 'due', attempts = 0, accepted_at = now(), finished_at = NULL"
   )
   assert.deepEqual((await deliveryStore.claim('console', options)).deliveries, [])
   assert.equal(await deliveryStore.repairLanes(), 1)

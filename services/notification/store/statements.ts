@@ -133,7 +133,7 @@ export function claimDeliveries(claim: string, maxPerLane: number, nowMs: Now): 
       WHERE ctid = ANY (ARRAY(
         SELECT first.ctid FROM notification.lanes, LATERAL (
           SELECT ctid FROM notification.deliveries
-          WHERE target = lanes.target AND caller = lanes.caller AND user_id = lanes.user_id AND settled_at IS NULL
+          WHERE target = lanes.target AND caller = lanes.caller AND user_id = lanes.user_id AND finished_at IS NULL
           ORDER BY sequence LIMIT $2
         ) AS first
         WHERE lanes.claim = $1
@@ -148,7 +148,7 @@ export function dropEmptyLanes(claim: string): Statement {
     name: 'drop-empty-lanes',
     text: `DELETE FROM notification.lanes WHERE claim = $1 AND NOT EXISTS (
         SELECT FROM notification.deliveries
-        WHERE ${isOfLane} AND settled_at IS NULL ${laneByLane}
+        WHERE ${isOfLane} AND finished_at IS NULL ${laneByLane}
       )`,
     values: [claim]
   }
@@ -195,14 +195,14 @@ function laneColumns(lanes: readonly Pick<FreedLane, 'target' | 'caller' | 'user
 /**
  * Stores the results of attempts. A sent notification stays sent, even if its claim is stale; any
  * other result requires the current claim. The filter on `status` makes Postgres look up a delivery
- * by its key instead of scanning the unsettled ones.
+ * by its key instead of scanning the unfinished ones.
  */
-export function saveResults(settled: readonly AttemptedDelivery[], nowMs: Now): Statement {
+export function saveResults(attempted: readonly AttemptedDelivery[], nowMs: Now): Statement {
   return {
     name: 'save-results',
     text: `UPDATE notification.deliveries
       SET status = result.status, attempts = result.attempts, code = result.code, reason = result.reason,
-        settled_at = CASE WHEN result.status = 'due' THEN NULL ELSE ${now(8)} END
+        finished_at = CASE WHEN result.status = 'due' THEN NULL ELSE ${now(8)} END
       FROM unnest($1::text[], $2::text[], $3::uuid[], $4::text[], $5::integer[], $6::text[], $7::text[])
         AS result (event_id, target, claim, status, attempts, code, reason)
       WHERE deliveries.event_id = result.event_id AND deliveries.target = result.target AND deliveries.status IN ('due', 'sending')
@@ -211,13 +211,13 @@ export function saveResults(settled: readonly AttemptedDelivery[], nowMs: Now): 
           WHERE ${isOfLane} AND lanes.claim = result.claim ${laneByLane}
         ))`,
     values: [
-      settled.map(({ delivery }) => delivery.notification.id),
-      settled.map(({ delivery }) => delivery.target),
-      settled.map(({ delivery }) => delivery.claim),
-      settled.map(({ result }) => result.status),
-      settled.map(({ result }) => result.attempts),
-      settled.map(({ result }) => ('failure' in result ? result.failure?.code : undefined)),
-      settled.map(({ result }) => ('failure' in result ? result.failure?.reason : undefined)),
+      attempted.map(({ delivery }) => delivery.notification.id),
+      attempted.map(({ delivery }) => delivery.target),
+      attempted.map(({ delivery }) => delivery.claim),
+      attempted.map(({ result }) => result.status),
+      attempted.map(({ result }) => result.attempts),
+      attempted.map(({ result }) => ('failure' in result ? result.failure?.code : undefined)),
+      attempted.map(({ result }) => ('failure' in result ? result.failure?.reason : undefined)),
       nowMs
     ]
   }
@@ -234,7 +234,7 @@ export function freeLanes(lanes: readonly FreedLane[], nowMs: Now): Statement<Ta
         SELECT place, retry_ms, given.claim = lane.claim AS is_own, EXISTS (
           SELECT FROM notification.deliveries
           WHERE deliveries.target = given.target AND deliveries.caller = given.caller AND deliveries.user_id = given.user_id
-            AND settled_at IS NULL ${laneByLane}
+            AND finished_at IS NULL ${laneByLane}
         ) AS has_more
         FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::float8[])
             AS given (target, caller, user_id, claim, retry_ms), LATERAL (
@@ -303,7 +303,7 @@ export function backlog(nowMs: Now): Statement<TargetBacklog> {
     name: 'backlog',
     text: `SELECT target, count(*) AS deliveries,
         extract(epoch FROM ${now(1)} - min(accepted_at))::float8 * 1000 AS "oldestAgeMs"
-      FROM notification.deliveries WHERE settled_at IS NULL GROUP BY target ORDER BY target`,
+      FROM notification.deliveries WHERE finished_at IS NULL GROUP BY target ORDER BY target`,
     values: [nowMs]
   }
 }
@@ -320,7 +320,7 @@ export function repairLanes(nowMs: Now): Statement {
     name: 'repair-lanes',
     text: `INSERT INTO notification.lanes (target, caller, user_id, due_at)
       SELECT target, caller, user_id, ${now(1)} FROM notification.deliveries
-      WHERE settled_at IS NULL AND NOT EXISTS (SELECT FROM notification.lanes WHERE ${isOfLane} ${laneByLane})
+      WHERE finished_at IS NULL AND NOT EXISTS (SELECT FROM notification.lanes WHERE ${isOfLane} ${laneByLane})
       GROUP BY target, caller, user_id ORDER BY target, caller, user_id
       ON CONFLICT DO NOTHING`,
     values: [nowMs]
@@ -332,7 +332,7 @@ export function prune(olderThanMs: number, maxRows: number, nowMs: Now): Stateme
     name: 'prune',
     text: `DELETE FROM notification.deliveries WHERE ctid = ANY (ARRAY(
         SELECT ctid FROM notification.deliveries
-        WHERE settled_at IS NOT NULL AND accepted_at < ${now(3)} - ${milliseconds('$1::float8')}
+        WHERE finished_at IS NOT NULL AND accepted_at < ${now(3)} - ${milliseconds('$1::float8')}
         LIMIT $2 FOR UPDATE SKIP LOCKED
       ))`,
     values: [olderThanMs, maxRows, nowMs]

@@ -7,7 +7,7 @@ import type { Finding, Guarantee } from '../guarantee.ts'
 /** Settings of the aggregators in a run. */
 export interface RatePolicy {
   readonly graceMs: number
-  readonly settleMs: number
+  readonly clockSkewMs: number
   /** Further time within which the final record of a minute must be published. */
   readonly finalWithinMs: number
 }
@@ -16,7 +16,7 @@ export interface RatePolicy {
  * Values of AGGREGATOR_GRACE_MS and AGGREGATOR_CLOCK_SKEW_MS in a run, and the bound of the
  * checker.
  */
-export const ratePolicy: RatePolicy = { graceMs: 2_000, settleMs: 10_000, finalWithinMs: 15_000 }
+export const ratePolicy: RatePolicy = { graceMs: 2_000, clockSkewMs: 10_000, finalWithinMs: 15_000 }
 
 interface Rate {
   readonly windowStartMs: number
@@ -110,7 +110,7 @@ function checkFigure(
   orders: readonly RecordedRecord[],
   newest: RateRecord | undefined,
   { endedAtMs, machine }: Pick<History, 'endedAtMs' | 'machine'>,
-  { graceMs, settleMs, finalWithinMs }: RatePolicy
+  { graceMs, clockSkewMs, finalWithinMs }: RatePolicy
 ): string[] {
   const name = minute(windowStartMs)
   if (newest === undefined) return [`${name} has ${orders.length} orders, but was never published`]
@@ -122,7 +122,7 @@ function checkFigure(
     const figures = `${rate.orders} orders and ${rate.late} late orders`
     summaries.push(`${name} was published with ${figures}; it has ${orders.length - late} and ${late}`)
   }
-  const finalFromMs = graceEndMs + settleMs
+  const finalFromMs = graceEndMs + clockSkewMs
   if (!rate.isFinal && finalFromMs + finalWithinMs * slowdownIn(machine, finalFromMs, endedAtMs) <= endedAtMs)
     summaries.push(`${name} has no final record long after its end`)
   return summaries

@@ -8,7 +8,7 @@ import { isRate, type Rate, rateOf, rateRecord, withRates } from '../testing/wit
 import { checkRates, type RatePolicy, ratesAddUp } from './rates-add-up.ts'
 
 const windowMs = 60_000
-const policy: RatePolicy = { graceMs: 1_000, settleMs: 1_000, finalWithinMs: 1_000 }
+const policy: RatePolicy = { graceMs: 1_000, clockSkewMs: 1_000, finalWithinMs: 1_000 }
 
 type Change = (records: RecordedRecord[], history: History) => RecordedRecord[]
 

@@ -57,7 +57,7 @@ function checkOrder(evidence: Evidence, orderID: string): Finding[] {
   })
   if (wrong !== undefined) {
     const demands = [outcome, wrong].map(({ event }) => describeDemand(sumBySKU(event?.items ?? [])))
-    findings.push(...find(`${demands[0]} of ${outcome.key} was settled as ${demands[1]} of ${wrong.key}`))
+    findings.push(...find(`${demands[0]} of ${outcome.key} was reported as ${demands[1]} of ${wrong.key}`))
   }
   const isOpen = holdUntilMs !== null && expected.confirmed === undefined && expected.released === undefined
   const { machine, endedAtMs } = evidence.history

@@ -13,19 +13,19 @@ CREATE TABLE notification.deliveries (
   code text, -- why the last attempt failed
   reason text,
   accepted_at timestamptz NOT NULL,
-  settled_at timestamptz, -- when the delivery was sent, exhausted or skipped
+  finished_at timestamptz, -- when the delivery was sent, exhausted or skipped
   -- The caller that placed the order; '' for an order without one. The same user id of two callers
   -- names two users, so the caller is a part of the delivery lane.
   caller text COLLATE "C" NOT NULL DEFAULT '',
   PRIMARY KEY (event_id, target),
-  CHECK ((settled_at IS NULL) = (status IN ('due', 'sending')))
+  CHECK ((finished_at IS NULL) = (status IN ('due', 'sending')))
 )
 -- Deliveries that arrive together are on the same page and are claimed together. With room for a
 -- second version of each, the update changes no index (HOT). With only a fifth of the page free,
 -- enough for one delivery at a time, that was true for a quarter of them.
 WITH (fillfactor = 45);
 
-CREATE INDEX deliveries_unsettled ON notification.deliveries (target, caller, user_id, sequence) WHERE settled_at IS NULL;
+CREATE INDEX deliveries_unfinished ON notification.deliveries (target, caller, user_id, sequence) WHERE finished_at IS NULL;
 -- Rows are stored in the order in which they were accepted. A BRIN index has a hundredth of the
 -- size of an index with an entry for each row.
 CREATE INDEX deliveries_accepted ON notification.deliveries USING brin (accepted_at) WITH (pages_per_range = 16);

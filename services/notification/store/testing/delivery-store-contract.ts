@@ -20,14 +20,14 @@ const sent: Attempt = { kind: 'sent' }
 
 const idsOf = (claim: Claim) => claim.deliveries.map(({ notification }) => notification.id)
 
-function settled(delivery: ClaimedDelivery, attempt: Attempt): AttemptedDelivery {
+function attempted(delivery: ClaimedDelivery, attempt: Attempt): AttemptedDelivery {
   return { delivery, result: resultOf(delivery, attempt, policy, 1) }
 }
 
-/** Settles all claimed deliveries with the same result and releases their delivery lanes. */
+/** Stores the same result for all claimed deliveries and releases their delivery lanes. */
 function saveAll(deliveryStore: DeliveryStore, { deliveries }: Claim, attempt: Attempt, retryInMs = 0) {
   return deliveryStore.saveResults(
-    deliveries.map(delivery => settled(delivery, attempt)),
+    deliveries.map(delivery => attempted(delivery, attempt)),
     deliveries.map(({ target, notification, claim }) => {
       const { caller, userID } = notification
       return { target, caller, userID, claim, retryInMs }
@@ -184,7 +184,7 @@ export function testDeliveryStore(
     assert.equal(second.deliveries[0]?.attempts, 1)
   })
 
-  test(`${name}: a stale claim cannot settle a delivery, except to mark it as sent`, async t => {
+  test(`${name}: a stale claim cannot finish a delivery, except to mark it as sent`, async t => {
     const { deliveryStore, pass } = await setUp(t)
     await deliveryStore.accept(accepted(notification(), notification()), ofAll('console'))
     const late = await deliveryStore.claim('console', options)
@@ -193,7 +193,7 @@ export function testDeliveryStore(
     const [failedLate, sentLate] = late.deliveries
     assert.ok(failedLate && sentLate)
     const dueAgain = await deliveryStore.saveResults(
-      [settled(failedLate, failed), settled(sentLate, sent)],
+      [attempted(failedLate, failed), attempted(sentLate, sent)],
       late.deliveries.map(({ target, notification, claim }) => ({
         ...{ target, userID: notification.userID, claim },
         retryInMs: 0
@@ -258,7 +258,7 @@ export function testDeliveryStore(
     const [head, next] = adasClaimed
     assert.ok(head && next)
     await deliveryStore.saveResults(
-      [settled(head, failed), settled(next, { kind: 'released' })],
+      [attempted(head, failed), attempted(next, { kind: 'released' })],
       [{ target: 'console', userID: 'ada', claim: head.claim, retryInMs: 1_000 }]
     )
     await deliveryStore.accept(accepted(notification({ userID: 'cyd' })), ofAll('console'))
@@ -422,7 +422,7 @@ export function testDeliveryStore(
             let retryInMs: number | undefined
             const results = lane.map(delivery => {
               const kind = retryInMs === undefined ? outcomes[place++ % outcomes.length] : 'released'
-              const result = settled(delivery, { kind, ...failure } as Attempt)
+              const result = attempted(delivery, { kind, ...failure } as Attempt)
               if (kind === 'failed' && result.result.status === 'due') retryInMs = result.result.retryInMs
               if (result.result.status !== 'due') {
                 ended.set(owner, [...(ended.get(owner) ?? []), delivery.notification.id])

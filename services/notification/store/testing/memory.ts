@@ -28,9 +28,9 @@ export function createMemoryDeliveryStore(nowMs: () => number = Date.now): Deliv
   const addresses = new Map<string, TargetAddress & { isOff: boolean; pausedUntilMs: number; seenAtMs: number }>()
 
   const key = (...parts: readonly string[]) => JSON.stringify(parts)
-  const isUnsettled = ({ status }: Row) => status === 'due' || status === 'sending'
-  const unsettledOf = (target: string, owner: string) =>
-    [...rows.values()].filter(row => row.target === target && recordKey(row.notification) === owner && isUnsettled(row))
+  const isUnfinished = ({ status }: Row) => status === 'due' || status === 'sending'
+  const unfinishedOf = (target: string, owner: string) =>
+    [...rows.values()].filter(row => row.target === target && recordKey(row.notification) === owner && isUnfinished(row))
 
   function openLane(target: string, owner: string): boolean {
     const id = key(target, owner)
@@ -91,7 +91,7 @@ export function createMemoryDeliveryStore(nowMs: () => number = Date.now): Deliv
         .slice(0, maxLanes)
       const taken = due.flatMap(lane => {
         Object.assign(lane, { dueAtMs: nowMs() + leaseMs, claim, instanceID })
-        return unsettledOf(target, lane.owner).slice(0, maxPerLane)
+        return unfinishedOf(target, lane.owner).slice(0, maxPerLane)
       })
       for (const row of taken) {
         if (row.status === 'sending') row.attempts++
@@ -110,7 +110,7 @@ export function createMemoryDeliveryStore(nowMs: () => number = Date.now): Deliv
         const { target, notification, claim } = delivery
         const row = rows.get(key(notification.id, target))
         const isOurs = lanes.get(key(target, recordKey(notification)))?.claim === claim
-        if (row === undefined || !isUnsettled(row) || !(isOurs || result.status === 'sent')) continue
+        if (row === undefined || !isUnfinished(row) || !(isOurs || result.status === 'sent')) continue
         row.status = result.status
         row.attempts = result.attempts
         row.failure = 'failure' in result ? result.failure : undefined
@@ -120,7 +120,7 @@ export function createMemoryDeliveryStore(nowMs: () => number = Date.now): Deliv
         const owner = recordKey(user)
         const lane = lanes.get(key(target, owner))
         if (lane === undefined) continue
-        if (unsettledOf(target, owner).length === 0) lanes.delete(key(target, owner))
+        if (unfinishedOf(target, owner).length === 0) lanes.delete(key(target, owner))
         else if (lane.claim === claim) {
           lanes.set(key(target, owner), { target, owner, dueAtMs: nowMs() + retryInMs })
           dueAgain.add(target)
@@ -154,7 +154,7 @@ export function createMemoryDeliveryStore(nowMs: () => number = Date.now): Deliv
     },
 
     async backlog() {
-      const waiting = Map.groupBy([...rows.values()].filter(isUnsettled), ({ target }) => target)
+      const waiting = Map.groupBy([...rows.values()].filter(isUnfinished), ({ target }) => target)
       return [...waiting]
         .sort(([left], [right]) => (left < right ? -1 : 1))
         .map(([target, rows]) => ({
@@ -173,12 +173,12 @@ export function createMemoryDeliveryStore(nowMs: () => number = Date.now): Deliv
     },
 
     async repairLanes() {
-      return [...rows.values()].filter(row => isUnsettled(row) && openLane(row.target, recordKey(row.notification)))
+      return [...rows.values()].filter(row => isUnfinished(row) && openLane(row.target, recordKey(row.notification)))
         .length
     },
 
     async prune(olderThanMs) {
-      const old = [...rows].filter(([, row]) => !isUnsettled(row) && row.acceptedAtMs < nowMs() - olderThanMs)
+      const old = [...rows].filter(([, row]) => !isUnfinished(row) && row.acceptedAtMs < nowMs() - olderThanMs)
       for (const [id] of old) rows.delete(id)
       return old.length
     }
