@@ -199,10 +199,10 @@ function leftAloneJson({ key, why, missing }: KeyLeftAlone) {
 }
 
 function sayLeftAlone(leftAlone: OperationPlan['leftAlone'], output: CommandContext['output']): void {
-  const underWay = leftAlone.filter(({ why }) => why === 'under-way').length
+  const inFlight = leftAlone.filter(({ why }) => why === 'under-way').length
   const interrupted = leftAlone.filter(({ why }) => why === 'interrupted').length
-  if (underWay > 0)
-    output.line(`${plural(underWay, 'key')} unchanged: a replay is in progress, and its stage has not answered.`)
+  if (inFlight > 0)
+    output.line(`${plural(inFlight, 'key')} unchanged: a replay is in progress, and its stage has not answered.`)
   if (interrupted > 0) {
     output.line(`${plural(interrupted, 'key')} unchanged: a replay was interrupted. ${orderly} dlq replay finishes it.`)
   }

@@ -28,7 +28,7 @@ export const listDeadLetters: Command = {
     output.json({
       deadLetters: shown.map(({ deadLetter, state }) => ({ ...deadLetterJson(deadLetter), state })),
       count: found.length,
-      underWay: keys.filter(({ underWay }) => underWay !== undefined).map(keyJson)
+      inFlight: keys.filter(({ inFlight }) => inFlight !== undefined).map(keyJson)
     })
     if (found.length > 0) {
       output.table(
@@ -52,24 +52,24 @@ export const listDeadLetters: Command = {
     const left = found.length > shown.length ? ` (showing the first ${shown.length}, see --limit)` : ''
     output.line(`${plural(found.length, 'dead letter')} of ${plural(keyCount, 'key')}${left}${age}.`)
     const awaited = keys.filter(
-      ({ deadLetters, underWay }) => deadLetters.length === 0 && underWay !== undefined
+      ({ deadLetters, inFlight }) => deadLetters.length === 0 && inFlight !== undefined
     ).length
     if (awaited > 0) output.line(`${plural(awaited, 'more key')} replayed; the stage has not answered yet.`)
     return 0
   }
 }
 
-function stateOf({ underWay }: DeadLetterKey): string {
-  if (underWay === undefined) return 'pending'
-  return underWay.isOpen ? 'interrupted' : 'written during a replay'
+function stateOf({ inFlight }: DeadLetterKey): string {
+  if (inFlight === undefined) return 'pending'
+  return inFlight.isOpen ? 'interrupted' : 'written during a replay'
 }
 
 function formOf({ reduced, batch }: DeadLetter): string {
   return batch !== undefined ? ', batch' : reduced !== undefined ? ', reduced' : ''
 }
 
-function keyJson({ topic, stage, key, underWay }: DeadLetterKey) {
-  return { topic, stage, key: key && formatKey(key), operation: underWay?.name, isInterrupted: underWay?.isOpen }
+function keyJson({ topic, stage, key, inFlight }: DeadLetterKey) {
+  return { topic, stage, key: key && formatKey(key), operation: inFlight?.name, isInterrupted: inFlight?.isOpen }
 }
 
 function eventOf(deadLetter: DeadLetter): string | undefined {

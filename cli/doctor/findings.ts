@@ -212,7 +212,7 @@ function deadLetterFindings({ deadLetters, nowMs }: Facts): Finding[] {
         )
       }
     }
-    const interrupted = keys.filter(({ underWay }) => underWay?.isOpen === true).length
+    const interrupted = keys.filter(({ inFlight }) => inFlight?.isOpen === true).length
     if (interrupted > 0) {
       found.push(
         problem(
@@ -222,7 +222,7 @@ function deadLetterFindings({ deadLetters, nowMs }: Facts): Finding[] {
         )
       )
     }
-    const awaited = keys.filter(({ underWay }) => underWay?.isOpen === false)
+    const awaited = keys.filter(({ inFlight }) => inFlight?.isOpen === false)
     if (awaited.length > 0) {
       const stages = [...new Set(awaited.map(({ stage }) => stage))].join(', ')
       const what = `${plural(awaited.length, 'key')} replayed, and the stage has not answered`

@@ -281,16 +281,16 @@ test('dead letters are reported by topic with their codes, and problems precede 
   } as Facts['deadLetters'][number]['deadLetters'][number]
   const key = { id: 'ada', topic: 'orders.created.dlq', stage: 'inventory', key: Buffer.from('ada'), blockingCount: 2 }
   const deadLetters = [
-    { ...key, deadLetters: [deadLetter, { ...deadLetter, code: 'KEY_BLOCKED' }], underWay: undefined },
-    { ...key, deadLetters: [], underWay: { name: 'r', isOpen: false } },
-    { ...key, deadLetters: [], underWay: { name: 'r', isOpen: true } }
+    { ...key, deadLetters: [deadLetter, { ...deadLetter, code: 'KEY_BLOCKED' }], inFlight: undefined },
+    { ...key, deadLetters: [], inFlight: { name: 'r', isOpen: false } },
+    { ...key, deadLetters: [], inFlight: { name: 'r', isOpen: true } }
   ]
   const found = find({ deadLetters, exhausted: 1 })
   assert.match(found[0] ?? '', /^problem .*: 2 pending dead letters of 1 key \(ORDER_INVALID\), the oldest from 2h ago/)
   assert.match(found[1] ?? '', /^problem .*a replay was interrupted/)
   assert.match(found[2] ?? '', /^hint .*the stage has not answered\. start the service with inventory/)
   assert.equal(found.length, 4)
-  const copies = { ...key, topic: 'audit.dlq', deadLetters: [{ ...deadLetter, isCopy: true }], underWay: undefined }
+  const copies = { ...key, topic: 'audit.dlq', deadLetters: [{ ...deadLetter, isCopy: true }], inFlight: undefined }
   assert.match(
     find({ deadLetters: [copies] })[0] ?? '',
     /^hint audit\.dlq: 1 pending dead letter .*dlq drop --topic audit\.dlq/

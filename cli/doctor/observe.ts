@@ -118,12 +118,12 @@ async function outdatedSchemas(pool: Pool): Promise<DatabaseFinding[]> {
 
 async function observeTables(pool: Pool) {
   const { rows } = await pool.query(
-    `SELECT to_regclass('notification.targets') IS NOT NULL AS has_ledger,
+    `SELECT to_regclass('notification.targets') IS NOT NULL AS has_tables,
       to_regclass('inventory.stock_movements') IS NOT NULL AS has_movements`
   )
   const unpublished = rows[0]?.has_movements === true ? await unpublishedMovements(pool) : noMovements
   const incidents = await unacknowledgedIncidents(pool)
-  if (rows[0]?.has_ledger !== true) return { ...noTables, unpublished, incidents }
+  if (rows[0]?.has_tables !== true) return { ...noTables, unpublished, incidents }
   const [targets, failing, exhausted] = await Promise.all([
     pool.query(`SELECT target, reason, (
         SELECT count(*) FROM notification.deliveries WHERE deliveries.target = targets.target AND finished_at IS NULL

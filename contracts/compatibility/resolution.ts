@@ -46,20 +46,20 @@ export function findObstacles(reader: SchemaModel, writer: SchemaModel): Obstacl
  * Pairs of records that are being compared in an outer call. Recursive schemas would otherwise
  * never end.
  */
-type UnderWay = Map<SchemaModel, Set<SchemaModel>>
+type InFlight = Map<SchemaModel, Set<SchemaModel>>
 
-function resolve(reader: SchemaModel, writer: SchemaModel, path: string, underWay: UnderWay): Obstacle[] {
-  if (writer.kind === 'union') return resolveWriterUnion(reader, writer, path, underWay)
-  if (reader.kind === 'union') return resolveReaderUnion(reader, writer, path, underWay)
+function resolve(reader: SchemaModel, writer: SchemaModel, path: string, inFlight: InFlight): Obstacle[] {
+  if (writer.kind === 'union') return resolveWriterUnion(reader, writer, path, inFlight)
+  if (reader.kind === 'union') return resolveReaderUnion(reader, writer, path, inFlight)
   if (reader.kind === 'primitive' && writer.kind === 'primitive') {
     const isReadable = reader.name === writer.name || promotions[reader.name]?.includes(writer.name) === true
     return isReadable ? [] : [typeChanged(reader, writer, path)]
   }
   if (reader.kind === 'array' && writer.kind === 'array') {
-    return resolve(reader.items, writer.items, `${path}[]`, underWay)
+    return resolve(reader.items, writer.items, `${path}[]`, inFlight)
   }
   if (reader.kind === 'map' && writer.kind === 'map') {
-    return resolve(reader.values, writer.values, `${path}{}`, underWay)
+    return resolve(reader.values, writer.values, `${path}{}`, inFlight)
   }
   if (reader.kind === 'fixed' && writer.kind === 'fixed') {
     const detail = `${writer.sizeBytes} bytes are written and ${reader.sizeBytes} expected`
@@ -68,18 +68,18 @@ function resolve(reader: SchemaModel, writer: SchemaModel, path: string, underWa
       : [{ rule: 'FIXED_SIZE_CHANGED', path, detail }]
   }
   if (reader.kind === 'enum' && writer.kind === 'enum') return resolveEnum(reader, writer, path)
-  if (reader.kind === 'record' && writer.kind === 'record') return resolveRecord(reader, writer, path, underWay)
+  if (reader.kind === 'record' && writer.kind === 'record') return resolveRecord(reader, writer, path, inFlight)
   return [typeChanged(reader, writer, path)]
 }
 
-function resolveRecord(reader: RecordModel, writer: RecordModel, path: string, underWay: UnderWay): Obstacle[] {
-  if (underWay.get(reader)?.has(writer)) return []
-  underWay.set(reader, (underWay.get(reader) ?? new Set()).add(writer))
+function resolveRecord(reader: RecordModel, writer: RecordModel, path: string, inFlight: InFlight): Obstacle[] {
+  if (inFlight.get(reader)?.has(writer)) return []
+  inFlight.set(reader, (inFlight.get(reader) ?? new Set()).add(writer))
   const obstacles = nameObstacles(reader, writer, path)
   for (const field of reader.fields) {
     const fieldPath = path === '' ? field.name : `${path}.${field.name}`
     const source = writerFieldOf(field, writer)
-    if (source !== undefined) obstacles.push(...resolve(field.type, source.type, fieldPath, underWay))
+    if (source !== undefined) obstacles.push(...resolve(field.type, source.type, fieldPath, inFlight))
     else if (!('default' in field)) {
       const detail = 'the field is expected, has no default, and is not written'
       obstacles.push({ rule: 'FIELD_WITHOUT_DEFAULT', path: fieldPath, detail })
@@ -108,9 +108,9 @@ function resolveEnum(reader: EnumModel, writer: EnumModel, path: string): Obstac
 }
 
 /** Checks that the reader can read every branch, because each record can contain any of them. */
-function resolveWriterUnion(reader: SchemaModel, writer: UnionModel, path: string, underWay: UnderWay): Obstacle[] {
+function resolveWriterUnion(reader: SchemaModel, writer: UnionModel, path: string, inFlight: InFlight): Obstacle[] {
   for (const branch of writer.branches) {
-    const obstacles = resolve(reader, branch, path, underWay)
+    const obstacles = resolve(reader, branch, path, inFlight)
     const [first] = obstacles
     if (first === undefined) continue
     // An obstacle in a nested field is more specific than UNION_BRANCH_UNKNOWN.
@@ -119,18 +119,18 @@ function resolveWriterUnion(reader: SchemaModel, writer: UnionModel, path: strin
   return []
 }
 
-function resolveReaderUnion(reader: UnionModel, writer: SchemaModel, path: string, underWay: UnderWay): Obstacle[] {
-  const isReadable = reader.branches.some(branch => resolve(branch, writer, path, copyOf(underWay)).length === 0)
+function resolveReaderUnion(reader: UnionModel, writer: SchemaModel, path: string, inFlight: InFlight): Obstacle[] {
+  const isReadable = reader.branches.some(branch => resolve(branch, writer, path, copyOf(inFlight)).length === 0)
   if (isReadable) return []
   const namesake = reader.branches.find(branch => branch.kind === writer.kind && branch.kind === 'record')
-  return namesake === undefined ? [unionBranchUnknown(reader, writer, path)] : resolve(namesake, writer, path, underWay)
+  return namesake === undefined ? [unionBranchUnknown(reader, writer, path)] : resolve(namesake, writer, path, inFlight)
 }
 
 /**
  * Copies the pairs, so that comparing an unreadable branch does not mark its records as compared.
  */
-function copyOf(underWay: UnderWay): UnderWay {
-  return new Map([...underWay].map(([reader, writers]) => [reader, new Set(writers)]))
+function copyOf(inFlight: InFlight): InFlight {
+  return new Map([...inFlight].map(([reader, writers]) => [reader, new Set(writers)]))
 }
 
 /** Compares unqualified names, as the specification requires; namespaces may differ. */

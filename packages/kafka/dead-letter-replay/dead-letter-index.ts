@@ -19,12 +19,12 @@ export interface DeadLetterKey {
   readonly key: Buffer | null
   /** Pending dead letters, in the original order of their records. */
   readonly deadLetters: readonly DeadLetter[]
-  readonly underWay: UnderWay | undefined
+  readonly inFlight: InFlight | undefined
   /** Number of dead letters that the stage counts for the key; 0 if the key is not blocked. */
   readonly blockingCount: number
 }
 
-export interface UnderWay {
+export interface InFlight {
   readonly name: string
   /**
    * True if the operation was interrupted after a part of it; it must be resumed under the same
@@ -43,7 +43,7 @@ interface KeyState {
   readonly key: Buffer | null
   readonly deadLetters: Map<string, DeadLetter>
   readonly sources: Set<string>
-  underWay: UnderWay | undefined
+  inFlight: InFlight | undefined
 }
 
 /**
@@ -51,7 +51,7 @@ interface KeyState {
  *
  * A dead letter is **pending** until an operation (a replay or a drop) names it. A record that
  * fails again in a replay becomes a new dead letter. An operation on a key is **in flight**
- * (`underWay`) from its start until the stage has answered its release. Until then it is unknown
+ * (`inFlight`) from its start until the stage has answered its release. Until then it is unknown
  * which records will fail again, so nothing may be replayed past them.
  */
 export class DeadLetterIndex {
@@ -66,7 +66,7 @@ export class DeadLetterIndex {
       for (const position of [...mark.replayed, ...mark.dropped]) {
         const state = this.#state(record, mark.stage, position)
         state.deadLetters.delete(position)
-        state.underWay = mark.state === 'done' ? undefined : { name: mark.name, isOpen: mark.state === 'open' }
+        state.inFlight = mark.state === 'done' ? undefined : { name: mark.name, isOpen: mark.state === 'open' }
       }
       return
     }
@@ -82,8 +82,8 @@ export class DeadLetterIndex {
     const answered = released ?? added.text(refusalHeader)
     if (answered !== undefined) {
       const state = this.#state(record, stage, '')
-      if (state.underWay?.name !== answered) return
-      state.underWay = undefined
+      if (state.inFlight?.name !== answered) return
+      state.inFlight = undefined
       this.#answers.set(`${state.id} ${answered}`, released === undefined ? 'refused' : 'released')
       return
     }
@@ -106,14 +106,14 @@ export class DeadLetterIndex {
    */
   keys(): DeadLetterKey[] {
     return [...this.#keys.values()]
-      .filter(({ deadLetters, underWay }) => deadLetters.size > 0 || underWay !== undefined)
-      .map(({ id, topic, stage, key, deadLetters, underWay }) => ({
+      .filter(({ deadLetters, inFlight }) => deadLetters.size > 0 || inFlight !== undefined)
+      .map(({ id, topic, stage, key, deadLetters, inFlight }) => ({
         id,
         topic,
         stage,
         key,
         deadLetters: [...deadLetters.values()].toSorted(compareOrigins),
-        underWay,
+        inFlight,
         blockingCount: this.#blockedKeys(topic, stage).count(key)
       }))
       .toSorted((a, b) => (a.deadLetters[0]?.timestampMs ?? 0) - (b.deadLetters[0]?.timestampMs ?? 0))
@@ -137,7 +137,7 @@ export class DeadLetterIndex {
     let state = this.#keys.get(id)
     if (state === undefined) {
       const own = key && Buffer.from(key) // a view would keep the whole fetched batch in memory
-      state = { id, topic, stage, key: own, deadLetters: new Map(), sources: new Set(), underWay: undefined }
+      state = { id, topic, stage, key: own, deadLetters: new Map(), sources: new Set(), inFlight: undefined }
       this.#keys.set(id, state)
     }
     return state

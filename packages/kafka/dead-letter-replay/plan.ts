@@ -40,9 +40,9 @@ export interface KeyLeftAlone {
  */
 export function planReplay(keys: readonly DeadLetterKey[], name: string): OperationPlan {
   return plan(keys, key => {
-    if (key.underWay?.isOpen === false) return 'under-way'
+    if (key.inFlight?.isOpen === false) return 'under-way'
     if (key.deadLetters.some(({ isCopy }) => isCopy)) return 'copied'
-    return { name: key.underWay?.name ?? name, replay: key.deadLetters, drop: [], isLast: true }
+    return { name: key.inFlight?.name ?? name, replay: key.deadLetters, drop: [], isLast: true }
   })
 }
 
@@ -56,7 +56,7 @@ export function planDrop(
   name: string
 ): OperationPlan {
   return plan(keys, key => {
-    if (key.underWay !== undefined) return key.underWay.isOpen ? 'interrupted' : 'under-way'
+    if (key.inFlight !== undefined) return key.inFlight.isOpen ? 'interrupted' : 'under-way'
     const drop = key.deadLetters.filter(isChosen)
     const left = key.deadLetters.filter(deadLetter => !isChosen(deadLetter))
     const isLast = left.every(({ code }) => code === followsBlocked)

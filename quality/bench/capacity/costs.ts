@@ -50,7 +50,7 @@ const status: Figure = {
  * pipeline.
  */
 const projection = { service: 109, postgres: 20.6 }
-const ledgerUs = load.newest.postgres - reservation.newest - projection.postgres
+const deliveryStoreUs = load.newest.postgres - reservation.newest - projection.postgres
 
 /** CPU time per order in microseconds. */
 export const coreUs = {
@@ -90,8 +90,8 @@ export const coreUs = {
     source: 'order.md, `Idempotency-Key` less status projection, Postgres; highest f8dabbc'
   },
   deliveryStore: {
-    newest: ledgerUs,
-    highest: ledgerUs * slowdown,
+    newest: deliveryStoreUs,
+    highest: deliveryStoreUs * slowdown,
     how: 'derived',
     source:
       'load.md, Postgres, less the reservation and the status (order.md, status projection); includes the few rows of the aggregator; highest: scaled by the slowdown of the notification service in f8dabbc'

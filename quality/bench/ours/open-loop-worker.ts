@@ -32,7 +32,7 @@ await answerTasks(async (task: Task) => {
   const schedule = fixedRate(nowMs() + startDelayMs, perSecond, durationMs)
   const answeredMs = new Float64Array(schedule.count).fill(Number.NaN)
   let errors = 0
-  const underWay: Promise<void>[] = []
+  const inFlight: Promise<void>[] = []
   await follow(schedule, (index, dueAtMs) => {
     const traceparent = `00-${run}${index.toString(16).padStart(24, '0')}-00000000000000aa-01`
     const headers = { 'content-type': 'application/json', traceparent }
@@ -46,9 +46,9 @@ await answerTasks(async (task: Task) => {
       .catch(() => {
         errors++
       })
-    underWay.push(request)
+    inFlight.push(request)
   })
-  await Promise.all(underWay)
+  await Promise.all(inFlight)
   await pool.close()
   const accepted = schedule.count - errors
   await reader.until(accepted, patienceMs)

@@ -19,7 +19,7 @@ export interface Driven {
 export function driveLoad(plan: Iterator<RequestPlan, unknown>, endpoints: () => readonly string[]): LoadDriver {
   const requests: OrderRequest[] = []
   const changeRequests: ChangeRequestBody[] = []
-  const underWay = new Set<Promise<void>>()
+  const inFlight = new Set<Promise<void>>()
   const stopping = new AbortController()
   const startedAtMs = Date.now()
 
@@ -29,8 +29,8 @@ export function driveLoad(plan: Iterator<RequestPlan, unknown>, endpoints: () =>
       await delay(Math.max(0, startedAtMs + request.atMs - Date.now()), undefined, stopping).catch(() => {})
       if (stopping.signal.aborted) return
       const work = placeUntilKnown(request)
-      underWay.add(work)
-      void work.finally(() => underWay.delete(work))
+      inFlight.add(work)
+      void work.finally(() => inFlight.delete(work))
     }
   }
 
@@ -56,7 +56,7 @@ export function driveLoad(plan: Iterator<RequestPlan, unknown>, endpoints: () =>
     async stop() {
       stopping.abort()
       await running
-      await Promise.all(underWay)
+      await Promise.all(inFlight)
       const bySending = (a: { sentAtMs: number }, b: { sentAtMs: number }) => a.sentAtMs - b.sentAtMs
       return { requests: requests.toSorted(bySending), changeRequests: changeRequests.toSorted(bySending) }
     }

@@ -28,7 +28,7 @@ export interface InjectorOptions {
 
 type Undo = () => Promise<void>
 
-interface UnderWay {
+interface InFlight {
   readonly run: { -readonly [Field in keyof FaultRun]: FaultRun[Field] }
   /** Resolves when the fault is undone. */
   readonly done: Promise<void>
@@ -42,7 +42,7 @@ const mutedMs = 1_200
 export function createInjector({ fleet, servers, producer, note }: InjectorOptions): Injector {
   const faults: FaultRun[] = []
   const poison: PoisonRecord[] = []
-  const underWay = new Set<UnderWay>()
+  const inFlight = new Set<InFlight>()
   const busy = new Map<string, Promise<void>>()
   /** Number of heals; a fault that was queued before a heal is not started after it. */
   let rounds = 0
@@ -51,7 +51,7 @@ export function createInjector({ fleet, servers, producer, note }: InjectorOptio
 
   function inject(plan: FaultPlan): void {
     const { promise: ended, resolve: end } = Promise.withResolvers<void>()
-    const run: UnderWay['run'] = { kind: plan.kind, target: plan.target, startedAtMs: Date.now(), endedAtMs: 0 }
+    const run: InFlight['run'] = { kind: plan.kind, target: plan.target, startedAtMs: Date.now(), endedAtMs: 0 }
     if (plan.point !== undefined) run.detail = plan.point.name
     const isLink = plan.target.includes('>')
     recentKinds.add(isLink ? `${plan.kind} ${plan.target}` : plan.kind)
@@ -70,17 +70,17 @@ export function createInjector({ fleet, servers, producer, note }: InjectorOptio
       run.endedAtMs = Date.now()
       await undo()
     }
-    const entry: UnderWay = {
+    const entry: InFlight = {
       run,
       end,
       done: work()
         .catch(error => note(`${plan.kind} ${plan.target} failed: ${error instanceof Error ? error.message : error}`))
         .finally(() => {
           if (run.endedAtMs > 0) faults.push(run)
-          underWay.delete(entry)
+          inFlight.delete(entry)
         })
     }
-    underWay.add(entry)
+    inFlight.add(entry)
     busy.set(plan.target, entry.done)
   }
 
@@ -207,7 +207,7 @@ export function createInjector({ fleet, servers, producer, note }: InjectorOptio
     inject,
     async heal() {
       rounds++
-      const all = [...underWay]
+      const all = [...inFlight]
       for (const { end } of all) end()
       const restarting = Promise.all(all.map(({ done }) => done))
       const kinds = [...recentKinds]
