@@ -199,7 +199,7 @@ function leftAloneJson({ key, why, missing }: KeyLeftAlone) {
 }
 
 function sayLeftAlone(leftAlone: OperationPlan['leftAlone'], output: CommandContext['output']): void {
-  const inFlight = leftAlone.filter(({ why }) => why === 'under-way').length
+  const inFlight = leftAlone.filter(({ why }) => why === 'in-flight').length
   const interrupted = leftAlone.filter(({ why }) => why === 'interrupted').length
   if (inFlight > 0)
     output.line(`${plural(inFlight, 'key')} unchanged: a replay is in progress, and its stage has not answered.`)

@@ -1,5 +1,5 @@
 /**
- * Writes the generated sections of docs/reference. `--check` compares instead of writing, and exits
+ * Writes the generated sections of the reference and of CONTRIBUTING. `--check` compares instead of writing, and exits
  * with 1 on a difference.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -14,12 +14,14 @@ import { eventSections } from './events.ts'
 import { operationSections } from './http-api.ts'
 import { fillSection } from './markdown.ts'
 import { metricTables } from './metrics.ts'
+import { quotedTexts } from './quoted-texts.ts'
 import { settingTables } from './settings.ts'
 
 const remedy = 'npm run generate'
 
 /** The text of each section by its name, for each page. */
 const pages: Readonly<Record<string, ReadonlyMap<string, string>>> = {
+  'CONTRIBUTING.md': new Map([['quoted-texts', quotedTexts()]]),
   'docs/reference/configuration.md': settingTables(),
   'docs/reference/http-api.md': new Map(apiNames.map(name => [name, operationSections(name)])),
   'docs/reference/events.md': new Map([['events', eventSections()]]),

@@ -223,9 +223,9 @@ test('stock requires an API key in prod; in dev a warning at startup says that a
   assert.deepEqual([await put(prod.url), await put(prod.url, shop), await put(prod.url, operator)], [401, 403, 200])
   assert.equal((await fetch(`${prod.url}/health/ready`)).status, 200)
   assert.equal(await put(dev.url), 200)
-  const isSaid = async (service: TestService) =>
-    (await service.logs()).some(({ msg, level }) => /API_KEYS is off/.test(String(msg)) && level === 'warn')
-  assert.deepEqual([await isSaid(dev), await isSaid(prod)], [true, false])
+  const isLogged = async (service: TestService) =>
+    (await service.logs()).some(({ event, level }) => event === 'api_keys_off' && level === 'warn')
+  assert.deepEqual([await isLogged(dev), await isLogged(prod)], [true, false])
 })
 
 test('stopping and killing the broker under load loses no order', async t => {

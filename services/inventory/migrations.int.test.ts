@@ -11,6 +11,7 @@ const { kafkaBrokers, registryURL, databaseURL, databaseURLAs } = integrationEnv
 
 interface Line {
   readonly msg: string
+  readonly event?: string
   readonly address?: string
   readonly error?: { readonly message: string }
 }
@@ -19,7 +20,7 @@ interface Line {
 function start(
   t: TestContext,
   env: Record<string, string>
-): { child: ChildProcess; logged(msg: string): Promise<Line> } {
+): { child: ChildProcess; logged(name: string): Promise<Line> } {
   const child = spawn(process.execPath, [main], {
     env: {
       ...{ PATH: process.env.PATH, HTTP_PORT: '0', INSTANCE_ID: 'one', API_KEYS: 'off' },
@@ -33,10 +34,11 @@ function start(
   reader.on('line', line => void (line.startsWith('{') && lines.push(JSON.parse(line))))
   return {
     child,
-    async logged(msg) {
+    /** Resolves with the first line with this event or, for lifecycle lines, this message. */
+    async logged(name) {
       const deadline = AbortSignal.timeout(120_000)
       for (;;) {
-        const found = lines.find(line => line.msg === msg)
+        const found = lines.find(({ event, msg }) => event === name || msg === name)
         if (found !== undefined) return found
         await once(reader, 'line', { signal: deadline })
       }
@@ -60,7 +62,7 @@ test('the service is live but not ready while it waits for a migration, and serv
   const other = await pool.connect()
   await other.query("SELECT pg_advisory_lock(hashtextextended('migrations of inventory', 0))")
   const { logged } = start(t, { DATABASE_URL: url })
-  await logged('waiting for another process that migrates this schema')
+  await logged('migration_waiting')
   const { address } = await logged('starting')
   const status = async (path: string) => (await fetch(`${address}${path}`)).status
   assert.deepEqual([await status('/health/live'), await status('/health/ready')], [200, 503])
@@ -76,7 +78,7 @@ test('in prod the service refuses an outdated schema and exits with code 78', { 
   const database = databaseURLAs('orderly_inventory', url)
   const { child, logged } = start(t, { ORDERLY_PROFILE: 'prod', DATABASE_URL: database })
   const exit = once(child, 'exit')
-  const { error } = await logged('service failed')
+  const { error } = await logged('service_failed')
   assert.match(error?.message ?? '', /^the schema inventory .*0001_.*\.sql has not run.*: run `orderly migrate`/)
   assert.deepEqual(await exit, [78, null])
 })

@@ -78,7 +78,7 @@ test('an order that got 202 is in orders.created with its key, headers and conte
 
   // In the dev profile authentication is off, and the service logs a warning.
   assert.equal(record.headers.caller, undefined)
-  assert.ok((await logs()).some(({ msg, level }) => /API_KEYS is off/.test(String(msg)) && level === 'warn'))
+  assert.ok((await logs()).some(({ event, level }) => event === 'api_keys_off' && level === 'warn'))
 })
 
 test('while the broker is unavailable orders get 503 in time, and no order that got 202 is lost', async t => {

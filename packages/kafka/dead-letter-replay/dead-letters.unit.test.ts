@@ -141,7 +141,7 @@ test('an interrupted replay is resumed under its name, and one that awaits its a
   assert.equal(keys()[0]?.inFlight?.isOpen, true)
   await replay()
   const again = planReplay(keys(), 'again')
-  assert.deepEqual([again.operations, again.leftAlone.map(({ why }) => why)], [[], ['under-way']])
+  assert.deepEqual([again.operations, again.leftAlone.map(({ why }) => why)], [[], ['in-flight']])
   await settle()
   assert.deepEqual(processed.get('ada'), ['a', 'b', 'c', 'd', 'e'])
   assert.deepEqual(keys(), [])

@@ -12,7 +12,7 @@ export interface KeyChoice {
 /** Reason why a requested key is left alone. */
 export type LeftAlone =
   /** The stage has not answered the last release yet. */
-  | 'under-way'
+  | 'in-flight'
   /** A replay of the key was interrupted and must be finished first. */
   | 'interrupted'
   /** The dead letters of the key are copies, so there is nothing to replay. */
@@ -40,7 +40,7 @@ export interface KeyLeftAlone {
  */
 export function planReplay(keys: readonly DeadLetterKey[], name: string): OperationPlan {
   return plan(keys, key => {
-    if (key.inFlight?.isOpen === false) return 'under-way'
+    if (key.inFlight?.isOpen === false) return 'in-flight'
     if (key.deadLetters.some(({ isCopy }) => isCopy)) return 'copied'
     return { name: key.inFlight?.name ?? name, replay: key.deadLetters, drop: [], isLast: true }
   })
@@ -56,7 +56,7 @@ export function planDrop(
   name: string
 ): OperationPlan {
   return plan(keys, key => {
-    if (key.inFlight !== undefined) return key.inFlight.isOpen ? 'interrupted' : 'under-way'
+    if (key.inFlight !== undefined) return key.inFlight.isOpen ? 'interrupted' : 'in-flight'
     const drop = key.deadLetters.filter(isChosen)
     const left = key.deadLetters.filter(deadLetter => !isChosen(deadLetter))
     const isLast = left.every(({ code }) => code === followsBlocked)

@@ -80,7 +80,10 @@ async function takeTurn(client: PoolClient, schema: string, { logger, signal }: 
   for (let attempt = 1; ; attempt++) {
     const text = 'SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS taken'
     if ((await client.query(text, [`migrations of ${schema}`])).rows[0].taken) return
-    if (attempt === 1) logger.info({ schema }, 'waiting for another process that migrates this schema')
+    if (attempt === 1) {
+      const event = 'migration_waiting'
+      logger.info({ event, schema }, 'waiting for another process that migrates this schema')
+    }
     await delay(backoffMs(attempt, { initialMs: 50, maxMs: 1_000 }), undefined, signal ? { signal } : {})
   }
 }
